@@ -1,0 +1,114 @@
+package sfu
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// Bind is called by pion when the connection has negotiated; it picks the track's codec there, or returns ErrCodec.
+func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	c, ok := matchCodec(ctx.CodecParameters(), d.receiver.MimeType, d.Fmtp)
+	if !ok {
+		return webrtc.RTPCodecParameters{}, ErrCodec
+	}
+	d.mu.Lock()
+	d.ssrc, d.payloadType = uint32(ctx.SSRC()), uint8(c.PayloadType)
+	if rtx := uint32(ctx.SSRCRetransmission()); rtx != 0 {
+		if pt, ok := rtxFor(ctx.CodecParameters(), c.PayloadType); ok {
+			d.rtxSSRC, d.rtxType = rtx, uint8(pt)
+			d.rtxSeq = uint16(rand.Uint32())
+			d.rtxRaw = make([]byte, mtu)
+		}
+	}
+	for _, e := range ctx.HeaderExtensions() {
+		if e.URI == dependencyDescriptor {
+			d.descriptorID = uint8(e.ID)
+		}
+	}
+	d.resendRaw = make([]byte, mtu)
+	d.writer, d.bound = nil, true
+	d.mu.Unlock()
+
+	reader := ctx.RTCPReader()
+	d.wg.Go(func() { d.readRTCP(reader) }) // ends when the sender is stopped, which closes the reader
+	if d.OnBound != nil {
+		d.OnBound()
+	}
+	return c, nil
+}
+
+// Unbind is called by pion when the track leaves the connection.
+func (d *DownTrack) Unbind(webrtc.TrackLocalContext) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bound, d.writer = false, nil
+	return nil
+}
+
+// matchCodec finds the codec with that MIME type whose profile is the published one's; where no profile matches
+// exactly the first of the type serves, as decoders of one codec commonly take the neighbouring profiles.
+func matchCodec(codecs []webrtc.RTPCodecParameters, mime, fmtp string) (webrtc.RTPCodecParameters, bool) {
+	var found *webrtc.RTPCodecParameters
+	for i := range codecs {
+		c := &codecs[i]
+		if !strings.EqualFold(c.MimeType, mime) {
+			continue
+		}
+		if sameProfile(c.SDPFmtpLine, fmtp) {
+			return *c, true
+		}
+		if found == nil {
+			found = c
+		}
+	}
+	if found == nil {
+		return webrtc.RTPCodecParameters{}, false
+	}
+	return *found, true
+}
+
+// sameProfile compares the parameters that choose a decoder: H264's profile (the first four hex digits of
+// profile-level-id; the rest is the level) and packetization mode (RFC 6184, section 8.1), VP9's and AV1's profile.
+func sameProfile(a, b string) bool {
+	pa, pb := fmtpParams(a), fmtpParams(b)
+	profile := func(m map[string]string) string {
+		if id := m["profile-level-id"]; len(id) >= 4 {
+			return strings.ToLower(id[:4])
+		}
+		return ""
+	}
+	def := func(m map[string]string, key, value string) string {
+		if v, ok := m[key]; ok {
+			return v
+		}
+		return value
+	}
+	return profile(pa) == profile(pb) &&
+		def(pa, "packetization-mode", "0") == def(pb, "packetization-mode", "0") &&
+		def(pa, "profile-id", "0") == def(pb, "profile-id", "0") &&
+		def(pa, "profile", "0") == def(pb, "profile", "0")
+}
+
+func fmtpParams(line string) map[string]string {
+	params := map[string]string{}
+	for part := range strings.SplitSeq(line, ";") {
+		if k, v, ok := strings.Cut(strings.TrimSpace(part), "="); ok {
+			params[strings.ToLower(k)] = v
+		}
+	}
+	return params
+}
+
+// rtxFor finds the retransmission payload type that belongs to pt (RFC 4588, section 8.6: apt).
+func rtxFor(codecs []webrtc.RTPCodecParameters, pt webrtc.PayloadType) (webrtc.PayloadType, bool) {
+	want := strconv.Itoa(int(pt))
+	for _, c := range codecs {
+		if strings.EqualFold(c.MimeType, webrtc.MimeTypeRTX) && fmtpParams(c.SDPFmtpLine)["apt"] == want {
+			return c.PayloadType, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,63 @@
+package codec
+
+import (
+	"errors"
+	"strings"
+)
+
+// Type is a codec by the way its payload is read.
+type Type uint8
+
+// The codecs Meet forwards; Other is forwarded without looking inside.
+const (
+	Other Type = iota
+	Opus
+	VP8
+	H264
+	VP9
+	AV1
+)
+
+var types = map[string]Type{
+	"audio/opus": Opus,
+	"video/vp8":  VP8,
+	"video/h264": H264,
+	"video/vp9":  VP9,
+	"video/av1":  AV1,
+}
+
+// TypeOf returns the codec of a MIME type such as "video/VP8", whatever its case.
+func TypeOf(mime string) Type { return types[strings.ToLower(mime)] }
+
+// Info is what the forwarder needs to know of one RTP payload.
+type Info struct {
+	// KeyFrame is true on the first packet of a picture that can be decoded without any before it.
+	KeyFrame bool
+	// VP8 is the payload descriptor's numbers; Present only for VP8.
+	VP8 VP8Descriptor
+}
+
+// ErrShort says that a payload ends inside its own descriptor.
+var ErrShort = errors.New("codec: payload ends inside its descriptor")
+
+// Parse reads the descriptor of payload into info, overwriting all of it. Payloads of Opus and of unknown codecs, and
+// the empty payload of a padding packet, have nothing to read. It returns ErrShort for a truncated descriptor.
+func Parse(t Type, payload []byte, info *Info) error {
+	*info = Info{}
+	if len(payload) == 0 {
+		return nil
+	}
+	switch t {
+	case VP8:
+		return parseVP8(payload, info)
+	case H264:
+		info.KeyFrame = h264KeyFrame(payload)
+	case VP9:
+		return parseVP9(payload, info)
+	case AV1:
+		// RTP payload format for AV1, section 4.4: N marks the first packet of a coded video sequence, Z a continued OBU.
+		info.KeyFrame = payload[0]&0x08 != 0 && payload[0]&0x80 == 0
+	case Other, Opus:
+	}
+	return nil
+}

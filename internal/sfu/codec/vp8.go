@@ -1,0 +1,97 @@
+package codec
+
+import "encoding/binary"
+
+// VP8Descriptor is the VP8 payload descriptor's numbering (RFC 7741, section 4.2) and where each number stands, so that
+// it can be replaced in a copy of the payload.
+type VP8Descriptor struct {
+	Present      bool // the payload is VP8 and was read
+	StartOfFrame bool // first packet of a picture: S=1 and partition 0
+
+	PictureID     uint16
+	PictureIDBits uint8 // 7 or 15; 0 when absent
+	TL0           uint8 // index of the last base temporal layer picture
+	HasTL0        bool
+	Temporal      uint8 // temporal layer id
+	KeyIndex      uint8 // 5 bits
+	HasKeyIndex   bool
+
+	pictureIDAt, tl0At, keyIndexAt uint8 // byte offsets in the payload
+}
+
+func parseVP8(p []byte, info *Info) error {
+	d := &info.VP8
+	d.Present = true
+	d.StartOfFrame = p[0]&0x10 != 0 && p[0]&0x07 == 0
+	i := 1
+	if p[0]&0x80 != 0 {
+		n, err := parseVP8Extension(p, d)
+		if err != nil {
+			return err
+		}
+		i = n
+	}
+	if i >= len(p) {
+		return ErrShort
+	}
+	// RFC 7741, section 4.3: P, the inverse key frame flag, is the lowest bit of a picture's first byte.
+	info.KeyFrame = d.StartOfFrame && p[i]&0x01 == 0
+	return nil
+}
+
+// parseVP8Extension reads the optional fields behind the first byte and returns where the payload header begins.
+func parseVP8Extension(p []byte, d *VP8Descriptor) (int, error) {
+	if len(p) < 2 {
+		return 0, ErrShort
+	}
+	flags, i := p[1], 2
+	if flags&0x80 != 0 {
+		if i >= len(p) {
+			return 0, ErrShort
+		}
+		d.pictureIDAt = uint8(i)
+		if p[i]&0x80 == 0 {
+			d.PictureID, d.PictureIDBits = uint16(p[i]), 7
+			i++
+		} else {
+			if i+1 >= len(p) {
+				return 0, ErrShort
+			}
+			d.PictureID, d.PictureIDBits = binary.BigEndian.Uint16(p[i:])&0x7fff, 15
+			i += 2
+		}
+	}
+	if flags&0x40 != 0 {
+		if i >= len(p) {
+			return 0, ErrShort
+		}
+		d.TL0, d.HasTL0, d.tl0At = p[i], true, uint8(i)
+		i++
+	}
+	if flags&0x30 != 0 {
+		if i >= len(p) {
+			return 0, ErrShort
+		}
+		d.Temporal = p[i] >> 6
+		d.KeyIndex, d.HasKeyIndex, d.keyIndexAt = p[i]&0x1f, flags&0x10 != 0, uint8(i)
+		i++
+	}
+	return i, nil
+}
+
+// Rewrite puts the picture id, TL0PICIDX and KEYIDX given into payload, which must hold the bytes d was read from. Each
+// is cut to the width it has there; fields that are absent stay absent, so the length does not change.
+func (d *VP8Descriptor) Rewrite(payload []byte, pictureID uint16, tl0, keyIndex uint8) {
+	switch d.PictureIDBits {
+	case 7:
+		payload[d.pictureIDAt] = byte(pictureID & 0x7f)
+	case 15:
+		binary.BigEndian.PutUint16(payload[d.pictureIDAt:], pictureID|0x8000)
+	}
+	if d.HasTL0 {
+		payload[d.tl0At] = tl0
+	}
+	if d.HasKeyIndex {
+		payload[d.keyIndexAt] = payload[d.keyIndexAt]&^0x1f | keyIndex&0x1f
+	}
+}

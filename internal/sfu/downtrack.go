@@ -1,0 +1,198 @@
+package sfu
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu/codec"
+)
+
+// dependencyDescriptor is the header extension AV1 and VP9 layers are described by (AV1 RTP specification, appendix A).
+const dependencyDescriptor = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+
+// ErrCodec says that a subscriber's connection did not negotiate the track's codec.
+var ErrCodec = errors.New("sfu: the subscriber does not decode this codec")
+
+// DownTrackOptions name a track as the subscriber sees it.
+type DownTrackOptions struct {
+	ID       string // track id: the track's sid
+	StreamID string // stream id: participant sid, a bar, track sid or stream name
+	Fmtp     string // format parameters of the published codec, to pick the same profile
+	Tap      *Tap   // of the subscriber's connection
+	// OnBound is called once the connection has settled codec and SSRC, so that Start can send. It must not block.
+	OnBound func()
+}
+
+// DownTrack is the server's end of a track towards one subscriber: a Sink of the track's Receiver and, for pion, a
+// TrackLocal of the subscriber's connection.
+type DownTrack struct {
+	DownTrackOptions
+	receiver *Receiver
+	kind     webrtc.RTPCodecType
+	video    bool
+	wg       sync.WaitGroup // the RTCP reader
+
+	mu      sync.Mutex
+	writer  interceptor.RTPWriter // nil until the connection can send
+	bound   bool
+	enabled bool // the subscriber wants it
+	wanted  int  // highest layer it wants
+	fwd     forwarder
+	seq     sequencer
+	header  rtp.Header // scratch
+	payload []byte     // scratch
+	askedAt time.Time  // last key frame request while waiting for one
+
+	ssrc, rtxSSRC     uint32
+	payloadType       uint8
+	rtxType           uint8
+	rtxSeq            uint16
+	descriptorID      uint8 // dependency descriptor towards the subscriber
+	packets, octets   uint64
+	resent            uint64
+	lossFraction      uint8     // latest report, 1/256
+	lastReportNTP     uint32    // middle bits of the last sender report
+	lastReportAt      time.Time // when it went out
+	roundTrip         time.Duration
+	resend            Packet // scratch for retransmissions
+	resendRaw, rtxRaw []byte
+}
+
+// NewDownTrack makes a DownTrack that is not fed yet: add it to a connection, and when OnBound has been called and the
+// connection is up, Start it.
+func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
+	d := &DownTrack{
+		DownTrackOptions: o,
+		receiver:         r,
+		kind:             webrtc.RTPCodecTypeAudio,
+		video:            strings.HasPrefix(strings.ToLower(r.MimeType), "video/"),
+		enabled:          true,
+		wanted:           MaxLayers - 1,
+		fwd:              newForwarder(r.ClockRate),
+		payload:          make([]byte, mtu),
+	}
+	size := audioHistory
+	if d.video {
+		d.kind, size = webrtc.RTPCodecTypeVideo, videoHistory
+	}
+	d.seq = newSequencer(size)
+	return d
+}
+
+// Start begins to forward; video begins with the next key frame, which it asks for.
+func (d *DownTrack) Start() {
+	d.receiver.AddSink(d)
+	if d.video {
+		d.receiver.RequestKeyFrames()
+	}
+}
+
+// Stop ends forwarding.
+func (d *DownTrack) Stop() { d.receiver.RemoveSink(d) }
+
+// Close stops forwarding and waits for the RTCP reader; remove the track from its connection first.
+func (d *DownTrack) Close() {
+	d.Stop()
+	d.wg.Wait()
+}
+
+// SetWanted sets what the subscriber wants: nothing (enabled false), or layers up to wanted.
+func (d *DownTrack) SetWanted(enabled bool, wanted int) {
+	d.mu.Lock()
+	resume := enabled && !d.enabled
+	d.enabled, d.wanted = enabled, max(0, min(wanted, MaxLayers-1))
+	if !enabled {
+		d.fwd.pause()
+	}
+	d.mu.Unlock()
+	if resume && d.video {
+		d.receiver.RequestKeyFrames()
+	}
+}
+
+// WriteRTP forwards p if it belongs to the layer this subscriber gets, switching layers at key frames only.
+func (d *DownTrack) WriteRTP(p *Packet) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.enabled || !d.bound {
+		return
+	}
+	if p.Layer != d.fwd.layer && !d.switchLocked(p) {
+		return
+	}
+	out, ok := d.fwd.translate(p)
+	if !ok || !d.readyLocked() {
+		return
+	}
+	d.seq.store(out, p.Header.SequenceNumber, p.Layer)
+	d.packets++
+	d.octets += uint64(len(p.Payload))
+	d.sendLocked(p, out, d.ssrc, d.payloadType, p.Payload)
+}
+
+// switchLocked decides about a packet of a layer that is not being forwarded and tells whether to forward from it on.
+func (d *DownTrack) switchLocked(p *Packet) bool {
+	if p.Layer != d.receiver.best(d.wanted) {
+		return false
+	}
+	if d.video && d.receiver.codec != codec.Other && !p.Info.KeyFrame {
+		if p.Arrival.Sub(d.askedAt) >= keyFrameInterval {
+			d.askedAt = p.Arrival
+			d.receiver.RequestKeyFrame(p.Layer)
+		}
+		return false
+	}
+	if len(p.Payload) == 0 {
+		return false // padding begins nothing
+	}
+	d.fwd.start(p, d.receiver.align)
+	return true
+}
+
+// readyLocked finds the connection's writer, which exists once pion has started the sender.
+func (d *DownTrack) readyLocked() bool {
+	if d.writer == nil {
+		d.writer = d.Tap.writer(d.ssrc)
+	}
+	return d.writer != nil
+}
+
+// sendLocked writes p with the numbers of out and the given payload.
+func (d *DownTrack) sendLocked(p *Packet, out rewrite, ssrc uint32, payloadType uint8, payload []byte) {
+	h := &d.header
+	*h = rtp.Header{
+		Version: 2, Marker: p.Header.Marker, PayloadType: payloadType, SequenceNumber: out.seq, Timestamp: out.ts, SSRC: ssrc,
+		Padding: p.Header.Padding, PaddingSize: p.Header.PaddingSize, Extensions: h.Extensions[:0],
+	}
+	if d.descriptorID != 0 && d.receiver.DescriptorID != 0 {
+		if dd := p.Header.GetExtension(d.receiver.DescriptorID); dd != nil {
+			_ = h.SetExtension(d.descriptorID, dd)
+		}
+	}
+	if v := &p.Info.VP8; v.Present && len(payload) <= len(d.payload) {
+		n := copy(d.payload, payload)
+		payload = d.payload[:n]
+		// A retransmission has the original sequence number in front.
+		v.Rewrite(payload[n-len(p.Payload):], out.picture, out.tl0, out.key)
+	}
+	// A failed write is a closing connection; its owner learns that elsewhere.
+	_, _ = d.writer.Write(h, payload, nil)
+}
+
+// ID is the track's sid, for pion and the subscriber's SDP.
+func (d *DownTrack) ID() string { return d.DownTrackOptions.ID }
+
+// StreamID is the stream id in the subscriber's SDP.
+func (d *DownTrack) StreamID() string { return d.DownTrackOptions.StreamID }
+
+// RID is empty: subscribers get one stream.
+func (d *DownTrack) RID() string { return "" }
+
+// Kind is audio or video.
+func (d *DownTrack) Kind() webrtc.RTPCodecType { return d.kind }

@@ -1,0 +1,216 @@
+package sfu
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"meet/internal/sfu/codec"
+)
+
+const (
+	// mtu holds any packet a browser sends (1,200 bytes of payload and headers) and those of clients set for Ethernet.
+	mtu = 1500
+	// keyFrameInterval is the least time between two key frame requests for one layer: a key frame costs some ten times
+	// a normal one, so a room of subscribers asking together must not multiply it.
+	keyFrameInterval = 500 * time.Millisecond
+	// layerTimeout is how long a layer may be silent before its subscribers move to another one. A camera sends at
+	// least 5 frames a second; a screen that does not change may send one in seconds.
+	layerTimeout, sparseTimeout = time.Second, 4 * time.Second
+)
+
+// layer is one RTP stream of a Receiver.
+type layer struct {
+	r       *Receiver
+	n       int
+	ssrc    uint32
+	history *History
+	pkt     Packet       // the one being forwarded; touched by the read goroutine only
+	last    atomic.Int64 // arrival of the latest packet, Unix ns
+
+	mu         sync.Mutex
+	loss       lossTracker
+	nacks      []rtcp.NackPair // scratch
+	bytes      uint64
+	malformed  uint64
+	asked      time.Time // last key frame request
+	keyPending bool      // another was wanted before the interval was over
+	sr         senderReport
+}
+
+// senderReport is the publisher's latest: its clock and its stream's timestamp at one moment.
+type senderReport struct {
+	ntp uint64 // 32.32 fixed point seconds (RFC 3550, section 4)
+	rtp uint32
+	at  time.Time // when it came; zero if none did
+}
+
+func newLayer(r *Receiver, n int, ssrc uint32) *layer {
+	size := videoHistory
+	if r.codec == codec.Opus {
+		size = audioHistory
+	}
+	return &layer{r: r, n: n, ssrc: ssrc, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
+}
+
+func (l *layer) readRTP(read ReadFunc) {
+	raw := make([]byte, mtu)
+	for {
+		n, err := read(raw)
+		if err != nil {
+			l.r.alive.And(^uint32(1 << l.n))
+			return
+		}
+		l.handle(raw[:n], time.Now())
+	}
+}
+
+// handle takes one packet through to the sinks.
+func (l *layer) handle(raw []byte, now time.Time) {
+	p := &l.pkt
+	if err := p.unmarshal(raw); err != nil {
+		l.countMalformed()
+		return
+	}
+	if !l.note(raw, now) {
+		return
+	}
+	if err := codec.Parse(l.r.codec, p.Payload, &p.Info); err != nil {
+		l.countMalformed()
+		return
+	}
+	if l.r.AudioLevelID != 0 {
+		if level := p.Header.GetExtension(l.r.AudioLevelID); len(level) == 1 {
+			l.r.Level.Observe(level[0] & 0x7f)
+		}
+	}
+	if l.r.muted.Load() {
+		return
+	}
+	l.history.Store(raw)
+	p.Layer, p.Arrival = l.n, now
+	for _, s := range *l.r.sinks.Load() {
+		s.WriteRTP(p)
+	}
+}
+
+// note counts the packet, asks for missing ones and for a key frame that is due, and tells whether the packet is one to
+// forward: a duplicate is not.
+func (l *layer) note(raw []byte, now time.Time) bool {
+	l.keepAlive(now)
+	l.mu.Lock()
+	h := &l.pkt.Header
+	_, fresh := l.loss.add(h.SequenceNumber, h.Timestamp, l.r.ClockRate, now)
+	l.bytes += uint64(len(raw))
+	nacks := l.nacks[:0]
+	if l.r.NACK && len(l.loss.missing) > 0 {
+		nacks = l.loss.due(now, nacks)
+	}
+	askKey := l.keyPending && now.Sub(l.asked) >= keyFrameInterval
+	l.mu.Unlock()
+	if len(nacks) > 0 {
+		_ = l.r.RTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: l.ssrc, Nacks: nacks}})
+	}
+	if askKey {
+		l.requestKeyFrame(now)
+	}
+	return fresh
+}
+
+// keepAlive marks the layer as sending and those as silent that have been for too long. Every layer does it for all,
+// so no timer is needed: when none sends there is nothing to choose.
+func (l *layer) keepAlive(now time.Time) {
+	l.last.Store(now.UnixNano())
+	timeout := layerTimeout
+	if l.r.Sparse {
+		timeout = sparseTimeout
+	}
+	alive := l.r.alive.Load()
+	if alive&(1<<l.n) == 0 {
+		l.r.alive.Or(1 << l.n)
+	}
+	for n := range MaxLayers {
+		if n == l.n || alive&(1<<n) == 0 {
+			continue
+		}
+		if o := l.r.layer(n); o != nil && now.UnixNano()-o.last.Load() > int64(timeout) {
+			l.r.alive.And(^uint32(1 << n))
+		}
+	}
+}
+
+func (l *layer) requestKeyFrame(now time.Time) {
+	l.mu.Lock()
+	early := now.Sub(l.asked) < keyFrameInterval
+	l.keyPending = early
+	if !early {
+		l.asked = now
+	}
+	l.mu.Unlock()
+	if !early {
+		_ = l.r.RTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
+	}
+}
+
+func (l *layer) readRTCP(read ReadFunc) {
+	buf := make([]byte, mtu)
+	for {
+		n, err := read(buf)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			l.countMalformed()
+			continue
+		}
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == l.ssrc {
+				l.mu.Lock()
+				l.sr = senderReport{ntp: sr.NTPTime, rtp: sr.RTPTime, at: time.Now()}
+				l.mu.Unlock()
+			}
+		}
+	}
+}
+
+func (l *layer) countMalformed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.malformed++
+}
+
+func (l *layer) senderReport() senderReport {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sr
+}
+
+func (l *layer) report(now time.Time) (rtcp.ReceptionReport, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.loss.started {
+		return rtcp.ReceptionReport{}, false
+	}
+	rr := l.loss.report(l.ssrc)
+	if !l.sr.at.IsZero() {
+		rr.LastSenderReport = uint32(l.sr.ntp >> 16)
+		rr.Delay = uint32(now.Sub(l.sr.at).Seconds() * 65536) // units of 1/65536 s
+	}
+	return rr, true
+}
+
+func (l *layer) addTo(s *Stats) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Packets += l.loss.received
+	s.Bytes += l.bytes
+	s.Malformed += l.malformed
+	if l.loss.started {
+		if expected := l.loss.highest - l.loss.baseSeq + 1; expected > l.loss.received {
+			s.Lost += expected - l.loss.received
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package sfu
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+const (
+	// nackRepeat is how long a NACK may take to bring its packet before it is repeated; a path over 100 ms of round trip
+	// gets one needless retransmission.
+	nackRepeat = 100 * time.Millisecond
+	// nackTries is how often one packet is asked for; after that a key frame is the better remedy.
+	nackTries = 4
+	// maxMissing bounds how many packets are chased at once; a longer gap is an interruption, not loss.
+	maxMissing = 64
+)
+
+// lossTracker follows the sequence numbers of one layer: it counts for receiver reports (RFC 3550, appendix A.3 and
+// A.8) and finds the gaps to ask for again. It is used by the layer's read goroutine alone, under the layer's lock.
+type lossTracker struct {
+	started  bool
+	baseSeq  uint64
+	highest  uint64 // extended sequence number
+	received uint64
+	late     uint64 // received packets that had been counted missing: reordered or resent
+
+	expectedBefore, receivedBefore uint64 // at the last report
+
+	jitter      float64 // timestamp units
+	lastTransit int64
+
+	missing []missingPacket // oldest first
+}
+
+type missingPacket struct {
+	seq   uint16
+	tries uint8
+	asked time.Time
+}
+
+// add takes note of packet seq and returns its extended number and whether it was new; a duplicate is not.
+func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time) (ext uint64, fresh bool) {
+	if !l.started {
+		l.started = true
+		l.highest = 1<<16 | uint64(seq)
+		l.baseSeq, l.received = l.highest, 1
+		return l.highest, true
+	}
+	diff := int16(seq - uint16(l.highest))
+	ext = l.highest + uint64(int64(diff))
+	if diff <= 0 {
+		return ext, l.fill(seq)
+	}
+	if int(diff) > maxMissing {
+		l.missing = l.missing[:0]
+	} else {
+		for s := uint16(l.highest) + 1; s != seq; s++ {
+			if len(l.missing) == maxMissing {
+				l.missing = append(l.missing[:0], l.missing[1:]...)
+			}
+			l.missing = append(l.missing, missingPacket{seq: s})
+		}
+	}
+	l.highest = ext
+	l.received++
+	l.updateJitter(timestamp, clockRate, now)
+	return ext, true
+}
+
+// fill counts a packet that came late and tells whether it was still missed.
+func (l *lossTracker) fill(seq uint16) bool {
+	for i := range l.missing {
+		if l.missing[i].seq == seq {
+			l.missing = append(l.missing[:i], l.missing[i+1:]...)
+			l.received++
+			l.late++
+			return true
+		}
+	}
+	return false
+}
+
+func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
+	transit := now.UnixMicro()*int64(clockRate)/1e6 - int64(timestamp)
+	if l.lastTransit != 0 {
+		if d := transit - l.lastTransit; d > -int64(clockRate) && d < int64(clockRate) { // a larger step is a new clock
+			l.jitter += (max(float64(d), -float64(d)) - l.jitter) / 16
+		}
+	}
+	l.lastTransit = transit
+}
+
+// due appends to pairs what has to be asked for (again) now, and forgets what was asked for often enough.
+func (l *lossTracker) due(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
+	keep := l.missing[:0]
+	for _, m := range l.missing {
+		if m.tries < nackTries && now.Sub(m.asked) >= nackRepeat {
+			m.tries++
+			m.asked = now
+			pairs = appendNack(pairs, m.seq)
+		} else if m.tries == nackTries && now.Sub(m.asked) >= nackRepeat {
+			continue
+		}
+		keep = append(keep, m)
+	}
+	l.missing = keep
+	return pairs
+}
+
+// appendNack adds seq to the last pair if its bitmask of 16 followers reaches (RFC 4585, section 6.2.1).
+func appendNack(pairs []rtcp.NackPair, seq uint16) []rtcp.NackPair {
+	if n := len(pairs); n > 0 {
+		if d := seq - pairs[n-1].PacketID; d >= 1 && d <= 16 {
+			pairs[n-1].LostPackets |= 1 << (d - 1)
+			return pairs
+		}
+	}
+	return append(pairs, rtcp.NackPair{PacketID: seq})
+}
+
+// report returns the reception report since the last one, without the sender report fields.
+func (l *lossTracker) report(ssrc uint32) rtcp.ReceptionReport {
+	expected := l.highest - l.baseSeq + 1
+	lost := int64(expected) - int64(l.received)
+	expectedNow, receivedNow := expected-l.expectedBefore, l.received-l.receivedBefore
+	l.expectedBefore, l.receivedBefore = expected, l.received
+	fraction := uint8(0)
+	if expectedNow > receivedNow {
+		fraction = uint8(min(255, (expectedNow-receivedNow)*256/expectedNow))
+	}
+	return rtcp.ReceptionReport{
+		SSRC:               ssrc,
+		FractionLost:       fraction,
+		TotalLost:          uint32(max(0, min(lost, 1<<23-1))),
+		LastSequenceNumber: uint32(l.highest),
+		Jitter:             uint32(l.jitter),
+	}
+}

@@ -1,0 +1,169 @@
+package sfu
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"meet/internal/sfu/codec"
+)
+
+// MaxLayers is how many simulcast layers a track may have: rids q, h and f.
+const MaxLayers = 3
+
+// ReceiverOptions describe a published track.
+type ReceiverOptions struct {
+	MimeType     string // such as "video/VP8"
+	ClockRate    uint32 // Hz
+	AudioLevelID uint8  // id of the ssrc-audio-level header extension (RFC 6464); 0 when not negotiated
+	DescriptorID uint8  // id of the AV1 dependency descriptor extension; 0 when not negotiated
+	NACK         bool   // the publisher answers NACKs
+	Sparse       bool   // a screen share: seconds may pass between two frames
+	// RTCP sends feedback to the publisher. It must not block.
+	RTCP func([]rtcp.Packet) error
+}
+
+// Receiver is the server's end of one published track, with all its simulcast layers.
+type Receiver struct {
+	ReceiverOptions
+	Level AudioLevel // loudness, for audio with the extension
+
+	codec codec.Type
+	sinks atomic.Pointer[[]Sink] // copied on change; read on the packet path
+	alive atomic.Uint32          // bit n: layer n sends
+	muted atomic.Bool
+
+	mu     sync.Mutex // for changing sinks and layers
+	layers [MaxLayers]atomic.Pointer[layer]
+	closed bool
+
+	wg sync.WaitGroup
+}
+
+// NewReceiver makes a Receiver without layers.
+func NewReceiver(o ReceiverOptions) *Receiver {
+	r := &Receiver{ReceiverOptions: o, codec: codec.TypeOf(o.MimeType)}
+	r.sinks.Store(&[]Sink{})
+	return r
+}
+
+// ReadFunc reads one packet into b and returns its length. It returns an error when the stream has ended.
+type ReadFunc func(b []byte) (int, error)
+
+// AddLayer starts forwarding layer n of the track, which arrives with the given SSRC. rtp and rtcp are called from
+// goroutines of the layer until they return an error. A layer already there is replaced, as after a renegotiation.
+func (r *Receiver) AddLayer(n int, ssrc uint32, rtp, rtcp ReadFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || n < 0 || n >= MaxLayers {
+		return
+	}
+	l := newLayer(r, n, ssrc)
+	r.layers[n].Store(l)
+	// Both end when the connection or the transceiver is closed, which makes their read fail.
+	r.wg.Go(func() { l.readRTP(rtp) })
+	r.wg.Go(func() { l.readRTCP(rtcp) })
+}
+
+// AddSink begins to feed s.
+func (r *Receiver) AddSink(s Sink) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old := *r.sinks.Load(); !slices.Contains(old, s) {
+		sinks := append(slices.Clone(old), s)
+		r.sinks.Store(&sinks)
+	}
+}
+
+// RemoveSink stops feeding s. A packet under way may still reach it once.
+func (r *Receiver) RemoveSink(s Sink) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sinks := slices.DeleteFunc(slices.Clone(*r.sinks.Load()), func(x Sink) bool { return x == s })
+	r.sinks.Store(&sinks)
+}
+
+// SetMuted stops forwarding while the publisher is muted, whatever it sends.
+func (r *Receiver) SetMuted(muted bool) { r.muted.Store(muted) }
+
+// RequestKeyFrame asks the publisher for a key frame of layer n, no more often than the layer's throttle allows.
+func (r *Receiver) RequestKeyFrame(n int) {
+	if l := r.layer(n); l != nil {
+		l.requestKeyFrame(time.Now())
+	}
+}
+
+// RequestKeyFrames asks for one of every layer that sends: for a new subscriber, who may get any of them.
+func (r *Receiver) RequestKeyFrames() {
+	for n := range r.layers {
+		if r.alive.Load()&(1<<n) != 0 {
+			r.RequestKeyFrame(n)
+		}
+	}
+}
+
+// Close removes all sinks and waits for the layers' goroutines, which end once the connection's streams are closed; so
+// close those first.
+func (r *Receiver) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.sinks.Store(&[]Sink{})
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+// Stats are a Receiver's counters since it began.
+type Stats struct {
+	Packets, Bytes, Lost, Malformed uint64
+}
+
+// Stats sums the counters of all layers.
+func (r *Receiver) Stats() Stats {
+	var s Stats
+	for n := range r.layers {
+		if l := r.layer(n); l != nil {
+			l.addTo(&s)
+		}
+	}
+	return s
+}
+
+func (r *Receiver) layer(n int) *layer {
+	if n < 0 || n >= MaxLayers {
+		return nil
+	}
+	return r.layers[n].Load()
+}
+
+// best returns the layer to forward to somebody who wants at most layer wanted: the highest that sends up to there, else
+// the lowest that sends, or -1 when none does.
+func (r *Receiver) best(wanted int) int {
+	alive := r.alive.Load()
+	for n := wanted; n >= 0; n-- {
+		if alive&(1<<n) != 0 {
+			return n
+		}
+	}
+	for n := wanted + 1; n < MaxLayers; n++ {
+		if alive&(1<<n) != 0 {
+			return n
+		}
+	}
+	return -1
+}
+
+// reports returns a reception report for each layer.
+func (r *Receiver) reports(now time.Time) []rtcp.ReceptionReport {
+	var all []rtcp.ReceptionReport
+	for n := range r.layers {
+		if l := r.layer(n); l != nil {
+			if rr, ok := l.report(now); ok {
+				all = append(all, rr)
+			}
+		}
+	}
+	return all
+}

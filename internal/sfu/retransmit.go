@@ -1,0 +1,168 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+
+	"meet/internal/sfu/codec"
+)
+
+// readRTCP takes the subscriber's feedback on this track until reader fails.
+func (d *DownTrack) readRTCP(reader interceptor.RTCPReader) {
+	buf := make([]byte, mtu)
+	for {
+		n, _, err := reader.Read(buf, nil)
+		if err != nil {
+			return
+		}
+		packets, err := rtcp.Unmarshal(buf[:n])
+		if err != nil {
+			continue // a subscriber's garbage is its own loss
+		}
+		now := time.Now()
+		for _, p := range packets {
+			d.handleRTCP(p, now)
+		}
+	}
+}
+
+func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
+	switch p := p.(type) {
+	case *rtcp.PictureLossIndication:
+		if p.MediaSSRC == d.ssrc {
+			d.requestKeyFrame()
+		}
+	case *rtcp.FullIntraRequest:
+		for _, e := range p.FIR {
+			if e.SSRC == d.ssrc {
+				d.requestKeyFrame()
+			}
+		}
+	case *rtcp.TransportLayerNack:
+		if p.MediaSSRC == d.ssrc {
+			for i := range p.Nacks {
+				p.Nacks[i].Range(func(seq uint16) bool {
+					d.retransmit(seq, now)
+					return true
+				})
+			}
+		}
+	case *rtcp.ReceiverReport:
+		for i := range p.Reports {
+			if p.Reports[i].SSRC == d.ssrc {
+				d.noteReport(&p.Reports[i], now)
+			}
+		}
+	}
+}
+
+// requestKeyFrame passes a subscriber's request on to the layer it is watching.
+func (d *DownTrack) requestKeyFrame() {
+	d.mu.Lock()
+	n := d.fwd.layer
+	d.mu.Unlock()
+	if n < 0 {
+		n = d.receiver.best(MaxLayers - 1)
+	}
+	d.receiver.RequestKeyFrame(n)
+}
+
+// retransmit sends the packet that went out as seq again: on the retransmission stream (RFC 4588) if there is one.
+func (d *DownTrack) retransmit(seq uint16, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.bound || d.writer == nil {
+		return
+	}
+	sent, ok := d.seq.lookup(seq, now)
+	if !ok {
+		return
+	}
+	l := d.receiver.layer(int(sent.layer))
+	if l == nil {
+		return
+	}
+	n := l.history.Load(sent.source, d.resendRaw)
+	p := &d.resend
+	if n == 0 || p.unmarshal(d.resendRaw[:n]) != nil || codec.Parse(d.receiver.codec, p.Payload, &p.Info) != nil {
+		return
+	}
+	d.resent++
+	if d.rtxSSRC == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
+		d.sendLocked(p, sent.rewrite, d.ssrc, d.payloadType, p.Payload)
+		return
+	}
+	binary.BigEndian.PutUint16(d.rtxRaw, sent.seq)
+	size := 2 + copy(d.rtxRaw[2:], p.Payload)
+	out := sent.rewrite
+	out.seq = d.rtxSeq
+	d.rtxSeq++
+	d.sendLocked(p, out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size])
+}
+
+func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lossFraction = r.FractionLost
+	if r.LastSenderReport != 0 && r.LastSenderReport == d.lastReportNTP {
+		held := time.Duration(r.Delay) * time.Second / 65536
+		d.roundTrip = max(0, now.Sub(d.lastReportAt)-held)
+	}
+}
+
+// Loss returns the share of packets the subscriber last reported as lost, from 0 to 1.
+func (d *DownTrack) Loss() float64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return float64(d.lossFraction) / 256
+}
+
+// senderReport returns a sender report and the source's description, nothing before the publisher's first report. It
+// carries the publisher's clock, which sound and picture of one person share, moved on to now.
+func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.receiver.layer(d.fwd.layer)
+	if l == nil || !d.bound || d.packets == 0 {
+		return nil
+	}
+	sr := l.senderReport()
+	if sr.at.IsZero() {
+		return nil
+	}
+	elapsed := now.Sub(sr.at)
+	ntp := sr.ntp + uint64(elapsed.Seconds()*(1<<32))
+	d.lastReportNTP, d.lastReportAt = uint32(ntp>>16), now
+	return []rtcp.Packet{
+		&rtcp.SenderReport{
+			SSRC:        d.ssrc,
+			NTPTime:     ntp,
+			RTPTime:     sr.rtp + uint32(elapsed.Seconds()*float64(d.receiver.ClockRate)) + d.fwd.tsDelta[d.fwd.layer],
+			PacketCount: uint32(d.packets),
+			OctetCount:  uint32(d.octets),
+		},
+		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+			Source: d.ssrc,
+			Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: d.DownTrackOptions.StreamID}},
+		}}},
+	}
+}
+
+// align returns what must be added to timestamps of layer to so that they count as those of layer from do, by the sender
+// reports of both; false until both have come.
+func (r *Receiver) align(from, to int) (uint32, bool) {
+	a, b := r.layer(from), r.layer(to)
+	if a == nil || b == nil {
+		return 0, false
+	}
+	sa, sb := a.senderReport(), b.senderReport()
+	if sa.at.IsZero() || sb.at.IsZero() {
+		return 0, false
+	}
+	// The moment of b's report on a's timestamps, less b's own.
+	apart := float64(int64(sb.ntp-sa.ntp)) / (1 << 32) * float64(r.ClockRate)
+	return sa.rtp + uint32(int32(apart)) - sb.rtp, true
+}

@@ -1,0 +1,141 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtcp"
+)
+
+var errPadding = errors.New("sfu: padding longer than the packet")
+
+// transportCC is the header extension that carries a transport-wide sequence number
+// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+const transportCC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
+// Tap is the one interceptor of a peer connection. Towards publishers it records the arrival of every packet,
+// retransmissions and probes included, for transport-wide feedback. Towards subscribers it hands each DownTrack the
+// connection's own writer, which spares the packet path pion's interceptor chain and its allocation.
+type Tap struct {
+	interceptor.NoOp
+
+	mu       sync.Mutex
+	recorder *twcc.Recorder
+	writers  map[uint32]interceptor.RTPWriter // by SSRC
+}
+
+// NewTap makes a Tap; add it to a connection's interceptor registry.
+func NewTap(senderSSRC uint32) *Tap {
+	return &Tap{recorder: twcc.NewRecorder(senderSSRC), writers: map[uint32]interceptor.RTPWriter{}}
+}
+
+// NewInterceptor makes Tap its own factory: a registry is made for each connection.
+func (t *Tap) NewInterceptor(string) (interceptor.Interceptor, error) { return t, nil }
+
+// BindLocalStream keeps the writer for the DownTrack of that SSRC.
+func (t *Tap) BindLocalStream(info *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writers[info.SSRC] = w
+	return w
+}
+
+// UnbindLocalStream forgets it.
+func (t *Tap) UnbindLocalStream(info *interceptor.StreamInfo) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.writers, info.SSRC)
+}
+
+func (t *Tap) writer(ssrc uint32) interceptor.RTPWriter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.writers[ssrc]
+}
+
+// BindRemoteStream records what is read, if the stream negotiated transport-wide sequence numbers.
+func (t *Tap) BindRemoteStream(info *interceptor.StreamInfo, r interceptor.RTPReader) interceptor.RTPReader {
+	id := extensionID(info.RTPHeaderExtensions, transportCC)
+	if id == 0 {
+		return r
+	}
+	ssrc := info.SSRC
+	return interceptor.RTPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+		n, attributes, err := r.Read(b, a)
+		if err == nil {
+			if seq, ok := extension16(b[:n], id); ok {
+				t.mu.Lock()
+				t.recorder.Record(ssrc, seq, time.Now().UnixMicro())
+				t.mu.Unlock()
+			}
+		}
+		return n, attributes, err
+	})
+}
+
+// feedback returns the transport-wide feedback gathered since the last call, nil when there is none.
+func (t *Tap) feedback() []rtcp.Packet {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.recorder.PacketsHeld() == 0 {
+		return nil
+	}
+	return t.recorder.BuildFeedbackPacket()
+}
+
+func extensionID(exts []interceptor.RTPHeaderExtension, uri string) uint8 {
+	for _, e := range exts {
+		if e.URI == uri {
+			return uint8(e.ID)
+		}
+	}
+	return 0
+}
+
+// extension16 finds extension id in a raw RTP packet with one-byte or two-byte extension headers (RFC 8285) and
+// returns its first two bytes.
+func extension16(raw []byte, id uint8) (uint16, bool) {
+	if len(raw) < 12 || raw[0]&0x10 == 0 {
+		return 0, false
+	}
+	at := 12 + 4*int(raw[0]&0x0f)
+	if len(raw) < at+4 {
+		return 0, false
+	}
+	profile, words := binary.BigEndian.Uint16(raw[at:]), int(binary.BigEndian.Uint16(raw[at+2:]))
+	at += 4
+	end := at + 4*words
+	if end > len(raw) {
+		return 0, false
+	}
+	for at < end {
+		if raw[at] == 0 { // padding between extensions
+			at++
+			continue
+		}
+		var got uint8
+		var size int
+		if profile == 0xBEDE {
+			got, size = raw[at]>>4, int(raw[at]&0x0f)+1
+			at++
+		} else {
+			if at+1 >= end {
+				return 0, false
+			}
+			got, size = raw[at], int(raw[at+1])
+			at += 2
+		}
+		if at+size > end {
+			return 0, false
+		}
+		if got == id && size >= 2 {
+			return binary.BigEndian.Uint16(raw[at:]), true
+		}
+		at += size
+	}
+	return 0, false
+}
