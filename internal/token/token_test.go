@@ -1,0 +1,270 @@
+package token_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"meet/internal/fault"
+	"meet/internal/token"
+)
+
+const (
+	key    = "APItest"
+	secret = "a-secret-that-is-long-enough-for-hs256"
+)
+
+func sign(t *testing.T, method jwt.SigningMethod, signer any, claims jwt.MapClaims) string {
+	t.Helper()
+	raw, err := jwt.NewWithClaims(method, claims).SignedString(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestEveryClaimComesBack(t *testing.T) {
+	want := token.ClaimGrants{
+		Identity: "ada__x1y2", Name: "Ada", Kind: "agent", KindDetails: []string{"cloud_agent"},
+		Metadata: `{"a":1}`, Attributes: map[string]string{"role": "host"},
+		Video: &token.VideoGrant{
+			RoomCreate: true, RoomList: true, RoomRecord: true, IngressAdmin: true, RoomAdmin: true, RoomJoin: true, Room: "r",
+			CanPublish: new(true), CanSubscribe: new(false), CanPublishData: new(true), CanPublishSources: []string{"camera"},
+			CanUpdateOwnMetadata: true, CanSubscribeMetrics: true, CanManageAgentSession: true,
+			Hidden: true, Recorder: true, Agent: true, DestinationRoom: "other",
+		},
+		SIP:           &token.SIPGrant{Admin: true, Call: true},
+		Agent:         &token.AgentGrant{Admin: true, SimulationAdmin: true},
+		Inference:     &token.InferenceGrant{Perform: true},
+		Observability: &token.ObservabilityGrant{Write: true},
+		RoomConfig:    json.RawMessage(`{"maxParticipants":3}`), RoomPreset: "big", SHA256: "c3Vt",
+	}
+	raw, err := token.New(key, secret).
+		SetIdentity(want.Identity).SetName(want.Name).SetKind(want.Kind, want.KindDetails...).
+		SetMetadata(want.Metadata).SetAttributes(want.Attributes).SetVideoGrant(*want.Video).SetSIPGrant(*want.SIP).
+		SetAgentGrant(*want.Agent).SetInferenceGrant(*want.Inference).SetObservabilityGrant(*want.Observability).
+		SetRoomConfig(want.RoomConfig).SetRoomPreset(want.RoomPreset).SetSHA256(want.SHA256).
+		SetTTL(5 * time.Minute).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := token.NewVerifier(token.Keys{"other": "x", key: secret}).Verify(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(got.ExpiresAt); left < 4*time.Minute || left > 5*time.Minute {
+		t.Errorf("expires in %v, want just under 5m", left)
+	}
+	want.Issuer, want.ExpiresAt = key, got.ExpiresAt
+	if diff := cmp.Diff(want, *got); diff != "" {
+		t.Errorf("claims changed on the way (-sent +read):\n%s", diff)
+	}
+}
+
+// The names on the wire are LiveKit's; every client and server SDK depends on them.
+func TestWireNames(t *testing.T) {
+	raw, err := token.New(key, secret).SetIdentity("i").SetVideoGrant(token.VideoGrant{
+		RoomJoin: true, Room: "r", CanPublish: new(false), CanUpdateOwnMetadata: true,
+	}).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		if _, ok := got[name].(float64); !ok {
+			t.Errorf("%s = %v, want a number", name, got[name])
+		}
+		delete(got, name)
+	}
+	want := map[string]any{
+		"iss": key, "sub": "i", "identity": "i",
+		"video": map[string]any{"roomJoin": true, "room": "r", "canPublish": false, "canUpdateOwnMetadata": true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("claims on the wire (-want +got):\n%s", diff)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	at := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+	good := jwt.MapClaims{"iss": key, "sub": "i", "exp": at(time.Hour)}
+	with := func(k string, v any) jwt.MapClaims {
+		c := jwt.MapClaims{}
+		for k, v := range good {
+			c[k] = v
+		}
+		if c[k] = v; v == nil {
+			delete(c, k)
+		}
+		return c
+	}
+	hs := func(c jwt.MapClaims) string { return sign(t, jwt.SigningMethodHS256, []byte(secret), c) }
+	valid := hs(good)
+	for _, tc := range []struct {
+		name, raw string
+		want      error
+	}{
+		{"empty", "", token.ErrMissing},
+		{"no JWT", "certainly not a token", token.ErrMalformed},
+		{"two parts", valid[:strings.LastIndex(valid, ".")], token.ErrMalformed},
+		{"alg none", sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, good), token.ErrMalformed},
+		{"alg HS384", sign(t, jwt.SigningMethodHS384, []byte(secret), good), token.ErrMalformed},
+		{"alg HS512", sign(t, jwt.SigningMethodHS512, []byte(secret), good), token.ErrMalformed},
+		{"another secret", sign(t, jwt.SigningMethodHS256, []byte("guess"), good), token.ErrMalformed},
+		{"foreign key", hs(with("iss", "APIother")), token.ErrUnknownKey},
+		{"no issuer", hs(with("iss", nil)), token.ErrUnknownKey},
+		{"a key with an empty secret", sign(t, jwt.SigningMethodHS256, []byte{}, with("iss", "empty")), token.ErrUnknownKey},
+		{"no expiry", hs(with("exp", nil)), token.ErrMalformed},
+		{"expired", hs(with("exp", at(-2*time.Minute))), token.ErrExpired},
+		{"not yet valid", hs(with("nbf", at(2*time.Minute))), token.ErrNotYetValid},
+		{"grants of the wrong shape", hs(with("video", "everything")), token.ErrMalformed},
+		{"changed after signing", valid[:len(valid)-2] + "AA", token.ErrMalformed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g, err := token.NewVerifier(token.Keys{key: secret, "empty": ""}).Verify(tc.raw)
+			if !errors.Is(err, tc.want) || g != nil {
+				t.Fatalf("Verify = %v, %v; want %v", g, err, tc.want)
+			}
+			if fault.KindOf(err) != fault.Unauthenticated {
+				t.Errorf("kind = %v, want unauthenticated", fault.KindOf(err))
+			}
+			if tc.raw != "" && strings.Contains(err.Error(), tc.raw) {
+				t.Error("the error repeats the token")
+			}
+		})
+	}
+}
+
+func TestClocksMayDifferByAMinute(t *testing.T) {
+	for name, c := range map[string]jwt.MapClaims{
+		"expired 30 s ago": {"iss": key, "exp": time.Now().Add(-30 * time.Second).Unix()},
+		"valid in 30 s":    {"iss": key, "exp": time.Now().Add(time.Hour).Unix(), "nbf": time.Now().Add(30 * time.Second).Unix()},
+	} {
+		if _, err := token.NewVerifier(token.Keys{key: secret}).Verify(sign(t, jwt.SigningMethodHS256, []byte(secret), c)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Tokens as other libraries write them.
+func TestForeignSpellings(t *testing.T) {
+	exp := time.Now().Add(time.Hour).Unix()
+	read := func(c jwt.MapClaims) *token.ClaimGrants {
+		t.Helper()
+		c["iss"], c["exp"] = key, exp
+		g, err := token.NewVerifier(token.Keys{key: secret}).Verify(sign(t, jwt.SigningMethodHS256, []byte(secret), c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	if g := read(jwt.MapClaims{"jti": "old"}); g.Identity != "old" {
+		t.Errorf("identity from jti = %q", g.Identity)
+	}
+	if g := read(jwt.MapClaims{"sub": "s", "jti": "j", "identity": "i"}); g.Identity != "s" {
+		t.Errorf("identity = %q, want the subject", g.Identity)
+	}
+	if g := read(jwt.MapClaims{"video": map[string]any{"canUpdateMetadata": true, "canPublish": nil}}); !g.Video.CanUpdateOwnMetadata || !g.Video.MayPublish() {
+		t.Errorf("Elixir's spelling: %+v", g.Video)
+	}
+}
+
+func TestToJWTRefusesNonsense(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		tok  *token.AccessToken
+		want string
+	}{
+		{"no key", token.New("", secret), "no API key"},
+		{"no secret", token.New(key, ""), "no API key or secret"},
+		{"no identity", token.New(key, secret).SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: "r"}), "identity"},
+		{"no room", token.New(key, secret).SetIdentity("i").SetVideoGrant(token.VideoGrant{RoomJoin: true}), "room's name"},
+		{"broken room configuration", token.New(key, secret).SetRoomConfig(json.RawMessage(`{`)), "not JSON"},
+	} {
+		if _, err := tc.tok.ToJWT(); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want one that says %q", tc.name, err, tc.want)
+		}
+	}
+}
+
+func TestVideoGrantDefaults(t *testing.T) {
+	for _, tc := range []struct {
+		name                     string
+		g                        token.VideoGrant
+		publish, subscribe, data bool
+		camera, microphone       bool
+	}{
+		{"nothing said", token.VideoGrant{}, true, true, true, true, true},
+		{"no publishing", token.VideoGrant{CanPublish: new(false)}, false, true, false, false, false},
+		{"data only", token.VideoGrant{CanPublish: new(false), CanPublishData: new(true)}, false, true, true, false, false},
+		{"no data", token.VideoGrant{CanPublishData: new(false)}, true, true, false, true, true},
+		{"no subscribing", token.VideoGrant{CanSubscribe: new(false)}, true, false, true, true, true},
+		{"camera only", token.VideoGrant{CanPublishSources: []string{"camera"}}, true, true, true, true, false},
+		{"sources without publishing", token.VideoGrant{CanPublish: new(false), CanPublishSources: []string{"camera"}}, false, true, false, false, false},
+	} {
+		got := []bool{tc.g.MayPublish(), tc.g.MaySubscribe(), tc.g.MayPublishData(), tc.g.MayPublishSource("camera"), tc.g.MayPublishSource("microphone")}
+		want := []bool{tc.publish, tc.subscribe, tc.data, tc.camera, tc.microphone}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (publish, subscribe, data, camera, microphone):\n%s", tc.name, diff)
+		}
+	}
+}
+
+func TestParseTTL(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		"300": 5 * time.Minute, "2d": 48 * time.Hour, "5h": 5 * time.Hour, "90m": 90 * time.Minute, "45s": 45 * time.Second,
+		"1d12h": 36 * time.Hour, " 1h30m ": 90 * time.Minute,
+	} {
+		if got, err := token.ParseTTL(in); err != nil || got != want {
+			t.Errorf("ParseTTL(%q) = %v, %v; want %v", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "0", "-5", "d", "2x", "-2d", "2d-1h", "0d", "2d0h", "five", "9223372036854775807", "99999999999d", "106751d23h48m"} {
+		if got, err := token.ParseTTL(in); err == nil {
+			t.Errorf("ParseTTL(%q) = %v, want an error", in, got)
+		}
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	raw, err := token.New(key, secret).SetIdentity("i").ToJWT()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add("..")
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	v := token.NewVerifier(token.Keys{key: secret})
+	f.Fuzz(func(t *testing.T, in string) {
+		g, err := v.Verify(in)
+		if (g == nil) == (err == nil) {
+			t.Fatalf("Verify(%q) = %v, %v", in, g, err)
+		}
+		if err != nil && fault.KindOf(err) != fault.Unauthenticated {
+			t.Fatalf("Verify(%q): %v is not Unauthenticated", in, err)
+		}
+	})
+}
+
+func FuzzParseTTL(f *testing.F) {
+	f.Add("1d12h")
+	f.Add("300")
+	f.Fuzz(func(t *testing.T, in string) {
+		if d, err := token.ParseTTL(in); err == nil && d <= 0 {
+			t.Fatalf("ParseTTL(%q) = %v", in, d)
+		}
+	})
+}

@@ -1,0 +1,48 @@
+package token
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"meet/internal/fault"
+)
+
+// ErrTTL is returned for a lifetime that cannot be read.
+var ErrTTL = fault.New(fault.Invalid, `a token's lifetime is a number of seconds or a span such as "90m", "5h" or "2d"`)
+
+// ParseTTL reads a lifetime: plain seconds ("300"), or a span of days, hours, minutes and seconds ("2d", "1d12h", "90m").
+func ParseTTL(s string) (time.Duration, error) {
+	s = strings.TrimSpace(s)
+	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return scale(seconds, time.Second)
+	}
+	var days time.Duration
+	rest := s
+	if number, after, found := strings.Cut(s, "d"); found {
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return 0, ErrTTL
+		}
+		if days, err = scale(n, 24*time.Hour); err != nil {
+			return 0, err
+		}
+		if rest = after; rest == "" {
+			return days, nil
+		}
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || d <= 0 || d > math.MaxInt64-days {
+		return 0, ErrTTL
+	}
+	return days + d, nil
+}
+
+// scale multiplies without overflow and refuses what is not positive.
+func scale(n int64, unit time.Duration) (time.Duration, error) {
+	if n <= 0 || n > int64(math.MaxInt64/unit) {
+		return 0, ErrTTL
+	}
+	return time.Duration(n) * unit, nil
+}
