@@ -1,0 +1,78 @@
+// The only place that talks to the server, apart from the call itself.
+
+export interface LiveRoom {
+  url: string;
+  id: string;
+  name: string;
+  creationTime: string;
+  numParticipants: number;
+  isActive: boolean;
+  metadata: string;
+}
+
+export interface Meeting {
+  id: string;
+  name: string;
+  participants: string[];
+  numParticipants: number;
+  startedAt: string;
+  endedAt: string;
+  durationSeconds: number;
+}
+
+/** What the lobby shows: the rooms that are live and the newest meetings. */
+export interface LobbyState {
+  rooms: LiveRoom[];
+  meetings: Meeting[];
+}
+
+export interface ConnectionDetails {
+  serverUrl: string;
+  roomName: string;
+  participantName: string;
+  participantToken: string;
+}
+
+/** A refusal or failure whose message is a sentence fit to show. */
+export class ApiError extends Error {}
+
+/** connectionDetails asks for the address and the token a person needs to enter a room. */
+export async function connectionDetails(
+  room: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<ConnectionDetails> {
+  const query = new URLSearchParams({ roomName: room, participantName: name });
+  let response: Response;
+  try {
+    response = await fetch(`/api/connection-details?${query}`, { signal, cache: "no-store" });
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    throw new ApiError("The server could not be reached. Check your network and try again.", { cause });
+  }
+  if (!response.ok) throw new ApiError(await refusal(response));
+  return (await response.json()) as ConnectionDetails;
+}
+
+/** watchLobby calls onState with the lobby's state at once and on every change, until stopped. */
+export function watchLobby(onState: (state: LobbyState) => void): () => void {
+  const source = new EventSource("/api/events");
+  source.addEventListener("lobby", (event: MessageEvent<string>) => {
+    onState(JSON.parse(event.data) as LobbyState);
+  });
+  return () => source.close();
+}
+
+// Refusals the server means for people are one short line of plain text.
+async function refusal(response: Response): Promise<string> {
+  if (response.status === 429) return "Too many attempts. Wait a few seconds and try again.";
+  const plain = response.headers.get("content-type")?.startsWith("text/plain") ?? false;
+  const text = plain ? (await response.text()).trim() : "";
+  if (response.status < 500 && text !== "" && text.length <= 200) return sentence(text);
+  return `The server could not let you in (error ${response.status}). Try again in a moment.`;
+}
+
+function sentence(text: string): string {
+  const upper = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(upper) ? upper : `${upper}.`;
+}

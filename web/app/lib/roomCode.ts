@@ -1,0 +1,50 @@
+// What a person may type or paste to name a meeting, turned into the room's name.
+
+/** The server's limit on a room name, counted in UTF-8 bytes. */
+const maxRoomBytes = 256;
+
+export type ParsedRoom = { room: string } | { problem: string };
+
+/**
+ * parseRoom reads a code in any spelling (`ABCDEFGHIJ`, `abc defg hij`), a
+ * pasted link to a room, or any other room name, which stays as it is typed.
+ */
+export function parseRoom(input: string): ParsedRoom {
+  const text = input.trim();
+  if (text === "") return { problem: "Type the meeting's code or paste its link." };
+
+  const linked = roomOfLink(text);
+  if (linked === null) return { problem: "This link does not lead to a meeting." };
+
+  const room = tidyCode(linked);
+  if (/\p{Cc}/u.test(room)) return { problem: "A meeting code cannot contain control characters." };
+  if (new TextEncoder().encode(room).length > maxRoomBytes) {
+    return { problem: "This meeting code is too long." };
+  }
+  return { room };
+}
+
+/** roomPath is the page of a room on this server. */
+export function roomPath(room: string): string {
+  return `/rooms/${encodeURIComponent(room)}`;
+}
+
+/** The room a link points at, the text itself when it is no link, null for a link elsewhere. */
+function roomOfLink(text: string): string | null {
+  const path = /^(?:[a-z]+:\/\/[^/?#]+|[^/?#\s]*[.:][^/?#\s]*)?(\/[^?#]*)/i.exec(text)?.[1];
+  if (path === undefined) return /^[a-z]+:\/\//i.test(text) ? null : text;
+
+  const name = /\/rooms\/([^/]+)\/?$/.exec(path)?.[1];
+  if (name === undefined) return text.includes("://") ? null : text;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return null;
+  }
+}
+
+function tidyCode(text: string): string {
+  const letters = text.toLowerCase().replace(/[\s\p{Pd}_.]/gu, "");
+  const parts = /^([a-z]{3})([a-z]{4})([a-z]{3})$/.exec(letters);
+  return parts ? parts.slice(1).join("-") : text;
+}

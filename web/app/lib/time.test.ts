@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { durationText, sinceText } from "./time";
+
+const start = new Date("2026-03-01T10:00:00Z");
+
+it.each([
+  [-5, "just started"],
+  [0, "just started"],
+  [59, "just started"],
+  [60, "for 1 min"],
+  [3_599, "for 59 min"],
+  [3_600, "for 1 h"],
+  [4_800, "for 1 h 20 min"],
+  [90_000, "for 25 h"],
+])("after %i seconds a room runs %j", (seconds, text) => {
+  expect(sinceText(start, new Date(start.getTime() + seconds * 1000))).toBe(text);
+});
+
+it("says nothing wrong about an unreadable date", () => {
+  expect(sinceText(new Date("?"), start)).toBe("just started");
+});
+
+it.each([
+  [-1, "0 s"],
+  [0, "0 s"],
+  [45.4, "45 s"],
+  [63, "1 min"],
+  [720, "12 min"],
+  [3_900, "1 h 5 min"],
+])("%d seconds last %j", (seconds, text) => {
+  expect(durationText(seconds)).toBe(text);
+});

@@ -1,0 +1,5 @@
+// What every entry brings along. The icon is named here only so that the
+// build hashes it and lists it in its manifest.
+import "./base.css";
+import "./problem.css";
+import "./favicon.svg?url";
