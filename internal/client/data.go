@@ -1,0 +1,154 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+	"google.golang.org/protobuf/proto"
+)
+
+// keptPackets bounds the reliable packets kept for a resume; the server's own memory of them is shorter.
+const keptPackets = 256
+
+// dataChannels are the two channels this side opens, and what was sent reliably.
+type dataChannels struct {
+	reliable, lossy *webrtc.DataChannel
+
+	received atomic.Int32 // channels that the server opened to this side
+
+	mu   sync.Mutex // held while sending a reliable packet, so that numbers go out in order
+	next uint32
+	sent []*livekit.DataPacket // the newest keptPackets
+}
+
+func openDataChannels(c *Client, pc *webrtc.PeerConnection) (*dataChannels, error) {
+	ordered, unordered, once := true, false, uint16(0)
+	reliable, err := pc.CreateDataChannel("_reliable", &webrtc.DataChannelInit{Ordered: &ordered})
+	if err != nil {
+		return nil, fmt.Errorf("open reliable data channel: %w", err)
+	}
+	lossy, err := pc.CreateDataChannel("_lossy", &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once})
+	if err != nil {
+		return nil, fmt.Errorf("open lossy data channel: %w", err)
+	}
+	for _, dc := range []*webrtc.DataChannel{reliable, lossy} {
+		dc.OnOpen(func() { c.update(func() {}) })
+		c.receiveData(dc)
+	}
+	return &dataChannels{reliable: reliable, lossy: lossy}, nil
+}
+
+func (d *dataChannels) open() bool {
+	return d.reliable.ReadyState() == webrtc.DataChannelStateOpen && d.lossy.ReadyState() == webrtc.DataChannelStateOpen
+}
+
+// openedByServer takes a channel that the server opened.
+func (c *Client) openedByServer(dc *webrtc.DataChannel) {
+	if dc.Label() == c.data.reliable.Label() || dc.Label() == c.data.lossy.Label() {
+		dc.OnOpen(func() {
+			c.data.received.Add(1)
+			c.update(func() {})
+		})
+	}
+	c.receiveData(dc)
+}
+
+// receiveData hands over what arrives on a channel, whichever side opened it.
+func (c *Client) receiveData(dc *webrtc.DataChannel) {
+	dc.OnMessage(func(msg webrtc.DataChannelMessage) {
+		packet := &livekit.DataPacket{}
+		if err := proto.Unmarshal(msg.Data, packet); err != nil {
+			c.log.Warn("data packet dropped", "channel", dc.Label(), "err", err)
+			return
+		}
+		if c.opts.OnData != nil {
+			c.opts.OnData(packet)
+		}
+	})
+}
+
+// PublishData sends a packet on the channel that its kind names, when that channel is open. A reliable packet
+// is numbered, so that a resume neither loses nor doubles it.
+func (c *Client) PublishData(ctx context.Context, packet *livekit.DataPacket) error {
+	if err := c.openPublisher(ctx); err != nil {
+		return fmt.Errorf("publish data: %w", err)
+	}
+	dc := c.data.lossy
+	if packet.Kind == livekit.DataPacket_RELIABLE {
+		dc = c.data.reliable
+	}
+	open := func() bool { return dc.ReadyState() == webrtc.DataChannelStateOpen }
+	if err := c.Until(ctx, open); err != nil {
+		return fmt.Errorf("publish data: wait for the data channel: %w", err)
+	}
+	if packet.Kind == livekit.DataPacket_RELIABLE {
+		return c.data.sendReliable(packet)
+	}
+	return send(dc, packet)
+}
+
+// openPublisher negotiates the publisher's transport if nothing has yet.
+func (c *Client) openPublisher(ctx context.Context) error {
+	if !c.publisher.negotiated() {
+		if _, err := c.publisher.offer(false); err != nil {
+			return err
+		}
+	}
+	return c.Until(ctx, c.publisher.connected)
+}
+
+func (d *dataChannels) sendReliable(packet *livekit.DataPacket) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.next++
+	numbered := proto.CloneOf(packet)
+	numbered.Sequence = d.next
+	if len(d.sent) == keptPackets {
+		d.sent = append(d.sent[:0], d.sent[1:]...)
+	}
+	d.sent = append(d.sent, numbered)
+	return send(d.reliable, numbered)
+}
+
+// replay sends again what the server has not accepted before its socket was lost.
+func (d *dataChannels) replay(accepted uint32) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, packet := range d.sent {
+		if packet.Sequence <= accepted {
+			continue
+		}
+		if err := send(d.reliable, packet); err != nil {
+			return fmt.Errorf("replay data: %w", err)
+		}
+	}
+	return nil
+}
+
+// infos describes the channels for a SyncState.
+func (d *dataChannels) infos() []*livekit.DataChannelInfo {
+	var infos []*livekit.DataChannelInfo
+	for _, dc := range []*webrtc.DataChannel{d.reliable, d.lossy} {
+		if id := dc.ID(); id != nil {
+			infos = append(infos, &livekit.DataChannelInfo{
+				Label: dc.Label(), Id: uint32(*id), Target: livekit.SignalTarget_PUBLISHER,
+			})
+		}
+	}
+	return infos
+}
+
+func send(dc *webrtc.DataChannel, packet *livekit.DataPacket) error {
+	raw, err := proto.Marshal(packet)
+	if err != nil {
+		return fmt.Errorf("encode data packet: %w", err)
+	}
+	if err := dc.Send(raw); err != nil {
+		return fmt.Errorf("send data packet: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package client
+
+import (
+	"fmt"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// dependencyDescriptorURI names the AV1 dependency descriptor, see
+// https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension
+const dependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+
+// newMedia builds the pion API of one client. Interceptors keep state for each connection, so it is not shared.
+func newMedia(opts *Options) (*webrtc.API, error) {
+	var engine webrtc.MediaEngine
+	if err := engine.RegisterDefaultCodecs(); err != nil {
+		return nil, fmt.Errorf("register codecs: %w", err)
+	}
+	for uri, kind := range map[string]webrtc.RTPCodecType{
+		sdp.AudioLevelURI:       webrtc.RTPCodecTypeAudio,
+		dependencyDescriptorURI: webrtc.RTPCodecTypeVideo,
+	} {
+		ext := webrtc.RTPHeaderExtensionCapability{URI: uri}
+		if err := engine.RegisterHeaderExtension(ext, kind); err != nil {
+			return nil, fmt.Errorf("register header extension: %w", err)
+		}
+	}
+	var registry interceptor.Registry
+	if err := registerInterceptors(&engine, &registry, opts.Bare); err != nil {
+		return nil, fmt.Errorf("register interceptors: %w", err)
+	}
+	var settings webrtc.SettingEngine
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	if opts.SettingEngine != nil {
+		opts.SettingEngine(&settings)
+	}
+	return webrtc.NewAPI(
+		webrtc.WithMediaEngine(&engine), webrtc.WithInterceptorRegistry(&registry), webrtc.WithSettingEngine(settings),
+	), nil
+}
+
+func registerInterceptors(engine *webrtc.MediaEngine, registry *interceptor.Registry, bare bool) error {
+	if bare {
+		return webrtc.ConfigureSimulcastExtensionHeaders(engine)
+	}
+	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
+		return err
+	}
+	// Number outgoing packets too, as browsers do, so that a server can estimate this publisher's uplink.
+	return webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry)
+}

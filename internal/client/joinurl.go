@@ -1,0 +1,102 @@
+package client
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+// protocolVersion is the newest signalling protocol that LiveKit 1.13 knows.
+const protocolVersion = 17
+
+// clientVersion is what this package reports of itself; servers only use it to work around old releases.
+const clientVersion = "2.18.0"
+
+// joinURL is the address of the signalling socket. resumeSID is the participant to resume, or empty.
+func joinURL(server string, opts *Options, offer *livekit.SessionDescription, resumeSID string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", fmt.Errorf("read server address: %w", err)
+	}
+	switch u.Scheme {
+	case "ws", "wss":
+	case "http":
+		u.Scheme = "ws"
+	case "https":
+		u.Scheme = "wss"
+	default:
+		return "", fmt.Errorf("the server address %q must begin with ws, wss, http or https", server)
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/") + "/rtc"
+	q := url.Values{}
+	if !opts.SinglePC {
+		q = joinQuery(opts, resumeSID)
+	} else {
+		u.Path += "/v1"
+		req, err := joinRequest(opts, offer, resumeSID)
+		if err != nil {
+			return "", err
+		}
+		q.Set("join_request", req)
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+func joinQuery(opts *Options, resumeSID string) url.Values {
+	q := url.Values{}
+	q.Set("protocol", strconv.Itoa(protocolVersion))
+	q.Set("sdk", "go")
+	q.Set("version", clientVersion)
+	q.Set("auto_subscribe", strconv.FormatBool(!opts.NoAutoSubscribe))
+	q.Set("adaptive_stream", strconv.FormatBool(opts.AdaptiveStream))
+	if resumeSID != "" {
+		q.Set("reconnect", "1")
+		q.Set("sid", resumeSID)
+		q.Set("reconnect_reason", strconv.Itoa(int(livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED)))
+	}
+	return q
+}
+
+func joinRequest(opts *Options, offer *livekit.SessionDescription, resumeSID string) (string, error) {
+	req := &livekit.JoinRequest{
+		ClientInfo: &livekit.ClientInfo{
+			Sdk: livekit.ClientInfo_GO, Version: clientVersion, Protocol: protocolVersion,
+		},
+		ConnectionSettings: &livekit.ConnectionSettings{
+			AutoSubscribe: !opts.NoAutoSubscribe, AdaptiveStream: opts.AdaptiveStream,
+		},
+		PublisherOffer: offer,
+	}
+	if resumeSID != "" {
+		req.Reconnect = true
+		req.ReconnectReason = livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED
+		req.ParticipantSid = resumeSID
+	}
+	raw, err := proto.Marshal(req)
+	if err != nil {
+		return "", fmt.Errorf("encode join request: %w", err)
+	}
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	if _, err := zip.Write(raw); err != nil {
+		return "", fmt.Errorf("compress join request: %w", err)
+	}
+	if err := zip.Close(); err != nil {
+		return "", fmt.Errorf("compress join request: %w", err)
+	}
+	wrapped, err := proto.Marshal(&livekit.WrappedJoinRequest{
+		Compression: livekit.WrappedJoinRequest_GZIP, JoinRequest: packed.Bytes(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode join request: %w", err)
+	}
+	return base64.URLEncoding.EncodeToString(wrapped), nil
+}

@@ -1,0 +1,188 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
+)
+
+// maxPayload leaves room for headers, SRTP and tunnels below an Ethernet MTU.
+const maxPayload = 1200
+
+// LocalLayer is one encoding of a publication. It implements webrtc.TrackLocal.
+type LocalLayer struct {
+	p         *Publication
+	rid, mime string
+	payloader rtp.Payloader
+	level     atomic.Int32 // audio level to send with each packet, -1 for none
+
+	mu         sync.Mutex
+	binding    *binding // nil while nothing is negotiated
+	packetizer rtp.Packetizer
+}
+
+// binding is what the negotiation settled.
+type binding struct {
+	writer      webrtc.TrackLocalWriter
+	ssrc        uint32
+	payloadType uint8
+	midID       uint8 // header extension ids, 0 when not negotiated
+	ridID       uint8
+	levelID     uint8
+}
+
+func newLocalLayer(p *Publication, rid, mime string) (*LocalLayer, error) {
+	payloader, err := payloaderFor(mime)
+	if err != nil {
+		return nil, err
+	}
+	l := &LocalLayer{p: p, rid: rid, mime: mime, payloader: payloader}
+	l.level.Store(-1)
+	return l, nil
+}
+
+func payloaderFor(mime string) (rtp.Payloader, error) {
+	switch strings.ToLower(mime) {
+	case strings.ToLower(webrtc.MimeTypeOpus):
+		return &codecs.OpusPayloader{}, nil
+	case strings.ToLower(webrtc.MimeTypeVP8):
+		return &codecs.VP8Payloader{EnablePictureID: true}, nil
+	case strings.ToLower(webrtc.MimeTypeVP9):
+		return &codecs.VP9Payloader{}, nil
+	case strings.ToLower(webrtc.MimeTypeAV1):
+		return &codecs.AV1Payloader{}, nil
+	case strings.ToLower(webrtc.MimeTypeH264):
+		return &codecs.H264Payloader{}, nil
+	case strings.ToLower(webrtc.MimeTypePCMU), strings.ToLower(webrtc.MimeTypePCMA):
+		return &codecs.G711Payloader{}, nil
+	}
+	return nil, fmt.Errorf("there is no way to pack %q into RTP", mime)
+}
+
+// Bind is called by pion when the layer is negotiated.
+func (l *LocalLayer) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	for _, codec := range ctx.CodecParameters() {
+		if !strings.EqualFold(codec.MimeType, l.mime) {
+			continue
+		}
+		b := &binding{
+			writer: ctx.WriteStream(), ssrc: uint32(ctx.SSRC()), payloadType: uint8(codec.PayloadType),
+		}
+		for _, ext := range ctx.HeaderExtensions() {
+			switch ext.URI {
+			case sdp.SDESMidURI:
+				b.midID = uint8(ext.ID)
+			case sdp.SDESRTPStreamIDURI:
+				b.ridID = uint8(ext.ID)
+			case sdp.AudioLevelURI:
+				b.levelID = uint8(ext.ID)
+			}
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.binding = b
+		l.packetizer = rtp.NewPacketizer(maxPayload, b.payloadType, b.ssrc, l.payloader,
+			rtp.NewRandomSequencer(), codec.ClockRate)
+		return codec, nil
+	}
+	return webrtc.RTPCodecParameters{}, fmt.Errorf("the server does not take %s", l.mime)
+}
+
+// Unbind is called by pion when the layer is no longer sent.
+func (l *LocalLayer) Unbind(webrtc.TrackLocalContext) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.binding = nil
+	return nil
+}
+
+// ID is the track id that the SDP carries: the publication's cid.
+func (l *LocalLayer) ID() string { return l.p.cid }
+
+// RID is the simulcast layer, empty for a single stream.
+func (l *LocalLayer) RID() string { return l.rid }
+
+// StreamID is the media stream that the SDP carries.
+func (l *LocalLayer) StreamID() string { return "stream-" + l.p.cid }
+
+// Kind is audio or video.
+func (l *LocalLayer) Kind() webrtc.RTPCodecType {
+	if strings.HasPrefix(strings.ToLower(l.mime), "audio/") {
+		return webrtc.RTPCodecTypeAudio
+	}
+	return webrtc.RTPCodecTypeVideo
+}
+
+// SetLevel sets the audio level that goes with each packet, in -dBov: 0 is loudest, 127 silence, -1 sends none.
+func (l *LocalLayer) SetLevel(level int) { l.level.Store(int32(level)) }
+
+// WriteRTP sends a packet with the negotiated payload type and SSRC; everything else goes out as it is. What is
+// written to a muted track is dropped.
+func (l *LocalLayer) WriteRTP(packet *rtp.Packet) error {
+	l.mu.Lock()
+	b := l.binding
+	l.mu.Unlock()
+	if b == nil || l.p.muted.Load() {
+		return nil
+	}
+	return l.write(b, packet)
+}
+
+// WriteSample packs one frame into packets and sends them.
+func (l *LocalLayer) WriteSample(sample media.Sample) error {
+	l.mu.Lock()
+	b := l.binding
+	if b == nil {
+		l.mu.Unlock()
+		return nil
+	}
+	// Even a muted track's clock goes on.
+	rate := float64(90_000)
+	if l.Kind() == webrtc.RTPCodecTypeAudio {
+		rate = 48_000
+	}
+	packets := l.packetizer.Packetize(sample.Data, uint32(sample.Duration.Seconds()*rate))
+	l.mu.Unlock()
+	if l.p.muted.Load() {
+		return nil
+	}
+	var errs []error
+	for _, packet := range packets {
+		errs = append(errs, l.write(b, packet))
+	}
+	return errors.Join(errs...)
+}
+
+func (l *LocalLayer) write(b *binding, packet *rtp.Packet) error {
+	header := packet.Header.Clone()
+	header.SSRC, header.PayloadType = b.ssrc, b.payloadType
+	if l.rid != "" && b.ridID != 0 {
+		// Servers learn a simulcast layer's SSRC from these two.
+		if err := header.SetExtension(b.ridID, []byte(l.rid)); err != nil {
+			return fmt.Errorf("write RTP: %w", err)
+		}
+		if b.midID != 0 {
+			if err := header.SetExtension(b.midID, []byte(l.p.mid())); err != nil {
+				return fmt.Errorf("write RTP: %w", err)
+			}
+		}
+	}
+	if level := l.level.Load(); level >= 0 && b.levelID != 0 {
+		voice := byte(0x80) // https://www.rfc-editor.org/rfc/rfc6464#section-3: top bit, voice activity
+		if err := header.SetExtension(b.levelID, []byte{voice | byte(level)&0x7f}); err != nil {
+			return fmt.Errorf("write RTP: %w", err)
+		}
+	}
+	if _, err := b.writer.WriteRTP(&header, packet.Payload); err != nil {
+		return fmt.Errorf("write RTP: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
+)
+
+// publishLimit is how long LiveKit's clients wait for the reply to AddTrack.
+const publishLimit = 10 * time.Second
+
+// PublishOptions describes a track to publish.
+type PublishOptions struct {
+	Name          string
+	Source        livekit.TrackSource // camera or microphone when unset
+	MimeType      string              // one of webrtc.MimeType…; the kind of track follows from it
+	Width, Height uint32
+	Layers        []Layer // simulcast layers, smallest first; none for a single stream
+	Muted         bool
+	Stereo        bool
+	DisableDTX    bool
+	DisableRED    bool
+	Stream        string // groups tracks; the server chooses by source when unset
+	// OnKeyFrameRequest is called when a subscriber needs a key frame, with the index of the layer.
+	OnKeyFrameRequest func(layer int)
+}
+
+// Layer is one encoding of a simulcast track.
+type Layer struct {
+	RID           string // q, h or f
+	Quality       livekit.VideoQuality
+	Width, Height uint32
+	Bitrate       uint32 // bits per second
+}
+
+// Publication is a track that this participant publishes.
+type Publication struct {
+	c           *Client
+	cid         string
+	info        *livekit.TrackInfo
+	transceiver *webrtc.RTPTransceiver
+	layers      []*LocalLayer
+	muted       atomic.Bool
+	keyFrames   atomic.Uint64
+}
+
+// Publish announces a track and returns when the server has accepted and negotiated it.
+func (c *Client) Publish(ctx context.Context, opts PublishOptions) (*Publication, error) {
+	p := &Publication{c: c, cid: "TR_" + rand.Text()[:12]}
+	p.muted.Store(opts.Muted)
+	kind := kindOf(opts.MimeType)
+	layers := opts.Layers
+	if len(layers) == 0 {
+		layers = []Layer{{Quality: livekit.VideoQuality_HIGH, Width: opts.Width, Height: opts.Height}}
+	}
+	for _, l := range layers {
+		local, err := newLocalLayer(p, l.RID, opts.MimeType)
+		if err != nil {
+			return nil, fmt.Errorf("publish %s: %w", opts.Name, err)
+		}
+		p.layers = append(p.layers, local)
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishLimit)
+	defer cancel()
+	if err := p.announce(ctx, addTrack(p.cid, kind, layers, &opts)); err != nil {
+		return nil, fmt.Errorf("publish %s: %w", opts.Name, err)
+	}
+	if err := p.attach(ctx, &opts); err != nil {
+		return nil, fmt.Errorf("publish %s: %w", opts.Name, err)
+	}
+	return p, nil
+}
+
+func kindOf(mime string) livekit.TrackType {
+	if strings.HasPrefix(strings.ToLower(mime), "audio/") {
+		return livekit.TrackType_AUDIO
+	}
+	return livekit.TrackType_VIDEO
+}
+
+func addTrack(cid string, kind livekit.TrackType, layers []Layer, opts *PublishOptions) *livekit.AddTrackRequest {
+	_, codec, _ := strings.Cut(strings.ToLower(opts.MimeType), "/")
+	req := &livekit.AddTrackRequest{
+		Cid: cid, Name: opts.Name, Type: kind, Source: opts.Source, Width: opts.Width, Height: opts.Height,
+		Muted: opts.Muted, DisableRed: opts.DisableRED, Stream: opts.Stream,
+	}
+	if opts.Stereo {
+		req.AudioFeatures = append(req.AudioFeatures, livekit.AudioTrackFeature_TF_STEREO)
+	}
+	if opts.DisableDTX {
+		req.AudioFeatures = append(req.AudioFeatures, livekit.AudioTrackFeature_TF_NO_DTX)
+	}
+	if kind == livekit.TrackType_AUDIO {
+		if req.Source == livekit.TrackSource_UNKNOWN {
+			req.Source = livekit.TrackSource_MICROPHONE
+		}
+		return req
+	}
+	if req.Source == livekit.TrackSource_UNKNOWN {
+		req.Source = livekit.TrackSource_CAMERA
+	}
+	for i, l := range layers {
+		req.Layers = append(req.Layers, &livekit.VideoLayer{
+			Quality: l.Quality, Width: l.Width, Height: l.Height, Bitrate: l.Bitrate, SpatialLayer: int32(i), Rid: l.RID,
+		})
+	}
+	req.SimulcastCodecs = []*livekit.SimulcastCodec{{Codec: codec, Cid: cid, Layers: req.Layers}}
+	return req
+}
+
+// announce sends AddTrack and waits for its reply.
+func (p *Publication) announce(ctx context.Context, req *livekit.AddTrackRequest) error {
+	c := p.c
+	if err := c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: req}}); err != nil {
+		return err
+	}
+	var refused *livekit.RequestResponse
+	err := c.Until(ctx, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		p.info, refused = c.session.published[p.cid], c.session.refused[p.cid]
+		return p.info != nil || refused != nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the server to accept it: %w", err)
+	}
+	if p.info == nil {
+		return fmt.Errorf("the server refused it: %s %s", refused.Reason, refused.Message)
+	}
+	c.update(func() { c.session.publications[p.info.Sid] = p })
+	return nil
+}
+
+// attach adds the track to the transport, negotiates it and starts reading its RTCP.
+func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
+	t := p.c.publisher
+	tr, err := t.pc.AddTransceiverFromTrack(p.layers[0], webrtc.RTPTransceiverInit{
+		Direction: webrtc.RTPTransceiverDirectionSendonly,
+	})
+	if err != nil {
+		return fmt.Errorf("add the track: %w", err)
+	}
+	p.transceiver = tr
+	for _, l := range p.layers[1:] {
+		if err := tr.Sender().AddEncoding(l); err != nil {
+			return fmt.Errorf("add layer %s: %w", l.rid, err)
+		}
+	}
+	id, err := t.offer(false)
+	if err != nil {
+		return err
+	}
+	for i := range p.layers {
+		p.c.spawn(func() { p.readRTCP(i, opts.OnKeyFrameRequest) })
+	}
+	if err := p.c.Until(ctx, func() bool { return t.answered(id) && t.connected() }); err != nil {
+		return fmt.Errorf("negotiate it: %w", err)
+	}
+	return nil
+}
+
+// readRTCP keeps pion's NACK responder fed and counts requests for key frames, until the sender stops.
+func (p *Publication) readRTCP(layer int, onKeyFrame func(int)) {
+	read := p.transceiver.Sender().ReadRTCP
+	if rid := p.layers[layer].rid; rid != "" {
+		read = func() ([]rtcp.Packet, interceptor.Attributes, error) {
+			return p.transceiver.Sender().ReadSimulcastRTCP(rid)
+		}
+	}
+	for {
+		packets, _, err := read()
+		if err != nil {
+			return
+		}
+		for _, packet := range packets {
+			switch packet.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				p.keyFrames.Add(1)
+				if onKeyFrame != nil {
+					onKeyFrame(layer)
+				}
+			}
+		}
+	}
+}
+
+// SID is the server's id of the track.
+func (p *Publication) SID() string { return p.info.Sid }
+
+// CID is this side's id of the track.
+func (p *Publication) CID() string { return p.cid }
+
+// Info is the server's first description of the track.
+func (p *Publication) Info() *livekit.TrackInfo { return p.info }
+
+// Muted tells whether the track is muted, by this side or by the server.
+func (p *Publication) Muted() bool { return p.muted.Load() }
+
+// KeyFrameRequests counts the requests for key frames on all layers.
+func (p *Publication) KeyFrameRequests() uint64 { return p.keyFrames.Load() }
+
+// Layers are the encodings to write to, smallest first; a track without simulcast has one.
+func (p *Publication) Layers() []*LocalLayer { return p.layers }
+
+// WriteRTP writes to the last layer, see [LocalLayer.WriteRTP].
+func (p *Publication) WriteRTP(packet *rtp.Packet) error {
+	return p.layers[len(p.layers)-1].WriteRTP(packet)
+}
+
+// WriteSample writes to the last layer, see [LocalLayer.WriteSample].
+func (p *Publication) WriteSample(sample media.Sample) error {
+	return p.layers[len(p.layers)-1].WriteSample(sample)
+}
+
+// SetMuted tells the server that the track is muted or not. A muted track drops what is written to it.
+func (p *Publication) SetMuted(muted bool) error {
+	p.muted.Store(muted)
+	req := &livekit.MuteTrackRequest{Sid: p.info.Sid, Muted: muted}
+	if err := p.c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: req}}); err != nil {
+		return fmt.Errorf("mute: %w", err)
+	}
+	return nil
+}
+
+// Unpublish takes the track back. There is no message for it: the server sees its section become inactive.
+func (c *Client) Unpublish(ctx context.Context, p *Publication) error {
+	if p.transceiver == nil {
+		return errors.New("unpublish: the track was never published")
+	}
+	if err := c.publisher.pc.RemoveTrack(p.transceiver.Sender()); err != nil {
+		return fmt.Errorf("unpublish: %w", err)
+	}
+	c.update(func() { delete(c.session.publications, p.info.Sid) })
+	id, err := c.publisher.offer(false)
+	if err != nil {
+		return fmt.Errorf("unpublish: %w", err)
+	}
+	if err := c.Until(ctx, func() bool { return c.publisher.answered(id) }); err != nil {
+		return fmt.Errorf("unpublish: negotiate it: %w", err)
+	}
+	return nil
+}
+
+// mid is the track's section of the SDP.
+func (p *Publication) mid() string { return p.transceiver.Mid() }

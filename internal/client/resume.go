@@ -1,0 +1,141 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// resumeTries and resumeStep give an automatic resume about half a minute, as LiveKit's own clients take.
+const (
+	resumeTries = 10
+	resumeStep  = 300 * time.Millisecond
+)
+
+// Resume opens a new socket for the same session: same SID, same tracks. It returns when the server accepted it
+// and the transports are connected.
+func (c *Client) Resume(ctx context.Context) error {
+	c.resuming.Lock()
+	defer c.resuming.Unlock()
+	if err := c.Err(); err != nil {
+		return err
+	}
+	sock, first, err := c.open(ctx, nil, c.Participant().GetSid())
+	if err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	reconnect := first.GetReconnect()
+	if reconnect == nil {
+		sock.close()
+		if leave := first.GetLeave(); leave != nil {
+			c.left(leave)
+		}
+		return fmt.Errorf("resume: %w", refusal(first))
+	}
+	if err := c.useServers(reconnect.IceServers); err != nil {
+		sock.close()
+		return fmt.Errorf("resume: %w", err)
+	}
+	state := c.syncState()
+	c.attach(sock)
+	if err := c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: state}}); err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	if err := c.reopen(ctx); err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	return c.data.replay(reconnect.LastMessageSeq)
+}
+
+// reopen restarts the publisher's ICE if it is in use, and waits until everything is connected.
+func (c *Client) reopen(ctx context.Context) error {
+	used := c.transports()
+	if c.publisher.negotiated() {
+		if err := c.publisher.reopen(); err != nil {
+			return err
+		}
+	} else {
+		used = used[1:]
+	}
+	return c.Until(ctx, func() bool {
+		for _, t := range used {
+			if !t.connected() {
+				return false
+			}
+		}
+		return c.publisher.idle()
+	})
+}
+
+// syncState tells the server what this side believes to have.
+func (c *Client) syncState() *livekit.SyncState {
+	state := &livekit.SyncState{DataChannels: c.data.infos()}
+	described := c.publisher
+	if c.subscriber != nil {
+		described = c.subscriber
+	}
+	answer, offer := described.pc.CurrentLocalDescription(), described.pc.CurrentRemoteDescription()
+	if c.subscriber == nil {
+		answer, offer = offer, answer
+	}
+	state.Answer, state.Offer = describe(answer), describe(offer)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.session.publications {
+		state.PublishTracks = append(state.PublishTracks, &livekit.TrackPublishedResponse{Cid: p.cid, Track: p.info})
+	}
+	// Only what differs from the rule has to be told.
+	choice := &livekit.UpdateSubscription{Subscribe: c.opts.NoAutoSubscribe}
+	for sid, wanted := range c.session.subscribed {
+		if wanted == c.opts.NoAutoSubscribe {
+			choice.TrackSids = append(choice.TrackSids, sid)
+		}
+	}
+	state.Subscription = choice
+	return state
+}
+
+func describe(desc *webrtc.SessionDescription) *livekit.SessionDescription {
+	if desc == nil {
+		return nil
+	}
+	return &livekit.SessionDescription{Type: desc.Type.String(), Sdp: desc.SDP}
+}
+
+// resumeAgain tries to resume with growing pauses until that works or cannot.
+func (c *Client) resumeAgain() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c.spawn(func() {
+		select {
+		case <-c.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	var err error
+	for try := range resumeTries {
+		if try > 0 {
+			pause := rand.N(resumeStep * time.Duration(1<<min(try, 5)))
+			select {
+			case <-c.done:
+				return
+			case <-time.After(pause):
+			}
+		}
+		if err = c.Resume(ctx); err == nil || c.Err() != nil {
+			return
+		}
+		var refused *HandshakeError
+		if errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden) {
+			break
+		}
+	}
+	c.end(err)
+}

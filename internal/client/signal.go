@@ -1,0 +1,227 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// ErrNoSignal is returned for a message that has no socket to travel on, because it was lost.
+var ErrNoSignal = errors.New("the signalling socket is lost")
+
+// open dials the server and reads its first message.
+func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, resumeSID string) (*socket, *livekit.SignalResponse, error) {
+	url, err := joinURL(c.server, &c.opts, offer, resumeSID)
+	if err != nil {
+		return nil, nil, err
+	}
+	sock, err := dial(ctx, url, c.Token(), c.opts.JSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	first, err := sock.first(ctx)
+	if err != nil {
+		sock.close()
+		return nil, nil, err
+	}
+	if c.opts.OnSignal != nil {
+		c.opts.OnSignal(first)
+	}
+	return sock, first, nil
+}
+
+// attach makes sock the client's socket and starts its goroutines; both end when the socket does.
+func (c *Client) attach(sock *socket) {
+	c.mu.Lock()
+	interval := c.session.pingInterval
+	sock.silent = c.session.pingTimeout
+	old, closed := c.sock, c.closed
+	c.sock, c.lost = sock, false
+	if !closed {
+		c.work.Add(1)
+	}
+	c.mu.Unlock()
+	if old != nil {
+		old.close()
+	}
+	if closed {
+		sock.close()
+		return
+	}
+	go func() {
+		defer c.work.Done()
+		c.receive(sock)
+	}()
+	if interval > 0 {
+		c.spawn(func() { sock.ping(interval) })
+	}
+}
+
+// spawn runs f on a goroutine that Close waits for, unless the client is closed already.
+func (c *Client) spawn(f func()) {
+	if !c.enter() {
+		return
+	}
+	go func() {
+		defer c.work.Done()
+		f()
+	}()
+}
+
+// enter lets a callback on somebody else's goroutine count as work that Close waits for; it ends with work.Done.
+func (c *Client) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.work.Add(1)
+	return true
+}
+
+// receive handles the socket's messages in order until it ends.
+func (c *Client) receive(sock *socket) {
+	err := c.handleAll(sock)
+	close(sock.ended)
+	sock.close()
+	c.mu.Lock()
+	current, over := c.sock == sock, c.err != nil
+	c.mu.Unlock()
+	if !current || over {
+		return // replaced by a resume, or expected
+	}
+	c.log.Warn("signalling socket lost", "err", err)
+	c.update(func() { c.lost = true })
+	if c.opts.AutoResume {
+		c.resumeAgain()
+	}
+}
+
+func (c *Client) handleAll(sock *socket) error {
+	for {
+		msg, err := sock.read()
+		if err != nil {
+			return err
+		}
+		if c.opts.OnSignal != nil {
+			c.opts.OnSignal(msg)
+		}
+		if err := c.handle(msg); err != nil {
+			if errors.Is(err, ErrNoSignal) {
+				return err
+			}
+			c.end(fmt.Errorf("handle %T: %w", msg.Message, err))
+			return err
+		}
+		c.update(func() {})
+	}
+}
+
+// handle acts on one message. Messages that need no action here are for OnSignal alone.
+func (c *Client) handle(msg *livekit.SignalResponse) error {
+	switch m := msg.Message.(type) {
+	case *livekit.SignalResponse_Offer:
+		if c.subscriber == nil {
+			return errors.New("the server made an offer although there is one peer connection")
+		}
+		c.rememberMids(m.Offer)
+		return c.subscriber.accept(m.Offer)
+	case *livekit.SignalResponse_Answer:
+		c.rememberMids(m.Answer)
+		return c.publisher.answer(m.Answer)
+	case *livekit.SignalResponse_Trickle:
+		if m.Trickle.Target == livekit.SignalTarget_SUBSCRIBER && c.subscriber != nil {
+			return c.subscriber.candidate(m.Trickle.CandidateInit)
+		}
+		return c.publisher.candidate(m.Trickle.CandidateInit)
+	case *livekit.SignalResponse_MediaSectionsRequirement:
+		return c.addSections(m.MediaSectionsRequirement)
+	case *livekit.SignalResponse_Leave:
+		c.left(m.Leave)
+	default:
+		c.update(func() { c.note(msg) })
+	}
+	return nil
+}
+
+// note remembers what a message says. Client.mu is held.
+func (c *Client) note(msg *livekit.SignalResponse) {
+	s := &c.session
+	switch m := msg.Message.(type) {
+	case *livekit.SignalResponse_Update:
+		s.participants(m.Update.Participants)
+	case *livekit.SignalResponse_RoomUpdate:
+		s.room = m.RoomUpdate.Room
+	case *livekit.SignalResponse_RefreshToken:
+		c.token = m.RefreshToken
+	case *livekit.SignalResponse_TrackPublished:
+		s.published[m.TrackPublished.Cid] = m.TrackPublished.Track
+	case *livekit.SignalResponse_RequestResponse:
+		if req := m.RequestResponse.GetAddTrack(); req != nil {
+			s.refused[req.Cid] = m.RequestResponse
+		}
+	case *livekit.SignalResponse_Mute:
+		if p := s.publications[m.Mute.Sid]; p != nil {
+			p.muted.Store(m.Mute.Muted)
+		}
+	case *livekit.SignalResponse_TrackUnpublished:
+		delete(s.publications, m.TrackUnpublished.TrackSid)
+	}
+}
+
+func (c *Client) rememberMids(desc *livekit.SessionDescription) {
+	c.update(func() {
+		for mid, sid := range desc.MidToTrackId {
+			c.session.mids[mid] = sid
+		}
+	})
+}
+
+// addSections offers what the server needs to send more tracks. Even a requirement of nothing asks for an offer.
+func (c *Client) addSections(need *livekit.MediaSectionsRequirement) error {
+	if err := c.publisher.addReceivers(webrtc.RTPCodecTypeAudio, int(need.NumAudios)); err != nil {
+		return err
+	}
+	if err := c.publisher.addReceivers(webrtc.RTPCodecTypeVideo, int(need.NumVideos)); err != nil {
+		return err
+	}
+	_, err := c.publisher.offer(false)
+	return err
+}
+
+// left handles the server's Leave. Only a server that allows a resume leaves the session alive.
+func (c *Client) left(leave *livekit.LeaveRequest) {
+	if c.opts.OnLeave != nil {
+		c.opts.OnLeave(leave)
+	}
+	if leave.Action != livekit.LeaveRequest_RESUME {
+		c.end(fmt.Errorf("the server ended the session: %s, %s", leave.Reason, leave.Action))
+	}
+}
+
+// Send sends a message as it is.
+func (c *Client) Send(req *livekit.SignalRequest) error {
+	c.mu.Lock()
+	sock, lost := c.sock, c.lost
+	c.mu.Unlock()
+	if sock == nil || lost {
+		return ErrNoSignal
+	}
+	return sock.send(req)
+}
+
+// DropSignal cuts the signalling socket as a dying network would. Media goes on; [Client.Resume] brings
+// signalling back.
+func (c *Client) DropSignal() {
+	c.mu.Lock()
+	sock := c.sock
+	c.mu.Unlock()
+	if sock == nil {
+		return
+	}
+	sock.drop()
+	<-sock.ended
+}

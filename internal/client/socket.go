@@ -1,0 +1,156 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	// writeLimit bounds how long one message may take to leave; a server that does not read for so long is gone.
+	writeLimit = 5 * time.Second
+	// firstMessageLimit is how long the other LiveKit clients wait for the first message.
+	firstMessageLimit = 5 * time.Second
+	// maxMessage bounds one message from the server; a full room's participant list stays far below it.
+	maxMessage = 16 << 20
+)
+
+// HandshakeError is a server's refusal to open the signalling socket.
+type HandshakeError struct {
+	Status int    // HTTP status, such as 401
+	Text   string // the body, cut at one kilobyte
+}
+
+// Error tells the status and what the server said.
+func (e *HandshakeError) Error() string {
+	return fmt.Sprintf("the server refused the connection with status %d: %s", e.Status, e.Text)
+}
+
+// socket carries signalling messages in one WebSocket.
+type socket struct {
+	ws     *websocket.Conn
+	json   bool          // send text frames
+	silent time.Duration // read deadline after each message, 0 for none; set before the read goroutine starts
+	ended  chan struct{} // closed by the read goroutine when it stops reading
+
+	mu sync.Mutex // one writer at a time
+}
+
+func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
+	header := http.Header{"Authorization": {"Bearer " + token}}
+	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, header)
+	if err != nil {
+		if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
+			text, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
+			return nil, &HandshakeError{Status: resp.StatusCode, Text: string(text)}
+		}
+		return nil, fmt.Errorf("open signalling socket: %w", err)
+	}
+	ws.SetReadLimit(maxMessage)
+	return &socket{ws: ws, json: json, ended: make(chan struct{})}, nil
+}
+
+// first reads the message that decides how the session begins.
+func (s *socket) first(ctx context.Context) (*livekit.SignalResponse, error) {
+	deadline := time.Now().Add(firstMessageLimit)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	if err := s.ws.SetReadDeadline(deadline); err != nil {
+		return nil, fmt.Errorf("set read deadline: %w", err)
+	}
+	// A cancelled ctx must end the read at once, not at its deadline.
+	stop := context.AfterFunc(ctx, func() { _ = s.ws.SetReadDeadline(time.Unix(1, 0)) })
+	msg, err := s.decode()
+	if !stop() && err != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the first message: %w", err)
+	}
+	return msg, s.ws.SetReadDeadline(time.Time{})
+}
+
+func (s *socket) read() (*livekit.SignalResponse, error) {
+	if s.silent > 0 {
+		if err := s.ws.SetReadDeadline(time.Now().Add(s.silent)); err != nil {
+			return nil, err
+		}
+	}
+	return s.decode()
+}
+
+func (s *socket) decode() (*livekit.SignalResponse, error) {
+	kind, data, err := s.ws.ReadMessage()
+	if err != nil {
+		return nil, err
+	}
+	msg := &livekit.SignalResponse{}
+	if kind == websocket.TextMessage {
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(data, msg)
+	} else {
+		err = proto.Unmarshal(data, msg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decode signalling message: %w", err)
+	}
+	return msg, nil
+}
+
+func (s *socket) send(req *livekit.SignalRequest) error {
+	kind, marshal := websocket.BinaryMessage, proto.Marshal
+	if s.json {
+		kind, marshal = websocket.TextMessage, protojson.Marshal
+	}
+	data, err := marshal(req)
+	if err != nil {
+		return fmt.Errorf("encode signalling message: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ws.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		return fmt.Errorf("send signalling message: %w", err)
+	}
+	if err := s.ws.WriteMessage(kind, data); err != nil {
+		return fmt.Errorf("send signalling message: %w", err)
+	}
+	return nil
+}
+
+// close ends the socket without a word on the LiveKit level; callers that leave say so first.
+func (s *socket) close() { _ = s.ws.Close() }
+
+// drop cuts the TCP connection as a dying network would: reset, no close frame.
+func (s *socket) drop() {
+	if tcp, ok := s.ws.NetConn().(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = s.ws.NetConn().Close()
+}
+
+// ping keeps the connection and its liveness check going until the socket ends.
+func (s *socket) ping(interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ended:
+			return
+		case now := <-tick.C:
+			req := &livekit.Ping{Timestamp: now.UnixMilli()}
+			if s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_PingReq{PingReq: req}}) != nil {
+				return // the read side sees the same failure and reports it
+			}
+		}
+	}
+}
