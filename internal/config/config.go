@@ -1,0 +1,35 @@
+package config
+
+import (
+	"log/slog"
+	"path/filepath"
+)
+
+// Config is every setting of a server.
+type Config struct {
+	Listen   string     // host:port, TCP and UDP; port 0 picks a free one
+	DataDir  string     // keys and the store live here
+	NodeIP   string     // the address media is offered on; "" offers those of this machine
+	Dev      bool       // the well-known key devkey is valid
+	LogLevel slog.Level // the least severe line that is logged
+
+	// Keys are the configured API keys; the first signs what the server makes. Empty: the server's own pair.
+	Keys []Key
+
+	LiveKitURL string            // where browsers are sent for signalling; "" is this server
+	RegionURLs map[string]string // by region in capitals, instead of LiveKitURL
+}
+
+// Key is an API key and its secret.
+type Key struct{ Name, Secret string }
+
+// DevKey is valid on a server started with --dev, and known to everybody.
+var DevKey = Key{"devkey", "secret"}
+
+// Default returns the settings of a server that was told nothing.
+func Default() Config {
+	return Config{Listen: ":8080", DataDir: "meet-data", LogLevel: slog.LevelInfo}
+}
+
+// OwnKeyFile is where the server keeps the key pair it made for itself.
+func (c Config) OwnKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml") }

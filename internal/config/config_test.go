@@ -1,0 +1,256 @@
+package config_test
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"meet/internal/config"
+)
+
+// write puts text in a new file that only its owner can read.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func load(t *testing.T, src config.Source) config.Config {
+	t.Helper()
+	c, err := config.Load(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestNothingSaidIsTheDefault(t *testing.T) {
+	got := load(t, config.Source{DotEnv: filepath.Join(t.TempDir(), ".env"), Environ: []string{"HOME=/", "LIVEKIT_URL=", "MEET_LISTEN="}})
+	if diff := cmp.Diff(config.Default(), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEverySettingEveryWhere(t *testing.T) {
+	keyFile := write(t, "more.yaml", "k2: s2\n")
+	want := config.Config{
+		Listen: "127.0.0.1:9000", DataDir: "d", NodeIP: "192.0.2.7", Dev: true, LogLevel: slog.LevelDebug,
+		Keys:       []config.Key{{Name: "k1", Secret: "s1"}, {Name: "k2", Secret: "s2"}, config.DevKey},
+		LiveKitURL: "wss://live.example.org", RegionURLs: map[string]string{"EU_WEST": "wss://eu.example.org"},
+	}
+	for _, tc := range []struct {
+		name string
+		src  config.Source
+	}{
+		{"file", config.Source{File: write(t, "c.yaml", `
+listen: 127.0.0.1:9000
+data_dir: d
+node_ip: 192.0.2.7
+dev: true
+keys:
+  k1: s1
+key_file: `+keyFile+`
+livekit_url: wss://live.example.org
+region_urls: {eu-west: "wss://eu.example.org"}
+log_level: debug
+`)}},
+		{"environment", config.Source{Environ: []string{
+			"MEET_LISTEN=127.0.0.1:9000", "MEET_DATA_DIR=d", "MEET_NODE_IP=192.0.2.7", "MEET_DEV=1", "MEET_KEYS=k1: s1",
+			"MEET_KEY_FILE=" + keyFile, "MEET_LIVEKIT_URL=wss://live.example.org", "MEET_LOG_LEVEL=debug",
+			"MEET_REGION_URLS=eu-west: wss://eu.example.org",
+		}}},
+		{"flags", config.Source{Flags: map[string]string{
+			"listen": "127.0.0.1:9000", "data_dir": "d", "node_ip": "192.0.2.7", "dev": "true", "keys": "k1: s1", "key_file": keyFile,
+			"livekit_url": "wss://live.example.org", "region_urls": "eu-west: wss://eu.example.org", "log_level": "debug",
+		}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(want, load(t, tc.src)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestLaterSourcesWin(t *testing.T) {
+	src := config.Source{File: write(t, "c.yaml", "listen: :1\ndata_dir: file\nnode_ip: 192.0.2.1\nkeys: {file: s}\n")}
+	src.DotEnv = write(t, ".env", "MEET_LISTEN=:2\nMEET_DATA_DIR=dotenv\nLIVEKIT_API_KEY=dot\nLIVEKIT_API_SECRET=s\n")
+	if c := load(t, src); c.Listen != ":2" || c.NodeIP != "192.0.2.1" || !cmp.Equal(c.Keys, []config.Key{{Name: "dot", Secret: "s"}}) {
+		t.Errorf(".env over file: %+v", c)
+	}
+	src.Environ = []string{"MEET_LISTEN=:3", "LIVEKIT_KEYS=env: s"}
+	if c := load(t, src); c.Listen != ":3" || c.DataDir != "dotenv" || !cmp.Equal(c.Keys, []config.Key{{Name: "env", Secret: "s"}}) {
+		t.Errorf("environment over .env: %+v", c)
+	}
+	src.Flags = map[string]string{"listen": ":4", "keys": "flag: s"}
+	if c := load(t, src); c.Listen != ":4" || !cmp.Equal(c.Keys, []config.Key{{Name: "flag", Secret: "s"}}) {
+		t.Errorf("flags over environment: %+v", c)
+	}
+}
+
+func TestNamesOfOtherTools(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		environ []string
+		want    func(*config.Config)
+	}{
+		{"SERVER_PORT", []string{"SERVER_PORT=6080"}, func(c *config.Config) { c.Listen = ":6080" }},
+		{"MEET_LISTEN says more", []string{"SERVER_PORT=6080", "MEET_LISTEN=[::1]:7"}, func(c *config.Config) { c.Listen = "[::1]:7" }},
+		{"LK pair", []string{"LK_API_KEY=k", "LK_API_SECRET=s: #'\""}, func(c *config.Config) { c.Keys = []config.Key{{Name: "k", Secret: "s: #'\""}} }},
+		{
+			"LIVEKIT pair before LK",
+			[]string{"LK_API_KEY=k", "LK_API_SECRET=s", "LIVEKIT_API_KEY=l", "LIVEKIT_API_SECRET=0123"},
+			func(c *config.Config) { c.Keys = []config.Key{{Name: "l", Secret: "0123"}} },
+		},
+		{"LIVEKIT_KEYS, first signs", []string{"LIVEKIT_KEYS=b: 1\na: 2\n"}, func(c *config.Config) {
+			c.Keys = []config.Key{{Name: "b", Secret: "1"}, {Name: "a", Secret: "2"}}
+		}},
+		{"LIVEKIT_URL and a region", []string{"LIVEKIT_URL=ws://a:1", "LIVEKIT_URL_EU=wss://b"}, func(c *config.Config) {
+			c.LiveKitURL, c.RegionURLs = "ws://a:1", map[string]string{"EU": "wss://b"}
+		}},
+		{"dev", []string{"MEET_DEV=true"}, func(c *config.Config) { c.Dev, c.Keys = true, []config.Key{config.DevKey} }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			want := config.Default()
+			tc.want(&want)
+			if diff := cmp.Diff(want, load(t, config.Source{Environ: tc.environ})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Every message names what was given by the name it was given under, and no message shows a secret.
+func TestEveryMessageNamesItsOwn(t *testing.T) {
+	readable := write(t, "open.yaml", "k: hunter2\n")
+	if err := os.Chmod(readable, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for key, bad := range map[string]string{
+		"listen": "8080", "node_ip": "my-host", "dev": "perhaps", "keys": "k:hunter2", "key_file": readable,
+		"livekit_url": "live.example.org", "region_urls": "eu: hunter2.example.org", "log_level": "loud",
+	} {
+		env, flag := "MEET_"+strings.ToUpper(key), "--"+strings.ReplaceAll(key, "_", "-")
+		for name, src := range map[string]config.Source{
+			key:  {File: write(t, "c.yaml", key+": \""+bad+"\"\n")},
+			env:  {Environ: []string{env + "=" + bad}},
+			flag: {Flags: map[string]string{key: bad}},
+		} {
+			_, err := config.Load(src)
+			if err == nil || !strings.HasPrefix(err.Error(), name+": ") || !strings.Contains(err.Error(), "want ") {
+				t.Errorf("%s=%q: error %v, want \"%s: got …, want …\"", name, bad, err, name)
+			} else if strings.Contains(key, "key") && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s: the message shows a secret: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		src  config.Source
+		want []string
+	}{
+		{"several at once", config.Source{Environ: []string{"MEET_LISTEN=x", "MEET_DEV=y"}, Flags: map[string]string{"node_ip": "z"}}, []string{"MEET_LISTEN:", "MEET_DEV:", "--node-ip:"}},
+		{"port out of range", config.Source{Flags: map[string]string{"listen": ":65536"}}, []string{`got ":65536"`}},
+		{"SERVER_PORT", config.Source{Environ: []string{"SERVER_PORT=http"}}, []string{"SERVER_PORT:"}},
+		{"unknown variable", config.Source{Environ: []string{"MEET_PORT=1"}}, []string{"MEET_PORT: got an unknown setting", "MEET_LISTEN"}},
+		{"unknown key in the file", config.Source{File: write(t, "c.yaml", "port: 1\n")}, []string{"port: got an unknown setting", "listen"}},
+		{"key twice in the file", config.Source{File: write(t, "c.yaml", "dev: true\ndev: false\n")}, []string{"already defined"}},
+		{"file of something else", config.Source{File: write(t, "c.yaml", "- a\n- b\n")}, []string{"want \"name: value\" lines"}},
+		{"list where a text belongs", config.Source{File: write(t, "c.yaml", "listen: [a]\n")}, []string{"listen:"}},
+		{"no such file", config.Source{File: "missing.yaml"}, []string{"missing.yaml"}},
+		{"file from the environment", config.Source{Environ: []string{"MEET_CONFIG=missing.yaml"}}, []string{"missing.yaml"}},
+		{"no such key file", config.Source{Flags: map[string]string{"key_file": "missing.yaml"}}, []string{"--key-file:", "missing.yaml"}},
+		{"key without secret", config.Source{Environ: []string{"LIVEKIT_API_KEY=k"}}, []string{"LIVEKIT_API_SECRET: got no value"}},
+		{"secret without key", config.Source{Environ: []string{"LK_API_SECRET=k"}}, []string{"LK_API_KEY: got no value"}},
+		{"region", config.Source{Environ: []string{"LIVEKIT_URL_EU=b"}}, []string{"LIVEKIT_URL_EU:"}},
+		{"one key, two secrets", config.Source{Flags: map[string]string{"keys": "k: a", "key_file": write(t, "k.yaml", "k: b\n")}}, []string{`two secrets for API key "k"`}},
+		{"same key twice", config.Source{Flags: map[string]string{"keys": "k: a\nk: b"}}, []string{"--keys:"}},
+		{"keys within keys", config.Source{Flags: map[string]string{"keys": "k: {a: b}"}}, []string{"--keys:"}},
+		{"no keys in the file", config.Source{Flags: map[string]string{"key_file": write(t, "k.yaml", "{}")}}, []string{"no key in it"}},
+		{".env", config.Source{DotEnv: write(t, ".env", "LIVEKIT_API_SECRET hunter2\n")}, []string{".env: got a line"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := config.Load(tc.src)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the message shows a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestOwnKeysAreMadeOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.yaml")
+	first, err := config.OwnKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first) != 1 || !strings.HasPrefix(first[0].Name, "API") || len(first[0].Secret) < 32 {
+		t.Fatalf("made %+v", first)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600", info.Mode().Perm())
+	}
+	again, err := config.OwnKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("second start changed the keys:\n%s", diff)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".keys-*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.WriteFile(path, []byte("nonsense"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.OwnKeys(path); err == nil {
+		t.Error("a broken key file was replaced; links made with the old pair would die silently")
+	}
+}
+
+func TestReadKeyFileMissing(t *testing.T) {
+	if _, err := config.ReadKeyFile(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want one that says the file does not exist", err)
+	}
+}
+
+func FuzzKeys(f *testing.F) {
+	f.Add("k: s\nl: t\n")
+	f.Add("{\"k\": \"s\"}")
+	f.Add("&a k: *a")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := config.Load(config.Source{Flags: map[string]string{"keys": text}})
+		if err != nil {
+			return
+		}
+		for _, k := range c.Keys {
+			if k.Name == "" || k.Secret == "" {
+				t.Fatalf("%q gave an empty key or secret", text)
+			}
+		}
+	})
+}

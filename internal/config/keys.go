@@ -1,0 +1,117 @@
+package config
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Mistakes in a set of keys. None repeats what it found: it may be a secret.
+var (
+	errPairs     = errors.New(`got something else than "key: secret" lines (with a space after the colon)`)
+	errDuplicate = errors.New("the same name stands there twice")
+	errReadable  = errors.New("other users of this machine can read it; run chmod 600 on it")
+	errNoKeys    = errors.New("there is no key in it")
+)
+
+type pair struct{ name, value string }
+
+// parsePairs reads a YAML mapping of text to text and keeps its order, since the first key signs.
+func parsePairs(text []byte) ([]pair, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, errPairs
+	}
+	var pairs []pair
+	for item := range slices.Chunk(doc.Content[0].Content, 2) {
+		p := pair{item[0].Value, item[1].Value}
+		if item[0].Kind != yaml.ScalarNode || item[1].Kind != yaml.ScalarNode || p.name == "" || p.value == "" {
+			return nil, errPairs
+		}
+		if slices.ContainsFunc(pairs, func(q pair) bool { return q.name == p.name }) {
+			return nil, errDuplicate
+		}
+		pairs = append(pairs, p)
+	}
+	return pairs, nil
+}
+
+func parseKeys(text []byte) ([]Key, error) {
+	pairs, err := parsePairs(text)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]Key, len(pairs))
+	for i, p := range pairs {
+		keys[i] = Key{p.name, p.value}
+	}
+	if len(keys) == 0 {
+		return nil, errNoKeys
+	}
+	return keys, nil
+}
+
+// ReadKeyFile reads a file of "key: secret" lines and refuses one that other users could have read.
+func ReadKeyFile(path string) ([]Key, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // Windows keeps no such bits
+		return nil, fmt.Errorf("read key file %s: %w", path, errReadable)
+	}
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(f); err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	keys, err := parseKeys(text.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("read key file %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// OwnKeys returns the pair in the file the server keeps for itself and makes it the first time. The caller
+// holds the data folder, so nobody else makes one at the same moment; the file appears whole or not at all.
+func OwnKeys(path string) ([]Key, error) {
+	keys, err := ReadKeyFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys, err
+	}
+	k := NewKey()
+	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // CreateTemp makes it 0600
+	if err != nil {
+		return nil, fmt.Errorf("make key file: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already once renamed
+	_, err = f.WriteString(k.Line())
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return nil, fmt.Errorf("make key file: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return nil, fmt.Errorf("make key file: %w", err)
+	}
+	return []Key{k}, nil
+}
+
+// NewKey makes a random pair: 60 bits name it, 260 bits protect it.
+func NewKey() Key {
+	return Key{"API" + rand.Text()[:12], rand.Text() + rand.Text()}
+}
+
+// Line returns the pair as a key file holds it.
+func (k Key) Line() string { return k.Name + ": " + k.Secret + "\n" }

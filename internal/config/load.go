@@ -1,0 +1,235 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+	"go.yaml.in/yaml/v3"
+)
+
+// Source is where settings come from, besides the defaults.
+type Source struct {
+	File    string            // path of the YAML file; "" is MEET_CONFIG, or none
+	DotEnv  string            // path of a file of variables; it need not exist
+	Environ []string          // NAME=value, as os.Environ gives them; wins over DotEnv
+	Flags   map[string]string // by key; wins over everything
+}
+
+// given is a value and the name under which somebody gave it.
+type given struct{ name, value string }
+
+// layer is what one source says, by key.
+type layer map[string]given
+
+// Load reads every source. Its error joins all problems there are.
+func Load(src Source) (Config, error) {
+	vars, err := variables(src)
+	if err != nil {
+		return Config{}, err
+	}
+	env, problems := envLayer(vars)
+	file := layer{}
+	path := src.File
+	if path == "" {
+		path = vars["MEET_CONFIG"]
+	}
+	if path != "" {
+		var found []error
+		file, found = fileLayer(path)
+		problems = append(found, problems...)
+	}
+	flags := layer{}
+	for key, value := range src.Flags {
+		flags[key] = given{"--" + strings.ReplaceAll(key, "_", "-"), value}
+	}
+
+	c := Default()
+	problems = append(problems, c.apply(file)...)
+	problems = append(problems, c.apply(env)...)
+	problems = append(problems, c.applyPort(vars)...)
+	problems = append(problems, c.apply(flags)...)
+	if c.Dev {
+		c.Keys = append(c.Keys, DevKey)
+	}
+	return c, errors.Join(append(problems, conflicts(c.Keys)...)...)
+}
+
+// apply sets what a layer says. A layer that names keys replaces those of the layers beneath it.
+func (c *Config) apply(l layer) (problems []error) {
+	beneath := c.Keys
+	c.Keys = nil
+	for _, s := range settings {
+		g, ok := l[s.key]
+		if !ok || g.value == "" {
+			continue
+		}
+		switch err := s.set(c, g.value); {
+		case errors.Is(err, errValue):
+			problems = append(problems, fmt.Errorf("%s: got %q, want %s", g.name, g.value, s.want))
+		case err != nil:
+			problems = append(problems, fmt.Errorf("%s: %w; want %s", g.name, err, s.want))
+		}
+	}
+	if c.Keys == nil {
+		c.Keys = beneath
+	}
+	return problems
+}
+
+// conflicts reports a key that two of the places a source names give different secrets.
+func conflicts(keys []Key) (problems []error) {
+	secrets := map[string]string{}
+	for _, k := range keys {
+		if s, ok := secrets[k.Name]; ok && s != k.Secret {
+			problems = append(problems, fmt.Errorf("keys: got two secrets for API key %q, want one", k.Name))
+		}
+		secrets[k.Name] = k.Secret
+	}
+	return problems
+}
+
+// variables is the environment laid over the .env file.
+func variables(src Source) (map[string]string, error) {
+	vars := map[string]string{}
+	if src.DotEnv != "" {
+		text, err := os.ReadFile(src.DotEnv)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read %s: %w", src.DotEnv, err)
+		}
+		if vars, err = godotenv.UnmarshalBytes(text); err != nil {
+			// The library's text quotes the line, which may hold a secret.
+			return nil, fmt.Errorf("%s: got a line that is not NAME=value, want only such lines and comments", src.DotEnv)
+		}
+	}
+	for _, v := range src.Environ {
+		name, value, _ := strings.Cut(v, "=")
+		vars[name] = value
+	}
+	return vars, nil
+}
+
+// regionPrefix starts the variable that holds the address for one region.
+const regionPrefix = "LIVEKIT_URL_"
+
+// envLayer reads MEET_* and the names LiveKit's own tools use, which MEET_* win over.
+func envLayer(vars map[string]string) (l layer, problems []error) {
+	l = layer{}
+	for _, prefix := range []string{"LK", "LIVEKIT"} {
+		key, secret := prefix+"_API_KEY", prefix+"_API_SECRET"
+		switch k, s := vars[key], vars[secret]; {
+		case k != "" && s != "":
+			l["keys"] = given{key, asYAML(map[string]string{k: s})}
+		case k != "":
+			problems = append(problems, fmt.Errorf("%s: got no value, want the secret of %s", secret, key))
+		case s != "":
+			problems = append(problems, fmt.Errorf("%s: got no value, want the key that %s belongs to", key, secret))
+		}
+	}
+	regions := map[string]string{}
+	for name, value := range vars {
+		region, ok := strings.CutPrefix(name, regionPrefix)
+		switch {
+		case !ok || region == "" || value == "":
+		case !isServerURL(value):
+			problems = append(problems, fmt.Errorf("%s: got %q, want an address, such as wss://live.example.org", name, value))
+		default:
+			regions[region] = value
+		}
+	}
+	if len(regions) > 0 {
+		l["region_urls"] = given{regionPrefix + "<REGION>", asYAML(regions)}
+	}
+	l.take(vars, "keys", "LIVEKIT_KEYS")
+	l.take(vars, "livekit_url", "LIVEKIT_URL")
+	for name := range vars {
+		rest, ours := strings.CutPrefix(name, "MEET_")
+		if !ours || name == "MEET_CONFIG" {
+			continue
+		}
+		key := strings.ToLower(rest)
+		if !known(key) {
+			problems = append(problems, fmt.Errorf("%s: got an unknown setting, want one of %s", name, names(func(k string) string { return "MEET_" + strings.ToUpper(k) })))
+			continue
+		}
+		l.take(vars, key, name)
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return l, problems
+}
+
+func (l layer) take(vars map[string]string, key, name string) {
+	if v := vars[name]; v != "" {
+		l[key] = given{name, v}
+	}
+}
+
+// applyPort lets SERVER_PORT change the port alone, unless MEET_LISTEN says it all.
+func (c *Config) applyPort(vars map[string]string) []error {
+	port := vars["SERVER_PORT"]
+	if port == "" || vars["MEET_LISTEN"] != "" {
+		return nil
+	}
+	if checkPort(port) != nil {
+		return []error{fmt.Errorf("SERVER_PORT: got %q, want a port from 0 to 65535", port)}
+	}
+	host := c.Listen[:strings.LastIndex(c.Listen, ":")]
+	c.Listen = host + ":" + port
+	return nil
+}
+
+// fileLayer reads the YAML file.
+func fileLayer(path string) (layer, []error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, []error{fmt.Errorf("read settings: %w", err)}
+	}
+	var nodes map[string]yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&nodes); err != nil && !errors.Is(err, io.EOF) {
+		return nil, []error{fmt.Errorf("%s: got something else than YAML settings, want \"name: value\" lines: %w", path, err)}
+	}
+	l := layer{}
+	var problems []error
+	for key, node := range nodes {
+		if !known(key) {
+			problems = append(problems, fmt.Errorf("%s: got an unknown setting in %s, want one of %s", key, path, names(func(k string) string { return k })))
+			continue
+		}
+		if node.Kind == yaml.ScalarNode {
+			l[key] = given{key, node.Value}
+			continue
+		}
+		value, err := yaml.Marshal(&node)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: read %s: %w", key, path, err))
+			continue
+		}
+		l[key] = given{key, string(value)}
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return l, problems
+}
+
+// asYAML writes pairs so that any text survives; JSON is YAML.
+func asYAML(pairs map[string]string) string {
+	b, err := json.Marshal(pairs)
+	if err != nil {
+		panic(err) // text always encodes
+	}
+	return string(b)
+}
+
+func names(spell func(string) string) string {
+	all := make([]string, len(settings))
+	for i, s := range settings {
+		all[i] = spell(s.key)
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A setting is one thing that can be set: in the file by key, in the environment as MEET_ and the key in capitals,
+// on the command line as the key with hyphens.
+type setting struct {
+	key  string
+	want string // completes "got X, want …"
+	set  func(c *Config, value string) error
+}
+
+// errValue means only that the value is not what the setting wants.
+var errValue = errors.New("not what is wanted")
+
+// settings is in the order in which they are applied within one source: the key file adds to the keys.
+var settings = []setting{
+	{"listen", `host:port, such as ":8080" or "127.0.0.1:8080"`, setListen},
+	{"data_dir", "a folder", func(c *Config, v string) error { c.DataDir = v; return nil }},
+	{"node_ip", "an IP address, such as 192.0.2.10", setNodeIP},
+	{"dev", "true or false", setDev},
+	{"keys", `"key: secret", one pair a line`, setKeys},
+	{"key_file", `a file of "key: secret" lines that only its owner can read`, setKeyFile},
+	{"livekit_url", "an address, such as wss://live.example.org", setLiveKitURL},
+	{"region_urls", `"region: address", one pair a line`, setRegionURLs},
+	{"log_level", "debug, info, warn or error", setLogLevel},
+}
+
+func known(key string) bool {
+	return slices.ContainsFunc(settings, func(s setting) bool { return s.key == key })
+}
+
+func setListen(c *Config, v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return errValue
+	}
+	if err := checkPort(port); err != nil {
+		return err
+	}
+	c.Listen = v
+	return nil
+}
+
+func checkPort(v string) error {
+	if _, err := strconv.ParseUint(v, 10, 16); err != nil {
+		return errValue
+	}
+	return nil
+}
+
+func setNodeIP(c *Config, v string) error {
+	ip, err := netip.ParseAddr(v)
+	if err != nil || ip.IsUnspecified() || ip.IsMulticast() {
+		return errValue
+	}
+	c.NodeIP = ip.Unmap().String()
+	return nil
+}
+
+func setDev(c *Config, v string) (err error) {
+	if c.Dev, err = strconv.ParseBool(v); err != nil {
+		return errValue
+	}
+	return nil
+}
+
+func setKeys(c *Config, v string) error {
+	keys, err := parseKeys([]byte(v))
+	if err != nil {
+		return err
+	}
+	c.Keys = append(c.Keys, keys...)
+	return nil
+}
+
+func setKeyFile(c *Config, v string) error {
+	keys, err := ReadKeyFile(v)
+	if err != nil {
+		return err
+	}
+	c.Keys = append(c.Keys, keys...)
+	return nil
+}
+
+func setLiveKitURL(c *Config, v string) error {
+	if !isServerURL(v) {
+		return errValue
+	}
+	c.LiveKitURL = v
+	return nil
+}
+
+func setRegionURLs(c *Config, v string) error {
+	pairs, err := parsePairs([]byte(v))
+	if err != nil {
+		return err
+	}
+	urls := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		if !isServerURL(p.value) {
+			return errValue
+		}
+		urls[Region(p.name)] = p.value
+	}
+	c.RegionURLs = urls
+	return nil
+}
+
+// Region returns a region's name as the environment spells it: LIVEKIT_URL_EU_WEST is region "eu-west".
+func Region(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
+
+func setLogLevel(c *Config, v string) error {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, ok := levels[strings.ToLower(v)]
+	if !ok {
+		return errValue
+	}
+	c.LogLevel = level
+	return nil
+}
+
+func isServerURL(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && u.Host != "" && slices.Contains([]string{"ws", "wss", "http", "https"}, u.Scheme)
+}
