@@ -8,10 +8,15 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Bind is called by pion when the connection has negotiated; it picks the track's codec there, or returns ErrCodec.
+// Bind is called by pion when the connection has negotiated; it picks the track's codec there. Where it is missing only
+// OnBound gets the error: returned to pion it would undo the negotiation of all other tracks.
 func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	c, ok := matchCodec(ctx.CodecParameters(), d.receiver.MimeType, d.Fmtp)
 	if !ok {
+		d.OnBound(ErrCodec)
+		if codecs := ctx.CodecParameters(); len(codecs) > 0 {
+			return codecs[0], nil
+		}
 		return webrtc.RTPCodecParameters{}, ErrCodec
 	}
 	d.mu.Lock()
@@ -34,9 +39,7 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 
 	reader := ctx.RTCPReader()
 	d.wg.Go(func() { d.readRTCP(reader) }) // ends when the sender is stopped, which closes the reader
-	if d.OnBound != nil {
-		d.OnBound()
-	}
+	d.OnBound(nil)
 	return c, nil
 }
 

@@ -25,8 +25,9 @@ type DownTrackOptions struct {
 	StreamID string // stream id: participant sid, a bar, track sid or stream name
 	Fmtp     string // format parameters of the published codec, to pick the same profile
 	Tap      *Tap   // of the subscriber's connection
-	// OnBound is called once the connection has settled codec and SSRC, so that Start can send. It must not block.
-	OnBound func()
+	// OnBound is called once the connection has settled codec and SSRC, so that Start can send, or with ErrCodec when it
+	// has not got the track's codec. It must not block.
+	OnBound func(error)
 }
 
 // DownTrack is the server's end of a track towards one subscriber: a Sink of the track's Receiver and, for pion, a
@@ -116,18 +117,26 @@ func (d *DownTrack) SetWanted(enabled bool, wanted int) {
 	}
 }
 
+// pause stops forwarding until the next packet that can begin it.
+func (d *DownTrack) pause() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fwd.pause()
+}
+
 // WriteRTP forwards p if it belongs to the layer this subscriber gets, switching layers at key frames only.
 func (d *DownTrack) WriteRTP(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.enabled || !d.bound {
+	// Asked before anything is decided: a key frame that cannot go out must not count as the beginning.
+	if !d.enabled || !d.bound || !d.readyLocked() {
 		return
 	}
-	if p.Layer != d.fwd.layer && !d.switchLocked(p) {
+	if !d.fwd.follows(p) && !d.switchLocked(p) {
 		return
 	}
 	out, ok := d.fwd.translate(p)
-	if !ok || !d.readyLocked() {
+	if !ok {
 		return
 	}
 	d.seq.store(out, p.Header.SequenceNumber, p.Layer)

@@ -12,12 +12,15 @@ type forwarder struct {
 	clockRate uint32 // Hz
 
 	layer    int    // being forwarded; -1 before the first and while paused
+	ssrc     uint32 // of that layer's stream
 	firstSeq uint16 // source number this run of the layer began with
 	seqDelta uint16 // added to the source's number
 
-	// tsDelta is what is added to each layer's timestamps, once known. Layers count from different origins.
-	tsDelta [MaxLayers]uint32
-	tsKnown [MaxLayers]bool
+	// tsDelta is what is added to each layer's timestamps, once known for the stream tsSource. Layers count from
+	// different origins.
+	tsDelta  [MaxLayers]uint32
+	tsKnown  [MaxLayers]bool
+	tsSource [MaxLayers]uint32 // SSRC
 
 	started     bool
 	lastSeq     uint16 // highest sent
@@ -51,11 +54,18 @@ func newForwarder(clockRate uint32) forwarder {
 // pause forgets the layer, so that the next one begins with a key frame and the next number.
 func (f *forwarder) pause() { f.layer = -1 }
 
+// follows tells whether p goes on with what is being forwarded. A layer whose stream was replaced does not: its numbers
+// begin anew.
+func (f *forwarder) follows(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
+
 // start begins to forward p's layer with p, a packet that needs none before it. align gives the timestamp difference
 // between two layers by their sender reports, false when it is unknown.
 func (f *forwarder) start(p *Packet, align func(from, to int) (uint32, bool)) {
 	n := p.Layer
-	f.layer, f.firstSeq = n, p.Header.SequenceNumber
+	f.layer, f.ssrc, f.firstSeq = n, p.Header.SSRC, p.Header.SequenceNumber
+	if f.tsSource[n] != f.ssrc {
+		f.tsSource[n], f.tsKnown[n] = f.ssrc, false
+	}
 	if !f.started {
 		f.started = true
 		f.seqDelta, f.tsKnown[n] = 0, true
@@ -67,7 +77,8 @@ func (f *forwarder) start(p *Packet, align func(from, to int) (uint32, bool)) {
 	f.seqDelta = f.lastSeq + 1 - p.Header.SequenceNumber
 	f.vp8.resume(&p.Info.VP8)
 	if !f.tsKnown[n] {
-		if delta, ok := align(f.lastLayer, n); ok {
+		delta, ok := align(f.lastLayer, n)
+		if ok && f.lastLayer != n {
 			f.tsDelta[n] = f.tsDelta[f.lastLayer] + delta
 		} else {
 			elapsed := uint32(p.Arrival.Sub(f.lastArrival).Seconds() * float64(f.clockRate))
@@ -99,7 +110,7 @@ func (f *forwarder) translate(p *Packet) (rewrite, bool) {
 		if p.Info.VP8.Present {
 			f.vp8.lastPicture, f.vp8.lastTL0, f.vp8.lastKey = out.picture, out.tl0, out.key
 		}
-		// firstSeq follows half the number space behind, so that "older" stays meaningful after 32,768 packets.
+		// firstSeq follows at least 8,192 packets behind, so that "older" stays meaningful after 32,768 packets.
 		if p.Header.SequenceNumber-f.firstSeq > 1<<14 {
 			f.firstSeq = p.Header.SequenceNumber - 1<<13
 		}

@@ -1,6 +1,8 @@
 package sfu
 
 import (
+	"errors"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +61,10 @@ func (l *layer) readRTP(read ReadFunc) {
 	raw := make([]byte, mtu)
 	for {
 		n, err := read(raw)
+		if errors.Is(err, io.ErrShortBuffer) {
+			l.countMalformed() // one packet too large for the road is no reason to end the track
+			continue
+		}
 		if err != nil {
 			l.r.alive.And(^uint32(1 << l.n))
 			return
@@ -81,13 +87,13 @@ func (l *layer) handle(raw []byte, now time.Time) {
 		l.countMalformed()
 		return
 	}
+	if l.r.muted.Load() {
+		return
+	}
 	if l.r.AudioLevelID != 0 {
 		if level := p.Header.GetExtension(l.r.AudioLevelID); len(level) == 1 {
 			l.r.Level.Observe(level[0] & 0x7f)
 		}
-	}
-	if l.r.muted.Load() {
-		return
 	}
 	l.history.Store(raw)
 	p.Layer, p.Arrival = l.n, now
@@ -158,6 +164,10 @@ func (l *layer) readRTCP(read ReadFunc) {
 	buf := make([]byte, mtu)
 	for {
 		n, err := read(buf)
+		if errors.Is(err, io.ErrShortBuffer) {
+			l.countMalformed()
+			continue
+		}
 		if err != nil {
 			return
 		}

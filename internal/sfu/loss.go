@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"math"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -14,6 +15,9 @@ const (
 	nackTries = 4
 	// maxMissing bounds how many packets are chased at once; a longer gap is an interruption, not loss.
 	maxMissing = 64
+	// firstCycle is what extended sequence numbers begin at: one cycle up, so that a packet from before the first one is
+	// no negative number.
+	firstCycle = 1 << 16
 )
 
 // lossTracker follows the sequence numbers of one layer: it counts for receiver reports (RFC 3550, appendix A.3 and
@@ -28,7 +32,8 @@ type lossTracker struct {
 	expectedBefore, receivedBefore uint64 // at the last report
 
 	jitter      float64 // timestamp units
-	lastTransit int64
+	lastArrival time.Time
+	lastStamp   uint32
 
 	missing []missingPacket // oldest first
 }
@@ -43,8 +48,9 @@ type missingPacket struct {
 func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time) (ext uint64, fresh bool) {
 	if !l.started {
 		l.started = true
-		l.highest = 1<<16 | uint64(seq)
+		l.highest = firstCycle | uint64(seq)
 		l.baseSeq, l.received = l.highest, 1
+		l.lastArrival, l.lastStamp = now, timestamp
 		return l.highest, true
 	}
 	diff := int16(seq - uint16(l.highest))
@@ -82,13 +88,11 @@ func (l *lossTracker) fill(seq uint16) bool {
 }
 
 func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
-	transit := now.UnixMicro()*int64(clockRate)/1e6 - int64(timestamp)
-	if l.lastTransit != 0 {
-		if d := transit - l.lastTransit; d > -int64(clockRate) && d < int64(clockRate) { // a larger step is a new clock
-			l.jitter += (max(float64(d), -float64(d)) - l.jitter) / 16
-		}
+	apart := now.Sub(l.lastArrival).Seconds()*float64(clockRate) - float64(int32(timestamp-l.lastStamp))
+	if d := math.Abs(apart); d < float64(clockRate) { // a larger step is a new clock
+		l.jitter += (d - l.jitter) / 16
 	}
-	l.lastTransit = transit
+	l.lastArrival, l.lastStamp = now, timestamp
 }
 
 // due appends to pairs what has to be asked for (again) now, and forgets what was asked for often enough.
@@ -133,7 +137,7 @@ func (l *lossTracker) report(ssrc uint32) rtcp.ReceptionReport {
 		SSRC:               ssrc,
 		FractionLost:       fraction,
 		TotalLost:          uint32(max(0, min(lost, 1<<23-1))),
-		LastSequenceNumber: uint32(l.highest),
+		LastSequenceNumber: uint32(l.highest - firstCycle), // cycles count from 0
 		Jitter:             uint32(l.jitter),
 	}
 }

@@ -86,8 +86,18 @@ func (r *Receiver) RemoveSink(s Sink) {
 	r.sinks.Store(&sinks)
 }
 
-// SetMuted stops forwarding while the publisher is muted, whatever it sends.
-func (r *Receiver) SetMuted(muted bool) { r.muted.Store(muted) }
+// SetMuted stops forwarding while the publisher is muted, whatever it sends. Afterwards subscribers go on with the next
+// number, so that what was left out does not look lost to them.
+func (r *Receiver) SetMuted(muted bool) {
+	if !muted && r.muted.Load() {
+		for _, s := range *r.sinks.Load() {
+			if d, ok := s.(*DownTrack); ok {
+				d.pause()
+			}
+		}
+	}
+	r.muted.Store(muted)
+}
 
 // RequestKeyFrame asks the publisher for a key frame of layer n, no more often than the layer's throttle allows.
 func (r *Receiver) RequestKeyFrame(n int) {

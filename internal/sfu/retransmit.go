@@ -2,6 +2,8 @@ package sfu
 
 import (
 	"encoding/binary"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/pion/interceptor"
@@ -15,6 +17,9 @@ func (d *DownTrack) readRTCP(reader interceptor.RTCPReader) {
 	buf := make([]byte, mtu)
 	for {
 		n, _, err := reader.Read(buf, nil)
+		if errors.Is(err, io.ErrShortBuffer) {
+			continue
+		}
 		if err != nil {
 			return
 		}
@@ -62,10 +67,10 @@ func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 // requestKeyFrame passes a subscriber's request on to the layer it is watching.
 func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
-	n := d.fwd.layer
+	n, wanted := d.fwd.layer, d.wanted
 	d.mu.Unlock()
 	if n < 0 {
-		n = d.receiver.best(MaxLayers - 1)
+		n = d.receiver.best(wanted)
 	}
 	d.receiver.RequestKeyFrame(n)
 }
@@ -126,7 +131,7 @@ func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.receiver.layer(d.fwd.layer)
-	if l == nil || !d.bound || d.packets == 0 {
+	if l == nil || l.ssrc != d.fwd.ssrc || !d.bound || d.packets == 0 {
 		return nil
 	}
 	sr := l.senderReport()

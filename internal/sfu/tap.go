@@ -107,9 +107,10 @@ func extension16(raw []byte, id uint8) (uint16, bool) {
 		return 0, false
 	}
 	profile, words := binary.BigEndian.Uint16(raw[at:]), int(binary.BigEndian.Uint16(raw[at+2:]))
+	oneByte := profile == 0xBEDE
 	at += 4
 	end := at + 4*words
-	if end > len(raw) {
+	if end > len(raw) || !oneByte && profile&0xfff0 != 0x1000 {
 		return 0, false
 	}
 	for at < end {
@@ -119,9 +120,12 @@ func extension16(raw []byte, id uint8) (uint16, bool) {
 		}
 		var got uint8
 		var size int
-		if profile == 0xBEDE {
+		if oneByte {
 			got, size = raw[at]>>4, int(raw[at]&0x0f)+1
 			at++
+			if got == 0 || got == 15 { // reserved with a length: nothing from here on may be read
+				return 0, false
+			}
 		} else {
 			if at+1 >= end {
 				return 0, false

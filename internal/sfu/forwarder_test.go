@@ -1,0 +1,147 @@
+package sfu
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"meet/internal/sfu/codec"
+)
+
+// step is one packet of a layer, or a pause, and what has to come out.
+type step struct {
+	pause  bool
+	start  bool // a switch to this packet's layer, as DownTrack decides it
+	layer  int
+	ssrc   uint32 // 0: the layer's own
+	seq    uint16
+	ts     uint32
+	at     time.Duration // since the beginning
+	vp8    *codec.VP8Descriptor
+	want   rewrite
+	refuse bool
+}
+
+func noAlign(int, int) (uint32, bool) { return 0, false }
+
+func vp8(picture uint16, tl0, key uint8) *codec.VP8Descriptor {
+	return &codec.VP8Descriptor{
+		Present: true, PictureID: picture, PictureIDBits: 15, TL0: tl0, HasTL0: true, KeyIndex: key, HasKeyIndex: true,
+	}
+}
+
+func TestForwarder(t *testing.T) {
+	tests := []struct {
+		name  string
+		align func(from, to int) (uint32, bool)
+		steps []step
+	}{
+		{"the first layer keeps its numbers", noAlign, []step{
+			{start: true, seq: 10, ts: 5000, vp8: vp8(20, 30, 7), want: rewrite{10, 5000, 20, 30, 7}},
+			{seq: 11, ts: 8000, vp8: vp8(21, 31, 7), want: rewrite{11, 8000, 21, 31, 7}},
+			{seq: 9, ts: 2000, refuse: true},
+		}},
+		{"a switch by arrival", noAlign, []step{
+			{start: true, seq: 10, ts: 5000, vp8: vp8(20, 30, 7), want: rewrite{10, 5000, 20, 30, 7}},
+			{seq: 11, ts: 8000, at: 33 * time.Millisecond, vp8: vp8(21, 31, 7), want: rewrite{11, 8000, 21, 31, 7}},
+			{
+				start: true, layer: 1, seq: 900, ts: 1 << 31, at: 133 * time.Millisecond, vp8: vp8(500, 60, 30),
+				want: rewrite{12, 17000, 22, 32, 8},
+			},
+			{layer: 1, seq: 901, ts: 1<<31 + 3000, vp8: vp8(501, 61, 30), want: rewrite{13, 20000, 23, 33, 8}},
+			{layer: 1, seq: 899, ts: 1<<31 - 3000, vp8: vp8(499, 59, 30), refuse: true},
+			{layer: 1, seq: 903, ts: 1<<31 + 6000, vp8: vp8(502, 62, 30), want: rewrite{15, 23000, 24, 34, 8}},
+			{layer: 1, seq: 902, ts: 1<<31 + 6000, vp8: vp8(502, 62, 30), want: rewrite{14, 23000, 24, 34, 8}},
+		}},
+		{"a switch by sender reports", func(from, to int) (uint32, bool) { return 4000 - 1000, from == 0 && to == 1 }, []step{
+			{start: true, seq: 10, ts: 5000, want: rewrite{seq: 10, ts: 5000}},
+			{start: true, layer: 1, seq: 70, ts: 3000, at: time.Minute, want: rewrite{seq: 11, ts: 6000}},
+			{layer: 1, seq: 71, ts: 4000, want: rewrite{seq: 12, ts: 7000}},
+			// Back: what is known of layer 0 still holds.
+			{start: true, layer: 0, seq: 20, ts: 8000, want: rewrite{seq: 13, ts: 8000}},
+		}},
+		{"time never runs backwards", func(int, int) (uint32, bool) { return 0, true }, []step{
+			{start: true, seq: 1, ts: 5000, want: rewrite{seq: 1, ts: 5000}},
+			{start: true, layer: 1, seq: 1, ts: 4000, want: rewrite{seq: 2, ts: 5001}},
+			{layer: 1, seq: 2, ts: 7000, want: rewrite{seq: 3, ts: 8001}},
+		}},
+		{"time that stands still moves on by one", noAlign, []step{
+			{start: true, seq: 1, ts: 5000, want: rewrite{seq: 1, ts: 5000}},
+			{start: true, layer: 1, seq: 1, ts: 4000, at: -time.Second, want: rewrite{seq: 2, ts: 5001}},
+		}},
+		{"numbers wrap", noAlign, []step{
+			{start: true, seq: 65534, ts: 1<<32 - 3000, vp8: vp8(0x7fff, 255, 31), want: rewrite{65534, 1<<32 - 3000, 0x7fff, 255, 31}},
+			{seq: 65535, ts: 0, vp8: vp8(0, 0, 31), want: rewrite{65535, 0, 0, 0, 31}},
+			{seq: 0, ts: 3000, vp8: vp8(1, 1, 31), want: rewrite{0, 3000, 1, 1, 31}},
+			{seq: 65535, ts: 0, vp8: vp8(0, 0, 31), want: rewrite{65535, 0, 0, 0, 31}}, // late, over the wrap
+			{start: true, layer: 1, seq: 65535, ts: 50, at: time.Second, vp8: vp8(0x7fff, 255, 31), want: rewrite{1, 93000, 2, 2, 0}},
+			{layer: 1, seq: 0, ts: 60, vp8: vp8(0, 0, 31), want: rewrite{2, 93010, 3, 3, 0}},
+		}},
+		{"a pause leaves no gap but its time", noAlign, []step{
+			{start: true, seq: 10, ts: 5000, vp8: vp8(20, 30, 7), want: rewrite{10, 5000, 20, 30, 7}},
+			{pause: true},
+			{start: true, seq: 400, ts: 95000, vp8: vp8(150, 180, 9), want: rewrite{11, 95000, 21, 31, 8}},
+			{seq: 399, ts: 94000, refuse: true},
+		}},
+		{"a replaced stream goes on where the old one ended", noAlign, []step{
+			{start: true, seq: 10, ts: 5000, want: rewrite{seq: 10, ts: 5000}},
+			{start: true, ssrc: 999, seq: 7, ts: 1 << 30, at: 100 * time.Millisecond, want: rewrite{seq: 11, ts: 14000}},
+			{ssrc: 999, seq: 8, ts: 1<<30 + 3000, want: rewrite{seq: 12, ts: 17000}},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newForwarder(90000)
+			begin := time.Now()
+			for i, s := range tt.steps {
+				if s.pause {
+					f.pause()
+					continue
+				}
+				p := &Packet{Layer: s.layer, Arrival: begin.Add(s.at)}
+				p.Header.SequenceNumber, p.Header.Timestamp, p.Header.SSRC = s.seq, s.ts, layerSSRC(s.layer)
+				if s.ssrc != 0 {
+					p.Header.SSRC = s.ssrc
+				}
+				if s.vp8 != nil {
+					p.Info.VP8 = *s.vp8
+				}
+				if f.follows(p) == s.start {
+					t.Fatalf("step %d: follows = %v before a start = %v", i, f.follows(p), s.start)
+				}
+				if s.start {
+					f.start(p, tt.align)
+				}
+				got, ok := f.translate(p)
+				if ok == s.refuse {
+					t.Fatalf("step %d: forwarded = %v, want %v", i, ok, !s.refuse)
+				}
+				if d := cmp.Diff(s.want, got, cmp.AllowUnexported(rewrite{})); d != "" {
+					t.Fatalf("step %d: %s", i, d)
+				}
+			}
+		})
+	}
+}
+
+// TestForwarderLongRun checks that "from before the start" keeps its meaning over many times the number space.
+func TestForwarderLongRun(t *testing.T) {
+	f := newForwarder(90000)
+	p := &Packet{}
+	p.Header.SequenceNumber = 40000
+	f.start(p, noAlign)
+	for i := range 300_000 {
+		p.Header.SequenceNumber = uint16(40000 + i)
+		p.Header.Timestamp = uint32(i)
+		if out, ok := f.translate(p); !ok || out.seq != p.Header.SequenceNumber {
+			t.Fatalf("packet %d: forwarded = %v as %d, want %d", i, ok, out.seq, p.Header.SequenceNumber)
+		}
+		if late := *p; i > 300 {
+			late.Header.SequenceNumber -= 300
+			if _, ok := f.translate(&late); !ok {
+				t.Fatalf("packet %d, 300 late, was refused", i)
+			}
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package sfu
+
+import (
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The numbers a subscriber's connection negotiated in these tests.
+const (
+	downSSRC, downRTX = 7000, 7001
+	downType, rtxType = 96, 97
+)
+
+// picture is one VP8 packet as a publisher sends it: a whole picture unless part is set.
+type picture struct {
+	seq     uint16
+	ts      uint32
+	id      uint16
+	tl0     uint8
+	keyIdx  uint8
+	key     bool
+	part    bool // not the first packet of its picture
+	padding uint8
+}
+
+// raw marshals p with the 15-bit picture id, TL0PICIDX and KEYIDX browsers send with simulcast.
+func (p picture) raw(t testing.TB, ssrc uint32) []byte {
+	t.Helper()
+	first, frame := byte(0x90), byte(0x01)
+	if p.part {
+		first = 0x80
+	}
+	if p.key {
+		frame = 0x00
+	}
+	payload := []byte{first, 0xf0, 0x80 | byte(p.id>>8), byte(p.id), p.tl0, p.keyIdx & 0x1f, frame, 0xaa, 0xbb}
+	return marshal(t, &rtp.Packet{
+		Header: rtp.Header{
+			Version: 2, PayloadType: 100, SequenceNumber: p.seq, Timestamp: p.ts, SSRC: ssrc, Marker: true,
+			Padding: p.padding > 0, PaddingSize: p.padding,
+		},
+		Payload: payload,
+	})
+}
+
+func marshal(t testing.TB, p *rtp.Packet) []byte {
+	t.Helper()
+	raw, err := p.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// written is one packet a DownTrack handed to its connection.
+type written struct {
+	rtp.Header
+	payload []byte
+}
+
+// stubWriter stands for the connection's writer and keeps what it is given.
+type stubWriter struct {
+	mu      sync.Mutex
+	packets []written
+}
+
+func (w *stubWriter) Write(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := h.Clone()
+	c.Extensions = slices.Clone(h.Extensions)
+	w.packets = append(w.packets, written{c, slices.Clone(payload)})
+	return len(payload), nil
+}
+
+// take returns the packets written since the last call.
+func (w *stubWriter) take() []written {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	packets := w.packets
+	w.packets = nil
+	return packets
+}
+
+// feedbackLog stands for the publisher's connection and keeps the feedback sent to it.
+type feedbackLog struct {
+	mu      sync.Mutex
+	packets []rtcp.Packet
+}
+
+func (f *feedbackLog) send(packets []rtcp.Packet) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range packets {
+		if n, ok := p.(*rtcp.TransportLayerNack); ok {
+			p = &rtcp.TransportLayerNack{MediaSSRC: n.MediaSSRC, Nacks: slices.Clone(n.Nacks)}
+		}
+		f.packets = append(f.packets, p)
+	}
+	return nil
+}
+
+func (f *feedbackLog) take() []rtcp.Packet {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	packets := f.packets
+	f.packets = nil
+	return packets
+}
+
+// keyFramesAsked returns the SSRCs of which key frames were requested since the last take.
+func (f *feedbackLog) keyFramesAsked() []uint32 {
+	var ssrcs []uint32
+	for _, p := range f.take() {
+		if pli, ok := p.(*rtcp.PictureLossIndication); ok {
+			ssrcs = append(ssrcs, pli.MediaSSRC)
+		}
+	}
+	return ssrcs
+}
+
+// boundContext is what pion gives Bind. Its RTCP reader yields what is sent on rtcp until that is closed.
+type boundContext struct {
+	codecs     []webrtc.RTPCodecParameters
+	extensions []webrtc.RTPHeaderExtensionParameter
+	rtx        webrtc.SSRC
+	rtcp       chan []byte
+}
+
+func (c *boundContext) CodecParameters() []webrtc.RTPCodecParameters { return c.codecs }
+func (c *boundContext) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter {
+	return c.extensions
+}
+func (c *boundContext) SSRC() webrtc.SSRC                       { return downSSRC }
+func (c *boundContext) SSRCRetransmission() webrtc.SSRC         { return c.rtx }
+func (c *boundContext) SSRCForwardErrorCorrection() webrtc.SSRC { return 0 }
+func (c *boundContext) WriteStream() webrtc.TrackLocalWriter    { return nil }
+func (c *boundContext) ID() string                              { return "sender" }
+func (c *boundContext) RTCPReader() interceptor.RTCPReader      { return c }
+
+func (c *boundContext) Read(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+	raw, ok := <-c.rtcp
+	if !ok {
+		return 0, a, io.EOF
+	}
+	if len(raw) > len(b) {
+		return 0, a, io.ErrShortBuffer
+	}
+	return copy(b, raw), a, nil
+}
+
+func codecsFor(mime string) []webrtc.RTPCodecParameters {
+	return []webrtc.RTPCodecParameters{
+		{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime}, PayloadType: downType},
+		{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, SDPFmtpLine: "apt=96"}, PayloadType: rtxType},
+	}
+}
+
+// rig is a Receiver fed by hand, whose time is an argument, and one DownTrack with a stub writer.
+type rig struct {
+	t   *testing.T
+	up  *feedbackLog
+	r   *Receiver
+	ctx *boundContext
+	d   *DownTrack
+	out *stubWriter
+	now time.Time
+}
+
+func layerSSRC(n int) uint32 { return uint32(100 + n) }
+
+// newRig makes a VP8 receiver with that many layers and a started DownTrack. retransmission says whether it got RTX.
+func newRig(t *testing.T, layers int, retransmission bool) *rig {
+	t.Helper()
+	g := &rig{t: t, up: &feedbackLog{}, out: &stubWriter{}, now: time.Now()}
+	g.r = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true, RTCP: g.up.send})
+	for n := range layers {
+		g.r.layers[n].Store(newLayer(g.r, n, layerSSRC(n)))
+	}
+	g.ctx = &boundContext{codecs: codecsFor(webrtc.MimeTypeVP8), rtcp: make(chan []byte)}
+	if retransmission {
+		g.ctx.rtx = downRTX
+	}
+	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: NewTap(1)})
+	if _, err := g.d.Bind(g.ctx); err != nil {
+		t.Fatal(err)
+	}
+	g.d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, g.out)
+	g.d.Start()
+	t.Cleanup(func() {
+		close(g.ctx.rtcp)
+		g.d.Close()
+	})
+	return g
+}
+
+// feed gives layer n a packet now.
+func (g *rig) feed(n int, p picture) {
+	g.t.Helper()
+	l := g.r.layer(n)
+	l.handle(p.raw(g.t, l.ssrc), g.now)
+}
+
+// sequenceNumbers of packets, for short comparisons.
+func sequenceNumbers(packets []written) []uint16 {
+	var seqs []uint16
+	for _, p := range packets {
+		seqs = append(seqs, p.SequenceNumber)
+	}
+	return seqs
+}

@@ -1,0 +1,183 @@
+package sfu
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pion/rtcp"
+)
+
+func TestLossTrackerAdd(t *testing.T) {
+	tests := []struct {
+		name     string
+		seqs     []uint16
+		fresh    []bool // nil: all
+		missing  []uint16
+		received uint64
+		late     uint64
+		last     uint32 // extended, as reported
+	}{
+		{"in order", []uint16{5, 6, 7}, nil, nil, 3, 0, 7},
+		{"a gap", []uint16{5, 8}, nil, []uint16{6, 7}, 2, 0, 8},
+		{"a gap filled out of order", []uint16{5, 8, 7, 6}, nil, nil, 4, 2, 8},
+		{"duplicates", []uint16{5, 5, 6, 5}, []bool{true, false, true, false}, nil, 2, 0, 6},
+		{"a late one twice", []uint16{5, 7, 6, 6}, []bool{true, true, true, false}, nil, 3, 1, 7},
+		{"before the first", []uint16{5, 4}, []bool{true, false}, nil, 1, 0, 5},
+		{"before the first, over the wrap", []uint16{0, 65535}, []bool{true, false}, nil, 1, 0, 0},
+		{"wrap", []uint16{65534, 65535, 0, 1}, nil, nil, 4, 0, 1<<16 | 1},
+		{"a gap over the wrap", []uint16{65534, 1}, nil, []uint16{65535, 0}, 2, 0, 1<<16 | 1},
+		{"a late one over the wrap", []uint16{65534, 0, 65535}, nil, nil, 3, 1, 1 << 16},
+		{"the widest gap that is chased", []uint16{0, 64}, nil, span(1, 63), 2, 0, 64},
+		{"an interruption is not chased", []uint16{0, 2, 100}, nil, nil, 3, 0, 100},
+		{"no more than maxMissing are chased, the latest", []uint16{0, 41, 82}, nil, append(span(17, 40), span(42, 81)...), 3, 0, 82},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var l lossTracker
+			for i, seq := range tt.seqs {
+				_, fresh := l.add(seq, 0, 90000, time.Now())
+				if want := tt.fresh == nil || tt.fresh[i]; fresh != want {
+					t.Errorf("packet %d (%d): fresh = %v, want %v", i, seq, fresh, want)
+				}
+			}
+			var missing []uint16
+			for _, m := range l.missing {
+				missing = append(missing, m.seq)
+			}
+			if d := cmp.Diff(tt.missing, missing); d != "" {
+				t.Errorf("missing: %s", d)
+			}
+			if l.received != tt.received || l.late != tt.late {
+				t.Errorf("received %d, late %d, want %d, %d", l.received, l.late, tt.received, tt.late)
+			}
+			if got := l.report(1).LastSequenceNumber; got != tt.last {
+				t.Errorf("highest number reported %#x, want %#x", got, tt.last)
+			}
+		})
+	}
+}
+
+// span returns from, from+1 … to.
+func span(from, to uint16) []uint16 {
+	var s []uint16
+	for ; from <= to; from++ {
+		s = append(s, from)
+	}
+	return s
+}
+
+func TestLossTrackerReport(t *testing.T) {
+	var l lossTracker
+	now := time.Now()
+	add := func(seqs ...uint16) {
+		for _, s := range seqs {
+			l.add(s, 0, 90000, now)
+		}
+	}
+	check := func(what string, fraction uint8, total uint32) {
+		t.Helper()
+		r := l.report(9)
+		if r.SSRC != 9 || r.FractionLost != fraction || r.TotalLost != total {
+			t.Errorf("%s: ssrc %d, fraction %d, total %d, want 9, %d, %d", what, r.SSRC, r.FractionLost, r.TotalLost, fraction, total)
+		}
+	}
+	add(0, 1, 2, 3)
+	check("nothing lost", 0, 0)
+	add(5, 7) // 4 and 6 are missing out of 4…7
+	check("half of the interval lost", 128, 2)
+	check("nothing came", 0, 2)
+	add(4, 6, 8) // the missing ones and a new one
+	check("more came than was due", 0, 0)
+	add(8)
+	check("a duplicate counts nothing", 0, 0)
+	add(508)
+	check("nearly all of an interruption", 255, 499)
+}
+
+func TestLossTrackerJitter(t *testing.T) {
+	const frame = 3000 // 90 kHz, 30 frames a second
+	interval := time.Second / 30
+	at := func(gaps ...time.Duration) uint32 {
+		var l lossTracker
+		now, ts := time.Now(), uint32(1<<32-2*frame) // over the wrap of the timestamp
+		l.add(0, ts, 90000, now)
+		for i, gap := range gaps {
+			now, ts = now.Add(gap), ts+frame
+			l.add(uint16(i+1), ts, 90000, now)
+		}
+		return l.report(1).Jitter
+	}
+	if got := at(slices.Repeat([]time.Duration{interval}, 50)...); got != 0 {
+		t.Errorf("an even stream has jitter %d, want 0", got)
+	}
+	// One step of RFC 3550's filter: 10 ms late is 900 units, a sixteenth of which counts.
+	if got := at(interval + 10*time.Millisecond); got != 56 {
+		t.Errorf("one packet 10 ms late gives %d, want 56", got)
+	}
+	// Always 10 ms off in turn: it converges to those 900 units.
+	if got := at(slices.Repeat([]time.Duration{interval + 10*time.Millisecond, interval - 10*time.Millisecond}, 100)...); got < 895 || got > 900 {
+		t.Errorf("10 ms of jitter is reported as %d, want 900", got)
+	}
+	if got := at(interval, time.Minute, interval); got != 0 {
+		t.Errorf("an interruption counts as jitter %d, want 0", got)
+	}
+}
+
+func TestNACKs(t *testing.T) {
+	var l lossTracker
+	now := time.Now()
+	l.add(65530, 0, 90000, now)
+	l.add(65533, 0, 90000, now)
+	l.add(20, 0, 90000, now)
+	want := []rtcp.NackPair{{PacketID: 65531, LostPackets: 1 | 1<<2 | 1<<3 | 0xfff<<4}, {PacketID: 12, LostPackets: 0x7f}}
+	due := func() []rtcp.NackPair { return l.due(now, nil) }
+	if d := cmp.Diff(want, due()); d != "" {
+		t.Fatalf("a gap is asked for at once: %s", d)
+	}
+	if got := due(); got != nil {
+		t.Errorf("asked again at once: %v", got)
+	}
+	now = now.Add(nackRepeat - 1)
+	if got := due(); got != nil {
+		t.Errorf("asked again before %v: %v", nackRepeat, got)
+	}
+	now = now.Add(1)
+	l.add(65531, 0, 90000, now)
+	l.add(22, 0, 90000, now)
+	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 65532, LostPackets: 1<<1 | 1<<2 | 0x1fff<<3}, {PacketID: 13, LostPackets: 0x3f | 1<<7}}, due()); d != "" {
+		t.Errorf("repeated without the one that came, with the new one: %s", d)
+	}
+	for range nackTries - 2 {
+		now = now.Add(nackRepeat)
+		if len(due()) == 0 {
+			t.Fatal("gave up too early")
+		}
+	}
+	now = now.Add(nackRepeat)
+	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 21}}, due()); d != "" {
+		t.Errorf("only the one asked for once less remains: %s", d)
+	}
+	now = now.Add(nackRepeat)
+	if got := due(); got != nil || len(l.missing) != 0 {
+		t.Errorf("asked %d times and not given up: %v, %v", nackTries, got, l.missing)
+	}
+}
+
+// TestNACKReachesPublisher checks the way from a gap in what arrives to the feedback, and that it needs negotiation.
+func TestNACKReachesPublisher(t *testing.T) {
+	g := newRig(t, 1, false)
+	g.feed(0, picture{seq: 1, key: true})
+	g.up.take()
+	g.feed(0, picture{seq: 3})
+	want := []rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: layerSSRC(0), Nacks: []rtcp.NackPair{{PacketID: 2}}}}
+	if d := cmp.Diff(want, g.up.take()); d != "" {
+		t.Error(d)
+	}
+	g.r.NACK = false
+	g.feed(0, picture{seq: 5})
+	if got := g.up.take(); got != nil {
+		t.Errorf("feedback %v to a publisher that answers none", got)
+	}
+}
