@@ -192,7 +192,7 @@ func newRig(t *testing.T, layers int, retransmission bool) *rig {
 	if retransmission {
 		g.ctx.rtx = downRTX
 	}
-	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: NewTap(1)})
+	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: NewTap(1), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,190 @@
+package sfu
+
+import (
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// TestKeyFrameThrottle checks that a layer asks once an interval, and that what was asked for too early is asked for
+// when the interval is over.
+func TestKeyFrameThrottle(t *testing.T) {
+	g := newRig(t, 2, false)
+	l, other := g.r.layer(0), g.r.layer(1)
+	asked := func(what string, want ...uint32) {
+		t.Helper()
+		if d := cmp.Diff(want, g.up.keyFramesAsked()); d != "" {
+			t.Errorf("%s: %s", what, d)
+		}
+	}
+	at := func(d time.Duration) time.Time { return g.now.Add(d) }
+	g.d.Stop() // whose own requests would disturb
+	l.requestKeyFrame(at(0))
+	asked("the first", layerSSRC(0))
+	l.requestKeyFrame(at(1))
+	other.requestKeyFrame(at(1))
+	asked("too early for one layer, not for the other", layerSSRC(1))
+	packet := func(seq uint16, when time.Time) { l.handle(picture{seq: seq}.raw(t, l.ssrc), when) }
+	packet(1, at(keyFrameInterval-1))
+	asked("the interval is not over")
+	packet(2, at(keyFrameInterval))
+	asked("the pending one", layerSSRC(0))
+	packet(3, at(3*keyFrameInterval))
+	asked("nothing is pending any more")
+	l.requestKeyFrame(at(3 * keyFrameInterval))
+	asked("a new one", layerSSRC(0))
+}
+
+func TestRequestKeyFramesAsksLayersThatSend(t *testing.T) {
+	g := newRig(t, 3, false)
+	g.d.Stop()
+	g.feed(2, picture{seq: 1})
+	g.feed(0, picture{seq: 1})
+	g.up.take()
+	g.r.RequestKeyFrames()
+	if d := cmp.Diff([]uint32{layerSSRC(0), layerSSRC(2)}, g.up.keyFramesAsked()); d != "" {
+		t.Error(d)
+	}
+	g.r.RequestKeyFrame(-1) // of no layer
+	g.r.RequestKeyFrame(MaxLayers)
+}
+
+func TestBest(t *testing.T) {
+	for _, tt := range []struct {
+		alive  uint32
+		wanted int
+		want   int
+	}{
+		{0b000, 2, -1},
+		{0b111, 2, 2},
+		{0b111, 1, 1},
+		{0b111, 0, 0},
+		{0b011, 2, 1},
+		{0b101, 1, 0},
+		{0b110, 0, 1},
+		{0b100, 0, 2},
+	} {
+		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8})
+		r.alive.Store(tt.alive)
+		if got := r.best(tt.wanted); got != tt.want {
+			t.Errorf("of %03b wanting %d: layer %d, want %d", tt.alive, tt.wanted, got, tt.want)
+		}
+	}
+}
+
+// TestAlive checks which layers count as sending as time goes by.
+func TestAlive(t *testing.T) {
+	for _, tt := range []struct {
+		sparse bool
+		gap    time.Duration
+		want   uint32
+	}{
+		{false, layerTimeout, 0b111},
+		{false, layerTimeout + 1, 0b001},
+		{true, layerTimeout + 1, 0b111},
+		{true, sparseTimeout, 0b111},
+		{true, sparseTimeout + 1, 0b001},
+	} {
+		g := newRig(t, 3, false)
+		g.r.Sparse = tt.sparse
+		for n := range 3 {
+			g.feed(n, picture{seq: 1})
+		}
+		g.now = g.now.Add(tt.gap)
+		g.feed(0, picture{seq: 2})
+		if got := g.r.alive.Load(); got != tt.want {
+			t.Errorf("sparse %v, silent for %v: alive %03b, want %03b", tt.sparse, tt.gap, got, tt.want)
+		}
+		g.feed(2, picture{seq: 2})
+		if got := g.r.alive.Load(); got&0b100 == 0 {
+			t.Errorf("sparse %v: a layer that sends again is not alive", tt.sparse)
+		}
+	}
+}
+
+// sliceReader reads the packets given, then io.EOF; a nil one is a packet too large for the buffer.
+func sliceReader(packets ...[]byte) ReadFunc {
+	return func(b []byte) (int, error) {
+		if len(packets) == 0 {
+			return 0, io.EOF
+		}
+		raw := packets[0]
+		packets = packets[1:]
+		if raw == nil {
+			return len(b), io.ErrShortBuffer
+		}
+		return copy(b, raw), nil
+	}
+}
+
+// recordingSink keeps the numbers of what a Receiver gives it.
+type recordingSink struct{ seqs []uint16 }
+
+func (s *recordingSink) WriteRTP(p *Packet) { s.seqs = append(s.seqs, p.Header.SequenceNumber) }
+
+func TestReceiverReadsLayers(t *testing.T) {
+	up := &feedbackLog{}
+	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCP: up.send})
+	s := &recordingSink{}
+	r.AddSink(s)
+	r.AddSink(s) // twice is once
+	one, two := picture{seq: 1, key: true}.raw(t, 5), picture{seq: 2}.raw(t, 5)
+	sr, err := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 5, NTPTime: 9 << 32, RTPTime: 77}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := (&rtcp.SenderReport{SSRC: 6, NTPTime: 8 << 32}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	noVP8 := slices.Clone(one[:13]) // ends in the payload descriptor
+	noVP8[3] = 3
+	r.AddLayer(-1, 1, sliceReader(one), sliceReader())
+	r.AddLayer(MaxLayers, 1, sliceReader(one), sliceReader())
+	r.AddLayer(1, 5, sliceReader(one, nil, []byte{1, 2}, one, noVP8, two), sliceReader(nil, []byte{1}, sr, other))
+	r.wg.Wait()
+	if d := cmp.Diff([]uint16{1, 2}, s.seqs); d != "" {
+		t.Errorf("packets at the sink: %s", d)
+	}
+	want := Stats{Packets: 3, Bytes: uint64(2*len(one) + len(noVP8) + len(two)), Malformed: 5}
+	if d := cmp.Diff(want, r.Stats()); d != "" {
+		t.Error(d)
+	}
+	if got := r.layer(1).senderReport(); got.ntp != 9<<32 || got.rtp != 77 || got.at.IsZero() {
+		t.Errorf("sender report %+v, want that of SSRC 5", got)
+	}
+	if got := r.alive.Load(); got != 0 {
+		t.Errorf("alive %03b after the layer ended", got)
+	}
+	r.RemoveSink(s)
+	r.AddLayer(0, 6, sliceReader(one), sliceReader())
+	r.Close()
+	r.AddLayer(0, 6, sliceReader(one), sliceReader())
+	if len(s.seqs) != 2 {
+		t.Errorf("a removed sink was given %v", s.seqs[2:])
+	}
+}
+
+// TestReceiverReport checks the fields a publisher takes its round trip and losses from.
+func TestReceiverReport(t *testing.T) {
+	g := newRig(t, 2, false)
+	if got := g.r.reports(g.now); got != nil {
+		t.Errorf("reports %v before any packet", got)
+	}
+	g.feed(1, picture{seq: 7})
+	g.feed(1, picture{seq: 10})
+	l := g.r.layer(1)
+	l.sr = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
+	want := []rtcp.ReceptionReport{{
+		SSRC: layerSSRC(1), FractionLost: 128, TotalLost: 2, LastSequenceNumber: 10,
+		LastSenderReport: 0x33445566, Delay: 65536 / 4,
+	}}
+	if d := cmp.Diff(want, g.r.reports(g.now.Add(250*time.Millisecond))); d != "" {
+		t.Error(d)
+	}
+}
