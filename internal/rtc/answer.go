@@ -1,0 +1,130 @@
+package rtc
+
+import (
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
+)
+
+// This file is the side of a Transport on which the client offers: the PUBLISHER connection, which in single mode also
+// carries what the client receives (livekit-protocol.md, 2.9).
+
+// sections tracks what the client's sections can carry in single mode.
+type sections struct {
+	// receiving holds the mids which the client offered receive-only: those we may send on.
+	receiving map[string]bool
+	// asked counts the sections requested since the client's last offer.
+	asked map[webrtc.RTPCodecType]uint32
+}
+
+// takeOffer answers the client's offer. tune may change the answer's text for the client; it runs on the worker.
+func (t *Transport) takeOffer(d *livekit.SessionDescription, tune func(answer *sdp.SessionDescription, offer *sdp.SessionDescription)) {
+	t.work.post(func() {
+		if t.closed {
+			return
+		}
+		if err := t.answer(d, tune); err != nil {
+			t.hooks.failed(err)
+		}
+	})
+}
+
+func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offer *sdp.SessionDescription)) error {
+	offer := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.Sdp}
+	parsed, err := offer.Unmarshal()
+	if err != nil {
+		return err
+	}
+	if err := t.setRemote(offer); err != nil {
+		return err
+	}
+	answer, err := t.pc.CreateAnswer(nil)
+	if err != nil {
+		return err
+	}
+	if err := t.pc.SetLocalDescription(answer); err != nil {
+		return err
+	}
+	out := t.localDescription(d.Id)
+	local := &sdp.SessionDescription{}
+	if err := local.UnmarshalString(out.Sdp); err != nil {
+		return err
+	}
+	tune(local, parsed)
+	tuned, err := local.Marshal()
+	if err != nil {
+		return err
+	}
+	out.Sdp = string(tuned)
+	t.hooks.answer(out)
+
+	t.sections.receiving = map[string]bool{}
+	for _, m := range parsed.MediaDescriptions {
+		mid, _ := m.Attribute(sdp.AttrKeyMID)
+		_, receives := m.Attribute(sdp.AttrKeyRecvOnly)
+		t.sections.receiving[mid] = receives
+	}
+	t.sections.asked = nil
+	t.askSections(false)
+	return nil
+}
+
+// sendTrackOnSection gives d a section of the client's that is free, or notes that one more is needed. The client has to
+// offer again either way, unless its first offer is still to come.
+func (t *Transport) sendTrackOnSection(d *sfu.DownTrack) {
+	t.work.post(func() {
+		if t.closed {
+			return
+		}
+		reused, err := t.attach(d)
+		if err != nil {
+			t.hooks.failed(err)
+			return
+		}
+		t.reports.Add(d)
+		if t.remoteSet {
+			t.askSections(reused)
+		}
+	})
+}
+
+func (t *Transport) attach(d *sfu.DownTrack) (reused bool, err error) {
+	for _, tr := range t.pc.GetTransceivers() {
+		if tr.Kind() == d.Kind() && tr.Sender() == nil && t.sections.receiving[tr.Mid()] {
+			// pion's AddTrack would do, but it also takes sections on which the client publishes both ways.
+			sender, err := t.pc.api.NewRTPSender(d, t.pc.SCTP().Transport())
+			if err != nil {
+				return false, err
+			}
+			return true, tr.SetSender(sender, d)
+		}
+	}
+	_, err = t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	return false, err
+}
+
+// renegotiate asks the client for an offer, after something was taken off the connection.
+func (t *Transport) renegotiate() { t.work.post(func() { t.askSections(true) }) }
+
+// askSections asks for the sections that are missing and were not asked for yet; with force also when none are, merely
+// to obtain an offer.
+func (t *Transport) askSections(force bool) {
+	if t.closed {
+		return
+	}
+	missing := map[webrtc.RTPCodecType]uint32{}
+	for _, tr := range t.pc.GetTransceivers() {
+		if tr.Mid() == "" && tr.Sender() != nil {
+			missing[tr.Kind()]++
+		}
+	}
+	audio := missing[webrtc.RTPCodecTypeAudio] - min(missing[webrtc.RTPCodecTypeAudio], t.sections.asked[webrtc.RTPCodecTypeAudio])
+	video := missing[webrtc.RTPCodecTypeVideo] - min(missing[webrtc.RTPCodecTypeVideo], t.sections.asked[webrtc.RTPCodecTypeVideo])
+	if audio == 0 && video == 0 && !force {
+		return
+	}
+	t.sections.asked = missing
+	t.hooks.needSections(audio, video)
+}

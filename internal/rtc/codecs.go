@@ -1,0 +1,161 @@
+package rtc
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// codecSet says which side of a client a connection carries, which decides header extensions and feedback.
+type codecSet uint8
+
+const (
+	publisherCodecs  codecSet = 1 << iota // media comes in
+	subscriberCodecs                      // media goes out
+)
+
+const (
+	descriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+	opusFmtp      = "minptime=10;useinbandfec=1"
+)
+
+// videoCodecs are the ones Meet forwards, with the payload types LiveKit gives them; a retransmission type follows each.
+// VP8 stands first: it is what clients publish unless told otherwise.
+var videoCodecs = []webrtc.RTPCodecParameters{
+	videoCodec(webrtc.MimeTypeVP8, 96, ""),
+	videoCodec(webrtc.MimeTypeH264, 125, "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f"),
+	videoCodec(webrtc.MimeTypeH264, 108, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
+	videoCodec(webrtc.MimeTypeH264, 123, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640032"),
+	videoCodec(webrtc.MimeTypeVP9, 98, "profile-id=0"),
+	videoCodec(webrtc.MimeTypeAV1, 35, ""),
+}
+
+func videoCodec(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000, SDPFmtpLine: fmtp},
+		PayloadType:        pt,
+	}
+}
+
+var audioCodecs = []webrtc.RTPCodecParameters{
+	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: opusFmtp}, PayloadType: 111},
+	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000}, PayloadType: 0},
+	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}, PayloadType: 8},
+}
+
+func newMediaEngine(set codecSet) (*webrtc.MediaEngine, error) {
+	m := &webrtc.MediaEngine{}
+	for _, c := range audioCodecs {
+		c.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
+		if err := m.RegisterCodec(c, webrtc.RTPCodecTypeAudio); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range videoCodecs {
+		c.RTCPFeedback = videoFeedback(set)
+		if err := m.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
+			return nil, err
+		}
+		if err := m.RegisterCodec(rtxOf(c), webrtc.RTPCodecTypeVideo); err != nil {
+			return nil, err
+		}
+	}
+	for _, x := range headerExtensions(set) {
+		if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: x.uri}, x.kind, x.directions...); err != nil {
+			return nil, fmt.Errorf("extension %s: %w", x.uri, err)
+		}
+	}
+	return m, nil
+}
+
+func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
+	return webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: fmt.Sprintf("apt=%d", c.PayloadType)},
+		PayloadType:        c.PayloadType + 1,
+	}
+}
+
+func videoFeedback(set codecSet) []webrtc.RTCPFeedback {
+	feedback := []webrtc.RTCPFeedback{
+		{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
+		{Type: webrtc.TypeRTCPFBNACK},
+		{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+	}
+	if set&publisherCodecs != 0 {
+		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC})
+	}
+	if set&subscriberCodecs != 0 {
+		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBGoogREMB})
+	}
+	return feedback
+}
+
+type headerExtension struct {
+	uri        string
+	kind       webrtc.RTPCodecType
+	directions []webrtc.RTPTransceiverDirection
+}
+
+func headerExtensions(set codecSet) []headerExtension {
+	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
+	both := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly, webrtc.RTPTransceiverDirectionSendonly}
+	if set&publisherCodecs == 0 {
+		return []headerExtension{{descriptorURI, webrtc.RTPCodecTypeVideo, []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}}}
+	}
+	descriptor := in
+	if set&subscriberCodecs != 0 {
+		descriptor = both
+	}
+	return []headerExtension{
+		{sdp.SDESMidURI, webrtc.RTPCodecTypeAudio, in},
+		{sdp.AudioLevelURI, webrtc.RTPCodecTypeAudio, in},
+		{sdp.SDESMidURI, webrtc.RTPCodecTypeVideo, in},
+		{sdp.SDESRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
+		{sdp.SDESRepairRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
+		{sdp.TransportCCURI, webrtc.RTPCodecTypeVideo, in},
+		{descriptorURI, webrtc.RTPCodecTypeVideo, descriptor},
+	}
+}
+
+// enabledCodecs is what JoinResponse and Room list: each codec once, the preferred first, retransmission left out.
+func enabledCodecs() []*livekit.Codec {
+	var list []*livekit.Codec
+	seen := map[string]bool{}
+	for _, c := range append(append([]webrtc.RTPCodecParameters{}, videoCodecs...), audioCodecs...) {
+		if key := c.MimeType; !seen[key] {
+			seen[key] = true
+			list = append(list, &livekit.Codec{Mime: strings.ToLower(c.MimeType)})
+		}
+	}
+	return list
+}
+
+// codecPreference returns what a subscriber's section for a track of that codec offers: the codec's profiles and their
+// retransmission types.
+func codecPreference(mime string) []webrtc.RTPCodecParameters {
+	var list []webrtc.RTPCodecParameters
+	for _, c := range audioCodecs {
+		if strings.EqualFold(c.MimeType, mime) {
+			c.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
+			list = append(list, c)
+		}
+	}
+	for _, c := range videoCodecs {
+		if strings.EqualFold(c.MimeType, mime) {
+			c.RTCPFeedback = videoFeedback(subscriberCodecs)
+			list = append(list, c, rtxOf(c))
+		}
+	}
+	return list
+}
+
+func randomSSRC() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return binary.BigEndian.Uint32(b[:])
+}

@@ -1,0 +1,15 @@
+// Package rtc holds the rooms and participants of LiveKit's protocol: who is in which room, what each may do, which
+// tracks are published and who is subscribed to them.
+//
+// Each Room has one loop, a goroutine that runs closures one after another; all state of the room, its participants,
+// publications and subscriptions is touched only there. Signalling enters by do, which waits its turn; callbacks of pion
+// and timers enter by post, which never waits. What runs on the loop does not block: offers, answers and closing take
+// milliseconds inside pion, so each Transport has a worker goroutine for them, which posts the outcome back.
+//
+//	signal.Conn ─Session.Handle─▶ loop ─▶ Transport worker ─▶ pion
+//	     ◀────── SignalSink ───────┘◀─ post ─────┘
+//
+// Who ends what: Rooms.Close ends rooms; a Room ends its participants; a Participant its Transports, Publications and
+// Subscriptions; the worker of a Transport ends when it is closed. A Room waits for all of them before its loop ends.
+// No lock is held while anything else is called; media never passes through the loop (see package sfu).
+package rtc

@@ -1,0 +1,144 @@
+package rtc
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
+)
+
+// Times after which ICE calls a connection disconnected and then failed, and between its keep-alives: those of the
+// reference server (livekit-protocol.md, 0.4).
+const (
+	iceDisconnected = 10 * time.Second
+	iceFailed       = 5 * time.Second
+	iceKeepAlive    = 2 * time.Second
+)
+
+// engine makes peer connections that share one UDP socket and one certificate.
+type engine struct {
+	mux         *ice.UDPMuxDefault
+	certificate webrtc.Certificate
+	nodeIP      netip.Addr // address to offer instead of the host's own; zero: the host's own
+	bound       netip.Addr // address the socket is bound to; unspecified: all
+	logs        logging.LoggerFactory
+}
+
+func newEngine(conn net.PacketConn, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make the media key: %w", err)
+	}
+	cert, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return nil, fmt.Errorf("make the media certificate: %w", err)
+	}
+	e := &engine{certificate: *cert, nodeIP: nodeIP, logs: logs}
+	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		e.bound = a.AddrPort().Addr().Unmap()
+	}
+	e.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: logs.NewLogger("ice-mux")})
+	return e, nil
+}
+
+func (e *engine) Close() error { return e.mux.Close() }
+
+// connectionOptions are what differs between the connections of two clients.
+type connectionOptions struct {
+	loopback bool // the client reached us over loopback, so 127.0.0.1 is an address it can use
+	fullICE  bool // the client does not get along with ICE-lite
+	codecs   codecSet
+}
+
+// connection is a peer connection with the API that made it and the Tap on its media.
+type connection struct {
+	*webrtc.PeerConnection
+	api *webrtc.API
+	tap *sfu.Tap
+}
+
+func (e *engine) newConnection(o connectionOptions) (*connection, error) {
+	media, err := newMediaEngine(o.codecs)
+	if err != nil {
+		return nil, fmt.Errorf("set up codecs: %w", err)
+	}
+	settings, err := e.settings(o)
+	if err != nil {
+		return nil, fmt.Errorf("set up ICE: %w", err)
+	}
+	tap := sfu.NewTap(randomSSRC())
+	registry := &interceptor.Registry{}
+	registry.Add(tap)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(*settings), webrtc.WithInterceptorRegistry(registry))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{e.certificate}})
+	if err != nil {
+		return nil, fmt.Errorf("make a peer connection: %w", err)
+	}
+	return &connection{PeerConnection: pc, api: api, tap: tap}, nil
+}
+
+func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
+	s := &webrtc.SettingEngine{LoggerFactory: e.logs}
+	s.SetICEUDPMux(e.mux)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetLite(!o.fullICE)
+	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.DisableActiveTCP(true)
+	s.SetIncludeLoopbackCandidate(o.loopback || e.bound.IsLoopback())
+	s.SetIPFilter(e.offered)
+	if e.nodeIP.IsValid() && !e.ownAddress(e.nodeIP) {
+		rule := webrtc.ICEAddressRewriteRule{
+			External: []string{e.nodeIP.String()}, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
+		}
+		if o.loopback {
+			rule.Mode = webrtc.ICEAddressRewriteAppend // a caller on this machine cannot use the outside address
+		}
+		if err := s.SetICEAddressRewriteRules(rule); err != nil {
+			return nil, err
+		}
+	}
+	// Both save a round trip or work for each packet: ICE has already proven the client's address, and DTLS its data.
+	s.SetDTLSInsecureSkipHelloVerify(true)
+	s.EnableSCTPZeroChecksum(true)
+	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)
+	s.SetReceiveMTU(1500)
+	s.SetSRTPReplayProtectionWindow(512) // wider than the deepest reordering a NACKed packet can have
+	return s, nil
+}
+
+// offered tells whether an address of this machine is worth offering: not one that only works on one link, and only the
+// node's own where that is set.
+func (e *engine) offered(ip net.IP) bool {
+	a, ok := netip.AddrFromSlice(ip)
+	if !ok {
+		return false
+	}
+	a = a.Unmap()
+	if a.IsLinkLocalUnicast() {
+		return false
+	}
+	if a.IsLoopback() {
+		return a.Is4() // whether loopback is offered at all is decided for each client
+	}
+	return !e.nodeIP.IsValid() || !e.ownAddress(e.nodeIP) || a == e.nodeIP
+}
+
+func (e *engine) ownAddress(a netip.Addr) bool {
+	addrs, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(addrs, func(x net.Addr) bool {
+		n, ok := x.(*net.IPNet)
+		return ok && n.IP.Equal(a.AsSlice())
+	})
+}

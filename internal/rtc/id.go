@@ -1,0 +1,48 @@
+package rtc
+
+import (
+	"crypto/rand"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// The kinds of session ids by their prefixes; clients check PA_ and TR_ (livekit-protocol.md, 0.2).
+const (
+	roomPrefix        = "RM_"
+	participantPrefix = "PA_"
+	trackPrefix       = "TR_"
+)
+
+// idAlphabet has 62 characters; newID draws evenly by throwing away the bytes past the last full multiple of it.
+const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// newID returns prefix and 12 random alphanumerics, 71 bits.
+func newID(prefix string) string {
+	const length = 12
+	id := []byte(prefix)
+	var raw [2 * length]byte
+	for len(id) < len(prefix)+length {
+		_, _ = rand.Read(raw[:]) // never fails (crypto/rand)
+		for _, b := range raw {
+			if int(b) < 256/len(idAlphabet)*len(idAlphabet) && len(id) < len(prefix)+length {
+				id = append(id, idAlphabet[int(b)%len(idAlphabet)])
+			}
+		}
+	}
+	return string(id)
+}
+
+// newTrackID marks kind and source in a track's id, for whoever reads a log.
+func newTrackID(kind livekit.TrackType, source livekit.TrackSource) string {
+	k := "V"
+	if kind == livekit.TrackType_AUDIO {
+		k = "A"
+	}
+	s := map[livekit.TrackSource]string{
+		livekit.TrackSource_CAMERA:             "C",
+		livekit.TrackSource_MICROPHONE:         "M",
+		livekit.TrackSource_SCREEN_SHARE:       "S",
+		livekit.TrackSource_SCREEN_SHARE_AUDIO: "s",
+	}[source]
+	return newID(trackPrefix + k + s)
+}

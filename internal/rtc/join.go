@@ -1,0 +1,161 @@
+package rtc
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+)
+
+// JoinRequest is what a token and the client's first message say of a participant.
+type JoinRequest struct {
+	Room       string
+	Info       *livekit.ParticipantInfo // identity, name, metadata, attributes, kind, permission
+	Identity   string                   // same as Info.Identity
+	Client     *livekit.ClientInfo
+	ExpiresAt  time.Time // of the token
+	RoomConfig *livekit.RoomConfiguration
+
+	AutoSubscribe bool
+	SinglePC      bool // the client sent a join request: one connection, on which it offers
+	FullICE       bool // the client asked for no ICE-lite
+	Loopback      bool // it reached us over loopback
+	RemoteIP      string
+
+	AddTracks []*livekit.AddTrackRequest
+	Offer     *livekit.SessionDescription
+
+	Reconnect bool
+	Reason    livekit.ReconnectReason
+	SID       string // of the participant to resume
+}
+
+// Limits of what a client may say of itself, in bytes: LiveKit's (livekit-protocol.md, 0.4).
+const (
+	maxName       = 256
+	maxMetadata   = 512 << 10
+	maxAttributes = 64 << 10
+)
+
+func (req *JoinRequest) validate() error {
+	for _, f := range []struct{ what, value string }{
+		{"the room's name", req.Room}, {"the identity", req.Identity}, {"the display name", req.Info.Name},
+	} {
+		if err := validateName(f.what, f.value); err != nil {
+			return err
+		}
+	}
+	if req.Room == "" {
+		return fault.New(fault.Invalid, "the token names no room")
+	}
+	if req.Identity == "" {
+		return fault.New(fault.Invalid, "the token names no identity")
+	}
+	return validateMetadata(req.Info.Metadata, req.Info.Attributes)
+}
+
+func validateName(what, value string) error {
+	switch {
+	case len(value) > maxName:
+		return fault.New(fault.Invalid, fmt.Sprintf("%s has %d bytes; at most %d are allowed", what, len(value), maxName))
+	case !utf8.ValidString(value):
+		return fault.New(fault.Invalid, what+" is not valid UTF-8 text")
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return fault.New(fault.Invalid, what+" holds a control character; use visible characters only")
+	}
+	return nil
+}
+
+func validateMetadata(metadata string, attributes map[string]string) error {
+	if len(metadata) > maxMetadata {
+		return fault.New(fault.Invalid, fmt.Sprintf("the metadata has %d bytes; at most %d are allowed", len(metadata), maxMetadata))
+	}
+	size := 0
+	for k, v := range attributes {
+		size += len(k) + len(v)
+	}
+	if size > maxAttributes {
+		return fault.New(fault.Invalid, fmt.Sprintf("the attributes have %d bytes; at most %d are allowed", size, maxAttributes))
+	}
+	return nil
+}
+
+// dependent tells whether the participant only serves others: it is not counted and does not hold a room open.
+func (req *JoinRequest) dependent() bool {
+	k, perm := req.Info.Kind, req.Info.Permission
+	return k == livekit.ParticipantInfo_AGENT || k == livekit.ParticipantInfo_EGRESS || perm.GetAgent() || perm.GetRecorder()
+}
+
+// firefox, for whom some things have to be done differently (livekit-protocol.md, 1.7).
+func (req *JoinRequest) firefox() bool {
+	return strings.Contains(strings.ToLower(req.Client.GetBrowser()), "firefox")
+}
+
+// begin sends the first messages in the order the clients need (livekit-protocol.md, 2.1): the join, then what is to be
+// received, then answers to what came along.
+func (p *Participant) begin() {
+	p.info.State = livekit.ParticipantInfo_JOINED
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Join{Join: p.joinResponse()}})
+	p.deadline = p.room.after(joinTimeout, func() {
+		if p.info.State != livekit.ParticipantInfo_ACTIVE {
+			p.log.Info("join timed out")
+			p.room.remove(p, livekit.DisconnectReason_JOIN_FAILURE)
+		}
+	})
+	if p.info.Metadata != "" || len(p.info.Attributes) > 0 {
+		p.room.announce(p, false)
+	}
+	p.room.reconcile(p)
+	if p.single {
+		for _, t := range p.req.AddTracks {
+			p.addTrack(t)
+		}
+		if p.req.Offer.GetSdp() != "" {
+			p.takeOffer(p.req.Offer)
+		}
+	} else if p.subscriber != nil {
+		p.subscriber.openChannels(p.channelOpened)
+		p.subscriber.negotiate()
+	}
+	p.refreshToken()
+}
+
+// joinTimeout is how long a participant may take from joining to a working connection.
+const joinTimeout = time.Minute
+
+// Liveness of the signalling connection as announced to clients, in seconds.
+const (
+	pingInterval = 5
+	pingTimeout  = 15
+)
+
+func (p *Participant) joinResponse() *livekit.JoinResponse {
+	r := p.room
+	var others []*livekit.ParticipantInfo
+	for _, o := range r.participants {
+		if o != p && !o.hidden() {
+			others = append(others, o.snapshot())
+		}
+	}
+	server := proto.CloneOf(r.rooms.opts.ServerInfo)
+	return &livekit.JoinResponse{
+		Room:                 r.snapshot(),
+		Participant:          p.snapshot(),
+		OtherParticipants:    others,
+		ServerVersion:        server.GetVersion(),
+		ServerInfo:           server,
+		SubscriberPrimary:    p.subscriberPrimary(),
+		ClientConfiguration:  &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED},
+		PingInterval:         pingInterval,
+		PingTimeout:          pingTimeout,
+		SifTrailer:           r.sifTrailer,
+		EnabledPublishCodecs: enabledCodecs(),
+		FastPublish:          p.info.Permission.GetCanPublish(),
+	}
+}

@@ -1,0 +1,111 @@
+package rtc
+
+import (
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
+)
+
+// This file is the side of a Transport on which the server offers: the SUBSCRIBER connection of dual mode.
+
+// offerState is where the exchange of offers stands. Only one offer is out at a time; what changes meanwhile goes into
+// one more.
+type offerState struct {
+	id      uint32 // of the latest offer, from 1
+	out     bool   // waiting for the answer
+	again   bool   // something changed meanwhile
+	restart bool   // the next offer restarts ICE
+}
+
+// sendTrack adds d to the connection; it takes effect with the next negotiate.
+func (t *Transport) sendTrack(d *sfu.DownTrack, mime string) {
+	t.work.post(func() {
+		if t.closed {
+			return
+		}
+		tr, err := t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		if err == nil {
+			err = tr.SetCodecPreferences(codecPreference(mime))
+		}
+		if err != nil {
+			t.hooks.failed(err)
+			return
+		}
+		t.reports.Add(d)
+	})
+}
+
+// dropTrack takes d off the connection and ends it; negotiation follows separately.
+func (t *Transport) dropTrack(d *sfu.DownTrack) {
+	t.work.post(func() {
+		t.reports.Remove(d)
+		for _, s := range t.pc.GetSenders() {
+			if s.Track() == webrtc.TrackLocal(d) {
+				if err := t.pc.RemoveTrack(s); err != nil {
+					t.log.Debug("remove a track", "err", err)
+				}
+			}
+		}
+		d.Close()
+	})
+}
+
+// negotiate sends an offer, now or after the answer that is awaited.
+func (t *Transport) negotiate() { t.work.post(t.sendOffer) }
+
+// restartICE sends an offer with new ICE credentials.
+func (t *Transport) restartICE() {
+	t.work.post(func() {
+		t.offers.restart = true
+		t.sendOffer()
+	})
+}
+
+func (t *Transport) sendOffer() {
+	if t.closed {
+		return
+	}
+	if t.offers.out {
+		t.offers.again = true
+		return
+	}
+	offer, err := t.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: t.offers.restart && t.remoteSet})
+	if err == nil {
+		err = t.pc.SetLocalDescription(offer)
+	}
+	if err != nil {
+		t.hooks.failed(err)
+		return
+	}
+	t.offers.id++
+	t.offers.out, t.offers.again, t.offers.restart = true, false, false
+	t.hooks.offer(t.localDescription(t.offers.id))
+}
+
+// resendOffer repeats an offer whose answer may have been lost with the client's socket.
+func (t *Transport) resendOffer() {
+	t.work.post(func() {
+		if t.offers.out && !t.closed {
+			t.hooks.offer(t.localDescription(t.offers.id))
+		}
+	})
+}
+
+// takeAnswer applies the client's answer to our latest offer.
+func (t *Transport) takeAnswer(d *livekit.SessionDescription) {
+	t.work.post(func() {
+		if t.closed || !t.offers.out || (d.Id != 0 && d.Id != t.offers.id) {
+			t.log.Debug("answer to no offer", "id", d.Id)
+			return
+		}
+		if err := t.setRemote(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.Sdp}); err != nil {
+			t.hooks.failed(err)
+			return
+		}
+		t.offers.out = false
+		if t.offers.again || t.offers.restart {
+			t.sendOffer()
+		}
+	})
+}

@@ -1,0 +1,236 @@
+package rtc
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+	"google.golang.org/protobuf/proto"
+)
+
+// Participant is one connection of one identity to a room. It is touched on the room's loop only.
+type Participant struct {
+	room      *Room
+	req       JoinRequest
+	info      *livekit.ParticipantInfo // without tracks; snapshot adds them
+	dependent bool
+	single    bool // one connection, on which the client offers
+	log       *slog.Logger
+	joined    time.Time
+
+	sink       SignalSink // nil while the client has no signalling connection
+	publisher  *Transport // what the client sends; in single mode also what it receives. Made when first needed
+	subscriber *Transport // what it receives; nil in single mode and for those who may not subscribe
+	closed     bool
+	replaced   bool        // by a newer connection of the same identity
+	deadline   *time.Timer // of the join, later of a lost connection
+	refresh    *time.Timer
+
+	// publishing
+	pending      []*pendingTrack
+	early        []earlyMedia                    // media whose AddTrack has not come yet
+	publications map[string]*Publication         // by track sid
+	policy       *livekit.SubscriptionPermission // nil: everybody may subscribe
+
+	// subscribing
+	subscriptions map[string]*Subscription                // by track sid
+	chosen        map[string]bool                         // explicit UpdateSubscription, by track sid
+	settings      map[string]*livekit.UpdateTrackSettings // by track sid
+
+	data     dataChannels
+	lastData uint32       // highest reliable sequence number accepted
+	speaking speakerState // as last told to others
+	quality  qualityState // as last computed
+}
+
+// newParticipant makes a participant and its connections; admit or discard it.
+func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, error) {
+	now := time.Now()
+	p := &Participant{
+		room: r, req: req, sink: sink, single: req.SinglePC, dependent: req.dependent(), joined: now,
+		info:          proto.CloneOf(req.Info),
+		publications:  map[string]*Publication{},
+		subscriptions: map[string]*Subscription{},
+		chosen:        map[string]bool{},
+		settings:      map[string]*livekit.UpdateTrackSettings{},
+	}
+	p.info.Sid = newID(participantPrefix)
+	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
+	p.info.State = livekit.ParticipantInfo_JOINING
+	p.info.ClientProtocol = req.Client.GetClientProtocol()
+	p.info.Capabilities = req.Client.GetCapabilities()
+	p.log = r.log.With("participant", req.Identity, "sid", p.info.Sid)
+
+	var err error
+	if !p.single && p.info.Permission.GetCanSubscribe() {
+		p.subscriber, err = newTransport(r.rooms.engine, p.connectionOptions(subscriberCodecs), p.hooks(livekit.SignalTarget_SUBSCRIBER), p.log)
+	} else {
+		// The client's own connection is the only one: it will be needed.
+		p.publisher, err = newTransport(r.rooms.engine, p.connectionOptions(p.publisherCodecs()), p.hooks(livekit.SignalTarget_PUBLISHER), p.log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Participant) publisherCodecs() codecSet {
+	if p.single {
+		return publisherCodecs | subscriberCodecs
+	}
+	return publisherCodecs
+}
+
+func (p *Participant) connectionOptions(set codecSet) connectionOptions {
+	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), codecs: set}
+}
+
+// publisherTransport returns the connection the client offers on, made at its first use: most of an audience never has one.
+func (p *Participant) publisherTransport() *Transport {
+	if p.publisher == nil {
+		t, err := newTransport(p.room.rooms.engine, p.connectionOptions(p.publisherCodecs()), p.hooks(livekit.SignalTarget_PUBLISHER), p.log)
+		if err != nil {
+			p.negotiationFailed(err)
+			return nil
+		}
+		p.publisher = t
+	}
+	return p.publisher
+}
+
+// receiving is the transport on which the client receives media.
+func (p *Participant) receiving() *Transport {
+	if p.single {
+		return p.publisher
+	}
+	return p.subscriber
+}
+
+// primary is the transport whose state is the participant's.
+func (p *Participant) primary() *Transport {
+	if p.subscriber != nil {
+		return p.subscriber
+	}
+	return p.publisher
+}
+
+func (p *Participant) subscriberPrimary() bool { return p.subscriber != nil }
+
+// hooks make callbacks of pion and of the transport's worker run on the room's loop.
+func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
+	post := func(f func()) {
+		p.room.loop.post(func() {
+			if !p.closed {
+				f()
+			}
+		})
+	}
+	sdp := func(wrap func(*livekit.SessionDescription) *livekit.SignalResponse) func(*livekit.SessionDescription) {
+		return func(d *livekit.SessionDescription) { post(func() { p.send(wrap(d)) }) }
+	}
+	return transportHooks{
+		offer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
+			return &livekit.SignalResponse{Message: &livekit.SignalResponse_Offer{Offer: d}}
+		}),
+		answer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
+			return &livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: d}}
+		}),
+		needSections: func(audio, video uint32) {
+			post(func() {
+				p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_MediaSectionsRequirement{
+					MediaSectionsRequirement: &livekit.MediaSectionsRequirement{NumAudios: audio, NumVideos: video},
+				}})
+			})
+		},
+		state: func(s webrtc.PeerConnectionState) { post(func() { p.connectionState(target, s) }) },
+		track: func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { post(func() { p.mediaArrived(t, r) }) },
+		dataChannel: func(dc *webrtc.DataChannel) {
+			p.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
+		},
+		failed: func(err error) { post(func() { p.negotiationFailed(err) }) },
+	}
+}
+
+func (p *Participant) identity() string { return p.info.Identity }
+func (p *Participant) sid() string      { return p.info.Sid }
+func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
+
+// snapshot is a copy of p's state, tracks included, that may leave the loop.
+func (p *Participant) snapshot() *livekit.ParticipantInfo {
+	info := proto.CloneOf(p.info)
+	for _, pub := range p.publications {
+		info.Tracks = append(info.Tracks, proto.CloneOf(pub.info))
+	}
+	return info
+}
+
+// send queues a message for the client. Without a signalling connection it is dropped; a resume sends the whole state.
+func (p *Participant) send(m *livekit.SignalResponse) {
+	if p.sink != nil && !p.sink.Send(m) {
+		sink := p.sink
+		p.room.loop.post(func() { p.signalLost(sink) })
+	}
+}
+
+func (p *Participant) sendLeave(reason livekit.DisconnectReason, action livekit.LeaveRequest_Action) {
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
+		Reason: reason, Action: action, CanReconnect: action != livekit.LeaveRequest_DISCONNECT,
+	}}})
+}
+
+// end closes everything p has and tells the others that it is gone.
+func (p *Participant) end(reason livekit.DisconnectReason) {
+	p.closed = true
+	wasActive := p.info.State == livekit.ParticipantInfo_ACTIVE
+	for _, t := range []*time.Timer{p.deadline, p.refresh} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	for _, s := range p.subscriptions {
+		s.detach()
+	}
+	for _, pub := range p.publications {
+		p.room.unpublish(pub)
+	}
+	p.info.State = livekit.ParticipantInfo_DISCONNECTED
+	p.info.DisconnectReason = reason
+	p.info.Version++
+	p.room.announceDeparture(p)
+	p.discard()
+	kind := ParticipantAborted
+	if wasActive {
+		kind = ParticipantLeft
+	}
+	p.room.emit(Event{Kind: kind, Participant: p.snapshot()})
+	p.log.Info("participant left", "reason", reason.String(), "seconds", int(time.Since(p.joined).Seconds()))
+}
+
+// discard closes the connections and the signalling connection, without waiting.
+func (p *Participant) discard() {
+	if p.sink != nil {
+		p.sink.Close()
+		p.sink = nil
+	}
+	downs := make([]*Subscription, 0, len(p.subscriptions))
+	for _, s := range p.subscriptions {
+		downs = append(downs, s)
+	}
+	transports := []*Transport{p.publisher, p.subscriber}
+	p.room.wg.Go(func() { // ends when the connections have closed; the room waits for it
+		for _, t := range transports {
+			if t != nil {
+				t.close()
+			}
+		}
+		for _, t := range transports {
+			if t != nil {
+				t.wait()
+			}
+		}
+		for _, s := range downs {
+			s.down.Close()
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package rtc
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// Handle acts on one message of the client. It waits its turn on the room's loop, so a client that floods waits for
+// itself. Once the session has been taken over by a newer connection its messages are ignored.
+func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
+	if s.room == nil {
+		return nil
+	}
+	return s.room.loop.do(ctx, func() {
+		if p := s.participant; !p.closed && p.sink == s.sink {
+			p.handle(m)
+		}
+	})
+}
+
+// Lost tells that the signalling connection has ended without a Leave. The participant stays as long as its media does.
+func (s *Session) Lost() {
+	if s.room == nil {
+		return
+	}
+	s.room.loop.post(func() { s.participant.signalLost(s.sink) })
+}
+
+func (p *Participant) handle(req *livekit.SignalRequest) {
+	switch m := req.Message.(type) {
+	case *livekit.SignalRequest_Offer:
+		p.takeOffer(m.Offer)
+	case *livekit.SignalRequest_Answer:
+		if p.subscriber != nil {
+			p.subscriber.takeAnswer(m.Answer)
+		}
+	case *livekit.SignalRequest_Trickle:
+		p.takeCandidate(m.Trickle)
+	case *livekit.SignalRequest_AddTrack:
+		p.addTrack(m.AddTrack)
+	case *livekit.SignalRequest_Mute:
+		p.setMuted(m)
+	case *livekit.SignalRequest_Subscription:
+		p.updateSubscription(m.Subscription)
+	case *livekit.SignalRequest_TrackSetting:
+		p.updateSettings(m.TrackSetting)
+	case *livekit.SignalRequest_Leave:
+		p.room.depart(p, clientReason(m.Leave.GetReason()))
+	case *livekit.SignalRequest_SubscriptionPermission:
+		p.policy = m.SubscriptionPermission
+		p.room.reconcileAll()
+	case *livekit.SignalRequest_SyncState:
+		p.syncState(m.SyncState)
+	case *livekit.SignalRequest_UpdateMetadata:
+		p.updateMetadata(m.UpdateMetadata)
+	case *livekit.SignalRequest_UpdateAudioTrack:
+		p.updateAudioTrack(m)
+	case *livekit.SignalRequest_UpdateVideoTrack:
+		p.updateVideoTrack(m)
+	case *livekit.SignalRequest_PublishDataTrackRequest:
+		p.refuse(livekit.RequestResponse_NOT_ALLOWED, "data tracks are not offered by this server", func(r *livekit.RequestResponse) {
+			r.Request = &livekit.RequestResponse_PublishDataTrack{PublishDataTrack: m.PublishDataTrackRequest}
+		})
+	}
+}
+
+// clientReason accepts the reasons a client may give for leaving (livekit-protocol.md, 1.9).
+func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
+	switch r {
+	case livekit.DisconnectReason_USER_UNAVAILABLE, livekit.DisconnectReason_USER_REJECTED, livekit.DisconnectReason_AGENT_ERROR:
+		return r
+	}
+	return livekit.DisconnectReason_CLIENT_INITIATED
+}
+
+// refuse answers a request that is not carried out; echo puts the request into the answer, by which clients match it.
+func (p *Participant) refuse(reason livekit.RequestResponse_Reason, message string, echo func(*livekit.RequestResponse)) {
+	r := &livekit.RequestResponse{Reason: reason, Message: message}
+	echo(r)
+	p.respond(r)
+}
+
+func (p *Participant) respond(r *livekit.RequestResponse) {
+	// Rust clients before protocol 10 do not know this message.
+	if c := p.req.Client; c.GetSdk() == livekit.ClientInfo_RUST && c.GetProtocol() < 10 {
+		return
+	}
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RequestResponse{RequestResponse: r}})
+}
+
+func (p *Participant) takeCandidate(t *livekit.TrickleRequest) {
+	var c webrtc.ICECandidateInit
+	if json.Unmarshal([]byte(t.CandidateInit), &c) != nil || c.Candidate == "" {
+		return // the end of candidates is an empty one; anything else is the client's loss
+	}
+	transport := p.publisher
+	if t.Target == livekit.SignalTarget_SUBSCRIBER && p.subscriber != nil {
+		transport = p.subscriber
+	}
+	if transport != nil {
+		transport.addCandidate(c)
+	}
+}
+
+func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
+	answer := &livekit.RequestResponse{
+		RequestId: u.RequestId,
+		Request:   &livekit.RequestResponse_UpdateMetadata{UpdateMetadata: u},
+	}
+	if !p.info.Permission.GetCanUpdateMetadata() {
+		answer.Reason, answer.Message = livekit.RequestResponse_NOT_ALLOWED, "you may not change your own name or metadata here"
+		p.respond(answer)
+		return
+	}
+	attributes := map[string]string{}
+	for k, v := range p.info.Attributes {
+		attributes[k] = v
+	}
+	for k, v := range u.Attributes {
+		attributes[k] = v
+		if v == "" {
+			delete(attributes, k)
+		}
+	}
+	err := validateName("the display name", u.Name)
+	if err == nil {
+		err = validateMetadata(u.Metadata, attributes)
+	}
+	if err != nil {
+		answer.Reason, answer.Message = livekit.RequestResponse_LIMIT_EXCEEDED, err.Error()
+		p.respond(answer)
+		return
+	}
+	if u.Name != "" {
+		p.info.Name = u.Name
+	}
+	if u.Metadata != "" {
+		p.info.Metadata = u.Metadata
+	}
+	p.info.Attributes = attributes
+	p.room.announce(p, true)
+	p.refreshToken()
+	if p.req.Client.GetProtocol() > 14 {
+		p.respond(answer)
+	}
+}

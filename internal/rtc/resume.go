@@ -1,0 +1,80 @@
+package rtc
+
+import (
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+// resume gives a returning client its participant back: same sid, tracks and subscriptions. The first message is a
+// ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (livekit-protocol.md, 7.2).
+func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
+	p := r.participants[req.Identity]
+	// The reference compares only identities, so a second device with the same token could take the session over.
+	if r.closed || p == nil || p.closed || (req.SID != "" && req.SID != p.sid()) {
+		return nothingToResume(sink)
+	}
+	if p.sink != nil {
+		p.sink.Close()
+	}
+	p.sink = sink
+	moved := req.RemoteIP != p.req.RemoteIP
+	p.req.RemoteIP = req.RemoteIP
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Reconnect{Reconnect: &livekit.ReconnectResponse{
+		ClientConfiguration: &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED},
+		ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
+		LastMessageSeq:      p.lastData,
+	}}})
+	p.sendEverything()
+	if t := p.subscriber; t != nil {
+		// Media does not depend on the socket: ICE is restarted only where it has to be.
+		if moved || !t.connected {
+			t.restartICE()
+		} else {
+			t.resendOffer()
+		}
+	}
+	if t := p.primary(); t != nil && !t.connected {
+		p.expectReturn()
+	}
+	p.refreshToken()
+	p.log.Info("participant resumed", "reason", req.Reason.String())
+	return &Session{room: r, participant: p, sink: sink}
+}
+
+// nothingToResume tells the client to join anew. The session it returns takes no messages.
+func nothingToResume(sink SignalSink) *Session {
+	sink.Send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
+		Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT, CanReconnect: true,
+	}}})
+	sink.Close()
+	return &Session{}
+}
+
+// sendEverything sends the state of the whole room, in place of the updates that went by while p had no socket.
+func (p *Participant) sendEverything() {
+	var all []*livekit.ParticipantInfo
+	for _, o := range p.room.participants {
+		if o == p || !o.hidden() {
+			all = append(all, o.snapshot())
+		}
+	}
+	p.send(participantUpdate(all...))
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: p.room.snapshot()}}})
+}
+
+// syncState checks what a resuming client believes against what is there and takes over its subscriptions.
+func (p *Participant) syncState(s *livekit.SyncState) {
+	for _, t := range s.PublishTracks {
+		if sid := t.GetTrack().GetSid(); p.publications[sid] == nil && p.pendingBySID(sid) == nil {
+			p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
+			p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
+			return
+		}
+	}
+	if s.Subscription != nil {
+		p.updateSubscription(s.Subscription)
+	}
+	for _, sid := range s.TrackSidsDisabled {
+		p.updateSettings(&livekit.UpdateTrackSettings{TrackSids: []string{sid}, Disabled: true})
+	}
+}

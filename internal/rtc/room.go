@@ -1,0 +1,252 @@
+package rtc
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+	"meet/internal/sfu"
+)
+
+var errRoomFull = fault.New(fault.Exhausted, "this meeting is full; try again when somebody has left")
+
+// Room is one call. All its state is touched on its loop only.
+type Room struct {
+	rooms *Rooms
+	loop  *loop
+	log   *slog.Logger
+	wg    sync.WaitGroup // closing connections; waited for before the loop ends
+
+	// context ends when the room closes: data channels that wait for the loop must not hold up their own closing.
+	context context.Context
+	cancel  context.CancelFunc
+
+	info         *livekit.Room
+	participants map[string]*Participant // by identity
+	sifTrailer   []byte                  // ends frames the server makes itself (livekit-protocol.md, 12.8)
+	everJoined   bool
+	idle         *time.Timer // closes the room when nobody comes
+	ticker       *time.Timer // speakers and, every quality-th time, connection quality
+	ticks        int
+	closed       bool
+}
+
+func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
+	now := time.Now()
+	r := &Room{
+		rooms: rs,
+		loop:  newLoop(),
+		info: &livekit.Room{
+			Sid: newID(roomPrefix), Name: name, CreationTime: now.Unix(), CreationTimeMs: now.UnixMilli(),
+			EmptyTimeout:     uint32(rs.opts.EmptyTimeout.Seconds()),
+			DepartureTimeout: uint32(rs.opts.DepartureTimeout.Seconds()),
+			EnabledCodecs:    enabledCodecs(),
+		},
+		participants: map[string]*Participant{},
+		sifTrailer:   []byte(newID("")),
+	}
+	if config != nil {
+		r.configure(config)
+	}
+	r.context, r.cancel = context.WithCancel(context.Background())
+	r.log = rs.log.With("room", name)
+	r.loop.failed = r.panicked
+	return r
+}
+
+// configure applies what the first participant's token says of the room.
+func (r *Room) configure(c *livekit.RoomConfiguration) {
+	if c.EmptyTimeout > 0 {
+		r.info.EmptyTimeout = c.EmptyTimeout
+	}
+	if c.DepartureTimeout > 0 {
+		r.info.DepartureTimeout = c.DepartureTimeout
+	}
+	r.info.MaxParticipants = c.MaxParticipants
+	r.info.Metadata = c.Metadata
+}
+
+func (r *Room) start() {
+	r.emit(Event{Kind: RoomStarted})
+	r.ticker = r.after(sfu.LevelInterval, r.tick)
+	r.waitForSomebody()
+}
+
+// panicked ends this room after a programming error; the others go on.
+func (r *Room) panicked(v any) {
+	r.log.Error("room ended by a programming error", "panic", v, "stack", string(debug.Stack()))
+	r.close(livekit.DisconnectReason_ROOM_CLOSED)
+}
+
+// after runs f on the loop after d, unless the room has closed.
+func (r *Room) after(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { r.loop.post(f) })
+}
+
+// enter admits a new participant or resumes one.
+func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
+	if req.Reconnect {
+		var s *Session
+		if err := r.loop.do(ctx, func() { s = r.resume(req, sink) }); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	// Connections are made here, on the caller's goroutine: it takes a while.
+	p, err := newParticipant(r, req, sink)
+	if err != nil {
+		return nil, err
+	}
+	refused := errRoomClosed
+	err = r.loop.do(ctx, func() {
+		if refused = r.admits(req); refused == nil {
+			r.admit(p)
+		}
+	})
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		p.discard()
+		return nil, err
+	}
+	return &Session{room: r, participant: p, sink: sink}, nil
+}
+
+// admits tells whether req may enter now.
+func (r *Room) admits(req JoinRequest) error {
+	if r.closed {
+		return errRoomClosed
+	}
+	limit := int(r.info.MaxParticipants)
+	if limit > 0 && r.participants[req.Identity] == nil && !req.dependent() && r.headCount() >= limit {
+		return errRoomFull
+	}
+	return nil
+}
+
+// headCount is the number of participants people would count: no agents and recorders.
+func (r *Room) headCount() int {
+	n := 0
+	for _, p := range r.participants {
+		if !p.dependent {
+			n++
+		}
+	}
+	return n
+}
+
+// admit lets p in. An older participant with its identity has to go: exactly one remains.
+func (r *Room) admit(p *Participant) {
+	if old := r.participants[p.identity()]; old != nil {
+		old.replaced = true
+		r.remove(old, livekit.DisconnectReason_DUPLICATE_IDENTITY)
+	}
+	r.everJoined = true
+	r.participants[p.identity()] = p
+	r.waitForSomebody()
+	r.countChanged()
+	p.begin()
+}
+
+// countChanged brings the room's head counts up to date and tells everybody.
+func (r *Room) countChanged() {
+	r.info.NumParticipants = uint32(r.headCount())
+	r.info.NumPublishers = 0
+	r.info.ActiveRecording = false
+	for _, p := range r.participants {
+		if p.info.IsPublisher {
+			r.info.NumPublishers++
+		}
+		r.info.ActiveRecording = r.info.ActiveRecording || p.info.Permission.GetRecorder()
+	}
+	r.roomChanged()
+}
+
+// roomChanged sends the room's state to everybody in it.
+func (r *Room) roomChanged() {
+	m := &livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: r.snapshot()}}}
+	for _, p := range r.participants {
+		p.send(m)
+	}
+	r.emit(Event{Kind: RoomChanged})
+}
+
+// snapshot is a copy of the room's state that may leave the loop.
+func (r *Room) snapshot() *livekit.Room { return proto.CloneOf(r.info) }
+
+// remove ends p with a Leave that says why.
+func (r *Room) remove(p *Participant, reason livekit.DisconnectReason) {
+	if p.closed {
+		return
+	}
+	p.sendLeave(reason, livekit.LeaveRequest_DISCONNECT)
+	r.depart(p, reason)
+}
+
+// depart takes p out of the room and tells the others.
+func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
+	if p.closed {
+		return
+	}
+	p.end(reason)
+	if r.participants[p.identity()] == p {
+		delete(r.participants, p.identity())
+	}
+	r.countChanged()
+	r.waitForSomebody()
+}
+
+// waitForSomebody starts the time after which the room closes, if there is nobody who holds it open.
+func (r *Room) waitForSomebody() {
+	if r.idle != nil {
+		r.idle.Stop()
+		r.idle = nil
+	}
+	if r.closed || r.headCount() > 0 {
+		return
+	}
+	wait := time.Duration(r.info.EmptyTimeout) * time.Second
+	if r.everJoined {
+		wait = time.Duration(r.info.DepartureTimeout) * time.Second
+	}
+	r.idle = r.after(wait, func() {
+		if r.headCount() == 0 {
+			r.close(livekit.DisconnectReason_ROOM_CLOSED)
+		}
+	})
+}
+
+// close ends the room for everybody. The loop ends when all connections have.
+func (r *Room) close(reason livekit.DisconnectReason) {
+	if r.closed {
+		return
+	}
+	r.closed = true
+	for _, p := range r.participants {
+		r.remove(p, reason)
+	}
+	for _, t := range []*time.Timer{r.idle, r.ticker} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	r.cancel()
+	r.emit(Event{Kind: RoomFinished})
+	go func() { // ends with the last connection, and ends the loop
+		r.wg.Wait()
+		r.loop.stop()
+	}()
+}
+
+func (r *Room) emit(e Event) {
+	e.At = time.Now()
+	e.Room = r.snapshot()
+	r.rooms.opts.OnEvent(e)
+}

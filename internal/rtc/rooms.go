@@ -1,0 +1,190 @@
+package rtc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/logging"
+
+	"meet/internal/fault"
+)
+
+// Options are what Rooms needs from outside.
+type Options struct {
+	Log    *slog.Logger // required
+	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own
+	// OnEvent is told everything that happens in rooms, in order for each room. It must not block.
+	OnEvent func(Event)
+	// RefreshToken makes a token by which the participant can return. Nil sends none.
+	RefreshToken func(TokenSubject) (string, error)
+	ServerInfo   *livekit.ServerInfo // told to clients; its version must look like LiveKit's
+	// How long a room nobody ever joined stays, and one that everybody left; zero means 5 minutes and 20 seconds.
+	EmptyTimeout, DepartureTimeout time.Duration
+}
+
+// TokenSubject is whom a refreshed token is for.
+type TokenSubject struct {
+	Room       string
+	Info       *livekit.ParticipantInfo // identity, name, kind, metadata, attributes, permission
+	Recorder   bool
+	ExpiresAt  time.Time // of the token that was shown at the join
+	RoomConfig *livekit.RoomConfiguration
+}
+
+const (
+	defaultEmptyTimeout     = 5 * time.Minute
+	defaultDepartureTimeout = 20 * time.Second
+)
+
+// Rooms are all rooms of this process.
+type Rooms struct {
+	opts   Options
+	engine *engine
+	log    *slog.Logger
+
+	mu     sync.Mutex
+	rooms  map[string]*Room // by name
+	closed bool
+	wg     sync.WaitGroup // the rooms' loops
+}
+
+// New makes Rooms whose media goes over conn, which it closes in Close. logs takes pion's messages.
+func New(conn net.PacketConn, logs logging.LoggerFactory, o Options) (*Rooms, error) {
+	e, err := newEngine(conn, o.NodeIP, logs)
+	if err != nil {
+		return nil, err
+	}
+	if o.EmptyTimeout == 0 {
+		o.EmptyTimeout = defaultEmptyTimeout
+	}
+	if o.DepartureTimeout == 0 {
+		o.DepartureTimeout = defaultDepartureTimeout
+	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(Event) {}
+	}
+	return &Rooms{opts: o, engine: e, log: o.Log, rooms: map[string]*Room{}}, nil
+}
+
+// SignalSink takes messages for one client. Send never blocks: it queues, and returns false once the connection cannot
+// take any more, because it is gone or too slow. Close lets what is queued go out and then closes the connection.
+type SignalSink interface {
+	Send(*livekit.SignalResponse) bool
+	Close()
+}
+
+// Session is one signalling connection's hold on its participant.
+type Session struct {
+	room        *Room
+	participant *Participant
+	sink        SignalSink
+}
+
+// Join brings a participant into a room, which is made if it does not exist, or resumes one that is there. The first
+// message is queued in sink when it returns. Errors are faults whose text is for the client.
+func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
+	if err := req.validate(); err != nil {
+		return nil, err
+	}
+	for {
+		r, err := rs.room(req)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			return nothingToResume(sink), nil
+		}
+		s, err := r.enter(ctx, req, sink)
+		if errors.Is(err, errRoomClosed) && ctx.Err() == nil {
+			select { // the room ended between our finding and entering it; its name is free in a moment
+			case <-r.loop.done:
+				continue
+			case <-ctx.Done():
+			}
+		}
+		return s, err
+	}
+}
+
+// Check tells whether a Join with req would be refused now, without joining.
+func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
+	if err := req.validate(); err != nil {
+		return err
+	}
+	rs.mu.Lock()
+	r := rs.rooms[req.Room]
+	rs.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	var err error
+	if r.loop.do(ctx, func() { err = r.admits(req) }) != nil {
+		return nil
+	}
+	return err
+}
+
+// room finds the room of that name or makes it; it makes none, and returns nil, for somebody who wants to resume.
+func (rs *Rooms) room(req JoinRequest) (*Room, error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rs.closed {
+		return nil, errShuttingDown
+	}
+	if r := rs.rooms[req.Room]; r != nil {
+		return r, nil
+	}
+	if req.Reconnect {
+		return nil, nil
+	}
+	r := newRoom(rs, req.Room, req.RoomConfig)
+	rs.rooms[req.Room] = r
+	rs.wg.Go(func() { // ends when the room has closed
+		r.loop.run()
+		rs.mu.Lock()
+		if rs.rooms[req.Room] == r {
+			delete(rs.rooms, req.Room)
+		}
+		rs.mu.Unlock()
+	})
+	r.loop.post(r.start)
+	return r, nil
+}
+
+var errShuttingDown = fault.New(fault.Unavailable, "the server is restarting; try again in a moment")
+
+// Count returns the number of rooms.
+func (rs *Rooms) Count() int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return len(rs.rooms)
+}
+
+// Close ends every room, telling its participants that the server stops, waits for all of them and closes the media
+// socket. It returns ctx's error if that takes too long.
+func (rs *Rooms) Close(ctx context.Context) error {
+	rs.mu.Lock()
+	rs.closed = true
+	for _, r := range rs.rooms {
+		r.loop.post(func() { r.close(livekit.DisconnectReason_SERVER_SHUTDOWN) })
+	}
+	rs.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { // ends with the last room
+		rs.wg.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return rs.engine.Close()
+	case <-ctx.Done():
+		return fmt.Errorf("end the rooms: %w", errors.Join(ctx.Err(), rs.engine.Close()))
+	}
+}

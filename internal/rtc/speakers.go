@@ -1,0 +1,97 @@
+package rtc
+
+import (
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/sfu"
+)
+
+// speakerState is how loud a participant was when others were last told.
+type speakerState struct {
+	level float32 // 0 to 1 in steps of 1/8; 0 is silent
+}
+
+// qualityTicks is how many ticks pass between two looks at connection quality: 5 s, as the reference server does.
+const qualityTicks = int(5 * time.Second / sfu.LevelInterval)
+
+// tick runs every sfu.LevelInterval.
+func (r *Room) tick() {
+	if r.closed {
+		return
+	}
+	r.ticker = r.after(sfu.LevelInterval, r.tick)
+	r.updateSpeakers()
+	if r.ticks++; r.ticks%qualityTicks == 0 {
+		r.updateQuality()
+	}
+}
+
+// updateSpeakers tells who has begun, changed or stopped speaking: to themselves and to those who hear them.
+func (r *Room) updateSpeakers() {
+	var changed []*livekit.SpeakerInfo
+	for _, p := range r.participants {
+		level := p.loudness()
+		if level == p.speaking.level {
+			continue
+		}
+		p.speaking.level = level
+		changed = append(changed, p.speaker())
+	}
+	if len(changed) == 0 {
+		return
+	}
+	for _, o := range r.participants {
+		var heard []*livekit.SpeakerInfo
+		for _, s := range changed {
+			if s.Sid == o.sid() || o.hears(s.Sid) {
+				heard = append(heard, s)
+			}
+		}
+		o.sendSpeakers(heard)
+	}
+}
+
+// loudness reads the level of p's microphones; a muted one is silent.
+func (p *Participant) loudness() float32 {
+	var level float32
+	for _, pub := range p.publications {
+		if pub.info.Source != livekit.TrackSource_MICROPHONE {
+			continue
+		}
+		if l := pub.receiver.Level.Read(); !pub.info.Muted {
+			level = max(level, l)
+		}
+	}
+	return level
+}
+
+func (p *Participant) speaker() *livekit.SpeakerInfo {
+	return &livekit.SpeakerInfo{Sid: p.sid(), Level: p.speaking.level, Active: p.speaking.level > 0}
+}
+
+func (p *Participant) hears(sid string) bool {
+	for _, s := range p.subscriptions {
+		if s.pub.owner.sid() == sid {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
+	if len(speakers) > 0 {
+		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SpeakersChanged{SpeakersChanged: &livekit.SpeakersChanged{Speakers: speakers}}})
+	}
+}
+
+// tellAbout tells p, who has just subscribed to o, whether o is speaking and how its connection is.
+func (p *Participant) tellAbout(o *Participant) {
+	if o.speaking.level > 0 {
+		p.sendSpeakers([]*livekit.SpeakerInfo{o.speaker()})
+	}
+	if o.quality.known {
+		p.sendQuality([]*livekit.ConnectionQualityInfo{o.qualityInfo()})
+	}
+}

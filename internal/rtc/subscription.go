@@ -1,0 +1,231 @@
+package rtc
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/sfu"
+)
+
+// Subscription is one participant's receipt of one publication.
+type Subscription struct {
+	subscriber *Participant
+	pub        *Publication
+	down       *sfu.DownTrack
+	bound      bool // the connection has settled its codec
+	started    bool
+}
+
+// reconcileAll brings everybody's subscriptions in line with what they want and may.
+func (r *Room) reconcileAll() {
+	for _, p := range r.participants {
+		r.reconcile(p)
+	}
+}
+
+// reconcile brings p's subscriptions in line with what p wants and may.
+func (r *Room) reconcile(p *Participant) {
+	if p.closed || p.receiving() == nil {
+		return
+	}
+	for _, o := range r.participants {
+		if o == p {
+			continue
+		}
+		for sid, pub := range o.publications {
+			s, wants, permits := p.subscriptions[sid], p.wants(sid), o.permits(p, sid)
+			switch {
+			case s == nil && wants && permits:
+				p.subscribe(pub)
+			case s != nil && !(wants && permits):
+				p.unsubscribe(s)
+			}
+			if s != nil && !permits || s == nil && wants && permits {
+				p.tellPermission(pub, permits)
+			}
+		}
+	}
+}
+
+// wants tells whether p is to receive track sid: as it said, else as it joined.
+func (p *Participant) wants(sid string) bool {
+	if !p.info.Permission.GetCanSubscribe() {
+		return false
+	}
+	if choice, ok := p.chosen[sid]; ok {
+		return choice
+	}
+	return p.req.AutoSubscribe
+}
+
+// permits tells whether p lets o receive its track sid. Recorders are exempt (livekit-protocol.md, 4).
+func (p *Participant) permits(o *Participant, sid string) bool {
+	if p.policy == nil || p.policy.AllParticipants || o.info.Permission.GetRecorder() {
+		return true
+	}
+	for _, t := range p.policy.TrackPermissions {
+		if t.ParticipantIdentity == o.identity() || (t.ParticipantIdentity == "" && t.ParticipantSid == o.sid()) {
+			return t.AllTracks || slices.Contains(t.TrackSids, sid)
+		}
+	}
+	return false
+}
+
+func (p *Participant) tellPermission(pub *Publication, allowed bool) {
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscriptionPermissionUpdate{
+		SubscriptionPermissionUpdate: &livekit.SubscriptionPermissionUpdate{
+			ParticipantSid: pub.owner.sid(), TrackSid: pub.info.Sid, Allowed: allowed,
+		},
+	}})
+}
+
+func (p *Participant) subscribe(pub *Publication) {
+	t := p.receiving()
+	s := &Subscription{subscriber: p, pub: pub}
+	s.down = sfu.NewDownTrack(pub.receiver, sfu.DownTrackOptions{
+		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: pub.fmtp, Tap: t.pc.tap,
+		OnBound: func(err error) { p.room.loop.post(func() { s.onBound(err) }) },
+	})
+	p.subscriptions[pub.info.Sid] = s
+	pub.subs = append(pub.subs, s)
+	s.apply(p.settings[pub.info.Sid])
+	if p.single {
+		t.sendTrackOnSection(s.down)
+	} else {
+		t.sendTrack(s.down, pub.info.MimeType)
+		t.negotiate()
+	}
+	p.tellAbout(pub.owner)
+}
+
+// streamID is what the client finds the participant and the track by. Browsers play tracks of one stream in step, so
+// those that can are told the stream's name in place of the track's sid (livekit-protocol.md, 2.6).
+func streamID(p *Participant, pub *Publication) string {
+	c := p.req.Client
+	if c.GetSdk() == livekit.ClientInfo_JS && c.GetProtocol() > 9 && !p.req.firefox() && pub.info.Stream != "" &&
+		!strings.HasPrefix(pub.info.Stream, trackPrefix) && !strings.ContainsAny(pub.info.Stream, "| ") {
+		return pub.owner.sid() + "|" + pub.info.Stream
+	}
+	return pub.owner.sid() + "|" + pub.info.Sid
+}
+
+// unsubscribe ends s and renegotiates.
+func (p *Participant) unsubscribe(s *Subscription) {
+	s.detach()
+	delete(p.subscriptions, s.pub.info.Sid)
+	t := p.receiving()
+	t.dropTrack(s.down)
+	if p.single {
+		t.renegotiate()
+	} else {
+		t.negotiate()
+	}
+}
+
+// detach stops the media of s.
+func (s *Subscription) detach() {
+	s.down.Stop()
+	s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == s })
+}
+
+func (s *Subscription) onBound(err error) {
+	p := s.subscriber
+	if p.closed || p.subscriptions[s.pub.info.Sid] != s {
+		return
+	}
+	if err != nil {
+		p.chosen[s.pub.info.Sid] = false
+		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscriptionResponse{SubscriptionResponse: &livekit.SubscriptionResponse{
+			TrackSid: s.pub.info.Sid, Err: livekit.SubscriptionError_SE_CODEC_UNSUPPORTED,
+		}}})
+		p.unsubscribe(s)
+		return
+	}
+	s.bound = true
+	s.start()
+}
+
+// start lets media flow once the codec is settled and the connection is up.
+func (s *Subscription) start() {
+	if s.started || !s.bound || !s.subscriber.receiving().connected {
+		return
+	}
+	s.started = true
+	s.down.Start()
+	if pub := s.pub; !pub.told && !s.subscriber.hidden() {
+		pub.told = true
+		pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackSubscribed{
+			TrackSubscribed: &livekit.TrackSubscribed{TrackSid: pub.info.Sid},
+		}})
+	}
+}
+
+func (s *Subscription) askKeyFrame() {
+	if s.started {
+		s.pub.receiver.RequestKeyFrames()
+	}
+}
+
+// updateSubscription notes what the client wants to receive; it holds for tracks that do not exist yet too.
+func (p *Participant) updateSubscription(u *livekit.UpdateSubscription) {
+	sids := slices.Clone(u.TrackSids)
+	for _, t := range u.ParticipantTracks {
+		sids = append(sids, t.TrackSids...)
+	}
+	for _, sid := range sids {
+		if len(p.chosen) < maxRemembered || p.subscriptions[sid] != nil {
+			p.chosen[sid] = u.Subscribe
+		}
+	}
+	p.room.reconcile(p)
+}
+
+// maxRemembered bounds what is remembered of tracks for one subscriber, existing or not.
+const maxRemembered = 4096
+
+// updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
+func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
+	for _, sid := range u.TrackSids {
+		if len(p.settings) < maxRemembered || p.settings[sid] != nil {
+			p.settings[sid] = u
+		}
+		if s := p.subscriptions[sid]; s != nil {
+			s.apply(u)
+		}
+	}
+}
+
+// apply turns the client's settings into what the DownTrack forwards.
+func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
+	if u == nil {
+		return
+	}
+	wanted := wantedLayer(s.pub.info, u)
+	s.down.SetWanted(!u.Disabled, wanted)
+}
+
+// wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
+// quality it asks for (livekit-protocol.md, 4).
+func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
+	layers := slices.SortedFunc(slices.Values(info.Layers), func(a, b *livekit.VideoLayer) int { return int(a.Quality) - int(b.Quality) })
+	if u.Width > 0 && u.Height > 0 {
+		for i, l := range layers {
+			if l.Width*10 >= u.Width*9 || l.Height*10 >= u.Height*9 {
+				return i
+			}
+		}
+		return sfu.MaxLayers - 1
+	}
+	top := 0
+	for i, l := range layers {
+		if l.Quality <= u.Quality {
+			top = i
+		}
+	}
+	if len(layers) == 0 {
+		return int(u.Quality)
+	}
+	return top
+}

@@ -1,0 +1,138 @@
+package rtc
+
+import (
+	"log/slog"
+	"sync"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
+)
+
+// Transport is one peer connection of a participant. Everything that may take time in pion runs on its worker, one thing
+// after another; the outcome is reported by the hooks, which are called from the worker or from pion and must only post.
+type Transport struct {
+	pc       *connection
+	hooks    transportHooks
+	feedback *sfu.Feedback // towards the client as publisher
+	reports  *sfu.Reports  // towards the client as subscriber
+	log      *slog.Logger
+
+	work *loop
+	wg   sync.WaitGroup
+
+	connected bool // touched on the room's loop only
+
+	// The rest is touched on the worker only.
+	remoteSet  bool
+	candidates []webrtc.ICECandidateInit // came before the remote description
+	gathered   <-chan struct{}
+	offers     offerState // when we offer
+	sections   sections   // when the client offers for both directions
+	closed     bool
+}
+
+// transportHooks are how a Transport tells its participant.
+type transportHooks struct {
+	// offer and answer are to be sent to the client, with the track sid of each section we send on.
+	offer, answer func(*livekit.SessionDescription)
+	// needSections asks the client for that many more receive-only sections and a new offer.
+	needSections func(audio, video uint32)
+	state        func(webrtc.PeerConnectionState)
+	track        func(*webrtc.TrackRemote, *webrtc.RTPReceiver)
+	dataChannel  func(*webrtc.DataChannel)
+	// failed reports that negotiation broke; the client has to reconnect.
+	failed func(error)
+}
+
+func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slog.Logger) (*Transport, error) {
+	pc, err := e.newConnection(o)
+	if err != nil {
+		return nil, err
+	}
+	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
+	t := &Transport{
+		pc: pc, hooks: hooks, log: log, work: newLoop(),
+		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send),
+		gathered: webrtc.GatheringCompletePromise(pc.PeerConnection),
+	}
+	pc.OnConnectionStateChange(hooks.state)
+	pc.OnTrack(hooks.track)
+	pc.OnDataChannel(hooks.dataChannel)
+	t.wg.Go(t.work.run) // ends when close has stopped the loop
+	return t, nil
+}
+
+// addCandidate passes on a candidate of the client, in order with descriptions.
+func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
+	t.work.post(func() {
+		if !t.remoteSet {
+			if len(t.candidates) < maxCandidates {
+				t.candidates = append(t.candidates, c)
+			}
+			return
+		}
+		if err := t.pc.AddICECandidate(c); err != nil {
+			t.log.Debug("candidate refused", "err", err)
+		}
+	})
+}
+
+// maxCandidates bounds how many candidates are kept for a description that has not come.
+const maxCandidates = 64
+
+func (t *Transport) setRemote(d webrtc.SessionDescription) error {
+	if err := t.pc.SetRemoteDescription(d); err != nil {
+		return err
+	}
+	t.remoteSet = true
+	for _, c := range t.candidates {
+		if err := t.pc.AddICECandidate(c); err != nil {
+			t.log.Debug("candidate refused", "err", err)
+		}
+	}
+	t.candidates = nil
+	return nil
+}
+
+// localDescription returns the description to send. It holds all candidates, which are ours alone and gathered within a
+// millisecond, so the client need not wait for trickled ones.
+func (t *Transport) localDescription(id uint32) *livekit.SessionDescription {
+	<-t.gathered
+	d := t.pc.LocalDescription()
+	return &livekit.SessionDescription{Type: d.Type.String(), Sdp: d.SDP, Id: id, MidToTrackId: t.midToTrack()}
+}
+
+func (t *Transport) midToTrack() map[string]string {
+	mids := map[string]string{}
+	for _, tr := range t.pc.GetTransceivers() {
+		if s := tr.Sender(); s != nil && tr.Mid() != "" {
+			if track := s.Track(); track != nil {
+				mids[tr.Mid()] = track.ID()
+			}
+		}
+	}
+	return mids
+}
+
+// writeRTCP sends feedback to the client at once.
+func (t *Transport) writeRTCP(packets []rtcp.Packet) error { return t.pc.WriteRTCP(packets) }
+
+// close ends the connection without waiting; wait waits until all of it has ended.
+func (t *Transport) close() {
+	t.work.post(func() {
+		t.closed = true
+		if err := t.pc.Close(); err != nil {
+			t.log.Debug("close of a peer connection", "err", err)
+		}
+	})
+	t.work.stop()
+}
+
+func (t *Transport) wait() {
+	t.wg.Wait()
+	t.feedback.Close()
+	t.reports.Close()
+}

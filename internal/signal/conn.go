@@ -1,0 +1,173 @@
+package signal
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/rtc"
+)
+
+const (
+	// frameLimit bounds a client's message in bytes. The largest honest one is an offer of some hundred sections.
+	frameLimit = 1 << 20
+	// queueLimit is how many messages may wait for a client. One that is so far behind gets a Leave that tells it to
+	// reconnect, instead of memory without end.
+	queueLimit = 1024
+	// pingInterval is the time between WebSocket pings; silence of silenceLimit means the client is gone. writeLimit is
+	// how long a write may take before it does.
+	pingInterval = 10 * time.Second
+	silenceLimit = 3 * pingInterval
+	writeLimit   = 5 * time.Second
+)
+
+// Conn is one client's signalling connection. It is an rtc.SignalSink from the start; the socket comes with serve.
+type Conn struct {
+	log     *slog.Logger
+	json    atomic.Bool // the client's last frame was text
+	queue   chan *livekit.SignalResponse
+	closing chan struct{}
+	close   sync.Once
+	slow    atomic.Bool // closed because the client did not read
+}
+
+func newConn(log *slog.Logger) *Conn {
+	return &Conn{log: log, queue: make(chan *livekit.SignalResponse, queueLimit), closing: make(chan struct{})}
+}
+
+// Send queues m; false means the connection is closed or was too slow and is being closed.
+func (c *Conn) Send(m *livekit.SignalResponse) bool {
+	select {
+	case <-c.closing:
+		return false
+	default:
+	}
+	select {
+	case c.queue <- m:
+		return true
+	default:
+		c.slow.Store(true)
+		c.Close()
+		return false
+	}
+}
+
+// Close lets what is queued go out and then closes the socket.
+func (c *Conn) Close() { c.close.Do(func() { close(c.closing) }) }
+
+// serve runs the connection on ws until either side ends it.
+func (c *Conn) serve(ws *websocket.Conn, s *rtc.Session, malformed func()) {
+	var writer sync.WaitGroup
+	writer.Go(func() { // ends when the Conn is closed, or the socket fails
+		c.write(ws)
+		_ = ws.Close()
+	})
+	c.read(ws, s, malformed)
+	s.Lost()
+	c.Close()
+	writer.Wait()
+}
+
+func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
+	ws.SetReadLimit(frameLimit)
+	alive := func() { _ = ws.SetReadDeadline(time.Now().Add(silenceLimit)) }
+	alive()
+	ws.SetPongHandler(func(string) error { alive(); return nil })
+	for {
+		kind, frame, err := ws.ReadMessage()
+		if err != nil {
+			if errors.Is(err, websocket.ErrReadLimit) {
+				malformed()
+			}
+			return
+		}
+		alive()
+		m, err := decode(kind, frame)
+		if err != nil {
+			malformed()
+			c.refuse(ws, "this frame is not a SignalRequest message")
+			return
+		}
+		c.json.Store(kind == websocket.TextMessage)
+		if c.answerPing(m) {
+			continue
+		}
+		if s.Handle(context.Background(), m) != nil { // waits only for its turn on the room's loop
+			return // the room has ended
+		}
+	}
+}
+
+// refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
+func (c *Conn) refuse(ws *websocket.Conn, reason string) {
+	frame := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
+	_ = ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeLimit))
+}
+
+// answerPing answers both forms of LiveKit's own ping, in milliseconds (livekit-protocol.md, 1.8).
+func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
+	now := time.Now().UnixMilli()
+	switch ping := m.Message.(type) {
+	case *livekit.SignalRequest_Ping:
+		return c.Send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Pong{Pong: now}})
+	case *livekit.SignalRequest_PingReq:
+		return c.Send(&livekit.SignalResponse{Message: &livekit.SignalResponse_PongResp{
+			PongResp: &livekit.Pong{LastPingTimestamp: ping.PingReq.GetTimestamp(), Timestamp: now},
+		}})
+	}
+	return false
+}
+
+// write sends what is queued, and pings, until the Conn is closed and the queue empty.
+func (c *Conn) write(ws *websocket.Conn) {
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
+	for {
+		select {
+		case m := <-c.queue:
+			if !c.writeMessage(ws, m) {
+				return
+			}
+		case <-ping.C:
+			if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit)) != nil {
+				return
+			}
+		case <-c.closing:
+			c.finish(ws)
+			return
+		}
+	}
+}
+
+// finish writes what is left, or to a client that is too slow only why it is cut off, and closes.
+func (c *Conn) finish(ws *websocket.Conn) {
+	if c.slow.Load() {
+		c.log.Warn("client does not read its messages and was cut off")
+		c.writeMessage(ws, &livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
+			Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT, CanReconnect: true,
+		}}})
+	} else {
+		for len(c.queue) > 0 {
+			if !c.writeMessage(ws, <-c.queue) {
+				return
+			}
+		}
+	}
+	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(writeLimit))
+}
+
+func (c *Conn) writeMessage(ws *websocket.Conn, m *livekit.SignalResponse) bool {
+	kind, frame, err := encode(m, c.json.Load())
+	if err != nil {
+		c.log.Error("message not encoded", "err", err)
+		return true
+	}
+	_ = ws.SetWriteDeadline(time.Now().Add(writeLimit))
+	return ws.WriteMessage(kind, frame) == nil
+}

@@ -1,0 +1,151 @@
+package signal
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"meet/internal/fault"
+	"meet/internal/rtc"
+	"meet/internal/token"
+)
+
+// Handler serves /rtc, /rtc/v1 and their validate siblings.
+type Handler struct {
+	rooms    *rtc.Rooms
+	verifier *token.Verifier
+	log      *slog.Logger
+	upgrader websocket.Upgrader
+
+	malformed atomic.Int64 // frames since the last line about them
+	loggedAt  atomic.Int64 // Unix seconds
+}
+
+// New makes a Handler that lets bearers of valid tokens into rooms.
+func New(rooms *rtc.Rooms, verifier *token.Verifier, log *slog.Logger) *Handler {
+	return &Handler{rooms: rooms, verifier: verifier, log: log, upgrader: websocket.Upgrader{
+		// Any page may use a token it was given, as with LiveKit; the token is the right.
+		CheckOrigin: func(*http.Request) bool { return true },
+	}}
+}
+
+// ServeHTTP joins the bearer of the request's token. What is wrong with a request is told by its status and a sentence,
+// before the upgrade.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := "/" + strings.Trim(r.URL.Path, "/")
+	validate := strings.HasSuffix(path, "/validate")
+	w.Header().Set("Access-Control-Allow-Origin", "*") // also on errors, or a browser could not read them
+	req, err := h.joinRequest(r, strings.Contains(path, "/rtc/v1"))
+	if err == nil && validate {
+		err = h.rooms.Check(r.Context(), req)
+	}
+	switch {
+	case err != nil:
+		h.fail(w, err)
+	case validate:
+		_, _ = w.Write([]byte("success"))
+	case !websocket.IsWebSocketUpgrade(r):
+		http.NotFound(w, r)
+	default:
+		h.join(w, r, req)
+	}
+}
+
+func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error) {
+	raw, err := bearer(r)
+	if err != nil {
+		return rtc.JoinRequest{}, err
+	}
+	grants, err := h.verifier.Verify(raw)
+	if err != nil {
+		return rtc.JoinRequest{}, err
+	}
+	req, err := joinRequest(grants, r.URL.Query(), r.UserAgent(), v1)
+	req.Loopback, req.RemoteIP = overLoopback(r), remoteIP(r)
+	return req, err
+}
+
+var errBearer = fault.New(fault.Unauthenticated, "invalid authorization header: it must be Bearer and a token")
+
+// bearer finds the token in the header or the query.
+func bearer(r *http.Request) (string, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		raw, ok := strings.CutPrefix(header, "Bearer ")
+		if !ok {
+			return "", errBearer
+		}
+		return raw, nil
+	}
+	return r.URL.Query().Get("access_token"), nil
+}
+
+// overLoopback tells whether the client reached this server on a loopback address, so that media can too.
+func overLoopback(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	a, err := netip.ParseAddrPort(local.String())
+	return err == nil && a.Addr().Unmap().IsLoopback()
+}
+
+// remoteIP is only compared with itself, to notice that a client has changed networks.
+func remoteIP(r *http.Request) string {
+	if forwarded := r.Header.Get("X-Forwarded-For"); forwarded != "" {
+		first, _, _ := strings.Cut(forwarded, ",")
+		return strings.TrimSpace(first)
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
+}
+
+func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinRequest) {
+	conn := newConn(h.log.With("room", req.Room, "participant", req.Identity))
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	session, err := h.rooms.Join(ctx, req, conn)
+	cancel()
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	ws, err := h.upgrader.Upgrade(w, r, nil)
+	if err != nil { // has been answered by the upgrader
+		session.Lost()
+		return
+	}
+	conn.serve(ws, session, h.countMalformed)
+}
+
+// fail answers with the status that belongs to the error's kind and its public sentence.
+func (h *Handler) fail(w http.ResponseWriter, err error) {
+	status := map[fault.Kind]int{
+		fault.Invalid: http.StatusBadRequest, fault.Unauthenticated: http.StatusUnauthorized, fault.Denied: http.StatusForbidden,
+		fault.NotFound: http.StatusNotFound, fault.Conflict: http.StatusConflict, fault.Exhausted: http.StatusTooManyRequests,
+		fault.Unavailable: http.StatusServiceUnavailable, fault.Internal: http.StatusInternalServerError,
+	}[fault.KindOf(err)]
+	text := fault.Public(err)
+	if text == "" {
+		h.log.Error("join failed", "err", err)
+		text = "something went wrong while joining"
+	}
+	http.Error(w, text, status)
+}
+
+// malformedEvery is the least time between two lines about malformed frames, in seconds.
+const malformedEvery = 10
+
+// countMalformed counts frames that could not be read; one line tells of all since the last one.
+func (h *Handler) countMalformed() {
+	n, now, last := h.malformed.Add(1), time.Now().Unix(), h.loggedAt.Load()
+	if now-last >= malformedEvery && h.loggedAt.CompareAndSwap(last, now) {
+		h.malformed.Add(-n)
+		h.log.Warn("malformed signalling frames were refused", "count", n)
+	}
+}
