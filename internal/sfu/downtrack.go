@@ -153,7 +153,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	if d.video && d.receiver.codec != codec.Other && !p.Info.KeyFrame {
 		if p.Arrival.Sub(d.askedAt) >= keyFrameInterval {
 			d.askedAt = p.Arrival
-			d.receiver.RequestKeyFrame(p.Layer)
+			d.receiver.requestKeyFrame(p.Layer, p.Arrival)
 		}
 		return false
 	}

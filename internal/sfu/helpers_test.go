@@ -212,6 +212,17 @@ func (g *rig) feed(n int, p picture) {
 	l.handle(p.raw(g.t, l.ssrc), g.now)
 }
 
+// forgetRequests makes every layer's last key frame request long ago.
+func (g *rig) forgetRequests() {
+	for n := range MaxLayers {
+		if l := g.r.layer(n); l != nil {
+			l.mu.Lock()
+			l.asked, l.keyPending = time.Time{}, false
+			l.mu.Unlock()
+		}
+	}
+}
+
 // sequenceNumbers of packets, for short comparisons.
 func sequenceNumbers(packets []written) []uint16 {
 	var seqs []uint16

@@ -100,9 +100,11 @@ func (r *Receiver) SetMuted(muted bool) {
 }
 
 // RequestKeyFrame asks the publisher for a key frame of layer n, no more often than the layer's throttle allows.
-func (r *Receiver) RequestKeyFrame(n int) {
+func (r *Receiver) RequestKeyFrame(n int) { r.requestKeyFrame(n, time.Now()) }
+
+func (r *Receiver) requestKeyFrame(n int, now time.Time) {
 	if l := r.layer(n); l != nil {
-		l.requestKeyFrame(time.Now())
+		l.requestKeyFrame(now)
 	}
 }
 

@@ -1,0 +1,147 @@
+package sfu
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pion/rtcp"
+)
+
+func nackOf(ssrc uint32, seqs ...uint16) *rtcp.TransportLayerNack {
+	return &rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs)}
+}
+
+// TestRetransmission switches layers, so that numbers differ on both sides, and compares what is sent again with what
+// was sent at first.
+func TestRetransmission(t *testing.T) {
+	for _, retransmission := range []bool{true, false} {
+		g := newRig(t, 2, retransmission)
+		g.feed(0, picture{seq: 50, ts: 100, id: 7, tl0: 8, keyIdx: 9, key: true})
+		g.feed(0, picture{seq: 51, ts: 3100, id: 8, tl0: 9, keyIdx: 9})
+		g.feed(1, picture{seq: 9000, ts: 1 << 20, id: 700, tl0: 80, keyIdx: 3, key: true, padding: 3})
+		g.feed(1, picture{seq: 9001, ts: 1<<20 + 3000, id: 701, tl0: 81, keyIdx: 3})
+		first := g.out.take()
+		if d := cmp.Diff([]uint16{50, 51, 52, 53}, sequenceNumbers(first)); d != "" {
+			t.Fatal(d)
+		}
+		g.d.handleRTCP(nackOf(downSSRC, 51, 52, 60), g.now) // 60 was never sent
+		g.d.handleRTCP(nackOf(downSSRC+50, 53), g.now)      // another track's
+		again := g.out.take()
+		if len(again) != 2 {
+			t.Fatalf("rtx %v: %d packets sent again, want 2", retransmission, len(again))
+		}
+		for i, p := range again {
+			want := first[1+i]
+			seq, payload := p.SequenceNumber, p.payload
+			if retransmission {
+				seq, payload = binary.BigEndian.Uint16(payload), payload[2:]
+				if p.SSRC != downRTX || p.PayloadType != rtxType {
+					t.Errorf("sent again on SSRC %d as type %d, want %d as %d", p.SSRC, p.PayloadType, downRTX, rtxType)
+				}
+				if i > 0 && p.SequenceNumber != again[0].SequenceNumber+1 {
+					t.Errorf("retransmissions are numbered %d, %d", again[0].SequenceNumber, p.SequenceNumber)
+				}
+			} else if p.SSRC != downSSRC || p.PayloadType != downType {
+				t.Errorf("sent again on SSRC %d as type %d, want %d as %d", p.SSRC, p.PayloadType, downSSRC, downType)
+			}
+			if seq != want.SequenceNumber || p.Timestamp != want.Timestamp || p.Marker != want.Marker ||
+				p.PaddingSize != want.PaddingSize || !bytes.Equal(payload, want.payload) {
+				t.Errorf("rtx %v: %d came again as %+v % x, was %+v % x", retransmission, want.SequenceNumber, p.Header, payload, want.Header, want.payload)
+			}
+		}
+	}
+}
+
+func TestRetransmissionIsLimited(t *testing.T) {
+	g := newRig(t, 1, true)
+	g.feed(0, picture{seq: 1, key: true})
+	g.out.take()
+	now, sent := g.now, 0
+	for range 20 {
+		g.d.handleRTCP(nackOf(downSSRC, 1), now)
+		g.d.handleRTCP(nackOf(downSSRC, 1), now) // crossing the answer
+		sent += len(g.out.take())
+		now = now.Add(resendInterval)
+	}
+	if sent != resendTries {
+		t.Errorf("one packet was sent again %d times, want %d", sent, resendTries)
+	}
+	if err := g.d.Unbind(g.ctx); err != nil {
+		t.Fatal(err)
+	}
+	g.d.handleRTCP(nackOf(downSSRC, 1), now)
+}
+
+// TestRetransmissionOfWhatIsGone asks for a packet that the publisher's layer has replaced since.
+func TestRetransmissionOfWhatIsGone(t *testing.T) {
+	g := newRig(t, 1, true)
+	g.feed(0, picture{seq: 1, key: true})
+	g.feed(0, picture{seq: 2})
+	g.r.layer(0).history.Store(picture{seq: 2 + videoHistory}.raw(t, layerSSRC(0)))
+	g.out.take()
+	g.d.handleRTCP(nackOf(downSSRC, 2), g.now)
+	if got := g.out.take(); got != nil {
+		t.Errorf("sent %v in place of a packet that is gone", got)
+	}
+}
+
+// TestSubscriberAsksForKeyFrame checks that requests go to the layer the subscriber watches, from the RTCP it sends.
+func TestSubscriberAsksForKeyFrame(t *testing.T) {
+	g := newRig(t, 2, false)
+	g.d.Stop()
+	send := func(packets ...rtcp.Packet) {
+		t.Helper()
+		raw, err := rtcp.Marshal(packets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.forgetRequests()
+		g.ctx.rtcp <- raw
+		g.ctx.rtcp <- []byte{1, 2}        // garbage, taken only when the one before has been dealt with
+		g.ctx.rtcp <- make([]byte, 2*mtu) // too large: likewise
+	}
+	asked := func(what string, want ...uint32) {
+		t.Helper()
+		if d := cmp.Diff(want, g.up.keyFramesAsked()); d != "" {
+			t.Errorf("%s: %s", what, d)
+		}
+	}
+	pli := &rtcp.PictureLossIndication{MediaSSRC: downSSRC}
+	g.feed(0, picture{seq: 1, key: true})
+	g.feed(1, picture{seq: 1, key: true})
+	g.d.SetWanted(true, 0)
+	send(pli)
+	asked("before anything was forwarded: the layer it would get", layerSSRC(0))
+	g.d.Start()
+	g.feed(0, picture{seq: 2, key: true})
+	g.up.take()
+	send(pli)
+	asked("forwarding layer 0", layerSSRC(0))
+	g.d.SetWanted(true, 1)
+	g.feed(1, picture{seq: 2, key: true})
+	send(&rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}, {SSRC: downSSRC}}})
+	asked("forwarding layer 1, by FIR", layerSSRC(1))
+	send(&rtcp.PictureLossIndication{MediaSSRC: 3}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}}})
+	asked("for another track")
+}
+
+func TestReceiverReportFromSubscriber(t *testing.T) {
+	g := newRig(t, 1, false)
+	g.feed(0, picture{seq: 1, key: true})
+	g.r.layer(0).sr = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
+	sr := g.d.senderReport(g.now)[0].(*rtcp.SenderReport)
+	rr := &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
+		{SSRC: 3, FractionLost: 255},
+		{SSRC: downSSRC, FractionLost: 64, LastSenderReport: uint32(sr.NTPTime >> 16), Delay: 65536 / 2},
+	}}
+	g.d.handleRTCP(rr, g.now.Add(530*time.Millisecond))
+	if g.d.Loss() != 0.25 {
+		t.Errorf("loss %v, want 0.25", g.d.Loss())
+	}
+	if g.d.roundTrip != 30*time.Millisecond {
+		t.Errorf("round trip %v, want 30ms", g.d.roundTrip)
+	}
+}
