@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// startTimeout bounds the recovery of a large folder after a crash; an ordinary start takes tens of milliseconds.
+const startTimeout = 30 * time.Second
+
+// maxRecord is the largest record in bytes. NATS' own default of 1 MB is too near a meeting of a thousand people.
+const maxRecord = 8 << 20
+
+// Options says where and how records are kept.
+type Options struct {
+	Dir string       // the folder, made when missing; required
+	Log *slog.Logger // gets the warnings of the embedded server; nil drops them
+}
+
+// Store is an open folder of records.
+type Store struct {
+	server *server.Server
+	conn   *nats.Conn
+	js     jetstream.JetStream
+}
+
+// Open starts the embedded server on the folder and waits until it answers.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	ns, err := server.NewServer(&server.Options{
+		ServerName:             "meet",
+		DontListen:             true,
+		JetStream:              true,
+		StoreDir:               o.Dir,
+		SyncAlways:             true,
+		MaxPayload:             maxRecord,
+		NoSigs:                 true, // signals are app's business
+		DisableJetStreamBanner: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up store: %w", err)
+	}
+	lines := &serverLog{log: o.Log}
+	ns.SetLoggerV2(lines, false, false, false)
+	s := &Store{server: ns}
+	ns.Start()
+	err = lines.fatal() // Start reports only to its log that JetStream cannot use the folder
+	if err == nil {
+		err = s.connect(ctx)
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open store in %s: %w", o.Dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) connect(ctx context.Context) (err error) {
+	if !s.server.ReadyForConnections(startTimeout) {
+		return errors.New("the embedded server did not start")
+	}
+	if s.conn, err = nats.Connect("", nats.InProcessServer(s.server), nats.MaxReconnects(-1)); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if s.js, err = jetstream.New(s.conn); err != nil {
+		return fmt.Errorf("use JetStream: %w", err)
+	}
+	if _, err = s.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("use JetStream: %w", err)
+	}
+	return nil
+}
+
+// Close stops the embedded server and returns when everything is on the disk.
+func (s *Store) Close() {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	s.server.Shutdown()
+	s.server.WaitForShutdown()
+}
