@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"log/slog"
 	"path/filepath"
+	"strings"
 )
 
 // Config is every setting of a server.
@@ -17,7 +19,7 @@ type Config struct {
 	Keys []Key
 
 	LiveKitURL string            // where browsers are sent for signalling; "" is this server
-	RegionURLs map[string]string // by region in capitals, instead of LiveKitURL
+	RegionURLs map[string]string // by region, as regionKey spells it; instead of LiveKitURL
 }
 
 // Key is an API key and its secret.
@@ -33,3 +35,11 @@ func Default() Config {
 
 // OwnKeyFile is where the server keeps the key pair it made for itself.
 func (c Config) OwnKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml") }
+
+// ServerURL is where browsers in a region are sent for signalling; "" is this server.
+func (c Config) ServerURL(region string) string {
+	return cmp.Or(c.RegionURLs[regionKey(region)], c.LiveKitURL)
+}
+
+// regionKey spells a region as the environment does: LIVEKIT_URL_EU_WEST is region "eu-west".
+func regionKey(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

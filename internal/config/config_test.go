@@ -155,6 +155,18 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 	}
 }
 
+func TestServerURL(t *testing.T) {
+	c := load(t, config.Source{Environ: []string{"LIVEKIT_URL=wss://all", "LIVEKIT_URL_EU_WEST=wss://eu"}})
+	for region, want := range map[string]string{"": "wss://all", "eu-west": "wss://eu", "EU_WEST": "wss://eu", "moon": "wss://all"} {
+		if got := c.ServerURL(region); got != want {
+			t.Errorf("ServerURL(%q) = %q, want %q", region, got, want)
+		}
+	}
+	if got := config.Default().ServerURL("eu"); got != "" {
+		t.Errorf("ServerURL of the default = %q, want this server", got)
+	}
+}
+
 func TestProblems(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -110,14 +110,11 @@ func setRegionURLs(c *Config, v string) error {
 		if !isServerURL(p.value) {
 			return errValue
 		}
-		urls[Region(p.name)] = p.value
+		urls[regionKey(p.name)] = p.value
 	}
 	c.RegionURLs = urls
 	return nil
 }
-
-// Region returns a region's name as the environment spells it: LIVEKIT_URL_EU_WEST is region "eu-west".
-func Region(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
 
 func setLogLevel(c *Config, v string) error {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
