@@ -1,0 +1,146 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const descriptorUp, descriptorDown = 4, 9 // ids of the dependency descriptor on both sides
+
+// countingWriter stands for a connection's writer that takes no time.
+type countingWriter struct{ packets, descriptors int }
+
+func (w *countingWriter) Write(h *rtp.Header, _ []byte, _ interceptor.Attributes) (int, error) {
+	w.packets++
+	if h.GetExtension(descriptorDown) != nil {
+		w.descriptors++
+	}
+	return 0, nil
+}
+
+// fanOut is one layer with subscribers, and packets to send through it.
+type fanOut struct {
+	layer *layer
+	out   countingWriter
+	raw   []byte
+	seq   uint16
+	now   time.Time
+}
+
+func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
+	tb.Helper()
+	f := &fanOut{now: time.Now()}
+	r := NewReceiver(ReceiverOptions{
+		MimeType: mime, ClockRate: 90000, NACK: true, AudioLevelID: 1, DescriptorID: descriptorUp,
+		RTCP: func([]rtcp.Packet) error { return nil },
+	})
+	p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 100, SSRC: 5}}
+	var id uint8
+	var extension []byte
+	switch mime {
+	case webrtc.MimeTypeVP8:
+		p.Payload = append([]byte{0x90, 0xf0, 0x80, 1, 1, 1, 0}, make([]byte, 1100)...)
+		id, extension = 7, []byte{1, 2} // something that is not forwarded
+	case webrtc.MimeTypeOpus:
+		p.Payload = make([]byte, 80)
+		id, extension = 1, []byte{20}
+	case webrtc.MimeTypeAV1:
+		p.Payload = append([]byte{0x08, 0x0a}, make([]byte, 1100)...)
+		id, extension = descriptorUp, make([]byte, 40) // with a template structure: two-byte headers
+	}
+	if err := p.SetExtension(id, extension); err != nil {
+		tb.Fatal(err)
+	}
+	f.raw = make([]byte, p.MarshalSize())
+	if _, err := p.MarshalTo(f.raw); err != nil {
+		tb.Fatal(err)
+	}
+	f.layer = newLayer(r, 0, 5)
+	r.layers[0].Store(f.layer)
+	ctx := &boundContext{codecs: codecsFor(mime), rtcp: make(chan []byte), rtx: downRTX, extensions: []webrtc.RTPHeaderExtensionParameter{
+		{URI: dependencyDescriptor, ID: descriptorDown},
+	}}
+	tracks := make([]*DownTrack, subscribers)
+	for i := range tracks {
+		tap := NewTap(1)
+		tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, &f.out)
+		tracks[i] = NewDownTrack(r, DownTrackOptions{Tap: tap, OnBound: func(error) {}})
+		if _, err := tracks[i].Bind(ctx); err != nil {
+			tb.Fatal(err)
+		}
+		tracks[i].Start()
+	}
+	tb.Cleanup(func() {
+		close(ctx.rtcp)
+		for _, d := range tracks {
+			d.Close()
+		}
+	})
+	for range videoHistory { // fills the history, whose memory is then used again
+		f.packet()
+	}
+	f.out = countingWriter{}
+	return f
+}
+
+// packet sends one through.
+func (f *fanOut) packet() {
+	f.seq++
+	f.now = f.now.Add(time.Millisecond)
+	binary.BigEndian.PutUint16(f.raw[2:], f.seq)
+	binary.BigEndian.PutUint32(f.raw[4:], uint32(f.seq)*90)
+	f.layer.handle(f.raw, f.now)
+}
+
+func TestPacketPathAllocatesNothing(t *testing.T) {
+	const subscribers, packets = 40, 100
+	for _, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeOpus, webrtc.MimeTypeAV1} {
+		t.Run(mime, func(t *testing.T) {
+			f := newFanOut(t, mime, subscribers)
+			if n := testing.AllocsPerRun(packets, f.packet); n != 0 {
+				t.Errorf("%v allocations for a packet to %d subscribers", n, subscribers)
+			}
+			const want = subscribers * (packets + 1) // AllocsPerRun warms up with one
+			if f.out.packets != want {
+				t.Errorf("%d packets delivered, want %d", f.out.packets, want)
+			}
+			if mime == webrtc.MimeTypeAV1 && f.out.descriptors != want {
+				t.Errorf("%d of them with the dependency descriptor", f.out.descriptors)
+			}
+		})
+	}
+}
+
+// TestRetransmissionAllocatesNothing holds the answer to a NACK to the same rule.
+func TestRetransmissionAllocatesNothing(t *testing.T) {
+	f := newFanOut(t, webrtc.MimeTypeVP8, 1)
+	d := (*f.layer.r.sinks.Load())[0].(*DownTrack)
+	seq := f.seq
+	if n := testing.AllocsPerRun(100, func() { d.retransmit(seq, f.now); seq-- }); n != 0 || f.out.packets != 101 {
+		t.Errorf("%v allocations for a retransmission, %d sent of 101", n, f.out.packets)
+	}
+}
+
+// BenchmarkFanOut is the cost of one packet from the read to the writers of all subscribers, without SRTP and the
+// network.
+func BenchmarkFanOut(b *testing.B) {
+	for _, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeOpus, webrtc.MimeTypeAV1} {
+		for _, subscribers := range []int{1, 10, 40} {
+			b.Run(fmt.Sprintf("%s/%d", mime[6:], subscribers), func(b *testing.B) {
+				f := newFanOut(b, mime, subscribers)
+				b.ReportAllocs()
+				for b.Loop() {
+					f.packet()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.out.packets), "ns/delivered")
+			})
+		}
+	}
+}
