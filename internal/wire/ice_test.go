@@ -1,0 +1,99 @@
+package wire_test
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/wire"
+)
+
+// The socket exists for pion's ICE mux, which takes the path without allocations if it finds one.
+var _ ice.AddrPortReaderWriter = (*wire.PacketConn)(nil)
+
+// TestUnderICEMux connects two peers whose only sockets are PacketConns and passes messages over them.
+func TestUnderICEMux(t *testing.T) {
+	offerer, answerer := peer(t), peer(t)
+	got := make(chan string, 100)
+	answerer.OnDataChannel(func(dc *webrtc.DataChannel) {
+		dc.OnMessage(func(m webrtc.DataChannelMessage) { got <- string(m.Data) })
+	})
+	dc, err := offerer.CreateDataChannel("x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dc.OnOpen(func() {
+		for range cap(got) {
+			if err := dc.SendText("hello"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	offer, err := offerer.CreateOffer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	describe(t, offerer, answerer, offer)
+	answer, err := answerer.CreateAnswer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	describe(t, answerer, offerer, answer)
+	deadline := time.After(10 * time.Second)
+	for range cap(got) {
+		select {
+		case text := <-got:
+			if text != "hello" {
+				t.Errorf("got %q", text)
+			}
+		case <-deadline:
+			t.Fatal("no message came")
+		}
+	}
+}
+
+func peer(t *testing.T) *webrtc.PeerConnection {
+	t.Helper()
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := wire.New(udp, wire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn})
+	var settings webrtc.SettingEngine
+	settings.SetICEUDPMux(mux)
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, end := range []func() error{pc.GracefulClose, mux.Close, conn.Close} {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return pc
+}
+
+// describe gives a description with all candidates to both sides.
+func describe(t *testing.T, local, remote *webrtc.PeerConnection, desc webrtc.SessionDescription) {
+	t.Helper()
+	gathered := webrtc.GatheringCompletePromise(local)
+	if err := local.SetLocalDescription(desc); err != nil {
+		t.Fatal(err)
+	}
+	<-gathered
+	if err := remote.SetRemoteDescription(*local.LocalDescription()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,174 @@
+package wire
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// ringMessages is how many messages one call may bring; with offload each may hold many packets.
+	ringMessages = 32
+	// ringBytes is room for one message: 64 KiB when the kernel joins packets, else more than any MTU in use.
+	ringBytes      = 64 << 10
+	ringBytesPlain = 10 << 10
+)
+
+// groControl is the control message in which UDP_GRO tells the size of the packets it joined.
+type groControl struct {
+	unix.Cmsghdr
+	size int32
+	_    [4]byte // CMSG_SPACE pads to a word
+}
+
+// reader hands out packets from a ring that one recvmmsg fills.
+type reader struct {
+	raw syscall.RawConn
+
+	mu       sync.Mutex // held while waiting for packets: whoever holds it reads for itself
+	messages [ringMessages]message
+	vectors  [ringMessages]unix.Iovec
+	names    [ringMessages]unix.RawSockaddrInet6
+	controls [ringMessages]groControl
+	buffers  [ringMessages][]byte
+
+	count, at int            // messages in the ring, and the one being handed out
+	rest      []byte         // of that message
+	size      int            // of its packets
+	from      netip.AddrPort // its sender
+	zones     map[uint32]string
+
+	errno unix.Errno
+	call  func(fd uintptr) bool
+}
+
+func (r *reader) init(conn *net.UDPConn, noOffload bool) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	room := ringBytesPlain
+	err = raw.Control(func(fd uintptr) {
+		if !noOffload && unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_GRO, 1) == nil {
+			room = ringBytes
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.raw, r.call = raw, r.recvmmsg
+	r.zones = map[uint32]string{}
+	for i := range r.messages {
+		r.buffers[i] = make([]byte, room)
+		r.vectors[i].Base = &r.buffers[i][0]
+		r.vectors[i].SetLen(room)
+		h := &r.messages[i].header
+		h.Name = (*byte)(unsafe.Pointer(&r.names[i]))
+		h.Iov = &r.vectors[i]
+		h.SetIovlen(1)
+		h.Control = (*byte)(unsafe.Pointer(&r.controls[i]))
+	}
+	return nil
+}
+
+// read copies the next packet into b; what does not fit is cut off, as recvfrom does.
+func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrPort, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.rest) == 0 {
+		if r.at == r.count {
+			if err := r.fill(calls); err != nil {
+				return 0, netip.AddrPort{}, err
+			}
+		}
+		if r.open(r.at); len(r.rest) == 0 {
+			r.at++
+			packets.Add(1)
+			return 0, r.from, nil // an empty datagram is one, too
+		}
+		r.at++
+	}
+	size := min(r.size, len(r.rest))
+	n := copy(b, r.rest[:size])
+	r.rest = r.rest[size:]
+	packets.Add(1)
+	return n, r.from, nil
+}
+
+// fill waits for packets.
+func (r *reader) fill(calls *atomic.Uint64) error {
+	for {
+		r.count, r.at = 0, 0
+		for i := range r.messages {
+			h := &r.messages[i].header
+			h.Namelen = unix.SizeofSockaddrInet6
+			h.SetControllen(unix.CmsgSpace(4))
+		}
+		if err := r.raw.Read(r.call); err != nil {
+			return err
+		}
+		calls.Add(1)
+		switch r.errno {
+		case 0:
+			return nil
+		case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH:
+			// An ICMP answer to one of our packets says nothing about the socket.
+		default:
+			return fmt.Errorf("receive packets: %w", r.errno)
+		}
+	}
+}
+
+func (r *reader) recvmmsg(fd uintptr) bool {
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,
+		uintptr(unsafe.Pointer(&r.messages[0])), ringMessages, unix.MSG_DONTWAIT, 0, 0)
+	r.errno = errno
+	if errno == 0 {
+		r.count = int(n)
+	}
+	return errno != unix.EAGAIN && errno != unix.EINTR
+}
+
+// open makes message i the one to hand out.
+func (r *reader) open(i int) {
+	m := &r.messages[i]
+	r.rest = r.buffers[i][:m.n]
+	r.size = int(m.n)
+	c := &r.controls[i]
+	if int(m.header.Controllen) >= unix.CmsgLen(4) && c.Level == unix.SOL_UDP && c.Type == unix.UDP_GRO && c.size > 0 {
+		r.size = int(c.size)
+	}
+	r.from = r.address(&r.names[i])
+}
+
+func (r *reader) address(name *unix.RawSockaddrInet6) netip.AddrPort {
+	if name.Family == unix.AF_INET {
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
+		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), networkOrder(in.Port))
+	}
+	addr := netip.AddrFrom16(name.Addr).Unmap()
+	if name.Scope_id != 0 && addr.Is6() {
+		addr = addr.WithZone(r.zone(name.Scope_id))
+	}
+	return netip.AddrPortFrom(addr, networkOrder(name.Port))
+}
+
+// zone is the name of an interface; there are few, and they are looked up once.
+func (r *reader) zone(index uint32) string {
+	name, ok := r.zones[index]
+	if !ok {
+		name = strconv.FormatUint(uint64(index), 10)
+		if itf, err := net.InterfaceByIndex(int(index)); err == nil {
+			name = itf.Name
+		}
+		r.zones[index] = name
+	}
+	return name
+}

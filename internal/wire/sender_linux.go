@@ -1,0 +1,238 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// message is struct mmsghdr of sendmmsg(2) and recvmmsg(2).
+type message struct {
+	header unix.Msghdr
+	n      uint32
+}
+
+// segmentControl is the control message that carries UDP_SEGMENT's packet size.
+type segmentControl struct {
+	unix.Cmsghdr
+	size uint16
+	_    [6]byte // CMSG_SPACE pads to a word
+}
+
+// sender sends batches. Its arrays are what the kernel reads from; they are allocated once.
+type sender struct {
+	raw     syscall.RawConn
+	six     bool // an IPv6 socket, which takes IPv4 addresses in their mapped form
+	offload atomic.Bool
+
+	messages [batchPackets]message
+	vectors  [batchPackets]unix.Iovec
+	names    [batchPackets]unix.RawSockaddrInet6 // large enough for either family
+	controls [batchPackets]segmentControl
+	packets  [batchPackets]int32 // datagrams in each message
+	count    int                 // messages in use
+
+	// One call's state, here because the closure that makes the call is made once.
+	from, sent int
+	errno      unix.Errno
+	call       func(fd uintptr) bool
+}
+
+func (s *sender) init(conn *net.UDPConn, noOffload bool) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	s.raw = raw
+	s.call = s.sendmmsg
+	var family, probe error
+	err = raw.Control(func(fd uintptr) {
+		var name unix.Sockaddr
+		if name, family = unix.Getsockname(int(fd)); family == nil {
+			_, s.six = name.(*unix.SockaddrInet6)
+		}
+		_, probe = unix.GetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT)
+	})
+	if err = errors.Join(err, family); err != nil {
+		return fmt.Errorf("look at the socket: %w", err)
+	}
+	s.offload.Store(probe == nil && !noOffload)
+	return nil
+}
+
+// send sends the batch and returns the number of system calls and of packets the kernel refused.
+func (s *sender) send(b *batch) (calls, dropped int) {
+	s.prepare(b, 0, s.offload.Load())
+	for s.from = 0; s.from < s.count; {
+		err := s.raw.Write(s.call)
+		calls++
+		switch {
+		case err != nil: // closed, or its deadline passed: nothing will go out any more
+			return calls, dropped + s.remaining()
+		case s.errno == 0:
+			s.from += s.sent
+		case s.packets[s.from] > 1 && offloadRefused(s.errno):
+			if s.errno == unix.EIO { // a device without checksum offload cannot segment
+				s.offload.Store(false)
+			}
+			more, lost := s.singly(b)
+			calls, dropped = calls+more, dropped+lost
+			return calls, dropped
+		default:
+			dropped += int(s.packets[s.from])
+			s.from++
+		}
+	}
+	return calls, dropped
+}
+
+// offloadRefused tells whether an error may be about the run rather than about the destination: EIO from devices,
+// EINVAL and EMSGSIZE when a segment exceeds the path's MTU, which plain datagrams survive as fragments.
+func offloadRefused(errno unix.Errno) bool {
+	return errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE
+}
+
+// singly sends what is left of the batch, one message for each packet.
+func (s *sender) singly(b *batch) (calls, dropped int) {
+	done := 0
+	for i := range s.from {
+		done += int(s.packets[i])
+	}
+	s.prepare(b, done, false)
+	for s.from = 0; s.from < s.count; {
+		err := s.raw.Write(s.call)
+		calls++
+		switch {
+		case err != nil:
+			return calls, dropped + s.remaining()
+		case s.errno == 0:
+			s.from += s.sent
+		default:
+			dropped++
+			s.from++
+		}
+	}
+	return calls, dropped
+}
+
+func (s *sender) remaining() int {
+	n := 0
+	for i := s.from; i < s.count; i++ {
+		n += int(s.packets[i])
+	}
+	return n
+}
+
+// prepare fills the messages with the batch's packets in the order of their runs, leaving out the first skip.
+func (s *sender) prepare(b *batch, skip int, segment bool) {
+	s.count = 0
+	vector := 0
+	for i := range b.runs {
+		r := &b.runs[i]
+		if skip >= int(r.count) {
+			skip -= int(r.count)
+			continue
+		}
+		begun := false
+		for at := r.first; at >= 0; at = b.packets[at].next {
+			if skip > 0 {
+				skip--
+				continue
+			}
+			p := &b.packets[at]
+			iov := &s.vectors[vector]
+			vector++
+			if p.start < p.end {
+				iov.Base = &b.bytes[p.start]
+			} else {
+				iov.Base = nil
+			}
+			iov.SetLen(int(p.end - p.start))
+			if begun && segment {
+				m := s.count - 1
+				s.packets[m]++
+				s.messages[m].header.SetIovlen(int(s.packets[m]))
+				continue
+			}
+			s.begin(r.to, iov)
+			begun = true
+		}
+		if segment && s.packets[s.count-1] > 1 {
+			s.segmented(s.count-1, uint16(r.size))
+		}
+	}
+}
+
+// begin starts a message with its first packet.
+func (s *sender) begin(to netip.AddrPort, iov *unix.Iovec) {
+	m := s.count
+	s.count++
+	s.packets[m] = 1
+	h := &s.messages[m].header
+	h.Name = (*byte)(unsafe.Pointer(&s.names[m]))
+	h.Namelen = s.name(m, to)
+	h.Iov = iov
+	h.SetIovlen(1)
+	h.Control = nil
+	h.SetControllen(0)
+}
+
+func (s *sender) name(m int, to netip.AddrPort) uint32 {
+	if !s.six {
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.names[m]))
+		*in = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder(to.Port())}
+		if to.Addr().Is4() {
+			in.Addr = to.Addr().As4()
+		} else {
+			in.Family = unix.AF_INET6 // the kernel refuses it: EAFNOSUPPORT
+		}
+		return unix.SizeofSockaddrInet4
+	}
+	s.names[m] = unix.RawSockaddrInet6{
+		Family: unix.AF_INET6, Port: networkOrder(to.Port()), Addr: to.Addr().As16(), Scope_id: scope(to.Addr().Zone()),
+	}
+	return unix.SizeofSockaddrInet6
+}
+
+// scope is the number of a link-local address's zone, which the kernel gives and ICE keeps as a name.
+func scope(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	itf, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0 // the kernel refuses a link-local address without it
+	}
+	return uint32(itf.Index)
+}
+
+func (s *sender) segmented(m int, size uint16) {
+	c := &s.controls[m]
+	c.Level, c.Type, c.size = unix.SOL_UDP, unix.UDP_SEGMENT, size
+	c.SetLen(unix.CmsgLen(2))
+	h := &s.messages[m].header
+	h.Control = (*byte)(unsafe.Pointer(c))
+	h.SetControllen(unix.CmsgSpace(2))
+}
+
+// sendmmsg makes one call for the messages from s.from on; false asks to be called again once the socket is
+// writable.
+func (s *sender) sendmmsg(fd uintptr) bool {
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
+		uintptr(unsafe.Pointer(&s.messages[s.from])), uintptr(s.count-s.from), unix.MSG_DONTWAIT, 0, 0)
+	s.sent, s.errno = int(n), errno
+	return errno != unix.EAGAIN && errno != unix.EINTR
+}
+
+func networkOrder(port uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], port)
+	return binary.NativeEndian.Uint16(b[:])
+}
