@@ -71,21 +71,21 @@ func (c *Client) receiveData(dc *webrtc.DataChannel) {
 	})
 }
 
-// PublishData sends a packet on the channel that its kind names, when that channel is open. A reliable packet
-// is numbered, so that a resume neither loses nor doubles it.
-func (c *Client) PublishData(ctx context.Context, packet *livekit.DataPacket) error {
+// PublishData sends a packet on the channel of this kind, when that is open. A reliable packet is numbered, so
+// that a resume neither loses nor doubles it.
+func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, packet *livekit.DataPacket) error {
 	if err := c.openPublisher(ctx); err != nil {
 		return fmt.Errorf("publish data: %w", err)
 	}
 	dc := c.data.lossy
-	if packet.Kind == livekit.DataPacket_RELIABLE {
+	if kind == livekit.DataPacket_RELIABLE {
 		dc = c.data.reliable
 	}
 	open := func() bool { return dc.ReadyState() == webrtc.DataChannelStateOpen }
 	if err := c.Until(ctx, open); err != nil {
 		return fmt.Errorf("publish data: wait for the data channel: %w", err)
 	}
-	if packet.Kind == livekit.DataPacket_RELIABLE {
+	if kind == livekit.DataPacket_RELIABLE {
 		return c.data.sendReliable(packet)
 	}
 	return send(dc, packet)

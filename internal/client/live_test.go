@@ -197,8 +197,8 @@ func TestLiveDataAndResume(t *testing.T) {
 		}
 		ada, _ := l.join(ctx, t, "ada", opts), l.join(ctx, t, "bo", reader)
 		say := func(kind livekit.DataPacket_Kind) {
-			packet := &livekit.DataPacket{Kind: kind, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("hello")}}}
-			if err := ada.PublishData(ctx, packet); err != nil {
+			packet := &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("hello")}}}
+			if err := ada.PublishData(ctx, kind, packet); err != nil {
 				t.Fatal(err)
 			}
 		}

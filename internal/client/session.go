@@ -23,7 +23,6 @@ type session struct {
 	refused           map[string]*livekit.RequestResponse // likewise
 	publications      map[string]*Publication             // by SID
 	subscribed        map[string]bool                     // choices made by SetSubscribed, by track SID
-	sections          struct{ audio, video uint32 }       // asked for by the server
 }
 
 func newSession() session {
