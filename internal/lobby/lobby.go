@@ -1,0 +1,130 @@
+package lobby
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"meet/internal/store"
+)
+
+// maxListed is how many meetings are shown; maxKept, how many records the store holds before the oldest goes.
+const (
+	maxListed = 100
+	maxKept   = 1000
+)
+
+// Options is what a lobby may be told. APIKey and APISecret sign tokens; without them none are handed out.
+type Options struct {
+	APIKey, APISecret string
+	ServerURL         func(region string) string // where a region's browsers are sent; nil or "" is this server
+	Log               *slog.Logger
+}
+
+// Lobby is the list of live rooms and the record of meetings.
+type Lobby struct {
+	options  Options
+	meetings *store.Bucket[Meeting]
+	alive    *store.Bucket[time.Time]
+	wake     chan struct{} // holds one mark; another one would say the same
+	stop     chan struct{}
+	stopOnce sync.Once
+	wg       sync.WaitGroup
+
+	mu          sync.Mutex
+	live        map[string]*liveRoom // by SID
+	ended       []*Meeting           // the latest maxListed, oldest first; never changed once here
+	kept        []string             // IDs of all ended meetings in the store, oldest first
+	changed     map[string]*Meeting  // what the store does not have yet; nil is a deletion
+	subscribers map[chan struct{}]struct{}
+}
+
+type liveRoom struct {
+	Room
+	meeting Meeting
+}
+
+// New opens the records and ends those that a crash left open.
+func New(ctx context.Context, s *store.Store, o Options) (*Lobby, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	l := &Lobby{
+		options:     o,
+		wake:        make(chan struct{}, 1),
+		stop:        make(chan struct{}),
+		live:        map[string]*liveRoom{},
+		changed:     map[string]*Meeting{},
+		subscribers: map[chan struct{}]struct{}{},
+	}
+	var err error
+	if l.meetings, err = store.OpenBucket[Meeting](ctx, s, "meetings"); err != nil {
+		return nil, fmt.Errorf("open lobby: %w", err)
+	}
+	if l.alive, err = store.OpenBucket[time.Time](ctx, s, "lobby"); err != nil {
+		return nil, fmt.Errorf("open lobby: %w", err)
+	}
+	if err := l.load(ctx); err != nil {
+		return nil, fmt.Errorf("open lobby: %w", err)
+	}
+	l.wg.Go(l.keep) // ends when stop is closed
+	return l, nil
+}
+
+// Close writes what is not yet written and ends the lobby's goroutine.
+func (l *Lobby) Close() {
+	l.stopOnce.Do(func() { close(l.stop) })
+	l.wg.Wait()
+}
+
+// Rooms returns the live rooms, the newest first.
+func (l *Lobby) Rooms() []Room {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rooms := make([]Room, 0, len(l.live))
+	for _, r := range l.live {
+		rooms = append(rooms, r.Room)
+	}
+	slices.SortFunc(rooms, func(a, b Room) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.SID, b.SID))
+	})
+	return rooms
+}
+
+// Meetings returns the latest meetings that have ended, the last one first. Callers do not change them.
+func (l *Lobby) Meetings() []*Meeting {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	meetings := slices.Clone(l.ended)
+	slices.Reverse(meetings)
+	return meetings
+}
+
+// Subscribe returns a channel that gets a mark after any number of changes to rooms or meetings, until cancel.
+func (l *Lobby) Subscribe() (changes <-chan struct{}, cancel func()) {
+	c := make(chan struct{}, 1) // full: the reader has yet to look, and will then see the latest
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.subscribers[c] = struct{}{}
+	return c, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.subscribers, c)
+	}
+}
+
+func (l *Lobby) isLive(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.live {
+		if r.Name == name {
+			return true
+		}
+	}
+	return false
+}

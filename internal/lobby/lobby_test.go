@@ -1,0 +1,336 @@
+package lobby_test
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"meet/internal/fault"
+	"meet/internal/lobby"
+	"meet/internal/store"
+	"meet/internal/token"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	key    = "APItest"
+	secret = "a-secret-that-is-long-enough-for-hs256"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+func after(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+
+// open opens a lobby on a folder; stop closes it as the end of the process would.
+func open(t *testing.T, dir string, o lobby.Options) (l *lobby.Lobby, stop func()) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.APIKey, o.APISecret = key, secret
+	l, err = lobby.New(t.Context(), s, o)
+	if err != nil {
+		s.Close()
+		t.Fatal(err)
+	}
+	stop = func() { l.Close(); s.Close() }
+	t.Cleanup(stop)
+	return l, stop
+}
+
+func summary(l *lobby.Lobby) string {
+	var b strings.Builder
+	for _, m := range l.Meetings() {
+		fmt.Fprintf(&b, "%s %v %d", m.Name, m.Duration(), m.Count)
+		for _, p := range m.People {
+			b.WriteString(" " + p.Name)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func TestAMeetingFromStartToRecord(t *testing.T) {
+	dir := t.TempDir()
+	l, stop := open(t, dir, lobby.Options{})
+	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
+	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon}) // said twice counts once
+	l.RoomStarted(lobby.Room{SID: "RM_2", Name: "empty", CreatedAt: after(1)})
+	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "ada", Name: "Ada", At: after(2)})
+	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "bo", Name: "Bo", At: after(3)})
+	l.ParticipantJoined("RM_9", lobby.Attendance{Identity: "x", Name: "X", At: after(3)}) // unknown room
+	l.RoomChanged("RM_1", 2, "agenda")
+	want := []lobby.Room{
+		{SID: "RM_2", Name: "empty", CreatedAt: after(1)},
+		{SID: "RM_1", Name: "blue", CreatedAt: noon, NumParticipants: 2, Metadata: "agenda"},
+	}
+	if diff := cmp.Diff(want, l.Rooms()); diff != "" {
+		t.Errorf("live (-want +got):\n%s", diff)
+	}
+	if got := summary(l); got != "" {
+		t.Errorf("previous meetings while it lasts: %q", got)
+	}
+	l.ParticipantLeft("RM_1", "ada", after(30))
+	l.ParticipantLeft("RM_1", "bo", after(65))
+	l.RoomFinished("RM_1", after(85))
+	l.RoomFinished("RM_2", after(85))
+	l.RoomFinished("RM_2", after(85))
+	if rooms := l.Rooms(); len(rooms) != 0 {
+		t.Errorf("still live: %+v", rooms)
+	}
+	record := "blue 1m3s 2 Ada Bo\n"
+	if got := summary(l); got != record {
+		t.Errorf("meetings %q, want %q", got, record)
+	}
+	stop()
+
+	l, _ = open(t, dir, lobby.Options{})
+	if got := summary(l); got != record {
+		t.Errorf("after a restart %q, want %q", got, record)
+	}
+}
+
+// The process ends in the middle of a meeting, and again after recovery: the record ends when it was last heard of.
+func TestAMeetingCutOffIsEndedAtTheNextStart(t *testing.T) {
+	dir := t.TempDir()
+	l, stop := open(t, dir, lobby.Options{})
+	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
+	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "ada", Name: "Ada", At: noon})
+	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "bo", Name: "Bo", At: after(40)})
+	stop()
+	for range 2 {
+		l, stop = open(t, dir, lobby.Options{})
+		if got, want := summary(l), "blue 40s 2 Ada Bo\n"; got != want {
+			t.Errorf("recovered %q, want %q", got, want)
+		}
+		stop()
+	}
+}
+
+func TestOldRecordsGo(t *testing.T) {
+	dir := t.TempDir()
+	l, stop := open(t, dir, lobby.Options{})
+	for i := range 1005 {
+		sid := fmt.Sprint("RM_", i)
+		l.RoomStarted(lobby.Room{SID: sid, Name: sid, CreatedAt: noon})
+		l.ParticipantJoined(sid, lobby.Attendance{Identity: "a", At: after(i)})
+		l.RoomFinished(sid, after(i))
+	}
+	first := l.Meetings()
+	if len(first) != 100 || first[0].ID != "RM_1004" || first[99].ID != "RM_905" {
+		t.Fatalf("listed %d, from %s", len(first), first[0].ID)
+	}
+	stop()
+
+	s, err := store.Open(t.Context(), store.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	b, err := store.OpenBucket[lobby.Meeting](t.Context(), s, "meetings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1000 {
+		t.Errorf("%d records kept, want 1000", len(all))
+	}
+	if _, err := b.Get(t.Context(), "RM_4"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the oldest is still there: %v", err)
+	}
+}
+
+func TestSubscribersGetOneMarkForManyChanges(t *testing.T) {
+	l, _ := open(t, t.TempDir(), lobby.Options{})
+	changes, cancel := l.Subscribe()
+	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "a"})
+	for i := range 100 {
+		l.RoomChanged("RM_1", i+1, "")
+	}
+	<-changes
+	select {
+	case <-changes:
+		t.Error("a second mark without a change since")
+	default:
+	}
+	l.RoomChanged("RM_1", 100, "") // says nothing new
+	select {
+	case <-changes:
+		t.Error("a mark for no change")
+	default:
+	}
+	l.RoomFinished("RM_1", noon)
+	<-changes
+	cancel()
+	l.RoomStarted(lobby.Room{SID: "RM_2", Name: "b"})
+	select {
+	case <-changes:
+		t.Error("a mark after cancel")
+	default:
+	}
+}
+
+func TestConnectionDetails(t *testing.T) {
+	l, _ := open(t, t.TempDir(), lobby.Options{ServerURL: func(region string) string {
+		return map[string]string{"eu": "wss://eu.example.org"}[region]
+	}})
+	d, err := l.ConnectionDetails(lobby.Request{Room: " blue ", Name: "Ada Lovelace", Metadata: "m", ServerURL: "ws://here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.ServerURL != "ws://here" || d.RoomName != "blue" || d.ParticipantName != "Ada Lovelace" {
+		t.Errorf("details %+v", d)
+	}
+	g, err := token.NewVerifier(token.Keys{key: secret}).Verify(d.ParticipantToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`^Ada Lovelace__[a-z0-9]{4}$`).MatchString(g.Identity) || g.Name != "Ada Lovelace" || g.Metadata != "m" {
+		t.Errorf("identity %q, name %q, metadata %q", g.Identity, g.Name, g.Metadata)
+	}
+	if left := time.Until(g.ExpiresAt); left < 4*time.Minute || left > 5*time.Minute {
+		t.Errorf("valid for %v, want 5m", left)
+	}
+	if v := g.Video; !v.RoomJoin || v.Room != "blue" || !v.MayPublish() || !v.MaySubscribe() || !v.MayPublishData() || v.RoomAdmin || v.RoomCreate {
+		t.Errorf("grant %+v", v)
+	}
+	if again, err := l.ConnectionDetails(lobby.Request{Room: "blue", Name: "Ada", Region: "eu"}); err != nil || again.ServerURL != "wss://eu.example.org" {
+		t.Errorf("region eu: %+v, %v", again, err)
+	}
+}
+
+func TestTokenIsForTheNameItself(t *testing.T) {
+	l, _ := open(t, t.TempDir(), lobby.Options{})
+	raw, err := l.Token("blue", "Ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := token.NewVerifier(token.Keys{key: secret}).Verify(raw)
+	if err != nil || g.Identity != "Ada" || g.Name != "Ada" || g.Video.Room != "blue" {
+		t.Errorf("grants %+v, %v", g, err)
+	}
+}
+
+func TestNamesThatAreRefused(t *testing.T) {
+	l, _ := open(t, t.TempDir(), lobby.Options{})
+	for _, tc := range []struct {
+		name string
+		r    lobby.Request
+		want error
+	}{
+		{"no room", lobby.Request{Name: "Ada"}, lobby.ErrNoRoom},
+		{"blank room", lobby.Request{Room: " \t ", Name: "Ada"}, lobby.ErrNoRoom},
+		{"no name", lobby.Request{Room: "r"}, lobby.ErrNoName},
+		{"longest room", lobby.Request{Room: strings.Repeat("r", 256), Name: "Ada"}, nil},
+		{"long room", lobby.Request{Room: strings.Repeat("r", 257), Name: "Ada"}, lobby.ErrRoomLong},
+		{"longest name", lobby.Request{Room: "r", Name: strings.Repeat("ä", 128)}, nil},
+		{"long name", lobby.Request{Room: "r", Name: strings.Repeat("ä", 129)}, lobby.ErrNameLong},
+		{"emoji of several parts", lobby.Request{Room: "r", Name: "👩‍👩‍👧"}, nil},
+		{"control character in the room", lobby.Request{Room: "a\x00b", Name: "Ada"}, lobby.ErrRoomName},
+		{"broken UTF-8 in the room", lobby.Request{Room: "a\xff", Name: "Ada"}, lobby.ErrRoomName},
+		{"dots", lobby.Request{Room: "..", Name: "Ada"}, lobby.ErrRoomName},
+		{"line break in the name", lobby.Request{Room: "r", Name: "A\nda"}, lobby.ErrName},
+		{"text turned round", lobby.Request{Room: "r", Name: "A\u202eda"}, lobby.ErrName},
+		{"long metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: strings.Repeat("m", 4097)}, lobby.ErrMetadataLong},
+		{"broken metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: "\xff"}, lobby.ErrMetadata},
+	} {
+		_, err := l.ConnectionDetails(tc.r)
+		if !errors.Is(err, tc.want) {
+			t.Errorf("%s: error %v, want %v", tc.name, err, tc.want)
+		}
+		if tc.want != nil && fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: kind %v", tc.name, fault.KindOf(err))
+		}
+	}
+}
+
+func TestNewCode(t *testing.T) {
+	form := regexp.MustCompile(`^[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
+	seen, letters := map[string]bool{}, map[rune]bool{}
+	for range 1000 {
+		code := lobby.NewCode()
+		if !form.MatchString(code) || seen[code] {
+			t.Fatalf("code %q is malformed or came twice", code)
+		}
+		seen[code] = true
+		for _, r := range code {
+			letters[r] = true
+		}
+	}
+	if len(letters) != 27 {
+		t.Errorf("%d different letters and hyphens in 1000 codes, want 27", len(letters))
+	}
+}
+
+func TestFind(t *testing.T) {
+	l, _ := open(t, t.TempDir(), lobby.Options{})
+	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "standupnow"})
+	for in, want := range map[string]string{
+		"abc-defg-hij":                       "abc-defg-hij",
+		" ABC DEFG HIJ ":                     "abc-defg-hij",
+		"abcdefghij":                         "abc-defg-hij",
+		"standupnow":                         "standupnow", // a live room of that very name comes first
+		"Weekly stand-up":                    "Weekly stand-up",
+		"team/blue":                          "team/blue",
+		"https://meet.example.org/rooms/abc": "abc",
+		"meet.example.org/rooms/abc-defg-hij?x=1#y": "abc-defg-hij",
+		"http://localhost:8080/rooms/a%2Fb%20c/":    "a/b c",
+		"/rooms/abc":                                "abc",
+	} {
+		if got, err := l.Find(in); err != nil || got != want {
+			t.Errorf("Find(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for in, want := range map[string]error{
+		"  ":                                 lobby.ErrNoCode,
+		"https://meet.example.org/":          lobby.ErrLink,
+		"https://meet.example.org/rooms/":    lobby.ErrLink,
+		"https://meet.example.org/rooms/%zz": lobby.ErrLink,
+		"https://example.org/?next=/rooms/a": lobby.ErrLink,
+		"a\x01b":                             lobby.ErrCode,
+		strings.Repeat("x", 300):             lobby.ErrCode,
+		"/rooms/%00":                         lobby.ErrCode,
+	} {
+		if got, err := l.Find(in); !errors.Is(err, want) {
+			t.Errorf("Find(%q) = %q, %v; want %v", in, got, err, want)
+		}
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	for _, s := range []string{"abc-defg-hij", "https://h/rooms/a%2Fb", "..", "\xff", "/rooms/%25"} {
+		f.Add(s)
+	}
+	s, err := store.Open(f.Context(), store.Options{Dir: f.TempDir()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	l, err := lobby.New(f.Context(), s, lobby.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { l.Close(); s.Close() })
+	f.Fuzz(func(t *testing.T, in string) {
+		room, err := l.Find(in)
+		if err != nil {
+			if fault.KindOf(err) != fault.Invalid {
+				t.Fatalf("Find(%q): %v", in, err)
+			}
+			return
+		}
+		if again, err := lobby.RoomName(room); err != nil || again != room {
+			t.Fatalf("Find(%q) = %q, which is no room name: %v", in, room, err)
+		}
+	})
+}

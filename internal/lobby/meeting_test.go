@@ -1,0 +1,71 @@
+package lobby
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestWhoWasThere replays arrivals (+identity:name) and departures (-identity), one a second.
+func TestWhoWasThere(t *testing.T) {
+	for _, tc := range []struct {
+		name, script string
+		people       string // name@joined-left in seconds
+		count        int
+		ended        int
+	}{
+		{"one", "+a:Ada -a", "Ada@0-1", 1, 1},
+		{"two", "+a:Ada +b:Bo -a -b", "Ada@0-2 Bo@1-3", 2, 3},
+		{"a rejoin counts once", "+a1:Ada -a1 +a2:Ada -a2", "Ada@0-3", 1, 3},
+		{"two of a name at once are two", "+a1:Ada +a2:Ada -a1 -a2", "Ada@0-2 Ada@1-3", 2, 3},
+		{"and stay two when one comes back", "+a1:Ada +a2:Ada -a1 +a3:Ada -a2 -a3", "Ada@0-5 Ada@1-4", 2, 5},
+		{"a fixed identity that renames itself", "+a:Ada -a +a:Countess -a", "Countess@0-3", 1, 3},
+		{"a participant replaced by itself", "+a:Ada +a:Ada -a +b:Bo -a -b", "Ada@0-4 Bo@3-5", 1 + 1, 5},
+		{"no name", "+a: -a", "a@0-1", 1, 1},
+		{"left without having come", "+a:Ada -x -a", "Ada@0-2", 1, 2},
+		{"closed on those inside", "+a:Ada +b:Bo -a", "Ada@0-2 Bo@1-9", 2, 9},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			var m Meeting
+			for i, step := range strings.Fields(tc.script) {
+				at := start.Add(time.Duration(i) * time.Second)
+				if identity, name, joins := strings.Cut(step[1:], ":"); joins {
+					m.join(Attendance{identity, name, at})
+				} else {
+					m.leave(identity, at)
+				}
+			}
+			m.end(start.Add(9 * time.Second))
+			var got []string
+			for _, p := range m.People {
+				got = append(got, fmt.Sprintf("%s@%v-%v", p.Name, p.JoinedAt.Sub(start).Seconds(), p.LeftAt.Sub(start).Seconds()))
+			}
+			if s := strings.Join(got, " "); s != tc.people || m.Count != tc.count {
+				t.Errorf("got %d people %q, want %d %q", m.Count, s, tc.count, tc.people)
+			}
+			if d := m.Duration(); d != time.Duration(tc.ended)*time.Second {
+				t.Errorf("lasted %v, want %d s", d, tc.ended)
+			}
+		})
+	}
+}
+
+func TestCrowdsAreOnlyCounted(t *testing.T) {
+	var m Meeting
+	at := time.Unix(1000, 0)
+	for i := range maxPeople + 5 {
+		m.join(Attendance{Identity: fmt.Sprint(i), At: at})
+	}
+	for i := range maxPeople {
+		m.leave(fmt.Sprint(i), at.Add(time.Second))
+	}
+	m.end(at.Add(time.Minute))
+	if m.Count != maxPeople+5 || len(m.People) != maxPeople {
+		t.Errorf("count %d with %d listed", m.Count, len(m.People))
+	}
+	if m.Duration() != time.Minute {
+		t.Errorf("lasted %v, want a minute: those not listed may have stayed", m.Duration())
+	}
+}
