@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
 			text, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
-			return nil, &HandshakeError{Status: resp.StatusCode, Text: string(text)}
+			return nil, &HandshakeError{Status: resp.StatusCode, Text: strings.TrimSpace(string(text))}
 		}
 		return nil, fmt.Errorf("open signalling socket: %w", err)
 	}

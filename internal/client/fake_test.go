@@ -1,0 +1,228 @@
+package client
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// fake is the smallest server a client can join with one peer connection: it answers offers, accepts tracks and
+// sends data back. Real servers are what internal/app and the live tests use.
+type fake struct {
+	*httptest.Server
+	t  *testing.T
+	pc *webrtc.PeerConnection
+
+	mu       sync.Mutex
+	ws       *websocket.Conn
+	json     bool
+	joins    []*livekit.JoinRequest
+	requests []*livekit.SignalRequest
+	tracks   int
+	refuse   *livekit.SignalResponse // the first message, instead of the right one
+}
+
+func newFake(t *testing.T) *fake {
+	f := &fake{t: t}
+	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
+	var settings webrtc.SettingEngine
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.pc = pc
+	pc.OnDataChannel(func(dc *webrtc.DataChannel) {
+		dc.OnMessage(func(m webrtc.DataChannelMessage) {
+			if err := dc.Send(m.Data); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Cleanup(func() {
+		f.CloseClientConnections()
+		f.Close()
+		if err := pc.GracefulClose(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func (f *fake) options() Options {
+	return Options{SinglePC: true, HostOnly: true, Bare: true, SettingEngine: func(s *webrtc.SettingEngine) {
+		s.DisableActiveTCP(true)
+	}}
+}
+
+func (f *fake) join(ctx context.Context, opts Options) *Client {
+	f.t.Helper()
+	c, err := Join(ctx, f.URL, "token", opts)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() {
+		if err := c.Leave(); err != nil {
+			f.t.Error(err)
+		}
+	})
+	return c
+}
+
+func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer token" {
+		http.Error(w, "the token is not good", http.StatusUnauthorized)
+		return
+	}
+	join, err := decodeJoin(r.URL.Query().Get("join_request"))
+	if err != nil || r.URL.Path != "/rtc/v1" {
+		http.Error(w, fmt.Sprint(r.URL.Path, err), http.StatusBadRequest)
+		return
+	}
+	upgrader := websocket.Upgrader{}
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	defer ws.Close()
+	f.mu.Lock()
+	f.ws, f.joins = ws, append(f.joins, join)
+	refuse := f.refuse
+	f.mu.Unlock()
+	switch {
+	case refuse != nil:
+		f.send(refuse)
+		return
+	case join.Reconnect:
+		f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Reconnect{Reconnect: &livekit.ReconnectResponse{}}})
+	default:
+		f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Join{Join: &livekit.JoinResponse{
+			Room: &livekit.Room{Sid: "RM_1", Name: "tea"}, Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"},
+			PingInterval: 1, PingTimeout: 3,
+		}}})
+		f.answer(join.PublisherOffer)
+	}
+	f.receive(ws)
+}
+
+func decodeJoin(query string) (*livekit.JoinRequest, error) {
+	raw, err := base64.URLEncoding.DecodeString(query)
+	if err != nil {
+		return nil, err
+	}
+	wrapped := &livekit.WrappedJoinRequest{}
+	if err := proto.Unmarshal(raw, wrapped); err != nil {
+		return nil, err
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(wrapped.JoinRequest))
+	if err != nil {
+		return nil, err
+	}
+	if raw, err = io.ReadAll(zip); err != nil {
+		return nil, err
+	}
+	join := &livekit.JoinRequest{}
+	return join, proto.Unmarshal(raw, join)
+}
+
+func (f *fake) receive(ws *websocket.Conn) {
+	for {
+		kind, data, err := ws.ReadMessage()
+		if err != nil {
+			return
+		}
+		req := &livekit.SignalRequest{}
+		unmarshal := proto.Unmarshal
+		if kind == websocket.TextMessage {
+			unmarshal = protojson.Unmarshal
+		}
+		if err := unmarshal(data, req); err != nil {
+			f.t.Error(err)
+			return
+		}
+		f.mu.Lock()
+		f.json = kind == websocket.TextMessage
+		f.requests = append(f.requests, req)
+		f.mu.Unlock()
+		f.handle(req)
+	}
+}
+
+func (f *fake) handle(req *livekit.SignalRequest) {
+	switch m := req.Message.(type) {
+	case *livekit.SignalRequest_Offer:
+		f.answer(m.Offer)
+	case *livekit.SignalRequest_AddTrack:
+		f.tracks++
+		f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackPublished{TrackPublished: &livekit.TrackPublishedResponse{
+			Cid: m.AddTrack.Cid, Track: &livekit.TrackInfo{Sid: fmt.Sprintf("TR_%d", f.tracks), Name: m.AddTrack.Name},
+		}}})
+	}
+}
+
+// answer answers with all candidates at once.
+func (f *fake) answer(offer *livekit.SessionDescription) {
+	err := f.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer.Sdp})
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	answer, err := f.pc.CreateAnswer(nil)
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	gathered := webrtc.GatheringCompletePromise(f.pc)
+	if err := f.pc.SetLocalDescription(answer); err != nil {
+		f.t.Error(err)
+		return
+	}
+	<-gathered
+	desc := &livekit.SessionDescription{Type: "answer", Sdp: f.pc.LocalDescription().SDP, Id: offer.Id}
+	f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: desc}})
+}
+
+func (f *fake) send(msg *livekit.SignalResponse) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	kind, marshal := websocket.BinaryMessage, proto.Marshal
+	if f.json {
+		kind, marshal = websocket.TextMessage, protojson.Marshal
+	}
+	data, err := marshal(msg)
+	if err != nil {
+		f.t.Error(err)
+	}
+	// The client may be gone.
+	_ = f.ws.WriteMessage(kind, data)
+}
+
+// saw tells whether a request of this kind, such as "sync_state", has arrived.
+func (f *fake) saw(kind string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, req := range f.requests {
+		m := req.ProtoReflect()
+		if field := m.WhichOneof(m.Descriptor().Oneofs().Get(0)); strings.EqualFold(string(field.Name()), kind) {
+			return true
+		}
+	}
+	return false
+}
