@@ -57,9 +57,9 @@ type DownTrack struct {
 	descriptorID      uint8 // dependency descriptor towards the subscriber
 	packets, octets   uint64
 	resent            uint64
-	lossFraction      uint8     // latest report, 1/256
-	lastReportNTP     uint32    // middle bits of the last sender report
-	lastReportAt      time.Time // when it went out
+	lossFraction      uint8         // latest report, 1/256
+	reportsSent       [4]sentReport // ring of the latest sender reports
+	reportCount       int
 	roundTrip         time.Duration
 	resend            Packet // scratch for retransmissions
 	resendRaw, rtxRaw []byte
@@ -169,6 +169,7 @@ func (d *DownTrack) readyLocked() bool {
 	if d.writer == nil {
 		d.writer = d.Tap.writer(d.ssrc)
 	}
+	if d.writer == nil { println("NOWRITER", d.DownTrackOptions.ID, d.ssrc) }
 	return d.writer != nil
 }
 

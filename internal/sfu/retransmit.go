@@ -108,13 +108,22 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	d.sendLocked(p, out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size])
 }
 
+// sentReport is a sender report that a subscriber's may answer. Both come each second and commonly cross, so more than
+// the last one is remembered.
+type sentReport struct {
+	ntp uint32 // middle bits
+	at  time.Time
+}
+
 func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lossFraction = r.FractionLost
-	if r.LastSenderReport != 0 && r.LastSenderReport == d.lastReportNTP {
-		held := time.Duration(r.Delay) * time.Second / 65536
-		d.roundTrip = max(0, now.Sub(d.lastReportAt)-held)
+	for _, sent := range d.reportsSent {
+		if r.LastSenderReport != 0 && r.LastSenderReport == sent.ntp {
+			held := time.Duration(r.Delay) * time.Second / 65536
+			d.roundTrip = max(0, now.Sub(sent.at)-held)
+		}
 	}
 }
 
@@ -140,7 +149,8 @@ func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
 	}
 	elapsed := now.Sub(sr.at)
 	ntp := sr.ntp + uint64(elapsed.Seconds()*(1<<32))
-	d.lastReportNTP, d.lastReportAt = uint32(ntp>>16), now
+	d.reportsSent[d.reportCount%len(d.reportsSent)] = sentReport{uint32(ntp >> 16), now}
+	d.reportCount++
 	return []rtcp.Packet{
 		&rtcp.SenderReport{
 			SSRC:        d.ssrc,

@@ -137,6 +137,7 @@ func TestReceiverReportFromSubscriber(t *testing.T) {
 		{SSRC: 3, FractionLost: 255},
 		{SSRC: downSSRC, FractionLost: 64, LastSenderReport: uint32(sr.NTPTime >> 16), Delay: 65536 / 2},
 	}}
+	g.d.senderReport(g.now.Add(529 * time.Millisecond)) // crosses the answer to the one before
 	g.d.handleRTCP(rr, g.now.Add(530*time.Millisecond))
 	if g.d.Loss() != 0.25 {
 		t.Errorf("loss %v, want 0.25", g.d.Loss())

@@ -1,0 +1,202 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// arrival is a packet as the subscriber got it.
+type arrival struct {
+	seq     uint16
+	ts      uint32
+	picture uint16
+}
+
+// inbox keeps what a subscriber got, by the publisher's count.
+type inbox struct {
+	mu       sync.Mutex
+	got      map[uint32]arrival
+	repaired int
+	broken   []string
+}
+
+func (in *inbox) take(p *rtp.Packet, repaired bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(p.Payload) < 12 {
+		in.broken = append(in.broken, fmt.Sprintf("a payload of %d bytes", len(p.Payload)))
+		return
+	}
+	if repaired {
+		in.repaired++
+	}
+	count := binary.BigEndian.Uint32(p.Payload[8:])
+	a := arrival{p.SequenceNumber, p.Timestamp, binary.BigEndian.Uint16(p.Payload[2:]) & 0x7fff}
+	if before, ok := in.got[count]; ok && before != a {
+		in.broken = append(in.broken, fmt.Sprintf("packet %d came as %+v and as %+v", count, before, a))
+	}
+	in.got[count] = a
+}
+
+// missing returns which of the packets from..to-1 have not come.
+func (in *inbox) missing(from, to uint32) []uint32 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	var m []uint32
+	for n := from; n < to; n++ {
+		if _, ok := in.got[n]; !ok {
+			m = append(m, n)
+		}
+	}
+	return m
+}
+
+func (in *inbox) empty() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.got) == 0
+}
+
+// TestLossyCall sends pictures through a network that loses packets in both directions before and behind the server.
+func TestLossyCall(t *testing.T) {
+	const packets = 600
+	for _, tt := range []struct {
+		percent, allowed int // lost on each way; packets that may stay away for good
+	}{
+		{2, 0}, // 1 in 10 million is lost on all four tries
+		{10, 3},
+	} {
+		t.Run(fmt.Sprintf("%d%%", tt.percent), func(t *testing.T) {
+			c := newCall(t)
+			in := &inbox{got: map[uint32]arrival{}}
+			publish(t, c)
+			c.subscribe(in.take)
+			sender := c.publisher.GetSenders()[0]
+			local, control := sender.Track().(*webrtc.TrackLocalStaticRTP), c.watch(sender.ReadRTCP)
+
+			c.lose(tt.percent)
+			begin, count := uint32(0), uint32(0)
+			tick := time.NewTicker(4 * time.Millisecond)
+			defer tick.Stop()
+			deadline := time.After(20 * time.Second)
+			for {
+				send(t, local, count, control.keyFrameAsked())
+				count++
+				if begin == 0 && !in.empty() {
+					begin = count
+				}
+				// What follows the measured ones makes their losses known.
+				if begin != 0 && count > begin+packets+100 && len(in.missing(begin, begin+packets)) <= tt.allowed {
+					break
+				}
+				select {
+				case <-tick.C:
+				case <-deadline:
+					t.Fatalf("begun at %d, of the %d packets from there %v are missing", begin, packets, in.missing(begin, begin+packets))
+				}
+			}
+			c.lose(0)
+			checkOrder(t, in, begin)
+			checkFeedback(t, c, in, control)
+		})
+	}
+}
+
+// publish adds the publisher's track and connects it to the server.
+func publish(t *testing.T, c *call) {
+	t.Helper()
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "video", "camera")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.publisher.AddTrack(track); err != nil {
+		t.Fatal(err)
+	}
+	c.connect(c.publisher, c.up)
+}
+
+func send(t *testing.T, track *webrtc.TrackLocalStaticRTP, count uint32, key bool) {
+	t.Helper()
+	err := track.WriteRTP(&rtp.Packet{
+		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: uint16(65500 + count), Timestamp: count * 360},
+		Payload: numbered(0, count, key || count == 0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkOrder checks that every packet has the place among the others that the publisher gave it.
+func checkOrder(t *testing.T, in *inbox, begin uint32) {
+	t.Helper()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, b := range in.broken {
+		t.Error(b)
+	}
+	var first arrival
+	var at uint32
+	for n := begin; n < begin+100; n++ { // the first of the measured that came
+		if a, ok := in.got[n]; ok {
+			first, at = a, n
+			break
+		}
+	}
+	for n, a := range in.got {
+		apart := n - at // wraps for those from before
+		want := arrival{first.seq + uint16(apart), first.ts + 360*apart, (first.picture + uint16(apart)) & 0x7fff}
+		if a != want {
+			t.Errorf("packet %d came as %+v, want %+v", n, a, want)
+		}
+	}
+}
+
+// checkFeedback checks that the repairs were needed and made on both legs, and that both ends got their reports.
+func checkFeedback(t *testing.T, c *call, in *inbox, control *received) {
+	t.Helper()
+	fromServer := c.watch(c.subscriber.GetReceivers()[0].ReadRTCP)
+	eventually(t, func() string {
+		fromServer.mu.Lock()
+		defer fromServer.mu.Unlock()
+		if fromServer.senders == 0 {
+			return "the subscriber got no sender report"
+		}
+		return ""
+	})
+	eventually(t, func() string {
+		c.track.mu.Lock()
+		defer c.track.mu.Unlock()
+		if rtt := c.track.roundTrip; rtt < 2*oneWay || rtt > time.Second {
+			return fmt.Sprintf("the subscriber's reports give a round trip of %v", rtt)
+		}
+		return ""
+	})
+	c.mu.Lock()
+	lost, repairs := c.lost, c.repairs
+	c.mu.Unlock()
+	in.mu.Lock()
+	repaired := in.repaired
+	in.mu.Unlock()
+	control.mu.Lock()
+	defer control.mu.Unlock()
+	t.Logf("%d datagrams lost; repaired %d up, %d down; %d feedbacks on %d packets, %d NACKs, %d reports",
+		lost, repairs, repaired, control.feedback, control.acknowledged, control.nacks, len(control.reports))
+	if lost == 0 || repairs == 0 || repaired == 0 || control.nacks == 0 {
+		t.Error("nothing was lost, or nothing repaired on one leg")
+	}
+	if control.feedback < 20 || control.acknowledged < 400 {
+		t.Errorf("transport-wide feedback on %d packets in %d", control.acknowledged, control.feedback)
+	}
+	answered := func(r rtcp.ReceptionReport) bool { return r.LastSenderReport != 0 }
+	if !slices.ContainsFunc(control.reports, answered) {
+		t.Errorf("no receiver report answers a sender report: %+v", control.reports)
+	}
+}

@@ -1,0 +1,322 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/transport/v4/vnet"
+	"github.com/pion/webrtc/v4"
+)
+
+// oneWay is how long a datagram takes.
+const oneWay = 5 * time.Millisecond
+
+// call is a publisher, a Receiver with one DownTrack between two connections, and a subscriber, all real pion, on a
+// virtual network that loses what it is told to.
+type call struct {
+	t      *testing.T
+	net    *vnet.Router
+	nextIP byte
+
+	publisher, up, down, subscriber *webrtc.PeerConnection
+
+	receiver *Receiver
+	track    *DownTrack
+	feedback *Feedback
+	reports  *Reports
+
+	mu      sync.Mutex
+	random  *rand.Rand
+	wg      sync.WaitGroup // readers of the clients' RTCP
+	percent int            // of media and RTCP that is lost, both ways on both legs
+	lost    int
+	repairs int // retransmissions that arrived from the publisher
+}
+
+func newCall(t *testing.T) *call {
+	t.Helper()
+	c := &call{t: t, random: rand.New(rand.NewPCG(1, 2))}
+	loggers := logging.NewDefaultLoggerFactory()
+	network, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.9.0.0/24", MinDelay: oneWay, LoggerFactory: loggers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.net = network
+	c.net.AddChunkFilter(func(chunk vnet.Chunk) bool {
+		b := chunk.UserData()
+		if len(b) == 0 || b[0] < 128 || b[0] > 191 { // STUN and DTLS have their own repeats
+			return true
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		drop := c.random.IntN(100) < c.percent
+		if drop {
+			c.lost++
+		}
+		return !drop
+	})
+	upTap, downTap := NewTap(11), NewTap(12)
+	c.publisher, c.up = c.client(true), c.server(upTap)
+	c.down, c.subscriber = c.server(downTap), c.client(false)
+	if err := c.net.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.receiver = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true, RTCP: c.up.WriteRTCP})
+	c.feedback, c.reports = NewFeedback(upTap, c.up.WriteRTCP), NewReports(c.down.WriteRTCP)
+	c.feedback.Add(c.receiver)
+	c.track = NewDownTrack(c.receiver, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: downTap, OnBound: func(error) {}})
+	c.reports.Add(c.track)
+	c.up.OnTrack(c.addLayer)
+	t.Cleanup(c.close)
+	return c
+}
+
+func (c *call) addLayer(remote *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+	n := max(0, map[string]int{"q": 0, "h": 1, "f": 2}[remote.RID()])
+	readRTP := func(b []byte) (int, error) {
+		n, attributes, err := remote.Read(b)
+		if attributes != nil && attributes.Get(webrtc.AttributeRtxSsrc) != nil {
+			c.mu.Lock()
+			c.repairs++
+			c.mu.Unlock()
+		}
+		return n, err
+	}
+	readRTCP := func(b []byte) (int, error) {
+		if remote.RID() != "" {
+			n, _, err := r.ReadSimulcast(b, remote.RID())
+			return n, err
+		}
+		n, _, err := r.Read(b)
+		return n, err
+	}
+	c.receiver.AddLayer(n, uint32(remote.SSRC()), readRTP, readRTCP)
+}
+
+// close ends everything in the order its users are asked to keep.
+func (c *call) close() {
+	for _, pc := range []*webrtc.PeerConnection{c.publisher, c.subscriber, c.up, c.down} {
+		if err := pc.GracefulClose(); err != nil {
+			c.t.Error(err)
+		}
+	}
+	c.wg.Wait()
+	c.track.Close()
+	c.receiver.Close()
+	c.feedback.Close()
+	c.reports.Close()
+	if err := c.net.Stop(); err != nil {
+		c.t.Error(err)
+	}
+}
+
+func (c *call) lose(percent int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.percent = percent
+}
+
+func (c *call) server(tap *Tap) *webrtc.PeerConnection {
+	media, registry := c.media(), &interceptor.Registry{}
+	registry.Add(tap)
+	return c.peer(media, registry)
+}
+
+// client has what browsers have: NACKs and their answers, reports, and transport-wide numbers on what it sends.
+func (c *call) client(publishes bool) *webrtc.PeerConnection {
+	media, registry := c.media(), &interceptor.Registry{}
+	if publishes {
+		if err := webrtc.ConfigureTWCCHeaderExtensionSender(media, registry); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	if err := webrtc.ConfigureNack(media, registry); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := webrtc.ConfigureRTCPReports(registry); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.peer(media, registry)
+}
+
+func (c *call) media() *webrtc.MediaEngine {
+	c.t.Helper()
+	media := &webrtc.MediaEngine{}
+	if err := media.RegisterDefaultCodecs(); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, uri := range []string{transportCC, sdp.SDESMidURI, sdp.SDESRTPStreamIDURI, sdp.SDESRepairRTPStreamIDURI} {
+		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeVideo); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return media
+}
+
+func (c *call) peer(media *webrtc.MediaEngine, registry *interceptor.Registry) *webrtc.PeerConnection {
+	c.t.Helper()
+	c.nextIP++
+	network, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{"10.9.0." + string('0'+rune(c.nextIP))}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.net.AddNet(network); err != nil {
+		c.t.Fatal(err)
+	}
+	settings := webrtc.SettingEngine{}
+	settings.SetNet(network)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return pc
+}
+
+// connect negotiates from a to b and waits until both can send.
+func (c *call) connect(a, b *webrtc.PeerConnection) {
+	c.t.Helper()
+	offer, err := a.CreateOffer(nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.settle(a, offer)
+	if err := b.SetRemoteDescription(*a.LocalDescription()); err != nil {
+		c.t.Fatal(err)
+	}
+	answer, err := b.CreateAnswer(nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.settle(b, answer)
+	if err := a.SetRemoteDescription(*b.LocalDescription()); err != nil {
+		c.t.Fatal(err)
+	}
+	eventually(c.t, func() string {
+		if a.ConnectionState() == webrtc.PeerConnectionStateConnected && b.ConnectionState() == webrtc.PeerConnectionStateConnected {
+			return ""
+		}
+		return "connections are " + a.ConnectionState().String() + " and " + b.ConnectionState().String()
+	})
+}
+
+func (c *call) settle(pc *webrtc.PeerConnection, d webrtc.SessionDescription) {
+	c.t.Helper()
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(d); err != nil {
+		c.t.Fatal(err)
+	}
+	<-gathered
+}
+
+// subscribe connects the DownTrack to the subscriber and hands every packet that arrives there to take.
+func (c *call) subscribe(take func(p *rtp.Packet, repaired bool)) {
+	c.t.Helper()
+	if _, err := c.down.AddTrack(c.track); err != nil {
+		c.t.Fatal(err)
+	}
+	c.subscriber.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		for {
+			p, attributes, err := remote.ReadRTP()
+			if err != nil {
+				return // the connection was closed
+			}
+			take(p, attributes != nil && attributes.Get(webrtc.AttributeRtxSsrc) != nil)
+		}
+	})
+	c.connect(c.down, c.subscriber)
+	c.track.Start()
+}
+
+// numbered makes the payload of a VP8 picture that carries its layer and a count.
+func numbered(layer int, count uint32, key bool) []byte {
+	b := []byte{0x90, 0xf0, 0x80 | byte(count>>8)&0x7f, byte(count), byte(count), 0, 1, byte(layer), 0, 0, 0, 0}
+	if key {
+		b[6] = 0
+	}
+	binary.BigEndian.PutUint32(b[8:], count)
+	return append(b, make([]byte, 200)...)
+}
+
+// eventually polls until reason is empty, and fails with the last one after ten seconds.
+func eventually(t *testing.T, reason func() string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		why := reason()
+		if why == "" {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("after ten seconds: %s", why)
+		case <-tick.C:
+		}
+	}
+}
+
+// received counts the RTCP of one sender or receiver by kind.
+type received struct {
+	mu           sync.Mutex
+	feedback     int // transport-wide
+	acknowledged int // packets in it
+	senders      int // reports
+	nacks        int
+	keyFrames    int // requests
+	reports      []rtcp.ReceptionReport
+}
+
+// watch counts what read returns, until the call closes.
+func (c *call) watch(read func() ([]rtcp.Packet, interceptor.Attributes, error)) *received {
+	r := &received{}
+	c.wg.Go(func() { r.read(read) })
+	return r
+}
+
+// keyFrameAsked tells whether one was since the last time.
+func (r *received) keyFrameAsked() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	asked := r.keyFrames > 0
+	r.keyFrames = 0
+	return asked
+}
+
+// read takes what read returns until it fails.
+func (r *received) read(read func() ([]rtcp.Packet, interceptor.Attributes, error)) {
+	for {
+		packets, _, err := read()
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		for _, p := range packets {
+			switch p := p.(type) {
+			case *rtcp.TransportLayerCC:
+				r.feedback++
+				r.acknowledged += len(p.RecvDeltas)
+			case *rtcp.ReceiverReport:
+				r.reports = append(r.reports, p.Reports...)
+			case *rtcp.SenderReport:
+				r.senders++
+			case *rtcp.TransportLayerNack:
+				r.nacks++
+			case *rtcp.PictureLossIndication:
+				r.keyFrames++
+			}
+		}
+		r.mu.Unlock()
+	}
+}
