@@ -1,0 +1,105 @@
+import { RoomAudioRenderer, RoomContext, useAudioPlayback, useLocalParticipant, useParticipants } from "@livekit/components-react";
+import { supportsScreenShare } from "./support";
+import { ChatPanel } from "../features/chat/ChatPanel";
+import { useMessages } from "../features/chat/useMessages";
+import { HelpDialog } from "../features/help/HelpDialog";
+import { InviteCard } from "../features/invite/InviteCard";
+import { InviteButton } from "../features/invite/InviteButton";
+import { PeoplePanel } from "../features/people/PeoplePanel";
+import { SettingsDialog } from "../features/settings/SettingsDialog";
+import { useObservable } from "../lib/useObservable";
+import { Icon } from "../ui/Icon";
+import { NoticeList } from "../ui/NoticeList";
+import type { CallState } from "./actions/action";
+import type { Call } from "./call";
+import { ConnectionMark } from "./ConnectionMark";
+import { ControlBar } from "./ControlBar";
+import { Stage } from "./Stage";
+import { useDeviceNotices } from "./useDeviceNotices";
+import { useKeyboard } from "./useKeyboard";
+import { usePageTitle } from "./usePageTitle";
+import { useWakeLock } from "./useWakeLock";
+import "./call.css";
+
+/** CallScreen is everything one sees during the call. */
+export function CallScreen({ call, roomName }: { call: Call; roomName: string }) {
+  return (
+    <RoomContext.Provider value={call.room}>
+      <Screen call={call} roomName={roomName} />
+    </RoomContext.Provider>
+  );
+}
+
+function Screen({ call, roomName }: { call: Call; roomName: string }) {
+  const status = useObservable(call.status);
+  const view = useObservable(call.view);
+  const me = useLocalParticipant();
+  const people = useParticipants();
+  const { messages, unread, send } = useMessages(view.panel === "chat");
+  const state: CallState = {
+    ...view,
+    microphone: me.isMicrophoneEnabled,
+    camera: me.isCameraEnabled,
+    sharing: me.isScreenShareEnabled,
+    canShare: supportsScreenShare(),
+    people: people.length,
+    unread,
+  };
+  useKeyboard(call, state);
+  useWakeLock();
+  useDeviceNotices(call);
+  usePageTitle(unread > 0 ? `(${unread}) ${roomName} · Meet` : `${roomName} · Meet`);
+
+  const alone = status === "live" && people.length === 1;
+  const closePanel = () => call.show({ panel: null });
+  return (
+    <div className="call" data-panel={view.panel ?? undefined} data-status={status}>
+      <h1 className="visually-hidden">Meeting {roomName}</h1>
+      <div className="call__stage">
+        <Stage onStopSharing={() => void call.setSharing(false)} />
+        {alone && !state.sharing && <InviteCard />}
+        <ConnectionMark status={status} />
+        <TapToHear />
+      </div>
+      {view.panel === "chat" && <ChatPanel messages={messages} send={send} onClose={closePanel} />}
+      {view.panel === "people" && <PeoplePanel people={people} onClose={closePanel} />}
+      <footer className="call__bar">
+        <InviteButton roomName={roomName} />
+        <ControlBar call={call} state={state} />
+        <div className="call__help">
+          <button type="button" className="icon-button" aria-label="Keyboard shortcuts" onClick={() => call.show({ dialog: "help" })}>
+            <Icon name="help" />
+          </button>
+        </div>
+      </footer>
+      <NoticeList notices={call.notices} />
+      <OwnState microphone={state.microphone} camera={state.camera} sharing={state.sharing} />
+      {view.dialog === "settings" && <SettingsDialog call={call} onClose={() => call.show({ dialog: null })} />}
+      {view.dialog === "help" && <HelpDialog onClose={() => call.show({ dialog: null })} />}
+      <RoomAudioRenderer />
+    </div>
+  );
+}
+
+/** Browsers stay silent until the page is touched when nothing was clicked on it before. */
+function TapToHear() {
+  const { canPlayAudio, startAudio } = useAudioPlayback();
+  if (canPlayAudio) return null;
+  return (
+    <button type="button" className="tap-to-hear" onClick={() => void startAudio()}>
+      <Icon name="speaker" />
+      Tap to hear
+    </button>
+  );
+}
+
+/** Says one's own state to screen readers when a key changed it. */
+function OwnState({ microphone, camera, sharing }: { microphone: boolean; camera: boolean; sharing: boolean }) {
+  return (
+    <p className="visually-hidden" role="status">
+      {microphone ? "Microphone on. " : "Microphone off. "}
+      {camera ? "Camera on. " : "Camera off. "}
+      {sharing && "You are sharing your screen."}
+    </p>
+  );
+}

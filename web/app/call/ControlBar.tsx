@@ -1,0 +1,32 @@
+import { Toolbar } from "react-aria-components";
+import { Control, Toggle } from "../ui/Control";
+import type { CallState } from "./actions/action";
+import { barActions } from "./actions/list";
+import type { Call } from "./call";
+import { isApple, keyText } from "./shortcuts";
+
+/** ControlBar draws the table of actions as buttons. */
+export function ControlBar({ call, state }: { call: Call; state: CallState }) {
+  const apple = isApple();
+  return (
+    <Toolbar className="controls" aria-label="Call controls">
+      {barActions
+        .filter((action) => action.available?.(state) ?? true)
+        .map((action) => {
+          const [key] = action.keys;
+          const shared = {
+            label: action.label,
+            icon: action.icon(state),
+            badge: action.badge?.(state),
+            shortcut: key === undefined ? undefined : keyText(key, apple),
+            onPress: () => void action.run(call, state),
+          };
+          if (!action.pressed) {
+            return <Control key={action.id} {...shared} tone={action.id === "leave" ? "danger" : "usual"} />;
+          }
+          const device = action.id === "microphone" || action.id === "camera";
+          return <Toggle key={action.id} {...shared} pressed={action.pressed(state)} device={device} />;
+        })}
+    </Toolbar>
+  );
+}

@@ -1,0 +1,60 @@
+import { isTrackReference, type TrackReferenceOrPlaceholder, VideoTrack } from "@livekit/components-react";
+import { Track } from "livekit-client";
+import { useState } from "react";
+import type { Cell } from "../ui/arrange";
+import { Tile } from "../ui/Tile";
+import { displayName, useParticipant } from "./useParticipant";
+
+/** ParticipantTile draws a publication of somebody, or the place where their picture would be. */
+export function ParticipantTile({ trackRef, cell, onStopSharing }: {
+  trackRef: TrackReferenceOrPlaceholder;
+  cell: Cell;
+  onStopSharing: () => void;
+}) {
+  const { participant, source } = trackRef;
+  const screen = source === Track.Source.ScreenShare;
+  const name = useParticipant(participant, displayName);
+  const muted = useParticipant(participant, (p) => !p.isMicrophoneEnabled);
+  const speaking = useParticipant(participant, (p) => p.isSpeaking);
+  const quality = useParticipant(participant, (p) => p.connectionQuality);
+  const cameraOn = useParticipant(participant, (p) => p.isCameraEnabled);
+  const [live, setLive] = useState(false);
+  const [upright, setUpright] = useState(false);
+
+  const mine = participant.isLocal;
+  const shown = isTrackReference(trackRef) && trackRef.publication.track !== undefined && (screen ? !mine : cameraOn);
+  const expected = screen ? !mine : cameraOn;
+  // A portrait picture in a landscape tile would lose its face to the crop.
+  const whole = screen || (upright && cell.width > cell.height);
+
+  return (
+    <Tile
+      name={name}
+      me={mine}
+      source={screen ? "screen" : "camera"}
+      muted={muted}
+      speaking={speaking && !muted && !screen}
+      quality={quality}
+      state={shown && live ? "live" : expected ? "waiting" : "idle"}
+      whole={whole}
+      cell={cell}
+    >
+      {shown && (
+        <VideoTrack
+          trackRef={trackRef}
+          onLoadedData={() => setLive(true)}
+          onEmptied={() => setLive(false)}
+          onResize={({ currentTarget: { videoWidth, videoHeight } }) => setUpright(videoHeight > videoWidth)}
+        />
+      )}
+      {screen && mine && (
+        <div className="tile__own-screen">
+          <p>You are sharing your screen</p>
+          <button type="button" className="button button--small" onClick={onStopSharing}>
+            Stop
+          </button>
+        </div>
+      )}
+    </Tile>
+  );
+}

@@ -1,0 +1,30 @@
+import type { IconName } from "../../ui/Icon";
+import type { Call, CallView } from "../call";
+
+/** What the controls need to know of the call to draw themselves. */
+export interface CallState extends CallView {
+  microphone: boolean;
+  camera: boolean;
+  sharing: boolean;
+  canShare: boolean;
+  people: number;
+  unread: number;
+}
+
+/**
+ * Action is one thing a person can do in the call. The bar, the keyboard and
+ * the list of shortcuts all read the same table of them.
+ */
+export interface Action {
+  id: string;
+  /** The name of the control; it never changes with the state. */
+  label: string;
+  icon(state: CallState): IconName;
+  /** Keys as shortcuts.ts reads them, the one to show first. */
+  keys: string[];
+  /** Whether it is on; an action without it is a button, not a toggle. */
+  pressed?(state: CallState): boolean;
+  available?(state: CallState): boolean;
+  badge?(state: CallState): { count: number; text: string };
+  run(call: Call, state: CallState): Promise<void> | void;
+}

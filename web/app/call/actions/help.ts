@@ -1,0 +1,9 @@
+import type { Action } from "./action";
+
+export const help: Action = {
+  id: "help",
+  label: "Keyboard shortcuts",
+  icon: () => "help",
+  keys: ["?"],
+  run: (call) => call.show({ dialog: "help" }),
+};

@@ -1,0 +1,176 @@
+import {
+  ConnectionError,
+  ConnectionErrorReason,
+  type DisconnectReason,
+  type LocalTrack,
+  Room,
+  RoomEvent,
+  Track,
+} from "livekit-client";
+import { ApiError, connectionDetails } from "../lib/api";
+import type { DeviceKind } from "../lib/mediaProblem";
+import { type Observable, State } from "../lib/observable";
+import { type Preferences, savePreferences } from "../lib/storage";
+import { Notices } from "../ui/notices";
+import { couldNotJoin, type Ending, endingOf, leftByChoice } from "./ending";
+import { describeMediaError, type LocalMedia } from "./localMedia";
+
+export type CallStatus = "joining" | "live" | "reconnecting";
+
+/** What is open over or beside the stage. */
+export interface CallView {
+  panel: "chat" | "people" | null;
+  dialog: "settings" | "help" | null;
+}
+
+const sources = { microphone: Track.Source.Microphone, camera: Track.Source.Camera } as const;
+
+/** Call is one stay in a room, from "Join now" to the page that says why it ended. */
+export class Call {
+  readonly room: Room;
+  readonly notices = new Notices();
+  readonly #status = new State<CallStatus>("joining");
+  readonly #view = new State<CallView>({ panel: null, dialog: null });
+  readonly #media: LocalMedia;
+  readonly #over = new AbortController();
+  readonly #onEnd: (ending: Ending) => void;
+
+  constructor(media: LocalMedia, preferences: Preferences, onEnd: (ending: Ending) => void) {
+    this.#media = media;
+    this.#onEnd = onEnd;
+    this.room = new Room({
+      adaptiveStream: true,
+      dynacast: true,
+      audioCaptureDefaults: chosen(preferences.microphoneId),
+      videoCaptureDefaults: chosen(preferences.cameraId),
+      ...(preferences.speakerId === "" ? {} : { audioOutput: { deviceId: preferences.speakerId } }),
+    });
+    this.room
+      .on(RoomEvent.SignalReconnecting, () => this.#status.set("reconnecting"))
+      .on(RoomEvent.Reconnecting, () => this.#status.set("reconnecting"))
+      .on(RoomEvent.Reconnected, () => this.#status.set("live"))
+      .on(RoomEvent.MediaDevicesError, (error, kind) => {
+        if (kind !== "audiooutput") void this.report(kind === "videoinput" ? "camera" : "microphone", error);
+      })
+      .on(RoomEvent.Disconnected, (reason) => this.#end(endingOf(reason)));
+  }
+
+  get status(): Observable<CallStatus> {
+    return this.#status;
+  }
+
+  get view(): Observable<CallView> {
+    return this.#view;
+  }
+
+  /** join enters the room under a name and publishes what the person switched on. */
+  async join(roomName: string, name: string): Promise<void> {
+    try {
+      const details = await connectionDetails(roomName, name, this.#over.signal);
+      await this.room.connect(details.serverUrl, details.participantToken);
+    } catch (error) {
+      this.#end(couldNotJoin(whyNot(error)));
+      return;
+    }
+    if (this.#isOver()) return;
+    this.#status.set("live");
+    this.#publishFromMedia();
+  }
+
+  /** leave ends the stay at once. */
+  leave(): void {
+    this.#end(leftByChoice);
+  }
+
+  /** show opens or closes what lies over or beside the stage. */
+  show(change: Partial<CallView>): void {
+    this.#view.set({ ...this.#view.value, ...change });
+  }
+
+  /** setDevice switches the microphone or the camera on or off and remembers the choice. */
+  async setDevice(kind: DeviceKind, on: boolean): Promise<void> {
+    const me = this.room.localParticipant;
+    savePreferences(kind === "microphone" ? { microphone: on } : { camera: on });
+    try {
+      await (kind === "microphone" ? me.setMicrophoneEnabled(on) : me.setCameraEnabled(on));
+    } catch (error) {
+      await this.report(kind, error);
+    }
+  }
+
+  /** setSharing starts or ends sharing a screen; dismissing the browser's picker is no failure. */
+  async setSharing(on: boolean): Promise<void> {
+    try {
+      await this.room.localParticipant.setScreenShareEnabled(on, { audio: true, contentHint: "detail", selfBrowserSurface: "exclude" });
+    } catch (error) {
+      if (error instanceof Error && error.name === "NotAllowedError" && !/system/i.test(error.message)) return;
+      this.notices.say("Your screen could not be shared. Your system may not let the browser record it: look in its privacy settings.");
+    }
+  }
+
+  /** report tells the person why a device could not be used. */
+  async report(kind: DeviceKind, error: unknown): Promise<void> {
+    const { title, text } = await describeMediaError(kind, error);
+    this.notices.say(`${title}. ${text}`);
+  }
+
+  // What was switched on before joining is published as it is, without asking
+  // the browser again; what is still being asked for follows when it arrives.
+  #publishFromMedia(): void {
+    const publishReady = () => {
+      for (const kind of ["microphone", "camera"] as const) {
+        const track = this.#media.take(kind);
+        if (track) void this.#publish(kind, track);
+      }
+    };
+    publishReady();
+    const unsubscribe = this.#media.state.subscribe(publishReady);
+    this.#over.signal.addEventListener("abort", unsubscribe);
+  }
+
+  async #publish(kind: DeviceKind, track: LocalTrack): Promise<void> {
+    const me = this.room.localParticipant;
+    if (this.#isOver() || me.getTrackPublication(sources[kind])) {
+      track.stop();
+      return;
+    }
+    try {
+      await me.publishTrack(track);
+    } catch {
+      track.stop();
+      if (!this.#isOver()) this.notices.say(`Your ${kind} could not be sent. Switch it on again.`);
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  #end(ending: Ending): void {
+    if (this.#isOver()) return;
+    this.#over.abort();
+    this.#media.stop();
+    void this.room.disconnect();
+    this.#onEnd(ending);
+  }
+}
+
+function chosen(deviceId: string): { deviceId?: string } {
+  return deviceId === "" ? {} : { deviceId };
+}
+
+/** whyNot says why a room could not be entered, in a sentence. */
+export function whyNot(error: unknown): string {
+  if (error instanceof ApiError) return error.message;
+  if (!(error instanceof ConnectionError)) return "Something unexpected went wrong. Try again.";
+  switch (error.reason) {
+    case ConnectionErrorReason.NotAllowed:
+      return "The server did not accept your access. It may have expired: try again.";
+    case ConnectionErrorReason.LeaveRequest:
+      return endingOf(error.context as DisconnectReason).text;
+    case ConnectionErrorReason.Timeout:
+      return "The server did not answer in time. Try again in a moment.";
+    default:
+      return "The server could not be reached. Check your network and try again.";
+  }
+}

@@ -1,0 +1,51 @@
+import { type Observable, State } from "../lib/observable";
+import { loadPreferences, savePreferences } from "../lib/storage";
+import { Call } from "./call";
+import type { Ending } from "./ending";
+import { LocalMedia } from "./localMedia";
+
+export type Stage =
+  | { kind: "before"; media: LocalMedia }
+  | { kind: "call"; call: Call }
+  | { kind: "after"; ending: Ending };
+
+/** RoomFlow leads through the page of one room: before the call, the call, after it, and back in. */
+export class RoomFlow {
+  readonly roomName: string;
+  readonly #stage: State<Stage>;
+
+  constructor(roomName: string) {
+    this.roomName = roomName;
+    this.#stage = new State<Stage>({ kind: "before", media: startMedia() });
+  }
+
+  get stage(): Observable<Stage> {
+    return this.#stage;
+  }
+
+  /** enter joins the room under a name with the devices chosen before. */
+  enter(name: string): void {
+    const stage = this.#stage.value;
+    if (stage.kind !== "before") return;
+    savePreferences({ name });
+    this.#join(stage.media, name);
+  }
+
+  /** rejoin goes back in as before, without stopping at the preview. */
+  rejoin(): void {
+    const { name } = loadPreferences();
+    if (this.#stage.value.kind === "after") this.#join(startMedia(), name);
+  }
+
+  #join(media: LocalMedia, name: string): void {
+    const call = new Call(media, loadPreferences(), (ending) => this.#stage.set({ kind: "after", ending }));
+    this.#stage.set({ kind: "call", call });
+    void call.join(this.roomName, name);
+  }
+}
+
+function startMedia(): LocalMedia {
+  const media = new LocalMedia(loadPreferences());
+  void media.start();
+  return media;
+}

@@ -1,0 +1,29 @@
+import type { TrackReferenceOrPlaceholder } from "@livekit/components-react";
+import { Track } from "livekit-client";
+
+/** Tiles on one page: more would be stamps, and a phone decodes only a few. */
+export const pageSize = { wide: 25, narrow: 8 };
+
+const isScreen = (tile: TrackReferenceOrPlaceholder) => tile.source === Track.Source.ScreenShare;
+
+/**
+ * orderTiles puts shared screens first, then people in the order they came,
+ * oneself last, so that nobody's place changes because somebody else spoke.
+ */
+export function orderTiles(tiles: readonly TrackReferenceOrPlaceholder[]): TrackReferenceOrPlaceholder[] {
+  const rank = (tile: TrackReferenceOrPlaceholder) => (isScreen(tile) ? (tile.participant.isLocal ? 1 : 0) : tile.participant.isLocal ? 3 : 2);
+  const since = (tile: TrackReferenceOrPlaceholder) => tile.participant.joinedAt?.getTime() ?? 0;
+  return [...tiles].sort(
+    (a, b) => rank(a) - rank(b) || since(a) - since(b) || a.participant.identity.localeCompare(b.participant.identity),
+  );
+}
+
+/** hasStage tells whether the first tile, a shared screen, takes the stage. */
+export function hasStage(ordered: readonly TrackReferenceOrPlaceholder[]): boolean {
+  return ordered[0] !== undefined && isScreen(ordered[0]);
+}
+
+/** tileKey keeps a tile the same tile while its publication comes and goes. */
+export function tileKey(tile: TrackReferenceOrPlaceholder): string {
+  return `${tile.participant.identity}/${tile.source}`;
+}

@@ -1,0 +1,28 @@
+import { useEffect, useRef } from "react";
+import type { CallState } from "./actions/action";
+import { allActions } from "./actions/list";
+import type { Call } from "./call";
+import { actionFor, isTyping } from "./shortcuts";
+
+/** useKeyboard runs the actions' keys and lets Escape close the panel. Dialogs close themselves. */
+export function useKeyboard(call: Call, state: CallState): void {
+  const latest = useRef(state);
+  useEffect(() => {
+    latest.current = state;
+  });
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const current = latest.current;
+      if (event.key === "Escape" && current.dialog === null && current.panel !== null) {
+        call.show({ panel: null });
+        return;
+      }
+      const action = actionFor(event, allActions, isTyping(document.activeElement) || current.dialog !== null);
+      if (!action || !(action.available?.(current) ?? true)) return;
+      event.preventDefault();
+      void action.run(call, current);
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, [call]);
+}

@@ -1,0 +1,35 @@
+import { useEffect, useRef } from "react";
+import type { Ending } from "../../call/ending";
+import { usePageTitle } from "../../call/usePageTitle";
+import { Brand } from "../../ui/Brand";
+import "./after.css";
+
+/** After says why the call is over and leads on. */
+export function After({ roomName, ending, onRejoin }: { roomName: string; ending: Ending; onRejoin: () => void }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  usePageTitle(`${ending.heading} · Meet`);
+  // Screen readers start where the news is.
+  useEffect(() => heading.current?.focus(), []);
+  return (
+    <div className="page">
+      <header className="page__bar">
+        <Brand />
+      </header>
+      <div className="page__main after" data-ending={ending.code}>
+        <p className="after__room">{roomName}</p>
+        <h1 ref={heading} tabIndex={-1}>
+          {ending.heading}
+        </h1>
+        <p className="after__text">{ending.text}</p>
+        <div className="after__ways">
+          <button type="button" className="button button--primary" onClick={onRejoin}>
+            Rejoin
+          </button>
+          <button type="button" className="button button--outline" onClick={() => location.assign("/")}>
+            Back to lobby
+          </button>
+        </div>
+      </div>
+    </div>
+  );
+}

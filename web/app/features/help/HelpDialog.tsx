@@ -1,0 +1,33 @@
+import { allActions } from "../../call/actions/list";
+import { isApple, keyText } from "../../call/shortcuts";
+import { Dialog } from "../../ui/Dialog";
+import "./help.css";
+
+/** HelpDialog lists the keys, from the same table that makes them work. */
+export function HelpDialog({ onClose }: { onClose: () => void }) {
+  const apple = isApple();
+  return (
+    <Dialog title="Keyboard shortcuts" onClose={onClose}>
+      <dl className="keys">
+        {allActions
+          .filter((action) => action.keys.length > 0)
+          .map((action) => (
+            <div key={action.id}>
+              <dt>{action.label}</dt>
+              <dd>
+                {action.keys.map((key) => (
+                  <kbd key={key}>{keyText(key, apple)}</kbd>
+                ))}
+              </dd>
+            </div>
+          ))}
+        <div>
+          <dt>Close what is open</dt>
+          <dd>
+            <kbd>Esc</kbd>
+          </dd>
+        </div>
+      </dl>
+    </Dialog>
+  );
+}

@@ -1,0 +1,17 @@
+import { Icon } from "../../ui/Icon";
+import { meetingLink, useCopy } from "./useCopy";
+import "./invite.css";
+
+/** InviteButton names the meeting and copies its link. */
+export function InviteButton({ roomName }: { roomName: string }) {
+  const { copied, copy } = useCopy(meetingLink());
+  return (
+    <button type="button" className="invite-button" onClick={copy} title="Copy the meeting's link">
+      <span className="invite-button__room">{roomName}</span>
+      <Icon name={copied ? "check" : "copy"} />
+      <span className="invite-button__done" aria-live="polite">
+        {copied && "Link copied"}
+      </span>
+    </button>
+  );
+}

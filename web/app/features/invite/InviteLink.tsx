@@ -1,0 +1,18 @@
+import { Icon } from "../../ui/Icon";
+import { meetingLink, useCopy } from "./useCopy";
+import "./invite.css";
+
+/** InviteLink shows the meeting's address with a button that copies it. */
+export function InviteLink() {
+  const link = meetingLink();
+  const { copied, copy } = useCopy(link);
+  return (
+    <div className="invite-link">
+      <code className="invite-link__text">{link.replace(/^https?:\/\//, "")}</code>
+      <button type="button" className="button button--small button--primary" onClick={copy}>
+        <Icon name={copied ? "check" : "copy"} />
+        <span aria-live="polite">{copied ? "Copied" : "Copy link"}</span>
+      </button>
+    </div>
+  );
+}

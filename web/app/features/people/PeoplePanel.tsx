@@ -1,0 +1,52 @@
+import type { Participant } from "livekit-client";
+import { displayName, useParticipant } from "../../call/useParticipant";
+import { Avatar } from "../../ui/Avatar";
+import { Icon } from "../../ui/Icon";
+import { Panel } from "../../ui/Panel";
+import { InviteLink } from "../invite/InviteLink";
+import "./people.css";
+
+export function PeoplePanel({ people, onClose }: { people: Participant[]; onClose: () => void }) {
+  return (
+    <Panel title="People" onClose={onClose}>
+      <p className="people__count">{people.length === 1 ? "1 person" : `${people.length} people`} in the call</p>
+      <ul role="list" className="people__list" aria-label="In the call">
+        {people.map((person) => (
+          <Person key={person.identity} person={person} />
+        ))}
+      </ul>
+      <div className="people__invite">
+        <InviteLink />
+      </div>
+    </Panel>
+  );
+}
+
+function Person({ person }: { person: Participant }) {
+  const name = useParticipant(person, displayName);
+  const speaking = useParticipant(person, (p) => p.isSpeaking);
+  const microphone = useParticipant(person, (p) => p.isMicrophoneEnabled);
+  const camera = useParticipant(person, (p) => p.isCameraEnabled);
+  const sharing = useParticipant(person, (p) => p.isScreenShareEnabled);
+  return (
+    <li className="person" data-speaking={speaking}>
+      <Avatar name={name} />
+      <span className="person__name">
+        {name}
+        {person.isLocal && <span className="person__me"> (you)</span>}
+      </span>
+      {sharing && <Mark on icon="screen" text="Sharing a screen" />}
+      <Mark on={microphone} icon={microphone ? "microphone" : "microphoneOff"} text={microphone ? "Microphone on" : "Muted"} />
+      <Mark on={camera} icon={camera ? "camera" : "cameraOff"} text={camera ? "Camera on" : "Camera off"} />
+    </li>
+  );
+}
+
+function Mark({ on, icon, text }: { on: boolean; icon: "screen" | "microphone" | "microphoneOff" | "camera" | "cameraOff"; text: string }) {
+  return (
+    <span className="person__mark" data-on={on} title={text}>
+      <Icon name={icon} />
+      <span className="visually-hidden">{text}</span>
+    </span>
+  );
+}

@@ -1,0 +1,105 @@
+import { useRef, useState } from "react";
+import type { LocalMedia } from "../../call/localMedia";
+import { usePageTitle } from "../../call/usePageTitle";
+import { loadPreferences, savePreferences } from "../../lib/storage";
+import { useDevices } from "../../lib/useDevices";
+import { useObservable } from "../../lib/useObservable";
+import { Brand } from "../../ui/Brand";
+import { DevicePicker } from "../settings/DevicePicker";
+import { SpeakerTest } from "../settings/SpeakerTest";
+import { Preview } from "./Preview";
+import { insideText, useInside } from "./useInside";
+import "./prejoin.css";
+
+const longestName = 100;
+
+/** PreJoin is where one looks in the mirror before going in. Joining never waits for a device. */
+export function PreJoin({ roomName, media, onJoin }: { roomName: string; media: LocalMedia; onJoin: (name: string) => void }) {
+  const state = useObservable(media.state);
+  const [name, setName] = useState(() => loadPreferences().name);
+  const [speakerId, setSpeakerId] = useState(() => loadPreferences().speakerId);
+  const devices = useDevices(`${state.microphone.phase} ${state.camera.phase}`);
+  const inside = useInside(roomName);
+  usePageTitle(`${roomName} · Meet`);
+
+  return (
+    <div className="page prejoin">
+      <header className="page__bar">
+        <Brand />
+      </header>
+      <div className="page__main prejoin__main">
+        <Preview media={media} state={state} name={name} />
+        <div className="prejoin__side">
+          <div>
+            <h1>Ready to join?</h1>
+            <p className="prejoin__room">{roomName}</p>
+            <p className="prejoin__inside" role="status">
+              {insideText(inside)}
+            </p>
+          </div>
+          <NameForm name={name} onName={setName} onJoin={onJoin} />
+        </div>
+        <div className="prejoin__devices">
+          <DevicePicker kind="audioinput" devices={devices} value={state.microphone.deviceId} onChange={(id) => void media.choose("microphone", id)} />
+          <DevicePicker kind="videoinput" devices={devices} value={state.camera.deviceId} onChange={(id) => void media.choose("camera", id)} />
+          <DevicePicker
+            kind="audiooutput"
+            devices={devices}
+            value={speakerId}
+            onChange={(id) => {
+              savePreferences({ speakerId: id });
+              setSpeakerId(id);
+            }}
+          />
+          <SpeakerTest speakerId={speakerId} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function NameForm({ name, onName, onJoin }: { name: string; onName: (name: string) => void; onJoin: (name: string) => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const [problem, setProblem] = useState("");
+  return (
+    <form
+      className="prejoin__form"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        const trimmed = name.trim();
+        if (trimmed !== "") {
+          onJoin(trimmed);
+          return;
+        }
+        setProblem("Type your name, so that the others know who you are.");
+        field.current?.focus();
+      }}
+    >
+      <div className="field">
+        <label htmlFor="name">Your name</label>
+        <input
+          id="name"
+          ref={field}
+          className="input"
+          type="text"
+          autoComplete="name"
+          maxLength={longestName}
+          value={name}
+          aria-describedby="name-problem"
+          aria-invalid={problem !== ""}
+          onChange={(event) => {
+            onName(event.target.value);
+            setProblem("");
+          }}
+        />
+        <p id="name-problem" className="field-problem" role="alert" hidden={problem === ""}>
+          {problem}
+        </p>
+      </div>
+      <button type="submit" className="button button--primary prejoin__join">
+        Join now
+      </button>
+    </form>
+  );
+}

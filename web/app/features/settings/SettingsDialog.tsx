@@ -1,0 +1,29 @@
+import { useState } from "react";
+import type { Call } from "../../call/call";
+import { chooseDevice } from "../../call/chooseDevice";
+import { loadPreferences } from "../../lib/storage";
+import { useDevices } from "../../lib/useDevices";
+import { Dialog } from "../../ui/Dialog";
+import { DevicePicker } from "./DevicePicker";
+import { SpeakerTest } from "./SpeakerTest";
+import "./settings.css";
+
+/** SettingsDialog changes the devices during the call. */
+export function SettingsDialog({ call, onClose }: { call: Call; onClose: () => void }) {
+  const devices = useDevices(call);
+  const [chosen, setChosen] = useState(loadPreferences);
+  const choose = (kind: MediaDeviceKind) => (deviceId: string) => {
+    void chooseDevice(call, kind, deviceId);
+    setChosen(loadPreferences());
+  };
+  return (
+    <Dialog title="Settings" onClose={onClose}>
+      <div className="settings">
+        <DevicePicker kind="audioinput" devices={devices} value={chosen.microphoneId} onChange={choose("audioinput")} />
+        <DevicePicker kind="videoinput" devices={devices} value={chosen.cameraId} onChange={choose("videoinput")} />
+        <DevicePicker kind="audiooutput" devices={devices} value={chosen.speakerId} onChange={choose("audiooutput")} />
+        <SpeakerTest speakerId={chosen.speakerId} />
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,74 @@
+import type { Cell } from "./arrange";
+import { Avatar } from "./Avatar";
+import { personColour } from "../lib/person";
+import { Icon } from "./Icon";
+
+export interface TileProps {
+  name: string;
+  me: boolean;
+  source: "camera" | "screen";
+  muted: boolean;
+  speaking: boolean;
+  quality: "excellent" | "good" | "poor" | "lost" | "unknown";
+  /** idle: no video; waiting: its first frame is on the way; live: it plays. */
+  state: "idle" | "waiting" | "live";
+  /** The picture keeps its whole shape instead of filling the tile. */
+  whole: boolean;
+  cell: Cell;
+  /** The video, or what stands in for it. */
+  children?: React.ReactNode;
+}
+
+/** Tile draws one person or one shared screen. Its data attributes are what styles and tests read. */
+export function Tile(props: TileProps) {
+  const { cell, name, source } = props;
+  const small = cell.width < 190;
+  return (
+    <figure
+      className="tile"
+      style={{ left: cell.x, top: cell.y, width: cell.width, height: cell.height }}
+      data-participant={name}
+      data-me={props.me}
+      data-source={source}
+      data-muted={props.muted}
+      data-speaking={props.speaking}
+      data-quality={props.quality}
+      data-state={props.state}
+      data-fit={props.whole ? "whole" : "fill"}
+      data-small={small || undefined}
+      data-person={personColour(name)}
+    >
+      {props.children}
+      {props.state !== "live" && source === "camera" && <Avatar name={name} />}
+      <figcaption className="tile__label">
+        {source === "screen" ? <Icon name="screen" /> : <MuteMark muted={props.muted} />}
+        <span className="tile__name">
+          {name}
+          {source === "screen" && "’s screen"}
+        </span>
+        {props.me && source === "camera" && <span className="tile__me">you</span>}
+      </figcaption>
+      <WeakMark quality={props.quality} />
+    </figure>
+  );
+}
+
+function MuteMark({ muted }: { muted: boolean }) {
+  if (!muted) return null;
+  return (
+    <span className="tile__muted">
+      <Icon name="microphoneOff" />
+      <span className="visually-hidden">Muted, </span>
+    </span>
+  );
+}
+
+function WeakMark({ quality }: { quality: TileProps["quality"] }) {
+  if (quality !== "poor" && quality !== "lost") return null;
+  return (
+    <span className="tile__weak">
+      <Icon name="signal" />
+      <span>{quality === "poor" ? "Weak connection" : "Connection lost"}</span>
+    </span>
+  );
+}
