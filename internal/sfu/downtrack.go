@@ -132,9 +132,16 @@ func (d *DownTrack) WriteRTP(p *Packet) {
 	if !d.enabled || !d.bound || !d.readyLocked() {
 		return
 	}
-	if !d.fwd.follows(p) && !d.switchLocked(p) {
-		return
+	if d.fwd.follows(p) {
+		d.forwardLocked(p)
+	} else if d.switchLocked(p) {
+		d.forwardLocked(p)
+		d.catchUpLocked(p)
 	}
+}
+
+// forwardLocked sends a packet of the layer that is being forwarded.
+func (d *DownTrack) forwardLocked(p *Packet) {
 	out, ok := d.fwd.translate(p)
 	if !ok {
 		return
@@ -164,12 +171,27 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	return true
 }
 
+// catchUpLocked sends what came before p though it belongs behind it: the rest of a key frame whose first packet was
+// lost and came again.
+func (d *DownTrack) catchUpLocked(p *Packet) {
+	l := d.receiver.layer(p.Layer)
+	if l == nil {
+		return
+	}
+	highest := l.highest()
+	for seq := p.Header.SequenceNumber + 1; int16(highest-seq) >= 0; seq++ {
+		if q := &d.resend; d.recallLocked(l, seq) {
+			q.Layer, q.Arrival = p.Layer, p.Arrival
+			d.forwardLocked(q)
+		}
+	}
+}
+
 // readyLocked finds the connection's writer, which exists once pion has started the sender.
 func (d *DownTrack) readyLocked() bool {
 	if d.writer == nil {
 		d.writer = d.Tap.writer(d.ssrc)
 	}
-	if d.writer == nil { println("NOWRITER", d.DownTrackOptions.ID, d.ssrc) }
 	return d.writer != nil
 }
 

@@ -148,6 +148,21 @@ func TestDownTrackWanted(t *testing.T) {
 	}
 }
 
+// TestLateKeyFrame loses the first packet of a key frame; when that comes again, what came in between follows it.
+func TestLateKeyFrame(t *testing.T) {
+	g := newRig(t, 1, false)
+	g.feed(0, picture{seq: 65533, id: 4})
+	g.feed(0, picture{seq: 65535, ts: 10, id: 5, part: true, key: true})
+	g.feed(0, picture{seq: 1, ts: 20, id: 6}) // 0 is lost too
+	g.feed(0, picture{seq: 65534, ts: 10, id: 5, key: true})
+	g.feed(0, picture{seq: 0, ts: 10, id: 5, part: true})
+	g.feed(0, picture{seq: 2, ts: 30, id: 7})
+	want := []described{{65534, 10, 5, 0, 0}, {65535, 10, 5, 0, 0}, {1, 20, 6, 0, 0}, {0, 10, 5, 0, 0}, {2, 30, 7, 0, 0}}
+	if d := cmp.Diff(want, describe(t, g.out.take()), cmp.AllowUnexported(described{})); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestMuteLeavesNoGap checks that what a muted publisher sends is not forwarded and does not look lost either.
 func TestMuteLeavesNoGap(t *testing.T) {
 	g := newRig(t, 1, false)

@@ -192,6 +192,13 @@ func (l *layer) countMalformed() {
 	l.malformed++
 }
 
+// highest returns the newest sequence number there is.
+func (l *layer) highest() uint16 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return uint16(l.loss.highest)
+}
+
 func (l *layer) senderReport() senderReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()

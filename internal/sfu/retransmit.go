@@ -90,11 +90,10 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if l == nil {
 		return
 	}
-	n := l.history.Load(sent.source, d.resendRaw)
-	p := &d.resend
-	if n == 0 || p.unmarshal(d.resendRaw[:n]) != nil || codec.Parse(d.receiver.codec, p.Payload, &p.Info) != nil {
+	if !d.recallLocked(l, sent.source) {
 		return
 	}
+	p := &d.resend
 	d.resent++
 	if d.rtxSSRC == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
 		d.sendLocked(p, sent.rewrite, d.ssrc, d.payloadType, p.Payload)
@@ -106,6 +105,13 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	out.seq = d.rtxSeq
 	d.rtxSeq++
 	d.sendLocked(p, out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size])
+}
+
+// recallLocked reads packet seq of l from its history into d.resend, and tells whether it was there.
+func (d *DownTrack) recallLocked(l *layer, seq uint16) bool {
+	n := l.history.Load(seq, d.resendRaw)
+	p := &d.resend
+	return n > 0 && p.unmarshal(d.resendRaw[:n]) == nil && codec.Parse(d.receiver.codec, p.Payload, &p.Info) == nil
 }
 
 // sentReport is a sender report that a subscriber's may answer. Both come each second and commonly cross, so more than
