@@ -13,8 +13,8 @@ import (
 
 // sections tracks what the client's sections can carry in single mode.
 type sections struct {
-	// receiving holds the mids which the client offered receive-only: those we may send on.
-	receiving map[string]bool
+	// free counts the sections the client offered to receive on that carried nothing in the last answer.
+	free map[webrtc.RTPCodecType]int
 	// asked counts the sections requested since the client's last offer.
 	asked map[webrtc.RTPCodecType]uint32
 }
@@ -60,15 +60,25 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	out.Sdp = string(tuned)
 	t.hooks.answer(out)
 
-	t.sections.receiving = map[string]bool{}
-	for _, m := range parsed.MediaDescriptions {
-		mid, _ := m.Attribute(sdp.AttrKeyMID)
-		_, receives := m.Attribute(sdp.AttrKeyRecvOnly)
-		t.sections.receiving[mid] = receives
-	}
+	t.sections.free = t.freeSections(parsed)
 	t.sections.asked = nil
 	t.askSections(false)
 	return nil
+}
+
+func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCodecType]int {
+	receiving := map[string]bool{}
+	for _, m := range offer.MediaDescriptions {
+		mid, _ := m.Attribute(sdp.AttrKeyMID)
+		_, receiving[mid] = m.Attribute(sdp.AttrKeyRecvOnly)
+	}
+	free := map[webrtc.RTPCodecType]int{}
+	for _, tr := range t.pc.GetTransceivers() {
+		if receiving[tr.Mid()] && tr.Sender() == nil {
+			free[tr.Kind()]++
+		}
+	}
+	return free
 }
 
 // sendTrackOnSection gives d a section of the client's that is free, or notes that one more is needed. The client has to
@@ -90,16 +100,13 @@ func (t *Transport) sendTrackOnSection(d *sfu.DownTrack) {
 	})
 }
 
+// attach puts d on a free section. pion's AddTrack finds it; it would make a section for both directions if there were
+// none, so it is asked only when there is.
 func (t *Transport) attach(d *sfu.DownTrack) (reused bool, err error) {
-	for _, tr := range t.pc.GetTransceivers() {
-		if tr.Kind() == d.Kind() && tr.Sender() == nil && t.sections.receiving[tr.Mid()] {
-			// pion's AddTrack would do, but it also takes sections on which the client publishes both ways.
-			sender, err := t.pc.api.NewRTPSender(d, t.pc.SCTP().Transport())
-			if err != nil {
-				return false, err
-			}
-			return true, tr.SetSender(sender, d)
-		}
+	if t.sections.free[d.Kind()] > 0 {
+		t.sections.free[d.Kind()]--
+		_, err = t.pc.AddTrack(d)
+		return true, err
 	}
 	_, err = t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	return false, err

@@ -61,10 +61,9 @@ type connectionOptions struct {
 	codecs   codecSet
 }
 
-// connection is a peer connection with the API that made it and the Tap on its media.
+// connection is a peer connection and the Tap on its media.
 type connection struct {
 	*webrtc.PeerConnection
-	api *webrtc.API
 	tap *sfu.Tap
 }
 
@@ -85,7 +84,7 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a peer connection: %w", err)
 	}
-	return &connection{PeerConnection: pc, api: api, tap: tap}, nil
+	return &connection{PeerConnection: pc, tap: tap}, nil
 }
 
 func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {

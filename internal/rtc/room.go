@@ -151,12 +151,18 @@ func (r *Room) admit(p *Participant) {
 	r.everJoined = true
 	r.participants[p.identity()] = p
 	r.waitForSomebody()
-	r.countChanged()
-	p.begin()
+	r.count()
+	p.begin() // its first message is the join, so the others' news of the room come after
+	r.roomChanged()
 }
 
 // countChanged brings the room's head counts up to date and tells everybody.
 func (r *Room) countChanged() {
+	r.count()
+	r.roomChanged()
+}
+
+func (r *Room) count() {
 	r.info.NumParticipants = uint32(r.headCount())
 	r.info.NumPublishers = 0
 	r.info.ActiveRecording = false
@@ -166,7 +172,6 @@ func (r *Room) countChanged() {
 		}
 		r.info.ActiveRecording = r.info.ActiveRecording || p.info.Permission.GetRecorder()
 	}
-	r.roomChanged()
 }
 
 // roomChanged sends the room's state to everybody in it.

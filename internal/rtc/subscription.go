@@ -3,6 +3,7 @@ package rtc
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/livekit/protocol/livekit"
 
@@ -144,12 +145,21 @@ func (s *Subscription) onBound(err error) {
 		return
 	}
 	s.bound = true
+	if p.single && p.publisher.connected {
+		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
+		// key frame everything after depends on.
+		p.room.after(answerGrace, s.start)
+		return
+	}
 	s.start()
 }
 
+// answerGrace is the time an answer gets to reach the client and be applied before media follows it.
+const answerGrace = 100 * time.Millisecond
+
 // start lets media flow once the codec is settled and the connection is up.
 func (s *Subscription) start() {
-	if s.started || !s.bound || !s.subscriber.receiving().connected {
+	if s.started || !s.bound || s.subscriber.closed || s.pub.closed || !s.subscriber.receiving().connected {
 		return
 	}
 	s.started = true
