@@ -1,0 +1,114 @@
+package site
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meet/internal/fault"
+	"meet/internal/lobby"
+)
+
+type roomJSON struct {
+	URL             string    `json:"url"`
+	ID              string    `json:"id"`
+	Name            string    `json:"name"`
+	CreationTime    time.Time `json:"creationTime"`
+	NumParticipants int       `json:"numParticipants"`
+	IsActive        bool      `json:"isActive"`
+	Metadata        string    `json:"metadata"`
+}
+
+type meetingJSON struct {
+	ID              string    `json:"id"`
+	Name            string    `json:"name"`
+	Participants    []string  `json:"participants"`
+	NumParticipants int       `json:"numParticipants"`
+	StartedAt       time.Time `json:"startedAt"`
+	EndedAt         time.Time `json:"endedAt"`
+	DurationSeconds int       `json:"durationSeconds"`
+}
+
+// lobbyJSON is the data of a lobby event.
+type lobbyJSON struct {
+	Rooms    []roomJSON    `json:"rooms"`
+	Meetings []meetingJSON `json:"meetings"`
+}
+
+func (s *Site) rooms(c echo.Context) error { return fresh(c, s.roomsJSON()) }
+
+func (s *Site) meetings(c echo.Context) error { return fresh(c, s.meetingsJSON()) }
+
+func (s *Site) connectionDetails(c echo.Context) error {
+	details, err := s.lobby.ConnectionDetails(lobby.Request{
+		Room:      c.QueryParam("roomName"),
+		Name:      c.QueryParam("participantName"),
+		Metadata:  c.QueryParam("metadata"),
+		Region:    c.QueryParam("region"),
+		ServerURL: socketURL(c),
+	})
+	if err != nil {
+		return err
+	}
+	return fresh(c, details)
+}
+
+var errTokenBody = fault.New(fault.Invalid, "the body must be JSON with roomName and participantName as text")
+
+func (s *Site) token(c echo.Context) error {
+	var body struct {
+		RoomName        string `json:"roomName"`
+		ParticipantName string `json:"participantName"`
+	}
+	if err := c.Echo().JSONSerializer.Deserialize(c, &body); err != nil {
+		if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code == http.StatusRequestEntityTooLarge {
+			return err
+		}
+		return errTokenBody
+	}
+	raw, err := s.lobby.Token(body.RoomName, body.ParticipantName)
+	if err != nil {
+		return err
+	}
+	return fresh(c, raw)
+}
+
+// fresh answers with JSON that is true only at this moment.
+func fresh(c echo.Context, v any) error {
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, v)
+}
+
+// socketURL is this server as the browser reached it. It believes any proxy's word about the scheme, wherever the
+// proxy is: somebody who lies about it only gets an address that does not work for himself.
+func socketURL(c echo.Context) string {
+	scheme := "ws://"
+	if echo.LegacySchemeExtractor()(c.Request()) == "https" {
+		scheme = "wss://"
+	}
+	return scheme + c.Request().Host
+}
+
+func (s *Site) roomsJSON() []roomJSON {
+	rooms := []roomJSON{}
+	for _, r := range s.lobby.Rooms() {
+		rooms = append(rooms, roomJSON{
+			URL: roomURL(r.Name), ID: r.SID, Name: r.Name, CreationTime: r.CreatedAt.UTC(),
+			NumParticipants: r.NumParticipants, IsActive: r.NumParticipants > 0, Metadata: r.Metadata,
+		})
+	}
+	return rooms
+}
+
+func (s *Site) meetingsJSON() []meetingJSON {
+	meetings := []meetingJSON{}
+	for _, m := range s.lobby.Meetings() {
+		meetings = append(meetings, meetingJSON{
+			ID: m.ID, Name: m.Name, Participants: people(m), NumParticipants: m.Count,
+			StartedAt: m.StartedAt.UTC(), EndedAt: m.EndedAt.UTC(), DurationSeconds: int(m.Duration().Round(time.Second) / time.Second),
+		})
+	}
+	return meetings
+}

@@ -1,0 +1,148 @@
+package site
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meet/internal/fault"
+	"meet/web"
+	"meet/web/templates"
+)
+
+var errTooMany = fault.New(fault.Exhausted, "too many requests from this address; wait a moment and try again")
+
+// statuses maps kinds of faults to HTTP.
+var statuses = map[fault.Kind]int{
+	fault.Invalid:         http.StatusBadRequest,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Denied:          http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.Exhausted:       http.StatusTooManyRequests,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+}
+
+// problem is an error as a stranger may see it.
+type problem struct {
+	status int
+	text   string
+	id     string // names the line in the log, for errors whose text stays there
+}
+
+// fail answers every error of every route.
+func (s *Site) fail(err error, c echo.Context) {
+	if c.Response().Committed || errors.Is(err, context.Canceled) {
+		return // the answer has begun, or nobody waits for it
+	}
+	p := s.problem(err, c)
+	if p.status == http.StatusTooManyRequests {
+		c.Response().Header().Set("Retry-After", "1")
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	if err := respond(c, p); err != nil {
+		s.log.Debug("error not delivered", "err", err)
+	}
+}
+
+// problem decides what of an error may be seen. Anything unmarked is ours: it is logged under an id, and only the id shown.
+func (s *Site) problem(err error, c echo.Context) problem {
+	if status, ok := statuses[fault.KindOf(err)]; ok {
+		s.refused.count(s.log)
+		return problem{status: status, text: fault.Public(err)}
+	}
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code < http.StatusInternalServerError {
+		s.refused.count(s.log)
+		return problem{status: he.Code, text: strings.ToLower(http.StatusText(he.Code))}
+	}
+	id := rand.Text()[:8]
+	s.log.Error("request failed", "id", id, "method", c.Request().Method, "route", c.Path(), "err", err)
+	return problem{status: http.StatusInternalServerError, text: fmt.Sprintf("something went wrong (%s)", id), id: id}
+}
+
+// respond writes a problem in the form the route promises.
+func respond(c echo.Context, p problem) error {
+	switch path := c.Request().URL.Path; {
+	case c.Request().Method == http.MethodHead:
+		return c.NoContent(p.status)
+	case path == "/api/connection-details":
+		return c.String(p.status, p.text)
+	case path == "/token":
+		return c.JSON(p.status, p.text)
+	case strings.HasPrefix(path, "/api/"):
+		return c.JSON(p.status, map[string]string{"error": p.text})
+	case strings.Contains(c.Request().Header.Get("Accept"), "text/html"):
+		return render(c, p.status, templates.ProblemPage(problemView(p)))
+	default:
+		return c.String(p.status, p.text)
+	}
+}
+
+func problemView(p problem) templates.ProblemView {
+	heading, text := "That did not work", sentence(p.text)
+	switch {
+	case p.status == http.StatusNotFound:
+		heading, text = "There is no such page", "The link may be incomplete, or it belongs to another server."
+	case p.status == http.StatusTooManyRequests:
+		heading = "That was a lot at once"
+	case p.id != "":
+		heading, text = "Something went wrong", "This is a mistake on our side, and it is in the server's log. Trying again may work."
+	}
+	assets := web.Entry("lobby")
+	assets.Scripts = nil // the page only has the look of the others
+	return templates.ProblemView{
+		Shell:  templates.Shell{Title: heading + " · Meet", Assets: assets},
+		Status: p.status, Heading: heading, Text: text, ErrorID: p.id,
+	}
+}
+
+// sentence makes a fault's text stand alone on a page.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if !strings.ContainsAny(text[len(text)-1:], ".!?") {
+		text += "."
+	}
+	return text
+}
+
+// withStack keeps where a panic happened for the line that fail logs.
+func withStack(_ echo.Context, err error, stack []byte) error {
+	return fmt.Errorf("panic: %w\n%s", err, stack)
+}
+
+// counter says how many requests were refused, a line a minute at most: strangers must not be able to fill the log.
+type counter struct {
+	mu     sync.Mutex
+	n      int
+	logged time.Time
+}
+
+func (c *counter) count(log *slog.Logger) {
+	if n := c.add(time.Now()); n > 0 {
+		log.Info("requests refused", "count", n)
+	}
+}
+
+// add returns how many there were since the last line when it is time for the next one, else 0.
+func (c *counter) add(now time.Time) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	if now.Sub(c.logged) < time.Minute {
+		return 0
+	}
+	n := c.n
+	c.n, c.logged = 0, now
+	return n
+}

@@ -1,0 +1,84 @@
+package site
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"meet/internal/fault"
+	"meet/internal/lobby"
+	"meet/web/templates"
+)
+
+func (s *Site) lobbyPage(c echo.Context) error {
+	return render(c, http.StatusOK, templates.LobbyPage(s.lobbyView(time.Now())))
+}
+
+// newMeeting answers GET as well, so that a bookmark or a link can start a meeting.
+func (s *Site) newMeeting(c echo.Context) error {
+	return redirect(c, lobby.NewCode())
+}
+
+// join sends somebody who typed a code or a link to the room, or back to the lobby with what is wrong with it.
+func (s *Site) join(c echo.Context) error {
+	code := c.QueryParam("code")
+	room, err := s.lobby.Find(code)
+	if fault.KindOf(err) == fault.Invalid {
+		v := s.lobbyView(time.Now())
+		v.Code, v.Problem = code, sentence(fault.Public(err))
+		return render(c, http.StatusBadRequest, templates.LobbyPage(v))
+	}
+	if err != nil {
+		return err
+	}
+	return redirect(c, room)
+}
+
+func (s *Site) roomPage(c echo.Context) error {
+	name, err := param(c, "room")
+	if err != nil {
+		return err
+	}
+	room, err := lobby.RoomName(name)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("X-Robots-Tag", "noindex") // a room's link is for those it was given to
+	return render(c, http.StatusOK, templates.RoomPage(roomView(room)))
+}
+
+// param returns a part of the path as it is meant. Echo hands it out still escaped when the path had escapes that
+// URLs do not need or that hide a slash; then, and only then, RawPath is set.
+func param(c echo.Context, name string) (string, error) {
+	value := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return value, nil
+	}
+	value, err := url.PathUnescape(value)
+	if err != nil {
+		return "", echo.ErrNotFound
+	}
+	return value, nil
+}
+
+// redirect answers 303, so that a form's POST becomes a GET of the room.
+func redirect(c echo.Context, room string) error {
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.Redirect(http.StatusSeeOther, roomURL(room))
+}
+
+func roomURL(room string) string { return "/rooms/" + url.PathEscape(room) }
+
+// render writes a page. Browsers ask again each time, since what it shows and the files it names change.
+func render(c echo.Context, status int, page templ.Component) error {
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-cache")
+	}
+	c.Response().WriteHeader(status)
+	return page.Render(c.Request().Context(), c.Response())
+}

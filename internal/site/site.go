@@ -1,0 +1,122 @@
+package site
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"golang.org/x/time/rate"
+
+	"meet/internal/lobby"
+	"meet/web"
+)
+
+// Limits on asking for tokens from one address. A class of hundreds behind one router may arrive at once; nobody
+// needs more than the refill for long.
+const (
+	tokensPerSecond = 20
+	tokenBurst      = 600
+	bodyLimit       = "64K" // of the largest form or JSON a page sends, many times over
+)
+
+// Options is what a site may be told.
+type Options struct {
+	ServerURLs []string // other servers that pages may connect to for signalling
+	Log        *slog.Logger
+}
+
+// Site serves the pages.
+type Site struct {
+	lobby    *lobby.Lobby
+	log      *slog.Logger
+	connects string // what the policy lets pages connect to besides this server
+	static   *static
+	refused  counter
+}
+
+// New returns the site of a lobby.
+func New(l *lobby.Lobby, o Options) *Site {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Site{lobby: l, log: o.Log, connects: connectSources(o.ServerURLs), static: newStatic(web.Static)}
+}
+
+// Routes mounts every page and makes e answer errors as the site does.
+func (s *Site) Routes(e *echo.Echo) {
+	e.HTTPErrorHandler = s.fail
+	e.IPExtractor = echo.ExtractIPFromXFFHeader() // believes proxies on this machine and in private networks
+	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: withStack}))
+
+	compressed := middleware.Gzip() // not for what is compressed already or streamed
+	limited := s.limitTokens()
+	body := middleware.BodyLimit(bodyLimit)
+
+	pages := e.Group("", s.secure, compressed)
+	get(pages, "/", s.lobbyPage)
+	get(pages, "/new", s.newMeeting)
+	pages.POST("/new", s.newMeeting, body)
+	get(pages, "/join", s.join)
+	get(pages, "/rooms/:room", s.roomPage)
+
+	api := e.Group("/api", s.secure)
+	get(api, "/rooms", s.rooms, compressed)
+	get(api, "/meetings", s.meetings, compressed)
+	api.GET("/events", s.events)
+	get(api, "/connection-details", s.connectionDetails, limited)
+
+	e.POST("/token", s.token, s.secure, anyOrigin, limited, body)
+	e.OPTIONS("/token", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, anyOrigin)
+
+	get(e.Group("/static", s.secure), "/*", s.static.serve)
+}
+
+// router is what Echo and its groups have in common.
+type router interface {
+	Match(methods []string, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) []*echo.Route
+}
+
+// get serves HEAD too: link checkers and load balancers ask that way.
+func get(r router, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
+	r.Match([]string{http.MethodGet, http.MethodHead}, path, h, m...)
+}
+
+func (s *Site) limitTokens() echo.MiddlewareFunc {
+	return middleware.RateLimiterWithConfig(middleware.RateLimiterConfig{
+		Store: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
+			Rate: rate.Limit(tokensPerSecond), Burst: tokenBurst,
+		}),
+		IdentifierExtractor: func(c echo.Context) (string, error) { return c.RealIP(), nil },
+		DenyHandler:         func(echo.Context, string, error) error { return errTooMany },
+	})
+}
+
+// anyOrigin lets pages of any other site ask for a token, as the token server this endpoint stands in for does.
+var anyOrigin = middleware.CORSWithConfig(middleware.CORSConfig{
+	AllowOrigins: []string{"*"}, AllowMethods: []string{http.MethodPost}, AllowHeaders: []string{echo.HeaderContentType},
+})
+
+// connectSources turns addresses of servers into sources of a content security policy. A LiveKit client uses both
+// the socket's scheme and its HTTP twin.
+func connectSources(addresses []string) string {
+	twins := map[string][]string{"ws": {"ws", "http"}, "http": {"ws", "http"}, "wss": {"wss", "https"}, "https": {"wss", "https"}}
+	var b strings.Builder
+	for _, address := range addresses {
+		u, err := url.Parse(address)
+		if err != nil || !isHost(u.Host) {
+			continue
+		}
+		for _, scheme := range twins[u.Scheme] {
+			b.WriteString(" " + scheme + "://" + u.Host)
+		}
+	}
+	return b.String()
+}
+
+// isHost tells whether text can stand in a policy without changing what the policy says.
+func isHost(host string) bool {
+	return host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_") == ""
+}

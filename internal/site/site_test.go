@@ -1,0 +1,384 @@
+package site_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/labstack/echo/v4"
+	"go.uber.org/goleak"
+
+	"meet/internal/lobby"
+	"meet/internal/site"
+	"meet/internal/store"
+	"meet/internal/token"
+	"meet/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	key    = "APItest"
+	secret = "a-secret-that-is-long-enough-for-hs256"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+type rig struct {
+	lobby *lobby.Lobby
+	echo  *echo.Echo
+	log   *bytes.Buffer
+}
+
+func newRig(t *testing.T, o site.Options) *rig {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	l, err := lobby.New(t.Context(), s, lobby.Options{APIKey: key, APISecret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	r := &rig{lobby: l, echo: echo.New(), log: &bytes.Buffer{}}
+	o.Log = slog.New(slog.NewTextHandler(r.log, nil))
+	site.New(l, o).Routes(r.echo)
+	return r
+}
+
+// do sends one request; headers are "Name: value".
+func (r *rig) do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req.Host = "meet.test:8080"
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	r.echo.ServeHTTP(w, req)
+	return w
+}
+
+// meet lets two people meet for 63 seconds in a room of that name; finished or not.
+func (r *rig) meet(sid, name string, finished bool) {
+	r.lobby.RoomStarted(lobby.Room{SID: sid, Name: name, CreatedAt: noon})
+	r.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: "a", Name: "Ada", At: noon})
+	r.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: "b", Name: "Bo", At: noon})
+	r.lobby.RoomChanged(sid, 2, "m")
+	if finished {
+		r.lobby.ParticipantLeft(sid, "a", noon)
+		r.lobby.ParticipantLeft(sid, "b", noon.Add(63*time.Second))
+		r.lobby.RoomFinished(sid, noon.Add(80*time.Second))
+	}
+}
+
+func TestLobbyPage(t *testing.T) {
+	r := newRig(t, site.Options{ServerURLs: []string{"wss://live.example.org/x", "not; an address"}})
+	r.meet("RM_1", "blue/red", false)
+	r.meet("RM_2", "<b>done</b>", true)
+	w := r.do("GET", "/", "")
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d", w.Code)
+	}
+	for _, want := range []string{"New meeting", `href="/rooms/blue%2Fred"`, "2 people", "&lt;b&gt;done&lt;/b&gt;", "Ada, Bo", "4 Mar 2026, 12:00 UTC", "1 min"} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	csp := w.Header().Get("Content-Security-Policy")
+	nonce := regexp.MustCompile(`'nonce-([A-Z2-7]{26})'`).FindStringSubmatch(csp)
+	if nonce == nil || !strings.Contains(w.Body.String(), `nonce="`+nonce[1]+`"`) {
+		t.Errorf("the page's nonce is not that of its policy %q", csp)
+	}
+	connect := "connect-src 'self' ws://meet.test:8080 wss://meet.test:8080 wss://live.example.org https://live.example.org;"
+	if !strings.Contains(csp, connect) || strings.Contains(csp, "unsafe") {
+		t.Errorf("policy %q, want %q", csp, connect)
+	}
+	if again := r.do("GET", "/", "").Header().Get("Content-Security-Policy"); again == csp {
+		t.Error("the nonce came twice")
+	}
+	for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy"} {
+		if w.Header().Get(name) == "" {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
+func TestHostCannotChangeThePolicy(t *testing.T) {
+	r := newRig(t, site.Options{})
+	req := httptest.NewRequest("GET", "/", nil)
+	req.Host = "x; script-src *"
+	w := httptest.NewRecorder()
+	r.echo.ServeHTTP(w, req)
+	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "*") {
+		t.Errorf("policy %q", csp)
+	}
+}
+
+func TestWaysIntoARoom(t *testing.T) {
+	r := newRig(t, site.Options{})
+	code := regexp.MustCompile(`^/rooms/[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
+	for _, method := range []string{"GET", "POST"} {
+		if w := r.do(method, "/new", ""); w.Code != http.StatusSeeOther || !code.MatchString(w.Header().Get("Location")) {
+			t.Errorf("%s /new: %d to %q", method, w.Code, w.Header().Get("Location"))
+		}
+	}
+	for code, want := range map[string]string{
+		"ABCDEFGHIJ": "/rooms/abc-defg-hij", "team blue": "/rooms/team%20blue", "https://x/rooms/a%2Fb?c": "/rooms/a%2Fb",
+	} {
+		if w := r.do("GET", "/join?code="+url.QueryEscape(code), ""); w.Code != http.StatusSeeOther || w.Header().Get("Location") != want {
+			t.Errorf("/join %q: %d to %q, want %q", code, w.Code, w.Header().Get("Location"), want)
+		}
+	}
+	w := r.do("GET", "/join?code=https://example.org/%22%3E", "")
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "That link does not lead to a meeting.") ||
+		!strings.Contains(w.Body.String(), `value="https://example.org/&#34;&gt;"`) {
+		t.Errorf("a refused link: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestRoomPage(t *testing.T) {
+	r := newRig(t, site.Options{})
+	for path, room := range map[string]string{"/rooms/abc-defg-hij": "abc-defg-hij", "/rooms/a%2Fb%20%22": `a/b &#34;`, "/rooms/%C3%A4": "ä", "/rooms/100%25": "100%"} {
+		if w := r.do("GET", path, ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-room="`+room+`"`) {
+			t.Errorf("%s: %d, no data-room=%q", path, w.Code, room)
+		}
+	}
+	if w := r.do("GET", "/rooms/"+strings.Repeat("x", 257), "", "Accept: text/html"); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "The room&#39;s name is longer than 256 bytes.") {
+		t.Errorf("a long name: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestHeadAnswersLikeGet(t *testing.T) {
+	r := newRig(t, site.Options{})
+	for _, path := range []string{"/", "/rooms/x", "/api/rooms", "/static/" + asset(t, ".js")} {
+		if w := r.do("HEAD", path, ""); w.Code != http.StatusOK {
+			t.Errorf("HEAD %s: %d", path, w.Code)
+		}
+	}
+}
+
+func TestAPI(t *testing.T) {
+	r := newRig(t, site.Options{})
+	if got := r.do("GET", "/api/rooms", "").Body.String(); strings.TrimSpace(got) != "[]" {
+		t.Errorf("no rooms: %q, want an empty list", got)
+	}
+	r.meet("RM_1", "blue red", false)
+	r.meet("RM_2", "done", true)
+	for path, want := range map[string]string{
+		"/api/rooms": `[{"url":"/rooms/blue%20red","id":"RM_1","name":"blue red","creationTime":"2026-03-04T12:00:00Z",` +
+			`"numParticipants":2,"isActive":true,"metadata":"m"}]`,
+		"/api/meetings": `[{"id":"RM_2","name":"done","participants":["Ada","Bo"],"numParticipants":2,"startedAt":"2026-03-04T12:00:00Z",` +
+			`"endedAt":"2026-03-04T12:01:03Z","durationSeconds":63}]`,
+	} {
+		w := r.do("GET", path, "")
+		if diff := cmp.Diff(want, strings.TrimSpace(w.Body.String())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+		if got := w.Header().Get("Content-Type"); got != "application/json" {
+			t.Errorf("%s: content type %q", path, got)
+		}
+	}
+}
+
+func TestConnectionDetails(t *testing.T) {
+	r := newRig(t, site.Options{})
+	w := r.do("GET", "/api/connection-details?roomName=blue&participantName=Ada&metadata=m", "")
+	var got map[string]string
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	g, err := token.NewVerifier(token.Keys{key: secret}).Verify(got["participantToken"])
+	if err != nil || !strings.HasPrefix(g.Identity, "Ada__") || g.Metadata != "m" {
+		t.Errorf("token: %+v, %v", g, err)
+	}
+	delete(got, "participantToken")
+	if diff := cmp.Diff(map[string]string{"serverUrl": "ws://meet.test:8080", "roomName": "blue", "participantName": "Ada"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if w := r.do("GET", "/api/connection-details?roomName=b&participantName=A", "", "X-Forwarded-Proto: https"); !strings.Contains(w.Body.String(), "wss://meet.test:8080") {
+		t.Errorf("behind a proxy with TLS: %s", w.Body)
+	}
+	for query, want := range map[string]string{
+		"":                                 "roomName is missing",
+		"participantName=Ada":              "roomName is missing",
+		"roomName=blue":                    "participantName is missing",
+		"roomName=blue&participantName=":   "participantName is missing",
+		"roomName=a%00&participantName=A":  "the room's name contains characters that cannot be shown",
+		"roomName=a%zz&participantName=A":  "roomName is missing",
+		"roomName=a&participantName=%FF":   "the participant's name contains characters that cannot be shown",
+		"roomName=a&participantName=A%0Ab": "the participant's name contains characters that cannot be shown",
+	} {
+		w := r.do("GET", "/api/connection-details?"+query, "", "Accept: text/html")
+		if w.Code != http.StatusBadRequest || w.Body.String() != want || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
+			t.Errorf("%q: %d %q %q, want 400 %q", query, w.Code, w.Header().Get("Content-Type"), w.Body, want)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	r := newRig(t, site.Options{})
+	const ctype, origin = "Content-Type: application/json", "Origin: https://other.example.org"
+	w := r.do("POST", "/token", `{"roomName":"blue","participantName":"Ada"}`, ctype, origin)
+	var raw string
+	if err := json.Unmarshal(w.Body.Bytes(), &raw); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if g, err := token.NewVerifier(token.Keys{key: secret}).Verify(raw); err != nil || g.Identity != "Ada" || g.Video.Room != "blue" {
+		t.Errorf("token: %+v, %v", g, err)
+	}
+	if w.Header().Get("Access-Control-Allow-Origin") != "*" {
+		t.Error("another site's page may not read the answer")
+	}
+	pre := r.do("OPTIONS", "/token", "", origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type")
+	if pre.Code != http.StatusNoContent || !strings.EqualFold(pre.Header().Get("Access-Control-Allow-Headers"), "content-type") {
+		t.Errorf("preflight: %d %v", pre.Code, pre.Header())
+	}
+	for body, want := range map[string]string{
+		"":                                     "the body must be JSON with roomName and participantName as text",
+		"{":                                    "the body must be JSON with roomName and participantName as text",
+		"[]":                                   "the body must be JSON with roomName and participantName as text",
+		`{"roomName":1,"participantName":"A"}`: "the body must be JSON with roomName and participantName as text",
+		"null":                                 "roomName is missing",
+		`{"participantName":"A"}`:              "roomName is missing",
+		`{"roomName":"b"}`:                     "participantName is missing",
+		`{"roomName":"b","participantName":null}`: "participantName is missing",
+	} {
+		w := r.do("POST", "/token", body, ctype)
+		var got string
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusBadRequest || got != want {
+			t.Errorf("%s: %d %s, want 400 and %q as JSON", body, w.Code, w.Body, want)
+		}
+	}
+	large := `{"roomName":"` + strings.Repeat("x", 70_000) + `"}`
+	if w := r.do("POST", "/token", large, ctype); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("70 kB: %d", w.Code)
+	}
+}
+
+func TestTooManyTokens(t *testing.T) {
+	r := newRig(t, site.Options{})
+	var last *httptest.ResponseRecorder
+	for range 700 {
+		if last = r.do("GET", "/api/connection-details?roomName=b&participantName=A", ""); last.Code != http.StatusOK {
+			break
+		}
+	}
+	if last.Code != http.StatusTooManyRequests || last.Header().Get("Retry-After") == "" || !strings.Contains(last.Body.String(), "wait a moment") {
+		t.Errorf("after 700 tokens at once: %d %q", last.Code, last.Body)
+	}
+	if w := r.do("GET", "/", ""); w.Code != http.StatusOK {
+		t.Errorf("the lobby is refused as well: %d", w.Code)
+	}
+}
+
+func TestErrorsInTheFormTheRoutePromises(t *testing.T) {
+	r := newRig(t, site.Options{})
+	const browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
+	for _, tc := range []struct{ path, accept, ctype, text string }{
+		{"/nowhere", browser, "text/html", "There is no such page"},
+		{"/rooms", browser, "text/html", "There is no such page"},
+		{"/nowhere", "Accept: */*", "text/plain", "not found"},
+		{"/static/nowhere.js", "Accept: */*", "text/plain", "not found"},
+		{"/static/assets", "Accept: */*", "text/plain", "not found"},
+		{"/static/../secure.go", "Accept: */*", "text/plain", "not found"},
+		{"/api/nowhere", browser, "application/json", `{"error":"not found"}`},
+	} {
+		w := r.do("GET", tc.path, "", tc.accept)
+		if w.Code != http.StatusNotFound || !strings.HasPrefix(w.Header().Get("Content-Type"), tc.ctype) || !strings.Contains(w.Body.String(), tc.text) {
+			t.Errorf("%s: %d %s %.80q, want 404 %s %q", tc.path, w.Code, w.Header().Get("Content-Type"), w.Body, tc.ctype, tc.text)
+		}
+		if w.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: no policy", tc.path)
+		}
+	}
+	if n := strings.Count(r.log.String(), "\n"); n > 1 {
+		t.Errorf("%d lines logged about strangers' mistakes, want one that counts:\n%s", n, r.log)
+	}
+}
+
+func TestOurMistakesShowOnlyAnID(t *testing.T) {
+	r := newRig(t, site.Options{})
+	r.echo.GET("/broken", func(echo.Context) error { return errors.New("the password is hunter2") })
+	r.echo.GET("/panics", func(echo.Context) error { panic("hunter2") })
+	for _, path := range []string{"/broken", "/panics"} {
+		w := r.do("GET", path, "", "Accept: text/html")
+		id := regexp.MustCompile(`<code>([A-Z2-7]{8})</code>`).FindStringSubmatch(w.Body.String())
+		if w.Code != http.StatusInternalServerError || id == nil || strings.Contains(w.Body.String(), "hunter2") {
+			t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+		}
+		if !strings.Contains(r.log.String(), "id="+id[1]) || !strings.Contains(r.log.String(), "hunter2") {
+			t.Errorf("%s: the log does not tell what %s was:\n%s", path, id[1], r.log)
+		}
+	}
+	if !strings.Contains(r.log.String(), "site_test.go") {
+		t.Error("the log does not tell where it panicked")
+	}
+}
+
+// asset names a file of the build by its ending.
+func asset(t *testing.T, ending string) string {
+	t.Helper()
+	e := web.Entry("lobby")
+	for _, path := range append(append(e.Scripts, e.Styles...), e.Preloads...) {
+		if strings.HasSuffix(path, ending) {
+			return strings.TrimPrefix(path, "/static/")
+		}
+	}
+	t.Fatalf("the build has no %s", ending)
+	return ""
+}
+
+func TestStaticFiles(t *testing.T) {
+	r := newRig(t, site.Options{})
+	for ending, ctype := range map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"} {
+		path := "/static/" + asset(t, ending)
+		plain := r.do("GET", path, "")
+		if plain.Code != http.StatusOK || plain.Header().Get("Content-Type") != ctype || !strings.Contains(plain.Header().Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d %v", path, plain.Code, plain.Header())
+		}
+		if w := r.do("GET", path, "", "If-None-Match: "+plain.Header().Get("ETag")); w.Code != http.StatusNotModified {
+			t.Errorf("%s asked again: %d", path, w.Code)
+		}
+		if w := r.do("GET", path, "", "Accept-Encoding: gzip;q=0, br"); w.Header().Get("Content-Encoding") != "" {
+			t.Errorf("%s: compressed for who refuses it", path)
+		}
+		if ending == ".woff2" {
+			continue // compressed already
+		}
+		zipped := r.do("GET", path, "", "Accept-Encoding: br, gzip")
+		if zipped.Header().Get("Content-Encoding") != "gzip" || zipped.Header().Get("ETag") == plain.Header().Get("ETag") {
+			t.Fatalf("%s compressed: %v", path, zipped.Header())
+		}
+		z, err := gzip.NewReader(zipped.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(z)
+		if err != nil || !bytes.Equal(text, plain.Body.Bytes()) {
+			t.Errorf("%s: decompressed differs, %v", path, err)
+		}
+	}
+}
+
+func TestPagesAreCompressed(t *testing.T) {
+	r := newRig(t, site.Options{})
+	for _, path := range []string{"/", "/api/meetings"} {
+		if w := r.do("GET", path, "", "Accept-Encoding: gzip"); w.Header().Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s: %v", path, w.Header())
+		}
+	}
+}

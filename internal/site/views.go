@@ -1,0 +1,74 @@
+package site
+
+import (
+	"fmt"
+	"time"
+
+	"meet/internal/lobby"
+	"meet/web"
+	"meet/web/templates"
+)
+
+// The lobby's script writes times in the same words (web/app/lib/time.ts), in the visitor's own time zone.
+
+func (s *Site) lobbyView(now time.Time) templates.LobbyView {
+	v := templates.LobbyView{Shell: templates.Shell{
+		Title:       "Meet",
+		Description: "Video meetings on this server. Share a link and start talking.",
+		Assets:      web.Entry("lobby"),
+	}}
+	for _, r := range s.lobby.Rooms() {
+		v.Rooms = append(v.Rooms, templates.RoomCard{
+			URL: roomURL(r.Name), Name: r.Name, Participants: r.NumParticipants, StartedAt: r.CreatedAt,
+			Since: sinceText(now.Sub(r.CreatedAt)),
+		})
+	}
+	for _, m := range s.lobby.Meetings() {
+		v.Meetings = append(v.Meetings, templates.MeetingRow{
+			ID: m.ID, Name: m.Name, Participants: people(m), StartedAt: m.StartedAt,
+			Date: m.StartedAt.UTC().Format("2 Jan 2006, 15:04 UTC"), Duration: durationText(m.Duration()),
+		})
+	}
+	return v
+}
+
+func roomView(room string) templates.RoomView {
+	return templates.RoomView{Shell: templates.Shell{Title: room + " · Meet", Assets: web.Entry("room")}, Room: room}
+}
+
+// maxNamed is how many people of one meeting a page lists by name; the count says how many there were.
+const maxNamed = 100
+
+func people(m *lobby.Meeting) []string {
+	names := make([]string, 0, min(len(m.People), maxNamed))
+	for _, p := range m.People[:cap(names)] {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func sinceText(d time.Duration) string {
+	if d < time.Minute {
+		return "just started"
+	}
+	return "for " + hoursMinutes(d)
+}
+
+func durationText(d time.Duration) string {
+	if d = max(0, d.Round(time.Second)); d < time.Minute {
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+	return hoursMinutes(d)
+}
+
+func hoursMinutes(d time.Duration) string {
+	hours, minutes := d/time.Hour, d%time.Hour/time.Minute
+	switch {
+	case hours == 0:
+		return fmt.Sprintf("%d min", minutes)
+	case minutes == 0:
+		return fmt.Sprintf("%d h", hours)
+	default:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	}
+}
