@@ -22,7 +22,7 @@ type ReceiverOptions struct {
 	DescriptorID uint8  // id of the AV1 dependency descriptor extension; 0 when not negotiated
 	NACK         bool   // the publisher answers NACKs
 	Sparse       bool   // a screen share: seconds may pass between two frames
-	// RTCP sends feedback to the publisher. It must not block.
+	// RTCP sends feedback to the publisher. It must not block, nor keep the packets: their memory is used again.
 	RTCP func([]rtcp.Packet) error
 }
 
