@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import {
+  AudioFrame,
+  AudioSource,
+  AudioStream,
+  dispose,
+  LocalAudioTrack,
+  LocalVideoTrack,
+  Room,
+  RoomEvent,
+  TrackKind,
+  TrackPublishOptions,
+  TrackSource,
+  VideoBufferType,
+  VideoFrame,
+  VideoSource,
+  VideoStream,
+} from '@livekit/rtc-node';
+import { AccessToken } from 'livekit-server-sdk';
+
+import { startServer } from './server.js';
+
+const width = 320;
+const height = 180;
+const rate = 48_000;
+
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(async () => {
+  await dispose();
+  await server?.stop();
+});
+
+test('two participants see, hear and write to each other', async (t) => {
+  const name = `nodesdk-${Date.now()}`;
+  const ada = await join(t, name, 'ada');
+  const bo = await join(t, name, 'bo');
+  await publish(t, ada.room);
+  await publish(t, bo.room);
+  await Promise.all([ada.sawMedia(), bo.sawMedia()]);
+
+  // Somebody who comes later sees what is already there.
+  const cy = await join(t, name, 'cy');
+  await cy.sawMedia();
+
+  for (const reliable of [true, false]) {
+    const text = `reliable ${reliable}`;
+    await ada.room.localParticipant.publishData(new TextEncoder().encode(text), { reliable, topic: 'test' });
+    for (const guest of [bo, cy]) await eventually(() => guest.data.includes(`ada: ${text}`), `the data packet, ${text}`);
+  }
+
+  await ada.room.localParticipant.setAttributes({ hand: 'up' });
+  await eventually(() => bo.room.remoteParticipants.get('ada')?.attributes.hand === 'up', 'the attribute');
+
+  await ada.room.disconnect();
+  await eventually(() => !bo.room.remoteParticipants.has('ada'), 'the departure');
+});
+
+test('a foreign token is refused', async () => {
+  const token = await mint('refused', 'eve', 'another-secret-another-secret-1234');
+  await assert.rejects(new Room().connect(server.url, token, { autoSubscribe: true, dynacast: false }));
+});
+
+async function mint(room, identity, secret = server.secret) {
+  const token = new AccessToken(server.key, secret, { identity, name: identity, ttl: '5m' });
+  token.addGrant({ roomJoin: true, room, canUpdateOwnMetadata: true });
+  return token.toJwt();
+}
+
+/** Joins and keeps note of what arrives. */
+async function join(t, name, identity) {
+  const room = new Room();
+  const guest = { room, data: [], frames: 0, loudest: 0 };
+  room.on(RoomEvent.TrackSubscribed, (track) => {
+    if (track.kind === TrackKind.KIND_VIDEO) void countFrames(track, guest);
+    else void listen(track, guest);
+  });
+  room.on(RoomEvent.DataReceived, (payload, from) => {
+    guest.data.push(`${from?.identity}: ${new TextDecoder().decode(payload)}`);
+  });
+  guest.sawMedia = () =>
+    eventually(
+      () => guest.frames >= 10 && guest.loudest > 1000,
+      () => `media: ${identity} has ${guest.frames} frames, loudness ${guest.loudest}`,
+    );
+  t.after(() => room.disconnect());
+  await room.connect(server.url, await mint(name, identity), { autoSubscribe: true, dynacast: false });
+  return guest;
+}
+
+async function countFrames(track, guest) {
+  for await (const { frame } of new VideoStream(track)) {
+    if (frame.width > 0) guest.frames++;
+  }
+}
+
+async function listen(track, guest) {
+  for await (const frame of new AudioStream(track)) {
+    for (const sample of frame.data) guest.loudest = Math.max(guest.loudest, Math.abs(sample));
+  }
+}
+
+/** Publishes a moving picture and a tone until the test ends. */
+async function publish(t, room) {
+  const audioSource = new AudioSource(rate, 1);
+  const videoSource = new VideoSource(width, height);
+  const audio = LocalAudioTrack.createAudioTrack('mic', audioSource);
+  const video = LocalVideoTrack.createVideoTrack('cam', videoSource);
+  await room.localParticipant.publishTrack(audio, new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }));
+  await room.localParticipant.publishTrack(video, new TrackPublishOptions({ source: TrackSource.SOURCE_CAMERA }));
+  let running = true;
+  const sound = async () => {
+    for (let n = 0; running; n += rate / 100) await audioSource.captureFrame(tone(n));
+  };
+  const sight = async () => {
+    for (let n = 0; running; n++, await pause(33)) videoSource.captureFrame(picture(n));
+  };
+  const loops = [sound(), sight()];
+  t.after(async () => {
+    running = false;
+    await Promise.all(loops);
+  });
+}
+
+/** Ten milliseconds of 440 Hz. */
+function tone(start) {
+  const samples = Int16Array.from({ length: rate / 100 }, (_, i) => 12_000 * Math.sin((2 * Math.PI * 440 * (start + i)) / rate));
+  return new AudioFrame(samples, rate, 1, samples.length);
+}
+
+function picture(n) {
+  const pixels = new Uint8Array(width * height * 4);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = i + n * 4;
+  return new VideoFrame(pixels, width, height, VideoBufferType.RGBA);
+}
+
+/** Looks every 20 ms until the condition holds. */
+async function eventually(condition, what) {
+  for (const deadline = Date.now() + 20_000; !condition(); await pause(20)) {
+    if (Date.now() > deadline) assert.fail(`gave up waiting for ${typeof what === 'function' ? what() : what}`);
+  }
+}
