@@ -44,10 +44,10 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	if err != nil {
 		return err
 	}
-	if err := t.pc.SetLocalDescription(answer); err != nil {
+	out, err := t.setLocal(answer, d.Id)
+	if err != nil {
 		return err
 	}
-	out := t.localDescription(d.Id)
 	local := &sdp.SessionDescription{}
 	if err := local.UnmarshalString(out.Sdp); err != nil {
 		return err

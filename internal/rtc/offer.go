@@ -71,23 +71,25 @@ func (t *Transport) sendOffer() {
 		return
 	}
 	offer, err := t.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: t.offers.restart && t.remoteSet})
-	if err == nil {
-		err = t.pc.SetLocalDescription(offer)
+	if err != nil {
+		t.hooks.failed(err)
+		return
 	}
+	out, err := t.setLocal(offer, t.offers.id+1)
 	if err != nil {
 		t.hooks.failed(err)
 		return
 	}
 	t.offers.id++
 	t.offers.out, t.offers.again, t.offers.restart = true, false, false
-	t.hooks.offer(t.localDescription(t.offers.id))
+	t.hooks.offer(out)
 }
 
 // resendOffer repeats an offer whose answer may have been lost with the client's socket.
 func (t *Transport) resendOffer() {
 	t.work.post(func() {
 		if t.offers.out && !t.closed {
-			t.hooks.offer(t.localDescription(t.offers.id))
+			t.hooks.offer(t.local(t.offers.id))
 		}
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/logging"
 
 	"meet/internal/fault"
 )
@@ -55,9 +54,9 @@ type Rooms struct {
 	wg     sync.WaitGroup // the rooms' loops
 }
 
-// New makes Rooms whose media goes over conn, which it closes in Close. logs takes pion's messages.
-func New(conn net.PacketConn, logs logging.LoggerFactory, o Options) (*Rooms, error) {
-	e, err := newEngine(conn, o.NodeIP, logs)
+// New makes Rooms whose media goes over conn, which it closes in Close.
+func New(conn net.PacketConn, o Options) (*Rooms, error) {
+	e, err := newEngine(conn, o.NodeIP, pionLogs{o.Log})
 	if err != nil {
 		return nil, err
 	}

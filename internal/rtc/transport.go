@@ -28,9 +28,8 @@ type Transport struct {
 	// The rest is touched on the worker only.
 	remoteSet  bool
 	candidates []webrtc.ICECandidateInit // came before the remote description
-	gathered   <-chan struct{}
-	offers     offerState // when we offer
-	sections   sections   // when the client offers for both directions
+	offers     offerState                // when we offer
+	sections   sections                  // when the client offers for both directions
 	closed     bool
 }
 
@@ -56,7 +55,6 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 	t := &Transport{
 		pc: pc, hooks: hooks, log: log, work: newLoop(),
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send),
-		gathered: webrtc.GatheringCompletePromise(pc.PeerConnection),
 	}
 	pc.OnConnectionStateChange(hooks.state)
 	pc.OnTrack(hooks.track)
@@ -97,10 +95,18 @@ func (t *Transport) setRemote(d webrtc.SessionDescription) error {
 	return nil
 }
 
-// localDescription returns the description to send. It holds all candidates, which are ours alone and gathered within a
-// millisecond, so the client need not wait for trickled ones.
-func (t *Transport) localDescription(id uint32) *livekit.SessionDescription {
-	<-t.gathered
+// setLocal applies d, which this side has just made, and returns what to send of it. It holds all candidates, which are
+// ours alone and gathered within a millisecond, so the client need not wait for trickled ones.
+func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.SessionDescription, error) {
+	gathered := webrtc.GatheringCompletePromise(t.pc.PeerConnection) // anew each time: an ICE restart gathers again
+	if err := t.pc.SetLocalDescription(d); err != nil {
+		return nil, err
+	}
+	<-gathered
+	return t.local(id), nil
+}
+
+func (t *Transport) local(id uint32) *livekit.SessionDescription {
 	d := t.pc.LocalDescription()
 	return &livekit.SessionDescription{Type: d.Type.String(), Sdp: d.SDP, Id: id, MidToTrackId: t.midToTrack()}
 }

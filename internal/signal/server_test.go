@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 	"go.uber.org/goleak"
@@ -46,7 +45,7 @@ func newServer(t *testing.T) *server {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	s.rooms, err = rtc.New(conn, logging.NewDefaultLoggerFactory(), rtc.Options{
+	s.rooms, err = rtc.New(conn, rtc.Options{
 		Log: log, DepartureTimeout: time.Second,
 		ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17},
 		OnEvent: func(e rtc.Event) {
@@ -148,6 +147,19 @@ func (g *guest) receives(sid string, n uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.tracks, func(t *client.RemoteTrack) bool { return t.SID() == sid && t.Received().Packets >= n })
+}
+
+// count is how many packets of track sid have come.
+func (g *guest) count(sid string) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var n uint64
+	for _, t := range g.tracks {
+		if t.SID() == sid {
+			n += t.Received().Packets
+		}
+	}
+	return n
 }
 
 func (g *guest) packets() []*livekit.DataPacket {

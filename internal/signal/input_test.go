@@ -1,0 +1,141 @@
+package signal_test
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/gorilla/websocket"
+
+	"meet/internal/client"
+)
+
+// TestRefusedJoins checks status and sentence of what cannot join, on validate and on the upgrade alike.
+func TestRefusedJoins(t *testing.T) {
+	s := newServer(t)
+	// Signed by hand: the token package refuses to mint what cannot join.
+	mint := func(change func(claims, video jwt.MapClaims)) string {
+		video := jwt.MapClaims{"roomJoin": true, "room": "room"}
+		claims := jwt.MapClaims{"iss": "devkey", "sub": "ada", "exp": time.Now().Add(time.Hour).Unix(), "video": video}
+		change(claims, video)
+		signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte("secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	tests := []struct {
+		name, path, token string
+		status            int
+		says              string
+	}{
+		{"no token", "/rtc", "", 401, "token"},
+		{"not a token", "/rtc", "nonsense", 401, "not valid"},
+		{"foreign key", "/rtc", mint(func(c, _ jwt.MapClaims) { c["iss"] = "otherkey" }), 401, "API key"},
+		{"expired", "/rtc", mint(func(c, _ jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Hour).Unix() }), 401, "expired"},
+		{"no expiry", "/rtc", mint(func(c, _ jwt.MapClaims) { delete(c, "exp") }), 401, "not valid"},
+		{"no right to join", "/rtc", mint(func(_, v jwt.MapClaims) { delete(v, "roomJoin") }), 401, "no permissions to access the room"},
+		{"no room", "/rtc", mint(func(_, v jwt.MapClaims) { delete(v, "room") }), 400, "no room name"},
+		{"no identity", "/rtc", mint(func(c, _ jwt.MapClaims) { delete(c, "sub") }), 400, "identity"},
+		{"room name too long", "/rtc", mint(func(_, v jwt.MapClaims) { v["room"] = strings.Repeat("r", 257) }), 400, "at most 256"},
+		{"control character", "/rtc", mint(func(c, _ jwt.MapClaims) { c["sub"] = "a\x00b" }), 400, "control character"},
+		{"display name too long", "/rtc", mint(func(c, _ jwt.MapClaims) { c["name"] = strings.Repeat("n", 5000) }), 400, "at most 256"},
+		{"metadata too long", "/rtc", mint(func(c, _ jwt.MapClaims) { c["metadata"] = strings.Repeat("m", 513<<10) }), 400, "metadata"},
+		{"v1 without a join request", "/rtc/v1", s.token("ada"), 400, "join_request is missing"},
+		{"broken join request", "/rtc/v1?join_request=%21", s.token("ada"), 400, "not a valid join request"},
+		{"broken attributes", "/rtc?attributes=%21", s.token("ada"), 400, "attributes"},
+		{"attributes without the right", "/rtc?attributes=" + base64.URLEncoding.EncodeToString([]byte(`{"a":"b"}`)),
+			mint(func(_, _ jwt.MapClaims) {}), 401, "does not allow"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path, query, _ := strings.Cut(tt.path, "?")
+			header := http.Header{}
+			if tt.token != "" {
+				header.Set("Authorization", "Bearer "+tt.token)
+			}
+			validate, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(s.url, "ws")+path+"/validate?"+query, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			validate.Header = header
+			res, err := http.DefaultClient.Do(validate)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, "validate", res, tt.status, tt.says, tt.token)
+			if res.Header.Get("Access-Control-Allow-Origin") != "*" {
+				t.Error("a browser on another site cannot read this error")
+			}
+			_, res, err = websocket.DefaultDialer.DialContext(t.Context(), s.url+path+"?"+query, header)
+			if err == nil {
+				t.Fatal("the upgrade was accepted")
+			}
+			check(t, "upgrade", res, tt.status, tt.says, tt.token)
+		})
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func check(t *testing.T, what string, res *http.Response, status int, says, secret string) {
+	t.Helper()
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != status || !strings.Contains(string(body), says) {
+		t.Errorf("%s: %d %q, want %d and %q in it", what, res.StatusCode, body, status, says)
+	}
+	if secret != "" && strings.Contains(string(body), secret) {
+		t.Errorf("%s: the answer repeats the token", what)
+	}
+}
+
+// TestHostileFrames checks that a client that sends rubbish is told and cut off, and that nobody else notices.
+func TestHostileFrames(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t)
+	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
+	mic, _ := ada.publishBoth(ctx)
+	eventually(ctx, t, "bo hears ada", func() bool { return bo.receives(mic.SID(), 5) })
+	tests := []struct {
+		name   string
+		kind   int
+		frame  []byte
+		status int
+	}{
+		{"random bytes", websocket.BinaryMessage, []byte{0xff, 0x01, 0x02, 0x99, 0x80}, websocket.CloseInvalidFramePayloadData},
+		{"broken JSON", websocket.TextMessage, []byte(`{"offer":`), websocket.CloseInvalidFramePayloadData},
+		{"a frame over the limit", websocket.BinaryMessage, make([]byte, 2<<20), websocket.CloseMessageTooBig},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.url+"/rtc?protocol=17", http.Header{"Authorization": {"Bearer " + s.token("mallory")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ws.Close()
+			if err := ws.WriteMessage(tt.kind, tt.frame); err != nil {
+				t.Fatal(err)
+			}
+			for {
+				if _, _, err = ws.ReadMessage(); err != nil {
+					break
+				}
+			}
+			if !websocket.IsCloseError(err, tt.status) {
+				t.Errorf("the socket ended with %v, want status %d", err, tt.status)
+			}
+		})
+	}
+	before := bo.count(mic.SID())
+	eventually(ctx, t, "ada and bo go on", func() bool { return bo.count(mic.SID()) > before+20 })
+	eventually(ctx, t, "mallory is gone", func() bool { return bo.Other("mallory") == nil })
+}

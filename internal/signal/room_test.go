@@ -1,0 +1,253 @@
+package signal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+	"meet/internal/rtc"
+	"meet/internal/token"
+)
+
+// inEachMode runs f for both ways of connecting.
+func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *server, o client.Options)) {
+	t.Helper()
+	for _, m := range modes[:2] {
+		t.Run(m.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			f(ctx, t, newServer(t), m.o)
+		})
+	}
+}
+
+func TestLateJoinerGetsWhatIsThereAndWhatComes(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		_, cam := ada.publishBoth(ctx)
+		bo := s.join(ctx, "bo", o)
+		bo.publishBoth(ctx)
+		cy := s.join(ctx, "cy", o)
+		eventually(ctx, t, "cy receives ada's camera", func() bool { return cy.receives(cam.SID(), 10) })
+		// Four tracks are received and each client offers three sections of a kind: this needs more.
+		for i := range 4 {
+			p, err := ada.Publish(ctx, client.PublishOptions{Name: fmt.Sprint("extra", i), MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_SCREEN_SHARE})
+			if err != nil {
+				t.Fatal(err)
+			}
+			play(ctx, t, p, keyFrame, 33*time.Millisecond)
+			eventually(ctx, t, "cy receives another track", func() bool { return cy.receives(p.SID(), 5) })
+		}
+	})
+}
+
+func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		mic, camera := ada.publishBoth(ctx)
+		camSID := camera.SID()
+		eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
+		muted := func(want bool) func() bool {
+			return func() bool {
+				i := slices.IndexFunc(bo.Other("ada").GetTracks(), func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() })
+				return i >= 0 && bo.Other("ada").Tracks[i].Muted == want
+			}
+		}
+		if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: mic.SID(), Muted: true}}}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "bo sees the mute", muted(true))
+		// The client goes on sending, as a modified one would; nothing of it may arrive.
+		before, cam := bo.count(mic.SID()), bo.count(camSID)
+		eventually(ctx, t, "twenty packets of the camera pass", func() bool { return bo.count(camSID) > cam+20 })
+		if got := bo.count(mic.SID()) - before; got > 2 { // those under way
+			t.Errorf("%d packets arrived of a muted track", got)
+		}
+		if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: mic.SID()}}}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "bo sees the unmute", muted(false))
+		eventually(ctx, t, "sound is back", func() bool { return bo.count(mic.SID()) > before+10 })
+	})
+}
+
+func TestUnpublishTakesTheTrackFromAll(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		_, cam := ada.publishBoth(ctx)
+		eventually(ctx, t, "bo receives the camera", func() bool { return bo.receives(cam.SID(), 5) })
+		if err := ada.Unpublish(ctx, cam); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 1 })
+		again, err := ada.Publish(ctx, client.PublishOptions{Name: "cam again", MimeType: webrtc.MimeTypeVP8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(ctx, t, again, keyFrame, 33*time.Millisecond)
+		eventually(ctx, t, "bo receives the next one", func() bool { return bo.receives(again.SID(), 5) })
+	})
+}
+
+func TestResumeKeepsEverything(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		mic, _ := ada.publishBoth(ctx)
+		eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
+		sid, before := ada.Participant().Sid, bo.count(mic.SID())
+		ada.DropSignal()
+		bo.DropSignal()
+		if err := errors.Join(ada.Resume(ctx), bo.Resume(ctx)); err != nil {
+			t.Fatalf("resume: %v", err)
+		}
+		if ada.Participant().Sid != sid {
+			t.Errorf("sid %s after the resume, %s before", ada.Participant().Sid, sid)
+		}
+		eventually(ctx, t, "media goes on", func() bool { return bo.count(mic.SID()) > before+20 })
+		cam, err := ada.Publish(ctx, client.PublishOptions{Name: "screen", MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_SCREEN_SHARE})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(ctx, t, cam, keyFrame, 33*time.Millisecond)
+		eventually(ctx, t, "a new track arrives after the resume", func() bool { return bo.receives(cam.SID(), 5) })
+	})
+}
+
+func TestData(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", o)
+		forAll := &livekit.DataPacket{ParticipantIdentity: "somebody else",
+			Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("to all")}}}
+		forBo := &livekit.DataPacket{DestinationIdentities: []string{"bo"},
+			Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("to bo")}}}
+		for _, p := range []*livekit.DataPacket{forAll, forBo} {
+			if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(ctx, t, "bo gets both, in order", func() bool { return len(bo.packets()) == 2 })
+		eventually(ctx, t, "cy gets one", func() bool { return len(cy.packets()) == 1 })
+		got := bo.packets()
+		if string(got[0].GetUser().Payload) != "to all" || string(got[1].GetUser().Payload) != "to bo" {
+			t.Errorf("bo got %v", got)
+		}
+		if got[0].ParticipantIdentity != "ada" || got[0].ParticipantSid != ada.Participant().Sid {
+			t.Errorf("the sender reads %s %s; the server has to sign", got[0].ParticipantIdentity, got[0].ParticipantSid)
+		}
+		// A lossy one may be lost, so it is sent until it arrives.
+		eventually(ctx, t, "bo gets a lossy packet", func() bool {
+			_ = ada.PublishData(ctx, livekit.DataPacket_LOSSY, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("quick")}}})
+			return slices.ContainsFunc(bo.packets(), func(p *livekit.DataPacket) bool { return string(p.GetUser().GetPayload()) == "quick" })
+		})
+		if n := len(ada.packets()); n != 0 {
+			t.Errorf("the sender got %d of its own packets", n)
+		}
+	})
+}
+
+func TestRightsAreEnforced(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		no := false
+		ada := s.join(ctx, "ada", o)
+		listener := s.join(ctx, "listener", o, func(g *token.VideoGrant) { g.CanPublish = &no })
+		deaf := s.join(ctx, "deaf", o, func(g *token.VideoGrant) { g.CanSubscribe = &no })
+		hidden := s.join(ctx, "hidden", o, func(g *token.VideoGrant) { g.Hidden = true })
+		mic, _ := ada.publishBoth(ctx)
+		short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		defer cancel()
+		if _, err := listener.Publish(short, client.PublishOptions{MimeType: webrtc.MimeTypeOpus}); err == nil {
+			t.Error("somebody without canPublish has published")
+		}
+		refused := func(m *livekit.SignalResponse) bool {
+			return m.GetRequestResponse().GetReason() == livekit.RequestResponse_NOT_ALLOWED && m.GetRequestResponse().GetAddTrack() != nil
+		}
+		if !listener.saw(refused) {
+			t.Error("the refusal was not told")
+		}
+		eventually(ctx, t, "the listener hears", func() bool { return listener.receives(mic.SID(), 5) })
+		eventually(ctx, t, "the hidden one hears", func() bool { return hidden.receives(mic.SID(), 5) })
+		if deaf.receives(mic.SID(), 1) {
+			t.Error("somebody without canSubscribe receives media")
+		}
+		if ada.Other("hidden") != nil {
+			t.Error("a hidden participant is seen")
+		}
+		_ = listener.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("x")}}})
+		_ = hidden.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("y")}}})
+		eventually(ctx, t, "the hidden one's data arrives", func() bool { return len(ada.packets()) > 0 })
+		if p := ada.packets()[0]; string(p.GetUser().Payload) != "y" || p.ParticipantIdentity != "" {
+			t.Errorf("ada got %v", p)
+		}
+	})
+}
+
+func TestOneIdentityJoinsFortyTimesAtOnce(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	s := newServer(t)
+	watch := s.join(ctx, "watch", client.Options{})
+	jwt := s.token("ada")
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			c, err := client.Join(ctx, s.url, jwt, client.Options{})
+			if err == nil {
+				t.Cleanup(func() { _ = c.Close() })
+			}
+		})
+	}
+	wg.Wait()
+	eventually(ctx, t, "exactly one remains", func() bool {
+		return len(watch.Participants()) == 1 && watch.Other("ada").GetState() == livekit.ParticipantInfo_ACTIVE
+	})
+}
+
+func TestRoomLife(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t)
+	ada := s.join(ctx, "ada", client.Options{})
+	ada.publishBoth(ctx)
+	eventually(ctx, t, "both tracks are public", func() bool { return len(s.kinds()) == 4 })
+	if err := ada.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(ctx, t, "the room ends a second after the last one left", func() bool { return slices.Contains(s.kinds(), rtc.RoomFinished) })
+	want := []rtc.EventKind{rtc.RoomStarted, rtc.ParticipantJoined, rtc.TrackPublished, rtc.TrackPublished, rtc.TrackUnpublished, rtc.TrackUnpublished, rtc.ParticipantLeft, rtc.RoomFinished}
+	if got := s.kinds(); !slices.Equal(got, want) {
+		t.Errorf("events %v, want %v", got, want)
+	}
+	eventually(ctx, t, "the room is gone", func() bool { return s.rooms.Count() == 0 })
+}
+
+func TestShutdownTellsEverybody(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t)
+	left := make(chan *livekit.LeaveRequest, 1)
+	ada := s.join(ctx, "ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
+	if err := s.rooms.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case l := <-left:
+		if l.Reason != livekit.DisconnectReason_SERVER_SHUTDOWN || l.Action != livekit.LeaveRequest_DISCONNECT {
+			t.Errorf("left because of %v", l)
+		}
+	case <-ctx.Done():
+		t.Fatal("nobody told ada")
+	}
+	<-ada.Done()
+	if _, err := client.Join(ctx, s.url, s.token("bo"), client.Options{}); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("join of a stopping server: %v, want 503", err)
+	}
+}
