@@ -22,6 +22,8 @@ export default defineConfig({
       input: { lobby: "pages/lobby.ts", room: "pages/room.tsx" },
     },
   },
+  // Tests read the pages that the server's templates draw.
+  server: { fs: { allow: [".", "../templates"] } },
   test: {
     environment: "happy-dom",
     restoreMocks: true,

@@ -1,18 +1,10 @@
-import {
-  ConnectionError,
-  ConnectionErrorReason,
-  type DisconnectReason,
-  type LocalTrack,
-  Room,
-  RoomEvent,
-  Track,
-} from "livekit-client";
-import { ApiError, connectionDetails } from "../lib/api";
+import { type LocalTrack, Room, RoomEvent, Track } from "livekit-client";
+import { connectionDetails } from "../lib/api";
 import type { DeviceKind } from "../lib/mediaProblem";
 import { type Observable, State } from "../lib/observable";
 import { type Preferences, savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
-import { couldNotJoin, type Ending, endingOf, leftByChoice } from "./ending";
+import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNot } from "./ending";
 import { describeMediaError, type LocalMedia } from "./localMedia";
 
 export type CallStatus = "joining" | "live" | "reconnecting";
@@ -157,20 +149,4 @@ export class Call {
 
 function chosen(deviceId: string): { deviceId?: string } {
   return deviceId === "" ? {} : { deviceId };
-}
-
-/** whyNot says why a room could not be entered, in a sentence. */
-export function whyNot(error: unknown): string {
-  if (error instanceof ApiError) return error.message;
-  if (!(error instanceof ConnectionError)) return "Something unexpected went wrong. Try again.";
-  switch (error.reason) {
-    case ConnectionErrorReason.NotAllowed:
-      return "The server did not accept your access. It may have expired: try again.";
-    case ConnectionErrorReason.LeaveRequest:
-      return endingOf(error.context as DisconnectReason).text;
-    case ConnectionErrorReason.Timeout:
-      return "The server did not answer in time. Try again in a moment.";
-    default:
-      return "The server could not be reached. Check your network and try again.";
-  }
 }

@@ -1,6 +1,7 @@
-import { DisconnectReason } from "livekit-client";
+import { ConnectionError, DisconnectReason } from "livekit-client";
 import { expect, it } from "vitest";
-import { couldNotJoin, endingOf } from "./ending";
+import { ApiError } from "../lib/api";
+import { couldNotJoin, endingOf, whyNot } from "./ending";
 
 it("says something of its own for each reason that needs it", () => {
   const distinct = [
@@ -29,4 +30,15 @@ it("treats whatever is unknown as a lost connection", () => {
 
 it("passes on why joining failed", () => {
   expect(couldNotJoin("No.").text).toBe("No.");
+});
+
+it.each([
+  [new ApiError("The room is full."), "The room is full."],
+  [ConnectionError.notAllowed("no", 401), /did not accept/],
+  [ConnectionError.timeout("slow"), /did not answer in time/],
+  [ConnectionError.serverUnreachable("down"), /could not be reached/],
+  [ConnectionError.leaveRequest("bye", DisconnectReason.DUPLICATE_IDENTITY), /another tab/],
+  [new TypeError("x is not a function"), /unexpected/],
+])("says why one could not get in: %s", (error, text) => {
+  expect(whyNot(error)).toMatch(text);
 });

@@ -1,4 +1,5 @@
-import { DisconnectReason } from "livekit-client";
+import { ConnectionError, ConnectionErrorReason, DisconnectReason } from "livekit-client";
+import { ApiError } from "../lib/api";
 
 /** Why a call is over, as the person reads it. */
 export interface Ending {
@@ -42,5 +43,21 @@ export function endingOf(reason: DisconnectReason | undefined): Ending {
     case DisconnectReason.MEDIA_FAILURE:
     default:
       return { code: "lost", heading: "The connection was lost", text: "Your browser tried for a while and could not get back in. Check your network and rejoin." };
+  }
+}
+
+/** whyNot says why a room could not be entered, in a sentence. */
+export function whyNot(error: unknown): string {
+  if (error instanceof ApiError) return error.message;
+  if (!(error instanceof ConnectionError)) return "Something unexpected went wrong. Try again.";
+  switch (error.reason) {
+    case ConnectionErrorReason.NotAllowed:
+      return "The server did not accept your access. It may have expired: try again.";
+    case ConnectionErrorReason.LeaveRequest:
+      return endingOf(error.context as DisconnectReason).text;
+    case ConnectionErrorReason.Timeout:
+      return "The server did not answer in time. Try again in a moment.";
+    default:
+      return "The server could not be reached. Check your network and try again.";
   }
 }

@@ -1,0 +1,94 @@
+import { beforeEach, expect, it } from "vitest";
+import page from "../../templates/testdata/lobby-empty.golden.html?raw";
+import type { LiveRoom, LobbyState, Meeting } from "../lib/api";
+import { createLobbyView } from "./lobbyView";
+
+const now = new Date("2026-03-01T12:00:00Z");
+
+const room = (change: Partial<LiveRoom> = {}): LiveRoom => ({
+  url: "/rooms/abc-defg-hij",
+  id: "RM_1",
+  name: "abc-defg-hij",
+  creationTime: "2026-03-01T11:55:00Z",
+  numParticipants: 2,
+  isActive: true,
+  metadata: "",
+  ...change,
+});
+
+const meeting = (change: Partial<Meeting> = {}): Meeting => ({
+  id: "RM_9",
+  name: "standup",
+  participants: ["Ada", "Bo"],
+  numParticipants: 2,
+  startedAt: "2026-03-01T10:00:00Z",
+  endedAt: "2026-03-01T10:12:00Z",
+  durationSeconds: 720,
+  ...change,
+});
+
+const show = (state: Partial<LobbyState>) => {
+  const view = createLobbyView(document);
+  view.show({ rooms: [], meetings: [], ...state }, now);
+  return view;
+};
+
+const text = (selector: string) => document.querySelector(selector)?.textContent;
+const hidden = (selector: string) => document.querySelector(selector)?.hasAttribute("hidden");
+
+// The page exactly as the server's template draws it.
+beforeEach(() => {
+  document.body.innerHTML = /<body>(.*)<\/body>/s.exec(page)?.[1] ?? "";
+});
+
+it("lists the live rooms with head count and time since start", () => {
+  show({ rooms: [room(), room({ url: "/rooms/b", name: "b", numParticipants: 1, creationTime: now.toISOString() })] });
+  const items = [...document.querySelectorAll(".live__room")];
+  expect(items.map((item) => item.querySelector("a")?.getAttribute("href"))).toEqual(["/rooms/abc-defg-hij", "/rooms/b"]);
+  expect(items.map((item) => item.querySelector("[data-slot=people]")?.textContent)).toEqual(["2 people", "1 person"]);
+  expect(items.map((item) => item.querySelector("time")?.textContent)).toEqual(["for 5 min", "just started"]);
+  expect(hidden("[data-unless=live]")).toBe(true);
+  expect(hidden("[data-when=live]")).toBe(false);
+});
+
+it("lists previous meetings", () => {
+  show({ meetings: [meeting()] });
+  expect(text("[data-list=previous] [data-slot=name]")).toBe("standup");
+  expect(text("[data-list=previous] [data-slot=participants]")).toBe("Ada, Bo");
+  expect(text("[data-list=previous] [data-slot=duration]")).toBe("12 min");
+  expect(text("[data-list=previous] time")).toMatch(/2026/);
+  expect(hidden("[data-when=previous]")).toBe(false);
+});
+
+it("goes back to the empty states", () => {
+  const view = show({ rooms: [room()], meetings: [meeting()] });
+  view.show({ rooms: [], meetings: [] }, now);
+  expect(document.querySelectorAll("[data-list] > *")).toHaveLength(0);
+  expect(hidden("[data-when=live]")).toBe(true);
+  expect(hidden("[data-unless=live]")).toBe(false);
+  expect(hidden("[data-unless=previous]")).toBe(false);
+});
+
+it("leaves out rooms that are not active", () => {
+  show({ rooms: [room({ isActive: false })] });
+  expect(document.querySelectorAll(".live__room")).toHaveLength(0);
+});
+
+it("writes names as text", () => {
+  show({ rooms: [room({ name: "<img src=x>" })], meetings: [meeting({ name: "<b>", participants: ["<i>"] })] });
+  expect(document.querySelector("[data-list] img, [data-list] b, [data-list] i")).toBeNull();
+  expect(text(".live__room a")).toBe("<img src=x>");
+});
+
+it("keeps the focus on the same room", () => {
+  const view = show({ rooms: [room(), room({ url: "/rooms/b", name: "b" })] });
+  document.querySelector<HTMLElement>('a[href="/rooms/b"]')?.focus();
+  view.show({ rooms: [room({ url: "/rooms/b", name: "b", numParticipants: 5 })], meetings: [] }, now);
+  expect(document.activeElement?.getAttribute("href")).toBe("/rooms/b");
+});
+
+it("lets time pass", () => {
+  const view = show({ rooms: [room()] });
+  view.tick(new Date(now.getTime() + 60 * 60_000));
+  expect(text(".live__room time")).toBe("for 1 h 5 min");
+});

@@ -1,0 +1,118 @@
+package templates
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// noon is when everything in these pages happened.
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func shell(title string) Shell {
+	return Shell{
+		Title:       title,
+		Description: "Meet & talk",
+		Assets: Assets{
+			Styles:   []string{"/static/assets/page.css"},
+			Scripts:  []string{"/static/assets/page.js"},
+			Preloads: []string{"/static/assets/shared.js", "/static/assets/text.woff2"},
+			Icon:     "/static/assets/icon.svg",
+		},
+	}
+}
+
+func TestPages(t *testing.T) {
+	tests := []struct {
+		name string
+		page templ.Component
+	}{
+		{"lobby", LobbyPage(LobbyView{
+			Shell: shell("Meet"),
+			Rooms: []RoomCard{
+				{URL: "/rooms/abc-defg-hij", Name: "abc-defg-hij", Participants: 1, StartedAt: noon, Since: "just started"},
+				{URL: "/rooms/%3Cb%3E", Name: "<b>", Participants: 3, StartedAt: noon.Add(-5 * time.Minute), Since: "for 5 min"},
+			},
+			Meetings: []MeetingRow{{
+				ID: "RM_1", Name: "standup", Participants: []string{"Ada", "<Bo>"},
+				StartedAt: noon.Add(-time.Hour), Date: "1 Mar 2026, 11:00 UTC", Duration: "12 min",
+			}},
+		})},
+		{"lobby-empty", LobbyPage(LobbyView{Shell: shell("Meet")})},
+		{"lobby-refused", LobbyPage(LobbyView{Shell: shell("Meet"), Code: `"><script>`, Problem: "This link does not lead to a meeting."})},
+		{"room", RoomPage(RoomView{Shell: shell("standup · Meet"), Room: `a"b`})},
+		{"problem", ProblemPage(ProblemView{
+			Shell: shell("Not found · Meet"), Status: 404,
+			Heading: "There is nothing here", Text: "The address may be mistyped.",
+		})},
+		{"problem-id", ProblemPage(ProblemView{
+			Shell: Shell{Title: "Meet"}, Status: 500,
+			Heading: "Something went wrong", Text: "It was not your fault.", ErrorID: "e1f2",
+		})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := tt.page.Render(templ.WithNonce(t.Context(), "n0nce"), &got); err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", tt.name+".golden.html")
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("page differs from %s (run with -update to accept):\n%s", golden, diff)
+			}
+		})
+	}
+}
+
+// The policy the pages are served under forbids whatever is written into them
+// by hand: styles, handlers, scripts without the nonce.
+func TestPagesObeyThePolicy(t *testing.T) {
+	pages, err := filepath.Glob("testdata/*.golden.html")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no golden pages: %v", err)
+	}
+	for _, path := range pages {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		html := string(page)
+		for _, forbidden := range []string{" style=", "<style", " onclick=", "javascript:", "http://", "https://"} {
+			if strings.Contains(html, forbidden) {
+				t.Errorf("%s contains %q", path, forbidden)
+			}
+		}
+		if n, m := strings.Count(html, "<script"), strings.Count(html, `nonce="n0nce"></script>`); n != m {
+			t.Errorf("%s: %d scripts, %d with the nonce", path, n, m)
+		}
+	}
+}
+
+func TestPagesWithoutNonce(t *testing.T) {
+	var got bytes.Buffer
+	if err := RoomPage(RoomView{Shell: shell("Meet"), Room: "r"}).Render(t.Context(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(got.String(), "csp-nonce") {
+		t.Error("a page without a nonce names one")
+	}
+}
