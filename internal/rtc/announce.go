@@ -54,7 +54,7 @@ func (p *Participant) refreshToken() {
 	if mint == nil {
 		return
 	}
-	t, err := mint(TokenSubject{Room: p.room.info.Name, Info: p.info, ExpiresAt: p.req.ExpiresAt, RoomConfig: p.req.RoomConfig})
+	t, err := mint(TokenSubject{Room: p.room.info.Name, Info: p.info, Recorder: p.info.Permission.GetRecorder(), ExpiresAt: p.req.ExpiresAt, RoomConfig: p.req.RoomConfig})
 	if err != nil {
 		p.log.Warn("token not refreshed", "err", err)
 	} else {

@@ -1,6 +1,8 @@
 package rtc
 
 import (
+	"strings"
+
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -59,11 +61,26 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	}
 	out.Sdp = string(tuned)
 	t.hooks.answer(out)
+	t.hooks.sending(sendingCIDs(parsed))
 
 	t.sections.free = t.freeSections(parsed)
 	t.sections.asked = nil
 	t.askSections(false)
 	return nil
+}
+
+// sendingCIDs lists the track ids of the sections on which the client sends.
+func sendingCIDs(offer *sdp.SessionDescription) []string {
+	var cids []string
+	for _, m := range offer.MediaDescriptions {
+		_, inactive := m.Attribute(sdp.AttrKeyInactive)
+		_, receives := m.Attribute(sdp.AttrKeyRecvOnly)
+		if msid, ok := m.Attribute(sdp.AttrKeyMsid); ok && !inactive && !receives {
+			_, cid, _ := strings.Cut(msid, " ")
+			cids = append(cids, cid)
+		}
+	}
+	return cids
 }
 
 func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCodecType]int {

@@ -143,8 +143,9 @@ func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
 				}})
 			})
 		},
-		state: func(s webrtc.PeerConnectionState) { post(func() { p.connectionState(target, s) }) },
-		track: func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { post(func() { p.mediaArrived(t, r) }) },
+		sending: func(cids []string) { post(func() { p.sending(cids) }) },
+		state:   func(s webrtc.PeerConnectionState) { post(func() { p.connectionState(target, s) }) },
+		track:   func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { post(func() { p.mediaArrived(t, r) }) },
 		dataChannel: func(dc *webrtc.DataChannel) {
 			p.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
@@ -161,6 +162,11 @@ func (p *Participant) snapshot() *livekit.ParticipantInfo {
 	info := proto.CloneOf(p.info)
 	for _, pub := range p.publications {
 		info.Tracks = append(info.Tracks, proto.CloneOf(pub.info))
+	}
+	for _, t := range p.pending {
+		if t.public {
+			info.Tracks = append(info.Tracks, proto.CloneOf(t.info))
+		}
 	}
 	return info
 }

@@ -13,6 +13,9 @@ import (
 type pendingTrack struct {
 	info *livekit.TrackInfo
 	cids []string // the client's ids of it, as its SDP may name it
+	// public is set for one that was muted from the start: it has no media to wait for, so the others are told of it.
+	public  bool
+	offered bool // the client has offered a section for it
 }
 
 // earlyMedia is media that came before its AddTrack.
@@ -49,7 +52,7 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "too many tracks are published from here")
 		return
 	}
-	t := &pendingTrack{info: newTrackInfo(req), cids: []string{req.Cid}}
+	t := &pendingTrack{info: newTrackInfo(req), cids: []string{req.Cid}, public: req.Muted}
 	for _, c := range req.SimulcastCodecs {
 		if c.Cid != "" && !slices.Contains(t.cids, c.Cid) {
 			t.cids = append(t.cids, c.Cid)
@@ -59,6 +62,9 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackPublished{TrackPublished: &livekit.TrackPublishedResponse{
 		Cid: req.Cid, Track: proto.CloneOf(t.info),
 	}}})
+	if t.public {
+		p.room.announce(p, true)
+	}
 	early := p.early
 	p.early = nil
 	for _, m := range early {
@@ -153,6 +159,25 @@ func (p *Participant) takeOffer(d *livekit.SessionDescription) {
 	}
 }
 
+// sending learns on which of its tracks the client offers to send. A silent track that is no longer among them has been
+// unpublished.
+func (p *Participant) sending(cids []string) {
+	kept := p.pending[:0]
+	for _, t := range p.pending {
+		now := slices.ContainsFunc(t.cids, func(cid string) bool { return slices.Contains(cids, cid) })
+		if t.public && t.offered && !now {
+			continue
+		}
+		t.offered = t.offered || now
+		kept = append(kept, t)
+	}
+	gone := len(kept) < len(p.pending)
+	p.pending = kept
+	if gone {
+		p.room.announce(p, true)
+	}
+}
+
 // mediaArrived is called when a layer of a track sends its first packet.
 func (p *Participant) mediaArrived(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	for _, pub := range p.publications {
@@ -195,6 +220,9 @@ func (p *Participant) setMuted(m *livekit.SignalRequest_Mute) {
 	sid, muted := m.Mute.GetSid(), m.Mute.GetMuted()
 	if t := p.pendingBySID(sid); t != nil {
 		t.info.Muted = muted
+		if t.public {
+			p.room.announce(p, true)
+		}
 		return
 	}
 	pub := p.publications[sid]

@@ -39,9 +39,11 @@ type transportHooks struct {
 	offer, answer func(*livekit.SessionDescription)
 	// needSections asks the client for that many more receive-only sections and a new offer.
 	needSections func(audio, video uint32)
-	state        func(webrtc.PeerConnectionState)
-	track        func(*webrtc.TrackRemote, *webrtc.RTPReceiver)
-	dataChannel  func(*webrtc.DataChannel)
+	// sending tells on which tracks the client offers to send, by its own ids of them.
+	sending     func(cids []string)
+	state       func(webrtc.PeerConnectionState)
+	track       func(*webrtc.TrackRemote, *webrtc.RTPReceiver)
+	dataChannel func(*webrtc.DataChannel)
 	// failed reports that negotiation broke; the client has to reconnect.
 	failed func(error)
 }

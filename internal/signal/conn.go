@@ -3,6 +3,7 @@ package signal
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,7 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 		if err != nil {
 			if errors.Is(err, websocket.ErrReadLimit) {
 				malformed()
+				drain(ws)
 			}
 			return
 		}
@@ -102,6 +104,14 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 			return // the room has ended
 		}
 	}
+}
+
+// drain reads on for a moment after the close frame for a message over the limit: a socket closed with bytes unread is
+// reset, and the client would never see why.
+func drain(ws *websocket.Conn) {
+	conn := ws.NetConn()
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.CopyN(io.Discard, conn, 4*frameLimit)
 }
 
 // refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).

@@ -80,6 +80,33 @@ func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
 	})
 }
 
+func TestTrackMutedFromTheStartIsSeen(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "bo sees a muted microphone", func() bool {
+			tracks := bo.Other("ada").GetTracks()
+			return len(tracks) == 1 && tracks[0].Muted && tracks[0].Sid == mic.SID()
+		})
+		if err := ada.Unpublish(ctx, mic); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 0 })
+		mic, err = ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := mic.SetMuted(false); err != nil {
+			t.Fatal(err)
+		}
+		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+		eventually(ctx, t, "bo hears it unmuted", func() bool { return bo.receives(mic.SID(), 5) })
+	})
+}
+
 func TestUnpublishTakesTheTrackFromAll(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
