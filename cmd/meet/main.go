@@ -1,3 +1,73 @@
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// The command line. The first command runs when none is named.
+type command struct {
+	Serve        serve        `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is named."`
+	GenerateKeys generateKeys `cmd:"" help:"Make an API key and its secret."`
+	CreateToken  createToken  `cmd:"" help:"Make an access token."`
+	Version      version      `cmd:"" help:"Say which version this is."`
+}
+
+// world is what a command sees of the process. The environment is the whole list, since an unknown MEET_ variable is
+// an error and can only be found there.
+type world struct {
+	environ        []string
+	stdout, stderr io.Writer
+}
+
+// usageError is what the one who typed the command got wrong.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], world{os.Environ(), os.Stdout, os.Stderr}))
+}
+
+// run does what args say and returns the exit status.
+func run(ctx context.Context, args []string, w world) int {
+	var c command
+	helped := false
+	parser, err := kong.New(&c,
+		kong.Name("meet"),
+		kong.Description("Meet is a video conferencing site in one program. With no command and no settings it serves on port 8080.\n\nExample:\n  meet --listen :9000"),
+		kong.Writers(w.stdout, w.stderr),
+		kong.Exit(func(int) { helped = true }), // only --help asks to exit
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(w),
+	)
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return 0
+	}
+	if err != nil {
+		err = usageError{err}
+	} else {
+		err = parsed.Run()
+	}
+	if err == nil {
+		return 0
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(w.stderr, "meet: %s\n", strings.TrimSpace(line))
+	}
+	if _, usage := errors.AsType[usageError](err); usage {
+		return 2
+	}
+	return 1
+}

@@ -3,7 +3,9 @@ package config
 import (
 	"cmp"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -43,3 +45,12 @@ func (c Config) ServerURL(region string) string {
 
 // regionKey spells a region as the environment does: LIVEKIT_URL_EU_WEST is region "eu-west".
 func regionKey(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
+
+// ServerURLs lists every configured address that ServerURL may return, in no order.
+func (c Config) ServerURLs() []string {
+	urls := slices.Collect(maps.Values(c.RegionURLs))
+	if c.LiveKitURL != "" {
+		urls = append(urls, c.LiveKitURL)
+	}
+	return urls
+}

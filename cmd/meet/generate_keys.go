@@ -1,0 +1,22 @@
+package main
+
+import (
+	"fmt"
+
+	"meet/internal/config"
+)
+
+type generateKeys struct{}
+
+func (generateKeys) Help() string {
+	return `It prints one "key: secret" line, which is what --key-file and --keys take.
+
+Example:
+  meet generate-keys > keys.yaml && chmod 600 keys.yaml && meet --key-file keys.yaml`
+}
+
+// Run prints a new pair.
+func (generateKeys) Run(w world) error {
+	_, err := fmt.Fprint(w.stdout, config.NewKey().Line())
+	return err
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"meet/internal/app"
+)
+
+type serve struct{ serverSettings }
+
+func (serve) Help() string {
+	return `It needs no settings: it makes its own keys, keeps its data in ./meet-data and prints the link to open.
+
+Example:
+  meet serve --listen :9000 --data-dir /var/lib/meet`
+}
+
+// Run serves until a signal. The first one ends it politely, a second one at once.
+func (s serve) Run(ctx context.Context, w world) error {
+	cfg, err := load(w, s.Config, s.flags())
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a, err := app.New(ctx, cfg, slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: cfg.LogLevel})))
+	if err != nil {
+		return err
+	}
+	err = a.Greet(w.stdout)
+	if err != nil {
+		err = fmt.Errorf("greet: %w", err)
+	} else {
+		err = a.Run(ctx)
+	}
+	stop()
+	return errors.Join(err, a.Close())
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"meet/internal/config"
+)
+
+// keySettings are the flags that say which API keys there are.
+type keySettings struct {
+	Config  string `help:"YAML file of settings (MEET_CONFIG)." placeholder:"FILE"`
+	DataDir string `help:"Folder of keys and records, ./meet-data unless set (MEET_DATA_DIR)." placeholder:"DIR"`
+	Keys    string `help:"API keys, as \"key: secret\", one pair a line (MEET_KEYS)." placeholder:"PAIRS"`
+	KeyFile string `help:"File of \"key: secret\" lines (MEET_KEY_FILE)." placeholder:"FILE"`
+	Dev     bool   `help:"Accept the well-known key devkey with secret \"secret\". For development only (MEET_DEV)."`
+}
+
+// serverSettings are the flags of the server. Each is also a line of the settings file and a MEET_ variable.
+type serverSettings struct {
+	keySettings
+	Listen     string `help:"host:port to listen on, TCP and UDP, \":8080\" unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
+	NodeIP     string `name:"node-ip" help:"Address media is offered on; this machine's own unless set (MEET_NODE_IP)." placeholder:"IP"`
+	LivekitURL string `name:"livekit-url" help:"Server that browsers are sent to; this one unless set (LIVEKIT_URL)." placeholder:"URL"`
+	LogLevel   string `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
+}
+
+func (k keySettings) flags() map[string]string {
+	flags := map[string]string{"data_dir": k.DataDir, "keys": k.Keys, "key_file": k.KeyFile}
+	if k.Dev {
+		flags["dev"] = "true"
+	}
+	return flags
+}
+
+func (s serverSettings) flags() map[string]string {
+	flags := s.keySettings.flags()
+	flags["listen"], flags["node_ip"] = s.Listen, s.NodeIP
+	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
+	return flags
+}
+
+// load reads the settings from everywhere; what is wrong with them is the caller's to mend.
+func load(w world, file string, flags map[string]string) (config.Config, error) {
+	c, err := config.Load(config.Source{File: file, DotEnv: ".env", Environ: w.environ, Flags: flags})
+	if err != nil {
+		return c, usageError{err}
+	}
+	return c, nil
+}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"meet/internal/config"
+	"meet/internal/lobby"
+	"meet/internal/rtc"
+	"meet/internal/signal"
+	"meet/internal/site"
+	"meet/internal/store"
+	"meet/internal/token"
+	"meet/internal/wire"
+)
+
+const (
+	// closeTimeout is how long rooms and requests get to end; the store needs a moment after them, and five seconds are promised.
+	closeTimeout = 3 * time.Second
+	// headerTimeout is how long a client may take to say what it wants.
+	headerTimeout = 10 * time.Second
+	// idleTimeout is how long an unused connection is kept.
+	idleTimeout = 2 * time.Minute
+)
+
+// App is a server.
+type App struct {
+	config  config.Config
+	log     *slog.Logger
+	keys    []config.Key
+	tcp     net.Listener
+	http    *http.Server
+	lobby   *lobby.Lobby
+	rooms   *rtc.Rooms
+	serving sync.WaitGroup
+	closing atomic.Bool
+
+	closeOnce sync.Once
+	closeErr  error
+	stack     []closer // what Close closes, last first
+}
+
+type closer struct {
+	name  string
+	close func(context.Context) error
+}
+
+// New opens everything a server needs. When it returns, clients can connect; they are answered once Run is called.
+func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
+	a := &App{config: cfg, log: log}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	tcp, udp, err := listen(a.config.Listen)
+	if err != nil {
+		return err
+	}
+	a.tcp = tcp
+	a.push("TCP socket", func(context.Context) error { return ignoreClosed(tcp.Close()) })
+	media, err := wire.New(udp, wire.Options{})
+	if err != nil {
+		return errors.Join(fmt.Errorf("open media socket: %w", err), udp.Close())
+	}
+	a.push("media socket", func(context.Context) error { return ignoreClosed(media.Close()) })
+
+	release, err := takeFolder(a.config.DataDir)
+	if err != nil {
+		return err
+	}
+	a.push("data folder", func(context.Context) error { return release() })
+	if a.keys = a.config.Keys; len(a.keys) == 0 {
+		if a.keys, err = config.OwnKeys(a.config.OwnKeyFile()); err != nil {
+			return err
+		}
+	}
+	records, err := store.Open(ctx, store.Options{Dir: filepath.Join(a.config.DataDir, "jetstream"), Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.push("store", func(context.Context) error { records.Close(); return nil })
+	a.lobby, err = lobby.New(ctx, records, lobby.Options{
+		APIKey: a.keys[0].Name, APISecret: a.keys[0].Secret, ServerURL: a.config.ServerURL, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.push("lobby", func(context.Context) error { a.lobby.Close(); return nil })
+
+	e := a.newHTTP()
+	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
+	a.rooms, err = rtc.New(media, rtc.Options{
+		Log: a.log, NodeIP: nodeIP, OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
+	})
+	if err != nil {
+		return fmt.Errorf("open rooms: %w", err)
+	}
+	a.push("rooms", a.rooms.Close)
+	a.mount(e)
+	return nil
+}
+
+// newHTTP makes the HTTP server. Closing it first ends the event streams, which would otherwise keep it from closing.
+func (a *App) newHTTP() *echo.Echo {
+	e := echo.New()
+	base, endStreams := context.WithCancel(context.Background())
+	a.http = &http.Server{
+		Handler:           e,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // strangers' broken connections
+	}
+	a.push("HTTP server", func(ctx context.Context) error {
+		endStreams()
+		if err := a.http.Shutdown(ctx); err != nil {
+			return errors.Join(err, a.http.Close())
+		}
+		return nil
+	})
+	return e
+}
+
+func (a *App) mount(e *echo.Echo) {
+	keys := token.Keys{}
+	for _, k := range a.keys {
+		keys[k.Name] = k.Secret
+	}
+	signalling := echo.WrapHandler(signal.New(a.rooms, token.NewVerifier(keys), a.log))
+	e.Any("/rtc", signalling)
+	e.Any("/rtc/*", signalling)
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", a.ready)
+	site.New(a.lobby, site.Options{ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)
+}
+
+// ready tells load balancers to send nobody here any more while the rooms end. Otherwise everything is open: New saw to that.
+func (a *App) ready(c echo.Context) error {
+	if a.closing.Load() {
+		return c.String(http.StatusServiceUnavailable, "closing\n")
+	}
+	return c.String(http.StatusOK, "ok\n")
+}
+
+// Addr is what the server listens on, TCP and UDP, with the true port.
+func (a *App) Addr() netip.AddrPort { return a.tcp.Addr().(*net.TCPAddr).AddrPort() }
+
+// Run serves until ctx ends, which is no error, or until serving fails. It does not close the app.
+func (a *App) Run(ctx context.Context) error {
+	failed := make(chan error, 1)
+	a.serving.Go(func() { failed <- a.http.Serve(a.tcp) }) // ends when Close closes the server or its socket
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+}
+
+// Close ends the rooms, telling everybody in them, and then every part in reverse order of opening. Whatever fails,
+// the rest is still closed.
+func (a *App) Close() error {
+	a.closeOnce.Do(func() {
+		a.closing.Store(true)
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		var errs []error
+		for _, c := range slices.Backward(a.stack) {
+			if err := c.close(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
+			}
+		}
+		a.serving.Wait()
+		a.closeErr = errors.Join(errs...)
+	})
+	return a.closeErr
+}
+
+func (a *App) push(name string, f func(context.Context) error) {
+	a.stack = append(a.stack, closer{name, f})
+}
+
+// ignoreClosed is for sockets that the part using them has closed already.
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
