@@ -25,7 +25,7 @@ export default defineConfig({
   // Tests read the pages that the server's templates draw.
   server: { fs: { allow: [".", "../templates"] } },
   test: {
-    environment: "happy-dom",
+    environment: "jsdom",
     restoreMocks: true,
   },
 });

@@ -33,7 +33,8 @@ function fill(page: Document, name: string, items: DocumentFragment[]) {
   // The item under the pointer or focus may be replaced by its equal: keep the focus.
   const focused = page.activeElement?.getAttribute("href");
   page.querySelector(`[data-list=${name}]`)?.replaceChildren(...items);
-  if (focused) page.querySelector<HTMLElement>(`[data-list=${name}] a[href="${CSS.escape(focused)}"]`)?.focus();
+  const links = page.querySelectorAll<HTMLElement>(`[data-list=${name}] a`);
+  if (focused) [...links].find((link) => link.getAttribute("href") === focused)?.focus();
 
   const empty = items.length === 0;
   page.querySelector(`[data-when=${name}]`)?.toggleAttribute("hidden", empty);
