@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -89,7 +88,7 @@ func (a *App) open(ctx context.Context) error {
 			return err
 		}
 	}
-	records, err := store.Open(ctx, store.Options{Dir: filepath.Join(a.config.DataDir, "jetstream"), Log: a.log})
+	records, err := store.Open(ctx, store.Options{Dir: a.config.DataDir, Log: a.log})
 	if err != nil {
 		return err
 	}

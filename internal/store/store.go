@@ -20,7 +20,7 @@ const maxRecord = 8 << 20
 
 // Options says where and how records are kept.
 type Options struct {
-	Dir string       // the folder, made when missing; required
+	Dir string       // the folder, whose subfolder "jetstream" is made; required
 	Log *slog.Logger // gets the warnings of the embedded server; nil drops them
 }
 

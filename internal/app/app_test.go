@@ -1,0 +1,285 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"go.uber.org/goleak"
+
+	"meet/internal/app"
+	"meet/internal/client"
+	"meet/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server is an app that runs until the test ends.
+type server struct {
+	*app.App
+	t       *testing.T
+	http    *http.Client
+	address string
+	dir     string
+	stop    func() error // ends Run and closes, as a signal would
+}
+
+func settings(t *testing.T) config.Config {
+	c := config.Default()
+	c.Listen, c.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
+	return c
+}
+
+func start(t *testing.T, cfg config.Config) *server {
+	t.Helper()
+	a, err := app.New(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- a.Run(ctx) }() // ends with ctx
+	s := &server{App: a, t: t, address: a.Addr().String(), dir: cfg.DataDir, http: &http.Client{Transport: &http.Transport{}}}
+	stopped := false
+	s.stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		if err := <-ran; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		return a.Close()
+	}
+	t.Cleanup(func() {
+		s.http.CloseIdleConnections()
+		if err := s.stop(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+// get decodes JSON from a path.
+func (s *server) get(path string, v any) {
+	s.t.Helper()
+	resp, err := s.http.Get("http://" + s.address + path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("GET %s: %d %s %v", path, resp.StatusCode, text, err)
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		s.t.Fatalf("GET %s: %v in %s", path, err, text)
+	}
+}
+
+// join enters a room the way a browser does: it asks for details and connects with them.
+func (s *server) join(ctx context.Context, room, name string, o client.Options) *client.Client {
+	s.t.Helper()
+	var d struct{ ServerURL, ParticipantToken string }
+	s.get(fmt.Sprintf("/api/connection-details?roomName=%s&participantName=%s", room, name), &d)
+	o.HostOnly = true
+	c, err := client.Join(ctx, d.ServerURL, d.ParticipantToken, o)
+	if err != nil {
+		s.t.Fatalf("%s joins: %v", name, err)
+	}
+	s.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// eventually polls until cond holds.
+func eventually(ctx context.Context, t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("never: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+type liveRoom struct {
+	Name            string
+	NumParticipants int
+	IsActive        bool
+}
+
+type meeting struct {
+	Name            string
+	Participants    []string
+	DurationSeconds int
+}
+
+func TestTheLobbyShowsAMeetingLiveAndAfterwards(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	cfg := settings(t)
+	s := start(t, cfg)
+	ada := s.join(ctx, "blue", "Ada", client.Options{})
+	s.join(ctx, "blue", "Bo", client.Options{SinglePC: true})
+	var rooms []liveRoom
+	eventually(ctx, t, "two people in blue", func() bool {
+		s.get("/api/rooms", &rooms)
+		return len(rooms) == 1 && rooms[0] == liveRoom{"blue", 2, true}
+	})
+	if err := ada.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(ctx, t, "one person in blue", func() bool {
+		s.get("/api/rooms", &rooms)
+		return len(rooms) == 1 && rooms[0].NumParticipants == 1
+	})
+	if err := s.stop(); err != nil { // ends the room with Bo in it
+		t.Fatal(err)
+	}
+
+	var meetings []meeting
+	start(t, cfg).get("/api/meetings", &meetings)
+	if len(meetings) != 1 || meetings[0].Name != "blue" || strings.Join(meetings[0].Participants, ",") != "Ada,Bo" {
+		t.Errorf("after a restart the meetings are %+v, want blue with Ada and Bo", meetings)
+	}
+}
+
+func TestShutdownTellsEverybodyWithinFiveSeconds(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s := start(t, settings(t))
+	left := make(chan *livekit.LeaveRequest, 1)
+	s.join(ctx, "blue", "Ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
+	stream, err := s.http.Get("http://" + s.address + "/api/events") // would keep the HTTP server from closing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stream.Body.Close() }()
+	began := time.Now()
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+	select {
+	case l := <-left:
+		if l.Reason != livekit.DisconnectReason_SERVER_SHUTDOWN {
+			t.Errorf("reason %v, want SERVER_SHUTDOWN", l.Reason)
+		}
+	case <-ctx.Done():
+		t.Error("nobody told Ada")
+	}
+}
+
+func TestOneKeyPairForEver(t *testing.T) {
+	cfg := settings(t)
+	s := start(t, cfg)
+	first, err := os.ReadFile(cfg.OwnKeyFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, cfg)
+	if again, err := os.ReadFile(cfg.OwnKeyFile()); err != nil || string(again) != string(first) {
+		t.Errorf("the key file changed: %v", err)
+	}
+	for name, want := range map[string]os.FileMode{"": 0o700, "keys.yaml": 0o600, "lock": 0o600} {
+		if info, err := os.Stat(filepath.Join(cfg.DataDir, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%q: %v, want mode %v", name, info.Mode(), want)
+		}
+	}
+}
+
+// What stands in the way of a start is said in one sentence that names what to do, and nothing stays open.
+func TestStartsThatFail(t *testing.T) {
+	taken := start(t, settings(t))
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = udp.Close() }()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, "keys.yaml"), []byte("?"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		change func(*config.Config)
+		want   []string
+	}{
+		"TCP port taken":  {func(c *config.Config) { c.Listen = taken.address }, []string{"TCP " + taken.address, "--listen"}},
+		"UDP port taken":  {func(c *config.Config) { c.Listen = udp.LocalAddr().String() }, []string{"UDP " + udp.LocalAddr().String(), "--listen"}},
+		"foreign address": {func(c *config.Config) { c.Listen = "192.0.2.77:18080" }, []string{"no address 192.0.2.77:18080", "--listen"}},
+		"folder is a file": {
+			func(c *config.Config) { c.DataDir = file }, []string{file, "--data-dir"},
+		},
+		"folder cannot be made": {func(c *config.Config) { c.DataDir = filepath.Join(file, "x") }, []string{file, "--data-dir"}},
+		"folder in use":         {func(c *config.Config) { c.DataDir = taken.dir }, []string{"another Meet", "--data-dir"}},
+		"broken keys":           {func(c *config.Config) { c.DataDir = broken }, []string{"keys.yaml"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := settings(t)
+			tc.change(&cfg)
+			a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+			if err == nil {
+				_ = a.Close()
+				t.Fatal("it started")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("error %q, want one line with %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestGreeting(t *testing.T) {
+	s := start(t, settings(t))
+	var b strings.Builder
+	if err := s.Greet(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Meet " + app.Version, "Open            http://" + s.address + "/", "TCP and UDP " + s.address} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("greeting lacks %q:\n%s", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "DEVELOPMENT") {
+		t.Error("it claims to be in development mode")
+	}
+}
+
+func TestHealth(t *testing.T) {
+	s := start(t, settings(t))
+	for _, path := range []string{"/healthz", "/readyz"} {
+		resp, err := s.http.Get("http://" + s.address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+}
