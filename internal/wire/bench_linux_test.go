@@ -31,7 +31,7 @@ func BenchmarkWrite(b *testing.B) {
 						b.Fatal(err)
 					}
 					defer c.Close()
-					write, flush = c.WriteToAddrPort, c.flush
+					write, flush = c.WriteToAddrPort, func() { c.flush() }
 				}
 				packet := make([]byte, 1100)
 				b.ReportAllocs()

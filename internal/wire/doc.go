@@ -6,9 +6,10 @@
 // A media server sends many small packets: each to every subscriber, and each video frame as a burst. One system
 // call for each costs more than encrypting it. So a write copies the packet into the current batch and returns;
 // the flusher sends the whole batch with one sendmmsg, in which packets of equal size to one destination are a
-// single message that the kernel, or the network card, cuts into datagrams. The flusher gathers as long as the
-// batch grows while it yields to other goroutines, at most [Options.Gather]; on an idle machine that is no
-// time at all. Where the kernel has none of this, packets are written one by one.
+// single message that the kernel, or the network card, cuts into datagrams. After a large batch the flusher waits
+// [Options.Gather] before the next, so that the packets of a video frame leave together; otherwise it only yields
+// while the batch grows, so a lone packet does not wait. Where the kernel has none of this, packets are written
+// one by one.
 //
 // Packets to one destination keep their order. The batch is bounded; a writer that finds it full sends it
 // itself, so a slow network slows the writers and nothing is dropped here. A packet the kernel refuses is
