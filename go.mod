@@ -2,6 +2,13 @@ module meet
 
 go 1.26.8
 
+// npm packages may carry Go files.
+ignore (
+	./test/browser/node_modules
+	./test/nodesdk/node_modules
+	./web/app/node_modules
+)
+
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.11-20260415201107-50325440f8f2.1 // indirect
 	buf.build/go/protovalidate v1.2.0 // indirect

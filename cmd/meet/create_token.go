@@ -7,7 +7,6 @@ import (
 	"io/fs"
 
 	"meet/internal/config"
-	"meet/internal/fault"
 	"meet/internal/token"
 )
 
@@ -66,9 +65,6 @@ func (t createToken) Run(w world) error {
 	raw, err := token.New(key.Name, key.Secret).
 		SetIdentity(t.Identity).SetName(cmp.Or(t.Name, t.Identity)).SetMetadata(t.Metadata).SetAttributes(t.Attrs).SetKind(t.Kind).
 		SetTTL(ttl).SetVideoGrant(t.grant()).ToJWT()
-	if fault.KindOf(err) == fault.Invalid {
-		return usageError{err}
-	}
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,191 @@
+package arch
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A rule is a row of the package map. The arrows point from the edge to the middle: an import that is not listed makes
+// two packages know each other that are meant not to.
+type rule struct {
+	may []string // our packages; "*" is every one
+	not []string // prefixes of others' packages, and why in the table's comments
+}
+
+var (
+	pion      = "github.com/pion/"
+	echo      = "github.com/labstack/echo"
+	protocol  = "github.com/livekit/protocol/"
+	nats      = "github.com/nats-io/"
+	httpParts = []string{"net/http", echo}
+)
+
+// rules is the package map. It changes only together with the map in the style guide.
+var rules = map[string]rule{
+	"cmd/meet":           {may: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/loadtest"}, not: []string{pion, echo}},
+	"internal/app":       {may: []string{"*"}, not: []string{nats}},
+	"internal/config":    {},
+	"internal/fault":     {},
+	"internal/site":      {may: []string{"internal/lobby", "internal/assets", "internal/fault", "web", "web/templates"}, not: []string{pion, nats}},
+	"internal/lobby":     {may: []string{"internal/token", "internal/store", "internal/fault"}, not: append(httpParts, pion)},
+	"internal/token":     {may: []string{"internal/fault"}, not: append(httpParts, pion, nats)},
+	"internal/signal":    {may: []string{"internal/rtc", "internal/token", "internal/fault"}, not: []string{pion, echo, nats}},
+	"internal/rtc":       {may: []string{"internal/sfu", "internal/fault"}, not: append(httpParts, nats)},
+	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
+	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
+	"internal/sfu/bwe":   {not: []string{"sync", "log"}},                                                                                               // time is an argument
+	"internal/wire":      {not: append(httpParts, nats)},
+	"internal/direct":    {may: []string{"internal/fault"}, not: []string{pion}},
+	"internal/api":       {may: []string{"internal/rtc", "internal/egress", "internal/ingress", "internal/token", "internal/fault"}, not: []string{pion, echo}},
+	"internal/webhook":   {may: []string{"internal/token", "internal/store"}},
+	"internal/egress":    {may: []string{"internal/rtc", "internal/sfu", "internal/storage", "internal/store", "internal/fault"}, not: []string{echo}},
+	"internal/ingress":   {may: []string{"internal/rtc", "internal/sfu", "internal/store", "internal/fault"}, not: []string{echo}},
+	"internal/cluster":   {may: []string{"internal/store", "internal/fault"}, not: []string{pion}},
+	"internal/store":     {not: append(httpParts, pion)},
+	"internal/storage":   {may: []string{"internal/fault"}},
+	"internal/turn":      {},
+	"internal/assets":    {may: []string{"internal/fault"}},
+	"internal/metrics":   {},
+	"internal/client":    {may: []string{"internal/token"}, not: []string{echo, nats}},
+	"internal/loadtest":  {may: []string{"internal/client"}},
+	"web":                {may: []string{"web/templates"}},
+	"web/templates":      {may: []string{"web/templates/ui"}, not: []string{echo}},
+	"web/templates/ui":   {not: []string{echo}},
+	"test/arch":          {},
+	"test/cli":           {may: []string{"internal/client"}},
+	"test/load":          {may: []string{"internal/client", "internal/token"}},
+}
+
+// messages lists who may use LiveKit's protobuf messages: they are the domain's data there, and everybody else has
+// words of his own. app passes them from rtc to lobby.
+var messages = []string{
+	"internal/signal", "internal/rtc", "internal/api", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/app",
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) map[string]goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "meet/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	all := map[string]goPackage{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimPrefix(p.ImportPath, "meet/")] = p
+	}
+}
+
+func TestImports(t *testing.T) {
+	all := packages(t)
+	if len(all) < 10 {
+		t.Fatalf("found only %d packages", len(all))
+	}
+	for name, p := range all {
+		r, ok := rules[name]
+		if !ok {
+			t.Errorf("%s is not in the package map: say what it may import", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if why := r.refuses(name, imported); why != "" {
+				t.Errorf("%s must not import %s: %s", name, imported, why)
+			}
+		}
+	}
+}
+
+// refuses says why a package may not import another, or "".
+func (r rule) refuses(name, imported string) string {
+	if ours, ok := strings.CutPrefix(imported, "meet/"); ok {
+		switch {
+		case ours == "internal/app" && name != "cmd/meet":
+			return "app is the top; only cmd/meet stands above it"
+		case ours == "internal/config" && name != "cmd/meet" && name != "internal/app":
+			return "a package takes its own Options, not everybody's settings"
+		case !slices.Contains(r.may, "*") && !slices.Contains(r.may, ours):
+			return "the package map draws no such arrow"
+		}
+		return ""
+	}
+	for _, prefix := range r.not {
+		if under(imported, prefix) {
+			return "it belongs to another layer"
+		}
+	}
+	if under(imported, protocol) {
+		switch {
+		case imported != protocol+"livekit":
+			return "of this module we take the messages only, not its logger, auth or utilities"
+		case !slices.Contains(messages, name):
+			return "protobuf messages stay in " + strings.Join(messages, ", ")
+		}
+	}
+	return ""
+}
+
+func under(imported, prefix string) bool {
+	return strings.HasPrefix(imported, prefix) && (strings.HasSuffix(prefix, "/") || imported == prefix || strings.HasPrefix(imported[len(prefix):], "/"))
+}
+
+// The rules themselves must be able to say no.
+func TestRulesRefuse(t *testing.T) {
+	for _, tc := range []struct {
+		name, imported string
+		refused        bool
+	}{
+		{"internal/site", "meet/internal/rtc", true},
+		{"internal/site", "meet/internal/lobby", false},
+		{"internal/rtc", "meet/internal/config", true},
+		{"internal/api", "meet/internal/app", true},
+		{"internal/app", "meet/internal/store", false},
+		{"internal/signal", "github.com/pion/webrtc/v4", true},
+		{"internal/lobby", "net/http", true},
+		{"internal/lobby", "net/http/httptest", true},
+		{"internal/lobby", protocol + "livekit", true},
+		{"internal/rtc", protocol + "livekit", false},
+		{"internal/rtc", protocol + "auth", true},
+		{"internal/sfu", "log/slog", true},
+		{"internal/sfu", "logger", false},
+		{"web/templates", "meet/internal/lobby", true},
+	} {
+		if why := rules[tc.name].refuses(tc.name, tc.imported); (why != "") != tc.refused {
+			t.Errorf("%s importing %s: %q, want refused %v", tc.name, tc.imported, why, tc.refused)
+		}
+	}
+}
+
+// Every package says in its first sentence what it is for.
+func TestPackagesHaveDocs(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}}\t{{.Name}}\t{{.Doc}}", "meet/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.SplitN(strings.TrimSpace(line), "\t", 3)
+		want := "Package " + fields[1] + " "
+		if fields[1] == "main" {
+			want = "Command " + path.Base(fields[0]) + " "
+		}
+		if len(fields) < 3 || !strings.HasPrefix(fields[2], want) {
+			t.Errorf("%s has no package comment that begins with %q", fields[0], want)
+		}
+	}
+}
