@@ -103,13 +103,13 @@ type headerExtension struct {
 
 func headerExtensions(set codecSet) []headerExtension {
 	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
-	both := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly, webrtc.RTPTransceiverDirectionSendonly}
 	if set&publisherCodecs == 0 {
 		return []headerExtension{{descriptorURI, webrtc.RTPCodecTypeVideo, []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}}}
 	}
-	descriptor := in
 	if set&subscriberCodecs != 0 {
-		descriptor = both
+		// Chrome offers further sections with the extensions the earlier ones settled on, so a section it only receives
+		// on must not be answered with fewer: it could not publish simulcast afterwards.
+		in = append(in, webrtc.RTPTransceiverDirectionSendonly)
 	}
 	return []headerExtension{
 		{sdp.SDESMidURI, webrtc.RTPCodecTypeAudio, in},
@@ -118,7 +118,7 @@ func headerExtensions(set codecSet) []headerExtension {
 		{sdp.SDESRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
 		{sdp.SDESRepairRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
 		{sdp.TransportCCURI, webrtc.RTPCodecTypeVideo, in},
-		{descriptorURI, webrtc.RTPCodecTypeVideo, descriptor},
+		{descriptorURI, webrtc.RTPCodecTypeVideo, in},
 	}
 }
 

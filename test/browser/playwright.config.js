@@ -1,0 +1,27 @@
+// Browser tests against the real binary, in Debian's Chromium with its fake camera and microphone.
+import { defineConfig } from '@playwright/test';
+
+export default defineConfig({
+  testDir: '.',
+  testMatch: '*.spec.js',
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  workers: 1, // two cores: a call is two browsers and a server
+  fullyParallel: false,
+  reporter: [['list']],
+  outputDir: 'test-results',
+  use: {
+    headless: true,
+    permissions: ['camera', 'microphone'],
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
+        '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream',
+        '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
+        '--auto-select-desktop-capture-source=Entire screen',
+      ],
+    },
+  },
+});
