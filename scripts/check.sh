@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Checks everything, as CI does: format, vet, staticcheck, generated files, types, lint, dead code and every test.
+# --fast leaves out what takes minutes; .git/hooks/pre-commit may call it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fast=false
+case "${1:-}" in
+  "") ;;
+  --fast) fast=true ;;
+  *) echo "usage: scripts/check.sh [--fast]" >&2; exit 2 ;;
+esac
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+fail() { printf '%s\n' "$@" >&2; exit 1; }
+
+# generated_sums names the content of every generated file, so that a tree that was dirty before is told from one
+# whose generated files are stale.
+generated_sums() { find web/templates web/static -type f \( -name '*_templ.go' -o -path 'web/static/*' \) | sort | xargs sha256sum; }
+hand_written_go() {
+  git ls-files -co --exclude-standard '*.go' | while read -r f; do
+    case "$f" in *_templ.go) ;; *) [ ! -f "$f" ] || echo "$f" ;; esac
+  done
+}
+
+$fast || { step "tools"; scripts/install-tools.sh; }
+
+step "gofumpt"
+unformatted=$(hand_written_go | xargs go tool gofumpt -l)
+[ -z "$unformatted" ] || fail "not formatted; run: go tool gofumpt -w ." "$unformatted"
+
+step "go vet, staticcheck"
+go vet ./...
+go tool staticcheck ./...
+(cd test/gosdk && go vet ./...)
+
+if ! $fast; then
+  step "generated files are current"
+  before=$(generated_sums)
+  scripts/generate.sh
+  after=$(generated_sums)
+  [ "$before" = "$after" ] || fail "generated files were stale; commit what scripts/generate.sh has now made:" "$(git status --short -- web/templates web/static)"
+fi
+
+step "front end: types, lint, dead code"
+scripts/npm-ci.sh web/app
+npm --prefix web/app run --silent typecheck
+npm --prefix web/app run --silent lint
+npm --prefix web/app run --silent knip
+
+if $fast; then step "done"; exit 0; fi
+
+step "front end: tests"
+npm --prefix web/app test
+
+step "Go tests"
+go tool gotestsum --format pkgname -- -race -shuffle=on -timeout 10m ./...
+
+step "LiveKit's Go SDK against the binary"
+(cd test/gosdk && go test -count=1 -timeout 5m ./...)
+
+step "LiveKit's Node SDK against the binary"
+scripts/npm-ci.sh test/nodesdk
+npm --prefix test/nodesdk test
+
+step "Chromium against the binary"
+scripts/npm-ci.sh test/browser
+npm --prefix test/browser test
+
+step "done"

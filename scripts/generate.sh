@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Regenerates everything that is generated and committed: Go code from templ, and the front end's build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+go tool templ generate -path web/templates
+scripts/npm-ci.sh web/app
+npm --prefix web/app run build
