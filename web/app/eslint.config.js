@@ -30,7 +30,7 @@ export default defineConfig(
       ],
     },
   },
-  { files: ["lib/api.ts", "lib/storage.ts", "**/*.test.ts"], rules: { "no-restricted-globals": "off" } },
+  { files: ["lib/api.ts", "lib/storage.ts", "**/*.test.{ts,tsx}"], rules: { "no-restricted-globals": "off" } },
   { files: ["vite.config.ts"], rules: { "no-restricted-syntax": "off" } },
   {
     files: ["ui/**"],

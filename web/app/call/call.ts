@@ -95,8 +95,14 @@ export class Call {
     try {
       await this.room.localParticipant.setScreenShareEnabled(on, { audio: true, contentHint: "detail", selfBrowserSurface: "exclude" });
     } catch (error) {
-      if (error instanceof Error && error.name === "NotAllowedError" && !/system/i.test(error.message)) return;
-      this.notices.say("Your screen could not be shared. Your system may not let the browser record it: look in its privacy settings.");
+      const refused = error instanceof DOMException && error.name === "NotAllowedError";
+      // Browsers say the same when the person dismissed their picker and when the system forbids it, but for the message.
+      if (refused && !/system/i.test(error.message)) return;
+      this.notices.say(
+        refused
+          ? "Your system does not let the browser record the screen. Allow it in the system's privacy settings."
+          : "Your screen could not be shared. Try again.",
+      );
     }
   }
 

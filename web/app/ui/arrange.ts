@@ -8,9 +8,9 @@ export interface Cell {
 }
 
 const gap = 10;
-// A tile may be as tall as a portrait phone's picture and as wide as a film's.
-const tallest = 3 / 4;
+// As wide as a camera's picture usually is; narrower only as far as the crop keeps a face.
 const widest = 16 / 9;
+const narrowest = (width: number, height: number) => (width > height ? 4 / 3 : 3 / 4);
 
 /** arrange places count equal tiles in a space of the given size. */
 export function arrange(count: number, width: number, height: number): Cell[] {
@@ -61,10 +61,10 @@ export function arrangeStage(count: number, width: number, height: number): Cell
   return [stage, ...strip];
 }
 
-// The arrangement is chosen by how large a picture gets: a camera's usual one,
-// or on an upright screen a square, because there faces matter more than rooms.
+// The arrangement is chosen by how large a picture gets: one cropped a little,
+// or on an upright screen to a square, because there faces matter more than rooms.
 function bestColumns(count: number, width: number, height: number): number {
-  const picture = width > height ? 16 / 9 : 1;
+  const picture = width > height ? 4 / 3 : 1;
   let best = 1;
   let bestArea = -1;
   for (let columns = 1; columns <= count; columns++) {
@@ -85,7 +85,7 @@ function tileSize(columns: number, rows: number, width: number, height: number) 
   const cellHeight = Math.max(0, (height - (rows - 1) * gap) / rows);
   return {
     width: Math.min(cellWidth, cellHeight * widest),
-    height: Math.min(cellHeight, cellWidth / tallest),
+    height: Math.min(cellHeight, cellWidth / narrowest(width, height)),
   };
 }
 

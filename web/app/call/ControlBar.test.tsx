@@ -1,0 +1,46 @@
+import { expect, it, vi } from "vitest";
+import { click, draw, named } from "../ui/testing";
+import type { CallState } from "./actions/action";
+import type { Call } from "./call";
+import { ControlBar } from "./ControlBar";
+
+const state: CallState = {
+  panel: null,
+  dialog: null,
+  microphone: true,
+  camera: false,
+  sharing: false,
+  canShare: true,
+  people: 2,
+  unread: 0,
+};
+
+const bar = (change: Partial<CallState> = {}, call: Partial<Call> = {}) =>
+  draw(<ControlBar call={call as Call} state={{ ...state, ...change }} />);
+
+it("is a toolbar of toggles that tell their state, and buttons", () => {
+  const page = bar();
+  expect(page.querySelector("[role=toolbar]")?.getAttribute("aria-label")).toBe("Call controls");
+  const pressed = (name: string) => named(page, "button", name).getAttribute("aria-pressed");
+  expect(["Microphone", "Camera", "Share screen", "Chat", "People"].map(pressed)).toEqual(["true", "false", "false", "false", "false"]);
+  expect(["Settings", "Leave"].map(pressed)).toEqual([null, null]);
+});
+
+it("keeps every name whatever the state", () => {
+  const names = (root: HTMLElement) => [...root.querySelectorAll("button")].map((button) => button.getAttribute("aria-label"));
+  expect(names(bar())).toEqual(names(bar({ microphone: false, camera: true, sharing: true, panel: "chat", unread: 3 })));
+});
+
+it("has no button for sharing where it cannot be done", () => {
+  expect(() => named(bar({ canShare: false }), "button", "Share screen")).toThrow();
+});
+
+it("does what it says", () => {
+  const call = { setDevice: vi.fn(), setSharing: vi.fn(), show: vi.fn(), leave: vi.fn() };
+  const page = bar({ panel: "people" }, call);
+  for (const name of ["Microphone", "Camera", "Share screen", "Chat", "People", "Settings", "Leave"]) click(named(page, "button", name));
+  expect(call.setDevice.mock.calls).toEqual([["microphone", false], ["camera", true]]);
+  expect(call.setSharing.mock.calls).toEqual([[true]]);
+  expect(call.show.mock.calls).toEqual([[{ panel: "chat" }], [{ panel: null }], [{ dialog: "settings" }]]);
+  expect(call.leave).toHaveBeenCalledOnce();
+});

@@ -1,0 +1,119 @@
+import { DisconnectReason, RoomEvent } from "livekit-client";
+import { beforeEach, expect, it, vi } from "vitest";
+import { ApiError, connectionDetails } from "../lib/api";
+import { State } from "../lib/observable";
+import { loadPreferences } from "../lib/storage";
+import { Call } from "./call";
+import type { Ending } from "./ending";
+import type { LocalMedia } from "./localMedia";
+
+vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), connectionDetails: vi.fn() }));
+
+// Tracks as pre-join leaves them: the microphone ready, the camera still being asked for.
+const fakeMedia = () => {
+  const tracks: Record<string, unknown> = { microphone: { stop: vi.fn() } };
+  const state = new State<unknown>(0);
+  return {
+    state,
+    tracks,
+    stop: vi.fn(),
+    take: (kind: string) => {
+      const track = tracks[kind];
+      tracks[kind] = undefined;
+      return track;
+    },
+  };
+};
+
+const setUp = () => {
+  const media = fakeMedia();
+  const endings: Ending[] = [];
+  const call = new Call(media as unknown as LocalMedia, loadPreferences(), (ending) => endings.push(ending));
+  const connect = vi.spyOn(call.room, "connect").mockResolvedValue();
+  const disconnect = vi.spyOn(call.room, "disconnect").mockResolvedValue();
+  const publish = vi.spyOn(call.room.localParticipant, "publishTrack").mockResolvedValue({} as never);
+  return { media, endings, call, connect, disconnect, publish };
+};
+
+beforeEach(() => {
+  localStorage.clear();
+  vi.mocked(connectionDetails).mockResolvedValue({
+    serverUrl: "ws://meet.test",
+    roomName: "standup",
+    participantName: "Ada",
+    participantToken: "token",
+  });
+});
+
+it("joins with what the server says and publishes what is ready", async () => {
+  const { call, connect, publish, media } = setUp();
+  const { microphone } = media.tracks;
+  await call.join("standup", "Ada");
+  expect(connect).toHaveBeenCalledWith("ws://meet.test", "token");
+  expect(publish.mock.calls).toEqual([[microphone]]);
+  expect(call.status.value).toBe("live");
+});
+
+it("publishes what arrives later, as long as the call goes on", async () => {
+  const { call, publish, media } = setUp();
+  await call.join("standup", "Ada");
+  media.tracks.camera = { stop: vi.fn() };
+  media.state.set(1);
+  expect(publish).toHaveBeenCalledTimes(2);
+  call.leave();
+  media.tracks.camera = { stop: vi.fn() };
+  media.state.set(2);
+  expect(publish).toHaveBeenCalledTimes(2);
+});
+
+it("says why it could not join", async () => {
+  const { call, endings, media } = setUp();
+  vi.mocked(connectionDetails).mockRejectedValue(new ApiError("The name is too long."));
+  await call.join("standup", "Ada");
+  expect(endings).toMatchObject([{ code: "could-not-join", text: "The name is too long." }]);
+  expect(media.stop).toHaveBeenCalled();
+});
+
+it("ends once, with the first reason", () => {
+  const { call, endings, disconnect } = setUp();
+  call.leave();
+  call.room.emit(RoomEvent.Disconnected, DisconnectReason.SERVER_SHUTDOWN);
+  expect(endings.map(({ code }) => code)).toEqual(["left"]);
+  expect(disconnect).toHaveBeenCalledOnce();
+});
+
+it("passes on the server's reason", () => {
+  const { call, endings } = setUp();
+  call.room.emit(RoomEvent.Disconnected, DisconnectReason.PARTICIPANT_REMOVED);
+  expect(endings.map(({ code }) => code)).toEqual(["removed"]);
+});
+
+it("follows the connection", () => {
+  const { call } = setUp();
+  call.room.emit(RoomEvent.SignalReconnecting);
+  expect(call.status.value).toBe("reconnecting");
+  call.room.emit(RoomEvent.Reconnected);
+  expect(call.status.value).toBe("live");
+});
+
+it("remembers a switched device, and says in words when it fails", async () => {
+  const { call } = setUp();
+  vi.spyOn(call.room.localParticipant, "setCameraEnabled").mockRejectedValue(new DOMException("x", "NotFoundError"));
+  vi.stubGlobal("navigator", { mediaDevices: {} });
+  await call.setDevice("camera", false);
+  vi.unstubAllGlobals();
+  expect(loadPreferences().camera).toBe(false);
+  expect(call.notices.items.value.map(({ text }) => text)).toEqual([expect.stringContaining("No camera was found")]);
+});
+
+it.each([
+  [new DOMException("Permission denied", "NotAllowedError"), 0, ""],
+  [new DOMException("Permission denied by system", "NotAllowedError"), 1, "privacy settings"],
+  [new Error("negotiation"), 1, "Try again"],
+])("treats a failed share of %s rightly", async (error, count, words) => {
+  const { call } = setUp();
+  vi.spyOn(call.room.localParticipant, "setScreenShareEnabled").mockRejectedValue(error);
+  await call.setSharing(true);
+  expect(call.notices.items.value).toHaveLength(count);
+  expect(call.notices.items.value[0]?.text ?? "").toContain(words);
+});

@@ -1,0 +1,53 @@
+import { beforeEach, expect, it, vi } from "vitest";
+import { LocalMedia } from "../../call/localMedia";
+import { loadPreferences, savePreferences } from "../../lib/storage";
+import { click, draw, named, type } from "../../ui/testing";
+import { PreJoin } from "./PreJoin";
+
+// The server has said nothing yet, and no device was asked for.
+vi.mock("../../lib/api", () => ({ watchLobby: () => () => undefined }));
+
+beforeEach(() => localStorage.clear());
+
+const preJoin = (onJoin: (name: string) => void = () => undefined) =>
+  draw(<PreJoin roomName="standup" media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
+
+it("has everything by its name", () => {
+  const page = preJoin();
+  named(page, "input", "Your name");
+  named(page, "button", "Join now");
+  for (const kind of ["Microphone", "Camera", "Speaker"]) named(page, "select", `${kind} device`);
+  expect(named(page, "button", "Microphone").getAttribute("aria-pressed")).toBe("true");
+  expect(named(page, "button", "Camera").getAttribute("aria-pressed")).toBe("true");
+  expect(document.title).toBe("standup · Meet");
+});
+
+it("refuses an empty name in words at the field", () => {
+  const onJoin = vi.fn();
+  const page = preJoin(onJoin);
+  const field = named(page, "input", "Your name");
+  type(field, "   ");
+  click(named(page, "button", "Join now"));
+  expect(onJoin).not.toHaveBeenCalled();
+  expect(field.getAttribute("aria-invalid")).toBe("true");
+  expect(page.querySelector("[role=alert]")?.textContent).toMatch(/Type your name/);
+  expect(document.activeElement).toBe(field);
+
+  type(field, "Ada");
+  expect(field.getAttribute("aria-invalid")).toBe("false");
+});
+
+it("joins under the name without its spaces", () => {
+  const onJoin = vi.fn();
+  const page = preJoin(onJoin);
+  type(named(page, "input", "Your name"), "  Ada ");
+  click(named(page, "button", "Join now"));
+  expect(onJoin).toHaveBeenCalledExactlyOnceWith("Ada");
+});
+
+it("starts as it was left", () => {
+  savePreferences({ name: "Bo", camera: false });
+  const page = preJoin();
+  expect(named(page, "input", "Your name").value).toBe("Bo");
+  expect(named(page, "button", "Camera").getAttribute("aria-pressed")).toBe("false");
+});
