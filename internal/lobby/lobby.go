@@ -82,13 +82,19 @@ func (l *Lobby) Close() {
 	l.wg.Wait()
 }
 
+// deserted tells whether everybody has left. Such a room is kept for some seconds, so that who comes back continues the
+// meeting; to people who look at the lobby it is over.
+func (r *liveRoom) deserted() bool { return r.NumParticipants == 0 && r.meeting.Count > 0 }
+
 // Rooms returns the live rooms, the newest first.
 func (l *Lobby) Rooms() []Room {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rooms := make([]Room, 0, len(l.live))
 	for _, r := range l.live {
-		rooms = append(rooms, r.Room)
+		if !r.deserted() {
+			rooms = append(rooms, r.Room)
+		}
 	}
 	slices.SortFunc(rooms, func(a, b Room) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.SID, b.SID))
@@ -96,12 +102,19 @@ func (l *Lobby) Rooms() []Room {
 	return rooms
 }
 
-// Meetings returns the latest meetings that have ended, the last one first. Callers do not change them.
+// Meetings returns the latest meetings that have ended or that everybody has left, the last one first. Callers do not change them.
 func (l *Lobby) Meetings() []*Meeting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	meetings := slices.Clone(l.ended)
-	slices.Reverse(meetings)
+	for _, r := range l.live {
+		if r.deserted() {
+			m := r.meeting.clone()
+			m.end(m.lastKnown())
+			meetings = append(meetings, m)
+		}
+	}
+	slices.SortStableFunc(meetings, func(a, b *Meeting) int { return b.EndedAt.Compare(a.EndedAt) })
 	return meetings
 }
 

@@ -80,13 +80,17 @@ func TestAMeetingFromStartToRecord(t *testing.T) {
 	}
 	l.ParticipantLeft("RM_1", "ada", after(30))
 	l.ParticipantLeft("RM_1", "bo", after(65))
+	l.RoomChanged("RM_1", 0, "agenda")
+	record := "blue 1m3s 2 Ada Bo\n"
+	if got := summary(l); got != record || len(l.Rooms()) != 1 {
+		t.Errorf("everybody has left: meetings %q, want %q; %d rooms live, want 1", got, record, len(l.Rooms()))
+	}
 	l.RoomFinished("RM_1", after(85))
 	l.RoomFinished("RM_2", after(85))
 	l.RoomFinished("RM_2", after(85))
 	if rooms := l.Rooms(); len(rooms) != 0 {
 		t.Errorf("still live: %+v", rooms)
 	}
-	record := "blue 1m3s 2 Ada Bo\n"
 	if got := summary(l); got != record {
 		t.Errorf("meetings %q, want %q", got, record)
 	}

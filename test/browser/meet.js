@@ -73,6 +73,8 @@ export class Person {
     await this.page.getByRole('textbox', { name: 'Your name' }).fill(this.name);
     await this.page.getByRole('button', { name: 'Join now' }).click();
     await expect(this.call).toBeVisible();
+    const states = () => this.page.evaluate(() => globalThis.peerConnections.map((pc) => pc.connectionState));
+    await expect.poll(states, `${this.name} is connected`).toContain('connected');
   }
 
   /** The tile of a participant, by the name it shows. */

@@ -4,8 +4,8 @@ import { defineConfig } from '@playwright/test';
 export default defineConfig({
   testDir: '.',
   testMatch: '*.spec.js',
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 180_000,
+  expect: { timeout: 20_000 },
   workers: 1, // two cores: a call is two browsers and a server
   fullyParallel: false,
   reporter: [['list']],
@@ -19,7 +19,7 @@ export default defineConfig({
       args: [
         '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
         '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream',
-        '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
+        '--use-fake-device-for-media-stream=fps=10', '--autoplay-policy=no-user-gesture-required',
         '--auto-select-desktop-capture-source=Entire screen',
       ],
     },
