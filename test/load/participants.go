@@ -43,29 +43,39 @@ func (p *plan) publisher(ctx context.Context, n int) (*publisher, error) {
 	return pub, err
 }
 
-// send sends frames until ctx ends.
+// send sends frames until ctx ends. A late tick is made up for, so that the load is the same on a busy machine.
 func (pub *publisher) send(ctx context.Context, p *plan) error {
-	tick := time.NewTicker(time.Second / time.Duration(p.frames))
+	every := time.Second / time.Duration(p.frames)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	payload := make([]byte, p.size)
-	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: payload}
-	for frame := uint16(0); ; frame++ {
+	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.size)}
+	start := time.Now()
+	for frame := 0; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		key := pub.key.Swap(false)
-		for i := range p.burst {
-			vp8(payload, frame, key, i == 0)
-			packet.SequenceNumber++
-			packet.Marker = i == p.burst-1
-			if err := pub.track.WriteRTP(packet); err != nil {
+		for ; time.Duration(frame)*every < time.Since(start); frame++ {
+			if err := pub.frame(packet, uint16(frame), p.burst); err != nil {
 				return err
 			}
+			packet.Timestamp += uint32(90_000 / p.frames)
 		}
-		packet.Timestamp += uint32(90_000 / p.frames)
 	}
+}
+
+func (pub *publisher) frame(packet *rtp.Packet, number uint16, packets int) error {
+	key := pub.key.Swap(false)
+	for i := range packets {
+		vp8(packet.Payload, number, key, i == 0)
+		packet.SequenceNumber++
+		packet.Marker = i == packets-1
+		if err := pub.track.WriteRTP(packet); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // vp8 writes a payload descriptor with a 15-bit picture id, and the header that begins a frame, see
