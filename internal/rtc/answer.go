@@ -19,6 +19,8 @@ type sections struct {
 	free map[webrtc.RTPCodecType]int
 	// asked counts the sections requested since the client's last offer.
 	asked map[webrtc.RTPCodecType]uint32
+	// stale is set when something changed on sections that are there: an offer is needed though no section is missing.
+	stale bool
 }
 
 // takeOffer answers the client's offer. tune may change the answer's text for the client; it runs on the worker.
@@ -64,8 +66,8 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	t.hooks.sending(sendingCIDs(parsed))
 
 	t.sections.free = t.freeSections(parsed)
-	t.sections.asked = nil
-	t.askSections(false)
+	t.sections.asked, t.sections.stale = nil, false
+	t.askSections()
 	return nil
 }
 
@@ -98,44 +100,38 @@ func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCo
 	return free
 }
 
-// sendTrackOnSection gives d a section of the client's that is free, or notes that one more is needed. The client has to
-// offer again either way, unless its first offer is still to come.
+// sendTrackOnSection gives d a section of the client's that is free, or one that the client has yet to add; it takes
+// effect with the client's next offer.
 func (t *Transport) sendTrackOnSection(d *sfu.DownTrack) {
 	t.work.post(func() {
 		if t.closed {
 			return
 		}
-		reused, err := t.attach(d)
-		if err != nil {
+		if err := t.attach(d); err != nil {
 			t.hooks.failed(err)
 			return
 		}
 		t.reports.Add(d)
-		if t.remoteSet {
-			t.askSections(reused)
-		}
 	})
 }
 
 // attach puts d on a free section. pion's AddTrack finds it; it would make a section for both directions if there were
 // none, so it is asked only when there is.
-func (t *Transport) attach(d *sfu.DownTrack) (reused bool, err error) {
+func (t *Transport) attach(d *sfu.DownTrack) error {
 	if t.sections.free[d.Kind()] > 0 {
 		t.sections.free[d.Kind()]--
-		_, err = t.pc.AddTrack(d)
-		return true, err
+		t.sections.stale = true
+		_, err := t.pc.AddTrack(d)
+		return err
 	}
-	_, err = t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
-	return false, err
+	_, err := t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	return err
 }
 
-// renegotiate asks the client for an offer, after something was taken off the connection.
-func (t *Transport) renegotiate() { t.work.post(func() { t.askSections(true) }) }
-
-// askSections asks for the sections that are missing and were not asked for yet; with force also when none are, merely
-// to obtain an offer.
-func (t *Transport) askSections(force bool) {
-	if t.closed {
+// askSections asks the client for the sections that are missing and were not asked for yet, or merely for an offer if
+// something else has changed. Before the client's first offer there is nothing to ask: it comes by itself.
+func (t *Transport) askSections() {
+	if t.closed || !t.remoteSet {
 		return
 	}
 	missing := map[webrtc.RTPCodecType]uint32{}
@@ -146,9 +142,9 @@ func (t *Transport) askSections(force bool) {
 	}
 	audio := missing[webrtc.RTPCodecTypeAudio] - min(missing[webrtc.RTPCodecTypeAudio], t.sections.asked[webrtc.RTPCodecTypeAudio])
 	video := missing[webrtc.RTPCodecTypeVideo] - min(missing[webrtc.RTPCodecTypeVideo], t.sections.asked[webrtc.RTPCodecTypeVideo])
-	if audio == 0 && video == 0 && !force {
+	if audio == 0 && video == 0 && !t.sections.stale {
 		return
 	}
-	t.sections.asked = missing
+	t.sections.asked, t.sections.stale = missing, false
 	t.hooks.needSections(audio, video)
 }

@@ -121,7 +121,7 @@ func (p *Participant) begin() {
 		}
 	} else if p.subscriber != nil {
 		p.subscriber.openChannels(p.channelOpened)
-		p.subscriber.negotiate()
+		p.room.stale[p] = true // the first offer goes out with or without tracks
 	}
 	p.refreshToken()
 }

@@ -20,6 +20,7 @@ type loop struct {
 	done chan struct{} // closed when run has returned
 
 	failed func(any) // told of a panic in a closure; nil lets it crash
+	after  func()    // runs after each batch of closures; nil does nothing
 }
 
 func newLoop() *loop { return &loop{wake: make(chan struct{}, 1), done: make(chan struct{})} }
@@ -79,6 +80,9 @@ func (l *loop) run() {
 			}
 			if len(batch) == 0 {
 				break
+			}
+			if l.after != nil {
+				l.call(l.after)
 			}
 		}
 	}

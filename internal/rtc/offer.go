@@ -40,6 +40,7 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mime string) {
 func (t *Transport) dropTrack(d *sfu.DownTrack) {
 	t.work.post(func() {
 		t.reports.Remove(d)
+		t.sections.stale = true
 		for _, s := range t.pc.GetSenders() {
 			if s.Track() == webrtc.TrackLocal(d) {
 				if err := t.pc.RemoveTrack(s); err != nil {
@@ -51,8 +52,15 @@ func (t *Transport) dropTrack(d *sfu.DownTrack) {
 	})
 }
 
-// negotiate sends an offer, now or after the answer that is awaited.
-func (t *Transport) negotiate() { t.work.post(t.sendOffer) }
+// negotiate makes what was added and dropped take effect: by an offer, now or after the answer that is awaited; where
+// the client makes the offers, by asking it for one.
+func (t *Transport) negotiate(clientOffers bool) {
+	if clientOffers {
+		t.work.post(t.askSections)
+	} else {
+		t.work.post(t.sendOffer)
+	}
+}
 
 // restartICE sends an offer with new ICE credentials.
 func (t *Transport) restartICE() {

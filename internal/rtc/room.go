@@ -30,6 +30,7 @@ type Room struct {
 	info         *livekit.Room
 	participants map[string]*Participant // by identity
 	sifTrailer   []byte                  // ends frames the server makes itself (livekit-protocol.md, 12.8)
+	stale        map[*Participant]bool   // whose connection has to be negotiated anew once this turn of the loop is over
 	everJoined   bool
 	idle         *time.Timer // closes the room when nobody comes
 	ticker       *time.Timer // speakers and, every quality-th time, connection quality
@@ -49,6 +50,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 			EnabledCodecs:    enabledCodecs(),
 		},
 		participants: map[string]*Participant{},
+		stale:        map[*Participant]bool{},
 		sifTrailer:   []byte(newID("")),
 	}
 	if config != nil {
@@ -56,7 +58,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	}
 	r.context, r.cancel = context.WithCancel(context.Background())
 	r.log = rs.log.With("room", name)
-	r.loop.failed = r.panicked
+	r.loop.failed, r.loop.after = r.panicked, r.negotiate
 	return r
 }
 
@@ -82,6 +84,16 @@ func (r *Room) start() {
 func (r *Room) panicked(v any) {
 	r.log.Error("room ended by a programming error", "panic", v, "stack", string(debug.Stack()))
 	r.close(livekit.DisconnectReason_ROOM_CLOSED)
+}
+
+// negotiate brings the connections in line with the subscriptions that have changed: once, however many did.
+func (r *Room) negotiate() {
+	for p := range r.stale {
+		if t := p.receiving(); t != nil && !p.closed {
+			t.negotiate(p.single)
+		}
+	}
+	clear(r.stale)
 }
 
 // after runs f on the loop after d, unless the room has closed.

@@ -96,8 +96,8 @@ func (p *Participant) subscribe(pub *Publication) {
 		t.sendTrackOnSection(s.down)
 	} else {
 		t.sendTrack(s.down, pub.info.MimeType)
-		t.negotiate()
 	}
+	p.room.stale[p] = true
 	p.tellAbout(pub.owner)
 }
 
@@ -112,17 +112,12 @@ func streamID(p *Participant, pub *Publication) string {
 	return pub.owner.sid() + "|" + pub.info.Sid
 }
 
-// unsubscribe ends s and renegotiates.
+// unsubscribe ends s; the client learns it with the next negotiation.
 func (p *Participant) unsubscribe(s *Subscription) {
 	s.detach()
 	delete(p.subscriptions, s.pub.info.Sid)
-	t := p.receiving()
-	t.dropTrack(s.down)
-	if p.single {
-		t.renegotiate()
-	} else {
-		t.negotiate()
-	}
+	p.receiving().dropTrack(s.down)
+	p.room.stale[p] = true
 }
 
 // detach stops the media of s.

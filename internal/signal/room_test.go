@@ -50,6 +50,27 @@ func TestLateJoinerGetsWhatIsThereAndWhatComes(t *testing.T) {
 	})
 }
 
+// Fast start: what is there when somebody joins comes with the first offer or answer, not one by one.
+func TestOneNegotiationBringsEverythingThatIsThere(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		mic, cam := ada.publishBoth(ctx)
+		bo := s.join(ctx, "bo", o)
+		eventually(ctx, t, "bo receives both", func() bool { return bo.receives(mic.SID(), 5) && bo.receives(cam.SID(), 5) })
+		bo.mu.Lock()
+		defer bo.mu.Unlock()
+		descriptions := 0
+		for _, m := range bo.messages {
+			if m.GetOffer() != nil || m.GetAnswer() != nil {
+				descriptions++
+			}
+		}
+		if descriptions != 1 {
+			t.Errorf("%d descriptions were sent, want 1", descriptions)
+		}
+	})
+}
+
 func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
