@@ -19,10 +19,13 @@ it("settles a tie the same way every time", () => {
   expect(keys([tile("b", 2), tile("a", 2)])).toEqual(keys([tile("a", 2), tile("b", 2)]));
 });
 
-it("gives the stage to a shared screen, another's before one's own", () => {
-  const tiles = [tile("b", 1), tile("me", 2, { me: true, screen: true }), tile("b", 1, { screen: true }), tile("me", 2, { me: true })];
-  expect(keys(tiles)).toEqual(["b/screen_share", "me/screen_share", "b/camera", "me/camera"]);
-  expect(hasStage(orderTiles(tiles))).toBe(true);
-  expect(hasStage(orderTiles([tile("b", 1)]))).toBe(false);
+it("gives the stage to another's screen, never to one's own", () => {
+  const mine = [tile("me", 2, { me: true, screen: true }), tile("me", 2, { me: true }), tile("b", 1)];
+  expect(keys(mine)).toEqual(["b/camera", "me/camera", "me/screen_share"]);
+  expect(hasStage(orderTiles(mine))).toBe(false);
+
+  const both = [...mine, tile("b", 1, { screen: true })];
+  expect(keys(both)).toEqual(["b/screen_share", "b/camera", "me/camera", "me/screen_share"]);
+  expect(hasStage(orderTiles(both))).toBe(true);
   expect(hasStage([])).toBe(false);
 });

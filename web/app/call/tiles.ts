@@ -7,20 +7,23 @@ export const pageSize = { wide: 25, narrow: 8 };
 const isScreen = (tile: TrackReferenceOrPlaceholder) => tile.source === Track.Source.ScreenShare;
 
 /**
- * orderTiles puts shared screens first, then people in the order they came,
- * oneself last, so that nobody's place changes because somebody else spoke.
+ * orderTiles puts others' shared screens first, then people in the order they
+ * came, oneself last, so that nobody's place changes because somebody else
+ * spoke. One's own screen needs no looking at and comes at the very end.
  */
 export function orderTiles(tiles: readonly TrackReferenceOrPlaceholder[]): TrackReferenceOrPlaceholder[] {
-  const rank = (tile: TrackReferenceOrPlaceholder) => (isScreen(tile) ? (tile.participant.isLocal ? 1 : 0) : tile.participant.isLocal ? 3 : 2);
+  const rank = (tile: TrackReferenceOrPlaceholder) =>
+    tile.participant.isLocal ? (isScreen(tile) ? 3 : 2) : isScreen(tile) ? 0 : 1;
   const since = (tile: TrackReferenceOrPlaceholder) => tile.participant.joinedAt?.getTime() ?? 0;
   return [...tiles].sort(
     (a, b) => rank(a) - rank(b) || since(a) - since(b) || a.participant.identity.localeCompare(b.participant.identity),
   );
 }
 
-/** hasStage tells whether the first tile, a shared screen, takes the stage. */
+/** hasStage tells whether the first tile, somebody else's screen, takes the stage. */
 export function hasStage(ordered: readonly TrackReferenceOrPlaceholder[]): boolean {
-  return ordered[0] !== undefined && isScreen(ordered[0]);
+  const [first] = ordered;
+  return first !== undefined && isScreen(first) && !first.participant.isLocal;
 }
 
 /** tileKey keeps a tile the same tile while its publication comes and goes. */

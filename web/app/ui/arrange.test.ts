@@ -59,6 +59,10 @@ it.each([
   expect([columns(cells), rows(cells)]).toEqual([wide, high]);
 });
 
+it.each(sizes)("a stage on %s leaves room for three people", (_, width, height) => {
+  expect(arrangeStage(4, width, height)).toHaveLength(4);
+});
+
 it("gives nothing where there is no room", () => {
   expect(arrange(3, 0, 100)).toEqual([]);
   expect(arrange(0, 100, 100)).toEqual([]);

@@ -44,7 +44,10 @@ export function arrangeStage(count: number, width: number, height: number): Cell
   // A strip wide enough to know a face in, and never a third of the stage.
   const depth = beside ? clamp(width * 0.18, 132, 260) : clamp(height * 0.2, 88, 170);
   const length = beside ? height : width;
-  const across = beside ? depth / widest : depth * 1.25;
+  const wanted = beside ? depth / widest : depth * 1.25;
+  // On a phone three still fit, only narrower.
+  const few = Math.min(others, 3);
+  const across = Math.min(wanted, (length - (few - 1) * gap) / few);
   const room = Math.max(1, Math.floor((length + gap) / (across + gap)));
   const shown = Math.min(others, room);
   const start = (length - (shown * across + (shown - 1) * gap)) / 2;
