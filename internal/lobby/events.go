@@ -45,6 +45,7 @@ func (l *Lobby) record(sid string, change func(*Meeting)) {
 	change(&r.meeting)
 	if r.meeting.Count > 0 {
 		l.changeLocked(sid, &r.meeting)
+		l.notifyLocked() // the last to leave makes it a meeting that was
 	}
 }
 

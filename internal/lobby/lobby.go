@@ -84,7 +84,9 @@ func (l *Lobby) Close() {
 
 // deserted tells whether everybody has left. Such a room is kept for some seconds, so that who comes back continues the
 // meeting; to people who look at the lobby it is over.
-func (r *liveRoom) deserted() bool { return r.NumParticipants == 0 && r.meeting.Count > 0 }
+func (r *liveRoom) deserted() bool {
+	return r.NumParticipants == 0 && r.meeting.Count > 0 && !r.meeting.attended()
+}
 
 // Rooms returns the live rooms, the newest first.
 func (l *Lobby) Rooms() []Room {

@@ -80,6 +80,9 @@ func TestAMeetingFromStartToRecord(t *testing.T) {
 	}
 	l.ParticipantLeft("RM_1", "ada", after(30))
 	l.ParticipantLeft("RM_1", "bo", after(65))
+	if got := summary(l); got != "" {
+		t.Errorf("over before the room says so: %q", got)
+	}
 	l.RoomChanged("RM_1", 0, "agenda")
 	record := "blue 1m3s 2 Ada Bo\n"
 	if got := summary(l); got != record || len(l.Rooms()) != 1 {

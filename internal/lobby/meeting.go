@@ -85,6 +85,11 @@ func (m *Meeting) leave(identity string, at time.Time) {
 	}
 }
 
+// attended tells whether somebody listed is there.
+func (m *Meeting) attended() bool {
+	return slices.ContainsFunc(m.People, func(p Person) bool { return p.connections > 0 })
+}
+
 // end closes the record: at the last departure, or at the given time when somebody listed was still there.
 func (m *Meeting) end(at time.Time) {
 	last := m.StartedAt

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -20,6 +21,7 @@ const (
 	tokensPerSecond = 20
 	tokenBurst      = 600
 	bodyLimit       = "64K" // of the largest form or JSON a page sends, many times over
+	bodyTime        = 10 * time.Second
 )
 
 // Options is what a site may be told.
@@ -53,12 +55,11 @@ func (s *Site) Routes(e *echo.Echo) {
 
 	compressed := middleware.Gzip() // not for what is compressed already or streamed
 	limited := s.limitTokens()
-	body := middleware.BodyLimit(bodyLimit)
 
 	pages := e.Group("", s.secure, compressed)
 	get(pages, "/", s.lobbyPage)
 	get(pages, "/new", s.newMeeting)
-	pages.POST("/new", s.newMeeting, body)
+	pages.POST("/new", s.newMeeting, limitBody())
 	get(pages, "/join", s.join)
 	get(pages, "/rooms/:room", s.roomPage)
 
@@ -68,7 +69,7 @@ func (s *Site) Routes(e *echo.Echo) {
 	api.GET("/events", s.events)
 	get(api, "/connection-details", s.connectionDetails, limited)
 
-	e.POST("/token", s.token, s.secure, anyOrigin, limited, body)
+	e.POST("/token", s.token, s.secure, anyOrigin, limited, limitBody())
 	e.OPTIONS("/token", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, anyOrigin)
 
 	get(e.Group("/static", s.secure), "/*", s.static.serve)
@@ -82,6 +83,19 @@ type router interface {
 // get serves HEAD too: link checkers and load balancers ask that way.
 func get(r router, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
 	r.Match([]string{http.MethodGet, http.MethodHead}, path, h, m...)
+}
+
+// limitBody bounds a body in size and in the time it may take to arrive.
+func limitBody() echo.MiddlewareFunc {
+	size := middleware.BodyLimit(bodyLimit)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		next = size(next)
+		return func(c echo.Context) error {
+			// What fails here has no deadline, as in a test without a connection.
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTime))
+			return next(c)
+		}
+	}
 }
 
 func (s *Site) limitTokens() echo.MiddlewareFunc {
