@@ -11,7 +11,7 @@ import { test as base, expect } from '@playwright/test';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 /** One running server. It can be ended, politely or not, and started again on the same folder and port. */
-class Server {
+export class Server {
   static async start() {
     const folder = mkdtempSync(join(tmpdir(), 'meet-browser-'));
     const binary = join(folder, 'meet');
@@ -34,6 +34,12 @@ class Server {
     this.process.stderr.on('data', note);
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
     await expect(async () => expect((await fetch(`${this.url}/readyz`)).ok).toBe(true), this.output).toPass({ timeout: 10_000, intervals: [20] });
+  }
+
+  /** Ends the server for good and removes its folder. */
+  async close() {
+    await this.end('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Ends the process with a signal and returns its exit status. */
@@ -128,8 +134,7 @@ export const test = base.extend({
     async ({}, use) => {
       const server = await Server.start();
       await use(server);
-      await server.end('SIGKILL');
-      rmSync(server.folder, { recursive: true, force: true });
+      await server.close();
     },
     { scope: 'worker' },
   ],

@@ -1,0 +1,59 @@
+// Measures the time from "Join now" to the first frame of somebody who is there already, in milliseconds:
+//   node first-frame.js [times]
+// It is a measurement, not a test: the figure belongs to the machine it was taken on.
+import { chromium } from '@playwright/test';
+import config from './playwright.config.js';
+import { Person, Server } from './meet.js';
+
+const times = Number(process.argv[2] ?? 5);
+const server = await Server.start();
+const browser = await chromium.launch(config.use.launchOptions);
+const link = `${server.url}/rooms/first-frame`;
+
+/** Runs in the page: notes when "Join now" was pressed and when Ada's video first showed a frame. */
+function stopwatch() {
+  globalThis.peerConnections = [];
+  const Native = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Native {
+    constructor(...args) {
+      super(...args);
+      globalThis.peerConnections.push(this);
+    }
+  };
+  let pressed;
+  addEventListener(
+    'click',
+    (e) => {
+      if (!(e.target instanceof Element) || !e.target.closest('button')?.textContent.includes('Join now')) return;
+      pressed = performance.now();
+      const look = setInterval(() => {
+        const video = document.querySelector('[data-participant="Ada"] video');
+        if (!video) return;
+        clearInterval(look);
+        video.requestVideoFrameCallback((now) => (globalThis.firstFrame = now - pressed));
+      }, 5);
+    },
+    { capture: true },
+  );
+}
+
+async function join(name) {
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+  await context.addInitScript(stopwatch);
+  const person = new Person(await context.newPage(), name);
+  await person.join(link);
+  return person;
+}
+
+await join('Ada');
+const results = [];
+for (let i = 0; i < times; i++) {
+  const bo = await join(`Bo ${i}`);
+  const handle = await bo.page.waitForFunction(() => globalThis.firstFrame, undefined, { timeout: 20_000 });
+  results.push(Math.round(await handle.jsonValue()));
+  await bo.page.context().close();
+}
+results.sort((a, b) => a - b);
+console.log(`join to first frame: median ${results[Math.floor(times / 2)]} ms of ${results.join(', ')}`);
+await browser.close();
+await server.close();
