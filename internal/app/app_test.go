@@ -42,7 +42,7 @@ func settings(t *testing.T) config.Config {
 
 func start(t *testing.T, cfg config.Config) *server {
 	t.Helper()
-	a, err := app.New(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
