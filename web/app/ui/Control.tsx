@@ -57,9 +57,7 @@ function Face({ icon, badge, wide, label }: ControlProps) {
       <Icon name={icon} />
       {wide === true && <span>{label}</span>}
       {badge && badge.count > 0 && (
-        <span className="control__badge" aria-hidden="true">
-          {badge.count > 99 ? "99+" : badge.count}
-        </span>
+        <span className="control__badge" data-count={badge.count > 99 ? "99+" : badge.count} aria-hidden="true" />
       )}
     </>
   );
