@@ -30,7 +30,7 @@ func (t *Transport) takeOffer(d *livekit.SessionDescription, tune func(answer *s
 			return
 		}
 		if err := t.answer(d, tune); err != nil {
-			t.hooks.failed(err)
+			t.fail(err)
 		}
 	})
 }
@@ -108,7 +108,7 @@ func (t *Transport) sendTrackOnSection(d *sfu.DownTrack) {
 			return
 		}
 		if err := t.attach(d); err != nil {
-			t.hooks.failed(err)
+			t.fail(err)
 			return
 		}
 		t.reports.Add(d)

@@ -40,7 +40,7 @@ func (t *Transport) openChannels(opened func(*webrtc.DataChannel)) {
 		} {
 			dc, err := t.pc.CreateDataChannel(label, init)
 			if err != nil {
-				t.hooks.failed(err)
+				t.fail(err)
 				return
 			}
 			dc.OnOpen(func() { opened(dc) })

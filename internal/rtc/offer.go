@@ -29,7 +29,7 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mime string) {
 			err = tr.SetCodecPreferences(codecPreference(mime))
 		}
 		if err != nil {
-			t.hooks.failed(err)
+			t.fail(err)
 			return
 		}
 		t.reports.Add(d)
@@ -80,12 +80,12 @@ func (t *Transport) sendOffer() {
 	}
 	offer, err := t.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: t.offers.restart && t.remoteSet})
 	if err != nil {
-		t.hooks.failed(err)
+		t.fail(err)
 		return
 	}
 	out, err := t.setLocal(offer, t.offers.id+1)
 	if err != nil {
-		t.hooks.failed(err)
+		t.fail(err)
 		return
 	}
 	t.offers.id++
@@ -110,7 +110,7 @@ func (t *Transport) takeAnswer(d *livekit.SessionDescription) {
 			return
 		}
 		if err := t.setRemote(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.Sdp}); err != nil {
-			t.hooks.failed(err)
+			t.fail(err)
 			return
 		}
 		t.offers.out = false

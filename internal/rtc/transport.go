@@ -80,6 +80,14 @@ func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
 	})
 }
 
+// fail reports that negotiation broke, unless the connection is gone anyway, as when its client left in the middle.
+func (t *Transport) fail(err error) {
+	if t.closed || t.pc.ConnectionState() == webrtc.PeerConnectionStateClosed {
+		return
+	}
+	t.hooks.failed(err)
+}
+
 // maxCandidates bounds how many candidates are kept for a description that has not come.
 const maxCandidates = 64
 
