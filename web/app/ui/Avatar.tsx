@@ -1,4 +1,5 @@
 import { initials, personColour } from "../lib/person";
+import "./tile.css";
 
 /** Avatar stands for a person without a picture. */
 export function Avatar({ name }: { name: string }) {
