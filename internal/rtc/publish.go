@@ -155,7 +155,7 @@ func defaultStream(s livekit.TrackSource) string {
 // takeOffer answers the client's offer on the connection it publishes on.
 func (p *Participant) takeOffer(d *livekit.SessionDescription) {
 	if t := p.publisherTransport(); t != nil {
-		t.takeOffer(d, tuneAnswer(p.opusWishes()))
+		t.takeOffer(d, tuneAnswer(p.sendWishes()))
 	}
 }
 

@@ -8,27 +8,29 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// opusWish is how a client wants to send one audio track.
-type opusWish struct {
+// sendWish is how a client wants to send one track.
+type sendWish struct {
 	cids   []string
+	mime   string // such as "video/vp9"; "" leaves the codec to the client
 	stereo bool
 	dtx    bool // leave silence out
 }
 
-func (p *Participant) opusWishes() []opusWish {
-	var wishes []opusWish
+func (p *Participant) sendWishes() []sendWish {
+	var wishes []sendWish
 	for _, t := range p.pending {
-		wishes = append(wishes, opusWish{t.cids, t.info.Stereo, !t.info.DisableDtx})
+		wishes = append(wishes, sendWish{t.cids, t.info.MimeType, t.info.Stereo, !t.info.DisableDtx})
 	}
 	for _, pub := range p.publications {
-		wishes = append(wishes, opusWish{pub.cids, pub.info.Stereo, !pub.info.DisableDtx})
+		wishes = append(wishes, sendWish{pub.cids, pub.info.MimeType, pub.info.Stereo, !pub.info.DisableDtx})
 	}
 	return wishes
 }
 
-// tuneAnswer returns a function that writes into an answer how Opus is to be sent: browsers take stereo and
-// discontinuous transmission from the remote description (RFC 7587, section 6.1; livekit-protocol.md, 2.8).
-func tuneAnswer(wishes []opusWish) func(answer, offer *sdp.SessionDescription) {
+// tuneAnswer returns a function that writes the client's wishes into an answer: browsers take stereo and discontinuous
+// transmission from the remote description (RFC 7587, section 6.1), and send the codec that stands first in it
+// (livekit-protocol.md, 2.8).
+func tuneAnswer(wishes []sendWish) func(answer, offer *sdp.SessionDescription) {
 	return func(answer, offer *sdp.SessionDescription) {
 		cids := map[string]string{} // by mid
 		for _, m := range offer.MediaDescriptions {
@@ -40,15 +42,40 @@ func tuneAnswer(wishes []opusWish) func(answer, offer *sdp.SessionDescription) {
 		for _, m := range answer.MediaDescriptions {
 			mid, _ := m.Attribute(sdp.AttrKeyMID)
 			cid := cids[mid]
-			i := slices.IndexFunc(wishes, func(w opusWish) bool { return cid != "" && slices.Contains(w.cids, cid) })
-			if m.MediaName.Media == webrtc.RTPCodecTypeAudio.String() && i >= 0 {
+			i := slices.IndexFunc(wishes, func(w sendWish) bool { return cid != "" && slices.Contains(w.cids, cid) })
+			switch {
+			case i < 0:
+			case m.MediaName.Media == webrtc.RTPCodecTypeAudio.String():
 				tuneOpus(m, wishes[i])
+			case m.MediaName.Media == webrtc.RTPCodecTypeVideo.String():
+				preferCodec(m, wishes[i].mime)
 			}
 		}
 	}
 }
 
-func tuneOpus(m *sdp.MediaDescription, w opusWish) {
+// preferCodec moves the payload types of that codec to the front; their order among themselves stays.
+func preferCodec(m *sdp.MediaDescription, mime string) {
+	_, name, _ := strings.Cut(strings.ToLower(mime), "/")
+	wanted := map[string]bool{} // by payload type
+	for _, a := range m.Attributes {
+		pt, encoding, _ := strings.Cut(a.Value, " ")
+		if codec, _, _ := strings.Cut(strings.ToLower(encoding), "/"); a.Key == "rtpmap" && codec == name {
+			wanted[pt] = true
+		}
+	}
+	slices.SortStableFunc(m.MediaName.Formats, func(a, b string) int {
+		switch {
+		case wanted[a] == wanted[b]:
+			return 0
+		case wanted[a]:
+			return -1
+		}
+		return 1
+	})
+}
+
+func tuneOpus(m *sdp.MediaDescription, w sendWish) {
 	extra := ""
 	if w.dtx {
 		extra += ";usedtx=1"
