@@ -1,0 +1,56 @@
+// LiveKit's own livekit-client, unmodified and without our pages: each codec, each way of connecting.
+import { fileURLToPath } from 'node:url';
+import { expect, test } from './meet.js';
+
+const library = fileURLToPath(new URL('../../web/app/node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url));
+
+/** Opens a page of this server with the library loaded and joined to a room. */
+async function join(browser, server, name, room, options) {
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'], bypassCSP: true });
+  const page = await context.newPage();
+  await page.goto(`${server.url}/healthz`);
+  await page.addScriptTag({ path: library });
+  const details = await (await fetch(`${server.url}/api/connection-details?roomName=${room}&participantName=${name}`)).json();
+  await page.evaluate(
+    async ([details, options]) => {
+      const { Room, RoomEvent } = globalThis.LivekitClient;
+      globalThis.room = new Room({ adaptiveStream: false, dynacast: false, ...options });
+      room.on(RoomEvent.TrackSubscribed, (track) => document.body.append(track.attach()));
+      await room.connect(details.serverUrl, details.participantToken);
+    },
+    [details, options],
+  );
+  return page;
+}
+
+/** Codec and decoded frames of the video that arrives. */
+const inbound = (page) =>
+  page.evaluate(async () => {
+    for (const participant of room.remoteParticipants.values()) {
+      for (const { track } of participant.trackPublications.values()) {
+        if (track?.kind !== 'video') continue;
+        const stats = [...(await track.getRTCStatsReport()).values()];
+        const rtp = stats.find((s) => s.type === 'inbound-rtp');
+        return { frames: rtp?.framesDecoded ?? 0, codec: stats.find((s) => s.id === rtp?.codecId)?.mimeType };
+      }
+    }
+    return { frames: 0 };
+  });
+
+for (const [mode, singlePeerConnection] of [['one connection', true], ['two connections', false]]) {
+  for (const codec of ['vp8', 'h264', 'vp9', 'av1']) {
+    test(`${codec} over ${mode}`, async ({ browser, server }) => {
+      const room = `${codec}-${singlePeerConnection}`;
+      const ada = await join(browser, server, 'Ada', room, { singlePeerConnection });
+      await ada.evaluate(async (codec) => {
+        const { createLocalVideoTrack, Track } = globalThis.LivekitClient;
+        const track = await createLocalVideoTrack({ resolution: { width: 640, height: 360, frameRate: 10 } });
+        await room.localParticipant.publishTrack(track, { videoCodec: codec, backupCodec: false, source: Track.Source.Camera });
+      }, codec);
+      const bo = await join(browser, server, 'Bo', room, { singlePeerConnection });
+      await expect.poll(async () => (await inbound(bo)).frames, 'frames are decoded').toBeGreaterThan(10);
+      expect((await inbound(bo)).codec?.toLowerCase()).toBe(`video/${codec}`);
+      for (const page of [ada, bo]) await page.context().close();
+    });
+  }
+}
