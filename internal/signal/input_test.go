@@ -49,8 +49,10 @@ func TestRefusedJoins(t *testing.T) {
 		{"v1 without a join request", "/rtc/v1", s.token("ada"), 400, "join_request is missing"},
 		{"broken join request", "/rtc/v1?join_request=%21", s.token("ada"), 400, "not a valid join request"},
 		{"broken attributes", "/rtc?attributes=%21", s.token("ada"), 400, "attributes"},
-		{"attributes without the right", "/rtc?attributes=" + base64.URLEncoding.EncodeToString([]byte(`{"a":"b"}`)),
-			mint(func(_, _ jwt.MapClaims) {}), 401, "does not allow"},
+		{
+			"attributes without the right", "/rtc?attributes=" + base64.URLEncoding.EncodeToString([]byte(`{"a":"b"}`)),
+			mint(func(_, _ jwt.MapClaims) {}), 401, "does not allow",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

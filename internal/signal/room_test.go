@@ -175,10 +175,14 @@ func TestResumeKeepsEverything(t *testing.T) {
 func TestData(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", o)
-		forAll := &livekit.DataPacket{ParticipantIdentity: "somebody else",
-			Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("to all")}}}
-		forBo := &livekit.DataPacket{DestinationIdentities: []string{"bo"},
-			Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("to bo")}}}
+		forAll := &livekit.DataPacket{
+			ParticipantIdentity: "somebody else",
+			Value:               &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("to all")}},
+		}
+		forBo := &livekit.DataPacket{
+			DestinationIdentities: []string{"bo"},
+			Value:                 &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("to bo")}},
+		}
 		for _, p := range []*livekit.DataPacket{forAll, forBo} {
 			if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, p); err != nil {
 				t.Fatal(err)
