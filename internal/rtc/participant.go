@@ -7,6 +7,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
+
+	"meet/internal/sfu"
 )
 
 // Participant is one connection of one identity to a room. It is touched on the room's loop only.
@@ -44,7 +46,7 @@ type Participant struct {
 	quality  qualityState // as last computed
 }
 
-// newParticipant makes a participant and its connections; admit or discard it.
+// newParticipant makes a participant and its connections; admit it or close its transports.
 func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, error) {
 	now := time.Now()
 	p := &Participant{
@@ -204,7 +206,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	p.info.DisconnectReason = reason
 	p.info.Version++
 	p.room.announceDeparture(p)
-	p.discard()
+	p.disconnect()
 	kind := ParticipantAborted
 	if wasActive {
 		kind = ParticipantLeft
@@ -213,30 +215,35 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	p.log.Info("participant left", "reason", reason.String(), "seconds", int(time.Since(p.joined).Seconds()))
 }
 
-// discard closes the connections and the signalling connection, without waiting.
-func (p *Participant) discard() {
+// disconnect closes the signalling connection, and without waiting for them the others.
+func (p *Participant) disconnect() {
 	if p.sink != nil {
 		p.sink.Close()
 		p.sink = nil
 	}
-	downs := make([]*Subscription, 0, len(p.subscriptions))
+	downs := make([]*sfu.DownTrack, 0, len(p.subscriptions))
 	for _, s := range p.subscriptions {
-		downs = append(downs, s)
+		downs = append(downs, s.down)
 	}
-	transports := []*Transport{p.publisher, p.subscriber}
 	p.room.wg.Go(func() { // ends when the connections have closed; the room waits for it
-		for _, t := range transports {
-			if t != nil {
-				t.close()
-			}
-		}
-		for _, t := range transports {
-			if t != nil {
-				t.wait()
-			}
-		}
-		for _, s := range downs {
-			s.down.Close()
+		p.closeTransports()
+		for _, d := range downs {
+			d.Close()
 		}
 	})
+}
+
+// closeTransports closes p's connections and waits until they have ended. No new ones may be made from then on.
+func (p *Participant) closeTransports() {
+	transports := []*Transport{p.publisher, p.subscriber}
+	for _, t := range transports {
+		if t != nil {
+			t.close()
+		}
+	}
+	for _, t := range transports {
+		if t != nil {
+			t.wait()
+		}
+	}
 }

@@ -103,6 +103,7 @@ func (r *Room) after(d time.Duration, f func()) *time.Timer {
 
 // enter admits a new participant or resumes one.
 func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
+	ctx = context.WithoutCancel(ctx) // what is queued on the loop will run; leaving in between would make a ghost
 	if req.Reconnect {
 		var s *Session
 		if err := r.loop.do(ctx, func() { s = r.resume(req, sink) }); err != nil {
@@ -125,7 +126,7 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 		err = refused
 	}
 	if err != nil {
-		p.discard()
+		p.closeTransports() // the sink stays open: the next room of this name may take the participant
 		return nil, err
 	}
 	return &Session{room: r, participant: p, sink: sink}, nil

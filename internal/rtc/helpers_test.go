@@ -1,0 +1,242 @@
+package rtc
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// house is rooms on a loopback socket, with what has happened in them.
+type house struct {
+	*Rooms
+	t *testing.T
+
+	mu     sync.Mutex
+	events []Event
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t}
+	log := slog.New(slog.DiscardHandler)
+	if os.Getenv("TEST_LOG") != "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	h.Rooms, err = New(conn, Options{
+		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"},
+		OnEvent: func(e Event) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.events = append(h.events, e)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := h.Close(ctx); err != nil {
+			t.Errorf("rooms did not close: %v", err)
+		}
+	})
+	return h
+}
+
+// published lists the tracks that became public.
+func (h *house) published() []*livekit.TrackInfo {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var tracks []*livekit.TrackInfo
+	for _, e := range h.events {
+		if e.Kind == TrackPublished {
+			tracks = append(tracks, e.Track)
+		}
+	}
+	return tracks
+}
+
+func request(identity string) JoinRequest {
+	return JoinRequest{
+		Room: "room", Identity: identity, AutoSubscribe: true, Loopback: true,
+		Client: &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 17},
+		Info: &livekit.ParticipantInfo{Identity: identity, Permission: &livekit.ParticipantPermission{
+			CanSubscribe: true, CanPublish: true, CanPublishData: true,
+		}},
+	}
+}
+
+// sink notes what a client would get.
+type sink struct {
+	mu       sync.Mutex
+	messages []*livekit.SignalResponse
+	closed   bool
+}
+
+func (s *sink) Send(m *livekit.SignalResponse) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.messages = append(s.messages, m)
+	}
+	return !s.closed
+}
+
+func (s *sink) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+}
+
+func (s *sink) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *sink) all() []*livekit.SignalResponse {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.messages)
+}
+
+func (s *sink) got(match func(*livekit.SignalResponse) bool) bool {
+	return slices.ContainsFunc(s.all(), match)
+}
+
+// offers lists the server's offers so far.
+func (s *sink) offers() []*livekit.SessionDescription {
+	var list []*livekit.SessionDescription
+	for _, m := range s.all() {
+		if o := m.GetOffer(); o != nil {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// guest is a client with one bare connection, which can do what proper clients do not.
+type guest struct {
+	*Session
+	t    *testing.T
+	sink *sink
+	pc   *webrtc.PeerConnection
+}
+
+func (h *house) join(req JoinRequest) *guest {
+	h.t.Helper()
+	g := &guest{t: h.t, sink: &sink{}}
+	var err error
+	if g.Session, err = h.Join(h.t.Context(), req, g.sink); err != nil {
+		h.t.Fatalf("%s does not join: %v", req.Identity, err)
+	}
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	g.pc, err = webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = g.pc.Close() })
+	return g
+}
+
+func (g *guest) say(m *livekit.SignalRequest) {
+	g.t.Helper()
+	if err := g.Handle(g.t.Context(), m); err != nil {
+		g.t.Fatalf("%v: %v", m, err)
+	}
+}
+
+// sends adds a track with that client id and sends samples on it until the test ends.
+func (g *guest) sends(mime, cid string) {
+	g.t.Helper()
+	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mime}, cid, "stream")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if _, err := g.pc.AddTrack(track); err != nil {
+		g.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { // ends with the test
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_ = track.WriteSample(media.Sample{Data: []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}, Duration: 20 * time.Millisecond})
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	g.t.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+// negotiate offers what was added and applies the answer.
+func (g *guest) negotiate() {
+	g.t.Helper()
+	offer, err := g.pc.CreateOffer(nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(g.pc)
+	if err := g.pc.SetLocalDescription(offer); err != nil {
+		g.t.Fatal(err)
+	}
+	<-gathered
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
+	var answer string
+	eventually(g.t, "an answer", func() bool {
+		for _, m := range g.sink.all() {
+			if a := m.GetAnswer(); a != nil {
+				answer = a.Sdp
+			}
+		}
+		return answer != ""
+	})
+	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// state runs f where p's state may be looked at.
+func (g *guest) state(f func(p *Participant)) {
+	g.t.Helper()
+	if err := g.room.loop.do(g.t.Context(), func() { f(g.participant) }); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// eventually polls until cond holds; media and messages arrive on their own time.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}

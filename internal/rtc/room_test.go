@@ -1,0 +1,57 @@
+package rtc
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// Somebody who comes in the moment a room ends gets the next room of that name, as if it had been empty.
+func TestJoinWhileTheRoomEnds(t *testing.T) {
+	h := newHouse(t)
+	first := h.join(request("ada"))
+	room := first.room
+	room.wg.Add(1) // as a connection that takes its time to close
+	if err := room.loop.do(t.Context(), func() { room.close(livekit.DisconnectReason_ROOM_CLOSED) }); err != nil {
+		t.Fatal(err)
+	}
+	s := &sink{}
+	if _, err := room.enter(t.Context(), request("bo"), s); !errors.Is(err, errRoomClosed) {
+		t.Fatalf("the ending room says %v", err)
+	}
+	room.wg.Done()
+	if _, err := h.Join(t.Context(), request("bo"), s); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.all(); len(m) == 0 || m[0].GetJoin() == nil || s.ended() {
+		t.Errorf("bo got %v, closed %v; want a join and an open connection", m, s.ended())
+	}
+}
+
+// A client that gives up while it joins leaves nobody behind.
+func TestJoinGivenUp(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	busy := make(chan struct{})
+	ada.room.loop.post(func() { <-busy })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	joined := make(chan error, 1)
+	s := &sink{}
+	go func() {
+		session, err := h.Join(ctx, request("bo"), s)
+		if err == nil {
+			session.Lost() // as signal does when the upgrade fails
+		}
+		joined <- err
+	}()
+	close(busy)
+	err := <-joined
+	var n int
+	ada.state(func(p *Participant) { n = len(p.room.participants) })
+	if n != 1 {
+		t.Errorf("%d in the room, want only ada; the join returned %v", n, err)
+	}
+}
