@@ -35,7 +35,7 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 		})
 	}
 	switch {
-	case !p.mayPublish(req.Source):
+	case !p.mayPublish(req.Type, req.Source):
 		refuse(livekit.RequestResponse_NOT_ALLOWED, "you may not publish this here")
 		return
 	case req.Type != livekit.TrackType_AUDIO && req.Type != livekit.TrackType_VIDEO:
@@ -72,9 +72,22 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 	}
 }
 
-func (p *Participant) mayPublish(source livekit.TrackSource) bool {
+// mayPublish tells whether p may publish such a track. Where only some sources are granted, what is called a microphone
+// has to be sound.
+func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSource) bool {
 	perm := p.info.Permission
-	return perm.GetCanPublish() && (len(perm.CanPublishSources) == 0 || slices.Contains(perm.CanPublishSources, source))
+	if !perm.GetCanPublish() || len(perm.CanPublishSources) == 0 {
+		return perm.GetCanPublish()
+	}
+	sound := source == livekit.TrackSource_MICROPHONE || source == livekit.TrackSource_SCREEN_SHARE_AUDIO
+	return slices.Contains(perm.CanPublishSources, source) && sound == (kind == livekit.TrackType_AUDIO)
+}
+
+func kindOf(track *webrtc.TrackRemote) livekit.TrackType {
+	if track.Kind() == webrtc.RTPCodecTypeAudio {
+		return livekit.TrackType_AUDIO
+	}
+	return livekit.TrackType_VIDEO
 }
 
 func (p *Participant) knowsCID(cid string) bool {
@@ -181,7 +194,7 @@ func (p *Participant) sending(cids []string) {
 // mediaArrived is called when a layer of a track sends its first packet.
 func (p *Participant) mediaArrived(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	for _, pub := range p.publications {
-		if pub.rtp == receiver || slices.Contains(pub.cids, track.ID()) {
+		if pub.info.Type == kindOf(track) && (pub.rtp == receiver || slices.Contains(pub.cids, track.ID())) {
 			pub.addLayer(track, receiver)
 			return
 		}
@@ -197,13 +210,10 @@ func (p *Participant) mediaArrived(track *webrtc.TrackRemote, receiver *webrtc.R
 }
 
 // takePending finds the announced track that this media is: by the id in its SDP, else the first of its kind, because
-// some browsers put another id there (livekit-protocol.md, 3.2).
+// some browsers put another id there (livekit-protocol.md, 3.2). The kind counts always: rights depend on it.
 func (p *Participant) takePending(track *webrtc.TrackRemote) *pendingTrack {
-	kind := livekit.TrackType_VIDEO
-	if track.Kind() == webrtc.RTPCodecTypeAudio {
-		kind = livekit.TrackType_AUDIO
-	}
-	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return slices.Contains(t.cids, track.ID()) })
+	kind := kindOf(track)
+	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, track.ID()) })
 	if i < 0 {
 		i = slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return t.info.Type == kind })
 	}

@@ -32,7 +32,7 @@ func (r *Room) reconcile(p *Participant) {
 		return
 	}
 	for _, o := range r.participants {
-		if o == p {
+		if o == p || o.hidden() { // clients throw away media of somebody they were not told of
 			continue
 		}
 		for sid, pub := range o.publications {
