@@ -124,7 +124,7 @@ func (t *Transport) attach(d *sfu.DownTrack) error {
 		_, err := t.pc.AddTrack(d)
 		return err
 	}
-	_, err := t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	_, err := t.addSection(d)
 	return err
 }
 

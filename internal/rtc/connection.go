@@ -19,15 +19,13 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 	switch s {
 	case webrtc.PeerConnectionStateConnected:
 		t.connected = true
-		if p.info.State == livekit.ParticipantInfo_ACTIVE && p.deadline != nil {
-			p.deadline.Stop()
-		}
 		if t == p.receiving() {
 			for _, sub := range p.subscriptions {
 				sub.start()
 			}
 		}
 		if t == p.primary() {
+			p.deadline.Stop()
 			p.activate()
 		}
 	case webrtc.PeerConnectionStateDisconnected:
@@ -57,9 +55,7 @@ func (p *Participant) connectionLost(closedByClient bool) {
 }
 
 func (p *Participant) expectReturn() {
-	if p.deadline != nil {
-		p.deadline.Stop()
-	}
+	p.deadline.Stop()
 	p.deadline = p.room.after(lostTimeout, func() {
 		if !p.closed && (p.primary() == nil || !p.primary().connected) {
 			p.room.remove(p, livekit.DisconnectReason_CONNECTION_TIMEOUT)

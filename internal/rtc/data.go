@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"slices"
+	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
@@ -68,6 +69,7 @@ func (p *Participant) channelOpened(dc *webrtc.DataChannel) {
 		if p.closed {
 			return
 		}
+		println("OPENED", p.identity(), dc.Label(), time.Since(p.joined).Milliseconds())
 		switch dc.Label() {
 		case reliableLabel:
 			p.data.reliable = dc
@@ -172,6 +174,7 @@ func (r *Room) deliver(from *Participant, packet *livekit.DataPacket) {
 func (p *Participant) receiveData(kind livekit.DataPacket_Kind, raw []byte) {
 	switch {
 	case kind == livekit.DataPacket_LOSSY:
+		println("DELIVER LOSSY", p.identity(), p.data.lossy != nil, time.Since(p.joined).Milliseconds())
 		if p.data.lossy != nil {
 			p.sendOn(p.data.lossy, raw, maxBufferedLossy)
 		}

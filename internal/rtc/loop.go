@@ -62,6 +62,13 @@ func (l *loop) do(ctx context.Context, f func()) error {
 	}
 }
 
+// waiting is the number of closures that are queued.
+func (l *loop) waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
 // run executes what is queued until stop has been called and the queue is empty.
 func (l *loop) run() {
 	defer close(l.done)

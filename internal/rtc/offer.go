@@ -24,7 +24,7 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mime string) {
 		if t.closed {
 			return
 		}
-		tr, err := t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		tr, err := t.addSection(d)
 		if err == nil {
 			err = tr.SetCodecPreferences(codecPreference(mime))
 		}
@@ -34,6 +34,13 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mime string) {
 		}
 		t.reports.Add(d)
 	})
+}
+
+func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
+	if len(t.pc.GetTransceivers()) >= maxSections {
+		return nil, errSections
+	}
+	return t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 }
 
 // dropTrack takes d off the connection and ends it; negotiation follows separately.
@@ -62,14 +69,6 @@ func (t *Transport) negotiate(clientOffers bool) {
 	}
 }
 
-// restartICE sends an offer with new ICE credentials.
-func (t *Transport) restartICE() {
-	t.work.post(func() {
-		t.offers.restart = true
-		t.sendOffer()
-	})
-}
-
 func (t *Transport) sendOffer() {
 	if t.closed {
 		return
@@ -93,11 +92,17 @@ func (t *Transport) sendOffer() {
 	t.hooks.offer(out)
 }
 
-// resendOffer repeats an offer whose answer may have been lost with the client's socket.
-func (t *Transport) resendOffer() {
+// resume brings a client up to date that has a new socket: it repeats an offer that may have been lost, or whose answer
+// may have been, with the old one, and restarts ICE, by that offer's successor if there is one.
+func (t *Transport) resume(restartICE bool) {
 	t.work.post(func() {
-		if t.offers.out && !t.closed {
+		t.offers.restart = t.offers.restart || restartICE
+		switch {
+		case t.closed:
+		case t.offers.out:
 			t.hooks.offer(t.local(t.offers.id))
+		case restartICE:
+			t.sendOffer()
 		}
 	})
 }

@@ -2,6 +2,8 @@ package rtc
 
 import (
 	"log/slog"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -31,6 +33,7 @@ type Participant struct {
 
 	// publishing
 	pending      []*pendingTrack
+	queued       []*livekit.AddTrackRequest      // whose client id is in use until an earlier track is unpublished
 	early        []earlyMedia                    // media whose AddTrack has not come yet
 	publications map[string]*Publication         // by track sid
 	policy       *livekit.SubscriptionPermission // nil: everybody may subscribe
@@ -41,6 +44,7 @@ type Participant struct {
 	settings      map[string]*livekit.UpdateTrackSettings // by track sid
 
 	data     dataChannels
+	channels atomic.Int32 // open ones, counted as pion tells us
 	lastData uint32       // highest reliable sequence number accepted
 	speaking speakerState // as last told to others
 	quality  qualityState // as last computed
@@ -107,6 +111,11 @@ func (p *Participant) receiving() *Transport {
 		return p.publisher
 	}
 	return p.subscriber
+}
+
+// transports lists the one or two there are.
+func (p *Participant) transports() []*Transport {
+	return slices.DeleteFunc([]*Transport{p.publisher, p.subscriber}, func(t *Transport) bool { return t == nil })
 }
 
 // primary is the transport whose state is the participant's.
@@ -235,15 +244,10 @@ func (p *Participant) disconnect() {
 
 // closeTransports closes p's connections and waits until they have ended. No new ones may be made from then on.
 func (p *Participant) closeTransports() {
-	transports := []*Transport{p.publisher, p.subscriber}
-	for _, t := range transports {
-		if t != nil {
-			t.close()
-		}
+	for _, t := range p.transports() {
+		t.close()
 	}
-	for _, t := range transports {
-		if t != nil {
-			t.wait()
-		}
+	for _, t := range p.transports() {
+		t.wait()
 	}
 }

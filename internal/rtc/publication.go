@@ -131,6 +131,7 @@ func (pub *Publication) layerEnded() {
 	if pub.layers--; pub.layers == 0 && !pub.closed && !pub.owner.closed {
 		pub.owner.room.unpublish(pub)
 		pub.owner.room.announce(pub.owner, true)
+		pub.owner.addQueued()
 	}
 }
 
@@ -155,6 +156,10 @@ func (r *Room) unpublish(pub *Publication) {
 	}
 	for _, s := range slices.Clone(pub.subs) {
 		s.subscriber.unsubscribe(s)
+	}
+	for _, o := range r.participants {
+		delete(o.chosen, pub.info.Sid)
+		delete(o.settings, pub.info.Sid)
 	}
 	r.wg.Go(pub.receiver.Close) // ends when its streams have; the room waits for it
 	r.emit(Event{Kind: TrackUnpublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})

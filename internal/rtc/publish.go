@@ -27,6 +27,9 @@ type earlyMedia struct {
 // maxTracks bounds what one participant may publish or announce; a person has four sources.
 const maxTracks = 64
 
+// maxTrackInfo bounds what a client may say of one track, in bytes: all of it is repeated to everybody at each change.
+const maxTrackInfo = 16 << 10
+
 // addTrack announces a track and answers at once, before any media (livekit-protocol.md, 3.1).
 func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 	refuse := func(reason livekit.RequestResponse_Reason, message string) {
@@ -45,8 +48,14 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 		// A backup codec of a track that is there; the reference answers the same for one it does not know.
 		refuse(livekit.RequestResponse_NOT_FOUND, "there is no such track to add a codec to")
 		return
+	case proto.Size(req) > maxTrackInfo:
+		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "this says too much of the track")
+		return
 	case p.knowsCID(req.Cid):
-		refuse(livekit.RequestResponse_QUEUED, "this track is being published already")
+		if len(p.queued) < maxTracks {
+			p.queued = append(p.queued, req)
+		}
+		refuse(livekit.RequestResponse_QUEUED, "this track is being published already; once it is not, it will be again")
 		return
 	case len(p.pending)+len(p.publications) >= maxTracks:
 		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "too many tracks are published from here")
@@ -81,6 +90,16 @@ func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSou
 	}
 	sound := source == livekit.TrackSource_MICROPHONE || source == livekit.TrackSource_SCREEN_SHARE_AUDIO
 	return slices.Contains(perm.CanPublishSources, source) && sound == (kind == livekit.TrackType_AUDIO)
+}
+
+// addQueued announces the track that has waited for an earlier one with its id to be unpublished, if there is one.
+func (p *Participant) addQueued() {
+	i := slices.IndexFunc(p.queued, func(req *livekit.AddTrackRequest) bool { return !p.knowsCID(req.Cid) })
+	if i >= 0 {
+		req := p.queued[i]
+		p.queued = slices.Delete(p.queued, i, i+1)
+		p.addTrack(req)
+	}
 }
 
 func kindOf(track *webrtc.TrackRemote) livekit.TrackType {
@@ -188,6 +207,7 @@ func (p *Participant) sending(cids []string) {
 	p.pending = kept
 	if gone {
 		p.room.announce(p, true)
+		p.addQueued()
 	}
 }
 
@@ -257,7 +277,8 @@ func (p *Participant) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack
 		})
 		return
 	}
-	pub.info.AudioFeatures = m.UpdateAudioTrack.Features
+	features := m.UpdateAudioTrack.Features
+	pub.info.AudioFeatures = slices.Clone(features[:min(len(features), len(livekit.AudioTrackFeature_name))]) // each once, at most
 	p.room.announce(p, true)
 }
 

@@ -8,17 +8,24 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Handle acts on one message of the client. It waits its turn on the room's loop, so a client that floods waits for
-// itself. Once the session has been taken over by a newer connection its messages are ignored.
+// Handle acts on one message of the client. It waits its turn on the room's loop, and for connections that have much to
+// do, so a client that floods waits for itself. Once the session has been taken over by a newer connection its messages
+// are ignored.
 func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	if s.room == nil {
 		return nil
 	}
-	return s.room.loop.do(ctx, func() {
+	var transports []*Transport
+	err := s.room.loop.do(ctx, func() {
 		if p := s.participant; !p.closed && p.sink == s.sink {
 			p.handle(m)
+			transports = p.transports()
 		}
 	})
+	for _, t := range transports {
+		t.catchUp(ctx)
+	}
+	return err
 }
 
 // Lost tells that the signalling connection has ended without a Leave. The participant stays as long as its media does.
@@ -91,9 +98,12 @@ func (p *Participant) respond(r *livekit.RequestResponse) {
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RequestResponse{RequestResponse: r}})
 }
 
+// maxCandidate bounds a candidate in bytes; honest ones have some 200.
+const maxCandidate = 2048
+
 func (p *Participant) takeCandidate(t *livekit.TrickleRequest) {
 	var c webrtc.ICECandidateInit
-	if json.Unmarshal([]byte(t.CandidateInit), &c) != nil || c.Candidate == "" {
+	if len(t.CandidateInit) > maxCandidate || json.Unmarshal([]byte(t.CandidateInit), &c) != nil || c.Candidate == "" {
 		return // the end of candidates is an empty one; anything else is the client's loss
 	}
 	transport := p.publisher

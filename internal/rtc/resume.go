@@ -26,12 +26,9 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	}}})
 	p.sendEverything()
 	if t := p.subscriber; t != nil {
-		// Media does not depend on the socket: ICE is restarted only where it has to be.
-		if moved || !t.connected {
-			t.restartICE()
-		} else {
-			t.resendOffer()
-		}
+		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us
+		// that its media has failed.
+		t.resume(moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED)
 	}
 	if t := p.primary(); t != nil && !t.connected {
 		p.expectReturn()

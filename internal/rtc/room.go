@@ -118,9 +118,11 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	}
 	refused := errRoomClosed
 	err = r.loop.do(ctx, func() {
-		if refused = r.admits(req); refused == nil {
-			r.admit(p)
+		if refused = r.admits(req); refused != nil {
+			p.closed = true // what its connections report from now on is of no account
+			return
 		}
+		r.admit(p)
 	})
 	if err == nil {
 		err = refused

@@ -118,6 +118,10 @@ func (p *Participant) unsubscribe(s *Subscription) {
 	delete(p.subscriptions, s.pub.info.Sid)
 	p.receiving().dropTrack(s.down)
 	p.room.stale[p] = true
+	if o := s.pub.owner; o.speaking.level > 0 && !o.closed && !p.hears(o.sid()) {
+		// Later changes will not reach p, so o would speak for ever.
+		p.sendSpeakers([]*livekit.SpeakerInfo{{Sid: o.sid()}})
+	}
 }
 
 // detach stops the media of s.
@@ -180,24 +184,28 @@ func (p *Participant) updateSubscription(u *livekit.UpdateSubscription) {
 		sids = append(sids, t.TrackSids...)
 	}
 	for _, sid := range sids {
-		if len(p.chosen) < maxRemembered || p.subscriptions[sid] != nil {
+		if _, known := p.chosen[sid]; known || len(p.chosen) < maxRemembered && validSID(sid) {
 			p.chosen[sid] = u.Subscribe
 		}
 	}
 	p.room.reconcile(p)
 }
 
-// maxRemembered bounds what is remembered of tracks for one subscriber, existing or not.
+// maxRemembered bounds what is remembered of tracks for one subscriber, existing or not. It is forgotten with the track.
 const maxRemembered = 4096
+
+// validSID tells whether a client's text may be the sid of a track, that exists or not.
+func validSID(sid string) bool { return strings.HasPrefix(sid, trackPrefix) && len(sid) <= 32 }
 
 // updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
 func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
+	kept := &livekit.UpdateTrackSettings{Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height}
 	for _, sid := range u.TrackSids {
-		if len(p.settings) < maxRemembered || p.settings[sid] != nil {
-			p.settings[sid] = u
+		if p.settings[sid] != nil || len(p.settings) < maxRemembered && validSID(sid) {
+			p.settings[sid] = kept
 		}
 		if s := p.subscriptions[sid]; s != nil {
-			s.apply(u)
+			s.apply(kept)
 		}
 	}
 }

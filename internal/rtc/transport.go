@@ -1,8 +1,13 @@
 package rtc
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"runtime/debug"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/rtcp"
@@ -28,10 +33,13 @@ type Transport struct {
 	// The rest is touched on the worker only.
 	remoteSet  bool
 	candidates []webrtc.ICECandidateInit // came before the remote description
+	trickled   int                       // candidates that came by themselves
 	offers     offerState                // when we offer
 	sections   sections                  // when the client offers for both directions
 	closed     bool
 }
+
+var errPanic = errors.New("rtc: a programming error in negotiation")
 
 // transportHooks are how a Transport tells its participant.
 type transportHooks struct {
@@ -58,6 +66,10 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 		pc: pc, hooks: hooks, log: log, work: newLoop(),
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send),
 	}
+	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others
+		log.Error("negotiation ended by a programming error", "panic", v, "stack", string(debug.Stack()))
+		t.fail(errPanic)
+	}
 	pc.OnConnectionStateChange(hooks.state)
 	pc.OnTrack(hooks.track)
 	pc.OnDataChannel(hooks.dataChannel)
@@ -65,13 +77,24 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 	return t, nil
 }
 
+// maxBehind is how many things the worker may have to do before the client has to wait for it.
+const maxBehind = 16
+
+// catchUp waits until the worker has done what it has to, if that is much.
+func (t *Transport) catchUp(ctx context.Context) {
+	if t.work.waiting() > maxBehind {
+		_ = t.work.do(ctx, func() {}) // fails when the connection is closed, and then there is nothing to wait for
+	}
+}
+
 // addCandidate passes on a candidate of the client, in order with descriptions.
 func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
 	t.work.post(func() {
+		if t.trickled++; t.trickled > maxCandidates {
+			return
+		}
 		if !t.remoteSet {
-			if len(t.candidates) < maxCandidates {
-				t.candidates = append(t.candidates, c)
-			}
+			t.candidates = append(t.candidates, c)
 			return
 		}
 		if err := t.pc.AddICECandidate(c); err != nil {
@@ -88,10 +111,25 @@ func (t *Transport) fail(err error) {
 	t.hooks.failed(err)
 }
 
-// maxCandidates bounds how many candidates are kept for a description that has not come.
-const maxCandidates = 64
+const (
+	// maxCandidates bounds the candidates of a client. None is vital: we answer from wherever the client reaches us.
+	maxCandidates = 256
+	// maxSections bounds the sections of a connection. A client that has used up so many begins anew.
+	maxSections = 1000
+)
+
+var (
+	errSections   = errors.New("rtc: the connection has too many sections")
+	errCandidates = errors.New("rtc: the description holds too many candidates")
+)
 
 func (t *Transport) setRemote(d webrtc.SessionDescription) error {
+	switch {
+	case strings.Count(d.SDP, "\nm=") > maxSections:
+		return errSections
+	case strings.Count(d.SDP, "\na=candidate:") > maxCandidates:
+		return errCandidates
+	}
 	if err := t.pc.SetRemoteDescription(d); err != nil {
 		return err
 	}
@@ -105,6 +143,11 @@ func (t *Transport) setRemote(d webrtc.SessionDescription) error {
 	return nil
 }
 
+// gatherLimit is far more than gathering our own addresses takes.
+const gatherLimit = 5 * time.Second
+
+var errGather = errors.New("rtc: our own addresses were not gathered in time")
+
 // setLocal applies d, which this side has just made, and returns what to send of it. It holds all candidates, which are
 // ours alone and gathered within a millisecond, so the client need not wait for trickled ones.
 func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.SessionDescription, error) {
@@ -112,8 +155,12 @@ func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.S
 	if err := t.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
-	<-gathered
-	return t.local(id), nil
+	select {
+	case <-gathered:
+		return t.local(id), nil
+	case <-time.After(gatherLimit):
+		return nil, errGather
+	}
 }
 
 func (t *Transport) local(id uint32) *livekit.SessionDescription {

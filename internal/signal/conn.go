@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
 
 	"meet/internal/rtc"
 )
@@ -18,9 +19,10 @@ import (
 const (
 	// frameLimit bounds a client's message in bytes. The largest honest one is an offer of some hundred sections.
 	frameLimit = 1 << 20
-	// queueLimit is how many messages may wait for a client. One that is so far behind gets a Leave that tells it to
-	// reconnect, instead of memory without end.
+	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for a client. One that is so far
+	// behind gets a Leave that tells it to reconnect, instead of memory without end. One message may be of any size.
 	queueLimit = 1024
+	queueBytes = 8 << 20
 	// pingInterval is the time between WebSocket pings; silence of silenceLimit means the client is gone. writeLimit is
 	// how long a write may take before it does.
 	pingInterval = 10 * time.Second
@@ -33,6 +35,7 @@ type Conn struct {
 	log     *slog.Logger
 	json    atomic.Bool // the client's last frame was text
 	queue   chan *livekit.SignalResponse
+	bytes   atomic.Int64 // in queue
 	closing chan struct{}
 	close   sync.Once
 	slow    atomic.Bool // closed because the client did not read
@@ -49,14 +52,17 @@ func (c *Conn) Send(m *livekit.SignalResponse) bool {
 		return false
 	default:
 	}
-	select {
-	case c.queue <- m:
-		return true
-	default:
-		c.slow.Store(true)
-		c.Close()
-		return false
+	size := int64(proto.Size(m))
+	if waiting := c.bytes.Add(size); waiting <= queueBytes || waiting == size {
+		select {
+		case c.queue <- m:
+			return true
+		default:
+		}
 	}
+	c.slow.Store(true)
+	c.Close()
+	return false
 }
 
 // Close lets what is queued go out and then closes the socket.
@@ -173,6 +179,7 @@ func (c *Conn) finish(ws *websocket.Conn) {
 }
 
 func (c *Conn) writeMessage(ws *websocket.Conn, m *livekit.SignalResponse) bool {
+	c.bytes.Add(-int64(proto.Size(m)))
 	kind, frame, err := encode(m, c.json.Load())
 	if err != nil {
 		c.log.Error("message not encoded", "err", err)

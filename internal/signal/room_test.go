@@ -305,3 +305,63 @@ func TestShutdownTellsEverybody(t *testing.T) {
 		t.Errorf("join of a stopping server: %v, want 503", err)
 	}
 }
+
+// A publisher who takes its only track back while it speaks does not speak for ever to those who heard it.
+func TestSpeakerWhoUnpublishesIsSilent(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mic.Layers()[0].SetLevel(20)
+		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+		last := func() *livekit.SpeakerInfo {
+			bo.mu.Lock()
+			defer bo.mu.Unlock()
+			var info *livekit.SpeakerInfo
+			for _, m := range bo.messages {
+				for _, sp := range m.GetSpeakersChanged().GetSpeakers() {
+					if sp.Sid == ada.Participant().Sid {
+						info = sp
+					}
+				}
+			}
+			return info
+		}
+		eventually(ctx, t, "bo hears that ada speaks", func() bool { return last().GetActive() })
+		if err := ada.Unpublish(ctx, mic); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "bo hears that ada is silent", func() bool { return !last().GetActive() })
+	})
+}
+
+// A track announced while an earlier one has its id is answered once the earlier one is gone.
+func TestQueuedTrackIsPublishedLater(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		mic, _ := ada.publishBoth(ctx)
+		eventually(ctx, t, "both are public", func() bool { return len(s.kinds()) == 4 })
+		err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
+			Cid: mic.CID(), Type: livekit.TrackType_AUDIO, Source: livekit.TrackSource_MICROPHONE,
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "ada is told to wait", func() bool {
+			return ada.saw(func(m *livekit.SignalResponse) bool {
+				return m.GetRequestResponse().GetReason() == livekit.RequestResponse_QUEUED
+			})
+		})
+		if err := ada.Unpublish(ctx, mic); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "the second is accepted", func() bool {
+			return ada.saw(func(m *livekit.SignalResponse) bool {
+				p := m.GetTrackPublished()
+				return p.GetCid() == mic.CID() && p.GetTrack().GetSid() != mic.SID()
+			})
+		})
+	})
+}

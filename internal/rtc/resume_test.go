@@ -1,0 +1,88 @@
+package rtc
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// accept answers the server's offer.
+func (g *guest) accept() {
+	g.t.Helper()
+	eventually(g.t, "an offer", func() bool { return len(g.sink.offers()) > 0 })
+	offer := g.sink.offers()[0]
+	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer.Sdp}); err != nil {
+		g.t.Fatal(err)
+	}
+	answer, err := g.pc.CreateAnswer(nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(g.pc)
+	if err := g.pc.SetLocalDescription(answer); err != nil {
+		g.t.Fatal(err)
+	}
+	<-gathered
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{
+		Answer: &livekit.SessionDescription{Type: "answer", Sdp: g.pc.LocalDescription().SDP, Id: offer.Id},
+	}})
+}
+
+// ICE is restarted for a client whose media has failed, though we may not know of that yet; and an offer that was lost
+// with the old socket is made again, for otherwise no other could follow it.
+func TestResumeBringsWhatTheClientNeeds(t *testing.T) {
+	h := newHouse(t)
+	g := h.join(request("ada"))
+	g.accept()
+	eventually(t, "ada is connected", func() bool {
+		connected := false
+		g.state(func(p *Participant) { connected = p.subscriber.connected })
+		return connected
+	})
+	resume := func(reason livekit.ReconnectReason) *sink {
+		t.Helper()
+		back := request("ada")
+		back.Reconnect, back.SID, back.Reason = true, g.participant.sid(), reason
+		s := &sink{}
+		if _, err := h.Join(t.Context(), back, s); err != nil {
+			t.Fatal(err)
+		}
+		if m := s.all(); m[0].GetReconnect() == nil {
+			t.Fatalf("the first message is %v", m[0])
+		}
+		if err := g.participant.subscriber.work.do(t.Context(), func() {}); err != nil {
+			t.Fatal(err)
+		}
+		g.state(func(*Participant) {}) // what the worker has posted has been sent
+		return s
+	}
+	if offers := resume(livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED).offers(); len(offers) != 0 {
+		t.Errorf("an offer for a client that has only lost its socket: %v", offers)
+	}
+	ufrag := regexp.MustCompile(`a=ice-ufrag:\S+`)
+	restart := resume(livekit.ReconnectReason_RR_SUBSCRIBER_FAILED).offers()
+	if len(restart) != 1 || ufrag.FindString(restart[0].Sdp) == ufrag.FindString(g.sink.offers()[0].Sdp) {
+		t.Fatalf("no ICE restart for a client whose media has failed: %v", restart)
+	}
+	again := resume(livekit.ReconnectReason_RR_SUBSCRIBER_FAILED).offers()
+	if len(again) != 1 || again[0].Id != restart[0].Id {
+		t.Errorf("the lost offer was not made again: %v", again)
+	}
+}
+
+// The time for a lost connection goes on while it is another one that works again.
+func TestDeadlineIsOfThePrimaryConnection(t *testing.T) {
+	h := newHouse(t)
+	g := h.join(request("ada"))
+	g.state(func(p *Participant) {
+		p.publisherTransport()
+		p.info.State = livekit.ParticipantInfo_ACTIVE
+		p.expectReturn()
+		p.connectionState(livekit.SignalTarget_PUBLISHER, webrtc.PeerConnectionStateConnected)
+		if !p.deadline.Stop() {
+			t.Error("nobody waits for the subscriber's connection any more")
+		}
+	})
+}
