@@ -2,7 +2,6 @@ package rtc
 
 import (
 	"slices"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
@@ -11,8 +10,9 @@ import (
 
 // Labels of the data channels (livekit-protocol.md, 2.7).
 const (
-	reliableLabel = "_reliable"
-	lossyLabel    = "_lossy"
+	reliableLabel  = "_reliable"
+	lossyLabel     = "_lossy"
+	dataTrackLabel = "_data_track" // clients open it always; Meet has no data tracks
 )
 
 const (
@@ -21,6 +21,8 @@ const (
 	// maxBuffered bounds what a channel may have queued towards a slow client, in bytes: beyond it reliable messages are
 	// dropped. A lossy channel drops much earlier, since what waits there is stale.
 	maxBuffered, maxBufferedLossy = 8 << 20, 64 << 10
+	// maxChannels bounds the channels open at a time, ours included: each has a buffer of 64 KiB for reading.
+	maxChannels = 32
 )
 
 // dataChannels are the ones a client receives on.
@@ -53,6 +55,12 @@ func (t *Transport) openChannels(opened func(*webrtc.DataChannel)) {
 // takeChannel receives what the client sends on dc. In single mode, and for those who may not subscribe, it is also the
 // one we send on.
 func (p *Participant) takeChannel(dc *webrtc.DataChannel) {
+	if p.channels.Add(1) > maxChannels {
+		p.channels.Add(-1)
+		_ = dc.Close()
+		return
+	}
+	dc.OnClose(func() { p.channels.Add(-1) })
 	label := dc.Label()
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		// Waits its turn, so that a client that floods waits for itself and SCTP's window closes.
@@ -69,7 +77,6 @@ func (p *Participant) channelOpened(dc *webrtc.DataChannel) {
 		if p.closed {
 			return
 		}
-		println("OPENED", p.identity(), dc.Label(), time.Since(p.joined).Milliseconds())
 		switch dc.Label() {
 		case reliableLabel:
 			p.data.reliable = dc
@@ -94,6 +101,8 @@ func (p *Participant) dataArrived(label string, raw []byte) {
 	case reliableLabel:
 	case lossyLabel:
 		kind = livekit.DataPacket_LOSSY
+	case dataTrackLabel:
+		return
 	default: // an application's own channel
 		packet.Value = &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}
 		raw = nil
@@ -174,7 +183,6 @@ func (r *Room) deliver(from *Participant, packet *livekit.DataPacket) {
 func (p *Participant) receiveData(kind livekit.DataPacket_Kind, raw []byte) {
 	switch {
 	case kind == livekit.DataPacket_LOSSY:
-		println("DELIVER LOSSY", p.identity(), p.data.lossy != nil, time.Since(p.joined).Milliseconds())
 		if p.data.lossy != nil {
 			p.sendOn(p.data.lossy, raw, maxBufferedLossy)
 		}
