@@ -17,73 +17,91 @@ const (
 	maxReports = 31
 )
 
-// Feedback sends a publisher what its congestion control needs: transport-wide feedback and receiver reports.
-type Feedback struct {
-	tap  *Tap
-	send func([]rtcp.Packet) error
-	stop chan struct{}
-	once sync.Once
-	wg   sync.WaitGroup
+// periodic calls a function at an interval, with the members of the moment: from the first Add until Close.
+type periodic[T comparable] struct {
+	every time.Duration
+	call  func(now time.Time, members []T)
+	stop  chan struct{}
+	once  sync.Once
+	wg    sync.WaitGroup
 
-	mu        sync.Mutex
-	receivers []*Receiver
-	started   bool
+	mu      sync.Mutex
+	members []T // copied on change, so that call may keep it
+	started bool
 }
 
-// NewFeedback makes the feedback of one connection; it starts with the first Receiver. send must not block.
-func NewFeedback(tap *Tap, send func([]rtcp.Packet) error) *Feedback {
-	return &Feedback{tap: tap, send: send, stop: make(chan struct{})}
+func newPeriodic[T comparable](every time.Duration, call func(time.Time, []T)) *periodic[T] {
+	return &periodic[T]{every: every, call: call, stop: make(chan struct{})}
 }
 
-// Add reports on r too.
-func (f *Feedback) Add(r *Receiver) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.receivers = append(f.receivers, r)
-	if !f.started {
-		f.started = true
-		f.wg.Go(f.run) // ends with Close
+// Add includes m from now on.
+func (p *periodic[T]) Add(m T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.members = append(slices.Clone(p.members), m)
+	if !p.started {
+		p.started = true
+		p.wg.Go(p.run) // ends with Close
 	}
 }
 
-// Remove ends the reports on r.
-func (f *Feedback) Remove(r *Receiver) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.receivers = slices.DeleteFunc(f.receivers, func(x *Receiver) bool { return x == r })
+// Remove leaves m out from now on.
+func (p *periodic[T]) Remove(m T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.members = slices.DeleteFunc(slices.Clone(p.members), func(x T) bool { return x == m })
 }
 
-// Close stops the feedback and waits for its goroutine.
-func (f *Feedback) Close() {
-	f.once.Do(func() { close(f.stop) })
-	f.wg.Wait()
+// Close ends the calls and waits for the one under way.
+func (p *periodic[T]) Close() {
+	p.once.Do(func() { close(p.stop) })
+	p.wg.Wait()
 }
 
-func (f *Feedback) run() {
-	t := time.NewTicker(feedbackInterval)
+func (p *periodic[T]) run() {
+	t := time.NewTicker(p.every)
 	defer t.Stop()
-	reported := time.Now()
 	for {
 		select {
-		case <-f.stop:
+		case <-p.stop:
 			return
 		case now := <-t.C:
-			packets := f.tap.feedback()
-			if now.Sub(reported) >= reportInterval {
-				reported = now
-				packets = append(packets, f.receiverReports(now)...)
-			}
-			if len(packets) > 0 {
-				_ = f.send(packets)
-			}
+			p.mu.Lock()
+			members := p.members
+			p.mu.Unlock()
+			p.call(now, members)
 		}
 	}
 }
 
-func (f *Feedback) receiverReports(now time.Time) []rtcp.Packet {
-	f.mu.Lock()
-	receivers := slices.Clone(f.receivers)
-	f.mu.Unlock()
+// Feedback sends a publisher what its congestion control needs: transport-wide feedback, and reports on the Receivers
+// added to it.
+type Feedback struct {
+	*periodic[*Receiver]
+	tap      *Tap
+	send     func([]rtcp.Packet) error
+	reported time.Time // last receiver reports; touched by the calls only
+}
+
+// NewFeedback makes the feedback of one connection; it starts with the first Receiver. send must not block.
+func NewFeedback(tap *Tap, send func([]rtcp.Packet) error) *Feedback {
+	f := &Feedback{tap: tap, send: send, reported: time.Now()}
+	f.periodic = newPeriodic(feedbackInterval, f.give)
+	return f
+}
+
+func (f *Feedback) give(now time.Time, receivers []*Receiver) {
+	packets := f.tap.feedback()
+	if now.Sub(f.reported) >= reportInterval {
+		f.reported = now
+		packets = append(packets, receiverReports(now, receivers)...)
+	}
+	if len(packets) > 0 {
+		_ = f.send(packets)
+	}
+}
+
+func receiverReports(now time.Time, receivers []*Receiver) []rtcp.Packet {
 	var reports []rtcp.ReceptionReport
 	for _, r := range receivers {
 		reports = append(reports, r.reports(now)...)
@@ -95,66 +113,20 @@ func (f *Feedback) receiverReports(now time.Time) []rtcp.Packet {
 	return packets
 }
 
-// Reports sends a subscriber the sender reports of its DownTracks, by which it plays sound and picture in step.
-type Reports struct {
-	send func([]rtcp.Packet) error
-	stop chan struct{}
-	once sync.Once
-	wg   sync.WaitGroup
-
-	mu      sync.Mutex
-	tracks  []*DownTrack
-	started bool
-}
+// Reports sends a subscriber the sender reports of the DownTracks added to it, by which it plays sound and picture in
+// step.
+type Reports struct{ *periodic[*DownTrack] }
 
 // NewReports makes the sender reports of one connection; they start with the first DownTrack. send must not block.
 func NewReports(send func([]rtcp.Packet) error) *Reports {
-	return &Reports{send: send, stop: make(chan struct{})}
-}
-
-// Add reports on d too.
-func (s *Reports) Add(d *DownTrack) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tracks = append(s.tracks, d)
-	if !s.started {
-		s.started = true
-		s.wg.Go(s.run) // ends with Close
-	}
-}
-
-// Remove ends the reports on d.
-func (s *Reports) Remove(d *DownTrack) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tracks = slices.DeleteFunc(s.tracks, func(x *DownTrack) bool { return x == d })
-}
-
-// Close stops the reports and waits for their goroutine.
-func (s *Reports) Close() {
-	s.once.Do(func() { close(s.stop) })
-	s.wg.Wait()
-}
-
-func (s *Reports) run() {
-	t := time.NewTicker(reportInterval)
-	defer t.Stop()
-	for {
-		select {
-		case <-s.stop:
-			return
-		case now := <-t.C:
-			s.mu.Lock()
-			tracks := slices.Clone(s.tracks)
-			s.mu.Unlock()
-			var packets []rtcp.Packet
-			for _, d := range tracks {
-				packets = append(packets, d.senderReport(now)...)
-			}
-			// Sixteen tracks, a report and a description each, fill one packet of about 1,000 bytes.
-			for chunk := range slices.Chunk(packets, 32) {
-				_ = s.send(chunk)
-			}
+	return &Reports{newPeriodic(reportInterval, func(now time.Time, tracks []*DownTrack) {
+		var packets []rtcp.Packet
+		for _, d := range tracks {
+			packets = append(packets, d.senderReport(now)...)
 		}
-	}
+		// Sixteen tracks, a report and a description each, fill one packet of about 1,000 bytes.
+		for chunk := range slices.Chunk(packets, 32) {
+			_ = send(chunk)
+		}
+	})}
 }
