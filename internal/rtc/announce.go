@@ -23,6 +23,9 @@ func (r *Room) announceDeparture(p *Participant) {
 	if p.hidden() {
 		return
 	}
+	r.departed = append(r.departed[max(0, len(r.departed)+1-maxDeparted):], departure{time.Now(), &livekit.ParticipantInfo{
+		Sid: p.sid(), Identity: p.identity(), State: p.info.State, Version: p.info.Version, DisconnectReason: p.info.DisconnectReason,
+	}})
 	m := participantUpdate(p.snapshot())
 	for _, o := range r.participants {
 		if o != p && (!p.replaced || o.req.Client.GetProtocol() <= 11) {
@@ -30,6 +33,15 @@ func (r *Room) announceDeparture(p *Participant) {
 		}
 	}
 }
+
+// departure is somebody who has left, for those whose signalling connection was down then.
+type departure struct {
+	at   time.Time
+	info *livekit.ParticipantInfo
+}
+
+// maxDeparted bounds how many departures are remembered; older ones are forgotten first.
+const maxDeparted = 512
 
 func participantUpdate(infos ...*livekit.ParticipantInfo) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Update{Update: &livekit.ParticipantUpdate{Participants: infos}}}

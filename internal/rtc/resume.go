@@ -50,13 +50,23 @@ func nothingToResume(sink SignalSink) *Session {
 // sendEverything sends the state of the whole room, in place of the updates that went by while p had no socket.
 func (p *Participant) sendEverything() {
 	var all []*livekit.ParticipantInfo
+	for _, d := range p.room.departed { // clients drop only those whom they are told of
+		if d.at.After(p.joined) && p.room.participants[d.info.Identity] == nil {
+			all = append(all, d.info)
+		}
+	}
+	var speakers []*livekit.SpeakerInfo
 	for _, o := range p.room.participants {
 		if o == p || !o.hidden() {
 			all = append(all, o.snapshot())
 		}
+		if o == p || p.hears(o.sid()) {
+			speakers = append(speakers, o.speaker())
+		}
 	}
 	p.send(participantUpdate(all...))
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: p.room.snapshot()}}})
+	p.sendSpeakers(speakers)
 }
 
 // syncState checks what a resuming client believes against what is there and takes over its subscriptions.

@@ -29,6 +29,7 @@ type Room struct {
 
 	info         *livekit.Room
 	participants map[string]*Participant // by identity
+	departed     []departure             // the latest
 	sifTrailer   []byte                  // ends frames the server makes itself (livekit-protocol.md, 12.8)
 	stale        map[*Participant]bool   // whose connection has to be negotiated anew once this turn of the loop is over
 	everJoined   bool

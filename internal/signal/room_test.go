@@ -365,3 +365,20 @@ func TestQueuedTrackIsPublishedLater(t *testing.T) {
 		})
 	})
 }
+
+// Who left while somebody's socket was down is gone for him too, once he is back.
+func TestResumeTellsWhoHasLeft(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+		bo.DropSignal()
+		if err := ada.Leave(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "ada has left", func() bool { return slices.Contains(s.kinds(), rtc.ParticipantLeft) })
+		if err := bo.Resume(ctx); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "ada is gone for bo", func() bool { return bo.Other("ada") == nil })
+	})
+}
