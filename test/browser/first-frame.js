@@ -3,7 +3,8 @@
 // It is a measurement, not a test: the figure belongs to the machine it was taken on.
 import { chromium } from '@playwright/test';
 import config from './playwright.config.js';
-import { Person, Server } from './meet.js';
+import { Person } from './meet.js';
+import { Server } from '../server.mjs';
 
 const times = Number(process.argv[2] ?? 5);
 const server = await Server.start();
