@@ -8,6 +8,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+	"google.golang.org/protobuf/proto"
 )
 
 // What a client says of tracks is remembered within bounds.
@@ -168,5 +169,33 @@ func FuzzTuneAnswer(f *testing.F) {
 		if _, err := answer.Marshal(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// FuzzHandle takes any message a client can send; a programming error would end the room.
+func FuzzHandle(f *testing.F) {
+	fields := (&livekit.SignalRequest{}).ProtoReflect().Descriptor().Oneofs().Get(0).Fields()
+	for i := range fields.Len() {
+		m := (&livekit.SignalRequest{}).ProtoReflect()
+		m.Set(fields.Get(i), m.NewField(fields.Get(i)))
+		raw, err := proto.Marshal(m.Interface())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m := &livekit.SignalRequest{}
+		if proto.Unmarshal(raw, m) != nil {
+			return
+		}
+		h := newHouse(t)
+		ada, mallory := h.join(request("ada")), h.join(request("mallory"))
+		mallory.say(m)
+		ada.state(func(p *Participant) {
+			if p.closed {
+				t.Error("ada's room has ended")
+			}
+		})
 	})
 }

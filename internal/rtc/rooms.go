@@ -92,7 +92,7 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
-	for {
+	for try := 1; ; try++ {
 		r, err := rs.room(req)
 		if err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 			return nothingToResume(sink), nil
 		}
 		s, err := r.enter(ctx, req, sink)
-		if errors.Is(err, errRoomClosed) && ctx.Err() == nil {
+		if errors.Is(err, errRoomClosed) && try < maxJoinTries {
 			select { // the room ended between our finding and entering it; its name is free in a moment
 			case <-r.loop.done:
 				continue
@@ -111,6 +111,10 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 		return s, err
 	}
 }
+
+// maxJoinTries bounds how often a join meets rooms that end. More than two in a row is no coincidence but a mistake of
+// ours that the join itself brings out.
+const maxJoinTries = 3
 
 // Check tells whether a Join with req would be refused now, without joining.
 func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
