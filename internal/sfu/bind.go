@@ -6,12 +6,19 @@ import (
 	"strings"
 
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu/codec"
 )
 
 // Bind is called by pion when the connection has negotiated; it picks the track's codec there. Where it is missing only
 // OnBound gets the error: returned to pion it would undo the negotiation of all other tracks.
 func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	c, ok := matchCodec(ctx.CodecParameters(), d.receiver.MimeType, d.Fmtp)
+	unpacks := false
+	if !ok && d.receiver.codec == codec.RED {
+		c, ok = matchCodec(ctx.CodecParameters(), webrtc.MimeTypeOpus, "")
+		unpacks = ok
+	}
 	if !ok {
 		d.OnBound(ErrCodec)
 		if codecs := ctx.CodecParameters(); len(codecs) > 0 {
@@ -34,7 +41,7 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 		}
 	}
 	d.resendRaw = make([]byte, mtu)
-	d.writer, d.bound = nil, true
+	d.writer, d.bound, d.unpacks = nil, true, unpacks
 	d.mu.Unlock()
 
 	reader := ctx.RTCPReader()

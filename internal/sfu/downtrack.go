@@ -63,6 +63,10 @@ type DownTrack struct {
 	roundTrip         time.Duration
 	resend            Packet // scratch for retransmissions
 	resendRaw, rtxRaw []byte
+
+	unpacks bool             // the track is RED and the subscriber takes only what is inside
+	blocks  []codec.REDBlock // scratch
+	plain   Packet           // scratch
 }
 
 // NewDownTrack makes a DownTrack that is not fed yet: add it to a connection, and when OnBound has been called and the
@@ -132,6 +136,14 @@ func (d *DownTrack) WriteRTP(p *Packet) {
 	if !d.enabled || !d.bound || !d.readyLocked() {
 		return
 	}
+	if d.unpacks {
+		d.unpackLocked(p)
+	} else {
+		d.writeLocked(p)
+	}
+}
+
+func (d *DownTrack) writeLocked(p *Packet) {
 	if d.fwd.follows(p) {
 		d.forwardLocked(p)
 	} else if d.switchLocked(p) {

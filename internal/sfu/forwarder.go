@@ -58,6 +58,11 @@ func (f *forwarder) pause() { f.layer = -1 }
 // begin anew.
 func (f *forwarder) follows(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
 
+// lacks tells whether p goes on with what is being forwarded and is newer than all that has been sent.
+func (f *forwarder) lacks(p *Packet) bool {
+	return f.follows(p) && int16(p.Header.SequenceNumber+f.seqDelta-f.lastSeq) > 0
+}
+
 // start begins to forward p's layer with p, a packet that needs none before it. align gives the timestamp difference
 // between two layers by their sender reports, false when it is unknown.
 func (f *forwarder) start(p *Packet, align func(from, to int) (uint32, bool)) {

@@ -51,7 +51,7 @@ type senderReport struct {
 
 func newLayer(r *Receiver, n int, ssrc uint32) *layer {
 	size := videoHistory
-	if r.codec == codec.Opus {
+	if r.codec == codec.Opus || r.codec == codec.RED {
 		size = audioHistory
 	}
 	return &layer{r: r, n: n, ssrc: ssrc, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}

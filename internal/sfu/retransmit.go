@@ -94,6 +94,9 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	p := &d.resend
+	if d.unpacks {
+		p.Payload = d.newestBlock(p.Payload)
+	}
 	d.resent++
 	if d.rtxSSRC == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
 		d.sendLocked(p, sent.rewrite, d.ssrc, d.payloadType, p.Payload)

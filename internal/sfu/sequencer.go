@@ -34,6 +34,12 @@ func (s *sequencer) store(out rewrite, source uint16, layer int) {
 	s.sent[int(out.seq)&(len(s.sent)-1)] = sentPacket{rewrite: out, source: source, layer: int8(layer)}
 }
 
+// holds tells whether seq has been sent, as far back as is remembered.
+func (s *sequencer) holds(seq uint16) bool {
+	p := &s.sent[int(seq)&(len(s.sent)-1)]
+	return p.tries >= 0 && p.seq == seq
+}
+
 // lookup returns the packet sent as seq if it should go out again now, and counts that.
 func (s *sequencer) lookup(seq uint16, now time.Time) (sentPacket, bool) {
 	p := &s.sent[int(seq)&(len(s.sent)-1)]

@@ -12,6 +12,7 @@ type Type uint8
 const (
 	Other Type = iota
 	Opus
+	RED // Opus, each packet repeating earlier ones (RFC 2198)
 	VP8
 	H264
 	VP9
@@ -20,6 +21,7 @@ const (
 
 var types = map[string]Type{
 	"audio/opus": Opus,
+	"audio/red":  RED,
 	"video/vp8":  VP8,
 	"video/h264": H264,
 	"video/vp9":  VP9,
@@ -40,7 +42,7 @@ type Info struct {
 // ErrShort says that a payload ends inside its own descriptor.
 var ErrShort = errors.New("codec: payload ends inside its descriptor")
 
-// Parse reads the descriptor of payload into info, overwriting all of it. Payloads of Opus and of unknown codecs, and
+// Parse reads the descriptor of payload into info, overwriting all of it. Payloads of Opus, RED and unknown codecs, and
 // the empty payload of a padding packet, have nothing to read. It returns ErrShort for a truncated descriptor.
 func Parse(t Type, payload []byte, info *Info) error {
 	*info = Info{}
@@ -57,7 +59,7 @@ func Parse(t Type, payload []byte, info *Info) error {
 	case AV1:
 		// RTP payload format for AV1, section 4.4: N marks the first packet of a coded video sequence, Z a continued OBU.
 		info.KeyFrame = payload[0]&0x08 != 0 && payload[0]&0x80 == 0
-	case Other, Opus:
+	case Other, Opus, RED:
 	}
 	return nil
 }
