@@ -17,7 +17,11 @@ type codecSet uint8
 const (
 	publisherCodecs  codecSet = 1 << iota // media comes in
 	subscriberCodecs                      // media goes out
+	redCodec                              // the client gets along with RED
 )
+
+// mimeRED is Opus in packets that repeat earlier ones (RFC 2198), by which sound survives loss.
+const mimeRED = "audio/red"
 
 const (
 	descriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
@@ -44,6 +48,7 @@ func videoCodec(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodec
 
 var audioCodecs = []webrtc.RTPCodecParameters{
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: opusFmtp}, PayloadType: 111},
+	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111"}, PayloadType: 63},
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000}, PayloadType: 0},
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}, PayloadType: 8},
 }
@@ -51,7 +56,10 @@ var audioCodecs = []webrtc.RTPCodecParameters{
 func newMediaEngine(set codecSet) (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	for _, c := range audioCodecs {
-		c.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
+		if c.MimeType == mimeRED && set&redCodec == 0 {
+			continue
+		}
+		c.RTCPFeedback = audioFeedback(c.MimeType)
 		if err := m.RegisterCodec(c, webrtc.RTPCodecTypeAudio); err != nil {
 			return nil, err
 		}
@@ -78,6 +86,14 @@ func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: fmt.Sprintf("apt=%d", c.PayloadType)},
 		PayloadType:        c.PayloadType + 1,
 	}
+}
+
+// audioFeedback is a NACK for each lost packet, but of RED: there the next packet brings it anyway.
+func audioFeedback(mime string) []webrtc.RTCPFeedback {
+	if mime == mimeRED {
+		return nil
+	}
+	return []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
 }
 
 func videoFeedback(set codecSet) []webrtc.RTCPFeedback {
@@ -136,14 +152,17 @@ func enabledCodecs() []*livekit.Codec {
 }
 
 // codecPreference returns what a subscriber's section for a track of that codec offers: the codec's profiles and their
-// retransmission types.
+// retransmission types; for RED also what is inside, for those who do not take it.
 func codecPreference(mime string) []webrtc.RTPCodecParameters {
 	var list []webrtc.RTPCodecParameters
 	for _, c := range audioCodecs {
 		if strings.EqualFold(c.MimeType, mime) {
-			c.RTCPFeedback = []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
+			c.RTCPFeedback = audioFeedback(c.MimeType)
 			list = append(list, c)
 		}
+	}
+	if mime == mimeRED {
+		list = append(list, codecPreference(webrtc.MimeTypeOpus)...)
 	}
 	for _, c := range videoCodecs {
 		if strings.EqualFold(c.MimeType, mime) {

@@ -97,6 +97,11 @@ func (req *JoinRequest) firefox() bool {
 	return strings.Contains(strings.ToLower(req.Client.GetBrowser()), "firefox")
 }
 
+// takesRED is false for the browsers that offer it and then play nothing (livekit-protocol.md, 1.7).
+func (req *JoinRequest) takesRED() bool {
+	return !req.firefox() && !strings.EqualFold(req.Client.GetBrowser(), "safari")
+}
+
 // begin sends the first messages in the order the clients need (livekit-protocol.md, 2.1): the join, then what is to be
 // received, then answers to what came along.
 func (p *Participant) begin() {

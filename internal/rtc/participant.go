@@ -89,6 +89,9 @@ func (p *Participant) publisherCodecs() codecSet {
 }
 
 func (p *Participant) connectionOptions(set codecSet) connectionOptions {
+	if p.req.takesRED() {
+		set |= redCodec
+	}
 	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), codecs: set}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/livekit/protocol/livekit"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
@@ -19,7 +20,14 @@ type sendWish struct {
 func (p *Participant) sendWishes() []sendWish {
 	var wishes []sendWish
 	for _, t := range p.pending {
-		wishes = append(wishes, sendWish{t.cids, t.info.MimeType, t.info.Stereo, !t.info.DisableDtx})
+		mime := t.info.MimeType
+		if t.info.Type == livekit.TrackType_AUDIO {
+			mime = mimeRED
+			if t.info.DisableRed {
+				mime = webrtc.MimeTypeOpus
+			}
+		}
+		wishes = append(wishes, sendWish{t.cids, mime, t.info.Stereo, !t.info.DisableDtx})
 	}
 	for _, pub := range p.publications {
 		wishes = append(wishes, sendWish{pub.cids, pub.info.MimeType, pub.info.Stereo, !pub.info.DisableDtx})
@@ -46,6 +54,7 @@ func tuneAnswer(wishes []sendWish) func(answer, offer *sdp.SessionDescription) {
 			switch {
 			case i < 0:
 			case m.MediaName.Media == webrtc.RTPCodecTypeAudio.String():
+				preferCodec(m, wishes[i].mime)
 				tuneOpus(m, wishes[i])
 			case m.MediaName.Media == webrtc.RTPCodecTypeVideo.String():
 				preferCodec(m, wishes[i].mime)

@@ -54,3 +54,22 @@ for (const [mode, singlePeerConnection] of [['one connection', true], ['two conn
     });
   }
 }
+
+test('sound is sent with redundancy and heard', async ({ browser, server }) => {
+  const ada = await join(browser, server, 'Ada', 'red', {});
+  await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
+  const bo = await join(browser, server, 'Bo', 'red', {});
+  const audio = () =>
+    bo.evaluate(async () => {
+      for (const participant of room.remoteParticipants.values()) {
+        for (const publication of participant.trackPublications.values()) {
+          const stats = publication.track ? [...(await publication.track.getRTCStatsReport()).values()] : [];
+          return { mime: publication.mimeType, energy: stats.find((s) => s.type === 'inbound-rtp')?.totalAudioEnergy ?? 0 };
+        }
+      }
+      return { energy: 0 };
+    });
+  await expect.poll(async () => (await audio()).energy, 'sound arrives').toBeGreaterThan(1e-4);
+  expect((await audio()).mime).toBe('audio/red');
+  for (const page of [ada, bo]) await page.context().close();
+});
