@@ -23,13 +23,17 @@ type Publication struct {
 	subs     []*Subscription // everybody who is subscribed
 	layers   int             // streams still arriving
 	told     bool            // the owner knows that somebody subscribed
+	demanded demandState
 	closed   bool
 }
 
 // publish makes t public: its media has begun.
 func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
 	codec := track.Codec()
-	pub := &Publication{owner: p, info: t.info, cids: t.cids, rtp: rtp, fmtp: codec.SDPFmtpLine}
+	pub := &Publication{
+		owner: p, info: t.info, cids: t.cids, rtp: rtp, fmtp: codec.SDPFmtpLine,
+		demanded: demandState{told: livekit.VideoQuality_HIGH}, // clients send all layers until told otherwise
+	}
 	if !slices.Contains(pub.cids, track.ID()) {
 		pub.cids = append(pub.cids, track.ID())
 	}
@@ -61,6 +65,7 @@ func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemot
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	p.log.Debug("track published", "track", pub.info.Sid, "codec", mime)
 	r.reconcileAll()
+	r.rewatched[pub] = true // perhaps by nobody
 }
 
 // noteCodec writes the codec that really came into the track's list.
@@ -140,6 +145,7 @@ func (pub *Publication) setMuted(muted bool) {
 	pub.receiver.SetMuted(muted)
 	if !muted && pub.info.Type == livekit.TrackType_VIDEO {
 		pub.receiver.RequestKeyFrames()
+		pub.tellDemand(pub.demand()) // an unmuted track begins with all its layers
 	}
 }
 
@@ -149,6 +155,9 @@ func (r *Room) unpublish(pub *Publication) {
 		return
 	}
 	pub.closed = true
+	if pub.demanded.lower != nil {
+		pub.demanded.lower.Stop()
+	}
 	p := pub.owner
 	delete(p.publications, pub.info.Sid)
 	if p.publisher != nil {

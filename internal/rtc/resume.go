@@ -25,6 +25,11 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		LastMessageSeq:      p.lastData,
 	}}})
 	p.sendEverything()
+	for _, pub := range p.publications {
+		if pub.info.Type == livekit.TrackType_VIDEO {
+			pub.tellDemand(pub.demanded.told) // what was said meanwhile is lost
+		}
+	}
 	if t := p.subscriber; t != nil {
 		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us
 		// that its media has failed.

@@ -31,12 +31,16 @@ type Room struct {
 	participants map[string]*Participant // by identity
 	departed     []departure             // the latest
 	sifTrailer   []byte                  // ends frames the server makes itself (livekit-protocol.md, 12.8)
-	stale        map[*Participant]bool   // whose connection has to be negotiated anew once this turn of the loop is over
-	everJoined   bool
-	idle         *time.Timer // closes the room when nobody comes
-	ticker       *time.Timer // speakers and, every quality-th time, connection quality
-	ticks        int
-	closed       bool
+	// What has to be brought up to date once this turn of the loop is over: connections to negotiate anew, and tracks
+	// whose watchers have changed.
+	stale     map[*Participant]bool
+	rewatched map[*Publication]bool
+
+	everJoined bool
+	idle       *time.Timer // closes the room when nobody comes
+	ticker     *time.Timer // speakers and, every quality-th time, connection quality
+	ticks      int
+	closed     bool
 }
 
 func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
@@ -52,6 +56,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 		},
 		participants: map[string]*Participant{},
 		stale:        map[*Participant]bool{},
+		rewatched:    map[*Publication]bool{},
 		sifTrailer:   []byte(newID("")),
 	}
 	if config != nil {
@@ -59,7 +64,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	}
 	r.context, r.cancel = context.WithCancel(context.Background())
 	r.log = rs.log.With("room", name)
-	r.loop.failed, r.loop.after = r.panicked, r.negotiate
+	r.loop.failed, r.loop.after = r.panicked, r.settle
 	return r
 }
 
@@ -87,14 +92,19 @@ func (r *Room) panicked(v any) {
 	r.close(livekit.DisconnectReason_ROOM_CLOSED)
 }
 
-// negotiate brings the connections in line with the subscriptions that have changed: once, however many did.
-func (r *Room) negotiate() {
+// settle brings connections in line with the subscriptions that have changed, and publishers with who watches: once,
+// however many changed.
+func (r *Room) settle() {
 	for p := range r.stale {
 		if t := p.receiving(); t != nil && !p.closed {
 			t.negotiate(p.single)
 		}
 	}
 	clear(r.stale)
+	for pub := range r.rewatched {
+		pub.updateDemand()
+	}
+	clear(r.rewatched)
 }
 
 // after runs f on the loop after d, unless the room has closed.

@@ -17,6 +17,8 @@ type Subscription struct {
 	down       *sfu.DownTrack
 	bound      bool // the connection has settled its codec
 	started    bool
+	enabled    bool // the subscriber shows it
+	wanted     int  // highest layer it shows
 }
 
 // reconcileAll brings everybody's subscriptions in line with what they want and may.
@@ -84,13 +86,14 @@ func (p *Participant) tellPermission(pub *Publication, allowed bool) {
 
 func (p *Participant) subscribe(pub *Publication) {
 	t := p.receiving()
-	s := &Subscription{subscriber: p, pub: pub}
+	s := &Subscription{subscriber: p, pub: pub, enabled: true, wanted: sfu.MaxLayers - 1}
 	s.down = sfu.NewDownTrack(pub.receiver, sfu.DownTrackOptions{
 		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: pub.fmtp, Tap: t.pc.tap,
 		OnBound: func(err error) { p.room.loop.post(func() { s.onBound(err) }) },
 	})
 	p.subscriptions[pub.info.Sid] = s
 	pub.subs = append(pub.subs, s)
+	p.room.rewatched[pub] = true
 	s.apply(p.settings[pub.info.Sid])
 	if p.single {
 		t.sendTrackOnSection(s.down)
@@ -127,6 +130,7 @@ func (p *Participant) unsubscribe(s *Subscription) {
 // detach stops the media of s.
 func (s *Subscription) detach() {
 	s.down.Stop()
+	s.pub.owner.room.rewatched[s.pub] = true
 	s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == s })
 }
 
@@ -215,14 +219,15 @@ func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
 	if u == nil {
 		return
 	}
-	wanted := wantedLayer(s.pub.info, u)
-	s.down.SetWanted(!u.Disabled, wanted)
+	s.enabled, s.wanted = !u.Disabled, wantedLayer(s.pub.info, u)
+	s.down.SetWanted(s.enabled, s.wanted)
+	s.pub.owner.room.rewatched[s.pub] = true
 }
 
 // wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
 // quality it asks for (livekit-protocol.md, 4).
 func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
-	layers := slices.SortedFunc(slices.Values(info.Layers), func(a, b *livekit.VideoLayer) int { return int(a.Quality) - int(b.Quality) })
+	layers := sortedLayers(info)
 	if u.Width > 0 && u.Height > 0 {
 		for i, l := range layers {
 			if l.Width*10 >= u.Width*9 || l.Height*10 >= u.Height*9 {
