@@ -73,3 +73,24 @@ test('sound is sent with redundancy and heard', async ({ browser, server }) => {
   expect((await audio()).mime).toBe('audio/red');
   for (const page of [ada, bo]) await page.context().close();
 });
+
+test('layers nobody watches are not encoded', async ({ browser, server }) => {
+  const ada = await join(browser, server, 'Ada', 'dynacast', { dynacast: true });
+  await ada.evaluate(async () => {
+    const { createLocalVideoTrack, Track } = globalThis.LivekitClient;
+    const track = await createLocalVideoTrack({ resolution: { width: 1280, height: 720, frameRate: 10 } });
+    await room.localParticipant.publishTrack(track, { simulcast: true, source: Track.Source.Camera });
+  });
+  const active = () =>
+    ada.evaluate(async () => {
+      const [publication] = room.localParticipant.trackPublications.values();
+      const stats = [...(await publication.track.getRTCStatsReport()).values()];
+      return stats.filter((s) => s.type === 'outbound-rtp' && s.active).map((s) => s.rid).sort().join();
+    });
+  await expect.poll(active, 'all layers at first').toBe('f,h,q');
+  await expect.poll(active, 'alone, the smallest').toBe('q');
+  const bo = await join(browser, server, 'Bo', 'dynacast', {});
+  await expect.poll(active, 'all for somebody who shows it large').toBe('f,h,q');
+  await expect.poll(async () => (await inbound(bo)).frames, 'frames are decoded').toBeGreaterThan(10);
+  for (const page of [ada, bo]) await page.context().close();
+});
