@@ -10,33 +10,36 @@ import (
 func TestSequencer(t *testing.T) {
 	now := time.Now()
 	s := newSequencer(4)
-	if _, ok := s.lookup(0, now); ok {
+	if _, ok := s.lookup(0, now, 0); ok {
 		t.Error("an empty sequencer knows number 0")
 	}
 	for seq := uint16(65533); seq != 2; seq++ {
 		s.store(rewrite{seq: seq, ts: uint32(seq) * 2}, seq+100, 1)
 	}
-	if _, ok := s.lookup(65533, now); ok {
+	if _, ok := s.lookup(65533, now, 0); ok {
 		t.Error("65533 is still known four packets later")
 	}
-	p, ok := s.lookup(65534, now)
+	p, ok := s.lookup(65534, now, 0)
 	if !ok || p.source != 98 || p.ts != 65534*2 || p.layer != 1 {
 		t.Errorf("65534 is remembered as %+v, %v", p, ok)
 	}
-	if _, ok := s.lookup(65534, now.Add(resendInterval-1)); ok {
+	if _, ok := s.lookup(65534, now.Add(resendInterval-1), 0); ok {
 		t.Error("a repeated NACK was answered before the interval was over")
+	}
+	if _, ok := s.lookup(65534, now.Add(resendInterval), 2*resendInterval); ok {
+		t.Error("a repeated NACK was answered before the first answer could arrive")
 	}
 	for try := 2; try <= resendTries; try++ {
 		now = now.Add(resendInterval)
-		if _, ok := s.lookup(65534, now); !ok {
+		if _, ok := s.lookup(65534, now, 0); !ok {
 			t.Errorf("try %d was refused", try)
 		}
 	}
-	if _, ok := s.lookup(65534, now.Add(time.Hour)); ok {
+	if _, ok := s.lookup(65534, now.Add(time.Hour), 0); ok {
 		t.Errorf("resent more than %d times", resendTries)
 	}
 	s.store(rewrite{seq: 2}, 5, 0) // takes the slot
-	if p, ok := s.lookup(2, now); !ok || p.source != 5 {
+	if p, ok := s.lookup(2, now, 0); !ok || p.source != 5 {
 		t.Errorf("2 is remembered as %+v, %v", p, ok)
 	}
 }

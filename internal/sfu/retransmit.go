@@ -82,7 +82,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if !d.bound || d.writer == nil {
 		return
 	}
-	sent, ok := d.seq.lookup(seq, now)
+	sent, ok := d.seq.lookup(seq, now, d.roundTrip)
 	if !ok {
 		return
 	}
@@ -97,7 +97,6 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if d.unpacks {
 		p.Payload = d.newestBlock(p.Payload)
 	}
-	d.resent++
 	if d.rtxSSRC == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
 		d.sendLocked(p, sent.rewrite, d.ssrc, d.payloadType, p.Payload)
 		return

@@ -3,8 +3,8 @@ package sfu
 import "time"
 
 const (
-	// resendTries is how often one packet is sent again; resendInterval is how soon a repeated NACK counts as a new loss
-	// and not as the same one crossing the answer.
+	// resendTries is how often one packet is sent again; resendInterval is the least time after which a repeated NACK
+	// counts as a new loss and not as the same one crossing the answer. A round trip is waited for in any case.
 	resendTries    = 3
 	resendInterval = 60 * time.Millisecond
 )
@@ -41,9 +41,9 @@ func (s *sequencer) holds(seq uint16) bool {
 }
 
 // lookup returns the packet sent as seq if it should go out again now, and counts that.
-func (s *sequencer) lookup(seq uint16, now time.Time) (sentPacket, bool) {
+func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) (sentPacket, bool) {
 	p := &s.sent[int(seq)&(len(s.sent)-1)]
-	if p.tries < 0 || p.seq != seq || p.tries >= resendTries || now.Sub(p.resent) < resendInterval {
+	if p.tries < 0 || p.seq != seq || p.tries >= resendTries || now.Sub(p.resent) < max(resendInterval, roundTrip) {
 		return sentPacket{}, false
 	}
 	p.tries++
