@@ -1,7 +1,9 @@
 package site
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -62,10 +64,11 @@ func (s *Site) token(c echo.Context) error {
 		RoomName        string `json:"roomName"`
 		ParticipantName string `json:"participantName"`
 	}
-	if err := c.Echo().JSONSerializer.Deserialize(c, &body); err != nil {
-		if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code == http.StatusRequestEntityTooLarge {
-			return err
-		}
+	text, err := io.ReadAll(c.Request().Body)
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code == http.StatusRequestEntityTooLarge {
+		return err
+	}
+	if err != nil || json.Unmarshal(text, &body) != nil {
 		return errTokenBody
 	}
 	raw, err := s.lobby.Token(body.RoomName, body.ParticipantName)

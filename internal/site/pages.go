@@ -3,6 +3,7 @@ package site
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -41,6 +42,9 @@ func (s *Site) roomPage(c echo.Context) error {
 	name, err := param(c, "room")
 	if err != nil {
 		return err
+	}
+	if strings.TrimSpace(name) == "" {
+		return echo.ErrNotFound // what the API says of it, "roomName is missing", is for programmers
 	}
 	room, err := lobby.RoomName(name)
 	if err != nil {

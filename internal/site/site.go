@@ -53,36 +53,32 @@ func (s *Site) Routes(e *echo.Echo) {
 	e.IPExtractor = echo.ExtractIPFromXFFHeader() // believes proxies on this machine and in private networks
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: withStack}))
 
+	// Not by groups: a group with middleware takes every path below it, and then a wrong method is "not found".
+	e.Use(s.secure)
+
 	compressed := middleware.Gzip() // not for what is compressed already or streamed
 	limited := s.limitTokens()
 
-	pages := e.Group("", s.secure, compressed)
-	get(pages, "/", s.lobbyPage)
-	get(pages, "/new", s.newMeeting)
-	pages.POST("/new", s.newMeeting, limitBody())
-	get(pages, "/join", s.join)
-	get(pages, "/rooms/:room", s.roomPage)
+	get(e, "/", s.lobbyPage, compressed)
+	get(e, "/new", s.newMeeting)
+	e.POST("/new", s.newMeeting, limitBody())
+	get(e, "/join", s.join, compressed)
+	get(e, "/rooms/:room", s.roomPage, compressed)
 
-	api := e.Group("/api", s.secure)
-	get(api, "/rooms", s.rooms, compressed)
-	get(api, "/meetings", s.meetings, compressed)
-	api.GET("/events", s.events)
-	get(api, "/connection-details", s.connectionDetails, limited)
+	get(e, "/api/rooms", s.rooms, compressed)
+	get(e, "/api/meetings", s.meetings, compressed)
+	e.GET("/api/events", s.events)
+	get(e, "/api/connection-details", s.connectionDetails, limited)
 
-	e.POST("/token", s.token, s.secure, anyOrigin, limited, limitBody())
+	e.POST("/token", s.token, anyOrigin, limited, limitBody())
 	e.OPTIONS("/token", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, anyOrigin)
 
-	get(e.Group("/static", s.secure), "/*", s.static.serve)
-}
-
-// router is what Echo and its groups have in common.
-type router interface {
-	Match(methods []string, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) []*echo.Route
+	get(e, "/static/*", s.static.serve)
 }
 
 // get serves HEAD too: link checkers and load balancers ask that way.
-func get(r router, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
-	r.Match([]string{http.MethodGet, http.MethodHead}, path, h, m...)
+func get(e *echo.Echo, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
+	e.Match([]string{http.MethodGet, http.MethodHead}, path, h, m...)
 }
 
 // limitBody bounds a body in size and in the time it may take to arrive.
