@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, w world) int {
 		return 0
 	}
 	if err != nil {
-		err = usageError{err}
+		err = parseError(err)
 	} else {
 		err = parsed.Run()
 	}
@@ -70,4 +70,12 @@ func run(ctx context.Context, args []string, w world) int {
 		return 2
 	}
 	return 1
+}
+
+// parseError is what kong found wrong. Of a flag without its value it speaks in terms of its own scanner.
+func parseError(err error) error {
+	if flag, rest, _ := strings.Cut(err.Error(), ": "); strings.HasSuffix(rest, "(<EOL>)") {
+		err = fmt.Errorf("%s: got no value", flag)
+	}
+	return usageError{err}
 }
