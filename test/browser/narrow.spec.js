@@ -25,3 +25,23 @@ test('everything fits on the narrowest phone', async ({ browser, server }) => {
   await page.getByRole('button', { name: 'Copy link' }).click({ timeout: 2_000 }); // nothing lies over it
   await context.close();
 });
+
+test('a long name leaves the table of meetings whole', async ({ browser, server }) => {
+  for (const width of [1440, 320]) {
+    const page = await browser.newPage({ viewport: { width, height: 800 } });
+    const meeting = (id, name) => ({
+      id, name, participants: ['Ada', 'Bo'], numParticipants: 2, durationSeconds: 63,
+      startedAt: '2026-03-04T12:00:00Z', endedAt: '2026-03-04T12:01:03Z',
+    });
+    const lobby = { rooms: [], meetings: [meeting('M1', 'y'.repeat(256)), meeting('M2', 'abc-defg-hij')] };
+    await page.route('**/api/events', (route) =>
+      route.fulfill({ contentType: 'text/event-stream', body: `event: lobby\ndata: ${JSON.stringify(lobby)}\n\n` }));
+    await page.goto(server.url);
+    const row = page.getByRole('table').getByRole('row', { name: 'abc-defg-hij' });
+    const duration = await row.getByText('1 min').boundingBox();
+    expect(duration.x + duration.width, 'the last column is on the screen').toBeLessThanOrEqual(width);
+    const name = await row.getByText('abc-defg-hij').boundingBox();
+    expect(name.height, 'a code stays on one line').toBeLessThan(60);
+    await page.close();
+  }
+});
