@@ -18,8 +18,10 @@ func TestParseRED(t *testing.T) {
 		{"newest only and empty", []byte{111}, []REDBlock{{Payload: []byte{}}}, nil},
 		{"one copy, 960 units older", []byte{0x80 | 111, 0x0f, 0x00, 2, 111, 8, 9, 1, 2, 3}, []REDBlock{{960, []byte{8, 9}}, {0, []byte{1, 2, 3}}}, nil},
 		{
-			"two copies", []byte{0x80 | 111, 0x1e, 0x00, 1, 0x80 | 111, 0x0f, 0x00, 2, 111, 7, 8, 9, 1},
-			[]REDBlock{{1920, []byte{7}}, {960, []byte{8, 9}}, {0, []byte{1}}}, nil,
+			"two copies",
+			[]byte{0x80 | 111, 0x1e, 0x00, 1, 0x80 | 111, 0x0f, 0x00, 2, 111, 7, 8, 9, 1},
+			[]REDBlock{{1920, []byte{7}}, {960, []byte{8, 9}}, {0, []byte{1}}},
+			nil,
 		},
 		{"nothing", nil, nil, ErrShort},
 		{"cut header", []byte{0x80 | 111, 0x0f}, nil, ErrShort},
