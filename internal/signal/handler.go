@@ -39,10 +39,23 @@ func New(rooms *rtc.Rooms, verifier *token.Verifier, log *slog.Logger) *Handler 
 // ServeHTTP joins the bearer of the request's token. What is wrong with a request is told by its status and a sentence,
 // before the upgrade.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := "/" + strings.Trim(r.URL.Path, "/")
-	validate := strings.HasSuffix(path, "/validate")
+	path, validate := strings.CutSuffix(strings.Trim(r.URL.Path, "/"), "/validate")
 	w.Header().Set("Access-Control-Allow-Origin", "*") // also on errors, or a browser could not read them
-	req, err := h.joinRequest(r, strings.Contains(path, "/rtc/v1"))
+	switch {
+	case path != "rtc" && path != "rtc/v1":
+		http.NotFound(w, r)
+		return
+	case r.Method == http.MethodOptions: // a browser asks whether it may send the token in a header
+		w.Header().Set("Access-Control-Allow-Methods", "GET")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", "GET, OPTIONS")
+		http.Error(w, "only GET is answered here", http.StatusMethodNotAllowed)
+		return
+	}
+	req, err := h.joinRequest(r, path == "rtc/v1")
 	if err == nil && validate {
 		err = h.rooms.Check(r.Context(), req)
 	}

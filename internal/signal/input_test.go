@@ -99,6 +99,33 @@ func check(t *testing.T, what string, res *http.Response, status int, says, secr
 	}
 }
 
+// TestOtherRequests checks what is answered to requests that are no join at all.
+func TestOtherRequests(t *testing.T) {
+	s := newServer(t)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{
+		{http.MethodGet, "/rtc/nope", 404},
+		{http.MethodGet, "/rtc/v1/validate/more", 404},
+		{http.MethodGet, "/rtc?access_token=" + s.token("ada"), 404}, // not an upgrade: livekit-client takes it for "no such service"
+		{http.MethodPut, "/rtc", 405},
+		{http.MethodPost, "/rtc/v1/validate", 405},
+		{http.MethodOptions, "/rtc/validate", 204},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, "http"+strings.TrimPrefix(s.url, "ws")+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, tt.method+" "+tt.path, res, tt.status, "", "")
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
 // TestHostileFrames checks that a client that sends rubbish is told and cut off, and that nobody else notices.
 func TestHostileFrames(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
