@@ -9,6 +9,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
 )
 
 // codecSet says which side of a client a connection carries, which decides header extensions and feedback.
@@ -23,10 +25,7 @@ const (
 // mimeRED is Opus in packets that repeat earlier ones (RFC 2198), by which sound survives loss.
 const mimeRED = "audio/red"
 
-const (
-	descriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
-	opusFmtp      = "minptime=10;useinbandfec=1"
-)
+const opusFmtp = "minptime=10;useinbandfec=1"
 
 // videoCodecs are the ones Meet forwards, with the payload types LiveKit gives them; a retransmission type follows each.
 // VP8 stands first: it is what clients publish unless told otherwise.
@@ -120,7 +119,7 @@ type headerExtension struct {
 func headerExtensions(set codecSet) []headerExtension {
 	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
 	if set&publisherCodecs == 0 {
-		return []headerExtension{{descriptorURI, webrtc.RTPCodecTypeVideo, []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}}}
+		return []headerExtension{{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}}}
 	}
 	if set&subscriberCodecs != 0 {
 		// Chrome offers further sections with the extensions the earlier ones settled on, so a section it only receives
@@ -134,7 +133,7 @@ func headerExtensions(set codecSet) []headerExtension {
 		{sdp.SDESRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
 		{sdp.SDESRepairRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
 		{sdp.TransportCCURI, webrtc.RTPCodecTypeVideo, in},
-		{descriptorURI, webrtc.RTPCodecTypeVideo, in},
+		{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, in},
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemot
 	pub.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
 		MimeType: mime, ClockRate: codec.ClockRate,
 		AudioLevelID: extensionID(params.HeaderExtensions, sdp.AudioLevelURI),
-		DescriptorID: extensionID(params.HeaderExtensions, descriptorURI),
+		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI),
 		NACK:         slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
 		Sparse:       pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
 		RTCP:         p.publisher.writeRTCP,

@@ -36,7 +36,7 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 		}
 	}
 	for _, e := range ctx.HeaderExtensions() {
-		if e.URI == dependencyDescriptor {
+		if e.URI == DependencyDescriptorURI {
 			d.descriptorID = uint8(e.ID)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// dependencyDescriptor is the header extension AV1 and VP9 layers are described by (AV1 RTP specification, appendix A).
-const dependencyDescriptor = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+// DependencyDescriptorURI is the header extension AV1 and VP9 layers are described by (AV1 RTP specification, appendix A).
+const DependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 
 // ErrCodec says that a subscriber's connection did not negotiate the track's codec.
 var ErrCodec = errors.New("sfu: the subscriber does not decode this codec")

@@ -65,7 +65,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	f.layer = newLayer(r, 0, 5)
 	r.layers[0].Store(f.layer)
 	ctx := &boundContext{codecs: codecsFor(mime), rtcp: make(chan []byte), rtx: downRTX, extensions: []webrtc.RTPHeaderExtensionParameter{
-		{URI: dependencyDescriptor, ID: descriptorDown},
+		{URI: DependencyDescriptorURI, ID: descriptorDown},
 	}}
 	tracks := make([]*DownTrack, subscribers)
 	for i := range tracks {

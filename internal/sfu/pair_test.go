@@ -154,7 +154,7 @@ func (c *call) media() *webrtc.MediaEngine {
 	if err := media.RegisterDefaultCodecs(); err != nil {
 		c.t.Fatal(err)
 	}
-	for _, uri := range []string{transportCC, sdp.SDESMidURI, sdp.SDESRTPStreamIDURI, sdp.SDESRepairRTPStreamIDURI} {
+	for _, uri := range []string{sdp.TransportCCURI, sdp.SDESMidURI, sdp.SDESRTPStreamIDURI, sdp.SDESRepairRTPStreamIDURI} {
 		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, webrtc.RTPCodecTypeVideo); err != nil {
 			c.t.Fatal(err)
 		}

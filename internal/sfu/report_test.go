@@ -9,6 +9,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -84,7 +85,7 @@ func TestFeedback(t *testing.T) {
 		f.Add(r)
 		var seq uint16
 		stream := tap.BindRemoteStream(
-			&interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: transportCC, ID: 3}}},
+			&interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}}},
 			interceptor.RTPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
 				p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, SSRC: 5}, Payload: []byte{0x10, 0}}
 				if err := p.SetExtension(3, []byte{byte(seq >> 8), byte(seq)}); err != nil {

@@ -9,13 +9,10 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
+	"github.com/pion/sdp/v3"
 )
 
 var errPadding = errors.New("sfu: padding longer than the packet")
-
-// transportCC is the header extension that carries a transport-wide sequence number
-// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-const transportCC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 
 // Tap is the one interceptor of a peer connection. Towards publishers it records the arrival of every packet,
 // retransmissions and probes included, for transport-wide feedback. Towards subscribers it hands each DownTrack the
@@ -59,7 +56,7 @@ func (t *Tap) writer(ssrc uint32) interceptor.RTPWriter {
 
 // BindRemoteStream records what is read, if the stream negotiated transport-wide sequence numbers.
 func (t *Tap) BindRemoteStream(info *interceptor.StreamInfo, r interceptor.RTPReader) interceptor.RTPReader {
-	id := extensionID(info.RTPHeaderExtensions, transportCC)
+	id := extensionID(info.RTPHeaderExtensions, sdp.TransportCCURI)
 	if id == 0 {
 		return r
 	}

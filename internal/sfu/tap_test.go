@@ -7,6 +7,7 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 )
 
 func TestExtension16(t *testing.T) {
@@ -88,7 +89,7 @@ func FuzzExtension16(f *testing.F) {
 // TestTapRecordsArrivals checks that transport-wide feedback names what came and what did not, once.
 func TestTapRecordsArrivals(t *testing.T) {
 	tap := NewTap(77)
-	info := &interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: transportCC, ID: 3}}}
+	info := &interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}}}
 	var next uint16
 	reader := tap.BindRemoteStream(info, interceptor.RTPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
 		p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: next, SSRC: 5}, Payload: []byte{1}}
