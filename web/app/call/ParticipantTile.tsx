@@ -3,6 +3,7 @@ import { Track } from "livekit-client";
 import { useState } from "react";
 import type { Cell } from "../ui/arrange";
 import { Tile } from "../ui/Tile";
+import { useInterruption } from "./useInterruption";
 import { displayName, useParticipant } from "./useParticipant";
 
 /** ParticipantTile draws a publication of somebody, or the place where their picture would be. */
@@ -18,6 +19,7 @@ export function ParticipantTile({ trackRef, cell, onStopSharing }: {
   const speaking = useParticipant(participant, (p) => p.isSpeaking);
   const quality = useParticipant(participant, (p) => p.connectionQuality);
   const cameraOn = useParticipant(participant, (p) => p.isCameraEnabled);
+  const interruption = useInterruption(participant, source);
   const [live, setLive] = useState(false);
   const [upright, setUpright] = useState(false);
 
@@ -36,6 +38,7 @@ export function ParticipantTile({ trackRef, cell, onStopSharing }: {
       speaking={speaking && !muted && !screen}
       quality={quality}
       state={shown && live ? "live" : expected ? "waiting" : "idle"}
+      interruption={expected ? interruption : ""}
       whole={whole}
       cell={cell}
     >

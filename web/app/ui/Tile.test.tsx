@@ -10,6 +10,7 @@ const usual: TileProps = {
   speaking: false,
   quality: "excellent",
   state: "idle",
+  interruption: "",
   whole: false,
   cell: { x: 1, y: 2, width: 320, height: 180 },
 };
@@ -55,4 +56,17 @@ it("names a screen by its owner", () => {
 it("warns of a bad connection in words", () => {
   expect(tile({ quality: "lost" }).textContent).toContain("Connection lost");
   expect(tile({ quality: "good" }).textContent).not.toContain("onnection");
+});
+
+it("shows initials in place of a paused picture, and says why", () => {
+  const paused = tile({ state: "live", interruption: "paused", quality: "poor" });
+  expect(paused.querySelector(".avatar")).not.toBeNull();
+  expect(paused.textContent).toContain("Video paused, your connection is slow");
+  expect(paused.textContent).not.toContain("Weak connection");
+  expect(paused.dataset.interruption).toBe("paused");
+  expect(tile({ state: "live", interruption: "paused", source: "screen" }).querySelector(".avatar")).toBeNull();
+});
+
+it("says when the browser cannot show a picture", () => {
+  expect(tile({ state: "waiting", interruption: "unsupported" }).textContent).toContain("Your browser cannot show this video");
 });

@@ -3,6 +3,14 @@ import { Avatar } from "./Avatar";
 import { personColour } from "../lib/person";
 import { Icon } from "./Icon";
 
+/** Interruption is why a picture that is sent is not shown; empty when it is. */
+export type Interruption = "" | "paused" | "unsupported";
+
+const interruptions = {
+  paused: "Video paused, your connection is slow",
+  unsupported: "Your browser cannot show this video",
+};
+
 export interface TileProps {
   name: string;
   me: boolean;
@@ -12,6 +20,7 @@ export interface TileProps {
   quality: "excellent" | "good" | "poor" | "lost" | "unknown";
   /** idle: no video; waiting: its first frame is on the way; live: it plays. */
   state: "idle" | "waiting" | "live";
+  interruption: Interruption;
   /** The picture keeps its whole shape instead of filling the tile. */
   whole: boolean;
   cell: Cell;
@@ -34,12 +43,13 @@ export function Tile(props: TileProps) {
       data-speaking={props.speaking}
       data-quality={props.quality}
       data-state={props.state}
+      data-interruption={props.interruption || undefined}
       data-fit={props.whole ? "whole" : "fill"}
       data-small={small || undefined}
       data-person={personColour(name)}
     >
       {props.children}
-      {props.state !== "live" && source === "camera" && <Avatar name={name} />}
+      {(props.state !== "live" || props.interruption !== "") && source === "camera" && <Avatar name={name} />}
       <figcaption className="tile__label">
         {source === "screen" ? <Icon name="screen" /> : <MuteMark muted={props.muted} />}
         <span className="tile__name">
@@ -48,7 +58,7 @@ export function Tile(props: TileProps) {
         </span>
         {props.me && source === "camera" && <span className="tile__me">you</span>}
       </figcaption>
-      <WeakMark quality={props.quality} />
+      <TroubleMark quality={props.quality} interruption={props.interruption} />
     </figure>
   );
 }
@@ -63,12 +73,15 @@ function MuteMark({ muted }: { muted: boolean }) {
   );
 }
 
-function WeakMark({ quality }: { quality: TileProps["quality"] }) {
-  if (quality !== "poor" && quality !== "lost") return null;
+/** What is said of a tile's trouble: the missing picture before the weak connection that may be its cause. */
+function TroubleMark({ quality, interruption }: Pick<TileProps, "quality" | "interruption">) {
+  const text =
+    interruption !== "" ? interruptions[interruption] : quality === "poor" ? "Weak connection" : quality === "lost" ? "Connection lost" : "";
+  if (text === "") return null;
   return (
-    <span className="tile__weak">
-      <Icon name="signal" />
-      <span>{quality === "poor" ? "Weak connection" : "Connection lost"}</span>
+    <span className="tile__trouble" title={text}>
+      <Icon name={interruption === "" ? "signal" : "cameraOff"} />
+      <span>{text}</span>
     </span>
   );
 }
