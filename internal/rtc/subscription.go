@@ -220,7 +220,7 @@ func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
 		return
 	}
 	s.enabled, s.wanted = !u.Disabled, wantedLayer(s.pub.info, u)
-	s.down.SetWanted(s.enabled, s.wanted)
+	s.down.SetWanted(s.enabled, s.wanted, sfu.MaxTemporals-1)
 	s.pub.owner.room.rewatched[s.pub] = true
 }
 

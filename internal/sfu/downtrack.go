@@ -42,8 +42,8 @@ type DownTrack struct {
 	mu      sync.Mutex
 	writer  interceptor.RTPWriter // nil until the connection can send
 	bound   bool
-	enabled bool // the subscriber wants it
-	wanted  int  // highest layer it wants
+	wanted  target // by the subscriber
+	allowed target // by its bandwidth
 	fwd     forwarder
 	seq     sequencer
 	header  rtp.Header // scratch
@@ -76,8 +76,8 @@ func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 		receiver:         r,
 		kind:             webrtc.RTPCodecTypeAudio,
 		video:            strings.HasPrefix(strings.ToLower(r.MimeType), "video/"),
-		enabled:          true,
-		wanted:           MaxLayers - 1,
+		wanted:           everything,
+		allowed:          everything,
 		fwd:              newForwarder(r.ClockRate),
 		payload:          make([]byte, mtu),
 	}
@@ -106,16 +106,57 @@ func (d *DownTrack) Close() {
 	d.wg.Wait()
 }
 
-// SetWanted sets what the subscriber wants: nothing (enabled false), or layers up to wanted.
-func (d *DownTrack) SetWanted(enabled bool, wanted int) {
+// target is the most that may be forwarded: spatial layers up to spatial, of them temporal layers up to temporal.
+type target struct{ spatial, temporal int }
+
+var (
+	everything = target{MaxLayers - 1, MaxTemporals - 1}
+	nothing    = target{-1, -1}
+)
+
+// SetWanted sets what the subscriber wants: nothing (enabled false), or layers up to the ones given.
+func (d *DownTrack) SetWanted(enabled bool, spatial, temporal int) {
+	wanted := nothing
+	if enabled {
+		wanted = target{max(0, min(spatial, MaxLayers-1)), max(0, min(temporal, MaxTemporals-1))}
+	}
+	d.setTarget(&d.wanted, wanted)
+}
+
+// SetAllowed sets what the subscriber's bandwidth allows: layers up to the ones given, nothing with spatial -1.
+func (d *DownTrack) SetAllowed(spatial, temporal int) {
+	allowed := nothing
+	if spatial >= 0 {
+		allowed = target{min(spatial, MaxLayers-1), max(0, min(temporal, MaxTemporals-1))}
+	}
+	d.setTarget(&d.allowed, allowed)
+}
+
+// Current returns the layers being forwarded, spatial -1 when nothing is.
+func (d *DownTrack) Current() (spatial, temporal int) {
 	d.mu.Lock()
-	resume := enabled && !d.enabled
-	d.enabled, d.wanted = enabled, max(0, min(wanted, MaxLayers-1))
-	if !enabled {
+	defer d.mu.Unlock()
+	if d.fwd.layer < 0 {
+		return -1, -1
+	}
+	return d.fwd.layer, d.targetLocked().temporal
+}
+
+// targetLocked is the lesser of what is wanted and what is allowed.
+func (d *DownTrack) targetLocked() target {
+	return target{min(d.wanted.spatial, d.allowed.spatial), min(d.wanted.temporal, d.allowed.temporal)}
+}
+
+func (d *DownTrack) setTarget(which *target, value target) {
+	d.mu.Lock()
+	before := d.targetLocked()
+	*which = value
+	after := d.targetLocked()
+	if after.spatial < 0 {
 		d.fwd.pause()
 	}
 	d.mu.Unlock()
-	if resume && d.video {
+	if d.video && before.spatial < 0 && after.spatial >= 0 {
 		d.receiver.RequestKeyFrames()
 	}
 }
@@ -132,7 +173,7 @@ func (d *DownTrack) WriteRTP(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	// Asked before anything is decided: a key frame that cannot go out must not count as the beginning.
-	if !d.enabled || !d.bound || !d.readyLocked() {
+	if d.targetLocked().spatial < 0 || !d.bound || !d.readyLocked() {
 		return
 	}
 	if d.unpacks {
@@ -165,7 +206,7 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 
 // switchLocked decides about a packet of a layer that is not being forwarded and tells whether to forward from it on.
 func (d *DownTrack) switchLocked(p *Packet) bool {
-	if p.Layer != d.receiver.best(d.wanted) {
+	if p.Layer != d.receiver.best(d.targetLocked().spatial) {
 		return false
 	}
 	if d.video && d.receiver.codec != codec.Other && !p.Info.KeyFrame {

@@ -116,13 +116,13 @@ func TestDownTrackWanted(t *testing.T) {
 		g.now = g.now.Add(time.Second)
 		return describe(t, g.out.take())
 	}
-	g.d.SetWanted(true, 1)
+	g.d.SetWanted(true, 1, MaxTemporals-1)
 	all(true, 1)
 	if g.d.fwd.layer != 1 {
 		t.Fatalf("layer %d is forwarded, want 1", g.d.fwd.layer)
 	}
 	g.up.take()
-	g.d.SetWanted(true, -5) // the lowest
+	g.d.SetWanted(true, -5, MaxTemporals-1) // the lowest
 	if got := all(false, 2); len(got) != 1 || g.d.fwd.layer != 1 {
 		t.Errorf("layer %d before a key frame of 0, sent %v", g.d.fwd.layer, got)
 	}
@@ -130,13 +130,13 @@ func TestDownTrackWanted(t *testing.T) {
 		t.Errorf("key frames asked of %v, want one of layer 0", got)
 	}
 	all(true, 3)
-	g.d.SetWanted(false, 2)
+	g.d.SetWanted(false, 2, MaxTemporals-1)
 	if got := all(true, 4); got != nil || g.d.fwd.layer != -1 {
 		t.Errorf("a track that is not wanted was sent: %v", got)
 	}
 	g.up.take()
 	g.forgetRequests() // the rig's clock runs ahead of the one SetWanted reads
-	g.d.SetWanted(true, 99)
+	g.d.SetWanted(true, 99, MaxTemporals-1)
 	if got := g.up.keyFramesAsked(); len(got) == 0 {
 		t.Error("no key frame was asked for when it was wanted again")
 	}

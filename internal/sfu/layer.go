@@ -31,6 +31,7 @@ type layer struct {
 	history *History
 	pkt     Packet       // the one being forwarded; touched by the read goroutine only
 	last    atomic.Int64 // arrival of the latest packet, Unix ns
+	meter   meter
 
 	mu         sync.Mutex
 	loss       lossTracker
@@ -95,6 +96,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 			l.r.Level.Observe(level[0] & 0x7f)
 		}
 	}
+	l.meter.count(&p.Info, len(raw), p.Header.Marker, now)
 	l.history.Store(raw)
 	p.Layer, p.Arrival = l.n, now
 	for _, s := range *l.r.sinks.Load() {
@@ -129,10 +131,7 @@ func (l *layer) note(raw []byte, now time.Time) bool {
 // so no timer is needed: when none sends there is nothing to choose.
 func (l *layer) keepAlive(now time.Time) {
 	l.last.Store(now.UnixNano())
-	timeout := layerTimeout
-	if l.r.Sparse {
-		timeout = sparseTimeout
-	}
+	timeout := l.r.silence()
 	alive := l.r.alive.Load()
 	if alive&(1<<l.n) == 0 {
 		l.r.alive.Or(1 << l.n)

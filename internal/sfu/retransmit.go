@@ -67,7 +67,7 @@ func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 // requestKeyFrame passes a subscriber's request on to the layer it is watching.
 func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
-	n, wanted := d.fwd.layer, d.wanted
+	n, wanted := d.fwd.layer, d.targetLocked().spatial
 	d.mu.Unlock()
 	if n < 0 {
 		n = d.receiver.best(wanted)

@@ -112,7 +112,7 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	pli := &rtcp.PictureLossIndication{MediaSSRC: downSSRC}
 	g.feed(0, picture{seq: 1, key: true})
 	g.feed(1, picture{seq: 1, key: true})
-	g.d.SetWanted(true, 0)
+	g.d.SetWanted(true, 0, MaxTemporals-1)
 	send(pli)
 	asked("before anything was forwarded: the layer it would get", layerSSRC(0))
 	g.d.Start()
@@ -120,7 +120,7 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	g.up.take()
 	send(pli)
 	asked("forwarding layer 0", layerSSRC(0))
-	g.d.SetWanted(true, 1)
+	g.d.SetWanted(true, 1, MaxTemporals-1)
 	g.feed(1, picture{seq: 2, key: true})
 	send(&rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}, {SSRC: downSSRC}}})
 	asked("forwarding layer 1, by FIR", layerSSRC(1))

@@ -154,11 +154,11 @@ func TestSimulcastCall(t *testing.T) {
 		}
 	}
 	until(2)
-	c.track.SetWanted(true, 0)
+	c.track.SetWanted(true, 0, MaxTemporals-1)
 	until(0)
-	c.track.SetWanted(true, 1)
+	c.track.SetWanted(true, 1, MaxTemporals-1)
 	until(1)
-	c.track.SetWanted(true, 2)
+	c.track.SetWanted(true, 2, MaxTemporals-1)
 	until(2)
 	cam.disabled = 2 // the publisher stops its highest layer
 	until(1)

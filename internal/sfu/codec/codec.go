@@ -35,6 +35,8 @@ func TypeOf(mime string) Type { return types[strings.ToLower(mime)] }
 type Info struct {
 	// KeyFrame is true on the first packet of a picture that can be decoded without any before it.
 	KeyFrame bool
+	// Spatial and Temporal are the layers the payload belongs to.
+	Spatial, Temporal uint8
 	// VP8 is the payload descriptor's numbers; Present only for VP8.
 	VP8 VP8Descriptor
 }

@@ -23,7 +23,7 @@ func TestParse(t *testing.T) {
 		{"vp8 key frame, no extension", VP8, []byte{0x10, 0x00}, Info{KeyFrame: true, VP8: VP8Descriptor{Present: true, StartOfFrame: true}}, nil},
 		{"vp8 delta frame", VP8, []byte{0x10, 0x01}, Info{VP8: VP8Descriptor{Present: true, StartOfFrame: true}}, nil},
 		{"vp8 second packet of a key frame", VP8, []byte{0x00, 0x00}, Info{VP8: VP8Descriptor{Present: true}}, nil},
-		{"vp8 all fields", VP8, []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00}, Info{KeyFrame: true, VP8: VP8Descriptor{
+		{"vp8 all fields", VP8, []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00}, Info{KeyFrame: true, Temporal: 1, VP8: VP8Descriptor{
 			Present: true, StartOfFrame: true, PictureID: 0x102, PictureIDBits: 15, TL0: 7, HasTL0: true, Temporal: 1, KeyIndex: 5, HasKeyIndex: true,
 		}}, nil},
 		{"vp8 short picture id", VP8, []byte{0x90, 0x80, 0x42, 0x01}, Info{VP8: VP8Descriptor{Present: true, StartOfFrame: true, PictureID: 0x42, PictureIDBits: 7}}, nil},

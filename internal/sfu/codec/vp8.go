@@ -34,6 +34,7 @@ func parseVP8(p []byte, info *Info) error {
 	if i >= len(p) {
 		return ErrShort
 	}
+	info.Temporal = d.Temporal
 	// RFC 7741, section 4.3: P, the inverse key frame flag, is the lowest bit of a picture's first byte.
 	info.KeyFrame = d.StartOfFrame && p[i]&0x01 == 0
 	return nil

@@ -1,0 +1,139 @@
+package sfu
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"meet/internal/sfu/codec"
+)
+
+// MaxTemporals is how many temporal layers one spatial layer may have: VP8 counts them with two bits.
+const MaxTemporals = 4
+
+const (
+	// meterWindow is how often a meter adds what it has counted to its rates: a few pictures of a camera.
+	meterWindow = 250 * time.Millisecond
+	// meterMemory is the time by which a change of rate shows to 63 %.
+	meterMemory = time.Second
+)
+
+// Bitrates are what it costs to forward a track, in bits/s: [s][t] is spatial layer s with its temporal layers up to t,
+// and where spatial layers build on each other (SVC) with those below it. A layer that does not send has 0.
+type Bitrates [MaxLayers][MaxTemporals]uint32
+
+// FrameRates are the frames a second of the same layers.
+type FrameRates [MaxLayers][MaxTemporals]float32
+
+// meter measures the rates of one stream, by the layers inside it. count is called by the stream's read goroutine only,
+// the rest by anybody.
+type meter struct {
+	began  time.Time // of the window
+	total  float64   // seconds measured, up to meterMemory
+	bytes  [MaxLayers][MaxTemporals]uint32
+	frames [MaxLayers][MaxTemporals]uint32
+
+	bitRate   [MaxLayers][MaxTemporals]rate // of each layer alone, bits/s
+	frameRate [MaxLayers][MaxTemporals]rate // frames/s
+	seen      [MaxLayers]atomic.Int64       // latest packet of each spatial layer, Unix ns
+}
+
+// count takes note of a packet of size bytes; ends says that it is the last of its frame.
+func (m *meter) count(info *codec.Info, size int, ends bool, now time.Time) {
+	s, t := min(int(info.Spatial), MaxLayers-1), min(int(info.Temporal), MaxTemporals-1)
+	if m.began.IsZero() {
+		m.began = now
+	}
+	m.seen[s].Store(now.UnixNano())
+	m.bytes[s][t] += uint32(size)
+	if ends {
+		m.frames[s][t]++
+	}
+	if elapsed := now.Sub(m.began); elapsed >= meterWindow {
+		m.roll(elapsed.Seconds())
+		m.began = now
+	}
+}
+
+// roll ends a window of so many seconds. In the beginning, while there is less to remember than the memory, the rates
+// are plain averages.
+func (m *meter) roll(seconds float64) {
+	m.total = min(m.total+seconds, meterMemory.Seconds())
+	weight := seconds / m.total
+	if m.total == meterMemory.Seconds() {
+		weight = 1 - math.Exp(-seconds/m.total)
+	}
+	for s := range m.bytes {
+		for t := range m.bytes[s] {
+			m.bitRate[s][t].follow(float64(m.bytes[s][t])*8/seconds, weight)
+			m.frameRate[s][t].follow(float64(m.frames[s][t])/seconds, weight)
+			m.bytes[s][t], m.frames[s][t] = 0, 0
+		}
+	}
+}
+
+// sends tells whether spatial layer s has sent within timeout.
+func (m *meter) sends(s int, timeout time.Duration, now time.Time) bool {
+	seen := m.seen[s].Load()
+	return seen != 0 && now.UnixNano()-seen <= int64(timeout)
+}
+
+// rate is a smoothed rate that one goroutine moves and others read.
+type rate struct{ bits atomic.Uint64 }
+
+func (r *rate) value() float64 { return math.Float64frombits(r.bits.Load()) }
+
+// follow moves the rate towards sample by weight.
+func (r *rate) follow(sample, weight float64) {
+	old := r.value()
+	r.bits.Store(math.Float64bits(old + (sample-old)*weight))
+}
+
+// Bitrates returns what each layer costs, measured over about a second.
+func (r *Receiver) Bitrates() Bitrates { return r.bitrates(time.Now()) }
+
+func (r *Receiver) bitrates(now time.Time) Bitrates {
+	var all Bitrates
+	r.eachLayer(now, func(row, s int, m *meter) {
+		below := 0.0
+		for t := range MaxTemporals {
+			below += m.bitRate[s][t].value()
+			all[row][t] = uint32(below)
+			if s > 0 {
+				all[row][t] += all[row-1][t]
+			}
+		}
+	})
+	return all
+}
+
+// FrameRates returns how many frames a second each layer shows, measured over about a second.
+func (r *Receiver) FrameRates() FrameRates { return r.frameRates(time.Now()) }
+
+func (r *Receiver) frameRates(now time.Time) FrameRates {
+	var all FrameRates
+	r.eachLayer(now, func(row, s int, m *meter) {
+		below := 0.0
+		for t := range MaxTemporals {
+			below += m.frameRate[s][t].value()
+			all[row][t] = float32(below)
+		}
+	})
+	return all
+}
+
+// eachLayer calls f for every spatial layer that sends: its place among the track's layers, and spatial layer s of the
+// stream measured by m. A stream of simulcast is one layer, the one stream of SVC holds all, the lowest first.
+func (r *Receiver) eachLayer(now time.Time, f func(row, s int, m *meter)) {
+	for n := range MaxLayers {
+		l := r.layer(n)
+		if l == nil {
+			continue
+		}
+		for s := range MaxLayers - n {
+			if l.meter.sends(s, r.silence(), now) {
+				f(n+s, s, &l.meter)
+			}
+		}
+	}
+}
