@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 
 	"github.com/livekit/protocol/livekit"
@@ -24,7 +25,9 @@ type Options struct {
 	JSON            bool // send text frames
 	HostOnly        bool // use host candidates alone, none of the server's STUN and TURN servers
 	Bare            bool // no interceptors: no reports, no NACKs, no feedback; for load at the lowest cost
-	Logger          *slog.Logger
+	// Via reaches the server's UDP candidates at this address instead, a proxy's, and leaves out its TCP ones.
+	Via    netip.AddrPort
+	Logger *slog.Logger
 
 	// SettingEngine adjusts pion before the first connection is made.
 	SettingEngine func(*webrtc.SettingEngine)
@@ -140,7 +143,7 @@ func (c *Client) prepare() error {
 }
 
 func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
-	t, err := newTransport(c.media, target, c.Send)
+	t, err := newTransport(c.media, target, c.opts.Via, c.Send)
 	if err != nil {
 		return nil, err
 	}

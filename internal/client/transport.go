@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 type transport struct {
 	pc     *webrtc.PeerConnection
 	target livekit.SignalTarget
+	via    netip.AddrPort // see Options.Via
 	send   func(*livekit.SignalRequest) error
 
 	mu      sync.Mutex
@@ -27,12 +29,12 @@ type transport struct {
 }
 
 // newTransport makes the connection; send is called with what the server has to hear of it.
-func newTransport(media *webrtc.API, target livekit.SignalTarget, send func(*livekit.SignalRequest) error) (*transport, error) {
+func newTransport(media *webrtc.API, target livekit.SignalTarget, via netip.AddrPort, send func(*livekit.SignalRequest) error) (*transport, error) {
 	pc, err := media.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
 		return nil, fmt.Errorf("make peer connection: %w", err)
 	}
-	t := &transport{pc: pc, target: target, send: send}
+	t := &transport{pc: pc, target: target, via: via, send: send}
 	pc.OnICECandidate(func(cand *webrtc.ICECandidate) {
 		if cand == nil {
 			return // the last one may carry `final`; no server needs it
@@ -143,7 +145,7 @@ func (t *transport) answer(desc *livekit.SessionDescription) error {
 	if !t.waiting || (desc.Id != 0 && desc.Id != t.offerID) {
 		return nil // an answer to an older offer, or one that came twice
 	}
-	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: desc.Sdp}
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: through(t.via, desc.Sdp)}
 	if err := t.pc.SetRemoteDescription(remote); err != nil {
 		return fmt.Errorf("apply the server's answer: %w", err)
 	}
@@ -161,7 +163,7 @@ func (t *transport) answer(desc *livekit.SessionDescription) error {
 func (t *transport) accept(desc *livekit.SessionDescription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: desc.Sdp}
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: through(t.via, desc.Sdp)}
 	if err := t.pc.SetRemoteDescription(remote); err != nil {
 		return fmt.Errorf("apply the server's offer: %w", err)
 	}
@@ -184,6 +186,11 @@ func (t *transport) candidate(init string) error {
 	var cand webrtc.ICECandidateInit
 	if err := json.Unmarshal([]byte(init), &cand); err != nil {
 		return fmt.Errorf("read candidate: %w", err)
+	}
+	if cand.Candidate != "" {
+		if cand.Candidate = through(t.via, cand.Candidate); cand.Candidate == "" {
+			return nil // not one that leads through the proxy
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -59,6 +59,8 @@ var rules = map[string]rule{
 	"web/templates/ui":   {not: []string{echo}},
 	"test/arch":          {},
 	"test/cli":           {may: []string{"internal/client"}},
+	"test/impair":        {},
+	"test/impair/proxy":  {may: []string{"test/impair"}},
 	"test/load":          {may: []string{"internal/client", "internal/token"}},
 }
 

@@ -1,0 +1,102 @@
+package impair
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func newCourse(p Path) *course { return &course{path: p, random: rand.New(rand.NewPCG(1, 2))} }
+
+// start is any moment; only differences count.
+var start = time.Unix(1_000_000, 0)
+
+func TestLossTakesItsShare(t *testing.T) {
+	const n = 100_000
+	for _, share := range []float64{0, 0.02, 0.1, 1} {
+		c, lost := newCourse(Path{Loss: share}), 0
+		for i := range n {
+			if _, ok := c.admit(start.Add(time.Duration(i)*time.Millisecond), 1200); !ok {
+				lost++
+			}
+		}
+		if got := float64(lost) / n; got < share*0.9 || got > share*1.1 {
+			t.Errorf("lost %.4f of the datagrams, want %.2f", got, share)
+		}
+	}
+}
+
+func TestDelayAndJitterKeepTheOrder(t *testing.T) {
+	c := newCourse(Path{Delay: 100 * time.Millisecond, Jitter: 50 * time.Millisecond})
+	var last time.Time
+	var least, most time.Duration = time.Hour, 0
+	for i := range 10_000 {
+		now := start.Add(time.Duration(i) * 10 * time.Millisecond)
+		due, ok := c.admit(now, 1200)
+		if !ok || due.Before(last) {
+			t.Fatalf("datagram %d: handed on %v, at %v after one at %v", i, ok, due, last)
+		}
+		last, least, most = due, min(least, due.Sub(now)), max(most, due.Sub(now))
+	}
+	if least < 100*time.Millisecond || least > 110*time.Millisecond || most < 140*time.Millisecond || most > 150*time.Millisecond {
+		t.Errorf("delays between %v and %v, want 100 to 150 ms", least, most)
+	}
+}
+
+func TestReorderLetsOthersOvertake(t *testing.T) {
+	const n = 10_000
+	c, overtaken := newCourse(Path{Reorder: 0.05}), 0
+	for i := range n {
+		now := start.Add(time.Duration(i) * time.Millisecond)
+		if due, _ := c.admit(now, 1200); due.Sub(now) == heldBack {
+			overtaken++
+		} else if due != now {
+			t.Fatalf("datagram %d in order is held up by %v", i, due.Sub(now))
+		}
+	}
+	if overtaken < n/20*9/10 || overtaken > n/20*11/10 {
+		t.Errorf("%d of %d held back, want 5 %%", overtaken, n)
+	}
+}
+
+// A bottleneck passes its rate on, fills its queue, and drops the rest.
+func TestBottleneck(t *testing.T) {
+	for _, queue := range []time.Duration{0, 100 * time.Millisecond} {
+		const rate, size = 300_000, 1000
+		c := newCourse(Path{Rate: rate, Queue: queue})
+		var bits int
+		var most time.Duration
+		for i := range 10_000 { // ten seconds of 8 Mbit/s
+			now := start.Add(time.Duration(i) * time.Millisecond)
+			due, ok := c.admit(now, size)
+			if !ok {
+				continue
+			}
+			most = max(most, due.Sub(now))
+			if due.Before(start.Add(10 * time.Second)) {
+				bits += (size + headers) * 8
+			}
+		}
+		if got := float64(bits) / 10; got < rate*0.98 || got > rate*1.001 {
+			t.Errorf("%v bits a second came through, want %d", got, rate)
+		}
+		limit := queue
+		if limit == 0 {
+			limit = defaultQueue
+		}
+		if most < limit || most > limit+30*time.Millisecond { // a datagram more takes 27 ms
+			t.Errorf("the queue held a datagram for %v, want %v", most, limit)
+		}
+	}
+}
+
+// A bottleneck that idles owes nothing later.
+func TestBottleneckIdle(t *testing.T) {
+	c := newCourse(Path{Rate: 1_000_000})
+	for i := range 10 {
+		now := start.Add(time.Duration(i) * time.Second)
+		if due, _ := c.admit(now, 1222); due.Sub(now) != 10*time.Millisecond {
+			t.Fatalf("datagram %d takes %v, want 10 ms", i, due.Sub(now))
+		}
+	}
+}
