@@ -39,7 +39,7 @@ type App struct {
 	config  config.Config
 	log     *slog.Logger
 	keys    []config.Key
-	tcp     net.Listener
+	tcp     *wire.Split
 	http    *http.Server
 	lobby   *lobby.Lobby
 	rooms   *rtc.Rooms
@@ -70,8 +70,8 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.tcp = tcp
-	a.push("TCP socket", func(context.Context) error { return ignoreClosed(tcp.Close()) })
+	a.tcp = wire.NewSplit(tcp, wire.SplitOptions{})
+	a.push("TCP socket", func(context.Context) error { return ignoreClosed(a.tcp.Close()) })
 	media, err := wire.New(udp, wire.Options{})
 	if err != nil {
 		return errors.Join(fmt.Errorf("open media socket: %w", err), udp.Close())
@@ -104,7 +104,7 @@ func (a *App) open(ctx context.Context) error {
 	e := a.newHTTP()
 	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
 	a.rooms, err = rtc.New(media, rtc.Options{
-		Log: a.log, NodeIP: nodeIP, OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
+		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
 	})
 	if err != nil {
 		return fmt.Errorf("open rooms: %w", err)
@@ -157,12 +157,12 @@ func (a *App) ready(c echo.Context) error {
 }
 
 // Addr is what the server listens on, TCP and UDP, with the true port.
-func (a *App) Addr() netip.AddrPort { return a.tcp.Addr().(*net.TCPAddr).AddrPort() }
+func (a *App) Addr() netip.AddrPort { return a.tcp.HTTP().Addr().(*net.TCPAddr).AddrPort() }
 
 // Run serves until ctx ends, which is no error, or until serving fails. It does not close the app.
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
-	a.serving.Go(func() { failed <- a.http.Serve(a.tcp) }) // ends when Close closes the server or its socket
+	a.serving.Go(func() { failed <- a.http.Serve(a.tcp.HTTP()) }) // ends when Close closes the server or its socket
 	select {
 	case <-ctx.Done():
 		return nil

@@ -26,16 +26,17 @@ const (
 	iceKeepAlive    = 2 * time.Second
 )
 
-// engine makes peer connections that share one UDP socket and one certificate.
+// engine makes peer connections that share one UDP socket, one TCP port and one certificate.
 type engine struct {
 	mux         *ice.UDPMuxDefault
+	tcp         ice.TCPMux // nil: media goes over UDP alone
 	certificate webrtc.Certificate
 	nodeIP      netip.Addr // address to offer instead of the host's own; zero: the host's own
 	bound       netip.Addr // address the socket is bound to; unspecified: all
 	logs        logging.LoggerFactory
 }
 
-func newEngine(conn net.PacketConn, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
+func newEngine(conn net.PacketConn, tcp ice.TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the media key: %w", err)
@@ -44,7 +45,7 @@ func newEngine(conn net.PacketConn, nodeIP netip.Addr, logs logging.LoggerFactor
 	if err != nil {
 		return nil, fmt.Errorf("make the media certificate: %w", err)
 	}
-	e := &engine{certificate: *cert, nodeIP: nodeIP, logs: logs}
+	e := &engine{tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs}
 	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
 		e.bound = a.AddrPort().Addr().Unmap()
 	}
@@ -58,6 +59,7 @@ func (e *engine) Close() error { return e.mux.Close() }
 type connectionOptions struct {
 	loopback bool // the client reached us over loopback, so 127.0.0.1 is an address it can use
 	fullICE  bool // the client does not get along with ICE-lite
+	tcp      bool // the client may connect by TCP too
 	codecs   codecSet
 }
 
@@ -90,7 +92,12 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
 	s := &webrtc.SettingEngine{LoggerFactory: e.logs}
 	s.SetICEUDPMux(e.mux)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if o.tcp && e.tcp != nil {
+		s.SetICETCPMux(e.tcp)
+		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	s.SetNetworkTypes(networks)
 	s.SetLite(!o.fullICE)
 	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)

@@ -102,6 +102,9 @@ func (req *JoinRequest) takesRED() bool {
 	return !req.firefox() && !strings.EqualFold(req.Client.GetBrowser(), "safari")
 }
 
+// takesTCP is false for LiveKit's Go SDK, which does not get along with ICE over TCP (livekit-protocol.md, 1.7).
+func (req *JoinRequest) takesTCP() bool { return req.Client.GetSdk() != livekit.ClientInfo_GO }
+
 // begin sends the first messages in the order the clients need (livekit-protocol.md, 2.1): the join, then what is to be
 // received, then answers to what came along.
 func (p *Participant) begin() {

@@ -92,7 +92,7 @@ func (p *Participant) connectionOptions(set codecSet) connectionOptions {
 	if p.req.takesRED() {
 		set |= redCodec
 	}
-	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), codecs: set}
+	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), tcp: p.req.takesTCP(), codecs: set}
 }
 
 // publisherTransport returns the connection the client offers on, made at its first use: most of an audience never has one.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
+	"github.com/pion/ice/v4"
 
 	"meet/internal/fault"
 )
@@ -19,6 +20,7 @@ import (
 type Options struct {
 	Log    *slog.Logger // required
 	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own
+	TCP    ice.TCPMux   // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
 	// OnEvent is told everything that happens in rooms, in order for each room. It must not block.
 	OnEvent func(Event)
 	// RefreshToken makes a token by which the participant can return. Nil sends none.
@@ -56,7 +58,7 @@ type Rooms struct {
 
 // New makes Rooms whose media goes over conn, which it closes in Close.
 func New(conn net.PacketConn, o Options) (*Rooms, error) {
-	e, err := newEngine(conn, o.NodeIP, pionLogs{o.Log})
+	e, err := newEngine(conn, o.TCP, o.NodeIP, pionLogs{o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,6 @@
-// Package wire is the one UDP socket: batched reads and segment-offloaded writes behind net.PacketConn.
+// Package wire is the one UDP and the one TCP port.
+//
+// UDP: batched reads and segment-offloaded writes behind net.PacketConn.
 //
 //	readers ◀─ ReadFrom ◀─ ring ◀─ recvmmsg, UDP_GRO
 //	writers ─▶ WriteTo ─▶ batch ─▶ flusher goroutine ─▶ sendmmsg, UDP_SEGMENT
@@ -15,6 +17,20 @@
 // itself, so a slow network slows the writers and nothing is dropped here. A packet the kernel refuses is
 // counted as dropped; its writer, long gone, is not told, as with any datagram lost on the way.
 //
-// Goroutines: one flusher for each PacketConn, ended by Close. Locks: sendMu is held while a batch is sent,
+// TCP: a [Split] tells HTTP from ICE by the first bytes of each connection, and a [StreamMux] gives pion those of ICE as
+// packet connections.
+//
+//	                      ┌─▶ net/http
+//	accept ─▶ first bytes ┤
+//	                      └─▶ StreamMux ─▶ Streams ◀─ frames ─▶ stream, one for each TCP connection
+//
+// A connection has some seconds to say what it is, and only so many may be silent at a time. A stream whose client takes
+// less than is sent drops packets, as UDP would: its queue is bounded, and nobody waits for it.
+//
+// Goroutines of UDP: one flusher for each PacketConn, ended by Close. Locks: sendMu is held while a batch is sent,
 // then mu for the moment of swapping batches; mu alone by writers.
+//
+// Goroutines of TCP: one that accepts, one for each connection that has not said what it is or that carries ICE, and one
+// that writes to each that carries ICE. Split.Close ends all of them and waits. Locks: those of Split, StreamMux, Streams
+// and stream are never held together, but that Streams holds its own while it closes its streams.
 package wire

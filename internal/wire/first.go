@@ -1,0 +1,72 @@
+package wire
+
+import "encoding/binary"
+
+// kind is what a TCP connection turns out to carry.
+type kind int
+
+const (
+	undecided kind = iota // more bytes are needed
+	carriesHTTP
+	carriesICE
+	carriesNeither
+)
+
+// firstBytes is how many bytes always decide.
+const firstBytes = 10
+
+const (
+	// stunHeader is the length of a STUN header, and stunCookie what stands at its fifth byte (RFC 8489, section 5).
+	stunHeader = 20
+	stunCookie = 0x2112A442
+	// stunBinding is the type of the first message of an ICE connection: a Binding request.
+	stunBinding = 0x0001
+	// stunUsername is the attribute that names both sides' fragments (RFC 8489, section 14.3).
+	stunUsername = 0x0006
+	// maxFirst bounds the first message: a Binding request with every attribute in use has some 150 bytes.
+	maxFirst = 1024
+)
+
+// classify tells what a connection carries by its first bytes. ICE begins with the length of a frame (RFC 4571, section
+// 2), which is small, and a STUN Binding request; HTTP with a method's capital letter, TLS with 0x16.
+func classify(b []byte) kind {
+	switch {
+	case len(b) == 0:
+		return undecided
+	case b[0] >= maxFirst>>8:
+		return carriesHTTP
+	case len(b) < firstBytes:
+		return undecided
+	}
+	frame, message := int(binary.BigEndian.Uint16(b)), int(binary.BigEndian.Uint16(b[4:]))
+	if binary.BigEndian.Uint16(b[2:]) != stunBinding || binary.BigEndian.Uint32(b[6:]) != stunCookie || frame != stunHeader+message {
+		return carriesNeither
+	}
+	return carriesICE
+}
+
+// localFragment returns the username fragment of ours that a Binding request is for: it stands before the colon
+// (RFC 8445, section 7.2.2). Empty if the message is not whole or names none.
+func localFragment(m []byte) string {
+	if len(m) < stunHeader || int(binary.BigEndian.Uint16(m[2:])) != len(m)-stunHeader {
+		return ""
+	}
+	for rest := m[stunHeader:]; len(rest) >= 4; {
+		name, length := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
+		padded := (length + 3) &^ 3
+		if rest = rest[4:]; padded > len(rest) {
+			return ""
+		}
+		if name != stunUsername {
+			rest = rest[padded:]
+			continue
+		}
+		for i, c := range rest[:length] {
+			if c == ':' {
+				return string(rest[:i])
+			}
+		}
+		return ""
+	}
+	return ""
+}

@@ -1,0 +1,140 @@
+package wire
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxStreams bounds the TCP connections of one fragment: a client has one for each of its addresses, and after a resume
+// for a moment twice as many.
+const maxStreams = 16
+
+// Streams are the TCP connections to one address of ours that came for one username fragment, as a packet connection.
+type Streams struct {
+	mux   *StreamMux
+	ufrag string
+	local netip.AddrPort
+
+	in   chan inbound // not buffered: a reader that is behind closes the window of TCP
+	done chan struct{}
+
+	mu     sync.Mutex
+	list   []*stream // few, so not a map
+	closed bool
+}
+
+// inbound is a packet on its way from a stream to who reads; taken says that it was copied.
+type inbound struct {
+	packet []byte
+	from   *stream
+}
+
+// add takes s in, unless there are enough.
+func (c *Streams) add(s *stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.list) >= maxStreams {
+		return false
+	}
+	c.list = append(c.list, s)
+	return true
+}
+
+func (c *Streams) drop(s *stream) {
+	s.close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = slices.DeleteFunc(c.list, func(x *stream) bool { return x == s })
+}
+
+// deliver waits until packet has been read; false means that nobody reads any more.
+func (c *Streams) deliver(s *stream, packet []byte) bool {
+	select {
+	case c.in <- inbound{packet, s}:
+	case <-c.done:
+		return false
+	}
+	<-s.taken // comes always: who has taken the packet only copies it
+	return true
+}
+
+// ReadFromAddrPort reads one packet. What does not fit into b is lost, as of a datagram.
+func (c *Streams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	select {
+	case p := <-c.in:
+		n, from := copy(b, p.packet), p.from.remote
+		p.from.taken <- struct{}{}
+		return n, from, nil
+	case <-c.done:
+		return 0, netip.AddrPort{}, net.ErrClosed
+	}
+}
+
+// WriteToAddrPort queues one packet for the connection from that address. To one that is gone, or that takes less than
+// is sent, packets are lost, as they are on other paths.
+func (c *Streams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	c.mu.Lock()
+	closed := c.closed
+	i := slices.IndexFunc(c.list, func(s *stream) bool { return s.remote == to })
+	var s *stream
+	if i >= 0 {
+		s = c.list[i]
+	}
+	c.mu.Unlock()
+	if closed {
+		return 0, net.ErrClosed
+	}
+	if s != nil {
+		s.write(b)
+	}
+	return len(b), nil
+}
+
+// ReadFrom reads one packet.
+func (c *Streams) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, net.TCPAddrFromAddrPort(from), nil
+}
+
+// WriteTo queues one packet.
+func (c *Streams) WriteTo(b []byte, to net.Addr) (int, error) {
+	return c.WriteToAddrPort(b, addrOf(to))
+}
+
+// LocalAddr is a *net.TCPAddr.
+func (c *Streams) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
+
+// Close closes all connections.
+func (c *Streams) Close() error {
+	c.mux.remove(c)
+	c.end()
+	return nil
+}
+
+func (c *Streams) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
+	close(c.done)
+	for _, s := range c.list {
+		s.close()
+	}
+}
+
+// SetDeadline does nothing, nor do the others: pion sets deadlines only to end reads before it closes, and Close ends them.
+func (c *Streams) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (c *Streams) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing: writes only queue.
+func (c *Streams) SetWriteDeadline(time.Time) error { return nil }
