@@ -50,11 +50,23 @@ func joinURL(server string, opts *Options, offer *livekit.SessionDescription, re
 	return u.String(), nil
 }
 
+// info is what the client says of itself.
+func (o *Options) info() *livekit.ClientInfo {
+	if o.Client != nil {
+		return o.Client
+	}
+	return &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: clientVersion, Protocol: protocolVersion}
+}
+
 func joinQuery(opts *Options, resumeSID string) url.Values {
 	q := url.Values{}
-	q.Set("protocol", strconv.Itoa(protocolVersion))
-	q.Set("sdk", "go")
-	q.Set("version", clientVersion)
+	info := opts.info()
+	q.Set("protocol", strconv.Itoa(int(info.Protocol)))
+	q.Set("sdk", strings.ToLower(info.Sdk.String()))
+	q.Set("version", info.Version)
+	if info.Browser != "" {
+		q.Set("browser", info.Browser)
+	}
 	q.Set("auto_subscribe", strconv.FormatBool(!opts.NoAutoSubscribe))
 	q.Set("adaptive_stream", strconv.FormatBool(opts.AdaptiveStream))
 	if resumeSID != "" {
@@ -67,9 +79,7 @@ func joinQuery(opts *Options, resumeSID string) url.Values {
 
 func joinRequest(opts *Options, offer *livekit.SessionDescription, resumeSID string) (string, error) {
 	req := &livekit.JoinRequest{
-		ClientInfo: &livekit.ClientInfo{
-			Sdk: livekit.ClientInfo_GO, Version: clientVersion, Protocol: protocolVersion,
-		},
+		ClientInfo: opts.info(),
 		ConnectionSettings: &livekit.ConnectionSettings{
 			AutoSubscribe: !opts.NoAutoSubscribe, AdaptiveStream: opts.AdaptiveStream,
 		},

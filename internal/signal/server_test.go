@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"meet/internal/rtc"
 	"meet/internal/signal"
 	"meet/internal/token"
+	"meet/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,8 +48,13 @@ func newServer(t *testing.T) *server {
 	if os.Getenv("TEST_LOG") != "" { // not the test's own output: connections may end after it
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	split := wire.NewSplit(tcp, wire.SplitOptions{})
 	s.rooms, err = rtc.New(conn, rtc.Options{
-		Log: log, DepartureTimeout: time.Second,
+		Log: log, TCP: split.ICE(), DepartureTimeout: time.Second,
 		ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17},
 		OnEvent: func(e rtc.Event) {
 			s.mu.Lock()
@@ -58,7 +65,10 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(signal.New(s.rooms, token.NewVerifier(token.Keys{"devkey": "secret"}), log))
+	web := &httptest.Server{Listener: split.HTTP(), Config: &http.Server{
+		Handler: signal.New(s.rooms, token.NewVerifier(token.Keys{"devkey": "secret"}), log),
+	}}
+	web.Start()
 	s.url = "ws" + strings.TrimPrefix(web.URL, "http")
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -67,6 +77,9 @@ func newServer(t *testing.T) *server {
 			t.Errorf("rooms did not close: %v", err)
 		}
 		web.Close()
+		if err := split.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	return s
 }

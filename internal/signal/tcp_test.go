@@ -1,0 +1,40 @@
+package signal_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+)
+
+// browser is a client that may use ICE over TCP, as browsers do.
+var browser = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Chrome"}
+
+// A client that UDP does not reach sends and receives over TCP, to and from one that has UDP.
+func TestMediaOverTCP(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		behind := o
+		behind.Client = browser
+		behind.SettingEngine = func(e *webrtc.SettingEngine) {
+			e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+		}
+		bo := s.join(ctx, "bo", behind)
+		mic, cam := ada.publishBoth(ctx)
+		theirMic, theirCam := bo.publishBoth(ctx)
+		eventually(ctx, t, "media flows both ways", func() bool {
+			return bo.receives(mic.SID(), 20) && bo.receives(cam.SID(), 20) && ada.receives(theirMic.SID(), 20) && ada.receives(theirCam.SID(), 20)
+		})
+		if err := bo.PublishData(ctx, livekit.DataPacket_RELIABLE, user("over TCP")); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "data arrives", func() bool { return len(ada.packets()) == 1 })
+	})
+}
+
+func user(text string) *livekit.DataPacket {
+	return &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte(text)}}}
+}
