@@ -14,6 +14,7 @@ var errRoomClosed = fault.New(fault.Unavailable, "the meeting has just ended; jo
 type loop struct {
 	mu     sync.Mutex
 	queue  []func()
+	taken  int // closures that run has taken off the queue and not begun
 	closed bool
 
 	wake chan struct{} // holds one token when the queue may have something
@@ -62,11 +63,11 @@ func (l *loop) do(ctx context.Context, f func()) error {
 	}
 }
 
-// waiting is the number of closures that are queued.
+// waiting is the number of closures that have not begun.
 func (l *loop) waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.queue)
+	return len(l.queue) + l.taken
 }
 
 // run executes what is queued until stop has been called and the queue is empty.
@@ -76,10 +77,13 @@ func (l *loop) run() {
 		for {
 			l.mu.Lock()
 			batch := l.queue
-			l.queue = nil
+			l.queue, l.taken = nil, len(batch)
 			ended := l.closed && len(batch) == 0
 			l.mu.Unlock()
 			for _, f := range batch {
+				l.mu.Lock()
+				l.taken--
+				l.mu.Unlock()
 				l.call(f)
 			}
 			if ended {
