@@ -1,24 +1,41 @@
 package rtc
 
 import (
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
 )
 
-// announce sends p's new state to everybody who may see it, and to p itself if self is set.
+// newsInterval is the least time between two rounds of news that can wait: what people do who publish nothing. So the
+// work of a large audience that comes or goes grows with the audience, not with its square.
+const newsInterval = 150 * time.Millisecond
+
+// updateLimit bounds one update in bytes, by the participants' own sizes (livekit-protocol.md, 0.4).
+const updateLimit = 128 << 10
+
+// news is what has changed in the room and has not been told to everybody yet.
+type news struct {
+	people    []*Participant // whose state has changed, each once, in order
+	room      bool           // the room's own state has changed
+	recording bool           // everybody was told that the room is being recorded
+	wait      *time.Timer    // until news that can wait are told; nil when they can be told at once
+}
+
+// announce makes p's new state known to everybody who may see it: at once if p publishes, because media must not come
+// before the word of it, else with the next round. p itself is told at once if self is set.
 func (r *Room) announce(p *Participant, self bool) {
 	p.info.Version++
-	m := participantUpdate(p.snapshot())
-	for _, o := range r.participants {
-		if o == p && self || o != p && !p.hidden() {
-			o.send(m)
-		}
+	if self {
+		p.send(participantUpdate(p.snapshot()))
 	}
+	r.queueNews(p)
 }
 
 // announceDeparture tells the others that p has gone. Those who know identities by the newest sid need no word of one
-// that was replaced (livekit-protocol.md, 1.7: protocol 12 and later).
+// that was replaced; older clients need it before they hear of the new one (livekit-protocol.md, 1.7: protocol 12).
 func (r *Room) announceDeparture(p *Participant) {
 	if p.hidden() {
 		return
@@ -26,10 +43,98 @@ func (r *Room) announceDeparture(p *Participant) {
 	r.departed = append(r.departed[max(0, len(r.departed)+1-maxDeparted):], departure{time.Now(), &livekit.ParticipantInfo{
 		Sid: p.sid(), Identity: p.identity(), State: p.info.State, Version: p.info.Version, DisconnectReason: p.info.DisconnectReason,
 	}})
-	m := participantUpdate(p.snapshot())
+	if !p.replaced {
+		r.queueNews(p)
+		return
+	}
+	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })
+	m := NewMessage(participantUpdate(p.snapshot()))
 	for _, o := range r.participants {
-		if o != p && (!p.replaced || o.req.Client.GetProtocol() <= 11) {
-			o.send(m)
+		if o != p && o.req.Client.GetProtocol() <= 11 {
+			o.sendShared(m)
+		}
+	}
+}
+
+// queueNews notes that p's state has changed, and tells it if it is time or cannot wait. What waits goes first, so that
+// everybody hears everything in order.
+func (r *Room) queueNews(p *Participant) {
+	if p.hidden() {
+		return
+	}
+	if !slices.Contains(r.news.people, p) {
+		r.news.people = append(r.news.people, p)
+	}
+	r.tellNews(p.info.IsPublisher || p.shows())
+}
+
+// tellNews tells everybody what is new, now or when the last round is long enough ago.
+func (r *Room) tellNews(now bool) {
+	n := &r.news
+	if n.wait != nil && !now || r.closed {
+		return
+	}
+	r.tellPeople()
+	if n.room {
+		n.room, n.recording = false, r.info.ActiveRecording
+		r.sendToAll(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: r.snapshot()}}})
+		r.emit(Event{Kind: RoomChanged})
+	}
+	if n.wait == nil {
+		n.wait = r.after(newsInterval, func() {
+			n.wait = nil
+			if n.room || len(n.people) > 0 {
+				r.tellNews(false)
+			}
+		})
+	}
+}
+
+// tellPeople sends everybody the state of those who have changed, in updates of bounded size.
+func (r *Room) tellPeople() {
+	people := r.news.people
+	r.news.people = nil
+	if len(people) == 1 { // who has just been told, or knows from its join
+		m := NewMessage(participantUpdate(people[0].snapshot()))
+		for _, o := range r.participants {
+			if o != people[0] {
+				o.sendShared(m)
+			}
+		}
+		return
+	}
+	infos := make([]*livekit.ParticipantInfo, len(people))
+	for i, p := range people {
+		infos[i] = p.snapshot()
+	}
+	for chunk := range updates(infos) {
+		r.sendToAll(chunk)
+	}
+}
+
+// sendToAll sends everybody the same message.
+func (r *Room) sendToAll(m *livekit.SignalResponse) {
+	shared := NewMessage(m)
+	for _, p := range r.participants {
+		p.sendShared(shared)
+	}
+}
+
+// updates packs infos into as few messages as their sizes allow.
+func updates(infos []*livekit.ParticipantInfo) iter.Seq[*livekit.SignalResponse] {
+	return func(yield func(*livekit.SignalResponse) bool) {
+		for len(infos) > 0 {
+			n, size := 0, 0
+			for n < len(infos) {
+				if size += proto.Size(infos[n]); size > updateLimit && n > 0 {
+					break
+				}
+				n++
+			}
+			if !yield(participantUpdate(infos[:n]...)) {
+				return
+			}
+			infos = infos[n:]
 		}
 	}
 }

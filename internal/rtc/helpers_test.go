@@ -21,13 +21,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // house is rooms on a loopback socket, with what has happened in them.
 type house struct {
 	*Rooms
-	t *testing.T
+	t testing.TB
 
 	mu     sync.Mutex
 	events []Event
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -89,11 +89,11 @@ type sink struct {
 	closed   bool
 }
 
-func (s *sink) Send(m *livekit.SignalResponse) bool {
+func (s *sink) Send(m *Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
-		s.messages = append(s.messages, m)
+		s.messages = append(s.messages, m.SignalResponse)
 	}
 	return !s.closed
 }
@@ -134,7 +134,7 @@ func (s *sink) offers() []*livekit.SessionDescription {
 // guest is a client with one bare connection, which can do what proper clients do not.
 type guest struct {
 	*Session
-	t    *testing.T
+	t    testing.TB
 	sink *sink
 	pc   *webrtc.PeerConnection
 }
@@ -226,7 +226,7 @@ func (g *guest) state(f func(p *Participant)) {
 }
 
 // eventually polls until cond holds; media and messages arrive on their own time.
-func eventually(t *testing.T, what string, cond func() bool) {
+func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	limit := time.NewTimer(10 * time.Second)
 	defer limit.Stop()

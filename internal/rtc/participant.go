@@ -18,7 +18,9 @@ type Participant struct {
 	room      *Room
 	req       JoinRequest
 	info      *livekit.ParticipantInfo // without tracks; snapshot adds them
-	dependent bool
+	shared    *livekit.ParticipantInfo // the latest snapshot without tracks
+	dependent bool                     // serves others: an agent or a recorder
+	recorder  bool
 	single    bool // one connection, on which the client offers
 	log       *slog.Logger
 	joined    time.Time
@@ -52,9 +54,27 @@ type Participant struct {
 
 // newParticipant makes a participant and its connections; admit it or close its transports.
 func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, error) {
+	p := blankParticipant(r, req, sink)
+	var err error
+	if !p.single && p.info.Permission.GetCanSubscribe() {
+		p.subscriber, err = newTransport(r.rooms.engine, p.connectionOptions(subscriberCodecs), p.hooks(livekit.SignalTarget_SUBSCRIBER), p.log)
+	} else {
+		// The client's own connection is the only one: it will be needed.
+		p.publisher, err = newTransport(r.rooms.engine, p.connectionOptions(p.publisherCodecs()), p.hooks(livekit.SignalTarget_PUBLISHER), p.log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// blankParticipant makes a participant that has no connections yet.
+func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	now := time.Now()
 	p := &Participant{
-		room: r, req: req, sink: sink, single: req.SinglePC, dependent: req.dependent(), joined: now,
+		room: r, req: req, sink: sink, single: req.SinglePC, joined: now,
+		dependent:     req.dependent(),
+		recorder:      req.Info.Permission.GetRecorder(),
 		info:          proto.CloneOf(req.Info),
 		publications:  map[string]*Publication{},
 		subscriptions: map[string]*Subscription{},
@@ -67,18 +87,7 @@ func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, er
 	p.info.ClientProtocol = req.Client.GetClientProtocol()
 	p.info.Capabilities = req.Client.GetCapabilities()
 	p.log = r.log.With("participant", req.Identity, "sid", p.info.Sid)
-
-	var err error
-	if !p.single && p.info.Permission.GetCanSubscribe() {
-		p.subscriber, err = newTransport(r.rooms.engine, p.connectionOptions(subscriberCodecs), p.hooks(livekit.SignalTarget_SUBSCRIBER), p.log)
-	} else {
-		// The client's own connection is the only one: it will be needed.
-		p.publisher, err = newTransport(r.rooms.engine, p.connectionOptions(p.publisherCodecs()), p.hooks(livekit.SignalTarget_PUBLISHER), p.log)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p
 }
 
 func (p *Participant) publisherCodecs() codecSet {
@@ -171,8 +180,24 @@ func (p *Participant) identity() string { return p.info.Identity }
 func (p *Participant) sid() string      { return p.info.Sid }
 func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
 
-// snapshot is a copy of p's state, tracks included, that may leave the loop.
+// shows tells whether others see tracks of p.
+func (p *Participant) shows() bool {
+	return len(p.publications) > 0 || slices.ContainsFunc(p.pending, func(t *pendingTrack) bool { return t.public })
+}
+
+// snapshot is a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
 func (p *Participant) snapshot() *livekit.ParticipantInfo {
+	if p.shows() {
+		return p.snapshotWithTracks()
+	}
+	// An audience is told of often and changes rarely.
+	if s := p.shared; s == nil || s.Version != p.info.Version || s.State != p.info.State {
+		p.shared = proto.CloneOf(p.info)
+	}
+	return p.shared
+}
+
+func (p *Participant) snapshotWithTracks() *livekit.ParticipantInfo {
 	info := proto.CloneOf(p.info)
 	for _, pub := range p.publications {
 		info.Tracks = append(info.Tracks, proto.CloneOf(pub.info))
@@ -186,7 +211,10 @@ func (p *Participant) snapshot() *livekit.ParticipantInfo {
 }
 
 // send queues a message for the client. Without a signalling connection it is dropped; a resume sends the whole state.
-func (p *Participant) send(m *livekit.SignalResponse) {
+func (p *Participant) send(m *livekit.SignalResponse) { p.sendShared(NewMessage(m)) }
+
+// sendShared is send for a message that others get too.
+func (p *Participant) sendShared(m *Message) {
 	if p.sink != nil && !p.sink.Send(m) {
 		sink := p.sink
 		p.room.loop.post(func() { p.signalLost(sink) })

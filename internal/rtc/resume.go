@@ -45,9 +45,9 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 
 // nothingToResume tells the client to join anew. The session it returns takes no messages.
 func nothingToResume(sink SignalSink) *Session {
-	sink.Send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
+	sink.Send(NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
 		Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT, CanReconnect: true,
-	}}})
+	}}}))
 	sink.Close()
 	return &Session{}
 }
@@ -69,7 +69,9 @@ func (p *Participant) sendEverything() {
 			speakers = append(speakers, o.speaker())
 		}
 	}
-	p.send(participantUpdate(all...))
+	for m := range updates(all) {
+		p.send(m)
+	}
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: p.room.snapshot()}}})
 	p.sendSpeakers(speakers)
 }

@@ -30,7 +30,12 @@ type Room struct {
 	info         *livekit.Room
 	participants map[string]*Participant // by identity
 	departed     []departure             // the latest
-	sifTrailer   []byte                  // ends frames the server makes itself (livekit-protocol.md, 12.8)
+	news         news
+
+	// Of the participants: how many only serve others, and how many record.
+	dependents, recorders int
+
+	sifTrailer []byte // ends frames the server makes itself (livekit-protocol.md, 12.8)
 	// What has to be brought up to date once this turn of the loop is over: connections to negotiate anew, and tracks
 	// whose watchers have changed.
 	stale     map[*Participant]bool
@@ -158,15 +163,7 @@ func (r *Room) admits(req JoinRequest) error {
 }
 
 // headCount is the number of participants people would count: no agents and recorders.
-func (r *Room) headCount() int {
-	n := 0
-	for _, p := range r.participants {
-		if !p.dependent {
-			n++
-		}
-	}
-	return n
-}
+func (r *Room) headCount() int { return len(r.participants) - r.dependents }
 
 // admit lets p in. An older participant with its identity has to go: exactly one remains.
 func (r *Room) admit(p *Participant) {
@@ -176,37 +173,31 @@ func (r *Room) admit(p *Participant) {
 	}
 	r.everJoined = true
 	r.participants[p.identity()] = p
+	r.enlist(p, 1)
 	r.waitForSomebody()
-	r.count()
 	p.begin() // its first message is the join, so the others' news of the room come after
-	r.roomChanged()
+	r.peopleChanged()
 }
 
-// countChanged brings the room's head counts up to date and tells everybody.
-func (r *Room) countChanged() {
-	r.count()
-	r.roomChanged()
-}
-
-func (r *Room) count() {
+// enlist counts p in (by = 1) or out (by = -1); the others learn of it by peopleChanged.
+func (r *Room) enlist(p *Participant, by int) {
+	if p.dependent {
+		r.dependents += by
+	}
+	if p.recorder {
+		r.recorders += by
+	}
+	if p.info.IsPublisher {
+		r.info.NumPublishers += uint32(by)
+	}
 	r.info.NumParticipants = uint32(r.headCount())
-	r.info.NumPublishers = 0
-	r.info.ActiveRecording = false
-	for _, p := range r.participants {
-		if p.info.IsPublisher {
-			r.info.NumPublishers++
-		}
-		r.info.ActiveRecording = r.info.ActiveRecording || p.info.Permission.GetRecorder()
-	}
+	r.info.ActiveRecording = r.recorders > 0
 }
 
-// roomChanged sends the room's state to everybody in it.
-func (r *Room) roomChanged() {
-	m := &livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: r.snapshot()}}}
-	for _, p := range r.participants {
-		p.send(m)
-	}
-	r.emit(Event{Kind: RoomChanged})
+// peopleChanged makes the room's head counts known with the next round of news; that it is being recorded, at once.
+func (r *Room) peopleChanged() {
+	r.news.room = true
+	r.tellNews(r.news.recording != r.info.ActiveRecording)
 }
 
 // snapshot is a copy of the room's state that may leave the loop.
@@ -229,8 +220,9 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	p.end(reason)
 	if r.participants[p.identity()] == p {
 		delete(r.participants, p.identity())
+		r.enlist(p, -1)
 	}
-	r.countChanged()
+	r.peopleChanged()
 	r.waitForSomebody()
 }
 
@@ -263,7 +255,7 @@ func (r *Room) close(reason livekit.DisconnectReason) {
 	for _, p := range r.participants {
 		r.remove(p, reason)
 	}
-	for _, t := range []*time.Timer{r.idle, r.ticker} {
+	for _, t := range []*time.Timer{r.idle, r.ticker, r.news.wait} {
 		if t != nil {
 			t.Stop()
 		}

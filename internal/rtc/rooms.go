@@ -77,7 +77,7 @@ func New(conn net.PacketConn, o Options) (*Rooms, error) {
 // SignalSink takes messages for one client. Send never blocks: it queues, and returns false once the connection cannot
 // take any more, because it is gone or too slow. Close lets what is queued go out and then closes the connection.
 type SignalSink interface {
-	Send(*livekit.SignalResponse) bool
+	Send(*Message) bool
 	Close()
 }
 

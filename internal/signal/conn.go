@@ -11,7 +11,6 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
-	"google.golang.org/protobuf/proto"
 
 	"meet/internal/rtc"
 )
@@ -34,7 +33,7 @@ const (
 type Conn struct {
 	log     *slog.Logger
 	json    atomic.Bool // the client's last frame was text
-	queue   chan *livekit.SignalResponse
+	queue   chan *rtc.Message
 	bytes   atomic.Int64 // in queue
 	closing chan struct{}
 	close   sync.Once
@@ -42,17 +41,17 @@ type Conn struct {
 }
 
 func newConn(log *slog.Logger) *Conn {
-	return &Conn{log: log, queue: make(chan *livekit.SignalResponse, queueLimit), closing: make(chan struct{})}
+	return &Conn{log: log, queue: make(chan *rtc.Message, queueLimit), closing: make(chan struct{})}
 }
 
 // Send queues m; false means the connection is closed or was too slow and is being closed.
-func (c *Conn) Send(m *livekit.SignalResponse) bool {
+func (c *Conn) Send(m *rtc.Message) bool {
 	select {
 	case <-c.closing:
 		return false
 	default:
 	}
-	size := int64(proto.Size(m))
+	size := int64(m.Size())
 	if waiting := c.bytes.Add(size); waiting <= queueBytes || waiting == size {
 		select {
 		case c.queue <- m:
@@ -131,11 +130,11 @@ func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
 	now := time.Now().UnixMilli()
 	switch ping := m.Message.(type) {
 	case *livekit.SignalRequest_Ping:
-		return c.Send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Pong{Pong: now}})
+		return c.Send(rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_Pong{Pong: now}}))
 	case *livekit.SignalRequest_PingReq:
-		return c.Send(&livekit.SignalResponse{Message: &livekit.SignalResponse_PongResp{
+		return c.Send(rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_PongResp{
 			PongResp: &livekit.Pong{LastPingTimestamp: ping.PingReq.GetTimestamp(), Timestamp: now},
-		}})
+		}}))
 	}
 	return false
 }
@@ -165,9 +164,9 @@ func (c *Conn) write(ws *websocket.Conn) {
 func (c *Conn) finish(ws *websocket.Conn) {
 	if c.slow.Load() {
 		c.log.Warn("client does not read its messages and was cut off")
-		c.writeMessage(ws, &livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
+		c.writeMessage(ws, rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
 			Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT, CanReconnect: true,
-		}}})
+		}}}))
 	} else {
 		for len(c.queue) > 0 {
 			if !c.writeMessage(ws, <-c.queue) {
@@ -178,9 +177,13 @@ func (c *Conn) finish(ws *websocket.Conn) {
 	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(writeLimit))
 }
 
-func (c *Conn) writeMessage(ws *websocket.Conn, m *livekit.SignalResponse) bool {
-	c.bytes.Add(-int64(proto.Size(m)))
-	kind, frame, err := encode(m, c.json.Load())
+func (c *Conn) writeMessage(ws *websocket.Conn, m *rtc.Message) bool {
+	c.bytes.Add(-int64(m.Size()))
+	kind, text := websocket.BinaryMessage, c.json.Load() // the client's own format
+	if text {
+		kind = websocket.TextMessage
+	}
+	frame, err := m.Encode(text)
 	if err != nil {
 		c.log.Error("message not encoded", "err", err)
 		return true

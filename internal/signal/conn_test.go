@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/rtc"
 )
 
 // What waits for a client that does not read is bounded in bytes too; one message may be of any size.
 func TestQueueIsBoundedInBytes(t *testing.T) {
-	message := func(size int) *livekit.SignalResponse {
-		return &livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: strings.Repeat("x", size)}}
+	message := func(size int) *rtc.Message {
+		return rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: strings.Repeat("x", size)}})
 	}
 	c := newConn(slog.New(slog.DiscardHandler))
 	if !c.Send(message(2 * queueBytes)) {

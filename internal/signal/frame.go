@@ -24,13 +24,3 @@ func decode(kind int, frame []byte) (*livekit.SignalRequest, error) {
 	}
 	return m, nil
 }
-
-// encode writes a message in the client's own format.
-func encode(m *livekit.SignalResponse, json bool) (kind int, frame []byte, err error) {
-	if json {
-		frame, err = protojson.Marshal(m)
-		return websocket.TextMessage, frame, err
-	}
-	frame, err = proto.Marshal(m)
-	return websocket.BinaryMessage, frame, err
-}

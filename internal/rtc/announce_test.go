@@ -1,0 +1,163 @@
+package rtc
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+// told lists what s was told of participants, in order, each as identity and state.
+func (s *sink) told() []string {
+	var list []string
+	for _, m := range s.all() {
+		for _, p := range m.GetUpdate().GetParticipants() {
+			list = append(list, p.Identity+" "+p.State.String())
+		}
+	}
+	return list
+}
+
+// updates counts the messages about participants, and those about the room.
+func (s *sink) updates() (people, room int) {
+	for _, m := range s.all() {
+		if m.GetUpdate() != nil {
+			people++
+		}
+		if m.GetRoomUpdate() != nil {
+			room++
+		}
+	}
+	return people, room
+}
+
+// inRoom runs f on the loop of h's room, which is made for it.
+func (h *house) inRoom(f func(r *Room)) {
+	h.t.Helper()
+	r, err := h.room(JoinRequest{Room: "room"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := r.loop.do(h.t.Context(), func() { f(r) }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (r *Room) bring(p *Participant) *Participant {
+	r.admit(p)
+	p.activate()
+	return p
+}
+
+// A large audience costs everybody some messages, not one for each who comes.
+func TestAudienceIsAnnouncedTogether(t *testing.T) {
+	h := newHouse(t)
+	watch := &sink{}
+	h.inRoom(func(r *Room) {
+		r.bring(bare(r, "watch", watch))
+		for i := range 300 {
+			r.bring(bare(r, fmt.Sprint("listener", i), &sink{}))
+		}
+	})
+	eventually(t, "everybody is known", func() bool {
+		known := map[string]bool{}
+		for _, who := range watch.told() {
+			if name, active := strings.CutSuffix(who, " ACTIVE"); active && name != "watch" {
+				known[name] = true
+			}
+		}
+		return len(known) == 300
+	})
+	if people, room := watch.updates(); people > 10 || room > 10 {
+		t.Errorf("%d updates of people and %d of the room for 300 who came at once", people, room)
+	}
+	eventually(t, "the count is known", func() bool {
+		return watch.got(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetNumParticipants() == 301 })
+	})
+}
+
+// Who publishes is announced at once, and not before what happened earlier.
+func TestPublishersAreAnnouncedAtOnce(t *testing.T) {
+	h := newHouse(t)
+	watch := &sink{}
+	var before int
+	h.inRoom(func(r *Room) {
+		r.bring(bare(r, "watch", watch))
+		first, second := r.bring(bare(r, "first", &sink{})), r.bring(bare(r, "second", &sink{}))
+		star := r.bring(bare(r, "star", &sink{}))
+		r.remove(first, livekit.DisconnectReason_CLIENT_INITIATED)
+		before = len(watch.told())
+		star.info.IsPublisher = true
+		r.announce(star, true)
+		second.info.Name = "Second"
+		r.announce(second, true)
+		r.remove(star, livekit.DisconnectReason_CLIENT_INITIATED)
+	})
+	// The watcher is among those who have changed since the last round.
+	want := "watch ACTIVE, first DISCONNECTED, second ACTIVE, star ACTIVE, second ACTIVE, star DISCONNECTED"
+	if got := strings.Join(watch.told()[before:], ", "); got != want {
+		t.Errorf("told at once: %s\nwant %s", got, want)
+	}
+}
+
+// Clients of protocol 12 and later take a new sid for the old one's end; a word of that could take the new one away.
+func TestReplacedIsToldToOldClientsOnly(t *testing.T) {
+	h := newHouse(t)
+	current, old := &sink{}, &sink{}
+	h.inRoom(func(r *Room) {
+		r.bring(bare(r, "current", current))
+		p := bare(r, "old", old)
+		p.req.Client = &livekit.ClientInfo{Protocol: 11}
+		r.bring(p)
+		r.bring(bare(r, "ada", &sink{}))
+		r.bring(bare(r, "ada", &sink{}))
+	})
+	ada := func(s *sink) string {
+		return strings.Join(filter(s.told(), "ada"), ", ")
+	}
+	eventually(t, "the new one is known", func() bool {
+		return strings.HasSuffix(ada(current), "ACTIVE") && strings.HasSuffix(ada(old), "ACTIVE")
+	})
+	if got := ada(current); strings.Contains(got, "DISCONNECTED") {
+		t.Errorf("a current client was told %s", got)
+	}
+	if got := ada(old); !strings.Contains(got, "ada DISCONNECTED, ada ACTIVE") {
+		t.Errorf("an old client was told %s", got)
+	}
+}
+
+func filter(list []string, prefix string) []string {
+	var some []string
+	for _, s := range list {
+		if strings.HasPrefix(s, prefix) {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+func TestUpdatesAreBounded(t *testing.T) {
+	var infos []*livekit.ParticipantInfo
+	for i := range 40 {
+		infos = append(infos, &livekit.ParticipantInfo{Identity: fmt.Sprint(i), Metadata: strings.Repeat("x", 10_000*(i%3))})
+	}
+	infos = append(infos, &livekit.ParticipantInfo{Identity: "large", Metadata: strings.Repeat("x", 2*updateLimit)}, &livekit.ParticipantInfo{Identity: "last"})
+	var got []string
+	for m := range updates(infos) {
+		all := m.GetUpdate().Participants
+		if len(all) > 1 && proto.Size(m) > updateLimit+len(all)*8+16 { // and what frames each of them
+			t.Errorf("an update of %d participants has %d bytes", len(all), proto.Size(m))
+		}
+		for _, p := range all {
+			got = append(got, p.Identity)
+		}
+	}
+	if len(got) != len(infos) || got[41] != "last" {
+		t.Errorf("told of %v", got)
+	}
+	for range updates(nil) {
+		t.Error("an update of nobody")
+	}
+}

@@ -1,0 +1,64 @@
+package rtc
+
+import (
+	"fmt"
+	"testing"
+)
+
+// counter is a sink that encodes what it gets, as a connection would, and counts.
+type counter struct{ messages, bytes int }
+
+func (c *counter) Send(m *Message) bool {
+	raw, err := m.Encode(false)
+	if err != nil {
+		panic(err)
+	}
+	c.messages++
+	c.bytes += len(raw)
+	return true
+}
+
+func (c *counter) Close() {}
+
+// bare is a participant of r without connections.
+func bare(r *Room, identity string, sink SignalSink) *Participant {
+	req := request(identity)
+	req.Info.Permission.CanSubscribe = false
+	return blankParticipant(r, req, sink)
+}
+
+// audience brings n participants who publish nothing into r, without connections, and returns their sinks.
+func audience(b *testing.B, r *Room, n int) []*counter {
+	sinks := make([]*counter, n)
+	for i := range n {
+		sinks[i] = &counter{}
+		p := bare(r, fmt.Sprintf("listener-%04d", i), sinks[i])
+		if err := r.loop.do(b.Context(), func() { r.admit(p); p.activate() }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return sinks
+}
+
+// BenchmarkJoinLargeRoom is the work of the room when a large audience comes: messages and their encoding, without
+// connections.
+func BenchmarkJoinLargeRoom(b *testing.B) {
+	for _, n := range []int{300, 1000, 3000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				h := newHouse(b)
+				r, err := h.room(JoinRequest{Room: "room"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				messages, bytes := 0, 0
+				for _, s := range audience(b, r, n) {
+					messages += s.messages
+					bytes += s.bytes
+				}
+				b.ReportMetric(float64(messages)/float64(n), "messages/participant")
+				b.ReportMetric(float64(bytes)/float64(n)/1e6, "MB/participant")
+			}
+		})
+	}
+}
