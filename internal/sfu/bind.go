@@ -1,53 +1,44 @@
 package sfu
 
 import (
-	"math/rand/v2"
 	"strconv"
 	"strings"
 
 	"github.com/pion/webrtc/v4"
-
-	"meet/internal/sfu/codec"
 )
 
 // Bind is called by pion when the connection has negotiated; it picks the track's codec there. Where it is missing only
 // OnBound gets the error: returned to pion it would undo the negotiation of all other tracks.
 func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	c, ok := matchCodec(ctx.CodecParameters(), d.receiver.MimeType, d.Fmtp)
-	unpacks := false
-	if !ok && d.receiver.codec == codec.RED {
-		c, ok = matchCodec(ctx.CodecParameters(), webrtc.MimeTypeOpus, "")
-		unpacks = ok
-	}
-	if !ok {
-		d.OnBound(ErrCodec)
-		if codecs := ctx.CodecParameters(); len(codecs) > 0 {
-			return codecs[0], nil
-		}
-		return webrtc.RTPCodecParameters{}, ErrCodec
-	}
 	d.mu.Lock()
-	d.ssrc, d.payloadType = uint32(ctx.SSRC()), uint8(c.PayloadType)
-	if rtx := uint32(ctx.SSRCRetransmission()); rtx != 0 {
-		if pt, ok := rtxFor(ctx.CodecParameters(), c.PayloadType); ok {
-			d.rtxSSRC, d.rtxType = rtx, uint8(pt)
-			d.rtxSeq = uint16(rand.Uint32())
-			d.rtxRaw = make([]byte, mtu)
-		}
-	}
+	d.negotiated = ctx.CodecParameters()
+	d.ssrc, d.rtxSSRC = uint32(ctx.SSRC()), uint32(ctx.SSRCRetransmission())
 	for _, e := range ctx.HeaderExtensions() {
 		if e.URI == DependencyDescriptorURI {
 			d.descriptorID = uint8(e.ID)
 		}
 	}
 	d.resendRaw = make([]byte, mtu)
-	d.writer, d.bound, d.unpacks = nil, true, unpacks
+	d.writer, d.bound = nil, d.settleLocked()
+	bound, used := d.bound, d.negotiated
+	if bound {
+		c, _, _ := playable(d.negotiated, d.receiver.MimeType, d.Fmtp)
+		used = []webrtc.RTPCodecParameters{c}
+	}
 	d.mu.Unlock()
+	if len(used) == 0 {
+		d.OnBound(ErrCodec)
+		return webrtc.RTPCodecParameters{}, ErrCodec
+	}
 
 	reader := ctx.RTCPReader()
 	d.wg.Go(func() { d.readRTCP(reader) }) // ends when the sender is stopped, which closes the reader
-	d.OnBound(nil)
-	return c, nil
+	if !bound {
+		d.OnBound(ErrCodec)
+	} else {
+		d.OnBound(nil)
+	}
+	return used[0], nil
 }
 
 // Unbind is called by pion when the track leaves the connection.

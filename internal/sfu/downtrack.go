@@ -2,7 +2,6 @@ package sfu
 
 import (
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,14 +33,18 @@ type DownTrackOptions struct {
 // TrackLocal of the subscriber's connection.
 type DownTrack struct {
 	DownTrackOptions
-	receiver *Receiver
-	kind     webrtc.RTPCodecType
-	video    bool
-	wg       sync.WaitGroup // the RTCP reader
+	kind  webrtc.RTPCodecType
+	video bool
+	wg    sync.WaitGroup // the RTCP reader
 
-	mu      sync.Mutex
-	writer  interceptor.RTPWriter // nil until the connection can send
-	bound   bool
+	mu       sync.Mutex
+	receiver *Receiver             // what feeds it; Fmtp belongs to it
+	started  bool                  // it is a sink of the Receiver
+	writer   interceptor.RTPWriter // nil until the connection can send
+	bound    bool                  // the connection has settled the codec the Receiver gets
+	// negotiated are the codecs the subscriber's connection has settled on.
+	negotiated []webrtc.RTPCodecParameters
+
 	wanted  target // by the subscriber
 	allowed target // by its bandwidth
 	fwd     forwarder
@@ -75,7 +78,7 @@ func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 		DownTrackOptions: o,
 		receiver:         r,
 		kind:             webrtc.RTPCodecTypeAudio,
-		video:            strings.HasPrefix(strings.ToLower(r.MimeType), "video/"),
+		video:            isVideo(r.MimeType),
 		wanted:           everything,
 		allowed:          everything,
 		fwd:              newForwarder(r.ClockRate),
@@ -91,14 +94,23 @@ func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 
 // Start begins to forward; video begins with the next key frame, which it asks for.
 func (d *DownTrack) Start() {
-	d.receiver.AddSink(d)
+	r := d.feeds(true)
+	r.AddSink(d)
 	if d.video {
-		d.receiver.RequestKeyFrames()
+		r.RequestKeyFrames()
 	}
 }
 
 // Stop ends forwarding.
-func (d *DownTrack) Stop() { d.receiver.RemoveSink(d) }
+func (d *DownTrack) Stop() { d.feeds(false).RemoveSink(d) }
+
+// feeds notes whether the track is fed and returns by whom.
+func (d *DownTrack) feeds(started bool) *Receiver {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.started = started
+	return d.receiver
+}
 
 // Close stops forwarding and waits for the RTCP reader; remove the track from its connection first.
 func (d *DownTrack) Close() {
@@ -151,13 +163,13 @@ func (d *DownTrack) setTarget(which *target, value target) {
 	d.mu.Lock()
 	before := d.targetLocked()
 	*which = value
-	after := d.targetLocked()
+	after, r := d.targetLocked(), d.receiver
 	if after.spatial < 0 {
 		d.fwd.pause()
 	}
 	d.mu.Unlock()
 	if d.video && before.spatial < 0 && after.spatial >= 0 {
-		d.receiver.RequestKeyFrames()
+		r.RequestKeyFrames()
 	}
 }
 
@@ -206,7 +218,7 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 
 // switchLocked decides about a packet of a layer that is not being forwarded and tells whether to forward from it on.
 func (d *DownTrack) switchLocked(p *Packet) bool {
-	if p.Layer != d.receiver.best(d.targetLocked().spatial) {
+	if p.Layer != d.receiver.best(d.targetLocked().spatial) || !d.receiver.sends(p) {
 		return false
 	}
 	if d.video && d.receiver.codec != codec.Other && !p.Info.KeyFrame {

@@ -150,6 +150,9 @@ func (c *boundContext) ID() string                              { return "sender
 func (c *boundContext) RTCPReader() interceptor.RTCPReader      { return c }
 
 func (c *boundContext) Read(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
+	if c.rtcp == nil {
+		return 0, a, io.EOF
+	}
 	raw, ok := <-c.rtcp
 	if !ok {
 		return 0, a, io.EOF

@@ -67,12 +67,12 @@ func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 // requestKeyFrame passes a subscriber's request on to the layer it is watching.
 func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
-	n, wanted := d.fwd.layer, d.targetLocked().spatial
+	r, n, wanted := d.receiver, d.fwd.layer, d.targetLocked().spatial
 	d.mu.Unlock()
 	if n < 0 {
-		n = d.receiver.best(wanted)
+		n = r.best(wanted)
 	}
-	d.receiver.RequestKeyFrame(n)
+	r.RequestKeyFrame(n)
 }
 
 // retransmit sends the packet that went out as seq again: on the retransmission stream (RFC 4588) if there is one.
@@ -97,7 +97,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if d.unpacks {
 		p.Payload = d.newestBlock(p.Payload)
 	}
-	if d.rtxSSRC == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
+	if d.rtxType == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
 		d.sendLocked(p, sent.rewrite, d.ssrc, d.payloadType, p.Payload)
 		return
 	}
