@@ -67,8 +67,9 @@ func TestFloodOfOffersWaits(t *testing.T) {
 	m := h.join(request("mallory"))
 	var tr *Transport
 	m.state(func(p *Participant) { tr = p.publisherTransport() })
-	gate := make(chan struct{})
-	tr.work.post(func() { <-gate })
+	gate, busy := make(chan struct{}), make(chan struct{})
+	tr.work.post(func() { close(busy); <-gate })
+	<-busy // what is queued from here on stays queued
 	const flood = 200
 	sent := make(chan error, flood)
 	go func() {

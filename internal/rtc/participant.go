@@ -43,6 +43,7 @@ type Participant struct {
 	// subscribing
 	subscriptions map[string]*Subscription                // by track sid
 	chosen        map[string]bool                         // explicit UpdateSubscription, by track sid
+	permitted     map[string]bool                         // what p was told of the publisher's permission, by track sid
 	settings      map[string]*livekit.UpdateTrackSettings // by track sid
 
 	data     dataChannels
@@ -79,6 +80,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 		publications:  map[string]*Publication{},
 		subscriptions: map[string]*Subscription{},
 		chosen:        map[string]bool{},
+		permitted:     map[string]bool{},
 		settings:      map[string]*livekit.UpdateTrackSettings{},
 	}
 	p.info.Sid = newID(participantPrefix)

@@ -168,6 +168,7 @@ func (r *Room) unpublish(pub *Publication) {
 	}
 	for _, o := range r.participants {
 		delete(o.chosen, pub.info.Sid)
+		delete(o.permitted, pub.info.Sid)
 		delete(o.settings, pub.info.Sid)
 	}
 	r.wg.Go(pub.receiver.Close) // ends when its streams have; the room waits for it

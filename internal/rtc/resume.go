@@ -25,6 +25,8 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		LastMessageSeq:      p.lastData,
 	}}})
 	p.sendEverything()
+	clear(p.permitted) // what was said of it meanwhile is lost
+	r.reconcile(p)
 	for _, pub := range p.publications {
 		if pub.info.Type == livekit.TrackType_VIDEO {
 			pub.tellDemand(pub.demanded.told) // what was said meanwhile is lost

@@ -39,14 +39,15 @@ func (r *Room) reconcile(p *Participant) {
 		}
 		for sid, pub := range o.publications {
 			s, wants, permits := p.subscriptions[sid], p.wants(sid), o.permits(p, sid)
+			if told, known := p.permitted[sid]; wants && (!known || told != permits) {
+				p.permitted[sid] = permits
+				p.tellPermission(pub, permits)
+			}
 			switch {
 			case s == nil && wants && permits:
 				p.subscribe(pub)
 			case s != nil && !(wants && permits):
 				p.unsubscribe(s)
-			}
-			if s != nil && !permits || s == nil && wants && permits {
-				p.tellPermission(pub, permits)
 			}
 		}
 	}

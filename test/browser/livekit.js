@@ -2,7 +2,7 @@
 // LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and LIVEKIT_TEST_SECRET, to compare Meet with LiveKit's.
 import { fileURLToPath } from 'node:url';
 import { test as base, expect } from '@playwright/test';
-import { AccessToken } from 'livekit-server-sdk';
+import { AccessToken, TrackSource } from 'livekit-server-sdk';
 import { Server } from '../server.mjs';
 
 const library = fileURLToPath(new URL('../../web/app/node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url));
@@ -121,4 +121,4 @@ export const test = base.extend({
   },
 });
 
-export { expect };
+export { expect, TrackSource };

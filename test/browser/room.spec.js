@@ -1,0 +1,82 @@
+// livekit-client and the state of a room: who is in it, what they are called, what they may do.
+import { expect, modes, test, TrackSource } from './livekit.js';
+
+const remote = (client, identity) =>
+  client.evaluate((identity) => {
+    const p = room.remoteParticipants.get(identity);
+    return p && { name: p.name, metadata: p.metadata, attributes: p.attributes, kind: p.kind };
+  }, identity);
+
+for (const [mode, singlePeerConnection] of modes) {
+  const options = { singlePeerConnection };
+
+  test(`name, metadata and attributes reach the others, over ${mode}`, async ({ client }) => {
+    const ada = await client('Ada', { options, metadata: 'from the token', attributes: { role: 'host' } });
+    const bo = await client('Bo', { options });
+    expect(await remote(bo, 'Ada')).toMatchObject({ name: 'Ada', metadata: 'from the token', attributes: { role: 'host' } });
+    await ada.evaluate(async () => {
+      await room.localParticipant.setName('Ada L.');
+      await room.localParticipant.setMetadata('{"mood":"good"}');
+      await room.localParticipant.setAttributes({ role: '', hand: 'up' });
+    });
+    await expect.poll(() => remote(bo, 'Ada')).toMatchObject({ name: 'Ada L.', metadata: '{"mood":"good"}', attributes: { hand: 'up' } });
+    expect((await remote(bo, 'Ada')).attributes, 'an empty value takes the attribute away').not.toHaveProperty('role');
+    for (const event of ['participantNameChanged', 'participantMetadataChanged', 'participantAttributesChanged']) expect(await bo.events()).toContain(event);
+    const tooMuch = await ada.evaluate(() => room.localParticipant.setMetadata('x'.repeat(600_000)).then(() => 'accepted', (e) => e.message));
+    expect(tooMuch).toContain('at most 524288');
+  });
+
+  test(`who may not do something is told so, over ${mode}`, async ({ client }) => {
+    const bo = await client('Bo', { options, grant: { canUpdateOwnMetadata: false, canPublish: false } });
+    const outcome = (f) => bo.evaluate(f);
+    expect(await outcome(() => room.localParticipant.setName('Bob').then(() => 'accepted', (e) => e.message))).toContain('may not change');
+    expect(await outcome(() => room.localParticipant.setMicrophoneEnabled(true).then(() => 'accepted', () => 'refused'))).toBe('refused');
+    expect(await outcome(() => room.localParticipant.permissions.canPublish)).toBe(false);
+    const cy = await client('Cy', { options, grant: { canPublishSources: [TrackSource.MICROPHONE] } });
+    expect(await cy.evaluate(() => room.localParticipant.setCameraEnabled(true).then(() => 'accepted', () => 'refused'))).toBe('refused');
+    await cy.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
+    await bo.hears('Cy');
+  });
+
+  test(`a hidden participant sees and is not seen, over ${mode}`, async ({ client }) => {
+    const ada = await client('Ada', { options });
+    await ada.publishCamera();
+    const eve = await client('Eve', { options, grant: { hidden: true, canPublish: false } });
+    await eve.sees('Ada');
+    const bo = await client('Bo', { options });
+    await bo.sees('Ada');
+    expect(await remote(ada, 'Eve')).toBeUndefined();
+    expect(await remote(bo, 'Eve')).toBeUndefined();
+    expect(await ada.events()).not.toContain('participantActive:Eve');
+  });
+
+  test(`the newest of two with one identity stays, over ${mode}`, async ({ client }) => {
+    const first = await client('Ada', { options });
+    const bo = await client('Bo', { options });
+    const second = await client('Ada', { options });
+    const reason = () => first.evaluate(() => roomEvents.find((e) => e.name === 'disconnected')?.args[0]);
+    await expect.poll(reason).toBe(2); // DUPLICATE_IDENTITY
+    expect(await second.evaluate(() => room.state)).toBe('connected');
+    expect(await bo.evaluate(() => [...room.remoteParticipants.keys()])).toEqual(['Ada']);
+    await second.publishCamera();
+    await bo.sees('Ada');
+  });
+}
+
+test('speakers and the quality of connections are told', async ({ client }) => {
+  const ada = await client('Ada');
+  const bo = await client('Bo');
+  await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
+  await bo.hears('Ada');
+  await expect.poll(() => bo.evaluate(() => room.remoteParticipants.get('Ada').connectionQuality)).toBe('excellent');
+  await expect.poll(() => bo.evaluate(() => room.localParticipant.connectionQuality)).toBe('excellent');
+});
+
+test('who leaves is gone for the others at once', async ({ client }) => {
+  const ada = await client('Ada');
+  const bo = await client('Bo');
+  await expect.poll(() => ada.evaluate(() => room.remoteParticipants.size)).toBe(1);
+  await bo.evaluate(() => room.disconnect());
+  await expect.poll(() => ada.evaluate(() => room.remoteParticipants.size)).toBe(0);
+  expect(await ada.events()).toContain('participantDisconnected');
+});
