@@ -1,47 +1,44 @@
 package rtc
 
 import (
-	"slices"
+	"errors"
+	"fmt"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
-	"google.golang.org/protobuf/proto"
 )
 
 // Labels of the data channels (livekit-protocol.md, 2.7).
 const (
 	reliableLabel  = "_reliable"
 	lossyLabel     = "_lossy"
-	dataTrackLabel = "_data_track" // clients open it always; Meet has no data tracks
+	dataTrackLabel = "_data_track"
 )
 
 const (
-	// maxWaiting bounds the reliable messages kept for a client whose channel is not open yet, in bytes.
-	maxWaiting = 1 << 20
-	// maxBuffered bounds what a channel may have queued towards a slow client, in bytes: beyond it reliable messages are
-	// dropped. A lossy channel drops much earlier, since what waits there is stale.
-	maxBuffered, maxBufferedLossy = 8 << 20, 64 << 10
+	// maxMessage bounds a client's message in bytes; our SDP tells it (RFC 8841, section 6), and one that sends more has to
+	// begin anew: pion grows its buffer for it, and keeps it. LiveKit's clients send at most 64,000. It leaves room for
+	// the sender's names, so that what goes on fits the buffers of clients built on pion.
+	maxMessage = 64_500
+	// maxForwarded is what those buffers hold, in bytes.
+	maxForwarded = 65_535
 	// maxChannels bounds the channels open at a time, ours included: each has a buffer of 64 KiB for reading.
 	maxChannels = 32
 )
 
-// dataChannels are the ones a client receives on.
-type dataChannels struct {
-	reliable, lossy *webrtc.DataChannel // nil until open
-	waiting         [][]byte            // reliable messages until then
-	waitingBytes    int
-}
-
 // openChannels makes the server's data channels, before the first offer.
 func (t *Transport) openChannels(opened func(*webrtc.DataChannel)) {
 	t.work.post(func() {
-		ordered, none := true, uint16(0)
-		unordered := false
-		for label, init := range map[string]*webrtc.DataChannelInit{
-			reliableLabel: {Ordered: &ordered},
-			lossyLabel:    {Ordered: &unordered, MaxRetransmits: &none},
+		ordered, unordered, never := true, false, uint16(0)
+		for _, c := range []struct {
+			label string
+			init  *webrtc.DataChannelInit
+		}{
+			{reliableLabel, &webrtc.DataChannelInit{Ordered: &ordered}},
+			{lossyLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &never}},
+			{dataTrackLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &never}},
 		} {
-			dc, err := t.pc.CreateDataChannel(label, init)
+			dc, err := t.pc.CreateDataChannel(c.label, c.init)
 			if err != nil {
 				t.fail(err)
 				return
@@ -61,145 +58,68 @@ func (p *Participant) takeChannel(dc *webrtc.DataChannel) {
 		return
 	}
 	dc.OnClose(func() { p.channels.Add(-1) })
-	label := dc.Label()
+	take := p.receiver(dc)
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
-		// Waits its turn, so that a client that floods waits for itself and SCTP's window closes.
-		_ = p.room.loop.do(p.room.context, func() { p.dataArrived(label, m.Data) })
+		if len(m.Data) > maxMessage {
+			p.endWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), maxMessage))
+			return
+		}
+		take(m.Data)
 	})
 	if p.subscriber == nil {
 		dc.OnOpen(func() { p.channelOpened(dc) })
 	}
 }
 
-// channelOpened notes a channel we may send on, and sends what has waited for it. It is called by pion.
+// receiver returns what takes the messages of a channel. Pion calls it for one message after another and waits, so that a
+// client that floods waits for itself: SCTP's window closes.
+func (p *Participant) receiver(dc *webrtc.DataChannel) func([]byte) {
+	switch label := dc.Label(); label {
+	case dataTrackLabel:
+		return p.forwardFrame
+	case reliableLabel, lossyLabel:
+		kind := livekit.DataPacket_RELIABLE
+		if label == lossyLabel {
+			kind = livekit.DataPacket_LOSSY
+		}
+		return func(raw []byte) { p.takeData(kind, raw) }
+	default: // an application's own
+		kind := livekit.DataPacket_RELIABLE
+		if dc.MaxRetransmits() != nil || dc.MaxPacketLifeTime() != nil {
+			kind = livekit.DataPacket_LOSSY
+		}
+		return func(raw []byte) { p.takePayload(kind, raw) }
+	}
+}
+
+// channelOpened notes a channel we may send on. It is called by pion.
 func (p *Participant) channelOpened(dc *webrtc.DataChannel) {
 	p.room.loop.post(func() {
 		if p.closed {
 			return
 		}
-		switch dc.Label() {
-		case reliableLabel:
-			p.data.reliable = dc
-			for _, m := range p.data.waiting {
-				p.sendOn(dc, m, maxBuffered)
-			}
-			p.data.waiting, p.data.waitingBytes = nil, 0
-		case lossyLabel:
-			p.data.lossy = dc
+		if !p.outRuns {
+			p.outRuns = true
+			p.room.wg.Go(p.out.run) // ends when p does
 		}
+		p.out.open(dc, func() uint64 { return uint64(dc.Transport().Stats().CongestionWindow) })
 	})
 }
 
-// dataArrived takes one message from the client's channel of that label to whom it is for (livekit-protocol.md, 6.1).
-func (p *Participant) dataArrived(label string, raw []byte) {
-	if p.closed || !p.info.Permission.GetCanPublishData() {
-		return
-	}
-	packet := &livekit.DataPacket{}
-	kind := livekit.DataPacket_RELIABLE
-	switch label {
-	case reliableLabel:
-	case lossyLabel:
-		kind = livekit.DataPacket_LOSSY
-	case dataTrackLabel:
-		return
-	default: // an application's own channel
-		packet.Value = &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}
-		raw = nil
-	}
-	if raw != nil && proto.Unmarshal(raw, packet) != nil {
-		return
-	}
-	if kind == livekit.DataPacket_RELIABLE && packet.Sequence > 0 {
-		if packet.Sequence <= p.lastData {
-			return // sent again after a resume
-		}
-		p.lastData = packet.Sequence
-	}
-	packet.Kind = kind
-	p.sign(packet)
-	p.room.deliver(p, packet)
-}
+// cutOff makes a client begin anew that reads its data too slowly for what is sent to it: it would otherwise miss some of
+// what it was promised, without a word.
+func (p *Participant) cutOff() { p.endWith(errSlowReader) }
 
-// sign writes the sender into the packet, whatever it said.
-func (p *Participant) sign(packet *livekit.DataPacket) {
-	packet.ParticipantSid = p.sid()
-	identity := p.identity()
-	if p.hidden() {
-		identity = ""
-	}
-	if spokenFor := packet.ParticipantIdentity; p.info.Kind == livekit.ParticipantInfo_AGENT && spokenFor != "" && spokenFor != identity {
-		switch v := packet.Value.(type) {
-		case *livekit.DataPacket_ChatMessage:
-			v.ChatMessage.Generated = true
-			identity = spokenFor
-		case *livekit.DataPacket_StreamHeader:
-			if text := v.StreamHeader.GetTextHeader(); text != nil {
-				text.Generated = true
-				identity = spokenFor
-			}
-		}
-	}
-	packet.ParticipantIdentity = identity
-	if user := packet.GetUser(); user != nil {
-		user.ParticipantSid, user.ParticipantIdentity = p.sid(), p.identity()
-		if p.hidden() {
-			user.ParticipantSid, user.ParticipantIdentity = "", ""
-		}
-		if len(packet.DestinationIdentities) == 0 {
-			packet.DestinationIdentities = user.DestinationIdentities
-		}
-		user.DestinationIdentities = packet.DestinationIdentities
-	}
-}
+var errSlowReader = errors.New("rtc: the client does not read its data")
 
-// deliver sends the packet to its destinations: everybody but the sender, unless it names some.
-func (r *Room) deliver(from *Participant, packet *livekit.DataPacket) {
-	raw, err := proto.Marshal(packet)
-	if err != nil {
-		return // it was unmarshalled a moment ago
-	}
-	identities := packet.DestinationIdentities
-	sids := packet.GetUser().GetDestinationSids()
-	for _, o := range r.participants {
-		if o == from || (len(identities) > 0 || len(sids) > 0) && !slices.Contains(identities, o.identity()) && !slices.Contains(sids, o.sid()) {
-			continue
+// endWith makes a client begin anew because of what happened on its data channels. It may be called from any goroutine.
+func (p *Participant) endWith(err error) {
+	p.room.loop.post(func() {
+		if p.closed {
+			return
 		}
-		switch packet.Value.(type) {
-		case *livekit.DataPacket_Transcription:
-			if from.info.Kind != livekit.ParticipantInfo_AGENT {
-				continue
-			}
-		case *livekit.DataPacket_Metrics:
-			if !o.info.Permission.GetCanSubscribeMetrics() {
-				continue
-			}
-		}
-		o.receiveData(packet.Kind, raw)
-	}
-}
-
-// receiveData sends raw to p's client. Reliable messages wait for a channel that is still opening, within bounds.
-func (p *Participant) receiveData(kind livekit.DataPacket_Kind, raw []byte) {
-	switch {
-	case kind == livekit.DataPacket_LOSSY:
-		if p.data.lossy != nil {
-			p.sendOn(p.data.lossy, raw, maxBufferedLossy)
-		}
-	case p.data.reliable != nil:
-		p.sendOn(p.data.reliable, raw, maxBuffered)
-	case p.data.waitingBytes+len(raw) <= maxWaiting:
-		p.data.waiting = append(p.data.waiting, raw)
-		p.data.waitingBytes += len(raw)
-	}
-}
-
-func (p *Participant) sendOn(dc *webrtc.DataChannel, raw []byte, limit uint64) {
-	if dc.BufferedAmount() > limit {
-		p.log.Debug("data dropped for a slow client", "label", dc.Label())
-		return
-	}
-	if err := dc.Send(raw); err != nil {
-		p.log.Debug("data not sent", "label", dc.Label(), "err", err)
-	}
+		p.log.Warn("data channel failed", "err", err)
+		p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
+		p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
+	})
 }

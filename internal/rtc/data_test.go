@@ -2,23 +2,241 @@ package rtc
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
 )
 
-// What a client sends on the channel of data tracks, which every client opens, is not for others.
-func TestDataTracksAreIgnored(t *testing.T) {
+// waiting decodes what waits for g until its channel opens.
+func (g *guest) waiting() []*livekit.DataPacket {
+	g.t.Helper()
+	o := g.participant.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var packets []*livekit.DataPacket
+	for _, m := range o.reliable.messages {
+		packet := &livekit.DataPacket{}
+		if err := proto.Unmarshal(m.raw, packet); err != nil {
+			g.t.Fatal(err)
+		}
+		packets = append(packets, packet)
+	}
+	return packets
+}
+
+// gives hands over a reliable packet as the client's channel would.
+func (g *guest) gives(packet *livekit.DataPacket) {
+	g.t.Helper()
+	raw, err := proto.Marshal(packet)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.participant.takeData(livekit.DataPacket_RELIABLE, raw)
+}
+
+func user(payload string) *livekit.DataPacket_User {
+	return &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte(payload)}}
+}
+
+func agent(identity string) JoinRequest {
+	req := request(identity)
+	req.Info.Kind = livekit.ParticipantInfo_AGENT
+	return req
+}
+
+func hidden(identity string) JoinRequest {
+	req := request(identity)
+	req.Info.Permission.Hidden = true
+	return req
+}
+
+// Whatever a client claims, the others read who really sent it; only agents may speak for somebody, and are marked.
+func TestDataIsSigned(t *testing.T) {
+	h := newHouse(t)
+	ada, bot, ghost, bo := h.join(request("ada")), h.join(agent("bot")), h.join(hidden("ghost")), h.join(request("bo"))
+	text := func() *livekit.DataPacket_StreamHeader {
+		return &livekit.DataPacket_StreamHeader{StreamHeader: &livekit.DataStream_Header{
+			ContentHeader: &livekit.DataStream_Header_TextHeader{TextHeader: &livekit.DataStream_TextHeader{}},
+		}}
+	}
+	file := &livekit.DataPacket_StreamHeader{StreamHeader: &livekit.DataStream_Header{
+		ContentHeader: &livekit.DataStream_Header_ByteHeader{ByteHeader: &livekit.DataStream_ByteHeader{}},
+	}}
+	chat := func() *livekit.DataPacket_ChatMessage {
+		return &livekit.DataPacket_ChatMessage{ChatMessage: &livekit.ChatMessage{Message: "hello"}}
+	}
+	for _, c := range []struct {
+		what      string
+		from      *guest
+		packet    *livekit.DataPacket
+		identity  string
+		generated bool
+	}{
+		{"a person's lie", ada, &livekit.DataPacket{ParticipantIdentity: "bo", ParticipantSid: "PA_x", Value: chat()}, "ada", false},
+		{"user data", ada, &livekit.DataPacket{Value: user("x")}, "ada", false},
+		{"an agent's chat for somebody", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: chat()}, "ada", true},
+		{"an agent's own chat", bot, &livekit.DataPacket{Value: chat()}, "bot", false},
+		{"an agent's text for somebody", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: text()}, "ada", true},
+		{"an agent's file for somebody", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: file}, "bot", false},
+		{"a hidden one's", ghost, &livekit.DataPacket{ParticipantIdentity: "ghost", Value: user("boo")}, "", false},
+	} {
+		before := len(bo.waiting())
+		c.from.gives(c.packet)
+		got := bo.waiting()[before:]
+		if len(got) != 1 {
+			t.Fatalf("%s: %d packets arrived", c.what, len(got))
+		}
+		p := got[0]
+		if p.ParticipantIdentity != c.identity || p.ParticipantSid != c.from.participant.sid() {
+			t.Errorf("%s: signed %q %q", c.what, p.ParticipantIdentity, p.ParticipantSid)
+		}
+		if p.GetChatMessage().GetGenerated() != c.generated && p.GetStreamHeader().GetTextHeader().GetGenerated() != c.generated {
+			t.Errorf("%s: generated is not %v", c.what, c.generated)
+		}
+		if u := p.GetUser(); u != nil && u.ParticipantIdentity != c.identity {
+			t.Errorf("%s: the user packet says %q", c.what, u.ParticipantIdentity)
+		}
+	}
+}
+
+func TestDataGoesToWhomItIsFor(t *testing.T) {
+	h := newHouse(t)
+	collector := request("cy")
+	collector.Info.Permission.CanSubscribeMetrics = true
+	mute := request("mute")
+	mute.Info.Permission.CanPublishData = false
+	guests := map[string]*guest{}
+	for _, req := range []JoinRequest{request("ada"), agent("bot"), request("bo"), collector, mute} {
+		guests[req.Identity] = h.join(req)
+	}
+	named := func(identities, sids, inUser []string) *livekit.DataPacket {
+		v := user("x")
+		v.User.DestinationSids, v.User.DestinationIdentities = sids, inUser
+		return &livekit.DataPacket{DestinationIdentities: identities, Value: v}
+	}
+	sid := func(identity string) string { return guests[identity].participant.sid() }
+	transcription := &livekit.DataPacket{Value: &livekit.DataPacket_Transcription{Transcription: &livekit.Transcription{}}}
+	metrics := &livekit.DataPacket{Value: &livekit.DataPacket_Metrics{Metrics: &livekit.MetricsBatch{}}}
+	sealed := &livekit.DataPacket{Value: &livekit.DataPacket_EncryptedPacket{EncryptedPacket: &livekit.EncryptedPacket{EncryptedValue: []byte{1}}}}
+	newer := &livekit.DataPacket{} // a value of a later protocol
+	newer.ProtoReflect().SetUnknown([]byte{0xc2, 0x3e, 0x01, 0x78})
+	for _, c := range []struct {
+		what, from string
+		packet     *livekit.DataPacket
+		to         string
+	}{
+		{"to nobody in particular", "ada", named(nil, nil, nil), "bo bot cy mute"},
+		{"by identity", "ada", named([]string{"bo", "bo", "nobody"}, nil, nil), "bo"},
+		{"by identity in the user packet", "ada", named(nil, nil, []string{"cy"}), "cy"},
+		{"by both, the envelope's count", "ada", named([]string{"bo"}, nil, []string{"cy"}), "bo"},
+		{"by sid", "ada", named(nil, []string{sid("bo")}, nil), "bo"},
+		{"by identity and sid", "ada", named([]string{"cy"}, []string{sid("bo")}, nil), "bo cy"},
+		{"to oneself", "ada", named([]string{"ada"}, nil, nil), ""},
+		{"to somebody who has left", "ada", named([]string{"gone"}, nil, nil), ""},
+		{"without the right", "mute", named(nil, nil, nil), ""},
+		{"a person's transcription", "ada", transcription, ""},
+		{"an agent's transcription", "bot", transcription, "ada bo cy mute"},
+		{"metrics", "ada", metrics, "cy"},
+		{"metrics of one who collects them", "cy", metrics, "cy"},
+		{"encrypted", "ada", sealed, "bo bot cy mute"},
+		{"something newer", "ada", newer, "bo bot cy mute"},
+		{"nothing", "ada", &livekit.DataPacket{}, ""},
+		{"speakers", "ada", &livekit.DataPacket{Value: &livekit.DataPacket_Speaker{Speaker: &livekit.ActiveSpeakerUpdate{}}}, ""},
+	} {
+		before := map[string]int{}
+		for name, g := range guests {
+			before[name] = len(g.waiting())
+		}
+		guests[c.from].gives(proto.CloneOf(c.packet))
+		var got []string
+		for _, name := range []string{"ada", "bo", "bot", "cy", "mute"} {
+			for _, p := range guests[name].waiting()[before[name]:] {
+				got = append(got, name)
+				if u := p.GetUser(); u != nil && strings.Join(u.DestinationIdentities, " ") != strings.Join(p.DestinationIdentities, " ") {
+					t.Errorf("%s: the lists say %v and %v", c.what, p.DestinationIdentities, u.DestinationIdentities)
+				}
+			}
+		}
+		if to := strings.Join(got, " "); to != c.to {
+			t.Errorf("%s: goes to %q, want %q", c.what, to, c.to)
+		}
+	}
+}
+
+// What was sent again after a resume, or twice for safety, arrives once; what cannot be read, not at all.
+func TestDataArrivesOnce(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	ada.state(func(p *Participant) {
-		p.dataArrived(dataTrackLabel, []byte("x"))
-		p.dataArrived("an application's own", []byte("y"))
-	})
-	bo.state(func(p *Participant) {
-		if n := len(p.data.waiting); n != 1 {
-			t.Errorf("%d messages wait for bo, want the application's", n)
+	arrives := func(what string, want int, packet *livekit.DataPacket) {
+		t.Helper()
+		before := len(bo.waiting())
+		ada.gives(packet)
+		if n := len(bo.waiting()) - before; n != want {
+			t.Errorf("%s: arrived %d times", what, n)
 		}
-	})
+	}
+	numbered := func(n uint32) *livekit.DataPacket {
+		return &livekit.DataPacket{Sequence: n, Value: user(fmt.Sprint(n))}
+	}
+	arrives("the first", 1, numbered(1))
+	arrives("the second", 1, numbered(2))
+	arrives("the second again", 0, numbered(2))
+	arrives("the first again", 0, numbered(1))
+	arrives("one after a gap", 1, numbered(7))
+	arrives("one without a number", 1, numbered(0))
+	arrives("another without a number", 1, numbered(0))
+	once := func() *livekit.DataPacket {
+		v := user("once")
+		v.User.Nonce = []byte("sixteen bytes ok")
+		return &livekit.DataPacket{Value: v}
+	}
+	arrives("a nonce", 1, once())
+	arrives("the nonce again", 0, once())
+	arrives("too much", 0, &livekit.DataPacket{Value: user(strings.Repeat("x", maxForwarded))})
+	before := len(bo.waiting())
+	ada.participant.takeData(livekit.DataPacket_RELIABLE, []byte{0xff})
+	if len(bo.waiting()) != before {
+		t.Error("what is no packet arrives")
+	}
+	back := request("ada")
+	back.Reconnect, back.SID = true, ada.participant.sid()
+	s := &sink{}
+	if _, err := h.Join(t.Context(), back, s); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.all()[0].GetReconnect(); r.GetLastMessageSeq() != 7 {
+		t.Errorf("the resumed client is told %v", r)
+	}
+}
+
+// An application's own channel reaches the others as user data.
+func TestUnknownChannelsCarryUserData(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	ada.participant.takePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
+	got := bo.waiting()
+	if len(got) != 1 || string(got[0].GetUser().GetPayload()) != "raw" || got[0].ParticipantIdentity != "ada" {
+		t.Errorf("bo gets %v", got)
+	}
+}
+
+func TestNoncesAreBounded(t *testing.T) {
+	var s nonceSet
+	at := func(i int) [nonceSize]byte { return [nonceSize]byte{byte(i), byte(i >> 8)} }
+	for i := range 2 * maxNonces {
+		if !s.first(at(i)) {
+			t.Fatalf("nonce %d is not new", i)
+		}
+	}
+	if len(s.seen) != maxNonces || len(s.ring) != maxNonces {
+		t.Errorf("%d and %d are remembered", len(s.seen), len(s.ring))
+	}
+	if s.first(at(2*maxNonces - 1)) {
+		t.Error("the latest is forgotten")
+	}
 }
 
 // Nobody can make the server hold a buffer for each of thousands of data channels.
@@ -41,4 +259,35 @@ func TestChannelsAreBounded(t *testing.T) {
 	if n := m.participant.channels.Load(); n != maxChannels {
 		t.Errorf("%d channels are open", n)
 	}
+}
+
+// A client that sends more than was agreed on is told to begin anew, and does not make the server hold more.
+func TestTooLargeAMessageEndsTheSession(t *testing.T) {
+	h := newHouse(t)
+	req := request("mallory")
+	req.SinglePC = true
+	m := h.join(req)
+	dc, err := m.pc.CreateDataChannel(reliableLabel, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := fmt.Sprintf("a=max-message-size:%d", maxMessage)
+	m.tamper = func(sdp string) string { // for pion keeps to the limit it is told
+		if !strings.Contains(sdp, limit) {
+			t.Error("the limit is not in the answer")
+		}
+		return strings.ReplaceAll(sdp, limit, "a=max-message-size:1000000")
+	}
+	opened := make(chan struct{})
+	dc.OnOpen(func() { close(opened) })
+	m.negotiate()
+	<-opened
+	if err := dc.Send(make([]byte, maxMessage+1)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "mallory is told to begin anew", func() bool {
+		return m.sink.got(func(r *livekit.SignalResponse) bool {
+			return r.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
+		})
+	})
 }

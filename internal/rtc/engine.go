@@ -26,6 +26,10 @@ const (
 	iceKeepAlive    = 2 * time.Second
 )
 
+// sctpRTOMax bounds the time after which SCTP sends again what was not acknowledged. Left to double up to a minute
+// (RFC 9260, section 6.3.3), data would go on long after a client's network has come back.
+const sctpRTOMax = 2 * time.Second
+
 // engine makes peer connections that share one UDP socket, one TCP port and one certificate.
 type engine struct {
 	mux         *ice.UDPMuxDefault
@@ -118,6 +122,8 @@ func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
 	// Both save a round trip or work for each packet: ICE has already proven the client's address, and DTLS its data.
 	s.SetDTLSInsecureSkipHelloVerify(true)
 	s.EnableSCTPZeroChecksum(true)
+	s.SetSCTPMaxMessageSize(maxMessage)
+	s.SetSCTPRTOMax(sctpRTOMax)
 	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)
 	s.SetReceiveMTU(1500)
 	s.SetSRTPReplayProtectionWindow(512) // wider than the deepest reordering a NACKed packet can have

@@ -137,6 +137,8 @@ type guest struct {
 	t    testing.TB
 	sink *sink
 	pc   *webrtc.PeerConnection
+
+	tamper func(sdp string) string // changes the server's answer before it is applied; may be nil
 }
 
 func (h *house) join(req JoinRequest) *guest {
@@ -212,6 +214,9 @@ func (g *guest) negotiate() {
 		}
 		return answer != ""
 	})
+	if g.tamper != nil {
+		answer = g.tamper(answer)
+	}
 	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
 		g.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ const (
 	roomPrefix        = "RM_"
 	participantPrefix = "PA_"
 	trackPrefix       = "TR_"
+	dataTrackPrefix   = "DTR_"
 )
 
 // idAlphabet has 62 characters; newID draws evenly by throwing away the bytes past the last full multiple of it.

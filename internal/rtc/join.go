@@ -22,11 +22,12 @@ type JoinRequest struct {
 	ExpiresAt  time.Time // of the token
 	RoomConfig *livekit.RoomConfiguration
 
-	AutoSubscribe bool
-	SinglePC      bool // the client sent a join request: one connection, on which it offers
-	FullICE       bool // the client asked for no ICE-lite
-	Loopback      bool // it reached us over loopback
-	RemoteIP      string
+	AutoSubscribe     bool
+	AutoSubscribeData bool // to data tracks
+	SinglePC          bool // the client sent a join request: one connection, on which it offers
+	FullICE           bool // the client asked for no ICE-lite
+	Loopback          bool // it reached us over loopback
+	RemoteIP          string
 
 	AddTracks []*livekit.AddTrackRequest
 	Offer     *livekit.SessionDescription
@@ -120,6 +121,7 @@ func (p *Participant) begin() {
 		p.room.announce(p, false)
 	}
 	p.room.reconcile(p)
+	p.reconcileData()
 	if p.single {
 		for _, t := range p.req.AddTracks {
 			p.addTrack(t)

@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -25,6 +26,10 @@ type Participant struct {
 	log       *slog.Logger
 	joined    time.Time
 
+	// context ends when p does: what waits on a data channel for the loop, or for slow receivers, must not hold up its end.
+	context context.Context
+	cancel  context.CancelFunc
+
 	sink       SignalSink // nil while the client has no signalling connection
 	publisher  *Transport // what the client sends; in single mode also what it receives. Made when first needed
 	subscriber *Transport // what it receives; nil in single mode and for those who may not subscribe
@@ -46,7 +51,14 @@ type Participant struct {
 	permitted     map[string]bool                         // what p was told of the publisher's permission, by track sid
 	settings      map[string]*livekit.UpdateTrackSettings // by track sid
 
-	data     dataChannels
+	// data tracks
+	dataTracks        map[uint32]*DataTrack                 // published, by the client's handle
+	sendsTo           atomic.Pointer[map[uint32]*DataTrack] // the same, for the channel's goroutine
+	dataSubscriptions map[uint16]*dataSubscription          // by the track's handle in the room
+	dataChosen        map[string]dataChoice                 // explicit UpdateDataSubscription, by track sid
+
+	out      *outbox
+	outRuns  bool
 	channels atomic.Int32 // open ones, counted as pion tells us
 	lastData uint32       // highest reliable sequence number accepted
 	speaking speakerState // as last told to others
@@ -64,6 +76,7 @@ func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, er
 		p.publisher, err = newTransport(r.rooms.engine, p.connectionOptions(p.publisherCodecs()), p.hooks(livekit.SignalTarget_PUBLISHER), p.log)
 	}
 	if err != nil {
+		p.cancel()
 		return nil, err
 	}
 	return p, nil
@@ -82,7 +95,13 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 		chosen:        map[string]bool{},
 		permitted:     map[string]bool{},
 		settings:      map[string]*livekit.UpdateTrackSettings{},
+
+		dataTracks:        map[uint32]*DataTrack{},
+		dataSubscriptions: map[uint16]*dataSubscription{},
+		dataChosen:        map[string]dataChoice{},
 	}
+	p.context, p.cancel = context.WithCancel(r.context)
+	p.out = newOutbox(p.cutOff)
 	p.info.Sid = newID(participantPrefix)
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
 	p.info.State = livekit.ParticipantInfo_JOINING
@@ -209,6 +228,9 @@ func (p *Participant) snapshotWithTracks() *livekit.ParticipantInfo {
 			info.Tracks = append(info.Tracks, proto.CloneOf(t.info))
 		}
 	}
+	for _, t := range p.dataTracks {
+		info.DataTracks = append(info.DataTracks, proto.CloneOf(t.info))
+	}
 	return info
 }
 
@@ -238,6 +260,8 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 			t.Stop()
 		}
 	}
+	p.out.close()
+	p.endDataTracks()
 	for _, s := range p.subscriptions {
 		s.detach()
 	}
@@ -277,6 +301,7 @@ func (p *Participant) disconnect() {
 
 // closeTransports closes p's connections and waits until they have ended. No new ones may be made from then on.
 func (p *Participant) closeTransports() {
+	p.cancel()
 	for _, t := range p.transports() {
 		t.close()
 	}

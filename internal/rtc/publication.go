@@ -56,11 +56,7 @@ func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemot
 	p.publisher.feedback.Add(pub.receiver)
 	p.publications[pub.info.Sid] = pub
 	pub.addLayer(track, rtp)
-	if first := !p.info.IsPublisher; first {
-		p.info.IsPublisher = true
-		r.info.NumPublishers++
-		r.peopleChanged()
-	}
+	p.becomePublisher()
 	r.announce(p, true)
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	p.log.Debug("track published", "track", pub.info.Sid, "codec", mime)

@@ -59,6 +59,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_SubscriptionPermission:
 		p.policy = m.SubscriptionPermission
 		p.room.reconcileAll()
+		p.dataPolicyChanged()
 	case *livekit.SignalRequest_SyncState:
 		p.syncState(m.SyncState)
 	case *livekit.SignalRequest_UpdateMetadata:
@@ -68,9 +69,15 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_UpdateVideoTrack:
 		p.updateVideoTrack(m)
 	case *livekit.SignalRequest_PublishDataTrackRequest:
-		p.refuse(livekit.RequestResponse_NOT_ALLOWED, "data tracks are not offered by this server", func(r *livekit.RequestResponse) {
-			r.Request = &livekit.RequestResponse_PublishDataTrack{PublishDataTrack: m.PublishDataTrackRequest}
-		})
+		p.publishDataTrack(m.PublishDataTrackRequest)
+	case *livekit.SignalRequest_UnpublishDataTrackRequest:
+		p.unpublishDataTrack(m.UnpublishDataTrackRequest)
+	case *livekit.SignalRequest_UpdateDataSubscription:
+		p.updateDataSubscription(m.UpdateDataSubscription)
+	case *livekit.SignalRequest_StoreDataBlobRequest:
+		p.refuseBlobs(m.StoreDataBlobRequest.GetRequestId())
+	case *livekit.SignalRequest_GetDataBlobRequest:
+		p.refuseBlobs(m.GetDataBlobRequest.GetRequestId())
 	}
 }
 
@@ -96,6 +103,14 @@ func (p *Participant) respond(r *livekit.RequestResponse) {
 		return
 	}
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RequestResponse{RequestResponse: r}})
+}
+
+// refuseBlobs answers requests for data blobs, which the reference does not offer either unless told to: its clients wait
+// for an answer with their request's id.
+func (p *Participant) refuseBlobs(id uint32) {
+	p.respond(&livekit.RequestResponse{
+		RequestId: id, Reason: livekit.RequestResponse_NOT_ALLOWED, Message: "data blobs are not offered by this server",
+	})
 }
 
 // maxCandidate bounds a candidate in bytes; honest ones have some 200.

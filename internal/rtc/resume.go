@@ -76,16 +76,26 @@ func (p *Participant) sendEverything() {
 	}
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: p.room.snapshot()}}})
 	p.sendSpeakers(speakers)
+	if len(p.dataSubscriptions) > 0 {
+		p.tellHandles()
+	}
 }
 
 // syncState checks what a resuming client believes against what is there and takes over its subscriptions.
 func (p *Participant) syncState(s *livekit.SyncState) {
+	mismatch := false
 	for _, t := range s.PublishTracks {
-		if sid := t.GetTrack().GetSid(); p.publications[sid] == nil && p.pendingBySID(sid) == nil {
-			p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
-			p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
-			return
-		}
+		sid := t.GetTrack().GetSid()
+		mismatch = mismatch || p.publications[sid] == nil && p.pendingBySID(sid) == nil
+	}
+	for _, t := range s.PublishDataTracks {
+		ours := p.dataTracks[t.GetInfo().GetPubHandle()]
+		mismatch = mismatch || ours == nil || ours.info.Sid != t.Info.Sid
+	}
+	if mismatch {
+		p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
+		p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
+		return
 	}
 	if s.Subscription != nil {
 		p.updateSubscription(s.Subscription)

@@ -31,6 +31,9 @@ type Room struct {
 	participants map[string]*Participant // by identity
 	departed     []departure             // the latest
 	news         news
+	nonces       nonceSet
+	dataTracks   map[uint16]*DataTrack // by the handle their subscribers know them by
+	lastHandle   uint16                // given to a data track
 
 	// Of the participants: how many only serve others, and how many record.
 	dependents, recorders int
@@ -40,6 +43,7 @@ type Room struct {
 	// whose watchers have changed.
 	stale     map[*Participant]bool
 	rewatched map[*Publication]bool
+	rehandled map[*Participant]bool // whose data tracks have changed
 
 	everJoined bool
 	idle       *time.Timer // closes the room when nobody comes
@@ -60,7 +64,9 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 			EnabledCodecs:    enabledCodecs(),
 		},
 		participants: map[string]*Participant{},
+		dataTracks:   map[uint16]*DataTrack{},
 		stale:        map[*Participant]bool{},
+		rehandled:    map[*Participant]bool{},
 		rewatched:    map[*Publication]bool{},
 		sifTrailer:   []byte(newID("")),
 	}
@@ -110,6 +116,10 @@ func (r *Room) settle() {
 		pub.updateDemand()
 	}
 	clear(r.rewatched)
+	for p := range r.rehandled {
+		p.tellHandles()
+	}
+	clear(r.rehandled)
 }
 
 // after runs f on the loop after d, unless the room has closed.
@@ -192,6 +202,15 @@ func (r *Room) enlist(p *Participant, by int) {
 	}
 	r.info.NumParticipants = uint32(r.headCount())
 	r.info.ActiveRecording = r.recorders > 0
+}
+
+// becomePublisher notes that p publishes something.
+func (p *Participant) becomePublisher() {
+	if !p.info.IsPublisher {
+		p.info.IsPublisher = true
+		p.room.info.NumPublishers++
+		p.room.peopleChanged()
+	}
 }
 
 // peopleChanged makes the room's head counts known with the next round of news; that it is being recorded, at once.

@@ -122,6 +122,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 	}
 	fillBrowser(req.Client, userAgent)
 	req.AutoSubscribe = !q.Has("auto_subscribe") || yes("auto_subscribe")
+	req.AutoSubscribeData = yes("auto_subscribe_data_track")
 	req.FullICE = yes("disable_ice_lite")
 	req.Reconnect, req.SID = yes("reconnect"), q.Get("sid")
 	req.Reason = livekit.ReconnectReason(number("reconnect_reason"))
@@ -150,6 +151,7 @@ func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAge
 	fillBrowser(req.Client, userAgent)
 	req.SinglePC = true
 	req.AutoSubscribe = settings.GetAutoSubscribe()
+	req.AutoSubscribeData = settings.GetAutoSubscribeDataTrack()
 	req.FullICE = settings.GetDisableIceLite()
 	req.AddTracks, req.Offer = join.AddTrackRequests, join.PublisherOffer
 	req.Reconnect, req.Reason, req.SID = join.Reconnect, join.ReconnectReason, join.ParticipantSid

@@ -1,0 +1,187 @@
+package rtc
+
+import (
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+// takeData takes a DataPacket from the client's channel of that kind to whom it is for (livekit-protocol.md, 6.1). It
+// runs on the channel's goroutine, and waits there for receivers who are slow.
+func (p *Participant) takeData(kind livekit.DataPacket_Kind, raw []byte) {
+	packet := &livekit.DataPacket{}
+	if proto.Unmarshal(raw, packet) != nil {
+		return
+	}
+	packet.Kind = kind
+	p.forwardData(packet)
+}
+
+// takePayload does the same with what came on a channel of the application's own: others get it as user data.
+func (p *Participant) takePayload(kind livekit.DataPacket_Kind, raw []byte) {
+	p.forwardData(&livekit.DataPacket{Kind: kind, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}})
+}
+
+func (p *Participant) forwardData(packet *livekit.DataPacket) {
+	var to []*outbox
+	// On the loop it is only decided; encoding and queueing happen here, one packet of the channel after another.
+	if p.room.loop.do(p.context, func() { to = p.route(packet) }) != nil || len(to) == 0 {
+		return
+	}
+	raw, err := proto.Marshal(packet)
+	if err != nil || len(raw) > maxForwarded {
+		p.log.Debug("data packet not forwarded", "bytes", len(raw), "err", err)
+		return
+	}
+	if packet.Kind == livekit.DataPacket_LOSSY {
+		for _, o := range to {
+			o.putLossy(raw)
+		}
+		return
+	}
+	for _, o := range to {
+		o.put(raw)
+	}
+	for _, o := range to {
+		o.hold(p.context, len(to) == 1)
+	}
+}
+
+// route checks and signs a packet of p's and returns who gets it.
+func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
+	if p.closed || !p.info.Permission.GetCanPublishData() {
+		return nil
+	}
+	if packet.Kind == livekit.DataPacket_RELIABLE && packet.Sequence > 0 {
+		if packet.Sequence <= p.lastData {
+			return nil // sent again after a resume
+		}
+		p.lastData = packet.Sequence
+	}
+	switch v := packet.Value.(type) {
+	case *livekit.DataPacket_Speaker: // long replaced by speakers_changed
+		return nil
+	case *livekit.DataPacket_Transcription:
+		if p.info.Kind != livekit.ParticipantInfo_AGENT {
+			return nil
+		}
+	case *livekit.DataPacket_User:
+		if v.User == nil || len(v.User.Nonce) == nonceSize && !p.room.nonces.first([nonceSize]byte(v.User.Nonce)) {
+			return nil
+		}
+	case nil:
+		if len(packet.ProtoReflect().GetUnknown()) == 0 {
+			return nil // nothing at all, as opposed to something newer than we are
+		}
+	}
+	p.sign(packet)
+	return p.room.receivers(p, packet)
+}
+
+// sign writes the sender into the packet, whatever it said.
+func (p *Participant) sign(packet *livekit.DataPacket) {
+	packet.ParticipantSid = p.sid()
+	identity := p.identity()
+	if p.hidden() {
+		identity = ""
+	}
+	if spokenFor := packet.ParticipantIdentity; p.info.Kind == livekit.ParticipantInfo_AGENT && spokenFor != "" && spokenFor != p.identity() {
+		switch v := packet.Value.(type) {
+		case *livekit.DataPacket_ChatMessage:
+			v.ChatMessage.Generated = true
+			identity = spokenFor
+		case *livekit.DataPacket_StreamHeader:
+			if text := v.StreamHeader.GetTextHeader(); text != nil {
+				text.Generated = true
+				identity = spokenFor
+			}
+		}
+	}
+	packet.ParticipantIdentity = identity
+	if user := packet.GetUser(); user != nil {
+		user.ParticipantSid, user.ParticipantIdentity = p.sid(), p.identity()
+		if p.hidden() {
+			user.ParticipantSid, user.ParticipantIdentity = "", ""
+		}
+		if len(packet.DestinationIdentities) == 0 {
+			packet.DestinationIdentities = user.DestinationIdentities
+		}
+		user.DestinationIdentities = packet.DestinationIdentities
+	}
+}
+
+// receivers are those the packet is for: everybody but the sender, unless it names some.
+func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbox {
+	_, metrics := packet.Value.(*livekit.DataPacket_Metrics)
+	lossy := packet.Kind == livekit.DataPacket_LOSSY
+	var to []*outbox
+	add := func(o *Participant) {
+		switch {
+		case metrics && !o.info.Permission.GetCanSubscribeMetrics():
+		case o == from && !metrics: // metrics go back to their sender too, if it collects them
+		case lossy && o.info.State != livekit.ParticipantInfo_ACTIVE:
+		default:
+			to = append(to, o.out)
+		}
+	}
+	identities, sids := packet.DestinationIdentities, packet.GetUser().GetDestinationSids()
+	if len(identities) == 0 && len(sids) == 0 {
+		for _, o := range r.participants {
+			add(o)
+		}
+		return to
+	}
+	// By a set of those named, since a packet may name thousands.
+	named := make(map[*Participant]bool, min(len(identities)+len(sids), len(r.participants)))
+	for _, identity := range identities {
+		if o := r.participants[identity]; o != nil {
+			named[o] = true
+		}
+	}
+	if len(sids) > 0 {
+		wanted := make(map[string]bool, len(sids))
+		for _, sid := range sids {
+			wanted[sid] = true
+		}
+		for _, o := range r.participants {
+			if wanted[o.sid()] {
+				named[o] = true
+			}
+		}
+	}
+	for o := range named {
+		add(o)
+	}
+	return to
+}
+
+const (
+	nonceSize = 16 // bytes (livekit-protocol.md, 6.1)
+	// maxNonces bounds how many are remembered for a room; the oldest is forgotten first.
+	maxNonces = 4096
+)
+
+// nonceSet remembers the latest nonces of user packets, by which a sender may repeat one without its arriving twice.
+type nonceSet struct {
+	seen map[[nonceSize]byte]bool
+	ring [][nonceSize]byte
+	next int
+}
+
+// first tells whether n is new, and remembers it.
+func (s *nonceSet) first(n [nonceSize]byte) bool {
+	if s.seen[n] {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[[nonceSize]byte]bool{}
+	}
+	if len(s.ring) < maxNonces {
+		s.ring = append(s.ring, n)
+	} else {
+		delete(s.seen, s.ring[s.next])
+		s.ring[s.next] = n
+		s.next = (s.next + 1) % maxNonces
+	}
+	s.seen[n] = true
+	return true
+}

@@ -1,0 +1,184 @@
+package rtc
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	// maxHandle and the limits of names are LiveKit's (livekit-protocol.md, 0.4 and 6.6), names in characters.
+	maxHandle        = 1<<16 - 1
+	maxDataTrackName = 256
+	maxEncodingName  = 32
+	// maxDataTracks bounds what one participant may publish: all of it is repeated to everybody at each change.
+	maxDataTracks = 256
+)
+
+// DataTrack is a published data track. Its packets go from its publisher's channel to the outboxes of its subscribers
+// without passing the room's loop.
+type DataTrack struct {
+	owner  *Participant
+	info   *livekit.DataTrackInfo
+	handle uint16 // by which all its subscribers know it; its publisher knows it by info.PubHandle
+	subs   map[*Participant]*dataSubscription
+	sinks  atomic.Pointer[[]*dataSubscription] // the same, copied at each change
+}
+
+// publishDataTrack publishes a data track and answers (livekit-protocol.md, 6.6).
+func (p *Participant) publishDataTrack(req *livekit.PublishDataTrackRequest) {
+	if reason, message := p.refusesDataTrack(req); reason != livekit.RequestResponse_OK {
+		p.refuse(reason, message, func(r *livekit.RequestResponse) {
+			r.Request = &livekit.RequestResponse_PublishDataTrack{PublishDataTrack: req}
+		})
+		return
+	}
+	t := &DataTrack{owner: p, handle: p.room.newHandle(), subs: map[*Participant]*dataSubscription{}, info: &livekit.DataTrackInfo{
+		PubHandle: req.PubHandle, Sid: newID(dataTrackPrefix), Name: req.Name,
+		Encryption: req.Encryption, FrameEncoding: req.FrameEncoding, Schema: req.Schema,
+	}}
+	p.room.dataTracks[t.handle] = t
+	p.dataTracks[req.PubHandle] = t
+	p.dataTracksChanged()
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_PublishDataTrackResponse{
+		PublishDataTrackResponse: &livekit.PublishDataTrackResponse{Info: proto.CloneOf(t.info)},
+	}})
+	p.becomePublisher()
+	p.room.announce(p, true)
+	p.log.Debug("data track published", "track", t.info.Sid)
+	t.reconcile()
+}
+
+// refusesDataTrack tells why p may not publish this, if it may not.
+func (p *Participant) refusesDataTrack(req *livekit.PublishDataTrackRequest) (livekit.RequestResponse_Reason, string) {
+	name := utf8.RuneCountInString(req.Name)
+	switch {
+	case !p.info.Permission.GetCanPublishData():
+		return livekit.RequestResponse_NOT_ALLOWED, "you may not publish data here"
+	case req.PubHandle == 0 || req.PubHandle > maxHandle:
+		return livekit.RequestResponse_INVALID_HANDLE, fmt.Sprintf("the handle of a data track is between 1 and %d", maxHandle)
+	case name == 0 || name > maxDataTrackName:
+		return livekit.RequestResponse_INVALID_NAME, fmt.Sprintf("the name of a data track has 1 to %d characters", maxDataTrackName)
+	case utf8.RuneCountInString(req.FrameEncoding.GetCustom()) > maxEncodingName,
+		utf8.RuneCountInString(req.Schema.GetEncoding().GetCustom()) > maxEncodingName:
+		return livekit.RequestResponse_INVALID_REQUEST, fmt.Sprintf("the name of an encoding has at most %d characters", maxEncodingName)
+	case req.Schema != nil && (req.Schema.Name == "" || utf8.RuneCountInString(req.Schema.Name) > maxDataTrackName):
+		return livekit.RequestResponse_INVALID_REQUEST, fmt.Sprintf("the name of a schema has 1 to %d characters", maxDataTrackName)
+	case proto.Size(req) > maxTrackInfo:
+		return livekit.RequestResponse_INVALID_REQUEST, "this says too much of the data track"
+	case p.dataTracks[req.PubHandle] != nil:
+		return livekit.RequestResponse_DUPLICATE_HANDLE, "you have published a data track by this handle already"
+	case len(p.dataTracks) >= maxDataTracks || len(p.room.dataTracks) >= maxHandle:
+		return livekit.RequestResponse_LIMIT_EXCEEDED, "too many data tracks are published"
+	}
+	for _, t := range p.dataTracks {
+		if t.info.Name == req.Name {
+			return livekit.RequestResponse_DUPLICATE_NAME, "you have published a data track of this name already"
+		}
+	}
+	return livekit.RequestResponse_OK, ""
+}
+
+// newHandle finds a free one for a track's subscribers: not one used lately, whose packets may still be under way.
+func (r *Room) newHandle() uint16 {
+	for {
+		r.lastHandle++
+		if r.lastHandle != 0 && r.dataTracks[r.lastHandle] == nil {
+			return r.lastHandle
+		}
+	}
+}
+
+// unpublishDataTrack takes a data track back and answers.
+func (p *Participant) unpublishDataTrack(req *livekit.UnpublishDataTrackRequest) {
+	t := p.dataTracks[req.PubHandle]
+	if t == nil {
+		p.refuse(livekit.RequestResponse_NOT_FOUND, "you have published no data track by this handle", func(r *livekit.RequestResponse) {
+			r.Request = &livekit.RequestResponse_UnpublishDataTrack{UnpublishDataTrack: req}
+		})
+		return
+	}
+	p.dropDataTracks(t)
+}
+
+// dropDataTracks ends some of p's data tracks, of its own will or because it may no longer publish data.
+func (p *Participant) dropDataTracks(tracks ...*DataTrack) {
+	for _, t := range tracks {
+		delete(p.dataTracks, t.info.PubHandle)
+		t.end()
+		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_UnpublishDataTrackResponse{
+			UnpublishDataTrackResponse: &livekit.UnpublishDataTrackResponse{Info: proto.CloneOf(t.info)},
+		}})
+	}
+	p.dataTracksChanged()
+	if len(tracks) > 0 {
+		p.room.announce(p, true)
+	}
+}
+
+// dataRightsChanged ends what p may no longer publish or receive, and begins what it now may.
+func (p *Participant) dataRightsChanged() {
+	if !p.info.Permission.GetCanPublishData() && len(p.dataTracks) > 0 {
+		p.dropDataTracks(slices.Collect(maps.Values(p.dataTracks))...)
+	}
+	p.reconcileData()
+}
+
+// end takes the track from its subscribers and out of the room.
+func (t *DataTrack) end() {
+	for o := range t.subs {
+		t.unsubscribe(o)
+	}
+	for _, o := range t.owner.room.participants {
+		delete(o.dataChosen, t.info.Sid)
+	}
+	delete(t.owner.room.dataTracks, t.handle)
+}
+
+// endDataTracks ends what p publishes and receives, when p itself ends.
+func (p *Participant) endDataTracks() {
+	for _, t := range p.dataTracks {
+		t.end()
+	}
+	clear(p.dataTracks)
+	p.dataTracksChanged()
+	for _, s := range p.dataSubscriptions {
+		s.track.unsubscribe(p)
+	}
+}
+
+// dataTracksChanged tells the goroutine of p's channel which tracks there are.
+func (p *Participant) dataTracksChanged() {
+	tracks := maps.Clone(p.dataTracks)
+	p.sendsTo.Store(&tracks)
+}
+
+// forwardFrame passes a packet of a data track on to its subscribers. It runs on the channel's goroutine.
+func (p *Participant) forwardFrame(packet []byte) {
+	h, ok := parseFrame(packet)
+	tracks := p.sendsTo.Load()
+	if !ok || tracks == nil {
+		return
+	}
+	t := (*tracks)[uint32(h.handle)]
+	if t == nil {
+		return
+	}
+	sinks := t.sinks.Load()
+	if sinks == nil {
+		return
+	}
+	setHandle(packet, t.handle) // once for all: the packet is ours, and shared by those who wait for it
+	now := time.Now()
+	for _, s := range *sinks {
+		if s.gate.passes(h.frame, now) {
+			s.out.putFrame(packet)
+		}
+	}
+}

@@ -1,0 +1,399 @@
+package rtc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// frame makes a data track's packet with that handle and frame number, and an extension of the given words if any.
+func frame(handle, number uint16, words int, payload string) []byte {
+	b := make([]byte, frameHeaderSize)
+	b[0] = 0b11 << 3 // the whole frame
+	binary.BigEndian.PutUint16(b[handleOffset:], handle)
+	binary.BigEndian.PutUint16(b[frameOffset:], number)
+	if words > 0 {
+		b[0] |= extensionFlag
+		ext := make([]byte, 4*words)
+		binary.BigEndian.PutUint16(ext, uint16(words-1))
+		b = append(b, ext...)
+	}
+	return append(b, payload...)
+}
+
+func TestParseFrame(t *testing.T) {
+	change := func(b []byte, f func([]byte)) []byte { f(b); return b }
+	for name, c := range map[string]struct {
+		b  []byte
+		ok bool
+	}{
+		"plain":                 {frame(7, 9, 0, "x"), true},
+		"without payload":       {frame(7, 9, 0, ""), true},
+		"with extensions":       {frame(7, 9, 4, "x"), true},
+		"extensions to the end": {frame(7, 9, 1, ""), true},
+		"short":                 {frame(7, 9, 0, "")[:11], false},
+		"empty":                 {nil, false},
+		"extensions cut off":    {frame(7, 9, 4, "")[:27], false},
+		"no length":             {frame(7, 9, 4, "")[:13], false},
+		"a later version":       {change(frame(7, 9, 0, "x"), func(b []byte) { b[0] |= 1 << versionShift }), false},
+		"handle 0":              {frame(0, 9, 0, "x"), false},
+	} {
+		h, ok := parseFrame(c.b)
+		if ok != c.ok || ok && h != (frameHeader{7, 9}) {
+			t.Errorf("%s: %v %v", name, h, ok)
+		}
+	}
+}
+
+func FuzzParseFrame(f *testing.F) {
+	f.Add(frame(7, 9, 0, "payload"))
+	f.Add(frame(7, 9, 3, "payload"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, ok := parseFrame(b)
+		if !ok {
+			return
+		}
+		original := bytes.Clone(b)
+		setHandle(b, ^h.handle)
+		if again, ok := parseFrame(b); ^h.handle != 0 && (!ok || again.handle != ^h.handle || again.frame != h.frame) {
+			t.Errorf("%v became %v %v", h, again, ok)
+		}
+		setHandle(b, h.handle)
+		if !bytes.Equal(b, original) {
+			t.Error("more than the handle was written")
+		}
+	})
+}
+
+// A subscriber that asks for fewer frames gets whole ones, evenly, in whatever order their packets come.
+func TestFrameGate(t *testing.T) {
+	var g frameGate
+	start := time.Unix(0, 0)
+	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second / 60) }
+	count := func(from, n int) int {
+		passed := 0
+		for i := from; i < from+n; i++ {
+			first, second := g.passes(uint16(i), at(i)), g.passes(uint16(i), at(i))
+			if first != second {
+				t.Fatalf("frame %d is torn", i)
+			}
+			if late := uint16(i - 1); i > from && g.passes(late, at(i)) != g.passes(late, at(i)) {
+				t.Fatalf("frame %d is torn by a late packet", late)
+			}
+			if first {
+				passed++
+			}
+		}
+		return passed
+	}
+	if n := count(0, 600); n != 600 {
+		t.Errorf("%d of 600 frames without a bound", n)
+	}
+	for _, fps := range []uint32{30, 15, 7, 1} {
+		g.setRate(fps)
+		if n := count(65_000, 600); n < int(10*fps) || n > int(10*fps)+1 { // past the end of 16 bits
+			t.Errorf("%d frames in ten seconds, want %d each", n, fps)
+		}
+		g = frameGate{}
+	}
+}
+
+func (g *guest) publishesData(handle uint32, name string) {
+	g.t.Helper()
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{
+		PublishDataTrackRequest: &livekit.PublishDataTrackRequest{PubHandle: handle, Name: name},
+	}})
+}
+
+func (g *guest) unpublishesData(handle uint32) {
+	g.t.Helper()
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
+		UnpublishDataTrackRequest: &livekit.UnpublishDataTrackRequest{PubHandle: handle},
+	}})
+}
+
+func (g *guest) wantsData(sid string, subscribe bool) {
+	g.t.Helper()
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateDataSubscription{
+		UpdateDataSubscription: &livekit.UpdateDataSubscription{Updates: []*livekit.UpdateDataSubscription_Update{{TrackSid: sid, Subscribe: subscribe}}},
+	}})
+}
+
+// handles are the tracks' sids g was last told of, sorted; nil if it was told nothing.
+func (g *guest) handles() []string {
+	g.t.Helper()
+	g.state(func(*Participant) {}) // what was changed has been told
+	var sids []string
+	for _, m := range g.sink.all() {
+		if h := m.GetDataTrackSubscriberHandles(); h != nil {
+			sids = []string{}
+			for _, track := range h.SubHandles {
+				sids = append(sids, track.TrackSid)
+			}
+		}
+	}
+	slices.Sort(sids)
+	return sids
+}
+
+// dataTrack is the sid of g's data track of that handle.
+func (g *guest) dataTrack(handle uint32) string {
+	g.t.Helper()
+	sid := ""
+	g.state(func(p *Participant) {
+		if t := p.dataTracks[handle]; t != nil {
+			sid = t.info.Sid
+		}
+	})
+	if sid == "" {
+		g.t.Fatalf("no data track has handle %d", handle)
+	}
+	return sid
+}
+
+func TestDataTracksAreRefused(t *testing.T) {
+	h := newHouse(t)
+	quiet := request("quiet")
+	quiet.Info.Permission.CanPublishData = false
+	ada, mute := h.join(request("ada")), h.join(quiet)
+	ada.publishesData(1, "one")
+	long := strings.Repeat("ä", maxDataTrackName) // characters, not bytes
+	custom := func(name string) *livekit.DataTrackFrameEncoding {
+		return &livekit.DataTrackFrameEncoding{Value: &livekit.DataTrackFrameEncoding_Custom{Custom: name}}
+	}
+	for _, c := range []struct {
+		who  *guest
+		req  *livekit.PublishDataTrackRequest
+		want livekit.RequestResponse_Reason
+	}{
+		{mute, &livekit.PublishDataTrackRequest{PubHandle: 1, Name: "x"}, livekit.RequestResponse_NOT_ALLOWED},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 0, Name: "x"}, livekit.RequestResponse_INVALID_HANDLE},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 1 << 16, Name: "x"}, livekit.RequestResponse_INVALID_HANDLE},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 2}, livekit.RequestResponse_INVALID_NAME},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 2, Name: long + "x"}, livekit.RequestResponse_INVALID_NAME},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 2, Name: "x", FrameEncoding: custom(strings.Repeat("x", maxEncodingName+1))}, livekit.RequestResponse_INVALID_REQUEST},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 2, Name: "x", Schema: &livekit.DataTrackSchemaId{}}, livekit.RequestResponse_INVALID_REQUEST},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 1, Name: "x"}, livekit.RequestResponse_DUPLICATE_HANDLE},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 2, Name: "one"}, livekit.RequestResponse_DUPLICATE_NAME},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: 2, Name: long, FrameEncoding: custom("mine")}, livekit.RequestResponse_OK},
+		{ada, &livekit.PublishDataTrackRequest{PubHandle: maxHandle, Name: "last"}, livekit.RequestResponse_OK},
+	} {
+		before := len(c.who.sink.all())
+		c.who.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{PublishDataTrackRequest: c.req}})
+		var got *livekit.RequestResponse
+		published := false
+		for _, m := range c.who.sink.all()[before:] {
+			if r := m.GetRequestResponse(); r != nil {
+				got = r
+			}
+			info := m.GetPublishDataTrackResponse().GetInfo()
+			published = published || info.GetPubHandle() == c.req.PubHandle && strings.HasPrefix(info.GetSid(), dataTrackPrefix) && info.GetName() == c.req.Name
+		}
+		switch {
+		case c.want == livekit.RequestResponse_OK && (got != nil || !published):
+			t.Errorf("%v: answered by %v, published %v", c.req, got, published)
+		case c.want != livekit.RequestResponse_OK && (got.GetReason() != c.want || got.GetPublishDataTrack().GetPubHandle() != c.req.PubHandle || published):
+			t.Errorf("%v: answered by %v, want %v", c.req, got, c.want)
+		}
+	}
+	for i := range uint32(maxDataTracks) {
+		ada.publishesData(100+i, fmt.Sprint("track ", i))
+	}
+	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
+		return m.GetRequestResponse().GetReason() == livekit.RequestResponse_LIMIT_EXCEEDED
+	}) {
+		t.Error("there is no limit")
+	}
+}
+
+func TestDataTracksAreAnnounced(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	last := func() *livekit.ParticipantInfo {
+		ada.state(func(*Participant) {})
+		var info *livekit.ParticipantInfo
+		for _, m := range bo.sink.all() {
+			for _, i := range m.GetUpdate().GetParticipants() {
+				if i.Identity == "ada" {
+					info = i
+				}
+			}
+		}
+		return info
+	}
+	ada.publishesData(3, "position")
+	if i := last(); !i.GetIsPublisher() || len(i.DataTracks) != 1 || i.DataTracks[0].Name != "position" {
+		t.Errorf("bo is told %v", i)
+	}
+	cy := h.join(request("cy"))
+	if join := cy.sink.all()[0].GetJoin(); !slices.ContainsFunc(join.OtherParticipants, func(i *livekit.ParticipantInfo) bool { return len(i.DataTracks) == 1 }) {
+		t.Error("who comes later is not told")
+	}
+	ada.unpublishesData(3)
+	if i := last(); len(i.GetDataTracks()) != 0 {
+		t.Errorf("bo is told %v", i)
+	}
+	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
+		return m.GetUnpublishDataTrackResponse().GetInfo().GetPubHandle() == 3
+	}) {
+		t.Error("the end is not answered")
+	}
+	ada.unpublishesData(3)
+	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
+		r := m.GetRequestResponse()
+		return r.GetReason() == livekit.RequestResponse_NOT_FOUND && r.GetUnpublishDataTrack().GetPubHandle() == 3
+	}) {
+		t.Error("a track that is not there was unpublished")
+	}
+}
+
+// Who receives a data track, as everything it depends on changes; the whole map of handles is told each time.
+func TestDataTrackSubscriptions(t *testing.T) {
+	h := newHouse(t)
+	auto, deaf := request("auto"), request("deaf")
+	auto.AutoSubscribeData, deaf.AutoSubscribeData = true, true
+	deaf.Info.Permission.CanSubscribe = false
+	ada, bo, eager, unable, ghost := h.join(request("ada")), h.join(request("bo")), h.join(auto), h.join(deaf), h.join(hidden("ghost"))
+	receives := func(what string, g *guest, want ...string) {
+		t.Helper()
+		slices.Sort(want)
+		if got := g.handles(); !slices.Equal(got, want) {
+			t.Errorf("%s: %s has handles for %q, want %q", what, g.participant.identity(), got, want)
+		}
+	}
+	ada.publishesData(1, "one")
+	ada.publishesData(2, "two")
+	ghost.publishesData(1, "unseen")
+	one, two := ada.dataTrack(1), ada.dataTrack(2)
+	receives("by default", bo)
+	receives("automatically", eager, one, two)
+	receives("without the right", unable)
+	receives("its own", ada)
+	bo.wantsData(one, true)
+	bo.wantsData(ghost.dataTrack(1), true)
+	receives("asked for", bo, one)
+	bo.wantsData(two, true)
+	receives("asked for another", bo, one, two)
+	eager.wantsData(one, false)
+	receives("no longer wanted", eager, two)
+	permit := func(p *livekit.SubscriptionPermission) {
+		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: p}})
+	}
+	permit(&livekit.SubscriptionPermission{TrackPermissions: []*livekit.TrackPermission{{ParticipantIdentity: "bo", TrackSids: []string{two}}}})
+	receives("permitted one", bo, two)
+	receives("not permitted", eager)
+	permit(&livekit.SubscriptionPermission{AllParticipants: true})
+	receives("permitted again", bo, one, two)
+	ada.unpublishesData(2)
+	receives("unpublished", bo, one)
+	ada.publishesData(2, "two")
+	receives("another of the name", bo, one)
+	late := request("late")
+	late.AutoSubscribeData = true
+	cy := h.join(late)
+	receives("come late", cy, one, ada.dataTrack(2))
+	back := request("bo")
+	back.Reconnect, back.SID = true, bo.participant.sid()
+	s := &sink{}
+	if _, err := h.Join(t.Context(), back, s); err != nil {
+		t.Fatal(err)
+	}
+	if !s.got(func(m *livekit.SignalResponse) bool {
+		return len(m.GetDataTrackSubscriberHandles().GetSubHandles()) == 1
+	}) {
+		t.Error("a resumed client is not told its handles")
+	}
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	receives("gone", cy)
+	cy.state(func(p *Participant) {
+		if n := len(p.room.dataTracks); n != 1 {
+			t.Errorf("%d data tracks are left in the room, want the hidden one's", n)
+		}
+	})
+}
+
+// Packets reach the subscribers under the handle they were told, and nobody else.
+func TestDataTrackPacketsAreForwarded(t *testing.T) {
+	h := newHouse(t)
+	ada, bo, cy := h.join(request("ada")), h.join(request("bo")), h.join(request("cy"))
+	pipes := map[*guest]*pipe{}
+	for _, g := range []*guest{ada, bo, cy} {
+		pipes[g] = &pipe{label: dataTrackLabel}
+		g.participant.out.open(pipes[g], narrow)
+		g.participant.room.wg.Go(g.participant.out.run)
+		g.participant.outRuns = true
+	}
+	cy.publishesData(9, "to make the room's handles differ from the clients'")
+	ada.publishesData(9, "nine")
+	bo.wantsData(ada.dataTrack(9), true)
+	bo.handles()
+	var handle uint16
+	for _, m := range bo.sink.all() {
+		for h := range m.GetDataTrackSubscriberHandles().GetSubHandles() {
+			handle = uint16(h)
+		}
+	}
+	ada.participant.forwardFrame(frame(9, 1, 2, "hello"))
+	ada.participant.forwardFrame(frame(8, 1, 0, "of no track"))
+	ada.participant.forwardFrame([]byte("nonsense"))
+	ada.participant.forwardFrame(frame(9, 2, 0, "bye"))
+	want := []string{string(frame(handle, 1, 2, "hello")), string(frame(handle, 2, 0, "bye"))}
+	eventually(t, "bo gets both", func() bool { return slices.Equal(pipes[bo].got(), want) })
+	ada.state(func(p *Participant) {
+		p.info.Permission.CanPublishData = false
+		p.dataRightsChanged()
+	})
+	ada.participant.forwardFrame(frame(9, 3, 0, "without the right"))
+	if !ada.sink.got(func(m *livekit.SignalResponse) bool { return m.GetUnpublishDataTrackResponse() != nil }) {
+		t.Error("ada is not told that the track has ended")
+	}
+	if got := bo.handles(); len(got) != 0 {
+		t.Errorf("bo still has handles for %v", got)
+	}
+	for g, p := range pipes {
+		if n := len(p.got()); g != bo && n != 0 || g == bo && n != 2 {
+			t.Errorf("%s got %d packets", g.participant.identity(), n)
+		}
+	}
+}
+
+func TestSyncStateChecksDataTracks(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.publishesData(1, "one")
+	sync := func(sid string) bool {
+		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: &livekit.SyncState{
+			PublishDataTracks: []*livekit.PublishDataTrackResponse{{Info: &livekit.DataTrackInfo{PubHandle: 1, Sid: sid}}},
+		}}})
+		return ada.sink.got(func(m *livekit.SignalResponse) bool {
+			return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
+		})
+	}
+	if sync(ada.dataTrack(1)) {
+		t.Error("a track that is there is a mismatch")
+	}
+	if !sync("DTR_unknown") {
+		t.Error("a track that is not there is no mismatch")
+	}
+}
+
+func TestBlobsAreRefused(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_StoreDataBlobRequest{StoreDataBlobRequest: &livekit.StoreDataBlobRequest{RequestId: 7}}})
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_GetDataBlobRequest{GetDataBlobRequest: &livekit.GetDataBlobRequest{RequestId: 8}}})
+	for _, id := range []uint32{7, 8} {
+		if !ada.sink.got(func(m *livekit.SignalResponse) bool {
+			r := m.GetRequestResponse()
+			return r.GetRequestId() == id && r.GetReason() == livekit.RequestResponse_NOT_ALLOWED
+		}) {
+			t.Errorf("request %d is not answered", id)
+		}
+	}
+}

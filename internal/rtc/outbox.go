@@ -1,0 +1,298 @@
+package rtc
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// maxWaiting bounds the reliable messages that wait for one client, in bytes. Beyond it a client that has read before
+	// is cut off; for one whose channel is not open yet the oldest are dropped, as if it had come later. The messages
+	// are shared by all who wait for them.
+	maxWaiting = 8 << 20
+	// From slowMark bytes on, whoever sends to a client is held back until half of them are gone.
+	slowMark = 1 << 20
+	// maxHold is how long a client that takes less may hold back somebody who sends to others as well; maxStall how long
+	// one may take nothing that is the only one sent to. Then its messages wait, up to maxWaiting.
+	maxHold  = 5 * time.Second
+	maxStall = 30 * time.Second
+	// maxInFlight bounds the reliable bytes inside SCTP, which copies them for each client: enough for 40 Mbit/s with a
+	// round trip of 100 ms.
+	maxInFlight = 512 << 10
+
+	// Lossy messages wait no longer than maxAge: what comes later is of no use (livekit-protocol.md, 6.6). maxFresh
+	// bounds them in bytes, the oldest being dropped.
+	maxAge   = 100 * time.Millisecond
+	maxFresh = 1 << 20
+	// minWindow is what is always handed to SCTP, in bytes: its congestion window starts very small. windowAge is how
+	// long a look at that window is good for.
+	minWindow = 64 << 10
+	windowAge = 100 * time.Millisecond
+)
+
+// channel is what an outbox needs of a webrtc.DataChannel.
+type channel interface {
+	Label() string
+	Send([]byte) error
+	BufferedAmount() uint64
+	SetBufferedAmountLowThreshold(uint64)
+	OnBufferedAmountLow(func())
+}
+
+// outbox is what waits for one client on its data channels. Anybody may put; one goroutine, run, sends.
+type outbox struct {
+	overflow func()        // called when reliable messages would have to be dropped
+	wake     chan struct{} // holds one token when there may be something to send
+	done     chan struct{} // closed by close
+
+	mu          sync.Mutex
+	reliable    sendQueue
+	lossy       sendQueue
+	frames      sendQueue     // of data tracks
+	relief      chan struct{} // not nil while the client is slow; closed when it has caught up
+	slow, moved time.Time     // when relief was made, and when a reliable message was last taken
+	closed      bool
+}
+
+// sendQueue is what waits for one channel, oldest first.
+type sendQueue struct {
+	to       channel // nil until open
+	window   func() uint64
+	messages []queued
+	bytes    int
+}
+
+type queued struct {
+	raw []byte
+	at  time.Time
+}
+
+func newOutbox(overflow func()) *outbox {
+	return &outbox{overflow: overflow, wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+func (q *sendQueue) push(raw []byte, limit int, now time.Time) {
+	q.messages = append(q.messages, queued{raw, now})
+	q.bytes += len(raw)
+	for q.bytes > limit {
+		q.pop()
+	}
+}
+
+func (q *sendQueue) pop() queued {
+	m := q.messages[0]
+	q.messages[0] = queued{}
+	q.messages = q.messages[1:]
+	q.bytes -= len(m.raw)
+	return m
+}
+
+func (q *sendQueue) clear() { q.messages, q.bytes = nil, 0 }
+
+// open lets what waits for c's label go out on it; window tells how many bytes its path takes without queueing.
+func (o *outbox) open(c channel, window func() uint64) {
+	o.mu.Lock()
+	switch c.Label() {
+	case reliableLabel:
+		o.reliable.to, o.reliable.window = c, window
+		o.markSlowLocked()
+	case lossyLabel:
+		o.lossy.to, o.lossy.window = c, window
+	case dataTrackLabel:
+		o.frames.to, o.frames.window = c, window
+	}
+	o.mu.Unlock()
+	c.OnBufferedAmountLow(o.wakeUp)
+	o.wakeUp()
+}
+
+func (o *outbox) wakeUp() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// put queues a message that has to arrive.
+func (o *outbox) put(raw []byte) {
+	now := time.Now()
+	o.mu.Lock()
+	if o.closed {
+		o.mu.Unlock()
+		return
+	}
+	over := false
+	if o.reliable.to == nil {
+		o.reliable.push(raw, maxWaiting, now)
+	} else if over = o.reliable.bytes+len(raw) > maxWaiting; !over {
+		o.reliable.push(raw, maxWaiting, now)
+		o.markSlowLocked()
+	}
+	if over {
+		o.closeLocked() // nothing more may go out: it would follow a gap
+	}
+	o.mu.Unlock()
+	if over {
+		o.overflow()
+		return
+	}
+	o.wakeUp()
+}
+
+func (o *outbox) markSlowLocked() {
+	if o.relief == nil && o.reliable.bytes > slowMark {
+		o.relief, o.slow = make(chan struct{}), time.Now()
+	}
+}
+
+// putLossy queues a message that is of use only now. Without an open channel it is dropped.
+func (o *outbox) putLossy(raw []byte) { o.putFresh(&o.lossy, raw) }
+
+// putFrame does the same with a packet of a data track.
+func (o *outbox) putFrame(raw []byte) { o.putFresh(&o.frames, raw) }
+
+func (o *outbox) putFresh(q *sendQueue, raw []byte) {
+	o.mu.Lock()
+	if q.to == nil || o.closed {
+		o.mu.Unlock()
+		return
+	}
+	q.push(raw, maxFresh, time.Now())
+	o.mu.Unlock()
+	o.wakeUp()
+}
+
+// hold waits while the client is slow, within bounds: alone tells that nobody else waits for what the caller sends. It
+// returns early when ctx, the sender's, ends.
+func (o *outbox) hold(ctx context.Context, alone bool) {
+	for {
+		o.mu.Lock()
+		relief, until := o.relief, o.slow.Add(maxHold)
+		if alone {
+			until = o.moved.Add(maxStall)
+			if o.moved.Before(o.slow) {
+				until = o.slow.Add(maxStall)
+			}
+		}
+		o.mu.Unlock()
+		left := time.Until(until)
+		if relief == nil || left <= 0 {
+			return
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-relief:
+		case <-timer.C: // it may have moved meanwhile
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// close drops what waits and ends run.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.closeLocked()
+	}
+}
+
+func (o *outbox) closeLocked() {
+	o.closed = true
+	close(o.done)
+	for _, q := range []*sendQueue{&o.reliable, &o.lossy, &o.frames} {
+		q.clear()
+	}
+	if o.relief != nil {
+		close(o.relief)
+		o.relief = nil
+	}
+}
+
+// run sends until close. What is of use only now goes first.
+func (o *outbox) run() {
+	queues := []*sender{
+		{o: o, q: &o.frames, fresh: true},
+		{o: o, q: &o.lossy, fresh: true},
+		{o: o, q: &o.reliable, limit: maxInFlight},
+	}
+	for {
+		sent := false
+		for _, s := range queues {
+			if sent = s.send(); sent {
+				break
+			}
+		}
+		if sent {
+			continue
+		}
+		select {
+		case <-o.wake:
+		case <-o.done:
+			return
+		}
+	}
+}
+
+// sender moves messages from one queue to its channel. It belongs to run.
+type sender struct {
+	o      *outbox
+	q      *sendQueue
+	fresh  bool
+	limit  uint64 // of bytes inside SCTP
+	looked time.Time
+}
+
+// send hands over one message and tells whether it has: not if there is none, or SCTP has enough for now.
+func (s *sender) send() bool {
+	s.o.mu.Lock()
+	to, window, waiting := s.q.to, s.q.window, len(s.q.messages)
+	s.o.mu.Unlock()
+	if to == nil || waiting == 0 {
+		return false
+	}
+	now := time.Now()
+	if s.fresh && now.Sub(s.looked) > windowAge {
+		s.limit, s.looked = max(window(), minWindow), now
+	}
+	if to.BufferedAmount() >= s.limit {
+		// Pion wakes us when the amount falls below this; it may have just now.
+		to.SetBufferedAmountLowThreshold(s.limit / 2)
+		if to.BufferedAmount() > s.limit/2 {
+			return false
+		}
+	}
+	raw := s.o.take(s.q, s.fresh, now)
+	if raw == nil {
+		return false
+	}
+	// It fails when the connection is about to end, or for a message larger than the client takes: its own wish.
+	_ = to.Send(raw)
+	return true
+}
+
+// take removes the next message from q, past those that are too old.
+func (o *outbox) take(q *sendQueue, fresh bool, now time.Time) []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(q.messages) > 0 {
+		m := q.pop()
+		if fresh && now.Sub(m.at) > maxAge {
+			continue
+		}
+		if !fresh {
+			o.moved = now
+			if o.relief != nil && o.reliable.bytes <= slowMark/2 {
+				close(o.relief)
+				o.relief = nil
+			}
+		}
+		return m.raw
+	}
+	return nil
+}

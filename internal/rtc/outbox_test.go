@@ -1,0 +1,293 @@
+package rtc
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pipe is a channel whose reader takes what the test says.
+type pipe struct {
+	label string
+
+	mu       sync.Mutex
+	sent     []string
+	buffered uint64
+	low      uint64
+	onLow    func()
+}
+
+func (c *pipe) Label() string { return c.label }
+
+func (c *pipe) Send(b []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent = append(c.sent, string(b))
+	c.buffered += uint64(len(b))
+	return nil
+}
+
+func (c *pipe) BufferedAmount() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.buffered
+}
+
+func (c *pipe) SetBufferedAmountLowThreshold(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.low = n
+}
+
+func (c *pipe) OnBufferedAmountLow(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onLow = f
+}
+
+// read takes up to n bytes from it, as an acknowledging peer does.
+func (c *pipe) read(n uint64) {
+	c.mu.Lock()
+	before := c.buffered
+	c.buffered -= min(n, c.buffered)
+	low := before > c.low && c.buffered <= c.low
+	f := c.onLow
+	c.mu.Unlock()
+	if low {
+		f()
+	}
+}
+
+func (c *pipe) got() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.sent...)
+}
+
+// outboxTest is an outbox whose overflow is noted.
+type outboxTest struct {
+	*outbox
+	overflowed bool
+}
+
+// inBubble runs f with an outbox in virtual time.
+func inBubble(t *testing.T, f func(t *testing.T, o *outboxTest)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outboxTest{}
+		o.outbox = newOutbox(func() { o.overflowed = true })
+		go o.run() // ends with close
+		f(t, o)
+		o.close()
+		synctest.Wait()
+	})
+}
+
+func narrow() uint64 { return 0 } // the congestion window of a path that takes nothing
+
+// chunk is a message of 16 KiB that begins with its number.
+func chunk(n int) []byte {
+	return []byte(fmt.Sprintf("%08d", n) + strings.Repeat(".", 16<<10-8))
+}
+
+func numbers(t *testing.T, messages []string) []int {
+	t.Helper()
+	var list []int
+	for _, m := range messages {
+		var n int
+		if _, err := fmt.Sscanf(m[:8], "%d", &n); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+func inOrder(list []int, first int) bool {
+	for i, n := range list {
+		if n != first+i {
+			return false
+		}
+	}
+	return true
+}
+
+// Who is still connecting gets what was sent meanwhile, in order and once, when the channel opens.
+func TestReliableMessagesWaitForTheChannel(t *testing.T) {
+	inBubble(t, func(t *testing.T, o *outboxTest) {
+		for i := range 20 {
+			o.put(chunk(i))
+		}
+		c := &pipe{label: reliableLabel}
+		o.open(c, narrow)
+		for i := range 20 {
+			o.put(chunk(20 + i))
+			c.read(1 << 20)
+			synctest.Wait()
+		}
+		c.read(1 << 20)
+		synctest.Wait()
+		if got := numbers(t, c.got()); len(got) != 40 || !inOrder(got, 0) {
+			t.Errorf("arrived: %v", got)
+		}
+	})
+}
+
+// One that never opens its channel costs bounded memory, holds nobody up and is not cut off: it gets the latest.
+func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, o *outboxTest) {
+		const n = 2 * maxWaiting >> 14
+		start := time.Now()
+		for i := range n {
+			o.put(chunk(i))
+			o.hold(t.Context(), false)
+		}
+		if o.reliable.bytes > maxWaiting || o.overflowed || time.Since(start) > 0 {
+			t.Errorf("%d bytes wait, overflowed %v, after %v", o.reliable.bytes, o.overflowed, time.Since(start))
+		}
+		c := &pipe{label: reliableLabel}
+		o.open(c, narrow)
+		for len(c.got()) < maxWaiting>>14 {
+			c.read(1 << 20)
+			synctest.Wait()
+		}
+		if got := numbers(t, c.got()); !inOrder(got, n-maxWaiting>>14) || got[len(got)-1] != n-1 {
+			t.Errorf("arrived: %d to %d", got[0], got[len(got)-1])
+		}
+	})
+}
+
+// A sender is slowed down to what its receiver takes, however much it sends; nothing is lost and little waits.
+func TestSenderIsSlowedToItsReceiver(t *testing.T) {
+	inBubble(t, func(t *testing.T, o *outboxTest) {
+		c := &pipe{label: reliableLabel}
+		o.open(c, narrow)
+		const n = 4000 // 64 MB
+		ended := make(chan struct{})
+		go func() { // the reader takes 1 MB each second; ends when all has arrived
+			defer close(ended)
+			for len(c.got()) < n {
+				time.Sleep(10 * time.Millisecond)
+				c.read(10_000)
+				synctest.Wait()
+			}
+		}()
+		for i := range n {
+			o.put(chunk(i))
+			o.hold(t.Context(), true)
+			if o.reliable.bytes > slowMark+16<<10 {
+				t.Fatalf("%d bytes wait", o.reliable.bytes)
+			}
+		}
+		<-ended
+		if got := numbers(t, c.got()); len(got) != n || !inOrder(got, 0) || o.overflowed {
+			t.Errorf("%d arrived, overflowed %v", len(got), o.overflowed)
+		}
+	})
+}
+
+// One that takes nothing holds a sender with other receivers up once, for a bounded time, and is then cut off.
+func TestStuckReceiverIsCutOff(t *testing.T) {
+	for _, c := range []struct {
+		alone bool
+		want  time.Duration
+	}{{false, maxHold}, {true, maxStall}} {
+		inBubble(t, func(t *testing.T, o *outboxTest) {
+			o.open(&pipe{label: reliableLabel}, narrow)
+			start := time.Now()
+			sent := 0
+			for ; !o.overflowed; sent++ {
+				o.put(chunk(sent))
+				o.hold(t.Context(), c.alone)
+			}
+			if held := time.Since(start); held != c.want {
+				t.Errorf("alone %v: the sender was held for %v, want %v", c.alone, held, c.want)
+			}
+			if bytes := sent << 14; bytes < maxWaiting || bytes > maxWaiting+2*maxInFlight {
+				t.Errorf("cut off after %d bytes", bytes)
+			}
+			if o.reliable.bytes != 0 {
+				t.Error("what waited is kept")
+			}
+			o.put(chunk(0)) // of no effect
+		})
+	}
+}
+
+// A sender that leaves while it waits for somebody waits no longer; nor does one whose receiver leaves.
+func TestHoldEndsWithEitherSide(t *testing.T) {
+	for _, leave := range []func(cancel func(), o *outboxTest){
+		func(cancel func(), _ *outboxTest) { cancel() },
+		func(_ func(), o *outboxTest) { o.close() },
+	} {
+		inBubble(t, func(t *testing.T, o *outboxTest) {
+			o.open(&pipe{label: reliableLabel}, narrow)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for i := range 2 * slowMark >> 14 {
+				o.put(chunk(i))
+			}
+			start := time.Now()
+			time.AfterFunc(time.Second, func() { leave(cancel, o) })
+			o.hold(ctx, true)
+			if held := time.Since(start); held != time.Second {
+				t.Errorf("held for %v", held)
+			}
+		})
+	}
+}
+
+// Lossy messages arrive fresh or not at all, and never before the channel opens.
+func TestLossyMessagesAreFresh(t *testing.T) {
+	inBubble(t, func(t *testing.T, o *outboxTest) {
+		o.putLossy(chunk(99))
+		lossy, frames := &pipe{label: lossyLabel}, &pipe{label: dataTrackLabel}
+		o.open(lossy, narrow)
+		o.open(frames, narrow)
+		for i := range 20 { // one each 20 ms, to a path that has stopped
+			o.putLossy(chunk(i))
+			o.putFrame(chunk(i))
+			synctest.Wait()
+			time.Sleep(20 * time.Millisecond)
+		}
+		const taken = minWindow >> 14
+		for _, c := range []*pipe{lossy, frames} {
+			if got := numbers(t, c.got()); len(got) != taken || !inOrder(got, 0) {
+				t.Errorf("%s: before the stall %v", c.label, got)
+			}
+			for range 20 {
+				c.read(1 << 20)
+				synctest.Wait()
+			}
+			got := numbers(t, c.got())[taken:]
+			if len(got) != 5 || !inOrder(got, 15) {
+				t.Errorf("%s: after the stall %v, want the last 100 ms", c.label, got)
+			}
+		}
+	})
+}
+
+func TestLossyMessagesAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, o *outboxTest) {
+		c := &pipe{label: lossyLabel}
+		o.open(c, narrow)
+		const n = 3 * maxFresh >> 14
+		for i := range n {
+			o.putLossy(chunk(i))
+		}
+		if o.lossy.bytes > maxFresh {
+			t.Errorf("%d bytes wait", o.lossy.bytes)
+		}
+		for range n {
+			c.read(1 << 20)
+			synctest.Wait()
+		}
+		if got := numbers(t, c.got()); got[len(got)-1] != n-1 {
+			t.Errorf("the latest is missing: %v", got)
+		}
+	})
+}
