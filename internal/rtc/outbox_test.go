@@ -87,6 +87,13 @@ func inBubble(t *testing.T, f func(t *testing.T, o *outboxTest)) {
 	})
 }
 
+// waits is how many bytes wait in q.
+func (o *outboxTest) waits(q *sendQueue) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return q.bytes
+}
+
 func narrow() uint64 { return 0 } // the congestion window of a path that takes nothing
 
 // chunk is a message of 16 KiB that begins with its number.
@@ -146,8 +153,8 @@ func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
 			o.put(chunk(i))
 			o.hold(t.Context(), false)
 		}
-		if o.reliable.bytes > maxWaiting || o.overflowed || time.Since(start) > 0 {
-			t.Errorf("%d bytes wait, overflowed %v, after %v", o.reliable.bytes, o.overflowed, time.Since(start))
+		if n := o.waits(&o.reliable); n > maxWaiting || o.overflowed || time.Since(start) > 0 {
+			t.Errorf("%d bytes wait, overflowed %v, after %v", n, o.overflowed, time.Since(start))
 		}
 		c := &pipe{label: reliableLabel}
 		o.open(c, narrow)
@@ -173,14 +180,13 @@ func TestSenderIsSlowedToItsReceiver(t *testing.T) {
 			for len(c.got()) < n {
 				time.Sleep(10 * time.Millisecond)
 				c.read(10_000)
-				synctest.Wait()
 			}
 		}()
 		for i := range n {
 			o.put(chunk(i))
 			o.hold(t.Context(), true)
-			if o.reliable.bytes > slowMark+16<<10 {
-				t.Fatalf("%d bytes wait", o.reliable.bytes)
+			if n := o.waits(&o.reliable); n > slowMark+16<<10 {
+				t.Fatalf("%d bytes wait", n)
 			}
 		}
 		<-ended
@@ -210,7 +216,7 @@ func TestStuckReceiverIsCutOff(t *testing.T) {
 			if bytes := sent << 14; bytes < maxWaiting || bytes > maxWaiting+2*maxInFlight {
 				t.Errorf("cut off after %d bytes", bytes)
 			}
-			if o.reliable.bytes != 0 {
+			if o.waits(&o.reliable) != 0 {
 				t.Error("what waited is kept")
 			}
 			o.put(chunk(0)) // of no effect
@@ -279,8 +285,8 @@ func TestLossyMessagesAreBounded(t *testing.T) {
 		for i := range n {
 			o.putLossy(chunk(i))
 		}
-		if o.lossy.bytes > maxFresh {
-			t.Errorf("%d bytes wait", o.lossy.bytes)
+		if n := o.waits(&o.lossy); n > maxFresh {
+			t.Errorf("%d bytes wait", n)
 		}
 		for range n {
 			c.read(1 << 20)
