@@ -203,7 +203,7 @@ func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
 
 // shows tells whether others see tracks of p.
 func (p *Participant) shows() bool {
-	return len(p.publications) > 0 || slices.ContainsFunc(p.pending, func(t *pendingTrack) bool { return t.public })
+	return len(p.publications) > 0 || len(p.dataTracks) > 0 || slices.ContainsFunc(p.pending, func(t *pendingTrack) bool { return t.public })
 }
 
 // snapshot is a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
