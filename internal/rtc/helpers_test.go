@@ -27,7 +27,7 @@ type house struct {
 	events []Event
 }
 
-func newHouse(t testing.TB) *house {
+func newHouse(t testing.TB, change ...func(*Options)) *house {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -38,14 +38,18 @@ func newHouse(t testing.TB) *house {
 	if os.Getenv("TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	h.Rooms, err = New(conn, Options{
+	o := Options{
 		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"},
 		OnEvent: func(e Event) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.events = append(h.events, e)
 		},
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	h.Rooms, err = New(conn, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,16 +40,18 @@ type Participant struct {
 
 	// publishing
 	pending      []*pendingTrack
-	queued       []*livekit.AddTrackRequest      // whose client id is in use until an earlier track is unpublished
-	early        []earlyMedia                    // media whose AddTrack has not come yet
-	publications map[string]*Publication         // by track sid
-	policy       *livekit.SubscriptionPermission // nil: everybody may subscribe
+	queued       []*livekit.AddTrackRequest // whose client id is in use until an earlier track is unpublished
+	early        []earlyMedia               // media whose AddTrack has not come yet
+	publications map[string]*Publication    // by track sid
+	policy       *policy                    // nil: everybody may subscribe
+	audience     map[*Participant]int       // who receives something of p, and how many tracks
 
 	// subscribing
 	subscriptions map[string]*Subscription                // by track sid
 	chosen        map[string]bool                         // explicit UpdateSubscription, by track sid
 	permitted     map[string]bool                         // what p was told of the publisher's permission, by track sid
 	settings      map[string]*livekit.UpdateTrackSettings // by track sid
+	awaited       map[string]wait                         // what has to come in time, by track sid
 
 	// data tracks
 	dataTracks        map[uint32]*DataTrack                 // published, by the client's handle
@@ -99,6 +101,8 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 		dataTracks:        map[uint32]*DataTrack{},
 		dataSubscriptions: map[uint16]*dataSubscription{},
 		dataChosen:        map[string]dataChoice{},
+		awaited:           map[string]wait{},
+		audience:          map[*Participant]int{},
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.out = newOutbox(p.cutOff)

@@ -60,7 +60,8 @@ func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemot
 	r.announce(p, true)
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	p.log.Debug("track published", "track", pub.info.Sid, "codec", mime)
-	r.reconcileAll()
+	r.list(pub)
+	r.offerToAll(pub)
 	r.rewatched[pub] = true // perhaps by nobody
 }
 
@@ -162,11 +163,7 @@ func (r *Room) unpublish(pub *Publication) {
 	for _, s := range slices.Clone(pub.subs) {
 		s.subscriber.unsubscribe(s)
 	}
-	for _, o := range r.participants {
-		delete(o.chosen, pub.info.Sid)
-		delete(o.permitted, pub.info.Sid)
-		delete(o.settings, pub.info.Sid)
-	}
+	r.unlist(pub)
 	r.wg.Go(pub.receiver.Close) // ends when its streams have; the room waits for it
 	r.emit(Event{Kind: TrackUnpublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 }

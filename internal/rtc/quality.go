@@ -32,7 +32,7 @@ func (r *Room) updateQuality() {
 		var infos []*livekit.ConnectionQualityInfo
 		changed := false
 		for _, o := range r.participants {
-			if o.quality.known && (o == p || p.hears(o.sid())) {
+			if o.quality.known && (o == p || p.hears(o)) {
 				infos = append(infos, o.qualityInfo())
 				changed = changed || o.quality.updated
 			}

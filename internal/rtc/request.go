@@ -57,9 +57,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_Leave:
 		p.room.depart(p, clientReason(m.Leave.GetReason()))
 	case *livekit.SignalRequest_SubscriptionPermission:
-		p.policy = m.SubscriptionPermission
-		p.room.reconcileAll()
-		p.dataPolicyChanged()
+		p.setPolicy(m.SubscriptionPermission)
 	case *livekit.SignalRequest_SyncState:
 		p.syncState(m.SyncState)
 	case *livekit.SignalRequest_UpdateMetadata:

@@ -67,7 +67,7 @@ func (p *Participant) sendEverything() {
 		if o == p || !o.hidden() {
 			all = append(all, o.snapshot())
 		}
-		if o == p || p.hears(o.sid()) {
+		if o == p || p.hears(o) {
 			speakers = append(speakers, o.speaker())
 		}
 	}

@@ -29,6 +29,8 @@ type Room struct {
 
 	info         *livekit.Room
 	participants map[string]*Participant // by identity
+	published    []*Publication          // of all of them, the oldest first
+	bySID        map[string]*Publication // the same
 	departed     []departure             // the latest
 	news         news
 	nonces       nonceSet
@@ -44,6 +46,8 @@ type Room struct {
 	stale     map[*Participant]bool
 	rewatched map[*Publication]bool
 	rehandled map[*Participant]bool // whose data tracks have changed
+	released  map[*Participant]bool // who gave up a track, so that others may have a place
+	waiting   map[*Participant]bool // who waits for a track that has to come in time
 
 	everJoined bool
 	idle       *time.Timer // closes the room when nobody comes
@@ -68,6 +72,9 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 		stale:        map[*Participant]bool{},
 		rehandled:    map[*Participant]bool{},
 		rewatched:    map[*Publication]bool{},
+		released:     map[*Participant]bool{},
+		waiting:      map[*Participant]bool{},
+		bySID:        map[string]*Publication{},
 		sifTrailer:   []byte(newID("")),
 	}
 	if config != nil {
@@ -106,6 +113,10 @@ func (r *Room) panicked(v any) {
 // settle brings connections in line with the subscriptions that have changed, and publishers with who watches: once,
 // however many changed.
 func (r *Room) settle() {
+	for p := range r.released {
+		r.reconcile(p)
+	}
+	clear(r.released)
 	for p := range r.stale {
 		if t := p.receiving(); t != nil && !p.closed {
 			t.negotiate(p.single)

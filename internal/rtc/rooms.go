@@ -28,6 +28,8 @@ type Options struct {
 	ServerInfo   *livekit.ServerInfo // told to clients; its version must look like LiveKit's
 	// How long a room nobody ever joined stays, and one that everybody left; zero means 5 minutes and 20 seconds.
 	EmptyTimeout, DepartureTimeout time.Duration
+	// How many tracks of a kind one participant may be subscribed to at once; zero is without limit.
+	SubscriptionLimitAudio, SubscriptionLimitVideo int
 }
 
 // TokenSubject is whom a refreshed token is for.

@@ -23,6 +23,7 @@ func (r *Room) tick() {
 	}
 	r.ticker = r.after(sfu.LevelInterval, r.tick)
 	r.updateSpeakers()
+	r.giveUp(time.Now())
 	if r.ticks++; r.ticks%qualityTicks == 0 {
 		r.updateQuality()
 	}
@@ -31,25 +32,30 @@ func (r *Room) tick() {
 // updateSpeakers tells who has begun, changed or stopped speaking: to themselves and to those who hear them.
 func (r *Room) updateSpeakers() {
 	var changed []*livekit.SpeakerInfo
+	news := map[*Participant][]*livekit.SpeakerInfo{}
 	for _, p := range r.participants {
 		level := p.loudness()
 		if level == p.speaking.level {
 			continue
 		}
 		p.speaking.level = level
-		changed = append(changed, p.speaker())
+		info := p.speaker()
+		changed = append(changed, info)
+		news[p] = append(news[p], info)
+		for o := range p.audience {
+			news[o] = append(news[o], info)
+		}
 	}
 	if len(changed) == 0 {
 		return
 	}
-	for _, o := range r.participants {
-		var heard []*livekit.SpeakerInfo
-		for _, s := range changed {
-			if s.Sid == o.sid() || o.hears(s.Sid) {
-				heard = append(heard, s)
-			}
+	all := NewMessage(speakersChanged(changed)) // most hear everybody
+	for o, heard := range news {
+		if len(heard) == len(changed) {
+			o.sendShared(all)
+		} else {
+			o.sendSpeakers(heard)
 		}
-		o.sendSpeakers(heard)
 	}
 }
 
@@ -71,19 +77,17 @@ func (p *Participant) speaker() *livekit.SpeakerInfo {
 	return &livekit.SpeakerInfo{Sid: p.sid(), Level: p.speaking.level, Active: p.speaking.level > 0}
 }
 
-func (p *Participant) hears(sid string) bool {
-	for _, s := range p.subscriptions {
-		if s.pub.owner.sid() == sid {
-			return true
-		}
-	}
-	return false
-}
+// hears tells whether p receives something of o.
+func (p *Participant) hears(o *Participant) bool { return o.audience[p] > 0 }
 
 func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	if len(speakers) > 0 {
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SpeakersChanged{SpeakersChanged: &livekit.SpeakersChanged{Speakers: speakers}}})
+		p.send(speakersChanged(speakers))
 	}
+}
+
+func speakersChanged(speakers []*livekit.SpeakerInfo) *livekit.SignalResponse {
+	return &livekit.SignalResponse{Message: &livekit.SignalResponse_SpeakersChanged{SpeakersChanged: &livekit.SpeakersChanged{Speakers: speakers}}}
 }
 
 // tellAbout tells p, who has just subscribed to o, whether o is speaking and how its connection is.

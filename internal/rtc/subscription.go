@@ -21,70 +21,6 @@ type Subscription struct {
 	wanted     int  // highest layer it shows
 }
 
-// reconcileAll brings everybody's subscriptions in line with what they want and may.
-func (r *Room) reconcileAll() {
-	for _, p := range r.participants {
-		r.reconcile(p)
-	}
-}
-
-// reconcile brings p's subscriptions in line with what p wants and may.
-func (r *Room) reconcile(p *Participant) {
-	if p.closed || p.receiving() == nil {
-		return
-	}
-	for _, o := range r.participants {
-		if o == p || o.hidden() { // clients throw away media of somebody they were not told of
-			continue
-		}
-		for sid, pub := range o.publications {
-			s, wants, permits := p.subscriptions[sid], p.wants(sid), o.permits(p, sid)
-			if told, known := p.permitted[sid]; wants && (!known || told != permits) {
-				p.permitted[sid] = permits
-				p.tellPermission(pub, permits)
-			}
-			switch {
-			case s == nil && wants && permits:
-				p.subscribe(pub)
-			case s != nil && !(wants && permits):
-				p.unsubscribe(s)
-			}
-		}
-	}
-}
-
-// wants tells whether p is to receive track sid: as it said, else as it joined.
-func (p *Participant) wants(sid string) bool {
-	if !p.info.Permission.GetCanSubscribe() {
-		return false
-	}
-	if choice, ok := p.chosen[sid]; ok {
-		return choice
-	}
-	return p.req.AutoSubscribe
-}
-
-// permits tells whether p lets o receive its track sid. Recorders are exempt (livekit-protocol.md, 4).
-func (p *Participant) permits(o *Participant, sid string) bool {
-	if p.policy == nil || p.policy.AllParticipants || o.info.Permission.GetRecorder() {
-		return true
-	}
-	for _, t := range p.policy.TrackPermissions {
-		if t.ParticipantIdentity == o.identity() || (t.ParticipantIdentity == "" && t.ParticipantSid == o.sid()) {
-			return t.AllTracks || slices.Contains(t.TrackSids, sid)
-		}
-	}
-	return false
-}
-
-func (p *Participant) tellPermission(pub *Publication, allowed bool) {
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscriptionPermissionUpdate{
-		SubscriptionPermissionUpdate: &livekit.SubscriptionPermissionUpdate{
-			ParticipantSid: pub.owner.sid(), TrackSid: pub.info.Sid, Allowed: allowed,
-		},
-	}})
-}
-
 func (p *Participant) subscribe(pub *Publication) {
 	t := p.receiving()
 	s := &Subscription{subscriber: p, pub: pub, enabled: true, wanted: sfu.MaxLayers - 1}
@@ -102,7 +38,10 @@ func (p *Participant) subscribe(pub *Publication) {
 		t.sendTrack(s.down, pub.info.MimeType)
 	}
 	p.room.stale[p] = true
-	p.tellAbout(pub.owner)
+	p.await(pub.info.Sid, bindTimeout)
+	if pub.owner.audience[p]++; pub.owner.audience[p] == 1 {
+		p.tellAbout(pub.owner)
+	}
 }
 
 // streamID is what the client finds the participant and the track by. Browsers play tracks of one stream in step, so
@@ -122,7 +61,10 @@ func (p *Participant) unsubscribe(s *Subscription) {
 	delete(p.subscriptions, s.pub.info.Sid)
 	p.receiving().dropTrack(s.down)
 	p.room.stale[p] = true
-	if o := s.pub.owner; o.speaking.level > 0 && !o.closed && !p.hears(o.sid()) {
+	if p.room.limit(s.pub.info.Type) > 0 {
+		p.room.released[p] = true
+	}
+	if o := s.pub.owner; o.speaking.level > 0 && !p.hears(o) {
 		// Later changes will not reach p, so o would speak for ever.
 		p.sendSpeakers([]*livekit.SpeakerInfo{{Sid: o.sid()}})
 	}
@@ -133,6 +75,10 @@ func (s *Subscription) detach() {
 	s.down.Stop()
 	s.pub.owner.room.rewatched[s.pub] = true
 	s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == s })
+	audience := s.pub.owner.audience
+	if audience[s.subscriber]--; audience[s.subscriber] == 0 {
+		delete(audience, s.subscriber)
+	}
 }
 
 func (s *Subscription) onBound(err error) {
@@ -142,13 +88,12 @@ func (s *Subscription) onBound(err error) {
 	}
 	if err != nil {
 		p.chosen[s.pub.info.Sid] = false
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscriptionResponse{SubscriptionResponse: &livekit.SubscriptionResponse{
-			TrackSid: s.pub.info.Sid, Err: livekit.SubscriptionError_SE_CODEC_UNSUPPORTED,
-		}}})
+		p.tellSubscriptionError(s.pub.info.Sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
 		p.unsubscribe(s)
 		return
 	}
 	s.bound = true
+	delete(p.awaited, s.pub.info.Sid)
 	if p.single && p.publisher.connected {
 		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
 		// key frame everything after depends on.
@@ -181,26 +126,6 @@ func (s *Subscription) askKeyFrame() {
 		s.pub.receiver.RequestKeyFrames()
 	}
 }
-
-// updateSubscription notes what the client wants to receive; it holds for tracks that do not exist yet too.
-func (p *Participant) updateSubscription(u *livekit.UpdateSubscription) {
-	sids := slices.Clone(u.TrackSids)
-	for _, t := range u.ParticipantTracks {
-		sids = append(sids, t.TrackSids...)
-	}
-	for _, sid := range sids {
-		if _, known := p.chosen[sid]; known || len(p.chosen) < maxRemembered && validSID(sid) {
-			p.chosen[sid] = u.Subscribe
-		}
-	}
-	p.room.reconcile(p)
-}
-
-// maxRemembered bounds what is remembered of tracks for one subscriber, existing or not. It is forgotten with the track.
-const maxRemembered = 4096
-
-// validSID tells whether a client's text may be the sid of a track, that exists or not.
-func validSID(sid string) bool { return strings.HasPrefix(sid, trackPrefix) && len(sid) <= 32 }
 
 // updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
 func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {

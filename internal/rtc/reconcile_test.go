@@ -1,0 +1,284 @@
+package rtc
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/sfu"
+)
+
+// showTrack publishes a track of g's without media.
+func (g *guest) showTrack(kind livekit.TrackType) *Publication {
+	g.t.Helper()
+	return g.showTrackAs(kind, newTrackID(kind, livekit.TrackSource_UNKNOWN))
+}
+
+func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
+	g.t.Helper()
+	pub := &Publication{owner: g.participant, info: &livekit.TrackInfo{
+		Sid: sid, Type: kind, MimeType: "video/vp8", Source: livekit.TrackSource_CAMERA,
+	}}
+	clock := uint32(90_000)
+	if kind == livekit.TrackType_AUDIO {
+		pub.info.MimeType, pub.info.Source, clock = "audio/opus", livekit.TrackSource_MICROPHONE, 48_000
+	}
+	pub.receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: pub.info.MimeType, ClockRate: clock})
+	g.state(func(p *Participant) {
+		p.publications[pub.info.Sid] = pub
+		p.room.announce(p, true)
+		p.room.list(pub)
+		p.room.offerToAll(pub)
+	})
+	return pub
+}
+
+// subscribed tells whether g is subscribed to pub.
+func (g *guest) subscribed(pub *Publication) bool {
+	g.t.Helper()
+	var yes bool
+	g.state(func(p *Participant) { yes = p.subscriptions[pub.info.Sid] != nil })
+	return yes
+}
+
+// permissions lists what g was told of its permission for pub.
+func (g *guest) permissions(pub *Publication) []bool {
+	var list []bool
+	for _, m := range g.sink.all() {
+		if u := m.GetSubscriptionPermissionUpdate(); u != nil && u.TrackSid == pub.info.Sid {
+			list = append(list, u.Allowed)
+		}
+	}
+	return list
+}
+
+func (g *guest) subscriptionErrors() []livekit.SubscriptionError {
+	var list []livekit.SubscriptionError
+	for _, m := range g.sink.all() {
+		if r := m.GetSubscriptionResponse(); r != nil {
+			list = append(list, r.Err)
+		}
+	}
+	return list
+}
+
+func (g *guest) choose(sid string, subscribe bool) {
+	g.t.Helper()
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{
+		ParticipantTracks: []*livekit.ParticipantTracks{{TrackSids: []string{sid}}}, Subscribe: subscribe,
+	}}})
+}
+
+func (g *guest) permit(all bool, permissions ...*livekit.TrackPermission) {
+	g.t.Helper()
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: &livekit.SubscriptionPermission{
+		AllParticipants: all, TrackPermissions: permissions,
+	}}})
+}
+
+// What somebody asks for that does not exist is waited for, a minute long.
+func TestTrackThatDoesNotCome(t *testing.T) {
+	h := newHouse(t)
+	bo := h.join(request("bo"))
+	bo.choose("TR_VCnone", true)
+	now := time.Now()
+	bo.state(func(p *Participant) { p.room.giveUp(now.Add(trackTimeout - time.Second)) })
+	if errs := bo.subscriptionErrors(); len(errs) != 0 {
+		t.Fatalf("told %v before the time was over", errs)
+	}
+	for range 2 {
+		bo.state(func(p *Participant) { p.room.giveUp(now.Add(trackTimeout + time.Second)) })
+	}
+	if errs := bo.subscriptionErrors(); !slices.Equal(errs, []livekit.SubscriptionError{livekit.SubscriptionError_SE_TRACK_NOTFOUND}) {
+		t.Errorf("told %v, want once that there is no such track", errs)
+	}
+	bo.state(func(p *Participant) {
+		if len(p.chosen)+len(p.awaited)+len(p.room.waiting) != 0 {
+			t.Errorf("remembers %v, %v, %v", p.chosen, p.awaited, p.room.waiting)
+		}
+	})
+}
+
+// A choice holds for a track that comes later; one that comes in time is no error.
+func TestChoiceBeforeTheTrack(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	req := request("bo")
+	req.AutoSubscribe = false
+	bo := h.join(req)
+	first := ada.showTrack(livekit.TrackType_VIDEO)
+	bo.state(func(p *Participant) { // as if bo had named it before: sids cannot be foretold
+		p.chosen["TR_later"] = true
+		p.await("TR_later", trackTimeout)
+	})
+	later := ada.showTrackAs(livekit.TrackType_VIDEO, "TR_later")
+	if bo.subscribed(first) || !bo.subscribed(later) {
+		t.Error("want what was chosen and nothing else")
+	}
+	bo.state(func(p *Participant) { p.room.giveUp(time.Now().Add(2 * trackTimeout)) })
+	if errs := bo.subscriptionErrors(); len(errs) != 0 {
+		t.Errorf("told %v", errs)
+	}
+}
+
+// A track that finds no place on a connection that works is an error; on one that does not yet, it waits.
+func TestTrackThatFindsNoPlace(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	ada.showTrack(livekit.TrackType_VIDEO)
+	later := time.Now().Add(bindTimeout + time.Second)
+	bo.state(func(p *Participant) { p.room.giveUp(later) })
+	if errs := bo.subscriptionErrors(); len(errs) != 0 {
+		t.Fatalf("told %v though nothing is connected", errs)
+	}
+	bo.state(func(p *Participant) {
+		p.subscriber.connected = true
+		p.room.giveUp(later.Add(bindTimeout - time.Second))
+	})
+	if errs := bo.subscriptionErrors(); len(errs) != 0 {
+		t.Fatalf("told %v before the time was over", errs)
+	}
+	for i := range 2 {
+		bo.state(func(p *Participant) { p.room.giveUp(later.Add(time.Duration(i+1) * bindTimeout)) })
+	}
+	if errs := bo.subscriptionErrors(); !slices.Equal(errs, []livekit.SubscriptionError{livekit.SubscriptionError_SE_UNKNOWN}) {
+		t.Errorf("told %v, want one unknown error", errs)
+	}
+}
+
+// Whatever comes first, the policy, the track or the subscriber: who may not receive does not, and is told so.
+func TestPermissionsInEveryOrder(t *testing.T) {
+	steps := [][3]string{
+		{"policy", "track", "bo"},
+		{"policy", "bo", "track"},
+		{"track", "policy", "bo"},
+		{"track", "bo", "policy"},
+		{"bo", "track", "policy"},
+		{"bo", "policy", "track"},
+	}
+	nobody := func(*guest, *guest, string) []*livekit.TrackPermission { return nil }
+	for name, want := range map[string]struct {
+		before, after bool // may bo receive by this policy, where it does not name sids yet unknown, and said again at the end
+		policy        func(ada, bo *guest, sid string) []*livekit.TrackPermission
+	}{
+		"nobody": {false, false, nobody},
+		"identity, all": {true, true, func(_, _ *guest, _ string) []*livekit.TrackPermission {
+			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", AllTracks: true}}
+		}},
+		"identity, other": {false, false, func(_, _ *guest, _ string) []*livekit.TrackPermission {
+			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", TrackSids: []string{"TR_other"}}, {ParticipantIdentity: "cy", AllTracks: true}}
+		}},
+		"identity, track": {false, true, func(_, _ *guest, sid string) []*livekit.TrackPermission {
+			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", TrackSids: []string{sid}}}
+		}},
+		"sid, all": {false, true, func(_, bo *guest, _ string) []*livekit.TrackPermission {
+			if bo == nil {
+				return nil
+			}
+			return []*livekit.TrackPermission{{ParticipantSid: bo.participant.sid(), AllTracks: true}}
+		}},
+		"the later counts": {false, false, func(_, _ *guest, _ string) []*livekit.TrackPermission {
+			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", AllTracks: true}, {ParticipantIdentity: "bo"}}
+		}},
+	} {
+		for _, order := range steps {
+			t.Run(fmt.Sprint(name, order), func(t *testing.T) {
+				h := newHouse(t)
+				ada := h.join(request("ada"))
+				var bo *guest
+				var pub *Publication
+				sid := func() string {
+					if pub == nil {
+						return "TR_unknown"
+					}
+					return pub.info.Sid
+				}
+				for _, step := range order {
+					switch step {
+					case "policy":
+						ada.permit(false, want.policy(ada, bo, sid())...)
+					case "track":
+						pub = ada.showTrack(livekit.TrackType_VIDEO)
+					case "bo":
+						bo = h.join(request("bo"))
+					}
+				}
+				known := order[2] == "policy"
+				if may := bo.subscribed(pub); may != want.before && may != want.after || known && may != want.after {
+					t.Errorf("bo receives: %v", may)
+				}
+				ada.permit(false, want.policy(ada, bo, sid())...)
+				if may := bo.subscribed(pub); may != want.after {
+					t.Errorf("bo receives in the end: %v", may)
+				}
+				if told := bo.permissions(pub); len(told) == 0 || told[len(told)-1] != want.after || len(slices.Compact(told)) != len(told) {
+					t.Errorf("bo was told %v", told)
+				}
+				ada.permit(true)
+				if told := bo.permissions(pub); !bo.subscribed(pub) || !told[len(told)-1] {
+					t.Errorf("bo receives: %v, told %v", bo.subscribed(pub), told)
+				}
+			})
+		}
+	}
+}
+
+// A recorder receives whatever the policy says; a policy past all measure permits no more than is kept of it.
+func TestPolicyExceptions(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	req := request("recorder")
+	req.Info.Permission.Recorder, req.Info.Permission.Hidden = true, true
+	recorder := h.join(req)
+	pub := ada.showTrack(livekit.TrackType_VIDEO)
+	ada.permit(false)
+	if !recorder.subscribed(pub) || bo.subscribed(pub) {
+		t.Errorf("the recorder receives %v, bo %v", recorder.subscribed(pub), bo.subscribed(pub))
+	}
+	many := make([]string, maxPolicy)
+	ada.permit(false, &livekit.TrackPermission{ParticipantIdentity: "cy", TrackSids: many}, &livekit.TrackPermission{ParticipantIdentity: "bo", AllTracks: true})
+	if bo.subscribed(pub) {
+		t.Error("what is past the limit permits")
+	}
+	ada.state(func(p *Participant) {
+		if n := len(p.policy.byIdentity); n != 0 {
+			t.Errorf("%d subscribers are kept", n)
+		}
+	})
+}
+
+// Tracks over the limit wait until one is given up, each kind for itself.
+func TestSubscriptionLimit(t *testing.T) {
+	h := newHouse(t, func(o *Options) { o.SubscriptionLimitVideo = 2 })
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	var video [4]*Publication
+	for i := range video {
+		video[i] = ada.showTrack(livekit.TrackType_VIDEO)
+	}
+	sound := ada.showTrack(livekit.TrackType_AUDIO)
+	cy := h.join(request("cy"))
+	check := func(g *guest, want ...bool) {
+		t.Helper()
+		var got []bool
+		for _, v := range video {
+			got = append(got, g.subscribed(v))
+		}
+		if !slices.Equal(got, want) || !g.subscribed(sound) {
+			t.Errorf("%s receives %v, want %v; and sound %v", g.participant.identity(), got, want, g.subscribed(sound))
+		}
+	}
+	check(bo, true, true, false, false)
+	check(cy, true, true, false, false)
+	bo.choose(video[0].info.Sid, false)
+	check(bo, false, true, true, false)
+	ada.state(func(p *Participant) { p.room.unpublish(video[1]) })
+	check(bo, false, false, true, true)
+	check(cy, true, false, true, false)
+	bo.choose(video[0].info.Sid, true)
+	check(bo, false, false, true, true)
+	bo.choose(video[3].info.Sid, false)
+	check(bo, true, false, true, false)
+}
