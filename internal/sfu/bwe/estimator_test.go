@@ -1,0 +1,158 @@
+package bwe
+
+import (
+	"testing"
+	"time"
+)
+
+// share is the estimate as a share of rate.
+func (c *call) share(rate float64) float64 { return float64(c.e.Bitrate()) / rate }
+
+// average runs for d and returns the mean estimate.
+func (c *call) average(d time.Duration) float64 {
+	var sum float64
+	n := 0
+	c.run(d, func() { sum += float64(c.e.Bitrate()); n++ })
+	return sum / float64(n)
+}
+
+func TestEstimateComesCloseToTheLink(t *testing.T) {
+	for name, p := range map[string]path{
+		"quick":         {delay: 10 * time.Millisecond},
+		"far":           {delay: 100 * time.Millisecond},
+		"jitter":        {delay: 30 * time.Millisecond, jitter: 10 * time.Millisecond},
+		"reordering":    {delay: 30 * time.Millisecond, jitter: 8 * time.Millisecond, reorder: true},
+		"2 % loss":      {delay: 30 * time.Millisecond, loss: 0.02},
+		"10 % loss":     {delay: 30 * time.Millisecond, loss: 0.10},
+		"20 % loss":     {delay: 30 * time.Millisecond, loss: 0.20},
+		"small queue":   {delay: 20 * time.Millisecond, queue: 30 * time.Millisecond},
+		"endless queue": {delay: 20 * time.Millisecond, queue: 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.rate = 3e6
+			if p.queue == 0 {
+				p.queue = 300 * time.Millisecond
+			}
+			c := newCall(t, p)
+			c.tuned, c.wanted = true, 6_000_000
+			c.run(10*time.Second, nil)
+			c.delayMost = 0
+			if got := c.average(30*time.Second) / p.rate; got < 0.6 || got > 1.15 {
+				t.Errorf("the estimate is %.2f of the link in the mean", got)
+			}
+			if c.delayMost > 300*time.Millisecond+p.jitter {
+				t.Errorf("a packet waited %v in the queue", c.delayMost)
+			}
+		})
+	}
+}
+
+// TestFirstSecond: on a good link all that is wanted is allowed within a second of the first packet.
+func TestFirstSecond(t *testing.T) {
+	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.run(time.Second, nil)
+	if got := c.rate(); got != 1_700_000 {
+		t.Errorf("%d bits/s are sent after a second, the estimate being %d", got, c.e.Bitrate())
+	}
+}
+
+// TestLinkNarrowsAndWidens is 3 Mbit/s, 300 kbit/s and 3 Mbit/s again.
+func TestLinkNarrowsAndWidens(t *testing.T) {
+	for name, tuned := range map[string]bool{"layers": false, "tuned": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+			c.tuned = tuned
+			c.run(10*time.Second, nil)
+			c.path.rate = 3e5
+			c.run(3*time.Second, nil)
+			if c.share(3e5) > 1.1 || c.share(3e5) < 0.4 || c.queued() > 50*time.Millisecond {
+				t.Errorf("three seconds later the estimate is %d and the queue %v", c.e.Bitrate(), c.queued())
+			}
+			c.sent, c.dropped = 0, 0
+			c.run(20*time.Second, nil)
+			if c.dropped*50 > c.sent {
+				t.Errorf("%d of %d packets were lost once it had settled", c.dropped, c.sent)
+			}
+			if c.share(3e5) < 0.5 || c.share(3e5) > 1.3 {
+				t.Errorf("the estimate is %d", c.e.Bitrate())
+			}
+			c.path.rate = 3e6
+			c.run(8*time.Second, nil)
+			if c.rate() < 1_600_000 {
+				t.Errorf("eight seconds after the link is wide again %d bits/s are sent", c.rate())
+			}
+		})
+	}
+}
+
+// TestLossWithoutQueue is a link that drops what is too much at once: only loss tells.
+func TestLossWithoutQueue(t *testing.T) {
+	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.tuned, c.wanted = true, 2_000_000
+	c.run(10*time.Second, nil)
+	c.path.rate, c.path.queue = 1e6, 8*time.Millisecond
+	c.run(3*time.Second, nil)
+	if got := c.average(10*time.Second) / 1e6; got > 1.25 || got < 0.5 {
+		t.Errorf("the estimate is %.2f of the link", got)
+	}
+}
+
+// TestLimitedByTheSource: while little is sent, the estimate neither grows nor falls for want of evidence.
+func TestLimitedByTheSource(t *testing.T) {
+	c := newCall(t, path{rate: 5e6, queue: 300 * time.Millisecond, delay: 30 * time.Millisecond, jitter: 20 * time.Millisecond})
+	c.run(10*time.Second, nil)
+	before := c.e.Bitrate()
+	c.layers, c.wanted = []int{150_000}, 150_000
+	c.run(time.Minute, nil)
+	if got := float64(c.e.Bitrate()) / float64(before); got < 0.5 || got > 1.1 {
+		t.Errorf("from %d the estimate went to %d while 150 kbit/s were sent", before, c.e.Bitrate())
+	}
+	c.path.rate = 1e5
+	c.run(5*time.Second, nil)
+	if c.share(1e5) > 1.2 {
+		t.Errorf("the estimate of a link of 100 kbit/s is %d", c.e.Bitrate())
+	}
+}
+
+// TestCrossTraffic: somebody else takes two thirds of the link and gives them back.
+func TestCrossTraffic(t *testing.T) {
+	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.tuned, c.wanted = true, 6_000_000
+	c.run(10*time.Second, nil)
+	c.path.cross = 2e6
+	c.run(5*time.Second, nil)
+	if got := c.average(10*time.Second) / 1e6; got < 0.5 || got > 1.3 {
+		t.Errorf("the estimate is %.2f of what is left", got)
+	}
+	c.path.cross = 0
+	c.run(10*time.Second, nil)
+	if got := c.average(5*time.Second) / 3e6; got < 0.6 {
+		t.Errorf("ten seconds later the estimate is %.2f of the link", got)
+	}
+}
+
+// TestSilence: a path that was cut for a while goes on where it was.
+func TestSilence(t *testing.T) {
+	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.run(10*time.Second, nil)
+	c.path.loss = 1
+	c.run(3*time.Second, nil)
+	c.path.loss = 0
+	c.run(6*time.Second, nil)
+	if c.rate() != 1_700_000 {
+		t.Errorf("six seconds after a cut of three %d bits/s are sent", c.rate())
+	}
+}
+
+func TestSentAllocatesNothing(t *testing.T) {
+	e, now, seq := New(1e6), time.Now(), uint16(0)
+	send := func() {
+		seq++
+		now = now.Add(time.Millisecond)
+		e.Sent(seq, 1200, 0, now)
+	}
+	send()
+	if n := testing.AllocsPerRun(100, send); n != 0 {
+		t.Errorf("%v allocations for a packet", n)
+	}
+}

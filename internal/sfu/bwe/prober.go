@@ -1,0 +1,85 @@
+package bwe
+
+import "time"
+
+const (
+	// ProbeTime is how long a probe is sent: several times the grain of timers, and short enough for the queue of a path
+	// that does not carry it to hold it.
+	ProbeTime = 30 * time.Millisecond
+	// A probe tries this multiple of the estimate: more while nothing is known, less than a doubling later, when the
+	// pictures of others depend on the path.
+	probeFirst, probeNext = 3.0, 2.0
+	// probeBeyond is how much more than is wanted needs to be proven: what the division keeps in hand.
+	probeBeyond = 1.3
+	// probeProven is the share of a probe's rate which the estimate has to reach for it to count as carried.
+	probeProven = 0.8
+	// probeAnswer is how long the answer to a probe may take.
+	probeAnswer = time.Second
+	// After a failure a probe waits, longer each time. The longest wait bounds how late a path that has recovered is
+	// noticed.
+	probeWait, probeWaitMost = time.Second, 4 * time.Second
+	// probeCalm is how long the delay must not have grown before one.
+	probeCalm = 500 * time.Millisecond
+)
+
+// Probe is a burst to send at a rate, in bits/s, for ProbeTime.
+type Probe struct {
+	ID   uint8
+	Rate int
+}
+
+// Prober decides when to probe for more. Its caller guards it.
+type Prober struct {
+	id       uint8
+	tried    float64   // rate of the probe whose answer is awaited; 0 when none is
+	deadline time.Time // of the answer
+	next     time.Time // not before
+	wait     time.Duration
+	worked   bool // some probe has
+}
+
+// Due returns a probe to send now, if it is time for one: when more is wanted, in bits/s, than e estimates.
+func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
+	if count, _ := e.Heard(); count == 0 {
+		return Probe{}, false
+	}
+	estimate := float64(e.Bitrate())
+	if e.Congested() {
+		p.postpone(now.Add(probeCalm))
+	}
+	if !p.judge(estimate, now) || now.Before(p.next) || estimate >= probeBeyond*float64(wanted) {
+		return Probe{}, false
+	}
+	factor := probeNext
+	if !p.worked && p.wait == 0 {
+		factor = probeFirst
+	}
+	p.tried = min(factor*estimate, probeBeyond*float64(wanted))
+	p.deadline = now.Add(probeAnswer)
+	if p.id++; p.id == 0 {
+		p.id = 1 // 0 is no probe
+	}
+	return Probe{ID: p.id, Rate: int(p.tried)}, true
+}
+
+// judge looks at what became of the latest probe and tells whether it is over.
+func (p *Prober) judge(estimate float64, now time.Time) bool {
+	switch {
+	case p.tried == 0:
+	case estimate >= probeProven*p.tried:
+		p.tried, p.wait, p.worked = 0, 0, true
+	case now.After(p.deadline):
+		p.tried = 0
+		p.wait = max(probeWait, min(2*p.wait, probeWaitMost))
+		p.postpone(now.Add(p.wait))
+	default:
+		return false
+	}
+	return true
+}
+
+func (p *Prober) postpone(until time.Time) {
+	if until.After(p.next) {
+		p.next = until
+	}
+}
