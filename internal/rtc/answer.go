@@ -77,12 +77,29 @@ func sendingCIDs(offer *sdp.SessionDescription) []string {
 	for _, m := range offer.MediaDescriptions {
 		_, inactive := m.Attribute(sdp.AttrKeyInactive)
 		_, receives := m.Attribute(sdp.AttrKeyRecvOnly)
-		if msid, ok := m.Attribute(sdp.AttrKeyMsid); ok && !inactive && !receives {
-			_, cid, _ := strings.Cut(msid, " ")
+		if cid := sectionCID(m); cid != "" && !inactive && !receives {
 			cids = append(cids, cid)
 		}
 	}
 	return cids
+}
+
+// sectionCID is the track id in a section of the client: of the section (RFC 8830), or as older browsers write it, of
+// its first source (RFC 5576).
+func sectionCID(m *sdp.MediaDescription) string {
+	if msid, ok := m.Attribute(sdp.AttrKeyMsid); ok {
+		_, cid, _ := strings.Cut(msid, " ")
+		return cid
+	}
+	for _, a := range m.Attributes {
+		if a.Key == sdp.AttrKeySSRC {
+			if _, msid, ok := strings.Cut(a.Value, " msid:"); ok {
+				_, cid, _ := strings.Cut(msid, " ")
+				return cid
+			}
+		}
+	}
+	return ""
 }
 
 func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCodecType]int {

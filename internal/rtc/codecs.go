@@ -20,6 +20,7 @@ const (
 	publisherCodecs  codecSet = 1 << iota // media comes in
 	subscriberCodecs                      // media goes out
 	redCodec                              // the client gets along with RED
+	withoutAV1                            // the client says it knows AV1 and fails with it
 )
 
 // mimeRED is Opus in packets that repeat earlier ones (RFC 2198), by which sound survives loss.
@@ -55,7 +56,7 @@ var audioCodecs = []webrtc.RTPCodecParameters{
 func newMediaEngine(set codecSet) (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	for _, c := range audioCodecs {
-		if c.MimeType == mimeRED && set&redCodec == 0 {
+		if !set.carries(c.MimeType) {
 			continue
 		}
 		c.RTCPFeedback = audioFeedback(c.MimeType)
@@ -64,6 +65,9 @@ func newMediaEngine(set codecSet) (*webrtc.MediaEngine, error) {
 		}
 	}
 	for _, c := range videoCodecs {
+		if !set.carries(c.MimeType) {
+			continue
+		}
 		c.RTCPFeedback = videoFeedback(set)
 		if err := m.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
 			return nil, err
@@ -137,39 +141,51 @@ func headerExtensions(set codecSet) []headerExtension {
 	}
 }
 
-// enabledCodecs is what JoinResponse and Room list: each codec once, the preferred first, retransmission left out.
+// enabledCodecs is what a Room lists: each codec once, the preferred first, retransmission left out.
 func enabledCodecs() []*livekit.Codec {
 	var list []*livekit.Codec
-	seen := map[string]bool{}
 	for _, c := range append(append([]webrtc.RTPCodecParameters{}, videoCodecs...), audioCodecs...) {
-		if key := c.MimeType; !seen[key] {
-			seen[key] = true
-			list = append(list, &livekit.Codec{Mime: strings.ToLower(c.MimeType)})
+		if mime := strings.ToLower(c.MimeType); !listed(list, mime) {
+			list = append(list, &livekit.Codec{Mime: mime})
 		}
 	}
 	return list
 }
 
-// codecPreference returns what a subscriber's section for a track of that codec offers: the codec's profiles and their
-// retransmission types; for RED also what is inside, for those who do not take it.
-func codecPreference(mime string) []webrtc.RTPCodecParameters {
+// preference returns what a subscriber's section for a track in those codecs offers, the first of them first: the
+// codecs' profiles and their retransmission types; for RED also what is inside, for those who do not take it. What the
+// connection does not carry is left out.
+func (set codecSet) preference(mimes ...string) []webrtc.RTPCodecParameters {
 	var list []webrtc.RTPCodecParameters
-	for _, c := range audioCodecs {
-		if strings.EqualFold(c.MimeType, mime) {
-			c.RTCPFeedback = audioFeedback(c.MimeType)
-			list = append(list, c)
+	for _, mime := range mimes {
+		for _, c := range audioCodecs {
+			if strings.EqualFold(c.MimeType, mime) && set.carries(c.MimeType) {
+				c.RTCPFeedback = audioFeedback(c.MimeType)
+				list = append(list, c)
+			}
 		}
-	}
-	if mime == mimeRED {
-		list = append(list, codecPreference(webrtc.MimeTypeOpus)...)
-	}
-	for _, c := range videoCodecs {
-		if strings.EqualFold(c.MimeType, mime) {
-			c.RTCPFeedback = videoFeedback(subscriberCodecs)
-			list = append(list, c, rtxOf(c))
+		if strings.EqualFold(mime, mimeRED) {
+			list = append(list, set.preference(webrtc.MimeTypeOpus)...)
+		}
+		for _, c := range videoCodecs {
+			if strings.EqualFold(c.MimeType, mime) && set.carries(c.MimeType) {
+				c.RTCPFeedback = videoFeedback(subscriberCodecs)
+				list = append(list, c, rtxOf(c))
+			}
 		}
 	}
 	return list
+}
+
+// carries tells whether connections of that set know the codec.
+func (set codecSet) carries(mime string) bool {
+	switch {
+	case mime == mimeRED:
+		return set&redCodec != 0
+	case strings.EqualFold(mime, webrtc.MimeTypeAV1):
+		return set&withoutAV1 == 0
+	}
+	return true
 }
 
 func randomSSRC() uint32 {

@@ -14,24 +14,31 @@ import (
 // away for a moment, gets it back without waiting for the encoder.
 const demandDelay = 5 * time.Second
 
-// demandState is what a publisher was last told of which layers are watched.
-type demandState struct {
-	told  livekit.VideoQuality // layers up to here are wanted
-	lower *time.Timer          // running while less is wanted than was told
-}
+// watched is the highest quality of a codec that somebody watches, or unwatched.
+type watched int8
 
-// demand is the highest quality that somebody watches. The lowest is always wanted: it costs little, and by it the next
-// person who comes sees something at once.
-func (pub *Publication) demand() livekit.VideoQuality {
-	layers := sortedLayers(pub.info)
-	top := livekit.VideoQuality_LOW
-	for _, s := range pub.subs {
+const (
+	unwatched watched = -1
+	lowest            = watched(livekit.VideoQuality_LOW)
+)
+
+// demand is how much of the codec is watched. Who looks away for a moment, and a track without an audience, still count
+// for the lowest quality: it costs little, and by it whoever comes or looks back sees something at once.
+func (c *publishedCodec) demand() watched {
+	top := unwatched
+	if len(c.pub.subs) == 0 && c == c.pub.codecs[0] {
+		top = lowest
+	}
+	layers := sortedLayers(c.layers())
+	for _, s := range c.pub.subs {
 		switch {
+		case s.codec != c && s.plays != c:
 		case !s.enabled:
+			top = max(top, lowest)
 		case len(layers) == 0:
-			top = livekit.VideoQuality_HIGH
+			top = watched(livekit.VideoQuality_HIGH)
 		default:
-			top = max(top, layers[min(s.wanted, len(layers)-1)].Quality)
+			top = max(top, watched(layers[min(s.wanted, len(layers)-1)].Quality))
 		}
 	}
 	return top
@@ -40,47 +47,89 @@ func (pub *Publication) demand() livekit.VideoQuality {
 // updateDemand tells the publisher of a change in what is watched: more at once, less after a while. A muted track
 // sends nothing anyway.
 func (pub *Publication) updateDemand() {
-	if pub.closed || pub.info.Muted || pub.info.Type != livekit.TrackType_VIDEO {
+	if pub.closed {
 		return
 	}
-	d := &pub.demanded
-	switch now := pub.demand(); {
-	case now >= d.told:
-		if d.lower != nil {
-			d.lower.Stop()
-			d.lower = nil
-		}
-		if now > d.told {
-			pub.tellDemand(now)
-		}
-	case d.lower == nil:
-		d.lower = pub.owner.room.after(demandDelay, func() {
-			d.lower = nil
-			if now := pub.demand(); now < d.told && !pub.closed && !pub.info.Muted {
-				pub.tellDemand(now)
+	pub.chooseCodecs()
+	if pub.info.Muted || !pub.dynamic() {
+		return
+	}
+	more, less := false, false
+	for _, c := range pub.codecs {
+		now := c.demand()
+		more, less = more || now > c.told, less || now < c.told
+		c.told = max(c.told, now)
+	}
+	if more {
+		pub.sendDemand()
+	}
+	switch {
+	case !less && pub.lower != nil:
+		pub.lower.Stop()
+		pub.lower = nil
+	case less && pub.lower == nil:
+		pub.lower = pub.owner.room.after(demandDelay, func() {
+			pub.lower = nil
+			if !pub.closed && !pub.info.Muted {
+				pub.retellDemand()
 			}
 		})
 	}
 }
 
-// tellDemand sends the publisher which layers of the track are watched (dynacast, livekit-protocol.md, 3.4).
-func (pub *Publication) tellDemand(top livekit.VideoQuality) {
-	pub.demanded.told = top
-	var qualities []*livekit.SubscribedQuality
-	for q := livekit.VideoQuality_LOW; q <= livekit.VideoQuality_HIGH; q++ {
-		qualities = append(qualities, &livekit.SubscribedQuality{Quality: q, Enabled: q <= top})
-	}
-	_, codec, _ := strings.Cut(pub.info.MimeType, "/")
-	pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscribedQualityUpdate{
-		SubscribedQualityUpdate: &livekit.SubscribedQualityUpdate{
-			TrackSid: pub.info.Sid, SubscribedQualities: qualities,
-			SubscribedCodecs: []*livekit.SubscribedCodec{{Codec: codec, Qualities: qualities}},
-		},
-	}})
+// dynamic tells whether the publisher is told what of the track is watched: video, and sound in several codecs.
+func (pub *Publication) dynamic() bool {
+	return pub.info.Type == livekit.TrackType_VIDEO || len(pub.codecs) > 1
 }
 
-// sortedLayers are the layers of a track, the smallest first.
-func sortedLayers(info *livekit.TrackInfo) []*livekit.VideoLayer {
-	layers := slices.SortedFunc(slices.Values(info.Layers), func(a, b *livekit.VideoLayer) int { return int(a.Quality) - int(b.Quality) })
+// retellDemand tells the publisher what is watched now.
+func (pub *Publication) retellDemand() {
+	for _, c := range pub.codecs {
+		c.told = c.demand()
+	}
+	pub.sendDemand()
+}
+
+// sendDemand tells the publisher which codecs and layers of the track are watched (dynacast, livekit-protocol.md, 3.4).
+// Clients that know one codec only read the flat list.
+func (pub *Publication) sendDemand() {
+	if !pub.dynamic() {
+		return
+	}
+	if pub.info.Type == livekit.TrackType_AUDIO {
+		pub.sendAudioDemand()
+		return
+	}
+	u := &livekit.SubscribedQualityUpdate{TrackSid: pub.info.Sid}
+	for _, c := range pub.codecs {
+		codec := &livekit.SubscribedCodec{Codec: shortName(c.info.MimeType)}
+		for q := livekit.VideoQuality_LOW; q <= livekit.VideoQuality_HIGH; q++ {
+			codec.Qualities = append(codec.Qualities, &livekit.SubscribedQuality{Quality: q, Enabled: watched(q) <= c.told})
+		}
+		u.SubscribedCodecs = append(u.SubscribedCodecs, codec)
+	}
+	u.SubscribedQualities = u.SubscribedCodecs[0].Qualities
+	pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscribedQualityUpdate{SubscribedQualityUpdate: u}})
+}
+
+func (pub *Publication) sendAudioDemand() {
+	u := &livekit.SubscribedAudioCodecUpdate{TrackSid: pub.info.Sid}
+	for _, c := range pub.codecs {
+		u.SubscribedAudioCodecs = append(u.SubscribedAudioCodecs, &livekit.SubscribedAudioCodec{
+			Codec: shortName(c.info.MimeType), Enabled: c.told != unwatched,
+		})
+	}
+	pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscribedAudioCodecUpdate{SubscribedAudioCodecUpdate: u}})
+}
+
+// shortName is a MIME type's codec in lower case, without the kind.
+func shortName(mime string) string {
+	_, name, _ := strings.Cut(strings.ToLower(mime), "/")
+	return name
+}
+
+// sortedLayers are layers from the smallest up.
+func sortedLayers(list []*livekit.VideoLayer) []*livekit.VideoLayer {
+	layers := slices.SortedFunc(slices.Values(list), func(a, b *livekit.VideoLayer) int { return int(a.Quality) - int(b.Quality) })
 	return layers[:min(len(layers), sfu.MaxLayers)]
 }

@@ -93,19 +93,6 @@ func (req *JoinRequest) dependent() bool {
 	return k == livekit.ParticipantInfo_AGENT || k == livekit.ParticipantInfo_EGRESS || perm.GetAgent() || perm.GetRecorder()
 }
 
-// firefox, for whom some things have to be done differently (livekit-protocol.md, 1.7).
-func (req *JoinRequest) firefox() bool {
-	return strings.Contains(strings.ToLower(req.Client.GetBrowser()), "firefox")
-}
-
-// takesRED is false for the browsers that offer it and then play nothing (livekit-protocol.md, 1.7).
-func (req *JoinRequest) takesRED() bool {
-	return !req.firefox() && !strings.EqualFold(req.Client.GetBrowser(), "safari")
-}
-
-// takesTCP is false for LiveKit's Go SDK, which does not get along with ICE over TCP (livekit-protocol.md, 1.7).
-func (req *JoinRequest) takesTCP() bool { return req.Client.GetSdk() != livekit.ClientInfo_GO }
-
 // begin sends the first messages in the order the clients need (livekit-protocol.md, 2.1): the join, then what is to be
 // received, then answers to what came along.
 func (p *Participant) begin() {
@@ -161,11 +148,11 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		ServerVersion:        server.GetVersion(),
 		ServerInfo:           server,
 		SubscriberPrimary:    p.subscriberPrimary(),
-		ClientConfiguration:  &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED},
+		ClientConfiguration:  p.req.configuration(),
 		PingInterval:         pingInterval,
 		PingTimeout:          pingTimeout,
 		SifTrailer:           r.sifTrailer,
-		EnabledPublishCodecs: enabledCodecs(),
+		EnabledPublishCodecs: p.req.publishCodecs(),
 		FastPublish:          p.info.Permission.GetCanPublish(),
 	}
 }

@@ -18,15 +18,15 @@ type offerState struct {
 	restart bool   // the next offer restarts ICE
 }
 
-// sendTrack adds d to the connection; it takes effect with the next negotiate.
-func (t *Transport) sendTrack(d *sfu.DownTrack, mime string) {
+// sendTrack adds d to the connection, offering those codecs; it takes effect with the next negotiate.
+func (t *Transport) sendTrack(d *sfu.DownTrack, mimes []string) {
 	t.work.post(func() {
 		if t.closed {
 			return
 		}
 		tr, err := t.addSection(d)
 		if err == nil {
-			err = tr.SetCodecPreferences(codecPreference(mime))
+			err = tr.SetCodecPreferences(t.codecs.preference(mimes...))
 		}
 		if err != nil {
 			t.fail(err)

@@ -126,6 +126,9 @@ func (p *Participant) connectionOptions(set codecSet) connectionOptions {
 	if p.req.takesRED() {
 		set |= redCodec
 	}
+	if p.req.safari() {
+		set |= withoutAV1
+	}
 	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), tcp: p.req.takesTCP(), codecs: set}
 }
 

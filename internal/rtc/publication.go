@@ -3,9 +3,9 @@ package rtc
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
 
@@ -14,135 +14,149 @@ import (
 
 // Publication is a track as announced to the room.
 type Publication struct {
-	owner    *Participant
-	info     *livekit.TrackInfo
-	cids     []string
-	rtp      *webrtc.RTPReceiver
-	receiver *sfu.Receiver
-	fmtp     string          // of the codec it came in
-	subs     []*Subscription // everybody who is subscribed
-	layers   int             // streams still arriving
-	told     bool            // the owner knows that somebody subscribed
-	demanded demandState
-	closed   bool
+	owner  *Participant
+	info   *livekit.TrackInfo
+	cids   []string          // the client's ids of it; the first is the one it was announced with
+	codecs []*publishedCodec // as the client listed them, the primary first
+	subs   []*Subscription   // everybody who is subscribed
+
+	regressed bool        // the backup is for all who take it
+	told      bool        // the owner knows that somebody subscribed
+	lower     *time.Timer // running while less is wanted than the owner was told
+	closed    bool
+}
+
+// newPublication makes a publication of what was announced, without media.
+func newPublication(p *Participant, t *pendingTrack) *Publication {
+	pub := &Publication{owner: p, info: t.info, cids: t.cids}
+	if len(pub.info.Codecs) == 0 {
+		pub.info.Codecs = []*livekit.SimulcastCodecInfo{{Cid: pub.cids[0], Layers: pub.info.Layers}}
+	}
+	pub.listCodecs()
+	pub.codecs[0].told = watched(livekit.VideoQuality_HIGH) // clients send all layers until told otherwise
+	return pub
+}
+
+// listCodecs completes the codecs by those the track's list has gained.
+func (pub *Publication) listCodecs() {
+	for _, info := range pub.info.Codecs[len(pub.codecs):] {
+		pub.codecs = append(pub.codecs, &publishedCodec{pub: pub, info: info, told: unwatched})
+	}
+	pub.cids = cidsOf(pub.cids[0], pub.info)
 }
 
 // publish makes t public: its media has begun.
 func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
-	codec := track.Codec()
-	pub := &Publication{
-		owner: p, info: t.info, cids: t.cids, rtp: rtp, fmtp: codec.SDPFmtpLine,
-		demanded: demandState{told: livekit.VideoQuality_HIGH}, // clients send all layers until told otherwise
-	}
-	if !slices.Contains(pub.cids, track.ID()) {
-		pub.cids = append(pub.cids, track.ID())
-	}
-	mime := strings.ToLower(codec.MimeType)
-	pub.info.MimeType = mime
-	if tr := rtp.RTPTransceiver(); tr != nil {
-		pub.info.Mid = tr.Mid()
-	}
-	pub.noteCodec(mime, track.ID())
-	params := rtp.GetParameters()
-	pub.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
-		MimeType: mime, ClockRate: codec.ClockRate,
-		AudioLevelID: extensionID(params.HeaderExtensions, sdp.AudioLevelURI),
-		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI),
-		NACK:         slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
-		Sparse:       pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
-		RTCP:         p.publisher.writeRTCP,
-	})
-	pub.receiver.SetMuted(pub.info.Muted)
-	p.publisher.feedback.Add(pub.receiver)
+	pub := newPublication(p, t)
 	p.publications[pub.info.Sid] = pub
-	pub.addLayer(track, rtp)
+	pub.addMedia(track, rtp)
 	p.becomePublisher()
 	r.announce(p, true)
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
-	p.log.Debug("track published", "track", pub.info.Sid, "codec", mime)
+	p.log.Debug("track published", "track", pub.info.Sid, "codec", pub.info.MimeType)
 	r.list(pub)
 	r.offerToAll(pub)
 	r.rewatched[pub] = true // perhaps by nobody
 }
 
-// noteCodec writes the codec that really came into the track's list.
-func (pub *Publication) noteCodec(mime, sdpCID string) {
-	if len(pub.info.Codecs) == 0 {
-		pub.info.Codecs = []*livekit.SimulcastCodecInfo{{Cid: pub.cids[0], Layers: pub.info.Layers}}
+// addMedia takes a stream that belongs to the track, and tells whether that brought a codec which was not there.
+func (pub *Publication) addMedia(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) bool {
+	c := pub.codecOf(track.Codec().MimeType, track.ID())
+	if c == nil {
+		pub.owner.log.Debug("media in a codec that was not announced", "track", pub.info.Sid, "codec", track.Codec().MimeType)
+		return false
 	}
-	c := pub.info.Codecs[0]
-	c.MimeType, c.Mid, c.SdpCid = mime, pub.info.Mid, sdpCID
-	c.VideoLayerMode = layerMode(c.VideoLayerMode, mime)
+	begins := c.receiver == nil
+	if begins {
+		c.take(track, rtp)
+	}
+	c.addStream(track, rtp)
+	return begins
 }
 
-func extensionID(exts []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
-	for _, e := range exts {
-		if e.URI == uri {
-			return uint8(e.ID)
+// codecOf finds the codec in the track's list by its name, else by the client's id of it: the one that comes need not be
+// the one that was announced.
+func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
+	for _, match := range []func(*publishedCodec) bool{
+		func(c *publishedCodec) bool { return strings.EqualFold(c.info.MimeType, mime) },
+		func(c *publishedCodec) bool { return c.receiver == nil && c.info.Cid == cid },
+		func(c *publishedCodec) bool { return c.receiver == nil && c == pub.codecs[0] },
+	} {
+		if i := slices.IndexFunc(pub.codecs, match); i >= 0 {
+			return pub.codecs[i]
 		}
 	}
-	return 0
+	return nil
 }
 
-// addLayer takes one more stream of the track.
-func (pub *Publication) addLayer(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
-	pub.rtp = rtp
-	pub.layers++
-	p := pub.owner
-	rid := track.RID()
-	readRTCP := func(b []byte) (int, error) { n, _, err := rtp.Read(b); return n, err }
-	if rid != "" {
-		readRTCP = func(b []byte) (int, error) { n, _, err := rtp.ReadSimulcast(b, rid); return n, err }
-	}
-	pub.receiver.AddLayer(layerOf(rid, pub.info.Layers), uint32(track.SSRC()), func(b []byte) (int, error) {
-		n, _, err := track.Read(b)
-		if err != nil {
-			p.room.loop.post(func() { pub.layerEnded() })
-		}
-		return n, err
-	}, readRTCP)
-	for _, s := range pub.subs {
-		s.askKeyFrame()
-	}
+// note writes what is the primary codec's into the track's own description.
+func (pub *Publication) note() {
+	primary := pub.codecs[0].info
+	pub.info.MimeType, pub.info.Mid = primary.MimeType, primary.Mid
+	pub.cids = cidsOf(pub.cids[0], pub.info)
 }
 
-// layerOf returns the index of the layer with that rid: its place among the qualities the track has, smallest first
-// (livekit-protocol.md, 3.3). Some clients number their rids from the top.
-func layerOf(rid string, layers []*livekit.VideoLayer) int {
-	quality, ok := map[string]livekit.VideoQuality{
-		"q": livekit.VideoQuality_LOW, "h": livekit.VideoQuality_MEDIUM, "f": livekit.VideoQuality_HIGH,
-		"2": livekit.VideoQuality_LOW, "1": livekit.VideoQuality_MEDIUM, "0": livekit.VideoQuality_HIGH,
-	}[rid]
-	if !ok {
-		return 0
-	}
-	if len(layers) == 0 {
-		return int(quality)
-	}
-	below := 0
-	for _, l := range layers {
-		if l.Quality < quality && l.Quality != livekit.VideoQuality_OFF {
-			below++
+// cidsOf lists the ids by which a client's SDP may name the track, that of its announcement first.
+func cidsOf(announced string, info *livekit.TrackInfo) []string {
+	cids := []string{announced}
+	for _, c := range info.Codecs {
+		for _, cid := range []string{c.Cid, c.SdpCid} {
+			if cid != "" && !slices.Contains(cids, cid) {
+				cids = append(cids, cid)
+			}
 		}
 	}
-	return min(below, sfu.MaxLayers-1)
+	return cids
 }
 
-// layerEnded counts a stream that has ended; the track is over with its last one.
-func (pub *Publication) layerEnded() {
-	if pub.layers--; pub.layers == 0 && !pub.closed && !pub.owner.closed {
-		pub.owner.room.unpublish(pub)
-		pub.owner.room.announce(pub.owner, true)
-		pub.owner.addQueued()
+// comesBy tells whether a codec of the track comes on that section.
+func (pub *Publication) comesBy(rtp *webrtc.RTPReceiver) bool {
+	return slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.rtp == rtp })
+}
+
+// receivers are those of the codecs that come.
+func (pub *Publication) receivers() []*sfu.Receiver {
+	var all []*sfu.Receiver
+	for _, c := range pub.codecs {
+		if c.receiver != nil {
+			all = append(all, c.receiver)
+		}
 	}
+	return all
+}
+
+// stats sums the counters of all codecs.
+func (pub *Publication) stats() sfu.Stats {
+	var sum sfu.Stats
+	for _, r := range pub.receivers() {
+		s := r.Stats()
+		sum.Packets += s.Packets
+		sum.Bytes += s.Bytes
+		sum.Lost += s.Lost
+		sum.Malformed += s.Malformed
+	}
+	return sum
+}
+
+// level reads the loudness of the track, as sfu.AudioLevel.Read does.
+func (pub *Publication) level() float32 {
+	var level float32
+	for _, r := range pub.receivers() {
+		level = max(level, r.Level.Read())
+	}
+	return level
 }
 
 func (pub *Publication) setMuted(muted bool) {
 	pub.info.Muted = muted
-	pub.receiver.SetMuted(muted)
-	if !muted && pub.info.Type == livekit.TrackType_VIDEO {
-		pub.receiver.RequestKeyFrames()
-		pub.tellDemand(pub.demand()) // an unmuted track begins with all its layers
+	for _, r := range pub.receivers() {
+		r.SetMuted(muted)
+		if !muted && pub.info.Type == livekit.TrackType_VIDEO {
+			r.RequestKeyFrames()
+		}
+	}
+	if !muted {
+		pub.retellDemand() // an unmuted track begins with all its layers
 	}
 }
 
@@ -152,18 +166,17 @@ func (r *Room) unpublish(pub *Publication) {
 		return
 	}
 	pub.closed = true
-	if pub.demanded.lower != nil {
-		pub.demanded.lower.Stop()
+	if pub.lower != nil {
+		pub.lower.Stop()
 	}
 	p := pub.owner
 	delete(p.publications, pub.info.Sid)
-	if p.publisher != nil {
-		p.publisher.feedback.Remove(pub.receiver)
-	}
 	for _, s := range slices.Clone(pub.subs) {
 		s.subscriber.unsubscribe(s)
 	}
+	for _, c := range pub.codecs {
+		c.stop()
+	}
 	r.unlist(pub)
-	r.wg.Go(pub.receiver.Close) // ends when its streams have; the room waits for it
 	r.emit(Event{Kind: TrackUnpublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 }

@@ -53,7 +53,7 @@ func (p *Participant) measureQuality() {
 	before := q.before
 	q.before = map[string]sfu.Stats{}
 	for sid, pub := range p.publications {
-		now := pub.receiver.Stats()
+		now := pub.stats()
 		q.before[sid] = now
 		received, missed := now.Packets-before[sid].Packets, int64(now.Lost)-int64(before[sid].Lost)
 		if missed > 0 {

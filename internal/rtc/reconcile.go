@@ -144,7 +144,7 @@ func (r *Room) giveUp(now time.Time) {
 		for sid, w := range p.awaited {
 			s := p.subscriptions[sid]
 			switch {
-			case s != nil && s.bound:
+			case s != nil && s.settled:
 				delete(p.awaited, sid)
 			case w.limit == bindTimeout && (p.receiving() == nil || !p.receiving().connected):
 				p.awaited[sid] = wait{now, w.limit} // there is no place to be found yet

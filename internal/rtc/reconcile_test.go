@@ -19,14 +19,14 @@ func (g *guest) showTrack(kind livekit.TrackType) *Publication {
 
 func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
 	g.t.Helper()
-	pub := &Publication{owner: g.participant, info: &livekit.TrackInfo{
-		Sid: sid, Type: kind, MimeType: "video/vp8", Source: livekit.TrackSource_CAMERA,
-	}}
+	info := &livekit.TrackInfo{Sid: sid, Type: kind, MimeType: "video/vp8", Source: livekit.TrackSource_CAMERA}
 	clock := uint32(90_000)
 	if kind == livekit.TrackType_AUDIO {
-		pub.info.MimeType, pub.info.Source, clock = "audio/opus", livekit.TrackSource_MICROPHONE, 48_000
+		info.MimeType, info.Source, clock = "audio/opus", livekit.TrackSource_MICROPHONE, 48_000
 	}
-	pub.receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: pub.info.MimeType, ClockRate: clock})
+	pub := newPublication(g.participant, &pendingTrack{info: info, cids: []string{sid}})
+	pub.codecs[0].info.MimeType = info.MimeType
+	pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: info.MimeType, ClockRate: clock})
 	g.state(func(p *Participant) {
 		p.publications[pub.info.Sid] = pub
 		p.room.announce(p, true)

@@ -20,7 +20,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	moved := req.RemoteIP != p.req.RemoteIP
 	p.req.RemoteIP = req.RemoteIP
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Reconnect{Reconnect: &livekit.ReconnectResponse{
-		ClientConfiguration: &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED},
+		ClientConfiguration: p.req.configuration(),
 		ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
 		LastMessageSeq:      p.lastData,
 	}}})
@@ -28,9 +28,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	clear(p.permitted) // what was said of it meanwhile is lost
 	r.reconcile(p)
 	for _, pub := range p.publications {
-		if pub.info.Type == livekit.TrackType_VIDEO {
-			pub.tellDemand(pub.demanded.told) // what was said meanwhile is lost
-		}
+		pub.sendDemand() // what was said meanwhile is lost
 	}
 	if t := p.subscriber; t != nil {
 		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us

@@ -117,16 +117,16 @@ func (r *Room) settle() {
 		r.reconcile(p)
 	}
 	clear(r.released)
+	for pub := range r.rewatched {
+		pub.updateDemand()
+	}
+	clear(r.rewatched)
 	for p := range r.stale {
 		if t := p.receiving(); t != nil && !p.closed {
 			t.negotiate(p.single)
 		}
 	}
 	clear(r.stale)
-	for pub := range r.rewatched {
-		pub.updateDemand()
-	}
-	clear(r.rewatched)
 	for p := range r.rehandled {
 		p.tellHandles()
 	}

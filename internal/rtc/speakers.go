@@ -66,7 +66,7 @@ func (p *Participant) loudness() float32 {
 		if pub.info.Source != livekit.TrackSource_MICROPHONE {
 			continue
 		}
-		if l := pub.receiver.Level.Read(); !pub.info.Muted {
+		if l := pub.level(); !pub.info.Muted {
 			level = max(level, l)
 		}
 	}

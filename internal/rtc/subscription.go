@@ -3,7 +3,6 @@ package rtc
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 
@@ -15,7 +14,10 @@ type Subscription struct {
 	subscriber *Participant
 	pub        *Publication
 	down       *sfu.DownTrack
-	bound      bool // the connection has settled its codec
+	codec      *publishedCodec // which it is to play, perhaps before it is there
+	plays      *publishedCodec // which the DownTrack is fed; nil while the client waits for one it takes
+	settled    bool            // the connection has negotiated, so it is known what the client takes
+	ready      bool            // media may follow: the client knows of the section
 	started    bool
 	enabled    bool // the subscriber shows it
 	wanted     int  // highest layer it shows
@@ -24,10 +26,7 @@ type Subscription struct {
 func (p *Participant) subscribe(pub *Publication) {
 	t := p.receiving()
 	s := &Subscription{subscriber: p, pub: pub, enabled: true, wanted: sfu.MaxLayers - 1}
-	s.down = sfu.NewDownTrack(pub.receiver, sfu.DownTrackOptions{
-		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: pub.fmtp, Tap: t.pc.tap,
-		OnBound: func(err error) { p.room.loop.post(func() { s.onBound(err) }) },
-	})
+	s.listen(t)
 	p.subscriptions[pub.info.Sid] = s
 	pub.subs = append(pub.subs, s)
 	p.room.rewatched[pub] = true
@@ -35,7 +34,7 @@ func (p *Participant) subscribe(pub *Publication) {
 	if p.single {
 		t.sendTrackOnSection(s.down)
 	} else {
-		t.sendTrack(s.down, pub.info.MimeType)
+		t.sendTrack(s.down, pub.mimes())
 	}
 	p.room.stale[p] = true
 	p.await(pub.info.Sid, bindTimeout)
@@ -81,52 +80,6 @@ func (s *Subscription) detach() {
 	}
 }
 
-func (s *Subscription) onBound(err error) {
-	p := s.subscriber
-	if p.closed || p.subscriptions[s.pub.info.Sid] != s {
-		return
-	}
-	if err != nil {
-		p.chosen[s.pub.info.Sid] = false
-		p.tellSubscriptionError(s.pub.info.Sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
-		p.unsubscribe(s)
-		return
-	}
-	s.bound = true
-	delete(p.awaited, s.pub.info.Sid)
-	if p.single && p.publisher.connected {
-		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
-		// key frame everything after depends on.
-		p.room.after(answerGrace, s.start)
-		return
-	}
-	s.start()
-}
-
-// answerGrace is the time an answer gets to reach the client and be applied before media follows it.
-const answerGrace = 100 * time.Millisecond
-
-// start lets media flow once the codec is settled and the connection is up.
-func (s *Subscription) start() {
-	if s.started || !s.bound || s.subscriber.closed || s.pub.closed || !s.subscriber.receiving().connected {
-		return
-	}
-	s.started = true
-	s.down.Start()
-	if pub := s.pub; !pub.told && !s.subscriber.hidden() {
-		pub.told = true
-		pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackSubscribed{
-			TrackSubscribed: &livekit.TrackSubscribed{TrackSid: pub.info.Sid},
-		}})
-	}
-}
-
-func (s *Subscription) askKeyFrame() {
-	if s.started {
-		s.pub.receiver.RequestKeyFrames()
-	}
-}
-
 // updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
 func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
 	kept := &livekit.UpdateTrackSettings{Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height}
@@ -153,7 +106,7 @@ func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
 // wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
 // quality it asks for (livekit-protocol.md, 4).
 func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
-	layers := sortedLayers(info)
+	layers := sortedLayers(info.Layers)
 	if u.Width > 0 && u.Height > 0 {
 		for i, l := range layers {
 			if l.Width*10 >= u.Width*9 || l.Height*10 >= u.Height*9 {

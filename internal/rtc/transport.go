@@ -20,6 +20,7 @@ import (
 // after another; the outcome is reported by the hooks, which are called from the worker or from pion and must only post.
 type Transport struct {
 	pc       *connection
+	codecs   codecSet
 	hooks    transportHooks
 	feedback *sfu.Feedback // towards the client as publisher
 	reports  *sfu.Reports  // towards the client as subscriber
@@ -63,7 +64,7 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 	}
 	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
 	t := &Transport{
-		pc: pc, hooks: hooks, log: log, work: newLoop(),
+		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: newLoop(),
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send),
 	}
 	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others

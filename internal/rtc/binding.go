@@ -1,0 +1,86 @@
+package rtc
+
+import (
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/sfu"
+)
+
+// This file is how a subscription comes to play: its DownTrack is made, bound to a section of the client's connection,
+// and started.
+
+// listen makes the DownTrack, which is fed in the codec most clients take until it is known what this one does.
+func (s *Subscription) listen(t *Transport) {
+	p, pub := s.subscriber, s.pub
+	for _, c := range pub.preferred() {
+		if s.codec == nil {
+			s.codec = c
+		}
+		if s.plays == nil && c.receiver != nil {
+			s.plays = c
+		}
+	}
+	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
+		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap,
+		OnBound: func(err error) { p.room.loop.post(func() { s.onBound(err) }) },
+	})
+}
+
+// onBound takes note that the connection has negotiated; with an error, that it has not got the codec the track is fed in.
+func (s *Subscription) onBound(err error) {
+	p := s.subscriber
+	if p.closed || p.subscriptions[s.pub.info.Sid] != s {
+		return
+	}
+	s.settled = true
+	if err != nil {
+		s.plays = nil
+	}
+	s.choose()
+	if s.codec == nil {
+		p.chosen[s.pub.info.Sid] = false
+		p.tellSubscriptionError(s.pub.info.Sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
+		p.unsubscribe(s)
+		return
+	}
+	delete(p.awaited, s.pub.info.Sid)
+	p.room.rewatched[s.pub] = true // the publisher may have to send another codec for it
+	if p.single && p.publisher.connected {
+		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
+		// key frame everything after depends on.
+		p.room.after(answerGrace, s.getReady)
+		return
+	}
+	s.getReady()
+}
+
+// answerGrace is the time an answer gets to reach the client and be applied before media follows it.
+const answerGrace = 100 * time.Millisecond
+
+func (s *Subscription) getReady() {
+	s.ready = true
+	s.start()
+}
+
+// start lets media flow once the client is ready for it, the connection is up and there is a codec it takes.
+func (s *Subscription) start() {
+	if s.started || !s.ready || s.plays == nil || s.subscriber.closed || s.pub.closed || !s.subscriber.receiving().connected {
+		return
+	}
+	s.started = true
+	s.down.Start()
+	if pub := s.pub; !pub.told && !s.subscriber.hidden() {
+		pub.told = true
+		pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackSubscribed{
+			TrackSubscribed: &livekit.TrackSubscribed{TrackSid: pub.info.Sid},
+		}})
+	}
+}
+
+func (s *Subscription) askKeyFrame() {
+	if s.started && s.plays != nil {
+		s.plays.receiver.RequestKeyFrames()
+	}
+}

@@ -1,0 +1,88 @@
+package rtc
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// This file is what has to be done differently for some clients (livekit-protocol.md, 1.7).
+
+func (req *JoinRequest) firefox() bool {
+	return strings.Contains(strings.ToLower(req.Client.GetBrowser()), "firefox")
+}
+
+func (req *JoinRequest) safari() bool { return strings.EqualFold(req.Client.GetBrowser(), "safari") }
+
+// takesRED is false for the browsers that offer it and then play nothing.
+func (req *JoinRequest) takesRED() bool { return !req.firefox() && !req.safari() }
+
+// takesTCP is false for LiveKit's Go SDK, which does not get along with ICE over TCP.
+func (req *JoinRequest) takesTCP() bool { return req.Client.GetSdk() != livekit.ClientInfo_GO }
+
+// changesCodec is false for clients that read a track in the codec it began with: LiveKit's Go SDK, and ones that do not
+// say what they are.
+func (req *JoinRequest) changesCodec() bool {
+	sdk := req.Client.GetSdk()
+	return sdk != livekit.ClientInfo_GO && sdk != livekit.ClientInfo_UNKNOWN
+}
+
+// obeysOrder is false for Firefox on Linux and Android, which sends any codec an answer holds, not the first one.
+func (req *JoinRequest) obeysOrder() bool {
+	return !req.firefox() || !req.runsOn("linux") && !req.runsOn("android")
+}
+
+// wantsPackets is true for clients that tell the application of a track only when its first packet comes.
+func (req *JoinRequest) wantsPackets() bool { return req.Client.GetSdk() == livekit.ClientInfo_GO }
+
+func (req *JoinRequest) runsOn(os string) bool { return strings.EqualFold(req.Client.GetOs(), os) }
+
+// disabledCodecs are those the client says it knows and fails with; nil when there are none.
+func (req *JoinRequest) disabledCodecs() *livekit.DisabledCodecs {
+	off := &livekit.DisabledCodecs{}
+	if req.safari() {
+		off.Codecs = codecList(webrtc.MimeTypeAV1)
+		if newerThan(req.Client.GetBrowserVersion(), 18, 3) {
+			off.Publish = codecList(webrtc.MimeTypeVP9)
+		}
+	}
+	xiaomi := strings.EqualFold(req.Client.GetDeviceModel(), "xiaomi 2201117ti") && req.runsOn("android")
+	if xiaomi || req.firefox() && (req.runsOn("linux") || req.runsOn("android")) {
+		off.Publish = codecList(webrtc.MimeTypeH264)
+	}
+	if len(off.Codecs)+len(off.Publish) == 0 {
+		return nil
+	}
+	return off
+}
+
+// publishCodecs are those the client may publish, the preferred first. It is never told an empty list.
+func (req *JoinRequest) publishCodecs() []*livekit.Codec {
+	off := req.disabledCodecs()
+	return slices.DeleteFunc(enabledCodecs(), func(c *livekit.Codec) bool {
+		return listed(off.GetCodecs(), c.Mime) || listed(off.GetPublish(), c.Mime)
+	})
+}
+
+// configuration is what the client is told of how to behave here.
+func (req *JoinRequest) configuration() *livekit.ClientConfiguration {
+	return &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED, DisabledCodecs: req.disabledCodecs()}
+}
+
+func codecList(mime string) []*livekit.Codec { return []*livekit.Codec{{Mime: strings.ToLower(mime)}} }
+
+func listed(codecs []*livekit.Codec, mime string) bool {
+	return slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return strings.EqualFold(c.Mime, mime) })
+}
+
+// newerThan compares a version such as "18.3.1" with major.minor, of which it has to differ.
+func newerThan(version string, major, minor int) bool {
+	first, rest, _ := strings.Cut(version, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	a, _ := strconv.Atoi(first) // what is no number counts as old
+	b, _ := strconv.Atoi(second)
+	return a > major || a == major && b > minor
+}

@@ -1,0 +1,148 @@
+package rtc
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
+)
+
+// publishedCodec is a track in one of the codecs it is published in: the primary one, or a backup for those who cannot
+// decode that (livekit-protocol.md, 12.9).
+type publishedCodec struct {
+	pub      *Publication
+	info     *livekit.SimulcastCodecInfo // the entry in the track's list
+	rtp      *webrtc.RTPReceiver
+	receiver *sfu.Receiver // nil while no media comes in this codec
+	fmtp     string
+	streams  int     // still arriving
+	told     watched // what the owner was last told to send
+}
+
+// take makes the codec's Receiver: its media has begun, or begun again.
+func (c *publishedCodec) take(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
+	codec, params := track.Codec(), rtp.GetParameters()
+	mime := strings.ToLower(codec.MimeType)
+	c.fmtp = codec.SDPFmtpLine
+	c.info.MimeType, c.info.VideoLayerMode = mime, layerMode(c.info.VideoLayerMode, mime)
+	if c.info.SdpCid = track.ID(); c.info.SdpCid == c.info.Cid {
+		c.info.SdpCid = "" // given only where it differs
+	}
+	if tr := rtp.RTPTransceiver(); tr != nil {
+		c.info.Mid = tr.Mid()
+	}
+	p := c.pub.owner
+	c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
+		MimeType: mime, ClockRate: codec.ClockRate,
+		AudioLevelID: extensionID(params.HeaderExtensions, sdp.AudioLevelURI),
+		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI),
+		NACK:         slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
+		Sparse:       c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
+		RTCP:         p.publisher.writeRTCP,
+	})
+	c.receiver.SetMuted(c.pub.info.Muted)
+	p.publisher.feedback.Add(c.receiver)
+	c.pub.note()
+}
+
+func extensionID(exts []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
+	for _, e := range exts {
+		if e.URI == uri {
+			return uint8(e.ID)
+		}
+	}
+	return 0
+}
+
+// addStream takes one more stream of the codec.
+func (c *publishedCodec) addStream(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
+	c.rtp = rtp
+	c.streams++
+	room, rid := c.pub.owner.room, track.RID()
+	readRTCP := func(b []byte) (int, error) { n, _, err := rtp.Read(b); return n, err }
+	if rid != "" {
+		readRTCP = func(b []byte) (int, error) { n, _, err := rtp.ReadSimulcast(b, rid); return n, err }
+	}
+	c.receiver.AddLayer(layerOf(rid, c.layers()), uint32(track.SSRC()), func(b []byte) (int, error) {
+		n, _, err := track.Read(b)
+		if err != nil {
+			room.loop.post(c.streamEnded)
+		}
+		return n, err
+	}, readRTCP)
+	for _, s := range c.pub.subs {
+		if s.plays == c {
+			s.askKeyFrame()
+		}
+	}
+}
+
+// layers are those of this codec, where the client told them, else the track's.
+func (c *publishedCodec) layers() []*livekit.VideoLayer {
+	if len(c.info.Layers) > 0 {
+		return c.info.Layers
+	}
+	return c.pub.info.Layers
+}
+
+// layerOf returns the index of the layer with that rid: its place among the qualities the track has, smallest first
+// (livekit-protocol.md, 3.3). Some clients number their rids from the top.
+func layerOf(rid string, layers []*livekit.VideoLayer) int {
+	quality, ok := map[string]livekit.VideoQuality{
+		"q": livekit.VideoQuality_LOW, "h": livekit.VideoQuality_MEDIUM, "f": livekit.VideoQuality_HIGH,
+		"2": livekit.VideoQuality_LOW, "1": livekit.VideoQuality_MEDIUM, "0": livekit.VideoQuality_HIGH,
+	}[rid]
+	if !ok {
+		return 0
+	}
+	if len(layers) == 0 {
+		return int(quality)
+	}
+	below := 0
+	for _, l := range layers {
+		if l.Quality < quality && l.Quality != livekit.VideoQuality_OFF {
+			below++
+		}
+	}
+	return min(below, sfu.MaxLayers-1)
+}
+
+// streamEnded counts a stream that has ended. The codec is over with its last one, and the track with its last codec.
+func (c *publishedCodec) streamEnded() {
+	pub := c.pub
+	if c.streams--; c.streams > 0 || pub.closed || pub.owner.closed {
+		return
+	}
+	if !slices.ContainsFunc(pub.codecs, func(o *publishedCodec) bool { return o.streams > 0 }) {
+		pub.owner.room.unpublish(pub)
+		pub.owner.room.announce(pub.owner, true)
+		pub.owner.addQueued()
+		return
+	}
+	c.stop()
+	c.info.Mid = ""
+	pub.owner.room.announce(pub.owner, true)
+	pub.owner.room.rewatched[pub] = true
+}
+
+// stop ends the codec's Receiver; who plays it has to look for another.
+func (c *publishedCodec) stop() {
+	if c.receiver == nil {
+		return
+	}
+	p, receiver := c.pub.owner, c.receiver
+	c.receiver = nil
+	if p.publisher != nil {
+		p.publisher.feedback.Remove(receiver)
+	}
+	for _, s := range c.pub.subs {
+		if s.plays == c {
+			s.plays = nil
+		}
+	}
+	p.room.wg.Go(receiver.Close) // ends when its streams have; the room waits for it
+}
