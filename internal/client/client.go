@@ -41,6 +41,8 @@ type Options struct {
 	OnTrack func(*RemoteTrack)
 	// OnData is called for each data packet, in order for each channel. It must not block.
 	OnData func(*livekit.DataPacket)
+	// OnFrame is called for each packet of a data track, header included. It must not block.
+	OnFrame func([]byte)
 	// OnLeave is called with the server's Leave. It must not block.
 	OnLeave func(*livekit.LeaveRequest)
 }

@@ -14,9 +14,15 @@ import (
 // keptPackets bounds the reliable packets kept for a resume; the server's own memory of them is shorter.
 const keptPackets = 256
 
-// dataChannels are the two channels this side opens, and what was sent reliably.
+// A sender waits while fullBuffer bytes wait in a channel, until half of them are gone: the server slows it down by not
+// reading.
+const fullBuffer = 1 << 20
+
+const frameLabel = "_data_track"
+
+// dataChannels are the channels this side opens, and what was sent reliably.
 type dataChannels struct {
-	reliable, lossy *webrtc.DataChannel
+	reliable, lossy, frames *webrtc.DataChannel
 
 	received atomic.Int32 // channels that the server opened to this side
 
@@ -35,11 +41,17 @@ func openDataChannels(c *Client, pc *webrtc.PeerConnection) (*dataChannels, erro
 	if err != nil {
 		return nil, fmt.Errorf("open lossy data channel: %w", err)
 	}
-	for _, dc := range []*webrtc.DataChannel{reliable, lossy} {
+	frames, err := pc.CreateDataChannel(frameLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once})
+	if err != nil {
+		return nil, fmt.Errorf("open channel of data tracks: %w", err)
+	}
+	for _, dc := range []*webrtc.DataChannel{reliable, lossy, frames} {
 		dc.OnOpen(func() { c.update(func() {}) })
+		dc.SetBufferedAmountLowThreshold(fullBuffer / 2)
+		dc.OnBufferedAmountLow(func() { c.update(func() {}) })
 		c.receiveData(dc)
 	}
-	return &dataChannels{reliable: reliable, lossy: lossy}, nil
+	return &dataChannels{reliable: reliable, lossy: lossy, frames: frames}, nil
 }
 
 func (d *dataChannels) open() bool {
@@ -59,6 +71,14 @@ func (c *Client) openedByServer(dc *webrtc.DataChannel) {
 
 // receiveData hands over what arrives on a channel, whichever side opened it.
 func (c *Client) receiveData(dc *webrtc.DataChannel) {
+	if dc.Label() == frameLabel {
+		dc.OnMessage(func(msg webrtc.DataChannelMessage) {
+			if c.opts.OnFrame != nil {
+				c.opts.OnFrame(msg.Data)
+			}
+		})
+		return
+	}
 	dc.OnMessage(func(msg webrtc.DataChannelMessage) {
 		packet := &livekit.DataPacket{}
 		if err := proto.Unmarshal(msg.Data, packet); err != nil {
@@ -71,24 +91,48 @@ func (c *Client) receiveData(dc *webrtc.DataChannel) {
 	})
 }
 
-// PublishData sends a packet on the channel of this kind, when that is open. A reliable packet is numbered, so
-// that a resume neither loses nor doubles it.
+// PublishData sends a packet on the channel of this kind, when that is open and has room. A reliable packet is
+// numbered, so that a resume neither loses nor doubles it.
 func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, packet *livekit.DataPacket) error {
-	if err := c.openPublisher(ctx); err != nil {
-		return fmt.Errorf("publish data: %w", err)
-	}
 	dc := c.data.lossy
 	if kind == livekit.DataPacket_RELIABLE {
 		dc = c.data.reliable
 	}
-	open := func() bool { return dc.ReadyState() == webrtc.DataChannelStateOpen }
-	if err := c.Until(ctx, open); err != nil {
-		return fmt.Errorf("publish data: wait for the data channel: %w", err)
+	if err := c.awaitRoom(ctx, dc); err != nil {
+		return fmt.Errorf("publish data: %w", err)
 	}
 	if kind == livekit.DataPacket_RELIABLE {
 		return c.data.sendReliable(packet)
 	}
 	return send(dc, packet)
+}
+
+// PublishFrame sends a packet of a data track, header included, when the channel is open and has room.
+func (c *Client) PublishFrame(ctx context.Context, packet []byte) error {
+	if err := c.awaitRoom(ctx, c.data.frames); err != nil {
+		return fmt.Errorf("publish a frame: %w", err)
+	}
+	if err := c.data.frames.Send(packet); err != nil {
+		return fmt.Errorf("publish a frame: %w", err)
+	}
+	return nil
+}
+
+// awaitRoom waits until dc is open and not full.
+func (c *Client) awaitRoom(ctx context.Context, dc *webrtc.DataChannel) error {
+	if err := c.openPublisher(ctx); err != nil {
+		return err
+	}
+	if err := c.Until(ctx, func() bool { return dc.ReadyState() == webrtc.DataChannelStateOpen }); err != nil {
+		return fmt.Errorf("wait for the data channel: %w", err)
+	}
+	if dc.BufferedAmount() < fullBuffer {
+		return nil
+	}
+	if err := c.Until(ctx, func() bool { return dc.BufferedAmount() <= fullBuffer/2 }); err != nil {
+		return fmt.Errorf("wait for room in the data channel: %w", err)
+	}
+	return nil
 }
 
 // openPublisher negotiates the publisher's transport if nothing has yet.
@@ -132,7 +176,7 @@ func (d *dataChannels) replay(accepted uint32) error {
 // infos describes the channels for a SyncState.
 func (d *dataChannels) infos() []*livekit.DataChannelInfo {
 	var infos []*livekit.DataChannelInfo
-	for _, dc := range []*webrtc.DataChannel{d.reliable, d.lossy} {
+	for _, dc := range []*webrtc.DataChannel{d.reliable, d.lossy, d.frames} {
 		if id := dc.ID(); id != nil {
 			infos = append(infos, &livekit.DataChannelInfo{
 				Label: dc.Label(), Id: uint32(*id), Target: livekit.SignalTarget_PUBLISHER,

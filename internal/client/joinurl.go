@@ -64,6 +64,16 @@ func joinQuery(opts *Options, resumeSID string) url.Values {
 	q.Set("protocol", strconv.Itoa(int(info.Protocol)))
 	q.Set("sdk", strings.ToLower(info.Sdk.String()))
 	q.Set("version", info.Version)
+	if info.ClientProtocol != 0 {
+		q.Set("client_protocol", strconv.Itoa(int(info.ClientProtocol)))
+	}
+	if len(info.Capabilities) > 0 {
+		names := make([]string, len(info.Capabilities))
+		for i, c := range info.Capabilities {
+			names[i] = c.String()
+		}
+		q.Set("capabilities", strings.Join(names, ","))
+	}
 	if info.Browser != "" {
 		q.Set("browser", info.Browser)
 	}

@@ -135,7 +135,11 @@ func (s *server) join(ctx context.Context, identity string, o client.Options, ch
 		g.mu.Unlock()
 		t.Drain()
 	}
+	onData := o.OnData
 	o.OnData = func(p *livekit.DataPacket) {
+		if onData != nil {
+			onData(p)
+		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.data = append(g.data, p)

@@ -1,0 +1,282 @@
+package signal_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/client"
+)
+
+// bulk is a numbered packet of 60 kB.
+func bulk(n int, to ...string) *livekit.DataPacket {
+	payload := make([]byte, 60_000)
+	binary.BigEndian.PutUint32(payload, uint32(n))
+	return &livekit.DataPacket{DestinationIdentities: to, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: payload}}}
+}
+
+// bulkNumbers are the numbers of what g got, in the order of arrival.
+func (g *guest) bulkNumbers() []int {
+	var numbers []int
+	for _, p := range g.packets() {
+		numbers = append(numbers, int(binary.BigEndian.Uint32(p.GetUser().Payload)))
+	}
+	return numbers
+}
+
+func (g *guest) countPackets() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.data)
+}
+
+// sendBulk sends n packets from a goroutine that the test waits for, and counts them.
+func (g *guest) sendBulk(ctx context.Context, n int, to ...string) *atomic.Int32 {
+	g.t.Helper()
+	var sent atomic.Int32
+	var sending sync.WaitGroup
+	sending.Go(func() { // ends with ctx, at the latest
+		for i := range n {
+			if err := g.PublishData(ctx, livekit.DataPacket_RELIABLE, bulk(i, to...)); err != nil {
+				if ctx.Err() == nil && g.Err() == nil {
+					g.t.Errorf("packet %d: %v", i, err)
+				}
+				return
+			}
+			sent.Add(1)
+		}
+	})
+	g.t.Cleanup(sending.Wait)
+	return &sent
+}
+
+// stands waits until a number has not changed for thirty looks, which are 300 ms.
+func stands(ctx context.Context, t *testing.T, what string, n func() int) {
+	t.Helper()
+	last, looks := -1, 0
+	eventually(ctx, t, what, func() bool {
+		if now := n(); now != last {
+			last, looks = now, 0
+		}
+		looks++
+		return looks > 30
+	})
+}
+
+func consecutive(numbers []int) bool {
+	for i, n := range numbers {
+		if n != numbers[0]+i {
+			return false
+		}
+	}
+	return true
+}
+
+// What is sent to one who does not read waits with its sender, not in the server, and arrives whole when it reads again.
+func TestSlowReaderSlowsItsSenderDown(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		reads := make(chan struct{})
+		o.OnData = func(*livekit.DataPacket) { <-reads }
+		bo := s.join(ctx, "bo", o)
+		open := sync.OnceFunc(func() { close(reads) })
+		t.Cleanup(open) // before bo is closed, which waits for its callbacks
+		const n = 300   // 18 MB, far more than may wait in the server
+		sent := ada.sendBulk(ctx, n, "bo")
+		eventually(ctx, t, "something is sent", func() bool { return sent.Load() > 20 })
+		stands(ctx, t, "the sender waits", func() int { return int(sent.Load()) })
+		if got := sent.Load(); got > n/2 {
+			t.Errorf("%d packets have gone to somebody who does not read", got)
+		}
+		open()
+		eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() == n })
+		if numbers := bo.bulkNumbers(); numbers[0] != 0 || !consecutive(numbers) {
+			t.Errorf("in the order %v", numbers)
+		}
+	})
+}
+
+// Somebody who does not read at all does not keep data from the others, and is told to begin anew.
+func TestStuckReaderDoesNotStopTheOthers(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	s := newServer(t)
+	ada, cy := s.join(ctx, "ada", client.Options{}), s.join(ctx, "cy", client.Options{})
+	reads := make(chan struct{})
+	left := make(chan *livekit.LeaveRequest, 1)
+	bo := s.join(ctx, "bo", client.Options{
+		OnData:  func(*livekit.DataPacket) { <-reads },
+		OnLeave: func(l *livekit.LeaveRequest) { left <- l },
+	})
+	t.Cleanup(func() { close(reads) })
+	const n = 300
+	ada.sendBulk(ctx, n)
+	eventually(ctx, t, "cy gets all", func() bool { return cy.countPackets() == n })
+	if numbers := cy.bulkNumbers(); !consecutive(numbers) {
+		t.Errorf("in the order %v", numbers)
+	}
+	select {
+	case l := <-left:
+		if l.Action != livekit.LeaveRequest_RECONNECT {
+			t.Errorf("bo is told %v", l)
+		}
+	case <-ctx.Done():
+		t.Error("bo, who misses some, is told nothing")
+	}
+	<-bo.Done()
+}
+
+// Who joins while data is sent gets all of it from one packet on: none is lost before its channel is open, none doubled.
+func TestJoinerMissesNoData(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		watch := s.join(ctx, "watch", o)
+		stop, total := make(chan struct{}), 0
+		var sending sync.WaitGroup
+		sending.Go(func() { // ends with stop or ctx
+			for ; ctx.Err() == nil; total++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, bulk(total)); err != nil {
+					t.Errorf("packet %d: %v", total, err)
+					return
+				}
+			}
+		})
+		end := sync.OnceFunc(func() { close(stop); sending.Wait() })
+		t.Cleanup(end)
+		eventually(ctx, t, "data flows", func() bool { return watch.countPackets() > 5 })
+		bo := s.join(ctx, "bo", o)
+		eventually(ctx, t, "bo gets data", func() bool { return bo.countPackets() > 20 })
+		end()
+		eventually(ctx, t, "bo gets the last", func() bool { numbers := bo.bulkNumbers(); return numbers[len(numbers)-1] == total-1 })
+		packets, numbers := bo.packets(), bo.bulkNumbers()
+		if !consecutive(numbers) {
+			t.Errorf("in the order %v", numbers)
+		}
+		for i, p := range packets {
+			if p.Sequence != uint32(numbers[i]+1) || p.ParticipantSid != ada.Participant().Sid {
+				t.Fatalf("packet %d has sequence %d of %s", numbers[i], p.Sequence, p.ParticipantSid)
+			}
+		}
+	})
+}
+
+// Neither end's resume loses or doubles reliable data, whatever is under way.
+func TestDataSurvivesResumes(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		const n = 200
+		ada.sendBulk(ctx, n)
+		for i, g := range []*guest{ada, bo, ada} {
+			eventually(ctx, t, "data flows", func() bool { return bo.countPackets() > 10*(i+1) })
+			g.DropSignal()
+			if err := g.Resume(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() >= n })
+		if numbers := bo.bulkNumbers(); len(numbers) != n || !consecutive(numbers) {
+			t.Errorf("in the order %v", numbers)
+		}
+	})
+}
+
+func TestDataTracks(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		var mu sync.Mutex
+		var frames [][]byte
+		ada := s.join(ctx, "ada", o)
+		o.OnFrame = func(b []byte) {
+			mu.Lock()
+			defer mu.Unlock()
+			frames = append(frames, b)
+		}
+		bo := s.join(ctx, "bo", o)
+		const ours = 77
+		send := func(g *guest, m *livekit.SignalRequest) {
+			t.Helper()
+			if err := g.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send(ada, &livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{
+			PublishDataTrackRequest: &livekit.PublishDataTrackRequest{PubHandle: ours, Name: "position"},
+		}})
+		var info *livekit.DataTrackInfo
+		eventually(ctx, t, "bo sees the track", func() bool {
+			for _, d := range bo.Other("ada").GetDataTracks() {
+				info = d
+			}
+			return info != nil
+		})
+		if info.Name != "position" || info.PubHandle != ours {
+			t.Errorf("bo sees %v", info)
+		}
+		send(bo, &livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateDataSubscription{UpdateDataSubscription: &livekit.UpdateDataSubscription{
+			Updates: []*livekit.UpdateDataSubscription_Update{{TrackSid: info.Sid, Subscribe: true}},
+		}}})
+		handle := func() uint16 {
+			var handle uint16
+			bo.mu.Lock()
+			defer bo.mu.Unlock()
+			for _, m := range bo.messages {
+				for h, track := range m.GetDataTrackSubscriberHandles().GetSubHandles() {
+					if track.TrackSid == info.Sid && track.PublisherIdentity == "ada" {
+						handle = uint16(h)
+					}
+				}
+			}
+			return handle
+		}
+		eventually(ctx, t, "bo has a handle", func() bool { return handle() != 0 })
+		want := binary.BigEndian.AppendUint16([]byte{0b11 << 3, 0}, handle())
+		want = append(want, 0, 1, 0, 1, 0, 0, 0, 0)
+		want = append(want, "here"...)
+		eventually(ctx, t, "a frame arrives", func() bool { // it is lossy, and so sent until it does
+			packet := slices.Clone(want)
+			binary.BigEndian.PutUint16(packet[2:], ours)
+			if err := ada.PublishFrame(ctx, packet); err != nil {
+				t.Fatal(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			return len(frames) > 0
+		})
+		if !slices.Equal(frames[0], want) {
+			t.Errorf("%x arrives, want %x", frames[0], want)
+		}
+		send(ada, &livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
+			UnpublishDataTrackRequest: &livekit.UnpublishDataTrackRequest{PubHandle: ours},
+		}})
+		eventually(ctx, t, "the track is gone", func() bool { return len(bo.Other("ada").GetDataTracks()) == 0 })
+	})
+}
+
+// What a client can do is told to the others, who choose by it how to talk to that client.
+func TestClientProtocolAndCapabilitiesAreMirrored(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		bo := s.join(ctx, "bo", o)
+		o.Client = &livekit.ClientInfo{
+			Sdk: livekit.ClientInfo_JS, Protocol: 17, ClientProtocol: 2,
+			Capabilities: []livekit.ClientInfo_Capability{livekit.ClientInfo_CAP_COMPRESSION_DEFLATE_RAW},
+		}
+		ada := s.join(ctx, "ada", o)
+		eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+		for who, info := range map[string]*livekit.ParticipantInfo{"others": bo.Other("ada"), "itself": ada.Participant()} {
+			if info.GetClientProtocol() != 2 || fmt.Sprint(info.GetCapabilities()) != "[CAP_COMPRESSION_DEFLATE_RAW]" {
+				t.Errorf("%s: %v", who, info)
+			}
+		}
+	})
+}
