@@ -85,16 +85,19 @@ func (c *Client) enter() bool {
 // receive handles the socket's messages in order until it ends.
 func (c *Client) receive(sock *socket) {
 	err := c.handleAll(sock)
-	close(sock.ended)
 	sock.close()
-	c.mu.Lock()
-	current, over := c.sock == sock, c.err != nil
-	c.mu.Unlock()
-	if !current || over {
-		return // replaced by a resume, or expected
+	mine := false
+	c.update(func() {
+		// One that was replaced by a resume, or was to end, is missed by nobody.
+		if mine = c.sock == sock && c.err == nil; mine {
+			c.lost = true
+		}
+	})
+	close(sock.ended) // only now: who waits for it may resume, after which the socket is not lost
+	if !mine {
+		return
 	}
 	c.log.Warn("signalling socket lost", "err", err)
-	c.update(func() { c.lost = true })
 	if c.opts.AutoResume {
 		c.resumeAgain()
 	}
