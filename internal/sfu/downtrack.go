@@ -45,13 +45,16 @@ type DownTrack struct {
 	// negotiated are the codecs the subscriber's connection has settled on.
 	negotiated []webrtc.RTPCodecParameters
 
-	wanted  target // by the subscriber
-	allowed target // by its bandwidth
-	fwd     forwarder
-	seq     sequencer
-	header  rtp.Header // scratch
-	payload []byte     // scratch
-	askedAt time.Time  // last key frame request while waiting for one
+	wanted     target // by the subscriber
+	allowed    target // by its bandwidth
+	target     target // the lesser of the two
+	fwd        forwarder
+	sel        selector
+	seq        sequencer
+	header     rtp.Header // scratch
+	payload    []byte     // scratch
+	descriptor []byte     // scratch
+	askedAt    time.Time  // last key frame request while waiting for one
 
 	ssrc, rtxSSRC     uint32
 	payloadType       uint8
@@ -69,7 +72,11 @@ type DownTrack struct {
 	unpacks bool             // the track is RED and the subscriber takes only what is inside
 	blocks  []codec.REDBlock // scratch
 	plain   Packet           // scratch
+	empty   Packet           // nothing but padding
 }
+
+// maxExtension is what a header extension element can hold (RFC 8285, section 4.3).
+const maxExtension = 255
 
 // NewDownTrack makes a DownTrack that is not fed yet: add it to a connection, and when OnBound has been called and the
 // connection is up, Start it.
@@ -81,9 +88,13 @@ func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 		video:            isVideo(r.MimeType),
 		wanted:           everything,
 		allowed:          everything,
+		target:           everything,
+		sel:              newSelector(r.DescriptorID != 0),
 		fwd:              newForwarder(r.ClockRate),
 		payload:          make([]byte, mtu),
+		descriptor:       make([]byte, 0, maxExtension),
 	}
+	d.empty.Header.Padding, d.empty.Header.PaddingSize = true, 1
 	size := audioHistory
 	if d.video {
 		d.kind, size = webrtc.RTPCodecTypeVideo, videoHistory
@@ -118,14 +129,6 @@ func (d *DownTrack) Close() {
 	d.wg.Wait()
 }
 
-// target is the most that may be forwarded: spatial layers up to spatial, of them temporal layers up to temporal.
-type target struct{ spatial, temporal int }
-
-var (
-	everything = target{MaxLayers - 1, MaxTemporals - 1}
-	nothing    = target{-1, -1}
-)
-
 // SetWanted sets what the subscriber wants: nothing (enabled false), or layers up to the ones given.
 func (d *DownTrack) SetWanted(enabled bool, spatial, temporal int) {
 	wanted := nothing
@@ -144,31 +147,27 @@ func (d *DownTrack) SetAllowed(spatial, temporal int) {
 	d.setTarget(&d.allowed, allowed)
 }
 
-// Current returns the layers being forwarded, spatial -1 when nothing is.
+// Current returns up to which layers is forwarded, spatial -1 when nothing is.
 func (d *DownTrack) Current() (spatial, temporal int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.fwd.layer < 0 {
 		return -1, -1
 	}
-	return d.fwd.layer, d.targetLocked().temporal
-}
-
-// targetLocked is the lesser of what is wanted and what is allowed.
-func (d *DownTrack) targetLocked() target {
-	return target{min(d.wanted.spatial, d.allowed.spatial), min(d.wanted.temporal, d.allowed.temporal)}
+	return min(d.fwd.layer+min(d.sel.spatial, d.sel.top), MaxLayers-1), d.sel.temporal
 }
 
 func (d *DownTrack) setTarget(which *target, value target) {
 	d.mu.Lock()
-	before := d.targetLocked()
+	before := d.target
 	*which = value
-	after, r := d.targetLocked(), d.receiver
-	if after.spatial < 0 {
+	d.target = target{min(d.wanted.spatial, d.allowed.spatial), min(d.wanted.temporal, d.allowed.temporal)}
+	paused, r := d.target.spatial < 0, d.receiver
+	if paused {
 		d.fwd.pause()
 	}
 	d.mu.Unlock()
-	if d.video && before.spatial < 0 && after.spatial >= 0 {
+	if d.video && before.spatial < 0 && !paused {
 		r.RequestKeyFrames()
 	}
 }
@@ -185,7 +184,7 @@ func (d *DownTrack) WriteRTP(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	// Asked before anything is decided: a key frame that cannot go out must not count as the beginning.
-	if d.targetLocked().spatial < 0 || !d.bound || !d.readyLocked() {
+	if d.target.spatial < 0 || !d.bound || !d.readyLocked() {
 		return
 	}
 	if d.unpacks {
@@ -204,35 +203,74 @@ func (d *DownTrack) writeLocked(p *Packet) {
 	}
 }
 
-// forwardLocked sends a packet of the layer that is being forwarded.
+// forwardLocked sends a packet of the stream that is being forwarded, if it is of the layers the subscriber gets.
 func (d *DownTrack) forwardLocked(p *Packet) {
-	out, ok := d.fwd.translate(p)
-	if !ok {
+	v := d.sel.choose(p, target{max(0, d.target.spatial-p.Layer), d.target.temporal})
+	if v.waits {
+		d.askKeyFrameLocked(p)
+	}
+	if !v.forward {
+		if hole, open := d.fwd.leaveOut(p); open {
+			d.fillLocked(hole)
+		}
 		return
 	}
+	late := !d.fwd.numbers.isNew(p.Header.SequenceNumber)
+	out, ok := d.fwd.translate(p)
+	if !ok || late && d.seq.holds(out.seq) { // sent before, when what it needs came late
+		return
+	}
+	out.marker = out.marker || v.marker
+	out.mask = v.mask
 	d.seq.store(out, p.Header.SequenceNumber, p.Layer)
 	d.packets++
 	d.octets += uint64(len(p.Payload))
 	d.sendLocked(p, out, d.ssrc, d.payloadType, p.Payload)
 }
 
+// fillLocked sends an empty packet as seq, whose place only something that is left out could take: the subscriber would
+// ask for it until it gives up.
+func (d *DownTrack) fillLocked(seq uint16) {
+	if d.seq.holds(seq) || int(d.fwd.lastSeq-seq) >= len(d.seq.sent) {
+		return
+	}
+	d.seq.storePadding(seq)
+	d.sendPaddingLocked(seq)
+}
+
+// sendPaddingLocked sends a packet of nothing but padding, which a receiver takes note of and throws away.
+func (d *DownTrack) sendPaddingLocked(seq uint16) {
+	d.sendLocked(&d.empty, rewrite{seq: seq, ts: d.fwd.lastTS}, d.ssrc, d.payloadType, nil)
+}
+
 // switchLocked decides about a packet of a layer that is not being forwarded and tells whether to forward from it on.
 func (d *DownTrack) switchLocked(p *Packet) bool {
-	if p.Layer != d.receiver.best(d.targetLocked().spatial) || !d.receiver.sends(p) {
+	if p.Layer != d.receiver.best(d.target.spatial) || !d.receiver.sends(p) {
 		return false
 	}
 	if d.video && d.receiver.codec != codec.Other && !p.Info.KeyFrame {
-		if p.Arrival.Sub(d.askedAt) >= keyFrameInterval {
-			d.askedAt = p.Arrival
-			d.receiver.requestKeyFrame(p.Layer, p.Arrival)
-		}
+		d.askKeyFrameLocked(p)
 		return false
 	}
 	if len(p.Payload) == 0 {
 		return false // padding begins nothing
 	}
 	d.fwd.start(p, d.receiver.align)
+	d.sel.begin()
 	return true
+}
+
+// A key frame that is waited for is asked for again after two round trips, within these bounds (livekit-protocol.md,
+// 12.1). The layer has a throttle of its own.
+const minAskInterval, maxAskInterval = 200 * time.Millisecond, time.Second
+
+// askKeyFrameLocked asks for a key frame of p's stream, unless the answer to the last request may be under way.
+func (d *DownTrack) askKeyFrameLocked(p *Packet) {
+	if p.Arrival.Sub(d.askedAt) < max(minAskInterval, min(2*d.roundTrip, maxAskInterval)) {
+		return
+	}
+	d.askedAt = p.Arrival
+	d.receiver.requestKeyFrame(p.Layer, p.Arrival)
 }
 
 // catchUpLocked sends what came before p though it belongs behind it: the rest of a key frame whose first packet was
@@ -244,7 +282,7 @@ func (d *DownTrack) catchUpLocked(p *Packet) {
 	}
 	highest := l.highest()
 	for seq := p.Header.SequenceNumber + 1; int16(highest-seq) >= 0; seq++ {
-		if q := &d.resend; d.recallLocked(l, seq) {
+		if q := &d.resend; d.recallLocked(l, seq) && l.describe(q) == nil {
 			q.Layer, q.Arrival = p.Layer, p.Arrival
 			d.forwardLocked(q)
 		}
@@ -263,11 +301,14 @@ func (d *DownTrack) readyLocked() bool {
 func (d *DownTrack) sendLocked(p *Packet, out rewrite, ssrc uint32, payloadType uint8, payload []byte) {
 	h := &d.header
 	*h = rtp.Header{
-		Version: 2, Marker: p.Header.Marker, PayloadType: payloadType, SequenceNumber: out.seq, Timestamp: out.ts, SSRC: ssrc,
+		Version: 2, Marker: out.marker, PayloadType: payloadType, SequenceNumber: out.seq, Timestamp: out.ts, SSRC: ssrc,
 		Padding: p.Header.Padding, PaddingSize: p.Header.PaddingSize, Extensions: h.Extensions[:0],
 	}
 	if d.descriptorID != 0 && d.receiver.DescriptorID != 0 {
 		if dd := p.Header.GetExtension(d.receiver.DescriptorID); dd != nil {
+			if out.described {
+				dd = codec.RewriteDescriptor(d.descriptor[:0], dd, out.frame, out.mask)
+			}
 			_ = h.SetExtension(d.descriptorID, dd)
 		}
 	}

@@ -32,6 +32,8 @@ type fanOut struct {
 	raw   []byte
 	seq   uint16
 	now   time.Time
+
+	descriptor int // offset in raw; 0: none
 }
 
 func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
@@ -52,16 +54,13 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 		p.Payload = make([]byte, 80)
 		id, extension = 1, []byte{20}
 	case webrtc.MimeTypeAV1:
-		p.Payload = append([]byte{0x08, 0x0a}, make([]byte, 1100)...)
-		id, extension = descriptorUp, make([]byte, 40) // with a template structure: two-byte headers
+		p.Payload = append([]byte{0x10, 0x0a}, make([]byte, 1100)...)
+		id, extension = descriptorUp, append([]byte{0xc1}, 0, 0) // a delta frame
 	}
 	if err := p.SetExtension(id, extension); err != nil {
 		tb.Fatal(err)
 	}
-	f.raw = make([]byte, p.MarshalSize())
-	if _, err := p.MarshalTo(f.raw); err != nil {
-		tb.Fatal(err)
-	}
+	f.raw = marshal(tb, p)
 	f.layer = newLayer(r, 0, 5)
 	r.layers[0].Store(f.layer)
 	ctx := &boundContext{codecs: codecsFor(mime), rtcp: make(chan []byte), rtx: downRTX, extensions: []webrtc.RTPHeaderExtensionParameter{
@@ -83,6 +82,13 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 			d.Close()
 		}
 	})
+	if mime == webrtc.MimeTypeAV1 {
+		if err := p.SetExtension(id, keyDescriptor); err != nil {
+			tb.Fatal(err)
+		}
+		f.layer.handle(marshal(tb, p), f.now)
+		f.descriptor = 12 + 4 + 1 // behind the headers of the packet, of the extensions and of this one
+	}
 	for range videoHistory { // fills the history, whose memory is then used again
 		f.packet()
 	}
@@ -90,10 +96,17 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	return f
 }
 
+// keyDescriptor is the dependency descriptor of frame 0, which begins a structure of one layer with the templates of a
+// key frame and of one that needs the frame before.
+var keyDescriptor = []byte{0xc0, 0x00, 0x00, 0x80, 0x00, 0x3a, 0x40, 0x00}
+
 // packet sends one through.
 func (f *fanOut) packet() {
 	f.seq++
 	f.now = f.now.Add(time.Millisecond)
+	if f.descriptor > 0 {
+		binary.BigEndian.PutUint16(f.raw[f.descriptor+1:], f.seq)
+	}
 	binary.BigEndian.PutUint16(f.raw[2:], f.seq)
 	binary.BigEndian.PutUint32(f.raw[4:], uint32(f.seq)*90)
 	f.layer.handle(f.raw, f.now)

@@ -34,6 +34,7 @@ func (d *DownTrack) Feed(r *Receiver, fmtp string) bool {
 		}
 		d.receiver, d.Fmtp = r, fmtp
 		d.fwd.leave(r.ClockRate)
+		d.sel = newSelector(r.DescriptorID != 0)
 		d.seq.clear() // what it remembers is in the old Receiver's numbers
 	}
 	d.bound = d.settleLocked()
@@ -83,7 +84,7 @@ func (r *Receiver) sends(p *Packet) bool {
 func (f *forwarder) leave(clockRate uint32) {
 	f.pause()
 	f.clockRate = clockRate
-	f.tsKnown, f.lastLayer = [MaxLayers]bool{}, -1
+	f.tsKnown, f.lastLayer = [MaxLayers]certainty{}, -1
 }
 
 func (s *sequencer) clear() {

@@ -11,15 +11,14 @@ import (
 type forwarder struct {
 	clockRate uint32 // Hz
 
-	layer    int    // being forwarded; -1 before the first and while paused
-	ssrc     uint32 // of that layer's stream
-	firstSeq uint16 // source number this run of the layer began with
-	seqDelta uint16 // added to the source's number
+	layer   int    // being forwarded; -1 before the first and while paused
+	ssrc    uint32 // of that layer's stream
+	numbers numbering
 
 	// tsDelta is what is added to each layer's timestamps, once known for the stream tsSource. Layers count from
 	// different origins.
 	tsDelta  [MaxLayers]uint32
-	tsKnown  [MaxLayers]bool
+	tsKnown  [MaxLayers]certainty
 	tsSource [MaxLayers]uint32 // SSRC
 
 	started     bool
@@ -28,14 +27,26 @@ type forwarder struct {
 	lastArrival time.Time
 	lastLayer   int
 
-	vp8 vp8Numbers
+	vp8                   vp8Numbers
+	frameDelta, lastFrame uint16 // of the dependency descriptor
 }
+
+// certainty is by what the timestamps of two layers were aligned: arrival is off by the way's jitter.
+type certainty uint8
+
+const (
+	unknown certainty = iota
+	byArrival
+	byReports
+)
 
 // vp8Numbers keeps picture id, TL0PICIDX and KEYIDX contiguous over layer switches (RFC 7741, section 4.2).
 type vp8Numbers struct {
-	pictureDelta, lastPicture uint16
-	tl0Delta, lastTL0         uint8
-	keyDelta, lastKey         uint8
+	lastPicture       uint16
+	tl0Delta, lastTL0 uint8
+	keyDelta, lastKey uint8
+	leftOut           uint16 // the publisher's id of the latest picture that was left out
+	hasLeftOut        bool
 }
 
 // rewrite is what a forwarded packet gets in place of the publisher's numbers.
@@ -43,8 +54,13 @@ type rewrite struct {
 	seq     uint16
 	ts      uint32
 	picture uint16
+	frame   uint16 // of the dependency descriptor, if described
 	tl0     uint8
 	key     uint8
+
+	described bool
+	marker    bool
+	mask      codec.Mask // active decode targets
 }
 
 func newForwarder(clockRate uint32) forwarder {
@@ -60,81 +76,121 @@ func (f *forwarder) follows(p *Packet) bool { return p.Layer == f.layer && p.Hea
 
 // lacks tells whether p goes on with what is being forwarded and is newer than all that has been sent.
 func (f *forwarder) lacks(p *Packet) bool {
-	return f.follows(p) && int16(p.Header.SequenceNumber+f.seqDelta-f.lastSeq) > 0
+	return f.follows(p) && int16(p.Header.SequenceNumber+f.numbers.delta()-f.lastSeq) > 0
 }
 
 // start begins to forward p's layer with p, a packet that needs none before it. align gives the timestamp difference
 // between two layers by their sender reports, false when it is unknown.
 func (f *forwarder) start(p *Packet, align func(from, to int) (uint32, bool)) {
 	n := p.Layer
-	f.layer, f.ssrc, f.firstSeq = n, p.Header.SSRC, p.Header.SequenceNumber
+	f.layer, f.ssrc = n, p.Header.SSRC
 	if f.tsSource[n] != f.ssrc {
-		f.tsSource[n], f.tsKnown[n] = f.ssrc, false
+		f.tsSource[n], f.tsKnown[n] = f.ssrc, unknown
 	}
 	if !f.started {
 		f.started = true
-		f.seqDelta, f.tsKnown[n] = 0, true
+		f.tsKnown[n] = byReports
 		f.lastSeq, f.lastTS, f.lastArrival = p.Header.SequenceNumber-1, p.Header.Timestamp-1, p.Arrival
 		f.lastLayer = n
 		f.vp8.begin(&p.Info.VP8)
+		f.lastFrame = p.Info.Frame.Number - 1
+		f.numbers.begin(run{first: p.Header.SequenceNumber})
 		return
 	}
-	f.seqDelta = f.lastSeq + 1 - p.Header.SequenceNumber
-	f.vp8.resume(&p.Info.VP8)
-	if !f.tsKnown[n] {
-		delta, ok := align(f.lastLayer, n)
-		if ok && f.lastLayer != n {
-			f.tsDelta[n] = f.tsDelta[f.lastLayer] + delta
-		} else {
+	f.numbers.begin(run{
+		first: p.Header.SequenceNumber, seq: f.lastSeq + 1 - p.Header.SequenceNumber, picture: f.vp8.resume(&p.Info.VP8),
+	})
+	f.frameDelta = f.lastFrame + 1 - p.Info.Frame.Number
+	f.alignTime(p, align)
+	f.lastLayer = n
+}
+
+// alignTime finds what to add to the timestamps of p's layer, which p is the first packet of.
+func (f *forwarder) alignTime(p *Packet, align func(from, to int) (uint32, bool)) {
+	n := p.Layer
+	if f.tsKnown[n] != byReports {
+		if delta, ok := align(f.lastLayer, n); ok && f.lastLayer != n {
+			f.tsDelta[n], f.tsKnown[n] = f.tsDelta[f.lastLayer]+delta, byReports
+		} else if f.tsKnown[n] == unknown {
 			elapsed := uint32(p.Arrival.Sub(f.lastArrival).Seconds() * float64(f.clockRate))
-			f.tsDelta[n] = f.lastTS + elapsed - p.Header.Timestamp
+			f.tsDelta[n], f.tsKnown[n] = f.lastTS+elapsed-p.Header.Timestamp, byArrival
 		}
-		f.tsKnown[n] = true
 	}
 	// Time never runs backwards, even if the reports of the two layers disagree by a frame.
 	if ts := p.Header.Timestamp + f.tsDelta[n]; int32(ts-f.lastTS) <= 0 {
 		f.tsDelta[n] += f.lastTS + 1 - ts
 	}
-	f.lastLayer = n
 }
 
-// translate returns the numbers for p, a packet of the current layer, and false for one from before the layer's start.
+// translate returns the numbers for p, a packet of the current layer, and false for one from before what is remembered.
 func (f *forwarder) translate(p *Packet) (rewrite, bool) {
-	if int16(p.Header.SequenceNumber-f.firstSeq) < 0 {
+	seq := p.Header.SequenceNumber
+	run := f.numbers.find(seq)
+	if run == nil {
 		return rewrite{}, false
 	}
 	out := rewrite{
-		seq: p.Header.SequenceNumber + f.seqDelta,
-		ts:  p.Header.Timestamp + f.tsDelta[f.layer],
+		seq:    seq + run.seq,
+		ts:     p.Header.Timestamp + f.tsDelta[f.layer],
+		marker: p.Header.Marker,
 	}
 	if p.Info.VP8.Present {
-		f.vp8.translate(&p.Info.VP8, &out)
+		f.vp8.translate(&p.Info.VP8, run.picture, &out)
+	}
+	if p.Info.Frame.Structure != nil {
+		out.frame, out.described = p.Info.Frame.Number+f.frameDelta, true
 	}
 	if int16(out.seq-f.lastSeq) > 0 {
 		f.lastSeq, f.lastTS, f.lastArrival = out.seq, out.ts, p.Arrival
 		if p.Info.VP8.Present {
 			f.vp8.lastPicture, f.vp8.lastTL0, f.vp8.lastKey = out.picture, out.tl0, out.key
 		}
-		// firstSeq follows at least 8,192 packets behind, so that "older" stays meaningful after 32,768 packets.
-		if p.Header.SequenceNumber-f.firstSeq > 1<<14 {
-			f.firstSeq = p.Header.SequenceNumber - 1<<13
+		if out.described {
+			f.lastFrame = out.frame
 		}
 	}
+	f.numbers.note(seq)
 	return out, true
+}
+
+// leaveOut goes on as if p, a packet of the current layer, had not been. If others behind it have gone out already it
+// returns the number that stays open.
+func (f *forwarder) leaveOut(p *Packet) (hole uint16, open bool) {
+	seq := p.Header.SequenceNumber
+	if !f.numbers.isNew(seq) {
+		run := f.numbers.find(seq)
+		if run == nil {
+			return 0, false
+		}
+		return seq + run.seq, true
+	}
+	f.numbers.leaveOut(seq, f.vp8.leaveOut(&p.Info.VP8))
+	return 0, false
 }
 
 func (v *vp8Numbers) begin(d *codec.VP8Descriptor) {
 	*v = vp8Numbers{lastPicture: d.PictureID - 1, lastTL0: d.TL0 - 1, lastKey: d.KeyIndex - 1}
 }
 
-func (v *vp8Numbers) resume(d *codec.VP8Descriptor) {
-	v.pictureDelta = v.lastPicture + 1 - d.PictureID
+// resume goes on with d as the next and returns what to add to picture ids.
+func (v *vp8Numbers) resume(d *codec.VP8Descriptor) uint16 {
 	v.tl0Delta = v.lastTL0 + 1 - d.TL0
 	v.keyDelta = v.lastKey + 1 - d.KeyIndex
+	v.hasLeftOut = false
+	return v.lastPicture + 1 - d.PictureID
 }
 
-func (v *vp8Numbers) translate(d *codec.VP8Descriptor, out *rewrite) {
-	out.picture = (d.PictureID + v.pictureDelta) & 0x7fff
+func (v *vp8Numbers) translate(d *codec.VP8Descriptor, pictureDelta uint16, out *rewrite) {
+	out.picture = (d.PictureID + pictureDelta) & 0x7fff
 	out.tl0 = d.TL0 + v.tl0Delta
 	out.key = (d.KeyIndex + v.keyDelta) & 0x1f
+}
+
+// leaveOut tells whether d is of another picture than the last packet that was left out.
+func (v *vp8Numbers) leaveOut(d *codec.VP8Descriptor) bool {
+	if !d.Present || v.hasLeftOut && v.leftOut == d.PictureID {
+		return false
+	}
+	v.leftOut, v.hasLeftOut = d.PictureID, true
+	return true
 }

@@ -183,17 +183,32 @@ type rig struct {
 
 func layerSSRC(n int) uint32 { return uint32(100 + n) }
 
+type rigOptions struct {
+	mime       string
+	layers     int
+	rtx        bool
+	descriptor uint8 // id of the dependency descriptor from the publisher; the subscriber has descriptorDown
+}
+
 // newRig makes a VP8 receiver with that many layers and a started DownTrack. retransmission says whether it got RTX.
 func newRig(t *testing.T, layers int, retransmission bool) *rig {
 	t.Helper()
+	return newRigOf(t, rigOptions{mime: webrtc.MimeTypeVP8, layers: layers, rtx: retransmission})
+}
+
+func newRigOf(t *testing.T, o rigOptions) *rig {
+	t.Helper()
 	g := &rig{t: t, up: &feedbackLog{}, out: &stubWriter{}, now: time.Now()}
-	g.r = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true, RTCP: g.up.send})
-	for n := range layers {
+	g.r = NewReceiver(ReceiverOptions{MimeType: o.mime, ClockRate: 90000, NACK: true, DescriptorID: o.descriptor, RTCP: g.up.send})
+	for n := range o.layers {
 		g.r.layers[n].Store(newLayer(g.r, n, layerSSRC(n)))
 	}
-	g.ctx = &boundContext{codecs: codecsFor(webrtc.MimeTypeVP8), rtcp: make(chan []byte)}
-	if retransmission {
+	g.ctx = &boundContext{codecs: codecsFor(o.mime), rtcp: make(chan []byte)}
+	if o.rtx {
 		g.ctx.rtx = downRTX
+	}
+	if o.descriptor != 0 {
+		g.ctx.extensions = []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}
 	}
 	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: NewTap(1), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {

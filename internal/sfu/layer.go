@@ -15,12 +15,14 @@ import (
 const (
 	// mtu holds any packet a browser sends (1,200 bytes of payload and headers) and those of clients set for Ethernet.
 	mtu = 1500
-	// keyFrameInterval is the least time between two key frame requests for one layer: a key frame costs some ten times
-	// a normal one, so a room of subscribers asking together must not multiply it.
-	keyFrameInterval = 500 * time.Millisecond
+	// keyFrameInterval is the least time between two key frame requests for the lowest layer, keyFrameIntervalUp for those
+	// above: a key frame costs some ten times a normal one, so a room of subscribers asking together must not multiply it
+	// (livekit-protocol.md, 12.1).
+	keyFrameInterval, keyFrameIntervalUp = 500 * time.Millisecond, time.Second
 	// layerTimeout is how long a layer may be silent before its subscribers move to another one. A camera sends at
-	// least 5 frames a second; a screen that does not change may send one in seconds.
-	layerTimeout, sparseTimeout = time.Second, 4 * time.Second
+	// least 5 frames a second, and less than a second shall pass until something else moves; a screen that does not
+	// change may send one in seconds.
+	layerTimeout, sparseTimeout = 500 * time.Millisecond, 4 * time.Second
 )
 
 // layer is one RTP stream of a Receiver.
@@ -32,6 +34,13 @@ type layer struct {
 	pkt     Packet       // the one being forwarded; touched by the read goroutine only
 	last    atomic.Int64 // arrival of the latest packet, Unix ns
 	meter   meter
+
+	// Touched by the read goroutine only.
+	descriptors *codec.Descriptors // nil where they are not read
+	stranded    []uint16           // numbers of packets whose structure has not come
+	strandedAt  time.Time          // the first of them
+	late        Packet             // scratch
+	lateRaw     []byte             // scratch
 
 	mu         sync.Mutex
 	loss       lossTracker
@@ -55,7 +64,12 @@ func newLayer(r *Receiver, n int, ssrc uint32) *layer {
 	if r.codec == codec.Opus || r.codec == codec.RED {
 		size = audioHistory
 	}
-	return &layer{r: r, n: n, ssrc: ssrc, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
+	l := &layer{r: r, n: n, ssrc: ssrc, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
+	if r.DescriptorID != 0 {
+		l.descriptors = new(codec.Descriptors)
+		l.stranded = make([]uint16, 0, maxStranded)
+	}
+	return l
 }
 
 func (l *layer) readRTP(read ReadFunc) {
@@ -84,21 +98,55 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	if !l.note(raw, now) {
 		return
 	}
-	if err := codec.Parse(l.r.codec, p.Payload, &p.Info); err != nil {
+	err := l.parse(p)
+	if err != nil && !errors.Is(err, codec.ErrNoStructure) {
 		l.countMalformed()
 		return
 	}
 	if l.r.muted.Load() {
 		return
 	}
+	l.history.Store(raw)
+	if err != nil {
+		l.strand(p.Header.SequenceNumber, now)
+		return
+	}
+	l.meter.count(&p.Info, len(raw), p.Info.Ends || p.Header.Marker, now)
+	p.Layer, p.Arrival = l.n, now
+	l.deliver(p)
+	if p.Info.KeyFrame {
+		l.keyFrameCame()
+	}
+	if len(l.stranded) > 0 && p.Info.Frame.New {
+		l.deliverStranded(now)
+	}
+}
+
+// parse reads what p says about itself.
+func (l *layer) parse(p *Packet) error {
+	if err := codec.Parse(l.r.codec, p.Payload, &p.Info); err != nil {
+		return err
+	}
+	return l.describe(p)
+}
+
+// describe reads p's dependency descriptor, if there is one.
+func (l *layer) describe(p *Packet) error {
+	if l.descriptors == nil {
+		return nil
+	}
+	if ext := p.Header.GetExtension(l.r.DescriptorID); ext != nil {
+		return l.descriptors.Read(ext, &p.Info)
+	}
+	return nil
+}
+
+func (l *layer) deliver(p *Packet) {
 	if l.r.AudioLevelID != 0 {
 		if level := p.Header.GetExtension(l.r.AudioLevelID); len(level) == 1 {
 			l.r.Level.Observe(level[0] & 0x7f)
 		}
 	}
-	l.meter.count(&p.Info, len(raw), p.Header.Marker, now)
-	l.history.Store(raw)
-	p.Layer, p.Arrival = l.n, now
 	for _, s := range *l.r.sinks.Load() {
 		s.WriteRTP(p)
 	}
@@ -116,7 +164,7 @@ func (l *layer) note(raw []byte, now time.Time) bool {
 	if l.r.NACK && len(l.loss.missing) > 0 {
 		nacks = l.loss.due(now, nacks)
 	}
-	askKey := l.keyPending && now.Sub(l.asked) >= keyFrameInterval
+	askKey := l.keyPending && now.Sub(l.asked) >= l.keyFrameInterval()
 	l.mu.Unlock()
 	if len(nacks) > 0 {
 		_ = l.r.RTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: l.ssrc, Nacks: nacks}})
@@ -143,19 +191,6 @@ func (l *layer) keepAlive(now time.Time) {
 		if o := l.r.layer(n); o != nil && now.UnixNano()-o.last.Load() > int64(timeout) {
 			l.r.alive.And(^uint32(1 << n))
 		}
-	}
-}
-
-func (l *layer) requestKeyFrame(now time.Time) {
-	l.mu.Lock()
-	early := now.Sub(l.asked) < keyFrameInterval
-	l.keyPending = early
-	if !early {
-		l.asked = now
-	}
-	l.mu.Unlock()
-	if !early {
-		_ = l.r.RTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
 	}
 }
 

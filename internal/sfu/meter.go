@@ -33,25 +33,40 @@ type meter struct {
 	bytes  [MaxLayers][MaxTemporals]uint32
 	frames [MaxLayers][MaxTemporals]uint32
 
-	bitRate   [MaxLayers][MaxTemporals]rate // of each layer alone, bits/s
+	sums      atomic.Bool                   // the rates are those of decode targets, which have the lower layers in them
+	bitRate   [MaxLayers][MaxTemporals]rate // bits/s
 	frameRate [MaxLayers][MaxTemporals]rate // frames/s
 	seen      [MaxLayers]atomic.Int64       // latest packet of each spatial layer, Unix ns
 }
 
 // count takes note of a packet of size bytes; ends says that it is the last of its frame.
 func (m *meter) count(info *codec.Info, size int, ends bool, now time.Time) {
-	s, t := min(int(info.Spatial), MaxLayers-1), min(int(info.Temporal), MaxTemporals-1)
 	if m.began.IsZero() {
 		m.began = now
 	}
-	m.seen[s].Store(now.UnixNano())
-	m.bytes[s][t] += uint32(size)
-	if ends {
-		m.frames[s][t]++
+	m.seen[min(int(info.Spatial), MaxLayers-1)].Store(now.UnixNano())
+	if f := &info.Frame; f.Structure != nil {
+		m.sums.Store(true)
+		for t := range f.Structure.Targets {
+			if f.Indication(t) != codec.NotPresent {
+				spatial, temporal := f.Structure.Layers(t)
+				m.add(spatial, temporal, size, ends && spatial == int(info.Spatial))
+			}
+		}
+	} else {
+		m.add(int(info.Spatial), int(info.Temporal), size, ends)
 	}
 	if elapsed := now.Sub(m.began); elapsed >= meterWindow {
 		m.roll(elapsed.Seconds())
 		m.began = now
+	}
+}
+
+func (m *meter) add(spatial, temporal, size int, frame bool) {
+	spatial, temporal = min(spatial, MaxLayers-1), min(temporal, MaxTemporals-1)
+	m.bytes[spatial][temporal] += uint32(size)
+	if frame {
+		m.frames[spatial][temporal]++
 	}
 }
 
@@ -95,11 +110,9 @@ func (r *Receiver) Bitrates() Bitrates { return r.bitrates(time.Now()) }
 func (r *Receiver) bitrates(now time.Time) Bitrates {
 	var all Bitrates
 	r.eachLayer(now, func(row, s int, m *meter) {
-		below := 0.0
-		for t := range MaxTemporals {
-			below += m.bitRate[s][t].value()
-			all[row][t] = uint32(below)
-			if s > 0 {
+		for t, rate := range m.upTo(&m.bitRate[s]) {
+			all[row][t] = uint32(rate)
+			if s > 0 && !m.sums.Load() {
 				all[row][t] += all[row-1][t]
 			}
 		}
@@ -113,12 +126,24 @@ func (r *Receiver) FrameRates() FrameRates { return r.frameRates(time.Now()) }
 func (r *Receiver) frameRates(now time.Time) FrameRates {
 	var all FrameRates
 	r.eachLayer(now, func(row, s int, m *meter) {
-		below := 0.0
-		for t := range MaxTemporals {
-			below += m.frameRate[s][t].value()
-			all[row][t] = float32(below)
+		for t, rate := range m.upTo(&m.frameRate[s]) {
+			all[row][t] = float32(rate)
 		}
 	})
+	return all
+}
+
+// upTo returns the rates of a spatial layer with its temporal layers up to each.
+func (m *meter) upTo(layer *[MaxTemporals]rate) (all [MaxTemporals]float64) {
+	sums, before := m.sums.Load(), 0.0
+	for t := range layer {
+		rate := layer[t].value()
+		if !sums {
+			rate += before
+		}
+		before = max(before, rate)
+		all[t] = before
+	}
 	return all
 }
 

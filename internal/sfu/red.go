@@ -28,7 +28,7 @@ func (d *DownTrack) unpackLocked(p *Packet) {
 
 // hasForwarded tells whether p has gone out already, as a copy in a later packet.
 func (d *DownTrack) hasForwarded(p *Packet) bool {
-	return d.fwd.follows(p) && d.seq.holds(p.Header.SequenceNumber+d.fwd.seqDelta)
+	return d.fwd.follows(p) && d.seq.holds(p.Header.SequenceNumber+d.fwd.numbers.delta())
 }
 
 // newestBlock returns the newest encoding in a RED payload, nil if there is none.

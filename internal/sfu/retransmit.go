@@ -67,7 +67,7 @@ func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 // requestKeyFrame passes a subscriber's request on to the layer it is watching.
 func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
-	r, n, wanted := d.receiver, d.fwd.layer, d.targetLocked().spatial
+	r, n, wanted := d.receiver, d.fwd.layer, d.target.spatial
 	d.mu.Unlock()
 	if n < 0 {
 		n = r.best(wanted)
@@ -84,6 +84,10 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	}
 	sent, ok := d.seq.lookup(seq, now, d.roundTrip)
 	if !ok {
+		return
+	}
+	if sent.layer == paddingLayer {
+		d.sendPaddingLocked(sent.seq)
 		return
 	}
 	l := d.receiver.layer(int(sent.layer))

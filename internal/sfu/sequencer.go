@@ -18,8 +18,8 @@ type sentPacket struct {
 	rewrite
 	source uint16 // the publisher's sequence number
 	layer  int8
-	tries  int8 // -1: slot never used
-	resent time.Time
+	tries  int8  // -1: slot never used
+	resent int64 // Unix ns
 }
 
 func newSequencer(size int) sequencer {
@@ -34,6 +34,12 @@ func (s *sequencer) store(out rewrite, source uint16, layer int) {
 	s.sent[int(out.seq)&(len(s.sent)-1)] = sentPacket{rewrite: out, source: source, layer: int8(layer)}
 }
 
+// storePadding remembers that seq went out as an empty packet.
+func (s *sequencer) storePadding(seq uint16) { s.store(rewrite{seq: seq}, 0, paddingLayer) }
+
+// paddingLayer marks what came from no layer.
+const paddingLayer = -1
+
 // holds tells whether seq has been sent, as far back as is remembered.
 func (s *sequencer) holds(seq uint16) bool {
 	p := &s.sent[int(seq)&(len(s.sent)-1)]
@@ -43,10 +49,10 @@ func (s *sequencer) holds(seq uint16) bool {
 // lookup returns the packet sent as seq if it should go out again now, and counts that.
 func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) (sentPacket, bool) {
 	p := &s.sent[int(seq)&(len(s.sent)-1)]
-	if p.tries < 0 || p.seq != seq || p.tries >= resendTries || now.Sub(p.resent) < max(resendInterval, roundTrip) {
+	if p.tries < 0 || p.seq != seq || p.tries >= resendTries || now.UnixNano()-p.resent < int64(max(resendInterval, roundTrip)) {
 		return sentPacket{}, false
 	}
 	p.tries++
-	p.resent = now
+	p.resent = now.UnixNano()
 	return *p, true
 }

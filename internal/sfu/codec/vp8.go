@@ -5,14 +5,12 @@ import "encoding/binary"
 // VP8Descriptor is the VP8 payload descriptor's numbering (RFC 7741, section 4.2) and where each number stands, so that
 // it can be replaced in a copy of the payload.
 type VP8Descriptor struct {
-	Present      bool // the payload is VP8 and was read
-	StartOfFrame bool // first packet of a picture: S=1 and partition 0
+	Present bool // the payload is VP8 and was read
 
 	PictureID     uint16
 	PictureIDBits uint8 // 7 or 15; 0 when absent
 	TL0           uint8 // index of the last base temporal layer picture
 	HasTL0        bool
-	Temporal      uint8 // temporal layer id
 	KeyIndex      uint8 // 5 bits
 	HasKeyIndex   bool
 
@@ -22,10 +20,11 @@ type VP8Descriptor struct {
 func parseVP8(p []byte, info *Info) error {
 	d := &info.VP8
 	d.Present = true
-	d.StartOfFrame = p[0]&0x10 != 0 && p[0]&0x07 == 0
+	// The first packet of a picture has S=1 and partition 0.
+	info.Begins = p[0]&0x10 != 0 && p[0]&0x07 == 0
 	i := 1
 	if p[0]&0x80 != 0 {
-		n, err := parseVP8Extension(p, d)
+		n, err := parseVP8Extension(p, info)
 		if err != nil {
 			return err
 		}
@@ -34,14 +33,14 @@ func parseVP8(p []byte, info *Info) error {
 	if i >= len(p) {
 		return ErrShort
 	}
-	info.Temporal = d.Temporal
 	// RFC 7741, section 4.3: P, the inverse key frame flag, is the lowest bit of a picture's first byte.
-	info.KeyFrame = d.StartOfFrame && p[i]&0x01 == 0
+	info.KeyFrame = info.Begins && p[i]&0x01 == 0
 	return nil
 }
 
 // parseVP8Extension reads the optional fields behind the first byte and returns where the payload header begins.
-func parseVP8Extension(p []byte, d *VP8Descriptor) (int, error) {
+func parseVP8Extension(p []byte, info *Info) (int, error) {
+	d := &info.VP8
 	if len(p) < 2 {
 		return 0, ErrShort
 	}
@@ -73,7 +72,9 @@ func parseVP8Extension(p []byte, d *VP8Descriptor) (int, error) {
 		if i >= len(p) {
 			return 0, ErrShort
 		}
-		d.Temporal = p[i] >> 6
+		if flags&0x20 != 0 {
+			info.Temporal, info.Sync = p[i]>>6, p[i]&0x20 != 0
+		}
 		d.KeyIndex, d.HasKeyIndex, d.keyIndexAt = p[i]&0x1f, flags&0x10 != 0, uint8(i)
 		i++
 	}

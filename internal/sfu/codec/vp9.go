@@ -1,16 +1,21 @@
 package codec
 
-// parseVP9 reads the VP9 payload descriptor (RFC 9628, section 4.2) as far as the key frame: a picture that begins here
-// (B), is not predicted from earlier ones (P=0) and belongs to the lowest spatial layer.
+// Bits of the VP9 payload descriptor (RFC 9628, section 4.2): the first byte, and the byte of the layers.
+const (
+	vp9PictureID  = 0x80
+	vp9Predicted  = 0x40 // from earlier pictures
+	vp9Layers     = 0x20
+	vp9Begins     = 0x08
+	vp9Ends       = 0x04
+	vp9SwitchUp   = 0x10
+	vp9SpatialMax = 0x07
+)
+
+// parseVP9 reads the VP9 payload descriptor as far as the layers. A key frame begins here (B), is not predicted from
+// earlier pictures (P=0) and belongs to the lowest spatial layer.
 func parseVP9(p []byte, info *Info) error {
-	const (
-		hasPictureID   = 0x80
-		interPredicted = 0x40
-		hasLayer       = 0x20
-		startOfFrame   = 0x08
-	)
 	flags, i := p[0], 1
-	if flags&hasPictureID != 0 {
+	if flags&vp9PictureID != 0 {
 		if i >= len(p) {
 			return ErrShort
 		}
@@ -19,13 +24,15 @@ func parseVP9(p []byte, info *Info) error {
 		}
 		i++
 	}
-	spatial := uint8(0)
-	if flags&hasLayer != 0 {
+	info.Begins, info.Ends = flags&vp9Begins != 0, flags&vp9Ends != 0
+	info.Fresh = flags&vp9Predicted == 0
+	if flags&vp9Layers != 0 {
 		if i >= len(p) {
 			return ErrShort
 		}
-		spatial = p[i] >> 1 & 0x07
+		info.Temporal, info.Spatial = p[i]>>5, p[i]>>1&vp9SpatialMax
+		info.Layered, info.Sync = true, p[i]&vp9SwitchUp != 0
 	}
-	info.KeyFrame = flags&startOfFrame != 0 && flags&interPredicted == 0 && spatial == 0
+	info.KeyFrame = info.Begins && info.Fresh && info.Spatial == 0
 	return nil
 }

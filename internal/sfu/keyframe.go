@@ -1,0 +1,74 @@
+package sfu
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// maxStranded bounds how many packets are kept for a structure that is late: more than a key frame has.
+const maxStranded = 256
+
+// strandedWait is how long a structure may be late before another key frame is asked for: by then a NACK would have
+// brought it, over any but the longest way.
+const strandedWait = 200 * time.Millisecond
+
+func (l *layer) keyFrameInterval() time.Duration {
+	if l.n == 0 {
+		return keyFrameInterval
+	}
+	return keyFrameIntervalUp
+}
+
+// requestKeyFrame asks the publisher for a key frame; if it was asked too short a time ago, as soon as it may be.
+func (l *layer) requestKeyFrame(now time.Time) {
+	l.mu.Lock()
+	early := now.Sub(l.asked) < l.keyFrameInterval()
+	l.keyPending = early
+	if !early {
+		l.asked = now
+	}
+	l.mu.Unlock()
+	if !early {
+		_ = l.r.RTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
+	}
+}
+
+// keyFrameCame forgets a request that is not due yet: the key frame serves it as well.
+func (l *layer) keyFrameCame() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keyPending = false
+}
+
+// strand keeps packet seq, which cannot be understood yet. The structure it belongs to came with the first packet of a
+// key frame, which is lost or late.
+func (l *layer) strand(seq uint16, now time.Time) {
+	if len(l.stranded) == 0 {
+		l.strandedAt = now
+	}
+	if len(l.stranded) < maxStranded { // more are of no use: a new key frame is due
+		l.stranded = append(l.stranded, seq)
+	}
+	if now.Sub(l.strandedAt) >= strandedWait {
+		l.requestKeyFrame(now)
+	}
+}
+
+// deliverStranded takes up the packets behind the one just delivered, which had the structure they need.
+func (l *layer) deliverStranded(now time.Time) {
+	began := l.pkt.Header.SequenceNumber
+	p := &l.late
+	for _, seq := range l.stranded {
+		if l.lateRaw == nil {
+			l.lateRaw = make([]byte, mtu)
+		}
+		n := l.history.Load(seq, l.lateRaw)
+		if int16(seq-began) <= 0 || n == 0 || p.unmarshal(l.lateRaw[:n]) != nil || l.parse(p) != nil {
+			continue
+		}
+		p.Layer, p.Arrival = l.n, now
+		l.deliver(p)
+	}
+	l.stranded = l.stranded[:0]
+}

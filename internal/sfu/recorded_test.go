@@ -1,0 +1,234 @@
+package sfu
+
+import (
+	"compress/gzip"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"meet/internal/sfu/codec"
+)
+
+// recordedID is the id of the dependency descriptor in the recordings.
+const recordedID = 12
+
+// recordedPacket is one packet of testdata/chromium.
+type recordedPacket struct {
+	raw []byte
+	at  time.Duration // since the first
+}
+
+func recording(t testing.TB, name string) []recordedPacket {
+	t.Helper()
+	f, err := os.Open("testdata/chromium/" + name + ".rtp.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packets []recordedPacket
+	for len(data) > 0 {
+		size := binary.BigEndian.Uint16(data)
+		at := time.Duration(binary.BigEndian.Uint32(data[2:])) * time.Millisecond
+		packets = append(packets, recordedPacket{data[6 : 6+size], at})
+		data = data[6+size:]
+	}
+	return packets
+}
+
+// recordings with layers in one stream, and their highest temporal layer.
+var layered = []struct {
+	name              string
+	spatial, temporal int // highest
+}{
+	{"vp9-l1t3", 0, 2},
+	{"vp9-l2t2", 1, 1},
+	{"vp9-l3t3", 1, 2}, // the bandwidth was not enough for the third
+	{"vp9-l3t3key", 1, 2},
+	{"av1-l1t3", 0, 2},
+	{"av1-l3t3", 2, 2},
+	{"av1-l3t3key", 2, 2},
+	{"vp8-l1t3-2", 0, 2},
+}
+
+func mimeOf(recording string) string {
+	name, _, _ := strings.Cut(recording, "-")
+	return "video/" + name
+}
+
+// viewer stands for the decoder of a subscriber and checks that it could show everything it is sent.
+type viewer struct {
+	t           *testing.T
+	descriptors codec.Descriptors
+	started     bool
+	lastSeq     uint16
+	lastStamp   uint32
+	ended       bool            // the picture of lastStamp
+	shown       uint8           // spatial layer of the last packet
+	frames      map[uint16]bool // received, by number
+	pictures    int
+	spatial     int               // highest so far
+	rates       [MaxTemporals]int // pictures of each temporal layer
+	last        codec.Frame
+}
+
+func newViewer(t *testing.T) *viewer { return &viewer{t: t, frames: map[uint16]bool{}} }
+
+// see takes packets in the order they were sent in.
+func (v *viewer) see(packets []written) {
+	v.t.Helper()
+	for _, p := range packets {
+		if v.started && p.SequenceNumber != v.lastSeq+1 {
+			v.t.Errorf("packet %d follows %d", p.SequenceNumber, v.lastSeq)
+		}
+		v.lastSeq = p.SequenceNumber
+		var info codec.Info
+		ext := p.GetExtension(descriptorDown)
+		if err := v.descriptors.Read(ext, &info); err != nil {
+			v.t.Fatalf("packet %d: descriptor % x: %v", p.SequenceNumber, ext, err)
+		}
+		v.check(&p, &info)
+		v.started = true
+	}
+}
+
+func (v *viewer) check(p *written, info *codec.Info) {
+	v.t.Helper()
+	f := &info.Frame
+	if !v.started && !info.KeyFrame {
+		v.t.Errorf("frame %d comes first and is no key frame", f.Number)
+	}
+	for _, diff := range f.Needs() {
+		if !v.frames[f.Number-diff] {
+			v.t.Errorf("frame %d of S%dT%d needs %d, which was not sent", f.Number, info.Spatial, info.Temporal, f.Number-diff)
+		}
+	}
+	v.frames[f.Number] = true
+	if p.Timestamp != v.lastStamp || !v.started {
+		if v.started && !v.ended {
+			v.t.Errorf("packet %d begins a picture before the one at %d had its marker", p.SequenceNumber, v.lastStamp)
+		}
+		v.pictures++
+		v.rates[info.Temporal]++
+		v.lastStamp = p.Timestamp
+	} else if v.ended && info.Spatial <= v.shown { // a layer that begins in mid-picture was not expected
+		v.t.Errorf("packet %d comes behind the marker of its picture", p.SequenceNumber)
+	}
+	v.ended, v.shown = p.Marker, info.Spatial
+	v.spatial = max(v.spatial, int(info.Spatial))
+	v.last = *f
+}
+
+// playRecording feeds a recording to a DownTrack; before each packet, act may change its mind.
+func playRecording(t *testing.T, name string, packets []recordedPacket, act func(g *rig, i int, v *viewer)) (*rig, *viewer) {
+	t.Helper()
+	g := newRigOf(t, rigOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
+	g.r.layer(0).ssrc = binary.BigEndian.Uint32(packets[0].raw[8:])
+	v, begin := newViewer(t), g.now
+	for i, p := range packets {
+		g.now = begin.Add(p.at)
+		act(g, i, v)
+		g.r.layer(0).handle(p.raw, g.now)
+		v.see(g.out.take())
+	}
+	return g, v
+}
+
+// TestRecordedLayers forwards what Chromium sent up to each layer.
+func TestRecordedLayers(t *testing.T) {
+	for _, tt := range layered {
+		packets := recording(t, tt.name)
+		full := 0
+		for spatial := tt.spatial; spatial >= 0; spatial-- {
+			for temporal := tt.temporal; temporal >= 0; temporal-- {
+				t.Run(fmt.Sprintf("%s/S%dT%d", tt.name, spatial, temporal), func(t *testing.T) {
+					g, v := playRecording(t, tt.name, packets, func(g *rig, i int, _ *viewer) {
+						if i == 0 {
+							g.d.SetAllowed(spatial, temporal)
+						}
+					})
+					if v.spatial != spatial {
+						t.Errorf("spatial layer %d came, want %d", v.spatial, spatial)
+					}
+					if full == 0 {
+						full = v.pictures
+					}
+					want := full >> (tt.temporal - temporal) // each temporal layer doubles the rate
+					if v.pictures < want-2 || v.pictures > want+4 {
+						t.Errorf("%d pictures of %d, want about %d", v.pictures, full, want)
+					}
+					if s, te := g.d.Current(); s != spatial || te != temporal {
+						t.Errorf("S%dT%d is said to be forwarded", s, te)
+					}
+					for target := range v.last.Structure.Targets {
+						s, te := v.last.Structure.Layers(target)
+						if active := v.last.Active&(1<<target) != 0; active != (s <= spatial && te <= temporal) {
+							t.Errorf("decode target %d, S%dT%d, is said to be active: %v", target, s, te, active)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestRecordedChanges changes what is allowed every few packets: whatever is forwarded can be decoded.
+func TestRecordedChanges(t *testing.T) {
+	for _, tt := range layered {
+		t.Run(tt.name, func(t *testing.T) {
+			packets := recording(t, tt.name)
+			for seed := range uint64(40) {
+				random := rand.New(rand.NewPCG(seed, 0))
+				allowed := target{2, 2}
+				_, v := playRecording(t, tt.name, packets, func(g *rig, _ int, v *viewer) {
+					if random.IntN(8) == 0 {
+						allowed = target{random.IntN(3), random.IntN(3)}
+						g.d.SetAllowed(allowed.spatial, allowed.temporal)
+					}
+				})
+				if v.pictures == 0 {
+					t.Error("nothing was forwarded")
+				}
+			}
+		})
+	}
+}
+
+// TestRecordedTemporalDropsAtOnce allows only the lowest temporal layer in the middle: the next frame is of it.
+func TestRecordedTemporalDropsAtOnce(t *testing.T) {
+	for _, tt := range layered {
+		t.Run(tt.name, func(t *testing.T) {
+			packets := recording(t, tt.name)
+			var before, after [MaxTemporals]int
+			_, v := playRecording(t, tt.name, packets, func(g *rig, i int, v *viewer) {
+				switch i {
+				case len(packets) / 3:
+					g.d.SetAllowed(2, 0)
+					before = v.rates
+				case len(packets) / 2:
+					after = v.rates
+					g.d.SetAllowed(2, 2)
+				}
+			})
+			before[0], after[0] = 0, 0
+			if before[1] == 0 || v.rates[1] <= after[1] {
+				t.Errorf("pictures of each temporal layer: %v, %v and %v", before, after, v.rates)
+			}
+			if after[1]+after[2] > before[1]+before[2]+1 { // a picture under way is finished
+				t.Errorf("pictures of each temporal layer went from %v to %v while only the lowest was allowed", before, after)
+			}
+		})
+	}
+}
