@@ -140,6 +140,7 @@ func (a *App) mount(e *echo.Echo) {
 	for _, k := range a.keys {
 		keys[k.Name] = k.Secret
 	}
+	e.Pre(meetClients)
 	signalling := echo.WrapHandler(signal.New(a.rooms, token.NewVerifier(keys), a.log))
 	e.Any("/rtc", signalling)
 	e.Any("/rtc/*", signalling)

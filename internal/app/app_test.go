@@ -283,3 +283,33 @@ func TestHealth(t *testing.T) {
 		}
 	}
 }
+
+// What LiveKit's clients ask of the server before and beside joining.
+func TestClientsFindTheServer(t *testing.T) {
+	s := start(t, settings(t))
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		anyOrigin    bool
+	}{
+		{http.MethodHead, "/", http.StatusOK, true},
+		{http.MethodGet, "/", http.StatusOK, false},
+		{http.MethodGet, "//rtc/validate", http.StatusUnauthorized, true}, // an address that ends with a slash
+		{http.MethodGet, "///rtc/v1/validate", http.StatusUnauthorized, true},
+		{http.MethodOptions, "/rtc/validate", http.StatusNoContent, true},
+		{http.MethodGet, "//evil.example/..", http.StatusNotFound, false},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+s.address+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != tt.status || (resp.Header.Get("Access-Control-Allow-Origin") == "*") != tt.anyOrigin {
+			t.Errorf("%s %s: status %d, header %v", tt.method, tt.path, resp.StatusCode, resp.Header)
+		}
+	}
+}

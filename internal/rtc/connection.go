@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"errors"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -18,7 +19,7 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 	}
 	switch s {
 	case webrtc.PeerConnectionStateConnected:
-		t.connected = true
+		t.connected, t.connectedAt = true, time.Now()
 		if t == p.receiving() {
 			for _, sub := range p.subscriptions {
 				sub.start()
@@ -33,6 +34,9 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
 		// Closed comes from the client's own DTLS close, as when its page goes away.
 		t.connected = false
+		if s == webrtc.PeerConnectionStateFailed {
+			p.considerTCP(t)
+		}
 		p.connectionLost(s == webrtc.PeerConnectionStateClosed)
 	}
 }
@@ -52,6 +56,38 @@ func (p *Participant) connectionLost(closedByClient bool) {
 	}
 	p.log.Debug("media connection lost")
 	p.expectReturn()
+}
+
+// stillTalks is how recently a client must have said something for the failure of its media to be UDP's fault rather
+// than that of its whole network: two of the intervals at which clients ping.
+const stillTalks = 2 * pingInterval * time.Second
+
+// considerTCP moves the client to TCP if the failure of t, which it is about to resume from, says that UDP does not hold.
+func (p *Participant) considerTCP(t *Transport) {
+	now := time.Now()
+	if !p.mayUseTCP() || p.sink == nil || now.Sub(time.Unix(0, p.heard.Load())) > stillTalks {
+		return
+	}
+	held := time.Duration(0)
+	if !t.connectedAt.IsZero() {
+		held = now.Sub(t.connectedAt)
+	}
+	if p.room.rooms.fallback.failed(p.pathKey(), held, now) {
+		p.log.Info("media goes over TCP from now on", "held", held)
+		for _, t := range p.transports() {
+			t.useTCP(true)
+		}
+	}
+}
+
+func (p *Participant) pathKey() pathKey { return pathKey{p.room.info.Name, p.identity()} }
+
+// mayUseTCP tells whether the client could do without UDP.
+func (p *Participant) mayUseTCP() bool { return p.room.rooms.engine.tcp != nil && p.req.takesTCP() }
+
+// prefersTCP tells whether the client is to do without UDP.
+func (p *Participant) prefersTCP() bool {
+	return p.mayUseTCP() && p.room.rooms.fallback.tcp(p.pathKey(), time.Now())
 }
 
 func (p *Participant) expectReturn() {
@@ -81,7 +117,15 @@ func (p *Participant) signalLost(sink SignalSink) {
 
 // negotiationFailed makes the client begin anew: what the two sides hold of their connection no longer agrees.
 func (p *Participant) negotiationFailed(err error) {
+	if errors.Is(err, errNoAnswer) && p.sink == nil {
+		return // the client was not there to answer; it gets the offer again when it resumes
+	}
 	p.log.Warn("negotiation failed", "err", err)
+	p.reconnect()
+}
+
+// reconnect makes the client join anew.
+func (p *Participant) reconnect() {
 	p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
 	p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
 }

@@ -38,6 +38,13 @@ type engine struct {
 	nodeIP      netip.Addr // address to offer instead of the host's own; zero: the host's own
 	bound       netip.Addr // address the socket is bound to; unspecified: all
 	logs        logging.LoggerFactory
+	patience    patience
+}
+
+// patience is how long clients get for what they have to do. It is the same for all, but in tests.
+type patience struct {
+	disconnected, failed time.Duration // of ICE
+	answer               time.Duration // to an offer
 }
 
 func newEngine(conn net.PacketConn, tcp ice.TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
@@ -49,7 +56,7 @@ func newEngine(conn net.PacketConn, tcp ice.TCPMux, nodeIP netip.Addr, logs logg
 	if err != nil {
 		return nil, fmt.Errorf("make the media certificate: %w", err)
 	}
-	e := &engine{tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs}
+	e := &engine{tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs, patience: patience{iceDisconnected, iceFailed, answerLimit}}
 	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
 		e.bound = a.AddrPort().Addr().Unmap()
 	}
@@ -64,6 +71,7 @@ type connectionOptions struct {
 	loopback bool // the client reached us over loopback, so 127.0.0.1 is an address it can use
 	fullICE  bool // the client does not get along with ICE-lite
 	tcp      bool // the client may connect by TCP too
+	tcpOnly  bool // UDP has failed it: neither side is told of UDP addresses
 	codecs   codecSet
 }
 
@@ -103,7 +111,7 @@ func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
 	}
 	s.SetNetworkTypes(networks)
 	s.SetLite(!o.fullICE)
-	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	s.SetICETimeouts(e.patience.disconnected, e.patience.failed, iceKeepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
 	s.SetIncludeLoopbackCandidate(o.loopback || e.bound.IsLoopback())

@@ -23,6 +23,16 @@ func (req *JoinRequest) takesRED() bool { return !req.firefox() && !req.safari()
 // takesTCP is false for LiveKit's Go SDK, which does not get along with ICE over TCP.
 func (req *JoinRequest) takesTCP() bool { return req.Client.GetSdk() != livekit.ClientInfo_GO }
 
+// knowsReconnect is false for browsers' SDKs from before there was a ReconnectResponse; they break on it.
+func (req *JoinRequest) knowsReconnect() bool { return !req.jsBefore(1, 6, 3) }
+
+// jsBefore tells whether the client is LiveKit's SDK for browsers, of a version older than that. One that does not say its
+// version is taken for new.
+func (req *JoinRequest) jsBefore(version ...int) bool {
+	c := req.Client
+	return c.GetSdk() == livekit.ClientInfo_JS && c.GetVersion() != "" && slices.Compare(versionOf(c.GetVersion()), version) < 0
+}
+
 // changesCodec is false for clients that read a track in the codec it began with: LiveKit's Go SDK, and ones that do not
 // say what they are.
 func (req *JoinRequest) changesCodec() bool {
@@ -80,9 +90,17 @@ func listed(codecs []*livekit.Codec, mime string) bool {
 
 // newerThan compares a version such as "18.3.1" with major.minor, of which it has to differ.
 func newerThan(version string, major, minor int) bool {
-	first, rest, _ := strings.Cut(version, ".")
-	second, _, _ := strings.Cut(rest, ".")
-	a, _ := strconv.Atoi(first) // what is no number counts as old
-	b, _ := strconv.Atoi(second)
-	return a > major || a == major && b > minor
+	v := append(versionOf(version), 0)
+	return slices.Compare(v[:2], []int{major, minor}) > 0
+}
+
+// versionOf reads a version such as "1.6.3-rc1". What is no number counts as 0, and so as old.
+func versionOf(text string) []int {
+	text, _, _ = strings.Cut(text, "-")
+	var version []int
+	for part := range strings.SplitSeq(text, ".") {
+		n, _ := strconv.Atoi(part)
+		version = append(version, n)
+	}
+	return version
 }

@@ -153,6 +153,7 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		PingTimeout:          pingTimeout,
 		SifTrailer:           r.sifTrailer,
 		EnabledPublishCodecs: p.req.publishCodecs(),
-		FastPublish:          p.info.Permission.GetCanPublish(),
+		FastPublish:          p.info.Permission.GetCanPublish() && !p.prefersTCP(),
+		// No ICE servers: every address of ours is one that the client can reach or not, whatever it knows of its own.
 	}
 }

@@ -1,6 +1,9 @@
 package rtc
 
 import (
+	"errors"
+	"time"
+
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
 
@@ -16,6 +19,28 @@ type offerState struct {
 	out     bool   // waiting for the answer
 	again   bool   // something changed meanwhile
 	restart bool   // the next offer restarts ICE
+	sent    time.Time
+	limit   *time.Timer // for the answer
+}
+
+// answerLimit is how long a client may take to answer (livekit-protocol.md, 2.10).
+const answerLimit = 15 * time.Second
+
+var errNoAnswer = errors.New("rtc: the client did not answer an offer in time")
+
+// expectAnswer gives the client its time from now on.
+func (t *Transport) expectAnswer() {
+	if t.offers.limit != nil {
+		t.offers.limit.Stop()
+	}
+	t.offers.sent = time.Now()
+	t.offers.limit = time.AfterFunc(t.answerLimit, func() {
+		t.work.post(func() {
+			if t.offers.out && time.Since(t.offers.sent) >= t.answerLimit { // else it was repeated meanwhile
+				t.fail(errNoAnswer)
+			}
+		})
+	})
 }
 
 // sendTrack adds d to the connection, offering those codecs; it takes effect with the next negotiate.
@@ -90,6 +115,7 @@ func (t *Transport) sendOffer() {
 	t.offers.id++
 	t.offers.out, t.offers.again, t.offers.restart = true, false, false
 	t.hooks.offer(out)
+	t.expectAnswer()
 }
 
 // resume brings a client up to date that has a new socket: it repeats an offer that may have been lost, or whose answer
@@ -101,6 +127,7 @@ func (t *Transport) resume(restartICE bool) {
 		case t.closed:
 		case t.offers.out:
 			t.hooks.offer(t.local(t.offers.id))
+			t.expectAnswer()
 		case restartICE:
 			t.sendOffer()
 		}
@@ -119,6 +146,7 @@ func (t *Transport) takeAnswer(d *livekit.SessionDescription) {
 			return
 		}
 		t.offers.out = false
+		t.offers.limit.Stop()
 		if t.offers.again || t.offers.restart {
 			t.sendOffer()
 		}

@@ -59,8 +59,11 @@ type Participant struct {
 	dataSubscriptions map[uint16]*dataSubscription          // by the track's handle in the room
 	dataChosen        map[string]dataChoice                 // explicit UpdateDataSubscription, by track sid
 
-	out      *outbox
-	outRuns  bool
+	out        *outbox
+	outRuns    bool
+	simulation simulation
+	heard      atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
+
 	channels atomic.Int32 // open ones, counted as pion tells us
 	lastData uint32       // highest reliable sequence number accepted
 	speaking speakerState // as last told to others
@@ -129,7 +132,7 @@ func (p *Participant) connectionOptions(set codecSet) connectionOptions {
 	if p.req.safari() {
 		set |= withoutAV1
 	}
-	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), tcp: p.req.takesTCP(), codecs: set}
+	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set}
 }
 
 // publisherTransport returns the connection the client offers on, made at its first use: most of an audience never has one.

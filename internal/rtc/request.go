@@ -3,6 +3,7 @@ package rtc
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
@@ -26,6 +27,13 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 		t.catchUp(ctx)
 	}
 	return err
+}
+
+// Heard tells that the client has said something, if only that it is there.
+func (s *Session) Heard() {
+	if s.participant != nil {
+		s.participant.heard.Store(time.Now().UnixNano())
+	}
 }
 
 // Lost tells that the signalling connection has ended without a Leave. The participant stays as long as its media does.
@@ -60,6 +68,8 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 		p.setPolicy(m.SubscriptionPermission)
 	case *livekit.SignalRequest_SyncState:
 		p.syncState(m.SyncState)
+	case *livekit.SignalRequest_Simulate:
+		p.simulate(m.Simulate)
 	case *livekit.SignalRequest_UpdateMetadata:
 		p.updateMetadata(m.UpdateMetadata)
 	case *livekit.SignalRequest_UpdateAudioTrack:

@@ -1,6 +1,8 @@
 package rtc
 
 import (
+	"time"
+
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/proto"
 )
@@ -17,13 +19,22 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		p.sink.Close()
 	}
 	p.sink = sink
+	drop, silently := p.dropsResume(time.Now())
+	if silently {
+		return p.dropSocket(sink)
+	}
 	moved := req.RemoteIP != p.req.RemoteIP
 	p.req.RemoteIP = req.RemoteIP
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Reconnect{Reconnect: &livekit.ReconnectResponse{
-		ClientConfiguration: p.req.configuration(),
-		ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
-		LastMessageSeq:      p.lastData,
-	}}})
+	if req.knowsReconnect() {
+		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Reconnect{Reconnect: &livekit.ReconnectResponse{
+			ClientConfiguration: p.req.configuration(),
+			ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
+			LastMessageSeq:      p.lastData,
+		}}})
+	}
+	if drop {
+		return p.dropSocket(sink)
+	}
 	p.sendEverything()
 	clear(p.permitted) // what was said of it meanwhile is lost
 	r.reconcile(p)
@@ -41,6 +52,12 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	p.refreshToken()
 	p.log.Info("participant resumed", "reason", req.Reason.String())
 	return &Session{room: r, participant: p, sink: sink}
+}
+
+// dropSocket closes the connection on which a resume has just begun, as a bad network would.
+func (p *Participant) dropSocket(sink SignalSink) *Session {
+	p.signalLost(sink)
+	return &Session{room: p.room, participant: p, sink: sink}
 }
 
 // nothingToResume tells the client to join anew. The session it returns takes no messages.
@@ -91,14 +108,13 @@ func (p *Participant) syncState(s *livekit.SyncState) {
 		mismatch = mismatch || ours == nil || ours.info.Sid != t.Info.Sid
 	}
 	if mismatch {
-		p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
-		p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
+		p.reconnect()
 		return
 	}
 	if s.Subscription != nil {
 		p.updateSubscription(s.Subscription)
 	}
-	for _, sid := range s.TrackSidsDisabled {
-		p.updateSettings(&livekit.UpdateTrackSettings{TrackSids: []string{sid}, Disabled: true})
+	if len(s.TrackSidsDisabled) > 0 {
+		p.updateSettings(&livekit.UpdateTrackSettings{TrackSids: s.TrackSidsDisabled, Disabled: true})
 	}
 }

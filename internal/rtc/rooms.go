@@ -52,6 +52,8 @@ type Rooms struct {
 	engine *engine
 	log    *slog.Logger
 
+	fallback *fallback
+
 	mu     sync.Mutex
 	rooms  map[string]*Room // by name
 	closed bool
@@ -73,7 +75,7 @@ func New(conn net.PacketConn, o Options) (*Rooms, error) {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
-	return &Rooms{opts: o, engine: e, log: o.Log, rooms: map[string]*Room{}}, nil
+	return &Rooms{opts: o, engine: e, log: o.Log, fallback: newFallback(), rooms: map[string]*Room{}}, nil
 }
 
 // SignalSink takes messages for one client. Send never blocks: it queues, and returns false once the connection cannot

@@ -62,6 +62,9 @@ func (r *Room) updateSpeakers() {
 // loudness reads the level of p's microphones; a muted one is silent.
 func (p *Participant) loudness() float32 {
 	var level float32
+	if time.Now().Before(p.simulation.speaksUntil) {
+		level = simulatedLevel
+	}
 	for _, pub := range p.publications {
 		if pub.info.Source != livekit.TrackSource_MICROPHONE {
 			continue

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -26,10 +27,16 @@ type Transport struct {
 	reports  *sfu.Reports  // towards the client as subscriber
 	log      *slog.Logger
 
+	answerLimit time.Duration
+
 	work *loop
 	wg   sync.WaitGroup
 
-	connected bool // touched on the room's loop only
+	bandwidthCap atomic.Uint64 // bits per second; 0: none
+
+	// Touched on the room's loop only.
+	connected   bool
+	connectedAt time.Time // latest; zero: never
 
 	// The rest is touched on the worker only.
 	remoteSet  bool
@@ -37,6 +44,7 @@ type Transport struct {
 	trickled   int                       // candidates that came by themselves
 	offers     offerState                // when we offer
 	sections   sections                  // when the client offers for both directions
+	tcpOnly    bool                      // neither side is to know of the other's UDP addresses
 	closed     bool
 }
 
@@ -64,7 +72,7 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 	}
 	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
 	t := &Transport{
-		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: newLoop(),
+		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: newLoop(), tcpOnly: o.tcpOnly, answerLimit: e.patience.answer,
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send),
 	}
 	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others
@@ -91,7 +99,7 @@ func (t *Transport) catchUp(ctx context.Context) {
 // addCandidate passes on a candidate of the client, in order with descriptions.
 func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
 	t.work.post(func() {
-		if t.trickled++; t.trickled > maxCandidates {
+		if t.trickled++; t.trickled > maxCandidates || t.tcpOnly && overUDP(strings.TrimPrefix(c.Candidate, "candidate:")) {
 			return
 		}
 		if !t.remoteSet {
@@ -103,6 +111,12 @@ func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
 		}
 	})
 }
+
+// limitBandwidth caps what the client is sent, in bits per second; 0 lifts the cap.
+func (t *Transport) limitBandwidth(bps uint64) { t.bandwidthCap.Store(bps) }
+
+// useTCP makes the next restart of ICE go over TCP alone, or over UDP again.
+func (t *Transport) useTCP(only bool) { t.work.post(func() { t.tcpOnly = only }) }
 
 // fail reports that negotiation broke, unless the connection is gone anyway, as when its client left in the middle.
 func (t *Transport) fail(err error) {
@@ -130,6 +144,9 @@ func (t *Transport) setRemote(d webrtc.SessionDescription) error {
 		return errSections
 	case strings.Count(d.SDP, "\na=candidate:") > maxCandidates:
 		return errCandidates
+	}
+	if t.tcpOnly {
+		d.SDP = withoutUDP(d.SDP, true)
 	}
 	if err := t.pc.SetRemoteDescription(d); err != nil {
 		return err
@@ -166,7 +183,11 @@ func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.S
 
 func (t *Transport) local(id uint32) *livekit.SessionDescription {
 	d := t.pc.LocalDescription()
-	return &livekit.SessionDescription{Type: d.Type.String(), Sdp: d.SDP, Id: id, MidToTrackId: t.midToTrack()}
+	text := d.SDP
+	if t.tcpOnly {
+		text = withoutUDP(text, false)
+	}
+	return &livekit.SessionDescription{Type: d.Type.String(), Sdp: text, Id: id, MidToTrackId: t.midToTrack()}
 }
 
 func (t *Transport) midToTrack() map[string]string {
@@ -188,6 +209,9 @@ func (t *Transport) writeRTCP(packets []rtcp.Packet) error { return t.pc.WriteRT
 func (t *Transport) close() {
 	t.work.post(func() {
 		t.closed = true
+		if t.offers.limit != nil {
+			t.offers.limit.Stop()
+		}
 		if err := t.pc.Close(); err != nil {
 			t.log.Debug("close of a peer connection", "err", err)
 		}

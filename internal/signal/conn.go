@@ -95,6 +95,7 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 			return
 		}
 		alive()
+		s.Heard()
 		m, err := decode(kind, frame)
 		if err != nil {
 			malformed()

@@ -1,0 +1,167 @@
+package signal_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/client"
+)
+
+func (g *guest) simulate(s *livekit.SimulateScenario) {
+	g.t.Helper()
+	if err := g.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Simulate{Simulate: s}}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// leaves lists the Leaves that have come.
+func (g *guest) leaves() []*livekit.LeaveRequest {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []*livekit.LeaveRequest
+	for _, m := range g.messages {
+		if l := m.GetLeave(); l != nil {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func TestSimulatedSpeech(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		mic, _ := ada.publishBoth(ctx)
+		eventually(ctx, t, "bo hears ada", func() bool { return bo.receives(mic.SID(), 1) })
+		sid := ada.Participant().GetSid()
+		ada.simulate(&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_SpeakerUpdate{SpeakerUpdate: 1}})
+		for name, g := range map[string]*guest{"ada": ada, "bo": bo} {
+			speaks := func(yes bool) func(*livekit.SignalResponse) bool {
+				return func(m *livekit.SignalResponse) bool {
+					for _, x := range m.GetSpeakersChanged().GetSpeakers() {
+						if x.Sid == sid && x.Active == yes && (x.Level > 0.85) == yes {
+							return true
+						}
+					}
+					return false
+				}
+			}
+			eventually(ctx, t, name+" is told that ada speaks", func() bool { return g.saw(speaks(true)) })
+		}
+	})
+}
+
+// What the server ends, it ends for the client as the scenario says, and for the others as a departure.
+func TestSimulatedEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		scenario *livekit.SimulateScenario
+		reason   livekit.DisconnectReason // of the Leave
+		action   livekit.LeaveRequest_Action
+		silent   bool // no Leave at first; the resume gets one
+	}{
+		"server leaves": {
+			&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_ServerLeave{ServerLeave: true}},
+			livekit.DisconnectReason_SERVER_SHUTDOWN, livekit.LeaveRequest_DISCONNECT, false,
+		},
+		"full reconnect": {
+			&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_LeaveRequestFullReconnect{LeaveRequestFullReconnect: true}},
+			livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT, false,
+		},
+		"node fails": {
+			&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_NodeFailure{NodeFailure: true}},
+			livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT, true,
+		},
+		"migration": {
+			&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_Migration{Migration: true}},
+			livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			s := newServer(t)
+			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
+			eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+			ada.simulate(c.scenario)
+			eventually(ctx, t, "ada has gone", func() bool { return bo.Other("ada") == nil })
+			if c.silent {
+				if l := ada.leaves(); len(l) > 0 {
+					t.Errorf("a Leave from a server that has failed: %v", l)
+				}
+				if err := ada.Resume(ctx); err == nil {
+					t.Error("resumed what is gone")
+				}
+			}
+			eventually(ctx, t, "a Leave", func() bool { return len(ada.leaves()) == 1 })
+			if l := ada.leaves()[0]; l.Reason != c.reason || l.Action != c.action || l.CanReconnect != (c.action != livekit.LeaveRequest_DISCONNECT) {
+				t.Errorf("%v", l)
+			}
+		})
+	}
+}
+
+// Resumes are cut short as often as was asked for, and then one goes through.
+func TestSimulatedDropsDuringResume(t *testing.T) {
+	for name, c := range map[string]struct {
+		scenario *livekit.SimulateScenario
+		drops    int
+		first    bool // the first message still comes
+	}{
+		"after the first message": {&livekit.SimulateScenario{
+			Scenario: &livekit.SimulateScenario_DisconnectSignalOnResume{DisconnectSignalOnResume: true},
+		}, 1, true},
+		"before it": {&livekit.SimulateScenario{
+			Scenario: &livekit.SimulateScenario_DisconnectSignalOnResumeNoMessages{DisconnectSignalOnResumeNoMessages: true},
+		}, 3, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			s := newServer(t)
+			ada := s.join(ctx, "ada", client.Options{})
+			ada.simulate(c.scenario)
+			if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Ping{Ping: 1}}); err != nil {
+				t.Fatal(err)
+			}
+			eventually(ctx, t, "a pong, so the server has heard", func() bool {
+				return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetPong() != 0 })
+			})
+			for range c.drops {
+				if got := s.resumeRaw(ctx, ada); len(got) > 1 || (len(got) == 1) != c.first {
+					t.Errorf("a resume that is cut short brings %v", got)
+				}
+			}
+			if err := ada.Resume(ctx); err != nil {
+				t.Errorf("the resume after that: %v", err)
+			}
+		})
+	}
+}
+
+// resumeRaw resumes as g on a bare socket and returns what comes until the server closes it.
+func (s *server) resumeRaw(ctx context.Context, g *guest) []*livekit.SignalResponse {
+	s.t.Helper()
+	header := http.Header{"Authorization": {"Bearer " + s.token(g.Participant().GetIdentity())}}
+	ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.url+"/rtc?protocol=17&reconnect=1&sid="+g.Participant().GetSid(), header)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = ws.Close() }()
+	var all []*livekit.SignalResponse
+	for {
+		_, frame, err := ws.ReadMessage()
+		if err != nil {
+			return all
+		}
+		m := &livekit.SignalResponse{}
+		if err := proto.Unmarshal(frame, m); err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+}
