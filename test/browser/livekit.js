@@ -1,11 +1,13 @@
 // What the tests of LiveKit's own livekit-client share: unmodified, without our pages. Another server can be named by
 // LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and LIVEKIT_TEST_SECRET, to compare Meet with LiveKit's.
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { test as base, expect } from '@playwright/test';
 import { AccessToken, TrackSource } from 'livekit-server-sdk';
 import { Server } from '../server.mjs';
 
 const library = fileURLToPath(new URL('../../web/app/node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url));
+const encryption = library.replace(/umd\.js$/, 'e2ee.worker.js');
 
 /** A page with livekit-client in one room; the room is the page's global `room`. */
 export class Client {
@@ -91,11 +93,12 @@ export const test = base.extend({
 
   /**
    * Joins a room as somebody, on a page of its own. Besides the options of livekit-client's Room and of connect it takes
-   * grant, metadata and attributes for the token, and prepare, a function that runs in the page before everything else.
+   * grant, metadata and attributes for the token, key to encrypt end to end with, and prepare, a function that runs in the
+   * page before everything else.
    */
   client: async ({ browser, livekit }, use, info) => {
     const contexts = [];
-    await use(async (identity, { room = `${info.testId}-${info.retry}`, options = {}, connect = {}, grant = {}, prepare, ...claims } = {}) => {
+    await use(async (identity, { room = `${info.testId}-${info.retry}`, options = {}, connect = {}, grant = {}, key, prepare, ...claims } = {}) => {
       const token = new AccessToken(livekit.key, livekit.secret, { identity, name: identity, ttl: '10m', ...claims });
       token.addGrant({ room, roomJoin: true, canUpdateOwnMetadata: true, ...grant });
       const context = await browser.newContext({ permissions: ['camera', 'microphone'], bypassCSP: true });
@@ -105,15 +108,22 @@ export const test = base.extend({
       await page.goto(livekit.url.replace(/^ws/, 'http') + '/healthz'); // any page of that host will do
       await page.addScriptTag({ path: library });
       await page.evaluate(
-        async ([url, token, options, connect]) => {
-          const { Room, RoomEvent } = globalThis.LivekitClient;
-          globalThis.room = new Room({ adaptiveStream: false, dynacast: false, ...options });
+        async ([url, token, options, connect, key, worker]) => {
+          const { ExternalE2EEKeyProvider, Room, RoomEvent } = globalThis.LivekitClient;
+          let encryption;
+          if (key !== undefined) {
+            const keyProvider = (globalThis.keyProvider = new ExternalE2EEKeyProvider());
+            await keyProvider.setKey(key);
+            encryption = { keyProvider, worker: new Worker(URL.createObjectURL(new Blob([worker]))) };
+          }
+          globalThis.room = new Room({ adaptiveStream: false, dynacast: false, encryption, ...options });
+          if (encryption) await room.setE2EEEnabled(true);
           globalThis.roomEvents = [];
           for (const name of Object.values(RoomEvent)) room.on(name, (...args) => globalThis.roomEvents.push({ name, args }));
           room.on(RoomEvent.TrackSubscribed, (track) => document.body.append(track.attach()));
           await room.connect(url, token, connect);
         },
-        [livekit.url, await token.toJwt(), options, connect],
+        [livekit.url, await token.toJwt(), options, connect, key, key === undefined ? '' : await readFile(encryption, 'utf8')],
       );
       return new Client(page, identity);
     });
