@@ -28,6 +28,8 @@ type Options struct {
 	// Via reaches the server's UDP candidates at this address instead, a proxy's, and leaves out its TCP ones.
 	Via    netip.AddrPort
 	Logger *slog.Logger
+	// Without names codecs that this client does not have, by MIME type.
+	Without []string
 	// Client is what it says of itself; nil says that it is a Go client. Servers treat some clients differently.
 	Client *livekit.ClientInfo
 

@@ -2,6 +2,8 @@ package client
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
@@ -16,7 +18,7 @@ const dependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#de
 // newMedia builds the pion API of one client. Interceptors keep state for each connection, so it is not shared.
 func newMedia(opts *Options) (*webrtc.API, error) {
 	var engine webrtc.MediaEngine
-	if err := engine.RegisterDefaultCodecs(); err != nil {
+	if err := registerCodecs(&engine, opts.Without); err != nil {
 		return nil, fmt.Errorf("register codecs: %w", err)
 	}
 	for uri, kind := range map[string]webrtc.RTPCodecType{
@@ -52,4 +54,34 @@ func registerInterceptors(engine *webrtc.MediaEngine, registry *interceptor.Regi
 	}
 	// Number outgoing packets too, as browsers do, so that a server can estimate this publisher's uplink.
 	return webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry)
+}
+
+// registerCodecs registers pion's codecs but those left out. Without any to leave out they are pion's own list.
+func registerCodecs(engine *webrtc.MediaEngine, without []string) error {
+	if len(without) == 0 {
+		return engine.RegisterDefaultCodecs()
+	}
+	audio := webrtc.RTPCodecParameters{
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48_000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"},
+		PayloadType:        111,
+	}
+	if err := engine.RegisterCodec(audio, webrtc.RTPCodecTypeAudio); err != nil {
+		return err
+	}
+	feedback := []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}, {Type: "nack"}, {Type: "nack", Parameter: "pli"}}
+	for i, c := range []webrtc.RTPCodecCapability{
+		{MimeType: webrtc.MimeTypeVP8},
+		{MimeType: webrtc.MimeTypeVP9, SDPFmtpLine: "profile-id=0"},
+		{MimeType: webrtc.MimeTypeH264, SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"},
+		{MimeType: webrtc.MimeTypeAV1},
+	} {
+		if slices.ContainsFunc(without, func(mime string) bool { return strings.EqualFold(mime, c.MimeType) }) {
+			continue
+		}
+		c.ClockRate, c.RTCPFeedback = 90_000, feedback
+		if err := engine.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: c, PayloadType: webrtc.PayloadType(96 + i)}, webrtc.RTPCodecTypeVideo); err != nil {
+			return err
+		}
+	}
+	return nil
 }

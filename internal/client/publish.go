@@ -32,6 +32,10 @@ type PublishOptions struct {
 	DisableDTX    bool
 	DisableRED    bool
 	Stream        string // groups tracks; the server chooses by source when unset
+	Encryption    livekit.Encryption_Type
+	// Backup is a codec in which the track can be published too, for those who cannot decode MimeType; see [Client.PublishBackup].
+	Backup       string
+	BackupPolicy livekit.BackupCodecPolicy
 	// OnKeyFrameRequest is called when a subscriber needs a key frame, with the index of the layer.
 	OnKeyFrameRequest func(layer int)
 }
@@ -57,6 +61,16 @@ type Publication struct {
 
 // Publish announces a track and returns when the server has accepted and negotiated it.
 func (c *Client) Publish(ctx context.Context, opts PublishOptions) (*Publication, error) {
+	return c.publish(ctx, opts, "")
+}
+
+// PublishBackup publishes a track in one more codec, that of opts. Servers ask for it when somebody needs it.
+func (c *Client) PublishBackup(ctx context.Context, track *Publication, opts PublishOptions) (*Publication, error) {
+	return c.publish(ctx, opts, track.SID())
+}
+
+// publish announces a track, or with a sid one more codec of that track.
+func (c *Client) publish(ctx context.Context, opts PublishOptions, sid string) (*Publication, error) {
 	p := &Publication{c: c, cid: "TR_" + rand.Text()[:12]}
 	p.muted.Store(opts.Muted)
 	kind := kindOf(opts.MimeType)
@@ -73,7 +87,9 @@ func (c *Client) Publish(ctx context.Context, opts PublishOptions) (*Publication
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishLimit)
 	defer cancel()
-	if err := p.announce(ctx, addTrack(p.cid, kind, layers, &opts)); err != nil {
+	req := addTrack(p.cid, kind, layers, &opts)
+	req.Sid = sid
+	if err := p.announce(ctx, req); err != nil {
 		return nil, fmt.Errorf("publish %s: %w", opts.Name, err)
 	}
 	if err := p.attach(ctx, &opts); err != nil {
@@ -93,7 +109,8 @@ func addTrack(cid string, kind livekit.TrackType, layers []Layer, opts *PublishO
 	_, codec, _ := strings.Cut(strings.ToLower(opts.MimeType), "/")
 	req := &livekit.AddTrackRequest{
 		Cid: cid, Name: opts.Name, Type: kind, Source: opts.Source, Width: opts.Width, Height: opts.Height,
-		Muted: opts.Muted, DisableRed: opts.DisableRED, Stream: opts.Stream,
+		Muted: opts.Muted, DisableRed: opts.DisableRED, Stream: opts.Stream, Encryption: opts.Encryption,
+		BackupCodecPolicy: opts.BackupPolicy,
 	}
 	if opts.Stereo {
 		req.AudioFeatures = append(req.AudioFeatures, livekit.AudioTrackFeature_TF_STEREO)
@@ -116,6 +133,9 @@ func addTrack(cid string, kind livekit.TrackType, layers []Layer, opts *PublishO
 		})
 	}
 	req.SimulcastCodecs = []*livekit.SimulcastCodec{{Codec: codec, Cid: cid, Layers: req.Layers}}
+	if _, backup, ok := strings.Cut(strings.ToLower(opts.Backup), "/"); ok {
+		req.SimulcastCodecs = append(req.SimulcastCodecs, &livekit.SimulcastCodec{Codec: backup})
+	}
 	return req
 }
 
@@ -138,7 +158,9 @@ func (p *Publication) announce(ctx context.Context, req *livekit.AddTrackRequest
 	if p.info == nil {
 		return fmt.Errorf("the server refused it: %s %s", refused.Reason, refused.Message)
 	}
-	c.update(func() { c.session.publications[p.info.Sid] = p })
+	if req.Sid == "" {
+		c.update(func() { c.session.publications[p.info.Sid] = p })
+	}
 	return nil
 }
 

@@ -2,8 +2,10 @@ package rtc
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
 )
 
 // This file decides which of a track's codecs each subscriber plays (livekit-protocol.md, 3.3 and 12.9).
@@ -47,11 +49,19 @@ func (pub *Publication) preferred() []*publishedCodec {
 	return append(slices.Clone(pub.codecs[1:]), pub.codecs[0])
 }
 
-// mimes lists what a subscriber's section is to offer, the primary first.
+// mimes lists what a subscriber's section is to offer, the primary first. A codec everybody has comes last, though the
+// track is not in it: pion does not get over a section that is rejected because it offers nothing the client takes.
 func (pub *Publication) mimes() []string {
 	var all []string
 	for _, c := range pub.codecs {
 		all = append(all, c.info.MimeType)
+	}
+	last := strings.ToLower(webrtc.MimeTypeVP8)
+	if pub.info.Type == livekit.TrackType_AUDIO {
+		last = strings.ToLower(webrtc.MimeTypeOpus)
+	}
+	if !slices.Contains(all, last) && !slices.Contains(all, mimeRED) { // RED brings Opus with it
+		all = append(all, last)
 	}
 	return all
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Bind is called by pion when the connection has negotiated; it picks the track's codec there. Where it is missing only
-// OnBound gets the error: returned to pion it would undo the negotiation of all other tracks.
+// OnBound gets the error, and pion the codec that it would have been: an error would undo the negotiation of all other
+// tracks.
 func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	d.mu.Lock()
 	d.negotiated = ctx.CodecParameters()
@@ -20,25 +21,19 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	}
 	d.resendRaw = make([]byte, mtu)
 	d.writer, d.bound = nil, d.settleLocked()
-	bound, used := d.bound, d.negotiated
-	if bound {
-		c, _, _ := playable(d.negotiated, d.receiver.MimeType, d.Fmtp)
-		used = []webrtc.RTPCodecParameters{c}
+	used := webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: d.receiver.MimeType, ClockRate: d.receiver.ClockRate}}
+	var err error
+	if d.bound {
+		used, _, _ = playable(d.negotiated, d.receiver.MimeType, d.Fmtp)
+	} else {
+		err = ErrCodec
 	}
 	d.mu.Unlock()
-	if len(used) == 0 {
-		d.OnBound(ErrCodec)
-		return webrtc.RTPCodecParameters{}, ErrCodec
-	}
 
 	reader := ctx.RTCPReader()
 	d.wg.Go(func() { d.readRTCP(reader) }) // ends when the sender is stopped, which closes the reader
-	if !bound {
-		d.OnBound(ErrCodec)
-	} else {
-		d.OnBound(nil)
-	}
-	return used[0], nil
+	d.OnBound(err)
+	return used, nil
 }
 
 // Unbind is called by pion when the track leaves the connection.

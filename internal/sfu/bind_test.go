@@ -76,7 +76,9 @@ func TestBindWithoutTheCodec(t *testing.T) {
 	l := newLayer(r, 0, 1)
 	l.handle(picture{seq: 1, key: true}.raw(t, 1), l.asked)
 	d.Close()
-	if _, err := d.Bind(&boundContext{}); !errors.Is(err, ErrCodec) {
-		t.Errorf("Bind without any codec = %v, want ErrCodec", err)
+	told = nil
+	if _, err := d.Bind(&boundContext{}); err != nil || !errors.Is(told, ErrCodec) {
+		t.Errorf("Bind without any codec = %v, and told %v; want nil and ErrCodec", err, told)
 	}
+	d.Close()
 }

@@ -1,0 +1,179 @@
+package signal_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+)
+
+// picture is an H264 key frame: parameter sets and the start of an IDR slice.
+var picture = []byte{0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xd9, 0, 0, 0, 1, 0x68, 0xcb, 0x83, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0x0a}
+
+// asked tells whether g was last told to send track sid in that codec.
+func asked(g *guest, sid, codec string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	yes := false
+	for _, m := range g.messages {
+		if u := m.GetSubscribedQualityUpdate(); u.GetTrackSid() == sid {
+			yes = false
+			for _, c := range u.SubscribedCodecs {
+				for _, q := range c.Qualities {
+					yes = yes || c.Codec == codec && q.Enabled
+				}
+			}
+		}
+	}
+	return yes
+}
+
+// plays tells in how many tracks g has received sid, and the type and number of the latest packet.
+func (g *guest) plays(sid string) (tracks int, mime string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, t := range g.tracks {
+		if t.SID() == sid && t.Received().Packets > 0 {
+			tracks++
+			mime = t.Codec().MimeType
+		}
+	}
+	return tracks, mime
+}
+
+func (g *guest) publishWithBackup(ctx context.Context, policy livekit.BackupCodecPolicy) *client.Publication {
+	g.t.Helper()
+	cam, err := g.Publish(ctx, client.PublishOptions{
+		MimeType: webrtc.MimeTypeH264, Width: 640, Height: 360, Backup: webrtc.MimeTypeVP8, BackupPolicy: policy,
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	play(ctx, g.t, cam, picture, 33*time.Millisecond)
+	return cam
+}
+
+func (g *guest) publishTheBackup(ctx context.Context, cam *client.Publication) {
+	g.t.Helper()
+	backup, err := g.PublishBackup(ctx, cam, client.PublishOptions{MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if backup.SID() != cam.SID() {
+		g.t.Errorf("the backup has sid %s, the track %s", backup.SID(), cam.SID())
+	}
+	play(ctx, g.t, backup, keyFrame, 33*time.Millisecond)
+}
+
+func without(o client.Options, mime string) client.Options {
+	o.Without = []string{mime}
+	return o
+}
+
+func TestBackupCodecForWhoCannotDecode(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
+		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
+		eventually(ctx, t, "bo plays the primary", func() bool { n, mime := bo.plays(cam.SID()); return n == 1 && mime == webrtc.MimeTypeH264 })
+		if asked(ada, cam.SID(), "vp8") {
+			t.Error("a backup nobody needs was asked for")
+		}
+		cy := s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
+		eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+		ada.publishTheBackup(ctx, cam)
+		eventually(ctx, t, "cy plays the backup", func() bool { n, mime := cy.plays(cam.SID()); return n == 1 && mime == webrtc.MimeTypeVP8 })
+		if cy.saw(func(m *livekit.SignalResponse) bool { return m.GetSubscriptionResponse() != nil }) {
+			t.Error("cy was told of an error")
+		}
+		before := bo.count(cam.SID())
+		eventually(ctx, t, "bo goes on with the primary", func() bool { return bo.count(cam.SID()) > before+20 })
+		if n, _ := bo.plays(cam.SID()); n != 1 || !asked(ada, cam.SID(), "h264") {
+			t.Errorf("bo has played %d tracks; the primary is asked for: %v", n, asked(ada, cam.SID(), "h264"))
+		}
+		eventually(ctx, t, "the track lists both codecs", func() bool {
+			tracks := bo.Other("ada").GetTracks()
+			return len(tracks) == 1 && tracks[0].MimeType == "video/h264" && len(tracks[0].Codecs) == 2 &&
+				tracks[0].Codecs[1].MimeType == "video/vp8" && tracks[0].Codecs[1].Mid != "" && tracks[0].Codecs[1].Mid != tracks[0].Mid
+		})
+
+		if err := cy.Close(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "a backup nobody needs any more is off", func() bool { return !asked(ada, cam.SID(), "vp8") })
+	})
+}
+
+// In a small room the publisher sends one codec only: the one that everybody can decode.
+func TestRegression(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		follows := o
+		follows.Client = browser
+		ada, bo, dan := s.join(ctx, "ada", o), s.join(ctx, "bo", follows), s.join(ctx, "dan", o)
+		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_PREFER_REGRESSION)
+		eventually(ctx, t, "both play the primary", func() bool { return bo.receives(cam.SID(), 5) && dan.receives(cam.SID(), 5) })
+		cy := s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
+		eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+		before := bo.count(cam.SID())
+		eventually(ctx, t, "until it comes bo goes on with the primary", func() bool { return bo.count(cam.SID()) > before+20 })
+		ada.publishTheBackup(ctx, cam)
+		eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
+		eventually(ctx, t, "bo follows within the track", func() bool {
+			n, _ := bo.plays(cam.SID())
+			bo.mu.Lock()
+			defer bo.mu.Unlock()
+			return n == 1 && bo.tracks[len(bo.tracks)-1].Codec().MimeType == webrtc.MimeTypeVP8
+		})
+		eventually(ctx, t, "dan, who cannot, gets it as a new track", func() bool { n, mime := dan.plays(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
+		eventually(ctx, t, "the primary is off", func() bool { return !asked(ada, cam.SID(), "h264") })
+		if err := ada.Unpublish(ctx, cam); err != nil {
+			t.Fatal(err)
+		}
+		before = bo.count(cam.SID())
+		eventually(ctx, t, "the track outlives its primary codec", func() bool { return bo.count(cam.SID()) > before+20 })
+	})
+}
+
+// In a large room both codecs are worth their cost.
+func TestNoRegressionInALargeRoom(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t)
+	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
+	for i := range 3 {
+		s.join(ctx, fmt.Sprint("listener", i), client.Options{NoAutoSubscribe: true})
+	}
+	cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_PREFER_REGRESSION)
+	cy := s.join(ctx, "cy", without(client.Options{}, webrtc.MimeTypeH264))
+	eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+	ada.publishTheBackup(ctx, cam)
+	eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
+	before := bo.count(cam.SID())
+	eventually(ctx, t, "bo goes on", func() bool { return bo.count(cam.SID()) > before+20 })
+	if n, mime := bo.plays(cam.SID()); n != 1 || mime != webrtc.MimeTypeH264 {
+		t.Errorf("bo plays %s, track %d", mime, n)
+	}
+}
+
+// Who cannot decode any of a track's codecs is told so.
+func TestCodecUnsupported(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		cam, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeH264})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(ctx, t, cam, picture, 33*time.Millisecond)
+		cy := s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
+		eventually(ctx, t, "cy is told", func() bool {
+			return cy.saw(func(m *livekit.SignalResponse) bool {
+				r := m.GetSubscriptionResponse()
+				return r.GetTrackSid() == cam.SID() && r.GetErr() == livekit.SubscriptionError_SE_CODEC_UNSUPPORTED
+			})
+		})
+	})
+}
