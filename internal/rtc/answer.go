@@ -63,7 +63,7 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	}
 	out.Sdp = string(tuned)
 	t.hooks.answer(out)
-	t.hooks.sending(sendingCIDs(parsed))
+	t.hooks.sending(offeredTracks(parsed))
 
 	t.sections.free = t.freeSections(parsed)
 	t.sections.asked, t.sections.stale = nil, false
@@ -71,17 +71,30 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	return nil
 }
 
-// sendingCIDs lists the track ids of the sections on which the client sends.
-func sendingCIDs(offer *sdp.SessionDescription) []string {
-	var cids []string
+// offeredTrack is a section on which the client sends.
+type offeredTrack struct {
+	kind livekit.TrackType
+	cid  string // the track id there, which some browsers make up
+}
+
+func offeredTracks(offer *sdp.SessionDescription) []offeredTrack {
+	var tracks []offeredTrack
 	for _, m := range offer.MediaDescriptions {
-		_, inactive := m.Attribute(sdp.AttrKeyInactive)
-		_, receives := m.Attribute(sdp.AttrKeyRecvOnly)
-		if cid := sectionCID(m); cid != "" && !inactive && !receives {
-			cids = append(cids, cid)
+		cid, sends := offeredCID(m)
+		kind, known := livekit.TrackType_value[strings.ToUpper(m.MediaName.Media)]
+		if sends && cid != "" && known {
+			tracks = append(tracks, offeredTrack{livekit.TrackType(kind), cid})
 		}
 	}
-	return cids
+	return tracks
+}
+
+// offeredCID tells whether the client sends on the section, and the track id there.
+func offeredCID(m *sdp.MediaDescription) (cid string, sends bool) {
+	_, inactive := m.Attribute(sdp.AttrKeyInactive)
+	_, receives := m.Attribute(sdp.AttrKeyRecvOnly)
+	_, bundled := m.Attribute("bundle-only") // which has no port of its own (RFC 9143, section 6)
+	return sectionCID(m), !inactive && !receives && (bundled || m.MediaName.Port.Value != 0)
 }
 
 // sectionCID is the track id in a section of the client: of the section (RFC 8830), or as older browsers write it, of

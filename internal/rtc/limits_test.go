@@ -159,13 +159,16 @@ func TestHostileDescriptions(t *testing.T) {
 
 func FuzzTuneAnswer(f *testing.F) {
 	f.Add("v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=msid:s a\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n")
-	tune := tuneAnswer([]sendWish{{[]string{"a"}, "video/vp9", true, true}})
+	tune := tuneAnswer([]sendWish{
+		{livekit.TrackType_VIDEO, []string{"a"}, "video/vp9", true, false, false},
+		{livekit.TrackType_AUDIO, []string{"b"}, "audio/opus", false, true, true},
+	})
 	f.Fuzz(func(t *testing.T, text string) {
 		offer, answer := &sdp.SessionDescription{}, &sdp.SessionDescription{}
 		if offer.UnmarshalString(text) != nil || answer.UnmarshalString(text) != nil {
 			return
 		}
-		sendingCIDs(offer)
+		offeredTracks(offer)
 		tune(answer, offer)
 		if _, err := answer.Marshal(); err != nil {
 			t.Error(err)

@@ -197,7 +197,7 @@ func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
 				}})
 			})
 		},
-		sending: func(cids []string) { post(func() { p.sending(cids) }) },
+		sending: func(tracks []offeredTrack) { post(func() { p.sending(tracks) }) },
 		state:   func(s webrtc.PeerConnectionState) { post(func() { p.connectionState(target, s) }) },
 		track:   func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { post(func() { p.mediaArrived(t, r) }) },
 		dataChannel: func(dc *webrtc.DataChannel) {

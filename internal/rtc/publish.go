@@ -23,28 +23,47 @@ func (p *Participant) takeOffer(d *livekit.SessionDescription) {
 	}
 }
 
-// sending learns on which of its tracks the client offers to send. An announced track that is no longer among them has
-// been given up, and so has media nobody has announced.
-func (p *Participant) sending(cids []string) {
-	p.early = slices.DeleteFunc(p.early, func(m earlyMedia) bool { return m.track.ID() != "" && !slices.Contains(cids, m.track.ID()) })
-	gone, given := false, false
-	kept := p.pending[:0]
-	for _, t := range p.pending {
-		now := slices.ContainsFunc(t.cids, func(cid string) bool { return slices.Contains(cids, cid) })
-		if t.offered && !now {
-			gone = gone || t.public
-			given = true
-			continue
-		}
-		t.offered = t.offered || now
-		kept = append(kept, t)
+// sending learns on which sections the client offers to send. An announced track that is no longer among them has been
+// given up, and so has media nobody has announced.
+func (p *Participant) sending(tracks []offeredTrack) {
+	offered := func(cid string) bool {
+		return slices.ContainsFunc(tracks, func(o offeredTrack) bool { return o.cid == cid })
 	}
-	p.pending = kept
-	if gone {
+	p.early = slices.DeleteFunc(p.early, func(m earlyMedia) bool { return m.track.ID() != "" && !offered(m.track.ID()) })
+	shown, given := false, false
+	p.pending = slices.DeleteFunc(p.pending, func(t *pendingTrack) bool {
+		now := slices.ContainsFunc(t.cids, offered)
+		gone := t.offered && !now
+		t.offered = now
+		shown, given = shown || gone && t.public, given || gone
+		return gone
+	})
+	for _, o := range tracks {
+		p.adopt(o)
+	}
+	if shown {
 		p.room.announce(p, true)
 	}
 	if given {
 		p.addQueued()
+	}
+}
+
+// adopt gives a section whose track id is not known to the first announced track of its kind that has none, because some
+// browsers put other ids in their SDP (livekit-protocol.md, 3.2).
+func (p *Participant) adopt(o offeredTrack) {
+	if p.knowsCID(o.cid) {
+		return
+	}
+	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return !t.offered && t.info.Type == o.kind })
+	if i >= 0 {
+		t := p.pending[i]
+		t.offered = true
+		if len(t.info.Codecs) == 0 {
+			t.info.Codecs = []*livekit.SimulcastCodecInfo{{Cid: t.cids[0], Layers: t.info.Layers}}
+		}
+		t.info.Codecs[0].SdpCid = o.cid
+		t.cids = cidsOf(t.cids[0], t.info)
 	}
 }
 

@@ -56,8 +56,8 @@ type transportHooks struct {
 	offer, answer func(*livekit.SessionDescription)
 	// needSections asks the client for that many more receive-only sections and a new offer.
 	needSections func(audio, video uint32)
-	// sending tells on which tracks the client offers to send, by its own ids of them.
-	sending     func(cids []string)
+	// sending tells on which sections the client offers to send.
+	sending     func([]offeredTrack)
 	state       func(webrtc.PeerConnectionState)
 	track       func(*webrtc.TrackRemote, *webrtc.RTPReceiver)
 	dataChannel func(*webrtc.DataChannel)

@@ -9,30 +9,56 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// sendWish is how a client wants to send one track.
+// sendWish is how a client wants to send one track, in one codec.
 type sendWish struct {
+	kind   livekit.TrackType
 	cids   []string
 	mime   string // such as "video/vp9"; "" leaves the codec to the client
+	only   bool   // the client would send another codec of the answer, whatever comes first
 	stereo bool
 	dtx    bool // leave silence out
 }
 
 func (p *Participant) sendWishes() []sendWish {
 	var wishes []sendWish
+	add := func(info *livekit.TrackInfo, cids []string, mime string) {
+		wishes = append(wishes, sendWish{info.Type, cids, mime, !p.req.obeysOrder(), info.Stereo, !info.DisableDtx})
+	}
 	for _, t := range p.pending {
-		mime := t.info.MimeType
-		if t.info.Type == livekit.TrackType_AUDIO {
-			mime = mimeRED
-			if t.info.DisableRed {
-				mime = webrtc.MimeTypeOpus
+		switch {
+		case t.info.Type == livekit.TrackType_AUDIO && t.info.DisableRed:
+			add(t.info, t.cids, webrtc.MimeTypeOpus)
+		case t.info.Type == livekit.TrackType_AUDIO:
+			add(t.info, t.cids, mimeRED)
+		case len(t.info.Codecs) == 0:
+			add(t.info, t.cids, t.info.MimeType)
+		}
+		if t.info.Type == livekit.TrackType_VIDEO {
+			for i, c := range t.info.Codecs {
+				add(t.info, codecCIDs(t.cids[0], c, i == 0), c.MimeType)
 			}
 		}
-		wishes = append(wishes, sendWish{t.cids, mime, t.info.Stereo, !t.info.DisableDtx})
 	}
 	for _, pub := range p.publications {
-		wishes = append(wishes, sendWish{pub.cids, pub.info.MimeType, pub.info.Stereo, !pub.info.DisableDtx})
+		for _, c := range pub.codecs {
+			add(pub.info, codecCIDs(pub.cids[0], c.info, c == pub.codecs[0]), c.info.MimeType)
+		}
 	}
 	return wishes
+}
+
+// codecCIDs lists the ids by which a client's SDP may name a track in that codec; none for one that it does not send.
+func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []string {
+	var cids []string
+	for _, cid := range []string{c.Cid, c.SdpCid} {
+		if cid != "" {
+			cids = append(cids, cid)
+		}
+	}
+	if primary {
+		cids = append(cids, announced)
+	}
+	return cids
 }
 
 // tuneAnswer returns a function that writes the client's wishes into an answer: browsers take stereo and discontinuous
@@ -40,32 +66,57 @@ func (p *Participant) sendWishes() []sendWish {
 // (livekit-protocol.md, 2.8).
 func tuneAnswer(wishes []sendWish) func(answer, offer *sdp.SessionDescription) {
 	return func(answer, offer *sdp.SessionDescription) {
-		cids := map[string]string{} // by mid
-		for _, m := range offer.MediaDescriptions {
-			mid, _ := m.Attribute(sdp.AttrKeyMID)
-			if msid, ok := m.Attribute(sdp.AttrKeyMsid); ok {
-				_, cids[mid], _ = strings.Cut(msid, " ")
-			}
-		}
+		granted := matchWishes(offer, wishes)
 		for _, m := range answer.MediaDescriptions {
 			mid, _ := m.Attribute(sdp.AttrKeyMID)
-			cid := cids[mid]
-			i := slices.IndexFunc(wishes, func(w sendWish) bool { return cid != "" && slices.Contains(w.cids, cid) })
+			w := granted[mid]
+			if w == nil {
+				continue
+			}
+			preferCodec(m, w.mime)
 			switch {
-			case i < 0:
-			case m.MediaName.Media == webrtc.RTPCodecTypeAudio.String():
-				preferCodec(m, wishes[i].mime)
-				tuneOpus(m, wishes[i])
-			case m.MediaName.Media == webrtc.RTPCodecTypeVideo.String():
-				preferCodec(m, wishes[i].mime)
+			case w.kind == livekit.TrackType_AUDIO:
+				tuneOpus(m, *w)
+			case w.only:
+				keepCodec(m, w.mime)
 			}
 		}
 	}
 }
 
+// matchWishes finds the wish for each section on which the client offers to send, by mid: the one of its track id, else
+// the first of its kind that has no section, because some browsers put other ids there (livekit-protocol.md, 3.2).
+func matchWishes(offer *sdp.SessionDescription, wishes []sendWish) map[string]*sendWish {
+	granted := map[string]*sendWish{}
+	taken := make([]bool, len(wishes))
+	grant := func(m *sdp.MediaDescription, fits func(w *sendWish) bool) {
+		mid, _ := m.Attribute(sdp.AttrKeyMID)
+		for i := range wishes {
+			if w := &wishes[i]; granted[mid] == nil && !taken[i] && strings.EqualFold(m.MediaName.Media, w.kind.String()) && fits(w) {
+				granted[mid], taken[i] = w, true
+			}
+		}
+	}
+	var unknown []*sdp.MediaDescription
+	for _, m := range offer.MediaDescriptions {
+		cid, sends := offeredCID(m)
+		if !sends {
+			continue
+		}
+		mid, _ := m.Attribute(sdp.AttrKeyMID)
+		if grant(m, func(w *sendWish) bool { return slices.Contains(w.cids, cid) }); granted[mid] == nil {
+			unknown = append(unknown, m)
+		}
+	}
+	for _, m := range unknown {
+		grant(m, func(w *sendWish) bool { return len(w.cids) > 0 })
+	}
+	return granted
+}
+
 // preferCodec moves the payload types of that codec to the front; their order among themselves stays.
 func preferCodec(m *sdp.MediaDescription, mime string) {
-	_, name, _ := strings.Cut(strings.ToLower(mime), "/")
+	name := shortName(mime)
 	wanted := map[string]bool{} // by payload type
 	for _, a := range m.Attributes {
 		pt, encoding, _ := strings.Cut(a.Value, " ")
@@ -81,6 +132,31 @@ func preferCodec(m *sdp.MediaDescription, mime string) {
 			return -1
 		}
 		return 1
+	})
+}
+
+// keepCodec leaves only the payload types of that codec in the section, and their retransmissions, if it is there at all.
+func keepCodec(m *sdp.MediaDescription, mime string) {
+	kept := map[string]bool{} // by payload type
+	for _, a := range m.Attributes {
+		pt, encoding, _ := strings.Cut(a.Value, " ")
+		if codec, _, _ := strings.Cut(encoding, "/"); a.Key == "rtpmap" && strings.EqualFold(codec, shortName(mime)) {
+			kept[pt] = true
+		}
+	}
+	if len(kept) == 0 {
+		return
+	}
+	for _, a := range m.Attributes {
+		pt, parameters, _ := strings.Cut(a.Value, " ")
+		if of, ok := strings.CutPrefix(parameters, "apt="); a.Key == "fmtp" && ok && kept[of] {
+			kept[pt] = true
+		}
+	}
+	m.MediaName.Formats = slices.DeleteFunc(m.MediaName.Formats, func(pt string) bool { return !kept[pt] })
+	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
+		pt, _, _ := strings.Cut(a.Value, " ")
+		return (a.Key == "rtpmap" || a.Key == "fmtp" || a.Key == "rtcp-fb") && pt != "*" && !kept[pt]
 	})
 }
 
