@@ -22,6 +22,7 @@ type plan struct {
 	frames, burst, size     int
 	warm, measure           time.Duration
 	single, feedback        bool
+	joins                   int
 }
 
 func main() {
@@ -48,12 +49,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&seconds, "seconds", 20, "how many `seconds` to measure")
 	flags.BoolVar(&p.single, "single", false, "one peer connection for each participant")
 	flags.BoolVar(&p.feedback, "feedback", false, "send reports, NACKs and transport feedback as browsers do")
+	flags.IntVar(&p.joins, "join-latency", 0, "measure instead how long `joins` take until there is a picture, in a small and in large rooms")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
 		return 2
 	}
 	p.warm, p.measure = 3*time.Second, time.Duration(seconds)*time.Second
+	if p.joins > 0 {
+		if err := p.measureJoins(ctx, stdout, stderr); err != nil {
+			fmt.Fprintln(stderr, "load:", err)
+			return 1
+		}
+		return 0
+	}
 	result, err := p.run(ctx, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "load:", err)

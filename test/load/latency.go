@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+)
+
+// crowd is who is in a room before somebody joins it.
+type crowd struct {
+	name      string
+	video     int // who publish a picture, all of them listening
+	audio     int // who publish sound, seldom heard, as in a meeting where most are silent
+	listeners int
+}
+
+// crowds are the rooms that are compared: the first is the smallest there can be.
+var crowds = []crowd{
+	{name: "two people", video: 1},
+	{name: "100 people, 10 pictures", video: 10, listeners: 89},
+	{name: "100 people, 100 voices", video: 1, audio: 98},
+}
+
+// arrival is how long one joiner had to wait.
+type arrival struct {
+	connected, packet, frame, all time.Duration // connection up; first video packet; first and every picture's key frame whole
+}
+
+// measureJoins lets somebody join each room by turns and tells the medians.
+func (p *plan) measureJoins(ctx context.Context, out, progress io.Writer) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var sending sync.WaitGroup
+	var clients []*client.Client
+	defer func() {
+		cancel()
+		sending.Wait()
+		for _, c := range clients {
+			err = errors.Join(err, c.Leave())
+		}
+	}()
+	base := p.room
+	for n, c := range crowds {
+		p.room = fmt.Sprint(base, "-", n)
+		if err := p.fill(ctx, c, &sending, &clients); err != nil {
+			return fmt.Errorf("fill the room of %s: %w", c.name, err)
+		}
+		fmt.Fprintf(progress, "the room of %s is full\n", c.name)
+	}
+	waits := make([][]arrival, len(crowds))
+	for round := range p.joins {
+		for n, c := range crowds {
+			p.room = fmt.Sprint(base, "-", n)
+			a, err := p.joinAndWait(ctx, fmt.Sprint("joiner-", round), c.video)
+			if err != nil {
+				return fmt.Errorf("join %d of %s: %w", round, c.name, err)
+			}
+			waits[n] = append(waits[n], a)
+		}
+	}
+	fmt.Fprintf(out, "%-26s %10s %10s %10s %10s   medians of %d, ms\n", "room", "connected", "packet", "key frame", "all", p.joins)
+	for n, c := range crowds {
+		fmt.Fprintf(out, "%-26s", c.name)
+		for _, of := range []func(arrival) time.Duration{
+			func(a arrival) time.Duration { return a.connected }, func(a arrival) time.Duration { return a.packet },
+			func(a arrival) time.Duration { return a.frame }, func(a arrival) time.Duration { return a.all },
+		} {
+			fmt.Fprintf(out, " %10.1f", float64(median(waits[n], of).Microseconds())/1000)
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
+}
+
+func median(all []arrival, of func(arrival) time.Duration) time.Duration {
+	values := make([]time.Duration, len(all))
+	for i, a := range all {
+		values[i] = of(a)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// fill brings a crowd into the room.
+func (p *plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clients *[]*client.Client) error {
+	join := func(identity string, publish bool) (*client.Client, error) {
+		raw, err := p.token(identity, publish)
+		if err != nil {
+			return nil, err
+		}
+		member, err := client.Join(ctx, p.url, raw, p.options())
+		if err == nil {
+			*clients = append(*clients, member)
+		}
+		return member, err
+	}
+	for n := range c.video {
+		member, err := join(fmt.Sprint("video-", n), true)
+		if err != nil {
+			return err
+		}
+		asked := make(chan struct{}, 1)
+		track, err := member.Publish(ctx, client.PublishOptions{
+			Name: "camera", MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_CAMERA, Width: 1280, Height: 720,
+			OnKeyFrameRequest: func(int) {
+				select {
+				case asked <- struct{}{}:
+				default: // one is on its way
+				}
+			},
+		})
+		if err != nil {
+			return err
+		}
+		sending.Go(func() { p.film(ctx, track, asked) }) // ends with ctx
+	}
+	for n := range c.audio {
+		member, err := join(fmt.Sprint("audio-", n), true)
+		if err != nil {
+			return err
+		}
+		track, err := member.Publish(ctx, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus, Source: livekit.TrackSource_MICROPHONE})
+		if err != nil {
+			return err
+		}
+		sending.Go(func() { p.murmur(ctx, track) }) // ends with ctx
+	}
+	for n := range c.listeners {
+		if _, err := join(fmt.Sprint("listener-", n), false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// film sends ten small frames a second, and a key frame at once when one is asked for: what is measured is the server.
+func (p *plan) film(ctx context.Context, track *client.Publication, asked <-chan struct{}) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 200)}
+	for frame, start := uint16(0), time.Now(); ; frame++ {
+		key, packets := frame == 0, 1
+		select {
+		case <-ctx.Done():
+			return
+		case <-asked:
+			key = true
+		case <-tick.C:
+		}
+		if key {
+			packets = p.burst
+		}
+		packet.Timestamp = uint32(time.Since(start).Seconds() * 90_000)
+		for i := range packets {
+			vp8(packet.Payload, frame, key, i == 0)
+			packet.SequenceNumber++
+			packet.Marker = i == packets-1
+			if track.WriteRTP(packet) != nil {
+				return
+			}
+		}
+	}
+}
+
+// murmur sends one packet of sound a second.
+func (p *plan) murmur(ctx context.Context, track *client.Publication) {
+	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0xf8, 0xff, 0xfe}}
+	for pause(ctx, time.Second) == nil {
+		packet.SequenceNumber++
+		packet.Timestamp += 48_000
+		if track.WriteRTP(packet) != nil {
+			return
+		}
+	}
+}
+
+// watch notes when video comes.
+type watch struct {
+	mu     sync.Mutex
+	packet time.Time
+	frames []time.Time // when the key frame of each track was whole
+	done   chan struct{}
+	want   int
+}
+
+// joinAndWait joins, waits until want pictures are there, and leaves.
+func (p *plan) joinAndWait(ctx context.Context, identity string, want int) (a arrival, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	raw, err := p.token(identity, false)
+	if err != nil {
+		return a, err
+	}
+	w := &watch{done: make(chan struct{}), want: want}
+	opts := p.options()
+	opts.OnTrack = func(t *client.RemoteTrack) {
+		if t.Kind() == webrtc.RTPCodecTypeVideo {
+			w.follow(t)
+		}
+		t.Drain()
+	}
+	start := time.Now()
+	c, err := client.Join(ctx, p.url, raw, opts)
+	if err != nil {
+		return a, err
+	}
+	a.connected = time.Since(start)
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		err = fmt.Errorf("%d of %d pictures came: %w", len(w.frames), want, ctx.Err())
+	}
+	err = errors.Join(err, c.Leave())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		a.packet, a.frame, a.all = w.packet.Sub(start), w.frames[0].Sub(start), w.frames[want-1].Sub(start)
+	}
+	return a, err
+}
+
+// follow reads until the track's first key frame is whole.
+func (w *watch) follow(t *client.RemoteTrack) {
+	begun := false
+	for {
+		packet, err := t.ReadRTP()
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		begun = begun || beginsKeyFrame(packet.Payload)
+		w.mu.Lock()
+		if w.packet.IsZero() {
+			w.packet = now
+		}
+		whole := begun && packet.Marker
+		if whole {
+			if w.frames = append(w.frames, now); len(w.frames) == w.want {
+				close(w.done)
+			}
+		}
+		w.mu.Unlock()
+		if whole {
+			return
+		}
+	}
+}
+
+// beginsKeyFrame looks for what vp8 writes, whatever the length of the descriptor in front.
+func beginsKeyFrame(payload []byte) bool {
+	return strings.Contains(string(payload[:min(len(payload), 16)]), "\x9d\x01\x2a")
+}
