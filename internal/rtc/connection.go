@@ -39,6 +39,7 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 		}
 		p.connectionLost(s == webrtc.PeerConnectionStateClosed)
 	}
+	p.noteLost()
 }
 
 // connectionLost gives p a few seconds to resume. One that closed its media and has no socket left for good.

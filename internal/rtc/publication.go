@@ -20,6 +20,7 @@ type Publication struct {
 	codecs []*publishedCodec // as the client listed them, the primary first
 	subs   []*Subscription   // everybody who is subscribed
 
+	quality   trackScore  // of what arrives
 	regressed bool        // the backup is for all who take it
 	told      bool        // the owner knows that somebody subscribed
 	lower     *time.Timer // running while less is wanted than the owner was told

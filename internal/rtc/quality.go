@@ -1,97 +1,118 @@
 package rtc
 
 import (
-	"github.com/livekit/protocol/livekit"
+	"maps"
+	"slices"
 
-	"meet/internal/sfu"
+	"github.com/livekit/protocol/livekit"
 )
 
 // qualityState is how good a participant's connection was at the last look.
 type qualityState struct {
-	known   bool
-	loss    float64 // worse of the two directions, from 0 to 1
-	lost    bool    // the media connection is down
-	before  map[string]sfu.Stats
-	updated bool // changed at the last look
+	known bool
+	score float64 // of its worst track, either way
+	lost  bool    // the media connection is down
 }
 
-// Loss at which a connection stops being excellent and good. Opus with its own error correction and video with
-// retransmission hide the first; the second is heard and seen.
-const (
-	goodLoss = 0.02
-	poorLoss = 0.08
-)
-
-// updateQuality looks at everybody's loss and tells each participant of its own quality and of those it receives, when
-// one of them has changed.
+// updateQuality looks at everybody's connection and tells each participant of its own and of those it receives, when one
+// of them has changed.
 func (r *Room) updateQuality() {
-	for _, p := range r.participants {
-		p.measureQuality()
+	for _, pub := range r.published {
+		pub.lookAtQuality()
 	}
+	var changed []*Participant
 	for _, p := range r.participants {
-		var infos []*livekit.ConnectionQualityInfo
-		changed := false
-		for _, o := range r.participants {
-			if o.quality.known && (o == p || p.hears(o)) {
-				infos = append(infos, o.qualityInfo())
-				changed = changed || o.quality.updated
-			}
-		}
-		if changed {
-			p.sendQuality(infos)
+		if p.lookAtQuality() {
+			changed = append(changed, p)
 		}
 	}
+	r.tellQuality(changed)
 }
 
-func (p *Participant) measureQuality() {
+// lookAtQuality grades what arrives of the track.
+func (pub *Publication) lookAtQuality() {
+	s := pub.stats()
+	pub.quality.look(counts{int64(s.Packets + s.Lost), int64(s.Lost)}, lossWeight(pub.info.MimeType), 0, 0)
+}
+
+// lookAtQuality grades p by the worst of what it sends and receives, and tells whether others see a difference. What was
+// lost on the way from the publisher is not the subscriber's.
+func (p *Participant) lookAtQuality() bool {
 	if p.info.State != livekit.ParticipantInfo_ACTIVE {
-		return
+		return false
 	}
 	q := &p.quality
-	was, known := p.qualityInfo().Quality, q.known
-	q.loss = 0
-	before := q.before
-	q.before = map[string]sfu.Stats{}
-	for sid, pub := range p.publications {
-		now := pub.stats()
-		q.before[sid] = now
-		received, missed := now.Packets-before[sid].Packets, int64(now.Lost)-int64(before[sid].Lost)
-		if missed > 0 {
-			q.loss = max(q.loss, float64(missed)/float64(received+uint64(missed)))
-		}
+	was, known := p.grade(), q.known
+	q.score, q.known = bestScore, true
+	for _, pub := range p.publications {
+		q.score = min(q.score, pub.quality.score)
 	}
 	for _, s := range p.subscriptions {
-		q.loss = max(q.loss, s.down.Loss())
+		got := s.down.Reception()
+		s.quality.look(counts{got.Expected, got.Lost}, lossWeight(s.pub.info.MimeType), s.pub.quality.loss, got.RoundTrip)
+		q.score = min(q.score, s.quality.score)
 	}
-	// Only a connection that ICE has given up on is lost: a client told so of itself reconnects.
-	q.lost = p.primary() == nil || !p.primary().connected
-	q.known = true
-	q.updated = !known || p.qualityInfo().Quality != was
+	q.lost = p.mediaLost()
+	return !known || p.grade() != was
 }
 
-// qualityInfo grades the loss and gives the score on LiveKit's scale, from 1 to 4.5.
-func (p *Participant) qualityInfo() *livekit.ConnectionQualityInfo {
-	info := &livekit.ConnectionQualityInfo{ParticipantSid: p.sid()}
-	switch q := p.quality; {
-	case q.lost:
-		info.Quality, info.Score = livekit.ConnectionQuality_LOST, 1
-	case q.loss > poorLoss:
-		info.Quality, info.Score = livekit.ConnectionQuality_POOR, 2
-	case q.loss > goodLoss:
-		info.Quality, info.Score = livekit.ConnectionQuality_GOOD, 3.5
-	default:
-		info.Quality, info.Score = livekit.ConnectionQuality_EXCELLENT, 4.5
+// mediaLost tells whether ICE hears nothing of p any more.
+func (p *Participant) mediaLost() bool { return p.primary() == nil || !p.primary().connected }
+
+// noteLost tells the others at once that p's media connection was lost, or is back.
+func (p *Participant) noteLost() {
+	if lost := p.mediaLost(); p.quality.known && p.quality.lost != lost {
+		p.quality.lost = lost
+		p.room.tellQuality([]*Participant{p})
 	}
-	return info
 }
 
-func (p *Participant) sendQuality(infos []*livekit.ConnectionQualityInfo) {
-	if p.req.Client.GetProtocol() <= 10 { // does not know LOST
-		for _, i := range infos {
-			if i.Quality == livekit.ConnectionQuality_LOST {
-				i.Quality = livekit.ConnectionQuality_POOR
-			}
+// tellQuality tells those who have changed, and those who receive something of them, of all they receive.
+func (r *Room) tellQuality(changed []*Participant) {
+	concerned := map[*Participant]bool{}
+	for _, p := range changed {
+		concerned[p] = true
+		for o := range p.audience {
+			concerned[o] = true
 		}
 	}
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_ConnectionQuality{ConnectionQuality: &livekit.ConnectionQualityUpdate{Updates: infos}}})
+	for p := range concerned {
+		heard := map[*Participant]bool{p: true}
+		for _, s := range p.subscriptions {
+			heard[s.pub.owner] = true
+		}
+		p.sendQuality(slices.Collect(maps.Keys(heard))...)
+	}
+}
+
+func (p *Participant) grade() livekit.ConnectionQuality {
+	if p.quality.lost {
+		return livekit.ConnectionQuality_LOST
+	}
+	return grade(p.quality.score)
+}
+
+// sendQuality tells p how good the connections of those people are, as far as that is known.
+func (p *Participant) sendQuality(people ...*Participant) {
+	infos := make([]*livekit.ConnectionQualityInfo, 0, len(people))
+	for _, o := range people {
+		if !o.quality.known {
+			continue
+		}
+		info := &livekit.ConnectionQualityInfo{ParticipantSid: o.sid(), Quality: o.grade(), Score: opinion(o.quality.score)}
+		if info.Quality == livekit.ConnectionQuality_LOST {
+			info.Score = opinion(0)
+			// A client that is told so of itself gives its connection up, which is for ICE to say; protocol 10 and older do not
+			// know it.
+			if o == p || p.req.Client.GetProtocol() <= 10 {
+				info.Quality = livekit.ConnectionQuality_POOR
+			}
+		}
+		infos = append(infos, info)
+	}
+	if len(infos) > 0 {
+		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_ConnectionQuality{
+			ConnectionQuality: &livekit.ConnectionQualityUpdate{Updates: infos},
+		}})
+	}
 }

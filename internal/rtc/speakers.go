@@ -98,7 +98,5 @@ func (p *Participant) tellAbout(o *Participant) {
 	if o.speaking.level > 0 {
 		p.sendSpeakers([]*livekit.SpeakerInfo{o.speaker()})
 	}
-	if o.quality.known {
-		p.sendQuality([]*livekit.ConnectionQualityInfo{o.qualityInfo()})
-	}
+	p.sendQuality(o)
 }

@@ -19,8 +19,9 @@ type Subscription struct {
 	settled    bool            // the connection has negotiated, so it is known what the client takes
 	ready      bool            // media may follow: the client knows of the section
 	started    bool
-	enabled    bool // the subscriber shows it
-	wanted     int  // highest layer it shows
+	enabled    bool       // the subscriber shows it
+	wanted     int        // highest layer it shows
+	quality    trackScore // of what the subscriber gets
 }
 
 func (p *Participant) subscribe(pub *Publication) {

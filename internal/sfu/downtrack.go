@@ -62,7 +62,7 @@ type DownTrack struct {
 	rtxSeq            uint16
 	descriptorID      uint8 // dependency descriptor towards the subscriber
 	packets, octets   uint64
-	lossFraction      uint8         // latest report, 1/256
+	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports
 	reportCount       int
 	roundTrip         time.Duration

@@ -144,7 +144,7 @@ func (l *layer) describe(p *Packet) error {
 func (l *layer) deliver(p *Packet) {
 	if l.r.AudioLevelID != 0 {
 		if level := p.Header.GetExtension(l.r.AudioLevelID); len(level) == 1 {
-			l.r.Level.Observe(level[0] & 0x7f)
+			l.r.Level.Observe(level[0]&0x7f, p.Header.Timestamp, l.r.ClockRate)
 		}
 	}
 	for _, s := range *l.r.sinks.Load() {

@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"math"
 	"testing"
 	"time"
 
@@ -10,9 +9,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// observe takes n packets of 20 ms.
 func observe(a *AudioLevel, n int, level uint8) {
 	for range n {
-		a.Observe(level)
+		a.Observe(level, a.stamp.Load()+960, 48000)
 	}
 }
 
@@ -26,10 +26,12 @@ func TestAudioLevel(t *testing.T) {
 		{"no packets", 0, 0, 0, 0},
 		{"silence", 0, 20, 0, 0},
 		{"full loudness counts by the smoothing at first", 20, 0, 0, 0.75}, // 2/3, up to the next eighth
-		{"the least share that is sound", 8, 12, 0, 0.75},
+		{"the least share that is sound", 8, 12, 0, 0.375},                 // 0.4·2/3
 		{"too small a share", 7, 13, 0, 0},
-		{"the quietest sound", 20, 0, activeLevel, 0.125},
-		{"just too quiet", 20, 0, activeLevel + 1, 0},
+		{"discontinuous transmission: sound is a share of the time, not of the packets", 5, 1, 0, 0},
+		{"a quiet sound", 20, 0, 30, 0.125},
+		{"too quiet for long enough", 20, 0, activeLevel, 0}, // two thirds of it
+		{"no sound", 20, 0, activeLevel + 1, 0},
 		{"−6 dBov is half", 20, 0, 6, 0.375}, // 0.501·2/3 = 0.334
 	}
 	for _, tt := range tests {
@@ -58,15 +60,41 @@ func TestAudioLevelSmooths(t *testing.T) {
 	if last != 1 {
 		t.Errorf("a steady full tone reads %v, want 1", last)
 	}
-	want := []float32{0.375, 0.125, 0.125, 0.125, 0}
-	for i, w := range want {
-		got := a.Read() // no packets: DTX, mute, lost
-		if got != w {
-			t.Errorf("interval %d after the tone: %v, want %v", i, got, w)
+	for i, want := range []float32{1, 0} { // packets may be late; then they are not coming
+		if got := a.Read(); got != want {
+			t.Errorf("interval %d without packets: %v, want %v", i, got, want)
 		}
-		if eighths := float64(got) * 8; eighths != math.Trunc(eighths) {
-			t.Errorf("%v is no eighth", got)
+	}
+	observe(&a, 20, 0)
+	a.Read()
+	observe(&a, 20, 6)
+	if got := a.Read(); got != 0.625 { // 2/3 + (0.501 − 2/3)·2/3 = 0.556
+		t.Errorf("quieter: %v, want 0.625", got)
+	}
+	observe(&a, 20, silence)
+	if got := a.Read(); got != 0 {
+		t.Errorf("an interval of silence: %v, want 0", got)
+	}
+}
+
+// The loudest packet counts, whenever in the interval it comes, and packets of other lengths count for their time.
+func TestAudioLevelOfMixedPackets(t *testing.T) {
+	for name, levels := range map[string][]uint8{"first": {6, 20, 30}, "in the middle": {20, 6, 30}, "last": {30, 20, 6}} {
+		var a AudioLevel
+		for i, level := range levels {
+			a.Observe(level, uint32(i+1)*5760, 48000) // 120 ms each
 		}
+		observe(&a, 2, 30) // 400 ms in all
+		if got := a.Read(); got != 0.375 {
+			t.Errorf("%s: level %v, want 0.375", name, got)
+		}
+	}
+	var a AudioLevel
+	for i := range uint32(4) { // a burst after a long gap is short all the same
+		a.Observe(0, 1_000_000+i*480_000, 48000)
+	}
+	if got := a.Read(); got != 0 {
+		t.Errorf("four packets far apart read %v", got)
 	}
 }
 
@@ -82,7 +110,7 @@ func TestLevelComesFromTheExtension(t *testing.T) {
 	speak := func() {
 		for range 20 {
 			seq++
-			p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, SSRC: 1}, Payload: []byte{0xfc}}
+			p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 960, SSRC: 1}, Payload: []byte{0xfc}}
 			if err := p.SetExtension(3, []byte{0x80}); err != nil {
 				t.Fatal(err)
 			}

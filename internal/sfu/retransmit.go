@@ -130,20 +130,13 @@ type sentReport struct {
 func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.lossFraction = r.FractionLost
+	d.reception.note(r)
 	for _, sent := range d.reportsSent {
 		if r.LastSenderReport != 0 && r.LastSenderReport == sent.ntp {
 			held := time.Duration(r.Delay) * time.Second / 65536
 			d.roundTrip = max(0, now.Sub(sent.at)-held)
 		}
 	}
-}
-
-// Loss returns the share of packets the subscriber last reported as lost, from 0 to 1.
-func (d *DownTrack) Loss() float64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return float64(d.lossFraction) / 256
 }
 
 // senderReport returns a sender report and the source's description, nothing before the publisher's first report. It

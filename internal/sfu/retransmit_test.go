@@ -134,15 +134,13 @@ func TestReceiverReportFromSubscriber(t *testing.T) {
 	g.r.layer(0).sr = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
 	sr := g.d.senderReport(g.now)[0].(*rtcp.SenderReport)
 	rr := &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
-		{SSRC: 3, FractionLost: 255},
-		{SSRC: downSSRC, FractionLost: 64, LastSenderReport: uint32(sr.NTPTime >> 16), Delay: 65536 / 2},
+		{SSRC: 3, LastSequenceNumber: 5000, TotalLost: 1000},
+		{SSRC: downSSRC, LastSequenceNumber: 400, TotalLost: 100, LastSenderReport: uint32(sr.NTPTime >> 16), Delay: 65536 / 2},
 	}}
 	g.d.senderReport(g.now.Add(529 * time.Millisecond)) // crosses the answer to the one before
 	g.d.handleRTCP(rr, g.now.Add(530*time.Millisecond))
-	if g.d.Loss() != 0.25 {
-		t.Errorf("loss %v, want 0.25", g.d.Loss())
-	}
-	if g.d.roundTrip != 30*time.Millisecond {
-		t.Errorf("round trip %v, want 30ms", g.d.roundTrip)
+	g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, LastSequenceNumber: 500, TotalLost: 125}}}, g.now.Add(time.Second))
+	if got, want := g.d.Reception(), (Reception{Expected: 100, Lost: 25, RoundTrip: 30 * time.Millisecond}); got != want {
+		t.Errorf("reported %+v, want %+v", got, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type server struct {
 	t     *testing.T
 	rooms *rtc.Rooms
 	url   string
+	media netip.AddrPort // the UDP socket
 
 	mu     sync.Mutex
 	events []rtc.Event
@@ -43,7 +45,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t}
+	s := &server{t: t, media: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("TEST_LOG") != "" { // not the test's own output: connections may end after it
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))

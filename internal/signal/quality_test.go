@@ -1,0 +1,115 @@
+package signal_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+	"meet/test/impair"
+)
+
+// quality is what g was last told of o's connection, and whether it was told at all.
+func (g *guest) quality(o *guest) (q livekit.ConnectionQuality, told bool) {
+	sid := o.Participant().Sid
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.messages {
+		for _, i := range m.GetConnectionQuality().GetUpdates() {
+			if i.ParticipantSid == sid {
+				q, told = i.Quality, true
+			}
+		}
+	}
+	return q, told
+}
+
+// link is a proxy that loses that share of packets up and down.
+func (s *server) link(up, down float64) *impair.Proxy {
+	s.t.Helper()
+	p, err := impair.Listen(s.media)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = p.Close() })
+	p.Set(impair.Link{Up: impair.Path{Loss: up}, Down: impair.Path{Loss: down}})
+	return p
+}
+
+// A connection is as good as what gets through on it: a publisher's losses are the publisher's, a subscriber's the
+// subscriber's, and everybody who receives something knows.
+func TestQualityIsThatOfEachWay(t *testing.T) {
+	t.Parallel() // it waits for two looks at the connections, 5 s apart
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	s := newServer(t)
+	// Bare: nobody repairs what is lost on the way up.
+	ada := s.join(ctx, "ada", client.Options{Via: s.link(0.3, 0).Addr(), Bare: true})
+	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	bo := s.join(ctx, "bo", client.Options{})
+	cy := s.join(ctx, "cy", client.Options{Via: s.link(0, 0.3).Addr()})
+	di, err := bo.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(ctx, t, di, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	is := func(who, of *guest, want livekit.ConnectionQuality) func() bool {
+		return func() bool { q, told := who.quality(of); return told && q == want }
+	}
+	eventually(ctx, t, "ada's loss shows to ada", is(ada, ada, livekit.ConnectionQuality_POOR))
+	eventually(ctx, t, "ada's loss shows to bo", is(bo, ada, livekit.ConnectionQuality_POOR))
+	eventually(ctx, t, "cy's loss shows to cy", is(cy, cy, livekit.ConnectionQuality_POOR))
+	if q, told := bo.quality(bo); !told || q != livekit.ConnectionQuality_EXCELLENT {
+		t.Errorf("bo, whose own link is good, is told %v, %v", q, told)
+	}
+	if q, told := cy.quality(bo); !told || q != livekit.ConnectionQuality_EXCELLENT {
+		t.Errorf("cy is told of bo: %v, %v", q, told)
+	}
+}
+
+// Somebody who vanishes shows as lost to others once ICE hears nothing, and is never told so itself.
+func TestQualityOfTheVanished(t *testing.T) {
+	t.Parallel() // ICE takes 10 s
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	s := newServer(t)
+	path := s.link(0, 0)
+	ada := s.join(ctx, "ada", client.Options{Via: path.Addr()})
+	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	bo := s.join(ctx, "bo", client.Options{})
+	eventually(ctx, t, "bo knows that ada's connection is good", func() bool {
+		q, told := bo.quality(ada)
+		return told && q == livekit.ConnectionQuality_EXCELLENT
+	})
+	path.Cut(true)
+	eventually(ctx, t, "bo knows that ada is lost", func() bool {
+		q, _ := bo.quality(ada)
+		return q == livekit.ConnectionQuality_LOST
+	})
+	path.Cut(false)
+	eventually(ctx, t, "bo knows that ada is back", func() bool {
+		q, _ := bo.quality(ada)
+		return q != livekit.ConnectionQuality_LOST
+	})
+	if ada.saw(func(m *livekit.SignalResponse) bool {
+		for _, i := range m.GetConnectionQuality().GetUpdates() {
+			if i.ParticipantSid == ada.Participant().Sid && i.Quality == livekit.ConnectionQuality_LOST {
+				return true
+			}
+		}
+		return false
+	}) {
+		t.Error("ada was told that it is lost itself")
+	}
+}
