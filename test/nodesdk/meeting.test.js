@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import {
   AudioFrame,
   AudioSource,
   AudioStream,
-  dispose,
   LocalAudioTrack,
   LocalVideoTrack,
   Room,
@@ -19,27 +18,12 @@ import {
   VideoSource,
   VideoStream,
 } from '@livekit/rtc-node';
-import { AccessToken } from 'livekit-server-sdk';
 
-import { Server } from '../server.mjs';
+import { eventually, mint, server } from './server.js';
 
 const width = 320;
 const height = 180;
 const rate = 48_000;
-
-// Another server can be named, to compare Meet with LiveKit's own.
-const { LIVEKIT_TEST_URL: url, LIVEKIT_TEST_KEY: key, LIVEKIT_TEST_SECRET: secret } = process.env;
-let meet;
-let server = { url, key, secret };
-before(async () => {
-  if (url) return;
-  meet = await Server.start('--dev');
-  server = { url: `ws://${meet.address}`, key: 'devkey', secret: 'secret' };
-});
-after(async () => {
-  await dispose();
-  await meet?.close();
-});
 
 test('two participants see, hear and write to each other', async (t) => {
   const name = `nodesdk-${Date.now()}`;
@@ -70,12 +54,6 @@ test('a foreign token is refused', async () => {
   const token = await mint('refused', 'eve', 'another-secret-another-secret-1234');
   await assert.rejects(new Room().connect(server.url, token, { autoSubscribe: true, dynacast: false }));
 });
-
-async function mint(room, identity, secret = server.secret) {
-  const token = new AccessToken(server.key, secret, { identity, name: identity, ttl: '5m' });
-  token.addGrant({ roomJoin: true, room, canUpdateOwnMetadata: true });
-  return token.toJwt();
-}
 
 /** Joins and keeps note of what arrives. */
 async function join(t, name, identity) {
@@ -142,11 +120,4 @@ function picture(n) {
   const pixels = new Uint8Array(width * height * 4);
   for (let i = 0; i < pixels.length; i++) pixels[i] = i + n * 4;
   return new VideoFrame(pixels, width, height, VideoBufferType.RGBA);
-}
-
-/** Looks every 20 ms until the condition holds. */
-async function eventually(condition, what) {
-  for (const deadline = Date.now() + 20_000; !condition(); await pause(20)) {
-    if (Date.now() > deadline) assert.fail(`gave up waiting for ${typeof what === 'function' ? what() : what}`);
-  }
 }
