@@ -1,0 +1,119 @@
+package gosdk
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	lksdk "github.com/livekit/server-sdk-go/v2"
+)
+
+// streamed is what has come of streams, noted by the reader of each.
+type streamed struct {
+	from, text string
+	bytes      []byte
+	attributes map[string]string
+}
+
+func TestData(t *testing.T) {
+	for name, opts := range map[string][]lksdk.ConnectOption{
+		"two peer connections": nil,
+		"one peer connection":  {lksdk.WithSinglePeerConnection()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			room := fmt.Sprintf("gosdk-data-%d", time.Now().UnixNano())
+			ada, bo, cy := join(t, room, "ada", opts...), join(t, room, "bo", opts...), join(t, room, "cy", opts...)
+			t.Run("destinations", func(t *testing.T) {
+				packet := &lksdk.UserDataPacket{Payload: []byte("for bo"), Topic: "test"}
+				if err := ada.LocalParticipant.PublishDataPacket(packet, lksdk.WithDataPublishReliable(true), lksdk.WithDataPublishDestination([]string{"bo"})); err != nil {
+					t.Fatal(err)
+				}
+				packet = &lksdk.UserDataPacket{Payload: []byte("for all"), Topic: "test"}
+				if err := ada.LocalParticipant.PublishDataPacket(packet, lksdk.WithDataPublishReliable(true)); err != nil {
+					t.Fatal(err)
+				}
+				bo.awaitData("ada: for bo")
+				bo.awaitData("ada: for all")
+				cy.awaitData("ada: for all")
+				cy.note(func() {
+					if len(cy.data) != 1 {
+						t.Errorf("cy has got %q", cy.data)
+					}
+				})
+			})
+			t.Run("streams", func(t *testing.T) { testStreams(t, ada, bo) })
+			t.Run("calls", func(t *testing.T) { testCalls(t, ada, bo) })
+		})
+	}
+}
+
+// testStreams sends a text and a megabyte. The SDK sends each chunk of 15,000 bytes only when the last one was
+// acknowledged, which pion, at the other end, puts off by up to 200 ms: larger ones take long by its own doing.
+func testStreams(t *testing.T, ada, bo *guest) {
+	arrived := make(chan streamed, 2)
+	if err := bo.RegisterTextStreamHandler("files", func(r *lksdk.TextStreamReader, from string) {
+		go func() { arrived <- streamed{from: from, text: r.ReadAll(), attributes: r.Info.Attributes} }() // ends with the stream
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bo.RegisterByteStreamHandler("files", func(r *lksdk.ByteStreamReader, from string) {
+		go func() { arrived <- streamed{from: from, bytes: r.ReadAll()} }() // ends with the stream
+	}); err != nil {
+		t.Fatal(err)
+	}
+	content := make([]byte, 1<<20)
+	_, _ = rand.Read(content)
+	text := base64.StdEncoding.EncodeToString(content[:64<<10])
+	ada.LocalParticipant.SendText(text, lksdk.StreamTextOptions{Topic: "files", Attributes: map[string]string{"of": "ada"}})
+	await := func() streamed {
+		select {
+		case s := <-arrived:
+			return s
+		case <-time.After(20 * time.Second):
+			t.Fatal("no stream arrives")
+			return streamed{}
+		}
+	}
+	if s := await(); s.from != "ada" || s.text != text || s.attributes["of"] != "ada" {
+		t.Errorf("%d bytes of %d of text arrive, of %q with %v", len(s.text), len(text), s.from, s.attributes)
+	}
+	w := ada.LocalParticipant.StreamBytes(lksdk.StreamBytesOptions{Topic: "files", DestinationIdentities: []string{"bo"}})
+	w.Write(content, nil)
+	w.Close()
+	if s := await(); s.from != "ada" || string(s.bytes) != string(content) {
+		t.Errorf("%d bytes of %d arrive, of %q", len(s.bytes), len(content), s.from)
+	}
+}
+
+func testCalls(t *testing.T, ada, bo *guest) {
+	detail := "because"
+	for method, answer := range map[string]lksdk.RpcHandlerFunc{
+		"greet": func(d lksdk.RpcInvocationData) (string, error) { return d.CallerIdentity + " said " + d.Payload, nil },
+		"refuse": func(lksdk.RpcInvocationData) (string, error) {
+			return "", lksdk.NewRpcError(4321, "not today", &detail)
+		},
+	} {
+		if err := bo.RegisterRpcMethod(method, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call := func(method string) (string, error) {
+		answer, err := ada.LocalParticipant.PerformRpc(lksdk.PerformRpcParams{DestinationIdentity: "bo", Method: method, Payload: "hello"})
+		if answer == nil {
+			return "", err
+		}
+		return *answer, err
+	}
+	if answer, err := call("greet"); answer != "ada said hello" || err != nil {
+		t.Errorf("answered %q, %v", answer, err)
+	}
+	for method, code := range map[string]lksdk.RpcErrorCode{"refuse": 4321, "unknown": lksdk.RpcUnsupportedMethod} {
+		var failed *lksdk.RpcError
+		if _, err := call(method); !errors.As(err, &failed) || failed.Code != code {
+			t.Errorf("%s: %v, want %d", method, err, code)
+		}
+	}
+}
