@@ -3,6 +3,7 @@ package rtc_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -24,21 +25,31 @@ import (
 	"meet/internal/token"
 )
 
-// TestSoak lets people do at random what people do, in two rooms at once. Whatever they did, in the end the rooms are
-// gone, and TestMain finds no goroutine left.
+// The short form runs with all tests; scripts/soak.sh runs the long one.
+var (
+	soakFor    = flag.Duration("soak", 8*time.Second, "how long TestSoak goes on")
+	soakPeople = flag.Int("participants", 6, "how many people TestSoak lets come and go")
+)
+
+// soakPace is how many things a second people do, together: what two cores bear in a long soak, with both sides on them.
+const soakPace = 60
+
+// TestSoak lets people do at random what people do, in several rooms at once. Whatever they did, in the end the rooms are
+// gone, with everybody who was in them, their goroutines and their memory.
 func TestSoak(t *testing.T) {
-	length := 8 * time.Second
+	length := *soakFor
 	if testing.Short() {
-		length = 2 * time.Second
+		length = min(length, 2*time.Second)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), length+30*time.Second)
-	defer cancel()
+	var ledger ledger
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	rooms, err := rtc.New(conn, rtc.Options{Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"}})
+	rooms, err := rtc.New(conn, rtc.Options{
+		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"}, OnEvent: ledger.note,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,30 +58,147 @@ func TestSoak(t *testing.T) {
 
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	until := time.Now().Add(length)
-	var people sync.WaitGroup
-	for i := range 6 {
-		p := &person{
-			t: t, url: "ws" + strings.TrimPrefix(web.URL, "http"), room: fmt.Sprint("room", i%2), name: fmt.Sprint("person", i),
+	people := make([]*person, *soakPeople)
+	for i := range people {
+		people[i] = &person{
+			t: t, url: "ws" + strings.TrimPrefix(web.URL, "http"), name: fmt.Sprint("person", i),
+			room:   fmt.Sprint("room", i%max(2, len(people)/10)),
+			pause:  time.Duration(len(people)) * time.Second / soakPace,
 			random: rand.New(rand.NewPCG(seed, uint64(i))), options: client.Options{SinglePC: i%4 < 2},
 		}
-		people.Go(func() { p.live(ctx, until) })
 	}
-	people.Wait()
-	// A time of its own: a client that leaves in the middle of a handshake waits for that to end, up to 30 s. A room
-	// with somebody who vanished ends 20 s later, when ICE has given up and the time for a return is over.
-	ended, cancelEnded := context.WithTimeout(t.Context(), 45*time.Second)
-	defer cancelEnded()
-	for tick := time.NewTicker(20 * time.Millisecond); rooms.Count() > 0; {
+	live(t, people, 0) // what is made once, at first use, is no leak
+	awaitNoRooms(t, rooms)
+	before := footprint()
+	live(t, people, length)
+	awaitNoRooms(t, rooms)
+	ledger.check(t)
+	awaitFootprint(t, before)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := rooms.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// live lets everybody live for a while; without one they just come and go.
+func live(t *testing.T, people []*person, length time.Duration) {
+	ctx, cancel := context.WithTimeout(t.Context(), length+time.Minute)
+	defer cancel()
+	until := time.Now().Add(length)
+	var living sync.WaitGroup
+	for _, p := range people {
+		living.Go(func() { p.live(ctx, until) })
+	}
+	living.Wait()
+}
+
+// awaitNoRooms waits until all rooms have ended. One with somebody who vanished ends some 20 s later, when ICE has given
+// up and the time for a return is over; a busy machine may take longer.
+func awaitNoRooms(t *testing.T, rooms *rtc.Rooms) {
+	t.Helper()
+	limit := time.NewTimer(2 * time.Minute)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for rooms.Count() > 0 {
 		select {
 		case <-tick.C:
-		case <-ended.Done():
+		case <-limit.C:
 			stacks := make([]byte, 4<<20)
 			t.Fatalf("%d rooms are still there\n%s", rooms.Count(), stacks[:runtime.Stack(stacks, true)])
 		}
 	}
-	if err := rooms.Close(ended); err != nil {
-		t.Error(err)
+}
+
+// ledger counts who came and who left.
+type ledger struct {
+	mu      sync.Mutex
+	came    int
+	present map[string]string // what has begun and not ended, by sid
+	strange []string
+}
+
+func (l *ledger) note(e rtc.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.present == nil {
+		l.present = map[string]string{}
+	}
+	begin := func(sid, what string) { l.came++; l.present[sid] = what }
+	end := func(sid, what string) {
+		if l.present[sid] == "" {
+			l.strange = append(l.strange, what+" "+sid+" ended without having begun, or twice")
+		}
+		delete(l.present, sid)
+	}
+	switch e.Kind {
+	case rtc.RoomStarted:
+		begin(e.Room.Sid, "room")
+	case rtc.RoomFinished:
+		end(e.Room.Sid, "room")
+	case rtc.ParticipantJoined:
+		begin(e.Participant.Sid, "participant")
+	case rtc.ParticipantLeft:
+		end(e.Participant.Sid, "participant")
+	case rtc.TrackPublished:
+		begin(e.Track.Sid, "track")
+	case rtc.TrackUnpublished:
+		end(e.Track.Sid, "track")
+	}
+}
+
+// check tells of ghosts: what came and was never said to have gone.
+func (l *ledger) check(t *testing.T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.Logf("%d rooms, participants and tracks came", l.came)
+	for sid, what := range l.present {
+		t.Errorf("%s %s came and never left", what, sid)
+	}
+	for _, s := range l.strange {
+		t.Error(s)
+	}
+}
+
+// usage is what a process holds.
+type usage struct {
+	goroutines int
+	heap       uint64 // bytes in use after a collection
+}
+
+func footprint() usage {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // the first only empties what sync.Pool holds into its second hand
+	runtime.ReadMemStats(&m)
+	return usage{runtime.NumGoroutine(), m.HeapAlloc}
+}
+
+// heapSlack is what the heap may differ by for no reason of ours: buffers of idle HTTP connections, timers, maps of the
+// runtime that do not shrink.
+const heapSlack = 4 << 20
+
+// awaitFootprint waits until the process holds no more than before.
+func awaitFootprint(t *testing.T, before usage) {
+	t.Helper()
+	limit := time.NewTimer(time.Minute)
+	defer limit.Stop()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		after := footprint()
+		if after.goroutines <= before.goroutines && after.heap <= before.heap+heapSlack {
+			t.Logf("goroutines %d before, %d after; heap %.1f MB before, %.1f MB after",
+				before.goroutines, after.goroutines, float64(before.heap)/1e6, float64(after.heap)/1e6)
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			stacks := make([]byte, 4<<20)
+			t.Fatalf("holds %+v, before %+v\n%s", after, before, stacks[:runtime.Stack(stacks, true)])
+		}
 	}
 }
 
@@ -80,6 +208,7 @@ type person struct {
 	url, room, name string
 	random          *rand.Rand
 	options         client.Options
+	pause           time.Duration // between two things it does, on average
 
 	c      *client.Client
 	tracks []*client.Publication
@@ -87,7 +216,8 @@ type person struct {
 
 // live acts until that time and then leaves.
 func (p *person) live(ctx context.Context, until time.Time) {
-	for time.Now().Before(until) {
+	for first := true; first || time.Now().Before(until); first = false {
+		p.rest(ctx, until)
 		what, err := p.act(ctx)
 		if err != nil {
 			p.t.Errorf("%s: %s: %v", p.name, what, err)
@@ -95,7 +225,19 @@ func (p *person) live(ctx context.Context, until time.Time) {
 		}
 	}
 	if p.c != nil {
-		_ = p.c.Leave()
+		_ = p.forget(p.c.Leave())
+	}
+}
+
+// rest passes some time, unless it is over soon.
+func (p *person) rest(ctx context.Context, until time.Time) {
+	d := min(time.Duration(p.random.Int64N(int64(2*p.pause)+1)), time.Until(until))
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
 }
 
