@@ -215,17 +215,18 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 		}
 		return
 	}
-	late := !d.fwd.numbers.isNew(p.Header.SequenceNumber)
-	out, ok := d.fwd.translate(p)
-	if !ok || late && d.seq.holds(out.seq) { // sent before, when what it needs came late
+	seq := p.Header.SequenceNumber
+	run := d.fwd.numbers.find(seq)
+	if run == nil || !d.fwd.numbers.isNew(seq) && d.seq.holds(seq+run.seq) { // sent before, when what it needs came late
 		return
 	}
-	out.marker = out.marker || v.marker
-	out.mask = v.mask
-	d.seq.store(out, p.Header.SequenceNumber, p.Layer)
+	out := d.seq.slot(seq + run.seq)
+	out.source, out.layer, out.tries, out.resent = seq, int8(p.Layer), 0, 0
+	out.marker, out.mask = p.Header.Marker || v.marker, v.mask
+	d.fwd.translate(p, run, &out.rewrite)
 	d.packets++
 	d.octets += uint64(len(p.Payload))
-	d.sendLocked(p, out, d.ssrc, d.payloadType, p.Payload)
+	d.sendLocked(p, &out.rewrite, d.ssrc, d.payloadType, p.Payload)
 }
 
 // fillLocked sends an empty packet as seq, whose place only something that is left out could take: the subscriber would
@@ -240,7 +241,7 @@ func (d *DownTrack) fillLocked(seq uint16) {
 
 // sendPaddingLocked sends a packet of nothing but padding, which a receiver takes note of and throws away.
 func (d *DownTrack) sendPaddingLocked(seq uint16) {
-	d.sendLocked(&d.empty, rewrite{seq: seq, ts: d.fwd.lastTS}, d.ssrc, d.payloadType, nil)
+	d.sendLocked(&d.empty, &rewrite{seq: seq, ts: d.fwd.lastTS}, d.ssrc, d.payloadType, nil)
 }
 
 // switchLocked decides about a packet of a layer that is not being forwarded and tells whether to forward from it on.
@@ -298,7 +299,7 @@ func (d *DownTrack) readyLocked() bool {
 }
 
 // sendLocked writes p with the numbers of out and the given payload.
-func (d *DownTrack) sendLocked(p *Packet, out rewrite, ssrc uint32, payloadType uint8, payload []byte) {
+func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType uint8, payload []byte) {
 	h := &d.header
 	*h = rtp.Header{
 		Version: 2, Marker: out.marker, PayloadType: payloadType, SequenceNumber: out.seq, Timestamp: out.ts, SSRC: ssrc,

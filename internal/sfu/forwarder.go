@@ -122,23 +122,17 @@ func (f *forwarder) alignTime(p *Packet, align func(from, to int) (uint32, bool)
 	}
 }
 
-// translate returns the numbers for p, a packet of the current layer, and false for one from before what is remembered.
-func (f *forwarder) translate(p *Packet) (rewrite, bool) {
+// translate puts the numbers for p, a packet of the current layer in that run, into out.
+func (f *forwarder) translate(p *Packet, run *run, out *rewrite) {
 	seq := p.Header.SequenceNumber
-	run := f.numbers.find(seq)
-	if run == nil {
-		return rewrite{}, false
-	}
-	out := rewrite{
-		seq:    seq + run.seq,
-		ts:     p.Header.Timestamp + f.tsDelta[f.layer],
-		marker: p.Header.Marker,
+	out.seq = seq + run.seq
+	out.ts = p.Header.Timestamp + f.tsDelta[f.layer]
+	out.described = p.Info.Frame.Structure != nil
+	if out.described {
+		out.frame = p.Info.Frame.Number + f.frameDelta
 	}
 	if p.Info.VP8.Present {
-		f.vp8.translate(&p.Info.VP8, run.picture, &out)
-	}
-	if p.Info.Frame.Structure != nil {
-		out.frame, out.described = p.Info.Frame.Number+f.frameDelta, true
+		f.vp8.translate(&p.Info.VP8, run.picture, out)
 	}
 	if int16(out.seq-f.lastSeq) > 0 {
 		f.lastSeq, f.lastTS, f.lastArrival = out.seq, out.ts, p.Arrival
@@ -150,7 +144,6 @@ func (f *forwarder) translate(p *Packet) (rewrite, bool) {
 		}
 	}
 	f.numbers.note(seq)
-	return out, true
 }
 
 // leaveOut goes on as if p, a packet of the current layer, had not been. If others behind it have gone out already it

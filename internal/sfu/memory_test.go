@@ -10,37 +10,37 @@ import (
 func TestSequencer(t *testing.T) {
 	now := time.Now()
 	s := newSequencer(4)
-	if _, ok := s.lookup(0, now, 0); ok {
+	if s.lookup(0, now, 0) != nil {
 		t.Error("an empty sequencer knows number 0")
 	}
 	for seq := uint16(65533); seq != 2; seq++ {
-		s.store(rewrite{seq: seq, ts: uint32(seq) * 2}, seq+100, 1)
+		*s.slot(seq) = sentPacket{rewrite: rewrite{seq: seq, ts: uint32(seq) * 2}, source: seq + 100, layer: 1}
 	}
-	if _, ok := s.lookup(65533, now, 0); ok {
+	if s.lookup(65533, now, 0) != nil {
 		t.Error("65533 is still known four packets later")
 	}
-	p, ok := s.lookup(65534, now, 0)
-	if !ok || p.source != 98 || p.ts != 65534*2 || p.layer != 1 {
-		t.Errorf("65534 is remembered as %+v, %v", p, ok)
+	p := s.lookup(65534, now, 0)
+	if p == nil || p.source != 98 || p.ts != 65534*2 || p.layer != 1 {
+		t.Errorf("65534 is remembered as %+v", p)
 	}
-	if _, ok := s.lookup(65534, now.Add(resendInterval-1), 0); ok {
+	if s.lookup(65534, now.Add(resendInterval-1), 0) != nil {
 		t.Error("a repeated NACK was answered before the interval was over")
 	}
-	if _, ok := s.lookup(65534, now.Add(resendInterval), 2*resendInterval); ok {
+	if s.lookup(65534, now.Add(resendInterval), 2*resendInterval) != nil {
 		t.Error("a repeated NACK was answered before the first answer could arrive")
 	}
 	for try := 2; try <= resendTries; try++ {
 		now = now.Add(resendInterval)
-		if _, ok := s.lookup(65534, now, 0); !ok {
+		if s.lookup(65534, now, 0) == nil {
 			t.Errorf("try %d was refused", try)
 		}
 	}
-	if _, ok := s.lookup(65534, now.Add(time.Hour), 0); ok {
+	if s.lookup(65534, now.Add(time.Hour), 0) != nil {
 		t.Errorf("resent more than %d times", resendTries)
 	}
-	s.store(rewrite{seq: 2}, 5, 0) // takes the slot
-	if p, ok := s.lookup(2, now, 0); !ok || p.source != 5 {
-		t.Errorf("2 is remembered as %+v, %v", p, ok)
+	*s.slot(2) = sentPacket{rewrite: rewrite{seq: 2}, source: 5} // in place of 65534
+	if p := s.lookup(2, now, 0); p == nil || p.source != 5 {
+		t.Errorf("2 is remembered as %+v", p)
 	}
 }
 

@@ -82,8 +82,8 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if !d.bound || d.writer == nil {
 		return
 	}
-	sent, ok := d.seq.lookup(seq, now, d.roundTrip)
-	if !ok {
+	sent := d.seq.lookup(seq, now, d.roundTrip)
+	if sent == nil {
 		return
 	}
 	if sent.layer == paddingLayer {
@@ -102,7 +102,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		p.Payload = d.newestBlock(p.Payload)
 	}
 	if d.rtxType == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
-		d.sendLocked(p, sent.rewrite, d.ssrc, d.payloadType, p.Payload)
+		d.sendLocked(p, &sent.rewrite, d.ssrc, d.payloadType, p.Payload)
 		return
 	}
 	binary.BigEndian.PutUint16(d.rtxRaw, sent.seq)
@@ -110,7 +110,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	out := sent.rewrite
 	out.seq = d.rtxSeq
 	d.rtxSeq++
-	d.sendLocked(p, out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size])
+	d.sendLocked(p, &out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size])
 }
 
 // recallLocked reads packet seq of l from its history into d.resend, and tells whether it was there.

@@ -30,29 +30,30 @@ func newSequencer(size int) sequencer {
 	return s
 }
 
-func (s *sequencer) store(out rewrite, source uint16, layer int) {
-	s.sent[int(out.seq)&(len(s.sent)-1)] = sentPacket{rewrite: out, source: source, layer: int8(layer)}
-}
+// slot returns where to put what goes out as seq, in place of the packet len(sent) before it.
+func (s *sequencer) slot(seq uint16) *sentPacket { return &s.sent[int(seq)&(len(s.sent)-1)] }
 
 // storePadding remembers that seq went out as an empty packet.
-func (s *sequencer) storePadding(seq uint16) { s.store(rewrite{seq: seq}, 0, paddingLayer) }
+func (s *sequencer) storePadding(seq uint16) {
+	*s.slot(seq) = sentPacket{rewrite: rewrite{seq: seq}, layer: paddingLayer}
+}
 
 // paddingLayer marks what came from no layer.
 const paddingLayer = -1
 
 // holds tells whether seq has been sent, as far back as is remembered.
 func (s *sequencer) holds(seq uint16) bool {
-	p := &s.sent[int(seq)&(len(s.sent)-1)]
+	p := s.slot(seq)
 	return p.tries >= 0 && p.seq == seq
 }
 
-// lookup returns the packet sent as seq if it should go out again now, and counts that.
-func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) (sentPacket, bool) {
-	p := &s.sent[int(seq)&(len(s.sent)-1)]
+// lookup returns the packet sent as seq if it should go out again now, and counts that; otherwise nil.
+func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) *sentPacket {
+	p := s.slot(seq)
 	if p.tries < 0 || p.seq != seq || p.tries >= resendTries || now.UnixNano()-p.resent < int64(max(resendInterval, roundTrip)) {
-		return sentPacket{}, false
+		return nil
 	}
 	p.tries++
 	p.resent = now.UnixNano()
-	return *p, true
+	return p
 }
