@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"meet/internal/config"
 )
 
@@ -16,10 +18,13 @@ type keySettings struct {
 // serverSettings are the flags of the server. Each is also a line of the settings file and a MEET_ variable.
 type serverSettings struct {
 	keySettings
-	Listen     string `help:"host:port to listen on, TCP and UDP, \":8080\" unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
-	NodeIP     string `name:"node-ip" help:"Address media is offered on; this machine's own unless set (MEET_NODE_IP)." placeholder:"IP"`
-	LivekitURL string `name:"livekit-url" help:"Server that browsers are sent to; this one unless set (LIVEKIT_URL)." placeholder:"URL"`
-	LogLevel   string `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
+	Listen         string   `help:"host:port to listen on, TCP and UDP, \":8080\" unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
+	NodeIP         string   `name:"node-ip" help:"Address media is offered on; this machine's own unless set (MEET_NODE_IP)." placeholder:"IP"`
+	LivekitURL     string   `name:"livekit-url" help:"Server that browsers are sent to; this one unless set (LIVEKIT_URL)." placeholder:"URL"`
+	WebhookURL     []string `name:"webhook-url" sep:"none" help:"Receiver of signed events; may be given several times (MEET_WEBHOOK_URL)." placeholder:"URL"`
+	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs events: one for all receivers or one for each; the first unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
+	WebhookPrivate bool     `help:"Let receivers' names lead to private addresses (MEET_WEBHOOK_PRIVATE)."`
+	LogLevel       string   `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
 }
 
 func (k keySettings) flags() map[string]string {
@@ -34,6 +39,10 @@ func (s serverSettings) flags() map[string]string {
 	flags := s.keySettings.flags()
 	flags["listen"], flags["node_ip"] = s.Listen, s.NodeIP
 	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
+	flags["webhook_url"], flags["webhook_key"] = strings.Join(s.WebhookURL, "\n"), strings.Join(s.WebhookKey, "\n")
+	if s.WebhookPrivate {
+		flags["webhook_private"] = "true"
+	}
 	return flags
 }
 

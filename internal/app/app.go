@@ -22,6 +22,7 @@ import (
 	"meet/internal/site"
 	"meet/internal/store"
 	"meet/internal/token"
+	"meet/internal/webhook"
 	"meet/internal/wire"
 )
 
@@ -36,15 +37,16 @@ const (
 
 // App is a server.
 type App struct {
-	config  config.Config
-	log     *slog.Logger
-	keys    []config.Key
-	tcp     *wire.Split
-	http    *http.Server
-	lobby   *lobby.Lobby
-	rooms   *rtc.Rooms
-	serving sync.WaitGroup
-	closing atomic.Bool
+	config   config.Config
+	log      *slog.Logger
+	keys     []config.Key
+	tcp      *wire.Split
+	http     *http.Server
+	lobby    *lobby.Lobby
+	rooms    *rtc.Rooms
+	webhooks *webhook.Notifier // nil when nobody is to be told
+	serving  sync.WaitGroup
+	closing  atomic.Bool
 
 	closeOnce sync.Once
 	closeErr  error
@@ -101,6 +103,10 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.push("lobby", func(context.Context) error { a.lobby.Close(); return nil })
 
+	if err := a.openWebhooks(ctx, records); err != nil {
+		return err
+	}
+
 	e := a.newHTTP()
 	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
 	a.rooms, err = rtc.New(media, rtc.Options{
@@ -111,6 +117,23 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.push("rooms", a.rooms.Close)
 	a.mount(e)
+	return nil
+}
+
+func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error) {
+	if len(a.config.WebhookURLs) == 0 {
+		return nil
+	}
+	var endpoints []webhook.Endpoint
+	for i, url := range a.config.WebhookURLs {
+		key := a.config.WebhookKey(i, a.keys)
+		endpoints = append(endpoints, webhook.Endpoint{URL: url, Key: key.Name, Secret: key.Secret})
+	}
+	a.webhooks, err = webhook.New(ctx, records, endpoints, webhook.Options{Log: a.log, Private: a.config.WebhookPrivate})
+	if err != nil {
+		return fmt.Errorf("open webhooks: %w", err)
+	}
+	a.push("webhooks", a.webhooks.Close)
 	return nil
 }
 

@@ -13,8 +13,9 @@ import (
 	"meet/internal/token"
 )
 
-// onEvent tells the lobby what happens in rooms. It only changes the lobby's memory, so a room's loop may call it.
+// onEvent tells the lobby and the webhooks what happens in rooms. It only changes their memory, so a room's loop may call it.
 func (a *App) onEvent(e rtc.Event) {
+	a.notify(e)
 	sid := e.Room.GetSid()
 	switch e.Kind {
 	case rtc.RoomStarted:
@@ -32,6 +33,19 @@ func (a *App) onEvent(e rtc.Event) {
 	case rtc.RoomFinished:
 		a.lobby.RoomFinished(sid, e.At)
 	}
+}
+
+// notify passes on what LiveKit's webhooks tell. Of tracks' rooms and owners they name no more than who they are.
+func (a *App) notify(e rtc.Event) {
+	if a.webhooks == nil || e.Kind == rtc.RoomChanged {
+		return
+	}
+	event := &livekit.WebhookEvent{Event: string(e.Kind), CreatedAt: e.At.Unix(), Room: e.Room, Participant: e.Participant, Track: e.Track}
+	if e.Track != nil {
+		event.Room = &livekit.Room{Sid: e.Room.Sid, Name: e.Room.Name}
+		event.Participant = &livekit.ParticipantInfo{Sid: e.Participant.Sid, Identity: e.Participant.Identity}
+	}
+	a.webhooks.Notify(e.Room.Name, event)
 }
 
 // attends tells people from recorders and agents, which belong to no meeting's record.

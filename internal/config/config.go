@@ -22,6 +22,10 @@ type Config struct {
 
 	LiveKitURL string            // where browsers are sent for signalling; "" is this server
 	RegionURLs map[string]string // by region, as regionKey spells it; instead of LiveKitURL
+
+	WebhookURLs    []string // receivers of what happens in rooms
+	WebhookKeys    []string // names of the API keys that sign for them: one for all or one for each; the first of Keys when empty
+	WebhookPrivate bool     // receivers' names may lead to private addresses
 }
 
 // Key is an API key and its secret.
@@ -41,6 +45,21 @@ func (c Config) OwnKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml
 // ServerURL is where browsers in a region are sent for signalling; "" is this server.
 func (c Config) ServerURL(region string) string {
 	return cmp.Or(c.RegionURLs[regionKey(region)], c.LiveKitURL)
+}
+
+// WebhookKey is the API key that signs what goes to the receiver of that index. own are the keys in use.
+func (c Config) WebhookKey(receiver int, own []Key) Key {
+	name := ""
+	switch len(c.WebhookKeys) {
+	case 0:
+		return own[0]
+	case 1:
+		name = c.WebhookKeys[0]
+	default:
+		name = c.WebhookKeys[receiver]
+	}
+	i := slices.IndexFunc(own, func(k Key) bool { return k.Name == name })
+	return own[max(0, i)] // Load has seen to it that there is one
 }
 
 // regionKey spells a region as the environment does: LIVEKIT_URL_EU_WEST is region "eu-west".

@@ -117,6 +117,10 @@ func TestNamesOfOtherTools(t *testing.T) {
 		{"LIVEKIT_URL and a region", []string{"LIVEKIT_URL=ws://a:1", "LIVEKIT_URL_EU=wss://b"}, func(c *config.Config) {
 			c.LiveKitURL, c.RegionURLs = "ws://a:1", map[string]string{"EU": "wss://b"}
 		}},
+		{"receivers", []string{"MEET_WEBHOOK_URL=http://a/1\nhttps://b\n", "MEET_WEBHOOK_KEY=devkey", "MEET_DEV=1"}, func(c *config.Config) {
+			c.Dev, c.Keys = true, []config.Key{config.DevKey}
+			c.WebhookURLs, c.WebhookKeys = []string{"http://a/1", "https://b"}, []string{"devkey"}
+		}},
 		{"dev", []string{"MEET_DEV=true"}, func(c *config.Config) { c.Dev, c.Keys = true, []config.Key{config.DevKey} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -137,7 +141,7 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 	}
 	for key, bad := range map[string]string{
 		"listen": "8080", "node_ip": "my-host", "dev": "perhaps", "keys": "k:hunter2", "key_file": readable,
-		"livekit_url": "live.example.org", "region_urls": "eu: hunter2.example.org", "log_level": "loud",
+		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "region_urls": "eu: hunter2.example.org", "log_level": "loud",
 	} {
 		env, flag := "MEET_"+strings.ToUpper(key), "--"+strings.ReplaceAll(key, "_", "-")
 		for name, src := range map[string]config.Source{
@@ -183,6 +187,9 @@ func TestProblems(t *testing.T) {
 		{"list where a text belongs", config.Source{File: write(t, "c.yaml", "listen: [a]\n")}, []string{"listen:"}},
 		{"no such file", config.Source{File: "missing.yaml"}, []string{"missing.yaml"}},
 		{"file from the environment", config.Source{Environ: []string{"MEET_CONFIG=missing.yaml"}}, []string{"missing.yaml"}},
+		{"key of nobody for a receiver", config.Source{Flags: map[string]string{"webhook_url": "http://a", "webhook_key": "nobody"}}, []string{`webhook_key: got "nobody"`}},
+		{"keys for other receivers", config.Source{Flags: map[string]string{"keys": "a: 1\nb: 2", "webhook_url": "http://a", "webhook_key": "a\nb"}}, []string{"got 2 keys for 1 receivers"}},
+		{"one bad receiver of two", config.Source{File: write(t, "c.yaml", "webhook_url: [\"http://a\", \"b\"]\n")}, []string{"webhook_url:"}},
 		{"no such key file", config.Source{Flags: map[string]string{"key_file": "missing.yaml"}}, []string{"--key-file:", "missing.yaml"}},
 		{"key without secret", config.Source{Environ: []string{"LIVEKIT_API_KEY=k"}}, []string{"LIVEKIT_API_SECRET: got no value"}},
 		{"secret without key", config.Source{Environ: []string{"LK_API_SECRET=k"}}, []string{"LK_API_KEY: got no value"}},

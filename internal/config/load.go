@@ -59,7 +59,8 @@ func Load(src Source) (Config, error) {
 	if c.Dev {
 		c.Keys = append(c.Keys, DevKey)
 	}
-	return c, errors.Join(append(problems, conflicts(c.Keys)...)...)
+	problems = append(problems, conflicts(c.Keys)...)
+	return c, errors.Join(append(problems, c.webhookProblems()...)...)
 }
 
 // apply sets what a layer says. A layer that names keys replaces those of the layers beneath it.
@@ -92,6 +93,19 @@ func conflicts(keys []Key) (problems []error) {
 			problems = append(problems, fmt.Errorf("keys: got two secrets for API key %q, want one", k.Name))
 		}
 		secrets[k.Name] = k.Secret
+	}
+	return problems
+}
+
+// webhookProblems reports keys that cannot sign for the receivers there are.
+func (c *Config) webhookProblems() (problems []error) {
+	if n := len(c.WebhookKeys); n > 1 && n != len(c.WebhookURLs) {
+		problems = append(problems, fmt.Errorf("webhook_key: got %d keys for %d receivers, want one for all or one for each", n, len(c.WebhookURLs)))
+	}
+	for _, name := range c.WebhookKeys {
+		if !slices.ContainsFunc(c.Keys, func(k Key) bool { return k.Name == name }) {
+			problems = append(problems, fmt.Errorf("webhook_key: got %q, want an API key named by the settings, whose secret is known", name))
+		}
 	}
 	return problems
 }

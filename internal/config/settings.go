@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // A setting is one thing that can be set: in the file by key, in the environment as MEET_ and the key in capitals,
@@ -32,6 +34,9 @@ var settings = []setting{
 	{"key_file", `a file of "key: secret" lines that only its owner can read`, setKeyFile},
 	{"livekit_url", "an address, such as wss://live.example.org", setLiveKitURL},
 	{"region_urls", `"region: address", one pair a line`, setRegionURLs},
+	{"webhook_url", "addresses of http or https, one a line", setWebhookURLs},
+	{"webhook_key", "one of the API keys, or one for each webhook_url, one a line", setWebhookKeys},
+	{"webhook_private", "true or false", setWebhookPrivate},
 	{"log_level", "debug, info, warn or error", setLogLevel},
 }
 
@@ -114,6 +119,41 @@ func setRegionURLs(c *Config, v string) error {
 	}
 	c.RegionURLs = urls
 	return nil
+}
+
+func setWebhookURLs(c *Config, v string) error {
+	c.WebhookURLs = nil
+	for _, line := range parseLines(v) {
+		u, err := url.Parse(line)
+		if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return errValue
+		}
+		c.WebhookURLs = append(c.WebhookURLs, line)
+	}
+	return nil
+}
+
+func setWebhookKeys(c *Config, v string) error { c.WebhookKeys = parseLines(v); return nil }
+
+func setWebhookPrivate(c *Config, v string) (err error) {
+	if c.WebhookPrivate, err = strconv.ParseBool(v); err != nil {
+		return errValue
+	}
+	return nil
+}
+
+// parseLines reads a list: one item a line, or a YAML list.
+func parseLines(v string) []string {
+	var list []string
+	if yaml.Unmarshal([]byte(v), &list) == nil {
+		return list
+	}
+	for line := range strings.Lines(v) {
+		if line = strings.TrimSpace(line); line != "" {
+			list = append(list, line)
+		}
+	}
+	return list
 }
 
 func setLogLevel(c *Config, v string) error {

@@ -1,0 +1,59 @@
+package webhook
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestIsPrivate(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1": true, "10.1.2.3": true, "192.168.0.1": true, "169.254.169.254": true, "100.64.0.1": true, "0.0.0.0": true,
+		"::1": true, "fd00::1": true, "fe80::1": true, "224.0.0.1": true, "192.0.2.1": false, "8.8.8.8": false, "2001:db8::1": false,
+	} {
+		if got := isPrivate(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+}
+
+// A name that leads into the own network is refused, one that is meant, or an address written out, is not.
+func TestPrivateReceivers(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	name := strings.Replace(server.URL, "127.0.0.1", "LOCALHOST", 1) // stands for any name that leads here: only its usual spelling is let through
+	for _, c := range []struct {
+		url     string
+		private bool
+		want    error
+	}{
+		{server.URL, false, nil},
+		{strings.Replace(server.URL, "127.0.0.1", "localhost", 1), false, nil},
+		{name, false, errPrivate},
+		{name, true, nil},
+	} {
+		client := newClient(c.private)
+		err := Endpoint{URL: c.url, Key: "key", Secret: "secret"}.post(t.Context(), client, []byte("{}"))
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s, private %v: %v", c.url, c.private, err)
+		}
+		if err != nil && strings.Contains(err.Error(), c.url) {
+			t.Errorf("the error tells the address: %v", err)
+		}
+		client.CloseIdleConnections()
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for tries, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute} {
+		for range 100 {
+			if got := backoff(tries); got < want*3/4 || got > want*5/4 {
+				t.Errorf("after %d tries %v, want about %v", tries, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package webhook
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"meet/internal/store"
+)
+
+const (
+	// defaultGiveUp is how long an event is offered to a receiver that does not answer or has a fault of its own.
+	defaultGiveUp = 24 * time.Hour
+	// defaultGiveUpRefused is how long to a receiver that objects to the event: one it cannot digest must not hold up all
+	// others for a day, but a receiver that is being set up deserves a moment.
+	defaultGiveUpRefused = 5 * time.Minute
+	// The queue forgets events a day after every receiver should have them. Those put aside are kept for a month, to be
+	// looked at.
+	keepFor, keepAsideFor = 2 * defaultGiveUp, 30 * 24 * time.Hour
+	maxQueue, maxAside    = 1 << 30, 64 << 20 // bytes; an event has about 1 kB
+	// lanes is how many rooms' events are sent at a time to one receiver.
+	lanes = 8
+	// maxUnkept bounds the events in memory that wait for the disk. Only a disk that takes nothing fills it; then the
+	// oldest are dropped and counted.
+	maxUnkept = 100_000
+	// keepAgain is the pause after the disk has refused an event.
+	keepAgain = time.Second
+)
+
+// Options tune a Notifier.
+type Options struct {
+	Log     *slog.Logger
+	Private bool // names of receivers may lead to private addresses
+	// Backoff gives the pause after an attempt that failed; nil doubles it from one second to a minute, with jitter.
+	Backoff func(tries int) time.Duration
+	// How long an event is offered to a receiver before it is put aside: to one that is down, 24 h when 0, and to one that
+	// objects to it, 5 min when 0.
+	GiveUp, GiveUpRefused time.Duration
+}
+
+// Notifier delivers events to all endpoints.
+type Notifier struct {
+	endpoints []Endpoint
+	queue     *store.Queue
+	aside     *store.Queue
+	client    *http.Client
+	opts      Options
+
+	stop    context.CancelFunc
+	readers sync.WaitGroup
+	kept    chan struct{} // closed when the keeping goroutine has ended
+
+	mu      sync.Mutex
+	unkept  []event
+	dropped int
+	closed  bool
+	wake    chan struct{} // capacity 1
+}
+
+// event waits for the disk.
+type event struct {
+	lane, id string
+	body     []byte
+}
+
+// New starts delivering, first what an earlier run has left. Its errors name the endpoint that is wrong.
+func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (*Notifier, error) {
+	var names []string
+	for _, e := range endpoints {
+		if err := e.validate(); err != nil {
+			return nil, err
+		}
+		names = append(names, e.name())
+	}
+	if o.Backoff == nil {
+		o.Backoff = backoff
+	}
+	if o.GiveUp == 0 {
+		o.GiveUp = defaultGiveUp
+	}
+	if o.GiveUpRefused == 0 {
+		o.GiveUpRefused = defaultGiveUpRefused
+	}
+	n := &Notifier{endpoints: endpoints, opts: o, client: newClient(o.Private), kept: make(chan struct{}), wake: make(chan struct{}, 1)}
+	var err error
+	if n.queue, err = store.OpenQueue(ctx, s, "webhooks", store.QueueOptions{MaxAge: keepFor, MaxBytes: maxQueue}); err != nil {
+		return nil, err
+	}
+	if n.aside, err = store.OpenQueue(ctx, s, "webhooks_aside", store.QueueOptions{MaxAge: keepAsideFor, MaxBytes: maxAside}); err != nil {
+		return nil, err
+	}
+	if err := n.queue.KeepReaders(ctx, names, laneNames()); err != nil {
+		return nil, err
+	}
+	reading, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	for _, e := range endpoints {
+		for _, lane := range laneNames() {
+			r, err := n.queue.Reader(ctx, e.name(), lane)
+			if err != nil {
+				stop()
+				n.readers.Wait()
+				return nil, err
+			}
+			n.readers.Go(func() { n.deliver(reading, e, r) }) // ends with Close
+		}
+	}
+	go n.keep() // ends when Close was called and everything is on the disk
+	return n, nil
+}
+
+func laneNames() []string {
+	var names []string
+	for i := range lanes {
+		names = append(names, strconv.Itoa(i))
+	}
+	return names
+}
+
+// Notify takes an event of the named room and returns at once. It fills in the event's id if there is none.
+func (n *Notifier) Notify(room string, e *livekit.WebhookEvent) {
+	if len(n.endpoints) == 0 {
+		return
+	}
+	if e.Id == "" {
+		e.Id = "EV_" + rand.Text()[:12]
+	}
+	body, err := protojson.Marshal(e)
+	if err != nil {
+		n.opts.Log.Error("event could not be encoded", "event", e.Event, "err", err)
+		return
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(room)) // never fails (hash.Hash)
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return
+	}
+	if len(n.unkept) >= maxUnkept {
+		n.unkept = n.unkept[1:]
+		n.dropped++
+	}
+	n.unkept = append(n.unkept, event{lane: strconv.Itoa(int(h.Sum32() % lanes)), id: e.Id, body: body})
+	n.mu.Unlock()
+	n.signal()
+}
+
+func (n *Notifier) signal() {
+	select {
+	case n.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// keep writes events to the disk in order.
+func (n *Notifier) keep() {
+	defer close(n.kept)
+	for range n.wake {
+		for {
+			n.mu.Lock()
+			if len(n.unkept) == 0 {
+				closed := n.closed
+				n.mu.Unlock()
+				if closed {
+					return
+				}
+				break
+			}
+			e, dropped := n.unkept[0], n.dropped
+			n.unkept, n.dropped = n.unkept[1:], 0
+			n.mu.Unlock()
+			if dropped > 0 {
+				n.opts.Log.Error("webhook events were dropped because the disk takes none", "count", dropped)
+			}
+			if !n.put(e) {
+				return
+			}
+		}
+	}
+}
+
+// put writes one event, however long it takes; false means that the Notifier is closing and it could not.
+func (n *Notifier) put(e event) bool {
+	for try := 1; ; try++ {
+		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+		err := n.queue.Put(ctx, e.lane, e.id, e.body)
+		cancel()
+		if err == nil {
+			return true
+		}
+		n.mu.Lock()
+		closed := n.closed
+		n.mu.Unlock()
+		if closed {
+			n.opts.Log.Error("a webhook event is lost: it could not be kept", "id", e.id, "err", err)
+			return false
+		}
+		if try == 1 {
+			n.opts.Log.Warn("a webhook event could not be kept; trying again", "err", err)
+		}
+		time.Sleep(keepAgain)
+	}
+}
+
+// deliver sends a lane's events to one endpoint until ctx ends.
+func (n *Notifier) deliver(ctx context.Context, e Endpoint, r *store.Reader) {
+	log := n.opts.Log.With("receiver", e.host())
+	for ctx.Err() == nil {
+		err := r.Read(ctx, func(ctx context.Context, d store.Delivery) error { return n.offer(ctx, log, e, d) })
+		if err != nil {
+			log.Warn("webhook queue could not be read; trying again", "err", err)
+			select {
+			case <-time.After(keepAgain):
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// offer sends one event and decides what becomes of it.
+func (n *Notifier) offer(ctx context.Context, log *slog.Logger, e Endpoint, d store.Delivery) error {
+	err := e.post(ctx, n.client, d.Body)
+	switch {
+	case err == nil:
+		if d.Tries > 1 {
+			log.Info("webhook receiver takes events again", "tries", d.Tries)
+		}
+		return nil
+	case ctx.Err() != nil: // we are closing; it is not the receiver's fault
+		return store.Retry{}
+	}
+	pause, limit := n.opts.Backoff(d.Tries), n.opts.GiveUp
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		pause = max(pause, min(refused.after, time.Hour))
+		if refused.lasting() {
+			limit = n.opts.GiveUpRefused
+		}
+	}
+	if time.Since(d.At) < limit {
+		if d.Tries == 1 {
+			log.Warn("webhook receiver did not take an event; trying again", "id", d.ID, "err", err)
+		}
+		return store.Retry{After: pause}
+	}
+	log.Error("webhook event put aside: the receiver did not take it in time", "id", d.ID, "tries", d.Tries, "err", err)
+	if err := n.aside.Put(ctx, e.name(), d.ID+"/"+e.name(), d.Body); err != nil {
+		return fmt.Errorf("put event aside: %w", err)
+	}
+	return nil
+}
+
+// Close keeps what is not on the disk yet, stops delivering and waits. What was not delivered is when a Notifier starts
+// on the same store.
+func (n *Notifier) Close(ctx context.Context) error {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
+	n.signal()
+	var err error
+	select {
+	case <-n.kept:
+	case <-ctx.Done():
+		err = fmt.Errorf("keep webhook events: %w", ctx.Err())
+	}
+	n.stop()
+	n.readers.Wait()
+	n.client.CloseIdleConnections()
+	return err
+}

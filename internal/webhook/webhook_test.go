@@ -1,0 +1,264 @@
+package webhook_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"meet/internal/store"
+	"meet/internal/token"
+	"meet/internal/webhook"
+)
+
+// receiver is a server that notes what it takes, and answers as it is told.
+type receiver struct {
+	*httptest.Server
+	t *testing.T
+
+	mu     sync.Mutex
+	answer func(e *livekit.WebhookEvent) int
+	taken  []*livekit.WebhookEvent
+	asked  int
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{t: t, answer: func(*livekit.WebhookEvent) int { return http.StatusOK }}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+// ServeHTTP checks a request as LiveKit's receivers do.
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return // the sender has gone in the middle; it will come again
+	}
+	e := &livekit.WebhookEvent{}
+	if err := protojson.Unmarshal(body, e); err != nil {
+		r.t.Errorf("body %q: %v", body, err)
+	}
+	grants, err := token.NewVerifier(token.Keys{"key": "secret"}).Verify(req.Header.Get("Authorization"))
+	if sum := sha256.Sum256(body); err != nil || grants.SHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
+		r.t.Errorf("the signature is wrong: %v", err)
+	}
+	if got := req.Header.Get("Content-Type"); got != "application/webhook+json" {
+		r.t.Errorf("content type %q", got)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	status := r.answer(e)
+	if status == http.StatusOK {
+		r.taken = append(r.taken, e)
+	}
+	w.WriteHeader(status)
+}
+
+func (r *receiver) behave(f func(*livekit.WebhookEvent) int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = f
+}
+
+// events are the numbers of the events of a room, in the order in which they were taken.
+func (r *receiver) events(room string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []string
+	for _, e := range r.taken {
+		if e.Room.Name == room {
+			all = append(all, e.Room.Metadata)
+		}
+	}
+	return all
+}
+
+func (r *receiver) endpoint() webhook.Endpoint {
+	return webhook.Endpoint{URL: r.URL + "/events", Key: "key", Secret: "secret"}
+}
+
+func open(t *testing.T, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func start(t *testing.T, s *store.Store, o webhook.Options, endpoints ...webhook.Endpoint) *webhook.Notifier {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	if o.Backoff == nil {
+		o.Backoff = func(int) time.Duration { return 10 * time.Millisecond }
+	}
+	n, err := webhook.New(t.Context(), s, endpoints, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, n) })
+	return n
+}
+
+func stop(t *testing.T, n *webhook.Notifier) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := n.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func event(room string, number int) *livekit.WebhookEvent {
+	return &livekit.WebhookEvent{Event: "room_started", Room: &livekit.Room{Name: room, Metadata: fmt.Sprint(number)}}
+}
+
+func numbers(from, to int) []string {
+	var all []string
+	for i := from; i < to; i++ {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all
+}
+
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}
+
+// Receivers that fail at random get every event of a room once, in order.
+func TestOrderUnderFailures(t *testing.T) {
+	one, other := newReceiver(t), newReceiver(t)
+	one.behave(func(*livekit.WebhookEvent) int {
+		return []int{http.StatusOK, http.StatusServiceUnavailable, http.StatusTooManyRequests}[rand.IntN(3)]
+	})
+	n := start(t, open(t, t.TempDir()), webhook.Options{}, one.endpoint(), other.endpoint())
+	const each = 20
+	for i := range each {
+		for room := range 5 {
+			n.Notify(fmt.Sprint("room", room), event(fmt.Sprint("room", room), i))
+		}
+	}
+	for room := range 5 {
+		name := fmt.Sprint("room", room)
+		for _, r := range []*receiver{one, other} {
+			eventually(t, name, func() bool { return len(r.events(name)) >= each })
+			if got := r.events(name); !slices.Equal(got, numbers(0, each)) {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+	}
+}
+
+// A dead receiver delays nobody else, and gets everything when it is back.
+func TestDeadReceiver(t *testing.T) {
+	dead, alive := newReceiver(t), newReceiver(t)
+	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
+	n := start(t, open(t, t.TempDir()), webhook.Options{}, dead.endpoint(), alive.endpoint())
+	for i := range 10 {
+		n.Notify("room", event("room", i))
+	}
+	eventually(t, "the other receiver has all", func() bool { return len(alive.events("room")) == 10 })
+	if got := dead.events("room"); got != nil {
+		t.Fatalf("a dead receiver took %v", got)
+	}
+	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	eventually(t, "it catches up", func() bool { return slices.Equal(dead.events("room"), numbers(0, 10)) })
+}
+
+// What was not delivered when the server stopped is delivered after its next start, before what is new.
+func TestRestart(t *testing.T) {
+	r, dir := newReceiver(t), t.TempDir()
+	r.behave(func(*livekit.WebhookEvent) int { return http.StatusInternalServerError })
+	s := open(t, dir)
+	n := start(t, s, webhook.Options{}, r.endpoint())
+	for i := range 10 {
+		n.Notify("room", event("room", i))
+	}
+	eventually(t, "the receiver is asked", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.asked > 2 })
+	stop(t, n)
+	s.Close()
+	r.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	n = start(t, open(t, dir), webhook.Options{}, r.endpoint())
+	for i := range 10 {
+		n.Notify("room", event("room", 10+i))
+	}
+	eventually(t, "everything comes", func() bool { return len(r.events("room")) >= 20 })
+	if got := r.events("room"); !slices.Equal(got, numbers(0, 20)) {
+		t.Error(got)
+	}
+}
+
+// An event that the receiver objects to holds up the others only for a while; it is put aside.
+func TestRefusedEventIsPutAside(t *testing.T) {
+	r := newReceiver(t)
+	r.behave(func(e *livekit.WebhookEvent) int {
+		if e.Room.Metadata == "1" {
+			return http.StatusBadRequest
+		}
+		return http.StatusOK
+	})
+	s := open(t, t.TempDir())
+	n := start(t, s, webhook.Options{GiveUpRefused: 100 * time.Millisecond}, r.endpoint())
+	for i := range 3 {
+		n.Notify("room", event("room", i))
+	}
+	eventually(t, "the others come", func() bool { return slices.Equal(r.events("room"), []string{"0", "2"}) })
+	aside, err := store.OpenQueue(t.Context(), s, "webhooks_aside", store.QueueOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := aside.Len(t.Context()); err != nil || got != 1 {
+		t.Errorf("%d events are aside, %v", got, err)
+	}
+}
+
+// A redirect is an answer like any other failure: what is signed for one address is not carried to another.
+func TestRedirectIsNotFollowed(t *testing.T) {
+	other := newReceiver(t)
+	var asked sync.WaitGroup
+	asked.Add(1)
+	once := sync.OnceFunc(asked.Done)
+	redirecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		http.Redirect(w, req, other.URL, http.StatusTemporaryRedirect)
+		once()
+	}))
+	defer redirecting.Close()
+	n := start(t, open(t, t.TempDir()), webhook.Options{}, webhook.Endpoint{URL: redirecting.URL, Key: "key", Secret: "secret"})
+	n.Notify("room", event("room", 0))
+	asked.Wait()
+	stop(t, n)
+	if got := other.events("room"); got != nil {
+		t.Errorf("the other address got %v", got)
+	}
+}
+
+func TestBadEndpoints(t *testing.T) {
+	s := open(t, t.TempDir())
+	for _, url := range []string{"", "example.org/hook", "ftp://example.org", "http://", "http://a b"} {
+		_, err := webhook.New(t.Context(), s, []webhook.Endpoint{{URL: url, Key: "key", Secret: "secret"}}, webhook.Options{Log: slog.New(slog.DiscardHandler)})
+		if err == nil || !strings.Contains(err.Error(), "want an address such as") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}

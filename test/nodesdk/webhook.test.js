@@ -1,0 +1,80 @@
+// Webhooks, verified by LiveKit's own receiver.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { AudioFrame, AudioSource, dispose, LocalAudioTrack, Room, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
+import { AccessToken, WebhookReceiver } from 'livekit-server-sdk';
+
+import { Server } from '../server.mjs';
+
+/** A receiver that verifies what it gets and notes it; while down it answers 503. */
+async function receiver(t) {
+  const verifier = new WebhookReceiver('devkey', 'secret');
+  const it = { events: [], errors: [], down: false };
+  const server = createServer(async (req, res) => {
+    let body = '';
+    for await (const part of req) body += part;
+    if (it.down) return res.writeHead(503).end();
+    try {
+      it.events.push(await verifier.receive(body, req.headers.authorization));
+      res.writeHead(200).end();
+    } catch (e) {
+      it.errors.push(e);
+      res.writeHead(401).end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  it.url = `http://127.0.0.1:${server.address().port}/events`;
+  return it;
+}
+
+/** Looks every 20 ms until the condition holds. */
+async function eventually(condition, what) {
+  for (const deadline = Date.now() + 30_000; !condition(); await pause(20)) {
+    if (Date.now() > deadline) assert.fail(`gave up waiting for ${what()}`);
+  }
+}
+
+test('two receivers get what happens in a room, in order, over a restart', async (t) => {
+  const [one, two] = [await receiver(t), await receiver(t)];
+  const meet = await Server.start('--dev', '--webhook-url', one.url, '--webhook-url', two.url);
+  t.after(async () => {
+    await dispose();
+    await meet.close();
+  });
+  const token = new AccessToken('devkey', 'secret', { identity: 'ada', ttl: '5m' });
+  token.addGrant({ roomJoin: true, room: 'hooks' });
+  const room = new Room();
+  await room.connect(`ws://${meet.address}`, await token.toJwt(), { autoSubscribe: true, dynacast: false });
+  const source = new AudioSource(48_000, 1);
+  await room.localParticipant.publishTrack(
+    LocalAudioTrack.createAudioTrack('mic', source),
+    new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }),
+  );
+  const names = (r) => r.events.map((e) => e.event);
+  for (let n = 0; n < 3_000 && !names(one).includes('track_published'); n++) {
+    await source.captureFrame(new AudioFrame(new Int16Array(480), 48_000, 1, 480)); // takes the 10 ms it lasts
+  }
+  two.down = true; // it misses the end of the room, and the end of the server
+  await room.disconnect();
+  await eventually(() => names(one).includes('participant_left'), () => names(one));
+  await meet.end(); // which ends the room
+  two.down = false;
+  await meet.run();
+
+  const want = ['room_started', 'participant_joined', 'track_published', 'track_unpublished', 'participant_left', 'room_finished'];
+  for (const r of [one, two]) {
+    await eventually(() => names(r).includes('room_finished'), () => names(r));
+    const once = r.events.filter((e, i) => r.events.findIndex((x) => x.id === e.id) === i);
+    assert.deepEqual(once.map((e) => e.event), want);
+    assert.deepEqual(r.errors, []);
+  }
+  const [, joined, published] = one.events;
+  assert.equal(joined.room.name, 'hooks');
+  assert.equal(joined.participant.identity, 'ada');
+  assert.match(published.track.sid, /^TR_AM/);
+  assert.deepEqual(one.events.map((e) => e.id).sort(), [...new Set(two.events.map((e) => e.id))].sort(), 'both get the same events');
+});
