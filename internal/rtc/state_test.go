@@ -1,0 +1,224 @@
+package rtc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+func updateMetadata(u *livekit.UpdateParticipantMetadata) *livekit.SignalRequest {
+	return &livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateMetadata{UpdateMetadata: u}}
+}
+
+// lastInfo is what s was last told of somebody.
+func (s *sink) lastInfo(identity string) *livekit.ParticipantInfo {
+	var last *livekit.ParticipantInfo
+	for _, m := range s.all() {
+		for _, p := range append(slices.Clone(m.GetJoin().GetOtherParticipants()), m.GetUpdate().GetParticipants()...) {
+			if p.Identity == identity {
+				last = p
+			}
+		}
+	}
+	return last
+}
+
+// lastRoom is what s was last told of the room.
+func (s *sink) lastRoom() *livekit.Room {
+	var last *livekit.Room
+	for _, m := range s.all() {
+		switch {
+		case m.GetJoin() != nil:
+			last = m.GetJoin().Room
+		case m.GetRoomUpdate() != nil:
+			last = m.GetRoomUpdate().Room
+		}
+	}
+	return last
+}
+
+func (s *sink) tokens() []string {
+	var list []string
+	for _, m := range s.all() {
+		if t := m.GetRefreshToken(); t != "" {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// Whom a room counts, and that a recording is known at once.
+func TestHeadCounts(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	agent := request("agent")
+	agent.Info.Kind = livekit.ParticipantInfo_AGENT
+	h.join(agent)
+	hidden := request("hidden")
+	hidden.Info.Permission.Hidden = true
+	h.join(hidden)
+	sip := request("phone")
+	sip.Info.Kind = livekit.ParticipantInfo_SIP
+	h.join(sip).state(func(p *Participant) { p.activate() })
+	eventually(t, "three people are counted", func() bool { return ada.sink.lastRoom().NumParticipants == 3 })
+	if ada.sink.lastRoom().ActiveRecording {
+		t.Error("a recording where nobody records")
+	}
+	req := request("recorder")
+	req.Info.Permission.Recorder, req.Info.Permission.Hidden = true, true
+	recorder := h.join(req)
+	ada.state(func(*Participant) {})
+	if r := ada.sink.lastRoom(); !r.ActiveRecording || r.NumParticipants != 3 {
+		t.Errorf("with a recorder the room is %v", r)
+	}
+	if r := recorder.sink.lastRoom(); !r.ActiveRecording {
+		t.Errorf("the recorder is told %v", r)
+	}
+	recorder.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.state(func(*Participant) {})
+	if ada.sink.lastRoom().ActiveRecording {
+		t.Error("the recording goes on without the recorder")
+	}
+	if ada.sink.lastInfo("hidden") != nil || ada.sink.lastInfo("recorder") != nil {
+		t.Error("somebody hidden is known")
+	}
+	eventually(t, "the phone is known as one", func() bool {
+		return ada.sink.lastInfo("phone").GetKind() == livekit.ParticipantInfo_SIP
+	})
+}
+
+// Somebody who is only joining is told of where there is something to tell, and whoever leaves, with the reason.
+func TestStatesThatOthersSee(t *testing.T) {
+	h := newHouse(t)
+	watch := h.join(request("watch"))
+	plain := h.join(request("plain"))
+	req := request("rich")
+	req.Info.Metadata = "{}"
+	rich := h.join(req)
+	eventually(t, "who brings metadata is known as joined", func() bool {
+		return watch.sink.lastInfo("rich").GetState() == livekit.ParticipantInfo_JOINED
+	})
+	if p := watch.sink.lastInfo("plain"); p != nil {
+		t.Errorf("told of %v, whose connection is not up", p)
+	}
+	plain.state(func(p *Participant) { p.activate() })
+	eventually(t, "who is connected is active", func() bool {
+		return watch.sink.lastInfo("plain").GetState() == livekit.ParticipantInfo_ACTIVE
+	})
+	if p := plain.sink.lastInfo("plain"); p.GetState() != livekit.ParticipantInfo_ACTIVE {
+		t.Errorf("it is told of itself %v", p)
+	}
+	version := watch.sink.lastInfo("plain").Version
+	rich.state(func(p *Participant) { p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED) })
+	plain.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{Reason: livekit.DisconnectReason_USER_REJECTED}}})
+	for identity, reason := range map[string]livekit.DisconnectReason{
+		"rich": livekit.DisconnectReason_PARTICIPANT_REMOVED, "plain": livekit.DisconnectReason_USER_REJECTED,
+	} {
+		eventually(t, identity+" has left", func() bool {
+			p := watch.sink.lastInfo(identity)
+			return p.State == livekit.ParticipantInfo_DISCONNECTED && p.DisconnectReason == reason
+		})
+	}
+	if v := watch.sink.lastInfo("plain").Version; v <= version {
+		t.Errorf("version %d after %d", v, version)
+	}
+}
+
+// A change of one's own name, metadata or attributes is whole or not at all; each brings a new token to return with.
+func TestUpdateOwnMetadata(t *testing.T) {
+	h := newHouse(t, func(o *Options) {
+		o.RefreshToken = func(s TokenSubject) (string, error) { return "token of " + s.Info.Name + s.Info.Metadata, nil }
+	})
+	watch := h.join(request("watch"))
+	req := request("ada")
+	req.Info.Name, req.Info.Metadata = "Ada", "old"
+	req.Info.Attributes = map[string]string{"keep": "1", "drop": "2"}
+	req.Info.Permission.CanUpdateMetadata = true
+	ada := h.join(req)
+	answer := func(g *guest, id uint32) *livekit.RequestResponse {
+		for _, m := range g.sink.all() {
+			if r := m.GetRequestResponse(); r.GetUpdateMetadata() != nil && r.RequestId == id {
+				return r
+			}
+		}
+		return nil
+	}
+	ada.say(updateMetadata(&livekit.UpdateParticipantMetadata{RequestId: 1, Metadata: "new", Attributes: map[string]string{"drop": "", "add": "3"}}))
+	if r := answer(ada, 1); r == nil || r.Reason != livekit.RequestResponse_OK {
+		t.Errorf("answered %v", r)
+	}
+	is := func(p *livekit.ParticipantInfo) bool {
+		return p.GetName() == "Ada" && p.GetMetadata() == "new" && len(p.Attributes) == 2 && p.Attributes["keep"] == "1" && p.Attributes["add"] == "3"
+	}
+	if p := ada.sink.lastInfo("ada"); !is(p) { // at once: clients wait for it
+		t.Errorf("ada sees herself as %v", p)
+	}
+	eventually(t, "the others see it", func() bool { return is(watch.sink.lastInfo("ada")) })
+	if got := ada.sink.tokens(); !slices.Equal(got, []string{"token of Adaold", "token of Adanew"}) {
+		t.Errorf("tokens %q", got)
+	}
+
+	for id, u := range []*livekit.UpdateParticipantMetadata{
+		{Name: strings.Repeat("x", maxName+1), Metadata: "refused"},
+		{Name: "line\nbreak", Metadata: "refused"},
+		{Name: "refused", Metadata: strings.Repeat("x", maxMetadata+1)},
+		{Name: "refused", Attributes: map[string]string{"big": strings.Repeat("x", maxAttributes)}},
+	} {
+		u.RequestId = uint32(100 + id)
+		ada.say(updateMetadata(u))
+		if r := answer(ada, u.RequestId); r == nil || r.Reason != livekit.RequestResponse_LIMIT_EXCEEDED || r.Message == "" {
+			t.Errorf("request %d is answered %v", id, r)
+		}
+	}
+	watch.say(updateMetadata(&livekit.UpdateParticipantMetadata{RequestId: 7, Name: "nobody allowed this"}))
+	if r := answer(watch, 7); r == nil || r.Reason != livekit.RequestResponse_NOT_ALLOWED {
+		t.Errorf("without the right it is answered %v", r)
+	}
+	ada.state(func(p *Participant) {
+		if !is(p.info) {
+			t.Errorf("after the refusals ada is %v", p.info)
+		}
+	})
+}
+
+// Who leaves while speaking is silent before it is gone, and a new subscriber is told who speaks, once.
+func TestSpeakersComeAndGo(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	mic := ada.showTrack(livekit.TrackType_AUDIO)
+	ada.state(func(p *Participant) { p.speaking.level = 0.5 })
+	cam := ada.showTrack(livekit.TrackType_VIDEO)
+	cy := h.join(request("cy"))
+	about := func(g *guest) []string {
+		var list []string
+		for _, m := range g.sink.all() {
+			for _, s := range m.GetSpeakersChanged().GetSpeakers() {
+				list = append(list, map[bool]string{true: "speaks", false: "silent"}[s.Active])
+			}
+			for _, p := range m.GetUpdate().GetParticipants() {
+				if p.Identity == "ada" && p.State == livekit.ParticipantInfo_DISCONNECTED {
+					list = append(list, "gone")
+				}
+			}
+		}
+		return list
+	}
+	if got := about(cy); !slices.Equal(got, []string{"speaks"}) {
+		t.Errorf("cy, subscribed to two tracks, was told %v", got)
+	}
+	cy.choose(mic.info.Sid, false)
+	if got := about(cy); !slices.Equal(got, []string{"speaks"}) {
+		t.Errorf("cy, still subscribed to one, was told %v", got)
+	}
+	cy.choose(cam.info.Sid, false)
+	if got := about(cy); !slices.Equal(got, []string{"speaks", "silent"}) {
+		t.Errorf("cy, not subscribed any more, was told %v", got)
+	}
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	eventually(t, "ada is gone for bo", func() bool { return slices.Contains(about(bo), "gone") })
+	if got := about(bo); !slices.Equal(got, []string{"silent", "gone"}) {
+		t.Errorf("bo was told %v", got)
+	}
+}
