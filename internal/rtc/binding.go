@@ -22,8 +22,12 @@ func (s *Subscription) listen(t *Transport) {
 			s.plays = c
 		}
 	}
+	var trailer []byte
+	if pub.info.Encryption != livekit.Encryption_NONE {
+		trailer = p.room.sifTrailer
+	}
 	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
-		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap,
+		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer,
 		OnBound: func(err error) { p.room.loop.post(func() { s.onBound(err) }) },
 	})
 }
@@ -71,12 +75,34 @@ func (s *Subscription) start() {
 	}
 	s.started = true
 	s.down.Start()
+	if s.subscriber.req.wantsPackets() {
+		s.rouse(rouseTries)
+	}
 	if pub := s.pub; !pub.told && !s.subscriber.hidden() {
 		pub.told = true
 		pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackSubscribed{
 			TrackSubscribed: &livekit.TrackSubscribed{TrackSid: pub.info.Sid},
 		}})
 	}
+}
+
+// A client that waits for the first packet of a track gets one of padding this often, for five seconds, until the
+// publisher sends (livekit-protocol.md, 12.7).
+const (
+	rouseInterval = 100 * time.Millisecond
+	rouseTries    = 50
+)
+
+func (s *Subscription) rouse(tries int) {
+	p := s.subscriber
+	if tries == 0 || p.closed || p.subscriptions[s.pub.info.Sid] != s {
+		return
+	}
+	p.room.after(rouseInterval, func() {
+		if !p.closed && s.down.Rouse() {
+			s.rouse(tries - 1)
+		}
+	})
 }
 
 func (s *Subscription) askKeyFrame() {

@@ -68,9 +68,13 @@ func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error)
 	return t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 }
 
-// dropTrack takes d off the connection and ends it; negotiation follows separately.
-func (t *Transport) dropTrack(d *sfu.DownTrack) {
+// dropTrack takes d off the connection and ends it; negotiation follows separately. The last picture of a track that is
+// over goes with it.
+func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
 	t.work.post(func() {
+		if over {
+			d.Blank()
+		}
 		t.reports.Remove(d)
 		t.sections.stale = true
 		for _, s := range t.pc.GetSenders() {

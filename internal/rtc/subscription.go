@@ -59,7 +59,7 @@ func streamID(p *Participant, pub *Publication) string {
 func (p *Participant) unsubscribe(s *Subscription) {
 	s.detach()
 	delete(p.subscriptions, s.pub.info.Sid)
-	p.receiving().dropTrack(s.down)
+	p.receiving().dropTrack(s.down, s.pub.closed)
 	p.room.stale[p] = true
 	if p.room.limit(s.pub.info.Type) > 0 {
 		p.room.released[p] = true

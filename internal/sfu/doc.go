@@ -5,7 +5,8 @@
 //	     ◀─ PLI, NACK, RR, TWCC ───┘            └◀─ NACK, PLI, RR ──┘
 //
 // Each layer of a Receiver has two goroutines: one reads RTP and calls every Sink in place, one reads RTCP. They end when
-// the publisher's track ends or the Receiver is closed. A DownTrack has one, which reads the subscriber's RTCP; it ends
+// the publisher's track ends or the Receiver is closed; a third sends the second of silence that follows a mute, and ends
+// after it. A DownTrack has one, which reads the subscriber's RTCP; it ends
 // when the track is unbound. Feedback, one goroutine for each publisher, sends reports and transport-wide feedback;
 // Reports, one for each subscriber, sends sender reports; both end when closed.
 //

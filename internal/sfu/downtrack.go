@@ -24,6 +24,7 @@ type DownTrackOptions struct {
 	StreamID string // stream id: participant sid, a bar, track sid or stream name
 	Fmtp     string // format parameters of the published codec, to pick the same profile
 	Tap      *Tap   // of the subscriber's connection
+	Trailer  []byte // ends frames the server makes itself, where the track is encrypted
 	// OnBound is called once the connection has settled codec and SSRC, so that Start can send, or with ErrCodec when it
 	// has not got the track's codec. It must not block.
 	OnBound func(error)
@@ -73,6 +74,7 @@ type DownTrack struct {
 	blocks  []codec.REDBlock // scratch
 	plain   Packet           // scratch
 	empty   Packet           // nothing but padding
+	own     Packet           // a frame the server makes
 }
 
 // maxExtension is what a header extension element can hold (RFC 8285, section 4.3).

@@ -38,6 +38,7 @@ type Receiver struct {
 
 	mu     sync.Mutex // for changing sinks and layers
 	layers [MaxLayers]atomic.Pointer[layer]
+	hush   chan struct{} // closed to end the silence that follows a mute; nil when there is none
 	closed bool
 
 	wg sync.WaitGroup
@@ -86,10 +87,13 @@ func (r *Receiver) RemoveSink(s Sink) {
 	r.sinks.Store(&sinks)
 }
 
-// SetMuted stops forwarding while the publisher is muted, whatever it sends. Afterwards subscribers go on with the next
-// number, so that what was left out does not look lost to them.
+// SetMuted stops forwarding while the publisher is muted, whatever it sends; sound ends in a second of silence.
+// Afterwards subscribers go on with the next number, so that what was left out does not look lost to them.
 func (r *Receiver) SetMuted(muted bool) {
-	if !muted && r.muted.Load() {
+	if r.muted.Load() == muted {
+		return
+	}
+	if !muted {
 		for _, s := range *r.sinks.Load() {
 			if d, ok := s.(*DownTrack); ok {
 				d.pause()
@@ -97,6 +101,21 @@ func (r *Receiver) SetMuted(muted bool) {
 		}
 	}
 	r.muted.Store(muted)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.endSilenceLocked()
+	if muted && !r.closed && (r.codec == codec.Opus || r.codec == codec.RED) {
+		stop := make(chan struct{})
+		r.hush = stop
+		r.wg.Go(func() { r.fallSilent(stop) }) // ends after a second, or with the mute, or with the Receiver
+	}
+}
+
+func (r *Receiver) endSilenceLocked() {
+	if r.hush != nil {
+		close(r.hush)
+		r.hush = nil
+	}
 }
 
 // RequestKeyFrame asks the publisher for a key frame of layer n, no more often than the layer's throttle allows.
@@ -122,6 +141,7 @@ func (r *Receiver) RequestKeyFrames() {
 func (r *Receiver) Close() {
 	r.mu.Lock()
 	r.closed = true
+	r.endSilenceLocked()
 	r.sinks.Store(&[]Sink{})
 	r.mu.Unlock()
 	r.wg.Wait()

@@ -1,0 +1,148 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu/codec"
+)
+
+// This file makes the few frames that are the server's own (livekit-protocol.md, 12.7 and 12.8).
+
+const (
+	// silenceInterval and silencePackets are a second of Opus packets of 20 ms: enough for a decoder to fade out and for
+	// its concealment to end.
+	silenceInterval = 20 * time.Millisecond
+	silencePackets  = 50
+	// blankFrames and blankInterval are a fifth of a second of video: if some are lost, one still arrives.
+	blankFrames   = 6
+	blankInterval = time.Second / 30
+)
+
+// The frames' bytes are the ones encrypting clients let through unencrypted (livekit-protocol.md, 12.8).
+var (
+	// opusSilence is 20 ms of nothing in stereo.
+	opusSilence = append([]byte{0xf8, 0xff, 0xfe}, make([]byte, 77)...)
+	// vp8Blank is a key frame of 8 by 8 black pixels.
+	vp8Blank = []byte{
+		0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x08, 0x00, 0x08, 0x00, 0x00, 0x47, 0x08, 0x85, 0x85, 0x88,
+		0x85, 0x84, 0x88, 0x02, 0x02, 0x00, 0x0c, 0x0d, 0x60, 0x00, 0xfe, 0xff, 0xab, 0x50, 0x80,
+	}
+	// h264Blank are parameter sets and an IDR picture of 2 by 2 black pixels.
+	h264Blank = [][]byte{
+		{
+			0x67, 0x42, 0xc0, 0x1f, 0x0f, 0xd9, 0x1f, 0x88, 0x88, 0x84, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00,
+			0x00, 0x03, 0x00, 0xc8, 0x3c, 0x60, 0xc9, 0x20,
+		},
+		{0x68, 0x87, 0xcb, 0x83, 0xcb, 0x20},
+		{0x65, 0x88, 0x84, 0x0a, 0xf2, 0x62, 0x80, 0x00, 0xa7, 0xbe},
+	}
+)
+
+// fallSilent sends everybody a second of silence. It ends then, or with stop.
+func (r *Receiver) fallSilent(stop <-chan struct{}) {
+	tick := time.NewTicker(silenceInterval)
+	defer tick.Stop()
+	for range silencePackets {
+		now := time.Now()
+		for _, s := range *r.sinks.Load() {
+			if d, ok := s.(*DownTrack); ok {
+				d.writeSilence(now)
+			}
+		}
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// writeSilence sends a packet of silence, if sound has gone out before.
+func (d *DownTrack) writeSilence(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.packets == 0 || !d.bound || !d.readyLocked() || d.target.spatial < 0 {
+		return
+	}
+	frame := d.payload[:0]
+	if d.receiver.codec == codec.RED && !d.unpacks {
+		c, _ := matchCodec(d.negotiated, webrtc.MimeTypeOpus, "")
+		frame = append(frame, byte(c.PayloadType)&0x7f) // one block, the newest (RFC 2198, section 3)
+	}
+	d.insertLocked(now, silenceInterval, append(append(frame, opusSilence...), d.Trailer...))
+}
+
+// Blank sends black pictures, so that the last one of a track that has ended does not stay. Only VP8 and H264 have any.
+func (d *DownTrack) Blank() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.packets == 0 || !d.bound || !d.readyLocked() {
+		return
+	}
+	now := time.Now()
+	for range blankFrames {
+		frame := d.payload[:0]
+		switch d.receiver.codec {
+		case codec.VP8:
+			frame = append(d.fwd.vp8.describeNext(frame), vp8Blank...)
+		case codec.H264:
+			frame = append(frame, 0x78) // an aggregation packet of these units (RFC 6184, section 5.7.1)
+			for _, unit := range h264Blank {
+				frame = append(binary.BigEndian.AppendUint16(frame, uint16(len(unit))), unit...)
+			}
+		default:
+			return
+		}
+		d.insertLocked(now, blankInterval, append(frame, d.Trailer...))
+	}
+}
+
+// Rouse sends a packet of nothing but padding if nothing of the track has gone out yet, and tells whether that is so:
+// some clients tell the application of a track only when its first packet comes.
+func (d *DownTrack) Rouse() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.packets > 0 || !d.bound {
+		return false
+	}
+	if d.readyLocked() {
+		out := d.fwd.insert(time.Now(), 0)
+		d.seq.storePadding(out.seq)
+		d.sendPaddingLocked(out.seq)
+	}
+	return true
+}
+
+// insertLocked sends a whole frame of the server's own, so long after the one before.
+func (d *DownTrack) insertLocked(now time.Time, after time.Duration, payload []byte) {
+	out := d.fwd.insert(now, after)
+	out.marker = true
+	d.own.Payload = payload
+	d.packets++
+	d.octets += uint64(len(payload))
+	d.sendLocked(&d.own, out, d.ssrc, d.payloadType, payload)
+}
+
+// insert returns the numbers for a packet that is not the publisher's. The publisher's next one begins behind it.
+func (f *forwarder) insert(now time.Time, after time.Duration) rewrite {
+	f.pause()
+	if !f.started {
+		f.started = true
+		f.lastSeq, f.lastTS = uint16(rand.Uint32()), rand.Uint32()
+	}
+	f.lastSeq++
+	f.lastTS += uint32(math.Round(after.Seconds() * float64(f.clockRate)))
+	f.lastArrival = now
+	return rewrite{seq: f.lastSeq, ts: f.lastTS}
+}
+
+// describeNext appends the payload descriptor (RFC 7741, section 4.2) of a key frame that follows all before.
+func (v *vp8Numbers) describeNext(b []byte) []byte {
+	v.lastPicture, v.lastTL0, v.lastKey = (v.lastPicture+1)&0x7fff, v.lastTL0+1, (v.lastKey+1)&0x1f
+	return append(b, 0x90, 0xd0, 0x80|byte(v.lastPicture>>8), byte(v.lastPicture), v.lastTL0, v.lastKey)
+}

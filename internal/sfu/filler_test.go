@@ -1,0 +1,171 @@
+package sfu
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const opusType = 111
+
+// newSound makes a Receiver of sound of that type and a started DownTrack towards a subscriber with those codecs.
+func newSound(t *testing.T, mime string, takes []webrtc.RTPCodecParameters, trailer []byte) (*layer, *DownTrack, *stubWriter) {
+	t.Helper()
+	r := NewReceiver(ReceiverOptions{MimeType: mime, ClockRate: 48000, RTCP: (&feedbackLog{}).send})
+	r.layers[0].Store(newLayer(r, 0, 7))
+	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1), OnBound: func(error) {}, Trailer: trailer})
+	if _, err := d.Bind(&boundContext{codecs: takes}); err != nil {
+		t.Fatal(err)
+	}
+	out := &stubWriter{}
+	d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
+	d.Start()
+	t.Cleanup(d.Close)
+	t.Cleanup(r.Close)
+	return r.layer(0), d, out
+}
+
+func sound(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
+	t.Helper()
+	raw, err := (&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts, SSRC: 7}, Payload: payload}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// A mute ends in a second of silence, 50 packets of 20 ms, after which sound goes on without a gap in the numbers.
+func TestMuteEndsInSilence(t *testing.T) {
+	opus, red := codecOf(webrtc.MimeTypeOpus, opusType, ""), codecOf("audio/red", 63, "111/111")
+	for _, tt := range []struct {
+		name, mime string
+		takes      []webrtc.RTPCodecParameters
+		payload    []byte // of the publisher
+		trailer    string
+		want       []byte
+	}{
+		{"opus", webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{opus}, []byte{1, 2, 3}, "", opusSilence},
+		{"encrypted", webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{opus}, []byte{1, 2, 3}, "the end", append(bytes.Clone(opusSilence), "the end"...)},
+		{"redundant", "audio/red", []webrtc.RTPCodecParameters{red, opus}, []byte{opusType, 1, 2, 3}, "", append([]byte{opusType}, opusSilence...)},
+		{"unpacked", "audio/red", []webrtc.RTPCodecParameters{opus}, []byte{opusType, 1, 2, 3}, "", opusSilence},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, _, out := newSound(t, tt.mime, tt.takes, []byte(tt.trailer))
+				l.handle(sound(t, 100, 1000, tt.payload...), time.Now())
+				out.take()
+				l.r.SetMuted(true)
+				time.Sleep(2 * time.Second) // of the bubble's clock: the silence is over
+				silence := out.take()
+				if len(silence) != silencePackets {
+					t.Fatalf("%d packets, want %d", len(silence), silencePackets)
+				}
+				for i, p := range silence {
+					if p.SequenceNumber != uint16(101+i) || p.Timestamp != 1000+960*uint32(i+1) || !bytes.Equal(p.payload, tt.want) {
+						t.Fatalf("packet %d of the silence is %d at %d with % x", i, p.SequenceNumber, p.Timestamp, p.payload)
+					}
+				}
+				l.handle(sound(t, 101, 1960, tt.payload...), time.Now()) // what is sent in spite of the mute
+				if got := out.take(); got != nil {
+					t.Errorf("%d packets of a muted track went out", len(got))
+				}
+				l.r.SetMuted(false)
+				l.handle(sound(t, 102, 1000+100*960, tt.payload...), time.Now())
+				if got := out.take(); len(got) != 1 || got[0].SequenceNumber != 101+silencePackets || got[0].Timestamp != 1000+100*960 {
+					t.Errorf("goes on with %v", got)
+				}
+			})
+		})
+	}
+}
+
+// The silence ends with the mute, and nobody who has heard nothing gets any.
+func TestSilenceEndsWithTheMute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _, out := newSound(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
+		l.r.SetMuted(true)
+		time.Sleep(2 * time.Second)
+		if got := out.take(); got != nil {
+			t.Errorf("%d packets of silence after nothing", len(got))
+		}
+		l.r.SetMuted(false)
+		l.handle(sound(t, 1, 0, 1), time.Now())
+		l.r.SetMuted(true)
+		time.Sleep(90 * time.Millisecond)
+		l.r.SetMuted(false)
+		synctest.Wait()
+		if got := out.take(); len(got) != 1+5 {
+			t.Errorf("%d packets, want 1 and 5 of silence", len(got))
+		}
+		time.Sleep(time.Second)
+		if got := out.take(); got != nil {
+			t.Errorf("%d packets of silence after the mute", len(got))
+		}
+	})
+}
+
+// The last picture of a track that is over makes place for a black one.
+func TestBlank(t *testing.T) {
+	g := newRig(t, 1, false)
+	g.d.Blank()
+	if got := g.out.take(); got != nil {
+		t.Errorf("%d black pictures after none", len(got))
+	}
+	g.feed(0, picture{seq: 10, ts: 1000, id: 5, tl0: 3, keyIdx: 1, key: true})
+	g.d.Trailer = []byte("the end")
+	g.d.Blank()
+	got := g.out.take()
+	if len(got) != 1+blankFrames {
+		t.Fatalf("%d packets, want 1 and %d", len(got), blankFrames)
+	}
+	for i, want := range describe(t, got[1:]) {
+		p := got[1+i]
+		if want.seq != uint16(11+i) || want.ts != 1000+3000*uint32(i+1) || want.picture != uint16(6+i) || want.tl0 != uint8(4+i) || want.keyIdx != uint8(2+i) || !p.Marker {
+			t.Errorf("picture %d is %+v", i, want)
+		}
+		if !bytes.Equal(p.payload[6:], append(bytes.Clone(vp8Blank), "the end"...)) {
+			t.Errorf("picture %d is % x", i, p.payload)
+		}
+	}
+}
+
+func TestBlankH264(t *testing.T) {
+	g, l := withBackup(t)
+	if !g.d.Feed(l.r, "") {
+		t.Fatal("not fed")
+	}
+	l.handle(nal(t, 1, 0, true), g.now)
+	g.out.take()
+	g.d.Blank()
+	got := g.out.take()
+	if len(got) != blankFrames {
+		t.Fatalf("%d packets, want %d", len(got), blankFrames)
+	}
+	if p := got[0].payload; p[0] != 0x78 || p[2] != 24 || !bytes.Equal(p[3:27], h264Blank[0]) || len(p) != 1+2+24+2+6+2+10 {
+		t.Errorf("the picture is % x", p)
+	}
+}
+
+// A client that waits for a packet gets one of padding, until the publisher sends; then the numbers go on.
+func TestRouse(t *testing.T) {
+	g := newRig(t, 1, false)
+	if !g.d.Rouse() || !g.d.Rouse() {
+		t.Fatal("nothing has gone out and nobody is to be roused")
+	}
+	got := g.out.take()
+	if len(got) != 2 || !got[0].Padding || len(got[0].payload) != 0 || got[1].SequenceNumber != got[0].SequenceNumber+1 {
+		t.Fatalf("sent %v", got)
+	}
+	g.feed(0, picture{seq: 10, ts: 1000, id: 5, key: true})
+	if after := g.out.take(); len(after) != 1 || after[0].SequenceNumber != got[1].SequenceNumber+1 || int32(after[0].Timestamp-got[1].Timestamp) <= 0 {
+		t.Errorf("goes on with %v", after)
+	}
+	if g.d.Rouse() {
+		t.Error("roused though the track plays")
+	}
+}

@@ -1,0 +1,85 @@
+// Backup codecs of livekit-client: a track in VP9 or AV1 is published in VP8 too, once somebody is there who needs that.
+import { expect, modes, test } from './livekit.js';
+
+/** Makes a page's browser one that has neither VP9 nor AV1, as far as anybody can tell from its SDP. */
+const onlyOld = () => {
+  const strip = (sdp) => {
+    const lines = sdp.split('\r\n');
+    const gone = new Set();
+    for (const line of lines) {
+      const m = /^a=rtpmap:(\d+) (VP9|AV1)\//i.exec(line);
+      if (m) gone.add(m[1]);
+    }
+    for (const line of lines) {
+      const m = /^a=fmtp:(\d+) apt=(\d+)/.exec(line);
+      if (m && gone.has(m[2])) gone.add(m[1]);
+    }
+    return lines
+      .filter((line) => !gone.has(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line)?.[1]))
+      .map((line) => (line.startsWith('m=video') ? line.split(' ').filter((word, i) => i < 3 || !gone.has(word)).join(' ') : line))
+      .join('\r\n');
+  };
+  const { createOffer, setRemoteDescription } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.createOffer = async function (...args) {
+    const offer = await createOffer.apply(this, args);
+    return { type: offer.type, sdp: strip(offer.sdp) };
+  };
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    const { type, sdp } = description;
+    return setRemoteDescription.call(this, type === 'offer' ? { type, sdp: strip(sdp) } : description);
+  };
+};
+
+/** The codecs that a page's one published track is being sent in. */
+const sent = (client) =>
+  client.evaluate(async () => {
+    const codecs = new Set();
+    const [publication] = room.localParticipant.trackPublications.values();
+    const senders = [publication.track.sender, ...[...publication.track.simulcastCodecs.values()].map((c) => c.sender)];
+    for (const sender of senders.filter(Boolean)) {
+      const stats = [...(await sender.getStats()).values()];
+      for (const s of stats) if (s.type === 'outbound-rtp' && s.active) codecs.add(stats.find((c) => c.id === s.codecId)?.mimeType?.toLowerCase());
+    }
+    return [...codecs].filter(Boolean).sort().join();
+  });
+
+for (const [mode, singlePeerConnection] of modes) {
+  for (const codec of ['vp9', 'av1']) {
+    test(`${codec} with a backup in vp8 over ${mode}`, async ({ client }) => {
+      const options = { singlePeerConnection };
+      const ada = await client('Ada', { options });
+      const bo = await client('Bo', { options });
+      await ada.publishCamera({ videoCodec: codec, backupCodec: { codec: 'vp8' }, backupCodecPolicy: 1 });
+      await bo.sees('Ada');
+      await expect.poll(() => sent(ada), 'the backup is not encoded for nobody').toBe(`video/${codec}`);
+      const cy = await client('Cy', { options, prepare: onlyOld });
+      await cy.sees('Ada');
+      expect((await cy.inbound()).codec).toBe('video/vp8');
+      await bo.sees('Ada');
+      expect((await bo.inbound()).codec).toBe(`video/${codec}`);
+      expect(await sent(ada)).toBe(['video/vp8', `video/${codec}`].sort().join());
+      await cy.page.close();
+      await expect.poll(() => sent(ada), 'the backup ends with who needs it').toBe(`video/${codec}`);
+    });
+  }
+
+  test(`regression to vp8 in a small room over ${mode}`, async ({ client }) => {
+    const options = { singlePeerConnection };
+    const ada = await client('Ada', { options });
+    const bo = await client('Bo', { options });
+    await ada.publishCamera({ videoCodec: 'vp9', backupCodec: { codec: 'vp8' } });
+    await bo.sees('Ada');
+    expect((await bo.inbound()).codec).toBe('video/vp9');
+    const cy = await client('Cy', { options, prepare: onlyOld });
+    await cy.sees('Ada');
+    await expect.poll(async () => (await bo.inbound()).codec, 'Bo follows').toBe('video/vp8');
+    await bo.sees('Ada', 'Bo still sees Ada');
+    await expect.poll(() => sent(ada), 'one encoder is enough').toBe('video/vp8');
+    // Mute and unmute act on whatever is sent.
+    await ada.evaluate(() => room.localParticipant.setCameraEnabled(false));
+    await expect.poll(() => cy.events()).toContain('trackMuted');
+    await ada.evaluate(() => room.localParticipant.setCameraEnabled(true));
+    await bo.sees('Ada', 'Bo sees Ada unmuted');
+    await cy.sees('Ada', 'Cy sees Ada unmuted');
+  });
+}
