@@ -154,7 +154,7 @@ func TestBlankH264(t *testing.T) {
 // A client that waits for a packet gets one of padding, until the publisher sends; then the numbers go on.
 func TestRouse(t *testing.T) {
 	g := newRig(t, 1, false)
-	if !g.d.Rouse() || !g.d.Rouse() {
+	if first, second := g.d.Rouse(), g.d.Rouse(); !first || !second {
 		t.Fatal("nothing has gone out and nobody is to be roused")
 	}
 	got := g.out.take()
