@@ -24,6 +24,8 @@ type serverSettings struct {
 	WebhookURL     []string `name:"webhook-url" sep:"none" help:"Receiver of signed events; may be given several times (MEET_WEBHOOK_URL)." placeholder:"URL"`
 	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs events: one for all receivers or one for each; the first unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
 	WebhookPrivate bool     `help:"Let receivers' names lead to private addresses (MEET_WEBHOOK_PRIVATE)."`
+	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
+	LimitAudio     string   `name:"subscription-limit-audio" help:"Voices one participant may receive at once (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
 	LogLevel       string   `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
 }
 
@@ -39,6 +41,7 @@ func (s serverSettings) flags() map[string]string {
 	flags := s.keySettings.flags()
 	flags["listen"], flags["node_ip"] = s.Listen, s.NodeIP
 	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
+	flags["subscription_limit_video"], flags["subscription_limit_audio"] = s.LimitVideo, s.LimitAudio
 	flags["webhook_url"], flags["webhook_key"] = strings.Join(s.WebhookURL, "\n"), strings.Join(s.WebhookKey, "\n")
 	if s.WebhookPrivate {
 		flags["webhook_private"] = "true"

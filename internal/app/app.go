@@ -111,6 +111,7 @@ func (a *App) open(ctx context.Context) error {
 	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
 	a.rooms, err = rtc.New(media, rtc.Options{
 		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
+		SubscriptionLimitVideo: a.config.SubscriptionLimitVideo, SubscriptionLimitAudio: a.config.SubscriptionLimitAudio,
 	})
 	if err != nil {
 		return fmt.Errorf("open rooms: %w", err)

@@ -23,6 +23,10 @@ type Config struct {
 	LiveKitURL string            // where browsers are sent for signalling; "" is this server
 	RegionURLs map[string]string // by region, as regionKey spells it; instead of LiveKitURL
 
+	// How many tracks of a kind one participant may receive at once, further ones waiting; 0 is without limit. For hosts
+	// whose people have weak machines or lines.
+	SubscriptionLimitVideo, SubscriptionLimitAudio int
+
 	WebhookURLs    []string // receivers of what happens in rooms
 	WebhookKeys    []string // names of the API keys that sign for them: one for all or one for each; the first of Keys when empty
 	WebhookPrivate bool     // receivers' names may lead to private addresses

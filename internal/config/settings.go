@@ -37,6 +37,8 @@ var settings = []setting{
 	{"webhook_url", "addresses of http or https, one a line", setWebhookURLs},
 	{"webhook_key", "one of the API keys, or one for each webhook_url, one a line", setWebhookKeys},
 	{"webhook_private", "true or false", setWebhookPrivate},
+	{"subscription_limit_video", "a number of tracks, 0 for no limit", setLimit(func(c *Config) *int { return &c.SubscriptionLimitVideo })},
+	{"subscription_limit_audio", "a number of tracks, 0 for no limit", setLimit(func(c *Config) *int { return &c.SubscriptionLimitAudio })},
 	{"log_level", "debug, info, warn or error", setLogLevel},
 }
 
@@ -77,6 +79,17 @@ func setDev(c *Config, v string) (err error) {
 		return errValue
 	}
 	return nil
+}
+
+func setLimit(field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		n, err := strconv.ParseUint(v, 10, 31)
+		if err != nil {
+			return errValue
+		}
+		*field(c) = int(n)
+		return nil
+	}
 }
 
 func setKeys(c *Config, v string) error {

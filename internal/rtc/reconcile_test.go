@@ -282,3 +282,36 @@ func TestSubscriptionLimit(t *testing.T) {
 	bo.choose(video[3].info.Sid, false)
 	check(bo, true, false, true, false)
 }
+
+// What a client says of a track holds before it is subscribed, over a mute and after it has given the track up.
+func TestSettingsAreRemembered(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	req := request("bo")
+	req.AutoSubscribe = false
+	bo := h.join(req)
+	pub := ada.showTrack(livekit.TrackType_VIDEO)
+	sid := pub.info.Sid
+	set := func(u *livekit.UpdateTrackSettings) {
+		u.TrackSids = []string{sid}
+		bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: u}})
+	}
+	enabled := func(when string, want bool) {
+		t.Helper()
+		bo.state(func(p *Participant) {
+			if s := p.subscriptions[sid]; s == nil || s.enabled != want {
+				t.Errorf("%s: the subscription is %+v, want enabled %v", when, s, want)
+			}
+		})
+	}
+	set(&livekit.UpdateTrackSettings{Disabled: true})
+	bo.choose(sid, true)
+	enabled("said before", false)
+	ada.state(func(*Participant) { pub.setMuted(true); pub.setMuted(false) })
+	enabled("after a mute", false)
+	bo.choose(sid, false)
+	bo.choose(sid, true)
+	enabled("subscribed again", false)
+	set(&livekit.UpdateTrackSettings{})
+	enabled("said anew", true)
+}
