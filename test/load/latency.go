@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/livekit/protocol/livekit"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -111,7 +110,7 @@ func (p *plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clien
 		}
 		asked := make(chan struct{}, 1)
 		track, err := member.Publish(ctx, client.PublishOptions{
-			Name: "camera", MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_CAMERA, Width: 1280, Height: 720,
+			Name: "camera", MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
 			OnKeyFrameRequest: func(int) {
 				select {
 				case asked <- struct{}{}:
@@ -129,7 +128,7 @@ func (p *plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clien
 		if err != nil {
 			return err
 		}
-		track, err := member.Publish(ctx, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus, Source: livekit.TrackSource_MICROPHONE})
+		track, err := member.Publish(ctx, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus})
 		if err != nil {
 			return err
 		}
