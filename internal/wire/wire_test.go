@@ -76,6 +76,9 @@ func TestOrderAndContent(t *testing.T) {
 				}
 				close(start)
 				readers.Wait()
+				if err := from.Close(); err != nil { // a packet counts as sent a moment after it was
+					t.Error(err)
+				}
 				stats := from.Stats()
 				if stats.PacketsOut != destinations*packets || stats.Dropped != 0 {
 					t.Errorf("stats %+v", stats)

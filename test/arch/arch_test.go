@@ -65,9 +65,9 @@ var rules = map[string]rule{
 }
 
 // messages lists who may use LiveKit's protobuf messages: they are the domain's data there, and everybody else has
-// words of his own. app passes them from rtc to lobby.
+// words of his own. app passes them from rtc to lobby, test/load to the client.
 var messages = []string{
-	"internal/signal", "internal/rtc", "internal/api", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/app",
+	"internal/signal", "internal/rtc", "internal/api", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/app", "test/load",
 }
 
 type goPackage struct {
