@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -237,6 +238,43 @@ func TestNoncesAreBounded(t *testing.T) {
 	if s.first(at(2*maxNonces - 1)) {
 		t.Error("the latest is forgotten")
 	}
+}
+
+// FuzzData takes whatever a client sends on its channels; a programming error would end the process.
+func FuzzData(f *testing.F) {
+	for _, packet := range []*livekit.DataPacket{
+		{Value: user("x"), DestinationIdentities: []string{"ada"}, Sequence: 1},
+		{ParticipantIdentity: "ada", Value: &livekit.DataPacket_ChatMessage{ChatMessage: &livekit.ChatMessage{}}},
+		{ParticipantIdentity: "ada", Value: &livekit.DataPacket_StreamHeader{StreamHeader: &livekit.DataStream_Header{}}},
+		{Value: &livekit.DataPacket_User{}},
+		{Value: &livekit.DataPacket_Metrics{}},
+		{Value: &livekit.DataPacket_Transcription{}},
+	} {
+		raw, err := proto.Marshal(packet)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		rs := &Rooms{log: slog.New(slog.DiscardHandler)}
+		r := newRoom(rs, "room", nil)
+		defer r.cancel()
+		a, b := blankParticipant(r, agent("mallory"), &sink{}), blankParticipant(r, request("ada"), &sink{})
+		r.participants["mallory"], r.participants["ada"] = a, b
+		packet := &livekit.DataPacket{}
+		if proto.Unmarshal(raw, packet) != nil {
+			return
+		}
+		for _, to := range a.route(packet) {
+			if to == b.out && packet.ParticipantSid != a.sid() {
+				t.Errorf("ada gets a packet signed by %q", packet.ParticipantSid)
+			}
+		}
+		if _, err := proto.Marshal(packet); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Nobody can make the server hold a buffer for each of thousands of data channels.

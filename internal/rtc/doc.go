@@ -9,7 +9,13 @@
 //	signal.Conn ─Session.Handle─▶ loop ─▶ Transport worker ─▶ pion
 //	     ◀────── SignalSink ───────┘◀─ post ─────┘
 //
+// Data takes a way of its own: the goroutine of a client's data channel asks the loop whom a packet is for, and then puts
+// it into the outbox of each, from where one goroutine for each client sends it; packets of data tracks do not even ask.
+// An outbox is bounded: it slows the senders of a slow client down for a while, and then the client has to begin anew.
+//
+//	channel ─do─▶ loop: to whom? ─▶ outbox.put ─▶ outbox.run ─▶ pion
+//
 // Who ends what: Rooms.Close ends rooms; a Room ends its participants; a Participant its Transports, Publications and
-// Subscriptions; the worker of a Transport ends when it is closed. A Room waits for all of them before its loop ends.
+// Subscriptions and closes its outbox; the worker of a Transport ends when it is closed. A Room waits for all of them before its loop ends.
 // No lock is held while anything else is called; media never passes through the loop (see package sfu).
 package rtc

@@ -25,9 +25,10 @@ const (
 	// bounds them in bytes, the oldest being dropped.
 	maxAge   = 100 * time.Millisecond
 	maxFresh = 1 << 20
-	// minWindow is what is always handed to SCTP, in bytes: its congestion window starts very small. windowAge is how
-	// long a look at that window is good for.
-	minWindow = 64 << 10
+	// minWindow is what is always handed to SCTP, in bytes: its congestion window starts very small, and grows only while
+	// something waits for it. At 1 Mbit/s it goes out within maxAge and a little. windowAge is how long a look at that
+	// window is good for.
+	minWindow = 16 << 10
 	windowAge = 100 * time.Millisecond
 )
 

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
 )
 
 // pipe is a channel whose reader takes what the test says.
@@ -296,4 +299,30 @@ func TestLossyMessagesAreBounded(t *testing.T) {
 			t.Errorf("the latest is missing: %v", got)
 		}
 	})
+}
+
+// BenchmarkData is one reliable packet from its sender's channel into the outboxes of an audience.
+func BenchmarkData(b *testing.B) {
+	for _, n := range []int{2, 300} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := newHouse(b)
+			r, err := h.room(JoinRequest{Room: "room"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			audience(b, r, n)
+			ada := bare(r, "ada", &counter{})
+			if err := r.loop.do(b.Context(), func() { r.admit(ada); ada.activate() }); err != nil {
+				b.Fatal(err)
+			}
+			raw, err := proto.Marshal(&livekit.DataPacket{Value: user(strings.Repeat("x", 15_000))})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				ada.takeData(livekit.DataPacket_RELIABLE, raw)
+			}
+		})
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 
 	"meet/internal/client"
+	"meet/internal/token"
 )
 
 // bulk is a numbered packet of 60 kB.
@@ -260,6 +261,18 @@ func TestDataTracks(t *testing.T) {
 			UnpublishDataTrackRequest: &livekit.UnpublishDataTrackRequest{PubHandle: ours},
 		}})
 		eventually(ctx, t, "the track is gone", func() bool { return len(bo.Other("ada").GetDataTracks()) == 0 })
+	})
+}
+
+// Who may not receive tracks receives data, over the one connection it has.
+func TestDataReachesThoseWhoMayNotSubscribe(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		no := false
+		ada := s.join(ctx, "ada", o)
+		deaf := s.join(ctx, "deaf", o, func(g *token.VideoGrant) { g.CanSubscribe = &no })
+		ada.sendBulk(ctx, 3)
+		deaf.sendBulk(ctx, 3)
+		eventually(ctx, t, "each gets the other's", func() bool { return ada.countPackets() == 3 && deaf.countPackets() == 3 })
 	})
 }
 
