@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"slices"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -28,7 +29,9 @@ func (s *Subscription) listen(t *Transport) {
 	}
 	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
 		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer,
-		OnBound: func(err error) { p.room.loop.post(func() { s.onBound(err) }) },
+		PlayoutDelay: p.room.playoutDelay,
+		CutTrailer:   len(pub.info.PacketTrailerFeatures) > 0 && !slices.Contains(p.info.Capabilities, livekit.ClientInfo_CAP_PACKET_TRAILER),
+		OnBound:      func(err error) { p.room.loop.post(func() { s.onBound(err) }) },
 	})
 }
 

@@ -21,6 +21,7 @@ const (
 	subscriberCodecs                      // media goes out
 	redCodec                              // the client gets along with RED
 	withoutAV1                            // the client says it knows AV1 and fails with it
+	playoutDelay                          // the room bounds how long frames are held back
 )
 
 // mimeRED is Opus in packets that repeat earlier ones (RFC 2198), by which sound survives loss.
@@ -123,14 +124,15 @@ type headerExtension struct {
 func headerExtensions(set codecSet) []headerExtension {
 	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
 	if set&publisherCodecs == 0 {
-		return []headerExtension{{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}}}
+		out := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}
+		return append([]headerExtension{{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, out}}, sharedExtensions(set, out)...)
 	}
 	if set&subscriberCodecs != 0 {
 		// Chrome offers further sections with the extensions the earlier ones settled on, so a section it only receives
 		// on must not be answered with fewer: it could not publish simulcast afterwards.
 		in = append(in, webrtc.RTPTransceiverDirectionSendonly)
 	}
-	return []headerExtension{
+	return append([]headerExtension{
 		{sdp.SDESMidURI, webrtc.RTPCodecTypeAudio, in},
 		{sdp.AudioLevelURI, webrtc.RTPCodecTypeAudio, in},
 		{sdp.SDESMidURI, webrtc.RTPCodecTypeVideo, in},
@@ -138,7 +140,19 @@ func headerExtensions(set codecSet) []headerExtension {
 		{sdp.SDESRepairRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
 		{sdp.TransportCCURI, webrtc.RTPCodecTypeVideo, in},
 		{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, in},
+	}, sharedExtensions(set, in)...)
+}
+
+// sharedExtensions are those of both directions.
+func sharedExtensions(set codecSet, ways []webrtc.RTPTransceiverDirection) []headerExtension {
+	list := []headerExtension{
+		{sfu.CaptureTimeURI, webrtc.RTPCodecTypeAudio, ways},
+		{sfu.CaptureTimeURI, webrtc.RTPCodecTypeVideo, ways},
 	}
+	if set&subscriberCodecs != 0 && set&playoutDelay != 0 {
+		list = append(list, headerExtension{sfu.PlayoutDelayURI, webrtc.RTPCodecTypeVideo, ways})
+	}
+	return list
 }
 
 // enabledCodecs is what a Room lists: each codec once, the preferred first, retransmission left out.

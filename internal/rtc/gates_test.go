@@ -5,51 +5,167 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/livekit/protocol/livekit"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
 )
 
-func TestClientsAreTreatedAsTheyNeed(t *testing.T) {
-	js := func(version, browser, browserVersion, os string) *livekit.ClientInfo {
-		return &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: version, Browser: browser, BrowserVersion: browserVersion, Os: os}
+func mimes(codecs []*livekit.Codec) []string {
+	var list []string
+	for _, c := range codecs {
+		list = append(list, strings.TrimPrefix(c.Mime, "video/"))
 	}
-	for name, c := range map[string]struct {
-		client    *livekit.ClientInfo
-		without   string // codecs it may not publish
-		noDecode  string
-		reconnect bool // understands a ReconnectResponse
-		red, tcp  bool
+	return list
+}
+
+// What each client is told not to use, as the reference server tells it (livekit-protocol.md, 1.7).
+func TestDisabledCodecs(t *testing.T) {
+	for _, tt := range []struct {
+		name                                 string
+		client                               *livekit.ClientInfo
+		everywhere, publishing, mayNotInList []string
 	}{
-		"Chrome":                 {js("2.23.0", "Chrome", "140", "Windows"), "", "", true, true, true},
-		"an old SDK":             {js("1.6.2", "Chrome", "140", "Windows"), "", "", false, true, true},
-		"one of that version":    {js("1.6.3", "Chrome", "140", "Windows"), "", "", true, true, true},
-		"no version":             {js("", "Chrome", "140", "Windows"), "", "", true, true, true},
-		"Firefox on Linux":       {js("2.23.0", "Firefox", "140", "Linux"), "video/h264", "", true, false, true},
-		"Firefox elsewhere":      {js("2.23.0", "Firefox", "140", "Windows"), "", "", true, false, true},
-		"Safari":                 {js("2.23.0", "Safari", "18.3", "macOS"), "video/av1", "video/av1", true, false, true},
-		"Safari 18.4":            {js("2.23.0", "Safari", "18.4", "macOS"), "video/av1,video/vp9", "video/av1", true, false, true},
-		"Go":                     {&livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: "1.0"}, "", "", true, true, false},
-		"says nothing of itself": {&livekit.ClientInfo{}, "", "", true, true, true},
+		{"Chrome", &livekit.ClientInfo{Browser: "Chrome", Os: "linux"}, nil, nil, nil},
+		{"Safari 18.3", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.3"}, []string{"av1"}, nil, []string{"av1"}},
+		{"Safari 18.4", &livekit.ClientInfo{Browser: "safari", BrowserVersion: "18.4"}, []string{"av1"}, []string{"vp9"}, []string{"av1", "vp9"}},
+		{"Safari 26", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "26.0.1"}, []string{"av1"}, []string{"vp9"}, []string{"av1", "vp9"}},
+		{"Safari of no version", &livekit.ClientInfo{Browser: "Safari"}, []string{"av1"}, nil, []string{"av1"}},
+		{"Firefox on Linux", &livekit.ClientInfo{Browser: "Firefox", Os: "Linux"}, nil, []string{"h264"}, []string{"h264"}},
+		{"Firefox on Android", &livekit.ClientInfo{Browser: "Firefox Mobile", Os: "android"}, nil, []string{"h264"}, []string{"h264"}},
+		{"Firefox on Windows", &livekit.ClientInfo{Browser: "Firefox", Os: "windows"}, nil, nil, nil},
+		{"a telephone", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, nil, []string{"h264"}, []string{"h264"}},
 	} {
-		req := JoinRequest{Client: c.client}
-		if req.knowsReconnect() != c.reconnect || req.takesRED() != c.red || req.takesTCP() != c.tcp {
-			t.Errorf("%s: reconnect %v, RED %v, TCP %v", name, req.knowsReconnect(), req.takesRED(), req.takesTCP())
-		}
-		var missing []string
-		for _, c := range enabledCodecs() {
-			if !slices.ContainsFunc(req.publishCodecs(), func(p *livekit.Codec) bool { return p.Mime == c.Mime }) {
-				missing = append(missing, c.Mime)
+		t.Run(tt.name, func(t *testing.T) {
+			req := JoinRequest{Client: tt.client}
+			off := req.configuration().DisabledCodecs
+			if d := cmp.Diff(tt.everywhere, mimes(off.GetCodecs())); d != "" {
+				t.Error("everywhere", d)
 			}
+			if d := cmp.Diff(tt.publishing, mimes(off.GetPublish())); d != "" {
+				t.Error("publishing", d)
+			}
+			may := mimes(req.publishCodecs())
+			if may[0] != "vp8" {
+				t.Errorf("publishes %s by default", may[0])
+			}
+			for _, codec := range []string{"vp8", "vp9", "av1", "h264"} {
+				if got := slices.Contains(may, codec); got == slices.Contains(tt.mayNotInList, codec) {
+					t.Errorf("may publish %s: %v", codec, got)
+				}
+			}
+		})
+	}
+}
+
+// A codec that the client may not publish is replaced by one it may, once.
+func TestCodecIsReplaced(t *testing.T) {
+	h := newHouse(t)
+	req := request("ada")
+	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Browser: "Firefox", Os: "Linux"}
+	ada := h.join(req)
+	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
+		j := m.GetJoin()
+		return listed(j.GetClientConfiguration().GetDisabledCodecs().GetPublish(), webrtc.MimeTypeH264) && !listed(j.EnabledPublishCodecs, webrtc.MimeTypeH264)
+	}) {
+		t.Error("the join does not tell Firefox to leave H264")
+	}
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
+		Cid: "c", Type: livekit.TrackType_VIDEO, Source: livekit.TrackSource_CAMERA,
+		SimulcastCodecs: []*livekit.SimulcastCodec{{Codec: "h264", Cid: "c"}, {Codec: "vp8"}},
+	}}})
+	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
+		track := m.GetTrackPublished().GetTrack()
+		return track.GetMimeType() == "video/vp8" && len(track.GetCodecs()) == 1 && track.Codecs[0].Cid == "c"
+	}) {
+		t.Error("H264 was not replaced")
+	}
+}
+
+// sectionsOf parses a description's.
+func sectionsOf(t *testing.T, text string) []*sdp.MediaDescription {
+	t.Helper()
+	d := &sdp.SessionDescription{}
+	if err := d.UnmarshalString(text); err != nil {
+		t.Fatal(err)
+	}
+	return d.MediaDescriptions
+}
+
+// codecsIn lists the codecs of a section, in order, retransmissions left out.
+func codecsIn(m *sdp.MediaDescription) []string {
+	names := map[string]string{}
+	for _, a := range m.Attributes {
+		if pt, encoding, ok := strings.Cut(a.Value, " "); ok && a.Key == "rtpmap" {
+			name, _, _ := strings.Cut(strings.ToLower(encoding), "/")
+			names[pt] = name
 		}
-		slices.Sort(missing)
-		if got := strings.Join(missing, ","); got != c.without {
-			t.Errorf("%s may not publish %q, want %q", name, got, c.without)
+	}
+	var list []string
+	for _, pt := range m.MediaName.Formats {
+		if name := names[pt]; name != "rtx" && !slices.Contains(list, name) {
+			list = append(list, name)
 		}
-		var disabled []string
-		for _, d := range req.disabledCodecs().GetCodecs() {
-			disabled = append(disabled, strings.ToLower(d.Mime))
-		}
-		if got := strings.Join(disabled, ","); got != c.noDecode {
-			t.Errorf("%s cannot decode %q, want %q", name, got, c.noDecode)
+	}
+	return list
+}
+
+// What a subscriber's section offers: the track's codecs but the ones its browser fails with, and one everybody has.
+func TestOfferedCodecs(t *testing.T) {
+	for _, tt := range []struct {
+		browser, mime string
+		want          []string
+	}{
+		{"Chrome", "audio/red", []string{"red", "opus"}},
+		{"Firefox", "audio/red", []string{"opus"}},
+		{"Safari", "audio/red", []string{"opus"}},
+		{"Chrome", "video/av1", []string{"av1", "vp8"}},
+		{"Safari", "video/av1", []string{"vp8"}},
+		{"Safari", "video/vp8", []string{"vp8"}},
+	} {
+		t.Run(tt.browser+" "+tt.mime, func(t *testing.T) {
+			h := newHouse(t)
+			ada := h.join(request("ada"))
+			kind := livekit.TrackType_VIDEO
+			if strings.HasPrefix(tt.mime, "audio/") {
+				kind = livekit.TrackType_AUDIO
+			}
+			pub := ada.showTrack(kind)
+			ada.state(func(*Participant) {
+				pub.codecs[0].info.MimeType = tt.mime
+				pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: tt.mime, ClockRate: 90_000})
+			})
+			req := request("bo")
+			req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Browser: tt.browser}
+			bo := h.join(req)
+			eventually(t, "an offer", func() bool { return len(bo.sink.offers()) > 0 })
+			for _, m := range sectionsOf(t, bo.sink.offers()[0].Sdp) {
+				if m.MediaName.Media == strings.ToLower(kind.String()) {
+					if d := cmp.Diff(tt.want, codecsIn(m)); d != "" {
+						t.Error(d)
+					}
+				}
+			}
+			if bo.sink.got(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
+				t.Error("bo was sent away")
+			}
+		})
+	}
+}
+
+// The extension for it is there where the room bounds the delay.
+func TestPlayoutDelayIsOffered(t *testing.T) {
+	for _, delay := range []uint32{0, 200} {
+		h := newHouse(t)
+		req := request("ada")
+		req.RoomConfig = &livekit.RoomConfiguration{MinPlayoutDelay: delay}
+		h.join(req).showTrack(livekit.TrackType_VIDEO)
+		bo := h.join(request("bo"))
+		eventually(t, "an offer", func() bool { return len(bo.sink.offers()) > 0 })
+		if got := strings.Contains(bo.sink.offers()[0].Sdp, sfu.PlayoutDelayURI); got != (delay > 0) {
+			t.Errorf("with a delay of %d ms it is offered: %v", delay, got)
 		}
 	}
 }

@@ -39,10 +39,10 @@ func (c *publishedCodec) take(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver
 	c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
 		MimeType: mime, ClockRate: codec.ClockRate,
 		AudioLevelID: extensionID(params.HeaderExtensions, sdp.AudioLevelURI),
-		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI),
-		NACK:         slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
-		Sparse:       c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
-		RTCP:         p.publisher.writeRTCP,
+		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI), CaptureTimeID: extensionID(params.HeaderExtensions, sfu.CaptureTimeURI),
+		NACK:   slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
+		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
+		RTCP:   p.publisher.writeRTCP,
 	})
 	c.receiver.SetMuted(c.pub.info.Muted)
 	p.publisher.feedback.Add(c.receiver)

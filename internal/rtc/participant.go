@@ -132,6 +132,9 @@ func (p *Participant) connectionOptions(set codecSet) connectionOptions {
 	if p.req.safari() {
 		set |= withoutAV1
 	}
+	if p.room.playoutDelay != (sfu.PlayoutDelay{}) {
+		set |= playoutDelay
+	}
 	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set}
 }
 

@@ -40,6 +40,8 @@ type Room struct {
 	// Of the participants: how many only serve others, and how many record.
 	dependents, recorders int
 
+	playoutDelay sfu.PlayoutDelay // for everybody; never changed
+
 	sifTrailer []byte // ends frames the server makes itself (livekit-protocol.md, 12.8)
 	// What has to be brought up to date once this turn of the loop is over: connections to negotiate anew, and tracks
 	// whose watchers have changed.
@@ -96,6 +98,9 @@ func (r *Room) configure(c *livekit.RoomConfiguration) {
 	}
 	r.info.MaxParticipants = c.MaxParticipants
 	r.info.Metadata = c.Metadata
+	r.playoutDelay = sfu.PlayoutDelay{
+		Min: time.Duration(c.MinPlayoutDelay) * time.Millisecond, Max: time.Duration(c.MaxPlayoutDelay) * time.Millisecond,
+	}
 }
 
 func (r *Room) start() {

@@ -18,6 +18,7 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 		if e.URI == DependencyDescriptorURI {
 			d.descriptorID = uint8(e.ID)
 		}
+		d.extensions.bind(e)
 	}
 	d.resendRaw = make([]byte, mtu)
 	d.writer, d.bound = nil, d.settleLocked()

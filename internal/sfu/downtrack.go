@@ -25,6 +25,10 @@ type DownTrackOptions struct {
 	Fmtp     string // format parameters of the published codec, to pick the same profile
 	Tap      *Tap   // of the subscriber's connection
 	Trailer  []byte // ends frames the server makes itself, where the track is encrypted
+	// PlayoutDelay is told to the subscriber.
+	PlayoutDelay PlayoutDelay
+	// CutTrailer leaves out what the publisher appends to its frames, which the subscriber does not know.
+	CutTrailer bool
 	// OnBound is called once the connection has settled codec and SSRC, so that Start can send, or with ErrCodec when it
 	// has not got the track's codec. It must not block.
 	OnBound func(error)
@@ -62,6 +66,7 @@ type DownTrack struct {
 	rtxType           uint8
 	rtxSeq            uint16
 	descriptorID      uint8 // dependency descriptor towards the subscriber
+	extensions        extensions
 	packets, octets   uint64
 	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports
@@ -315,11 +320,15 @@ func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType
 			_ = h.SetExtension(d.descriptorID, dd)
 		}
 	}
+	d.stampLocked(h, p, out)
+	front := len(payload) - len(p.Payload) // a retransmission has the original sequence number there
 	if v := &p.Info.VP8; v.Present && len(payload) <= len(d.payload) {
 		n := copy(d.payload, payload)
 		payload = d.payload[:n]
-		// A retransmission has the original sequence number in front.
-		v.Rewrite(payload[n-len(p.Payload):], out.picture, out.tl0, out.key)
+		v.Rewrite(payload[front:], out.picture, out.tl0, out.key)
+	}
+	if d.CutTrailer && p.Header.Marker {
+		payload = payload[:front+len(withoutTrailer(payload[front:]))]
 	}
 	// A failed write is a closing connection; its owner learns that elsewhere.
 	_, _ = d.writer.Write(h, payload, nil)

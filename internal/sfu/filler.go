@@ -122,7 +122,7 @@ func (d *DownTrack) Rouse() bool {
 func (d *DownTrack) insertLocked(now time.Time, after time.Duration, payload []byte) {
 	out := d.fwd.insert(now, after)
 	out.marker = true
-	d.own.Payload = payload
+	d.own.Payload, d.own.Arrival = payload, now
 	d.packets++
 	d.octets += uint64(len(payload))
 	d.sendLocked(&d.own, &out, d.ssrc, d.payloadType, payload)

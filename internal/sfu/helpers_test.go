@@ -32,6 +32,8 @@ type picture struct {
 	key     bool
 	part    bool // not the first packet of its picture
 	padding uint8
+	open    bool   // not the last packet of its picture
+	more    []byte // at the end of the payload
 }
 
 // raw marshals p with the 15-bit picture id, TL0PICIDX and KEYIDX browsers send with simulcast.
@@ -45,13 +47,27 @@ func (p picture) raw(t testing.TB, ssrc uint32) []byte {
 		frame = 0x00
 	}
 	payload := []byte{first, 0xf0, 0x80 | byte(p.id>>8), byte(p.id), p.tl0, p.keyIdx & 0x1f, frame, 0xaa, 0xbb}
+	payload = append(payload, p.more...)
 	return marshal(t, &rtp.Packet{
 		Header: rtp.Header{
-			Version: 2, PayloadType: 100, SequenceNumber: p.seq, Timestamp: p.ts, SSRC: ssrc, Marker: true,
+			Version: 2, PayloadType: 100, SequenceNumber: p.seq, Timestamp: p.ts, SSRC: ssrc, Marker: !p.open,
 			Padding: p.padding > 0, PaddingSize: p.padding,
 		},
 		Payload: payload,
 	})
+}
+
+// extended returns a marshalled packet with one more header extension.
+func extended(t testing.TB, raw []byte, id uint8, extension []byte) []byte {
+	t.Helper()
+	p := &rtp.Packet{}
+	if err := p.Unmarshal(raw); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.SetExtension(id, extension); err != nil {
+		t.Fatal(err)
+	}
+	return marshal(t, p)
 }
 
 func marshal(t testing.TB, p *rtp.Packet) []byte {

@@ -19,9 +19,11 @@ type ReceiverOptions struct {
 	MimeType     string // such as "video/VP8"
 	ClockRate    uint32 // Hz
 	AudioLevelID uint8  // id of the ssrc-audio-level header extension (RFC 6464); 0 when not negotiated
-	DescriptorID uint8  // id of the AV1 dependency descriptor extension; 0 when not negotiated
-	NACK         bool   // the publisher answers NACKs
-	Sparse       bool   // a screen share: seconds may pass between two frames
+	// CaptureTimeID is the id of the abs-capture-time extension; 0 when not negotiated.
+	CaptureTimeID uint8
+	DescriptorID  uint8 // id of the AV1 dependency descriptor extension; 0 when not negotiated
+	NACK          bool  // the publisher answers NACKs
+	Sparse        bool  // a screen share: seconds may pass between two frames
 	// RTCP sends feedback to the publisher. It must not block, nor keep the packets: their memory is used again.
 	RTCP func([]rtcp.Packet) error
 }

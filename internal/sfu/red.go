@@ -21,6 +21,10 @@ func (d *DownTrack) unpackLocked(p *Packet) {
 			continue
 		}
 		q.Header.Timestamp = p.Header.Timestamp - b.Offset
+		q.Header.Extensions = p.Header.Extensions
+		if age > 0 {
+			q.Header.Extensions = nil // they are of the newest
+		}
 		q.Payload = b.Payload
 		d.writeLocked(q)
 	}

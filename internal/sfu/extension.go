@@ -1,0 +1,94 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// Header extensions that are passed on or added besides the dependency descriptor (livekit-protocol.md, 12.4).
+const (
+	// CaptureTimeURI tells when a frame was captured, on the publisher's clock. Sender reports towards subscribers keep
+	// that clock, so it is passed on as it is.
+	CaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
+	// PlayoutDelayURI bounds how long a subscriber may hold frames back.
+	PlayoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+)
+
+// PlayoutDelay is how long subscribers hold frames back. The zero value leaves it to them.
+type PlayoutDelay struct{ Min, Max time.Duration }
+
+// maxPlayoutDelay is the most the extension can say: 12 bits of 10 ms each.
+const maxPlayoutDelay = 0xfff * 10 * time.Millisecond
+
+// encode writes the extension's three bytes: two numbers of 12 bits.
+func (p PlayoutDelay) encode() [3]byte {
+	unit := func(d time.Duration) uint32 { return uint32(min(max(d, 0), maxPlayoutDelay) / (10 * time.Millisecond)) }
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], unit(p.Min)<<12|unit(max(p.Min, p.Max)))
+	return [3]byte(b[1:])
+}
+
+// extensions are the ids of what a subscriber's section has agreed on, and what is told there.
+type extensions struct {
+	captureTime, playoutDelay uint8 // 0: not agreed on
+
+	delay     [3]byte
+	delayFrom uint16 // number of the first packet that told the delay
+	telling   bool   // some packet has told it
+	delayTold bool   // the subscriber has got one that did
+}
+
+func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
+	switch e.URI {
+	case CaptureTimeURI:
+		x.captureTime = uint8(e.ID)
+	case PlayoutDelayURI:
+		x.playoutDelay = uint8(e.ID)
+	}
+}
+
+// stampLocked adds extensions to h, the header of p towards the subscriber. A dependency descriptor has to be there
+// already: the form of the first extension is that of all, and only a long one can be of the form that takes long ones.
+func (d *DownTrack) stampLocked(h *rtp.Header, p *Packet, out *rewrite) {
+	x := &d.extensions
+	if x.captureTime != 0 && d.receiver.CaptureTimeID != 0 {
+		if at := p.Header.GetExtension(d.receiver.CaptureTimeID); at != nil {
+			_ = h.SetExtension(x.captureTime, at)
+		}
+	}
+	if x.playoutDelay == 0 || x.delayTold || d.PlayoutDelay == (PlayoutDelay{}) || h.SSRC != d.ssrc {
+		return
+	}
+	if !x.telling {
+		x.telling, x.delayFrom, x.delay = true, out.seq, d.PlayoutDelay.encode()
+	}
+	_ = h.SetExtension(x.playoutDelay, x.delay[:])
+}
+
+// acknowledge takes a report of the subscriber: once it has got a packet that told the delay, no more need to.
+func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
+	if x.telling && int16(uint16(r.LastSequenceNumber)-x.delayFrom) >= 0 {
+		x.delayTold = true
+	}
+}
+
+// trailerMagic ends what some clients append to a frame: data, its length in one inverted byte, and this
+// (livekit-protocol.md, 12.4).
+const trailerMagic = "LKTS"
+
+// withoutTrailer cuts that off the payload of a frame's last packet.
+func withoutTrailer(payload []byte) []byte {
+	at := len(payload) - len(trailerMagic)
+	if at < 1 || string(payload[at:]) != trailerMagic {
+		return payload
+	}
+	size := int(payload[at-1] ^ 0xff)
+	if size < len(trailerMagic)+1 || size > len(payload) {
+		return payload
+	}
+	return payload[:len(payload)-size]
+}

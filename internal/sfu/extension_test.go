@@ -1,0 +1,114 @@
+package sfu
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	captureUp, captureDown = 3, 5
+	delayDown              = 6
+)
+
+// extend gives g's subscriber both extensions, and its track that playout delay.
+func extend(t *testing.T, g *rig, delay PlayoutDelay) {
+	t.Helper()
+	g.r.CaptureTimeID = captureUp
+	g.d.PlayoutDelay = delay
+	ctx := &boundContext{codecs: g.ctx.codecs, extensions: []webrtc.RTPHeaderExtensionParameter{
+		{URI: CaptureTimeURI, ID: captureDown}, {URI: PlayoutDelayURI, ID: delayDown},
+	}}
+	if _, err := g.d.Bind(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCaptureTimeIsPassedOn(t *testing.T) {
+	g := newRig(t, 1, false)
+	extend(t, g, PlayoutDelay{})
+	at := []byte{1, 2, 3, 4, 5, 6, 7, 8}
+	l := g.r.layer(0)
+	l.handle(extended(t, picture{seq: 1, key: true}.raw(t, l.ssrc), captureUp, at), g.now)
+	g.feed(0, picture{seq: 2})
+	got := g.out.take()
+	if len(got) != 2 || !bytes.Equal(got[0].GetExtension(captureDown), at) || got[1].GetExtension(captureDown) != nil {
+		t.Fatalf("sent %v", got)
+	}
+	if got[0].GetExtension(delayDown) != nil {
+		t.Error("a delay nobody has set was told")
+	}
+}
+
+// The delay is told until a report shows that the subscriber has got it.
+func TestPlayoutDelayIsToldUntilItIsKnown(t *testing.T) {
+	g := newRig(t, 1, false)
+	extend(t, g, PlayoutDelay{Min: 100 * time.Millisecond, Max: time.Minute})
+	want := []byte{0x00, 0xaf, 0xff} // 10 and, as much as can be told, 4,095 times 10 ms
+	report := func(seq uint32) {
+		g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, LastSequenceNumber: seq}}}, g.now)
+	}
+	report(50) // of nothing
+	g.feed(0, picture{seq: 100, key: true})
+	report(1<<16 | 99) // from before
+	g.feed(0, picture{seq: 101})
+	report(1<<16 | 100)
+	g.feed(0, picture{seq: 102})
+	got := g.out.take()
+	if len(got) != 3 || !bytes.Equal(got[0].GetExtension(delayDown), want) || !bytes.Equal(got[1].GetExtension(delayDown), want) || got[2].GetExtension(delayDown) != nil {
+		t.Errorf("sent % x, % x, % x", got[0].GetExtension(delayDown), got[1].GetExtension(delayDown), got[2].GetExtension(delayDown))
+	}
+}
+
+// What a publisher appends to its frames reaches only those who know it; retransmissions are cut alike.
+func TestTrailerIsCut(t *testing.T) {
+	g := newRig(t, 1, true)
+	g.d.CutTrailer = true
+	trailer := []byte{0xaa, 0xbb, 7 ^ 0xff, 'L', 'K', 'T', 'S'}
+	key := picture{seq: 1, key: true, more: append([]byte("body"), trailer...)}
+	g.feed(0, key)
+	g.feed(0, picture{seq: 2, open: true, more: append([]byte("body"), trailer...)}) // not the end of a frame
+	g.d.retransmit(1, g.now)
+	got := g.out.take()
+	if len(got) != 3 {
+		t.Fatalf("%d packets went out", len(got))
+	}
+	for i, cut := range []bool{true, false, true} {
+		if bytes.Contains(got[i].payload, trailer) == cut || !bytes.Contains(got[i].payload, []byte("body")) {
+			t.Errorf("packet %d: % x", i, got[i].payload)
+		}
+	}
+}
+
+func FuzzWithoutTrailer(f *testing.F) {
+	f.Add([]byte{0xaa, 0xbb, 7 ^ 0xff, 'L', 'K', 'T', 'S'})
+	f.Add([]byte{0xff, 'L', 'K', 'T', 'S'})
+	f.Add([]byte{0x00, 'L', 'K', 'T', 'S'})
+	f.Add([]byte("LKTS"))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if got := withoutTrailer(payload); !bytes.HasPrefix(payload, got) {
+			t.Errorf("% x became % x", payload, got)
+		}
+	})
+}
+
+func TestExtensionsAllocateNothing(t *testing.T) {
+	g := newRig(t, 1, false)
+	extend(t, g, PlayoutDelay{Min: time.Second})
+	g.d.CutTrailer = true
+	out := &countingWriter{}
+	g.d.writer = out
+	l := g.r.layer(0)
+	raw := extended(t, picture{seq: 1, key: true}.raw(t, l.ssrc), captureUp, make([]byte, 8))
+	seq := uint16(1)
+	if n := testing.AllocsPerRun(2*videoHistory, func() {
+		raw[2], raw[3] = byte(seq>>8), byte(seq)
+		l.handle(raw, g.now)
+		seq++
+	}); n != 0 || out.packets == 0 {
+		t.Errorf("%v allocations for each packet, %d packets sent", n, out.packets)
+	}
+}
