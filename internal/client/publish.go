@@ -184,7 +184,8 @@ func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
 		return err
 	}
 	for i := range p.layers {
-		p.c.spawn(func() { p.readRTCP(i, opts.OnKeyFrameRequest) })
+		sender := tr.Sender() // nil once the track was taken off again
+		p.c.spawn(func() { p.readRTCP(sender, i, opts.OnKeyFrameRequest) })
 	}
 	if err := p.c.Until(ctx, func() bool { return t.answered(id) && t.connected() }); err != nil {
 		return fmt.Errorf("negotiate it: %w", err)
@@ -193,11 +194,11 @@ func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
 }
 
 // readRTCP keeps pion's NACK responder fed and counts requests for key frames, until the sender stops.
-func (p *Publication) readRTCP(layer int, onKeyFrame func(int)) {
-	read := p.transceiver.Sender().ReadRTCP
+func (p *Publication) readRTCP(sender *webrtc.RTPSender, layer int, onKeyFrame func(int)) {
+	read := sender.ReadRTCP
 	if rid := p.layers[layer].rid; rid != "" {
 		read = func() ([]rtcp.Packet, interceptor.Attributes, error) {
-			return p.transceiver.Sender().ReadSimulcastRTCP(rid)
+			return sender.ReadSimulcastRTCP(rid)
 		}
 	}
 	for {
