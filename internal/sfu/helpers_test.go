@@ -95,7 +95,12 @@ func (w *stubWriter) Write(h *rtp.Header, payload []byte, _ interceptor.Attribut
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := h.Clone()
-	c.Extensions = slices.Clone(h.Extensions)
+	c.Extensions, c.Extension = nil, false
+	for _, id := range h.GetExtensionIDs() {
+		if err := c.SetExtension(id, slices.Clone(h.GetExtension(id))); err != nil {
+			return 0, err
+		}
+	}
 	w.packets = append(w.packets, written{c, slices.Clone(payload)})
 	return len(payload), nil
 }

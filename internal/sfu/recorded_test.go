@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"meet/internal/sfu/codec"
 )
 
@@ -135,7 +137,7 @@ func (v *viewer) check(p *written, info *codec.Info) {
 func playRecording(t *testing.T, name string, packets []recordedPacket, act func(g *rig, i int, v *viewer)) (*rig, *viewer) {
 	t.Helper()
 	g := newRigOf(t, rigOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
-	g.r.layer(0).ssrc = binary.BigEndian.Uint32(packets[0].raw[8:])
+	g.r.layer(0).ssrc = ssrcOf(packets[0].raw)
 	v, begin := newViewer(t), g.now
 	for i, p := range packets {
 		g.now = begin.Add(p.at)
@@ -231,4 +233,14 @@ func TestRecordedTemporalDropsAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+func ssrcOf(raw []byte) uint32 { return binary.BigEndian.Uint32(raw[8:]) }
+
+// paddingBefore is an empty packet with the number before raw's.
+func paddingBefore(t *testing.T, raw []byte) []byte {
+	t.Helper()
+	return marshal(t, &rtp.Packet{Header: rtp.Header{
+		Version: 2, SequenceNumber: binary.BigEndian.Uint16(raw[2:]) - 1, SSRC: ssrcOf(raw), Padding: true, PaddingSize: 1,
+	}})
 }

@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"encoding/binary"
 	"testing"
 	"time"
 
@@ -177,7 +176,7 @@ func TestVP9WithoutDescriptor(t *testing.T) {
 	for _, want := range []target{{2, 2}, {1, 0}, {0, 2}, {0, 0}} {
 		g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeVP9, layers: 1})
 		l := g.r.layer(0)
-		l.ssrc = binary.BigEndian.Uint32(packets[0].raw[8:])
+		l.ssrc = ssrcOf(packets[0].raw)
 		g.d.SetAllowed(want.spatial, want.temporal)
 		var seen [2][2]int
 		var last *written

@@ -1,0 +1,222 @@
+package sfu
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pion/webrtc/v4"
+)
+
+// shutter sends one picture of each of three layers 30 times a second, the higher the later, and answers key frame
+// requests after 60 ms. Each layer counts numbers and time from its own origin.
+type shutter struct {
+	g       *rig
+	frame   int
+	pending [MaxLayers]time.Time // when a key frame is due
+}
+
+// jitter of arrival, in ms, by picture.
+var jitter = []time.Duration{0, 9, 3, 14, 1, 6, 12, 2}
+
+func (s *shutter) tick(dead int) {
+	g := s.g
+	begin := g.now
+	for n := range MaxLayers {
+		// A higher layer is larger: it takes longer to encode and to send.
+		g.now = begin.Add(time.Duration(n)*6*time.Millisecond + jitter[(s.frame+n)%len(jitter)]*time.Millisecond)
+		key := s.frame == 0 || !s.pending[n].IsZero() && !g.now.Before(s.pending[n])
+		if key {
+			s.pending[n] = time.Time{}
+		}
+		if n != dead {
+			g.feed(n, picture{
+				seq: uint16(n*20000 + s.frame), ts: uint32(n)<<30 + uint32(s.frame)*3000, id: uint16(n*5000 + s.frame),
+				tl0: uint8(n*50 + s.frame), keyIdx: uint8(n), key: key,
+			})
+		}
+	}
+	for _, ssrc := range g.up.keyFramesAsked() {
+		if n := int(ssrc - layerSSRC(0)); s.pending[n].IsZero() {
+			s.pending[n] = g.now.Add(60 * time.Millisecond)
+		}
+	}
+	g.now = begin.Add(time.Second / 30)
+	s.frame++
+}
+
+// report gives each layer a sender report of the moment.
+func (s *shutter) report() {
+	for n := range MaxLayers {
+		l := s.g.r.layer(n)
+		l.mu.Lock()
+		l.sr = senderReport{ntp: 1<<40 + uint64(s.frame)<<32/30, rtp: uint32(n)<<30 + uint32(s.frame)*3000, at: s.g.now}
+		l.mu.Unlock()
+	}
+}
+
+// TestTenSwitches goes up and down ten times. The stream is unbroken, never still for more than a picture or two, and its
+// time is that of the clock, off by less than a picture.
+func TestTenSwitches(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		reports func(switches int) bool // whether sender reports have come
+	}{
+		{"by sender reports", func(int) bool { return true }},
+		{"by arrival", func(int) bool { return false }},
+		{"by arrival, then by reports", func(switches int) bool { return switches == 4 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := newRig(t, MaxLayers, true)
+			s := &shutter{g: g}
+			type shown struct {
+				described
+				at time.Time
+			}
+			var all []shown
+			for i, layer := range []int{0, 2, 1, 2, 0, 1, 0, 2, 0, 1, 2, 0} {
+				g.d.SetAllowed(layer, MaxTemporals-1)
+				if tt.reports(i) {
+					s.report()
+				}
+				for range 75 {
+					s.tick(-1)
+					for _, p := range describe(t, g.out.take()) {
+						all = append(all, shown{p, g.now})
+					}
+				}
+				if got, _ := g.d.Current(); got != layer {
+					t.Fatalf("layer %d is forwarded 2.5 s after %d was allowed", got, layer)
+				}
+			}
+			const picture = 3000
+			worst := int32(0)
+			for i := 1; i < len(all); i++ {
+				a, b := all[i-1], all[i]
+				if b.seq != a.seq+1 || b.picture != a.picture+1 || b.tl0 != a.tl0+1 {
+					t.Errorf("packet %d: %+v follows %+v", i, b.described, a.described)
+				}
+				if int32(b.ts-a.ts) <= 0 {
+					t.Errorf("packet %d: time goes from %d to %d", i, a.ts, b.ts)
+				}
+				if still := b.at.Sub(a.at); still > 2*time.Second/30 {
+					t.Errorf("packet %d: nothing came for %v", i, still)
+				}
+				off := int32(b.ts-all[0].ts) - int32(b.at.Sub(all[0].at).Seconds()*90000)
+				worst = max(worst, max(off, -off))
+			}
+			if worst >= picture {
+				t.Errorf("time is off by %d units, a picture has %d", worst, picture)
+			}
+			t.Logf("time was off by at most %d units of 1/90000 s", worst)
+		})
+	}
+}
+
+// TestDeadLayer stops the highest layer without a word: the next one goes on within a second.
+func TestDeadLayer(t *testing.T) {
+	g := newRig(t, MaxLayers, true)
+	s := &shutter{g: g}
+	run := func(pictures, dead int) (still time.Duration) {
+		last := g.now
+		for range pictures {
+			s.tick(dead)
+			if len(g.out.take()) > 0 {
+				still, last = max(still, g.now.Sub(last)), g.now
+			}
+		}
+		return still
+	}
+	run(60, -1)
+	if still := run(90, 2); still >= time.Second {
+		t.Errorf("nothing came for %v after the highest layer had died", still)
+	}
+	if got, _ := g.d.Current(); got != 1 {
+		t.Errorf("layer %d is forwarded while 2 is dead, want 1", got)
+	}
+	run(90, -1)
+	if got, _ := g.d.Current(); got != 2 {
+		t.Errorf("layer %d is forwarded after 2 came back", got)
+	}
+}
+
+// TestKeyFrameThrottleOfLayers counts the requests of a subscriber who waits in vain: no more than one in 500 ms for the lowest
+// layer, one a second for those above.
+func TestKeyFrameThrottleOfLayers(t *testing.T) {
+	for n, want := range []int{11, 6, 6} {
+		g := newRig(t, MaxLayers, false)
+		l := g.r.layer(n)
+		g.up.take()
+		for i := range 500 {
+			l.requestKeyFrame(g.now)
+			l.handle(picture{seq: uint16(i)}.raw(t, l.ssrc), g.now)
+			g.now = g.now.Add(10 * time.Millisecond)
+		}
+		if got := len(g.up.keyFramesAsked()); got > want || got < want-1 {
+			t.Errorf("layer %d: %d requests in 5 s, want %d", n, got, want)
+		}
+	}
+}
+
+// TestKeyFrameServesAllRequests lets a second request come before the key frame that the first one brings: it needs no
+// key frame of its own.
+func TestKeyFrameServesAllRequests(t *testing.T) {
+	g := newRig(t, 1, false)
+	g.feed(0, picture{seq: 1, key: true})
+	g.forgetRequests()
+	g.up.take()
+	g.r.requestKeyFrame(0, g.now)
+	g.r.requestKeyFrame(0, g.now.Add(20*time.Millisecond))
+	g.now = g.now.Add(100 * time.Millisecond)
+	g.feed(0, picture{seq: 2, key: true})
+	g.now = g.now.Add(time.Second)
+	g.feed(0, picture{seq: 3})
+	if got := g.up.keyFramesAsked(); len(got) != 1 {
+		t.Errorf("%d key frames were asked for, want 1", len(got))
+	}
+}
+
+// TestLateStructure loses the first packet of the stream, which has the structure. What follows cannot be understood
+// until it comes again; then all of it goes out.
+func TestLateStructure(t *testing.T) {
+	packets := recording(t, "av1-l3t3key")[:12]
+	for _, late := range []int{1, 5, 11} {
+		g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+		l := g.r.layer(0)
+		l.ssrc = ssrcOf(packets[0].raw)
+		// The server knows where the stream begins, as if padding had come before.
+		l.handle(paddingBefore(t, packets[0].raw), g.now)
+		for _, p := range packets[1 : late+1] {
+			l.handle(p.raw, g.now)
+		}
+		if got := g.out.take(); got != nil {
+			t.Errorf("%d packets were sent without a structure", len(got))
+		}
+		l.handle(packets[0].raw, g.now)
+		for _, p := range packets[late+1:] {
+			l.handle(p.raw, g.now)
+		}
+		v := newViewer(t)
+		v.see(g.out.take())
+		if v.pictures != 3 || v.spatial != 2 {
+			t.Errorf("%d pictures up to layer %d came, want 3 up to 2", v.pictures, v.spatial)
+		}
+	}
+}
+
+// TestStructureThatNeverComes asks for another key frame.
+func TestStructureThatNeverComes(t *testing.T) {
+	packets := recording(t, "av1-l3t3key")[1:12]
+	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+	l := g.r.layer(0)
+	g.up.take()
+	asked := 0
+	for _, p := range packets {
+		l.handle(p.raw, g.now)
+		g.now = g.now.Add(30 * time.Millisecond)
+		asked += len(g.up.keyFramesAsked())
+	}
+	if d := cmp.Diff(1, asked); d != "" {
+		t.Errorf("key frames asked for in 300 ms: %s", d)
+	}
+}
