@@ -28,7 +28,7 @@ func (s *Subscription) listen(t *Transport) {
 		trailer = p.room.sifTrailer
 	}
 	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
-		ID: pub.info.Sid, StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer,
+		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer,
 		PlayoutDelay: p.room.playoutDelay,
 		CutTrailer:   len(pub.info.PacketTrailerFeatures) > 0 && !slices.Contains(p.info.Capabilities, livekit.ClientInfo_CAP_PACKET_TRAILER),
 		OnBound:      func(err error) { p.room.loop.post(func() { s.onBound(err) }) },

@@ -70,6 +70,7 @@ func (e *engine) Close() error { return e.mux.Close() }
 type connectionOptions struct {
 	loopback bool // the client reached us over loopback, so 127.0.0.1 is an address it can use
 	fullICE  bool // the client does not get along with ICE-lite
+	reuses   bool // the client plays another track on a section that has carried one
 	tcp      bool // the client may connect by TCP too
 	tcpOnly  bool // UDP has failed it: neither side is told of UDP addresses
 	codecs   codecSet

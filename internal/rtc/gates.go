@@ -33,6 +33,20 @@ func (req *JoinRequest) jsBefore(version ...int) bool {
 	return c.GetSdk() == livekit.ClientInfo_JS && c.GetVersion() != "" && slices.Compare(versionOf(c.GetVersion()), version) < 0
 }
 
+// syncsStreams tells whether the client plays tracks of one stream in step, and so is told the streams' names.
+func (req *JoinRequest) syncsStreams() bool {
+	return req.Client.GetSdk() == livekit.ClientInfo_JS && req.Client.GetProtocol() > 9 && !req.firefox()
+}
+
+// mapsSections is false for browsers' SDKs from before 2.16, which know a track by nothing but the names in the SDP.
+func (req *JoinRequest) mapsSections() bool { return !req.jsBefore(2, 16) }
+
+// reusesSections tells whether the client plays another track on a section that has carried one. Safari does not; nor do
+// those that would take it for the one before, because a browser keeps the first one's name.
+func (req *JoinRequest) reusesSections() bool {
+	return !req.safari() && req.Client.GetProtocol() > 3 && (!req.syncsStreams() || req.mapsSections())
+}
+
 // changesCodec is false for clients that read a track in the codec it began with: LiveKit's Go SDK, and ones that do not
 // say what they are.
 func (req *JoinRequest) changesCodec() bool {

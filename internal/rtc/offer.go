@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -21,6 +22,38 @@ type offerState struct {
 	restart bool   // the next offer restarts ICE
 	sent    time.Time
 	limit   *time.Timer // for the answer
+	reuse   reuse
+}
+
+// reuse is how sections are used again, so that a long meeting with many arrivals does not grow their number. A section
+// can carry another track once the client has agreed that it carries none.
+type reuse struct {
+	dropped []webrtc.RTPCodecType       // sections whose track has gone since the latest offer, by their kinds
+	leaving []webrtc.RTPCodecType       // whose track has gone with the offer that is out
+	free    map[webrtc.RTPCodecType]int // that carry nothing
+}
+
+// offered takes note of an offer, in which dropped sections are inactive.
+func (r *reuse) offered() { r.dropped, r.leaving = nil, append(r.leaving, r.dropped...) }
+
+// answered takes note that the client has agreed.
+func (r *reuse) answered() {
+	if r.free == nil {
+		r.free = map[webrtc.RTPCodecType]int{}
+	}
+	for _, kind := range r.leaving {
+		r.free[kind]++
+	}
+	r.leaving = nil
+}
+
+// take tells whether there is a free section of that kind, which is free no more.
+func (r *reuse) take(kind webrtc.RTPCodecType) bool {
+	if r.free[kind] == 0 {
+		return false
+	}
+	r.free[kind]--
+	return true
 }
 
 // answerLimit is how long a client may take to answer (livekit-protocol.md, 2.10).
@@ -32,6 +65,7 @@ var errNoAnswer = errors.New("rtc: the client did not answer an offer in time")
 func (t *Transport) expectAnswer() {
 	if t.offers.limit != nil {
 		t.offers.limit.Stop()
+		t.offers.reuse.answered()
 	}
 	t.offers.sent = time.Now()
 	t.offers.limit = time.AfterFunc(t.answerLimit, func() {
@@ -49,7 +83,7 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mimes []string) {
 		if t.closed {
 			return
 		}
-		tr, err := t.addSection(d)
+		tr, err := t.section(d)
 		if err == nil {
 			err = tr.SetCodecPreferences(t.codecs.preference(mimes...))
 		}
@@ -59,6 +93,20 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mimes []string) {
 		}
 		t.reports.Add(d)
 	})
+}
+
+// section gives d a section that is free, else a new one. pion's AddTrack finds the free one; it would make one for both
+// directions if there were none, so it is asked only when there is.
+func (t *Transport) section(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
+	if !t.reuses || !t.offers.reuse.take(d.Kind()) {
+		return t.addSection(d)
+	}
+	sender, err := t.pc.AddTrack(d)
+	if err != nil {
+		return nil, err
+	}
+	all := t.pc.GetTransceivers()
+	return all[slices.IndexFunc(all, func(tr *webrtc.RTPTransceiver) bool { return tr.Sender() == sender })], nil
 }
 
 func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
@@ -81,6 +129,9 @@ func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
 			if s.Track() == webrtc.TrackLocal(d) {
 				if err := t.pc.RemoveTrack(s); err != nil {
 					t.log.Debug("remove a track", "err", err)
+				}
+				if t.offers.id > 0 { // else the client offers, and says itself what is free
+					t.offers.reuse.dropped = append(t.offers.reuse.dropped, d.Kind())
 				}
 			}
 		}
@@ -118,6 +169,7 @@ func (t *Transport) sendOffer() {
 	}
 	t.offers.id++
 	t.offers.out, t.offers.again, t.offers.restart = true, false, false
+	t.offers.reuse.offered()
 	t.hooks.offer(out)
 	t.expectAnswer()
 }

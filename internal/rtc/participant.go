@@ -135,7 +135,7 @@ func (p *Participant) connectionOptions(set codecSet) connectionOptions {
 	if p.room.playoutDelay != (sfu.PlayoutDelay{}) {
 		set |= playoutDelay
 	}
-	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set}
+	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), reuses: p.req.reusesSections(), tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set}
 }
 
 // publisherTransport returns the connection the client offers on, made at its first use: most of an audience never has one.

@@ -47,13 +47,27 @@ func (p *Participant) subscribe(pub *Publication) {
 // streamID is what the client finds the participant and the track by. Browsers play tracks of one stream in step, so
 // those that can are told the stream's name in place of the track's sid (livekit-protocol.md, 2.6).
 func streamID(p *Participant, pub *Publication) string {
-	c := p.req.Client
-	if c.GetSdk() == livekit.ClientInfo_JS && c.GetProtocol() > 9 && !p.req.firefox() && pub.info.Stream != "" &&
+	if p.req.syncsStreams() && pub.info.Stream != "" &&
 		!strings.HasPrefix(pub.info.Stream, trackPrefix) && !strings.ContainsAny(pub.info.Stream, "| ") {
 		return pub.owner.sid() + "|" + pub.info.Stream
 	}
 	return pub.owner.sid() + "|" + pub.info.Sid
 }
+
+// sectionMark stands before a track's sid in the SDP for clients that are to look it up by its section instead: a browser
+// keeps the name of the first track on a section for all that come after it.
+const sectionMark = "~"
+
+// trackID is the track's name in the SDP.
+func trackID(p *Participant, pub *Publication) string {
+	if p.req.syncsStreams() && p.req.mapsSections() {
+		return sectionMark + pub.info.Sid
+	}
+	return pub.info.Sid
+}
+
+// sidOf is the sid of a track of ours by its name in the SDP.
+func sidOf(trackID string) string { return strings.TrimPrefix(trackID, sectionMark) }
 
 // unsubscribe ends s; the client learns it with the next negotiation.
 func (p *Participant) unsubscribe(s *Subscription) {

@@ -28,6 +28,7 @@ type Transport struct {
 	log      *slog.Logger
 
 	answerLimit time.Duration
+	reuses      bool // sections may carry one track after another
 
 	work *loop
 	wg   sync.WaitGroup
@@ -72,7 +73,7 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 	}
 	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
 	t := &Transport{
-		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: newLoop(), tcpOnly: o.tcpOnly, answerLimit: e.patience.answer,
+		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: newLoop(), tcpOnly: o.tcpOnly, answerLimit: e.patience.answer, reuses: o.reuses,
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send),
 	}
 	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others
@@ -195,7 +196,7 @@ func (t *Transport) midToTrack() map[string]string {
 	for _, tr := range t.pc.GetTransceivers() {
 		if s := tr.Sender(); s != nil && tr.Mid() != "" {
 			if track := s.Track(); track != nil {
-				mids[tr.Mid()] = track.ID()
+				mids[tr.Mid()] = sidOf(track.ID())
 			}
 		}
 	}

@@ -1,0 +1,116 @@
+package signal_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+)
+
+// sections counts the sections of the latest description the server has sent of the connection g receives on.
+func (g *guest) sections() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := 0
+	for _, m := range g.messages {
+		if sdp := m.GetOffer().GetSdp() + m.GetAnswer().GetSdp(); len(sdp) > 0 && len(m.GetAnswer().GetMidToTrackId())+len(m.GetOffer().GetSdp()) > 0 {
+			n = strings.Count(sdp, "\nm=")
+		}
+	}
+	return n
+}
+
+// sent tells whether the server has said, in its latest description, that it sends that track.
+func (g *guest) sent(sid string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var mids map[string]string
+	for _, m := range g.messages {
+		switch {
+		case m.GetOffer() != nil:
+			mids = m.GetOffer().MidToTrackId
+		case m.GetAnswer() != nil:
+			mids = m.GetAnswer().MidToTrackId
+		}
+	}
+	for _, s := range mids {
+		if s == sid {
+			return true
+		}
+	}
+	return false
+}
+
+// idr is an H.264 key frame as far as receivers look at it.
+var idr = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0}
+
+// A section that has carried one track carries the next, whatever its codec, so that a meeting in which tracks come and go
+// for hours does not grow the description of a connection.
+func TestSectionsAreUsedAgain(t *testing.T) {
+	inEachMode(t, func(_ context.Context, t *testing.T, s *server, o client.Options) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		ada := s.join(ctx, "ada", o)
+		o.NoAutoSubscribe = true
+		bo := s.join(ctx, "bo", o)
+		mic, vp8 := ada.publishBoth(ctx)
+		h264, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeH264, Width: 640, Height: 360})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(ctx, t, h264, idr, 33*time.Millisecond)
+		tracks := []string{mic.SID(), vp8.SID(), h264.SID()}
+		eventually(ctx, t, "bo knows the tracks", func() bool { return len(bo.Other("ada").GetTracks()) == len(tracks) })
+		const cycles = 200
+		for i := range cycles {
+			sid := tracks[i%len(tracks)]
+			for _, want := range []bool{true, false} {
+				if err := bo.SetSubscribed(want, sid); err != nil {
+					t.Fatal(err)
+				}
+				eventually(ctx, t, fmt.Sprint("the description follows ", i, want), func() bool { return bo.sent(sid) == want })
+			}
+		}
+		if n := bo.sections(); n == 0 || n > 10 {
+			t.Errorf("%d sections after %d subscriptions, one at a time", n, cycles)
+		}
+		for _, sid := range tracks[:2] { // the last ones carry media still
+			before := bo.count(sid)
+			if err := bo.SetSubscribed(true, sid); err != nil {
+				t.Fatal(err)
+			}
+			eventually(ctx, t, "media flows on a section used again", func() bool { return bo.count(sid) > before+20 })
+		}
+	})
+}
+
+// A client that does not play another track on a section gets a new one each time.
+func TestSafariGetsNewSections(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t)
+	ada := s.join(ctx, "ada", client.Options{})
+	bo := s.join(ctx, "bo", client.Options{NoAutoSubscribe: true, Client: &livekit.ClientInfo{
+		Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Safari",
+	}})
+	_, cam := ada.publishBoth(ctx)
+	eventually(ctx, t, "bo knows the track", func() bool { return len(bo.Other("ada").GetTracks()) == 2 })
+	begin := bo.sections()
+	for range 5 {
+		for _, want := range []bool{true, false} {
+			if err := bo.SetSubscribed(want, cam.SID()); err != nil {
+				t.Fatal(err)
+			}
+			eventually(ctx, t, "the description follows", func() bool { return bo.sent(cam.SID()) == want })
+		}
+	}
+	if n := bo.sections() - begin; n != 5 {
+		t.Errorf("%d new sections for five subscriptions", n)
+	}
+}
