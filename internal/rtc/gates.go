@@ -41,10 +41,13 @@ func (req *JoinRequest) syncsStreams() bool {
 // mapsSections is false for browsers' SDKs from before 2.16, which know a track by nothing but the names in the SDP.
 func (req *JoinRequest) mapsSections() bool { return !req.jsBefore(2, 16) }
 
-// reusesSections tells whether the client plays another track on a section that has carried one. Safari does not; nor do
-// those that would take it for the one before, because a browser keeps the first one's name.
+// reusesSections tells whether the client plays another track on a section that has carried one. Safari does not, nor
+// does LiveKit's Go SDK, whose pion stops a section for good that the server makes inactive; nor do those that would take
+// it for the one before, because a browser keeps the first one's name.
 func (req *JoinRequest) reusesSections() bool {
-	return !req.safari() && req.Client.GetProtocol() > 3 && (!req.syncsStreams() || req.mapsSections())
+	sdk := req.Client.GetSdk()
+	return !req.safari() && sdk != livekit.ClientInfo_GO && sdk != livekit.ClientInfo_UNKNOWN &&
+		req.Client.GetProtocol() > 3 && (!req.syncsStreams() || req.mapsSections())
 }
 
 // changesCodec is false for clients that read a track in the codec it began with: LiveKit's Go SDK, and ones that do not

@@ -3,9 +3,11 @@ package rtc
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/sfu"
@@ -23,6 +25,7 @@ type offerState struct {
 	sent    time.Time
 	limit   *time.Timer // for the answer
 	reuse   reuse
+	taken   map[webrtc.RTPCodecType]map[string]bool // the codecs of the client's answers, in lower case; nil before the first
 }
 
 // reuse is how sections are used again, so that a long meeting with many arrivals does not grow their number. A section
@@ -83,9 +86,14 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mimes []string) {
 		if t.closed {
 			return
 		}
+		codecs := t.offered(d.Kind(), mimes)
+		if len(codecs) == 0 {
+			d.OnBound(sfu.ErrCodec)
+			return
+		}
 		tr, err := t.section(d)
 		if err == nil {
-			err = tr.SetCodecPreferences(t.codecs.preference(mimes...))
+			err = tr.SetCodecPreferences(codecs)
 		}
 		if err != nil {
 			t.fail(err)
@@ -93,6 +101,47 @@ func (t *Transport) sendTrack(d *sfu.DownTrack, mimes []string) {
 		}
 		t.reports.Add(d)
 	})
+}
+
+// offered returns the codecs a section offers for a track in those. Before the client has answered for that kind, all
+// others follow: pion takes the first answer for all that the client can do.
+func (t *Transport) offered(kind webrtc.RTPCodecType, mimes []string) []webrtc.RTPCodecParameters {
+	taken := t.offers.taken[kind]
+	if taken == nil {
+		for _, c := range enabledCodecs() {
+			if strings.HasPrefix(c.Mime, kind.String()+"/") && !slices.ContainsFunc(mimes, func(m string) bool { return strings.EqualFold(m, c.Mime) }) {
+				mimes = append(slices.Clone(mimes), c.Mime)
+			}
+		}
+	}
+	seen := map[webrtc.PayloadType]bool{} // RED brings Opus along
+	return slices.DeleteFunc(t.codecs.preference(mimes...), func(c webrtc.RTPCodecParameters) bool {
+		twice := seen[c.PayloadType]
+		seen[c.PayloadType] = true
+		return twice || taken != nil && !taken[strings.ToLower(c.MimeType)]
+	})
+}
+
+// takeCodecs notes what the client's answer says it can do.
+func (o *offerState) takeCodecs(answer *sdp.SessionDescription) {
+	for _, m := range answer.MediaDescriptions {
+		kind := webrtc.NewRTPCodecType(m.MediaName.Media)
+		if kind == webrtc.RTPCodecTypeUnknown {
+			continue
+		}
+		if o.taken == nil {
+			o.taken = map[webrtc.RTPCodecType]map[string]bool{}
+		}
+		if o.taken[kind] == nil {
+			o.taken[kind] = map[string]bool{}
+		}
+		for _, a := range m.Attributes {
+			if _, encoding, ok := strings.Cut(a.Value, " "); ok && a.Key == "rtpmap" {
+				name, _, _ := strings.Cut(encoding, "/")
+				o.taken[kind][kind.String()+"/"+strings.ToLower(name)] = true
+			}
+		}
+	}
 }
 
 // section gives d a section that is free, else a new one. pion's AddTrack finds the free one; it would make one for both
@@ -197,10 +246,16 @@ func (t *Transport) takeAnswer(d *livekit.SessionDescription) {
 			t.log.Debug("answer to no offer", "id", d.Id)
 			return
 		}
-		if err := t.setRemote(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.Sdp}); err != nil {
+		answer := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.Sdp}
+		parsed, err := answer.Unmarshal()
+		if err == nil {
+			err = t.setRemote(answer)
+		}
+		if err != nil {
 			t.fail(err)
 			return
 		}
+		t.offers.takeCodecs(parsed)
 		t.offers.out = false
 		t.offers.limit.Stop()
 		if t.offers.again || t.offers.restart {
