@@ -13,6 +13,7 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/sfu"
@@ -79,7 +80,8 @@ type connectionOptions struct {
 // connection is a peer connection and the Tap on its media.
 type connection struct {
 	*webrtc.PeerConnection
-	tap *sfu.Tap
+	tap   *sfu.Tap
+	route *route
 }
 
 func (e *engine) newConnection(o connectionOptions) (*connection, error) {
@@ -91,6 +93,10 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up ICE: %w", err)
 	}
+	way := &route{}
+	settings.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
+		return way.check(m, pair, time.Now())
+	})
 	tap := sfu.NewTap(randomSSRC())
 	registry := &interceptor.Registry{}
 	registry.Add(tap)
@@ -99,7 +105,7 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a peer connection: %w", err)
 	}
-	return &connection{PeerConnection: pc, tap: tap}, nil
+	return &connection{PeerConnection: pc, tap: tap, route: way}, nil
 }
 
 func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {

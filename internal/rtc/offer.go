@@ -226,17 +226,19 @@ func (t *Transport) sendOffer() {
 // resume brings a client up to date that has a new socket: it repeats an offer that may have been lost, or whose answer
 // may have been, with the old one, and restarts ICE, by that offer's successor if there is one.
 func (t *Transport) resume(restartICE bool) {
-	t.work.post(func() {
-		t.offers.restart = t.offers.restart || restartICE
-		switch {
-		case t.closed:
-		case t.offers.out:
-			t.hooks.offer(t.local(t.offers.id))
-			t.expectAnswer()
-		case restartICE:
-			t.sendOffer()
-		}
-	})
+	t.work.post(func() { t.resumeOffers(restartICE) })
+}
+
+func (t *Transport) resumeOffers(restartICE bool) {
+	t.offers.restart = t.offers.restart || restartICE
+	switch {
+	case t.closed:
+	case t.offers.out:
+		t.hooks.offer(t.local(t.offers.id))
+		t.expectAnswer()
+	case restartICE:
+		t.sendOffer()
+	}
 }
 
 // takeAnswer applies the client's answer to our latest offer.

@@ -44,7 +44,16 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	if t := p.subscriber; t != nil {
 		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us
 		// that its media has failed.
-		t.resume(moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED)
+		restart, now := moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED, time.Now()
+		t.resume(restart)
+		if !restart {
+			// It may not have noticed yet, for instance that the cable was changed for the wireless, of the same address.
+			r.after(pathCheck, func() {
+				if !p.closed && p.sink == sink {
+					t.checkPath(now)
+				}
+			})
+		}
 	}
 	if t := p.primary(); t != nil && !t.connected {
 		p.expectReturn()
