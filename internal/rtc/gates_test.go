@@ -112,7 +112,8 @@ func codecsIn(m *sdp.MediaDescription) []string {
 	return list
 }
 
-// What a subscriber's section offers: the track's codecs but the ones its browser fails with, and one everybody has.
+// What a subscriber's first section offers: the track's codecs but the ones its browser fails with, then one everybody has,
+// and then, to learn what the client can do, all others.
 func TestOfferedCodecs(t *testing.T) {
 	for _, tt := range []struct {
 		browser, mime string
@@ -121,9 +122,9 @@ func TestOfferedCodecs(t *testing.T) {
 		{"Chrome", "audio/red", []string{"red", "opus"}},
 		{"Firefox", "audio/red", []string{"opus"}},
 		{"Safari", "audio/red", []string{"opus"}},
-		{"Chrome", "video/av1", []string{"av1", "vp8"}},
-		{"Safari", "video/av1", []string{"vp8"}},
-		{"Safari", "video/vp8", []string{"vp8"}},
+		{"Chrome", "video/av1", []string{"av1", "vp8", "h264", "vp9"}},
+		{"Safari", "video/av1", []string{"vp8", "h264", "vp9"}},
+		{"Safari", "video/vp8", []string{"vp8", "h264", "vp9"}},
 	} {
 		t.Run(tt.browser+" "+tt.mime, func(t *testing.T) {
 			h := newHouse(t)
