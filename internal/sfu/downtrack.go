@@ -67,6 +67,7 @@ type DownTrack struct {
 	rtxSeq            uint16
 	descriptorID      uint8 // dependency descriptor towards the subscriber
 	extensions        extensions
+	heard             heard
 	packets, octets   uint64
 	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports

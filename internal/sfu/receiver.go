@@ -203,6 +203,9 @@ func (r *Receiver) reports(now time.Time) []rtcp.ReceptionReport {
 	for n := range r.layers {
 		if l := r.layer(n); l != nil {
 			if rr, ok := l.report(now); ok {
+				if r.codec == codec.Opus || r.codec == codec.RED {
+					rr.FractionLost = max(rr.FractionLost, r.worstLoss(now))
+				}
 				all = append(all, rr)
 			}
 		}

@@ -131,6 +131,7 @@ func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reception.note(r)
+	d.heard.note(r, now)
 	d.extensions.acknowledge(r)
 	for _, sent := range d.reportsSent {
 		if r.LastSenderReport != 0 && r.LastSenderReport == sent.ntp {

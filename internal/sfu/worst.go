@@ -1,0 +1,41 @@
+package sfu
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// lossMemory is how long a subscriber's report of loss counts: browsers report on sound every five seconds or so
+// (RFC 3550, section 6.2).
+const lossMemory = 6 * time.Second
+
+// heard is the loss a subscriber last reported.
+type heard struct {
+	fraction uint8 // of 256
+	at       time.Time
+}
+
+func (h *heard) note(r *rtcp.ReceptionReport, now time.Time) { *h = heard{r.FractionLost, now} }
+
+func (d *DownTrack) heardLoss(now time.Time) uint8 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now.Sub(d.heard.at) > lossMemory {
+		return 0
+	}
+	return d.heard.fraction
+}
+
+// worstLoss is the loss of the subscriber who has the most. Publishers of sound are told it in place of their own way's,
+// so that they send as much error correction as that one needs (livekit-protocol.md, 12.5). The count of lost packets
+// stays that of their own way: by it they judge their bandwidth.
+func (r *Receiver) worstLoss(now time.Time) uint8 {
+	var worst uint8
+	for _, s := range *r.sinks.Load() {
+		if d, ok := s.(*DownTrack); ok {
+			worst = max(worst, d.heardLoss(now))
+		}
+	}
+	return worst
+}

@@ -1,0 +1,85 @@
+package sfu
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// A publisher of sound hears of the loss of the subscriber who has the most, for as long as that lasts; one of video
+// does not, because it would send less to all.
+func TestWorstLossReachesThePublisher(t *testing.T) {
+	takes := []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}
+	l, d, _ := newSound(t, webrtc.MimeTypeOpus, takes, nil)
+	other := NewDownTrack(l.r, DownTrackOptions{Tap: NewTap(1), OnBound: func(error) {}})
+	if _, err := other.Bind(&boundContext{codecs: takes}); err != nil {
+		t.Fatal(err)
+	}
+	other.Start()
+	t.Cleanup(other.Close)
+	now := time.Now()
+	l.handle(sound(t, 1, 0, 1), now)
+	reported := func(now time.Time) uint8 {
+		t.Helper()
+		rr := l.r.reports(now)
+		if len(rr) != 1 || rr[0].TotalLost != 0 {
+			t.Fatalf("reports %+v, want one that counts no loss", rr)
+		}
+		return rr[0].FractionLost
+	}
+	for d, fraction := range map[*DownTrack]uint8{d: 20, other: 50} {
+		d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, FractionLost: fraction}}}, now)
+	}
+	if got := reported(now); got != 50 {
+		t.Errorf("reported %d, want 50", got)
+	}
+	other.Stop()
+	if got := reported(now.Add(time.Second)); got != 20 {
+		t.Errorf("reported %d once the worse one has gone, want 20", got)
+	}
+	if got := reported(now.Add(lossMemory + time.Second)); got != 0 {
+		t.Errorf("reported %d long after, want 0", got)
+	}
+
+	g := newRig(t, 1, false)
+	g.feed(0, picture{seq: 1, key: true})
+	g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, FractionLost: 99}}}, g.now)
+	if rr := g.r.reports(g.now); rr[0].FractionLost != 0 {
+		t.Errorf("reported %d of video", rr[0].FractionLost)
+	}
+}
+
+// What a publisher leaves out in silence is no gap in the numbers, so it is not loss; time goes on meanwhile.
+func TestDiscontinuousTransmissionIsNotLoss(t *testing.T) {
+	l, _, out := newSound(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
+	now := time.Now()
+	seq, ts := uint16(65530), uint32(1<<32-5*960)
+	for range 20 {
+		for range 5 {
+			l.handle(sound(t, seq, ts, 1, 2, 3), now)
+			seq, ts, now = seq+1, ts+960, now.Add(20*time.Millisecond)
+		}
+		ts, now = ts+19200, now.Add(400*time.Millisecond) // nothing but one packet in 400 ms
+	}
+	if s := l.r.Stats(); s.Lost != 0 || s.Packets != 100 {
+		t.Errorf("%+v", s)
+	}
+	if rr := l.r.reports(now); rr[0].FractionLost != 0 || rr[0].TotalLost != 0 || rr[0].Jitter != 0 {
+		t.Errorf("reported %+v", rr[0])
+	}
+	got := out.take()
+	for i, p := range got[1:] {
+		step := uint32(960)
+		if i%5 == 4 {
+			step += 19200
+		}
+		if p.SequenceNumber != got[i].SequenceNumber+1 || p.Timestamp-got[i].Timestamp != step {
+			t.Fatalf("packet %d is %d at %d after %d at %d", i+1, p.SequenceNumber, p.Timestamp, got[i].SequenceNumber, got[i].Timestamp)
+		}
+	}
+	if len(got) != 100 {
+		t.Errorf("%d packets went out", len(got))
+	}
+}
