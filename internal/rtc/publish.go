@@ -173,26 +173,43 @@ func (p *Participant) setMuted(m *livekit.SignalRequest_Mute) {
 }
 
 func (p *Participant) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack) {
-	pub := p.publications[m.UpdateAudioTrack.GetTrackSid()]
-	if pub == nil {
+	info, seen := p.trackInfo(m.UpdateAudioTrack.GetTrackSid())
+	if info == nil {
 		p.refuse(livekit.RequestResponse_NOT_FOUND, "there is no such track", func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_UpdateAudioTrack{UpdateAudioTrack: m.UpdateAudioTrack}
 		})
 		return
 	}
 	features := m.UpdateAudioTrack.Features
-	pub.info.AudioFeatures = slices.Clone(features[:min(len(features), len(livekit.AudioTrackFeature_name))]) // each once, at most
-	p.room.announce(p, true)
+	info.AudioFeatures = slices.Clone(features[:min(len(features), len(livekit.AudioTrackFeature_name))]) // each once, at most
+	info.Stereo = slices.Contains(info.AudioFeatures, livekit.AudioTrackFeature_TF_STEREO)
+	info.DisableDtx = slices.Contains(info.AudioFeatures, livekit.AudioTrackFeature_TF_NO_DTX)
+	if seen {
+		p.room.announce(p, true)
+	}
 }
 
 func (p *Participant) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack) {
-	pub := p.publications[m.UpdateVideoTrack.GetTrackSid()]
-	if pub == nil {
+	info, seen := p.trackInfo(m.UpdateVideoTrack.GetTrackSid())
+	if info == nil {
 		p.refuse(livekit.RequestResponse_NOT_FOUND, "there is no such track", func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_UpdateVideoTrack{UpdateVideoTrack: m.UpdateVideoTrack}
 		})
 		return
 	}
-	pub.info.Width, pub.info.Height = m.UpdateVideoTrack.Width, m.UpdateVideoTrack.Height
-	p.room.announce(p, true)
+	info.Width, info.Height = m.UpdateVideoTrack.Width, m.UpdateVideoTrack.Height
+	if seen {
+		p.room.announce(p, true)
+	}
+}
+
+// trackInfo finds a track of p's, published or announced, and tells whether others see it.
+func (p *Participant) trackInfo(sid string) (info *livekit.TrackInfo, seen bool) {
+	if pub := p.publications[sid]; pub != nil {
+		return pub.info, true
+	}
+	if t := p.pendingBySID(sid); t != nil {
+		return t.info, t.public
+	}
+	return nil, false
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
 
 	"meet/internal/client"
 )
@@ -48,6 +50,7 @@ func TestRefusedJoins(t *testing.T) {
 		{"metadata too long", "/rtc", mint(func(c, _ jwt.MapClaims) { c["metadata"] = strings.Repeat("m", 513<<10) }), 400, "metadata"},
 		{"v1 without a join request", "/rtc/v1", s.token("ada"), 400, "join_request is missing"},
 		{"broken join request", "/rtc/v1?join_request=%21", s.token("ada"), 400, "not a valid join request"},
+		{"publishing only, without the right", "/rtc?publish=screen", mint(func(_, v jwt.MapClaims) { v["canPublish"] = false }), 401, "does not allow publishing"},
 		{"broken attributes", "/rtc?attributes=%21", s.token("ada"), 400, "attributes"},
 		{
 			"attributes without the right", "/rtc?attributes=" + base64.URLEncoding.EncodeToString([]byte(`{"a":"b"}`)),
@@ -167,4 +170,28 @@ func TestHostileFrames(t *testing.T) {
 	before := bo.count(mic.SID())
 	eventually(ctx, t, "ada and bo go on", func() bool { return bo.count(mic.SID()) > before+20 })
 	eventually(ctx, t, "mallory is gone", func() bool { return bo.Other("mallory") == nil })
+}
+
+// A second connection of the same person that only publishes: what old clients shared screens by.
+func TestPublishOnly(t *testing.T) {
+	s := newServer(t)
+	header := http.Header{"Authorization": {"Bearer " + s.token("ada")}}
+	conn, res, err := websocket.DefaultDialer.DialContext(t.Context(), s.url+"/rtc?protocol=9&publish=screen", header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	defer res.Body.Close()
+	_, raw, err := conn.ReadMessage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := &livekit.SignalResponse{}
+	if err := proto.Unmarshal(raw, first); err != nil {
+		t.Fatal(err)
+	}
+	p := first.GetJoin().GetParticipant()
+	if p.GetIdentity() != "ada#screen" || p.GetPermission().GetCanSubscribe() || !p.GetPermission().GetCanPublish() || first.GetJoin().SubscriberPrimary {
+		t.Errorf("joined as %v", p)
+	}
 }

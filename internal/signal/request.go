@@ -30,6 +30,7 @@ var (
 	errNoRoom     = fault.New(fault.Invalid, "no room name: the token does not say which room")
 	errNoIdentity = fault.New(fault.Invalid, "identity cannot be empty: the token does not say who joins")
 	errMetadata   = fault.New(fault.Unauthenticated, "the token does not allow changing your own metadata or attributes")
+	errNoPublish  = fault.New(fault.Unauthenticated, "permissions denied: the token does not allow publishing")
 	errNoRequest  = fault.New(fault.Invalid, "join_request is missing from the address")
 	errBadRequest = fault.New(fault.Invalid, "join_request is not a valid join request")
 	errTooLarge   = fault.New(fault.Invalid, "join request too large: at most 1 MiB are allowed")
@@ -121,6 +122,14 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 		}
 	}
 	fillBrowser(req.Client, userAgent)
+	if as := q.Get("publish"); as != "" {
+		// A second connection of the same person that only publishes: what old clients shared screens by.
+		if !g.Video.MayPublish() {
+			return errNoPublish
+		}
+		req.Identity += "#" + as
+		req.Info.Identity, req.Info.Permission.CanSubscribe = req.Identity, false
+	}
 	req.AutoSubscribe = !q.Has("auto_subscribe") || yes("auto_subscribe")
 	req.AutoSubscribeData = yes("auto_subscribe_data_track")
 	req.FullICE = yes("disable_ice_lite")

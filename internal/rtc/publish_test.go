@@ -1,0 +1,212 @@
+package rtc
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+func notFound(m *livekit.SignalResponse) bool {
+	return m.GetRequestResponse().GetReason() == livekit.RequestResponse_NOT_FOUND
+}
+
+// publishedSID waits for the answer to AddTrack.
+func (g *guest) publishedSID(cid string) string {
+	g.t.Helper()
+	sid := ""
+	eventually(g.t, "the answer to AddTrack", func() bool {
+		return g.sink.got(func(m *livekit.SignalResponse) bool {
+			if r := m.GetTrackPublished(); r.GetCid() == cid {
+				sid = r.Track.Sid
+			}
+			return sid != ""
+		})
+	})
+	return sid
+}
+
+// track is ada's only track as bo was last told, nil if she has another number of them.
+func (g *guest) toldTrack(identity string) *livekit.TrackInfo {
+	var track *livekit.TrackInfo
+	for _, m := range g.sink.all() {
+		for _, p := range m.GetUpdate().GetParticipants() {
+			if p.Identity == identity {
+				track = nil
+				if len(p.Tracks) == 1 {
+					track = p.Tracks[0]
+				}
+			}
+		}
+	}
+	return track
+}
+
+// Changes of a track count before its media comes, and are seen once it is.
+func TestUpdateOfAnAnnouncedTrack(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	video := func(sid string, width uint32) *livekit.SignalRequest {
+		return &livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateVideoTrack{
+			UpdateVideoTrack: &livekit.UpdateLocalVideoTrack{TrackSid: sid, Width: width, Height: 90},
+		}}
+	}
+	ada.say(addTrack("v", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
+	sid := ada.publishedSID("v")
+	ada.say(video(sid, 160))
+	if ada.sink.got(notFound) {
+		t.Error("an announced track was not found")
+	}
+	ada.sends(webrtc.MimeTypeVP8, "v")
+	ada.negotiate()
+	eventually(t, "bo sees it", func() bool { tr := bo.toldTrack("ada"); return tr != nil && tr.Width == 160 })
+	ada.say(video(sid, 320))
+	eventually(t, "and its change", func() bool { tr := bo.toldTrack("ada"); return tr != nil && tr.Width == 320 && tr.Height == 90 })
+	ada.say(video("TR_VCnone", 320))
+	if !ada.sink.got(notFound) {
+		t.Error("a change of no track was accepted")
+	}
+}
+
+func TestUpdateOfAudioFeatures(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	req := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
+	req.GetAddTrack().Muted = true
+	ada.say(req)
+	features := []livekit.AudioTrackFeature{livekit.AudioTrackFeature_TF_STEREO, livekit.AudioTrackFeature_TF_ECHO_CANCELLATION}
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateAudioTrack{
+		UpdateAudioTrack: &livekit.UpdateLocalAudioTrack{TrackSid: ada.publishedSID("a"), Features: features},
+	}})
+	eventually(t, "bo sees the features", func() bool {
+		tr := bo.toldTrack("ada")
+		return tr != nil && slices.Equal(tr.AudioFeatures, features) && tr.Stereo
+	})
+}
+
+// Media that came before its AddTrack waits for that; when it ends first, nothing of it stays.
+func TestMediaBeforeAddTrack(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.sends(webrtc.MimeTypeVP8, "kept")
+	ada.sends(webrtc.MimeTypeVP8, "ended")
+	ada.negotiate()
+	early := func() []string {
+		var ids []string
+		ada.state(func(p *Participant) {
+			for _, m := range p.early {
+				ids = append(ids, m.track.ID())
+			}
+		})
+		return ids
+	}
+	eventually(t, "both are kept aside", func() bool { return len(early()) == 2 })
+	for _, s := range ada.pc.GetSenders() {
+		if s.Track() != nil && s.Track().ID() == "ended" {
+			if err := ada.pc.RemoveTrack(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ada.negotiate()
+	eventually(t, "the one that ended is forgotten", func() bool { return slices.Equal(early(), []string{"kept"}) })
+	ada.say(addTrack("kept", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
+	eventually(t, "the other is published", func() bool { return len(h.published()) == 1 && len(early()) == 0 })
+}
+
+// A track that was announced, offered and given up before any media does not wait for somebody else's.
+func TestAnnouncedTrackIsGivenUp(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.say(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
+	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "silent", "stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender, err := ada.pc.AddTrack(track)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending := func() int {
+		n := 0
+		ada.state(func(p *Participant) { n = len(p.pending) })
+		return n
+	}
+	ada.negotiate()
+	if pending() != 1 {
+		t.Fatalf("%d tracks wait for media, want 1", pending())
+	}
+	ada.say(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_SCREEN_SHARE)) // the same id again waits for it
+	if err := ada.pc.RemoveTrack(sender); err != nil {
+		t.Fatal(err)
+	}
+	ada.negotiate()
+	eventually(t, "the next one takes its place", func() bool {
+		source := livekit.TrackSource_UNKNOWN
+		ada.state(func(p *Participant) {
+			if len(p.pending) == 1 && len(p.queued) == 0 {
+				source = p.pending[0].info.Source
+			}
+		})
+		return source == livekit.TrackSource_SCREEN_SHARE
+	})
+}
+
+// Codecs are added to tracks that are there, within bounds.
+func TestAddCodec(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	add := func(sid, cid string, kind livekit.TrackType, codecs ...string) livekit.RequestResponse_Reason {
+		before := len(ada.sink.all())
+		req := &livekit.AddTrackRequest{Cid: cid, Sid: sid, Type: kind, Source: livekit.TrackSource_CAMERA}
+		for _, c := range codecs {
+			req.SimulcastCodecs = append(req.SimulcastCodecs, &livekit.SimulcastCodec{Codec: c, Cid: cid})
+		}
+		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: req}})
+		for _, m := range ada.sink.all()[before:] {
+			if r := m.GetRequestResponse(); r != nil {
+				return r.Reason
+			}
+			if r := m.GetTrackPublished(); r.GetCid() == cid {
+				return livekit.RequestResponse_OK
+			}
+		}
+		t.Fatalf("no answer to %v", req)
+		return 0
+	}
+	video := livekit.TrackType_VIDEO
+	if got := add("", "one", video, "vp9"); got != livekit.RequestResponse_OK {
+		t.Fatal(got)
+	}
+	if got := add("", "two", video, "vp9"); got != livekit.RequestResponse_OK {
+		t.Fatal(got)
+	}
+	sid := ada.publishedSID("one")
+	for _, tt := range []struct {
+		what   string
+		sid    string
+		cid    string
+		kind   livekit.TrackType
+		codecs []string
+		want   livekit.RequestResponse_Reason
+	}{
+		{"a backup", sid, "one-vp8", video, []string{"vp8"}, livekit.RequestResponse_OK},
+		{"the same again", sid, "one-vp8", video, []string{"vp8"}, livekit.RequestResponse_OK},
+		{"to no track", "TR_none", "x", video, []string{"vp8"}, livekit.RequestResponse_NOT_FOUND},
+		{"of another kind", sid, "x", livekit.TrackType_AUDIO, []string{"opus"}, livekit.RequestResponse_NOT_FOUND},
+		{"by another track's id", sid, "two", video, []string{"h264"}, livekit.RequestResponse_INVALID_REQUEST},
+		{"too many at once", sid, "x", video, []string{"a", "b", "c", "d", "e"}, livekit.RequestResponse_LIMIT_EXCEEDED},
+		{"a third", sid, "one-h264", video, []string{"h264"}, livekit.RequestResponse_OK},
+		{"a fourth", sid, "one-av1", video, []string{"av1"}, livekit.RequestResponse_OK},
+	} {
+		if got := add(tt.sid, tt.cid, tt.kind, tt.codecs...); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
+		}
+	}
+	ada.state(func(p *Participant) {
+		if info := p.pendingBySID(sid).info; len(info.Codecs) != 4 || info.Codecs[1].Cid != "one-vp8" {
+			t.Errorf("the track has %v", info.Codecs)
+		}
+	})
+}
