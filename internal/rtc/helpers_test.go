@@ -223,6 +223,9 @@ func (g *guest) negotiate() {
 	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
 	eventually(g.t, "an answer", func() bool { return len(g.sink.answers()) > before })
 	answer := g.sink.answers()[before]
+	if g.tamper != nil {
+		answer = g.tamper(answer)
+	}
 	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
 		g.t.Fatal(err)
 	}
