@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meet/internal/api"
 	"meet/internal/config"
 	"meet/internal/lobby"
 	"meet/internal/rtc"
@@ -165,9 +166,11 @@ func (a *App) mount(e *echo.Echo) {
 		keys[k.Name] = k.Secret
 	}
 	e.Pre(meetClients)
-	signalling := echo.WrapHandler(signal.New(a.rooms, token.NewVerifier(keys), a.log))
+	verifier := token.NewVerifier(keys)
+	signalling := echo.WrapHandler(signal.New(a.rooms, verifier, a.log))
 	e.Any("/rtc", signalling)
 	e.Any("/rtc/*", signalling)
+	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, verifier, api.Options{Log: a.log})))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	site.New(a.lobby, site.Options{ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)

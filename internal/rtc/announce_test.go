@@ -36,7 +36,7 @@ func (s *sink) updates() (people, room int) {
 // inRoom runs f on the loop of h's room, which is made for it.
 func (h *house) inRoom(f func(r *Room)) {
 	h.t.Helper()
-	r, err := h.room(JoinRequest{Room: "room"})
+	r, err := h.roomFor(JoinRequest{Room: "room"})
 	if err != nil {
 		h.t.Fatal(err)
 	}

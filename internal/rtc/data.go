@@ -66,7 +66,7 @@ func (p *Participant) takeChannel(dc *webrtc.DataChannel) {
 		}
 		take(m.Data)
 	})
-	if p.subscriber == nil {
+	if !p.subscriberFirst {
 		dc.OnOpen(func() { p.channelOpened(dc) })
 	}
 }

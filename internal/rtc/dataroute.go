@@ -48,7 +48,7 @@ func (p *Participant) forwardData(packet *livekit.DataPacket) {
 
 // route checks and signs a packet of p's and returns who gets it.
 func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
-	if p.closed || !p.info.Permission.GetCanPublishData() {
+	if p.closed || p.answersServer(packet) || !p.info.Permission.GetCanPublishData() {
 		return nil
 	}
 	if packet.Kind == livekit.DataPacket_RELIABLE && packet.Sequence > 0 {

@@ -19,6 +19,7 @@ type JoinRequest struct {
 	Info       *livekit.ParticipantInfo // identity, name, metadata, attributes, kind, permission
 	Identity   string                   // same as Info.Identity
 	Client     *livekit.ClientInfo
+	IssuedAt   time.Time // of the token
 	ExpiresAt  time.Time // of the token
 	RoomConfig *livekit.RoomConfiguration
 
@@ -116,7 +117,7 @@ func (p *Participant) begin() {
 		if p.req.Offer.GetSdp() != "" {
 			p.takeOffer(p.req.Offer)
 		}
-	} else if p.subscriber != nil {
+	} else if p.subscriberFirst {
 		p.subscriber.openChannels(p.channelOpened)
 		p.room.stale[p] = true // the first offer goes out with or without tracks
 	}
@@ -147,7 +148,7 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		OtherParticipants:    others,
 		ServerVersion:        server.GetVersion(),
 		ServerInfo:           server,
-		SubscriberPrimary:    p.subscriberPrimary(),
+		SubscriberPrimary:    p.subscriberFirst,
 		ClientConfiguration:  p.req.configuration(),
 		PingInterval:         pingInterval,
 		PingTimeout:          pingTimeout,

@@ -47,7 +47,7 @@ func BenchmarkJoinLargeRoom(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
 				h := newHouse(b)
-				r, err := h.room(JoinRequest{Room: "room"})
+				r, err := h.roomFor(JoinRequest{Room: "room"})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -306,7 +306,7 @@ func BenchmarkData(b *testing.B) {
 	for _, n := range []int{2, 300} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			h := newHouse(b)
-			r, err := h.room(JoinRequest{Room: "room"})
+			r, err := h.roomFor(JoinRequest{Room: "room"})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -33,10 +33,13 @@ type Participant struct {
 	sink       SignalSink // nil while the client has no signalling connection
 	publisher  *Transport // what the client sends; in single mode also what it receives. Made when first needed
 	subscriber *Transport // what it receives; nil in single mode and for those who may not subscribe
-	closed     bool
-	replaced   bool        // by a newer connection of the same identity
-	deadline   *time.Timer // of the join, later of a lost connection
-	refresh    *time.Timer
+	// subscriberFirst tells that the subscriber connection is the one that counts: it was there from the start, so the data
+	// channels are on it.
+	subscriberFirst bool
+	closed          bool
+	replaced        bool        // by a newer connection of the same identity
+	deadline        *time.Timer // of the join, later of a lost connection
+	refresh         *time.Timer
 
 	// publishing
 	pending      []*pendingTrack
@@ -74,7 +77,7 @@ type Participant struct {
 func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, error) {
 	p := blankParticipant(r, req, sink)
 	var err error
-	if !p.single && p.info.Permission.GetCanSubscribe() {
+	if p.subscriberFirst {
 		p.subscriber, err = newTransport(r.rooms.engine, p.connectionOptions(subscriberCodecs), p.hooks(livekit.SignalTarget_SUBSCRIBER), p.log)
 	} else {
 		// The client's own connection is the only one: it will be needed.
@@ -92,6 +95,8 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	now := time.Now()
 	p := &Participant{
 		room: r, req: req, sink: sink, single: req.SinglePC, joined: now,
+		subscriberFirst: !req.SinglePC && req.Info.Permission.GetCanSubscribe(),
+
 		dependent:     req.dependent(),
 		recorder:      req.Info.Permission.GetRecorder(),
 		info:          proto.CloneOf(req.Info),
@@ -166,13 +171,11 @@ func (p *Participant) transports() []*Transport {
 
 // primary is the transport whose state is the participant's.
 func (p *Participant) primary() *Transport {
-	if p.subscriber != nil {
+	if p.subscriberFirst {
 		return p.subscriber
 	}
 	return p.publisher
 }
-
-func (p *Participant) subscriberPrimary() bool { return p.subscriber != nil }
 
 // hooks make callbacks of pion and of the transport's worker run on the room's loop.
 func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
@@ -274,6 +277,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 		}
 	}
 	p.out.close()
+	p.hangUp()
 	p.endDataTracks()
 	for _, s := range p.subscriptions {
 		s.detach()

@@ -148,32 +148,11 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 		p.respond(answer)
 		return
 	}
-	attributes := map[string]string{}
-	for k, v := range p.info.Attributes {
-		attributes[k] = v
-	}
-	for k, v := range u.Attributes {
-		attributes[k] = v
-		if v == "" {
-			delete(attributes, k)
-		}
-	}
-	err := validateName("the display name", u.Name)
-	if err == nil {
-		err = validateMetadata(u.Metadata, attributes)
-	}
-	if err != nil {
+	if err := p.describe(u.Name, u.Metadata, u.Attributes); err != nil {
 		answer.Reason, answer.Message = livekit.RequestResponse_LIMIT_EXCEEDED, err.Error()
 		p.respond(answer)
 		return
 	}
-	if u.Name != "" {
-		p.info.Name = u.Name
-	}
-	if u.Metadata != "" {
-		p.info.Metadata = u.Metadata
-	}
-	p.info.Attributes = attributes
 	p.room.announce(p, true)
 	p.refreshToken()
 	if p.req.Client.GetProtocol() > 14 {

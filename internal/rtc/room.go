@@ -34,6 +34,7 @@ type Room struct {
 	departed     []departure             // the latest
 	news         news
 	nonces       nonceSet
+	rpcs         map[string]*rpcCall   // the server's own, by their ids
 	dataTracks   map[uint16]*DataTrack // by the handle their subscribers know them by
 	lastHandle   uint16                // given to a data track
 
@@ -70,6 +71,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 			EnabledCodecs:    enabledCodecs(),
 		},
 		participants: map[string]*Participant{},
+		rpcs:         map[string]*rpcCall{},
 		dataTracks:   map[uint16]*DataTrack{},
 		stale:        map[*Participant]bool{},
 		rehandled:    map[*Participant]bool{},

@@ -58,6 +58,8 @@ type Rooms struct {
 	rooms  map[string]*Room // by name
 	closed bool
 	wg     sync.WaitGroup // the rooms' loops
+
+	bans bans
 }
 
 // New makes Rooms whose media goes over conn, which it closes in Close.
@@ -98,8 +100,11 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
+	if err := rs.bans.refuse(req.Room, req.Identity, req.IssuedAt, time.Now()); err != nil {
+		return nil, err
+	}
 	for try := 1; ; try++ {
-		r, err := rs.room(req)
+		r, err := rs.roomFor(req)
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +132,9 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	if err := req.validate(); err != nil {
 		return err
 	}
+	if err := rs.bans.refuse(req.Room, req.Identity, req.IssuedAt, time.Now()); err != nil {
+		return err
+	}
 	rs.mu.Lock()
 	r := rs.rooms[req.Room]
 	rs.mu.Unlock()
@@ -140,26 +148,36 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	return err
 }
 
-// room finds the room of that name or makes it; it makes none, and returns nil, for somebody who wants to resume.
-func (rs *Rooms) room(req JoinRequest) (*Room, error) {
+// roomFor finds the room to join or makes it; it makes none, and returns nil, for somebody who wants to resume.
+func (rs *Rooms) roomFor(req JoinRequest) (*Room, error) {
+	if !req.Reconnect {
+		return rs.room(req.Room, req.RoomConfig)
+	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if rs.closed {
 		return nil, errShuttingDown
 	}
-	if r := rs.rooms[req.Room]; r != nil {
+	return rs.rooms[req.Room], nil
+}
+
+// room finds the room of that name or makes it.
+func (rs *Rooms) room(name string, config *livekit.RoomConfiguration) (*Room, error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rs.closed {
+		return nil, errShuttingDown
+	}
+	if r := rs.rooms[name]; r != nil {
 		return r, nil
 	}
-	if req.Reconnect {
-		return nil, nil
-	}
-	r := newRoom(rs, req.Room, req.RoomConfig)
-	rs.rooms[req.Room] = r
+	r := newRoom(rs, name, config)
+	rs.rooms[name] = r
 	rs.wg.Go(func() { // ends when the room has closed
 		r.loop.run()
 		rs.mu.Lock()
-		if rs.rooms[req.Room] == r {
-			delete(rs.rooms, req.Room)
+		if rs.rooms[name] == r {
+			delete(rs.rooms, name)
 		}
 		rs.mu.Unlock()
 	})

@@ -52,7 +52,7 @@ func joinRequest(g *token.ClaimGrants, q url.Values, userAgent string, v1 bool) 
 }
 
 func fromToken(g *token.ClaimGrants) (rtc.JoinRequest, error) {
-	req := rtc.JoinRequest{Identity: g.Identity, ExpiresAt: g.ExpiresAt}
+	req := rtc.JoinRequest{Identity: g.Identity, IssuedAt: g.IssuedAt, ExpiresAt: g.ExpiresAt}
 	switch {
 	case g.Video == nil:
 		return req, errNoVideo

@@ -27,6 +27,7 @@ type ClaimGrants struct {
 	SHA256        string              `json:"sha256,omitempty"` // base64 sum of a webhook's body
 
 	Issuer    string    `json:"-"` // the API key that signed, set by Verify
+	IssuedAt  time.Time `json:"-"` // set by Verify; from when it is valid, where it says that, or zero
 	ExpiresAt time.Time `json:"-"` // set by Verify
 }
 

@@ -61,7 +61,10 @@ func TestEveryClaimComesBack(t *testing.T) {
 	if left := time.Until(got.ExpiresAt); left < 4*time.Minute || left > 5*time.Minute {
 		t.Errorf("expires in %v, want just under 5m", left)
 	}
-	want.Issuer, want.ExpiresAt = key, got.ExpiresAt
+	if age := time.Since(got.IssuedAt); age < 0 || age > time.Minute {
+		t.Errorf("issued %v ago, want just now", age)
+	}
+	want.Issuer, want.IssuedAt, want.ExpiresAt = key, got.IssuedAt, got.ExpiresAt
 	if diff := cmp.Diff(want, *got); diff != "" {
 		t.Errorf("claims changed on the way (-sent +read):\n%s", diff)
 	}

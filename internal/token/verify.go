@@ -69,5 +69,8 @@ func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	g.Identity = cmp.Or(c.Subject, c.ID, g.Identity) // old tokens carry the identity as jti
 	g.Issuer = c.RegisteredClaims.Issuer
 	g.ExpiresAt = c.RegisteredClaims.ExpiresAt.Time
+	if t := cmp.Or(c.NotBefore, c.RegisteredClaims.IssuedAt); t != nil {
+		g.IssuedAt = t.Time
+	}
 	return &g, nil
 }

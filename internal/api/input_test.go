@@ -1,0 +1,199 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"meet/internal/api"
+	"meet/internal/token"
+)
+
+const (
+	inJSON     = "application/json"
+	inProtobuf = "application/protobuf"
+)
+
+// methods lists every method of the services that are there, as paths.
+func methods() []string {
+	var paths []string
+	for _, file := range []protoreflect.FileDescriptor{
+		livekit.File_livekit_room_proto, livekit.File_livekit_egress_proto, livekit.File_livekit_ingress_proto,
+		livekit.File_livekit_sip_proto, livekit.File_livekit_agent_dispatch_proto,
+	} {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for j := range service.Methods().Len() {
+				paths = append(paths, "/twirp/"+string(service.FullName())+"/"+string(service.Methods().Get(j).Name()))
+			}
+		}
+	}
+	return paths
+}
+
+// Whoever lacks a grant is unauthenticated, with LiveKit's words, on every method there is; whoever has it is not.
+func TestEveryMethodAsksForItsGrant(t *testing.T) {
+	s := newServer(t, api.Options{})
+	paths := methods()
+	if len(paths) < 45 {
+		t.Fatalf("only %d methods found", len(paths))
+	}
+	powerless := s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
+	elsewhere := s.token("ada", token.VideoGrant{RoomAdmin: true, Room: "another", DestinationRoom: "other"})
+	able := s.token("", everything("room", "other"))
+	for _, path := range paths {
+		body := []byte(`{"room":"room","roomName":"room","name":"room","identity":"nobody","destinationRoom":"other","participantIdentity":"x"}`)
+		for who, jwt := range map[string]string{"without a token": "", "with a token to join": powerless} {
+			a := s.send(http.MethodPost, path, inJSON, jwt, body)
+			if code, msg := a.failure(t); a.status != http.StatusUnauthorized || code != "unauthenticated" || msg != "permissions denied" {
+				t.Errorf("%s %s: %d %s %q", path, who, a.status, code, msg)
+			}
+		}
+		if strings.Contains(path, "RoomService") {
+			if a := s.send(http.MethodPost, path, inJSON, elsewhere, body); a.status != http.StatusUnauthorized {
+				t.Errorf("%s with the grant for another room: %d %s", path, a.status, a.body)
+			}
+		}
+		a := s.send(http.MethodPost, path, inJSON, able, body)
+		if a.status == http.StatusUnauthorized || a.status == http.StatusInternalServerError {
+			t.Errorf("%s with every grant: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	s := newServer(t, api.Options{})
+	able := s.token("", everything("room", "room"))
+	wrongKey, err := token.New("devkey", "another").SetVideoGrant(everything("room", "")).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 600<<10)
+	for _, tt := range []struct {
+		name, method, path, contentType, token, body string
+		status                                       int
+		code, says                                   string
+	}{
+		{"wrong verb", "GET", "livekit.RoomService/ListRooms", inJSON, able, "", 404, "bad_route", "only POST"},
+		{"unknown method", "POST", "livekit.RoomService/Explode", inJSON, able, "{}", 404, "bad_route", "no handler for path"},
+		{"Elixir's GetDispatch", "POST", "livekit.AgentDispatchService/GetDispatch", inProtobuf, able, "", 404, "bad_route", "no handler"},
+		{"unknown service", "POST", "livekit.PhoneNumberService/ListPhoneNumbers", inJSON, able, "{}", 404, "bad_route", "no handler"},
+		{"no method", "POST", "livekit.RoomService", inJSON, able, "{}", 404, "bad_route", "no handler"},
+		{"nothing", "POST", "", inJSON, able, "{}", 404, "bad_route", "no handler"},
+		{"wrong form", "POST", "livekit.RoomService/ListRooms", "text/plain", able, "{}", 404, "bad_route", "Content-Type"},
+		{"broken JSON", "POST", "livekit.RoomService/ListRooms", inJSON, able, `{"names":`, 400, "malformed", "json"},
+		{"JSON of another shape", "POST", "livekit.RoomService/ListRooms", inJSON, able, `{"names":7}`, 400, "malformed", "json"},
+		{"broken protobuf", "POST", "livekit.RoomService/ListRooms", inProtobuf, able, "\x0a\xff", 400, "malformed", "protobuf"},
+		{"oversized", "POST", "livekit.RoomService/ListRooms", inJSON, able, `{"names":["` + strings.Repeat("x", 5<<20) + `"]}`, 400, "malformed", "larger than"},
+		{"a stranger's token", "POST", "livekit.RoomService/ListRooms", inJSON, wrongKey, "{}", 401, "unauthenticated", "not valid"},
+		{"not a token", "POST", "livekit.RoomService/ListRooms", inJSON, "nonsense", "{}", 401, "unauthenticated", "not valid"},
+		{"no room name", "POST", "livekit.RoomService/CreateRoom", inJSON, able, "{}", 400, "invalid_argument", "no room name"},
+		{"long room name", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"` + long[:257] + `"}`, 400, "invalid_argument", "at most 256"},
+		{"long metadata", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"a","metadata":"` + long + `"}`, 400, "invalid_argument", "metadata"},
+		{"control character", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"a\u0000"}`, 400, "invalid_argument", "control"},
+		{"unknown preset", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"a","roomPreset":"big"}`, 400, "invalid_argument", "preset"},
+		{"egress of another room", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"a","egress":{"room":{"roomName":"b"}}}`, 400, "invalid_argument", "room_name"},
+		{"delete no room", "POST", "livekit.RoomService/DeleteRoom", inJSON, able, `{"room":"none"}`, 404, "not_found", "room does not exist"},
+		{"metadata of no room", "POST", "livekit.RoomService/UpdateRoomMetadata", inJSON, able, `{"room":"room"}`, 404, "not_found", "room does not exist"},
+		{"data to no room", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room"}`, 404, "not_found", "room does not exist"},
+		{"half a nonce", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room","nonce":"AAAA"}`, 400, "invalid_argument", "16-bytes"},
+		{"much data", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room","data":"` + strings.Repeat("AAAA", 30_000) + `"}`, 400, "invalid_argument", "at most"},
+		{"participant of no room", "POST", "livekit.RoomService/GetParticipant", inJSON, able, `{"room":"room","identity":"a"}`, 404, "not_found", "room does not exist"},
+		{"call nobody", "POST", "livekit.RoomService/PerformRpc", inJSON, able, `{"room":"room"}`, 400, "invalid_argument", "destination identity"},
+		{"call with too much", "POST", "livekit.RoomService/PerformRpc", inJSON, able, `{"room":"room","destinationIdentity":"a","payload":"` + long[:16<<10] + `"}`, 400, "malformed", "too large"},
+		{"move to where it is", "POST", "livekit.RoomService/MoveParticipant", inJSON, able, `{"room":"room","identity":"a","destinationRoom":"room"}`, 400, "invalid_argument", "same as source"},
+		{"forward to where it is", "POST", "livekit.RoomService/ForwardParticipant", inJSON, able, `{"room":"room","identity":"a","destinationRoom":"room"}`, 400, "invalid_argument", "same as source"},
+		{"record no room", "POST", "livekit.Egress/StartRoomCompositeEgress", inJSON, able, `{"roomName":"room"}`, 404, "not_found", "room does not exist"},
+		{"record a page", "POST", "livekit.Egress/StartWebEgress", inJSON, able, `{"url":"https://example.org"}`, 501, "unimplemented", "recording"},
+		{"stop no egress", "POST", "livekit.Egress/StopEgress", inJSON, able, `{"egressId":"EG_x"}`, 404, "not_found", "egress does not exist"},
+		{"ingress of nobody", "POST", "livekit.Ingress/CreateIngress", inJSON, able, `{"roomName":"room"}`, 400, "invalid_argument", "identity"},
+		{"ingress", "POST", "livekit.Ingress/CreateIngress", inJSON, able, `{"participantIdentity":"a"}`, 501, "unimplemented", "ingress"},
+		{"delete no ingress", "POST", "livekit.Ingress/DeleteIngress", inJSON, able, `{"ingressId":"IN_x"}`, 404, "not_found", "ingress does not exist"},
+		{"update no ingress", "POST", "livekit.Ingress/UpdateIngress", inJSON, able, `{"ingressId":"IN_x"}`, 404, "not_found", "ingress does not exist"},
+		{"telephony", "POST", "livekit.SIP/CreateSIPParticipant", inJSON, able, `{}`, 501, "unimplemented", "telephony"},
+		{"dispatch", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room"}`, 501, "unimplemented", "agent"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := s.send(tt.method, "/twirp/"+tt.path, tt.contentType, tt.token, []byte(tt.body))
+			code, msg := a.failure(t)
+			if a.status != tt.status || code != tt.code || !strings.Contains(msg, tt.says) {
+				t.Errorf("%d %s %q, want %d %s with %q", a.status, code, msg, tt.status, tt.code, tt.says)
+			}
+			if tt.token != "" && bytes.Contains(a.body, []byte(tt.token)) {
+				t.Error("the answer repeats the token")
+			}
+		})
+	}
+}
+
+// Lists of what is not part of the server yet are empty, as those of a server that has none.
+func TestEmptyLists(t *testing.T) {
+	s := newServer(t, api.Options{})
+	able := s.token("", everything("room", ""))
+	if _, err := s.calls.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: "room"}); err != nil {
+		t.Fatal(err)
+	}
+	for path, field := range map[string]string{
+		"livekit.Egress/ListEgress":                 "items",
+		"livekit.Ingress/ListIngress":               "items",
+		"livekit.SIP/ListSIPTrunk":                  "items",
+		"livekit.SIP/ListSIPInboundTrunk":           "items",
+		"livekit.SIP/ListSIPOutboundTrunk":          "items",
+		"livekit.SIP/ListSIPDispatchRule":           "items",
+		"livekit.AgentDispatchService/ListDispatch": "agent_dispatches",
+	} {
+		a := s.send(http.MethodPost, "/twirp/"+path, inJSON, able, []byte(`{"room":"room"}`))
+		var got map[string]any
+		if err := json.Unmarshal(a.body, &got); err != nil || a.status != http.StatusOK {
+			t.Errorf("%s: %d %s %v", path, a.status, a.body, err)
+		}
+		if list, ok := got[field].([]any); !ok || len(list) != 0 {
+			t.Errorf("%s: %s is %v, want an empty list", path, field, got[field])
+		}
+	}
+}
+
+// Pages on other sites may call, if they have a token.
+func TestBrowsersMayAsk(t *testing.T) {
+	s := newServer(t, api.Options{})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.url+"/twirp/livekit.RoomService/ListRooms", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+	resp, err := s.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	h := resp.Header
+	if resp.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != "*" ||
+		h.Get("Access-Control-Allow-Headers") != "authorization,content-type" || !strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") {
+		t.Errorf("%d %v", resp.StatusCode, h)
+	}
+}
+
+// FuzzRequest sends anything to the edge: every answer is LiveKit's error or a message, never a broken connection.
+func FuzzRequest(f *testing.F) {
+	s := newServer(f, api.Options{})
+	jwt := s.token("", token.VideoGrant{RoomList: true})
+	f.Add("livekit.RoomService/ListRooms", inJSON, "", []byte(`{"names":["a"]}`))
+	f.Add("livekit.RoomService/CreateRoom", inProtobuf, "5", []byte("\x0a\x01a"))
+	f.Add("livekit.SIP/CreateSIPParticipant", "application/json; charset=utf-8", "-1", []byte("[]"))
+	handler := s.handler()
+	f.Fuzz(func(t *testing.T, path, contentType, timeout string, body []byte) {
+		status, form, text := handler(path, contentType, timeout, jwt, body)
+		if status == http.StatusOK {
+			return
+		}
+		answer{status, form, text}.failure(t)
+		if status == http.StatusInternalServerError {
+			t.Errorf("%d %s", status, text)
+		}
+	})
+}

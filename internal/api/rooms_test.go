@@ -1,0 +1,174 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/api"
+	"meet/internal/client"
+	"meet/internal/rtc"
+	"meet/internal/token"
+)
+
+func TestRoomsAreMadeListedAndDeleted(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t, api.Options{})
+	made, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{
+		Name: "room", EmptyTimeout: 60, DepartureTimeout: 7, MaxParticipants: 1, Metadata: "m", NodeId: "ND_x", Tags: map[string]string{"a": "b"},
+		Egress: &livekit.RoomEgress{Room: &livekit.RoomCompositeEgressRequest{RoomName: "room"}}, MinPlayoutDelay: 100,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(made.Sid, "RM_") || made.Name != "room" || made.EmptyTimeout != 60 || made.DepartureTimeout != 7 ||
+		made.MaxParticipants != 1 || made.Metadata != "m" || made.CreationTime == 0 || made.CreationTimeMs == 0 || len(made.EnabledCodecs) == 0 {
+		t.Errorf("made %v", made)
+	}
+	again, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", Metadata: "another"})
+	if err != nil || !proto.Equal(made, again) {
+		t.Errorf("the second time %v, %v; want the same as at first", again, err)
+	}
+	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "blue"}); err != nil {
+		t.Fatal(err)
+	}
+	list := func(names ...string) []string {
+		t.Helper()
+		l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{Names: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, r := range l.Rooms {
+			found = append(found, r.Name)
+		}
+		return found
+	}
+	if all := list(); !slices.Equal(all, []string{"blue", "room"}) {
+		t.Errorf("rooms %v", all)
+	}
+	if some := list("room", "none"); !slices.Equal(some, []string{"room"}) {
+		t.Errorf("rooms of two names %v", some)
+	}
+
+	// The room that was made is the one that is joined, with its limit.
+	ada := s.join(ctx, "room", "ada", client.Options{})
+	if _, err := client.Join(ctx, "ws"+strings.TrimPrefix(s.url, "http"), s.token("bo", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
+		t.Error("a second one came into a room for one")
+	}
+	if _, err := s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(ctx, t, "ada is told", func() bool {
+		return ada.saw(func(m *livekit.SignalResponse) bool {
+			return m.GetLeave().GetReason() == livekit.DisconnectReason_ROOM_DELETED
+		})
+	})
+	eventually(ctx, t, "the room is gone", func() bool { return !slices.Contains(list(), "room") })
+	_, err = s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"})
+	fails(t, err, twirp.NotFound, "room does not exist")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events[0].Kind != rtc.RoomStarted || s.events[0].Room.Name != "room" || s.events[0].Room.Metadata != "m" {
+		t.Errorf("the first event is %v", s.events[0])
+	}
+}
+
+// Back ends read the names of the schema and find every field, as LiveKit writes them; they may send either spelling.
+func TestJSONIsAsLiveKitWritesIt(t *testing.T) {
+	s := newServer(t, api.Options{})
+	able := s.token("", everything("room", ""))
+	for _, body := range []string{`{"name":"room","empty_timeout":9,"unheard_of":1}`, `{"name":"room","emptyTimeout":9}`} {
+		a := s.send(http.MethodPost, "/twirp/livekit.RoomService/CreateRoom", "application/json; charset=UTF-8", able, []byte(body))
+		var got map[string]any
+		if err := json.Unmarshal(a.body, &got); err != nil || a.status != http.StatusOK || a.contentType != inJSON {
+			t.Fatalf("%d %s %s %v", a.status, a.contentType, a.body, err)
+		}
+		if got["empty_timeout"] != 9.0 || got["num_participants"] != 0.0 || got["active_recording"] != false || got["metadata"] != "" {
+			t.Errorf("fields %v", got)
+		}
+		if at, ok := got["creation_time"].(string); !ok || at == "" {
+			t.Errorf("creation_time is %v, want a text", got["creation_time"])
+		}
+	}
+}
+
+func TestRoomMetadata(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "room", "ada", o)
+		changed, err := s.calls.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: "room", Metadata: "new"})
+		if err != nil || changed.Metadata != "new" || changed.NumParticipants != 1 {
+			t.Errorf("%v, %v", changed, err)
+		}
+		eventually(ctx, t, "ada is told", func() bool {
+			return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetMetadata() == "new" })
+		})
+	})
+}
+
+// Elixir's client sends protobuf with exactly these headers and bodies (seed 003).
+func TestElixirsCalls(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t, api.Options{})
+	able := s.token("", everything("my-room", ""))
+	call := func(method string, body string, into proto.Message) {
+		t.Helper()
+		a := s.send(http.MethodPost, "/twirp/"+method, inProtobuf, able, []byte(body))
+		if a.status != http.StatusOK || a.contentType != inProtobuf {
+			t.Fatalf("%s: %d %s %s", method, a.status, a.contentType, a.body)
+		}
+		if err := proto.Unmarshal(a.body, into); err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+	}
+	room, rooms := &livekit.Room{}, &livekit.ListRoomsResponse{}
+	// name = 1, empty_timeout = 2, max_participants = 3, metadata = 5
+	call("livekit.RoomService/CreateRoom", "\x0a\x07my-room\x10\xac\x02\x18\x32\x2a\x0dRoom metadata", room)
+	if room.Name != "my-room" || room.EmptyTimeout != 300 || room.MaxParticipants != 50 || room.Metadata != "Room metadata" {
+		t.Errorf("made %v", room)
+	}
+	call("livekit.RoomService/ListRooms", "\x0a\x07my-room\x0a\x05room2", rooms)
+	if len(rooms.Rooms) != 1 || rooms.Rooms[0].Sid != room.Sid {
+		t.Errorf("listed %v", rooms)
+	}
+	s.join(ctx, "my-room", "participant_identity", client.Options{})
+	people, one := &livekit.ListParticipantsResponse{}, &livekit.ParticipantInfo{}
+	call("livekit.RoomService/ListParticipants", "\x0a\x07my-room", people)
+	if len(people.Participants) != 1 || people.Participants[0].Identity != "participant_identity" {
+		t.Errorf("people %v", people)
+	}
+	call("livekit.RoomService/GetParticipant", "\x0a\x07my-room\x12\x14participant_identity", one)
+	if one.Name != "PARTICIPANT_IDENTITY" || one.State != livekit.ParticipantInfo_ACTIVE {
+		t.Errorf("one %v", one)
+	}
+	// room = 1, identity = 2, metadata = 3, name = 5
+	call("livekit.RoomService/UpdateParticipant", "\x0a\x07my-room\x12\x14participant_identity\x1a\x0cnew metadata\x2a\x08New Name", one)
+	if one.Metadata != "new metadata" || one.Name != "New Name" {
+		t.Errorf("changed %v", one)
+	}
+	call("livekit.RoomService/UpdateRoomMetadata", "\x0a\x07my-room\x12\x10updated metadata", room)
+	if room.Metadata != "updated metadata" {
+		t.Errorf("changed %v", room)
+	}
+	call("livekit.RoomService/RemoveParticipant", "\x0a\x07my-room\x12\x14participant_identity", &livekit.RemoveParticipantResponse{})
+	call("livekit.Egress/ListEgress", "\x0a\x07my-room\x12\x09egress_id\x18\x01", &livekit.ListEgressResponse{})
+	call("livekit.Ingress/ListIngress", "\x0a\x07my-room\x12\x0aingress_id", &livekit.ListIngressResponse{})
+	call("livekit.RoomService/DeleteRoom", "\x0a\x07my-room", &livekit.DeleteRoomResponse{})
+
+	// What is refused comes as the JSON that Elixir's client reads, whatever the request's form.
+	a := s.send(http.MethodPost, "/twirp/livekit.RoomService/RemoveParticipant", inProtobuf, able, []byte("\x0a\x07my-room\x12\x04nope"))
+	if code, _ := a.failure(t); a.status != http.StatusNotFound || code != "not_found" || !bytes.Contains(a.body, []byte(`"msg"`)) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}

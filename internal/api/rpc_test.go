@@ -1,0 +1,112 @@
+package api_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
+
+	"meet/internal/client"
+	"meet/internal/token"
+)
+
+// callee answers calls as LiveKit's clients do: first that it has got them.
+func callee(ctx context.Context, g *guest, respond func(*livekit.RpcRequest) *livekit.RpcResponse) {
+	g.answers(func(p *livekit.DataPacket) {
+		req := p.GetRpcRequest()
+		if req == nil {
+			return
+		}
+		reply := func(v *livekit.DataPacket) {
+			v.DestinationIdentities = []string{p.ParticipantIdentity}
+			_ = g.PublishData(ctx, livekit.DataPacket_RELIABLE, v)
+		}
+		reply(&livekit.DataPacket{Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: req.Id}}})
+		if r := respond(req); r != nil {
+			r.RequestId = req.Id
+			reply(&livekit.DataPacket{Value: &livekit.DataPacket_RpcResponse{RpcResponse: r}})
+		}
+	})
+}
+
+func TestTheServerCallsAParticipant(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		// One that may not publish data answers all the same: it was asked.
+		ada := s.join(ctx, "room", "ada", o, func(g *token.VideoGrant) { g.CanPublishData = new(false) })
+		bo := s.join(ctx, "room", "bo", o)
+		callee(ctx, ada, func(req *livekit.RpcRequest) *livekit.RpcResponse {
+			switch req.Method {
+			case "echo":
+				return &livekit.RpcResponse{Value: &livekit.RpcResponse_Payload{Payload: req.Payload}}
+			case "hang":
+				return nil
+			case "own":
+				return &livekit.RpcResponse{Value: &livekit.RpcResponse_Error{Error: &livekit.RpcError{Code: 42, Message: "not today", Data: "d"}}}
+			}
+			return &livekit.RpcResponse{Value: &livekit.RpcResponse_Error{Error: &livekit.RpcError{Code: 1400, Message: "Method not supported at destination"}}}
+		})
+		call := func(identity, method string, ms uint32) (string, error) {
+			r, err := s.calls.PerformRpc(ctx, &livekit.PerformRpcRequest{
+				Room: "room", DestinationIdentity: identity, Method: method, Payload: "päyload", ResponseTimeoutMs: ms,
+			})
+			return r.GetPayload(), err
+		}
+		if got, err := call("ada", "echo", 0); err != nil || got != "päyload" {
+			t.Errorf("echo: %q, %v", got, err)
+		}
+		_, err := call("ada", "unheard of", 0)
+		fails(t, err, twirp.InvalidArgument, "not supported")
+		_, err = call("ada", "own", 0)
+		fails(t, err, twirp.Internal, "RpcError 42: not today: d")
+		if e, ok := err.(twirp.Error); ok && (e.Meta("rpc_code") != "42" || e.Meta("rpc_message") != "not today" || e.Meta("rpc_data") != "d") {
+			t.Errorf("the error's metadata is %v", e.MetaMap())
+		}
+		_, err = call("ada", "hang", 200)
+		fails(t, err, twirp.Canceled, "Response timeout")
+		_, err = call("cy", "echo", 0)
+		fails(t, err, twirp.NotFound, "participant does not exist")
+		if got := len(bo.texts()); got != 0 {
+			t.Errorf("bo got %d packets", got)
+		}
+		failed := make(chan error, 1)
+		go func() { // ends with the call
+			_, err := call("ada", "hang", 10_000)
+			failed <- err
+		}()
+		eventually(ctx, t, "the call is there", func() bool {
+			ada.mu.Lock()
+			defer ada.mu.Unlock()
+			return ada.data[len(ada.data)-1].GetRpcRequest().GetResponseTimeoutMs() == 8000
+		})
+		if err := ada.Leave(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-failed:
+			fails(t, err, twirp.Unavailable, "disconnected")
+		case <-ctx.Done():
+			t.Error("the call outlives the participant")
+		}
+	})
+}
+
+// A call nobody takes note of ends soon, and others cannot answer in the participant's place.
+func TestACallThatIsNotAcknowledged(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o)
+		ada.answers(func(p *livekit.DataPacket) {
+			_ = bo.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_RpcResponse{
+				RpcResponse: &livekit.RpcResponse{RequestId: p.GetRpcRequest().GetId(), Value: &livekit.RpcResponse_Payload{Payload: "forged"}},
+			}})
+		})
+		_, err := s.calls.PerformRpc(ctx, &livekit.PerformRpcRequest{Room: "room", DestinationIdentity: "ada", Method: "m"})
+		fails(t, err, twirp.Canceled, "Connection timeout")
+		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer cancel()
+		if _, err := s.calls.PerformRpc(short, &livekit.PerformRpcRequest{Room: "room", DestinationIdentity: "ada", Method: "m"}); err == nil {
+			t.Error("a caller that gave up got an answer")
+		}
+	})
+}

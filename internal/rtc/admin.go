@@ -1,0 +1,232 @@
+package rtc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+)
+
+// This file is what a server API asks of rooms. Each method runs on the loop of the room it is about and returns copies;
+// errors are faults whose text is for the caller, or of its context.
+
+// The texts are those of LiveKit's server, which back ends compare.
+var (
+	errNoRoom        = fault.New(fault.NotFound, "requested room does not exist")
+	errNoParticipant = fault.New(fault.NotFound, "participant does not exist")
+)
+
+// Create returns the room of that name as it is, or makes it. A new one waits for its first participant as long as its
+// empty timeout says.
+func (rs *Rooms) Create(ctx context.Context, name string, config *livekit.RoomConfiguration) (*livekit.Room, error) {
+	if err := validateRoom(name, config.GetMetadata()); err != nil {
+		return nil, err
+	}
+	var made *livekit.Room
+	err := rs.open(ctx, name, config, func(r *Room) error {
+		made = r.snapshot()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+func validateRoom(name, metadata string) error {
+	if name == "" {
+		return fault.New(fault.Invalid, "no room name")
+	}
+	if err := validateName("the room's name", name); err != nil {
+		return err
+	}
+	return validateMetadata(metadata, nil)
+}
+
+// List returns the rooms of those names, all without any, by their names.
+func (rs *Rooms) List(ctx context.Context, names []string) ([]*livekit.Room, error) {
+	var found []*Room
+	rs.mu.Lock()
+	for name, r := range rs.rooms {
+		if len(names) == 0 || slices.Contains(names, name) {
+			found = append(found, r)
+		}
+	}
+	rs.mu.Unlock()
+	list := make([]*livekit.Room, 0, len(found))
+	for _, r := range found {
+		var info *livekit.Room
+		switch err := r.ask(ctx, func() error { info = r.snapshot(); return nil }); {
+		case err == nil:
+			list = append(list, info)
+		case !errors.Is(err, errRoomClosed): // which is as good as never found
+			return nil, err
+		}
+	}
+	slices.SortFunc(list, func(a, b *livekit.Room) int { return cmp.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// Exists returns an error if there is no room of that name.
+func (rs *Rooms) Exists(ctx context.Context, room string) error {
+	return rs.within(ctx, room, func(*Room) error { return nil })
+}
+
+// Delete ends a room for everybody in it.
+func (rs *Rooms) Delete(ctx context.Context, room string) error {
+	return rs.within(ctx, room, func(r *Room) error {
+		r.close(livekit.DisconnectReason_ROOM_DELETED)
+		return nil
+	})
+}
+
+// SetMetadata changes a room's metadata, which everybody is told of.
+func (rs *Rooms) SetMetadata(ctx context.Context, room, metadata string) (*livekit.Room, error) {
+	if err := validateMetadata(metadata, nil); err != nil {
+		return nil, err
+	}
+	var changed *livekit.Room
+	err := rs.within(ctx, room, func(r *Room) error {
+		r.info.Metadata = metadata
+		r.news.room = true
+		r.tellNews(true)
+		changed = r.snapshot()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changed, nil
+}
+
+// Participants lists who is in a room, hidden ones included, in the order in which they came. A room that does not exist
+// has nobody in it.
+func (rs *Rooms) Participants(ctx context.Context, room string) ([]*livekit.ParticipantInfo, error) {
+	var list []*livekit.ParticipantInfo
+	err := rs.within(ctx, room, func(r *Room) error {
+		for _, p := range r.participants {
+			list = append(list, proto.CloneOf(p.snapshot()))
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errNoRoom):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	slices.SortFunc(list, func(a, b *livekit.ParticipantInfo) int {
+		return cmp.Or(cmp.Compare(a.JoinedAtMs, b.JoinedAtMs), cmp.Compare(a.Identity, b.Identity))
+	})
+	return list, nil
+}
+
+// Participant returns one participant.
+func (rs *Rooms) Participant(ctx context.Context, room, identity string) (*livekit.ParticipantInfo, error) {
+	return rs.about(ctx, room, identity, func(*Participant) error { return nil })
+}
+
+// Subscribe changes what a participant receives, as if it had asked for it.
+func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *livekit.UpdateSubscription) error {
+	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+		p.updateSubscription(u)
+		return nil
+	})
+	return err
+}
+
+// Remove ends a participant and keeps it out of the room: tokens of its identity that were issued before revoked are no
+// longer taken. The zero time revokes those issued until now, by which a new one can be given to who may return.
+func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
+	b := ban{before: revoked}
+	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+		if revoked.IsZero() { // tokens know whole seconds, and the one it came with may be of this one
+			b.before = later(time.Now().Truncate(time.Second), p.req.IssuedAt.Add(time.Second))
+		}
+		b.until = p.req.ExpiresAt
+		rs.bans.add(room, identity, b) // first: it may return at once
+		p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
+		return nil
+	})
+	if fault.KindOf(err) == fault.NotFound && !revoked.IsZero() {
+		rs.bans.add(room, identity, b) // it may be about to come
+	}
+	return err
+}
+
+// about runs f on the loop of a participant's room and returns what the participant then is.
+func (rs *Rooms) about(ctx context.Context, room, identity string, f func(*Participant) error) (*livekit.ParticipantInfo, error) {
+	var info *livekit.ParticipantInfo
+	err := rs.within(ctx, room, func(r *Room) error {
+		p := r.participants[identity]
+		if p == nil {
+			return errNoParticipant
+		}
+		if err := f(p); err != nil {
+			return err
+		}
+		info = proto.CloneOf(p.snapshot())
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+// within runs f on the loop of the room of that name.
+func (rs *Rooms) within(ctx context.Context, room string, f func(*Room) error) error {
+	rs.mu.Lock()
+	r := rs.rooms[room]
+	rs.mu.Unlock()
+	if r == nil {
+		return errNoRoom
+	}
+	err := r.ask(ctx, func() error { return f(r) })
+	if errors.Is(err, errRoomClosed) {
+		return errNoRoom
+	}
+	return err
+}
+
+// open runs f on the loop of the room of that name, which is made if it does not exist.
+func (rs *Rooms) open(ctx context.Context, name string, config *livekit.RoomConfiguration, f func(*Room) error) error {
+	for try := 1; ; try++ {
+		r, err := rs.room(name, config)
+		if err != nil {
+			return err
+		}
+		if err = r.ask(ctx, func() error { return f(r) }); !errors.Is(err, errRoomClosed) || try == maxJoinTries {
+			return err
+		}
+		select { // its name is free in a moment
+		case <-r.loop.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ask runs f on the loop and returns its error. When it returns ctx's error, f may still run; so what f writes may only
+// be read without an error.
+func (r *Room) ask(ctx context.Context, f func() error) error {
+	var failed error
+	err := r.loop.do(ctx, func() {
+		if r.closed {
+			failed = errRoomClosed
+			return
+		}
+		failed = f()
+	})
+	if err != nil {
+		return fmt.Errorf("ask room: %w", err)
+	}
+	return failed
+}

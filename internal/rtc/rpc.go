@@ -1,0 +1,190 @@
+package rtc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+)
+
+// This file is the server as the caller of a participant's method (livekit-protocol.md, 6.3). Calls between participants
+// are plain data to it.
+
+// Codes of an RPCError; numbers below 1400 and above 1599 are the application's own.
+const (
+	RPCUnsupportedMethod     = 1400
+	RPCRecipientNotFound     = 1401
+	RPCRequestTooLarge       = 1402
+	RPCUnsupportedServer     = 1403
+	RPCUnsupportedVersion    = 1404
+	RPCApplicationError      = 1500
+	RPCConnectionTimeout     = 1501
+	RPCResponseTimeout       = 1502
+	RPCRecipientDisconnected = 1503
+	RPCResponseTooLarge      = 1504
+)
+
+// RPCError is a call that did not succeed: the participant's own answer, or why there is none.
+type RPCError struct {
+	Code          uint32
+	Message, Data string
+}
+
+func (e *RPCError) Error() string {
+	text := fmt.Sprintf("RpcError %d: %s", e.Code, e.Message)
+	if e.Data != "" {
+		text += ": " + e.Data
+	}
+	return text
+}
+
+const (
+	// maxRPCPayload bounds both directions in bytes; maxRPCMessage the text of an error. Clients hold to the same.
+	maxRPCPayload = 15 << 10
+	maxRPCMessage = 256
+	// rpcAckTime is how long a participant may take to say that it has got the call: a client does so at once.
+	rpcAckTime = 2 * time.Second
+	// rpcDefaultTime is how long an answer may take when the caller does not say; rpcLeastTime what the participant is
+	// given at least.
+	rpcDefaultTime = 10 * time.Second
+	rpcLeastTime   = time.Second
+	// maxRPCs bounds the calls of a room that wait for an answer.
+	maxRPCs = 1024
+
+	rpcVersion  = 1 // the payload is in the request itself
+	rpcIDPrefix = "RPC_"
+)
+
+var errManyRPCs = fault.New(fault.Exhausted, "too many calls to participants of this room wait for an answer")
+
+// rpcCall is a call that waits for its answer. Its channels have room for what the loop puts into them.
+type rpcCall struct {
+	to     *Participant
+	acked  chan struct{}
+	answer chan rpcAnswer
+}
+
+type rpcAnswer struct {
+	payload string
+	err     error
+}
+
+// PerformRPC calls a method of a participant and waits for the answer. Zero time is that of LiveKit's clients.
+func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload string, limit time.Duration) (string, error) {
+	if len(payload) > maxRPCPayload {
+		return "", &RPCError{Code: RPCRequestTooLarge, Message: "Request payload too large"}
+	}
+	if limit <= 0 {
+		limit = rpcDefaultTime
+	}
+	id := newID(rpcIDPrefix)
+	packet := &livekit.DataPacket{
+		Kind: livekit.DataPacket_RELIABLE,
+		// The client answers whoever this names, so it has to be nobody.
+		ParticipantIdentity: id, DestinationIdentities: []string{identity},
+		Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{
+			Id: id, Method: method, Payload: payload, Version: rpcVersion,
+			ResponseTimeoutMs: uint32(min(limit, max(limit-rpcAckTime, rpcLeastTime)).Milliseconds()),
+		}},
+	}
+	raw, err := proto.Marshal(packet)
+	if err != nil || len(raw) > maxForwarded {
+		return "", &RPCError{Code: RPCRequestTooLarge, Message: "Request payload too large"}
+	}
+	call := &rpcCall{acked: make(chan struct{}, 1), answer: make(chan rpcAnswer, 1)}
+	var r *Room
+	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
+		if len(p.room.rpcs) >= maxRPCs {
+			return errManyRPCs
+		}
+		call.to, r = p, p.room
+		r.rpcs[id] = call // before it is sent: the answer may be quick
+		p.out.put(raw)
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	defer r.loop.post(func() { delete(r.rpcs, id) })
+	return call.wait(ctx, limit)
+}
+
+// wait returns the answer, or why there was none in time.
+func (c *rpcCall) wait(ctx context.Context, limit time.Duration) (string, error) {
+	end, ack := time.NewTimer(limit), time.NewTimer(rpcAckTime)
+	defer end.Stop()
+	defer ack.Stop()
+	acked := c.acked
+	for {
+		select {
+		case a := <-c.answer:
+			return a.payload, a.err
+		case <-acked:
+			ack.Stop()
+			acked = nil
+		case <-ack.C:
+			return "", &RPCError{Code: RPCConnectionTimeout, Message: "Connection timeout"}
+		case <-end.C:
+			return "", &RPCError{Code: RPCResponseTimeout, Message: "Response timeout"}
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// answersServer tells whether the packet answers a call of the server, and hands it over. Who was not called is not heard.
+func (p *Participant) answersServer(packet *livekit.DataPacket) bool {
+	switch v := packet.Value.(type) {
+	case *livekit.DataPacket_RpcAck:
+		call := p.room.rpcs[v.RpcAck.GetRequestId()]
+		if call != nil && call.to == p {
+			select {
+			case call.acked <- struct{}{}:
+			default: // it was acknowledged already
+			}
+		}
+		return call != nil
+	case *livekit.DataPacket_RpcResponse:
+		call := p.room.rpcs[v.RpcResponse.GetRequestId()]
+		if call != nil && call.to == p {
+			call.finish(rpcAnswerOf(v.RpcResponse))
+		}
+		return call != nil
+	}
+	return false
+}
+
+func rpcAnswerOf(m *livekit.RpcResponse) rpcAnswer {
+	e := m.GetError()
+	switch {
+	case e != nil:
+		return rpcAnswer{err: &RPCError{
+			Code: e.Code, Message: e.Message[:min(len(e.Message), maxRPCMessage)], Data: e.Data[:min(len(e.Data), maxRPCPayload)],
+		}}
+	case len(m.GetPayload()) > maxRPCPayload:
+		return rpcAnswer{err: &RPCError{Code: RPCResponseTooLarge, Message: "Response payload too large"}}
+	}
+	return rpcAnswer{payload: m.GetPayload()}
+}
+
+// finish hands over the first answer; later ones are dropped.
+func (c *rpcCall) finish(a rpcAnswer) {
+	select {
+	case c.answer <- a:
+	default:
+	}
+}
+
+// hangUp ends the calls that wait for p, who is going.
+func (p *Participant) hangUp() {
+	for id, call := range p.room.rpcs {
+		if call.to == p {
+			call.finish(rpcAnswer{err: &RPCError{Code: RPCRecipientDisconnected, Message: "Recipient disconnected"}})
+			delete(p.room.rpcs, id)
+		}
+	}
+}
