@@ -106,10 +106,9 @@ func videoFeedback(set codecSet) []webrtc.RTCPFeedback {
 		{Type: webrtc.TypeRTCPFBNACK},
 		{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
 	}
-	if set&publisherCodecs != 0 {
-		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC})
-	}
+	feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC})
 	if set&subscriberCodecs != 0 {
+		// For clients that do not know the former.
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBGoogREMB})
 	}
 	return feedback
@@ -125,7 +124,10 @@ func headerExtensions(set codecSet) []headerExtension {
 	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
 	if set&publisherCodecs == 0 {
 		out := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}
-		return append([]headerExtension{{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, out}}, sharedExtensions(set, out)...)
+		return append([]headerExtension{
+			{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, out},
+			{sdp.TransportCCURI, webrtc.RTPCodecTypeVideo, out},
+		}, sharedExtensions(set, out)...)
 	}
 	if set&subscriberCodecs != 0 {
 		// Chrome offers further sections with the extensions the earlier ones settled on, so a section it only receives

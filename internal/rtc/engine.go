@@ -75,6 +75,8 @@ type connectionOptions struct {
 	tcp      bool // the client may connect by TCP too
 	tcpOnly  bool // UDP has failed it: neither side is told of UDP addresses
 	codecs   codecSet
+	// neverPause is set when the client wants the lowest layer of every picture, however narrow its connection.
+	neverPause bool
 }
 
 // connection is a peer connection and the Tap on its media.
@@ -100,6 +102,7 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 	tap := sfu.NewTap(randomSSRC())
 	registry := &interceptor.Registry{}
 	registry.Add(tap)
+	settings.BufferFactory = tap.Buffer
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(*settings), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{e.certificate}})
 	if err != nil {

@@ -28,6 +28,7 @@ type JoinRequest struct {
 	SinglePC          bool // the client sent a join request: one connection, on which it offers
 	FullICE           bool // the client asked for no ICE-lite
 	Loopback          bool // it reached us over loopback
+	NeverPause        bool // pictures are not to be paused for want of bandwidth
 	RemoteIP          string
 
 	AddTracks []*livekit.AddTrackRequest

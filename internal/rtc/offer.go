@@ -173,6 +173,7 @@ func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
 			d.Blank()
 		}
 		t.reports.Remove(d)
+		t.allocator.Remove(d)
 		t.sections.stale = true
 		for _, s := range t.pc.GetSenders() {
 			if s.Track() == webrtc.TrackLocal(d) {

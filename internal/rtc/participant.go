@@ -140,7 +140,10 @@ func (p *Participant) connectionOptions(set codecSet) connectionOptions {
 	if p.room.playoutDelay != (sfu.PlayoutDelay{}) {
 		set |= playoutDelay
 	}
-	return connectionOptions{loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), reuses: p.req.reusesSections(), tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set}
+	return connectionOptions{
+		loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), reuses: p.req.reusesSections(),
+		tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set, neverPause: p.req.NeverPause,
+	}
 }
 
 // publisherTransport returns the connection the client offers on, made at its first use: most of an audience never has one.
@@ -209,6 +212,7 @@ func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
 		dataChannel: func(dc *webrtc.DataChannel) {
 			p.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
+		paused: func(changed []sfu.PauseChange) { post(func() { p.picturesPaused(changed) }) },
 		failed: func(err error) { post(func() { p.negotiationFailed(err) }) },
 	}
 }

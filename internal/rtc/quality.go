@@ -50,7 +50,7 @@ func (p *Participant) lookAtQuality() bool {
 	for _, s := range p.subscriptions {
 		got := s.down.Reception()
 		s.quality.look(counts{got.Expected, got.Lost}, lossWeight(s.pub.info.MimeType), s.pub.quality.loss, got.RoundTrip)
-		q.score = min(q.score, s.quality.score)
+		q.score = min(q.score, s.quality.score, s.carried())
 	}
 	q.lost = p.mediaLost()
 	return !known || p.grade() != was

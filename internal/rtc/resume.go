@@ -38,6 +38,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	p.sendEverything()
 	clear(p.permitted) // what was said of it meanwhile is lost
 	r.reconcile(p)
+	p.repeatPauses()
 	for _, pub := range p.publications {
 		pub.sendDemand() // what was said meanwhile is lost
 	}

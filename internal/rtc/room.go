@@ -56,6 +56,7 @@ type Room struct {
 	idle       *time.Timer // closes the room when nobody comes
 	ticker     *time.Timer // speakers and, every quality-th time, connection quality
 	ticks      int
+	foremost   foremost
 	closed     bool
 }
 

@@ -23,6 +23,7 @@ func (r *Room) tick() {
 	}
 	r.ticker = r.after(sfu.LevelInterval, r.tick)
 	r.updateSpeakers()
+	r.updateForemost()
 	r.giveUp(time.Now())
 	if r.ticks++; r.ticks%qualityTicks == 0 {
 		r.updateQuality()

@@ -21,6 +21,7 @@ type Subscription struct {
 	started    bool
 	enabled    bool       // the subscriber shows it
 	wanted     int        // highest layer it shows
+	paused     bool       // the connection is too narrow for it
 	quality    trackScore // of what the subscriber gets
 }
 
@@ -32,6 +33,8 @@ func (p *Participant) subscribe(pub *Publication) {
 	pub.subs = append(pub.subs, s)
 	p.room.rewatched[pub] = true
 	s.apply(p.settings[pub.info.Sid])
+	t.allocator.Add(s.down)
+	s.prioritize()
 	if p.single {
 		t.sendTrackOnSection(s.down)
 	} else {
@@ -97,13 +100,14 @@ func (s *Subscription) detach() {
 
 // updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
 func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
-	kept := &livekit.UpdateTrackSettings{Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height}
+	kept := &livekit.UpdateTrackSettings{Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Priority: u.Priority}
 	for _, sid := range u.TrackSids {
 		if p.settings[sid] != nil || len(p.settings) < maxRemembered && validSID(sid) {
 			p.settings[sid] = kept
 		}
 		if s := p.subscriptions[sid]; s != nil {
 			s.apply(kept)
+			s.prioritize()
 		}
 	}
 }

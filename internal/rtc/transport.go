@@ -24,8 +24,10 @@ type Transport struct {
 	codecs   codecSet
 	hooks    transportHooks
 	feedback *sfu.Feedback // towards the client as publisher
-	reports  *sfu.Reports  // towards the client as subscriber
-	log      *slog.Logger
+	// Towards the client as subscriber: reports, and the division of what the connection carries.
+	reports   *sfu.Reports
+	allocator *sfu.Allocator
+	log       *slog.Logger
 
 	answerLimit time.Duration
 	reuses      bool // sections may carry one track after another
@@ -62,6 +64,8 @@ type transportHooks struct {
 	state       func(webrtc.PeerConnectionState)
 	track       func(*webrtc.TrackRemote, *webrtc.RTPReceiver)
 	dataChannel func(*webrtc.DataChannel)
+	// paused tells which pictures the connection has become too narrow for, or wide enough again.
+	paused func([]sfu.PauseChange)
 	// failed reports that negotiation broke; the client has to reconnect.
 	failed func(error)
 }
@@ -72,9 +76,10 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 		return nil, err
 	}
 	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
+	allocator := sfu.NewAllocator(pc.tap, o.neverPause, hooks.paused)
 	t := &Transport{
 		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: newLoop(), tcpOnly: o.tcpOnly, answerLimit: e.patience.answer, reuses: o.reuses,
-		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send),
+		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send, allocator.Divide), allocator: allocator,
 	}
 	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others
 		log.Error("negotiation ended by a programming error", "panic", v, "stack", string(debug.Stack()))

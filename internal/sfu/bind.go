@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -15,8 +16,11 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	d.negotiated = ctx.CodecParameters()
 	d.ssrc, d.rtxSSRC = uint32(ctx.SSRC()), uint32(ctx.SSRCRetransmission())
 	for _, e := range ctx.HeaderExtensions() {
-		if e.URI == DependencyDescriptorURI {
+		switch {
+		case e.URI == DependencyDescriptorURI:
 			d.descriptorID = uint8(e.ID)
+		case e.URI == sdp.TransportCCURI && d.video:
+			d.transportID = uint8(e.ID)
 		}
 		d.extensions.bind(e)
 	}
@@ -29,7 +33,11 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	} else {
 		err = ErrCodec
 	}
+	numbers := d.transportID != 0
 	d.mu.Unlock()
+	if d.video {
+		d.Tap.pacer.promised(numbers)
+	}
 
 	reader := ctx.RTCPReader()
 	d.wg.Go(func() { d.readRTCP(reader) }) // ends when the sender is stopped, which closes the reader

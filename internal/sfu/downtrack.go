@@ -68,6 +68,8 @@ type DownTrack struct {
 	descriptorID      uint8 // dependency descriptor towards the subscriber
 	extensions        extensions
 	heard             heard
+	transportID       uint8   // transport-wide sequence number
+	number            [2]byte // scratch: that number
 	packets, octets   uint64
 	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports
@@ -234,7 +236,7 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	d.fwd.translate(p, run, &out.rewrite)
 	d.packets++
 	d.octets += uint64(len(p.Payload))
-	d.sendLocked(p, &out.rewrite, d.ssrc, d.payloadType, p.Payload)
+	d.sendLocked(p, &out.rewrite, d.ssrc, d.payloadType, p.Payload, false)
 }
 
 // fillLocked sends an empty packet as seq, whose place only something that is left out could take: the subscriber would
@@ -249,7 +251,8 @@ func (d *DownTrack) fillLocked(seq uint16) {
 
 // sendPaddingLocked sends a packet of nothing but padding, which a receiver takes note of and throws away.
 func (d *DownTrack) sendPaddingLocked(seq uint16) {
-	d.sendLocked(&d.empty, &rewrite{seq: seq, ts: d.fwd.lastTS}, d.ssrc, d.payloadType, nil)
+	d.empty.Arrival = time.Now() // of something rare that came from nobody
+	d.sendLocked(&d.empty, &rewrite{seq: seq, ts: d.fwd.lastTS}, d.ssrc, d.payloadType, nil, false)
 }
 
 // switchLocked decides about a packet of a layer that is not being forwarded and tells whether to forward from it on.
@@ -306,8 +309,8 @@ func (d *DownTrack) readyLocked() bool {
 	return d.writer != nil
 }
 
-// sendLocked writes p with the numbers of out and the given payload.
-func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType uint8, payload []byte) {
+// sendLocked writes p with the numbers of out and the given payload; urgent says that it does not wait behind others.
+func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType uint8, payload []byte, urgent bool) {
 	h := &d.header
 	*h = rtp.Header{
 		Version: 2, Marker: out.marker, PayloadType: payloadType, SequenceNumber: out.seq, Timestamp: out.ts, SSRC: ssrc,
@@ -331,8 +334,9 @@ func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType
 	if d.CutTrailer && p.Header.Marker {
 		payload = payload[:front+len(withoutTrailer(payload[front:]))]
 	}
-	// A failed write is a closing connection; its owner learns that elsewhere.
-	_, _ = d.writer.Write(h, payload, nil)
+	d.Tap.pacer.send(&outgoing{
+		writer: d.writer, header: h, payload: payload, extension: d.transportID, number: &d.number, video: d.video, urgent: urgent,
+	}, p.Arrival)
 }
 
 // ID is the track's sid, for pion and the subscriber's SDP.

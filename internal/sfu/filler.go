@@ -125,7 +125,7 @@ func (d *DownTrack) insertLocked(now time.Time, after time.Duration, payload []b
 	d.own.Payload, d.own.Arrival = payload, now
 	d.packets++
 	d.octets += uint64(len(payload))
-	d.sendLocked(&d.own, &out, d.ssrc, d.payloadType, payload)
+	d.sendLocked(&d.own, &out, d.ssrc, d.payloadType, payload, false)
 }
 
 // insert returns the numbers for a packet that is not the publisher's. The publisher's next one begins behind it.

@@ -71,7 +71,7 @@ func newCall(t *testing.T) *call {
 		t.Fatal(err)
 	}
 	c.receiver = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true, RTCP: c.up.WriteRTCP})
-	c.feedback, c.reports = NewFeedback(upTap, c.up.WriteRTCP), NewReports(c.down.WriteRTCP)
+	c.feedback, c.reports = NewFeedback(upTap, c.up.WriteRTCP), NewReports(c.down.WriteRTCP, func(time.Time) {})
 	c.feedback.Add(c.receiver)
 	c.track = NewDownTrack(c.receiver, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: downTap, OnBound: func(error) {}})
 	c.reports.Add(c.track)

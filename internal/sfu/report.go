@@ -117,9 +117,11 @@ func receiverReports(now time.Time, receivers []*Receiver) []rtcp.Packet {
 // step.
 type Reports struct{ *periodic[*DownTrack] }
 
-// NewReports makes the sender reports of one connection; they start with the first DownTrack. send must not block.
-func NewReports(send func([]rtcp.Packet) error) *Reports {
+// NewReports makes the sender reports of one connection; they start with the first DownTrack, and also is called each
+// time. Neither it nor send may block.
+func NewReports(send func([]rtcp.Packet) error, also func(now time.Time)) *Reports {
 	return &Reports{newPeriodic(reportInterval, func(now time.Time, tracks []*DownTrack) {
+		also(now)
 		var packets []rtcp.Packet
 		for _, d := range tracks {
 			packets = append(packets, d.senderReport(now)...)

@@ -98,11 +98,15 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	p := &d.resend
+	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), now) {
+		return
+	}
+	p.Arrival = now
 	if d.unpacks {
 		p.Payload = d.newestBlock(p.Payload)
 	}
 	if d.rtxType == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
-		d.sendLocked(p, &sent.rewrite, d.ssrc, d.payloadType, p.Payload)
+		d.sendLocked(p, &sent.rewrite, d.ssrc, d.payloadType, p.Payload, true)
 		return
 	}
 	binary.BigEndian.PutUint16(d.rtxRaw, sent.seq)
@@ -110,7 +114,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	out := sent.rewrite
 	out.seq = d.rtxSeq
 	d.rtxSeq++
-	d.sendLocked(p, &out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size])
+	d.sendLocked(p, &out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size], true)
 }
 
 // recallLocked reads packet seq of l from its history into d.resend, and tells whether it was there.
@@ -128,6 +132,9 @@ type sentReport struct {
 }
 
 func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
+	if d.video {
+		d.Tap.pacer.report(float64(r.FractionLost)/256, now)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reception.note(r)

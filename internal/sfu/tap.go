@@ -16,9 +16,11 @@ var errPadding = errors.New("sfu: padding longer than the packet")
 
 // Tap is the one interceptor of a peer connection. Towards publishers it records the arrival of every packet,
 // retransmissions and probes included, for transport-wide feedback. Towards subscribers it hands each DownTrack the
-// connection's own writer, which spares the packet path pion's interceptor chain and its allocation.
+// connection's own writer, which spares the packet path pion's interceptor chain and its allocation, and keeps the Pacer
+// all of them send through.
 type Tap struct {
 	interceptor.NoOp
+	pacer *Pacer
 
 	mu       sync.Mutex
 	recorder *twcc.Recorder
@@ -27,7 +29,13 @@ type Tap struct {
 
 // NewTap makes a Tap; add it to a connection's interceptor registry.
 func NewTap(senderSSRC uint32) *Tap {
-	return &Tap{recorder: twcc.NewRecorder(senderSSRC), writers: map[uint32]interceptor.RTPWriter{}}
+	return &Tap{pacer: newPacer(), recorder: twcc.NewRecorder(senderSSRC), writers: map[uint32]interceptor.RTPWriter{}}
+}
+
+// Close ends what the Pacer does by itself; pion calls it with the connection's end.
+func (t *Tap) Close() error {
+	t.pacer.Close()
+	return nil
 }
 
 // NewInterceptor makes Tap its own factory: a registry is made for each connection.

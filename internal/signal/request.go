@@ -133,6 +133,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 	req.AutoSubscribe = !q.Has("auto_subscribe") || yes("auto_subscribe")
 	req.AutoSubscribeData = yes("auto_subscribe_data_track")
 	req.FullICE = yes("disable_ice_lite")
+	req.NeverPause = q.Has("subscriber_allow_pause") && !yes("subscriber_allow_pause")
 	req.Reconnect, req.SID = yes("reconnect"), q.Get("sid")
 	req.Reason = livekit.ReconnectReason(number("reconnect_reason"))
 	if packed := q.Get("attributes"); packed != "" && !req.Reconnect {
@@ -162,6 +163,9 @@ func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAge
 	req.AutoSubscribe = settings.GetAutoSubscribe()
 	req.AutoSubscribeData = settings.GetAutoSubscribeDataTrack()
 	req.FullICE = settings.GetDisableIceLite()
+	// The reference takes silence for a no. A picture that stands still for a while is better than a call in which the
+	// sound breaks off, so here only an explicit no is one.
+	req.NeverPause = settings != nil && settings.SubscriberAllowPause != nil && !*settings.SubscriberAllowPause
 	req.AddTracks, req.Offer = join.AddTrackRequests, join.PublisherOffer
 	req.Reconnect, req.Reason, req.SID = join.Reconnect, join.ReconnectReason, join.ParticipantSid
 	if req.Reconnect {

@@ -6,6 +6,7 @@ const (
 	backOff         = 0.85  // of what arrives, on congestion (draft-ietf-rmcat-gcc-02, section 5.5)
 	growth          = 1.08  // a second, while the path's capacity is unknown
 	growthLeast     = 4_000 // bits/s a second, near the capacity
+	proven          = 0.9   // of what arrives: it is measured over bursts
 	passes          = 0.7   // of what is sent arriving at the same time is all of it
 	overshoot       = 1.5   // of what arrives; a higher estimate would be a guess
 	overshootExtra  = 10_000
@@ -46,6 +47,10 @@ func (a *aimd) update(e evidence, now int64) {
 	case normal:
 		if a.growing && !e.limited && !e.standing {
 			a.increase(e, now)
+		}
+		if a.growing && !e.standing {
+			// What has come through without a queue, the path carries.
+			a.rate = max(a.rate, proven*min(e.delivered, e.recent))
 		}
 		a.growing = true
 	}

@@ -1,6 +1,7 @@
 package bwe
 
 import (
+	"math"
 	"time"
 )
 
@@ -27,6 +28,11 @@ type Estimator struct {
 	loss     lossBound
 	clusters clusters
 
+	remote   float64 // the other side's own estimate, bits/s; 0 without
+	reported float64 // bound by reports of loss, bits/s; 0 without
+	full     float64 // the estimate before it last fell; 0 once it is back there
+	reportAt int64
+
 	reference int64 // the receiver's clock, unwrapped, µs
 	heard     int64 // latest feedback, µs
 	feedbacks int
@@ -49,6 +55,13 @@ func (e *Estimator) Sent(seq uint16, size int, probe uint8, now time.Time) {
 	}
 }
 
+// Count notes that size bytes left without a number.
+func (e *Estimator) Count(size int, now time.Time) {
+	if e.feedbacks == 0 {
+		e.sending.add(size, e.micros(now))
+	}
+}
+
 // BeginProbe says that packets of probe id, which is not 0, follow.
 func (e *Estimator) BeginProbe(id uint8) { e.clusters.begin(id) }
 
@@ -62,6 +75,9 @@ func (e *Estimator) EndProbe(id uint8) {
 	}
 }
 
+// probing tells whether the outcome of that probe is not known yet.
+func (e *Estimator) probing(id uint8) bool { return e.clusters.find(id) != nil }
+
 // Feedback takes one RTCP packet with transport-wide feedback.
 func (e *Estimator) Feedback(raw []byte, now time.Time) error {
 	if err := e.report.parse(raw); err != nil {
@@ -74,6 +90,7 @@ func (e *Estimator) Feedback(raw []byte, now time.Time) error {
 	}
 	e.heard = at
 	e.feedbacks++
+	before := e.bitrate()
 	ev := evidence{
 		usage: e.trend.state, delivered: e.arrivals.rate, recent: e.arrivals.recent, sent: e.sending.rate(at),
 		roundTrip: e.roundTrip, standing: e.delay.queue() > standing,
@@ -90,8 +107,59 @@ func (e *Estimator) Feedback(raw []byte, now time.Time) error {
 	}
 	e.aimd.rate = max(least, min(e.aimd.rate, most))
 	e.loss.rate = max(least, e.loss.rate)
+	e.moved(before)
 	return nil
 }
+
+// moved notes that the estimate was before what it no longer is.
+func (e *Estimator) moved(before float64) {
+	switch now := e.bitrate(); {
+	case now < before:
+		e.full = max(e.full, before)
+	case now >= e.full:
+		e.full = 0
+	}
+}
+
+// Remote takes the other side's own estimate (draft-alvestrand-rmcat-remb-03), in bits/s. It counts as long as no
+// transport-wide feedback comes.
+func (e *Estimator) Remote(bitrate float64) {
+	if bitrate >= 0 { // neither below nor not a number
+		before := e.bitrate()
+		e.remote = max(least, min(bitrate, most))
+		e.moved(before)
+	}
+}
+
+// Report takes the share of loss in a receiver report, from 0 to 1. It counts as long as nothing better comes
+// (draft-ietf-rmcat-gcc-02, section 6).
+func (e *Estimator) Report(loss float64, now time.Time) {
+	at := e.micros(now)
+	elapsed := min(float64(at-e.reportAt)/1e6, 1)
+	e.reportAt = at
+	switch {
+	case loss > lossHigh && e.sending.rate(at) > 0:
+		from := e.sending.rate(at)
+		if e.reported > 0 {
+			from = min(from, e.reported)
+		}
+		e.reported = max(least, from*(1-loss/2))
+		e.full = max(e.full, from)
+	case loss < lossLow && e.reported > 0:
+		if e.reported *= math.Pow(growth, elapsed); e.reported > most {
+			e.reported = 0
+		}
+		if e.reported == 0 || e.reported > e.full {
+			e.full = 0
+		}
+	}
+}
+
+// Known tells whether the estimate rests on anything that the other side has said.
+func (e *Estimator) Known() bool { return e.feedbacks > 0 || e.remote > 0 || e.reported > 0 }
+
+// Full tells whether the path has shown that it carries no more, and not yet the contrary.
+func (e *Estimator) Full() bool { return e.full > 0 }
 
 // take goes through the report and returns how many packets it has decided about and how many of them were lost; false
 // when it is about nothing that is known to be under way.
@@ -163,7 +231,17 @@ func (e *Estimator) unwrap(arrival int64) int64 {
 // Bitrate is the estimate in bits/s.
 func (e *Estimator) Bitrate() int { return int(e.bitrate()) }
 
-func (e *Estimator) bitrate() float64 { return max(least, min(e.aimd.rate, e.loss.rate)) }
+func (e *Estimator) bitrate() float64 {
+	switch {
+	case e.feedbacks > 0:
+		return max(least, min(e.aimd.rate, e.loss.rate))
+	case e.remote > 0:
+		return e.remote
+	case e.reported > 0:
+		return e.reported
+	}
+	return e.aimd.rate
+}
 
 // Congested tells whether the delay grows at the moment.
 func (e *Estimator) Congested() bool { return e.trend.state == overuse }

@@ -81,7 +81,7 @@ func (c *call) run(d time.Duration, each func()) {
 		c.pace()
 		c.receive()
 		if probe, ok := c.prober.Due(c.e, c.wanted, c.now); ok {
-			c.probe, c.probing, c.probed = probe, c.now.Add(ProbeTime), 0
+			c.probe, c.probing, c.probed = probe, c.now.Add(probe.Time), 0
 			c.e.BeginProbe(probe.ID)
 		}
 		if each != nil {

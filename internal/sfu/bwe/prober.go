@@ -3,29 +3,31 @@ package bwe
 import "time"
 
 const (
-	// ProbeTime is how long a probe is sent: several times the grain of timers, and short enough for the queue of a path
-	// that does not carry it to hold it.
-	ProbeTime = 30 * time.Millisecond
+	// probeTime is how long a probe is sent at least: several times the grain of timers, and short enough for the queue of
+	// a path that does not carry it to hold it. At a low rate it takes as long as probePackets of padding take.
+	probeTime    = 30 * time.Millisecond
+	probePackets = 8 * 250 * 8 // bits
 	// A probe tries this multiple of the estimate: more while nothing is known, less than a doubling later, when the
 	// pictures of others depend on the path.
 	probeFirst, probeNext = 3.0, 2.0
 	// probeBeyond is how much more than is wanted needs to be proven: what the division keeps in hand.
 	probeBeyond = 1.3
-	// probeProven is the share of a probe's rate which the estimate has to reach for it to count as carried.
-	probeProven = 0.8
+	// probeProven is the share of a probe's rate which the estimate has to reach for the next to follow at once.
+	probeProven = 0.7
 	// probeAnswer is how long the answer to a probe may take.
 	probeAnswer = time.Second
 	// After a failure a probe waits, longer each time. The longest wait bounds how late a path that has recovered is
 	// noticed.
-	probeWait, probeWaitMost = time.Second, 4 * time.Second
+	probeWait, probeWaitMost = time.Second, 3 * time.Second
 	// probeCalm is how long the delay must not have grown before one.
 	probeCalm = 500 * time.Millisecond
 )
 
-// Probe is a burst to send at a rate, in bits/s, for ProbeTime.
+// Probe is a burst to send at a rate, in bits/s, for a time.
 type Probe struct {
 	ID   uint8
 	Rate int
+	Time time.Duration
 }
 
 // Prober decides when to probe for more. Its caller guards it.
@@ -47,7 +49,7 @@ func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 	if e.Congested() {
 		p.postpone(now.Add(probeCalm))
 	}
-	if !p.judge(estimate, now) || now.Before(p.next) || estimate >= probeBeyond*float64(wanted) {
+	if !p.judge(e, estimate, now) || now.Before(p.next) || estimate >= probeBeyond*float64(wanted) {
 		return Probe{}, false
 	}
 	factor := probeNext
@@ -59,16 +61,17 @@ func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 	if p.id++; p.id == 0 {
 		p.id = 1 // 0 is no probe
 	}
-	return Probe{ID: p.id, Rate: int(p.tried)}, true
+	length := max(probeTime, time.Duration(probePackets/p.tried*float64(time.Second)))
+	return Probe{ID: p.id, Rate: int(p.tried), Time: length}, true
 }
 
 // judge looks at what became of the latest probe and tells whether it is over.
-func (p *Prober) judge(estimate float64, now time.Time) bool {
+func (p *Prober) judge(e *Estimator, estimate float64, now time.Time) bool {
 	switch {
 	case p.tried == 0:
 	case estimate >= probeProven*p.tried:
 		p.tried, p.wait, p.worked = 0, 0, true
-	case now.After(p.deadline):
+	case now.After(p.deadline) || !e.probing(p.id):
 		p.tried = 0
 		p.wait = max(probeWait, min(2*p.wait, probeWaitMost))
 		p.postpone(now.Add(p.wait))

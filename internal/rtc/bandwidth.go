@@ -1,0 +1,131 @@
+package rtc
+
+import (
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/sfu"
+)
+
+// This file tells a subscriber's Allocator what matters most to it, and the client what it cannot have.
+
+// Priorities of video when a connection does not carry all of it (livekit-protocol.md, 12.3): a shared screen is what
+// everybody talks about, then who is talking, then what the client says, which is at most maxPriority.
+const (
+	maxPriority     = 100
+	speakerPriority = 200
+	screenPriority  = 300
+)
+
+// priority of the track for its subscriber.
+func (s *Subscription) priority() int {
+	switch {
+	case s.pub.info.Source == livekit.TrackSource_SCREEN_SHARE:
+		return screenPriority
+	case s.pub.owner == s.pub.owner.room.foremost.speaker:
+		return speakerPriority
+	}
+	return int(min(s.subscriber.settings[s.pub.info.Sid].GetPriority(), maxPriority))
+}
+
+// prioritize tells the Allocator of a change. It is a matter of memory only, so the loop does it.
+func (s *Subscription) prioritize() {
+	if s.pub.info.Type == livekit.TrackType_VIDEO {
+		s.subscriber.receiving().allocator.SetPriority(s.down, s.priority())
+	}
+}
+
+// foremost is who speaks, as far as it matters for what is shown: a cough does not change it.
+type foremost struct {
+	speaker *Participant // nil until somebody has spoken
+	rival   *Participant // has been louder lately
+	ticks   int          // for how many ticks in a row
+}
+
+// foremostTicks is how long somebody has to be the loudest to come first: about a second.
+const foremostTicks = 3
+
+// updateForemost follows who is loudest, and brings priorities in line when it is somebody else.
+func (r *Room) updateForemost() {
+	f := &r.foremost
+	var loudest *Participant
+	for _, p := range r.participants {
+		if p.speaking.level > 0 && (loudest == nil || p.speaking.level > loudest.speaking.level) {
+			loudest = p
+		}
+	}
+	switch {
+	case loudest == nil || loudest == f.speaker || f.speaker != nil && f.speaker.speaking.level == loudest.speaking.level:
+		f.rival, f.ticks = nil, 0
+		return
+	case loudest != f.rival:
+		f.rival, f.ticks = loudest, 0
+	}
+	if f.ticks++; f.ticks < foremostTicks && f.speaker != nil && !f.speaker.closed {
+		return
+	}
+	before := f.speaker
+	*f = foremost{speaker: loudest}
+	for _, p := range []*Participant{before, loudest} {
+		if p == nil {
+			continue
+		}
+		for _, pub := range p.publications {
+			for _, s := range pub.subs {
+				s.prioritize()
+			}
+		}
+	}
+}
+
+// picturesPaused notes which pictures p's connection does not carry any more, or carries again, and tells the client.
+func (p *Participant) picturesPaused(changed []sfu.PauseChange) {
+	var states []*livekit.StreamStateInfo
+	for _, c := range changed {
+		s := p.subscriptions[c.Track.ID()]
+		if s == nil || s.down != c.Track {
+			continue
+		}
+		s.paused = c.Paused
+		states = append(states, s.streamState())
+	}
+	p.sendStreamStates(states)
+}
+
+// carried is what the subscriber's connection leaves of the picture: at best GOOD if it has no room for what is shown, POOR
+// if it has none for any.
+func (s *Subscription) carried() float64 {
+	switch {
+	case s.paused:
+		return poorScore
+	case s.subscriber.receiving().allocator.Starved(s.down):
+		return goodScore
+	}
+	return bestScore
+}
+
+// repeatPauses tells a client that has resumed what is paused; it may have missed it.
+func (p *Participant) repeatPauses() {
+	var states []*livekit.StreamStateInfo
+	for _, s := range p.subscriptions {
+		if s.pub.info.Type == livekit.TrackType_VIDEO {
+			states = append(states, s.streamState())
+		}
+	}
+	p.sendStreamStates(states)
+}
+
+func (s *Subscription) streamState() *livekit.StreamStateInfo {
+	state := livekit.StreamState_ACTIVE
+	if s.paused {
+		state = livekit.StreamState_PAUSED
+	}
+	return &livekit.StreamStateInfo{ParticipantSid: s.pub.owner.sid(), TrackSid: s.pub.info.Sid, State: state}
+}
+
+func (p *Participant) sendStreamStates(states []*livekit.StreamStateInfo) {
+	if len(states) > 0 {
+		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_StreamStateUpdate{
+			StreamStateUpdate: &livekit.StreamStateUpdate{StreamStates: states},
+		}})
+	}
+}

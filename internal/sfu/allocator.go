@@ -1,0 +1,293 @@
+package sfu
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// allocationInterval is the least time between two divisions: feedback comes as often.
+	allocationInterval = 100 * time.Millisecond
+	// allocatable is the share of the estimate that video is given. The rest is for retransmissions and for rates that
+	// rise before they are measured.
+	allocatable = 0.95
+	// A track that fell is not raised again for restLeast unless there is clearly room, and longer each time it has to
+	// fall again within restMemory.
+	restLeast, restMost = 2 * time.Second, 16 * time.Second
+	restMemory          = 10 * time.Second
+	// Where nothing can be sent to try the path with, a track is raised on trial after trialWait without a queue, and has
+	// trialTime to show that it is carried. The wait doubles after each failure.
+	trialWait, trialWaitMost = 4 * time.Second, time.Minute
+	trialTime                = 3 * time.Second
+)
+
+// Allocator divides what one subscriber's connection carries among the video it receives. Sound is not divided: it goes
+// out in any case. It works when feedback comes and each second; nothing of it waits.
+type Allocator struct {
+	pacer *Pacer
+	// paused tells that the picture of a track was paused or is resumed. It must not block.
+	paused func(changed []PauseChange)
+	// keeps is set when pictures may not be paused.
+	keeps bool
+
+	working atomic.Bool // a division is under way
+	last    atomic.Int64
+
+	mu     sync.Mutex
+	shares []*share // copied on change
+
+	// The rest belongs to the division.
+	claims  []claim
+	claimed []*share
+	indexes []int
+	trial   trial
+}
+
+// PauseChange says that a DownTrack's picture was paused for want of bandwidth, or goes on.
+type PauseChange struct {
+	Track  *DownTrack
+	Paused bool
+}
+
+// share is one track's part.
+type share struct {
+	track    *DownTrack
+	priority atomic.Int32
+	starved  atomic.Bool // gets less than it wants
+
+	// The rest belongs to the division.
+	levels    []level
+	set       bool   // allowed has been set at least once
+	allowed   target // as last set
+	fell      time.Time
+	rest      time.Duration
+	restUntil time.Time
+}
+
+// trial is a rise without knowledge.
+type trial struct {
+	ends  time.Time // zero while there is none
+	extra int       // bits/s beyond the budget
+	wait  time.Duration
+	next  time.Time
+}
+
+// NewAllocator makes the Allocator of the connection behind tap. With keeps pictures are never paused. changed is told of
+// each pause and resumption, and must not block.
+func NewAllocator(tap *Tap, keeps bool, changed func([]PauseChange)) *Allocator {
+	a := &Allocator{pacer: tap.pacer, keeps: keeps, paused: changed}
+	tap.pacer.mu.Lock()
+	defer tap.pacer.mu.Unlock()
+	tap.pacer.heard = a.Divide
+	return a
+}
+
+// Add gives d a share from now on; sound has none.
+func (a *Allocator) Add(d *DownTrack) {
+	if !d.video {
+		return
+	}
+	a.mu.Lock()
+	a.shares = append(slices.Clone(a.shares), &share{track: d})
+	a.mu.Unlock()
+	a.last.Store(0) // a new track does not wait for its turn
+	a.Divide(time.Now())
+}
+
+// Remove ends d's share.
+func (a *Allocator) Remove(d *DownTrack) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shares = slices.DeleteFunc(slices.Clone(a.shares), func(s *share) bool { return s.track == d })
+}
+
+// SetPriority makes d come before those with less, all others being 0.
+func (a *Allocator) SetPriority(d *DownTrack, priority int) {
+	if s := a.share(d); s != nil {
+		s.priority.Store(int32(priority))
+	}
+}
+
+// Starved tells whether d gets less than is wanted of it, for want of bandwidth.
+func (a *Allocator) Starved(d *DownTrack) bool {
+	s := a.share(d)
+	return s != nil && s.starved.Load()
+}
+
+func (a *Allocator) share(d *DownTrack) *share {
+	for _, s := range a.snapshot() {
+		if s.track == d {
+			return s
+		}
+	}
+	return nil
+}
+
+func (a *Allocator) snapshot() []*share {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.shares
+}
+
+// Divide divides anew, unless it has just been done or is being done.
+func (a *Allocator) Divide(now time.Time) {
+	if now.UnixNano()-a.last.Load() < int64(allocationInterval) || !a.working.CompareAndSwap(false, true) {
+		return
+	}
+	a.last.Store(now.UnixNano())
+	defer a.working.Store(false)
+	shares := a.snapshot()
+	if len(shares) == 0 {
+		return
+	}
+	known := a.pacer.capacity(now)
+	a.claim(shares, known, now)
+	if len(a.claims) == 0 {
+		return
+	}
+	var changed []PauseChange
+	if !known.known {
+		for _, s := range a.claimed {
+			changed = s.allow(everything, changed)
+			s.starved.Store(false)
+		}
+	} else {
+		changed = a.divide(known, now)
+	}
+	if len(changed) > 0 {
+		a.paused(changed)
+	}
+}
+
+// claim collects what there is to divide among, the highest priority first.
+func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
+	a.claims, a.claimed = a.claims[:0], a.claimed[:0]
+	for _, s := range shares {
+		wanted, r := s.track.wish()
+		if wanted.spatial < 0 {
+			continue
+		}
+		rates := r.bitrates(now)
+		if s.levels = levelsOf(&rates, wanted, s.levels); len(s.levels) > 0 {
+			a.claimed = append(a.claimed, s)
+		} else if !s.set && known.known {
+			s.track.SetAllowed(startSpatial, MaxTemporals-1) // until its rates are known
+		}
+	}
+	slices.SortStableFunc(a.claimed, func(x, y *share) int { return int(y.priority.Load()) - int(x.priority.Load()) })
+	for _, s := range a.claimed {
+		c := claim{levels: s.levels, priority: int(s.priority.Load()), held: s.held(), rests: now.Before(s.restUntil)}
+		// To take somebody's picture away needs proof that there is no room for it.
+		c.pauses = !a.keeps && (known.full || c.held == heldPaused)
+		a.claims = append(a.claims, c)
+	}
+}
+
+// startSpatial is the highest layer forwarded of a track that has not been measured yet.
+const startSpatial = 1
+
+func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange) {
+	budget := int(allocatable * float64(known.bitrate))
+	var left int
+	a.indexes, left = divide(budget+a.trial.extra, a.claims, a.indexes)
+	wanted, given := 0, 0
+	var pads *DownTrack
+	for i, s := range a.claimed {
+		c, at := &a.claims[i], a.indexes[i]
+		top := len(c.levels) - 1
+		wanted += c.levels[top].cost
+		to := nothing
+		if at >= 0 {
+			given += c.levels[at].cost
+			to = c.levels[at].target
+		}
+		if at == top {
+			to.temporal = MaxTemporals - 1
+			if left > max(c.levels[top].cost, startBitrate) {
+				to = everything // room for a layer that is only about to be sent
+			}
+		}
+		if at < c.held {
+			s.fall(now)
+		}
+		s.starved.Store(at < top)
+		changed = s.allow(to, changed)
+		if pads == nil && s.track.canPad() {
+			pads = s.track
+		}
+	}
+	if given < wanted && pads != nil {
+		a.pacer.tryFor(wanted, now, pads.sendPadding)
+	}
+	a.attempt(known, given < wanted && pads == nil, now)
+	return changed
+}
+
+// held is the index of the level that was allowed last.
+func (s *share) held() int {
+	switch {
+	case !s.set:
+		return heldUnknown
+	case s.allowed.spatial < 0:
+		return heldPaused
+	}
+	held := 0
+	for i, l := range s.levels {
+		if l.spatial < s.allowed.spatial || l.spatial == s.allowed.spatial && l.temporal <= s.allowed.temporal {
+			held = i
+		}
+	}
+	return held
+}
+
+// fall notes that the track has to do with less.
+func (s *share) fall(now time.Time) {
+	if now.Sub(s.fell) < restMemory {
+		s.rest = min(2*s.rest, restMost)
+	} else {
+		s.rest = restLeast
+	}
+	s.fell, s.restUntil = now, now.Add(s.rest)
+}
+
+// allow sets what may be forwarded, and adds a pause or its end to changed.
+func (s *share) allow(to target, changed []PauseChange) []PauseChange {
+	if s.set && to == s.allowed {
+		return changed
+	}
+	was := s.set && s.allowed.spatial < 0
+	s.set, s.allowed = true, to
+	s.track.SetAllowed(to.spatial, to.temporal)
+	if is := to.spatial < 0; is != was {
+		changed = append(changed, PauseChange{s.track, is})
+	}
+	return changed
+}
+
+// attempt raises one track on trial where the path cannot be tried otherwise, and ends trials.
+func (a *Allocator) attempt(known capacity, wanting bool, now time.Time) {
+	t := &a.trial
+	if !known.calm {
+		if !t.ends.IsZero() {
+			t.wait = min(2*t.wait, trialWaitMost)
+		}
+		*t = trial{wait: max(t.wait, trialWait), next: now.Add(max(t.wait, trialWait))}
+		return
+	}
+	switch {
+	case !t.ends.IsZero() && now.After(t.ends):
+		*t = trial{wait: min(2*t.wait, trialWaitMost), next: now.Add(t.wait)}
+	case !t.ends.IsZero() || !wanting:
+	case t.next.IsZero():
+		*t = trial{wait: trialWait, next: now.Add(trialWait)}
+	case now.After(t.next):
+		for i, at := range a.indexes {
+			if levels := a.claims[i].levels; at+1 < len(levels) {
+				t.extra, t.ends = int(float64(levels[at+1].cost)*(1+resumeMargin)), now.Add(trialTime)
+				return
+			}
+		}
+	}
+}

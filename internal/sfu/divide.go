@@ -1,0 +1,121 @@
+package sfu
+
+// This file is the arithmetic of the Allocator: plain functions of rates and wishes.
+
+const (
+	// riseMargin is how much more than a level costs must be free for it to be taken up, and resumeMargin the same for
+	// a picture that was paused: an estimate moves by a tenth without reason, a layer's rate too.
+	riseMargin, resumeMargin = 0.10, 0.20
+	// clearly is how many times what a level costs must be free for it to be taken up at once after a fall.
+	clearly = 1.5
+	// pauseMargin is how much less than the lowest level costs may be free before it is taken away: after congestion the
+	// estimate lies below what the path carries.
+	pauseMargin = 0.20
+)
+
+// level is one way to forward a track: its layers up to target, for cost bits/s.
+type level struct {
+	target
+	cost int
+}
+
+// levelsOf lists the ways to forward a track, each dearer and better than the one before: what the rates say is sent, up
+// to what is wanted. There is none when nothing has been measured.
+func levelsOf(rates *Bitrates, wanted target, levels []level) []level {
+	levels = levels[:0]
+	for s := range MaxLayers {
+		if s > wanted.spatial && len(levels) > 0 {
+			break // nothing sends up to what is wanted: the least above that
+		}
+		for t := 0; t < MaxTemporals && t <= max(0, wanted.temporal); t++ {
+			cost := int(rates[s][t])
+			switch n := len(levels); {
+			case cost == 0:
+				continue
+			case n > 0 && levels[n-1].spatial == s && levels[n-1].cost == cost:
+				levels[n-1].temporal = t // nothing is sent in between
+				continue
+			case t == 0 && n > 0 && rates[s][1] > rates[s][0] && rates[s][2] > rates[s][1]:
+				continue // a quarter of the pictures of a better layer is worse than all of a lesser one
+			}
+			for len(levels) > 0 && levels[len(levels)-1].cost >= cost {
+				levels = levels[:len(levels)-1] // this one is better and costs no more
+			}
+			levels = append(levels, level{target{s, t}, cost})
+		}
+	}
+	return levels
+}
+
+// Indexes of levels that are none.
+const (
+	heldPaused  = -1 // nothing is forwarded
+	heldUnknown = -2 // the track is new
+)
+
+// claim is what one track asks of the division.
+type claim struct {
+	levels   []level
+	priority int  // the highest gets first
+	held     int  // index of the level it has
+	pauses   bool // it may be paused
+	rests    bool // it fell just now, and should not rise again at the next best moment
+}
+
+// divide gives each claim, the highest priority first, the index of a level, or heldPaused: first everybody the lowest,
+// then by priority more, among equals in turn. It returns what is left of the budget, below zero when even the lowest
+// levels are more than it.
+func divide(budget int, claims []claim, out []int) ([]int, int) {
+	out = out[:0]
+	for i := range claims {
+		c := &claims[i]
+		lowest := c.levels[0].cost
+		need := float64(lowest)
+		if c.held == heldPaused {
+			need *= 1 + resumeMargin
+		} else {
+			need *= 1 - pauseMargin
+		}
+		if c.pauses && need > float64(budget) {
+			out = append(out, heldPaused)
+			continue
+		}
+		budget -= lowest
+		out = append(out, 0)
+	}
+	for from := 0; from < len(claims); {
+		to := from + 1
+		for to < len(claims) && claims[to].priority == claims[from].priority {
+			to++
+		}
+		for risen := true; risen; {
+			risen = false
+			for i := from; i < to; i++ {
+				if step, ok := claims[i].rise(out[i], budget); ok {
+					out[i]++
+					budget -= step
+					risen = true
+				}
+			}
+		}
+		from = to
+	}
+	return out, budget
+}
+
+// rise returns what the level after at costs more, and whether that is within the budget.
+func (c *claim) rise(at, budget int) (step int, ok bool) {
+	if at == heldPaused || at+1 >= len(c.levels) {
+		return 0, false
+	}
+	cost := c.levels[at+1].cost
+	step = cost - c.levels[at].cost
+	need := float64(step)
+	if c.held != heldUnknown && at+1 > c.held {
+		need += riseMargin * float64(cost)
+		if c.rests && float64(budget+c.levels[at].cost) < clearly*float64(cost) {
+			return 0, false
+		}
+	}
+	return step, need <= float64(budget)
+}

@@ -1,0 +1,288 @@
+package sfu
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+
+	"meet/internal/sfu/bwe"
+)
+
+const (
+	// startBitrate is what a connection is believed to carry before it has said anything, in bits/s: a middle layer, and
+	// within what most carry.
+	startBitrate = 800_000
+	// paceFactor is how much faster than the estimate a burst goes out, as libwebrtc's pacer does: a key frame takes its
+	// time on the path anyway, and the queue there has room for a little.
+	paceFactor = 2.5
+	// A burst goes out at once if it is what paceBurst allows, and paceLeast bytes in any case: a few packets.
+	paceBurst = 40 * time.Millisecond
+	paceLeast = 4 * 1200
+	// paceStep is how often what waits is looked at.
+	paceStep = 5 * time.Millisecond
+	// paceMost is how many packets may wait; one more is dropped. It counts as lost, so the subscriber asks for it again
+	// when there may be room. The History behind it is no longer.
+	paceMost = videoHistory
+	// paceLongest is how long what waits may take; with more the rate rises, because a picture that comes so late is no
+	// better than one that is lost.
+	paceLongest = 500 * time.Millisecond
+	// repairShare of the estimate may be retransmissions: on a full path they are what fills it.
+	repairShare = 0.5
+	repairLeast = 20_000 // bytes/s, for when the estimate is very low
+	repairBurst = 250 * time.Millisecond
+	// padMost is what one packet of nothing but padding may hold (RFC 3550, section 5.1).
+	padMost = 255
+)
+
+// Pacer is the way of one subscriber's packets to its connection: it numbers them for transport-wide feedback, estimates
+// from that what the connection carries, and spreads bursts of video that are more than it does. A packet that need not
+// wait passes through without a copy. Sound never waits, retransmissions neither.
+type Pacer struct {
+	drains sync.WaitGroup // the goroutine that sends what waits, while there is something
+	stop   chan struct{}
+	// meters is set when what goes out without a number counts too: the client says how it fares without naming packets.
+	meters atomic.Bool
+
+	mu        sync.Mutex
+	closed    bool
+	heard     func(now time.Time) // called when the estimate may have changed; nil without an Allocator
+	estimator *bwe.Estimator
+	prober    bwe.Prober
+	seq       uint16    // transport-wide, of the latest packet
+	promise   promise   // of feedback, by the client
+	numbered  time.Time // when the first packet got a number; zero before
+
+	paces    bool    // bursts are held back: the estimate is known
+	rate     float64 // bytes/s, of bursts
+	budget   float64 // bytes that may go out at once
+	repair   float64 // the same, of retransmissions
+	refilled time.Time
+	waiting  []*waitingPacket // oldest first
+	bytes    int              // of them
+	draining bool             // the goroutine runs
+	sending  bool             // it is writing a packet, before which none may pass
+
+	probe probing
+
+	sent, held, dropped uint64
+}
+
+// probing is a probe under way.
+type probing struct {
+	bwe.Probe
+	began, ends time.Time // zero while there is none
+	bytes       int
+	pad         func(now time.Time, size int) int
+}
+
+// waitingPacket is a copy of a packet that waits for its turn.
+type waitingPacket struct {
+	writer     interceptor.RTPWriter
+	header     rtp.Header
+	payload    []byte
+	extension  uint8 // id of the transport-wide number; 0 without
+	number     [2]byte
+	raw        [mtu]byte // payload
+	extensions [2 * maxWaitingExtension]byte
+}
+
+// maxWaitingExtension is the longest header extension that is sent, the dependency descriptor (RFC 8285: one byte of length).
+const maxWaitingExtension = 255
+
+var waitingPackets = sync.Pool{New: func() any { return new(waitingPacket) }}
+
+func newPacer() *Pacer {
+	return &Pacer{stop: make(chan struct{}), estimator: bwe.New(startBitrate)}
+}
+
+// outgoing is a packet as a DownTrack hands it over. The header's memory and number are the DownTrack's.
+type outgoing struct {
+	writer    interceptor.RTPWriter
+	header    *rtp.Header
+	payload   []byte
+	extension uint8 // id of the transport-wide number; 0 without
+	number    *[2]byte
+	video     bool
+	urgent    bool // it is not to wait: a retransmission, padding
+}
+
+// send lets a packet go, now or when its turn comes.
+func (p *Pacer) send(o *outgoing, now time.Time) {
+	if o.extension != 0 || o.video && p.meters.Load() {
+		p.mu.Lock()
+		if p.paces && !o.urgent && p.holdLocked(o, now) {
+			p.mu.Unlock()
+			return
+		}
+		p.numberLocked(o.header, o.extension, o.number, len(o.payload), now)
+		p.mu.Unlock()
+	}
+	// A failed write is a closing connection; its owner learns that elsewhere.
+	_, _ = o.writer.Write(o.header, o.payload, nil)
+}
+
+// numberLocked gives a packet its transport-wide number and counts it.
+func (p *Pacer) numberLocked(h *rtp.Header, extension uint8, number *[2]byte, size int, now time.Time) {
+	size += h.MarshalSize() + int(h.PaddingSize)
+	p.sent++
+	p.budget -= float64(size)
+	if extension == 0 {
+		p.estimator.Count(size, now)
+		return
+	}
+	if p.numbered.IsZero() {
+		p.numbered = now
+	}
+	p.seq++
+	number[0], number[1] = byte(p.seq>>8), byte(p.seq)
+	_ = h.SetExtension(extension, number[:])
+	probe := uint8(0)
+	if !p.probe.ends.IsZero() {
+		probe = p.probe.ID
+		p.probe.bytes += size
+	}
+	p.estimator.Sent(p.seq, size, probe, now)
+}
+
+// holdLocked keeps a copy of o for later if it may not go out now.
+func (p *Pacer) holdLocked(o *outgoing, now time.Time) bool {
+	p.refillLocked(now)
+	if len(p.waiting) == 0 && !p.sending && p.budget > 0 {
+		return false
+	}
+	if p.closed {
+		return false
+	}
+	if len(p.waiting) >= paceMost || len(o.payload) > mtu {
+		p.dropped++
+		return true
+	}
+	w := waitingPackets.Get().(*waitingPacket)
+	w.keep(o)
+	p.waiting = append(p.waiting, w)
+	p.bytes += len(w.payload)
+	p.held++
+	p.drainLocked()
+	return true
+}
+
+// keep copies o.
+func (w *waitingPacket) keep(o *outgoing) {
+	extensions := w.header.Extensions[:0]
+	w.writer, w.header, w.extension = o.writer, *o.header, o.extension
+	w.payload = w.raw[:copy(w.raw[:], o.payload)]
+	w.header.Extension, w.header.ExtensionProfile, w.header.Extensions = false, 0, extensions
+	used := 0
+	for _, id := range o.header.GetExtensionIDs() {
+		e := o.header.GetExtension(id)
+		if n := copy(w.extensions[used:], e); n == len(e) {
+			_ = w.header.SetExtension(id, w.extensions[used:used+n])
+			used += n
+		}
+	}
+}
+
+// refillLocked adds what the time since the last call allows.
+func (p *Pacer) refillLocked(now time.Time) {
+	elapsed := now.Sub(p.refilled).Seconds()
+	if elapsed <= 0 {
+		return
+	}
+	p.refilled = now
+	elapsed = min(elapsed, 1)
+	rate := max(p.rate, float64(p.bytes)/paceLongest.Seconds())
+	p.budget = min(p.budget+rate*elapsed, max(paceLeast, rate*paceBurst.Seconds()))
+	repair := max(repairLeast, p.rate/paceFactor*repairShare)
+	p.repair = min(p.repair+repair*elapsed, max(paceLeast, repair*repairBurst.Seconds()))
+}
+
+// mayRepair tells whether a retransmission of so many bytes is within its share.
+func (p *Pacer) mayRepair(size int, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.paces {
+		return true
+	}
+	p.refillLocked(now)
+	if p.repair < float64(size) {
+		p.dropped++
+		return false
+	}
+	p.repair -= float64(size)
+	return true
+}
+
+// drainLocked starts the goroutine that sends what waits, if it does not run.
+func (p *Pacer) drainLocked() {
+	if !p.draining && !p.closed {
+		p.draining = true
+		p.drains.Go(p.drain) // ends when nothing waits, or with Close
+	}
+}
+
+// drain sends what waits, and padding while there is a probe, until there is neither.
+func (p *Pacer) drain() {
+	t := time.NewTicker(paceStep)
+	defer t.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case now := <-t.C:
+			for p.releaseOne(now) {
+			}
+			if !p.padOut(now) && p.rest() {
+				return
+			}
+		}
+	}
+}
+
+// rest ends the goroutine's work if nothing waits.
+func (p *Pacer) rest() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draining = len(p.waiting) > 0 || !p.probe.ends.IsZero()
+	return !p.draining
+}
+
+// releaseOne sends the oldest packet that waits, if the budget allows.
+func (p *Pacer) releaseOne(now time.Time) bool {
+	p.mu.Lock()
+	p.refillLocked(now)
+	if len(p.waiting) == 0 || p.budget <= 0 {
+		p.mu.Unlock()
+		return false
+	}
+	w := p.waiting[0]
+	p.waiting[0] = nil
+	if p.waiting = p.waiting[1:]; len(p.waiting) == 0 {
+		p.waiting = nil
+	}
+	p.bytes -= len(w.payload)
+	p.sending = true
+	p.numberLocked(&w.header, w.extension, &w.number, len(w.payload), now)
+	p.mu.Unlock()
+	_, _ = w.writer.Write(&w.header, w.payload, nil)
+	w.writer = nil
+	waitingPackets.Put(w)
+	p.mu.Lock()
+	p.sending = false
+	p.mu.Unlock()
+	return true
+}
+
+// Close ends the goroutine and waits for it. What waits is not sent; later packets go out at once.
+func (p *Pacer) Close() {
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		close(p.stop)
+		p.waiting, p.bytes = nil, 0
+	}
+	p.mu.Unlock()
+	p.drains.Wait()
+}
