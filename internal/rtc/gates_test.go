@@ -119,9 +119,9 @@ func TestOfferedCodecs(t *testing.T) {
 		browser, mime string
 		want          []string
 	}{
-		{"Chrome", "audio/red", []string{"red", "opus"}},
-		{"Firefox", "audio/red", []string{"opus"}},
-		{"Safari", "audio/red", []string{"opus"}},
+		{"Chrome", "audio/red", []string{"red", "opus", "pcmu", "pcma"}},
+		{"Firefox", "audio/red", []string{"opus", "pcmu", "pcma"}},
+		{"Safari", "audio/red", []string{"opus", "pcmu", "pcma"}},
 		{"Chrome", "video/av1", []string{"av1", "vp8", "h264", "vp9"}},
 		{"Safari", "video/av1", []string{"vp8", "h264", "vp9"}},
 		{"Safari", "video/vp8", []string{"vp8", "h264", "vp9"}},
