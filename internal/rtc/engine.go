@@ -144,6 +144,7 @@ func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
 	s.SetSCTPRTOMax(sctpRTOMax)
 	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)
 	s.SetReceiveMTU(1500)
+	s.SetIgnoreRidPauseForRecv(true)     // a layer that is paused as it is offered may be sent later
 	s.SetSRTPReplayProtectionWindow(512) // wider than the deepest reordering a NACKed packet can have
 	return s, nil
 }

@@ -85,7 +85,7 @@ func TestCodecIsReplaced(t *testing.T) {
 }
 
 // sectionsOf parses a description's.
-func sectionsOf(t *testing.T, text string) []*sdp.MediaDescription {
+func sectionsOf(t testing.TB, text string) []*sdp.MediaDescription {
 	t.Helper()
 	d := &sdp.SessionDescription{}
 	if err := d.UnmarshalString(text); err != nil {
