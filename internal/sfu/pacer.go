@@ -286,3 +286,21 @@ func (p *Pacer) Close() {
 	p.mu.Unlock()
 	p.drains.Wait()
 }
+
+// PathStats are what is known of the way to a subscriber.
+type PathStats struct {
+	Bitrate int  // estimate, bits/s
+	Known   bool // the estimate rests on what the subscriber says
+	Waiting int  // packets
+	// Since the beginning: packets of video that went out, that had to wait first, and that were dropped because too
+	// many waited or too much was asked for again.
+	Sent, Held, Dropped uint64
+}
+
+// Path tells what is known of the way to the subscriber.
+func (t *Tap) Path() PathStats {
+	p := t.pacer
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return PathStats{p.estimator.Bitrate(), p.estimator.Known(), len(p.waiting), p.sent, p.held, p.dropped}
+}

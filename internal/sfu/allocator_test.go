@@ -1,0 +1,205 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/transport/v4/packetio"
+	"github.com/pion/webrtc/v4"
+)
+
+// allotted is a rig whose DownTrack numbers its packets and has a share of an Allocator.
+type allotted struct {
+	*rig
+	a       *Allocator
+	changes []PauseChange
+	seq     [MaxLayers]uint16
+}
+
+func newAllotted(t *testing.T, keeps bool) *allotted {
+	t.Helper()
+	g := &allotted{rig: newRig(t, 3, true)}
+	g.ctx.extensions = []webrtc.RTPHeaderExtensionParameter{{URI: sdp.TransportCCURI, ID: numberID}}
+	if _, err := g.d.Bind(g.ctx); err != nil {
+		t.Fatal(err)
+	}
+	g.a = NewAllocator(g.d.Tap, keeps, func(c []PauseChange) { g.changes = append(g.changes, c...) })
+	t.Cleanup(func() { _ = g.d.Tap.Close() })
+	g.a.Add(g.d)
+	return g
+}
+
+// play lets three layers of some 100, 400 and 1,600 kbit/s come for d, every fifth frame a key frame.
+func (g *allotted) play(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
+		g.now = time.Now()
+		for n, packets := range []int{1, 4, 16} {
+			for i := range packets {
+				p := picture{seq: g.seq[n], ts: uint32(g.now.UnixMilli() * 90), key: g.seq[n]%5 == 0 && i == 0, part: i > 0}
+				g.seq[n]++
+				raw := p.raw(g.t, layerSSRC(n))
+				g.r.layer(n).handle(append(raw, make([]byte, 600)...), g.now)
+			}
+		}
+	}
+}
+
+// hear is the subscriber's own estimate coming in.
+func (g *allotted) hear(bitrate float32) { g.d.Tap.pacer.feedback(remb(g.t, bitrate), time.Now()) }
+
+func TestAllocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		if g.d.allowed.spatial != startSpatial {
+			t.Errorf("a track nothing is known of begins with %v", g.d.allowed)
+		}
+		for _, tt := range []struct {
+			bitrate float32
+			spatial int
+		}{{4e6, 2}, {7e5, 1}, {2e5, 0}, {5e4, -1}, {1.1e5, -1}, {2e5, 0}, {4e6, 2}} {
+			g.hear(tt.bitrate)
+			g.play(time.Second)
+			g.hear(tt.bitrate)
+			g.a.Divide(time.Now().Add(allocationInterval))
+			if got := min(g.d.allowed.spatial, 2); got != tt.spatial {
+				t.Errorf("at %v bits/s layer %d is allowed, want %d; it costs %v", tt.bitrate, got, tt.spatial, g.r.Bitrates())
+			}
+			if starved := tt.spatial < 2; g.a.Starved(g.d) != starved {
+				t.Errorf("at %v bits/s starved is %v", tt.bitrate, !starved)
+			}
+		}
+		if len(g.changes) != 2 || !g.changes[0].Paused || g.changes[1].Paused || g.changes[0].Track != g.d {
+			t.Errorf("told of %+v, want a pause and its end", g.changes)
+		}
+	})
+}
+
+func TestKeptPictures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, true)
+		g.hear(4e6)
+		g.play(time.Second)
+		g.hear(4e4)
+		g.play(time.Second)
+		g.a.Divide(time.Now().Add(allocationInterval))
+		if g.d.allowed.spatial != 0 || len(g.changes) != 0 {
+			t.Errorf("layer %d is allowed to somebody who wants no pauses, who was told of %d", g.d.allowed.spatial, len(g.changes))
+		}
+	})
+}
+
+// TestSilentSubscriber promised feedback and gives none: there is nothing to go by, so it gets all.
+func TestSilentSubscriber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		g.play(feedbackStale + time.Second)
+		g.a.Divide(time.Now())
+		if g.d.allowed != everything {
+			t.Errorf("%v is allowed", g.d.allowed)
+		}
+	})
+}
+
+// TestProbe gives the first feedback and looks at what follows: padding on the retransmission stream at a rate of several
+// times the estimate, numbered like all else, and its outcome in the estimate.
+func TestProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		recorder := twcc.NewRecorder(1)
+		var mu sync.Mutex
+		padding := 0
+		buffer := g.d.Tap.Buffer(packetio.RTCPBufferPacket, downRTX)
+		// The path is quick: everything arrives as it leaves.
+		g.d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, interceptor.RTPWriterFunc(
+			func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				number := h.GetExtension(numberID)
+				recorder.Record(h.SSRC, binary.BigEndian.Uint16(number), time.Now().UnixMicro())
+				if len(payload) == 0 {
+					padding += int(h.PaddingSize)
+					if h.SSRC != downRTX || h.PayloadType != rtxType {
+						t.Errorf("padding on %+v", h)
+					}
+				}
+				return 0, nil
+			}))
+		g.d.writer = nil
+		for range 30 {
+			g.play(100 * time.Millisecond)
+			mu.Lock()
+			feedback := recorder.BuildFeedbackPacket()
+			mu.Unlock()
+			for _, f := range feedback {
+				raw, err := f.Marshal()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := buffer.Write(raw); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if s := g.d.Tap.Path(); padding < 1000 || s.Bitrate < 2_000_000 || !s.Known {
+			t.Errorf("%d bytes of padding, %+v", padding, s)
+		}
+		if g.d.allowed.spatial != 2 {
+			t.Errorf("layer %d is allowed", g.d.allowed.spatial)
+		}
+		sent := padding
+		g.play(2 * time.Second)
+		if padding != sent {
+			t.Errorf("%d more bytes of padding while all that is wanted is sent", padding-sent)
+		}
+	})
+}
+
+// TestBufferPassesOn: what is about one stream reaches its reader, what is about the connection does not wait there.
+func TestBufferPassesOn(t *testing.T) {
+	b := NewTap(1).Buffer(packetio.RTCPBufferPacket, 5)
+	pli, err := (&rtcp.PictureLossIndication{MediaSSRC: 5}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range [][]byte{remb(t, 1e6), pli, {0x8f, 205, 0, 0}} {
+		if n, err := b.Write(raw); err != nil || n != len(raw) {
+			t.Fatal(n, err)
+		}
+	}
+	got := make([]byte, 100)
+	for _, want := range []int{len(pli), 4} {
+		if n, err := b.Read(got); err != nil || n != want {
+			t.Errorf("read %d bytes, %v, want %d", n, err, want)
+		}
+	}
+}
+
+// FuzzPathFeedback gives the Pacer anything as feedback.
+func FuzzPathFeedback(f *testing.F) {
+	f.Add([]byte{0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 1, 0xff, 0xff, 0xff, 0, 0, 0, 7})
+	f.Add([]byte{0x8f, 205, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 1, 0, 0x20, 3, 4, 4})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p := newPacer()
+		defer p.Close()
+		out := &stubWriter{}
+		h := rtp.Header{Version: 2}
+		var number [2]byte
+		now := time.Unix(1_700_000_000, 0)
+		for range 5 {
+			now = now.Add(20 * time.Millisecond)
+			p.send(&outgoing{writer: interceptor.RTPWriterFunc(out.Write), header: &h, extension: numberID, number: &number, video: true, urgent: true}, now)
+			p.feedback(raw, now)
+		}
+		if rate := p.capacity(now).bitrate; rate <= 0 {
+			t.Errorf("the estimate is %d", rate)
+		}
+	})
+}

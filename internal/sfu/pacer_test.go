@@ -1,0 +1,196 @@
+package sfu
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const numberID = 6 // of the transport-wide number in these tests
+
+// remb is the subscriber's own estimate as it comes over the wire.
+func remb(t *testing.T, bitrate float32) []byte {
+	t.Helper()
+	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: 1, Bitrate: bitrate, SSRCs: []uint32{downSSRC}}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// paced is a Pacer whose subscriber says that its connection carries bitrate.
+type paced struct {
+	*Pacer
+	out    *stubWriter
+	header rtp.Header
+	number [2]byte
+	buf    []byte
+}
+
+func newPaced(t *testing.T, bitrate float32) *paced {
+	t.Helper()
+	p := &paced{Pacer: newPacer(), out: &stubWriter{}, buf: make([]byte, 1200)}
+	if !p.feedback(remb(t, bitrate), time.Now()) {
+		t.Fatal("that was no estimate")
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// give sends a packet, in memory that is used again for the next one.
+func (p *paced) give(seq uint16, video, urgent bool) {
+	p.header = rtp.Header{Version: 2, SequenceNumber: seq, SSRC: downSSRC, Extensions: p.header.Extensions[:0]}
+	_ = p.header.SetExtension(3, []byte{byte(seq), 1, 2})
+	binary.BigEndian.PutUint16(p.buf, seq)
+	o := outgoing{writer: p.out, header: &p.header, payload: p.buf, number: &p.number, video: video, urgent: urgent}
+	if video {
+		o.extension = numberID
+	}
+	p.send(&o, time.Now())
+}
+
+func TestBurstIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaced(t, 300_000)
+		for seq := range uint16(20) {
+			p.give(seq, true, false)
+		}
+		atOnce := len(p.out.take())
+		if atOnce < 4 || atOnce > 6 {
+			t.Errorf("%d of twenty packets went out at once", atOnce)
+		}
+		p.give(100, false, false)
+		p.give(101, true, true)
+		if got := sequenceNumbers(p.out.take()); len(got) != 2 {
+			t.Errorf("sound and retransmission waited: %v went out", got)
+		}
+		// 16 packets at two and a half times 300 kbit/s take about 200 ms.
+		<-time.After(100 * time.Millisecond)
+		half := p.out.take()
+		<-time.After(150 * time.Millisecond)
+		all := append(half, p.out.take()...)
+		if len(half) < 4 || len(half) > 12 || len(all) != 20-atOnce {
+			t.Fatalf("%d of them followed within 100 ms, %d of %d within 250", len(half), len(all), 20-atOnce)
+		}
+		number := -1
+		for i, w := range all {
+			seq := uint16(atOnce + i)
+			if w.SequenceNumber != seq || binary.BigEndian.Uint16(w.payload) != seq || !bytes.Equal(w.GetExtension(3), []byte{byte(seq), 1, 2}) {
+				t.Errorf("packet %d came as %+v % x", seq, w.Header, w.payload[:2])
+			}
+			got := int(binary.BigEndian.Uint16(w.GetExtension(numberID)))
+			if number >= 0 && got != number+1 {
+				t.Errorf("number %d follows %d", got, number)
+			}
+			number = got
+		}
+	})
+}
+
+// TestWhatFitsDoesNotWait sends frames of a camera at the rate the connection carries.
+func TestWhatFitsDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaced(t, 1_000_000)
+		for frame := range 100 {
+			for i := range 3 {
+				p.give(uint16(3*frame+i), true, false)
+			}
+			if got := len(p.out.take()); got != 3 {
+				t.Fatalf("%d packets of frame %d went out at once", got, frame)
+			}
+			<-time.After(33 * time.Millisecond)
+		}
+	})
+}
+
+func TestPacerIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaced(t, 100_000)
+		for seq := range uint16(2 * paceMost) {
+			p.give(seq, true, false)
+		}
+		if s := (&Tap{pacer: p.Pacer}).Path(); s.Waiting != paceMost || s.Dropped < paceMost-10 || s.Held != paceMost {
+			t.Errorf("%+v", s)
+		}
+		// However low the estimate, what waits is no older than about a second: half of one by the rate, which falls with
+		// what is left.
+		<-time.After(3 * time.Second)
+		if got := len(p.out.take()); got < paceMost-20 {
+			t.Errorf("%d packets have gone out after three seconds", got)
+		}
+		for seq := range uint16(100) {
+			p.give(seq, true, false)
+		}
+		p.Close()
+		p.out.take()
+		p.give(1, true, false)
+		if got := len(p.out.take()); got != 1 {
+			t.Errorf("%d packets went out after the end, want one", got)
+		}
+	})
+}
+
+// TestRepairsAreBounded: retransmissions are at most half of what the connection carries.
+func TestRepairsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaced(t, 800_000)
+		sent := 0
+		for range 200 {
+			for range 10 {
+				if p.mayRepair(1000, time.Now()) {
+					sent += 1000
+				}
+			}
+			<-time.After(10 * time.Millisecond)
+		}
+		if want := 2 * 800_000 / 8 / 2; sent < want*8/10 || sent > want*13/10 {
+			t.Errorf("%d bytes in two seconds, want about %d", sent, want)
+		}
+	})
+}
+
+// number makes the subscribers of f get transport-wide numbers, and their connections known to carry plenty.
+func (f *fanOut) number(tb testing.TB) {
+	tb.Helper()
+	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 100_000_000, SSRCs: []uint32{downSSRC}}).Marshal()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, s := range *f.layer.r.sinks.Load() {
+		d := s.(*DownTrack)
+		d.transportID = numberID
+		d.Tap.pacer.feedback(raw, f.now)
+	}
+	f.packet()
+	f.out = countingWriter{}
+}
+
+func TestNumberedPacketPathAllocatesNothing(t *testing.T) {
+	f := newFanOut(t, webrtc.MimeTypeVP8, 40)
+	f.number(t)
+	if n := testing.AllocsPerRun(100, f.packet); n != 0 || f.out.packets != 40*101 {
+		t.Errorf("%v allocations for a packet to 40 subscribers, %d delivered", n, f.out.packets)
+	}
+}
+
+// BenchmarkFanOutNumbered is BenchmarkFanOut to subscribers whose connection is estimated.
+func BenchmarkFanOutNumbered(b *testing.B) {
+	for _, subscribers := range []int{1, 10, 40} {
+		b.Run(fmt.Sprintf("VP8/%d", subscribers), func(b *testing.B) {
+			f := newFanOut(b, webrtc.MimeTypeVP8, subscribers)
+			f.number(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				f.packet()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.out.packets), "ns/delivered")
+		})
+	}
+}
