@@ -171,8 +171,5 @@ func (s *roomService) MoveParticipant(ctx context.Context, req *livekit.MovePart
 	if err := mayTake(ctx, req.Room, req.DestinationRoom); err != nil {
 		return nil, err
 	}
-	if req.Room == req.DestinationRoom {
-		return nil, errSameRoom
-	}
-	return nil, errNotYet
+	return &livekit.MoveParticipantResponse{}, s.rooms.Move(ctx, req.Room, req.Identity, req.DestinationRoom)
 }

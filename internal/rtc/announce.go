@@ -166,15 +166,22 @@ func (p *Participant) activate() {
 // refreshInterval is how often a client gets a new token to return with.
 const refreshInterval = 5 * time.Minute
 
-func (p *Participant) refreshToken() {
+// mintToken makes a token by which p can join that room, or "" where there is nobody to make one.
+func (p *Participant) mintToken(room string) string {
 	mint := p.room.rooms.opts.RefreshToken
 	if mint == nil {
-		return
+		return ""
 	}
-	t, err := mint(TokenSubject{Room: p.room.info.Name, Info: p.info, Recorder: p.info.Permission.GetRecorder(), ExpiresAt: p.req.ExpiresAt, RoomConfig: p.req.RoomConfig})
+	t, err := mint(TokenSubject{Room: room, Info: p.info, Recorder: p.info.Permission.GetRecorder(), ExpiresAt: p.req.ExpiresAt, RoomConfig: p.req.RoomConfig})
 	if err != nil {
 		p.log.Warn("token not refreshed", "err", err)
-	} else {
+		return ""
+	}
+	return t
+}
+
+func (p *Participant) refreshToken() {
+	if t := p.mintToken(p.room.info.Name); t != "" {
 		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: t}})
 	}
 	if p.refresh != nil {

@@ -25,7 +25,7 @@ func (s *Subscription) listen(t *Transport) {
 	}
 	var trailer []byte
 	if pub.info.Encryption != livekit.Encryption_NONE {
-		trailer = p.room.sifTrailer
+		trailer = p.sifTrailer
 	}
 	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
 		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer,

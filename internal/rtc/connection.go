@@ -93,11 +93,13 @@ func (p *Participant) prefersTCP() bool {
 
 func (p *Participant) expectReturn() {
 	p.deadline.Stop()
-	p.deadline = p.room.after(lostTimeout, func() {
-		if !p.closed && (p.primary() == nil || !p.primary().connected) {
-			p.room.remove(p, livekit.DisconnectReason_CONNECTION_TIMEOUT)
-		}
-	})
+	p.deadline = p.room.after(lostTimeout, p.checkReturn)
+}
+
+func (p *Participant) checkReturn() {
+	if !p.closed && (p.primary() == nil || !p.primary().connected) {
+		p.room.remove(p, livekit.DisconnectReason_CONNECTION_TIMEOUT)
+	}
 }
 
 // signalLost notes that the client's socket is gone. Without media it has left; with media it may come back.

@@ -94,7 +94,7 @@ func (p *Participant) receiver(dc *webrtc.DataChannel) func([]byte) {
 
 // channelOpened notes a channel we may send on. It is called by pion.
 func (p *Participant) channelOpened(dc *webrtc.DataChannel) {
-	p.room.loop.post(func() {
+	p.onLoop(func(p *Participant) {
 		if p.closed {
 			return
 		}
@@ -114,7 +114,7 @@ var errSlowReader = errors.New("rtc: the client does not read its data")
 
 // endWith makes a client begin anew because of what happened on its data channels. It may be called from any goroutine.
 func (p *Participant) endWith(err error) {
-	p.room.loop.post(func() {
+	p.onLoop(func(p *Participant) {
 		if p.closed {
 			return
 		}

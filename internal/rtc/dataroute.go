@@ -1,6 +1,8 @@
 package rtc
 
 import (
+	"context"
+
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/proto"
 )
@@ -24,7 +26,8 @@ func (p *Participant) takePayload(kind livekit.DataPacket_Kind, raw []byte) {
 func (p *Participant) forwardData(packet *livekit.DataPacket) {
 	var to []*outbox
 	// On the loop it is only decided; encoding and queueing happen here, one packet of the channel after another.
-	if p.room.loop.do(p.context, func() { to = p.route(packet) }) != nil || len(to) == 0 {
+	life := func(p *Participant) context.Context { return p.context }
+	if p.doOnLoop(life, func(p *Participant) { to = p.route(packet) }) != nil || len(to) == 0 {
 		return
 	}
 	raw, err := proto.Marshal(packet)
@@ -42,7 +45,7 @@ func (p *Participant) forwardData(packet *livekit.DataPacket) {
 		o.put(raw)
 	}
 	for _, o := range to {
-		o.hold(p.context, len(to) == 1)
+		o.hold(p.latest().context, len(to) == 1)
 	}
 }
 

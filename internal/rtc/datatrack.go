@@ -162,7 +162,7 @@ func (p *Participant) dataTracksChanged() {
 // forwardFrame passes a packet of a data track on to its subscribers. It runs on the channel's goroutine.
 func (p *Participant) forwardFrame(packet []byte) {
 	h, ok := parseFrame(packet)
-	tracks := p.sendsTo.Load()
+	tracks := p.latest().sendsTo.Load()
 	if !ok || tracks == nil {
 		return
 	}

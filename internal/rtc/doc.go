@@ -17,5 +17,6 @@
 //
 // Who ends what: Rooms.Close ends rooms; a Room ends its participants; a Participant its Transports, Publications and
 // Subscriptions and closes its outbox; the worker of a Transport ends when it is closed. A Room waits for all of them before its loop ends.
+// A Participant that moves to another room ends in the one it leaves and has an heir in the other, which owns what it had.
 // No lock is held while anything else is called; media never passes through the loop (see package sfu).
 package rtc

@@ -136,17 +136,11 @@ const (
 
 func (p *Participant) joinResponse() *livekit.JoinResponse {
 	r := p.room
-	var others []*livekit.ParticipantInfo
-	for _, o := range r.participants {
-		if o != p && !o.hidden() {
-			others = append(others, o.snapshot())
-		}
-	}
 	server := proto.CloneOf(r.rooms.opts.ServerInfo)
 	return &livekit.JoinResponse{
 		Room:                 r.snapshot(),
 		Participant:          p.snapshot(),
-		OtherParticipants:    others,
+		OtherParticipants:    p.others(),
 		ServerVersion:        server.GetVersion(),
 		ServerInfo:           server,
 		SubscriberPrimary:    p.subscriberFirst,
@@ -158,4 +152,15 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		FastPublish:          p.info.Permission.GetCanPublish() && !p.prefersTCP(),
 		// No ICE servers: every address of ours is one that the client can reach or not, whatever it knows of its own.
 	}
+}
+
+// others are whom p is told of as it comes.
+func (p *Participant) others() []*livekit.ParticipantInfo {
+	var all []*livekit.ParticipantInfo
+	for _, o := range p.room.participants {
+		if o != p && !o.hidden() {
+			all = append(all, o.snapshot())
+		}
+	}
+	return all
 }

@@ -19,8 +19,9 @@ type publishedCodec struct {
 	rtp      *webrtc.RTPReceiver
 	receiver *sfu.Receiver // nil while no media comes in this codec
 	fmtp     string
-	streams  int     // still arriving
-	told     watched // what the owner was last told to send
+	streams  int             // still arriving
+	told     watched         // what the owner was last told to send
+	heir     *publishedCodec // what it has become by its owner's moving to another room
 }
 
 // take makes the codec's Receiver: its media has begun, or begun again.
@@ -62,7 +63,7 @@ func extensionID(exts []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
 func (c *publishedCodec) addStream(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
 	c.rtp = rtp
 	c.streams++
-	room, rid := c.pub.owner.room, track.RID()
+	owner, rid := c.pub.owner, track.RID()
 	readRTCP := func(b []byte) (int, error) { n, _, err := rtp.Read(b); return n, err }
 	if rid != "" {
 		readRTCP = func(b []byte) (int, error) { n, _, err := rtp.ReadSimulcast(b, rid); return n, err }
@@ -70,7 +71,7 @@ func (c *publishedCodec) addStream(track *webrtc.TrackRemote, rtp *webrtc.RTPRec
 	c.receiver.AddLayer(layerOf(rid, c.layers()), uint32(track.SSRC()), func(b []byte) (int, error) {
 		n, _, err := track.Read(b)
 		if err != nil {
-			room.loop.post(c.streamEnded)
+			owner.onLoop(func(*Participant) { c.latest().streamEnded() })
 		}
 		return n, err
 	}, readRTCP)
@@ -127,6 +128,14 @@ func (c *publishedCodec) streamEnded() {
 	c.info.Mid = ""
 	pub.owner.room.announce(pub.owner, true)
 	pub.owner.room.rewatched[pub] = true
+}
+
+// latest is c, or what it has become by its owner's moving.
+func (c *publishedCodec) latest() *publishedCodec {
+	for c.heir != nil {
+		c = c.heir
+	}
+	return c
 }
 
 // stop ends the codec's Receiver; who plays it has to look for another.

@@ -194,6 +194,31 @@ func (o *outbox) hold(ctx context.Context, alone bool) {
 	}
 }
 
+// succeed makes o go on with old's channels and with what has to arrive of what waits there. Old ends.
+func (o *outbox) succeed(old *outbox) {
+	old.mu.Lock()
+	queues := []sendQueue{old.reliable, old.lossy, old.frames}
+	if old.closed {
+		queues[0].messages, queues[0].bytes = nil, 0
+	} else {
+		old.reliable.clear() // before close, which would take the queue's messages with it
+		old.closeLocked()
+	}
+	old.mu.Unlock()
+	queues[1].clear()
+	queues[2].clear()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reliable, o.lossy, o.frames = queues[0], queues[1], queues[2]
+	o.markSlowLocked()
+	for _, q := range queues {
+		if q.to != nil {
+			q.to.OnBufferedAmountLow(o.wakeUp)
+		}
+	}
+	o.wakeUp()
+}
+
 // close drops what waits and ends run.
 func (o *outbox) close() {
 	o.mu.Lock()

@@ -37,8 +37,9 @@ type Participant struct {
 	// channels are on it.
 	subscriberFirst bool
 	closed          bool
-	replaced        bool        // by a newer connection of the same identity
-	deadline        *time.Timer // of the join, later of a lost connection
+	heir            atomic.Pointer[Participant] // what it has become by moving to another room
+	replaced        bool                        // by a newer connection of the same identity
+	deadline        *time.Timer                 // of the join, later of a lost connection
 	refresh         *time.Timer
 
 	// publishing
@@ -67,10 +68,12 @@ type Participant struct {
 	simulation simulation
 	heard      atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
 
-	channels atomic.Int32 // open ones, counted as pion tells us
-	lastData uint32       // highest reliable sequence number accepted
-	speaking speakerState // as last told to others
-	quality  qualityState // as last computed
+	channels *atomic.Int32 // open ones, counted as pion tells us
+	lastData uint32        // highest reliable sequence number accepted
+	speaking speakerState  // as last told to others
+	quality  qualityState  // as last computed
+
+	sifTrailer []byte // that of the room it first joined, which its client was told
 }
 
 // newParticipant makes a participant and its connections; admit it or close its transports.
@@ -114,6 +117,8 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.out = newOutbox(p.cutOff)
+	p.channels = &atomic.Int32{}
+	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
 	p.info.State = livekit.ParticipantInfo_JOINING
@@ -182,15 +187,15 @@ func (p *Participant) primary() *Transport {
 
 // hooks make callbacks of pion and of the transport's worker run on the room's loop.
 func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
-	post := func(f func()) {
-		p.room.loop.post(func() {
+	post := func(f func(*Participant)) {
+		p.onLoop(func(p *Participant) {
 			if !p.closed {
-				f()
+				f(p)
 			}
 		})
 	}
 	sdp := func(wrap func(*livekit.SessionDescription) *livekit.SignalResponse) func(*livekit.SessionDescription) {
-		return func(d *livekit.SessionDescription) { post(func() { p.send(wrap(d)) }) }
+		return func(d *livekit.SessionDescription) { post(func(p *Participant) { p.send(wrap(d)) }) }
 	}
 	return transportHooks{
 		offer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
@@ -200,20 +205,22 @@ func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
 			return &livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: d}}
 		}),
 		needSections: func(audio, video uint32) {
-			post(func() {
+			post(func(p *Participant) {
 				p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_MediaSectionsRequirement{
 					MediaSectionsRequirement: &livekit.MediaSectionsRequirement{NumAudios: audio, NumVideos: video},
 				}})
 			})
 		},
-		sending: func(tracks []offeredTrack) { post(func() { p.sending(tracks) }) },
-		state:   func(s webrtc.PeerConnectionState) { post(func() { p.connectionState(target, s) }) },
-		track:   func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) { post(func() { p.mediaArrived(t, r) }) },
+		sending: func(tracks []offeredTrack) { post(func(p *Participant) { p.sending(tracks) }) },
+		state:   func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.connectionState(target, s) }) },
+		track: func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+			post(func(p *Participant) { p.mediaArrived(t, r) })
+		},
 		dataChannel: func(dc *webrtc.DataChannel) {
 			p.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
-		paused: func(changed []sfu.PauseChange) { post(func() { p.picturesPaused(changed) }) },
-		failed: func(err error) { post(func() { p.negotiationFailed(err) }) },
+		paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.picturesPaused(changed) }) },
+		failed: func(err error) { post(func(p *Participant) { p.negotiationFailed(err) }) },
 	}
 }
 

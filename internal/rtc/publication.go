@@ -161,11 +161,19 @@ func (pub *Publication) setMuted(muted bool) {
 	}
 }
 
-// unpublish takes the track from everybody. The caller announces it.
+// unpublish ends the track. The caller announces it.
 func (r *Room) unpublish(pub *Publication) {
 	if pub.closed {
 		return
 	}
+	r.withdraw(pub)
+	for _, c := range pub.codecs {
+		c.stop()
+	}
+}
+
+// withdraw takes the track from everybody.
+func (r *Room) withdraw(pub *Publication) {
 	pub.closed = true
 	if pub.lower != nil {
 		pub.lower.Stop()
@@ -174,9 +182,6 @@ func (r *Room) unpublish(pub *Publication) {
 	delete(p.publications, pub.info.Sid)
 	for _, s := range slices.Clone(pub.subs) {
 		s.subscriber.unsubscribe(s)
-	}
-	for _, c := range pub.codecs {
-		c.stop()
 	}
 	r.unlist(pub)
 	r.emit(Event{Kind: TrackUnpublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})

@@ -17,8 +17,9 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 		return nil
 	}
 	var transports []*Transport
-	err := s.room.loop.do(ctx, func() {
-		if p := s.participant; !p.closed && p.sink == s.sink {
+	life := func(*Participant) context.Context { return ctx }
+	err := s.participant.doOnLoop(life, func(p *Participant) {
+		if !p.closed && p.sink == s.sink {
 			p.handle(m)
 			transports = p.transports()
 		}
@@ -32,7 +33,7 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 // Heard tells that the client has said something, if only that it is there.
 func (s *Session) Heard() {
 	if s.participant != nil {
-		s.participant.heard.Store(time.Now().UnixNano())
+		s.participant.latest().heard.Store(time.Now().UnixNano())
 	}
 }
 
@@ -41,7 +42,7 @@ func (s *Session) Lost() {
 	if s.room == nil {
 		return
 	}
-	s.room.loop.post(func() { s.participant.signalLost(s.sink) })
+	s.participant.onLoop(func(p *Participant) { p.signalLost(s.sink) })
 }
 
 func (p *Participant) handle(req *livekit.SignalRequest) {

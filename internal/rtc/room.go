@@ -196,6 +196,13 @@ func (r *Room) headCount() int { return len(r.participants) - r.dependents }
 
 // admit lets p in. An older participant with its identity has to go: exactly one remains.
 func (r *Room) admit(p *Participant) {
+	r.enroll(p)
+	p.begin() // its first message is the join, so the others' news of the room come after
+	r.peopleChanged()
+}
+
+// enroll makes p one of the room.
+func (r *Room) enroll(p *Participant) {
 	if old := r.participants[p.identity()]; old != nil {
 		old.replaced = true
 		r.remove(old, livekit.DisconnectReason_DUPLICATE_IDENTITY)
@@ -204,8 +211,6 @@ func (r *Room) admit(p *Participant) {
 	r.participants[p.identity()] = p
 	r.enlist(p, 1)
 	r.waitForSomebody()
-	p.begin() // its first message is the join, so the others' news of the room come after
-	r.peopleChanged()
 }
 
 // enlist counts p in (by = 1) or out (by = -1); the others learn of it by peopleChanged.

@@ -1,0 +1,191 @@
+package api_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
+
+	"meet/internal/api"
+	"meet/internal/client"
+	"meet/internal/token"
+)
+
+func (s *server) move(ctx context.Context, identity string) {
+	s.t.Helper()
+	if _, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) names(ctx context.Context, room string) []string {
+	s.t.Helper()
+	l, err := livekit.NewRoomServiceProtobufClient(s.url, s.bearing(everything(room, ""))).
+		ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: room})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var names []string
+	for _, p := range l.Participants {
+		names = append(names, p.Identity)
+	}
+	return names
+}
+
+func (g *guest) moved() *livekit.RoomMovedResponse {
+	for _, m := range g.all() {
+		if moved := m.GetRoomMoved(); moved != nil {
+			return moved
+		}
+	}
+	return nil
+}
+
+func gone(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_DISCONNECTED }
+
+// Who is moved stays connected: those there hear it and it hears them, those here see it leave, and what it publishes
+// is negotiated no second time.
+func TestAParticipantIsMoved(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo, cy := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o), s.join(ctx, "other", "cy", o)
+		mic, cam := ada.publish(ctx, livekit.TrackSource_MICROPHONE), ada.publish(ctx, livekit.TrackSource_CAMERA)
+		bos, cys := bo.publish(ctx, livekit.TrackSource_MICROPHONE), cy.publish(ctx, livekit.TrackSource_MICROPHONE)
+		eventually(ctx, t, "ada and bo hear each other", func() bool { return bo.count(mic.SID()) > 5 && bo.count(cam.SID()) > 5 && ada.count(bos.SID()) > 5 })
+		send := func(text string) {
+			t.Helper()
+			if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
+				Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte(text)}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send("before")
+		eventually(ctx, t, "what ada said before", func() bool { return slices.Contains(bo.texts(), "before") })
+		answers := func() int {
+			n := 0
+			for _, m := range ada.all() {
+				if m.GetAnswer() != nil {
+					n++
+				}
+			}
+			return n
+		}
+		negotiated := answers()
+
+		s.move(ctx, "ada")
+		eventually(ctx, t, "cy hears ada, and ada cy", func() bool {
+			return cy.count(mic.SID()) > 10 && cy.count(cam.SID()) > 5 && ada.count(cys.SID()) > 10
+		})
+		if !o.SinglePC && answers() != negotiated {
+			t.Error("ada's own tracks were negotiated again")
+		}
+		eventually(ctx, t, "bo sees her leave, cy sees her come", func() bool {
+			return bo.knows("ada", gone) && cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
+				return p.State == livekit.ParticipantInfo_ACTIVE && len(p.Tracks) == 2
+			})
+		})
+		moved := ada.moved()
+		if moved.GetRoom().GetName() != "other" || moved.GetToken() == "" || moved.GetParticipant().GetIdentity() != "ada" ||
+			len(moved.GetOtherParticipants()) != 1 || moved.OtherParticipants[0].Identity != "cy" {
+			t.Errorf("ada was told %v", moved)
+		}
+		grants, err := token.NewVerifier(token.Keys{"devkey": "secret"}).Verify(moved.GetToken())
+		if err != nil || grants.Video.Room != "other" {
+			t.Errorf("the token is for %v, %v", grants, err)
+		}
+		if here, there := s.names(ctx, "room"), s.names(ctx, "other"); !slices.Equal(here, []string{"bo"}) || !slices.Contains(there, "ada") || len(there) != 2 {
+			t.Errorf("here are %v, there are %v", here, there)
+		}
+		heard := bo.count(mic.SID())
+		send("after")
+		eventually(ctx, t, "what ada says after", func() bool { return slices.Contains(cy.texts(), "after") })
+		if slices.Contains(bo.texts(), "after") || bo.count(mic.SID()) > heard+2 {
+			t.Error("bo still hears her")
+		}
+		if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
+			DestinationIdentities: []string{"cy"}, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("x")}},
+		}); err != nil {
+			t.Error(err)
+		}
+		// She does there what she did here: publish, mute, resume, leave.
+		more := ada.publish(ctx, livekit.TrackSource_SCREEN_SHARE_AUDIO)
+		eventually(ctx, t, "cy gets a new track", func() bool { return cy.count(more.SID()) > 5 })
+		if err := mic.SetMuted(true); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "cy sees the mute", func() bool {
+			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
+				return slices.ContainsFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() && t.Muted })
+			})
+		})
+		if err := ada.Leave(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "cy sees her leave", func() bool { return cy.knows("ada", gone) })
+	})
+}
+
+// The room that is left ends as any other, though who left it goes on elsewhere.
+func TestTheRoomThatIsLeftEnds(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "room", "ada", o)
+		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
+		s.move(ctx, "ada")
+		eventually(ctx, t, "the room ends", func() bool {
+			l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{})
+			return err == nil && len(l.Rooms) == 1 && l.Rooms[0].Name == "other" && l.Rooms[0].NumParticipants == 1 && l.Rooms[0].NumPublishers == 1
+		})
+		s.join(ctx, "room", "ada", o) // its name is free again
+		bo := s.join(ctx, "other", "bo", o)
+		eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 10 })
+	})
+}
+
+// Clients that know no moves join anew, by themselves, with the token they are given.
+func TestOlderClientsAreSentThere(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		o.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
+		ada := s.join(ctx, "room", "ada", o)
+		s.move(ctx, "ada")
+		eventually(ctx, t, "ada is told to reconnect", func() bool {
+			return ada.saw(func(m *livekit.SignalResponse) bool {
+				return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
+			})
+		})
+		var last string
+		for _, m := range ada.all() {
+			if m.GetLeave() != nil {
+				break
+			}
+			if jwt := m.GetRefreshToken(); jwt != "" {
+				last = jwt
+			}
+		}
+		grants, err := token.NewVerifier(token.Keys{"devkey": "secret"}).Verify(last)
+		if err != nil || grants.Video.Room != "other" {
+			t.Errorf("the last token before was for %v, %v", grants, err)
+		}
+	})
+}
+
+func TestMovesThatAreRefused(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := newServer(t, api.Options{})
+	_, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
+	fails(t, err, twirp.NotFound, "room does not exist")
+	ada := s.join(ctx, "room", "ada", client.Options{})
+	_, err = s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "bo", DestinationRoom: "other"})
+	fails(t, err, twirp.NotFound, "participant does not exist")
+	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "other", MaxParticipants: 1}); err != nil {
+		t.Fatal(err)
+	}
+	s.join(ctx, "other", "cy", client.Options{})
+	_, err = s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
+	fails(t, err, twirp.ResourceExhausted, "full")
+	if ada.moved() != nil || !slices.Equal(s.names(ctx, "room"), []string{"ada"}) {
+		t.Error("ada was moved all the same")
+	}
+}

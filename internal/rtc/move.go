@@ -1,0 +1,209 @@
+package rtc
+
+import (
+	"context"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+)
+
+// This file moves a participant to another room while its connections go on (livekit-protocol.md, 5.8).
+//
+// In the room it leaves it is over, as if it had left: that Participant is closed and has an heir, a Participant of the
+// other room, which gets its socket, its connections and the Receivers of its tracks. What pion, timers and the socket
+// still report to the old one finds the heir by onLoop. Nobody but the loop that hands over and then the one that takes
+// in touches the heir.
+
+// movesFrom is the least protocol of clients that know what a move is (livekit-protocol.md, 1.7).
+const movesFrom = 16
+
+var (
+	errSameRoom  = fault.New(fault.Invalid, "destination room cannot be the same as source room")
+	errReturning = fault.New(fault.Unavailable, "the participant's connection is interrupted; try again in a moment")
+)
+
+// Move takes a participant to another room, which is made if it does not exist. Older clients are told to join it anew.
+func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) error {
+	if room == destination {
+		return errSameRoom
+	}
+	if err := validateRoom(destination, ""); err != nil {
+		return err
+	}
+	who, err := rs.Participant(ctx, room, identity)
+	if err != nil {
+		return err
+	}
+	var to *Room
+	err = rs.open(ctx, destination, nil, func(r *Room) error {
+		to = r
+		return r.admits(JoinRequest{Identity: identity, Info: who})
+	})
+	if err != nil {
+		return err
+	}
+	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
+		switch {
+		case p.sink == nil:
+			return errReturning
+		case p.req.Client.GetProtocol() < movesFrom || p.info.State != livekit.ParticipantInfo_ACTIVE:
+			p.sendAway(destination)
+		default:
+			p.moveTo(to)
+		}
+		return nil
+	})
+	return err
+}
+
+// sendAway gives the client a token for the other room and makes it join anew with that.
+func (p *Participant) sendAway(destination string) {
+	if t := p.mintToken(destination); t != "" {
+		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: t}})
+	}
+	p.sendLeave(livekit.DisconnectReason_MIGRATION, livekit.LeaveRequest_RECONNECT)
+	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
+}
+
+// moveTo hands everything p has to an heir in the other room. It runs on the loop of p's room.
+func (p *Participant) moveTo(to *Room) {
+	heir := p.newHeir(to)
+	for _, s := range p.subscriptions {
+		p.unsubscribe(s)
+	}
+	for sid, pub := range p.publications {
+		heir.publications[sid] = pub.passTo(heir)
+		p.room.withdraw(pub)
+	}
+	for handle, t := range p.dataTracks {
+		heir.dataTracks[handle] = &DataTrack{owner: heir, info: t.info, subs: map[*Participant]*dataSubscription{}}
+	}
+	heir.pending, heir.queued, heir.early = p.pending, p.queued, p.early
+	p.pending, p.queued, p.early = nil, nil, nil
+	heir.out.succeed(p.out)
+	heir.sink, heir.publisher, heir.subscriber = p.sink, p.publisher, p.subscriber
+	p.sink, p.publisher, p.subscriber = nil, nil, nil
+
+	taken := to.loop.post(func() { to.takeIn(heir) })
+	p.heir.Store(heir) // from here on what p hears of goes there, after its arrival
+	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
+	if !taken { // the other room has just ended
+		heir.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
+		heir.sink.Close()
+		p.room.wg.Go(heir.closeTransports) // ends when the connections have closed; the room waits for it
+	}
+}
+
+// newHeir makes the participant that p will be in the other room: the same person, as it is now.
+func (p *Participant) newHeir(to *Room) *Participant {
+	req := p.req
+	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
+	heir := blankParticipant(to, req, nil)
+	heir.info.State, heir.info.Version = p.info.State, 0
+	heir.policy, heir.lastData, heir.outRuns, heir.channels = p.policy, p.lastData, p.outRuns, p.channels
+	heir.sifTrailer = p.sifTrailer
+	heir.heard.Store(p.heard.Load())
+	return heir
+}
+
+// passTo makes the track anew as one of the heir's, with the same Receivers.
+func (pub *Publication) passTo(heir *Participant) *Publication {
+	next := &Publication{owner: heir, info: proto.CloneOf(pub.info), cids: pub.cids, regressed: pub.regressed, told: pub.told}
+	for i, c := range pub.codecs {
+		now := &publishedCodec{
+			pub: next, info: next.info.Codecs[i], rtp: c.rtp, receiver: c.receiver, fmtp: c.fmtp, streams: c.streams, told: c.told,
+		}
+		c.heir = now
+		c.receiver = nil // it goes on; unpublish would end it
+		next.codecs = append(next.codecs, now)
+	}
+	return next
+}
+
+// takeIn lets an heir in, who has connections already.
+func (r *Room) takeIn(p *Participant) {
+	if r.closed {
+		p.closed = true
+		p.sendLeave(livekit.DisconnectReason_ROOM_CLOSED, livekit.LeaveRequest_DISCONNECT)
+		p.disconnect()
+		return
+	}
+	r.enroll(p)
+	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomMoved{RoomMoved: p.roomMoved()}})
+	if p.outRuns {
+		r.wg.Go(p.out.run) // ends when p does
+	}
+	p.deadline = r.after(lostTimeout, p.checkReturn) // if its connection was lost just now
+	for _, t := range p.dataTracks {
+		t.handle = r.newHandle()
+		r.dataTracks[t.handle] = t
+	}
+	p.dataTracksChanged()
+	r.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
+	r.announce(p, false)
+	r.peopleChanged()
+	for _, pub := range p.publications {
+		r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
+		r.list(pub)
+		r.offerToAll(pub)
+		r.rewatched[pub] = true
+	}
+	for _, t := range p.dataTracks {
+		t.reconcile()
+	}
+	r.reconcile(p)
+	p.reconcileData()
+	r.stale[p] = true // what it received before goes with the same negotiation
+	p.refreshToken()
+	p.log.Info("participant moved here")
+}
+
+func (p *Participant) roomMoved() *livekit.RoomMovedResponse {
+	return &livekit.RoomMovedResponse{
+		Room: p.room.snapshot(), Token: p.mintToken(p.room.info.Name), Participant: p.snapshot(), OtherParticipants: p.others(),
+	}
+}
+
+// latest is p, or who it has become by moving. It may be called from anywhere.
+func (p *Participant) latest() *Participant {
+	for {
+		heir := p.heir.Load()
+		if heir == nil {
+			return p
+		}
+		p = heir
+	}
+}
+
+// onLoop runs f on the loop of the room p is in by then. It may be called from anywhere and does not wait.
+func (p *Participant) onLoop(f func(*Participant)) {
+	p = p.latest()
+	p.room.loop.post(func() {
+		if p.heir.Load() != nil { // it moved meanwhile
+			p.onLoop(f)
+			return
+		}
+		f(p)
+	})
+}
+
+// doOnLoop is onLoop that waits.
+func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*Participant)) error {
+	for {
+		p = p.latest()
+		moved := false
+		err := p.room.loop.do(ctx(p), func() {
+			if moved = p.heir.Load() != nil; !moved {
+				f(p)
+			}
+		})
+		if p.heir.Load() == nil || err == nil && !moved {
+			return err
+		}
+		if err != nil && ctx(p.latest()).Err() != nil {
+			return err // the caller's own end
+		}
+	}
+}
