@@ -177,3 +177,55 @@ func TestCodecUnsupported(t *testing.T) {
 		})
 	})
 }
+
+// Mute, resume and unpublish act on both codecs of a track.
+func TestBothCodecsAreOneTrack(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
+		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
+		eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+		ada.publishTheBackup(ctx, cam)
+		both := func() bool { return bo.count(cam.SID()) > 10 && cy.count(cam.SID()) > 10 }
+		eventually(ctx, t, "both play", both)
+
+		ada.mu.Lock()
+		ada.messages = nil
+		ada.mu.Unlock()
+		ada.DropSignal()
+		if err := ada.Resume(ctx); err != nil {
+			t.Fatalf("resume: %v", err)
+		}
+		eventually(ctx, t, "what is watched is told again", func() bool { return asked(ada, cam.SID(), "vp8") && asked(ada, cam.SID(), "h264") })
+
+		// The client goes on sending, as a modified one would.
+		muted := func(yes bool) {
+			t.Helper()
+			if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: cam.SID(), Muted: yes}}}); err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range []*guest{bo, cy} {
+				eventually(ctx, t, "the mute is told", func() bool {
+					tracks := g.Other("ada").GetTracks()
+					return len(tracks) == 1 && tracks[0].Muted == yes
+				})
+			}
+		}
+		muted(true)
+		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+		beforeBo, beforeCy := bo.count(cam.SID()), cy.count(cam.SID())
+		eventually(ctx, t, "meanwhile sound passes", func() bool { return bo.receives(mic.SID(), 25) && cy.receives(mic.SID(), 25) })
+		if n := bo.count(cam.SID()) + cy.count(cam.SID()) - beforeBo - beforeCy; n > 4 { // those under way
+			t.Errorf("%d packets came of a muted track", n)
+		}
+		if err := ada.Unpublish(ctx, mic); err != nil {
+			t.Fatal(err)
+		}
+		eventually(ctx, t, "the microphone has gone", func() bool { return len(bo.Other("ada").GetTracks()) == 1 && len(cy.Other("ada").GetTracks()) == 1 })
+		muted(false)
+		eventually(ctx, t, "both go on", func() bool { return bo.count(cam.SID()) > beforeBo+10 && cy.count(cam.SID()) > beforeCy+10 })
+	})
+}
