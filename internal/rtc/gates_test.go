@@ -170,3 +170,24 @@ func TestPlayoutDelayIsOffered(t *testing.T) {
 		}
 	}
 }
+
+// Lost sound is asked for again, but where each packet brings the ones before it along.
+func TestSoundIsAskedForAgain(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	pub := ada.showTrack(livekit.TrackType_AUDIO)
+	ada.state(func(*Participant) { pub.codecs[0].info.MimeType = mimeRED })
+	bo := h.join(request("bo"))
+	eventually(t, "an offer", func() bool { return len(bo.sink.offers()) > 0 })
+	var nacked []string
+	for _, m := range sectionsOf(t, bo.sink.offers()[0].Sdp) {
+		for _, a := range m.Attributes {
+			if pt, ok := strings.CutSuffix(a.Value, " nack"); ok && a.Key == "rtcp-fb" && m.MediaName.Media == "audio" {
+				nacked = append(nacked, pt)
+			}
+		}
+	}
+	if !slices.Contains(nacked, "111") || slices.Contains(nacked, "63") {
+		t.Errorf("NACKs are offered for the types %v", nacked)
+	}
+}

@@ -210,3 +210,35 @@ func TestAddCodec(t *testing.T) {
 		}
 	})
 }
+
+// Sound in several codecs is dynamic too: the publisher is told which somebody hears.
+func TestAudioCodecsAreTold(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
+		Cid: "a", Type: livekit.TrackType_AUDIO, Source: livekit.TrackSource_MICROPHONE, DisableRed: true,
+		SimulcastCodecs: []*livekit.SimulcastCodec{{Codec: "opus", Cid: "a"}, {Codec: "pcmu"}},
+	}}})
+	ada.sends(webrtc.MimeTypeOpus, "a")
+	ada.negotiate()
+	told := func() map[string]bool {
+		var last map[string]bool
+		for _, m := range ada.sink.all() {
+			if u := m.GetSubscribedAudioCodecUpdate(); u != nil {
+				last = map[string]bool{}
+				for _, c := range u.SubscribedAudioCodecs {
+					last[c.Codec] = c.Enabled
+				}
+			}
+		}
+		return last
+	}
+	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	sid := h.published()[0].Sid
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: true}}})
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid}}})
+	eventually(t, "the first is wanted, the second nobody needs", func() bool {
+		codecs := told()
+		return len(codecs) == 2 && codecs["opus"] && !codecs["pcmu"]
+	})
+}
