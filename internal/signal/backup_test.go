@@ -138,24 +138,32 @@ func TestRegression(t *testing.T) {
 	})
 }
 
-// In a large room both codecs are worth their cost.
-func TestNoRegressionInALargeRoom(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	s := newServer(t)
-	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
-	for i := range 3 {
-		s.join(ctx, fmt.Sprint("listener", i), client.Options{NoAutoSubscribe: true})
-	}
-	cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_PREFER_REGRESSION)
-	cy := s.join(ctx, "cy", without(client.Options{}, webrtc.MimeTypeH264))
-	eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
-	ada.publishTheBackup(ctx, cam)
-	eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
-	before := bo.count(cam.SID())
-	eventually(ctx, t, "bo goes on", func() bool { return bo.count(cam.SID()) > before+20 })
-	if n, mime := bo.plays(cam.SID()); n != 1 || mime != webrtc.MimeTypeH264 {
-		t.Errorf("bo plays %s, track %d", mime, n)
+// In a large room both codecs are worth their cost, unless the publisher says otherwise.
+func TestRegressionInALargeRoom(t *testing.T) {
+	for _, policy := range []livekit.BackupCodecPolicy{livekit.BackupCodecPolicy_PREFER_REGRESSION, livekit.BackupCodecPolicy_REGRESSION} {
+		t.Run(policy.String(), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			s := newServer(t)
+			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
+			for i := range 3 {
+				s.join(ctx, fmt.Sprint("listener", i), client.Options{NoAutoSubscribe: true})
+			}
+			cam := ada.publishWithBackup(ctx, policy)
+			cy := s.join(ctx, "cy", without(client.Options{}, webrtc.MimeTypeH264))
+			eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+			ada.publishTheBackup(ctx, cam)
+			eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
+			if policy == livekit.BackupCodecPolicy_REGRESSION {
+				eventually(ctx, t, "bo too", func() bool { n, mime := bo.plays(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
+				return
+			}
+			before := bo.count(cam.SID())
+			eventually(ctx, t, "bo goes on", func() bool { return bo.count(cam.SID()) > before+20 })
+			if n, mime := bo.plays(cam.SID()); n != 1 || mime != webrtc.MimeTypeH264 {
+				t.Errorf("bo plays %s, track %d", mime, n)
+			}
+		})
 	}
 }
 
