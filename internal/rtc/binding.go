@@ -24,11 +24,12 @@ func (s *Subscription) listen(t *Transport) {
 		}
 	}
 	var trailer []byte
-	if pub.info.Encryption != livekit.Encryption_NONE {
+	encrypted := pub.info.Encryption != livekit.Encryption_NONE
+	if encrypted {
 		trailer = p.sifTrailer
 	}
 	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
-		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer,
+		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer, Encrypted: encrypted,
 		PlayoutDelay: p.room.playoutDelay,
 		CutTrailer:   len(pub.info.PacketTrailerFeatures) > 0 && !slices.Contains(p.info.Capabilities, livekit.ClientInfo_CAP_PACKET_TRAILER),
 		OnBound:      func(err error) { p.room.loop.post(func() { s.onBound(err) }) },

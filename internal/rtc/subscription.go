@@ -3,6 +3,7 @@ package rtc
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/livekit/protocol/livekit"
 
@@ -19,8 +20,10 @@ type Subscription struct {
 	settled    bool            // the connection has negotiated, so it is known what the client takes
 	ready      bool            // media may follow: the client knows of the section
 	started    bool
-	enabled    bool       // the subscriber shows it
-	wanted     int        // highest layer it shows
+	enabled    bool        // the subscriber shows it
+	wanted     int         // highest layer it shows
+	settle     *time.Timer // running until changed settings, or a measured frame rate, take effect
+	settleDue  time.Time
 	paused     bool       // the connection is too narrow for it
 	quality    trackScore // of what the subscriber gets
 }
@@ -90,58 +93,11 @@ func (p *Participant) unsubscribe(s *Subscription) {
 // detach stops the media of s.
 func (s *Subscription) detach() {
 	s.down.Stop()
+	s.stopSettling()
 	s.pub.owner.room.rewatched[s.pub] = true
 	s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == s })
 	audience := s.pub.owner.audience
 	if audience[s.subscriber]--; audience[s.subscriber] == 0 {
 		delete(audience, s.subscriber)
 	}
-}
-
-// updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
-func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
-	kept := &livekit.UpdateTrackSettings{Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Priority: u.Priority}
-	for _, sid := range u.TrackSids {
-		if p.settings[sid] != nil || len(p.settings) < maxRemembered && validSID(sid) {
-			p.settings[sid] = kept
-		}
-		if s := p.subscriptions[sid]; s != nil {
-			s.apply(kept)
-			s.prioritize()
-		}
-	}
-}
-
-// apply turns the client's settings into what the DownTrack forwards.
-func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
-	if u == nil {
-		return
-	}
-	s.enabled, s.wanted = !u.Disabled, wantedLayer(s.pub.info, u)
-	s.down.SetWanted(s.enabled, s.wanted, sfu.MaxTemporals-1)
-	s.pub.owner.room.rewatched[s.pub] = true
-}
-
-// wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
-// quality it asks for (livekit-protocol.md, 4).
-func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
-	layers := sortedLayers(info.Layers)
-	if u.Width > 0 && u.Height > 0 {
-		for i, l := range layers {
-			if l.Width*10 >= u.Width*9 || l.Height*10 >= u.Height*9 {
-				return i
-			}
-		}
-		return sfu.MaxLayers - 1
-	}
-	top := 0
-	for i, l := range layers {
-		if l.Quality <= u.Quality {
-			top = i
-		}
-	}
-	if len(layers) == 0 {
-		return int(u.Quality)
-	}
-	return top
 }

@@ -29,7 +29,7 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	used := webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: d.receiver.MimeType, ClockRate: d.receiver.ClockRate}}
 	var err error
 	if d.bound {
-		used, _, _ = playable(d.negotiated, d.receiver.MimeType, d.Fmtp)
+		used, _, _ = d.playableLocked(d.receiver.MimeType, d.Fmtp)
 	} else {
 		err = ErrCodec
 	}

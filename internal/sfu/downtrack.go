@@ -20,11 +20,12 @@ var ErrCodec = errors.New("sfu: the subscriber does not decode this codec")
 
 // DownTrackOptions name a track as the subscriber sees it.
 type DownTrackOptions struct {
-	ID       string // track id: the track's sid
-	StreamID string // stream id: participant sid, a bar, track sid or stream name
-	Fmtp     string // format parameters of the published codec, to pick the same profile
-	Tap      *Tap   // of the subscriber's connection
-	Trailer  []byte // ends frames the server makes itself, where the track is encrypted
+	ID        string // track id: the track's sid
+	StreamID  string // stream id: participant sid, a bar, track sid or stream name
+	Fmtp      string // format parameters of the published codec, to pick the same profile
+	Tap       *Tap   // of the subscriber's connection
+	Trailer   []byte // ends frames the server makes itself, where the track is encrypted
+	Encrypted bool   // end to end: what is inside is nobody else's to read
 	// PlayoutDelay is told to the subscriber.
 	PlayoutDelay PlayoutDelay
 	// CutTrailer leaves out what the publisher appends to its frames, which the subscriber does not know.

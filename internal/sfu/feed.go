@@ -17,7 +17,7 @@ import (
 func (d *DownTrack) Takes(mime string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, _, ok := playable(d.negotiated, mime, "")
+	_, _, ok := d.playableLocked(mime, "")
 	return ok
 }
 
@@ -28,7 +28,7 @@ func (d *DownTrack) Feed(r *Receiver, fmtp string) bool {
 	d.mu.Lock()
 	before, started := d.receiver, d.started
 	if before != r {
-		if _, _, ok := playable(d.negotiated, r.MimeType, fmtp); !ok {
+		if _, _, ok := d.playableLocked(r.MimeType, fmtp); !ok {
 			d.mu.Unlock()
 			return false
 		}
@@ -48,7 +48,7 @@ func (d *DownTrack) Feed(r *Receiver, fmtp string) bool {
 
 // settleLocked finds the payload types for what the Receiver gets, and tells whether there are any.
 func (d *DownTrack) settleLocked() bool {
-	c, unpacks, ok := playable(d.negotiated, d.receiver.MimeType, d.Fmtp)
+	c, unpacks, ok := d.playableLocked(d.receiver.MimeType, d.Fmtp)
 	if !ok {
 		return false
 	}
@@ -63,13 +63,14 @@ func (d *DownTrack) settleLocked() bool {
 	return true
 }
 
-// playable finds the codec in which a track of that type goes to a subscriber: its own, or for RED also what is inside.
-func playable(negotiated []webrtc.RTPCodecParameters, mime, fmtp string) (c webrtc.RTPCodecParameters, unpacks, ok bool) {
-	if c, ok = matchCodec(negotiated, mime, fmtp); ok {
+// playableLocked finds the codec in which a track of that type goes to the subscriber: its own, or for RED also what is
+// inside. What is encrypted end to end cannot be unpacked.
+func (d *DownTrack) playableLocked(mime, fmtp string) (c webrtc.RTPCodecParameters, unpacks, ok bool) {
+	if c, ok = matchCodec(d.negotiated, mime, fmtp); ok {
 		return c, false, true
 	}
-	if codec.TypeOf(mime) == codec.RED {
-		c, ok = matchCodec(negotiated, webrtc.MimeTypeOpus, "")
+	if codec.TypeOf(mime) == codec.RED && !d.Encrypted {
+		c, ok = matchCodec(d.negotiated, webrtc.MimeTypeOpus, "")
 	}
 	return c, ok, ok
 }

@@ -1,0 +1,138 @@
+package rtc
+
+import (
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/sfu"
+)
+
+const (
+	// settleDelay is how long changed settings wait for the next change: who drags a window's edge changes them with every
+	// picture, and each change of layer costs a key frame (livekit-protocol.md, 4).
+	settleDelay = 100 * time.Millisecond
+	// frameRateInterval is how often the temporal layer for a wanted frame rate is looked up anew. Rates are measured over
+	// about a second.
+	frameRateInterval = 2 * time.Second
+)
+
+// updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
+func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
+	kept := &livekit.UpdateTrackSettings{
+		Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Fps: u.Fps, Priority: u.Priority,
+	}
+	for _, sid := range u.TrackSids {
+		if p.settings[sid] != nil || len(p.settings) < maxRemembered && validSID(sid) {
+			p.settings[sid] = kept
+		}
+		if s := p.subscriptions[sid]; s != nil {
+			s.change(kept)
+			s.prioritize()
+		}
+	}
+}
+
+// change applies settings: at once if they enable the track, else when they have settled.
+func (s *Subscription) change(u *livekit.UpdateTrackSettings) {
+	if !s.enabled && !u.Disabled {
+		s.apply(u)
+		return
+	}
+	s.applyAfter(settleDelay)
+}
+
+// applyAfter applies what the settings are then. A time that is running already holds if it ends before: somebody who
+// never stops changing them is heard all the same.
+func (s *Subscription) applyAfter(d time.Duration) {
+	due := time.Now().Add(d)
+	if s.settle != nil {
+		if !s.settleDue.After(due) {
+			return
+		}
+		s.settle.Stop()
+	}
+	s.settleDue = due
+	var timer *time.Timer
+	p, sid := s.subscriber, s.pub.info.Sid
+	timer = p.room.after(d, func() {
+		if s.settle != timer {
+			return // one that fired while it was stopped
+		}
+		s.settle = nil
+		if u := p.settings[sid]; p.subscriptions[sid] == s && u != nil {
+			s.apply(u)
+		}
+	})
+	s.settle = timer
+}
+
+// apply turns the client's settings into what the DownTrack forwards.
+func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
+	if u == nil {
+		return
+	}
+	s.enabled, s.wanted = !u.Disabled, wantedLayer(s.pub.info, u)
+	temporal := sfu.MaxTemporals - 1
+	if u.Fps > 0 && s.enabled {
+		if s.plays != nil && s.plays.receiver != nil {
+			temporal = temporalFor(s.plays.receiver.FrameRates(), s.wanted, float32(u.Fps))
+		}
+		s.applyAfter(frameRateInterval) // the publisher's frame rate may change
+	}
+	s.down.SetWanted(s.enabled, s.wanted, temporal)
+	s.pub.owner.room.rewatched[s.pub] = true
+}
+
+// stopSettling lets nothing more be applied.
+func (s *Subscription) stopSettling() {
+	if s.settle != nil {
+		s.settle.Stop()
+		s.settle = nil
+	}
+}
+
+// wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
+// quality it asks for (livekit-protocol.md, 4). The highest that was announced stands for all above: how many there are
+// is known only from what comes.
+func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
+	layers := sortedLayers(info.Layers)
+	top := len(layers) - 1
+	wanted := 0
+	if u.Width > 0 && u.Height > 0 {
+		for wanted < top && layers[wanted].Width*10 < u.Width*9 && layers[wanted].Height*10 < u.Height*9 {
+			wanted++
+		}
+	} else {
+		for i, l := range layers {
+			if l.Quality <= u.Quality {
+				wanted = i
+			}
+		}
+		if len(layers) == 0 {
+			wanted = int(u.Quality)
+		}
+	}
+	if wanted >= top && top >= 0 {
+		return sfu.MaxLayers - 1
+	}
+	return wanted
+}
+
+// temporalFor returns the highest temporal layer by which a layer up to wanted shows no more than fps, with a tenth to
+// spare; all while nothing has been measured.
+func temporalFor(rates sfu.FrameRates, wanted int, fps float32) int {
+	const most = sfu.MaxTemporals - 1
+	for n := min(wanted, sfu.MaxLayers-1); n >= 0; n-- {
+		if rates[n][most] == 0 {
+			continue
+		}
+		for t := most; t > 0; t-- {
+			if rates[n][t] <= fps*1.1 {
+				return t
+			}
+		}
+		return 0
+	}
+	return most
+}
