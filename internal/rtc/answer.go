@@ -21,6 +21,9 @@ type sections struct {
 	asked map[webrtc.RTPCodecType]uint32
 	// stale is set when something changed on sections that are there: an offer is needed though no section is missing.
 	stale bool
+	// waiting has no section until the client adds one. We make none ourselves: pion's sections for sending alone could
+	// never receive, and clients publish on any that they offered (LiveKit's Go SDK does, on the first).
+	waiting []*sfu.DownTrack
 }
 
 // takeOffer answers the client's offer. tune may change the answer's text for the client; it runs on the worker.
@@ -44,6 +47,10 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	if err := t.setRemote(offer); err != nil {
 		return err
 	}
+	t.sections.free = t.freeSections(parsed)
+	if err := t.attachWaiting(); err != nil {
+		return err
+	}
 	answer, err := t.pc.CreateAnswer(nil)
 	if err != nil {
 		return err
@@ -65,7 +72,6 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	t.hooks.answer(out)
 	t.hooks.sending(offeredTracks(parsed))
 
-	t.sections.free = t.freeSections(parsed)
 	t.sections.asked, t.sections.stale = nil, false
 	t.askSections()
 	return nil
@@ -145,17 +151,32 @@ func (t *Transport) sendTrackOnSection(d *sfu.DownTrack) {
 	})
 }
 
-// attach puts d on a free section. pion's AddTrack finds it; it would make a section for both directions if there were
-// none, so it is asked only when there is.
+// attach puts d on a free section, or keeps it until there is one. pion's AddTrack finds the free section; it would make
+// one for both directions if there were none, so it is asked only when there is.
 func (t *Transport) attach(d *sfu.DownTrack) error {
-	if t.sections.free[d.Kind()] > 0 {
-		t.sections.free[d.Kind()]--
-		t.sections.stale = true
-		_, err := t.pc.AddTrack(d)
-		return err
+	if t.sections.free[d.Kind()] == 0 {
+		if len(t.pc.GetTransceivers())+len(t.sections.waiting) >= maxSections {
+			return errSections
+		}
+		t.sections.waiting = append(t.sections.waiting, d)
+		return nil
 	}
-	_, err := t.addSection(d)
+	t.sections.free[d.Kind()]--
+	t.sections.stale = true
+	_, err := t.pc.AddTrack(d)
 	return err
+}
+
+// attachWaiting puts those who wait on the sections the client has added.
+func (t *Transport) attachWaiting() error {
+	waiting := t.sections.waiting
+	t.sections.waiting = nil
+	for _, d := range waiting {
+		if err := t.attach(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // askSections asks the client for the sections that are missing and were not asked for yet, or merely for an offer if
@@ -165,10 +186,8 @@ func (t *Transport) askSections() {
 		return
 	}
 	missing := map[webrtc.RTPCodecType]uint32{}
-	for _, tr := range t.pc.GetTransceivers() {
-		if tr.Mid() == "" && tr.Sender() != nil {
-			missing[tr.Kind()]++
-		}
+	for _, d := range t.sections.waiting {
+		missing[d.Kind()]++
 	}
 	audio := missing[webrtc.RTPCodecTypeAudio] - min(missing[webrtc.RTPCodecTypeAudio], t.sections.asked[webrtc.RTPCodecTypeAudio])
 	video := missing[webrtc.RTPCodecTypeVideo] - min(missing[webrtc.RTPCodecTypeVideo], t.sections.asked[webrtc.RTPCodecTypeVideo])

@@ -175,6 +175,7 @@ func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
 		t.reports.Remove(d)
 		t.allocator.Remove(d)
 		t.sections.stale = true
+		t.sections.waiting = slices.DeleteFunc(t.sections.waiting, func(w *sfu.DownTrack) bool { return w == d })
 		for _, s := range t.pc.GetSenders() {
 			if s.Track() == webrtc.TrackLocal(d) {
 				if err := t.pc.RemoveTrack(s); err != nil {

@@ -19,10 +19,7 @@ type streamed struct {
 }
 
 func TestData(t *testing.T) {
-	for name, opts := range map[string][]lksdk.ConnectOption{
-		"two peer connections": nil,
-		"one peer connection":  {lksdk.WithSinglePeerConnection()},
-	} {
+	for name, opts := range forms {
 		t.Run(name, func(t *testing.T) {
 			room := fmt.Sprintf("gosdk-data-%d", time.Now().UnixNano())
 			ada, bo, cy := join(t, room, "ada", opts...), join(t, room, "bo", opts...), join(t, room, "cy", opts...)

@@ -1,167 +1,21 @@
 package gosdk
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/pion/webrtc/v4"
-	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// keyFrame is an 8 by 8 pixel VP8 key frame, silence an Opus packet of 20 ms.
-var (
-	keyFrame = []byte{
-		0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x08, 0x00, 0x08, 0x00, 0x00, 0x47, 0x08, 0x85, 0x85, 0x88,
-		0x85, 0x84, 0x88, 0x02, 0x02, 0x00, 0x0c, 0x0d, 0x60, 0x00, 0xfe, 0xff, 0xab, 0x50, 0x80,
-	}
-	silence = []byte{0xf8, 0xff, 0xfe}
-)
-
-// guest is one participant and what it noticed.
-type guest struct {
-	*lksdk.Room
-	t *testing.T
-
-	mu      sync.Mutex
-	packets map[string]int // by name of the track
-	data    []string       // payloads with their sender
-	muted   map[string]bool
-	gone    []string
-}
-
-func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *guest {
-	t.Helper()
-	g := &guest{t: t, packets: map[string]int{}, muted: map[string]bool{}}
-	callback := &lksdk.RoomCallback{
-		OnParticipantDisconnected: func(p *lksdk.RemoteParticipant) { g.note(func() { g.gone = append(g.gone, p.Identity()) }) },
-		ParticipantCallback: lksdk.ParticipantCallback{
-			OnTrackSubscribed: g.read,
-			OnDataPacket: func(data lksdk.DataPacket, params lksdk.DataReceiveParams) {
-				if user, ok := data.(*lksdk.UserDataPacket); ok {
-					g.note(func() { g.data = append(g.data, params.SenderIdentity+": "+string(user.Payload)) })
-				}
-			},
-			OnTrackMuted:   func(p lksdk.TrackPublication, _ lksdk.Participant) { g.note(func() { g.muted[p.Name()] = true }) },
-			OnTrackUnmuted: func(p lksdk.TrackPublication, _ lksdk.Participant) { g.note(func() { g.muted[p.Name()] = false }) },
-		},
-	}
-	r, err := lksdk.ConnectToRoom(server.url, lksdk.ConnectInfo{
-		APIKey: server.key, APISecret: server.secret, RoomName: room, ParticipantIdentity: identity, ParticipantName: identity,
-	}, callback, opts...)
-	if err != nil {
-		t.Fatalf("%s joins: %v", identity, err)
-	}
-	g.Room = r
-	t.Cleanup(r.Disconnect)
-	return g
-}
-
-func (g *guest) note(f func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	f()
-}
-
-func (g *guest) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
-	go func() { // ends with the track
-		for {
-			if _, _, err := track.ReadRTP(); err != nil {
-				return
-			}
-			g.note(func() { g.packets[pub.Name()]++ })
-		}
-	}()
-}
-
-// publish publishes a track and feeds it until the test ends.
-func (g *guest) publish(name, mime string, source livekit.TrackSource) *lksdk.LocalTrackPublication {
-	g.t.Helper()
-	sample, rate, every := keyFrame, uint32(90_000), 33*time.Millisecond
-	if mime == webrtc.MimeTypeOpus {
-		sample, rate, every = silence, 48_000, 20*time.Millisecond
-	}
-	track, err := lksdk.NewLocalTrack(webrtc.RTPCodecCapability{MimeType: mime, ClockRate: rate})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	pub, err := g.LocalParticipant.PublishTrack(track, &lksdk.TrackPublicationOptions{
-		Name: name, Source: source, VideoWidth: 640, VideoHeight: 360,
-	})
-	if err != nil {
-		g.t.Fatalf("publish %s: %v", name, err)
-	}
-	var feeding sync.WaitGroup
-	ctx, cancel := context.WithCancel(context.Background())
-	feeding.Go(func() { // ends with ctx
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for ctx.Err() == nil {
-			if err := track.WriteSample(media.Sample{Data: sample, Duration: every}, nil); err != nil {
-				return
-			}
-			<-tick.C
-		}
-	})
-	g.t.Cleanup(func() { cancel(); feeding.Wait() })
-	return pub
-}
-
-// await polls until the guest's notes satisfy cond, which says what is missing.
-func (g *guest) await(cond func() string) {
-	g.t.Helper()
-	deadline, tick := time.After(15*time.Second), time.NewTicker(20*time.Millisecond)
-	defer tick.Stop()
-	for {
-		g.mu.Lock()
-		missing := cond()
-		g.mu.Unlock()
-		if missing == "" {
-			return
-		}
-		select {
-		case <-deadline:
-			g.t.Fatalf("%s: gave up waiting: %s", g.LocalParticipant.Identity(), missing)
-		case <-tick.C:
-		}
-	}
-}
-
-func (g *guest) awaitPackets(names ...string) {
-	g.t.Helper()
-	g.await(func() string {
-		for _, name := range names {
-			if g.packets[name] < 20 {
-				return fmt.Sprintf("%d packets of %s", g.packets[name], name)
-			}
-		}
-		return ""
-	})
-}
-
-func (g *guest) awaitData(want string) {
-	g.t.Helper()
-	g.await(func() string {
-		for _, got := range g.data {
-			if got == want {
-				return ""
-			}
-		}
-		return fmt.Sprintf("no %q in %q", want, g.data)
-	})
-}
+func newRoom() string { return fmt.Sprintf("gosdk-%d", time.Now().UnixNano()) }
 
 func TestMeeting(t *testing.T) {
-	for name, opts := range map[string][]lksdk.ConnectOption{
-		"two peer connections": nil,
-		"one peer connection":  {lksdk.WithSinglePeerConnection()},
-	} {
+	for name, opts := range forms {
 		t.Run(name, func(t *testing.T) {
-			room := fmt.Sprintf("gosdk-%d", time.Now().UnixNano())
+			room := newRoom()
 			ada, bo := join(t, room, "ada", opts...), join(t, room, "bo", opts...)
 			mic := ada.publish("ada-mic", webrtc.MimeTypeOpus, livekit.TrackSource_MICROPHONE)
 			ada.publish("ada-cam", webrtc.MimeTypeVP8, livekit.TrackSource_CAMERA)
@@ -190,6 +44,18 @@ func TestMeeting(t *testing.T) {
 				bo.await(func() string {
 					if bo.muted["ada-mic"] != muted {
 						return fmt.Sprintf("ada's microphone to be muted: %v", muted)
+					}
+					return ""
+				})
+			}
+
+			if unpublishes {
+				if err := ada.LocalParticipant.UnpublishTrack(mic.SID()); err != nil {
+					t.Fatal(err)
+				}
+				bo.await(func() string {
+					if n := len(bo.GetParticipantByIdentity("ada").TrackPublications()); n != 1 {
+						return fmt.Sprintf("one publication of ada, there are %d", n)
 					}
 					return ""
 				})
