@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -104,6 +105,22 @@ func TestSilentSubscriber(t *testing.T) {
 		g.a.Divide(time.Now())
 		if g.d.allowed != everything {
 			t.Errorf("%v is allowed", g.d.allowed)
+		}
+	})
+}
+
+// TestBeginningAsksOneLayer: the key frames of the others stay free to be asked for when a better layer is allowed.
+func TestBeginningAsksOneLayer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		g.d.Stop()
+		g.play(time.Second)
+		g.forgetRequests()
+		g.up.take()
+		g.d.SetAllowed(1, 0)
+		g.d.Start()
+		if got := g.up.keyFramesAsked(); !slices.Equal(got, []uint32{layerSSRC(1)}) {
+			t.Errorf("key frames asked of %v", got)
 		}
 	})
 }

@@ -119,7 +119,10 @@ func (d *DownTrack) Start() {
 	r := d.feeds(true)
 	r.AddSink(d)
 	if d.video {
-		r.RequestKeyFrames()
+		d.mu.Lock()
+		wanted := d.target.spatial
+		d.mu.Unlock()
+		r.requestFirst(wanted)
 	}
 }
 
@@ -173,13 +176,14 @@ func (d *DownTrack) setTarget(which *target, value target) {
 	before := d.target
 	*which = value
 	d.target = target{min(d.wanted.spatial, d.allowed.spatial), min(d.wanted.temporal, d.allowed.temporal)}
-	paused, r := d.target.spatial < 0, d.receiver
+	after, r := d.target.spatial, d.receiver
+	paused := after < 0
 	if paused {
 		d.fwd.pause()
 	}
 	d.mu.Unlock()
 	if d.video && before.spatial < 0 && !paused {
-		r.RequestKeyFrames()
+		r.requestFirst(after)
 	}
 }
 

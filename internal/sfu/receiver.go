@@ -129,7 +129,15 @@ func (r *Receiver) requestKeyFrame(n int, now time.Time) {
 	}
 }
 
-// RequestKeyFrames asks for one of every layer that sends: for a new subscriber, who may get any of them.
+// requestFirst asks for a key frame of the layer that a subscriber who may get layers up to wanted begins with. The
+// others are not asked along: a better one may follow in a moment, and would have to wait for the throttle then.
+func (r *Receiver) requestFirst(wanted int) {
+	if n := r.best(wanted); n >= 0 {
+		r.RequestKeyFrame(n)
+	}
+}
+
+// RequestKeyFrames asks for one of every layer that sends, when all subscribers have to begin anew.
 func (r *Receiver) RequestKeyFrames() {
 	for n := range r.layers {
 		if r.alive.Load()&(1<<n) != 0 {

@@ -1,0 +1,108 @@
+package rtc
+
+import (
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/sfu"
+)
+
+// subscription is g's of track sid.
+func (g *guest) subscription(sid string) (s *Subscription) {
+	g.t.Helper()
+	g.state(func(p *Participant) { s = p.subscriptions[sid] })
+	if s == nil {
+		g.t.Fatalf("no subscription of %s", sid)
+	}
+	return s
+}
+
+func TestPriorities(t *testing.T) {
+	h := newHouse(t)
+	ada, cy, bo := h.join(request("ada")), h.join(request("cy")), h.join(request("bo"))
+	adas := bo.subscription(ada.showTrack(livekit.TrackType_VIDEO).info.Sid)
+	cys := bo.subscription(cy.showTrack(livekit.TrackType_VIDEO).info.Sid)
+	priorities := func(when string, ada, cy int) {
+		t.Helper()
+		bo.state(func(*Participant) {
+			if a, c := adas.priority(), cys.priority(); a != ada || c != cy {
+				t.Errorf("%s: priorities %d and %d, want %d and %d", when, a, c, ada, cy)
+			}
+		})
+	}
+	speaks := func(a, c float32, ticks int) {
+		bo.state(func(p *Participant) {
+			p.room.ticker.Stop() // the levels are not those of sound
+			ada.participant.speaking.level, cy.participant.speaking.level = a, c
+			for range ticks {
+				p.room.updateForemost()
+			}
+		})
+	}
+	priorities("nobody has spoken", 0, 0)
+	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{
+		TrackSids: []string{cys.pub.info.Sid}, Priority: 1 << 31,
+	}}})
+	priorities("the client says so", 0, maxPriority)
+	speaks(0.5, 0, 1)
+	priorities("the first to speak", speakerPriority, maxPriority)
+	speaks(0, 1, foremostTicks-1)
+	priorities("a cough", speakerPriority, maxPriority)
+	speaks(0.5, 0, 1)
+	speaks(0.5, 1, foremostTicks)
+	priorities("somebody else speaks", 0, speakerPriority)
+	speaks(0, 0, foremostTicks)
+	priorities("silence", 0, speakerPriority)
+	bo.state(func(*Participant) { adas.pub.info.Source = livekit.TrackSource_SCREEN_SHARE })
+	priorities("a screen", screenPriority, speakerPriority)
+}
+
+func TestStarvedIsNotExcellent(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	pub := ada.showTrack(livekit.TrackType_VIDEO)
+	s := bo.subscription(pub.info.Sid)
+	told := func(state livekit.StreamState, times int) bool {
+		n := 0
+		for _, m := range bo.sink.all() {
+			for _, st := range m.GetStreamStateUpdate().GetStreamStates() {
+				if st.State == state && st.TrackSid == pub.info.Sid && st.ParticipantSid == ada.participant.sid() {
+					n++
+				}
+			}
+		}
+		return n == times
+	}
+	score := func(want float64) {
+		t.Helper()
+		bo.state(func(*Participant) {
+			if got := s.carried(); got != want {
+				t.Errorf("the score is %v, want %v", got, want)
+			}
+		})
+	}
+	score(bestScore)
+	pause := func(track *sfu.DownTrack, paused bool) {
+		bo.state(func(p *Participant) { p.picturesPaused([]sfu.PauseChange{{Track: track, Paused: paused}}) })
+	}
+	pause(s.down, true)
+	score(poorScore)
+	if !told(livekit.StreamState_PAUSED, 1) || grade(poorScore) != poor || grade(goodScore) != good {
+		t.Errorf("bo was told %v", bo.sink.all())
+	}
+	bo.state(func(p *Participant) { p.repeatPauses() })
+	if !told(livekit.StreamState_PAUSED, 2) {
+		t.Error("what is paused was not repeated")
+	}
+	pause(s.down, false)
+	score(bestScore)
+	if !told(livekit.StreamState_ACTIVE, 1) {
+		t.Error("bo was not told of the end")
+	}
+	bo.choose(pub.info.Sid, false)
+	pause(s.down, true)
+	if !told(livekit.StreamState_PAUSED, 2) {
+		t.Error("bo was told of a track it does not receive any more")
+	}
+}
