@@ -1,0 +1,118 @@
+package rtc
+
+import (
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/fault"
+)
+
+// resumed brings identity back and returns what its new socket gets.
+func (h *house) resumed(change func(*JoinRequest), identity string) *sink {
+	h.t.Helper()
+	req := request(identity)
+	req.Reconnect = true
+	change(&req)
+	s := &sink{}
+	if _, err := h.Join(h.t.Context(), req, s); err != nil {
+		h.t.Fatal(err)
+	}
+	return s
+}
+
+// Everybody who comes back sees all there is, themselves included even if nobody else sees them.
+func TestResumeBringsTheWholeRoom(t *testing.T) {
+	h := newHouse(t)
+	h.join(request("ada"))
+	req := request("spy")
+	req.Info.Permission.Hidden = true
+	h.join(req)
+	for identity, want := range map[string]map[string]bool{
+		"spy": {"ada": true, "spy": true},
+		"ada": {"ada": true},
+	} {
+		s := h.resumed(func(*JoinRequest) {}, identity)
+		all := s.all()
+		if all[0].GetReconnect() == nil {
+			t.Fatalf("%s: the first message is %v", identity, all[0])
+		}
+		got := map[string]bool{}
+		for _, p := range all[1].GetUpdate().GetParticipants() {
+			got[p.Identity] = true
+		}
+		if len(got) != len(want) {
+			t.Errorf("%s sees %v, want %v", identity, got, want)
+		}
+		for i := range want {
+			if !got[i] {
+				t.Errorf("%s does not see %s", identity, i)
+			}
+		}
+		if !s.got(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom() != nil }) {
+			t.Errorf("%s is not told of the room", identity)
+		}
+	}
+}
+
+// An SDK from before there was a ReconnectResponse gets none.
+func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
+	h := newHouse(t)
+	h.join(request("ada"))
+	s := h.resumed(func(r *JoinRequest) {
+		r.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "1.6.2", Protocol: 9}
+	}, "ada")
+	if first := s.all()[0]; first.GetUpdate() == nil {
+		t.Errorf("the first message is %v", first)
+	}
+}
+
+// What there is to resume is told by a Leave that asks for a new join: for nobody, for somebody else's session, and for
+// publications we do not have.
+func TestNothingToResume(t *testing.T) {
+	h := newHouse(t)
+	g := h.join(request("ada"))
+	again := func(m *livekit.SignalResponse) bool {
+		l := m.GetLeave()
+		return l.GetAction() == livekit.LeaveRequest_RECONNECT && l.GetReason() == livekit.DisconnectReason_STATE_MISMATCH
+	}
+	for name, s := range map[string]*sink{
+		"nobody":                   h.resumed(func(*JoinRequest) {}, "bo"),
+		"another session":          h.resumed(func(r *JoinRequest) { r.SID = "PA_another" }, "ada"),
+		"a room that is not there": h.resumed(func(r *JoinRequest) { r.Room = "elsewhere" }, "ada"),
+	} {
+		if all := s.all(); len(all) != 1 || !again(all[0]) || !s.ended() {
+			t.Errorf("%s: %v", name, all)
+		}
+	}
+	if g.sink.ended() {
+		t.Error("ada's own session was ended")
+	}
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: &livekit.SyncState{
+		PublishTracks: []*livekit.TrackPublishedResponse{{Cid: "x"}},
+	}}})
+	if !g.sink.got(again) {
+		t.Error("a publication without a description is taken for ours")
+	}
+}
+
+// A full room says so, before the join and at it; a client that comes again takes its own place, and who serves others none.
+func TestFullRoom(t *testing.T) {
+	h := newHouse(t)
+	first := request("ada")
+	first.RoomConfig = &livekit.RoomConfiguration{MaxParticipants: 1}
+	h.join(first)
+	bo := request("bo")
+	for what, err := range map[string]error{
+		"validate": h.Check(t.Context(), bo),
+		"join":     func() error { _, err := h.Join(t.Context(), bo, &sink{}); return err }(),
+	} {
+		if fault.KindOf(err) != fault.Exhausted || fault.Public(err) == "" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	h.join(request("ada"))
+	recorder := request("recorder")
+	recorder.Info.Permission.Recorder = true
+	h.join(recorder)
+}
