@@ -81,7 +81,7 @@ func (r *Room) updateForemost() {
 func (p *Participant) picturesPaused(changed []sfu.PauseChange) {
 	var states []*livekit.StreamStateInfo
 	for _, c := range changed {
-		s := p.subscriptions[c.Track.ID()]
+		s := p.subscriptions[sidOf(c.Track.ID())]
 		if s == nil || s.down != c.Track {
 			continue
 		}

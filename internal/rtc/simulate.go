@@ -43,7 +43,7 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 		p.switchProtocol(m.SwitchCandidateProtocol)
 	case *livekit.SimulateScenario_SubscriberBandwidth:
 		if t := p.receiving(); t != nil {
-			t.limitBandwidth(uint64(max(m.SubscriberBandwidth, 0)))
+			t.limitBandwidth(m.SubscriberBandwidth)
 		}
 	case *livekit.SimulateScenario_DisconnectSignalOnResume:
 		p.simulation.dropUntil, p.simulation.drops, p.simulation.silently = now.Add(simulateResume), 1, false

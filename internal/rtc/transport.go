@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -34,8 +34,6 @@ type Transport struct {
 
 	work *loop
 	wg   sync.WaitGroup
-
-	bandwidthCap atomic.Uint64 // bits per second; 0: none
 
 	// Touched on the room's loop only.
 	connected   bool
@@ -119,7 +117,9 @@ func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
 }
 
 // limitBandwidth caps what the client is sent, in bits per second; 0 lifts the cap.
-func (t *Transport) limitBandwidth(bps uint64) { t.bandwidthCap.Store(bps) }
+func (t *Transport) limitBandwidth(bps int64) {
+	t.allocator.Limit(int(min(max(bps, 0), math.MaxInt32)))
+}
 
 // useTCP makes the next restart of ICE go over TCP alone, or over UDP again.
 func (t *Transport) useTCP(only bool) { t.work.post(func() { t.tcpOnly = only }) }

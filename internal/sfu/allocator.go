@@ -32,7 +32,8 @@ type Allocator struct {
 	// keeps is set when pictures may not be paused.
 	keeps bool
 
-	working atomic.Bool // a division is under way
+	limit   atomic.Int64 // bits/s; 0: none
+	working atomic.Bool  // a division is under way
 	last    atomic.Int64
 
 	mu     sync.Mutex
@@ -131,6 +132,21 @@ func (a *Allocator) snapshot() []*share {
 	return a.shares
 }
 
+// Limit takes the connection for one that carries no more than so many bits a second; 0 ends that.
+func (a *Allocator) Limit(bitrate int) {
+	a.limit.Store(int64(bitrate))
+	a.last.Store(0)
+	a.Divide(time.Now())
+}
+
+// limited is what is known under the limit.
+func (a *Allocator) limited(known capacity) capacity {
+	if limit := int(a.limit.Load()); limit > 0 && (!known.known || known.bitrate > limit) {
+		return capacity{bitrate: limit, full: true, known: true} // not calm, or it would be tried whether there is more
+	}
+	return known
+}
+
 // Divide divides anew, unless it has just been done or is being done.
 func (a *Allocator) Divide(now time.Time) {
 	if now.UnixNano()-a.last.Load() < int64(allocationInterval) || !a.working.CompareAndSwap(false, true) {
@@ -142,7 +158,7 @@ func (a *Allocator) Divide(now time.Time) {
 	if len(shares) == 0 {
 		return
 	}
-	known := a.pacer.capacity(now)
+	known := a.limited(a.pacer.capacity(now))
 	a.claim(shares, known, now)
 	if len(a.claims) == 0 {
 		return

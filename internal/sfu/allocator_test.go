@@ -220,3 +220,20 @@ func FuzzPathFeedback(f *testing.F) {
 		}
 	})
 }
+
+// A limit takes the connection for a smaller one, whatever it reports itself, until it is lifted.
+func TestAllocationUnderALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		for _, tt := range []struct{ limit, spatial int }{{0, 2}, {200_000, 0}, {700_000, 1}, {0, 2}} {
+			g.a.Limit(tt.limit)
+			for range 6 { // a rise takes its time
+				g.hear(4e6)
+				g.play(time.Second)
+			}
+			if g.d.allowed.spatial != tt.spatial {
+				t.Errorf("under %d bits/s the layer is %d, want %d", tt.limit, g.d.allowed.spatial, tt.spatial)
+			}
+		}
+	})
+}

@@ -96,6 +96,19 @@ for (const [mode, singlePeerConnection] of modes) {
     await expect.poll(() => ada.evaluate(() => room.remoteParticipants.size)).toBe(0);
   });
 
+  test(`less bandwidth is simulated, over ${mode}`, async ({ client }) => {
+    const ada = await client('Ada', { options });
+    await ada.publishCamera({ simulcast: true }, { width: 1280, height: 720, frameRate: 10 });
+    const bo = await client('Bo', { options });
+    const width = async () => (await bo.inbound()).frameWidth;
+    await expect.poll(width, 'the largest at first').toBe(1280);
+    await bo.evaluate(() => room.simulateScenario('subscriber-bandwidth', 200_000));
+    await expect.poll(width, 'the smallest, of which there is room').toBe(320);
+    await bo.sees('Ada');
+    await bo.evaluate(() => room.simulateScenario('subscriber-bandwidth', 0));
+    await expect.poll(width, 'the largest again').toBe(1280);
+  });
+
   test(`sections are used again, over ${mode}`, async ({ client }) => {
     const ada = await client('Ada', { options });
     await publish(ada);
