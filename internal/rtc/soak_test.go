@@ -9,7 +9,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -58,10 +61,10 @@ func TestSoak(t *testing.T) {
 
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	people := make([]*person, *soakPeople)
+	people, stacks := make([]*person, *soakPeople), &sync.Once{}
 	for i := range people {
 		people[i] = &person{
-			t: t, url: "ws" + strings.TrimPrefix(web.URL, "http"), name: fmt.Sprint("person", i),
+			t: t, stacks: stacks, url: "ws" + strings.TrimPrefix(web.URL, "http"), name: fmt.Sprint("person", i),
 			room:   fmt.Sprint("room", i%max(2, len(people)/10)),
 			pause:  time.Duration(len(people)) * time.Second / soakPace,
 			random: rand.New(rand.NewPCG(seed, uint64(i))), options: client.Options{SinglePC: i%4 < 2},
@@ -196,8 +199,12 @@ func awaitFootprint(t *testing.T, before usage) {
 		select {
 		case <-tick.C:
 		case <-limit.C:
+			heap, err := os.Create(filepath.Join(t.ArtifactDir(), "heap.pprof"))
+			if err == nil {
+				err = errors.Join(pprof.WriteHeapProfile(heap), heap.Close())
+			}
 			stacks := make([]byte, 4<<20)
-			t.Fatalf("holds %+v, before %+v\n%s", after, before, stacks[:runtime.Stack(stacks, true)])
+			t.Fatalf("holds %+v, before %+v, %v\n%s", after, before, err, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
@@ -209,6 +216,7 @@ type person struct {
 	random          *rand.Rand
 	options         client.Options
 	pause           time.Duration // between two things it does, on average
+	stacks          *sync.Once    // of what runs at the first error
 
 	c      *client.Client
 	tracks []*client.Publication
@@ -220,12 +228,22 @@ func (p *person) live(ctx context.Context, until time.Time) {
 		p.rest(ctx, until)
 		what, err := p.act(ctx)
 		if err != nil {
-			p.t.Errorf("%s: %s: %v", p.name, what, err)
+			p.t.Errorf("%s: %s: %s: %v", time.Now().Format(time.TimeOnly), p.name, what, err)
+			p.stacks.Do(p.keepStacks)
 			break
 		}
 	}
 	if p.c != nil {
 		_ = p.forget(p.c.Leave())
+	}
+}
+
+// keepStacks writes down what everybody is doing; -artifacts keeps it.
+func (p *person) keepStacks() {
+	stacks := make([]byte, 64<<20)
+	file := filepath.Join(p.t.ArtifactDir(), "stacks.txt")
+	if err := os.WriteFile(file, stacks[:runtime.Stack(stacks, true)], 0o600); err != nil {
+		p.t.Error(err)
 	}
 }
 
