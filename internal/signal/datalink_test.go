@@ -1,0 +1,70 @@
+package signal_test
+
+import (
+	"context"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/client"
+	"meet/test/impair"
+)
+
+// through is a proxy with the same faults both ways.
+func (s *server) through(path impair.Path) *impair.Proxy {
+	s.t.Helper()
+	p, err := impair.Listen(s.media)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = p.Close() })
+	p.Set(impair.Both(path))
+	return p
+}
+
+// A megabyte arrives whole and in order over a link that loses packets, whichever way it goes.
+func TestReliableDataOverABadLink(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	s := newServer(t)
+	ada := s.join(ctx, "ada", client.Options{})
+	bo := s.join(ctx, "bo", client.Options{Via: s.through(impair.Path{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond}).Addr()})
+	const n = 17
+	ada.sendBulk(ctx, n)
+	bo.sendBulk(ctx, n)
+	for _, g := range []*guest{ada, bo} {
+		eventually(ctx, t, "all arrives", func() bool { return g.countPackets() == n })
+		if numbers := g.bulkNumbers(); !consecutive(numbers) {
+			t.Errorf("in the order %v", numbers)
+		}
+	}
+}
+
+// Lossy data for a link too narrow for it is thinned out, so that what arrives is what was sent just now.
+func TestLossyDataOverANarrowLinkIsFresh(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	s := newServer(t)
+	ada := s.join(ctx, "ada", client.Options{})
+	bo := s.join(ctx, "bo", client.Options{Via: s.through(impair.Path{Rate: 300_000, Delay: 10 * time.Millisecond}).Addr()})
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	const n = 400 // 4 s of 800 kbit/s
+	for i := range n {
+		payload := binary.BigEndian.AppendUint32(make([]byte, 0, 1000), uint32(i))[:1000]
+		packet := &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: payload}}}
+		if err := ada.PublishData(ctx, livekit.DataPacket_LOSSY, packet); err != nil {
+			t.Fatal(err)
+		}
+		<-tick.C
+	}
+	eventually(ctx, t, "the latest arrive", func() bool {
+		numbers := bo.bulkNumbers()
+		return len(numbers) > 0 && numbers[len(numbers)-1] >= n-30
+	})
+	if got := bo.countPackets(); got > n*3/4 {
+		t.Errorf("%d of %d have arrived: they waited for the link", got, n)
+	}
+}
