@@ -12,25 +12,14 @@ import (
 	"meet/test/impair"
 )
 
-// through is a proxy with the same faults both ways.
-func (s *server) through(path impair.Path) *impair.Proxy {
-	s.t.Helper()
-	p, err := impair.Listen(s.media)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = p.Close() })
-	p.Set(impair.Both(path))
-	return p
-}
-
 // A megabyte arrives whole and in order over a link that loses packets, whichever way it goes.
 func TestReliableDataOverABadLink(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	s := newServer(t)
 	ada := s.join(ctx, "ada", client.Options{})
-	bo := s.join(ctx, "bo", client.Options{Via: s.through(impair.Path{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond}).Addr()})
+	_, bad := s.through(client.Options{}, impair.Path{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
+	bo := s.join(ctx, "bo", bad)
 	const n = 17
 	ada.sendBulk(ctx, n)
 	bo.sendBulk(ctx, n)
@@ -48,7 +37,8 @@ func TestLossyDataOverANarrowLinkIsFresh(t *testing.T) {
 	defer cancel()
 	s := newServer(t)
 	ada := s.join(ctx, "ada", client.Options{})
-	bo := s.join(ctx, "bo", client.Options{Via: s.through(impair.Path{Rate: 300_000, Delay: 10 * time.Millisecond}).Addr()})
+	_, narrow := s.through(client.Options{}, impair.Path{Rate: 300_000, Delay: 10 * time.Millisecond})
+	bo := s.join(ctx, "bo", narrow)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	const n = 400 // 4 s of 800 kbit/s
