@@ -1,6 +1,8 @@
 package rtc
 
 import (
+	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -70,7 +72,7 @@ func (c *publishedCodec) addStream(track *webrtc.TrackRemote, rtp *webrtc.RTPRec
 	}
 	c.receiver.AddLayer(layerOf(rid, c.layers()), uint32(track.SSRC()), func(b []byte) (int, error) {
 		n, _, err := track.Read(b)
-		if err != nil {
+		if err != nil && !errors.Is(err, io.ErrShortBuffer) { // of such a packet the Receiver makes nothing
 			owner.onLoop(func(*Participant) { c.latest().streamEnded() })
 		}
 		return n, err
