@@ -9,6 +9,11 @@
 //	signal.Conn ─Session.Handle─▶ loop ─▶ Transport worker ─▶ pion
 //	     ◀────── SignalSink ───────┘◀─ post ─────┘
 //
+// What is told to everybody is encoded once (Message). News of people who publish nothing wait for the next round, 150 ms
+// at most; news of publishers go out at once, because media follows, and take with them what waited: all hear everything in
+// one order. A change looks only at what it can concern, one subscriber or one publication, not at everybody times
+// everybody.
+//
 // Data takes a way of its own: the goroutine of a client's data channel asks the loop whom a packet is for, and then puts
 // it into the outbox of each, from where one goroutine for each client sends it; packets of data tracks do not even ask.
 // An outbox is bounded: it slows the senders of a slow client down for a while, and then the client has to begin anew.

@@ -88,11 +88,13 @@ func (p *Participant) sendEverything() {
 		}
 	}
 	var speakers []*livekit.SpeakerInfo
+	var heard []*Participant
 	for _, o := range p.room.participants {
 		if o == p || !o.hidden() {
 			all = append(all, o.snapshot())
 		}
 		if o == p || p.hears(o) {
+			heard = append(heard, o)
 			speakers = append(speakers, o.speaker())
 		}
 	}
@@ -101,6 +103,7 @@ func (p *Participant) sendEverything() {
 	}
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: p.room.snapshot()}}})
 	p.sendSpeakers(speakers)
+	p.sendQuality(heard...)
 	if len(p.dataSubscriptions) > 0 {
 		p.tellHandles()
 	}

@@ -122,3 +122,31 @@ func TestRouteFollowsTheClient(t *testing.T) {
 		t.Errorf("%d paths are remembered", len(r.known))
 	}
 }
+
+// What changed of connections and speakers while the socket was down is told with the rest.
+func TestResumeTellsHowThingsAre(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.state(func(p *Participant) {
+		p.quality = qualityState{known: true, score: 60}
+		p.speaking.level = 0.5
+	})
+	back := request("ada")
+	back.Reconnect, back.SID = true, ada.participant.sid()
+	s := &sink{}
+	if _, err := h.Join(t.Context(), back, s); err != nil {
+		t.Fatal(err)
+	}
+	if !s.got(func(m *livekit.SignalResponse) bool {
+		u := m.GetConnectionQuality().GetUpdates()
+		return len(u) == 1 && u[0].Quality == livekit.ConnectionQuality_GOOD && u[0].ParticipantSid == ada.participant.sid()
+	}) {
+		t.Error("not told how the connection is")
+	}
+	if !s.got(func(m *livekit.SignalResponse) bool {
+		u := m.GetSpeakersChanged().GetSpeakers()
+		return len(u) == 1 && u[0].Active && u[0].Sid == ada.participant.sid()
+	}) {
+		t.Error("not told who speaks")
+	}
+}
