@@ -297,8 +297,11 @@ func (d *DownTrack) catchUpLocked(p *Packet) {
 	if l == nil {
 		return
 	}
-	highest := l.highest()
-	for seq := p.Header.SequenceNumber + 1; int16(highest-seq) >= 0; seq++ {
+	highest, first := l.highest(), p.Header.SequenceNumber+1
+	if oldest := highest - videoHistory + 1; int16(oldest-first) > 0 {
+		first = oldest // what is older is gone
+	}
+	for seq := first; int16(highest-seq) >= 0; seq++ {
 		if q := &d.resend; d.recallLocked(l, seq) && l.describe(q) == nil {
 			q.Layer, q.Arrival = p.Layer, p.Arrival
 			d.forwardLocked(q)

@@ -1,0 +1,64 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// FuzzForwarding feeds a hostile publisher's packets, each behind its length, to a subscriber who changes its mind:
+// no more numbers go out than packets came.
+func FuzzForwarding(f *testing.F) {
+	mimes := []string{webrtc.MimeTypeVP8, webrtc.MimeTypeVP9, webrtc.MimeTypeAV1, webrtc.MimeTypeH264}
+	for i, name := range []string{"vp8-l1t3-2", "vp9-l2t2", "av1-l3t3key"} {
+		var data []byte
+		for _, p := range recording(f, name)[:20] {
+			data = append(binary.BigEndian.AppendUint16(data, uint16(len(p.raw))), p.raw...)
+		}
+		f.Add(uint8(i), data)
+	}
+	f.Fuzz(func(t *testing.T, mime uint8, data []byte) {
+		r := NewReceiver(ReceiverOptions{
+			MimeType: mimes[int(mime)%len(mimes)], ClockRate: 90000, NACK: true, DescriptorID: recordedID,
+			RTCP: func([]rtcp.Packet) error { return nil },
+		})
+		out := &stubWriter{}
+		ctx := &boundContext{codecs: codecsFor(r.MimeType), extensions: []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}}
+		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1), OnBound: func(error) {}})
+		if _, err := d.Bind(ctx); err != nil {
+			t.Fatal(err)
+		}
+		d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
+		d.Start()
+		defer d.Close()
+		now := time.Now()
+		fed := 0
+		for ; len(data) > 2 && fed < 2000; fed++ {
+			size := min(int(binary.BigEndian.Uint16(data)), len(data)-2)
+			raw := append([]byte{}, data[2:2+size]...)
+			data = data[2+size:]
+			var h rtp.Header
+			if _, err := h.Unmarshal(raw); err == nil && r.layers[0].Load() == nil {
+				r.layers[0].Store(newLayer(r, 0, h.SSRC))
+			}
+			if l := r.layer(0); l != nil {
+				l.handle(raw, now)
+			}
+			d.SetAllowed(fed%4-1, fed/4%4)
+			d.handleRTCP(nackOf(downSSRC, h.SequenceNumber), now)
+			now = now.Add(10 * time.Millisecond)
+		}
+		seen := map[uint16]bool{}
+		for _, p := range out.take() {
+			seen[p.SequenceNumber] = true
+		}
+		if len(seen) > fed {
+			t.Errorf("%d packets became %d", fed, len(seen))
+		}
+	})
+}
