@@ -46,6 +46,7 @@ type outbox struct {
 	overflow func()        // called when reliable messages would have to be dropped
 	wake     chan struct{} // holds one token when there may be something to send
 	done     chan struct{} // closed by close
+	ended    chan struct{} // closed when run has returned
 
 	mu          sync.Mutex
 	reliable    sendQueue
@@ -54,6 +55,8 @@ type outbox struct {
 	relief      chan struct{} // not nil while the client is slow; closed when it has caught up
 	slow, moved time.Time     // when relief was made, and when a reliable message was last taken
 	closed      bool
+	running     bool
+	after       chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
 }
 
 // sendQueue is what waits for one channel, oldest first.
@@ -70,7 +73,7 @@ type queued struct {
 }
 
 func newOutbox(overflow func()) *outbox {
-	return &outbox{overflow: overflow, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &outbox{overflow: overflow, wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
 }
 
 func (q *sendQueue) push(raw []byte, limit int, now time.Time) {
@@ -198,6 +201,10 @@ func (o *outbox) hold(ctx context.Context, alone bool) {
 func (o *outbox) succeed(old *outbox) {
 	old.mu.Lock()
 	queues := []sendQueue{old.reliable, old.lossy, old.frames}
+	var after chan struct{}
+	if old.running {
+		after = old.ended // it may be sending the message before the first of these
+	}
 	if old.closed {
 		queues[0].messages, queues[0].bytes = nil, 0
 	} else {
@@ -210,6 +217,7 @@ func (o *outbox) succeed(old *outbox) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reliable, o.lossy, o.frames = queues[0], queues[1], queues[2]
+	o.after = after
 	o.markSlowLocked()
 	for _, q := range queues {
 		if q.to != nil {
@@ -242,6 +250,14 @@ func (o *outbox) closeLocked() {
 
 // run sends until close. What is of use only now goes first.
 func (o *outbox) run() {
+	defer close(o.ended)
+	o.mu.Lock()
+	o.running = true
+	after := o.after
+	o.mu.Unlock()
+	if after != nil {
+		<-after
+	}
 	queues := []*sender{
 		{o: o, q: &o.frames, fresh: true},
 		{o: o, q: &o.lossy, fresh: true},

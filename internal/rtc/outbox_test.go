@@ -22,11 +22,15 @@ type pipe struct {
 	buffered uint64
 	low      uint64
 	onLow    func()
+	stop     chan struct{} // Send waits for it to be closed; may be nil
 }
 
 func (c *pipe) Label() string { return c.label }
 
 func (c *pipe) Send(b []byte) error {
+	if c.stop != nil {
+		<-c.stop
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sent = append(c.sent, string(b))
@@ -277,6 +281,28 @@ func TestLossyMessagesAreFresh(t *testing.T) {
 				t.Errorf("%s: after the stall %v, want the last 100 ms", c.label, got)
 			}
 		}
+	})
+}
+
+// An outbox that takes over from another sends after it, also past a message that the other is just sending.
+func TestSuccessorKeepsTheOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, old *outboxTest) {
+		c := &pipe{label: reliableLabel, stop: make(chan struct{})}
+		old.open(c, narrow)
+		for i := range 4 {
+			old.put(chunk(i))
+		}
+		synctest.Wait() // the first is being sent
+		next := newOutbox(func() {})
+		next.succeed(old.outbox)
+		go next.run() // ends with close
+		synctest.Wait()
+		close(c.stop)
+		synctest.Wait()
+		if got := numbers(t, c.got()); len(got) != 4 || !inOrder(got, 0) {
+			t.Errorf("arrived: %v", got)
+		}
+		next.close()
 	})
 }
 
