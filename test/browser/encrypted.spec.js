@@ -21,6 +21,28 @@ for (const [mode, singlePeerConnection] of modes) {
     expect((await eve.inbound('audio', 'Ada')).totalAudioEnergy ?? 0, 'energy Eve hears').toBeLessThan(1e-6);
   });
 
+  test(`the server's own frames on an encrypted call over ${mode}`, async ({ client }) => {
+    const options = { singlePeerConnection };
+    const ada = await client('Ada', { options, key: 'our secret' });
+    const bo = await client('Bo', { options, key: 'our secret' });
+    await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
+    await ada.publishCamera({ videoCodec: 'vp8', simulcast: false });
+    await bo.hears('Ada');
+    await bo.sees('Ada');
+    await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(false));
+    await expect.poll(() => bo.events(), 'Bo sees the mute').toContain('trackMuted');
+    // The second of silence comes, ends with the trailer, and Bo's worker knows it for what it is.
+    const packets = async () => (await bo.inbound('audio', 'Ada')).packetsReceived;
+    const before = await packets();
+    await expect.poll(packets, 'silence comes').toBeGreaterThan(before + 10);
+    await ada.evaluate(() => room.localParticipant.setMicrophoneEnabled(true));
+    await bo.hears('Ada', 'Bo hears Ada again');
+    await ada.evaluate(() => room.localParticipant.setCameraEnabled(false));
+    await ada.evaluate(() => room.localParticipant.unpublishTrack(room.localParticipant.getTrackPublication('camera').track));
+    await expect.poll(() => bo.events(), 'the camera goes').toContain('trackUnpublished');
+    expect(await bo.events()).not.toContain('encryptionError');
+  });
+
   test(`encrypted data over ${mode}`, async ({ client }) => {
     const options = { singlePeerConnection };
     const ada = await client('Ada', { options, key: 'our secret' });
