@@ -22,14 +22,18 @@ type pipe struct {
 	buffered uint64
 	low      uint64
 	onLow    func()
-	stop     chan struct{} // Send waits for it to be closed; may be nil
+	stop     chan struct{} // the first Send waits for it to be closed; may be nil
 }
 
 func (c *pipe) Label() string { return c.label }
 
 func (c *pipe) Send(b []byte) error {
-	if c.stop != nil {
-		<-c.stop
+	c.mu.Lock()
+	stop := c.stop
+	c.stop = nil
+	c.mu.Unlock()
+	if stop != nil {
+		<-stop
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -287,7 +291,8 @@ func TestLossyMessagesAreFresh(t *testing.T) {
 // An outbox that takes over from another sends after it, also past a message that the other is just sending.
 func TestSuccessorKeepsTheOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T, old *outboxTest) {
-		c := &pipe{label: reliableLabel, stop: make(chan struct{})}
+		stop := make(chan struct{})
+		c := &pipe{label: reliableLabel, stop: stop}
 		old.open(c, narrow)
 		for i := range 4 {
 			old.put(chunk(i))
@@ -297,7 +302,7 @@ func TestSuccessorKeepsTheOrder(t *testing.T) {
 		next.succeed(old.outbox)
 		go next.run() // ends with close
 		synctest.Wait()
-		close(c.stop)
+		close(stop)
 		synctest.Wait()
 		if got := numbers(t, c.got()); len(got) != 4 || !inOrder(got, 0) {
 			t.Errorf("arrived: %v", got)
