@@ -12,6 +12,10 @@
 // forward. It works when feedback comes, on the goroutine that reads the connection's RTCP, and each second on that of
 // Reports.
 //
+// A DownTrack's forwarder decides in two steps. Which stream of the Receiver is forwarded changes at key frames only; its
+// selector picks out of that stream the spatial and temporal layers the subscriber gets, by the dependency descriptor
+// where there is one. Numbering closes the gaps in sequence numbers that this leaves.
+//
 // Each layer of a Receiver has two goroutines: one reads RTP and calls every Sink in place, one reads RTCP. They end when
 // the publisher's track ends or the Receiver is closed; a third sends the second of silence that follows a mute, and ends
 // after it. A DownTrack has one, which reads the subscriber's RTCP; it ends

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
@@ -243,4 +244,32 @@ func paddingBefore(t *testing.T, raw []byte) []byte {
 	return marshal(t, &rtp.Packet{Header: rtp.Header{
 		Version: 2, SequenceNumber: binary.BigEndian.Uint16(raw[2:]) - 1, SSRC: ssrcOf(raw), Padding: true, PaddingSize: 1,
 	}})
+}
+
+// TestRecordedRetransmission asks for every packet again: each comes with the descriptor it had, as rewritten.
+func TestRecordedRetransmission(t *testing.T) {
+	const name = "vp9-l2t2"
+	var sent []written
+	packets := recording(t, name)
+	g := newRigOf(t, rigOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
+	g.r.layer(0).ssrc = ssrcOf(packets[0].raw)
+	for i, p := range packets {
+		g.d.SetAllowed(1, i/20%2)
+		g.r.layer(0).handle(p.raw, g.now.Add(p.at))
+		sent = append(sent, g.out.take()...)
+	}
+	masks := 0
+	for _, was := range sent {
+		g.d.handleRTCP(nackOf(downSSRC, was.SequenceNumber), g.now)
+		again := g.out.take()
+		if len(again) != 1 || !bytes.Equal(again[0].GetExtension(descriptorDown), was.GetExtension(descriptorDown)) || again[0].Marker != was.Marker {
+			t.Fatalf("packet %d, % x, came again as %+v", was.SequenceNumber, was.GetExtension(descriptorDown), again)
+		}
+		if ext := was.GetExtension(descriptorDown); len(ext) > 3 && ext[3]&0x40 != 0 {
+			masks++
+		}
+	}
+	if masks == 0 {
+		t.Error("no packet told the active decode targets")
+	}
 }
