@@ -254,8 +254,11 @@ func TestDataTracks(t *testing.T) {
 			defer mu.Unlock()
 			return len(frames) > 0
 		})
-		if !slices.Equal(frames[0], want) {
-			t.Errorf("%x arrives, want %x", frames[0], want)
+		mu.Lock()
+		first := frames[0]
+		mu.Unlock()
+		if !slices.Equal(first, want) {
+			t.Errorf("%x arrives, want %x", first, want)
 		}
 		send(ada, &livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
 			UnpublishDataTrackRequest: &livekit.UnpublishDataTrackRequest{PubHandle: ours},
