@@ -1,0 +1,161 @@
+package arch
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// repository is where the tests of this package find the rest.
+const repository = "../.."
+
+// A claim is a row of docs/compatibility.md.
+type claim struct {
+	section, what, state, why string
+	tests                     []string
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// claims reads the rows of the table; a heading and the line below it are none.
+func claims(t *testing.T, text string) []claim {
+	t.Helper()
+	var all []claim
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for lines.Scan() {
+		line := lines.Text()
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "| |") || strings.HasPrefix(line, "|-") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 5 {
+			t.Errorf("a row of %d cells: %s", len(cells), line)
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		c := claim{section: cells[0], what: cells[1], state: cells[2], why: cells[3]}
+		for _, m := range quoted.FindAllStringSubmatch(cells[4], -1) {
+			c.tests = append(c.tests, m[1])
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// objection says what is wrong with a claim, or "".
+func (c claim) objection(exists func(test string) bool) string {
+	switch {
+	case c.section == "" || c.what == "":
+		return "it does not say what it is about"
+	case !slices.Contains([]string{"yes", "partly", "no"}, c.state):
+		return "its state is " + c.state
+	case c.state != "yes" && c.why == "":
+		return "it does not say why"
+	case c.state != "no" && len(c.tests) == 0:
+		return "no test shows it"
+	}
+	for _, test := range c.tests {
+		if !exists(test) {
+			return "there is no " + test
+		}
+	}
+	return ""
+}
+
+// goTest finds package and function of a named Go test, jsTitle the titles of tests in JavaScript with their quotes.
+var (
+	goTest   = regexp.MustCompile(`^((?:internal|test|cmd)/[\w/]+)\.((?:Test|Fuzz)\w+)$`)
+	jsTitle  = regexp.MustCompile("\\btest\\(\\s*(`[^`]+`|'[^']+'|\"[^\"]+\")")
+	inserted = regexp.MustCompile(`\$\{[^}]*\}`)
+)
+
+// isThere tells whether the repository has that test. What a title's template inserts may be anything.
+func isThere(t *testing.T, test string) bool {
+	t.Helper()
+	if m := goTest.FindStringSubmatch(test); m != nil {
+		return slices.ContainsFunc(files(t, m[1], "*_test.go"), func(text string) bool { return strings.Contains(text, "\nfunc "+m[2]+"(") })
+	}
+	folder, title, ok := strings.Cut(test, ": ")
+	if !ok || !strings.HasPrefix(folder, "test/") {
+		return false
+	}
+	for _, text := range append(files(t, folder, "*.spec.js"), files(t, folder, "*.test.js")...) {
+		for _, m := range jsTitle.FindAllStringSubmatch(text, -1) {
+			var pattern []string
+			for _, fixed := range inserted.Split(m[1][1:len(m[1])-1], -1) {
+				pattern = append(pattern, regexp.QuoteMeta(fixed))
+			}
+			if regexp.MustCompile("^" + strings.Join(pattern, ".+") + "$").MatchString(title) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// files returns what the files of a folder hold whose names match.
+func files(t *testing.T, folder, names string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(repository, folder, names))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, p := range paths {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
+// Every row of the compatibility table has a state, and the tests it names exist.
+func TestCompatibility(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository, "docs", "compatibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := claims(t, string(text))
+	if len(all) < 100 {
+		t.Errorf("found only %d rows", len(all))
+	}
+	for _, c := range all {
+		if why := c.objection(func(test string) bool { return isThere(t, test) }); why != "" {
+			t.Errorf("%s, %s: %s", c.section, c.what, why)
+		}
+	}
+}
+
+// The check itself must be able to say no.
+func TestClaimsAreDoubted(t *testing.T) {
+	for _, tt := range []struct {
+		row string
+		ok  bool
+	}{
+		{"| 1.1 | a | yes | | `test/arch.TestCompatibility` |", true},
+		{"| 1.1 | a | yes | | `test/browser: vp8 over one connection` |", true},
+		{"| 1.1 | a | no | because | |", true},
+		{"| 1.1 | a | no | | |", false},
+		{"| 1.1 | a | yes | | |", false},
+		{"| 1.1 | a | maybe | b | `test/arch.TestCompatibility` |", false},
+		{"| 1.1 | a | partly | b | `test/arch.TestNothing` |", false},
+		{"| 1.1 | a | yes | | `test/browser: vp8 under one connection` |", false},
+		{"| 1.1 | a | yes | | `some other place` |", false},
+	} {
+		all := claims(t, tt.row)
+		if len(all) != 1 {
+			t.Fatalf("%d rows in %s", len(all), tt.row)
+		}
+		if why := all[0].objection(func(test string) bool { return isThere(t, test) }); (why == "") != tt.ok {
+			t.Errorf("%s: %q, want it accepted: %v", tt.row, why, tt.ok)
+		}
+	}
+}

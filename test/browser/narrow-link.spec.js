@@ -1,0 +1,37 @@
+// Calls over narrow links: livekit-client on both sides, one of them behind a proxy with a bottleneck.
+import { callOver, sides } from './link.js';
+import { expect, test } from './livekit.js';
+import { newestWidth, watch } from './picture.js';
+
+const kbit = 1000;
+
+for (const { behind, whose, singlePeerConnection, soon } of sides) {
+  test(`3 Mbit/s, 300 kbit/s and back at ${whose}`, async ({ client, livekit }) => {
+    const { link, ada, bo } = await callOver({ client, livekit, behind, singlePeerConnection });
+    const say = (what, seen) => console.log(`${what} at ${whose}: ${JSON.stringify(seen)}`);
+    const set = (rate) => {
+      const [narrow, other] = [{ rate, delay_ms: 20 }, { delay_ms: 20 }];
+      return link.set(behind === 'Bo' ? { down: narrow, up: other } : { up: narrow, down: other });
+    };
+    await set(3000 * kbit);
+    say('3 Mbit/s', await watch(bo, ada, 5));
+    await expect.poll(() => newestWidth(bo), 'the best layer over 3 Mbit/s').toBe(960);
+
+    await set(300 * kbit);
+    say('falling', await watch(bo, ada, 5));
+    const seen = await watch(bo, ada, 10);
+    say('300 kbit/s', seen);
+    expect(seen.frames, 'the smallest layer moves').toBeGreaterThan(30);
+    expect(seen.width, 'and it is a small one').toBeLessThan(960);
+    expect(seen.longestGap, 'the longest stand, ms').toBeLessThan(2000 + seen.sourceGap);
+    expect(seen.concealed, 'share of sound made up').toBeLessThan(0.2);
+
+    await set(3000 * kbit);
+    const since = Date.now();
+    await expect.poll(() => newestWidth(bo), { message: 'the best layer again', timeout: 60_000 }).toBe(960);
+    const back = Date.now() - since;
+    say('3 Mbit/s again', { back, ...(await watch(bo, ada, 3)) });
+    expect(back, 'ms until full quality was back').toBeLessThan(soon);
+    await link.close();
+  });
+}
