@@ -20,8 +20,6 @@ var (
 	errPreset      = twirp.NewError(twirp.InvalidArgument, "there is no room preset of this name on this server")
 	errDestination = twirp.NewError(twirp.InvalidArgument, "destination identity is required")
 	errUnmute      = twirp.NewError(twirp.FailedPrecondition, "remote unmute not enabled")
-	errNotYet      = twirp.NewError(twirp.Unimplemented, "participants cannot be moved or forwarded by this server yet")
-	errSameRoom    = twirp.NewError(twirp.InvalidArgument, "destination room cannot be the same as source room")
 	errEgressRoom  = twirp.NewError(twirp.InvalidArgument, "egress.room.room_name must be the name of the room")
 )
 
@@ -161,10 +159,7 @@ func (s *roomService) ForwardParticipant(ctx context.Context, req *livekit.Forwa
 	if err := mayTake(ctx, req.Room, req.DestinationRoom); err != nil {
 		return nil, err
 	}
-	if req.Room == req.DestinationRoom {
-		return nil, errSameRoom
-	}
-	return nil, errNotYet
+	return &livekit.ForwardParticipantResponse{}, s.rooms.Forward(ctx, req.Room, req.Identity, req.DestinationRoom)
 }
 
 func (s *roomService) MoveParticipant(ctx context.Context, req *livekit.MoveParticipantRequest) (*livekit.MoveParticipantResponse, error) {

@@ -151,7 +151,9 @@ func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time
 			b.before = later(time.Now().Truncate(time.Second), p.req.IssuedAt.Add(time.Second))
 		}
 		b.until = p.req.ExpiresAt
-		rs.bans.add(room, identity, b) // first: it may return at once
+		if p.forwarded == nil {
+			rs.bans.add(room, identity, b) // first: it may return at once
+		}
 		p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 		return nil
 	})

@@ -28,6 +28,7 @@ type news struct {
 // before the word of it, else with the next round. p itself is told at once if self is set.
 func (r *Room) announce(p *Participant, self bool) {
 	p.info.Version++
+	p.reshow()
 	if self {
 		p.send(participantUpdate(p.snapshot()))
 	}

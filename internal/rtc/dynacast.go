@@ -25,9 +25,9 @@ const (
 // demand is how much of the codec is watched. Who looks away for a moment, and a track without an audience, still count
 // for the lowest quality: it costs little, and by it whoever comes or looks back sees something at once.
 func (c *publishedCodec) demand() watched {
-	top := unwatched
+	top := c.watchedElsewhere()
 	if len(c.pub.subs) == 0 && c == c.pub.codecs[0] {
-		top = lowest
+		top = max(top, lowest)
 	}
 	layers := sortedLayers(c.layers())
 	for _, s := range c.pub.subs {
@@ -51,6 +51,10 @@ func (pub *Publication) updateDemand() {
 		return
 	}
 	pub.chooseCodecs()
+	if f := pub.owner.forwarded; f != nil {
+		f.tellWatched(pub)
+		return
+	}
 	if pub.info.Muted || !pub.dynamic() {
 		return
 	}

@@ -46,6 +46,8 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	}
 	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
 		switch {
+		case p.forwarded != nil:
+			return errForwarded
 		case p.sink == nil:
 			return errReturning
 		case p.req.Client.GetProtocol() < movesFrom || p.info.State != livekit.ParticipantInfo_ACTIVE:

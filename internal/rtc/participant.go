@@ -38,6 +38,10 @@ type Participant struct {
 	subscriberFirst bool
 	closed          bool
 	heir            atomic.Pointer[Participant] // what it has become by moving to another room
+	forwards        map[string]*forward         // where it is shown too, by the room's name
+	forwarded       *forward                    // that of which it is the likeness, in whose room it has no connection
+	lostThere       bool                        // of a likeness: the media connection is
+	levelThere      float32                     // of a likeness: how loud it is
 	replaced        bool                        // by a newer connection of the same identity
 	deadline        *time.Timer                 // of the join, later of a lost connection
 	refresh         *time.Timer
@@ -289,6 +293,10 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	}
 	p.out.close()
 	p.hangUp()
+	p.endForwards(reason)
+	if p.forwarded != nil {
+		p.forwarded.forget()
+	}
 	p.endDataTracks()
 	for _, s := range p.subscriptions {
 		s.detach()

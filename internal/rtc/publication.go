@@ -20,6 +20,9 @@ type Publication struct {
 	codecs []*publishedCodec // as the client listed them, the primary first
 	subs   []*Subscription   // everybody who is subscribed
 
+	elsewhere   map[*forward][]watched // what is watched in other rooms, by codec
+	toldWatched []watched              // of a likeness's: what the publisher was last told is watched here
+
 	quality   trackScore  // of what arrives
 	regressed bool        // the backup is for all who take it
 	told      bool        // the owner knows that somebody subscribed

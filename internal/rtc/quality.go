@@ -57,13 +57,19 @@ func (p *Participant) lookAtQuality() bool {
 }
 
 // mediaLost tells whether ICE hears nothing of p any more.
-func (p *Participant) mediaLost() bool { return p.primary() == nil || !p.primary().connected }
+func (p *Participant) mediaLost() bool {
+	if p.forwarded != nil {
+		return p.lostThere
+	}
+	return p.primary() == nil || !p.primary().connected
+}
 
 // noteLost tells the others at once that p's media connection was lost, or is back.
 func (p *Participant) noteLost() {
 	if lost := p.mediaLost(); p.quality.known && p.quality.lost != lost {
 		p.quality.lost = lost
 		p.room.tellQuality([]*Participant{p})
+		p.reshow()
 	}
 }
 

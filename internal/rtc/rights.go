@@ -28,6 +28,9 @@ type Change struct {
 // may no longer be published or received end.
 func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*livekit.ParticipantInfo, error) {
 	return rs.about(ctx, room, identity, func(p *Participant) error {
+		if p.forwarded != nil {
+			return errForwarded
+		}
 		if err := p.describe(c.Name, c.Metadata, c.Attributes); err != nil {
 			return err
 		}
@@ -166,6 +169,9 @@ func (p *Participant) setHidden(hidden bool) {
 func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted bool) (*livekit.TrackInfo, error) {
 	var track *livekit.TrackInfo
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+		if p.forwarded != nil {
+			return errForwarded
+		}
 		info := p.muteByServer(sid, muted)
 		if info == nil {
 			return errNoTrack

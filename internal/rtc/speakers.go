@@ -40,6 +40,7 @@ func (r *Room) updateSpeakers() {
 			continue
 		}
 		p.speaking.level = level
+		p.sound()
 		info := p.speaker()
 		changed = append(changed, info)
 		news[p] = append(news[p], info)
@@ -62,6 +63,9 @@ func (r *Room) updateSpeakers() {
 
 // loudness reads the level of p's microphones; a muted one is silent.
 func (p *Participant) loudness() float32 {
+	if p.forwarded != nil {
+		return p.levelThere
+	}
 	var level float32
 	if time.Now().Before(p.simulation.speaksUntil) {
 		level = simulatedLevel

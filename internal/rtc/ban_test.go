@@ -1,0 +1,56 @@
+package rtc
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// longAgo is a time before every token, so that nothing is revoked by it.
+var longAgo = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func TestBans(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	var l bans
+	l.addAt("room", "ada", ban{before: now, until: now.Add(time.Hour)}, now)
+	l.addAt("room", "ada", ban{before: now.Add(-time.Hour)}, now) // an older one takes nothing back
+	l.addAt("room", "bo", ban{before: now, until: now.Add(100 * time.Hour)}, now)
+	for _, tt := range []struct {
+		name, room, identity string
+		issued, at           time.Time
+		refused              bool
+	}{
+		{"a token of before", "room", "ada", now.Add(-time.Second), now, true},
+		{"a token without a time", "room", "ada", time.Time{}, now, true},
+		{"a token of then", "room", "ada", now, now, false},
+		{"another room", "other", "ada", now.Add(-time.Second), now, false},
+		{"another identity", "room", "cy", now.Add(-time.Second), now, false},
+		{"as long as most tokens last", "room", "ada", now.Add(-time.Second), now.Add(23 * time.Hour), true},
+		{"when they are over", "room", "ada", now.Add(-time.Second), now.Add(25 * time.Hour), false},
+		{"as long as its own lasts", "room", "bo", now.Add(-time.Second), now.Add(100 * time.Hour), true},
+	} {
+		if err := l.refuse(tt.room, tt.identity, tt.issued, tt.at); errors.Is(err, errBanned) != tt.refused {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// However many are removed, what is remembered is bounded, and the latest is remembered.
+func TestBansAreBounded(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	var l bans
+	for i := range maxBans + 100 {
+		l.addAt("room", fmt.Sprint(i), ban{before: now}, now.Add(time.Duration(i)*time.Second))
+	}
+	if len(l.all) != maxBans {
+		t.Errorf("%d are remembered, of %d allowed", len(l.all), maxBans)
+	}
+	if l.refuse("room", fmt.Sprint(maxBans+99), time.Time{}, now) == nil || l.refuse("room", "0", time.Time{}, now) != nil {
+		t.Error("not the first was forgotten")
+	}
+	l.addAt("room", "x", ban{before: now}, now.Add(1000*time.Hour))
+	if len(l.all) != 1 {
+		t.Errorf("%d are remembered though all but one are over", len(l.all))
+	}
+}

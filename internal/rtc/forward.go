@@ -1,0 +1,281 @@
+package rtc
+
+import (
+	"context"
+	"slices"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+)
+
+// This file shows a participant of one room in another one too, with its tracks.
+//
+// There it has a likeness, a Participant without connections whose publications are fed by the same Receivers. Whenever
+// the participant changes, its room's loop posts a copy of what it is to the loop of the other room; what is watched
+// there comes back the same way. Media passes neither. Data and data tracks are not forwarded.
+
+var (
+	errTaken     = fault.New(fault.Conflict, "somebody of this identity is in the destination room already")
+	errForwarded = fault.New(fault.Invalid, "the participant is forwarded from another room; change it there")
+)
+
+// forward is one showing of a participant in another room.
+type forward struct {
+	from, likeness *Participant
+	to             *Room
+}
+
+// portrait is what a likeness is to look like. It is made anew each time, so it may pass from loop to loop.
+type portrait struct {
+	info    *livekit.ParticipantInfo
+	policy  *policy
+	lost    bool
+	pending []*pendingTrack // those the others are told of
+	tracks  []trackPortrait
+}
+
+type trackPortrait struct {
+	info   *livekit.TrackInfo
+	codecs []publishedCodec // of each, only what plays
+}
+
+// Forward shows a participant in another room, which is made if it does not exist, until it leaves its own or is removed
+// from that. It may be shown in several.
+func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string) error {
+	if room == destination {
+		return errSameRoom
+	}
+	if err := validateRoom(destination, ""); err != nil {
+		return err
+	}
+	if err := rs.Exists(ctx, room); err != nil {
+		return err
+	}
+	if _, err := rs.Participant(ctx, room, identity); err != nil {
+		return err // before a room is made for nobody
+	}
+	var to *Room
+	if err := rs.open(ctx, destination, nil, func(r *Room) error { to = r; return nil }); err != nil {
+		return err
+	}
+	begun := make(chan error, 1)
+	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+		switch {
+		case p.forwarded != nil:
+			return errForwarded
+		case p.forwards[destination] != nil:
+			begun <- nil
+		default:
+			p.show(to, begun)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-begun:
+		return err
+	case <-to.loop.done:
+		return errRoomClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// show begins to show p in the other room, and tells begun of the outcome.
+func (p *Participant) show(to *Room, begun chan<- error) {
+	req := p.req
+	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
+	req.AutoSubscribe, req.AutoSubscribeData = false, false
+	f := &forward{from: p, to: to, likeness: blankParticipant(to, req, nil)}
+	f.likeness.forwarded = f
+	f.likeness.out.close() // nobody would read it
+	if p.forwards == nil {
+		p.forwards = map[string]*forward{}
+	}
+	p.forwards[to.info.Name] = f
+	is := p.portrait()
+	if !to.loop.post(func() { begun <- f.begin(is) }) {
+		delete(p.forwards, to.info.Name)
+		f.likeness.cancel()
+		begun <- errRoomClosed
+	}
+}
+
+// begin lets the likeness in. It runs on the loop of its room, as do all of its methods but end and send.
+func (f *forward) begin(is *portrait) error {
+	refused := f.to.admits(f.likeness.req)
+	if refused == nil && f.to.participants[f.likeness.identity()] != nil {
+		refused = errTaken
+	}
+	if refused != nil {
+		f.likeness.closed = true
+		f.likeness.cancel()
+		f.forget()
+		return refused
+	}
+	f.likeness.info.State = is.info.State
+	f.to.enroll(f.likeness)
+	f.likeness.resemble(is)
+	f.to.emit(Event{Kind: ParticipantJoined, Participant: f.likeness.snapshot()})
+	f.to.peopleChanged()
+	return nil
+}
+
+// forget tells the participant that it is no longer shown there.
+func (f *forward) forget() {
+	f.from.onLoop(func(p *Participant) {
+		if p.forwards[f.to.info.Name] != f {
+			return
+		}
+		delete(p.forwards, f.to.info.Name)
+		for _, pub := range p.publications {
+			delete(pub.elsewhere, f)
+			p.room.rewatched[pub] = true
+		}
+	})
+}
+
+// portrait is what p looks like now.
+func (p *Participant) portrait() *portrait {
+	is := &portrait{info: proto.CloneOf(p.info), policy: p.policy, lost: p.mediaLost()}
+	for _, t := range p.pending {
+		if t.public {
+			is.pending = append(is.pending, &pendingTrack{info: proto.CloneOf(t.info), public: true})
+		}
+	}
+	for _, pub := range p.publications {
+		t := trackPortrait{info: proto.CloneOf(pub.info)}
+		for _, c := range pub.codecs {
+			t.codecs = append(t.codecs, publishedCodec{receiver: c.receiver, fmtp: c.fmtp, told: watched(livekit.VideoQuality_HIGH)})
+		}
+		is.tracks = append(is.tracks, t)
+	}
+	return is
+}
+
+// reshow brings p's likenesses up to date.
+func (p *Participant) reshow() {
+	for _, f := range p.forwards {
+		is := p.portrait()
+		f.to.loop.post(func() {
+			if !f.likeness.closed {
+				f.likeness.resemble(is)
+			}
+		})
+	}
+}
+
+// endForwards takes p's likenesses out of the other rooms.
+func (p *Participant) endForwards(reason livekit.DisconnectReason) {
+	for _, f := range p.forwards {
+		f.to.loop.post(func() { f.to.remove(f.likeness, reason) })
+	}
+	clear(p.forwards)
+}
+
+// resemble makes p, a likeness, look like that and tells its room.
+func (p *Participant) resemble(is *portrait) {
+	sid, version, joined, joinedMs := p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs
+	publishes := p.info.IsPublisher
+	p.info = is.info
+	p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs = sid, version, joined, joinedMs
+	p.info.KindDetails = append(p.info.KindDetails, livekit.ParticipantInfo_FORWARDED)
+	if p.info.IsPublisher != publishes { // which only ever becomes true
+		p.info.IsPublisher = publishes
+		p.becomePublisher()
+	}
+	p.policy, p.pending = is.policy, is.pending
+	gone := map[string]bool{}
+	for sid := range p.publications {
+		gone[sid] = true
+	}
+	var added []*Publication
+	for _, t := range is.tracks {
+		delete(gone, t.info.Sid)
+		if pub := p.publications[t.info.Sid]; pub != nil {
+			pub.resemble(t)
+			continue
+		}
+		pub := &Publication{owner: p, cids: []string{t.info.Sid}}
+		pub.resemble(t)
+		p.publications[t.info.Sid] = pub
+		added = append(added, pub)
+	}
+	for sid := range gone {
+		p.room.unpublish(p.publications[sid])
+	}
+	p.room.announce(p, false)
+	for _, pub := range added {
+		p.room.list(pub)
+		p.room.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
+	}
+	for _, pub := range p.publications {
+		p.room.offerToAll(pub) // also for a policy that has changed
+		p.room.rewatched[pub] = true
+	}
+	p.lostThere = is.lost
+	p.noteLost()
+}
+
+// resemble makes pub, a likeness's, look like that.
+func (pub *Publication) resemble(t trackPortrait) {
+	pub.info = t.info
+	for i, now := range t.codecs {
+		if i == len(pub.codecs) {
+			pub.codecs = append(pub.codecs, &publishedCodec{pub: pub})
+		}
+		c := pub.codecs[i]
+		if c.receiver != nil && c.receiver != now.receiver {
+			c.stop()
+		}
+		c.info, c.receiver, c.fmtp, c.told = t.info.Codecs[i], now.receiver, now.fmtp, now.told
+	}
+}
+
+// tellWatched tells the publisher of a forwarded track what is watched of it here.
+func (f *forward) tellWatched(pub *Publication) {
+	sid, here := pub.info.Sid, make([]watched, len(pub.codecs))
+	for i, c := range pub.codecs {
+		if here[i] = c.demand(); len(pub.subs) == 0 {
+			here[i] = unwatched
+		}
+	}
+	if slices.Equal(here, pub.toldWatched) {
+		return
+	}
+	pub.toldWatched = here
+	f.from.onLoop(func(p *Participant) {
+		source := p.publications[sid]
+		if source == nil || p.forwards[f.to.info.Name] != f {
+			return
+		}
+		if source.elsewhere == nil {
+			source.elsewhere = map[*forward][]watched{}
+		}
+		source.elsewhere[f] = here
+		p.room.rewatched[source] = true
+	})
+}
+
+// watchedElsewhere is how much of codec c is watched in other rooms.
+func (c *publishedCodec) watchedElsewhere() watched {
+	top := unwatched
+	for _, w := range c.pub.elsewhere {
+		if i := slices.Index(c.pub.codecs, c); i >= 0 && i < len(w) {
+			top = max(top, w[i])
+		}
+	}
+	return top
+}
+
+// sound tells p's likenesses how loud it is: who reads a level takes it.
+func (p *Participant) sound() {
+	for _, f := range p.forwards {
+		level := p.speaking.level
+		f.to.loop.post(func() { f.likeness.levelThere = level })
+	}
+}

@@ -1,0 +1,243 @@
+// LiveKit's server SDK for Node drives the server APIs; participants of its client SDK see what they do.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { AudioFrame, AudioSource, LocalAudioTrack, Room, RoomEvent, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
+import {
+  AgentDispatchClient,
+  DataPacket_Kind,
+  EgressClient,
+  EncodedFileOutput,
+  IngressClient,
+  IngressInput,
+  RoomServiceClient,
+  SipClient,
+} from 'livekit-server-sdk';
+
+import { eventually, mint, server } from './server.js';
+
+const client = (Kind) => new Kind(server.url.replace(/^ws/, 'http'), server.key, server.secret);
+const text = (data) => new TextDecoder().decode(data);
+let rooms = 0;
+const newName = () => `api-${Date.now()}-${rooms++}`;
+
+/** Joins and keeps note of what happens. */
+async function join(t, name, identity, token, autoSubscribe = true) {
+  const room = new Room();
+  const guest = { room, data: [], events: [], heard: new Set() };
+  room.on(RoomEvent.DataReceived, (data, from, kind, topic) => guest.data.push(`${from?.identity ?? 'server'} ${topic ?? ''}: ${text(data)}`));
+  room.on(RoomEvent.TrackSubscribed, (track, publication, participant) => guest.heard.add(participant.identity));
+  room.on(RoomEvent.TrackUnsubscribed, (track, publication, participant) => guest.heard.delete(participant.identity));
+  room.on(RoomEvent.Moved, (to) => guest.events.push(`moved ${to}`));
+  room.on(RoomEvent.Disconnected, (reason) => guest.events.push(`disconnected ${reason}`));
+  t.after(() => room.disconnect());
+  await room.connect(server.url, token ?? (await mint(name, identity)), { autoSubscribe, dynacast: false });
+  return guest;
+}
+
+/** Publishes a tone until the test ends. */
+async function speak(t, room) {
+  const source = new AudioSource(48_000, 1);
+  const track = LocalAudioTrack.createAudioTrack('mic', source);
+  const publication = await room.localParticipant.publishTrack(track, new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE }));
+  let running = true;
+  const sound = (async () => {
+    const samples = Int16Array.from({ length: 480 }, (_, i) => 8000 * Math.sin((2 * Math.PI * i) / 48));
+    while (running) await source.captureFrame(new AudioFrame(samples, 48_000, 1, samples.length));
+  })();
+  t.after(async () => {
+    running = false;
+    await sound;
+  });
+  return publication;
+}
+
+async function refused(call, code, status) {
+  await assert.rejects(call, (err) => {
+    assert.equal(err.code, code, `${err}`);
+    assert.equal(err.status, status);
+    return true;
+  });
+}
+
+test('rooms', async (t) => {
+  const api = client(RoomServiceClient);
+  const name = newName();
+  const made = await api.createRoom({ name, emptyTimeout: 60, departureTimeout: 5, maxParticipants: 4, metadata: 'first', nodeId: 'ND_x' });
+  assert.match(made.sid, /^RM_/);
+  assert.equal(made.emptyTimeout, 60);
+  assert.equal(made.departureTimeout, 5);
+  assert.equal(made.maxParticipants, 4);
+  const again = await api.createRoom({ name, metadata: 'second' });
+  assert.equal(again.sid, made.sid);
+  assert.equal(again.metadata, 'first');
+  assert.deepEqual((await api.listRooms([name, 'none'])).map((r) => r.sid), [made.sid]);
+  assert.ok((await api.listRooms()).some((r) => r.name === name));
+
+  const ada = await join(t, name, 'ada');
+  assert.equal(ada.room.metadata, 'first');
+  assert.equal((await api.updateRoomMetadata(name, 'third')).metadata, 'third');
+  await eventually(() => ada.room.metadata === 'third', 'the metadata');
+  await api.deleteRoom(name);
+  await eventually(() => ada.events.length > 0, 'the end of the room');
+  await refused(() => api.deleteRoom(name), 'not_found', 404);
+  await refused(() => api.updateRoomMetadata(name, ''), 'not_found', 404);
+});
+
+test('participants', async (t) => {
+  const api = client(RoomServiceClient);
+  const name = newName();
+  assert.deepEqual(await api.listParticipants(name), []);
+  const token = await mint(name, 'ada');
+  const ada = await join(t, name, 'ada', token);
+  const bo = await join(t, name, 'bo');
+  assert.deepEqual((await api.listParticipants(name)).map((p) => p.identity), ['ada', 'bo']);
+  assert.equal((await api.getParticipant(name, 'ada')).sid, ada.room.localParticipant.sid);
+  await refused(() => api.getParticipant(name, 'cy'), 'not_found', 404);
+
+  const changed = await api.updateParticipant(name, 'ada', { name: 'Countess', metadata: 'm', attributes: { hand: 'up' } });
+  assert.equal(changed.name, 'Countess');
+  const seen = () => bo.room.remoteParticipants.get('ada');
+  await eventually(() => seen()?.name === 'Countess' && seen().metadata === 'm' && seen().attributes.hand === 'up', 'the changes');
+
+  await api.removeParticipant(name, 'ada');
+  await eventually(() => ada.events.length > 0 && !seen(), 'the removal');
+  await assert.rejects(new Room().connect(server.url, token, { autoSubscribe: true, dynacast: false }));
+  await refused(() => api.removeParticipant(name, 'ada'), 'not_found', 404);
+});
+
+test('tracks and permissions', async (t) => {
+  const api = client(RoomServiceClient);
+  const name = newName();
+  const ada = await join(t, name, 'ada');
+  const bo = await join(t, name, 'bo');
+  const mic = await speak(t, ada.room);
+  await eventually(() => bo.heard.has('ada'), 'sound');
+
+  const publication = () => bo.room.remoteParticipants.get('ada')?.trackPublications.get(mic.sid);
+  const muted = await api.mutePublishedTrack(name, 'ada', mic.sid, true);
+  assert.equal(muted.sid, mic.sid);
+  assert.equal(muted.muted, true);
+  await eventually(() => publication()?.muted, 'the mute');
+  await refused(() => api.mutePublishedTrack(name, 'ada', mic.sid, false), 'failed_precondition', 412);
+  await refused(() => api.mutePublishedTrack(name, 'ada', 'TR_none', true), 'not_found', 404);
+
+  const dee = await join(t, name, 'dee', undefined, false);
+  await api.updateSubscriptions(name, 'dee', [mic.sid], true);
+  await eventually(() => dee.heard.has('ada'), 'the subscription');
+  await refused(() => api.updateSubscriptions(name, 'cy', [mic.sid], true), 'not_found', 404);
+
+  await api.updateParticipant(name, 'ada', { permission: { canSubscribe: true, canPublish: false, canPublishData: true } });
+  await eventually(() => !publication(), 'the track to be taken back');
+});
+
+test('a participant moves to another room and stays connected', async (t) => {
+  const api = client(RoomServiceClient);
+  const [here, there] = [newName(), newName()];
+  const ada = await join(t, here, 'ada');
+  const bo = await join(t, here, 'bo');
+  const cy = await join(t, there, 'cy');
+  await speak(t, ada.room);
+  await speak(t, cy.room);
+  await eventually(() => bo.heard.has('ada'), 'bo to hear ada');
+  await api.moveParticipant(here, 'ada', there);
+  await eventually(() => cy.heard.has('ada') && ada.heard.has('cy'), () => `ada and cy to hear each other: ${[...ada.heard]} ${[...cy.heard]} ${ada.events}`);
+  await eventually(() => !bo.room.remoteParticipants.has('ada'), 'ada to leave bo');
+  assert.deepEqual(ada.events, [`moved ${there}`]);
+  await ada.room.localParticipant.publishData(new TextEncoder().encode('hi'), { reliable: true });
+  await eventually(() => cy.data.includes('ada : hi'), () => `data of ada: ${cy.data}`);
+  assert.deepEqual((await api.listParticipants(there)).map((p) => p.identity).sort(), ['ada', 'cy']);
+  await refused(() => api.moveParticipant(here, 'ada', there), 'not_found', 404);
+  await refused(() => api.moveParticipant(here, 'bo', here), 'invalid_argument', 400);
+});
+
+test('a participant is forwarded to another room', async (t) => {
+  const api = client(RoomServiceClient);
+  const [here, there] = [newName(), newName()];
+  const ada = await join(t, here, 'ada');
+  const bo = await join(t, here, 'bo');
+  const cy = await join(t, there, 'cy');
+  await speak(t, ada.room);
+  await api.forwardParticipant(here, 'ada', there);
+  await eventually(() => bo.heard.has('ada') && cy.heard.has('ada'), 'both rooms to hear ada');
+  await api.updateParticipant(here, 'ada', { metadata: 'new' });
+  await eventually(() => cy.room.remoteParticipants.get('ada')?.metadata === 'new', 'the change');
+  await api.removeParticipant(there, 'ada');
+  await eventually(() => !cy.room.remoteParticipants.has('ada'), 'the end');
+  assert.ok(bo.room.remoteParticipants.has('ada'));
+  await refused(() => api.forwardParticipant(here, 'nobody', there), 'not_found', 404);
+});
+
+test('data', async (t) => {
+  const api = client(RoomServiceClient);
+  const name = newName();
+  const ada = await join(t, name, 'ada');
+  const bo = await join(t, name, 'bo');
+  const bytes = (s) => new TextEncoder().encode(s);
+  await api.sendData(name, bytes('all'), DataPacket_Kind.RELIABLE, { topic: 'news' });
+  await api.sendData(name, bytes('bo'), DataPacket_Kind.RELIABLE, { destinationIdentities: ['bo'] });
+  await api.sendData(name, bytes('sid'), DataPacket_Kind.RELIABLE, { destinationSids: [ada.room.localParticipant.sid] });
+  await api.sendData(name, bytes('lossy'), DataPacket_Kind.LOSSY, {});
+  await eventually(() => ada.data.length === 3 && bo.data.length === 3, () => `data: ${ada.data} and ${bo.data}`);
+  assert.ok(ada.data.includes('server news: all') && bo.data.includes('server news: all'));
+  assert.ok(ada.data.includes('server : sid') && !bo.data.includes('server : sid'));
+  assert.ok(bo.data.includes('server : bo') && !ada.data.includes('server : bo'));
+  await refused(() => api.sendData('none', bytes('x'), DataPacket_Kind.RELIABLE, {}), 'not_found', 404);
+});
+
+test('a call of a method', async (t) => {
+  const name = newName();
+  const ada = await join(t, name, 'ada');
+  ada.room.localParticipant.registerRpcMethod('greet', async ({ payload, callerIdentity }) => `hello ${payload}, ${callerIdentity.slice(0, 4)}`);
+  // The SDK has no method for it yet.
+  const api = client(RoomServiceClient);
+  const headers = await api.authHeader({ roomAdmin: true, room: name });
+  const answer = await api.rpc.request('RoomService', 'PerformRpc', { room: name, destination_identity: 'ada', method: 'greet', payload: 'world' }, headers);
+  assert.equal(answer.payload, 'hello world, RPC_');
+  await refused(
+    () => api.rpc.request('RoomService', 'PerformRpc', { room: name, destination_identity: 'ada', method: 'none' }, headers),
+    'invalid_argument',
+    400,
+  );
+});
+
+test('what is not there says so at once', async () => {
+  const name = newName();
+  await client(RoomServiceClient).createRoom({ name });
+  const egress = client(EgressClient);
+  const file = { file: new EncodedFileOutput({ filepath: 'x.mp4' }) };
+  assert.deepEqual(await egress.listEgress(), []);
+  await refused(() => egress.startRoomCompositeEgress(name, file), 'unimplemented', 501);
+  await refused(() => egress.startRoomCompositeEgress('none', file), 'not_found', 404);
+  await refused(() => egress.startWebEgress('https://example.org', file), 'unimplemented', 501);
+  await refused(() => egress.startParticipantEgress(name, 'ada', file), 'unimplemented', 501);
+  await refused(() => egress.startTrackCompositeEgress(name, file, { audioTrackId: 'TR_x' }), 'unimplemented', 501);
+  await refused(() => egress.startTrackEgress(name, file.file, 'TR_x'), 'unimplemented', 501);
+  await refused(() => egress.updateLayout('EG_x', 'grid'), 'not_found', 404);
+  await refused(() => egress.updateStream('EG_x', ['rtmp://example.org/x']), 'not_found', 404);
+  await refused(() => egress.stopEgress('EG_x'), 'not_found', 404);
+
+  const ingress = client(IngressClient);
+  assert.deepEqual(await ingress.listIngress({}), []);
+  await refused(() => ingress.createIngress(IngressInput.RTMP_INPUT, { participantIdentity: 'a', roomName: name, participantName: 'A' }), 'unimplemented', 501);
+  await refused(() => ingress.updateIngress('IN_x', { name: 'n' }), 'not_found', 404);
+  await refused(() => ingress.deleteIngress('IN_x'), 'not_found', 404);
+
+  const sip = client(SipClient);
+  assert.deepEqual(await sip.listSipInboundTrunk(), []);
+  assert.deepEqual(await sip.listSipOutboundTrunk(), []);
+  assert.deepEqual(await sip.listSipDispatchRule(), []);
+  await refused(() => sip.createSipInboundTrunk('t', ['+1']), 'unimplemented', 501);
+  await refused(() => sip.deleteSipTrunk('ST_x'), 'not_found', 404);
+  await refused(() => sip.createSipParticipant('ST_x', '+1', name), 'unimplemented', 501);
+
+  const agents = client(AgentDispatchClient);
+  assert.deepEqual(await agents.listDispatch(name), []);
+  await refused(() => agents.createDispatch(name, 'bot'), 'unimplemented', 501);
+  await refused(() => agents.deleteDispatch('AD_x', name), 'not_found', 404);
+});
+
+test('a key that is not the server’s', async () => {
+  const stranger = new RoomServiceClient(server.url.replace(/^ws/, 'http'), server.key, 'another-secret-another-secret-123');
+  await refused(() => stranger.listRooms(), 'unauthenticated', 401);
+});
