@@ -23,6 +23,7 @@ type serverSettings struct {
 	LivekitURL     string   `name:"livekit-url" help:"Server that browsers are sent to; this one unless set (LIVEKIT_URL)." placeholder:"URL"`
 	WebhookURL     []string `name:"webhook-url" sep:"none" help:"Receiver of signed events; may be given several times (MEET_WEBHOOK_URL)." placeholder:"URL"`
 	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs events: one for all receivers or one for each; the first unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
+	RemoteUnmute   bool     `help:"Let server APIs unmute people, not only mute them (MEET_REMOTE_UNMUTE)."`
 	WebhookPrivate bool     `help:"Let receivers' names lead to private addresses (MEET_WEBHOOK_PRIVATE)."`
 	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Voices one participant may receive at once (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
@@ -43,6 +44,9 @@ func (s serverSettings) flags() map[string]string {
 	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
 	flags["subscription_limit_video"], flags["subscription_limit_audio"] = s.LimitVideo, s.LimitAudio
 	flags["webhook_url"], flags["webhook_key"] = strings.Join(s.WebhookURL, "\n"), strings.Join(s.WebhookKey, "\n")
+	if s.RemoteUnmute {
+		flags["remote_unmute"] = "true"
+	}
 	if s.WebhookPrivate {
 		flags["webhook_private"] = "true"
 	}

@@ -170,7 +170,7 @@ func (a *App) mount(e *echo.Echo) {
 	signalling := echo.WrapHandler(signal.New(a.rooms, verifier, a.log))
 	e.Any("/rtc", signalling)
 	e.Any("/rtc/*", signalling)
-	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, verifier, api.Options{Log: a.log})))
+	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	site.New(a.lobby, site.Options{ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)

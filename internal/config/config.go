@@ -27,6 +27,8 @@ type Config struct {
 	// whose people have weak machines or lines.
 	SubscriptionLimitVideo, SubscriptionLimitAudio int
 
+	RemoteUnmute bool // server APIs may unmute people, not only mute them
+
 	WebhookURLs    []string // receivers of what happens in rooms
 	WebhookKeys    []string // names of the API keys that sign for them: one for all or one for each; the first of Keys when empty
 	WebhookPrivate bool     // receivers' names may lead to private addresses

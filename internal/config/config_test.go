@@ -44,7 +44,7 @@ func TestEverySettingEveryWhere(t *testing.T) {
 	keyFile := write(t, "more.yaml", "k2: s2\n")
 	want := config.Config{
 		Listen: "127.0.0.1:9000", DataDir: "d", NodeIP: "192.0.2.7", Dev: true, LogLevel: slog.LevelDebug,
-		SubscriptionLimitVideo: 9, SubscriptionLimitAudio: 30,
+		SubscriptionLimitVideo: 9, SubscriptionLimitAudio: 30, RemoteUnmute: true,
 		Keys:       []config.Key{{Name: "k1", Secret: "s1"}, {Name: "k2", Secret: "s2"}, config.DevKey},
 		LiveKitURL: "wss://live.example.org", RegionURLs: map[string]string{"EU_WEST": "wss://eu.example.org"},
 	}
@@ -65,16 +65,17 @@ region_urls: {eu-west: "wss://eu.example.org"}
 log_level: debug
 subscription_limit_video: 9
 subscription_limit_audio: 30
+remote_unmute: true
 `)}},
 		{"environment", config.Source{Environ: []string{
 			"MEET_LISTEN=127.0.0.1:9000", "MEET_DATA_DIR=d", "MEET_NODE_IP=192.0.2.7", "MEET_DEV=1", "MEET_KEYS=k1: s1",
 			"MEET_KEY_FILE=" + keyFile, "MEET_LIVEKIT_URL=wss://live.example.org", "MEET_LOG_LEVEL=debug",
-			"MEET_REGION_URLS=eu-west: wss://eu.example.org", "MEET_SUBSCRIPTION_LIMIT_VIDEO=9", "MEET_SUBSCRIPTION_LIMIT_AUDIO=30",
+			"MEET_REGION_URLS=eu-west: wss://eu.example.org", "MEET_SUBSCRIPTION_LIMIT_VIDEO=9", "MEET_SUBSCRIPTION_LIMIT_AUDIO=30", "MEET_REMOTE_UNMUTE=1",
 		}}},
 		{"flags", config.Source{Flags: map[string]string{
 			"listen": "127.0.0.1:9000", "data_dir": "d", "node_ip": "192.0.2.7", "dev": "true", "keys": "k1: s1", "key_file": keyFile,
 			"livekit_url": "wss://live.example.org", "region_urls": "eu-west: wss://eu.example.org", "log_level": "debug",
-			"subscription_limit_video": "9", "subscription_limit_audio": "30",
+			"subscription_limit_video": "9", "subscription_limit_audio": "30", "remote_unmute": "true",
 		}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -145,7 +146,8 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 	}
 	for key, bad := range map[string]string{
 		"listen": "8080", "node_ip": "my-host", "dev": "perhaps", "keys": "k:hunter2", "key_file": readable,
-		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "region_urls": "eu: hunter2.example.org", "log_level": "loud",
+		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe",
+		"region_urls": "eu: hunter2.example.org", "log_level": "loud",
 		"subscription_limit_video": "many", "subscription_limit_audio": "-1",
 	} {
 		env, flag := "MEET_"+strings.ToUpper(key), "--"+strings.ReplaceAll(key, "_", "-")

@@ -34,6 +34,7 @@ var settings = []setting{
 	{"key_file", `a file of "key: secret" lines that only its owner can read`, setKeyFile},
 	{"livekit_url", "an address, such as wss://live.example.org", setLiveKitURL},
 	{"region_urls", `"region: address", one pair a line`, setRegionURLs},
+	{"remote_unmute", "true or false", setRemoteUnmute},
 	{"webhook_url", "addresses of http or https, one a line", setWebhookURLs},
 	{"webhook_key", "one of the API keys, or one for each webhook_url, one a line", setWebhookKeys},
 	{"webhook_private", "true or false", setWebhookPrivate},
@@ -131,6 +132,13 @@ func setRegionURLs(c *Config, v string) error {
 		urls[regionKey(p.name)] = p.value
 	}
 	c.RegionURLs = urls
+	return nil
+}
+
+func setRemoteUnmute(c *Config, v string) (err error) {
+	if c.RemoteUnmute, err = strconv.ParseBool(v); err != nil {
+		return errValue
+	}
 	return nil
 }
 
