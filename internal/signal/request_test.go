@@ -1,0 +1,43 @@
+package signal
+
+import (
+	"encoding/base64"
+	"net/url"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/token"
+)
+
+// TestPausesAreRefusedExplicitly: only a client that says no keeps every picture.
+func TestPausesAreRefusedExplicitly(t *testing.T) {
+	grants := &token.ClaimGrants{Identity: "ada", Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
+	yes, no := true, false
+	for name, tt := range map[string]struct {
+		query string
+		says  *bool
+		want  bool
+	}{
+		"silence": {"", nil, false}, "yes": {"subscriber_allow_pause=1", &yes, false}, "no": {"subscriber_allow_pause=0", &no, true},
+	} {
+		q, err := url.ParseQuery(tt.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := proto.Marshal(&livekit.JoinRequest{ConnectionSettings: &livekit.ConnectionSettings{SubscriberAllowPause: tt.says}})
+		if err == nil {
+			raw, err = proto.Marshal(&livekit.WrappedJoinRequest{JoinRequest: raw})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrapped := url.Values{"join_request": {base64.URLEncoding.EncodeToString(raw)}}
+		for path, q := range map[bool]url.Values{false: q, true: wrapped} {
+			if req, err := joinRequest(grants, q, "", path); err != nil || req.NeverPause != tt.want {
+				t.Errorf("%s, v1 %v: pictures are kept: %v, %v", name, path, req.NeverPause, err)
+			}
+		}
+	}
+}
