@@ -179,11 +179,12 @@ func (s *server) proxy() *impair.Proxy {
 	return p
 }
 
-// over is inEachMode with the time a link needs to show what it does.
+// over is inEachMode with the time a link needs to show what it does. Most of it is waiting, so both modes wait together.
 func over(t *testing.T, f func(ctx context.Context, t *testing.T, s *server, o client.Options)) {
 	t.Helper()
 	for _, m := range modes[:2] {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			f(ctx, t, newServer(t), m.o)
@@ -288,4 +289,21 @@ func (v *viewer) state(sid string) string {
 		return st.String()
 	}
 	return ""
+}
+
+// TestLossIsNoCongestion: a link that loses a tenth of all packets and has a round trip of 200 ms, but room, still brings
+// the best layer, and keeps it.
+func TestLossIsNoCongestion(t *testing.T) {
+	over(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		ada := s.join(ctx, "ada", o)
+		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
+		_, via := s.through(o, impair.Path{Rate: 10_000_000, Loss: 0.1, Delay: 100 * time.Millisecond})
+		bo := s.view(ctx, "bo", via)
+		defer func() {
+			if t.Failed() {
+				t.Log("bo saw", bo.history())
+			}
+		}()
+		eventually(ctx, t, "the best layer comes, and nothing else for five seconds", func() bool { return bo.stays(cam, 2, 5*time.Second) })
+	})
 }
