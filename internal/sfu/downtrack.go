@@ -71,6 +71,7 @@ type DownTrack struct {
 	heard             heard
 	transportID       uint8   // transport-wide sequence number
 	number            [2]byte // scratch: that number
+	beganSeq          uint16  // number that what is being forwarded began with
 	packets, octets   uint64
 	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports
@@ -273,6 +274,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 		return false // padding begins nothing
 	}
 	d.fwd.start(p, d.receiver.align)
+	d.beganSeq = d.fwd.lastSeq + 1
 	d.sel.begin()
 	return true
 }

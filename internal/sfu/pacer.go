@@ -199,12 +199,17 @@ func (p *Pacer) refillLocked(now time.Time) {
 	p.repair = min(p.repair+repair*elapsed, max(paceLeast, repair*repairBurst.Seconds()))
 }
 
-// mayRepair tells whether a retransmission of so many bytes is within its share.
-func (p *Pacer) mayRepair(size int, now time.Time) bool {
+// mayRepair tells whether a retransmission of so many bytes is within its share. stale is one that the picture can do
+// without, because a key frame has followed: on a full path it would only be in that one's way.
+func (p *Pacer) mayRepair(size int, stale bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.paces {
 		return true
+	}
+	if stale && p.estimator.Full() {
+		p.dropped++
+		return false
 	}
 	p.refillLocked(now)
 	if p.repair < float64(size) {

@@ -144,11 +144,19 @@ func TestRepairsAreBounded(t *testing.T) {
 		sent := 0
 		for range 200 {
 			for range 10 {
-				if p.mayRepair(1000, time.Now()) {
+				if p.mayRepair(1000, false, time.Now()) {
 					sent += 1000
 				}
 			}
 			<-time.After(10 * time.Millisecond)
+		}
+		if !p.mayRepair(100, true, time.Now()) {
+			t.Error("a path that is not full has no room for what is stale")
+		}
+		p.feedback(remb(t, 200_000), time.Now())
+		<-time.After(time.Second)
+		if p.mayRepair(100, true, time.Now()) || !p.mayRepair(100, false, time.Now()) {
+			t.Error("on a full path what is stale goes out, or what is not does not")
 		}
 		if want := 2 * 800_000 / 8 / 2; sent < want*8/10 || sent > want*13/10 {
 			t.Errorf("%d bytes in two seconds, want about %d", sent, want)

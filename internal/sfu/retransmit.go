@@ -98,7 +98,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	p := &d.resend
-	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), now) {
+	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), int16(seq-d.beganSeq) < 0, now) {
 		return
 	}
 	p.Arrival = now
@@ -137,6 +137,10 @@ func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	// Followed at a distance, so that "before" stays meaningful after 32,768 packets.
+	if d.fwd.lastSeq-d.beganSeq > 1<<14 {
+		d.beganSeq = d.fwd.lastSeq - 1<<13
+	}
 	d.reception.note(r)
 	d.heard.note(r, now)
 	d.extensions.acknowledge(r)
