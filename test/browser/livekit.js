@@ -69,6 +69,36 @@ export class Client {
   }
 }
 
+/** The room of a test, another one for each try. */
+export const roomOf = (info) => `${info.testId}-${info.retry}`;
+
+/** Joins a room on a fresh page, of Playwright or Puppeteer; the fixture `client` below says what it takes. */
+export async function enter(page, livekit, identity, { room, options = {}, connect = {}, grant = {}, key, ...claims }) {
+  const token = new AccessToken(livekit.key, livekit.secret, { identity, name: identity, ttl: '10m', ...claims });
+  token.addGrant({ room, roomJoin: true, canUpdateOwnMetadata: true, ...grant });
+  await page.goto(livekit.url.replace(/^ws/, 'http') + '/healthz'); // any page of that host will do
+  await page.evaluate(await readFile(library, 'utf8')); // not as a script tag, which Firefox does not run in a page of text
+  await page.evaluate(
+    async ([url, token, options, connect, key, worker]) => {
+      const { ExternalE2EEKeyProvider, Room, RoomEvent } = globalThis.LivekitClient;
+      let encryption;
+      if (key !== undefined) {
+        const keyProvider = (globalThis.keyProvider = new ExternalE2EEKeyProvider());
+        await keyProvider.setKey(key);
+        encryption = { keyProvider, worker: new Worker(URL.createObjectURL(new Blob([worker]))) };
+      }
+      globalThis.room = new Room({ adaptiveStream: false, dynacast: false, encryption, ...options });
+      if (encryption) await room.setE2EEEnabled(true);
+      globalThis.roomEvents = [];
+      for (const name of Object.values(RoomEvent)) room.on(name, (...args) => globalThis.roomEvents.push({ name, args }));
+      room.on(RoomEvent.TrackSubscribed, (track) => document.body.append(track.attach()));
+      await room.connect(url, token, connect);
+    },
+    [livekit.url, await token.toJwt(), options, connect, key, key === undefined ? '' : await readFile(encryption, 'utf8')],
+  );
+  return new Client(page, identity);
+}
+
 /** Both ways a client can connect: one peer connection for all, or one for each direction. */
 export const modes = [
   ['one connection', true],
@@ -98,34 +128,11 @@ export const test = base.extend({
    */
   client: async ({ browser, livekit }, use, info) => {
     const contexts = [];
-    await use(async (identity, { room = `${info.testId}-${info.retry}`, options = {}, connect = {}, grant = {}, key, prepare, ...claims } = {}) => {
-      const token = new AccessToken(livekit.key, livekit.secret, { identity, name: identity, ttl: '10m', ...claims });
-      token.addGrant({ room, roomJoin: true, canUpdateOwnMetadata: true, ...grant });
+    await use(async (identity, { prepare, ...joining } = {}) => {
       const context = await browser.newContext({ permissions: ['camera', 'microphone'], bypassCSP: true });
       contexts.push(context);
       if (prepare) await context.addInitScript(prepare);
-      const page = await context.newPage();
-      await page.goto(livekit.url.replace(/^ws/, 'http') + '/healthz'); // any page of that host will do
-      await page.addScriptTag({ path: library });
-      await page.evaluate(
-        async ([url, token, options, connect, key, worker]) => {
-          const { ExternalE2EEKeyProvider, Room, RoomEvent } = globalThis.LivekitClient;
-          let encryption;
-          if (key !== undefined) {
-            const keyProvider = (globalThis.keyProvider = new ExternalE2EEKeyProvider());
-            await keyProvider.setKey(key);
-            encryption = { keyProvider, worker: new Worker(URL.createObjectURL(new Blob([worker]))) };
-          }
-          globalThis.room = new Room({ adaptiveStream: false, dynacast: false, encryption, ...options });
-          if (encryption) await room.setE2EEEnabled(true);
-          globalThis.roomEvents = [];
-          for (const name of Object.values(RoomEvent)) room.on(name, (...args) => globalThis.roomEvents.push({ name, args }));
-          room.on(RoomEvent.TrackSubscribed, (track) => document.body.append(track.attach()));
-          await room.connect(url, token, connect);
-        },
-        [livekit.url, await token.toJwt(), options, connect, key, key === undefined ? '' : await readFile(encryption, 'utf8')],
-      );
-      return new Client(page, identity);
+      return enter(await context.newPage(), livekit, identity, { room: roomOf(info), ...joining });
     });
     for (const context of contexts) await context.close();
   },

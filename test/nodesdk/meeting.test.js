@@ -10,6 +10,7 @@ import {
   LocalVideoTrack,
   Room,
   RoomEvent,
+  SimulateScenarioKind,
   TrackKind,
   TrackPublishOptions,
   TrackSource,
@@ -50,16 +51,57 @@ test('two participants see, hear and write to each other', async (t) => {
   await eventually(() => !bo.room.remoteParticipants.has('ada'), 'the departure');
 });
 
+for (const [mode, singlePeerConnection] of [
+  ['two connections', false],
+  ['one connection', true],
+]) {
+  for (const [what, scenario] of [
+    ['the socket is lost', SimulateScenarioKind.SIMULATE_SIGNAL_RECONNECT],
+    ['the node fails', SimulateScenarioKind.SIMULATE_NODE_FAILURE],
+  ]) {
+    test(`the call goes on after ${what}, over ${mode}`, async (t) => {
+      const name = `nodesdk-${Date.now()}`;
+      const [ada, bo] = [await join(t, name, 'ada', { singlePeerConnection }), await join(t, name, 'bo', { singlePeerConnection })];
+      await publish(t, ada.room);
+      await publish(t, bo.room);
+      await Promise.all([ada.sawMedia(), bo.sawMedia()]);
+      let back = 0;
+      bo.room.on(RoomEvent.Reconnected, () => back++);
+      await bo.room.simulateScenario(scenario);
+      await eventually(() => back > 0, 'the reconnection');
+      for (const guest of [ada, bo]) Object.assign(guest, { frames: 0, loudest: 0 });
+      await Promise.all([ada.sawMedia(), bo.sawMedia()]);
+      assert.equal(ada.room.remoteParticipants.size, 1, 'nobody is there twice');
+    });
+  }
+
+  test(`what is encrypted end to end is seen with the key alone, over ${mode}`, async (t) => {
+    const name = `nodesdk-${Date.now()}`;
+    const keyed = (key) => ({ singlePeerConnection, encryption: { keyProviderOptions: { sharedKey: new TextEncoder().encode(key) } } });
+    const ada = await join(t, name, 'ada', keyed('our secret'));
+    await publish(t, ada.room);
+    const bo = await join(t, name, 'bo', keyed('our secret'));
+    const eve = await join(t, name, 'eve', keyed('a guess'));
+    await bo.sawMedia();
+    await eventually(() => eve.subscribed === 2, 'the tracks reach Eve');
+    bo.frames = 0;
+    await bo.sawMedia();
+    assert.equal(eve.frames, 0, 'frames Eve sees');
+    assert.ok(eve.loudest < 1000, `Eve hears ${eve.loudest}`);
+  });
+}
+
 test('a foreign token is refused', async () => {
   const token = await mint('refused', 'eve', 'another-secret-another-secret-1234');
   await assert.rejects(new Room().connect(server.url, token, { autoSubscribe: true, dynacast: false }));
 });
 
 /** Joins and keeps note of what arrives. */
-async function join(t, name, identity) {
+async function join(t, name, identity, options = {}) {
   const room = new Room();
-  const guest = { room, data: [], frames: 0, loudest: 0 };
+  const guest = { room, data: [], frames: 0, loudest: 0, subscribed: 0 };
   room.on(RoomEvent.TrackSubscribed, (track) => {
+    guest.subscribed++;
     if (track.kind === TrackKind.KIND_VIDEO) void countFrames(track, guest);
     else void listen(track, guest);
   });
@@ -72,7 +114,7 @@ async function join(t, name, identity) {
       () => `media: ${identity} has ${guest.frames} frames, loudness ${guest.loudest}`,
     );
   t.after(() => room.disconnect());
-  await room.connect(server.url, await mint(name, identity), { autoSubscribe: true, dynacast: false });
+  await room.connect(server.url, await mint(name, identity), { autoSubscribe: true, dynacast: false, ...options });
   return guest;
 }
 
