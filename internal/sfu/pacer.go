@@ -220,6 +220,27 @@ func (p *Pacer) mayRepair(size int, stale bool, now time.Time) bool {
 	return true
 }
 
+// forget throws away what waits of that stream, if the path is full: a key frame follows, which it would only hold up.
+func (p *Pacer) forget(ssrc uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 || !p.estimator.Full() {
+		return
+	}
+	kept := p.waiting[:0]
+	for _, w := range p.waiting {
+		if w.header.SSRC == ssrc {
+			p.bytes -= len(w.payload)
+			p.dropped++
+			waitingPackets.Put(w)
+			continue
+		}
+		kept = append(kept, w)
+	}
+	clear(p.waiting[len(kept):])
+	p.waiting = kept
+}
+
 // drainLocked starts the goroutine that sends what waits, if it does not run.
 func (p *Pacer) drainLocked() {
 	if !p.draining && !p.closed {

@@ -137,6 +137,32 @@ func TestPacerIsBounded(t *testing.T) {
 	})
 }
 
+// TestSwitchForgetsWhatWaits: on a full path, and of that stream only.
+func TestSwitchForgetsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPaced(t, 300_000)
+		for seq := range uint16(20) {
+			p.give(seq, true, false)
+		}
+		before := len(p.out.take())
+		p.forget(downSSRC)
+		if got := (&Tap{pacer: p.Pacer}).Path().Waiting; got != 20-before {
+			t.Errorf("%d packets wait on a path that is not full, want %d", got, 20-before)
+		}
+		p.feedback(remb(t, 200_000), time.Now())
+		p.forget(downSSRC + 1)
+		if got := (&Tap{pacer: p.Pacer}).Path().Waiting; got != 20-before {
+			t.Errorf("%d packets of another stream wait, want %d", got, 20-before)
+		}
+		p.forget(downSSRC)
+		p.give(100, true, false)
+		<-time.After(time.Second)
+		if got := sequenceNumbers(p.out.take()); len(got) != 1 || got[0] != 100 {
+			t.Errorf("%v went out, want what came after the switch", got)
+		}
+	})
+}
+
 // TestRepairsAreBounded: retransmissions are at most half of what the connection carries.
 func TestRepairsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -125,9 +125,11 @@ func (e *Estimator) moved(before float64) {
 // transport-wide feedback comes.
 func (e *Estimator) Remote(bitrate float64) {
 	if bitrate >= 0 { // neither below nor not a number
-		before := e.bitrate()
+		before, first := e.bitrate(), e.remote == 0
 		e.remote = max(least, min(bitrate, most))
-		e.moved(before)
+		if !first { // what came before was only our guess
+			e.moved(before)
+		}
 	}
 }
 
