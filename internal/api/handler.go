@@ -60,6 +60,7 @@ func New(rooms *rtc.Rooms, verifier *token.Verifier, o Options) *Handler {
 // ServeHTTP answers one call. Every error is Twirp's JSON, whatever the request's form: clients read nothing else.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*") // also on errors, or a browser could not read them
+	w.Header().Set("Access-Control-Expose-Headers", "*")
 	if r.Method == http.MethodOptions {
 		allow(w, r)
 		return

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
@@ -188,4 +189,70 @@ func TestMovesThatAreRefused(t *testing.T) {
 	if ada.moved() != nil || !slices.Equal(s.names(ctx, "room"), []string{"ada"}) {
 		t.Error("ada was moved all the same")
 	}
+}
+
+// People moved to and fro, all at once and while they publish and write, end up where they were moved to last, hear each
+// other there, and have lost nothing that they wrote after that.
+func TestManyMoves(t *testing.T) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		names := []string{"ada", "bo", "cy"}
+		guests, tracks := map[string]*guest{}, map[string]*client.Publication{}
+		for _, name := range names {
+			guests[name] = s.join(ctx, "room", name, o)
+			tracks[name] = guests[name].publish(ctx, livekit.TrackSource_MICROPHONE)
+		}
+		write := func(name, text string) {
+			if err := guests[name].PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
+				Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte(text)}},
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+		var wg sync.WaitGroup
+		for _, name := range names {
+			wg.Go(func() {
+				for range 5 { // an odd number: they end in the other room
+					for _, way := range [][2]string{{"room", "other"}, {"other", "room"}, {"room", "other"}} {
+						if err := s.rooms.Move(ctx, way[0], name, way[1]); err != nil {
+							t.Errorf("%s from %s: %v", name, way[0], err)
+						}
+						write(name, "on the way")
+					}
+					if err := s.rooms.Move(ctx, "other", name, "room"); err != nil {
+						t.Errorf("%s back: %v", name, err)
+					}
+				}
+				if err := s.rooms.Move(ctx, "room", name, "other"); err != nil {
+					t.Errorf("%s at last: %v", name, err)
+				}
+			})
+		}
+		wg.Wait()
+		if there := s.names(ctx, "other"); len(there) != len(names) {
+			t.Fatalf("there are %v", there)
+		}
+		heard := map[[2]string]uint64{}
+		each := func(f func(from, to string) bool) bool {
+			for _, from := range names {
+				for _, to := range names {
+					if from != to && !f(from, to) {
+						return false
+					}
+				}
+			}
+			return true
+		}
+		each(func(from, to string) bool {
+			heard[[2]string{from, to}] = guests[to].count(tracks[from].SID())
+			return true
+		})
+		for _, name := range names {
+			write(name, "here is "+name)
+		}
+		eventually(ctx, t, "all hear all, and read them", func() bool {
+			return each(func(from, to string) bool {
+				return guests[to].count(tracks[from].SID()) > heard[[2]string{from, to}]+10 && slices.Contains(guests[to].texts(), "here is "+from)
+			})
+		})
+	})
 }

@@ -20,6 +20,7 @@ import (
 	"meet/internal/app"
 	"meet/internal/client"
 	"meet/internal/config"
+	"meet/internal/token"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -312,4 +313,58 @@ func TestClientsFindTheServer(t *testing.T) {
 			t.Errorf("%s %s: status %d, header %v", tt.method, tt.path, resp.StatusCode, resp.Header)
 		}
 	}
+}
+
+// A room that a back end made is live in the lobby before anybody joins it, and is the one that people join.
+func TestTheLobbyShowsRoomsMadeByTheAPI(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s := start(t, settings(t))
+	keys, err := config.OwnKeys(filepath.Join(s.dir, "keys.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwt, err := token.New(keys[0].Name, keys[0].Secret).SetVideoGrant(token.VideoGrant{RoomCreate: true}).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(method, body string) string {
+		t.Helper()
+		// Some clients put their paths behind a base that ends with a slash.
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address+"//twirp/livekit.RoomService/"+method, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+jwt)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := s.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %s %v", method, resp.StatusCode, text, err)
+		}
+		return string(text)
+	}
+	made := call("CreateRoom", `{"name":"blue"}`)
+	var rooms []liveRoom
+	eventually(ctx, t, "the room is live", func() bool {
+		s.get("/api/rooms", &rooms)
+		return len(rooms) == 1 && rooms[0].Name == "blue" && rooms[0].NumParticipants == 0
+	})
+	s.join(ctx, "blue", "Ada", client.Options{})
+	eventually(ctx, t, "Ada is in it", func() bool {
+		s.get("/api/rooms", &rooms)
+		return len(rooms) == 1 && rooms[0].NumParticipants == 1
+	})
+	if again := call("CreateRoom", `{"name":"blue"}`); !strings.Contains(again, made[strings.Index(made, "RM_"):][:15]) {
+		t.Errorf("Ada is in %s, not in %s", again, made)
+	}
+	call("DeleteRoom", `{"room":"blue"}`)
+	eventually(ctx, t, "it is over", func() bool {
+		s.get("/api/rooms", &rooms)
+		return len(rooms) == 0
+	})
 }
