@@ -8,6 +8,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
 
+	"meet/internal/api"
 	"meet/internal/client"
 	"meet/internal/token"
 )
@@ -109,4 +110,17 @@ func TestACallThatIsNotAcknowledged(t *testing.T) {
 			t.Error("a caller that gave up got an answer")
 		}
 	})
+}
+
+// The caller says how long it waits in a header of Twirp's.
+func TestTheCallersTime(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t, api.Options{})
+	s.join(ctx, "room", "ada", client.Options{})
+	status, form, body := s.handler()("livekit.RoomService/PerformRpc", inJSON, "50", s.token("", everything("room", "")),
+		[]byte(`{"room":"room","destination_identity":"ada","method":"m"}`))
+	if code, _ := (answer{status, form, body}).failure(t); status != 408 || code != "deadline_exceeded" {
+		t.Errorf("%d %s", status, body)
+	}
 }
