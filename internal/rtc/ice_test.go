@@ -1,0 +1,44 @@
+package rtc
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// The server is ICE-lite, except towards who asks for more and Firefox (livekit-protocol.md, 2.10).
+func TestWhoGetsFullICE(t *testing.T) {
+	h := newHouse(t)
+	for name, tt := range map[string]struct {
+		change func(*JoinRequest)
+		full   bool
+	}{
+		"chrome": {func(r *JoinRequest) {
+			r.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Browser: "chrome", Protocol: 17}
+		}, false},
+		"firefox": {func(r *JoinRequest) {
+			r.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Browser: "firefox", Protocol: 17}
+		}, true},
+		"asked": {func(r *JoinRequest) { r.FullICE = true }, true},
+	} {
+		req := request(name)
+		tt.change(&req)
+		if full := !strings.Contains(h.join(req).firstOffer(), "a=ice-lite"); full != tt.full {
+			t.Errorf("%s gets full ICE: %v", name, full)
+		}
+	}
+}
+
+// What is neither sound nor picture is no track, and the client is told which request that was.
+func TestTracksAreSoundOrPicture(t *testing.T) {
+	ada := newHouse(t).join(request("ada"))
+	ada.say(addTrack("d", livekit.TrackType_DATA, livekit.TrackSource_UNKNOWN))
+	refused := func(m *livekit.SignalResponse) bool {
+		r := m.GetRequestResponse()
+		return r.GetReason() == livekit.RequestResponse_UNSUPPORTED_TYPE && r.GetAddTrack().GetCid() == "d"
+	}
+	if !ada.sink.got(refused) {
+		t.Errorf("no refusal in %v", ada.sink.all())
+	}
+}
