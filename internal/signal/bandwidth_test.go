@@ -179,19 +179,6 @@ func (s *server) proxy() *impair.Proxy {
 	return p
 }
 
-// over is inEachMode with the time a link needs to show what it does. Most of it is waiting, so both modes wait together.
-func over(t *testing.T, f func(ctx context.Context, t *testing.T, s *server, o client.Options)) {
-	t.Helper()
-	for _, m := range modes[:2] {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			f(ctx, t, newServer(t), m.o)
-		})
-	}
-}
-
 // through makes o reach the server by a link.
 func (s *server) through(o client.Options, path impair.Path) (*impair.Proxy, client.Options) {
 	link := s.proxy()
@@ -203,7 +190,7 @@ func (s *server) through(o client.Options, path impair.Path) (*impair.Proxy, cli
 // TestNarrowLink is a subscriber whose link is broad, becomes narrow and is broad again, beside one whose link is not
 // touched.
 func TestNarrowLink(t *testing.T) {
-	over(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus})
 		if err != nil {
@@ -242,7 +229,7 @@ func TestNarrowLink(t *testing.T) {
 // TestPausedPictures: where not even the lowest layers fit, sound stays whole, pictures are paused from the least
 // important on, the client is told, and all come back. Who does not want that gets the lowest layers.
 func TestPausedPictures(t *testing.T) {
-	over(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
 		screen := ada.film(ctx, livekit.TrackSource_SCREEN_SHARE).SID()
@@ -294,7 +281,7 @@ func (v *viewer) state(sid string) string {
 // TestLossIsNoCongestion: a link that loses a tenth of all packets and has a round trip of 200 ms, but room, still brings
 // the best layer, and keeps it.
 func TestLossIsNoCongestion(t *testing.T) {
-	over(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
 		_, via := s.through(o, impair.Path{Rate: 10_000_000, Loss: 0.1, Delay: 100 * time.Millisecond})

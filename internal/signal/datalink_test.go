@@ -14,9 +14,9 @@ import (
 
 // A megabyte arrives whole and in order over a link that loses packets, whichever way it goes.
 func TestReliableDataOverABadLink(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
 	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	_, bad := s.through(client.Options{}, impair.Path{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
 	bo := s.join(ctx, "bo", bad)
@@ -33,9 +33,9 @@ func TestReliableDataOverABadLink(t *testing.T) {
 
 // Lossy data for a link too narrow for it is thinned out, so that what arrives is what was sent just now.
 func TestLossyDataOverANarrowLinkIsFresh(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
 	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	_, narrow := s.through(client.Options{}, impair.Path{Rate: 300_000, Delay: 10 * time.Millisecond})
 	bo := s.join(ctx, "bo", narrow)

@@ -24,9 +24,9 @@ func TestTwoPeopleSeeAndHearEachOther(t *testing.T) {
 	for _, a := range modes {
 		for _, b := range modes[:2] {
 			t.Run(a.name+" and "+b.name, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-				defer cancel()
 				s := newServer(t)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
 				ada := s.join(ctx, "ada", a.o)
 				adaMic, adaCam := ada.publishBoth(ctx)
 				bo := s.join(ctx, "bo", b.o)

@@ -23,9 +23,10 @@ func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *serve
 	t.Helper()
 	for _, m := range modes[:2] {
 		t.Run(m.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			s := newServer(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			f(ctx, t, newServer(t), m.o)
+			f(ctx, t, s, m.o)
 		})
 	}
 }
@@ -265,9 +266,9 @@ func TestRightsAreEnforced(t *testing.T) {
 }
 
 func TestOneIdentityJoinsFortyTimesAtOnce(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
-	defer cancel()
 	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	watch := s.join(ctx, "watch", client.Options{})
 	jwt := s.token("ada")
 	var wg sync.WaitGroup
@@ -286,9 +287,9 @@ func TestOneIdentityJoinsFortyTimesAtOnce(t *testing.T) {
 }
 
 func TestRoomLife(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
 	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	ada.publishBoth(ctx)
 	eventually(ctx, t, "both tracks are public", func() bool { return len(s.kinds()) == 4 })
@@ -304,9 +305,9 @@ func TestRoomLife(t *testing.T) {
 }
 
 func TestShutdownTellsEverybody(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
 	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	left := make(chan *livekit.LeaveRequest, 1)
 	ada := s.join(ctx, "ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
 	if err := s.rooms.Close(ctx); err != nil {

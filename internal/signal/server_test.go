@@ -39,8 +39,10 @@ type server struct {
 	events []rtc.Event
 }
 
+// A test makes it before it sets itself a time: it may have to wait for its turn.
 func newServer(t *testing.T) *server {
 	t.Helper()
+	t.Parallel() // these tests mostly wait: for connections, for media, for a client's patience
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

@@ -82,9 +82,9 @@ func TestSimulatedEnds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
 			s := newServer(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 			eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
 			ada.simulate(c.scenario)
@@ -120,9 +120,9 @@ func TestSimulatedDropsDuringResume(t *testing.T) {
 		}, 3, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
 			s := newServer(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
 			ada := s.join(ctx, "ada", client.Options{})
 			ada.simulate(c.scenario)
 			if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Ping{Ping: 1}}); err != nil {
