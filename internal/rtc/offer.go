@@ -68,7 +68,6 @@ var errNoAnswer = errors.New("rtc: the client did not answer an offer in time")
 func (t *Transport) expectAnswer() {
 	if t.offers.limit != nil {
 		t.offers.limit.Stop()
-		t.offers.reuse.answered()
 	}
 	t.offers.sent = time.Now()
 	t.offers.limit = time.AfterFunc(t.answerLimit, func() {
@@ -262,6 +261,7 @@ func (t *Transport) takeAnswer(d *livekit.SessionDescription) {
 		t.offers.takeCodecs(parsed)
 		t.offers.out = false
 		t.offers.limit.Stop()
+		t.offers.reuse.answered()
 		if t.offers.again || t.offers.restart {
 			t.sendOffer()
 		}

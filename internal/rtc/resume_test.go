@@ -11,11 +11,12 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// accept answers the server's offer.
+// accept answers the server's latest offer.
 func (g *guest) accept() {
 	g.t.Helper()
 	eventually(g.t, "an offer", func() bool { return len(g.sink.offers()) > 0 })
-	offer := g.sink.offers()[0]
+	offers := g.sink.offers()
+	offer := offers[len(offers)-1]
 	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer.Sdp}); err != nil {
 		g.t.Fatal(err)
 	}
