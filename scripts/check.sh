@@ -32,7 +32,7 @@ unformatted=$(hand_written_go | xargs go tool gofumpt -l)
 step "go vet, staticcheck"
 go vet ./...
 go tool staticcheck ./...
-(cd test/gosdk && go vet ./... && go vet -modfile=v2.16.mod -tags=gosdk_2_16 ./...)
+(cd test/gosdk && go vet ./... && go vet -modfile=v2.16.mod -tags=gosdk_2_16 .)
 
 if ! $fast; then
   step "generated files are current"
@@ -58,7 +58,7 @@ step "Go tests"
 go tool gotestsum --format pkgname -- -race -shuffle=on -parallel 4 -timeout 10m ./...
 
 step "LiveKit's Go SDK against the binary, two versions"
-(cd test/gosdk && go test -count=1 -timeout 5m ./... && go test -modfile=v2.16.mod -tags=gosdk_2_16 -count=1 -timeout 5m ./...)
+(cd test/gosdk && go test -count=1 -timeout 5m ./... && go test -modfile=v2.16.mod -tags=gosdk_2_16 -count=1 -timeout 5m .)
 
 step "LiveKit's Node SDK against the binary"
 scripts/npm-ci.sh test/nodesdk

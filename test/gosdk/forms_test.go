@@ -10,5 +10,7 @@ var forms = map[string][]lksdk.ConnectOption{
 	"one peer connection":  {lksdk.WithSinglePeerConnection()},
 }
 
-// unpublishes tells whether this version takes a track back.
-const unpublishes = true
+const (
+	unpublishes  = true // it takes a track back
+	knowsItsRoom = true // after a move
+)
