@@ -115,7 +115,7 @@ func (p *Pacer) capacity(now time.Time) capacity {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.estimator
-	return capacity{bitrate: e.Bitrate(), full: e.Full(), known: e.Known() || p.awaitedLocked(now), calm: !e.Congested()}
+	return capacity{bitrate: e.Bitrate(), full: e.Full(), known: e.Known() || p.awaitedLocked(now), calm: !e.Congested(now)}
 }
 
 // tryFor begins a probe if more than the estimate is wanted, in bits/s, and it is time for one. pad sends a packet of

@@ -136,6 +136,9 @@ func (e *Estimator) Remote(bitrate float64) {
 // Report takes the share of loss in a receiver report, from 0 to 1. It counts as long as nothing better comes
 // (draft-ietf-rmcat-gcc-02, section 6).
 func (e *Estimator) Report(loss float64, now time.Time) {
+	if e.feedbacks > 0 {
+		return
+	}
 	at := e.micros(now)
 	elapsed := min(float64(at-e.reportAt)/1e6, 1)
 	e.reportAt = at
@@ -245,8 +248,14 @@ func (e *Estimator) bitrate() float64 {
 	return e.aimd.rate
 }
 
+// congestionStale is how long what the feedback said of the delay holds, µs: more than clients let pass between two while
+// packets come. Without any, as when all pictures are paused, nothing would ever say that the queue has emptied.
+const congestionStale = 1_000_000
+
 // Congested tells whether the delay grows at the moment.
-func (e *Estimator) Congested() bool { return e.trend.state == overuse }
+func (e *Estimator) Congested(now time.Time) bool {
+	return e.trend.state == overuse && e.micros(now)-e.heard < congestionStale
+}
 
 // Heard tells how many feedbacks have come and when the latest did.
 func (e *Estimator) Heard() (count int, latest time.Time) {

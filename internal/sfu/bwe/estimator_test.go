@@ -146,6 +146,43 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestPausedInCongestion: who has to pause every picture because the delay grows hears no more of the path, and tries it
+// again all the same.
+func TestPausedInCongestion(t *testing.T) {
+	c := newCall(t, path{rate: 3e6, queue: 2 * time.Second, delay: 20 * time.Millisecond})
+	c.run(10*time.Second, nil)
+	c.path.rate = 1e5
+	c.run(5*time.Second, func() { c.quiet = c.quiet || c.e.Congested(c.now) })
+	if !c.quiet {
+		t.Fatal("a link of a thirtieth shows no congestion")
+	}
+	c.path.rate = 3e6
+	c.run(15*time.Second, nil)
+	if c.rate() < 1_600_000 {
+		t.Errorf("fifteen seconds after the link is wide again the estimate is %d, and its delay grows: %v", c.e.Bitrate(), c.e.Congested(c.now))
+	}
+}
+
+// TestReportsBesideFeedback: reports of loss are nothing to go by where feedback comes, neither for the estimate nor for
+// whether the path is full.
+func TestReportsBesideFeedback(t *testing.T) {
+	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.run(10*time.Second, nil)
+	c.path.rate = 3e5
+	c.run(3*time.Second, nil)
+	if !c.e.Full() {
+		t.Fatal("a link of a tenth does not count as full")
+	}
+	c.e.Report(0.5, c.now)
+	for range 200 {
+		c.now = c.now.Add(time.Second)
+		c.e.Report(0, c.now)
+	}
+	if !c.e.Full() {
+		t.Error("reports without loss have made room")
+	}
+}
+
 func TestSentAllocatesNothing(t *testing.T) {
 	e, now, seq := New(1e6), time.Now(), uint16(0)
 	send := func() {

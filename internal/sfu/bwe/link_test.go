@@ -39,6 +39,7 @@ type call struct {
 	layers []int // rates that can be sent, ascending; the highest that the estimate carries is
 	wanted int
 	tuned  bool // sends what the estimate allows, up to wanted
+	quiet  bool // sends nothing but probes: all pictures are paused
 
 	seq      uint16
 	frameDue time.Time
@@ -111,6 +112,10 @@ func (c *call) produce() {
 		return
 	}
 	c.frameDue = c.frameDue.Add(33 * time.Millisecond)
+	if c.quiet {
+		c.backlog = 0
+		return
+	}
 	c.backlog += int(float64(c.rate()) / 8 * 0.033 * (0.8 + 0.4*c.random.Float64()))
 }
 

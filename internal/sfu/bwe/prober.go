@@ -46,7 +46,7 @@ func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 		return Probe{}, false
 	}
 	estimate := float64(e.Bitrate())
-	if e.Congested() {
+	if e.Congested(now) {
 		p.postpone(now.Add(probeCalm))
 	}
 	if !p.judge(e, estimate, now) || now.Before(p.next) || estimate >= probeBeyond*float64(wanted) {
