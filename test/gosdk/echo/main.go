@@ -1,3 +1,5 @@
+//go:build !gosdk_2_16
+
 // Command echo is a participant of LiveKit's Go SDK for tests of other SDKs against it: it answers calls of "greet",
 // sends texts of topic "files" back under "back", and when the packet "call me" comes, calls the sender's "greet" and
 // sends it the answer as a packet.
