@@ -3,6 +3,7 @@ package rtc
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
@@ -24,7 +25,14 @@ const (
 	maxForwarded = 65_535
 	// maxChannels bounds the channels open at a time, ours included: each has a buffer of 64 KiB for reading.
 	maxChannels = 32
+	// maxOpened bounds the channels of one client over its whole stay, and maxLabel what it calls one, in bytes: pion keeps
+	// both until the connection ends. One that goes beyond has to begin anew.
+	maxOpened = 4096
+	maxLabel  = 512
 )
+
+// channelCount counts the data channels of one client, as pion tells us.
+type channelCount struct{ open, ever atomic.Int32 }
 
 // openChannels makes the server's data channels, before the first offer.
 func (t *Transport) openChannels(opened func(*webrtc.DataChannel)) {
@@ -52,12 +60,17 @@ func (t *Transport) openChannels(opened func(*webrtc.DataChannel)) {
 // takeChannel receives what the client sends on dc. In single mode, and for those who may not subscribe, it is also the
 // one we send on.
 func (p *Participant) takeChannel(dc *webrtc.DataChannel) {
-	if p.channels.Add(1) > maxChannels {
-		p.channels.Add(-1)
+	if size := len(dc.Label()) + len(dc.Protocol()); p.channels.ever.Add(1) > maxOpened || size > maxLabel {
+		_ = dc.Close()
+		p.endWith(errChannels)
+		return
+	}
+	if p.channels.open.Add(1) > maxChannels {
+		p.channels.open.Add(-1)
 		_ = dc.Close()
 		return
 	}
-	dc.OnClose(func() { p.channels.Add(-1) })
+	dc.OnClose(func() { p.channels.open.Add(-1) })
 	take := p.receiver(dc)
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if len(m.Data) > maxMessage {
@@ -110,7 +123,10 @@ func (p *Participant) channelOpened(dc *webrtc.DataChannel) {
 // what it was promised, without a word.
 func (p *Participant) cutOff() { p.endWith(errSlowReader) }
 
-var errSlowReader = errors.New("rtc: the client does not read its data")
+var (
+	errSlowReader = errors.New("rtc: the client does not read its data")
+	errChannels   = errors.New("rtc: too many data channels, or one with too long a name")
+)
 
 // endWith makes a client begin anew because of what happened on its data channels. It may be called from any goroutine.
 func (p *Participant) endWith(err error) {

@@ -277,6 +277,35 @@ func FuzzData(f *testing.F) {
 	})
 }
 
+// Pion keeps what there was of a channel until the connection ends, its name too; so one who opens and closes channels for
+// hours, or gives them long names, has to begin anew.
+func TestChannelsAreBoundedOverTime(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before int32
+		label  string
+	}{
+		"many":      {maxOpened, "a"},
+		"long name": {0, strings.Repeat("a", maxLabel+1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			req := request("mallory")
+			req.SinglePC = true
+			m := h.join(req)
+			m.participant.channels.ever.Store(tt.before)
+			if _, err := m.pc.CreateDataChannel(tt.label, nil); err != nil {
+				t.Fatal(err)
+			}
+			m.negotiate()
+			eventually(t, "mallory has to begin anew", func() bool {
+				return m.sink.got(func(m *livekit.SignalResponse) bool {
+					return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
+				})
+			})
+		})
+	}
+}
+
 // Nobody can make the server hold a buffer for each of thousands of data channels.
 func TestChannelsAreBounded(t *testing.T) {
 	h := newHouse(t)
@@ -294,7 +323,7 @@ func TestChannelsAreBounded(t *testing.T) {
 	}
 	m.negotiate()
 	eventually(t, "those over the limit are closed", func() bool { return closed.Load() == extra })
-	if n := m.participant.channels.Load(); n != maxChannels {
+	if n := m.participant.channels.open.Load(); n != maxChannels {
 		t.Errorf("%d channels are open", n)
 	}
 }

@@ -72,10 +72,10 @@ type Participant struct {
 	simulation simulation
 	heard      atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
 
-	channels *atomic.Int32 // open ones, counted as pion tells us
-	lastData uint32        // highest reliable sequence number accepted
-	speaking speakerState  // as last told to others
-	quality  qualityState  // as last computed
+	channels *channelCount
+	lastData uint32       // highest reliable sequence number accepted
+	speaking speakerState // as last told to others
+	quality  qualityState // as last computed
 
 	sifTrailer []byte // that of the room it first joined, which its client was told
 }
@@ -121,7 +121,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.out = newOutbox(p.cutOff)
-	p.channels = &atomic.Int32{}
+	p.channels = &channelCount{}
 	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
