@@ -68,11 +68,11 @@ func (s *stream) writeAll() {
 		s.mu.Lock()
 		batch, limit, closed := s.unsent, stuck, s.closed
 		s.unsent, s.spare = s.spare[:0], nil
-		s.mu.Unlock()
 		if closed {
 			limit = closing
 		}
-		_ = s.conn.SetWriteDeadline(time.Now().Add(limit))
+		_ = s.conn.SetWriteDeadline(time.Now().Add(limit)) // under the lock: close may shorten it
+		s.mu.Unlock()
 		_, err := s.conn.Write(batch)
 		s.mu.Lock()
 		s.spare = batch
@@ -87,7 +87,10 @@ func (s *stream) writeAll() {
 // close lets what is queued go out and then ends the connection.
 func (s *stream) close() {
 	s.mu.Lock()
-	s.closed = true
+	if !s.closed {
+		s.closed = true
+		_ = s.conn.SetWriteDeadline(time.Now().Add(closing)) // also for what is being sent
+	}
 	s.mu.Unlock()
 	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // ends the reading at once
 	s.signal()
