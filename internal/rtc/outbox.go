@@ -201,7 +201,7 @@ func (o *outbox) hold(ctx context.Context, alone bool) {
 func (o *outbox) succeed(old *outbox) {
 	old.mu.Lock()
 	queues := []sendQueue{old.reliable, old.lossy, old.frames}
-	var after chan struct{}
+	after := old.after
 	if old.running {
 		after = old.ended // it may be sending the message before the first of these
 	}

@@ -288,27 +288,37 @@ func TestLossyMessagesAreFresh(t *testing.T) {
 	})
 }
 
-// An outbox that takes over from another sends after it, also past a message that the other is just sending.
+// An outbox that takes over from another sends after it, also past a message that the other is just sending, and though
+// one in between has not begun.
 func TestSuccessorKeepsTheOrder(t *testing.T) {
-	inBubble(t, func(t *testing.T, old *outboxTest) {
-		stop := make(chan struct{})
-		c := &pipe{label: reliableLabel, stop: stop}
-		old.open(c, narrow)
-		for i := range 4 {
-			old.put(chunk(i))
-		}
-		synctest.Wait() // the first is being sent
-		next := newOutbox(func() {})
-		next.succeed(old.outbox)
-		go next.run() // ends with close
-		synctest.Wait()
-		close(stop)
-		synctest.Wait()
-		if got := numbers(t, c.got()); len(got) != 4 || !inOrder(got, 0) {
-			t.Errorf("arrived: %v", got)
-		}
-		next.close()
-	})
+	for name, between := range map[string]bool{"the next": false, "the one after the next": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, old *outboxTest) {
+				stop := make(chan struct{})
+				c := &pipe{label: reliableLabel, stop: stop}
+				old.open(c, narrow)
+				for i := range 4 {
+					old.put(chunk(i))
+				}
+				synctest.Wait() // the first is being sent
+				last := old.outbox
+				if between {
+					last = newOutbox(func() {})
+					last.succeed(old.outbox)
+				}
+				next := newOutbox(func() {})
+				next.succeed(last)
+				go next.run() // ends with close
+				synctest.Wait()
+				close(stop)
+				synctest.Wait()
+				if got := numbers(t, c.got()); len(got) != 4 || !inOrder(got, 0) {
+					t.Errorf("arrived: %v", got)
+				}
+				next.close()
+			})
+		})
+	}
 }
 
 func TestLossyMessagesAreBounded(t *testing.T) {
