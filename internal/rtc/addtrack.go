@@ -127,10 +127,13 @@ func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSou
 	return slices.Contains(perm.CanPublishSources, source) && sound == (kind == livekit.TrackType_AUDIO)
 }
 
-// addQueued announces the track that has waited for an earlier one with its id to be unpublished, if there is one.
+// addQueued announces the tracks that have waited for earlier ones with their ids to be unpublished.
 func (p *Participant) addQueued() {
-	i := slices.IndexFunc(p.queued, func(req *livekit.AddTrackRequest) bool { return !p.knowsCID(req.Cid) })
-	if i >= 0 {
+	for {
+		i := slices.IndexFunc(p.queued, func(req *livekit.AddTrackRequest) bool { return !p.knowsCID(req.Cid) })
+		if i < 0 {
+			return
+		}
 		req := p.queued[i]
 		p.queued = slices.Delete(p.queued, i, i+1)
 		p.addTrack(req)

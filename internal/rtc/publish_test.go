@@ -242,3 +242,22 @@ func TestAudioCodecsAreTold(t *testing.T) {
 		return len(codecs) == 2 && codecs["opus"] && !codecs["pcmu"]
 	})
 }
+
+// Tracks whose ids are in use are announced as soon as the earlier ones are given up, all of them.
+func TestQueuedTracksFollow(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	kinds := map[string]livekit.TrackType{"a": livekit.TrackType_AUDIO, "v": livekit.TrackType_VIDEO}
+	ada.state(func(p *Participant) {
+		for cid, kind := range kinds {
+			for range 2 {
+				p.addTrack(addTrack(cid, kind, livekit.TrackSource_UNKNOWN).GetAddTrack())
+			}
+		}
+		p.sending([]offeredTrack{{livekit.TrackType_AUDIO, "a"}, {livekit.TrackType_VIDEO, "v"}})
+		p.sending(nil) // both are given up with one offer
+		if len(p.pending) != 2 || len(p.queued) != 0 {
+			t.Errorf("%d tracks announced and %d waiting, of two", len(p.pending), len(p.queued))
+		}
+	})
+}
