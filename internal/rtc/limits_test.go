@@ -29,6 +29,32 @@ func TestChoicesAreBounded(t *testing.T) {
 	})
 }
 
+// However much is remembered of tracks that are gone, or never were, what is said of one that is there counts.
+func TestChoicesOfWhatIsThereCount(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	req := request("bo")
+	req.AutoSubscribe = false
+	bo := h.join(req)
+	pub := ada.showTrack(livekit.TrackType_AUDIO)
+	bo.state(func(p *Participant) {
+		for i := range maxRemembered {
+			sid := fmt.Sprint("TR_gone", i)
+			p.chosen[sid], p.settings[sid] = false, &livekit.UpdateTrackSettings{}
+		}
+		p.updateSettings(&livekit.UpdateTrackSettings{TrackSids: []string{pub.info.Sid}, Disabled: true})
+		p.updateSubscription(&livekit.UpdateSubscription{TrackSids: []string{pub.info.Sid}, Subscribe: true})
+	})
+	bo.state(func(p *Participant) {
+		switch s := p.subscriptions[pub.info.Sid]; {
+		case s == nil:
+			t.Error("not subscribed")
+		case s.enabled:
+			t.Error("the settings do not count")
+		}
+	})
+}
+
 // What was said of a track is forgotten with it, or a long call would fill the memory of choices.
 func TestChoicesEndWithTheTrack(t *testing.T) {
 	h := newHouse(t)

@@ -87,7 +87,7 @@ func (p *Participant) updateSubscription(u *livekit.UpdateSubscription) {
 		sids = append(sids, t.TrackSids...)
 	}
 	for _, sid := range sids {
-		if _, known := p.chosen[sid]; !known && (len(p.chosen) >= maxRemembered || !validSID(sid)) {
+		if _, known := p.chosen[sid]; !known && !p.mayRemember(sid, len(p.chosen)) {
 			continue
 		}
 		p.chosen[sid] = u.Subscribe
@@ -103,8 +103,14 @@ func (p *Participant) updateSubscription(u *livekit.UpdateSubscription) {
 	}
 }
 
-// maxRemembered bounds what is remembered of tracks for one subscriber, existing or not. It is forgotten with the track.
+// maxRemembered bounds what is remembered of tracks that do not exist, for one subscriber. Of others it is forgotten with
+// the track.
 const maxRemembered = 4096
+
+// mayRemember tells whether to remember what p says of track sid, beside what is kept of others.
+func (p *Participant) mayRemember(sid string, kept int) bool {
+	return p.room.publication(sid) != nil || kept < maxRemembered && validSID(sid)
+}
 
 // validSID tells whether a client's text may be the sid of a track, that exists or not.
 func validSID(sid string) bool { return strings.HasPrefix(sid, trackPrefix) && len(sid) <= 32 }

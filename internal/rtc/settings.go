@@ -23,7 +23,7 @@ func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
 		Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Fps: u.Fps, Priority: u.Priority,
 	}
 	for _, sid := range u.TrackSids {
-		if p.settings[sid] != nil || len(p.settings) < maxRemembered && validSID(sid) {
+		if p.settings[sid] != nil || p.mayRemember(sid, len(p.settings)) {
 			p.settings[sid] = kept
 		}
 		if s := p.subscriptions[sid]; s != nil {
