@@ -50,6 +50,7 @@ func (d *DownTrack) Unbind(webrtc.TrackLocalContext) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.bound, d.writer = false, nil
+	d.Tap.pacer.forget(d.ssrc) // its numbers would count as lost
 	return nil
 }
 

@@ -276,7 +276,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	d.fwd.start(p, d.receiver.align)
 	d.beganSeq = d.fwd.lastSeq + 1
 	if d.video {
-		d.Tap.pacer.forget(d.ssrc)
+		d.Tap.pacer.overtake(d.ssrc)
 	}
 	d.sel.begin()
 	return true

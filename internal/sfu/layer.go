@@ -65,6 +65,7 @@ func newLayer(r *Receiver, n int, ssrc uint32) *layer {
 		size = audioHistory
 	}
 	l := &layer{r: r, n: n, ssrc: ssrc, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
+	l.meter.steady = !r.Sparse
 	if r.DescriptorID != 0 {
 		l.descriptors = new(codec.Descriptors)
 		l.stranded = make([]uint16, 0, maxStranded)

@@ -16,6 +16,9 @@ const (
 	meterWindow = 250 * time.Millisecond
 	// meterMemory is the time by which a change of rate shows to 63 %.
 	meterMemory = time.Second
+	// meterBreak is a pause after which a camera's layer goes on at the rate it had before: it was muted, or not wanted. A
+	// rate with the pause in it would look like room for everything at the very moment there is least.
+	meterBreak = 2 * time.Second
 )
 
 // Bitrates are what it costs to forward a track, in bits/s: [s][t] is spatial layer s with its temporal layers up to t,
@@ -28,7 +31,9 @@ type FrameRates [MaxLayers][MaxTemporals]float32
 // meter measures the rates of one stream, by the layers inside it. count is called by the stream's read goroutine only,
 // the rest by anybody.
 type meter struct {
+	steady bool      // a camera: it does not send a picture now and then
 	began  time.Time // of the window
+	latest time.Time // packet
 	total  float64   // seconds measured, up to meterMemory
 	bytes  [MaxLayers][MaxTemporals]uint32
 	frames [MaxLayers][MaxTemporals]uint32
@@ -41,9 +46,12 @@ type meter struct {
 
 // count takes note of a packet of size bytes; ends says that it is the last of its frame.
 func (m *meter) count(info *codec.Info, size int, ends bool, now time.Time) {
-	if m.began.IsZero() {
+	if m.began.IsZero() || m.steady && now.Sub(m.latest) > meterBreak {
 		m.began = now
+		clear(m.bytes[:])
+		clear(m.frames[:])
 	}
+	m.latest = now
 	m.seen[min(int(info.Spatial), MaxLayers-1)].Store(now.UnixNano())
 	if f := &info.Frame; f.Structure != nil {
 		m.sums.Store(true)

@@ -55,6 +55,42 @@ func TestBitrates(t *testing.T) {
 	}
 }
 
+// TestBitratesAfterSilence: a camera that is switched off and on again costs at once what it did before, not what it sent
+// over the silence.
+func TestBitratesAfterSilence(t *testing.T) {
+	r, now := meteredReceiver(1), time.Now()
+	send := func(frames int) {
+		for range frames {
+			now = now.Add(time.Second / 30)
+			r.layer(0).meter.count(&codec.Info{}, 4000, true, now)
+		}
+	}
+	send(60)
+	now = now.Add(10 * time.Second)
+	for range 30 {
+		send(1)
+		if got := r.bitrates(now)[0][0]; !near(got, 30*8*4000) {
+			t.Fatalf("it costs %d bits/s, want %d", got, 30*8*4000)
+		}
+	}
+}
+
+// TestBitratesOfSparse: a screen that shows a picture each five seconds costs little, whatever it cost while it moved.
+func TestBitratesOfSparse(t *testing.T) {
+	r, now := meteredReceiver(0), time.Now()
+	r.Sparse = true
+	r.layers[0].Store(newLayer(r, 0, layerSSRC(0)))
+	for _, every := range []time.Duration{time.Second / 30, 5 * time.Second} {
+		for range 60 {
+			now = now.Add(every)
+			r.layer(0).meter.count(&codec.Info{}, 1000, true, now)
+		}
+		if got, want := r.bitrates(now)[0][0], 8000/every.Seconds(); !near(got, want) {
+			t.Errorf("with a picture each %v it costs %d bits/s, want %v", every, got, want)
+		}
+	}
+}
+
 // TestBitratesOfSVC has two spatial layers in one stream: the upper one costs the lower one too.
 func TestBitratesOfSVC(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()

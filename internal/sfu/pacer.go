@@ -220,18 +220,29 @@ func (p *Pacer) mayRepair(size int, stale bool, now time.Time) bool {
 	return true
 }
 
-// forget throws away what waits of that stream, if the path is full: a key frame follows, which it would only hold up.
+// overtake throws away what waits of that stream, if the path is full: a key frame follows, which it would only hold up.
+func (p *Pacer) overtake(ssrc uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.estimator.Full() {
+		p.forgetLocked(ssrc)
+	}
+}
+
+// forget throws away what waits of a stream that has ended.
 func (p *Pacer) forget(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.waiting) == 0 || !p.estimator.Full() {
-		return
-	}
+	p.forgetLocked(ssrc)
+}
+
+func (p *Pacer) forgetLocked(ssrc uint32) {
 	kept := p.waiting[:0]
 	for _, w := range p.waiting {
 		if w.header.SSRC == ssrc {
 			p.bytes -= len(w.payload)
 			p.dropped++
+			w.writer = nil
 			waitingPackets.Put(w)
 			continue
 		}

@@ -145,16 +145,16 @@ func TestSwitchForgetsWhatWaits(t *testing.T) {
 			p.give(seq, true, false)
 		}
 		before := len(p.out.take())
-		p.forget(downSSRC)
+		p.overtake(downSSRC)
 		if got := (&Tap{pacer: p.Pacer}).Path().Waiting; got != 20-before {
 			t.Errorf("%d packets wait on a path that is not full, want %d", got, 20-before)
 		}
 		p.feedback(remb(t, 200_000), time.Now())
-		p.forget(downSSRC + 1)
+		p.overtake(downSSRC + 1)
 		if got := (&Tap{pacer: p.Pacer}).Path().Waiting; got != 20-before {
 			t.Errorf("%d packets of another stream wait, want %d", got, 20-before)
 		}
-		p.forget(downSSRC)
+		p.overtake(downSSRC)
 		p.give(100, true, false)
 		<-time.After(time.Second)
 		if got := sequenceNumbers(p.out.take()); len(got) != 1 || got[0] != 100 {
@@ -227,4 +227,32 @@ func BenchmarkFanOutNumbered(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.out.packets), "ns/delivered")
 		})
 	}
+}
+
+// TestNothingWaitsOfAClosedTrack: what waits of a track that leaves the connection is not sent, nor numbered: it would count
+// as lost.
+func TestNothingWaitsOfAClosedTrack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		g.hear(100_000)
+		g.d.SetAllowed(2, 3)
+		p := g.d.Tap.pacer
+		g.play(50 * time.Millisecond)
+		g.play(50 * time.Millisecond)
+		p.mu.Lock()
+		waited := len(p.waiting)
+		p.mu.Unlock()
+		if waited == 0 {
+			t.Fatal("nothing waits")
+		}
+		if err := g.d.Unbind(g.ctx); err != nil {
+			t.Fatal(err)
+		}
+		p.mu.Lock()
+		left, bytes := len(p.waiting), p.bytes
+		p.mu.Unlock()
+		if left != 0 || bytes != 0 {
+			t.Errorf("%d packets of %d still wait, %d bytes", left, waited, bytes)
+		}
+	})
 }
