@@ -54,3 +54,16 @@ func TestBansAreBounded(t *testing.T) {
 		t.Errorf("%d are remembered though all but one are over", len(l.all))
 	}
 }
+
+// Who is removed while another join of its is under way does not get in by that.
+func TestRemovedWhileJoining(t *testing.T) {
+	h := newHouse(t)
+	req := request("mallory")
+	g := h.join(req)
+	if err := h.Remove(t.Context(), "room", "mallory", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.room.enter(t.Context(), req, &sink{}); !errors.Is(err, errBanned) { // past what Join looks at first
+		t.Errorf("the join ended with %v", err)
+	}
+}

@@ -163,7 +163,10 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	}
 	refused := errRoomClosed
 	err = r.loop.do(ctx, func() {
-		if refused = r.admits(req); refused != nil {
+		if refused = r.admits(req); refused == nil { // it may have been removed since Join looked
+			refused = r.rooms.bans.refuse(req.Room, req.Identity, req.IssuedAt, time.Now())
+		}
+		if refused != nil {
 			p.closed = true // what its connections report from now on is of no account
 			return
 		}
