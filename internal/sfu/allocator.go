@@ -142,7 +142,7 @@ func (a *Allocator) Limit(bitrate int) {
 // limited is what is known under the limit.
 func (a *Allocator) limited(known capacity) capacity {
 	if limit := int(a.limit.Load()); limit > 0 && (!known.known || known.bitrate > limit) {
-		return capacity{bitrate: limit, full: true, known: true} // not calm, or it would be tried whether there is more
+		return capacity{bitrate: limit, full: true, known: true} // neither calm nor answering, or it would be tried whether there is more
 	}
 	return known
 }
@@ -230,7 +230,7 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		}
 		s.starved.Store(at < top)
 		changed = s.allow(to, changed)
-		if pads == nil && s.track.canPad() {
+		if pads == nil && known.answers && s.track.canPad() {
 			pads = s.track
 		}
 	}

@@ -179,6 +179,26 @@ func TestProbe(t *testing.T) {
 	})
 }
 
+// TestRiseWithoutNumbers: a subscriber that could answer to padding but only tells its own estimate, which grows with what
+// it gets, is sent more on trial.
+func TestRiseWithoutNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		g.hear(4e6)
+		g.play(time.Second)
+		g.hear(7e5)
+		most := 0
+		for range 20 {
+			g.play(time.Second)
+			g.hear(7e5)
+			most = max(most, g.d.allowed.spatial)
+		}
+		if most < 2 {
+			t.Errorf("no more than layer %d was tried", most)
+		}
+	})
+}
+
 // TestBufferPassesOn: what is about one stream reaches its reader, what is about the connection does not wait there.
 func TestBufferPassesOn(t *testing.T) {
 	b := NewTap(1).Buffer(packetio.RTCPBufferPacket, 5)

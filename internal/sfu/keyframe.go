@@ -42,8 +42,12 @@ func (l *layer) keyFrameCame() {
 }
 
 // strand keeps packet seq, which cannot be understood yet. The structure it belongs to came with the first packet of a
-// key frame, which is lost or late.
+// key frame, which is lost or late. A packet from before the one with the structure in force is itself late, and its own
+// structure gone.
 func (l *layer) strand(seq uint16, now time.Time) {
+	if l.descriptors.Known() && l.structureAt-seq < videoHistory {
+		return
+	}
 	if len(l.stranded) == 0 {
 		l.strandedAt = now
 	}

@@ -37,6 +37,7 @@ type layer struct {
 
 	// Touched by the read goroutine only.
 	descriptors *codec.Descriptors // nil where they are not read
+	structureAt uint16             // number of the latest packet with a structure
 	stranded    []uint16           // numbers of packets whose structure has not come
 	strandedAt  time.Time          // the first of them
 	late        Packet             // scratch
@@ -103,6 +104,9 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	if err != nil && !errors.Is(err, codec.ErrNoStructure) {
 		l.countMalformed()
 		return
+	}
+	if err == nil && p.Info.Frame.New {
+		l.structureAt = p.Header.SequenceNumber
 	}
 	if l.r.muted.Load() {
 		return

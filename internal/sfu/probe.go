@@ -108,6 +108,7 @@ type capacity struct {
 	full    bool // the path has shown that it carries no more
 	known   bool // false: there is nothing to go by, now or ever
 	calm    bool // the delay does not grow
+	answers bool // the subscriber says what became of each packet, padding included
 }
 
 // capacity returns what is known now.
@@ -115,7 +116,10 @@ func (p *Pacer) capacity(now time.Time) capacity {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.estimator
-	return capacity{bitrate: e.Bitrate(), full: e.Full(), known: e.Known() || p.awaitedLocked(now), calm: !e.Congested(now)}
+	feedbacks, _ := e.Heard()
+	return capacity{
+		bitrate: e.Bitrate(), full: e.Full(), known: e.Known() || p.awaitedLocked(now), calm: !e.Congested(now), answers: feedbacks > 0,
+	}
 }
 
 // tryFor begins a probe if more than the estimate is wanted, in bits/s, and it is time for one. pad sends a packet of

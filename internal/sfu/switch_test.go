@@ -1,10 +1,12 @@
 package sfu
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -218,5 +220,42 @@ func TestStructureThatNeverComes(t *testing.T) {
 	}
 	if d := cmp.Diff(1, asked); d != "" {
 		t.Errorf("key frames asked for in 300 ms: %s", d)
+	}
+}
+
+// TestLateOfEarlierStructure: what comes late from before a key frame cannot be understood any more, and nobody needs it.
+func TestLateOfEarlierStructure(t *testing.T) {
+	packets := recording(t, "av1-l3t3key")[:12]
+	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+	l := g.r.layer(0)
+	l.ssrc = ssrcOf(packets[0].raw)
+	late := func(before int) []byte {
+		p := &rtp.Packet{}
+		if err := p.Unmarshal(packets[11].raw); err != nil {
+			t.Fatal(err)
+		}
+		p.SequenceNumber = binary.BigEndian.Uint16(packets[0].raw[2:]) - uint16(before)
+		if err := p.SetExtension(recordedID, []byte{0xc0 | 60, 0, 1}); err != nil { // template 60 is of another structure
+			t.Fatal(err)
+		}
+		return marshal(t, p)
+	}
+	first := &rtp.Packet{}
+	if err := first.Unmarshal(paddingBefore(t, packets[0].raw)); err != nil {
+		t.Fatal(err)
+	}
+	first.SequenceNumber -= 3
+	l.handle(marshal(t, first), g.now)
+	for _, p := range packets {
+		l.handle(p.raw, g.now)
+	}
+	g.forgetRequests()
+	g.up.take()
+	for before := 3; before > 0; before-- {
+		g.now = g.now.Add(strandedWait)
+		l.handle(late(before), g.now)
+	}
+	if got := g.up.keyFramesAsked(); len(got) > 0 {
+		t.Errorf("%d key frames were asked for", len(got))
 	}
 }

@@ -89,6 +89,9 @@ type Descriptors struct {
 	active  uint32
 }
 
+// Known tells whether a structure has come.
+func (d *Descriptors) Known() bool { return d.known }
+
 // Read reads a descriptor into info. It returns ErrNoStructure if its structure has not come yet, ErrDescriptor for what
 // is no descriptor; both leave info and the structure as they were.
 func (d *Descriptors) Read(ext []byte, info *Info) error {
