@@ -21,8 +21,8 @@ import (
 const (
 	// defaultGiveUp is how long an event is offered to a receiver that does not answer or has a fault of its own.
 	defaultGiveUp = 24 * time.Hour
-	// defaultGiveUpRefused is how long to a receiver that objects to the event: one it cannot digest must not hold up all
-	// others for a day, but a receiver that is being set up deserves a moment.
+	// defaultGiveUpRefused is how long to a receiver that does nothing but object: an event it cannot digest must not hold up
+	// all others for a day, but a receiver that is being set up, or started after an outage, deserves a moment.
 	defaultGiveUpRefused = 5 * time.Minute
 	// The queue forgets events a day after every receiver should have them. Those put aside are kept for a month, to be
 	// looked at.
@@ -213,13 +213,20 @@ func (n *Notifier) put(e event) bool {
 	}
 }
 
+// lane is one reader of one endpoint.
+type lane struct {
+	endpoint Endpoint
+	log      *slog.Logger
+	objects  time.Time // since when its receiver does nothing but object; zero: it does not
+}
+
 // deliver sends a lane's events to one endpoint until ctx ends.
 func (n *Notifier) deliver(ctx context.Context, e Endpoint, r *store.Reader) {
-	log := n.opts.Log.With("receiver", e.host())
+	l := &lane{endpoint: e, log: n.opts.Log.With("receiver", e.host())}
 	for ctx.Err() == nil {
-		err := r.Read(ctx, func(ctx context.Context, d store.Delivery) error { return n.offer(ctx, log, e, d) })
+		err := r.Read(ctx, func(ctx context.Context, d store.Delivery) error { return n.offer(ctx, l, d) })
 		if err != nil {
-			log.Warn("webhook queue could not be read; trying again", "err", err)
+			l.log.Warn("webhook queue could not be read; trying again", "err", err)
 			select {
 			case <-time.After(keepAgain):
 			case <-ctx.Done():
@@ -229,10 +236,12 @@ func (n *Notifier) deliver(ctx context.Context, e Endpoint, r *store.Reader) {
 }
 
 // offer sends one event and decides what becomes of it.
-func (n *Notifier) offer(ctx context.Context, log *slog.Logger, e Endpoint, d store.Delivery) error {
+func (n *Notifier) offer(ctx context.Context, l *lane, d store.Delivery) error {
+	e, log := l.endpoint, l.log
 	err := e.post(ctx, n.client, d.Body)
 	switch {
 	case err == nil:
+		l.objects = time.Time{}
 		if d.Tries > 1 {
 			log.Info("webhook receiver takes events again", "tries", d.Tries)
 		}
@@ -240,15 +249,19 @@ func (n *Notifier) offer(ctx context.Context, log *slog.Logger, e Endpoint, d st
 	case ctx.Err() != nil: // we are closing; it is not the receiver's fault
 		return store.Retry{}
 	}
-	pause, limit := n.opts.Backoff(d.Tries), n.opts.GiveUp
+	pause, objects := n.opts.Backoff(d.Tries), false
 	var refused *refusedError
 	if errors.As(err, &refused) {
-		pause = max(pause, min(refused.after, time.Hour))
-		if refused.lasting() {
-			limit = n.opts.GiveUpRefused
-		}
+		pause, objects = max(pause, min(refused.after, time.Hour)), refused.lasting()
 	}
-	if time.Since(d.At) < limit {
+	switch {
+	case !objects:
+		l.objects = time.Time{}
+	case l.objects.IsZero():
+		l.objects = time.Now()
+	}
+	old := time.Since(d.At)
+	if old < n.opts.GiveUp && !(objects && min(old, time.Since(l.objects)) >= n.opts.GiveUpRefused) {
 		if d.Tries == 1 {
 			log.Warn("webhook receiver did not take an event; trying again", "id", d.ID, "err", err)
 		}

@@ -233,6 +233,28 @@ func TestRefusedEventIsPutAside(t *testing.T) {
 	}
 }
 
+// What has waited for a receiver that was down is not put aside because it objects at first, as a proxy does before what is
+// behind it has started.
+func TestRefusalAfterAnOutage(t *testing.T) {
+	const limit = 200 * time.Millisecond
+	r := newReceiver(t)
+	began, refused := time.Now(), false
+	r.behave(func(*livekit.WebhookEvent) int {
+		switch {
+		case time.Since(began) < 2*limit:
+			return http.StatusServiceUnavailable
+		case !refused:
+			refused = true
+			return http.StatusNotFound
+		}
+		return http.StatusOK
+	})
+	n := start(t, open(t, t.TempDir()), webhook.Options{GiveUpRefused: limit}, r.endpoint())
+	n.Notify("room", event("room", 0))
+	n.Notify("room", event("room", 1))
+	eventually(t, "both come", func() bool { return slices.Equal(r.events("room"), []string{"0", "1"}) })
+}
+
 // A redirect is an answer like any other failure: what is signed for one address is not carried to another.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	other := newReceiver(t)
