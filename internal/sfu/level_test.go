@@ -124,6 +124,7 @@ func TestLevelComesFromTheExtension(t *testing.T) {
 	for range 5 {
 		r.Level.Read()
 	}
+	defer r.Close() // ends the silence that a mute begins
 	r.SetMuted(true)
 	speak()
 	if got := r.Level.Read(); got != 0 {
