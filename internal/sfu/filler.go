@@ -118,14 +118,15 @@ func (d *DownTrack) Rouse() bool {
 	return true
 }
 
-// insertLocked sends a whole frame of the server's own, so long after the one before.
+// insertLocked sends a whole frame of the server's own, so long after the one before. It does not wait: a black picture is
+// the end of its track, of which nothing that waits is sent any more.
 func (d *DownTrack) insertLocked(now time.Time, after time.Duration, payload []byte) {
 	out := d.fwd.insert(now, after)
 	out.marker = true
 	d.own.Payload, d.own.Arrival = payload, now
 	d.packets++
 	d.octets += uint64(len(payload))
-	d.sendLocked(&d.own, &out, d.ssrc, d.payloadType, payload, false)
+	d.sendLocked(&d.own, &out, d.ssrc, d.payloadType, payload, true)
 }
 
 // insert returns the numbers for a packet that is not the publisher's. The publisher's next one begins behind it.

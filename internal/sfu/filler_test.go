@@ -134,6 +134,25 @@ func TestBlank(t *testing.T) {
 	}
 }
 
+// TestBlankOnAFullPath: what waits is not sent any more once the track leaves the connection, which is at once; the black
+// picture does not wait behind it.
+func TestBlankOnAFullPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		g.hear(100_000)
+		g.d.SetAllowed(2, 3)
+		g.play(100 * time.Millisecond)
+		if g.d.Tap.Path().Waiting == 0 {
+			t.Fatal("nothing waits")
+		}
+		g.out.take()
+		g.d.Blank()
+		if got := len(g.out.take()); got != blankFrames {
+			t.Errorf("%d black pictures went out, want %d", got, blankFrames)
+		}
+	})
+}
+
 func TestBlankH264(t *testing.T) {
 	g, l := withBackup(t)
 	if !g.d.Feed(l.r, "") {
