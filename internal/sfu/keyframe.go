@@ -41,11 +41,17 @@ func (l *layer) keyFrameCame() {
 	l.keyPending = false
 }
 
+// outdated tells whether packet seq is from before the one with the structure in force.
+func (l *layer) outdated(seq uint16) bool {
+	before := l.structureAt - seq
+	return l.descriptors.Known() && before > 0 && before < videoHistory
+}
+
 // strand keeps packet seq, which cannot be understood yet. The structure it belongs to came with the first packet of a
 // key frame, which is lost or late. A packet from before the one with the structure in force is itself late, and its own
 // structure gone.
 func (l *layer) strand(seq uint16, now time.Time) {
-	if l.descriptors.Known() && l.structureAt-seq < videoHistory {
+	if l.outdated(seq) {
 		return
 	}
 	if len(l.stranded) == 0 {

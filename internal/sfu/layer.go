@@ -141,6 +141,9 @@ func (l *layer) describe(p *Packet) error {
 		return nil
 	}
 	if ext := p.Header.GetExtension(l.r.DescriptorID); ext != nil {
+		if l.outdated(p.Header.SequenceNumber) && codec.HasStructure(ext) {
+			return codec.ErrNoStructure // it must not take the place of the one in force
+		}
 		return l.descriptors.Read(ext, &p.Info)
 	}
 	return nil

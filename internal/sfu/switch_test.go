@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -257,5 +258,35 @@ func TestLateOfEarlierStructure(t *testing.T) {
 	}
 	if got := g.up.keyFramesAsked(); len(got) > 0 {
 		t.Errorf("%d key frames were asked for", len(got))
+	}
+}
+
+// TestKeyFrameAfterTheNext lets the first packet of a key frame come behind that of the next one, whose structure stays in force.
+func TestKeyFrameAfterTheNext(t *testing.T) {
+	packets := recording(t, "av1-l3t3key")[:12]
+	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+	l := g.r.layer(0)
+	l.ssrc = ssrcOf(packets[0].raw)
+	first := &rtp.Packet{}
+	if err := first.Unmarshal(packets[0].raw); err != nil {
+		t.Fatal(err)
+	}
+	// An earlier key frame whose templates count from elsewhere: six bits behind the numbers and flags, and in the first byte.
+	first.SequenceNumber--
+	ext := bytes.Clone(first.GetExtension(recordedID))
+	ext[0], ext[3] = ext[0]&0xc0|32, ext[3]|0x04
+	if err := first.SetExtension(recordedID, ext); err != nil {
+		t.Fatal(err)
+	}
+	l.handle(paddingBefore(t, marshal(t, first)), g.now)
+	l.handle(packets[0].raw, g.now)
+	l.handle(marshal(t, first), g.now)
+	for _, p := range packets[1:] {
+		l.handle(p.raw, g.now)
+	}
+	v := newViewer(t)
+	v.see(g.out.take())
+	if v.pictures != 3 || v.spatial != 2 {
+		t.Errorf("%d pictures up to layer %d came, want 3 up to 2", v.pictures, v.spatial)
 	}
 }

@@ -89,6 +89,9 @@ type Descriptors struct {
 	active  uint32
 }
 
+// HasStructure tells whether a descriptor brings a structure: by its first flag, behind 24 bits.
+func HasStructure(ext []byte) bool { return len(ext) > 3 && ext[3]&0x80 != 0 }
+
 // Known tells whether a structure has come.
 func (d *Descriptors) Known() bool { return d.known }
 
