@@ -3,9 +3,11 @@ package signal_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,15 +156,13 @@ func TestHostileFrames(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer ws.Close()
-			if err := ws.WriteMessage(tt.kind, tt.frame); err != nil {
-				t.Fatal(err)
+			err = ws.WriteMessage(tt.kind, tt.frame)
+			for err == nil {
+				_, _, err = ws.ReadMessage()
 			}
-			for {
-				if _, _, err = ws.ReadMessage(); err != nil {
-					break
-				}
-			}
-			if !websocket.IsCloseError(err, tt.status) {
+			// Cut off in the middle of what it sends, a client may see the connection end before it reads why.
+			cut := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+			if !websocket.IsCloseError(err, tt.status) && (!cut || tt.status != websocket.CloseMessageTooBig) {
 				t.Errorf("the socket ended with %v, want status %d", err, tt.status)
 			}
 		})
