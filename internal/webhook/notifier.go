@@ -200,10 +200,10 @@ func (n *Notifier) put(e event) bool {
 			return true
 		}
 		n.mu.Lock()
-		closed := n.closed
+		closed, behind := n.closed, len(n.unkept)
 		n.mu.Unlock()
 		if closed {
-			n.opts.Log.Error("a webhook event is lost: it could not be kept", "id", e.id, "err", err)
+			n.opts.Log.Error("webhook events are lost: the disk took none of them", "first", e.id, "count", 1+behind, "err", err)
 			return false
 		}
 		if try == 1 {
