@@ -30,8 +30,11 @@ export async function callOver({ client, livekit, behind, singlePeerConnection }
   await watchFrames(bo);
   await expect.poll(() => newestWidth(bo), 'the best layer at first').toBe(960);
   await bo.hears('Ada');
-  const { up, down } = await link.stats();
-  expect(up.datagrams + down.datagrams, 'media goes through the link').toBeGreaterThan(100);
+  const through = async () => {
+    const { up, down } = await link.stats();
+    return up.datagrams + down.datagrams;
+  };
+  await expect.poll(through, 'media goes through the link').toBeGreaterThan(100);
   return { link, ada, bo };
 }
 
