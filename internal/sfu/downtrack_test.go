@@ -74,19 +74,19 @@ func TestDownTrackSwitchesAtKeyFrame(t *testing.T) {
 		g.feed(n, *p)
 		p.seq, p.ts, p.id, p.tl0 = p.seq+1, p.ts+2970, p.id+1, p.tl0+1
 	}
-	for i := range 90 {
+	for i := range 150 {
 		g.now = g.now.Add(frame)
-		feed(0, i == 0 || i == 55 || i == 56)
-		if i < 20 || i >= 70 { // the upper layer is silent for 1.65 s
-			feed(1, i == 10 || i == 75)
+		feed(0, i == 0 || i == 115 || i == 116)
+		if i < 80 || i >= 130 { // the upper layer is silent for 1.65 s
+			feed(1, i == 10 || i == 135)
 		} else {
 			next[1].ts += 2970
 		}
 	}
 	got := describe(t, g.out.take())
-	// Layer 0 from frame 0, layer 1 from 10, none from 20 until layer 0's key frame at 55, layer 1 from 75 to 89; at
-	// frames 10 and 75 both.
-	if want := 10 + 11 + 20 + 16; len(got) != want {
+	// Layer 0 from frame 0, layer 1 from 10, none from 80 until layer 0's key frame at 115, layer 1 from 135 to 149; at
+	// frames 10 and 135 both.
+	if want := 10 + 71 + 20 + 16; len(got) != want {
 		t.Errorf("%d packets sent, want %d", len(got), want)
 	}
 	for i := 1; i < len(got); i++ {
@@ -98,8 +98,8 @@ func TestDownTrackSwitchesAtKeyFrame(t *testing.T) {
 			t.Errorf("packet %d: time moves by %d", i, apart)
 		}
 	}
-	if total := got[len(got)-1].ts - got[0].ts; total < 88*2970 || total > 90*2970 {
-		t.Errorf("89 frames last %d units, want %d", total, 89*2970)
+	if total := got[len(got)-1].ts - got[0].ts; total < 148*2970 || total > 150*2970 {
+		t.Errorf("149 frames last %d units, want %d", total, 149*2970)
 	}
 	if got[len(got)-1].keyIdx != 4 { // three switches behind 1
 		t.Errorf("KEYIDX ends at %d, want 4", got[len(got)-1].keyIdx)

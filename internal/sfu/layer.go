@@ -23,17 +23,22 @@ const (
 	// least 5 frames a second, and less than a second shall pass until something else moves; a screen that does not
 	// change may send one in seconds.
 	layerTimeout, sparseTimeout = 500 * time.Millisecond, 4 * time.Second
+	// patientTimeout is the same where to move is worse than to wait. What is above the lowest layer costs more than its
+	// subscribers may have, and publishers give that one up last. And for some time after a key frame an encoder may rest,
+	// until it has made up for the bits: another key frame, which to move would cost, makes it rest again.
+	patientTimeout = 2 * time.Second
 )
 
 // layer is one RTP stream of a Receiver.
 type layer struct {
-	r       *Receiver
-	n       int
-	ssrc    uint32
-	history *History
-	pkt     Packet       // the one being forwarded; touched by the read goroutine only
-	last    atomic.Int64 // arrival of the latest packet, Unix ns
-	meter   meter
+	r        *Receiver
+	n        int
+	ssrc     uint32
+	history  *History
+	pkt      Packet       // the one being forwarded; touched by the read goroutine only
+	last     atomic.Int64 // arrival of the latest packet, Unix ns
+	keyFrame atomic.Int64 // the same of the latest key frame
+	meter    meter
 
 	// Touched by the read goroutine only.
 	descriptors *codec.Descriptors // nil where they are not read
@@ -120,6 +125,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	p.Layer, p.Arrival = l.n, now
 	l.deliver(p)
 	if p.Info.KeyFrame {
+		l.keyFrame.Store(now.UnixNano())
 		l.keyFrameCame()
 	}
 	if len(l.stranded) > 0 && p.Info.Frame.New {
@@ -183,11 +189,22 @@ func (l *layer) note(raw []byte, now time.Time) bool {
 	return fresh
 }
 
+// silence is how long spatial layer s of the stream may send nothing before it counts as ended.
+func (l *layer) silence(s int, now time.Time) time.Duration {
+	lower := uint32(1)<<l.n - 1
+	switch {
+	case l.r.Sparse:
+		return sparseTimeout
+	case s == 0 && l.r.alive.Load()&lower == 0, now.UnixNano()-l.keyFrame.Load() < int64(patientTimeout):
+		return patientTimeout
+	}
+	return layerTimeout
+}
+
 // keepAlive marks the layer as sending and those as silent that have been for too long. Every layer does it for all,
 // so no timer is needed: when none sends there is nothing to choose.
 func (l *layer) keepAlive(now time.Time) {
 	l.last.Store(now.UnixNano())
-	timeout := l.r.silence()
 	alive := l.r.alive.Load()
 	if alive&(1<<l.n) == 0 {
 		l.r.alive.Or(1 << l.n)
@@ -196,7 +213,7 @@ func (l *layer) keepAlive(now time.Time) {
 		if n == l.n || alive&(1<<n) == 0 {
 			continue
 		}
-		if o := l.r.layer(n); o != nil && now.UnixNano()-o.last.Load() > int64(timeout) {
+		if o := l.r.layer(n); o != nil && now.UnixNano()-o.last.Load() > int64(o.silence(0, now)) {
 			l.r.alive.And(^uint32(1 << n))
 		}
 	}

@@ -164,7 +164,7 @@ func (r *Receiver) eachLayer(now time.Time, f func(row, s int, m *meter)) {
 			continue
 		}
 		for s := range MaxLayers - n {
-			if l.meter.sends(s, r.silence(), now) {
+			if l.meter.sends(s, l.silence(s, now), now) {
 				f(n+s, s, &l.meter)
 			}
 		}

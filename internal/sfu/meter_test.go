@@ -16,6 +16,7 @@ func meteredReceiver(layers int) *Receiver {
 	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCP: func([]rtcp.Packet) error { return nil }})
 	for n := range layers {
 		r.layers[n].Store(newLayer(r, n, layerSSRC(n)))
+		r.alive.Or(1 << n)
 	}
 	return r
 }

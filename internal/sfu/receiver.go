@@ -197,14 +197,6 @@ func (r *Receiver) best(wanted int) int {
 	return -1
 }
 
-// silence is how long a layer may send nothing before it counts as ended.
-func (r *Receiver) silence() time.Duration {
-	if r.Sparse {
-		return sparseTimeout
-	}
-	return layerTimeout
-}
-
 // reports returns a reception report for each layer.
 func (r *Receiver) reports(now time.Time) []rtcp.ReceptionReport {
 	var all []rtcp.ReceptionReport

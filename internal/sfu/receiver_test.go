@@ -81,14 +81,17 @@ func TestBest(t *testing.T) {
 func TestAlive(t *testing.T) {
 	for _, tt := range []struct {
 		sparse bool
+		goes   int // the layer that goes on
 		gap    time.Duration
 		want   uint32
 	}{
-		{false, layerTimeout, 0b111},
-		{false, layerTimeout + 1, 0b001},
-		{true, layerTimeout + 1, 0b111},
-		{true, sparseTimeout, 0b111},
-		{true, sparseTimeout + 1, 0b001},
+		{false, 0, layerTimeout, 0b111},
+		{false, 0, layerTimeout + 1, 0b001},
+		{false, 2, layerTimeout + 1, 0b101}, // no layer is below the lowest
+		{false, 2, patientTimeout + 1, 0b100},
+		{true, 0, layerTimeout + 1, 0b111},
+		{true, 0, sparseTimeout, 0b111},
+		{true, 0, sparseTimeout + 1, 0b001},
 	} {
 		g := newRig(t, 3, false)
 		g.r.Sparse = tt.sparse
@@ -96,11 +99,11 @@ func TestAlive(t *testing.T) {
 			g.feed(n, picture{seq: 1})
 		}
 		g.now = g.now.Add(tt.gap)
-		g.feed(0, picture{seq: 2})
+		g.feed(tt.goes, picture{seq: 2})
 		if got := g.r.alive.Load(); got != tt.want {
-			t.Errorf("sparse %v, silent for %v: alive %03b, want %03b", tt.sparse, tt.gap, got, tt.want)
+			t.Errorf("sparse %v, only %d sends for %v: alive %03b, want %03b", tt.sparse, tt.goes, tt.gap, got, tt.want)
 		}
-		g.feed(2, picture{seq: 2})
+		g.feed(2, picture{seq: 3})
 		if got := g.r.alive.Load(); got&0b100 == 0 {
 			t.Errorf("sparse %v: a layer that sends again is not alive", tt.sparse)
 		}
