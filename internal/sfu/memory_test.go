@@ -21,8 +21,9 @@ func TestSequencer(t *testing.T) {
 	}
 	p := s.lookup(65534, now, 0)
 	if p == nil || p.source != 98 || p.ts != 65534*2 || p.layer != 1 {
-		t.Errorf("65534 is remembered as %+v", p)
+		t.Fatalf("65534 is remembered as %+v", p)
 	}
+	p.again(now)
 	if s.lookup(65534, now.Add(resendInterval-1), 0) != nil {
 		t.Error("a repeated NACK was answered before the interval was over")
 	}
@@ -31,9 +32,11 @@ func TestSequencer(t *testing.T) {
 	}
 	for try := 2; try <= resendTries; try++ {
 		now = now.Add(resendInterval)
-		if s.lookup(65534, now, 0) == nil {
-			t.Errorf("try %d was refused", try)
+		p := s.lookup(65534, now, 0)
+		if p == nil {
+			t.Fatalf("try %d was refused", try)
 		}
+		p.again(now)
 	}
 	if s.lookup(65534, now.Add(time.Hour), 0) != nil {
 		t.Errorf("resent more than %d times", resendTries)

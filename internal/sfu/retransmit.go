@@ -82,11 +82,12 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if !d.bound || d.writer == nil {
 		return
 	}
-	sent := d.seq.lookup(seq, now, d.roundTrip)
+	sent := d.seq.lookup(seq, now, max(d.roundTrip, d.Tap.pacer.roundTrip()))
 	if sent == nil {
 		return
 	}
 	if sent.layer == paddingLayer {
+		sent.again(now)
 		d.sendPaddingLocked(sent.seq)
 		return
 	}
@@ -98,9 +99,10 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	p := &d.resend
-	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), int16(seq-d.beganSeq) < 0, now) {
+	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), d.fwd.layer < 0 || int16(seq-d.beganSeq) < 0, now) {
 		return
 	}
+	sent.again(now)
 	p.Arrival = now
 	if d.unpacks {
 		p.Payload = d.newestBlock(p.Payload)

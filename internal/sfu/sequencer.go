@@ -47,13 +47,17 @@ func (s *sequencer) holds(seq uint16) bool {
 	return p.tries >= 0 && p.seq == seq
 }
 
-// lookup returns the packet sent as seq if it should go out again now, and counts that; otherwise nil.
+// lookup returns the packet sent as seq if it should go out again now, otherwise nil.
 func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) *sentPacket {
 	p := s.slot(seq)
 	if p.tries < 0 || p.seq != seq || p.tries >= resendTries || now.UnixNano()-p.resent < int64(max(resendInterval, roundTrip)) {
 		return nil
 	}
+	return p
+}
+
+// again notes that p goes out again.
+func (p *sentPacket) again(now time.Time) {
 	p.tries++
 	p.resent = now.UnixNano()
-	return p
 }
