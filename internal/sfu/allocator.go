@@ -13,6 +13,9 @@ const (
 	// allocatable is the share of the estimate that video is given. The rest is for retransmissions and for rates that
 	// rise before they are measured.
 	allocatable = 0.95
+	// A track that has to fall because the path is full falls so far that what waits there is gone in drainTime, with at
+	// most drainMost of the estimate. Without that it falls in steps, each of which costs a key frame into a full queue.
+	drainTime, drainMost = time.Second, 0.5
 	// A track that fell is not raised again for restLeast unless there is clearly room, and longer each time it has to
 	// fall again within restMemory.
 	restLeast, restMost = 2 * time.Second, 16 * time.Second
@@ -185,8 +188,8 @@ func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
 		if wanted.spatial < 0 {
 			continue
 		}
-		rates := r.bitrates(now)
-		if s.levels = levelsOf(&rates, wanted, s.levels); len(s.levels) > 0 {
+		brief, lasting := r.bitrates(now), r.lastingBitrates(now)
+		if s.levels = levelsOf(&brief, &lasting, wanted, s.levels); len(s.levels) > 0 {
 			a.claimed = append(a.claimed, s)
 		} else if !s.set && known.known {
 			s.track.SetAllowed(startSpatial, MaxTemporals-1) // until its rates are known
@@ -194,7 +197,7 @@ func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
 	}
 	slices.SortStableFunc(a.claimed, func(x, y *share) int { return int(y.priority.Load()) - int(x.priority.Load()) })
 	for _, s := range a.claimed {
-		c := claim{levels: s.levels, priority: int(s.priority.Load()), held: s.held(), rests: now.Before(s.restUntil)}
+		c := claim{levels: s.levels, priority: int(s.priority.Load()), held: s.held(), rests: now.Before(s.restUntil), full: known.full}
 		// To take somebody's picture away needs proof that there is no room for it.
 		c.pauses = !a.keeps && (known.full || c.held == heldPaused)
 		a.claims = append(a.claims, c)
@@ -207,7 +210,11 @@ const startSpatial = 1
 func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange) {
 	budget := int(allocatable * float64(known.bitrate))
 	var left int
-	a.indexes, left = divide(budget+a.trial.extra, a.claims, a.indexes)
+	a.indexes, left = divide(budget+a.trial.extra, 0, a.claims, a.indexes)
+	if known.queue > 0 && falls(a.claims, a.indexes) {
+		drain := int(float64(known.bitrate) * min(known.queue.Seconds()/drainTime.Seconds(), drainMost))
+		a.indexes, left = divide(budget+a.trial.extra, drain, a.claims, a.indexes)
+	}
 	wanted, given := 0, 0
 	var pads *DownTrack
 	for i, s := range a.claimed {

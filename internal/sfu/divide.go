@@ -4,8 +4,9 @@ package sfu
 
 const (
 	// riseMargin is how much more than a level costs must be free for it to be taken up, and resumeMargin the same for
-	// a picture that was paused: an estimate moves by a tenth without reason, a layer's rate too.
-	riseMargin, resumeMargin = 0.10, 0.20
+	// a picture that was paused: an estimate moves by a tenth without reason, a layer's rate too. A larger picture begins
+	// with a key frame, which on a path that is known to be full needs spatialMargin, or it would end what it begins.
+	riseMargin, resumeMargin, spatialMargin = 0.10, 0.20, 0.35
 	// clearly is how many times what a level costs must be free for it to be taken up at once after a fall.
 	clearly = 1.5
 	// pauseMargin is how much less than the lowest level costs may be free before it is taken away: after congestion the
@@ -13,16 +14,19 @@ const (
 	pauseMargin = 0.20
 )
 
-// level is one way to forward a track: its layers up to target, for cost bits/s.
+// level is one way to forward a track, its layers up to target. It is kept for cost bits/s and taken up for peak. They
+// are the lesser and the greater of what it sent in the last second and in the last four: a key frame is no reason to
+// give up the level that just began with it, and a quiet second none to take up one that does not fit for long.
 type level struct {
 	target
-	cost int
+	cost, peak int
 }
 
 // levelsOf lists the ways to forward a track, each dearer and better than the one before: what the rates say is sent, up
 // to what is wanted. There is none when nothing has been measured.
-func levelsOf(rates *Bitrates, wanted target, levels []level) []level {
+func levelsOf(brief, lasting *Bitrates, wanted target, levels []level) []level {
 	levels = levels[:0]
+	rates := lesser(brief, lasting)
 	for s := range MaxLayers {
 		if s > wanted.spatial && len(levels) > 0 {
 			break // nothing sends up to what is wanted: the least above that
@@ -41,10 +45,20 @@ func levelsOf(rates *Bitrates, wanted target, levels []level) []level {
 			for len(levels) > 0 && levels[len(levels)-1].cost >= cost {
 				levels = levels[:len(levels)-1] // this one is better and costs no more
 			}
-			levels = append(levels, level{target{s, t}, cost})
+			levels = append(levels, level{target{s, t}, cost, int(max(brief[s][t], lasting[s][t]))})
 		}
 	}
 	return levels
+}
+
+// lesser takes the lesser of two rates of each layer.
+func lesser(a, b *Bitrates) (all Bitrates) {
+	for s := range all {
+		for t := range all[s] {
+			all[s][t] = min(a[s][t], b[s][t])
+		}
+	}
+	return all
 }
 
 // Indexes of levels that are none.
@@ -60,12 +74,13 @@ type claim struct {
 	held     int  // index of the level it has
 	pauses   bool // it may be paused
 	rests    bool // it fell just now, and should not rise again at the next best moment
+	full     bool // the path has shown that it carries no more
 }
 
 // divide gives each claim, the highest priority first, the index of a level, or heldPaused: first everybody the lowest,
-// then by priority more, among equals in turn. It returns what is left of the budget, below zero when even the lowest
-// levels are more than it.
-func divide(budget int, claims []claim, out []int) ([]int, int) {
+// then by priority more, among equals in turn, but for what is reserved. It returns what is left of the budget, below
+// zero when even the lowest levels are more than it.
+func divide(budget, reserved int, claims []claim, out []int) ([]int, int) {
 	out = out[:0]
 	for i := range claims {
 		c := &claims[i]
@@ -83,6 +98,7 @@ func divide(budget int, claims []claim, out []int) ([]int, int) {
 		budget -= lowest
 		out = append(out, 0)
 	}
+	budget -= reserved
 	for from := 0; from < len(claims); {
 		to := from + 1
 		for to < len(claims) && claims[to].priority == claims[from].priority {
@@ -100,7 +116,17 @@ func divide(budget int, claims []claim, out []int) ([]int, int) {
 		}
 		from = to
 	}
-	return out, budget
+	return out, budget + reserved
+}
+
+// falls tells whether any claim gets less than it has.
+func falls(claims []claim, indexes []int) bool {
+	for i := range claims {
+		if indexes[i] < claims[i].held {
+			return true
+		}
+	}
+	return false
 }
 
 // rise returns what the level after at costs more, and whether that is within the budget.
@@ -112,8 +138,12 @@ func (c *claim) rise(at, budget int) (step int, ok bool) {
 	step = cost - c.levels[at].cost
 	need := float64(step)
 	if c.held != heldUnknown && at+1 > c.held {
-		need += riseMargin * float64(cost)
-		if c.rests && float64(budget+c.levels[at].cost) < clearly*float64(cost) {
+		peak, margin := c.levels[at+1].peak, riseMargin
+		if c.full && c.levels[at+1].spatial > c.levels[at].spatial {
+			margin = spatialMargin
+		}
+		need += float64(peak-cost) + margin*float64(peak)
+		if c.rests && float64(budget+c.levels[at].cost) < clearly*float64(peak) {
 			return 0, false
 		}
 	}

@@ -178,12 +178,14 @@ func (d *DownTrack) setTarget(which *target, value target) {
 	*which = value
 	d.target = target{min(d.wanted.spatial, d.allowed.spatial), min(d.wanted.temporal, d.allowed.temporal)}
 	after, r := d.target.spatial, d.receiver
-	paused := after < 0
-	if paused {
+	begins := before.spatial < 0 && after >= 0
+	if after < d.fwd.layer && (after < 0 || d.Tap.pacer.queues()) {
+		// On a full path what still came of the better layer would be lost, and hold up what comes in its place.
+		begins = after >= 0
 		d.fwd.pause()
 	}
 	d.mu.Unlock()
-	if d.video && before.spatial < 0 && !paused {
+	if d.video && begins {
 		r.requestFirst(after)
 	}
 }

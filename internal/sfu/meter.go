@@ -14,8 +14,9 @@ const MaxTemporals = 4
 const (
 	// meterWindow is how often a meter adds what it has counted to its rates: a few pictures of a camera.
 	meterWindow = 250 * time.Millisecond
-	// meterMemory is the time by which a change of rate shows to 63 %.
-	meterMemory = time.Second
+	// meterMemory is the time by which a change of rate shows to 63 %, meterLasting the same of the rates in which a key
+	// frame does not stand out: it may have the bits of a second.
+	meterMemory, meterLasting = time.Second, 4 * time.Second
 	// meterBreak is a pause after which a camera's layer goes on at the rate it had before: it was muted, or not wanted. A
 	// rate with the pause in it would look like room for everything at the very moment there is least.
 	meterBreak = 2 * time.Second
@@ -34,12 +35,13 @@ type meter struct {
 	steady bool      // a camera: it does not send a picture now and then
 	began  time.Time // of the window
 	latest time.Time // packet
-	total  float64   // seconds measured, up to meterMemory
+	total  float64   // seconds measured, up to meterLasting
 	bytes  [MaxLayers][MaxTemporals]uint32
 	frames [MaxLayers][MaxTemporals]uint32
 
 	sums      atomic.Bool                   // the rates are those of decode targets, which have the lower layers in them
 	bitRate   [MaxLayers][MaxTemporals]rate // bits/s
+	lasting   [MaxLayers][MaxTemporals]rate // the same, remembered for longer
 	frameRate [MaxLayers][MaxTemporals]rate // frames/s
 	seen      [MaxLayers]atomic.Int64       // latest packet of each spatial layer, Unix ns
 }
@@ -78,21 +80,28 @@ func (m *meter) add(spatial, temporal, size int, frame bool) {
 	}
 }
 
-// roll ends a window of so many seconds. In the beginning, while there is less to remember than the memory, the rates
-// are plain averages.
+// roll ends a window of so many seconds.
 func (m *meter) roll(seconds float64) {
-	m.total = min(m.total+seconds, meterMemory.Seconds())
-	weight := seconds / m.total
-	if m.total == meterMemory.Seconds() {
-		weight = 1 - math.Exp(-seconds/m.total)
-	}
+	m.total = min(m.total+seconds, meterLasting.Seconds())
+	weight, lasting := m.weight(seconds, meterMemory), m.weight(seconds, meterLasting)
 	for s := range m.bytes {
 		for t := range m.bytes[s] {
-			m.bitRate[s][t].follow(float64(m.bytes[s][t])*8/seconds, weight)
+			bits := float64(m.bytes[s][t]) * 8 / seconds
+			m.bitRate[s][t].follow(bits, weight)
+			m.lasting[s][t].follow(bits, lasting)
 			m.frameRate[s][t].follow(float64(m.frames[s][t])/seconds, weight)
 			m.bytes[s][t], m.frames[s][t] = 0, 0
 		}
 	}
+}
+
+// weight is how much a window of so many seconds says beside what was measured before. In the beginning, while there is
+// less to remember than the memory, rates are plain averages.
+func (m *meter) weight(seconds float64, memory time.Duration) float64 {
+	if m.total < memory.Seconds() {
+		return seconds / m.total
+	}
+	return 1 - math.Exp(-seconds/memory.Seconds())
 }
 
 // sends tells whether spatial layer s has sent within timeout.
@@ -116,9 +125,19 @@ func (r *rate) follow(sample, weight float64) {
 func (r *Receiver) Bitrates() Bitrates { return r.bitrates(time.Now()) }
 
 func (r *Receiver) bitrates(now time.Time) Bitrates {
+	return r.measured(now, func(m *meter, s int) *[MaxTemporals]rate { return &m.bitRate[s] })
+}
+
+// lastingBitrates are the same over about four seconds.
+func (r *Receiver) lastingBitrates(now time.Time) Bitrates {
+	return r.measured(now, func(m *meter, s int) *[MaxTemporals]rate { return &m.lasting[s] })
+}
+
+// measured collects the rates that of picks for spatial layer s of a stream.
+func (r *Receiver) measured(now time.Time, of func(m *meter, s int) *[MaxTemporals]rate) Bitrates {
 	var all Bitrates
 	r.eachLayer(now, func(row, s int, m *meter) {
-		for t, rate := range m.upTo(&m.bitRate[s]) {
+		for t, rate := range m.upTo(of(m, s)) {
 			all[row][t] = uint32(rate)
 			if s > 0 && !m.sums.Load() {
 				all[row][t] += all[row-1][t]

@@ -18,6 +18,9 @@ const (
 	// paceFactor is how much faster than the estimate a burst goes out, as libwebrtc's pacer does: a key frame takes its
 	// time on the path anyway, and the queue there has room for a little.
 	paceFactor = 2.5
+	// paceQueued is the same while packets wait on the path, so that it empties: what more went out would only wait there or
+	// be lost, and here it can still be taken back.
+	paceQueued = 0.7
 	// A burst goes out at once if it is what paceBurst allows, and paceLeast bytes in any case: a few packets.
 	paceBurst = 40 * time.Millisecond
 	paceLeast = 4 * 1200
@@ -56,6 +59,7 @@ type Pacer struct {
 	numbered  time.Time // when the first packet got a number; zero before
 
 	paces    bool    // bursts are held back: the estimate is known
+	estimate float64 // bytes/s
 	rate     float64 // bytes/s, of bursts
 	budget   float64 // bytes that may go out at once
 	repair   float64 // the same, of retransmissions
@@ -195,12 +199,26 @@ func (p *Pacer) refillLocked(now time.Time) {
 	elapsed = min(elapsed, 1)
 	rate := max(p.rate, float64(p.bytes)/paceLongest.Seconds())
 	p.budget = min(p.budget+rate*elapsed, max(paceLeast, rate*paceBurst.Seconds()))
-	repair := max(repairLeast, p.rate/paceFactor*repairShare)
+	repair := max(repairLeast, p.estimate*repairShare)
 	p.repair = min(p.repair+repair*elapsed, max(paceLeast, repair*repairBurst.Seconds()))
 }
 
+// queues tells whether packets wait on the path.
+func (p *Pacer) queues() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.estimator.Queue(time.Now()) > 0
+}
+
+// roundTrip is that of the latest packets, the client's wait before it answers included; 0 while unknown.
+func (p *Pacer) roundTrip() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.estimator.RoundTrip()
+}
+
 // mayRepair tells whether a retransmission of so many bytes is within its share. stale is one that the picture can do
-// without, because a key frame has followed: on a full path it would only be in that one's way.
+// without, because a key frame has followed or is to follow: on a full path it would only be in that one's way.
 func (p *Pacer) mayRepair(size int, stale bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

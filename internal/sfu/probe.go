@@ -76,7 +76,7 @@ func (p *Pacer) learn(raw []byte, now time.Time) bool {
 	default:
 		return false
 	}
-	p.adoptLocked()
+	p.adoptLocked(now)
 	return true
 }
 
@@ -90,25 +90,30 @@ func (p *Pacer) report(loss float64, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.estimator.Report(loss, now)
-	p.adoptLocked()
+	p.adoptLocked(now)
 	if p.numbered.IsZero() {
 		p.meters.Store(true)
 	}
 }
 
 // adoptLocked sets the pace by the estimate.
-func (p *Pacer) adoptLocked() {
+func (p *Pacer) adoptLocked(now time.Time) {
 	p.paces = p.estimator.Known()
-	p.rate = paceFactor * float64(p.estimator.Bitrate()) / 8
+	p.estimate = float64(p.estimator.Bitrate()) / 8
+	p.rate = paceFactor * p.estimate
+	if p.estimator.Queue(now) > 0 {
+		p.rate = paceQueued * p.estimate
+	}
 }
 
 // capacity is what is known of a connection.
 type capacity struct {
-	bitrate int  // bits/s
-	full    bool // the path has shown that it carries no more
-	known   bool // false: there is nothing to go by, now or ever
-	calm    bool // the delay does not grow
-	answers bool // the subscriber says what became of each packet, padding included
+	bitrate int           // bits/s
+	full    bool          // the path has shown that it carries no more
+	known   bool          // false: there is nothing to go by, now or ever
+	calm    bool          // the delay does not grow
+	queue   time.Duration // how long packets wait on the path
+	answers bool          // the subscriber says what became of each packet, padding included
 }
 
 // capacity returns what is known now.
@@ -118,7 +123,8 @@ func (p *Pacer) capacity(now time.Time) capacity {
 	e := p.estimator
 	feedbacks, _ := e.Heard()
 	return capacity{
-		bitrate: e.Bitrate(), full: e.Full(), known: e.Known() || p.awaitedLocked(now), calm: !e.Congested(now), answers: feedbacks > 0,
+		bitrate: e.Bitrate(), full: e.Full(), known: e.Known() || p.awaitedLocked(now), calm: !e.Congested(now), queue: e.Queue(now),
+		answers: feedbacks > 0,
 	}
 }
 

@@ -31,6 +31,7 @@ type Estimator struct {
 	remote   float64 // the other side's own estimate, bits/s; 0 without
 	reported float64 // bound by reports of loss, bits/s; 0 without
 	full     float64 // the estimate before it last fell; 0 once it is back there
+	queue    int64   // on the path, by the latest feedback, µs
 	reportAt int64
 
 	reference int64 // the receiver's clock, unwrapped, µs
@@ -90,10 +91,11 @@ func (e *Estimator) Feedback(raw []byte, now time.Time) error {
 	}
 	e.heard = at
 	e.feedbacks++
+	e.queue = e.delay.queue()
 	before := e.bitrate()
 	ev := evidence{
 		usage: e.trend.state, delivered: e.arrivals.rate, recent: e.arrivals.recent, sent: e.sending.rate(at),
-		roundTrip: e.roundTrip, standing: e.delay.queue() > standing,
+		roundTrip: e.roundTrip, standing: e.queue > standing,
 	}
 	ev.limited = ev.sent < limitedShare*e.aimd.rate
 	if ev.standing && ev.usage == normal && lost > 0 {
@@ -255,6 +257,17 @@ const congestionStale = 1_000_000
 // Congested tells whether the delay grows at the moment.
 func (e *Estimator) Congested(now time.Time) bool {
 	return e.trend.state == overuse && e.micros(now)-e.heard < congestionStale
+}
+
+// RoundTrip is that of the latest packets, the other side's wait before it answers included; 0 while unknown.
+func (e *Estimator) RoundTrip() time.Duration { return time.Duration(e.roundTrip) * time.Microsecond }
+
+// Queue is how long packets wait on the path at the moment; 0 when they hardly do.
+func (e *Estimator) Queue(now time.Time) time.Duration {
+	if e.queue <= standing || e.micros(now)-e.heard >= congestionStale {
+		return 0
+	}
+	return time.Duration(e.queue) * time.Microsecond
 }
 
 // Heard tells how many feedbacks have come and when the latest did.
