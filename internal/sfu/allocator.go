@@ -215,12 +215,13 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		drain := int(float64(known.bitrate) * min(known.queue.Seconds()/drainTime.Seconds(), drainMost))
 		a.indexes, left = divide(budget+a.trial.extra, drain, a.claims, a.indexes)
 	}
-	wanted, given := 0, 0
+	wanted, peaks, given := 0, 0, 0
 	var pads *DownTrack
 	for i, s := range a.claimed {
 		c, at := &a.claims[i], a.indexes[i]
 		top := len(c.levels) - 1
 		wanted += c.levels[top].cost
+		peaks += c.levels[top].peak
 		to := nothing
 		if at >= 0 {
 			given += c.levels[at].cost
@@ -242,7 +243,7 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		}
 	}
 	if given < wanted && pads != nil {
-		a.pacer.tryFor(wanted, now, pads.sendPadding)
+		a.pacer.tryFor(peaks, now, pads.sendPadding)
 	}
 	a.attempt(known, given < wanted && pads == nil, now)
 	return changed

@@ -10,8 +10,8 @@ const (
 	// A probe tries this multiple of the estimate: more while nothing is known, less than a doubling later, when the
 	// pictures of others depend on the path.
 	probeFirst, probeNext = 3.0, 2.0
-	// probeBeyond is how much more than is wanted needs to be proven: what the division keeps in hand.
-	probeBeyond = 1.3
+	// probeBeyond is how much more than is wanted needs to be proven: what the division keeps in hand, key frames included.
+	probeBeyond = 1.5
 	// probeProven is the share of a probe's rate which the estimate has to reach for the next to follow at once.
 	probeProven = 0.7
 	// probeAnswer is how long the answer to a probe may take.
