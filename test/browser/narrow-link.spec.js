@@ -18,16 +18,21 @@ for (const { behind, whose, singlePeerConnection, soon } of sides) {
     await expect.poll(() => newestWidth(bo), 'the best layer over 3 Mbit/s').toBe(960);
 
     await set(300 * kbit);
-    say('falling', await watch(bo, ada, 5));
-    // How soon the picture moves steadily varies from run to run: a key frame lost in the link's queue costs seconds.
+    const falling = await watch(bo, ada, 5);
+    say('falling', falling);
+    if (behind === 'Bo') {
+      // The fall is the server's: what is in the link's queue has to go, and the key frame of noise has the bits of a second.
+      expect(falling.frames, 'frames in the first five seconds').toBeGreaterThan(12);
+      expect(falling.longestGap, 'the longest stand of the fall, ms').toBeLessThan(2500 + falling.sourceGap);
+    }
     await expect(async () => {
       const seen = await watch(bo, ada, 10);
       say('300 kbit/s', seen);
-      expect(seen.frames, 'the smallest layer moves').toBeGreaterThan(30);
-      expect(seen.width, 'and it is a small one').toBeLessThan(960);
-      expect(seen.longestGap, 'the longest stand, ms').toBeLessThan(2000 + seen.sourceGap);
-      expect(seen.concealed, 'share of sound made up').toBeLessThan(0.2);
-    }).toPass({ timeout: 60_000 });
+      expect(seen.frames, 'the smallest layer moves').toBeGreaterThan(80);
+      expect(seen.width, 'and it is a small one').toBeLessThan(480);
+      expect(seen.longestGap, 'the longest stand, ms').toBeLessThan(1000 + seen.sourceGap);
+      expect(seen.concealed, 'share of sound made up').toBeLessThan(0.1);
+    }).toPass({ timeout: 25_000 });
 
     await set(3000 * kbit);
     const since = Date.now();
