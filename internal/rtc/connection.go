@@ -51,10 +51,7 @@ func (p *Participant) connectionLost(closedByClient bool) {
 	if p.req.Client.GetProtocol() > 12 {
 		p.sendLeave(livekit.DisconnectReason_CONNECTION_TIMEOUT, livekit.LeaveRequest_RESUME)
 	}
-	if p.sink != nil {
-		p.sink.Close()
-		p.sink = nil
-	}
+	p.closeSocket()
 	p.log.Debug("media connection lost")
 	p.expectReturn()
 }

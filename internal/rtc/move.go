@@ -93,7 +93,7 @@ func (p *Participant) moveTo(to *Room) {
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if !taken { // the other room has just ended
 		heir.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
-		heir.sink.Close()
+		heir.closeSocket()
 		p.room.wg.Go(heir.closeTransports) // ends when the connections have closed; the room waits for it
 	}
 }
@@ -129,7 +129,8 @@ func (r *Room) takeIn(p *Participant) {
 	if r.closed {
 		p.closed = true
 		p.sendLeave(livekit.DisconnectReason_ROOM_CLOSED, livekit.LeaveRequest_DISCONNECT)
-		p.disconnect()
+		p.closeSocket()
+		r.rooms.wg.Go(p.closeTransports) // ends when the connections have closed; this room may wait for nothing any more
 		return
 	}
 	r.enroll(p)

@@ -293,7 +293,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 		}
 	}
 	p.out.close()
-	p.hangUp()
+	p.closeSocket()
 	p.endForwards(reason)
 	if p.forwarded != nil {
 		p.forwarded.forget()
@@ -320,10 +320,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 
 // disconnect closes the signalling connection, and without waiting for them the others.
 func (p *Participant) disconnect() {
-	if p.sink != nil {
-		p.sink.Close()
-		p.sink = nil
-	}
+	p.closeSocket()
 	downs := make([]*sfu.DownTrack, 0, len(p.subscriptions))
 	for _, s := range p.subscriptions {
 		downs = append(downs, s.down)
@@ -334,6 +331,14 @@ func (p *Participant) disconnect() {
 			d.Close()
 		}
 	})
+}
+
+// closeSocket closes the client's socket, if it has one.
+func (p *Participant) closeSocket() {
+	if p.sink != nil {
+		p.sink.Close()
+		p.sink = nil
+	}
 }
 
 // closeTransports closes p's connections and waits until they have ended. No new ones may be made from then on.

@@ -239,7 +239,7 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 		return
 	}
 	out := d.seq.slot(seq + run.seq)
-	out.source, out.layer, out.tries, out.resent = seq, int8(p.Layer), 0, 0
+	out.source, out.ssrc, out.layer, out.tries, out.resent = seq, p.Header.SSRC, int8(p.Layer), 0, 0
 	out.marker, out.mask = p.Header.Marker || v.marker, v.mask
 	d.fwd.translate(p, run, &out.rewrite)
 	d.packets++

@@ -92,10 +92,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	l := d.receiver.layer(int(sent.layer))
-	if l == nil {
-		return
-	}
-	if !d.recallLocked(l, sent.source) {
+	if l == nil || l.ssrc != sent.ssrc || !d.recallLocked(l, sent.source) {
 		return
 	}
 	p := &d.resend

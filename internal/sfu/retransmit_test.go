@@ -88,6 +88,21 @@ func TestRetransmissionOfWhatIsGone(t *testing.T) {
 	}
 }
 
+// TestRetransmissionOfAReplacedStream asks for a packet of a stream in whose place another has come since, which has a
+// packet of that number too.
+func TestRetransmissionOfAReplacedStream(t *testing.T) {
+	g := newRig(t, 1, true)
+	g.feed(0, picture{seq: 1, key: true})
+	g.out.take()
+	other := newLayer(g.r, 0, layerSSRC(0)+100)
+	other.history.Store(picture{seq: 1, key: true, id: 77}.raw(t, other.ssrc))
+	g.r.layers[0].Store(other)
+	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
+	if got := g.out.take(); got != nil {
+		t.Errorf("sent %v of another stream", got)
+	}
+}
+
 // TestSubscriberAsksForKeyFrame checks that requests go to the layer the subscriber watches, from the RTCP it sends.
 func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	g := newRig(t, 2, false)

@@ -17,6 +17,7 @@ type sequencer struct {
 type sentPacket struct {
 	rewrite
 	source uint16 // the publisher's sequence number
+	ssrc   uint32 // its stream, which another may have replaced
 	layer  int8
 	tries  int8  // -1: slot never used
 	resent int64 // Unix ns
