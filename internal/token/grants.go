@@ -26,9 +26,9 @@ type ClaimGrants struct {
 	RoomPreset    string              `json:"roomPreset,omitempty"`
 	SHA256        string              `json:"sha256,omitempty"` // base64 sum of a webhook's body
 
-	Issuer    string    `json:"-"` // the API key that signed, set by Verify
-	IssuedAt  time.Time `json:"-"` // set by Verify; from when it is valid, where it says that, or zero
-	ExpiresAt time.Time `json:"-"` // set by Verify
+	Issuer    string    `json:"-"` // the API key that signed, set by Verify and Read, as are the times
+	IssuedAt  time.Time `json:"-"` // from when it is valid, where it says that, or zero
+	ExpiresAt time.Time `json:"-"` // zero only when Read from a token that does not say
 }
 
 // VideoGrant is what the bearer may do with rooms. An optional right that is nil has the default its method gives.

@@ -123,10 +123,10 @@ func TestRefused(t *testing.T) {
 		{"empty", "", token.ErrMissing},
 		{"no JWT", "certainly not a token", token.ErrMalformed},
 		{"two parts", valid[:strings.LastIndex(valid, ".")], token.ErrMalformed},
-		{"alg none", sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, good), token.ErrMalformed},
-		{"alg HS384", sign(t, jwt.SigningMethodHS384, []byte(secret), good), token.ErrMalformed},
-		{"alg HS512", sign(t, jwt.SigningMethodHS512, []byte(secret), good), token.ErrMalformed},
-		{"another secret", sign(t, jwt.SigningMethodHS256, []byte("guess"), good), token.ErrMalformed},
+		{"alg none", sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, good), token.ErrSignature},
+		{"alg HS384", sign(t, jwt.SigningMethodHS384, []byte(secret), good), token.ErrSignature},
+		{"alg HS512", sign(t, jwt.SigningMethodHS512, []byte(secret), good), token.ErrSignature},
+		{"another secret", sign(t, jwt.SigningMethodHS256, []byte("guess"), good), token.ErrSignature},
 		{"foreign key", hs(with("iss", "APIother")), token.ErrUnknownKey},
 		{"no issuer", hs(with("iss", nil)), token.ErrUnknownKey},
 		{"a key with an empty secret", sign(t, jwt.SigningMethodHS256, []byte{}, with("iss", "empty")), token.ErrUnknownKey},
@@ -134,7 +134,7 @@ func TestRefused(t *testing.T) {
 		{"expired", hs(with("exp", at(-2*time.Minute))), token.ErrExpired},
 		{"not yet valid", hs(with("nbf", at(2*time.Minute))), token.ErrNotYetValid},
 		{"grants of the wrong shape", hs(with("video", "everything")), token.ErrMalformed},
-		{"changed after signing", valid[:len(valid)-2] + "AA", token.ErrMalformed},
+		{"changed after signing", valid[:len(valid)-2] + "AA", token.ErrSignature},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g, err := token.NewVerifier(token.Keys{key: secret, "empty": ""}).Verify(tc.raw)
@@ -242,6 +242,33 @@ func TestParseTTL(t *testing.T) {
 	}
 }
 
+// Read shows what is refused too, and does not say that it is good.
+func TestReadChecksNothing(t *testing.T) {
+	expired := jwt.MapClaims{"iss": key, "sub": "ada", "exp": 1000, "nbf": 900, "video": map[string]any{"roomJoin": true, "room": "r"}, "odd": 1}
+	g, claims, err := token.Read(sign(t, jwt.SigningMethodHS256, []byte("guess"), expired))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &token.ClaimGrants{
+		Identity: "ada", Issuer: key, IssuedAt: time.Unix(900, 0), ExpiresAt: time.Unix(1000, 0),
+		Video: &token.VideoGrant{RoomJoin: true, Room: "r"},
+	}
+	if diff := cmp.Diff(want, g); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(claims, &all); err != nil || all["odd"] != 1.0 {
+		t.Errorf("claims = %s (%v), want all of them", claims, err)
+	}
+	g, _, err = token.Read(sign(t, jwt.SigningMethodHS256, []byte("guess"), jwt.MapClaims{"iss": key}))
+	if err != nil || !g.ExpiresAt.IsZero() || !g.IssuedAt.IsZero() {
+		t.Errorf("without times: %+v, %v", g, err)
+	}
+	if _, _, err := token.Read("certainly not a token"); !errors.Is(err, token.ErrMalformed) {
+		t.Errorf("no token: %v, want ErrMalformed", err)
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	raw, err := token.New(key, secret).SetIdentity("i").ToJWT()
 	if err != nil {
@@ -258,6 +285,13 @@ func FuzzVerify(f *testing.F) {
 		}
 		if err != nil && fault.KindOf(err) != fault.Unauthenticated {
 			t.Fatalf("Verify(%q): %v is not Unauthenticated", in, err)
+		}
+		read, claims, readErr := token.Read(in)
+		if (read == nil) != (readErr != nil) || (readErr == nil && !json.Valid(claims)) {
+			t.Fatalf("Read(%q) = %v, %q, %v", in, read, claims, readErr)
+		}
+		if err == nil && !cmp.Equal(read, g) {
+			t.Fatalf("Read(%q) = %v, want what Verify says: %v", in, read, g)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package token
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"maps"
 	"time"
@@ -20,6 +21,7 @@ var (
 	ErrUnknownKey  = fault.New(fault.Unauthenticated, "the access token is signed with an API key this server does not know")
 	ErrExpired     = fault.New(fault.Unauthenticated, "the access token has expired")
 	ErrNotYetValid = fault.New(fault.Unauthenticated, "the access token is not valid yet")
+	ErrSignature   = fault.New(fault.Unauthenticated, "the access token is not valid: its signature was not made with the secret of its API key")
 	ErrMalformed   = fault.New(fault.Unauthenticated, "the access token is not valid")
 )
 
@@ -58,6 +60,8 @@ func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	switch {
 	case errors.Is(err, ErrUnknownKey):
 		return nil, ErrUnknownKey
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return nil, ErrSignature
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return nil, ErrExpired
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
@@ -65,12 +69,35 @@ func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	case err != nil:
 		return nil, ErrMalformed
 	}
+	return c.grants(), nil
+}
+
+// Read returns what a token says, and its claims as they stand in it, without any check of who signed it and whether it
+// has expired: it may be a stranger's invention. It is for showing a token to a person, never for letting anybody in.
+func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
+	var c claims
+	parser := jwt.NewParser()
+	_, parts, err := parser.ParseUnverified(raw, &c)
+	if err != nil {
+		return nil, nil, ErrMalformed // the library's text may quote the token
+	}
+	payload, err := parser.DecodeSegment(parts[1])
+	if err != nil {
+		return nil, nil, ErrMalformed
+	}
+	return c.grants(), payload, nil
+}
+
+// grants is what the claims say, with what the registered ones add.
+func (c *claims) grants() *ClaimGrants {
 	g := c.ClaimGrants
 	g.Identity = cmp.Or(c.Subject, c.ID, g.Identity) // old tokens carry the identity as jti
 	g.Issuer = c.RegisteredClaims.Issuer
-	g.ExpiresAt = c.RegisteredClaims.ExpiresAt.Time
+	if t := c.RegisteredClaims.ExpiresAt; t != nil {
+		g.ExpiresAt = t.Time
+	}
 	if t := cmp.Or(c.NotBefore, c.RegisteredClaims.IssuedAt); t != nil {
 		g.IssuedAt = t.Time
 	}
-	return &g, nil
+	return &g
 }
