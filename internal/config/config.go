@@ -18,7 +18,8 @@ type Config struct {
 	LogLevel slog.Level // the least severe line that is logged
 
 	// Keys are the configured API keys; the first signs what the server makes. Empty: the server's own pair.
-	Keys []Key
+	Keys    []Key
+	KeyFile string // where some or all of Keys were read from, "" if nowhere
 
 	LiveKitURL string            // where browsers are sent for signalling; "" is this server
 	RegionURLs map[string]string // by region, as regionKey spells it; instead of LiveKitURL

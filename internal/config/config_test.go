@@ -46,6 +46,7 @@ func TestEverySettingEveryWhere(t *testing.T) {
 		Listen: "127.0.0.1:9000", DataDir: "d", NodeIP: "192.0.2.7", Dev: true, LogLevel: slog.LevelDebug,
 		SubscriptionLimitVideo: 9, SubscriptionLimitAudio: 30, RemoteUnmute: true,
 		Keys:       []config.Key{{Name: "k1", Secret: "s1"}, {Name: "k2", Secret: "s2"}, config.DevKey},
+		KeyFile:    keyFile,
 		LiveKitURL: "wss://live.example.org", RegionURLs: map[string]string{"EU_WEST": "wss://eu.example.org"},
 	}
 	for _, tc := range []struct {

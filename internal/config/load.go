@@ -65,8 +65,8 @@ func Load(src Source) (Config, error) {
 
 // apply sets what a layer says. A layer that names keys replaces those of the layers beneath it.
 func (c *Config) apply(l layer) (problems []error) {
-	beneath := c.Keys
-	c.Keys = nil
+	beneath, file := c.Keys, c.KeyFile
+	c.Keys, c.KeyFile = nil, ""
 	for _, s := range settings {
 		g, ok := l[s.key]
 		if !ok || g.value == "" {
@@ -80,7 +80,7 @@ func (c *Config) apply(l layer) (problems []error) {
 		}
 	}
 	if c.Keys == nil {
-		c.Keys = beneath
+		c.Keys, c.KeyFile = beneath, file
 	}
 	return problems
 }
@@ -240,10 +240,19 @@ func asYAML(pairs map[string]string) string {
 	return string(b)
 }
 
-func names(spell func(string) string) string {
+// Names lists the settings by the names they have in a file.
+func Names() []string {
 	all := make([]string, len(settings))
 	for i, s := range settings {
-		all[i] = spell(s.key)
+		all[i] = s.key
+	}
+	return all
+}
+
+func names(spell func(string) string) string {
+	all := Names()
+	for i, key := range all {
+		all[i] = spell(key)
 	}
 	return strings.Join(all, ", ")
 }

@@ -107,6 +107,7 @@ func setKeyFile(c *Config, v string) error {
 	if err != nil {
 		return err
 	}
+	c.KeyFile = v
 	c.Keys = append(c.Keys, keys...)
 	return nil
 }

@@ -1,0 +1,150 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// hidden stands for a secret where settings are printed.
+const hidden = "(hidden)"
+
+// shown is each setting as a YAML value, by key. nil is a setting that is not set; it is printed as a comment.
+var shown = map[string]func(Config) any{
+	"listen":                   func(c Config) any { return c.Listen },
+	"data_dir":                 func(c Config) any { return c.DataDir },
+	"node_ip":                  func(c Config) any { return text(c.NodeIP) },
+	"dev":                      func(c Config) any { return c.Dev },
+	"keys":                     func(Config) any { return nil }, // see comment
+	"key_file":                 func(c Config) any { return text(c.KeyFile) },
+	"livekit_url":              func(c Config) any { return publicURL(c.LiveKitURL) },
+	"region_urls":              func(c Config) any { return publicURLs(c.RegionURLs) },
+	"remote_unmute":            func(c Config) any { return c.RemoteUnmute },
+	"webhook_url":              func(c Config) any { return publicList(c.WebhookURLs) },
+	"webhook_key":              func(c Config) any { return c.webhookKeysKnown() },
+	"webhook_private":          func(c Config) any { return c.WebhookPrivate },
+	"subscription_limit_video": func(c Config) any { return c.SubscriptionLimitVideo },
+	"subscription_limit_audio": func(c Config) any { return c.SubscriptionLimitAudio },
+	"log_level":                func(c Config) any { return strings.ToLower(c.LogLevel.String()) },
+}
+
+// YAML prints the settings as a file that Load takes. about returns the words that explain a setting, by key.
+//
+// What is secret stands there hidden and as a comment: a file with a false secret in its place would be taken for true.
+func (c Config) YAML(about func(key string) string) (string, error) {
+	var b strings.Builder
+	for _, s := range settings {
+		fmt.Fprintf(&b, "# %s\n", oneLine(cmp.Or(about(s.key), s.want)))
+		show := shown[s.key]
+		if show == nil {
+			return "", fmt.Errorf("print %s: it has no line in shown", s.key)
+		}
+		value := show(c)
+		if value == nil {
+			fmt.Fprintf(&b, "%s\n", c.comment(s.key))
+			continue
+		}
+		line, err := yaml.Marshal(map[string]any{s.key: value})
+		if err != nil {
+			return "", fmt.Errorf("print %s: %w", s.key, err)
+		}
+		fmt.Fprintf(&b, "%s\n", line)
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// comment is what stands for a setting that has no value to print.
+func (c Config) comment(key string) string {
+	lines := []string{"# " + key + ":"}
+	switch {
+	case key == "keys":
+		for _, k := range c.Keys {
+			if !c.Dev || k != DevKey {
+				lines = append(lines, "#   "+oneLine(k.Name)+": "+hidden)
+			}
+		}
+	case key == "livekit_url" && c.LiveKitURL != "":
+		lines[0] += " " + oneLine(redact(c.LiveKitURL))
+	case key == "region_urls":
+		for _, region := range slices.Sorted(maps.Keys(c.RegionURLs)) {
+			lines = append(lines, "#   "+oneLine(region)+": "+oneLine(redact(c.RegionURLs[region])))
+		}
+	case key == "webhook_url":
+		for _, u := range c.WebhookURLs {
+			lines = append(lines, "#   - "+oneLine(redact(u)))
+		}
+	case key == "webhook_key":
+		for _, name := range c.WebhookKeys {
+			lines = append(lines, "#   - "+oneLine(name))
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// webhookKeysKnown is nil when loading the printed file would miss the keys: those whose secrets it hides.
+func (c Config) webhookKeysKnown() any {
+	if len(c.WebhookKeys) == 0 || c.KeyFile == "" {
+		return nil
+	}
+	inFile, err := ReadKeyFile(c.KeyFile)
+	for _, name := range c.WebhookKeys {
+		if err != nil || !slices.ContainsFunc(inFile, func(k Key) bool { return k.Name == name }) {
+			return nil
+		}
+	}
+	return c.WebhookKeys
+}
+
+// redact hides what may be a secret in an address.
+func redact(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return hidden
+	}
+	if u.User == nil && u.RawQuery == "" && u.Fragment == "" {
+		return address
+	}
+	return u.Scheme + "://" + u.Host + "/" + hidden
+}
+
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// publicURL, and its likes for several, are nil when there is none, or one that not everybody may see.
+func publicURL(address string) any {
+	if redact(address) != address {
+		return nil
+	}
+	return text(address)
+}
+
+func publicURLs(byRegion map[string]string) any {
+	for _, u := range byRegion {
+		if redact(u) != u {
+			return nil
+		}
+	}
+	if len(byRegion) == 0 {
+		return nil
+	}
+	return byRegion
+}
+
+func publicList(urls []string) any {
+	if len(urls) == 0 || slices.ContainsFunc(urls, func(u string) bool { return redact(u) != u }) {
+		return nil
+	}
+	return urls
+}
+
+// oneLine keeps a text from ending the comment it stands in.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
