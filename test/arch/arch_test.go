@@ -28,9 +28,11 @@ var (
 
 // rules is the package map. It changes only together with the map in the style guide.
 var rules = map[string]rule{
-	"cmd/meet":           {may: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/loadtest"}, not: []string{pion, echo}},
+	"cmd/meet":           {may: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/loadtest", "internal/admin", "internal/doctor"}, not: []string{pion, echo}},
 	"internal/app":       {may: []string{"*"}, not: []string{nats}},
 	"internal/config":    {},
+	"internal/admin":     {may: []string{"internal/token"}, not: []string{pion, echo, nats}}, // calls a server from outside
+	"internal/doctor":    {may: []string{"internal/wire"}, not: []string{pion, echo, nats}},  // opens the socket that the server would
 	"internal/fault":     {},
 	"internal/site":      {may: []string{"internal/lobby", "internal/assets", "internal/fault", "web", "web/templates"}, not: []string{pion, nats}},
 	"internal/lobby":     {may: []string{"internal/token", "internal/store", "internal/fault"}, not: append(httpParts, pion)},
@@ -65,9 +67,11 @@ var rules = map[string]rule{
 }
 
 // messages lists who may use LiveKit's protobuf messages: they are the domain's data there, and everybody else has
-// words of his own. app passes them from rtc to lobby, test/load to the client.
+// words of his own. app passes them from rtc to lobby, test/load to the client; the command line prints what a server's API
+// answers.
 var messages = []string{
 	"internal/signal", "internal/rtc", "internal/api", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/app", "test/load",
+	"internal/admin", "cmd/meet",
 }
 
 type goPackage struct {
