@@ -1,0 +1,48 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+)
+
+// Status is how a check ended.
+type Status string
+
+// A server starts in spite of a warning, and not, or not usefully, in spite of a failure.
+const (
+	OK   Status = "ok"
+	Warn Status = "warn"
+	Fail Status = "fail"
+)
+
+// Finding is what one check found.
+type Finding struct {
+	Check  string `json:"check"`
+	Status Status `json:"status"`
+	Text   string `json:"text"`
+	Advice string `json:"advice,omitempty"` // what to do about it
+}
+
+// Options are the settings of the server that is to run.
+type Options struct {
+	Listen  string // host:port
+	DataDir string
+	NodeIP  string // "" when it offers media on the machine's own addresses
+}
+
+// Examine makes every check, in the order in which an operator would.
+func Examine(ctx context.Context, o Options) []Finding {
+	running := Serving(ctx, o.Listen)
+	findings := []Finding{dataFolder(o.DataDir), diskSpace(o.DataDir), tcpPort(o.Listen, running), udpPort(o.Listen, running)}
+	findings = append(findings, address(o.Listen, o.NodeIP), clock(), openFiles(), socketBuffers(), segmentOffload())
+	return findings
+}
+
+func ok(check, format string, args ...any) Finding {
+	return Finding{check, OK, fmt.Sprintf(format, args...), ""}
+}
+
+func (f Finding) but(s Status, advice string) Finding {
+	f.Status, f.Advice = s, advice
+	return f
+}

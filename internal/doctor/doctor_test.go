@@ -1,0 +1,174 @@
+package doctor
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func wants(t *testing.T, f Finding, s Status, text string) {
+	t.Helper()
+	if f.Status != s || !strings.Contains(f.Text, text) {
+		t.Errorf("%+v, want %s with %q", f, s, text)
+	}
+	if (f.Status == OK) != (f.Advice == "") {
+		t.Errorf("%+v: advice belongs to what is not ok, and only to that", f)
+	}
+}
+
+func TestDataFolder(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open, private := filepath.Join(dir, "open"), filepath.Join(dir, "private")
+	for path, mode := range map[string]os.FileMode{open: 0o755, private: 0o700} {
+		if err := os.Mkdir(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wants(t, dataFolder(private), OK, "only by this user")
+	wants(t, dataFolder(open), Warn, "others can look into it")
+	wants(t, dataFolder(file), Fail, "not a folder")
+	wants(t, dataFolder(filepath.Join(file, "below")), Fail, "cannot be looked at")
+	wants(t, dataFolder(filepath.Join(dir, "a", "b")), OK, "does not exist yet")
+	left, err := os.ReadDir(private)
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "a")); err == nil {
+		t.Error("the folder was made")
+	}
+	if os.Getuid() != 0 { // root may write anywhere
+		locked := filepath.Join(dir, "locked")
+		if err := os.Mkdir(locked, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, dataFolder(locked), Fail, "cannot be written")
+		wants(t, dataFolder(filepath.Join(locked, "below")), Fail, "cannot be made")
+	}
+	wants(t, diskSpace(filepath.Join(dir, "a", "b")), OK, "free")
+}
+
+// taken holds a TCP and a UDP port of one number.
+func taken(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	address := server.Listener.Addr().String()
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		t.Skipf("the UDP port of the same number is taken: %v", err)
+	}
+	t.Cleanup(func() { _ = udp.Close() }) // nothing was sent
+	return address
+}
+
+func TestPorts(t *testing.T) {
+	free := "127.0.0.1:0"
+	wants(t, tcpPort(free, false), OK, "free")
+	wants(t, udpPort(free, false), OK, "packets reach it")
+	wants(t, udpPort(":0", false), OK, "packets reach it")
+
+	other := taken(t, http.NotFoundHandler())
+	if Serving(t.Context(), other) {
+		t.Error("something else is taken for a Meet")
+	}
+	wants(t, tcpPort(other, false), Fail, "taken by another program")
+	wants(t, udpPort(other, false), Fail, "taken by another program")
+
+	meet := taken(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/rtc/validate" {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		http.Error(w, "no access token was given", http.StatusUnauthorized)
+	}))
+	if !Serving(t.Context(), meet) {
+		t.Error("a running server is not recognized")
+	}
+	wants(t, tcpPort(meet, true), OK, "a running Meet")
+	wants(t, udpPort(meet, true), OK, "a running Meet")
+
+	nowhere := "192.0.2.1:9" // RFC 5737: nobody's
+	wants(t, tcpPort(nowhere, false), Fail, "no address")
+	wants(t, udpPort(nowhere, false), Fail, "no address")
+}
+
+func TestLocal(t *testing.T) {
+	for listen, want := range map[string]string{
+		":8080": "127.0.0.1:8080", "0.0.0.0:1": "127.0.0.1:1", "[::]:1": "[::1]:1", "192.0.2.7:1": "192.0.2.7:1", "example.org:1": "example.org:1",
+	} {
+		if got := local(listen); got != want {
+			t.Errorf("local(%q) = %q, want %q", listen, got, want)
+		}
+	}
+}
+
+func TestAddress(t *testing.T) {
+	own := func(ips ...string) (list []netip.Addr) {
+		for _, ip := range append(ips, "127.0.0.1", "fe80::1") {
+			list = append(list, netip.MustParseAddr(ip))
+		}
+		return list
+	}
+	for _, tc := range []struct {
+		listen, nodeIP string
+		own            []netip.Addr
+		status         Status
+		text           string
+	}{
+		{":8080", "", own("203.0.113.7"), OK, "203.0.113.7"},
+		{":8080", "", own("192.168.1.2", "203.0.113.7"), OK, "203.0.113.7, 192.168.1.2"},
+		{":8080", "", own("192.168.1.2"), Warn, "the local network"},
+		{":8080", "", own("100.64.3.4"), Warn, "the local network"},
+		{":8080", "", own(), Fail, "no address"},
+		{":8080", "203.0.113.7", own("192.168.1.2"), Warn, "not an address of this machine"},
+		{":8080", "192.168.1.2", own("192.168.1.2"), OK, "an address of this machine"},
+		{"127.0.0.1:8080", "", own("203.0.113.7"), Warn, "only this machine"},
+		{"[::1]:8080", "", own("203.0.113.7"), Warn, "only this machine"},
+	} {
+		t.Run(tc.listen+" "+tc.nodeIP, func(t *testing.T) { wants(t, judgeAddress(tc.listen, tc.nodeIP, tc.own), tc.status, tc.text) })
+	}
+}
+
+func TestClock(t *testing.T) {
+	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	wants(t, judgeClock(now, now.Add(-time.Hour), true, true), OK, "kept right by NTP")
+	wants(t, judgeClock(now, time.Time{}, false, false), OK, "it is 2026-08-01T12:00:00Z")
+	wants(t, judgeClock(now, time.Time{}, false, true), Warn, "nothing keeps")
+	wants(t, judgeClock(now, now.Add(time.Hour), true, true), Fail, "before this program was built")
+}
+
+func TestBuffers(t *testing.T) {
+	wants(t, judgeBuffers(wantedBuffer, wantedBuffer), OK, "8.0 MiB")
+	wants(t, judgeBuffers(212992, wantedBuffer), Warn, "208 KiB to receive")
+}
+
+// Every check runs on this machine, whatever it finds.
+func TestExamine(t *testing.T) {
+	findings := Examine(context.Background(), Options{Listen: "127.0.0.1:0", DataDir: t.TempDir()})
+	seen := map[string]bool{}
+	for _, f := range findings {
+		if f.Text == "" || (f.Status == OK) != (f.Advice == "") {
+			t.Errorf("%+v", f)
+		}
+		seen[f.Check] = true
+	}
+	for _, want := range []string{"data folder", "disk space", "TCP port", "UDP port", "address", "clock", "open files", "UDP buffers", "UDP segmentation"} {
+		if !seen[want] {
+			t.Errorf("nothing about %s in %+v", want, findings)
+		}
+	}
+}
