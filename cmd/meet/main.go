@@ -13,16 +13,27 @@ import (
 
 // The command line. The first command runs when none is named.
 type command struct {
-	Serve        serve        `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is named."`
-	GenerateKeys generateKeys `cmd:"" help:"Make an API key and its secret."`
-	CreateToken  createToken  `cmd:"" help:"Make an access token."`
-	Version      version      `cmd:"" help:"Say which version this is."`
+	Serve             serve             `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is named."`
+	GenerateKeys      generateKeys      `cmd:"" help:"Make an API key and its secret."`
+	CreateToken       createToken       `cmd:"" help:"Make an access token."`
+	VerifyToken       verifyToken       `cmd:"" help:"Say what an access token allows, and whether it is valid."`
+	CreateRoom        createRoom        `cmd:"" help:"Open a room on a server."`
+	ListRooms         listRooms         `cmd:"" help:"List the rooms that are open on a server."`
+	DeleteRoom        deleteRoom        `cmd:"" help:"End a room for everybody in it."`
+	ListParticipants  listParticipants  `cmd:"" help:"List who is in a room."`
+	RemoveParticipant removeParticipant `cmd:"" help:"Send somebody out of a room."`
+	Mute              mute              `cmd:"" help:"Mute what somebody sends."`
+	Config            configCommand     `cmd:"" help:"Print the settings that are in effect, as a settings file."`
+	Doctor            doctorCommand     `cmd:"" help:"Check that this machine is fit to serve."`
+	Completion        completion        `cmd:"" help:"Print what makes a shell complete these commands."`
+	Version           version           `cmd:"" help:"Say which version this is."`
 }
 
 // world is what a command sees of the process. The environment is the whole list, since an unknown MEET_ variable is
 // an error and can only be found there.
 type world struct {
 	environ        []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
@@ -32,7 +43,7 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], world{os.Environ(), os.Stdout, os.Stderr}))
+	os.Exit(run(context.Background(), os.Args[1:], world{os.Environ(), os.Stdin, os.Stdout, os.Stderr}))
 }
 
 // run does what args say and returns the exit status.

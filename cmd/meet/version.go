@@ -7,15 +7,20 @@ import (
 	"meet/internal/app"
 )
 
-type version struct{}
+type version struct {
+	JSON bool `name:"json" help:"Print it as JSON, for programs."`
+}
 
 func (version) Help() string {
 	return `Example:
-  meet version`
+  meet version --json`
 }
 
 // Run prints the version, and what it was built with for reports of mistakes.
-func (version) Run(w world) error {
+func (v version) Run(w world) error {
+	if v.JSON {
+		return printJSON(w, map[string]string{"version": app.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+	}
 	_, err := fmt.Fprintf(w.stdout, "meet %s (%s %s/%s)\n", app.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/token"
+)
+
+type createRoom struct {
+	NameArg          string `arg:"" optional:"" name:"name" help:"The room."`
+	Name             string `aliases:"room" help:"The room, as a flag." placeholder:"NAME"`
+	Metadata         string `help:"The room's metadata." placeholder:"TEXT"`
+	EmptyTimeout     string `help:"How long it waits for its first participant: seconds, or a span such as 90m or 2h." placeholder:"SPAN"`
+	DepartureTimeout string `help:"How long it stays open when the last one has left; likewise." placeholder:"SPAN"`
+	MaxParticipants  uint32 `help:"How many may be in it; without limit unless set." placeholder:"N"`
+	serverFlags
+}
+
+func (createRoom) Help() string {
+	return `A room that exists is shown as it is: nothing about it changes.
+
+Example:
+  meet create-room myroom --empty-timeout 2h --max-participants 50`
+}
+
+// Run makes the room and shows it.
+func (c createRoom) Run(ctx context.Context, w world) error {
+	if err := fill(target{"--name", "the room's name", &c.Name}).from(c.NameArg); err != nil {
+		return err
+	}
+	empty, err := wholeSeconds("--empty-timeout", c.EmptyTimeout)
+	if err != nil {
+		return err
+	}
+	departure, err := wholeSeconds("--departure-timeout", c.DepartureTimeout)
+	if err != nil {
+		return err
+	}
+	server, err := c.connect(w)
+	if err != nil {
+		return err
+	}
+	room, err := server.CreateRoom(ctx, &livekit.CreateRoomRequest{
+		Name: c.Name, Metadata: c.Metadata, EmptyTimeout: empty, DepartureTimeout: departure, MaxParticipants: c.MaxParticipants,
+	})
+	switch {
+	case err != nil:
+		return advise(err)
+	case c.JSON:
+		return printMessage(w, room)
+	}
+	return printRooms(w, []*livekit.Room{room})
+}
+
+// wholeSeconds reads a span as LiveKit's messages hold it; "" is the server's default.
+func wholeSeconds(flag, text string) (uint32, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := token.ParseTTL(text)
+	if err != nil || d < time.Second || d > math.MaxUint32*time.Second {
+		return 0, usageError{fmt.Errorf("%s: got %q, want seconds or a span such as 90m or 2h", flag, text)}
+	}
+	return uint32(d / time.Second), nil
+}

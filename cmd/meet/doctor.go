@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"meet/internal/admin"
+	"meet/internal/config"
+	"meet/internal/doctor"
+)
+
+type doctorCommand struct {
+	serverSettings
+	JSON bool `name:"json" help:"Print the findings as JSON, for programs."`
+}
+
+func (doctorCommand) Help() string {
+	return `Give it the settings of the server. It changes nothing, and asks nothing of any other machine. Each line says ok, warn
+or fail, and what to do; the status is 1 when one says fail.
+
+Example:
+  meet doctor --listen :9000 --data-dir /var/lib/meet`
+}
+
+// errUnfit ends with status 1; the lines above it say why.
+var errUnfit = errors.New("this machine is not fit to serve like that; mend what says fail")
+
+// Run examines the machine.
+func (d doctorCommand) Run(ctx context.Context, w world) error {
+	// Wrong settings are a finding like others: the rest is examined with those that are right.
+	cfg, problems := config.Load(config.Source{File: d.Config, DotEnv: ".env", Environ: w.environ, Flags: d.flags()})
+	findings := append(settingsFindings(cfg, problems), doctor.Examine(ctx, doctor.Options{
+		Listen: cfg.Listen, DataDir: cfg.DataDir, NodeIP: cfg.NodeIP,
+	})...)
+	if problems == nil && doctor.Serving(ctx, cfg.Listen) {
+		findings = append(findings, apiFinding(ctx, cfg))
+	}
+	if err := d.print(w, findings); err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if f.Status == doctor.Fail {
+			return errUnfit
+		}
+	}
+	return nil
+}
+
+func (d doctorCommand) print(w world, findings []doctor.Finding) error {
+	if d.JSON {
+		return printJSON(w, map[string]any{"findings": findings})
+	}
+	t := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		text := printable(f.Text)
+		if f.Advice != "" {
+			text += " → " + printable(f.Advice)
+		}
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", f.Status, f.Check, text) // Flush returns what fails
+	}
+	return t.Flush()
+}
+
+// goodSecret is in characters: HS256 signs with 32 bytes (RFC 7518, section 3.2).
+const goodSecret = 32
+
+func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
+	var findings []doctor.Finding
+	for _, problem := range separate(problems) {
+		findings = append(findings, doctor.Finding{Check: "settings", Status: doctor.Fail, Text: problem.Error(), Advice: "see meet serve --help"})
+	}
+	if len(findings) > 0 {
+		return findings
+	}
+	findings = []doctor.Finding{{Check: "settings", Status: doctor.OK, Text: "valid"}}
+	for _, k := range cfg.Keys {
+		switch {
+		case k == config.DevKey:
+			findings = append(findings, doctor.Finding{
+				Check: "API keys", Status: doctor.Warn, Text: "everybody knows the secret of devkey, and can control every room", Advice: "leave --dev away where strangers reach the server",
+			})
+		case len(k.Secret) < goodSecret:
+			findings = append(findings, doctor.Finding{
+				Check: "API keys", Status: doctor.Warn, Text: fmt.Sprintf("the secret of %s is shorter than %d characters", k.Name, goodSecret), Advice: "make a key that cannot be guessed with meet generate-keys",
+			})
+		}
+	}
+	if len(cfg.Keys) == 0 {
+		findings = append(findings, ownKeyFinding(cfg))
+	}
+	return findings
+}
+
+func ownKeyFinding(cfg config.Config) doctor.Finding {
+	keys, err := usableKeys(cfg)
+	f := doctor.Finding{Check: "API keys", Status: doctor.OK, Text: "the pair in " + cfg.OwnKeyFile() + ", which the server made for itself"}
+	switch {
+	case err == nil && len(keys) == 0:
+		f.Text = "none are set: the server will make a pair and keep it in " + cfg.OwnKeyFile()
+	case err != nil:
+		f.Status, f.Text, f.Advice = doctor.Fail, err.Error(), "mend that file, or name keys with --key-file"
+	}
+	return f
+}
+
+// separate takes apart what config.Load has joined.
+func separate(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+// apiFinding calls the running server with the key that these settings sign with.
+func apiFinding(ctx context.Context, cfg config.Config) doctor.Finding {
+	f := doctor.Finding{Check: "running server", Status: doctor.Fail}
+	cfg.LiveKitURL = "" // this is about the one on this machine
+	address, err := serverAddress("", cfg)
+	if err != nil {
+		f.Text = err.Error()
+		return f
+	}
+	keys, err := usableKeys(cfg)
+	if err != nil || len(keys) == 0 {
+		f.Status, f.Text, f.Advice = doctor.Warn, "it answers at "+address+", and its API key is not in these settings", "say with --data-dir or --key-file where its keys are"
+		return f
+	}
+	server, err := admin.New(address, keys[0].Name, keys[0].Secret)
+	if err != nil {
+		f.Text = err.Error()
+		return f
+	}
+	list, err := server.ListRooms(ctx)
+	if err != nil {
+		f.Text, f.Advice = err.Error(), "say with --data-dir or --key-file where its keys are"
+		return f
+	}
+	f.Status, f.Text = doctor.OK, fmt.Sprintf("it answers at %s and takes the API key %s; %d rooms are open", address, keys[0].Name, len(list.Rooms))
+	return f
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"meet/internal/token"
+)
+
+// grantFlags are what a token allows.
+type grantFlags struct {
+	Join           bool     `help:"May join --room."`
+	CanPublish     *bool    `negatable:"" help:"May publish tracks; yes unless set."`
+	CanSubscribe   *bool    `negatable:"" help:"May receive tracks; yes unless set."`
+	CanPublishData *bool    `negatable:"" help:"May send data; as --can-publish unless set."`
+	Sources        []string `name:"can-publish-source" aliases:"allow-source" help:"May publish from this source only; repeatable." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
+	UpdateMetadata bool     `name:"can-update-own-metadata" aliases:"allow-update-metadata" help:"May change its own name, metadata and attributes."`
+	Metrics        bool     `name:"can-subscribe-metrics" help:"May receive others' metrics."`
+	AgentSession   bool     `name:"can-manage-agent-session" help:"May steer the session of an agent."`
+	Hidden         bool     `help:"Is not shown to others."`
+	Recorder       bool     `help:"Is a recorder."`
+
+	Create       bool   `help:"May create and delete rooms."`
+	List         bool   `help:"May list rooms."`
+	Admin        bool   `help:"May control --room."`
+	Destination  string `name:"destination-room" help:"With --admin: may move and forward participants to this room." placeholder:"NAME"`
+	Record       bool   `aliases:"egress" help:"May record rooms."`
+	IngressAdmin bool   `aliases:"ingress" help:"May control ingresses."`
+
+	Worker          bool `name:"agent-worker" help:"May register as an agent worker."`
+	AgentAdmin      bool `help:"May control agents."`
+	SimulationAdmin bool `name:"agent-simulation-admin" help:"May control simulations of agents."`
+	SIPAdmin        bool `name:"sip-admin" help:"May control trunks and rules of telephony."`
+	SIPCall         bool `name:"sip-call" help:"May make telephone calls."`
+	Inference       bool `help:"May use hosted models."`
+	Observability   bool `name:"observability-write" help:"May write traces and logs."`
+}
+
+// any tells whether the flags allow anything at all. What a participant may do means nothing without --join.
+func (g grantFlags) any() bool {
+	return g.Join || g.Create || g.List || g.Admin || g.Record || g.IngressAdmin || g.Worker || g.AgentAdmin || g.SimulationAdmin ||
+		g.SIPAdmin || g.SIPCall || g.Inference || g.Observability
+}
+
+// grant puts the grants into a token.
+func (g grantFlags) grant(t *token.AccessToken, room string) {
+	t.SetVideoGrant(token.VideoGrant{
+		RoomJoin: g.Join, Room: room, RoomCreate: g.Create, RoomList: g.List, RoomAdmin: g.Admin, RoomRecord: g.Record,
+		IngressAdmin: g.IngressAdmin, CanPublish: g.CanPublish, CanSubscribe: g.CanSubscribe, CanPublishData: g.CanPublishData,
+		CanPublishSources: g.Sources, CanUpdateOwnMetadata: g.UpdateMetadata, CanSubscribeMetrics: g.Metrics,
+		CanManageAgentSession: g.AgentSession, Hidden: g.Hidden, Recorder: g.Recorder, Agent: g.Worker, DestinationRoom: g.Destination,
+	})
+	if g.SIPAdmin || g.SIPCall {
+		t.SetSIPGrant(token.SIPGrant{Admin: g.SIPAdmin, Call: g.SIPCall})
+	}
+	if g.AgentAdmin || g.SimulationAdmin {
+		t.SetAgentGrant(token.AgentGrant{Admin: g.AgentAdmin, SimulationAdmin: g.SimulationAdmin})
+	}
+	if g.Inference {
+		t.SetInferenceGrant(token.InferenceGrant{Perform: true})
+	}
+	if g.Observability {
+		t.SetObservabilityGrant(token.ObservabilityGrant{Write: true})
+	}
+}
+
+// roomConfigFlags are how the room is made when the token's join creates it.
+type roomConfigFlags struct {
+	RoomConfig  string `name:"room-config" aliases:"room-configuration" help:"Configuration of the room, should this token's join create it: LiveKit's RoomConfiguration as JSON, or @ and a file of it." placeholder:"JSON"`
+	RoomPreset  string `help:"Name of such a configuration that the server knows." placeholder:"NAME"`
+	Agent       string `help:"Name of an agent that comes to the room, should this token's join create it." placeholder:"NAME"`
+	JobMetadata string `help:"What that agent is told." placeholder:"TEXT"`
+}
+
+// roomConfig checks the configuration as strictly as a settings file: a server would overlook what it does not know.
+func (f roomConfigFlags) roomConfig() (json.RawMessage, error) {
+	var config livekit.RoomConfiguration
+	switch text := f.RoomConfig; {
+	case f.JobMetadata != "" && f.Agent == "":
+		return nil, errors.New("--job-metadata: it needs the --agent that is told")
+	case text == "" && f.Agent == "":
+		return nil, nil
+	case text != "":
+		if file, isFile := strings.CutPrefix(text, "@"); isFile {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("--room-config: %w", err)
+			}
+			text = string(raw)
+		}
+		if err := protojson.Unmarshal([]byte(text), &config); err != nil {
+			return nil, fmt.Errorf(`--room-config: got something else than LiveKit's RoomConfiguration as JSON, want such as {"maxParticipants": 10} (%w)`, err)
+		}
+	}
+	if f.Agent != "" {
+		config.Agents = append(config.Agents, &livekit.RoomAgentDispatch{AgentName: f.Agent, Metadata: f.JobMetadata})
+	}
+	return protojson.Marshal(&config)
+}

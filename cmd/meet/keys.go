@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"meet/internal/config"
+)
+
+// keyFlags say with which API key a command signs or checks. Every command that needs one finds it here.
+type keyFlags struct {
+	keySettings
+	APIKey    string `name:"api-key" help:"API key to use; the first configured one unless set (LIVEKIT_API_KEY)." placeholder:"KEY"`
+	APISecret string `name:"api-secret" help:"Secret of --api-key, unless the settings know it (LIVEKIT_API_SECRET)." placeholder:"SECRET"`
+}
+
+// check finds what is wrong with the flags alone, before anything is read.
+func (k keyFlags) check() error {
+	if k.APIKey == "" && k.APISecret != "" {
+		return usageError{errors.New("--api-key: --api-secret needs the key it belongs to")}
+	}
+	return nil
+}
+
+// load reads the settings, and the keys to use in the order in which they come: the pair of --api-key and --api-secret,
+// else those configured, else the pair that a server made for itself in the data folder. Without any, the list is empty.
+func (k keyFlags) load(w world) (config.Config, []config.Key, error) {
+	if err := k.check(); err != nil {
+		return config.Config{}, nil, err
+	}
+	cfg, err := load(w, k.Config, k.flags())
+	if err != nil {
+		return cfg, nil, err
+	}
+	if k.APIKey != "" && k.APISecret != "" {
+		return cfg, []config.Key{{Name: k.APIKey, Secret: k.APISecret}}, nil
+	}
+	keys, err := usableKeys(cfg)
+	if err != nil || k.APIKey == "" {
+		return cfg, keys, err
+	}
+	i := slices.IndexFunc(keys, func(c config.Key) bool { return c.Name == k.APIKey })
+	if i < 0 {
+		return cfg, nil, usageError{fmt.Errorf("--api-secret: no secret is configured for API key %q; give it here", k.APIKey)}
+	}
+	return cfg, keys[i : i+1], nil
+}
+
+// usableKeys are those configured, else the pair that a server made for itself in the data folder, if there is one.
+func usableKeys(cfg config.Config) ([]config.Key, error) {
+	if len(cfg.Keys) > 0 {
+		return cfg.Keys, nil
+	}
+	keys, err := config.ReadKeyFile(cfg.OwnKeyFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return keys, err
+}
+
+// signing is the settings and the one key that signs.
+func (k keyFlags) signing(w world) (config.Config, config.Key, error) {
+	cfg, keys, err := k.load(w)
+	if err != nil {
+		return cfg, config.Key{}, err
+	}
+	if len(keys) == 0 {
+		return cfg, config.Key{}, usageError{fmt.Errorf("--api-key: no key is configured and there is none in %s yet; start the server once, or give --api-key and --api-secret", cfg.DataDir)}
+	}
+	return cfg, keys[0], nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+type listParticipants struct {
+	roomTarget
+	serverFlags
+}
+
+func (listParticipants) Help() string {
+	return `Example:
+  meet list-participants myroom`
+}
+
+// Run lists who is in the room.
+func (c listParticipants) Run(ctx context.Context, w world) error {
+	room, err := c.name()
+	if err != nil {
+		return err
+	}
+	server, err := c.connect(w)
+	if err != nil {
+		return err
+	}
+	list, err := server.ListParticipants(ctx, room)
+	switch {
+	case err != nil:
+		return advise(fmt.Errorf("list participants of room %q: %w", room, err))
+	case c.JSON:
+		return printMessage(w, list)
+	case len(list.Participants) == 0:
+		_, err := fmt.Fprintf(w.stdout, "Nobody is in room %s.\n", printable(room))
+		return err
+	}
+	rows := make([][]string, len(list.Participants))
+	for i, p := range list.Participants {
+		joined := p.JoinedAtMs
+		if joined == 0 {
+			joined = p.JoinedAt * 1000
+		}
+		rows[i] = []string{p.Identity, p.Name, p.Sid, strings.ToLower(p.State.String()), since(joined, time.Now()), describeTracks(p.Tracks)}
+	}
+	return printTable(w, []string{"IDENTITY", "NAME", "ID", "STATE", "JOINED", "TRACKS"}, rows)
+}
+
+// describeTracks says what somebody sends.
+func describeTracks(tracks []*livekit.TrackInfo) string {
+	all := make([]string, len(tracks))
+	for i, t := range tracks {
+		all[i] = describeSource(t)
+		if t.Muted {
+			all[i] += " (muted)"
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// describeSource is where a track comes from, in words; one whose maker did not say is called by its kind.
+func describeSource(t *livekit.TrackInfo) string {
+	words := t.Source.String()
+	if t.Source == livekit.TrackSource_UNKNOWN {
+		words = t.Type.String()
+	}
+	return strings.ReplaceAll(strings.ToLower(words), "_", " ")
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"meet/internal/admin"
+)
+
+type mute struct {
+	participantTarget
+	Track  []string `help:"Id of a track (TR_…), as list-participants --json shows it; repeatable." placeholder:"ID"`
+	Source []string `help:"Every track of this source; repeatable. Microphone and camera unless --track or this is set." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
+	Unmute bool     `help:"Unmute instead, where the server allows it (--remote-unmute)."`
+	serverFlags
+}
+
+func (mute) Help() string {
+	return `Example:
+  meet mute myroom ada --source microphone`
+}
+
+// Run mutes one track after the other and says which.
+func (c mute) Run(ctx context.Context, w world) error {
+	room, identity, err := c.names()
+	if err != nil {
+		return err
+	}
+	if len(c.Track) > 0 && len(c.Source) > 0 {
+		return usageError{errors.New("--source: got --track too, want one of them")}
+	}
+	server, err := c.connect(w)
+	if err != nil {
+		return err
+	}
+	wanted, err := c.wanted(ctx, server, room, identity)
+	if err != nil {
+		return c.failed(room, identity, err)
+	}
+	if len(wanted) == 0 && !c.JSON {
+		_, err := fmt.Fprintf(w.stdout, "%s sends no %s.\n", printable(identity), strings.Join(c.sources(), " and no "))
+		return err
+	}
+	done := []json.RawMessage{}
+	for _, sid := range wanted {
+		track, err := server.Mute(ctx, room, identity, sid, !c.Unmute)
+		if err != nil {
+			return c.failed(room, identity, err)
+		}
+		if !c.JSON {
+			_, err = fmt.Fprintf(w.stdout, "%sd %s of %s (%s).\n", c.verb("M", "Unm"), describeSource(track), printable(identity), sid)
+		} else if raw, encoding := wireJSON.Marshal(track); encoding != nil {
+			err = fmt.Errorf("encode the answer: %w", encoding)
+		} else {
+			done = append(done, raw)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(w, map[string]any{"tracks": done})
+	}
+	return nil
+}
+
+// wanted are the ids of the tracks to mute: those that are named, else those of the wanted sources.
+func (c mute) wanted(ctx context.Context, server *admin.Client, room, identity string) (sids []string, err error) {
+	if len(c.Track) > 0 {
+		return c.Track, nil
+	}
+	p, err := server.Participant(ctx, room, identity)
+	for _, t := range p.GetTracks() {
+		if slices.Contains(c.sources(), strings.ToLower(t.Source.String())) {
+			sids = append(sids, t.Sid)
+		}
+	}
+	return sids, err
+}
+
+func (c mute) failed(room, identity string, err error) error {
+	return advise(fmt.Errorf("%s %q in room %q: %w", c.verb("m", "unm"), identity, room, err))
+}
+
+// verb is "mute" or "unmute" with the beginning that is given for each.
+func (c mute) verb(muting, unmuting string) string {
+	if c.Unmute {
+		return unmuting + "ute"
+	}
+	return muting + "ute"
+}
+
+func (c mute) sources() []string {
+	if len(c.Source) == 0 {
+		return []string{"microphone", "camera"}
+	}
+	return c.Source
+}

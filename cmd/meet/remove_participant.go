@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+type removeParticipant struct {
+	participantTarget
+	MayReturn bool `help:"Only end this stay: the tokens it has let it in again."`
+	serverFlags
+}
+
+func (removeParticipant) Help() string {
+	return `Who was removed stays out with every token it has until now, for as long as those last. A new token lets it in again.
+
+Example:
+  meet remove-participant myroom ada`
+}
+
+// Run removes the participant.
+func (c removeParticipant) Run(ctx context.Context, w world) error {
+	room, identity, err := c.names()
+	if err != nil {
+		return err
+	}
+	server, err := c.connect(w)
+	if err != nil {
+		return err
+	}
+	var revoked time.Time // now
+	if c.MayReturn {
+		revoked = time.Unix(1, 0) // 0 would be now; no token is from before 1970
+	}
+	answer, err := server.RemoveParticipant(ctx, room, identity, revoked)
+	switch {
+	case err != nil:
+		return advise(fmt.Errorf("remove %q from room %q: %w", identity, room, err))
+	case c.JSON:
+		return printMessage(w, answer)
+	case c.MayReturn:
+		_, err = fmt.Fprintf(w.stdout, "Removed %s from room %s; the tokens it has let it in again.\n", printable(identity), printable(room))
+	default:
+		_, err = fmt.Fprintf(w.stdout, "Removed %s from room %s; only a new token lets it in again.\n", printable(identity), printable(room))
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// roomTarget is the room a command is about, as the first argument or as the flag LiveKit's tools have.
+type roomTarget struct {
+	RoomArg string `arg:"" optional:"" name:"room" help:"The room."`
+	Room    string `name:"room" help:"The room, as a flag." placeholder:"NAME"`
+	R       string `name:"r" hidden:"" help:"As --room; the spelling of early LiveKit tools."`
+}
+
+func (t roomTarget) name() (string, error) {
+	room := cmp.Or(t.Room, t.R)
+	return room, fill(target{"--room", "the room's name", &room}).from(t.RoomArg)
+}
+
+// participantTarget is one participant, likewise.
+type participantTarget struct {
+	RoomArg     string `arg:"" optional:"" name:"room" help:"The room."`
+	IdentityArg string `arg:"" optional:"" name:"identity" help:"Who: the identity, not the name that others see."`
+	Room        string `name:"room" help:"The room, as a flag." placeholder:"NAME"`
+	Identity    string `name:"identity" help:"Who, as a flag." placeholder:"ID"`
+	R           string `name:"r" hidden:"" help:"As --room; the spelling of early LiveKit tools."`
+	P           string `name:"p" hidden:"" help:"As --identity; likewise."`
+}
+
+func (t participantTarget) names() (room, identity string, err error) {
+	room, identity = cmp.Or(t.Room, t.R), cmp.Or(t.Identity, t.P)
+	err = fill(target{"--room", "the room's name", &room}, target{"--identity", "who it is", &identity}).from(t.RoomArg, t.IdentityArg)
+	return room, identity, err
+}
+
+// target is something a command must know.
+type target struct {
+	flag, what string
+	value      *string
+}
+
+type targets []target
+
+func fill(t ...target) targets { return t }
+
+// from gives each target that its flag left empty the next argument.
+func (t targets) from(args ...string) error {
+	for _, one := range t {
+		if *one.value == "" && len(args) > 0 {
+			*one.value, args = args[0], args[1:]
+		}
+		if *one.value == "" {
+			return usageError{fmt.Errorf("%s: got no value, want %s", one.flag, one.what)}
+		}
+	}
+	for _, left := range args {
+		if left != "" {
+			return usageError{fmt.Errorf("%s: got %q and %q, want one of them", t[len(t)-1].flag, *t[len(t)-1].value, left)}
+		}
+	}
+	return nil
+}

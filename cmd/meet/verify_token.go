@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"meet/internal/token"
+)
+
+type verifyToken struct {
+	Token string `arg:"" help:"The token, or - to read it from the standard input."`
+	JSON  bool   `name:"json" help:"Print the verdict and the claims as JSON, for programs."`
+	keyFlags
+}
+
+func (verifyToken) Help() string {
+	return `Status 0 says that the token is valid now and signed by a key of these settings, 1 that it is not. What it says is
+printed either way; believe it only if it is valid.
+
+Example:
+  meet create-token --join --room myroom --identity ada | meet verify-token -`
+}
+
+// longestToken is in bytes: metadata and attributes make some thousands, and no header or URL takes more.
+const longestToken = 1 << 20
+
+// Run prints what the token says, and fails if it is not valid.
+func (v verifyToken) Run(w world) error {
+	raw := v.Token
+	if raw == "-" {
+		text, err := io.ReadAll(io.LimitReader(w.stdin, longestToken))
+		if err != nil {
+			return fmt.Errorf("read the token: %w", err)
+		}
+		raw = string(text)
+	}
+	raw = strings.TrimSpace(raw)
+	_, keys, err := v.load(w)
+	if err != nil {
+		return err
+	}
+	known := token.Keys{}
+	for _, k := range keys {
+		known[k.Name] = k.Secret
+	}
+	_, invalid := token.NewVerifier(known).Verify(raw)
+	grants, payload, err := token.Read(raw)
+	if err != nil {
+		grants, invalid, err = &token.ClaimGrants{}, errNoToken, nil
+	}
+	invalid = explain(invalid, grants, time.Now())
+	if v.JSON {
+		err = printVerdict(w, invalid, payload)
+	} else if payload != nil {
+		err = printGrants(w, grants, invalid == nil, time.Now())
+	}
+	return errors.Join(err, invalid)
+}
+
+var errNoToken = errors.New("this is no access token: a LiveKit token is three parts of letters and digits with dots between them")
+
+// explain adds to why a token is refused what its owner can see of it.
+func explain(err error, g *token.ClaimGrants, now time.Time) error {
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return fmt.Errorf("%w: %s ago", err, span(now.Sub(g.ExpiresAt)))
+	case errors.Is(err, token.ErrNotYetValid):
+		return fmt.Errorf("%w: it will be in %s", err, span(g.IssuedAt.Sub(now)))
+	case errors.Is(err, token.ErrUnknownKey):
+		return fmt.Errorf("the access token is signed with API key %q, which these settings do not have: give it with --api-key and --api-secret", printable(g.Issuer))
+	case errors.Is(err, token.ErrMalformed) && g.ExpiresAt.IsZero():
+		return errors.New("the access token does not say when it expires, which servers refuse")
+	}
+	return err
+}
+
+// verdict is the answer for programs.
+type verdict struct {
+	Valid   bool            `json:"valid"`
+	Problem string          `json:"problem,omitempty"`
+	Claims  json.RawMessage `json:"claims"`
+}
+
+func printVerdict(w world, invalid error, payload json.RawMessage) error {
+	v := verdict{Valid: invalid == nil, Claims: payload}
+	if invalid != nil {
+		v.Problem = invalid.Error()
+	}
+	return printJSON(w, v)
+}
+
+// printGrants prints what a token says, a line for each thing.
+func printGrants(w world, g *token.ClaimGrants, valid bool, now time.Time) error {
+	t := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	line := func(label, value string) {
+		if value != "" {
+			_, _ = fmt.Fprintf(t, "%s\t%s\n", label, printable(value)) // Flush returns what fails
+		}
+	}
+	state := "no"
+	if valid {
+		state = "yes"
+	}
+	line("Valid", state)
+	line("API key", g.Issuer)
+	line("Issued", instant(g.IssuedAt))
+	switch left := g.ExpiresAt.Sub(now); {
+	case g.ExpiresAt.IsZero():
+	case left < 0:
+		line("Expired", instant(g.ExpiresAt)+", "+span(-left)+" ago")
+	default:
+		line("Expires", instant(g.ExpiresAt)+", in "+span(left))
+	}
+	line("Identity", g.Identity)
+	line("Name", g.Name)
+	line("Kind", strings.Join(append([]string{g.Kind}, g.KindDetails...), " "))
+	line("Metadata", g.Metadata)
+	for _, name := range slices.Sorted(maps.Keys(g.Attributes)) {
+		line("Attribute", name+"="+g.Attributes[name])
+	}
+	for _, right := range rights(g) {
+		line("May", right)
+	}
+	line("Room preset", g.RoomPreset)
+	line("Room config", string(g.RoomConfig))
+	line("SHA-256", g.SHA256)
+	return t.Flush()
+}
+
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// rights are the grants in words.
+func rights(g *token.ClaimGrants) (list []string) {
+	add := func(granted bool, words string) {
+		if granted {
+			list = append(list, words)
+		}
+	}
+	var v token.VideoGrant
+	if g.Video != nil {
+		v = *g.Video
+	}
+	if v.RoomJoin {
+		list = append(list, fmt.Sprintf("join room %q", v.Room))
+		list = append(list, asParticipant(v)...)
+	}
+	add(v.RoomAdmin, fmt.Sprintf("control room %q", v.Room))
+	add(v.DestinationRoom != "", fmt.Sprintf("take participants from there to room %q", v.DestinationRoom))
+	add(v.RoomCreate, "create and delete rooms")
+	add(v.RoomList, "list rooms")
+	add(v.RoomRecord, "record rooms")
+	add(v.IngressAdmin, "control ingresses")
+	add(v.Agent, "register as an agent worker")
+	add(g.Agent != nil && g.Agent.Admin, "control agents")
+	add(g.Agent != nil && g.Agent.SimulationAdmin, "control simulations of agents")
+	add(g.SIP != nil && g.SIP.Admin, "control telephony")
+	add(g.SIP != nil && g.SIP.Call, "make telephone calls")
+	add(g.Inference != nil && g.Inference.Perform, "use hosted models")
+	add(g.Observability != nil && g.Observability.Write, "write traces and logs")
+	return list
+}
+
+// asParticipant is what the bearer may do once it has joined.
+func asParticipant(v token.VideoGrant) (list []string) {
+	publish := "publish tracks"
+	if len(v.CanPublishSources) > 0 {
+		publish = "publish from " + strings.Join(v.CanPublishSources, ", ")
+	}
+	for _, right := range []struct {
+		granted bool
+		words   string
+	}{
+		{v.MayPublish(), publish},
+		{v.MaySubscribe(), "receive tracks"},
+		{v.MayPublishData(), "send data"},
+		{v.CanUpdateOwnMetadata, "change its own name, metadata and attributes"},
+		{v.CanSubscribeMetrics, "receive metrics"},
+		{v.CanManageAgentSession, "steer an agent's session"},
+		{v.Hidden, "be there hidden"},
+		{v.Recorder, "be there as a recorder"},
+	} {
+		if right.granted {
+			list = append(list, right.words)
+		}
+	}
+	return list
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4/pkg/media"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"meet/internal/client"
+)
+
+// expired is a token that devkey signed, and that was valid until September 2001.
+const expired = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
+	"eyJpc3MiOiJkZXZrZXkiLCJzdWIiOiJhZGEiLCJleHAiOjEwMDAwMDAwMDB9." +
+	"xAC-rsv2IB2pRyNGShge7Af9icrrfGaEk5_XtgjM5yA"
+
+// joined ROOM IDENTITY brings somebody into a room of the server on $PORT, who sends from a microphone and a camera until
+// the script ends. It returns when the server shows both.
+func joined(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ts.Check(ts.Exec("meet", "create-token", "--join", "--room", args[0], "--identity", args[1]))
+	who, err := client.Join(ctx, "ws://127.0.0.1:"+ts.Getenv("PORT"), strings.TrimSpace(ts.ReadFile("stdout")), client.Options{HostOnly: true})
+	ts.Check(err)
+	var sending sync.WaitGroup
+	ts.Defer(func() {
+		cancel()
+		_ = who.Close() // removed already, in some scripts
+		sending.Wait()
+	})
+	silence, keyFrame := []byte{0xf8, 0xff, 0xfe}, []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
+	for mime, sample := range map[string][]byte{"audio/opus": silence, "video/VP8": keyFrame} {
+		p, err := who.Publish(ctx, client.PublishOptions{MimeType: mime})
+		ts.Check(err)
+		sending.Go(func() { send(ctx, p, sample) }) // ends with ctx
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for tracks := 0; tracks < 2; <-tick.C {
+		if ctx.Err() != nil {
+			ts.Fatalf("%d tracks of %s, want 2", tracks, args[1])
+		}
+		ts.Check(ts.Exec("meet", "list-participants", args[0], "--json"))
+		var list struct {
+			Participants []struct {
+				Identity string
+				Tracks   []any
+			}
+		}
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+		for _, p := range list.Participants {
+			if p.Identity == args[1] {
+				tracks = len(p.Tracks)
+			}
+		}
+	}
+}
+
+// send repeats one sample: servers show a track once media comes.
+func send(ctx context.Context, p *client.Publication, sample []byte) {
+	const every = 20 * time.Millisecond
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_ = p.WriteSample(media.Sample{Data: sample, Duration: every}) // fails once it was removed
+		}
+	}
+}
+
+// json PATH VALUE parses what the last command printed and wants a value in it: json rooms.0.name blue. An array's length
+// is its last step "len". With !, that there is nothing at PATH.
+func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
+	var v any
+	out := ts.ReadFile("stdout")
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		ts.Fatalf("not JSON: %v\n%s", err, out)
+	}
+	got, err := follow(v, strings.Split(args[0], "."))
+	switch {
+	case neg && err == nil:
+		ts.Fatalf("%s is %v, want nothing there", args[0], got)
+	case !neg && err != nil:
+		ts.Fatalf("%v in\n%s", err, out)
+	case !neg && fmt.Sprint(got) != args[1]:
+		ts.Fatalf("%s is %v, want %s", args[0], got, args[1])
+	}
+}
+
+func follow(v any, steps []string) (any, error) {
+	for i, step := range steps {
+		switch at := v.(type) {
+		case map[string]any:
+			next, ok := at[step]
+			if !ok {
+				return nil, fmt.Errorf("no %s", strings.Join(steps[:i+1], "."))
+			}
+			v = next
+		case []any:
+			if step == "len" {
+				return len(at), nil
+			}
+			n, err := strconv.Atoi(step)
+			if err != nil || n < 0 || n >= len(at) {
+				return nil, fmt.Errorf("no %s among %d", strings.Join(steps[:i+1], "."), len(at))
+			}
+			v = at[n]
+		default:
+			return nil, fmt.Errorf("%s is %v", strings.Join(steps[:i], "."), v)
+		}
+	}
+	return v, nil
+}
