@@ -20,12 +20,20 @@ const expired = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
 	"eyJpc3MiOiJkZXZrZXkiLCJzdWIiOiJhZGEiLCJleHAiOjEwMDAwMDAwMDB9." +
 	"xAC-rsv2IB2pRyNGShge7Af9icrrfGaEk5_XtgjM5yA"
 
-// joined ROOM IDENTITY brings somebody into a room of the server on $PORT, who sends from a microphone and a camera until
-// the script ends. It returns when the server shows both.
-func joined(ts *testscript.TestScript, _ bool, args []string) {
+// joined ROOM IDENTITY TOKEN brings somebody into a room of the server on $PORT by the token in a file, who sends from a
+// microphone and a camera until the script ends. It returns when the server shows both. With !, the server lets nobody in.
+func joined(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	ts.Check(ts.Exec("meet", "create-token", "--join", "--room", args[0], "--identity", args[1]))
-	who, err := client.Join(ctx, "ws://127.0.0.1:"+ts.Getenv("PORT"), strings.TrimSpace(ts.ReadFile("stdout")), client.Options{HostOnly: true})
+	ts.Defer(cancel)
+	who, err := client.Join(ctx, "ws://127.0.0.1:"+ts.Getenv("PORT"), strings.TrimSpace(ts.ReadFile(args[2])), client.Options{HostOnly: true})
+	if neg {
+		if err == nil {
+			_ = who.Close() // the script has failed
+			ts.Fatalf("%s was let in", args[1])
+		}
+		ts.Logf("refused: %v", err)
+		return
+	}
 	ts.Check(err)
 	var sending sync.WaitGroup
 	ts.Defer(func() {
