@@ -14,6 +14,7 @@ import (
 	"github.com/pion/ice/v4"
 
 	"meet/internal/fault"
+	"meet/internal/pionlog"
 )
 
 // Options are what Rooms needs from outside.
@@ -64,7 +65,7 @@ type Rooms struct {
 
 // New makes Rooms whose media goes over conn, which it closes in Close.
 func New(conn net.PacketConn, o Options) (*Rooms, error) {
-	e, err := newEngine(conn, o.TCP, o.NodeIP, pionLogs{o.Log})
+	e, err := newEngine(conn, o.TCP, o.NodeIP, pionlog.Factory{Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

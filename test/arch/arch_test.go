@@ -38,7 +38,7 @@ var rules = map[string]rule{
 	"internal/lobby":     {may: []string{"internal/token", "internal/store", "internal/fault"}, not: append(httpParts, pion)},
 	"internal/token":     {may: []string{"internal/fault"}, not: append(httpParts, pion, nats)},
 	"internal/signal":    {may: []string{"internal/rtc", "internal/token", "internal/fault"}, not: []string{pion, echo, nats}},
-	"internal/rtc":       {may: []string{"internal/sfu", "internal/fault"}, not: append(httpParts, nats)},
+	"internal/rtc":       {may: []string{"internal/sfu", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
 	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
 	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
 	"internal/sfu/bwe":   {not: []string{"sync", "log"}},                                                                                               // time is an argument
@@ -51,7 +51,8 @@ var rules = map[string]rule{
 	"internal/cluster":   {may: []string{"internal/store", "internal/fault"}, not: []string{pion}},
 	"internal/store":     {not: append(httpParts, pion)},
 	"internal/storage":   {may: []string{"internal/fault"}},
-	"internal/turn":      {},
+	"internal/turn":      {may: []string{"internal/pionlog"}},
+	"internal/pionlog":   {},
 	"internal/assets":    {may: []string{"internal/fault"}},
 	"internal/metrics":   {},
 	"internal/client":    {may: []string{"internal/token"}, not: []string{echo, nats}},
