@@ -9,6 +9,7 @@ const (
 	undecided kind = iota // more bytes are needed
 	carriesHTTP
 	carriesICE
+	carriesTURN
 	carriesNeither
 )
 
@@ -19,8 +20,9 @@ const (
 	// stunHeader is the length of a STUN header, and stunCookie what stands at its fifth byte (RFC 8489, section 5).
 	stunHeader = 20
 	stunCookie = 0x2112A442
-	// stunBinding is the type of the first message of an ICE connection: a Binding request.
-	stunBinding = 0x0001
+	// stunBinding is the type of the first message of an ICE connection: a Binding request. A connection of TURN begins
+	// with that too, or with stunAllocate.
+	stunBinding, stunAllocate = 0x0001, 0x0003
 	// stunUsername is the attribute that names both sides' fragments (RFC 8489, section 14.3).
 	stunUsername = 0x0006
 	// maxFirst bounds the first message: a Binding request with every attribute in use has some 150 bytes.
@@ -28,7 +30,8 @@ const (
 )
 
 // classify tells what a connection carries by its first bytes. ICE begins with the length of a frame (RFC 4571, section
-// 2), which is small, and a STUN Binding request; HTTP with a method's capital letter, TLS with 0x16.
+// 2), which is small, and a STUN Binding request; TURN with a request that is in no frame, so that STUN's cookie stands two
+// bytes before where it does in ICE; HTTP with a method's capital letter, TLS with 0x16.
 func classify(b []byte) kind {
 	switch {
 	case len(b) == 0:
@@ -37,6 +40,9 @@ func classify(b []byte) kind {
 		return carriesHTTP
 	case len(b) < firstBytes:
 		return undecided
+	}
+	if first := binary.BigEndian.Uint16(b); (first == stunAllocate || first == stunBinding) && binary.BigEndian.Uint32(b[4:]) == stunCookie {
+		return carriesTURN
 	}
 	frame, message := int(binary.BigEndian.Uint16(b)), int(binary.BigEndian.Uint16(b[4:]))
 	if binary.BigEndian.Uint16(b[2:]) != stunBinding || binary.BigEndian.Uint32(b[6:]) != stunCookie || frame != stunHeader+message {

@@ -46,8 +46,9 @@ type PacketConn struct {
 	udp    *net.UDPConn
 	gather time.Duration
 
-	in  reader
-	out sender // guarded by sendMu
+	in    reader
+	out   sender // guarded by sendMu
+	aside atomic.Pointer[Aside]
 
 	sendMu sync.Mutex
 
@@ -92,9 +93,14 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	return c, nil
 }
 
-// ReadFromAddrPort reads one packet without allocating.
+// ReadFromAddrPort reads one packet without allocating. What is the Aside's goes there.
 func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	return c.in.read(b, &c.packetsIn, &c.callsIn)
+	for {
+		n, from, err := c.in.read(b, &c.packetsIn, &c.callsIn)
+		if err != nil || !c.aside.Load().take(b[:n], from) {
+			return n, from, err
+		}
+	}
 }
 
 // ReadFrom reads one packet.

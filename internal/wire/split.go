@@ -26,13 +26,14 @@ type SplitOptions struct {
 	Waiting  int           // how many may be, 1024 when 0
 }
 
-// Split shares one TCP port between HTTP, with TLS or without, and ICE. It reads as much of each connection as it takes
+// Split shares one TCP port between HTTP, with TLS or without, ICE and TURN. It reads as much of each connection as it takes
 // to tell which it is.
 type Split struct {
 	listener net.Listener
 	options  SplitOptions
 	ice      *StreamMux
-	web      *webListener
+	web      *handed
+	turn     *handed
 	done     chan struct{}
 	work     sync.WaitGroup
 
@@ -50,7 +51,7 @@ func NewSplit(listener net.Listener, o SplitOptions) *Split {
 		o.Waiting = defaultWaiting
 	}
 	s := &Split{listener: listener, options: o, done: make(chan struct{})}
-	s.web = &webListener{split: s, conns: make(chan net.Conn), done: make(chan struct{})}
+	s.web, s.turn = newHanded(s), newHanded(s)
 	s.ice = newStreamMux(listener.Addr())
 	s.work.Go(s.accept) // ends when Close closes the listener
 	return s
@@ -59,10 +60,13 @@ func NewSplit(listener net.Listener, o SplitOptions) *Split {
 // HTTP is the listener of connections that carry HTTP. Closing it refuses further ones; ICE goes on.
 func (s *Split) HTTP() net.Listener { return s.web }
 
+// TURN is the listener of connections that carry TURN.
+func (s *Split) TURN() net.Listener { return s.turn }
+
 // ICE is the mux of connections that carry ICE.
 func (s *Split) ICE() *StreamMux { return s.ice }
 
-// Close closes the port and every connection but those that carry HTTP, and waits for what reads from them.
+// Close closes the port and every connection but those that carry HTTP or TURN, and waits for what reads from them.
 func (s *Split) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -132,6 +136,9 @@ func (s *Split) hand(conn net.Conn, ticket *list.Element) {
 	case carriesHTTP:
 		_ = conn.SetReadDeadline(time.Time{})
 		s.web.give(conn, reader)
+	case carriesTURN:
+		_ = conn.SetReadDeadline(time.Time{})
+		s.turn.give(conn, reader)
 	case carriesICE:
 		first, _ = nextFrame(reader)
 	}
@@ -142,21 +149,25 @@ func (s *Split) hand(conn net.Conn, ticket *list.Element) {
 	case first != nil:
 		_ = conn.SetReadDeadline(time.Time{}) // from here on ICE decides who is gone
 		s.ice.serve(conn, reader, first)
-	case what != carriesHTTP:
+	case what != carriesHTTP && what != carriesTURN:
 		_ = conn.Close()
 	}
 }
 
-// webListener hands out the connections that carry HTTP.
-type webListener struct {
+// handed hands out the connections that carry one thing.
+type handed struct {
 	split *Split
 	conns chan net.Conn // not buffered: who gives one waits until it is taken
 	done  chan struct{}
 	close sync.Once
 }
 
+func newHanded(s *Split) *handed {
+	return &handed{split: s, conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
 // give waits until conn is taken, or closes it.
-func (l *webListener) give(conn net.Conn, reader *bufio.Reader) {
+func (l *handed) give(conn net.Conn, reader *bufio.Reader) {
 	first, _ := reader.Peek(reader.Buffered())
 	first = bytes.Clone(first) // the buffer is larger than what was said
 	if tcp, ok := conn.(*net.TCPConn); ok {
@@ -173,7 +184,7 @@ func (l *webListener) give(conn net.Conn, reader *bufio.Reader) {
 	}
 }
 
-func (l *webListener) Accept() (net.Conn, error) {
+func (l *handed) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
 		return c, nil
@@ -184,9 +195,9 @@ func (l *webListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *webListener) Close() error {
+func (l *handed) Close() error {
 	l.close.Do(func() { close(l.done) })
 	return nil
 }
 
-func (l *webListener) Addr() net.Addr { return l.split.listener.Addr() }
+func (l *handed) Addr() net.Addr { return l.split.listener.Addr() }

@@ -66,14 +66,15 @@ func TestClassify(t *testing.T) {
 		first []byte
 		want  kind
 	}{
-		"nothing yet":        {nil, undecided},
-		"HTTP":               {[]byte("G"), carriesHTTP},
-		"TLS":                {[]byte{0x16}, carriesHTTP},
-		"the start of ICE":   {binding("a:b")[:9], undecided},
-		"ICE":                {binding("a:b")[:10], carriesICE},
-		"TURN is not for us": {turn, carriesNeither},
-		"zeros":              {make([]byte, 10), carriesNeither},
-		"a frame of media":   {frame(strings.Repeat("\x80", 200)), carriesNeither},
+		"nothing yet":      {nil, undecided},
+		"HTTP":             {[]byte("G"), carriesHTTP},
+		"TLS":              {[]byte{0x16}, carriesHTTP},
+		"the start of ICE": {binding("a:b")[:9], undecided},
+		"ICE":              {binding("a:b")[:10], carriesICE},
+		"TURN":             {turn, carriesTURN},
+		"STUN":             {binding("")[2:], carriesTURN},
+		"zeros":            {make([]byte, 10), carriesNeither},
+		"a frame of media": {frame(strings.Repeat("\x80", 200)), carriesNeither},
 	} {
 		if got := classify(c.first); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

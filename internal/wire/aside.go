@@ -1,0 +1,98 @@
+package wire
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/pion/transport/v4/packetio"
+)
+
+// asideQueue is how many bytes may wait for the reader of an Aside; what comes on top is lost, as in any full socket.
+const asideQueue = 1 << 20
+
+// Aside is the UDP socket as those see it who serve what is not of a peer connection: STUN for whoever asks how others
+// see it, and TURN. Closing it leaves the socket open.
+type Aside struct {
+	conn  *PacketConn
+	queue *packetio.Buffer // each packet behind its sender's address
+}
+
+// Aside returns the socket for STUN and TURN; until it is asked for, such packets are the media's to ignore.
+func (c *PacketConn) Aside() *Aside {
+	a := &Aside{conn: c, queue: packetio.NewBuffer()}
+	a.queue.SetLimitSize(asideQueue)
+	if !c.aside.CompareAndSwap(nil, a) {
+		return c.aside.Load()
+	}
+	return a
+}
+
+// addressSize is that of an IPv6 address and a port.
+const addressSize = 18
+
+// take keeps b for the reader, if it is not media's, and tells whether it was.
+func (a *Aside) take(b []byte, from netip.AddrPort) bool {
+	if a == nil || !isAside(b) {
+		return false
+	}
+	packet := make([]byte, addressSize, addressSize+len(b))
+	address := from.Addr().As16()
+	copy(packet, address[:])
+	binary.BigEndian.PutUint16(packet[16:], from.Port())
+	_, _ = a.queue.Write(append(packet, b...)) // fails when it is full
+	return true
+}
+
+const (
+	// channelData begins TURN's shorter messages: 0x40 to 0x4f (RFC 8656, section 12). RTP, RTCP and DTLS begin otherwise
+	// (RFC 7983, section 7).
+	channelData = 0x4
+	// stunMethods and stunClass pick a message type apart (RFC 8489, section 5); of class 0 are requests.
+	stunMethod, stunClass = 0x3eef, 0x0110
+)
+
+// isAside tells whether a datagram is none of a peer connection's. Of STUN's Binding those are that name a user.
+func isAside(b []byte) bool {
+	if len(b) > 0 && b[0]>>4 == channelData {
+		return true
+	}
+	if len(b) < stunHeader || b[0] > 3 || binary.BigEndian.Uint32(b[4:]) != stunCookie {
+		return false
+	}
+	message := binary.BigEndian.Uint16(b)
+	if message&stunMethod != stunBinding {
+		return true
+	}
+	return message&stunClass == 0 && localFragment(b) == ""
+}
+
+// ReadFrom waits for a packet.
+func (a *Aside) ReadFrom(b []byte) (int, net.Addr, error) {
+	packet := make([]byte, addressSize+len(b))
+	n, err := a.queue.Read(packet)
+	if err != nil || n < addressSize {
+		return 0, nil, net.ErrClosed
+	}
+	from := netip.AddrPortFrom(netip.AddrFrom16([16]byte(packet[:16])).Unmap(), binary.BigEndian.Uint16(packet[16:]))
+	return copy(b, packet[addressSize:n]), net.UDPAddrFromAddrPort(from), nil
+}
+
+// WriteTo sends b with all else that the socket sends.
+func (a *Aside) WriteTo(b []byte, to net.Addr) (int, error) { return a.conn.WriteTo(b, to) }
+
+// Close ends reads.
+func (a *Aside) Close() error { return a.queue.Close() }
+
+// LocalAddr is the socket's address.
+func (a *Aside) LocalAddr() net.Addr { return a.conn.LocalAddr() }
+
+// SetReadDeadline limits reads.
+func (a *Aside) SetReadDeadline(t time.Time) error { return a.queue.SetReadDeadline(t) }
+
+// SetWriteDeadline does nothing: writes only queue.
+func (a *Aside) SetWriteDeadline(time.Time) error { return nil }
+
+// SetDeadline limits reads.
+func (a *Aside) SetDeadline(t time.Time) error { return a.SetReadDeadline(t) }
