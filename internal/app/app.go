@@ -23,6 +23,7 @@ import (
 	"meet/internal/site"
 	"meet/internal/store"
 	"meet/internal/token"
+	"meet/internal/turn"
 	"meet/internal/webhook"
 	"meet/internal/wire"
 )
@@ -42,6 +43,7 @@ type App struct {
 	log      *slog.Logger
 	keys     []config.Key
 	tcp      *wire.Split
+	turn     *turn.Server
 	http     *http.Server
 	lobby    *lobby.Lobby
 	rooms    *rtc.Rooms
@@ -80,6 +82,11 @@ func (a *App) open(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("open media socket: %w", err), udp.Close())
 	}
 	a.push("media socket", func(context.Context) error { return ignoreClosed(media.Close()) })
+	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
+	if a.turn, err = turn.New(media.Aside(), a.tcp.TURN(), turn.Options{Address: nodeIP, Log: a.log}); err != nil {
+		return err
+	}
+	a.push("TURN", func(context.Context) error { return a.turn.Close() })
 
 	release, err := takeFolder(a.config.DataDir)
 	if err != nil {
@@ -109,7 +116,6 @@ func (a *App) open(ctx context.Context) error {
 	}
 
 	e := a.newHTTP()
-	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
 	a.rooms, err = rtc.New(media, rtc.Options{
 		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
 		SubscriptionLimitVideo: a.config.SubscriptionLimitVideo, SubscriptionLimitAudio: a.config.SubscriptionLimitAudio,

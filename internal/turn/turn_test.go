@@ -1,0 +1,244 @@
+package turn
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/stun/v4"
+	"github.com/pion/turn/v5"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve runs a Server on one port of loopback, UDP and TCP.
+func serve(t *testing.T) (*Server, string) {
+	t.Helper()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	udp, err := net.ListenPacket("udp", tcp.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(udp, tcp, Options{Address: netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, tcp.Addr().String()
+}
+
+// browser is pion's client, over UDP or TCP.
+func browser(t *testing.T, network, address string, c Credentials) *turn.Client {
+	t.Helper()
+	var conn net.PacketConn
+	var err error
+	if network == "tcp" {
+		stream, dialErr := net.Dial("tcp", address)
+		conn, err = turn.NewSTUNConn(stream), dialErr
+	} else {
+		conn, err = net.ListenPacket("udp", "127.0.0.1:0")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := turn.NewClient(&turn.ClientConfig{
+		STUNServerAddr: address, TURNServerAddr: address, Conn: conn, Username: c.Username, Password: c.Password, RTO: time.Second,
+	})
+	if err == nil {
+		err = client.Listen()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		_ = conn.Close()
+	})
+	return client
+}
+
+func allocate(t *testing.T, c *turn.Client) net.PacketConn {
+	t.Helper()
+	relay, err := c.Allocate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = relay.Close() })
+	return relay
+}
+
+func send(t *testing.T, from, to net.PacketConn, text string) {
+	t.Helper()
+	if _, err := from.WriteTo([]byte(text), to.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func receive(t *testing.T, relay, from net.PacketConn, want string) {
+	t.Helper()
+	buf := make([]byte, 1500)
+	_ = relay.SetReadDeadline(time.Now().Add(10 * time.Second))
+	n, sender, err := relay.ReadFrom(buf)
+	if err != nil || string(buf[:n]) != want || sender.String() != from.LocalAddr().String() {
+		t.Fatalf("got %q from %v, %v, want %q from %v", buf[:n], sender, err, want, from.LocalAddr())
+	}
+}
+
+// TestRelay lets two clients talk by their relays, one over UDP and one over TCP, and looks that nothing stays behind.
+func TestRelay(t *testing.T) {
+	s, address := serve(t)
+	ada, bo := browser(t, "udp", address, s.Credentials("ada")), browser(t, "tcp", address, s.Credentials("bo"))
+	if seen, err := ada.SendBindingRequest(); err != nil || !strings.HasPrefix(seen.String(), "127.0.0.1:") {
+		t.Errorf("STUN says %v, %v", seen, err)
+	}
+	a, b := allocate(t, ada), allocate(t, bo)
+	if got := s.Stats().Relays; got != 2 {
+		t.Errorf("%d relays, want 2", got)
+	}
+	for range 3 { // the first binds a channel, the others use it
+		send(t, b, a, "what b lets in") // who has not asked for an address gets nothing from it
+		send(t, a, b, "hello")
+		receive(t, b, a, "hello")
+		send(t, b, a, "and you")
+		skipTo(t, a, "and you")
+	}
+	for _, relay := range []net.PacketConn{a, b} {
+		if err := relay.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	awaitNone(t, s)
+}
+
+// skipTo reads until that comes.
+func skipTo(t *testing.T, relay net.PacketConn, want string) {
+	t.Helper()
+	buf := make([]byte, 1500)
+	_ = relay.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for {
+		n, _, err := relay.ReadFrom(buf)
+		if err != nil {
+			t.Fatalf("waited for %q: %v", want, err)
+		}
+		if string(buf[:n]) == want {
+			return
+		}
+	}
+}
+
+func awaitNone(t *testing.T, s *Server) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for tick := time.Tick(5 * time.Millisecond); s.Stats().Relays > 0; {
+		select {
+		case <-tick:
+		case <-deadline:
+			t.Fatalf("%d relays are still there", s.Stats().Relays)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.users) > 0 {
+		t.Errorf("users are still counted: %v", s.users)
+	}
+}
+
+// TestNobodyElseIsReached: a relay sends nothing to any address but the relays', whatever it has permission for.
+func TestNobodyElseIsReached(t *testing.T) {
+	s, address := serve(t)
+	victim, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = victim.Close() })
+	ada := browser(t, "udp", address, s.Credentials("ada"))
+	relay := allocate(t, ada)
+	send(t, relay, victim, "to the same address, and a port that is no relay's")
+	if err := ada.CreatePermission(&net.UDPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 53}); err == nil {
+		t.Error("permission for somebody else's address was given")
+	}
+	bo := allocate(t, browser(t, "udp", address, s.Credentials("bo")))
+	send(t, bo, relay, "open")
+	send(t, relay, bo, "round trip") // by then the first has been dealt with
+	skipTo(t, bo, "round trip")
+	_ = victim.SetReadDeadline(time.Now())
+	if n, _, err := victim.ReadFrom(make([]byte, 100)); err == nil {
+		t.Errorf("%d bytes reached a socket that is no relay", n)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	s, address := serve(t)
+	for name, c := range map[string]Credentials{
+		"wrong password": {s.Credentials("ada").Username, "guess"},
+		"run out":        mint(s.secret, "ada", time.Now().Add(-time.Second)),
+		"no time":        mint(s.secret, "", time.Now().Add(time.Hour)),
+		"no name":        {"ada", password(s.secret, "ada")},
+	} {
+		if relay, err := browser(t, "udp", address, c).Allocate(); err == nil {
+			t.Errorf("%s: got a relay", name)
+			_ = relay.Close()
+		}
+	}
+	c := s.Credentials("greedy")
+	for range mostOfOne {
+		allocate(t, browser(t, "udp", address, c))
+	}
+	if _, err := browser(t, "udp", address, c).Allocate(); err == nil || !strings.Contains(err.Error(), "486") {
+		t.Errorf("one more than everybody may have: %v", err)
+	}
+}
+
+// TestCredentialsOutliveTheirTime: what was got in time is kept.
+func TestCredentialsOutliveTheirTime(t *testing.T) {
+	secret := []byte("secret")
+	now := time.Now()
+	c := mint(secret, "ada", now.Add(CredentialTTL))
+	check := authenticate(secret, func() time.Time { return now })
+	may := func(method stun.Method) bool {
+		user, key, ok := check(&turn.RequestAttributes{Username: c.Username, Realm: realm, Method: method})
+		return ok && user == "ada" && string(key) == string(turn.GenerateAuthKey(c.Username, realm, c.Password))
+	}
+	if !may(stun.MethodAllocate) {
+		t.Error("good credentials are refused")
+	}
+	now = now.Add(CredentialTTL)
+	if may(stun.MethodAllocate) {
+		t.Error("credentials that have run out give a relay")
+	}
+	if !may(stun.MethodRefresh) || !may(stun.MethodChannelBind) {
+		t.Error("a relay ends with the credentials it was got by")
+	}
+}
+
+func TestRelaysAreBounded(t *testing.T) {
+	rs := newRelays(netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), 1)
+	r, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4"}); err == nil {
+		t.Error("one relay more than there may be")
+	}
+	for range 2 * relayQueue / 1000 { // nobody reads
+		if _, err := r.WriteTo(make([]byte, 1000), r.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.(*relay).queue.Size(); got > relayQueue {
+		t.Errorf("%d bytes wait, want at most %d", got, relayQueue)
+	}
+	if err := r.Close(); err != nil || rs.count() != 0 {
+		t.Errorf("%v, %d relays after the last has closed", err, rs.count())
+	}
+}
