@@ -23,8 +23,9 @@ const root = "/static/"
 
 // entries maps the short name of a page's entry to its source in the manifest.
 var entries = map[string]string{
-	"lobby": "pages/lobby.ts",
-	"room":  "pages/room.tsx",
+	"lobby":  "pages/lobby.ts",
+	"room":   "pages/room.tsx",
+	"custom": "pages/custom.tsx",
 }
 
 // chunk is one record of Vite's manifest.
@@ -44,8 +45,8 @@ var manifest = sync.OnceValue(func() map[string]chunk {
 	return m
 })
 
-// Entry lists the files of the page whose entry is called name: "lobby" or
-// "room". Any other name is a mistake in the caller and panics.
+// Entry lists the files of the page whose entry is called name: "lobby",
+// "room" or "custom". Any other name is a mistake in the caller and panics.
 func Entry(name string) templates.Assets {
 	source, ok := entries[name]
 	if !ok {

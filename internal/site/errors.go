@@ -96,12 +96,17 @@ func problemView(p problem) templates.ProblemView {
 	case p.id != "":
 		heading, text = "Something went wrong", "This is a mistake on our side, and it is in the server's log. Trying again may work."
 	}
-	assets := web.Entry("lobby")
-	assets.Scripts = nil // the page only has the look of the others
 	return templates.ProblemView{
-		Shell:  templates.Shell{Title: heading + " · Meet", Assets: assets},
+		Shell:  templates.Shell{Title: heading + " · Meet", Assets: plainAssets()},
 		Status: p.status, Heading: heading, Text: text, ErrorID: p.id,
 	}
+}
+
+// plainAssets are those of a page that only has the look of the others.
+func plainAssets() templates.Assets {
+	a := web.Entry("lobby")
+	a.Scripts = nil
+	return a
 }
 
 // sentence makes a fault's text stand alone on a page.

@@ -54,6 +54,25 @@ func (s *Site) roomPage(c echo.Context) error {
 	return render(c, http.StatusOK, templates.RoomPage(roomView(room)))
 }
 
+// customPage is a call on any LiveKit server, for whoever has its address and a token. The token is the page's to read:
+// it may stand behind the #, which no server sees.
+func (s *Site) customPage(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Referrer-Policy", "no-referrer") // the page's address holds the token
+	h.Set("Cache-Control", "no-store")
+	address := strings.TrimSpace(c.QueryParam("liveKitUrl"))
+	if address == "" {
+		return render(c, http.StatusOK, templates.CustomPage(customView("", "", "")))
+	}
+	connects := connectSources([]string{address})
+	if connects == "" {
+		return render(c, http.StatusBadRequest, templates.CustomPage(customView("", address, "This is no address of a server. It begins with wss:// or https://.")))
+	}
+	h.Set("Content-Security-Policy", s.policy(templ.GetNonce(c.Request().Context()), c.Request().Host, connects))
+	return render(c, http.StatusOK, templates.CustomPage(customView(address, "", "")))
+}
+
 // param returns a part of the path as it is meant. Echo hands it out still escaped when the path had escapes that
 // URLs do not need or that hide a slash; then, and only then, RawPath is set.
 func param(c echo.Context, name string) (string, error) {

@@ -14,7 +14,7 @@ func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		c.SetRequest(r.WithContext(templ.WithNonce(r.Context(), nonce)))
 		h := c.Response().Header()
-		h.Set("Content-Security-Policy", s.policy(nonce, r.Host))
+		h.Set("Content-Security-Policy", s.policy(nonce, r.Host, ""))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -24,15 +24,15 @@ func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// policy lets a page load from and talk to this server alone, besides the configured signalling servers. Older
-// Safari does not count a socket as 'self', so the host is named as well.
-func (s *Site) policy(nonce, host string) string {
+// policy lets a page load from and talk to this server alone, besides the configured signalling servers and the sources
+// given. Older Safari does not count a socket as 'self', so the host is named as well.
+func (s *Site) policy(nonce, host, connects string) string {
 	sockets := ""
 	if isHost(host) {
 		sockets = " ws://" + host + " wss://" + host
 	}
 	return "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" + nonce + "'; " +
-		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'" + sockets + s.connects + "; " +
+		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'" + sockets + s.connects + connects + "; " +
 		"media-src 'self' blob: mediastream:; worker-src 'self' blob:; manifest-src 'self'; " +
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }

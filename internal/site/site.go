@@ -64,6 +64,7 @@ func (s *Site) Routes(e *echo.Echo) {
 	e.POST("/new", s.newMeeting, limitBody())
 	get(e, "/join", s.join, compressed)
 	get(e, "/rooms/:room", s.roomPage, compressed)
+	get(e, "/custom", s.customPage, compressed)
 
 	get(e, "/api/rooms", s.rooms, compressed)
 	get(e, "/api/meetings", s.meetings, compressed)

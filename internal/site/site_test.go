@@ -161,6 +161,35 @@ func TestRoomPage(t *testing.T) {
 	}
 }
 
+// TestCustomPage: the page of a call on any server talks to that server and no other, and its address, which holds a
+// token, is told to nobody.
+func TestCustomPage(t *testing.T) {
+	r := newRig(t, site.Options{})
+	w := r.do("GET", "/custom?liveKitUrl=wss://live.example.org&token=secret", "")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-server="wss://live.example.org"`) {
+		t.Errorf("the call: %d %s", w.Code, w.Body)
+	}
+	if strings.Contains(w.Body.String(), "secret") {
+		t.Error("the token stands in the page")
+	}
+	h := w.Header()
+	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "wss://live.example.org https://live.example.org;") {
+		t.Errorf("policy %q", csp)
+	}
+	if h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", h)
+	}
+	if w := r.do("GET", "/custom", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Access token") || strings.Contains(w.Body.String(), "<script") {
+		t.Errorf("the form: %d %s", w.Code, w.Body)
+	}
+	for _, address := range []string{"live.example.org", "javascript:alert(1)", "wss://a;script-src *", "ftp://live.example.org"} {
+		w := r.do("GET", "/custom?token=secret&liveKitUrl="+url.QueryEscape(address), "")
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "This is no address of a server.") {
+			t.Errorf("%s: %d %s", address, w.Code, w.Body)
+		}
+	}
+}
+
 func TestHeadAnswersLikeGet(t *testing.T) {
 	r := newRig(t, site.Options{})
 	for _, path := range []string{"/", "/rooms/x", "/api/rooms", "/static/" + asset(t, ".js")} {

@@ -36,6 +36,15 @@ func roomView(room string) templates.RoomView {
 	return templates.RoomView{Shell: templates.Shell{Title: room + " · Meet", Assets: web.Entry("room")}, Room: room}
 }
 
+// customView is the call on that server, or the form with what was typed and what is wrong with it.
+func customView(server, typed, problem string) templates.CustomView {
+	v := templates.CustomView{Shell: templates.Shell{Title: "Meet", Assets: web.Entry("custom")}, ServerURL: server, Address: typed, Problem: problem}
+	if server == "" {
+		v.Shell.Title, v.Shell.Assets = "Join with a token · Meet", plainAssets()
+	}
+	return v
+}
+
 // maxNamed is how many people of one meeting a page lists by name; the count says how many there were.
 const maxNamed = 100
 

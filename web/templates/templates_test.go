@@ -50,6 +50,9 @@ func TestPages(t *testing.T) {
 		{"lobby-empty", LobbyPage(LobbyView{Shell: shell("Meet")})},
 		{"lobby-refused", LobbyPage(LobbyView{Shell: shell("Meet"), Code: `"><script>`, Problem: "This link does not lead to a meeting."})},
 		{"room", RoomPage(RoomView{Shell: shell("standup · Meet"), Room: `a"b`})},
+		{"custom", CustomPage(CustomView{Shell: shell("Join with a token · Meet")})},
+		{"custom-refused", CustomPage(CustomView{Shell: shell("Join with a token · Meet"), Address: `"><script>`, Problem: "This is no address of a server."})},
+		{"custom-call", CustomPage(CustomView{Shell: shell("Meet"), ServerURL: `wss://live.example.org/a"b`})},
 		{"problem", ProblemPage(ProblemView{
 			Shell: shell("Not found · Meet"), Status: 404,
 			Heading: "There is nothing here", Text: "The address may be mistyped.",

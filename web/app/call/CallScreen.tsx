@@ -12,6 +12,7 @@ import { Icon } from "../ui/Icon";
 import { NoticeList } from "../ui/NoticeList";
 import type { CallState } from "./actions/action";
 import type { Call } from "./call";
+import type { Door } from "./door";
 import { ConnectionMark } from "./ConnectionMark";
 import { ControlBar } from "./ControlBar";
 import { Stage } from "./Stage";
@@ -22,15 +23,15 @@ import { useWakeLock } from "./useWakeLock";
 import "./call.css";
 
 /** CallScreen is everything one sees during the call. */
-export function CallScreen({ call, roomName }: { call: Call; roomName: string }) {
+export function CallScreen({ call, door }: { call: Call; door: Door }) {
   return (
     <RoomContext.Provider value={call.room}>
-      <Screen call={call} roomName={roomName} />
+      <Screen call={call} door={door} />
     </RoomContext.Provider>
   );
 }
 
-function Screen({ call, roomName }: { call: Call; roomName: string }) {
+function Screen({ call, door }: { call: Call; door: Door }) {
   const status = useObservable(call.status);
   const view = useObservable(call.view);
   const me = useLocalParticipant();
@@ -48,23 +49,23 @@ function Screen({ call, roomName }: { call: Call; roomName: string }) {
   useKeyboard(call, state);
   useWakeLock();
   useDeviceNotices(call);
-  usePageTitle(unread > 0 ? `(${unread}) ${roomName} · Meet` : `${roomName} · Meet`);
+  usePageTitle(unread > 0 ? `(${unread}) ${door.roomName} · Meet` : `${door.roomName} · Meet`);
 
   const alone = status === "live" && people.length === 1;
   const closePanel = () => call.show({ panel: null });
   return (
     <div className="call" data-panel={view.panel ?? undefined} data-status={status}>
-      <h1 className="visually-hidden">Meeting {roomName}</h1>
+      <h1 className="visually-hidden">Meeting {door.roomName}</h1>
       <div className="call__stage">
         <Stage onStopSharing={() => void call.setSharing(false)} />
-        {alone && !state.sharing && <InviteCard />}
+        {alone && door.shared && !state.sharing && <InviteCard />}
         <ConnectionMark status={status} />
         <TapToHear />
       </div>
       {view.panel === "chat" && <ChatPanel messages={messages} send={send} onClose={closePanel} />}
       {view.panel === "people" && <PeoplePanel people={people} onClose={closePanel} />}
       <footer className="call__bar">
-        <InviteButton roomName={roomName} />
+        {door.shared ? <InviteButton roomName={door.roomName} /> : <RoomName name={door.roomName} />}
         <ControlBar call={call} state={state} />
         <div className="call__help">
           <button type="button" className="icon-button" aria-label="Keyboard shortcuts" onClick={() => call.show({ dialog: "help" })}>
@@ -78,6 +79,15 @@ function Screen({ call, roomName }: { call: Call; roomName: string }) {
       {view.dialog === "help" && <HelpDialog onClose={() => call.show({ dialog: null })} />}
       <RoomAudioRenderer />
     </div>
+  );
+}
+
+/** The meeting's name, where there is no link to give away. */
+function RoomName({ name }: { name: string }) {
+  return (
+    <p className="call__room" title={name}>
+      {name}
+    </p>
   );
 }
 

@@ -4,6 +4,7 @@ import { ApiError, connectionDetails } from "../lib/api";
 import { State } from "../lib/observable";
 import { loadPreferences } from "../lib/storage";
 import { Call } from "./call";
+import { roomDoor } from "./door";
 import type { Ending } from "./ending";
 import type { LocalMedia } from "./localMedia";
 
@@ -48,7 +49,7 @@ beforeEach(() => {
 it("joins with what the server says and publishes what is ready", async () => {
   const { call, connect, publish, media } = setUp();
   const { microphone } = media.tracks;
-  await call.join("standup", "Ada");
+  await call.join(roomDoor("standup"), "Ada");
   expect(connect).toHaveBeenCalledWith("ws://meet.test", "token");
   expect(publish.mock.calls).toEqual([[microphone]]);
   expect(call.status.value).toBe("live");
@@ -56,7 +57,7 @@ it("joins with what the server says and publishes what is ready", async () => {
 
 it("publishes what arrives later, as long as the call goes on", async () => {
   const { call, publish, media } = setUp();
-  await call.join("standup", "Ada");
+  await call.join(roomDoor("standup"), "Ada");
   media.tracks.camera = { stop: vi.fn() };
   media.state.set(1);
   expect(publish).toHaveBeenCalledTimes(2);
@@ -69,7 +70,7 @@ it("publishes what arrives later, as long as the call goes on", async () => {
 it("says why it could not join", async () => {
   const { call, endings, media } = setUp();
   vi.mocked(connectionDetails).mockRejectedValue(new ApiError("The name is too long."));
-  await call.join("standup", "Ada");
+  await call.join(roomDoor("standup"), "Ada");
   expect(endings).toMatchObject([{ code: "could-not-join", text: "The name is too long." }]);
   expect(media.stop).toHaveBeenCalled();
 });

@@ -1,9 +1,9 @@
 import { type LocalTrack, Room, RoomEvent, Track } from "livekit-client";
-import { connectionDetails } from "../lib/api";
 import type { DeviceKind } from "../lib/mediaProblem";
 import { type Observable, State } from "../lib/observable";
 import { type Preferences, savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
+import type { Door } from "./door";
 import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNot } from "./ending";
 import { describeMediaError, type LocalMedia } from "./localMedia";
 
@@ -56,10 +56,10 @@ export class Call {
   }
 
   /** join enters the room under a name and publishes what the person switched on. */
-  async join(roomName: string, name: string): Promise<void> {
+  async join(door: Door, name: string): Promise<void> {
     try {
-      const details = await connectionDetails(roomName, name, this.#over.signal);
-      await this.room.connect(details.serverUrl, details.participantToken);
+      const pass = await door.open(name, this.#over.signal);
+      await this.room.connect(pass.serverUrl, pass.participantToken);
     } catch (error) {
       this.#end(couldNotJoin(whyNot(error)));
       return;

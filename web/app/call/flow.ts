@@ -1,6 +1,7 @@
 import { type Observable, State } from "../lib/observable";
 import { loadPreferences, savePreferences } from "../lib/storage";
 import { Call } from "./call";
+import type { Door } from "./door";
 import type { Ending } from "./ending";
 import { LocalMedia } from "./localMedia";
 
@@ -11,11 +12,11 @@ export type Stage =
 
 /** RoomFlow leads through the page of one room: before the call, the call, after it, and back in. */
 export class RoomFlow {
-  readonly roomName: string;
+  readonly door: Door;
   readonly #stage: State<Stage>;
 
-  constructor(roomName: string) {
-    this.roomName = roomName;
+  constructor(door: Door) {
+    this.door = door;
     this.#stage = new State<Stage>({ kind: "before", media: startMedia() });
   }
 
@@ -27,20 +28,20 @@ export class RoomFlow {
   enter(name: string): void {
     const stage = this.#stage.value;
     if (stage.kind !== "before") return;
-    savePreferences({ name });
+    if (this.door.personName === undefined) savePreferences({ name });
     this.#join(stage.media, name);
   }
 
   /** rejoin goes back in as before, without stopping at the preview. */
   rejoin(): void {
-    const { name } = loadPreferences();
+    const name = this.door.personName ?? loadPreferences().name;
     if (this.#stage.value.kind === "after") this.#join(startMedia(), name);
   }
 
   #join(media: LocalMedia, name: string): void {
     const call = new Call(media, loadPreferences(), (ending) => this.#stage.set({ kind: "after", ending }));
     this.#stage.set({ kind: "call", call });
-    void call.join(this.roomName, name);
+    void call.join(this.door, name);
   }
 }
 

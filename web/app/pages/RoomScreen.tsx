@@ -9,10 +9,10 @@ export function RoomScreen({ flow }: { flow: RoomFlow }) {
   const stage = useObservable(flow.stage);
   switch (stage.kind) {
     case "before":
-      return <PreJoin roomName={flow.roomName} media={stage.media} onJoin={(name) => flow.enter(name)} />;
+      return <PreJoin door={flow.door} media={stage.media} onJoin={(name) => flow.enter(name)} />;
     case "call":
-      return <CallScreen call={stage.call} roomName={flow.roomName} />;
+      return <CallScreen call={stage.call} door={flow.door} />;
     case "after":
-      return <After roomName={flow.roomName} ending={stage.ending} onRejoin={() => flow.rejoin()} />;
+      return <After roomName={flow.door.roomName} ending={stage.ending} onRejoin={() => flow.rejoin()} />;
   }
 }

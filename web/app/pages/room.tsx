@@ -1,10 +1,11 @@
 import "../styles/page";
 import "../ui/ui.css";
 import { createRoot } from "react-dom/client";
+import { roomDoor } from "../call/door";
 import { RoomFlow } from "../call/flow";
 import { RoomScreen } from "./RoomScreen";
 
 const main = document.getElementById("room");
 if (main?.dataset.room !== undefined) {
-  createRoot(main).render(<RoomScreen flow={new RoomFlow(main.dataset.room)} />);
+  createRoot(main).render(<RoomScreen flow={new RoomFlow(roomDoor(main.dataset.room))} />);
 }

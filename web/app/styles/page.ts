@@ -2,4 +2,5 @@
 // build hashes it and lists it in its manifest.
 import "./base.css";
 import "./problem.css";
+import "./custom.css";
 import "./favicon.svg?url";

@@ -1,16 +1,17 @@
 import { beforeEach, expect, it, vi } from "vitest";
+import { roomDoor, tokenDoor } from "../../call/door";
 import { LocalMedia } from "../../call/localMedia";
 import { loadPreferences, savePreferences } from "../../lib/storage";
 import { click, draw, named, type } from "../../ui/testing";
 import { PreJoin } from "./PreJoin";
 
 // The server has said nothing yet, and no device was asked for.
-vi.mock("../../lib/api", () => ({ watchLobby: () => () => undefined }));
+vi.mock(import("../../lib/api"), async (real) => ({ ...(await real()), watchLobby: () => () => undefined }));
 
 beforeEach(() => localStorage.clear());
 
 const preJoin = (onJoin: (name: string) => void = () => undefined) =>
-  draw(<PreJoin roomName="standup" media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
+  draw(<PreJoin door={roomDoor("standup")} media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
 
 it("has everything by its name", () => {
   const page = preJoin();
@@ -50,4 +51,15 @@ it("starts as it was left", () => {
   const page = preJoin();
   expect(named(page, "input", "Your name").value).toBe("Bo");
   expect(named(page, "button", "Camera").getAttribute("aria-pressed")).toBe("false");
+});
+
+it("asks nobody's name whom a token names", () => {
+  const onJoin = vi.fn();
+  const claims = btoa(JSON.stringify({ sub: "ada", name: "Ada", video: { room: "blue", roomJoin: true } }));
+  const door = tokenDoor("wss://live.example", `a.${claims}.b`);
+  const page = draw(<PreJoin door={door} media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
+  expect(page.querySelector("#name")).toBeNull();
+  expect(page.textContent).toContain("You join as Ada");
+  click(named(page, "button", "Join now"));
+  expect(onJoin).toHaveBeenCalledExactlyOnceWith("Ada");
 });

@@ -1,4 +1,5 @@
 import { useRef, useState } from "react";
+import type { Door } from "../../call/door";
 import type { LocalMedia } from "../../call/localMedia";
 import { usePageTitle } from "../../call/usePageTitle";
 import { loadPreferences, savePreferences } from "../../lib/storage";
@@ -14,13 +15,12 @@ import "./prejoin.css";
 const longestName = 100;
 
 /** PreJoin is where one looks in the mirror before going in. Joining never waits for a device. */
-export function PreJoin({ roomName, media, onJoin }: { roomName: string; media: LocalMedia; onJoin: (name: string) => void }) {
+export function PreJoin({ door, media, onJoin }: { door: Door; media: LocalMedia; onJoin: (name: string) => void }) {
   const state = useObservable(media.state);
-  const [name, setName] = useState(() => loadPreferences().name);
+  const [name, setName] = useState(() => door.personName ?? loadPreferences().name);
   const [speakerId, setSpeakerId] = useState(() => loadPreferences().speakerId);
   const devices = useDevices(`${state.microphone.phase} ${state.camera.phase}`);
-  const inside = useInside(roomName);
-  usePageTitle(`${roomName} · Meet`);
+  usePageTitle(`${door.roomName} · Meet`);
 
   return (
     <div className="page prejoin">
@@ -32,12 +32,14 @@ export function PreJoin({ roomName, media, onJoin }: { roomName: string; media: 
         <div className="prejoin__side">
           <div>
             <h1>Ready to join?</h1>
-            <p className="prejoin__room">{roomName}</p>
-            <p className="prejoin__inside" role="status">
-              {insideText(inside)}
-            </p>
+            <p className="prejoin__room">{door.roomName}</p>
+            {door.shared && <Inside roomName={door.roomName} />}
           </div>
-          <NameForm name={name} onName={setName} onJoin={onJoin} />
+          {door.personName === undefined ? (
+            <NameForm name={name} onName={setName} onJoin={onJoin} />
+          ) : (
+            <NamedForm name={door.personName} onJoin={onJoin} />
+          )}
         </div>
         <div className="prejoin__devices">
           <DevicePicker kind="audioinput" devices={devices} value={state.microphone.deviceId} onChange={(id) => void media.choose("microphone", id)} />
@@ -55,6 +57,36 @@ export function PreJoin({ roomName, media, onJoin }: { roomName: string; media: 
         </div>
       </div>
     </div>
+  );
+}
+
+/** How many are in the room, as the lobby of this server knows it. */
+function Inside({ roomName }: { roomName: string }) {
+  const inside = useInside(roomName);
+  return (
+    <p className="prejoin__inside" role="status">
+      {insideText(inside)}
+    </p>
+  );
+}
+
+/** For somebody whose name is settled already. */
+function NamedForm({ name, onJoin }: { name: string; onJoin: (name: string) => void }) {
+  return (
+    <form
+      className="prejoin__form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onJoin(name);
+      }}
+    >
+      <p className="prejoin__name">
+        You join as <strong>{name}</strong>
+      </p>
+      <button type="submit" className="button button--primary prejoin__join">
+        Join now
+      </button>
+    </form>
   );
 }
 

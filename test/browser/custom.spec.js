@@ -1,0 +1,54 @@
+// The page for whoever has a server's address and an access token: the link that `meet create-token --open` prints.
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from './meet.js';
+
+const open = (server, ...args) =>
+  execFileSync(server.binary, ['create-token', '--open', '--url', server.url, '--data-dir', join(server.folder, 'data'), ...args]).toString().trim();
+
+test('a link with a token leads into the call', async ({ person, server }) => {
+  const ada = await person('Ada');
+  const link = open(server, '--join', '--room', 'custom-test', '--identity', 'ada', '--name', 'Ada');
+  expect(link).toContain('/custom?');
+  await ada.page.goto(link);
+  await expect(ada.page.getByText('You join as Ada')).toBeVisible();
+  await expect(ada.page.getByRole('textbox', { name: 'Your name' })).toHaveCount(0);
+  await ada.page.getByRole('button', { name: 'Join now' }).click();
+  await expect(ada.call).toBeVisible();
+  await expect(ada.page.getByRole('region', { name: 'Invite others' }), 'the address is for Ada alone').toHaveCount(0);
+
+  const bo = await person('Bo');
+  await bo.join(`${server.url}/rooms/custom-test`);
+  await bo.sees('Ada');
+  await ada.sees('Bo');
+  await ada.toggle('Leave').click();
+  await ada.page.getByRole('button', { name: 'Rejoin' }).click();
+  await bo.sees('Ada');
+  expect(server.output, 'no token in the log').not.toContain(new URL(link).searchParams.get('token'));
+});
+
+test('a link whose time is over says so', async ({ person, server }) => {
+  const ada = await person('Ada');
+  const link = new URL(open(server, '--join', '--room', 'custom-test', '--identity', 'ada'));
+  const [head, payload, signature] = link.searchParams.get('token').split('.');
+  const claims = { ...JSON.parse(Buffer.from(payload, 'base64url')), exp: 1_000_000 };
+  link.searchParams.set('token', [head, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.'));
+  await ada.page.goto(link.href);
+  await ada.page.getByRole('button', { name: 'Join now' }).click();
+  await expect(ada.page.getByRole('heading', { name: 'You could not join the meeting' })).toBeVisible();
+  await expect(ada.page.getByText('This link has expired.')).toBeVisible();
+});
+
+test('without an address the page asks for one', async ({ person, server }) => {
+  const ada = await person('Ada');
+  await ada.page.goto(`${server.url}/custom`);
+  await ada.page.getByRole('textbox', { name: 'LiveKit server' }).fill('nowhere');
+  await ada.page.getByRole('textbox', { name: 'Access token' }).fill('x');
+  await ada.page.getByRole('button', { name: 'Connect' }).click();
+  await expect(ada.page.getByRole('alert')).toHaveText(/no address of a server/);
+  await ada.page.getByRole('textbox', { name: 'LiveKit server' }).fill(server.url.replace('http', 'ws'));
+  await ada.page.getByRole('textbox', { name: 'Access token' }).fill('x');
+  await ada.page.getByRole('button', { name: 'Connect' }).click();
+  await ada.page.getByRole('button', { name: 'Join now' }).click();
+  await expect(ada.page.getByText('This link holds no access token.')).toBeVisible();
+});

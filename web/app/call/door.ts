@@ -1,0 +1,63 @@
+import { ApiError, connectionDetails } from "../lib/api";
+
+/** Door is a way into one room. */
+export interface Door {
+  readonly roomName: string;
+  /** Who goes in, where that is settled; otherwise the person says it. */
+  readonly personName?: string;
+  /** The address of the page lets others in too. */
+  readonly shared: boolean;
+  /** open returns where the server is and a token for it; what it throws is an ApiError, or the signal's end. */
+  open(personName: string, signal: AbortSignal): Promise<Pass>;
+}
+
+interface Pass {
+  serverUrl: string;
+  participantToken: string;
+}
+
+/** roomDoor leads into a room of this server. */
+export function roomDoor(roomName: string): Door {
+  return { roomName, shared: true, open: (personName, signal) => connectionDetails(roomName, personName, signal) };
+}
+
+/** tokenDoor leads into the room that an access token is for, on any LiveKit server. */
+export function tokenDoor(serverUrl: string, token: string): Door {
+  const claims = claimsOf(token);
+  return {
+    roomName: claims?.video?.room || "Meeting",
+    personName: claims?.name || claims?.sub || "You",
+    shared: false,
+    open: () => {
+      const problem = problemOf(claims);
+      return problem ? Promise.reject(new ApiError(problem)) : Promise.resolve({ serverUrl, participantToken: token });
+    },
+  };
+}
+
+interface Claims {
+  name?: string;
+  sub?: string;
+  exp?: number;
+  video?: { room?: string; roomJoin?: boolean };
+}
+
+/** What a LiveKit access token says; nothing of it is proven here. */
+function claimsOf(token: string): Claims | undefined {
+  const payload = token.split(".")[1];
+  if (payload === undefined) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(payload.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
+    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof claims === "object" && claims !== null ? claims : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function problemOf(claims: Claims | undefined): string | undefined {
+  if (claims === undefined) return "This link holds no access token. Ask whoever sent it for a new one.";
+  if (claims.exp !== undefined && claims.exp * 1000 < Date.now()) return "This link has expired. Ask whoever sent it for a new one.";
+  if (claims.video?.roomJoin !== true) return "The access token of this link does not let anybody into a room.";
+  return undefined;
+}
