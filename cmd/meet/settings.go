@@ -25,6 +25,7 @@ type serverSettings struct {
 	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs events: one for all receivers or one for each; the first unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
 	RemoteUnmute   bool     `help:"Let server APIs unmute people, not only mute them (MEET_REMOTE_UNMUTE)."`
 	WebhookPrivate bool     `help:"Let receivers' names lead to private addresses (MEET_WEBHOOK_PRIVATE)."`
+	MetricsToken   string   `name:"metrics-token" help:"Secret that lets other machines read /metrics, as a Bearer token; only this one may unless set (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
 	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Voices one participant may receive at once (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
 	LogLevel       string   `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
@@ -42,6 +43,7 @@ func (s serverSettings) flags() map[string]string {
 	flags := s.keySettings.flags()
 	flags["listen"], flags["node_ip"] = s.Listen, s.NodeIP
 	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
+	flags["metrics_token"] = s.MetricsToken
 	flags["subscription_limit_video"], flags["subscription_limit_audio"] = s.LimitVideo, s.LimitAudio
 	flags["webhook_url"], flags["webhook_key"] = strings.Join(s.WebhookURL, "\n"), strings.Join(s.WebhookKey, "\n")
 	if s.RemoteUnmute {

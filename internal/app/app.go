@@ -18,6 +18,7 @@ import (
 	"meet/internal/api"
 	"meet/internal/config"
 	"meet/internal/lobby"
+	"meet/internal/metrics"
 	"meet/internal/rtc"
 	"meet/internal/signal"
 	"meet/internal/site"
@@ -48,6 +49,8 @@ type App struct {
 	lobby    *lobby.Lobby
 	rooms    *rtc.Rooms
 	webhooks *webhook.Notifier // nil when nobody is to be told
+	metrics  *metrics.Metrics
+	store    *store.Store
 	serving  sync.WaitGroup
 	closing  atomic.Bool
 
@@ -102,6 +105,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.store = records
 	a.push("store", func(context.Context) error { records.Close(); return nil })
 	a.lobby, err = lobby.New(ctx, records, lobby.Options{
 		APIKey: a.keys[0].Name, APISecret: a.keys[0].Secret, ServerURL: a.config.ServerURL, Log: a.log,
@@ -115,6 +119,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 
+	a.openMetrics(media)
 	e := a.newHTTP()
 	a.rooms, err = rtc.New(media, rtc.Options{
 		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
@@ -179,13 +184,23 @@ func (a *App) mount(e *echo.Echo) {
 	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
+	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)
 	site.New(a.lobby, site.Options{ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)
 }
 
-// ready tells load balancers to send nobody here any more while the rooms end. Otherwise everything is open: New saw to that.
+// readyTimeout is how long the store may take to answer.
+const readyTimeout = 2 * time.Second
+
+// ready tells load balancers to send nobody here while the rooms end, or while records cannot be kept. The sockets are
+// open: New saw to that.
 func (a *App) ready(c echo.Context) error {
-	if a.closing.Load() {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
+	defer cancel()
+	switch {
+	case a.closing.Load():
 		return c.String(http.StatusServiceUnavailable, "closing\n")
+	case a.store.Ping(ctx) != nil:
+		return c.String(http.StatusServiceUnavailable, "the store does not answer\n")
 	}
 	return c.String(http.StatusOK, "ok\n")
 }

@@ -16,6 +16,7 @@ import (
 // onEvent tells the lobby and the webhooks what happens in rooms. It only changes their memory, so a room's loop may call it.
 func (a *App) onEvent(e rtc.Event) {
 	a.notify(e)
+	a.metrics.Event(string(e.Kind))
 	sid := e.Room.GetSid()
 	switch e.Kind {
 	case rtc.RoomStarted:
@@ -23,6 +24,7 @@ func (a *App) onEvent(e rtc.Event) {
 	case rtc.RoomChanged:
 		a.lobby.RoomChanged(sid, int(e.Room.NumParticipants), e.Room.Metadata)
 	case rtc.ParticipantJoined:
+		a.metrics.Joined(e.Took)
 		if attends(e.Participant) {
 			a.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: e.Participant.Identity, Name: e.Participant.Name, At: e.At})
 		}

@@ -28,6 +28,8 @@ type Config struct {
 	// whose people have weak machines or lines.
 	SubscriptionLimitVideo, SubscriptionLimitAudio int
 
+	MetricsToken string // who shows it may read /metrics from another machine; "" lets nobody
+
 	RemoteUnmute bool // server APIs may unmute people, not only mute them
 
 	WebhookURLs    []string // receivers of what happens in rooms

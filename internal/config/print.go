@@ -24,6 +24,7 @@ var shown = map[string]func(Config) any{
 	"key_file":                 func(c Config) any { return text(c.KeyFile) },
 	"livekit_url":              func(c Config) any { return publicURL(c.LiveKitURL) },
 	"region_urls":              func(c Config) any { return publicURLs(c.RegionURLs) },
+	"metrics_token":            func(Config) any { return nil }, // see comment
 	"remote_unmute":            func(c Config) any { return c.RemoteUnmute },
 	"webhook_url":              func(c Config) any { return publicList(c.WebhookURLs) },
 	"webhook_key":              func(c Config) any { return c.webhookKeysKnown() },
@@ -68,6 +69,8 @@ func (c Config) comment(key string) string {
 				lines = append(lines, "#   "+oneLine(k.Name)+": "+hidden)
 			}
 		}
+	case key == "metrics_token" && c.MetricsToken != "":
+		lines[0] += " " + hidden
 	case key == "livekit_url" && c.LiveKitURL != "":
 		lines[0] += " " + oneLine(redact(c.LiveKitURL))
 	case key == "region_urls":

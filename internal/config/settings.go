@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -38,6 +39,7 @@ var settings = []setting{
 	{"webhook_url", "addresses of http or https, one a line", setWebhookURLs},
 	{"webhook_key", "one of the API keys, or one for each webhook_url, one a line", setWebhookKeys},
 	{"webhook_private", "true or false", setWebhookPrivate},
+	{"metrics_token", "a secret of at least 16 characters without spaces", setMetricsToken},
 	{"subscription_limit_video", "a number of tracks, 0 for no limit", setLimit(func(c *Config) *int { return &c.SubscriptionLimitVideo })},
 	{"subscription_limit_audio", "a number of tracks, 0 for no limit", setLimit(func(c *Config) *int { return &c.SubscriptionLimitAudio })},
 	{"log_level", "debug, info, warn or error", setLogLevel},
@@ -140,6 +142,17 @@ func setRemoteUnmute(c *Config, v string) (err error) {
 	if c.RemoteUnmute, err = strconv.ParseBool(v); err != nil {
 		return errValue
 	}
+	return nil
+}
+
+// errWeak does not show what was given.
+var errWeak = errors.New("got something that is easily guessed")
+
+func setMetricsToken(c *Config, v string) error {
+	if len(v) < 16 || strings.ContainsFunc(v, unicode.IsSpace) {
+		return errWeak
+	}
+	c.MetricsToken = v
 	return nil
 }
 

@@ -160,8 +160,9 @@ func (p *Participant) activate() {
 	}
 	p.info.State = livekit.ParticipantInfo_ACTIVE
 	p.room.announce(p, true)
-	p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
-	p.log.Info("participant active", "sdk", p.req.Client.GetSdk().String(), "single_connection", p.single, "ms", time.Since(p.joined).Milliseconds())
+	took := time.Since(p.joined)
+	p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot(), Took: took})
+	p.log.Info("participant active", "sdk", p.req.Client.GetSdk().String(), "single_connection", p.single, "ms", took.Milliseconds())
 }
 
 // refreshInterval is how often a client gets a new token to return with.

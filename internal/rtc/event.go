@@ -13,6 +13,7 @@ type Event struct {
 	Room        *livekit.Room
 	Participant *livekit.ParticipantInfo // of the participant and track events
 	Track       *livekit.TrackInfo       // of the track events
+	Took        time.Duration            // of ParticipantJoined: from the request until the connection worked
 }
 
 // EventKind names an event as LiveKit's webhooks do (livekit-protocol.md, 10).

@@ -45,7 +45,7 @@ func (c *publishedCodec) take(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver
 		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI), CaptureTimeID: extensionID(params.HeaderExtensions, sfu.CaptureTimeURI),
 		NACK:   slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
 		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
-		RTCP:   p.publisher.writeRTCP,
+		RTCP:   p.publisher.writeRTCP, Counters: &p.room.rooms.counters,
 	})
 	c.receiver.SetMuted(c.pub.info.Muted)
 	p.publisher.feedback.Add(c.receiver)

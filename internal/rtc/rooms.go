@@ -15,6 +15,7 @@ import (
 
 	"meet/internal/fault"
 	"meet/internal/pionlog"
+	"meet/internal/sfu"
 )
 
 // Options are what Rooms needs from outside.
@@ -54,6 +55,7 @@ type Rooms struct {
 	log    *slog.Logger
 
 	fallback *fallback
+	counters sfu.Counters // of all tracks
 
 	mu     sync.Mutex
 	rooms  map[string]*Room // by name

@@ -30,6 +30,7 @@ func (l *layer) requestKeyFrame(now time.Time) {
 	}
 	l.mu.Unlock()
 	if !early {
+		l.r.Counters.KeyFramesAsked.Add(1)
 		_ = l.r.RTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
 	}
 }

@@ -3,6 +3,7 @@ package sfu
 import (
 	"errors"
 	"io"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -181,6 +182,9 @@ func (l *layer) note(raw []byte, now time.Time) bool {
 	askKey := l.keyPending && now.Sub(l.asked) >= l.keyFrameInterval()
 	l.mu.Unlock()
 	if len(nacks) > 0 {
+		for _, n := range nacks {
+			l.r.Counters.Missed.Add(1 + uint64(bits.OnesCount16(uint16(n.LostPackets)))) // RFC 4585, section 6.2.1
+		}
 		_ = l.r.RTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: l.ssrc, Nacks: nacks}})
 	}
 	if askKey {

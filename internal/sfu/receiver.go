@@ -26,6 +26,8 @@ type ReceiverOptions struct {
 	Sparse        bool  // a screen share: seconds may pass between two frames
 	// RTCP sends feedback to the publisher. It must not block, nor keep the packets: their memory is used again.
 	RTCP func([]rtcp.Packet) error
+	// Counters are shared with other tracks; nil makes ones of its own.
+	Counters *Counters
 }
 
 // Receiver is the server's end of one published track, with all its simulcast layers.
@@ -50,6 +52,9 @@ type Receiver struct {
 func NewReceiver(o ReceiverOptions) *Receiver {
 	r := &Receiver{ReceiverOptions: o, codec: codec.TypeOf(o.MimeType)}
 	r.sinks.Store(&[]Sink{})
+	if r.Counters == nil {
+		r.Counters = new(Counters)
+	}
 	return r
 }
 

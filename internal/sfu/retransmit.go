@@ -69,6 +69,7 @@ func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
 	r, n, wanted := d.receiver, d.fwd.layer, d.target.spatial
 	d.mu.Unlock()
+	r.Counters.KeyFramesWanted.Add(1)
 	if n < 0 {
 		n = r.best(wanted)
 	}
@@ -82,6 +83,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if !d.bound || d.writer == nil {
 		return
 	}
+	d.receiver.Counters.NACKed.Add(1)
 	sent := d.seq.lookup(seq, now, max(d.roundTrip, d.Tap.pacer.roundTrip()))
 	if sent == nil {
 		return
@@ -100,6 +102,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	sent.again(now)
+	d.receiver.Counters.Resent.Add(1)
 	p.Arrival = now
 	if d.unpacks {
 		p.Payload = d.newestBlock(p.Payload)

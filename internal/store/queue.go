@@ -156,3 +156,15 @@ func (q *Queue) Len(ctx context.Context) (int, error) {
 	}
 	return int(info.State.Msgs), nil
 }
+
+// Pending is how many messages the readers have yet to be done with, summed over all of them.
+func (q *Queue) Pending(ctx context.Context) (int, error) {
+	list, pending := q.stream.ListConsumers(ctx), 0
+	for c := range list.Info() {
+		pending += int(c.NumPending) + c.NumAckPending
+	}
+	if err := list.Err(); err != nil {
+		return 0, fmt.Errorf("look at the readers of queue %s: %w", q.name, err)
+	}
+	return pending, nil
+}

@@ -88,3 +88,11 @@ func (s *Store) Close() {
 	s.server.Shutdown()
 	s.server.WaitForShutdown()
 }
+
+// Ping tells whether the store answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if _, err := s.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("ask the store: %w", err)
+	}
+	return nil
+}

@@ -35,10 +35,10 @@ type Options struct {
 
 // Stats counts since the start. Packets over Calls is how many shared a system call.
 type Stats struct {
-	PacketsIn, CallsIn   uint64
-	PacketsOut, CallsOut uint64
-	Dropped              uint64 // refused by the kernel
-	Offload              bool   // packets leave in segmented runs
+	PacketsIn, BytesIn, CallsIn    uint64
+	PacketsOut, BytesOut, CallsOut uint64
+	Dropped                        uint64 // refused by the kernel
+	Offload                        bool   // packets leave in segmented runs
 }
 
 // PacketConn is a UDP socket that gathers what is written to it. Its methods may be called from any goroutine.
@@ -63,6 +63,7 @@ type PacketConn struct {
 
 	packetsOut, callsOut, dropped atomic.Uint64
 	packetsIn, callsIn            atomic.Uint64
+	bytesIn, bytesOut             atomic.Uint64
 }
 
 // New takes over conn; closing the PacketConn closes it.
@@ -97,6 +98,7 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := c.in.read(b, &c.packetsIn, &c.callsIn)
+		c.bytesIn.Add(uint64(n))
 		if err != nil || !c.aside.Load().take(b[:n], from) {
 			return n, from, err
 		}
@@ -205,6 +207,7 @@ func (c *PacketConn) flush() int {
 	c.dropped.Add(uint64(dropped))
 	n := b.len()
 	c.packetsOut.Add(uint64(n - dropped))
+	c.bytesOut.Add(uint64(len(b.bytes)))
 	b.reset()
 
 	c.mu.Lock()
@@ -216,8 +219,8 @@ func (c *PacketConn) flush() int {
 // Stats is what has been counted so far.
 func (c *PacketConn) Stats() Stats {
 	return Stats{
-		PacketsIn: c.packetsIn.Load(), CallsIn: c.callsIn.Load(),
-		PacketsOut: c.packetsOut.Load(), CallsOut: c.callsOut.Load(),
+		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), CallsIn: c.callsIn.Load(),
+		PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(), CallsOut: c.callsOut.Load(),
 		Dropped: c.dropped.Load(), Offload: c.out.offload.Load(),
 	}
 }

@@ -1,0 +1,79 @@
+package metrics
+
+import (
+	"context"
+	"io"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func sample() Sources {
+	return Sources{
+		Media: func(context.Context) Media {
+			return Media{Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedPictures: 6, NACKed: 70, Resent: 69}
+		},
+		Socket:   func() Socket { return Socket{PacketsIn: 10, BytesIn: 1000, PacketsOut: 20, BytesOut: 3000, Dropped: 1} },
+		Relays:   func() int { return 8 },
+		Webhooks: func(context.Context) Webhooks { return Webhooks{Pending: 9, Aside: 2} },
+	}
+}
+
+// TestFigures reads what a scrape gets, and lets Prometheus's own linter judge it.
+func TestFigures(t *testing.T) {
+	m := New("1.2.3", sample())
+	m.Event("room_started")
+	m.Joined(300 * time.Millisecond)
+	problems, err := testutil.GatherAndLint(m.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	text, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"meet_rooms 2", "meet_participants 5", `meet_tracks{kind="audio"} 3`, `meet_tracks{kind="data"} 1`, "meet_paused_pictures 6",
+		`meet_udp_packets_total{direction="out"} 20`, `meet_udp_bytes_total{direction="in"} 1000`, "meet_udp_dropped_total 1",
+		"meet_subscriber_packets_missed_total 70", "meet_subscriber_packets_resent_total 69", "meet_relays 8",
+		"meet_webhooks_pending 9", "meet_webhooks_aside 2", `meet_room_events_total{event="room_started"} 1`,
+		`meet_join_seconds_bucket{le="0.4"} 1`, `meet_join_seconds_bucket{le="0.2"} 0`, `meet_build_info{version="1.2.3"} 1`,
+		"go_goroutines ", "process_resident_memory_bytes ",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no line begins with %s", want)
+		}
+	}
+}
+
+// TestLabelsAreFew: of our own figures no label has values but those the code lists, so that no meeting makes a new one.
+func TestLabelsAreFew(t *testing.T) {
+	families, err := New("1.2.3", sample()).registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[string]*regexp.Regexp{
+		"kind": regexp.MustCompile("^(audio|video|data)$"), "direction": regexp.MustCompile("^(in|out)$"), "version": regexp.MustCompile("."),
+	}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "meet_") {
+			continue
+		}
+		for _, one := range f.Metric {
+			for _, l := range one.Label {
+				if allowed[l.GetName()] == nil || !allowed[l.GetName()].MatchString(l.GetValue()) {
+					t.Errorf("%s has label %s=%q", f.GetName(), l.GetName(), l.GetValue())
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package rtc
+
+import (
+	"context"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// Stats are what goes on in all rooms.
+type Stats struct {
+	// At the moment.
+	Rooms, Participants, Publishers        int
+	AudioTracks, VideoTracks, DataTracks   int // published
+	AudioSubscriptions, VideoSubscriptions int
+	PausedPictures                         int // of the latter, for want of bandwidth
+	Waiting                                int // things that rooms' loops have yet to do
+
+	// Since the start. Towards publishers: packets of theirs that were asked for again, and key frames.
+	Missed, KeyFramesAsked uint64
+	// From subscribers: packets asked for again, those of them that were sent again, and key frames wanted.
+	NACKed, Resent, KeyFramesWanted uint64
+}
+
+// Stats asks every room. One that ends meanwhile, or does not answer before ctx ends, is left out.
+func (rs *Rooms) Stats(ctx context.Context) Stats {
+	rs.mu.Lock()
+	rooms := make([]*Room, 0, len(rs.rooms))
+	for _, r := range rs.rooms {
+		rooms = append(rooms, r)
+	}
+	rs.mu.Unlock()
+	c := &rs.counters
+	s := Stats{
+		Rooms: len(rooms), Missed: c.Missed.Load(), KeyFramesAsked: c.KeyFramesAsked.Load(),
+		NACKed: c.NACKed.Load(), Resent: c.Resent.Load(), KeyFramesWanted: c.KeyFramesWanted.Load(),
+	}
+	for _, r := range rooms {
+		s.Waiting += r.loop.waiting()
+		_ = r.loop.do(ctx, func() { r.addTo(&s) })
+	}
+	return s
+}
+
+func (r *Room) addTo(s *Stats) {
+	s.Participants += len(r.participants)
+	s.DataTracks += len(r.dataTracks)
+	for _, pub := range r.published {
+		if pub.info.Type == livekit.TrackType_AUDIO {
+			s.AudioTracks++
+		} else {
+			s.VideoTracks++
+		}
+	}
+	for _, p := range r.participants {
+		if len(p.publications) > 0 {
+			s.Publishers++
+		}
+		for _, sub := range p.subscriptions {
+			sub.addTo(s)
+		}
+	}
+}
+
+func (s *Subscription) addTo(all *Stats) {
+	if s.down.Kind() == webrtc.RTPCodecTypeAudio {
+		all.AudioSubscriptions++
+		return
+	}
+	all.VideoSubscriptions++
+	if s.paused {
+		all.PausedPictures++
+	}
+}
