@@ -293,7 +293,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 		}
 	}
 	p.out.close()
-	p.closeSocket()
+	p.hangUp()
 	p.endForwards(reason)
 	if p.forwarded != nil {
 		p.forwarded.forget()
