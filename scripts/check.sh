@@ -64,6 +64,10 @@ step "LiveKit's Node SDK against the binary"
 scripts/npm-ci.sh test/nodesdk
 npm --prefix test/nodesdk test
 
+step "LiveKit's agent worker against the binary"
+scripts/npm-ci.sh test/agents
+npm --prefix test/agents test
+
 step "Chromium against the binary"
 scripts/npm-ci.sh test/browser
 npm --prefix test/browser test

@@ -8,29 +8,43 @@ import (
 	"meet/internal/rtc"
 )
 
-// dispatchService is livekit.AgentDispatchService (livekit-protocol.md, 9.3).
-type dispatchService struct{ rooms *rtc.Rooms }
+// Dispatcher knows which agents are to be in which room.
+type Dispatcher interface {
+	Create(*livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error)
+	Delete(room, id string) (*livekit.AgentDispatch, error)
+	List(room, id string) []*livekit.AgentDispatch
+}
 
+// dispatchService is livekit.AgentDispatchService (livekit-protocol.md, 9.3).
+type dispatchService struct {
+	rooms      *rtc.Rooms
+	dispatcher Dispatcher
+}
+
+// CreateDispatch makes the room if need be.
 func (s *dispatchService) CreateDispatch(ctx context.Context, req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
 	if err := mayAdmin(ctx, req.Room); err != nil {
 		return nil, err
 	}
-	return nil, errNoAgents
+	if _, err := s.rooms.Create(ctx, req.Room, nil); err != nil {
+		return nil, err
+	}
+	return s.dispatcher.Create(req)
 }
 
 func (s *dispatchService) DeleteDispatch(ctx context.Context, req *livekit.DeleteAgentDispatchRequest) (*livekit.AgentDispatch, error) {
 	if err := mayAdmin(ctx, req.Room); err != nil {
 		return nil, err
 	}
-	if err := s.rooms.Exists(ctx, req.Room); err != nil {
-		return nil, err
-	}
-	return nil, errDispatchGone
+	return s.dispatcher.Delete(req.Room, req.DispatchId)
 }
 
 func (s *dispatchService) ListDispatch(ctx context.Context, req *livekit.ListAgentDispatchRequest) (*livekit.ListAgentDispatchResponse, error) {
 	if err := mayAdmin(ctx, req.Room); err != nil {
 		return nil, err
 	}
-	return &livekit.ListAgentDispatchResponse{}, s.rooms.Exists(ctx, req.Room)
+	if err := s.rooms.Exists(ctx, req.Room); err != nil {
+		return nil, err
+	}
+	return &livekit.ListAgentDispatchResponse{AgentDispatches: s.dispatcher.List(req.Room, req.DispatchId)}, nil
 }

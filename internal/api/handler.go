@@ -39,7 +39,7 @@ type Handler struct {
 }
 
 // New makes a Handler of all services.
-func New(rooms *rtc.Rooms, verifier *token.Verifier, o Options) *Handler {
+func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -50,7 +50,7 @@ func New(rooms *rtc.Rooms, verifier *token.Verifier, o Options) *Handler {
 		livekit.NewEgressServer(&egressService{rooms: rooms}, edge),
 		livekit.NewIngressServer(&ingressService{}, edge),
 		livekit.NewSIPServer(&sipService{}, edge),
-		livekit.NewAgentDispatchServiceServer(&dispatchService{rooms: rooms}, edge),
+		livekit.NewAgentDispatchServiceServer(&dispatchService{rooms, agents}, edge),
 	} {
 		h.services[strings.Trim(strings.TrimPrefix(s.PathPrefix(), Prefix), "/")] = s
 	}

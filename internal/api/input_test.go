@@ -116,7 +116,8 @@ func TestBadInput(t *testing.T) {
 		{"delete no ingress", "POST", "livekit.Ingress/DeleteIngress", inJSON, able, `{"ingressId":"IN_x"}`, 404, "not_found", "ingress does not exist"},
 		{"update no ingress", "POST", "livekit.Ingress/UpdateIngress", inJSON, able, `{"ingressId":"IN_x"}`, 404, "not_found", "ingress does not exist"},
 		{"telephony", "POST", "livekit.SIP/CreateSIPParticipant", inJSON, able, `{}`, 501, "unimplemented", "telephony"},
-		{"dispatch", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room"}`, 501, "unimplemented", "agent"},
+		{"dispatch to nowhere", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"agent_name":"bot"}`, 401, "unauthenticated", "permissions denied"},
+		{"dispatch of no room", "POST", "livekit.AgentDispatchService/DeleteDispatch", inJSON, able, `{"room":"room","dispatch_id":"AD_x"}`, 404, "not_found", "room does not exist"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := s.send(tt.method, "/twirp/"+tt.path, tt.contentType, tt.token, []byte(tt.body))

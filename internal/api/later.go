@@ -10,13 +10,11 @@ var (
 	errNoRecorder = twirp.NewError(twirp.Unimplemented, "recording and streaming out are not part of this server yet, so no egress can be started")
 	errNoIngress  = twirp.NewError(twirp.Unimplemented, "RTMP, WHIP and URL input are not part of this server yet, so no ingress can be created")
 	errNoSIP      = twirp.NewError(twirp.Unimplemented, "telephony is not part of this server, so there are no trunks, rules or calls to make")
-	errNoAgents   = twirp.NewError(twirp.Unimplemented, "agent workers cannot register with this server yet, so there is nobody to dispatch")
 
 	errEgressUnknown  = twirp.NewError(twirp.NotFound, "egress does not exist")
 	errIngressUnknown = twirp.NewError(twirp.NotFound, "ingress does not exist")
 	errTrunkUnknown   = twirp.NewError(twirp.NotFound, "requested sip trunk does not exist")
 	errRuleUnknown    = twirp.NewError(twirp.NotFound, "requested sip dispatch rule does not exist")
 	errCallerUnknown  = twirp.NewError(twirp.NotFound, "requested sip participant does not exist")
-	errDispatchGone   = twirp.NewError(twirp.NotFound, "there is no such agent dispatch")
 	errIngressEmpty   = twirp.NewError(twirp.InvalidArgument, "the identity of the ingress's participant is missing")
 )

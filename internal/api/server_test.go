@@ -21,6 +21,7 @@ import (
 	"github.com/twitchtv/twirp"
 	"go.uber.org/goleak"
 
+	"meet/internal/agent"
 	"meet/internal/api"
 	"meet/internal/client"
 	"meet/internal/rtc"
@@ -38,6 +39,8 @@ type server struct {
 	url   string
 	calls livekit.RoomService // with every grant there is
 
+	agents *agent.Dispatcher
+
 	mu     sync.Mutex
 	events []rtc.Event
 }
@@ -48,7 +51,8 @@ func newServer(t testing.TB, o api.Options) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, http: &http.Client{Transport: &http.Transport{}}}
+	s := &server{t: t, http: &http.Client{Transport: &http.Transport{}}, agents: agent.New(token.Keys{"devkey": "secret"}, agent.Options{})}
+	t.Cleanup(s.agents.Close)
 	log := slog.New(slog.DiscardHandler)
 	s.rooms, err = rtc.New(conn, rtc.Options{
 		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17},
@@ -56,6 +60,9 @@ func newServer(t testing.TB, o api.Options) *server {
 			return mint(to.Info.Identity, token.VideoGrant{RoomJoin: true, Room: to.Room})
 		},
 		OnEvent: func(e rtc.Event) {
+			if e.Kind == rtc.RoomStarted {
+				s.agents.RoomStarted(e.Room, e.Agents)
+			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.events = append(s.events, e)
@@ -68,7 +75,7 @@ func newServer(t testing.TB, o api.Options) *server {
 	mux := http.NewServeMux()
 	mux.Handle("/rtc/", signal.New(s.rooms, verifier, log))
 	mux.Handle("/rtc", signal.New(s.rooms, verifier, log))
-	mux.Handle(api.Prefix, api.New(s.rooms, verifier, o))
+	mux.Handle(api.Prefix, api.New(s.rooms, s.agents, verifier, o))
 	web := httptest.NewServer(mux)
 	s.url = web.URL
 	s.calls = livekit.NewRoomServiceProtobufClient(s.url, s.bearing(everything("room", "other")))
@@ -331,7 +338,7 @@ func fails(t *testing.T, err error, code twirp.ErrorCode, says string) {
 
 // handler calls the API without a network.
 func (s *server) handler() func(path, contentType, timeout, token string, body []byte) (int, string, []byte) {
-	h := api.New(s.rooms, token.NewVerifier(token.Keys{"devkey": "secret"}), api.Options{})
+	h := api.New(s.rooms, s.agents, token.NewVerifier(token.Keys{"devkey": "secret"}), api.Options{})
 	return func(path, contentType, timeout, token string, body []byte) (int, string, []byte) {
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 		r.URL.Path = api.Prefix + path

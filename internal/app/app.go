@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"meet/internal/agent"
 	"meet/internal/api"
 	"meet/internal/config"
 	"meet/internal/lobby"
@@ -50,6 +51,7 @@ type App struct {
 	rooms    *rtc.Rooms
 	webhooks *webhook.Notifier // nil when nobody is to be told
 	metrics  *metrics.Metrics
+	agents   *agent.Dispatcher
 	store    *store.Store
 	serving  sync.WaitGroup
 	closing  atomic.Bool
@@ -120,6 +122,12 @@ func (a *App) open(ctx context.Context) error {
 	}
 
 	a.openMetrics(media)
+	keys := token.Keys{}
+	for _, k := range a.keys {
+		keys[k.Name] = k.Secret
+	}
+	a.agents = agent.New(keys, agent.Options{Log: a.log, ServerInfo: serverInfo()})
+	a.push("agents", func(context.Context) error { a.agents.Close(); return nil })
 	e := a.newHTTP()
 	a.rooms, err = rtc.New(media, rtc.Options{
 		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
@@ -129,7 +137,7 @@ func (a *App) open(ctx context.Context) error {
 		return fmt.Errorf("open rooms: %w", err)
 	}
 	a.push("rooms", a.rooms.Close)
-	a.mount(e)
+	a.mount(e, keys)
 	return nil
 }
 
@@ -171,17 +179,14 @@ func (a *App) newHTTP() *echo.Echo {
 	return e
 }
 
-func (a *App) mount(e *echo.Echo) {
-	keys := token.Keys{}
-	for _, k := range a.keys {
-		keys[k.Name] = k.Secret
-	}
+func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.Pre(meetClients)
 	verifier := token.NewVerifier(keys)
 	signalling := echo.WrapHandler(signal.New(a.rooms, verifier, a.log))
 	e.Any("/rtc", signalling)
 	e.Any("/rtc/*", signalling)
-	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))
+	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, a.agents, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))
+	e.GET("/agent", echo.WrapHandler(agent.NewHandler(a.agents, verifier)))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)

@@ -17,6 +17,7 @@ import (
 func (a *App) onEvent(e rtc.Event) {
 	a.notify(e)
 	a.metrics.Event(string(e.Kind))
+	a.tellAgents(e)
 	sid := e.Room.GetSid()
 	switch e.Kind {
 	case rtc.RoomStarted:
@@ -34,6 +35,22 @@ func (a *App) onEvent(e rtc.Event) {
 		}
 	case rtc.RoomFinished:
 		a.lobby.RoomFinished(sid, e.At)
+	}
+}
+
+// tellAgents passes on what makes jobs for agents.
+func (a *App) tellAgents(e rtc.Event) {
+	switch e.Kind {
+	case rtc.RoomStarted:
+		a.agents.RoomStarted(e.Room, e.Agents)
+	case rtc.ParticipantJoined:
+		a.agents.ParticipantJoined(e.Room.Name, e.Participant)
+	case rtc.TrackPublished:
+		a.agents.TrackPublished(e.Room.Name, e.Participant)
+	case rtc.ParticipantLeft:
+		a.agents.ParticipantLeft(e.Room.Name, e.Participant)
+	case rtc.RoomFinished:
+		a.agents.RoomFinished(e.Room)
 	}
 }
 

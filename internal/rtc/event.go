@@ -11,9 +11,10 @@ type Event struct {
 	Kind        EventKind
 	At          time.Time
 	Room        *livekit.Room
-	Participant *livekit.ParticipantInfo // of the participant and track events
-	Track       *livekit.TrackInfo       // of the track events
-	Took        time.Duration            // of ParticipantJoined: from the request until the connection worked
+	Participant *livekit.ParticipantInfo     // of the participant and track events
+	Track       *livekit.TrackInfo           // of the track events
+	Agents      []*livekit.RoomAgentDispatch // of RoomStarted: what the room was made with
+	Took        time.Duration                // of ParticipantJoined: from the request until the connection worked
 }
 
 // EventKind names an event as LiveKit's webhooks do (livekit-protocol.md, 10).

@@ -52,6 +52,7 @@ type Room struct {
 	released  map[*Participant]bool // who gave up a track, so that others may have a place
 	waiting   map[*Participant]bool // who waits for a track that has to come in time
 
+	agents     []*livekit.RoomAgentDispatch // that it was made with, until it has started
 	everJoined bool
 	idle       *time.Timer // closes the room when nobody comes
 	ticker     *time.Timer // speakers and, every quality-th time, connection quality
@@ -101,13 +102,15 @@ func (r *Room) configure(c *livekit.RoomConfiguration) {
 	}
 	r.info.MaxParticipants = c.MaxParticipants
 	r.info.Metadata = c.Metadata
+	r.agents = c.Agents
 	r.playoutDelay = sfu.PlayoutDelay{
 		Min: time.Duration(c.MinPlayoutDelay) * time.Millisecond, Max: time.Duration(c.MaxPlayoutDelay) * time.Millisecond,
 	}
 }
 
 func (r *Room) start() {
-	r.emit(Event{Kind: RoomStarted})
+	r.emit(Event{Kind: RoomStarted, Agents: r.agents})
+	r.agents = nil
 	r.ticker = r.after(sfu.LevelInterval, r.tick)
 	r.waitForSomebody()
 }

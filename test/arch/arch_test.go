@@ -45,6 +45,7 @@ var rules = map[string]rule{
 	"internal/wire":      {not: append(httpParts, nats)},
 	"internal/direct":    {may: []string{"internal/fault"}, not: []string{pion}},
 	"internal/api":       {may: []string{"internal/rtc", "internal/egress", "internal/ingress", "internal/token", "internal/fault"}, not: []string{pion, echo}},
+	"internal/agent":     {may: []string{"internal/token", "internal/fault"}, not: []string{pion, echo, nats}},
 	"internal/webhook":   {may: []string{"internal/token", "internal/store"}},
 	"internal/egress":    {may: []string{"internal/rtc", "internal/sfu", "internal/storage", "internal/store", "internal/fault"}, not: []string{echo}},
 	"internal/ingress":   {may: []string{"internal/rtc", "internal/sfu", "internal/store", "internal/fault"}, not: []string{echo}},
@@ -71,7 +72,7 @@ var rules = map[string]rule{
 // words of his own. app passes them from rtc to lobby, test/load to the client; the command line prints what a server's API
 // answers.
 var messages = []string{
-	"internal/signal", "internal/rtc", "internal/api", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/app", "test/load",
+	"internal/signal", "internal/rtc", "internal/api", "internal/agent", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/app", "test/load",
 	"internal/admin", "cmd/meet",
 }
 

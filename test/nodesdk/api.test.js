@@ -234,8 +234,13 @@ test('what is not there says so at once', async () => {
 
   const agents = client(AgentDispatchClient);
   assert.deepEqual(await agents.listDispatch(name), []);
-  await refused(() => agents.createDispatch(name, 'bot'), 'unimplemented', 501);
-  await refused(() => agents.deleteDispatch('AD_x', name), 'not_found', 404);
+  const made = await agents.createDispatch(name, 'bot', { metadata: 'm' });
+  assert.match(made.id, /^AD_/);
+  assert.equal((await agents.getDispatch(made.id, name)).metadata, 'm');
+  assert.deepEqual((await agents.listDispatch(name)).map((d) => d.agentName), ['bot']);
+  await agents.deleteDispatch(made.id, name);
+  assert.deepEqual(await agents.listDispatch(name), []);
+  await refused(() => agents.deleteDispatch(made.id, name), 'not_found', 404);
 });
 
 test('a key that is not the server’s', async () => {

@@ -1,0 +1,98 @@
+package agent
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+	"meet/internal/token"
+)
+
+// Handler serves /agent, the socket of workers.
+type Handler struct {
+	dispatcher *Dispatcher
+	verifier   *token.Verifier
+	upgrader   websocket.Upgrader
+}
+
+// NewHandler makes a Handler that lets in bearers of tokens with the grant "agent".
+func NewHandler(d *Dispatcher, verifier *token.Verifier) *Handler {
+	return &Handler{dispatcher: d, verifier: verifier}
+}
+
+var errNotAgent = fault.New(fault.Unauthenticated, "permissions denied")
+
+// ServeHTTP is one worker's stay.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		http.NotFound(w, r)
+		return
+	}
+	grants, err := h.authenticate(r)
+	if err != nil {
+		http.Error(w, fault.Public(err), http.StatusUnauthorized)
+		return
+	}
+	ws, err := h.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // has been answered by the upgrader
+	}
+	one := newWorker(ws, grants.Issuer)
+	if err := h.dispatcher.enter(one); err != nil {
+		_ = ws.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, fault.Public(err)))
+		_ = ws.Close()
+		return
+	}
+	var writer sync.WaitGroup
+	writer.Go(one.write) // ends with the worker
+	one.read(h.dispatcher)
+	h.dispatcher.leave(one)
+	writer.Wait()
+}
+
+func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {
+	raw, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		raw = r.URL.Query().Get("access_token")
+	}
+	grants, err := h.verifier.Verify(raw)
+	if err != nil {
+		return nil, err
+	}
+	if grants.Video == nil || !grants.Video.Agent {
+		return nil, errNotAgent
+	}
+	return grants, nil
+}
+
+// decode reads a frame: binary ones are protobuf, text ones proto3 JSON (livekit-protocol.md, 1.6).
+func decode(kind int, frame []byte) (*livekit.WorkerMessage, error) {
+	m := &livekit.WorkerMessage{}
+	var err error
+	if kind == websocket.TextMessage {
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(frame, m)
+	} else {
+		err = proto.Unmarshal(frame, m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a worker's frame: %w", err)
+	}
+	return m, nil
+}
+
+// encode writes a frame of the form that the worker uses.
+func encode(m *livekit.ServerMessage, json bool) (kind int, frame []byte, err error) {
+	if json {
+		frame, err = protojson.Marshal(m)
+		return websocket.TextMessage, frame, err
+	}
+	frame, err = proto.Marshal(m)
+	return websocket.BinaryMessage, frame, err
+}

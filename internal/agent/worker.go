@@ -1,0 +1,227 @@
+package agent
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/fault"
+)
+
+const (
+	// frameLimit bounds a worker's message in bytes: metadata and attributes of an agent make the largest.
+	frameLimit = 1 << 20
+	// queueLimit is how many messages may wait for a worker; one that does not read is cut off, and its jobs go to others.
+	queueLimit = 256
+	// pingInterval is the time between WebSocket pings; silence of silenceLimit means that the worker is gone. writeLimit is
+	// how long a write may take before it is.
+	pingInterval = 10 * time.Second
+	silenceLimit = 3 * pingInterval
+	writeLimit   = 5 * time.Second
+	// maxWorkers bounds those of one server.
+	maxWorkers = 1024
+)
+
+var errTooManyWorkers = fault.New(fault.Exhausted, "there are as many agent workers as this server takes")
+
+// worker is one connection of a program that does jobs.
+type worker struct {
+	id, key string // key is the API key of its token
+	ws      *websocket.Conn
+	json    atomic.Bool // its last frame was text
+	queue   chan *livekit.ServerMessage
+	ended   chan struct{}
+	endOnce sync.Once
+
+	// Guarded by Dispatcher.mu.
+	registered bool
+	kind       livekit.JobType
+	name       string
+	permission *livekit.ParticipantPermission
+	available  bool
+	load       float64
+	jobs       map[string]*job // it does
+	asked      map[string]*job // it was asked about
+}
+
+func newWorker(ws *websocket.Conn, key string) *worker {
+	return &worker{
+		id: newID("AW_"), key: key, ws: ws, queue: make(chan *livekit.ServerMessage, queueLimit), ended: make(chan struct{}),
+		jobs: map[string]*job{}, asked: map[string]*job{},
+	}
+}
+
+// does tells whether it registered for such jobs.
+func (w *worker) does(kind livekit.JobType, name string) bool {
+	return w.registered && w.kind == kind && w.name == name
+}
+
+// send queues m; a worker that does not read is cut off. It never blocks.
+func (w *worker) send(m *livekit.ServerMessage) {
+	select {
+	case <-w.ended:
+	case w.queue <- m:
+	default:
+		w.end()
+	}
+}
+
+// end makes both goroutines of the socket end.
+func (w *worker) end() { w.endOnce.Do(func() { close(w.ended) }) }
+
+// write sends what is queued until the worker is ended.
+func (w *worker) write() {
+	defer func() { _ = w.ws.Close() }()
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
+	for {
+		select {
+		case m := <-w.queue:
+			kind, frame, err := encode(m, w.json.Load())
+			if err != nil || w.writeFrame(kind, frame) != nil {
+				w.end()
+				return
+			}
+		case <-ping.C:
+			if w.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit)) != nil {
+				w.end()
+				return
+			}
+		case <-w.ended:
+			_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(writeLimit))
+			return
+		}
+	}
+}
+
+func (w *worker) writeFrame(kind int, frame []byte) error {
+	_ = w.ws.SetWriteDeadline(time.Now().Add(writeLimit))
+	return w.ws.WriteMessage(kind, frame)
+}
+
+// read takes what the worker says until its socket fails or says something that cannot be read.
+func (w *worker) read(d *Dispatcher) {
+	defer w.end()
+	w.ws.SetReadLimit(frameLimit)
+	limit := time.Now().Add(d.opts.Patience) // to register
+	_ = w.ws.SetReadDeadline(limit)
+	w.ws.SetPongHandler(func(string) error {
+		if d.isRegistered(w) {
+			_ = w.ws.SetReadDeadline(time.Now().Add(silenceLimit))
+		}
+		return nil
+	})
+	for {
+		kind, frame, err := w.ws.ReadMessage()
+		if err != nil {
+			return
+		}
+		m, err := decode(kind, frame)
+		if err != nil {
+			return
+		}
+		w.json.Store(kind == websocket.TextMessage)
+		if !d.handle(w, m) {
+			return
+		}
+		if d.isRegistered(w) {
+			_ = w.ws.SetReadDeadline(time.Now().Add(silenceLimit))
+		}
+	}
+}
+
+func (d *Dispatcher) isRegistered(w *worker) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return w.registered
+}
+
+// enter takes a worker in.
+func (d *Dispatcher) enter(w *worker) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.closed:
+		return errShutdown
+	case len(d.workers) >= maxWorkers:
+		return errTooManyWorkers
+	}
+	d.workers[w.id] = w
+	return nil
+}
+
+// leave forgets a worker and gives its jobs to others.
+func (d *Dispatcher) leave(w *worker) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.workers, w.id)
+	if len(w.jobs) > 0 {
+		d.opts.Log.Warn("an agent worker with jobs is gone", "worker", w.id, "agent", w.name, "jobs", len(w.jobs))
+	}
+	for id, j := range w.jobs {
+		delete(w.jobs, id)
+		j.worker = nil
+		j.finish(livekit.JobStatus_JS_FAILED, "the worker is gone")
+		d.restartLocked(j)
+	}
+}
+
+// handle does what a worker's message says, and tells whether it is to be heard further.
+func (d *Dispatcher) handle(w *worker, m *livekit.WorkerMessage) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := m.GetRegister(); r != nil && !w.registered {
+		d.registerLocked(w, r)
+		return true
+	}
+	if !w.registered {
+		return false
+	}
+	switch m := m.Message.(type) {
+	case *livekit.WorkerMessage_Ping:
+		w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Pong{
+			Pong: &livekit.WorkerPong{LastTimestamp: m.Ping.Timestamp, Timestamp: time.Now().UnixMilli()},
+		}})
+	case *livekit.WorkerMessage_UpdateWorker:
+		if m.UpdateWorker.Status != nil {
+			w.available = *m.UpdateWorker.Status == livekit.WorkerStatus_WS_AVAILABLE
+		}
+		w.load = min(max(float64(m.UpdateWorker.Load), 0), 1)
+	case *livekit.WorkerMessage_Availability:
+		if j := w.asked[m.Availability.JobId]; j != nil && j.asked == w {
+			delete(w.asked, j.Id) // a second answer is none
+			j.answer <- m.Availability
+		}
+	case *livekit.WorkerMessage_UpdateJob:
+		d.updateLocked(w, m.UpdateJob)
+	case *livekit.WorkerMessage_SimulateJob:
+		d.simulateLocked(w, m.SimulateJob)
+	}
+	return true
+}
+
+func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest) {
+	w.registered, w.available, w.kind, w.name = true, true, r.Type, r.AgentName
+	if w.permission = r.AllowedPermissions; w.permission == nil {
+		w.permission = &livekit.ParticipantPermission{CanPublish: true, CanSubscribe: true, CanPublishData: true, CanUpdateMetadata: true}
+	}
+	w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Register{
+		Register: &livekit.RegisterWorkerResponse{WorkerId: w.id, ServerInfo: d.opts.ServerInfo},
+	}})
+	d.opts.Log.Info("agent worker registered", "worker", w.id, "agent", w.name, "type", w.kind.String())
+}
+
+// simulateLocked gives the worker a job of a room that is there, for whoever tries an agent out.
+func (d *Dispatcher) simulateLocked(w *worker, s *livekit.SimulateJobRequest) {
+	r := d.rooms[s.GetRoom().GetName()]
+	if r == nil {
+		return
+	}
+	for _, one := range r.dispatches {
+		d.launchLocked(r, one, s.Type, s.Participant)
+		return
+	}
+}
