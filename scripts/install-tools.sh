@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go and is missing: Node.js with npm, Chromium and Firefox. Debian only;
+# Installs what the tests need besides Go and is missing: Node.js with npm, Chromium, Firefox and ffmpeg. Debian only;
 # elsewhere it says what to install.
 set -euo pipefail
 
@@ -8,6 +8,7 @@ command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v chromium >/dev/null || missing+=(chromium)
 command -v firefox-esr >/dev/null || missing+=(firefox-esr)
+command -v ffmpeg >/dev/null || missing+=(ffmpeg)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -23,6 +23,7 @@ type command struct {
 	ListParticipants  listParticipants  `cmd:"" help:"List who is in a room."`
 	RemoveParticipant removeParticipant `cmd:"" help:"Send somebody out of a room."`
 	Mute              mute              `cmd:"" help:"Mute what somebody sends."`
+	Join              join              `cmd:"" help:"Join a room from here: publish files, record what comes."`
 	Config            configCommand     `cmd:"" help:"Print the settings that are in effect, as a settings file."`
 	Doctor            doctorCommand     `cmd:"" help:"Check that this machine is fit to serve."`
 	Completion        completion        `cmd:"" help:"Print what makes a shell complete these commands."`

@@ -241,6 +241,11 @@ func (p *Publication) WriteRTP(packet *rtp.Packet) error {
 	return p.layers[len(p.layers)-1].WriteRTP(packet)
 }
 
+// WriteFrame packs one frame that lasts so long, and sends it on the track's only layer.
+func (p *Publication) WriteFrame(data []byte, duration time.Duration) error {
+	return p.WriteSample(media.Sample{Data: data, Duration: duration})
+}
+
 // WriteSample writes to the last layer, see [LocalLayer.WriteSample].
 func (p *Publication) WriteSample(sample media.Sample) error {
 	return p.layers[len(p.layers)-1].WriteSample(sample)

@@ -113,10 +113,10 @@ func await(address string) error {
 }
 
 // begin starts a server on a folder and waits until it is ready.
-func begin(t *testing.T, dir string) (address string, cmd *exec.Cmd) {
+func begin(t *testing.T, dir string, args ...string) (address string, cmd *exec.Cmd) {
 	t.Helper()
 	listen := "127.0.0.1:" + freePort(t)
-	cmd = exec.Command(binary, "--listen", listen, "--data-dir", dir)
+	cmd = exec.Command(binary, append([]string{"--listen", listen, "--data-dir", dir}, args...)...)
 	cmd.Dir, cmd.Stderr = t.TempDir(), t.Output()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/admin"
+	"meet/internal/client"
+	"meet/internal/config"
+	"meet/internal/mediafile"
+	"meet/internal/token"
+)
+
+type join struct {
+	roomTarget
+	Identity  string        `aliases:"p" help:"Who joins; unique in the room. Made up unless set." placeholder:"ID"`
+	P         string        `name:"p" hidden:"" help:"As --identity; the spelling of early LiveKit tools."`
+	Name      string        `help:"The name others see; the identity unless set." placeholder:"NAME"`
+	Token     string        `help:"Access token to join with, in place of a room and a key." placeholder:"TOKEN"`
+	Audio     string        `help:"Publish this file as a microphone: Ogg with Opus." placeholder:"FILE"`
+	Video     string        `help:"Publish this file as a camera: IVF with VP8, VP9 or AV1, or H264 as a byte stream." placeholder:"FILE"`
+	FPS       float64       `name:"fps" help:"Pictures a second of an H264 file, which does not say." default:"30"`
+	Loop      bool          `help:"Begin the files anew when they end."`
+	Stay      bool          `help:"Stay in the room when the files have ended."`
+	Subscribe bool          `help:"Receive what others publish." default:"true" negatable:""`
+	RecordTo  string        `help:"Write what is received to this folder, a file for each track." placeholder:"DIR"`
+	Duration  time.Duration `help:"Leave after that time in the room." placeholder:"SPAN"`
+	serverFlags
+}
+
+func (join) Help() string {
+	return `It tells who comes and goes and what they publish, until the files have ended, or Ctrl-C.
+
+Example:
+  meet join myroom --identity bot --video film.ivf --audio film.ogg --loop`
+}
+
+// Run is one stay in a room.
+func (j join) Run(ctx context.Context, w world) (err error) {
+	if err := j.check(); err != nil {
+		return usageError{err}
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	files, err := j.open()
+	defer func() {
+		for _, f := range files {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if err != nil {
+		return usageError{err}
+	}
+	address, raw, err := j.pass(w)
+	if err != nil {
+		return err
+	}
+	s := &stay{join: j, log: &journal{w: w, json: j.JSON, began: time.Now()}}
+	return s.run(ctx, address, raw, files)
+}
+
+func (j join) check() error {
+	switch {
+	case j.FPS <= 0 || j.FPS > 240:
+		return fmt.Errorf("--fps: got %v, want pictures a second, up to 240", j.FPS)
+	case j.Duration < 0:
+		return fmt.Errorf("--duration: got %v, want a span such as 30s or 5m", j.Duration)
+	case j.Token != "" && (j.RoomArg != "" || j.Room != "" || j.R != "" || j.Identity != "" || j.P != ""):
+		return errors.New("--token: it names the room and who joins already; leave those out")
+	case j.RecordTo != "" && !j.Subscribe:
+		return errors.New("--record-to: nothing is received with --no-subscribe")
+	}
+	if j.RecordTo != "" {
+		if info, err := os.Stat(j.RecordTo); err != nil || !info.IsDir() {
+			return fmt.Errorf("--record-to: %s is no folder; make it first", j.RecordTo)
+		}
+	}
+	return nil
+}
+
+// open opens the files to publish, in the order of the flags.
+func (j join) open() (files []*mediafile.File, err error) {
+	for _, one := range []struct{ flag, path, kind string }{{"--audio", j.Audio, "audio/"}, {"--video", j.Video, "video/"}} {
+		if one.path == "" {
+			continue
+		}
+		f, err := mediafile.Open(one.path, j.FPS)
+		if err != nil {
+			return files, fmt.Errorf("%s: %w", one.flag, err)
+		}
+		files = append(files, f)
+		if !strings.HasPrefix(f.MimeType, one.kind) {
+			return files, fmt.Errorf("%s: %s holds %s", one.flag, one.path, f.MimeType)
+		}
+	}
+	return files, nil
+}
+
+// pass is where the server is and a token for it.
+func (j join) pass(w world) (address, raw string, err error) {
+	cfg, raw, err := j.ticket(w)
+	if err != nil {
+		return "", "", err
+	}
+	if address, err = serverAddress(j.URL, cfg); err != nil {
+		return "", "", err
+	}
+	socket, err := admin.SocketAddress(address)
+	if err != nil {
+		return "", "", addressError(address)
+	}
+	return socket, raw, nil
+}
+
+// ticket is the token that was given, or one that the settings' key signs.
+func (j join) ticket(w world) (config.Config, string, error) {
+	if j.Token != "" {
+		cfg, _, err := j.load(w)
+		return cfg, j.Token, err
+	}
+	room, err := j.name()
+	if err != nil {
+		return config.Config{}, "", err
+	}
+	cfg, key, err := j.signing(w)
+	if err != nil {
+		return cfg, "", err
+	}
+	identity := cmp.Or(j.Identity, j.P, "cli-"+time.Now().Format("150405.000"))
+	raw, err := token.New(key.Name, key.Secret).SetIdentity(identity).SetName(cmp.Or(j.Name, identity)).
+		SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room}).ToJWT()
+	return cfg, raw, err
+}
+
+// joinTimeout is how long a server may take to let somebody in.
+const joinTimeout = 20 * time.Second
+
+func (s *stay) enter(ctx context.Context, address, raw string) error {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	c, err := client.Join(ctx, address, raw, client.Options{
+		NoAutoSubscribe: !s.Subscribe, OnTrack: s.receive, OnSignal: s.hear, OnData: s.message, Without: []string{"audio/red"},
+		OnLeave: func(l *livekit.LeaveRequest) { s.log.event("told to leave", "reason", l.Reason.String()) },
+	})
+	if err != nil {
+		return fmt.Errorf("%s does not let us in: %w", address, err)
+	}
+	s.client = c
+	close(s.joined)
+	return nil
+}
