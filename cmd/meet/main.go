@@ -26,6 +26,7 @@ type command struct {
 	Join              join              `cmd:"" help:"Join a room from here: publish files, record what comes."`
 	Config            configCommand     `cmd:"" help:"Print the settings that are in effect, as a settings file."`
 	Doctor            doctorCommand     `cmd:"" help:"Check that this machine is fit to serve."`
+	LoadTest          loadTest          `cmd:"" help:"Put a load on a server and measure it."`
 	Completion        completion        `cmd:"" help:"Print what makes a shell complete these commands."`
 	Version           version           `cmd:"" help:"Say which version this is."`
 }

@@ -1,4 +1,4 @@
-package main
+package loadtest
 
 import (
 	"context"
@@ -36,8 +36,9 @@ type arrival struct {
 	connected, packet, frame, all time.Duration // connection up; first video packet; first and every picture's key frame whole
 }
 
-// measureJoins lets somebody join each room by turns and tells the medians.
-func (p *plan) measureJoins(ctx context.Context, out, progress io.Writer) (err error) {
+// Joins lets somebody join each of the crowds' rooms by turns, so many times, and prints the medians: how long it took
+// until the connection worked, the first packet of video, the first whole key frame, and those of all pictures.
+func Joins(ctx context.Context, p Plan, rounds int, out, progress io.Writer) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var sending sync.WaitGroup
 	var clients []*client.Client
@@ -48,18 +49,18 @@ func (p *plan) measureJoins(ctx context.Context, out, progress io.Writer) (err e
 			err = errors.Join(err, c.Leave())
 		}
 	}()
-	base := p.room
+	base := p.Room
 	for n, c := range crowds {
-		p.room = fmt.Sprint(base, "-", n)
+		p.Room = fmt.Sprint(base, "-", n)
 		if err := p.fill(ctx, c, &sending, &clients); err != nil {
 			return fmt.Errorf("fill the room of %s: %w", c.name, err)
 		}
 		fmt.Fprintf(progress, "the room of %s is full\n", c.name)
 	}
 	waits := make([][]arrival, len(crowds))
-	for round := range p.joins {
+	for round := range rounds {
 		for n, c := range crowds {
-			p.room = fmt.Sprint(base, "-", n)
+			p.Room = fmt.Sprint(base, "-", n)
 			a, err := p.joinAndWait(ctx, fmt.Sprint("joiner-", round), c.video)
 			if err != nil {
 				return fmt.Errorf("join %d of %s: %w", round, c.name, err)
@@ -67,7 +68,7 @@ func (p *plan) measureJoins(ctx context.Context, out, progress io.Writer) (err e
 			waits[n] = append(waits[n], a)
 		}
 	}
-	fmt.Fprintf(out, "%-26s %10s %10s %10s %10s   medians of %d, ms\n", "room", "connected", "packet", "key frame", "all", p.joins)
+	fmt.Fprintf(out, "%-26s %10s %10s %10s %10s   medians of %d, ms\n", "room", "connected", "packet", "key frame", "all", rounds)
 	for n, c := range crowds {
 		fmt.Fprintf(out, "%-26s", c.name)
 		for _, of := range []func(arrival) time.Duration{
@@ -91,13 +92,13 @@ func median(all []arrival, of func(arrival) time.Duration) time.Duration {
 }
 
 // fill brings a crowd into the room.
-func (p *plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clients *[]*client.Client) error {
+func (p *Plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clients *[]*client.Client) error {
 	join := func(identity string, publish bool) (*client.Client, error) {
-		raw, err := p.token(identity, publish)
+		raw, err := p.token(p.Room, identity, publish)
 		if err != nil {
 			return nil, err
 		}
-		member, err := client.Join(ctx, p.url, raw, p.options())
+		member, err := client.Join(ctx, p.URL, raw, p.options())
 		if err == nil {
 			*clients = append(*clients, member)
 		}
@@ -121,7 +122,7 @@ func (p *plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clien
 		if err != nil {
 			return err
 		}
-		sending.Go(func() { p.film(ctx, track, asked) }) // ends with ctx
+		sending.Go(func() { p.show(ctx, track, asked) }) // ends with ctx
 	}
 	for n := range c.audio {
 		member, err := join(fmt.Sprint("audio-", n), true)
@@ -142,8 +143,8 @@ func (p *plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clien
 	return nil
 }
 
-// film sends ten small frames a second, and a key frame at once when one is asked for: what is measured is the server.
-func (p *plan) film(ctx context.Context, track *client.Publication, asked <-chan struct{}) {
+// show sends ten small frames a second, and a key frame at once when one is asked for: what is measured is the server.
+func (p *Plan) show(ctx context.Context, track *client.Publication, asked <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 200)}
@@ -157,7 +158,7 @@ func (p *plan) film(ctx context.Context, track *client.Publication, asked <-chan
 		case <-tick.C:
 		}
 		if key {
-			packets = p.burst
+			packets = p.Packets
 		}
 		packet.Timestamp = uint32(time.Since(start).Seconds() * 90_000)
 		for i := range packets {
@@ -172,7 +173,7 @@ func (p *plan) film(ctx context.Context, track *client.Publication, asked <-chan
 }
 
 // murmur sends one packet of sound a second.
-func (p *plan) murmur(ctx context.Context, track *client.Publication) {
+func (p *Plan) murmur(ctx context.Context, track *client.Publication) {
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0xf8, 0xff, 0xfe}}
 	for pause(ctx, time.Second) == nil {
 		packet.SequenceNumber++
@@ -193,10 +194,10 @@ type watch struct {
 }
 
 // joinAndWait joins, waits until want pictures are there, and leaves.
-func (p *plan) joinAndWait(ctx context.Context, identity string, want int) (a arrival, err error) {
+func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a arrival, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	raw, err := p.token(identity, false)
+	raw, err := p.token(p.Room, identity, false)
 	if err != nil {
 		return a, err
 	}
@@ -209,7 +210,7 @@ func (p *plan) joinAndWait(ctx context.Context, identity string, want int) (a ar
 		t.Drain()
 	}
 	start := time.Now()
-	c, err := client.Join(ctx, p.url, raw, opts)
+	c, err := client.Join(ctx, p.URL, raw, opts)
 	if err != nil {
 		return a, err
 	}

@@ -1,0 +1,95 @@
+package loadtest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+	"meet/internal/token"
+)
+
+// Plan is what to do. What it asks for is done or refused, never less.
+type Plan struct {
+	URL, Key, Secret string
+	Room             string // of more than one room, the beginning of their names
+	Rooms            int
+
+	// Of each room: who publish a picture, who publish sound, and who only receive.
+	Video, Audio, Subscribers int
+	// Tiles is how many pictures each subscriber receives, 0 for all of them.
+	Tiles     int
+	Simulcast bool // pictures in three layers, of which subscribers get the one that fits their tiles
+
+	// A picture has Packets packets of Size bytes, sent at once, Frames times a second.
+	Frames, Packets, Size int
+
+	Ramp     float64 // joins a second, 0 for as fast as the server lets people in
+	Settle   time.Duration
+	Duration time.Duration // of measuring
+
+	SinglePC bool
+	Feedback bool // reports, NACKs and transport feedback, as browsers send
+	PID      int  // of the server's process on this machine, 0 to leave its cost out
+}
+
+const (
+	// most bounds the people of one run: more do not fit on the ports of one machine.
+	most = 10_000
+	// leastSize is what a packet must hold: the header of a picture and the moment at which it was sent.
+	leastSize = headerSize + stampSize
+)
+
+// Validate says what is wrong with a plan, by the names of its flags.
+func (p *Plan) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(p.Rooms >= 1, "--rooms: got %d, want at least one", p.Rooms)
+	check(p.Video >= 0 && p.Audio >= 0 && p.Video+p.Audio > 0, "--publishers: got %d and %d --audio-publishers, want at least one", p.Video, p.Audio)
+	check(p.Subscribers >= 0, "--subscribers: got %d, want a number of people", p.Subscribers)
+	people := p.Rooms * (p.Video + p.Audio + p.Subscribers)
+	check(people <= most, "--subscribers: that makes %d people, want at most %d", people, most)
+	check(p.Tiles >= 0 && p.Tiles <= p.Video, "--tiles: got %d, want at most the %d that publish pictures", p.Tiles, p.Video)
+	check(p.Frames >= 1 && p.Frames <= 120, "--frames: got %d, want 1 to 120 a second", p.Frames)
+	check(p.Packets >= 1 && p.Packets <= 500, "--packets: got %d, want 1 to 500 for each picture", p.Packets)
+	check(p.Size >= leastSize && p.Size <= 1200, "--size: got %d, want %d to 1200 bytes", p.Size, leastSize)
+	check(p.Ramp >= 0, "--ramp: got %v, want joins a second", p.Ramp)
+	check(p.Duration > 0, "--duration: got %v, want a span such as 20s", p.Duration)
+	return errors.Join(errs...)
+}
+
+// tiles is how many pictures each subscriber receives.
+func (p *Plan) tiles() int {
+	if p.Tiles == 0 {
+		return p.Video
+	}
+	return p.Tiles
+}
+
+func (p *Plan) roomName(n int) string {
+	if p.Rooms == 1 {
+		return p.Room
+	}
+	return fmt.Sprint(p.Room, "-", n)
+}
+
+func (p *Plan) options() client.Options {
+	return client.Options{SinglePC: p.SinglePC, Bare: !p.Feedback, HostOnly: true, SettingEngine: lean}
+}
+
+// lean keeps what does not matter here out of the measurement.
+func lean(s *webrtc.SettingEngine) {
+	s.DisableActiveTCP(true)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+}
+
+func (p *Plan) token(room, identity string, publish bool) (string, error) {
+	grant := token.VideoGrant{RoomJoin: true, Room: room, CanPublish: &publish}
+	return token.New(p.Key, p.Secret).SetIdentity(identity).SetVideoGrant(grant).ToJWT()
+}

@@ -1,0 +1,142 @@
+package loadtest
+
+import (
+	"context"
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+)
+
+// headerSize is what vp8 writes, stampSize the moment of sending at the end of a packet: Unix time in µs.
+const headerSize, stampSize = 14, 8
+
+// layers are those of a picture in simulcast, each of a third of the packets of the next.
+var layers = []client.Layer{
+	{RID: "q", Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
+	{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
+	{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
+}
+
+// camera sends frames of equal packets that pass for VP8.
+type camera struct {
+	track   *client.Publication
+	streams []*stream
+}
+
+// stream is one layer.
+type stream struct {
+	layer   *client.LocalLayer
+	packets int
+	wanted  atomic.Bool // a key frame was asked for
+	packet  rtp.Packet
+}
+
+func (p *Plan) film(ctx context.Context, c *client.Client) (*camera, error) {
+	cam := &camera{}
+	options := client.PublishOptions{
+		Name: "camera", MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
+		OnKeyFrameRequest: func(layer int) { cam.streams[layer].wanted.Store(true) },
+	}
+	count := 1
+	if p.Simulcast {
+		options.Layers, count = layers, len(layers)
+	}
+	packets := p.Packets
+	for range count {
+		s := &stream{packets: max(1, packets), packet: rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.Size)}}
+		s.wanted.Store(true)
+		cam.streams = append([]*stream{s}, cam.streams...)
+		packets /= 3
+	}
+	var err error
+	if cam.track, err = c.Publish(ctx, options); err != nil {
+		return nil, err
+	}
+	for i, l := range cam.track.Layers() {
+		cam.streams[i].layer = l
+	}
+	return cam, nil
+}
+
+// roll sends frames until ctx ends. A late tick is made up for, so that the load is the same on a busy machine.
+func (cam *camera) roll(ctx context.Context, frames int) {
+	every := time.Second / time.Duration(frames)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	start := time.Now()
+	for frame := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for ; time.Duration(frame)*every < time.Since(start); frame++ {
+			for _, s := range cam.streams {
+				if s.send(uint16(frame), uint32(90_000/frames)) != nil {
+					return // the connection is gone, which its owner finds out
+				}
+			}
+		}
+	}
+}
+
+func (s *stream) send(frame uint16, ticks uint32) error {
+	key := s.wanted.Swap(false)
+	for i := range s.packets {
+		b := s.packet.Payload
+		vp8(b, frame, key, i == 0)
+		binary.BigEndian.PutUint64(b[len(b)-stampSize:], uint64(time.Now().UnixMicro()))
+		s.packet.SequenceNumber++
+		s.packet.Marker = i == s.packets-1
+		if err := s.layer.WriteRTP(&s.packet); err != nil {
+			return err
+		}
+	}
+	s.packet.Timestamp += ticks
+	return nil
+}
+
+// speak sends sound, a packet each 20 ms, until ctx ends.
+func speak(ctx context.Context, track *client.Publication) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 80)}
+	packet.Payload[0] = 0x78 // Opus: CELT, full band, 20 ms, mono, one frame (RFC 6716, section 3.1)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		binary.BigEndian.PutUint64(packet.Payload[len(packet.Payload)-stampSize:], uint64(time.Now().UnixMicro()))
+		packet.SequenceNumber++
+		packet.Timestamp += 960
+		if track.WriteRTP(packet) != nil {
+			return
+		}
+	}
+}
+
+// vp8 writes a payload descriptor with a 15-bit picture id, and the header that begins a frame, see
+// https://www.rfc-editor.org/rfc/rfc7741#section-4.2 and https://www.rfc-editor.org/rfc/rfc6386#section-9.1
+func vp8(b []byte, frame uint16, key, begins bool) {
+	clear(b[:headerSize])
+	b[0] = 0x80 // X: extension follows
+	b[1] = 0x80 // I: picture id follows
+	b[2], b[3] = 0x80|byte(frame>>8)&0x7f, byte(frame)
+	if !begins {
+		return
+	}
+	b[0] |= 0x10 // S: start of partition
+	if !key {
+		b[4] = 1 // inverse key frame flag
+		return
+	}
+	copy(b[7:], []byte{0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02}) // start code, 1280 by 720
+}

@@ -1,0 +1,242 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/client"
+)
+
+// Progress tells how far a run is.
+type Progress struct {
+	What            string // "joining", "waiting for tracks", "settling" or "measuring"
+	People, Planned int
+	Packets         uint64 // received so far
+}
+
+// run is a plan under way.
+type run struct {
+	*Plan
+	progress func(Progress)
+	sending  sync.WaitGroup // ends with the run's context
+
+	mu          sync.Mutex
+	clients     []*client.Client
+	subscribers []*subscriber
+	publishers  []time.Duration // how long their joins took
+}
+
+// Run does what the plan says, and leaves. progress is called now and then, from one goroutine at a time.
+func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, err error) {
+	if err := p.Validate(); err != nil {
+		return report, err
+	}
+	r := &run{Plan: &p, progress: progress}
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		r.sending.Wait()
+		err = errors.Join(err, r.leave())
+	}()
+	before, err := residentBytes(p.PID)
+	if err != nil {
+		return report, err
+	}
+	if err := r.fill(ctx); err != nil {
+		return report, err
+	}
+	if err := r.settle(ctx); err != nil {
+		return report, err
+	}
+	report, err = r.measure(ctx)
+	report.MemoryBefore = before
+	return report, err
+}
+
+// fill lets everybody in, the publishers of all rooms first, at the ramp's pace.
+func (r *run) fill(ctx context.Context) error {
+	var steps []func(context.Context) error
+	for room := range r.Rooms {
+		for n := range r.Video + r.Audio {
+			steps = append(steps, func(joining context.Context) error { return r.publish(ctx, joining, r.roomName(room), n) })
+		}
+	}
+	for room := range r.Rooms {
+		for n := range r.Subscribers {
+			steps = append(steps, func(ctx context.Context) error { return r.listen(ctx, r.roomName(room), n) })
+		}
+	}
+	if r.Ramp > 0 {
+		return r.pace(ctx, steps)
+	}
+	for i, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		r.progress(Progress{What: "joining", People: i + 1, Planned: len(steps)})
+	}
+	return nil
+}
+
+// pace begins one step after another, however long each takes.
+func (r *run) pace(ctx context.Context, steps []func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var joining sync.WaitGroup // each ends with its join, or with ctx
+	defer joining.Wait()
+	tick := time.NewTicker(time.Duration(float64(time.Second) / r.Ramp))
+	defer tick.Stop()
+	for i, step := range steps {
+		joining.Go(func() {
+			if err := step(ctx); err != nil {
+				cancel(err)
+			}
+		})
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		r.progress(Progress{What: "joining", People: i + 1, Planned: len(steps)})
+	}
+	joining.Wait()
+	return context.Cause(ctx)
+}
+
+// publish lets a publisher in, which sends until ctx ends: the first of a room send pictures, the others sound.
+func (r *run) publish(ctx, joining context.Context, room string, n int) error {
+	raw, err := r.token(room, fmt.Sprint("publisher-", n), true)
+	if err != nil {
+		return err
+	}
+	o := r.options()
+	o.NoAutoSubscribe = true // the load is that of the subscribers
+	began := time.Now()
+	c, err := client.Join(joining, r.URL, raw, o)
+	if err != nil {
+		return fmt.Errorf("publisher %d of %s: %w", n, room, err)
+	}
+	r.mu.Lock()
+	r.clients, r.publishers = append(r.clients, c), append(r.publishers, time.Since(began))
+	r.mu.Unlock()
+	if n < r.Video {
+		cam, err := r.film(joining, c)
+		if err != nil {
+			return fmt.Errorf("publisher %d of %s: %w", n, room, err)
+		}
+		r.sending.Go(func() { cam.roll(ctx, r.Frames) })
+		return nil
+	}
+	mic, err := c.Publish(joining, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus, DisableRED: true})
+	if err != nil {
+		return fmt.Errorf("publisher %d of %s: %w", n, room, err)
+	}
+	r.sending.Go(func() { speak(ctx, mic) })
+	return nil
+}
+
+// listen lets a subscriber in.
+func (r *run) listen(ctx context.Context, room string, n int) error {
+	s, err := r.subscribe(ctx, room, fmt.Sprint("subscriber-", n))
+	if err != nil {
+		return fmt.Errorf("subscriber %d of %s: %w", n, room, err)
+	}
+	r.mu.Lock()
+	r.clients, r.subscribers = append(r.clients, s.client), append(r.subscribers, s)
+	r.mu.Unlock()
+	if r.tiles() == r.Video && !r.Simulcast {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, trackTimeout)
+	defer cancel()
+	if err := s.choose(ctx, r.Plan, n); err != nil {
+		return fmt.Errorf("subscriber %d of %s: %w", n, room, err)
+	}
+	return nil
+}
+
+// trackTimeout is how long tracks may take to come.
+const trackTimeout = 30 * time.Second
+
+// settle waits until everybody receives what the plan says, and some time more.
+func (r *run) settle(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, trackTimeout)
+	defer cancel()
+	want := r.tiles() + r.Audio
+	for n, s := range r.subscribers {
+		for tracks, _ := s.received(); tracks < want; tracks, _ = s.received() {
+			if err := pause(waiting, 10*time.Millisecond); err != nil {
+				return fmt.Errorf("subscriber %d receives %d of %d tracks: %w", n, tracks, want, err)
+			}
+		}
+	}
+	r.tell("settling")
+	return pause(ctx, r.Settle)
+}
+
+func (r *run) tell(what string) {
+	people := len(r.clients)
+	r.progress(Progress{What: what, People: people, Planned: people, Packets: r.sum().Packets})
+}
+
+func (r *run) sum() (all client.Received) {
+	for _, s := range r.subscribers {
+		_, got := s.received()
+		all.Packets += got.Packets
+		all.Bytes += got.Bytes
+		all.Lost += got.Lost
+	}
+	return all
+}
+
+// measure counts for the plan's duration.
+func (r *run) measure(ctx context.Context) (Report, error) {
+	for _, s := range r.subscribers {
+		s.restart()
+	}
+	before, server, own, start := r.sum(), cpuTime(r.PID), cpuTime(0), time.Now()
+	for time.Since(start) < r.Duration {
+		if err := pause(ctx, min(time.Second, r.Duration-time.Since(start))); err != nil {
+			return Report{}, err
+		}
+		r.tell("measuring")
+	}
+	took, after := time.Since(start), r.sum()
+	report := r.report(took, client.Received{
+		Packets: after.Packets - before.Packets, Bytes: after.Bytes - before.Bytes, Lost: after.Lost - before.Lost,
+	})
+	report.OwnCPU = perPacket(cpuTime(0)-own, report.Packets)
+	if r.PID == 0 {
+		return report, nil
+	}
+	report.ServerCPU = perPacket(cpuTime(r.PID)-server, report.Packets)
+	report.ServerCores = (cpuTime(r.PID) - server).Seconds() / took.Seconds()
+	var err error
+	report.Memory, err = residentBytes(r.PID)
+	return report, err
+}
+
+// leave ends everybody's stay, side by side: thousands one after another take minutes.
+func (r *run) leave() error {
+	errs := make([]error, len(r.clients))
+	var leaving sync.WaitGroup
+	for i, c := range r.clients {
+		leaving.Go(func() { errs[i] = c.Leave() })
+	}
+	leaving.Wait()
+	return errors.Join(errs...)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

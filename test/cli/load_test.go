@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"meet/internal/loadtest"
+)
+
+// TestLoad puts small loads on the real server: everything that is sent arrives, and its cost is told.
+func TestLoad(t *testing.T) {
+	address, server := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	for name, tt := range map[string]struct {
+		args                    []string
+		publishers, subscribers int
+		rate                    float64 // packets a second
+	}{
+		"the same for all": {[]string{"--publishers", "2", "--subscribers", "4", "--packets", "2", "--frames", "10"}, 2, 4, 2 * 4 * 20},
+		"rooms with sound and layouts": {
+			[]string{"--rooms", "2", "--publishers", "2", "--audio-publishers", "1", "--subscribers", "2", "--layout", "speaker", "--simulcast", "--ramp", "20", "--packets", "9", "--frames", "10", "--feedback", "--single-connection"},
+			6, 4, 4 * (90 + 50),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			args := append([]string{"load-test", "--settle", "1s", "--duration", "2s", "--json", "--pid", strconv.Itoa(server.Process.Pid)}, tt.args...)
+			out, err := command(ctx, t, address, args...).Output()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			var r loadtest.Report
+			if err := json.Unmarshal(out, &r); err != nil {
+				t.Fatalf("%v in %s", err, out)
+			}
+			if r.Publishers != tt.publishers || r.Subscribers != tt.subscribers {
+				t.Errorf("%d publishers, %d subscribers", r.Publishers, r.Subscribers)
+			}
+			// A busy machine is late, and silent sound may be left out.
+			if r.Rate < tt.rate/2 || r.Rate > tt.rate*1.5 || r.Loss > 0.05 {
+				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, tt.rate, r.Loss)
+			}
+			if r.Join.P50 == 0 || r.FirstMedia.P50 < r.Join.P50/10 || r.Delay.P99 == 0 || r.ServerCPU == 0 || r.Memory == 0 {
+				t.Errorf("not all is measured: %s", out)
+			}
+		})
+	}
+}
