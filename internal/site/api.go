@@ -1,6 +1,7 @@
 package site
 
 import (
+	_ "embed" // of the description
 	"encoding/json"
 	"errors"
 	"io"
@@ -37,6 +38,14 @@ type meetingJSON struct {
 type lobbyJSON struct {
 	Rooms    []roomJSON    `json:"rooms"`
 	Meetings []meetingJSON `json:"meetings"`
+}
+
+//go:embed openapi.yaml
+var description []byte
+
+// openAPI is the description of these and of the token endpoint.
+func (s *Site) openAPI(c echo.Context) error {
+	return c.Blob(http.StatusOK, "application/yaml", description)
 }
 
 func (s *Site) rooms(c echo.Context) error { return fresh(c, s.roomsJSON()) }

@@ -68,6 +68,7 @@ func (s *Site) Routes(e *echo.Echo) {
 
 	get(e, "/api/rooms", s.rooms, compressed)
 	get(e, "/api/meetings", s.meetings, compressed)
+	get(e, "/api/openapi.yaml", s.openAPI, compressed)
 	e.GET("/api/events", s.events)
 	get(e, "/api/connection-details", s.connectionDetails, limited)
 
