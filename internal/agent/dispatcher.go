@@ -43,7 +43,7 @@ type Dispatcher struct {
 
 	context context.Context // ends with Close
 	cancel  context.CancelFunc
-	work    sync.WaitGroup // jobs that look for a worker
+	work    sync.WaitGroup // connections of workers, and jobs that look for one
 
 	mu      sync.Mutex
 	workers map[string]*worker

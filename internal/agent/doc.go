@@ -10,6 +10,6 @@
 // vanishes, or fails, goes to another one.
 //
 // Goroutines: two for each worker's socket, ended by it or by Close; one for each job until a worker has taken it, ended
-// by the answers' time limit or by Close, which waits for all. Locks: Dispatcher.mu guards all state of workers,
+// by the answers' time limit or by Close. Close waits for all. Locks: Dispatcher.mu guards all state of workers,
 // dispatches and jobs; nothing is sent or waited for under it but into queues that never block.
 package agent

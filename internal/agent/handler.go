@@ -53,8 +53,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var writer sync.WaitGroup
 	writer.Go(one.write) // ends with the worker
 	one.read(h.dispatcher)
-	h.dispatcher.leave(one)
 	writer.Wait()
+	h.dispatcher.leave(one)
 }
 
 func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {

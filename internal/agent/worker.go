@@ -150,11 +150,13 @@ func (d *Dispatcher) enter(w *worker) error {
 		return errTooManyWorkers
 	}
 	d.workers[w.id] = w
+	d.work.Add(1) // until it has left
 	return nil
 }
 
-// leave forgets a worker and gives its jobs to others.
+// leave forgets a worker, whose connection has ended, and gives its jobs to others.
 func (d *Dispatcher) leave(w *worker) {
+	defer d.work.Done()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.workers, w.id)
