@@ -15,7 +15,7 @@ import (
 func sample() Sources {
 	return Sources{
 		Media: func(context.Context) Media {
-			return Media{Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedPictures: 6, NACKed: 70, Resent: 69}
+			return Media{Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedPictures: 6, RoundTrips: []time.Duration{3 * time.Second, time.Second, 2 * time.Second}, NACKed: 70, Resent: 69}
 		},
 		Socket:   func() Socket { return Socket{PacketsIn: 10, BytesIn: 1000, PacketsOut: 20, BytesOut: 3000, Dropped: 1} },
 		Relays:   func() int { return 8 },
@@ -42,7 +42,7 @@ func TestFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"meet_rooms 2", "meet_participants 5", `meet_tracks{kind="audio"} 3`, `meet_tracks{kind="data"} 1`, "meet_paused_pictures 6",
+		"meet_rooms 2", "meet_participants 5", `meet_tracks{kind="audio"} 3`, `meet_tracks{kind="data"} 1`, "meet_paused_pictures 6", `meet_round_trip_seconds{share="0.5"} 2`, `meet_round_trip_seconds{share="1"} 3`,
 		`meet_udp_packets_total{direction="out"} 20`, `meet_udp_bytes_total{direction="in"} 1000`, "meet_udp_dropped_total 1",
 		"meet_subscriber_packets_missed_total 70", "meet_subscriber_packets_resent_total 69", "meet_relays 8",
 		"meet_webhooks_pending 9", "meet_webhooks_aside 2", `meet_room_events_total{event="room_started"} 1`,
@@ -62,7 +62,7 @@ func TestLabelsAreFew(t *testing.T) {
 		t.Fatal(err)
 	}
 	allowed := map[string]*regexp.Regexp{
-		"kind": regexp.MustCompile("^(audio|video|data)$"), "direction": regexp.MustCompile("^(in|out)$"), "version": regexp.MustCompile("."),
+		"kind": regexp.MustCompile("^(audio|video|data)$"), "direction": regexp.MustCompile("^(in|out)$"), "version": regexp.MustCompile("."), "share": regexp.MustCompile("^(0.5|0.9|1)$"),
 	}
 	for _, f := range families {
 		if !strings.HasPrefix(f.GetName(), "meet_") {

@@ -1,6 +1,9 @@
 package metrics
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Sources are what is asked on each scrape. All are required.
 type Sources struct {
@@ -16,7 +19,8 @@ type Media struct {
 	AudioTracks, VideoTracks, DataTracks   int
 	AudioSubscriptions, VideoSubscriptions int
 	PausedPictures                         int
-	Waiting                                int // things that rooms' loops have yet to do
+	Waiting                                int             // things that rooms' loops have yet to do
+	RoundTrips                             []time.Duration // to each subscriber of pictures that tells
 
 	Missed, KeyFramesAsked          uint64 // towards publishers
 	NACKed, Resent, KeyFramesWanted uint64 // from subscribers
