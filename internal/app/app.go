@@ -18,6 +18,7 @@ import (
 	"meet/internal/agent"
 	"meet/internal/api"
 	"meet/internal/config"
+	"meet/internal/direct"
 	"meet/internal/lobby"
 	"meet/internal/metrics"
 	"meet/internal/rtc"
@@ -52,6 +53,7 @@ type App struct {
 	webhooks *webhook.Notifier // nil when nobody is to be told
 	metrics  *metrics.Metrics
 	agents   *agent.Dispatcher
+	direct   *direct.Hub
 	store    *store.Store
 	serving  sync.WaitGroup
 	closing  atomic.Bool
@@ -128,6 +130,8 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.agents = agent.New(keys, agent.Options{Log: a.log, ServerInfo: serverInfo()})
 	a.push("agents", func(context.Context) error { a.agents.Close(); return nil })
+	a.direct = direct.New(direct.Options{Log: a.log, Debug: a.config.Dev})
+	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
 	e := a.newHTTP()
 	a.rooms, err = rtc.New(media, rtc.Options{
 		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
@@ -187,6 +191,7 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.Any("/rtc/*", signalling)
 	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, a.agents, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))
 	e.GET("/agent", echo.WrapHandler(agent.NewHandler(a.agents, verifier)))
+	e.GET("/direct/ws", echo.WrapHandler(a.direct))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,4 +94,24 @@ func TestAgent(t *testing.T) {
 		t.Error(err)
 	}
 	say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: offer.Id, Status: livekit.JobStatus_JS_SUCCESS}}})
+}
+
+// TestDirectCall: the socket that introduces two browsers to each other is there, and closes with the server.
+func TestDirectCall(t *testing.T) {
+	s := start(t, settings(t))
+	ws, _, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/direct/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ws.Close() })
+	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, raw, err := ws.ReadMessage(); err != nil || !strings.HasPrefix(string(raw), `{"NewUser":"`) {
+		t.Fatalf("heard %s, %v", raw, err)
+	}
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+		t.Errorf("after the server's end: %v", err)
+	}
 }

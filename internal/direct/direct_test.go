@@ -1,0 +1,215 @@
+package direct
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newHub(t *testing.T) (*Hub, string) {
+	t.Helper()
+	h := New(Options{Debug: true})
+	web := httptest.NewServer(h)
+	t.Cleanup(func() {
+		h.Close()
+		web.Close()
+		if s := h.Stats(); s != (Stats{}) {
+			t.Errorf("%+v stayed behind", s)
+		}
+	})
+	return h, "ws" + strings.TrimPrefix(web.URL, "http")
+}
+
+// rust is a client as the seed's: it speaks nothing but text, as serde writes it.
+type rust struct {
+	t  *testing.T
+	ws *websocket.Conn
+}
+
+func connect(t *testing.T, url string) *rust {
+	t.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ws.Close() })
+	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
+	r := &rust{t, ws}
+	if id := r.text("NewUser"); len(id) != idLength {
+		t.Errorf("user id %q", id)
+	}
+	return r
+}
+
+func (r *rust) say(text string) {
+	r.t.Helper()
+	if err := r.ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// hear returns the next message word for word.
+func (r *rust) hear() string {
+	r.t.Helper()
+	_, raw, err := r.ws.ReadMessage()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+func (r *rust) expect(want string) {
+	r.t.Helper()
+	if got := r.hear(); got != want {
+		r.t.Fatalf("heard %s, want %s", got, want)
+	}
+}
+
+// text is what a message of that name and one text carries.
+func (r *rust) text(name string) string {
+	r.t.Helper()
+	var m map[string]string
+	if err := json.Unmarshal([]byte(r.hear()), &m); err != nil || len(m) != 1 || m[name] == "" {
+		r.t.Fatalf("heard %v, want %s", m, name)
+	}
+	return m[name]
+}
+
+// refused waits for an ICEError with that in it.
+func (r *rust) refused(says string) {
+	r.t.Helper()
+	var m map[string][]string
+	if err := json.Unmarshal([]byte(r.hear()), &m); err != nil || len(m["ICEError"]) != 2 || !strings.Contains(m["ICEError"][0], says) {
+		r.t.Fatalf("heard %v, want an error with %q", m, says)
+	}
+}
+
+// gone waits until the server has closed the connection.
+func (r *rust) gone() {
+	r.t.Helper()
+	for {
+		if _, _, err := r.ws.ReadMessage(); err != nil {
+			return
+		}
+	}
+}
+
+// TestTwoMeet is the seed's exchange from beginning to end.
+func TestTwoMeet(t *testing.T) {
+	_, url := newHub(t)
+	a, b := connect(t, url), connect(t, url)
+	a.say(`"SessionNew"`)
+	id := a.text("SessionReady")
+	b.say(`{"SessionJoin":"` + id + `"}`)
+	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	b.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	for _, m := range []string{`{"VideoOffer":["v=0\r\no=- 1 ä","` + id + `"]}`, `{"IceCandidate":["candidate:1","` + id + `"]}`} {
+		b.say(m)
+		a.expect(m)
+	}
+	answer := `{"VideoAnswer":["v=0","` + id + `"]}`
+	a.say(answer)
+	b.expect(answer)
+	a.say(`"Debug"`) // is for the log
+
+	// Who leaves makes room for another.
+	_ = b.ws.Close()
+	a.refused("has left")
+	c := connect(t, url)
+	c.say(`{"SessionJoin":" ` + id + `\n"}`)
+	c.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+}
+
+// TestStrangers: nobody enters a session that is full or is none, nor reaches into one that is not its own.
+func TestStrangers(t *testing.T) {
+	h, url := newHub(t)
+	a, b, eve := connect(t, url), connect(t, url), connect(t, url)
+	a.say(`"SessionNew"`)
+	id := a.text("SessionReady")
+	a.say(`{"VideoOffer":["v=0","` + id + `"]}`)
+	a.refused("nobody else")
+	a.say(`{"SessionJoin":"` + id + `"}`) // its own
+	a.expect(`{"SessionJoinError":"` + id + `"}`)
+	b.say(`{"SessionJoin":"` + id + `"}`)
+	b.text("SessionJoinSuccess")
+	a.text("SessionJoinSuccess")
+	eve.say(`{"SessionJoin":"` + id + `"}`)
+	eve.expect(`{"SessionJoinError":"` + id + `"}`)
+	eve.say(`{"SessionJoin":"guess"}`)
+	eve.expect(`{"SessionJoinError":"guess"}`)
+	eve.say(`{"VideoOffer":["v=0","` + id + `"]}`)
+	eve.refused("not in that session")
+	eve.say(`"SessionNew"`)
+	own := eve.text("SessionReady")
+	eve.say(`{"IceCandidate":["x","` + id + `"]}`)
+	eve.refused("not in that session")
+	eve.say(`"SessionNew"`) // gives up the one before
+	if next := eve.text("SessionReady"); next == own {
+		t.Error("the same id twice")
+	}
+	if s := h.Stats(); s.Sessions != 2 || s.People != 3 {
+		t.Errorf("%+v", s)
+	}
+	a.say(`{"VideoOffer":["still","` + id + `"]}`) // the others were not disturbed
+	b.expect(`{"VideoOffer":["still","` + id + `"]}`)
+}
+
+// TestMisuse: what is no message gets a sentence, what is too much ends the connection, and nobody else notices.
+func TestMisuse(t *testing.T) {
+	_, url := newHub(t)
+	for _, text := range []string{`hello`, `"Hello"`, `{"SessionJoin":7}`, `{"SessionJoin":["a","b"]}`, `{"VideoOffer":"x"}`, `{"VideoOffer":["x"]}`, `{}`, `{"SessionJoin":"a","Debug":"b"}`, `[]`, `null`} {
+		r := connect(t, url)
+		r.say(text)
+		r.refused("none of the messages")
+	}
+	r := connect(t, url)
+	r.say(`{"SessionReady":"x"}`)
+	r.refused("only the server")
+
+	large := connect(t, url)
+	large.say(`{"SessionJoin":"` + strings.Repeat("x", messageLimit) + `"}`)
+	large.gone()
+	flood := connect(t, url)
+	for range burst + 100 {
+		if flood.ws.WriteMessage(websocket.TextMessage, []byte(`"Debug"`)) != nil {
+			break
+		}
+	}
+	flood.gone()
+
+	if _, resp, err := websocket.DefaultDialer.Dial(url, http.Header{"Origin": {"https://elsewhere.example"}}); err == nil || resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a page of another site: %v", err)
+	}
+	r.say(`"SessionNew"`)
+	r.text("SessionReady")
+}
+
+func FuzzMessage(f *testing.F) {
+	for _, text := range []string{`"SessionNew"`, `{"SessionJoin":"id"}`, `{"VideoOffer":["sdp","id"]}`, `{"VideoOffer":[]}`, `7`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var m Message
+		if json.Unmarshal(raw, &m) != nil {
+			return
+		}
+		again, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Message
+		if err := json.Unmarshal(again, &back); err != nil || back.Name != m.Name || !slices.Equal(back.Texts, m.Texts) {
+			t.Errorf("%s came back as %s: %v", raw, again, err)
+		}
+	})
+}

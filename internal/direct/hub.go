@@ -1,0 +1,178 @@
+package direct
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+const (
+	// maxSessions and maxPeople bound those of one server.
+	maxSessions, maxPeople = 4096, 8192
+	// idLength is in letters of base 32: 80 bits, which nobody guesses.
+	idLength = 16
+)
+
+// Options are what a Hub may be told.
+type Options struct {
+	Log *slog.Logger
+	// Debug answers the message of that name with a line in the log: how many there are. For development only.
+	Debug bool
+}
+
+// Hub knows who is connected and who talks to whom.
+type Hub struct {
+	opts Options
+	work sync.WaitGroup // connections
+
+	mu       sync.Mutex
+	people   map[*person]bool
+	sessions map[string]*session
+	closed   bool
+}
+
+// session is two people, or one who waits for the other.
+type session struct {
+	id      string
+	members []*person
+}
+
+// New makes a Hub.
+func New(o Options) *Hub {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Hub{opts: o, people: map[*person]bool{}, sessions: map[string]*session{}}
+}
+
+// Close ends all connections and waits for them.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	h.closed = true
+	for p := range h.people {
+		p.end()
+	}
+	h.mu.Unlock()
+	h.work.Wait()
+}
+
+// Stats are a Hub's figures of the moment.
+type Stats struct{ People, Sessions int }
+
+// Stats counts who is there.
+func (h *Hub) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return Stats{len(h.people), len(h.sessions)}
+}
+
+// enter takes somebody in and tells it its id; false when there is no room.
+func (h *Hub) enter(p *person) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.people) >= maxPeople {
+		return false
+	}
+	h.people[p] = true
+	h.work.Add(1) // until it has left
+	p.send(newUser, newID())
+	return true
+}
+
+// leave forgets somebody, and tells the other of its session.
+func (h *Hub) leave(p *person) {
+	defer h.work.Done()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.people, p)
+	h.departLocked(p)
+}
+
+// departLocked ends somebody's part in its session. Who stays there can be joined again.
+func (h *Hub) departLocked(p *person) {
+	s := p.session
+	if s == nil {
+		return
+	}
+	p.session = nil
+	other := s.other(p)
+	if other == nil {
+		delete(h.sessions, s.id)
+		return
+	}
+	s.members = []*person{other}
+	other.send(iceError, "the other has left", s.id)
+}
+
+func (s *session) other(p *person) *person {
+	for _, m := range s.members {
+		if m != p {
+			return m
+		}
+	}
+	return nil
+}
+
+// handle does what somebody's message asks.
+func (h *Hub) handle(p *person, m Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch m.Name {
+	case sessionNew:
+		h.openLocked(p)
+	case sessionJoin:
+		h.joinLocked(p, strings.TrimSpace(m.Texts[0]))
+	case videoOffer, videoAnswer, iceCandidate:
+		h.passLocked(p, m)
+	case debug:
+		if h.opts.Debug {
+			h.opts.Log.Info("direct calls", "people", len(h.people), "sessions", len(h.sessions))
+		}
+	default:
+		p.send(iceError, "only the server sends "+m.Name, "")
+	}
+}
+
+func (h *Hub) openLocked(p *person) {
+	if len(h.sessions) >= maxSessions {
+		p.send(iceError, "there are as many direct calls as this server takes; try again later", "")
+		return
+	}
+	h.departLocked(p) // one at a time
+	s := &session{id: newID(), members: []*person{p}}
+	h.sessions[s.id], p.session = s, s
+	p.send(sessionReady, s.id)
+}
+
+// joinLocked brings somebody into a session that has room. Which ids there are is nobody's business: a full one and one
+// that is none get the same answer.
+func (h *Hub) joinLocked(p *person, id string) {
+	s := h.sessions[id]
+	if s == nil || len(s.members) != 1 || s.members[0] == p {
+		p.send(sessionJoinError, id)
+		return
+	}
+	h.departLocked(p)
+	s.members, p.session = append(s.members, p), s
+	for _, m := range s.members {
+		m.send(sessionJoinSuccess, id)
+	}
+}
+
+// passLocked hands a message to the other of the sender's session.
+func (h *Hub) passLocked(p *person, m Message) {
+	id := m.Texts[1]
+	if p.session == nil || p.session.id != id {
+		p.send(iceError, "you are not in that session", id)
+		return
+	}
+	other := p.session.other(p)
+	if other == nil {
+		p.send(iceError, "nobody else is in the session yet", id)
+		return
+	}
+	other.send(m.Name, m.Texts...)
+}
+
+func newID() string { return strings.ToLower(rand.Text()[:idLength]) }

@@ -1,0 +1,81 @@
+package direct
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// Names of messages. Those of one text carry an id; those of two a text and the id of a session; the rest nothing.
+const (
+	newUser            = "NewUser"            // to who connects: its own id
+	sessionNew         = "SessionNew"         // from who wants to open a session
+	sessionReady       = "SessionReady"       // to it: the session's id
+	sessionJoin        = "SessionJoin"        // from who was told an id
+	sessionJoinSuccess = "SessionJoinSuccess" // to both: the other is there
+	sessionJoinError   = "SessionJoinError"   // to who was told a wrong one
+	videoOffer         = "VideoOffer"
+	videoAnswer        = "VideoAnswer"
+	iceCandidate       = "IceCandidate"
+	iceError           = "ICEError" // to who did something wrong, or whose other is gone: a sentence
+	debug              = "Debug"
+)
+
+// texts is how many texts each message carries.
+var texts = map[string]int{
+	newUser: 1, sessionNew: 0, sessionReady: 1, sessionJoin: 1, sessionJoinSuccess: 1, sessionJoinError: 1,
+	videoOffer: 2, videoAnswer: 2, iceCandidate: 2, iceError: 2, debug: 0,
+}
+
+var errMessage = errors.New("this is none of the messages that are understood here")
+
+// Message is one message: a name and its texts.
+type Message struct {
+	Name  string
+	Texts []string
+}
+
+// MarshalJSON writes "SessionNew", {"SessionJoin":"id"} or {"VideoOffer":["sdp","id"]}, as serde does for enums.
+func (m Message) MarshalJSON() ([]byte, error) {
+	switch len(m.Texts) {
+	case 0:
+		return json.Marshal(m.Name)
+	case 1:
+		return json.Marshal(map[string]string{m.Name: m.Texts[0]})
+	}
+	return json.Marshal(map[string][]string{m.Name: m.Texts})
+}
+
+// UnmarshalJSON reads the same.
+func (m *Message) UnmarshalJSON(raw []byte) error {
+	*m = Message{}
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte(`"`)) {
+		if err := json.Unmarshal(raw, &m.Name); err != nil {
+			return errMessage
+		}
+		return m.check()
+	}
+	var one map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &one); err != nil || len(one) != 1 {
+		return errMessage
+	}
+	for name, content := range one {
+		m.Name = name
+		if texts[name] == 1 {
+			m.Texts = make([]string, 1)
+			if json.Unmarshal(content, &m.Texts[0]) != nil {
+				return errMessage
+			}
+		} else if json.Unmarshal(content, &m.Texts) != nil {
+			return errMessage
+		}
+	}
+	return m.check()
+}
+
+func (m *Message) check() error {
+	if want, known := texts[m.Name]; !known || want != len(m.Texts) {
+		return errMessage
+	}
+	return nil
+}

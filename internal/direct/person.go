@@ -1,0 +1,116 @@
+package direct
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// messageLimit is in bytes: an offer of a camera, a microphone and a screen has some ten thousand.
+	messageLimit = 64 << 10
+	// perSecond and burst are messages that one may send: candidates come dozens at a time.
+	perSecond, burst = 20, 200
+	// queueLimit is how many messages may wait for somebody; who does not read is cut off.
+	queueLimit = 256
+	// pingInterval is the time between pings; silence of silenceLimit means that somebody is gone. writeLimit is how long
+	// a write may take.
+	pingInterval = 20 * time.Second
+	silenceLimit = 3 * pingInterval
+	writeLimit   = 5 * time.Second
+)
+
+// person is one connection.
+type person struct {
+	ws      *websocket.Conn
+	queue   chan Message
+	ended   chan struct{}
+	endOnce sync.Once
+
+	session *session // guarded by Hub.mu; nil while in none
+}
+
+// upgrader lets in programs, and pages of this server alone: gorilla compares the origin with the host.
+var upgrader = websocket.Upgrader{}
+
+// ServeHTTP is one connection's stay.
+func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // has been answered by the upgrader
+	}
+	p := &person{ws: ws, queue: make(chan Message, queueLimit), ended: make(chan struct{})}
+	if !h.enter(p) {
+		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "too many direct calls"), time.Now().Add(writeLimit))
+		_ = ws.Close()
+		return
+	}
+	var writer sync.WaitGroup
+	writer.Go(p.write) // ends with the person
+	p.read(h)
+	writer.Wait()
+	h.leave(p)
+}
+
+// send queues a message; who does not read is cut off. It never blocks.
+func (p *person) send(name string, texts ...string) {
+	select {
+	case <-p.ended:
+	case p.queue <- Message{name, texts}:
+	default:
+		p.end()
+	}
+}
+
+// end makes both goroutines end.
+func (p *person) end() { p.endOnce.Do(func() { close(p.ended) }) }
+
+func (p *person) write() {
+	defer func() { _ = p.ws.Close() }()
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case m := <-p.queue:
+			_ = p.ws.SetWriteDeadline(time.Now().Add(writeLimit))
+			err = p.ws.WriteJSON(m)
+		case <-ping.C:
+			err = p.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit))
+		case <-p.ended:
+			_ = p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(writeLimit))
+			return
+		}
+		if err != nil {
+			p.end()
+			return
+		}
+	}
+}
+
+// read takes what somebody says. What is no message is told so; who sends too much is cut off.
+func (p *person) read(h *Hub) {
+	defer p.end()
+	p.ws.SetReadLimit(messageLimit)
+	alive := func(string) error { return p.ws.SetReadDeadline(time.Now().Add(silenceLimit)) }
+	_ = alive("")
+	p.ws.SetPongHandler(alive)
+	limiter := rate.NewLimiter(perSecond, burst)
+	for {
+		_, raw, err := p.ws.ReadMessage()
+		if err != nil || !limiter.Allow() {
+			return
+		}
+		_ = alive("")
+		var m Message
+		if json.Unmarshal(raw, &m) != nil {
+			p.send(iceError, errMessage.Error(), "")
+			continue
+		}
+		h.handle(p, m)
+	}
+}
