@@ -25,8 +25,8 @@ const (
 
 // Options are what a Server may be told.
 type Options struct {
-	// Address is what relays seem to be on, and nothing is ever sent there: this machine's own as others know it; unless it
-	// is set, one of the range for documentation (RFC 5737).
+	// Address is what relays seem to be on: this machine's own as others know it; one of its own unless set. Nothing is there
+	// at the relays' ports, but browsers try.
 	Address netip.Addr
 	Log     *slog.Logger
 }
@@ -52,7 +52,7 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	v4, v6 := netip.AddrFrom4([4]byte{192, 0, 2, 1}), netip.MustParseAddr("2001:db8::1")
+	v4, v6 := ownAddresses()
 	switch {
 	case o.Address.Unmap().Is4():
 		v4 = o.Address.Unmap()
@@ -79,6 +79,28 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 		return nil, fmt.Errorf("open TURN: %w", err)
 	}
 	return s, nil
+}
+
+// ownAddresses are one of each family that others may know this machine by, else those of loopback.
+func ownAddresses() (v4, v6 netip.Addr) {
+	addresses, _ := net.InterfaceAddrs() // none is as good as an error
+	for _, a := range addresses {
+		prefix, err := netip.ParsePrefix(a.String())
+		switch ip := prefix.Addr(); {
+		case err != nil || !ip.IsGlobalUnicast():
+		case ip.Is4() && !v4.IsValid():
+			v4 = ip
+		case ip.Is6() && !v6.IsValid():
+			v6 = ip
+		}
+	}
+	if !v4.IsValid() {
+		v4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	if !v6.IsValid() {
+		v6 = netip.IPv6Loopback()
+	}
+	return v4, v6
 }
 
 // Credentials let somebody ask for relays, each of whom has a few.
