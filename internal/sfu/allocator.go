@@ -16,6 +16,9 @@ const (
 	// A track that has to fall because the path is full falls so far that what waits there is gone in drainTime, with at
 	// most drainMost of the estimate. Without that it falls in steps, each of which costs a key frame into a full queue.
 	drainTime, drainMost = time.Second, 0.5
+	// overloaded is how many times the estimate must be sent for a better layer to be stopped at once: with less most of it
+	// still arrives until the lesser one begins.
+	overloaded = 1.3
 	// A track that fell is not raised again for restLeast unless there is clearly room, and longer each time it has to
 	// fall again within restMemory.
 	restLeast, restMost = 2 * time.Second, 16 * time.Second
@@ -215,7 +218,7 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		drain := int(float64(known.bitrate) * min(known.queue.Seconds()/drainTime.Seconds(), drainMost))
 		a.indexes, left = divide(budget+a.trial.extra, drain, a.claims, a.indexes)
 	}
-	wanted, peaks, given := 0, 0, 0
+	wanted, peaks, given, sent := 0, 0, 0, 0
 	var pads *DownTrack
 	for i, s := range a.claimed {
 		c, at := &a.claims[i], a.indexes[i]
@@ -233,6 +236,9 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 				to = everything // room for a layer that is only about to be sent
 			}
 		}
+		if c.held >= 0 {
+			sent += c.levels[c.held].cost
+		}
 		if at < c.held {
 			s.fall(now)
 		}
@@ -240,6 +246,11 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		changed = s.allow(to, changed)
 		if pads == nil && known.answers && s.track.canPad() {
 			pads = s.track
+		}
+	}
+	if known.queue > 0 && float64(sent) > overloaded*float64(known.bitrate) {
+		for _, s := range a.claimed {
+			s.track.abandon()
 		}
 	}
 	if given < wanted && pads != nil {

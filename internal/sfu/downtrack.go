@@ -178,15 +178,28 @@ func (d *DownTrack) setTarget(which *target, value target) {
 	*which = value
 	d.target = target{min(d.wanted.spatial, d.allowed.spatial), min(d.wanted.temporal, d.allowed.temporal)}
 	after, r := d.target.spatial, d.receiver
-	begins := before.spatial < 0 && after >= 0
-	if after < d.fwd.layer && (after < 0 || d.Tap.pacer.queues()) {
-		// On a full path what still came of the better layer would be lost, and hold up what comes in its place.
-		begins = after >= 0
+	paused := after < 0
+	if paused {
 		d.fwd.pause()
 	}
 	d.mu.Unlock()
-	if d.video && begins {
+	if d.video && before.spatial < 0 && !paused {
 		r.requestFirst(after)
+	}
+}
+
+// abandon stops a layer that is better than what is allowed before the allowed one has begun: on a path that is full
+// many times over, what still came of it would be lost and hold up what comes in its place.
+func (d *DownTrack) abandon() {
+	d.mu.Lock()
+	abandons := d.fwd.layer > max(d.target.spatial, -1) && d.target.spatial >= 0
+	if abandons {
+		d.fwd.pause()
+	}
+	r, wanted := d.receiver, d.target.spatial
+	d.mu.Unlock()
+	if abandons {
+		r.requestFirst(wanted)
 	}
 }
 

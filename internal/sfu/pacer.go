@@ -203,13 +203,6 @@ func (p *Pacer) refillLocked(now time.Time) {
 	p.repair = min(p.repair+repair*elapsed, max(paceLeast, repair*repairBurst.Seconds()))
 }
 
-// queues tells whether packets wait on the path.
-func (p *Pacer) queues() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.estimator.Queue(time.Now()) > 0
-}
-
 // roundTrip is that of the latest packets, the client's wait before it answers included; 0 while unknown.
 func (p *Pacer) roundTrip() time.Duration {
 	p.mu.Lock()
