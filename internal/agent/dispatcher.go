@@ -3,37 +3,23 @@ package agent
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"google.golang.org/protobuf/proto"
 
-	"meet/internal/fault"
 	"meet/internal/token"
-)
-
-const (
-	// maxDispatches bounds those of one room, maxJobs the jobs that one of them remembers.
-	maxDispatches = 64
-	maxJobs       = 4096
-)
-
-var (
-	errTooMany  = fault.New(fault.Exhausted, "the room has as many agent dispatches as it may have")
-	errNoRoom   = fault.New(fault.NotFound, "requested room does not exist")
-	errNoSuch   = fault.New(fault.NotFound, "there is no such agent dispatch")
-	errShutdown = fault.New(fault.Unavailable, "the server is restarting; try again in a moment")
 )
 
 // Options are what a Dispatcher may be told.
 type Options struct {
 	Log        *slog.Logger
 	ServerInfo *livekit.ServerInfo // told to workers
-	// Patience is how long a worker may take to register and to say whether it takes a job, 10 s when 0.
-	Patience time.Duration
+	// Remove puts an agent out of a room, which has not left although its dispatch was deleted. Nil lets it be.
+	Remove func(ctx context.Context, room, identity string) error
+	// Patience is how long a worker may take to register and to say whether it takes a job, 10 s when 0; Grace how long an
+	// agent may take to leave, 3 s when 0.
+	Patience, Grace time.Duration
 }
 
 // Dispatcher knows the workers, and what is to be done in which room.
@@ -43,18 +29,20 @@ type Dispatcher struct {
 
 	context context.Context // ends with Close
 	cancel  context.CancelFunc
-	work    sync.WaitGroup // connections of workers, and jobs that look for one
+	work    sync.WaitGroup // what looks for workers, and waits for agents to leave
 
 	mu      sync.Mutex
 	workers map[string]*worker
 	rooms   map[string]*room // by name
+	waiting map[*job]bool    // jobs for which no worker is free
 	closed  bool
 }
 
 // room is one with what agents need to know of it.
 type room struct {
 	info       *livekit.Room
-	people     map[string]*person   // by identity, without agents
+	people     map[string]*person   // by identity, those whom agents are for
+	agents     map[string]string    // sids of the agents that are in it, by identity
 	dispatches map[string]*dispatch // by id
 }
 
@@ -62,13 +50,6 @@ type room struct {
 type person struct {
 	info      *livekit.ParticipantInfo
 	publishes bool
-}
-
-// dispatch is an order for agents of one name. The implicit one of a room that names none is not shown.
-type dispatch struct {
-	*livekit.AgentDispatch
-	implicit bool
-	jobs     []*job
 }
 
 // New makes a Dispatcher that signs the tokens of agents with the key of the worker that runs them.
@@ -79,7 +60,10 @@ func New(keys token.Keys, o Options) *Dispatcher {
 	if o.Patience == 0 {
 		o.Patience = 10 * time.Second
 	}
-	d := &Dispatcher{keys: keys, opts: o, workers: map[string]*worker{}, rooms: map[string]*room{}}
+	if o.Grace == 0 {
+		o.Grace = 3 * time.Second
+	}
+	d := &Dispatcher{keys: keys, opts: o, workers: map[string]*worker{}, rooms: map[string]*room{}, waiting: map[*job]bool{}}
 	d.context, d.cancel = context.WithCancel(context.Background())
 	return d
 }
@@ -100,15 +84,26 @@ func (d *Dispatcher) Close() {
 func (d *Dispatcher) RoomStarted(info *livekit.Room, agents []*livekit.RoomAgentDispatch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := &room{info: info, people: map[string]*person{}, dispatches: map[string]*dispatch{}}
+	r := &room{info: info, people: map[string]*person{}, agents: map[string]string{}, dispatches: map[string]*dispatch{}}
 	d.rooms[info.Name] = r
 	if len(agents) == 0 {
-		d.addLocked(r, &livekit.AgentDispatch{Room: info.Name}, true)
+		d.addLocked(&dispatch{room: r, implicit: true, AgentDispatch: &livekit.AgentDispatch{Room: info.Name}})
 	}
-	for _, a := range agents[:min(len(agents), maxDispatches)] {
-		d.addLocked(r, &livekit.AgentDispatch{
-			AgentName: a.AgentName, Room: info.Name, Metadata: a.Metadata, RestartPolicy: a.RestartPolicy, Deployment: a.Deployment, Attributes: a.Attributes,
-		}, false)
+	if err := d.Check(agents); err != nil { // of a token's room configuration; the API has checked its own
+		d.opts.Log.Warn("the agents that a token orders for a room are left out", "room", info.Name, "err", err)
+		return
+	}
+	for _, a := range agents {
+		d.addLocked(&dispatch{room: r, AgentDispatch: ordered(info.Name, a)})
+	}
+}
+
+// RoomChanged takes note of what a room is like now.
+func (d *Dispatcher) RoomChanged(info *livekit.Room) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.rooms[info.Name]; r != nil {
+		r.info = info
 	}
 }
 
@@ -122,32 +117,75 @@ func (d *Dispatcher) RoomFinished(info *livekit.Room) {
 	}
 	delete(d.rooms, info.Name)
 	for _, one := range r.dispatches {
-		d.endLocked(one)
+		for _, j := range one.jobs {
+			d.endLocked(j, livekit.JobStatus_JS_SUCCESS, "")
+		}
 	}
 }
 
 // ParticipantJoined makes the jobs about that participant.
 func (d *Dispatcher) ParticipantJoined(roomName string, p *livekit.ParticipantInfo) {
-	if p.Kind == livekit.ParticipantInfo_AGENT {
-		return
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r := d.rooms[roomName]; r != nil {
-		who := &person{info: p}
-		r.people[p.Identity] = who
+	r := d.rooms[roomName]
+	switch {
+	case r == nil:
+	case p.Kind == livekit.ParticipantInfo_AGENT:
+		r.agents[p.Identity] = p.Sid
+	case !serves(p):
+		r.people[p.Identity] = &person{info: p}
 		for _, one := range r.dispatches {
-			d.launchLocked(r, one, livekit.JobType_JT_PARTICIPANT, p)
+			d.launchLocked(one, livekit.JobType_JT_PARTICIPANT, p)
 		}
 	}
 }
 
-// ParticipantLeft forgets a participant; whether its jobs are over is the agents' to say, who see it leave.
+// serves tells whether a participant is there for others: no agent is for it.
+func serves(p *livekit.ParticipantInfo) bool {
+	return p.Kind == livekit.ParticipantInfo_AGENT || p.Kind == livekit.ParticipantInfo_EGRESS || p.Permission.GetAgent() || p.Permission.GetRecorder()
+}
+
+// ParticipantLeft forgets a participant and the jobs about it that nobody has begun; whether others are over is the
+// agents' to say, who see it leave.
 func (d *Dispatcher) ParticipantLeft(roomName string, p *livekit.ParticipantInfo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r := d.rooms[roomName]; r != nil && r.people[p.Identity] != nil && r.people[p.Identity].info.Sid == p.Sid {
+	r := d.rooms[roomName]
+	switch {
+	case r == nil:
+	case r.agents[p.Identity] == p.Sid:
+		delete(r.agents, p.Identity)
+		d.agentLeftLocked(r, p)
+	case r.people[p.Identity] != nil && r.people[p.Identity].info.Sid == p.Sid:
 		delete(r.people, p.Identity)
+		for _, one := range r.dispatches {
+			one.forget(p.Sid)
+		}
+		for j := range d.waiting {
+			if j.Participant.GetSid() == p.Sid {
+				d.endLocked(j, livekit.JobStatus_JS_SUCCESS, "")
+			}
+		}
+	}
+}
+
+// agentLeftLocked ends the job of an agent that was put out of the room, and has that of one that was lost begun anew.
+// One that goes by itself, or comes back in another connection, says by its worker what becomes of its job.
+func (d *Dispatcher) agentLeftLocked(r *room, p *livekit.ParticipantInfo) {
+	switch p.DisconnectReason {
+	case livekit.DisconnectReason_CLIENT_INITIATED, livekit.DisconnectReason_DUPLICATE_IDENTITY, livekit.DisconnectReason_MIGRATION:
+		return
+	}
+	for _, one := range r.dispatches {
+		for _, j := range one.jobs {
+			if j.worker == nil || j.State.ParticipantIdentity != p.Identity {
+				continue
+			}
+			d.releaseLocked(j, livekit.JobStatus_JS_FAILED, "the agent left the room")
+			if p.DisconnectReason != livekit.DisconnectReason_PARTICIPANT_REMOVED {
+				d.restartLocked(j)
+			}
+		}
 	}
 }
 
@@ -162,111 +200,18 @@ func (d *Dispatcher) TrackPublished(roomName string, p *livekit.ParticipantInfo)
 	who := r.people[p.Identity]
 	who.info, who.publishes = p, true
 	for _, one := range r.dispatches {
-		d.launchLocked(r, one, livekit.JobType_JT_PUBLISHER, p)
+		d.launchLocked(one, livekit.JobType_JT_PUBLISHER, p)
 	}
-}
-
-// Create adds a dispatch to a room that is there.
-func (d *Dispatcher) Create(req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r := d.rooms[req.Room]
-	switch {
-	case d.closed:
-		return nil, errShutdown
-	case r == nil:
-		return nil, errNoRoom
-	case len(r.dispatches) >= maxDispatches:
-		return nil, errTooMany
-	}
-	return d.addLocked(r, &livekit.AgentDispatch{
-		AgentName: req.AgentName, Room: req.Room, Metadata: req.Metadata, RestartPolicy: req.RestartPolicy, Deployment: req.Deployment, Attributes: req.Attributes,
-	}, false).shown(), nil
-}
-
-// Delete takes a dispatch away and ends its jobs.
-func (d *Dispatcher) Delete(roomName, id string) (*livekit.AgentDispatch, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r := d.rooms[roomName]
-	if r == nil {
-		return nil, errNoRoom
-	}
-	one := r.dispatches[id]
-	if one == nil || one.implicit {
-		return nil, errNoSuch
-	}
-	delete(r.dispatches, id)
-	one.State.DeletedAt = time.Now().UnixNano()
-	d.endLocked(one)
-	return one.shown(), nil
-}
-
-// List returns the dispatches of a room, the oldest first; only the one of that id if it is not "".
-func (d *Dispatcher) List(roomName, id string) []*livekit.AgentDispatch {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r := d.rooms[roomName]
-	if r == nil {
-		return nil
-	}
-	var list []*livekit.AgentDispatch
-	for _, one := range slices.SortedFunc(maps.Values(r.dispatches), older) {
-		if !one.implicit && (id == "" || id == one.Id) {
-			list = append(list, one.shown())
-		}
-	}
-	return list
-}
-
-func older(a, b *dispatch) int { return int(a.State.CreatedAt - b.State.CreatedAt) }
-
-// addLocked makes a dispatch and its jobs for what is there already.
-func (d *Dispatcher) addLocked(r *room, a *livekit.AgentDispatch, implicit bool) *dispatch {
-	a.Id, a.State = newID("AD_"), &livekit.AgentDispatchState{CreatedAt: time.Now().UnixNano()}
-	one := &dispatch{AgentDispatch: a, implicit: implicit}
-	r.dispatches[a.Id] = one
-	d.launchLocked(r, one, livekit.JobType_JT_ROOM, nil)
-	for _, who := range r.people {
-		d.launchLocked(r, one, livekit.JobType_JT_PARTICIPANT, who.info)
-		if who.publishes {
-			d.launchLocked(r, one, livekit.JobType_JT_PUBLISHER, who.info)
-		}
-	}
-	return one
-}
-
-// endLocked tells the workers of a dispatch's jobs that they are over.
-func (d *Dispatcher) endLocked(one *dispatch) {
-	for _, j := range one.jobs {
-		j.over = true
-		if j.worker != nil {
-			j.worker.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Termination{Termination: &livekit.JobTermination{JobId: j.Id}}})
-			delete(j.worker.jobs, j.Id)
-			j.worker = nil
-		}
-	}
-}
-
-// shown is a copy with the jobs that a worker has taken.
-func (one *dispatch) shown() *livekit.AgentDispatch {
-	a := proto.CloneOf(one.AgentDispatch)
-	for _, j := range one.jobs {
-		if j.State.WorkerId != "" {
-			a.State.Jobs = append(a.State.Jobs, proto.CloneOf(j.Job))
-		}
-	}
-	return a
 }
 
 // Stats are a Dispatcher's figures of the moment.
-type Stats struct{ Workers, Jobs int }
+type Stats struct{ Workers, Jobs, Waiting int }
 
-// Stats counts the workers, and the jobs they have.
+// Stats counts the workers, the jobs they have, and those that wait for one.
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Stats{Workers: len(d.workers)}
+	s := Stats{Workers: len(d.workers), Waiting: len(d.waiting)}
 	for _, w := range d.workers {
 		s.Jobs += len(w.jobs)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
+	"golang.org/x/time/rate"
 
 	"meet/internal/fault"
 )
@@ -21,6 +22,8 @@ const (
 	pingInterval = 10 * time.Second
 	silenceLimit = 3 * pingInterval
 	writeLimit   = 5 * time.Second
+	// A worker that says more is heard more slowly. An honest one says a word each second, and three for each job.
+	framesPerSecond, framesAtOnce = 200, 2000
 	// maxWorkers bounds those of one server.
 	maxWorkers = 1024
 )
@@ -40,23 +43,27 @@ type worker struct {
 	registered bool
 	kind       livekit.JobType
 	name       string
+	deployment string
 	permission *livekit.ParticipantPermission
 	available  bool
-	load       float64
-	jobs       map[string]*job // it does
-	asked      map[string]*job // it was asked about
+	load       float32
+	jobs       map[string]*job                               // it does, by id
+	asked      map[string]chan *livekit.AvailabilityResponse // by the id of the job it was asked about
 }
 
 func newWorker(ws *websocket.Conn, key string) *worker {
 	return &worker{
 		id: newID("AW_"), key: key, ws: ws, queue: make(chan *livekit.ServerMessage, queueLimit), ended: make(chan struct{}),
-		jobs: map[string]*job{}, asked: map[string]*job{},
+		jobs: map[string]*job{}, asked: map[string]chan *livekit.AvailabilityResponse{},
 	}
 }
 
 // does tells whether it registered for such jobs.
-func (w *worker) does(kind livekit.JobType, name string) bool {
-	return w.registered && w.kind == kind && w.name == name
+func (w *worker) does(one *dispatch, kind livekit.JobType) bool {
+	if one.only != nil {
+		return one.only == w
+	}
+	return w.registered && w.kind == kind && w.name == one.AgentName && w.deployment == one.Deployment
 }
 
 // send queues m; a worker that does not read is cut off. It never blocks.
@@ -114,17 +121,23 @@ func (w *worker) read(d *Dispatcher) {
 		}
 		return nil
 	})
+	pace := rate.NewLimiter(framesPerSecond, framesAtOnce)
 	for {
 		kind, frame, err := w.ws.ReadMessage()
 		if err != nil {
 			return
 		}
+		if pace.Wait(d.context) != nil { // its next frames wait in its own socket
+			return
+		}
 		m, err := decode(kind, frame)
 		if err != nil {
+			w.refuse("this frame is not a WorkerMessage")
 			return
 		}
 		w.json.Store(kind == websocket.TextMessage)
-		if !d.handle(w, m) {
+		if err := d.handle(w, m); err != nil {
+			w.refuse(fault.Public(err))
 			return
 		}
 		if d.isRegistered(w) {
@@ -137,6 +150,12 @@ func (d *Dispatcher) isRegistered(w *worker) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return w.registered
+}
+
+// refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
+func (w *worker) refuse(reason string) {
+	frame := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
+	_ = w.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeLimit))
 }
 
 // enter takes a worker in.
@@ -163,67 +182,8 @@ func (d *Dispatcher) leave(w *worker) {
 	if len(w.jobs) > 0 {
 		d.opts.Log.Warn("an agent worker with jobs is gone", "worker", w.id, "agent", w.name, "jobs", len(w.jobs))
 	}
-	for id, j := range w.jobs {
-		delete(w.jobs, id)
-		j.worker = nil
-		j.finish(livekit.JobStatus_JS_FAILED, "the worker is gone")
+	for _, j := range w.jobs {
+		d.leaveLocked(j, livekit.JobStatus_JS_FAILED, "the worker is gone")
 		d.restartLocked(j)
-	}
-}
-
-// handle does what a worker's message says, and tells whether it is to be heard further.
-func (d *Dispatcher) handle(w *worker, m *livekit.WorkerMessage) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r := m.GetRegister(); r != nil && !w.registered {
-		d.registerLocked(w, r)
-		return true
-	}
-	if !w.registered {
-		return false
-	}
-	switch m := m.Message.(type) {
-	case *livekit.WorkerMessage_Ping:
-		w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Pong{
-			Pong: &livekit.WorkerPong{LastTimestamp: m.Ping.Timestamp, Timestamp: time.Now().UnixMilli()},
-		}})
-	case *livekit.WorkerMessage_UpdateWorker:
-		if m.UpdateWorker.Status != nil {
-			w.available = *m.UpdateWorker.Status == livekit.WorkerStatus_WS_AVAILABLE
-		}
-		w.load = min(max(float64(m.UpdateWorker.Load), 0), 1)
-	case *livekit.WorkerMessage_Availability:
-		if j := w.asked[m.Availability.JobId]; j != nil && j.asked == w {
-			delete(w.asked, j.Id) // a second answer is none
-			j.answer <- m.Availability
-		}
-	case *livekit.WorkerMessage_UpdateJob:
-		d.updateLocked(w, m.UpdateJob)
-	case *livekit.WorkerMessage_SimulateJob:
-		d.simulateLocked(w, m.SimulateJob)
-	}
-	return true
-}
-
-func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest) {
-	w.registered, w.available, w.kind, w.name = true, true, r.Type, r.AgentName
-	if w.permission = r.AllowedPermissions; w.permission == nil {
-		w.permission = &livekit.ParticipantPermission{CanPublish: true, CanSubscribe: true, CanPublishData: true, CanUpdateMetadata: true}
-	}
-	w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Register{
-		Register: &livekit.RegisterWorkerResponse{WorkerId: w.id, ServerInfo: d.opts.ServerInfo},
-	}})
-	d.opts.Log.Info("agent worker registered", "worker", w.id, "agent", w.name, "type", w.kind.String())
-}
-
-// simulateLocked gives the worker a job of a room that is there, for whoever tries an agent out.
-func (d *Dispatcher) simulateLocked(w *worker, s *livekit.SimulateJobRequest) {
-	r := d.rooms[s.GetRoom().GetName()]
-	if r == nil {
-		return
-	}
-	for _, one := range r.dispatches {
-		d.launchLocked(r, one, s.Type, s.Participant)
-		return
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 // Dispatcher knows which agents are to be in which room.
 type Dispatcher interface {
+	// Check tells what is wrong with agents that a room is to be made with.
+	Check([]*livekit.RoomAgentDispatch) error
 	Create(*livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error)
 	Delete(room, id string) (*livekit.AgentDispatch, error)
 	List(room, id string) []*livekit.AgentDispatch
@@ -25,6 +27,10 @@ type dispatchService struct {
 func (s *dispatchService) CreateDispatch(ctx context.Context, req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
 	if err := mayAdmin(ctx, req.Room); err != nil {
 		return nil, err
+	}
+	ordered := &livekit.RoomAgentDispatch{AgentName: req.AgentName, Metadata: req.Metadata, Attributes: req.Attributes, Deployment: req.Deployment}
+	if err := s.dispatcher.Check([]*livekit.RoomAgentDispatch{ordered}); err != nil {
+		return nil, err // before a room is made for it
 	}
 	if _, err := s.rooms.Create(ctx, req.Room, nil); err != nil {
 		return nil, err

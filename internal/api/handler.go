@@ -46,7 +46,7 @@ func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Option
 	edge := twirp.WithServerInterceptors(translateErrors(o.Log))
 	h := &Handler{verifier: verifier, services: map[string]http.Handler{}}
 	for _, s := range []livekit.TwirpServer{
-		livekit.NewRoomServiceServer(&roomService{rooms: rooms, remoteUnmute: o.RemoteUnmute}, edge),
+		livekit.NewRoomServiceServer(&roomService{rooms: rooms, agents: agents, remoteUnmute: o.RemoteUnmute}, edge),
 		livekit.NewEgressServer(&egressService{rooms: rooms}, edge),
 		livekit.NewIngressServer(&ingressService{}, edge),
 		livekit.NewSIPServer(&sipService{}, edge),

@@ -117,6 +117,10 @@ func TestBadInput(t *testing.T) {
 		{"update no ingress", "POST", "livekit.Ingress/UpdateIngress", inJSON, able, `{"ingressId":"IN_x"}`, 404, "not_found", "ingress does not exist"},
 		{"telephony", "POST", "livekit.SIP/CreateSIPParticipant", inJSON, able, `{}`, 501, "unimplemented", "telephony"},
 		{"dispatch to nowhere", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"agent_name":"bot"}`, 401, "unauthenticated", "permissions denied"},
+		{"dispatch of a strange version", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room","deployment":"a_b"}`, 400, "invalid_argument", "letters, digits"},
+		{"dispatch with much metadata", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room","metadata":"` + long + `"}`, 400, "invalid_argument", "metadata has"},
+		{"dispatches of no room", "POST", "livekit.AgentDispatchService/ListDispatch", inJSON, able, `{"room":"room"}`, 404, "not_found", "room does not exist"},
+		{"room with an agent of a long name", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"a","agents":[{"agentName":"` + long[:300] + `"}]}`, 400, "invalid_argument", "name has 300"},
 		{"dispatch of no room", "POST", "livekit.AgentDispatchService/DeleteDispatch", inJSON, able, `{"room":"room","dispatch_id":"AD_x"}`, 404, "not_found", "room does not exist"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,13 +144,12 @@ func TestEmptyLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, field := range map[string]string{
-		"livekit.Egress/ListEgress":                 "items",
-		"livekit.Ingress/ListIngress":               "items",
-		"livekit.SIP/ListSIPTrunk":                  "items",
-		"livekit.SIP/ListSIPInboundTrunk":           "items",
-		"livekit.SIP/ListSIPOutboundTrunk":          "items",
-		"livekit.SIP/ListSIPDispatchRule":           "items",
-		"livekit.AgentDispatchService/ListDispatch": "agent_dispatches",
+		"livekit.Egress/ListEgress":        "items",
+		"livekit.Ingress/ListIngress":      "items",
+		"livekit.SIP/ListSIPTrunk":         "items",
+		"livekit.SIP/ListSIPInboundTrunk":  "items",
+		"livekit.SIP/ListSIPOutboundTrunk": "items",
+		"livekit.SIP/ListSIPDispatchRule":  "items",
 	} {
 		a := s.send(http.MethodPost, "/twirp/"+path, inJSON, able, []byte(`{"room":"room"}`))
 		var got map[string]any

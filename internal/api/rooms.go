@@ -13,6 +13,7 @@ import (
 // roomService is livekit.RoomService (livekit-protocol.md, 9.2).
 type roomService struct {
 	rooms        *rtc.Rooms
+	agents       Dispatcher
 	remoteUnmute bool
 }
 
@@ -32,6 +33,9 @@ func (s *roomService) CreateRoom(ctx context.Context, req *livekit.CreateRoomReq
 	}
 	if name := req.GetEgress().GetRoom().GetRoomName(); name != "" && name != req.Name {
 		return nil, errEgressRoom
+	}
+	if err := s.agents.Check(req.Agents); err != nil {
+		return nil, err
 	}
 	return s.rooms.Create(ctx, req.Name, &livekit.RoomConfiguration{
 		Name: req.Name, EmptyTimeout: req.EmptyTimeout, DepartureTimeout: req.DepartureTimeout, MaxParticipants: req.MaxParticipants,

@@ -128,7 +128,12 @@ func (a *App) open(ctx context.Context) error {
 	for _, k := range a.keys {
 		keys[k.Name] = k.Secret
 	}
-	a.agents = agent.New(keys, agent.Options{Log: a.log, ServerInfo: serverInfo()})
+	a.agents = agent.New(keys, agent.Options{
+		Log: a.log, ServerInfo: serverInfo(),
+		Remove: func(ctx context.Context, room, identity string) error {
+			return a.rooms.Remove(ctx, room, identity, time.Time{})
+		},
+	})
 	a.push("agents", func(context.Context) error { a.agents.Close(); return nil })
 	a.direct = direct.New(direct.Options{Log: a.log, Debug: a.config.Dev})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })

@@ -43,6 +43,8 @@ func (a *App) tellAgents(e rtc.Event) {
 	switch e.Kind {
 	case rtc.RoomStarted:
 		a.agents.RoomStarted(e.Room, e.Agents)
+	case rtc.RoomChanged:
+		a.agents.RoomChanged(e.Room)
 	case rtc.ParticipantJoined:
 		a.agents.ParticipantJoined(e.Room.Name, e.Participant)
 	case rtc.TrackPublished:

@@ -56,7 +56,7 @@ test('an agent that is dispatched joins, and goes with its dispatch', async () =
     assert.equal(agent.attributes.said, 'hello from the back end');
     assert.equal(agent.attributes['lk.agent_name'], 'scribe');
     assert.equal((await rooms.listRooms(['noted']))[0].numParticipants, 0, 'agents are not counted');
-    const [shown] = await dispatches.listDispatch('noted');
+    const shown = await dispatches.getDispatch(made.id, 'noted');
     assert.equal(shown.state.jobs[0].state.participantIdentity, agent.identity);
     assert.equal(worker.activeJobs.length, 1);
     await dispatches.deleteDispatch(made.id, 'noted');

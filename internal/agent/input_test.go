@@ -1,0 +1,200 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/token"
+)
+
+// TestRefused: without the grant, without registering, and with what cannot be read, nobody is a worker.
+func TestRefused(t *testing.T) {
+	g := newRig(t, 300*time.Millisecond)
+	for name, h := range map[string]http.Header{
+		"no token": nil, "no grant": bearing(t, token.VideoGrant{RoomList: true}), "garbage": {"Authorization": {"Bearer x"}},
+	} {
+		_, resp, err := websocket.DefaultDialer.Dial(g.url, h)
+		if err == nil || resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	resp, err := http.Get("http" + strings.TrimPrefix(g.url, "ws"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("no upgrade: %d", resp.StatusCode)
+	}
+	for name, act := range map[string]func(*hand){
+		"silent":                     func(*hand) {},
+		"pings only":                 func(h *hand) { h.ping() },
+		"speaks before it registers": func(h *hand) { h.update("AJ_x", livekit.JobStatus_JS_FAILED) },
+		"a type that is none":        func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Type: 9}) },
+		"a long name":                func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{AgentName: strings.Repeat("x", maxName+1)}) },
+		"a bad deployment":           func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Deployment: "a_b"}) },
+		"garbage":                    func(h *hand) { _ = h.ws.WriteMessage(websocket.BinaryMessage, []byte{0xff, 0xff}) },
+		"garbage text":               func(h *hand) { _ = h.ws.WriteMessage(websocket.TextMessage, []byte("{")) },
+		"more than fits":             func(h *hand) { _ = h.ws.WriteMessage(websocket.BinaryMessage, make([]byte, frameLimit+1)) },
+	} {
+		h := g.dial()
+		act(h)
+		if _, _, err := h.ws.ReadMessage(); err == nil {
+			t.Errorf("%s: is still heard", name)
+		}
+	}
+	h := g.hire(livekit.JobType_JT_ROOM, "") // the others harmed nobody
+	h.ping()
+}
+
+// FuzzDecode: whatever a worker sends is an error or a message, and its handling harms nobody.
+func FuzzDecode(f *testing.F) {
+	register, _ := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: &livekit.RegisterWorkerRequest{AgentName: "a"}}})
+	update, _ := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: "AJ_x"}}})
+	f.Add(true, []byte(`{"availability":{"jobId":"AJ_x","available":true}}`))
+	f.Add(true, []byte(`{"simulateJob":{"room":{"name":"blue"}}}`))
+	f.Add(false, register)
+	f.Add(false, update)
+	f.Fuzz(func(t *testing.T, text bool, frame []byte) {
+		kind := websocket.BinaryMessage
+		if text {
+			kind = websocket.TextMessage
+		}
+		m, err := decode(kind, frame)
+		if err != nil {
+			return
+		}
+		d := New(keys, Options{Patience: time.Millisecond})
+		d.RoomStarted(blue, nil)
+		w := newWorker(nil, "devkey")
+		if err := d.enter(w); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = d.handle(w, m), d.handle(w, m)
+		d.leave(w)
+		d.Close()
+	})
+}
+
+// TestBounds: whatever is ordered of agents is bounded, and refused with a sentence.
+func TestBounds(t *testing.T) {
+	g := newRig(t, 0)
+	g.RoomStarted(blue, nil)
+	long := strings.Repeat("x", maxMetadata+1)
+	for name, tt := range map[string]struct {
+		agent *livekit.RoomAgentDispatch
+		says  string
+	}{
+		"name":       {&livekit.RoomAgentDispatch{AgentName: long[:maxName+1]}, "name has 257 bytes"},
+		"metadata":   {&livekit.RoomAgentDispatch{Metadata: long}, "metadata has"},
+		"attributes": {&livekit.RoomAgentDispatch{Attributes: map[string]string{"a": long[:maxAttributes]}}, "attributes have"},
+		"deployment": {&livekit.RoomAgentDispatch{Deployment: "blue_green"}, "letters, digits"},
+		"long one":   {&livekit.RoomAgentDispatch{Deployment: long[:maxDeployment+1]}, "at most 64"},
+	} {
+		a := tt.agent
+		_, err := g.Create(&livekit.CreateAgentDispatchRequest{
+			Room: "blue", AgentName: a.AgentName, Metadata: a.Metadata, Attributes: a.Attributes, Deployment: a.Deployment,
+		})
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := g.Check([]*livekit.RoomAgentDispatch{a}); err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s of a room: %v", name, err)
+		}
+	}
+	if err := g.Check(make([]*livekit.RoomAgentDispatch, maxDispatches+1)); err == nil {
+		t.Error("a room with agents without end")
+	}
+	var err error
+	for range maxDispatches {
+		_, err = g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue", AgentName: "other"})
+	}
+	if err == nil {
+		t.Error("dispatches without end")
+	}
+}
+
+// TestJobsAreBounded: a dispatch forgets jobs that are over, never one that somebody does.
+func TestJobsAreBounded(t *testing.T) {
+	d := New(keys, Options{})
+	defer d.Close()
+	d.RoomStarted(blue, nil)
+	w := newWorker(nil, "devkey")
+	w.registered, w.kind = true, livekit.JobType_JT_PARTICIPANT // not available, so that nobody is asked
+	if err := d.enter(w); err != nil {
+		t.Fatal(err)
+	}
+	defer d.leave(w)
+	one := slices.Collect(maps.Values(d.rooms["blue"].dispatches))[0]
+	first := &job{dispatch: one, Job: &livekit.Job{State: &livekit.JobState{}}, worker: w}
+	one.jobs = append(one.jobs, first)
+	for range maxJobs - 1 {
+		one.jobs = append(one.jobs, &job{dispatch: one, Job: &livekit.Job{State: &livekit.JobState{}}, over: true})
+	}
+	d.ParticipantJoined("blue", ada())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(one.jobs) != maxJobs || one.jobs[0] != first || one.jobs[maxJobs-1].Participant.GetIdentity() != "ada" {
+		t.Errorf("%d jobs, the first still there: %v", len(one.jobs), one.jobs[0] == first)
+	}
+}
+
+// TestLongReason: of why a job failed no more is kept than can be read, and what is kept is text.
+func TestLongReason(t *testing.T) {
+	for _, text := range []string{"short", strings.Repeat("x", maxReason), strings.Repeat("x", 2*maxReason), strings.Repeat("ä", maxReason), strings.Repeat("x", maxReason-1) + "€"} {
+		if got := shorten(text); len(got) > maxReason || len(got) < min(len(text), maxReason-2) || !strings.HasPrefix(text, got) || !proto.Equal(&livekit.JobState{Error: got}, roundTrip(t, got)) {
+			t.Errorf("%d bytes became %d", len(text), len(got))
+		}
+	}
+}
+
+func roundTrip(t *testing.T, text string) *livekit.JobState {
+	t.Helper()
+	raw, err := proto.Marshal(&livekit.JobState{Error: text})
+	s := &livekit.JobState{}
+	if err == nil {
+		err = proto.Unmarshal(raw, s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestSlowWorker: one that does not read is asked no more than it can be asked, and what it was asked goes to another.
+func TestSlowWorker(t *testing.T) {
+	g := newRig(t, 0)
+	slow := g.hire(livekit.JobType_JT_PARTICIPANT, "")
+	g.RoomStarted(blue, nil)
+	const people = 3 * maxAsked
+	for i := range people {
+		g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: fmt.Sprint("PA_", i), Identity: fmt.Sprint(i)})
+	}
+	eventually(t, "it has as many questions as it may have", func() bool { return g.Stats().Waiting == people-maxAsked })
+	other := g.hire(livekit.JobType_JT_PARTICIPANT, "") // takes what waits, and then what the slow one was asked
+	taken := map[string]bool{}
+	take := func() {
+		switch m := other.hear(); {
+		case m.GetAvailability() != nil:
+			other.answer(&livekit.AvailabilityResponse{JobId: m.GetAvailability().Job.Id, Available: true})
+		case m.GetAssignment() != nil:
+			taken[m.GetAssignment().Job.Participant.Identity] = true
+		}
+	}
+	for len(taken) < people-maxAsked {
+		take()
+	}
+	_ = slow.ws.Close()
+	for len(taken) < people {
+		take()
+	}
+}

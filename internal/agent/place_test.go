@@ -1,0 +1,228 @@
+package agent
+
+import (
+	"context"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+var scribes = []*livekit.RoomAgentDispatch{{AgentName: "scribe"}}
+
+// TestDraw: who has less to do is likelier to get more, in proportion, and who has too much gets nothing.
+func TestDraw(t *testing.T) {
+	d := New(keys, Options{})
+	defer d.Close()
+	loads := []float64{0, 0.5, 0.69, loadTarget, 1, math.NaN()}
+	for _, load := range loads {
+		w := newWorker(nil, "devkey")
+		w.registered, w.available = true, true
+		d.workers[w.id] = w
+		d.handle(w, &livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateWorker{UpdateWorker: &livekit.UpdateWorkerStatus{Load: float32(load)}}})
+	}
+	const draws = 20_000
+	drawn := map[float64]float64{}
+	j := &job{Job: &livekit.Job{}, dispatch: &dispatch{AgentDispatch: &livekit.AgentDispatch{}}}
+	for range draws {
+		drawn[math.Round(float64(d.pickLocked(j).load)*100)/100]++
+	}
+	const sum = 1 + 0.5 + 0.31
+	for _, load := range loads[:3] {
+		if want := draws * (1 - load) / sum; math.Abs(drawn[load]-want) > draws/50 {
+			t.Errorf("load %v: drawn %v times of %d, want about %v", load, drawn[load], draws, want)
+		}
+	}
+	if len(drawn) != 3 {
+		t.Errorf("drawn by load: %v", drawn)
+	}
+}
+
+// TestOrdersWait: agents that were ordered by name come once there is somebody; what every room has by itself is for
+// those who are there.
+func TestOrdersWait(t *testing.T) {
+	g := newRig(t, 0)
+	g.RoomStarted(blue, scribes)
+	g.RoomStarted(&livekit.Room{Sid: "RM_red", Name: "red"}, nil)
+	g.ParticipantJoined("blue", ada())
+	busy := g.hire(livekit.JobType_JT_ROOM, "scribe") // registers later than the rooms began
+	j, resuming := busy.offered()
+	if j.Room.Name != "blue" || resuming {
+		t.Errorf("offered %v", j)
+	}
+	busy.answer(&livekit.AvailabilityResponse{JobId: j.Id}) // declines
+	eventually(t, "the job waits", func() bool { return g.Stats().Waiting == 1 })
+	busy.status(livekit.WorkerStatus_WS_AVAILABLE, 0) // and is not asked again
+	next := g.hire(livekit.JobType_JT_ROOM, "scribe")
+	if again, _ := next.take(); again.Id != j.Id {
+		t.Errorf("took %v", again)
+	}
+	nameless := g.hire(livekit.JobType_JT_ROOM, "")
+	nameless.ping() // red began without it
+	greeter := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
+	if about, _ := greeter.take(); about.Participant.GetIdentity() != "ada" {
+		t.Errorf("took %v", about)
+	}
+
+	// The only worker is replaced by a newer version of itself.
+	full := g.hire(livekit.JobType_JT_ROOM, "scribe")
+	full.status(livekit.WorkerStatus_WS_FULL, 0)
+	_ = busy.ws.Close()
+	_ = next.ws.Close()
+	eventually(t, "the job waits again", func() bool { return g.Stats().Waiting == 1 })
+	full.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateWorker{UpdateWorker: &livekit.UpdateWorkerStatus{Status: livekit.WorkerStatus_WS_AVAILABLE.Enum()}}})
+	again, resuming := full.offered()
+	if again.Id != j.Id || !resuming {
+		t.Errorf("offered %v, resuming %v", again, resuming)
+	}
+	g.RoomFinished(blue)
+	full.answer(&livekit.AvailabilityResponse{JobId: again.Id, Available: true}) // too late
+	full.ping()
+	if s := g.Stats(); s.Waiting != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestWhoHasLeftNeedsNobody: a job about somebody that waits is forgotten when they go, and made anew when they return.
+func TestWhoHasLeftNeedsNobody(t *testing.T) {
+	g := newRig(t, 0)
+	g.RoomStarted(blue, scribes)
+	full := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
+	full.status(livekit.WorkerStatus_WS_FULL, 0)
+	for range 2 {
+		g.ParticipantJoined("blue", ada())
+		eventually(t, "a job waits", func() bool { return g.Stats().Waiting == 1 })
+		g.ParticipantLeft("blue", ada())
+		if s := g.Stats(); s.Waiting != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// TestAgentIsGone: an agent that is put out of the room has no job any more; that of one that was lost is begun anew; one
+// that leaves by itself reports by its worker.
+func TestAgentIsGone(t *testing.T) {
+	g := newRig(t, 0)
+	h := g.hire(livekit.JobType_JT_ROOM, "scribe")
+	g.RoomStarted(blue, scribes)
+	j, _ := h.take()
+	gone := func(sid string, why livekit.DisconnectReason) {
+		bot := &livekit.ParticipantInfo{Sid: sid, Identity: "bot", Kind: livekit.ParticipantInfo_AGENT, DisconnectReason: why}
+		g.ParticipantJoined("blue", bot)
+		g.ParticipantLeft("blue", bot)
+	}
+	gone("PA_1", livekit.DisconnectReason_CLIENT_INITIATED)
+	gone("PA_2", livekit.DisconnectReason_DUPLICATE_IDENTITY)
+	h.ping() // nothing has happened
+	g.ParticipantLeft("blue", &livekit.ParticipantInfo{Sid: "PA_other", Identity: "bot", Kind: livekit.ParticipantInfo_AGENT})
+	h.ping()
+
+	gone("PA_3", livekit.DisconnectReason_CONNECTION_TIMEOUT)
+	if got := h.hear().GetTermination(); got.GetJobId() != j.Id {
+		t.Fatalf("told %v", got)
+	}
+	if again, _ := h.take(); again.Id != j.Id {
+		t.Errorf("took %v", again)
+	}
+	gone("PA_4", livekit.DisconnectReason_PARTICIPANT_REMOVED)
+	if got := h.hear().GetTermination(); got.GetJobId() != j.Id {
+		t.Fatalf("told %v", got)
+	}
+	h.update(j.Id, livekit.JobStatus_JS_FAILED) // as the agent says goodbye
+	h.ping()
+	state := g.List("blue", "")[0].State.Jobs[0].State
+	if state.Status != livekit.JobStatus_JS_FAILED || state.Error != "the agent left the room" {
+		t.Errorf("state %v", state)
+	}
+}
+
+// TestStayingAgentIsPutOut: who does not leave when its dispatch is deleted is removed, and nobody else.
+func TestStayingAgentIsPutOut(t *testing.T) {
+	removed := make(chan string, 10)
+	d := New(keys, Options{Grace: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {
+		removed <- room + "/" + identity
+		return nil
+	}})
+	g := newRigOf(t, d)
+	h := g.hire(livekit.JobType_JT_ROOM, "scribe")
+	g.RoomStarted(blue, nil)
+	for _, leaves := range []bool{true, false} {
+		one, err := g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue", AgentName: "scribe"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.take()
+		bot := &livekit.ParticipantInfo{Sid: "PA_" + one.Id, Identity: "bot", Kind: livekit.ParticipantInfo_AGENT}
+		g.ParticipantJoined("blue", bot)
+		if _, err := g.Delete("blue", one.Id); err != nil {
+			t.Fatal(err)
+		}
+		h.hear() // the termination
+		if leaves {
+			g.ParticipantLeft("blue", bot)
+			g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: "PA_next", Identity: "bot", Kind: livekit.ParticipantInfo_AGENT})
+		}
+	}
+	if got := <-removed; got != "blue/bot" {
+		t.Errorf("removed %s", got)
+	}
+	d.Close()
+	if len(removed) > 0 {
+		t.Errorf("removed %s too", <-removed)
+	}
+}
+
+// TestDeployments: versions of an agent that run beside others get the jobs that are for them.
+func TestDeployments(t *testing.T) {
+	g := newRig(t, 0)
+	green, plain := g.dial(), g.hire(livekit.JobType_JT_ROOM, "scribe")
+	green.asks(&livekit.RegisterWorkerRequest{AgentName: "scribe", Deployment: "green"})
+	green.hear()
+	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe", Deployment: "green"}})
+	if j, _ := green.take(); j.Deployment != "green" {
+		t.Errorf("took %v", j)
+	}
+	plain.ping()
+}
+
+// TestSimulation: a worker that wants to try its agent out gets the job itself, busy or not, and nobody else does.
+func TestSimulation(t *testing.T) {
+	g := newRig(t, 0)
+	h, other := g.hire(livekit.JobType_JT_PUBLISHER, "scribe"), g.hire(livekit.JobType_JT_ROOM, "scribe")
+	g.RoomStarted(blue, nil)
+	h.status(livekit.WorkerStatus_WS_FULL, 1)
+	simulate := func(room string, p *livekit.ParticipantInfo) {
+		h.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_SimulateJob{SimulateJob: &livekit.SimulateJobRequest{Room: &livekit.Room{Name: room}, Participant: p}}})
+	}
+	simulate("none", nil)
+	simulate("blue", nil)
+	j, _ := h.take()
+	if j.Type != livekit.JobType_JT_ROOM || j.Room.Sid != blue.Sid || j.AgentName != "scribe" {
+		t.Errorf("took %v", j)
+	}
+	simulate("blue", ada())
+	about, _ := h.offered()
+	if about.Type != livekit.JobType_JT_PUBLISHER || about.Participant.GetIdentity() != "ada" {
+		t.Errorf("offered %v", about)
+	}
+	h.answer(&livekit.AvailabilityResponse{JobId: about.Id})
+	h.update(j.Id, livekit.JobStatus_JS_FAILED)
+	h.ping() // and it is not restarted
+	other.ping()
+	eventually(t, "nothing is left of it", func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return len(g.rooms["blue"].dispatches) == 1
+	})
+	if list := g.List("blue", ""); len(list) != 1 || list[0].AgentName != "" {
+		t.Errorf("dispatches %v", list)
+	}
+	for range maxSimulated + 5 {
+		simulate("blue", nil)
+	}
+	for range maxSimulated {
+		h.offered()
+	}
+	h.ping() // and nothing else
+}
