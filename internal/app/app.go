@@ -54,6 +54,7 @@ type App struct {
 	metrics  *metrics.Metrics
 	agents   *agent.Dispatcher
 	direct   *direct.Hub
+	signal   *signal.Handler
 	store    *store.Store
 	serving  sync.WaitGroup
 	closing  atomic.Bool
@@ -191,7 +192,8 @@ func (a *App) newHTTP() *echo.Echo {
 func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.Pre(meetClients)
 	verifier := token.NewVerifier(keys)
-	signalling := echo.WrapHandler(signal.New(a.rooms, verifier, a.log))
+	a.signal = signal.New(a.rooms, verifier, a.log)
+	signalling := echo.WrapHandler(a.signal)
 	e.Any("/rtc", signalling)
 	e.Any("/rtc/*", signalling)
 	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, a.agents, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))

@@ -16,9 +16,11 @@ import (
 // openMetrics makes what answers /metrics. Everything it reads from is open by the time the first request comes.
 func (a *App) openMetrics(media *wire.PacketConn) {
 	a.metrics = metrics.New(Version, metrics.Sources{
-		Media:  func(ctx context.Context) metrics.Media { return metrics.Media(a.rooms.Stats(ctx)) },
-		Socket: func() metrics.Socket { return socketFigures(media.Stats()) },
-		Relays: func() int { return a.turn.Stats().Relays },
+		Media:   func(ctx context.Context) metrics.Media { return metrics.Media(a.rooms.Stats(ctx)) },
+		Socket:  func() metrics.Socket { return socketFigures(media.Stats()) },
+		Signals: func() int { return a.signal.Connections() },
+		Agents:  func() metrics.Agents { return metrics.Agents(a.agents.Stats()) },
+		Relays:  func() int { return a.turn.Stats().Relays },
 		Webhooks: func(ctx context.Context) metrics.Webhooks {
 			if a.webhooks == nil {
 				return metrics.Webhooks{}

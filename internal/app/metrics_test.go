@@ -56,15 +56,15 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got map[string]float64
-	eventually(ctx, t, "a voice that is heard is counted", func() bool {
+	eventually(ctx, t, "a voice that is heard, and reported of, is counted", func() bool {
 		if err := mic.WriteSample(media.Sample{Data: make([]byte, 80), Duration: 20 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
 		_, got = s.metrics()
-		return got[`meet_tracks{kind="audio"}`] == 1 && got[`meet_subscriptions{kind="audio"}`] == 1
+		return got[`meet_tracks{kind="audio"}`] == 1 && got[`meet_subscriptions{kind="audio"}`] == 1 && got["meet_subscriber_round_trip_seconds_count"] > 0
 	})
 	for name, least := range map[string]float64{
-		"meet_rooms": 1, "meet_participants": 2, "meet_publishers": 1, `meet_udp_packets_total{direction="in"}`: 10,
+		"meet_rooms": 1, "meet_participants": 2, "meet_publishers": 1, "meet_signal_connections": 2, "meet_subscriber_packets_expected_total": 1, `meet_udp_packets_total{direction="in"}`: 10,
 		`meet_udp_packets_total{direction="out"}`: 10, `meet_udp_bytes_total{direction="out"}`: 1000, "meet_join_seconds_count": 2,
 		`meet_room_events_total{event="participant_joined"}`: 2, `meet_room_events_total{event="track_published"}`: 1, "go_goroutines": 10,
 	} {

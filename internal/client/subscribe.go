@@ -47,11 +47,24 @@ func (c *Client) onTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 	if !strings.HasPrefix(t.sid, "TR_") {
 		t.sid = c.trackSID(track, receiver)
 	}
+	if !c.opts.Bare {
+		c.spawn(func() { readReports(receiver) }) // ends with the receiver
+	}
 	if c.opts.OnTrack == nil {
 		t.Drain()
 		return
 	}
 	c.opts.OnTrack(t)
+}
+
+// readReports feeds pion's own reports, which tell the server when they answer one of its: by that it knows the round trip.
+func readReports(receiver *webrtc.RTPReceiver) {
+	b := make([]byte, receiveMTU)
+	for {
+		if _, _, err := receiver.Read(b); err != nil {
+			return
+		}
+	}
 }
 
 // trackSID finds the SID of a track whose stream id does not name it.

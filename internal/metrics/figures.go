@@ -11,7 +11,9 @@ import (
 type snapshot struct {
 	Media
 	Socket
-	relays int
+	Agents  Agents
+	signals int
+	relays  int
 	Webhooks
 }
 
@@ -43,6 +45,11 @@ func figures() []figure {
 			return shares(s.RoundTrips)
 		}),
 		gauge("meet_room_backlog", "Things that rooms have yet to do.", func(s *snapshot) int { return s.Waiting }),
+		gauge("meet_signal_connections", "Connections of signalling.", func(s *snapshot) int { return s.signals }),
+		gauge("meet_agent_workers", "Agent workers that are connected.", func(s *snapshot) int { return s.Agents.Workers }),
+		gaugeBy("meet_agent_jobs", "Jobs of agents.", "state", func(s *snapshot) values {
+			return values{"running": float64(s.Agents.Jobs), "waiting": float64(s.Agents.Waiting)}
+		}),
 		gauge("meet_relays", "Relays of TURN.", func(s *snapshot) int { return s.relays }),
 		gauge("meet_webhooks_pending", "Deliveries of events that receivers have yet to take.", func(s *snapshot) int { return s.Pending }),
 		gauge("meet_webhooks_aside", "Events put aside because a receiver never took them.", func(s *snapshot) int { return s.Aside }),
@@ -61,6 +68,8 @@ func figures() []figure {
 		counter("meet_publisher_key_frames_asked_total", "Key frames asked of publishers.", func(s *snapshot) uint64 { return s.KeyFramesAsked }),
 		counter("meet_subscriber_packets_missed_total", "Packets that subscribers lost and asked for again.", func(s *snapshot) uint64 { return s.NACKed }),
 		counter("meet_subscriber_packets_resent_total", "Packets of those that were sent again.", func(s *snapshot) uint64 { return s.Resent }),
+		counter("meet_subscriber_packets_expected_total", "Packets sent to subscribers, by their reports.", func(s *snapshot) uint64 { return s.Expected }),
+		counter("meet_subscriber_packets_lost_total", "Packets of those that did not arrive the first time.", func(s *snapshot) uint64 { return s.Lost }),
 		counter("meet_subscriber_key_frames_wanted_total", "Key frames that subscribers asked for.", func(s *snapshot) uint64 { return s.KeyFramesWanted }),
 	}
 }

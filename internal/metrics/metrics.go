@@ -34,7 +34,7 @@ func New(version string, s Sources) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.events, m.joins, build, &collector{sources: s, figures: figures()},
+		m.events, m.joins, build, newCollector(s),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -58,6 +58,12 @@ const scrapeTimeout = 5 * time.Second
 type collector struct {
 	sources Sources
 	figures []figure
+	trips   *prometheus.Desc
+}
+
+func newCollector(s Sources) *collector {
+	trips := prometheus.NewDesc("meet_subscriber_round_trip_seconds", "Round trips to subscribers, by their reports.", nil, nil)
+	return &collector{sources: s, figures: figures(), trips: trips}
 }
 
 // Describe tells Prometheus's registry all names.
@@ -65,13 +71,15 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, f := range c.figures {
 		out <- f.desc
 	}
+	out <- c.trips
 }
 
 // Collect reads everything once.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	s := snapshot{c.sources.Media(ctx), c.sources.Socket(), c.sources.Relays(), c.sources.Webhooks(ctx)}
+	s := snapshot{c.sources.Media(ctx), c.sources.Socket(), c.sources.Agents(), c.sources.Signals(), c.sources.Relays(), c.sources.Webhooks(ctx)}
+	out <- prometheus.MustNewConstHistogram(c.trips, s.Reported, s.ReportedSeconds, s.ReportedWithin)
 	for _, f := range c.figures {
 		for label, value := range f.read(&s) {
 			if f.labelled {

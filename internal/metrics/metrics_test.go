@@ -15,8 +15,14 @@ import (
 func sample() Sources {
 	return Sources{
 		Media: func(context.Context) Media {
-			return Media{Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedPictures: 6, RoundTrips: []time.Duration{3 * time.Second, time.Second, 2 * time.Second}, NACKed: 70, Resent: 69}
+			return Media{
+				Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedPictures: 6,
+				RoundTrips: []time.Duration{3 * time.Second, time.Second, 2 * time.Second}, NACKed: 70, Resent: 69, Expected: 1000, Lost: 13,
+				ReportedWithin: map[float64]uint64{0.1: 3, 0.2: 5}, Reported: 6, ReportedSeconds: 1.5,
+			}
 		},
+		Signals:  func() int { return 5 },
+		Agents:   func() Agents { return Agents{Workers: 3, Jobs: 4, Waiting: 1} },
 		Socket:   func() Socket { return Socket{PacketsIn: 10, BytesIn: 1000, PacketsOut: 20, BytesOut: 3000, Dropped: 1} },
 		Relays:   func() int { return 8 },
 		Webhooks: func(context.Context) Webhooks { return Webhooks{Pending: 9, Aside: 2} },
@@ -45,6 +51,8 @@ func TestFigures(t *testing.T) {
 		"meet_rooms 2", "meet_participants 5", `meet_tracks{kind="audio"} 3`, `meet_tracks{kind="data"} 1`, "meet_paused_pictures 6", `meet_round_trip_seconds{share="0.5"} 2`, `meet_round_trip_seconds{share="1"} 3`,
 		`meet_udp_packets_total{direction="out"} 20`, `meet_udp_bytes_total{direction="in"} 1000`, "meet_udp_dropped_total 1",
 		"meet_subscriber_packets_missed_total 70", "meet_subscriber_packets_resent_total 69", "meet_relays 8",
+		"meet_signal_connections 5", "meet_agent_workers 3", `meet_agent_jobs{state="waiting"} 1`, "meet_subscriber_packets_lost_total 13",
+		`meet_subscriber_round_trip_seconds_bucket{le="0.2"} 5`, "meet_subscriber_round_trip_seconds_count 6",
 		"meet_webhooks_pending 9", "meet_webhooks_aside 2", `meet_room_events_total{event="room_started"} 1`,
 		`meet_join_seconds_bucket{le="0.4"} 1`, `meet_join_seconds_bucket{le="0.2"} 0`, `meet_build_info{version="1.2.3"} 1`,
 		"go_goroutines ", "process_resident_memory_bytes ",
@@ -62,7 +70,8 @@ func TestLabelsAreFew(t *testing.T) {
 		t.Fatal(err)
 	}
 	allowed := map[string]*regexp.Regexp{
-		"kind": regexp.MustCompile("^(audio|video|data)$"), "direction": regexp.MustCompile("^(in|out)$"), "version": regexp.MustCompile("."), "share": regexp.MustCompile("^(0.5|0.9|1)$"),
+		"kind": regexp.MustCompile("^(audio|video|data)$"), "direction": regexp.MustCompile("^(in|out)$"), "version": regexp.MustCompile("."),
+		"share": regexp.MustCompile("^(0.5|0.9|1)$"), "state": regexp.MustCompile("^(running|waiting)$"),
 	}
 	for _, f := range families {
 		if !strings.HasPrefix(f.GetName(), "meet_") {

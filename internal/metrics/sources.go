@@ -8,6 +8,8 @@ import (
 // Sources are what is asked on each scrape. All are required.
 type Sources struct {
 	Media    func(context.Context) Media
+	Signals  func() int // connections of signalling
+	Agents   func() Agents
 	Socket   func() Socket
 	Relays   func() int
 	Webhooks func(context.Context) Webhooks
@@ -24,6 +26,11 @@ type Media struct {
 
 	Missed, KeyFramesAsked          uint64 // towards publishers
 	NACKed, Resent, KeyFramesWanted uint64 // from subscribers
+	Expected, Lost                  uint64 // by subscribers' reports: packets sent to them, and those that did not arrive
+	// Round trips to subscribers: how many took at most so many seconds, how many there were, and what they took together.
+	ReportedWithin  map[float64]uint64
+	Reported        uint64
+	ReportedSeconds float64
 }
 
 // Socket is what went through the UDP socket since the start.
@@ -32,6 +39,9 @@ type Socket struct {
 	PacketsOut, BytesOut, CallsOut uint64
 	Dropped                        uint64
 }
+
+// Agents are workers of agents, the jobs they have, and jobs that wait for one.
+type Agents struct{ Workers, Jobs, Waiting int }
 
 // Webhooks are events for other servers.
 type Webhooks struct {

@@ -22,6 +22,12 @@ type Stats struct {
 	Missed, KeyFramesAsked uint64
 	// From subscribers: packets asked for again, those of them that were sent again, and key frames wanted.
 	NACKed, Resent, KeyFramesWanted uint64
+	// What their reports say: packets sent to them and not arrived, and round trips: how many took at most so many seconds,
+	// how many there were, and what they took together.
+	Expected, Lost  uint64
+	ReportedWithin  map[float64]uint64
+	Reported        uint64
+	ReportedSeconds float64
 }
 
 // Stats asks every room. One that ends meanwhile, or does not answer before ctx ends, is left out.
@@ -36,7 +42,9 @@ func (rs *Rooms) Stats(ctx context.Context) Stats {
 	s := Stats{
 		Rooms: len(rooms), Missed: c.Missed.Load(), KeyFramesAsked: c.KeyFramesAsked.Load(),
 		NACKed: c.NACKed.Load(), Resent: c.Resent.Load(), KeyFramesWanted: c.KeyFramesWanted.Load(),
+		Expected: c.Expected.Load(), Lost: c.Lost.Load(),
 	}
+	s.ReportedWithin, s.Reported, s.ReportedSeconds = c.RoundTrips.Histogram()
 	for _, r := range rooms {
 		s.Waiting += r.loop.waiting()
 		_ = r.loop.do(ctx, func() { r.addTo(&s) })

@@ -143,13 +143,16 @@ func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
 	if d.fwd.lastSeq-d.beganSeq > 1<<14 {
 		d.beganSeq = d.fwd.lastSeq - 1<<13
 	}
+	before := d.reception.sum
 	d.reception.note(r)
+	d.receiver.Counters.reported(before, d.reception.sum)
 	d.heard.note(r, now)
 	d.extensions.acknowledge(r)
 	for _, sent := range d.reportsSent {
 		if r.LastSenderReport != 0 && r.LastSenderReport == sent.ntp {
 			held := time.Duration(r.Delay) * time.Second / 65536
 			d.roundTrip = max(0, now.Sub(sent.at)-held)
+			d.receiver.Counters.RoundTrips.add(d.roundTrip)
 		}
 	}
 }

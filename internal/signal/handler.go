@@ -24,6 +24,8 @@ type Handler struct {
 	log      *slog.Logger
 	upgrader websocket.Upgrader
 
+	connections atomic.Int64
+
 	malformed atomic.Int64 // frames since the last line about them
 	loggedAt  atomic.Int64 // Unix seconds
 }
@@ -133,8 +135,13 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinReque
 		session.Lost()
 		return
 	}
+	h.connections.Add(1)
+	defer h.connections.Add(-1)
 	conn.serve(ws, session, h.countMalformed)
 }
+
+// Connections is how many there are.
+func (h *Handler) Connections() int { return int(h.connections.Load()) }
 
 // fail answers with the status that belongs to the error's kind and its public sentence.
 func (h *Handler) fail(w http.ResponseWriter, err error) {
