@@ -97,3 +97,37 @@ func TestServerAPIs(t *testing.T) {
 		t.Errorf("egress %v, %v", egress, err)
 	}
 }
+
+// What participants are given by the server: somebody's track, and somebody of another room.
+func TestSubscribedAndForwarded(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	api := lksdk.NewRoomServiceClient("http"+strings.TrimPrefix(server.url, "ws"), server.key, server.secret)
+	here, there := newRoom(), newRoom()
+	ada, cy := join(t, here, "ada"), join(t, there, "cy")
+	dee := join(t, here, "dee", lksdk.WithAutoSubscribe(false))
+	mic := ada.publish("ada-mic", webrtc.MimeTypeOpus, livekit.TrackSource_MICROPHONE)
+
+	if _, err := api.UpdateSubscriptions(ctx, &livekit.UpdateSubscriptionsRequest{Room: here, Identity: "dee", TrackSids: []string{mic.SID()}, Subscribe: true}); err != nil {
+		t.Fatal(err)
+	}
+	dee.awaitPackets("ada-mic")
+	seen, err := api.GetParticipant(ctx, &livekit.RoomParticipantIdentity{Room: here, Identity: "ada"})
+	if err != nil || len(seen.Tracks) != 1 || seen.Tracks[0].Sid != mic.SID() {
+		t.Errorf("ada is %v, %v", seen, err)
+	}
+	if _, err := api.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: here, Identity: "ada", DestinationRoom: there}); err != nil {
+		t.Fatal(err)
+	}
+	cy.awaitPackets("ada-mic")
+	changed, err := api.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: here, Metadata: "news"})
+	if err != nil || changed.Metadata != "news" {
+		t.Errorf("changed %v, %v", changed, err)
+	}
+	dee.await(func() string {
+		if m := dee.Metadata(); m != "news" {
+			return "dee to read the news, not " + m
+		}
+		return ""
+	})
+}

@@ -35,3 +35,36 @@ export async function eventually(condition, what) {
     if (Date.now() > deadline) assert.fail(`gave up waiting for ${typeof what === 'function' ? what() : what}`);
   }
 }
+
+const called = new Map();
+
+/** A client of one of the server APIs; which of its methods are called is noted. */
+export function client(Kind) {
+  const names = called.get(Kind) ?? new Set();
+  called.set(Kind, names);
+  return new Proxy(new Kind(server.url.replace(/^ws/, 'http'), server.key, server.secret), {
+    get(it, name) {
+      if (typeof it[name] !== 'function') return it[name];
+      names.add(name);
+      return it[name].bind(it);
+    },
+  });
+}
+
+/** The methods of a client that were not called, without helpers that call nobody. */
+export function uncalled(Kind) {
+  const names = called.get(Kind) ?? new Set();
+  return Object.getOwnPropertyNames(Kind.prototype).filter((n) => n !== 'constructor' && !/^(is|get)\w*Outputs?(Params)?$/.test(n) && !names.has(n));
+}
+
+/** The call fails with that code of Twirp's and that status. */
+export async function refused(call, code, status) {
+  await assert.rejects(call, (err) => {
+    assert.equal(err.code, code, `${err}`);
+    assert.equal(err.status, status);
+    return true;
+  });
+}
+
+let rooms = 0;
+export const newRoom = () => `api-${Date.now()}-${rooms++}`;
