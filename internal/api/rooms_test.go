@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -114,61 +113,4 @@ func TestRoomMetadata(t *testing.T) {
 			return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetMetadata() == "new" })
 		})
 	})
-}
-
-// Elixir's client sends protobuf with exactly these headers and bodies (seed 003).
-func TestElixirsCalls(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	s := newServer(t, api.Options{})
-	able := s.token("", everything("my-room", ""))
-	call := func(method string, body string, into proto.Message) {
-		t.Helper()
-		a := s.send(http.MethodPost, "/twirp/"+method, inProtobuf, able, []byte(body))
-		if a.status != http.StatusOK || a.contentType != inProtobuf {
-			t.Fatalf("%s: %d %s %s", method, a.status, a.contentType, a.body)
-		}
-		if err := proto.Unmarshal(a.body, into); err != nil {
-			t.Fatalf("%s: %v", method, err)
-		}
-	}
-	room, rooms := &livekit.Room{}, &livekit.ListRoomsResponse{}
-	// name = 1, empty_timeout = 2, max_participants = 3, metadata = 5
-	call("livekit.RoomService/CreateRoom", "\x0a\x07my-room\x10\xac\x02\x18\x32\x2a\x0dRoom metadata", room)
-	if room.Name != "my-room" || room.EmptyTimeout != 300 || room.MaxParticipants != 50 || room.Metadata != "Room metadata" {
-		t.Errorf("made %v", room)
-	}
-	call("livekit.RoomService/ListRooms", "\x0a\x07my-room\x0a\x05room2", rooms)
-	if len(rooms.Rooms) != 1 || rooms.Rooms[0].Sid != room.Sid {
-		t.Errorf("listed %v", rooms)
-	}
-	s.join(ctx, "my-room", "participant_identity", client.Options{})
-	people, one := &livekit.ListParticipantsResponse{}, &livekit.ParticipantInfo{}
-	call("livekit.RoomService/ListParticipants", "\x0a\x07my-room", people)
-	if len(people.Participants) != 1 || people.Participants[0].Identity != "participant_identity" {
-		t.Errorf("people %v", people)
-	}
-	call("livekit.RoomService/GetParticipant", "\x0a\x07my-room\x12\x14participant_identity", one)
-	if one.Name != "PARTICIPANT_IDENTITY" || one.State != livekit.ParticipantInfo_ACTIVE {
-		t.Errorf("one %v", one)
-	}
-	// room = 1, identity = 2, metadata = 3, name = 5
-	call("livekit.RoomService/UpdateParticipant", "\x0a\x07my-room\x12\x14participant_identity\x1a\x0cnew metadata\x2a\x08New Name", one)
-	if one.Metadata != "new metadata" || one.Name != "New Name" {
-		t.Errorf("changed %v", one)
-	}
-	call("livekit.RoomService/UpdateRoomMetadata", "\x0a\x07my-room\x12\x10updated metadata", room)
-	if room.Metadata != "updated metadata" {
-		t.Errorf("changed %v", room)
-	}
-	call("livekit.RoomService/RemoveParticipant", "\x0a\x07my-room\x12\x14participant_identity", &livekit.RemoveParticipantResponse{})
-	call("livekit.Egress/ListEgress", "\x0a\x07my-room\x12\x09egress_id\x18\x01", &livekit.ListEgressResponse{})
-	call("livekit.Ingress/ListIngress", "\x0a\x07my-room\x12\x0aingress_id", &livekit.ListIngressResponse{})
-	call("livekit.RoomService/DeleteRoom", "\x0a\x07my-room", &livekit.DeleteRoomResponse{})
-
-	// What is refused comes as the JSON that Elixir's client reads, whatever the request's form.
-	a := s.send(http.MethodPost, "/twirp/livekit.RoomService/RemoveParticipant", inProtobuf, able, []byte("\x0a\x07my-room\x12\x04nope"))
-	if code, _ := a.failure(t); a.status != http.StatusNotFound || code != "not_found" || !bytes.Contains(a.body, []byte(`"msg"`)) {
-		t.Errorf("%d %s", a.status, a.body)
-	}
 }
