@@ -233,6 +233,22 @@ func TestRefusedEventIsPutAside(t *testing.T) {
 	}
 }
 
+// What a receiver that is down has not taken in the time it is given is put aside, each event in its turn; when it is back it
+// gets what is new.
+func TestDeadLetters(t *testing.T) {
+	dead := newReceiver(t)
+	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
+	s := open(t, t.TempDir())
+	n := start(t, s, webhook.Options{GiveUp: 300 * time.Millisecond}, dead.endpoint())
+	for i := range 3 {
+		n.Notify("room", event("room", i))
+	}
+	eventually(t, "all are aside", func() bool { return n.Stats(t.Context()) == webhook.Stats{Aside: 3} })
+	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	n.Notify("room", event("room", 3))
+	eventually(t, "what is new comes", func() bool { return slices.Equal(dead.events("room"), []string{"3"}) })
+}
+
 // What has waited for a receiver that was down is not put aside because it objects at first, as a proxy does before what is
 // behind it has started.
 func TestRefusalAfterAnOutage(t *testing.T) {

@@ -5,13 +5,13 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { AudioFrame, AudioSource, dispose, LocalAudioTrack, Room, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
-import { AccessToken, WebhookReceiver } from 'livekit-server-sdk';
+import { AccessToken, RoomServiceClient, WebhookReceiver } from 'livekit-server-sdk';
 
 import { Server } from '../server.mjs';
 
 /** A receiver that verifies what it gets and notes it; while down it answers 503. */
-async function receiver(t) {
-  const verifier = new WebhookReceiver('devkey', 'secret');
+async function receiver(t, key = 'devkey', secret = 'secret') {
+  const verifier = new WebhookReceiver(key, secret);
   const it = { events: [], errors: [], down: false };
   const server = createServer(async (req, res) => {
     let body = '';
@@ -77,4 +77,28 @@ test('two receivers get what happens in a room, in order, over a restart', async
   assert.equal(joined.participant.identity, 'ada');
   assert.match(published.track.sid, /^TR_AM/);
   assert.deepEqual(one.events.map((e) => e.id).sort(), [...new Set(two.events.map((e) => e.id))].sort(), 'both get the same events');
+});
+
+test('a server that is killed loses no event, and each receiver is signed for by its own key', async (t) => {
+  const [one, two] = [await receiver(t, 'first', 'the first secret'), await receiver(t, 'second', 'the second secret')];
+  const keys = 'first: the first secret\nsecond: the second secret';
+  const meet = await Server.start('--keys', keys, '--webhook-url', one.url, '--webhook-url', two.url, '--webhook-key', 'first', '--webhook-key', 'second');
+  t.after(() => meet.close());
+  const api = new RoomServiceClient(meet.url, 'first', 'the first secret');
+  two.down = true;
+  const names = Array.from({ length: 20 }, (_, i) => `killed-${i}`);
+  for (const name of names) {
+    await api.createRoom({ name });
+    await api.deleteRoom(name);
+  }
+  await eventually(() => one.events.length === 2 * names.length, () => one.events.length); // so all are on the disk
+  assert.equal(await meet.end('SIGKILL'), null);
+  two.down = false;
+  await meet.run();
+  await eventually(() => new Set(two.events.map((e) => e.id)).size === 2 * names.length, () => two.events.length);
+  for (const name of names) {
+    const of = two.events.filter((e, i) => e.room.name === name && two.events.findIndex((x) => x.id === e.id) === i);
+    assert.deepEqual(of.map((e) => e.event), ['room_started', 'room_finished'], name);
+  }
+  assert.deepEqual([...one.errors, ...two.errors], []);
 });
