@@ -1,37 +1,47 @@
 // LiveKit's own agent worker against the binary: it registers, gets jobs, and its agents join.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { AgentServer, ServerOptions, initializeLogger } from '@livekit/agents';
-import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+
+import { ParticipantKind, Room, dispose } from '@livekit/rtc-node';
+import { AccessToken, AgentDispatchClient, RoomAgentDispatch, RoomConfiguration, RoomServiceClient } from 'livekit-server-sdk';
+
 import { Server } from '../server.mjs';
 
 const key = 'devkey';
 const secret = 'secret';
-const assistant = fileURLToPath(new URL('assistant.js', import.meta.url));
+const program = fileURLToPath(new URL('worker.js', import.meta.url));
 let server;
 let rooms;
 let dispatches;
 
 before(async () => {
-  initializeLogger({ pretty: false, level: 'warn' });
   server = await Server.start('--keys', `${key}: ${secret}`);
   rooms = new RoomServiceClient(server.url, key, secret);
   dispatches = new AgentDispatchClient(server.url, key, secret);
 });
 
-after(() => server.close());
+after(async () => {
+  await dispose();
+  await server.close();
+});
 
-/** A running worker for agents of that name. */
-async function hire(agentName) {
-  const worker = new AgentServer(new ServerOptions({
-    agent: assistant, agentName, wsURL: server.url.replace('http', 'ws'), apiKey: key, apiSecret: secret,
-    numIdleProcesses: 1, shutdownProcessTimeout: 2000, port: 0, host: '127.0.0.1', logLevel: 'warn', loadFunc: async () => 0, production: false,
-  }));
-  const running = worker.run();
-  await until('the worker registers', async () => server.output.includes(`agent=${agentName}`) || (agentName === '' && server.output.includes('agent=""')));
-  return { worker, fire: () => worker.close().then(() => running) };
+const registered = () => server.output.split('agent worker registered').length - 1;
+
+/** A worker for agents of that name, as a process that the test ends. */
+async function hire(t, agentName) {
+  const before = registered();
+  const worker = spawn(process.execPath, [program, server.url.replace('http', 'ws'), agentName], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const ended = new Promise((resolve) => worker.once('close', resolve));
+  const end = async (signal) => {
+    worker.kill(signal);
+    await ended;
+  };
+  t.after(() => end('SIGTERM'));
+  await until('the worker registers', async () => registered() > before);
+  return end;
 }
 
 async function until(what, check) {
@@ -44,24 +54,52 @@ async function until(what, check) {
 
 const agentsIn = async (room) => (await rooms.listParticipants(room)).filter((p) => p.kind === 4 && p.attributes.said);
 
-test('an agent that is dispatched joins, and goes with its dispatch', async () => {
-  const { worker, fire } = await hire('scribe');
-  try {
-    await rooms.createRoom({ name: 'noted' });
-    const made = await dispatches.createDispatch('noted', 'scribe', { metadata: 'the back end' });
-    const [agent] = await until('the agent joins', async () => {
-      const found = await agentsIn('noted');
-      return found.length > 0 && found;
-    });
-    assert.equal(agent.attributes.said, 'hello from the back end');
-    assert.equal(agent.attributes['lk.agent_name'], 'scribe');
-    assert.equal((await rooms.listRooms(['noted']))[0].numParticipants, 0, 'agents are not counted');
-    const shown = await dispatches.getDispatch(made.id, 'noted');
-    assert.equal(shown.state.jobs[0].state.participantIdentity, agent.identity);
-    assert.equal(worker.activeJobs.length, 1);
-    await dispatches.deleteDispatch(made.id, 'noted');
-    await until('the agent leaves', async () => (await agentsIn('noted')).length === 0);
-  } finally {
-    await fire();
-  }
+const agentIn = (room) =>
+  until('the agent joins', async () => {
+    const [agent] = await agentsIn(room);
+    return agent;
+  });
+
+test('an agent that is dispatched joins, and goes with its dispatch', async (t) => {
+  await hire(t, 'scribe');
+  await rooms.createRoom({ name: 'noted' });
+  const made = await dispatches.createDispatch('noted', 'scribe', { metadata: 'the back end' });
+  const agent = await agentIn('noted');
+  assert.equal(agent.attributes.said, 'hello from the back end');
+  assert.equal(agent.attributes['lk.agent_name'], 'scribe');
+  assert.equal((await rooms.listRooms(['noted']))[0].numParticipants, 0, 'agents are not counted');
+  const shown = await dispatches.getDispatch(made.id, 'noted');
+  assert.equal(shown.state.jobs[0].state.participantIdentity, agent.identity);
+  await dispatches.deleteDispatch(made.id, 'noted');
+  await until('the agent leaves', async () => (await agentsIn('noted')).length === 0);
+});
+
+test('a token orders an agent for the room that its bearer opens, who sees it as one', async (t) => {
+  await hire(t, 'greeter');
+  const token = new AccessToken(key, secret, { identity: 'ada' });
+  token.addGrant({ roomJoin: true, room: 'greeted' });
+  token.roomConfig = new RoomConfiguration({ agents: [new RoomAgentDispatch({ agentName: 'greeter', metadata: 'a token' })] });
+  const room = new Room();
+  t.after(() => room.disconnect());
+  await room.connect(server.url.replace('http', 'ws'), await token.toJwt(), { autoSubscribe: true, dynacast: false });
+  const seen = () => [...room.remoteParticipants.values()].find((p) => p.info.kind === ParticipantKind.AGENT);
+  const agent = await until('ada sees the agent', async () => seen()?.attributes.said && seen());
+  assert.equal(agent.attributes.said, 'hello from a token');
+});
+
+test('a worker without a name is for every room that names none', async (t) => {
+  await hire(t, '');
+  await rooms.createRoom({ name: 'any' });
+  assert.equal((await agentIn('any')).attributes.said, 'hello from nobody');
+  await rooms.deleteRoom('any');
+});
+
+test('a worker that is killed is replaced by the next one', async (t) => {
+  const end = await hire(t, 'phoenix');
+  await dispatches.createDispatch('ashes', 'phoenix', { metadata: 'the fire' });
+  const first = await agentIn('ashes');
+  await end('SIGKILL');
+  await hire(t, 'phoenix');
+  const again = await until('another agent joins', async () => (await agentsIn('ashes')).find((p) => p.sid !== first.sid));
+  assert.equal(again.attributes.said, 'hello from the fire');
 });
