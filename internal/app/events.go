@@ -25,7 +25,9 @@ func (a *App) onEvent(e rtc.Event) {
 	case rtc.RoomChanged:
 		a.lobby.RoomChanged(sid, int(e.Room.NumParticipants), e.Room.Metadata)
 	case rtc.ParticipantJoined:
-		a.metrics.Joined(e.Took)
+		if e.Took > 0 { // who was moved, or is shown in another room, has not joined anew
+			a.metrics.Joined(e.Took)
+		}
 		if attends(e.Participant) {
 			a.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: e.Participant.Identity, Name: e.Participant.Name, At: e.At})
 		}

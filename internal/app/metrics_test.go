@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 
 	"meet/internal/client"
+	"meet/internal/config"
+	"meet/internal/token"
 )
 
 // metrics reads the figures by their names, those with a label by name{label="value"}.
@@ -71,6 +74,32 @@ func TestMetrics(t *testing.T) {
 		if got[name] < least {
 			t.Errorf("%s is %v, want at least %v", name, got[name], least)
 		}
+	}
+}
+
+// TestOnlyJoinsAreTimed: who is shown in another room, or moved there, has not joined anew.
+func TestOnlyJoinsAreTimed(t *testing.T) {
+	cfg := settings(t)
+	cfg.Keys = []config.Key{config.DevKey}
+	s := start(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ada := s.join(ctx, "here", "Ada", client.Options{}).Participant().Identity
+	api := s.api(token.VideoGrant{RoomAdmin: true, Room: "here", DestinationRoom: "there"})
+	if _, err := api.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "here", Identity: ada, DestinationRoom: "there"}); err != nil {
+		t.Fatal(err)
+	}
+	bo := s.join(ctx, "here", "Bo", client.Options{}).Participant().Identity
+	if _, err := api.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "here", Identity: bo, DestinationRoom: "there"}); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]float64
+	eventually(ctx, t, "all four arrivals are counted", func() bool {
+		_, got = s.metrics()
+		return got[`meet_room_events_total{event="participant_joined"}`] == 4
+	})
+	if n := got["meet_join_seconds_count"]; n != 2 {
+		t.Errorf("%v joins were timed, want 2", n)
 	}
 }
 

@@ -127,7 +127,9 @@ func TestDescriptionIsTrue(t *testing.T) {
 	defer cancel()
 	s.join(ctx, "blue", "Ada", client.Options{})
 	s.join(ctx, "done", "Bo", client.Options{})
-	s.endRoom(ctx, "done")
+	if _, err := s.api(token.VideoGrant{RoomCreate: true}).DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "done"}); err != nil {
+		t.Fatal(err)
+	}
 	eventually(ctx, t, "a room is open and a meeting over", func() bool {
 		var rooms []liveRoom
 		var meetings []meeting
@@ -193,28 +195,4 @@ func TestDescriptionRefuses(t *testing.T) {
 			t.Errorf("%s is taken for right", name)
 		}
 	}
-}
-
-// endRoom deletes a room as a back end would.
-func (s *server) endRoom(ctx context.Context, name string) {
-	s.t.Helper()
-	raw, err := token.New(config.DevKey.Name, config.DevKey.Secret).SetVideoGrant(token.VideoGrant{RoomCreate: true}).ToJWT()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	api := livekit.NewRoomServiceProtobufClient("http://"+s.address, authorized{s.http, raw})
-	if _, err := api.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: name}); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// authorized is an HTTP client whose requests carry a token.
-type authorized struct {
-	*http.Client
-	token string
-}
-
-func (a authorized) Do(r *http.Request) (*http.Response, error) {
-	r.Header.Set("Authorization", "Bearer "+a.token)
-	return a.Client.Do(r)
 }
