@@ -29,7 +29,7 @@ type Dispatcher struct {
 
 	context context.Context // ends with Close
 	cancel  context.CancelFunc
-	work    sync.WaitGroup // what looks for workers, and waits for agents to leave
+	work    sync.WaitGroup // connections of workers, what looks for workers, and what waits for agents to leave
 
 	mu      sync.Mutex
 	workers map[string]*worker
@@ -68,7 +68,7 @@ func New(keys token.Keys, o Options) *Dispatcher {
 	return d
 }
 
-// Close ends the workers' connections and waits for what the Dispatcher does by itself.
+// Close ends the workers' connections and waits for them, and for what the Dispatcher does by itself.
 func (d *Dispatcher) Close() {
 	d.mu.Lock()
 	d.closed = true

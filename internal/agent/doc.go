@@ -11,7 +11,7 @@
 // itself are for the workers that are there.
 //
 // Goroutines: two for each worker's socket, ended by it or by Close; one for each job while a worker is looked for, ended
-// by the answers' time limit or by Close; one for a moment after a dispatch was deleted. Close waits for the jobs'. Locks:
+// by the answers' time limit or by Close; one for a moment after a dispatch was deleted. Close waits for all. Locks:
 // Dispatcher.mu guards all state of workers, dispatches and jobs; nothing is sent or waited for under it but into queues
 // that never block.
 package agent

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
@@ -49,7 +50,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	one := newWorker(ws, grants.Issuer)
 	if err := h.dispatcher.enter(one); err != nil {
-		_ = ws.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, fault.Public(err)))
+		frame := websocket.FormatCloseMessage(websocket.CloseTryAgainLater, fault.Public(err))
+		_ = ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(endLimit))
 		_ = ws.Close()
 		return
 	}

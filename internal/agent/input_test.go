@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,6 +122,72 @@ func TestBounds(t *testing.T) {
 	if err == nil {
 		t.Error("dispatches without end")
 	}
+}
+
+// TestFullHouse: who comes when there are as many workers as may be is told so, as is who comes while the server ends.
+func TestFullHouse(t *testing.T) {
+	g := newRig(t, 0)
+	told := func(code int) {
+		t.Helper()
+		_, _, err := g.dial().ws.ReadMessage()
+		if !websocket.IsCloseError(err, code) {
+			t.Errorf("read %v, want a close with %d", err, code)
+		}
+	}
+	for range maxWorkers {
+		w := newWorker(nil, "devkey")
+		if err := g.enter(w); err != nil {
+			t.Fatal(err)
+		}
+		defer g.leave(w)
+	}
+	told(websocket.CloseTryAgainLater)
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	told(websocket.CloseTryAgainLater)
+}
+
+// TestFlood: a worker that says more than there is to say is heard at the pace of one that does not.
+func TestFlood(t *testing.T) {
+	g := newRig(t, 0)
+	h := g.hire(livekit.JobType_JT_ROOM, "")
+	const tooMany = framesPerSecond / 2
+	began := time.Now()
+	ping, err := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Ping{Ping: &livekit.WorkerPing{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flood sync.WaitGroup
+	flood.Go(func() { // ends when all is said
+		for range framesAtOnce + tooMany {
+			_ = h.ws.WriteMessage(websocket.BinaryMessage, ping)
+		}
+	})
+	defer flood.Wait()
+	for range framesAtOnce + tooMany {
+		h.hear()
+	}
+	if took := time.Since(began); took < 400*time.Millisecond {
+		t.Errorf("all was heard in %v", took)
+	}
+}
+
+// TestDeafWorker: a worker that does not read and does not answer cannot hold up the server's end.
+func TestDeafWorker(t *testing.T) {
+	d := New(keys, Options{})
+	g := newRigOf(t, d)
+	h := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
+	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe", Metadata: strings.Repeat("x", maxMetadata)}})
+	for i := range maxAsked {
+		g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: fmt.Sprint("PA_", i), Identity: fmt.Sprint(i)})
+	}
+	began := time.Now()
+	d.Close() // with 32 MB on the way to it
+	if took := time.Since(began); took > writeLimit {
+		t.Errorf("it took %v", took)
+	}
+	_ = h.ws.Close()
 }
 
 // TestJobsAreBounded: a dispatch forgets jobs that are over, never one that somebody does.

@@ -22,8 +22,10 @@ const (
 	pingInterval = 10 * time.Second
 	silenceLimit = 3 * pingInterval
 	writeLimit   = 5 * time.Second
-	// A worker that says more is heard more slowly. An honest one says a word each second, and three for each job.
-	framesPerSecond, framesAtOnce = 200, 2000
+	endLimit     = time.Second // how long its end may take
+	// A worker that says more is heard more slowly, so that answers to it find room in its queue. An honest one says a word
+	// every few seconds, and three for each job.
+	framesPerSecond, framesAtOnce = 200, 200
 	// maxWorkers bounds those of one server.
 	maxWorkers = 1024
 )
@@ -76,8 +78,15 @@ func (w *worker) send(m *livekit.ServerMessage) {
 	}
 }
 
-// end makes both goroutines of the socket end.
-func (w *worker) end() { w.endOnce.Do(func() { close(w.ended) }) }
+// end makes both goroutines of the socket end, within endLimit whatever the other side does.
+func (w *worker) end() {
+	w.endOnce.Do(func() {
+		close(w.ended)
+		if w.ws != nil { // there is a socket
+			_ = w.ws.NetConn().SetDeadline(time.Now().Add(endLimit))
+		}
+	})
+}
 
 // write sends what is queued until the worker is ended.
 func (w *worker) write() {
@@ -87,6 +96,10 @@ func (w *worker) write() {
 	for {
 		select {
 		case m := <-w.queue:
+			if w.hasEnded() {
+				w.sayGoodbye()
+				return
+			}
 			kind, frame, err := encode(m, w.json.Load())
 			if err != nil || w.writeFrame(kind, frame) != nil {
 				w.end()
@@ -98,10 +111,23 @@ func (w *worker) write() {
 				return
 			}
 		case <-w.ended:
-			_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(writeLimit))
+			w.sayGoodbye()
 			return
 		}
 	}
+}
+
+func (w *worker) hasEnded() bool {
+	select {
+	case <-w.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *worker) sayGoodbye() {
+	_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(endLimit))
 }
 
 func (w *worker) writeFrame(kind int, frame []byte) error {
