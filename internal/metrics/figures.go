@@ -1,11 +1,6 @@
 package metrics
 
-import (
-	"slices"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // snapshot is everything at one moment.
 type snapshot struct {
@@ -41,9 +36,6 @@ func figures() []figure {
 			return values{"audio": float64(s.AudioSubscriptions), "video": float64(s.VideoSubscriptions)}
 		}),
 		gauge("meet_paused_pictures", "Pictures that are not sent because a subscriber's connection is too narrow.", func(s *snapshot) int { return s.PausedPictures }),
-		gaugeBy("meet_round_trip_seconds", "Round trips to subscribers of pictures at the moment: within which a share of them is.", "share", func(s *snapshot) values {
-			return shares(s.RoundTrips)
-		}),
 		gauge("meet_room_backlog", "Things that rooms have yet to do.", func(s *snapshot) int { return s.Waiting }),
 		gauge("meet_signal_connections", "Connections of signalling.", func(s *snapshot) int { return s.signals }),
 		gauge("meet_agent_workers", "Agent workers that are connected.", func(s *snapshot) int { return s.Agents.Workers }),
@@ -72,16 +64,6 @@ func figures() []figure {
 		counter("meet_subscriber_packets_lost_total", "Packets of those that did not arrive the first time.", func(s *snapshot) uint64 { return s.Lost }),
 		counter("meet_subscriber_key_frames_wanted_total", "Key frames that subscribers asked for.", func(s *snapshot) uint64 { return s.KeyFramesWanted }),
 	}
-}
-
-// shares are within which value a share of all is; there are none of nothing.
-func shares(all []time.Duration) values {
-	if len(all) == 0 {
-		return nil
-	}
-	slices.Sort(all)
-	at := func(share float64) float64 { return all[min(int(share*float64(len(all))), len(all)-1)].Seconds() }
-	return values{"0.5": at(0.5), "0.9": at(0.9), "1": at(1)}
 }
 
 func gauge(name, help string, read func(*snapshot) int) figure {

@@ -1,9 +1,6 @@
 package metrics
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // Sources are what is asked on each scrape. All are required.
 type Sources struct {
@@ -21,8 +18,7 @@ type Media struct {
 	AudioTracks, VideoTracks, DataTracks   int
 	AudioSubscriptions, VideoSubscriptions int
 	PausedPictures                         int
-	Waiting                                int             // things that rooms' loops have yet to do
-	RoundTrips                             []time.Duration // to each subscriber of pictures that tells
+	Waiting                                int // things that rooms' loops have yet to do
 
 	Missed, KeyFramesAsked          uint64 // towards publishers
 	NACKed, Resent, KeyFramesWanted uint64 // from subscribers

@@ -2,7 +2,6 @@ package rtc
 
 import (
 	"context"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
@@ -14,9 +13,8 @@ type Stats struct {
 	Rooms, Participants, Publishers        int
 	AudioTracks, VideoTracks, DataTracks   int // published
 	AudioSubscriptions, VideoSubscriptions int
-	PausedPictures                         int             // of the latter, for want of bandwidth
-	Waiting                                int             // things that rooms' loops have yet to do
-	RoundTrips                             []time.Duration // to each subscriber of pictures that tells
+	PausedPictures                         int // of the latter, for want of bandwidth
+	Waiting                                int // things that rooms' loops have yet to do
 
 	// Since the start. Towards publishers: packets of theirs that were asked for again, and key frames.
 	Missed, KeyFramesAsked uint64
@@ -68,11 +66,6 @@ func (r *Room) addTo(s *Stats) {
 		}
 		for _, sub := range p.subscriptions {
 			sub.addTo(s)
-		}
-		if t := p.receiving(); t != nil {
-			if path := t.pc.tap.Path(); path.RoundTrip > 0 {
-				s.RoundTrips = append(s.RoundTrips, path.RoundTrip)
-			}
 		}
 	}
 }

@@ -340,8 +340,6 @@ type PathStats struct {
 	Bitrate int  // estimate, bits/s
 	Known   bool // the estimate rests on what the subscriber says
 	Waiting int  // packets
-	// RoundTrip is that of the latest packets, the client's wait before it answers included; 0 while unknown.
-	RoundTrip time.Duration
 	// Since the beginning: packets of video that went out, that had to wait first, and that were dropped because too
 	// many waited or too much was asked for again.
 	Sent, Held, Dropped uint64
@@ -352,5 +350,5 @@ func (t *Tap) Path() PathStats {
 	p := t.pacer
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return PathStats{p.estimator.Bitrate(), p.estimator.Known(), len(p.waiting), p.estimator.RoundTrip(), p.sent, p.held, p.dropped}
+	return PathStats{p.estimator.Bitrate(), p.estimator.Known(), len(p.waiting), p.sent, p.held, p.dropped}
 }

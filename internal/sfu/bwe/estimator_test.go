@@ -88,6 +88,24 @@ func TestLinkNarrowsAndWidens(t *testing.T) {
 }
 
 // TestLossWithoutQueue is a link that drops what is too much at once: only loss tells.
+// TestLongerRoute: a path that takes longer from one moment on has no queue, and no less room.
+func TestLongerRoute(t *testing.T) {
+	c := newCall(t, path{rate: 10e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.run(10*time.Second, nil)
+	c.path.delay += 150 * time.Millisecond
+	c.run(time.Second, nil)
+	if c.e.Queue(c.now) == 0 {
+		t.Error("a second later the delay is no queue: the case shows nothing")
+	}
+	c.run(4*time.Second, nil)
+	if q := c.e.Queue(c.now); q != 0 {
+		t.Errorf("five seconds later it is still a queue of %v", q)
+	}
+	if got := c.rate(); got != 1_700_000 {
+		t.Errorf("%d bits/s are sent, the estimate being %d", got, c.e.Bitrate())
+	}
+}
+
 func TestLossWithoutQueue(t *testing.T) {
 	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.tuned, c.wanted = true, 2_000_000
