@@ -155,7 +155,7 @@ func (s *stay) receive(t *client.RemoteTrack) {
 		if record == nil {
 			continue
 		}
-		if err := record.Write(p); err != nil {
+		if _, err := record.Write(p, time.Now()); err != nil {
 			s.log.event("recording failed", "track", t.SID(), "error", err.Error())
 			break
 		}

@@ -12,6 +12,9 @@ import (
 // ErrFormat is returned for a file that holds nothing this package reads.
 var ErrFormat = errors.New("it is none of IVF (VP8, VP9, AV1), H264 (Annex B) and Ogg (Opus)")
 
+// shortest is how long a frame lasts at least, whatever the file says; Opus has 2.5 ms.
+const shortest = time.Millisecond
+
 // Frame is one picture, or one packet of sound, and how long it lasts.
 type Frame struct {
 	Data     []byte
@@ -76,6 +79,7 @@ func (f *File) Rewind() (err error) {
 // Next returns the next frame, io.EOF behind the last, another error where the file is damaged.
 func (f *File) Next() (Frame, error) {
 	frame, err := f.frames.next()
+	frame.Duration = max(frame.Duration, shortest)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return frame, fmt.Errorf("read %s: %w", f.file.Name(), err)
 	}

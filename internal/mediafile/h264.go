@@ -9,6 +9,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/h264reader"
 )
 
+var errH264 = errors.New("the H264 stream is damaged")
+
 // h264 gathers the units of one picture: what comes before a slice belongs to it, and a slice that begins at the first
 // macroblock begins another picture (ITU-T H.264, section 7.4.1.2.4).
 type h264 struct {
@@ -42,6 +44,9 @@ func (h *h264) next() (Frame, error) {
 			return frame, nil
 		}
 		sliced = sliced || slice
+		if len(frame.Data)+len(n.Data) > frameMost {
+			return Frame{}, errH264
+		}
 		frame.Data = append(append(frame.Data, 0, 0, 0, 1), n.Data...)
 	}
 	if sliced {

@@ -1,0 +1,125 @@
+package mediafile
+
+import (
+	"encoding/binary"
+	"os"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
+)
+
+// writer puts frames into a file of one format; at is when, in ticks of the codec's clock since the first frame.
+type writer interface {
+	write(frame []byte, at uint64) error
+	close() error
+}
+
+// ivfWriter writes whole frames; pion's takes packets alone, and stumbles over those that are cut short.
+//
+//	"DKIF", version, length of header, codec, width, height, rate, scale, length, unused; then for each frame
+//	its length, its time in units of scale/rate, and its bytes
+type ivfWriter struct {
+	file   *os.File
+	frames uint64
+	at     uint64 // the last
+}
+
+const ivfHeaderSize, ivfFrameHeaderSize = 32, 12
+
+func newIVFWriter(file *os.File, fourCC string, width, height int) (*ivfWriter, error) {
+	h := append(make([]byte, 0, ivfHeaderSize), "DKIF\x00\x00\x20\x00"+fourCC...)
+	h = binary.LittleEndian.AppendUint16(h, uint16(width))
+	h = binary.LittleEndian.AppendUint16(h, uint16(height))
+	h = binary.LittleEndian.AppendUint32(h, videoClock)
+	h = binary.LittleEndian.AppendUint32(h, 1)
+	_, err := file.Write(h[:ivfHeaderSize])
+	return &ivfWriter{file: file}, err
+}
+
+func (w *ivfWriter) write(frame []byte, at uint64) error {
+	h := binary.LittleEndian.AppendUint32(make([]byte, 0, ivfFrameHeaderSize+len(frame)), uint32(len(frame)))
+	h = binary.LittleEndian.AppendUint64(h, at)
+	_, err := w.file.Write(append(h, frame...))
+	w.frames, w.at = w.frames+1, at
+	return err
+}
+
+// close fills in the length. libvpx counts it in frames and ffmpeg in ticks; ffmpeg alone reads it again.
+func (w *ivfWriter) close() error {
+	length := w.at + w.at/max(1, w.frames-1)
+	_, err := w.file.WriteAt(binary.LittleEndian.AppendUint32(nil, uint32(length)), 24)
+	return err
+}
+
+// av1Writer begins each frame with a temporal delimiter, which RTP leaves out and files need.
+type av1Writer struct{ *ivfWriter }
+
+func newAV1Writer(file *os.File, width, height int) (writer, error) {
+	w, err := newIVFWriter(file, "AV01", width, height)
+	return av1Writer{w}, err
+}
+
+func (w av1Writer) write(frame []byte, at uint64) error {
+	return w.ivfWriter.write(append([]byte{0x12, 0x00}, frame...), at)
+}
+
+// h264Writer writes a byte stream, which has no times.
+type h264Writer struct{ *os.File }
+
+func newH264Writer(file *os.File, _, _ int) (writer, error) { return h264Writer{file}, nil }
+
+func (w h264Writer) write(frame []byte, _ uint64) error {
+	_, err := w.Write(frame)
+	return err
+}
+
+func (w h264Writer) close() error { return nil }
+
+// opusWriter writes packets of sound. Ogg has no times but the sum of what was written, so pauses in which nothing was
+// sent are filled.
+type opusWriter struct {
+	ogg   *oggwriter.Writer
+	track *oggwriter.Track
+	at    uint64 // ticks written
+}
+
+func newOpusWriter(file *os.File, _, _ int) (writer, error) {
+	ogg, err := oggwriter.NewWriter(keepOpen{file}, oggwriter.WithSeekableOutput(file))
+	if err != nil {
+		return nil, err
+	}
+	track, err := ogg.NewTrack(0)
+	return &opusWriter{ogg: ogg, track: track}, err
+}
+
+// keepOpen hides Close: the file has another owner.
+type keepOpen struct{ file *os.File }
+
+func (k keepOpen) Write(b []byte) (int, error) { return k.file.Write(b) }
+
+func (w *opusWriter) write(packet []byte, at uint64) error {
+	length := opusTicks(packet)
+	if length == 0 {
+		return nil // not Opus
+	}
+	// A packet of one frame without content makes decoders go on as over a lost one: a fading, comfortable silence.
+	hole := []byte{packet[0] &^ 3}
+	for step := opusTicks(hole); w.at+step <= at; w.at += step {
+		if err := w.track.WriteRTP(&rtp.Packet{Payload: hole}); err != nil {
+			return err
+		}
+	}
+	w.at += length
+	return w.track.WriteRTP(&rtp.Packet{Payload: packet})
+}
+
+func (w *opusWriter) close() error { return w.ogg.Close() }
+
+// opusTicks is how long a packet sounds, in ticks of the clock that Opus always has; 0 for one that is none.
+func opusTicks(packet []byte) uint64 {
+	ticks := uint64(opusDuration(packet).Seconds() * audioClock)
+	if ticks > 5760 { // 120 ms, the most there may be in a packet (RFC 6716, section 3.4)
+		return 0
+	}
+	return ticks
+}
