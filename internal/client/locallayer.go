@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
@@ -27,6 +28,7 @@ type LocalLayer struct {
 	mu         sync.Mutex
 	binding    *binding // nil while nothing is negotiated
 	packetizer rtp.Packetizer
+	rest       int64 // of durations that are no whole ticks of the clock, in ticks times nanoseconds
 }
 
 // binding is what the negotiation settled.
@@ -145,11 +147,7 @@ func (l *LocalLayer) WriteSample(sample media.Sample) error {
 		return nil
 	}
 	// Even a muted track's clock goes on.
-	rate := float64(90_000)
-	if l.Kind() == webrtc.RTPCodecTypeAudio {
-		rate = 48_000
-	}
-	packets := l.packetizer.Packetize(sample.Data, uint32(sample.Duration.Seconds()*rate))
+	packets := l.packetizer.Packetize(sample.Data, l.ticksLocked(sample.Duration))
 	l.mu.Unlock()
 	if l.p.muted.Load() {
 		return nil
@@ -159,6 +157,27 @@ func (l *LocalLayer) WriteSample(sample media.Sample) error {
 		errs = append(errs, l.write(b, packet))
 	}
 	return errors.Join(errs...)
+}
+
+// Skip lets the clock of what is written go on without a frame.
+func (l *LocalLayer) Skip(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.binding != nil {
+		l.packetizer.SkipSamples(l.ticksLocked(d))
+	}
+}
+
+// ticksLocked is a duration in ticks of the RTP clock. What is less than a tick is kept for the next one, or thirty
+// pictures a second would be a second slow within an hour.
+func (l *LocalLayer) ticksLocked(d time.Duration) uint32 {
+	rate := int64(90_000)
+	if l.Kind() == webrtc.RTPCodecTypeAudio {
+		rate = 48_000
+	}
+	seconds, rest := d/time.Second, int64(d%time.Second)*rate+l.rest
+	l.rest = rest % int64(time.Second)
+	return uint32(int64(seconds)*rate + rest/int64(time.Second))
 }
 
 func (l *LocalLayer) write(b *binding, packet *rtp.Packet) error {

@@ -246,6 +246,9 @@ func (p *Publication) WriteFrame(data []byte, duration time.Duration) error {
 	return p.WriteSample(media.Sample{Data: data, Duration: duration})
 }
 
+// Skip lets the clock of the last layer go on without a frame.
+func (p *Publication) Skip(d time.Duration) { p.layers[len(p.layers)-1].Skip(d) }
+
 // WriteSample writes to the last layer, see [LocalLayer.WriteSample].
 func (p *Publication) WriteSample(sample media.Sample) error {
 	return p.layers[len(p.layers)-1].WriteSample(sample)

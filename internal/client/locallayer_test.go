@@ -1,0 +1,30 @@
+package client
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// TestClockIsExact: an hour of frames that are no whole ticks long is an hour of the RTP clock.
+func TestClockIsExact(t *testing.T) {
+	for mime, rate := range map[string]uint32{webrtc.MimeTypeVP8: 90_000, webrtc.MimeTypeOpus: 48_000} {
+		l, err := newLocalLayer(&Publication{}, "", mime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks, at := uint32(0), time.Duration(0)
+		for n := range time.Duration(30 * 3600) {
+			next := (n + 1) * time.Second / 30
+			ticks += l.ticksLocked(next - at)
+			at = next
+		}
+		if want := rate * 3600; ticks != want {
+			t.Errorf("%s: %d ticks in an hour, want %d", mime, ticks, want)
+		}
+		if got := l.ticksLocked(10 * time.Hour); got != uint32(36_000*uint64(rate)) {
+			t.Errorf("%s: %d ticks in ten hours", mime, got)
+		}
+	}
+}
