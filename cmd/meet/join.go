@@ -11,10 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/livekit/protocol/livekit"
-
 	"meet/internal/admin"
-	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/mediafile"
 	"meet/internal/token"
@@ -64,8 +61,8 @@ func (j join) Run(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &stay{join: j, log: &journal{w: w, json: j.JSON, began: time.Now()}}
-	return s.run(ctx, address, raw, files)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	return newStay(j, w).run(ctx, address, raw, files)
 }
 
 func (j join) check() error {
@@ -139,22 +136,4 @@ func (j join) ticket(w world) (config.Config, string, error) {
 	raw, err := token.New(key.Name, key.Secret).SetIdentity(identity).SetName(cmp.Or(j.Name, identity)).
 		SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room}).ToJWT()
 	return cfg, raw, err
-}
-
-// joinTimeout is how long a server may take to let somebody in.
-const joinTimeout = 20 * time.Second
-
-func (s *stay) enter(ctx context.Context, address, raw string) error {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
-	defer cancel()
-	c, err := client.Join(ctx, address, raw, client.Options{
-		NoAutoSubscribe: !s.Subscribe, OnTrack: s.receive, OnSignal: s.hear, OnData: s.message, Without: []string{"audio/red"},
-		OnLeave: func(l *livekit.LeaveRequest) { s.log.event("told to leave", "reason", l.Reason.String()) },
-	})
-	if err != nil {
-		return fmt.Errorf("%s does not let us in: %w", address, err)
-	}
-	s.client = c
-	close(s.joined)
-	return nil
 }

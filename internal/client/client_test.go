@@ -3,8 +3,11 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -240,4 +243,30 @@ func TestJoinURL(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestJoinCancelled: a server that takes the connection and says nothing does not keep who changes their mind.
+func TestJoinCancelled(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	serving.Go(func() { // ends with the connection
+		conn, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = conn.Read(make([]byte, 1))
+		cancel()
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	})
+	if _, err := Join(ctx, "ws://"+l.Addr().String(), "token", Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	serving.Wait()
 }

@@ -49,7 +49,23 @@ type socket struct {
 
 func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
 	header := http.Header{"Authorization": {"Bearer " + token}}
-	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, header)
+	// During the handshake gorilla looks at ctx's deadline alone, so a cancelled ctx ends the connection's patience.
+	stop := func() bool { return true }
+	dialer := *websocket.DefaultDialer
+	dialer.NetDialContext = func(opening context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(opening, network, address)
+		if err == nil {
+			stop = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+		}
+		return conn, err
+	}
+	ws, resp, err := dialer.DialContext(ctx, url, header)
+	if !stop() {
+		if err == nil {
+			_ = ws.Close()
+		}
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
 			text, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))

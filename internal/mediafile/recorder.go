@@ -23,7 +23,8 @@ var ErrCodec = errors.New("there is no file format for this codec here")
 // Recorder writes the frames of one track to a file, in the order in which they were sent. A picture that is not whole,
 // and those that follow it up to the next key frame, are left out, as a browser would not show them either.
 type Recorder struct {
-	Path string
+	Path   string
+	Frames uint64 // written
 
 	codec format
 	order order
@@ -178,7 +179,9 @@ func (r *Recorder) finish() {
 	r.move()
 	if err := r.out.write(frame, r.at); err != nil {
 		r.err = fmt.Errorf("record to %s: %w", r.Path, err)
+		return
 	}
+	r.Frames++
 }
 
 // move sets the time of the frame at hand. It is never that of the frame before or an earlier one, and never further
