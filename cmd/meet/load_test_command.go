@@ -19,9 +19,9 @@ type loadTest struct {
 	Publishers int           `help:"Who publish a picture, in each room." default:"3"`
 	Audio      int           `name:"audio-publishers" help:"Who publish sound, in each room."`
 	Listeners  int           `name:"subscribers" help:"Who only receive, in each room." default:"40"`
-	Tiles      int           `help:"Pictures that each subscriber receives; all unless set." placeholder:"N"`
-	Layout     string        `help:"The same by name: speaker (1 tile), 3x3, 4x4 or 5x5." enum:",speaker,3x3,4x4,5x5" default:"" placeholder:"LAYOUT"`
-	Simulcast  bool          `help:"Publish pictures in three layers; subscribers get the one that fits their tiles."`
+	Tiles      int           `help:"Pictures that each subscriber receives, all of one size; everybody's unless set." placeholder:"N"`
+	Layout     string        `help:"A subscriber's screen, of which the last places stay empty if too few publish: speaker (one large and five small), 3x3 (of medium size), 4x4 or 5x5 (small)." placeholder:"LAYOUT"`
+	Simulcast  bool          `help:"Publish pictures in three layers; subscribers get the one that fits its place."`
 	Frames     int           `help:"Pictures a second of each publisher." default:"30"`
 	Packets    int           `help:"Packets of each picture, sent at once." default:"7"`
 	Size       int           `help:"Bytes of each packet." default:"1100"`
@@ -43,45 +43,96 @@ Example:
   meet load-test --publishers 10 --audio-publishers 10 --subscribers 100 --layout 3x3 --simulcast --ramp 20`
 }
 
-var layoutTiles = map[string]int{"speaker": 1, "3x3": 9, "4x4": 16, "5x5": 25}
-
 // Run puts the load on the server and prints the report.
 func (l loadTest) Run(ctx context.Context, w world) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 	plan, err := l.plan(w)
 	if err != nil {
 		return err
 	}
+	p := newLoadProgress(w)
+	var report fmt.Stringer
 	if l.Joins > 0 {
-		return loadtest.Joins(ctx, plan, l.Joins, w.stdout, w.stderr)
+		report, err = loadtest.Joins(ctx, plan, l.Joins, p.line)
+	} else {
+		report, err = loadtest.Run(ctx, plan, p.tell)
 	}
-	report, err := loadtest.Run(ctx, plan, l.progress(w))
-	if errors.Is(err, context.Canceled) {
+	p.status.show("")
+	if ctx.Err() != nil {
 		return errors.New("interrupted; there is no report")
 	}
 	if err != nil {
 		return err
 	}
 	if l.JSON {
-		return printJSON(w, report)
+		err = printJSON(w, report)
+	} else {
+		_, err = fmt.Fprint(w.stdout, report)
 	}
-	_, err = fmt.Fprint(w.stdout, report)
+	if r, ok := report.(loadtest.Report); ok && r.Gone > 0 && err == nil {
+		err = fmt.Errorf("%d people lost their connection under the load", r.Gone)
+	}
 	return err
 }
 
-func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
-	if l.Tiles > 0 && l.Layout != "" {
-		return plan, usageError{errors.New("--layout: got --tiles too, want one of them")}
+// layout is the screen that the flags describe.
+func (l loadTest) layout() (loadtest.Layout, error) {
+	switch {
+	case l.Tiles != 0 && l.Layout != "":
+		return loadtest.Layout{}, errors.New("--layout: got --tiles too, want one of them")
+	case l.Tiles < 0 || l.Tiles > l.Publishers:
+		return loadtest.Layout{}, fmt.Errorf("--tiles: got %d, want at most the %d that publish pictures", l.Tiles, l.Publishers)
+	case l.Layout == "":
+		return loadtest.Tiles(l.Tiles), nil
 	}
-	if tiles := layoutTiles[l.Layout]; tiles > 0 {
-		l.Tiles = min(tiles, l.Publishers) // a screen of nine tiles shows five people in five of them
+	layout, ok := loadtest.LayoutOf(l.Layout)
+	if !ok {
+		return layout, fmt.Errorf("--layout: got %q, want one of %s", l.Layout, loadtest.LayoutNames())
+	}
+	return layout, nil
+}
+
+// checkJoins refuses what has no meaning for --join-latency, which fills rooms of its own.
+func (l loadTest) checkJoins() error {
+	if l.Joins < 0 {
+		return fmt.Errorf("--join-latency: got %d, want a number of joins", l.Joins)
+	}
+	for _, one := range []struct {
+		flag  string
+		given bool
+	}{
+		{"--rooms", l.Rooms != 1},
+		{"--publishers", l.Publishers != 3},
+		{"--audio-publishers", l.Audio != 0},
+		{"--subscribers", l.Listeners != 40},
+		{"--tiles", l.Tiles != 0},
+		{"--layout", l.Layout != ""},
+		{"--simulcast", l.Simulcast},
+		{"--ramp", l.Ramp != 0},
+		{"--pid", l.PID != 0},
+	} {
+		if one.given && l.Joins > 0 {
+			return fmt.Errorf("%s: --join-latency fills rooms of its own; leave this out", one.flag)
+		}
+	}
+	return nil
+}
+
+func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
+	layout, err := l.layout()
+	if err == nil {
+		err = l.checkJoins()
+	}
+	if err != nil {
+		return plan, usageError{err}
 	}
 	if l.Room == "" {
 		l.Room = "load-" + time.Now().Format("150405")
 	}
 	plan = loadtest.Plan{
-		Room: l.Room, Rooms: l.Rooms, Video: l.Publishers, Audio: l.Audio, Subscribers: l.Listeners, Tiles: l.Tiles, Simulcast: l.Simulcast,
+		Room: l.Room, Rooms: l.Rooms, Video: l.Publishers, Audio: l.Audio, Subscribers: l.Listeners, Layout: layout, Simulcast: l.Simulcast,
 		Frames: l.Frames, Packets: l.Packets, Size: l.Size, Ramp: l.Ramp, Settle: l.Settle, Duration: l.Duration,
 		SinglePC: l.Single, Feedback: l.Feedback, PID: l.PID,
 	}
@@ -103,14 +154,37 @@ func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
 	return plan, nil
 }
 
-// progress prints a line at each stage and each five seconds; on the error stream, so that a program can read the report.
-func (l loadTest) progress(w world) func(loadtest.Progress) {
-	stage, last := "", time.Time{}
-	return func(p loadtest.Progress) {
-		if p.What == stage && time.Since(last) < 5*time.Second && p.People < p.Planned || p.What == stage && p.What == "measuring" && time.Since(last) < 5*time.Second {
-			return
-		}
-		stage, last = p.What, time.Now()
-		fmt.Fprintf(w.stderr, "%s: %d of %d people, %d packets received\n", p.What, p.People, p.Planned, p.Packets)
+// loadProgress tells how far a run is: on the error stream, so that a program can read the report.
+type loadProgress struct {
+	w      world
+	status *statusLine
+	stage  string
+	told   time.Time
+}
+
+func newLoadProgress(w world) *loadProgress {
+	return &loadProgress{w: w, status: newStatusLine(w.stderr)}
+}
+
+// tell shows the progress on a terminal's status line; elsewhere in a line for each stage, and one each five seconds.
+func (l *loadProgress) tell(p loadtest.Progress) {
+	text := fmt.Sprintf("%s: %d of %d", p.What, p.Done, p.All)
+	if p.What == "measuring" {
+		text += fmt.Sprintf(" s, %d of %.0f packets/s", p.Packets, p.ExpectedRate)
+	} else {
+		text += " people"
 	}
+	if l.status != nil {
+		l.status.show(text + "; Ctrl-C ends it")
+		return
+	}
+	if p.What == l.stage && time.Since(l.told) < 5*time.Second && p.Done < p.All {
+		return
+	}
+	l.stage, l.told = p.What, time.Now()
+	l.line(text)
+}
+
+func (l *loadProgress) line(text string) {
+	l.status.above(func() { fmt.Fprintln(l.w.stderr, text) })
 }

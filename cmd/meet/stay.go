@@ -53,6 +53,7 @@ func (s *stay) run(ctx context.Context, address, raw string, files []*mediafile.
 	played := make(chan error, 1)
 	var playing sync.WaitGroup
 	playing.Go(func() { played <- s.playAll(ctx, files) }) // ends with the files, or with ctx
+	playing.Go(func() { s.watch(ctx) })                    // ends with ctx, or with the session
 	err := s.wait(ctx, played, len(files) > 0 && !s.Stay)
 	cancel()
 	playing.Wait()
@@ -113,6 +114,16 @@ func (s *stay) wait(ctx context.Context, played <-chan error, ends bool) error {
 			return fmt.Errorf("the stay is over: %w", s.client.Err())
 		case <-ctx.Done():
 			return nil // Ctrl-C, or --duration
+		}
+	}
+}
+
+// watch tells when the connection is lost; that it is there again is heard.
+func (s *stay) watch(ctx context.Context) {
+	for s.client.Until(ctx, s.client.Lost) == nil {
+		s.log.event("connection lost, trying again")
+		if s.client.Until(ctx, func() bool { return !s.client.Lost() }) != nil {
+			return
 		}
 	}
 }

@@ -216,6 +216,13 @@ func (c *Client) Send(req *livekit.SignalRequest) error {
 	return sock.send(req)
 }
 
+// Lost tells whether the signalling socket ended and none has replaced it.
+func (c *Client) Lost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
+}
+
 // DropSignal cuts the signalling socket as a dying network would. Media goes on; [Client.Resume] brings
 // signalling back.
 func (c *Client) DropSignal() {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,26 +34,50 @@ type arrival struct {
 	connected, packet, frame, all time.Duration // connection up; first video packet; first and every picture's key frame whole
 }
 
-// Joins lets somebody join each of the crowds' rooms by turns, so many times, and prints the medians: how long it took
-// until the connection worked, the first packet of video, the first whole key frame, and those of all pictures.
-func Joins(ctx context.Context, p Plan, rounds int, out, progress io.Writer) (err error) {
+// Waits is how long those who joined one crowd's room had to wait, from the beginning of the join.
+type Waits struct {
+	Room      string      `json:"room"`
+	Joins     int         `json:"joins"`
+	Connected Percentiles `json:"connected"` // until the connection worked
+	Packet    Percentiles `json:"packet"`    // the first of video
+	KeyFrame  Percentiles `json:"key_frame"` // the first that is whole
+	All       Percentiles `json:"all"`       // those of all pictures
+}
+
+// JoinReport is what Joins measured.
+type JoinReport []Waits
+
+// String tells the medians in words.
+func (r JoinReport) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-26s %10s %10s %10s %10s   medians, ms\n", "room", "connected", "packet", "key frame", "all")
+	for _, w := range r {
+		fmt.Fprintf(&b, "%-26s %10.1f %10.1f %10.1f %10.1f   of %d joins\n", w.Room, w.Connected.P50, w.Packet.P50, w.KeyFrame.P50, w.All.P50, w.Joins)
+	}
+	return b.String()
+}
+
+// Joins lets somebody join each of the crowds' rooms by turns, so many times.
+func Joins(ctx context.Context, p Plan, rounds int, progress func(string)) (JoinReport, error) {
+	return p.joins(ctx, crowds, rounds, progress)
+}
+
+func (p *Plan) joins(ctx context.Context, crowds []crowd, rounds int, progress func(string)) (report JoinReport, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var sending sync.WaitGroup
 	var clients []*client.Client
 	defer func() {
 		cancel()
 		sending.Wait()
-		for _, c := range clients {
-			err = errors.Join(err, c.Leave())
-		}
+		err = errors.Join(err, leave(clients))
 	}()
 	base := p.Room
 	for n, c := range crowds {
 		p.Room = fmt.Sprint(base, "-", n)
 		if err := p.fill(ctx, c, &sending, &clients); err != nil {
-			return fmt.Errorf("fill the room of %s: %w", c.name, err)
+			return nil, fmt.Errorf("fill the room of %s: %w", c.name, err)
 		}
-		fmt.Fprintf(progress, "the room of %s is full\n", c.name)
+		progress(fmt.Sprintf("the room of %s is full", c.name))
 	}
 	waits := make([][]arrival, len(crowds))
 	for round := range rounds {
@@ -63,32 +85,27 @@ func Joins(ctx context.Context, p Plan, rounds int, out, progress io.Writer) (er
 			p.Room = fmt.Sprint(base, "-", n)
 			a, err := p.joinAndWait(ctx, fmt.Sprint("joiner-", round), c.video)
 			if err != nil {
-				return fmt.Errorf("join %d of %s: %w", round, c.name, err)
+				return nil, fmt.Errorf("join %d of %s: %w", round, c.name, err)
 			}
 			waits[n] = append(waits[n], a)
 		}
+		progress(fmt.Sprintf("%d of %d joins of each room", round+1, rounds))
 	}
-	fmt.Fprintf(out, "%-26s %10s %10s %10s %10s   medians of %d, ms\n", "room", "connected", "packet", "key frame", "all", rounds)
 	for n, c := range crowds {
-		fmt.Fprintf(out, "%-26s", c.name)
-		for _, of := range []func(arrival) time.Duration{
-			func(a arrival) time.Duration { return a.connected }, func(a arrival) time.Duration { return a.packet },
-			func(a arrival) time.Duration { return a.frame }, func(a arrival) time.Duration { return a.all },
-		} {
-			fmt.Fprintf(out, " %10.1f", float64(median(waits[n], of).Microseconds())/1000)
+		of := func(get func(arrival) time.Duration) Percentiles {
+			times := make([]time.Duration, 0, rounds)
+			for _, a := range waits[n] {
+				times = append(times, get(a))
+			}
+			return percentiles(times)
 		}
-		fmt.Fprintln(out)
+		report = append(report, Waits{
+			Room: c.name, Joins: rounds,
+			Connected: of(func(a arrival) time.Duration { return a.connected }), Packet: of(func(a arrival) time.Duration { return a.packet }),
+			KeyFrame: of(func(a arrival) time.Duration { return a.frame }), All: of(func(a arrival) time.Duration { return a.all }),
+		})
 	}
-	return nil
-}
-
-func median(all []arrival, of func(arrival) time.Duration) time.Duration {
-	values := make([]time.Duration, len(all))
-	for i, a := range all {
-		values[i] = of(a)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return report, nil
 }
 
 // fill brings a crowd into the room.

@@ -1,9 +1,12 @@
 package loadtest
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/livekit/protocol/livekit"
 )
 
 func good() Plan {
@@ -18,7 +21,8 @@ func TestValidate(t *testing.T) {
 	}
 	for flag, spoil := range map[string]func(*Plan){
 		"--rooms": func(p *Plan) { p.Rooms = 0 }, "--publishers": func(p *Plan) { p.Video = 0 }, "--subscribers": func(p *Plan) { p.Subscribers = most },
-		"--tiles": func(p *Plan) { p.Tiles = 4 }, "--frames": func(p *Plan) { p.Frames = 0 }, "--packets": func(p *Plan) { p.Packets = 0 },
+		"--layout": func(p *Plan) { p.Video, p.Audio, p.Layout = 0, 1, Tiles(1) }, "--pid": func(p *Plan) { p.PID = 1 << 30 },
+		"--settle": func(p *Plan) { p.Settle = -1 }, "--frames": func(p *Plan) { p.Frames = 0 }, "--packets": func(p *Plan) { p.Packets = 0 },
 		"--size": func(p *Plan) { p.Size = leastSize - 1 }, "--ramp": func(p *Plan) { p.Ramp = -1 }, "--duration": func(p *Plan) { p.Duration = 0 },
 	} {
 		p := good()
@@ -42,9 +46,99 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
+// TestLayouts: who gets what, and so how much, when there are fewer pictures than places and when there are more.
+func TestLayouts(t *testing.T) {
+	for _, tt := range []struct {
+		layout              string
+		tiles, video        int
+		high, medium, small int
+	}{
+		{"speaker", 0, 10, 1, 0, 5},
+		{"speaker", 0, 3, 1, 0, 2},
+		{"3x3", 0, 10, 0, 9, 0},
+		{"4x4", 0, 20, 0, 0, 16},
+		{"5x5", 0, 25, 0, 0, 25},
+		{"5x5", 0, 2, 0, 0, 2},
+		{"", 1, 5, 1, 0, 0},
+		{"", 4, 5, 0, 4, 0},
+		{"", 5, 5, 0, 0, 5},
+		{"", 0, 3, 0, 3, 0},
+		{"", 0, 0, 0, 0, 0},
+	} {
+		p := Plan{Rooms: 2, Subscribers: 3, Video: tt.video, Audio: 1, Layout: Tiles(tt.tiles), Simulcast: true, Frames: 10, Packets: 18}
+		if tt.layout != "" {
+			var ok bool
+			if p.Layout, ok = LayoutOf(tt.layout); !ok {
+				t.Fatal(tt.layout)
+			}
+		}
+		count := map[livekit.VideoQuality]int{}
+		for _, quality := range p.shown() {
+			count[quality]++
+		}
+		if count[livekit.VideoQuality_HIGH] != tt.high || count[livekit.VideoQuality_MEDIUM] != tt.medium || count[livekit.VideoQuality_LOW] != tt.small {
+			t.Errorf("%+v: %v", tt, count)
+		}
+		if want := float64(2 * 3 * (50 + 10*(tt.high*18+tt.medium*6+tt.small*2))); p.expected() != want {
+			t.Errorf("%+v: %v packets a second, want %v", tt, p.expected(), want)
+		}
+	}
+	if _, ok := LayoutOf("9x9"); ok || LayoutNames() != "speaker, 3x3, 4x4, 5x5" {
+		t.Errorf("layouts are %s", LayoutNames())
+	}
+}
+
+// TestSpread: of losses the most is the worst, of rates the least.
+func TestSpread(t *testing.T) {
+	if got, want := spread([]float64{3, 1, 2}, low), (Spread{2, 3, 3, 3}); got != want {
+		t.Errorf("losses %v, want %v", got, want)
+	}
+	if got, want := spread([]float64{3, 1, 2}, high), (Spread{2, 1, 1, 1}); got != want {
+		t.Errorf("rates %v, want %v", got, want)
+	}
+}
+
+// TestDelaysAreOfAllTheTime: a long run keeps no more delays than a short one, and those of its end too.
+func TestDelaysAreOfAllTheTime(t *testing.T) {
+	s := &subscriber{began: time.Now()}
+	packet := make([]byte, 40)
+	for n := range 4 * delayMost {
+		ago := 10 * time.Millisecond
+		if n >= 2*delayMost {
+			ago = 10 * time.Second
+		}
+		binary.BigEndian.PutUint64(packet[len(packet)-stampSize:], uint64(time.Now().Add(-ago).UnixMicro()))
+		s.note(packet)
+	}
+	late := 0
+	for _, d := range s.delays {
+		if d > time.Second {
+			late++
+		}
+	}
+	if len(s.delays) != delayMost || late < delayMost/3 || late > 2*delayMost/3 {
+		t.Errorf("%d delays, %d of the second half", len(s.delays), late)
+	}
+}
+
+func FuzzNote(f *testing.F) {
+	f.Add([]byte{0x80, 0x60, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{0xa0})
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		s := &subscriber{began: time.Now()}
+		s.note(packet)
+		for _, d := range s.delays {
+			if d < 0 || d > time.Minute {
+				t.Errorf("a delay of %v", d)
+			}
+		}
+		beginsKeyFrame(packet)
+	})
+}
+
 func TestReportInWords(t *testing.T) {
-	r := Report{Publishers: 3, Subscribers: 2, Seconds: 20, Packets: 999, Lost: 1, Loss: 0.001, Rate: 50, ServerCPU: 8.5, Memory: 3e6, MemoryBefore: 1e6}
-	for _, want := range []string{"3 publishers, 2 subscribers", "1 of 1000 packets (0.1000 %)", "8.50 µs per delivered packet", "1.00 MB for each subscriber"} {
+	r := Report{Publishers: 3, Subscribers: 2, Pictures: 3, Rooms: 1, Gone: 2, Seconds: 20, Packets: 999, Lost: 1, Loss: 0.001, Rate: 50, ServerCPU: 8.5, Memory: 3e6, MemoryBefore: 1e6}
+	for _, want := range []string{"3 publishers, 2 subscribers of 3 pictures each, in 1 rooms", "2 people lost their connection", "1 of 1000 packets (0.1000 %)", "8.50 µs per delivered packet", "1.00 MB for each subscriber"} {
 		if !strings.Contains(r.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, r)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/client"
@@ -19,9 +20,9 @@ type Plan struct {
 
 	// Of each room: who publish a picture, who publish sound, and who only receive.
 	Video, Audio, Subscribers int
-	// Tiles is how many pictures each subscriber receives, 0 for all of them.
-	Tiles     int
-	Simulcast bool // pictures in three layers, of which subscribers get the one that fits their tiles
+	// Layout is the subscribers' screen; the zero one shows all pictures.
+	Layout    Layout
+	Simulcast bool // pictures in three layers, of which subscribers get the one that fits its place
 
 	// A picture has Packets packets of Size bytes, sent at once, Frames times a second.
 	Frames, Packets, Size int
@@ -55,21 +56,43 @@ func (p *Plan) Validate() error {
 	check(p.Subscribers >= 0, "--subscribers: got %d, want a number of people", p.Subscribers)
 	people := p.Rooms * (p.Video + p.Audio + p.Subscribers)
 	check(people <= most, "--subscribers: that makes %d people, want at most %d", people, most)
-	check(p.Tiles >= 0 && p.Tiles <= p.Video, "--tiles: got %d, want at most the %d that publish pictures", p.Tiles, p.Video)
+	check(p.Layout == Layout{} || p.Video > 0, "--layout: nobody publishes a picture; give --publishers too")
 	check(p.Frames >= 1 && p.Frames <= 120, "--frames: got %d, want 1 to 120 a second", p.Frames)
 	check(p.Packets >= 1 && p.Packets <= 500, "--packets: got %d, want 1 to 500 for each picture", p.Packets)
 	check(p.Size >= leastSize && p.Size <= 1200, "--size: got %d, want %d to 1200 bytes", p.Size, leastSize)
 	check(p.Ramp >= 0, "--ramp: got %v, want joins a second", p.Ramp)
+	check(p.Settle >= 0, "--settle: got %v, want a span such as 3s", p.Settle)
 	check(p.Duration > 0, "--duration: got %v, want a span such as 20s", p.Duration)
+	if _, err := residentBytes(p.PID); err != nil {
+		check(false, "--pid: there is no process %d on this machine whose figures can be read", p.PID)
+	}
 	return errors.Join(errs...)
 }
 
-// tiles is how many pictures each subscriber receives.
-func (p *Plan) tiles() int {
-	if p.Tiles == 0 {
-		return p.Video
+// shown is the layers of the pictures that each subscriber receives, largest first.
+func (p *Plan) shown() []livekit.VideoQuality {
+	if p.Layout == (Layout{}) {
+		return Tiles(p.Video).shared(p.Video)
 	}
-	return p.Tiles
+	return p.Layout.shared(p.Video)
+}
+
+// layerPackets is how many packets a picture has in each layer, smallest first: a third of the next larger one's.
+// Without simulcast all are the same.
+func (p *Plan) layerPackets() [3]int {
+	if !p.Simulcast {
+		return [3]int{p.Packets, p.Packets, p.Packets}
+	}
+	return [3]int{max(1, p.Packets/9), max(1, p.Packets/3), p.Packets}
+}
+
+// expected is how many packets a second all subscribers together should receive.
+func (p *Plan) expected() float64 {
+	each, packets := p.Audio*soundRate, p.layerPackets()
+	for _, quality := range p.shown() {
+		each += p.Frames * packets[quality]
+	}
+	return float64(p.Rooms * p.Subscribers * each)
 }
 
 func (p *Plan) roomName(n int) string {

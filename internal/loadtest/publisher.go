@@ -16,7 +16,10 @@ import (
 // headerSize is what vp8 writes, stampSize the moment of sending at the end of a packet: Unix time in µs.
 const headerSize, stampSize = 14, 8
 
-// layers are those of a picture in simulcast, each of a third of the packets of the next.
+// soundRate is packets of sound a second: 20 ms each.
+const soundRate = 50
+
+// layers are those of a picture in simulcast.
 var layers = []client.Layer{
 	{RID: "q", Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
 	{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
@@ -43,16 +46,15 @@ func (p *Plan) film(ctx context.Context, c *client.Client) (*camera, error) {
 		Name: "camera", MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
 		OnKeyFrameRequest: func(layer int) { cam.streams[layer].wanted.Store(true) },
 	}
-	count := 1
+	all := p.layerPackets()
+	counts := all[2:]
 	if p.Simulcast {
-		options.Layers, count = layers, len(layers)
+		options.Layers, counts = layers, all[:]
 	}
-	packets := p.Packets
-	for range count {
-		s := &stream{packets: max(1, packets), packet: rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.Size)}}
+	for _, packets := range counts {
+		s := &stream{packets: packets, packet: rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.Size)}}
 		s.wanted.Store(true)
-		cam.streams = append([]*stream{s}, cam.streams...)
-		packets /= 3
+		cam.streams = append(cam.streams, s)
 	}
 	var err error
 	if cam.track, err = c.Publish(ctx, options); err != nil {
@@ -104,7 +106,7 @@ func (s *stream) send(frame uint16, ticks uint32) error {
 
 // speak sends sound, a packet each 20 ms, until ctx ends.
 func speak(ctx context.Context, track *client.Publication) {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(time.Second / soundRate)
 	defer tick.Stop()
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 80)}
 	packet.Payload[0] = 0x78 // Opus: CELT, full band, 20 ms, mono, one frame (RFC 6716, section 3.1)
@@ -116,7 +118,7 @@ func speak(ctx context.Context, track *client.Publication) {
 		}
 		binary.BigEndian.PutUint64(packet.Payload[len(packet.Payload)-stampSize:], uint64(time.Now().UnixMicro()))
 		packet.SequenceNumber++
-		packet.Timestamp += 960
+		packet.Timestamp += 48_000 / soundRate
 		if track.WriteRTP(packet) != nil {
 			return
 		}

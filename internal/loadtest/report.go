@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,11 +16,20 @@ type Report struct {
 	Subscribers int     `json:"subscribers"`
 	Seconds     float64 `json:"seconds"` // measured
 
-	Packets uint64  `json:"packets"` // received
-	Rate    float64 `json:"packets_per_second"`
-	Mbits   float64 `json:"megabits_per_second"`
-	Lost    uint64  `json:"lost"`
-	Loss    float64 `json:"loss"` // share, 0 to 1
+	Rooms    int `json:"rooms"`
+	Pictures int `json:"pictures_each"` // that each subscriber receives
+	Gone     int `json:"gone"`          // whose connection was lost
+
+	Packets  uint64  `json:"packets"` // received
+	Rate     float64 `json:"packets_per_second"`
+	Expected float64 `json:"expected_packets_per_second"` // by what was sent and asked for
+	Mbits    float64 `json:"megabits_per_second"`
+	Lost     uint64  `json:"lost"`
+	Loss     float64 `json:"loss"` // share, 0 to 1
+
+	// Of single subscribers, from the one that fared best to the one that fared worst.
+	LossEach  Spread `json:"loss_each"`
+	MbitsEach Spread `json:"megabits_per_second_each"`
 
 	Join       Percentiles `json:"join"`        // of everybody, until the connection worked
 	FirstMedia Percentiles `json:"first_media"` // of subscribers, from the beginning of the join
@@ -32,6 +42,14 @@ type Report struct {
 	OwnCPU       float64 `json:"own_cpu_us_per_packet"`
 }
 
+// Spread is how something was for half of the subscribers, for 90 and 99 of a hundred, and for all of them, or better.
+type Spread struct {
+	P50 float64 `json:"p50"`
+	P90 float64 `json:"p90"`
+	P99 float64 `json:"p99"`
+	All float64 `json:"all"`
+}
+
 // Percentiles of times, in milliseconds.
 type Percentiles struct {
 	P50 float64 `json:"p50_ms"`
@@ -40,16 +58,26 @@ type Percentiles struct {
 	Max float64 `json:"max_ms"`
 }
 
-// percentiles sorts all.
-func percentiles(all []time.Duration) (p Percentiles) {
+// spread sorts all, the best first.
+func spread(all []float64, better func(a, b float64) int) (s Spread) {
 	if len(all) == 0 {
-		return p
+		return s
 	}
-	slices.Sort(all)
-	at := func(share float64) float64 {
-		return float64(all[min(int(share*float64(len(all))), len(all)-1)].Microseconds()) / 1000
+	slices.SortFunc(all, better)
+	at := func(share float64) float64 { return all[min(int(share*float64(len(all))), len(all)-1)] }
+	return Spread{at(0.5), at(0.9), at(0.99), at(1)}
+}
+
+func low(a, b float64) int  { return cmp.Compare(a, b) }
+func high(a, b float64) int { return cmp.Compare(b, a) }
+
+func percentiles(all []time.Duration) Percentiles {
+	ms := make([]float64, len(all))
+	for i, d := range all {
+		ms[i] = float64(d.Microseconds()) / 1000
 	}
-	return Percentiles{at(0.5), at(0.9), at(0.99), at(1)}
+	s := spread(ms, low)
+	return Percentiles{s.P50, s.P90, s.P99, s.All}
 }
 
 func perPacket(cpu time.Duration, packets uint64) float64 {
@@ -57,9 +85,14 @@ func perPacket(cpu time.Duration, packets uint64) float64 {
 }
 
 // report sums up what the subscribers have noted.
-func (r *run) report(took time.Duration, got client.Received) Report {
+func (r *run) report(took time.Duration) Report {
 	joins, firsts, delays := slices.Clone(r.publishers), []time.Duration(nil), []time.Duration(nil)
+	var losses, rates []float64
+	var all client.Received
 	for _, s := range r.subscribers {
+		got := s.measured()
+		all.Packets, all.Bytes, all.Lost = all.Packets+got.Packets, all.Bytes+got.Bytes, all.Lost+got.Lost
+		losses, rates = append(losses, share(got)), append(rates, mbits(got, took))
 		s.mu.Lock()
 		joins, delays = append(joins, s.joined), append(delays, s.delays...)
 		if s.first > 0 {
@@ -67,20 +100,37 @@ func (r *run) report(took time.Duration, got client.Received) Report {
 		}
 		s.mu.Unlock()
 	}
+	gone := 0
+	for _, c := range r.clients {
+		if c.Err() != nil || c.Lost() {
+			gone++
+		}
+	}
 	return Report{
-		Publishers: len(r.publishers), Subscribers: len(r.subscribers), Seconds: took.Seconds(),
-		Packets: got.Packets, Rate: float64(got.Packets) / took.Seconds(), Mbits: float64(got.Bytes) * 8 / 1e6 / took.Seconds(),
-		Lost: got.Lost, Loss: float64(got.Lost) / float64(max(1, got.Packets+got.Lost)),
+		Publishers: len(r.publishers), Subscribers: len(r.subscribers), Rooms: r.Rooms, Pictures: len(r.shown()), Gone: gone,
+		Seconds: took.Seconds(), Packets: all.Packets, Rate: float64(all.Packets) / took.Seconds(), Expected: r.expected(),
+		Mbits: mbits(all, took), Lost: all.Lost, Loss: share(all), LossEach: spread(losses, low), MbitsEach: spread(rates, high),
 		Join: percentiles(joins), FirstMedia: percentiles(firsts), Delay: percentiles(delays),
 	}
+}
+
+func share(r client.Received) float64 { return float64(r.Lost) / float64(max(1, r.Packets+r.Lost)) }
+
+func mbits(r client.Received, took time.Duration) float64 {
+	return float64(r.Bytes) * 8 / 1e6 / took.Seconds()
 }
 
 // String tells the report in words.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "people       %d publishers, %d subscribers, measured for %.0f s\n", r.Publishers, r.Subscribers, r.Seconds)
-	fmt.Fprintf(&b, "delivered    %.0f packets/s, %.1f Mbit/s\n", r.Rate, r.Mbits)
-	fmt.Fprintf(&b, "lost         %d of %d packets (%.4f %%)\n", r.Lost, r.Packets+r.Lost, 100*r.Loss)
+	fmt.Fprintf(&b, "people       %d publishers, %d subscribers of %d pictures each, in %d rooms, measured for %.0f s\n", r.Publishers, r.Subscribers, r.Pictures, r.Rooms, r.Seconds)
+	if r.Gone > 0 {
+		fmt.Fprintf(&b, "gone         %d people lost their connection\n", r.Gone)
+	}
+	fmt.Fprintf(&b, "delivered    %.0f packets/s of %.0f, %.1f Mbit/s; each: half of them %.2f, 99 %% of them %.2f, all %.2f or more\n",
+		r.Rate, r.Expected, r.Mbits, r.MbitsEach.P50, r.MbitsEach.P99, r.MbitsEach.All)
+	fmt.Fprintf(&b, "lost         %d of %d packets (%.4f %%); half of them %.2f %%, 99 %% of them %.2f, all %.2f or less\n",
+		r.Lost, r.Packets+r.Lost, 100*r.Loss, 100*r.LossEach.P50, 100*r.LossEach.P99, 100*r.LossEach.All)
 	for _, row := range []struct {
 		what string
 		p    Percentiles

@@ -14,9 +14,10 @@ import (
 
 // Progress tells how far a run is.
 type Progress struct {
-	What            string // "joining", "waiting for tracks", "settling" or "measuring"
-	People, Planned int
-	Packets         uint64 // received so far
+	What         string // "joining", "settling" or "measuring"
+	Done, All    int    // people, or seconds of measuring
+	Packets      uint64 // a second, of measuring
+	ExpectedRate float64
 }
 
 // run is a plan under way.
@@ -41,7 +42,7 @@ func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, e
 	defer func() {
 		cancel()
 		r.sending.Wait()
-		err = errors.Join(err, r.leave())
+		err = errors.Join(err, leave(r.clients))
 	}()
 	before, err := residentBytes(p.PID)
 	if err != nil {
@@ -78,7 +79,7 @@ func (r *run) fill(ctx context.Context) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
-		r.progress(Progress{What: "joining", People: i + 1, Planned: len(steps)})
+		r.progress(Progress{What: "joining", Done: i + 1, All: len(steps)})
 	}
 	return nil
 }
@@ -102,7 +103,7 @@ func (r *run) pace(ctx context.Context, steps []func(context.Context) error) err
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		r.progress(Progress{What: "joining", People: i + 1, Planned: len(steps)})
+		r.progress(Progress{What: "joining", Done: i + 1, All: len(steps)})
 	}
 	joining.Wait()
 	return context.Cause(ctx)
@@ -149,7 +150,7 @@ func (r *run) listen(ctx context.Context, room string, n int) error {
 	r.mu.Lock()
 	r.clients, r.subscribers = append(r.clients, s.client), append(r.subscribers, s)
 	r.mu.Unlock()
-	if r.tiles() == r.Video && !r.Simulcast {
+	if !r.chosen() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, trackTimeout)
@@ -167,7 +168,7 @@ const trackTimeout = 30 * time.Second
 func (r *run) settle(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, trackTimeout)
 	defer cancel()
-	want := r.tiles() + r.Audio
+	want := len(r.shown()) + r.Audio
 	for n, s := range r.subscribers {
 		for tracks, _ := s.received(); tracks < want; tracks, _ = s.received() {
 			if err := pause(waiting, 10*time.Millisecond); err != nil {
@@ -175,23 +176,8 @@ func (r *run) settle(ctx context.Context) error {
 			}
 		}
 	}
-	r.tell("settling")
+	r.progress(Progress{What: "settling", Done: len(r.clients), All: len(r.clients)})
 	return pause(ctx, r.Settle)
-}
-
-func (r *run) tell(what string) {
-	people := len(r.clients)
-	r.progress(Progress{What: what, People: people, Planned: people, Packets: r.sum().Packets})
-}
-
-func (r *run) sum() (all client.Received) {
-	for _, s := range r.subscribers {
-		_, got := s.received()
-		all.Packets += got.Packets
-		all.Bytes += got.Bytes
-		all.Lost += got.Lost
-	}
-	return all
 }
 
 // measure counts for the plan's duration.
@@ -199,34 +185,37 @@ func (r *run) measure(ctx context.Context) (Report, error) {
 	for _, s := range r.subscribers {
 		s.restart()
 	}
-	before, server, own, start := r.sum(), cpuTime(r.PID), cpuTime(0), time.Now()
-	for time.Since(start) < r.Duration {
+	server, own, start := cpuTime(r.PID), cpuTime(0), time.Now()
+	for told := uint64(0); time.Since(start) < r.Duration; {
 		if err := pause(ctx, min(time.Second, r.Duration-time.Since(start))); err != nil {
 			return Report{}, err
 		}
-		r.tell("measuring")
+		now := uint64(0)
+		for _, s := range r.subscribers {
+			now += s.measured().Packets
+		}
+		seconds, all := int(time.Since(start).Seconds()), int(r.Duration.Seconds())
+		r.progress(Progress{What: "measuring", Done: seconds, All: all, Packets: now - told, ExpectedRate: r.expected()})
+		told = now
 	}
-	took, after := time.Since(start), r.sum()
-	report := r.report(took, client.Received{
-		Packets: after.Packets - before.Packets, Bytes: after.Bytes - before.Bytes, Lost: after.Lost - before.Lost,
-	})
+	report := r.report(time.Since(start))
 	report.OwnCPU = perPacket(cpuTime(0)-own, report.Packets)
 	if r.PID == 0 {
 		return report, nil
 	}
 	report.ServerCPU = perPacket(cpuTime(r.PID)-server, report.Packets)
-	report.ServerCores = (cpuTime(r.PID) - server).Seconds() / took.Seconds()
+	report.ServerCores = (cpuTime(r.PID) - server).Seconds() / report.Seconds
 	var err error
 	report.Memory, err = residentBytes(r.PID)
 	return report, err
 }
 
 // leave ends everybody's stay, side by side: thousands one after another take minutes.
-func (r *run) leave() error {
-	errs := make([]error, len(r.clients))
+func leave(clients []*client.Client) error {
+	errs := make([]error, len(clients))
 	var leaving sync.WaitGroup
-	for i, c := range r.clients {
-		leaving.Go(func() { errs[i] = c.Leave() })
+	for i, c := range clients {
+		leaving.Go(func() { errs[i] = c.Leave() }) // ends with the connection
 	}
 	leaving.Wait()
 	return errors.Join(errs...)

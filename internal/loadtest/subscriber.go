@@ -3,6 +3,7 @@ package loadtest
 import (
 	"context"
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ type subscriber struct {
 	first  time.Duration // until the first packet, 0 before it
 	tracks []*client.RemoteTrack
 	delays []time.Duration // since measuring began
+	noted  int             // how many there were to choose delays from
+	before client.Received // when measuring began
 }
 
 func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscriber, error) {
@@ -38,7 +41,7 @@ func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscribe
 	s := &subscriber{began: time.Now()}
 	o := p.options()
 	o.OnTrack = s.receive
-	o.NoAutoSubscribe = p.tiles() < p.Video
+	o.NoAutoSubscribe = p.chosen()
 	if s.client, err = client.Join(ctx, p.URL, raw, o); err != nil {
 		return nil, err
 	}
@@ -47,6 +50,9 @@ func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscribe
 	s.mu.Unlock()
 	return s, nil
 }
+
+// chosen tells whether subscribers say what they want, instead of receiving everything as it is.
+func (p *Plan) chosen() bool { return p.Video > 0 && (p.Simulcast || len(p.shown()) < p.Video) }
 
 // choose subscribes to the pictures that fit on the subscriber's screen, another part of all for each, and to all sound.
 // It waits until all of them are announced.
@@ -68,24 +74,21 @@ func (s *subscriber) choose(ctx context.Context, p *Plan, n int) error {
 	if err != nil {
 		return err
 	}
-	shown := append(slices.Clone(pictures[n%p.Video:]), pictures[:n%p.Video]...)[:p.tiles()]
-	if err := s.client.SetSubscribed(true, append(shown, sounds...)...); err != nil || !p.Simulcast {
+	shown := append(slices.Clone(pictures[n%len(pictures):]), pictures[:n%len(pictures)]...)
+	layers := p.shown()
+	if err := s.client.SetSubscribed(true, append(shown[:len(layers):len(layers)], sounds...)...); err != nil || !p.Simulcast {
 		return err
 	}
-	return s.client.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{
-		TrackSetting: &livekit.UpdateTrackSettings{TrackSids: shown, Quality: qualityOf(len(shown))},
-	}})
-}
-
-// qualityOf is what is shown of each picture when so many share a screen.
-func qualityOf(tiles int) livekit.VideoQuality {
-	switch {
-	case tiles <= 1:
-		return livekit.VideoQuality_HIGH
-	case tiles <= 4:
-		return livekit.VideoQuality_MEDIUM
+	sizes := map[livekit.VideoQuality][]string{}
+	for i, quality := range layers {
+		sizes[quality] = append(sizes[quality], shown[i])
 	}
-	return livekit.VideoQuality_LOW
+	for quality, sids := range sizes {
+		if err := s.client.UpdateTrackSettings(&livekit.UpdateTrackSettings{TrackSids: sids, Quality: quality}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // receive reads one track to its end.
@@ -117,16 +120,35 @@ func (s *subscriber) note(packet []byte) {
 	if s.first == 0 {
 		s.first = now.Sub(s.began)
 	}
-	if delay >= 0 && delay < time.Minute && len(s.delays) < delayMost {
+	if delay < 0 || delay >= time.Minute {
+		return // not one of ours
+	}
+	// Of more delays than are kept, each has the same chance to be.
+	s.noted++
+	if len(s.delays) < delayMost {
 		s.delays = append(s.delays, delay)
+	} else if i := rand.N(s.noted); i < delayMost {
+		s.delays[i] = delay
 	}
 }
 
-// restart forgets the delays so far.
+// restart begins the measurement.
 func (s *subscriber) restart() {
+	_, before := s.received()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.delays = nil
+	s.delays, s.noted, s.before = nil, 0, before
+}
+
+// measured is what came since restart.
+func (s *subscriber) measured() client.Received {
+	_, now := s.received()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// A packet that was lost at the beginning may have come since, late.
+	return client.Received{
+		Packets: now.Packets - s.before.Packets, Bytes: now.Bytes - s.before.Bytes, Lost: now.Lost - min(now.Lost, s.before.Lost),
+	}
 }
 
 // received is how many tracks there are, and what came of them.

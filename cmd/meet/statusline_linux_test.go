@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal is a pseudo terminal of 40 columns, and what is shown on it.
+func terminal(t *testing.T) (tty *os.File, shown *output) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := master.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	var failed error
+	err = conn.Control(func(fd uintptr) {
+		n, err := unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		name, failed = fmt.Sprint("/dev/pts/", n), err
+		if failed == nil {
+			failed = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0)
+		}
+		if failed == nil {
+			failed = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 10, Col: 40})
+		}
+	})
+	if err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	if tty, err = os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	shown = &output{}
+	var reading sync.WaitGroup
+	reading.Go(func() { // ends when the terminal is closed
+		b := make([]byte, 4096)
+		for {
+			n, err := master.Read(b)
+			if err != nil {
+				return
+			}
+			_, _ = shown.Write(b[:n])
+		}
+	})
+	t.Cleanup(func() {
+		_ = tty.Close()
+		reading.Wait()
+		_ = master.Close()
+	})
+	return tty, shown
+}
+
+// TestStatusLine: figures stand below the lines, are as wide as the terminal at most, and go away.
+func TestStatusLine(t *testing.T) {
+	tty, shown := terminal(t)
+	j := newJournal(world{stdout: tty}, false)
+	if !j.terminal() {
+		t.Fatal("it is not taken for a terminal")
+	}
+	j.figures("%s", strings.Repeat("x", 60)+"\x1b")
+	j.event("joined", "room", "blue")
+	j.figures("")
+	line := "\r\x1b[K" + strings.Repeat("x", 39)
+	want := line + "\r\x1b[K" + "   0.0s  joined  room blue\r\n" + line + "\r\x1b[K"
+	poll(t, func() string {
+		if got := shown.String(); got != want {
+			return fmt.Sprintf("shown is %q, want %q", got, want)
+		}
+		return ""
+	})
+	if newJournal(world{stdout: tty}, true).terminal() || newStatusLine(shown) != nil {
+		t.Error("programs get a status line")
+	}
+}
+
+// TestFiguresOnTerminal: both commands keep their line up to date, and print the rest as elsewhere.
+func TestFiguresOnTerminal(t *testing.T) {
+	address, _ := serving(t)
+	tty, shown := terminal(t)
+	args := []string{"--url", address, "--api-key", testKey, "--api-secret", testSecret}
+	w := world{nil, strings.NewReader(""), tty, tty}
+	if status := run(t.Context(), append([]string{"join", "r", "--duration", "1500ms"}, args...), w); status != 0 {
+		t.Errorf("join: status %d", status)
+	}
+	if status := run(t.Context(), append([]string{"load-test", "--subscribers", "1", "--publishers", "1", "--packets", "1", "--settle", "0s", "--duration", "1s"}, args...), w); status != 0 {
+		t.Errorf("load-test: status %d", status)
+	}
+	for _, want := range []string{"\r\x1b[K1s with 0 others: 0 frames sent", "\r\x1b[Kjoining: 2 of 2 people", "\r\x1b[Kmeasuring: 1 of 1 s, ", "\r\x1b[Kpeople       1 publishers"} {
+		poll(t, func() string {
+			if !strings.Contains(shown.String(), want) {
+				return fmt.Sprintf("%q is not shown in %q", want, shown.String())
+			}
+			return ""
+		})
+	}
+}

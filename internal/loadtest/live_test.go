@@ -1,0 +1,138 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meet/internal/app"
+	"meet/internal/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// live is a small plan for a whole server that runs in this process until stop, or the test's end.
+func live(t *testing.T) (p Plan, stop func()) {
+	t.Helper()
+	p = Plan{
+		Key: "key", Secret: "a secret of more than thirty-two characters", Room: "load", Rooms: 1, Video: 2, Subscribers: 2,
+		Frames: 10, Packets: 3, Size: 500, Settle: 200 * time.Millisecond, Duration: time.Second, PID: os.Getpid(),
+	}
+	cfg := config.Default()
+	cfg.Listen, cfg.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
+	cfg.Keys = []config.Key{{Name: p.Key, Secret: p.Secret}}
+	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() { // ends with stop
+		if err := a.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	stop = sync.OnceFunc(func() {
+		cancel()
+		serving.Wait()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	p.URL = "ws://" + a.Addr().String()
+	return p, stop
+}
+
+// TestRun: what is sent arrives, each figure is measured, and nobody stays behind.
+func TestRun(t *testing.T) {
+	p, _ := live(t)
+	for name, change := range map[string]func(*Plan){
+		"everything to all": func(*Plan) {},
+		"a speaker's layout in two rooms, by a ramp": func(p *Plan) {
+			p.Rooms, p.Audio, p.Simulcast, p.Layout, p.Ramp = 2, 1, true, Layout{High: 1, Low: 5}, 50
+		},
+		"sound alone": func(p *Plan) { p.Video, p.Audio, p.SinglePC = 0, 2, true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := p
+			p.Room += name
+			change(&p)
+			stages := map[string]int{}
+			r, err := Run(t.Context(), p, func(p Progress) { stages[p.What]++ })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Publishers != p.Rooms*(p.Video+p.Audio) || r.Subscribers != p.Rooms*p.Subscribers || r.Pictures != p.Video || r.Gone != 0 {
+				t.Errorf("people: %+v", r)
+			}
+			// A busy machine is late.
+			if r.Expected != p.expected() || r.Rate < r.Expected/2 || r.Rate > r.Expected*1.5 || r.Loss > 0.05 {
+				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, r.Expected, r.Loss)
+			}
+			if r.Join.P50 == 0 || r.FirstMedia.P99 < r.FirstMedia.P50 || r.FirstMedia.P50 == 0 || r.Delay.P50 == 0 || r.MbitsEach.All == 0 || r.MbitsEach.All > r.MbitsEach.P50 || r.Memory == 0 || r.ServerCPU == 0 {
+				t.Errorf("not all is measured: %+v", r)
+			}
+			if want := p.Rooms * (p.Video + p.Audio + p.Subscribers); stages["joining"] != want || stages["settling"] != 1 || stages["measuring"] == 0 {
+				t.Errorf("told of %v, want %d joins", stages, want)
+			}
+		})
+	}
+}
+
+// TestRunIsCancelled: a run that is ended leaves nothing behind, wherever it is.
+func TestRunIsCancelled(t *testing.T) {
+	p, _ := live(t)
+	for _, at := range []string{"joining", "settling", "measuring"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		p.Duration, p.Ramp = time.Hour, 100
+		_, err := Run(ctx, p, func(p Progress) {
+			if p.What == at {
+				cancel()
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled while %s: %v", at, err)
+		}
+		cancel()
+	}
+}
+
+// TestRunTellsWhoIsGone: a server that ends under the load is no quiet server.
+func TestRunTellsWhoIsGone(t *testing.T) {
+	p, stop := live(t)
+	p.Duration = 2 * time.Second
+	r, err := Run(t.Context(), p, func(p Progress) {
+		if p.What == "measuring" {
+			stop()
+		}
+	})
+	if err != nil || r.Gone != 4 {
+		t.Errorf("%d of 4 are gone, %v", r.Gone, err)
+	}
+}
+
+// TestJoins: who joins waits first for the connection, then for a packet, then for a picture.
+func TestJoins(t *testing.T) {
+	p, _ := live(t)
+	told := 0
+	report, err := p.joins(t.Context(), []crowd{{name: "two", video: 1}, {name: "six", video: 2, audio: 2, listeners: 2}}, 2, func(string) { told++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report) != 2 || told != 4 {
+		t.Fatalf("%d rows, told of %d times", len(report), told)
+	}
+	for _, w := range report {
+		if w.Joins != 2 || w.Connected.P50 == 0 || w.Packet.P50 == 0 || w.KeyFrame.P50 < w.Packet.P50 || w.All.P50 < w.KeyFrame.P50 {
+			t.Errorf("%+v", w)
+		}
+	}
+}
