@@ -25,7 +25,7 @@ type join struct {
 	Token     string        `help:"Access token to join with, in place of a room and a key." placeholder:"TOKEN"`
 	Audio     string        `help:"Publish this file as a microphone: Ogg with Opus." placeholder:"FILE"`
 	Video     string        `help:"Publish this file as a camera: IVF with VP8, VP9 or AV1, or H264 as a byte stream." placeholder:"FILE"`
-	FPS       float64       `name:"fps" help:"Pictures a second of an H264 file, which does not say." default:"30"`
+	FPS       *float64      `name:"fps" help:"Pictures a second of an H264 file; what it says, or 30, unless set." placeholder:"RATE"`
 	Loop      bool          `help:"Begin the files anew when they end."`
 	Stay      bool          `help:"Stay in the room when the files have ended."`
 	Subscribe bool          `help:"Receive what others publish." default:"true" negatable:""`
@@ -67,8 +67,8 @@ func (j join) Run(ctx context.Context, w world) (err error) {
 
 func (j join) check() error {
 	switch {
-	case j.FPS <= 0 || j.FPS > 240:
-		return fmt.Errorf("--fps: got %v, want pictures a second, up to 240", j.FPS)
+	case j.FPS != nil && (*j.FPS < 1 || *j.FPS > 240):
+		return fmt.Errorf("--fps: got %v, want 1 to 240 pictures a second", *j.FPS)
 	case j.Duration < 0:
 		return fmt.Errorf("--duration: got %v, want a span such as 30s or 5m", j.Duration)
 	case j.Token != "" && (j.RoomArg != "" || j.Room != "" || j.R != "" || j.Identity != "" || j.P != ""):
@@ -86,11 +86,15 @@ func (j join) check() error {
 
 // open opens the files to publish, in the order of the flags.
 func (j join) open() (files []*mediafile.File, err error) {
+	fps := 0.0 // the file's own
+	if j.FPS != nil {
+		fps = *j.FPS
+	}
 	for _, one := range []struct{ flag, path, kind string }{{"--audio", j.Audio, "audio/"}, {"--video", j.Video, "video/"}} {
 		if one.path == "" {
 			continue
 		}
-		f, err := mediafile.Open(one.path, j.FPS)
+		f, err := mediafile.Open(one.path, fps)
 		if err != nil {
 			return files, fmt.Errorf("%s: %w", one.flag, err)
 		}

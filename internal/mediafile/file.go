@@ -37,7 +37,7 @@ type File struct {
 	frames frames
 }
 
-// Open opens a file. fps is the rate of pictures in a format that does not tell it, which is H264's byte stream.
+// Open opens a file. fps is the rate of pictures of an H264 byte stream, which need not tell it; 0 for what it tells, else 30.
 func Open(path string, fps float64) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {

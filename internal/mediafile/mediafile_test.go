@@ -46,15 +46,11 @@ var samples = map[string]struct {
 func TestFiles(t *testing.T) {
 	for name, want := range samples {
 		t.Run(name, func(t *testing.T) {
-			f, err := Open(makeFile(t, name, want.args...), 10)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = f.Close() }()
+			f := opened(t, name)
 			if f.MimeType != want.mime {
 				t.Errorf("codec %s, want %s", f.MimeType, want.mime)
 			}
-			if strings.HasSuffix(name, ".ivf") && (f.Width != 160 || f.Height != 120) {
+			if !strings.HasSuffix(name, ".ogg") && (f.Width != 160 || f.Height != 120) {
 				t.Errorf("size %d×%d", f.Width, f.Height)
 			}
 			for round := range 2 {
@@ -130,7 +126,7 @@ func TestCutFiles(t *testing.T) {
 
 // TestIVFClock: 29.97 pictures a second are neither 29 nor 30, and a clock that says nonsense does no harm.
 func TestIVFClock(t *testing.T) {
-	f, err := Open(makeFile(t, "ntsc.ivf", "-r", "30000/1001", "-c:v", "libvpx"), 10)
+	f, err := Open(makeFile(t, "ntsc.ivf", "-r", "30000/1001", "-c:v", "libvpx"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,5 +141,33 @@ func TestIVFClock(t *testing.T) {
 		if got := v.time(math.MaxUint64); got != forever {
 			t.Errorf("%+v: %v", v, got)
 		}
+	}
+}
+
+// TestH264Rate: what is asked for, else what the file says, else that of a camera.
+func TestH264Rate(t *testing.T) {
+	path := makeFile(t, "a.h264", samples["any.h264"].args...)
+	for fps, want := range map[float64]time.Duration{0: 100 * time.Millisecond, 25: 40 * time.Millisecond} {
+		f, err := Open(path, fps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frame, err := f.Next(); err != nil || frame.Duration != want {
+			t.Errorf("at %v a second a picture lasts %v, want %v; %v", fps, frame.Duration, want, err)
+		}
+		_ = f.Close()
+	}
+	for _, told := range []float64{0, -1, 0.5, 1000, math.Inf(1), math.NaN()} {
+		if got := rateOf(0, told); got != 30 {
+			t.Errorf("a file that says %v is played at %v", told, got)
+		}
+	}
+}
+
+// TestH264Reordered: pictures that depend on later ones are refused, with what to do.
+func TestH264Reordered(t *testing.T) {
+	_, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0)
+	if !errors.Is(err, errReorder) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -49,7 +49,7 @@ func TestJoin(t *testing.T) {
 			if err := recorder.Start(); err != nil {
 				t.Fatal(err)
 			}
-			out, err := command(ctx, t, address, "join", room, "--identity", "the film/maker", "--audio", sound, "--video", film(t, name, args...), "--fps", "15").Output()
+			out, err := command(ctx, t, address, "join", room, "--identity", "the film/maker", "--audio", sound, "--video", film(t, name, args...)).Output()
 			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
 			}
