@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -184,5 +185,47 @@ func TestJoinLoops(t *testing.T) {
 		if last < 3.5 || last > 5.2 {
 			t.Errorf("%s is %.1f s long, want nearly 5", filepath.Base(path), last)
 		}
+	}
+}
+
+// TestJoinBadFiles: what cannot be published is refused before anybody joins, and a file that turns out to be cut off ends
+// the stay with status 1.
+func TestJoinBadFiles(t *testing.T) {
+	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	picture := film(t, "a.ivf", "-t", "1", "-c:v", "libvpx")
+	whole, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(t.TempDir(), "cut.ivf")
+	if err := os.WriteFile(cut, whole[:len(whole)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reordered := film(t, "b.h264", "-t", "1", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p")
+	mute, err := exec.Command(binary, "create-token", "--join", "--room", "r", "--identity", "ada", "--no-can-publish", "--api-key", "devkey", "--api-secret", "secret").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"r", "--audio", picture}, 2, "meet: --audio: " + picture + " holds video/VP8\n"},
+		{[]string{"r", "--video", reordered}, 2, "B-frames"},
+		{[]string{"r", "--video", cut}, 1, "meet: read " + cut + ": the IVF file is cut off or damaged\n"},
+		{[]string{"--token", strings.TrimSpace(string(mute)), "--video", picture}, 1, "the server refused it"},
+	} {
+		t.Run(tt.says, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			cmd := command(ctx, t, address, append([]string{"join"}, tt.args...)...)
+			var said bytes.Buffer
+			cmd.Stderr = &said
+			_ = cmd.Run() // the status is looked at
+			if got := cmd.ProcessState.ExitCode(); got != tt.status || !strings.Contains(said.String(), tt.says) || strings.Count(said.String(), "\n") != 1 {
+				t.Errorf("status %d, want %d with one sentence of %q; it says\n%s", got, tt.status, tt.says, said.String())
+			}
+		})
 	}
 }
