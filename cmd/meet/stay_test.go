@@ -1,157 +1,19 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"go.uber.org/goleak"
 
-	"meet/internal/app"
 	"meet/internal/client"
-	"meet/internal/config"
-	"meet/internal/token"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const testKey, testSecret = "key", "a secret of more than thirty-two characters"
-
-// serving runs the whole server in this process until stop, or the test's end.
-func serving(t *testing.T) (address string, stop func()) {
-	t.Helper()
-	cfg := config.Default()
-	cfg.Listen, cfg.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
-	cfg.Keys = []config.Key{{Name: testKey, Secret: testSecret}}
-	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { // ends with stop
-		if err := a.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	stop = sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return "http://" + a.Addr().String(), stop
-}
-
-// output is what a command prints, while it runs.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// running is a command.
-type running struct {
-	out, errs output
-	cancel    context.CancelFunc // as Ctrl-C does
-	status    chan int
-}
-
-// begin runs a command against a server.
-func begin(t *testing.T, address string, args ...string) *running {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{cancel: cancel, status: make(chan int, 1)}
-	args = append(args, "--url", address, "--api-key", testKey, "--api-secret", testSecret)
-	go func() { r.status <- run(ctx, args, world{nil, strings.NewReader(""), &r.out, &r.errs}) }() // ends with cancel
-	t.Cleanup(func() {
-		cancel()
-		if t.Failed() {
-			t.Logf("%s says\n%s%s", args[0], r.out.String(), r.errs.String())
-		}
-	})
-	return r
-}
-
-// ends waits until the command has ended with that status.
-func (r *running) ends(t *testing.T, want int) {
-	t.Helper()
-	select {
-	case got := <-r.status:
-		if got != want {
-			t.Errorf("status %d, want %d", got, want)
-		}
-	case <-time.After(30 * time.Second):
-		t.Fatal("it does not end")
-	}
-}
-
-// says waits until the command has printed all of that.
-func (r *running) says(t *testing.T, want ...string) {
-	t.Helper()
-	poll(t, func() string {
-		for _, one := range want {
-			if !strings.Contains(r.out.String(), one) {
-				return "nothing said of " + one
-			}
-		}
-		return ""
-	})
-}
-
-func poll(t *testing.T, wrong func() string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for reason := wrong(); reason != ""; reason = wrong() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("gave up waiting: %s", reason)
-		case <-tick.C:
-		}
-	}
-}
-
-// enter lets somebody join from the test.
-func enter(t *testing.T, address, room, identity string) *client.Client {
-	t.Helper()
-	raw, err := token.New(testKey, testSecret).SetIdentity(identity).SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room}).ToJWT()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := client.Join(t.Context(), strings.Replace(address, "http", "ws", 1), raw, client.Options{HostOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() }) // has left, mostly
-	return c
-}
 
 // keyPicture is the beginning of a VP8 key frame of 16 by 16.
 var keyPicture = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
@@ -232,6 +94,46 @@ func TestStayEnds(t *testing.T) {
 	left.ends(t, 1)
 	if !strings.Contains(left.errs.String(), "the stay is over") {
 		t.Errorf("it says %s", left.errs.String())
+	}
+}
+
+// TestStayResumes: a connection that breaks is made anew, under the same name, and nothing ends.
+func TestStayResumes(t *testing.T) {
+	address, _ := serving(t)
+	front, cut := through(t, strings.TrimPrefix(address, "http://"))
+	r := begin(t, front, "join", "blue", "--identity", "bot")
+	r.says(t, "joined")
+	cut()
+	r.says(t, "connection lost, trying again", "reconnected")
+	enter(t, address, "blue", "ada")
+	r.says(t, "participant joined  identity ada")
+	r.cancel()
+	r.ends(t, 0)
+}
+
+// TestStayRecordsNothingEncrypted: what is encrypted between browsers would be noise in a file.
+func TestStayRecordsNothingEncrypted(t *testing.T) {
+	address, _ := serving(t)
+	dir := t.TempDir()
+	r := begin(t, address, "join", "green", "--record-to", dir)
+	r.says(t, "joined")
+	pub, err := enter(t, address, "green", "ada").Publish(t.Context(), client.PublishOptions{MimeType: "audio/opus", Encryption: livekit.Encryption_GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	poll(t, func() string {
+		if err := pub.WriteFrame([]byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond); err != nil {
+			return err.Error()
+		}
+		if !strings.Contains(r.out.String(), "not recorded  track "+pub.SID()+"  reason it is encrypted") {
+			return "nothing is said"
+		}
+		return ""
+	})
+	r.cancel()
+	r.ends(t, 0)
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("there are %v, %v", files, err)
 	}
 }
 

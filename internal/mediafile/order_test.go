@@ -1,0 +1,65 @@
+package mediafile
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// TestOrder: rows of numbers that arrive, and what is delivered; a minus stands for a loss.
+func TestOrder(t *testing.T) {
+	for name, tt := range map[string]struct {
+		in   []uint16
+		want []int
+	}{
+		"in order":       {[]uint16{1, 2, 3}, []int{1, 2, 3}},
+		"two swapped":    {[]uint16{1, 3, 2, 4}, []int{1, 2, 3, 4}},
+		"twice":          {[]uint16{1, 2, 2, 1, 3}, []int{1, 2, 3}},
+		"around the end": {[]uint16{65534, 0, 65535, 1}, []int{65534, 65535, 0, 1}},
+		"one lost":       {[]uint16{1, 3, 4}, []int{1, -3, 4}},
+		"two lost":       {[]uint16{1, 3, 6}, []int{1, -3, -6}},
+		"too late":       {[]uint16{5, 4, 6}, []int{5, 6}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []int
+			o := order{deliver: func(p *rtp.Packet, lost bool) {
+				n := int(p.SequenceNumber)
+				if lost {
+					n = -n
+				}
+				got = append(got, n)
+			}}
+			now := time.Now()
+			for _, seq := range tt.in {
+				o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: seq}}, now)
+			}
+			o.flush(now)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestOrderGivesUp: a lost packet is waited for a second, or until a thousand others wait.
+func TestOrderGivesUp(t *testing.T) {
+	delivered := 0
+	o := order{deliver: func(*rtp.Packet, bool) { delivered++ }}
+	now := time.Now()
+	o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 1}}, now)
+	o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 3}}, now)
+	if o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 4}}, now.Add(lateMost)); delivered != 1 {
+		t.Errorf("%d delivered after a second", delivered)
+	}
+	if o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 5}}, now.Add(lateMost+1)); delivered != 4 {
+		t.Errorf("%d delivered after more than a second", delivered)
+	}
+	for seq := range uint16(earlyMost + 1) {
+		o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 7 + seq}}, now.Add(lateMost+2))
+	}
+	if delivered != 4+earlyMost+1 || len(o.early) != 0 {
+		t.Errorf("%d delivered, %d wait", delivered, len(o.early))
+	}
+}
