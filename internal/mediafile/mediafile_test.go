@@ -164,10 +164,12 @@ func TestH264Rate(t *testing.T) {
 	}
 }
 
-// TestH264Reordered: pictures that depend on later ones are refused, with what to do.
-func TestH264Reordered(t *testing.T) {
-	_, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0)
-	if !errors.Is(err, errReorder) {
-		t.Errorf("got %v", err)
+// TestCannotCarry: what decodes elsewhere but not in a call is refused, with what to do.
+func TestCannotCarry(t *testing.T) {
+	if _, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0); !errors.Is(err, errReorder) {
+		t.Errorf("pictures that depend on later ones: %v", err)
+	}
+	if _, err := Open(makeFile(t, "six.ogg", "-c:a", "libopus", "-ac", "6"), 0); !errors.Is(err, errChannels) {
+		t.Errorf("six channels: %v", err)
 	}
 }

@@ -13,7 +13,10 @@ import (
 
 // pion's reader hands out whole pages, in which the ends of packets are lost; encoders put a second of sound into each.
 
-var errOgg = errors.New("the Ogg stream is damaged")
+var (
+	errOgg      = errors.New("the Ogg stream is damaged")
+	errChannels = errors.New("it has more than two channels, which calls cannot carry; encode it with one or two (ffmpeg's -ac 2)")
+)
 
 const (
 	oggHeader = 27 // bytes of a page's header before its segment table (RFC 3533, section 6)
@@ -36,8 +39,12 @@ func (f *File) readOgg() (frames, error) {
 	if err != nil || len(head) < 19 || !bytes.HasPrefix(head, []byte("OpusHead")) {
 		return nil, ErrFormat
 	}
-	f.MimeType, f.Stereo = webrtc.MimeTypeOpus, head[9] == 2 // channels (RFC 7845, section 5.1)
-	if _, err := o.packet(); err != nil {                    // comments
+	// The number of channels, and how they lie in the packets (RFC 7845, section 5.1).
+	if head[9] > 2 || head[18] != 0 {
+		return nil, errChannels
+	}
+	f.MimeType, f.Stereo = webrtc.MimeTypeOpus, head[9] == 2
+	if _, err := o.packet(); err != nil { // comments
 		return nil, errOgg
 	}
 	return o, nil
