@@ -21,7 +21,7 @@ type loadTest struct {
 	Listeners  int           `name:"subscribers" help:"Who only receive, in each room." default:"40"`
 	Tiles      int           `help:"Pictures that each subscriber receives, all of one size; everybody's unless set." placeholder:"N"`
 	Layout     string        `help:"A subscriber's screen, of which the last places stay empty if too few publish: speaker (one large and five small), 3x3 (of medium size), 4x4 or 5x5 (small)." placeholder:"LAYOUT"`
-	Simulcast  bool          `help:"Publish pictures in three layers; subscribers get the one that fits its place."`
+	Simulcast  bool          `help:"Publish pictures in three layers, of which each subscriber receives the one that fits the place on its screen."`
 	Frames     int           `help:"Pictures a second of each publisher." default:"30"`
 	Packets    int           `help:"Packets of each picture, sent at once." default:"7"`
 	Size       int           `help:"Bytes of each packet." default:"1100"`

@@ -134,8 +134,8 @@ func (r *Recorder) take(p *rtp.Packet, lost bool) {
 	if lost {
 		r.discard()
 	}
-	if len(p.Payload) == 0 {
-		return // padding
+	if padding(p) {
+		return
 	}
 	if r.open && p.Timestamp != r.stamp {
 		r.finish()
@@ -157,6 +157,13 @@ func (r *Recorder) take(p *rtp.Packet, lost bool) {
 	if r.frame = append(r.frame, part...); p.Marker || r.codec.key == nil {
 		r.finish()
 	}
+}
+
+// padding tells whether a packet has nothing else. LiveKit's server pads what is padding already: the payload that is left
+// ends with its own length.
+func padding(p *rtp.Packet) bool {
+	n := len(p.Payload)
+	return n == 0 || p.Padding && int(p.Payload[n-1]) == n
 }
 
 // discard gives up the frame at hand, on which those behind it depend.

@@ -76,12 +76,13 @@ func TestRecorder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := opened(t, name)
 			all := packets(t, f)
-			padding := &rtp.Packet{Header: all[5].Header}
-			all = slices.Insert(all, 6, padding)
+			padding, twice := &rtp.Packet{Header: all[5].Header}, &rtp.Packet{Header: all[5].Header}
+			twice.Padding, twice.PaddingSize, twice.Payload = true, 255, append(make([]byte, 254), 255)
+			all = slices.Insert(all, 6, padding, twice)
 			for i, p := range all {
 				p.SequenceNumber = uint16(65_530 + i)
 			}
-			padding.Marker = false
+			padding.Marker, twice.Marker = false, false
 			all[4], all[5], all[7], all[8] = all[5], all[4], all[8], all[7]
 			r, now := recording(t, f), time.Now()
 			for i, p := range all {
