@@ -73,6 +73,8 @@ func (j join) check() error {
 		return fmt.Errorf("--duration: got %v, want a span such as 30s or 5m", j.Duration)
 	case j.Token != "" && (j.RoomArg != "" || j.Room != "" || j.R != "" || j.Identity != "" || j.P != ""):
 		return errors.New("--token: it names the room and who joins already; leave those out")
+	case (j.Loop || j.FPS != nil) && j.Audio == "" && j.Video == "":
+		return errors.New("--video: there is no file to play; give one, or --audio, or leave --loop and --fps out")
 	case j.RecordTo != "" && !j.Subscribe:
 		return errors.New("--record-to: nothing is received with --no-subscribe")
 	}

@@ -23,6 +23,9 @@ type player struct {
 // playAll publishes the files and plays them side by side from one beginning, so that sound and picture stay together,
 // until all have ended. With --loop they begin anew together too, when the longest has ended.
 func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
+	if len(files) == 0 {
+		return nil
+	}
 	var players []*player
 	for _, f := range files {
 		track, err := s.client.Publish(ctx, client.PublishOptions{
@@ -59,18 +62,27 @@ func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
 	return nil
 }
 
-// playOnce plays all files to their ends, and tells how long the longest is.
+// playOnce plays all files to their ends, and tells how long the longest is. One that fails ends the others.
 func (s *stay) playOnce(ctx context.Context, players []*player, start time.Time) (length time.Duration, err error) {
+	playing, cancel := context.WithCancel(ctx)
+	defer cancel()
 	errs := make([]error, len(players))
 	var all sync.WaitGroup
 	for i, p := range players {
-		all.Go(func() { errs[i] = s.play(ctx, p, start) }) // ends with the file, or with ctx
+		all.Go(func() { // ends with the file, or with playing
+			if errs[i] = s.play(playing, p, start); errs[i] != nil {
+				cancel()
+			}
+		})
 	}
 	all.Wait()
 	for _, p := range players {
 		length = max(length, p.at)
 	}
-	return length, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil || ctx.Err() != nil || length > 0 {
+		return length, err
+	}
+	return 0, errors.New("there is nothing to play in the files")
 }
 
 // rewind goes back to the beginning of the files; the shorter ones have paused until all had ended.

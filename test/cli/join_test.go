@@ -201,6 +201,13 @@ func TestJoinBadFiles(t *testing.T) {
 	if err := os.WriteFile(cut, whole[:len(whole)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
+	sound := film(t, "long.ogg", "-c:a", "libopus", "-ac", "2")
+	silent := filepath.Join(t.TempDir(), "silent.ogg")
+	if raw, err := os.ReadFile(sound); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(silent, raw[:bytes.LastIndex(raw[:1024], []byte("OggS"))], 0o600); err != nil { // headers alone
+		t.Fatal(err)
+	}
 	reordered := film(t, "b.h264", "-t", "1", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p")
 	mute, err := exec.Command(binary, "create-token", "--join", "--room", "r", "--identity", "ada", "--no-can-publish", "--api-key", "devkey", "--api-secret", "secret").Output()
 	if err != nil {
@@ -213,7 +220,8 @@ func TestJoinBadFiles(t *testing.T) {
 	}{
 		{[]string{"r", "--audio", picture}, 2, "meet: --audio: " + picture + " holds video/VP8\n"},
 		{[]string{"r", "--video", reordered}, 2, "B-frames"},
-		{[]string{"r", "--video", cut}, 1, "meet: read " + cut + ": the IVF file is cut off or damaged\n"},
+		{[]string{"r", "--video", cut, "--audio", sound, "--loop"}, 1, "meet: read " + cut + ": the IVF file is cut off or damaged\n"},
+		{[]string{"r", "--audio", silent, "--loop"}, 1, "meet: there is nothing to play in the files\n"},
 		{[]string{"--token", strings.TrimSpace(string(mute)), "--video", picture}, 1, "the server refused it"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
