@@ -45,8 +45,12 @@ func TestJoin(t *testing.T) {
 			defer cancel()
 			dir, room := t.TempDir(), strings.ReplaceAll(name, ".", "-")
 			recorder := command(ctx, t, address, "join", room, "--identity", "recorder", "--record-to", dir, "--json")
-			var events bytes.Buffer
-			recorder.Stdout = &events
+			events, err := os.Create(filepath.Join(t.TempDir(), "events"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = events.Close() }()
+			recorder.Stdout = events
 			if err := recorder.Start(); err != nil {
 				t.Fatal(err)
 			}
@@ -57,13 +61,14 @@ func TestJoin(t *testing.T) {
 			if !strings.Contains(string(out), "published") || !strings.Contains(string(out), "left  frames") {
 				t.Errorf("publisher says\n%s", out)
 			}
+			awaitText(ctx, t, events.Name(), `"participant left"`)
 			if err := recorder.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
 			}
 			if err := recorder.Wait(); err != nil {
-				t.Fatalf("recorder: %v\n%s", err, events.String())
+				t.Fatalf("recorder: %v", err)
 			}
-			for path, told := range recorded(t, events.Bytes()) {
+			for path, told := range recorded(t, text(t, events.Name())) {
 				if !strings.HasPrefix(filepath.Base(path), "the_film_maker-TR_") {
 					t.Errorf("recorded as %s", filepath.Base(path))
 				}
@@ -81,6 +86,29 @@ func TestJoin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// awaitText polls a file that somebody writes.
+func awaitText(ctx context.Context, t *testing.T, path, want string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !bytes.Contains(text(t, path), []byte(want)) {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("no %s in\n%s", want, text(t, path))
+		case <-tick.C:
+		}
+	}
+}
+
+func text(t *testing.T, path string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 func command(ctx context.Context, t *testing.T, address string, args ...string) *exec.Cmd {
