@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -112,13 +113,28 @@ func TestNobodyThere(t *testing.T) {
 }
 
 func TestSilence(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-ctx.Done() }))
-	defer server.Close()
-	_, err := connect(t, server.URL).ListRooms(ctx)
-	if !errors.Is(err, admin.ErrUnreachable) || !strings.Contains(err.Error(), "in time") {
-		t.Errorf("%v, want ErrUnreachable that says so", err)
+	for name, begin := range map[string]func(http.ResponseWriter){
+		"at once": func(http.ResponseWriter) {},
+		"after the header": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "application/protobuf")
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush() // the test sees what arrives
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // only then is it seen that the client goes
+				begin(w)
+				<-r.Context().Done()
+			}))
+			defer server.Close()
+			_, err := connect(t, server.URL).ListRooms(ctx)
+			if !errors.Is(err, admin.ErrUnreachable) || !strings.Contains(err.Error(), "in time") {
+				t.Errorf("%v, want ErrUnreachable that says so", err)
+			}
+		})
 	}
 }
 

@@ -33,7 +33,10 @@ func (c *Client) translate(err error) error {
 		return fmt.Errorf("call %s: %w", c.address, err)
 	}
 	if failed, ok := errors.AsType[*url.Error](said); ok {
-		return c.unreachable(failed)
+		return c.unreachable(failed.Err, failed.Timeout())
+	}
+	if errors.Is(said, context.DeadlineExceeded) { // the answer began, and did not end
+		return c.unreachable(said, true)
 	}
 	if status := said.Meta("status_code"); said.Meta("http_error_from_intermediary") != "" && said.Code() != twirp.Unauthenticated {
 		return &failure{ErrStranger, fmt.Sprintf("what answers at %s is no LiveKit server: status %s to a call of its API", c.address, status)}
@@ -62,9 +65,8 @@ func reason(said twirp.Error) string {
 	return said.Msg()
 }
 
-func (c *Client) unreachable(err *url.Error) error {
-	why := err.Err
-	if err.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+func (c *Client) unreachable(why error, late bool) error {
+	if late || errors.Is(why, context.DeadlineExceeded) {
 		why = errors.New("it did not in time")
 	}
 	return &failure{ErrUnreachable, fmt.Sprintf("no server answers at %s (%v)", c.address, why)}
