@@ -2,12 +2,14 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
 
 	"github.com/livekit/protocol/livekit"
+	"github.com/pion/sctp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -235,9 +237,9 @@ func (t *transport) offersData() bool {
 	return remote != nil && strings.Contains(remote.SDP, "m=application")
 }
 
-// close ends the connection and waits for pion's goroutines.
+// close ends the connection and waits for pion's goroutines. That the server has closed its end first is no error.
 func (t *transport) close() error {
-	if err := t.pc.GracefulClose(); err != nil {
+	if err := t.pc.GracefulClose(); err != nil && !errors.Is(err, sctp.ErrResetPacketInStateNotExist) {
 		return fmt.Errorf("close peer connection: %w", err)
 	}
 	return nil

@@ -59,7 +59,12 @@ func (l *loop) do(ctx context.Context, f func()) error {
 			return errRoomClosed
 		}
 	case <-ctx.Done():
-		return ctx.Err()
+		select {
+		case <-ran: // what f did, or what ran after it, ended ctx
+			return nil
+		default:
+			return ctx.Err()
+		}
 	}
 }
 

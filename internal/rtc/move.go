@@ -195,17 +195,17 @@ func (p *Participant) onLoop(f func(*Participant)) {
 // doOnLoop is onLoop that waits.
 func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*Participant)) error {
 	for {
-		p = p.latest()
+		now := p.latest() // this round's own: what do gave up on may still run, and then sees that now has moved
 		moved := false
-		err := p.room.loop.do(ctx(p), func() {
-			if moved = p.heir.Load() != nil; !moved {
-				f(p)
+		err := now.room.loop.do(ctx(now), func() {
+			if moved = now.heir.Load() != nil; !moved {
+				f(now)
 			}
 		})
-		if p.heir.Load() == nil || err == nil && !moved {
+		if now.heir.Load() == nil || err == nil && !moved {
 			return err
 		}
-		if err != nil && ctx(p.latest()).Err() != nil {
+		if err != nil && ctx(now.latest()).Err() != nil {
 			return err // the caller's own end
 		}
 	}
