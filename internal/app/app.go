@@ -136,7 +136,13 @@ func (a *App) open(ctx context.Context) error {
 		},
 	})
 	a.push("agents", func(context.Context) error { a.agents.Close(); return nil })
-	a.direct = direct.New(direct.Options{Log: a.log, Debug: a.config.Dev})
+	a.direct = direct.New(direct.Options{
+		Log: a.log, Debug: a.config.Dev, Host: a.config.NodeIP, Port: int(a.Addr().Port()),
+		Relays: func(session string) (string, string) {
+			c := a.turn.Credentials(session)
+			return c.Username, c.Password
+		},
+	})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
 	e := a.newHTTP()
 	a.rooms, err = rtc.New(media, rtc.Options{
@@ -199,6 +205,7 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.Any(api.Prefix+"*", echo.WrapHandler(api.New(a.rooms, a.agents, verifier, api.Options{Log: a.log, RemoteUnmute: a.config.RemoteUnmute})))
 	e.GET("/agent", echo.WrapHandler(agent.NewHandler(a.agents, verifier)))
 	e.GET("/direct/ws", echo.WrapHandler(a.direct))
+	e.GET("/direct/ice-servers", echo.WrapHandler(http.HandlerFunc(a.direct.ServeICEServers)))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)

@@ -164,6 +164,89 @@ func TestStrangers(t *testing.T) {
 	b.expect(`{"VideoOffer":["still","` + id + `"]}`)
 }
 
+// TestThird: a third who comes waits until the two answer; all of them move, or it is refused, or gets a place that became
+// free.
+func TestThird(t *testing.T) {
+	_, url := newHub(t)
+	two := func(query string) (a, b *rust, id string) {
+		a, b = connect(t, url+query), connect(t, url+query)
+		a.say(`"SessionNew"`)
+		id = a.text("SessionReady")
+		b.say(`{"SessionJoin":"` + id + `"}`)
+		a.text("SessionJoinSuccess")
+		b.text("SessionJoinSuccess")
+		return a, b, id
+	}
+	knock := func(a, b *rust, id string) (c *rust) {
+		c = connect(t, url+"?moves=1")
+		c.say(`{"SessionJoin":"` + id + `"}`)
+		for _, r := range []*rust{c, a, b} {
+			r.expect(`{"SessionKnock":"` + id + `"}`)
+		}
+		return c
+	}
+	a, b, id := two("?moves=1")
+	c := knock(a, b, id)
+	c.say(`{"SessionMove":["room","` + id + `"]}`)
+	c.refused("not in that session")
+	a.say(`{"SessionRefuse":"` + id + `"}`)
+	c.expect(`{"SessionJoinError":"` + id + `"}`)
+
+	c = knock(a, b, id)
+	d := knock(a, b, id)
+	_ = d.ws.Close() // who gives up is forgotten
+	b.say(`{"SessionMove":["abc-defg-hij","` + id + `"]}`)
+	for _, r := range []*rust{a, c} {
+		r.expect(`{"SessionMove":["abc-defg-hij","` + id + `"]}`)
+	}
+
+	c = knock(a, b, id)
+	_ = b.ws.Close()
+	a.refused("has left")
+	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	c.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+
+	// The seed's clients know none of this, and nobody waits at theirs.
+	_, _, id = two("")
+	c = connect(t, url+"?moves=1")
+	c.say(`{"SessionJoin":"` + id + `"}`)
+	c.expect(`{"SessionJoinError":"` + id + `"}`)
+}
+
+// TestICEServers: who knows the id of an open session learns where STUN and TURN are, by the way it came itself.
+func TestICEServers(t *testing.T) {
+	h, url := newHub(t)
+	h.opts.Port = 4321
+	h.opts.Relays = func(session string) (string, string) { return "user " + session, "password" }
+	a := connect(t, url)
+	a.say(`"SessionNew"`)
+	id := a.text("SessionReady")
+	get := func(host, session string) (int, string) {
+		r := httptest.NewRequest(http.MethodGet, "/direct/ice-servers?session="+session, nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeICEServers(w, r)
+		return w.Code, strings.TrimSpace(w.Body.String())
+	}
+	for host, at := range map[string]string{
+		"meet.example": "meet.example:4321", "127.0.0.1:80": "127.0.0.1:4321", "[::1]": "[::1]:4321", "[fd00::1]:8080": "[fd00::1]:4321",
+	} {
+		code, body := get(host, id)
+		want := `{"iceServers":[{"urls":["stun:` + at + `"]},{"urls":["turn:` + at + `?transport=udp","turn:` + at +
+			`?transport=tcp"],"username":"user ` + id + `","credential":"password"}]}`
+		if code != http.StatusOK || body != want {
+			t.Errorf("by way of %s: %d %s, want %s", host, code, body, want)
+		}
+	}
+	if code, body := get("meet.example", "guess"); code != http.StatusNotFound || strings.Contains(body, "password") {
+		t.Errorf("a stranger got %d %s", code, body)
+	}
+	h.opts.Host = "192.0.2.7"
+	if _, body := get("meet.example", id); !strings.Contains(body, "stun:192.0.2.7:4321") {
+		t.Errorf("told to be elsewhere: %s", body)
+	}
+}
+
 // TestMisuse: what is no message gets a sentence, what is too much ends the connection, and nobody else notices.
 func TestMisuse(t *testing.T) {
 	_, url := newHub(t)

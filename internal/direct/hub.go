@@ -10,6 +10,8 @@ import (
 const (
 	// maxSessions and maxPeople bound those of one server.
 	maxSessions, maxPeople = 4096, 8192
+	// maxKnocking bounds those who wait to be let into one session.
+	maxKnocking = 8
 	// idLength is in letters of base 32: 80 bits, which nobody guesses.
 	idLength = 16
 )
@@ -19,6 +21,11 @@ type Options struct {
 	Log *slog.Logger
 	// Debug answers the message of that name with a line in the log: how many there are. For development only.
 	Debug bool
+	// Host and Port are where STUN and TURN are served; without a Host it is where a browser finds this server.
+	Host string
+	Port int
+	// Relays makes credentials for TURN's relays for the two of a session; nil when there are none.
+	Relays func(session string) (username, credential string)
 }
 
 // Hub knows who is connected and who talks to whom.
@@ -34,8 +41,9 @@ type Hub struct {
 
 // session is two people, or one who waits for the other.
 type session struct {
-	id      string
-	members []*person
+	id       string
+	members  []*person
+	knocking []*person // who came when two were there; see knock.go
 }
 
 // New makes a Hub.
@@ -91,6 +99,7 @@ func (h *Hub) leave(p *person) {
 
 // departLocked ends somebody's part in its session. Who stays there can be joined again.
 func (h *Hub) departLocked(p *person) {
+	h.stopKnockingLocked(p)
 	s := p.session
 	if s == nil {
 		return
@@ -98,11 +107,15 @@ func (h *Hub) departLocked(p *person) {
 	p.session = nil
 	other := s.other(p)
 	if other == nil {
+		h.refuseLocked(s)
 		delete(h.sessions, s.id)
 		return
 	}
 	s.members = []*person{other}
 	other.send(iceError, "the other has left", s.id)
+	if len(s.knocking) > 0 { // the place is free now
+		h.joinLocked(s.knocking[0], s.id)
+	}
 }
 
 func (s *session) other(p *person) *person {
@@ -125,6 +138,12 @@ func (h *Hub) handle(p *person, m Message) {
 		h.joinLocked(p, strings.TrimSpace(m.Texts[0]))
 	case videoOffer, videoAnswer, iceCandidate:
 		h.passLocked(p, m)
+	case sessionMove:
+		h.moveLocked(p, m.Texts[0], m.Texts[1])
+	case sessionRefuse:
+		if s := h.ownLocked(p, m.Texts[0]); s != nil {
+			h.refuseLocked(s)
+		}
 	case debug:
 		if h.opts.Debug {
 			h.opts.Log.Info("direct calls", "people", len(h.people), "sessions", len(h.sessions))
@@ -145,10 +164,13 @@ func (h *Hub) openLocked(p *person) {
 	p.send(sessionReady, s.id)
 }
 
-// joinLocked brings somebody into a session that has room. Which ids there are is nobody's business: a full one and one
-// that is none get the same answer.
+// joinLocked brings somebody into a session that has room. A full one and one that is none get the same answer, except
+// that who can wait may ask the two of a full one.
 func (h *Hub) joinLocked(p *person, id string) {
 	s := h.sessions[id]
+	if h.knockLocked(p, s) {
+		return
+	}
 	if s == nil || len(s.members) != 1 || s.members[0] == p {
 		p.send(sessionJoinError, id)
 		return
@@ -163,16 +185,25 @@ func (h *Hub) joinLocked(p *person, id string) {
 // passLocked hands a message to the other of the sender's session.
 func (h *Hub) passLocked(p *person, m Message) {
 	id := m.Texts[1]
-	if p.session == nil || p.session.id != id {
-		p.send(iceError, "you are not in that session", id)
+	s := h.ownLocked(p, id)
+	if s == nil {
 		return
 	}
-	other := p.session.other(p)
+	other := s.other(p)
 	if other == nil {
 		p.send(iceError, "nobody else is in the session yet", id)
 		return
 	}
 	other.send(m.Name, m.Texts...)
+}
+
+// ownLocked is somebody's own session, by its id; who is not in it is told so.
+func (h *Hub) ownLocked(p *person, id string) *session {
+	if p.session == nil || p.session.id != id {
+		p.send(iceError, "you are not in that session", id)
+		return nil
+	}
+	return p.session
 }
 
 func newID() string { return strings.ToLower(rand.Text()[:idLength]) }

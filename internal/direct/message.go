@@ -21,10 +21,19 @@ const (
 	debug              = "Debug"
 )
 
+// Messages that the seed lacks, for a third who comes. Only clients that say they understand them hear them (see moves);
+// others would not know the names. Those who ask to be let in wait until the two answer.
+const (
+	sessionKnock  = "SessionKnock"  // to the two of a session: a third has its id; to the third: they have been asked
+	sessionMove   = "SessionMove"   // from one of the two: all go to that room; to the others the same
+	sessionRefuse = "SessionRefuse" // from one of the two: the third is not let in, and gets a SessionJoinError
+)
+
 // texts is how many texts each message carries.
 var texts = map[string]int{
 	newUser: 1, sessionNew: 0, sessionReady: 1, sessionJoin: 1, sessionJoinSuccess: 1, sessionJoinError: 1,
 	videoOffer: 2, videoAnswer: 2, iceCandidate: 2, iceError: 2, debug: 0,
+	sessionKnock: 1, sessionMove: 2, sessionRefuse: 1,
 }
 
 var errMessage = errors.New("this is none of the messages that are understood here")

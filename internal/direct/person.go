@@ -31,19 +31,22 @@ type person struct {
 	ended   chan struct{}
 	endOnce sync.Once
 
-	session *session // guarded by Hub.mu; nil while in none
+	moves bool // it understands the messages about a third who comes
+
+	session  *session // guarded by Hub.mu; nil while in none
+	knocksAt *session // guarded by Hub.mu; where it waits to be let in
 }
 
 // upgrader lets in programs, and pages of this server alone: gorilla compares the origin with the host.
 var upgrader = websocket.Upgrader{}
 
-// ServeHTTP is one connection's stay.
+// ServeHTTP is one connection's stay. Clients that understand what the seed's do not say so in the address: ?moves=1.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // has been answered by the upgrader
 	}
-	p := &person{ws: ws, queue: make(chan Message, queueLimit), ended: make(chan struct{})}
+	p := &person{ws: ws, queue: make(chan Message, queueLimit), ended: make(chan struct{}), moves: r.URL.Query().Get("moves") == "1"}
 	if !h.enter(p) {
 		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "too many direct calls"), time.Now().Add(writeLimit))
 		_ = ws.Close()

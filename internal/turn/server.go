@@ -19,8 +19,9 @@ const (
 	realm = "meet"
 	// mostRelays bounds the relays; a call that needs them has two for each connection a browser tries.
 	mostRelays = 4096
-	// mostOfOne bounds those of one user: a browser asks once for each of its networks and each of our two ports.
-	mostOfOne = 16
+	// mostOfOne bounds those of one user, which are the two browsers of a call: each asks once for each of its networks and
+	// each of our two ports, and once more when it has changed networks.
+	mostOfOne = 32
 )
 
 // Options are what a Server may be told.

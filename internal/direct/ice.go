@@ -1,0 +1,54 @@
+package direct
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"strconv"
+)
+
+// ICEServer is one server for a browser's RTCConfiguration (W3C webrtc, 4.2.4).
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+}
+
+// ServeICEServers answers a page that asks which servers help the two of ?session= to find each other: STUN, and relays
+// for when nothing else works. Only who knows the id of a session that is open gets credentials.
+func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store") // credentials run out
+	id := r.URL.Query().Get("session")
+	h.mu.Lock()
+	_, open := h.sessions[id]
+	h.mu.Unlock()
+	if !open {
+		http.Error(w, "there is no such direct call", http.StatusNotFound)
+		return
+	}
+	host := h.opts.Host
+	if host == "" { // how the browser came here is how it comes here by UDP
+		host = r.Host
+		if name, _, err := net.SplitHostPort(r.Host); err == nil {
+			host = name
+		}
+	}
+	at := net.JoinHostPort(trimBrackets(host), strconv.Itoa(h.opts.Port))
+	servers := []ICEServer{{URLs: []string{"stun:" + at}}}
+	if h.opts.Relays != nil {
+		user, password := h.opts.Relays(id)
+		servers = append(servers, ICEServer{
+			URLs: []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"}, Username: user, Credential: password,
+		})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string][]ICEServer{"iceServers": servers}) // who is gone needs no answer
+}
+
+// trimBrackets undoes how an IPv6 address without a port is written in a Host header.
+func trimBrackets(host string) string {
+	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
+		return host[1 : len(host)-1]
+	}
+	return host
+}
