@@ -26,6 +26,7 @@ var entries = map[string]string{
 	"lobby":  "pages/lobby.ts",
 	"room":   "pages/room.tsx",
 	"custom": "pages/custom.tsx",
+	"direct": "pages/direct.tsx",
 }
 
 // chunk is one record of Vite's manifest.
@@ -46,7 +47,7 @@ var manifest = sync.OnceValue(func() map[string]chunk {
 })
 
 // Entry lists the files of the page whose entry is called name: "lobby",
-// "room" or "custom". Any other name is a mistake in the caller and panics.
+// "room", "custom" or "direct". Any other name is a mistake in the caller and panics.
 func Entry(name string) templates.Assets {
 	source, ok := entries[name]
 	if !ok {

@@ -137,7 +137,7 @@ func (a *App) open(ctx context.Context) error {
 	})
 	a.push("agents", func(context.Context) error { a.agents.Close(); return nil })
 	a.direct = direct.New(direct.Options{
-		Log: a.log, Debug: a.config.Dev, Host: a.config.NodeIP, Port: int(a.Addr().Port()),
+		Log: a.log, Debug: a.config.Dev, Host: a.config.NodeIP, Port: int(a.Addr().Port()), NewRoom: lobby.NewCode,
 		Relays: func(session string) (string, string) {
 			c := a.turn.Credentials(session)
 			return c.Username, c.Password

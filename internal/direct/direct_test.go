@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newHub(t *testing.T) (*Hub, string) {
 	t.Helper()
-	h := New(Options{Debug: true})
+	h := New(Options{Debug: true, NewRoom: func() string { return "abc-defg-hij" }})
 	web := httptest.NewServer(h)
 	t.Cleanup(func() {
 		h.Close()
@@ -31,8 +31,9 @@ func newHub(t *testing.T) (*Hub, string) {
 
 // rust is a client as the seed's: it speaks nothing but text, as serde writes it.
 type rust struct {
-	t  *testing.T
-	ws *websocket.Conn
+	t    *testing.T
+	ws   *websocket.Conn
+	user string
 }
 
 func connect(t *testing.T, url string) *rust {
@@ -43,9 +44,9 @@ func connect(t *testing.T, url string) *rust {
 	}
 	t.Cleanup(func() { _ = ws.Close() })
 	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
-	r := &rust{t, ws}
-	if id := r.text("NewUser"); len(id) != idLength {
-		t.Errorf("user id %q", id)
+	r := &rust{t: t, ws: ws}
+	if r.user = r.text("NewUser"); len(r.user) != idLength {
+		t.Errorf("user id %q", r.user)
 	}
 	return r
 }
@@ -187,7 +188,7 @@ func TestThird(t *testing.T) {
 	}
 	a, b, id := two("?moves=1")
 	c := knock(a, b, id)
-	c.say(`{"SessionMove":["room","` + id + `"]}`)
+	c.say(`{"SessionAdmit":"` + id + `"}`)
 	c.refused("not in that session")
 	a.say(`{"SessionRefuse":"` + id + `"}`)
 	c.expect(`{"SessionJoinError":"` + id + `"}`)
@@ -195,8 +196,8 @@ func TestThird(t *testing.T) {
 	c = knock(a, b, id)
 	d := knock(a, b, id)
 	_ = d.ws.Close() // who gives up is forgotten
-	b.say(`{"SessionMove":["abc-defg-hij","` + id + `"]}`)
-	for _, r := range []*rust{a, c} {
+	b.say(`{"SessionAdmit":"` + id + `"}`)
+	for _, r := range []*rust{a, b, c} {
 		r.expect(`{"SessionMove":["abc-defg-hij","` + id + `"]}`)
 	}
 
@@ -211,6 +212,39 @@ func TestThird(t *testing.T) {
 	c = connect(t, url+"?moves=1")
 	c.say(`{"SessionJoin":"` + id + `"}`)
 	c.expect(`{"SessionJoinError":"` + id + `"}`)
+}
+
+// TestResume: who connects again has its place, whether or not the connection before is known to be broken, and the other
+// is told nothing. Nobody takes the place of somebody whose id it does not know.
+func TestResume(t *testing.T) {
+	_, url := newHub(t)
+	again := func(user string) *rust {
+		t.Helper()
+		r := connect(t, url+"?moves=1")
+		r.say(`{"UserResume":"` + user + `"}`)
+		return r
+	}
+	a := connect(t, url)
+	a.say(`"SessionNew"`)
+	id := a.text("SessionReady")
+	a2 := again(a.user)
+	a2.say(`{"SessionJoin":"` + id + `"}`)
+	a2.expect(`{"SessionReady":"` + id + `"}`)
+	a.gone()
+
+	b := connect(t, url)
+	b.say(`{"SessionJoin":"` + id + `"}`)
+	b.text("SessionJoinSuccess")
+	a2.text("SessionJoinSuccess")
+	eve := again("guess")
+	eve.say(`{"SessionJoin":"` + id + `"}`)
+	eve.expect(`{"SessionKnock":"` + id + `"}`)
+	a2.expect(`{"SessionKnock":"` + id + `"}`)
+	b2 := again(b.user)
+	b2.say(`{"SessionJoin":"` + id + `"}`)
+	b2.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	b2.say(`{"VideoOffer":["v=0","` + id + `"]}`)
+	a2.expect(`{"VideoOffer":["v=0","` + id + `"]}`)
 }
 
 // TestICEServers: who knows the id of an open session learns where STUN and TURN are, by the way it came itself.

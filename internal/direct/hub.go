@@ -3,6 +3,7 @@ package direct
 import (
 	"crypto/rand"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -24,6 +25,8 @@ type Options struct {
 	// Host and Port are where STUN and TURN are served; without a Host it is where a browser finds this server.
 	Host string
 	Port int
+	// NewRoom names a room of the meeting server for those of a session to whom a third comes; nil when there is none.
+	NewRoom func() string
 	// Relays makes credentials for TURN's relays for the two of a session; nil when there are none.
 	Relays func(session string) (username, credential string)
 }
@@ -34,7 +37,7 @@ type Hub struct {
 	work sync.WaitGroup // connections
 
 	mu       sync.Mutex
-	people   map[*person]bool
+	people   map[string]*person // by their ids, which nobody else learns
 	sessions map[string]*session
 	closed   bool
 }
@@ -51,14 +54,14 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{opts: o, people: map[*person]bool{}, sessions: map[string]*session{}}
+	return &Hub{opts: o, people: map[string]*person{}, sessions: map[string]*session{}}
 }
 
 // Close ends all connections and waits for them.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
-	for p := range h.people {
+	for _, p := range h.people {
 		p.end()
 	}
 	h.mu.Unlock()
@@ -82,9 +85,10 @@ func (h *Hub) enter(p *person) bool {
 	if h.closed || len(h.people) >= maxPeople {
 		return false
 	}
-	h.people[p] = true
+	p.id = newID()
+	h.people[p.id] = p
 	h.work.Add(1) // until it has left
-	p.send(newUser, newID())
+	p.send(newUser, p.id)
 	return true
 }
 
@@ -93,7 +97,7 @@ func (h *Hub) leave(p *person) {
 	defer h.work.Done()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.people, p)
+	delete(h.people, p.id)
 	h.departLocked(p)
 }
 
@@ -138,8 +142,12 @@ func (h *Hub) handle(p *person, m Message) {
 		h.joinLocked(p, strings.TrimSpace(m.Texts[0]))
 	case videoOffer, videoAnswer, iceCandidate:
 		h.passLocked(p, m)
-	case sessionMove:
-		h.moveLocked(p, m.Texts[0], m.Texts[1])
+	case userResume:
+		h.resumeLocked(p, m.Texts[0])
+	case sessionAdmit:
+		if s := h.ownLocked(p, m.Texts[0]); s != nil && h.opts.NewRoom != nil {
+			h.moveLocked(s)
+		}
 	case sessionRefuse:
 		if s := h.ownLocked(p, m.Texts[0]); s != nil {
 			h.refuseLocked(s)
@@ -168,6 +176,10 @@ func (h *Hub) openLocked(p *person) {
 // that who can wait may ask the two of a full one.
 func (h *Hub) joinLocked(p *person, id string) {
 	s := h.sessions[id]
+	if s != nil && p.resumed && p.session == s {
+		p.send(s.newest(), id)
+		return
+	}
 	if h.knockLocked(p, s) {
 		return
 	}
@@ -180,6 +192,28 @@ func (h *Hub) joinLocked(p *person, id string) {
 	for _, m := range s.members {
 		m.send(sessionJoinSuccess, id)
 	}
+}
+
+// resumeLocked gives somebody who connects again the place of the connection before, which may not know yet that it is
+// broken. To join the session then tells whether anybody else is there.
+func (h *Hub) resumeLocked(p *person, before string) {
+	old := h.people[before]
+	if old == nil || old == p || p.session != nil {
+		return
+	}
+	if s := old.session; s != nil {
+		s.members[slices.Index(s.members, old)] = p
+		p.session, old.session, p.resumed = s, nil, true
+	}
+	old.end()
+}
+
+// newest is the message that says how a session stands.
+func (s *session) newest() string {
+	if len(s.members) == 2 {
+		return sessionJoinSuccess
+	}
+	return sessionReady
 }
 
 // passLocked hands a message to the other of the sender's session.

@@ -41,20 +41,15 @@ func (h *Hub) refuseLocked(s *session) {
 	s.knocking = nil
 }
 
-// moveLocked sends everybody else of the sender's session, and who waits at it, to a room. The two stay in the session
-// until they have arrived there.
-func (h *Hub) moveLocked(p *person, room, id string) {
-	s := h.ownLocked(p, id)
-	if s == nil {
-		return
-	}
-	for _, other := range slices.Concat(s.members, s.knocking) {
-		if other != p && other.moves {
-			other.send(sessionMove, room, id)
+// moveLocked sends everybody of a session, and who waits at it, to a room. The two stay in the session until they have
+// arrived there.
+func (h *Hub) moveLocked(s *session) {
+	room := h.opts.NewRoom()
+	for _, p := range slices.Concat(s.members, s.knocking) {
+		p.knocksAt = nil
+		if p.moves {
+			p.send(sessionMove, room, s.id)
 		}
-	}
-	for _, k := range s.knocking {
-		k.knocksAt = nil
 	}
 	s.knocking = nil
 }

@@ -21,11 +21,13 @@ const (
 	debug              = "Debug"
 )
 
-// Messages that the seed lacks, for a third who comes. Only clients that say they understand them hear them (see moves);
-// others would not know the names. Those who ask to be let in wait until the two answer.
+// Messages that the seed lacks. Only clients that say they understand them hear them (see moves); others would not know
+// the names. The others are for a third who comes and waits until the two answer.
 const (
+	userResume    = "UserResume"    // from who connects again: the id it had before
 	sessionKnock  = "SessionKnock"  // to the two of a session: a third has its id; to the third: they have been asked
-	sessionMove   = "SessionMove"   // from one of the two: all go to that room; to the others the same
+	sessionAdmit  = "SessionAdmit"  // from one of the two: all of them go to a room
+	sessionMove   = "SessionMove"   // to all of them: which room
 	sessionRefuse = "SessionRefuse" // from one of the two: the third is not let in, and gets a SessionJoinError
 )
 
@@ -33,7 +35,7 @@ const (
 var texts = map[string]int{
 	newUser: 1, sessionNew: 0, sessionReady: 1, sessionJoin: 1, sessionJoinSuccess: 1, sessionJoinError: 1,
 	videoOffer: 2, videoAnswer: 2, iceCandidate: 2, iceError: 2, debug: 0,
-	sessionKnock: 1, sessionMove: 2, sessionRefuse: 1,
+	userResume: 1, sessionKnock: 1, sessionAdmit: 1, sessionMove: 2, sessionRefuse: 1,
 }
 
 var errMessage = errors.New("this is none of the messages that are understood here")

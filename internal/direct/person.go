@@ -33,6 +33,8 @@ type person struct {
 
 	moves bool // it understands the messages about a third who comes
 
+	id       string   // set once, under Hub.mu
+	resumed  bool     // guarded by Hub.mu; it has the place of a connection before
 	session  *session // guarded by Hub.mu; nil while in none
 	knocksAt *session // guarded by Hub.mu; where it waits to be let in
 }

@@ -73,6 +73,18 @@ func (s *Site) customPage(c echo.Context) error {
 	return render(c, http.StatusOK, templates.CustomPage(customView(address, "", "")))
 }
 
+// directPage is a call between two browsers. Whether the session is there, the page asks when somebody joins it.
+func (s *Site) directPage(c echo.Context) error {
+	session, err := param(c, "session")
+	if err != nil {
+		return err
+	}
+	if session != "" {
+		c.Response().Header().Set("X-Robots-Tag", "noindex") // its link is for who it was given to
+	}
+	return render(c, http.StatusOK, templates.DirectPage(directView(session)))
+}
+
 // param returns a part of the path as it is meant. Echo hands it out still escaped when the path had escapes that
 // URLs do not need or that hide a slash; then, and only then, RawPath is set.
 func param(c echo.Context, name string) (string, error) {

@@ -65,6 +65,8 @@ func (s *Site) Routes(e *echo.Echo) {
 	get(e, "/join", s.join, compressed)
 	get(e, "/rooms/:room", s.roomPage, compressed)
 	get(e, "/custom", s.customPage, compressed)
+	get(e, "/direct", s.directPage, compressed)
+	get(e, "/direct/:session", s.directPage, compressed)
 
 	get(e, "/api/rooms", s.rooms, compressed)
 	get(e, "/api/meetings", s.meetings, compressed)

@@ -45,6 +45,16 @@ func customView(server, typed, problem string) templates.CustomView {
 	return v
 }
 
+func directView(session string) templates.DirectView {
+	return templates.DirectView{
+		Shell: templates.Shell{
+			Title: "Direct call · Meet", Description: "Two people, browser to browser. This server only introduces them.",
+			Assets: web.Entry("direct"),
+		},
+		Session: session,
+	}
+}
+
 // maxNamed is how many people of one meeting a page lists by name; the count says how many there were.
 const maxNamed = 100
 

@@ -19,7 +19,7 @@ export default defineConfig({
     // livekit-client and React together; scripts/budget.js holds the compressed size.
     chunkSizeWarningLimit: 1200,
     rolldownOptions: {
-      input: { lobby: "pages/lobby.ts", room: "pages/room.tsx", custom: "pages/custom.tsx" },
+      input: { lobby: "pages/lobby.ts", room: "pages/room.tsx", custom: "pages/custom.tsx", direct: "pages/direct.tsx" },
     },
   },
   // Tests read the pages that the server's templates draw.

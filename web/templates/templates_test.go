@@ -53,6 +53,7 @@ func TestPages(t *testing.T) {
 		{"custom", CustomPage(CustomView{Shell: shell("Join with a token · Meet")})},
 		{"custom-refused", CustomPage(CustomView{Shell: shell("Join with a token · Meet"), Address: `"><script>`, Problem: "This is no address of a server."})},
 		{"custom-call", CustomPage(CustomView{Shell: shell("Meet"), ServerURL: `wss://live.example.org/a"b`})},
+		{"direct", DirectPage(DirectView{Shell: shell("Direct call · Meet"), Session: `a"b`})},
 		{"problem", ProblemPage(ProblemView{
 			Shell: shell("Not found · Meet"), Status: 404,
 			Heading: "There is nothing here", Text: "The address may be mistyped.",

@@ -1,4 +1,5 @@
 import { RoomAudioRenderer, RoomContext, useAudioPlayback, useLocalParticipant, useParticipants } from "@livekit/components-react";
+import { useCallback } from "react";
 import { supportsScreenShare } from "./support";
 import { ChatPanel } from "../features/chat/ChatPanel";
 import { useMessages } from "../features/chat/useMessages";
@@ -11,7 +12,9 @@ import { useObservable } from "../lib/useObservable";
 import { Icon } from "../ui/Icon";
 import { NoticeList } from "../ui/NoticeList";
 import type { CallState } from "./actions/action";
+import { meetingActions } from "./actions/list";
 import type { Call } from "./call";
+import { chooseDevice } from "./chooseDevice";
 import type { Door } from "./door";
 import { ConnectionMark } from "./ConnectionMark";
 import { ControlBar } from "./ControlBar";
@@ -46,9 +49,10 @@ function Screen({ call, door }: { call: Call; door: Door }) {
     people: people.length,
     unread,
   };
-  useKeyboard(call, state);
+  const choose = useCallback((kind: MediaDeviceKind, deviceId: string) => void chooseDevice(call, kind, deviceId), [call]);
+  useKeyboard(call, state, meetingActions);
   useWakeLock();
-  useDeviceNotices(call);
+  useDeviceNotices(call.notices, choose);
   usePageTitle(unread > 0 ? `(${unread}) ${door.roomName} · Meet` : `${door.roomName} · Meet`);
 
   const alone = status === "live" && people.length === 1;
@@ -66,7 +70,7 @@ function Screen({ call, door }: { call: Call; door: Door }) {
       {view.panel === "people" && <PeoplePanel people={people} onClose={closePanel} />}
       <footer className="call__bar">
         {door.shared ? <InviteButton roomName={door.roomName} /> : <RoomName name={door.roomName} />}
-        <ControlBar call={call} state={state} />
+        <ControlBar call={call} state={state} actions={meetingActions} />
         <div className="call__help">
           <button type="button" className="icon-button" aria-label="Keyboard shortcuts" onClick={() => call.show({ dialog: "help" })}>
             <Icon name="help" />
@@ -75,8 +79,8 @@ function Screen({ call, door }: { call: Call; door: Door }) {
       </footer>
       <NoticeList notices={call.notices} />
       <OwnState microphone={state.microphone} camera={state.camera} sharing={state.sharing} />
-      {view.dialog === "settings" && <SettingsDialog call={call} onClose={() => call.show({ dialog: null })} />}
-      {view.dialog === "help" && <HelpDialog onClose={() => call.show({ dialog: null })} />}
+      {view.dialog === "settings" && <SettingsDialog choose={choose} onClose={() => call.show({ dialog: null })} />}
+      {view.dialog === "help" && <HelpDialog actions={meetingActions} onClose={() => call.show({ dialog: null })} />}
       <RoomAudioRenderer />
     </div>
   );

@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import { click, draw, named } from "../ui/testing";
-import type { CallState } from "./actions/action";
-import type { Call } from "./call";
+import type { CallState, Controls } from "./actions/action";
+import { directActions, meetingActions } from "./actions/list";
 import { ControlBar } from "./ControlBar";
 
 const state: CallState = {
@@ -15,8 +15,8 @@ const state: CallState = {
   unread: 0,
 };
 
-const bar = (change: Partial<CallState> = {}, call: Partial<Call> = {}) =>
-  draw(<ControlBar call={call as Call} state={{ ...state, ...change }} />);
+const bar = (change: Partial<CallState> = {}, call: Partial<Controls> = {}) =>
+  draw(<ControlBar call={call as Controls} state={{ ...state, ...change }} actions={meetingActions} />);
 
 it("is a toolbar of toggles that tell their state, and buttons", () => {
   const page = bar();
@@ -29,6 +29,12 @@ it("is a toolbar of toggles that tell their state, and buttons", () => {
 it("keeps every name whatever the state", () => {
   const names = (root: HTMLElement) => [...root.querySelectorAll("button")].map((button) => button.getAttribute("aria-label"));
   expect(names(bar())).toEqual(names(bar({ microphone: false, camera: true, sharing: true, panel: "chat", unread: 3 })));
+});
+
+it("lists no people where there are two", () => {
+  const page = draw(<ControlBar call={{} as Controls} state={state} actions={directActions} />);
+  expect(() => named(page, "button", "People")).toThrow();
+  named(page, "button", "Chat");
 });
 
 it("has no button for sharing where it cannot be done", () => {

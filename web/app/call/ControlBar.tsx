@@ -1,17 +1,15 @@
 import { Toolbar } from "react-aria-components";
 import { Control, Toggle } from "../ui/Control";
-import type { CallState } from "./actions/action";
-import { barActions } from "./actions/list";
-import type { Call } from "./call";
+import type { Action, CallState, Controls } from "./actions/action";
 import { isApple, keyText } from "./shortcuts";
 
 /** ControlBar draws the table of actions as buttons. */
-export function ControlBar({ call, state }: { call: Call; state: CallState }) {
+export function ControlBar({ call, state, actions }: { call: Controls; state: CallState; actions: readonly Action[] }) {
   const apple = isApple();
   return (
     <Toolbar className="controls" aria-label="Call controls">
-      {barActions
-        .filter((action) => action.available?.(state) ?? true)
+      {actions
+        .filter((action) => action.elsewhere !== true && (action.available?.(state) ?? true))
         .map((action) => {
           const [key] = action.keys;
           const shared = {

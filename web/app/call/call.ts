@@ -3,22 +3,17 @@ import type { DeviceKind } from "../lib/mediaProblem";
 import { type Observable, State } from "../lib/observable";
 import { type Preferences, savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
+import type { CallView, Controls } from "./actions/action";
 import type { Door } from "./door";
 import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNot } from "./ending";
 import { describeMediaError, type LocalMedia } from "./localMedia";
 
 export type CallStatus = "joining" | "live" | "reconnecting";
 
-/** What is open over or beside the stage. */
-export interface CallView {
-  panel: "chat" | "people" | null;
-  dialog: "settings" | "help" | null;
-}
-
 const sources = { microphone: Track.Source.Microphone, camera: Track.Source.Camera } as const;
 
 /** Call is one stay in a room, from "Join now" to the page that says why it ended. */
-export class Call {
+export class Call implements Controls {
   readonly room: Room;
   readonly notices = new Notices();
   readonly #status = new State<CallStatus>("joining");

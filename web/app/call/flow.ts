@@ -15,9 +15,10 @@ export class RoomFlow {
   readonly door: Door;
   readonly #stage: State<Stage>;
 
-  constructor(door: Door) {
+  /** The media are those of a call that this one goes on from, or else asked for now. */
+  constructor(door: Door, media: LocalMedia = startMedia()) {
     this.door = door;
-    this.#stage = new State<Stage>({ kind: "before", media: startMedia() });
+    this.#stage = new State<Stage>({ kind: "before", media });
   }
 
   get stage(): Observable<Stage> {
@@ -45,7 +46,8 @@ export class RoomFlow {
   }
 }
 
-function startMedia(): LocalMedia {
+/** startMedia asks for what the person switched on the last time. */
+export function startMedia(): LocalMedia {
   const media = new LocalMedia(loadPreferences());
   void media.start();
   return media;

@@ -3,6 +3,7 @@ import {
   LocalAudioTrack,
   type LocalTrack,
   LocalVideoTrack,
+  Track,
   TrackEvent,
 } from "livekit-client";
 import { mediaProblem, type DeviceKind, type MediaContext, type MediaProblem } from "../lib/mediaProblem";
@@ -37,7 +38,7 @@ export class LocalMedia {
   readonly #tracks: Tracks = {};
   readonly #stopped = new AbortController();
 
-  constructor(preferences: Preferences) {
+  constructor(preferences: Pick<Preferences, "microphone" | "camera" | "microphoneId" | "cameraId">) {
     const device = (wanted: boolean, deviceId: string): DeviceState => ({ wanted, phase: "off", problem: null, deviceId });
     this.#state = new State({
       microphone: device(preferences.microphone, preferences.microphoneId),
@@ -98,6 +99,25 @@ export class LocalMedia {
     track?.off(TrackEvent.Ended, this.#onEnded[kind]);
     this.#tracks[kind] = undefined;
     return track;
+  }
+
+  /** copy is a second hold on what is on, for a call that goes on from this one: neither ends the other's. */
+  copy(): LocalMedia {
+    const { microphone, camera } = this.#tracks;
+    const open = microphone?.mediaStreamTrack.enabled === true ? microphone : undefined; // else it is muted
+    const state = this.#state.value;
+    const copy = new LocalMedia({
+      microphone: open !== undefined,
+      camera: camera !== undefined,
+      microphoneId: state.microphone.deviceId,
+      cameraId: state.camera.deviceId,
+    });
+    const tracks: LocalTrack[] = [];
+    if (open) tracks.push(new LocalAudioTrack(open.mediaStreamTrack.clone(), open.constraints, false));
+    if (camera) tracks.push(new LocalVideoTrack(camera.mediaStreamTrack.clone(), camera.constraints, false));
+    for (const track of tracks) track.source = track instanceof LocalAudioTrack ? Track.Source.Microphone : Track.Source.Camera;
+    copy.#keep(tracks, copy.#state.value);
+    return copy;
   }
 
   /** stop releases everything that was not taken; nothing can be acquired afterwards. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allActions } from "./actions/list";
+import { meetingActions } from "./actions/list";
 import { actionFor, isTyping, type KeyPress, keyText } from "./shortcuts";
 
 const press = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({
@@ -11,7 +11,7 @@ const press = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({
   ...more,
 });
 
-const found = (keyPress: KeyPress, quiet = false) => actionFor(keyPress, allActions, quiet)?.id;
+const found = (keyPress: KeyPress, quiet = false) => actionFor(keyPress, meetingActions, quiet)?.id;
 
 describe("actionFor", () => {
   it.each([
@@ -40,12 +40,12 @@ describe("actionFor", () => {
   });
 
   it("gives no key two meanings", () => {
-    const keys = allActions.flatMap((action) => action.keys);
+    const keys = meetingActions.flatMap((action) => action.keys);
     expect(new Set(keys).size).toBe(keys.length);
   });
 
   it("never leaves by a key", () => {
-    expect(allActions.find((action) => action.id === "leave")?.keys).toEqual([]);
+    expect(meetingActions.find((action) => action.id === "leave")?.keys).toEqual([]);
   });
 });
 

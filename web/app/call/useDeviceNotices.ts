@@ -1,11 +1,10 @@
 import { useEffect } from "react";
-import type { Call } from "./call";
-import { chooseDevice } from "./chooseDevice";
+import type { Notices } from "../ui/notices";
 
 const nouns: Partial<Record<MediaDeviceKind, string>> = { audioinput: "microphone", videoinput: "camera" };
 
 /** useDeviceNotices offers to switch when a microphone or camera is plugged in. */
-export function useDeviceNotices(call: Call): void {
+export function useDeviceNotices(notices: Notices, choose: (kind: MediaDeviceKind, deviceId: string) => void): void {
   useEffect(() => {
     if (!("mediaDevices" in navigator)) return;
     let known: Set<string> | undefined;
@@ -16,9 +15,9 @@ export function useDeviceNotices(call: Call): void {
       for (const { kind, deviceId, label } of known ? devices : []) {
         const noun = nouns[kind];
         if (!noun || known?.has(kind + deviceId) || label === "" || deviceId === "default" || deviceId === "communications") continue;
-        call.notices.say(`A ${noun} was connected: ${label}.`, {
+        notices.say(`A ${noun} was connected: ${label}.`, {
           label: "Use it",
-          run: () => void chooseDevice(call, kind, deviceId),
+          run: () => choose(kind, deviceId),
         });
       }
       known = new Set(devices.map(({ kind, deviceId }) => kind + deviceId));
@@ -30,5 +29,5 @@ export function useDeviceNotices(call: Call): void {
       over = true;
       navigator.mediaDevices.removeEventListener("devicechange", onChange);
     };
-  }, [call]);
+  }, [notices, choose]);
 }

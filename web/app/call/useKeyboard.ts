@@ -1,11 +1,9 @@
 import { useEffect, useRef } from "react";
-import type { CallState } from "./actions/action";
-import { allActions } from "./actions/list";
-import type { Call } from "./call";
+import type { Action, CallState, Controls } from "./actions/action";
 import { actionFor, isTyping } from "./shortcuts";
 
 /** useKeyboard runs the actions' keys and lets Escape close the panel. Dialogs close themselves. */
-export function useKeyboard(call: Call, state: CallState): void {
+export function useKeyboard(call: Controls, state: CallState, actions: readonly Action[]): void {
   const latest = useRef(state);
   useEffect(() => {
     latest.current = state;
@@ -17,12 +15,12 @@ export function useKeyboard(call: Call, state: CallState): void {
         call.show({ panel: null });
         return;
       }
-      const action = actionFor(event, allActions, isTyping(document.activeElement) || current.dialog !== null);
+      const action = actionFor(event, actions, isTyping(document.activeElement) || current.dialog !== null);
       if (!action || !(action.available?.(current) ?? true)) return;
       event.preventDefault();
       void action.run(call, current);
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
-  }, [call]);
+  }, [call, actions]);
 }

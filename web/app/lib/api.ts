@@ -54,6 +54,16 @@ export async function connectionDetails(
   return (await response.json()) as ConnectionDetails;
 }
 
+/** iceServers asks which servers help a direct call's two find each other; without an answer they try alone. */
+export async function iceServers(session: string): Promise<RTCIceServer[]> {
+  try {
+    const response = await fetch(`/direct/ice-servers?${new URLSearchParams({ session })}`, { cache: "no-store" });
+    return response.ok ? ((await response.json()) as { iceServers: RTCIceServer[] }).iceServers : [];
+  } catch {
+    return [];
+  }
+}
+
 /** watchLobby calls onState with the lobby's state at once and on every change, until stopped. */
 export function watchLobby(onState: (state: LobbyState) => void): () => void {
   const source = new EventSource("/api/events");

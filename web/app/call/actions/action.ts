@@ -1,5 +1,19 @@
 import type { IconName } from "../../ui/Icon";
-import type { Call, CallView } from "../call";
+import type { DeviceKind } from "../../lib/mediaProblem";
+
+/** What is open over or beside the stage. */
+export interface CallView {
+  panel: "chat" | "people" | null;
+  dialog: "settings" | "help" | null;
+}
+
+/** What the actions do to a call, whichever way its media go. */
+export interface Controls {
+  setDevice(kind: DeviceKind, on: boolean): Promise<void>;
+  setSharing(on: boolean): Promise<void>;
+  show(change: Partial<CallView>): void;
+  leave(): void;
+}
 
 /** What the controls need to know of the call to draw themselves. */
 export interface CallState extends CallView {
@@ -24,7 +38,9 @@ export interface Action {
   keys: string[];
   /** Whether it is on; an action without it is a button, not a toggle. */
   pressed?(state: CallState): boolean;
+  /** Its button is not in the bar. */
+  elsewhere?: true;
   available?(state: CallState): boolean;
   badge?(state: CallState): { count: number; text: string };
-  run(call: Call, state: CallState): Promise<void> | void;
+  run(call: Controls, state: CallState): Promise<void> | void;
 }

@@ -4,6 +4,7 @@ export const help: Action = {
   id: "help",
   label: "Keyboard shortcuts",
   icon: () => "help",
+  elsewhere: true,
   keys: ["?"],
   run: (call) => call.show({ dialog: "help" }),
 };

@@ -8,8 +8,8 @@ import { people } from "./people";
 import { settings } from "./settings";
 import { shareScreen } from "./shareScreen";
 
-/** The actions of the bar, in their order. */
-export const barActions: Action[] = [microphone, camera, shareScreen, chat, people, settings, leave];
+/** What one can do in a meeting, in the order of the bar. */
+export const meetingActions: Action[] = [microphone, camera, shareScreen, chat, people, settings, leave, help];
 
-/** Every action there is. */
-export const allActions: Action[] = [...barActions, help];
+/** What one can do in a call of two, where nobody needs a list of people. */
+export const directActions: Action[] = meetingActions.filter((action) => action !== people);

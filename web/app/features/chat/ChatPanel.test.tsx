@@ -1,13 +1,12 @@
-import type { ReceivedChatMessage } from "@livekit/components-react";
 import { act } from "react";
 import { expect, it, vi } from "vitest";
 import { draw, named, type } from "../../ui/testing";
 import { ChatPanel } from "./ChatPanel";
+import type { ChatMessage } from "./message";
 
-const message = (id: string, message: string, name: string, timestamp: number, isLocal = false) =>
-  ({ id, message, timestamp, type: "chatMessage", from: { identity: name, name, isLocal } }) as unknown as ReceivedChatMessage;
+const message = (id: string, text: string, author: string, at: number, mine = false): ChatMessage => ({ id, text, at, authorId: author, author, mine });
 
-const panel = (messages: ReceivedChatMessage[], send: (text: string) => Promise<unknown> = () => Promise.resolve()) =>
+const panel = (messages: ChatMessage[], send: (text: string) => Promise<unknown> = () => Promise.resolve()) =>
   draw(<ChatPanel messages={messages} send={send} onClose={() => undefined} />);
 
 const press = async (field: HTMLElement, key: string, shiftKey = false) => {

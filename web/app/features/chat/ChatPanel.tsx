@@ -1,9 +1,9 @@
-import type { ReceivedChatMessage } from "@livekit/components-react";
 import { useEffect, useRef, useState } from "react";
 import { splitLinks } from "../../lib/links";
 import { clockText } from "../../lib/time";
 import { Icon } from "../../ui/Icon";
 import { Panel } from "../../ui/Panel";
+import type { ChatMessage } from "./message";
 import "./chat.css";
 
 /** Messages of one person this close together share one name. */
@@ -11,7 +11,7 @@ const sameBreath = 3 * 60_000;
 const longest = 4_000;
 
 export function ChatPanel({ messages, send, onClose }: {
-  messages: ReceivedChatMessage[];
+  messages: readonly ChatMessage[];
   send: (text: string) => Promise<unknown>;
   onClose: () => void;
 }) {
@@ -24,7 +24,7 @@ export function ChatPanel({ messages, send, onClose }: {
   );
 }
 
-function MessageLog({ messages }: { messages: ReceivedChatMessage[] }) {
+function MessageLog({ messages }: { messages: readonly ChatMessage[] }) {
   const log = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   useEffect(() => {
@@ -50,19 +50,16 @@ function MessageLog({ messages }: { messages: ReceivedChatMessage[] }) {
   );
 }
 
-function Message({ message, before }: { message: ReceivedChatMessage; before: ReceivedChatMessage | undefined }) {
-  const { from, timestamp } = message;
-  const goesOn = before !== undefined && before.from?.identity === from?.identity && timestamp - before.timestamp < sameBreath;
-  const mine = from?.isLocal === true;
-  const name = mine ? "You" : from?.name === undefined || from.name === "" ? (from?.identity ?? "Somebody") : from.name;
-  const at = new Date(timestamp);
+function Message({ message, before }: { message: ChatMessage; before: ChatMessage | undefined }) {
+  const goesOn = before?.authorId === message.authorId && message.at - before.at < sameBreath;
+  const at = new Date(message.at);
   return (
-    <article className="message" data-mine={mine} data-goes-on={goesOn}>
+    <article className="message" data-mine={message.mine} data-goes-on={goesOn}>
       <header className={goesOn ? "visually-hidden" : "message__head"}>
-        <b>{name}</b> <time dateTime={at.toISOString()}>{clockText(at)}</time>
+        <b>{message.mine ? "You" : message.author}</b> <time dateTime={at.toISOString()}>{clockText(at)}</time>
       </header>
       <p className="message__text">
-        {splitLinks(message.message).map((part, index) =>
+        {splitLinks(message.text).map((part, index) =>
           part.href === undefined ? (
             part.text
           ) : (

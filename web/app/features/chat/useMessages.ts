@@ -1,16 +1,20 @@
 import { type ReceivedChatMessage, useChat } from "@livekit/components-react";
-import { useState } from "react";
+import type { ChatMessage } from "./message";
+import { useUnread } from "./useUnread";
 
-/** useMessages gives the chat since one came in, and how much of it came while it was closed. */
+/** useMessages gives the meeting's chat since one came in, and how much of it came while it was closed. */
 export function useMessages(open: boolean): {
-  messages: ReceivedChatMessage[];
+  messages: ChatMessage[];
   unread: number;
   send: (text: string) => Promise<unknown>;
 } {
   const { chatMessages, send } = useChat();
-  const [seen, setSeen] = useState(0);
-  const others = chatMessages.filter((message) => message.from?.isLocal !== true).length;
-  // While the panel is open everything counts as seen.
-  if (open && seen !== others) setSeen(others);
-  return { messages: chatMessages, unread: open ? 0 : others - seen, send };
+  const messages = chatMessages.map(shown);
+  return { messages, unread: useUnread(messages, open), send };
+}
+
+function shown({ id, message, timestamp, from }: ReceivedChatMessage): ChatMessage {
+  const authorId = from?.identity ?? "";
+  const author = from?.name === undefined || from.name === "" ? authorId || "Somebody" : from.name;
+  return { id, text: message, at: timestamp, authorId, author, mine: from?.isLocal === true };
 }

@@ -1,15 +1,15 @@
-import { allActions } from "../../call/actions/list";
+import type { Action } from "../../call/actions/action";
 import { isApple, keyText } from "../../call/shortcuts";
 import { Dialog } from "../../ui/Dialog";
 import "./help.css";
 
 /** HelpDialog lists the keys, from the same table that makes them work. */
-export function HelpDialog({ onClose }: { onClose: () => void }) {
+export function HelpDialog({ actions, onClose }: { actions: readonly Action[]; onClose: () => void }) {
   const apple = isApple();
   return (
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl className="keys">
-        {allActions
+        {actions
           .filter((action) => action.keys.length > 0)
           .map((action) => (
             <div key={action.id}>

@@ -2,12 +2,10 @@ import { useRef, useState } from "react";
 import type { Door } from "../../call/door";
 import type { LocalMedia } from "../../call/localMedia";
 import { usePageTitle } from "../../call/usePageTitle";
-import { loadPreferences, savePreferences } from "../../lib/storage";
-import { useDevices } from "../../lib/useDevices";
+import { loadPreferences } from "../../lib/storage";
 import { useObservable } from "../../lib/useObservable";
 import { Brand } from "../../ui/Brand";
-import { DevicePicker } from "../settings/DevicePicker";
-import { SpeakerTest } from "../settings/SpeakerTest";
+import { Devices } from "./Devices";
 import { Preview } from "./Preview";
 import { insideText, useInside } from "./useInside";
 import "./prejoin.css";
@@ -18,8 +16,6 @@ const longestName = 100;
 export function PreJoin({ door, media, onJoin }: { door: Door; media: LocalMedia; onJoin: (name: string) => void }) {
   const state = useObservable(media.state);
   const [name, setName] = useState(() => door.personName ?? loadPreferences().name);
-  const [speakerId, setSpeakerId] = useState(() => loadPreferences().speakerId);
-  const devices = useDevices(`${state.microphone.phase} ${state.camera.phase}`);
   usePageTitle(`${door.roomName} · Meet`);
 
   return (
@@ -41,20 +37,7 @@ export function PreJoin({ door, media, onJoin }: { door: Door; media: LocalMedia
             <NamedForm name={door.personName} onJoin={onJoin} />
           )}
         </div>
-        <div className="prejoin__devices">
-          <DevicePicker kind="audioinput" devices={devices} value={state.microphone.deviceId} onChange={(id) => void media.choose("microphone", id)} />
-          <DevicePicker kind="videoinput" devices={devices} value={state.camera.deviceId} onChange={(id) => void media.choose("camera", id)} />
-          <DevicePicker
-            kind="audiooutput"
-            devices={devices}
-            value={speakerId}
-            onChange={(id) => {
-              savePreferences({ speakerId: id });
-              setSpeakerId(id);
-            }}
-          />
-          <SpeakerTest speakerId={speakerId} />
-        </div>
+        <Devices media={media} state={state} />
       </div>
     </div>
   );

@@ -1,6 +1,4 @@
 import { useState } from "react";
-import type { Call } from "../../call/call";
-import { chooseDevice } from "../../call/chooseDevice";
 import { loadPreferences } from "../../lib/storage";
 import { useDevices } from "../../lib/useDevices";
 import { Dialog } from "../../ui/Dialog";
@@ -8,12 +6,15 @@ import { DevicePicker } from "./DevicePicker";
 import { SpeakerTest } from "./SpeakerTest";
 import "./settings.css";
 
-/** SettingsDialog changes the devices during the call. */
-export function SettingsDialog({ call, onClose }: { call: Call; onClose: () => void }) {
-  const devices = useDevices(call);
+/** SettingsDialog changes the devices during a call, which choose does. */
+export function SettingsDialog({ choose: chooseDevice, onClose }: {
+  choose: (kind: MediaDeviceKind, deviceId: string) => void;
+  onClose: () => void;
+}) {
+  const devices = useDevices(chooseDevice);
   const [chosen, setChosen] = useState(loadPreferences);
   const choose = (kind: MediaDeviceKind) => (deviceId: string) => {
-    void chooseDevice(call, kind, deviceId);
+    chooseDevice(kind, deviceId);
     setChosen(loadPreferences());
   };
   return (

@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import { isMessage } from "./message";
+
+const state = { name: "Bo", microphone: true, camera: false, screen: false };
+
+it.each([{ state }, { chat: { id: "1", text: "hi", at: 1 } }, { bye: true }])("takes %o", (message) => {
+  expect(isMessage(message)).toBe(true);
+});
+
+it.each([
+  null,
+  "bye",
+  [],
+  { bye: 1 },
+  { state: { ...state, camera: "yes" } },
+  { state: { ...state, name: "x".repeat(101) } },
+  { chat: { id: "1", text: "x".repeat(4_001), at: 1 } },
+  { chat: { id: "1", text: "hi", at: "now" } },
+  { chat: { id: "1", text: "hi", at: Number.NaN } },
+])("takes no %o from the other side", (message) => {
+  expect(isMessage(message)).toBe(false);
+});

@@ -1,0 +1,55 @@
+import { WebSocket as LastingSocket } from "partysocket";
+
+/** A message of the server that introduces the two: a name and its texts, of which the last is the session's id. */
+export interface Signal {
+  name: string;
+  texts: string[];
+}
+
+/** encode writes a message as Rust's serde does, whose form the server speaks. */
+export function encode({ name, texts }: Signal): string {
+  const [only] = texts;
+  if (only === undefined) return JSON.stringify(name);
+  return JSON.stringify({ [name]: texts.length === 1 ? only : texts });
+}
+
+/** decode reads a message; what is none gives undefined. */
+export function decode(text: string): Signal | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value === "string") return { name: value, texts: [] };
+  if (typeof value !== "object" || value === null) return undefined;
+  const [entry, ...more] = Object.entries(value);
+  if (entry === undefined || more.length > 0) return undefined;
+  const [name, content] = entry as [string, unknown];
+  const texts: unknown[] = Array.isArray(content) ? content : [content];
+  return texts.every((text) => typeof text === "string") ? { name, texts } : undefined;
+}
+
+/** Signalling is the connection to that server. It comes back by itself, as another user, who then says NewUser again. */
+export class Signalling {
+  readonly #socket: LastingSocket;
+
+  constructor(onSignal: (signal: Signal) => void) {
+    const { protocol, host } = location;
+    // Messages for a connection that is gone mean nothing to the next one.
+    this.#socket = new LastingSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}/direct/ws?moves=1`, [], { maxEnqueuedMessages: 0 });
+    this.#socket.addEventListener("message", (event: MessageEvent<unknown>) => {
+      const signal = typeof event.data === "string" ? decode(event.data) : undefined;
+      if (signal) onSignal(signal);
+    });
+  }
+
+  /** send says something to the server; while there is no connection it is lost. */
+  send(name: string, ...texts: string[]): void {
+    this.#socket.send(encode({ name, texts }));
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
