@@ -24,6 +24,7 @@ type command struct {
 	RemoveParticipant removeParticipant `cmd:"" help:"Send somebody out of a room."`
 	Mute              mute              `cmd:"" help:"Mute what somebody sends."`
 	Join              join              `cmd:"" help:"Join a room from here: publish files, record what comes."`
+	BuildFrontend     buildFrontend     `cmd:"" help:"Make a build of the front end that servers can take."`
 	Config            configCommand     `cmd:"" help:"Print the settings that are in effect, as a settings file."`
 	Doctor            doctorCommand     `cmd:"" help:"Check that this machine is fit to serve."`
 	LoadTest          loadTest          `cmd:"" help:"Put a load on a server and measure it."`

@@ -1,1 +1,0 @@
-import"./time-D25pB4CB.js";import{a as e,n as t,o as n,r,t as i}from"./RoomScreen-5GHaUiD9.js";var a=n(),o=t(),s=document.getElementById(`room`);if(s?.dataset.server!==void 0){let t=new URLSearchParams(location.search).get(`token`)??new URLSearchParams(location.hash.slice(1)).get(`token`);(0,a.createRoot)(s).render((0,o.jsx)(i,{flow:new r(e(s.dataset.server,t??``))}))}

@@ -1,0 +1,1 @@
+import"./time-DUtmnmGe.js";import{i as e,n as t,o as n,r,t as i}from"./RoomScreen-D3PBmkFV.js";var a=n(),o=t(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(i,{flow:new r(e(s.dataset.room))}));
