@@ -4,9 +4,6 @@ import (
 	"crypto/rand"
 
 	"github.com/livekit/protocol/livekit"
-
-	"meet/internal/assets"
-	"meet/internal/site"
 )
 
 // Version is Meet's own.
@@ -19,6 +16,3 @@ func serverInfo() *livekit.ServerInfo {
 		Edition: livekit.ServerInfo_Standard, Version: "1.13.5", Protocol: 17, AgentProtocol: 1, NodeId: "ND_" + rand.Text()[:12],
 	}
 }
-
-// Shells draws the pages' shells for a published build of the front end.
-func Shells(m *assets.Manifest) (map[string][]byte, error) { return site.Shells(m) }

@@ -46,7 +46,7 @@ func library(t *testing.T) *assets.Library {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return assets.NewLibrary(build)
+	return assets.NewLibrary(build, assets.NewShelf(t.TempDir()), "0.1.0", assets.LibraryOptions{})
 }
 
 type rig struct {
