@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("EXPIRED", expired)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serving": serving, "joined": joined, "json": jsonHas},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serving": serving, "joined": joined, "json": jsonHas, "published": published},
 	})
 }
 
