@@ -178,7 +178,7 @@ func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
 	base, endStreams := context.WithCancel(context.Background())
 	a.http = &http.Server{
-		Handler:           e,
+		Handler:           under(a.config.BasePath, e),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -207,7 +207,7 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)
-	site.New(a.lobby, a.frontend, site.Options{ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)
+	site.New(a.lobby, a.frontend, site.Options{BasePath: a.config.BasePath, ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)
 }
 
 // readyTimeout is how long the store may take to answer.
