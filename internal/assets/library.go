@@ -63,9 +63,19 @@ func NewLibrary(embedded *Build, s *Shelf, version string, o LibraryOptions) *Li
 
 // Current is the build that new pages use. It costs a look at a file's date.
 func (l *Library) Current() *Build {
+	info, err := os.Stat(l.shelf.path("current"))
+	if err != nil {
+		info = nil // nothing was taken yet
+	}
+	l.mu.Lock()
+	before, known := l.current, same(info, l.seen)
+	l.mu.Unlock()
+	if known {
+		return before
+	}
 	since := l.options.Since()
 	l.mu.Lock()
-	before := l.current
+	l.seen = info
 	problem := l.refreshLocked(since)
 	b := l.current
 	l.mu.Unlock()
@@ -78,16 +88,9 @@ func (l *Library) Current() *Build {
 	return b
 }
 
-// refreshLocked takes what is on the shelf if that has changed. Its error is told once for each change.
+// refreshLocked takes what is on the shelf: the build in use, the last good one, or else the embedded one. Its error
+// says why it is not the first.
 func (l *Library) refreshLocked(since time.Time) error {
-	info, err := os.Stat(l.shelf.path("current"))
-	if err != nil {
-		info = nil // nothing was taken yet
-	}
-	if same(info, l.seen) {
-		return nil
-	}
-	l.seen = info
 	r, err := l.shelf.read()
 	if err != nil {
 		return err

@@ -169,6 +169,17 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
+// A newer Meet does not use what was taken for an older one.
+func TestLibraryOfANewerMeet(t *testing.T) {
+	b := newBench(t)
+	b.take(t, build(t, "one", time.Time{}))
+	var log bytes.Buffer
+	l := assets.NewLibrary(b.embedded, b.shelf, "0.2.0", assets.LibraryOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if l.Current() != b.embedded || !strings.Contains(log.String(), "is for Meet from 0.1.0 to below 0.2.0, and this is 0.2.0") {
+		t.Errorf("in use is %q: %s", l.Current().ID, &log)
+	}
+}
+
 // Builds leave memory when nobody can be on a page of theirs.
 func TestLibraryForgets(t *testing.T) {
 	b := newBench(t)

@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// askTimeout is how long a source may take to say what is newest: a few small answers.
+const askTimeout = time.Minute
+
 // Update takes the newest build of a source onto a shelf.
 type Update struct {
 	Source   Source
@@ -97,7 +100,9 @@ func (u *Update) plan(ctx context.Context) (p plan, err error) {
 	if r.Source == u.Source.String() && (u.Unasked || r.RolledBack == "") {
 		revision = r.Revision
 	}
-	if p.edition, err = u.Source.Newest(ctx, revision); err != nil {
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if p.edition, err = u.Source.Newest(asking, revision); err != nil {
 		return p, err
 	}
 	m, err := ParseManifest(p.edition.Manifest)

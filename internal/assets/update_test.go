@@ -109,6 +109,20 @@ func TestUpdateFromAnyAddress(t *testing.T) {
 			t.Errorf("in use is %q", b.inUse())
 		}
 	}
+	s := newStandIn(t)
+	s.publish(build(t, "two", time.Time{}), true)
+	source, err := assets.NewPlain(s.URL+"/pages", assets.NewClient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, b.update(source))
+	s.requests()
+	if o := run(t, b.update(source)); o.Build != nil || len(s.requests()) != 1 {
+		t.Errorf("what has the same ETag was taken again: %+v", o)
+	}
+	s.Config.Handler = http.NotFoundHandler()
+	_, err = b.update(source).Run(t.Context())
+	refused(t, err, fault.Unavailable, "there is no manifest.json at "+s.URL+"/pages/; check the address")
 	for _, address := range []string{"", "x", "ftp://a/b", "file:///etc"} {
 		if _, err := assets.NewPlain(address, nil); err == nil {
 			t.Errorf("%q was accepted", address)

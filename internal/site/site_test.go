@@ -9,6 +9,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -449,5 +450,29 @@ func TestPagesUnderAPath(t *testing.T) {
 		if body := r.do("GET", "/api/rooms", "").Body.String(); !strings.Contains(body, `"url":"`+base+`/rooms/blue"`) {
 			t.Errorf("rooms under %q: %s", base, body)
 		}
+	}
+}
+
+// The shells of a published build are its pages with nothing in them, wherever its files are.
+func TestShells(t *testing.T) {
+	m := library(t).Current().Manifest
+	for _, tc := range []struct{ base, static, want, link string }{
+		{"", "", `src="/static/` + m.Entries["room"].Script + `"`, `href="/"`},
+		{"/meet", "", `src="/meet/static/` + m.Entries["room"].Script + `"`, `href="/meet/"`},
+		{"/meet", "https://static.example.org/x/", `src="https://static.example.org/x/` + m.Entries["room"].Script + `"`, `href="/meet/"`},
+	} {
+		m.BasePath, m.StaticURL = tc.base, tc.static
+		files, err := site.Shells(&m)
+		if err != nil || len(files) != len(m.Entries) {
+			t.Fatalf("%d shells, %v", len(files), err)
+		}
+		if room := string(files["shells/room.html"]); !strings.Contains(room, tc.want) || !strings.Contains(room, tc.link) {
+			t.Errorf("%+v: %s", tc, room)
+		}
+	}
+	m.Entries = maps.Clone(m.Entries)
+	m.Entries["attic"] = assets.Entry{}
+	if _, err := site.Shells(&m); err == nil || !strings.Contains(err.Error(), `the entry "attic" has no shell`) {
+		t.Errorf("error %v", err)
 	}
 }
