@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 
 go tool templ generate -path web/templates
 scripts/npm-ci.sh web/app
-npm --prefix web/app run build
+go run ./cmd/meet build-frontend --out web/static

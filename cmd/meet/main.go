@@ -24,6 +24,8 @@ type command struct {
 	RemoveParticipant removeParticipant `cmd:"" help:"Send somebody out of a room."`
 	Mute              mute              `cmd:"" help:"Mute what somebody sends."`
 	Join              join              `cmd:"" help:"Join a room from here: publish files, record what comes."`
+	BuildFrontend     buildFrontend     `cmd:"" help:"Make a build of the front end that servers can take."`
+	UpdateTemplates   updateTemplates   `cmd:"" help:"Take the newest published build of the front end."`
 	Config            configCommand     `cmd:"" help:"Print the settings that are in effect, as a settings file."`
 	Doctor            doctorCommand     `cmd:"" help:"Check that this machine is fit to serve."`
 	LoadTest          loadTest          `cmd:"" help:"Put a load on a server and measure it."`
@@ -43,6 +45,11 @@ type world struct {
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// statusError ends the program with a status that a command gives a meaning; what there is to say was said.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], world{os.Environ(), os.Stdin, os.Stdout, os.Stderr}))
@@ -75,6 +82,9 @@ func run(ctx context.Context, args []string, w world) int {
 	}
 	if err == nil {
 		return 0
+	}
+	if status, ok := errors.AsType[statusError](err); ok {
+		return int(status)
 	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w.stderr, "meet: %s\n", strings.TrimSpace(line))

@@ -1,18 +1,41 @@
 package main
 
 import (
+	"maps"
 	"strings"
 
 	"meet/internal/config"
 )
 
-// keySettings are the flags that say which API keys there are.
-type keySettings struct {
+// dataSettings are the flags of what works on the server's own data.
+type dataSettings struct {
 	Config  string `help:"YAML file of settings (MEET_CONFIG)." placeholder:"FILE"`
 	DataDir string `help:"Folder of keys and records, ./meet-data unless set (MEET_DATA_DIR)." placeholder:"DIR"`
+}
+
+// keySettings are the flags that say which API keys there are.
+type keySettings struct {
+	dataSettings
 	Keys    string `help:"API keys, as \"key: secret\", one pair a line (MEET_KEYS)." placeholder:"PAIRS"`
 	KeyFile string `help:"File of \"key: secret\" lines (MEET_KEY_FILE)." placeholder:"FILE"`
 	Dev     bool   `help:"Accept the well-known key devkey with secret \"secret\". For development only (MEET_DEV)."`
+}
+
+// frontendSettings are the flags that say where newer builds of the front end are found.
+type frontendSettings struct {
+	FrontendRepository string `help:"Repository on GitHub whose newest published build of the front end is taken, as owner/name (MEET_FRONTEND_REPOSITORY)." placeholder:"NAME"`
+	FrontendBranch     string `help:"Branch of the repository; gh-pages unless set (MEET_FRONTEND_BRANCH)." placeholder:"BRANCH"`
+	FrontendURL        string `name:"frontend-url" help:"Address of a published build, in place of a repository: any that holds a manifest.json (MEET_FRONTEND_URL)." placeholder:"URL"`
+	FrontendToken      string `help:"GitHub token, for a private repository or a spent rate limit (MEET_FRONTEND_TOKEN)." placeholder:"TOKEN"`
+	FrontendAPIURL     string `name:"frontend-api-url" help:"GitHub Enterprise Server of the repository; github.com unless set (MEET_FRONTEND_API_URL)." placeholder:"URL"`
+	FrontendPagesURL   string `name:"frontend-pages-url" help:"Where GitHub Pages serves the branch, if it has a domain of its own (MEET_FRONTEND_PAGES_URL)." placeholder:"URL"`
+}
+
+func (f frontendSettings) flags() map[string]string {
+	return map[string]string{
+		"frontend_repository": f.FrontendRepository, "frontend_branch": f.FrontendBranch, "frontend_url": f.FrontendURL,
+		"frontend_token": f.FrontendToken, "frontend_api_url": f.FrontendAPIURL, "frontend_pages_url": f.FrontendPagesURL,
+	}
 }
 
 // serverSettings are the flags of the server. Each is also a line of the settings file and a MEET_ variable.
@@ -28,11 +51,17 @@ type serverSettings struct {
 	MetricsToken   string   `name:"metrics-token" help:"Secret that lets other machines read /metrics, as a Bearer token; only this one may unless set (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
 	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Voices one participant may receive at once (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
-	LogLevel       string   `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
+	BasePath       string   `help:"Path that the site stands under, such as /meet (MEET_BASE_PATH)." placeholder:"PATH"`
+	frontendSettings
+	FrontendUpdate string `help:"When to take a newer build by itself: off, start or hourly; off unless set (MEET_FRONTEND_UPDATE)." placeholder:"WHEN"`
+	LogLevel       string `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
 }
 
+func (d dataSettings) flags() map[string]string { return map[string]string{"data_dir": d.DataDir} }
+
 func (k keySettings) flags() map[string]string {
-	flags := map[string]string{"data_dir": k.DataDir, "keys": k.Keys, "key_file": k.KeyFile}
+	flags := k.dataSettings.flags()
+	flags["keys"], flags["key_file"] = k.Keys, k.KeyFile
 	if k.Dev {
 		flags["dev"] = "true"
 	}
@@ -41,6 +70,8 @@ func (k keySettings) flags() map[string]string {
 
 func (s serverSettings) flags() map[string]string {
 	flags := s.keySettings.flags()
+	maps.Copy(flags, s.frontendSettings.flags())
+	flags["frontend_update"], flags["base_path"] = s.FrontendUpdate, s.BasePath
 	flags["listen"], flags["node_ip"] = s.Listen, s.NodeIP
 	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
 	flags["metrics_token"] = s.MetricsToken

@@ -17,6 +17,7 @@ import (
 
 	"meet/internal/agent"
 	"meet/internal/api"
+	"meet/internal/assets"
 	"meet/internal/config"
 	"meet/internal/direct"
 	"meet/internal/lobby"
@@ -49,6 +50,7 @@ type App struct {
 	turn     *turn.Server
 	http     *http.Server
 	lobby    *lobby.Lobby
+	frontend *assets.Library
 	rooms    *rtc.Rooms
 	webhooks *webhook.Notifier // nil when nobody is to be told
 	metrics  *metrics.Metrics
@@ -120,6 +122,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.push("lobby", func(context.Context) error { a.lobby.Close(); return nil })
 
+	if err := a.openFrontend(); err != nil {
+		return err
+	}
 	if err := a.openWebhooks(ctx, records); err != nil {
 		return err
 	}
@@ -179,7 +184,7 @@ func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
 	base, endStreams := context.WithCancel(context.Background())
 	a.http = &http.Server{
-		Handler:           e,
+		Handler:           under(a.config.BasePath, e),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return base },
@@ -209,7 +214,7 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)
-	site.New(a.lobby, site.Options{ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)
+	site.New(a.lobby, a.frontend, site.Options{BasePath: a.config.BasePath, ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)
 }
 
 // readyTimeout is how long the store may take to answer.

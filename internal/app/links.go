@@ -14,7 +14,7 @@ func (a *App) Greet(w io.Writer) error {
 	if err != nil {
 		data = a.config.DataDir
 	}
-	first, others := links(a.Addr(), interfaceAddresses())
+	first, others := links(a.Addr(), interfaceAddresses(), a.config.BasePath)
 	text := fmt.Sprintf("Meet %s\n\n  Open            %s\n", Version, first)
 	for _, link := range others {
 		text += fmt.Sprintf("  On the network  %s\n", link)
@@ -31,9 +31,9 @@ func (a *App) Greet(w io.Writer) error {
 }
 
 // links returns the address to open on this machine, and those for other machines when the server listens on all.
-func links(listening netip.AddrPort, interfaces []netip.Addr) (first string, others []string) {
+func links(listening netip.AddrPort, interfaces []netip.Addr, base string) (first string, others []string) {
 	at := func(host string) string {
-		return fmt.Sprintf("http://%s/", net.JoinHostPort(host, fmt.Sprint(listening.Port())))
+		return fmt.Sprintf("http://%s%s/", net.JoinHostPort(host, fmt.Sprint(listening.Port())), base)
 	}
 	ip := listening.Addr().Unmap()
 	if !ip.IsUnspecified() {

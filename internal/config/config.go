@@ -32,6 +32,16 @@ type Config struct {
 
 	RemoteUnmute bool // server APIs may unmute people, not only mute them
 
+	BasePath string // the path that the site stands under, such as /meet; "" is the top of the host
+
+	// Where newer builds of the front end are found: a repository of GitHub's, or any address; neither is nowhere.
+	FrontendRepository, FrontendURL string
+	FrontendBranch                  string // of the repository; "" is where GitHub Pages sites are
+	FrontendToken                   string // for the repository's server
+	FrontendAPIURL                  string // of a GitHub Enterprise Server
+	FrontendPagesURL                string // where Pages serves the branch, if not in the usual place
+	FrontendUpdate                  string // when the server takes them by itself: off, start or hourly
+
 	WebhookURLs    []string // receivers of what happens in rooms
 	WebhookKeys    []string // names of the API keys that sign for them: one for all or one for each; the first of Keys when empty
 	WebhookPrivate bool     // receivers' names may lead to private addresses
@@ -45,8 +55,11 @@ var DevKey = Key{"devkey", "secret"}
 
 // Default returns the settings of a server that was told nothing.
 func Default() Config {
-	return Config{Listen: ":8080", DataDir: "meet-data", LogLevel: slog.LevelInfo}
+	return Config{Listen: ":8080", DataDir: "meet-data", FrontendUpdate: "off", LogLevel: slog.LevelInfo}
 }
+
+// FrontendDir is where builds of the front end are kept that were taken.
+func (c Config) FrontendDir() string { return filepath.Join(c.DataDir, "frontend") }
 
 // OwnKeyFile is where the server keeps the key pair it made for itself.
 func (c Config) OwnKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml") }

@@ -48,6 +48,8 @@ func TestEverySettingEveryWhere(t *testing.T) {
 		Keys:       []config.Key{{Name: "k1", Secret: "s1"}, {Name: "k2", Secret: "s2"}, config.DevKey},
 		KeyFile:    keyFile,
 		LiveKitURL: "wss://live.example.org", RegionURLs: map[string]string{"EU_WEST": "wss://eu.example.org"},
+		BasePath: "/a/b", FrontendRepository: "ada/meet-build", FrontendBranch: "next", FrontendToken: "t0", FrontendUpdate: "hourly",
+		FrontendAPIURL: "https://git.example.org", FrontendPagesURL: "https://pages.example.org/x",
 	}
 	for _, tc := range []struct {
 		name string
@@ -67,16 +69,27 @@ log_level: debug
 subscription_limit_video: 9
 subscription_limit_audio: 30
 remote_unmute: true
+base_path: /a/b
+frontend_repository: ada/meet-build
+frontend_branch: next
+frontend_token: t0
+frontend_update: hourly
+frontend_api_url: https://git.example.org
+frontend_pages_url: https://pages.example.org/x
 `)}},
 		{"environment", config.Source{Environ: []string{
 			"MEET_LISTEN=127.0.0.1:9000", "MEET_DATA_DIR=d", "MEET_NODE_IP=192.0.2.7", "MEET_DEV=1", "MEET_KEYS=k1: s1",
 			"MEET_KEY_FILE=" + keyFile, "MEET_LIVEKIT_URL=wss://live.example.org", "MEET_LOG_LEVEL=debug",
 			"MEET_REGION_URLS=eu-west: wss://eu.example.org", "MEET_SUBSCRIPTION_LIMIT_VIDEO=9", "MEET_SUBSCRIPTION_LIMIT_AUDIO=30", "MEET_REMOTE_UNMUTE=1",
+			"MEET_BASE_PATH=/a/b/", "MEET_FRONTEND_REPOSITORY=ada/meet-build", "MEET_FRONTEND_BRANCH=next", "MEET_FRONTEND_TOKEN=t0", "MEET_FRONTEND_UPDATE=hourly",
+			"MEET_FRONTEND_API_URL=https://git.example.org", "MEET_FRONTEND_PAGES_URL=https://pages.example.org/x",
 		}}},
 		{"flags", config.Source{Flags: map[string]string{
 			"listen": "127.0.0.1:9000", "data_dir": "d", "node_ip": "192.0.2.7", "dev": "true", "keys": "k1: s1", "key_file": keyFile,
 			"livekit_url": "wss://live.example.org", "region_urls": "eu-west: wss://eu.example.org", "log_level": "debug",
 			"subscription_limit_video": "9", "subscription_limit_audio": "30", "remote_unmute": "true",
+			"base_path": "/a/b", "frontend_repository": "ada/meet-build", "frontend_branch": "next", "frontend_token": "t0", "frontend_update": "hourly",
+			"frontend_api_url": "https://git.example.org", "frontend_pages_url": "https://pages.example.org/x",
 		}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -150,6 +163,8 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe", "metrics_token": "hunter2",
 		"region_urls": "eu: hunter2.example.org", "log_level": "loud",
 		"subscription_limit_video": "many", "subscription_limit_audio": "-1",
+		"base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily",
+		"frontend_api_url": "git.example.org", "frontend_pages_url": "/x",
 	} {
 		env, flag := "MEET_"+strings.ToUpper(key), "--"+strings.ReplaceAll(key, "_", "-")
 		for name, src := range map[string]config.Source{
@@ -160,7 +175,7 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 			_, err := config.Load(src)
 			if err == nil || !strings.HasPrefix(err.Error(), name+": ") || !strings.Contains(err.Error(), "want ") {
 				t.Errorf("%s=%q: error %v, want \"%s: got …, want …\"", name, bad, err, name)
-			} else if (strings.Contains(key, "key") || key == "metrics_token") && strings.Contains(err.Error(), "hunter2") {
+			} else if (strings.Contains(key, "key") || strings.Contains(key, "token")) && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%s: the message shows a secret: %v", name, err)
 			}
 		}
@@ -197,6 +212,8 @@ func TestProblems(t *testing.T) {
 		{"file from the environment", config.Source{Environ: []string{"MEET_CONFIG=missing.yaml"}}, []string{"missing.yaml"}},
 		{"key of nobody for a receiver", config.Source{Flags: map[string]string{"webhook_url": "http://a", "webhook_key": "nobody"}}, []string{`webhook_key: got "nobody"`}},
 		{"keys for other receivers", config.Source{Flags: map[string]string{"keys": "a: 1\nb: 2", "webhook_url": "http://a", "webhook_key": "a\nb"}}, []string{"got 2 keys for 1 receivers"}},
+		{"two sources of the front end", config.Source{Flags: map[string]string{"frontend_url": "http://a", "frontend_repository": "a/b"}}, []string{"frontend_url: got an address and frontend_repository too"}},
+		{"updates from nowhere", config.Source{Flags: map[string]string{"frontend_update": "start"}}, []string{`frontend_update: got "start" and nowhere`}},
 		{"one bad receiver of two", config.Source{File: write(t, "c.yaml", "webhook_url: [\"http://a\", \"b\"]\n")}, []string{"webhook_url:"}},
 		{"no such key file", config.Source{Flags: map[string]string{"key_file": "missing.yaml"}}, []string{"--key-file:", "missing.yaml"}},
 		{"key without secret", config.Source{Environ: []string{"LIVEKIT_API_KEY=k"}}, []string{"LIVEKIT_API_SECRET: got no value"}},

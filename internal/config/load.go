@@ -60,6 +60,7 @@ func Load(src Source) (Config, error) {
 		c.Keys = append(c.Keys, DevKey)
 	}
 	problems = append(problems, conflicts(c.Keys)...)
+	problems = append(problems, c.frontendProblems()...)
 	return c, errors.Join(append(problems, c.webhookProblems()...)...)
 }
 

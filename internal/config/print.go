@@ -25,6 +25,14 @@ var shown = map[string]func(Config) any{
 	"livekit_url":              func(c Config) any { return publicURL(c.LiveKitURL) },
 	"region_urls":              func(c Config) any { return publicURLs(c.RegionURLs) },
 	"metrics_token":            func(Config) any { return nil }, // see comment
+	"base_path":                func(c Config) any { return text(c.BasePath) },
+	"frontend_repository":      func(c Config) any { return text(c.FrontendRepository) },
+	"frontend_branch":          func(c Config) any { return text(c.FrontendBranch) },
+	"frontend_url":             func(c Config) any { return publicURL(c.FrontendURL) },
+	"frontend_token":           func(Config) any { return nil }, // see comment
+	"frontend_api_url":         func(c Config) any { return publicURL(c.FrontendAPIURL) },
+	"frontend_pages_url":       func(c Config) any { return publicURL(c.FrontendPagesURL) },
+	"frontend_update":          func(c Config) any { return c.FrontendUpdate },
 	"remote_unmute":            func(c Config) any { return c.RemoteUnmute },
 	"webhook_url":              func(c Config) any { return publicList(c.WebhookURLs) },
 	"webhook_key":              func(c Config) any { return c.webhookKeysKnown() },
@@ -69,10 +77,12 @@ func (c Config) comment(key string) string {
 				lines = append(lines, "#   "+oneLine(k.Name)+": "+hidden)
 			}
 		}
-	case key == "metrics_token" && c.MetricsToken != "":
+	case key == "metrics_token" && c.MetricsToken != "", key == "frontend_token" && c.FrontendToken != "":
 		lines[0] += " " + hidden
 	case key == "livekit_url" && c.LiveKitURL != "":
 		lines[0] += " " + oneLine(redact(c.LiveKitURL))
+	case key == "frontend_url" && c.FrontendURL != "":
+		lines[0] += " " + oneLine(redact(c.FrontendURL))
 	case key == "region_urls":
 		for _, region := range slices.Sorted(maps.Keys(c.RegionURLs)) {
 			lines = append(lines, "#   "+oneLine(region)+": "+oneLine(redact(c.RegionURLs[region])))

@@ -58,7 +58,7 @@ func (s *Site) connectionDetails(c echo.Context) error {
 		Name:      c.QueryParam("participantName"),
 		Metadata:  c.QueryParam("metadata"),
 		Region:    c.QueryParam("region"),
-		ServerURL: socketURL(c),
+		ServerURL: socketURL(c) + s.base,
 	})
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (s *Site) roomsJSON() []roomJSON {
 	rooms := []roomJSON{}
 	for _, r := range s.lobby.Rooms() {
 		rooms = append(rooms, roomJSON{
-			URL: roomURL(r.Name), ID: r.SID, Name: r.Name, CreationTime: r.CreatedAt.UTC(),
+			URL: s.roomURL(r.Name), ID: r.SID, Name: r.Name, CreationTime: r.CreatedAt.UTC(),
 			NumParticipants: r.NumParticipants, IsActive: r.NumParticipants > 0, Metadata: r.Metadata,
 		})
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meet/internal/fault"
-	"meet/web"
 	"meet/web/templates"
 )
 
@@ -48,7 +47,7 @@ func (s *Site) fail(err error, c echo.Context) {
 		c.Response().Header().Set("Retry-After", "1")
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	if err := respond(c, p); err != nil {
+	if err := s.respond(c, p); err != nil {
 		s.log.Debug("error not delivered", "err", err)
 	}
 }
@@ -69,7 +68,7 @@ func (s *Site) problem(err error, c echo.Context) problem {
 }
 
 // respond writes a problem in the form the route promises.
-func respond(c echo.Context, p problem) error {
+func (s *Site) respond(c echo.Context, p problem) error {
 	switch path := c.Request().URL.Path; {
 	case c.Request().Method == http.MethodHead:
 		return c.NoContent(p.status)
@@ -80,13 +79,13 @@ func respond(c echo.Context, p problem) error {
 	case strings.HasPrefix(path, "/api/"):
 		return c.JSON(p.status, map[string]string{"error": p.text})
 	case strings.Contains(c.Request().Header.Get("Accept"), "text/html"):
-		return render(c, p.status, templates.ProblemPage(problemView(p)))
+		return render(c, p.status, templates.ProblemPage(s.problemView(p)))
 	default:
 		return c.String(p.status, p.text)
 	}
 }
 
-func problemView(p problem) templates.ProblemView {
+func (s *Site) problemView(p problem) templates.ProblemView {
 	heading, text := "That did not work", sentence(p.text)
 	switch {
 	case p.status == http.StatusNotFound:
@@ -97,16 +96,9 @@ func problemView(p problem) templates.ProblemView {
 		heading, text = "Something went wrong", "This is a mistake on our side, and it is in the server's log. Trying again may work."
 	}
 	return templates.ProblemView{
-		Shell:  templates.Shell{Title: heading + " · Meet", Assets: plainAssets()},
+		Shell:  s.plainShell(heading + " · Meet"),
 		Status: p.status, Heading: heading, Text: text, ErrorID: p.id,
 	}
-}
-
-// plainAssets are those of a page that only has the look of the others.
-func plainAssets() templates.Assets {
-	a := web.Entry("lobby")
-	a.Scripts = nil
-	return a
 }
 
 // sentence makes a fault's text stand alone on a page.

@@ -20,7 +20,7 @@ func (s *Site) lobbyPage(c echo.Context) error {
 
 // newMeeting answers GET as well, so that a bookmark or a link can start a meeting.
 func (s *Site) newMeeting(c echo.Context) error {
-	return redirect(c, lobby.NewCode())
+	return s.redirect(c, lobby.NewCode())
 }
 
 // join sends somebody who typed a code or a link to the room, or back to the lobby with what is wrong with it.
@@ -35,7 +35,7 @@ func (s *Site) join(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return redirect(c, room)
+	return s.redirect(c, room)
 }
 
 func (s *Site) roomPage(c echo.Context) error {
@@ -51,7 +51,7 @@ func (s *Site) roomPage(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set("X-Robots-Tag", "noindex") // a room's link is for those it was given to
-	return render(c, http.StatusOK, templates.RoomPage(roomView(room)))
+	return render(c, http.StatusOK, templates.RoomPage(s.roomView(room)))
 }
 
 // customPage is a call on any LiveKit server, for whoever has its address and a token. The token is the page's to read:
@@ -63,14 +63,14 @@ func (s *Site) customPage(c echo.Context) error {
 	h.Set("Cache-Control", "no-store")
 	address := strings.TrimSpace(c.QueryParam("liveKitUrl"))
 	if address == "" {
-		return render(c, http.StatusOK, templates.CustomPage(customView("", "", "")))
+		return render(c, http.StatusOK, templates.CustomPage(s.customView("", "", "")))
 	}
 	connects := connectSources([]string{address})
 	if connects == "" {
-		return render(c, http.StatusBadRequest, templates.CustomPage(customView("", address, "This is no address of a server. It begins with wss:// or https://.")))
+		return render(c, http.StatusBadRequest, templates.CustomPage(s.customView("", address, "This is no address of a server. It begins with wss:// or https://.")))
 	}
 	h.Set("Content-Security-Policy", s.policy(templ.GetNonce(c.Request().Context()), c.Request().Host, connects))
-	return render(c, http.StatusOK, templates.CustomPage(customView(address, "", "")))
+	return render(c, http.StatusOK, templates.CustomPage(s.customView(address, "", "")))
 }
 
 // directPage is a call between two browsers. Whether the session is there, the page asks when somebody joins it.
@@ -82,7 +82,7 @@ func (s *Site) directPage(c echo.Context) error {
 	if session != "" {
 		c.Response().Header().Set("X-Robots-Tag", "noindex") // its link is for who it was given to
 	}
-	return render(c, http.StatusOK, templates.DirectPage(directView(session)))
+	return render(c, http.StatusOK, templates.DirectPage(s.directView(session)))
 }
 
 // param returns a part of the path as it is meant. Echo hands it out still escaped when the path had escapes that
@@ -100,12 +100,12 @@ func param(c echo.Context, name string) (string, error) {
 }
 
 // redirect answers 303, so that a form's POST becomes a GET of the room.
-func redirect(c echo.Context, room string) error {
+func (s *Site) redirect(c echo.Context, room string) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.Redirect(http.StatusSeeOther, roomURL(room))
+	return c.Redirect(http.StatusSeeOther, s.roomURL(room))
 }
 
-func roomURL(room string) string { return "/rooms/" + url.PathEscape(room) }
+func (s *Site) roomURL(room string) string { return s.base + "/rooms/" + url.PathEscape(room) }
 
 // render writes a page. Browsers ask again each time, since what it shows and the files it names change.
 func render(c echo.Context, status int, page templ.Component) error {

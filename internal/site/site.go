@@ -11,8 +11,8 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 	"golang.org/x/time/rate"
 
+	"meet/internal/assets"
 	"meet/internal/lobby"
-	"meet/web"
 )
 
 // Limits on asking for tokens from one address. A class of hundreds behind one router may arrive at once; nobody
@@ -24,8 +24,15 @@ const (
 	bodyTime        = 10 * time.Second
 )
 
+// Builds are the front end's builds: the one in use, and those whose files an open page may still ask for.
+type Builds interface {
+	Current() *assets.Build
+	With(file string) *assets.Build // the newest that has the file, or nil
+}
+
 // Options is what a site may be told.
 type Options struct {
+	BasePath   string   // the path that the site stands under, such as "/meet"; "" is the top
 	ServerURLs []string // other servers that pages may connect to for signalling
 	Log        *slog.Logger
 }
@@ -33,18 +40,19 @@ type Options struct {
 // Site serves the pages.
 type Site struct {
 	lobby    *lobby.Lobby
+	builds   Builds
+	base     string
 	log      *slog.Logger
 	connects string // what the policy lets pages connect to besides this server
-	static   *static
 	refused  counter
 }
 
-// New returns the site of a lobby.
-func New(l *lobby.Lobby, o Options) *Site {
+// New returns the site of a lobby, with that front end.
+func New(l *lobby.Lobby, b Builds, o Options) *Site {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Site{lobby: l, log: o.Log, connects: connectSources(o.ServerURLs), static: newStatic(web.Static)}
+	return &Site{lobby: l, builds: b, base: o.BasePath, log: o.Log, connects: connectSources(o.ServerURLs)}
 }
 
 // Routes mounts every page and makes e answer errors as the site does.
@@ -77,7 +85,7 @@ func (s *Site) Routes(e *echo.Echo) {
 	e.POST("/token", s.token, anyOrigin, limited, limitBody())
 	e.OPTIONS("/token", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, anyOrigin)
 
-	get(e, "/static/*", s.static.serve)
+	get(e, staticPath+"*", s.static)
 }
 
 // get serves HEAD too: link checkers and load balancers ask that way.

@@ -3,9 +3,13 @@ package site_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,10 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/andybalholm/brotli"
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 	"go.uber.org/goleak"
 
+	"meet/internal/assets"
 	"meet/internal/lobby"
 	"meet/internal/site"
 	"meet/internal/store"
@@ -33,6 +39,16 @@ const (
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+// library has the embedded build alone.
+func library(t *testing.T) *assets.Library {
+	t.Helper()
+	build, err := assets.Open(web.Static, "0.1.0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return assets.NewLibrary(build, assets.NewShelf(t.TempDir()), "0.1.0", assets.LibraryOptions{})
+}
 
 type rig struct {
 	lobby *lobby.Lobby
@@ -54,7 +70,7 @@ func newRig(t *testing.T, o site.Options) *rig {
 	t.Cleanup(l.Close)
 	r := &rig{lobby: l, echo: echo.New(), log: &bytes.Buffer{}}
 	o.Log = slog.New(slog.NewTextHandler(r.log, nil))
-	site.New(l, o).Routes(r.echo)
+	site.New(l, library(t), o).Routes(r.echo)
 	return r
 }
 
@@ -322,10 +338,9 @@ func TestTooManyTokens(t *testing.T) {
 // asset names a file of the build by its ending.
 func asset(t *testing.T, ending string) string {
 	t.Helper()
-	e := web.Entry("lobby")
-	for _, path := range append(append(e.Scripts, e.Styles...), e.Preloads...) {
-		if strings.HasSuffix(path, ending) {
-			return strings.TrimPrefix(path, "/static/")
+	for _, f := range library(t).Current().Files {
+		if strings.HasSuffix(f.Path, ending) && f.Size > 1000 { // what is smaller may stand there uncompressed
+			return f.Path
 		}
 	}
 	t.Fatalf("the build has no %s", ending)
@@ -343,24 +358,46 @@ func TestStaticFiles(t *testing.T) {
 		if w := r.do("GET", path, "", "If-None-Match: "+plain.Header().Get("ETag")); w.Code != http.StatusNotModified {
 			t.Errorf("%s asked again: %d", path, w.Code)
 		}
-		if w := r.do("GET", path, "", "Accept-Encoding: gzip;q=0, br"); w.Header().Get("Content-Encoding") != "" {
-			t.Errorf("%s: compressed for who refuses it", path)
+		if w := r.do("GET", path, "", "Range: bytes=100-199"); w.Code != http.StatusPartialContent || !bytes.Equal(w.Body.Bytes(), plain.Body.Bytes()[100:200]) {
+			t.Errorf("%s, a part of it: %d, %d bytes", path, w.Code, w.Body.Len())
 		}
 		if ending == ".woff2" {
 			continue // compressed already
 		}
-		zipped := r.do("GET", path, "", "Accept-Encoding: br, gzip")
-		if zipped.Header().Get("Content-Encoding") != "gzip" || zipped.Header().Get("ETag") == plain.Header().Get("ETag") {
-			t.Fatalf("%s compressed: %v", path, zipped.Header())
+		for header, want := range map[string]string{
+			"br, gzip": "br", "gzip, deflate, br;q=0.5": "br", "gzip": "gzip", "gzip;q=0, br": "br", "br;q=0, gzip": "gzip", "*": "br", "*;q=0": "",
+			"br;q=0, gzip;q=0": "", "identity": "", "GZIP": "gzip", "br;q=0, *": "gzip",
+		} {
+			w := r.do("GET", path, "", "Accept-Encoding: "+header)
+			if got := w.Header().Get("Content-Encoding"); got != want || (want != "") == (w.Header().Get("ETag") == plain.Header().Get("ETag")) {
+				t.Errorf("%s for %q: %q with tag %s, want %q", path, header, got, w.Header().Get("ETag"), want)
+				continue
+			}
+			text, err := io.ReadAll(decoder(t, want, w.Body))
+			if err != nil || !bytes.Equal(text, plain.Body.Bytes()) {
+				t.Errorf("%s for %q: decompressed differs, %v", path, header, err)
+			}
+			part := r.do("GET", path, "", "Accept-Encoding: "+header, "Range: bytes=0-9", "If-Range: "+w.Header().Get("ETag"))
+			if part.Code != http.StatusPartialContent || part.Body.Len() != 10 {
+				t.Errorf("%s for %q, a part of it: %d, %d bytes", path, header, part.Code, part.Body.Len())
+			}
 		}
-		z, err := gzip.NewReader(zipped.Body)
+	}
+}
+
+func decoder(t *testing.T, coding string, r io.Reader) io.Reader {
+	t.Helper()
+	switch coding {
+	case "br":
+		return brotli.NewReader(r)
+	case "gzip":
+		z, err := gzip.NewReader(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := io.ReadAll(z)
-		if err != nil || !bytes.Equal(text, plain.Body.Bytes()) {
-			t.Errorf("%s: decompressed differs, %v", path, err)
-		}
+		return z
+	default:
+		return r
 	}
 }
 
@@ -370,5 +407,72 @@ func TestPagesAreCompressed(t *testing.T) {
 		if w := r.do("GET", path, "", "Accept-Encoding: gzip"); w.Header().Get("Content-Encoding") != "gzip" {
 			t.Errorf("%s: %v", path, w.Header())
 		}
+	}
+}
+
+var named = regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
+
+// Every page names only files that are there, with the sums they have, and stays under the site's path.
+func TestPagesUnderAPath(t *testing.T) {
+	for _, base := range []string{"", "/meet"} {
+		r := newRig(t, site.Options{BasePath: base})
+		r.meet("RM_1", "blue", false)
+		for _, page := range []string{"/", "/rooms/blue", "/custom", "/custom?liveKitUrl=wss://live.example.org", "/nowhere"} {
+			body := r.do("GET", page, "", "Accept: text/html").Body.String()
+			for _, m := range named.FindAllStringSubmatch(body, -1) {
+				path, ok := strings.CutPrefix(m[1], base+"/")
+				if !ok && m[1] != "" && !strings.HasPrefix(m[1], "#") {
+					t.Errorf("%s under %q names %s", page, base, m[1])
+				}
+				if strings.HasPrefix(path, "static/") {
+					if w := r.do("GET", "/"+path, ""); w.Code != http.StatusOK {
+						t.Errorf("%s names %s: status %d", page, m[1], w.Code)
+					}
+				}
+			}
+			for _, m := range regexp.MustCompile(`(?:src|href)="([^"]*)" integrity="sha256-([^"]*)"`).FindAllStringSubmatch(body, -1) {
+				sum := sha256.Sum256(r.do("GET", strings.TrimPrefix(m[1], base), "").Body.Bytes())
+				if got := base64.StdEncoding.EncodeToString(sum[:]); got != html.UnescapeString(m[2]) {
+					t.Errorf("%s: the sum of %s is %s and the page says %s", page, m[1], got, m[2])
+				}
+			}
+			if strings.Contains(body, "integrity=") != strings.Contains(body, "stylesheet") {
+				t.Errorf("%s: styles without sums", page)
+			}
+		}
+		if to := r.do("GET", "/new", "").Header().Get("Location"); !strings.HasPrefix(to, base+"/rooms/") {
+			t.Errorf("/new under %q leads to %s", base, to)
+		}
+		var details struct{ ServerURL string }
+		if err := json.Unmarshal(r.do("GET", "/api/connection-details?roomName=b&participantName=A", "").Body.Bytes(), &details); err != nil || details.ServerURL != "ws://meet.test:8080"+base {
+			t.Errorf("signalling under %q is at %q, %v", base, details.ServerURL, err)
+		}
+		if body := r.do("GET", "/api/rooms", "").Body.String(); !strings.Contains(body, `"url":"`+base+`/rooms/blue"`) {
+			t.Errorf("rooms under %q: %s", base, body)
+		}
+	}
+}
+
+// The shells of a published build are its pages with nothing in them, wherever its files are.
+func TestShells(t *testing.T) {
+	m := library(t).Current().Manifest
+	for _, tc := range []struct{ base, static, want, link string }{
+		{"", "", `src="/static/` + m.Entries["room"].Script + `"`, `href="/"`},
+		{"/meet", "", `src="/meet/static/` + m.Entries["room"].Script + `"`, `href="/meet/"`},
+		{"/meet", "https://static.example.org/x/", `src="https://static.example.org/x/` + m.Entries["room"].Script + `"`, `href="/meet/"`},
+	} {
+		m.BasePath, m.StaticURL = tc.base, tc.static
+		files, err := site.Shells(&m)
+		if err != nil || len(files) != len(m.Entries) {
+			t.Fatalf("%d shells, %v", len(files), err)
+		}
+		if room := string(files["shells/room.html"]); !strings.Contains(room, tc.want) || !strings.Contains(room, tc.link) {
+			t.Errorf("%+v: %s", tc, room)
+		}
+	}
+	m.Entries = maps.Clone(m.Entries)
+	m.Entries["attic"] = assets.Entry{}
+	if _, err := site.Shells(&m); err == nil || !strings.Contains(err.Error(), `the entry "attic" has no shell`) {
+		t.Errorf("error %v", err)
 	}
 }

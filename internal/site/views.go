@@ -5,21 +5,17 @@ import (
 	"time"
 
 	"meet/internal/lobby"
-	"meet/web"
 	"meet/web/templates"
 )
 
 // The lobby's script writes times in the same words (web/app/lib/time.ts), in the visitor's own time zone.
 
 func (s *Site) lobbyView(now time.Time) templates.LobbyView {
-	v := templates.LobbyView{Shell: templates.Shell{
-		Title:       "Meet",
-		Description: "Video meetings on this server. Share a link and start talking.",
-		Assets:      web.Entry("lobby"),
-	}}
+	v := templates.LobbyView{Shell: s.shell("Meet", "lobby")}
+	v.Shell.Description = "Video meetings on this server. Share a link and start talking."
 	for _, r := range s.lobby.Rooms() {
 		v.Rooms = append(v.Rooms, templates.RoomCard{
-			URL: roomURL(r.Name), Name: r.Name, Participants: r.NumParticipants, StartedAt: r.CreatedAt,
+			URL: s.roomURL(r.Name), Name: r.Name, Participants: r.NumParticipants, StartedAt: r.CreatedAt,
 			Since: sinceText(now.Sub(r.CreatedAt)),
 		})
 	}
@@ -32,27 +28,23 @@ func (s *Site) lobbyView(now time.Time) templates.LobbyView {
 	return v
 }
 
-func roomView(room string) templates.RoomView {
-	return templates.RoomView{Shell: templates.Shell{Title: room + " · Meet", Assets: web.Entry("room")}, Room: room}
+func (s *Site) roomView(room string) templates.RoomView {
+	return templates.RoomView{Shell: s.shell(room+" · Meet", "room"), Room: room}
 }
 
 // customView is the call on that server, or the form with what was typed and what is wrong with it.
-func customView(server, typed, problem string) templates.CustomView {
-	v := templates.CustomView{Shell: templates.Shell{Title: "Meet", Assets: web.Entry("custom")}, ServerURL: server, Address: typed, Problem: problem}
+func (s *Site) customView(server, typed, problem string) templates.CustomView {
+	v := templates.CustomView{Shell: s.shell("Meet", "custom"), ServerURL: server, Address: typed, Problem: problem}
 	if server == "" {
-		v.Shell.Title, v.Shell.Assets = "Join with a token · Meet", plainAssets()
+		v.Shell = s.plainShell("Join with a token · Meet")
 	}
 	return v
 }
 
-func directView(session string) templates.DirectView {
-	return templates.DirectView{
-		Shell: templates.Shell{
-			Title: "Direct call · Meet", Description: "Two people, browser to browser. This server only introduces them.",
-			Assets: web.Entry("direct"),
-		},
-		Session: session,
-	}
+func (s *Site) directView(session string) templates.DirectView {
+	v := templates.DirectView{Shell: s.shell("Direct call · Meet", "direct"), Session: session}
+	v.Shell.Description = "Two people, browser to browser. This server only introduces them."
+	return v
 }
 
 // maxNamed is how many people of one meeting a page lists by name; the count says how many there were.

@@ -52,12 +52,13 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("MEET", filepath.Dir(binary))
 			e.Setenv("PORT", freePort(t))
 			e.Setenv("ESCAPE", "\x1b")
 			e.Setenv("EXPIRED", expired)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serving": serving, "joined": joined, "json": jsonHas},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serving": serving, "joined": joined, "json": jsonHas, "published": published},
 	})
 }
 

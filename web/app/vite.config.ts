@@ -2,14 +2,12 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  // The binary serves the build under /static/ and embeds it, so the output
-  // lives beside the Go package and is committed.
-  base: "/static/",
+  // Files name each other by relative paths, so that one build works under every path that a site may stand under.
+  base: "./",
   plugins: [react()],
   build: {
-    outDir: "../static",
-    emptyOutDir: true,
-    // Not Vite's default .vite folder: go:embed leaves dot folders out.
+    // `meet build-frontend` names the folder, reads this manifest and writes the build's own.
+    outDir: "dist",
     manifest: "manifest.json",
     // A data: URL would need a wider font-src in the page's policy.
     assetsInlineLimit: 0,
@@ -19,6 +17,7 @@ export default defineConfig({
     // livekit-client and React together; scripts/budget.js holds the compressed size.
     chunkSizeWarningLimit: 1200,
     rolldownOptions: {
+      // The entries, one for each page; what belongs to them goes into the build's manifest under these names.
       input: { lobby: "pages/lobby.ts", room: "pages/room.tsx", custom: "pages/custom.tsx", direct: "pages/direct.tsx" },
     },
   },

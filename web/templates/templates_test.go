@@ -23,9 +23,9 @@ func shell(title string) Shell {
 		Title:       title,
 		Description: "Meet & talk",
 		Assets: Assets{
-			Styles:   []string{"/static/assets/page.css"},
-			Scripts:  []string{"/static/assets/page.js"},
-			Preloads: []string{"/static/assets/shared.js", "/static/assets/text.woff2"},
+			Styles:   []Asset{{"/static/assets/page.css", "sha256-css"}},
+			Scripts:  []Asset{{"/static/assets/page.js", "sha256-js"}},
+			Preloads: []Asset{{"/static/assets/shared.js", "sha256-shared"}, {"/static/assets/text.woff2", "sha256-font"}},
 			Icon:     "/static/assets/icon.svg",
 		},
 	}
@@ -48,6 +48,7 @@ func TestPages(t *testing.T) {
 			}},
 		})},
 		{"lobby-empty", LobbyPage(LobbyView{Shell: shell("Meet")})},
+		{"lobby-under-a-path", LobbyPage(LobbyView{Shell: Shell{Title: "Meet", Base: "/meet"}})},
 		{"lobby-refused", LobbyPage(LobbyView{Shell: shell("Meet"), Code: `"><script>`, Problem: "This link does not lead to a meeting."})},
 		{"room", RoomPage(RoomView{Shell: shell("standup · Meet"), Room: `a"b`})},
 		{"custom", CustomPage(CustomView{Shell: shell("Join with a token · Meet")})},

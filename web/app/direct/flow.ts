@@ -3,9 +3,11 @@ import { roomDoor } from "../call/door";
 import { RoomFlow, startMedia } from "../call/flow";
 import type { LocalMedia } from "../call/localMedia";
 import { type Observable, State } from "../lib/observable";
+import { sitePath } from "../lib/base";
 import { roomPath } from "../lib/roomCode";
 import { loadPreferences, savePreferences } from "../lib/storage";
 import { DirectCall, nameOf, type Outcome } from "./directCall";
+import { sessionPath } from "./session";
 
 export type DirectStage =
   | { kind: "before"; media: LocalMedia; session: string; problem: string }
@@ -65,7 +67,7 @@ export class DirectFlow {
       const { session } = call.state.value;
       if (this.#stage.value.kind !== "call") stop();
       // The address is what leads back in, after a reload too.
-      else if (session !== "") history.replaceState(null, "", `/direct/${session}`);
+      else if (session !== "") history.replaceState(null, "", sessionPath(session));
     });
     this.#stage.set({ kind: "call", call });
   }
@@ -79,7 +81,7 @@ export class DirectFlow {
         this.#stage.set({ kind: "after", ending: outcome.ending, session: call.state.value.session });
         return;
       case "refused": {
-        history.replaceState(null, "", "/direct");
+        history.replaceState(null, "", sitePath("/direct"));
         const problem = "There is no such call, or two people are in it already. Ask for a new link.";
         this.#stage.set({ kind: "before", media: call.media, session: outcome.session, problem }); return;
       }

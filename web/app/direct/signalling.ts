@@ -1,4 +1,5 @@
 import { WebSocket as LastingSocket } from "partysocket";
+import { sitePath } from "../lib/base";
 
 /** A message of the server that introduces the two: a name and its texts, of which the last is the session's id. */
 export interface Signal {
@@ -37,7 +38,7 @@ export class Signalling {
   constructor(onSignal: (signal: Signal) => void) {
     const { protocol, host } = location;
     // Messages for a connection that is gone mean nothing to the next one.
-    this.#socket = new LastingSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}/direct/ws?moves=1`, [], { maxEnqueuedMessages: 0 });
+    this.#socket = new LastingSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${sitePath("/direct/ws")}?moves=1`, [], { maxEnqueuedMessages: 0 });
     this.#socket.addEventListener("message", (event: MessageEvent<unknown>) => {
       const signal = typeof event.data === "string" ? decode(event.data) : undefined;
       if (signal) onSignal(signal);

@@ -1,4 +1,5 @@
 // The only place that talks to the server, apart from the call itself.
+import { sitePath } from "./base";
 
 export interface LiveRoom {
   url: string;
@@ -45,7 +46,7 @@ export async function connectionDetails(
   const query = new URLSearchParams({ roomName: room, participantName: name });
   let response: Response;
   try {
-    response = await fetch(`/api/connection-details?${query}`, { signal, cache: "no-store" });
+    response = await fetch(sitePath(`/api/connection-details?${query}`), { signal, cache: "no-store" });
   } catch (cause) {
     if (signal.aborted) throw cause;
     throw new ApiError("The server could not be reached. Check your network and try again.", { cause });
@@ -57,7 +58,7 @@ export async function connectionDetails(
 /** iceServers asks which servers help a direct call's two find each other; without an answer they try alone. */
 export async function iceServers(session: string): Promise<RTCIceServer[]> {
   try {
-    const response = await fetch(`/direct/ice-servers?${new URLSearchParams({ session })}`, { cache: "no-store" });
+    const response = await fetch(sitePath(`/direct/ice-servers?${new URLSearchParams({ session })}`), { cache: "no-store" });
     return response.ok ? ((await response.json()) as { iceServers: RTCIceServer[] }).iceServers : [];
   } catch {
     return [];
@@ -66,7 +67,7 @@ export async function iceServers(session: string): Promise<RTCIceServer[]> {
 
 /** watchLobby calls onState with the lobby's state at once and on every change, until stopped. */
 export function watchLobby(onState: (state: LobbyState) => void): () => void {
-  const source = new EventSource("/api/events");
+  const source = new EventSource(sitePath("/api/events"));
   source.addEventListener("lobby", (event: MessageEvent<string>) => {
     onState(JSON.parse(event.data) as LobbyState);
   });

@@ -1,4 +1,5 @@
 // What a person may type or paste to name a meeting, turned into the room's name.
+import { sitePath } from "./base";
 
 /** The server's limit on a room name, counted in UTF-8 bytes. */
 const maxRoomBytes = 256;
@@ -26,7 +27,7 @@ export function parseRoom(input: string): ParsedRoom {
 
 /** roomPath is the page of a room on this server. */
 export function roomPath(room: string): string {
-  return `/rooms/${encodeURIComponent(room)}`;
+  return sitePath(`/rooms/${encodeURIComponent(room)}`);
 }
 
 /** The room a link points at, the text itself when it is no link, null for a link elsewhere. */

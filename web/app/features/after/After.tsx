@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import type { Ending } from "../../call/ending";
 import { usePageTitle } from "../../call/usePageTitle";
+import { sitePath } from "../../lib/base";
 import { Brand } from "../../ui/Brand";
 import "./after.css";
 
@@ -25,7 +26,7 @@ export function After({ roomName, ending, onRejoin }: { roomName: string; ending
           <button type="button" className="button button--primary" onClick={onRejoin}>
             Rejoin
           </button>
-          <button type="button" className="button button--outline" onClick={() => location.assign("/")}>
+          <button type="button" className="button button--outline" onClick={() => location.assign(sitePath("/"))}>
             Back to lobby
           </button>
         </div>

@@ -1,0 +1,100 @@
+package assets
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+)
+
+// Build is a whole build, in memory: it goes on being served whatever becomes of the folder it came from.
+type Build struct {
+	ID string
+	Manifest
+
+	files map[string]Content
+}
+
+// Content is one file and its sum.
+type Content struct {
+	File
+	Bytes []byte
+}
+
+// Open reads a build and checks every byte of it, its fitness for the version and that it has the pages.
+func Open(folder fs.FS, version string, pages []string) (*Build, error) {
+	raw, err := readLimited(folder, manifestName, maxManifest)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ParseManifest(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.fits(version, pages); err != nil {
+		return nil, err
+	}
+	b := &Build{ID: ID(raw), Manifest: *m, files: make(map[string]Content, len(m.Files)+1)}
+	for _, f := range m.Files {
+		content, err := readLimited(folder, f.Path, f.Size)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.check(content); err != nil {
+			return nil, err
+		}
+		b.files[f.Path] = Content{f, content}
+	}
+	sum := sha256.Sum256(raw)
+	b.files[manifestName] = Content{File{Path: manifestName, Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:])}, raw}
+	return b, nil
+}
+
+// Pages are the names of the pages that the build has.
+func (b *Build) Pages() []string { return slices.Sorted(maps.Keys(b.Entries)) }
+
+// File returns a file of the build.
+func (b *Build) File(path string) (Content, bool) {
+	c, ok := b.files[path]
+	return c, ok
+}
+
+// check tells whether that is the file's content.
+func (f File) check(content []byte) error {
+	if n := int64(len(content)); n != f.Size {
+		return refuse("the file %q has %d bytes and the manifest says %d", f.Path, n, f.Size)
+	}
+	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != f.SHA256 {
+		return refuse("the file %q is not what the manifest says: its SHA-256 sum differs", f.Path)
+	}
+	return nil
+}
+
+// readLimited reads a file that is one, not a link to one, and not larger than it should be.
+func readLimited(folder fs.FS, path string, limit int64) ([]byte, error) {
+	info, err := fs.Lstat(folder, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, refuse("the build lacks the file %q", path)
+	case err != nil:
+		return nil, fmt.Errorf("read build: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, refuse("%q is a link or a folder, and only files are taken", path)
+	case info.Size() > limit:
+		return nil, refuse("the file %q has %s and may have %s", path, bytesText(info.Size()), bytesText(limit))
+	}
+	f, err := folder.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read build: %w", err)
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read build: %w", err)
+	}
+	return content, nil
+}

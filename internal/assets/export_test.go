@@ -1,0 +1,30 @@
+package assets
+
+import "time"
+
+// WithSteps calls f as a change comes along.
+func (s *Shelf) WithSteps(f func(step string)) *Shelf {
+	s.step = f
+	return s
+}
+
+// Hasty does not wait long for servers, nor before it asks again.
+func (u *Update) Hasty() *Update {
+	u.stall, u.pause = 200*time.Millisecond, time.Millisecond
+	return u
+}
+
+const KeepRetired = keepRetired
+
+// Retire makes a build of the shelf one that was replaced that long ago.
+func (s *Shelf) Retire(id string, ago time.Duration) error {
+	r, err := s.read()
+	if err != nil {
+		return err
+	}
+	if r.Retired == nil {
+		r.Retired = map[string]time.Time{}
+	}
+	r.Retired[id] = time.Now().Add(-ago)
+	return s.write(r)
+}

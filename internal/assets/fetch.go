@@ -1,0 +1,294 @@
+package assets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// parallel is how many files are fetched at once: enough to hide the way to a distant server, few enough not to
+	// annoy it.
+	parallel = 4
+	// tries is how often a place is asked for a file when its answer breaks off.
+	tries = 4
+	// stall is how long a server may send nothing.
+	stall = 30 * time.Second
+	// pause comes before the second try and doubles with each.
+	pause = 500 * time.Millisecond
+)
+
+// Progress is how far an update has come.
+type Progress struct {
+	Files, OfFiles int
+	Bytes, OfBytes int64
+	Took           time.Duration
+}
+
+// fetcher fetches files of one edition.
+type fetcher struct {
+	client       *http.Client
+	places       []Place
+	parts, whole string // folders: of files that are not whole yet, and of those that are
+	stall, pause time.Duration
+	progress     func(Progress)
+	step         func(string)
+}
+
+// all fetches the files, several at a time. It ends with the first that cannot be had; what has come stays.
+func (f *fetcher) all(ctx context.Context, files []File) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type event struct {
+		bytes int64
+		done  bool
+		err   error
+	}
+	began := time.Now()
+	jobs, events := make(chan File), make(chan event) // neither holds anything: who sends waits
+	var wg sync.WaitGroup
+	wg.Go(func() { // ends when all files are handed out or ctx ends
+		defer close(jobs)
+		for _, file := range files {
+			select {
+			case jobs <- file:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for range parallel {
+		wg.Go(func() { // ends with the jobs
+			for file := range jobs {
+				err := f.one(ctx, file, func(n int64) { events <- event{bytes: n} })
+				events <- event{done: true, err: err}
+			}
+		})
+	}
+	go func() { wg.Wait(); close(events) }() // ends with the workers, and the loop below with it
+
+	p := Progress{OfFiles: len(files)}
+	for _, file := range files {
+		p.OfBytes += file.Size
+	}
+	var first error
+	for e := range events {
+		p.Bytes += e.bytes
+		switch {
+		case e.err != nil && first == nil:
+			first = e.err
+			cancel()
+		case e.done && e.err == nil:
+			p.Files++
+		}
+		p.Took = time.Since(began)
+		if first == nil && f.progress != nil {
+			f.progress(p)
+		}
+	}
+	if first == nil {
+		first = context.Cause(ctx) // ended from outside before all were handed out
+	}
+	return first
+}
+
+// one fetches one file from the first place that has it, going on where an earlier try broke off.
+func (f *fetcher) one(ctx context.Context, file File, count func(int64)) error {
+	part := filepath.Join(f.parts, strings.ReplaceAll(file.Path, "/", "%")) // no path has a %
+	var last error
+	for _, place := range f.places {
+		wait := f.pause
+		for range tries {
+			err := f.try(ctx, place, file, part, count)
+			if err == nil {
+				return f.keep(file, part)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			last = err
+			if _, ok := errors.AsType[final](err); ok {
+				break
+			}
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			wait *= 2
+		}
+	}
+	if last == nil {
+		last = missing("there is no place to fetch the file %q from", file.Path)
+	}
+	if end, ok := errors.AsType[final](last); ok {
+		return end.error
+	}
+	return last
+}
+
+// final is why a place need not be asked again.
+type final struct{ error }
+
+func (e final) Unwrap() error { return e.error }
+
+// try asks one place for what is missing of a file.
+func (f *fetcher) try(ctx context.Context, place Place, file File, part string, count func(int64)) error {
+	out, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return final{fmt.Errorf("write build: %w", err)}
+	}
+	defer func() { _ = out.Close() }() // the error of writing is what counts
+	have, err := out.Seek(0, io.SeekEnd)
+	if err != nil {
+		return final{fmt.Errorf("write build: %w", err)}
+	}
+	resumed := have > 0
+	if have > file.Size { // of another build that had the same name for it
+		if err := out.Truncate(0); err != nil {
+			return final{fmt.Errorf("write build: %w", err)}
+		}
+		have = 0
+	}
+	count(have) // what lay there counts as fetched
+	if have < file.Size {
+		if err := f.append(ctx, place, file, out, &have, count); err != nil {
+			count(-have)
+			return err
+		}
+	}
+	f.step("file fetched")
+	content := make([]byte, have)
+	if _, err := out.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
+		return final{fmt.Errorf("read build: %w", err)}
+	}
+	if err := file.check(content); err != nil {
+		count(-have)
+		if err := out.Truncate(0); err != nil {
+			return final{fmt.Errorf("write build: %w", err)}
+		}
+		if resumed {
+			return err // what lay there from before may be to blame
+		}
+		return final{err}
+	}
+	if err := errors.Join(out.Sync(), out.Close()); err != nil {
+		return final{fmt.Errorf("write build: %w", err)}
+	}
+	return nil
+}
+
+// append requests the rest of a file. have is what there is and what was counted, before and after.
+func (f *fetcher) append(ctx context.Context, place Place, file File, out *os.File, have *int64, count func(int64)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	req, err := place.request(ctx, file.Path)
+	if err != nil {
+		return final{err}
+	}
+	if *have > 0 && *have < file.Size {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", *have))
+	}
+	watch := time.AfterFunc(f.stall, cancel)
+	defer watch.Stop()
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return f.broken(watch, req, file, *have, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // only read
+	switch {
+	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", *have)):
+	case resp.StatusCode == http.StatusOK:
+		if *have > 0 { // the server does not continue files
+			if err := f.restart(out, have, count); err != nil {
+				return err
+			}
+		}
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable, resp.StatusCode == http.StatusPartialContent:
+		return errors.Join(missing("%s does not continue the file %q", req.URL.Host, file.Path), f.restart(out, have, count))
+	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
+		return missing("%s answers %q when asked for %q; try again later", req.URL.Host, resp.Status, file.Path)
+	default:
+		return final{missing("%s answers %q when asked for %q; the build may be published only in part, try again in some minutes", req.URL.Host, resp.Status, file.Path)}
+	}
+	if n := resp.ContentLength; n >= 0 && n != file.Size-*have {
+		return final{refuse("the file %q has %d bytes on %s and the manifest says %d; if it was published a moment ago, try again in some minutes", file.Path, *have+n, req.URL.Host, file.Size)}
+	}
+	if _, err := out.Seek(*have, io.SeekStart); err != nil {
+		return final{fmt.Errorf("write build: %w", err)}
+	}
+	n, err := io.Copy(&counting{out, f, watch, count}, io.LimitReader(resp.Body, file.Size-*have+1))
+	*have += n
+	switch _, local := errors.AsType[final](err); {
+	case local:
+		return err
+	case *have > file.Size:
+		return final{errors.Join(refuse("the file %q is larger than the %d bytes that the manifest says", file.Path, file.Size), out.Truncate(0))}
+	case err == nil && *have < file.Size:
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return f.broken(watch, req, file, *have, err)
+	}
+	return nil
+}
+
+// restart forgets what there is of a file.
+func (f *fetcher) restart(out *os.File, have *int64, count func(int64)) error {
+	count(-*have)
+	*have = 0
+	if err := out.Truncate(0); err != nil {
+		return final{fmt.Errorf("write build: %w", err)}
+	}
+	return nil
+}
+
+// broken says why an answer did not come whole.
+func (f *fetcher) broken(watch *time.Timer, req *http.Request, file File, have int64, err error) error {
+	switch {
+	case !watch.Stop() && errors.Is(err, context.Canceled):
+		return missing("%s sent nothing of the file %q for %d seconds; try again later, what has come is kept", req.URL.Host, file.Path, int(f.stall.Seconds()))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return missing("%s ended the file %q after %d of %d bytes; try again, what has come is kept", req.URL.Host, file.Path, have, file.Size)
+	}
+	return unreachable(req.URL.Host, err)
+}
+
+// counting tells of bytes as they come, and that the server is alive.
+type counting struct {
+	out   io.Writer
+	f     *fetcher
+	watch *time.Timer
+	count func(int64)
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.watch.Reset(c.f.stall)
+	n, err := c.out.Write(p)
+	if err != nil {
+		return n, final{fmt.Errorf("write build: %w", err)}
+	}
+	c.count(int64(n))
+	c.f.step("bytes written")
+	return n, nil
+}
+
+// keep moves a checked file to its place.
+func (f *fetcher) keep(file File, part string) error {
+	target := filepath.Join(f.whole, filepath.FromSlash(file.Path))
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	if err := os.Rename(part, target); err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	f.step("file kept")
+	return nil
+}

@@ -1,0 +1,105 @@
+//go:build unix
+
+package assets_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"meet/internal/assets"
+)
+
+// die is another process: it updates the shelf in that folder, and is killed at the step of that number.
+func die(dir string) {
+	steps, _ := strconv.Atoi(os.Getenv("ASSETS_TEST_STEPS"))
+	source, err := assets.NewPlain(os.Getenv("ASSETS_TEST_SOURCE"), assets.NewClient())
+	var embedded *assets.Build
+	if err == nil {
+		embedded, err = assets.Open(os.DirFS(os.Getenv("ASSETS_TEST_EMBEDDED")), version, nil)
+	}
+	var mu sync.Mutex // workers reach steps side by side
+	reached := func(step string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if steps--; steps == 0 {
+			fmt.Println(step)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+	if err == nil {
+		shelf := assets.NewShelf(dir).WithSteps(reached)
+		_, err = (&assets.Update{Source: source, Shelf: shelf, Embedded: embedded, Version: version}).Run(context.Background())
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// An update that is killed at any moment leaves a site that starts, with the build before or the new one, whole; the
+// next update ends what it began.
+func TestKilledAtEveryStep(t *testing.T) {
+	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+	embedded := lay(t, build(t, "embedded", time.Time{}))
+	s := newStandIn(t)
+	s.publish(one, true)
+	source, err := assets.NewPlain(s.URL+"/pages/", assets.NewClient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	died := map[string]int{}
+	for n := 1; ; n++ {
+		b := newBench(t)
+		s.publish(one, true)
+		run(t, b.update(source))
+		if err := b.shelf.Retire("0000000000000000", assets.KeepRetired+time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(b.dir+"/builds/0000000000000000", 0o700); err != nil { // so that there is something to prune
+			t.Fatal(err)
+		}
+		s.publish(two, true)
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "ASSETS_TEST_DIE_IN="+b.dir, "ASSETS_TEST_SOURCE="+s.URL+"/pages/", "ASSETS_TEST_EMBEDDED="+embedded, "ASSETS_TEST_STEPS="+strconv.Itoa(n))
+		out, err := cmd.Output()
+		step := strings.TrimSpace(string(out))
+		if err == nil {
+			if b.inUse() != id(two) {
+				t.Errorf("not killed, and in use is %q, want %q", b.inUse(), id(two))
+			}
+			break
+		}
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok || !exit.Sys().(syscall.WaitStatus).Signaled() {
+			t.Fatalf("step %d: %v: %s", n, err, out)
+		}
+		died[step]++
+		want := id(one)
+		if step == "swapped" || step == "pruning" {
+			want = id(two)
+		}
+		if got := b.inUse(); got != want {
+			t.Errorf("killed at %q, in use is %q, want %q", step, got, want)
+		}
+		if run(t, b.update(source)); b.inUse() != id(two) {
+			t.Errorf("killed at %q; after the next update in use is %q, want %q", step, b.inUse(), id(two))
+		}
+	}
+	t.Logf("killed at %v", died)
+	for _, step := range []string{"locked", "planned", "bytes written", "file fetched", "file kept", "assembled", "whole", "place cleared", "build placed", "record written", "swapped", "pruning"} {
+		if died[step] == 0 {
+			t.Errorf("was never killed at %q: %v", step, died)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package assets
+
+import (
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// maxOlder bounds the memory of replaced builds, of about 2 MB each, on a server where somebody is always meeting.
+	maxOlder = 8
+)
+
+// LibraryOptions is what a library may be told.
+type LibraryOptions struct {
+	// Since is when the longest of the meetings began that go on, zero when there is none: whoever is in one may still
+	// need the build that was in use then.
+	Since func() time.Time
+	Log   *slog.Logger
+}
+
+// Library is the builds that a running server serves. It sees by itself when a build is put on the shelf, by this
+// process or another.
+type Library struct {
+	embedded *Build
+	shelf    *Shelf
+	version  string
+	options  LibraryOptions
+
+	mu      sync.Mutex
+	current *Build
+	older   []replaced  // the latest first
+	seen    os.FileInfo // the record that current was read from, nil if there was none
+}
+
+type replaced struct {
+	build *Build
+	at    time.Time
+}
+
+// NewLibrary returns that of a shelf, or, where it has none that is good, of the embedded build.
+func NewLibrary(embedded *Build, s *Shelf, version string, o LibraryOptions) *Library {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Since == nil {
+		o.Since = func() time.Time { return time.Time{} }
+	}
+	l := &Library{embedded: embedded, shelf: s, version: version, options: o, current: embedded}
+	if r, err := s.read(); err == nil {
+		for _, id := range s.older(r) {
+			// One that cannot be read is one that no page gets.
+			if b, err := s.open(id, version, embedded.Pages()); err == nil && len(l.older) < maxOlder {
+				l.older = append(l.older, replaced{b, r.Retired[id]})
+			}
+		}
+	}
+	l.Current()
+	return l
+}
+
+// Current is the build that new pages use. It costs a look at a file's date.
+func (l *Library) Current() *Build {
+	info, err := os.Stat(l.shelf.path("current"))
+	if err != nil {
+		info = nil // nothing was taken yet
+	}
+	l.mu.Lock()
+	before, known := l.current, same(info, l.seen)
+	l.mu.Unlock()
+	if known {
+		return before
+	}
+	since := l.options.Since()
+	l.mu.Lock()
+	l.seen = info
+	problem := l.refreshLocked(since)
+	b := l.current
+	l.mu.Unlock()
+	if problem != nil {
+		l.options.Log.Warn("front end not usable", "using", b.ID, "err", problem)
+	}
+	if b != before {
+		l.options.Log.Info("front end in use", "build", b.ID, "before", before.ID)
+	}
+	return b
+}
+
+// refreshLocked takes what is on the shelf: the build in use, the last good one, or else the embedded one. Its error
+// says why it is not the first.
+func (l *Library) refreshLocked(since time.Time) error {
+	r, err := l.shelf.read()
+	if err != nil {
+		return err
+	}
+	var problem error
+	for _, id := range []string{r.Current, r.Previous, ""} {
+		b := l.embedded
+		if id != "" {
+			if b, err = l.openLocked(id); err != nil {
+				problem = err
+				continue
+			}
+		}
+		l.useLocked(b, since)
+		break
+	}
+	return problem
+}
+
+// openLocked returns a build from memory where it is there.
+func (l *Library) openLocked(id string) (*Build, error) {
+	if l.current.ID == id {
+		return l.current, nil
+	}
+	return l.shelf.open(id, l.version, l.embedded.Pages())
+}
+
+// useLocked makes a build the current one, and lets those go that nobody can need.
+func (l *Library) useLocked(b *Build, since time.Time) {
+	now := time.Now()
+	if l.current != b && l.current != l.embedded {
+		l.older = slices.Insert(l.older, 0, replaced{l.current, now})
+	}
+	l.current = b
+	l.older = slices.DeleteFunc(l.older, func(r replaced) bool {
+		needed := now.Sub(r.at) < keepRetired || !since.IsZero() && since.Before(r.at)
+		return !needed || r.build.ID == b.ID
+	})
+	l.older = l.older[:min(len(l.older), maxOlder)]
+}
+
+// With returns the newest build that has the file, or nil.
+func (l *Library) With(file string) *Build {
+	current := l.Current()
+	if _, ok := current.File(file); ok {
+		return current
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.older {
+		if _, ok := r.build.File(file); ok {
+			return r.build
+		}
+	}
+	if _, ok := l.embedded.File(file); ok {
+		return l.embedded
+	}
+	return nil
+}
+
+func same(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}

@@ -1,0 +1,208 @@
+package assets
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// PackOptions is what a build is told of itself.
+type PackOptions struct {
+	Version             string    // of the Meet that it is made with
+	Made                time.Time // of the source; zero leaves it out
+	BasePath, StaticURL string
+
+	// Shells draws the pages' shells, files by name, from a manifest that has everything else.
+	Shells func(*Manifest) (map[string][]byte, error)
+}
+
+// Pack makes a published build in the folder out, which it replaces whole, from what Vite left in the folder from. The
+// same input gives the same bytes.
+func Pack(from, out string, o PackOptions) (*Manifest, error) {
+	if err := replaceable(out); err != nil {
+		return nil, err
+	}
+	files, m, err := gather(from)
+	if err != nil {
+		return nil, err
+	}
+	if m.Meet, err = fitting(o.Version); err != nil {
+		return nil, err
+	}
+	m.Format, m.Made, m.BasePath, m.StaticURL = Format, o.Made, o.BasePath, o.StaticURL
+	for name, content := range files {
+		m.Files = append(m.Files, describe(name, content))
+	}
+	if o.Shells != nil {
+		shells, err := o.Shells(m)
+		if err != nil {
+			return nil, err
+		}
+		for name, content := range shells {
+			files[name] = content
+			m.Files = append(m.Files, describe(name, content))
+		}
+	}
+	if err := m.compress(files); err != nil {
+		return nil, err
+	}
+	byPath := func(a, b File) int { return cmp.Compare(a.Path, b.Path) }
+	slices.SortFunc(m.Files, byPath)
+	files[listName] = m.list()
+	m.Files = append(m.Files, describe(listName, files[listName]))
+	slices.SortFunc(m.Files, byPath)
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	files[manifestName] = append(raw, '\n')
+	if _, err := ParseManifest(files[manifestName]); err != nil {
+		return nil, err // what nobody would take is not published
+	}
+	return m, replace(out, files)
+}
+
+// list names every file of the build, itself included, as tools fetch it that do not read JSON.
+func (m *Manifest) list() []byte {
+	names := []string{listName}
+	for _, f := range m.Files {
+		names = append(names, f.Path)
+	}
+	slices.Sort(names)
+	return []byte(strings.Join(names, "\n") + "\n")
+}
+
+func describe(name string, content []byte) File {
+	sum := sha256.Sum256(content)
+	return File{Path: name, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
+}
+
+// chunk is one record of Vite's manifest (https://vite.dev/guide/backend-integration).
+type chunk struct {
+	File    string   `json:"file"`
+	Name    string   `json:"name"`
+	IsEntry bool     `json:"isEntry"`
+	Imports []string `json:"imports"`
+	CSS     []string `json:"css"`
+}
+
+// gather reads Vite's output and what its manifest says of the pages.
+func gather(from string) (files map[string][]byte, m *Manifest, err error) {
+	files = map[string][]byte{}
+	err = fs.WalkDir(os.DirFS(from), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files[name], err = os.ReadFile(filepath.Join(from, filepath.FromSlash(name)))
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read what Vite made: %w", err)
+	}
+	var chunks map[string]chunk
+	if err := json.Unmarshal(files[manifestName], &chunks); err != nil {
+		return nil, nil, fmt.Errorf("read the manifest that Vite made: %w", err)
+	}
+	delete(files, manifestName)
+	m = &Manifest{Entries: map[string]Entry{}}
+	var fonts []string
+	for key, c := range chunks {
+		switch {
+		case path.Ext(key) == ".woff2":
+			fonts = append(fonts, c.File)
+		case path.Base(key) == "favicon.svg":
+			m.Icon = c.File
+		}
+	}
+	slices.Sort(fonts)
+	for key, c := range chunks {
+		if c.IsEntry {
+			m.Entries[c.Name] = entry(chunks, key, fonts)
+		}
+	}
+	return files, m, nil
+}
+
+// entry collects an entry's own files and those of everything it imports, imports first, so that shared styles come
+// before a page's own.
+func entry(chunks map[string]chunk, source string, fonts []string) Entry {
+	e := Entry{Script: chunks[source].File, Styles: []string{}, Preloads: slices.Clone(fonts)}
+	seen := map[string]bool{}
+	var visit func(string)
+	visit = func(key string) {
+		if seen[key] {
+			return
+		}
+		seen[key] = true
+		c := chunks[key]
+		for _, imported := range c.Imports {
+			visit(imported)
+		}
+		if key != source && path.Ext(c.File) == ".js" {
+			e.Preloads = append(e.Preloads, c.File)
+		}
+		for _, css := range c.CSS {
+			if !slices.Contains(e.Styles, css) {
+				e.Styles = append(e.Styles, css)
+			}
+		}
+	}
+	visit(source)
+	slices.Sort(e.Preloads)
+	return e
+}
+
+// replaceable keeps a mistyped folder from being replaced: only a build, or nothing, is.
+func replaceable(out string) error {
+	entries, err := os.ReadDir(out)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", out, err)
+	}
+	if _, err := os.Stat(filepath.Join(out, manifestName)); err != nil {
+		return refuse("the folder %s holds something else than a build; name an empty one", out)
+	}
+	return nil
+}
+
+// replace puts a folder with these files in the place of out.
+func replace(out string, files map[string][]byte) error {
+	parent := filepath.Dir(filepath.Clean(out))
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	fresh, err := os.MkdirTemp(parent, ".build-*")
+	if err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(fresh) }() // what is left of it
+	whole := filepath.Join(fresh, "whole")
+	for name, content := range files {
+		target := filepath.Join(whole, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
+			return fmt.Errorf("write build: %w", err)
+		}
+		if err := os.WriteFile(target, content, 0o666); err != nil {
+			return fmt.Errorf("write build: %w", err)
+		}
+	}
+	if err := os.Rename(out, filepath.Join(fresh, "former")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("write build: %w", err)
+	}
+	if err := os.Rename(whole, out); err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	return nil
+}

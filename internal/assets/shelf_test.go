@@ -1,0 +1,336 @@
+package assets_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"meet/internal/assets"
+	"meet/internal/fault"
+)
+
+// take puts a build on the bench's shelf.
+func (b *bench) take(t *testing.T, build map[string][]byte) {
+	t.Helper()
+	s := newStandIn(t)
+	s.publish(build, false)
+	run(t, b.update(s.source(t, assets.GitHubOptions{})))
+}
+
+func TestRollback(t *testing.T) {
+	s, b := newStandIn(t), newBench(t)
+	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+	u := b.update(s.source(t, assets.GitHubOptions{}))
+	if _, err := b.shelf.Rollback(b.embedded, version); err == nil || !strings.Contains(err.Error(), "there is none before it") {
+		t.Errorf("nothing to roll back: %v", err)
+	}
+	s.publish(one, false)
+	run(t, u)
+	s.publish(two, false)
+	run(t, u)
+	back, err := b.shelf.Rollback(b.embedded, version)
+	if err != nil || back.ID != id(one) || b.inUse() != id(one) {
+		t.Fatalf("back to %v, %v; in use is %q", back, err, b.inUse())
+	}
+	u.Unasked = true
+	if o := run(t, u); o.Build != nil || b.inUse() != id(one) {
+		t.Errorf("the server took again what was rolled back: %q", b.inUse())
+	}
+	u.Unasked = false
+	if run(t, u); b.inUse() != id(two) {
+		t.Errorf("asked for, in use is %q", b.inUse())
+	}
+	for _, want := range []string{id(one), b.embedded.ID} {
+		if _, err := b.shelf.Rollback(b.embedded, version); err != nil || b.inUse() != want {
+			t.Errorf("back to %q: in use is %q, %v", want, b.inUse(), err)
+		}
+	}
+	// A newer one than what was rolled back is taken.
+	three := build(t, "three", time.Time{})
+	s.publish(three, false)
+	u.Unasked = true
+	if run(t, u); b.inUse() != id(three) {
+		t.Errorf("in use is %q", b.inUse())
+	}
+}
+
+func TestList(t *testing.T) {
+	b := newBench(t)
+	states := func() (all []string) {
+		list, err := b.shelf.List(b.embedded, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range list {
+			if l.Problem != nil {
+				l.State += "!"
+			}
+			all = append(all, l.ID+" "+l.State)
+		}
+		return all
+	}
+	want := func(want ...string) {
+		t.Helper()
+		if got := strings.Join(states(), ", "); got != strings.Join(want, ", ") {
+			t.Errorf("got %s, want %s", got, strings.Join(want, ", "))
+		}
+	}
+	want(b.embedded.ID + " in use, in this program")
+	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+	b.take(t, one)
+	want(id(one)+" in use", b.embedded.ID+" in this program")
+	b.take(t, two)
+	want(id(two)+" in use", id(one)+" last good", b.embedded.ID+" in this program")
+	if err := os.Remove(filepath.Join(b.dir, "builds", id(one), "flist.txt")); err != nil {
+		t.Fatal(err)
+	}
+	want(id(two)+" in use", id(one)+" last good!", b.embedded.ID+" in this program")
+}
+
+// Old builds go, those that a page may need stay.
+func TestPruning(t *testing.T) {
+	b := newBench(t)
+	builds := []map[string][]byte{build(t, "one", time.Time{}), build(t, "two", time.Time{}), build(t, "three", time.Time{}), build(t, "four", time.Time{})}
+	for _, build := range builds[:3] {
+		b.take(t, build)
+	}
+	there := func(build map[string][]byte) bool {
+		_, err := os.Stat(filepath.Join(b.dir, "builds", id(build)))
+		return err == nil
+	}
+	if !there(builds[0]) || !there(builds[1]) || !there(builds[2]) {
+		t.Error("a build that was in use a moment ago is gone")
+	}
+	for _, build := range builds[:2] {
+		if err := b.shelf.Retire(id(build), assets.KeepRetired+time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.take(t, builds[3])
+	if there(builds[0]) || there(builds[1]) || !there(builds[2]) || !there(builds[3]) {
+		t.Errorf("there are %v %v %v %v, want the last two", there(builds[0]), there(builds[1]), there(builds[2]), there(builds[3]))
+	}
+}
+
+// A running server takes what is put on the shelf, and serves what pages of before may ask for, though it is gone there.
+func TestLibrary(t *testing.T) {
+	b := newBench(t)
+	var since time.Time
+	var log bytes.Buffer
+	l := assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{
+		Since: func() time.Time { return since }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if l.Current() != b.embedded {
+		t.Fatalf("in use is %q", l.Current().ID)
+	}
+	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+	b.take(t, one)
+	if l.Current().ID != id(one) {
+		t.Errorf("in use is %q, want %q", l.Current().ID, id(one))
+	}
+	b.take(t, two)
+	if err := os.RemoveAll(filepath.Join(b.dir, "builds", id(one))); err != nil {
+		t.Fatal(err)
+	}
+	if l.Current().ID != id(two) {
+		t.Errorf("in use is %q, want %q", l.Current().ID, id(two))
+	}
+	for _, build := range []map[string][]byte{one, two, build(t, "embedded", time.Time{})} {
+		if got := l.With(script(t, build)); got == nil || got.ID != id(build) {
+			t.Errorf("%s is in %v, want %q", script(t, build), got, id(build))
+		}
+	}
+	if got := l.With("flist.txt"); got.ID != id(two) {
+		t.Errorf("what all have comes from %q", got.ID)
+	}
+	if got := l.With("nowhere.js"); got != nil {
+		t.Errorf("nowhere.js is in %q", got.ID)
+	}
+
+	log.Reset()
+	if err := os.WriteFile(filepath.Join(b.dir, "current"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if l.Current().ID != id(two) {
+			t.Errorf("a broken record: in use is %q", l.Current().ID)
+		}
+	}
+	if n := strings.Count(log.String(), "front end not usable"); n != 1 {
+		t.Errorf("told %d times: %s", n, &log)
+	}
+}
+
+// A newer Meet does not use what was taken for an older one.
+func TestLibraryOfANewerMeet(t *testing.T) {
+	b := newBench(t)
+	b.take(t, build(t, "one", time.Time{}))
+	var log bytes.Buffer
+	l := assets.NewLibrary(b.embedded, b.shelf, "0.2.0", assets.LibraryOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if l.Current() != b.embedded || !strings.Contains(log.String(), "is for Meet from 0.1.0 to below 0.2.0, and this is 0.2.0") {
+		t.Errorf("in use is %q: %s", l.Current().ID, &log)
+	}
+}
+
+// Builds leave memory when nobody can be on a page of theirs.
+func TestLibraryForgets(t *testing.T) {
+	b := newBench(t)
+	one, two, three := build(t, "one", time.Time{}), build(t, "two", time.Time{}), build(t, "three", time.Time{})
+	b.take(t, one)
+	meeting := time.Now()
+	b.take(t, two)
+	if err := b.shelf.Retire(id(one), assets.KeepRetired+time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		since time.Time
+		kept  bool
+	}{{"nobody is there", time.Time{}, false}, {"they came later", meeting, false}, {"they came before", meeting.Add(-30 * time.Hour), true}} {
+		l := assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{Since: func() time.Time { return tc.since }})
+		if l.Current().ID != id(two) || (l.With(script(t, one)) != nil) != tc.kept {
+			t.Errorf("%s: the build before is in %v, want it kept %v", tc.name, l.With(script(t, one)), tc.kept)
+		}
+	}
+	b.take(t, three)
+}
+
+// A shelf that was damaged does not keep a server from starting.
+func TestDamagedShelf(t *testing.T) {
+	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+	for _, tc := range []struct {
+		name   string
+		damage func(dir string) error
+		want   string
+	}{
+		{"nothing", func(string) error { return nil }, id(two)},
+		{"record cut off", func(dir string) error { return os.Truncate(filepath.Join(dir, "current"), 5) }, ""},
+		{"record of elsewhere", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "current"), []byte(`{"current":"../../../etc"}`), 0o600)
+		}, ""},
+		{"current gone", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds", id(two))) }, id(one)},
+		{"current changed", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "builds", id(two), "assets/lobby-0.css"), []byte("body { color: RED }"), 0o600)
+		}, id(one)},
+		{"a link in it", func(dir string) error {
+			name := filepath.Join(dir, "builds", id(two), "assets/lobby-0.css")
+			return errors.Join(os.Rename(name, name+"2"), os.Symlink(name+"2", name))
+		}, id(one)},
+		{"both gone", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds")) }, ""},
+		{"all gone", os.RemoveAll, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			b.take(t, one)
+			b.take(t, two)
+			if err := tc.damage(b.dir); err != nil {
+				t.Fatal(err)
+			}
+			want := tc.want
+			if want == "" {
+				want = b.embedded.ID
+			}
+			if got := b.inUse(); got != want {
+				t.Errorf("in use is %q, want %q", got, want)
+			}
+			if b.take(t, two); b.inUse() != id(two) {
+				t.Errorf("after an update in use is %q, want %q", b.inUse(), id(two))
+			}
+		})
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	good := build(t, "good", time.Time{})
+	name := "assets/lobby-0.css"
+	for _, tc := range []struct {
+		name   string
+		change func(fstest.MapFS)
+		want   string
+	}{
+		{"no manifest", func(f fstest.MapFS) { delete(f, "manifest.json") }, `lacks the file "manifest.json"`},
+		{"cut manifest", func(f fstest.MapFS) { f["manifest.json"].Data = f["manifest.json"].Data[:100] }, "cannot be read"},
+		{"large manifest", func(f fstest.MapFS) { f["manifest.json"].Data = make([]byte, 1<<20+1) }, "1.0 MB"},
+		{"no file", func(f fstest.MapFS) { delete(f, name) }, `lacks the file "assets/lobby-0.css"`},
+		{"shorter file", func(f fstest.MapFS) { f[name].Data = f[name].Data[1:] }, "has 18 bytes and the manifest says 19"},
+		{"longer file", func(f fstest.MapFS) { f[name].Data = append(f[name].Data, ' ') }, "has 20 bytes and may have 19 bytes"},
+		{"other file", func(f fstest.MapFS) { f[name].Data[0]++ }, "its SHA-256 sum differs"},
+		{"link", func(f fstest.MapFS) {
+			f[name] = &fstest.MapFile{Data: []byte("lobby-1.css"), Mode: os.ModeSymlink}
+		}, "is a link or a folder, and only files are taken"},
+		{"folder", func(f fstest.MapFS) { f[name].Mode = os.ModeDir }, "is a link or a folder"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			folder := fstest.MapFS{}
+			for name, content := range good {
+				folder[name] = &fstest.MapFile{Data: bytes.Clone(content), Mode: 0o600}
+			}
+			tc.change(folder)
+			_, err := assets.Open(folder, version, nil)
+			refused(t, err, fault.Invalid, tc.want)
+		})
+	}
+}
+
+// published is a source in this process, which is out of order for so long.
+type published struct {
+	broken time.Time
+	asked  []time.Time
+}
+
+func (p *published) String() string { return "a test" }
+
+func (p *published) Newest(context.Context, string) (assets.Edition, error) {
+	p.asked = append(p.asked, time.Now())
+	if time.Now().Before(p.broken) {
+		return assets.Edition{}, fault.New(fault.Unavailable, "the moon is in the way")
+	}
+	return assets.Edition{}, assets.ErrUnchanged
+}
+
+// A server asks every hour, a bit earlier or later, and tells of a failure once.
+func TestFollow(t *testing.T) {
+	b := newBench(t)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		p := &published{broken: time.Now().Add(5*time.Hour + 30*time.Minute)}
+		u := b.update(p)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Hour+time.Minute)
+		defer cancel()
+		began := time.Now()
+		assets.Follow(ctx, u, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
+		if n := len(p.asked); n < 9 || n > 12 || !p.asked[0].Equal(began) {
+			t.Errorf("asked at %v", p.asked)
+		}
+		even := 0
+		for i, at := range p.asked[1:] {
+			if d := at.Sub(p.asked[i]); d < 54*time.Minute || d > 66*time.Minute {
+				t.Errorf("asked again after %v", d)
+			} else if d == time.Hour {
+				even++
+			}
+		}
+		if even > 2 {
+			t.Errorf("asked by the clock %d times", even)
+		}
+		if n := strings.Count(log.String(), "the moon is in the way"); n != 1 {
+			t.Errorf("told %d times: %s", n, &log)
+		}
+		if !strings.Contains(log.String(), "answers again") {
+			t.Errorf("did not tell that it is over: %s", &log)
+		}
+	})
+	p := &published{}
+	assets.Follow(t.Context(), b.update(p), 0, slog.New(slog.DiscardHandler))
+	if len(p.asked) != 1 {
+		t.Errorf("asked %d times", len(p.asked))
+	}
+}

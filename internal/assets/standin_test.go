@@ -1,0 +1,270 @@
+package assets_test
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"meet/internal/assets"
+)
+
+// build makes a published build of one page, whose script is that text, and returns its files.
+func build(t testing.TB, script string, made time.Time) map[string][]byte {
+	t.Helper()
+	from, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	sum := sha1.Sum([]byte(script)) // Vite's hash in the names
+	name := "assets/lobby-" + hex.EncodeToString(sum[:4]) + ".js"
+	for path, text := range map[string]string{
+		name:                     script + strings.Repeat("\n// as long as it takes to be worth compressing", 200),
+		"assets/lobby-0.css":     "body { color: red }",
+		"assets/text-0.woff2":    "a font",
+		"assets/favicon-0.svg":   "<svg/>",
+		"assets/shared-0.js":     "export {}",
+		"manifest.json":          `{"pages/lobby.ts":{"file":"` + name + `","name":"lobby","isEntry":true,"imports":["_shared.js"],"css":["assets/lobby-0.css"]},"_shared.js":{"file":"assets/shared-0.js"},"a/text.woff2":{"file":"assets/text-0.woff2"},"styles/favicon.svg":{"file":"assets/favicon-0.svg"}}`,
+		"assets/sounds/join.ogg": "a sound",
+	} {
+		path = filepath.Join(from, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := assets.Pack(from, out, assets.PackOptions{Version: version, Made: made}); err != nil {
+		t.Fatal(err)
+	}
+	return files(t, os.DirFS(out))
+}
+
+func files(t testing.TB, folder fs.FS) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		all[name], err = fs.ReadFile(folder, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// edit changes what a build's manifest says.
+func edit(t testing.TB, build map[string][]byte, change func(*assets.Manifest)) map[string][]byte {
+	t.Helper()
+	var m assets.Manifest
+	if err := json.Unmarshal(build["manifest.json"], &m); err != nil {
+		t.Fatal(err)
+	}
+	change(&m)
+	raw, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build = maps.Clone(build)
+	build["manifest.json"] = raw
+	return build
+}
+
+// script is the one file of a build that no other has.
+func script(t testing.TB, build map[string][]byte) string {
+	t.Helper()
+	for name := range build {
+		if strings.HasPrefix(name, "assets/lobby-") && strings.HasSuffix(name, ".js") {
+			return name
+		}
+	}
+	t.Fatal("the build has no script")
+	return ""
+}
+
+// standIn answers as GitHub's API, its raw files and its Pages do for the repository ada/build.
+type standIn struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	commits map[string]map[string][]byte // the branch's files by commit
+	newest  string
+	pages   string              // the commit that Pages serves
+	token   string              // that must be shown, if any
+	fault   http.HandlerFunc    // answers API requests in place of the rest, if set
+	faults  map[string]answerer // answer requests for a file, by its path
+	asked   []string            // method-less requests, and what part was asked for
+}
+
+// answerer gets how often the file was asked for before, and says whether it has answered.
+type answerer func(w http.ResponseWriter, r *http.Request, before int) bool
+
+func newStandIn(t testing.TB) *standIn {
+	s := &standIn{commits: map[string]map[string][]byte{}, faults: map[string]answerer{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.answer))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// publish puts a build on the branch. Pages follows only when it is told to.
+func (s *standIn) publish(build map[string][]byte, pages bool) (commit string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := sha1.Sum(fmt.Appendf(nil, "%d %s", len(s.commits), build["manifest.json"]))
+	commit = hex.EncodeToString(sum[:])
+	s.commits[commit], s.newest = build, commit
+	if pages {
+		s.pages = commit
+	}
+	return commit
+}
+
+// spoil lets a file's requests be answered like that; nil mends it.
+func (s *standIn) spoil(name string, a answerer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults[name] = a
+}
+
+// requests lists what was asked for since the last call.
+func (s *standIn) requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
+}
+
+func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	before := len(slices.DeleteFunc(slices.Clone(s.asked), func(a string) bool { return strings.Fields(a)[0] != r.URL.Path }))
+	s.asked = append(s.asked, strings.TrimSpace(r.URL.Path+" "+r.Header.Get("Range")))
+	newest, pages, token, fault := s.newest, s.pages, s.token, s.fault
+	s.mu.Unlock()
+	const api = "/api/v3/repos/ada/build/"
+	path, isAPI := strings.CutPrefix(r.URL.Path, api)
+	switch {
+	case isAPI && fault != nil:
+		fault(w, r)
+	case isAPI && token != "" && r.Header.Get("Authorization") != "Bearer "+token:
+		http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound) // so GitHub says of what may not be seen
+	case path == "commits/heads/gh-pages" && newest != "":
+		w.Header().Set("ETag", `"`+newest+`"`)
+		if r.Header.Get("If-None-Match") == `"`+newest+`"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = w.Write([]byte(newest))
+	case isAPI && strings.HasPrefix(path, "contents/"):
+		s.contents(w, r, r.URL.Query().Get("ref"), strings.TrimPrefix(path, "contents/"), before)
+	case strings.HasPrefix(r.URL.Path, "/raw/") && token == "":
+		commit, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/raw/"), "/")
+		s.file(w, r, commit, name, before)
+	case strings.HasPrefix(r.URL.Path, "/pages/"):
+		s.file(w, r, pages, strings.TrimPrefix(r.URL.Path, "/pages/"), before)
+	default:
+		http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound)
+	}
+}
+
+func (s *standIn) contents(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
+	s.mu.Lock()
+	content, ok := s.commits[commit][name]
+	s.mu.Unlock()
+	if !ok || strings.Contains(r.Header.Get("Accept"), "raw") {
+		s.file(w, r, commit, name, before)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"type": "file", "encoding": "base64", "name": name, "path": name, "size": len(content),
+		"content": base64.StdEncoding.EncodeToString(content), "download_url": s.URL + "/raw/" + commit + "/" + name,
+	})
+}
+
+func (s *standIn) file(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
+	s.mu.Lock()
+	content, ok := s.commits[commit][name]
+	fault := s.faults[name]
+	s.mu.Unlock()
+	switch {
+	case fault != nil && fault(w, r, before):
+	case !ok:
+		http.NotFound(w, r)
+	default:
+		sum := sha1.Sum(content)
+		w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+		w.Header().Set("Content-Type", "application/octet-stream")
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(content)))
+	}
+}
+
+// source is the real go-github's, pointed here.
+func (s *standIn) source(t testing.TB, o assets.GitHubOptions) assets.Source {
+	t.Helper()
+	o.APIURL = s.URL
+	g, err := assets.NewGitHub("ada/build", assets.NewClient(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// bench is a shelf, what is embedded, and what updates it.
+type bench struct {
+	dir      string
+	shelf    *assets.Shelf
+	embedded *assets.Build
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "frontend")
+	return &bench{dir, assets.NewShelf(dir), open(t, build(t, "embedded", time.Time{}))}
+}
+
+func open(t testing.TB, build map[string][]byte) *assets.Build {
+	t.Helper()
+	b, err := assets.Open(os.DirFS(lay(t, build)), version, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// lay writes a build to a folder.
+func lay(t testing.TB, build map[string][]byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range build {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func (b *bench) update(s assets.Source) *assets.Update {
+	return (&assets.Update{Source: s, Shelf: b.shelf, Embedded: b.embedded, Version: version}).Hasty()
+}
+
+// inUse is what a server that starts now would serve.
+func (b *bench) inUse() string {
+	return assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{}).Current().ID
+}

@@ -1,0 +1,229 @@
+package assets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// askTimeout is how long a source may take to say what is newest: a few small answers.
+const askTimeout = time.Minute
+
+// Update takes the newest build of a source onto a shelf.
+type Update struct {
+	Source   Source
+	Shelf    *Shelf
+	Embedded *Build // what is in use when nothing was taken; the pages it has are those a build must have
+	Version  string // of this Meet
+	Client   *http.Client
+
+	AllowOlder bool           // take a build that was made before the one in use
+	Unasked    bool           // do not take again what an operator went back from
+	Progress   func(Progress) // may be nil
+	Found      func(Outcome)  // is told what will be taken before it is fetched; may be nil
+
+	stall, pause time.Duration // for tests; the constants of the same names unless set
+}
+
+// Outcome says what an update did, or would do.
+type Outcome struct {
+	Build        *Manifest // nil when nothing newer is published
+	ID, Revision string
+	New          []File // those that are fetched; the others are here already
+}
+
+// Check finds out what Run would take. Build is nil when nothing is newer.
+func (u *Update) Check(ctx context.Context) (Outcome, error) {
+	p, err := u.plan(ctx)
+	if errors.Is(err, ErrUnchanged) {
+		return Outcome{}, nil
+	}
+	return p.Outcome, err
+}
+
+// Run takes the newest build, if it is newer: whole and checked, or not at all.
+func (u *Update) Run(ctx context.Context) (Outcome, error) {
+	release, err := u.Shelf.lock()
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer func() { _ = release() }() // closing a file that nothing was written to
+	u.Shelf.at("locked")
+	p, err := u.plan(ctx)
+	if errors.Is(err, ErrUnchanged) {
+		return Outcome{}, nil
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	if u.Found != nil {
+		u.Found(p.Outcome)
+	}
+	u.Shelf.at("planned")
+	b, folder, err := u.assemble(ctx, p)
+	if err != nil {
+		return Outcome{}, err
+	}
+	u.Shelf.at("whole")
+	if err := u.Shelf.put(folder, b, u.Source.String(), p.Revision); err != nil {
+		return Outcome{}, err
+	}
+	return p.Outcome, nil
+}
+
+// plan is what there is to be done.
+type plan struct {
+	Outcome
+	edition Edition
+	here    map[string]Content // by sum: files of builds that are here
+}
+
+func (u *Update) plan(ctx context.Context) (p plan, err error) {
+	r, err := u.Shelf.read()
+	if err != nil && !errors.Is(err, errRecord) {
+		return p, err
+	}
+	inUse, revision := u.Embedded, ""
+	if r.Current != "" {
+		// A build that is broken, or for another Meet, is as good as none.
+		if taken, err := u.Shelf.open(r.Current, u.Version, u.Embedded.Pages()); err == nil {
+			inUse = taken
+		} else {
+			r.Revision = ""
+		}
+	}
+	if r.Source == u.Source.String() && (u.Unasked || r.RolledBack == "") {
+		revision = r.Revision
+	}
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if p.edition, err = u.Source.Newest(asking, revision); err != nil {
+		return p, err
+	}
+	m, err := ParseManifest(p.edition.Manifest)
+	if err != nil {
+		return p, err
+	}
+	if err := m.fits(u.Version, u.Embedded.Pages()); err != nil {
+		return p, err
+	}
+	p.ID, p.Revision, p.Build = ID(p.edition.Manifest), p.edition.Revision, m
+	switch {
+	case p.ID == inUse.ID, u.Unasked && p.ID == r.RolledBack:
+		return p, ErrUnchanged
+	case m.Made.Before(inUse.Made) && !m.Made.IsZero() && !u.AllowOlder:
+		return p, refuse("the published build was made on %s and the one in use on %s; take it with --allow-older if that is meant", day(m.Made), day(inUse.Made))
+	}
+	p.here = map[string]Content{}
+	for _, b := range []*Build{u.Embedded, inUse} {
+		for _, c := range b.files {
+			p.here[c.SHA256] = c
+		}
+	}
+	for _, f := range m.Files {
+		if _, ok := p.here[f.SHA256]; !ok {
+			p.New = append(p.New, f)
+		}
+	}
+	return p, nil
+}
+
+// assemble makes the whole build in a folder and checks it as every start does.
+func (u *Update) assemble(ctx context.Context, p plan) (*Build, string, error) {
+	pages := u.Embedded.Pages()
+	if b, err := u.Shelf.open(p.ID, u.Version, pages); err == nil {
+		return b, u.Shelf.path("builds", p.ID), nil // taken before, and good
+	}
+	parts, whole := u.Shelf.path("incoming", p.ID, "parts"), u.Shelf.path("incoming", p.ID, "whole")
+	for _, dir := range []string{parts, whole} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, "", fmt.Errorf("write build: %w", err)
+		}
+	}
+	client := u.Client
+	if client == nil {
+		client = NewClient()
+	}
+	f := &fetcher{client: client, places: p.edition.Places, parts: parts, whole: whole, stall: stall, pause: pause, progress: u.Progress, step: u.Shelf.at}
+	if u.stall > 0 {
+		f.stall, f.pause = u.stall, u.pause
+	}
+	wanted, err := absent(whole, p.New)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := f.all(ctx, wanted); err != nil {
+		return nil, "", err
+	}
+	for _, file := range p.Build.Files {
+		if c, ok := p.here[file.SHA256]; ok {
+			if err := write(filepath.Join(whole, filepath.FromSlash(file.Path)), c.Bytes); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	if err := write(filepath.Join(whole, manifestName), p.edition.Manifest); err != nil {
+		return nil, "", err
+	}
+	u.Shelf.at("assembled")
+	if err := syncTree(whole); err != nil {
+		return nil, "", err
+	}
+	b, err := openFolder(whole, u.Version, pages)
+	if err != nil {
+		// What was kept of an earlier try has changed on the disk; the next one begins anew.
+		return nil, "", errors.Join(err, os.RemoveAll(u.Shelf.path("incoming", p.ID)))
+	}
+	return b, whole, nil
+}
+
+// absent leaves out the files that an interrupted update has brought already. Their sums are checked with the whole.
+func absent(whole string, files []File) (wanted []File, err error) {
+	for _, f := range files {
+		info, err := os.Lstat(filepath.Join(whole, filepath.FromSlash(f.Path)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read build: %w", err)
+		}
+		if err != nil || info.Size() != f.Size {
+			wanted = append(wanted, f)
+		}
+	}
+	return wanted, nil
+}
+
+func write(target string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	f, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write build: %w", err)
+	}
+	return nil
+}
+
+// syncTree makes the names in a folder and below it survive a power cut.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return syncFolder(path)
+	})
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown day"
+	}
+	return t.UTC().Format("2 January 2006, 15:04 UTC")
+}

@@ -1,0 +1,450 @@
+package assets_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meet/internal/assets"
+	"meet/internal/fault"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("ASSETS_TEST_DIE_IN"); dir != "" {
+		die(dir)
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+func id(build map[string][]byte) string { return assets.ID(build["manifest.json"]) }
+
+func run(t *testing.T, u *assets.Update) assets.Outcome {
+	t.Helper()
+	o, err := u.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// What is new comes from Pages where Pages has it, from the commit where it has not, and never a second time.
+func TestUpdateFromGitHub(t *testing.T) {
+	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+	for _, tc := range []struct {
+		name    string
+		options func(*standIn) assets.GitHubOptions
+		pages   bool
+		from    string // where the script must have come from in the end
+	}{
+		{"Pages", func(s *standIn) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages"} }, true, "/pages/"},
+		{"Pages lags", func(s *standIn) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages/"} }, false, "/raw/"},
+		{"no Pages", func(*standIn) assets.GitHubOptions { return assets.GitHubOptions{} }, true, "/raw/"},
+		{"private", func(s *standIn) assets.GitHubOptions { s.token = "t0"; return assets.GitHubOptions{Token: "t0"} }, true, "/api/v3/repos/ada/build/contents/"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, b := newStandIn(t), newBench(t)
+			u := b.update(s.source(t, tc.options(s)))
+			s.publish(one, true)
+			if o := run(t, u); o.ID != id(one) || b.inUse() != id(one) {
+				t.Fatalf("took %q, in use is %q, want %q", o.ID, b.inUse(), id(one))
+			}
+			if asked := s.requests(); !slices.ContainsFunc(asked, func(a string) bool { return strings.HasSuffix(a, script(t, one)) }) {
+				t.Errorf("asked for %q", asked)
+			}
+			if o := run(t, u); o.Build != nil {
+				t.Errorf("took %q again", o.ID)
+			}
+			if asked := s.requests(); len(asked) != 1 {
+				t.Errorf("nothing is new, and it asked for %q", asked)
+			}
+			s.publish(two, tc.pages)
+			if o, err := u.Check(t.Context()); err != nil || o.ID != id(two) || b.inUse() != id(one) {
+				t.Errorf("check: %q, %v; in use is %q", o.ID, err, b.inUse())
+			}
+			s.requests()
+			o := run(t, u)
+			if b.inUse() != id(two) || len(o.New) != 4 { // script, its two compressed forms, the list
+				t.Errorf("in use is %q, want %q; fetched %v", b.inUse(), id(two), o.New)
+			}
+			asked := s.requests()
+			if last := asked[slices.IndexFunc(asked, func(a string) bool { return strings.HasSuffix(a, script(t, two)) }):]; !slices.ContainsFunc(last, func(a string) bool {
+				return strings.HasPrefix(a, tc.from) && strings.HasSuffix(a, script(t, two))
+			}) {
+				t.Errorf("%s did not come from %s: %q", script(t, two), tc.from, asked)
+			}
+			if slices.ContainsFunc(asked, func(a string) bool { return strings.HasSuffix(a, ".woff2") }) {
+				t.Errorf("fetched what was here already: %q", asked)
+			}
+		})
+	}
+}
+
+func TestUpdateFromAnyAddress(t *testing.T) {
+	b := newBench(t)
+	one := build(t, "one", time.Time{})
+	folder := http.Dir(lay(t, one))
+	server := httptest.NewServer(http.StripPrefix("/x/y/", http.FileServer(folder)))
+	t.Cleanup(server.Close)
+	for _, address := range []string{"/x/y", "/x/y/", "/x/y/manifest.json"} {
+		source, err := assets.NewPlain(server.URL+address+"?sig=hunter2", assets.NewClient())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := source.String(); got != server.URL+"/x/y/" {
+			t.Errorf("%s is told as %s", address, got)
+		}
+		run(t, b.update(source))
+		if b.inUse() != id(one) {
+			t.Errorf("in use is %q", b.inUse())
+		}
+	}
+	s := newStandIn(t)
+	s.publish(build(t, "two", time.Time{}), true)
+	source, err := assets.NewPlain(s.URL+"/pages", assets.NewClient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, b.update(source))
+	s.requests()
+	if o := run(t, b.update(source)); o.Build != nil || len(s.requests()) != 1 {
+		t.Errorf("what has the same ETag was taken again: %+v", o)
+	}
+	s.Config.Handler = http.NotFoundHandler()
+	_, err = b.update(source).Run(t.Context())
+	refused(t, err, fault.Unavailable, "there is no manifest.json at "+s.URL+"/pages/; check the address")
+	for _, address := range []string{"", "x", "ftp://a/b", "file:///etc"} {
+		if _, err := assets.NewPlain(address, nil); err == nil {
+			t.Errorf("%q was accepted", address)
+		}
+	}
+	for _, name := range []string{"", "meet", "a/b/c", "a b/c", "../x", "a/b?c"} {
+		if _, err := assets.NewGitHub(name, nil, assets.GitHubOptions{}); err == nil {
+			t.Errorf("repository %q was accepted", name)
+		}
+	}
+}
+
+// Every refusal is a sentence, and changes nothing.
+func TestRefusals(t *testing.T) {
+	good := build(t, "good", time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
+	file := func(change func(*assets.File)) func(*assets.Manifest) {
+		return func(m *assets.Manifest) { change(&m.Files[0]) }
+	}
+	named := func(path string) func(*assets.Manifest) { return file(func(f *assets.File) { f.Path = path }) }
+	for _, tc := range []struct {
+		name   string
+		change func(*assets.Manifest)
+		want   string
+	}{
+		{"path upwards", named("../../etc/cron.d/x"), `names the file "../../etc/cron.d/x", which leaves the build's folder`},
+		{"path upwards within", named("assets/../../x"), "leaves the build's folder"},
+		{"path from the top", named("/etc/passwd"), "leaves the build's folder"},
+		{"path of Windows", named(`c:\x`), "only letters, digits and"},
+		{"path that hides", named(".ssh/x"), "hidden files are not taken"},
+		{"path of a sort", named("a%2e%2e"), "only letters, digits and"},
+		{"long path", named(strings.Repeat("a", 201)), "at most 200 characters"},
+		{"no path", named(""), "leaves the build's folder"},
+		{"the manifest itself", named("Manifest.json"), `names the file "Manifest.json" twice`},
+		{"a file twice", func(m *assets.Manifest) { m.Files = append(m.Files, m.Files[0]) }, "twice"},
+		{"no sum", file(func(f *assets.File) { f.SHA256 = "abc" }), "no SHA-256 sum"},
+		{"large file", file(func(f *assets.File) { f.Size = 33 << 20 }), "would have 33.0 MB, and at most 32.0 MB are taken"},
+		{"negative size", file(func(f *assets.File) { f.Size = -1 }), "at most 32.0 MB are taken"},
+		{"large build", func(m *assets.Manifest) {
+			for i := range 5 {
+				m.Files = append(m.Files, assets.File{Path: fmt.Sprint("f", i), Size: 30 << 20, SHA256: strings.Repeat("0", 64)})
+			}
+		}, "more than 128.0 MB"},
+		{"many files", func(m *assets.Manifest) {
+			for i := range 2001 {
+				m.Files = append(m.Files, assets.File{Path: fmt.Sprint("f", i), SHA256: strings.Repeat("0", 64)})
+			}
+		}, "at most 2000 are taken"},
+		{"newer format", func(m *assets.Manifest) { m.Format = 2 }, "has format 2 and this Meet reads format 1"},
+		{"no versions", func(m *assets.Manifest) { m.Meet.From = "" }, "does not say which versions"},
+		{"newer Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.2.0", Below: "0.3.0"} }, "is for Meet from 0.2.0 to below 0.3.0, and this is 0.1.0"},
+		{"older Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.0.1", Below: "0.1.0"} }, "and this is 0.1.0"},
+		{"no pages", func(m *assets.Manifest) { m.Entries = nil }, "names no page"},
+		{"another page", func(m *assets.Manifest) { m.Entries = map[string]assets.Entry{"other": m.Entries["lobby"]} }, `lacks the page "lobby", which this Meet has`},
+		{"page without its script", func(m *assets.Manifest) {
+			e := m.Entries["lobby"]
+			e.Script = "assets/none.js"
+			m.Entries = map[string]assets.Entry{"lobby": e}
+		}, `needs the file "assets/none.js", which the build lacks`},
+		{"older", func(m *assets.Manifest) { m.Made = m.Made.Add(-time.Hour) }, "made on 30 April 2026, 23:00 UTC and the one in use on 1 May 2026, 00:00 UTC"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, b := newStandIn(t), newBench(t)
+			u := b.update(s.source(t, assets.GitHubOptions{}))
+			s.publish(good, false)
+			run(t, u)
+			s.publish(edit(t, good, tc.change), false)
+			s.requests()
+			_, err := u.Run(t.Context())
+			refused(t, err, fault.Invalid, tc.want)
+			if b.inUse() != id(good) {
+				t.Errorf("in use is %q", b.inUse())
+			}
+			if asked := s.requests(); slices.ContainsFunc(asked, func(a string) bool { return strings.HasPrefix(a, "/raw/") }) {
+				t.Errorf("fetched files of a build that it refuses: %q", asked)
+			}
+		})
+	}
+}
+
+// refused wants an error of the kind that is one sentence and says that.
+func refused(t *testing.T, err error, kind fault.Kind, want string) {
+	t.Helper()
+	if err == nil || fault.KindOf(err) != kind || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v (%v), want %v: %q", err, fault.KindOf(err), kind, want)
+	}
+}
+
+func TestOlderIsTakenWhenAskedFor(t *testing.T) {
+	s, b := newStandIn(t), newBench(t)
+	day := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	u := b.update(s.source(t, assets.GitHubOptions{}))
+	s.publish(build(t, "one", day), false)
+	run(t, u)
+	older := build(t, "two", day.Add(-time.Hour))
+	s.publish(older, false)
+	u.AllowOlder = true
+	if run(t, u); b.inUse() != id(older) {
+		t.Errorf("in use is %q, want %q", b.inUse(), id(older))
+	}
+}
+
+// What a server may do to a file while it is fetched.
+func TestTransfers(t *testing.T) {
+	cut := func(w http.ResponseWriter, content string, n int) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+		_, _ = io.WriteString(w, content[:n])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	for _, tc := range []struct {
+		name   string
+		answer func(content string) answerer
+		want   string     // in the error; "" is none
+		kind   fault.Kind // of the error
+		asked  string     // must have been asked for
+	}{
+		{"cut once", func(content string) answerer {
+			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
+				if before == 0 {
+					cut(w, content, 1000)
+				}
+				return false
+			}
+		}, "", 0, "bytes=1000-"},
+		{"cut always", func(content string) answerer {
+			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
+				cut(w, content, 1000)
+				return true
+			}
+		}, "after 1000 of ", fault.Unavailable, "bytes=1000-"},
+		{"shorter than said", func(content string) answerer {
+			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+				_, _ = io.WriteString(w, content[:500])
+				return true
+			}
+		}, "has 500 bytes on ", fault.Invalid, ""},
+		{"breaks off in chunks", func(content string) answerer {
+			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
+				_, _ = io.WriteString(w, content[:500])
+				_ = http.NewResponseController(w).Flush()
+				return r.Header.Get("Range") == ""
+			}
+		}, "", 0, "bytes=500-"},
+		{"tampered", func(content string) answerer {
+			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+				_, _ = io.WriteString(w, strings.Replace(content, "new", "bad", 1))
+				return true
+			}
+		}, "is not what the manifest says: its SHA-256 sum differs", fault.Invalid, ""},
+		{"oversized", func(content string) answerer {
+			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+				_, _ = io.WriteString(w, content)
+				for range 100 {
+					if _, err := io.WriteString(w, strings.Repeat("x", 10_000)); err != nil {
+						break
+					}
+				}
+				return true
+			}
+		}, "is larger than the", fault.Invalid, ""},
+		{"slow", func(content string) answerer {
+			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
+				if r.Header.Get("Range") == "" {
+					_, _ = io.WriteString(w, content[:100])
+				}
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+				return true
+			}
+		}, "sent nothing of the file", fault.Unavailable, ""},
+		{"missing", func(string) answerer {
+			return func(w http.ResponseWriter, r *http.Request, _ int) bool { http.NotFound(w, r); return true }
+		}, `answers "404 Not Found" when asked for`, fault.Unavailable, ""},
+		{"out of order twice", func(string) answerer {
+			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
+				if before < 2 {
+					http.Error(w, "", http.StatusBadGateway)
+				}
+				return before < 2
+			}
+		}, "", 0, ""},
+		{"out of order", func(string) answerer {
+			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+				http.Error(w, "", http.StatusBadGateway)
+				return true
+			}
+		}, `answers "502 Bad Gateway"`, fault.Unavailable, ""},
+		{"does not continue files", func(content string) answerer {
+			return func(w http.ResponseWriter, r *http.Request, before int) bool {
+				if before == 0 {
+					cut(w, content, 1000)
+				}
+				if r.Header.Get("Range") != "" {
+					w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+					return true
+				}
+				return false
+			}
+		}, "", 0, "bytes=1000-"},
+		{"continues from the start", func(content string) answerer {
+			return func(w http.ResponseWriter, r *http.Request, before int) bool {
+				if before == 0 {
+					cut(w, content, 1000)
+				}
+				r.Header.Del("Range")
+				return false
+			}
+		}, "", 0, "bytes=1000-"},
+		{"other bytes at first", func(content string) answerer {
+			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
+				if before == 0 {
+					cut(w, strings.ToUpper(content), 1000)
+				}
+				return false
+			}
+		}, "", 0, "bytes=1000-"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, b := newStandIn(t), newBench(t)
+			fresh := build(t, "new", time.Time{})
+			name := script(t, fresh)
+			s.publish(fresh, false)
+			s.spoil(name, tc.answer(string(fresh[name])))
+			u := b.update(s.source(t, assets.GitHubOptions{}))
+			var last assets.Progress
+			u.Progress = func(p assets.Progress) { last = p }
+			_, err := u.Run(t.Context())
+			asked := strings.Join(s.requests(), "\n")
+			if !strings.Contains(asked, tc.asked) {
+				t.Errorf("was not asked for %s:\n%s", tc.asked, asked)
+			}
+			if tc.want == "" {
+				if err != nil || b.inUse() != id(fresh) {
+					t.Errorf("error %v; in use is %q, want %q", err, b.inUse(), id(fresh))
+				}
+				if last.Files != last.OfFiles || last.Bytes != last.OfBytes {
+					t.Errorf("the last progress is %+v", last)
+				}
+				return
+			}
+			refused(t, err, tc.kind, tc.want)
+			if b.inUse() != b.embedded.ID {
+				t.Errorf("in use is %q", b.inUse())
+			}
+			s.spoil(name, nil)
+			s.requests()
+			if run(t, u); b.inUse() != id(fresh) {
+				t.Errorf("after the fault in use is %q", b.inUse())
+			}
+			if asked := s.requests(); tc.name == "cut always" && len(asked) > 3 { // commit, manifest, the script
+				t.Errorf("fetched again what had come: %q", asked)
+			}
+		})
+	}
+}
+
+// What GitHub says no with.
+func TestGitHubRefuses(t *testing.T) {
+	reset := time.Now().Add(30 * time.Minute)
+	for _, tc := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"rate limit", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-RateLimit-Limit", "60")
+			w.Header().Set("X-RateLimit-Remaining", "0")
+			w.Header().Set("X-RateLimit-Reset", fmt.Sprint(reset.Unix()))
+			http.Error(w, `{"message":"API rate limit exceeded"}`, http.StatusForbidden)
+		}, "is spent until " + reset.Format("15:04 MST") + " (30 minutes from now); wait until then, or give a token with --frontend-token"},
+		{"secondary rate limit", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "120")
+			http.Error(w, `{"message":"slow down","documentation_url":"https://docs.github.com/x#abuse-rate-limits"}`, http.StatusForbidden)
+		}, "(2 minutes from now)"},
+		{"bad token", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, `{"message":"Bad credentials"}`, http.StatusUnauthorized)
+		}, "refuses the token; make a new one"},
+		{"no repository", func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, "check --frontend-repository and --frontend-branch"},
+		{"trouble", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }, `answers "503 Service Unavailable"; try again later`},
+		{"something else", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "does not answer as GitHub does"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, b := newStandIn(t), newBench(t)
+			s.fault = tc.answer
+			_, err := b.update(s.source(t, assets.GitHubOptions{Token: "hunter2"})).Run(t.Context())
+			refused(t, err, fault.Unavailable, tc.want)
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the message shows the token: %v", err)
+			}
+		})
+	}
+	t.Run("branch without a build", func(t *testing.T) {
+		s, b := newStandIn(t), newBench(t)
+		s.publish(map[string][]byte{"index.html": nil}, true)
+		_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
+		refused(t, err, fault.Unavailable, "its branch gh-pages holds no build")
+	})
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	s, b := newStandIn(t), newBench(t)
+	source := s.source(t, assets.GitHubOptions{})
+	s.Close()
+	_, err := b.update(source).Run(t.Context())
+	refused(t, err, fault.Unavailable, "cannot be reached")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.update(source).Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+func TestOneUpdateAtATime(t *testing.T) {
+	s, b := newStandIn(t), newBench(t)
+	s.publish(build(t, "new", time.Time{}), false)
+	u := b.update(s.source(t, assets.GitHubOptions{}))
+	u.Found = func(assets.Outcome) {
+		_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
+		refused(t, err, fault.Unavailable, "another update of the front end is under way")
+	}
+	run(t, u)
+	if left, _ := filepath.Glob(filepath.Join(b.dir, "incoming*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}

@@ -1,0 +1,82 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// cleanPath is one or more parts that no address has to escape.
+var cleanPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+
+func setBasePath(c *Config, v string) error {
+	v = strings.TrimSuffix(v, "/")
+	if v != "" && !cleanPath.MatchString(v) {
+		return errValue
+	}
+	c.BasePath = v
+	return nil
+}
+
+var ownerName = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+
+func setFrontendRepository(c *Config, v string) error {
+	if !ownerName.MatchString(v) {
+		return errValue
+	}
+	c.FrontendRepository = v
+	return nil
+}
+
+func setFrontendBranch(c *Config, v string) error {
+	if strings.ContainsFunc(v, unicode.IsSpace) {
+		return errValue
+	}
+	c.FrontendBranch = v
+	return nil
+}
+
+// errToken does not show what was given.
+var errToken = errors.New("got something that is no token")
+
+func setFrontendToken(c *Config, v string) error {
+	if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errToken
+	}
+	c.FrontendToken = v
+	return nil
+}
+
+func setFrontendUpdate(c *Config, v string) error {
+	if !slices.Contains([]string{"off", "start", "hourly"}, v) {
+		return errValue
+	}
+	c.FrontendUpdate = v
+	return nil
+}
+
+func setAddress(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		u, err := url.Parse(v)
+		if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return errValue
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+// frontendProblems reports settings of the front end that contradict each other.
+func (c *Config) frontendProblems() (problems []error) {
+	if c.FrontendRepository != "" && c.FrontendURL != "" {
+		problems = append(problems, errors.New("frontend_url: got an address and frontend_repository too, want one of them"))
+	}
+	if c.FrontendUpdate != "off" && c.FrontendRepository == "" && c.FrontendURL == "" {
+		problems = append(problems, fmt.Errorf("frontend_update: got %q and nowhere to take builds from, want frontend_repository or frontend_url as well", c.FrontendUpdate))
+	}
+	return problems
+}
