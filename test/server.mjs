@@ -12,17 +12,33 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 
 /** One server with a folder and a port of its own. It can be ended, politely or not, and run again on both. */
 export class Server {
+  output = '';
+
   /** Builds the binary and runs it with these further arguments. */
   static async start(...args) {
     const server = new Server();
-    server.folder = mkdtempSync(join(tmpdir(), 'meet-test-'));
-    server.binary = join(server.folder, 'meet');
-    execFileSync('go', ['build', '-o', server.binary, './cmd/meet'], { cwd: repository, stdio: 'inherit' });
+    server.build();
     server.address = `127.0.0.1:${await freePort()}`;
     server.args = ['--listen', server.address, '--data-dir', join(server.folder, 'data'), ...args];
-    server.output = '';
     await server.run();
     return server;
+  }
+
+  /** Runs it in a network namespace, on all its addresses. */
+  static async startIn(namespace) {
+    const server = new Server();
+    server.build();
+    server.namespace = namespace;
+    server.port = 8080; // nothing else is there
+    server.args = ['--listen', `:${server.port}`, '--data-dir', join(server.folder, 'data')];
+    await server.run();
+    return server;
+  }
+
+  build() {
+    this.folder = mkdtempSync(join(tmpdir(), 'meet-test-'));
+    this.binary = join(this.folder, 'meet');
+    execFileSync('go', ['build', '-o', this.binary, './cmd/meet'], { cwd: repository, stdio: 'inherit' });
   }
 
   get url() {
@@ -31,19 +47,26 @@ export class Server {
 
   /** Runs the process and waits until it is ready. */
   async run() {
-    this.process = spawn(this.binary, this.args, { cwd: this.folder });
+    const [program, ...args] = this.namespace ? ['ip', 'netns', 'exec', this.namespace, this.binary] : [this.binary];
+    this.process = spawn(program, [...args, ...this.args], { cwd: this.folder });
     const note = (text) => (this.output += text);
     this.process.stdout.on('data', note);
     this.process.stderr.on('data', note);
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
     for (const deadline = Date.now() + 20_000; ; await pause(20)) {
-      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
-      if (answer?.ok) return;
+      if (await this.isReady()) return;
       if (this.process.exitCode !== null || Date.now() > deadline) {
         this.process.kill('SIGKILL');
         throw new Error(`meet does not answer:\n${this.output}`);
       }
     }
+  }
+
+  /** From another namespace there is only what it prints. */
+  async isReady() {
+    if (this.namespace) return this.output.includes('Listening');
+    const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
+    return answer?.ok ?? false;
   }
 
   /** Ends the process with a signal and returns its exit status, null if the signal killed it. */

@@ -1,24 +1,12 @@
-// Firefox and Chromium in one room, both with LiveKit's own livekit-client. Playwright drives only a Firefox of its own, so
-// Debian's is driven by Puppeteer, over WebDriver BiDi.
-import puppeteer from 'puppeteer-core';
+// Firefox and Chromium in one room, both with LiveKit's own livekit-client.
+import { launchFirefox } from './firefox.js';
 import { enter, expect, modes, roomOf, test as base } from './livekit.js';
 
 const test = base.extend({
   firefox: [
     // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
-      const browser = await puppeteer.launch({
-        browser: 'firefox',
-        executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
-        extraPrefsFirefox: {
-          'media.navigator.streams.fake': true,
-          'media.navigator.permission.disabled': true,
-          'media.peerconnection.ice.loopback': true,
-          'media.peerconnection.ice.obfuscate_host_addresses': false, // needs mDNS, which few test machines have
-          'media.autoplay.default': 0, // allowed
-          'security.csp.enable': false, // as bypassCSP of Playwright
-        },
-      });
+      const browser = await launchFirefox();
       await use(browser);
       await browser.close();
     },

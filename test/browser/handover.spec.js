@@ -1,0 +1,56 @@
+// A direct call turns into a meeting, and nobody misses anything. How long pictures stand is measured, so this has the machine
+// to itself.
+import { expect, test } from './meet.js';
+import { follow, open } from './directcall.js';
+
+test('a third is refused, and then all three move to a meeting without missing anything', async ({ person, server }) => {
+  const [ada, bo, cy] = [await person('Ada'), await person('Bo'), await person('Cy')];
+  const { id, link } = await open(ada, server);
+  await bo.page.goto(`${server.url}/direct`);
+  await bo.page.getByRole('textbox', { name: 'Your name' }).fill('Bo');
+  await bo.page.getByRole('textbox', { name: 'Session' }).fill(id.toUpperCase().replace(/(.{4})/g, '$1 '));
+  await bo.page.getByRole('button', { name: 'Join session' }).click();
+  await bo.sees('Ada');
+
+  await follow(cy, link);
+  await expect(cy.page.getByText('They have been asked')).toBeVisible();
+  await ada.page.getByRole('button', { name: 'Not now' }).click();
+  await expect(cy.page.getByRole('alert')).toHaveText(/two people are in it already/);
+
+  await follow(cy, link);
+  await watchForGaps(ada.page, 'Bo');
+  await ada.page.getByRole('button', { name: 'Move to a meeting' }).click();
+  for (const one of [ada, bo, cy]) {
+    await expect(one.page).toHaveURL(/\/rooms\/[a-z]{3}-[a-z]{4}-[a-z]{3}$/);
+    for (const other of [ada, bo, cy]) if (other !== one) await one.sees(other.name);
+    await one.hears();
+  }
+  const gap = await ada.page.evaluate(() => globalThis.longestGap);
+  console.log(`the longest time without a new picture of Bo: ${Math.round(gap)} ms`);
+  expect(gap, 'milliseconds without a new picture of Bo').toBeLessThan(1000);
+  await expect.poll(() => ada.page.evaluate(() => globalThis.peerConnections[0].connectionState), 'the direct connection has ended').toBe('closed');
+});
+
+/** Notes in globalThis.longestGap the longest time in which no video of somebody showed a new frame. */
+const watchForGaps = (page, name) =>
+  page.evaluate((name) => {
+    let newest = performance.now();
+    globalThis.longestGap = 0;
+    const watched = new WeakSet();
+    const note = () => {
+      globalThis.longestGap = Math.max(globalThis.longestGap, performance.now() - newest);
+      newest = performance.now();
+    };
+    setInterval(() => {
+      for (const video of document.querySelectorAll(`[data-participant="${name}"][data-source="camera"] video`)) {
+        if (watched.has(video)) continue;
+        watched.add(video);
+        const again = () => {
+          note();
+          video.requestVideoFrameCallback(again);
+        };
+        video.requestVideoFrameCallback(again);
+      }
+      globalThis.longestGap = Math.max(globalThis.longestGap, performance.now() - newest);
+    }, 20);
+  }, name);
