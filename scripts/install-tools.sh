@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides Go and is missing: Node.js with npm, Chromium, Firefox and ffmpeg. Debian only;
+# Installs what the tests need besides Go and is missing: Node.js with npm, Chromium, Firefox, ffmpeg and iproute2. Debian only;
 # elsewhere it says what to install.
 set -euo pipefail
 
@@ -9,6 +9,7 @@ command -v npm >/dev/null || missing+=(npm)
 command -v chromium >/dev/null || missing+=(chromium)
 command -v firefox-esr >/dev/null || missing+=(firefox-esr)
 command -v ffmpeg >/dev/null || missing+=(ffmpeg)
+command -v ip >/dev/null || missing+=(iproute2)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -309,6 +311,19 @@ func TestMisuse(t *testing.T) {
 	}
 	r.say(`"SessionNew"`)
 	r.text("SessionReady")
+}
+
+// TestDocs: docs/direct.md tells of every message.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/direct.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range texts {
+		if !regexp.MustCompile("`" + name + "[(`]").Match(page) {
+			t.Errorf("docs/direct.md says nothing of %s", name)
+		}
+	}
 }
 
 func FuzzMessage(f *testing.F) {
