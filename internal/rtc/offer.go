@@ -164,7 +164,7 @@ func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error)
 	return t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 }
 
-// dropTrack takes d off the connection and ends it; negotiation follows separately. The last picture of a track that is
+// dropTrack takes d, which has been stopped, off the connection; negotiation follows separately. The last picture of a track that is
 // over goes with it.
 func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
 	t.work.post(func() {
@@ -185,7 +185,6 @@ func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
 				}
 			}
 		}
-		d.Close()
 	})
 }
 

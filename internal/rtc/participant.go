@@ -321,16 +321,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 // disconnect closes the signalling connection, and without waiting for them the others.
 func (p *Participant) disconnect() {
 	p.closeSocket()
-	downs := make([]*sfu.DownTrack, 0, len(p.subscriptions))
-	for _, s := range p.subscriptions {
-		downs = append(downs, s.down)
-	}
-	p.room.wg.Go(func() { // ends when the connections have closed; the room waits for it
-		p.closeTransports()
-		for _, d := range downs {
-			d.Close()
-		}
-	})
+	p.room.wg.Go(p.closeTransports) // ends when the connections have closed; the room waits for it
 }
 
 // closeSocket closes the client's socket, if it has one.

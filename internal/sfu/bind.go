@@ -33,14 +33,13 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	} else {
 		err = ErrCodec
 	}
-	numbers := d.transportID != 0
+	numbers, ssrc := d.transportID != 0, d.ssrc
 	d.mu.Unlock()
 	if d.video {
 		d.Tap.pacer.promised(numbers)
 	}
 
-	reader := ctx.RTCPReader()
-	d.wg.Go(func() { d.readRTCP(reader) }) // ends when the sender is stopped, which closes the reader
+	d.Tap.hear(ssrc, d)
 	d.OnBound(err)
 	return used, nil
 }
@@ -49,6 +48,7 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 func (d *DownTrack) Unbind(webrtc.TrackLocalContext) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.Tap.hear(d.ssrc, nil)
 	d.bound, d.writer = false, nil
 	d.Tap.pacer.forget(d.ssrc) // its numbers would count as lost
 	return nil

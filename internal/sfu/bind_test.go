@@ -75,10 +75,10 @@ func TestBindWithoutTheCodec(t *testing.T) {
 	d.Start()
 	l := newLayer(r, 0, 1)
 	l.handle(picture{seq: 1, key: true}.raw(t, 1), l.asked)
-	d.Close()
+	d.Stop()
 	told = nil
 	if _, err := d.Bind(&boundContext{}); err != nil || !errors.Is(told, ErrCodec) {
 		t.Errorf("Bind without any codec = %v, and told %v; want nil and ErrCodec", err, told)
 	}
-	d.Close()
+	d.Stop()
 }

@@ -41,7 +41,6 @@ type DownTrack struct {
 	DownTrackOptions
 	kind  webrtc.RTPCodecType
 	video bool
-	wg    sync.WaitGroup // the RTCP reader
 
 	mu       sync.Mutex
 	receiver *Receiver             // what feeds it; Fmtp belongs to it
@@ -136,12 +135,6 @@ func (d *DownTrack) feeds(started bool) *Receiver {
 	defer d.mu.Unlock()
 	d.started = started
 	return d.receiver
-}
-
-// Close stops forwarding and waits for the RTCP reader; remove the track from its connection first.
-func (d *DownTrack) Close() {
-	d.Stop()
-	d.wg.Wait()
 }
 
 // SetWanted sets what the subscriber wants: nothing (enabled false), or layers up to the ones given.

@@ -257,7 +257,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 
 func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	up := &feedbackLog{}
-	g := &rig{t: t, up: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus), rtcp: make(chan []byte)}}
+	g := &rig{t: t, up: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}}
 	g.r = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1, RTCP: up.send})
 	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_a", StreamID: "PA_x", Tap: NewTap(1), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {
@@ -282,6 +282,5 @@ func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	if asked := up.take(); asked != nil {
 		t.Errorf("feedback %v for audio", asked)
 	}
-	close(g.ctx.rtcp)
-	g.d.Close()
+	g.d.Stop()
 }

@@ -70,6 +70,6 @@ func TestEncryptedRedundancyIsNotUnpacked(t *testing.T) {
 		if !encrypted && (bound != nil || len(got) != 1 || !bytes.Equal(got[0].payload, []byte{1, 2, 3})) {
 			t.Errorf("redundancy: bound with %v, sent %v", bound, got)
 		}
-		d.Close()
+		d.Stop()
 	}
 }

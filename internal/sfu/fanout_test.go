@@ -63,7 +63,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	f.raw = marshal(tb, p)
 	f.layer = newLayer(r, 0, 5)
 	r.layers[0].Store(f.layer)
-	ctx := &boundContext{codecs: codecsFor(mime), rtcp: make(chan []byte), rtx: downRTX, extensions: []webrtc.RTPHeaderExtensionParameter{
+	ctx := &boundContext{codecs: codecsFor(mime), rtx: downRTX, extensions: []webrtc.RTPHeaderExtensionParameter{
 		{URI: DependencyDescriptorURI, ID: descriptorDown},
 	}}
 	tracks := make([]*DownTrack, subscribers)
@@ -77,9 +77,8 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 		tracks[i].Start()
 	}
 	tb.Cleanup(func() {
-		close(ctx.rtcp)
 		for _, d := range tracks {
-			d.Close()
+			d.Stop()
 		}
 	})
 	if mime == webrtc.MimeTypeAV1 {

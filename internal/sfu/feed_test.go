@@ -95,7 +95,7 @@ func TestFeedAfterBindWithoutTheCodec(t *testing.T) {
 		t.Fatal("not fed")
 	}
 	d.Start()
-	defer d.Close()
+	defer d.Stop()
 	l.handle(nal(t, 1, 90, true), g.now)
 	if got := g.out.take(); len(got) != 1 || got[0].PayloadType != backupType {
 		t.Errorf("sent %v", got)

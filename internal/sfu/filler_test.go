@@ -25,7 +25,7 @@ func newSound(t *testing.T, mime string, takes []webrtc.RTPCodecParameters, trai
 	out := &stubWriter{}
 	d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
 	d.Start()
-	t.Cleanup(d.Close)
+	t.Cleanup(d.Stop)
 	t.Cleanup(r.Close)
 	return r.layer(0), d, out
 }

@@ -35,7 +35,7 @@ func FuzzForwarding(f *testing.F) {
 		}
 		d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
 		d.Start()
-		defer d.Close()
+		defer d.Stop()
 		now := time.Now()
 		fed := 0
 		for ; len(data) > 2 && fed < 2000; fed++ {

@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -151,12 +150,11 @@ func (f *feedbackLog) keyFramesAsked() []uint32 {
 	return ssrcs
 }
 
-// boundContext is what pion gives Bind. Its RTCP reader yields what is sent on rtcp until that is closed.
+// boundContext is what pion gives Bind.
 type boundContext struct {
 	codecs     []webrtc.RTPCodecParameters
 	extensions []webrtc.RTPHeaderExtensionParameter
 	rtx        webrtc.SSRC
-	rtcp       chan []byte
 }
 
 func (c *boundContext) CodecParameters() []webrtc.RTPCodecParameters { return c.codecs }
@@ -168,21 +166,7 @@ func (c *boundContext) SSRCRetransmission() webrtc.SSRC         { return c.rtx }
 func (c *boundContext) SSRCForwardErrorCorrection() webrtc.SSRC { return 0 }
 func (c *boundContext) WriteStream() webrtc.TrackLocalWriter    { return nil }
 func (c *boundContext) ID() string                              { return "sender" }
-func (c *boundContext) RTCPReader() interceptor.RTCPReader      { return c }
-
-func (c *boundContext) Read(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
-	if c.rtcp == nil {
-		return 0, a, io.EOF
-	}
-	raw, ok := <-c.rtcp
-	if !ok {
-		return 0, a, io.EOF
-	}
-	if len(raw) > len(b) {
-		return 0, a, io.ErrShortBuffer
-	}
-	return copy(b, raw), a, nil
-}
+func (c *boundContext) RTCPReader() interceptor.RTCPReader      { return nil }
 
 func codecsFor(mime string) []webrtc.RTPCodecParameters {
 	return []webrtc.RTPCodecParameters{
@@ -224,7 +208,7 @@ func newRigOf(t *testing.T, o rigOptions) *rig {
 	for n := range o.layers {
 		g.r.layers[n].Store(newLayer(g.r, n, layerSSRC(n)))
 	}
-	g.ctx = &boundContext{codecs: codecsFor(o.mime), rtcp: make(chan []byte)}
+	g.ctx = &boundContext{codecs: codecsFor(o.mime)}
 	if o.rtx {
 		g.ctx.rtx = downRTX
 	}
@@ -237,10 +221,7 @@ func newRigOf(t *testing.T, o rigOptions) *rig {
 	}
 	g.d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, g.out)
 	g.d.Start()
-	t.Cleanup(func() {
-		close(g.ctx.rtcp)
-		g.d.Close()
-	})
+	t.Cleanup(g.d.Stop)
 	return g
 }
 

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"encoding/binary"
+	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
+	"github.com/pion/transport/v4/packetio"
 	"github.com/pion/transport/v4/vnet"
 	"github.com/pion/webrtc/v4"
 )
@@ -110,7 +112,7 @@ func (c *call) close() {
 		}
 	}
 	c.wg.Wait()
-	c.track.Close()
+	c.track.Stop()
 	c.receiver.Close()
 	c.feedback.Close()
 	c.reports.Close()
@@ -128,7 +130,7 @@ func (c *call) lose(percent int) {
 func (c *call) server(tap *Tap) *webrtc.PeerConnection {
 	media, registry := c.media(), &interceptor.Registry{}
 	registry.Add(tap)
-	return c.peer(media, registry)
+	return c.peer(media, registry, tap.Buffer)
 }
 
 // client has what browsers have: NACKs and their answers, reports, and transport-wide numbers on what it sends.
@@ -145,7 +147,7 @@ func (c *call) client(publishes bool) *webrtc.PeerConnection {
 	if err := webrtc.ConfigureRTCPReports(registry); err != nil {
 		c.t.Fatal(err)
 	}
-	return c.peer(media, registry)
+	return c.peer(media, registry, nil)
 }
 
 func (c *call) media() *webrtc.MediaEngine {
@@ -162,7 +164,9 @@ func (c *call) media() *webrtc.MediaEngine {
 	return media
 }
 
-func (c *call) peer(media *webrtc.MediaEngine, registry *interceptor.Registry) *webrtc.PeerConnection {
+type bufferFactory = func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
+
+func (c *call) peer(media *webrtc.MediaEngine, registry *interceptor.Registry, buffers bufferFactory) *webrtc.PeerConnection {
 	c.t.Helper()
 	c.nextIP++
 	network, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{"10.9.0." + string('0'+rune(c.nextIP))}})
@@ -172,7 +176,7 @@ func (c *call) peer(media *webrtc.MediaEngine, registry *interceptor.Registry) *
 	if err := c.net.AddNet(network); err != nil {
 		c.t.Fatal(err)
 	}
-	settings := webrtc.SettingEngine{}
+	settings := webrtc.SettingEngine{BufferFactory: buffers}
 	settings.SetNet(network)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))

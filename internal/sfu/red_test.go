@@ -48,12 +48,12 @@ func newREDTrack(t *testing.T, codecs []webrtc.RTPCodecParameters, out intercept
 			t.Error(err)
 		}
 	}})
-	ctx := &boundContext{codecs: codecs, rtcp: make(chan []byte)}
+	ctx := &boundContext{codecs: codecs}
 	if _, err := d.Bind(ctx); err != nil {
 		t.Fatal(err)
 	}
 	d.Start()
-	t.Cleanup(func() { close(ctx.rtcp); d.Close() })
+	t.Cleanup(d.Stop)
 	return l, d
 }
 

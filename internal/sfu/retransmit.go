@@ -2,38 +2,14 @@ package sfu
 
 import (
 	"encoding/binary"
-	"errors"
-	"io"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 
 	"meet/internal/sfu/codec"
 )
 
-// readRTCP takes the subscriber's feedback on this track until reader fails.
-func (d *DownTrack) readRTCP(reader interceptor.RTCPReader) {
-	buf := make([]byte, mtu)
-	for {
-		n, _, err := reader.Read(buf, nil)
-		if errors.Is(err, io.ErrShortBuffer) {
-			continue
-		}
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue // a subscriber's garbage is its own loss
-		}
-		now := time.Now()
-		for _, p := range packets {
-			d.handleRTCP(p, now)
-		}
-	}
-}
-
+// handleRTCP takes the subscriber's feedback on this track.
 func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 	switch p := p.(type) {
 	case *rtcp.PictureLossIndication:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
+	"github.com/pion/transport/v4/packetio"
 )
 
 func nackOf(ssrc uint32, seqs ...uint16) *rtcp.TransportLayerNack {
@@ -107,6 +108,7 @@ func TestRetransmissionOfAReplacedStream(t *testing.T) {
 func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	g := newRig(t, 2, false)
 	g.d.Stop()
+	buffer := g.d.Tap.Buffer(packetio.RTCPBufferPacket, downSSRC)
 	send := func(packets ...rtcp.Packet) {
 		t.Helper()
 		raw, err := rtcp.Marshal(packets)
@@ -114,9 +116,11 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.forgetRequests()
-		g.ctx.rtcp <- raw
-		g.ctx.rtcp <- []byte{1, 2}        // garbage, taken only when the one before has been dealt with
-		g.ctx.rtcp <- make([]byte, 2*mtu) // too large: likewise
+		for _, raw := range [][]byte{raw, {1, 2}, make([]byte, 2*mtu)} { // garbage is its sender's own loss
+			if n, err := buffer.Write(raw); err != nil || n != len(raw) {
+				t.Fatal(n, err)
+			}
+		}
 	}
 	asked := func(what string, want ...uint32) {
 		t.Helper()
@@ -141,6 +145,11 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	asked("forwarding layer 1, by FIR", layerSSRC(1))
 	send(&rtcp.PictureLossIndication{MediaSSRC: 3}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}}})
 	asked("for another track")
+	if err := g.d.Unbind(g.ctx); err != nil {
+		t.Fatal(err)
+	}
+	send(pli)
+	asked("when the track is no longer sent")
 }
 
 func TestReceiverReportFromSubscriber(t *testing.T) {

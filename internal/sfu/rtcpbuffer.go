@@ -4,6 +4,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/transport/v4/packetio"
 )
 
@@ -13,29 +14,43 @@ const (
 	rtcpBufferSize = 100_000
 )
 
-// Buffer makes the buffer of one incoming stream; pion's SettingEngine takes it. It is where the Tap sees the client's
-// feedback on the connection as a whole. That names any of the streams the client receives as its subject, padding and
-// retransmissions included, and nobody reads the feedback on those.
-func (t *Tap) Buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
+// Buffer makes the buffer of one incoming stream; pion's SettingEngine takes it. It is where feedback arrives: what a client
+// says of the connection as a whole, which names any of the streams it receives as its subject, padding and
+// retransmissions included, and what it says of a track. Neither waits for a reader: one for each subscription would be
+// a goroutine each, and one that pion starts while the connection closes would never end.
+func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 	b := packetio.NewBuffer()
 	if kind == packetio.RTPBufferPacket {
 		b.SetLimitSize(rtpBufferSize)
 		return b
 	}
 	b.SetLimitSize(rtcpBufferSize)
-	return &rtcpBuffer{b, t}
+	return &rtcpBuffer{b, t, ssrc}
 }
 
-// rtcpBuffer keeps the RTCP packets of one stream, one by one as pion has decrypted them.
+// rtcpBuffer keeps the RTCP packets about one stream, one by one as pion has decrypted them, that are for its reader.
 type rtcpBuffer struct {
 	*packetio.Buffer
-	tap *Tap
+	tap  *Tap
+	ssrc uint32
 }
 
-// Write takes one packet. What is about the connection is used here and not kept.
+// Write takes one packet. What is about the connection or a track that is sent is used here and not kept.
 func (b *rtcpBuffer) Write(raw []byte) (int, error) {
-	if b.tap.pacer.feedback(raw, time.Now()) {
+	now := time.Now()
+	if b.tap.pacer.feedback(raw, now) {
 		return len(raw), nil
 	}
-	return b.Buffer.Write(raw)
+	d := b.tap.sent(b.ssrc)
+	if d == nil {
+		return b.Buffer.Write(raw)
+	}
+	packets, err := rtcp.Unmarshal(raw)
+	if err != nil {
+		return len(raw), nil // a subscriber's garbage is its own loss
+	}
+	for _, p := range packets {
+		d.handleRTCP(p, now)
+	}
+	return len(raw), nil
 }

@@ -25,11 +25,12 @@ type Tap struct {
 	mu       sync.Mutex
 	recorder *twcc.Recorder
 	writers  map[uint32]interceptor.RTPWriter // by SSRC
+	tracks   map[uint32]*DownTrack            // those that are sent, by SSRC
 }
 
 // NewTap makes a Tap; add it to a connection's interceptor registry.
 func NewTap(senderSSRC uint32) *Tap {
-	return &Tap{pacer: newPacer(), recorder: twcc.NewRecorder(senderSSRC), writers: map[uint32]interceptor.RTPWriter{}}
+	return &Tap{pacer: newPacer(), recorder: twcc.NewRecorder(senderSSRC), writers: map[uint32]interceptor.RTPWriter{}, tracks: map[uint32]*DownTrack{}}
 }
 
 // Close ends what the Pacer does by itself; pion calls it with the connection's end.
@@ -60,6 +61,24 @@ func (t *Tap) writer(ssrc uint32) interceptor.RTPWriter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.writers[ssrc]
+}
+
+// hear gives the feedback on the stream that is sent with that SSRC to d, or to nobody with nil.
+func (t *Tap) hear(ssrc uint32, d *DownTrack) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d == nil {
+		delete(t.tracks, ssrc)
+		return
+	}
+	t.tracks[ssrc] = d
+}
+
+// sent is the track that is sent with that SSRC, nil if none is.
+func (t *Tap) sent(ssrc uint32) *DownTrack {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tracks[ssrc]
 }
 
 // BindRemoteStream records what is read, if the stream negotiated transport-wide sequence numbers.

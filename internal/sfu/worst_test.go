@@ -18,7 +18,7 @@ func TestWorstLossReachesThePublisher(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.Start()
-	t.Cleanup(other.Close)
+	t.Cleanup(other.Stop)
 	now := time.Now()
 	l.handle(sound(t, 1, 0, 1), now)
 	reported := func(now time.Time) uint8 {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -79,6 +80,7 @@ func newServer(t *testing.T) *server {
 		defer cancel()
 		if err := s.rooms.Close(ctx); err != nil {
 			t.Errorf("rooms did not close: %v", err)
+			_ = pprof.Lookup("goroutine").WriteTo(t.Output(), 1) // who holds them up
 		}
 		web.Close()
 		if err := split.Close(); err != nil {
