@@ -64,8 +64,12 @@ func TestMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, got = s.metrics()
-		return got[`meet_tracks{kind="audio"}`] == 1 && got[`meet_subscriptions{kind="audio"}`] == 1 && got["meet_subscriber_round_trip_seconds_count"] > 0
+		return got[`meet_tracks{kind="audio"}`] == 1 && got[`meet_subscriptions{kind="audio"}`] == 1 && got["meet_subscriber_round_trip_seconds_count"] > 0 &&
+			got["meet_forwarding_seconds_count"] > 0
 	})
+	if took := got["meet_forwarding_seconds_sum"]; took <= 0 || took > 10*got["meet_forwarding_seconds_count"] {
+		t.Errorf("forwarding took %v s together", took)
+	}
 	for name, least := range map[string]float64{
 		"meet_rooms": 1, "meet_participants": 2, "meet_publishers": 1, "meet_signal_connections": 2, "meet_subscriber_packets_expected_total": 1, `meet_udp_packets_total{direction="in"}`: 10,
 		`meet_udp_packets_total{direction="out"}`: 10, `meet_udp_bytes_total{direction="out"}`: 1000, "meet_join_seconds_count": 2,

@@ -59,11 +59,14 @@ type collector struct {
 	sources Sources
 	figures []figure
 	trips   *prometheus.Desc
+	ways    *prometheus.Desc
 }
 
 func newCollector(s Sources) *collector {
 	trips := prometheus.NewDesc("meet_subscriber_round_trip_seconds", "Round trips to subscribers, by their reports.", nil, nil)
-	return &collector{sources: s, figures: figures(), trips: trips}
+	ways := prometheus.NewDesc("meet_forwarding_seconds", "From when a publisher's packet was read and decrypted until a subscriber's copy was encrypted and "+
+		"queued for the socket: of a sample, without those held back because the subscriber's connection is too narrow.", nil, nil)
+	return &collector{sources: s, figures: figures(), trips: trips, ways: ways}
 }
 
 // Describe tells Prometheus's registry all names.
@@ -72,6 +75,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 		out <- f.desc
 	}
 	out <- c.trips
+	out <- c.ways
 }
 
 // Collect reads everything once.
@@ -80,6 +84,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	s := snapshot{c.sources.Media(ctx), c.sources.Socket(), c.sources.Agents(), c.sources.Signals(), c.sources.Relays(), c.sources.Webhooks(ctx)}
 	out <- prometheus.MustNewConstHistogram(c.trips, s.Reported, s.ReportedSeconds, s.ReportedWithin)
+	out <- prometheus.MustNewConstHistogram(c.ways, s.Forwarded, s.ForwardedSeconds, s.ForwardedWithin)
 	for _, f := range c.figures {
 		for label, value := range f.read(&s) {
 			if f.labelled {

@@ -27,6 +27,10 @@ type Media struct {
 	ReportedWithin  map[float64]uint64
 	Reported        uint64
 	ReportedSeconds float64
+	// Packets of a sample on their way through the server, likewise.
+	ForwardedWithin  map[float64]uint64
+	Forwarded        uint64
+	ForwardedSeconds float64
 }
 
 // Socket is what went through the UDP socket since the start.

@@ -26,6 +26,10 @@ type Stats struct {
 	ReportedWithin  map[float64]uint64
 	Reported        uint64
 	ReportedSeconds float64
+	// Packets of a sample on their way through the server, likewise.
+	ForwardedWithin  map[float64]uint64
+	Forwarded        uint64
+	ForwardedSeconds float64
 }
 
 // Stats asks every room. One that ends meanwhile, or does not answer before ctx ends, is left out.
@@ -43,6 +47,7 @@ func (rs *Rooms) Stats(ctx context.Context) Stats {
 		Expected: c.Expected.Load(), Lost: c.Lost.Load(),
 	}
 	s.ReportedWithin, s.Reported, s.ReportedSeconds = c.RoundTrips.Histogram()
+	s.ForwardedWithin, s.Forwarded, s.ForwardedSeconds = c.Forwarding.Histogram()
 	for _, r := range rooms {
 		s.Waiting += r.loop.waiting()
 		_ = r.loop.do(ctx, func() { r.addTo(&s) })

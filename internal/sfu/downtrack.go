@@ -250,7 +250,9 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	d.fwd.translate(p, run, &out.rewrite)
 	d.packets++
 	d.octets += uint64(len(p.Payload))
-	d.sendLocked(p, &out.rewrite, d.ssrc, d.payloadType, p.Payload, false)
+	if d.sendLocked(p, &out.rewrite, d.ssrc, d.payloadType, p.Payload, false) && d.packets%forwardingSample == 0 {
+		d.receiver.Counters.Forwarding.add(time.Since(p.Arrival))
+	}
 }
 
 // fillLocked sends an empty packet as seq, whose place only something that is left out could take: the subscriber would
@@ -330,8 +332,9 @@ func (d *DownTrack) readyLocked() bool {
 	return d.writer != nil
 }
 
-// sendLocked writes p with the numbers of out and the given payload; urgent says that it does not wait behind others.
-func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType uint8, payload []byte, urgent bool) {
+// sendLocked writes p with the numbers of out and the given payload; urgent says that it does not wait behind others. It
+// tells whether the packet has gone out: the Pacer may hold it back.
+func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType uint8, payload []byte, urgent bool) bool {
 	h := &d.header
 	*h = rtp.Header{
 		Version: 2, Marker: out.marker, PayloadType: payloadType, SequenceNumber: out.seq, Timestamp: out.ts, SSRC: ssrc,
@@ -355,7 +358,7 @@ func (d *DownTrack) sendLocked(p *Packet, out *rewrite, ssrc uint32, payloadType
 	if d.CutTrailer && p.Header.Marker {
 		payload = payload[:front+len(withoutTrailer(payload[front:]))]
 	}
-	d.Tap.pacer.send(&outgoing{
+	return d.Tap.pacer.send(&outgoing{
 		writer: d.writer, header: h, payload: payload, extension: d.transportID, number: &d.number, video: d.video, urgent: urgent,
 	}, p.Arrival)
 }

@@ -113,19 +113,20 @@ type outgoing struct {
 	urgent    bool // it is not to wait: a retransmission, padding
 }
 
-// send lets a packet go, now or when its turn comes.
-func (p *Pacer) send(o *outgoing, now time.Time) {
+// send lets a packet go, now or when its turn comes, and tells whether it has gone.
+func (p *Pacer) send(o *outgoing, now time.Time) bool {
 	if o.extension != 0 || o.video && p.meters.Load() {
 		p.mu.Lock()
 		if p.paces && !o.urgent && p.holdLocked(o, now) {
 			p.mu.Unlock()
-			return
+			return false
 		}
 		p.numberLocked(o.header, o.extension, o.number, len(o.payload), now)
 		p.mu.Unlock()
 	}
 	// A failed write is a closing connection; its owner learns that elsewhere.
 	_, _ = o.writer.Write(o.header, o.payload, nil)
+	return true
 }
 
 // numberLocked gives a packet its transport-wide number and counts it.

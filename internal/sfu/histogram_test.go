@@ -1,0 +1,84 @@
+package sfu
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+func TestRoundTripsAreCounted(t *testing.T) {
+	var r RoundTrips
+	for _, ms := range []int{1, 5, 6, 30, 900, 5000} {
+		r.add(time.Duration(ms) * time.Millisecond)
+	}
+	within, count, seconds := r.Histogram()
+	if count != 6 || seconds != 5.942 || len(within) != len(roundTripBounds) {
+		t.Errorf("%d took %v s, by %d bounds", count, seconds, len(within))
+	}
+	for bound, want := range map[float64]uint64{0.005: 2, 0.01: 3, 0.02: 3, 0.05: 4, 0.8: 4, 1.6: 5} {
+		if within[bound] != want {
+			t.Errorf("%d within %v s, want %d", within[bound], bound, want)
+		}
+	}
+}
+
+// TestForwardingIsTimed: of the packets to each subscriber one in forwardingSample is counted, with what the subscribers before it took.
+func TestForwardingIsTimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFanOut(t, webrtc.MimeTypeOpus, 3)
+		slow := interceptor.RTPWriterFunc(func(*rtp.Header, []byte, interceptor.Attributes) (int, error) {
+			time.Sleep(4 * time.Millisecond)
+			return 0, nil
+		})
+		for _, s := range *f.layer.r.sinks.Load() {
+			s.(*DownTrack).writer = slow
+		}
+		sum := &f.layer.r.Counters.Forwarding
+		_, before, secondsBefore := sum.Histogram()
+		within := func(s float64) uint64 { atMost, _, _ := sum.Histogram(); return atMost[s] }
+		five, ten, twenty := within(0.005), within(0.01), within(0.02)
+		for range 2 * forwardingSample {
+			f.now = time.Now().Add(-time.Millisecond) // packet adds one
+			f.packet()
+		}
+		_, count, seconds := sum.Histogram()
+		if count -= before; count != 6 {
+			t.Errorf("%d were counted, want 2 of each subscriber", count)
+		}
+		if took := seconds - secondsBefore; took < 0.0479 || took > 0.0481 {
+			t.Errorf("they took %v s, want twice 4, 8 and 12 ms", took)
+		}
+		if a, b, c := within(0.005)-five, within(0.01)-ten, within(0.02)-twenty; a != 2 || b != 4 || c != 6 {
+			t.Errorf("%d, %d and %d took at most 5, 10 and 20 ms", a, b, c)
+		}
+	})
+}
+
+// TestHeldBackIsNotForwarding: what waits for a narrow connection says nothing about how fast the server is.
+func TestHeldBackIsNotForwarding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFanOut(t, webrtc.MimeTypeVP8, 1)
+		d := (*f.layer.r.sinks.Load())[0].(*DownTrack)
+		pacer := d.Tap.pacer
+		defer pacer.Close()
+		pacer.meters.Store(true)
+		if !pacer.feedback(remb(t, 200_000), time.Now()) {
+			t.Fatal("that was no estimate")
+		}
+		_, before, _ := d.receiver.Counters.Forwarding.Histogram()
+		for range forwardingSample {
+			f.packet()
+		}
+		if _, count, _ := d.receiver.Counters.Forwarding.Histogram(); count != before || pacer.held == 0 {
+			t.Errorf("%d were counted, with %d held back", count-before, pacer.held)
+		}
+		time.Sleep(20 * time.Second) // of the bubble's clock: all of it goes out
+		if _, count, _ := d.receiver.Counters.Forwarding.Histogram(); count != before || d.Tap.Path().Waiting > 0 {
+			t.Errorf("%d were counted, while %d still wait", count-before, d.Tap.Path().Waiting)
+		}
+	})
+}
