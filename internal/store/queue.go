@@ -25,7 +25,7 @@ type QueueOptions struct {
 	MaxBytes int64         // beyond it the oldest are
 }
 
-// laneSubject is where messages of a lane go; a reader's durable consumer is named after both.
+// laneSubject is where messages of a lane go; a reader's durable consumers are named after both.
 func (q *Queue) laneSubject(lane string) string { return q.name + "." + lane }
 
 // OpenQueue opens the queue of that name and makes it the first time. Names are made of letters, digits, - and _.
@@ -72,16 +72,70 @@ type Reader struct {
 	consumer jetstream.Consumer
 }
 
-// Reader returns the named reader of a lane. One that is new gets what is put from now on.
+// durables are the names of a reader's consumers, of which it has one, and two for a moment while it is opened.
+func durables(name, lane string) [2]string {
+	return [2]string{name + "_" + lane + "_a", name + "_" + lane + "_b"}
+}
+
+// Reader returns the named reader of a lane, which nobody else uses. It goes on behind the last message that it was done
+// with; one that is new gets what is put from now on.
+//
+// What an earlier process had begun and was killed over is begun again at once: the consumer it used would hold that
+// message back, and with it all behind, until ackWait is over. So a new one takes over where the old one's
+// acknowledgements end.
 func (q *Queue) Reader(ctx context.Context, name, lane string) (*Reader, error) {
-	consumer, err := q.stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-		Durable: name + "_" + lane, FilterSubject: q.laneSubject(lane), DeliverPolicy: jetstream.DeliverNewPolicy,
+	names := durables(name, lane)
+	config := jetstream.ConsumerConfig{
+		Durable: names[0], FilterSubject: q.laneSubject(lane), DeliverPolicy: jetstream.DeliverNewPolicy,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1, // which keeps the order
-	})
+	}
+	old, done, err := q.lastRead(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("read queue %s: %w", q.name, err)
+	}
+	if old != "" {
+		if config.Durable = names[0]; old == names[0] {
+			config.Durable = names[1]
+		}
+		// Left behind by a process that was killed while it took over, and no further than the old one.
+		if err := q.stream.DeleteConsumer(ctx, config.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return nil, fmt.Errorf("read queue %s: %w", q.name, err)
+		}
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, done+1
+	}
+	consumer, err := q.stream.CreateConsumer(ctx, config)
+	if err == nil && old != "" {
+		err = q.stream.DeleteConsumer(ctx, old)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read queue %s: %w", q.name, err)
 	}
 	return &Reader{q, consumer}, nil
+}
+
+// lastRead finds a reader's consumer, "" if it has none, and the last message it was done with. Of two it is the one that
+// has come less far.
+func (q *Queue) lastRead(ctx context.Context, names [2]string) (old string, done uint64, err error) {
+	for _, name := range names {
+		c, err := q.stream.Consumer(ctx, name)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			continue
+		}
+		if err != nil {
+			return "", 0, err
+		}
+		if floor := c.CachedInfo().AckFloor.Stream; old == "" || floor < done {
+			old, done = name, floor
+		}
+	}
+	if old == "" {
+		return "", 0, nil
+	}
+	info, err := q.stream.Info(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	return old, min(done, info.State.LastSeq), nil
 }
 
 // Read calls f for each message, one after another, until ctx ends. When f returns nil the message is done with, after a
@@ -131,7 +185,10 @@ func (q *Queue) KeepReaders(ctx context.Context, readers, lanes []string) error 
 	var gone []string
 	for name := range list.Name() {
 		known := slices.ContainsFunc(readers, func(r string) bool {
-			return slices.ContainsFunc(lanes, func(l string) bool { return name == r+"_"+l })
+			return slices.ContainsFunc(lanes, func(l string) bool {
+				names := durables(r, l)
+				return slices.Contains(names[:], name)
+			})
 		})
 		if !known {
 			gone = append(gone, name)

@@ -1,0 +1,71 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"meet/internal/store"
+)
+
+// TestReaderGoesOn: a reader that is opened again begins with what it had not done with, and does not wait for it; who is
+// new gets what is put from then on.
+func TestReaderGoesOn(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // less than a message is held back that nobody finishes
+	defer cancel()
+	q, err := store.OpenQueue(ctx, open(t, t.TempDir()), "q", store.QueueOptions{MaxAge: time.Hour, MaxBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(ids ...string) {
+		t.Helper()
+		for _, id := range ids {
+			if err := q.Put(ctx, "lane", id, []byte(id)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// read opens the reader and reads until that message comes, which is not done with.
+	cut := errors.New("killed")
+	read := func(until string) (got string) {
+		t.Helper()
+		r, err := q.Reader(ctx, "ada", "lane")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.Read(ctx, func(_ context.Context, d store.Delivery) error {
+			got += d.ID
+			if d.ID == until {
+				return cut
+			}
+			return nil
+		})
+		if !errors.Is(err, cut) {
+			t.Fatalf("read %q, then %v", got, err)
+		}
+		return got
+	}
+	put("x")
+	if _, err := q.Reader(ctx, "ada", "lane"); err != nil {
+		t.Fatal(err)
+	}
+	put("a", "b", "c")
+	for _, tt := range []struct{ until, want string }{{"b", "ab"}, {"b", "b"}, {"c", "bc"}, {"c", "c"}} {
+		if got := read(tt.until); got != tt.want {
+			t.Errorf("read %q until %s, want %q", got, tt.until, tt.want)
+		}
+	}
+	if err := q.KeepReaders(ctx, []string{"ada"}, []string{"lane"}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := q.Pending(ctx); n != 1 || err != nil {
+		t.Errorf("%d pending, %v, want the one that is not done with", n, err)
+	}
+	if err := q.KeepReaders(ctx, []string{"bo"}, []string{"lane"}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := q.Pending(ctx); n != 0 || err != nil {
+		t.Errorf("%d pending for nobody, %v", n, err)
+	}
+}
