@@ -69,6 +69,13 @@ func (t *transport) firstOffer() (*livekit.SessionDescription, error) {
 func (t *transport) sent() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.sentLocked()
+}
+
+func (t *transport) sentLocked() error {
+	if t.pc.LocalDescription() != nil {
+		return nil
+	}
 	if err := t.pc.SetLocalDescription(*t.made); err != nil {
 		return fmt.Errorf("apply own offer: %w", err)
 	}
@@ -146,6 +153,9 @@ func (t *transport) answer(desc *livekit.SessionDescription) error {
 	defer t.mu.Unlock()
 	if !t.waiting || (desc.Id != 0 && desc.Id != t.offerID) {
 		return nil // an answer to an older offer, or one that came twice
+	}
+	if err := t.sentLocked(); err != nil { // the socket may be quicker with the first answer than begin
+		return err
 	}
 	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: through(t.via, desc.Sdp)}
 	if err := t.pc.SetRemoteDescription(remote); err != nil {
