@@ -25,12 +25,12 @@ export class Server {
   }
 
   /** Runs it in a network namespace, on all its addresses. */
-  static async startIn(namespace) {
+  static async startIn(namespace, ...args) {
     const server = new Server();
     server.build();
     server.namespace = namespace;
     server.port = 8080; // nothing else is there
-    server.args = ['--listen', `:${server.port}`, '--data-dir', join(server.folder, 'data')];
+    server.args = ['--listen', `:${server.port}`, '--data-dir', join(server.folder, 'data'), ...args];
     await server.run();
     return server;
   }

@@ -47,6 +47,7 @@ type serverSettings struct {
 	WebhookURL     []string `name:"webhook-url" sep:"none" help:"Receiver of signed events; may be given several times (MEET_WEBHOOK_URL)." placeholder:"URL"`
 	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs events: one for all receivers or one for each; the first unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
 	RemoteUnmute   bool     `help:"Let server APIs unmute people, not only mute them (MEET_REMOTE_UNMUTE)."`
+	DirectRooms    bool     `help:"Let two who are alone in a meeting talk without this server in between, where they can reach each other; each then learns the other's address (MEET_DIRECT_ROOMS)."`
 	WebhookPrivate bool     `help:"Let receivers' names lead to private addresses (MEET_WEBHOOK_PRIVATE)."`
 	MetricsToken   string   `name:"metrics-token" help:"Secret that lets other machines read /metrics, as a Bearer token; only this one may unless set (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
 	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
@@ -79,6 +80,9 @@ func (s serverSettings) flags() map[string]string {
 	flags["webhook_url"], flags["webhook_key"] = strings.Join(s.WebhookURL, "\n"), strings.Join(s.WebhookKey, "\n")
 	if s.RemoteUnmute {
 		flags["remote_unmute"] = "true"
+	}
+	if s.DirectRooms {
+		flags["direct_rooms"] = "true"
 	}
 	if s.WebhookPrivate {
 		flags["webhook_private"] = "true"

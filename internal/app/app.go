@@ -214,7 +214,11 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", a.ready)
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)
-	site.New(a.lobby, a.frontend, site.Options{BasePath: a.config.BasePath, ServerURLs: a.config.ServerURLs(), Log: a.log}).Routes(e)
+	pages := site.Options{BasePath: a.config.BasePath, ServerURLs: a.config.ServerURLs(), Log: a.log}
+	if a.config.DirectRooms {
+		pages.STUN = a.direct.STUN
+	}
+	site.New(a.lobby, a.frontend, pages).Routes(e)
 }
 
 // readyTimeout is how long the store may take to answer.

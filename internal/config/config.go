@@ -32,6 +32,8 @@ type Config struct {
 
 	RemoteUnmute bool // server APIs may unmute people, not only mute them
 
+	DirectRooms bool // two who are alone in a meeting may talk without this server in between
+
 	BasePath string // the path that the site stands under, such as /meet; "" is the top of the host
 
 	// Where newer builds of the front end are found: a repository of GitHub's, or any address; neither is nowhere.

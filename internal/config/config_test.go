@@ -44,7 +44,7 @@ func TestEverySettingEveryWhere(t *testing.T) {
 	keyFile := write(t, "more.yaml", "k2: s2\n")
 	want := config.Config{
 		Listen: "127.0.0.1:9000", DataDir: "d", NodeIP: "192.0.2.7", Dev: true, LogLevel: slog.LevelDebug,
-		SubscriptionLimitVideo: 9, SubscriptionLimitAudio: 30, RemoteUnmute: true,
+		SubscriptionLimitVideo: 9, SubscriptionLimitAudio: 30, RemoteUnmute: true, DirectRooms: true,
 		Keys:       []config.Key{{Name: "k1", Secret: "s1"}, {Name: "k2", Secret: "s2"}, config.DevKey},
 		KeyFile:    keyFile,
 		LiveKitURL: "wss://live.example.org", RegionURLs: map[string]string{"EU_WEST": "wss://eu.example.org"},
@@ -69,6 +69,7 @@ log_level: debug
 subscription_limit_video: 9
 subscription_limit_audio: 30
 remote_unmute: true
+direct_rooms: true
 base_path: /a/b
 frontend_repository: ada/meet-build
 frontend_branch: next
@@ -80,14 +81,14 @@ frontend_pages_url: https://pages.example.org/x
 		{"environment", config.Source{Environ: []string{
 			"MEET_LISTEN=127.0.0.1:9000", "MEET_DATA_DIR=d", "MEET_NODE_IP=192.0.2.7", "MEET_DEV=1", "MEET_KEYS=k1: s1",
 			"MEET_KEY_FILE=" + keyFile, "MEET_LIVEKIT_URL=wss://live.example.org", "MEET_LOG_LEVEL=debug",
-			"MEET_REGION_URLS=eu-west: wss://eu.example.org", "MEET_SUBSCRIPTION_LIMIT_VIDEO=9", "MEET_SUBSCRIPTION_LIMIT_AUDIO=30", "MEET_REMOTE_UNMUTE=1",
+			"MEET_REGION_URLS=eu-west: wss://eu.example.org", "MEET_SUBSCRIPTION_LIMIT_VIDEO=9", "MEET_SUBSCRIPTION_LIMIT_AUDIO=30", "MEET_REMOTE_UNMUTE=1", "MEET_DIRECT_ROOMS=1",
 			"MEET_BASE_PATH=/a/b/", "MEET_FRONTEND_REPOSITORY=ada/meet-build", "MEET_FRONTEND_BRANCH=next", "MEET_FRONTEND_TOKEN=t0", "MEET_FRONTEND_UPDATE=hourly",
 			"MEET_FRONTEND_API_URL=https://git.example.org", "MEET_FRONTEND_PAGES_URL=https://pages.example.org/x",
 		}}},
 		{"flags", config.Source{Flags: map[string]string{
 			"listen": "127.0.0.1:9000", "data_dir": "d", "node_ip": "192.0.2.7", "dev": "true", "keys": "k1: s1", "key_file": keyFile,
 			"livekit_url": "wss://live.example.org", "region_urls": "eu-west: wss://eu.example.org", "log_level": "debug",
-			"subscription_limit_video": "9", "subscription_limit_audio": "30", "remote_unmute": "true",
+			"subscription_limit_video": "9", "subscription_limit_audio": "30", "remote_unmute": "true", "direct_rooms": "true",
 			"base_path": "/a/b", "frontend_repository": "ada/meet-build", "frontend_branch": "next", "frontend_token": "t0", "frontend_update": "hourly",
 			"frontend_api_url": "https://git.example.org", "frontend_pages_url": "https://pages.example.org/x",
 		}}},
@@ -160,7 +161,7 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 	}
 	for key, bad := range map[string]string{
 		"listen": "8080", "node_ip": "my-host", "dev": "perhaps", "keys": "k:hunter2", "key_file": readable,
-		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe", "metrics_token": "hunter2",
+		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe", "direct_rooms": "maybe", "metrics_token": "hunter2",
 		"region_urls": "eu: hunter2.example.org", "log_level": "loud",
 		"subscription_limit_video": "many", "subscription_limit_audio": "-1",
 		"base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily",

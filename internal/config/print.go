@@ -34,6 +34,7 @@ var shown = map[string]func(Config) any{
 	"frontend_pages_url":       func(c Config) any { return publicURL(c.FrontendPagesURL) },
 	"frontend_update":          func(c Config) any { return c.FrontendUpdate },
 	"remote_unmute":            func(c Config) any { return c.RemoteUnmute },
+	"direct_rooms":             func(c Config) any { return c.DirectRooms },
 	"webhook_url":              func(c Config) any { return publicList(c.WebhookURLs) },
 	"webhook_key":              func(c Config) any { return c.webhookKeysKnown() },
 	"webhook_private":          func(c Config) any { return c.WebhookPrivate },

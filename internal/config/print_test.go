@@ -35,6 +35,7 @@ log_level: debug
 subscription_limit_video: 9
 subscription_limit_audio: 30
 remote_unmute: true
+direct_rooms: true
 webhook_url: [https://a.example.org/hook, http://b.example.org]
 webhook_key: [k2]
 webhook_private: true

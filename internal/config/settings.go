@@ -44,6 +44,7 @@ var settings = []setting{
 	{"frontend_pages_url", "an address of http or https", setAddress(func(c *Config) *string { return &c.FrontendPagesURL })},
 	{"frontend_update", "off, start or hourly", setFrontendUpdate},
 	{"remote_unmute", "true or false", setRemoteUnmute},
+	{"direct_rooms", "true or false", setDirectRooms},
 	{"webhook_url", "addresses of http or https, one a line", setWebhookURLs},
 	{"webhook_key", "one of the API keys, or one for each webhook_url, one a line", setWebhookKeys},
 	{"webhook_private", "true or false", setWebhookPrivate},
@@ -143,6 +144,13 @@ func setRegionURLs(c *Config, v string) error {
 		urls[regionKey(p.name)] = p.value
 	}
 	c.RegionURLs = urls
+	return nil
+}
+
+func setDirectRooms(c *Config, v string) (err error) {
+	if c.DirectRooms, err = strconv.ParseBool(v); err != nil {
+		return errValue
+	}
 	return nil
 }
 

@@ -26,15 +26,8 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such direct call", http.StatusNotFound)
 		return
 	}
-	host := h.opts.Host
-	if host == "" { // how the browser came here is how it comes here by UDP
-		host = r.Host
-		if name, _, err := net.SplitHostPort(r.Host); err == nil {
-			host = name
-		}
-	}
-	at := net.JoinHostPort(trimBrackets(host), strconv.Itoa(h.opts.Port))
-	servers := []ICEServer{{URLs: []string{"stun:" + at}}}
+	at := h.at(r)
+	servers := []ICEServer{{URLs: []string{h.STUN(r)}}}
 	if h.opts.Relays != nil {
 		user, password := h.opts.Relays(id)
 		servers = append(servers, ICEServer{
@@ -43,6 +36,21 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string][]ICEServer{"iceServers": servers}) // who is gone needs no answer
+}
+
+// STUN is where a browser that came with r learns its own address.
+func (h *Hub) STUN(r *http.Request) string { return "stun:" + h.at(r) }
+
+// at is the host and port of STUN and TURN.
+func (h *Hub) at(r *http.Request) string {
+	host := h.opts.Host
+	if host == "" { // how the browser came here is how it comes here by UDP
+		host = r.Host
+		if name, _, err := net.SplitHostPort(r.Host); err == nil {
+			host = name
+		}
+	}
+	return net.JoinHostPort(trimBrackets(host), strconv.Itoa(h.opts.Port))
 }
 
 // trimBrackets undoes how an IPv6 address without a port is written in a Host header.

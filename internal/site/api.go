@@ -40,6 +40,21 @@ type lobbyJSON struct {
 	Meetings []meetingJSON `json:"meetings"`
 }
 
+// detailsJSON is what a page needs to enter a room.
+type detailsJSON struct {
+	lobby.ConnectionDetails
+	Direct *directJSON `json:"direct,omitempty"` // nil: everything goes by the server
+}
+
+// directJSON lets two who are alone in a room find each other (W3C webrtc, 4.2.4).
+type directJSON struct {
+	ICEServers []iceServerJSON `json:"iceServers"`
+}
+
+type iceServerJSON struct {
+	URLs []string `json:"urls"`
+}
+
 //go:embed openapi.yaml
 var description []byte
 
@@ -63,7 +78,11 @@ func (s *Site) connectionDetails(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return fresh(c, details)
+	answer := detailsJSON{ConnectionDetails: details}
+	if s.stun != nil {
+		answer.Direct = &directJSON{ICEServers: []iceServerJSON{{URLs: []string{s.stun(c.Request())}}}}
+	}
+	return fresh(c, answer)
 }
 
 var errTokenBody = fault.New(fault.Invalid, "the body must be JSON with roomName and participantName as text")

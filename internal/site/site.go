@@ -34,7 +34,10 @@ type Builds interface {
 type Options struct {
 	BasePath   string   // the path that the site stands under, such as "/meet"; "" is the top
 	ServerURLs []string // other servers that pages may connect to for signalling
-	Log        *slog.Logger
+	// STUN is where a browser that came with that request learns its own address, if two who are alone in a room may
+	// talk without the server in between; nil if they may not.
+	STUN func(*http.Request) string
+	Log  *slog.Logger
 }
 
 // Site serves the pages.
@@ -42,6 +45,7 @@ type Site struct {
 	lobby    *lobby.Lobby
 	builds   Builds
 	base     string
+	stun     func(*http.Request) string // nil: no room is direct
 	log      *slog.Logger
 	connects string // what the policy lets pages connect to besides this server
 	refused  counter
@@ -52,7 +56,7 @@ func New(l *lobby.Lobby, b Builds, o Options) *Site {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Site{lobby: l, builds: b, base: o.BasePath, log: o.Log, connects: connectSources(o.ServerURLs)}
+	return &Site{lobby: l, builds: b, base: o.BasePath, stun: o.STUN, log: o.Log, connects: connectSources(o.ServerURLs)}
 }
 
 // Routes mounts every page and makes e answer errors as the site does.

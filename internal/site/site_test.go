@@ -273,6 +273,23 @@ func TestConnectionDetails(t *testing.T) {
 	}
 }
 
+// TestDirectRooms: a page may look for a direct path only where the operator lets it, and is told where to learn its address.
+func TestDirectRooms(t *testing.T) {
+	const query = "/api/connection-details?roomName=blue&participantName=Ada"
+	if w := newRig(t, site.Options{}).do("GET", query, ""); strings.Contains(w.Body.String(), "direct") {
+		t.Errorf("unasked: %s", w.Body)
+	}
+	r := newRig(t, site.Options{STUN: func(r *http.Request) string { return "stun:" + r.Host }})
+	var got struct{ Direct any }
+	if err := json.Unmarshal(r.do("GET", query, "").Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := any(map[string]any{"iceServers": []any{map[string]any{"urls": []any{"stun:meet.test:8080"}}}})
+	if diff := cmp.Diff(want, got.Direct); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestToken(t *testing.T) {
 	r := newRig(t, site.Options{})
 	const ctype, origin = "Content-Type: application/json", "Origin: https://other.example.org"

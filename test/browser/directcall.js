@@ -22,3 +22,6 @@ export async function follow(person, link) {
 
 /** Says in words which way the media go, and in data-session which call it is. */
 export const path = (person) => person.page.locator('[role=status][data-session]');
+
+/** Says in a meeting of two whether the media go past the server. */
+export const mark = (person) => person.page.locator('.path-mark');

@@ -2,6 +2,7 @@
 // to itself.
 import { expect, test } from './meet.js';
 import { follow, open } from './directcall.js';
+import { longestGap, watchForGaps } from './gaps.js';
 
 test('a third is refused, and then all three move to a meeting without missing anything', async ({ person, server }) => {
   const [ada, bo, cy] = [await person('Ada'), await person('Bo'), await person('Cy')];
@@ -25,32 +26,8 @@ test('a third is refused, and then all three move to a meeting without missing a
     for (const other of [ada, bo, cy]) if (other !== one) await one.sees(other.name);
     await one.hears();
   }
-  const gap = await ada.page.evaluate(() => globalThis.longestGap);
+  const gap = await longestGap(ada.page);
   console.log(`the longest time without a new picture of Bo: ${Math.round(gap)} ms`);
   expect(gap, 'milliseconds without a new picture of Bo').toBeLessThan(1000);
   await expect.poll(() => ada.page.evaluate(() => globalThis.peerConnections[0].connectionState), 'the direct connection has ended').toBe('closed');
 });
-
-/** Notes in globalThis.longestGap the longest time in which no video of somebody showed a new frame. */
-const watchForGaps = (page, name) =>
-  page.evaluate((name) => {
-    let newest = performance.now();
-    globalThis.longestGap = 0;
-    const watched = new WeakSet();
-    const note = () => {
-      globalThis.longestGap = Math.max(globalThis.longestGap, performance.now() - newest);
-      newest = performance.now();
-    };
-    setInterval(() => {
-      for (const video of document.querySelectorAll(`[data-participant="${name}"][data-source="camera"] video`)) {
-        if (watched.has(video)) continue;
-        watched.add(video);
-        const again = () => {
-          note();
-          video.requestVideoFrameCallback(again);
-        };
-        video.requestVideoFrameCallback(again);
-      }
-      globalThis.longestGap = Math.max(globalThis.longestGap, performance.now() - newest);
-    }, 20);
-  }, name);

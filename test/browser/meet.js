@@ -29,11 +29,11 @@ export class Person {
     return this.call.getByRole('button', { name, exact: true });
   }
 
-  /** Frames decoded for that tile's video, as the element counts them. */
+  /** Frames decoded for that tile's video, the one on top, as the element counts them. */
   async frames(name, source = 'camera') {
     const video = this.tile(name, source).locator('video');
     if ((await video.count()) === 0) return 0;
-    return video.first().evaluate((v) => v.getVideoPlaybackQuality().totalVideoFrames);
+    return video.last().evaluate((v) => v.getVideoPlaybackQuality().totalVideoFrames);
   }
 
   /** Waits until the video of that tile moves. */
@@ -65,6 +65,27 @@ export class Person {
   }
 }
 
+/** Keeps what each page of the context opens in globalThis.peerConnections and globalThis.sockets. */
+export const noteConnections = (context) =>
+  context.addInitScript(() => {
+    globalThis.peerConnections = [];
+    const Native = globalThis.RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Native {
+      constructor(...args) {
+        super(...args);
+        globalThis.peerConnections.push(this);
+      }
+    };
+    globalThis.sockets = [];
+    const Socket = globalThis.WebSocket;
+    globalThis.WebSocket = class extends Socket {
+      constructor(...args) {
+        super(...args);
+        globalThis.sockets.push(this);
+      }
+    };
+  });
+
 export const test = base.extend({
   server: [
     // eslint-disable-next-line no-empty-pattern
@@ -83,24 +104,7 @@ export const test = base.extend({
     await use(async (name, options = {}) => {
       const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport: { width: 1440, height: 900 }, ...options });
       contexts.push(context);
-      await context.addInitScript(() => {
-        globalThis.peerConnections = [];
-        const Native = globalThis.RTCPeerConnection;
-        globalThis.RTCPeerConnection = class extends Native {
-          constructor(...args) {
-            super(...args);
-            globalThis.peerConnections.push(this);
-          }
-        };
-        globalThis.sockets = [];
-        const Socket = globalThis.WebSocket;
-        globalThis.WebSocket = class extends Socket {
-          constructor(...args) {
-            super(...args);
-            globalThis.sockets.push(this);
-          }
-        };
-      });
+      await noteConnections(context);
       const page = await context.newPage();
       page.on('request', (r) => {
         const url = new URL(r.url());

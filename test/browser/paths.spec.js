@@ -1,8 +1,8 @@
-// The ways a direct call takes: straight where there is one, by the server's relays where there is none, and from the one to
-// the other when the network changes. The kernel counts what reaches the server.
+// The ways a direct call takes, and a meeting of two: straight where there is one, by the server where there is none, and
+// from the one to the other when the network changes. The kernel counts what reaches the server.
 import { chromium } from '@playwright/test';
-import { path } from './directcall.js';
-import { expect, Person, test as base } from './meet.js';
+import { mark, path } from './directcall.js';
+import { expect, noteConnections, Person, test as base } from './meet.js';
 import { makeNamespaces, possible } from './namespaces.js';
 import { Server } from '../server.mjs';
 
@@ -18,7 +18,7 @@ const test = base.extend({
   ],
   server: [
     async ({ net }, use) => {
-      const server = await Server.startIn(net.server);
+      const server = await Server.startIn(net.server, '--direct-rooms');
       await use(server);
       await server.close();
     },
@@ -37,6 +37,7 @@ const test = base.extend({
       });
       browsers.push(browser);
       const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport: { width: 1440, height: 900 } });
+      await noteConnections(context);
       people[who] = Object.assign(new Person(await context.newPage(), name), { origin });
     }
     await use(people);
@@ -90,4 +91,18 @@ test('a direct path that breaks gives way to the relay', async ({ net, two }) =>
   await expect(path(two.ada)).toHaveText('Relayed, encrypted', { timeout: 60_000 });
   await two.ada.sees('Bo');
   await two.bo.sees('Ada');
+});
+
+test('a meeting of two goes straight, and by the server once that breaks', async ({ net, two: { ada, bo } }) => {
+  net.setDirect(true);
+  const room = `/rooms/${Date.now()}`;
+  for (const one of [ada, bo]) await one.join(one.origin + room);
+  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'direct', { timeout: 30_000 });
+  await ada.sees('Bo');
+  await bo.hears();
+  net.setDirect(false);
+  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'server');
+  await ada.sees('Bo');
+  await bo.sees('Ada');
+  await bo.hears();
 });

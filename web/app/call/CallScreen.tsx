@@ -11,6 +11,7 @@ import { SettingsDialog } from "../features/settings/SettingsDialog";
 import { useObservable } from "../lib/useObservable";
 import { Icon } from "../ui/Icon";
 import { NoticeList } from "../ui/NoticeList";
+import { Sound } from "../ui/Sound";
 import type { CallState } from "./actions/action";
 import { meetingActions } from "./actions/list";
 import type { Call } from "./call";
@@ -37,6 +38,7 @@ export function CallScreen({ call, door }: { call: Call; door: Door }) {
 function Screen({ call, door }: { call: Call; door: Door }) {
   const status = useObservable(call.status);
   const view = useObservable(call.view);
+  const direct = useObservable(call.direct.shown);
   const me = useLocalParticipant();
   const people = useParticipants();
   const { messages, unread, send } = useMessages(view.panel === "chat");
@@ -61,7 +63,7 @@ function Screen({ call, door }: { call: Call; door: Door }) {
     <div className="call" data-panel={view.panel ?? undefined} data-status={status}>
       <h1 className="visually-hidden">Meeting {door.roomName}</h1>
       <div className="call__stage">
-        <Stage onStopSharing={() => void call.setSharing(false)} />
+        <Stage direct={direct} onStopSharing={() => void call.setSharing(false)} />
         {alone && door.shared && !state.sharing && <InviteCard />}
         <ConnectionMark status={status} />
         <TapToHear />
@@ -72,6 +74,7 @@ function Screen({ call, door }: { call: Call; door: Door }) {
         {door.shared ? <InviteButton roomName={door.roomName} /> : <RoomName name={door.roomName} />}
         <ControlBar call={call} state={state} actions={meetingActions} />
         <div className="call__help">
+          <PathMark direct={Object.keys(direct.tracks).length > 0} />
           <button type="button" className="icon-button" aria-label="Keyboard shortcuts" onClick={() => call.show({ dialog: "help" })}>
             <Icon name="help" />
           </button>
@@ -82,6 +85,8 @@ function Screen({ call, door }: { call: Call; door: Door }) {
       {view.dialog === "settings" && <SettingsDialog choose={choose} onClose={() => call.show({ dialog: null })} />}
       {view.dialog === "help" && <HelpDialog actions={meetingActions} onClose={() => call.show({ dialog: null })} />}
       <RoomAudioRenderer />
+      <Sound track={direct.tracks.microphone} />
+      <Sound track={direct.tracks.screenSound} />
     </div>
   );
 }
@@ -91,6 +96,15 @@ function RoomName({ name }: { name: string }) {
   return (
     <p className="call__room" title={name}>
       {name}
+    </p>
+  );
+}
+
+/** Says that the two who are here no longer need the server, where that is so. */
+function PathMark({ direct }: { direct: boolean }) {
+  return (
+    <p className="path-mark" role="status" data-path={direct ? "direct" : "server"} title={direct ? "Sound and picture go straight from browser to browser." : undefined}>
+      {direct && "Direct connection"}
     </p>
   );
 }

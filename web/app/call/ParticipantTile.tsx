@@ -2,13 +2,16 @@ import { isTrackReference, type TrackReferenceOrPlaceholder, VideoTrack } from "
 import { Track } from "livekit-client";
 import { useState } from "react";
 import type { Cell } from "../ui/arrange";
+import { Picture } from "../ui/Picture";
 import { Tile } from "../ui/Tile";
 import { useInterruption } from "./useInterruption";
 import { displayName, useParticipant } from "./useParticipant";
 
 /** ParticipantTile draws a publication of somebody, or the place where their picture would be. */
-export function ParticipantTile({ trackRef, cell, onStopSharing }: {
+export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {
   trackRef: TrackReferenceOrPlaceholder;
+  /** The same picture by a direct path, shown in place of the server's once it plays. */
+  picture: MediaStreamTrack | undefined;
   cell: Cell;
   onStopSharing: () => void;
 }) {
@@ -21,6 +24,7 @@ export function ParticipantTile({ trackRef, cell, onStopSharing }: {
   const cameraOn = useParticipant(participant, (p) => p.isCameraEnabled);
   const interruption = useInterruption(participant, source);
   const [live, setLive] = useState(false);
+  const [direct, setDirect] = useState(false);
   const [upright, setUpright] = useState(false);
 
   const mine = participant.isLocal;
@@ -37,8 +41,8 @@ export function ParticipantTile({ trackRef, cell, onStopSharing }: {
       muted={muted}
       speaking={speaking && !muted && !screen}
       quality={quality}
-      state={shown && live ? "live" : expected ? "waiting" : "idle"}
-      interruption={expected ? interruption : ""}
+      state={shown && (live || direct) ? "live" : expected ? "waiting" : "idle"}
+      interruption={expected && !direct ? interruption : ""}
       whole={whole}
       cell={cell}
     >
@@ -50,6 +54,7 @@ export function ParticipantTile({ trackRef, cell, onStopSharing }: {
           onResize={({ currentTarget: { videoWidth, videoHeight } }) => setUpright(videoHeight > videoWidth)}
         />
       )}
+      {shown && picture && <Picture track={picture} onLive={setDirect} onUpright={setUpright} />}
       {screen && mine && (
         <div className="tile__own-screen">
           <p>You are sharing your screen</p>

@@ -4,14 +4,15 @@ import { useState } from "react";
 import { arrange, arrangeStage } from "../ui/arrange";
 import { Icon } from "../ui/Icon";
 import { useSize } from "../ui/useSize";
+import type { DirectMedia } from "./directPath";
 import { ParticipantTile } from "./ParticipantTile";
 import { hasStage, orderTiles, pageSize, tileKey } from "./tiles";
 
 /** Narrower than this the window is a phone's. */
 const narrow = 600;
 
-/** Stage shows the people and the shared screens, as large as the space allows. */
-export function Stage({ onStopSharing }: { onStopSharing: () => void }) {
+/** Stage shows the people and the shared screens, as large as the space allows; direct is what comes by a direct path. */
+export function Stage({ direct, onStopSharing }: { direct: DirectMedia; onStopSharing: () => void }) {
   const tiles = orderTiles(
     useTracks(
       [
@@ -36,7 +37,8 @@ export function Stage({ onStopSharing }: { onStopSharing: () => void }) {
       <div className="stage__tiles" ref={stage}>
         {shown.map((tile, index) => {
           const cell = cells[index];
-          return cell && <ParticipantTile key={tileKey(tile)} trackRef={tile} cell={cell} onStopSharing={onStopSharing} />;
+          const picture = tile.participant === direct.from ? direct.tracks[tile.source === Track.Source.ScreenShare ? "screen" : "camera"] : undefined;
+          return cell && <ParticipantTile key={tileKey(tile)} trackRef={tile} picture={picture} cell={cell} onStopSharing={onStopSharing} />;
         })}
       </div>
       {pages > 1 && (

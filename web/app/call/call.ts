@@ -4,7 +4,8 @@ import { type Observable, State } from "../lib/observable";
 import { type Preferences, savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
 import type { CallView, Controls } from "./actions/action";
-import type { Door } from "./door";
+import type { Door, Pass } from "./door";
+import { DirectPath } from "./directPath";
 import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNot } from "./ending";
 import { describeMediaError, type LocalMedia } from "./localMedia";
 
@@ -15,6 +16,8 @@ const sources = { microphone: Track.Source.Microphone, camera: Track.Source.Came
 /** Call is one stay in a room, from "Join now" to the page that says why it ended. */
 export class Call implements Controls {
   readonly room: Room;
+  /** The way past the server, for two, where it is allowed. */
+  readonly direct: DirectPath;
   readonly notices = new Notices();
   readonly #status = new State<CallStatus>("joining");
   readonly #view = new State<CallView>({ panel: null, dialog: null });
@@ -32,6 +35,7 @@ export class Call implements Controls {
       videoCaptureDefaults: chosen(preferences.cameraId),
       ...(preferences.speakerId === "" ? {} : { audioOutput: { deviceId: preferences.speakerId } }),
     });
+    this.direct = new DirectPath(this.room, this.#over.signal);
     this.room
       .on(RoomEvent.SignalReconnecting, () => this.#status.set("reconnecting"))
       .on(RoomEvent.Reconnecting, () => this.#status.set("reconnecting"))
@@ -52,8 +56,9 @@ export class Call implements Controls {
 
   /** join enters the room under a name and publishes what the person switched on. */
   async join(door: Door, name: string): Promise<void> {
+    let pass: Pass;
     try {
-      const pass = await door.open(name, this.#over.signal);
+      pass = await door.open(name, this.#over.signal);
       await this.room.connect(pass.serverUrl, pass.participantToken);
     } catch (error) {
       this.#end(couldNotJoin(whyNot(error)));
@@ -62,6 +67,7 @@ export class Call implements Controls {
     if (this.#isOver()) return;
     this.#status.set("live");
     this.#publishFromMedia();
+    if (pass.direct) this.direct.allow(pass.direct.iceServers);
   }
 
   /** leave ends the stay at once. */

@@ -11,9 +11,11 @@ export interface Door {
   open(personName: string, signal: AbortSignal): Promise<Pass>;
 }
 
-interface Pass {
+/** Pass is what lets somebody into a room. */
+export interface Pass {
   serverUrl: string;
   participantToken: string;
+  direct?: { iceServers: RTCIceServer[] };
 }
 
 /** roomDoor leads into a room of this server. */

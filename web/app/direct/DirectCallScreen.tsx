@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef } from "react";
+import { useCallback } from "react";
 import type { CallState } from "../call/actions/action";
 import { directActions } from "../call/actions/list";
 import { ConnectionMark } from "../call/ConnectionMark";
@@ -12,10 +12,10 @@ import { ChatPanel } from "../features/chat/ChatPanel";
 import { useUnread } from "../features/chat/useUnread";
 import { HelpDialog } from "../features/help/HelpDialog";
 import { SettingsDialog } from "../features/settings/SettingsDialog";
-import { loadPreferences } from "../lib/storage";
 import { useObservable } from "../lib/useObservable";
 import { Icon } from "../ui/Icon";
 import { NoticeList } from "../ui/NoticeList";
+import { setSpeaker, Sound } from "../ui/Sound";
 import { DirectStage } from "./DirectStage";
 import type { DirectCall, DirectState } from "./directCall";
 import { KnockCard } from "./KnockCard";
@@ -77,7 +77,7 @@ export function DirectCallScreen({ call, moving }: { call: DirectCall; moving: b
 function PathMark({ state: { status, session, other } }: { state: DirectState }) {
   const path = status === "live" ? (other?.stats.path ?? "unknown") : "unknown";
   return (
-    <p className="direct-path" role="status" data-session={session} data-path={path} title={path === "unknown" ? undefined : pathHints[path]}>
+    <p className="path-mark" role="status" data-session={session} data-path={path} title={path === "unknown" ? undefined : pathHints[path]}>
       {path === "unknown" ? states[status] : paths[path]}
     </p>
   );
@@ -103,26 +103,8 @@ function useChoose(call: DirectCall): (kind: MediaDeviceKind, deviceId: string) 
     (kind: MediaDeviceKind, deviceId: string) => {
       call.choose(kind, deviceId);
       if (kind !== "audiooutput") return;
-      for (const element of document.querySelectorAll<HTMLAudioElement>("audio[data-direct]")) {
-        element.setSinkId(deviceId).catch(() => call.notices.say("The speaker could not be changed. Sound goes on where it was."));
-      }
+      setSpeaker(deviceId).catch(() => call.notices.say("The speaker could not be changed. Sound goes on where it was."));
     },
     [call],
   );
-}
-
-function Sound({ track, muted }: { track: MediaStreamTrack | undefined; muted: boolean }) {
-  const audio = useRef<HTMLAudioElement>(null);
-  useEffect(() => {
-    const element = audio.current;
-    if (!element || !track) return;
-    element.srcObject = new MediaStream([track]);
-    const { speakerId } = loadPreferences();
-    if (speakerId !== "" && "setSinkId" in element) element.setSinkId(speakerId).catch(() => undefined); // it is gone: the default then
-    element.play().catch(() => undefined); // cut short by the next track
-    return () => {
-      element.srcObject = null;
-    };
-  }, [track]);
-  return <audio ref={audio} data-direct muted={muted} />;
 }

@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { useObservable } from "../lib/useObservable";
 import { arrange, arrangeStage, type Cell } from "../ui/arrange";
+import { Picture } from "../ui/Picture";
 import { Tile } from "../ui/Tile";
 import { useSize } from "../ui/useSize";
 import { type DirectCall, nameOf, type Other } from "./directCall";
@@ -82,29 +83,5 @@ function DirectTile({ shown, cell, onStopSharing }: { shown: Shown; cell: Cell; 
         </div>
       )}
     </Tile>
-  );
-}
-
-function Picture({ track, onLive, onUpright }: { track: MediaStreamTrack; onLive: (live: boolean) => void; onUpright: (upright: boolean) => void }) {
-  const video = useRef<HTMLVideoElement>(null);
-  useEffect(() => {
-    const element = video.current;
-    if (!element) return;
-    element.srcObject = new MediaStream([track]);
-    element.play().catch(() => undefined); // cut short by the next track
-    return () => {
-      element.srcObject = null;
-      onLive(false);
-    };
-  }, [track, onLive]);
-  return (
-    <video
-      ref={video}
-      muted
-      playsInline
-      autoPlay
-      onLoadedData={() => onLive(true)}
-      onResize={({ currentTarget: { videoWidth, videoHeight } }) => onUpright(videoHeight > videoWidth)}
-    />
   );
 }

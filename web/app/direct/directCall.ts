@@ -7,9 +7,9 @@ import type { DeviceKind } from "../lib/mediaProblem";
 import { type Observable, State } from "../lib/observable";
 import { savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
-import type { LinkStats } from "./linkStats";
+import type { LinkStats } from "../link/linkStats";
 import { isMessage, type Message, type OwnState } from "./message";
-import { originOf, PeerLink, type Role, type Tracks } from "./peerLink";
+import { originOf, PeerLink, type Role, type Tracks } from "../link/peerLink";
 import { type Signal, Signalling } from "./signalling";
 
 /**

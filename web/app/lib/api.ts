@@ -32,6 +32,8 @@ export interface ConnectionDetails {
   roomName: string;
   participantName: string;
   participantToken: string;
+  /** Two who are alone in the room may talk without the server in between. */
+  direct?: { iceServers: RTCIceServer[] };
 }
 
 /** A refusal or failure whose message is a sentence fit to show. */

@@ -27,6 +27,11 @@ export function readStats(report: RTCStatsReport, before: LinkStats): LinkStats 
   };
 }
 
+/** countOf is how much of one stream has come, by its inbound-rtp statistics: whole pictures, or packets of sound. */
+export function countOf(entry: Record<string, unknown>): number {
+  return number(entry.kind === "video" ? entry.framesReceived : entry.packetsReceived);
+}
+
 function pathOf(all: Record<string, unknown>[]): Path {
   const byId = new Map(all.map((entry) => [entry.id, entry]));
   const chosen = new Set(all.filter(({ type }) => type === "transport").map(({ selectedCandidatePairId }) => selectedCandidatePairId));

@@ -1,5 +1,5 @@
 import { type Observable, State } from "../lib/observable";
-import { type LinkStats, readStats } from "./linkStats";
+import { countOf, type LinkStats, readStats } from "./linkStats";
 
 /** What is sent each way: a role has its own section in the session description, the n-th of its kind. */
 export type Role = "microphone" | "camera" | "screen" | "screenSound";
@@ -125,6 +125,17 @@ export class PeerLink {
     this.#takeSections();
     await this.#pc.setLocalDescription();
     this.#send();
+  }
+
+  /** received counts what has come of each role so far: whole pictures, or packets of sound. */
+  async received(): Promise<Partial<Record<Role, number>>> {
+    const counts: Partial<Record<Role, number>> = {};
+    const mids = new Map(roles.map((role) => [this.#transceiver(role)?.mid, role]));
+    for (const entry of (await this.#pc.getStats() as unknown as Map<string, Record<string, unknown>>).values()) {
+      const role = entry.type === "inbound-rtp" ? mids.get(entry.mid as string) : undefined;
+      if (role) counts[role] = countOf(entry);
+    }
+    return counts;
   }
 
   /** restart looks for a new way to the other (RFC 8839, 4.4.1.1.1), as after a change of network. */

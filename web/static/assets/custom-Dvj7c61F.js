@@ -1,1 +1,0 @@
-import"./time-BAPMfA1P.js";import{D as e,F as t,P as n,T as r,t as i}from"./RoomScreen-ZC1J4WgL.js";var a=t(),o=r(),s=document.getElementById(`room`);if(s?.dataset.server!==void 0){let t=new URLSearchParams(location.search).get(`token`)??new URLSearchParams(location.hash.slice(1)).get(`token`);(0,a.createRoot)(s).render((0,o.jsx)(i,{flow:new e(n(s.dataset.server,t??``))}))}

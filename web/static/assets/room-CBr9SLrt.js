@@ -1,1 +1,0 @@
-import"./time-BAPMfA1P.js";import{D as e,F as t,N as n,T as r,t as i}from"./RoomScreen-ZC1J4WgL.js";var a=t(),o=r(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(i,{flow:new e(n(s.dataset.room))}));
