@@ -53,9 +53,11 @@ for (const [mode, singlePeerConnection] of modes) {
     await prepare(ada);
     const room = `${info.testId}-${info.retry}`;
     const args = ['-url', livekit.url, '-key', livekit.key, '-secret', livekit.secret, '-room', room];
-    const go = spawn(echo, singlePeerConnection ? [...args, '-single'] : args, { stdio: ['pipe', 'pipe', 'ignore'] });
+    const go = spawn(echo, singlePeerConnection ? [...args, '-single'] : args);
     const ended = new Promise((resolve) => go.once('close', resolve));
-    await expect.poll(() => ada.evaluate(() => room.remoteParticipants.has('go'))).toBe(true);
+    let said = '';
+    for (const output of [go.stdout, go.stderr]) output.on('data', (text) => (said += text));
+    await expect.poll(async () => (await ada.evaluate(() => room.remoteParticipants.has('go'))) || said).toBe(true);
     expect(await call(ada, 'go')).toBe('Ada said hello');
     expect(await call(ada, 'go', 'unknown')).toMatchObject({ code: 1400 });
     await ada.evaluate(() => room.localParticipant.publishData(new TextEncoder().encode('call me'), { reliable: true }));
