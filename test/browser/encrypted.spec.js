@@ -59,6 +59,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await ada.evaluate(() => room.localParticipant.publishData(new TextEncoder().encode('between us'), { reliable: true }));
     await expect.poll(() => bo.evaluate(() => globalThis.heard), 'Bo reads it').toEqual(['between us']);
     await ada.evaluate(() => room.setE2EEEnabled(false));
+    await expect.poll(() => ada.evaluate(() => room.isE2EEEnabled), 'the worker has taken note').toBe(false);
     await ada.evaluate(() => room.localParticipant.publishData(new TextEncoder().encode('for all'), { reliable: true }));
     await expect.poll(() => cy.evaluate(() => globalThis.heard), 'Cy reads what is open, and that alone').toEqual(['for all']);
   });
