@@ -27,6 +27,7 @@ import (
 	"meet/internal/rtc"
 	"meet/internal/signal"
 	"meet/internal/token"
+	"meet/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -51,10 +52,14 @@ func newServer(t testing.TB, o api.Options) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	media, err := wire.New(conn, wire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &server{t: t, http: &http.Client{Transport: &http.Transport{}}, agents: agent.New(token.Keys{"devkey": "secret"}, agent.Options{})}
 	t.Cleanup(s.agents.Close)
 	log := slog.New(slog.DiscardHandler)
-	s.rooms, err = rtc.New(conn, rtc.Options{
+	s.rooms, err = rtc.New(wire.NewDatagramMux(media), rtc.Options{
 		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17},
 		RefreshToken: func(to rtc.TokenSubject) (string, error) {
 			return mint(to.Info.Identity, token.VideoGrant{RoomJoin: true, Room: to.Room})

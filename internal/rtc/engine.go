@@ -38,7 +38,7 @@ const sctpMinWindow = 12_000
 
 // engine makes peer connections that share one UDP socket, one TCP port and one certificate.
 type engine struct {
-	mux         *ice.UDPMuxDefault
+	udp         UDPMux
 	tcp         ice.TCPMux // nil: media goes over UDP alone
 	certificate webrtc.Certificate
 	nodeIP      netip.Addr // address to offer instead of the host's own; zero: the host's own
@@ -53,7 +53,7 @@ type patience struct {
 	answer               time.Duration // to an offer
 }
 
-func newEngine(conn net.PacketConn, tcp ice.TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
+func newEngine(udp UDPMux, tcp ice.TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the media key: %w", err)
@@ -62,15 +62,28 @@ func newEngine(conn net.PacketConn, tcp ice.TCPMux, nodeIP netip.Addr, logs logg
 	if err != nil {
 		return nil, fmt.Errorf("make the media certificate: %w", err)
 	}
-	e := &engine{tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs, patience: patience{iceDisconnected, iceFailed, answerLimit}}
-	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+	e := &engine{udp: udp, tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs, patience: patience{iceDisconnected, iceFailed, answerLimit}}
+	if a, ok := udp.LocalAddr().(*net.UDPAddr); ok {
 		e.bound = a.AddrPort().Addr().Unmap()
 	}
-	e.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: logs.NewLogger("ice-mux")})
 	return e, nil
 }
 
-func (e *engine) Close() error { return e.mux.Close() }
+func (e *engine) Close() error { return e.udp.Close() }
+
+// offer is the socket as it is offered to one client: pion asks it for addresses, and leaves out none itself.
+type offer struct {
+	UDPMux
+	engine   *engine
+	loopback bool
+}
+
+func (o offer) GetListenAddresses() []net.Addr {
+	return slices.DeleteFunc(o.UDPMux.GetListenAddresses(), func(a net.Addr) bool {
+		udp, ok := a.(*net.UDPAddr)
+		return !ok || udp.IP.IsLoopback() && !o.loopback || !o.engine.offered(udp.IP)
+	})
+}
 
 // connectionOptions are what differs between the connections of two clients.
 type connectionOptions struct {
@@ -118,7 +131,8 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 
 func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
 	s := &webrtc.SettingEngine{LoggerFactory: e.logs}
-	s.SetICEUDPMux(e.mux)
+	loopback := o.loopback || e.bound.IsLoopback()
+	s.SetICEUDPMux(offer{e.udp, e, loopback})
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if o.tcp && e.tcp != nil {
 		s.SetICETCPMux(e.tcp)
@@ -129,7 +143,7 @@ func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
 	s.SetICETimeouts(e.patience.disconnected, e.patience.failed, iceKeepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
-	s.SetIncludeLoopbackCandidate(o.loopback || e.bound.IsLoopback())
+	s.SetIncludeLoopbackCandidate(loopback)
 	s.SetIPFilter(e.offered)
 	if e.nodeIP.IsValid() && !e.ownAddress(e.nodeIP) {
 		rule := webrtc.ICEAddressRewriteRule{

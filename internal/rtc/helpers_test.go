@@ -14,6 +14,8 @@ import (
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 	"go.uber.org/goleak"
+
+	"meet/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,6 +35,10 @@ func newHouse(t testing.TB, change ...func(*Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	media, err := wire.New(conn, wire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := &house{t: t}
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("TEST_LOG") != "" {
@@ -49,7 +55,7 @@ func newHouse(t testing.TB, change ...func(*Options)) *house {
 	for _, f := range change {
 		f(&o)
 	}
-	h.Rooms, err = New(conn, o)
+	h.Rooms, err = New(wire.NewDatagramMux(media), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,9 +65,15 @@ type Rooms struct {
 	bans bans
 }
 
-// New makes Rooms whose media goes over conn, which it closes in Close.
-func New(conn net.PacketConn, o Options) (*Rooms, error) {
-	e, err := newEngine(conn, o.TCP, o.NodeIP, pionlog.Factory{Log: o.Log})
+// UDPMux shares a socket between peer connections.
+type UDPMux interface {
+	ice.UDPMux
+	LocalAddr() net.Addr
+}
+
+// New makes Rooms whose media goes over udp, which it closes in Close.
+func New(udp UDPMux, o Options) (*Rooms, error) {
+	e, err := newEngine(udp, o.TCP, o.NodeIP, pionlog.Factory{Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ import (
 	"meet/internal/rtc"
 	"meet/internal/signal"
 	"meet/internal/token"
+	"meet/internal/wire"
 )
 
 // The short form runs with all tests; scripts/soak.sh runs the long one.
@@ -50,8 +51,12 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	media, err := wire.New(conn, wire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	log := slog.New(slog.DiscardHandler)
-	rooms, err := rtc.New(conn, rtc.Options{
+	rooms, err := rtc.New(wire.NewDatagramMux(media), rtc.Options{
 		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"}, OnEvent: ledger.note,
 	})
 	if err != nil {

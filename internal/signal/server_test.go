@@ -53,12 +53,16 @@ func newServer(t *testing.T) *server {
 	if os.Getenv("TEST_LOG") != "" { // not the test's own output: connections may end after it
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
+	media, err := wire.New(conn, wire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	split := wire.NewSplit(tcp, wire.SplitOptions{})
-	s.rooms, err = rtc.New(conn, rtc.Options{
+	s.rooms, err = rtc.New(wire.NewDatagramMux(media), rtc.Options{
 		Log: log, TCP: split.ICE(), DepartureTimeout: time.Second,
 		ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17},
 		OnEvent: func(e rtc.Event) {

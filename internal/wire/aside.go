@@ -58,10 +58,10 @@ func isAside(b []byte) bool {
 	if len(b) > 0 && b[0]>>4 == channelData {
 		return true
 	}
-	if len(b) < stunHeader || b[0] > 3 || binary.BigEndian.Uint32(b[4:]) != stunCookie {
+	message := stunType(b)
+	if message == notSTUN {
 		return false
 	}
-	message := binary.BigEndian.Uint16(b)
 	if message&stunMethod != stunBinding {
 		return true
 	}

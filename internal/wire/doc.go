@@ -17,6 +17,11 @@
 // itself, so a slow network slows the writers and nothing is dropped here. A packet the kernel refuses is
 // counted as dropped; its writer, long gone, is not told, as with any datagram lost on the way.
 //
+// A [DatagramMux] gives pion what comes in, each peer connection's as a packet connection of its own:
+//
+//	                                  ┌─▶ Aside: STUN and TURN
+//	readers ◀─ Datagrams ◀─ DatagramMux ◀─ PacketConn
+//
 // TCP: a [Split] tells HTTP from ICE by the first bytes of each connection, and a [StreamMux] gives pion those of ICE as
 // packet connections.
 //
@@ -27,8 +32,9 @@
 // A connection has some seconds to say what it is, and only so many may be silent at a time. A stream whose client takes
 // less than is sent drops packets, as UDP would: its queue is bounded, and nobody waits for it.
 //
-// Goroutines of UDP: one flusher for each PacketConn, ended by Close. Locks: sendMu is held while a batch is sent,
-// then mu for the moment of swapping batches; mu alone by writers.
+// Goroutines of UDP: one flusher for each PacketConn and one that hands out what a DatagramMux reads, ended by Close. Locks:
+// sendMu is held while a batch is sent, then mu for the moment of swapping batches; mu alone by writers. That of DatagramMux
+// is held with no other.
 //
 // Goroutines of TCP: one that accepts, one for each connection that has not said what it is or that carries ICE, and one
 // that writes to each that carries ICE. Split.Close ends all of them and waits. Locks: those of Split, StreamMux, Streams

@@ -11,8 +11,10 @@ import (
 	"meet/internal/wire"
 )
 
-// The socket exists for pion's ICE mux, which takes the path without allocations if it finds one.
-var _ ice.AddrPortReaderWriter = (*wire.PacketConn)(nil)
+var _ ice.UDPMux = (*wire.DatagramMux)(nil)
+
+// Pion takes the path without allocations if it finds one.
+var _ ice.AddrPortReaderWriter = (*wire.Datagrams)(nil)
 
 // TestUnderICEMux connects two peers whose only sockets are PacketConns and passes messages over them.
 func TestUnderICEMux(t *testing.T) {
@@ -65,7 +67,7 @@ func peer(t *testing.T) *webrtc.PeerConnection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn})
+	mux := wire.NewDatagramMux(conn)
 	var settings webrtc.SettingEngine
 	settings.SetICEUDPMux(mux)
 	settings.SetIncludeLoopbackCandidate(true)

@@ -152,10 +152,9 @@ func nextFrame(reader *bufio.Reader) ([]byte, error) {
 
 // addrOf is a TCP address without the IPv6 form that sockets of both families give IPv4 addresses.
 func addrOf(a net.Addr) netip.AddrPort {
-	tcp, ok := a.(*net.TCPAddr)
+	ap, ok := a.(interface{ AddrPort() netip.AddrPort }) // *net.TCPAddr or *net.UDPAddr
 	if !ok {
 		return netip.AddrPort{}
 	}
-	ap := tcp.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	return unmapped(ap.AddrPort())
 }

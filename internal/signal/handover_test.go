@@ -1,0 +1,90 @@
+package signal_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"meet/internal/client"
+)
+
+// router is one port of a router, which belongs to whoever inside has sent last: none gets an answer to another's packets.
+type router struct {
+	inside, outside *net.UDPConn
+
+	mu    sync.Mutex
+	owner netip.AddrPort
+	gone  map[netip.AddrPort]bool // those whose packets it no longer passes on
+}
+
+func newRouter(t *testing.T, server netip.AddrPort) *router {
+	t.Helper()
+	r := &router{gone: map[netip.AddrPort]bool{}}
+	for _, side := range []**net.UDPConn{&r.inside, &r.outside} {
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		*side = conn
+	}
+	var work sync.WaitGroup
+	forward := func(from, to *net.UDPConn, target func(netip.AddrPort) (netip.AddrPort, bool)) {
+		work.Go(func() { // ends when from is closed
+			packet := make([]byte, 2000)
+			for {
+				n, source, err := from.ReadFromUDPAddrPort(packet)
+				if err != nil {
+					return
+				}
+				if at, ok := target(source); ok {
+					_, _ = to.WriteToUDPAddrPort(packet[:n], at)
+				}
+			}
+		})
+	}
+	forward(r.inside, r.outside, func(source netip.AddrPort) (netip.AddrPort, bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.gone[source] {
+			return server, false
+		}
+		r.owner = source
+		return server, true
+	})
+	forward(r.outside, r.inside, func(netip.AddrPort) (netip.AddrPort, bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.owner, r.owner.IsValid()
+	})
+	t.Cleanup(func() {
+		_, _ = r.inside.Close(), r.outside.Close()
+		work.Wait()
+	})
+	return r
+}
+
+// forget takes the port from whoever has it.
+func (r *router) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone[r.owner] = true
+	r.owner = netip.AddrPort{}
+}
+
+// A router gives the port of a client that was killed to the next one, long before the server gives the first one up.
+func TestAnAddressChangesHands(t *testing.T) {
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // the server would give ada up after 15
+	defer cancel()
+	r := newRouter(t, s.media)
+	o := client.Options{SinglePC: true, HostOnly: true, Via: netip.MustParseAddrPort(r.inside.LocalAddr().String())}
+	s.join(ctx, "ada", o).publishBoth(ctx)
+	r.forget()
+	bo := s.join(ctx, "bo", o)
+	mic, _ := bo.publishBoth(ctx)
+	cy := s.join(ctx, "cy", client.Options{})
+	eventually(ctx, t, "cy hears bo", func() bool { return cy.receives(mic.SID(), 20) })
+}

@@ -1,0 +1,228 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// request is a STUN Binding request of a client to the fragment ours, answer what pion replies to it.
+func request(ours string) []byte { return binding(ours + ":theirs")[2:] }
+
+func answer() []byte {
+	m := request("")
+	binary.BigEndian.PutUint16(m, stunAnswer)
+	return m
+}
+
+// muxed is a mux and a client of it.
+type muxed struct {
+	t testing.TB
+	*DatagramMux
+	client  *net.UDPConn
+	address netip.AddrPort // of the client
+}
+
+func newMuxed(t testing.TB) *muxed {
+	t.Helper()
+	m := NewDatagramMux(listen(t, "udp4", "127.0.0.1:0", Options{}))
+	m.after = func(time.Duration, func()) *time.Timer { return nil } // see later
+	client, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(m.Close(), client.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &muxed{t, m, client, addrPort(client)}
+}
+
+func (m *muxed) open(ufrag string) *Datagrams {
+	m.t.Helper()
+	c, err := m.GetConn(ufrag, m.LocalAddr())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return c.(*Datagrams)
+}
+
+// send has the client send b, and tells which of the connections it reaches.
+func (m *muxed) send(b []byte, among ...*Datagrams) *Datagrams {
+	m.t.Helper()
+	if _, err := m.client.WriteToUDPAddrPort(b, addrPort(m.conn)); err != nil {
+		m.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for _, c := range among {
+			if len(c.in) == 0 {
+				continue
+			}
+			got := make([]byte, maxDatagramIn)
+			n, from, err := c.ReadFromAddrPort(got)
+			if err != nil || string(got[:n]) != string(b) || from != m.address {
+				m.t.Fatalf("read %x from %s, %v", got[:n], from, err)
+			}
+			return c
+		}
+	}
+	m.t.Fatalf("%x reaches nobody", b)
+	return nil
+}
+
+func (m *muxed) reply(c *Datagrams) {
+	m.t.Helper()
+	if _, err := c.WriteToAddrPort(answer(), m.address); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// later lets the time pass after which c may have the address.
+func (m *muxed) later(c *Datagrams) {
+	m.mu.Lock()
+	o := m.owners[m.address]
+	m.mu.Unlock()
+	m.succeed(o, c, m.address)
+}
+
+var (
+	media     = []byte{0x80, 96, 0, 1}
+	handshake = []byte{22, 254, 253}
+)
+
+// TestRequestsGoByFragment: whoever has the address, a request reaches the connection it names; the rest goes to who answered.
+func TestRequestsGoByFragment(t *testing.T) {
+	m := newMuxed(t)
+	a, b := m.open("a"), m.open("b")
+	if m.send(request("a"), a, b) != a || m.send(request("b"), a, b) != b {
+		t.Error("a request goes astray")
+	}
+	m.reply(b)
+	if m.send(media, a, b) != b || m.send(handshake, a, b) != b || m.send(request("a"), a, b) != a {
+		t.Error("what follows a reply goes astray")
+	}
+	// The second connection of a fragment, made for another address of this machine, gets its packets when the first is gone.
+	second := m.open("b")
+	if m.send(request("b"), b, second) != b {
+		t.Error("two of one fragment: not the first")
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if m.send(request("b"), a, second) != second {
+		t.Error("the first of two is gone, and the second not asked")
+	}
+}
+
+// TestAddressChangesHands: an address goes to another connection once its owner has been silent for a while.
+func TestAddressChangesHands(t *testing.T) {
+	m := newMuxed(t)
+	first, second := m.open("first"), m.open("second")
+	m.send(request("first"), first)
+	m.reply(first)
+	m.send(media, first)
+
+	m.send(request("second"), second)
+	m.reply(second)
+	if m.send(media, first, second) != first {
+		t.Error("taken over at once")
+	}
+	m.later(second)
+	if m.send(media, first, second) != first {
+		t.Error("taken from one that sends")
+	}
+	if _, err := second.WriteToAddrPort(request("theirs"), m.address); err != nil || m.owners[m.address].wanted {
+		t.Errorf("wanted by who only asks, %v", err)
+	}
+	m.reply(second)
+	if m.send(handshake, first, second) != first { // which is no sign of life: it may be the second's
+		t.Error("taken over at once")
+	}
+	m.later(second)
+	if m.send(handshake, first, second) != second || m.send(media, first, second) != second {
+		t.Error("not taken over")
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if m.send(media, second) != second {
+		t.Error("the first one takes the address with it")
+	}
+}
+
+func TestDatagramsClose(t *testing.T) {
+	m := newMuxed(t)
+	c := m.open("c")
+	m.reply(c)
+	read := make(chan error)
+	go func() { // ends with Close
+		_, _, err := c.ReadFrom(make([]byte, 10))
+		read <- err
+	}()
+	m.RemoveConnByUfrag("c")
+	if err := <-read; !errors.Is(err, io.EOF) {
+		t.Errorf("a read ends with %v", err)
+	}
+	if _, err := c.WriteTo(answer(), net.UDPAddrFromAddrPort(m.address)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a write ends with %v", err)
+	}
+	m.claim(c, m.address, true)
+	if len(m.fragments)+len(m.owners) > 0 {
+		t.Errorf("%d fragments and %d addresses stay", len(m.fragments), len(m.owners))
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.GetConn("d", m.LocalAddr()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a closed mux makes a connection: %v", err)
+	}
+}
+
+// TestOwnedIsBounded: a client that comes from ever new addresses gives up its oldest.
+func TestOwnedIsBounded(t *testing.T) {
+	m := newMuxed(t)
+	c := m.open("c")
+	for port := range uint16(2 * maxOwned) {
+		m.claim(c, netip.AddrPortFrom(m.address.Addr(), 1000+port), true)
+	}
+	if len(m.owners) != maxOwned || m.owners[netip.AddrPortFrom(m.address.Addr(), 999+2*maxOwned)] == nil {
+		t.Errorf("%d addresses", len(m.owners))
+	}
+}
+
+// TestFullQueue: who does not read loses packets, and nobody else does.
+func TestFullQueue(t *testing.T) {
+	m := newMuxed(t)
+	idle, c := m.open("idle"), m.open("c")
+	for range datagramQueue + 10 {
+		if m.find(request("idle"), m.address).take(new(datagram)) {
+			continue
+		}
+		if len(idle.in) != datagramQueue {
+			t.Fatalf("refused after %d", len(idle.in))
+		}
+	}
+	m.send(request("c"), c)
+}
+
+func FuzzFind(f *testing.F) {
+	m := newMuxed(f)
+	a, b := m.open("a"), m.open("b")
+	m.claim(a, m.address, true)
+	for _, packet := range [][]byte{request("a"), request("b"), request("c"), request("a")[:30], media, handshake, nil} {
+		f.Add(packet)
+	}
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		switch to := m.find(packet, m.address); {
+		case to == b && localFragment(packet) != "b":
+			t.Errorf("%x reaches b, which it does not name", packet)
+		case to == nil && stunType(packet) != stunBinding:
+			t.Errorf("%x does not reach who has the address", packet)
+		}
+	})
+}

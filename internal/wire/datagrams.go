@@ -1,0 +1,113 @@
+package wire
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// datagramQueue is how many packets may wait for pion; what comes on top is lost, as in any full socket. It holds 50 ms
+	// of some 40 Mbit/s.
+	datagramQueue = 256
+	// maxDatagramIn is the longest packet that is taken; pion takes no longer ones.
+	maxDatagramIn = 8192
+	// maxOwned bounds the addresses of one connection; the oldest is given up first. A client has a few, and new ones when
+	// it moves between networks.
+	maxOwned = 64
+	// stunAnswer is the type of a Binding success response (RFC 8489, section 5), notSTUN no type: its first two bits are 0.
+	stunAnswer, notSTUN = 0x0101, 0xffff
+	// dtlsFirst and dtlsHandshake are the first and last of the first bytes of a DTLS handshake and its alerts; data begin
+	// with another (RFC 9147, section 4.1; RFC 7983, section 7).
+	dtlsFirst, dtlsHandshake = 20, 22
+)
+
+// datagram is a packet on its way to who reads.
+type datagram struct {
+	n      int
+	from   netip.AddrPort
+	buffer [maxDatagramIn]byte
+}
+
+var datagrams = sync.Pool{New: func() any { return new(datagram) }}
+
+// Datagrams are the packets for one username fragment, as a packet connection.
+type Datagrams struct {
+	mux   *DatagramMux
+	key   fragment
+	local net.Addr
+
+	in     chan *datagram
+	done   chan struct{}
+	closed atomic.Bool
+
+	owned []netip.AddrPort // guarded by DatagramMux.mu, the oldest first
+}
+
+// take queues d, which is then no longer the caller's, unless the queue is full.
+func (c *Datagrams) take(d *datagram) bool {
+	select {
+	case c.in <- d:
+		return true
+	default:
+		return false
+	}
+}
+
+// ReadFromAddrPort reads one packet without allocating. What does not fit into b is lost.
+func (c *Datagrams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	select {
+	case d := <-c.in:
+		n, from := copy(b, d.buffer[:d.n]), d.from
+		datagrams.Put(d)
+		return n, from, nil
+	case <-c.done:
+		return 0, netip.AddrPort{}, io.EOF
+	}
+}
+
+// WriteToAddrPort queues one packet without allocating; b may be reused at once.
+func (c *Datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if c.closed.Load() {
+		return 0, io.ErrClosedPipe
+	}
+	if t := stunType(b); t != notSTUN {
+		c.mux.claim(c, to, t == stunAnswer)
+	}
+	return c.mux.conn.WriteToAddrPort(b, to)
+}
+
+// ReadFrom reads one packet.
+func (c *Datagrams) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// WriteTo queues one packet.
+func (c *Datagrams) WriteTo(b []byte, to net.Addr) (int, error) {
+	return c.WriteToAddrPort(b, addrOf(to))
+}
+
+// LocalAddr is a *net.UDPAddr.
+func (c *Datagrams) LocalAddr() net.Addr { return c.local }
+
+// Close ends reads and gives up the fragment and the addresses.
+func (c *Datagrams) Close() error {
+	c.mux.end(c)
+	return nil
+}
+
+// SetDeadline does nothing, nor do the others: pion sets deadlines only to end reads before it closes, and Close ends them.
+func (c *Datagrams) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (c *Datagrams) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing: writes only queue.
+func (c *Datagrams) SetWriteDeadline(time.Time) error { return nil }
