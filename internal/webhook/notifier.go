@@ -35,6 +35,8 @@ const (
 	maxUnkept = 100_000
 	// keepAgain is the pause after the disk has refused an event.
 	keepAgain = time.Second
+	// farewell is how long a request may go on once Close was called.
+	farewell = time.Second
 )
 
 // Options tune a Notifier.
@@ -238,7 +240,11 @@ func (n *Notifier) deliver(ctx context.Context, e Endpoint, r *store.Reader) {
 // offer sends one event and decides what becomes of it.
 func (n *Notifier) offer(ctx context.Context, l *lane, d store.Delivery) error {
 	e, log := l.endpoint, l.log
-	err := e.post(ctx, n.client, d.Body)
+	// A request under way when we close gets a moment for its answer; without one it is made again at the next start.
+	posting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, cancel) })()
+	err := e.post(posting, n.client, d.Body)
 	switch {
 	case err == nil:
 		l.objects = time.Time{}

@@ -209,6 +209,32 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// An event that is under way when the server stops is not sent a second time: its answer is waited for.
+func TestStopWaitsForAnswers(t *testing.T) {
+	r, dir := newReceiver(t), t.TempDir()
+	asked, closing := make(chan struct{}, 1), make(chan struct{})
+	r.behave(func(*livekit.WebhookEvent) int {
+		asked <- struct{}{}
+		<-closing
+		time.Sleep(100 * time.Millisecond) // Close has begun, or begins now: either way the answer counts
+		return http.StatusOK
+	})
+	s := open(t, dir)
+	n := start(t, s, webhook.Options{}, r.endpoint())
+	n.Notify("room", event("room", 0))
+	<-asked
+	close(closing)
+	stop(t, n)
+	s.Close()
+	r.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	n = start(t, open(t, dir), webhook.Options{}, r.endpoint())
+	n.Notify("room", event("room", 1))
+	eventually(t, "the next comes", func() bool { return slices.Contains(r.events("room"), "1") })
+	if got := r.events("room"); !slices.Equal(got, numbers(0, 2)) {
+		t.Error(got)
+	}
+}
+
 // An event that the receiver objects to holds up the others only for a while; it is put aside.
 func TestRefusedEventIsPutAside(t *testing.T) {
 	r := newReceiver(t)

@@ -76,7 +76,8 @@ test('two receivers get what happens in a room, in order, over a restart', async
   assert.equal(joined.room.name, 'hooks');
   assert.equal(joined.participant.identity, 'ada');
   assert.match(published.track.sid, /^TR_AM/);
-  assert.deepEqual(one.events.map((e) => e.id).sort(), [...new Set(two.events.map((e) => e.id))].sort(), 'both get the same events');
+  const ids = (r) => new Set(r.events.map((e) => e.id)); // one whose answer the restart has cut off comes again
+  assert.deepEqual(ids(one), ids(two), 'both get the same events');
 });
 
 test('a server that is killed loses no event, and each receiver is signed for by its own key', async (t) => {
