@@ -55,7 +55,7 @@ func figures() []figure {
 		counterBy("meet_udp_calls_total", "System calls that took them; several packets share one.", func(s *snapshot) values {
 			return values{"in": float64(s.CallsIn), "out": float64(s.CallsOut)}
 		}),
-		counter("meet_udp_dropped_total", "Packets that the kernel did not take.", func(s *snapshot) uint64 { return s.Dropped }),
+		counter("meet_udp_dropped_total", "Packets that the kernel did not take, or a connection not in time.", func(s *snapshot) uint64 { return s.Dropped }),
 		counter("meet_publisher_packets_missed_total", "Packets of publishers that were lost and asked for again.", func(s *snapshot) uint64 { return s.Missed }),
 		counter("meet_publisher_key_frames_asked_total", "Key frames asked of publishers.", func(s *snapshot) uint64 { return s.KeyFramesAsked }),
 		counter("meet_subscriber_packets_missed_total", "Packets that subscribers lost and asked for again.", func(s *snapshot) uint64 { return s.NACKed }),

@@ -71,17 +71,20 @@ func newEngine(udp UDPMux, tcp ice.TCPMux, nodeIP netip.Addr, logs logging.Logge
 
 func (e *engine) Close() error { return e.udp.Close() }
 
-// offer is the socket as it is offered to one client: pion asks it for addresses, and leaves out none itself.
-type offer struct {
+// visibleMux is the socket as one client sees it: pion offers every address that it names.
+type visibleMux struct {
 	UDPMux
 	engine   *engine
 	loopback bool
 }
 
-func (o offer) GetListenAddresses() []net.Addr {
-	return slices.DeleteFunc(o.UDPMux.GetListenAddresses(), func(a net.Addr) bool {
+func (v visibleMux) GetListenAddresses() []net.Addr {
+	return slices.DeleteFunc(v.UDPMux.GetListenAddresses(), func(a net.Addr) bool {
 		udp, ok := a.(*net.UDPAddr)
-		return !ok || udp.IP.IsLoopback() && !o.loopback || !o.engine.offered(udp.IP)
+		if !ok || udp.IP.IsLoopback() && !v.loopback {
+			return true
+		}
+		return udp.AddrPort().Addr().Unmap() != v.engine.bound && !v.engine.offered(udp.IP) // what it is bound to is all there is
 	})
 }
 
@@ -132,7 +135,7 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
 	s := &webrtc.SettingEngine{LoggerFactory: e.logs}
 	loopback := o.loopback || e.bound.IsLoopback()
-	s.SetICEUDPMux(offer{e.udp, e, loopback})
+	s.SetICEUDPMux(visibleMux{e.udp, e, loopback})
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if o.tcp && e.tcp != nil {
 		s.SetICETCPMux(e.tcp)

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -149,12 +150,20 @@ func (m *DatagramMux) receive() {
 	d := datagrams.Get().(*datagram)
 	for {
 		n, from, err := m.conn.ReadFromAddrPort(d.buffer[:])
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
+		if err != nil { // the system is short of something
+			time.Sleep(acceptPause)
+			continue
+		}
 		d.n, d.from = n, from
-		if to := m.find(d.buffer[:n], from); to != nil && to.take(d) {
+		switch to := m.find(d.buffer[:n], from); {
+		case to == nil:
+		case to.take(d):
 			d = datagrams.Get().(*datagram)
+		default:
+			m.conn.dropped.Add(1)
 		}
 	}
 }
@@ -170,7 +179,9 @@ func (m *DatagramMux) find(b []byte, from netip.AddrPort) *Datagrams {
 		if o == nil {
 			return nil
 		}
-		o.hear(b)
+		if len(b) > 0 && b[0] > dtlsHandshake {
+			o.hear()
+		}
 		return o.conn
 	}
 	list := m.fragments[fragment{localFragment(b), from.Addr().Is6()}]
@@ -178,14 +189,15 @@ func (m *DatagramMux) find(b []byte, from netip.AddrPort) *Datagrams {
 		return nil
 	}
 	if o != nil && o.conn == list[0] {
-		o.hear(b)
+		o.hear()
 	}
 	return list[0]
 }
 
-// hear notes a sign of life. A DTLS handshake is none: it may be that of who is about to take over.
-func (o *owner) hear(b []byte) {
-	if len(b) > 0 && (b[0] < dtlsFirst || b[0] > dtlsHandshake) && !o.heard.Load() {
+// hear notes a sign of life: a request to the owner, or data and media. Answers of STUN and a DTLS handshake are none: they may
+// be those of who is about to take over.
+func (o *owner) hear() {
+	if !o.heard.Load() {
 		o.heard.Store(true)
 	}
 }

@@ -20,9 +20,9 @@ const (
 	maxOwned = 64
 	// stunAnswer is the type of a Binding success response (RFC 8489, section 5), notSTUN no type: its first two bits are 0.
 	stunAnswer, notSTUN = 0x0101, 0xffff
-	// dtlsFirst and dtlsHandshake are the first and last of the first bytes of a DTLS handshake and its alerts; data begin
-	// with another (RFC 9147, section 4.1; RFC 7983, section 7).
-	dtlsFirst, dtlsHandshake = 20, 22
+	// dtlsHandshake is the highest first byte of STUN and of a DTLS handshake; data over DTLS and media begin with higher ones
+	// (RFC 9147, section 4.1; RFC 7983, section 7).
+	dtlsHandshake = 22
 )
 
 // datagram is a packet on its way to who reads.

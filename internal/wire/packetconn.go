@@ -37,7 +37,7 @@ type Options struct {
 type Stats struct {
 	PacketsIn, BytesIn, CallsIn    uint64
 	PacketsOut, BytesOut, CallsOut uint64
-	Dropped                        uint64 // refused by the kernel
+	Dropped                        uint64 // refused by the kernel, or not taken in time by a peer connection
 	Offload                        bool   // packets leave in segmented runs
 }
 

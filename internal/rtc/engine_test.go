@@ -1,0 +1,55 @@
+package rtc
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+// addressMux is a socket that can be reached at certain addresses.
+type addressMux struct {
+	UDPMux
+	addresses []string
+}
+
+func (m addressMux) GetListenAddresses() []net.Addr {
+	var all []net.Addr
+	for _, a := range m.addresses {
+		all = append(all, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(a), 8080)))
+	}
+	return all
+}
+
+// Clients are offered what may lead them here, and never nothing.
+func TestVisibleAddresses(t *testing.T) {
+	all := []string{"127.0.0.1", "::1", "192.0.2.7", "fe80::1", "2001:db8::7"}
+	for name, c := range map[string]struct {
+		bound     string
+		addresses []string
+		node      string
+		loopback  bool
+		want      []string
+	}{
+		"all addresses":               {"::", all, "", false, []string{"192.0.2.7", "2001:db8::7"}},
+		"to a client of this machine": {"::", all, "", true, []string{"127.0.0.1", "192.0.2.7", "2001:db8::7"}},
+		"an outside address is set":   {"::", all, "203.0.113.9", false, []string{"192.0.2.7", "2001:db8::7"}},
+		"an own address is set":       {"::", all, "127.0.0.1", true, []string{"127.0.0.1"}},
+		"bound to IPv6 loopback":      {"::1", []string{"::1"}, "", true, []string{"::1"}},
+		"bound to another than set":   {"192.0.2.7", []string{"192.0.2.7"}, "127.0.0.1", false, []string{"192.0.2.7"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engine{bound: netip.MustParseAddr(c.bound)}
+			if c.node != "" {
+				e.nodeIP = netip.MustParseAddr(c.node)
+			}
+			var got []string
+			for _, a := range (visibleMux{addressMux{addresses: c.addresses}, e, c.loopback}).GetListenAddresses() {
+				got = append(got, a.(*net.UDPAddr).IP.String())
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
