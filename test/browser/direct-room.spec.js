@@ -25,7 +25,7 @@ test('two talk directly, a third brings the server back, and a broken path too',
   await bo.join(link);
   await ada.sees('Bo');
   await watchForGaps(ada.page, 'Bo');
-  for (const one of [ada, bo]) await expect(mark(one), `${one.name} goes past the server`).toHaveAttribute('data-path', 'direct', { timeout: 30_000 });
+  for (const one of [ada, bo]) await expect(mark(one), `${one.name} goes past the server`).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
   await ada.sees('Bo');
   await bo.hears();
   console.log(`to the direct path: ${Math.round(await longestGap(ada.page))} ms without a new picture`);
@@ -61,7 +61,7 @@ test('what is muted, shared or forbidden is so on the direct path as well', asyn
   const room = String(Date.now());
   const [ada, bo] = [await person('Ada'), await person('Bo')];
   for (const one of [ada, bo]) await one.join(`${server.url}/rooms/${room}`);
-  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'direct', { timeout: 30_000 });
+  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
 
   await bo.toggle('Microphone').click();
   await expect(ada.tile('Bo')).toHaveAttribute('data-muted', 'true');

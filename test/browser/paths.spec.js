@@ -97,7 +97,7 @@ test('a meeting of two goes straight, and by the server once that breaks', async
   net.setDirect(true);
   const room = `/rooms/${Date.now()}`;
   for (const one of [ada, bo]) await one.join(one.origin + room);
-  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'direct', { timeout: 30_000 });
+  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
   await ada.sees('Bo');
   await bo.hears();
   net.setDirect(false);

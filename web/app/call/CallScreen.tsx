@@ -85,8 +85,8 @@ function Screen({ call, door }: { call: Call; door: Door }) {
       {view.dialog === "settings" && <SettingsDialog choose={choose} onClose={() => call.show({ dialog: null })} />}
       {view.dialog === "help" && <HelpDialog actions={meetingActions} onClose={() => call.show({ dialog: null })} />}
       <RoomAudioRenderer />
-      <Sound track={direct.tracks.microphone} />
-      <Sound track={direct.tracks.screenSound} />
+      <Sound track={direct.tracks.microphone} onRefused={() => call.direct.refuse("microphone")} />
+      <Sound track={direct.tracks.screenSound} onRefused={() => call.direct.refuse("screenSound")} />
     </div>
   );
 }

@@ -31,7 +31,7 @@ const roles = Object.values(sources);
 
 /** How often it is looked at what arrives, in milliseconds. */
 const interval = 200;
-/** The server's way has to have worked for so long before another is looked for, in milliseconds. */
+/** So long after the first of everything has come by the server, in milliseconds, another way is looked for. */
 const proof = 3_000;
 /** A path that has carried sound or a camera at so many looks in a row carries it; of a screen one picture will do. */
 const looks = 3;
@@ -39,10 +39,10 @@ const looks = 3;
 const patience = 500;
 /** A path that is not found within so long, in milliseconds, is not there. */
 const connecting = 15_000;
-/** A path that is given up goes on carrying for so long, in milliseconds, until the server's way is in full use. */
+/** A path that works goes on carrying for so long, in milliseconds, until the server's way is in full use. */
 const farewell = 1_500;
-/** After a failure the next attempt waits so long, in milliseconds, and twice as long after each. */
-const retry = { first: 30_000, most: 600_000 };
+/** After a failure the next attempt waits so long, in milliseconds, and twice as long after each that has not held for a while. */
+const retry = { first: 30_000, most: 600_000, held: 300_000 };
 
 /**
  * DirectPath takes what the only two of a meeting send to each other off the server's way where they can reach each
@@ -57,8 +57,9 @@ export class DirectPath {
   #iceServers: RTCIceServer[] = [];
   #attempt: Attempt | undefined;
   #proven = { other: "", since: 0, here: false, there: false };
-  #notBefore = 0;
-  #wait = retry.first;
+  #pause = { other: "", until: 0, next: retry.first };
+  /** What this browser does not let us play, as some do not before a page is touched. */
+  readonly #refused = new Set<Role>();
   #looking = false;
   /** Signals are dealt with one after the other, for most take a moment. */
   #queue = Promise.resolve();
@@ -87,11 +88,21 @@ export class DirectPath {
     });
   }
 
+  /** refuse leaves sound that could not be played to the server. */
+  refuse(role: Role): void {
+    this.#refused.add(role);
+  }
+
   /** The only other one here, if the two of us may talk without the server. */
   #other(): RemoteParticipant | undefined {
     const [other, third] = this.#room.remoteParticipants.values();
     if (other?.kind !== ParticipantKind.STANDARD || third || this.#room.isRecording || this.#room.isE2EEEnabled) return undefined;
-    return other.permissions?.canSubscribe === false ? undefined : other; // who may not watch is sent nothing
+    return this.#mayHear(other) ? other : undefined;
+  }
+
+  /** Who has left, was put out or may not subscribe is sent nothing. */
+  #mayHear(other: RemoteParticipant): boolean {
+    return this.#room.remoteParticipants.get(other.identity) === other && other.permissions?.canSubscribe !== false;
   }
 
   async #look(): Promise<void> {
@@ -99,10 +110,10 @@ export class DirectPath {
     this.#looking = true;
     try {
       const other = this.#other();
-      if (this.#attempt && this.#attempt.other !== other) this.#goBack(this.#attempt, true);
+      if (this.#attempt && this.#attempt.other !== other) this.#goBack(this.#attempt, this.#mayHear(this.#attempt.other));
       if (!other) this.#proven.other = "";
       else if (this.#attempt) await this.#follow(this.#attempt);
-      else if (Date.now() >= this.#notBefore) await this.#prove(other);
+      else if (Date.now() >= this.#pauseFor(other).until) await this.#prove(other);
     } finally {
       this.#looking = false;
     }
@@ -113,7 +124,7 @@ export class DirectPath {
     if (this.#proven.other !== other.sid) this.#proven = { other: other.sid, since: Date.now(), here: false, there: false };
     if (!this.#proven.here) {
       if (!(await arrives(other))) this.#proven.since = Date.now();
-      if (Date.now() - this.#proven.since < proof) return;
+      if (this.#over.aborted || this.#other() !== other || Date.now() - this.#proven.since < proof) return;
       this.#proven.here = true;
       this.#say(other, "Ready");
     }
@@ -136,7 +147,7 @@ export class DirectPath {
       onOpen: () => undefined,
       onMessage: () => undefined,
       onClosed: () => {
-        if (this.#attempt?.link === link) this.#fail(this.#attempt);
+        if (this.#attempt?.link === link) this.#goBack(this.#attempt, false); // the other has left, or gone back
       },
     });
     const attempt: Attempt = { other, link, began: Date.now(), taken: new Map() };
@@ -170,6 +181,7 @@ export class DirectPath {
     const counts = await link.received();
     if (this.#attempt !== attempt) return;
     const sent = publications(other);
+    let lost = false;
     for (const role of roles) {
       const track = taken.get(role) ?? { count: 0, at: now, looks: 0 };
       taken.set(role, track);
@@ -179,20 +191,22 @@ export class DirectPath {
       track.looks = came ? track.looks + 1 : 0;
 
       const publication = sent.get(role);
-      const steady = !role.startsWith("screen"); // a screen on which nothing moves is hardly sent
-      if (track.used && track.used !== publication) { // muted or over: what comes next comes by the server
+      const steady = role !== "screen"; // one on which nothing moves is hardly sent
+      const silent = steady && now - track.at > patience;
+      if (track.used && (track.used !== publication || silent || this.#refused.has(role))) { // what comes next comes by the server
+        if (track.used === publication && silent) lost = true;
         serve(track.used, true);
         track.used = undefined;
         track.looks = 0;
-      }
-      if (track.used && steady && now - track.at > patience) {
-        this.#fail(attempt);
-        return;
-      }
-      if (publication && !track.used && track.looks >= (steady ? looks : 1) && link.stats.value.path === "direct") {
+      } else if (publication && !track.used && track.looks >= (steady ? looks : 1) && link.stats.value.path === "direct" && !this.#refused.has(role)) {
         track.used = publication;
-        serve(publication, false);
       }
+      if (track.used) serve(track.used, false); // always, for what the server sends may have begun anew
+    }
+    // One that pauses alone does so because of its device.
+    if (lost && ![...taken.values()].some(({ at }) => now - at <= patience)) {
+      this.#fail(attempt);
+      return;
     }
     this.#show(attempt);
   }
@@ -206,10 +220,17 @@ export class DirectPath {
 
   /** The direct path is broken: back, and the next attempt later. */
   #fail(attempt: Attempt): void {
-    this.#notBefore = Date.now() + this.#wait;
-    this.#wait = Math.min(2 * this.#wait, retry.most);
+    const pause = this.#pauseFor(attempt.other);
+    if (Date.now() - attempt.began > retry.held) pause.next = retry.first;
+    pause.until = Date.now() + pause.next;
+    pause.next = Math.min(2 * pause.next, retry.most);
     this.#say(attempt.other, "Back");
     this.#goBack(attempt, false);
+  }
+
+  #pauseFor(other: RemoteParticipant): { until: number; next: number } {
+    if (this.#pause.other !== other.sid) this.#pause = { other: other.sid, until: 0, next: retry.first };
+    return this.#pause;
   }
 
   /** Has everything come by the server again. Pictures of a path that still works stay until the server's are as good. */
@@ -218,8 +239,13 @@ export class DirectPath {
     this.#attempt = undefined;
     this.#proven.other = "";
     for (const { used } of attempt.taken.values()) if (used) serve(used, true);
+    if (!works) {
+      attempt.link.close();
+      this.#shown.set(nothing);
+      return;
+    }
     const { from, tracks: { camera, screen } } = this.#shown.value;
-    this.#shown.set(works ? { from, tracks: { ...(camera && { camera }), ...(screen && { screen }) } } : nothing);
+    this.#shown.set({ from, tracks: { ...(camera && { camera }), ...(screen && { screen }) } });
     setTimeout(() => {
       attempt.link.close();
       if (!this.#attempt) this.#shown.set(nothing);
@@ -280,12 +306,12 @@ interface Taken {
   used?: RemoteTrackPublication | undefined;
 }
 
-/** publications are what somebody sends, by what it is. */
+/** publications are what somebody sends and we get from the server, by what it is. */
 function publications(other: RemoteParticipant): Map<Role, RemoteTrackPublication> {
   const all = new Map<Role, RemoteTrackPublication>();
   for (const publication of other.trackPublications.values()) {
     const role = sources[publication.source];
-    if (role && !publication.isMuted) all.set(role, publication);
+    if (role && !publication.isMuted && publication.track) all.set(role, publication);
   }
   return all;
 }
@@ -296,8 +322,7 @@ function publications(other: RemoteParticipant): Map<Role, RemoteTrackPublicatio
  */
 function serve(publication: RemoteTrackPublication, full: boolean): void {
   if (publication.kind === Track.Kind.Video) publication.setVideoQuality(full ? VideoQuality.HIGH : VideoQuality.LOW);
-  const track = publication.audioTrack;
-  if (track && "setVolume" in track) track.setVolume(full ? 1 : 0);
+  else if (publication.track) publication.track.mediaStreamTrack.enabled = full; // iOS has no volume to set
 }
 
 /** arrives tells whether everything that somebody sends comes by the server. */

@@ -2,7 +2,16 @@ import { useEffect, useRef } from "react";
 import { loadPreferences } from "../lib/storage";
 
 /** Sound plays a track of the browser's own on the loudspeaker that was chosen. */
-export function Sound({ track, muted = false }: { track: MediaStreamTrack | undefined; muted?: boolean }) {
+export function Sound({ track, muted = false, onRefused }: {
+  track: MediaStreamTrack | undefined;
+  muted?: boolean;
+  /** The browser does not play sound before the page is touched. */
+  onRefused?: () => void;
+}) {
+  const refused = useRef(onRefused);
+  useEffect(() => {
+    refused.current = onRefused;
+  });
   const audio = useRef<HTMLAudioElement>(null);
   useEffect(() => {
     const element = audio.current;
@@ -10,7 +19,9 @@ export function Sound({ track, muted = false }: { track: MediaStreamTrack | unde
     element.srcObject = new MediaStream([track]);
     const { speakerId } = loadPreferences();
     if (speakerId !== "" && "setSinkId" in element) element.setSinkId(speakerId).catch(() => undefined); // it is gone: the default then
-    element.play().catch(() => undefined); // cut short by the next track
+    element.play().catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "NotAllowedError") refused.current?.(); // else cut short by the next track
+    });
     return () => {
       element.srcObject = null;
     };
