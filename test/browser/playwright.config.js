@@ -1,7 +1,7 @@
 // Browser tests against the real binary, in Debian's Chromium with its fake camera and microphone.
 import { defineConfig } from '@playwright/test';
 
-const measured = ['direct-room.spec.js', 'handover.spec.js', 'impaired.spec.js', 'narrow-link.spec.js', 'speaking.spec.js'];
+const measured = ['direct-room.spec.js', 'handover.spec.js', 'impaired.spec.js', 'narrow-link.spec.js', 'speaking.spec.js', 'subscribe.spec.js'];
 
 export default defineConfig({
   testDir: '.',
