@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -179,6 +178,7 @@ func (m *DatagramMux) find(b []byte, from netip.AddrPort) *Datagrams {
 		if o == nil {
 			return nil
 		}
+		// Answers of STUN and a DTLS handshake are no signs of life: they may be those of who is about to take over.
 		if len(b) > 0 && b[0] > dtlsHandshake {
 			o.hear()
 		}
@@ -194,8 +194,7 @@ func (m *DatagramMux) find(b []byte, from netip.AddrPort) *Datagrams {
 	return list[0]
 }
 
-// hear notes a sign of life: a request to the owner, or data and media. Answers of STUN and a DTLS handshake are none: they may
-// be those of who is about to take over.
+// hear notes a sign of life.
 func (o *owner) hear() {
 	if !o.heard.Load() {
 		o.heard.Store(true)
@@ -251,11 +250,3 @@ func (m *DatagramMux) ownLocked(c *Datagrams, a netip.AddrPort) {
 
 // unmapped is an address as both kinds of sockets write it.
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
-
-// stunType is the type of a STUN message, or notSTUN.
-func stunType(b []byte) uint16 {
-	if len(b) < stunHeader || b[0] > 3 || binary.BigEndian.Uint32(b[4:]) != stunCookie {
-		return notSTUN
-	}
-	return binary.BigEndian.Uint16(b)
-}

@@ -18,8 +18,6 @@ const (
 	// maxOwned bounds the addresses of one connection; the oldest is given up first. A client has a few, and new ones when
 	// it moves between networks.
 	maxOwned = 64
-	// stunAnswer is the type of a Binding success response (RFC 8489, section 5), notSTUN no type: its first two bits are 0.
-	stunAnswer, notSTUN = 0x0101, 0xffff
 	// dtlsHandshake is the highest first byte of STUN and of a DTLS handshake; data over DTLS and media begin with higher ones
 	// (RFC 9147, section 4.1; RFC 7983, section 7).
 	dtlsHandshake = 22

@@ -19,8 +19,8 @@
 //
 // A [DatagramMux] gives pion what comes in, each peer connection's as a packet connection of its own:
 //
-//	                                  ┌─▶ Aside: STUN and TURN
-//	readers ◀─ Datagrams ◀─ DatagramMux ◀─ PacketConn
+//	PacketConn ─┬─▶ DatagramMux ─▶ Datagrams, one for each username fragment
+//	            └─▶ Aside: STUN and TURN
 //
 // TCP: a [Split] tells HTTP from ICE by the first bytes of each connection, and a [StreamMux] gives pion those of ICE as
 // packet connections.

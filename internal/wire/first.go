@@ -23,6 +23,8 @@ const (
 	// stunBinding is the type of the first message of an ICE connection: a Binding request. A connection of TURN begins
 	// with that too, or with stunAllocate.
 	stunBinding, stunAllocate = 0x0001, 0x0003
+	// stunAnswer is the type of a Binding success response, notSTUN none: the first two bits of a type are 0.
+	stunAnswer, notSTUN = 0x0101, 0xffff
 	// stunUsername is the attribute that names both sides' fragments (RFC 8489, section 14.3).
 	stunUsername = 0x0006
 	// maxFirst bounds the first message: a Binding request with every attribute in use has some 150 bytes.
@@ -49,6 +51,14 @@ func classify(b []byte) kind {
 		return carriesNeither
 	}
 	return carriesICE
+}
+
+// stunType is the type of a STUN message, or notSTUN.
+func stunType(b []byte) uint16 {
+	if len(b) < stunHeader || b[0] > 3 || binary.BigEndian.Uint32(b[4:]) != stunCookie {
+		return notSTUN
+	}
+	return binary.BigEndian.Uint16(b)
 }
 
 // localFragment returns the username fragment of ours that a Binding request is for: it stands before the colon

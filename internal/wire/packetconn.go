@@ -126,7 +126,7 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 // WriteToAddrPort queues one packet without allocating; b may be reused at once. It waits only when the batch is
 // full and the network does not take it.
 func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	to = unmapped(to)
 	if !to.Addr().IsValid() || len(b) > maxDatagram {
 		if len(b) > maxDatagram {
 			return 0, errTooLong

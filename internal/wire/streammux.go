@@ -150,9 +150,9 @@ func nextFrame(reader *bufio.Reader) ([]byte, error) {
 	return frame[2:], nil
 }
 
-// addrOf is a TCP address without the IPv6 form that sockets of both families give IPv4 addresses.
+// addrOf is an address of TCP or UDP without the IPv6 form that sockets of both families give IPv4 addresses.
 func addrOf(a net.Addr) netip.AddrPort {
-	ap, ok := a.(interface{ AddrPort() netip.AddrPort }) // *net.TCPAddr or *net.UDPAddr
+	ap, ok := a.(interface{ AddrPort() netip.AddrPort })
 	if !ok {
 		return netip.AddrPort{}
 	}
