@@ -2,21 +2,10 @@
 // to, when a third comes and when the path breaks. How long pictures stand is measured, so this has the machine to itself.
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { mark } from './directcall.js';
-import { expect, test as base } from './meet.js';
+import { expect, serverWith, test as base } from './meet.js';
 import { longestGap, watchForGaps } from './gaps.js';
-import { Server } from '../server.mjs';
 
-const test = base.extend({
-  server: [
-    // eslint-disable-next-line no-empty-pattern
-    async ({}, use) => {
-      const server = await Server.start('--direct-rooms', '--dev');
-      await use(server);
-      await server.close();
-    },
-    { scope: 'worker' },
-  ],
-});
+const test = base.extend({ server: serverWith('--direct-rooms', '--dev') });
 
 test('two talk directly, a third brings the server back, and a broken path too', async ({ person, server }) => {
   const link = `${server.url}/rooms/${Date.now()}`;

@@ -3,7 +3,7 @@
 // It is a measurement, not a test: the figure belongs to the machine it was taken on.
 import { chromium } from '@playwright/test';
 import config from './playwright.config.js';
-import { Person } from './meet.js';
+import { noteConnections, Person } from './meet.js';
 import { Server } from '../server.mjs';
 
 const times = Number(process.argv[2] ?? 5);
@@ -13,14 +13,6 @@ const link = `${server.url}/rooms/first-frame`;
 
 /** Runs in the page: notes when "Join now" was pressed and when Ada's video first showed a frame. */
 function stopwatch() {
-  globalThis.peerConnections = [];
-  const Native = globalThis.RTCPeerConnection;
-  globalThis.RTCPeerConnection = class extends Native {
-    constructor(...args) {
-      super(...args);
-      globalThis.peerConnections.push(this);
-    }
-  };
   let pressed;
   addEventListener(
     'click',
@@ -40,6 +32,7 @@ function stopwatch() {
 
 async function join(name) {
   const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+  await noteConnections(context);
   await context.addInitScript(stopwatch);
   const person = new Person(await context.newPage(), name);
   await person.join(link);

@@ -7,20 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Server } from '../server.mjs';
-import { expect, test as base } from './meet.js';
+import { expect, serverWith, test as base } from './meet.js';
 
-const test = base.extend({
-  server: [
-    // eslint-disable-next-line no-empty-pattern
-    async ({}, use) => {
-      const server = await Server.start('--base-path', '/meet');
-      await use(server);
-      await server.close();
-    },
-    { scope: 'worker' },
-  ],
-});
+const test = base.extend({ server: serverWith('--base-path', '/meet') });
 
 /** Publishes the committed build with other scripts of both pages, on a web server of its own. */
 async function publish(mark) {

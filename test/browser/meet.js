@@ -68,34 +68,30 @@ export class Person {
 /** Keeps what each page of the context opens in globalThis.peerConnections and globalThis.sockets. */
 export const noteConnections = (context) =>
   context.addInitScript(() => {
-    globalThis.peerConnections = [];
-    const Native = globalThis.RTCPeerConnection;
-    globalThis.RTCPeerConnection = class extends Native {
-      constructor(...args) {
-        super(...args);
-        globalThis.peerConnections.push(this);
-      }
-    };
-    globalThis.sockets = [];
-    const Socket = globalThis.WebSocket;
-    globalThis.WebSocket = class extends Socket {
-      constructor(...args) {
-        super(...args);
-        globalThis.sockets.push(this);
-      }
-    };
+    for (const [kind, list] of [['RTCPeerConnection', 'peerConnections'], ['WebSocket', 'sockets']]) {
+      globalThis[list] = [];
+      globalThis[kind] = class extends globalThis[kind] {
+        constructor(...args) {
+          super(...args);
+          globalThis[list].push(this);
+        }
+      };
+    }
   });
 
+/** The fixture of a server for each file, run with these arguments. */
+export const serverWith = (...args) => [
+  // eslint-disable-next-line no-empty-pattern
+  async ({}, use) => {
+    const server = await Server.start(...args);
+    await use(server);
+    await server.close();
+  },
+  { scope: 'worker' },
+];
+
 export const test = base.extend({
-  server: [
-    // eslint-disable-next-line no-empty-pattern
-    async ({}, use) => {
-      const server = await Server.start();
-      await use(server);
-      await server.close();
-    },
-    { scope: 'worker' },
-  ],
+  server: serverWith(),
   /** Makes people; each has a browser context of their own, and none may ask another host for anything. */
   person: async ({ browser, server }, use) => {
     const contexts = [];
