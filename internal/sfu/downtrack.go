@@ -70,7 +70,7 @@ type DownTrack struct {
 	heard             heard
 	transportID       uint8   // transport-wide sequence number
 	number            [2]byte // scratch: that number
-	beganSeq          uint16  // number that what is being forwarded began with
+	keySeq            uint16  // number that the latest key frame begins with
 	packets, octets   uint64
 	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports
@@ -248,6 +248,9 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	out.source, out.ssrc, out.layer, out.tries, out.resent = seq, p.Header.SSRC, int8(p.Layer), 0, 0
 	out.marker, out.mask = p.Header.Marker || v.marker, v.mask
 	d.fwd.translate(p, run, &out.rewrite)
+	if p.Info.KeyFrame && int16(out.seq-d.keySeq) > 0 {
+		d.keySeq = out.seq
+	}
 	d.packets++
 	d.octets += uint64(len(p.Payload))
 	if d.sendLocked(p, &out.rewrite, d.ssrc, d.payloadType, p.Payload, false) && d.packets%forwardingSample == 0 {
@@ -276,7 +279,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	if p.Layer != d.receiver.best(d.target.spatial) || !d.receiver.sends(p) {
 		return false
 	}
-	if d.video && d.receiver.codec != codec.Other && !p.Info.KeyFrame {
+	if d.receiver.codec.HasKeyFrames() && !p.Info.KeyFrame {
 		d.askKeyFrameLocked(p)
 		return false
 	}
@@ -284,7 +287,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 		return false // padding begins nothing
 	}
 	d.fwd.start(p, d.receiver.align)
-	d.beganSeq = d.fwd.lastSeq + 1
+	d.keySeq = d.fwd.lastSeq + 1
 	if d.video {
 		d.Tap.pacer.overtake(d.ssrc)
 	}

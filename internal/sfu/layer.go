@@ -103,7 +103,8 @@ func (l *layer) handle(raw []byte, now time.Time) {
 		l.countMalformed()
 		return
 	}
-	if !l.note(raw, now) {
+	ext, fresh := l.note(raw, now)
+	if !fresh {
 		return
 	}
 	err := l.parse(p)
@@ -127,7 +128,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	l.deliver(p)
 	if p.Info.KeyFrame {
 		l.keyFrame.Store(now.UnixNano())
-		l.keyFrameCame()
+		l.keyFrameCame(ext)
 	}
 	if len(l.stranded) > 0 && p.Info.Frame.New {
 		l.deliverStranded(now)
@@ -167,21 +168,21 @@ func (l *layer) deliver(p *Packet) {
 	}
 }
 
-// note counts the packet, asks for missing ones and for a key frame that is due, and tells whether the packet is one to
-// forward: a duplicate is not.
-func (l *layer) note(raw []byte, now time.Time) bool {
+// note counts the packet and asks for missing ones and for a key frame that is due. It returns the packet's extended
+// number and whether it is one to forward: a duplicate is not.
+func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	l.keepAlive(now)
 	l.mu.Lock()
 	h := &l.pkt.Header
-	_, fresh := l.loss.add(h.SequenceNumber, h.Timestamp, l.r.ClockRate, now)
+	ext, fresh = l.loss.add(h.SequenceNumber, h.Timestamp, l.r.ClockRate, now)
 	l.bytes += uint64(len(raw))
 	nacks := l.nacks[:0]
-	if l.r.NACK && len(l.loss.missing) > 0 {
+	if len(l.loss.missing) > 0 {
 		nacks = l.loss.due(now, nacks)
 	}
-	askKey := l.keyPending && now.Sub(l.asked) >= l.keyFrameInterval()
+	askKey := (l.keyPending || l.loss.broken() && l.r.codec.HasKeyFrames() && !l.r.muted.Load()) && now.Sub(l.asked) >= l.keyFrameInterval()
 	l.mu.Unlock()
-	if len(nacks) > 0 {
+	if l.r.NACK && len(nacks) > 0 {
 		for _, n := range nacks {
 			l.r.Counters.Missed.Add(1 + uint64(bits.OnesCount16(uint16(n.LostPackets)))) // RFC 4585, section 6.2.1
 		}
@@ -190,7 +191,7 @@ func (l *layer) note(raw []byte, now time.Time) bool {
 	if askKey {
 		l.requestKeyFrame(now)
 	}
-	return fresh
+	return ext, fresh
 }
 
 // silence is how long spatial layer s of the stream may send nothing before it counts as ended.

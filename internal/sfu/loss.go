@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// nackRepeat is how long a NACK may take to bring its packet before it is repeated; a path over 100 ms of round trip
-	// gets one needless retransmission.
-	nackRepeat = 100 * time.Millisecond
-	// nackTries is how often one packet is asked for; after that a key frame is the better remedy.
-	nackTries = 4
+	// A NACK is repeated when it has not brought its packet in the time that repairs commonly take, within these bounds.
+	nackSoonest, nackLatest = 100 * time.Millisecond, 300 * time.Millisecond
+	// nackTries is how often one packet is asked for, as libwebrtc does. After the first nackPatience of them in vain a key
+	// frame is asked for as well: a decoder that waits for the packet says so only after seconds (libwebrtc: three).
+	nackTries, nackPatience = 10, 5
 	// maxMissing bounds how many packets are chased at once; a longer gap is an interruption, not loss.
 	maxMissing = 64
 	// firstCycle is what extended sequence numbers begin at: one cycle up, so that a packet from before the first one is
@@ -35,13 +35,16 @@ type lossTracker struct {
 	lastArrival time.Time
 	lastStamp   uint32
 
-	missing []missingPacket // oldest first
+	missing  []missingPacket // oldest first
+	repair   time.Duration   // what it commonly takes from the first NACK to the packet
+	keyFrame uint64          // extended number the latest key frame begins with; 0 before the first
+	forsaken uint64          // the newest that may never come; 0 while there is none
 }
 
 type missingPacket struct {
-	seq   uint16
-	tries uint8
-	asked time.Time
+	seq          uint64 // extended sequence number
+	tries        uint8
+	first, asked time.Time // of the NACKs, the first and the latest
 }
 
 // add takes note of packet seq and returns its extended number and whether it was new; a duplicate is not.
@@ -56,13 +59,15 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 	diff := int16(seq - uint16(l.highest))
 	ext = l.highest + uint64(int64(diff))
 	if diff <= 0 {
-		return ext, l.fill(seq)
+		return ext, l.fill(ext, now)
 	}
 	if int(diff) > maxMissing {
 		l.missing = l.missing[:0]
+		l.forsaken = ext - 1
 	} else {
-		for s := uint16(l.highest) + 1; s != seq; s++ {
+		for s := l.highest + 1; s != ext; s++ {
 			if len(l.missing) == maxMissing {
+				l.forsake(l.missing[0].seq)
 				l.missing = append(l.missing[:0], l.missing[1:]...)
 			}
 			l.missing = append(l.missing, missingPacket{seq: s})
@@ -75,9 +80,12 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 }
 
 // fill counts a packet that came late and tells whether it was still missed.
-func (l *lossTracker) fill(seq uint16) bool {
+func (l *lossTracker) fill(ext uint64, now time.Time) bool {
 	for i := range l.missing {
-		if l.missing[i].seq == seq {
+		if m := &l.missing[i]; m.seq == ext {
+			if m.tries > 0 {
+				l.repair += (now.Sub(m.first) - l.repair) / 8
+			}
 			l.missing = append(l.missing[:i], l.missing[i+1:]...)
 			l.received++
 			l.late++
@@ -95,16 +103,30 @@ func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
 	l.lastArrival, l.lastStamp = now, timestamp
 }
 
-// due appends to pairs what has to be asked for (again) now, and forgets what was asked for often enough.
+// forsake gives packet ext up: what needs it waits for a key frame.
+func (l *lossTracker) forsake(ext uint64) { l.forsaken = max(l.forsaken, ext) }
+
+// broken tells whether something has been given up that no key frame has made needless yet.
+func (l *lossTracker) broken() bool { return l.forsaken > l.keyFrame }
+
+// due appends to pairs what has to be asked for (again) now, and gives up what was asked for often enough.
 func (l *lossTracker) due(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
+	repeat := max(nackSoonest, min(l.repair, nackLatest))
 	keep := l.missing[:0]
 	for _, m := range l.missing {
-		if m.tries < nackTries && now.Sub(m.asked) >= nackRepeat {
+		if now.Sub(m.asked) >= repeat {
+			if m.tries >= nackPatience {
+				l.forsake(m.seq)
+			}
+			if m.tries == nackTries {
+				continue
+			}
+			if m.tries == 0 {
+				m.first = now
+			}
 			m.tries++
 			m.asked = now
-			pairs = appendNack(pairs, m.seq)
-		} else if m.tries == nackTries && now.Sub(m.asked) >= nackRepeat {
-			continue
+			pairs = appendNack(pairs, uint16(m.seq))
 		}
 		keep = append(keep, m)
 	}

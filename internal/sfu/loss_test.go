@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
+
+	"meet/internal/sfu/codec"
 )
 
 func TestLossTrackerAdd(t *testing.T) {
@@ -44,7 +46,7 @@ func TestLossTrackerAdd(t *testing.T) {
 			}
 			var missing []uint16
 			for _, m := range l.missing {
-				missing = append(missing, m.seq)
+				missing = append(missing, uint16(m.seq))
 			}
 			if d := cmp.Diff(tt.missing, missing); d != "" {
 				t.Errorf("missing: %s", d)
@@ -139,9 +141,9 @@ func TestNACKs(t *testing.T) {
 	if got := due(); got != nil {
 		t.Errorf("asked again at once: %v", got)
 	}
-	now = now.Add(nackRepeat - 1)
+	now = now.Add(nackSoonest - 1)
 	if got := due(); got != nil {
-		t.Errorf("asked again before %v: %v", nackRepeat, got)
+		t.Errorf("asked again before %v: %v", nackSoonest, got)
 	}
 	now = now.Add(1)
 	l.add(65531, 0, 90000, now)
@@ -150,18 +152,129 @@ func TestNACKs(t *testing.T) {
 		t.Errorf("repeated without the one that came, with the new one: %s", d)
 	}
 	for range nackTries - 2 {
-		now = now.Add(nackRepeat)
+		now = now.Add(nackSoonest)
 		if len(due()) == 0 {
 			t.Fatal("gave up too early")
 		}
 	}
-	now = now.Add(nackRepeat)
+	now = now.Add(nackSoonest)
 	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 21}}, due()); d != "" {
 		t.Errorf("only the one asked for once less remains: %s", d)
 	}
-	now = now.Add(nackRepeat)
+	now = now.Add(nackSoonest)
 	if got := due(); got != nil || len(l.missing) != 0 {
 		t.Errorf("asked %d times and not given up: %v, %v", nackTries, got, l.missing)
+	}
+}
+
+// TestNACKsWaitForLongPaths lets every repair take a time and counts what each costs in NACKs.
+func TestNACKsWaitForLongPaths(t *testing.T) {
+	const step, each = 10 * time.Millisecond, 200 // a packet each step, every 200th of which is lost
+	for _, tt := range []struct {
+		roundTrip   time.Duration
+		first, last int // NACKs for the first loss and once it is known what they take
+	}{
+		{50 * time.Millisecond, 1, 1},
+		{250 * time.Millisecond, 3, 1},
+		{650 * time.Millisecond, 7, 3}, // no more than nackLatest apart
+	} {
+		var l lossTracker
+		now := time.Now()
+		var nacks []int // for each loss
+		repairs := map[int]uint16{}
+		for i := range 30 * each {
+			now = now.Add(step)
+			if seq, ok := repairs[i]; ok && !l.fill(firstCycle|uint64(seq), now) {
+				t.Errorf("round trip %v: packet %d came when it had been given up", tt.roundTrip, seq)
+			}
+			if i%each == each-1 {
+				nacks = append(nacks, 0)
+				repairs[i+1+int(tt.roundTrip/step)] = uint16(i)
+				continue
+			}
+			l.add(uint16(i), 0, 90000, now)
+			if pairs := l.due(now, nil); len(pairs) > 0 {
+				nacks[len(nacks)-1] += len(pairs)
+			}
+		}
+		if len(nacks) != 30 || nacks[0] != tt.first || nacks[28] != tt.last {
+			t.Errorf("round trip %v: NACKs for each loss %v, want %d first and %d at last", tt.roundTrip, nacks, tt.first, tt.last)
+		}
+	}
+}
+
+// TestKeyFrameForWhatIsGivenUp checks that a key frame is asked for, until it comes, when a packet stays away that those
+// after it may need.
+func TestKeyFrameForWhatIsGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		next uint16        // after packet 1, the key frame
+		wait time.Duration // until it is asked for
+		nack bool          // the publisher answers NACKs
+	}{
+		{"a packet", 3, nackPatience * nackSoonest, true},
+		{"a packet nobody can ask for", 3, nackPatience * nackSoonest, false},
+		{"an interruption", 3 + maxMissing, 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := newRig(t, 1, false)
+			g.r.NACK = tt.nack
+			seq := tt.next - 1
+			feed := func(key bool, after time.Duration) {
+				g.now, seq = g.now.Add(after), seq+1
+				g.feed(0, picture{seq: seq, key: key})
+			}
+			asked := func(what string, want ...uint32) {
+				t.Helper()
+				if d := cmp.Diff(want, g.up.keyFramesAsked()); d != "" {
+					t.Errorf("%s: %s", what, d)
+				}
+			}
+			g.feed(0, picture{seq: 1, key: true})
+			g.now = g.now.Add(keyFrameInterval)
+			g.up.take()
+			began := g.now
+			for feed(false, 0); g.now.Sub(began) < tt.wait; feed(false, nackSoonest) {
+				asked("it may still come")
+			}
+			asked("it may never come", layerSSRC(0))
+			feed(false, keyFrameInterval-1)
+			asked("the answer may be under way")
+			feed(false, 1)
+			asked("neither has come", layerSSRC(0))
+			feed(true, 0)
+			for range nackTries {
+				feed(false, keyFrameInterval)
+			}
+			asked("the key frame has come")
+		})
+	}
+}
+
+// TestNoKeyFrameForWhatIsGivenUp checks that none is asked for where it would be of no use.
+func TestNoKeyFrameForWhatIsGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(g *rig)
+	}{
+		{"before the latest one", func(g *rig) { g.feed(0, picture{seq: 4, key: true}) }},
+		{"it came late", func(g *rig) { g.feed(0, picture{seq: 2}) }},
+		{"of sound", func(g *rig) { g.r.codec = codec.Opus }},
+		{"while muted", func(g *rig) { g.r.SetMuted(true) }},
+	} {
+		g := newRig(t, 1, false)
+		g.feed(0, picture{seq: 1, key: true})
+		g.feed(0, picture{seq: 3})
+		g.up.take()
+		tt.spoil(g)
+		g.d.Stop() // whose own requests would disturb
+		for i := range uint16(2 * nackTries) {
+			g.now = g.now.Add(nackSoonest)
+			g.feed(0, picture{seq: 4 + i})
+		}
+		if got := g.up.keyFramesAsked(); got != nil {
+			t.Errorf("%s: a key frame is asked for", tt.name)
+		}
 	}
 }
 

@@ -52,7 +52,8 @@ func (d *DownTrack) requestKeyFrame() {
 	r.RequestKeyFrame(n)
 }
 
-// retransmit sends the packet that went out as seq again: on the retransmission stream (RFC 4588) if there is one.
+// retransmit sends the packet that went out as seq again: on the retransmission stream (RFC 4588) if there is one. What has
+// been sent again often enough is lost, and a key frame is asked for in its place.
 func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -62,6 +63,13 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	d.receiver.Counters.NACKed.Add(1)
 	sent := d.seq.lookup(seq, now, max(d.roundTrip, d.Tap.pacer.roundTrip()))
 	if sent == nil {
+		return
+	}
+	stale := d.fwd.layer < 0 || int16(seq-d.keySeq) < 0
+	if sent.tries >= resendTries {
+		if !stale && d.receiver.codec.HasKeyFrames() {
+			d.receiver.requestKeyFrame(d.fwd.layer, now)
+		}
 		return
 	}
 	if sent.layer == paddingLayer {
@@ -74,7 +82,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	p := &d.resend
-	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), d.fwd.layer < 0 || int16(seq-d.beganSeq) < 0, now) {
+	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), stale, now) {
 		return
 	}
 	sent.again(now)
@@ -116,8 +124,8 @@ func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	// Followed at a distance, so that "before" stays meaningful after 32,768 packets.
-	if d.fwd.lastSeq-d.beganSeq > 1<<14 {
-		d.beganSeq = d.fwd.lastSeq - 1<<13
+	if d.fwd.lastSeq-d.keySeq > 1<<14 {
+		d.keySeq = d.fwd.lastSeq - 1<<13
 	}
 	before := d.reception.sum
 	d.reception.note(r)

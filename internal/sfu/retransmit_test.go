@@ -70,6 +70,16 @@ func TestRetransmissionIsLimited(t *testing.T) {
 	if sent != resendTries {
 		t.Errorf("one packet was sent again %d times, want %d", sent, resendTries)
 	}
+	if got := g.up.keyFramesAsked(); len(got) == 0 {
+		t.Error("no key frame is asked for in place of a packet that does not get through")
+	}
+	g.now = now.Add(keyFrameInterval)
+	g.feed(0, picture{seq: 2, key: true})
+	g.up.take()
+	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
+	if got := g.up.keyFramesAsked(); got != nil {
+		t.Error("a key frame is asked for in place of a packet from before the latest")
+	}
 	if err := g.d.Unbind(g.ctx); err != nil {
 		t.Fatal(err)
 	}
