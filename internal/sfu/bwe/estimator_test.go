@@ -87,25 +87,36 @@ func TestLinkNarrowsAndWidens(t *testing.T) {
 	}
 }
 
-// TestLossWithoutQueue is a link that drops what is too much at once: only loss tells.
-// TestLongerRoute: a path that takes longer from one moment on has no queue, and no less room.
+// TestLongerRoute: a path that takes longer from one moment on has no queue, and no less room, even if it loses as well.
 func TestLongerRoute(t *testing.T) {
-	c := newCall(t, path{rate: 10e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
-	c.run(10*time.Second, nil)
-	c.path.delay += 150 * time.Millisecond
-	c.run(time.Second, nil)
-	if c.e.Queue(c.now) == 0 {
-		t.Error("a second later the delay is no queue: the case shows nothing")
-	}
-	c.run(4*time.Second, nil)
-	if q := c.e.Queue(c.now); q != 0 {
-		t.Errorf("five seconds later it is still a queue of %v", q)
-	}
-	if got := c.rate(); got != 1_700_000 {
-		t.Errorf("%d bits/s are sent, the estimate being %d", got, c.e.Bitrate())
+	for name, then := range map[string]path{
+		"no loss":   {},
+		"2 % loss":  {loss: 0.02},
+		"5 % loss":  {loss: 0.05},
+		"jitter":    {jitter: 30 * time.Millisecond},
+		"all of it": {loss: 0.05, jitter: 30 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCall(t, path{rate: 10e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+			c.run(10*time.Second, nil)
+			c.path.delay += 150 * time.Millisecond
+			c.path.loss, c.path.jitter = then.loss, then.jitter
+			c.run(900*time.Millisecond, nil)
+			if c.e.Queue(c.now) == 0 {
+				t.Error("a second later the delay is no queue: the case shows nothing")
+			}
+			c.run(4*time.Second, nil)
+			if q := c.e.Queue(c.now); q != 0 {
+				t.Errorf("five seconds later it is still a queue of %v", q)
+			}
+			if got := c.rate(); got != 1_700_000 {
+				t.Errorf("%d bits/s are sent, the estimate being %d", got, c.e.Bitrate())
+			}
+		})
 	}
 }
 
+// TestLossWithoutQueue is a link that drops what is too much at once: only loss tells.
 func TestLossWithoutQueue(t *testing.T) {
 	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.tuned, c.wanted = true, 2_000_000
