@@ -2,6 +2,7 @@
 // to, when a third comes and when the path breaks. How long pictures stand is measured, so this has the machine to itself.
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { mark } from './directcall.js';
+import { launchFirefox } from './firefox.js';
 import { expect, serverWith, test as base } from './meet.js';
 import { longestGap, watchForGaps } from './gaps.js';
 
@@ -70,4 +71,38 @@ test('what is muted, shared or forbidden is so on the direct path as well', asyn
   await expect(mark(ada), 'who may not watch is sent nothing').toHaveAttribute('data-path', 'server');
   await ada.sees('Bo');
   await expect(bo.tile('Ada').locator('video')).toHaveCount(0);
+});
+
+test('Firefox and Chromium talk directly', async ({ person, server }) => {
+  const link = `${server.url}/rooms/${Date.now()}`;
+  const ada = await person('Ada');
+  await ada.join(link);
+  const firefox = await launchFirefox();
+  try {
+    const page = await firefox.newPage();
+    await page.goto(link);
+    await page.locator('#name').fill('Bo');
+    await page.locator('::-p-aria([name="Join now"][role="button"])').click();
+    await expect(mark(ada)).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
+    const ofAda = (look) => page.evaluate(look, '[data-participant="Ada"] video');
+    const direct = () => page.evaluate(() => document.querySelector('.path-mark')?.dataset.path);
+    await expect.poll(direct, 'Firefox knows the path').toBe('direct');
+    await expect(ada.tile('Bo').locator('video'), 'Firefox’s picture has gone over').toHaveCount(2);
+    await ada.sees('Bo');
+    await ada.hears();
+    const count = () => ofAda((selector) => document.querySelectorAll(selector).length);
+    await expect.poll(count, 'and so has Chromium’s').toBe(2);
+    const time = () => ofAda((selector) => [...document.querySelectorAll(selector)].at(-1).currentTime);
+    const before = await time();
+    await expect.poll(time, 'Firefox sees Ada').toBeGreaterThan(before + 1);
+
+    const cy = await person('Cy');
+    await cy.join(link);
+    await expect(mark(ada)).toHaveAttribute('data-path', 'server');
+    await expect.poll(direct).not.toBe('direct');
+    await ada.sees('Bo');
+    await cy.sees('Bo');
+  } finally {
+    await firefox.close();
+  }
 });
