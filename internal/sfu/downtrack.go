@@ -71,6 +71,7 @@ type DownTrack struct {
 	transportID       uint8   // transport-wide sequence number
 	number            [2]byte // scratch: that number
 	keySeq            uint16  // number that the latest key frame begins with
+	keyStamp          uint32  // its timestamp, as sent
 	packets, octets   uint64
 	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports
@@ -248,8 +249,13 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	out.source, out.ssrc, out.layer, out.tries, out.resent = seq, p.Header.SSRC, int8(p.Layer), 0, 0
 	out.marker, out.mask = p.Header.Marker || v.marker, v.mask
 	d.fwd.translate(p, run, &out.rewrite)
-	if p.Info.KeyFrame && int16(out.seq-d.keySeq) > 0 {
-		d.keySeq = out.seq
+	switch {
+	case !p.Info.KeyFrame:
+		if p.Broken {
+			d.askKeyFrameLocked(p)
+		}
+	case out.ts != d.keyStamp && int16(out.seq-d.keySeq) >= 0: // of H264 more than one packet looks like the first
+		d.keySeq, d.keyStamp = out.seq, out.ts
 	}
 	d.packets++
 	d.octets += uint64(len(p.Payload))

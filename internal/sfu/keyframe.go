@@ -35,13 +35,13 @@ func (l *layer) requestKeyFrame(now time.Time) {
 	}
 }
 
-// keyFrameCame forgets a request that is not due yet and what was given up before packet ext: the key frame that begins
-// with it serves all that.
-func (l *layer) keyFrameCame(ext uint64) {
+// keyFrameCame forgets a request that is not due yet, and what was given up before packet ext, with which the key frame of
+// that timestamp begins: it serves all that.
+func (l *layer) keyFrameCame(ext uint64, timestamp uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.keyPending = false
-	l.loss.keyFrame = max(l.loss.keyFrame, ext)
+	l.loss.keyFrameCame(ext, timestamp)
 }
 
 // outdated tells whether packet seq is from before the one with the structure in force.

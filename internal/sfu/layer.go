@@ -128,7 +128,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	l.deliver(p)
 	if p.Info.KeyFrame {
 		l.keyFrame.Store(now.UnixNano())
-		l.keyFrameCame(ext)
+		l.keyFrameCame(ext, p.Header.Timestamp)
 	}
 	if len(l.stranded) > 0 && p.Info.Frame.New {
 		l.deliverStranded(now)
@@ -180,7 +180,8 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	if len(l.loss.missing) > 0 {
 		nacks = l.loss.due(now, nacks)
 	}
-	askKey := (l.keyPending || l.loss.broken() && l.r.codec.HasKeyFrames() && !l.r.muted.Load()) && now.Sub(l.asked) >= l.keyFrameInterval()
+	l.pkt.Broken = l.r.codec.HasKeyFrames() && l.loss.broken()
+	askKey := l.keyPending && now.Sub(l.asked) >= l.keyFrameInterval()
 	l.mu.Unlock()
 	if l.r.NACK && len(nacks) > 0 {
 		for _, n := range nacks {

@@ -8,10 +8,12 @@ import (
 )
 
 const (
-	// A NACK is repeated when it has not brought its packet in the time that repairs commonly take, within these bounds.
+	// A NACK is repeated when it has not brought its packet in a quarter more than repairs commonly take, within these
+	// bounds.
 	nackSoonest, nackLatest = 100 * time.Millisecond, 300 * time.Millisecond
-	// nackTries is how often one packet is asked for, as libwebrtc does. After the first nackPatience of them in vain a key
-	// frame is asked for as well: a decoder that waits for the packet says so only after seconds (libwebrtc: three).
+	// nackTries is how often one packet is asked for, as libwebrtc does. After the first nackPatience of them in vain the
+	// packet counts as given up, and a key frame is asked for as well: a decoder that waits for the packet says so only
+	// after seconds (libwebrtc: three). What no key frame makes good for, as sound, is not asked for any longer.
 	nackTries, nackPatience = 10, 5
 	// maxMissing bounds how many packets are chased at once; a longer gap is an interruption, not loss.
 	maxMissing = 64
@@ -38,7 +40,8 @@ type lossTracker struct {
 	missing  []missingPacket // oldest first
 	repair   time.Duration   // what it commonly takes from the first NACK to the packet
 	keyFrame uint64          // extended number the latest key frame begins with; 0 before the first
-	forsaken uint64          // the newest that may never come; 0 while there is none
+	keyStamp uint32          // its timestamp
+	forsaken uint64          // the newest that was given up; 0 before the first
 }
 
 type missingPacket struct {
@@ -83,8 +86,11 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 func (l *lossTracker) fill(ext uint64, now time.Time) bool {
 	for i := range l.missing {
 		if m := &l.missing[i]; m.seq == ext {
-			if m.tries > 0 {
-				l.repair += (now.Sub(m.first) - l.repair) / 8
+			if took := now.Sub(m.first); m.tries > 0 {
+				if l.repair == 0 {
+					l.repair = took
+				}
+				l.repair += (took - l.repair) / 8
 			}
 			l.missing = append(l.missing[:i], l.missing[i+1:]...)
 			l.received++
@@ -106,20 +112,32 @@ func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
 // forsake gives packet ext up: what needs it waits for a key frame.
 func (l *lossTracker) forsake(ext uint64) { l.forsaken = max(l.forsaken, ext) }
 
+// keyFrameCame notes that packet ext begins a key frame. Of H264 more than one packet looks so: parameter sets and slices.
+func (l *lossTracker) keyFrameCame(ext uint64, timestamp uint32) {
+	switch {
+	case l.keyFrame > 0 && timestamp == l.keyStamp:
+		l.keyFrame = min(l.keyFrame, ext)
+	case ext > l.keyFrame:
+		l.keyFrame, l.keyStamp = ext, timestamp
+	}
+}
+
 // broken tells whether something has been given up that no key frame has made needless yet.
 func (l *lossTracker) broken() bool { return l.forsaken > l.keyFrame }
 
-// due appends to pairs what has to be asked for (again) now, and gives up what was asked for often enough.
+// due appends to pairs what has to be asked for (again) now, and gives up what was asked for often enough or would come
+// too late to be kept.
 func (l *lossTracker) due(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
-	repeat := max(nackSoonest, min(l.repair, nackLatest))
+	repeat := max(nackSoonest, min(l.repair*5/4, nackLatest))
 	keep := l.missing[:0]
 	for _, m := range l.missing {
 		if now.Sub(m.asked) >= repeat {
 			if m.tries >= nackPatience {
 				l.forsake(m.seq)
-			}
-			if m.tries == nackTries {
-				continue
+				needed := l.keyFrame > 0 && m.seq > l.keyFrame
+				if !needed || m.tries == nackTries || l.highest-m.seq >= videoHistory {
+					continue
+				}
 			}
 			if m.tries == 0 {
 				m.first = now

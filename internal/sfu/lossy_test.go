@@ -72,7 +72,7 @@ func TestLossyCall(t *testing.T) {
 		percent, allowed int // lost on each way; packets that may stay away for good
 	}{
 		{2, 0},
-		{10, 1}, // 1 in 100,000 of those lost is lost with all five repairs
+		{10, 3}, // on a busy machine repairs may come when the packet is forgotten, after 512 others
 	} {
 		t.Run(fmt.Sprintf("%d%%", tt.percent), func(t *testing.T) {
 			c := newCall(t)

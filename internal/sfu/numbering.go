@@ -1,7 +1,7 @@
 package sfu
 
 // maxRuns is how many runs of forwarded packets are remembered. With every second picture left out at 30 frames a second
-// that is two seconds and more, longer than anybody resends.
+// that is four seconds, longer than anybody resends.
 const maxRuns = 64
 
 // reach is how far numbers may lie apart for "before" and "after" to have a meaning in 16 bits, with a margin.

@@ -16,6 +16,8 @@ type Packet struct {
 	Layer   int       // index of the simulcast layer, 0 the smallest
 	Arrival time.Time // when it was read
 	Info    codec.Info
+	// Broken says that a packet before this one may never come, and no key frame has come since.
+	Broken bool
 }
 
 // Sink takes the packets of a Receiver: a DownTrack, a recorder.

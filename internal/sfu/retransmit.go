@@ -52,8 +52,8 @@ func (d *DownTrack) requestKeyFrame() {
 	r.RequestKeyFrame(n)
 }
 
-// retransmit sends the packet that went out as seq again: on the retransmission stream (RFC 4588) if there is one. What has
-// been sent again often enough is lost, and a key frame is asked for in its place.
+// retransmit sends the packet that went out as seq again: on the retransmission stream (RFC 4588) if there is one. In place
+// of one that is gone, or was sent again often enough, a key frame is asked for.
 func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -65,20 +65,21 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if sent == nil {
 		return
 	}
-	stale := d.fwd.layer < 0 || int16(seq-d.keySeq) < 0
-	if sent.tries >= resendTries {
-		if !stale && d.receiver.codec.HasKeyFrames() {
-			d.receiver.requestKeyFrame(d.fwd.layer, now)
+	if sent.layer == paddingLayer {
+		if sent.tries < resendTries {
+			sent.again(now)
+			d.sendPaddingLocked(sent.seq)
 		}
 		return
 	}
-	if sent.layer == paddingLayer {
-		sent.again(now)
-		d.sendPaddingLocked(sent.seq)
-		return
-	}
+	stale := d.fwd.layer < 0 || int16(seq-d.keySeq) < 0
 	l := d.receiver.layer(int(sent.layer))
-	if l == nil || l.ssrc != sent.ssrc || !d.recallLocked(l, sent.source) {
+	if sent.tries >= resendTries || l == nil || l.ssrc != sent.ssrc || !d.recallLocked(l, sent.source) {
+		// Not for every loss of one bad link: the others get the key frames too.
+		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.askedAt) >= maxAskInterval {
+			d.askedAt = now
+			d.receiver.requestKeyFrame(d.fwd.layer, now)
+		}
 		return
 	}
 	p := &d.resend

@@ -74,8 +74,10 @@ func TestRetransmissionIsLimited(t *testing.T) {
 		t.Error("no key frame is asked for in place of a packet that does not get through")
 	}
 	g.now = now.Add(keyFrameInterval)
-	g.feed(0, picture{seq: 2, key: true})
+	g.feed(0, picture{seq: 2, ts: 3000, key: true})
 	g.up.take()
+	g.forgetRequests()
+	g.d.askedAt = time.Time{}
 	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
 	if got := g.up.keyFramesAsked(); got != nil {
 		t.Error("a key frame is asked for in place of a packet from before the latest")

@@ -91,7 +91,7 @@ func (e *Estimator) Feedback(raw []byte, now time.Time) error {
 	}
 	e.heard = at
 	e.feedbacks++
-	e.delay.judge(sent, lost, e.sending.rate(at), at)
+	e.delay.judge(sent, lost, e.sending.rate(at), e.roundTrip, at)
 	e.queue = e.delay.queue()
 	before := e.bitrate()
 	ev := evidence{

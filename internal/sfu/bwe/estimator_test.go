@@ -116,6 +116,51 @@ func TestLongerRoute(t *testing.T) {
 	}
 }
 
+// TestOwnQueueStaysOne: what waits because of us is not taken for the path, however the sending goes on.
+func TestOwnQueueStaysOne(t *testing.T) {
+	const layer = 500_000 // bits/s
+	for name, tt := range map[string]struct {
+		narrows float64 // bits/s
+		queue   time.Duration
+		layers  []int
+		sends   func(second int) int // layers that are sent whatever the estimate is
+	}{
+		"a deep queue that empties slowly": {200_000, 3 * time.Second, []int{180_000, 500_000, 1_700_000}, nil},
+		"a little too much":                {0.95 * layer, 300 * time.Millisecond, []int{layer}, nil},
+		"a little too much, by fits and starts": {0.95 * layer, 300 * time.Millisecond, []int{layer * 7 / 10, layer * 11 / 10}, func(second int) int {
+			return second % 2
+		}},
+		"rising": {0.95 * layer, 300 * time.Millisecond, []int{layer, layer * 3 / 2}, func(second int) int { return min(1, second/6) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCall(t, path{rate: 3e6, queue: tt.queue, delay: 20 * time.Millisecond})
+			c.layers = tt.layers
+			c.run(10*time.Second, nil)
+			c.path.rate = tt.narrows
+			all, began := c.layers, c.now
+			var waiting, unseen int
+			c.run(12*time.Second, func() {
+				if tt.sends != nil {
+					c.layers = all[tt.sends(int(c.now.Sub(began)/time.Second)):][:1]
+				}
+				if c.queued() > standing*time.Microsecond*3/2 && c.now.Sub(began) > time.Second {
+					waiting++
+					if c.e.Queue(c.now) == 0 {
+						unseen++
+					}
+				}
+			})
+			t.Logf("a queue for %d ms, of which it was not seen for %d; the estimate is %d", waiting, unseen, c.e.Bitrate())
+			if waiting < 500 {
+				t.Error("there was no queue: the case shows nothing")
+			}
+			if unseen*5 > waiting {
+				t.Errorf("for %d of the %d ms in which packets waited that was not seen", unseen, waiting)
+			}
+		})
+	}
+}
+
 // TestLossWithoutQueue is a link that drops what is too much at once: only loss tells.
 func TestLossWithoutQueue(t *testing.T) {
 	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})

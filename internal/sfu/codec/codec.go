@@ -36,7 +36,8 @@ func (t Type) HasKeyFrames() bool { return t == VP8 || t == H264 || t == VP9 || 
 
 // Info is what the forwarder needs to know of one RTP payload.
 type Info struct {
-	// KeyFrame is true on the first packet of a picture that can be decoded without any before it.
+	// KeyFrame is true on the first packet of a picture that can be decoded without any before it; of H264 also on further
+	// packets of it that a parameter set or slice begins with.
 	KeyFrame bool
 	// Begins and Ends mark the first and last packet of a frame, which is one spatial layer of a picture. Of codecs that
 	// do not say so the marker bit tells the end.
