@@ -13,7 +13,7 @@ const (
 	nackSoonest, nackLatest = 100 * time.Millisecond, 300 * time.Millisecond
 	// nackTries is how often one packet is asked for, as libwebrtc does. After the first nackPatience of them in vain the
 	// packet counts as given up, and a key frame is asked for as well: a decoder that waits for the packet says so only
-	// after seconds (libwebrtc: three). What no key frame makes good for, as sound, is not asked for any longer.
+	// after seconds (libwebrtc: three). Sound, and what a key frame has made needless, is not asked for any longer.
 	nackTries, nackPatience = 10, 5
 	// maxMissing bounds how many packets are chased at once; a longer gap is an interruption, not loss.
 	maxMissing = 64
