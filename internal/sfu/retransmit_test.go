@@ -88,6 +88,27 @@ func TestRetransmissionIsLimited(t *testing.T) {
 	g.d.handleRTCP(nackOf(downSSRC, 1), now)
 }
 
+// TestKeyFrameOfManyBeginnings: of H264 parameter sets and slices look like the beginning of a key frame. It begins with the
+// first of one timestamp, so that one is asked for by another key frame when it does not get through.
+func TestKeyFrameOfManyBeginnings(t *testing.T) {
+	g := newRig(t, 1, true)
+	for seq := range uint16(3) {
+		g.feed(0, picture{seq: 10 + seq, ts: 3000, key: true})
+	}
+	if got := g.r.layer(0).loss.keyFrame; got != firstCycle|10 {
+		t.Errorf("the key frame counts from %d on, want %d", got, firstCycle|10)
+	}
+	for range resendTries + 1 {
+		g.forgetRequests()
+		g.up.take()
+		g.d.handleRTCP(nackOf(downSSRC, 10), g.now)
+		g.now = g.now.Add(maxAskInterval)
+	}
+	if got := g.up.keyFramesAsked(); len(got) != 1 {
+		t.Errorf("key frames asked of %v, want one for a first packet that does not get through", got)
+	}
+}
+
 // TestRetransmissionOfWhatIsGone asks for a packet that the publisher's layer has replaced since.
 func TestRetransmissionOfWhatIsGone(t *testing.T) {
 	g := newRig(t, 1, true)
