@@ -70,13 +70,13 @@ type DownTrack struct {
 	heard             heard
 	transportID       uint8   // transport-wide sequence number
 	number            [2]byte // scratch: that number
-	keySeq            uint16  // number that the latest key frame begins with
-	keyStamp          uint32  // its timestamp, as sent
 	packets, octets   uint64
 	reception         receptionTracker
 	reportsSent       [4]sentReport // ring of the latest sender reports
 	reportCount       int
 	roundTrip         time.Duration
+	keySeq            uint16 // number that the latest key frame begins with
+	keyStamp          uint32 // its timestamp, as sent
 	resend            Packet // scratch for retransmissions
 	resendRaw, rtxRaw []byte
 
@@ -249,18 +249,22 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	out.source, out.ssrc, out.layer, out.tries, out.resent = seq, p.Header.SSRC, int8(p.Layer), 0, 0
 	out.marker, out.mask = p.Header.Marker || v.marker, v.mask
 	d.fwd.translate(p, run, &out.rewrite)
-	switch {
-	case !p.Info.KeyFrame:
-		if p.Broken {
-			d.askKeyFrameLocked(p)
-		}
-	case out.ts != d.keyStamp && int16(out.seq-d.keySeq) >= 0: // of H264 more than one packet looks like the first
-		d.keySeq, d.keyStamp = out.seq, out.ts
+	if p.Info.KeyFrame {
+		d.keyFrameLocked(out)
+	} else if p.Broken {
+		d.askKeyFrameLocked(p)
 	}
 	d.packets++
 	d.octets += uint64(len(p.Payload))
 	if d.sendLocked(p, &out.rewrite, d.ssrc, d.payloadType, p.Payload, false) && d.packets%forwardingSample == 0 {
 		d.receiver.Counters.Forwarding.add(time.Since(p.Arrival))
+	}
+}
+
+// keyFrameLocked notes that out begins a key frame. Of H264 more than one packet looks so; the first does.
+func (d *DownTrack) keyFrameLocked(out *sentPacket) {
+	if out.ts != d.keyStamp && int16(out.seq-d.keySeq) >= 0 {
+		d.keySeq, d.keyStamp = out.seq, out.ts
 	}
 }
 
