@@ -23,7 +23,8 @@ type Handler struct {
 	upgrader   websocket.Upgrader
 }
 
-// NewHandler makes a Handler that lets in bearers of tokens with the grant "agent".
+// NewHandler makes a Handler that lets in bearers of worker tokens: those with the grant "agent" that join no room. The
+// token of an agent that does a job has that grant too, and is only for the job's room.
 func NewHandler(d *Dispatcher, verifier *token.Verifier) *Handler {
 	return &Handler{dispatcher: d, verifier: verifier, upgrader: websocket.Upgrader{
 		// Any page may use a token it was given, as with LiveKit; the token is the right.
@@ -71,7 +72,7 @@ func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {
 	if err != nil {
 		return nil, err
 	}
-	if grants.Video == nil || !grants.Video.Agent {
+	if v := grants.Video; v == nil || !v.Agent || v.RoomJoin || grants.Guest {
 		return nil, errNotAgent
 	}
 	return grants, nil

@@ -1,16 +1,10 @@
 package app
 
 import (
-	"fmt"
-	"strings"
-	"time"
-
 	"github.com/livekit/protocol/livekit"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"meet/internal/lobby"
 	"meet/internal/rtc"
-	"meet/internal/token"
 )
 
 // onEvent tells the lobby and the webhooks what happens in rooms. It only changes their memory, so a room's loop may call it.
@@ -74,39 +68,4 @@ func (a *App) notify(e rtc.Event) {
 // attends tells people from recorders and agents, which belong to no meeting's record.
 func attends(p *livekit.ParticipantInfo) bool {
 	return !p.GetPermission().GetHidden() && (p.Kind == livekit.ParticipantInfo_STANDARD || p.Kind == livekit.ParticipantInfo_SIP)
-}
-
-// minRefresh is the least a refreshed token lasts: twice the time until the next one, as with the reference server.
-const minRefresh = 10 * time.Minute
-
-// refreshToken makes the token by which a participant returns after its connection broke.
-func (a *App) refreshToken(s rtc.TokenSubject) (string, error) {
-	t := token.New(a.keys[0].Name, a.keys[0].Secret).
-		SetIdentity(s.Info.Identity).SetName(s.Info.Name).SetMetadata(s.Info.Metadata).SetAttributes(s.Info.Attributes).
-		SetKind(strings.ToLower(s.Info.Kind.String())).
-		SetVideoGrant(videoGrant(s)).
-		SetTTL(max(minRefresh, time.Until(s.ExpiresAt)))
-	if s.RoomConfig != nil {
-		text, err := protojson.Marshal(s.RoomConfig)
-		if err != nil {
-			return "", fmt.Errorf("encode room configuration: %w", err)
-		}
-		t.SetRoomConfig(text)
-	}
-	return t.ToJWT()
-}
-
-func videoGrant(s rtc.TokenSubject) token.VideoGrant {
-	p := s.Info.GetPermission()
-	g := token.VideoGrant{
-		RoomJoin: true, Room: s.Room, Recorder: s.Recorder, Hidden: p.GetHidden(),
-		CanPublish: new(p.GetCanPublish()), CanSubscribe: new(p.GetCanSubscribe()), CanPublishData: new(p.GetCanPublishData()),
-		CanUpdateOwnMetadata: p.GetCanUpdateMetadata(), CanSubscribeMetrics: p.GetCanSubscribeMetrics(),
-		CanManageAgentSession: p.GetCanManageAgentSession(),
-		Agent:                 s.Info.Kind == livekit.ParticipantInfo_AGENT,
-	}
-	for _, source := range p.GetCanPublishSources() {
-		g.CanPublishSources = append(g.CanPublishSources, strings.ToLower(source.String()))
-	}
-	return g
 }

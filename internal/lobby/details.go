@@ -17,6 +17,7 @@ const detailsTTL = 5 * time.Minute
 type Request struct {
 	Room, Name, Metadata, Region string
 	ServerURL                    string // this server, as the one who asks knows it
+	Address                      string // network address of the one who asks
 }
 
 // ConnectionDetails is what a LiveKit client needs to enter a room.
@@ -37,8 +38,7 @@ func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
 	if err != nil {
 		return ConnectionDetails{}, err
 	}
-	// Text gives letters and the digits 2 to 7: 20 random bits in four characters.
-	identity := name + "__" + strings.ToLower(rand.Text()[:4])
+	identity := l.suffixed(room, name, r.Address, detailsTTL)
 	raw, err := l.pass(room, identity, name).SetMetadata(r.Metadata).SetTTL(detailsTTL).ToJWT()
 	if err != nil {
 		return ConnectionDetails{}, fmt.Errorf("mint token: %w", err)
@@ -50,21 +50,49 @@ func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
 	return ConnectionDetails{url, room, raw, name}, nil
 }
 
-// Token returns a token for a client that names itself: its identity is the name.
-func (l *Lobby) Token(room, name string) (string, error) {
+// Token returns a token for a client that names itself: its identity is the name, while that is free. It is not while a
+// participant in the room has it, or while a token for it is valid that was issued to another network address.
+func (l *Lobby) Token(room, name, address string) (string, error) {
 	room, name, err := names(room, name)
 	if err != nil {
 		return "", err
 	}
-	raw, err := l.pass(room, name, name).ToJWT()
+	identity, now := name, time.Now()
+	if l.present(room, identity) || !l.reserved.reserve(room, identity, requesterAt(address), now.Add(token.DefaultTTL), now) {
+		identity = l.suffixed(room, name, address, token.DefaultTTL)
+	}
+	raw, err := l.pass(room, identity, name).ToJWT()
 	if err != nil {
 		return "", fmt.Errorf("mint token: %w", err)
 	}
 	return raw, nil
 }
 
+// Refreshed keeps an identity for its bearer, who has been given a token that is valid until then.
+func (l *Lobby) Refreshed(room, identity string, until time.Time) {
+	l.reserved.extend(room, identity, until, time.Now())
+}
+
+// suffixed makes an identity that nobody else has: the name and a random suffix.
+func (l *Lobby) suffixed(room, name, address string, ttl time.Duration) string {
+	const tries = 8 // the second is needed once in a million
+	by, now := requesterAt(address), time.Now()
+	for try := 1; ; try++ {
+		// Text gives letters and the digits 2 to 7: 20 random bits in four characters.
+		identity := name + "__" + strings.ToLower(rand.Text()[:4])
+		free := !l.present(room, identity) && l.reserved.reserve(room, identity, by, now.Add(ttl), now)
+		if free || try == tries { // nothing more can be reserved: rooms refuse whoever comes second
+			return identity
+		}
+	}
+}
+
+func (l *Lobby) present(room, identity string) bool {
+	return l.options.Present != nil && l.options.Present(room, identity)
+}
+
 func (l *Lobby) pass(room, identity, name string) *token.AccessToken {
-	return token.New(l.options.APIKey, l.options.APISecret).SetIdentity(identity).SetName(name).SetVideoGrant(token.VideoGrant{
+	return token.New(l.options.APIKey, l.options.APISecret).SetIdentity(identity).SetName(name).SetGuest().SetVideoGrant(token.VideoGrant{
 		RoomJoin: true, Room: room, CanPublish: new(true), CanPublishData: new(true), CanSubscribe: new(true),
 	})
 }

@@ -23,7 +23,9 @@ const (
 type Options struct {
 	APIKey, APISecret string
 	ServerURL         func(region string) string // where a region's browsers are sent; nil or "" is this server
-	Log               *slog.Logger
+	// Present reports whether a participant of that identity is in the room of that name. Nil: it never is.
+	Present func(room, identity string) bool
+	Log     *slog.Logger
 }
 
 // Lobby is the list of live rooms and the record of meetings.
@@ -31,6 +33,7 @@ type Lobby struct {
 	options  Options
 	meetings *store.Bucket[Meeting]
 	alive    *store.Bucket[time.Time]
+	reserved *reservations
 	wake     chan struct{} // holds one mark; another one would say the same
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -56,6 +59,7 @@ func New(ctx context.Context, s *store.Store, o Options) (*Lobby, error) {
 	}
 	l := &Lobby{
 		options:     o,
+		reserved:    newReservations(),
 		wake:        make(chan struct{}, 1),
 		stop:        make(chan struct{}),
 		live:        map[string]*liveRoom{},

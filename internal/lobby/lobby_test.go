@@ -219,7 +219,7 @@ func TestConnectionDetails(t *testing.T) {
 
 func TestTokenIsForTheNameItself(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
-	raw, err := l.Token("blue", "Ada")
+	raw, err := l.Token("blue", "Ada", "192.0.2.1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,7 +124,8 @@ func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSou
 		return perm.GetCanPublish()
 	}
 	sound := source == livekit.TrackSource_MICROPHONE || source == livekit.TrackSource_SCREEN_SHARE_AUDIO
-	return slices.Contains(perm.CanPublishSources, source) && sound == (kind == livekit.TrackType_AUDIO)
+	// A list names sources that this server does not know as unknown, and such a name must not allow anything.
+	return source != livekit.TrackSource_UNKNOWN && slices.Contains(perm.CanPublishSources, source) && sound == (kind == livekit.TrackType_AUDIO)
 }
 
 // addQueued announces the tracks that have waited for earlier ones with their ids to be unpublished.

@@ -142,18 +142,28 @@ func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *liveki
 	return err
 }
 
+// Present reports whether a participant of that identity is in a room.
+func (rs *Rooms) Present(room, identity string) bool {
+	present := false
+	err := rs.within(context.Background(), room, func(r *Room) error {
+		present = r.participants[identity] != nil
+		return nil
+	})
+	return err == nil && present
+}
+
 // Remove ends a participant and keeps it out of the room: tokens of its identity that were issued before revoked are no
 // longer taken. The zero time revokes those issued until now, by which a new one can be given to who may return.
 func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
 	b := ban{before: revoked}
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
 		if revoked.IsZero() { // tokens know whole seconds, and the one it came with, or was given last, may be of this one
-			own := later(p.req.IssuedAt, p.minted.Truncate(time.Second))
+			own := later(p.req.Token.IssuedAt, p.minted.Truncate(time.Second))
 			b.before = later(time.Now().Truncate(time.Second), own.Add(time.Second))
 		}
-		b.until = p.req.ExpiresAt
+		b.until = p.req.Token.ExpiresAt
 		if p.forwarded == nil {
-			rs.bans.add(room, identity, b) // first: it may return at once
+			rs.bans.add(room, p.bannedIdentity(), b) // first: it may return at once
 		}
 		p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 		return nil

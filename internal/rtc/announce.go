@@ -174,7 +174,7 @@ func (p *Participant) mintToken(room string) string {
 	if mint == nil {
 		return ""
 	}
-	t, err := mint(TokenSubject{Room: room, Info: p.info, Recorder: p.info.Permission.GetRecorder(), ExpiresAt: p.req.ExpiresAt, RoomConfig: p.req.RoomConfig})
+	t, err := mint(TokenSubject{Room: room, Info: p.info, Token: p.req.Token, Granted: p.granted})
 	if err != nil {
 		p.log.Warn("token not refreshed", "err", err)
 		return ""

@@ -83,7 +83,7 @@ func TestRemovedRightAfterARefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	req := request("mallory")
-	req.IssuedAt = issued
+	req.Token.IssuedAt = issued
 	if _, err := h.Join(t.Context(), req, &sink{}); !errors.Is(err, errBanned) {
 		t.Errorf("the join ended with %v", err)
 	}

@@ -121,7 +121,7 @@ func TestFailureOverUDPLeadsToTCP(t *testing.T) {
 	if !g.sink.got(func(m *livekit.SignalResponse) bool { return m.GetLeave().GetAction() == livekit.LeaveRequest_RESUME }) || !g.sink.ended() {
 		t.Error("the client is not told to resume")
 	}
-	req.Reconnect, req.Reason = true, livekit.ReconnectReason_RR_SUBSCRIBER_FAILED
+	req.Reconnect, req.SID, req.Reason = true, g.participant.sid(), livekit.ReconnectReason_RR_SUBSCRIBER_FAILED
 	back := &sink{}
 	if _, err := h.Join(t.Context(), req, back); err != nil {
 		t.Fatal(err)

@@ -17,10 +17,9 @@ import (
 type JoinRequest struct {
 	Room       string
 	Info       *livekit.ParticipantInfo // identity, name, metadata, attributes, kind, permission
-	Identity   string                   // same as Info.Identity
+	Identity   string                   // the same as Info.Identity
 	Client     *livekit.ClientInfo
-	IssuedAt   time.Time // of the token
-	ExpiresAt  time.Time // of the token
+	Token      Credential
 	RoomConfig *livekit.RoomConfiguration
 
 	AutoSubscribe     bool

@@ -37,13 +37,14 @@ type Participant struct {
 	// channels are on it.
 	subscriberFirst bool
 	closed          bool
-	heir            atomic.Pointer[Participant] // what it has become by moving to another room
-	forwards        map[string]*forward         // where it is shown too, by the room's name
-	forwarded       *forward                    // that of which it is the likeness, in whose room it has no connection
-	lostThere       bool                        // of a likeness: the media connection is
-	levelThere      float32                     // of a likeness: how loud it is
-	replaced        bool                        // by a newer connection of the same identity
-	deadline        *time.Timer                 // of the join, later of a lost connection
+	granted         *livekit.ParticipantPermission // what a back end has granted since the join; nil: what the token says
+	heir            atomic.Pointer[Participant]    // what it has become by moving to another room
+	forwards        map[string]*forward            // where it is shown too, by the room's name
+	forwarded       *forward                       // that of which it is the likeness, in whose room it has no connection
+	lostThere       bool                           // of a likeness: the media connection is
+	levelThere      float32                        // of a likeness: how loud it is
+	replaced        bool                           // by a newer connection of the same identity
+	deadline        *time.Timer                    // of the join, later of a lost connection
 	refresh         *time.Timer
 	minted          time.Time // when p was last given a token
 

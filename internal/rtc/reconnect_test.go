@@ -13,6 +13,9 @@ func (h *house) resumed(change func(*JoinRequest), identity string) *sink {
 	h.t.Helper()
 	req := request(identity)
 	req.Reconnect = true
+	if p, err := h.Participant(h.t.Context(), req.Room, identity); err == nil {
+		req.SID = p.Sid
+	}
 	change(&req)
 	s := &sink{}
 	if _, err := h.Join(h.t.Context(), req, s); err != nil {

@@ -11,8 +11,8 @@ import (
 // ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (livekit-protocol.md, 7.2).
 func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	p := r.participants[req.Identity]
-	// The reference compares only identities, so a second device with the same token could take the session over.
-	if r.closed || p == nil || p.closed || (req.SID != "" && req.SID != p.sid()) {
+	// The reference compares only identities, which everybody in the room knows.
+	if r.closed || p == nil || !p.mayResume(req) {
 		return nothingToResume(sink)
 	}
 	if p.sink != nil {
@@ -35,6 +35,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	if drop {
 		return p.dropSocket(sink)
 	}
+	p.resumeWith(req)
 	p.sendEverything()
 	clear(p.permitted) // what was said of it meanwhile is lost
 	r.reconcile(p)

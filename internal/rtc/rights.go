@@ -36,6 +36,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 		}
 		if c.Permission != nil {
 			p.setPermission(c.Permission)
+			p.granted = p.info.Permission
 		}
 		p.room.announce(p, true)
 		p.refreshToken()

@@ -166,8 +166,8 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	}
 	refused := errRoomClosed
 	err = r.loop.do(ctx, func() {
-		if refused = r.admits(req); refused == nil { // it may have been removed since Join looked
-			refused = r.rooms.bans.refuse(req.Room, req.Identity, req.IssuedAt, time.Now())
+		if refused = r.mayEnter(req); refused == nil { // it may have been removed since Join looked
+			refused = r.rooms.bans.refuses(req, time.Now())
 		}
 		if refused != nil {
 			p.closed = true // what its connections report from now on is of no account
@@ -185,7 +185,15 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	return &Session{room: r, participant: p, sink: sink}, nil
 }
 
-// admits tells whether req may enter now.
+// mayEnter returns why req may not join now, or nil.
+func (r *Room) mayEnter(req JoinRequest) error {
+	if err := r.admits(req); err != nil {
+		return err
+	}
+	return r.mayTakeIdentity(req)
+}
+
+// admits returns an error if the room has closed, or has no place for req.
 func (r *Room) admits(req JoinRequest) error {
 	if r.closed {
 		return errRoomClosed
@@ -270,6 +278,9 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	if r.participants[p.identity()] == p {
 		delete(r.participants, p.identity())
 		r.enlist(p, -1)
+	}
+	if mate := r.companionOf(p); mate != nil { // it has no right to be there on its own
+		r.remove(mate, reason)
 	}
 	r.peopleChanged()
 	r.waitForSomebody()

@@ -25,7 +25,7 @@ type Options struct {
 	TCP    ice.TCPMux   // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
 	// OnEvent is told everything that happens in rooms, in order for each room. It must not block.
 	OnEvent func(Event)
-	// RefreshToken makes a token by which the participant can return. Nil sends none.
+	// RefreshToken makes a token by which the participant can return, with the grants of the one it presented. Nil sends none.
 	RefreshToken func(TokenSubject) (string, error)
 	ServerInfo   *livekit.ServerInfo // told to clients; its version must look like LiveKit's
 	// How long a room nobody ever joined stays, and one that everybody left; zero means 5 minutes and 20 seconds.
@@ -36,11 +36,11 @@ type Options struct {
 
 // TokenSubject is whom a refreshed token is for.
 type TokenSubject struct {
-	Room       string
-	Info       *livekit.ParticipantInfo // identity, name, kind, metadata, attributes, permission
-	Recorder   bool
-	ExpiresAt  time.Time // of the token that was shown at the join
-	RoomConfig *livekit.RoomConfiguration
+	Room  string                   // differs from the token's after a move to another room
+	Info  *livekit.ParticipantInfo // for its name, metadata and attributes
+	Token Credential               // the one that was presented
+	// Granted replaces the token's grants inside the room where a back end has changed them since the join, else nil.
+	Granted *livekit.ParticipantPermission
 }
 
 const (
@@ -109,7 +109,7 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
-	if err := rs.bans.refuse(req.Room, req.Identity, req.IssuedAt, time.Now()); err != nil {
+	if err := rs.bans.refuses(req, time.Now()); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
@@ -136,12 +136,12 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 // ours that the join itself brings out.
 const maxJoinTries = 3
 
-// Check tells whether a Join with req would be refused now, without joining.
+// Check returns why a Join with req would be refused now, without joining.
 func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	if err := req.validate(); err != nil {
 		return err
 	}
-	if err := rs.bans.refuse(req.Room, req.Identity, req.IssuedAt, time.Now()); err != nil {
+	if err := rs.bans.refuses(req, time.Now()); err != nil {
 		return err
 	}
 	rs.mu.Lock()
@@ -151,7 +151,7 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 		return nil
 	}
 	var err error
-	if r.loop.do(ctx, func() { err = r.admits(req) }) != nil {
+	if r.loop.do(ctx, func() { err = r.mayEnter(req) }) != nil {
 		return nil
 	}
 	return err

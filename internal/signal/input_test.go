@@ -175,19 +175,25 @@ func TestHostileFrames(t *testing.T) {
 // A second connection of the same person that only publishes: what old clients shared screens by.
 func TestPublishOnly(t *testing.T) {
 	s := newServer(t)
-	header := http.Header{"Authorization": {"Bearer " + s.token("ada")}}
+	raw := s.token("ada")
+	ada, err := client.Join(t.Context(), s.url, raw, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ada.Close() })
+	header := http.Header{"Authorization": {"Bearer " + raw}}
 	conn, res, err := websocket.DefaultDialer.DialContext(t.Context(), s.url+"/rtc?protocol=9&publish=screen", header)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	defer res.Body.Close()
-	_, raw, err := conn.ReadMessage()
+	_, frame, err := conn.ReadMessage()
 	if err != nil {
 		t.Fatal(err)
 	}
 	first := &livekit.SignalResponse{}
-	if err := proto.Unmarshal(raw, first); err != nil {
+	if err := proto.Unmarshal(frame, first); err != nil {
 		t.Fatal(err)
 	}
 	p := first.GetJoin().GetParticipant()

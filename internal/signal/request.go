@@ -52,7 +52,9 @@ func joinRequest(g *token.ClaimGrants, q url.Values, userAgent string, v1 bool) 
 }
 
 func fromToken(g *token.ClaimGrants) (rtc.JoinRequest, error) {
-	req := rtc.JoinRequest{Identity: g.Identity, IssuedAt: g.IssuedAt, ExpiresAt: g.ExpiresAt}
+	req := rtc.JoinRequest{Identity: g.Identity, Token: rtc.Credential{
+		Identity: g.Identity, Family: g.Family, Guest: g.Guest, IssuedAt: g.IssuedAt, ExpiresAt: g.ExpiresAt, Grants: g,
+	}}
 	switch {
 	case g.Video == nil:
 		return req, errNoVideo
@@ -99,10 +101,8 @@ func permission(v *token.VideoGrant) *livekit.ParticipantPermission {
 		CanManageAgentSession: v.CanManageAgentSession,
 	}
 	p.Recorder, p.Agent = v.Recorder, v.Agent
-	for _, s := range v.CanPublishSources {
-		if n, ok := livekit.TrackSource_value[strings.ToUpper(s)]; ok {
-			p.CanPublishSources = append(p.CanPublishSources, livekit.TrackSource(n))
-		}
+	for _, s := range v.CanPublishSources { // a name that is not known is kept as unknown: an empty list would allow everything
+		p.CanPublishSources = append(p.CanPublishSources, livekit.TrackSource(livekit.TrackSource_value[strings.ToUpper(s)]))
 	}
 	return p
 }
@@ -127,8 +127,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 		if !g.Video.MayPublish() {
 			return errNoPublish
 		}
-		req.Identity += "#" + as
-		req.Info.Identity, req.Info.Permission.CanSubscribe = req.Identity, false
+		req.BecomeCompanion(as)
 	}
 	req.AutoSubscribe = !q.Has("auto_subscribe") || yes("auto_subscribe")
 	req.AutoSubscribeData = yes("auto_subscribe_data_track")

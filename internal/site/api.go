@@ -74,6 +74,7 @@ func (s *Site) connectionDetails(c echo.Context) error {
 		Metadata:  c.QueryParam("metadata"),
 		Region:    c.QueryParam("region"),
 		ServerURL: socketURL(c) + s.base,
+		Address:   c.RealIP(),
 	})
 	if err != nil {
 		return err
@@ -99,7 +100,7 @@ func (s *Site) token(c echo.Context) error {
 	if err != nil || json.Unmarshal(text, &body) != nil {
 		return errTokenBody
 	}
-	raw, err := s.lobby.Token(body.RoomName, body.ParticipantName)
+	raw, err := s.lobby.Token(body.RoomName, body.ParticipantName, c.RealIP())
 	if err != nil {
 		return err
 	}

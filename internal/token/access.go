@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -37,6 +38,14 @@ type claims struct {
 // New starts a token that the given API key and its secret will sign.
 func New(key, secret string) *AccessToken {
 	return &AccessToken{key: key, secret: secret, ttl: DefaultTTL}
+}
+
+// Renew starts a token that grants what an earlier one granted. It belongs to the same family.
+func Renew(key, secret string, granted *ClaimGrants) *AccessToken {
+	t := New(key, secret)
+	t.grants = *granted
+	t.grants.Attributes = maps.Clone(granted.Attributes)
+	return t
 }
 
 // SetIdentity says who the bearer is; unique in a room.
@@ -104,6 +113,12 @@ func (t *AccessToken) SetRoomConfig(config json.RawMessage) *AccessToken {
 // SetRoomPreset names a room configuration known to the server.
 func (t *AccessToken) SetRoomPreset(preset string) *AccessToken {
 	t.grants.RoomPreset = preset
+	return t
+}
+
+// SetGuest marks the token as one for a requester that this server cannot identify, and makes it the first of a family.
+func (t *AccessToken) SetGuest() *AccessToken {
+	t.grants.Guest, t.grants.Family = true, rand.Text()
 	return t
 }
 

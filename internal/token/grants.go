@@ -26,6 +26,12 @@ type ClaimGrants struct {
 	RoomPreset    string              `json:"roomPreset,omitempty"`
 	SHA256        string              `json:"sha256,omitempty"` // base64 sum of a webhook's body
 
+	// Family names a token together with all tokens refreshed from it. Verify derives it for a token that has none.
+	Family string `json:"meetFamily,omitempty"`
+	// Guest marks a token that this server issued to a requester it cannot identify. A token without it comes from a back
+	// end, which holds the API key's secret, or was refreshed from such a token.
+	Guest bool `json:"meetGuest,omitempty"`
+
 	Issuer    string    `json:"-"` // the API key that signed, set by Verify and Read, as are the times
 	IssuedAt  time.Time `json:"-"` // from when it is valid, where it says that, or zero
 	ExpiresAt time.Time `json:"-"` // zero only when Read from a token that does not say

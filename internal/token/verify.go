@@ -2,6 +2,8 @@ package token
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -24,6 +26,9 @@ var (
 	ErrSignature   = fault.New(fault.Unauthenticated, "the access token is not valid: its signature was not made with the secret of its API key")
 	ErrMalformed   = fault.New(fault.Unauthenticated, "the access token is not valid")
 )
+
+// familyBytes is how much of a token's SHA-256 sum names its family.
+const familyBytes = 16
 
 // Verifier checks tokens against a fixed set of API keys.
 type Verifier struct {
@@ -69,7 +74,7 @@ func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	case err != nil:
 		return nil, ErrMalformed
 	}
-	return c.grants(), nil
+	return c.grants(raw), nil
 }
 
 // Read returns what a token says, and its claims as they stand in it, without any check of who signed it and whether it
@@ -85,12 +90,16 @@ func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
 	if err != nil {
 		return nil, nil, ErrMalformed
 	}
-	return c.grants(), payload, nil
+	return c.grants(raw), payload, nil
 }
 
-// grants is what the claims say, with what the registered ones add.
-func (c *claims) grants() *ClaimGrants {
+// grants is what the claims of the token raw say, with what the registered ones add.
+func (c *claims) grants(raw string) *ClaimGrants {
 	g := c.ClaimGrants
+	if g.Family == "" {
+		sum := sha256.Sum256([]byte(raw))
+		g.Family = base64.RawURLEncoding.EncodeToString(sum[:familyBytes])
+	}
 	g.Identity = cmp.Or(c.Subject, c.ID, g.Identity) // old tokens carry the identity as jti
 	g.Issuer = c.RegisteredClaims.Issuer
 	if t := c.RegisteredClaims.ExpiresAt; t != nil {

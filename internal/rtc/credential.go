@@ -1,0 +1,159 @@
+package rtc
+
+import (
+	"slices"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+)
+
+// Credential is what rooms need to know of the access token that was presented. Identities are visible to everybody in a
+// room, so an identity never proves who somebody is: only the credential does.
+type Credential struct {
+	// Identity is the token's own. It differs from the participant's identity for a companion (see JoinRequest.companion).
+	Identity string
+	// Family is shared by a token and all tokens refreshed from it.
+	Family string
+	// Guest is set for a token that this server issued to a requester it cannot identify. Any other comes from a back end.
+	Guest               bool
+	IssuedAt, ExpiresAt time.Time
+	// Grants is what the token grants, in the form of the package that verified it. Rooms only pass it to
+	// Options.RefreshToken.
+	Grants any
+}
+
+var (
+	errIdentityInUse = fault.New(fault.Conflict, "somebody with this identity is in the meeting already; join under another one")
+	errNoMain        = fault.New(fault.Conflict, "a connection that only publishes needs its participant to be in the meeting first")
+	errSecondMate    = fault.New(fault.Conflict, "this participant has a second connection that only publishes already")
+)
+
+// controls reports whether the bearer of c may take the place of the session that was opened with opened: if it holds a
+// token of the same family, or one from a back end.
+func (c Credential) controls(opened Credential) bool {
+	return !c.Guest || c.Family == opened.Family
+}
+
+// companion reports whether the request is for a second connection of a participant, which only publishes: old clients
+// share screens by it. Its identity is the token's with a suffix (livekit-protocol.md, 1.3).
+func (req *JoinRequest) companion() bool {
+	return req.Token.Identity != "" && req.Token.Identity != req.Identity
+}
+
+// companionIdentity is the identity of a companion: that of the token, a separator and a name.
+func companionIdentity(identity, name string) string { return identity + companionSeparator + name }
+
+const companionSeparator = "#"
+
+// BecomeCompanion makes the request one for a companion of that name.
+func (req *JoinRequest) BecomeCompanion(name string) {
+	req.Identity = companionIdentity(req.Token.Identity, name)
+	req.Info.Identity, req.Info.Permission.CanSubscribe = req.Identity, false
+}
+
+// mayTakeIdentity returns why req may not join under its identity, or nil.
+func (r *Room) mayTakeIdentity(req JoinRequest) error {
+	if old := r.participants[req.Identity]; old != nil && !req.Token.controls(old.req.Token) {
+		return errIdentityInUse
+	}
+	if !req.companion() {
+		return nil
+	}
+	main := r.participants[req.Token.Identity]
+	if main == nil || main.forwarded != nil || !req.Token.controls(main.req.Token) {
+		return errNoMain
+	}
+	if mate := r.companionOf(main); mate != nil && mate.identity() != req.Identity {
+		return errSecondMate
+	}
+	return nil
+}
+
+// companionOf finds the companion of a participant, nil if it has none.
+func (r *Room) companionOf(main *Participant) *Participant {
+	if main.req.companion() {
+		return nil
+	}
+	for _, p := range r.participants {
+		if p != main && p.req.companion() && p.req.Token.Identity == main.identity() {
+			return p
+		}
+	}
+	return nil
+}
+
+// refuses returns an error if the token of a request was revoked. What counts is the token's identity: a companion has
+// no other. A companion that was removed does not come back, under whatever name, while its participant may.
+func (l *bans) refuses(req JoinRequest, now time.Time) error {
+	identities := []string{req.Token.Identity, req.Identity}
+	if req.companion() {
+		identities = append(identities, companionIdentity(req.Token.Identity, ""))
+	}
+	for _, identity := range identities {
+		if err := l.refuse(req.Room, identity, req.Token.IssuedAt, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bannedIdentity is the identity to ban when p is removed.
+func (p *Participant) bannedIdentity() string {
+	if p.req.companion() {
+		return companionIdentity(p.req.Token.Identity, "")
+	}
+	return p.identity()
+}
+
+// mayResume reports whether a request may resume p: it names p's session, and its token controls it. A token of another
+// family cannot turn p into something else than it joined as.
+func (p *Participant) mayResume(req JoinRequest) bool {
+	if p.closed || p.forwarded != nil || req.SID != p.sid() || !req.Token.controls(p.req.Token) {
+		return false
+	}
+	if req.Token.Family == p.req.Token.Family {
+		return true
+	}
+	had, has := p.info.Permission, req.Info.Permission
+	return req.Info.Kind == p.info.Kind && has.GetHidden() == had.GetHidden() &&
+		has.GetRecorder() == had.GetRecorder() && has.GetAgent() == had.GetAgent()
+}
+
+// resumeWith makes the presented token the one p is held by. What the token does not grant, p may no longer do.
+func (p *Participant) resumeWith(req JoinRequest) {
+	if req.Token.Family == p.req.Token.Family {
+		return
+	}
+	p.req.Token = req.Token
+	p.granted = narrower(p.info.Permission, req.Info.Permission)
+	if !proto.Equal(p.granted, p.info.Permission) {
+		p.setPermission(p.granted)
+		p.room.announce(p, false) // its own state is sent with the rest of the room's
+	}
+}
+
+// narrower returns what both permissions allow. What a participant is, such as a recorder, is taken from a.
+func narrower(a, b *livekit.ParticipantPermission) *livekit.ParticipantPermission {
+	both := proto.CloneOf(a)
+	both.CanSubscribe = a.GetCanSubscribe() && b.GetCanSubscribe()
+	both.CanPublish = a.GetCanPublish() && b.GetCanPublish()
+	both.CanPublishData = a.GetCanPublishData() && b.GetCanPublishData()
+	both.CanUpdateMetadata = a.GetCanUpdateMetadata() && b.GetCanUpdateMetadata()
+	both.CanSubscribeMetrics = a.GetCanSubscribeMetrics() && b.GetCanSubscribeMetrics()
+	both.CanManageAgentSession = a.GetCanManageAgentSession() && b.GetCanManageAgentSession()
+	switch { // an empty list allows every source
+	case len(a.GetCanPublishSources()) == 0:
+		both.CanPublishSources = slices.Clone(b.GetCanPublishSources())
+	case len(b.GetCanPublishSources()) > 0:
+		both.CanPublishSources = slices.DeleteFunc(both.CanPublishSources, func(s livekit.TrackSource) bool {
+			return !slices.Contains(b.CanPublishSources, s)
+		})
+		if len(both.CanPublishSources) == 0 {
+			both.CanPublish = false
+		}
+	}
+	return both
+}

@@ -1,0 +1,219 @@
+package rtc
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+func guestRequest(identity, family string) JoinRequest {
+	req := request(identity)
+	req.Token = Credential{Identity: identity, Family: family, Guest: true}
+	return req
+}
+
+func backEndRequest(identity, family string) JoinRequest {
+	req := guestRequest(identity, family)
+	req.Token.Guest = false
+	return req
+}
+
+// resumes reports whether the request resumes a session.
+func (h *house) resumes(req JoinRequest) bool {
+	h.t.Helper()
+	req.Reconnect = true
+	s := &sink{}
+	if _, err := h.Join(h.t.Context(), req, s); err != nil {
+		h.t.Fatal(err)
+	}
+	first := s.all()[0]
+	if l := first.GetLeave(); l != nil && l.Action == livekit.LeaveRequest_RECONNECT {
+		return false
+	}
+	return first.GetReconnect() != nil
+}
+
+func TestResumeNeedsTheSessionAndItsToken(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(guestRequest("ada", "hers"))
+	sid := ada.participant.sid()
+	for _, tc := range []struct {
+		what, sid string
+		req       JoinRequest
+		want      bool
+	}{
+		{"no sid", "", guestRequest("ada", "hers"), false},
+		{"no sid, from a back end", "", backEndRequest("ada", "other"), false},
+		{"another sid", "PA_other", guestRequest("ada", "hers"), false},
+		{"a guest's other token", sid, guestRequest("ada", "other"), false},
+		{"her token", sid, guestRequest("ada", "hers"), true},
+		{"a back end's token", sid, backEndRequest("ada", "back end"), true},
+		{"her token, after the back end's took its place", sid, guestRequest("ada", "hers"), false},
+	} {
+		tc.req.SID = tc.sid
+		if got := h.resumes(tc.req); got != tc.want {
+			t.Errorf("%s: resumed %v, want %v", tc.what, got, tc.want)
+		}
+	}
+}
+
+// A token of a back end that grants less than the session has leaves it no more than that.
+func TestResumeIsBoundByThePresentedGrants(t *testing.T) {
+	var subject TokenSubject
+	h := newHouse(t, func(o *Options) {
+		o.RefreshToken = func(s TokenSubject) (string, error) { subject = s; return "token", nil }
+	})
+	ada := h.join(backEndRequest("ada", "first"))
+	less := backEndRequest("ada", "second")
+	less.SID = ada.participant.sid()
+	less.Info.Permission.CanPublish = false
+	less.Info.Permission.CanPublishData = false
+	less.Token.Grants = "what the second grants"
+	if !h.resumes(less) {
+		t.Fatal("not resumed")
+	}
+	ada.state(func(p *Participant) {
+		if now := p.info.Permission; now.CanPublish || now.CanPublishData || !now.CanSubscribe {
+			t.Errorf("may now %v", now)
+		}
+		if subject.Token.Grants != "what the second grants" || subject.Granted.GetCanPublish() {
+			t.Errorf("the token was refreshed from %+v", subject)
+		}
+	})
+	agent := backEndRequest("ada", "third")
+	agent.SID = ada.participant.sid()
+	agent.Info.Kind = livekit.ParticipantInfo_AGENT
+	if h.resumes(agent) {
+		t.Error("resumed by a token of another kind of participant")
+	}
+}
+
+func TestNarrowerPermission(t *testing.T) {
+	camera, microphone := livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE
+	for _, tc := range []struct {
+		what       string
+		a, b, want *livekit.ParticipantPermission
+	}{
+		{"rights of both", &livekit.ParticipantPermission{CanSubscribe: true, CanPublish: true}, &livekit.ParticipantPermission{CanPublish: true, CanPublishData: true}, &livekit.ParticipantPermission{CanPublish: true}},
+		{"what it is stays", &livekit.ParticipantPermission{Recorder: true, Hidden: true}, &livekit.ParticipantPermission{}, &livekit.ParticipantPermission{Recorder: true, Hidden: true}},
+		{
+			"sources of one", &livekit.ParticipantPermission{CanPublish: true}, &livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{camera}},
+			&livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{camera}},
+		},
+		{
+			"sources of both", &livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{camera, microphone}},
+			&livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{microphone}},
+			&livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{microphone}},
+		},
+		{
+			"no common source", &livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{camera}},
+			&livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{microphone}}, &livekit.ParticipantPermission{},
+		},
+	} {
+		if got := narrower(tc.a, tc.b); !proto.Equal(got, tc.want) {
+			t.Errorf("%s: %v, want %v", tc.what, got, tc.want)
+		}
+	}
+}
+
+func TestGuestsDoNotDisplaceOthers(t *testing.T) {
+	h := newHouse(t)
+	h.join(guestRequest("ada", "hers"))
+	mallory := guestRequest("ada", "other")
+	if err := h.Check(t.Context(), mallory); !errors.Is(err, errIdentityInUse) {
+		t.Errorf("validate says %v", err)
+	}
+	if _, err := h.Join(t.Context(), mallory, &sink{}); !errors.Is(err, errIdentityInUse) {
+		t.Errorf("the join ended with %v", err)
+	}
+	again := h.join(guestRequest("ada", "hers")) // as after a full reconnect
+	h.join(backEndRequest("ada", "back end"))
+	eventually(t, "a back end's token displaces her", func() bool {
+		return again.sink.got(func(m *livekit.SignalResponse) bool {
+			return m.GetLeave().GetReason() == livekit.DisconnectReason_DUPLICATE_IDENTITY
+		})
+	})
+}
+
+func companionRequest(identity, family, name string) JoinRequest {
+	req := guestRequest(identity, family)
+	req.BecomeCompanion(name)
+	return req
+}
+
+func TestCompanions(t *testing.T) {
+	h := newHouse(t)
+	join := func(req JoinRequest) error {
+		_, err := h.Join(t.Context(), req, &sink{})
+		return err
+	}
+	if err := join(companionRequest("ada", "hers", "screen")); !errors.Is(err, errNoMain) {
+		t.Errorf("without its participant: %v", err)
+	}
+	ada := h.join(guestRequest("ada", "hers"))
+	if err := join(companionRequest("ada", "other", "screen")); !errors.Is(err, errNoMain) {
+		t.Errorf("of somebody else: %v", err)
+	}
+	if err := join(companionRequest("ada", "hers", "screen")); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if err := join(companionRequest("ada", "hers", "second")); !errors.Is(err, errSecondMate) {
+		t.Errorf("the second: %v", err)
+	}
+	if err := join(companionRequest("ada", "hers", "screen")); err != nil {
+		t.Errorf("the first again: %v", err)
+	}
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	if h.Present("room", "ada#screen") {
+		t.Error("the companion stayed without its participant")
+	}
+}
+
+// A ban is of the token's identity: neither a companion nor another name of one gets around it.
+func TestBansLookAtTheTokensIdentity(t *testing.T) {
+	h := newHouse(t)
+	join := func(req JoinRequest) error {
+		_, err := h.Join(t.Context(), req, &sink{})
+		return err
+	}
+	h.join(guestRequest("bo", "his"))
+	h.join(guestRequest("troll", "its"))
+	if err := join(companionRequest("troll", "its", "x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Remove(t.Context(), "room", "troll#x", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := join(companionRequest("troll", "its", "y")); !errors.Is(err, errBanned) {
+		t.Errorf("a companion of another name: %v", err)
+	}
+	if err := join(guestRequest("troll", "its")); err != nil {
+		t.Errorf("the participant of a companion that was removed: %v", err)
+	}
+	if err := h.Remove(t.Context(), "room", "troll", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, req := range []JoinRequest{guestRequest("troll", "its"), companionRequest("troll", "its", "z")} {
+		if err := join(req); !errors.Is(err, errBanned) {
+			t.Errorf("%s: %v", req.Identity, err)
+		}
+	}
+}
+
+// A list of sources allows what it names and nothing else, also where it names something that is not known.
+func TestUnknownSourcesAllowNothing(t *testing.T) {
+	h := newHouse(t)
+	req := request("ada")
+	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_UNKNOWN}
+	ada := h.join(req)
+	for _, source := range []livekit.TrackSource{livekit.TrackSource_UNKNOWN, livekit.TrackSource_MICROPHONE, 99} {
+		ada.state(func(p *Participant) {
+			if p.mayPublish(livekit.TrackType_AUDIO, source) || p.mayPublish(livekit.TrackType_VIDEO, source) {
+				t.Errorf("may publish from %v", source)
+			}
+		})
+	}
+}
