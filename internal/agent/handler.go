@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"meet/internal/decode"
 	"meet/internal/fault"
 	"meet/internal/token"
 )
@@ -78,16 +79,14 @@ func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {
 	return grants, nil
 }
 
-// decode reads a frame: binary ones are protobuf, text ones proto3 JSON (livekit-protocol.md, 1.6).
-func decode(kind int, frame []byte) (*livekit.WorkerMessage, error) {
-	m := &livekit.WorkerMessage{}
-	var err error
+// readFrame decodes a frame: binary ones are protobuf, text ones proto3 JSON (livekit-protocol.md, 1.6).
+func readFrame(kind int, frame []byte) (*livekit.WorkerMessage, error) {
+	read := decode.Proto
 	if kind == websocket.TextMessage {
-		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(frame, m)
-	} else {
-		err = proto.Unmarshal(frame, m)
+		read = decode.JSON
 	}
-	if err != nil {
+	m := &livekit.WorkerMessage{}
+	if err := read(frame, m); err != nil {
 		return nil, fmt.Errorf("read a worker's frame: %w", err)
 	}
 	return m, nil

@@ -70,7 +70,7 @@ func FuzzDecode(f *testing.F) {
 		if text {
 			kind = websocket.TextMessage
 		}
-		m, err := decode(kind, frame)
+		m, err := readFrame(kind, frame)
 		if err != nil {
 			return
 		}

@@ -156,7 +156,7 @@ func (w *worker) read(d *Dispatcher) {
 		if pace.Wait(d.context) != nil { // its next frames wait in its own socket
 			return
 		}
-		m, err := decode(kind, frame)
+		m, err := readFrame(kind, frame)
 		if err != nil {
 			w.refuse("this frame is not a WorkerMessage")
 			return

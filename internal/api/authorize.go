@@ -19,8 +19,7 @@ var errBearer = fault.New(fault.Unauthenticated, "invalid authorization header: 
 
 type grantsKey struct{}
 
-// authenticate puts the grants of the request's token into its context. Without a token there are none, and the service
-// refuses; a token that is not valid is refused here.
+// authenticate puts the grants of the request's token into its context.
 func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Context, error) {
 	raw := r.URL.Query().Get("access_token")
 	if header := r.Header.Get("Authorization"); header != "" {
@@ -31,7 +30,7 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Co
 		raw = bearer
 	}
 	if raw == "" {
-		return ctx, nil
+		return ctx, errDenied // in LiveKit's words
 	}
 	grants, err := h.verifier.Verify(raw)
 	if err != nil {
@@ -40,8 +39,50 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Co
 	return context.WithValue(ctx, grantsKey{}, grants), nil
 }
 
-// permit returns nil if the bearer's token grants what allowed looks for.
-func permit(ctx context.Context, allowed func(token.VideoGrant, *token.ClaimGrants) bool) error {
+// right reports whether a token grants what a method needs.
+type right func(token.VideoGrant, *token.ClaimGrants) bool
+
+// The rights of server APIs (livekit-protocol.md, 9.1).
+var (
+	createsRooms right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomCreate }
+	listsRooms   right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomList }
+	records      right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomRecord }
+	ingests      right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.IngressAdmin }
+	managesSIP   right = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Admin }
+	calls        right = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Call }
+	// managesRoom is the right over one room. Which room the request names is checked once it is decoded, by mayAdmin.
+	managesRoom right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin }
+)
+
+// rights says what each method needs, under "" what the others of its service need. What is not listed is refused.
+var rights = map[string]map[string]right{
+	"livekit.RoomService": {
+		"CreateRoom": createsRooms, "DeleteRoom": createsRooms, "ListRooms": listsRooms,
+		"UpdateRoomMetadata": managesRoom, "SendData": managesRoom, "PerformRpc": managesRoom,
+		"ListParticipants": managesRoom, "GetParticipant": managesRoom, "RemoveParticipant": managesRoom,
+		"UpdateParticipant": managesRoom, "UpdateSubscriptions": managesRoom, "MutePublishedTrack": managesRoom,
+		"ForwardParticipant": managesRoom, "MoveParticipant": managesRoom,
+	},
+	"livekit.AgentDispatchService": {"CreateDispatch": managesRoom, "DeleteDispatch": managesRoom, "ListDispatch": managesRoom},
+	"livekit.Egress":               {"": records},
+	"livekit.Ingress":              {"": ingests},
+	"livekit.SIP":                  {"": managesSIP, "CreateSIPParticipant": calls, "TransferSIPParticipant": calls},
+}
+
+// authorize returns an error unless the token of the request grants what a method needs. It needs nothing of the body.
+func authorize(ctx context.Context, service, method string) error {
+	allowed := rights[service][method]
+	if allowed == nil {
+		allowed = rights[service][""]
+	}
+	if allowed == nil {
+		return errDenied
+	}
+	return permit(ctx, allowed)
+}
+
+// permit returns an error unless the bearer's token grants what allowed looks for.
+func permit(ctx context.Context, allowed right) error {
 	g, _ := ctx.Value(grantsKey{}).(*token.ClaimGrants)
 	if g == nil {
 		return errDenied
@@ -56,14 +97,6 @@ func permit(ctx context.Context, allowed func(token.VideoGrant, *token.ClaimGran
 	return nil
 }
 
-func mayCreate(ctx context.Context) error {
-	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomCreate })
-}
-
-func mayList(ctx context.Context) error {
-	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomList })
-}
-
 // mayAdmin is for what concerns one room.
 func mayAdmin(ctx context.Context, room string) error {
 	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin && v.Room == room })
@@ -74,20 +107,4 @@ func mayTake(ctx context.Context, room, destination string) error {
 	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool {
 		return v.RoomAdmin && v.Room == room && v.DestinationRoom == destination
 	})
-}
-
-func mayRecord(ctx context.Context) error {
-	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomRecord })
-}
-
-func mayIngress(ctx context.Context) error {
-	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.IngressAdmin })
-}
-
-func mayAdminSIP(ctx context.Context) error {
-	return permit(ctx, func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Admin })
-}
-
-func mayCall(ctx context.Context) error {
-	return permit(ctx, func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Call })
 }

@@ -13,23 +13,12 @@ type egressService struct{ rooms *rtc.Rooms }
 
 // start refuses what is asked of a room that does not exist with that, and the rest because it cannot be done.
 func (s *egressService) start(ctx context.Context, room string) (*livekit.EgressInfo, error) {
-	if err := mayRecord(ctx); err != nil {
-		return nil, err
-	}
 	if room != "" {
 		if err := s.rooms.Exists(ctx, room); err != nil {
 			return nil, err
 		}
 	}
 	return nil, errNoRecorder
-}
-
-// find is for what is asked of an egress: there is none.
-func (s *egressService) find(ctx context.Context) (*livekit.EgressInfo, error) {
-	if err := mayRecord(ctx); err != nil {
-		return nil, err
-	}
-	return nil, errEgressUnknown
 }
 
 func (s *egressService) StartEgress(ctx context.Context, req *livekit.StartEgressRequest) (*livekit.EgressInfo, error) {
@@ -56,21 +45,18 @@ func (s *egressService) StartTrackEgress(ctx context.Context, req *livekit.Track
 	return s.start(ctx, req.RoomName)
 }
 
-func (s *egressService) UpdateLayout(ctx context.Context, _ *livekit.UpdateLayoutRequest) (*livekit.EgressInfo, error) {
-	return s.find(ctx)
+func (*egressService) UpdateLayout(context.Context, *livekit.UpdateLayoutRequest) (*livekit.EgressInfo, error) {
+	return nil, errEgressUnknown
 }
 
-func (s *egressService) UpdateStream(ctx context.Context, _ *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
-	return s.find(ctx)
+func (*egressService) UpdateStream(context.Context, *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
+	return nil, errEgressUnknown
 }
 
-func (s *egressService) ListEgress(ctx context.Context, _ *livekit.ListEgressRequest) (*livekit.ListEgressResponse, error) {
-	if err := mayRecord(ctx); err != nil {
-		return nil, err
-	}
+func (*egressService) ListEgress(context.Context, *livekit.ListEgressRequest) (*livekit.ListEgressResponse, error) {
 	return &livekit.ListEgressResponse{}, nil
 }
 
-func (s *egressService) StopEgress(ctx context.Context, _ *livekit.StopEgressRequest) (*livekit.EgressInfo, error) {
-	return s.find(ctx)
+func (*egressService) StopEgress(context.Context, *livekit.StopEgressRequest) (*livekit.EgressInfo, error) {
+	return nil, errEgressUnknown
 }

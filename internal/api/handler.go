@@ -14,7 +14,11 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"meet/internal/decode"
 	"meet/internal/rtc"
 	"meet/internal/token"
 )
@@ -22,8 +26,14 @@ import (
 // Prefix is the path under which the services are.
 const Prefix = "/twirp/"
 
-// maxBody bounds a request in bytes: metadata of 512 KiB, every byte of it escaped in JSON, and what comes with it.
-const maxBody = 4 << 20
+const (
+	// maxBody bounds a request in bytes: metadata of 512 KiB, every byte of it escaped in JSON, and what comes with it.
+	maxBody = 4 << 20
+	// bodyTime is how long a request may take to arrive.
+	bodyTime = 10 * time.Second
+)
+
+var errTooMany = twirp.NewError(twirp.Malformed, "the request holds too many values")
 
 // Options are what a Handler may be told.
 type Options struct {
@@ -43,7 +53,7 @@ func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Option
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	edge := twirp.WithServerInterceptors(translateErrors(o.Log))
+	edge := twirp.WithServerInterceptors(translateErrors(o.Log), dropUnknown)
 	h := &Handler{verifier: verifier, services: map[string]http.Handler{}}
 	for _, s := range []livekit.TwirpServer{
 		livekit.NewRoomServiceServer(&roomService{rooms: rooms, agents: agents, remoteUnmute: o.RemoteUnmute}, edge),
@@ -65,27 +75,75 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		allow(w, r)
 		return
 	}
-	service, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
-	s := h.services[service]
-	if s == nil {
+	service, method, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
+	s, input := h.services[service], inputOf(service, method)
+	if s == nil || input == nil {
 		livekit.WriteError(w, badRoute(r))
 		return
 	}
 	ctx, cancel := deadline(r)
 	defer cancel()
 	ctx, err := h.authenticate(ctx, r)
+	if err == nil {
+		err = authorize(ctx, service, method)
+	}
+	if err == nil {
+		err = readBody(w, r, input)
+	}
 	if err != nil {
 		livekit.WriteError(w, err)
 		return
 	}
+	s.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// dropUnknown keeps fields that this server does not know out of rooms: they would be relayed unchecked.
+func dropUnknown(next twirp.Method) twirp.Method {
+	return func(ctx context.Context, req any) (any, error) {
+		if m, ok := req.(proto.Message); ok {
+			decode.DropUnknown(m)
+		}
+		return next(ctx, req)
+	}
+}
+
+// inputOf is the type of a method's request, nil if there is no such method.
+func inputOf(service, method string) protoreflect.MessageDescriptor {
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	if err != nil {
+		return nil
+	}
+	s, ok := d.(protoreflect.ServiceDescriptor)
+	if !ok {
+		return nil
+	}
+	m := s.Methods().ByName(protoreflect.Name(method))
+	if m == nil {
+		return nil
+	}
+	return m.Input()
+}
+
+// readBody reads the request within bounds of size and time, and returns an error if it holds more than one may. The
+// stubs decode it.
+func readBody(w http.ResponseWriter, r *http.Request, input protoreflect.MessageDescriptor) error {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // fails in a test without a connection
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		livekit.WriteError(w, bodyError(err))
-		return
+		return bodyError(err)
 	}
-	r = r.WithContext(ctx)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	s.ServeHTTP(w, r)
+	form, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(form)) { // as the stubs tell them apart
+	case "application/json":
+		err = decode.CheckJSON(body)
+	default: // of another form nothing is decoded
+		err = decode.CheckProto(body, input)
+	}
+	if errors.Is(err, decode.ErrTooMany) {
+		return errTooMany
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body)) // what is malformed, the stubs refuse in their words
+	return nil
 }
 
 // allow answers a browser that asks whether its page may call: any may, the token is the right.

@@ -40,7 +40,7 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 	case req.Type != livekit.TrackType_AUDIO && req.Type != livekit.TrackType_VIDEO:
 		refuse(livekit.RequestResponse_UNSUPPORTED_TYPE, "only audio and video tracks can be published")
 		return
-	case proto.Size(req) > maxTrackInfo || len(req.SimulcastCodecs) > maxCodecs:
+	case proto.Size(req) > maxTrackInfo || len(req.SimulcastCodecs) > maxCodecs || !p.mayAnnounce(req):
 		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "this says too much of the track")
 		return
 	case req.Sid != "":

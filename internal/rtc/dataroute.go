@@ -5,17 +5,33 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/proto"
+
+	"meet/internal/decode"
 )
 
 // takeData takes a DataPacket from the client's channel of that kind to whom it is for (livekit-protocol.md, 6.1). It
 // runs on the channel's goroutine, and waits there for receivers who are slow.
 func (p *Participant) takeData(kind livekit.DataPacket_Kind, raw []byte) {
-	packet := &livekit.DataPacket{}
-	if proto.Unmarshal(raw, packet) != nil {
-		return
+	if packet := readPacket(raw); packet != nil {
+		packet.Kind = kind
+		p.forwardData(packet)
 	}
-	packet.Kind = kind
-	p.forwardData(packet)
+}
+
+// readPacket decodes a DataPacket, nil if raw is none. Unknown fields are dropped, but in a packet without a value that
+// is known: it has one that is newer than we are, and goes on as it is.
+func readPacket(raw []byte) *livekit.DataPacket {
+	packet := &livekit.DataPacket{}
+	if decode.Proto(raw, packet) != nil {
+		return nil
+	}
+	if packet.Value == nil {
+		packet = &livekit.DataPacket{}
+		if proto.Unmarshal(raw, packet) != nil {
+			return nil
+		}
+	}
+	return packet
 }
 
 // takePayload does the same with what came on a channel of the application's own: others get it as user data.

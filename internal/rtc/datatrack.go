@@ -72,6 +72,8 @@ func (p *Participant) refusesDataTrack(req *livekit.PublishDataTrackRequest) (li
 		return livekit.RequestResponse_INVALID_REQUEST, fmt.Sprintf("the name of a schema has 1 to %d characters", maxDataTrackName)
 	case proto.Size(req) > maxTrackInfo:
 		return livekit.RequestResponse_INVALID_REQUEST, "this says too much of the data track"
+	case !p.mayAnnounce(req):
+		return livekit.RequestResponse_LIMIT_EXCEEDED, "too much is said of the tracks that are published from here"
 	case p.dataTracks[req.PubHandle] != nil:
 		return livekit.RequestResponse_DUPLICATE_HANDLE, "you have published a data track by this handle already"
 	case len(p.dataTracks) >= maxDataTracks || len(p.room.dataTracks) >= maxHandle:

@@ -104,7 +104,7 @@ func (p *Participant) newHeir(to *Room) *Participant {
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
 	heir := blankParticipant(to, req, nil)
 	heir.info.State, heir.info.Version = p.info.State, 0
-	heir.granted = p.granted
+	heir.granted, heir.announceLimiter, heir.waitUntil = p.granted, p.announceLimiter, p.waitUntil
 	heir.policy, heir.lastData, heir.outRuns, heir.channels = p.policy, p.lastData, p.outRuns, p.channels
 	heir.sifTrailer = p.sifTrailer
 	heir.heard.Store(p.heard.Load())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/sfu"
@@ -72,6 +73,10 @@ type Participant struct {
 	out        *outbox
 	outRuns    bool
 	simulation simulation
+
+	announceLimiter *rate.Limiter // of what p makes everybody be told, in bytes
+	waitUntil       time.Time     // when its bucket is full enough for the client's next message
+
 	heard      atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
 
 	channels *channelCount
@@ -123,7 +128,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.out = newOutbox(p.cutOff)
-	p.channels = &channelCount{}
+	p.channels, p.announceLimiter = &channelCount{}, newAnnounceLimiter()
 	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()

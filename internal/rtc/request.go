@@ -7,25 +7,31 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
+	"google.golang.org/protobuf/proto"
 )
 
-// Handle acts on one message of the client. It waits its turn on the room's loop, and for connections that have much to
-// do, so a client that floods waits for itself. Once the session has been taken over by a newer connection its messages
+// Handle acts on one message of the client. It waits its turn on the room's loop, for connections that have much to do,
+// and for the bucket of what the client makes everybody be told, so a client that floods waits for itself. Once the session has been taken over by a newer connection its messages
 // are ignored.
 func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	if s.room == nil {
 		return nil
 	}
 	var transports []*Transport
+	var until time.Time
+	var ended context.Context
 	life := func(*Participant) context.Context { return ctx }
 	err := s.participant.doOnLoop(life, func(p *Participant) {
 		if !p.closed && p.sink == s.sink {
 			p.handle(m)
-			transports = p.transports()
+			transports, until, ended = p.transports(), p.waitUntil, p.context
 		}
 	})
 	for _, t := range transports {
 		t.catchUp(ctx)
+	}
+	if ended != nil {
+		waitForBucket(ended, until)
 	}
 	return err
 }
@@ -154,6 +160,7 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 		p.respond(answer)
 		return
 	}
+	p.spend(proto.Size(u))
 	p.room.announce(p, true)
 	p.refreshToken()
 	if p.req.Client.GetProtocol() > 14 {

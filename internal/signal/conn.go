@@ -86,17 +86,17 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	alive()
 	ws.SetPongHandler(func(string) error { alive(); return nil })
 	for {
-		kind, frame, err := ws.ReadMessage()
-		if err != nil {
-			if errors.Is(err, websocket.ErrReadLimit) {
-				malformed()
-				drain(ws)
-			}
+		kind, m, err := readMessage(ws)
+		if errors.Is(err, websocket.ErrReadLimit) {
+			malformed()
+			drain(ws)
+			return
+		}
+		if err != nil && !errors.Is(err, errFrame) {
 			return
 		}
 		alive()
 		s.Heard()
-		m, err := decode(kind, frame)
 		if err != nil {
 			malformed()
 			c.refuse(ws, "this frame is not a SignalRequest message")

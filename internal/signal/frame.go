@@ -1,26 +1,48 @@
 package signal
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
+
+	"meet/internal/decode"
 )
 
-// decode reads a frame: binary ones are protobuf, text ones proto3 JSON in which unknown fields are ignored
-// (livekit-protocol.md, 1.6).
-func decode(kind int, frame []byte) (*livekit.SignalRequest, error) {
-	m := &livekit.SignalRequest{}
-	var err error
-	if kind == websocket.TextMessage {
-		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(frame, m)
-	} else {
-		err = proto.Unmarshal(frame, m)
-	}
+var errFrame = errors.New("signal: a frame cannot be read")
+
+// frames holds buffers for frames. What is decoded from a frame shares no memory with it.
+var frames = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readMessage waits for a frame and decodes it. The error is errFrame if that is not possible, else the socket's.
+func readMessage(ws *websocket.Conn) (kind int, m *livekit.SignalRequest, err error) {
+	kind, r, err := ws.NextReader()
 	if err != nil {
-		return nil, fmt.Errorf("read a signalling frame: %w", err)
+		return kind, nil, err
+	}
+	frame := frames.Get().(*bytes.Buffer)
+	defer frames.Put(frame)
+	frame.Reset()
+	if _, err = frame.ReadFrom(r); err != nil {
+		return kind, nil, err
+	}
+	m, err = readFrame(kind, frame.Bytes())
+	return kind, m, err
+}
+
+// readFrame decodes a frame: binary ones are protobuf, text ones proto3 JSON. Unknown fields are ignored
+// (livekit-protocol.md, 1.6).
+func readFrame(kind int, frame []byte) (*livekit.SignalRequest, error) {
+	read := decode.Proto
+	if kind == websocket.TextMessage {
+		read = decode.JSON
+	}
+	m := &livekit.SignalRequest{}
+	if err := read(frame, m); err != nil {
+		return nil, fmt.Errorf("%w: %w", errFrame, err)
 	}
 	return m, nil
 }

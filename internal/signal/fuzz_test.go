@@ -24,7 +24,7 @@ func FuzzDecode(f *testing.F) {
 		if text {
 			kind = websocket.TextMessage
 		}
-		if m, err := decode(kind, frame); err == nil && m == nil {
+		if m, err := readFrame(kind, frame); err == nil && m == nil {
 			t.Error("neither a message nor an error")
 		}
 	})

@@ -14,8 +14,8 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
+	"meet/internal/decode"
 	"meet/internal/fault"
 	"meet/internal/rtc"
 	"meet/internal/token"
@@ -179,7 +179,7 @@ func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 		return nil, fmt.Errorf("%w: %w", errBadRequest, err)
 	}
 	wrapped := &livekit.WrappedJoinRequest{}
-	if err := proto.Unmarshal(raw, wrapped); err != nil {
+	if err := decode.Proto(raw, wrapped); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadRequest, err)
 	}
 	body := wrapped.JoinRequest
@@ -196,7 +196,7 @@ func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 		return nil, errTooLarge
 	}
 	join := &livekit.JoinRequest{}
-	if err := proto.Unmarshal(body, join); err != nil {
+	if err := decode.Proto(body, join); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadRequest, err)
 	}
 	return join, nil

@@ -1,0 +1,158 @@
+package decode
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Limits of one frame. The largest honest ones list the tracks or the permissions of some thousand participants.
+const (
+	// maxMessages bounds the messages inside a frame. Each takes 50 to 300 bytes decoded.
+	maxMessages = 4096
+	// maxValues bounds the values in all its fields. A text takes 16 bytes besides its content.
+	maxValues = 1 << 16
+	// maxDepth bounds how deep JSON is nested; LiveKit's messages are at most 8 deep.
+	maxDepth = 64
+)
+
+// Reasons a frame is refused.
+var (
+	ErrTooMany   = errors.New("decode: the message holds too many values")
+	ErrMalformed = errors.New("decode: the message cannot be read")
+)
+
+// Proto decodes raw into m, without fields that m does not know.
+func Proto(raw []byte, m proto.Message) error {
+	if err := CheckProto(raw, m.ProtoReflect().Descriptor()); err != nil {
+		return err
+	}
+	if (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, m) != nil {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// JSON decodes raw, proto3 JSON, into m, without fields that m does not know.
+func JSON(raw []byte, m proto.Message) error {
+	if err := CheckJSON(raw); err != nil {
+		return err
+	}
+	if (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, m) != nil {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// DropUnknown removes the fields of m that it does not know, also from the messages in it.
+func DropUnknown(m proto.Message) { dropUnknown(m.ProtoReflect()) }
+
+func dropUnknown(m protoreflect.Message) {
+	m.SetUnknown(nil)
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap():
+			if f.MapValue().Kind() == protoreflect.MessageKind {
+				v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool { dropUnknown(v.Message()); return true })
+			}
+		case f.Kind() != protoreflect.MessageKind:
+		case f.IsList():
+			for i := range v.List().Len() {
+				dropUnknown(v.List().Get(i).Message())
+			}
+		default:
+			dropUnknown(v.Message())
+		}
+		return true
+	})
+}
+
+// CheckProto returns an error if raw, a message of that type, is malformed or holds more than a frame may. It allocates nothing.
+func CheckProto(raw []byte, d protoreflect.MessageDescriptor) error {
+	c := counter{}
+	return c.message(raw, d)
+}
+
+// counter counts what a frame holds.
+type counter struct{ messages, values int }
+
+func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
+	fields := d.Fields()
+	for len(raw) > 0 {
+		number, kind, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return ErrMalformed
+		}
+		raw = raw[n:]
+		if n = protowire.ConsumeFieldValue(number, kind, raw); n < 0 {
+			return ErrMalformed
+		}
+		value := raw[:n]
+		raw = raw[n:]
+		f := fields.ByNumber(number)
+		if f == nil {
+			continue // it is skipped by the decoder too
+		}
+		if c.values++; c.values > maxValues {
+			return ErrTooMany
+		}
+		if kind != protowire.BytesType {
+			continue
+		}
+		content, _ := protowire.ConsumeBytes(value)
+		if err := c.content(content, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// content counts what a field with a length holds.
+func (c *counter) content(raw []byte, f protoreflect.FieldDescriptor) error {
+	switch f.Kind() {
+	case protoreflect.StringKind, protoreflect.BytesKind:
+		return nil
+	case protoreflect.MessageKind:
+		if c.messages++; c.messages > maxMessages {
+			return ErrTooMany
+		}
+		return c.message(raw, f.Message())
+	}
+	if c.values += len(raw); c.values > maxValues { // numbers packed together, of at least a byte each
+		return ErrTooMany
+	}
+	return nil
+}
+
+// CheckJSON returns an error if raw holds more than a frame may. Whether it is JSON at all is the decoder's to say.
+func CheckJSON(raw []byte) error {
+	messages, values, depth := 0, 0, 0
+	inText := false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{', c == '[':
+			if depth++; depth > maxDepth {
+				return ErrTooMany
+			}
+			if values++; c == '{' {
+				messages++
+			}
+		case c == '}', c == ']':
+			depth--
+		case c == ',':
+			values++
+		}
+		if messages > maxMessages+1 || values > maxValues {
+			return ErrTooMany
+		}
+	}
+	return nil
+}

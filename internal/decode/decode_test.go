@@ -1,0 +1,162 @@
+package decode_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"meet/internal/decode"
+)
+
+// empty is n empty values of the length-delimited field of that number.
+func empty(number protowire.Number, n int) []byte {
+	return bytes.Repeat(protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), nil), n)
+}
+
+func TestProtoIsBounded(t *testing.T) {
+	agents := protowire.Number(14) // of CreateRoomRequest, RoomAgentDispatch
+	for _, tc := range []struct {
+		name string
+		raw  []byte
+		into proto.Message
+		want error
+	}{
+		{"nothing", nil, &livekit.CreateRoomRequest{}, nil},
+		{"an honest number of messages", empty(agents, 4096), &livekit.CreateRoomRequest{}, nil},
+		{"2 million messages in 4 MiB", empty(agents, 2_097_142), &livekit.CreateRoomRequest{}, decode.ErrTooMany},
+		{"texts", empty(1, 1<<16+1), &livekit.ListRoomsRequest{}, decode.ErrTooMany},
+		{"an honest number of texts", empty(1, 1<<16), &livekit.ListRoomsRequest{}, nil},
+		{
+			"packed numbers", protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), make([]byte, 1<<17)),
+			&livekit.UpdateLocalAudioTrack{}, nil, // field 3 is not known
+		},
+		{
+			"packed numbers of a known field", protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), make([]byte, 1<<17)),
+			&livekit.UpdateLocalAudioTrack{}, decode.ErrTooMany,
+		},
+		{"unknown fields", empty(5000, 1_000_000), &livekit.CreateRoomRequest{}, nil},
+		{"cut off", []byte{0x72, 0x05, 0x00}, &livekit.CreateRoomRequest{}, decode.ErrMalformed},
+		{"a bad tag", []byte{0xff}, &livekit.CreateRoomRequest{}, decode.ErrMalformed},
+	} {
+		if err := decode.Proto(tc.raw, tc.into); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
+		}
+	}
+}
+
+func TestJSONIsBounded(t *testing.T) {
+	for _, tc := range []struct {
+		name, raw string
+		want      error
+	}{
+		{"nothing", `{}`, nil},
+		{"messages", `{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`, decode.ErrTooMany},
+		{"an honest number of messages", `{"agents":[` + strings.Repeat("{},", 4095) + `{}]}`, nil},
+		{"texts", `{"tags":{"a":"` + strings.Repeat(`","b":"`, 100_000) + `"}}`, decode.ErrTooMany},
+		{"brackets and commas in a text", `{"metadata":"` + strings.Repeat(`{[,\"`, 100_000) + `"}`, nil},
+		{"deep", `{"unknown":` + strings.Repeat(`[`, 10_000), decode.ErrTooMany},
+		{"cut off", `{"metadata":"a`, decode.ErrMalformed},
+		{"a backslash at the end", `{"metadata":"\`, decode.ErrMalformed},
+	} {
+		if err := decode.JSON([]byte(tc.raw), &livekit.CreateRoomRequest{}); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
+		}
+	}
+}
+
+// Unknown fields do not survive, however deep they are.
+func TestUnknownFieldsAreDropped(t *testing.T) {
+	schema := &livekit.DataTrackSchemaId{Name: "schema"}
+	schema.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 5000, protowire.BytesType), make([]byte, 15_000)))
+	raw, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{
+		PublishDataTrackRequest: &livekit.PublishDataTrackRequest{Name: "track", Schema: schema},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &livekit.SignalRequest{}
+	if err := decode.Proto(raw, m); err != nil {
+		t.Fatal(err)
+	}
+	if size := proto.Size(m); size > 100 || m.GetPublishDataTrackRequest().GetSchema().GetName() != "schema" {
+		t.Errorf("%d bytes are left: %v", size, m)
+	}
+}
+
+func TestDropUnknown(t *testing.T) {
+	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 5000, protowire.VarintType), 1)
+	inside := &livekit.RoomAgentDispatch{AgentName: "bot"}
+	inside.ProtoReflect().SetUnknown(unknown)
+	m := &livekit.CreateRoomRequest{Name: "blue", Agents: []*livekit.RoomAgentDispatch{inside}, Tags: map[string]string{"a": "b"}}
+	m.ProtoReflect().SetUnknown(unknown)
+	decode.DropUnknown(m)
+	want := &livekit.CreateRoomRequest{Name: "blue", Agents: []*livekit.RoomAgentDispatch{{AgentName: "bot"}}, Tags: map[string]string{"a": "b"}}
+	if !proto.Equal(m, want) {
+		t.Errorf("%v is left", m)
+	}
+}
+
+// What is taken is what the protobuf module makes of the same bytes, unknown fields aside, and takes bounded memory.
+func FuzzProto(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(empty(14, 10))
+	offer, _ := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Sdp: "v=0"}}})
+	f.Add(offer)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, want := &livekit.SignalRequest{}, &livekit.SignalRequest{}
+		err := decode.Proto(raw, got)
+		plain := proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want)
+		switch {
+		case errors.Is(err, decode.ErrTooMany):
+		case (err == nil) != (plain == nil):
+			t.Fatalf("%v, and the protobuf module says %v", err, plain)
+		case err == nil && !proto.Equal(got, want):
+			t.Fatalf("%v, want %v", got, want)
+		}
+	})
+}
+
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(`{"offer":{"sdp":"v=0\r\n\"{"}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got, want := &livekit.SignalRequest{}, &livekit.SignalRequest{}
+		err := decode.JSON(raw, got)
+		plain := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want)
+		switch {
+		case errors.Is(err, decode.ErrTooMany):
+		case (err == nil) != (plain == nil):
+			t.Fatalf("%v, and the protobuf module says %v", err, plain)
+		case err == nil && !proto.Equal(got, want):
+			t.Fatalf("%v, want %v", got, want)
+		}
+	})
+}
+
+func BenchmarkProto(b *testing.B) {
+	raw, err := proto.Marshal(&livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: make([]byte, 1000), Topic: new("chat")}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("checked", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := decode.Proto(raw, &livekit.DataPacket{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("plain", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := proto.Unmarshal(raw, &livekit.DataPacket{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
