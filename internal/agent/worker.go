@@ -8,15 +8,19 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
 	"golang.org/x/time/rate"
+	"google.golang.org/protobuf/proto"
 
+	"meet/internal/bytequeue"
 	"meet/internal/fault"
 )
 
 const (
 	// frameLimit bounds a worker's message in bytes: metadata and attributes of an agent make the largest.
 	frameLimit = 1 << 20
-	// queueLimit is how many messages may wait for a worker; one that does not read is cut off, and its jobs go to others.
+	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for a worker. One that does not read is cut
+	// off, and its jobs go to others. The metadata of a room and of a job may have 512 KiB each.
 	queueLimit = 256
+	queueBytes = 8 << 20
 	// pingInterval is the time between WebSocket pings; silence of silenceLimit means that the worker is gone. writeLimit is
 	// how long a write may take before it is.
 	pingInterval = 10 * time.Second
@@ -37,7 +41,7 @@ type worker struct {
 	id, key string // key is the API key of its token
 	ws      *websocket.Conn
 	json    atomic.Bool // its last frame was text
-	queue   chan *livekit.ServerMessage
+	queue   *bytequeue.Queue[*livekit.ServerMessage]
 	ended   chan struct{}
 	endOnce sync.Once
 
@@ -55,7 +59,7 @@ type worker struct {
 
 func newWorker(ws *websocket.Conn, key string) *worker {
 	return &worker{
-		id: newID("AW_"), key: key, ws: ws, queue: make(chan *livekit.ServerMessage, queueLimit), ended: make(chan struct{}),
+		id: newID("AW_"), key: key, ws: ws, queue: bytequeue.New[*livekit.ServerMessage](queueLimit, queueBytes, nil), ended: make(chan struct{}),
 		jobs: map[string]*job{}, asked: map[string]chan *livekit.AvailabilityResponse{},
 	}
 }
@@ -70,10 +74,7 @@ func (w *worker) does(one *dispatch, kind livekit.JobType) bool {
 
 // send queues m; a worker that does not read is cut off. It never blocks.
 func (w *worker) send(m *livekit.ServerMessage) {
-	select {
-	case <-w.ended:
-	case w.queue <- m:
-	default:
+	if !w.hasEnded() && !w.queue.Put(m, proto.Size(m)) {
 		w.end()
 	}
 }
@@ -95,12 +96,13 @@ func (w *worker) write() {
 	defer ping.Stop()
 	for {
 		select {
-		case m := <-w.queue:
+		case i := <-w.queue.Items():
+			w.queue.Done(i)
 			if w.hasEnded() {
 				w.sayGoodbye()
 				return
 			}
-			kind, frame, err := encode(m, w.json.Load())
+			kind, frame, err := encode(i.Value, w.json.Load())
 			if err != nil || w.writeFrame(kind, frame) != nil {
 				w.end()
 				return

@@ -326,21 +326,68 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// What waits for somebody who does not read is bounded in bytes, and so is what waits for all together.
+func TestQueuesAreBoundedInBytes(t *testing.T) {
+	h, _ := newHub(t)
+	offer := strings.Repeat("x", messageLimit)
+	var slow []*person
+	sent := 0
+	for range 2 * allQueues / queueBytes {
+		p := &person{queue: h.newQueue(), ended: make(chan struct{})}
+		slow = append(slow, p)
+		for range queueLimit {
+			select {
+			case <-p.ended:
+				continue
+			default:
+			}
+			p.send(videoOffer, offer, "id")
+			sent += len(offer)
+		}
+		select {
+		case <-p.ended:
+		default:
+			t.Fatal("somebody who does not read was not cut off")
+		}
+		if n := p.queue.Len() * len(offer); n > queueBytes {
+			t.Fatalf("%d bytes wait for one", n)
+		}
+	}
+	waiting := 0
+	for _, p := range slow {
+		waiting += p.queue.Len() * len(offer)
+		p.queue.Drop()
+	}
+	if waiting > allQueues || waiting < allQueues/2 {
+		t.Errorf("%d bytes wait for all, of %d sent", waiting, sent)
+	}
+	if p := (&person{queue: h.newQueue(), ended: make(chan struct{})}); !p.queue.Put(Message{}, 1) {
+		t.Error("what is gone takes room for ever")
+	}
+}
+
+// Bytes that are not UTF-8 would become three each.
+func TestInvalidUTF8IsRefused(t *testing.T) {
+	_, url := newHub(t)
+	ada := connect(t, url)
+	ada.say("{\"SessionJoin\":\"\xff\xfe\"}")
+	ada.refused("none of the messages")
+}
+
 func FuzzMessage(f *testing.F) {
 	for _, text := range []string{`"SessionNew"`, `{"SessionJoin":"id"}`, `{"VideoOffer":["sdp","id"]}`, `{"VideoOffer":[]}`, `7`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var m Message
-		if json.Unmarshal(raw, &m) != nil {
+		m, err := readMessage(raw)
+		if err != nil {
 			return
 		}
-		again, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
+		again := m.encode()
+		if len(again) > 2*len(raw)+16 { // a line separator, of three bytes, is written in six
+			t.Errorf("%d bytes became %d", len(raw), len(again))
 		}
-		var back Message
-		if err := json.Unmarshal(again, &back); err != nil || back.Name != m.Name || !slices.Equal(back.Texts, m.Texts) {
+		if back, err := readMessage(again); err != nil || back.Name != m.Name || !slices.Equal(back.Texts, m.Texts) {
 			t.Errorf("%s came back as %s: %v", raw, again, err)
 		}
 	})

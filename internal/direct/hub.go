@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"meet/internal/bytequeue"
 )
 
 const (
@@ -33,8 +35,9 @@ type Options struct {
 
 // Hub knows who is connected and who talks to whom.
 type Hub struct {
-	opts Options
-	work sync.WaitGroup // connections
+	opts    Options
+	waiting *bytequeue.Total // bytes in all queues
+	work    sync.WaitGroup   // connections
 
 	mu       sync.Mutex
 	people   map[string]*person // by their ids, which nobody else learns
@@ -54,7 +57,7 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{opts: o, people: map[string]*person{}, sessions: map[string]*session{}}
+	return &Hub{opts: o, waiting: bytequeue.NewTotal(allQueues), people: map[string]*person{}, sessions: map[string]*session{}}
 }
 
 // Close ends all connections and waits for them.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"unicode/utf8"
 )
 
 // Names of messages. Those of one text carry an id; those of two a text and the id of a session; the rest nothing.
@@ -46,42 +47,52 @@ type Message struct {
 	Texts []string
 }
 
-// MarshalJSON writes "SessionNew", {"SessionJoin":"id"} or {"VideoOffer":["sdp","id"]}, as serde does for enums.
-func (m Message) MarshalJSON() ([]byte, error) {
+// encode writes "SessionNew", {"SessionJoin":"id"} or {"VideoOffer":["sdp","id"]}, as serde does for enums. Characters of
+// HTML stay as they are: escaped, a text could become six times as long.
+func (m Message) encode() []byte {
+	var form any = m.Name
 	switch len(m.Texts) {
 	case 0:
-		return json.Marshal(m.Name)
 	case 1:
-		return json.Marshal(map[string]string{m.Name: m.Texts[0]})
+		form = map[string]string{m.Name: m.Texts[0]}
+	default:
+		form = map[string][]string{m.Name: m.Texts}
 	}
-	return json.Marshal(map[string][]string{m.Name: m.Texts})
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(form) // texts and maps of them can always be encoded
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// UnmarshalJSON reads the same.
-func (m *Message) UnmarshalJSON(raw []byte) error {
-	*m = Message{}
+// readMessage reads the same. Bytes that are not UTF-8 are refused: the decoder would put three in the place of one.
+func readMessage(raw []byte) (m Message, err error) {
+	if !utf8.Valid(raw) {
+		return m, errMessage
+	}
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte(`"`)) {
-		if err := json.Unmarshal(raw, &m.Name); err != nil {
-			return errMessage
+		if json.Unmarshal(raw, &m.Name) != nil {
+			return m, errMessage
 		}
-		return m.check()
+		return m, m.check()
 	}
 	var one map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &one); err != nil || len(one) != 1 {
-		return errMessage
+	if json.Unmarshal(raw, &one) != nil || len(one) != 1 {
+		return m, errMessage
 	}
 	for name, content := range one {
 		m.Name = name
 		if texts[name] == 1 {
 			m.Texts = make([]string, 1)
-			if json.Unmarshal(content, &m.Texts[0]) != nil {
-				return errMessage
-			}
-		} else if json.Unmarshal(content, &m.Texts) != nil {
-			return errMessage
+			err = json.Unmarshal(content, &m.Texts[0])
+		} else {
+			err = json.Unmarshal(content, &m.Texts)
 		}
 	}
-	return m.check()
+	if err != nil {
+		return m, errMessage
+	}
+	return m, m.check()
 }
 
 func (m *Message) check() error {

@@ -1,13 +1,14 @@
 package direct
 
 import (
-	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
+
+	"meet/internal/bytequeue"
 )
 
 const (
@@ -15,8 +16,11 @@ const (
 	messageLimit = 64 << 10
 	// perSecond and burst are messages that one may send: candidates come dozens at a time.
 	perSecond, burst = 20, 200
-	// queueLimit is how many messages may wait for somebody; who does not read is cut off.
+	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for somebody; who does not read is cut off,
+	// and so is who would make all queues together hold more than allQueues bytes.
 	queueLimit = 256
+	queueBytes = 1 << 20
+	allQueues  = 32 << 20
 	// pingInterval is the time between pings; silence of silenceLimit means that somebody is gone. writeLimit is how long
 	// a write may take.
 	pingInterval = 20 * time.Second
@@ -27,7 +31,7 @@ const (
 // person is one connection.
 type person struct {
 	ws      *websocket.Conn
-	queue   chan Message
+	queue   *bytequeue.Queue[Message]
 	ended   chan struct{}
 	endOnce sync.Once
 
@@ -48,7 +52,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // has been answered by the upgrader
 	}
-	p := &person{ws: ws, queue: make(chan Message, queueLimit), ended: make(chan struct{}), moves: r.URL.Query().Get("moves") == "1"}
+	p := &person{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), moves: r.URL.Query().Get("moves") == "1"}
 	if !h.enter(p) {
 		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "too many direct calls"), time.Now().Add(writeLimit))
 		_ = ws.Close()
@@ -59,14 +63,28 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.read(h)
 	writer.Wait()
 	h.leave(p)
+	p.queue.Drop() // nobody sends to it any more
+}
+
+// messageOverhead is what a message takes besides its texts, in bytes.
+const messageOverhead = 100
+
+func (h *Hub) newQueue() *bytequeue.Queue[Message] {
+	return bytequeue.New[Message](queueLimit, queueBytes, h.waiting)
 }
 
 // send queues a message; who does not read is cut off. It never blocks.
 func (p *person) send(name string, texts ...string) {
+	size := messageOverhead
+	for _, text := range texts {
+		size += len(text)
+	}
 	select {
 	case <-p.ended:
-	case p.queue <- Message{name, texts}:
+		return
 	default:
+	}
+	if !p.queue.Put(Message{name, texts}, size) {
 		p.end()
 	}
 }
@@ -81,9 +99,10 @@ func (p *person) write() {
 	for {
 		var err error
 		select {
-		case m := <-p.queue:
+		case i := <-p.queue.Items():
+			p.queue.Done(i)
 			_ = p.ws.SetWriteDeadline(time.Now().Add(writeLimit))
-			err = p.ws.WriteJSON(m)
+			err = p.ws.WriteMessage(websocket.TextMessage, i.Value.encode())
 		case <-ping.C:
 			err = p.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit))
 		case <-p.ended:
@@ -111,8 +130,8 @@ func (p *person) read(h *Hub) {
 			return
 		}
 		_ = alive("")
-		var m Message
-		if json.Unmarshal(raw, &m) != nil {
+		m, err := readMessage(raw)
+		if err != nil {
 			p.send(iceError, errMessage.Error(), "")
 			continue
 		}

@@ -72,13 +72,16 @@ type queued struct {
 	at  time.Time
 }
 
+// queuedOverhead is what a message takes in a queue besides its content, in bytes.
+const queuedOverhead = 64
+
 func newOutbox(overflow func()) *outbox {
 	return &outbox{overflow: overflow, wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
 }
 
 func (q *sendQueue) push(raw []byte, limit int, now time.Time) {
 	q.messages = append(q.messages, queued{raw, now})
-	q.bytes += len(raw)
+	q.bytes += len(raw) + queuedOverhead
 	for q.bytes > limit {
 		q.pop()
 	}
@@ -88,7 +91,7 @@ func (q *sendQueue) pop() queued {
 	m := q.messages[0]
 	q.messages[0] = queued{}
 	q.messages = q.messages[1:]
-	q.bytes -= len(m.raw)
+	q.bytes -= len(m.raw) + queuedOverhead
 	return m
 }
 

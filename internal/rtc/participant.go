@@ -77,7 +77,7 @@ type Participant struct {
 	announceLimiter *rate.Limiter // of what p makes everybody be told, in bytes
 	waitUntil       time.Time     // when its bucket is full enough for the client's next message
 
-	heard      atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
+	heard atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
 
 	channels *channelCount
 	lastData uint32       // highest reliable sequence number accepted

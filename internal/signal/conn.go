@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
 
+	"meet/internal/bytequeue"
 	"meet/internal/rtc"
 )
 
@@ -33,15 +34,14 @@ const (
 type Conn struct {
 	log     *slog.Logger
 	json    atomic.Bool // the client's last frame was text
-	queue   chan *rtc.Message
-	bytes   atomic.Int64 // in queue
+	queue   *bytequeue.Queue[*rtc.Message]
 	closing chan struct{}
 	close   sync.Once
 	slow    atomic.Bool // closed because the client did not read
 }
 
 func newConn(log *slog.Logger) *Conn {
-	return &Conn{log: log, queue: make(chan *rtc.Message, queueLimit), closing: make(chan struct{})}
+	return &Conn{log: log, queue: bytequeue.New[*rtc.Message](queueLimit, queueBytes, nil), closing: make(chan struct{})}
 }
 
 // Send queues m; false means the connection is closed or was too slow and is being closed.
@@ -51,13 +51,8 @@ func (c *Conn) Send(m *rtc.Message) bool {
 		return false
 	default:
 	}
-	size := int64(m.Size())
-	if waiting := c.bytes.Add(size); waiting <= queueBytes || waiting == size {
-		select {
-		case c.queue <- m:
-			return true
-		default:
-		}
+	if c.queue.Put(m, m.Size()) {
+		return true
 	}
 	c.slow.Store(true)
 	c.Close()
@@ -146,8 +141,9 @@ func (c *Conn) write(ws *websocket.Conn) {
 	defer ping.Stop()
 	for {
 		select {
-		case m := <-c.queue:
-			if !c.writeMessage(ws, m) {
+		case i := <-c.queue.Items():
+			c.queue.Done(i)
+			if !c.writeMessage(ws, i.Value) {
 				return
 			}
 		case <-ping.C:
@@ -169,8 +165,8 @@ func (c *Conn) finish(ws *websocket.Conn) {
 			Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT, CanReconnect: true,
 		}}}))
 	} else {
-		for len(c.queue) > 0 {
-			if !c.writeMessage(ws, <-c.queue) {
+		for c.queue.Len() > 0 {
+			if i := <-c.queue.Items(); !c.writeMessage(ws, i.Value) {
 				return
 			}
 		}
@@ -179,7 +175,6 @@ func (c *Conn) finish(ws *websocket.Conn) {
 }
 
 func (c *Conn) writeMessage(ws *websocket.Conn, m *rtc.Message) bool {
-	c.bytes.Add(-int64(m.Size()))
 	kind, text := websocket.BinaryMessage, c.json.Load() // the client's own format
 	if text {
 		kind = websocket.TextMessage

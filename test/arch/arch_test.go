@@ -33,20 +33,21 @@ var rules = map[string]rule{
 	"internal/config":    {},
 	"internal/admin":     {may: []string{"internal/token"}, not: []string{pion, echo, nats}}, // calls a server from outside
 	"internal/doctor":    {may: []string{"internal/wire"}, not: []string{pion, echo, nats}},  // opens the socket that the server would
+	"internal/bytequeue": {not: append(httpParts, pion)},
 	"internal/decode":    {not: httpParts},
 	"internal/fault":     {},
 	"internal/site":      {may: []string{"internal/lobby", "internal/assets", "internal/fault", "web", "web/templates"}, not: []string{pion, nats}},
 	"internal/lobby":     {may: []string{"internal/token", "internal/store", "internal/fault"}, not: append(httpParts, pion)},
 	"internal/token":     {may: []string{"internal/fault"}, not: append(httpParts, pion, nats)},
-	"internal/signal":    {may: []string{"internal/rtc", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
+	"internal/signal":    {may: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
 	"internal/rtc":       {may: []string{"internal/sfu", "internal/decode", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
 	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
 	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
 	"internal/sfu/bwe":   {not: []string{"sync", "log"}},                                                                                               // time is an argument
 	"internal/wire":      {not: append(httpParts, nats)},
-	"internal/direct":    {may: []string{"internal/fault"}, not: []string{pion}},
+	"internal/direct":    {may: []string{"internal/bytequeue", "internal/fault"}, not: []string{pion}},
 	"internal/api":       {may: []string{"internal/rtc", "internal/decode", "internal/egress", "internal/ingress", "internal/token", "internal/fault"}, not: []string{pion, echo}},
-	"internal/agent":     {may: []string{"internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
+	"internal/agent":     {may: []string{"internal/bytequeue", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
 	"internal/webhook":   {may: []string{"internal/token", "internal/store"}},
 	"internal/egress":    {may: []string{"internal/rtc", "internal/sfu", "internal/storage", "internal/store", "internal/fault"}, not: []string{echo}},
 	"internal/ingress":   {may: []string{"internal/rtc", "internal/sfu", "internal/store", "internal/fault"}, not: []string{echo}},
