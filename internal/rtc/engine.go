@@ -107,7 +107,7 @@ type connection struct {
 	route *route
 }
 
-func (e *engine) newConnection(o connectionOptions) (*connection, error) {
+func (e *engine) newConnection(o connectionOptions, overflow func()) (*connection, error) {
 	media, err := newMediaEngine(o.codecs)
 	if err != nil {
 		return nil, fmt.Errorf("set up codecs: %w", err)
@@ -120,7 +120,7 @@ func (e *engine) newConnection(o connectionOptions) (*connection, error) {
 	settings.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
 		return way.check(m, pair, time.Now())
 	})
-	tap := sfu.NewTap(randomSSRC())
+	tap := sfu.NewTap(randomSSRC(), overflow)
 	registry := &interceptor.Registry{}
 	registry.Add(tap)
 	settings.BufferFactory = tap.Buffer

@@ -69,14 +69,16 @@ type transportHooks struct {
 }
 
 func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slog.Logger) (*Transport, error) {
-	pc, err := e.newConnection(o)
+	work := newLoop()
+	var t *Transport // set before the first packet arrives
+	pc, err := e.newConnection(o, func() { work.post(func() { t.fail(errStreams) }) })
 	if err != nil {
 		return nil, err
 	}
 	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
 	allocator := sfu.NewAllocator(pc.tap, o.neverPause, hooks.paused)
-	t := &Transport{
-		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: newLoop(), tcpOnly: o.tcpOnly, answerLimit: e.patience.answer, reuses: o.reuses,
+	t = &Transport{
+		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: work, tcpOnly: o.tcpOnly, answerLimit: e.patience.answer, reuses: o.reuses,
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send, allocator.Divide), allocator: allocator,
 	}
 	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others
@@ -140,6 +142,7 @@ const (
 )
 
 var (
+	errStreams    = errors.New("rtc: the client sends more streams than it may")
 	errSections   = errors.New("rtc: the connection has too many sections")
 	errCandidates = errors.New("rtc: the description holds too many candidates")
 )

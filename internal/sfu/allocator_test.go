@@ -201,7 +201,7 @@ func TestRiseWithoutNumbers(t *testing.T) {
 
 // TestBufferPassesOn: what is about one stream reaches its reader, what is about the connection does not wait there.
 func TestBufferPassesOn(t *testing.T) {
-	b := NewTap(1).Buffer(packetio.RTCPBufferPacket, 5)
+	b := NewTap(1, nil).Buffer(packetio.RTCPBufferPacket, 5)
 	pli, err := (&rtcp.PictureLossIndication{MediaSSRC: 5}).Marshal()
 	if err != nil {
 		t.Fatal(err)

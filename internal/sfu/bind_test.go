@@ -65,7 +65,7 @@ func TestRTXFor(t *testing.T) {
 func TestBindWithoutTheCodec(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000, RTCP: (&feedbackLog{}).send})
 	var told error
-	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1), OnBound: func(err error) { told = err }})
+	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { told = err }})
 	if _, err := d.Bind(&boundContext{codecs: codecsFor(webrtc.MimeTypeVP8)}); err != nil {
 		t.Errorf("Bind = %v, which would undo the other tracks' negotiation", err)
 	}

@@ -259,7 +259,7 @@ func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	up := &feedbackLog{}
 	g := &rig{t: t, up: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}}
 	g.r = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1, RTCP: up.send})
-	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_a", StreamID: "PA_x", Tap: NewTap(1), OnBound: func(error) {}})
+	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_a", StreamID: "PA_x", Tap: NewTap(1, nil), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
 	}

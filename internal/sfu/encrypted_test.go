@@ -54,7 +54,7 @@ func TestEncryptedRedundancyIsNotUnpacked(t *testing.T) {
 		r.layers[0].Store(newLayer(r, 0, 1))
 		var bound error
 		out := &stubWriter{}
-		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1), Encrypted: encrypted, OnBound: func(err error) { bound = err }})
+		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), Encrypted: encrypted, OnBound: func(err error) { bound = err }})
 		ctx := &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}
 		if _, err := d.Bind(ctx); err != nil {
 			t.Fatal(err)

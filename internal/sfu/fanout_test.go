@@ -68,7 +68,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	}}
 	tracks := make([]*DownTrack, subscribers)
 	for i := range tracks {
-		tap := NewTap(1)
+		tap := NewTap(1, nil)
 		tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, &f.out)
 		tracks[i] = NewDownTrack(r, DownTrackOptions{Tap: tap, OnBound: func(error) {}})
 		if _, err := tracks[i].Bind(ctx); err != nil {

@@ -18,7 +18,7 @@ func newSound(t *testing.T, mime string, takes []webrtc.RTPCodecParameters, trai
 	t.Helper()
 	r := NewReceiver(ReceiverOptions{MimeType: mime, ClockRate: 48000, RTCP: (&feedbackLog{}).send})
 	r.layers[0].Store(newLayer(r, 0, 7))
-	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1), OnBound: func(error) {}, Trailer: trailer})
+	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}, Trailer: trailer})
 	if _, err := d.Bind(&boundContext{codecs: takes}); err != nil {
 		t.Fatal(err)
 	}

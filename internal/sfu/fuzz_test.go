@@ -29,7 +29,7 @@ func FuzzForwarding(f *testing.F) {
 		})
 		out := &stubWriter{}
 		ctx := &boundContext{codecs: codecsFor(r.MimeType), extensions: []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}}
-		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1), OnBound: func(error) {}})
+		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}})
 		if _, err := d.Bind(ctx); err != nil {
 			t.Fatal(err)
 		}

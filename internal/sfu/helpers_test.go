@@ -215,7 +215,7 @@ func newRigOf(t *testing.T, o rigOptions) *rig {
 	if o.descriptor != 0 {
 		g.ctx.extensions = []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}
 	}
-	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: NewTap(1), OnBound: func(error) {}})
+	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: NewTap(1, nil), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
 	}

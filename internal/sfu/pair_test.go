@@ -66,7 +66,7 @@ func newCall(t *testing.T) *call {
 		}
 		return !drop
 	})
-	upTap, downTap := NewTap(11), NewTap(12)
+	upTap, downTap := NewTap(11, nil), NewTap(12, nil)
 	c.publisher, c.up = c.client(true), c.server(upTap)
 	c.down, c.subscriber = c.server(downTap), c.client(false)
 	if err := c.net.Start(); err != nil {

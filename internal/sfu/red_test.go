@@ -41,7 +41,7 @@ func newREDTrack(t *testing.T, codecs []webrtc.RTPCodecParameters, out intercept
 	r := NewReceiver(ReceiverOptions{MimeType: "audio/red", ClockRate: 48000, RTCP: func([]rtcp.Packet) error { return nil }})
 	l := newLayer(r, 0, 5)
 	r.layers[0].Store(l)
-	tap := NewTap(1)
+	tap := NewTap(1, nil)
 	tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
 	d := NewDownTrack(r, DownTrackOptions{Tap: tap, OnBound: func(err error) {
 		if err != nil {

@@ -78,7 +78,7 @@ func TestAlignNeedsBothReports(t *testing.T) {
 func TestFeedback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &feedbackLog{}
-		tap := NewTap(77)
+		tap := NewTap(77, nil)
 		f := NewFeedback(tap, up.send)
 		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCP: up.send})
 		r.layers[0].Store(newLayer(r, 0, 5))

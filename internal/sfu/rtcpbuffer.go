@@ -19,18 +19,19 @@ const (
 // retransmissions included, and what it says of a track. Neither waits for a reader: one for each subscription would be
 // a goroutine each, and one that pion starts while the connection closes would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
-	b := packetio.NewBuffer()
-	if kind == packetio.RTPBufferPacket {
-		b.SetLimitSize(rtpBufferSize)
-		return b
+	mine := kind == packetio.RTCPBufferPacket && t.sends(ssrc)
+	if !mine && !t.streams.admit(time.Now()) {
+		return discard{}
 	}
-	b.SetLimitSize(rtcpBufferSize)
-	return &rtcpBuffer{b, t, ssrc}
+	if kind == packetio.RTPBufferPacket {
+		return newSharedBuffer(rtpBufferSize, &t.rtp)
+	}
+	return &rtcpBuffer{newSharedBuffer(rtcpBufferSize, &t.rtcp), t, ssrc}
 }
 
 // rtcpBuffer keeps the RTCP packets about one stream, one by one as pion has decrypted them, that are for its reader.
 type rtcpBuffer struct {
-	*packetio.Buffer
+	*sharedBuffer
 	tap  *Tap
 	ssrc uint32
 }
@@ -43,7 +44,7 @@ func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	}
 	d := b.tap.sent(b.ssrc)
 	if d == nil {
-		return b.Buffer.Write(raw)
+		return b.sharedBuffer.Write(raw)
 	}
 	packets, err := rtcp.Unmarshal(raw)
 	if err != nil {

@@ -20,17 +20,26 @@ var errPadding = errors.New("sfu: padding longer than the packet")
 // all of them send through.
 type Tap struct {
 	interceptor.NoOp
-	pacer *Pacer
+	pacer   *Pacer
+	streams streamLimit
+	// What waits to be read of all that the client sends.
+	rtp, rtcp unread
 
 	mu       sync.Mutex
 	recorder *twcc.Recorder
 	writers  map[uint32]interceptor.RTPWriter // by SSRC
 	tracks   map[uint32]*DownTrack            // those that are sent, by SSRC
+	own      map[uint32]bool                  // SSRCs that we send, those of retransmissions included
 }
 
-// NewTap makes a Tap; add it to a connection's interceptor registry.
-func NewTap(senderSSRC uint32) *Tap {
-	return &Tap{pacer: newPacer(), recorder: twcc.NewRecorder(senderSSRC), writers: map[uint32]interceptor.RTPWriter{}, tracks: map[uint32]*DownTrack{}}
+// NewTap makes a Tap; add it to a connection's interceptor registry. overflow is called once when the client sends more
+// streams than it may, from a goroutine that must not be blocked; the connection has to be ended then.
+func NewTap(senderSSRC uint32, overflow func()) *Tap {
+	return &Tap{
+		pacer: newPacer(), streams: newStreamLimit(overflow), rtp: unread{limit: maxUnread}, rtcp: unread{limit: maxUnreadRTCP},
+		recorder: twcc.NewRecorder(senderSSRC),
+		writers:  map[uint32]interceptor.RTPWriter{}, tracks: map[uint32]*DownTrack{}, own: map[uint32]bool{},
+	}
 }
 
 // Close ends what the Pacer does by itself; pion calls it with the connection's end.
@@ -47,6 +56,7 @@ func (t *Tap) BindLocalStream(info *interceptor.StreamInfo, w interceptor.RTPWri
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.writers[info.SSRC] = w
+	t.own[info.SSRC], t.own[info.SSRCRetransmission] = true, true
 	return w
 }
 
@@ -55,6 +65,15 @@ func (t *Tap) UnbindLocalStream(info *interceptor.StreamInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.writers, info.SSRC)
+	delete(t.own, info.SSRC)
+	delete(t.own, info.SSRCRetransmission)
+}
+
+// sends reports whether that SSRC is one of ours.
+func (t *Tap) sends(ssrc uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own[ssrc]
 }
 
 func (t *Tap) writer(ssrc uint32) interceptor.RTPWriter {

@@ -88,7 +88,7 @@ func FuzzExtension16(f *testing.F) {
 
 // TestTapRecordsArrivals checks that transport-wide feedback names what came and what did not, once.
 func TestTapRecordsArrivals(t *testing.T) {
-	tap := NewTap(77)
+	tap := NewTap(77, nil)
 	info := &interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}}}
 	var next uint16
 	reader := tap.BindRemoteStream(info, interceptor.RTPReaderFunc(func(b []byte, a interceptor.Attributes) (int, interceptor.Attributes, error) {
@@ -121,7 +121,7 @@ func TestTapRecordsArrivals(t *testing.T) {
 }
 
 func TestTapLeavesOtherStreamsAlone(t *testing.T) {
-	tap := NewTap(77)
+	tap := NewTap(77, nil)
 	reader := interceptor.RTPReaderFunc(nil)
 	if got := tap.BindRemoteStream(&interceptor.StreamInfo{SSRC: 5}, reader); got.(interceptor.RTPReaderFunc) != nil {
 		t.Error("a stream without the extension is read through the tap")

@@ -13,7 +13,7 @@ import (
 func TestWorstLossReachesThePublisher(t *testing.T) {
 	takes := []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}
 	l, d, _ := newSound(t, webrtc.MimeTypeOpus, takes, nil)
-	other := NewDownTrack(l.r, DownTrackOptions{Tap: NewTap(1), OnBound: func(error) {}})
+	other := NewDownTrack(l.r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}})
 	if _, err := other.Bind(&boundContext{codecs: takes}); err != nil {
 		t.Fatal(err)
 	}

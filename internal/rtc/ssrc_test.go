@@ -1,0 +1,103 @@
+package rtc
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// newSSRCs is an interceptor that sends every packet with an SSRC of its own.
+type newSSRCs struct {
+	interceptor.NoOp
+	last atomic.Uint32
+}
+
+func (n *newSSRCs) NewInterceptor(string) (interceptor.Interceptor, error) { return n, nil }
+
+func (n *newSSRCs) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, _ []byte, a interceptor.Attributes) (int, error) {
+		header := *h
+		header.SSRC = n.last.Add(1) + 1_000_000
+		return w.Write(&header, []byte{0}, a)
+	})
+}
+
+// flooder is a guest that is connected and publishes one track by an API of its own.
+func (h *house) flooder(registry *interceptor.Registry) (*guest, *webrtc.TrackLocalStaticRTP) {
+	h.t.Helper()
+	req := request("mallory")
+	req.SinglePC = true
+	g := h.join(req)
+	if err := g.pc.Close(); err != nil { // another takes its place
+		h.t.Fatal(err)
+	}
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	media := &webrtc.MediaEngine{}
+	if err := media.RegisterDefaultCodecs(); err != nil {
+		h.t.Fatal(err)
+	}
+	var err error
+	g.pc, err = webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry)).
+		NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "cam", "stream")
+	if err == nil {
+		_, err = g.pc.AddTrack(track)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	g.negotiate()
+	eventually(h.t, "mallory is connected", func() bool { return g.pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
+	return g, track
+}
+
+// toldToReconnect reports whether the client was told to begin anew.
+func (g *guest) toldToReconnect() bool {
+	return g.sink.got(func(m *livekit.SignalResponse) bool {
+		return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
+	})
+}
+
+// A client that sends every packet with an SSRC of its own is ended, long before what is kept of them matters.
+func TestNewSSRCsEndTheConnection(t *testing.T) {
+	h := newHouse(t)
+	ssrcs := &newSSRCs{}
+	registry := &interceptor.Registry{}
+	registry.Add(ssrcs)
+	mallory, track := h.flooder(registry)
+	eventually(t, "the flood ends", func() bool {
+		for range 100 {
+			_ = track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0}})
+		}
+		return mallory.toldToReconnect() || ssrcs.last.Load() > 50_000
+	})
+	if n := ssrcs.last.Load(); n > 50_000 {
+		t.Errorf("%d SSRCs were taken", n)
+	}
+}
+
+// So is one whose feedback is about an SSRC of its own in every packet.
+func TestFeedbackAboutNewSSRCsEndsTheConnection(t *testing.T) {
+	h := newHouse(t)
+	mallory, _ := h.flooder(&interceptor.Registry{})
+	ssrc := uint32(1_000_000)
+	eventually(t, "the flood ends", func() bool {
+		for range 100 {
+			ssrc++
+			_ = mallory.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}})
+		}
+		return mallory.toldToReconnect() || ssrc > 1_100_000
+	})
+	if ssrc > 1_100_000 {
+		t.Error("every one of 100,000 was taken")
+	}
+}

@@ -1,0 +1,102 @@
+package sfu
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/transport/v4/packetio"
+)
+
+// A client has a number of streams at once and a few more as time goes by. Feedback about what it is sent is free.
+func TestStreamsAreBounded(t *testing.T) {
+	ended := 0
+	l := newStreamLimit(func() { ended++ })
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range streamBurst {
+		if !l.admit(now) {
+			t.Fatalf("stream %d of the first %d is refused", i, streamBurst)
+		}
+	}
+	if now = now.Add(time.Second); !l.admit(now) {
+		t.Error("one more a second later is refused")
+	}
+	for range 2 * streamRate {
+		l.admit(now)
+	}
+	if now = now.Add(time.Hour); l.admit(now) || ended != 1 {
+		t.Errorf("after the bound was crossed: the end was told %d times", ended)
+	}
+
+	slow := newStreamLimit(nil)
+	count := 0
+	for slow.admit(now) {
+		now = now.Add(time.Second)
+		count++
+	}
+	if count != maxStreams {
+		t.Errorf("%d streams in all", count)
+	}
+}
+
+func TestBufferOfStreamsBeyondTheBound(t *testing.T) {
+	tap := NewTap(1, nil)
+	tap.BindLocalStream(&interceptor.StreamInfo{SSRC: 7, SSRCRetransmission: 8}, nil)
+	for ssrc := range uint32(2 * streamBurst) {
+		tap.Buffer(packetio.RTPBufferPacket, 100+ssrc)
+	}
+	b := tap.Buffer(packetio.RTPBufferPacket, 50)
+	if _, kept := b.(*sharedBuffer); kept {
+		t.Error("a stream beyond the bound is kept")
+	}
+	if n, err := b.Write([]byte("packet")); n != 6 || err != nil {
+		t.Errorf("a write to it returns %d, %v", n, err)
+	}
+	if _, err := b.Read(make([]byte, 10)); !errors.Is(err, io.EOF) {
+		t.Errorf("a read from it returns %v", err)
+	}
+	for _, ssrc := range []uint32{7, 8} {
+		if _, kept := tap.Buffer(packetio.RTCPBufferPacket, ssrc).(*rtcpBuffer); !kept {
+			t.Errorf("feedback about our stream %d is not taken", ssrc)
+		}
+	}
+}
+
+// What nobody reads is bounded over all streams of a connection together.
+func TestUnreadPacketsAreBounded(t *testing.T) {
+	tap := NewTap(1, nil)
+	packet := make([]byte, 1200)
+	var buffers []io.ReadWriteCloser
+	taken := 0
+	for ssrc := range uint32(100) {
+		b := tap.Buffer(packetio.RTPBufferPacket, ssrc)
+		buffers = append(buffers, b)
+		for range 100 {
+			if _, err := b.Write(packet); err == nil {
+				taken += len(packet)
+			} else if !errors.Is(err, packetio.ErrFull) {
+				t.Fatal(err)
+			}
+		}
+	}
+	if taken > maxUnread || taken < maxUnread/2 {
+		t.Errorf("%d bytes wait, of %d allowed", taken, maxUnread)
+	}
+	if n, err := buffers[0].Read(make([]byte, 100)); n != 100 || !errors.Is(err, io.ErrShortBuffer) {
+		t.Errorf("a short read returns %d, %v", n, err)
+	}
+	if _, err := buffers[0].Read(make([]byte, 1500)); err != nil {
+		t.Error(err)
+	}
+	for _, b := range buffers {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		_, _ = b.Read(make([]byte, 1500)) // what waited may still be read
+	}
+	if n := tap.rtp.bytes.Load(); n != 0 {
+		t.Errorf("%d bytes count as waiting in the end", n)
+	}
+}
