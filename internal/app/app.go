@@ -73,7 +73,7 @@ type closer struct {
 
 // New opens everything a server needs. When it returns, clients can connect; they are answered once Run is called.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
-	a := &App{config: cfg, log: log}
+	a := &App{config: cfg, log: slog.New(newBoundLog(log.Handler()))}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

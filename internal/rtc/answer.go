@@ -44,7 +44,7 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	if err != nil {
 		return err
 	}
-	if err := t.setRemote(offer); err != nil {
+	if err := t.setRemote(offer, parsed); err != nil {
 		return err
 	}
 	t.sections.free = t.freeSections(parsed)

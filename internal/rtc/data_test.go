@@ -91,7 +91,11 @@ func TestDataIsSigned(t *testing.T) {
 			t.Fatalf("%s: %d packets arrived", c.what, len(got))
 		}
 		p := got[0]
-		if p.ParticipantIdentity != c.identity || p.ParticipantSid != c.from.participant.sid() {
+		sid := c.from.participant.sid()
+		if c.from == ghost {
+			sid = ""
+		}
+		if p.ParticipantIdentity != c.identity || p.ParticipantSid != sid || p.GetUser().GetParticipantSid() != "" && p.GetUser().ParticipantSid != sid {
 			t.Errorf("%s: signed %q %q", c.what, p.ParticipantIdentity, p.ParticipantSid)
 		}
 		if p.GetChatMessage().GetGenerated() != c.generated && p.GetStreamHeader().GetTextHeader().GetGenerated() != c.generated {

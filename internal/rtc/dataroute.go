@@ -101,7 +101,7 @@ func (p *Participant) sign(packet *livekit.DataPacket) {
 	packet.ParticipantSid = p.sid()
 	identity := p.identity()
 	if p.hidden() {
-		identity = ""
+		packet.ParticipantSid, identity = "", ""
 	}
 	if spokenFor := packet.ParticipantIdentity; p.info.Kind == livekit.ParticipantInfo_AGENT && spokenFor != "" && spokenFor != p.identity() {
 		switch v := packet.Value.(type) {

@@ -81,9 +81,9 @@ func (f *fallback) noteLocked(k pathKey, p path) {
 	f.paths[k] = p
 }
 
-// withoutUDP takes the UDP candidates out of a description, if that leaves any or needNone is set.
-func withoutUDP(description string, needNone bool) string {
-	kept, left := strings.Builder{}, needNone
+// withoutUDP takes the UDP candidates out of a description of ours, if that leaves any.
+func withoutUDP(description string) string {
+	kept, left := strings.Builder{}, false
 	for line := range strings.Lines(description) {
 		candidate, ok := strings.CutPrefix(line, "a=candidate:")
 		if ok && overUDP(candidate) {

@@ -162,7 +162,8 @@ func TestHostileDescriptions(t *testing.T) {
 		"empty": "", "text": "hello", "no sections": header, "no ufrag": strings.ReplaceAll(good.SDP, "ice-ufrag", "x"),
 		"no fingerprint": strings.ReplaceAll(good.SDP, "a=fingerprint", "a=x"), "no mid": strings.ReplaceAll(good.SDP, "a=mid", "a=x"),
 		"many sections": many, "unknown codec": strings.ReplaceAll(good.SDP, "rtpmap:", "rtpmap:x"),
-		"bad extmap":      strings.ReplaceAll(good.SDP, "a=extmap:1", "a=extmap:99999999999"),
+		"bad extmap": strings.ReplaceAll(good.SDP, "a=extmap:1", "a=extmap:99999999999"),
+		"many sections behind bare carriage returns": strings.ReplaceAll(many, "\r\n", "\r\n\r"),
 		"many candidates": good.SDP + strings.Repeat("a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", maxCandidates+1),
 	} {
 		t.Run(name, func(t *testing.T) {

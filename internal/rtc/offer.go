@@ -251,7 +251,7 @@ func (t *Transport) takeAnswer(d *livekit.SessionDescription) {
 		answer := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.Sdp}
 		parsed, err := answer.Unmarshal()
 		if err == nil {
-			err = t.setRemote(answer)
+			err = t.setRemote(answer, parsed)
 		}
 		if err != nil {
 			t.fail(err)

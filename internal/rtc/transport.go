@@ -6,12 +6,12 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/rtcp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/sfu"
@@ -31,6 +31,7 @@ type Transport struct {
 
 	answerLimit time.Duration
 	reuses      bool // sections may carry one track after another
+	loopback    bool // the client reached us over loopback
 
 	work *loop
 	wg   sync.WaitGroup
@@ -42,11 +43,13 @@ type Transport struct {
 	// The rest is touched on the worker only.
 	remoteSet  bool
 	candidates []webrtc.ICECandidateInit // came before the remote description
-	trickled   int                       // candidates that came by themselves
 	offers     offerState                // when we offer
 	sections   sections                  // when the client offers for both directions
 	tcpOnly    bool                      // neither side is to know of the other's UDP addresses
 	closed     bool
+
+	remoteUfrag      string          // the client's, by which a restart of ICE is noticed
+	remoteCandidates map[string]bool // of the client since then, that are used
 }
 
 var errPanic = errors.New("rtc: a programming error in negotiation")
@@ -79,6 +82,7 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 	allocator := sfu.NewAllocator(pc.tap, o.neverPause, hooks.paused)
 	t = &Transport{
 		pc: pc, codecs: o.codecs, hooks: hooks, log: log, work: work, tcpOnly: o.tcpOnly, answerLimit: e.patience.answer, reuses: o.reuses,
+		loopback: o.loopback || e.bound.IsLoopback(), remoteCandidates: map[string]bool{},
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send, allocator.Divide), allocator: allocator,
 	}
 	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others
@@ -105,11 +109,13 @@ func (t *Transport) catchUp(ctx context.Context) {
 // addCandidate passes on a candidate of the client, in order with descriptions.
 func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
 	t.work.post(func() {
-		if t.trickled++; t.trickled > maxCandidates || t.tcpOnly && overUDP(strings.TrimPrefix(c.Candidate, "candidate:")) {
+		if !t.remoteSet {
+			if len(t.candidates) < maxCandidates {
+				t.candidates = append(t.candidates, c)
+			}
 			return
 		}
-		if !t.remoteSet {
-			t.candidates = append(t.candidates, c)
+		if !t.uses(candidateText(c)) {
 			return
 		}
 		if err := t.pc.AddICECandidate(c); err != nil {
@@ -134,34 +140,21 @@ func (t *Transport) fail(err error) {
 	t.hooks.failed(err)
 }
 
-const (
-	// maxCandidates bounds the candidates of a client. None is vital: we answer from wherever the client reaches us.
-	maxCandidates = 256
-	// maxSections bounds the sections of a connection. A client that has used up so many begins anew.
-	maxSections = 1000
-)
+var errStreams = errors.New("rtc: the client sends more streams than it may")
 
-var (
-	errStreams    = errors.New("rtc: the client sends more streams than it may")
-	errSections   = errors.New("rtc: the connection has too many sections")
-	errCandidates = errors.New("rtc: the description holds too many candidates")
-)
-
-func (t *Transport) setRemote(d webrtc.SessionDescription) error {
-	switch {
-	case strings.Count(d.SDP, "\nm=") > maxSections:
-		return errSections
-	case strings.Count(d.SDP, "\na=candidate:") > maxCandidates:
-		return errCandidates
-	}
-	if t.tcpOnly {
-		d.SDP = withoutUDP(d.SDP, true)
+// setRemote applies a client's description, of which parsed is what the parser made.
+func (t *Transport) setRemote(d webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
+	if err := t.boundRemote(&d, parsed); err != nil {
+		return err
 	}
 	if err := t.pc.SetRemoteDescription(d); err != nil {
 		return err
 	}
 	t.remoteSet = true
 	for _, c := range t.candidates {
+		if !t.uses(candidateText(c)) {
+			continue
+		}
 		if err := t.pc.AddICECandidate(c); err != nil {
 			t.log.Debug("candidate refused", "err", err)
 		}
@@ -194,7 +187,7 @@ func (t *Transport) local(id uint32) *livekit.SessionDescription {
 	d := t.pc.LocalDescription()
 	text := d.SDP
 	if t.tcpOnly {
-		text = withoutUDP(text, false)
+		text = withoutUDP(text)
 	}
 	return &livekit.SessionDescription{Type: d.Type.String(), Sdp: text, Id: id, MidToTrackId: t.midToTrack()}
 }

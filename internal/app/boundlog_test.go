@@ -1,0 +1,36 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Somebody who joins in a loop under a long name does not fill the disk, nor hide what is logged at other levels.
+func TestLogIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := slog.New(newBoundLog(slog.NewTextHandler(&out, nil)))
+		name := strings.Repeat("ä", 128)
+		for i := range 10_000 {
+			log.With("room", name, "participant", name).Info("participant active", "track", name, "n", i)
+		}
+		lines := strings.Count(out.String(), "\n")
+		if lines != logBurst || out.Len()/lines > 450 {
+			t.Errorf("%d lines of %d bytes", lines, out.Len()/lines)
+		}
+		if strings.Contains(out.String(), "\ufffd") {
+			t.Error("a name is cut within a character")
+		}
+		log.Warn("something else")
+		time.Sleep(time.Second)
+		log.Info("later", "err", fmt.Errorf("a text that is %s", "ours"))
+		if got := out.String(); !strings.Contains(got, "something else") || !strings.Contains(got, "lines_left_out_before=9600") {
+			t.Errorf("the end of the log is %s", got[len(got)-400:])
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package rtc
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// Bounds of a client's description. They are of what the parser makes of the text: a bound on the text's lines would
+// disagree with it on what ends a line.
+const (
+	// maxSections bounds the media sections of a connection. A client that has used up so many begins anew.
+	maxSections = 1000
+	// maxSectionLines bounds the attributes of a media section, and of the session; browsers write up to some 200.
+	maxSectionLines = 1000
+	// maxCandidates bounds the candidates that are used of a client between two restarts of ICE. None is vital: we answer
+	// from wherever the client reaches us. Each may make us send to an address that the client names.
+	maxCandidates = 32
+)
+
+var (
+	errSections   = errors.New("rtc: the connection has too many sections")
+	errAttributes = errors.New("rtc: a section of the description has too many attributes")
+)
+
+// boundRemote returns an error if a client's description is larger than one may be, and removes the candidates from it
+// that are not used. It changes parsed and d.
+func (t *Transport) boundRemote(d *webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
+	if len(parsed.MediaDescriptions) > maxSections {
+		return errSections
+	}
+	lists := []*[]sdp.Attribute{&parsed.Attributes}
+	for _, m := range parsed.MediaDescriptions {
+		lists = append(lists, &m.Attributes)
+	}
+	for _, list := range lists {
+		if len(*list) > maxSectionLines {
+			return errAttributes
+		}
+	}
+	t.noteRestart(parsed)
+	removed := false
+	for _, list := range lists {
+		before := len(*list)
+		*list = slices.DeleteFunc(*list, func(a sdp.Attribute) bool {
+			return a.Key == sdp.AttrKeyCandidate && !t.uses(a.Value)
+		})
+		removed = removed || len(*list) < before
+	}
+	if !removed {
+		return nil
+	}
+	text, err := parsed.Marshal()
+	d.SDP = string(text)
+	return err
+}
+
+// noteRestart lets a client name candidates anew when it restarts ICE (RFC 8839, section 4.4.1.1.1).
+func (t *Transport) noteRestart(parsed *sdp.SessionDescription) {
+	ufrag, _ := parsed.Attribute("ice-ufrag")
+	for _, m := range parsed.MediaDescriptions {
+		if own, ok := m.Attribute("ice-ufrag"); ok {
+			ufrag = own
+			break
+		}
+	}
+	if ufrag != t.remoteUfrag {
+		t.remoteUfrag = ufrag
+		clear(t.remoteCandidates)
+	}
+}
+
+// uses reports whether a candidate of the client, as its description or its trickling spells it, is to be used.
+func (t *Transport) uses(candidate string) bool {
+	if t.remoteCandidates[candidate] {
+		return true // browsers repeat them in each section
+	}
+	c, err := ice.UnmarshalCandidate(candidate)
+	if err != nil || len(t.remoteCandidates) >= maxCandidates {
+		return false
+	}
+	if t.tcpOnly && c.NetworkType().IsUDP() || !t.reaches(c.Address()) {
+		return false
+	}
+	t.remoteCandidates[candidate] = true
+	return true
+}
+
+// reaches reports whether we may send to an address that a client names. Names are none that we would look up.
+func (t *Transport) reaches(address string) bool {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Zone() != "" {
+		return false
+	}
+	a = a.Unmap()
+	return a.IsGlobalUnicast() || a.IsLoopback() && t.loopback
+}
+
+// candidateText is a trickled candidate as descriptions spell it.
+func candidateText(c webrtc.ICECandidateInit) string {
+	return strings.TrimPrefix(c.Candidate, "candidate:")
+}
