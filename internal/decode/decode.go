@@ -1,7 +1,9 @@
 package decode
 
 import (
+	"bytes"
 	"errors"
+	"io"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -76,8 +78,37 @@ func CheckProto(raw []byte, d protoreflect.MessageDescriptor) error {
 	return c.message(raw, d)
 }
 
+// CheckProtoStart returns ErrTooMany if the beginning of a message of that type holds more than the whole may.
+func CheckProtoStart(raw []byte, d protoreflect.MessageDescriptor) error {
+	c := counter{cut: true}
+	if err := c.message(raw, d); errors.Is(err, ErrTooMany) {
+		return err
+	}
+	return nil
+}
+
+// startSize is how much of a frame is read before it is looked at, in bytes.
+const startSize = 64 << 10
+
+// Fill reads all of r into frame. A frame of which the beginning holds more than the whole may is not read to its end: the
+// error is that of check, which gets the beginning.
+func Fill(frame *bytes.Buffer, r io.Reader, check func(start []byte) error) error {
+	n, err := frame.ReadFrom(io.LimitReader(r, startSize))
+	if err != nil || n < startSize {
+		return err
+	}
+	if err := check(frame.Bytes()); err != nil {
+		return err
+	}
+	_, err = frame.ReadFrom(r)
+	return err
+}
+
 // counter counts what a frame holds.
-type counter struct{ messages, values int }
+type counter struct {
+	messages, values int
+	cut              bool // the frame may end anywhere
+}
 
 func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 	fields := d.Fields()
@@ -87,11 +118,12 @@ func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 			return ErrMalformed
 		}
 		raw = raw[n:]
-		if n = protowire.ConsumeFieldValue(number, kind, raw); n < 0 {
+		value := raw
+		if n = protowire.ConsumeFieldValue(number, kind, raw); n >= 0 {
+			value, raw = raw[:n], raw[n:]
+		} else if raw = nil; !c.cut {
 			return ErrMalformed
 		}
-		value := raw[:n]
-		raw = raw[n:]
 		f := fields.ByNumber(number)
 		if f == nil {
 			continue // it is skipped by the decoder too
@@ -102,8 +134,11 @@ func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 		if kind != protowire.BytesType {
 			continue
 		}
-		content, _ := protowire.ConsumeBytes(value)
-		if err := c.content(content, f); err != nil {
+		_, n = protowire.ConsumeVarint(value) // the length
+		if n < 0 {
+			return ErrMalformed
+		}
+		if err := c.content(value[n:], f); err != nil {
 			return err
 		}
 	}

@@ -89,6 +89,34 @@ func TestUnknownFieldsAreDropped(t *testing.T) {
 	}
 }
 
+// The beginning of a frame is enough to refuse it, and never enough to refuse one that is good.
+func TestProtoStart(t *testing.T) {
+	d := (&livekit.SignalRequest{}).ProtoReflect().Descriptor()
+	whole := func(u *livekit.UpdateSubscription) []byte {
+		raw, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: u}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	hostile, good := &livekit.UpdateSubscription{}, &livekit.UpdateSubscription{}
+	for i := range 100_000 {
+		hostile.ParticipantTracks = append(hostile.ParticipantTracks, &livekit.ParticipantTracks{})
+		if i < 2000 {
+			good.ParticipantTracks = append(good.ParticipantTracks, &livekit.ParticipantTracks{ParticipantSid: "PA_abcdefghijkl", TrackSids: []string{"TR_a"}})
+		}
+	}
+	if err := decode.CheckProtoStart(whole(hostile)[:64<<10], d); !errors.Is(err, decode.ErrTooMany) {
+		t.Errorf("the beginning of a hostile frame: %v", err)
+	}
+	raw := whole(good)
+	for n := range raw {
+		if err := decode.CheckProtoStart(raw[:n], d); err != nil {
+			t.Fatalf("the first %d bytes of a good one: %v", n, err)
+		}
+	}
+}
+
 func TestDropUnknown(t *testing.T) {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 5000, protowire.VarintType), 1)
 	inside := &livekit.RoomAgentDispatch{AgentName: "bot"}

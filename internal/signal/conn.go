@@ -95,6 +95,7 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 		if err != nil {
 			malformed()
 			c.refuse(ws, "this frame is not a SignalRequest message")
+			drain(ws)
 			return
 		}
 		c.json.Store(kind == websocket.TextMessage)
@@ -107,7 +108,7 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	}
 }
 
-// drain reads on for a moment after the close frame for a message over the limit: a socket closed with bytes unread is
+// drain reads on for a moment after the close frame for a message that was not read to its end: a socket closed with bytes unread is
 // reset, and the client would never see why.
 func drain(ws *websocket.Conn) {
 	conn := ws.NetConn()

@@ -26,11 +26,21 @@ func readMessage(ws *websocket.Conn) (kind int, m *livekit.SignalRequest, err er
 	frame := frames.Get().(*bytes.Buffer)
 	defer frames.Put(frame)
 	frame.Reset()
-	if _, err = frame.ReadFrom(r); err != nil {
+	switch err = decode.Fill(frame, r, func(start []byte) error { return checkStart(kind, start) }); {
+	case errors.Is(err, decode.ErrTooMany):
+		return kind, nil, fmt.Errorf("%w: %w", errFrame, err)
+	case err != nil:
 		return kind, nil, err
 	}
 	m, err = readFrame(kind, frame.Bytes())
 	return kind, m, err
+}
+
+func checkStart(kind int, start []byte) error {
+	if kind == websocket.TextMessage {
+		return decode.CheckJSON(start)
+	}
+	return decode.CheckProtoStart(start, (*livekit.SignalRequest)(nil).ProtoReflect().Descriptor())
 }
 
 // readFrame decodes a frame: binary ones are protobuf, text ones proto3 JSON. Unknown fields are ignored

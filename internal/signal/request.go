@@ -188,9 +188,14 @@ func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errBadRequest, err)
 		}
-		if body, err = io.ReadAll(io.LimitReader(z, joinRequestLimit+1)); err != nil {
+		var unpacked bytes.Buffer
+		err = decode.Fill(&unpacked, io.LimitReader(z, joinRequestLimit+1), func(start []byte) error {
+			return decode.CheckProtoStart(start, (*livekit.JoinRequest)(nil).ProtoReflect().Descriptor())
+		})
+		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errBadRequest, err)
 		}
+		body = unpacked.Bytes()
 	}
 	if len(body) > joinRequestLimit {
 		return nil, errTooLarge

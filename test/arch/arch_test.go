@@ -65,6 +65,7 @@ var rules = map[string]rule{
 	"web/templates":      {may: []string{"web/templates/ui"}, not: []string{echo}},
 	"web/templates/ui":   {not: []string{echo}},
 	"test/arch":          {},
+	"test/attack":        {may: []string{"internal/token"}},
 	"test/cli":           {may: []string{"internal/client"}},
 	"test/impair":        {},
 	"test/impair/proxy":  {may: []string{"test/impair"}},

@@ -1,0 +1,178 @@
+package attack
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	megabyte = 1 << 20
+	allowed  = 20 * megabyte
+)
+
+// atOnce runs f that many times side by side.
+func atOnce(n int, f func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { f(i) }) // ends with f
+	}
+	all.Wait()
+}
+
+// Requests of 4 MiB that become two million objects, without a token.
+func TestCreateRoomBodies(t *testing.T) {
+	s := start(t)
+	binary := bytes.Repeat([]byte{0x72, 0x00}, 2_097_142)
+	text := []byte(`{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`)
+	s.grows(allowed, func() {
+		atOnce(4, func(int) {
+			for range 3 {
+				for form, body := range map[string][]byte{"application/protobuf": binary, "application/json": text} {
+					if status := s.post("/twirp/livekit.RoomService/CreateRoom", form, "", body); status != http.StatusUnauthorized && status != 0 {
+						t.Errorf("%s without a token: %d", form, status)
+					}
+				}
+			}
+		})
+	})
+	// An operator is believed, but a request of its is still not worth more than its size.
+	s.grows(2*allowed, func() {
+		for range 4 {
+			for form, body := range map[string][]byte{"application/protobuf": binary, "application/json": text} {
+				if status := s.post("/twirp/livekit.RoomService/CreateRoom", form, s.operator(), body); status != http.StatusBadRequest {
+					t.Errorf("%s of an operator: %d", form, status)
+				}
+			}
+		}
+	})
+}
+
+// emptyFrame is a signalling message of a megabyte in empty sub-messages.
+func emptyFrame(t *testing.T) []byte {
+	t.Helper()
+	u := &livekit.UpdateSubscription{}
+	for range 500_000 {
+		u.ParticipantTracks = append(u.ParticipantTracks, &livekit.ParticipantTracks{})
+	}
+	frame, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: u}})
+	if err != nil || len(frame) > megabyte {
+		t.Fatalf("%d bytes, %v", len(frame), err)
+	}
+	return frame
+}
+
+// Frames of a megabyte of empty sub-messages.
+func TestSignallingFrames(t *testing.T) {
+	s := start(t)
+	frame := emptyFrame(t)
+	var sockets []*websocket.Conn
+	for i := range 24 {
+		ws := s.socket("/rtc?protocol=17&access_token="+s.token("blue", fmt.Sprint("guest", i)), nil)
+		if _, _, err := ws.ReadMessage(); err != nil {
+			t.Fatal(err)
+		}
+		sockets = append(sockets, ws)
+	}
+	s.grows(allowed, func() {
+		atOnce(len(sockets), func(i int) {
+			_ = sockets[i].WriteMessage(websocket.BinaryMessage, frame)
+			for { // until it is refused
+				if _, _, err := sockets[i].ReadMessage(); err != nil {
+					if !websocket.IsCloseError(err, websocket.CloseInvalidFramePayloadData) {
+						t.Errorf("the socket ends with %v", err)
+					}
+					return
+				}
+			}
+		})
+	})
+}
+
+// Join requests that unpack to a megabyte of empty messages.
+func TestJoinRequests(t *testing.T) {
+	s := start(t)
+	join := &livekit.JoinRequest{}
+	for range 400_000 {
+		join.AddTrackRequests = append(join.AddTrackRequests, &livekit.AddTrackRequest{})
+	}
+	raw, err := proto.Marshal(join)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write(raw)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wrapped, err := proto.Marshal(&livekit.WrappedJoinRequest{Compression: livekit.WrappedJoinRequest_GZIP, JoinRequest: packed.Bytes()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + s.address + "/rtc/v1?join_request=" + base64.URLEncoding.EncodeToString(wrapped) + "&access_token=" + s.token("blue", "mallory")
+	s.grows(allowed, func() {
+		atOnce(4, func(int) {
+			for range 10 {
+				resp, err := http.Get(address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _ = resp.Body.Close(); resp.StatusCode != http.StatusBadRequest {
+					t.Errorf("status %d", resp.StatusCode)
+				}
+			}
+		})
+	})
+}
+
+// Ten pairs of peers of a direct call, of whom one floods and one does not read.
+func TestDirectCallQueues(t *testing.T) {
+	s := start(t)
+	payload := strings.Repeat("\xff", 60_000)
+	s.grows(40*megabyte, func() {
+		atOnce(10, func(int) {
+			slow := s.socket("/direct/ws", nil)
+			_ = slow.SetReadDeadline(time.Now().Add(20 * time.Second))
+			hear(t, slow) // its id
+			say(t, slow, `"SessionNew"`)
+			id := strings.TrimSuffix(strings.TrimPrefix(hear(t, slow), `{"SessionReady":"`), `"}`)
+			flooder := s.socket("/direct/ws", nil)
+			say(t, flooder, `{"SessionJoin":"`+id+`"}`)
+			for _, text := range []string{payload, strings.Repeat("<", 60_000)} {
+				for range 100 {
+					if flooder.WriteMessage(websocket.TextMessage, []byte(`{"VideoOffer":["`+text+`","`+id+`"]}`)) != nil {
+						return // cut off
+					}
+				}
+			}
+		})
+	})
+}
+
+func say(t *testing.T, ws *websocket.Conn, text string) {
+	t.Helper()
+	if err := ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+		t.Error(err)
+	}
+}
+
+func hear(t *testing.T, ws *websocket.Conn) string {
+	t.Helper()
+	_, raw, err := ws.ReadMessage()
+	if err != nil {
+		t.Error(err)
+	}
+	return strings.TrimSpace(string(raw))
+}

@@ -1,0 +1,211 @@
+package attack
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"meet/internal/token"
+)
+
+// binary is the program under test, built once by TestMain.
+var binary string
+
+func TestMain(m *testing.M) {
+	status, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+func buildAndRun(m *testing.M) (status int, err error) {
+	dir, err := os.MkdirTemp("", "meet-attack")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	binary = filepath.Join(dir, "meet")
+	if out, err := exec.Command("go", "build", "-o", binary, "meet/cmd/meet").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return m.Run(), nil
+}
+
+const apiKey, apiSecret = "devkey", "secret"
+
+// server is a process of the program.
+type server struct {
+	t       *testing.T
+	pid     int
+	address string
+}
+
+// start runs the program on a free port of loopback until the test ends.
+func start(t *testing.T) *server {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command(binary, "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--keys", apiKey+": "+apiSecret)
+	cmd.Dir = dir
+	out, err := os.Create(filepath.Join(dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		_ = out.Close()
+		if t.Failed() {
+			text, _ := os.ReadFile(out.Name())
+			t.Logf("the server said:\n%s", text[max(0, len(text)-4000):])
+		}
+	})
+	s := &server{t: t, pid: cmd.Process.Pid}
+	link := regexp.MustCompile(`http://(127\.0\.0\.1:\d+|localhost:\d+)`)
+	s.eventually("it says where it listens", func() bool {
+		text, _ := os.ReadFile(out.Name())
+		if found := link.FindSubmatch(text); found != nil {
+			s.address = strings.Replace(string(found[1]), "localhost", "127.0.0.1", 1)
+		}
+		return s.address != ""
+	})
+	s.eventually("it answers", func() bool {
+		resp, err := http.Get("http://" + s.address + "/healthz")
+		if err != nil {
+			return false
+		}
+		return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	})
+	return s
+}
+
+func (s *server) eventually(what string, cond func() bool) {
+	s.t.Helper()
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			s.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// memory is a figure of the process's memory in bytes: VmRSS of now, or VmHWM, the most since begin.
+func (s *server) memory(name string) int {
+	s.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	found := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(status)
+	if found == nil {
+		s.t.Fatalf("no %s in %s", name, status)
+	}
+	kB, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return kB << 10
+}
+
+// grows runs an attack and wants the process to stay within so many bytes of what it took before.
+func (s *server) grows(limit int, attack func()) {
+	s.t.Helper()
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0); err != nil { // VmHWM begins anew (proc(5))
+		s.t.Fatal(err)
+	}
+	before := s.memory("VmRSS")
+	attack()
+	grown := s.memory("VmHWM") - before
+	s.t.Logf("%d MB before, %.1f MB more at most", before>>20, float64(grown)/(1<<20))
+	if grown > limit {
+		s.t.Errorf("the attack took %d MB, of %d allowed", grown>>20, limit>>20)
+	}
+	resp, err := http.Get("http://" + s.address + "/healthz")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Errorf("the server does not answer afterwards: %v", err)
+	}
+	if resp != nil {
+		_ = resp.Body.Close()
+	}
+}
+
+// post sends a body and returns the status of the answer, 0 if the connection was closed.
+func (s *server) post(path, contentType, bearer string, body []byte) int {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, "http://"+s.address+path, bytes.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0 // refused in the middle of the body
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// token is what anybody gets.
+func (s *server) token(room, name string) string {
+	s.t.Helper()
+	body, _ := json.Marshal(map[string]string{"roomName": room, "participantName": name}) // cannot fail
+	resp, err := http.Post("http://"+s.address+"/token", "application/json", bytes.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var raw string
+	if err := json.NewDecoder(resp.Body).Decode(&raw); err != nil {
+		s.t.Fatal(err)
+	}
+	return raw
+}
+
+// operator is a token with every grant of the server APIs.
+func (s *server) operator() string {
+	s.t.Helper()
+	raw, err := token.New(apiKey, apiSecret).SetVideoGrant(token.VideoGrant{RoomCreate: true, RoomList: true, RoomAdmin: true, Room: "blue"}).ToJWT()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return raw
+}
+
+// socket connects a WebSocket and closes it with the test.
+func (s *server) socket(path string, header http.Header) *websocket.Conn {
+	s.t.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial("ws://"+s.address+path, header)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = ws.Close() })
+	return ws
+}
