@@ -27,8 +27,9 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 			transports, until, ended = p.transports(), p.waitUntil, p.context
 		}
 	})
+	size := proto.Size(m)
 	for _, t := range transports {
-		t.catchUp(ctx)
+		t.catchUp(ctx, size)
 	}
 	if ended != nil {
 		waitForBucket(ended, until)

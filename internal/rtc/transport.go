@@ -96,12 +96,16 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 	return t, nil
 }
 
-// maxBehind is how many things the worker may have to do before the client has to wait for it.
-const maxBehind = 16
+const (
+	// maxBehind is how many things the worker may have to do before the client has to wait for it.
+	maxBehind = 16
+	// largeMessage is the size from which on the client waits after each message, in bytes: what waits is kept whole.
+	largeMessage = 64 << 10
+)
 
-// catchUp waits until the worker has done what it has to, if that is much.
-func (t *Transport) catchUp(ctx context.Context) {
-	if t.work.waiting() > maxBehind {
+// catchUp waits until the worker has done what it has to, if that is much, or if the latest message has that size.
+func (t *Transport) catchUp(ctx context.Context, size int) {
+	if behind := t.work.waiting(); behind > maxBehind || behind > 0 && size > largeMessage {
 		_ = t.work.do(ctx, func() {}) // fails when the connection is closed, and then there is nothing to wait for
 	}
 }
