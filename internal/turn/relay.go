@@ -54,7 +54,7 @@ func (rs *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketC
 	if c.Network == "udp6" {
 		address = rs.v6
 	}
-	r := &relay{all: rs, address: netip.AddrPortFrom(address, port), queue: packetio.NewBuffer()}
+	r := &relay{all: rs, session: c.UserID, address: netip.AddrPortFrom(address, port), queue: packetio.NewBuffer()}
 	r.queue.SetLimitSize(relayQueue)
 	rs.byPort[port] = r
 	return r, r.LocalAddr(), nil
@@ -76,14 +76,19 @@ func (rs *relays) permits(_ net.Addr, peer net.IP) bool {
 	return ok && (a.Unmap() == rs.v4 || a == rs.v6)
 }
 
-func (rs *relays) find(to net.Addr) *relay {
+// find returns the relay of a session at an address, nil if there is none. Permissions (RFC 8656, section 9) name only an
+// IP address, which all relays share, so they cannot keep sessions apart: the session of the relay does.
+func (rs *relays) find(session string, to net.Addr) *relay {
 	udp, ok := to.(*net.UDPAddr)
 	if !ok || !rs.permits(nil, udp.IP) {
 		return nil
 	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	return rs.byPort[uint16(udp.Port)]
+	if r := rs.byPort[uint16(udp.Port)]; r != nil && r.session == session {
+		return r
+	}
+	return nil
 }
 
 func (rs *relays) remove(port uint16) {
@@ -101,13 +106,15 @@ func (rs *relays) count() int {
 // relay is one browser's address among the relays: what others write to it, pion reads and sends on to the browser.
 type relay struct {
 	all     *relays
+	session string // the TURN user: both browsers of a direct call
 	address netip.AddrPort
 	queue   *packetio.Buffer // each packet behind the port of the relay it is from
 }
 
-// WriteTo hands b to the relay at that address. What is for none, or finds its queue full, is lost.
+// WriteTo queues b at the relay with that address, if it belongs to the same session. Packets to any other address, and
+// those that find the queue full, are dropped.
 func (r *relay) WriteTo(b []byte, to net.Addr) (int, error) {
-	if other := r.all.find(to); other != nil {
+	if other := r.all.find(r.session, to); other != nil {
 		packet := make([]byte, 2, 2+len(b))
 		binary.BigEndian.PutUint16(packet, r.address.Port())
 		_, _ = other.queue.Write(append(packet, b...))

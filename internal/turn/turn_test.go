@@ -97,7 +97,7 @@ func receive(t *testing.T, relay, from net.PacketConn, want string) {
 // TestRelay lets two clients talk by their relays, one over UDP and one over TCP, and looks that nothing stays behind.
 func TestRelay(t *testing.T) {
 	s, address := serve(t)
-	ada, bo := browser(t, "udp", address, s.Credentials("ada")), browser(t, "tcp", address, s.Credentials("bo"))
+	ada, bo := browser(t, "udp", address, s.Credentials("call")), browser(t, "tcp", address, s.Credentials("call"))
 	if seen, err := ada.SendBindingRequest(); err != nil || !strings.HasPrefix(seen.String(), "127.0.0.1:") {
 		t.Errorf("STUN says %v, %v", seen, err)
 	}
@@ -167,13 +167,34 @@ func TestNobodyElseIsReached(t *testing.T) {
 	if err := ada.CreatePermission(&net.UDPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 53}); err == nil {
 		t.Error("permission for somebody else's address was given")
 	}
-	bo := allocate(t, browser(t, "udp", address, s.Credentials("bo")))
+	bo := allocate(t, browser(t, "udp", address, s.Credentials("ada")))
 	send(t, bo, relay, "open")
 	send(t, relay, bo, "round trip") // by then the first has been dealt with
 	skipTo(t, bo, "round trip")
 	_ = victim.SetReadDeadline(time.Now())
 	if n, _, err := victim.ReadFrom(make([]byte, 100)); err == nil {
 		t.Errorf("%d bytes reached a socket that is no relay", n)
+	}
+}
+
+// TestRelayOfAnotherSessionGetsNothing sends from the relay of one session to the relay of another, which has given its
+// permission for the address that all relays share.
+func TestRelayOfAnotherSessionGetsNothing(t *testing.T) {
+	s, address := serve(t)
+	victim := allocate(t, browser(t, "udp", address, s.Credentials("call")))
+	friend := allocate(t, browser(t, "udp", address, s.Credentials("call")))
+	attacker := allocate(t, browser(t, "udp", address, s.Credentials("another call")))
+	send(t, victim, friend, "permission for the address")
+	send(t, attacker, victim, "from outside")
+	send(t, victim, attacker, "from inside")
+	for range 3 { // a packet of the same session arrives after those of the other, which share its path to the server
+		send(t, attacker, victim, "from outside")
+		send(t, friend, victim, "from the call")
+		receive(t, victim, friend, "from the call")
+	}
+	_ = attacker.SetReadDeadline(time.Now())
+	if n, from, err := attacker.ReadFrom(make([]byte, 1500)); err == nil {
+		t.Errorf("%d bytes from %v reached the relay of another session", n, from)
 	}
 }
 
