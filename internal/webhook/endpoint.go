@@ -118,7 +118,7 @@ func newClient(private bool) *http.Client {
 	dial := &net.Dialer{Timeout: requestTimeout}
 	checked := &net.Dialer{Timeout: requestTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
-		if err != nil || isPrivate(to.Addr().Unmap()) {
+		if err != nil || isPrivate(to.Addr()) {
 			return errPrivate
 		}
 		return nil
@@ -137,11 +137,3 @@ func newClient(private bool) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
-
-// isPrivate tells whether an address is of this machine, its network or a cloud's own services.
-func isPrivate(a netip.Addr) bool {
-	return !a.IsGlobalUnicast() || a.IsPrivate() || sharedSpace.Contains(a)
-}
-
-// sharedSpace is for the inside of providers' networks (RFC 6598).
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
