@@ -49,7 +49,7 @@ type serverSettings struct {
 	RemoteUnmute   bool     `help:"Let server APIs unmute people, not only mute them (MEET_REMOTE_UNMUTE)."`
 	DirectRooms    bool     `help:"Let two who are alone in a meeting talk without this server in between, where they can reach each other; each then learns the other's address (MEET_DIRECT_ROOMS)."`
 	WebhookPrivate bool     `help:"Let receivers' names lead to private addresses (MEET_WEBHOOK_PRIVATE)."`
-	MetricsToken   string   `name:"metrics-token" help:"Secret that lets other machines read /metrics, as a Bearer token; only this one may unless set (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
+	MetricsToken   string   `name:"metrics-token" help:"Secret for reading /metrics, as a Bearer token. Unless set, only programs on this machine may read it, and only if the server listens on loopback alone (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
 	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Voices one participant may receive at once (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
 	BasePath       string   `help:"Path that the site stands under, such as /meet (MEET_BASE_PATH)." placeholder:"PATH"`

@@ -3,8 +3,9 @@ package app
 import (
 	"context"
 	"crypto/subtle"
-	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -15,6 +16,9 @@ import (
 
 // openMetrics makes what answers /metrics. Everything it reads from is open by the time the first request comes.
 func (a *App) openMetrics(media *wire.PacketConn) {
+	if !a.Addr().Addr().IsLoopback() && a.config.MetricsToken == "" {
+		a.log.Info("metrics are off: other machines can reach this server, and no metrics_token is set")
+	}
 	a.metrics = metrics.New(Version, metrics.Sources{
 		Media:   func(ctx context.Context) metrics.Media { return metrics.Media(a.rooms.Stats(ctx)) },
 		Socket:  func() metrics.Socket { return socketFigures(media.Stats()) },
@@ -37,27 +41,37 @@ func socketFigures(s wire.Stats) metrics.Socket {
 	}
 }
 
-// guardMetrics lets programs on this machine read the figures, and whoever has the token that is set for it. A request
-// that a proxy on this machine passes on is not from this machine. Others are told nothing, not even that there is
-// something.
+// guardMetrics answers requests that carry the metrics token, and, if the server listens on loopback only, those of programs
+// on this machine. Others get the answer of a page that does not exist.
 func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		given, isBearer := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
 		known := a.config.MetricsToken != "" && isBearer && subtle.ConstantTimeCompare([]byte(given), []byte(a.config.MetricsToken)) == 1
-		if !known && !fromHere(c.Request()) {
+		if !known && (!a.Addr().Addr().IsLoopback() || !isLocal(c.Request())) {
 			return echo.ErrNotFound
 		}
 		return next(c)
 	}
 }
 
-func fromHere(r *http.Request) bool {
-	for _, name := range []string{echo.HeaderXForwardedFor, echo.HeaderXRealIP, "Forwarded", "Via"} {
+// isLocal reports whether a program on this machine sent a request to this machine. The peer's address alone does not say
+// so: it is also the address of a proxy here, and of a browser here whose page has a name that leads to loopback (DNS
+// rebinding). Both send the name that the outsider chose as the Host, except for proxies that replace it; those mostly add
+// a header, or speak HTTP/1.0, as nginx does by default.
+func isLocal(r *http.Request) bool {
+	for _, name := range []string{echo.HeaderXForwardedFor, echo.HeaderXRealIP, "X-Forwarded-Host", echo.HeaderXForwardedProto, "Forwarded", "Via"} {
 		if r.Header.Get(name) != "" {
 			return false
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host) && r.ProtoAtLeast(1, 1)
+}
+
+// isLoopbackHost reports whether a Host header, with or without a port, names this machine by localhost or by a loopback
+// address.
+func isLoopbackHost(header string) bool {
+	name := (&url.URL{Host: header}).Hostname()
+	ip, err := netip.ParseAddr(name)
+	return strings.EqualFold(name, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }

@@ -1,8 +1,11 @@
 package app_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,7 +30,9 @@ func (s *server) metrics(headers ...string) (status int, figures map[string]floa
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
+		if req.Header.Set(name, value); name == "Host" {
+			req.Host = value
+		}
 	}
 	resp, err := s.http.Do(req)
 	if err != nil {
@@ -107,27 +112,81 @@ func TestOnlyJoinsAreTimed(t *testing.T) {
 	}
 }
 
-// TestMetricsAreNotForStrangers: what a proxy passes on is not from this machine, and needs the token.
+// TestMetricsAreNotForStrangers asks over loopback, as a proxy on this machine and a browser after DNS rebinding do too.
 func TestMetricsAreNotForStrangers(t *testing.T) {
-	for name, tt := range map[string]struct {
-		set     string
+	const token, given, wrong = "0123456789abcdef", "Authorization: Bearer 0123456789abcdef", "Authorization: Bearer 0123456789abcdeg"
+	const ok, notFound = http.StatusOK, http.StatusNotFound
+	type request struct {
+		name    string
 		headers []string
 		want    int
+	}
+	for name, tt := range map[string]struct {
+		listen, token string
+		requests      []request
 	}{
-		"from here":                {"", nil, http.StatusOK},
-		"through a proxy":          {"", []string{"X-Forwarded-For: 198.51.100.7"}, http.StatusNotFound},
-		"no token is set":          {"", []string{"X-Forwarded-For: 198.51.100.7", "Authorization: Bearer "}, http.StatusNotFound},
-		"with the token":           {"0123456789abcdef", []string{"X-Forwarded-For: 198.51.100.7", "Authorization: Bearer 0123456789abcdef"}, http.StatusOK},
-		"with another":             {"0123456789abcdef", []string{"Forwarded: for=198.51.100.7", "Authorization: Bearer 0123456789abcdeg"}, http.StatusNotFound},
-		"in another form of login": {"0123456789abcdef", []string{"Via: 1.1 proxy", "Authorization: 0123456789abcdef"}, http.StatusNotFound},
+		"for this machine": {"127.0.0.1:0", "", []request{
+			{"by address", nil, ok},
+			{"by name", []string{"Host: LocalHost:8080"}, ok},
+			{"by another address", []string{"Host: 127.8.9.10"}, ok},
+			{"by IPv6", []string{"Host: [::1]:8080"}, ok},
+			{"by IPv6 without a port", []string{"Host: [::1]"}, ok},
+			{"through a proxy", []string{"X-Forwarded-For: 198.51.100.7"}, notFound},
+			{"through a proxy that adds no header", []string{"Host: meet.example.org"}, notFound},
+			{"after DNS rebinding", []string{"Host: attacker.example:8080"}, notFound},
+			{"by a name that begins alike", []string{"Host: localhost.attacker.example"}, notFound},
+			{"by a name that holds an address", []string{"Host: 127.0.0.1.attacker.example"}, notFound},
+			{"by the unspecified address", []string{"Host: 0.0.0.0:8080"}, notFound},
+			{"no token is set", []string{"X-Forwarded-For: 198.51.100.7", "Authorization: Bearer "}, notFound},
+		}},
+		"for this machine, with a token": {"127.0.0.1:0", token, []request{
+			{"by address", nil, ok},
+			{"through a proxy, with the token", []string{"X-Forwarded-For: 198.51.100.7", given}, ok},
+			{"by any name, with the token", []string{"Host: meet.example.org", given}, ok},
+			{"with another token", []string{"Forwarded: for=198.51.100.7", wrong}, notFound},
+			{"with another form of login", []string{"Via: 1.1 proxy", "Authorization: 0123456789abcdef"}, notFound},
+		}},
+		"for all": {"0.0.0.0:0", "", []request{
+			{"by address", nil, notFound},
+			{"by name", []string{"Host: localhost"}, notFound},
+			{"without a token", []string{"Authorization: Bearer "}, notFound},
+		}},
+		"for all, with a token": {"0.0.0.0:0", token, []request{
+			{"by address", nil, notFound},
+			{"with the token", []string{given}, ok},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := settings(t)
-			cfg.MetricsToken = tt.set
+			cfg.Listen, cfg.MetricsToken = tt.listen, tt.token
 			s := start(t, cfg)
-			if status, figures := s.metrics(tt.headers...); status != tt.want || (status == http.StatusOK) != (len(figures) > 20) {
-				t.Errorf("status %d with %d figures, want %d", status, len(figures), tt.want)
+			s.address = fmt.Sprintf("127.0.0.1:%d", s.Addr().Port())
+			for _, r := range tt.requests {
+				if status, figures := s.metrics(r.headers...); status != r.want || (status == ok) != (len(figures) > 20) {
+					t.Errorf("%s: status %d with %d figures, want %d", r.name, status, len(figures), r.want)
+				}
 			}
 		})
+	}
+}
+
+// TestMetricsOfAnOldProtocol: a proxy that replaces the Host and adds no header mostly speaks HTTP/1.0.
+func TestMetricsOfAnOldProtocol(t *testing.T) {
+	s := start(t, settings(t))
+	conn, err := net.Dial("tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Write([]byte("GET /metrics HTTP/1.0\r\nHost: " + s.address + "\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("status %d", resp.StatusCode)
 	}
 }

@@ -28,7 +28,7 @@ type Config struct {
 	// whose people have weak machines or lines.
 	SubscriptionLimitVideo, SubscriptionLimitAudio int
 
-	MetricsToken string // who shows it may read /metrics from another machine; "" lets nobody
+	MetricsToken string // the Bearer token for /metrics; "" opens it to this machine if Listen is loopback, else to nobody
 
 	RemoteUnmute bool // server APIs may unmute people, not only mute them
 
