@@ -98,7 +98,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.push("TURN", func(context.Context) error { return a.turn.Close() })
 
-	release, err := takeFolder(a.config.DataDir)
+	release, err := takeFolder(a.config.DataDir, a.log)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,99 @@
+//go:build unix
+
+package app_test
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"meet/internal/app"
+	"meet/internal/config"
+)
+
+// oldFolder makes a data folder as a careless hand did: everybody can read it and its keys.
+func oldFolder(t *testing.T, others ...string) config.Config {
+	t.Helper()
+	cfg := settings(t)
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(others, "keys.yaml", "lock") {
+		path := filepath.Join(cfg.DataDir, name)
+		if err := os.WriteFile(path, []byte("key: a-secret-that-is-long-enough-for-hs256\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0o644); err != nil { // whatever the umask
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(cfg.DataDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// openLogged opens an app and closes it, and returns what it logged.
+func openLogged(t *testing.T, cfg config.Config) string {
+	t.Helper()
+	var log bytes.Buffer
+	a, err := app.New(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return log.String()
+}
+
+func wantModes(t *testing.T, dir string, want map[string]os.FileMode) {
+	t.Helper()
+	for name, mode := range want {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%q: %v, %v, want mode %v", name, info.Mode(), err, mode)
+		}
+	}
+}
+
+func TestExistingDataFolderIsTightened(t *testing.T) {
+	cfg := oldFolder(t)
+	log := openLogged(t, cfg)
+	wantModes(t, cfg.DataDir, map[string]os.FileMode{"": 0o700, "keys.yaml": 0o600, "lock": 0o600})
+	for _, want := range []string{"name=. mode=-rwxr-xr-x", "name=keys.yaml mode=-rw-r--r--"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("%q is not in %s", want, log)
+		}
+	}
+	if log := openLogged(t, cfg); log != "" {
+		t.Errorf("the second start logs %s", log)
+	}
+}
+
+// TestFolderThatOthersUseKeepsItsMode: the secret files are closed to others, and the folder is not.
+func TestFolderThatOthersUseKeepsItsMode(t *testing.T) {
+	cfg := oldFolder(t, "somebody's file")
+	log := openLogged(t, cfg)
+	wantModes(t, cfg.DataDir, map[string]os.FileMode{"": 0o755, "keys.yaml": 0o600, "lock": 0o600, "somebody's file": 0o644})
+	if !strings.Contains(log, "chmod 700") || !strings.Contains(log, "somebody's file") {
+		t.Errorf("it logs %s", log)
+	}
+}
+
+func TestFolderOfAnotherUserKeepsItsMode(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder away")
+	}
+	cfg := oldFolder(t)
+	if err := os.Chown(cfg.DataDir, 12345, -1); err != nil {
+		t.Fatal(err)
+	}
+	log := openLogged(t, cfg)
+	wantModes(t, cfg.DataDir, map[string]os.FileMode{"": 0o755, "keys.yaml": 0o600})
+	if !strings.Contains(log, "belongs to another user") {
+		t.Errorf("it logs %s", log)
+	}
+}
