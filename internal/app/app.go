@@ -203,6 +203,9 @@ func (a *App) newHTTP() *echo.Echo {
 
 func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.Pre(meetClients)
+	if len(a.config.AllowedOrigins) > 0 {
+		e.Pre(guardOrigins(a.config.AllowedOrigins))
+	}
 	verifier := token.NewVerifier(keys)
 	a.signal = signal.New(a.rooms, verifier, a.log)
 	signalling := echo.WrapHandler(a.signal)

@@ -34,6 +34,10 @@ type Config struct {
 
 	DirectRooms bool // two who are alone in a meeting may talk without this server in between
 
+	// AllowedOrigins are the other sites whose pages may use /token, /api/ and /rtc, as browsers spell them, such as
+	// "https://example.org". Empty: all sites.
+	AllowedOrigins []string
+
 	BasePath string // the path that the site stands under, such as /meet; "" is the top of the host
 
 	// Where newer builds of the front end are found: a repository of GitHub's, or any address; neither is nowhere.

@@ -141,6 +141,13 @@ func TestNamesOfOtherTools(t *testing.T) {
 			c.Dev, c.Keys = true, []config.Key{config.DevKey}
 			c.WebhookURLs, c.WebhookKeys = []string{"http://a/1", "https://b"}, []string{"devkey"}
 		}},
+		{
+			"origins",
+			[]string{"MEET_ALLOWED_ORIGINS=https://A.example:443/, http://b:8081\ncapacitor://localhost http://[::1]:80"},
+			func(c *config.Config) {
+				c.AllowedOrigins = []string{"https://a.example", "http://b:8081", "capacitor://localhost", "http://[::1]"}
+			},
+		},
 		{"dev", []string{"MEET_DEV=true"}, func(c *config.Config) { c.Dev, c.Keys = true, []config.Key{config.DevKey} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -164,7 +171,7 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe", "direct_rooms": "maybe", "metrics_token": "hunter2",
 		"region_urls": "eu: hunter2.example.org", "log_level": "loud",
 		"subscription_limit_video": "many", "subscription_limit_audio": "-1",
-		"base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily",
+		"allowed_origins": "example.org", "base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily",
 		"frontend_api_url": "git.example.org", "frontend_pages_url": "/x",
 	} {
 		env, flag := "MEET_"+strings.ToUpper(key), "--"+strings.ReplaceAll(key, "_", "-")
@@ -179,6 +186,17 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 			} else if (strings.Contains(key, "key") || strings.Contains(key, "token")) && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%s: the message shows a secret: %v", name, err)
 			}
+		}
+	}
+}
+
+func TestAllowedOriginsAreOrigins(t *testing.T) {
+	for _, bad := range []string{
+		"*", "null", "example.org", "https://", "https://*.example.org", "https://a/path", "https://a/?", "https://a/#", "https://a?x",
+		"https://user@a", "https://bücher.example", "https://a:port", "https://a b", "//a",
+	} {
+		if c, err := config.Load(config.Source{Flags: map[string]string{"allowed_origins": bad}}); err == nil {
+			t.Errorf("%s gives %q", bad, c.AllowedOrigins)
 		}
 	}
 }

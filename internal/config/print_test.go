@@ -39,6 +39,7 @@ direct_rooms: true
 webhook_url: [https://a.example.org/hook, http://b.example.org]
 webhook_key: [k2]
 webhook_private: true
+allowed_origins: [https://a.example.org, "http://b.example.org:8081"]
 `,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,6 +35,7 @@ var settings = []setting{
 	{"key_file", `a file of "key: secret" lines that only its owner can read`, setKeyFile},
 	{"livekit_url", "an address, such as wss://live.example.org", setLiveKitURL},
 	{"region_urls", `"region: address", one pair a line`, setRegionURLs},
+	{"allowed_origins", "origins such as https://example.org, separated by commas or one a line", setAllowedOrigins},
 	{"base_path", `a path, such as "/meet"`, setBasePath},
 	{"frontend_repository", "a repository on GitHub, as owner/name", setFrontendRepository},
 	{"frontend_branch", "a branch's name without spaces", setFrontendBranch},

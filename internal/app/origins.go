@@ -1,0 +1,78 @@
+package app
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"meet/internal/fault"
+)
+
+var errOrigin = fault.New(fault.Denied, "pages of this site may not use this server; its operator can allow them by the setting allowed_origins")
+
+// guardOrigins keeps pages of other sites than the server's own and the allowed ones from using a visitor's browser to enter
+// rooms. Programs send no Origin header and are not affected. It covers what gives access without a credential, and
+// signalling; the services at /twirp/ and /agent need a token that only back ends have, and /direct/ws takes its own pages
+// only.
+func guardOrigins(allowed []string) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if !isGuarded(c.Request().URL.Path) {
+				return next(c)
+			}
+			origins := c.Request().Header.Values(echo.HeaderOrigin)
+			c.Response().Before(func() { nameOrigin(c.Response().Header(), origins) })
+			for _, origin := range origins {
+				if !slices.Contains(allowed, origin) && !isOwn(origin, c.Request()) {
+					return errOrigin
+				}
+			}
+			return next(c)
+		}
+	}
+}
+
+func isGuarded(path string) bool {
+	for _, top := range []string{"/token", "/api", "/rtc"} {
+		if below, ok := strings.CutPrefix(path, top); ok && (below == "" || below[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOrigin replaces the * by which handlers let pages of all sites read an answer (Fetch, section 3.3.3).
+func nameOrigin(h http.Header, origins []string) {
+	if !slices.Contains(h.Values(echo.HeaderVary), echo.HeaderOrigin) {
+		h.Add(echo.HeaderVary, echo.HeaderOrigin)
+	}
+	switch {
+	case h.Get(echo.HeaderAccessControlAllowOrigin) == "":
+	case len(origins) == 1:
+		h.Set(echo.HeaderAccessControlAllowOrigin, origins[0])
+	default:
+		h.Del(echo.HeaderAccessControlAllowOrigin)
+	}
+}
+
+// isOwn reports whether an origin is the host that the request was sent to. The schemes may differ: a proxy may speak TLS.
+func isOwn(origin string, r *http.Request) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(withoutPort(u.Host, u.Scheme), withoutPort(r.Host, u.Scheme))
+}
+
+// withoutPort drops the port that belongs to the scheme.
+func withoutPort(host, scheme string) string {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil || port != map[string]string{"http": "80", "https": "443"}[scheme] {
+		return host
+	}
+	if strings.Contains(name, ":") { // an IPv6 address
+		name = "[" + name + "]"
+	}
+	return name
+}

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// setAllowedOrigins stores origins as browsers serialize them in the Origin header (RFC 6454, section 6.2): in lower case, and
+// without the port that belongs to the scheme.
+func setAllowedOrigins(c *Config, v string) error {
+	c.AllowedOrigins = nil
+	for _, line := range parseLines(v) {
+		for _, item := range strings.FieldsFunc(line, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+			origin, ok := parseOrigin(item)
+			if !ok {
+				return errValue
+			}
+			c.AllowedOrigins = append(c.AllowedOrigins, origin)
+		}
+	}
+	if c.AllowedOrigins == nil { // an empty list would allow all sites, which nobody means who writes one
+		return errValue
+	}
+	return nil
+}
+
+// parseOrigin reads a scheme, a host and perhaps a port. The scheme may be that of an app, such as capacitor.
+func parseOrigin(v string) (origin string, ok bool) {
+	u, err := url.Parse(strings.ToLower(v))
+	if err != nil || u.Scheme == "" || u.Hostname() == "" || u.User != nil || strings.Contains(v, "*") {
+		return "", false
+	}
+	if strings.ContainsFunc(v, func(r rune) bool { return r > unicode.MaxASCII }) || u.RequestURI() != "/" || strings.Contains(v, "#") {
+		return "", false
+	}
+	host := u.Host
+	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return u.Scheme + "://" + host, true
+}
