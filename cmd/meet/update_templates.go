@@ -17,10 +17,10 @@ import (
 type updateTemplates struct {
 	dataSettings
 	frontendSettings
-	Check      bool `xor:"do" help:"Only say whether something newer is published: exit status 0 if not, 3 if so."`
-	List       bool `xor:"do" help:"List the builds that are here."`
-	Rollback   bool `xor:"do" help:"Go back to the build before; the one that is left is not taken again unasked."`
-	AllowOlder bool `help:"Take a published build although it was made before the one in use."`
+	Check    bool `xor:"do" help:"Only say whether something newer is published: exit status 0 if not, 3 if so."`
+	List     bool `xor:"do" help:"List the builds that are here."`
+	Rollback bool `xor:"do" help:"Go back to the build before; the one that is left is not taken again unasked."`
+	Force    bool `aliases:"allow-older" help:"Take a published build although it was made before the one in use, or does not say when it was made."`
 }
 
 func (updateTemplates) Help() string {
@@ -67,7 +67,7 @@ func (u updateTemplates) Run(ctx context.Context, w world) error {
 	p := newProgress(w.stdout)
 	update := assets.Update{
 		Source: source, Shelf: shelf, Embedded: embedded, Version: app.Version, Client: client,
-		AllowOlder: u.AllowOlder, Found: p.found, Progress: p.show,
+		Force: u.Force, Found: p.found, Progress: p.show,
 	}
 	if u.Check {
 		return check(ctx, w, &update)

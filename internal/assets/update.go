@@ -22,10 +22,10 @@ type Update struct {
 	Version  string // of this Meet
 	Client   *http.Client
 
-	AllowOlder bool           // take a build that was made before the one in use
-	Unasked    bool           // do not take again what an operator went back from
-	Progress   func(Progress) // may be nil
-	Found      func(Outcome)  // is told what will be taken before it is fetched; may be nil
+	Force    bool           // take a build that was made before the one in use, or does not say when it was made
+	Unasked  bool           // do not take again what an operator went back from
+	Progress func(Progress) // may be nil
+	Found    func(Outcome)  // is told what will be taken before it is fetched; may be nil
 
 	stall, pause time.Duration // for tests; the constants of the same names unless set
 }
@@ -116,8 +116,8 @@ func (u *Update) plan(ctx context.Context) (p plan, err error) {
 	switch {
 	case p.ID == inUse.ID, u.Unasked && p.ID == r.RolledBack:
 		return p, ErrUnchanged
-	case m.Made.Before(inUse.Made) && !m.Made.IsZero() && !u.AllowOlder:
-		return p, refuse("the published build was made on %s and the one in use on %s; take it with --allow-older if that is meant", day(m.Made), day(inUse.Made))
+	case m.Made.Before(inUse.Made) && !u.Force: // no date is before every date
+		return p, refuse("the published build was made on %s and the one in use on %s; take it with --force if that is meant", day(m.Made), day(inUse.Made))
 	}
 	p.here = map[string]Content{}
 	for _, b := range []*Build{u.Embedded, inUse} {

@@ -179,6 +179,7 @@ func TestRefusals(t *testing.T) {
 			e.Script = "assets/none.js"
 			m.Entries = map[string]assets.Entry{"lobby": e}
 		}, `needs the file "assets/none.js", which the build lacks`},
+		{"without a date", func(m *assets.Manifest) { m.Made = time.Time{} }, "made on an unknown day and the one in use on 1 May 2026, 00:00 UTC; take it with --force"},
 		{"older", func(m *assets.Manifest) { m.Made = m.Made.Add(-time.Hour) }, "made on 30 April 2026, 23:00 UTC and the one in use on 1 May 2026, 00:00 UTC"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -208,17 +209,19 @@ func refused(t *testing.T, err error, kind fault.Kind, want string) {
 	}
 }
 
-func TestOlderIsTakenWhenAskedFor(t *testing.T) {
-	s, b := newStandIn(t), newBench(t)
+func TestOlderIsTakenByForce(t *testing.T) {
 	day := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
-	u := b.update(s.source(t, assets.GitHubOptions{}))
-	s.publish(build(t, "one", day), false)
-	run(t, u)
-	older := build(t, "two", day.Add(-time.Hour))
-	s.publish(older, false)
-	u.AllowOlder = true
-	if run(t, u); b.inUse() != id(older) {
-		t.Errorf("in use is %q, want %q", b.inUse(), id(older))
+	for _, made := range []time.Time{day.Add(-time.Hour), {}} {
+		s, b := newStandIn(t), newBench(t)
+		u := b.update(s.source(t, assets.GitHubOptions{}))
+		s.publish(build(t, "one", day), false)
+		run(t, u)
+		older := build(t, "two", made)
+		s.publish(older, false)
+		u.Force = true
+		if run(t, u); b.inUse() != id(older) {
+			t.Errorf("in use is %q, want %q", b.inUse(), id(older))
+		}
 	}
 }
 
