@@ -26,7 +26,7 @@ type buildFrontend struct {
 func (buildFrontend) Help() string {
 	return `It needs Node.js and npm. The same source gives the same bytes; with SOURCE_DATE_EPOCH the build says when its
 source was made, and a server that uses such a build refuses one that is older or has no date. Scripts and styles work under
-any path.
+any path. Servers with --frontend-key take it once "minisign -S -m DIR/manifest.json" has signed it.
 
 Example:
   meet build-frontend --out /tmp/build --base-path /meet`

@@ -27,6 +27,7 @@ type frontendSettings struct {
 	FrontendBranch     string `help:"Branch of the repository; gh-pages unless set (MEET_FRONTEND_BRANCH)." placeholder:"BRANCH"`
 	FrontendURL        string `name:"frontend-url" help:"Address of a published build, in place of a repository: any that holds a manifest.json (MEET_FRONTEND_URL)." placeholder:"URL"`
 	FrontendToken      string `help:"GitHub token, for a private repository or a spent rate limit (MEET_FRONTEND_TOKEN)." placeholder:"TOKEN"`
+	FrontendKey        string `help:"Public key of minisign; builds that are not signed by it are refused (MEET_FRONTEND_KEY)." placeholder:"KEY"`
 	FrontendAPIURL     string `name:"frontend-api-url" help:"GitHub Enterprise Server of the repository; github.com unless set (MEET_FRONTEND_API_URL)." placeholder:"URL"`
 	FrontendPagesURL   string `name:"frontend-pages-url" help:"Where GitHub Pages serves the branch, if it has a domain of its own (MEET_FRONTEND_PAGES_URL)." placeholder:"URL"`
 }
@@ -35,6 +36,7 @@ func (f frontendSettings) flags() map[string]string {
 	return map[string]string{
 		"frontend_repository": f.FrontendRepository, "frontend_branch": f.FrontendBranch, "frontend_url": f.FrontendURL,
 		"frontend_token": f.FrontendToken, "frontend_api_url": f.FrontendAPIURL, "frontend_pages_url": f.FrontendPagesURL,
+		"frontend_key": f.FrontendKey,
 	}
 }
 

@@ -47,7 +47,10 @@ func (u updateTemplates) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	shelf := assets.NewShelf(cfg.FrontendDir())
+	shelf, err := app.FrontendShelf(cfg)
+	if err != nil {
+		return usageError{err}
+	}
 	switch {
 	case u.List:
 		return listBuilds(w, shelf, embedded)
@@ -61,6 +64,11 @@ func (u updateTemplates) Run(ctx context.Context, w world) error {
 	}
 	if source == nil {
 		return usageError{errors.New("name where builds are published, with --frontend-repository owner/name or with --frontend-url")}
+	}
+	if warning := app.FrontendWarning(cfg); warning != "" {
+		if _, err := fmt.Fprintf(w.stderr, "meet: warning: %s\n", warning); err != nil {
+			return err
+		}
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"meet/internal/assets"
@@ -37,16 +38,44 @@ func FrontendSource(c config.Config, client *http.Client) (assets.Source, error)
 	return nil, nil
 }
 
+// FrontendShelf is where the settings say that taken builds are kept.
+func FrontendShelf(c config.Config) (*assets.Shelf, error) {
+	if c.FrontendKey == "" {
+		return assets.NewShelf(c.FrontendDir(), nil), nil
+	}
+	key, err := assets.ParseKey(c.FrontendKey)
+	if err != nil {
+		return nil, err
+	}
+	return assets.NewShelf(c.FrontendDir(), key), nil
+}
+
+// FrontendWarning says what is unsafe about where the settings say that newer builds are found, "" if nothing is.
+func FrontendWarning(c config.Config) string {
+	for _, address := range []string{c.FrontendURL, c.FrontendAPIURL} {
+		if u, err := url.Parse(address); err == nil && u.Scheme == "http" && !isLoopbackHost(u.Host) && c.FrontendKey == "" {
+			return fmt.Sprintf("builds of the front end come from %s by plain http, so anybody on the way decides what its pages run; use https, or set frontend_key", u.Host)
+		}
+	}
+	return ""
+}
+
 // openFrontend opens the builds of the front end, and follows what is published if that is asked for.
 func (a *App) openFrontend() error {
 	embedded, err := EmbeddedFrontend()
 	if err != nil {
 		return err
 	}
-	shelf := assets.NewShelf(a.config.FrontendDir())
+	shelf, err := FrontendShelf(a.config)
+	if err != nil {
+		return err
+	}
 	a.frontend = assets.NewLibrary(embedded, shelf, Version, assets.LibraryOptions{Log: a.log, Since: a.longestMeeting})
 	if a.config.FrontendUpdate == "off" {
 		return nil
+	}
+	if warning := FrontendWarning(a.config); warning != "" {
+		a.log.Warn("the source of the front end is not safe", "why", warning)
 	}
 	client := assets.NewClient()
 	source, err := FrontendSource(a.config, client)

@@ -16,7 +16,8 @@ type Build struct {
 	ID string
 	Manifest
 
-	files map[string]Content
+	files     map[string]Content
+	signature []byte // of the manifest, empty if there is none; only a Shelf with a key has checked it
 }
 
 // Content is one file and its sum.
@@ -49,9 +50,21 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 		}
 		b.files[f.Path] = Content{f, content}
 	}
-	sum := sha256.Sum256(raw)
-	b.files[manifestName] = Content{File{Path: manifestName, Size: int64(len(raw)), SHA256: hex.EncodeToString(sum[:])}, raw}
+	b.add(manifestName, raw)
+	if _, err := fs.Lstat(folder, signatureName); errors.Is(err, fs.ErrNotExist) {
+		return b, nil
+	}
+	if b.signature, err = readLimited(folder, signatureName, maxSignature); err != nil {
+		return nil, err
+	}
+	b.add(signatureName, b.signature) // for servers that take their builds from this one
 	return b, nil
+}
+
+// add is for the files that the manifest does not name.
+func (b *Build) add(path string, content []byte) {
+	sum := sha256.Sum256(content)
+	b.files[path] = Content{File{Path: path, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}, content}
 }
 
 // Pages are the names of the pages that the build has.

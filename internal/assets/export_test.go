@@ -28,3 +28,6 @@ func (s *Shelf) Retire(id string, ago time.Duration) error {
 	r.Retired[id] = time.Now().Add(-ago)
 	return s.write(r)
 }
+
+// Verify is what a shelf asks of a key.
+func (k *Key) Verify(manifest, signature []byte) error { return k.verify(manifest, signature) }

@@ -36,7 +36,7 @@ func die(dir string) {
 		}
 	}
 	if err == nil {
-		shelf := assets.NewShelf(dir).WithSteps(reached)
+		shelf := assets.NewShelf(dir, nil).WithSteps(reached)
 		_, err = (&assets.Update{Source: source, Shelf: shelf, Embedded: embedded, Version: version}).Run(context.Background())
 	}
 	if err != nil {

@@ -101,7 +101,7 @@ func (m *Manifest) checkFiles() error {
 		return refuse("the build has %d files, and at most %d are taken", len(m.Files), maxFiles)
 	}
 	var total int64
-	seen := map[string]bool{strings.ToLower(manifestName): true}
+	seen := map[string]bool{manifestName: true, signatureName: true}
 	for _, f := range m.Files {
 		if err := checkPath(f.Path); err != nil {
 			return err

@@ -21,11 +21,13 @@ import (
 //	lock             held by the process that changes any of these
 type Shelf struct {
 	dir  string
+	key  *Key         // that must have signed the builds; nil if none must
 	step func(string) // tells tests how far a change has come; nil in programs
 }
 
-// NewShelf returns the one in a folder, which need not exist yet.
-func NewShelf(dir string) *Shelf { return &Shelf{dir: dir} }
+// NewShelf returns the one in a folder, which need not exist yet. With a key it gives out only builds that are signed by it,
+// whenever they were taken.
+func NewShelf(dir string, key *Key) *Shelf { return &Shelf{dir: dir, key: key} }
 
 // keepRetired is how long a build stays after another has replaced it, for pages that are open and, on the disk, for
 // those of a meeting during which the server restarts. Meetings last hours.
@@ -90,11 +92,11 @@ func (s *Shelf) write(r record) error {
 
 // open reads a build of the shelf.
 func (s *Shelf) open(id, version string, pages []string) (*Build, error) {
-	return openFolder(s.path("builds", id), version, pages)
+	return s.openFolder(s.path("builds", id), version, pages)
 }
 
 // openFolder does not follow links that lead out of the folder.
-func openFolder(dir, version string, pages []string) (*Build, error) {
+func (s *Shelf) openFolder(dir, version string, pages []string) (*Build, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refuse("the build's folder %s is gone", dir)
@@ -103,7 +105,15 @@ func openFolder(dir, version string, pages []string) (*Build, error) {
 		return nil, fmt.Errorf("open build: %w", err)
 	}
 	defer func() { _ = root.Close() }() // nothing was written
-	return Open(root.FS(), version, pages)
+	b, err := Open(root.FS(), version, pages)
+	if err != nil {
+		return nil, err
+	}
+	manifest, _ := b.File(manifestName)
+	if err := s.key.verify(manifest.Bytes, b.signature); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // put makes the whole build in a folder the current one.

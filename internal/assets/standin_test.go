@@ -232,7 +232,7 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "frontend")
-	return &bench{dir, assets.NewShelf(dir), open(t, build(t, "embedded", time.Time{}))}
+	return &bench{dir, assets.NewShelf(dir, nil), open(t, build(t, "embedded", time.Time{}))}
 }
 
 func open(t testing.TB, build map[string][]byte) *assets.Build {

@@ -18,9 +18,9 @@ const askTimeout = time.Minute
 type Update struct {
 	Source   Source
 	Shelf    *Shelf
-	Embedded *Build // what is in use when nothing was taken; the pages it has are those a build must have
-	Version  string // of this Meet
-	Client   *http.Client
+	Embedded *Build       // what is in use when nothing was taken; the pages it has are those a build must have
+	Version  string       // of this Meet
+	Client   *http.Client // nil is one of its own
 
 	Force    bool           // take a build that was made before the one in use, or does not say when it was made
 	Unasked  bool           // do not take again what an operator went back from
@@ -79,8 +79,9 @@ func (u *Update) Run(ctx context.Context) (Outcome, error) {
 // plan is what there is to be done.
 type plan struct {
 	Outcome
-	edition Edition
-	here    map[string]Content // by sum: files of builds that are here
+	edition   Edition
+	signature []byte             // of the manifest, if the shelf wants one
+	here      map[string]Content // by sum: files of builds that are here
 }
 
 func (u *Update) plan(ctx context.Context) (p plan, err error) {
@@ -119,6 +120,9 @@ func (u *Update) plan(ctx context.Context) (p plan, err error) {
 	case m.Made.Before(inUse.Made) && !u.Force: // no date is before every date
 		return p, refuse("the published build was made on %s and the one in use on %s; take it with --force if that is meant", day(m.Made), day(inUse.Made))
 	}
+	if p.signature, err = u.Shelf.key.signature(asking, u.client(), p.edition); err != nil {
+		return p, err
+	}
 	p.here = map[string]Content{}
 	for _, b := range []*Build{u.Embedded, inUse} {
 		for _, c := range b.files {
@@ -145,11 +149,7 @@ func (u *Update) assemble(ctx context.Context, p plan) (*Build, string, error) {
 			return nil, "", fmt.Errorf("write build: %w", err)
 		}
 	}
-	client := u.Client
-	if client == nil {
-		client = NewClient()
-	}
-	f := &fetcher{client: client, places: p.edition.Places, parts: parts, whole: whole, stall: stall, pause: pause, progress: u.Progress, step: u.Shelf.at}
+	f := &fetcher{client: u.client(), places: p.edition.Places, parts: parts, whole: whole, stall: stall, pause: pause, progress: u.Progress, step: u.Shelf.at}
 	if u.stall > 0 {
 		f.stall, f.pause = u.stall, u.pause
 	}
@@ -170,16 +170,28 @@ func (u *Update) assemble(ctx context.Context, p plan) (*Build, string, error) {
 	if err := write(filepath.Join(whole, manifestName), p.edition.Manifest); err != nil {
 		return nil, "", err
 	}
+	if len(p.signature) > 0 {
+		if err := write(filepath.Join(whole, signatureName), p.signature); err != nil {
+			return nil, "", err
+		}
+	}
 	u.Shelf.at("assembled")
 	if err := syncTree(whole); err != nil {
 		return nil, "", err
 	}
-	b, err := openFolder(whole, u.Version, pages)
+	b, err := u.Shelf.openFolder(whole, u.Version, pages)
 	if err != nil {
 		// What was kept of an earlier try has changed on the disk; the next one begins anew.
 		return nil, "", errors.Join(err, os.RemoveAll(u.Shelf.path("incoming", p.ID)))
 	}
 	return b, whole, nil
+}
+
+func (u *Update) client() *http.Client {
+	if u.Client == nil {
+		u.Client = NewClient()
+	}
+	return u.Client
 }
 
 // absent leaves out the files that an interrupted update has brought already. Their sums are checked with the whole.

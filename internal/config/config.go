@@ -46,6 +46,7 @@ type Config struct {
 	FrontendToken                   string // for the repository's server
 	FrontendAPIURL                  string // of a GitHub Enterprise Server
 	FrontendPagesURL                string // where Pages serves the branch, if not in the usual place
+	FrontendKey                     string // minisign's public key that must have signed the builds; "" takes unsigned ones too
 	FrontendUpdate                  string // when the server takes them by itself: off, start or hourly
 
 	WebhookURLs    []string // receivers of what happens in rooms

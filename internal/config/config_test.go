@@ -171,7 +171,7 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe", "direct_rooms": "maybe", "metrics_token": "hunter2",
 		"region_urls": "eu: hunter2.example.org", "log_level": "loud",
 		"subscription_limit_video": "many", "subscription_limit_audio": "-1",
-		"allowed_origins": "example.org", "base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily",
+		"allowed_origins": "example.org", "base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily", "frontend_key": "RWmeet",
 		"frontend_api_url": "git.example.org", "frontend_pages_url": "/x",
 	} {
 		env, flag := "MEET_"+strings.ToUpper(key), "--"+strings.ReplaceAll(key, "_", "-")

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/jedisct1/go-minisign"
 )
 
 // cleanPath is one or more parts that no address has to escape.
@@ -48,6 +50,14 @@ func setFrontendToken(c *Config, v string) error {
 		return errToken
 	}
 	c.FrontendToken = v
+	return nil
+}
+
+func setFrontendKey(c *Config, v string) error {
+	if _, err := minisign.NewPublicKey(v); err != nil || !strings.HasPrefix(v, "RW") {
+		return errValue
+	}
+	c.FrontendKey = v
 	return nil
 }
 

@@ -33,6 +33,7 @@ var shown = map[string]func(Config) any{
 	"frontend_token":           func(Config) any { return nil }, // see comment
 	"frontend_api_url":         func(c Config) any { return publicURL(c.FrontendAPIURL) },
 	"frontend_pages_url":       func(c Config) any { return publicURL(c.FrontendPagesURL) },
+	"frontend_key":             func(c Config) any { return text(c.FrontendKey) },
 	"frontend_update":          func(c Config) any { return c.FrontendUpdate },
 	"remote_unmute":            func(c Config) any { return c.RemoteUnmute },
 	"direct_rooms":             func(c Config) any { return c.DirectRooms },

@@ -43,6 +43,7 @@ var settings = []setting{
 	{"frontend_token", "a token without spaces", setFrontendToken},
 	{"frontend_api_url", "the address of a GitHub Enterprise Server", setAddress(func(c *Config) *string { return &c.FrontendAPIURL })},
 	{"frontend_pages_url", "an address of http or https", setAddress(func(c *Config) *string { return &c.FrontendPagesURL })},
+	{"frontend_key", "a public key of minisign, 56 characters that begin with RW", setFrontendKey},
 	{"frontend_update", "off, start or hourly", setFrontendUpdate},
 	{"remote_unmute", "true or false", setRemoteUnmute},
 	{"direct_rooms", "true or false", setDirectRooms},

@@ -1,0 +1,187 @@
+package assets_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/blake2b"
+
+	"meet/internal/assets"
+	"meet/internal/fault"
+)
+
+// signer is a key pair of minisign.
+type signer struct {
+	id     string // eight bytes
+	secret ed25519.PrivateKey
+	public string
+}
+
+func newSigner(t *testing.T) signer {
+	t.Helper()
+	public, secret, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := signer{id: rand.Text()[:8], secret: secret}
+	s.public = base64.StdEncoding.EncodeToString([]byte("Ed" + s.id + string(public)))
+	return s
+}
+
+func (s signer) key(t *testing.T) *assets.Key {
+	t.Helper()
+	k, err := assets.ParseKey(s.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// sign returns a build with a signature of its manifest, as minisign -S makes it.
+func (s signer) sign(build map[string][]byte) map[string][]byte {
+	const comment = "a build"
+	sum := blake2b.Sum512(build["manifest.json"])
+	signature := ed25519.Sign(s.secret, sum[:])
+	global := ed25519.Sign(s.secret, append(signature[:len(signature):len(signature)], comment...))
+	build = maps.Clone(build)
+	build["manifest.json.minisig"] = fmt.Appendf(nil, "untrusted comment: signature\n%s\ntrusted comment: %s\n%s\n",
+		base64.StdEncoding.EncodeToString([]byte("ED"+s.id+string(signature))), comment, base64.StdEncoding.EncodeToString(global))
+	return build
+}
+
+// TestSignatureOfMinisign verifies what minisign 0.11 made.
+func TestSignatureOfMinisign(t *testing.T) {
+	const public = "RWSXC0GqybzkC1Hkv8cK2s14YpbvLp8KV8bEVUjpdxCe7/rl2D/KIu6j"
+	const signature = `untrusted comment: signature from minisign secret key
+RUSXC0GqybzkC8tKfE0OppiYH+RlgsJpYBhs5nv/JT3SCtkA70GZDquT9P6FuMi2PpGWShXkcd90lSJXYHq0KJ0y93+TiSEO0AU=
+trusted comment: build 1
+/8AZsyucWsxxiu0wMWzWtfVa9xv15O4TEQRjFB8k1sKphXsINJIY2KZaTuWxCpsnTNtjPL4+vt3E7E7W1VW9Bg==
+`
+	k, err := assets.ParseKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Verify([]byte("hello\n"), []byte(signature)); err != nil {
+		t.Error(err)
+	}
+	refused(t, k.Verify([]byte("hello"), []byte(signature)), fault.Invalid, "does not match")
+	for _, text := range []string{"", "RW", public[:55], public + "A", "untrusted comment: minisign public key\n" + public} {
+		if _, err := assets.ParseKey(text); err == nil {
+			t.Errorf("%q was accepted as a key", text)
+		}
+	}
+}
+
+// TestSignedBuilds: with a key only what it has signed is taken, and what was changed after that is refused in a sentence.
+func TestSignedBuilds(t *testing.T) {
+	ours, theirs := newSigner(t), newSigner(t)
+	good := build(t, "good", time.Time{})
+	other := build(t, "other", time.Time{})
+	mixed := maps.Clone(other)
+	mixed["manifest.json.minisig"] = ours.sign(good)["manifest.json.minisig"]
+	cut := ours.sign(good)
+	cut["manifest.json.minisig"] = cut["manifest.json.minisig"][:100]
+	large := ours.sign(good)
+	large["manifest.json.minisig"] = append(large["manifest.json.minisig"], make([]byte, 1<<20)...)
+	impostor := theirs
+	impostor.id = ours.id // the number of a key is not secret
+	for name, tt := range map[string]struct {
+		published map[string][]byte
+		want      string // in the error; "" is none
+	}{
+		"signed":                           {ours.sign(good), ""},
+		"unsigned":                         {good, "the build is not signed and --frontend-key wants a signature: there is no manifest.json.minisig"},
+		"signed by another key":            {theirs.sign(good), "is not by the key of --frontend-key, or its manifest was changed"},
+		"signed by a key of the same name": {impostor.sign(good), "is not by the key of --frontend-key"},
+		"signature of another build":       {mixed, "is not by the key of --frontend-key"},
+		"changed after it was signed":      {edit(t, ours.sign(good), func(m *assets.Manifest) { m.Icon = m.Files[0].Path }), "is not by the key of --frontend-key"},
+		"signature cut off":                {cut, "is not by the key of --frontend-key"},
+		"signature of 1 MB":                {large, "is not by the key of --frontend-key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for place, o := range map[string]func(*standIn) assets.GitHubOptions{
+				"commit":  func(*standIn) assets.GitHubOptions { return assets.GitHubOptions{} },
+				"Pages":   func(s *standIn) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages/"} },
+				"private": func(s *standIn) assets.GitHubOptions { s.token = "t0"; return assets.GitHubOptions{Token: "t0"} },
+			} {
+				s, b := newStandIn(t), newBench(t)
+				b.shelf = assets.NewShelf(b.dir, ours.key(t))
+				s.publish(tt.published, true)
+				_, err := b.update(s.source(t, o(s))).Run(t.Context())
+				if tt.want == "" {
+					if err != nil || b.inUse() != id(tt.published) {
+						t.Errorf("%s: in use is %q, %v", place, b.inUse(), err)
+					}
+					continue
+				}
+				refused(t, err, fault.Invalid, tt.want)
+				if b.inUse() != b.embedded.ID {
+					t.Errorf("%s: in use is %q", place, b.inUse())
+				}
+			}
+		})
+	}
+}
+
+// TestKeyIsForTakenBuildsToo: a build that was taken before there was a key is not used any more, nor gone back to.
+func TestKeyIsForTakenBuildsToo(t *testing.T) {
+	ours := newSigner(t)
+	s, b := newStandIn(t), newBench(t)
+	one := build(t, "one", time.Time{})
+	s.publish(one, true)
+	run(t, b.update(s.source(t, assets.GitHubOptions{})))
+	if b.inUse() != id(one) {
+		t.Fatalf("in use is %q", b.inUse())
+	}
+	b.shelf = assets.NewShelf(b.dir, ours.key(t))
+	if b.inUse() != b.embedded.ID {
+		t.Errorf("in use is %q, which nobody signed", b.inUse())
+	}
+	s.publish(ours.sign(one), true) // the same build, and its signature beside it
+	run(t, b.update(s.source(t, assets.GitHubOptions{})))
+	if b.inUse() != id(one) {
+		t.Errorf("in use is %q, want %q", b.inUse(), id(one))
+	}
+	signature := filepath.Join(b.dir, "builds", id(one), "manifest.json.minisig")
+	if err := os.WriteFile(signature, []byte("changed on the disk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b.inUse() != b.embedded.ID {
+		t.Errorf("in use is %q, whose signature has changed", b.inUse())
+	}
+}
+
+// TestSignatureIsPassedOn: a server can take its builds from another server, whose files are those of its builds.
+func TestSignatureIsPassedOn(t *testing.T) {
+	ours := newSigner(t)
+	signed := ours.sign(build(t, "one", time.Time{}))
+	got, ok := open(t, signed).File("manifest.json.minisig")
+	if !ok || string(got.Bytes) != string(signed["manifest.json.minisig"]) {
+		t.Errorf("the signature is not among the files: %q", got.Bytes)
+	}
+	if _, err := assets.ParseManifest(edit(t, signed, func(m *assets.Manifest) { m.Files[0].Path = "manifest.json.minisig" })["manifest.json"]); err == nil {
+		t.Error("a build may name its signature as one of its files")
+	}
+}
+
+// TestSignatureThatCannotBeFetched: a server that fails is not taken for one that has no signature.
+func TestSignatureThatCannotBeFetched(t *testing.T) {
+	ours := newSigner(t)
+	s, b := newStandIn(t), newBench(t)
+	b.shelf = assets.NewShelf(b.dir, ours.key(t))
+	s.publish(ours.sign(build(t, "one", time.Time{})), true)
+	s.spoil("manifest.json.minisig", func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return true
+	})
+	_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
+	refused(t, err, fault.Unavailable, `answers "503 Service Unavailable" when asked for "manifest.json.minisig"`)
+}
