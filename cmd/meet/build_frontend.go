@@ -82,7 +82,7 @@ func (b buildFrontend) vite(ctx context.Context, w world, out string) error {
 	installed, err := os.Stat(filepath.Join(b.Source, "node_modules", ".package-lock.json"))
 	locked, lockErr := os.Stat(filepath.Join(b.Source, "package-lock.json"))
 	if err != nil || lockErr != nil || installed.ModTime().Before(locked.ModTime()) {
-		if err := npm(ctx, w, b.Source, "ci", "--no-audit", "--no-fund"); err != nil {
+		if err := npm(ctx, w, b.Source, "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,111 @@
+package arch
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// permissions are what a job may do with the repository, by the name of the part.
+type permissions map[string]string
+
+type workflow struct {
+	Permissions *permissions
+	Jobs        map[string]struct {
+		Permissions *permissions
+		Steps       []struct {
+			Uses, Run string
+			With      map[string]any
+		}
+	}
+}
+
+var (
+	// pinned is an action by its commit, with the version that this is as a comment.
+	pinned = regexp.MustCompile(`^\s*(?:- )?uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	// foreignCode is what runs code of packages.
+	foreignCode = regexp.MustCompile(`\b(npm|npx|node|go|pip|make)\b|scripts/`)
+	install     = regexp.MustCompile(`\bnpm (ci|install|i)\b.*`)
+)
+
+// TestWorkflowsAreSafe: whoever takes over an action's tag or a package cannot write to the repository.
+func TestWorkflowsAreSafe(t *testing.T) {
+	files, err := filepath.Glob("../../.github/workflows/*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d workflows, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimRight(line, "\n"); strings.Contains(line, "uses:") && !pinned.MatchString(line) {
+				t.Errorf("%s: %q: want a commit of 40 digits and the version as a comment", file, line)
+			}
+			if strings.Contains(line, "pull_request_target") {
+				t.Errorf("%s runs code of strangers with rights", file)
+			}
+		}
+		var w workflow
+		if err := yaml.Unmarshal(text, &w); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if w.Permissions == nil || writes(*w.Permissions) {
+			t.Errorf("%s: want permissions at the top that write nothing", file)
+		}
+		for name, job := range w.Jobs {
+			mayWrite := job.Permissions != nil && writes(*job.Permissions)
+			for _, step := range job.Steps {
+				switch action, _, _ := strings.Cut(step.Uses, "@"); {
+				case mayWrite && (foreignCode.MatchString(step.Run) || strings.HasPrefix(action, "actions/setup-")):
+					t.Errorf("%s: job %s may write to the repository and runs code of packages: %s%s", file, name, step.Uses, step.Run)
+				case !mayWrite && action == "actions/checkout" && step.With["persist-credentials"] != false:
+					t.Errorf("%s: job %s leaves its token in the checkout: want persist-credentials: false", file, name)
+				}
+			}
+		}
+	}
+}
+
+func writes(p permissions) bool {
+	for _, right := range p {
+		if right != "read" && right != "none" {
+			return true
+		}
+	}
+	return false
+}
+
+// TestPackagesRunNothingWhenInstalled: an npm package could otherwise run a program on every machine that installs it.
+func TestPackagesRunNothingWhenInstalled(t *testing.T) {
+	list, err := exec.Command("git", "-C", "../..", "ls-files", "scripts", ".github", "cmd/meet").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range strings.Fields(string(list)) {
+		text, err := os.ReadFile(filepath.Join("../..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := install.FindAllString(string(text), -1)
+		if strings.HasSuffix(file, ".go") {
+			calls = regexp.MustCompile(`"(ci|install)", "--.*`).FindAllString(string(text), -1)
+		}
+		for _, call := range calls {
+			found++
+			if !strings.Contains(call, "--ignore-scripts") {
+				t.Errorf("%s: %q: want --ignore-scripts", file, call)
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("found %d calls of npm that install packages, want those of npm-ci.sh and of build-frontend, and the comment in the workflow", found)
+	}
+}
