@@ -36,8 +36,10 @@ type meetingJSON struct {
 
 // lobbyJSON is the data of a lobby event.
 type lobbyJSON struct {
-	Rooms    []roomJSON    `json:"rooms"`
-	Meetings []meetingJSON `json:"meetings"`
+	Rooms        json.RawMessage `json:"rooms"`
+	MoreRooms    int             `json:"moreRooms"` // how many there are beyond those in the list
+	Meetings     json.RawMessage `json:"meetings"`
+	MoreMeetings int             `json:"moreMeetings"`
 }
 
 // detailsJSON is what a page needs to enter a room.
@@ -63,9 +65,23 @@ func (s *Site) openAPI(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/yaml", description)
 }
 
-func (s *Site) rooms(c echo.Context) error { return fresh(c, s.roomsJSON()) }
+func (s *Site) rooms(c echo.Context) error {
+	return s.list(c, func(now *snapshot) []byte { return now.rooms })
+}
 
-func (s *Site) meetings(c echo.Context) error { return fresh(c, s.meetingsJSON()) }
+func (s *Site) meetings(c echo.Context) error {
+	return s.list(c, func(now *snapshot) []byte { return now.meetings })
+}
+
+// list answers with a list of the current snapshot.
+func (s *Site) list(c echo.Context, of func(*snapshot) []byte) error {
+	now, err := s.snapshots.current(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, of(now))
+}
 
 func (s *Site) connectionDetails(c echo.Context) error {
 	details, err := s.lobby.ConnectionDetails(lobby.Request{
@@ -121,26 +137,4 @@ func socketURL(c echo.Context) string {
 		scheme = "wss://"
 	}
 	return scheme + c.Request().Host
-}
-
-func (s *Site) roomsJSON() []roomJSON {
-	rooms := []roomJSON{}
-	for _, r := range s.lobby.Rooms() {
-		rooms = append(rooms, roomJSON{
-			URL: s.roomURL(r.Name), ID: r.SID, Name: r.Name, CreationTime: r.CreatedAt.UTC(),
-			NumParticipants: r.NumParticipants, IsActive: r.NumParticipants > 0, Metadata: r.Metadata,
-		})
-	}
-	return rooms
-}
-
-func (s *Site) meetingsJSON() []meetingJSON {
-	meetings := []meetingJSON{}
-	for _, m := range s.lobby.Meetings() {
-		meetings = append(meetings, meetingJSON{
-			ID: m.ID, Name: m.Name, Participants: people(m), NumParticipants: m.Count,
-			StartedAt: m.StartedAt.UTC(), EndedAt: m.EndedAt.UTC(), DurationSeconds: int(m.Duration().Round(time.Second) / time.Second),
-		})
-	}
-	return meetings
 }

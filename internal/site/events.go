@@ -1,28 +1,48 @@
 package site
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"meet/internal/fault"
 )
 
 const (
 	// heartbeat keeps proxies from closing a quiet stream; most allow a minute.
 	heartbeat = 15 * time.Second
-	// pause lets changes gather, such as a room that fills: one event shows the latest of them.
-	pause = 200 * time.Millisecond
 	// patience is how long a reader may stall before its stream ends; the browser opens a new one.
 	patience = 10 * time.Second
+	// eventRate bounds what one reader gets, in bytes per second: a full event (two lists of maxListBytes) a second. A lobby
+	// with some dozens of rooms sends five events a second at most, because of pause.
+	eventRate = 2 * maxListBytes
+	// maxStreams bounds the streams of a server, each of which costs a connection and about 30 kB; maxStreamsOfOne those of
+	// one network, such as an office behind one address.
+	maxStreams, maxStreamsOfOne = 2000, 200
+)
+
+var (
+	errStreams      = fault.New(fault.Unavailable, "too many people watch the lobby; the page shows what is live when it is loaded again")
+	errStreamsOfOne = fault.New(fault.Exhausted, "too many people watch the lobby from this address; the page shows what is live when it is loaded again")
 )
 
 // events streams the lobby's state: at once, and after every change until the browser or the server ends it.
 func (s *Site) events(c echo.Context) error {
-	changes, cancel := s.lobby.Subscribe()
-	defer cancel()
+	leave, err := s.streams.enter(network(c))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ctx := c.Request().Context()
+	current, err := s.snapshots.current(ctx)
+	if err != nil {
+		return err
+	}
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "text/event-stream")
 	h.Set("Cache-Control", "no-store")
@@ -31,35 +51,35 @@ func (s *Site) events(c echo.Context) error {
 
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	done := c.Request().Context().Done()
-	event, err := s.lobbyEvent()
-	for err == nil {
-		if err = send(c, event); err != nil {
-			break
+	for {
+		if err := send(c, current.event); err != nil {
+			return err
 		}
 		select {
-		case <-done:
+		case <-ctx.Done():
 			return nil
-		case <-time.After(pause):
+		case <-time.After(time.Duration(len(current.event)) * time.Second / eventRate):
 		}
-		select {
-		case <-done:
-			return nil
-		case <-changes:
-			event, err = s.lobbyEvent()
-		case <-beat.C:
-			event = []byte(":\n\n") // a comment, which the browser drops
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-current.replaced:
+				waiting = false
+			case <-s.snapshots.changes: // only one stream gets it
+				s.snapshots.stale.Store(true)
+				waiting = false
+			case <-beat.C:
+				if err := send(c, []byte(":\n\n")); err != nil { // a comment, which the browser drops
+					return err
+				}
+			}
+		}
+		// Whoever took the mark of a change makes the snapshot that the other streams wait for, even if its reader has gone.
+		if current, err = s.snapshots.current(context.WithoutCancel(ctx)); err != nil {
+			return err
 		}
 	}
-	return err
-}
-
-func (s *Site) lobbyEvent() ([]byte, error) {
-	data, err := json.Marshal(lobbyJSON{s.roomsJSON(), s.meetingsJSON()})
-	if err != nil {
-		return nil, fmt.Errorf("encode lobby event: %w", err)
-	}
-	return bytes.Join([][]byte{[]byte("event: lobby\ndata: "), data, []byte("\n\n")}, nil), nil
 }
 
 // send writes and flushes, or fails when the reader stalls.
@@ -75,4 +95,54 @@ func send(c echo.Context, event []byte) error {
 		return fmt.Errorf("write event: %w", err)
 	}
 	return nil
+}
+
+// streams counts the event streams that are open.
+type streams struct {
+	total, each int // the most there may be, and of one network
+
+	mu   sync.Mutex
+	open int
+	of   map[string]int // by network
+}
+
+func newStreams(total, each int) *streams {
+	return &streams{total: total, each: each, of: map[string]int{}}
+}
+
+// enter counts a stream of a network until leave, or says why there may not be one more.
+func (s *streams) enter(network string) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.of[network] >= s.each:
+		return nil, errStreamsOfOne
+	case s.open >= s.total:
+		return nil, errStreams
+	}
+	s.open++
+	s.of[network]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.open--
+		if s.of[network]--; s.of[network] == 0 {
+			delete(s.of, network)
+		}
+	}, nil
+}
+
+// network is what limits count by: the client's IPv4 address, or the 64 bits of an IPv6 address that one customer of a
+// provider gets at the least (RFC 6177, section 2).
+func network(c echo.Context) string {
+	address := c.RealIP()
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	prefix, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
 }

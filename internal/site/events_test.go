@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"meet/internal/fault"
 	"meet/internal/lobby"
 	"meet/internal/site"
 )
@@ -98,4 +101,90 @@ func TestEventsEndWithTheServer(t *testing.T) {
 		t.Errorf("an event after the end: %+v", e)
 	}
 	r.lobby.RoomStarted(lobby.Room{SID: "RM_1"}) // nobody listens any more
+}
+
+// TestEventsReachEveryReader: one of the streams makes the event, and all get it.
+func TestEventsReachEveryReader(t *testing.T) {
+	r := newRig(t, site.Options{})
+	server := httptest.NewServer(r.echo)
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var readers []func() (lobbyEvent, bool)
+	for range 10 {
+		next := stream(t, ctx, server.URL)
+		if _, ok := next(); !ok {
+			t.Fatal("no first event")
+		}
+		readers = append(readers, next)
+	}
+	for i := range 3 {
+		r.lobby.RoomStarted(lobby.Room{SID: fmt.Sprint("RM_", i), Name: "blue"})
+		for n, next := range readers {
+			if e, ok := next(); !ok || len(e.Rooms) != i+1 {
+				t.Errorf("reader %d: %d rooms, want %d", n, len(e.Rooms), i+1)
+			}
+		}
+	}
+}
+
+// TestStreamsOfOneNetwork: one address cannot take all the streams that there may be.
+func TestStreamsOfOneNetwork(t *testing.T) {
+	r := newRig(t, site.Options{})
+	server := httptest.NewServer(r.echo)
+	t.Cleanup(server.Close) // after the bodies
+	open := func(from string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Forwarded-For", from) // the test stands for a proxy on this machine
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp
+	}
+	for i := range site.MaxStreamsOfOne {
+		if resp := open(fmt.Sprintf("2001:db8::%x", i+1)); resp.StatusCode != http.StatusOK {
+			t.Fatalf("stream %d: %s", i, resp.Status)
+		}
+	}
+	last := open("2001:db8::ffff")
+	text, err := io.ReadAll(last.Body)
+	if last.StatusCode != http.StatusTooManyRequests || !strings.Contains(string(text), `{"error":"too many people watch the lobby from this address`) || last.Header.Get("Retry-After") == "" {
+		t.Errorf("one more: %s %s %v", last.Status, text, err)
+	}
+	for _, from := range []string{"2001:db8:0:1::1", "198.51.100.7"} {
+		if resp := open(from); resp.StatusCode != http.StatusOK {
+			t.Errorf("from %s: %s", from, resp.Status)
+		}
+	}
+}
+
+func TestStreamsAreCounted(t *testing.T) {
+	enter := site.NewStreams(3, 2)
+	var leaves []func()
+	for _, tt := range []struct {
+		network string
+		want    fault.Kind
+	}{{"a", 0}, {"a", 0}, {"a", fault.Exhausted}, {"b", 0}, {"b", fault.Unavailable}, {"c", fault.Unavailable}} {
+		leave, err := enter(tt.network)
+		if got := fault.KindOf(err); err != nil && got != tt.want || (err == nil) != (tt.want == 0) {
+			t.Errorf("%s: %v, want %v", tt.network, err, tt.want)
+		}
+		if err == nil {
+			leaves = append(leaves, leave)
+		}
+	}
+	for _, leave := range leaves {
+		leave()
+	}
+	for range 2 {
+		if _, err := enter("a"); err != nil {
+			t.Errorf("after all have left: %v", err)
+		}
+	}
 }

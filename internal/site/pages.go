@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -15,7 +14,11 @@ import (
 )
 
 func (s *Site) lobbyPage(c echo.Context) error {
-	return render(c, http.StatusOK, templates.LobbyPage(s.lobbyView(time.Now())))
+	v, err := s.lobbyView(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return render(c, http.StatusOK, templates.LobbyPage(v))
 }
 
 // newMeeting answers GET as well, so that a bookmark or a link can start a meeting.
@@ -28,8 +31,12 @@ func (s *Site) join(c echo.Context) error {
 	code := c.QueryParam("code")
 	room, err := s.lobby.Find(code)
 	if fault.KindOf(err) == fault.Invalid {
-		v := s.lobbyView(time.Now())
-		v.Code, v.Problem = code, sentence(fault.Public(err))
+		problem := sentence(fault.Public(err))
+		v, err := s.lobbyView(c.Request().Context())
+		if err != nil {
+			return err
+		}
+		v.Code, v.Problem = code, problem
 		return render(c, http.StatusBadRequest, templates.LobbyPage(v))
 	}
 	if err != nil {

@@ -42,13 +42,15 @@ type Options struct {
 
 // Site serves the pages.
 type Site struct {
-	lobby    *lobby.Lobby
-	builds   Builds
-	base     string
-	stun     func(*http.Request) string // nil: no room is direct
-	log      *slog.Logger
-	connects string // what the policy lets pages connect to besides this server
-	refused  counter
+	lobby     *lobby.Lobby
+	builds    Builds
+	base      string
+	stun      func(*http.Request) string // nil: no room is direct
+	log       *slog.Logger
+	connects  string // what the policy lets pages connect to besides this server
+	snapshots *snapshots
+	streams   *streams
+	refused   counter
 }
 
 // New returns the site of a lobby, with that front end.
@@ -56,7 +58,12 @@ func New(l *lobby.Lobby, b Builds, o Options) *Site {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Site{lobby: l, builds: b, base: o.BasePath, stun: o.STUN, log: o.Log, connects: connectSources(o.ServerURLs)}
+	s := &Site{
+		lobby: l, builds: b, base: o.BasePath, stun: o.STUN, log: o.Log, connects: connectSources(o.ServerURLs),
+		streams: newStreams(maxStreams, maxStreamsOfOne),
+	}
+	s.snapshots = newSnapshots(l, s.roomURL)
+	return s
 }
 
 // Routes mounts every page and makes e answer errors as the site does.
@@ -115,7 +122,7 @@ func (s *Site) limitTokens() echo.MiddlewareFunc {
 		Store: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
 			Rate: rate.Limit(tokensPerSecond), Burst: tokenBurst,
 		}),
-		IdentifierExtractor: func(c echo.Context) (string, error) { return c.RealIP(), nil },
+		IdentifierExtractor: func(c echo.Context) (string, error) { return network(c), nil },
 		DenyHandler:         func(echo.Context, string, error) error { return errTooMany },
 	})
 }

@@ -53,6 +53,7 @@ func library(t *testing.T) *assets.Library {
 type rig struct {
 	lobby *lobby.Lobby
 	echo  *echo.Echo
+	site  *site.Site
 	log   *bytes.Buffer
 }
 
@@ -70,7 +71,8 @@ func newRig(t *testing.T, o site.Options) *rig {
 	t.Cleanup(l.Close)
 	r := &rig{lobby: l, echo: echo.New(), log: &bytes.Buffer{}}
 	o.Log = slog.New(slog.NewTextHandler(r.log, nil))
-	site.New(l, library(t), o).Routes(r.echo)
+	r.site = site.New(l, library(t), o)
+	r.site.Routes(r.echo)
 	return r
 }
 

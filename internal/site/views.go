@@ -1,31 +1,29 @@
 package site
 
 import (
+	"context"
 	"fmt"
 	"time"
 
-	"meet/internal/lobby"
 	"meet/web/templates"
 )
 
 // The lobby's script writes times in the same words (web/app/lib/time.ts), in the visitor's own time zone.
 
-func (s *Site) lobbyView(now time.Time) templates.LobbyView {
+func (s *Site) lobbyView(ctx context.Context) (templates.LobbyView, error) {
 	v := templates.LobbyView{Shell: s.shell("Meet", "lobby")}
 	v.Shell.Description = "Video meetings on this server. Share a link and start talking."
-	for _, r := range s.lobby.Rooms() {
-		v.Rooms = append(v.Rooms, templates.RoomCard{
-			URL: s.roomURL(r.Name), Name: r.Name, Participants: r.NumParticipants, StartedAt: r.CreatedAt,
-			Since: sinceText(now.Sub(r.CreatedAt)),
-		})
+	current, err := s.snapshots.current(ctx)
+	if err != nil {
+		return v, err
 	}
-	for _, m := range s.lobby.Meetings() {
-		v.Meetings = append(v.Meetings, templates.MeetingRow{
-			ID: m.ID, Name: m.Name, Participants: people(m), StartedAt: m.StartedAt,
-			Date: m.StartedAt.UTC().Format("2 Jan 2006, 15:04 UTC"), Duration: durationText(m.Duration()),
-		})
+	v.Meetings, v.MoreRooms, v.MoreMeetings = current.rows, current.moreRooms, current.moreMeetings
+	now := time.Now()
+	for _, card := range current.cards {
+		card.Since = sinceText(now.Sub(card.StartedAt))
+		v.Rooms = append(v.Rooms, card)
 	}
-	return v
+	return v, nil
 }
 
 func (s *Site) roomView(room string) templates.RoomView {
@@ -45,17 +43,6 @@ func (s *Site) directView(session string) templates.DirectView {
 	v := templates.DirectView{Shell: s.shell("Direct call · Meet", "direct"), Session: session}
 	v.Shell.Description = "Two people, browser to browser. This server only introduces them."
 	return v
-}
-
-// maxNamed is how many people of one meeting a page lists by name; the count says how many there were.
-const maxNamed = 100
-
-func people(m *lobby.Meeting) []string {
-	names := make([]string, 0, min(len(m.People), maxNamed))
-	for _, p := range m.People[:cap(names)] {
-		names = append(names, p.Name)
-	}
-	return names
 }
 
 func sinceText(d time.Duration) string {

@@ -47,6 +47,11 @@ func TestPages(t *testing.T) {
 				StartedAt: noon.Add(-time.Hour), Date: "1 Mar 2026, 11:00 UTC", Duration: "12 min",
 			}},
 		})},
+		{"lobby-more", LobbyPage(LobbyView{
+			Shell:     shell("Meet"),
+			Rooms:     []RoomCard{{URL: "/rooms/abc-defg-hij", Name: "abc-defg-hij", Participants: 1, StartedAt: noon, Since: "just started"}},
+			MoreRooms: 350, MoreMeetings: 7,
+		})},
 		{"lobby-empty", LobbyPage(LobbyView{Shell: shell("Meet")})},
 		{"lobby-under-a-path", LobbyPage(LobbyView{Shell: Shell{Title: "Meet", Base: "/meet"}})},
 		{"lobby-refused", LobbyPage(LobbyView{Shell: shell("Meet"), Code: `"><script>`, Problem: "This link does not lead to a meeting."})},

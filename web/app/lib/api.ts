@@ -21,10 +21,12 @@ export interface Meeting {
   durationSeconds: number;
 }
 
-/** What the lobby shows: the rooms that are live and the newest meetings. */
+/** What the lobby shows: the newest rooms that are live, the newest meetings, and how many more there are of each. */
 export interface LobbyState {
   rooms: LiveRoom[];
+  moreRooms: number;
   meetings: Meeting[];
+  moreMeetings: number;
 }
 
 export interface ConnectionDetails {

@@ -29,7 +29,7 @@ const meeting = (change: Partial<Meeting> = {}): Meeting => ({
 
 const show = (state: Partial<LobbyState>) => {
   const view = createLobbyView(document);
-  view.show({ rooms: [], meetings: [], ...state }, now);
+  view.show({ rooms: [], moreRooms: 0, meetings: [], moreMeetings: 0, ...state }, now);
   return view;
 };
 
@@ -62,11 +62,22 @@ it("lists previous meetings", () => {
 
 it("goes back to the empty states", () => {
   const view = show({ rooms: [room()], meetings: [meeting()] });
-  view.show({ rooms: [], meetings: [] }, now);
+  view.show({ rooms: [], moreRooms: 0, meetings: [], moreMeetings: 0 }, now);
   expect(document.querySelectorAll("[data-list] > *")).toHaveLength(0);
   expect(hidden("[data-when=live]")).toBe(true);
   expect(hidden("[data-unless=live]")).toBe(false);
   expect(hidden("[data-unless=previous]")).toBe(false);
+});
+
+it("says how many more there are", () => {
+  const view = show({ rooms: [room()], moreRooms: 350, meetings: [meeting()], moreMeetings: 7 });
+  expect(text("[data-more=live]")).toBe("and 350 more");
+  expect(text("[data-more=previous]")).toBe("and 7 more");
+  expect(hidden("[data-more=live]")).toBe(false);
+  view.show({ rooms: [room()], moreRooms: 0, meetings: [], moreMeetings: 0 }, now);
+  expect(text("[data-more=live]")).toBe("");
+  expect(hidden("[data-more=live]")).toBe(true);
+  expect(hidden("[data-more=previous]")).toBe(true);
 });
 
 it("leaves out rooms that are not active", () => {
@@ -83,7 +94,7 @@ it("writes names as text", () => {
 it("keeps the focus on the same room", () => {
   const view = show({ rooms: [room(), room({ url: "/rooms/b", name: "b" })] });
   document.querySelector<HTMLElement>('a[href="/rooms/b"]')?.focus();
-  view.show({ rooms: [room({ url: "/rooms/b", name: "b", numParticipants: 5 })], meetings: [] }, now);
+  view.show({ rooms: [room({ url: "/rooms/b", name: "b", numParticipants: 5 })], moreRooms: 0, meetings: [], moreMeetings: 0 }, now);
   expect(document.activeElement?.getAttribute("href")).toBe("/rooms/b");
 });
 

@@ -22,7 +22,9 @@ export function createLobbyView(page: Document): LobbyView {
     show(state, now) {
       const rooms = state.rooms.filter((room) => room.isActive);
       fill(page, "live", rooms.map((room) => roomItem(page, room)));
+      showMore(page, "live", state.moreRooms);
       fill(page, "previous", state.meetings.map((meeting) => meetingRow(page, meeting)));
+      showMore(page, "previous", state.moreMeetings);
       tick(now);
     },
   };
@@ -39,6 +41,14 @@ function fill(page: Document, name: string, items: DocumentFragment[]) {
   const empty = items.length === 0;
   page.querySelector(`[data-when=${name}]`)?.toggleAttribute("hidden", empty);
   page.querySelector(`[data-unless=${name}]`)?.toggleAttribute("hidden", !empty);
+}
+
+/** Says how many there are beyond those that the list called name shows. */
+function showMore(page: Document, name: string, count: number) {
+  const line = page.querySelector(`[data-more=${name}]`);
+  const some = count > 0;
+  if (line) line.textContent = some ? `and ${count} more` : "";
+  line?.toggleAttribute("hidden", !some);
 }
 
 function roomItem(page: Document, room: LiveRoom): DocumentFragment {
