@@ -69,13 +69,27 @@ export async function iceServers(session: string): Promise<RTCIceServer[]> {
   }
 }
 
+/** How long the lobby waits after a refusal, in milliseconds: browsers reconnect by themselves after anything else. */
+const RETRY = 15_000;
+
 /** watchLobby calls onState with the lobby's state at once and on every change, until stopped. */
 export function watchLobby(onState: (state: LobbyState) => void): () => void {
-  const source = new EventSource(sitePath("/api/events"));
-  source.addEventListener("lobby", (event: MessageEvent<string>) => {
-    onState(JSON.parse(event.data) as LobbyState);
-  });
-  return () => source.close();
+  let source: EventSource;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+  const open = () => {
+    source = new EventSource(sitePath("/api/events"));
+    source.addEventListener("lobby", (event: MessageEvent<string>) => {
+      onState(JSON.parse(event.data) as LobbyState);
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, RETRY);
+    });
+  };
+  open();
+  return () => {
+    clearTimeout(retry);
+    source.close();
+  };
 }
 
 // Refusals the server means for people are one short line of plain text.
