@@ -86,13 +86,18 @@ func (m *DatagramMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, err
 		return nil, net.InvalidAddrError("not an address of UDP")
 	}
 	c := &Datagrams{
-		mux: m, key: fragment{ufrag, udp.IP.To4() == nil}, local: local,
+		mux: m, key: fragment{ufrag, udp.IP.To4() == nil}, local: local, dtls: &dtlsFilter{},
 		in: make(chan *datagram, datagramQueue), done: make(chan struct{}),
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return nil, net.ErrClosed
+	}
+	for _, six := range []bool{false, true} {
+		if others := m.fragments[fragment{ufrag, six}]; len(others) > 0 {
+			c.dtls = others[0].dtls // of one peer connection, so of one handshake
+		}
 	}
 	m.fragments[c.key] = append(m.fragments[c.key], c)
 	return c, nil
@@ -156,9 +161,13 @@ func (m *DatagramMux) receive() {
 			time.Sleep(acceptPause)
 			continue
 		}
-		d.n, d.from = n, from
-		switch to := m.find(d.buffer[:n], from); {
-		case to == nil:
+		to := m.find(d.buffer[:n], from)
+		if to == nil {
+			continue
+		}
+		d.n, d.from = to.dtls.admit(d.buffer[:n]), from
+		switch {
+		case d.n == 0:
 		case to.take(d):
 			d = datagrams.Get().(*datagram)
 		default:

@@ -92,7 +92,7 @@ func (m *muxed) later(c *Datagrams) {
 
 var (
 	media     = []byte{0x80, 96, 0, 1}
-	handshake = []byte{22, 254, 253}
+	handshake = dtlsRecord(recordHandshake, 0, 20)
 )
 
 // TestRequestsGoByFragment: whoever has the address, a request reaches the connection it names; the rest goes to who answered.

@@ -37,6 +37,7 @@ type Datagrams struct {
 	mux   *DatagramMux
 	key   fragment
 	local net.Addr
+	dtls  *dtlsFilter // shared by all connections of the fragment
 
 	in     chan *datagram
 	done   chan struct{}
@@ -74,6 +75,8 @@ func (c *Datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	}
 	if t := stunType(b); t != notSTUN {
 		c.mux.claim(c, to, t == stunAnswer)
+	} else {
+		c.dtls.sent(b)
 	}
 	return c.mux.conn.WriteToAddrPort(b, to)
 }

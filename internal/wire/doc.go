@@ -22,6 +22,9 @@
 //	PacketConn ─┬─▶ DatagramMux ─▶ Datagrams, one for each username fragment
 //	            └─▶ Aside: STUN and TURN
 //
+// Once the DTLS handshake of a peer connection has ended, its connections drop unencrypted DTLS records, which anybody who
+// spoofs an address can send; see dtlsFilter.
+//
 // TCP: a [Split] tells HTTP from ICE by the first bytes of each connection, and a [StreamMux] gives pion those of ICE as
 // packet connections.
 //

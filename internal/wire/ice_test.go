@@ -59,6 +59,13 @@ func TestUnderICEMux(t *testing.T) {
 
 func peer(t *testing.T) *webrtc.PeerConnection {
 	t.Helper()
+	pc, _ := peerOn(t)
+	return pc
+}
+
+// peerOn returns a peer and its socket.
+func peerOn(t *testing.T) (*webrtc.PeerConnection, *wire.PacketConn) {
+	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +91,7 @@ func peer(t *testing.T) *webrtc.PeerConnection {
 			}
 		}
 	})
-	return pc
+	return pc, conn
 }
 
 // describe gives a description with all candidates to both sides.

@@ -44,13 +44,16 @@ func (m *StreamMux) GetConnByUfrag(ufrag string, _ bool, local net.IP) (net.Pack
 		return nil, net.InvalidAddrError("not an address of a TCP port")
 	}
 	s := &Streams{
-		mux: m, ufrag: ufrag, local: netip.AddrPortFrom(ip.Unmap(), uint16(tcp.Port)),
+		mux: m, ufrag: ufrag, local: netip.AddrPortFrom(ip.Unmap(), uint16(tcp.Port)), dtls: &dtlsFilter{},
 		in: make(chan inbound), done: make(chan struct{}),
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return nil, net.ErrClosed
+	}
+	if others := m.conns[ufrag]; len(others) > 0 {
+		s.dtls = others[0].dtls // of one peer connection, so of one handshake
 	}
 	m.conns[ufrag] = append(m.conns[ufrag], s)
 	return s, nil

@@ -17,6 +17,7 @@ type Streams struct {
 	mux   *StreamMux
 	ufrag string
 	local netip.AddrPort
+	dtls  *dtlsFilter // shared by all connections of the fragment
 
 	in   chan inbound // not buffered: a reader that is behind closes the window of TCP
 	done chan struct{}
@@ -50,8 +51,11 @@ func (c *Streams) drop(s *stream) {
 	c.list = slices.DeleteFunc(c.list, func(x *stream) bool { return x == s })
 }
 
-// deliver waits until packet has been read; false means that nobody reads any more.
+// deliver waits until packet has been read; false means that nobody reads any more. It changes packet.
 func (c *Streams) deliver(s *stream, packet []byte) bool {
+	if packet = packet[:c.dtls.admit(packet)]; len(packet) == 0 {
+		return true
+	}
 	select {
 	case c.in <- inbound{packet, s}:
 	case <-c.done:
@@ -88,6 +92,7 @@ func (c *Streams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		return 0, net.ErrClosed
 	}
 	if s != nil {
+		c.dtls.sent(b)
 		s.write(b)
 	}
 	return len(b), nil

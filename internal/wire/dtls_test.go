@@ -1,0 +1,155 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+	"testing"
+)
+
+// dtlsRecord is a DTLS record with a body of that size, which begins with 1.
+func dtlsRecord(kind byte, epoch uint16, size int) []byte {
+	b := binary.BigEndian.AppendUint16([]byte{kind, 0xfe, 0xfd}, epoch)
+	b = append(b, 0, 0, 0, 0, 0, 7)
+	b = binary.BigEndian.AppendUint16(b, uint16(size))
+	body := make([]byte, size)
+	if size > 0 {
+		body[0] = 1
+	}
+	return append(b, body...)
+}
+
+func TestDTLSFilterKnowsTheEndOfAHandshake(t *testing.T) {
+	finished, data, media := dtlsRecord(recordHandshake, 1, 40), dtlsRecord(recordData, 1, 40), []byte{0x80, 96, 0, 1}
+	plain := append(dtlsRecord(recordHandshake, 0, 100), dtlsRecord(recordChangeCipherSpec, 0, 1)...)
+	for name, c := range map[string]struct {
+		sent, come [][]byte // in turns, what was sent first
+		want       bool
+	}{
+		"nothing yet":                   {nil, nil, false},
+		"plain handshakes":              {[][]byte{plain}, [][]byte{plain}, false},
+		"only they send encrypted data": {[][]byte{plain}, [][]byte{data, media, finished}, false},
+		"we send Finished":              {[][]byte{append(bytes.Clone(plain), finished...)}, [][]byte{plain}, false},
+		"both send Finished":            {[][]byte{append(bytes.Clone(plain), finished...)}, [][]byte{append(bytes.Clone(plain), finished...)}, true},
+		"they send Finished first":      {[][]byte{plain, finished}, [][]byte{finished}, true},
+		"we send data":                  {[][]byte{data}, nil, true},
+		"we send media":                 {[][]byte{media}, nil, true},
+		"we send STUN":                  {[][]byte{answer(), nil}, nil, false},
+	} {
+		f := &dtlsFilter{}
+		for i := range max(len(c.sent), len(c.come)) {
+			if i < len(c.sent) {
+				f.sent(c.sent[i])
+			}
+			if i < len(c.come) {
+				if n := f.admit(bytes.Clone(c.come[i])); n != len(c.come[i]) && !f.ended.Load() {
+					t.Errorf("%s: %d bytes of %d pass during the handshake", name, n, len(c.come[i]))
+				}
+			}
+		}
+		if f.ended.Load() != c.want {
+			t.Errorf("%s: ended %v, want %v", name, !c.want, c.want)
+		}
+	}
+}
+
+func TestDTLSFilterCutsPlainRecords(t *testing.T) {
+	join := func(records ...[]byte) []byte { return bytes.Join(records, nil) }
+	change, finished, data := dtlsRecord(recordChangeCipherSpec, 0, 1), dtlsRecord(recordHandshake, 1, 40), dtlsRecord(recordData, 1, 300)
+	plain, alert := dtlsRecord(recordHandshake, 0, 700), dtlsRecord(recordAlert, 0, 2)
+	for name, c := range map[string]struct{ packet, want []byte }{
+		"media":                         {media, media},
+		"STUN":                          {answer(), answer()},
+		"data":                          {data, data},
+		"an encrypted alert":            {dtlsRecord(recordAlert, 1, 26), dtlsRecord(recordAlert, 1, 26)},
+		"a plain alert":                 {alert, nil},
+		"plain data":                    {dtlsRecord(recordData, 0, 9), nil},
+		"a plain handshake":             {plain, nil},
+		"a repeated flight":             {join(plain, plain, change, finished), join(change, finished)},
+		"an alert between":              {join(data, alert, data), join(data, data)},
+		"a long change of ciphers":      {dtlsRecord(recordChangeCipherSpec, 0, 2), nil},
+		"an empty change of ciphers":    {dtlsRecord(recordChangeCipherSpec, 0, 0), nil},
+		"an encrypted change":           {dtlsRecord(recordChangeCipherSpec, 1, 1), nil},
+		"an unknown type":               {dtlsRecord(63, 0, 9), nil},
+		"an encrypted unknown type":     {dtlsRecord(25, 1, 9), nil},
+		"a later epoch":                 {dtlsRecord(recordData, 2, 9), nil},
+		"half a record":                 {data[:50], nil},
+		"half a record behind a record": {join(data, alert[:14]), data},
+	} {
+		f := &dtlsFilter{}
+		f.ended.Store(true)
+		packet := bytes.Clone(c.packet)
+		if got := packet[:f.admit(packet)]; !bytes.Equal(got, c.want) {
+			t.Errorf("%s: % x passes, want % x", name, got, c.want)
+		}
+	}
+}
+
+// TestHandshakesAreBounded: pion keeps handshake messages, so a client cannot send them without end, encrypted or not.
+func TestHandshakesAreBounded(t *testing.T) {
+	for _, epoch := range []uint16{0, 1} {
+		f, passed := &dtlsFilter{}, 0
+		for range 1000 {
+			passed += f.admit(dtlsRecord(recordHandshake, epoch, 1000))
+		}
+		if passed < maxHandshake-2000 || passed > maxHandshake {
+			t.Errorf("%d bytes of handshakes pass in epoch %d", passed, epoch)
+		}
+		if n := f.admit(dtlsRecord(recordData, 1, 100)); n != recordHeader+100 {
+			t.Errorf("of data %d bytes pass", n)
+		}
+	}
+}
+
+// TestFilterIsOfAFragment: the connections of one fragment, of whatever IP version, carry one handshake.
+func TestFilterIsOfAFragment(t *testing.T) {
+	m := newMuxed(t)
+	a, b := m.open("a"), m.open("b")
+	six, err := m.GetConn("a", &net.UDPAddr{IP: net.IPv6loopback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.WriteToAddrPort(media, m.address); err != nil {
+		t.Fatal(err)
+	}
+	if other := six.(*Datagrams); !other.dtls.ended.Load() || b.dtls.ended.Load() {
+		t.Error("not the same filter for one fragment, or the same for two")
+	}
+}
+
+func TestFilterAllocatesNothing(t *testing.T) {
+	f := &dtlsFilter{}
+	flight := append(dtlsRecord(recordHandshake, 0, 700), dtlsRecord(recordHandshake, 1, 40)...)
+	if n := testing.AllocsPerRun(1000, func() { f.sent(flight); f.admit(flight[:f.admit(flight)]) }); n > 0 {
+		t.Errorf("%v allocations for a packet", n)
+	}
+}
+
+func FuzzDTLSFilter(f *testing.F) {
+	for _, epoch := range []uint16{0, 1} {
+		f.Add(append(dtlsRecord(recordHandshake, epoch, 60), dtlsRecord(recordAlert, epoch, 2)...), true)
+		f.Add(append(dtlsRecord(recordData, epoch, 60), dtlsRecord(recordChangeCipherSpec, epoch, 1)...), false)
+	}
+	f.Fuzz(func(t *testing.T, packet []byte, ended bool) {
+		filter := &dtlsFilter{}
+		filter.ended.Store(ended)
+		got := bytes.Clone(packet)
+		got = got[:filter.admit(got)]
+		if len(packet) == 0 || packet[0] < firstDTLS || packet[0] > lastDTLS {
+			if !bytes.Equal(got, packet) {
+				t.Fatalf("% x becomes % x", packet, got)
+			}
+			return
+		}
+		for len(got) > 0 {
+			size := recordSize(got)
+			if size == 0 || !bytes.Contains(packet, got[:size]) {
+				t.Fatalf("% x is no record of % x", got, packet)
+			}
+			if ended && recordEpoch(got) == 0 && got[0] != recordChangeCipherSpec {
+				t.Fatalf("% x passes", got[:size])
+			}
+			got = got[size:]
+		}
+	})
+}
