@@ -85,7 +85,9 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.tcp = wire.NewSplit(tcp, wire.SplitOptions{})
+	a.tcp = wire.NewSplit(tcp, wire.SplitOptions{OnRefused: func(kind string, total uint64) {
+		a.log.Warn("too many connections, the newest are closed", "kind", kind, "closed_since_start", total)
+	}})
 	a.push("TCP socket", func(context.Context) error { return ignoreClosed(a.tcp.Close()) })
 	media, err := wire.New(udp, wire.Options{})
 	if err != nil {
@@ -185,7 +187,7 @@ func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
 	base, endStreams := context.WithCancel(context.Background())
 	a.http = &http.Server{
-		Handler:           under(a.config.BasePath, e),
+		Handler:           bodyDeadlines{under(a.config.BasePath, e), bodyTimeout, drainTimeout},
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return base },

@@ -32,7 +32,9 @@
 //	accept ─▶ first bytes ┤
 //	                      └─▶ StreamMux ─▶ Streams ◀─ frames ─▶ stream, one for each TCP connection
 //
-// A connection has some seconds to say what it is, and only so many may be silent at a time. A stream whose client takes
+// A connection has some seconds to say what it is, and only so many may be silent at a time. Each kind has a [Quota] in total
+// and for each address; one connection more is closed. A client of HTTP or TURN that takes nothing of what it is sent for
+// [SplitOptions.Stall] loses its connection, as does one of TURN that is given no relay in time. A stream whose client takes
 // less than is sent drops packets, as UDP would: its queue is bounded, and nobody waits for it.
 //
 // Goroutines of UDP: one flusher for each PacketConn and one that hands out what a DatagramMux reads, ended by Close. Locks:

@@ -23,6 +23,8 @@ const (
 	// stunBinding is the type of the first message of an ICE connection: a Binding request. A connection of TURN begins
 	// with that too, or with stunAllocate.
 	stunBinding, stunAllocate = 0x0001, 0x0003
+	// stunAllocated is the type of TURN's answer to an Allocate request that gives a relay (RFC 8656, section 17).
+	stunAllocated = 0x0103
 	// stunAnswer is the type of a Binding success response, notSTUN none: the first two bits of a type are 0.
 	stunAnswer, notSTUN = 0x0101, 0xffff
 	// stunUsername is the attribute that names both sides' fragments (RFC 8489, section 14.3).

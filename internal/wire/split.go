@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bufio"
-	"bytes"
 	"container/list"
 	"errors"
 	"net"
@@ -18,12 +17,21 @@ const (
 	defaultWaiting = 1024
 	// acceptPause is how long to wait when the system has no room for another connection.
 	acceptPause = 50 * time.Millisecond
+	// defaultStall is how long a client may take nothing of what is written to it. Mobile networks hand over in less.
+	defaultStall = 30 * time.Second
 )
 
 // SplitOptions tunes a Split. The zero value is right for a server.
 type SplitOptions struct {
-	Patience time.Duration // how long a connection may be silent at first, 10 s when 0
-	Waiting  int           // how many may be, 1024 when 0
+	Patience time.Duration // how long a connection may be silent at first, and one of TURN without a relay; 10 s when 0
+	Waiting  int           // how many may be silent, 1024 when 0
+	Stall    time.Duration // how long a client of HTTP or TURN may take nothing of what it is sent, 30 s when 0
+
+	// Quotas of connections. One beyond them is closed at once. The zero Quota is the default.
+	HTTP, TURN, ICE Quota
+	// OnRefused is called when a connection has been closed for a quota, at most once a minute for each kind, with the number
+	// of those closed since the start. It may be nil.
+	OnRefused func(kind string, total uint64)
 }
 
 // Split shares one TCP port between HTTP, with TLS or without, ICE and TURN. It reads as much of each connection as it takes
@@ -32,6 +40,7 @@ type Split struct {
 	listener net.Listener
 	options  SplitOptions
 	ice      *StreamMux
+	streams  *census // of ICE
 	web      *handed
 	turn     *handed
 	done     chan struct{}
@@ -50,8 +59,13 @@ func NewSplit(listener net.Listener, o SplitOptions) *Split {
 	if o.Waiting == 0 {
 		o.Waiting = defaultWaiting
 	}
+	if o.Stall == 0 {
+		o.Stall = defaultStall
+	}
 	s := &Split{listener: listener, options: o, done: make(chan struct{})}
-	s.web, s.turn = newHanded(s), newHanded(s)
+	s.web = newHanded(s, newCensus("HTTP", o.HTTP, defaultHTTP, o.OnRefused), newHTTPConn)
+	s.turn = newHanded(s, newCensus("TURN", o.TURN, defaultTURN, o.OnRefused), newTURNConn)
+	s.streams = newCensus("ICE", o.ICE, defaultICE, o.OnRefused)
 	s.ice = newStreamMux(listener.Addr())
 	s.work.Go(s.accept) // ends when Close closes the listener
 	return s
@@ -132,12 +146,12 @@ func (s *Split) hand(conn net.Conn, ticket *list.Element) {
 		what = classify(b)
 	}
 	var first []byte
+	from := addrOf(conn.RemoteAddr()).Addr()
 	switch what {
 	case carriesHTTP:
 		_ = conn.SetReadDeadline(time.Time{})
 		s.web.give(conn, reader)
-	case carriesTURN:
-		_ = conn.SetReadDeadline(time.Time{})
+	case carriesTURN: // keeps the deadline, see turnConn
 		s.turn.give(conn, reader)
 	case carriesICE:
 		first, _ = nextFrame(reader)
@@ -146,58 +160,11 @@ func (s *Split) hand(conn net.Conn, ticket *list.Element) {
 	s.waiting.Remove(ticket) // does nothing if it was pushed out
 	s.mu.Unlock()
 	switch {
-	case first != nil:
+	case first != nil && s.streams.enter(from):
+		defer s.streams.leave(from)
 		_ = conn.SetReadDeadline(time.Time{}) // from here on ICE decides who is gone
 		s.ice.serve(conn, reader, first)
 	case what != carriesHTTP && what != carriesTURN:
 		_ = conn.Close()
 	}
 }
-
-// handed hands out the connections that carry one thing.
-type handed struct {
-	split *Split
-	conns chan net.Conn // not buffered: who gives one waits until it is taken
-	done  chan struct{}
-	close sync.Once
-}
-
-func newHanded(s *Split) *handed {
-	return &handed{split: s, conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-// give waits until conn is taken, or closes it.
-func (l *handed) give(conn net.Conn, reader *bufio.Reader) {
-	first, _ := reader.Peek(reader.Buffered())
-	first = bytes.Clone(first) // the buffer is larger than what was said
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		conn = &begunTCP{TCPConn: tcp, first: first}
-	} else {
-		conn = &begun{Conn: conn, first: first}
-	}
-	select {
-	case l.conns <- conn:
-	case <-l.done:
-		_ = conn.Close()
-	case <-l.split.done:
-		_ = conn.Close()
-	}
-}
-
-func (l *handed) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-l.split.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *handed) Close() error {
-	l.close.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *handed) Addr() net.Addr { return l.split.listener.Addr() }

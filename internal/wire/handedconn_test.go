@@ -1,0 +1,320 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const shortStall = 100 * time.Millisecond
+
+// serveHTTP serves h on the port until the test ends.
+func serveHTTP(t *testing.T, s *Split, h http.HandlerFunc) {
+	t.Helper()
+	server, served := &http.Server{Handler: h}, make(chan struct{})
+	go func() { // ends with Close below
+		defer close(served)
+		_ = server.Serve(s.HTTP())
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
+}
+
+// TestUnreadResponseEnds: a client that does not read what it asked for does not hold the connection, however the response is
+// written.
+func TestUnreadResponseEnds(t *testing.T) {
+	const size = 64 << 20 // more than kernels buffer
+	file := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, write := range map[string]func(http.ResponseWriter) error{
+		"one write": func(w http.ResponseWriter) error { _, err := w.Write(make([]byte, size)); return err },
+		"file": func(w http.ResponseWriter) error {
+			f, err := os.Open(file)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(w, f)
+			return err
+		},
+		"hijacked": func(w http.ResponseWriter) error {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_, err = conn.Write(make([]byte, size))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSplit(t, SplitOptions{Stall: shortStall})
+			written := make(chan error, 1)
+			serveHTTP(t, s, func(w http.ResponseWriter, _ *http.Request) { written <- write(w) })
+			c := dial(t, s)
+			if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-written:
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("the write ends with %v", err)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("the write does not end")
+				_ = c.Close()
+				<-written
+			}
+		})
+	}
+}
+
+// TestSlowReaderGetsAll: a response may take longer than a client may take nothing of it.
+func TestSlowReaderGetsAll(t *testing.T) {
+	const stall = 300 * time.Millisecond                       // longer than TCP may take to find a window open again
+	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MB
+	file := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newSplit(t, SplitOptions{Stall: stall})
+	serveHTTP(t, s, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
+	c := dial(t, s)
+	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	tick := time.NewTicker(stall / 20)
+	defer tick.Stop()
+	start := time.Now()
+	for range tick.C {
+		if _, err := io.CopyN(&got, c, 256<<10); err != nil {
+			break
+		}
+	}
+	if took := time.Since(start); !bytes.HasSuffix(got.Bytes(), content) || took < 2*stall {
+		t.Errorf("got %d bytes in %v", got.Len(), took)
+	}
+}
+
+// TestOwnWriteDeadlineHolds: who sets a deadline for writes gets that, and the one of each chunk back with the zero time.
+func TestOwnWriteDeadlineHolds(t *testing.T) {
+	for name, set := range map[string]func(net.Conn){
+		"its own": func(c net.Conn) { _ = c.SetWriteDeadline(time.Now().Add(shortStall)) },
+		"of both": func(c net.Conn) { _ = c.SetDeadline(time.Now().Add(shortStall)) },
+		"a zero":  func(c net.Conn) { _ = c.SetWriteDeadline(time.Time{}) },
+		"is reset": func(c net.Conn) {
+			_ = errors.Join(c.SetDeadline(time.Now().Add(time.Hour)), c.SetDeadline(time.Time{}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stall := time.Hour
+			if name == "a zero" || name == "is reset" {
+				stall = shortStall
+			}
+			s := newSplit(t, SplitOptions{Stall: stall})
+			c := dial(t, s)
+			if _, err := io.WriteString(c, "GET"); err != nil {
+				t.Fatal(err)
+			}
+			given, err := s.HTTP().Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = given.Close() })
+			set(given)
+			watch := time.AfterFunc(5*time.Second, func() { _ = given.Close() })
+			defer watch.Stop()
+			if _, err := given.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("the write ends with %v", err)
+			}
+		})
+	}
+}
+
+// acceptTURN connects a client of TURN and returns both ends.
+func acceptTURN(t *testing.T, s *Split) (client, server net.Conn) {
+	t.Helper()
+	client = dial(t, s)
+	if _, err := client.Write(stunMessage(stunAllocate)); err != nil {
+		t.Fatal(err)
+	}
+	server, err := s.TURN().Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	if _, err := io.ReadFull(server, make([]byte, stunHeader)); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+// TestTURNWithoutRelayEnds: who asks for no relay, or gets none, is not kept, even if it goes on sending.
+func TestTURNWithoutRelayEnds(t *testing.T) {
+	s := newSplit(t, SplitOptions{Patience: shortStall})
+	client, server := acceptTURN(t, s)
+	if _, err := server.Write(stunMessage(0x0113)); err != nil { // refuses it
+		t.Fatal(err)
+	}
+	sent := make(chan struct{})
+	go func() { // ends with the connection
+		defer close(sent)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if _, err := client.Write([]byte{0}); err != nil {
+				return
+			}
+		}
+	}()
+	end := time.Now().Add(5 * time.Second)
+	for err := error(nil); !errors.Is(err, os.ErrDeadlineExceeded); _, err = server.Read(make([]byte, 10)) {
+		if time.Now().After(end) {
+			t.Fatalf("the connection goes on: %v", err)
+		}
+	}
+	_ = server.Close()
+	<-sent
+
+	client, server = acceptTURN(t, s)
+	if _, err := server.Write(stunMessage(stunAllocated)); err != nil {
+		t.Fatal(err)
+	}
+	later := time.AfterFunc(3*shortStall, func() { _, _ = client.Write([]byte("later")) })
+	defer later.Stop()
+	if n, err := server.Read(make([]byte, 10)); n != 5 || err != nil {
+		t.Errorf("with a relay, a connection reads %d bytes, %v", n, err)
+	}
+}
+
+// TestQuotasOfConnections: one connection of a kind beyond its quota is closed, and there is room again when one has ended.
+func TestQuotasOfConnections(t *testing.T) {
+	two := Quota{Total: 2, PerAddress: 2}
+	refused := make(chan string, 10)
+	s := newSplit(t, SplitOptions{HTTP: two, TURN: two, ICE: two, OnRefused: func(kind string, total uint64) {
+		if total != 1 {
+			t.Errorf("%d refused of %s", total, kind)
+		}
+		refused <- kind
+	}})
+	ice, err := s.ICE().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, c := range map[string]struct {
+		first []byte
+		take  func() (io.Closer, error) // the server's end
+	}{
+		"HTTP": {[]byte("GET"), func() (io.Closer, error) { return s.HTTP().Accept() }},
+		"TURN": {stunMessage(stunAllocate), func() (io.Closer, error) { return s.TURN().Accept() }},
+		"ICE": {binding("ours:theirs"), func() (io.Closer, error) {
+			_, _, err := ice.ReadFrom(make([]byte, 1500))
+			return nil, err
+		}},
+	} {
+		connect := func() net.Conn {
+			conn := dial(t, s)
+			if _, err := conn.Write(c.first); err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}
+		var clients []net.Conn
+		var servers []io.Closer
+		for range 2 {
+			clients = append(clients, connect())
+			server, err := c.take()
+			if err != nil {
+				t.Fatal(err)
+			}
+			servers = append(servers, server)
+		}
+		closedByServer(t, connect())
+		select {
+		case got := <-refused:
+			if got != kind {
+				t.Errorf("refused one of %s, want %s", got, kind)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("a third connection of %s is not refused", kind)
+		}
+		_ = clients[0].Close()
+		if servers[0] != nil {
+			_ = servers[0].Close()
+			_ = servers[0].Close() // which frees no second place
+		} else {
+			waitFor(t, "the place of an ICE connection is free", func() bool {
+				s.streams.mu.Lock()
+				defer s.streams.mu.Unlock()
+				return s.streams.open == 1
+			})
+		}
+		connect()
+		server, err := c.take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		closedByServer(t, connect())
+		for _, open := range append(servers[1:], server) {
+			if open != nil {
+				_ = open.Close()
+			}
+		}
+	}
+}
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func TestCensus(t *testing.T) {
+	var reports []uint64
+	c := newCensus("x", Quota{Total: 5, PerAddress: 2}, Quota{}, func(_ string, total uint64) { reports = append(reports, total) })
+	now := time.Now()
+	c.now = func() time.Time { return now }
+	enter := func(want bool, addresses ...string) {
+		t.Helper()
+		for _, a := range addresses {
+			if got := c.enter(netip.MustParseAddr(a)); got != want {
+				t.Errorf("%s may connect: %v, want %v", a, got, want)
+			}
+		}
+	}
+	enter(true, "192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1")
+	enter(false, "192.0.2.1")
+	enter(true, "2001:db8::ffff:1")
+	enter(false, "2001:db8::2")
+	now = now.Add(reportInterval)
+	enter(true, "2001:db8:0:1::1")
+	enter(false, "192.0.2.2", "127.0.0.1") // five are open
+	c.leave(netip.MustParseAddr("2001:db8::1"))
+	enter(true, "2001:db8::3")
+	if len(reports) != 2 || reports[0] != 1 || reports[1] != 3 {
+		t.Errorf("reports %v, want 1 and 3: two within the first minute, two in the next", reports)
+	}
+	for _, a := range []string{"127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1%lo", "100.64.0.1"} {
+		c := newCensus("x", Quota{Total: 100, PerAddress: 1}, Quota{}, nil)
+		for range 50 {
+			if !c.enter(netip.MustParseAddr(a)) {
+				t.Fatalf("%s may be a proxy, but is refused", a)
+			}
+		}
+	}
+}

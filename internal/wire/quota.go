@@ -1,0 +1,99 @@
+package wire
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Quota bounds the open connections of one kind.
+type Quota struct {
+	Total      int // of all addresses together
+	PerAddress int // of one public IPv4 address or IPv6 /64
+}
+
+// Defaults. Behind one address may be the carrier-grade NAT or the school of hundreds of participants, each of whom opens up to
+// seven connections of HTTP at once, and a few of TURN or ICE where UDP is blocked.
+var (
+	defaultHTTP = Quota{Total: 16384, PerAddress: 2048}
+	defaultTURN = Quota{Total: 4096, PerAddress: 512}
+	defaultICE  = Quota{Total: 16384, PerAddress: 2048}
+)
+
+// reportInterval is the least time between two reports of refused connections of one kind.
+const reportInterval = time.Minute
+
+// census counts the open connections of one kind.
+type census struct {
+	kind      string
+	quota     Quota
+	onRefused func(kind string, total uint64) // may be nil
+	now       func() time.Time
+
+	mu        sync.Mutex
+	open      int
+	byAddress map[netip.Prefix]int
+	refused   uint64
+	reported  time.Time
+}
+
+func newCensus(kind string, quota, usual Quota, onRefused func(string, uint64)) *census {
+	if quota == (Quota{}) {
+		quota = usual
+	}
+	return &census{kind: kind, quota: quota, onRefused: onRefused, now: time.Now, byAddress: map[netip.Prefix]int{}}
+}
+
+// enter counts a connection from a and reports whether there may be one more. If so, the caller calls leave when it ends.
+func (c *census) enter(a netip.Addr) bool {
+	source := sourceOf(a)
+	c.mu.Lock()
+	if c.open < c.quota.Total && (shared(a) || c.byAddress[source] < c.quota.PerAddress) {
+		c.open++
+		c.byAddress[source]++
+		c.mu.Unlock()
+		return true
+	}
+	c.refused++
+	total, now := c.refused, c.now()
+	due := now.Sub(c.reported) >= reportInterval
+	if due {
+		c.reported = now
+	}
+	c.mu.Unlock()
+	if due && c.onRefused != nil {
+		c.onRefused(c.kind, total)
+	}
+	return false
+}
+
+// leave ends what enter began.
+func (c *census) leave(a netip.Addr) {
+	source := sourceOf(a)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open--
+	if c.byAddress[source]--; c.byAddress[source] == 0 {
+		delete(c.byAddress, source)
+	}
+}
+
+// sourceOf is what one client, or one network of clients, holds of addresses: an IPv4 address or an IPv6 /64.
+func sourceOf(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := 64
+	if a.Is4() {
+		bits = 32
+	}
+	p, _ := a.Prefix(bits) // fails for an invalid address only, and the zero prefix will do for those
+	return p
+}
+
+// carrierNAT is the address range inside carrier-grade NAT (RFC 6598), which private networks use too.
+var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+
+// shared reports whether a may be a reverse proxy that carries the connections of everybody.
+func shared(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || carrierNAT.Contains(a)
+}
