@@ -15,13 +15,14 @@ const asideQueue = 1 << 20
 // Aside is the UDP socket as those see it who serve what is not of a peer connection: STUN for whoever asks how others
 // see it, and TURN. Closing it leaves the socket open.
 type Aside struct {
-	conn  *PacketConn
-	queue *packetio.Buffer // each packet behind its sender's address
+	conn   *PacketConn
+	queue  *packetio.Buffer // each packet behind its sender's address
+	askers *askers
 }
 
 // Aside returns the socket for STUN and TURN; until it is asked for, such packets are the media's to ignore.
 func (c *PacketConn) Aside() *Aside {
-	a := &Aside{conn: c, queue: packetio.NewBuffer()}
+	a := &Aside{conn: c, queue: packetio.NewBuffer(), askers: newAskers()}
 	a.queue.SetLimitSize(asideQueue)
 	if !c.aside.CompareAndSwap(nil, a) {
 		return c.aside.Load()
@@ -32,10 +33,14 @@ func (c *PacketConn) Aside() *Aside {
 // addressSize is that of an IPv6 address and a port.
 const addressSize = 18
 
-// take keeps b for the reader, if it is not media's, and tells whether it was.
+// take keeps b for the reader, if it is not media's, and reports whether it was. Requests beyond their rate are dropped.
 func (a *Aside) take(b []byte, from netip.AddrPort) bool {
 	if a == nil || !isAside(b) {
 		return false
+	}
+	if isRequest(b) && !a.askers.admit(from.Addr(), time.Now()) {
+		a.conn.unanswered.Add(1)
+		return true
 	}
 	packet := make([]byte, addressSize, addressSize+len(b))
 	address := from.Addr().As16()
@@ -66,6 +71,12 @@ func isAside(b []byte) bool {
 		return true
 	}
 	return message&stunClass == 0 && localFragment(b) == ""
+}
+
+// isRequest reports whether a datagram is a STUN or TURN request, the only messages that are answered.
+func isRequest(b []byte) bool {
+	message := stunType(b)
+	return message != notSTUN && message&stunClass == 0
 }
 
 // ReadFrom waits for a packet.

@@ -38,6 +38,7 @@ type Stats struct {
 	PacketsIn, BytesIn, CallsIn    uint64
 	PacketsOut, BytesOut, CallsOut uint64
 	Dropped                        uint64 // refused by the kernel, or not taken in time by a peer connection
+	Unanswered                     uint64 // requests of STUN and TURN that came too fast
 	Offload                        bool   // packets leave in segmented runs
 }
 
@@ -62,6 +63,7 @@ type PacketConn struct {
 	work sync.WaitGroup
 
 	packetsOut, callsOut, dropped atomic.Uint64
+	unanswered                    atomic.Uint64
 	packetsIn, callsIn            atomic.Uint64
 	bytesIn, bytesOut             atomic.Uint64
 }
@@ -221,7 +223,7 @@ func (c *PacketConn) Stats() Stats {
 	return Stats{
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), CallsIn: c.callsIn.Load(),
 		PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(), CallsOut: c.callsOut.Load(),
-		Dropped: c.dropped.Load(), Offload: c.out.offload.Load(),
+		Dropped: c.dropped.Load(), Unanswered: c.unanswered.Load(), Offload: c.out.offload.Load(),
 	}
 }
 
