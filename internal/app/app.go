@@ -153,7 +153,9 @@ func (a *App) open(ctx context.Context) error {
 	})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
 	e := a.newHTTP()
-	a.rooms, err = rtc.New(wire.NewDatagramMux(media), rtc.Options{
+	mux := wire.NewDatagramMux(media)
+	mux.SetStreams(a.tcp.ICE())
+	a.rooms, err = rtc.New(mux, rtc.Options{
 		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
 		SubscriptionLimitVideo: a.config.SubscriptionLimitVideo, SubscriptionLimitAudio: a.config.SubscriptionLimitAudio,
 	})

@@ -10,21 +10,17 @@ import (
 	"time"
 )
 
-// succession is how long the owner of an address must be silent before another connection takes it over: less than the second
-// after which clients repeat a DTLS handshake that went to the owner.
-const succession = 700 * time.Millisecond
-
 // DatagramMux shares the socket between peer connections; it is an ice.UDPMux. A STUN Binding request names by a username
-// fragment whom it is for (RFC 8445, section 7.2.2). What else comes from an address is its owner's: of who has answered a
-// request from there.
+// fragment whom it is for (RFC 8445, section 7.2.2). What else comes from an address goes to its owner: the connection that has
+// answered a request from there.
 //
-// An address changes its owner when a router gives a port that one client has left to another, or a client that was killed
-// comes back with the same port. ICE takes seconds to notice that the first one is gone; the second is heard before. Pion's own
-// mux gives even requests to whoever had the address first, and so leaves the second outside until then.
+// Several connections may claim one address, see owner. Pion's own mux gives even requests to whoever had the address first.
 type DatagramMux struct {
-	conn  *PacketConn
-	after func(time.Duration, func()) *time.Timer // time.AfterFunc, but in tests
-	work  sync.WaitGroup
+	conn *PacketConn
+	now  func() time.Time // time.Now, but in tests
+	work sync.WaitGroup
+
+	streams atomic.Pointer[StreamMux] // may be nil
 
 	mu        sync.RWMutex
 	fragments map[fragment][]*Datagrams // in the order in which they were made
@@ -38,23 +34,18 @@ type fragment struct {
 	six   bool
 }
 
-// owner is whose the packets from an address are.
-type owner struct {
-	conn  *Datagrams
-	heard atomic.Bool // whether something has come for it since another wanted the address
-
-	wanted bool // another waits for it to be silent. Guarded by DatagramMux.mu
-}
-
 // NewDatagramMux takes over conn; closing the mux closes it.
 func NewDatagramMux(conn *PacketConn) *DatagramMux {
 	m := &DatagramMux{
-		conn: conn, after: time.AfterFunc,
+		conn: conn, now: time.Now,
 		fragments: map[fragment][]*Datagrams{}, owners: map[netip.AddrPort]*owner{},
 	}
 	m.work.Go(m.receive) // ends when the socket is closed
 	return m
 }
+
+// SetStreams names the mux of the peer connections that use this one, for those that go over TCP.
+func (m *DatagramMux) SetStreams(streams *StreamMux) { m.streams.Store(streams) }
 
 // LocalAddr is what the socket is bound to, a *net.UDPAddr.
 func (m *DatagramMux) LocalAddr() net.Addr { return m.conn.LocalAddr() }
@@ -143,10 +134,12 @@ func (m *DatagramMux) endLocked(c *Datagrams) {
 	if m.fragments[c.key] = slices.DeleteFunc(m.fragments[c.key], func(x *Datagrams) bool { return x == c }); len(m.fragments[c.key]) == 0 {
 		delete(m.fragments, c.key)
 	}
-	for _, a := range c.owned {
-		delete(m.owners, a)
+	for len(c.owned) > 0 {
+		m.releaseLocked(c, c.owned[0])
 	}
-	c.owned = nil
+	for len(c.shared) > 0 {
+		m.unshareLocked(c, c.shared[0])
+	}
 }
 
 // receive hands out packets until the socket is closed.
@@ -161,7 +154,10 @@ func (m *DatagramMux) receive() {
 			time.Sleep(acceptPause)
 			continue
 		}
-		to := m.find(d.buffer[:n], from)
+		to, sharers := m.find(d.buffer[:n], from)
+		for _, c := range sharers {
+			c.takeCopy(d.buffer[:n], from)
+		}
 		if to == nil {
 			continue
 		}
@@ -174,87 +170,6 @@ func (m *DatagramMux) receive() {
 			m.conn.dropped.Add(1)
 		}
 	}
-}
-
-// find returns whom b is for, or nil.
-func (m *DatagramMux) find(b []byte, from netip.AddrPort) *Datagrams {
-	from = unmapped(from)
-	request := stunType(b) == stunBinding
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	o := m.owners[from]
-	if !request {
-		if o == nil {
-			return nil
-		}
-		// Answers of STUN and a DTLS handshake are no signs of life: they may be those of who is about to take over.
-		if len(b) > 0 && b[0] > dtlsHandshake {
-			o.hear()
-		}
-		return o.conn
-	}
-	list := m.fragments[fragment{localFragment(b), from.Addr().Is6()}]
-	if len(list) == 0 {
-		return nil
-	}
-	if o != nil && o.conn == list[0] {
-		o.hear()
-	}
-	return list[0]
-}
-
-// hear notes a sign of life.
-func (o *owner) hear() {
-	if !o.heard.Load() {
-		o.heard.Store(true)
-	}
-}
-
-// claim makes c the owner of an address to which it sends a STUN message: at once if nobody is, and from somebody else if
-// c answers a request, which pion does once the request has proved to come from c's client, and the owner is silent then.
-func (m *DatagramMux) claim(c *Datagrams, a netip.AddrPort, answers bool) {
-	a = unmapped(a)
-	m.mu.RLock()
-	o := m.owners[a]
-	owned := o != nil && o.conn == c
-	m.mu.RUnlock()
-	if owned {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch o = m.owners[a]; {
-	case o == nil:
-		m.ownLocked(c, a)
-	case o.conn != c && answers && !o.wanted:
-		o.wanted = true
-		o.heard.Store(false)
-		m.after(succession, func() { m.succeed(o, c, a) })
-	}
-}
-
-// succeed makes c the owner of a in place of o, unless something has come for that one meanwhile; c may try again then.
-func (m *DatagramMux) succeed(o *owner, c *Datagrams, a netip.AddrPort) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	o.wanted = false
-	if m.owners[a] != o || o.heard.Load() || c.closed.Load() {
-		return
-	}
-	o.conn.owned = slices.DeleteFunc(o.conn.owned, func(x netip.AddrPort) bool { return x == a })
-	m.ownLocked(c, a)
-}
-
-func (m *DatagramMux) ownLocked(c *Datagrams, a netip.AddrPort) {
-	if c.closed.Load() {
-		return
-	}
-	if len(c.owned) == maxOwned {
-		delete(m.owners, c.owned[0])
-		c.owned = slices.Delete(c.owned, 0, 1)
-	}
-	m.owners[a] = &owner{conn: c}
-	c.owned = append(c.owned, a)
 }
 
 // unmapped is an address as both kinds of sockets write it.

@@ -30,7 +30,6 @@ type muxed struct {
 func newMuxed(t testing.TB) *muxed {
 	t.Helper()
 	m := NewDatagramMux(listen(t, "udp4", "127.0.0.1:0", Options{}))
-	m.after = func(time.Duration, func()) *time.Timer { return nil } // see later
 	client, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -82,14 +81,6 @@ func (m *muxed) reply(c *Datagrams) {
 	}
 }
 
-// later lets the time pass after which c may have the address.
-func (m *muxed) later(c *Datagrams) {
-	m.mu.Lock()
-	o := m.owners[m.address]
-	m.mu.Unlock()
-	m.succeed(o, c, m.address)
-}
-
 var (
 	media     = []byte{0x80, 96, 0, 1}
 	handshake = dtlsRecord(recordHandshake, 0, 20)
@@ -116,44 +107,6 @@ func TestRequestsGoByFragment(t *testing.T) {
 	}
 	if m.send(request("b"), a, second) != second {
 		t.Error("the first of two is gone, and the second not asked")
-	}
-}
-
-// TestAddressChangesHands: an address goes to another connection once its owner has been silent for a while.
-func TestAddressChangesHands(t *testing.T) {
-	m := newMuxed(t)
-	first, second := m.open("first"), m.open("second")
-	m.send(request("first"), first)
-	m.reply(first)
-	m.send(media, first)
-
-	m.send(request("second"), second)
-	m.reply(second)
-	if m.send(media, first, second) != first {
-		t.Error("taken over at once")
-	}
-	m.later(second)
-	if m.send(media, first, second) != first {
-		t.Error("taken from one that sends")
-	}
-	if _, err := second.WriteToAddrPort(request("theirs"), m.address); err != nil || m.owners[m.address].wanted {
-		t.Errorf("wanted by who only asks, %v", err)
-	}
-	m.reply(second)
-	for _, b := range [][]byte{handshake, answer()} { // which are no signs of life: they may be the second's
-		if m.send(b, first, second) != first {
-			t.Error("taken over at once")
-		}
-	}
-	m.later(second)
-	if m.send(handshake, first, second) != second || m.send(media, first, second) != second {
-		t.Error("not taken over")
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if m.send(media, second) != second {
-		t.Error("the first one takes the address with it")
 	}
 }
 
@@ -202,7 +155,7 @@ func TestFullQueue(t *testing.T) {
 	m := newMuxed(t)
 	idle, c := m.open("idle"), m.open("c")
 	for range datagramQueue + 10 {
-		if m.find(request("idle"), m.address).take(new(datagram)) {
+		if to, _ := m.find(request("idle"), m.address); to.take(new(datagram)) {
 			continue
 		}
 		if len(idle.in) != datagramQueue {
@@ -220,7 +173,7 @@ func FuzzFind(f *testing.F) {
 		f.Add(packet)
 	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		switch to := m.find(packet, m.address); {
+		switch to, _ := m.find(packet, m.address); {
 		case to == b && localFragment(packet) != "b":
 			t.Errorf("%x reaches b, which it does not name", packet)
 		case to == nil && stunType(packet) != stunBinding:

@@ -18,9 +18,6 @@ const (
 	// maxOwned bounds the addresses of one connection; the oldest is given up first. A client has a few, and new ones when
 	// it moves between networks.
 	maxOwned = 64
-	// dtlsHandshake is the highest first byte of STUN and of a DTLS handshake; data over DTLS and media begin with higher ones
-	// (RFC 9147, section 4.1; RFC 7983, section 7).
-	dtlsHandshake = 22
 )
 
 // datagram is a packet on its way to who reads.
@@ -43,7 +40,8 @@ type Datagrams struct {
 	done   chan struct{}
 	closed atomic.Bool
 
-	owned []netip.AddrPort // guarded by DatagramMux.mu, the oldest first
+	// Addresses that it owns and that it shares, the oldest first, at most maxOwned of each. Guarded by DatagramMux.mu.
+	owned, shared []netip.AddrPort
 }
 
 // take queues d, which is then no longer the caller's, unless the queue is full.
@@ -53,6 +51,15 @@ func (c *Datagrams) take(d *datagram) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// takeCopy queues a copy of a packet, unless the queue is full.
+func (c *Datagrams) takeCopy(b []byte, from netip.AddrPort) {
+	d := datagrams.Get().(*datagram)
+	d.from, d.n = from, copy(d.buffer[:], b)
+	if d.n = c.dtls.admit(d.buffer[:d.n]); d.n == 0 || !c.take(d) {
+		datagrams.Put(d)
 	}
 }
 
@@ -75,8 +82,8 @@ func (c *Datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	}
 	if t := stunType(b); t != notSTUN {
 		c.mux.claim(c, to, t == stunAnswer)
-	} else {
-		c.dtls.sent(b)
+	} else if c.dtls.sent(b, to) {
+		c.mux.prove(c, to)
 	}
 	return c.mux.conn.WriteToAddrPort(b, to)
 }

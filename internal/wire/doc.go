@@ -22,6 +22,9 @@
 //	PacketConn ─┬─▶ DatagramMux ─▶ Datagrams, one for each username fragment
 //	            └─▶ Aside: STUN and TURN
 //
+// Packets from an address go to its owner, the connection whose requests came from there. Another that claims the address gets
+// copies, and becomes the owner once it has proved that its client receives there; see owner.
+//
 // Once the DTLS handshake of a peer connection has ended, its connections drop unencrypted DTLS records, which anybody who
 // spoofs an address can send; see dtlsFilter.
 //
@@ -38,10 +41,10 @@
 // less than is sent drops packets, as UDP would: its queue is bounded, and nobody waits for it.
 //
 // Goroutines of UDP: one flusher for each PacketConn and one that hands out what a DatagramMux reads, ended by Close. Locks:
-// sendMu is held while a batch is sent, then mu for the moment of swapping batches; mu alone by writers. That of DatagramMux
-// is held with no other.
+// sendMu is held while a batch is sent, then mu for the moment of swapping batches; mu alone by writers. Those of DatagramMux,
+// dtlsFilter and askers are held with no other.
 //
 // Goroutines of TCP: one that accepts, one for each connection that has not said what it is or that carries ICE, and one
-// that writes to each that carries ICE. Split.Close ends all of them and waits. Locks: those of Split, StreamMux, Streams
-// and stream are never held together, but that Streams holds its own while it closes its streams.
+// that writes to each that carries ICE. Split.Close ends all of them and waits. Locks: those of Split, census, handedConn,
+// StreamMux, Streams and stream are never held together, but that Streams holds its own while it closes its streams.
 package wire

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/binary"
+	"net/netip"
+	"sync"
 	"sync/atomic"
 )
 
@@ -39,17 +41,24 @@ type dtlsFilter struct {
 	received atomic.Bool // an encrypted record has come, or one that looks so
 
 	handshake atomic.Int64 // bytes of handshake records that have come
+
+	mu        sync.Mutex
+	peer      netip.AddrPort // to which this side has sent the first record of its handshake
+	elsewhere bool           // it has sent others to other addresses
 }
 
-// sent notes what this side sends.
-func (f *dtlsFilter) sent(b []byte) {
+// sent notes what this side sends, and reports whether it completes this side of a handshake of which every record has gone to
+// that address. Then whoever the handshake is with can read what is sent to the address: we send Finished only after the other
+// side has signed, or proved to have derived its keys from, the random number in our first message.
+func (f *dtlsFilter) sent(b []byte, to netip.AddrPort) bool {
 	if f.ended.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
-		return
+		return false
 	}
 	if b[0] >= firstMedia {
 		f.ended.Store(true)
-		return
+		return false
 	}
+	proved := false
 	for size := recordSize(b); size > 0; size = recordSize(b) {
 		if recordEpoch(b) > 0 {
 			switch b[0] {
@@ -57,11 +66,39 @@ func (f *dtlsFilter) sent(b []byte) {
 				f.ended.Store(true)
 			case recordHandshake:
 				f.finished.Store(true)
+				proved = f.wholly(to)
 			}
+		} else {
+			f.note(to)
 		}
 		b = b[size:]
 	}
 	f.conclude()
+	return proved
+}
+
+// note keeps to which addresses the handshake goes.
+func (f *dtlsFilter) note(to netip.AddrPort) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.peer.IsValid() {
+		f.peer = unmapped(to)
+	}
+	f.elsewhere = f.elsewhere || f.peer != unmapped(to)
+}
+
+// wholly reports whether the handshake has gone to that address alone.
+func (f *dtlsFilter) wholly(to netip.AddrPort) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.peer == unmapped(to) && !f.elsewhere
+}
+
+// shookHands reports whether any of a handshake has been sent.
+func (f *dtlsFilter) shookHands() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.peer.IsValid()
 }
 
 // conclude notes the end of a handshake.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net"
+	"net/netip"
 	"testing"
 )
 
@@ -39,7 +40,7 @@ func TestDTLSFilterKnowsTheEndOfAHandshake(t *testing.T) {
 		f := &dtlsFilter{}
 		for i := range max(len(c.sent), len(c.come)) {
 			if i < len(c.sent) {
-				f.sent(c.sent[i])
+				f.sent(c.sent[i], netip.AddrPort{})
 			}
 			if i < len(c.come) {
 				if n := f.admit(bytes.Clone(c.come[i])); n != len(c.come[i]) && !f.ended.Load() {
@@ -120,7 +121,7 @@ func TestFilterIsOfAFragment(t *testing.T) {
 func TestFilterAllocatesNothing(t *testing.T) {
 	f := &dtlsFilter{}
 	flight := append(dtlsRecord(recordHandshake, 0, 700), dtlsRecord(recordHandshake, 1, 40)...)
-	if n := testing.AllocsPerRun(1000, func() { f.sent(flight); f.admit(flight[:f.admit(flight)]) }); n > 0 {
+	if n := testing.AllocsPerRun(1000, func() { f.sent(flight, netip.AddrPort{}); f.admit(flight[:f.admit(flight)]) }); n > 0 {
 		t.Errorf("%v allocations for a packet", n)
 	}
 }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -142,30 +143,14 @@ func TestLostFinishedIsRepeated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := &lossy{UDPConn: udp}
-	socket.left.Store(2)
-	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: socket})
-	var settings webrtc.SettingEngine
-	settings.SetICEUDPMux(mux)
-	settings.SetIncludeLoopbackCandidate(true)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	settings.SetDTLSRetransmissionInterval(50 * time.Millisecond)
-	client, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		for _, end := range []func() error{client.GracefulClose, mux.Close} {
-			if err := end(); err != nil {
-				t.Error(err)
-			}
-		}
-		_ = udp.Close()
-	})
+	losing := &lossy{UDPConn: udp}
+	losing.left.Store(2)
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: losing})
+	t.Cleanup(func() { _ = errors.Join(mux.Close(), udp.Close()) }) // one of which closes it
+	client := peerOf(t, mux, false)
 	said := make(chan string, 10)
 	exchange(t, connect(t, server, client, said), said, "hello")
-	if n := socket.left.Load(); n > 0 {
+	if n := losing.left.Load(); n > 0 {
 		t.Errorf("%d datagrams were not lost", n)
 	}
 }

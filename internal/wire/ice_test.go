@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -66,6 +67,13 @@ func peer(t *testing.T) *webrtc.PeerConnection {
 // peerOn returns a peer and its socket.
 func peerOn(t *testing.T) (*webrtc.PeerConnection, *wire.PacketConn) {
 	t.Helper()
+	mux, conn := socket(t)
+	return peerOf(t, mux, false), conn
+}
+
+// socket is a mux and its socket.
+func socket(t *testing.T) (*wire.DatagramMux, *wire.PacketConn) {
+	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -75,23 +83,34 @@ func peerOn(t *testing.T) (*webrtc.PeerConnection, *wire.PacketConn) {
 		t.Fatal(err)
 	}
 	mux := wire.NewDatagramMux(conn)
+	t.Cleanup(func() {
+		if err := errors.Join(mux.Close(), conn.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return mux, conn
+}
+
+// peerOf is a peer on a mux.
+func peerOf(t *testing.T, mux ice.UDPMux, lite bool) *webrtc.PeerConnection {
+	t.Helper()
 	var settings webrtc.SettingEngine
 	settings.SetICEUDPMux(mux)
+	settings.SetLite(lite)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetDTLSRetransmissionInterval(100 * time.Millisecond)
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for _, end := range []func() error{pc.GracefulClose, mux.Close, conn.Close} {
-			if err := end(); err != nil {
-				t.Error(err)
-			}
+		if err := pc.GracefulClose(); err != nil {
+			t.Error(err)
 		}
 	})
-	return pc, conn
+	return pc
 }
 
 // describe gives a description with all candidates to both sides.

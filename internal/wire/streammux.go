@@ -110,6 +110,20 @@ func (m *StreamMux) find(ufrag string, local netip.Addr) *Streams {
 	return all[0]
 }
 
+// shookHands reports whether a DTLS handshake of the connection with ufrag has gone over TCP, if only in part.
+func (m *StreamMux) shookHands(ufrag string) bool {
+	if m == nil {
+		return false
+	}
+	var filter *dtlsFilter
+	m.mu.Lock()
+	if all := m.conns[ufrag]; len(all) > 0 {
+		filter = all[0].dtls // which they share
+	}
+	m.mu.Unlock()
+	return filter != nil && filter.shookHands()
+}
+
 // serve reads conn's frames, of which first is the first, until it ends.
 func (m *StreamMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 	s := newStream(conn)

@@ -92,7 +92,7 @@ func (c *Streams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		return 0, net.ErrClosed
 	}
 	if s != nil {
-		c.dtls.sent(b)
+		c.dtls.sent(b, to)
 		s.write(b)
 	}
 	return len(b), nil
