@@ -39,7 +39,7 @@ const sctpMinWindow = 12_000
 // engine makes peer connections that share one UDP socket, one TCP port and one certificate.
 type engine struct {
 	udp         UDPMux
-	tcp         ice.TCPMux // nil: media goes over UDP alone
+	tcp         TCPMux // nil: media goes over UDP alone
 	certificate webrtc.Certificate
 	nodeIP      netip.Addr // address to offer instead of the host's own; zero: the host's own
 	bound       netip.Addr // address the socket is bound to; unspecified: all
@@ -53,7 +53,7 @@ type patience struct {
 	answer               time.Duration // to an offer
 }
 
-func newEngine(udp UDPMux, tcp ice.TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
+func newEngine(udp UDPMux, tcp TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the media key: %w", err)
@@ -76,6 +76,12 @@ type visibleMux struct {
 	UDPMux
 	engine   *engine
 	loopback bool
+	senders  *rtcpSenders
+}
+
+// GetConn makes a connection; its name and parameters are those of ice.UDPMux.
+func (v visibleMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
+	return v.senders.bounded(v.UDPMux.GetConn(ufrag, local))
 }
 
 func (v visibleMux) GetListenAddresses() []net.Addr {
@@ -103,8 +109,9 @@ type connectionOptions struct {
 // connection is a peer connection and the Tap on its media.
 type connection struct {
 	*webrtc.PeerConnection
-	tap   *sfu.Tap
-	route *route
+	tap     *sfu.Tap
+	route   *route
+	senders *rtcpSenders
 }
 
 func (e *engine) newConnection(o connectionOptions, overflow func()) (*connection, error) {
@@ -112,7 +119,8 @@ func (e *engine) newConnection(o connectionOptions, overflow func()) (*connectio
 	if err != nil {
 		return nil, fmt.Errorf("set up codecs: %w", err)
 	}
-	settings, err := e.settings(o)
+	senders := newRTCPSenders()
+	settings, err := e.settings(o, senders)
 	if err != nil {
 		return nil, fmt.Errorf("set up ICE: %w", err)
 	}
@@ -129,16 +137,16 @@ func (e *engine) newConnection(o connectionOptions, overflow func()) (*connectio
 	if err != nil {
 		return nil, fmt.Errorf("make a peer connection: %w", err)
 	}
-	return &connection{PeerConnection: pc, tap: tap, route: way}, nil
+	return &connection{PeerConnection: pc, tap: tap, route: way, senders: senders}, nil
 }
 
-func (e *engine) settings(o connectionOptions) (*webrtc.SettingEngine, error) {
+func (e *engine) settings(o connectionOptions, senders *rtcpSenders) (*webrtc.SettingEngine, error) {
 	s := &webrtc.SettingEngine{LoggerFactory: e.logs}
 	loopback := o.loopback || e.bound.IsLoopback()
-	s.SetICEUDPMux(visibleMux{e.udp, e, loopback})
+	s.SetICEUDPMux(visibleMux{e.udp, e, loopback, senders})
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if o.tcp && e.tcp != nil {
-		s.SetICETCPMux(e.tcp)
+		s.SetICETCPMux(boundedTCP{e.tcp, senders})
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	s.SetNetworkTypes(networks)

@@ -44,7 +44,7 @@ func TestVisibleAddresses(t *testing.T) {
 				e.nodeIP = netip.MustParseAddr(c.node)
 			}
 			var got []string
-			for _, a := range (visibleMux{addressMux{addresses: c.addresses}, e, c.loopback}).GetListenAddresses() {
+			for _, a := range (visibleMux{addressMux{addresses: c.addresses}, e, c.loopback, newRTCPSenders()}).GetListenAddresses() {
 				got = append(got, a.(*net.UDPAddr).IP.String())
 			}
 			if !slices.Equal(got, c.want) {

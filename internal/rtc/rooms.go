@@ -22,7 +22,7 @@ import (
 type Options struct {
 	Log    *slog.Logger // required
 	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own
-	TCP    ice.TCPMux   // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
+	TCP    TCPMux       // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
 	// OnEvent is told everything that happens in rooms, in order for each room. It must not block.
 	OnEvent func(Event)
 	// RefreshToken makes a token by which the participant can return, with the grants of the one it presented. Nil sends none.
@@ -68,6 +68,12 @@ type Rooms struct {
 // UDPMux shares a socket between peer connections.
 type UDPMux interface {
 	ice.UDPMux
+	LocalAddr() net.Addr
+}
+
+// TCPMux shares a TCP port between peer connections.
+type TCPMux interface {
+	ice.TCPMux
 	LocalAddr() net.Addr
 }
 

@@ -21,6 +21,7 @@ type DatagramMux struct {
 	work sync.WaitGroup
 
 	streams atomic.Pointer[StreamMux] // may be nil
+	checks  checks
 
 	mu        sync.RWMutex
 	fragments map[fragment][]*Datagrams // in the order in which they were made
@@ -37,7 +38,7 @@ type fragment struct {
 // NewDatagramMux takes over conn; closing the mux closes it.
 func NewDatagramMux(conn *PacketConn) *DatagramMux {
 	m := &DatagramMux{
-		conn: conn, now: time.Now,
+		conn: conn, now: time.Now, checks: checks{start: time.Now()},
 		fragments: map[fragment][]*Datagrams{}, owners: map[netip.AddrPort]*owner{},
 	}
 	m.work.Go(m.receive) // ends when the socket is closed

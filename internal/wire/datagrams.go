@@ -40,6 +40,8 @@ type Datagrams struct {
 	done   chan struct{}
 	closed atomic.Bool
 
+	checks atomic.Int32 // that it has sent to addresses which nothing has come from
+
 	// Addresses that it owns and that it shares, the oldest first, at most maxOwned of each. Guarded by DatagramMux.mu.
 	owned, shared []netip.AddrPort
 }
@@ -81,6 +83,9 @@ func (c *Datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		return 0, io.ErrClosedPipe
 	}
 	if t := stunType(b); t != notSTUN {
+		if t == stunBinding && !c.mux.mayCheck(c, to) {
+			return len(b), nil // as if it were lost on the way
+		}
 		c.mux.claim(c, to, t == stunAnswer)
 	} else if c.dtls.sent(b, to) {
 		c.mux.prove(c, to)

@@ -28,6 +28,7 @@ const (
 type owner struct {
 	conn    *Datagrams
 	asked   atomic.Int64 // Unix time in ns of the last request for conn from the address
+	heard   atomic.Bool  // whether anything has come from the address
 	sharers []*Datagrams // copied on change, guarded by DatagramMux.mu
 }
 
@@ -38,6 +39,9 @@ func (m *DatagramMux) find(b []byte, from netip.AddrPort) (*Datagrams, []*Datagr
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	o := m.owners[from]
+	if o != nil {
+		o.hear()
+	}
 	if !request {
 		if o == nil {
 			return nil, nil
@@ -72,6 +76,7 @@ func (m *DatagramMux) claim(c *Datagrams, a netip.AddrPort, answers bool) {
 	case c.closed.Load():
 	case o == nil:
 		m.ownLocked(c, a, nil)
+		m.owners[a].heard.Store(answers) // what is answered has come from there
 	case o.conn == c || !answers:
 	case m.silent(o):
 		m.replaceLocked(o, c, a)
@@ -112,6 +117,9 @@ func (m *DatagramMux) ownLocked(c *Datagrams, a netip.AddrPort, sharers []*Datag
 	}
 	o := &owner{conn: c, sharers: sharers}
 	o.asked.Store(m.now().UnixNano())
+	if before := m.owners[a]; before != nil {
+		o.heard.Store(before.heard.Load())
+	}
 	m.owners[a] = o
 	c.owned = append(c.owned, a)
 }

@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// checked counts how many of n checks of c to an address leave.
+func (m *muxed) checked(c *Datagrams, a netip.AddrPort, n int) (sent int) {
+	m.t.Helper()
+	m.conn.flush() // what was sent before
+	before := m.conn.Stats().PacketsOut
+	for range n {
+		if _, err := c.WriteToAddrPort(request("theirs"), a); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	m.conn.flush()
+	return int(m.conn.Stats().PacketsOut - before)
+}
+
+// A client that names the address of a victim has few packets sent there. One that answers is checked without a bound.
+func TestChecksOfUnheardAddressesAreBounded(t *testing.T) {
+	m := newMuxed(t)
+	now := time.Now()
+	m.now = func() time.Time { return now }
+	victim := addrPort(listen(t, "udp4", "127.0.0.1:0", Options{}).udp)
+	attacker := m.open("attacker")
+	if n := m.checked(attacker, victim, 10*maxChecks); n != maxChecks {
+		t.Errorf("%d checks went to an address that says nothing", n)
+	}
+	m.send(request("attacker"), attacker)
+	m.reply(attacker)
+	m.send(media, attacker)
+	if n := m.checked(attacker, m.address, 10*maxChecks); n != 10*maxChecks {
+		t.Errorf("%d of %d checks went to an address that answers", n, 10*maxChecks)
+	}
+
+	total := maxChecks
+	for range 2 * checkBurst / maxChecks {
+		total += m.checked(m.open("another"), victim, maxChecks)
+	}
+	if total != checkBurst {
+		t.Errorf("%d checks in all went to an address that says nothing", total)
+	}
+	if now = now.Add(time.Second); m.checked(m.open("later"), victim, maxChecks) != maxChecks {
+		t.Error("no checks a second later")
+	}
+}

@@ -1,0 +1,28 @@
+package arch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Every test that docs/security.md names for an attack exists.
+func TestSecurityNamesTests(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository, "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, m := range quoted.FindAllStringSubmatch(string(text), -1) {
+		if !goTest.MatchString(m[1]) {
+			continue
+		}
+		named++
+		if !isThere(t, m[1]) {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	if named < 40 {
+		t.Errorf("only %d tests are named", named)
+	}
+}
