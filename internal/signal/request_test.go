@@ -3,6 +3,7 @@ package signal
 import (
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
@@ -39,5 +40,28 @@ func TestPausesAreRefusedExplicitly(t *testing.T) {
 				t.Errorf("%s, v1 %v: pictures are kept: %v, %v", name, path, req.NeverPause, err)
 			}
 		}
+	}
+}
+
+// TestSourcesThatAreNotKnown: a list of sources never becomes empty, which would allow all, and a kind that is not known is
+// the one with the fewest rights.
+func TestSourcesThatAreNotKnown(t *testing.T) {
+	for _, tt := range []struct {
+		sources []string
+		want    []livekit.TrackSource
+	}{
+		{nil, nil},
+		{[]string{"mic"}, []livekit.TrackSource{livekit.TrackSource_UNKNOWN}},
+		{[]string{"screenshare"}, []livekit.TrackSource{livekit.TrackSource_UNKNOWN}},
+		{[]string{""}, []livekit.TrackSource{livekit.TrackSource_UNKNOWN}},
+		{[]string{"camera", "hologram"}, []livekit.TrackSource{livekit.TrackSource_CAMERA, livekit.TrackSource_UNKNOWN}},
+		{[]string{"SCREEN_SHARE"}, []livekit.TrackSource{livekit.TrackSource_SCREEN_SHARE}},
+	} {
+		if got := permission(&token.VideoGrant{CanPublishSources: tt.sources}).CanPublishSources; !slices.Equal(got, tt.want) {
+			t.Errorf("%q: %v, want %v", tt.sources, got, tt.want)
+		}
+	}
+	if kind := kindOf("superuser"); kind != livekit.ParticipantInfo_STANDARD {
+		t.Errorf("a kind that is not known is %v", kind)
 	}
 }
