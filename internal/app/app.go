@@ -118,7 +118,7 @@ func (a *App) open(ctx context.Context) error {
 	a.push("store", func(context.Context) error { records.Close(); return nil })
 	a.lobby, err = lobby.New(ctx, records, lobby.Options{
 		APIKey: a.keys[0].Name, APISecret: a.keys[0].Secret, ServerURL: a.config.ServerURL, Log: a.log,
-		Present: func(room, identity string) bool { return a.rooms.Present(room, identity) },
+		Present: a.present,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -26,6 +27,16 @@ func (a *App) refreshToken(s rtc.TokenSubject) (string, error) {
 	return token.Renew(presented.Issuer, a.secret(presented.Issuer), presented).
 		SetName(s.Info.Name).SetMetadata(s.Info.Metadata).SetAttributes(s.Info.Attributes).
 		SetVideoGrant(videoGrant(*presented.Video, s)).SetTTL(ttl).ToJWT()
+}
+
+// presentTimeout is how long a room may take to say who is in it. Rooms refuse a guest whose identity is taken anyway.
+const presentTimeout = time.Second
+
+// present reports whether a participant of that identity is in a room.
+func (a *App) present(room, identity string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), presentTimeout)
+	defer cancel()
+	return a.rooms.Present(ctx, room, identity)
 }
 
 // secret is that of an API key, "" if there is no such key.

@@ -21,6 +21,7 @@ type reservations struct {
 	mu     sync.Mutex
 	all    map[reserved]reservation
 	counts map[requester]int // of all, by requester
+	swept  time.Time         // when those that had expired were removed
 }
 
 // reserved is the sum of a room's name and an identity: both are of a stranger's choosing, and long.
@@ -106,7 +107,12 @@ func (r *reservations) extend(room, identity string, until, now time.Time) {
 	r.all[key] = old
 }
 
+// expireLocked removes reservations that have expired, once a second at most: it looks at all of them.
 func (r *reservations) expireLocked(now time.Time) {
+	if now.Sub(r.swept) < time.Second {
+		return
+	}
+	r.swept = now
 	for key, one := range r.all {
 		if !now.Before(one.until) {
 			r.removeLocked(key)

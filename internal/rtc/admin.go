@@ -143,9 +143,9 @@ func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *liveki
 }
 
 // Present reports whether a participant of that identity is in a room.
-func (rs *Rooms) Present(room, identity string) bool {
+func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 	present := false
-	err := rs.within(context.Background(), room, func(r *Room) error {
+	err := rs.within(ctx, room, func(r *Room) error {
 		present = r.participants[identity] != nil
 		return nil
 	})

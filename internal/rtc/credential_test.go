@@ -167,7 +167,7 @@ func TestCompanions(t *testing.T) {
 		t.Errorf("the first again: %v", err)
 	}
 	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	if h.Present("room", "ada#screen") {
+	if h.Present(t.Context(), "room", "ada#screen") {
 		t.Error("the companion stayed without its participant")
 	}
 }

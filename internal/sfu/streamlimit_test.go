@@ -62,6 +62,16 @@ func TestBufferOfStreamsBeyondTheBound(t *testing.T) {
 			t.Errorf("feedback about our stream %d is not taken", ssrc)
 		}
 	}
+	tap.UnbindLocalStream(&interceptor.StreamInfo{SSRC: 7, SSRCRetransmission: 8})
+	if !tap.sends(7) || !tap.sends(8) {
+		t.Error("feedback that comes late is taken for somebody else's")
+	}
+	for ssrc := range uint32(maxRetired) {
+		tap.UnbindLocalStream(&interceptor.StreamInfo{SSRC: 1000 + 2*ssrc, SSRCRetransmission: 1001 + 2*ssrc})
+	}
+	if tap.sends(7) || len(tap.retired) > maxRetired || len(tap.own) > maxRetired {
+		t.Errorf("%d streams are remembered", len(tap.own))
+	}
 }
 
 // What nobody reads is bounded over all streams of a connection together.

@@ -30,6 +30,7 @@ type Tap struct {
 	writers  map[uint32]interceptor.RTPWriter // by SSRC
 	tracks   map[uint32]*DownTrack            // those that are sent, by SSRC
 	own      map[uint32]bool                  // SSRCs that we send, those of retransmissions included
+	retired  []uint32                         // those of own that we send no more, the oldest first
 }
 
 // NewTap makes a Tap; add it to a connection's interceptor registry. overflow is called once when the client sends more
@@ -65,9 +66,16 @@ func (t *Tap) UnbindLocalStream(info *interceptor.StreamInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.writers, info.SSRC)
-	delete(t.own, info.SSRC)
-	delete(t.own, info.SSRCRetransmission)
+	t.retired = append(t.retired, info.SSRC, info.SSRCRetransmission)
+	for len(t.retired) > maxRetired {
+		delete(t.own, t.retired[0])
+		t.retired = t.retired[1:]
+	}
 }
+
+// maxRetired bounds the SSRCs that count as ours after we have stopped sending: feedback about them still comes then, and
+// hundreds may stop at once.
+const maxRetired = 4096
 
 // sends reports whether that SSRC is one of ours.
 func (t *Tap) sends(ssrc uint32) bool {
