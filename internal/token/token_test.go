@@ -64,9 +64,46 @@ func TestEveryClaimComesBack(t *testing.T) {
 	if age := time.Since(got.IssuedAt); age < 0 || age > time.Minute {
 		t.Errorf("issued %v ago, want just now", age)
 	}
-	want.Issuer, want.IssuedAt, want.ExpiresAt = key, got.IssuedAt, got.ExpiresAt
+	want.Issuer, want.IssuedAt, want.ExpiresAt, want.Family = key, got.IssuedAt, got.ExpiresAt, got.Family
 	if diff := cmp.Diff(want, *got); diff != "" {
 		t.Errorf("claims changed on the way (-sent +read):\n%s", diff)
+	}
+}
+
+// A token and those refreshed from it are of one family, which no other token is of.
+func TestFamily(t *testing.T) {
+	verifier := token.NewVerifier(token.Keys{key: secret})
+	verify := func(tok *token.AccessToken) *token.ClaimGrants {
+		t.Helper()
+		raw, err := tok.ToJWT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := verifier.Verify(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := verifier.Verify(raw); err != nil || again.Family != g.Family {
+			t.Errorf("the family is %q and then %q, %v", g.Family, again.Family, err)
+		}
+		return g
+	}
+	families := map[string]string{}
+	for name, tok := range map[string]*token.AccessToken{
+		"ada's":            token.New(key, secret).SetIdentity("ada"),
+		"bo's":             token.New(key, secret).SetIdentity("bo"),
+		"a guest's":        token.New(key, secret).SetIdentity("ada").SetGuest(),
+		"another guest's ": token.New(key, secret).SetIdentity("ada").SetGuest(),
+	} {
+		g := verify(tok)
+		if other, taken := families[g.Family]; taken || g.Family == "" {
+			t.Errorf("%s family is %q, as that of %s", name, g.Family, other)
+		}
+		families[g.Family] = name
+		renewed := verify(token.Renew(key, secret, g).SetName("now").SetTTL(time.Hour))
+		if renewed.Family != g.Family || renewed.Guest != g.Guest || renewed.Identity != g.Identity {
+			t.Errorf("%s: %+v was renewed as %+v", name, g, renewed)
+		}
 	}
 }
 
@@ -252,7 +289,7 @@ func TestReadChecksNothing(t *testing.T) {
 	}
 	want := &token.ClaimGrants{
 		Identity: "ada", Issuer: key, IssuedAt: time.Unix(900, 0), ExpiresAt: time.Unix(1000, 0),
-		Video: &token.VideoGrant{RoomJoin: true, Room: "r"},
+		Video: &token.VideoGrant{RoomJoin: true, Room: "r"}, Family: g.Family,
 	}
 	if diff := cmp.Diff(want, g); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
