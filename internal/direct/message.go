@@ -49,7 +49,7 @@ type Message struct {
 
 // encode writes "SessionNew", {"SessionJoin":"id"} or {"VideoOffer":["sdp","id"]}, as serde does for enums. Characters of
 // HTML stay as they are: escaped, a text could become six times as long.
-func (m Message) encode() []byte {
+func (m Message) encode(to *bytes.Buffer) {
 	var form any = m.Name
 	switch len(m.Texts) {
 	case 0:
@@ -58,11 +58,10 @@ func (m Message) encode() []byte {
 	default:
 		form = map[string][]string{m.Name: m.Texts}
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	e := json.NewEncoder(to)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(form) // texts and maps of them can always be encoded
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	_ = e.Encode(form)        // texts and maps of them can always be encoded
+	to.Truncate(to.Len() - 1) // the line break
 }
 
 // readMessage reads the same. Bytes that are not UTF-8 are refused: the decoder would put three in the place of one.

@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"bytes"
 	"net/http"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ const (
 	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for somebody; who does not read is cut off,
 	// and so is who would make all queues together hold more than allQueues bytes.
 	queueLimit = 256
-	queueBytes = 1 << 20
+	queueBytes = 512 << 10
 	allQueues  = 32 << 20
 	// pingInterval is the time between pings; silence of silenceLimit means that somebody is gone. writeLimit is how long
 	// a write may take.
@@ -101,8 +102,7 @@ func (p *person) write() {
 		select {
 		case i := <-p.queue.Items():
 			p.queue.Done(i)
-			_ = p.ws.SetWriteDeadline(time.Now().Add(writeLimit))
-			err = p.ws.WriteMessage(websocket.TextMessage, i.Value.encode())
+			err = p.writeMessage(i.Value)
 		case <-ping.C:
 			err = p.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit))
 		case <-p.ended:
@@ -116,6 +116,18 @@ func (p *person) write() {
 	}
 }
 
+func (p *person) writeMessage(m Message) error {
+	_ = p.ws.SetWriteDeadline(time.Now().Add(writeLimit))
+	raw := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(raw)
+	raw.Reset()
+	m.encode(raw)
+	return p.ws.WriteMessage(websocket.TextMessage, raw.Bytes())
+}
+
+// buffers holds memory for the JSON of messages.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // read takes what somebody says. What is no message is told so; who sends too much is cut off.
 func (p *person) read(h *Hub) {
 	defer p.end()
@@ -125,12 +137,18 @@ func (p *person) read(h *Hub) {
 	p.ws.SetPongHandler(alive)
 	limiter := rate.NewLimiter(perSecond, burst)
 	for {
-		_, raw, err := p.ws.ReadMessage()
+		_, r, err := p.ws.NextReader()
 		if err != nil || !limiter.Allow() {
 			return
 		}
+		raw := buffers.Get().(*bytes.Buffer)
+		raw.Reset()
+		if _, err := raw.ReadFrom(r); err != nil {
+			return
+		}
 		_ = alive("")
-		m, err := readMessage(raw)
+		m, err := readMessage(raw.Bytes())
+		buffers.Put(raw) // the message has copies of its texts
 		if err != nil {
 			p.send(iceError, errMessage.Error(), "")
 			continue

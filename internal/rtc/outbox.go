@@ -132,7 +132,7 @@ func (o *outbox) put(raw []byte) {
 	over := false
 	if o.reliable.to == nil {
 		o.reliable.push(raw, maxWaiting, now)
-	} else if over = o.reliable.bytes+len(raw) > maxWaiting; !over {
+	} else if over = o.reliable.bytes+len(raw)+queuedOverhead > maxWaiting; !over {
 		o.reliable.push(raw, maxWaiting, now)
 		o.markSlowLocked()
 	}

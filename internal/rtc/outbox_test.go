@@ -107,10 +107,12 @@ func (o *outboxTest) waits(q *sendQueue) int {
 
 func narrow() uint64 { return 0 } // the congestion window of a path that takes nothing
 
-// chunk is a message of 16 KiB that begins with its number.
+// chunk is a message of 16 KiB that begins with its number, chunkRoom what it takes in a queue.
 func chunk(n int) []byte {
 	return []byte(fmt.Sprintf("%08d", n) + strings.Repeat(".", 16<<10-8))
 }
+
+const chunkRoom = 16<<10 + queuedOverhead
 
 func numbers(t *testing.T, messages []string) []int {
 	t.Helper()
@@ -158,7 +160,7 @@ func TestReliableMessagesWaitForTheChannel(t *testing.T) {
 // One that never opens its channel costs bounded memory, holds nobody up and is not cut off: it gets the latest.
 func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T, o *outboxTest) {
-		const n = 2 * maxWaiting >> 14
+		const n = 2 * maxWaiting / chunkRoom
 		start := time.Now()
 		for i := range n {
 			o.put(chunk(i))
@@ -169,11 +171,11 @@ func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
 		}
 		c := &pipe{label: reliableLabel}
 		o.open(c, narrow)
-		for len(c.got()) < maxWaiting>>14 {
+		for len(c.got()) < maxWaiting/chunkRoom {
 			c.read(1 << 20)
 			synctest.Wait()
 		}
-		if got := numbers(t, c.got()); !inOrder(got, n-maxWaiting>>14) || got[len(got)-1] != n-1 {
+		if got := numbers(t, c.got()); !inOrder(got, n-maxWaiting/chunkRoom) || got[len(got)-1] != n-1 {
 			t.Errorf("arrived: %d to %d", got[0], got[len(got)-1])
 		}
 	})
@@ -196,7 +198,7 @@ func TestSenderIsSlowedToItsReceiver(t *testing.T) {
 		for i := range n {
 			o.put(chunk(i))
 			o.hold(t.Context(), true)
-			if n := o.waits(&o.reliable); n > slowMark+16<<10 {
+			if n := o.waits(&o.reliable); n > slowMark+chunkRoom {
 				t.Fatalf("%d bytes wait", n)
 			}
 		}
@@ -224,7 +226,7 @@ func TestStuckReceiverIsCutOff(t *testing.T) {
 			if held := time.Since(start); held != c.want {
 				t.Errorf("alone %v: the sender was held for %v, want %v", c.alone, held, c.want)
 			}
-			if bytes := sent << 14; bytes < maxWaiting || bytes > maxWaiting+2*maxInFlight {
+			if bytes := sent * chunkRoom; bytes < maxWaiting || bytes > maxWaiting+2*maxInFlight {
 				t.Errorf("cut off after %d bytes", bytes)
 			}
 			if o.waits(&o.reliable) != 0 {
