@@ -17,16 +17,13 @@ type Item[T any] struct {
 	size  int64
 }
 
-// Total bounds the bytes of several queues together.
-type Total struct {
-	limit int64
-	bytes atomic.Int64
-}
+// Total counts the bytes that wait in several queues.
+type Total struct{ bytes atomic.Int64 }
 
-// NewTotal returns a Total of so many bytes.
-func NewTotal(limit int) *Total { return &Total{limit: int64(limit)} }
+// Bytes is how many wait.
+func (t *Total) Bytes() int { return int(t.bytes.Load()) }
 
-// New returns a queue of at most count entries and limit bytes. total may be nil.
+// New returns a queue of at most count entries and limit bytes, which count in total too. total may be nil.
 func New[T any](count, limit int, total *Total) *Queue[T] {
 	return &Queue[T]{items: make(chan Item[T], count), limit: int64(limit), total: total}
 }
@@ -35,7 +32,7 @@ func New[T any](count, limit int, total *Total) *Queue[T] {
 // size. It never blocks.
 func (q *Queue[T]) Put(v T, size int) bool {
 	n := int64(size)
-	if !q.take(n) {
+	if waiting := q.take(n); waiting > q.limit && waiting != n {
 		q.release(n)
 		return false
 	}
@@ -54,6 +51,9 @@ func (q *Queue[T]) Items() <-chan Item[T] { return q.items }
 // Len is the number of entries that wait.
 func (q *Queue[T]) Len() int { return len(q.items) }
 
+// Bytes is how many bytes wait.
+func (q *Queue[T]) Bytes() int { return int(q.bytes.Load()) }
+
 // Done gives back the room of an entry that was received.
 func (q *Queue[T]) Done(i Item[T]) { q.release(i.size) }
 
@@ -69,13 +69,12 @@ func (q *Queue[T]) Drop() {
 	}
 }
 
-// take counts n bytes and reports whether they are within all bounds.
-func (q *Queue[T]) take(n int64) bool {
-	waiting, total := q.bytes.Add(n), int64(0)
+// take counts n bytes and returns how many wait with them.
+func (q *Queue[T]) take(n int64) int64 {
 	if q.total != nil {
-		total = q.total.bytes.Add(n) - q.total.limit
+		q.total.bytes.Add(n)
 	}
-	return (waiting <= q.limit || waiting == n) && total <= 0
+	return q.bytes.Add(n)
 }
 
 func (q *Queue[T]) release(n int64) {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestPut(t *testing.T) {
-	total := bytequeue.NewTotal(20)
+	total := &bytequeue.Total{}
 	q, other := bytequeue.New[string](3, 10, total), bytequeue.New[string](3, 10, total)
 	for _, step := range []struct {
 		q    *bytequeue.Queue[string]
@@ -19,9 +19,8 @@ func TestPut(t *testing.T) {
 		{q, "first, of any size", 15, true},
 		{q, "behind it", 1, false},
 		{other, "fits", 4, true},
-		{other, "over the total", 2, false},
-		{other, "the total exactly", 1, true},
-		{other, "the total is used up", 1, false},
+		{other, "the limit exactly", 6, true},
+		{other, "over the limit", 1, false},
 		{other, "no bytes", 0, true},
 		{other, "over the count", 0, false},
 	} {
@@ -29,20 +28,23 @@ func TestPut(t *testing.T) {
 			t.Errorf("%s: %v", step.text, got)
 		}
 	}
+	if q.Bytes() != 15 || other.Bytes() != 10 || total.Bytes() != 25 {
+		t.Errorf("%d and %d bytes wait, %d in all", q.Bytes(), other.Bytes(), total.Bytes())
+	}
 	i := <-q.Items()
 	q.Done(i)
 	if i.Value != "first, of any size" || q.Len() != 0 {
 		t.Errorf("received %q", i.Value)
 	}
 	other.Drop()
-	if !other.Put("all is free again", 20) {
-		t.Error("room was lost")
+	if total.Bytes() != 0 {
+		t.Errorf("%d bytes count in the end", total.Bytes())
 	}
 }
 
-// Whatever readers and writers do at once, in the end all room is free again.
-func TestRoomIsNotLost(t *testing.T) {
-	total := bytequeue.NewTotal(1000)
+// Whatever readers and writers do at once, in the end nothing counts any more.
+func TestNothingStaysCounted(t *testing.T) {
+	total := &bytequeue.Total{}
 	q := bytequeue.New[int](8, 1000, total)
 	var all sync.WaitGroup
 	for range 4 {
@@ -59,7 +61,7 @@ func TestRoomIsNotLost(t *testing.T) {
 	}
 	all.Wait()
 	q.Drop()
-	if !bytequeue.New[int](1, 1, total).Put(0, 1000) {
-		t.Error("room was lost")
+	if q.Bytes() != 0 || total.Bytes() != 0 {
+		t.Errorf("%d bytes count in the end, %d in all", q.Bytes(), total.Bytes())
 	}
 }

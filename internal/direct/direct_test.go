@@ -3,6 +3,7 @@ package direct
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -327,44 +328,60 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// What waits for somebody who does not read is bounded in bytes, and so is what waits for all together.
+// What waits for a peer that does not read is bounded in bytes.
 func TestQueuesAreBoundedInBytes(t *testing.T) {
 	h, _ := newHub(t)
 	offer := strings.Repeat("x", messageLimit)
+	p := &person{queue: h.newQueue(), ended: make(chan struct{})}
+	for range queueLimit {
+		p.send(videoOffer, offer, "id")
+	}
+	select {
+	case <-p.ended:
+	default:
+		t.Error("a peer that does not read stays connected")
+	}
+	if n := p.queue.Bytes(); n > queueBytes || n < queueBytes/2 {
+		t.Errorf("%d bytes wait for one", n)
+	}
+	p.queue.Drop()
+}
+
+// What waits for all peers is bounded too, at the expense of those for whom most waits.
+func TestLongestQueuesGoFirst(t *testing.T) {
+	h, _ := newHub(t)
+	offer := strings.Repeat("x", messageLimit)
+	honest := &person{queue: h.newQueue(), ended: make(chan struct{})}
+	h.people["honest"] = honest
 	var slow []*person
-	sent := 0
-	for range 2 * allQueues / queueBytes {
+	for i := range 2 * allQueues / queueBytes {
 		p := &person{queue: h.newQueue(), ended: make(chan struct{})}
+		h.people[fmt.Sprint("slow", i)] = p
 		slow = append(slow, p)
-		for range queueLimit {
-			select {
-			case <-p.ended:
-				continue
-			default:
-			}
+		for range queueBytes/len(offer) - 1 {
 			p.send(videoOffer, offer, "id")
-			sent += len(offer)
 		}
-		select {
-		case <-p.ended:
-		default:
-			t.Fatal("somebody who does not read was not cut off")
-		}
-		if n := p.queue.Len() * len(offer); n > queueBytes {
-			t.Fatalf("%d bytes wait for one", n)
+		h.handle(honest, Message{Name: debug})
+		honest.send(iceCandidate, strings.Repeat("c", 200), "id")
+		if i := <-honest.queue.Items(); len(i.Value.Texts) == 2 {
+			honest.queue.Done(i)
 		}
 	}
-	waiting := 0
+	select {
+	case <-honest.ended:
+		t.Error("a peer that reads was disconnected")
+	default:
+	}
+	if n := h.waiting.Bytes(); n > allQueues || n < allQueues/2 {
+		t.Errorf("%d bytes wait for all", n)
+	}
 	for _, p := range slow {
-		waiting += p.queue.Len() * len(offer)
 		p.queue.Drop()
 	}
-	if waiting > allQueues || waiting < allQueues/2 {
-		t.Errorf("%d bytes wait for all, of %d sent", waiting, sent)
+	if n := h.waiting.Bytes(); n != 0 {
+		t.Errorf("%d bytes count in the end", n)
 	}
-	if p := (&person{queue: h.newQueue(), ended: make(chan struct{})}); !p.queue.Put(Message{}, 1) {
-		t.Error("what is gone takes room for ever")
-	}
+	clear(h.people)
 }
 
 // Bytes that are not UTF-8 would become three each.

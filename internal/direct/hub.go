@@ -57,7 +57,7 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{opts: o, waiting: bytequeue.NewTotal(allQueues), people: map[string]*person{}, sessions: map[string]*session{}}
+	return &Hub{opts: o, waiting: &bytequeue.Total{}, people: map[string]*person{}, sessions: map[string]*session{}}
 }
 
 // Close ends all connections and waits for them.
@@ -93,6 +93,24 @@ func (h *Hub) enter(p *person) bool {
 	h.work.Add(1) // until it has left
 	p.send(newUser, p.id)
 	return true
+}
+
+// shedLocked disconnects those with the longest queues while all queues together hold too much.
+func (h *Hub) shedLocked() {
+	for h.waiting.Bytes() > allQueues {
+		var longest *person
+		for _, p := range h.people {
+			if longest == nil || p.queue.Bytes() > longest.queue.Bytes() {
+				longest = p
+			}
+		}
+		if longest == nil || longest.queue.Bytes() == 0 {
+			return // what is left belongs to connections that have ended, and goes with them
+		}
+		h.opts.Log.Warn("a peer of a direct call that does not read was disconnected: too much waits for all", "waiting", longest.queue.Bytes())
+		longest.end()
+		longest.queue.Drop()
+	}
 }
 
 // leave forgets somebody, and tells the other of its session.
@@ -138,6 +156,7 @@ func (s *session) other(p *person) *person {
 func (h *Hub) handle(p *person, m Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer h.shedLocked()
 	switch m.Name {
 	case sessionNew:
 		h.openLocked(p)

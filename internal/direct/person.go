@@ -17,8 +17,8 @@ const (
 	messageLimit = 64 << 10
 	// perSecond and burst are messages that one may send: candidates come dozens at a time.
 	perSecond, burst = 20, 200
-	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for somebody; who does not read is cut off,
-	// and so is who would make all queues together hold more than allQueues bytes.
+	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for somebody; a peer that does
+	// not read is disconnected. While all queues together hold more than allQueues bytes, the longest go first.
 	queueLimit = 256
 	queueBytes = 512 << 10
 	allQueues  = 32 << 20

@@ -28,7 +28,7 @@ type news struct {
 // before the word of it, else with the next round. p itself is told at once if self is set.
 func (r *Room) announce(p *Participant, self bool) {
 	p.info.Version++
-	p.spend(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was counted as it was set
+	p.budget.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
 	p.reshow()
 	if self {
 		p.send(participantUpdate(p.snapshot()))

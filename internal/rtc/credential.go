@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -26,9 +27,9 @@ type Credential struct {
 }
 
 var (
-	errIdentityInUse = fault.New(fault.Conflict, "somebody with this identity is in the meeting already; join under another one")
-	errNoMain        = fault.New(fault.Conflict, "a connection that only publishes needs its participant to be in the meeting first")
-	errSecondMate    = fault.New(fault.Conflict, "this participant has a second connection that only publishes already")
+	errIdentityInUse   = fault.New(fault.Conflict, "somebody with this identity is in the meeting already; join under another one")
+	errNoMain          = fault.New(fault.Conflict, "a connection that only publishes needs its participant to be in the meeting first")
+	errSecondCompanion = fault.New(fault.Conflict, "this participant has a second connection that only publishes already")
 )
 
 // controls reports whether the bearer of c may take the place of the session that was opened with opened: if it holds a
@@ -56,18 +57,22 @@ func (req *JoinRequest) BecomeCompanion(name string) {
 
 // mayTakeIdentity returns why req may not join under its identity, or nil.
 func (r *Room) mayTakeIdentity(req JoinRequest) error {
-	if old := r.participants[req.Identity]; old != nil && !req.Token.controls(old.req.Token) {
+	old := r.participants[req.Identity]
+	if old != nil && !req.Token.controls(old.req.Token) {
 		return errIdentityInUse
 	}
 	if !req.companion() {
 		return nil
 	}
+	if old != nil && (!old.req.companion() || old.req.Token.Identity != req.Token.Identity) {
+		return errIdentityInUse // of a participant whose own name looks like a companion's
+	}
 	main := r.participants[req.Token.Identity]
 	if main == nil || main.forwarded != nil || !req.Token.controls(main.req.Token) {
 		return errNoMain
 	}
-	if mate := r.companionOf(main); mate != nil && mate.identity() != req.Identity {
-		return errSecondMate
+	if c := r.companionOf(main); c != nil && c.identity() != req.Identity {
+		return errSecondCompanion
 	}
 	return nil
 }
@@ -90,7 +95,7 @@ func (r *Room) companionOf(main *Participant) *Participant {
 func (l *bans) refuses(req JoinRequest, now time.Time) error {
 	identities := []string{req.Token.Identity, req.Identity}
 	if req.companion() {
-		identities = append(identities, companionIdentity(req.Token.Identity, ""))
+		identities = append(identities, companionsOf(req.Token.Identity))
 	}
 	for _, identity := range identities {
 		if err := l.refuse(req.Room, identity, req.Token.IssuedAt, now); err != nil {
@@ -103,9 +108,36 @@ func (l *bans) refuses(req JoinRequest, now time.Time) error {
 // bannedIdentity is the identity to ban when p is removed.
 func (p *Participant) bannedIdentity() string {
 	if p.req.companion() {
-		return companionIdentity(p.req.Token.Identity, "")
+		return companionsOf(p.req.Token.Identity)
 	}
 	return p.identity()
+}
+
+// companionsOf names all companions of an identity, as no identity is named.
+func companionsOf(identity string) string { return identity + "\x00" + companionSeparator }
+
+// notCompanion returns an error if a participant is a companion.
+func (rs *Rooms) notCompanion(ctx context.Context, room, identity string) error {
+	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+		if p.req.companion() {
+			return errCompanion
+		}
+		return nil
+	})
+	return err
+}
+
+// restricted is what a request says of its participant, with no more rights than a back end has left its family, and a
+// companion's participant.
+func (r *Room) restricted(req JoinRequest) *livekit.ParticipantInfo {
+	info := proto.CloneOf(req.Info)
+	if granted := r.family(req.Token).granted; granted != nil {
+		info.Permission = narrower(info.Permission, granted)
+	}
+	if main := r.participants[req.Token.Identity]; req.companion() && main != nil {
+		info.Permission = narrower(info.Permission, main.info.Permission)
+	}
+	return info
 }
 
 // mayResume reports whether a request may resume p: it names p's session, and its token controls it. A token of another

@@ -160,7 +160,7 @@ func TestCompanions(t *testing.T) {
 	if err := join(companionRequest("ada", "hers", "screen")); err != nil {
 		t.Errorf("the first: %v", err)
 	}
-	if err := join(companionRequest("ada", "hers", "second")); !errors.Is(err, errSecondMate) {
+	if err := join(companionRequest("ada", "hers", "second")); !errors.Is(err, errSecondCompanion) {
 		t.Errorf("the second: %v", err)
 	}
 	if err := join(companionRequest("ada", "hers", "screen")); err != nil {
@@ -215,5 +215,82 @@ func TestUnknownSourcesAllowNothing(t *testing.T) {
 				t.Errorf("may publish from %v", source)
 			}
 		})
+	}
+}
+
+// What a back end takes from a participant stays taken: from its companion, and when it joins again with the same token.
+func TestDemotionLasts(t *testing.T) {
+	h := newHouse(t)
+	permission := func(identity string) *livekit.ParticipantPermission {
+		t.Helper()
+		p, err := h.Participant(t.Context(), "room", identity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Permission
+	}
+	join := func(req JoinRequest) {
+		t.Helper()
+		if _, err := h.Join(t.Context(), req, &sink{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.join(guestRequest("bo", "his")) // keeps the room open
+	h.join(guestRequest("ada", "hers"))
+	join(companionRequest("ada", "hers", "screen"))
+	if _, err := h.Update(t.Context(), "room", "ada", Change{Permission: &livekit.ParticipantPermission{CanSubscribe: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if permission("ada").CanPublish || permission("ada#screen").CanPublish {
+		t.Errorf("may publish: %v, companion %v", permission("ada"), permission("ada#screen"))
+	}
+	join(companionRequest("ada", "hers", "screen"))
+	if permission("ada#screen").CanPublish {
+		t.Error("a companion that came later may publish")
+	}
+	join(guestRequest("ada", "hers"))
+	if now := permission("ada"); now.CanPublish || !now.CanSubscribe {
+		t.Errorf("after another join: %v", now)
+	}
+	join(backEndRequest("ada", "another"))
+	if !permission("ada").CanPublish {
+		t.Error("a new token of a back end is bound by what was taken from another")
+	}
+}
+
+// A name that looks like a companion's is a participant of its own.
+func TestNamesLikeCompanions(t *testing.T) {
+	h := newHouse(t)
+	join := func(req JoinRequest) error {
+		_, err := h.Join(t.Context(), req, &sink{})
+		return err
+	}
+	h.join(backEndRequest("ada", "hers"))
+	h.join(backEndRequest("ada#x", "its"))
+	if err := join(companionRequest("ada", "hers", "x")); !errors.Is(err, errNoMain) && !errors.Is(err, errIdentityInUse) {
+		t.Errorf("a companion in place of a participant: %v", err)
+	}
+	req := backEndRequest("ada", "hers")
+	req.BecomeCompanion("x")
+	if err := join(req); !errors.Is(err, errIdentityInUse) {
+		t.Errorf("a back end's companion in place of a participant: %v", err)
+	}
+	req = backEndRequest("ada", "hers")
+	req.BecomeCompanion("screen")
+	if err := join(req); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"move": h.Move(t.Context(), "room", "ada#screen", "other"), "forward": h.Forward(t.Context(), "room", "ada#screen", "other"),
+	} {
+		if !errors.Is(err, errCompanion) {
+			t.Errorf("%s of a companion: %v", what, err)
+		}
+	}
+	if err := h.Remove(t.Context(), "room", "ada#screen", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := join(guestRequest("ada#", "another")); err != nil {
+		t.Errorf("a participant named like all companions of another: %v", err)
 	}
 }

@@ -56,6 +56,9 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	if _, err := rs.Participant(ctx, room, identity); err != nil {
 		return err // before a room is made for nobody
 	}
+	if err := rs.notCompanion(ctx, room, identity); err != nil {
+		return err
+	}
 	var to *Room
 	if err := rs.open(ctx, destination, nil, func(r *Room) error { to = r; return nil }); err != nil {
 		return err

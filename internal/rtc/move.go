@@ -21,6 +21,7 @@ const movesFrom = 16
 
 var (
 	errSameRoom  = fault.New(fault.Invalid, "destination room cannot be the same as source room")
+	errCompanion = fault.New(fault.Invalid, "this is a connection that only publishes; it goes where its participant goes")
 	errReturning = fault.New(fault.Unavailable, "the participant's connection is interrupted; try again in a moment")
 )
 
@@ -34,6 +35,9 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	}
 	who, err := rs.Participant(ctx, room, identity)
 	if err != nil {
+		return err
+	}
+	if err := rs.notCompanion(ctx, room, identity); err != nil {
 		return err
 	}
 	var to *Room
@@ -104,7 +108,7 @@ func (p *Participant) newHeir(to *Room) *Participant {
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
 	heir := blankParticipant(to, req, nil)
 	heir.info.State, heir.info.Version = p.info.State, 0
-	heir.granted, heir.announceLimiter, heir.waitUntil = p.granted, p.announceLimiter, p.waitUntil
+	heir.granted, heir.budget = p.granted, p.budget
 	heir.policy, heir.lastData, heir.outRuns, heir.channels = p.policy, p.lastData, p.outRuns, p.channels
 	heir.sifTrailer = p.sifTrailer
 	heir.heard.Store(p.heard.Load())

@@ -9,7 +9,6 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
-	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/sfu"
@@ -38,7 +37,7 @@ type Participant struct {
 	// channels are on it.
 	subscriberFirst bool
 	closed          bool
-	granted         *livekit.ParticipantPermission // what a back end has granted since the join; nil: what the token says
+	granted         *livekit.ParticipantPermission // what a back end has granted since the token; nil: what the token says
 	heir            atomic.Pointer[Participant]    // what it has become by moving to another room
 	forwards        map[string]*forward            // where it is shown too, by the room's name
 	forwarded       *forward                       // that of which it is the likeness, in whose room it has no connection
@@ -74,8 +73,7 @@ type Participant struct {
 	outRuns    bool
 	simulation simulation
 
-	announceLimiter *rate.Limiter // of what p makes everybody be told, in bytes
-	waitUntil       time.Time     // when its bucket is full enough for the client's next message
+	budget *announceBudget // of what everybody is told of p
 
 	heard atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
 
@@ -128,7 +126,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.out = newOutbox(p.cutOff)
-	p.channels, p.announceLimiter = &channelCount{}, newAnnounceLimiter()
+	p.channels, p.budget = &channelCount{}, newAnnounceBudget()
 	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()

@@ -65,7 +65,7 @@ func (p *Participant) setPolicy(m *livekit.SubscriptionPermission) {
 	if old == nil && p.policy == nil { // as clients say at each join
 		return
 	}
-	p.spend(policyCost)
+	p.budget.charge(policyCost)
 	for _, pub := range p.publications {
 		p.room.offerToAll(pub)
 	}

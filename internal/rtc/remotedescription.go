@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/sdp/v3"
@@ -14,13 +15,15 @@ import (
 // Bounds of a client's description. They are of what the parser makes of the text: a bound on the text's lines would
 // disagree with it on what ends a line.
 const (
-	// maxSections bounds the media sections of a connection. A client that has used up so many begins anew.
+	// maxSections bounds the media sections of a connection. A client that exceeds it reconnects.
 	maxSections = 1000
 	// maxSectionLines bounds the attributes of a media section, and of the session; browsers write up to some 200.
 	maxSectionLines = 1000
 	// maxCandidates bounds the candidates that are used of a client between two restarts of ICE. None is vital: we answer
 	// from wherever the client reaches us. Each may make us send to an address that the client names.
 	maxCandidates = 32
+	// restartInterval is the least time between two restarts by which a client may name further candidates.
+	restartInterval = time.Second
 )
 
 var (
@@ -60,23 +63,40 @@ func (t *Transport) boundRemote(d *webrtc.SessionDescription, parsed *sdp.Sessio
 	return err
 }
 
-// noteRestart lets a client name candidates anew when it restarts ICE (RFC 8839, section 4.4.1.1.1).
+// noteRestart lets a client name candidates anew when it restarts ICE: when the username fragment changes that pion takes.
+// That is the session's, or that of the first section of the bundle, or that of the first section.
 func (t *Transport) noteRestart(parsed *sdp.SessionDescription) {
 	ufrag, _ := parsed.Attribute("ice-ufrag")
-	for _, m := range parsed.MediaDescriptions {
-		if own, ok := m.Attribute("ice-ufrag"); ok {
-			ufrag = own
-			break
-		}
+	if m := bundleSection(parsed); ufrag == "" && m != nil {
+		ufrag, _ = m.Attribute("ice-ufrag")
 	}
-	if ufrag != t.remoteUfrag {
-		t.remoteUfrag = ufrag
+	if now := time.Now(); ufrag != t.remoteUfrag && now.Sub(t.restarted) >= restartInterval {
+		t.remoteUfrag, t.restarted = ufrag, now
 		clear(t.remoteCandidates)
 	}
 }
 
+// bundleSection is the section whose transport the others share (RFC 9143, section 7), nil if there are no sections.
+func bundleSection(parsed *sdp.SessionDescription) *sdp.MediaDescription {
+	group, _ := parsed.Attribute(sdp.AttrKeyGroup)
+	if mids := strings.Fields(group); len(mids) > 1 && mids[0] == "BUNDLE" {
+		for _, m := range parsed.MediaDescriptions {
+			if mid, _ := m.Attribute(sdp.AttrKeyMID); mid == mids[1] {
+				return m
+			}
+		}
+	}
+	if len(parsed.MediaDescriptions) == 0 {
+		return nil
+	}
+	return parsed.MediaDescriptions[0]
+}
+
 // uses reports whether a candidate of the client, as its description or its trickling spells it, is to be used.
 func (t *Transport) uses(candidate string) bool {
+	if len(candidate) > maxCandidate {
+		return false
+	}
 	if t.remoteCandidates[candidate] {
 		return true // browsers repeat them in each section
 	}

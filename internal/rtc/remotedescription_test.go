@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
@@ -89,7 +90,18 @@ func TestCandidatesAreBounded(t *testing.T) {
 	if tr.uses(candidate("198.51.100.1")) {
 		t.Error("one more is used")
 	}
-	if _, err := bound(tr, strings.ReplaceAll(offerHead+offerSection(0), "ufrag:one", "ufrag:two")); err != nil || !tr.uses(candidate("198.51.100.1")) {
+	again := strings.ReplaceAll(offerHead+offerSection(0), "ufrag:one", "ufrag:two")
+	if _, err := bound(tr, again); err != nil || tr.uses(candidate("198.51.100.1")) {
+		t.Errorf("one is used after ICE was restarted twice at once: %v", err)
+	}
+	tr.restarted = time.Now().Add(-restartInterval)
+	if _, err := bound(tr, "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:one\r\n"+offerSection(0)); err != nil || tr.uses(candidate("198.51.100.1")) {
+		t.Errorf("one is used though the fragment of the session is the same: %v", err)
+	}
+	if tr.uses(candidate("198.51.100.1") + strings.Repeat(" generation 0", maxCandidate)) {
+		t.Error("a candidate of any length is used")
+	}
+	if _, err := bound(tr, again); err != nil || !tr.uses(candidate("198.51.100.1")) {
 		t.Errorf("none is used after ICE was restarted: %v", err)
 	}
 }

@@ -10,29 +10,26 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Handle acts on one message of the client. It waits its turn on the room's loop, for connections that have much to do,
-// and for the bucket of what the client makes everybody be told, so a client that floods waits for itself. Once the session has been taken over by a newer connection its messages
-// are ignored.
+// Handle processes one message of the client. It blocks for the client's announcement budget, for the room's loop, and for
+// transports that are behind, so a flooding client slows only itself. Once a newer connection has taken over the session,
+// its messages are ignored.
 func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	if s.room == nil {
 		return nil
 	}
+	size := proto.Size(m) // before the loop keeps parts of it
+	latest := s.participant.latest()
+	latest.budget.wait(ctx, latest.context)
 	var transports []*Transport
-	var until time.Time
-	var ended context.Context
 	life := func(*Participant) context.Context { return ctx }
 	err := s.participant.doOnLoop(life, func(p *Participant) {
 		if !p.closed && p.sink == s.sink {
 			p.handle(m)
-			transports, until, ended = p.transports(), p.waitUntil, p.context
+			transports = p.transports()
 		}
 	})
-	size := proto.Size(m)
 	for _, t := range transports {
 		t.catchUp(ctx, size)
-	}
-	if ended != nil {
-		waitForBucket(ended, until)
 	}
 	return err
 }
@@ -161,7 +158,7 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 		p.respond(answer)
 		return
 	}
-	p.spend(proto.Size(u))
+	p.budget.charge(proto.Size(u))
 	p.room.announce(p, true)
 	p.refreshToken()
 	if p.req.Client.GetProtocol() > 14 {

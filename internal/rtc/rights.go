@@ -37,6 +37,13 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 		if c.Permission != nil {
 			p.setPermission(c.Permission)
 			p.granted = p.info.Permission
+			if !p.req.companion() { // it comes back as its participant may
+				p.room.family(p.req.Token).granted = p.granted
+			}
+			if c := p.room.companionOf(p); c != nil {
+				c.setPermission(narrower(c.info.Permission, p.granted))
+				p.room.announce(c, true)
+			}
 		}
 		p.room.announce(p, true)
 		p.refreshToken()

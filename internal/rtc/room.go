@@ -29,6 +29,7 @@ type Room struct {
 
 	info         *livekit.Room
 	participants map[string]*Participant // by identity
+	families     map[string]*family      // by their names; see family.go
 	published    []*Publication          // of all of them, the oldest first
 	bySID        map[string]*Publication // the same
 	departed     []departure             // the latest
@@ -73,6 +74,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 			EnabledCodecs:    enabledCodecs(),
 		},
 		participants: map[string]*Participant{},
+		families:     map[string]*family{},
 		rpcs:         map[string]*rpcCall{},
 		dataTracks:   map[uint16]*DataTrack{},
 		stale:        map[*Participant]bool{},
@@ -151,6 +153,7 @@ func (r *Room) after(d time.Duration, f func()) *time.Timer {
 
 // enter admits a new participant or resumes one.
 func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
+	caller := ctx
 	ctx = context.WithoutCancel(ctx) // what is queued on the loop will run; leaving in between would make a ghost
 	if req.Reconnect {
 		var s *Session
@@ -159,11 +162,21 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 		}
 		return s, nil
 	}
+	var budget *announceBudget
+	err := r.loop.do(ctx, func() {
+		budget = r.family(req.Token).budget
+		req.Info = r.restricted(req)
+	})
+	if err != nil {
+		return nil, err
+	}
+	budget.wait(caller, r.context)
 	// Connections are made here, on the caller's goroutine: it takes a while.
 	p, err := newParticipant(r, req, sink)
 	if err != nil {
 		return nil, err
 	}
+	p.budget = budget
 	refused := errRoomClosed
 	err = r.loop.do(ctx, func() {
 		if refused = r.mayEnter(req); refused == nil { // it may have been removed since Join looked
@@ -210,6 +223,11 @@ func (r *Room) headCount() int { return len(r.participants) - r.dependents }
 
 // admit lets p in. An older participant with its identity has to go: exactly one remains.
 func (r *Room) admit(p *Participant) {
+	p.info.Permission = r.restricted(p.req).Permission // it may have changed since its connections were made
+	if r.family(p.req.Token).granted != nil && !p.req.companion() {
+		p.granted = p.info.Permission
+	}
+	p.budget.charge(joinCost)
 	r.enroll(p)
 	p.begin() // its first message is the join, so the others' news of the room come after
 	r.peopleChanged()
@@ -279,8 +297,8 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 		delete(r.participants, p.identity())
 		r.enlist(p, -1)
 	}
-	if mate := r.companionOf(p); mate != nil { // it has no right to be there on its own
-		r.remove(mate, reason)
+	if c := r.companionOf(p); c != nil { // it has no right to be there on its own
+		r.remove(c, reason)
 	}
 	r.peopleChanged()
 	r.waitForSomebody()

@@ -2,6 +2,9 @@ package rtc
 
 import (
 	"encoding/binary"
+	"io"
+	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -54,7 +57,7 @@ func TestRTCPSendersAreBounded(t *testing.T) {
 func TestFeedbackOfNewSenders(t *testing.T) {
 	h := newHouse(t)
 	mallory, _ := h.flooder(&interceptor.Registry{})
-	senders := 0
+	senders, begin := 0, time.Now()
 	mallory.state(func(p *Participant) {
 		p.publisher.pc.senders.mu.Lock()
 		defer p.publisher.pc.senders.mu.Unlock()
@@ -63,8 +66,8 @@ func TestFeedbackOfNewSenders(t *testing.T) {
 	for sender := range uint32(3 * senderBurst) {
 		_ = mallory.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1_000_000 + sender}})
 	}
+	known := 0
 	eventually(t, "the bound is reached", func() bool {
-		known := 0
 		mallory.state(func(p *Participant) {
 			p.publisher.pc.senders.mu.Lock()
 			defer p.publisher.pc.senders.mu.Unlock()
@@ -72,4 +75,54 @@ func TestFeedbackOfNewSenders(t *testing.T) {
 		})
 		return known > senders+senderBurst/2
 	})
+	if most := senderBurst + int(senderRate*time.Since(begin).Seconds()) + 1; known > most {
+		t.Errorf("%d senders are known, of %d allowed", known, most)
+	}
+}
+
+// script is a packet connection from which packets come one after another.
+type script struct {
+	packetConn
+	packets [][]byte
+}
+
+func (s *script) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	if len(s.packets) == 0 {
+		return 0, netip.AddrPort{}, io.EOF
+	}
+	n := copy(b, s.packets[0])
+	s.packets = s.packets[1:]
+	return n, netip.AddrPort{}, nil
+}
+
+func (s *script) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, _, err := s.ReadFromAddrPort(b)
+	return n, nil, err
+}
+
+// Packets of senders beyond the bound are not passed on by either way of reading.
+func TestPacketsOfTooManySendersAreDropped(t *testing.T) {
+	for name, read := range map[string]func(sendersConn, []byte) (int, error){
+		"ReadFrom":         func(c sendersConn, b []byte) (int, error) { n, _, err := c.ReadFrom(b); return n, err },
+		"ReadFromAddrPort": func(c sendersConn, b []byte) (int, error) { n, _, err := c.ReadFromAddrPort(b); return n, err },
+	} {
+		var packets [][]byte
+		for sender := range uint32(2 * senderBurst) {
+			packets = append(packets, binary.BigEndian.AppendUint32([]byte{0x80, 201, 0, 1}, sender))
+		}
+		packets = append(packets, []byte("\x80\x60 a packet of media"))
+		c := sendersConn{&script{packets: packets}, newRTCPSenders()}
+		passed, last := 0, ""
+		for {
+			b := make([]byte, 100)
+			n, err := read(c, b)
+			if err != nil {
+				break
+			}
+			passed, last = passed+1, string(b[2:n])
+		}
+		if passed < senderBurst+1 || passed > senderBurst+10 || last != " a packet of media" {
+			t.Errorf("%s: %d packets passed, the last %q", name, passed, last)
+		}
+	}
 }

@@ -27,6 +27,7 @@ func (r *Room) tick() {
 	r.giveUp(time.Now())
 	if r.ticks++; r.ticks%qualityTicks == 0 {
 		r.updateQuality()
+		r.forgetFamilies(time.Now())
 	}
 }
 

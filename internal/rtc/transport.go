@@ -49,6 +49,7 @@ type Transport struct {
 	closed     bool
 
 	remoteUfrag      string          // the client's, by which a restart of ICE is noticed
+	restarted        time.Time       // when that changed
 	remoteCandidates map[string]bool // of the client since then, that are used
 }
 

@@ -141,6 +141,14 @@ func TestJoinRequests(t *testing.T) {
 func TestDirectCallQueues(t *testing.T) {
 	s := start(t)
 	payload := strings.Repeat("\xff", 60_000)
+	ada, bo := s.socket("/direct/ws", nil), s.socket("/direct/ws", nil) // who are to go on
+	hear(t, ada)
+	hear(t, bo)
+	say(t, ada, `"SessionNew"`)
+	session := strings.TrimSuffix(strings.TrimPrefix(hear(t, ada), `{"SessionReady":"`), `"}`)
+	say(t, bo, `{"SessionJoin":"`+session+`"}`)
+	hear(t, ada)
+	hear(t, bo)
 	s.grows(40*megabyte, func() {
 		atOnce(10, func(int) {
 			slow := s.socket("/direct/ws", nil)
@@ -159,6 +167,11 @@ func TestDirectCallQueues(t *testing.T) {
 			}
 		})
 	})
+	offer := `{"VideoOffer":["an offer","` + session + `"]}`
+	say(t, ada, offer)
+	if got := hear(t, bo); got != offer {
+		t.Errorf("after the attack bo hears %s", got)
+	}
 }
 
 func say(t *testing.T, ws *websocket.Conn, text string) {

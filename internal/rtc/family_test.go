@@ -104,3 +104,82 @@ func TestAnnouncementsAreBoundedInRate(t *testing.T) {
 		})
 	}
 }
+
+// Nor does a client get further by leaving and joining again, or by resuming, with the same token.
+func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
+	for name, again := range map[string]func(h *house, sid string) error{
+		"joins": func(h *house, _ string) error {
+			_, err := h.Join(h.t.Context(), guestRequest("mallory", "its"), &sink{})
+			return err
+		},
+		"resumes": func(h *house, sid string) error {
+			req := guestRequest("mallory", "its")
+			req.Reconnect, req.SID = true, sid
+			session, err := h.Join(h.t.Context(), req, &sink{})
+			if err == nil {
+				err = session.Handle(h.t.Context(), &livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{
+					Mute: &livekit.MuteTrackRequest{Sid: "TR_mic", Muted: time.Now().UnixNano()%2 == 0},
+				}})
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			watch := h.join(request("watch"))
+			mallory := h.join(guestRequest("mallory", "its"))
+			load := func() {
+				mallory.state(func(p *Participant) {
+					if p = p.room.participants["mallory"]; p != nil && len(p.pending) == 0 {
+						p.pending = []*pendingTrack{
+							{info: &livekit.TrackInfo{Sid: "TR_mic", Name: strings.Repeat("n", 15_000)}, public: true},
+							{info: &livekit.TrackInfo{Sid: "TR_cam", Name: strings.Repeat("n", 15_000)}, public: true},
+						}
+						p.room.announce(p, false)
+					}
+				})
+			}
+			load()
+			begin, before := time.Now(), watch.sink.received("mallory")
+			n := 0
+			for ; time.Since(begin) < 2*time.Second && n < 2000; n++ {
+				if err := again(h, mallory.participant.sid()); err != nil {
+					t.Fatal(err)
+				}
+				load()
+			}
+			got, allowed := watch.sink.received("mallory")-before, announceBurst+int(announceRate*time.Since(begin).Seconds())
+			if got > allowed+3*maxAnnounced {
+				t.Errorf("%d %s made %d bytes for another, of %d allowed", n, name, got, allowed)
+			}
+			if got < announceBurst/8 {
+				t.Errorf("only %d bytes arrived: nothing was flooded", got)
+			}
+		})
+	}
+}
+
+// What is remembered of families goes when there is nothing to remember, and is bounded.
+func TestFamiliesAreForgotten(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(guestRequest("ada", "hers"))
+	ada.state(func(p *Participant) {
+		r := p.room
+		now := time.Now()
+		r.forgetFamilies(now)
+		if r.families["hers"] == nil {
+			t.Error("a family was forgotten before its budget was full again")
+		}
+		r.forgetFamilies(now.Add(time.Minute))
+		if len(r.families) != 0 {
+			t.Errorf("%d families are remembered", len(r.families))
+		}
+		for i := range 2 * maxFamilies {
+			r.family(Credential{Family: fmt.Sprint(i)}).granted = &livekit.ParticipantPermission{}
+		}
+		r.forgetFamilies(now.Add(time.Hour))
+		if len(r.families) != maxFamilies {
+			t.Errorf("%d families are remembered", len(r.families))
+		}
+	})
+}

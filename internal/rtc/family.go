@@ -1,0 +1,120 @@
+package rtc
+
+import (
+	"context"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"golang.org/x/time/rate"
+	"google.golang.org/protobuf/proto"
+)
+
+// family is what a room remembers of the bearers of one family of tokens from one connection to the next.
+type family struct {
+	budget *announceBudget
+	// granted is the permission that a back end has given since the token was issued; nil if it has not.
+	granted *livekit.ParticipantPermission
+}
+
+// maxFamilies bounds the families of a room whose participants have left. Beyond it any is forgotten: a participant of it
+// that comes back has a full budget, and what its token grants.
+const maxFamilies = 4096
+
+// family returns what the room remembers of the family of a credential. Without one it is a new family.
+func (r *Room) family(c Credential) *family {
+	f := r.families[c.Family]
+	if f != nil {
+		return f
+	}
+	f = &family{budget: newAnnounceBudget()}
+	if c.Family != "" {
+		for name := range r.families {
+			if len(r.families) < maxFamilies {
+				break
+			}
+			delete(r.families, name)
+		}
+		r.families[c.Family] = f
+	}
+	return f
+}
+
+// forgetFamilies removes the families of which nothing has to be remembered: their budgets are full again.
+func (r *Room) forgetFamilies(now time.Time) {
+	for name, f := range r.families {
+		if f.granted == nil && f.budget.full(now) {
+			delete(r.families, name)
+		}
+	}
+}
+
+// Bounds of announcements: what everybody in the room is told of one participant. What a client announces goes to all
+// others at each change.
+const (
+	// maxAnnounced bounds what a participant has announced of its tracks, in bytes. A track takes some 300.
+	maxAnnounced = 64 << 10
+	// announceRate and announceBurst bound the announcements about one family, in bytes per second and bytes. A client that
+	// exceeds them waits: its next message is read, or its next join taken, when the budget is positive again.
+	announceRate, announceBurst = 128 << 10, 512 << 10
+	// joinCost and policyCost are what a join and a change of a subscription policy count for, in bytes: others are told of
+	// somebody who comes and goes, or what they may receive.
+	joinCost, policyCost = 4 << 10, 4 << 10
+	// maxWait bounds how long one message waits, so that the client's pings are answered in time.
+	maxWait = 5 * time.Second
+)
+
+// announceBudget is a token bucket of bytes, which may go below zero. It may be used by several rooms at once.
+type announceBudget struct{ limiter *rate.Limiter }
+
+func newAnnounceBudget() *announceBudget {
+	return &announceBudget{rate.NewLimiter(announceRate, announceBurst)}
+}
+
+// charge takes n bytes out of the budget.
+func (b *announceBudget) charge(n int) {
+	for ; n > announceBurst; n -= announceBurst {
+		b.limiter.ReserveN(time.Now(), announceBurst)
+	}
+	b.limiter.ReserveN(time.Now(), n)
+}
+
+func (b *announceBudget) full(now time.Time) bool { return b.limiter.TokensAt(now) >= announceBurst }
+
+// wait waits until the budget is positive, or one of the contexts ends.
+func (b *announceBudget) wait(ctx, ended context.Context) {
+	missing := -b.limiter.TokensAt(time.Now())
+	if missing <= 0 {
+		return
+	}
+	timer := time.NewTimer(min(time.Duration(missing/announceRate*float64(time.Second)), maxWait))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-ended.Done():
+	}
+}
+
+// announced is what p has announced of its tracks, or may yet, in bytes.
+func (p *Participant) announced() int {
+	size := 0
+	for _, pub := range p.publications {
+		size += proto.Size(pub.info)
+	}
+	for _, t := range p.pending {
+		size += proto.Size(t.info)
+	}
+	for _, req := range p.queued {
+		size += proto.Size(req)
+	}
+	for _, t := range p.dataTracks {
+		size += proto.Size(t.info)
+	}
+	return size
+}
+
+// mayAnnounce reports whether p may announce one more track, as a request describes it.
+func (p *Participant) mayAnnounce(req proto.Message) bool {
+	const added = 64 // bytes of what the server adds, such as the sid
+	return p.announced()+proto.Size(req)+added <= maxAnnounced
+}
