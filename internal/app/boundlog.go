@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -13,8 +14,8 @@ import (
 const (
 	// logRate and logBurst are lines of one level, each second and at once.
 	logRate, logBurst = 20, 400
-	// maxLogValue is how much of a text stands in a line, in bytes. Stacks and errors of ours are longer than names.
-	maxLogName, maxLogValue = 64, 8 << 10
+	// maxLogName bounds texts that strangers choose, maxLogValue others, in bytes: errors may quote what a stranger wrote.
+	maxLogName, maxLogValue, maxLogStack = 64, 1 << 10, 16 << 10
 )
 
 // logNames are the keys whose values strangers choose.
@@ -88,12 +89,16 @@ func (h *boundLog) WithGroup(name string) slog.Handler {
 }
 
 func shorten(a slog.Attr) slog.Attr {
-	if a.Value.Kind() != slog.KindString {
+	_, isError := a.Value.Any().(error)
+	if a.Value.Kind() != slog.KindString && !isError {
 		return a
 	}
 	limit := maxLogValue
-	if logNames[a.Key] {
+	switch {
+	case logNames[a.Key]:
 		limit = maxLogName
+	case a.Key == "stack" || isError && strings.Contains(a.Value.String(), "panic: "): // with its stack
+		limit = maxLogStack
 	}
 	text := a.Value.String()
 	if len(text) <= limit {

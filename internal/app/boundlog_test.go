@@ -23,6 +23,10 @@ func TestLogIsBounded(t *testing.T) {
 		if lines != logBurst || out.Len()/lines > 450 {
 			t.Errorf("%d lines of %d bytes", lines, out.Len()/lines)
 		}
+		log.Error("failed", "err", fmt.Errorf("it said %q", strings.Repeat("x", 10_000)), "stack", strings.Repeat("s", 10_000))
+		if n := out.Len(); n > lines*450+12_000 || n < lines*100+10_000 {
+			t.Errorf("an error and a stack make a log of %d bytes", n)
+		}
 		if strings.Contains(out.String(), "\ufffd") {
 			t.Error("a name is cut within a character")
 		}

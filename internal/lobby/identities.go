@@ -2,9 +2,10 @@ package lobby
 
 import (
 	"crypto/sha256"
-	"net/netip"
 	"sync"
 	"time"
+
+	"meet/internal/source"
 )
 
 const (
@@ -44,16 +45,9 @@ func reservedKey(room, identity string) reserved {
 	return reserved(sum[:16])
 }
 
-// requesterAt is the requester at a network address. Of IPv6 that is the whole /64, which one customer has.
+// requesterAt returns the requester at a network address.
 func requesterAt(address string) requester {
-	if a, err := netip.ParseAddr(address); err == nil {
-		a = a.Unmap().WithZone("")
-		if a.Is6() {
-			a = netip.PrefixFrom(a, 64).Masked().Addr()
-		}
-		address = a.String()
-	}
-	sum := sha256.Sum256([]byte("address " + address))
+	sum := sha256.Sum256([]byte("address " + source.Key(address)))
 	return requester(sum[:16])
 }
 

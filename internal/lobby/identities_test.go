@@ -43,8 +43,8 @@ func TestTokenForTakenIdentity(t *testing.T) {
 		{"the same address again", "blue", "Ada", "192.0.2.1", true},
 		{"another room", "green", "Ada", "192.0.2.2", true},
 		{"IPv6", "blue", "Bo", "2001:db8::1", true},
-		{"the same /64", "blue", "Bo", "2001:db8::2:1", true},
-		{"another /64", "blue", "Bo", "2001:db8:0:1::1", false},
+		{"the same /56", "blue", "Bo", "2001:db8:0:2::1", true},
+		{"another /56", "blue", "Bo", "2001:db8:0:100::1", false},
 		{"a participant in the room", "blue", "Grace", "192.0.2.1", false},
 		{"the same identity elsewhere", "green", "Grace", "192.0.2.1", true},
 	} {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"meet/internal/fault"
+	"meet/internal/source"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 	eventRate = 2 * maxListBytes
 	// maxStreams bounds the streams of a server, each of which costs a connection and about 30 kB; maxStreamsOfOne those of
 	// one network, such as an office behind one address.
-	maxStreams, maxStreamsOfOne = 2000, 200
+	maxStreams, maxStreamsOfOne = 4000, 1000
 )
 
 var (
@@ -33,7 +33,7 @@ var (
 
 // events streams the lobby's state: at once, and after every change until the browser or the server ends it.
 func (s *Site) events(c echo.Context) error {
-	leave, err := s.streams.enter(network(c))
+	leave, err := s.streams.enter(source.Key(c.RealIP()))
 	if err != nil {
 		return err
 	}
@@ -130,19 +130,4 @@ func (s *streams) enter(network string) (leave func(), err error) {
 			delete(s.of, network)
 		}
 	}, nil
-}
-
-// network is what limits count by: the client's IPv4 address, or the 64 bits of an IPv6 address that one customer of a
-// provider gets at the least (RFC 6177, section 2).
-func network(c echo.Context) string {
-	address := c.RealIP()
-	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
-		return address
-	}
-	prefix, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return prefix.String()
 }

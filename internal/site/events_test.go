@@ -157,7 +157,7 @@ func TestStreamsOfOneNetwork(t *testing.T) {
 	if last.StatusCode != http.StatusTooManyRequests || !strings.Contains(string(text), `{"error":"too many people watch the lobby from this address`) || last.Header.Get("Retry-After") == "" {
 		t.Errorf("one more: %s %s %v", last.Status, text, err)
 	}
-	for _, from := range []string{"2001:db8:0:1::1", "198.51.100.7"} {
+	for _, from := range []string{"2001:db8:0:100::1", "198.51.100.7"} {
 		if resp := open(from); resp.StatusCode != http.StatusOK {
 			t.Errorf("from %s: %s", from, resp.Status)
 		}

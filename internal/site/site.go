@@ -13,6 +13,7 @@ import (
 
 	"meet/internal/assets"
 	"meet/internal/lobby"
+	"meet/internal/source"
 )
 
 // Limits on asking for tokens from one address. A class of hundreds behind one router may arrive at once; nobody
@@ -122,7 +123,7 @@ func (s *Site) limitTokens() echo.MiddlewareFunc {
 		Store: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
 			Rate: rate.Limit(tokensPerSecond), Burst: tokenBurst,
 		}),
-		IdentifierExtractor: func(c echo.Context) (string, error) { return network(c), nil },
+		IdentifierExtractor: func(c echo.Context) (string, error) { return source.Key(c.RealIP()), nil },
 		DenyHandler:         func(echo.Context, string, error) error { return errTooMany },
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"meet/internal/source"
 )
 
 const (
@@ -48,10 +50,10 @@ func newAskers() *askers {
 
 // admit reports whether a request from a may be answered.
 func (a *askers) admit(from netip.Addr, at time.Time) bool {
-	now, source := at.Sub(a.start), sourceOf(from)
+	now, network := at.Sub(a.start), source.Prefix(from)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	b, known := a.sources[source]
+	b, known := a.sources[network]
 	if !b.take(now, sourceRate, sourceBurst) {
 		return false
 	}
@@ -64,7 +66,7 @@ func (a *askers) admit(from netip.Addr, at time.Time) bool {
 	if !a.total.take(now, totalRate, totalBurst) {
 		return false
 	}
-	a.sources[source] = b
+	a.sources[network] = b
 	return true
 }
 

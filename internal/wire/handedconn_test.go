@@ -302,7 +302,7 @@ func TestCensus(t *testing.T) {
 	enter(true, "2001:db8::ffff:1")
 	enter(false, "2001:db8::2")
 	now = now.Add(reportInterval)
-	enter(true, "2001:db8:0:1::1")
+	enter(true, "2001:db8:0:100::1")
 	enter(false, "192.0.2.2", "127.0.0.1") // five are open
 	c.leave(netip.MustParseAddr("2001:db8::1"))
 	enter(true, "2001:db8::3")

@@ -4,18 +4,20 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"meet/internal/source"
 )
 
 // Quota bounds the open connections of one kind.
 type Quota struct {
 	Total      int // of all addresses together
-	PerAddress int // of one public IPv4 address or IPv6 /64
+	PerAddress int // of one public IPv4 address or IPv6 /56
 }
 
 // Defaults. Behind one address may be the carrier-grade NAT or the school of hundreds of participants, each of whom opens up to
 // seven connections of HTTP at once, and a few of TURN or ICE where UDP is blocked.
 var (
-	defaultHTTP = Quota{Total: 16384, PerAddress: 2048}
+	defaultHTTP = Quota{Total: 16384, PerAddress: 4096}
 	defaultTURN = Quota{Total: 4096, PerAddress: 512}
 	defaultICE  = Quota{Total: 16384, PerAddress: 2048}
 )
@@ -46,11 +48,11 @@ func newCensus(kind string, quota, usual Quota, onRefused func(string, uint64)) 
 
 // enter counts a connection from a and reports whether there may be one more. If so, the caller calls leave when it ends.
 func (c *census) enter(a netip.Addr) bool {
-	source := sourceOf(a)
+	network := source.Prefix(a)
 	c.mu.Lock()
-	if c.open < c.quota.Total && (shared(a) || c.byAddress[source] < c.quota.PerAddress) {
+	if c.open < c.quota.Total && (shared(a) || c.byAddress[network] < c.quota.PerAddress) {
 		c.open++
-		c.byAddress[source]++
+		c.byAddress[network]++
 		c.mu.Unlock()
 		return true
 	}
@@ -69,24 +71,13 @@ func (c *census) enter(a netip.Addr) bool {
 
 // leave ends what enter began.
 func (c *census) leave(a netip.Addr) {
-	source := sourceOf(a)
+	network := source.Prefix(a)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open--
-	if c.byAddress[source]--; c.byAddress[source] == 0 {
-		delete(c.byAddress, source)
+	if c.byAddress[network]--; c.byAddress[network] == 0 {
+		delete(c.byAddress, network)
 	}
-}
-
-// sourceOf is what one client, or one network of clients, holds of addresses: an IPv4 address or an IPv6 /64.
-func sourceOf(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := 64
-	if a.Is4() {
-		bits = 32
-	}
-	p, _ := a.Prefix(bits) // fails for an invalid address only, and the zero prefix will do for those
-	return p
 }
 
 // carrierNAT is the address range inside carrier-grade NAT (RFC 6598), which private networks use too.

@@ -36,15 +36,15 @@ var rules = map[string]rule{
 	"internal/bytequeue": {not: append(httpParts, pion)},
 	"internal/decode":    {not: httpParts},
 	"internal/fault":     {},
-	"internal/site":      {may: []string{"internal/lobby", "internal/assets", "internal/fault", "web", "web/templates"}, not: []string{pion, nats}},
-	"internal/lobby":     {may: []string{"internal/token", "internal/store", "internal/fault"}, not: append(httpParts, pion)},
+	"internal/site":      {may: []string{"internal/source", "internal/lobby", "internal/assets", "internal/fault", "web", "web/templates"}, not: []string{pion, nats}},
+	"internal/lobby":     {may: []string{"internal/source", "internal/token", "internal/store", "internal/fault"}, not: append(httpParts, pion)},
 	"internal/token":     {may: []string{"internal/fault"}, not: append(httpParts, pion, nats)},
 	"internal/signal":    {may: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
 	"internal/rtc":       {may: []string{"internal/sfu", "internal/decode", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
 	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
 	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
 	"internal/sfu/bwe":   {not: []string{"sync", "log"}},                                                                                               // time is an argument
-	"internal/wire":      {not: append(httpParts, nats)},
+	"internal/wire":      {may: []string{"internal/source"}, not: append(httpParts, nats)},
 	"internal/direct":    {may: []string{"internal/bytequeue", "internal/fault"}, not: []string{pion}},
 	"internal/api":       {may: []string{"internal/rtc", "internal/decode", "internal/egress", "internal/ingress", "internal/token", "internal/fault"}, not: []string{pion, echo}},
 	"internal/agent":     {may: []string{"internal/bytequeue", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
@@ -56,6 +56,7 @@ var rules = map[string]rule{
 	"internal/storage":   {may: []string{"internal/fault"}},
 	"internal/turn":      {may: []string{"internal/pionlog"}},
 	"internal/pionlog":   {},
+	"internal/source":    {not: append(httpParts, pion)},
 	"internal/assets":    {may: []string{"internal/fault"}},
 	"internal/metrics":   {},
 	"internal/client":    {may: []string{"internal/token"}, not: []string{echo, nats}},
