@@ -54,7 +54,8 @@ var (
 	managesRoom right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin }
 )
 
-// rights says what each method needs, under "" what the others of its service need. What is not listed is refused.
+// rights maps each method to the right that it needs. The key "" is the default of a service. A method without a right is
+// refused.
 var rights = map[string]map[string]right{
 	"livekit.RoomService": {
 		"CreateRoom": createsRooms, "DeleteRoom": createsRooms, "ListRooms": listsRooms,

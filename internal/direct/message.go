@@ -64,7 +64,7 @@ func (m Message) encode(to *bytes.Buffer) {
 	to.Truncate(to.Len() - 1) // the line break
 }
 
-// readMessage reads the same. Bytes that are not UTF-8 are refused: the decoder would put three in the place of one.
+// readMessage decodes what encode writes. It refuses invalid UTF-8, each byte of which the decoder would replace by three.
 func readMessage(raw []byte) (m Message, err error) {
 	if !utf8.Valid(raw) {
 		return m, errMessage

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -199,23 +200,28 @@ func TestRiseWithoutNumbers(t *testing.T) {
 	})
 }
 
-// TestBufferPassesOn: what is about one stream reaches its reader, what is about the connection does not wait there.
+// TestBufferPassesOn: sender reports of a stream reach its reader, and nothing else waits there.
 func TestBufferPassesOn(t *testing.T) {
 	b := NewTap(1, nil).Buffer(packetio.RTCPBufferPacket, 5)
 	pli, err := (&rtcp.PictureLossIndication{MediaSSRC: 5}).Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, raw := range [][]byte{remb(t, 1e6), pli, {0x8f, 205, 0, 0}} {
+	report, err := (&rtcp.SenderReport{SSRC: 5}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range [][]byte{remb(t, 1e6), pli, {0x8f, 205, 0, 0}, {0x80}, report, pli} {
 		if n, err := b.Write(raw); err != nil || n != len(raw) {
 			t.Fatal(n, err)
 		}
 	}
 	got := make([]byte, 100)
-	for _, want := range []int{len(pli), 4} {
-		if n, err := b.Read(got); err != nil || n != want {
-			t.Errorf("read %d bytes, %v, want %d", n, err, want)
-		}
+	if n, err := b.Read(got); err != nil || !bytes.Equal(got[:n], report) {
+		t.Errorf("read % x, %v, want the sender report", got[:n], err)
+	}
+	if n := b.(*rtcpBuffer).Count(); n != 0 {
+		t.Errorf("%d packets wait behind it", n)
 	}
 }
 

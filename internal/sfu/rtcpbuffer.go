@@ -36,7 +36,8 @@ type rtcpBuffer struct {
 	ssrc uint32
 }
 
-// Write takes one packet. What is about the connection or a track that is sent is used here and not kept.
+// Write takes one packet. What is about the connection or a track that is sent is used here, and of the rest only sender
+// reports are kept: nothing else has a reader, and pion gives each packet to a stream for every SSRC that it names.
 func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	now := time.Now()
 	if b.tap.pacer.feedback(raw, now) {
@@ -44,6 +45,9 @@ func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	}
 	d := b.tap.sent(b.ssrc)
 	if d == nil {
+		if len(raw) < 2 || rtcp.PacketType(raw[1]) != rtcp.TypeSenderReport {
+			return len(raw), nil
+		}
 		return b.sharedBuffer.Write(raw)
 	}
 	packets, err := rtcp.Unmarshal(raw)

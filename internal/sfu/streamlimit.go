@@ -12,16 +12,18 @@ import (
 )
 
 // Bounds of the streams of one connection that its client chooses. Pion keeps some 2 kB for each SSRC that the client
-// sends media with, and as much for each that it sends feedback about, until the connection ends. A publication has up to
-// six SSRCs with its retransmissions. They are not known before: browsers do not declare those of simulcast layers.
+// sends media with, and as much for each that it sends feedback about, until the connection ends; it opens the second along
+// with the first. So a publication of three layers, with their retransmissions, takes up to twelve streams. Their SSRCs are
+// not known before: browsers do not declare those of simulcast layers.
 const (
 	streamBurst = 1024 // at once
 	streamRate  = 4    // more, each second
 	maxStreams  = 8192 // in all
 	// maxUnread and maxUnreadRTCP bound what waits to be read of all streams together, in bytes. Nobody reads one that
-	// belongs to no track.
+	// belongs to no track. A stream of which less than freeUnread waits is not concerned: somebody reads it.
 	maxUnread     = 4 << 20
 	maxUnreadRTCP = 256 << 10
+	freeUnread    = 16 << 10
 )
 
 // streamLimit bounds the streams of one connection.
@@ -85,7 +87,7 @@ func newSharedBuffer(limit int, total *unread) *sharedBuffer {
 // Write queues one packet; packetio.ErrFull says that it was dropped.
 func (b *sharedBuffer) Write(packet []byte) (int, error) {
 	size := int64(len(packet))
-	if b.total.bytes.Add(size) > b.total.limit {
+	if b.total.bytes.Add(size) > b.total.limit && b.bytes.Load() >= freeUnread {
 		b.total.bytes.Add(-size)
 		return 0, packetio.ErrFull
 	}

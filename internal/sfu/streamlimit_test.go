@@ -1,12 +1,14 @@
 package sfu
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"testing"
 	"time"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/transport/v4/packetio"
 )
 
@@ -91,8 +93,19 @@ func TestUnreadPacketsAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if taken > maxUnread || taken < maxUnread/2 {
-		t.Errorf("%d bytes wait, of %d allowed", taken, maxUnread)
+	if most := maxUnread + len(buffers)*(freeUnread+len(packet)); taken > most || taken < maxUnread/2 {
+		t.Errorf("%d bytes wait, of %d allowed", taken, most)
+	}
+	// Whoever reads is not concerned by those that nobody reads.
+	read := tap.Buffer(packetio.RTPBufferPacket, 1000)
+	buffers = append(buffers, read)
+	for range 1000 {
+		if _, err := read.Write(packet); err != nil {
+			t.Fatalf("a packet for a reader: %v", err)
+		}
+		if _, err := read.Read(make([]byte, 1500)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if n, err := buffers[0].Read(make([]byte, 100)); n != 100 || !errors.Is(err, io.ErrShortBuffer) {
 		t.Errorf("a short read returns %d, %v", n, err)
@@ -108,5 +121,36 @@ func TestUnreadPacketsAreBounded(t *testing.T) {
 	}
 	if n := tap.rtp.bytes.Load(); n != 0 {
 		t.Errorf("%d bytes count as waiting in the end", n)
+	}
+}
+
+// Sender reports of a publisher's tracks arrive, however much other feedback comes about streams that nobody reads.
+func TestSenderReportsAreNotCrowdedOut(t *testing.T) {
+	tap := NewTap(1, nil)
+	marshal := func(p rtcp.Packet) []byte {
+		t.Helper()
+		raw, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	for ssrc := range uint32(20) {
+		b := tap.Buffer(packetio.RTCPBufferPacket, 100+ssrc)
+		for range 1000 {
+			_, _ = b.Write(marshal(&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+				Source: 100 + ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "a name of some length"}},
+			}}}))
+			_, _ = b.Write(marshal(&rtcp.SenderReport{SSRC: 100 + ssrc}))
+		}
+	}
+	report := marshal(&rtcp.SenderReport{SSRC: 7})
+	b := tap.Buffer(packetio.RTCPBufferPacket, 7)
+	if _, err := b.Write(report); err != nil {
+		t.Errorf("a sender report is dropped: %v", err)
+	}
+	got := make([]byte, 100)
+	if n, err := b.Read(got); err != nil || !bytes.Equal(got[:n], report) {
+		t.Errorf("read % x, %v", got[:n], err)
 	}
 }
