@@ -2,9 +2,11 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +30,7 @@ type snapshot struct {
 	event                   []byte // both in one server-sent event
 	cards                   []templates.RoomCard
 	rows                    []templates.MeetingRow
-	moreRooms, moreMeetings int // how many there are beyond those listed
+	moreRooms, moreMeetings int // how many there are beyond those listed; of rooms, those that somebody is in
 	made                    time.Time
 	replaced                chan struct{} // closed when there is a later snapshot
 }
@@ -94,6 +96,13 @@ func (s *snapshots) make() (*snapshot, error) {
 	next := &snapshot{made: time.Now(), replaced: make(chan struct{})}
 	rooms, meetings := list{}, list{}
 	live := s.lobby.Rooms()
+	// Rooms that wait for their first participant are listed for programs, behind those that people can see.
+	slices.SortStableFunc(live, func(a, b lobby.Room) int { return cmp.Compare(min(b.NumParticipants, 1), min(a.NumParticipants, 1)) })
+	for _, r := range live {
+		if r.NumParticipants > 0 {
+			next.moreRooms++
+		}
+	}
 	for _, r := range live[:min(len(live), maxListed)] {
 		url := s.roomURL(r.Name)
 		fits, err := rooms.add(roomJSON{
@@ -103,7 +112,8 @@ func (s *snapshots) make() (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		if fits {
+		if fits && r.NumParticipants > 0 {
+			next.moreRooms--
 			next.cards = append(next.cards, templates.RoomCard{URL: url, Name: r.Name, Participants: r.NumParticipants, StartedAt: r.CreatedAt})
 		}
 	}
@@ -125,7 +135,7 @@ func (s *snapshots) make() (*snapshot, error) {
 		}
 	}
 	next.rooms, next.meetings = rooms.json(), meetings.json()
-	next.moreRooms, next.moreMeetings = len(live)-len(next.cards), len(ended)-len(next.rows)
+	next.moreMeetings = len(ended) - len(next.rows)
 	data, err := encode(lobbyJSON{next.rooms, next.moreRooms, next.meetings, next.moreMeetings})
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 func (r *rig) openRooms(n int, fill string) {
 	for i := range n {
 		r.lobby.RoomStarted(lobby.Room{SID: fmt.Sprint("RM_", i), Name: fmt.Sprintf("%04d%s", i, fill), CreatedAt: noon.Add(time.Duration(i) * time.Second)})
+		r.lobby.RoomChanged(fmt.Sprint("RM_", i), 1, "")
 	}
 }
 
@@ -102,6 +103,22 @@ func TestManyRooms(t *testing.T) {
 	r.lobby.RoomChanged("RM_449", 1, strings.Repeat("m", 2*site.MaxListBytes)) // does not fit, and the others do
 	if _, state := r.lobbyState(t); len(state.Rooms) != 99 || state.MoreRooms != 351 || state.Rooms[0].Name != "0448" {
 		t.Errorf("%d rooms and %d more, the first is %v", len(state.Rooms), state.MoreRooms, state.Rooms[:1])
+	}
+}
+
+// TestRoomsThatNobodyIsIn: they do not keep rooms with people off the list, nor count among those that a visitor does not see.
+func TestRoomsThatNobodyIsIn(t *testing.T) {
+	r := newRig(t, site.Options{})
+	r.openRooms(3, "")
+	for i := range 200 {
+		r.lobby.RoomStarted(lobby.Room{SID: fmt.Sprint("RM_empty", i), Name: fmt.Sprint("empty", i), CreatedAt: noon.Add(time.Hour)})
+	}
+	_, state := r.lobbyState(t)
+	if len(state.Rooms) != 100 || state.MoreRooms != 0 || state.Rooms[0].Name != "0002" || !strings.HasPrefix(state.Rooms[3].Name, "empty") {
+		t.Errorf("%d rooms and %d more, the first are %v", len(state.Rooms), state.MoreRooms, state.Rooms[:4])
+	}
+	if page := r.do("GET", "/", "").Body.String(); strings.Contains(page, " more</p>") || strings.Contains(page, "empty1") || !strings.Contains(page, "0002") {
+		t.Error("the page shows rooms that nobody is in, or counts them")
 	}
 }
 
