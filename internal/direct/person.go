@@ -15,8 +15,10 @@ import (
 const (
 	// messageLimit is in bytes: an offer of a camera, a microphone and a screen has some ten thousand.
 	messageLimit = 64 << 10
-	// perSecond and burst are messages that one may send: candidates come dozens at a time.
-	perSecond, burst = 20, 200
+	// perSecond and burst are messages that one may send: candidates come dozens at a time. bytesPerSecond and bytesBurst
+	// bound them in bytes.
+	perSecond, burst           = 20, 200
+	bytesPerSecond, bytesBurst = 64 << 10, 1 << 20
 	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for somebody; a peer that does
 	// not read is disconnected. While all queues together hold more than allQueues bytes, the longest go first.
 	queueLimit = 256
@@ -135,7 +137,7 @@ func (p *person) read(h *Hub) {
 	alive := func(string) error { return p.ws.SetReadDeadline(time.Now().Add(silenceLimit)) }
 	_ = alive("")
 	p.ws.SetPongHandler(alive)
-	limiter := rate.NewLimiter(perSecond, burst)
+	limiter, bytesLimiter := rate.NewLimiter(perSecond, burst), rate.NewLimiter(bytesPerSecond, bytesBurst)
 	for {
 		_, r, err := p.ws.NextReader()
 		if err != nil || !limiter.Allow() {
@@ -143,7 +145,7 @@ func (p *person) read(h *Hub) {
 		}
 		raw := buffers.Get().(*bytes.Buffer)
 		raw.Reset()
-		if _, err := raw.ReadFrom(r); err != nil {
+		if n, err := raw.ReadFrom(r); err != nil || !bytesLimiter.AllowN(time.Now(), int(n)) {
 			return
 		}
 		_ = alive("")

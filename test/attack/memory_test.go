@@ -140,7 +140,6 @@ func TestJoinRequests(t *testing.T) {
 // Ten pairs of peers of a direct call, of whom one floods and one does not read.
 func TestDirectCallQueues(t *testing.T) {
 	s := start(t)
-	payload := strings.Repeat("\xff", 60_000)
 	ada, bo := s.socket("/direct/ws", nil), s.socket("/direct/ws", nil) // who are to go on
 	hear(t, ada)
 	hear(t, bo)
@@ -149,23 +148,24 @@ func TestDirectCallQueues(t *testing.T) {
 	say(t, bo, `{"SessionJoin":"`+session+`"}`)
 	hear(t, ada)
 	hear(t, bo)
-	s.grows(40*megabyte, func() {
-		atOnce(10, func(int) {
-			slow := s.socket("/direct/ws", nil)
-			_ = slow.SetReadDeadline(time.Now().Add(20 * time.Second))
-			hear(t, slow) // its id
-			say(t, slow, `"SessionNew"`)
-			id := strings.TrimSuffix(strings.TrimPrefix(hear(t, slow), `{"SessionReady":"`), `"}`)
-			flooder := s.socket("/direct/ws", nil)
-			say(t, flooder, `{"SessionJoin":"`+id+`"}`)
-			for _, text := range []string{payload, strings.Repeat("<", 60_000)} {
-				for range 100 {
-					if flooder.WriteMessage(websocket.TextMessage, []byte(`{"VideoOffer":["`+text+`","`+id+`"]}`)) != nil {
-						return // cut off
-					}
-				}
+	flood := func(text string) {
+		slow := s.socket("/direct/ws", nil)
+		_ = slow.SetReadDeadline(time.Now().Add(20 * time.Second))
+		hear(t, slow) // its id
+		say(t, slow, `"SessionNew"`)
+		id := strings.TrimSuffix(strings.TrimPrefix(hear(t, slow), `{"SessionReady":"`), `"}`)
+		flooder := s.socket("/direct/ws", nil)
+		say(t, flooder, `{"SessionJoin":"`+id+`"}`)
+		for range 200 {
+			if flooder.WriteMessage(websocket.TextMessage, []byte(`{"VideoOffer":["`+text+`","`+id+`"]}`)) != nil {
+				return // cut off
 			}
-		})
+		}
+	}
+	s.grows(40*megabyte, func() {
+		for _, text := range []string{"\xff", "<", "x"} {
+			atOnce(10, func(int) { flood(strings.Repeat(text, 60_000)) })
+		}
 	})
 	offer := `{"VideoOffer":["an offer","` + session + `"]}`
 	say(t, ada, offer)
