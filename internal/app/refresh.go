@@ -49,7 +49,7 @@ func (a *App) secret(key string) string {
 	return ""
 }
 
-// videoGrant is what a token granted, with what a back end has changed of it since.
+// videoGrant returns a token's grant with the changes that a back end has made since.
 func videoGrant(g token.VideoGrant, s rtc.TokenSubject) token.VideoGrant {
 	if g.Room != s.Room { // the rights over one room are none over another
 		g.Room, g.RoomAdmin, g.DestinationRoom = s.Room, false, ""

@@ -3,7 +3,7 @@ package bytequeue
 
 import "sync/atomic"
 
-// Queue is what waits for one reader. Its methods may be called from any goroutine.
+// Queue is a bounded channel to one reader. Its methods may be called from any goroutine.
 type Queue[T any] struct {
 	items chan Item[T]
 	limit int64

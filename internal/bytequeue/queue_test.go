@@ -48,7 +48,7 @@ func TestNothingStaysCounted(t *testing.T) {
 	q := bytequeue.New[int](8, 1000, total)
 	var all sync.WaitGroup
 	for range 4 {
-		all.Go(func() { // ends after so many
+		all.Go(func() { // ends after 10,000 rounds
 			for i := range 10_000 {
 				q.Put(i, i%300)
 				select {

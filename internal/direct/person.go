@@ -69,7 +69,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.queue.Drop() // nobody sends to it any more
 }
 
-// messageOverhead is what a message takes besides its texts, in bytes.
+// messageOverhead is the size of a message without its texts, in bytes.
 const messageOverhead = 100
 
 func (h *Hub) newQueue() *bytequeue.Queue[Message] {

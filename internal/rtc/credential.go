@@ -11,7 +11,7 @@ import (
 	"meet/internal/fault"
 )
 
-// Credential is what rooms need to know of the access token that was presented. Identities are visible to everybody in a
+// Credential holds the parts of the presented access token that rooms need. Identities are visible to everybody in a
 // room, so an identity never proves who somebody is: only the credential does.
 type Credential struct {
 	// Identity is the token's own. It differs from the participant's identity for a companion (see JoinRequest.companion).
@@ -21,7 +21,7 @@ type Credential struct {
 	// Guest is set for a token that this server issued to a requester it cannot identify. Any other comes from a back end.
 	Guest               bool
 	IssuedAt, ExpiresAt time.Time
-	// Grants is what the token grants, in the form of the package that verified it. Rooms only pass it to
+	// Grants holds the token's grants, in the form of the package that verified it. Rooms only pass it to
 	// Options.RefreshToken.
 	Grants any
 }
@@ -127,8 +127,8 @@ func (rs *Rooms) notCompanion(ctx context.Context, room, identity string) error 
 	return err
 }
 
-// restricted is what a request says of its participant, with no more rights than a back end has left its family, and a
-// companion's participant.
+// restricted returns the participant of a request, with no more rights than a back end has left to its family, and in a
+// companion no more than its participant has.
 func (r *Room) restricted(req JoinRequest) *livekit.ParticipantInfo {
 	info := proto.CloneOf(req.Info)
 	if granted := r.family(req.Token).granted; granted != nil {

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// family is what a room remembers of the bearers of one family of tokens from one connection to the next.
+// family is a room's memory of the bearers of one family of tokens, from one connection to the next.
 type family struct {
 	budget *announceBudget
 	// granted is the permission that a back end has given since the token was issued; nil if it has not.
@@ -95,7 +95,7 @@ func (b *announceBudget) wait(ctx, ended context.Context) {
 	}
 }
 
-// announced is what p has announced of its tracks, or may yet, in bytes.
+// announced returns the size of what p has announced of its tracks, pending and queued ones included, in bytes.
 func (p *Participant) announced() int {
 	size := 0
 	for _, pub := range p.publications {

@@ -72,7 +72,7 @@ type queued struct {
 	at  time.Time
 }
 
-// queuedOverhead is what a message takes in a queue besides its content, in bytes.
+// queuedOverhead is the memory that a queued message takes besides its content, in bytes.
 const queuedOverhead = 64
 
 func newOutbox(overflow func()) *outbox {

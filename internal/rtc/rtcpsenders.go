@@ -50,7 +50,7 @@ func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
 	return true
 }
 
-// packetConn is what a mux gives pion for one username fragment, with the methods by which pion saves allocations.
+// packetConn is a mux's connection for one username fragment, with the methods by which pion saves allocations.
 type packetConn interface {
 	net.PacketConn
 	ice.AddrPortReaderWriter

@@ -60,7 +60,7 @@ func (h *house) flooder(registry *interceptor.Registry) (*guest, *webrtc.TrackLo
 	return g, track
 }
 
-// toldToReconnect reports whether the client was told to begin anew.
+// toldToReconnect reports whether the client was told to reconnect.
 func (g *guest) toldToReconnect() bool {
 	return g.sink.got(func(m *livekit.SignalResponse) bool {
 		return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT

@@ -21,7 +21,7 @@ func (r *rig) openRooms(n int, fill string) {
 	}
 }
 
-// lobbyState is what a stream would send now.
+// lobbyState returns the event that a stream would send now.
 func (r *rig) lobbyState(t *testing.T) (size int, state struct {
 	Rooms, Meetings         []struct{ Name string }
 	MoreRooms, MoreMeetings int

@@ -93,7 +93,7 @@ func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
 	return c.grants(raw), payload, nil
 }
 
-// grants is what the claims of the token raw say, with what the registered ones add.
+// grants returns what the claims of the token raw grant, the registered claims included.
 func (c *claims) grants(raw string) *ClaimGrants {
 	g := c.ClaimGrants
 	if g.Family == "" {

@@ -58,7 +58,7 @@ const (
 	stunMethod, stunClass = 0x3eef, 0x0110
 )
 
-// isAside tells whether a datagram is none of a peer connection's. Binding requests with a USERNAME belong to peer connections.
+// isAside reports whether a datagram is none of a peer connection's. Binding requests with a USERNAME belong to peer connections.
 func isAside(b []byte) bool {
 	if len(b) > 0 && b[0]>>4 == channelData {
 		return true

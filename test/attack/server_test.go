@@ -131,10 +131,10 @@ func (s *server) memory(name string) int {
 	return kB << 10
 }
 
-// grows runs an attack and wants the process to stay within so many bytes of what it took before.
+// grows runs an attack and checks that the process stays within limit bytes of what it took before.
 func (s *server) grows(limit int, attack func()) {
 	s.t.Helper()
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0); err != nil { // VmHWM begins anew (proc(5))
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0); err != nil { // resets VmHWM (proc(5))
 		s.t.Fatal(err)
 	}
 	before := s.memory("VmRSS")
@@ -173,7 +173,7 @@ func (s *server) post(path, contentType, bearer string, body []byte) int {
 	return resp.StatusCode
 }
 
-// token is what anybody gets.
+// token returns a guest's token, which anybody gets.
 func (s *server) token(room, name string) string {
 	s.t.Helper()
 	body, _ := json.Marshal(map[string]string{"roomName": room, "participantName": name}) // cannot fail
