@@ -65,12 +65,9 @@ func TestQualityIsThatOfEachWay(t *testing.T) {
 	eventually(ctx, t, "ada's loss shows to ada", is(ada, ada, livekit.ConnectionQuality_POOR))
 	eventually(ctx, t, "ada's loss shows to bo", is(bo, ada, livekit.ConnectionQuality_POOR))
 	eventually(ctx, t, "cy's loss shows to cy", is(cy, cy, livekit.ConnectionQuality_POOR))
-	if q, told := bo.quality(bo); !told || q != livekit.ConnectionQuality_EXCELLENT {
-		t.Errorf("bo, whose own link is good, is told %v, %v", q, told)
-	}
-	if q, told := cy.quality(bo); !told || q != livekit.ConnectionQuality_EXCELLENT {
-		t.Errorf("cy is told of bo: %v, %v", q, told)
-	}
+	// A machine that is short of time may lose some of bo's first packets; the losses of the others go on.
+	eventually(ctx, t, "bo, whose own link is good, is told so", is(bo, bo, livekit.ConnectionQuality_EXCELLENT))
+	eventually(ctx, t, "cy is told so of bo", is(cy, bo, livekit.ConnectionQuality_EXCELLENT))
 }
 
 // Somebody who vanishes shows as lost to others once ICE hears nothing, and is never told so itself.
