@@ -102,7 +102,7 @@ func TestProtoStart(t *testing.T) {
 	hostile, good := &livekit.UpdateSubscription{}, &livekit.UpdateSubscription{}
 	for i := range 100_000 {
 		hostile.ParticipantTracks = append(hostile.ParticipantTracks, &livekit.ParticipantTracks{})
-		if i < 2000 {
+		if i < 200 {
 			good.ParticipantTracks = append(good.ParticipantTracks, &livekit.ParticipantTracks{ParticipantSid: "PA_abcdefghijkl", TrackSids: []string{"TR_a"}})
 		}
 	}
@@ -130,7 +130,18 @@ func TestDropUnknown(t *testing.T) {
 	}
 }
 
-// What is taken is what the protobuf module makes of the same bytes, unknown fields aside, and takes bounded memory.
+// same fails unless this package and the protobuf module, whose error is plain, agree on a frame that is not too large.
+func same(t *testing.T, got, want proto.Message, err, plain error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, decode.ErrTooMany):
+	case (err == nil) != (plain == nil):
+		t.Fatalf("%v, and the protobuf module says %v", err, plain)
+	case err == nil && !proto.Equal(got, want):
+		t.Fatalf("%v, want %v", got, want)
+	}
+}
+
 func FuzzProto(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(empty(14, 10))
@@ -138,15 +149,7 @@ func FuzzProto(f *testing.F) {
 	f.Add(offer)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, want := &livekit.SignalRequest{}, &livekit.SignalRequest{}
-		err := decode.Proto(raw, got)
-		plain := proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want)
-		switch {
-		case errors.Is(err, decode.ErrTooMany):
-		case (err == nil) != (plain == nil):
-			t.Fatalf("%v, and the protobuf module says %v", err, plain)
-		case err == nil && !proto.Equal(got, want):
-			t.Fatalf("%v, want %v", got, want)
-		}
+		same(t, got, want, decode.Proto(raw, got), proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want))
 	})
 }
 
@@ -154,15 +157,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"offer":{"sdp":"v=0\r\n\"{"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, want := &livekit.SignalRequest{}, &livekit.SignalRequest{}
-		err := decode.JSON(raw, got)
-		plain := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want)
-		switch {
-		case errors.Is(err, decode.ErrTooMany):
-		case (err == nil) != (plain == nil):
-			t.Fatalf("%v, and the protobuf module says %v", err, plain)
-		case err == nil && !proto.Equal(got, want):
-			t.Fatalf("%v, want %v", got, want)
-		}
+		same(t, got, want, decode.JSON(raw, got), protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want))
 	})
 }
 

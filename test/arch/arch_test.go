@@ -66,9 +66,10 @@ var rules = map[string]rule{
 	"web/templates":      {may: []string{"web/templates/ui"}, not: []string{echo}},
 	"web/templates/ui":   {not: []string{echo}},
 	"test/arch":          {},
-	"test/attack":        {may: []string{"internal/token"}},
-	"test/cli":           {may: []string{"internal/client"}},
+	"test/attack":        {may: []string{"internal/token", "test/program"}},
+	"test/cli":           {may: []string{"internal/client", "test/program"}},
 	"test/impair":        {},
+	"test/program":       {},
 	"test/impair/proxy":  {may: []string{"test/impair"}},
 }
 

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// permissions are what a job may do with the repository, by the name of the part.
+// permissions maps the parts of a repository to the access that a job has to them.
 type permissions map[string]string
 
 type workflow struct {
@@ -28,7 +28,7 @@ type workflow struct {
 var (
 	// pinned is an action by its commit, with the version that this is as a comment.
 	pinned = regexp.MustCompile(`^\s*(?:- )?uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
-	// foreignCode is what runs code of packages.
+	// foreignCode matches commands that run code of packages.
 	foreignCode = regexp.MustCompile(`\b(npm|npx|node|go|pip|make)\b|scripts/`)
 	install     = regexp.MustCompile(`\bnpm (ci|install|i)\b.*`)
 )

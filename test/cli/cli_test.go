@@ -19,32 +19,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"meet/internal/client"
+	"meet/test/program"
 )
 
 // binary is the program under test, built once by TestMain.
 var binary string
 
-func TestMain(m *testing.M) {
-	status, err := buildAndRun(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
-
-func buildAndRun(m *testing.M) (status int, err error) {
-	dir, err := os.MkdirTemp("", "meet-cli")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	binary = filepath.Join(dir, "meet")
-	if out, err := exec.Command("go", "build", "-o", binary, "meet/cmd/meet").CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return m.Run(), nil
-}
+func TestMain(m *testing.M) { program.Main(m, &binary) }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
