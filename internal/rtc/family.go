@@ -16,8 +16,8 @@ type family struct {
 	granted *livekit.ParticipantPermission
 }
 
-// maxFamilies bounds the families of a room whose participants have left. Beyond it any is forgotten: a participant of it
-// that comes back has a full budget, and what its token grants.
+// maxFamilies bounds the families of a room. Beyond it one is forgotten of which a back end has changed nothing, else any: a
+// participant of it that comes back has a full budget, and what its token grants.
 const maxFamilies = 4096
 
 // family returns what the room remembers of the family of a credential. Without one it is a new family.
@@ -28,15 +28,23 @@ func (r *Room) family(c Credential) *family {
 	}
 	f = &family{budget: newAnnounceBudget()}
 	if c.Family != "" {
-		for name := range r.families {
-			if len(r.families) < maxFamilies {
-				break
-			}
-			delete(r.families, name)
+		if len(r.families) >= maxFamilies {
+			r.forgetFamily()
 		}
 		r.families[c.Family] = f
 	}
 	return f
+}
+
+// forgetFamily makes room for another family.
+func (r *Room) forgetFamily() {
+	var chosen string
+	for name, f := range r.families {
+		if chosen = name; f.granted == nil {
+			break
+		}
+	}
+	delete(r.families, chosen)
 }
 
 // forgetFamilies removes the families of which nothing has to be remembered: their budgets are full again.

@@ -174,6 +174,13 @@ func TestFamiliesAreForgotten(t *testing.T) {
 		if len(r.families) != 0 {
 			t.Errorf("%d families are remembered", len(r.families))
 		}
+		r.family(Credential{Family: "demoted"}).granted = &livekit.ParticipantPermission{}
+		for i := range 2 * maxFamilies {
+			r.family(Credential{Family: fmt.Sprint("flood", i)})
+		}
+		if f := r.families["demoted"]; f == nil || len(r.families) != maxFamilies {
+			t.Errorf("a flood of families makes the room forget what a back end took from one, of %d", len(r.families))
+		}
 		for i := range 2 * maxFamilies {
 			r.family(Credential{Family: fmt.Sprint(i)}).granted = &livekit.ParticipantPermission{}
 		}
