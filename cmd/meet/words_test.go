@@ -47,7 +47,7 @@ func FuzzCell(f *testing.F) {
 	f.Add(strings.Repeat("å", longestCell+1))
 	f.Fuzz(func(t *testing.T, in string) {
 		if len(in) > 4*longestCell {
-			t.Skip("the fuzzer would take minutes to minimise it")
+			return // the fuzzer would take minutes to minimise it
 		}
 		out := cell(in)
 		if out == "" || utf8.RuneCountInString(out) > longestCell {

@@ -76,7 +76,7 @@ func (h *Hub) newQueue() *bytequeue.Queue[Message] {
 	return bytequeue.New[Message](queueLimit, queueBytes, h.waiting)
 }
 
-// send queues a message; who does not read is cut off. It never blocks.
+// send queues a message, and disconnects a peer that does not read. It never blocks.
 func (p *person) send(name string, texts ...string) {
 	size := messageOverhead
 	for _, text := range texts {
@@ -130,7 +130,7 @@ func (p *person) writeMessage(m Message) error {
 // buffers holds memory for the JSON of messages.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// read takes what somebody says. What is no message is told so; who sends too much is cut off.
+// read handles the peer's messages. It answers what is no message with an error, and disconnects a peer that sends too much.
 func (p *person) read(h *Hub) {
 	defer p.end()
 	p.ws.SetReadLimit(messageLimit)

@@ -75,7 +75,7 @@ func (l *Lobby) Refreshed(room, identity string, until time.Time) {
 
 // suffixed makes an identity that nobody else has: the name and a random suffix.
 func (l *Lobby) suffixed(room, name, address string, ttl time.Duration) string {
-	const tries = 8 // the second is needed once in a million
+	const tries = 3 // the second is needed once in a million
 	by, now := requesterAt(address), time.Now()
 	for try := 1; ; try++ {
 		// Text gives letters and the digits 2 to 7: 20 random bits in four characters.
