@@ -57,16 +57,33 @@ npm --prefix web/app test
 step "Go tests"
 go tool gotestsum --format pkgname -- -race -shuffle=on -parallel 4 -timeout 10m ./...
 
-step "LiveKit's Go SDK against the binary, two versions"
-(cd test/gosdk && go test -count=1 -timeout 5m ./... && go test -modfile=v2.16.mod -tags=gosdk_2_16 -count=1 -timeout 5m .)
+# These mostly wait, so they run side by side. Each prints its output when it has ended.
+sdk_suite() {
+  case "$1" in
+    go) (cd test/gosdk && go test -count=1 -timeout 5m ./...) ;;
+    go-2.16) (cd test/gosdk && go test -modfile=v2.16.mod -tags=gosdk_2_16 -count=1 -timeout 5m .) ;;
+    node) npm --prefix test/nodesdk test ;;
+    agents) npm --prefix test/agents test ;;
+  esac
+}
 
-step "LiveKit's Node SDK against the binary"
+step "LiveKit's Go SDK (two versions), Node SDK and agent worker against the binary"
 scripts/npm-ci.sh test/nodesdk
-npm --prefix test/nodesdk test
-
-step "LiveKit's agent worker against the binary"
 scripts/npm-ci.sh test/agents
-npm --prefix test/agents test
+outputs=$(mktemp -d)
+trap 'rm -rf "$outputs"' EXIT
+declare -A running
+for suite in go go-2.16 node agents; do
+  sdk_suite "$suite" >"$outputs/$suite" 2>&1 &
+  running[$suite]=$!
+done
+failed=()
+for suite in go go-2.16 node agents; do
+  wait "${running[$suite]}" || failed+=("$suite")
+  printf '\n-- %s\n' "$suite"
+  cat "$outputs/$suite"
+done
+[ ${#failed[@]} -eq 0 ] || fail "failed: ${failed[*]}"
 
 step "Chromium against the binary"
 scripts/npm-ci.sh test/browser
