@@ -55,6 +55,7 @@ type serverSettings struct {
 	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
 	LimitAudio     string   `name:"subscription-limit-audio" help:"Voices one participant may receive at once (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
 	AllowedOrigins []string `help:"Other sites whose pages may use /token, /api/ and /rtc, such as https://example.org; the server's own pages always may, and all sites unless set (MEET_ALLOWED_ORIGINS)." placeholder:"ORIGIN"`
+	TrustedProxies []string `help:"Addresses or networks of reverse proxies that name the client in X-Forwarded-For or Forwarded; private addresses unless set (MEET_TRUSTED_PROXIES)." placeholder:"CIDR"`
 	BasePath       string   `help:"Path that the site stands under, such as /meet (MEET_BASE_PATH)." placeholder:"PATH"`
 	frontendSettings
 	FrontendUpdate string `help:"When to take a newer build by itself: off, start or hourly; off unless set (MEET_FRONTEND_UPDATE)." placeholder:"WHEN"`
@@ -79,6 +80,7 @@ func (s serverSettings) flags() map[string]string {
 	flags["listen"], flags["node_ip"] = s.Listen, s.NodeIP
 	flags["livekit_url"], flags["log_level"] = s.LivekitURL, s.LogLevel
 	flags["allowed_origins"] = strings.Join(s.AllowedOrigins, "\n")
+	flags["trusted_proxies"] = strings.Join(s.TrustedProxies, "\n")
 	flags["metrics_token"] = s.MetricsToken
 	flags["subscription_limit_video"], flags["subscription_limit_audio"] = s.LimitVideo, s.LimitAudio
 	flags["webhook_url"], flags["webhook_key"] = strings.Join(s.WebhookURL, "\n"), strings.Join(s.WebhookKey, "\n")

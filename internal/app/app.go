@@ -22,6 +22,7 @@ import (
 	"meet/internal/direct"
 	"meet/internal/lobby"
 	"meet/internal/metrics"
+	"meet/internal/proxy"
 	"meet/internal/rtc"
 	"meet/internal/signal"
 	"meet/internal/site"
@@ -49,6 +50,7 @@ type App struct {
 	tcp      *wire.Split
 	turn     *turn.Server
 	http     *http.Server
+	proxies  proxy.Trusted
 	lobby    *lobby.Lobby
 	frontend *assets.Library
 	rooms    *rtc.Rooms
@@ -85,7 +87,10 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.tcp = wire.NewSplit(tcp, wire.SplitOptions{OnRefused: func(kind string, total uint64) {
+	for _, network := range a.config.TrustedProxies {
+		a.proxies = append(a.proxies, netip.MustParsePrefix(network)) // checked by config
+	}
+	a.tcp = wire.NewSplit(tcp, wire.SplitOptions{Proxy: a.proxies.Contains, OnRefused: func(kind string, total uint64) {
 		a.log.Warn("too many connections, the newest are closed", "kind", kind, "closed_since_start", total)
 	}})
 	a.push("TCP socket", func(context.Context) error { return ignoreClosed(a.tcp.Close()) })
@@ -206,7 +211,7 @@ func (a *App) newHTTP() *echo.Echo {
 }
 
 func (a *App) mount(e *echo.Echo, keys token.Keys) {
-	e.Pre(meetClients)
+	e.Pre(echo.WrapMiddleware(a.proxies.Handler), meetClients, a.explainUpgrade)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Pre(guardOrigins(a.config.AllowedOrigins))
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
 )
 
@@ -20,5 +21,19 @@ func meetClients(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set(echo.HeaderAccessControlAllowOrigin, "*")
 		}
 		return next(c)
+	}
+}
+
+// explainUpgrade answers a request for a WebSocket whose hop-by-hop headers a proxy has not passed on (RFC 9110, section
+// 7.6.1). Its own, such as Sec-WebSocket-Key, arrive. Browsers show pages nothing of the answer, so it is logged.
+func (a *App) explainUpgrade(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Header.Get("Sec-Websocket-Key") == "" || websocket.IsWebSocketUpgrade(r) {
+			return next(c)
+		}
+		a.log.Warn("a WebSocket was refused: a proxy in front does not pass on the headers Upgrade and Connection", "host", r.Host, "proxy", r.RemoteAddr)
+		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
+		return c.String(http.StatusUpgradeRequired, "a proxy in front of this server has to pass on the headers Upgrade and Connection\n")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"meet/internal/metrics"
+	"meet/internal/proxy"
 	"meet/internal/wire"
 )
 
@@ -59,13 +60,8 @@ func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 // rebinding). Both send the name that the outsider chose as the Host, except for proxies that replace it; those mostly add
 // a header, or speak HTTP/1.0, as nginx does by default.
 func isLocal(r *http.Request) bool {
-	for _, name := range []string{echo.HeaderXForwardedFor, echo.HeaderXRealIP, "X-Forwarded-Host", echo.HeaderXForwardedProto, "Forwarded", "Via"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
-	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host) && r.ProtoAtLeast(1, 1)
+	return err == nil && !proxy.Passed(r) && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host) && r.ProtoAtLeast(1, 1)
 }
 
 // isLoopbackHost reports whether a Host header, with or without a port, names this machine by localhost or by a loopback

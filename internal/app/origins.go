@@ -1,18 +1,17 @@
 package app
 
 import (
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"meet/internal/fault"
+	"meet/internal/proxy"
 )
 
-var errOrigin = fault.New(fault.Denied, "pages of this site may not use this server; its operator can allow them by the setting allowed_origins")
+var errOrigin = fault.New(fault.Denied, "pages of this site may not use this server; its operator can allow them by the setting allowed_origins, or, if they are its own, have the proxy in front keep the header Host or send X-Forwarded-Host")
 
 // guardOrigins keeps pages of other sites than the server's own and the allowed ones from using a visitor's browser to enter
 // rooms. Programs send no Origin header and are not affected. It covers what gives access without a credential, and
@@ -27,7 +26,7 @@ func guardOrigins(allowed []string) echo.MiddlewareFunc {
 			origins := c.Request().Header.Values(echo.HeaderOrigin)
 			c.Response().Before(func() { nameOrigin(c.Response().Header(), origins) })
 			for _, origin := range origins {
-				if !slices.Contains(allowed, origin) && !isOwn(origin, c.Request()) {
+				if !slices.Contains(allowed, origin) && !proxy.IsOwn(origin, c.Request()) {
 					return errOrigin
 				}
 			}
@@ -57,22 +56,4 @@ func nameOrigin(h http.Header, origins []string) {
 	default:
 		h.Del(echo.HeaderAccessControlAllowOrigin)
 	}
-}
-
-// isOwn reports whether an origin is the host that the request was sent to. The schemes may differ: a proxy may speak TLS.
-func isOwn(origin string, r *http.Request) bool {
-	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(withoutPort(u.Host, u.Scheme), withoutPort(r.Host, u.Scheme))
-}
-
-// withoutPort drops the port that belongs to the scheme.
-func withoutPort(host, scheme string) string {
-	name, port, err := net.SplitHostPort(host)
-	if err != nil || port != map[string]string{"http": "80", "https": "443"}[scheme] {
-		return host
-	}
-	if strings.Contains(name, ":") { // an IPv6 address
-		name = "[" + name + "]"
-	}
-	return name
 }

@@ -38,6 +38,10 @@ type Config struct {
 	// "https://example.org". Empty: all sites.
 	AllowedOrigins []string
 
+	// TrustedProxies are the networks of reverse proxies that name the client in X-Forwarded-For or Forwarded, such as
+	// "192.0.2.0/24". Empty: loopback, link-local and private addresses.
+	TrustedProxies []string
+
 	BasePath string // the path that the site stands under, such as /meet; "" is the top of the host
 
 	// Where newer builds of the front end are found: a repository of GitHub's, or any address; neither is nowhere.

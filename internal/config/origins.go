@@ -10,19 +10,25 @@ import (
 // without the port that belongs to the scheme.
 func setAllowedOrigins(c *Config, v string) error {
 	c.AllowedOrigins = nil
-	for _, line := range parseLines(v) {
-		for _, item := range strings.FieldsFunc(line, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-			origin, ok := parseOrigin(item)
-			if !ok {
-				return errValue
-			}
-			c.AllowedOrigins = append(c.AllowedOrigins, origin)
+	for _, item := range parseItems(v) {
+		origin, ok := parseOrigin(item)
+		if !ok {
+			return errValue
 		}
+		c.AllowedOrigins = append(c.AllowedOrigins, origin)
 	}
 	if c.AllowedOrigins == nil { // an empty list would allow all sites, which nobody means who writes one
 		return errValue
 	}
 	return nil
+}
+
+// parseItems reads a list whose items are separated by commas, spaces or lines, or a YAML list.
+func parseItems(v string) (items []string) {
+	for _, line := range parseLines(v) {
+		items = append(items, strings.FieldsFunc(line, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })...)
+	}
+	return items
 }
 
 // parseOrigin reads a scheme, a host and perhaps a port. The scheme may be that of an app, such as capacitor.

@@ -26,6 +26,7 @@ var shown = map[string]func(Config) any{
 	"region_urls":              func(c Config) any { return publicURLs(c.RegionURLs) },
 	"metrics_token":            func(Config) any { return nil }, // see comment
 	"allowed_origins":          func(c Config) any { return publicList(c.AllowedOrigins) },
+	"trusted_proxies":          func(c Config) any { return publicList(c.TrustedProxies) },
 	"base_path":                func(c Config) any { return text(c.BasePath) },
 	"frontend_repository":      func(c Config) any { return text(c.FrontendRepository) },
 	"frontend_branch":          func(c Config) any { return text(c.FrontendBranch) },

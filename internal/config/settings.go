@@ -36,6 +36,7 @@ var settings = []setting{
 	{"livekit_url", "an address, such as wss://live.example.org", setLiveKitURL},
 	{"region_urls", `"region: address", one pair a line`, setRegionURLs},
 	{"allowed_origins", "origins such as https://example.org, separated by commas or one a line", setAllowedOrigins},
+	{"trusted_proxies", "addresses or networks such as 192.0.2.0/24, separated by commas or one a line", setTrustedProxies},
 	{"base_path", `a path, such as "/meet"`, setBasePath},
 	{"frontend_repository", "a repository on GitHub, as owner/name", setFrontendRepository},
 	{"frontend_branch", "a branch's name without spaces", setFrontendBranch},

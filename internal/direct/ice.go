@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+
+	"meet/internal/proxy"
 )
 
 // ICEServer is one server for a browser's RTCConfiguration (W3C webrtc, 4.2.4).
@@ -45,8 +47,8 @@ func (h *Hub) STUN(r *http.Request) string { return "stun:" + h.at(r) }
 func (h *Hub) at(r *http.Request) string {
 	host := h.opts.Host
 	if host == "" { // how the browser came here is how it comes here by UDP
-		host = r.Host
-		if name, _, err := net.SplitHostPort(r.Host); err == nil {
+		host = proxy.PageHost(r)
+		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"meet/internal/bytequeue"
+	"meet/internal/proxy"
 )
 
 const (
@@ -46,14 +47,17 @@ type person struct {
 	knocksAt *session // guarded by Hub.mu; where it waits to be let in
 }
 
-// upgrader lets in programs, and pages of this server alone: gorilla compares the origin with the host.
-var upgrader = websocket.Upgrader{}
+// upgrader lets in programs, and pages of this server alone.
+var upgrader = websocket.Upgrader{CheckOrigin: proxy.CheckOrigin}
 
 // ServeHTTP is one connection's stay. Clients that understand what the seed's do not say so in the address: ?moves=1.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ws, err := upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		return // has been answered by the upgrader
+	if err != nil { // has been answered by the upgrader
+		if !proxy.CheckOrigin(r) {
+			h.opts.Log.Warn("a page was refused direct calls: it is of another site, or a proxy in front changes Host and sends no X-Forwarded-Host", "origin", r.Header.Get("Origin"), "host", r.Host)
+		}
+		return
 	}
 	p := &person{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), moves: r.URL.Query().Get("moves") == "1"}
 	if !h.enter(p) {

@@ -1,7 +1,6 @@
 package lobby
 
 import (
-	"cmp"
 	"crypto/rand"
 	"fmt"
 	"strings"
@@ -16,11 +15,11 @@ const detailsTTL = 5 * time.Minute
 // Request is what somebody asks who wants to enter a room.
 type Request struct {
 	Room, Name, Metadata, Region string
-	ServerURL                    string // this server, as the one who asks knows it
 	Address                      string // network address of the one who asks
 }
 
-// ConnectionDetails is what a LiveKit client needs to enter a room.
+// ConnectionDetails is what a LiveKit client needs to enter a room. ServerURL is "" for this server, whose address the one
+// who asks knows.
 type ConnectionDetails struct {
 	ServerURL        string `json:"serverUrl"`
 	RoomName         string `json:"roomName"`
@@ -43,9 +42,9 @@ func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
 	if err != nil {
 		return ConnectionDetails{}, fmt.Errorf("mint token: %w", err)
 	}
-	url := r.ServerURL
+	url := ""
 	if l.options.ServerURL != nil {
-		url = cmp.Or(l.options.ServerURL(r.Region), url)
+		url = l.options.ServerURL(r.Region)
 	}
 	return ConnectionDetails{url, room, raw, name}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"meet/internal/fault"
+	"meet/internal/proxy"
 	"meet/internal/rtc"
 	"meet/internal/token"
 )
@@ -83,7 +84,7 @@ func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error)
 		return rtc.JoinRequest{}, err
 	}
 	req, err := joinRequest(grants, r.URL.Query(), r.UserAgent(), v1)
-	req.Loopback, req.RemoteIP = overLoopback(r), remoteIP(r)
+	req.Loopback, req.RemoteIP = overLoopback(r), proxy.ClientIP(r)
 	return req, err
 }
 
@@ -109,16 +110,6 @@ func overLoopback(r *http.Request) bool {
 	}
 	a, err := netip.ParseAddrPort(local.String())
 	return err == nil && a.Addr().Unmap().IsLoopback()
-}
-
-// remoteIP is only compared with itself, to notice that a client has changed networks.
-func remoteIP(r *http.Request) string {
-	if forwarded := r.Header.Get("X-Forwarded-For"); forwarded != "" {
-		first, _, _ := strings.Cut(forwarded, ",")
-		return strings.TrimSpace(first)
-	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return host
 }
 
 func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinRequest) {

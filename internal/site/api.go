@@ -12,6 +12,7 @@ import (
 
 	"meet/internal/fault"
 	"meet/internal/lobby"
+	"meet/internal/proxy"
 )
 
 type roomJSON struct {
@@ -85,15 +86,21 @@ func (s *Site) list(c echo.Context, of func(*snapshot) []byte) error {
 
 func (s *Site) connectionDetails(c echo.Context) error {
 	details, err := s.lobby.ConnectionDetails(lobby.Request{
-		Room:      c.QueryParam("roomName"),
-		Name:      c.QueryParam("participantName"),
-		Metadata:  c.QueryParam("metadata"),
-		Region:    c.QueryParam("region"),
-		ServerURL: socketURL(c) + s.base,
-		Address:   c.RealIP(),
+		Room:     c.QueryParam("roomName"),
+		Name:     c.QueryParam("participantName"),
+		Metadata: c.QueryParam("metadata"),
+		Region:   c.QueryParam("region"),
+		Address:  c.RealIP(),
 	})
 	if err != nil {
 		return err
+	}
+	switch {
+	case details.ServerURL != "":
+	case c.QueryParam("host") != "": // a page of this server, which knows better than any proxy how it was reached
+		details.ServerURL = s.base + "/"
+	default:
+		details.ServerURL = socketURL(c.Request()) + s.base
 	}
 	answer := detailsJSON{ConnectionDetails: details}
 	if s.stun != nil {
@@ -129,12 +136,10 @@ func fresh(c echo.Context, v any) error {
 	return c.JSON(http.StatusOK, v)
 }
 
-// socketURL is this server as the browser reached it. It believes any proxy's word about the scheme, wherever the
-// proxy is: somebody who lies about it only gets an address that does not work for himself.
-func socketURL(c echo.Context) string {
-	scheme := "ws://"
-	if echo.LegacySchemeExtractor()(c.Request()) == "https" {
-		scheme = "wss://"
+// socketURL is this server as the one who asks reached it.
+func socketURL(r *http.Request) string {
+	if proxy.HTTPS(r) {
+		return "wss://" + proxy.Host(r)
 	}
-	return scheme + c.Request().Host
+	return "ws://" + proxy.Host(r)
 }

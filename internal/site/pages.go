@@ -10,6 +10,7 @@ import (
 
 	"meet/internal/fault"
 	"meet/internal/lobby"
+	"meet/internal/proxy"
 	"meet/web/templates"
 )
 
@@ -76,7 +77,7 @@ func (s *Site) customPage(c echo.Context) error {
 	if connects == "" {
 		return render(c, http.StatusBadRequest, templates.CustomPage(s.customView("", address, "This is no address of a server. It begins with wss:// or https://.")))
 	}
-	h.Set("Content-Security-Policy", s.policy(templ.GetNonce(c.Request().Context()), c.Request().Host, connects))
+	h.Set("Content-Security-Policy", s.policy(templ.GetNonce(c.Request().Context()), proxy.Host(c.Request()), connects))
 	return render(c, http.StatusOK, templates.CustomPage(s.customView(address, "", "")))
 }
 

@@ -5,6 +5,8 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
+
+	"meet/internal/proxy"
 )
 
 // secure sets the headers that keep a page to this server, and gives it the nonce its scripts carry.
@@ -14,7 +16,7 @@ func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		c.SetRequest(r.WithContext(templ.WithNonce(r.Context(), nonce)))
 		h := c.Response().Header()
-		h.Set("Content-Security-Policy", s.policy(nonce, r.Host, ""))
+		h.Set("Content-Security-Policy", s.policy(nonce, proxy.Host(r), ""))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")

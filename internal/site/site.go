@@ -13,6 +13,7 @@ import (
 
 	"meet/internal/assets"
 	"meet/internal/lobby"
+	"meet/internal/proxy"
 	"meet/internal/source"
 )
 
@@ -70,7 +71,7 @@ func New(l *lobby.Lobby, b Builds, o Options) *Site {
 // Routes mounts every page and makes e answer errors as the site does.
 func (s *Site) Routes(e *echo.Echo) {
 	e.HTTPErrorHandler = s.fail
-	e.IPExtractor = echo.ExtractIPFromXFFHeader() // believes proxies on this machine and in private networks
+	e.IPExtractor = proxy.ClientIP
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: withStack}))
 
 	// Not by groups: a group with middleware takes every path below it, and then a wrong method is "not found".

@@ -286,7 +286,9 @@ func waitFor(t *testing.T, what string, done func() bool) {
 
 func TestCensus(t *testing.T) {
 	var reports []uint64
-	c := newCensus("x", Quota{Total: 5, PerAddress: 2}, Quota{}, func(_ string, total uint64) { reports = append(reports, total) })
+	c := newCensus("x", Quota{Total: 5, PerAddress: 2}, Quota{}, SplitOptions{
+		OnRefused: func(_ string, total uint64) { reports = append(reports, total) },
+	})
 	now := time.Now()
 	c.now = func() time.Time { return now }
 	enter := func(want bool, addresses ...string) {
@@ -309,8 +311,9 @@ func TestCensus(t *testing.T) {
 	if len(reports) != 2 || reports[0] != 1 || reports[1] != 3 {
 		t.Errorf("reports %v, want 1 and 3: two within the first minute, two in the next", reports)
 	}
-	for _, a := range []string{"127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1%lo", "100.64.0.1"} {
-		c := newCensus("x", Quota{Total: 100, PerAddress: 1}, Quota{}, nil)
+	for _, a := range []string{"127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1%lo", "100.64.0.1", "203.0.113.9"} {
+		named := netip.MustParseAddr("203.0.113.9")
+		c := newCensus("x", Quota{Total: 100, PerAddress: 1}, Quota{}, SplitOptions{Proxy: func(a netip.Addr) bool { return a == named }})
 		for range 50 {
 			if !c.enter(netip.MustParseAddr(a)) {
 				t.Fatalf("%s may be a proxy, but is refused", a)

@@ -30,6 +30,7 @@ type census struct {
 	kind      string
 	quota     Quota
 	onRefused func(kind string, total uint64) // may be nil
+	proxy     func(netip.Addr) bool           // may be nil
 	now       func() time.Time
 
 	mu        sync.Mutex
@@ -39,18 +40,18 @@ type census struct {
 	reported  time.Time
 }
 
-func newCensus(kind string, quota, usual Quota, onRefused func(string, uint64)) *census {
+func newCensus(kind string, quota, usual Quota, o SplitOptions) *census {
 	if quota == (Quota{}) {
 		quota = usual
 	}
-	return &census{kind: kind, quota: quota, onRefused: onRefused, now: time.Now, byAddress: map[netip.Prefix]int{}}
+	return &census{kind: kind, quota: quota, onRefused: o.OnRefused, proxy: o.Proxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
 }
 
 // enter counts a connection from a and reports whether there may be one more. If so, the caller calls leave when it ends.
 func (c *census) enter(a netip.Addr) bool {
 	network := source.Prefix(a)
 	c.mu.Lock()
-	if c.open < c.quota.Total && (shared(a) || c.byAddress[network] < c.quota.PerAddress) {
+	if c.open < c.quota.Total && (c.shared(a) || c.byAddress[network] < c.quota.PerAddress) {
 		c.open++
 		c.byAddress[network]++
 		c.mu.Unlock()
@@ -84,7 +85,7 @@ func (c *census) leave(a netip.Addr) {
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
 // shared reports whether a may be a reverse proxy that carries the connections of everybody.
-func shared(a netip.Addr) bool {
+func (c *census) shared(a netip.Addr) bool {
 	a = a.Unmap()
-	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || carrierNAT.Contains(a)
+	return c.proxy != nil && c.proxy(a) || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || carrierNAT.Contains(a)
 }

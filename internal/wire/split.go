@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -27,6 +28,9 @@ type SplitOptions struct {
 	Waiting  int           // how many may be silent, 1024 when 0
 	Stall    time.Duration // how long a client of HTTP or TURN may take nothing of what it is sent, 30 s when 0
 
+	// Proxy tells which addresses, besides those that are not public, are of reverse proxies: they carry the connections of
+	// everybody, so only the total of a Quota bounds theirs. It may be nil.
+	Proxy func(netip.Addr) bool
 	// Quotas of connections. One beyond them is closed at once. The zero Quota is the default.
 	HTTP, TURN, ICE Quota
 	// OnRefused is called when a connection has been closed for a quota, at most once a minute for each kind, with the number
@@ -63,9 +67,9 @@ func NewSplit(listener net.Listener, o SplitOptions) *Split {
 		o.Stall = defaultStall
 	}
 	s := &Split{listener: listener, options: o, done: make(chan struct{})}
-	s.web = newHanded(s, newCensus("HTTP", o.HTTP, defaultHTTP, o.OnRefused), newHTTPConn)
-	s.turn = newHanded(s, newCensus("TURN", o.TURN, defaultTURN, o.OnRefused), newTURNConn)
-	s.streams = newCensus("ICE", o.ICE, defaultICE, o.OnRefused)
+	s.web = newHanded(s, newCensus("HTTP", o.HTTP, defaultHTTP, o), newHTTPConn)
+	s.turn = newHanded(s, newCensus("TURN", o.TURN, defaultTURN, o), newTURNConn)
+	s.streams = newCensus("ICE", o.ICE, defaultICE, o)
 	s.ice = newStreamMux(listener.Addr())
 	s.work.Go(s.accept) // ends when Close closes the listener
 	return s

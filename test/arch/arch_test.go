@@ -36,16 +36,17 @@ var rules = map[string]rule{
 	"internal/bytequeue": {not: append(httpParts, pion)},
 	"internal/decode":    {not: httpParts},
 	"internal/fault":     {},
-	"internal/site":      {may: []string{"internal/source", "internal/lobby", "internal/assets", "internal/fault", "web", "web/templates"}, not: []string{pion, nats}},
+	"internal/site":      {may: []string{"internal/proxy", "internal/source", "internal/lobby", "internal/assets", "internal/fault", "web", "web/templates"}, not: []string{pion, nats}},
+	"internal/proxy":     {not: []string{pion, echo, nats}},
 	"internal/lobby":     {may: []string{"internal/source", "internal/token", "internal/store", "internal/fault"}, not: append(httpParts, pion)},
 	"internal/token":     {may: []string{"internal/fault"}, not: append(httpParts, pion, nats)},
-	"internal/signal":    {may: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
+	"internal/signal":    {may: []string{"internal/bytequeue", "internal/proxy", "internal/rtc", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
 	"internal/rtc":       {may: []string{"internal/sfu", "internal/decode", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
 	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
 	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
 	"internal/sfu/bwe":   {not: []string{"sync", "log"}},                                                                                               // time is an argument
 	"internal/wire":      {may: []string{"internal/source"}, not: append(httpParts, nats)},
-	"internal/direct":    {may: []string{"internal/bytequeue", "internal/fault"}, not: []string{pion}},
+	"internal/direct":    {may: []string{"internal/bytequeue", "internal/proxy", "internal/fault"}, not: []string{pion}},
 	"internal/api":       {may: []string{"internal/rtc", "internal/decode", "internal/egress", "internal/ingress", "internal/token", "internal/fault"}, not: []string{pion, echo}},
 	"internal/agent":     {may: []string{"internal/bytequeue", "internal/token", "internal/decode", "internal/fault"}, not: []string{pion, echo, nats}},
 	"internal/webhook":   {may: []string{"internal/token", "internal/store"}},

@@ -1,5 +1,5 @@
 import { ConnectionError, ConnectionErrorReason, DisconnectReason } from "livekit-client";
-import { ApiError } from "../lib/api";
+import { ApiError, noWebSocket, unreachable } from "../lib/api";
 
 /** Why a call is over, as the person reads it. */
 export interface Ending {
@@ -13,6 +13,9 @@ export const leftByChoice: Ending = {
   heading: "You left the meeting",
   text: "It goes on without you for as long as somebody is in it.",
 };
+
+/** What the person reads when the server is too slow. */
+export const late = "The server did not answer in time. Try again in a moment.";
 
 /** couldNotJoin is the ending of a call that never began; text says why. */
 export function couldNotJoin(text: string): Ending {
@@ -56,8 +59,10 @@ export function whyNot(error: unknown): string {
     case ConnectionErrorReason.LeaveRequest:
       return endingOf(error.context as DisconnectReason).text;
     case ConnectionErrorReason.Timeout:
-      return "The server did not answer in time. Try again in a moment.";
+      return late;
+    case ConnectionErrorReason.WebSocket: // what else was asked of the server, it answered
+      return noWebSocket;
     default:
-      return "The server could not be reached. Check your network and try again.";
+      return unreachable;
   }
 }

@@ -8,6 +8,7 @@ import { type Observable, State } from "../lib/observable";
 import { savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
 import type { LinkStats } from "../link/linkStats";
+import { couldNotBegin, leftDirectly } from "./ending";
 import { isMessage, type Message, type OwnState } from "./message";
 import { originOf, PeerLink, type Role, type Tracks } from "../link/peerLink";
 import { type Signal, Signalling } from "./signalling";
@@ -47,8 +48,6 @@ export type Outcome = { kind: "ended"; ending: Ending } | { kind: "refused"; ses
 const offerPatience = 3_000;
 const silent: LinkStats = { path: "unknown", heard: 0, said: 0, quality: "unknown" };
 
-const leftDirectly: Ending = { code: "left", heading: "You left the call", text: "The link works for as long as the other person stays." };
-
 /** DirectCall is one stay in a direct call: alone at first, then with one other, then perhaps alone again. */
 export class DirectCall implements Controls {
   readonly notices = new Notices();
@@ -76,9 +75,10 @@ export class DirectCall implements Controls {
     this.#onOutcome = onOutcome;
     this.#state = new State<DirectState>({ status: "opening", session, other: undefined, knocks: false, messages: [] });
     this.#own = new State<OwnState>({ name, microphone: false, camera: false, screen: false });
-    this.#signalling = new Signalling((signal) => {
+    const take = (signal: Signal) => {
       this.#queue = this.#queue.then(() => (this.#isOver() ? undefined : this.#hear(signal))).catch(() => undefined); // what is malformed is dropped
-    });
+    };
+    this.#signalling = new Signalling(take, (ending) => this.#end({ kind: "ended", ending }));
     const stopFollowing = media.state.subscribe(() => this.#followMedia());
     this.#over.signal.addEventListener("abort", stopFollowing);
     this.#followMedia();
@@ -210,7 +210,8 @@ export class DirectCall implements Controls {
         if (session === state.session) await this.#pass(name, first);
         return;
       case "ICEError":
-        if (session === state.session && first === "the other has left") this.#partly();
+        if (state.status === "opening" && state.session === "") this.#end({ kind: "ended", ending: await couldNotBegin("full") });
+        else if (session === state.session && first === "the other has left") this.#partly();
     }
   }
 
@@ -388,6 +389,7 @@ export class DirectCall implements Controls {
   }
 
   #end(outcome: Outcome): void {
+    if (this.#isOver()) return;
     this.close();
     this.#onOutcome(outcome);
   }

@@ -1,5 +1,7 @@
 import { WebSocket as LastingSocket } from "partysocket";
+import type { Ending } from "../call/ending";
 import { sitePath } from "../lib/base";
+import { couldNotBegin } from "./ending";
 
 /** A message of the server that introduces the two: a name and its texts, of which the last is the session's id. */
 export interface Signal {
@@ -31,17 +33,30 @@ export function decode(text: string): Signal | undefined {
   return texts.every((text) => typeof text === "string") ? { name, texts } : undefined;
 }
 
+/** The code by which the server says that it is full (IANA's registry of WebSocket close codes). */
+const tryAgainLater = 1013;
+
 /** Signalling is the connection to that server. It comes back by itself, as another user, who then says NewUser again. */
 export class Signalling {
   readonly #socket: LastingSocket;
 
-  constructor(onSignal: (signal: Signal) => void) {
+  #heard = false;
+
+  /** onUnheard is told why nothing has come of the server when a first connection, or the attempt at one, ends. */
+  constructor(onSignal: (signal: Signal) => void, onUnheard: (ending: Ending) => void) {
     const { protocol, host } = location;
     // Messages for a connection that is gone mean nothing to the next one.
     this.#socket = new LastingSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${sitePath("/direct/ws")}?moves=1`, [], { maxEnqueuedMessages: 0 });
     this.#socket.addEventListener("message", (event: MessageEvent<unknown>) => {
       const signal = typeof event.data === "string" ? decode(event.data) : undefined;
+      this.#heard = true;
       if (signal) onSignal(signal);
+    });
+    this.#socket.addEventListener("close", ({ code, reason }) => {
+      if (this.#heard) return; // it comes back
+      void couldNotBegin(code === tryAgainLater ? "full" : reason === "timeout" ? "late" : "closed").then((ending) => {
+        if (!this.#heard) onUnheard(ending);
+      });
     });
   }
 

@@ -38,6 +38,11 @@ export interface ConnectionDetails {
   direct?: { iceServers: RTCIceServer[] };
 }
 
+/** What the person reads when nothing comes of the server. */
+export const unreachable = "The server could not be reached. Check your network and try again.";
+/** What the person reads when pages come of the server and WebSockets do not reach it. */
+export const noWebSocket = "WebSockets do not get through to the server: the proxy in front of it has to pass on the headers Upgrade, Connection and Host.";
+
 /** A refusal or failure whose message is a sentence fit to show. */
 export class ApiError extends Error {}
 
@@ -47,25 +52,38 @@ export async function connectionDetails(
   name: string,
   signal: AbortSignal,
 ): Promise<ConnectionDetails> {
-  const query = new URLSearchParams({ roomName: room, participantName: name });
+  // A proxy may hide from the server how the page was reached. Its own address is then relative to the page's.
+  const query = new URLSearchParams({ roomName: room, participantName: name, host: location.host });
   let response: Response;
   try {
     response = await fetch(sitePath(`/api/connection-details?${query}`), { signal, cache: "no-store" });
   } catch (cause) {
     if (signal.aborted) throw cause;
-    throw new ApiError("The server could not be reached. Check your network and try again.", { cause });
+    throw new ApiError(unreachable, { cause });
   }
   if (!response.ok) throw new ApiError(await refusal(response));
-  return (await response.json()) as ConnectionDetails;
+  const details = (await response.json()) as ConnectionDetails;
+  return { ...details, serverUrl: new URL(details.serverUrl, location.href).href };
 }
 
 /** iceServers asks which servers help a direct call's two find each other; without an answer they try alone. */
 export async function iceServers(session: string): Promise<RTCIceServer[]> {
+  const query = new URLSearchParams({ session, host: location.host });
   try {
-    const response = await fetch(sitePath(`/direct/ice-servers?${new URLSearchParams({ session })}`), { cache: "no-store" });
+    const response = await fetch(sitePath(`/direct/ice-servers?${query}`), { cache: "no-store" });
     return response.ok ? ((await response.json()) as { iceServers: RTCIceServer[] }).iceServers : [];
   } catch {
     return [];
+  }
+}
+
+/** whyNoSocket says why the socket of direct calls does not open, which browsers keep from pages. */
+export async function whyNoSocket(): Promise<string> {
+  try {
+    const response = await fetch(sitePath("/direct"), { method: "HEAD", cache: "no-store" });
+    return response.ok ? noWebSocket : failure(response);
+  } catch {
+    return unreachable;
   }
 }
 
@@ -98,6 +116,10 @@ async function refusal(response: Response): Promise<string> {
   const plain = response.headers.get("content-type")?.startsWith("text/plain") ?? false;
   const text = plain ? (await response.text()).trim() : "";
   if (response.status < 500 && text !== "" && text.length <= 200) return sentence(text);
+  return failure(response);
+}
+
+function failure(response: Response): string {
   return `The server could not let you in (error ${response.status}). Try again in a moment.`;
 }
 

@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// announcing are the headers by which proxies say that a browser came by TLS: as a scheme (X-Forwarded-Proto of nearly
+// all, CloudFront-Forwarded-Proto of Amazon's, X-Scheme and X-Forwarded-Scheme of nginx in Kubernetes) or as "on"
+// (X-Forwarded-Ssl, and Front-End-Https of Microsoft's).
+var announcing = []string{
+	"X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Scheme", "X-Url-Scheme",
+	"Cloudfront-Forwarded-Proto", "X-Forwarded-Ssl", "Front-End-Https",
+}
+
+// HTTPS reports whether the browser came by TLS. Where proxies stand in a row, the first element of a header is of the
+// outermost; one header that says so is enough, for a proxy behind another knows only its own scheme.
+func HTTPS(r *http.Request) bool {
+	secure := func(v string) bool {
+		return slices.Contains([]string{"https", "wss", "on"}, strings.ToLower(v))
+	}
+	return r.TLS != nil || secure(first(forwarded(r.Header), "proto")) ||
+		slices.ContainsFunc(announcing, func(name string) bool { return secure(outermost(r.Header, name)) })
+}
+
+// Host is the host, perhaps with a port, by which the browser reached this server: what the outermost proxy says, or else
+// the header Host.
+func Host(r *http.Request) string {
+	for _, host := range []string{outermost(r.Header, "X-Forwarded-Host"), first(forwarded(r.Header), "host")} {
+		if isHost(host) {
+			return host
+		}
+	}
+	return r.Host
+}
+
+// PageHost is the host of the page that asks, as its script says in ?host=, or else Host. A proxy may hide it from the server.
+func PageHost(r *http.Request) string {
+	if host := r.URL.Query().Get("host"); isHost(host) {
+		return host
+	}
+	return Host(r)
+}
+
+func isHost(text string) bool {
+	u, err := url.Parse("//" + text)
+	return err == nil && text != "" && u.Host == text
+}
+
+// Passed reports whether a proxy says that it passed r on.
+func Passed(r *http.Request) bool {
+	headers := append([]string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host", "Forwarded", "Via"}, announcing...)
+	return slices.ContainsFunc(headers, func(name string) bool { return r.Header.Get(name) != "" })
+}
+
+// outermost is the first element of a header that is a list.
+func outermost(h http.Header, name string) string {
+	element, _, _ := strings.Cut(h.Get(name), ",")
+	return strings.TrimSpace(element)
+}
+
+func first(elements []map[string]string, name string) string {
+	if len(elements) == 0 {
+		return ""
+	}
+	return elements[0][name]
+}
+
+// forwarded reads the header Forwarded (RFC 7239, section 4): what each proxy says, the outermost first. The names are in
+// lower case. What breaks the grammar is read as well as it can be.
+func forwarded(h http.Header) (elements []map[string]string) {
+	for _, text := range split(strings.Join(h.Values("Forwarded"), ","), ',') {
+		element := map[string]string{}
+		for _, pair := range split(text, ';') {
+			name, value, _ := strings.Cut(pair, "=")
+			element[strings.ToLower(strings.TrimSpace(name))] = unquote(strings.TrimSpace(value))
+		}
+		elements = append(elements, element)
+	}
+	return elements
+}
+
+// split cuts a header's value at separators that stand outside quoted strings, and drops empty parts.
+func split(text string, separator rune) (parts []string) {
+	quoted, escaped := false, false
+	parts = strings.FieldsFunc(text, func(c rune) bool {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+		}
+		return c == separator && !quoted
+	})
+	return slices.DeleteFunc(parts, func(part string) bool { return strings.TrimSpace(part) == "" })
+}
+
+// unquote undoes a quoted string (RFC 9110, section 5.6.4).
+func unquote(text string) string {
+	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
+		return text
+	}
+	var b strings.Builder
+	escaped := false
+	for _, c := range text[1 : len(text)-1] {
+		if escaped = c == '\\' && !escaped; !escaped {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}

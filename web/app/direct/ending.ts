@@ -1,0 +1,23 @@
+import { type Ending, late } from "../call/ending";
+import { whyNoSocket } from "../lib/api";
+
+export const leftDirectly: Ending = { code: "left", heading: "You left the call", text: "The link works for as long as the other person stays." };
+
+/** Why a direct call did not begin: the server has no room for one more, it did not answer in time, or anything else. */
+type Loss = "full" | "late" | "closed";
+
+/** couldNotBegin is the ending of a direct call that the server has introduced to nobody. */
+export async function couldNotBegin(loss: Loss): Promise<Ending> {
+  return { code: "could-not-join", heading: "The direct call could not begin", text: await whyNot(loss) };
+}
+
+function whyNot(loss: Loss): string | Promise<string> {
+  switch (loss) {
+    case "full":
+      return "The server has as many direct calls as it takes. Try again later.";
+    case "late":
+      return late;
+    case "closed":
+      return whyNoSocket();
+  }
+}

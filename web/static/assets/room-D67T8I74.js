@@ -1,1 +1,0 @@
-import"./time-D81aUAlr.js";import{A as e,B as t,O as n,R as r,t as i}from"./RoomScreen-CUmPkfYl.js";var a=t(),o=n(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(i,{flow:new e(r(s.dataset.room))}));
