@@ -13,6 +13,8 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 /** One server with a folder and a port of its own. It can be ended, politely or not, and run again on both. */
 export class Server {
   output = '';
+  /** The hosts by which proxies serve it. */
+  hosts = [];
 
   /** Builds the binary and runs it with these further arguments. */
   static async start(...args) {
@@ -84,7 +86,7 @@ export class Server {
 }
 
 /** A loopback port that is free for TCP and UDP alike. */
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const tcp = createServer();
     const port = await new Promise((resolve) => tcp.listen(0, '127.0.0.1', () => resolve(tcp.address().port)));

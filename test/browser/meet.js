@@ -104,7 +104,7 @@ export const test = base.extend({
       const page = await context.newPage();
       page.on('request', (r) => {
         const url = new URL(r.url());
-        if (/^(https?|wss?):$/.test(url.protocol) && url.host !== server.address) foreign.push(r.url());
+        if (/^(https?|wss?):$/.test(url.protocol) && url.host !== server.address && !server.hosts.includes(url.host)) foreign.push(r.url());
       });
       page.on('pageerror', (e) => errors.push(`${name}: ${e}`));
       page.on('console', (m) => {

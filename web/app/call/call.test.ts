@@ -1,6 +1,6 @@
-import { DisconnectReason, RoomEvent } from "livekit-client";
+import { ConnectionError, DisconnectReason, RoomEvent } from "livekit-client";
 import { beforeEach, expect, it, vi } from "vitest";
-import { ApiError, connectionDetails } from "../lib/api";
+import { ApiError, connectionDetails, noWebSocket } from "../lib/api";
 import { State } from "../lib/observable";
 import { loadPreferences } from "../lib/storage";
 import { Call } from "./call";
@@ -83,10 +83,29 @@ it("ends once, with the first reason", () => {
   expect(disconnect).toHaveBeenCalledOnce();
 });
 
-it("passes on the server's reason", () => {
+it("passes on the server's reason", async () => {
   const { call, endings } = setUp();
+  await call.join(roomDoor("standup"), "Ada");
   call.room.emit(RoomEvent.Disconnected, DisconnectReason.PARTICIPANT_REMOVED);
   expect(endings.map(({ code }) => code)).toEqual(["removed"]);
+});
+
+it("passes on the server's reason while it joins", async () => {
+  const { call, endings, connect } = setUp();
+  connect.mockReturnValue(new Promise(() => undefined));
+  void call.join(roomDoor("standup"), "Ada");
+  call.room.emit(RoomEvent.Disconnected, DisconnectReason.ROOM_DELETED);
+  await vi.waitFor(() => expect(endings.map(({ code }) => code)).toEqual(["ended"]));
+});
+
+it("says why it could not connect, though the room says first that it is not connected", async () => {
+  const { call, endings, connect } = setUp();
+  connect.mockImplementation(() => {
+    call.room.emit(RoomEvent.Disconnected, DisconnectReason.UNKNOWN_REASON);
+    return Promise.reject(ConnectionError.websocket("failed"));
+  });
+  await call.join(roomDoor("standup"), "Ada");
+  expect(endings).toMatchObject([{ code: "could-not-join", text: noWebSocket }]);
 });
 
 it("follows the connection", () => {

@@ -43,7 +43,11 @@ export class Call implements Controls {
       .on(RoomEvent.MediaDevicesError, (error, kind) => {
         if (kind !== "audiooutput") void this.report(kind === "videoinput" ? "camera" : "microphone", error);
       })
-      .on(RoomEvent.Disconnected, (reason) => this.#end(endingOf(reason)));
+      .on(RoomEvent.Disconnected, (reason) => {
+        // When connect fails, the room says so just before connect does, who knows why.
+        if (this.#status.value === "joining") setTimeout(() => this.#end(endingOf(reason)));
+        else this.#end(endingOf(reason));
+      });
   }
 
   get status(): Observable<CallStatus> {

@@ -37,6 +37,8 @@ it.each([
   [ConnectionError.notAllowed("no", 401), /did not accept/],
   [ConnectionError.timeout("slow"), /did not answer in time/],
   [ConnectionError.serverUnreachable("down"), /could not be reached/],
+  [ConnectionError.websocket("failed"), /the headers Upgrade, Connection and Host/],
+  [ConnectionError.internal("could not establish pc connection"), /firewall/],
   [ConnectionError.leaveRequest("bye", DisconnectReason.DUPLICATE_IDENTITY), /another tab/],
   [new TypeError("x is not a function"), /unexpected/],
 ])("says why one could not get in: %s", (error, text) => {

@@ -14,6 +14,8 @@ export const leftByChoice: Ending = {
   text: "It goes on without you for as long as somebody is in it.",
 };
 
+const noMedia = "Sound and picture found no way between you and the server. A firewall or VPN may be in between.";
+
 /** What the person reads when the server is too slow. */
 export const late = "The server did not answer in time. Try again in a moment.";
 
@@ -38,7 +40,7 @@ export function endingOf(reason: DisconnectReason | undefined): Ending {
     case DisconnectReason.SERVER_SHUTDOWN:
       return { code: "shutdown", heading: "The server is restarting", text: "Everybody was disconnected. It is usually back within a minute." };
     case DisconnectReason.JOIN_FAILURE:
-      return couldNotJoin("Sound and picture found no way between you and the server. A firewall or VPN may be in between.");
+      return couldNotJoin(noMedia);
     case DisconnectReason.CONNECTION_TIMEOUT:
       return { code: "timeout", heading: "The connection timed out", text: "The server did not hear from you for too long. Check your network and rejoin." };
     case DisconnectReason.STATE_MISMATCH:
@@ -62,6 +64,8 @@ export function whyNot(error: unknown): string {
       return late;
     case ConnectionErrorReason.WebSocket: // what else was asked of the server, it answered
       return noWebSocket;
+    case ConnectionErrorReason.InternalError: // "could not establish pc connection"
+      return noMedia;
     default:
       return unreachable;
   }

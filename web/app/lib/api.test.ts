@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { watchLobby } from "./api";
+import { connectionDetails, noWebSocket, unreachable, watchLobby, whyNoSocket } from "./api";
 
 /** A stream of events as browsers have it: it is closed for good when the server refuses it. */
 class FakeEventSource extends EventTarget {
@@ -45,4 +45,24 @@ test("the lobby asks again after the server has refused its stream", () => {
   stop();
   vi.advanceTimersByTime(60_000);
   expect(FakeEventSource.opened).toHaveLength(2);
+});
+
+test.each([
+  ["/meet/", "http://meet.test:8080/meet/"],
+  ["wss://live.example.org", "wss://live.example.org/"],
+])("a server at %s is at %s for the page", async (serverUrl, want) => {
+  vi.stubGlobal("location", new URL("http://meet.test:8080/meet/rooms/blue"));
+  const fetched = vi.fn().mockResolvedValue(Response.json({ serverUrl }));
+  vi.stubGlobal("fetch", fetched);
+  expect((await connectionDetails("blue", "Ada", new AbortController().signal)).serverUrl).toBe(want);
+  expect(fetched.mock.calls[0]?.[0]).toContain("host=meet.test%3A8080");
+});
+
+test.each([
+  [() => Promise.resolve(new Response("page")), noWebSocket],
+  [() => Promise.resolve(new Response("", { status: 502 })), /error 502/],
+  [() => Promise.reject(new TypeError("failed")), unreachable],
+])("a socket that does not open is explained", async (answer, want) => {
+  vi.stubGlobal("fetch", vi.fn(answer));
+  expect(await whyNoSocket()).toMatch(want);
 });

@@ -1,0 +1,135 @@
+// Runs Debian's nginx, Apache and Caddy with the configurations in docs/proxies, on ports of this machine's own.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../server.mjs';
+
+const root = process.getuid() === 0;
+
+/** How each is run, and the file that it reads, which holds the sites. */
+const programs = {
+  nginx: {
+    examples: /^nginx/,
+    command: (file) => ['/usr/sbin/nginx', '-e', 'stderr', '-c', file],
+    wrap: (sites, folder) => `
+      daemon off;
+      master_process off;
+      pid ${folder}/nginx.pid;
+      error_log stderr;
+      events {}
+      http {
+        access_log off;
+        ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/nginx-${kind};`).join('\n')}
+        ${sites.map(({ text }) => text).join('\n')}
+      }`,
+  },
+  apache: {
+    examples: /^apache/,
+    command: (file) => ['/usr/sbin/apache2', '-X', '-f', file],
+    wrap: (sites, folder) => `
+      ServerRoot /usr/lib/apache2
+      ServerName localhost
+      DefaultRuntimeDir ${folder}
+      PidFile ${folder}/apache.pid
+      Mutex file:${folder} default
+      ErrorLog ${folder}/apache.log
+      ${root ? 'User www-data\nGroup www-data' : ''}
+      ${['mpm_event', 'authz_core', 'headers', 'ssl', 'socache_shmcb', 'proxy', 'proxy_http'].map((name) => `LoadModule ${name}_module modules/mod_${name}.so`).join('\n')}
+      ${sites.map(({ port, text }) => `Listen 127.0.0.1:${port}\n${text}`).join('\n')}`,
+  },
+  caddy: {
+    examples: /^Caddyfile/,
+    command: (file) => ['/usr/bin/caddy', 'run', '--adapter', 'caddyfile', '--config', file],
+    wrap: (sites) => `{\nadmin off\nauto_https disable_redirects\n}\n${sites.map(({ text }) => text).join('\n')}`,
+  },
+};
+
+/** One of the examples in docs/proxies, with another port, certificate and server, and without the lines that match. */
+function example(name, folder, port, server, without) {
+  const file = fileURLToPath(new URL(`../../docs/proxies/${name}`, import.meta.url));
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines
+    .filter((line) => !without?.test(line))
+    .join('\n')
+    .replaceAll('127.0.0.1:8080', server.address)
+    .replaceAll(/(listen |\*:)443\b/g, (_, before) => `${before === '*:' ? '' : before}127.0.0.1:${port}`)
+    .replaceAll(/^(meet\.)?example\.org {/gm, `https://localhost:${port} {\n\ttls ${folder}/tls.pem ${folder}/tls.key`)
+    .replaceAll(/(meet\.)?example\.org\b(?!\.)/g, 'localhost')
+    .replaceAll(/\/etc\/ssl\/\S+\.(pem|key)/g, `${folder}/tls.$1`);
+}
+
+/** Proxies that stand in front of servers, each site at https://localhost and a port. */
+export class Proxies {
+  running = [];
+
+  /** A site is {example, server, without, base}; this adds its port and its url. */
+  static async start(sites) {
+    const proxies = new Proxies();
+    const folder = (proxies.folder = mkdtempSync(join(tmpdir(), 'meet-proxies-')));
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+      '-addext', 'subjectAltName=DNS:localhost', '-keyout', join(folder, 'tls.key'), '-out', join(folder, 'tls.pem')], { stdio: 'pipe' });
+    for (const site of sites) {
+      site.port = await freePort();
+      site.text = example(site.example, folder, site.port, site.server, site.without);
+      site.url = `https://localhost:${site.port}${site.base ?? ''}`;
+      site.server.hosts.push(`localhost:${site.port}`);
+    }
+    for (const [name, { examples, command, wrap }] of Object.entries(programs)) {
+      const own = sites.filter((site) => examples.test(site.example));
+      const file = join(folder, `${name}.conf`);
+      writeFileSync(file, wrap(own, folder));
+      proxies.running.push(new Running(name, command(file), folder, own));
+    }
+    try {
+      for (const running of proxies.running) await running.answers();
+    } catch (error) {
+      await proxies.close();
+      throw error;
+    }
+    return proxies;
+  }
+
+  async close() {
+    for (const running of this.running) await running.end();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** One program that runs. */
+class Running {
+  output = '';
+
+  constructor(name, [file, ...args], folder, sites) {
+    this.name = name;
+    this.sites = sites;
+    this.process = spawn(file, args, { cwd: folder, env: { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder } });
+    const note = (text) => (this.output += text);
+    this.process.stdout.on('data', note);
+    this.process.stderr.on('data', note);
+    this.ended = new Promise((resolve) => this.process.once('close', resolve));
+  }
+
+  /** Waits until all its sites can be connected to. */
+  async answers() {
+    for (const deadline = Date.now() + 20_000; ; await pause(20)) {
+      const open = await Promise.all(this.sites.map(({ port }) => accepts(port)));
+      if (open.every(Boolean)) return;
+      if (this.process.exitCode !== null || Date.now() > deadline) throw new Error(`${this.name} does not answer:\n${this.output}`);
+    }
+  }
+
+  async end() {
+    this.process.kill('SIGTERM');
+    await this.ended;
+  }
+}
+
+const accepts = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.end());
+    socket.once('error', () => resolve(false)).once('close', () => resolve(true));
+  });
