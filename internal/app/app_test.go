@@ -43,7 +43,12 @@ func settings(t *testing.T) config.Config {
 
 func start(t *testing.T, cfg config.Config) *server {
 	t.Helper()
-	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	return startLogging(t, cfg, slog.DiscardHandler)
+}
+
+func startLogging(t *testing.T, cfg config.Config, log slog.Handler) *server {
+	t.Helper()
+	a, err := app.New(t.Context(), cfg, slog.New(log))
 	if err != nil {
 		t.Fatal(err)
 	}

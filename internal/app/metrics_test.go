@@ -132,6 +132,7 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 			{"by IPv6", []string{"Host: [::1]:8080"}, ok},
 			{"by IPv6 without a port", []string{"Host: [::1]"}, ok},
 			{"through a proxy", []string{"X-Forwarded-For: 198.51.100.7"}, notFound},
+			{"through a proxy that only says it speaks TLS", []string{"Front-End-Https: on"}, notFound},
 			{"through a proxy that adds no header", []string{"Host: meet.example.org"}, notFound},
 			{"after DNS rebinding", []string{"Host: attacker.example:8080"}, notFound},
 			{"by a name that begins alike", []string{"Host: localhost.attacker.example"}, notFound},

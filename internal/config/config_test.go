@@ -148,6 +148,9 @@ func TestNamesOfOtherTools(t *testing.T) {
 				c.AllowedOrigins = []string{"https://a.example", "http://b:8081", "capacitor://localhost", "http://[::1]"}
 			},
 		},
+		{"proxies", []string{"MEET_TRUSTED_PROXIES=203.0.113.9/28, 10.1.2.3\n2001:db8::/32 ::ffff:192.0.2.1"}, func(c *config.Config) {
+			c.TrustedProxies = []string{"203.0.113.0/28", "10.1.2.3/32", "2001:db8::/32", "192.0.2.1/32"}
+		}},
 		{"dev", []string{"MEET_DEV=true"}, func(c *config.Config) { c.Dev, c.Keys = true, []config.Key{config.DevKey} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -171,7 +174,7 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 		"livekit_url": "live.example.org", "webhook_url": "example.org", "webhook_private": "maybe", "remote_unmute": "maybe", "direct_rooms": "maybe", "metrics_token": "hunter2",
 		"region_urls": "eu: hunter2.example.org", "log_level": "loud",
 		"subscription_limit_video": "many", "subscription_limit_audio": "-1",
-		"allowed_origins": "example.org", "base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily", "frontend_key": "RWmeet",
+		"allowed_origins": "example.org", "trusted_proxies": "10.0.0.0/33", "base_path": "meet/../x", "frontend_repository": "meet", "frontend_branch": "a b", "frontend_url": "ftp://a", "frontend_token": "hunter2 x", "frontend_update": "daily", "frontend_key": "RWmeet",
 		"frontend_api_url": "git.example.org", "frontend_pages_url": "/x",
 	} {
 		env, flag := "MEET_"+strings.ToUpper(key), "--"+strings.ReplaceAll(key, "_", "-")
@@ -186,6 +189,14 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 			} else if (strings.Contains(key, "key") || strings.Contains(key, "token")) && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%s: the message shows a secret: %v", name, err)
 			}
+		}
+	}
+}
+
+func TestTrustedProxiesAreNetworks(t *testing.T) {
+	for _, bad := range []string{"proxy.example.org", "10.0.0.0/33", "10.0.0.1:80", "fe80::1%eth0", "::ffff:10.0.0.0/104", "*", ","} {
+		if c, err := config.Load(config.Source{Flags: map[string]string{"trusted_proxies": bad}}); err == nil {
+			t.Errorf("%s gives %q", bad, c.TrustedProxies)
 		}
 	}
 }

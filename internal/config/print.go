@@ -26,7 +26,7 @@ var shown = map[string]func(Config) any{
 	"region_urls":              func(c Config) any { return publicURLs(c.RegionURLs) },
 	"metrics_token":            func(Config) any { return nil }, // see comment
 	"allowed_origins":          func(c Config) any { return publicList(c.AllowedOrigins) },
-	"trusted_proxies":          func(c Config) any { return publicList(c.TrustedProxies) },
+	"trusted_proxies":          func(c Config) any { return list(c.TrustedProxies) },
 	"base_path":                func(c Config) any { return text(c.BasePath) },
 	"frontend_repository":      func(c Config) any { return text(c.FrontendRepository) },
 	"frontend_branch":          func(c Config) any { return text(c.FrontendBranch) },
@@ -157,10 +157,17 @@ func publicURLs(byRegion map[string]string) any {
 }
 
 func publicList(urls []string) any {
-	if len(urls) == 0 || slices.ContainsFunc(urls, func(u string) bool { return redact(u) != u }) {
+	if slices.ContainsFunc(urls, func(u string) bool { return redact(u) != u }) {
 		return nil
 	}
-	return urls
+	return list(urls)
+}
+
+func list(items []string) any {
+	if len(items) == 0 {
+		return nil
+	}
+	return items
 }
 
 // oneLine keeps a text from ending the comment it stands in.

@@ -40,6 +40,7 @@ webhook_url: [https://a.example.org/hook, http://b.example.org]
 webhook_key: [k2]
 webhook_private: true
 allowed_origins: [https://a.example.org, "http://b.example.org:8081"]
+trusted_proxies: [10.0.0.0/8, "2001:db8::1"]
 `,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -276,6 +276,9 @@ func TestICEServers(t *testing.T) {
 			t.Errorf("by way of %s: %d %s, want %s", host, code, body, want)
 		}
 	}
+	if _, body := get("127.0.0.1:8080", id+"&host=meet.example:8443"); !strings.Contains(body, `"stun:meet.example:4321"`) {
+		t.Errorf("a page of meet.example behind a proxy that hides it: %s", body)
+	}
 	if code, body := get("meet.example", "guess"); code != http.StatusNotFound || strings.Contains(body, "password") {
 		t.Errorf("a stranger got %d %s", code, body)
 	}

@@ -141,7 +141,7 @@ func connectSources(addresses []string) string {
 	var b strings.Builder
 	for _, address := range addresses {
 		u, err := url.Parse(address)
-		if err != nil || !isHost(u.Host) {
+		if err != nil || !proxy.IsHost(u.Host) {
 			continue
 		}
 		for _, scheme := range twins[u.Scheme] {
@@ -149,9 +149,4 @@ func connectSources(addresses []string) string {
 		}
 	}
 	return b.String()
-}
-
-// isHost tells whether text can stand in a policy without changing what the policy says.
-func isHost(host string) bool {
-	return host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_") == ""
 }

@@ -255,9 +255,6 @@ func TestConnectionDetails(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"serverUrl": "ws://meet.test:8080", "roomName": "blue", "participantName": "Ada"}, got); diff != "" {
 		t.Error(diff)
 	}
-	if w := r.do("GET", "/api/connection-details?roomName=b&participantName=A", "", "X-Forwarded-Proto: https"); !strings.Contains(w.Body.String(), "wss://meet.test:8080") {
-		t.Errorf("behind a proxy with TLS: %s", w.Body)
-	}
 	for query, want := range map[string]string{
 		"":                                 "roomName is missing",
 		"participantName=Ada":              "roomName is missing",
@@ -493,5 +490,66 @@ func TestShells(t *testing.T) {
 	m.Entries["attic"] = assets.Entry{}
 	if _, err := site.Shells(&m); err == nil || !strings.Contains(err.Error(), `the entry "attic" has no shell`) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestServerURL: programs find this server by what proxies say, pages by their own address.
+func TestServerURL(t *testing.T) {
+	r := newRig(t, site.Options{BasePath: "/meet"})
+	for _, tt := range []struct{ query, header, want string }{
+		{"", "Host: pub.example.org", "ws://pub.example.org/meet"},
+		{"", "X-Forwarded-Proto: https", "wss://pub.example.org/meet"},
+		{"", "X-Forwarded-Ssl: on", "wss://pub.example.org/meet"},
+		{"", "X-Forwarded-Scheme: https", "wss://pub.example.org/meet"},
+		{"", "Front-End-Https: on", "wss://pub.example.org/meet"},
+		{"", "CloudFront-Forwarded-Proto: https", "wss://pub.example.org/meet"},
+		{"", `Forwarded: for=192.0.2.1;proto="https";host="outer.example.org:8443"`, "wss://outer.example.org:8443/meet"},
+		{"", "X-Forwarded-Host: outer.example.org", "ws://outer.example.org/meet"},
+		{"&host=outer.example.org", "", "/meet/"},
+		{"&host=outer.example.org", "X-Forwarded-Proto: http", "/meet/"},
+	} {
+		req := httptest.NewRequest("GET", "/api/connection-details?roomName=b&participantName=A"+tt.query, nil)
+		req.Host = "pub.example.org"
+		if name, value, ok := strings.Cut(tt.header, ": "); ok {
+			req.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		r.echo.ServeHTTP(w, req)
+		var got struct{ ServerURL string }
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.ServerURL != tt.want {
+			t.Errorf("%s %s: %q, %v, want %q", tt.query, tt.header, got.ServerURL, err, tt.want)
+		}
+	}
+}
+
+// TestServerElsewhere: where another server is set, a page is not sent to its own.
+func TestServerElsewhere(t *testing.T) {
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	l, err := lobby.New(t.Context(), s, lobby.Options{APIKey: key, APISecret: secret, ServerURL: func(string) string { return "wss://live.example.org" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	r := &rig{lobby: l, echo: echo.New()}
+	site.New(l, library(t), site.Options{}).Routes(r.echo)
+	for _, query := range []string{"", "&host=meet.test"} {
+		if w := r.do("GET", "/api/connection-details?roomName=b&participantName=A"+query, ""); !strings.Contains(w.Body.String(), `"wss://live.example.org"`) {
+			t.Errorf("%q: %s", query, w.Body)
+		}
+	}
+}
+
+// TestPolicyNamesThePublicHost: older Safari counts a socket as the page's own only if its host is named.
+func TestPolicyNamesThePublicHost(t *testing.T) {
+	r := newRig(t, site.Options{})
+	for _, path := range []string{"/rooms/blue", "/custom?liveKitUrl=wss://live.example.org", "/direct"} {
+		csp := r.do("GET", path, "", "X-Forwarded-Host: pub.example.org").Header().Get("Content-Security-Policy")
+		if !strings.Contains(csp, " wss://pub.example.org") {
+			t.Errorf("%s: %s", path, csp)
+		}
 	}
 }

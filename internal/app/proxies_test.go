@@ -1,0 +1,132 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"meet/internal/token"
+)
+
+// tokenThrough asks for a token as a proxy on this machine does for a client, and returns the identity that it is for.
+func (s *server) tokenThrough(header, client string) string {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, "http://"+s.address+"/token", strings.NewReader(`{"roomName":"blue","participantName":"Ada"}`))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set(header, client)
+	resp, err := s.http.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var raw string
+	if err := json.NewDecoder(resp.Body).Decode(&raw); err != nil {
+		s.t.Fatal(err)
+	}
+	grants, _, err := token.Read(raw)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return grants.Identity
+}
+
+// TestTrustedProxies: an identity that was issued to one address is not issued to another, so it shows who the server
+// thinks has asked.
+func TestTrustedProxies(t *testing.T) {
+	for name, tt := range map[string]struct {
+		trusted  []string
+		believed bool
+	}{
+		"unset":           {nil, true},
+		"this machine":    {[]string{"192.0.2.0/24", "127.0.0.0/8"}, true},
+		"another machine": {[]string{"192.0.2.0/24"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := settings(t)
+			cfg.TrustedProxies = tt.trusted
+			s := start(t, cfg)
+			first := s.tokenThrough("X-Forwarded-For", "198.51.100.1")
+			second := s.tokenThrough("Forwarded", "for=198.51.100.2")
+			if first != "Ada" || (second != "Ada") != tt.believed {
+				t.Errorf("identities %q and %q", first, second)
+			}
+		})
+	}
+}
+
+// lockedBuffer is a log that is read while the server writes it.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// TestRefusedSocketsAreLogged: browsers keep the answer to a WebSocket from pages, so the operator reads it in the log.
+func TestRefusedSocketsAreLogged(t *testing.T) {
+	log := &lockedBuffer{}
+	s := startLogging(t, settings(t), slog.NewTextHandler(log, nil))
+	for _, tt := range []struct {
+		host, origin, forwarded string
+		want                    int
+	}{
+		{"meet.example.org:443", "https://meet.example.org", "", http.StatusSwitchingProtocols},
+		{"10.0.0.5:8080", "https://meet.example.org", "meet.example.org", http.StatusSwitchingProtocols},
+		{"10.0.0.5:8080", "https://meet.example.org", "", http.StatusForbidden},
+		{"meet.example.org", "https://evil.example", "", http.StatusForbidden},
+	} {
+		header := http.Header{"Host": {tt.host}, "Origin": {tt.origin}}
+		if tt.forwarded != "" {
+			header.Set("X-Forwarded-Host", tt.forwarded)
+		}
+		ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/direct/ws", header)
+		if resp == nil || resp.StatusCode != tt.want {
+			t.Errorf("%+v: %v, %v", tt, resp, err)
+		}
+		if err == nil {
+			_ = ws.Close()
+		}
+		if line := "origin=" + tt.origin + " host=" + tt.host; tt.want == http.StatusForbidden && !strings.Contains(log.String(), line) {
+			t.Errorf("the log lacks %q:\n%s", line, log.String())
+		}
+	}
+	for _, path := range []string{"/rtc", "/rtc/v1", "/direct/ws", "/agent"} {
+		req, err := http.NewRequest(http.MethodGet, "http://"+s.address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "upgrade.example" + strings.ReplaceAll(path, "/", ".")
+		req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") // as nginx passes it on, without Upgrade and Connection
+		resp, err := s.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != "websocket" || !strings.Contains(string(text), "Upgrade and Connection") {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, text)
+		}
+		if line := "Upgrade and Connection\" host=" + req.Host; !strings.Contains(log.String(), line) {
+			t.Errorf("the log lacks %q:\n%s", line, log.String())
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package proxy_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"meet/internal/proxy"
+)
+
+// request is one with these headers, each "Name: value".
+func request(headers ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Host = "10.0.0.5:8080"
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	return r
+}
+
+func TestHTTPS(t *testing.T) {
+	for header, want := range map[string]bool{
+		"":                                     false,
+		"X-Forwarded-Proto: https":             true,
+		"X-Forwarded-Proto: HTTPS":             true,
+		"X-Forwarded-Proto: https, http":       true, // the outermost speaks TLS
+		"X-Forwarded-Proto: http, https":       false,
+		"X-Forwarded-Proto: wss":               true, // of Traefik, for a WebSocket
+		"X-Forwarded-Proto: http":              false,
+		"X-Forwarded-Protocol: https":          true,
+		"X-Forwarded-Ssl: on":                  true,
+		"X-Forwarded-Ssl: off":                 false,
+		"X-Forwarded-Scheme: https":            true,
+		"X-Scheme: https":                      true,
+		"X-Url-Scheme: https":                  true,
+		"Front-End-Https: on":                  true,
+		"Front-End-Https: Off":                 false,
+		"CloudFront-Forwarded-Proto: https":    true,
+		"Forwarded: proto=https":               true,
+		"Forwarded: For=192.0.2.1;Proto=HTTPS": true,
+		`Forwarded: for="[2001:db8::1]:4711"; proto="https";by=203.0.113.1, proto=http`: true,
+		`Forwarded: for="a,b;proto=https";proto=http, proto=https`:                      false,
+		`Forwarded: for="\"";proto=https`:                                               true,
+		"Forwarded: proto=http, proto=https":                                            false,
+		"Forwarded: ;;,=":                                                               false,
+	} {
+		if got := proxy.HTTPS(request(header)); got != want {
+			t.Errorf("%s: TLS %v, want %v", header, got, want)
+		}
+	}
+	if !proxy.HTTPS(request("X-Forwarded-Proto: http", "CloudFront-Forwarded-Proto: https")) {
+		t.Error("a proxy behind another that speaks TLS hides it")
+	}
+	r := httptest.NewRequest(http.MethodGet, "https://meet.example.org/", nil)
+	if !proxy.HTTPS(r) {
+		t.Error("a request that came by TLS itself did not")
+	}
+}
+
+func TestHost(t *testing.T) {
+	for header, want := range map[string]string{
+		"":                                  "10.0.0.5:8080",
+		"X-Forwarded-Host: pub.example.org": "pub.example.org",
+		"X-Forwarded-Host: pub.example.org:8443, inner":       "pub.example.org:8443",
+		"X-Forwarded-Host: [2001:db8::1]:8443":                "[2001:db8::1]:8443",
+		"X-Forwarded-Host: pub.example.org/path":              "10.0.0.5:8080",
+		"X-Forwarded-Host: user@pub.example.org":              "10.0.0.5:8080",
+		`Forwarded: proto=https;host="pub.example.org:8443"`:  "pub.example.org:8443",
+		"Forwarded: host=pub.example.org, host=inner":         "pub.example.org",
+		`Forwarded: host="pub.example.org;proto=https, for=x`: "10.0.0.5:8080",
+	} {
+		if got := proxy.Host(request(header)); got != want {
+			t.Errorf("%s: host %q, want %q", header, got, want)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/?host=page.example.org:8443", nil)
+	r.Header.Set("X-Forwarded-Host", "pub.example.org")
+	if got := proxy.PageHost(r); got != "page.example.org:8443" {
+		t.Errorf("the page's host is %q", got)
+	}
+	r.URL.RawQuery = "host=a/b"
+	if got := proxy.PageHost(r); got != "pub.example.org" {
+		t.Errorf("the host of a page that says nonsense is %q", got)
+	}
+}
+
+func TestClientIP(t *testing.T) {
+	named := proxy.Trusted{netip.MustParsePrefix("203.0.113.0/28"), netip.MustParsePrefix("2001:db8:f::1/128")}
+	for _, tt := range []struct {
+		name, peer, header string
+		trusted            proxy.Trusted
+		want               string
+	}{
+		{"no proxy", "198.51.100.7:50", "", nil, "198.51.100.7"},
+		{"a proxy on this machine", "127.0.0.1:50", "X-Forwarded-For: 198.51.100.7", nil, "198.51.100.7"},
+		{"a proxy by IPv6", "[::1]:50", "X-Forwarded-For: 2001:db8::7", nil, "2001:db8::7"},
+		{"a client that lies", "198.51.100.7:50", "X-Forwarded-For: 192.0.2.1", nil, "198.51.100.7"},
+		{"a client that lies to a proxy", "10.0.0.1:50", "X-Forwarded-For: 192.0.2.1, 198.51.100.7", nil, "198.51.100.7"},
+		{"proxies in a row", "10.0.0.1:50", "X-Forwarded-For: 198.51.100.7, 192.168.0.2,fd00::3", nil, "198.51.100.7"},
+		{"everybody is private", "10.0.0.1:50", "X-Forwarded-For: 192.168.0.9, 192.168.0.2", nil, "192.168.0.9"},
+		{"a port, as Azure writes it", "10.0.0.1:50", "X-Forwarded-For: 198.51.100.7:4711", nil, "198.51.100.7"},
+		{"no address", "10.0.0.1:50", "X-Forwarded-For: unknown", nil, "10.0.0.1"},
+		{"no address further out", "10.0.0.1:50", "X-Forwarded-For: unknown, 10.0.0.2", nil, "10.0.0.2"},
+		{"mapped addresses", "[::ffff:10.0.0.1]:50", "X-Forwarded-For: ::ffff:198.51.100.7", nil, "198.51.100.7"},
+		{"a link-local proxy", "[fe80::1%eth0]:50", "X-Forwarded-For: 198.51.100.7", nil, "198.51.100.7"},
+		{"Forwarded", "10.0.0.1:50", `Forwarded: for="[2001:db8::7]:4711";proto=https, for=10.0.0.2`, nil, "2001:db8::7"},
+		{"Forwarded without a port", "10.0.0.1:50", `Forwarded: For=198.51.100.7;by=10.0.0.1`, nil, "198.51.100.7"},
+		{"Forwarded names nobody", "10.0.0.1:50", `Forwarded: for=_hidden, proto=https`, nil, "10.0.0.1"},
+
+		{"a named proxy", "203.0.113.9:50", "X-Forwarded-For: 198.51.100.7", named, "198.51.100.7"},
+		{"a named proxy by Forwarded", "[2001:db8:f::1]:50", "Forwarded: for=198.51.100.7", named, "198.51.100.7"},
+		{"outside of the named network", "203.0.113.16:50", "X-Forwarded-For: 198.51.100.7", named, "203.0.113.16"},
+		{"private, but not named", "10.0.0.1:50", "X-Forwarded-For: 198.51.100.7", named, "10.0.0.1"},
+		{"a private client of a named proxy", "203.0.113.9:50", "X-Forwarded-For: 198.51.100.7, 10.0.0.1", named, "10.0.0.1"},
+		{"no socket", "@", "X-Forwarded-For: 198.51.100.7", named, "@"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := request(tt.header)
+			r.RemoteAddr = tt.peer
+			got := ""
+			tt.trusted.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = proxy.ClientIP(r) })).ServeHTTP(httptest.NewRecorder(), r)
+			if got != tt.want {
+				t.Errorf("the client is %s, want %s", got, tt.want)
+			}
+			if bare := proxy.ClientIP(r); tt.trusted == nil && bare != tt.want {
+				t.Errorf("without a handler the client is %s, want %s", bare, tt.want)
+			}
+		})
+	}
+	both := request("X-Forwarded-For: 198.51.100.7", "Forwarded: for=192.0.2.1")
+	both.RemoteAddr = "10.0.0.1:50"
+	if got := proxy.ClientIP(both); got != "198.51.100.7" {
+		t.Errorf("of two headers the client is %s", got)
+	}
+}
+
+func TestIsOwn(t *testing.T) {
+	for _, tt := range []struct {
+		origin, host, header string
+		want                 bool
+	}{
+		{"https://h", "h", "", true},
+		{"https://h", "h:443", "", true},
+		{"http://h", "h:80", "", true},
+		{"https://h", "h:80", "", true}, // of a proxy behind one that speaks TLS
+		{"https://H.Example", "h.example:443", "", true},
+		{"https://h:8443", "h:8443", "", true},
+		{"https://[2001:db8::1]", "[2001:db8::1]:443", "", true},
+		{"https://h:8443", "h", "", false},
+		{"https://h", "h:8443", "", false},
+		{"https://evil.example", "h", "", false},
+		{"https://h.evil.example", "h", "", false},
+		{"null", "h", "", false},
+		{"h", "h", "", false},
+		{"", "h", "", false},
+		{"https://h", "10.0.0.5:8080", "", false},
+		{"https://h", "10.0.0.5:8080", "X-Forwarded-Host: h", true},
+		{"https://h", "10.0.0.5:8080", "X-Forwarded-Host: h:443, inner", true},
+		{"https://h", "10.0.0.5:8080", "Forwarded: proto=https;host=h", true},
+		{"https://h", "h", "X-Forwarded-Host: outer.example", true},
+		{"https://evil.example", "h", "X-Forwarded-Host: h", false},
+	} {
+		r := request(tt.header)
+		r.Host = tt.host
+		if got := proxy.IsOwn(tt.origin, r); got != tt.want {
+			t.Errorf("page of %s, host %s, %s: own %v, want %v", tt.origin, tt.host, tt.header, got, tt.want)
+		}
+	}
+}
+
+// FuzzHeaders gives the headers to all that read them.
+func FuzzHeaders(f *testing.F) {
+	f.Add(`for="[2001:db8::7]:4711";proto=https, host="a\"b"`, "198.51.100.7, unknown")
+	f.Fuzz(func(t *testing.T, forwarded, list string) {
+		r := request("Forwarded: "+forwarded, "X-Forwarded-Host: "+list)
+		r.RemoteAddr = "10.0.0.1:50"
+		if _, err := netip.ParseAddr(proxy.ClientIP(r)); err != nil {
+			t.Error(err)
+		}
+		proxy.HTTPS(r)
+		if host := proxy.Host(r); strings.ContainsAny(host, " /@,;\"") {
+			t.Errorf("host %q", host)
+		}
+	})
+}
