@@ -24,7 +24,7 @@ export function After({ roomName, ending, onRejoin }: { roomName: string; ending
         <p className="after__text">{ending.text}</p>
         <div className="after__ways">
           <button type="button" className="button button--primary" onClick={onRejoin}>
-            Rejoin
+            {ending.code === "could-not-join" ? "Try again" : "Rejoin"}
           </button>
           <button type="button" className="button button--outline" onClick={() => location.assign(sitePath("/"))}>
             Back to lobby
