@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"meet/internal/agent"
 	"meet/internal/api"
@@ -60,6 +61,7 @@ type App struct {
 	direct   *direct.Hub
 	signal   *signal.Handler
 	store    *store.Store
+	refusals rate.Sometimes // bounds lines about requests that strangers can repeat
 	serving  sync.WaitGroup
 	closing  atomic.Bool
 
@@ -75,7 +77,7 @@ type closer struct {
 
 // New opens everything a server needs. When it returns, clients can connect; they are answered once Run is called.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
-	a := &App{config: cfg, log: slog.New(newBoundLog(log.Handler()))}
+	a := &App{config: cfg, log: slog.New(newBoundLog(log.Handler())), refusals: rate.Sometimes{First: 100, Interval: time.Minute}}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -213,7 +215,7 @@ func (a *App) newHTTP() *echo.Echo {
 func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.Pre(echo.WrapMiddleware(a.proxies.Handler), meetClients, a.explainUpgrade)
 	if len(a.config.AllowedOrigins) > 0 {
-		e.Pre(guardOrigins(a.config.AllowedOrigins))
+		e.Pre(a.guardOrigins)
 	}
 	verifier := token.NewVerifier(keys)
 	a.signal = signal.New(a.rooms, verifier, a.log)

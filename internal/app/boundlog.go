@@ -19,7 +19,7 @@ const (
 )
 
 // logNames are the keys whose values strangers choose.
-var logNames = map[string]bool{"room": true, "participant": true, "agent": true, "track": true, "label": true}
+var logNames = map[string]bool{"room": true, "participant": true, "agent": true, "track": true, "label": true, "origin": true, "host": true}
 
 // boundLog is a slog.Handler that leaves out lines that come too fast, and shortens texts that strangers choose. The next
 // line says how many were left out.

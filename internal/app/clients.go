@@ -32,7 +32,9 @@ func (a *App) explainUpgrade(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.Header.Get("Sec-Websocket-Key") == "" || websocket.IsWebSocketUpgrade(r) {
 			return next(c)
 		}
-		a.log.Warn("a WebSocket was refused: a proxy in front does not pass on the headers Upgrade and Connection", "host", r.Host, "proxy", r.RemoteAddr)
+		a.refusals.Do(func() {
+			a.log.Warn("a WebSocket was refused: a proxy in front does not pass on the headers Upgrade and Connection", "host", r.Host, "peer", r.RemoteAddr)
+		})
 		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
 		return c.String(http.StatusUpgradeRequired, "a proxy in front of this server has to pass on the headers Upgrade and Connection\n")
 	}

@@ -17,21 +17,23 @@ var errOrigin = fault.New(fault.Denied, "pages of this site may not use this ser
 // rooms. Programs send no Origin header and are not affected. It covers what gives access without a credential, and
 // signalling; the services at /twirp/ and /agent need a token that only back ends have, and /direct/ws takes its own pages
 // only.
-func guardOrigins(allowed []string) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if !isGuarded(c.Request().URL.Path) {
-				return next(c)
-			}
-			origins := c.Request().Header.Values(echo.HeaderOrigin)
-			c.Response().Before(func() { nameOrigin(c.Response().Header(), origins) })
-			for _, origin := range origins {
-				if !slices.Contains(allowed, origin) && !proxy.IsOwn(origin, c.Request()) {
-					return errOrigin
-				}
-			}
+func (a *App) guardOrigins(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if !isGuarded(r.URL.Path) {
 			return next(c)
 		}
+		origins := r.Header.Values(echo.HeaderOrigin)
+		c.Response().Before(func() { nameOrigin(c.Response().Header(), origins) })
+		for _, origin := range origins {
+			if !slices.Contains(a.config.AllowedOrigins, origin) && !proxy.IsOwn(origin, r) {
+				a.refusals.Do(func() {
+					a.log.Warn("a page was refused: allowed_origins lacks its site, or a proxy in front changes Host and sends no X-Forwarded-Host", "origin", origin, "host", r.Host)
+				})
+				return errOrigin
+			}
+		}
+		return next(c)
 	}
 }
 

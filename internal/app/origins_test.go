@@ -91,6 +91,7 @@ func TestAllowedOriginsOfSockets(t *testing.T) {
 		"another site": {[]string{friend}, "https://elsewhere.example.org", http.StatusForbidden},
 		"a friend":     {[]string{friend}, friend, http.StatusSwitchingProtocols},
 		"a program":    {[]string{friend}, "", http.StatusSwitchingProtocols},
+		"its own":      {[]string{friend}, "https://meet.example.org", http.StatusSwitchingProtocols},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := settings(t)
@@ -101,6 +102,7 @@ func TestAllowedOriginsOfSockets(t *testing.T) {
 				t.Fatal(err)
 			}
 			header := http.Header{"Authorization": {"Bearer " + raw}}
+			header.Set("X-Forwarded-Host", "meet.example.org") // of a proxy that changes Host
 			if tt.origin != "" {
 				header.Set("Origin", tt.origin)
 			}

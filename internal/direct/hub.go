@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"meet/internal/bytequeue"
 )
@@ -38,6 +41,7 @@ type Hub struct {
 	opts    Options
 	waiting *bytequeue.Total // bytes in all queues
 	work    sync.WaitGroup   // connections
+	refused rate.Sometimes   // bounds lines about pages of other sites
 
 	mu       sync.Mutex
 	people   map[string]*person // by their ids, which nobody else learns
@@ -57,7 +61,7 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{opts: o, waiting: &bytequeue.Total{}, people: map[string]*person{}, sessions: map[string]*session{}}
+	return &Hub{opts: o, waiting: &bytequeue.Total{}, refused: rate.Sometimes{First: 100, Interval: time.Minute}, people: map[string]*person{}, sessions: map[string]*session{}}
 }
 
 // Close ends all connections and waits for them.

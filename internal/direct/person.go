@@ -47,17 +47,21 @@ type person struct {
 	knocksAt *session // guarded by Hub.mu; where it waits to be let in
 }
 
-// upgrader lets in programs, and pages of this server alone.
-var upgrader = websocket.Upgrader{CheckOrigin: proxy.CheckOrigin}
+// upgrader asks nothing about the origin, which has been checked.
+var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 
 // ServeHTTP is one connection's stay. Clients that understand what the seed's do not say so in the address: ?moves=1.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ws, err := upgrader.Upgrade(w, r, nil)
-	if err != nil { // has been answered by the upgrader
-		if !proxy.CheckOrigin(r) {
+	if !proxy.CheckOrigin(r) { // programs, and pages of this server alone
+		h.refused.Do(func() {
 			h.opts.Log.Warn("a page was refused direct calls: it is of another site, or a proxy in front changes Host and sends no X-Forwarded-Host", "origin", r.Header.Get("Origin"), "host", r.Host)
-		}
+		})
+		http.Error(w, "pages of other sites may not use direct calls; if this one is the server's own, the proxy in front has to keep the header Host or send X-Forwarded-Host", http.StatusForbidden)
 		return
+	}
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // has been answered by the upgrader
 	}
 	p := &person{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), moves: r.URL.Query().Get("moves") == "1"}
 	if !h.enter(p) {

@@ -13,6 +13,7 @@ const test = base.extend({
   sites: [
     async ({ server }, use) => {
       const below = await Server.start('--base-path', '/meet');
+      let proxies;
       const sites = {
         nginx: { example: 'nginx.conf', server },
         apache: { example: 'apache.conf', server },
@@ -25,11 +26,14 @@ const test = base.extend({
         nginxBare: { example: 'nginx.conf', server, without: /proxy_set_header|http_version/ },
         apacheHostless: { example: 'apache.conf', server, without: /Host On|RequestHeader/ },
       };
-      const proxies = await Proxies.start(Object.values(sites));
-      server.hosts.push(...below.hosts);
-      await use(sites);
-      await proxies.close();
-      await below.close();
+      try {
+        proxies = await Proxies.start(Object.values(sites));
+        server.hosts.push(...below.hosts);
+        await use(sites);
+      } finally {
+        await proxies?.close();
+        await below.close();
+      }
     },
     { scope: 'worker' },
   ],
