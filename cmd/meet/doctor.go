@@ -71,10 +71,15 @@ func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 	for _, problem := range separate(problems) {
 		findings = append(findings, doctor.Finding{Check: "settings", Status: doctor.Fail, Text: problem.Error(), Advice: "see meet serve --help"})
 	}
-	if len(findings) > 0 {
+	if problems == nil {
+		findings = append(findings, doctor.Finding{Check: "settings", Status: doctor.OK, Text: "valid"})
+	}
+	for _, v := range cfg.Unknown {
+		findings = append(findings, doctor.Finding{Check: "settings", Status: doctor.Warn, Text: v.Name + ": " + unknownText(v)})
+	}
+	if problems != nil {
 		return findings
 	}
-	findings = []doctor.Finding{{Check: "settings", Status: doctor.OK, Text: "valid"}}
 	for _, k := range cfg.Keys {
 		switch {
 		case k == config.DevKey:

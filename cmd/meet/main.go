@@ -34,7 +34,7 @@ type command struct {
 }
 
 // world is what a command sees of the process. The environment is the whole list, since an unknown MEET_ variable is
-// an error and can only be found there.
+// named in a warning and can only be found there.
 type world struct {
 	environ        []string
 	stdin          io.Reader

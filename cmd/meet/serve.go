@@ -23,13 +23,17 @@ Example:
 
 // Run serves until a signal. The first one ends it politely, a second one at once.
 func (s serve) Run(ctx context.Context, w world) error {
-	cfg, err := load(w, s.Config, s.flags())
+	cfg, err := loadQuietly(w, s.Config, s.flags())
 	if err != nil {
 		return err
 	}
+	log := slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	for _, v := range cfg.Unknown {
+		log.Warn("unknown variable ignored", "name", v.Name, "closest", v.Closest)
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a, err := app.New(ctx, cfg, slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: cfg.LogLevel})))
+	a, err := app.New(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

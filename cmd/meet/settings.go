@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 
@@ -96,11 +97,28 @@ func (s serverSettings) flags() map[string]string {
 	return flags
 }
 
-// load reads the settings from everywhere; what is wrong with them is the caller's to mend.
+// load reads the settings from everywhere; what is wrong with them is the caller's to mend. A variable that sets nothing
+// is named in a warning, which the server writes to its log instead.
 func load(w world, file string, flags map[string]string) (config.Config, error) {
+	c, err := loadQuietly(w, file, flags)
+	for _, v := range c.Unknown {
+		_, _ = fmt.Fprintf(w.stderr, "meet: %s: %s\n", v.Name, unknownText(v))
+	}
+	return c, err
+}
+
+func loadQuietly(w world, file string, flags map[string]string) (config.Config, error) {
 	c, err := config.Load(config.Source{File: file, DotEnv: ".env", Environ: w.environ, Flags: flags})
 	if err != nil {
 		return c, usageError{err}
 	}
 	return c, nil
+}
+
+// unknownText says what a variable that sets nothing was probably meant to be.
+func unknownText(v config.UnknownVariable) string {
+	if v.Closest == "" {
+		return "no setting has this name, so it is ignored"
+	}
+	return "no setting has this name, so it is ignored; did you mean " + v.Closest + "?"
 }

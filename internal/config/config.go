@@ -56,6 +56,8 @@ type Config struct {
 	WebhookURLs    []string // receivers of what happens in rooms
 	WebhookKeys    []string // names of the API keys that sign for them: one for all or one for each; the first of Keys when empty
 	WebhookPrivate bool     // receivers' names may lead to private addresses
+
+	Unknown []UnknownVariable // MEET_ variables that set nothing, by name
 }
 
 // Key is an API key and its secret.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -73,11 +72,11 @@ func ReadKeyFile(path string) ([]Key, error) {
 	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // Windows keeps no such bits
 		return nil, fmt.Errorf("read key file %s: %w", path, errReadable)
 	}
-	var text bytes.Buffer
-	if _, err := text.ReadFrom(f); err != nil {
-		return nil, fmt.Errorf("read key file: %w", err)
+	text, err := decodeText(f)
+	if err != nil {
+		return nil, fmt.Errorf("read key file %s: %w", path, err)
 	}
-	keys, err := parseKeys(text.Bytes())
+	keys, err := parseKeys(text)
 	if err != nil {
 		return nil, fmt.Errorf("read key file %s: %w", path, err)
 	}

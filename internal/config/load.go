@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 
 // Source is where settings come from, besides the defaults.
 type Source struct {
-	File    string            // path of the YAML file; "" is MEET_CONFIG, or none
+	File    string            // path of the YAML file; "" is that of MEET_CONFIG, or none
 	DotEnv  string            // path of a file of variables; it need not exist
 	Environ []string          // NAME=value, as os.Environ gives them; wins over DotEnv
 	Flags   map[string]string // by key; wins over everything
@@ -39,7 +38,7 @@ func Load(src Source) (Config, error) {
 	file := layer{}
 	path := src.File
 	if path == "" {
-		path = vars["MEET_CONFIG"]
+		path = vars[fileVariable]
 	}
 	if path != "" {
 		var found []error
@@ -52,6 +51,7 @@ func Load(src Source) (Config, error) {
 	}
 
 	c := Default()
+	c.Unknown = unknownVariables(vars)
 	problems = append(problems, c.apply(file)...)
 	problems = append(problems, c.apply(env)...)
 	problems = append(problems, c.applyPort(vars)...)
@@ -111,13 +111,13 @@ func (c *Config) webhookProblems() (problems []error) {
 	return problems
 }
 
-// variables is the environment laid over the .env file.
+// variables is the environment laid over the .env file, without the service links of Kubernetes.
 func variables(src Source) (map[string]string, error) {
 	vars := map[string]string{}
 	if src.DotEnv != "" {
-		text, err := os.ReadFile(src.DotEnv)
+		text, err := readText(src.DotEnv)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read %s: %w", src.DotEnv, err)
+			return nil, fmt.Errorf("read settings: %w", err)
 		}
 		if vars, err = godotenv.UnmarshalBytes(text); err != nil {
 			// The library's text quotes the line, which may hold a secret.
@@ -125,8 +125,9 @@ func variables(src Source) (map[string]string, error) {
 		}
 	}
 	for _, v := range src.Environ {
-		name, value, _ := strings.Cut(v, "=")
-		vars[name] = value
+		if name, value, _ := strings.Cut(v, "="); !isServiceLink(name, value) {
+			vars[name] = value
+		}
 	}
 	return vars, nil
 }
@@ -164,17 +165,8 @@ func envLayer(vars map[string]string) (l layer, problems []error) {
 	}
 	l.take(vars, "keys", "LIVEKIT_KEYS")
 	l.take(vars, "livekit_url", "LIVEKIT_URL")
-	for name := range vars {
-		rest, ours := strings.CutPrefix(name, "MEET_")
-		if !ours || name == "MEET_CONFIG" {
-			continue
-		}
-		key := strings.ToLower(rest)
-		if !known(key) {
-			problems = append(problems, fmt.Errorf("%s: got an unknown setting, want one of %s", name, names(func(k string) string { return "MEET_" + strings.ToUpper(k) })))
-			continue
-		}
-		l.take(vars, key, name)
+	for _, s := range settings {
+		l.take(vars, s.key, variable(s.key))
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return l, problems
@@ -202,7 +194,7 @@ func (c *Config) applyPort(vars map[string]string) []error {
 
 // fileLayer reads the YAML file.
 func fileLayer(path string) (layer, []error) {
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	if err != nil {
 		return nil, []error{fmt.Errorf("read settings: %w", err)}
 	}
@@ -214,7 +206,7 @@ func fileLayer(path string) (layer, []error) {
 	var problems []error
 	for key, node := range nodes {
 		if !known(key) {
-			problems = append(problems, fmt.Errorf("%s: got an unknown setting in %s, want one of %s", key, path, names(func(k string) string { return k })))
+			problems = append(problems, fmt.Errorf("%s: got an unknown setting in %s, want one of %s", key, path, strings.Join(Names(), ", ")))
 			continue
 		}
 		if node.Kind == yaml.ScalarNode {
@@ -248,12 +240,4 @@ func Names() []string {
 		all[i] = s.key
 	}
 	return all
-}
-
-func names(spell func(string) string) string {
-	all := Names()
-	for i, key := range all {
-		all[i] = spell(key)
-	}
-	return strings.Join(all, ", ")
 }

@@ -29,7 +29,7 @@ var errValue = errors.New("not what is wanted")
 var settings = []setting{
 	{"listen", `host:port, such as ":8080" or "127.0.0.1:8080"`, setListen},
 	{"data_dir", "a folder", func(c *Config, v string) error { c.DataDir = v; return nil }},
-	{"node_ip", "an IP address, such as 192.0.2.10", setNodeIP},
+	{"node_ip", "an IP address that browsers can reach, without port or zone, such as 192.0.2.10", setNodeIP},
 	{"dev", "true or false", setDev},
 	{"keys", `"key: secret", one pair a line`, setKeys},
 	{"key_file", `a file of "key: secret" lines that only its owner can read`, setKeyFile},
@@ -82,10 +82,12 @@ func checkPort(v string) error {
 
 func setNodeIP(c *Config, v string) error {
 	ip, err := netip.ParseAddr(v)
-	if err != nil || ip.IsUnspecified() || ip.IsMulticast() {
+	ip = ip.Unmap()
+	// An address with a zone, such as fe80::1%eth0, means something on this machine only (RFC 4007, section 6).
+	if err != nil || ip.Zone() != "" || !ip.IsGlobalUnicast() && !ip.IsLoopback() {
 		return errValue
 	}
-	c.NodeIP = ip.Unmap().String()
+	c.NodeIP = ip.String()
 	return nil
 }
 
@@ -222,5 +224,6 @@ func setLogLevel(c *Config, v string) error {
 
 func isServerURL(v string) bool {
 	u, err := url.Parse(v)
-	return err == nil && u.Host != "" && slices.Contains([]string{"ws", "wss", "http", "https"}, u.Scheme)
+	// Browsers know no zones: https://url.spec.whatwg.org/#concept-ipv6-parser
+	return err == nil && u.Hostname() != "" && !strings.Contains(u.Hostname(), "%") && slices.Contains([]string{"ws", "wss", "http", "https"}, u.Scheme)
 }
