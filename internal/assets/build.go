@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -41,7 +42,7 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 	}
 	b := &Build{ID: ID(raw), Manifest: *m, files: make(map[string]Content, len(m.Files)+1)}
 	for _, f := range m.Files {
-		content, err := readLimited(folder, f.Path, f.Size)
+		content, err := readLimited(folder, f.Path, 2*f.Size) // check says more of what is a bit larger
 		if err != nil {
 			return nil, err
 		}
@@ -51,6 +52,9 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 		b.files[f.Path] = Content{f, content}
 	}
 	b.add(manifestName, raw)
+	if err := b.checkEncodings(); err != nil {
+		return nil, err
+	}
 	if _, err := fs.Lstat(folder, signatureName); errors.Is(err, fs.ErrNotExist) {
 		return b, nil
 	}
@@ -78,13 +82,16 @@ func (b *Build) File(path string) (Content, bool) {
 
 // check tells whether that is the file's content.
 func (f File) check(content []byte) error {
-	if n := int64(len(content)); n != f.Size {
+	n, sum := int64(len(content)), sha256.Sum256(content)
+	switch {
+	case n == f.Size && hex.EncodeToString(sum[:]) == f.SHA256:
+		return nil
+	case n != f.Size && isConverted(bytes.NewReader(content), f):
+		return errConverted(f.Path)
+	case n != f.Size:
 		return refuse("the file %q has %d bytes and the manifest says %d", f.Path, n, f.Size)
 	}
-	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != f.SHA256 {
-		return refuse("the file %q is not what the manifest says: its SHA-256 sum differs", f.Path)
-	}
-	return nil
+	return refuse("the file %q is not what the manifest says: its SHA-256 sum differs", f.Path)
 }
 
 // readLimited reads a file that is one, not a link to one, and not larger than it should be.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/andybalholm/brotli"
 )
@@ -65,4 +66,42 @@ func (e Encoding) encode(plain []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// checkEncodings returns an error if a compressed file does not decompress to the file that it is served in place of:
+// browsers would refuse it, or show something else.
+func (b *Build) checkEncodings() error {
+	for _, f := range b.Files {
+		for _, e := range Encodings() {
+			name, ok := strings.CutSuffix(f.Path, e.Suffix)
+			if !ok {
+				continue
+			}
+			plain, ok := b.files[name]
+			if !ok {
+				return refuse("the build has the compressed file %q and lacks %q itself", f.Path, name)
+			}
+			if !e.decodes(b.files[f.Path].Bytes, plain.Bytes) {
+				return refuse("the file %q does not decompress to %q; it was changed, or made from another version of it", f.Path, name)
+			}
+		}
+	}
+	return nil
+}
+
+// decodes reports whether small is plain in that encoding, and nothing after it. It decompresses one byte beyond the
+// length of plain at most.
+func (e Encoding) decodes(small, plain []byte) bool {
+	in := bytes.NewReader(small)
+	var r io.Reader = brotli.NewReader(in)
+	if e.Name == "gzip" {
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return false
+		}
+		z.Multistream(false) // not every browser reads a second member
+		r = z
+	}
+	content, err := io.ReadAll(io.LimitReader(r, int64(len(plain))+1))
+	return err == nil && bytes.Equal(content, plain) && in.Len() == 0
 }

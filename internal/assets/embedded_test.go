@@ -29,7 +29,7 @@ func TestEmbeddedBuildIsWhole(t *testing.T) {
 	list, _ := b.File("flist.txt")
 	listed := strings.Fields(string(list.Bytes))
 	err := fs.WalkDir(web.Static, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || name == "manifest.json" {
+		if err != nil || d.IsDir() || name == "manifest.json" || name == ".gitattributes" {
 			return err
 		}
 		if _, ok := b.File(name); !ok || !slices.Contains(listed, name) {

@@ -218,26 +218,32 @@ func (f *fetcher) append(ctx context.Context, place Place, file File, out *os.Fi
 	default:
 		return final{missing("%s answers %q when asked for %q; the build may be published only in part, try again in some minutes", req.URL.Host, resp.Status, file.Path)}
 	}
-	if n := resp.ContentLength; n >= 0 && n != file.Size-*have {
-		return final{refuse("the file %q has %d bytes on %s and the manifest says %d; if it was published a moment ago, try again in some minutes", file.Path, *have+n, req.URL.Host, file.Size)}
-	}
 	if _, err := out.Seek(*have, io.SeekStart); err != nil {
 		return final{fmt.Errorf("write build: %w", err)}
 	}
+	said := *have + resp.ContentLength
 	n, err := io.Copy(&counting{out, f, watch, count}, io.LimitReader(resp.Body, file.Size-*have+1))
 	*have += n
-	switch _, local := errors.AsType[final](err); {
-	case local:
+	if _, local := errors.AsType[final](err); local {
 		return err
-	case *have > file.Size:
-		return final{errors.Join(refuse("the file %q is larger than the %d bytes that the manifest says", file.Path, file.Size), out.Truncate(0))}
-	case err == nil && *have < file.Size:
-		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return f.broken(watch, req, file, *have, err)
 	}
-	return nil
+	if *have == file.Size {
+		return nil
+	}
+	rest := io.TeeReader(resp.Body, &counting{io.Discard, f, watch, func(int64) {}})
+	if isConverted(io.MultiReader(io.NewSectionReader(out, 0, *have), rest), file) {
+		return final{errors.Join(errConverted(file.Path), out.Truncate(0))}
+	}
+	switch {
+	case resp.ContentLength >= 0:
+		return final{errors.Join(refuse("the file %q has %d bytes on %s and the manifest says %d; if it was published a moment ago, try again in some minutes", file.Path, said, req.URL.Host, file.Size), out.Truncate(0))}
+	case *have > file.Size:
+		return final{errors.Join(refuse("the file %q is larger than the %d bytes that the manifest says", file.Path, file.Size), out.Truncate(0))}
+	}
+	return f.broken(watch, req, file, *have, io.ErrUnexpectedEOF)
 }
 
 // restart forgets what there is of a file.

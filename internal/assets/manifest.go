@@ -21,7 +21,7 @@ const Format = 1
 // Names of the files every build has, besides those of the pages.
 const (
 	manifestName = "manifest.json"
-	listName     = "flist.txt" // every file of the build but the manifest, a line each
+	listName     = "flist.txt" // every file that the manifest names, a line each
 )
 
 // Limits on what a build may be. The embedded one has about 30 files and 2 MB; what is far beyond that is a mistake or

@@ -69,10 +69,11 @@ func Pack(from, out string, o PackOptions) (*Manifest, error) {
 	if _, err := ParseManifest(files[manifestName]); err != nil {
 		return nil, err // what nobody would take is not published
 	}
+	files[attributesName] = []byte(attributes)
 	return m, replace(out, files)
 }
 
-// list names every file of the build, itself included, as tools fetch it that do not read JSON.
+// list names every file of the manifest, itself included, as tools fetch it that do not read JSON.
 func (m *Manifest) list() []byte {
 	names := []string{listName}
 	for _, f := range m.Files {

@@ -34,7 +34,7 @@ func TestPack(t *testing.T) {
 	if m.Meet != (assets.Versions{From: "0.1.0", Below: "0.2.0"}) || m.Icon != "assets/favicon-0.svg" {
 		t.Errorf("%+v", m)
 	}
-	listed := append(strings.Fields(string(one["flist.txt"])), "manifest.json")
+	listed := append(strings.Fields(string(one["flist.txt"])), "manifest.json", ".gitattributes")
 	slices.Sort(listed)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(one)), listed); diff != "" {
 		t.Errorf("flist.txt:\n%s", diff)

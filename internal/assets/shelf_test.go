@@ -261,7 +261,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"large manifest", func(f fstest.MapFS) { f["manifest.json"].Data = make([]byte, 1<<20+1) }, "1.0 MB"},
 		{"no file", func(f fstest.MapFS) { delete(f, name) }, `lacks the file "assets/lobby-0.css"`},
 		{"shorter file", func(f fstest.MapFS) { f[name].Data = f[name].Data[1:] }, "has 18 bytes and the manifest says 19"},
-		{"longer file", func(f fstest.MapFS) { f[name].Data = append(f[name].Data, ' ') }, "has 20 bytes and may have 19 bytes"},
+		{"longer file", func(f fstest.MapFS) { f[name].Data = append(f[name].Data, ' ') }, "has 20 bytes and the manifest says 19"},
+		{"much longer file", func(f fstest.MapFS) {
+			f[name].Data = append(f[name].Data, f[name].Data...)
+			f[name].Data = append(f[name].Data, ' ')
+		}, "has 39 bytes and may have 38 bytes"},
 		{"other file", func(f fstest.MapFS) { f[name].Data[0]++ }, "its SHA-256 sum differs"},
 		{"link", func(f fstest.MapFS) {
 			f[name] = &fstest.MapFile{Data: []byte("lobby-1.css"), Mode: os.ModeSymlink}

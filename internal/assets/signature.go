@@ -42,14 +42,22 @@ func (k *Key) verify(manifest, signature []byte) error {
 	if len(signature) == 0 {
 		return errUnsigned
 	}
+	switch {
+	case k.signed(manifest, signature):
+		return nil
+	case k.signed(withLF(manifest), withLF(signature)):
+		return errConverted(manifestName)
+	}
+	return errSignature
+}
+
+func (k *Key) signed(manifest, signature []byte) bool {
 	parsed, err := minisign.DecodeSignature(string(signature))
 	if err != nil {
-		return errSignature
+		return false
 	}
-	if ok, err := k.public.Verify(manifest, parsed); err != nil || !ok {
-		return errSignature
-	}
-	return nil
+	ok, err := k.public.Verify(manifest, parsed)
+	return err == nil && ok
 }
 
 // signature fetches the signature of an edition from the first place that has one by the key. Without a key there is none.
