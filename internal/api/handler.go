@@ -53,7 +53,7 @@ func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Option
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	edge := twirp.WithServerInterceptors(translateErrors(o.Log), dropUnknown)
+	edge := twirp.WithServerInterceptors(translateErrors(o.Log), dropUnknown, lookupRooms)
 	h := &Handler{verifier: verifier, services: map[string]http.Handler{}}
 	for _, s := range []livekit.TwirpServer{
 		livekit.NewRoomServiceServer(&roomService{rooms: rooms, agents: agents, remoteUnmute: o.RemoteUnmute}, edge),

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"meet/internal/fault"
+	"meet/internal/name"
 )
 
 // What can be wrong with what somebody types into the lobby's one field.
@@ -43,19 +44,19 @@ func (l *Lobby) Find(input string) (string, error) {
 	if input == "" {
 		return "", ErrNoCode
 	}
-	name, isLink, err := fromLink(input)
+	room, isLink, err := fromLink(input)
 	if err != nil {
 		return "", err
 	}
 	if !isLink {
-		if name = input; !l.isLive(name) {
-			name = fromCode(name)
+		if room = name.Lookup(input); !l.isLive(room) {
+			room = fromCode(room)
 		}
 	}
-	if name, err = RoomName(name); err != nil {
+	if room, err = name.Room(room); err != nil {
 		return "", ErrCode
 	}
-	return name, nil
+	return room, nil
 }
 
 // fromLink takes the room out of a link to it, with or without the scheme in front.
@@ -82,10 +83,10 @@ func fromLink(input string) (room string, isLink bool, err error) {
 }
 
 // fromCode gives a code its hyphens back when ten letters are there, and leaves any other name alone.
-func fromCode(name string) string {
-	letters := strings.ToLower(strings.NewReplacer("-", "", " ", "").Replace(name))
+func fromCode(room string) string {
+	letters := strings.ToLower(strings.NewReplacer("-", "", " ", "").Replace(room))
 	if len(letters) != codeLetters || strings.ContainsFunc(letters, func(r rune) bool { return r < 'a' || r > 'z' }) {
-		return name
+		return room
 	}
 	return hyphenate(letters)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"meet/internal/name"
 	"meet/internal/token"
 )
 
@@ -30,15 +31,15 @@ type ConnectionDetails struct {
 // ConnectionDetails lets somebody into a room under a name. The identity is the name and a random suffix, so two
 // people of the same name do not push each other out.
 func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
-	room, name, err := names(r.Room, r.Name)
+	room, person, err := names(r.Room, r.Name)
 	if err == nil {
 		err = checkMetadata(r.Metadata)
 	}
 	if err != nil {
 		return ConnectionDetails{}, err
 	}
-	identity := l.suffixed(room, name, r.Address, detailsTTL)
-	raw, err := l.pass(room, identity, name).SetMetadata(r.Metadata).SetTTL(detailsTTL).ToJWT()
+	identity := l.suffixed(room, person, r.Address, detailsTTL)
+	raw, err := l.pass(room, identity, person).SetMetadata(r.Metadata).SetTTL(detailsTTL).ToJWT()
 	if err != nil {
 		return ConnectionDetails{}, fmt.Errorf("mint token: %w", err)
 	}
@@ -46,21 +47,21 @@ func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
 	if l.options.ServerURL != nil {
 		url = l.options.ServerURL(r.Region)
 	}
-	return ConnectionDetails{url, room, raw, name}, nil
+	return ConnectionDetails{url, room, raw, person}, nil
 }
 
 // Token returns a token for a client that names itself: its identity is the name, while that is free. It is not while a
 // participant in the room has it, or while a token for it is valid that was issued to another network address.
-func (l *Lobby) Token(room, name, address string) (string, error) {
-	room, name, err := names(room, name)
+func (l *Lobby) Token(room, person, address string) (string, error) {
+	room, person, err := names(room, person)
 	if err != nil {
 		return "", err
 	}
-	identity, now := name, time.Now()
+	identity, now := person, time.Now()
 	if l.present(room, identity) || !l.reserved.reserve(room, identity, requesterAt(address), now.Add(token.DefaultTTL), now) {
-		identity = l.suffixed(room, name, address, token.DefaultTTL)
+		identity = l.suffixed(room, person, address, token.DefaultTTL)
 	}
-	raw, err := l.pass(room, identity, name).ToJWT()
+	raw, err := l.pass(room, identity, person).ToJWT()
 	if err != nil {
 		return "", fmt.Errorf("mint token: %w", err)
 	}
@@ -72,13 +73,14 @@ func (l *Lobby) Refreshed(room, identity string, until time.Time) {
 	l.reserved.extend(room, identity, until, time.Now())
 }
 
-// suffixed makes an identity that nobody else has: the name and a random suffix.
-func (l *Lobby) suffixed(room, name, address string, ttl time.Duration) string {
+// suffixed makes an identity that nobody else has: the name, or its beginning if it is long, and a random suffix.
+func (l *Lobby) suffixed(room, person, address string, ttl time.Duration) string {
 	const tries = 3 // the second is needed once in a million
+	person = strings.ToValidUTF8(person[:min(len(person), name.MaxBytes-len("__2345"))], "")
 	by, now := requesterAt(address), time.Now()
 	for try := 1; ; try++ {
 		// Text gives letters and the digits 2 to 7: 20 random bits in four characters.
-		identity := name + "__" + strings.ToLower(rand.Text()[:4])
+		identity := person + "__" + strings.ToLower(rand.Text()[:4])
 		free := !l.present(room, identity) && l.reserved.reserve(room, identity, by, now.Add(ttl), now)
 		if free || try == tries { // nothing more can be reserved: rooms refuse whoever comes second
 			return identity
@@ -90,17 +92,8 @@ func (l *Lobby) present(room, identity string) bool {
 	return l.options.Present != nil && l.options.Present(room, identity)
 }
 
-func (l *Lobby) pass(room, identity, name string) *token.AccessToken {
-	return token.New(l.options.APIKey, l.options.APISecret).SetIdentity(identity).SetName(name).SetGuest().SetVideoGrant(token.VideoGrant{
+func (l *Lobby) pass(room, identity, person string) *token.AccessToken {
+	return token.New(l.options.APIKey, l.options.APISecret).SetIdentity(identity).SetName(person).SetGuest().SetVideoGrant(token.VideoGrant{
 		RoomJoin: true, Room: room, CanPublish: new(true), CanPublishData: new(true), CanSubscribe: new(true),
 	})
-}
-
-func names(room, name string) (string, string, error) {
-	room, err := RoomName(room)
-	if err != nil {
-		return "", "", err
-	}
-	name, err = displayName(name)
-	return room, name, err
 }

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"meet/internal/lobby"
+	"meet/internal/name"
 	"meet/internal/token"
 )
 
@@ -23,6 +25,17 @@ func identityOf(t *testing.T, raw string, err error) string {
 		t.Errorf("the token is not marked as a guest's: %+v", g)
 	}
 	return g.Identity
+}
+
+// A name of the greatest length makes an identity that rooms take.
+func TestIdentityOfALongName(t *testing.T) {
+	l, _ := open(t, t.TempDir(), lobby.Options{})
+	long := "a" + strings.Repeat("\u00e9", 127)
+	d, err := l.ConnectionDetails(lobby.Request{Room: "blue", Name: long})
+	identity := identityOf(t, d.ParticipantToken, err)
+	if len(identity) > name.MaxBytes || !utf8.ValidString(identity) || !strings.HasPrefix(identity, long[:249]) || d.ParticipantName != long {
+		t.Errorf("identity %q of %d bytes, called %q", identity, len(identity), d.ParticipantName)
+	}
 }
 
 // A token for a plain identity is issued to the first address that asks, and to nobody while a participant has it.

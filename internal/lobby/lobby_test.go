@@ -13,6 +13,7 @@ import (
 
 	"meet/internal/fault"
 	"meet/internal/lobby"
+	"meet/internal/name"
 	"meet/internal/store"
 	"meet/internal/token"
 )
@@ -236,19 +237,23 @@ func TestNamesThatAreRefused(t *testing.T) {
 		r    lobby.Request
 		want error
 	}{
-		{"no room", lobby.Request{Name: "Ada"}, lobby.ErrNoRoom},
-		{"blank room", lobby.Request{Room: " \t ", Name: "Ada"}, lobby.ErrNoRoom},
-		{"no name", lobby.Request{Room: "r"}, lobby.ErrNoName},
+		{"no room", lobby.Request{Name: "Ada"}, name.ErrNoRoom},
+		{"blank room", lobby.Request{Room: " \t ", Name: "Ada"}, name.ErrNoRoom},
+		{"no name", lobby.Request{Room: "r"}, name.ErrNoPerson},
 		{"longest room", lobby.Request{Room: strings.Repeat("r", 256), Name: "Ada"}, nil},
-		{"long room", lobby.Request{Room: strings.Repeat("r", 257), Name: "Ada"}, lobby.ErrRoomLong},
+		{"long room", lobby.Request{Room: strings.Repeat("r", 257), Name: "Ada"}, name.ErrRoomLong},
 		{"longest name", lobby.Request{Room: "r", Name: strings.Repeat("ä", 128)}, nil},
-		{"long name", lobby.Request{Room: "r", Name: strings.Repeat("ä", 129)}, lobby.ErrNameLong},
+		{"long name", lobby.Request{Room: "r", Name: strings.Repeat("ä", 129)}, name.ErrPersonTooLong},
+		{"longest name, in its identity too", lobby.Request{Room: "r", Name: strings.Repeat("😀", 64)}, nil},
+		{"long name in bytes", lobby.Request{Room: "r", Name: strings.Repeat("😀", 65)}, name.ErrPersonTooLong},
 		{"emoji of several parts", lobby.Request{Room: "r", Name: "👩‍👩‍👧"}, nil},
-		{"control character in the room", lobby.Request{Room: "a\x00b", Name: "Ada"}, lobby.ErrRoomName},
-		{"broken UTF-8 in the room", lobby.Request{Room: "a\xff", Name: "Ada"}, lobby.ErrRoomName},
-		{"dots", lobby.Request{Room: "..", Name: "Ada"}, lobby.ErrRoomName},
-		{"line break in the name", lobby.Request{Room: "r", Name: "A\nda"}, lobby.ErrName},
-		{"text turned round", lobby.Request{Room: "r", Name: "A\u202eda"}, lobby.ErrName},
+		{"control character in the room", lobby.Request{Room: "a\x00b", Name: "Ada"}, name.ErrRoom},
+		{"broken UTF-8 in the room", lobby.Request{Room: "a\xff", Name: "Ada"}, name.ErrRoom},
+		{"dots", lobby.Request{Room: "..", Name: "Ada"}, name.ErrRoom},
+		{"line break in the name", lobby.Request{Room: "r", Name: "A\nda"}, name.ErrPerson},
+		{"name that cannot be seen", lobby.Request{Room: "r", Name: "\u3164"}, name.ErrPersonUnseen},
+		{"room that cannot be seen", lobby.Request{Room: "\u200b", Name: "Ada"}, name.ErrRoomUnseen},
+		{"text turned round", lobby.Request{Room: "r", Name: "A\u202eda"}, name.ErrPerson},
 		{"long metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: strings.Repeat("m", 4097)}, lobby.ErrMetadataLong},
 		{"broken metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: "\xff"}, lobby.ErrMetadata},
 	} {
@@ -336,7 +341,7 @@ func FuzzFind(f *testing.F) {
 			}
 			return
 		}
-		if again, err := lobby.RoomName(room); err != nil || again != room {
+		if again, err := name.Room(room); err != nil || again != room {
 			t.Fatalf("Find(%q) = %q, which is no room name: %v", in, room, err)
 		}
 	})

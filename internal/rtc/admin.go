@@ -40,11 +40,11 @@ func (rs *Rooms) Create(ctx context.Context, name string, config *livekit.RoomCo
 	return made, nil
 }
 
-func validateRoom(name, metadata string) error {
-	if name == "" {
+func validateRoom(room, metadata string) error {
+	if room == "" {
 		return fault.New(fault.Invalid, "no room name")
 	}
-	if err := validateName("the room's name", name); err != nil {
+	if err := validateRoomName(room); err != nil {
 		return err
 	}
 	return validateMetadata(metadata, nil)

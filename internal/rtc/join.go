@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/fault"
+	"meet/internal/name"
 )
 
 // JoinRequest is what a token and the client's first message say of a participant.
@@ -40,32 +41,45 @@ type JoinRequest struct {
 
 // Limits of what a client may say of itself, in bytes: LiveKit's (livekit-protocol.md, 0.4).
 const (
-	maxName       = 256
 	maxMetadata   = 512 << 10
 	maxAttributes = 64 << 10
 )
 
 func (req *JoinRequest) validate() error {
-	for _, f := range []struct{ what, value string }{
-		{"the room's name", req.Room}, {"the identity", req.Identity}, {"the display name", req.Info.Name},
-	} {
-		if err := validateName(f.what, f.value); err != nil {
-			return err
-		}
-	}
 	if req.Room == "" {
 		return fault.New(fault.Invalid, "the token names no room")
 	}
 	if req.Identity == "" {
 		return fault.New(fault.Invalid, "the token names no identity")
 	}
+	if err := validateRoomName(req.Room); err != nil {
+		return err
+	}
+	if err := validateName("the identity", req.Identity); err != nil {
+		return err
+	}
+	if name.Shown(req.Identity) == "" {
+		return fault.New(fault.Invalid, "the identity has no character that can be seen")
+	}
+	if err := validateName("the display name", req.Info.Name); err != nil {
+		return err
+	}
 	return validateMetadata(req.Info.Metadata, req.Info.Attributes)
+}
+
+// validateRoomName refuses every form of a name but the one that names are looked up in.
+func validateRoomName(room string) error {
+	clean, err := name.Room(room)
+	if err == nil && clean != room {
+		err = fault.New(fault.Invalid, "the room's name is not in the form that rooms have")
+	}
+	return err
 }
 
 func validateName(what, value string) error {
 	switch {
-	case len(value) > maxName:
-		return fault.New(fault.Invalid, fmt.Sprintf("%s has %d bytes; at most %d are allowed", what, len(value), maxName))
+	case len(value) > name.MaxBytes:
+		return fault.New(fault.Invalid, fmt.Sprintf("%s has %d bytes; at most %d are allowed", what, len(value), name.MaxBytes))
 	case !utf8.ValidString(value):
 		return fault.New(fault.Invalid, what+" is not valid UTF-8 text")
 	case strings.ContainsFunc(value, unicode.IsControl):

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
 
+	"meet/internal/name"
 	"meet/internal/sfu"
 )
 
@@ -129,6 +130,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	p.channels, p.budget = &channelCount{}, newAnnounceBudget()
 	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
+	p.info.Name = name.Shown(p.info.Name) // "" lets clients show the identity
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
 	p.info.State = livekit.ParticipantInfo_JOINING
 	p.info.ClientProtocol = req.Client.GetClientProtocol()

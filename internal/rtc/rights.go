@@ -9,9 +9,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/fault"
+	"meet/internal/name"
 )
 
 // This file is what a server API changes of a participant: what it is called, what it may do, and whether it is heard.
+
+var errUnseen = fault.New(fault.Invalid, "the display name has no character that can be seen")
 
 // errNoTrack has the text of LiveKit's server.
 var errNoTrack = fault.New(fault.NotFound, "track is not found")
@@ -52,7 +55,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 }
 
 // describe changes p's name, metadata and attributes. The caller announces it.
-func (p *Participant) describe(name, metadata string, changed map[string]string) error {
+func (p *Participant) describe(called, metadata string, changed map[string]string) error {
 	attributes := maps.Clone(p.info.Attributes)
 	if attributes == nil {
 		attributes = map[string]string{}
@@ -63,14 +66,18 @@ func (p *Participant) describe(name, metadata string, changed map[string]string)
 			delete(attributes, k)
 		}
 	}
-	if err := validateName("the display name", name); err != nil {
+	if err := validateName("the display name", called); err != nil {
 		return err
+	}
+	shown := name.Shown(called)
+	if called != "" && shown == "" {
+		return errUnseen
 	}
 	if err := validateMetadata(metadata, attributes); err != nil {
 		return err
 	}
-	if name != "" {
-		p.info.Name = name
+	if shown != "" {
+		p.info.Name = shown
 	}
 	if metadata != "" {
 		p.info.Metadata = metadata

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/name"
 )
 
 func updateMetadata(u *livekit.UpdateParticipantMetadata) *livekit.SignalRequest {
@@ -161,8 +163,9 @@ func TestUpdateOwnMetadata(t *testing.T) {
 	}
 
 	for id, u := range []*livekit.UpdateParticipantMetadata{
-		{Name: strings.Repeat("x", maxName+1), Metadata: "refused"},
+		{Name: strings.Repeat("x", name.MaxBytes+1), Metadata: "refused"},
 		{Name: "line\nbreak", Metadata: "refused"},
+		{Name: "\u200b \u3164", Metadata: "refused"},
 		{Name: "refused", Metadata: strings.Repeat("x", maxMetadata+1)},
 		{Name: "refused", Attributes: map[string]string{"big": strings.Repeat("x", maxAttributes)}},
 	} {

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"meet/internal/fault"
 	"meet/internal/lobby"
+	"meet/internal/name"
 	"meet/internal/proxy"
 	"meet/web/templates"
 )
@@ -47,15 +49,15 @@ func (s *Site) join(c echo.Context) error {
 }
 
 func (s *Site) roomPage(c echo.Context) error {
-	name, err := param(c, "room")
+	given, err := param(c, "room")
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(name) == "" {
+	room, err := name.Room(given)
+	switch {
+	case errors.Is(err, name.ErrNoRoom):
 		return echo.ErrNotFound // what the API says of it, "roomName is missing", is for programmers
-	}
-	room, err := lobby.RoomName(name)
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	c.Response().Header().Set("X-Robots-Tag", "noindex") // a room's link is for those it was given to

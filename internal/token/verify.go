@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"meet/internal/fault"
+	"meet/internal/name"
 )
 
 // leeway is how far the clocks of the one who signed and the one who verifies may differ, as LiveKit allows.
@@ -48,7 +49,7 @@ func NewVerifier(keys Keys) *Verifier {
 	}
 }
 
-// Verify returns what a signed and valid token says. Its errors are faults of kind Unauthenticated; the library's
+// Verify returns what a signed and valid token says, with the names of rooms as rooms have them. Its errors are faults of kind Unauthenticated; the library's
 // own texts are dropped, because they may quote the token.
 func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	if raw == "" {
@@ -74,7 +75,11 @@ func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	case err != nil:
 		return nil, ErrMalformed
 	}
-	return c.grants(raw), nil
+	g := c.grants(raw)
+	if g.Video != nil {
+		g.Video.Room, g.Video.DestinationRoom = name.Lookup(g.Video.Room), name.Lookup(g.Video.DestinationRoom)
+	}
+	return g, nil
 }
 
 // Read returns what a token says, and its claims as they stand in it, without any check of who signed it and whether it

@@ -17,7 +17,9 @@ it("reads from the token where it leads and who goes in", async () => {
   await expect(open(raw)).resolves.toEqual({ serverUrl: "wss://live.example", participantToken: raw });
 });
 
-it("takes the identity where there is no name", () => {
+it("takes the identity where there is no name that can be seen", () => {
+  expect(tokenDoor("wss://live.example", token({ sub: "\u202eada", name: "\u200b", video: { room: "\u3164" } }))).toMatchObject({ roomName: "Meeting", personName: "ada" });
+  expect(tokenDoor("wss://live.example", token({ sub: 7, name: {} })).personName).toBe("You");
   expect(tokenDoor("wss://live.example", token({ sub: "ada" })).personName).toBe("ada");
 });
 

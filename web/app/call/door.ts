@@ -1,4 +1,5 @@
 import { ApiError, connectionDetails } from "../lib/api";
+import { shownName } from "../lib/name";
 
 /** Door is a way into one room. */
 export interface Door {
@@ -27,8 +28,8 @@ export function roomDoor(roomName: string): Door {
 export function tokenDoor(serverUrl: string, token: string): Door {
   const claims = claimsOf(token);
   return {
-    roomName: claims?.video?.room || "Meeting",
-    personName: claims?.name || claims?.sub || "You",
+    roomName: shownClaim(claims?.video?.room) || "Meeting",
+    personName: shownClaim(claims?.name) || shownClaim(claims?.sub) || "You",
     shared: false,
     open: () => {
       const problem = problemOf(claims);
@@ -38,11 +39,13 @@ export function tokenDoor(serverUrl: string, token: string): Door {
 }
 
 interface Claims {
-  name?: string;
-  sub?: string;
+  name?: unknown;
+  sub?: unknown;
   exp?: number;
-  video?: { room?: string; roomJoin?: boolean };
+  video?: { room?: unknown; roomJoin?: boolean };
 }
+
+const shownClaim = (claim: unknown) => (typeof claim === "string" ? shownName(claim) : "");
 
 /** What a LiveKit access token says; nothing of it is proven here. */
 function claimsOf(token: string): Claims | undefined {

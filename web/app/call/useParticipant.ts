@@ -1,5 +1,6 @@
 import { ParticipantEvent, type Participant } from "livekit-client";
 import { useCallback, useSyncExternalStore } from "react";
+import { shownName } from "../lib/name";
 
 const changes = [
   ParticipantEvent.TrackMuted,
@@ -30,7 +31,7 @@ export function useParticipant<T extends string | boolean>(participant: Particip
   return useSyncExternalStore(subscribe, () => read(participant));
 }
 
-/** displayName is what a person is called on the screen. */
+/** displayName is what a person is called on the screen, on servers that let in any name too. */
 export function displayName(participant: Participant): string {
-  return participant.name === undefined || participant.name === "" ? participant.identity : participant.name;
+  return shownName(participant.name ?? "") || shownName(participant.identity) || "Guest";
 }

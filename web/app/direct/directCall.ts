@@ -4,6 +4,7 @@ import type { LocalMedia } from "../call/localMedia";
 import type { ChatMessage } from "../features/chat/message";
 import { iceServers } from "../lib/api";
 import type { DeviceKind } from "../lib/mediaProblem";
+import { shownName } from "../lib/name";
 import { type Observable, State } from "../lib/observable";
 import { savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
@@ -315,7 +316,7 @@ export class DirectCall implements Controls {
       return;
     }
     if ("state" in message) {
-      this.#set({ other: { ...other, ...message.state } });
+      this.#set({ other: { ...other, ...message.state, name: shownName(message.state.name) } });
       return;
     }
     this.#addMessage({ ...message.chat, id: `other ${message.chat.id} ${message.chat.at}`, authorId: "other", author: nameOf(other), mine: false });

@@ -4,6 +4,7 @@ import { RoomFlow, startMedia } from "../call/flow";
 import type { LocalMedia } from "../call/localMedia";
 import { type Observable, State } from "../lib/observable";
 import { sitePath } from "../lib/base";
+import { shownName } from "../lib/name";
 import { roomPath } from "../lib/roomCode";
 import { loadPreferences, savePreferences } from "../lib/storage";
 import { DirectCall, nameOf, type Outcome } from "./directCall";
@@ -62,7 +63,7 @@ export class DirectFlow {
   }
 
   #call(media: LocalMedia, session: string): void {
-    const call: DirectCall = new DirectCall(media, loadPreferences().name.trim(), session, (outcome) => this.#turn(call, outcome));
+    const call: DirectCall = new DirectCall(media, shownName(loadPreferences().name), session, (outcome) => this.#turn(call, outcome));
     const stop = call.state.subscribe(() => {
       const { session } = call.state.value;
       if (this.#stage.value.kind !== "call") stop();
@@ -120,5 +121,5 @@ export class DirectFlow {
 
 /** rememberName keeps a name for this and for later calls. */
 export function rememberName(name: string): void {
-  savePreferences({ name: name.trim() });
+  savePreferences({ name: shownName(name) });
 }

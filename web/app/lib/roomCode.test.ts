@@ -18,6 +18,8 @@ describe("parseRoom", () => {
     ["v1.2", "v1.2"],
     ["Besprechung Grün", "Besprechung Grün"],
     ["a/b", "a/b"],
+    ["cafe\u0301\u200b", "caf\u00e9"],
+    ["\ufeffabc-defg-hij", "abc-defg-hij"],
   ])("reads %j as %j", (input, room) => {
     expect(parseRoom(input)).toEqual({ room });
   });
@@ -29,7 +31,10 @@ describe("parseRoom", () => {
     ["https://example.org", /does not lead/],
     ["https://example.org/about", /does not lead/],
     ["https://example.org/rooms/%E0%A4%A", /does not lead/],
-    ["a\u0007b", /control/],
+    ["a\u0007b", /cannot be shown/],
+    ["\u202eabc", /cannot be shown/],
+    ["\u3164", /can be seen/],
+    ["/rooms/%E2%80%8B", /can be seen/],
     ["x".repeat(257), /too long/],
     ["ü".repeat(129), /too long/],
   ])("refuses %j in words", (input, problem) => {

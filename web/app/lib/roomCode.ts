@@ -1,5 +1,6 @@
 // What a person may type or paste to name a meeting, turned into the room's name.
 import { sitePath } from "./base";
+import { shownName, unshowable } from "./name";
 
 /** The server's limit on a room name, counted in UTF-8 bytes. */
 const maxRoomBytes = 256;
@@ -8,7 +9,7 @@ export type ParsedRoom = { room: string } | { problem: string };
 
 /**
  * parseRoom reads a code in any spelling (`ABCDEFGHIJ`, `abc defg hij`), a
- * pasted link to a room, or any other room name, which stays as it is typed.
+ * pasted link to a room, or any other room name, in the form of all names.
  */
 export function parseRoom(input: string): ParsedRoom {
   const text = input.trim();
@@ -17,8 +18,9 @@ export function parseRoom(input: string): ParsedRoom {
   const linked = roomOfLink(text);
   if (linked === null) return { problem: "This link does not lead to a meeting." };
 
-  const room = tidyCode(linked);
-  if (/\p{Cc}/u.test(room)) return { problem: "A meeting code cannot contain control characters." };
+  if (unshowable.test(linked)) return { problem: "A meeting code cannot contain characters that cannot be shown." };
+  const room = shownName(tidyCode(linked));
+  if (room === "") return { problem: "A meeting code needs a character that can be seen." };
   if (new TextEncoder().encode(room).length > maxRoomBytes) {
     return { problem: "This meeting code is too long." };
   }

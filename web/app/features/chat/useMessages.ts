@@ -1,4 +1,5 @@
 import { type ReceivedChatMessage, useChat } from "@livekit/components-react";
+import { displayName } from "../../call/useParticipant";
 import type { ChatMessage } from "./message";
 import { useUnread } from "./useUnread";
 
@@ -15,6 +16,6 @@ export function useMessages(open: boolean): {
 
 function shown({ id, message, timestamp, from }: ReceivedChatMessage): ChatMessage {
   const authorId = from?.identity ?? "";
-  const author = from?.name === undefined || from.name === "" ? authorId || "Somebody" : from.name;
+  const author = from === undefined ? "Somebody" : displayName(from);
   return { id, text: message, at: timestamp, authorId, author, mine: from?.isLocal === true };
 }

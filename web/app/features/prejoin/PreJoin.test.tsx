@@ -23,11 +23,11 @@ it("has everything by its name", () => {
   expect(document.title).toBe("standup · Meet");
 });
 
-it("refuses an empty name in words at the field", () => {
+it.each(["   ", "\u3164", "\u200b \u202e"])("refuses the name %j, of which nothing can be seen, in words at the field", (name) => {
   const onJoin = vi.fn();
   const page = preJoin(onJoin);
   const field = named(page, "input", "Your name");
-  type(field, "   ");
+  type(field, name);
   click(named(page, "button", "Join now"));
   expect(onJoin).not.toHaveBeenCalled();
   expect(field.getAttribute("aria-invalid")).toBe("true");
@@ -38,10 +38,10 @@ it("refuses an empty name in words at the field", () => {
   expect(field.getAttribute("aria-invalid")).toBe("false");
 });
 
-it("joins under the name without its spaces", () => {
+it("joins under the name as it is seen", () => {
   const onJoin = vi.fn();
   const page = preJoin(onJoin);
-  type(named(page, "input", "Your name"), "  Ada ");
+  type(named(page, "input", "Your name"), "  A\u200bda\u202e ");
   click(named(page, "button", "Join now"));
   expect(onJoin).toHaveBeenCalledExactlyOnceWith("Ada");
 });

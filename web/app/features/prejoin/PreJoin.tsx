@@ -2,6 +2,7 @@ import { useRef, useState } from "react";
 import type { Door } from "../../call/door";
 import type { LocalMedia } from "../../call/localMedia";
 import { usePageTitle } from "../../call/usePageTitle";
+import { shownName } from "../../lib/name";
 import { loadPreferences } from "../../lib/storage";
 import { useObservable } from "../../lib/useObservable";
 import { Brand } from "../../ui/Brand";
@@ -82,9 +83,9 @@ function NameForm({ name, onName, onJoin }: { name: string; onName: (name: strin
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        const trimmed = name.trim();
-        if (trimmed !== "") {
-          onJoin(trimmed);
+        const shown = shownName(name);
+        if (shown !== "") {
+          onJoin(shown);
           return;
         }
         setProblem("Type your name, so that the others know who you are.");

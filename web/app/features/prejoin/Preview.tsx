@@ -2,6 +2,7 @@ import type { LocalVideoTrack } from "livekit-client";
 import { useEffect, useRef } from "react";
 import type { LocalMedia, LocalMediaState } from "../../call/localMedia";
 import type { DeviceKind } from "../../lib/mediaProblem";
+import { shownName } from "../../lib/name";
 import { Avatar } from "../../ui/Avatar";
 import { Toggle } from "../../ui/Control";
 import { Icon } from "../../ui/Icon";
@@ -19,7 +20,7 @@ export function Preview({ media, state, name }: { media: LocalMedia; state: Loca
           <SelfVideo track={media.camera} />
         ) : (
           <div className="preview__stand-in">
-            {name.trim() === "" ? <span className="preview__nobody"><Icon name="camera" /></span> : <Avatar name={name} />}
+            {shownName(name) === "" ? <span className="preview__nobody"><Icon name="camera" /></span> : <Avatar name={name} />}
             <p role="status">{asking ? "Allow the camera and microphone when your browser asks. You can join without them, too." : camera.wanted ? "" : "Your camera is off"}</p>
           </div>
         )}

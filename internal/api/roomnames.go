@@ -1,0 +1,49 @@
+package api
+
+import (
+	"context"
+	"slices"
+
+	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"meet/internal/name"
+)
+
+// roomFields are the fields of requests that name rooms.
+var roomFields = []protoreflect.FullName{
+	"livekit.CreateRoomRequest.name", "livekit.ListRoomsRequest.names",
+}
+
+// lookupRooms puts the names of rooms in a request into the form that rooms have. Tokens have them in that form too.
+func lookupRooms(next twirp.Method) twirp.Method {
+	return func(ctx context.Context, req any) (any, error) {
+		if m, ok := req.(proto.Message); ok {
+			lookupRoomsOf(m.ProtoReflect())
+		}
+		return next(ctx, req)
+	}
+}
+
+func lookupRoomsOf(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Kind() == protoreflect.MessageKind && !f.IsList() && !f.IsMap():
+			lookupRoomsOf(v.Message())
+		case !namesRooms(f):
+		case f.IsList():
+			for i := range v.List().Len() {
+				v.List().Set(i, protoreflect.ValueOfString(name.Lookup(v.List().Get(i).String())))
+			}
+		default:
+			m.Set(f, protoreflect.ValueOfString(name.Lookup(v.String())))
+		}
+		return true
+	})
+}
+
+func namesRooms(f protoreflect.FieldDescriptor) bool {
+	return f.Kind() == protoreflect.StringKind && !f.IsMap() &&
+		(slices.Contains([]protoreflect.Name{"room", "room_name", "destination_room"}, f.Name()) || slices.Contains(roomFields, f.FullName()))
+}

@@ -1,0 +1,87 @@
+package api_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/twitchtv/twirp"
+
+	"meet/internal/api"
+	"meet/internal/client"
+	"meet/internal/token"
+)
+
+// A room has one name, in whatever form a back end writes it in tokens and requests.
+func TestRoomNamesAreOneInTokensAndRequests(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s := newServer(t, api.Options{})
+	for _, tc := range []struct{ given, again, name string }{
+		{" sp ", "sp\u200b", "sp"},
+		{"cafe\u0301", "caf\u00e9", "caf\u00e9"},
+		{"a\u00a0\u00a0b", "a b", "a b"},
+	} {
+		made, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{
+			Name: tc.given, Egress: &livekit.RoomEgress{Room: &livekit.RoomCompositeEgressRequest{RoomName: tc.again}},
+		})
+		if err != nil || made.Name != tc.name {
+			t.Fatalf("%+q is made as %v, %v; want %+q", tc.given, made, err, tc.name)
+		}
+		again, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: tc.again})
+		if err != nil || again.Sid != made.Sid {
+			t.Errorf("%+q is another room: %v, %v", tc.again, again, err)
+		}
+		s.join(ctx, tc.again, "ada", client.Options{})
+		calls := livekit.NewRoomServiceProtobufClient(s.url, s.bearing(everything(tc.again, "other"+tc.given)))
+		list, err := calls.ListRooms(ctx, &livekit.ListRoomsRequest{Names: []string{tc.given, tc.again, "none"}})
+		if err != nil || len(list.Rooms) != 1 || list.Rooms[0].Name != tc.name || list.Rooms[0].NumParticipants != 1 {
+			t.Errorf("%+q is listed as %v, %v", tc.given, list, err)
+		}
+		if _, err := calls.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: tc.given, Metadata: "m"}); err != nil {
+			t.Errorf("the room of the token %+q in a request about %+q: %v", tc.again, tc.given, err)
+		}
+		if _, err := calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: tc.given, Identity: "ada", DestinationRoom: "other" + tc.given + " "}); err != nil {
+			t.Errorf("forward from %+q: %v", tc.given, err)
+		}
+		if _, err := calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: tc.given, Identity: "ada", DestinationRoom: "other" + tc.given}); err != nil {
+			t.Errorf("move from %+q: %v", tc.given, err)
+		}
+		dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.url, s.bearing(everything(tc.given, "")))
+		ordered, err := dispatch.CreateDispatch(ctx, &livekit.CreateAgentDispatchRequest{Room: tc.again, AgentName: "bot"})
+		if err != nil || ordered.Room != tc.name {
+			t.Errorf("dispatch to %+q: %v, %v", tc.again, ordered, err)
+		}
+		if _, err := calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: tc.given}); err != nil {
+			t.Errorf("delete %+q: %v", tc.given, err)
+		}
+		eventually(ctx, t, "the room is gone", func() bool { return s.rooms.Exists(ctx, tc.name) != nil })
+	}
+}
+
+// No room is made under a name that its page would refuse.
+func TestRoomNamesThatPagesRefuse(t *testing.T) {
+	s := newServer(t, api.Options{})
+	dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.url, s.bearing(everything("\u202eabc", "")))
+	_, err := dispatch.CreateDispatch(t.Context(), &livekit.CreateAgentDispatchRequest{Room: "\u202eabc"})
+	fails(t, err, twirp.InvalidArgument, "cannot be shown")
+	for room, says := range map[string]string{
+		"\u202eabc": "cannot be shown", "a\u2068b\u2069": "cannot be shown", "\uf8ff": "cannot be shown", ".": "cannot be shown",
+		"\u200b": "no character that can be seen", " \u3164 ": "no character that can be seen", "  ": "missing",
+		strings.Repeat("\u00e9", 129): "longer than 256 bytes",
+	} {
+		_, err := s.calls.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: room})
+		fails(t, err, twirp.InvalidArgument, says)
+	}
+	able := s.token("", token.VideoGrant{RoomCreate: true})
+	a := s.send(http.MethodPost, "/twirp/livekit.RoomService/CreateRoom", inJSON, able, []byte(`{"name":"a\ud800"}`))
+	if code, _ := a.failure(t); code != "malformed" {
+		t.Errorf("half a surrogate pair: %d %s", a.status, a.body)
+	}
+	if list, err := s.calls.ListRooms(t.Context(), &livekit.ListRoomsRequest{}); err != nil || len(list.Rooms) != 0 {
+		t.Errorf("rooms %v, %v", list, err)
+	}
+}

@@ -1,0 +1,57 @@
+package app_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/config"
+	"meet/internal/name"
+	"meet/internal/token"
+)
+
+// A back end makes exactly the rooms that have a page, and the lobby links to them.
+func TestLobbyLinksToEveryRoomThatBackEndsMake(t *testing.T) {
+	cfg := settings(t)
+	cfg.Keys = []config.Key{config.DevKey}
+	s := start(t, cfg)
+	api := s.api(token.VideoGrant{RoomCreate: true})
+	var made []string
+	for _, room := range []string{
+		" sp ", "\u202eabc", "\u200b", "a\u00adb", "cafe\u0301", "caf\u00e9", "a/b", "%2e%2e", ".", "..", "a?b#c", "\uf8ff", "\u3164",
+		"\U0001f469\u200d\U0001f469\u200d\U0001f467", "a\tb", strings.Repeat("\u00e9", 129), "100%",
+	} {
+		page := s.ask(http.MethodGet, "/api/connection-details?"+query("roomName", room, "participantName", "Ada"), "").response.StatusCode
+		_, err := api.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: room})
+		if (err == nil) != (page == http.StatusOK) {
+			t.Errorf("%+q: the page's answer is %d, that of the server API %v", room, page, err)
+		}
+		if want := name.Lookup(room); err == nil && !slices.Contains(made, want) {
+			made = append(made, want)
+		}
+	}
+	var listed []struct{ Name, URL string }
+	s.get("/api/rooms", &listed)
+	if len(listed) != len(made) || len(made) != 8 {
+		t.Errorf("the lobby lists %+v, want %+q", listed, made)
+	}
+	for _, room := range listed {
+		x := s.ask(http.MethodGet, room.URL, "")
+		if x.response.StatusCode != http.StatusOK || !slices.Contains(made, room.Name) {
+			t.Errorf("the lobby links to %s for %+q: %d", room.URL, room.Name, x.response.StatusCode)
+		}
+	}
+}
+
+// query encodes pairs of a name and a value.
+func query(pairs ...string) string {
+	values := url.Values{}
+	for pair := range slices.Chunk(pairs, 2) {
+		values.Set(pair[0], pair[1])
+	}
+	return values.Encode()
+}

@@ -1,0 +1,147 @@
+package name_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"meet/internal/fault"
+	"meet/internal/name"
+)
+
+// examples are names and what can be seen of them. The front end is tested with them too.
+func examples(t testing.TB) (all []struct{ What, Given, Shown string }) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/names.json")
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestShown(t *testing.T) {
+	for _, e := range examples(t) {
+		if got := name.Shown(e.Given); got != e.Shown {
+			t.Errorf("%s: %+q is shown as %+q, want %+q", e.What, e.Given, got, e.Shown)
+		}
+		if got := name.Shown(norm.NFD.String(e.Given)); got != e.Shown {
+			t.Errorf("%s in NFD: %+q is shown as %+q, want %+q", e.What, e.Given, got, e.Shown)
+		}
+		room, err := name.Room(e.Given)
+		if room != e.Shown || (err == nil) != (room != "") {
+			t.Errorf("%s: the room is called %+q, %v; want %+q", e.What, room, err, e.Shown)
+		}
+	}
+}
+
+func TestNamesThatAreRefused(t *testing.T) {
+	for _, tc := range []struct {
+		what, given  string
+		room, person error
+	}{
+		{"nothing", "", name.ErrNoRoom, name.ErrNoPerson},
+		{"spaces", " \t\n ", name.ErrNoRoom, name.ErrNoPerson},
+		{"invisible", "\u200b", name.ErrRoomUnseen, name.ErrPersonUnseen},
+		{"invisible and spaces", " \u3164 \u2800 ", name.ErrRoomUnseen, name.ErrPersonUnseen},
+		{"control", "a\x00b", name.ErrRoom, name.ErrPerson},
+		{"tab within", "a\tb", name.ErrRoom, name.ErrPerson},
+		{"line break", "a\nb", name.ErrRoom, name.ErrPerson},
+		{"line separator", "a\u2028b", name.ErrRoom, name.ErrPerson},
+		{"broken UTF-8", "a\xff", name.ErrRoom, name.ErrPerson},
+		{"surrogate", "a\xed\xa0\x80", name.ErrRoom, name.ErrPerson},
+		{"replacement for broken text", "a\ufffd", name.ErrRoom, name.ErrPerson},
+		{"right-to-left override", "\u202eabc", name.ErrRoom, name.ErrPerson},
+		{"left-to-right embedding", "a\u202ab", name.ErrRoom, name.ErrPerson},
+		{"end of an embedding", "a\u202c", name.ErrRoom, name.ErrPerson},
+		{"isolate", "\u2068abc\u2069", name.ErrRoom, name.ErrPerson},
+		{"annotation", "a\ufff9b\ufffac\ufffb", name.ErrRoom, name.ErrPerson},
+		{"private use", "\uf8ff", name.ErrRoom, name.ErrPerson},
+		{"private plane", "\U000f0000", name.ErrRoom, name.ErrPerson},
+		{"no character", "a\ufdd0", name.ErrRoom, name.ErrPerson},
+		{"dot", ".", name.ErrRoom, nil},
+		{"dots with nothing between", ".\u200b.", name.ErrRoom, nil},
+		{"longest", strings.Repeat("a", 128), nil, nil},
+		{"longest room", strings.Repeat("a", 256), nil, name.ErrPersonTooLong},
+		{"longer", strings.Repeat("a", 257), name.ErrRoomLong, name.ErrPersonTooLong},
+		{"longer in bytes", strings.Repeat("語", 86), name.ErrRoomLong, name.ErrPersonTooLong},
+		{"long before it is normalized", strings.Repeat("e\u0301", 128), nil, nil},
+		{"much longer", strings.Repeat("a\u200b", 1<<20), name.ErrRoomLong, name.ErrPersonTooLong},
+	} {
+		for what, check := range map[string]struct {
+			rule func(string) (string, error)
+			want error
+		}{"room": {name.Room, tc.room}, "person": {name.Person, tc.person}} {
+			got, err := check.rule(tc.given)
+			if !errors.Is(err, check.want) || (err == nil) == (got == "") {
+				t.Errorf("%s of a %s: %q, error %v; want %v", tc.what, what, got, err, check.want)
+			}
+			if err != nil && fault.KindOf(err) != fault.Invalid {
+				t.Errorf("%s of a %s: kind %v", tc.what, what, fault.KindOf(err))
+			}
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for given, want := range map[string]string{" sp ": "sp", "cafe\u0301": "café", "a\u200b": "a", "\u202eabc": "\u202eabc", "..": "..", "": "", "\u200b": "\u200b"} {
+		if got := name.Lookup(given); got != want {
+			t.Errorf("%+q is found as %+q, want %+q", given, got, want)
+		}
+	}
+}
+
+func FuzzShown(f *testing.F) {
+	for _, e := range examples(f) {
+		f.Add(e.Given)
+	}
+	f.Add("a\u202eb\x00\xff")
+	var alphabet []rune // of the characters that the rule is about, which random bytes hardly ever are
+	for _, e := range examples(f) {
+		alphabet = append(alphabet, []rune(e.Given)...)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		checkShown(t, s)
+		var b strings.Builder
+		for _, i := range []byte(s) {
+			b.WriteRune(alphabet[int(i)%len(alphabet)])
+		}
+		checkShown(t, b.String())
+	})
+}
+
+func checkShown(t *testing.T, s string) {
+	got := name.Shown(s)
+	switch {
+	case !utf8.ValidString(got), !norm.NFC.IsNormalString(got):
+		t.Errorf("%+q is shown as %+q, which is not in NFC", s, got)
+	case name.Shown(got) != got:
+		t.Errorf("%+q is shown as %+q, and that as %+q", s, got, name.Shown(got))
+	case name.Shown(norm.NFD.String(s)) != got && utf8.ValidString(s):
+		t.Errorf("%+q is shown as %+q, and its decomposition as %+q", s, got, name.Shown(norm.NFD.String(s)))
+	case got != "" && !strings.ContainsFunc(got, seen):
+		t.Errorf("%+q is shown as %+q, of which nothing can be seen", s, got)
+	case got != strings.TrimSpace(got):
+		t.Errorf("%+q is shown as %+q, with spaces around it", s, got)
+	}
+	room, err := name.Room(s)
+	if err != nil {
+		return
+	}
+	if again, err := name.Room(room); err != nil || again != room || room != got || len(room) > name.MaxBytes {
+		t.Errorf("%+q makes the room %+q, and that %+q, %v", s, room, again, err)
+	}
+}
+
+// seen reports whether a character is drawn by itself, or is one that Go does not know yet.
+func seen(r rune) bool {
+	return r != 0x2800 && r != 0x3164 && r != 0xffa0 && !unicode.In(r, unicode.M, unicode.Z, unicode.Cc, unicode.Co, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}

@@ -1,0 +1,57 @@
+package rtc
+
+import (
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/fault"
+)
+
+// Back ends choose display names and identities. The first are shown as far as they can be, the second never change.
+func TestNamesOfParticipants(t *testing.T) {
+	h := newHouse(t)
+	for identity, names := range map[string][2]string{
+		"ada": {" Cafe\u0301 \u202eAda\u202c\u200b ", "Café Ada"}, "e\u0301\u200bve": {"\u200b", ""}, "\u202ebo": {"👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"},
+	} {
+		req := request(identity)
+		req.Info.Name = names[0]
+		h.join(req)
+		p, err := h.Participant(t.Context(), "room", identity)
+		if err != nil || p.Identity != identity || p.Name != names[1] {
+			t.Errorf("%+q called %+q is %v, %v; want %+q", identity, names[0], p, err, names[1])
+		}
+	}
+	p, err := h.Update(t.Context(), "room", "ada", Change{Name: "Ada\u2066 \u00a0 Love\u00adlace"})
+	if err != nil || p.Name != "Ada Lovelace" {
+		t.Errorf("the name became %+q, %v", p.GetName(), err)
+	}
+	if _, err := h.Update(t.Context(), "room", "ada", Change{Name: "\u2800\u00ad"}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a name that cannot be seen: %v", err)
+	}
+}
+
+// No room is made under a name in another form than the one that it would be looked up in.
+func TestRoomsAreMadeUnderOneFormOfAName(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	for _, room := range []string{" sp ", "cafe\u0301", "a\u200b", "\u200b", "\u202eabc", ".."} {
+		req := request("bo")
+		req.Room = room
+		_, joined := h.Join(t.Context(), req, &sink{})
+		_, created := h.Create(t.Context(), room, &livekit.RoomConfiguration{})
+		for what, err := range map[string]error{
+			"joined": joined, "created": created,
+			"moved to":     h.Move(t.Context(), "room", "ada", room),
+			"forwarded to": h.Forward(t.Context(), "room", "ada", room),
+		} {
+			if fault.KindOf(err) != fault.Invalid {
+				t.Errorf("%+q can be %s: %v", room, what, err)
+			}
+		}
+	}
+	if n := h.Count(); n != 1 {
+		t.Errorf("there are %d rooms, want that of ada", n)
+	}
+	ada.state(func(*Participant) {})
+}
