@@ -27,6 +27,15 @@ test('a link with a token leads into the call', async ({ person, server }) => {
   expect(server.output, 'no token in the log').not.toContain(new URL(link).searchParams.get('token'));
 });
 
+test('names are seen as they are read, and a room has one name in every form of it', async ({ person, server }) => {
+  const ada = await person('Ada');
+  await ada.page.goto(open(server, '--join', '--room', 'cafe\u0301 \u200b', '--identity', 'ada', '--name', '\u202eA\u00adda\u202c'));
+  await ada.page.getByRole('button', { name: 'Join now' }).click();
+  const bo = await person('Bo');
+  await bo.join(`${server.url}/rooms/caf%C3%A9`);
+  await Promise.all([bo.sees('Ada'), ada.sees('Bo')]);
+});
+
 test('a link whose time is over says so', async ({ person, server }) => {
   const ada = await person('Ada');
   const link = new URL(open(server, '--join', '--room', 'custom-test', '--identity', 'ada'));
