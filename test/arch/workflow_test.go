@@ -73,6 +73,52 @@ func TestWorkflowsAreSafe(t *testing.T) {
 	}
 }
 
+// TestWorkflowPublishesTheBytesOfABuild runs the step that publishes, and checks out what it pushed as git does on Windows.
+func TestWorkflowPublishesTheBytesOfABuild(t *testing.T) {
+	text, err := os.ReadFile("../../.github/workflows/frontend.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w workflow
+	if err := yaml.Unmarshal(text, &w); err != nil {
+		t.Fatal(err)
+	}
+	steps := w.Jobs["publish"].Steps
+	script := steps[len(steps)-1].Run
+
+	dir := t.TempDir()
+	run := func(in, program string, args ...string) {
+		t.Helper()
+		cmd := exec.Command(program, args...)
+		cmd.Dir = filepath.Join(dir, in)
+		cmd.Env = append(os.Environ(), "RUNNER_TEMP="+dir, "GITHUB_SHA=abc", "GIT_CONFIG_GLOBAL="+filepath.Join(dir, "gitconfig"), "GIT_CONFIG_NOSYSTEM=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %v: %v\n%s", program, args, err, out)
+		}
+	}
+	files := map[string]string{"lf.js": "a\nb\n", "crlf.js": "a\r\nb\r\n", "mixed.css": "a\r\nb\n", "manifest.json": "{\n}\n"}
+	if err := os.Mkdir(filepath.Join(dir, "build"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, "build", name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("", "git", "config", "--file", "gitconfig", "core.autocrlf", "true")
+	run("", "git", "init", "-q", "--bare", "origin")
+	run("", "git", "clone", "-q", "origin", "checkout")
+	run("checkout", "git", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "--allow-empty", "-m", "a build before")
+	run("checkout", "git", "push", "-q", "origin", "HEAD:gh-pages")
+	run("checkout", "bash", "-e", "-c", script)
+	run("", "git", "clone", "-q", "--branch", "gh-pages", "origin", "published")
+	for name, want := range files {
+		if got, err := os.ReadFile(filepath.Join(dir, "published", name)); err != nil || string(got) != want {
+			t.Errorf("%s came as %q, %v; want %q", name, got, err, want)
+		}
+	}
+}
+
 func writes(p permissions) bool {
 	for _, right := range p {
 		if right != "read" && right != "none" {
