@@ -34,6 +34,9 @@ func TestLobbyLinksToEveryRoomThatBackEndsMake(t *testing.T) {
 			made = append(made, want)
 		}
 	}
+	if x := s.ask(http.MethodPost, "/token", `{"roomName":"a\ud800","participantName":"Ada"}`); x.response.StatusCode != http.StatusBadRequest {
+		t.Errorf("half a surrogate pair in a room's name: %d %s", x.response.StatusCode, x.body)
+	}
 	var listed []struct{ Name, URL string }
 	s.get("/api/rooms", &listed)
 	if len(listed) != len(made) || len(made) != 8 {

@@ -83,21 +83,31 @@ func TestCompressedFilesAreTheirOriginals(t *testing.T) {
 			"compressed twice":      {swap(t, good, name+suffix+suffix, encoded(t, suffix, small)), ""},
 		} {
 			t.Run(what+suffix, func(t *testing.T) {
-				s, b := newStandIn(t), newBench(t)
-				s.publish(tc.build, false)
-				_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
-				if tc.want == "" {
-					if err != nil || b.inUse() != id(tc.build) {
-						t.Errorf("in use is %q, %v", b.inUse(), err)
-					}
-					return
-				}
-				refused(t, err, fault.Invalid, tc.want)
-				if b.inUse() != b.embedded.ID {
-					t.Errorf("in use is %q", b.inUse())
+				_, err := assets.Open(os.DirFS(lay(t, tc.build)), version, nil)
+				if tc.want != "" {
+					refused(t, err, fault.Invalid, tc.want)
+				} else if err != nil {
+					t.Error(err)
 				}
 			})
 		}
+	}
+}
+
+func TestUpdateRefusesOtherCompressedFiles(t *testing.T) {
+	good := build(t, "good", time.Time{})
+	name := script(t, good) + ".br"
+	s, b := newStandIn(t), newBench(t)
+	s.publish(swap(t, good, name, encoded(t, ".br", []byte("something else"))), false)
+	u := b.update(s.source(t, assets.GitHubOptions{}))
+	_, err := u.Run(t.Context())
+	refused(t, err, fault.Invalid, fmt.Sprintf("the file %q does not decompress to", name))
+	if b.inUse() != b.embedded.ID {
+		t.Errorf("in use is %q", b.inUse())
+	}
+	s.publish(good, false)
+	if run(t, u); b.inUse() != id(good) {
+		t.Errorf("published again, in use is %q", b.inUse())
 	}
 }
 
