@@ -1,27 +1,32 @@
 package mediafile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"strings"
 	"time"
 )
 
-// ErrFormat is returned for a file that holds nothing this package reads.
-var ErrFormat = errors.New("it is none of IVF (VP8, VP9, AV1), H264 (Annex B) and Ogg (Opus)")
+var (
+	// ErrFormat is returned for a file in a format that this package does not read.
+	ErrFormat = errors.New("want IVF (VP8, VP9 or AV1), H264 (Annex B) or Ogg (Opus)")
+	// ErrDamaged is returned where a file is cut off or damaged, so that nothing further can be read.
+	ErrDamaged = errors.New("it is cut off or damaged")
 
-// shortest is how long a frame lasts at least, whatever the file says; Opus has 2.5 ms.
-const shortest = time.Millisecond
+	errPixels = errors.New("its pixel format is not 8-bit 4:2:0, the only one that all browsers decode; encode it with ffmpeg's -pix_fmt yuv420p")
+)
 
-// Frame is one picture, or one packet of sound, and how long it lasts.
+// Frame is one picture, or one packet of sound. Without data it is a pause.
 type Frame struct {
 	Data     []byte
 	Duration time.Duration
+	Key      bool // a picture that decodes without those before it
 }
 
-// frames reads one file from its beginning; Next returns io.EOF behind the last.
+// frames reads one file from its beginning; next returns io.EOF behind the last frame.
 type frames interface {
 	next() (Frame, error)
 }
@@ -37,7 +42,8 @@ type File struct {
 	frames frames
 }
 
-// Open opens a file. fps is the rate of pictures of an H264 byte stream, which need not tell it; 0 for what it tells, else 30.
+// Open opens a file. fps is the rate of pictures of an H264 byte stream, which need not contain it; 0 for the file's own,
+// else 30.
 func Open(path string, fps float64) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -51,35 +57,53 @@ func Open(path string, fps float64) (*File, error) {
 	return f, nil
 }
 
+// sniffed is how many bytes http.DetectContentType looks at.
+const sniffed = 512
+
 // Rewind goes back to the first frame.
-func (f *File) Rewind() (err error) {
-	if _, err = f.file.Seek(0, io.SeekStart); err != nil {
+func (f *File) Rewind() error {
+	head := make([]byte, sniffed)
+	n, err := f.file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	var first [4]byte
-	if _, err = io.ReadFull(f.file, first[:]); err != nil {
-		return ErrFormat // shorter than any
-	}
-	if _, err = f.file.Seek(0, io.SeekStart); err != nil {
+	head = head[:n]
+	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	switch {
-	case string(first[:]) == "DKIF":
+	case strings.HasPrefix(string(head), "DKIF"):
 		f.frames, err = f.readIVF()
-	case string(first[:]) == "OggS":
+	case strings.HasPrefix(string(head), capturePattern):
 		f.frames, err = f.readOgg()
-	case first == [4]byte{0, 0, 0, 1}, bytes.Equal(first[:3], []byte{0, 0, 1}):
-		f.frames, err = f.readH264()
+	case strings.HasPrefix(string(head), "\x00\x00"):
+		if f.frames, err = f.readH264(); errors.Is(err, ErrFormat) {
+			err = unknownFormat(head) // an MP4 begins with zeros too
+		}
 	default:
-		err = ErrFormat
+		err = unknownFormat(head)
 	}
 	return err
 }
 
-// Next returns the next frame, io.EOF behind the last, another error where the file is damaged.
+// unknownFormat names what a file contains in place of the formats that are read.
+func unknownFormat(head []byte) error {
+	if len(head) == 0 {
+		return fmt.Errorf("it is empty, %w", ErrFormat)
+	}
+	found, _, _ := strings.Cut(http.DetectContentType(head), ";")
+	if found == "application/octet-stream" { // unknown, or an MP4 of a brand that is not in the table
+		if len(head) < 8 || string(head[4:8]) != "ftyp" {
+			return fmt.Errorf("its format is unknown, %w", ErrFormat)
+		}
+		found = "video/mp4"
+	}
+	return fmt.Errorf("it is %s, %w", found, ErrFormat)
+}
+
+// Next returns the next frame, io.EOF behind the last, ErrDamaged in place of io.EOF in a damaged file.
 func (f *File) Next() (Frame, error) {
 	frame, err := f.frames.next()
-	frame.Duration = max(frame.Duration, shortest)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return frame, fmt.Errorf("read %s: %w", f.file.Name(), err)
 	}

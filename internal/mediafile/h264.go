@@ -1,73 +1,80 @@
 package mediafile
 
 import (
-	"errors"
+	"bufio"
+	"bytes"
 	"io"
 	"time"
 
-	mch264 "github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/bluenviron/mediacommon/v2/pkg/bits"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media/h264reader"
-)
-
-var (
-	errH264    = errors.New("the H264 stream is damaged")
-	errReorder = errors.New("its pictures are not in the order in which they are shown, which calls cannot carry; encode it without B-frames (ffmpeg's -bf 0)")
 )
 
 // h264 gathers the units of one picture: what comes before a slice belongs to it, and a slice that begins at the first
 // macroblock begins another picture (ITU-T H.264, section 7.4.1.2.4).
 type h264 struct {
-	reader   *h264reader.H264Reader
+	units    *h264Units
 	duration time.Duration
+	sets     parameterSets
 	ahead    *h264reader.NAL
 	err      error
 }
 
 func (f *File) readH264() (frames, error) {
-	set, err := f.parameterSet()
+	set, err := f.inspectH264()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+	units, err := f.h264Units()
+	if err != nil {
 		return nil, err
 	}
 	f.MimeType, f.Width, f.Height = webrtc.MimeTypeH264, set.Width(), set.Height()
-	reader, err := h264reader.NewReader(f.file)
-	if err != nil {
-		return nil, err
-	}
-	h := &h264{reader: reader, duration: time.Duration(float64(time.Second) / rateOf(f.fps, set.FPS()))}
-	h.ahead, h.err = reader.NextNAL()
+	h := &h264{units: units, duration: time.Duration(float64(time.Second) / rateOf(f.fps, set.FPS()))}
+	h.ahead, h.err = units.next()
 	return h, nil
 }
 
-// unitsAhead is how many units may stand before the first parameter set: a delimiter and information for players.
-const unitsAhead = 16
+// h264Units reads NAL units, without the zeros that may follow one (ITU-T H.264, section B.1.1).
+type h264Units struct{ reader *h264reader.H264Reader }
 
-// parameterSet is what the file says of its pictures, before the first.
-func (f *File) parameterSet() (set mch264.SPS, err error) {
-	reader, err := h264reader.NewReader(f.file)
-	if err != nil {
-		return set, err
+// zerosMost is how many zeros may precede the first start code; one is usual.
+const zerosMost = 64 << 10
+
+// h264Units begins to read at the first start code, which any number of zeros may precede; pion's reader takes one at
+// most.
+func (f *File) h264Units() (*h264Units, error) {
+	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
 	}
-	for range unitsAhead {
-		unit, err := reader.NextNAL()
-		if err != nil {
+	in := bufio.NewReader(f.file)
+	zeros, b, err := int64(0), byte(0), error(nil)
+	for ; zeros < zerosMost; zeros++ {
+		if b, err = in.ReadByte(); err != nil || b != 0 {
 			break
 		}
-		if unit.UnitType != h264reader.NalUnitTypeSPS {
-			continue
-		}
-		if err := set.Unmarshal(unit.Data); err != nil {
-			return set, errH264
-		}
-		if set.VUI != nil && set.VUI.BitstreamRestriction != nil && set.VUI.BitstreamRestriction.MaxNumReorderFrames > 0 {
-			return set, errReorder
-		}
-		return set, nil
 	}
-	return set, ErrFormat
+	if zeros < 2 || b != 1 {
+		return nil, ErrFormat
+	}
+	if _, err := f.file.Seek(zeros-2, io.SeekStart); err != nil {
+		return nil, err
+	}
+	reader, err := h264reader.NewReader(f.file)
+	return &h264Units{reader}, err
+}
+
+func (u *h264Units) next() (*h264reader.NAL, error) {
+	for {
+		unit, err := u.reader.NextNAL()
+		if err != nil {
+			return nil, err
+		}
+		if unit.Data = bytes.TrimRight(unit.Data, "\x00"); len(unit.Data) > 1 {
+			return unit, nil
+		}
+	}
 }
 
 // rateOf is the rate that was asked for, else the file's, else one of a camera.
@@ -75,33 +82,86 @@ func rateOf(asked, told float64) float64 {
 	switch {
 	case asked > 0:
 		return asked
-	case told >= 1 && told <= 240: // also not one that is no number
+	case told >= 1 && told <= fastest: // also not one that is no number
 		return told
 	}
-	return 30
+	return fallback
 }
 
 func (h *h264) next() (Frame, error) {
-	frame, sliced := Frame{Duration: h.duration}, false
-	for ; h.err == nil; h.ahead, h.err = h.reader.NextNAL() {
-		n := h.ahead
-		slice := n.UnitType == h264reader.NalUnitTypeCodedSliceNonIdr || n.UnitType == h264reader.NalUnitTypeCodedSliceIdr
+	frame, slices, size := Frame{Duration: h.duration}, 0, 0
+	var units []*h264reader.NAL
+	for ; h.err == nil; h.ahead, h.err = h.units.next() {
+		unit := h.ahead
 		// The number of its first macroblock is coded so that 0 is a bit that is set.
-		first := slice && len(n.Data) > 1 && n.Data[1]&0x80 != 0
-		if sliced && (first || !slice) {
-			return frame, nil
+		first := isSlice(unit) && unit.Data[1]&0x80 != 0
+		if slices > 0 && (first || !isSlice(unit)) {
+			break
 		}
-		sliced = sliced || slice
-		if len(frame.Data)+len(n.Data) > frameMost {
-			return Frame{}, errH264
+		if err := checkUnit(unit); err != nil {
+			h.err = err
+			break
 		}
-		frame.Data = append(append(frame.Data, 0, 0, 0, 1), n.Data...)
+		if size += len(unit.Data); size > frameMost {
+			h.err = ErrDamaged
+			break
+		}
+		if isSlice(unit) {
+			slices++
+			frame.Key = frame.Key || unit.UnitType == h264reader.NalUnitTypeCodedSliceIdr
+		}
+		h.sets.take(unit)
+		units = append(units, unit)
 	}
-	if sliced {
-		return frame, nil
+	if slices == 0 {
+		return Frame{}, h.err
 	}
-	if errors.Is(h.err, io.EOF) {
-		return Frame{}, io.EOF
+	if frame.Key {
+		units = h.sets.before(units)
 	}
-	return Frame{}, h.err
+	for _, unit := range units {
+		frame.Data = append(append(frame.Data, 0, 0, 0, 1), unit.Data...)
+	}
+	return frame, nil
+}
+
+// parameterSets are the sequence and picture parameter sets in force, each in the order in which their ids came first.
+type parameterSets struct{ sequence, picture []*h264reader.NAL }
+
+// take remembers a parameter set in place of one with the same id.
+func (s *parameterSets) take(unit *h264reader.NAL) {
+	switch unit.UnitType {
+	case h264reader.NalUnitTypeSPS:
+		s.sequence = replace(s.sequence, unit, 4) // behind the profile, its constraints and the level
+	case h264reader.NalUnitTypePPS:
+		s.picture = replace(s.picture, unit, 1)
+	}
+}
+
+// replace looks for the id behind so many bytes of a unit.
+func replace(sets []*h264reader.NAL, unit *h264reader.NAL, skip int) []*h264reader.NAL {
+	for i, old := range sets {
+		if setID(old.Data, skip) == setID(unit.Data, skip) {
+			sets[i] = unit
+			return sets
+		}
+	}
+	return append(sets, unit)
+}
+
+func setID(unit []byte, skip int) uint32 {
+	pos := 0
+	id, _ := bits.ReadGolombUnsigned(unit[min(skip, len(unit)):], &pos) // checkUnit has read it
+	return id
+}
+
+// before puts all parameter sets in front of the other units of an IDR picture: a viewer may begin with it.
+func (s *parameterSets) before(units []*h264reader.NAL) []*h264reader.NAL {
+	all := append(append(make([]*h264reader.NAL, 0, len(units)), s.sequence...), s.picture...)
+	for _, unit := range units {
+		if unit.UnitType != h264reader.NalUnitTypeSPS && unit.UnitType != h264reader.NalUnitTypePPS {
+			all = append(all, unit)
+		}
+	}
+	return all
 }

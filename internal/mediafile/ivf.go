@@ -8,56 +8,69 @@ import (
 	"io"
 	"math/bits"
 	"time"
-
-	"github.com/pion/webrtc/v4"
 )
 
-var ivfCodecs = map[string]string{"VP80": webrtc.MimeTypeVP8, "VP90": webrtc.MimeTypeVP9, "AV01": webrtc.MimeTypeAV1}
-
-var errIVF = errors.New("the IVF file is cut off or damaged")
-
-// ivf knows how long a frame lasts only by the next one, so it reads one ahead. pion's reader takes the file's word for
-// the length of a frame, and its clock for the inverse of what it is.
+// ivf reads one frame ahead: a frame lasts until the next one begins.
 type ivf struct {
-	in         *bufio.Reader
-	rate       uint64 // the file's clock ticks rate/scale times a second
-	scale      uint64
-	begin      time.Duration // of ahead, since the zero of the file's clock
-	ahead      []byte
-	last       time.Duration // how long the frame before lasted
-	err        error         // behind ahead
-	beginKnown bool
+	in    *bufio.Reader
+	codec ivfCodec
+	rate  uint64 // the file's clock ticks rate/scale times a second
+	scale uint64
+	usual uint64 // ticks from one visible frame to the next
+	ahead ivfFrame
+	err   error // behind ahead
+	// debt is how far the frames returned so far are ahead of the file's clock, because none is shorter than shortest.
+	debt time.Duration
 }
+
+type ivfFrame struct {
+	data   []byte // nil behind the last frame
+	tick   uint64
+	hidden bool
+}
+
+const (
+	// shortest is the least duration of a frame: hidden ones have none of their own, but need an RTP timestamp.
+	shortest = time.Millisecond
+	// forever is longer than any file.
+	forever = 10_000 * time.Hour
+	// fastest and fallback are pictures a second: the most that a file may state, and what it is played at otherwise.
+	fastest, fallback = 240, 30
+)
 
 func (f *File) readIVF() (frames, error) {
 	v := &ivf{in: bufio.NewReader(f.file)}
 	var h [ivfHeaderSize]byte
 	if _, err := io.ReadFull(v.in, h[:]); err != nil {
-		return nil, ErrFormat
+		return nil, ErrDamaged
 	}
-	if f.MimeType = ivfCodecs[string(h[8:12])]; f.MimeType == "" {
-		return nil, fmt.Errorf("it holds %q, %w", h[8:12], ErrFormat)
+	var ok bool
+	if v.codec, ok = ivfCodecs[string(h[8:12])]; !ok {
+		return nil, fmt.Errorf("it is IVF with %q, %w", h[8:12], ErrFormat)
 	}
-	more := int(binary.LittleEndian.Uint16(h[6:])) - ivfHeaderSize
 	v.rate, v.scale = uint64(binary.LittleEndian.Uint32(h[16:])), uint64(binary.LittleEndian.Uint32(h[20:]))
-	if more < 0 || v.rate == 0 || v.scale == 0 {
-		return nil, errIVF
+	if v.rate == 0 || v.scale == 0 {
+		return nil, fmt.Errorf("its time base is %d/%d: %w", v.scale, v.rate, ErrDamaged)
 	}
-	if _, err := v.in.Discard(more); err != nil {
-		return nil, errIVF
+	// Some writers leave the length of the header at 0.
+	if _, err := v.in.Discard(max(0, int(binary.LittleEndian.Uint16(h[6:]))-ivfHeaderSize)); err != nil {
+		return nil, ErrDamaged
 	}
+	f.MimeType = v.codec.mime
 	f.Width, f.Height = int(binary.LittleEndian.Uint16(h[12:])), int(binary.LittleEndian.Uint16(h[14:]))
-	v.last = v.time(1)
-	v.read()
-	if v.err != nil && v.ahead == nil {
-		return nil, errIVF // no frame at all
+	v.usual = 1
+	if v.rate > fastest*v.scale { // finer than any rate of pictures
+		v.usual = max(1, v.rate/(fallback*v.scale))
 	}
-	return v, nil
+	if v.ahead, v.err = v.read(); errors.Is(v.err, io.EOF) {
+		return nil, ErrDamaged // no frame at all
+	}
+	return v, v.err
 }
 
-// time is when a tick of the file's clock is, at most some years.
-func (v *ivf) time(tick uint64) time.Duration {
-	hi, lo := bits.Mul64(tick, v.scale)
+// time converts ticks of the file's clock.
+func (v *ivf) time(ticks uint64) time.Duration {
+	hi, lo := bits.Mul64(ticks, v.scale)
 	if hi >= v.rate {
 		return forever
 	}
@@ -68,43 +81,57 @@ func (v *ivf) time(tick uint64) time.Duration {
 	return time.Duration(seconds)*time.Second + time.Duration(rest*uint64(time.Second)/v.rate)
 }
 
-// forever is longer than any file.
-const forever = 10_000 * time.Hour
-
-// read reads the next frame ahead, and how long the one before it lasted.
-func (v *ivf) read() {
-	v.ahead = nil
+// read returns the next frame that is not empty. Encoders leave empty ones where they dropped a picture.
+func (v *ivf) read() (ivfFrame, error) {
 	var h [ivfFrameHeaderSize]byte
-	if _, v.err = io.ReadFull(v.in, h[:]); v.err != nil {
-		if !errors.Is(v.err, io.EOF) {
-			v.err = errIVF
+	for {
+		switch _, err := io.ReadFull(v.in, h[:]); {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return ivfFrame{}, ErrDamaged
+		case err != nil:
+			return ivfFrame{}, err
 		}
-		return
+		size := binary.LittleEndian.Uint32(h[:])
+		if size == 0 {
+			continue
+		}
+		if size > frameMost {
+			return ivfFrame{}, ErrDamaged
+		}
+		data := make([]byte, size)
+		if _, err := io.ReadFull(v.in, data); err != nil {
+			return ivfFrame{}, ErrDamaged
+		}
+		if err := v.codec.check(data); err != nil {
+			return ivfFrame{}, err
+		}
+		return ivfFrame{data, binary.LittleEndian.Uint64(h[4:]), v.codec.hidden(data)}, nil
 	}
-	size := binary.LittleEndian.Uint32(h[:])
-	if size == 0 || size > frameMost {
-		v.err = errIVF
-		return
-	}
-	frame := make([]byte, size)
-	if _, err := io.ReadFull(v.in, frame); err != nil {
-		v.err = errIVF
-		return
-	}
-	begin := v.time(binary.LittleEndian.Uint64(h[4:]))
-	if v.beginKnown && begin > v.begin {
-		v.last = begin - v.begin
-	}
-	v.ahead, v.begin, v.beginKnown = frame, begin, true
 }
 
-// next returns a frame; the last lasts as long as the one before it.
 func (v *ivf) next() (Frame, error) {
-	if v.ahead == nil {
+	now := v.ahead
+	if now.data == nil {
 		return Frame{}, v.err
 	}
-	frame := Frame{Data: v.ahead}
-	v.read()
-	frame.Duration = v.last
+	v.ahead, v.err = v.read()
+	lasts := v.between(now, v.ahead)
+	frame := Frame{Data: now.data, Duration: max(lasts-v.debt, shortest), Key: v.codec.key(now.data)}
+	v.debt += frame.Duration - lasts
 	return frame, nil
+}
+
+// between returns the time from the beginning of one frame to the next.
+func (v *ivf) between(now, then ivfFrame) time.Duration {
+	ticks := then.tick - now.tick
+	switch {
+	case then.data == nil, then.tick < now.tick, ticks == 0 && !now.hidden: // the last one, or no usable clock
+		return v.time(v.usual)
+	case now.hidden && ticks == v.usual:
+		// ffmpeg's muxer moves frames that share a timestamp apart, and all later ones with them.
+		return 0
+	case !now.hidden && !then.hidden:
+		v.usual = ticks
+	}
+	return v.time(then.tick) - v.time(now.tick)
 }

@@ -3,45 +3,96 @@ package mediafile
 import (
 	"bytes"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
 	"github.com/pion/rtp/codecs/av1/obu"
+	"github.com/pion/rtp/codecs/vp9"
+	"github.com/pion/webrtc/v4"
 )
 
-// Whether a whole frame can be decoded without those before it.
+// ivfCodec is what an IVF file may contain.
+type ivfCodec struct {
+	mime   string
+	key    func(frame []byte) bool  // decodes without the frames before it
+	hidden func(frame []byte) bool  // is decoded, but not shown
+	check  func(frame []byte) error // whether browsers can decode it
+}
 
-// vp8Key looks at the frame tag (RFC 6386, section 9.1).
+// ivfCodecs are the codecs by their four characters in the header.
+var ivfCodecs = map[string]ivfCodec{
+	"VP80": {webrtc.MimeTypeVP8, vp8Key, vp8Hidden, func([]byte) error { return nil }},
+	"VP90": {webrtc.MimeTypeVP9, vp9Key, vp9Hidden, vp9Check},
+	"AV01": {webrtc.MimeTypeAV1, av1Key, func([]byte) bool { return false }, av1Check}, // whole temporal units, all visible
+}
+
+// vp8Key and vp8Hidden look at the frame tag (RFC 6386, section 9.1).
 func vp8Key(frame []byte) bool { return len(frame) > 0 && frame[0]&1 == 0 }
 
-// vp9Key looks at the uncompressed header (VP9 bitstream specification, section 6.2): a marker of two bits, the
-// profile, whether an earlier frame is shown again, and the frame's type, 0 for a key frame.
+func vp8Hidden(frame []byte) bool { return len(frame) > 0 && frame[0]&0x10 == 0 }
+
+// vp9Key and vp9Hidden look at the uncompressed header. In a superframe the first frame decides, and one is visible.
 func vp9Key(frame []byte) bool {
-	if len(frame) == 0 || frame[0]>>6 != 2 {
-		return false
+	var h vp9.Header
+	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.NonKeyFrame
+}
+
+func vp9Hidden(frame []byte) bool {
+	var h vp9.Header
+	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.ShowFrame && !superframe(frame)
+}
+
+// superframe reports whether a VP9 frame ends with the index of a superframe (VP9 bitstream specification, annex B): a
+// marker of three bits in the last byte, which stands at the beginning of the index too.
+func superframe(frame []byte) bool {
+	last := frame[len(frame)-1]
+	size := 2 + (int(last>>3&3)+1)*(int(last&7)+1)
+	return last>>5 == 6 && size <= len(frame) && frame[len(frame)-size] == last
+}
+
+// vp9Check allows profile 0, which is 8-bit 4:2:0.
+func vp9Check(frame []byte) error {
+	var h vp9.Header
+	if _ = h.Unmarshal(frame); h.Profile != 0 { // which stands before anything that may fail
+		return errPixels
 	}
-	b := frame[0] << 4 // behind marker and profile
-	if frame[0]>>4&3 == 3 {
-		b <<= 1 // profile 3 has a reserved bit
-	}
-	return b&0x80 == 0 && b&0x40 == 0
+	return nil
 }
 
 // av1Key looks for a sequence header, which precedes each key frame that a stream may begin with (AV1 specification,
-// section 7.5). Every unit says how long it is.
-func av1Key(frame []byte) bool {
+// section 7.5).
+func av1Key(frame []byte) bool { return av1Sequence(frame) != nil }
+
+// av1Sequence returns the sequence header of a frame, nil if it has none. Every unit states its size.
+func av1Sequence(frame []byte) []byte {
 	for len(frame) > 0 {
 		h, err := obu.ParseOBUHeader(frame)
 		if err != nil || !h.HasSizeField || h.Size() > len(frame) {
-			return false
-		}
-		if h.Type == obu.OBUSequenceHeader {
-			return true
+			return nil
 		}
 		size, n, err := obu.ReadLeb128(frame[h.Size():])
 		if err != nil || uint64(size) > uint64(len(frame)) {
-			return false
+			return nil
 		}
-		frame = frame[min(h.Size()+int(n)+int(size), len(frame)):]
+		end := min(h.Size()+int(n)+int(size), len(frame))
+		if h.Type == obu.OBUSequenceHeader {
+			return frame[:end]
+		}
+		frame = frame[end:]
 	}
-	return false
+	return nil
+}
+
+// av1Check allows 8-bit 4:2:0 with colours. A header that mediacommon cannot parse to its end is let through.
+func av1Check(frame []byte) error {
+	var h av1.SequenceHeader
+	sequence := av1Sequence(frame)
+	if sequence == nil {
+		return nil
+	}
+	err := h.Unmarshal(sequence)
+	if c := h.ColorConfig; h.SeqProfile != 0 || err == nil && (c.HighBitDepth || c.MonoChrome) {
+		return errPixels
+	}
+	return nil
 }
 
 // h264Key looks for a sequence parameter set, without which a file cannot begin (ITU-T H.264, table 7-1).

@@ -1,146 +1,205 @@
 package mediafile
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
 	"github.com/pion/webrtc/v4"
 )
 
-// pion's reader hands out whole pages, in which the ends of packets are lost; encoders put a second of sound into each.
-
-var (
-	errOgg      = errors.New("the Ogg stream is damaged")
-	errChannels = errors.New("it has more than two channels, which calls cannot carry; encode it with one or two (ffmpeg's -ac 2)")
-)
+var errChannels = errors.New("it has several streams for more than two channels, which calls cannot carry; encode it with one or two (ffmpeg's -ac 2)")
 
 const (
-	oggHeader = 27 // bytes of a page's header before its segment table (RFC 3533, section 6)
-	// maxOggPacket bounds a packet in bytes; Opus has 1,275 for each of at most 48 frames (RFC 6716, section 3.4).
+	// maxOggPacket bounds a packet in bytes; Opus has 1,275 for each of at most 48 frames (RFC 6716, section 3.4). Longer
+	// ones are comment headers with pictures in them (RFC 7845, section 5.2), which are not needed.
 	maxOggPacket = 64 << 10
+	// maxOpus is the longest packet, 120 ms (RFC 6716, section 3.4), in ticks of Opus's clock.
+	maxOpus = audioClock * 120 / 1000
+	// minOpus is the shortest packet, 2.5 ms; granule positions that differ by less leave no gap.
+	minOpus = audioClock * 25 / 10_000
+
+	// noGranule is the granule position of a page on which no packet ends (RFC 3533, section 6).
+	noGranule = math.MaxUint64
+
+	opusHead, opusTags = "OpusHead", "OpusTags"
 )
 
-// ogg reads the packets of the first stream of a file.
+// ogg reads the packets of the first Opus stream of each link of a chain (RFC 3533, section 4: links follow one another,
+// and each may multiplex several streams).
 type ogg struct {
-	in      *bufio.Reader
-	serial  uint32
-	begun   bool
-	partial []byte   // of a packet that goes on on the next page
-	packets [][]byte // of the page
+	pages   *oggPages
+	opening bool // among the first pages of a link, one for each of its streams
+	chosen  bool // one of those is played
+	playing bool
+	serial  uint32 // of the stream that is played
+	stereo  bool
+
+	sequence   uint32 // of the page before
+	partial    []byte // of a packet that goes on on the next page
+	broken     bool   // the beginning of that packet is lost, or it is too long
+	at         uint64 // granule position behind the last packet
+	positioned bool   // at is known
+	queue      []Frame
 }
 
 func (f *File) readOgg() (frames, error) {
-	o := &ogg{in: bufio.NewReader(f.file)}
-	head, err := o.packet()
-	if err != nil || len(head) < 19 || !bytes.HasPrefix(head, []byte("OpusHead")) {
-		return nil, ErrFormat
+	o := &ogg{pages: newOggPages(f.file)}
+	for !o.playing {
+		page, err := o.pages.next()
+		if errors.Is(err, io.EOF) || errors.Is(err, ErrDamaged) {
+			return nil, fmt.Errorf("it is Ogg without Opus, %w", ErrFormat)
+		}
+		if err == nil {
+			err = o.take(page)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	// The number of channels, and how they lie in the packets (RFC 7845, section 5.1).
-	if head[9] > 2 || head[18] != 0 {
-		return nil, errChannels
-	}
-	f.MimeType, f.Stereo = webrtc.MimeTypeOpus, head[9] == 2
-	if _, err := o.packet(); err != nil { // comments
-		return nil, errOgg
-	}
+	f.MimeType, f.Stereo = webrtc.MimeTypeOpus, o.stereo
 	return o, nil
 }
 
 func (o *ogg) next() (Frame, error) {
-	for {
-		p, err := o.packet()
+	for len(o.queue) == 0 {
+		page, err := o.pages.next()
+		if err == nil {
+			err = o.take(page)
+		}
 		if err != nil {
 			return Frame{}, err
 		}
-		if d := opusDuration(p); d > 0 {
-			return Frame{p, d}, nil
-		}
 	}
+	frame := o.queue[0]
+	o.queue = o.queue[1:]
+	return frame, nil
 }
 
-// packet returns the next whole packet.
-func (o *ogg) packet() ([]byte, error) {
-	for len(o.packets) == 0 {
-		if err := o.page(); err != nil {
-			return nil, err
-		}
+// take queues what a page completes.
+func (o *ogg) take(p oggPage) error {
+	if p.flags&oggFirst != 0 {
+		return o.begin(p)
 	}
-	p := o.packets[0]
-	o.packets = o.packets[1:]
-	return p, nil
-}
-
-// page reads one page. Segments of less than 255 bytes end a packet.
-func (o *ogg) page() error {
-	var head [oggHeader]byte
-	if _, err := io.ReadFull(o.in, head[:]); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return errOgg
-		}
-		return err
-	}
-	if string(head[:4]) != "OggS" {
-		return errOgg
-	}
-	table := make([]byte, head[26])
-	if _, err := io.ReadFull(o.in, table); err != nil {
-		return errOgg
-	}
-	size := 0
-	for _, n := range table {
-		size += int(n)
-	}
-	body := make([]byte, size)
-	if _, err := io.ReadFull(o.in, body); err != nil {
-		return errOgg
-	}
-	serial := binary.LittleEndian.Uint32(head[14:])
-	if !o.begun {
-		o.begun, o.serial = true, serial
-	}
-	if serial != o.serial { // another stream, such as a picture of the cover
+	o.opening = false
+	if !o.playing || p.serial != o.serial {
 		return nil
 	}
-	for _, n := range table {
-		o.partial = append(o.partial, body[:n]...)
-		body = body[n:]
-		switch {
-		case len(o.partial) > maxOggPacket:
-			return errOgg
-		case n < 255:
-			o.packets = append(o.packets, o.partial)
-			o.partial = nil
-		}
+	if p.flags&oggContinued == 0 {
+		o.partial, o.broken = nil, false
+	} else if p.sequence != o.sequence+1 || o.partial == nil { // the page before is lost
+		o.partial, o.broken = nil, true
 	}
+	o.sequence = p.sequence
+	o.time(p, o.split(p))
 	return nil
 }
 
-// opusDuration is how long a packet sounds, by its first bytes (RFC 6716, section 3.1); 0 for one that is none.
-func opusDuration(p []byte) time.Duration {
-	if len(p) == 0 {
+// begin takes the first page of a stream, which is played if it is the link's first with Opus.
+func (o *ogg) begin(p oggPage) error {
+	if !o.opening {
+		o.opening, o.chosen = true, false
+	}
+	if !bytes.HasPrefix(p.body, []byte(opusHead)) {
+		o.playing = o.playing && p.serial != o.serial
+		return nil
+	}
+	if o.chosen {
+		return nil
+	}
+	stereo, err := parseOpusHead(p.body)
+	if err != nil {
+		return err
+	}
+	o.chosen, o.playing, o.serial, o.sequence, o.stereo = true, true, p.serial, p.sequence, stereo
+	o.partial, o.broken, o.positioned = nil, false, false
+	return nil
+}
+
+// parseOpusHead returns whether a stream is stereo (RFC 7845, section 5.1). Packets are plain Opus where the table of
+// channels names a single stream, and in mapping family 0, which has no table.
+func parseOpusHead(head []byte) (stereo bool, err error) {
+	if len(head) < 19 || head[8]>>4 != 0 || head[9] == 0 { // the version's upper bits are those of incompatible changes
+		return false, ErrDamaged
+	}
+	if head[18] == 0 {
+		if head[9] > 2 {
+			return false, ErrDamaged
+		}
+		return head[9] == 2, nil
+	}
+	if len(head) < 21 {
+		return false, ErrDamaged
+	}
+	if head[19] != 1 {
+		return false, errChannels
+	}
+	return head[20] == 1, nil
+}
+
+// split returns the packets of sound that end on a page. A lacing value of less than 255 ends a packet.
+func (o *ogg) split(p oggPage) (packets []Frame) {
+	body := p.body
+	for _, n := range p.lacing {
+		if o.broken = o.broken || len(o.partial)+int(n) > maxOggPacket; !o.broken {
+			o.partial = append(o.partial, body[:n]...)
+		}
+		body = body[n:]
+		if n == 255 {
+			continue
+		}
+		packet := o.partial
+		if o.broken {
+			packet = nil
+		}
+		o.partial, o.broken = nil, false
+		if ticks := opusTicks(packet); ticks > 0 {
+			packets = append(packets, Frame{Data: packet, Duration: time.Duration(ticks) * time.Second / audioClock})
+		}
+	}
+	return packets
+}
+
+// time queues packets, behind a pause if the page's granule position leaves a gap before them: nothing was recorded
+// there, or a page was lost (RFC 7845, section 4.1).
+func (o *ogg) time(p oggPage, packets []Frame) {
+	if len(packets) == 0 {
+		return
+	}
+	end := o.at
+	for _, f := range packets {
+		end += opusTicks(f.Data)
+	}
+	if p.granule == noGranule || p.granule < end {
+		p.granule = end
+	}
+	if gap := p.granule - end; o.positioned && gap >= minOpus {
+		o.queue = append(o.queue, Frame{Duration: ticksDuration(gap)})
+	}
+	o.queue = append(o.queue, packets...)
+	o.at, o.positioned = p.granule, true
+}
+
+// ticksDuration converts ticks of Opus's clock.
+func ticksDuration(ticks uint64) time.Duration {
+	seconds := ticks / audioClock
+	if seconds >= uint64(forever/time.Second) {
+		return forever
+	}
+	return time.Duration(seconds)*time.Second + time.Duration(ticks%audioClock)*time.Second/audioClock
+}
+
+// opusTicks is how long a packet sounds, in ticks of Opus's clock; 0 for one that is not sound.
+func opusTicks(packet []byte) uint64 {
+	if bytes.HasPrefix(packet, []byte(opusHead)) || bytes.HasPrefix(packet, []byte(opusTags)) {
 		return 0
 	}
-	var frame time.Duration
-	switch config := p[0] >> 3; {
-	case config < 12: // SILK: 10, 20, 40, 60 ms
-		frame = []time.Duration{10, 20, 40, 60}[config%4] * time.Millisecond
-	case config < 16: // hybrid: 10, 20 ms
-		frame = []time.Duration{10, 20}[config%2] * time.Millisecond
-	default: // CELT: 2.5, 5, 10, 20 ms
-		frame = 2500 * time.Microsecond << (config % 4)
+	if ticks := opus.PacketDuration2(packet); ticks <= maxOpus {
+		return uint64(ticks)
 	}
-	switch p[0] & 3 {
-	case 0:
-		return frame
-	case 1, 2:
-		return 2 * frame
-	}
-	if len(p) < 2 {
-		return 0
-	}
-	return time.Duration(p[1]&0x3f) * frame
+	return 0
 }

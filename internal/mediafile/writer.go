@@ -114,12 +114,3 @@ func (w *opusWriter) write(packet []byte, at uint64) error {
 }
 
 func (w *opusWriter) close() error { return w.ogg.Close() }
-
-// opusTicks is how long a packet sounds, in ticks of the clock that Opus always has; 0 for one that is none.
-func opusTicks(packet []byte) uint64 {
-	ticks := uint64(opusDuration(packet).Seconds() * audioClock)
-	if ticks > 5760 { // 120 ms, the most there may be in a packet (RFC 6716, section 3.4)
-		return 0
-	}
-	return ticks
-}

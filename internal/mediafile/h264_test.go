@@ -1,0 +1,218 @@
+package mediafile
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/bits"
+)
+
+// TestH264Rate: what is asked for, else what the file says, else that of a camera.
+func TestH264Rate(t *testing.T) {
+	path := makeFile(t, "a.h264", samples["any.h264"].args...)
+	for fps, want := range map[float64]time.Duration{0: 100 * time.Millisecond, 25: 40 * time.Millisecond} {
+		f, err := Open(path, fps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frame, err := f.Next(); err != nil || frame.Duration != want {
+			t.Errorf("at %v a second a picture lasts %v, want %v; %v", fps, frame.Duration, want, err)
+		}
+		_ = f.Close()
+	}
+	for _, told := range []float64{0, -1, 0.5, 1000, math.Inf(1), math.NaN()} {
+		if got := rateOf(0, told); got != 30 {
+			t.Errorf("a file that says %v is played at %v", told, got)
+		}
+	}
+}
+
+// TestCannotCarry: what decodes elsewhere but not in a call is refused, with what to do.
+func TestCannotCarry(t *testing.T) {
+	if _, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0); !errors.Is(err, errReorder) {
+		t.Errorf("pictures that depend on later ones: %v", err)
+	}
+	if _, err := Open(makeFile(t, "six.ogg", "-c:a", "libopus", "-ac", "6"), 0); !errors.Is(err, errChannels) {
+		t.Errorf("six channels: %v", err)
+	}
+}
+
+// bitWriter writes the header of a unit of H264.
+type bitWriter struct {
+	buf []byte
+	pos int
+}
+
+func (w *bitWriter) bits(value uint64, n int) {
+	w.buf = append(w.buf, make([]byte, n/8+1)...)
+	bits.WriteBitsUnsafe(w.buf, &w.pos, value, n)
+	w.buf = w.buf[:(w.pos+7)/8]
+}
+
+// golomb writes ue(v) (ITU-T H.264, section 9.1).
+func (w *bitWriter) golomb(values ...uint64) {
+	for _, v := range values {
+		n := 0
+		for (v+1)>>(n+1) > 0 {
+			n++
+		}
+		w.bits(v+1, 2*n+1)
+	}
+}
+
+// unit ends a unit, behind a start code.
+func (w *bitWriter) unit(header byte) []byte {
+	w.bits(1, 1)
+	return append([]byte{0, 0, 1, header}, w.buf...)
+}
+
+// sps is a sequence parameter set of the main profile, 16 by 16, without a word on the order of pictures.
+func sps(id, orderType, frameOnly uint64) []byte {
+	w := &bitWriter{buf: []byte{77, 0, 10}, pos: 24}
+	w.golomb(id, 0, orderType)
+	if orderType == 0 {
+		w.golomb(0)
+	}
+	w.golomb(1)
+	w.bits(0, 1)
+	w.golomb(0, 0)
+	w.bits(frameOnly, 1)
+	if frameOnly == 0 {
+		w.bits(0, 1)
+	}
+	w.bits(0, 3) // direct_8x8_inference_flag, frame_cropping_flag, vui_parameters_present_flag
+	return w.unit(0x67)
+}
+
+func pps(id, sequence, groups uint64) []byte {
+	w := &bitWriter{}
+	w.golomb(id, sequence)
+	w.bits(0, 2)
+	w.golomb(groups, 0, 0)
+	return w.unit(0x68)
+}
+
+func slice(header byte, kind uint64) []byte {
+	w := &bitWriter{}
+	w.golomb(0, kind, 0)
+	w.bits(0xabcd, 16)
+	return w.unit(header)
+}
+
+const (
+	sliceP, sliceB, sliceI = 5, 6, 7
+	idr, other             = 0x65, 0x41
+)
+
+// TestH264Refused: what browsers do not decode is refused before it is published.
+func TestH264Refused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		units [][]byte
+		want  error
+	}{
+		"plain":                               {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceP)}, nil},
+		"interlaced":                          {[][]byte{sps(0, 0, 0), pps(0, 0, 0), slice(idr, sliceI)}, errInterlaced},
+		"slice groups":                        {[][]byte{sps(0, 0, 1), pps(0, 0, 1), slice(idr, sliceI)}, errSlices},
+		"data partitions":                     {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(0x42, sliceP)}, errSlices},
+		"B slices, no word on the order":      {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceP), slice(1, sliceB)}, errReorder},
+		"B slices in the order of decoding":   {[][]byte{sps(0, 2, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceB)}, nil},
+		"an SPS with an id out of range":      {[][]byte{sps(32, 0, 1), pps(0, 0, 0), slice(idr, sliceI)}, ErrDamaged},
+		"a PPS with an id out of range":       {[][]byte{sps(0, 0, 1), pps(256, 0, 0), slice(idr, sliceI)}, ErrDamaged},
+		"pictures alone":                      {[][]byte{slice(idr, sliceI), slice(other, sliceP)}, ErrFormat},
+		"an interlaced part behind the first": {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), sps(0, 0, 0), slice(idr, sliceI)}, errInterlaced},
+	} {
+		f, err := Open(written(t, slices.Concat(tt.units...)), 0)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+		if err == nil {
+			_ = f.Close()
+		}
+	}
+	for name, tt := range map[string]struct {
+		args []string
+		want error
+	}{
+		"10 bits":    {[]string{"-profile:v", "high10", "-pix_fmt", "yuv420p10le"}, errPixels},
+		"4:4:4":      {[]string{"-pix_fmt", "yuv444p"}, errPixels},
+		"4:2:2":      {[]string{"-pix_fmt", "yuv422p"}, errPixels},
+		"grey":       {[]string{"-pix_fmt", "gray"}, errPixels},
+		"interlaced": {[]string{"-pix_fmt", "yuv420p", "-flags", "+ildct+ilme"}, errInterlaced},
+		"B-frames":   {[]string{"-pix_fmt", "yuv420p", "-bf", "2"}, errReorder},
+	} {
+		args := append([]string{"-t", "0.3", "-c:v", "libx264", "-bf", "0"}, tt.args...)
+		if _, err := Open(makeFile(t, "a.h264", args...), 0); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
+// TestH264ParameterSets: all sets that are in force come with each picture that a viewer may begin with.
+func TestH264ParameterSets(t *testing.T) {
+	key, delta := slice(idr, sliceI), slice(other, sliceP)
+	file := slices.Concat(
+		sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 1, 0), key, delta, // 0, 1
+		key, delta, // 2, 3
+		pps(1, 0, 0), key, // 4: one set is replaced
+		delta, pps(2, 0, 0), delta, // 5, 6: one is added
+		sps(0, 2, 1), key) // 7
+	f, err := Open(written(t, file), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for i, want := range []struct {
+		units [][]byte
+		key   bool
+	}{
+		{[][]byte{sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 1, 0), key}, true},
+		{[][]byte{delta}, false},
+		{[][]byte{sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 1, 0), key}, true},
+		{[][]byte{delta}, false},
+		{[][]byte{sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 0, 0), key}, true},
+		{[][]byte{delta}, false},
+		{[][]byte{pps(2, 0, 0), delta}, false},
+		{[][]byte{sps(0, 2, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 0, 0), pps(2, 0, 0), key}, true},
+	} {
+		var data []byte
+		for _, unit := range want.units {
+			data = append(append(data, 0), unit...) // start codes of four bytes
+		}
+		if frame, err := f.Next(); err != nil || !bytes.Equal(frame.Data, data) || frame.Key != want.key {
+			t.Errorf("picture %d: %x, key %v, %v; want %x", i, frame.Data, frame.Key, err, data)
+		}
+	}
+}
+
+// TestH264StartCodes: any number of zeros may stand before a start code, also before the first.
+func TestH264StartCodes(t *testing.T) {
+	plain, err := os.ReadFile(makeFile(t, "a.h264", samples["any.h264"].args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, zeros := range []int{-1, 0, 1, 2, 1000} {
+		content := bytes.ReplaceAll(plain, []byte{0, 0, 0, 1}, append(make([]byte, 3+zeros), 1))
+		f, err := Open(written(t, append(content, make([]byte, max(0, zeros))...)), 0)
+		if err != nil {
+			t.Fatalf("%d more zeros: %v", zeros, err)
+		}
+		for n := 0; ; n++ {
+			frame, err := f.Next()
+			if err != nil {
+				if n != 10 {
+					t.Errorf("%d more zeros: %d pictures, then %v; want 10", zeros, n, err)
+				}
+				break
+			}
+			if frame.Data[len(frame.Data)-1] == 0 {
+				t.Errorf("%d more zeros: picture %d ends in zeros", zeros, n)
+			}
+		}
+		_ = f.Close()
+	}
+}

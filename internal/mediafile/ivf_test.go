@@ -1,0 +1,204 @@
+package mediafile
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"testing"
+	"time"
+)
+
+// vp8Picture and vp8Delta are the beginnings of a VP8 key frame of 16 by 16 and of a visible frame that is none.
+var (
+	vp8Picture = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
+	vp8Delta   = []byte{0x11, 0x02, 0x00, 0x00}
+	vp8Unseen  = []byte{0x01, 0x02, 0x00, 0x00}
+)
+
+// ivfFile is a file whose clock ticks rate/scale times a second.
+func ivfFile(rate, scale uint32, fourCC string, frames ...ivfFrame) []byte {
+	file := append([]byte("DKIF\x00\x00\x20\x00"), fourCC...)
+	file = append(file, 16, 0, 16, 0)
+	file = binary.LittleEndian.AppendUint32(file, rate)
+	file = binary.LittleEndian.AppendUint32(file, scale)
+	file = append(file, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0) // more frames than there are
+	for _, f := range frames {
+		file = binary.LittleEndian.AppendUint32(file, uint32(len(f.data)))
+		file = append(binary.LittleEndian.AppendUint64(file, f.tick), f.data...)
+	}
+	return file
+}
+
+// pictures are visible frames at those ticks.
+func pictures(ticks ...uint64) (frames []ivfFrame) {
+	for i, tick := range ticks {
+		data := vp8Delta
+		if i == 0 {
+			data = vp8Picture
+		}
+		frames = append(frames, ivfFrame{data: data, tick: tick})
+	}
+	return frames
+}
+
+// TestIVFClocks plays files with odd clocks.
+func TestIVFClocks(t *testing.T) {
+	unseen := func(frames []ivfFrame, hidden ...int) []ivfFrame {
+		for _, i := range hidden {
+			frames[i].data = vp8Unseen
+		}
+		return frames
+	}
+	for name, tt := range map[string]struct {
+		file []byte
+		want time.Duration
+	}{
+		"from a second on":                 {ivfFile(10, 1, "VP80", pictures(10, 11, 12)...), 300 * time.Millisecond},
+		"milliseconds":                     {ivfFile(1000, 1, "VP80", pictures(0, 40, 80)...), 120 * time.Millisecond},
+		"one picture, in milliseconds":     {ivfFile(1000, 1, "VP80", pictures(0)...), 33 * time.Millisecond},
+		"one picture a second":             {ivfFile(1, 1, "VP80", pictures(0, 1)...), 2 * time.Second},
+		"a picture left out":               {ivfFile(10, 1, "VP80", pictures(0, 1, 3, 4)...), 500 * time.Millisecond},
+		"an empty frame":                   {ivfFile(10, 1, "VP80", append(pictures(0, 1), ivfFrame{tick: 2}, ivfFrame{vp8Delta, 3, false})...), 500 * time.Millisecond},
+		"a clock that stands":              {ivfFile(10, 1, "VP80", pictures(0, 0, 0)...), 300 * time.Millisecond},
+		"a clock that is set back":         {ivfFile(10, 1, "VP80", pictures(0, 1, 2, 0, 1, 2)...), 600 * time.Millisecond},
+		"hidden, sharing a timestamp":      {ivfFile(10, 1, "VP80", unseen(pictures(0, 1, 1, 2, 3, 3, 4), 1, 5)...), 500 * time.Millisecond},
+		"hidden, moved apart by ffmpeg":    {ivfFile(10, 1, "VP80", unseen(pictures(0, 1, 2, 3, 4, 5, 6), 1, 5)...), 500 * time.Millisecond},
+		"hidden, a tick behind, of 1/1000": {ivfFile(1000, 1, "VP80", unseen(pictures(0, 1, 100, 200, 201, 300), 1, 4)...), 400 * time.Millisecond},
+		"hidden, the last":                 {ivfFile(10, 1, "VP80", unseen(pictures(0, 1, 2), 2)...), 300 * time.Millisecond},
+	} {
+		f, err := Open(written(t, tt.file), 0)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, length, err := played(f); length != tt.want || !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v long, then %v; want %v", name, length, err, tt.want)
+		}
+		_ = f.Close()
+	}
+}
+
+// TestIVFHidden plays what two passes of libvpx make of eight seconds: 240 pictures, and hidden ones that share the
+// timestamp of the next one, as vpxenc writes them, or that ffmpeg's muxer has moved from there.
+func TestIVFHidden(t *testing.T) {
+	log := written(t, nil)
+	args := []string{"-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "25", "-b:v", "300k", "-passlogfile", log}
+	source := []string{"-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30:duration=8", "-map", "1:v"}
+	makeFile(t, "first.ivf", append(append(append([]string{}, source...), args...), "-pass", "1")...)
+	path := makeFile(t, "second.ivf", append(append(append([]string{}, source...), args...), "-pass", "2")...)
+	moved, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, visible, hidden := append([]byte{}, moved...), uint64(0), 0
+	for at := ivfHeaderSize; at < len(shared); {
+		binary.LittleEndian.PutUint64(shared[at+4:], visible)
+		size := int(binary.LittleEndian.Uint32(shared[at:]))
+		if at += ivfFrameHeaderSize; vp8Hidden(shared[at:]) {
+			hidden++
+		} else {
+			visible++
+		}
+		at += size
+	}
+	if visible != 240 || hidden == 0 {
+		t.Fatalf("ffmpeg made %d visible and %d hidden frames", visible, hidden)
+	}
+	for name, content := range map[string][]byte{"shared": shared, "moved": moved} {
+		f, err := Open(written(t, content), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frames, length, err := played(f); frames != 240+hidden || (length-8*time.Second).Abs() > time.Millisecond || !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %d frames in %v, then %v; want %d in 8 s", name, frames, length, err, 240+hidden)
+		}
+		_ = f.Close()
+	}
+}
+
+// TestIVFEnds: what is cut off or followed by something else ends as damaged, after all whole frames.
+func TestIVFEnds(t *testing.T) {
+	whole := ivfFile(10, 1, "VP80", pictures(0, 1, 2)...)
+	for name, tt := range map[string]struct {
+		file   []byte
+		frames int
+	}{
+		"cut in the last frame": {whole[:len(whole)-1], 2},
+		"cut in its header":     {whole[:len(whole)-10], 2},
+		"bytes behind the end":  {append(append([]byte{}, whole...), "and so on"...), 3},
+		"a huge frame":          {append(append([]byte{}, whole...), "and so on, and so on"...), 3},
+	} {
+		f, err := Open(written(t, tt.file), 0)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if frames, _, err := played(f); frames != tt.frames || !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %d frames, then %v; want %d", name, frames, err, tt.frames)
+		}
+		_ = f.Close()
+	}
+}
+
+// TestIVFClock: 29.97 pictures a second are neither 29 nor 30, and a clock with nonsense does no harm.
+func TestIVFClock(t *testing.T) {
+	f, err := Open(makeFile(t, "ntsc.ivf", "-r", "30000/1001", "-c:v", "libvpx"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for n := range 25 {
+		frame, err := f.Next()
+		if want := 1001 * time.Second / 30000; err != nil || (frame.Duration-want).Abs() > time.Microsecond {
+			t.Fatalf("frame %d lasts %v, want %v; %v", n, frame.Duration, want, err)
+		}
+	}
+	for _, v := range []ivf{{rate: 1, scale: math.MaxUint32}, {rate: math.MaxUint32, scale: math.MaxUint32}, {rate: 1, scale: 1}} {
+		if got := v.time(math.MaxUint64); got != forever {
+			t.Errorf("%+v: %v", v, got)
+		}
+	}
+}
+
+// TestIVFPixels: only 8-bit 4:2:0 is published.
+func TestIVFPixels(t *testing.T) {
+	for name, args := range map[string][]string{
+		"VP9 profile 1":  {"-c:v", "libvpx-vp9", "-pix_fmt", "yuv444p"},
+		"VP9 profile 2":  {"-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p10le"},
+		"VP9 profile 3":  {"-c:v", "libvpx-vp9", "-pix_fmt", "yuv422p10le"},
+		"AV1 of 10 bits": {"-c:v", "libaom-av1", "-cpu-used", "8", "-pix_fmt", "yuv420p10le"},
+		"AV1 4:4:4":      {"-c:v", "libaom-av1", "-cpu-used", "8", "-pix_fmt", "yuv444p"},
+		"AV1 in grey":    {"-c:v", "libaom-av1", "-cpu-used", "8", "-pix_fmt", "gray"},
+	} {
+		if _, err := Open(makeFile(t, "a.ivf", append([]string{"-t", "0.1"}, args...)...), 0); !errors.Is(err, errPixels) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A later key frame too.
+	f, err := Open(written(t, ivfFile(10, 1, "VP90", ivfFrame{data: []byte{0x86, 0, 0}}, ivfFrame{data: []byte{0xa0, 0x49, 0x83, 0x42}})), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if frames, _, err := played(f); frames != 1 || !errors.Is(err, errPixels) {
+		t.Errorf("%d frames, then %v", frames, err)
+	}
+}
+
+// TestVP9Hidden: a frame that is not shown is hidden unless it is in a superframe, which has a visible one.
+func TestVP9Hidden(t *testing.T) {
+	for name, tt := range map[string]struct {
+		frame       []byte
+		hidden, key bool
+	}{
+		"shown":                  {[]byte{0x86, 0, 0}, false, false},
+		"not shown":              {[]byte{0x84, 0, 0}, true, false},
+		"in a superframe":        {[]byte{0x84, 0, 0x86, 0, 0xc1, 2, 2, 0xc1}, false, false},
+		"shows an earlier frame": {[]byte{0x88}, false, false},
+		"a key frame":            {[]byte{0x82, 0x49, 0x83, 0x42, 0, 0, 0xf0, 0, 0xf0}, false, true},
+	} {
+		if hidden, key := vp9Hidden(tt.frame), vp9Key(tt.frame); hidden != tt.hidden || key != tt.key {
+			t.Errorf("%s: hidden %v, key %v", name, hidden, key)
+		}
+	}
+}

@@ -1,0 +1,298 @@
+package mediafile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// oggMaker writes the pages of one logical stream.
+type oggMaker struct {
+	out              *bytes.Buffer
+	serial, sequence uint32
+	granule          uint64
+}
+
+// pages writes packets on as many pages as they need.
+func (m *oggMaker) pages(flags byte, packets ...[]byte) {
+	var lacing, body []byte
+	for _, p := range packets {
+		lacing = append(append(lacing, bytes.Repeat([]byte{255}, len(p)/255)...), byte(len(p)%255))
+		body = append(body, p...)
+		m.granule += opusTicks(p)
+	}
+	for first := true; first || len(lacing) > 0; first = false {
+		now := lacing[:min(255, len(lacing))]
+		lacing = lacing[len(now):]
+		size := 0
+		for _, n := range now {
+			size += int(n)
+		}
+		granule := m.granule
+		if len(now) == 255 && now[254] == 255 {
+			granule = noGranule
+		}
+		m.page(flags, granule, now, body[:size])
+		body = body[size:]
+		flags = 0
+		if len(now) > 0 && now[len(now)-1] == 255 {
+			flags = oggContinued
+		}
+	}
+}
+
+func (m *oggMaker) page(flags byte, granule uint64, lacing, body []byte) {
+	p := append([]byte(capturePattern), 0, flags)
+	p = binary.LittleEndian.AppendUint64(p, granule)
+	p = binary.LittleEndian.AppendUint32(p, m.serial)
+	p = binary.LittleEndian.AppendUint32(p, m.sequence)
+	p = append(append(append(p, 0, 0, 0, 0, byte(len(lacing))), lacing...), body...)
+	binary.LittleEndian.PutUint32(p[22:], oggChecksum(p))
+	m.out.Write(p)
+	m.sequence++
+}
+
+// opusHeader is an OpusHead packet; table is what follows the mapping family.
+func opusHeader(channels, family byte, table ...byte) []byte {
+	head := append([]byte(opusHead), 1, channels, 0x38, 0x01, 0x80, 0xbb, 0, 0, 0, 0, family)
+	return append(head, table...)
+}
+
+// opusPackets are packets of 20 ms whose content is their number.
+func opusPackets(n int) (packets [][]byte) {
+	for i := range n {
+		packets = append(packets, binary.BigEndian.AppendUint16([]byte{0xfc}, uint16(i)))
+	}
+	return packets
+}
+
+var oggTags = append([]byte(opusTags), make([]byte, 8)...)
+
+// opusStream is three seconds of sound: 151 packets, 50 on a page.
+func opusStream(out *bytes.Buffer, serial uint32, head, tags []byte) {
+	m := &oggMaker{out: out, serial: serial}
+	m.pages(oggFirst, head)
+	m.pages(0, tags)
+	for page := range slices.Chunk(opusPackets(151), 50) {
+		m.pages(0, page...)
+	}
+}
+
+func written(t *testing.T, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestOggStreams reads streams that are all of whole packets, whatever is around them.
+func TestOggStreams(t *testing.T) {
+	stereo := opusHeader(2, 0)
+	for name, tt := range map[string]struct {
+		make    func(out *bytes.Buffer)
+		packets int
+		length  time.Duration
+		mono    bool
+	}{
+		"a cover in the comment header": {make: func(out *bytes.Buffer) {
+			opusStream(out, 1, stereo, append(bytes.Clone(oggTags), bytes.Repeat([]byte("cover "), 142_000/6)...))
+		}},
+		"no comment header": {make: func(out *bytes.Buffer) {
+			m := &oggMaker{out: out}
+			m.pages(oggFirst, stereo)
+			m.pages(0, opusPackets(151)...)
+		}},
+		"links of different serial numbers": {packets: 302, make: func(out *bytes.Buffer) {
+			opusStream(out, 1, stereo, oggTags)
+			opusStream(out, 2, stereo, oggTags)
+		}},
+		"links of one serial number": {packets: 302, make: func(out *bytes.Buffer) {
+			opusStream(out, 1, stereo, oggTags)
+			opusStream(out, 1, stereo, oggTags)
+		}},
+		"a second header in the stream": {packets: 302, make: func(out *bytes.Buffer) {
+			m := &oggMaker{out: out, serial: 1}
+			for i := range 2 {
+				m.pages(byte(oggFirst*(1-i)), stereo)
+				m.pages(0, oggTags)
+				m.pages(0, opusPackets(151)...)
+			}
+		}},
+		"a link of Vorbis between two": {packets: 302, make: func(out *bytes.Buffer) {
+			opusStream(out, 1, stereo, oggTags)
+			opusStream(out, 1, []byte("\x01vorbis and so on"), []byte("\x03vorbis"))
+			opusStream(out, 1, stereo, oggTags)
+		}},
+		"Theora and Skeleton before Opus": {make: func(out *bytes.Buffer) {
+			theora, skeleton, sound := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}, &oggMaker{out: out, serial: 3}
+			skeleton.pages(oggFirst, []byte("fishead\x00 and so on"))
+			theora.pages(oggFirst, []byte("\x80theora and so on"))
+			sound.pages(oggFirst, stereo)
+			skeleton.pages(0, []byte("fisbone\x00"))
+			theora.pages(0, []byte("\x81theora"), []byte("\x82theora"))
+			sound.pages(0, oggTags)
+			for _, p := range opusPackets(151) {
+				theora.pages(0, bytes.Repeat([]byte{7}, 300))
+				sound.pages(0, p)
+			}
+			skeleton.pages(oggLast)
+		}},
+		"two streams of Opus": {make: func(out *bytes.Buffer) {
+			one, two := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}
+			one.pages(oggFirst, stereo)
+			two.pages(oggFirst, opusHeader(1, 0))
+			one.pages(0, oggTags)
+			two.pages(0, oggTags)
+			one.pages(0, opusPackets(151)...)
+			two.pages(0, opusPackets(99)...)
+		}},
+		"mono": {mono: true, make: func(out *bytes.Buffer) { opusStream(out, 1, opusHeader(1, 0), oggTags) }},
+		"family 1, a coupled stream": {make: func(out *bytes.Buffer) {
+			opusStream(out, 1, opusHeader(2, 1, 1, 1, 0, 1), oggTags)
+		}},
+		"family 1, a mono stream": {mono: true, make: func(out *bytes.Buffer) {
+			opusStream(out, 1, opusHeader(1, 1, 1, 0, 0), oggTags)
+		}},
+		"family 255, a coupled stream": {make: func(out *bytes.Buffer) {
+			opusStream(out, 1, opusHeader(2, 255, 1, 1, 0, 1), oggTags)
+		}},
+		"zeros between pages": {make: func(out *bytes.Buffer) {
+			var whole bytes.Buffer
+			opusStream(&whole, 1, stereo, oggTags)
+			third := bytes.LastIndex(whole.Bytes(), []byte(capturePattern))
+			out.Write(whole.Bytes()[:third])
+			out.Write(make([]byte, 57))
+			out.Write(whole.Bytes()[third:])
+		}},
+		"a false capture pattern": {make: func(out *bytes.Buffer) {
+			var whole bytes.Buffer
+			opusStream(&whole, 1, stereo, oggTags)
+			last := bytes.LastIndex(whole.Bytes(), []byte(capturePattern))
+			out.Write(whole.Bytes()[:last])
+			out.WriteString("OggS of no page, whose number of lacing values is past the end of the file: " + string([]byte{255}))
+			out.Write(whole.Bytes()[last:])
+		}},
+		"a damaged page": {packets: 101, length: 3020 * time.Millisecond, make: func(out *bytes.Buffer) { // with a pause
+			opusStream(out, 1, stereo, oggTags)
+			out.Bytes()[bytes.LastIndex(out.Bytes(), []byte{0, 99})]++
+		}},
+		"a pause": {packets: 3, length: 10_060 * time.Millisecond, make: func(out *bytes.Buffer) {
+			m := &oggMaker{out: out, serial: 1}
+			m.pages(oggFirst, stereo)
+			m.pages(0, oggTags)
+			m.granule = 1 << 40 // a recording may begin at any position
+			m.pages(0, opusPackets(2)...)
+			m.granule += 10 * audioClock
+			m.pages(oggLast, opusPackets(1)...)
+		}},
+		"a packet over two pages": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
+			m := &oggMaker{out: out, serial: 1}
+			m.pages(oggFirst, stereo)
+			m.pages(0, oggTags)
+			packet := bytes.Repeat([]byte{0xfc}, 255+10)
+			m.page(0, noGranule, []byte{255}, packet[:255])
+			m.page(oggContinued, 960, []byte{10}, packet[255:])
+		}},
+		"half a packet is lost": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
+			m := &oggMaker{out: out, serial: 1}
+			m.pages(oggFirst, stereo)
+			m.pages(0, oggTags)
+			half := bytes.Repeat([]byte{0xfc}, 255)
+			m.page(0, noGranule, []byte{255}, half)
+			m.sequence++
+			m.page(oggContinued, 1920, []byte{10, 3}, append(make([]byte, 10), 0xfc, 1, 2))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.packets == 0 {
+				tt.packets = 151
+			}
+			if tt.length == 0 {
+				tt.length = time.Duration(tt.packets) * 20 * time.Millisecond
+			}
+			var out bytes.Buffer
+			tt.make(&out)
+			f, err := Open(written(t, out.Bytes()), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = f.Close() }()
+			if f.Stereo == tt.mono {
+				t.Errorf("stereo: %v", f.Stereo)
+			}
+			packets, length, err := played(f)
+			if packets != tt.packets || length != tt.length || !errors.Is(err, io.EOF) {
+				t.Errorf("%d packets in %v, then %v; want %d in %v", packets, length, err, tt.packets, tt.length)
+			}
+		})
+	}
+}
+
+// played counts the frames up to an error, and how long they last.
+func played(f *File) (frames int, length time.Duration, err error) {
+	for {
+		frame, err := f.Next()
+		if err != nil {
+			return frames, length, err
+		}
+		if length += frame.Duration; frame.Data != nil {
+			frames++
+		}
+	}
+}
+
+// TestOggRefused: a stream that calls cannot carry, and one that is not sound, are refused before they are published.
+func TestOggRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		head []byte
+		want error
+	}{
+		"two streams":              {opusHeader(4, 1, 2, 2, 0, 1, 2, 3), errChannels},
+		"an incompatible version":  {append(append([]byte(opusHead), 16), opusHeader(2, 0)[9:]...), ErrDamaged},
+		"no channels":              {opusHeader(0, 0), ErrDamaged},
+		"three channels, family 0": {opusHeader(3, 0), ErrDamaged},
+		"no table":                 {opusHeader(2, 1), ErrDamaged},
+		"Vorbis":                   {[]byte("\x01vorbis and so on"), ErrFormat},
+	} {
+		var out bytes.Buffer
+		opusStream(&out, 1, tt.head, oggTags)
+		if _, err := Open(written(t, out.Bytes()), 0); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
+// TestOggEnds: what is cut off or followed by something else ends as damaged, after all whole pages.
+func TestOggEnds(t *testing.T) {
+	var out bytes.Buffer
+	opusStream(&out, 1, opusHeader(2, 0), oggTags)
+	whole := out.Bytes()
+	for name, tt := range map[string]struct {
+		content []byte
+		packets int
+	}{
+		"cut in the last page":   {whole[:len(whole)-1], 150},
+		"cut in its header":      {whole[:bytes.LastIndex(whole, []byte(capturePattern))+10], 150},
+		"bytes behind the end":   {append(bytes.Clone(whole), "and so on"...), 151},
+		"an ID3 tag at the end":  {append(bytes.Clone(whole), append([]byte("TAG"), make([]byte, 125)...)...), 151},
+		"a megabyte of anything": {append(bytes.Clone(whole), bytes.Repeat([]byte("Ogg"), 1<<20/3)...), 151},
+	} {
+		f, err := Open(written(t, tt.content), 0)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		packets, _, err := played(f)
+		if packets != tt.packets || !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %d packets, then %v; want %d", name, packets, err, tt.packets)
+		}
+		_ = f.Close()
+	}
+}
