@@ -56,6 +56,7 @@ type Publication struct {
 	transceiver *webrtc.RTPTransceiver
 	layers      []*LocalLayer
 	muted       atomic.Bool
+	subscribed  atomic.Bool
 	keyFrames   atomic.Uint64
 }
 
@@ -230,6 +231,9 @@ func (p *Publication) Info() *livekit.TrackInfo { return p.info }
 // Muted tells whether the track is muted, by this side or by the server.
 func (p *Publication) Muted() bool { return p.muted.Load() }
 
+// Subscribed reports whether the server has begun to send the track to somebody; [Client.Until] waits for it.
+func (p *Publication) Subscribed() bool { return p.subscribed.Load() }
+
 // KeyFrameRequests counts the requests for key frames on all layers.
 func (p *Publication) KeyFrameRequests() uint64 { return p.keyFrames.Load() }
 
@@ -245,6 +249,9 @@ func (p *Publication) WriteRTP(packet *rtp.Packet) error {
 func (p *Publication) WriteFrame(data []byte, duration time.Duration) error {
 	return p.WriteSample(media.Sample{Data: data, Duration: duration})
 }
+
+// WritePadding writes to the last layer, see [LocalLayer.WritePadding].
+func (p *Publication) WritePadding() error { return p.layers[len(p.layers)-1].WritePadding() }
 
 // Skip lets the clock of the last layer go on without a frame.
 func (p *Publication) Skip(d time.Duration) { p.layers[len(p.layers)-1].Skip(d) }

@@ -170,6 +170,10 @@ func (c *Client) note(msg *livekit.SignalResponse) {
 		if p := s.publications[m.Mute.Sid]; p != nil {
 			p.muted.Store(m.Mute.Muted)
 		}
+	case *livekit.SignalResponse_TrackSubscribed:
+		if p := s.publications[m.TrackSubscribed.TrackSid]; p != nil {
+			p.subscribed.Store(true)
+		}
 	case *livekit.SignalResponse_TrackUnpublished:
 		delete(s.publications, m.TrackUnpublished.TrackSid)
 	}
