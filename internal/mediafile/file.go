@@ -37,9 +37,16 @@ type File struct {
 	Width, Height int    // of pictures, 0 if the file does not say
 	Stereo        bool
 
-	file   *os.File
+	name   string
+	file   source
 	fps    float64
 	frames frames
+}
+
+// source is an open file.
+type source interface {
+	io.ReadSeekCloser
+	io.ReaderAt
 }
 
 // Open opens a file. fps is the rate of pictures of an H264 byte stream, which need not contain it; 0 for the file's own,
@@ -49,7 +56,7 @@ func Open(path string, fps float64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{file: file, fps: fps}
+	f := &File{name: path, file: file, fps: fps}
 	if err := f.Rewind(); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -105,7 +112,7 @@ func unknownFormat(head []byte) error {
 func (f *File) Next() (Frame, error) {
 	frame, err := f.frames.next()
 	if err != nil && !errors.Is(err, io.EOF) {
-		return frame, fmt.Errorf("read %s: %w", f.file.Name(), err)
+		return frame, fmt.Errorf("read %s: %w", f.name, err)
 	}
 	return frame, err
 }
@@ -114,4 +121,4 @@ func (f *File) Next() (Frame, error) {
 func (f *File) Close() error { return f.file.Close() }
 
 // Name is the file's path as it was opened.
-func (f *File) Name() string { return f.file.Name() }
+func (f *File) Name() string { return f.name }

@@ -55,18 +55,13 @@ func FuzzFile(f *testing.F) {
 	f.Add(ivfFile(30, 1, "AV01", ivfFrame{data: []byte{0x12, 0, 0x0a, 0x0b, 0, 0, 0, 0x24, 0xce, 0x3f, 0x8f, 0xbf, 0x3c, 0xd1, 0x08, 0x32, 0}}))
 	f.Add(slices.Concat(sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceP), pps(1, 0, 0), slice(idr, sliceI)))
 	f.Add([]byte("\x00\x00\x00\x01\x67\x64\x00\x0a\xac\xb2\x05\x08\xfc\xb8\x08\x80\x00\x00\x03\x00\x80\x00\x00\x0a\x07\x89\x13\x24\x00\x00\x00\x01\x68\xeb\xc3\xcb\x22\xc0\x00\x00\x01\x65\x80\x01\x00\x00\x01\x41\x80"))
-	path := filepath.Join(f.TempDir(), "fuzz")
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		raw = bytes.Clone(raw)
 		setChecksums(raw)
-		if err := os.WriteFile(path, raw, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		file, err := Open(path, 0)
-		if err != nil {
+		file := &File{file: inMemory{bytes.NewReader(raw)}}
+		if file.Rewind() != nil {
 			return
 		}
-		defer func() { _ = file.Close() }()
 		for n := 0; ; n++ {
 			frame, err := file.Next()
 			if err != nil {
@@ -80,6 +75,11 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+// inMemory is a file that is not on the disk.
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
 
 // setChecksums gives all whole Ogg pages the right checksum.
 func setChecksums(raw []byte) {

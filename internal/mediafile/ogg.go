@@ -12,7 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-var errChannels = errors.New("it has several streams for more than two channels, which calls cannot carry; encode it with one or two (ffmpeg's -ac 2)")
+var errChannels = errors.New("it has several Opus streams, one for each part of its channels, which calls cannot carry; encode it with ffmpeg's -ac 2")
 
 const (
 	// maxOggPacket bounds a packet in bytes; Opus has 1,275 for each of at most 48 frames (RFC 6716, section 3.4). Longer

@@ -112,11 +112,11 @@ func create(path, ending string) (file *os.File, err error) {
 }
 
 // Write takes a packet that arrived now; it may be early or late. It returns whether the record cannot go on without
-// a key frame. While a frame arrives, it may be that one.
+// a key frame, and none is arriving.
 func (r *Recorder) Write(p *rtp.Packet, now time.Time) (waits bool, err error) {
 	r.now = now
 	r.order.push(p, now)
-	return r.waits && !r.open, r.err
+	return r.waits && !(r.open && r.codec.key(r.frame)), r.err
 }
 
 // Close writes what waits and ends the file.

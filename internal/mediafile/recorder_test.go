@@ -126,7 +126,7 @@ func TestRecorderLoss(t *testing.T) {
 				if i == lost {
 					continue
 				}
-				now = now.Add(100 * time.Millisecond)
+				now = now.Add(400 * time.Millisecond) // the loss is given up before the next key frame comes
 				waits, err := r.Write(p, now)
 				if err != nil {
 					t.Fatal(err)
@@ -138,6 +138,36 @@ func TestRecorderLoss(t *testing.T) {
 			}
 			if got := probe(t, r.Path).frames; !waited || got != 7 { // 0, 1, and 5 to 9
 				t.Errorf("%d frames, want 7; waited for a key frame: %v", got, waited)
+			}
+		})
+	}
+}
+
+// TestRecorderWaits: a key frame is asked for until one arrives, not until it is whole.
+func TestRecorderWaits(t *testing.T) {
+	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
+		t.Run(name, func(t *testing.T) {
+			f := opened(t, name)
+			all := packets(t, f)
+			r, now := recording(t, f), time.Now()
+			write := func(p *rtp.Packet) bool {
+				waits, err := r.Write(p, now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return waits
+			}
+			padding := &rtp.Packet{Header: rtp.Header{SequenceNumber: all[0].SequenceNumber - 1, Padding: true}}
+			if !write(padding) {
+				t.Error("it does not wait before the first key frame")
+			}
+			for i, p := range all[:3] {
+				if p.Marker || write(p) {
+					t.Errorf("packet %d of the first key frame: it waits, or the frame is short", i)
+				}
+			}
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
 			}
 		})
 	}
