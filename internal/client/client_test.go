@@ -40,6 +40,13 @@ func TestJoinPublishLeave(t *testing.T) {
 		if p.SID() != "TR_1" || p.Info().Name != "cam" {
 			t.Errorf("published %v", p.Info())
 		}
+		if p.Subscribed() {
+			t.Error("subscribed before the server said so")
+		}
+		f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackSubscribed{TrackSubscribed: &livekit.TrackSubscribed{TrackSid: "TR_1"}}})
+		if err := c.Until(ctx, p.Subscribed); err != nil {
+			t.Errorf("not subscribed: %v", err)
+		}
 		pump(t, p)()
 		if err := p.SetMuted(true); err != nil || !p.Muted() {
 			t.Error("not muted", err)

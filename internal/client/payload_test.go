@@ -1,0 +1,85 @@
+package client
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+)
+
+// TestVP9Descriptors: only key frames are marked as such, with their size, and not a frame that shows an earlier one again.
+func TestVP9Descriptors(t *testing.T) {
+	payloader, err := payloaderFor(webrtc.MimeTypeVP9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		frame []byte
+		key   bool
+	}{
+		"key frame":        {[]byte{0x82, 0x49, 0x83, 0x42, 0, 0, 0xf0, 0, 0xf0, 0}, true},
+		"inter frame":      {[]byte{0x86, 1, 2, 3}, false},
+		"shows an earlier": {[]byte{0x88}, false},
+	} {
+		payloads := payloader.Payload(maxPayload, tt.frame)
+		if len(payloads) != 1 {
+			t.Fatalf("%s: %d packets", name, len(payloads))
+		}
+		var p codecs.VP9Packet
+		if frame, err := p.Unmarshal(payloads[0]); err != nil || !bytes.Equal(frame, tt.frame) || p.P == tt.key || p.V != tt.key || !p.I || !p.B || !p.E {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+}
+
+// TestH264ParameterSets: all parameter sets of a picture are sent, not only the last of each kind.
+func TestH264ParameterSets(t *testing.T) {
+	payloader, err := payloaderFor(webrtc.MimeTypeH264)
+	if err != nil {
+		t.Fatal(err)
+	}
+	units := [][]byte{{0x67, 1, 1}, {0x68, 1, 1}, {0x68, 2, 2}, {0x65, 0x88, 3}}
+	var picture []byte
+	for _, unit := range units {
+		picture = append(append(picture, 0, 0, 0, 1), unit...)
+	}
+	if got := payloader.Payload(maxPayload, picture); !slices.EqualFunc(got, units, bytes.Equal) {
+		t.Errorf("sent %x, want %x", got, units)
+	}
+}
+
+// sent keeps what is written to a track.
+type sent struct{ packets []rtp.Packet }
+
+func (s *sent) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+	s.packets = append(s.packets, rtp.Packet{Header: *h, Payload: payload})
+	return len(payload), nil
+}
+
+func (s *sent) Write([]byte) (int, error) { panic("not used here") }
+
+// TestWritePadding: a packet of padding precedes the first frame and has no content.
+func TestWritePadding(t *testing.T) {
+	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.WritePadding(); err != nil { // before the track is negotiated
+		t.Fatal(err)
+	}
+	out := &sent{}
+	l.binding = &binding{writer: out, ssrc: 7, payloadType: 96}
+	l.packetizer = rtp.NewPacketizer(maxPayload, 96, 7, l.payloader, rtp.NewFixedSequencer(1), 90_000)
+	if err := l.WritePadding(); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.packets) != 1 {
+		t.Fatalf("%d packets", len(out.packets))
+	}
+	if p := out.packets[0]; !p.Padding || p.Header.PaddingSize == 0 || len(p.Payload) != 0 || p.SSRC != 7 || p.PayloadType != 96 || p.SequenceNumber != 1 {
+		t.Errorf("sent %+v", p)
+	}
+}
