@@ -36,6 +36,7 @@ type join struct {
 
 func (join) Help() string {
 	return `It tells who comes and goes and what they publish, until the files have ended, or Ctrl-C.
+A viewer that comes later waits for the next key frame of the video; ffmpeg's -g sets how often there is one.
 
 Example:
   meet join myroom --identity bot --video film.ivf --audio film.ogg --loop`
@@ -92,11 +93,16 @@ func (j join) open() (files []*mediafile.File, err error) {
 	if j.FPS != nil {
 		fps = *j.FPS
 	}
-	for _, one := range []struct{ flag, path, kind string }{{"--audio", j.Audio, "audio/"}, {"--video", j.Video, "video/"}} {
+	for _, one := range []struct{ flag, path, kind, convert string }{
+		{"--audio", j.Audio, "audio/", "-vn -c:a libopus -ac 2 audio.ogg"}, {"--video", j.Video, "video/", "-c:v libvpx -b:v 1M -g 60 video.ivf"},
+	} {
 		if one.path == "" {
 			continue
 		}
 		f, err := mediafile.Open(one.path, fps)
+		if errors.Is(err, mediafile.ErrFormat) {
+			return files, fmt.Errorf("%s: %w; make one with ffmpeg -i FILE %s", one.flag, err, one.convert)
+		}
 		if err != nil {
 			return files, fmt.Errorf("%s: %w", one.flag, err)
 		}

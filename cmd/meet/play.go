@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,35 +19,48 @@ type player struct {
 	file  *mediafile.File
 	track *client.Publication
 	at    time.Duration // how far it has played
+	asked chan struct{} // a subscriber needs a key frame; one request is kept
+	keyAt time.Time     // when the last key frame was sent
+	waits bool          // that one was needed was printed, and none was sent since
+	ended bool          // that the file ends early was printed
 }
 
+const (
+	// holdMost is how long the first frames are held for subscribers. A subscription takes a few round trips.
+	holdMost = time.Second
+	// restartMost is how long after its beginning a file restarts for a subscriber that missed the first key frame.
+	restartMost = 2 * time.Second
+	// keyFrameCrossing is how long after a key frame a request was sent before the key frame arrived: a round trip.
+	keyFrameCrossing = 200 * time.Millisecond
+)
+
+// errRestart ends a round of playing early.
+var errRestart = errors.New("a subscriber missed the first key frame")
+
 // playAll publishes the files and plays them side by side from one beginning, so that sound and picture stay together,
-// until all have ended. With --loop they begin anew together too, when the longest has ended.
+// until all have ended. With --loop they restart together when the longest has ended.
 func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
 	if len(files) == 0 {
 		return nil
 	}
-	var players []*player
-	for _, f := range files {
-		track, err := s.client.Publish(ctx, client.PublishOptions{
-			Name: filepath.Base(f.Name()), MimeType: f.MimeType, Width: uint32(f.Width), Height: uint32(f.Height), Stereo: f.Stereo, DisableRED: true,
-		})
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		s.log.event("published", "track", track.SID(), "codec", strings.ToLower(f.MimeType), "file", f.Name())
-		players = append(players, &player{file: f, track: track})
+	players, err := s.publishAll(ctx, files)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.hold(ctx, players); err != nil {
+		return err
 	}
 	start := time.Now()
-	for {
-		length, err := s.playOnce(ctx, players, start)
-		if err != nil || ctx.Err() != nil {
+	for latest := start.Add(restartMost); ; {
+		length, err := s.playOnce(ctx, players, start, latest)
+		restart := errors.Is(err, errRestart)
+		if ctx.Err() != nil || err != nil && !restart {
 			return err
 		}
-		if !s.Loop {
+		if !restart && !s.Loop {
 			break
 		}
 		if err := rewind(players, length); err != nil {
@@ -62,15 +76,56 @@ func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
 	return nil
 }
 
-// playOnce plays all files to their ends, and tells how long the longest is. One that fails ends the others.
-func (s *stay) playOnce(ctx context.Context, players []*player, start time.Time) (length time.Duration, err error) {
+func (s *stay) publishAll(ctx context.Context, files []*mediafile.File) (players []*player, err error) {
+	for _, f := range files {
+		p := &player{file: f, asked: make(chan struct{}, 1)}
+		p.track, err = s.client.Publish(ctx, client.PublishOptions{
+			Name: filepath.Base(f.Name()), MimeType: f.MimeType, Width: uint32(f.Width), Height: uint32(f.Height), Stereo: f.Stereo, DisableRED: true,
+			OnKeyFrameRequest: func(int) {
+				select {
+				case p.asked <- struct{}{}:
+				default: // one that is not answered yet serves both
+				}
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.log.event("published", "track", p.track.SID(), "codec", strings.ToLower(f.MimeType), "file", f.Name())
+		players = append(players, p)
+	}
+	return players, nil
+}
+
+// hold waits until the server sends every track to somebody, who then receives it from its first frame on. Nobody may
+// want a track, so it does not wait for long, and in an empty room not at all.
+func (s *stay) hold(ctx context.Context, players []*player) error {
+	if len(s.client.Participants()) == 0 {
+		return nil
+	}
+	for _, p := range players {
+		if err := p.track.WritePadding(); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, holdMost)
+	defer cancel()
+	_ = s.client.Until(ctx, func() bool { // when the session has ended, playing fails too
+		return !slices.ContainsFunc(players, func(p *player) bool { return !p.track.Subscribed() })
+	})
+	return nil
+}
+
+// playOnce plays all files to their ends and returns how long the longest is. One that fails ends the others, and so does
+// one that has to restart.
+func (s *stay) playOnce(ctx context.Context, players []*player, start, latest time.Time) (length time.Duration, err error) {
 	playing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(players))
 	var all sync.WaitGroup
 	for i, p := range players {
 		all.Go(func() { // ends with the file, or with playing
-			if errs[i] = s.play(playing, p, start); errs[i] != nil {
+			if errs[i] = s.play(playing, p, start, latest); errs[i] != nil {
 				cancel()
 			}
 		})
@@ -85,7 +140,7 @@ func (s *stay) playOnce(ctx context.Context, players []*player, start time.Time)
 	return 0, errors.New("there is nothing to play in the files")
 }
 
-// rewind goes back to the beginning of the files; the shorter ones have paused until all had ended.
+// rewind goes back to the beginning of the files after a round of length; those that ended before pause until then.
 func rewind(players []*player, length time.Duration) error {
 	for _, p := range players {
 		p.track.Skip(length - p.at)
@@ -97,29 +152,63 @@ func rewind(players []*player, length time.Duration) error {
 	return nil
 }
 
-// play sends each frame when it is due and returns when the last one is over. Key frames cannot be made for those who
-// ask for one: they come where the file has them.
-func (s *stay) play(ctx context.Context, p *player, start time.Time) error {
+// play sends each frame when it is due and returns when the last one has ended. Key frames cannot be made for subscribers
+// that ask for one: until latest the files restart, later they wait for the next one in the file.
+func (s *stay) play(ctx context.Context, p *player, start, latest time.Time) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		timer.Reset(time.Until(start.Add(p.at)))
 		select {
 		case <-timer.C:
+		case <-p.asked:
+			if err := s.answer(p, latest); err != nil {
+				return err
+			}
+			continue
 		case <-ctx.Done():
 			return nil
 		}
 		frame, err := p.file.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, mediafile.ErrDamaged) && !p.ended {
+			p.ended = true
+			s.log.event("file ends early", "file", p.file.Name(), "reason", mediafile.ErrDamaged.Error())
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, mediafile.ErrDamaged) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := p.track.WriteFrame(frame.Data, frame.Duration); err != nil {
+		if err := s.send(p, frame); err != nil {
 			return err
 		}
-		s.frames.Add(1)
 		p.at += frame.Duration
 	}
+}
+
+func (s *stay) send(p *player, frame mediafile.Frame) error {
+	if frame.Data == nil {
+		p.track.Skip(frame.Duration)
+		return nil
+	}
+	if frame.Key {
+		p.keyAt, p.waits = time.Now(), false
+	}
+	s.frames.Add(1)
+	return p.track.WriteFrame(frame.Data, frame.Duration)
+}
+
+// answer returns errRestart if a request for a key frame is answered by the first one. Otherwise it prints that a
+// subscriber waits, once until the next key frame.
+func (s *stay) answer(p *player, latest time.Time) error {
+	switch now := time.Now(); {
+	case p.at == 0, now.Sub(p.keyAt) < keyFrameCrossing: // one is under way
+	case now.Before(latest) && !p.keyAt.IsZero():
+		return errRestart
+	case !p.waits:
+		p.waits = true
+		s.log.event("viewer waits for the next key frame in the file", "track", p.track.SID())
+	}
+	return nil
 }
