@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
-	"github.com/pion/rtp/codecs"
-	"github.com/pion/rtp/codecs/vp9"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
@@ -50,42 +48,6 @@ func newLocalLayer(p *Publication, rid, mime string) (*LocalLayer, error) {
 	l := &LocalLayer{p: p, rid: rid, mime: mime, payloader: payloader}
 	l.level.Store(-1)
 	return l, nil
-}
-
-func payloaderFor(mime string) (rtp.Payloader, error) {
-	switch strings.ToLower(mime) {
-	case strings.ToLower(webrtc.MimeTypeOpus):
-		return &codecs.OpusPayloader{}, nil
-	case strings.ToLower(webrtc.MimeTypeVP8):
-		return &codecs.VP8Payloader{EnablePictureID: true}, nil
-	case strings.ToLower(webrtc.MimeTypeVP9):
-		return &vp9Payloader{}, nil
-	case strings.ToLower(webrtc.MimeTypeAV1):
-		return &codecs.AV1Payloader{}, nil
-	case strings.ToLower(webrtc.MimeTypeH264):
-		// pion aggregates only the last of several picture parameter sets, and drops sets that exceed a packet together.
-		return &codecs.H264Payloader{DisableStapA: true}, nil
-	case strings.ToLower(webrtc.MimeTypePCMU), strings.ToLower(webrtc.MimeTypePCMA):
-		return &codecs.G711Payloader{}, nil
-	}
-	return nil, fmt.Errorf("there is no way to pack %q into RTP", mime)
-}
-
-// vp9Payloader is pion's, which takes a frame that shows an earlier one again for a key frame.
-type vp9Payloader struct{ codecs.VP9Payloader }
-
-// Payload packs a frame. Such a frame has one packet, whose descriptor is corrected: it is predicted from earlier frames
-// (P) and has no scalability structure (V) (RFC 9628, section 4.2).
-func (p *vp9Payloader) Payload(mtu uint16, frame []byte) [][]byte {
-	packets := p.VP9Payloader.Payload(mtu, frame)
-	var h vp9.Header
-	if h.Unmarshal(frame) != nil || !h.ShowExistingFrame || len(packets) != 1 {
-		return packets
-	}
-	const predicted, structure = 0x40, 0x02
-	first := packets[0]
-	descriptor := []byte{first[0]&^structure | predicted, first[1], first[2]} // flags and picture id
-	return [][]byte{append(descriptor, frame...)}
 }
 
 // Bind is called by pion when the layer is negotiated.

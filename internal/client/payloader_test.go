@@ -10,6 +10,30 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// TestVP8Descriptors: every packet has a picture id, also those of the first frame and of the one where ids begin again.
+func TestVP8Descriptors(t *testing.T) {
+	payloader, err := payloaderFor(webrtc.MimeTypeVP8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := bytes.Repeat([]byte{1, 2, 3}, maxPayload)
+	for n := range 1<<15 + 2 {
+		var whole []byte
+		for i, payload := range payloader.Payload(maxPayload, frame) {
+			var p codecs.VP8Packet
+			part, err := p.Unmarshal(payload)
+			if err != nil || len(payload) > maxPayload || p.I != 1 || int(p.PictureID) != n%(1<<15) || payload[2]&0x80 == 0 || (p.S == 1) != (i == 0) || p.PID != 0 {
+				t.Fatalf("frame %d, packet %d of %d bytes: %+v, %v", n, i, len(payload), p, err)
+			}
+			whole = append(whole, part...)
+		}
+		if !bytes.Equal(whole, frame) {
+			t.Fatalf("frame %d has changed", n)
+		}
+		frame = frame[:4] // the first alone needs several packets
+	}
+}
+
 // TestVP9Descriptors: only key frames are marked as such, with their size, and not a frame that shows an earlier one again.
 func TestVP9Descriptors(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeVP9)
