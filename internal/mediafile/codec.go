@@ -2,6 +2,8 @@ package mediafile
 
 import (
 	"bytes"
+	"encoding/binary"
+	"slices"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
 	"github.com/pion/rtp/codecs/av1/obu"
@@ -14,22 +16,27 @@ type ivfCodec struct {
 	mime   string
 	key    func(frame []byte) bool  // decodes without the frames before it
 	hidden func(frame []byte) bool  // is decoded, but not shown
+	reveal func(frame []byte)       // makes a frame visible; nil where hidden ones are put into superframes
 	check  func(frame []byte) error // whether browsers can decode it
 }
 
 // ivfCodecs are the codecs by their four characters in the header.
 var ivfCodecs = map[string]ivfCodec{
-	"VP80": {webrtc.MimeTypeVP8, vp8Key, vp8Hidden, func([]byte) error { return nil }},
-	"VP90": {webrtc.MimeTypeVP9, vp9Key, vp9Hidden, vp9Check},
-	"AV01": {webrtc.MimeTypeAV1, av1Key, func([]byte) bool { return false }, av1Check}, // whole temporal units, all visible
+	"VP80": {webrtc.MimeTypeVP8, vp8Key, vp8Hidden, vp8Reveal, func([]byte) error { return nil }},
+	"VP90": {webrtc.MimeTypeVP9, vp9Key, vp9Hidden, nil, vp9Check},
+	// A frame is a whole temporal unit, which is visible.
+	"AV01": {webrtc.MimeTypeAV1, av1Key, func([]byte) bool { return false }, func([]byte) {}, av1Check},
 }
 
-// vp8Key and vp8Hidden look at the frame tag (RFC 6386, section 9.1).
+// vp8Key, vp8Hidden and vp8Reveal use the frame tag (RFC 6386, section 9.1). Whether a frame is shown has no influence on
+// its decoding.
 func vp8Key(frame []byte) bool { return len(frame) > 0 && frame[0]&1 == 0 }
 
 func vp8Hidden(frame []byte) bool { return len(frame) > 0 && frame[0]&0x10 == 0 }
 
-// vp9Key and vp9Hidden look at the uncompressed header. In a superframe the first frame decides, and one is visible.
+func vp8Reveal(frame []byte) { frame[0] |= 0x10 }
+
+// vp9Key and vp9Hidden look at the uncompressed header, in a superframe that of the first frame.
 func vp9Key(frame []byte) bool {
 	var h vp9.Header
 	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.NonKeyFrame
@@ -37,15 +44,31 @@ func vp9Key(frame []byte) bool {
 
 func vp9Hidden(frame []byte) bool {
 	var h vp9.Header
-	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.ShowFrame && !superframe(frame)
+	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.ShowFrame && !isSuperframe(frame)
 }
 
-// superframe reports whether a VP9 frame ends with the index of a superframe (VP9 bitstream specification, annex B): a
-// marker of three bits in the last byte, which stands at the beginning of the index too.
-func superframe(frame []byte) bool {
-	last := frame[len(frame)-1]
-	size := 2 + (int(last>>3&3)+1)*(int(last&7)+1)
-	return last>>5 == 6 && size <= len(frame) && frame[len(frame)-size] == last
+// superframeMost is how many frames a superframe has at most (VP9 bitstream specification, annex B).
+const superframeMost = 8
+
+// superframe joins frames and appends an index of their sizes, between two markers. A single frame stays as it is.
+func superframe(frames [][]byte) []byte {
+	if len(frames) == 1 {
+		return frames[0]
+	}
+	const sizeBytes = 4
+	marker := byte(0xc0 | (sizeBytes-1)<<3 | (len(frames) - 1))
+	index := []byte{marker}
+	for _, f := range frames {
+		index = binary.LittleEndian.AppendUint32(index, uint32(len(f)))
+	}
+	return append(slices.Concat(frames...), append(index, marker)...)
+}
+
+// isSuperframe reports whether a frame ends with such an index.
+func isSuperframe(frame []byte) bool {
+	marker := frame[len(frame)-1]
+	size := 2 + (int(marker>>3&3)+1)*(int(marker&7)+1)
+	return marker>>5 == 6 && size <= len(frame) && frame[len(frame)-size] == marker
 }
 
 // vp9Check allows profile 0, which is 8-bit 4:2:0.

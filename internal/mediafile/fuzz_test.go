@@ -68,7 +68,8 @@ func FuzzFile(f *testing.F) {
 				return
 			}
 			pause := file.MimeType == webrtc.MimeTypeOpus && frame.Data == nil
-			// A picture of H264 may repeat parameter sets from before, and its start codes may be longer than the file's.
+			// A picture of H264 may repeat parameter sets from before, its start codes may be longer than the file's, and a
+			// frame of VP9 may get an index.
 			if frame.Duration <= 0 || frame.Duration > forever || len(frame.Data) == 0 && !pause || len(frame.Data) > 2*len(raw) || n > len(raw) {
 				t.Fatalf("frame %d of %d bytes lasts %v", n, len(frame.Data), frame.Duration)
 			}

@@ -16,7 +16,8 @@ type ivf struct {
 	codec ivfCodec
 	rate  uint64 // the file's clock ticks rate/scale times a second
 	scale uint64
-	usual uint64 // ticks from one visible frame to the next
+	usual uint64   // ticks from one visible frame to the next
+	parts [][]byte // hidden frames that become part of the next visible one
 	ahead ivfFrame
 	err   error // behind ahead
 	// debt is how far the frames returned so far are ahead of the file's clock, because none is shorter than shortest.
@@ -30,8 +31,9 @@ type ivfFrame struct {
 }
 
 const (
-	// shortest is the least duration of a frame: hidden ones have none of their own, but need an RTP timestamp.
-	shortest = time.Millisecond
+	// shortest is the least duration of a frame: hidden ones have none of their own, but need an RTP timestamp. Browsers,
+	// whose clocks are of milliseconds, draw only the latest of two frames that are as close.
+	shortest = 100 * time.Microsecond
 	// forever is longer than any file.
 	forever = 10_000 * time.Hour
 	// fastest and fallback are pictures a second: the most that a file may state, and what it is played at otherwise.
@@ -82,31 +84,54 @@ func (v *ivf) time(ticks uint64) time.Duration {
 }
 
 // read returns the next frame that is not empty. Encoders leave empty ones where they dropped a picture.
+//
+// WebRTC's decoders take a frame that yields no picture for an error and wait for a key frame. Hidden frames of VP9 are
+// thus put into a superframe with the next visible one, and those of VP8, which has none, are sent as visible.
 func (v *ivf) read() (ivfFrame, error) {
-	var h [ivfFrameHeaderSize]byte
 	for {
-		switch _, err := io.ReadFull(v.in, h[:]); {
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return ivfFrame{}, ErrDamaged
-		case err != nil:
+		data, tick, err := v.readWhole()
+		if err != nil {
 			return ivfFrame{}, err
 		}
-		size := binary.LittleEndian.Uint32(h[:])
-		if size == 0 {
+		if len(data) == 0 {
 			continue
-		}
-		if size > frameMost {
-			return ivfFrame{}, ErrDamaged
-		}
-		data := make([]byte, size)
-		if _, err := io.ReadFull(v.in, data); err != nil {
-			return ivfFrame{}, ErrDamaged
 		}
 		if err := v.codec.check(data); err != nil {
 			return ivfFrame{}, err
 		}
-		return ivfFrame{data, binary.LittleEndian.Uint64(h[4:]), v.codec.hidden(data)}, nil
+		hidden := v.codec.hidden(data)
+		if v.codec.reveal != nil {
+			v.codec.reveal(data)
+			return ivfFrame{data, tick, hidden}, nil
+		}
+		v.parts = append(v.parts, data)
+		if hidden && len(v.parts) < superframeMost {
+			continue
+		}
+		data = superframe(v.parts)
+		v.parts = nil
+		return ivfFrame{data: data, tick: tick}, nil
 	}
+}
+
+// readWhole reads a frame and its header.
+func (v *ivf) readWhole() (data []byte, tick uint64, err error) {
+	var h [ivfFrameHeaderSize]byte
+	switch _, err := io.ReadFull(v.in, h[:]); {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, 0, ErrDamaged
+	case err != nil:
+		return nil, 0, err
+	}
+	size := binary.LittleEndian.Uint32(h[:])
+	if size > frameMost {
+		return nil, 0, ErrDamaged
+	}
+	data = make([]byte, size)
+	if _, err := io.ReadFull(v.in, data); err != nil {
+		return nil, 0, ErrDamaged
+	}
+	return data, binary.LittleEndian.Uint64(h[4:]), nil
 }
 
 func (v *ivf) next() (Frame, error) {

@@ -1,6 +1,7 @@
 package mediafile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -200,5 +201,36 @@ func TestVP9Hidden(t *testing.T) {
 		if hidden, key := vp9Hidden(tt.frame), vp9Key(tt.frame); hidden != tt.hidden || key != tt.key {
 			t.Errorf("%s: hidden %v, key %v", name, hidden, key)
 		}
+	}
+}
+
+// TestIVFHiddenFrames: decoders get no frame alone that yields no picture.
+func TestIVFHiddenFrames(t *testing.T) {
+	for name, tt := range map[string]struct {
+		file []byte
+		want [][]byte
+	}{
+		"VP8": {
+			ivfFile(10, 1, "VP80", ivfFrame{data: vp8Picture}, ivfFrame{data: vp8Unseen, tick: 1}, ivfFrame{data: vp8Delta, tick: 1}),
+			[][]byte{vp8Picture, {0x11, 0x02, 0x00, 0x00}, vp8Delta},
+		},
+		"VP9": {
+			ivfFile(10, 1, "VP90", ivfFrame{data: []byte{0x86}}, ivfFrame{data: []byte{0x84, 1}, tick: 1}, ivfFrame{data: []byte{0x86, 2, 2}, tick: 1}, ivfFrame{data: []byte{0x88}, tick: 2}),
+			[][]byte{{0x86}, {0x84, 1, 0x86, 2, 2, 0xd9, 2, 0, 0, 0, 3, 0, 0, 0, 0xd9}, {0x88}},
+		},
+	} {
+		f, err := Open(written(t, tt.file), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range tt.want {
+			if frame, err := f.Next(); err != nil || !bytes.Equal(frame.Data, want) {
+				t.Errorf("%s, frame %d: %x, %v; want %x", name, i, frame.Data, err, want)
+			}
+		}
+		if _, err := f.Next(); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: then %v", name, err)
+		}
+		_ = f.Close()
 	}
 }
