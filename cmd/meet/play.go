@@ -26,8 +26,9 @@ type player struct {
 }
 
 const (
-	// holdMost is how long the first frames are held for subscribers. A subscription takes a few round trips.
-	holdMost = time.Second
+	// holdMost is how long the first frames are held for subscribers. A subscription takes a few round trips, and a browser
+	// that is busy a second.
+	holdMost = 2 * time.Second
 	// restartMost is how long after its beginning a file restarts for a subscriber that missed the first key frame.
 	restartMost = 2 * time.Second
 	// keyFrameCrossing is how long after a key frame a request was sent before the key frame arrived: a round trip.

@@ -12,11 +12,11 @@ import (
 	"meet/internal/token"
 )
 
-// oneKeyFrame is a film of three seconds, 20 pictures a second, which can be watched only from its first picture on.
-func oneKeyFrame(t *testing.T) string {
+// oneKeyFrame is a film of 20 pictures a second that can be watched only from its first picture on.
+func oneKeyFrame(t *testing.T, pictures byte) string {
 	t.Helper()
 	film := append([]byte("DKIF\x00\x00\x20\x00VP80"), 16, 0, 16, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-	for n := range byte(60) {
+	for n := range pictures {
 		picture := slices.Clone(keyPicture)
 		if n > 0 {
 			picture = append([]byte{keyPicture[0] | 1}, n)
@@ -49,7 +49,7 @@ func watch(t *testing.T, address, room string, onTrack func(*client.RemoteTrack)
 // one can be decoded by itself.
 func TestPlayRestarts(t *testing.T) {
 	address, _ := serving(t)
-	r := begin(t, address, "join", "blue", "--video", oneKeyFrame(t))
+	r := begin(t, address, "join", "blue", "--video", oneKeyFrame(t, 60))
 	r.says(t, "published")
 	first := make(chan []byte, 1)
 	watch(t, address, "blue", func(track *client.RemoteTrack) {
@@ -85,7 +85,7 @@ func TestPlayRestarts(t *testing.T) {
 // viewer waits.
 func TestPlayTellsThatViewersWait(t *testing.T) {
 	address, _ := serving(t)
-	r := begin(t, address, "join", "blue", "--video", oneKeyFrame(t))
+	r := begin(t, address, "join", "blue", "--video", oneKeyFrame(t, 60))
 	tracks := make(chan *client.RemoteTrack, 1)
 	watch(t, address, "blue", func(track *client.RemoteTrack) {
 		tracks <- track
@@ -108,4 +108,16 @@ func TestPlayTellsThatViewersWait(t *testing.T) {
 	if n := strings.Count(r.out.String(), waits); n != 1 {
 		t.Errorf("%d requests are printed", n)
 	}
+}
+
+// TestPlayWithoutSubscribers: where nobody subscribes, the film is held for a moment only.
+func TestPlayWithoutSubscribers(t *testing.T) {
+	address, _ := serving(t)
+	other := begin(t, address, "join", "blue", "--identity", "other", "--no-subscribe")
+	other.says(t, "joined")
+	r := begin(t, address, "join", "blue", "--video", oneKeyFrame(t, 5))
+	r.says(t, "left  frames 5")
+	r.ends(t, 0)
+	other.cancel()
+	other.ends(t, 0)
 }
