@@ -93,124 +93,128 @@ func written(t *testing.T, content []byte) string {
 	return path
 }
 
-// TestOggStreams reads streams that are all of whole packets, whatever is around them.
-func TestOggStreams(t *testing.T) {
-	stereo := opusHeader(2, 0)
-	for name, tt := range map[string]struct {
-		make    func(out *bytes.Buffer)
-		packets int
-		length  time.Duration
-		mono    bool
-	}{
-		"a cover in the comment header": {make: func(out *bytes.Buffer) {
-			opusStream(out, 1, stereo, append(bytes.Clone(oggTags), bytes.Repeat([]byte("cover "), 142_000/6)...))
-		}},
-		"no comment header": {make: func(out *bytes.Buffer) {
-			m := &oggMaker{out: out}
-			m.pages(oggFirst, stereo)
+var stereo = opusHeader(2, 0)
+
+// oggStreams are what TestOggStreams reads, and what is in them: 151 packets of 20 ms unless given.
+var oggStreams = map[string]struct {
+	make    func(out *bytes.Buffer)
+	packets int
+	length  time.Duration
+	mono    bool
+}{
+	"a cover in the comment header": {make: func(out *bytes.Buffer) {
+		opusStream(out, 1, stereo, append(bytes.Clone(oggTags), bytes.Repeat([]byte("cover "), 142_000/6)...))
+	}},
+	"no comment header": {make: func(out *bytes.Buffer) {
+		m := &oggMaker{out: out}
+		m.pages(oggFirst, stereo)
+		m.pages(0, opusPackets(151)...)
+	}},
+	"links of different serial numbers": {packets: 302, make: func(out *bytes.Buffer) {
+		opusStream(out, 1, stereo, oggTags)
+		opusStream(out, 2, stereo, oggTags)
+	}},
+	"links of one serial number": {packets: 302, make: func(out *bytes.Buffer) {
+		opusStream(out, 1, stereo, oggTags)
+		opusStream(out, 1, stereo, oggTags)
+	}},
+	"a second header in the stream": {packets: 302, make: func(out *bytes.Buffer) {
+		m := &oggMaker{out: out, serial: 1}
+		for i := range 2 {
+			m.pages(byte(oggFirst*(1-i)), stereo)
+			m.pages(0, oggTags)
 			m.pages(0, opusPackets(151)...)
-		}},
-		"links of different serial numbers": {packets: 302, make: func(out *bytes.Buffer) {
-			opusStream(out, 1, stereo, oggTags)
-			opusStream(out, 2, stereo, oggTags)
-		}},
-		"links of one serial number": {packets: 302, make: func(out *bytes.Buffer) {
-			opusStream(out, 1, stereo, oggTags)
-			opusStream(out, 1, stereo, oggTags)
-		}},
-		"a second header in the stream": {packets: 302, make: func(out *bytes.Buffer) {
-			m := &oggMaker{out: out, serial: 1}
-			for i := range 2 {
-				m.pages(byte(oggFirst*(1-i)), stereo)
-				m.pages(0, oggTags)
-				m.pages(0, opusPackets(151)...)
-			}
-		}},
-		"a link of Vorbis between two": {packets: 302, make: func(out *bytes.Buffer) {
-			opusStream(out, 1, stereo, oggTags)
-			opusStream(out, 1, []byte("\x01vorbis and so on"), []byte("\x03vorbis"))
-			opusStream(out, 1, stereo, oggTags)
-		}},
-		"Theora and Skeleton before Opus": {make: func(out *bytes.Buffer) {
-			theora, skeleton, sound := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}, &oggMaker{out: out, serial: 3}
-			skeleton.pages(oggFirst, []byte("fishead\x00 and so on"))
-			theora.pages(oggFirst, []byte("\x80theora and so on"))
-			sound.pages(oggFirst, stereo)
-			skeleton.pages(0, []byte("fisbone\x00"))
-			theora.pages(0, []byte("\x81theora"), []byte("\x82theora"))
-			sound.pages(0, oggTags)
-			for _, p := range opusPackets(151) {
-				theora.pages(0, bytes.Repeat([]byte{7}, 300))
-				sound.pages(0, p)
-			}
-			skeleton.pages(oggLast)
-		}},
-		"two streams of Opus": {make: func(out *bytes.Buffer) {
-			one, two := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}
-			one.pages(oggFirst, stereo)
-			two.pages(oggFirst, opusHeader(1, 0))
-			one.pages(0, oggTags)
-			two.pages(0, oggTags)
-			one.pages(0, opusPackets(151)...)
-			two.pages(0, opusPackets(99)...)
-		}},
-		"mono": {mono: true, make: func(out *bytes.Buffer) { opusStream(out, 1, opusHeader(1, 0), oggTags) }},
-		"family 1, a coupled stream": {make: func(out *bytes.Buffer) {
-			opusStream(out, 1, opusHeader(2, 1, 1, 1, 0, 1), oggTags)
-		}},
-		"family 1, a mono stream": {mono: true, make: func(out *bytes.Buffer) {
-			opusStream(out, 1, opusHeader(1, 1, 1, 0, 0), oggTags)
-		}},
-		"family 255, a coupled stream": {make: func(out *bytes.Buffer) {
-			opusStream(out, 1, opusHeader(2, 255, 1, 1, 0, 1), oggTags)
-		}},
-		"zeros between pages": {make: func(out *bytes.Buffer) {
-			var whole bytes.Buffer
-			opusStream(&whole, 1, stereo, oggTags)
-			third := bytes.LastIndex(whole.Bytes(), []byte(capturePattern))
-			out.Write(whole.Bytes()[:third])
-			out.Write(make([]byte, 57))
-			out.Write(whole.Bytes()[third:])
-		}},
-		"a false capture pattern": {make: func(out *bytes.Buffer) {
-			var whole bytes.Buffer
-			opusStream(&whole, 1, stereo, oggTags)
-			last := bytes.LastIndex(whole.Bytes(), []byte(capturePattern))
-			out.Write(whole.Bytes()[:last])
-			out.WriteString("OggS of no page, whose number of lacing values is past the end of the file: " + string([]byte{255}))
-			out.Write(whole.Bytes()[last:])
-		}},
-		"a damaged page": {packets: 101, length: 3020 * time.Millisecond, make: func(out *bytes.Buffer) { // with a pause
-			opusStream(out, 1, stereo, oggTags)
-			out.Bytes()[bytes.LastIndex(out.Bytes(), []byte{0, 99})]++
-		}},
-		"a pause": {packets: 3, length: 10_060 * time.Millisecond, make: func(out *bytes.Buffer) {
-			m := &oggMaker{out: out, serial: 1}
-			m.pages(oggFirst, stereo)
-			m.pages(0, oggTags)
-			m.granule = 1 << 40 // a recording may begin at any position
-			m.pages(0, opusPackets(2)...)
-			m.granule += 10 * audioClock
-			m.pages(oggLast, opusPackets(1)...)
-		}},
-		"a packet over two pages": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
-			m := &oggMaker{out: out, serial: 1}
-			m.pages(oggFirst, stereo)
-			m.pages(0, oggTags)
-			packet := bytes.Repeat([]byte{0xfc}, 255+10)
-			m.page(0, noGranule, []byte{255}, packet[:255])
-			m.page(oggContinued, 960, []byte{10}, packet[255:])
-		}},
-		"half a packet is lost": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
-			m := &oggMaker{out: out, serial: 1}
-			m.pages(oggFirst, stereo)
-			m.pages(0, oggTags)
-			half := bytes.Repeat([]byte{0xfc}, 255)
-			m.page(0, noGranule, []byte{255}, half)
-			m.sequence++
-			m.page(oggContinued, 1920, []byte{10, 3}, append(make([]byte, 10), 0xfc, 1, 2))
-		}},
-	} {
+		}
+	}},
+	"a link of Vorbis between two": {packets: 302, make: func(out *bytes.Buffer) {
+		opusStream(out, 1, stereo, oggTags)
+		opusStream(out, 1, []byte("\x01vorbis and so on"), []byte("\x03vorbis"))
+		opusStream(out, 1, stereo, oggTags)
+	}},
+	"Theora and Skeleton before Opus": {make: func(out *bytes.Buffer) {
+		theora, skeleton, sound := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}, &oggMaker{out: out, serial: 3}
+		skeleton.pages(oggFirst, []byte("fishead\x00 and so on"))
+		theora.pages(oggFirst, []byte("\x80theora and so on"))
+		sound.pages(oggFirst, stereo)
+		skeleton.pages(0, []byte("fisbone\x00"))
+		theora.pages(0, []byte("\x81theora"), []byte("\x82theora"))
+		sound.pages(0, oggTags)
+		for _, p := range opusPackets(151) {
+			theora.pages(0, bytes.Repeat([]byte{7}, 300))
+			sound.pages(0, p)
+		}
+		skeleton.pages(oggLast)
+	}},
+	"two streams of Opus": {make: func(out *bytes.Buffer) {
+		one, two := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}
+		one.pages(oggFirst, stereo)
+		two.pages(oggFirst, opusHeader(1, 0))
+		one.pages(0, oggTags)
+		two.pages(0, oggTags)
+		one.pages(0, opusPackets(151)...)
+		two.pages(0, opusPackets(99)...)
+	}},
+	"mono": {mono: true, make: func(out *bytes.Buffer) { opusStream(out, 1, opusHeader(1, 0), oggTags) }},
+	"family 1, a coupled stream": {make: func(out *bytes.Buffer) {
+		opusStream(out, 1, opusHeader(2, 1, 1, 1, 0, 1), oggTags)
+	}},
+	"family 1, a mono stream": {mono: true, make: func(out *bytes.Buffer) {
+		opusStream(out, 1, opusHeader(1, 1, 1, 0, 0), oggTags)
+	}},
+	"family 255, a coupled stream": {make: func(out *bytes.Buffer) {
+		opusStream(out, 1, opusHeader(2, 255, 1, 1, 0, 1), oggTags)
+	}},
+	"zeros between pages": {make: func(out *bytes.Buffer) {
+		var whole bytes.Buffer
+		opusStream(&whole, 1, stereo, oggTags)
+		third := bytes.LastIndex(whole.Bytes(), []byte(capturePattern))
+		out.Write(whole.Bytes()[:third])
+		out.Write(make([]byte, 57))
+		out.Write(whole.Bytes()[third:])
+	}},
+	"a false capture pattern": {make: func(out *bytes.Buffer) {
+		var whole bytes.Buffer
+		opusStream(&whole, 1, stereo, oggTags)
+		last := bytes.LastIndex(whole.Bytes(), []byte(capturePattern))
+		out.Write(whole.Bytes()[:last])
+		out.WriteString("OggS of no page, whose number of lacing values is past the end of the file: " + string([]byte{255}))
+		out.Write(whole.Bytes()[last:])
+	}},
+	"a damaged page": {packets: 101, length: 3020 * time.Millisecond, make: func(out *bytes.Buffer) { // with a pause
+		opusStream(out, 1, stereo, oggTags)
+		out.Bytes()[bytes.LastIndex(out.Bytes(), []byte{0, 99})]++
+	}},
+	"a pause": {packets: 3, length: 10_060 * time.Millisecond, make: func(out *bytes.Buffer) {
+		m := &oggMaker{out: out, serial: 1}
+		m.pages(oggFirst, stereo)
+		m.pages(0, oggTags)
+		m.granule = 1 << 40 // a recording may begin at any position
+		m.pages(0, opusPackets(2)...)
+		m.granule += 10 * audioClock
+		m.pages(oggLast, opusPackets(1)...)
+	}},
+	"a packet over two pages": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
+		m := &oggMaker{out: out, serial: 1}
+		m.pages(oggFirst, stereo)
+		m.pages(0, oggTags)
+		packet := bytes.Repeat([]byte{0xfc}, 255+10)
+		m.page(0, noGranule, []byte{255}, packet[:255])
+		m.page(oggContinued, 960, []byte{10}, packet[255:])
+	}},
+	"half a packet is lost": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
+		m := &oggMaker{out: out, serial: 1}
+		m.pages(oggFirst, stereo)
+		m.pages(0, oggTags)
+		half := bytes.Repeat([]byte{0xfc}, 255)
+		m.page(0, noGranule, []byte{255}, half)
+		m.sequence++
+		m.page(oggContinued, 1920, []byte{10, 3}, append(make([]byte, 10), 0xfc, 1, 2))
+	}},
+}
+
+// TestOggStreams reads streams to their end, whatever is around their packets.
+func TestOggStreams(t *testing.T) {
+	for name, tt := range oggStreams {
 		t.Run(name, func(t *testing.T) {
 			if tt.packets == 0 {
 				tt.packets = 151
