@@ -82,7 +82,7 @@ func (s *Subscription) start() {
 	if s.subscriber.req.wantsPackets() {
 		s.rouse(rouseTries)
 	}
-	if pub := s.pub; !pub.told && !s.subscriber.hidden() {
+	if pub := s.pub; !pub.told && !s.subscriber.hidden() && pub.owner.req.knowsAllResponses() {
 		pub.told = true
 		pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackSubscribed{
 			TrackSubscribed: &livekit.TrackSubscribed{TrackSid: pub.info.Sid},

@@ -102,6 +102,8 @@ type connectionOptions struct {
 	tcp      bool // the client may connect by TCP too
 	tcpOnly  bool // UDP has failed it: neither side is told of UDP addresses
 	codecs   codecSet
+	// zeroChecksum allows SCTP packets without a checksum.
+	zeroChecksum bool
 	// neverPause is set when the client wants the lowest layer of every picture, however narrow its connection.
 	neverPause bool
 }
@@ -169,7 +171,7 @@ func (e *engine) settings(o connectionOptions, senders *rtcpSenders) (*webrtc.Se
 	}
 	// Both save a round trip or work for each packet: ICE has already proven the client's address, and DTLS its data.
 	s.SetDTLSInsecureSkipHelloVerify(true)
-	s.EnableSCTPZeroChecksum(true)
+	s.EnableSCTPZeroChecksum(o.zeroChecksum)
 	s.SetSCTPMaxMessageSize(maxMessage)
 	s.SetSCTPRTOMax(sctpRTOMax)
 	s.SetSCTPMinCwnd(sctpMinWindow)

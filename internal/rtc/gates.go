@@ -20,8 +20,28 @@ func (req *JoinRequest) safari() bool { return strings.EqualFold(req.Client.GetB
 // takesRED is false for the browsers that offer it and then play nothing.
 func (req *JoinRequest) takesRED() bool { return !req.firefox() && !req.safari() }
 
-// takesTCP is false for LiveKit's Go SDK, which does not get along with ICE over TCP.
-func (req *JoinRequest) takesTCP() bool { return req.Client.GetSdk() != livekit.ClientInfo_GO }
+// takesTCP is false for clients that do not get along with ICE over TCP: LiveKit's Go SDK, and its Swift SDK before 1.0.5.
+func (req *JoinRequest) takesTCP() bool {
+	sdk := req.Client.GetSdk()
+	return sdk != livekit.ClientInfo_GO && (sdk != livekit.ClientInfo_SWIFT || req.sinceVersion(1, 0, 5))
+}
+
+// takesZeroChecksum is false for clients that may not get along with SCTP packets without a checksum (RFC 9653): LiveKit's
+// Go SDK before 2.4.0, and ones that do not say what they are.
+func (req *JoinRequest) takesZeroChecksum() bool {
+	sdk := req.Client.GetSdk()
+	return sdk != livekit.ClientInfo_UNKNOWN && (sdk != livekit.ClientInfo_GO || req.sinceVersion(2, 4, 0))
+}
+
+// sinceVersion reports whether the client's SDK is of that version or newer; one that does not say is old.
+func (req *JoinRequest) sinceVersion(version ...int) bool {
+	return slices.Compare(versionOf(req.Client.GetVersion()), version) >= 0
+}
+
+// knowsAllResponses is false for Rust clients before protocol 10, which fail on messages that came later.
+func (req *JoinRequest) knowsAllResponses() bool {
+	return req.Client.GetSdk() != livekit.ClientInfo_RUST || req.Client.GetProtocol() >= 10
+}
 
 // knowsReconnect is false for browsers' SDKs from before there was a ReconnectResponse; they break on it.
 func (req *JoinRequest) knowsReconnect() bool { return !req.jsBefore(1, 6, 3) }
@@ -67,21 +87,50 @@ func (req *JoinRequest) wantsPackets() bool { return req.Client.GetSdk() == live
 
 func (req *JoinRequest) runsOn(os string) bool { return strings.EqualFold(req.Client.GetOs(), os) }
 
+// deviceRule names a codec that some clients say they know and fail with.
+type deviceRule struct {
+	applies     func(*JoinRequest) bool
+	mime        string
+	publishOnly bool // they play it all the same
+}
+
+// deviceRules are those of LiveKit 1.13.5 (pkg/clientconfiguration/conf.go).
+var deviceRules = []deviceRule{
+	{(*JoinRequest).safari, webrtc.MimeTypeAV1, false},
+	{(*JoinRequest).safariAfter18_3, webrtc.MimeTypeVP9, true},
+	{(*JoinRequest).firefoxWithoutH264, webrtc.MimeTypeH264, true},
+	{(*JoinRequest).xiaomi2201117TI, webrtc.MimeTypeH264, true},
+}
+
+func (req *JoinRequest) safariAfter18_3() bool {
+	return req.safari() && newerThan(req.Client.GetBrowserVersion(), 18, 3)
+}
+
+func (req *JoinRequest) firefoxWithoutH264() bool {
+	return req.firefox() && (req.runsOn("linux") || req.runsOn("android"))
+}
+
+func (req *JoinRequest) xiaomi2201117TI() bool {
+	return req.runsOn("android") && strings.EqualFold(req.Client.GetDeviceModel(), "xiaomi 2201117ti")
+}
+
 // disabledCodecs are those the client says it knows and fails with; nil when there are none.
 func (req *JoinRequest) disabledCodecs() *livekit.DisabledCodecs {
-	off := &livekit.DisabledCodecs{}
-	if req.safari() {
-		off.Codecs = codecList(webrtc.MimeTypeAV1)
-		if newerThan(req.Client.GetBrowserVersion(), 18, 3) {
-			off.Publish = codecList(webrtc.MimeTypeVP9)
+	var off *livekit.DisabledCodecs
+	for _, rule := range deviceRules {
+		if !rule.applies(req) {
+			continue
 		}
-	}
-	xiaomi := strings.EqualFold(req.Client.GetDeviceModel(), "xiaomi 2201117ti") && req.runsOn("android")
-	if xiaomi || req.firefox() && (req.runsOn("linux") || req.runsOn("android")) {
-		off.Publish = codecList(webrtc.MimeTypeH264)
-	}
-	if len(off.Codecs)+len(off.Publish) == 0 {
-		return nil
+		if off == nil {
+			off = &livekit.DisabledCodecs{}
+		}
+		list := &off.Codecs
+		if rule.publishOnly {
+			list = &off.Publish
+		}
+		if mime := strings.ToLower(rule.mime); !listed(*list, mime) {
+			*list = append(*list, &livekit.Codec{Mime: mime})
+		}
 	}
 	return off
 }
@@ -99,16 +148,17 @@ func (req *JoinRequest) configuration() *livekit.ClientConfiguration {
 	return &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED, DisabledCodecs: req.disabledCodecs()}
 }
 
-func codecList(mime string) []*livekit.Codec { return []*livekit.Codec{{Mime: strings.ToLower(mime)}} }
-
 func listed(codecs []*livekit.Codec, mime string) bool {
 	return slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return strings.EqualFold(c.Mime, mime) })
 }
 
-// newerThan compares a version such as "18.3.1" with major.minor, of which it has to differ.
+// newerThan compares a version such as "18.3.1" with major.minor, which stands for its first release.
 func newerThan(version string, major, minor int) bool {
-	v := append(versionOf(version), 0)
-	return slices.Compare(v[:2], []int{major, minor}) > 0
+	v := versionOf(version)
+	for len(v) > 2 && v[len(v)-1] == 0 {
+		v = v[:len(v)-1]
+	}
+	return slices.Compare(v, []int{major, minor}) > 0
 }
 
 // versionOf reads a version such as "1.6.3-rc1". What is no number counts as 0, and so as old.

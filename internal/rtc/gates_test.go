@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -32,11 +33,15 @@ func TestDisabledCodecs(t *testing.T) {
 		{"Safari 18.3", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.3"}, []string{"av1"}, nil, []string{"av1"}},
 		{"Safari 18.4", &livekit.ClientInfo{Browser: "safari", BrowserVersion: "18.4"}, []string{"av1"}, []string{"vp9"}, []string{"av1", "vp9"}},
 		{"Safari 26", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "26.0.1"}, []string{"av1"}, []string{"vp9"}, []string{"av1", "vp9"}},
+		{"Safari 18.3.1", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.3.1"}, []string{"av1"}, []string{"vp9"}, []string{"av1", "vp9"}},
+		{"Safari 18.3.0", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.3.0"}, []string{"av1"}, nil, []string{"av1"}},
 		{"Safari of no version", &livekit.ClientInfo{Browser: "Safari"}, []string{"av1"}, nil, []string{"av1"}},
 		{"Firefox on Linux", &livekit.ClientInfo{Browser: "Firefox", Os: "Linux"}, nil, []string{"h264"}, []string{"h264"}},
 		{"Firefox on Android", &livekit.ClientInfo{Browser: "Firefox Mobile", Os: "android"}, nil, []string{"h264"}, []string{"h264"}},
 		{"Firefox on Windows", &livekit.ClientInfo{Browser: "Firefox", Os: "windows"}, nil, nil, nil},
-		{"a telephone", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, nil, []string{"h264"}, []string{"h264"}},
+		{"Xiaomi 2201117TI", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, nil, []string{"h264"}, []string{"h264"}},
+		{"the model's name on another system", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "linux"}, nil, nil, nil},
+		{"another Xiaomi", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TG", Os: "android"}, nil, nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			req := JoinRequest{Client: tt.client}
@@ -57,6 +62,86 @@ func TestDisabledCodecs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What some versions of LiveKit's SDKs do not get along with, as in LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
+func TestClientGates(t *testing.T) {
+	for _, tt := range []struct {
+		client                       *livekit.ClientInfo
+		tcp, zeroChecksum, responses bool
+	}{
+		{&livekit.ClientInfo{}, true, false, true},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "1.0.0"}, true, true, true},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_GO}, false, false, true},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: "2.3.9"}, false, false, true},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: "2.4.0"}, false, true, true},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_SWIFT, Version: "1.0.4"}, false, true, true},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_SWIFT, Version: "1.0.5"}, true, true, true},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_RUST, Protocol: 9}, true, true, false},
+		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_RUST, Protocol: 10}, true, true, true},
+	} {
+		req := JoinRequest{Client: tt.client}
+		if got := req.takesTCP(); got != tt.tcp {
+			t.Errorf("%v: ICE over TCP %v", tt.client, got)
+		}
+		if got := req.takesZeroChecksum(); got != tt.zeroChecksum {
+			t.Errorf("%v: zero checksum %v", tt.client, got)
+		}
+		if got := req.knowsAllResponses(); got != tt.responses {
+			t.Errorf("%v: all responses %v", tt.client, got)
+		}
+	}
+}
+
+// A codec that the client is not to publish is missing from the sections on which it sends, and stays in the others, by
+// which it receives. A section that holds nothing else is left as it is.
+func TestDisabledCodecsAreNotAnswered(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		client *livekit.ClientInfo
+		alone  bool // the client offers H264 and nothing else
+		want   []string
+	}{
+		{"Chrome", &livekit.ClientInfo{Browser: "Chrome", Os: "linux"}, false, []string{"vp8", "vp9", "av1", "h264"}},
+		{"Xiaomi 2201117TI", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, false, []string{"vp8", "vp9", "av1"}},
+		{"Firefox on Linux", &livekit.ClientInfo{Browser: "Firefox", Os: "Linux"}, false, []string{"vp8", "vp9", "av1"}},
+		{"Safari 18.4", &livekit.ClientInfo{Browser: "Safari", BrowserVersion: "18.4"}, false, []string{"vp8", "h264"}},
+		{"H264 alone", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TI", Os: "android"}, true, []string{"h264"}},
+	} {
+		for _, single := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, single %v", tt.name, single), func(t *testing.T) {
+				req := request("ada")
+				req.Client, req.SinglePC = tt.client, single
+				ada := newHouse(t).join(req)
+				ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera()}})
+				mime := webrtc.MimeTypeVP8
+				if tt.alone {
+					mime = webrtc.MimeTypeH264
+				}
+				ada.sends(mime, "v")
+				if _, err := ada.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+					t.Fatal(err)
+				}
+				for _, tr := range ada.pc.GetTransceivers() {
+					offered := slices.DeleteFunc(tr.Receiver().GetParameters().Codecs, func(c webrtc.RTPCodecParameters) bool { return tt.alone && c.MimeType != mime })
+					if err := tr.SetCodecPreferences(offered); err != nil {
+						t.Fatal(err)
+					}
+				}
+				ada.negotiate()
+				m := sectionsOf(t, ada.sink.answers()[0])
+				sends, receives := codecsIn(m[0]), codecsIn(m[1])
+				slices.Sort(sends)
+				slices.Sort(tt.want)
+				if d := cmp.Diff(tt.want, sends); d != "" {
+					t.Error(d)
+				}
+				if !slices.Contains(receives, "h264") {
+					t.Errorf("receives %v", receives)
+				}
+			})
+		}
 	}
 }
 

@@ -189,7 +189,7 @@ func FuzzTuneAnswer(f *testing.F) {
 	tune := tuneAnswer([]sendWish{
 		{livekit.TrackType_VIDEO, []string{"a"}, "video/vp9", true, false, false},
 		{livekit.TrackType_AUDIO, []string{"b"}, "audio/opus", false, true, true},
-	})
+	}, &livekit.DisabledCodecs{Publish: []*livekit.Codec{{Mime: "video/h264"}}})
 	f.Fuzz(func(t *testing.T, text string) {
 		offer, answer := &sdp.SessionDescription{}, &sdp.SessionDescription{}
 		if offer.UnmarshalString(text) != nil || answer.UnmarshalString(text) != nil {

@@ -159,6 +159,7 @@ func (p *Participant) connectionOptions(set codecSet) connectionOptions {
 	return connectionOptions{
 		loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), reuses: p.req.reusesSections(),
 		tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set, neverPause: p.req.NeverPause,
+		zeroChecksum: p.req.takesZeroChecksum(),
 	}
 }
 

@@ -19,7 +19,7 @@ type earlyMedia struct {
 // takeOffer answers the client's offer on the connection it publishes on.
 func (p *Participant) takeOffer(d *livekit.SessionDescription) {
 	if t := p.publisherTransport(); t != nil {
-		t.takeOffer(d, tuneAnswer(p.sendWishes()))
+		t.takeOffer(d, tuneAnswer(p.sendWishes(), p.req.disabledCodecs()))
 	}
 }
 

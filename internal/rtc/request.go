@@ -111,8 +111,7 @@ func (p *Participant) refuse(reason livekit.RequestResponse_Reason, message stri
 }
 
 func (p *Participant) respond(r *livekit.RequestResponse) {
-	// Rust clients before protocol 10 do not know this message.
-	if c := p.req.Client; c.GetSdk() == livekit.ClientInfo_RUST && c.GetProtocol() < 10 {
+	if !p.req.knowsAllResponses() {
 		return
 	}
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RequestResponse{RequestResponse: r}})

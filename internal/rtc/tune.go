@@ -63,12 +63,16 @@ func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []
 
 // tuneAnswer returns a function that writes the client's wishes into an answer: browsers take stereo and discontinuous
 // transmission from the remote description (RFC 7587, section 6.1), and send the codec that stands first in it
-// (livekit-protocol.md, 2.8).
-func tuneAnswer(wishes []sendWish) func(answer, offer *sdp.SessionDescription) {
+// (livekit-protocol.md, 2.8). Where the client sends, the codecs it is not to publish are removed.
+func tuneAnswer(wishes []sendWish, disabled *livekit.DisabledCodecs) func(answer, offer *sdp.SessionDescription) {
 	return func(answer, offer *sdp.SessionDescription) {
 		granted := matchWishes(offer, wishes)
+		sending := sendingSections(offer)
 		for _, m := range answer.MediaDescriptions {
 			mid, _ := m.Attribute(sdp.AttrKeyMID)
+			if sending[mid] {
+				removeCodecs(m, disabled.GetPublish())
+			}
 			w := granted[mid]
 			if w == nil {
 				continue
@@ -82,6 +86,16 @@ func tuneAnswer(wishes []sendWish) func(answer, offer *sdp.SessionDescription) {
 			}
 		}
 	}
+}
+
+// sendingSections returns the mids of the sections on which the client offers to send.
+func sendingSections(offer *sdp.SessionDescription) map[string]bool {
+	mids := map[string]bool{}
+	for _, m := range offer.MediaDescriptions {
+		mid, _ := m.Attribute(sdp.AttrKeyMID)
+		_, mids[mid] = offeredCID(m)
+	}
+	return mids
 }
 
 // matchWishes finds the wish for each section on which the client offers to send, by mid: the one of its track id, else
@@ -135,12 +149,25 @@ func preferCodec(m *sdp.MediaDescription, mime string) {
 	})
 }
 
-// keepCodec leaves only the payload types of that codec in the section, and their retransmissions, if it is there at all.
+// keepCodec leaves only that codec in the section, if it is there at all.
 func keepCodec(m *sdp.MediaDescription, mime string) {
+	keepCodecs(m, func(name string) bool { return name == shortName(mime) })
+}
+
+// removeCodecs removes codecs from the section, unless it has no others.
+func removeCodecs(m *sdp.MediaDescription, codecs []*livekit.Codec) {
+	keepCodecs(m, func(name string) bool {
+		return name != "rtx" && !slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return name == shortName(c.Mime) })
+	})
+}
+
+// keepCodecs leaves only the payload types of the wanted codecs in the section, and their retransmissions. Without any
+// wanted codec nothing changes.
+func keepCodecs(m *sdp.MediaDescription, wanted func(name string) bool) {
 	kept := map[string]bool{} // by payload type
 	for _, a := range m.Attributes {
 		pt, encoding, _ := strings.Cut(a.Value, " ")
-		if codec, _, _ := strings.Cut(encoding, "/"); a.Key == "rtpmap" && strings.EqualFold(codec, shortName(mime)) {
+		if name, _, _ := strings.Cut(strings.ToLower(encoding), "/"); a.Key == "rtpmap" && wanted(name) {
 			kept[pt] = true
 		}
 	}
