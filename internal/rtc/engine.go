@@ -51,6 +51,7 @@ type engine struct {
 type patience struct {
 	disconnected, failed time.Duration // of ICE
 	answer               time.Duration // to an offer
+	introduction         time.Duration // until others learn of one whose media has not connected
 }
 
 func newEngine(udp UDPMux, tcp TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
@@ -62,7 +63,7 @@ func newEngine(udp UDPMux, tcp TCPMux, nodeIP netip.Addr, logs logging.LoggerFac
 	if err != nil {
 		return nil, fmt.Errorf("make the media certificate: %w", err)
 	}
-	e := &engine{udp: udp, tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs, patience: patience{iceDisconnected, iceFailed, answerLimit}}
+	e := &engine{udp: udp, tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs, patience: patience{iceDisconnected, iceFailed, answerLimit, introductionDelay}}
 	if a, ok := udp.LocalAddr().(*net.UDPAddr); ok {
 		e.bound = a.AddrPort().Addr().Unmap()
 	}

@@ -120,10 +120,8 @@ func (f *forward) begin(is *portrait) error {
 		f.forget()
 		return refused
 	}
-	f.likeness.info.State = is.info.State
 	f.to.enroll(f.likeness)
 	f.likeness.resemble(is)
-	f.to.emit(Event{Kind: ParticipantJoined, Participant: f.likeness.snapshot()})
 	f.to.peopleChanged()
 	return nil
 }
@@ -183,7 +181,7 @@ func (p *Participant) endForwards(reason livekit.DisconnectReason) {
 // resemble makes p, a likeness, look like that and tells its room.
 func (p *Participant) resemble(is *portrait) {
 	sid, version, joined, joinedMs := p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs
-	publishes := p.info.IsPublisher
+	publishes, active := p.info.IsPublisher, p.info.State == livekit.ParticipantInfo_ACTIVE
 	p.info = is.info
 	p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs = sid, version, joined, joinedMs
 	p.info.KindDetails = append(p.info.KindDetails, livekit.ParticipantInfo_FORWARDED)
@@ -212,6 +210,9 @@ func (p *Participant) resemble(is *portrait) {
 		p.room.unpublish(p.publications[sid])
 	}
 	p.room.announce(p, false)
+	if !active && p.info.State == livekit.ParticipantInfo_ACTIVE {
+		p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
+	}
 	for _, pub := range added {
 		p.room.list(pub)
 		p.room.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})

@@ -121,6 +121,8 @@ func (p *Participant) begin() {
 	})
 	if p.info.Metadata != "" || len(p.info.Attributes) > 0 {
 		p.room.announce(p, false)
+	} else {
+		p.room.after(p.room.rooms.engine.patience.introduction, p.introduce)
 	}
 	p.room.reconcile(p)
 	p.reconcileData()
@@ -136,6 +138,17 @@ func (p *Participant) begin() {
 		p.room.stale[p] = true // the first offer goes out with or without tracks
 	}
 	p.refreshToken()
+}
+
+// introductionDelay is after what time others learn of a participant whose media has not connected: LiveKit tells them of
+// everybody who publishes nothing every 3 s (pkg/rtc/room.go). Most connect sooner, and are announced once, as active.
+const introductionDelay = 3 * time.Second
+
+// introduce announces p if it has never been announced.
+func (p *Participant) introduce() {
+	if !p.closed && p.info.Version == 0 {
+		p.room.announce(p, false)
+	}
 }
 
 // joinTimeout is how long a participant may take from joining to a working connection.

@@ -1,0 +1,121 @@
+package rtc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/livekit/protocol/livekit"
+)
+
+// eventsOf lists what happened to a participant, each as kind and room.
+func (h *house) eventsOf(identity string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []string
+	for _, e := range h.events {
+		if e.Participant.GetIdentity() == identity {
+			list = append(list, string(e.Kind)+" "+e.Room.Name)
+		}
+	}
+	return list
+}
+
+// toldOf lists the states in which s was told of a participant.
+func (s *sink) toldOf(identity string) []string {
+	var states []string
+	for _, t := range s.told() {
+		if state, of := strings.CutPrefix(t, identity+" "); of {
+			states = append(states, state)
+		}
+	}
+	return states
+}
+
+// A participant whose media never connects is shown to the others after a while, as it changes, and as it leaves. A
+// webhook of its join is never sent.
+func TestUnconnectedParticipantIsShown(t *testing.T) {
+	h := newHouse(t)
+	h.engine.patience.introduction = 20 * time.Millisecond
+	ada := h.join(request("ada"))
+	bo := h.join(request("bo"))
+	eventually(t, "ada is told of bo", func() bool { return slices.Equal(ada.sink.toldOf("bo"), []string{"JOINED"}) })
+	late := h.join(request("late"))
+	if p := late.sink.lastInfo("bo"); p.GetState() != livekit.ParticipantInfo_JOINED {
+		t.Errorf("one who comes later is told of %v", p)
+	}
+	list, err := h.Participants(t.Context(), "room")
+	if err != nil || len(list) != 3 || list[1].Identity != "bo" || list[1].State != livekit.ParticipantInfo_JOINED {
+		t.Errorf("listed: %v, %v", list, err)
+	}
+	if _, err := h.Update(t.Context(), "room", "bo", Change{Name: "Bo"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "ada is told of bo's name", func() bool {
+		p := ada.sink.lastInfo("bo")
+		return p.Name == "Bo" && p.State == livekit.ParticipantInfo_JOINED
+	})
+	bo.say(addTrack("b", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	if n := len(ada.sink.lastInfo("bo").Tracks); n != 0 {
+		t.Errorf("ada is told of %d tracks whose media cannot come", n)
+	}
+	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	eventually(t, "ada is told that bo left", func() bool { return ada.sink.lastInfo("bo").State == livekit.ParticipantInfo_DISCONNECTED })
+	if d := cmp.Diff([]string{"participant_connection_aborted room"}, h.eventsOf("bo")); d != "" {
+		t.Error(d)
+	}
+}
+
+// A participant whose media connects in time is announced once, and a hidden one never.
+func TestConnectedParticipantIsNotIntroduced(t *testing.T) {
+	h := newHouse(t)
+	watch := &sink{}
+	h.inRoom(func(r *Room) {
+		r.bring(bare(r, "watch", watch))
+		r.bring(bare(r, "bo", &sink{})).introduce()
+		hidden := bare(r, "hidden", &sink{})
+		hidden.info.Permission.Hidden, hidden.req.Info.Permission.Hidden = true, true
+		r.admit(hidden)
+		hidden.introduce()
+		r.bring(bare(r, "cy", &sink{}))
+	})
+	eventually(t, "cy is announced", func() bool { return len(watch.toldOf("cy")) > 0 })
+	if d := cmp.Diff([]string{"ACTIVE"}, watch.toldOf("bo")); d != "" {
+		t.Error(d)
+	}
+	if d := watch.toldOf("hidden"); d != nil {
+		t.Errorf("a hidden participant is announced: %v", d)
+	}
+}
+
+// A participant that is shown in another room joins and leaves there as in its own: once its media works, or not at all.
+func TestForwardedBeforeMediaConnects(t *testing.T) {
+	h := newHouse(t)
+	for _, tt := range []struct {
+		identity string
+		connects bool
+		want     []string
+	}{
+		{"ada", true, []string{"participant_joined other", "participant_joined room", "participant_left other", "participant_left room"}},
+		{"bo", false, []string{"participant_connection_aborted other", "participant_connection_aborted room"}},
+	} {
+		p := h.join(request(tt.identity))
+		if err := h.Forward(t.Context(), "room", tt.identity, "other"); err != nil {
+			t.Fatal(err)
+		}
+		if tt.connects {
+			p.state(func(p *Participant) { p.activate() })
+			eventually(t, "it is active in both rooms", func() bool { return len(h.eventsOf(tt.identity)) == 2 })
+		}
+		p.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+		eventually(t, "it has left both rooms", func() bool { return len(h.eventsOf(tt.identity)) == len(tt.want) })
+		got := h.eventsOf(tt.identity)
+		slices.Sort(got)
+		slices.Sort(tt.want)
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Error(tt.identity, d)
+		}
+	}
+}
