@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/livekit/protocol/livekit"
@@ -67,7 +68,15 @@ func (p *Participant) forwardData(packet *livekit.DataPacket) {
 
 // route checks and signs a packet of p's and returns who gets it.
 func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
-	if p.closed || p.answersServer(packet) || !p.info.Permission.GetCanPublishData() {
+	if p.closed || p.answersServer(packet) {
+		return nil
+	}
+	if id, calls := callID(packet); calls {
+		if e := p.callError(packet.DestinationIdentities); e != nil {
+			return p.refuseCall(packet, id, e)
+		}
+	}
+	if !p.info.Permission.GetCanPublishData() {
 		return nil
 	}
 	if packet.Kind == livekit.DataPacket_RELIABLE && packet.Sequence > 0 {
@@ -101,7 +110,7 @@ func (p *Participant) sign(packet *livekit.DataPacket) {
 	packet.ParticipantSid = p.sid()
 	identity := p.identity()
 	if p.hidden() {
-		packet.ParticipantSid, identity = "", ""
+		packet.ParticipantSid, identity = "", p.hiddenSender(packet)
 	}
 	if spokenFor := packet.ParticipantIdentity; p.info.Kind == livekit.ParticipantInfo_AGENT && spokenFor != "" && spokenFor != p.identity() {
 		switch v := packet.Value.(type) {
@@ -144,15 +153,18 @@ func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbo
 	}
 	identities, sids := packet.DestinationIdentities, packet.GetUser().GetDestinationSids()
 	if len(identities) == 0 && len(sids) == 0 {
+		_, calls := callID(packet)
 		for _, o := range r.participants {
-			add(o)
+			if !calls || !o.hidden() { // whose answer would name it
+				add(o)
+			}
 		}
 		return to
 	}
 	// By a set of those named, since a packet may name thousands.
 	named := make(map[*Participant]bool, min(len(identities)+len(sids), len(r.participants)))
 	for _, identity := range identities {
-		if o := r.participants[identity]; o != nil {
+		if o := cmp.Or(r.participants[identity], r.callers[identity]); o != nil {
 			named[o] = true
 		}
 	}

@@ -80,6 +80,7 @@ type Participant struct {
 
 	channels *channelCount
 	lastData uint32       // highest reliable sequence number accepted
+	caller   string       // the name a hidden participant is answered under, once it has called somebody
 	speaking speakerState // as last told to others
 	quality  qualityState // as last computed
 
@@ -301,6 +302,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	}
 	p.out.close()
 	p.hangUp()
+	delete(p.room.callers, p.caller)
 	p.endForwards(reason)
 	if p.forwarded != nil {
 		p.forwarded.forget()

@@ -35,9 +35,10 @@ type Room struct {
 	departed     []departure             // the latest
 	news         news
 	nonces       nonceSet
-	rpcs         map[string]*rpcCall   // the server's own, by their ids
-	dataTracks   map[uint16]*DataTrack // by the handle their subscribers know them by
-	lastHandle   uint16                // given to a data track
+	rpcs         map[string]*rpcCall     // the server's own, by their ids
+	callers      map[string]*Participant // hidden ones, by the names they are answered under
+	dataTracks   map[uint16]*DataTrack   // by the handle their subscribers know them by
+	lastHandle   uint16                  // given to a data track
 
 	// Of the participants: how many only serve others, and how many record.
 	dependents, recorders int
@@ -76,6 +77,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 		participants: map[string]*Participant{},
 		families:     map[string]*family{},
 		rpcs:         map[string]*rpcCall{},
+		callers:      map[string]*Participant{},
 		dataTracks:   map[uint16]*DataTrack{},
 		stale:        map[*Participant]bool{},
 		rehandled:    map[*Participant]bool{},

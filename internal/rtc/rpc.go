@@ -11,8 +11,7 @@ import (
 	"meet/internal/fault"
 )
 
-// This file is the server as the caller of a participant's method (livekit-protocol.md, 6.3). Calls between participants
-// are plain data to it.
+// This file is the server as the caller of a participant's method (livekit-protocol.md, 6.3).
 
 // Codes of an RPCError; numbers below 1400 and above 1599 are the application's own.
 const (
@@ -26,6 +25,7 @@ const (
 	RPCResponseTimeout       = 1502
 	RPCRecipientDisconnected = 1503
 	RPCResponseTooLarge      = 1504
+	RPCSendFailed            = 1505
 )
 
 // RPCError is a call that did not succeed: the participant's own answer, or why there is none.
@@ -58,6 +58,9 @@ const (
 	rpcVersion  = 1 // the payload is in the request itself
 	rpcIDPrefix = "RPC_"
 )
+
+// errCallForwarded answers a call to a participant that has no connection in the room.
+var errCallForwarded = &RPCError{Code: RPCRecipientNotFound, Message: "Recipient not found: it is forwarded from another room; call it there"}
 
 var errManyRPCs = fault.New(fault.Exhausted, "too many calls to participants of this room wait for an answer")
 
@@ -98,7 +101,10 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	call := &rpcCall{acked: make(chan struct{}, 1), answer: make(chan rpcAnswer, 1)}
 	var r *Room
 	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
-		if len(p.room.rpcs) >= maxRPCs {
+		switch {
+		case p.forwarded != nil:
+			return errCallForwarded
+		case len(p.room.rpcs) >= maxRPCs:
 			return errManyRPCs
 		}
 		call.to, r = p, p.room

@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/livekit/protocol/auth"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 )
 
@@ -23,6 +25,7 @@ func TestData(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			room := fmt.Sprintf("gosdk-data-%d", time.Now().UnixNano())
 			ada, bo, cy := join(t, room, "ada", opts...), join(t, room, "bo", opts...), join(t, room, "cy", opts...)
+			ghost := hidden(t, room, opts...)
 			t.Run("destinations", func(t *testing.T) {
 				packet := &lksdk.UserDataPacket{Payload: []byte("for bo"), Topic: "test"}
 				if err := ada.LocalParticipant.PublishDataPacket(packet, lksdk.WithDataPublishReliable(true), lksdk.WithDataPublishDestination([]string{"bo"})); err != nil {
@@ -42,7 +45,7 @@ func TestData(t *testing.T) {
 				})
 			})
 			t.Run("streams", func(t *testing.T) { testStreams(t, ada, bo) })
-			t.Run("calls", func(t *testing.T) { testCalls(t, ada, bo) })
+			t.Run("calls", func(t *testing.T) { testCalls(t, ada, bo, ghost) })
 		})
 	}
 }
@@ -85,7 +88,23 @@ func testStreams(t *testing.T, ada, bo *guest) {
 	}
 }
 
-func testCalls(t *testing.T, ada, bo *guest) {
+// hidden joins as a participant the others are not told of.
+func hidden(t *testing.T, room string, opts ...lksdk.ConnectOption) *lksdk.Room {
+	t.Helper()
+	token, err := auth.NewAccessToken(server.key, server.secret).SetIdentity("ghost").
+		SetVideoGrant(&auth.VideoGrant{RoomJoin: true, Room: room, Hidden: true}).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := lksdk.ConnectToRoomWithToken(server.url, token, &lksdk.RoomCallback{}, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Disconnect)
+	return r
+}
+
+func testCalls(t *testing.T, ada, bo *guest, ghost *lksdk.Room) {
 	detail := "because"
 	for method, answer := range map[string]lksdk.RpcHandlerFunc{
 		"greet": func(d lksdk.RpcInvocationData) (string, error) { return d.CallerIdentity + " said " + d.Payload, nil },
@@ -97,18 +116,31 @@ func testCalls(t *testing.T, ada, bo *guest) {
 			t.Fatal(err)
 		}
 	}
-	call := func(method string) (string, error) {
-		answer, err := ada.LocalParticipant.PerformRpc(lksdk.PerformRpcParams{DestinationIdentity: "bo", Method: method, Payload: "hello"})
+	if err := ghost.RegisterRpcMethod("haunt", func(d lksdk.RpcInvocationData) (string, error) { return d.CallerIdentity + " is haunted", nil }); err != nil {
+		t.Fatal(err)
+	}
+	callBy := func(r *lksdk.Room, to, method string) (string, error) {
+		answer, err := r.LocalParticipant.PerformRpc(lksdk.PerformRpcParams{DestinationIdentity: to, Method: method, Payload: "hello"})
 		if answer == nil {
 			return "", err
 		}
 		return *answer, err
 	}
+	call := func(method string) (string, error) { return callBy(ada.Room, "bo", method) }
 	if answer, err := call("greet"); answer != "ada said hello" || err != nil {
 		t.Errorf("answered %q, %v", answer, err)
 	}
+	if answer, err := callBy(ghost, "bo", "greet"); !strings.HasSuffix(answer, " said hello") || strings.Contains(answer, "ghost") || err != nil {
+		t.Errorf("the hidden one is answered %q, %v", answer, err)
+	}
+	if answer, err := callBy(ada.Room, "ghost", "haunt"); answer != "ada is haunted" || err != nil {
+		t.Errorf("the hidden one answers %q, %v", answer, err)
+	}
+	var failed *lksdk.RpcError
+	if _, err := callBy(ada.Room, "nobody", "greet"); !errors.As(err, &failed) || failed.Code != lksdk.RpcRecipientNotFound {
+		t.Errorf("a call to nobody: %v", err)
+	}
 	for method, code := range map[string]lksdk.RpcErrorCode{"refuse": 4321, "unknown": lksdk.RpcUnsupportedMethod} {
-		var failed *lksdk.RpcError
 		if _, err := call(method); !errors.As(err, &failed) || failed.Code != code {
 			t.Errorf("%s: %v, want %d", method, err, code)
 		}

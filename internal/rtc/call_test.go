@@ -1,0 +1,167 @@
+package rtc
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// calls are a call in each version, and answers the answers that clients give.
+func calls(id string, to ...string) map[string]*livekit.DataPacket {
+	return map[string]*livekit.DataPacket{
+		"version 1": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{Id: id, Method: "m", Version: 1}}},
+		"version 2": {DestinationIdentities: to, Value: stream(rpcRequestTopic, id)},
+	}
+}
+
+func answers(id string, to ...string) map[string]*livekit.DataPacket {
+	return map[string]*livekit.DataPacket{
+		"acknowledgement": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}},
+		"version 1":       {DestinationIdentities: to, Value: &livekit.DataPacket_RpcResponse{RpcResponse: &livekit.RpcResponse{RequestId: id}}},
+		"version 2":       {DestinationIdentities: to, Value: stream(rpcResponseTopic, id)},
+	}
+}
+
+func stream(topic, id string) *livekit.DataPacket_StreamHeader {
+	return &livekit.DataPacket_StreamHeader{StreamHeader: &livekit.DataStream_Header{
+		Topic: topic, Attributes: map[string]string{rpcRequestID: id},
+		ContentHeader: &livekit.DataStream_Header_TextHeader{TextHeader: &livekit.DataStream_TextHeader{}},
+	}}
+}
+
+// received returns the last of the n packets that wait for g.
+func (g *guest) received(n int) *livekit.DataPacket {
+	g.t.Helper()
+	packets := g.waiting()
+	if len(packets) != n {
+		g.t.Fatalf("%d packets arrive, want %d: %v", len(packets), n, packets)
+	}
+	if n == 0 {
+		return nil
+	}
+	return packets[n-1]
+}
+
+// A call that cannot be answered fails at once, and its method does not run.
+func TestCallThatCannotBeAnswered(t *testing.T) {
+	h := newHouse(t)
+	far := request("far")
+	far.Room = "other"
+	h.join(far)
+	if err := h.Forward(t.Context(), "other", "far", "room"); err != nil {
+		t.Fatal(err)
+	}
+	mute := request("mute")
+	mute.Info.Permission.CanPublishData = false
+	silent := h.join(mute)
+	gone := h.join(request("gone"))
+	gone.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	h.join(request("bo"))
+	for _, tt := range []struct {
+		name   string
+		caller JoinRequest
+		to     []string
+		code   uint32
+	}{
+		{"nobody", request("ada"), []string{"nobody"}, RPCRecipientNotFound},
+		{"one who left", request("ada"), []string{"gone"}, RPCRecipientNotFound},
+		{"the caller itself", request("ada"), []string{"ada"}, RPCRecipientNotFound},
+		{"one who is shown from another room", request("ada"), []string{"far"}, RPCRecipientNotFound},
+		{"one who may not publish data", request("ada"), []string{"mute"}, RPCUnsupportedMethod},
+		{"one of two who cannot answer", request("ada"), []string{"bo", "mute"}, RPCUnsupportedMethod},
+		{"by one who may not publish data", mute, []string{"bo"}, RPCSendFailed},
+		{"by a hidden one", hidden("ghost"), []string{"nobody"}, RPCRecipientNotFound},
+	} {
+		for version, call := range calls("1", tt.to...) {
+			t.Run(tt.name+", "+version, func(t *testing.T) {
+				caller := h.join(tt.caller)
+				caller.gives(call)
+				failed := caller.received(2).GetRpcResponse()
+				if caller.waiting()[0].GetRpcAck().GetRequestId() != "1" || failed.GetRequestId() != "1" || failed.GetError().GetCode() != tt.code {
+					t.Errorf("answered %v, want %d", caller.waiting(), tt.code)
+				}
+				if tt.caller.Identity != "mute" {
+					silent.received(0)
+				}
+			})
+		}
+	}
+	var failed *RPCError
+	if _, err := h.PerformRPC(t.Context(), "room", "far", "m", "", time.Second); !errors.As(err, &failed) || failed.Code != RPCRecipientNotFound {
+		t.Errorf("the server's call to one who is shown from another room: %v", err)
+	}
+}
+
+// A hidden participant gets the answers to its calls, and whom it calls does not learn who it is.
+func TestHiddenParticipantCalls(t *testing.T) {
+	h := newHouse(t)
+	ghost, bo := h.join(hidden("ghost")), h.join(request("bo"))
+	got, answered := 0, 0
+	var name string
+	for version, call := range calls("1", "bo") {
+		ghost.gives(call)
+		got++
+		p := bo.received(got)
+		name = p.ParticipantIdentity
+		if !strings.HasPrefix(name, callerPrefix) || p.ParticipantSid != "" {
+			t.Errorf("a call of %s comes from %q, %q", version, name, p.ParticipantSid)
+		}
+		for _, answer := range answers("1", name) {
+			bo.gives(answer)
+			answered++
+			if p := ghost.received(answered); p.ParticipantIdentity != "bo" {
+				t.Errorf("answered by %q", p.ParticipantIdentity)
+			}
+		}
+	}
+	for _, call := range calls("2", name) { // the name is for answers alone
+		bo.gives(call)
+		got += 2
+		if e := bo.received(got).GetRpcResponse().GetError(); e.GetCode() != RPCRecipientNotFound {
+			t.Errorf("bo calls the hidden participant: %v", e)
+		}
+	}
+	ghost.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ghost.state(func(p *Participant) {
+		if len(p.room.callers) > 0 {
+			t.Errorf("%v are kept", p.room.callers)
+		}
+	})
+}
+
+// A hidden participant answers whoever calls it by its identity, and only that caller learns it.
+func TestHiddenParticipantAnswers(t *testing.T) {
+	h := newHouse(t)
+	ada, ghost := h.join(request("ada")), h.join(hidden("ghost"))
+	for _, call := range calls("1") {
+		ada.gives(call)
+		ghost.received(0)
+	}
+	got := 0
+	for _, call := range calls("1", "ghost") {
+		ada.gives(call)
+		got++
+		ghost.received(got)
+	}
+	got = 0
+	for _, tt := range []struct {
+		packet *livekit.DataPacket
+		want   string
+	}{
+		{answers("1", "ada")["acknowledgement"], ""},
+		{answers("1", "ada")["version 1"], ""},
+		{answers("1", "ada")["version 2"], "ghost"},
+		{answers("1")["version 2"], ""},
+		{answers("1", "ada", "bo")["version 2"], ""},
+		{&livekit.DataPacket{Value: stream("lk.chat", "1"), DestinationIdentities: []string{"ada"}}, ""},
+	} {
+		ghost.gives(tt.packet)
+		got++
+		if p := ada.received(got); p.ParticipantIdentity != tt.want || p.ParticipantSid != "" {
+			t.Errorf("%v comes from %q, %q, want %q", tt.packet, p.ParticipantIdentity, p.ParticipantSid, tt.want)
+		}
+	}
+}
