@@ -68,6 +68,7 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 		p.room.announce(p, true)
 	}
 	p.takeEarly()
+	p.publishOffered()
 }
 
 // addCodecs announces further codecs of a track that is there: a backup for those who cannot decode the primary. With a

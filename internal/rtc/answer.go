@@ -1,6 +1,8 @@
 package rtc
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/livekit/protocol/livekit"
@@ -70,7 +72,7 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 	}
 	out.Sdp = string(tuned)
 	t.hooks.answer(out)
-	t.hooks.sending(offeredTracks(parsed))
+	t.hooks.sending(offeredTracks(parsed, local, t.receivers()))
 
 	t.sections.asked, t.sections.stale = nil, false
 	t.askSections()
@@ -81,18 +83,60 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 type offeredTrack struct {
 	kind livekit.TrackType
 	cid  string // the track id there, which some browsers make up
+	// receiver gets what comes on the section, first in codec, or only in that; nil if the section was rejected.
+	receiver *webrtc.RTPReceiver
+	codec    webrtc.RTPCodecParameters
+	only     bool
 }
 
-func offeredTracks(offer *sdp.SessionDescription) []offeredTrack {
+// receivers are what gets the media of each section, by mid.
+func (t *Transport) receivers() map[string]*webrtc.RTPReceiver {
+	byMid := map[string]*webrtc.RTPReceiver{}
+	for _, tr := range t.pc.GetTransceivers() {
+		byMid[tr.Mid()] = tr.Receiver()
+	}
+	return byMid
+}
+
+// offeredTracks lists the sections on which the client offers to send, with what the answer makes of them.
+func offeredTracks(offer, answer *sdp.SessionDescription, receivers map[string]*webrtc.RTPReceiver) []offeredTrack {
+	answered := map[string]*sdp.MediaDescription{}
+	for _, m := range answer.MediaDescriptions {
+		mid, _ := m.Attribute(sdp.AttrKeyMID)
+		answered[mid] = m
+	}
 	var tracks []offeredTrack
 	for _, m := range offer.MediaDescriptions {
 		cid, sends := offeredCID(m)
 		kind, known := livekit.TrackType_value[strings.ToUpper(m.MediaName.Media)]
-		if sends && cid != "" && known {
-			tracks = append(tracks, offeredTrack{livekit.TrackType(kind), cid})
+		if !sends || cid == "" || !known {
+			continue
 		}
+		o := offeredTrack{kind: livekit.TrackType(kind), cid: cid}
+		mid, _ := m.Attribute(sdp.AttrKeyMID)
+		if a, r := answered[mid], receivers[mid]; a != nil && a.MediaName.Port.Value != 0 && r != nil {
+			o.settle(a, r)
+		}
+		tracks = append(tracks, o)
 	}
 	return tracks
+}
+
+// settle notes the codec that stands first in a section of the answer, and the receiver of what comes there.
+func (o *offeredTrack) settle(answer *sdp.MediaDescription, receiver *webrtc.RTPReceiver) {
+	codecs := receiver.GetParameters().Codecs
+	for _, format := range answer.MediaName.Formats {
+		i := slices.IndexFunc(codecs, func(c webrtc.RTPCodecParameters) bool {
+			return strconv.Itoa(int(c.PayloadType)) == format && !strings.EqualFold(c.MimeType, webrtc.MimeTypeRTX)
+		})
+		switch {
+		case i < 0:
+		case o.receiver == nil:
+			o.receiver, o.codec, o.only = receiver, codecs[i], true
+		case !strings.EqualFold(codecs[i].MimeType, o.codec.MimeType):
+			o.only = false
+		}
+	}
 }
 
 // offeredCID tells whether the client sends on the section, and the track id there.

@@ -59,7 +59,9 @@ func (req *JoinRequest) syncsStreams() bool {
 }
 
 // mapsSections is false for browsers' SDKs from before 2.16, which know a track by nothing but the names in the SDP.
-func (req *JoinRequest) mapsSections() bool { return !req.jsBefore(2, 16) }
+func (req *JoinRequest) mapsSections() bool {
+	return req.Client.GetSdk() != livekit.ClientInfo_JS || req.sinceVersion(2, 16)
+}
 
 // reusesSections tells whether the client plays another track on a section that has carried one. Safari does not, nor
 // does LiveKit's Go SDK, whose pion stops a section for good that the server makes inactive; nor do those that would take
@@ -70,12 +72,15 @@ func (req *JoinRequest) reusesSections() bool {
 		req.Client.GetProtocol() > 3 && (!req.syncsStreams() || req.mapsSections())
 }
 
-// changesCodec is false for clients that read a track in the codec it began with: LiveKit's Go SDK, and ones that do not
-// say what they are.
-func (req *JoinRequest) changesCodec() bool {
+// pion is true for clients that are built on pion, or may be: LiveKit's Go SDK, and ones that do not say what they are. They
+// send a track in the codec it was made with, whichever stands first in the answer.
+func (req *JoinRequest) pion() bool {
 	sdk := req.Client.GetSdk()
-	return sdk != livekit.ClientInfo_GO && sdk != livekit.ClientInfo_UNKNOWN
+	return sdk == livekit.ClientInfo_GO || sdk == livekit.ClientInfo_UNKNOWN
 }
+
+// changesCodec is false for clients that read a track in the codec it began with.
+func (req *JoinRequest) changesCodec() bool { return !req.pion() }
 
 // obeysOrder is false for Firefox on Linux and Android, which sends any codec an answer holds, not the first one.
 func (req *JoinRequest) obeysOrder() bool {

@@ -195,7 +195,7 @@ func FuzzTuneAnswer(f *testing.F) {
 		if offer.UnmarshalString(text) != nil || answer.UnmarshalString(text) != nil {
 			return
 		}
-		offeredTracks(offer)
+		offeredTracks(offer, answer, nil)
 		tune(answer, offer)
 		if _, err := answer.Marshal(); err != nil {
 			t.Error(err)

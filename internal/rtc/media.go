@@ -19,26 +19,27 @@ type publishedCodec struct {
 	pub      *Publication
 	info     *livekit.SimulcastCodecInfo // the entry in the track's list
 	rtp      *webrtc.RTPReceiver
-	receiver *sfu.Receiver // nil while no media comes in this codec
+	receiver *sfu.Receiver // nil while no media comes in this codec, or is to come
 	fmtp     string
 	streams  int             // still arriving
 	told     watched         // what the owner was last told to send
 	heir     *publishedCodec // what it has become by its owner's moving to another room
 }
 
-// take makes the codec's Receiver: its media has begun, or begun again.
-func (c *publishedCodec) take(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
-	codec, params := track.Codec(), rtp.GetParameters()
+// take makes the codec's Receiver: its media is to come on a section, which names it cid, or has begun there.
+func (c *publishedCodec) take(codec webrtc.RTPCodecParameters, cid string, rtp *webrtc.RTPReceiver) {
+	params := rtp.GetParameters()
 	mime := strings.ToLower(codec.MimeType)
 	c.fmtp = codec.SDPFmtpLine
 	c.info.MimeType, c.info.VideoLayerMode = mime, layerMode(c.info.VideoLayerMode, mime)
-	if c.info.SdpCid = track.ID(); c.info.SdpCid == c.info.Cid {
+	if c.info.SdpCid = cid; c.info.SdpCid == c.info.Cid {
 		c.info.SdpCid = "" // given only where it differs
 	}
 	if tr := rtp.RTPTransceiver(); tr != nil {
 		c.info.Mid = tr.Mid()
 	}
 	p := c.pub.owner
+	c.rtp = rtp
 	c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
 		MimeType: mime, ClockRate: codec.ClockRate,
 		AudioLevelID: extensionID(params.HeaderExtensions, sdp.AudioLevelURI),
@@ -52,6 +53,9 @@ func (c *publishedCodec) take(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver
 	c.pub.note()
 }
 
+// expected reports whether media is to come in the codec and has not.
+func (c *publishedCodec) expected() bool { return c.receiver != nil && c.streams == 0 }
+
 func extensionID(exts []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
 	for _, e := range exts {
 		if e.URI == uri {
@@ -63,7 +67,7 @@ func extensionID(exts []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
 
 // addStream takes one more stream of the codec.
 func (c *publishedCodec) addStream(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
-	c.rtp = rtp
+	c.rtp = rtp // another one than before after an interruption of the codec
 	c.streams++
 	owner, rid := c.pub.owner, track.RID()
 	readRTCP := func(b []byte) (int, error) { n, _, err := rtp.Read(b); return n, err }

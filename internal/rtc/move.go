@@ -86,8 +86,8 @@ func (p *Participant) moveTo(to *Room) {
 	for handle, t := range p.dataTracks {
 		heir.dataTracks[handle] = &DataTrack{owner: heir, info: t.info, subs: map[*Participant]*dataSubscription{}}
 	}
-	heir.pending, heir.queued, heir.early = p.pending, p.queued, p.early
-	p.pending, p.queued, p.early = nil, nil, nil
+	heir.pending, heir.queued, heir.early, heir.offered = p.pending, p.queued, p.early, p.offered
+	p.pending, p.queued, p.early, p.offered = nil, nil, nil, nil
 	heir.out.succeed(p.out)
 	heir.sink, heir.publisher, heir.subscriber = p.sink, p.publisher, p.subscriber
 	p.sink, p.publisher, p.subscriber = nil, nil, nil

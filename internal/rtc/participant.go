@@ -53,6 +53,7 @@ type Participant struct {
 	pending      []*pendingTrack
 	queued       []*livekit.AddTrackRequest // whose client id is in use until an earlier track is unpublished
 	early        []earlyMedia               // media whose AddTrack has not come yet
+	offered      []offeredTrack             // of the client's latest offer
 	publications map[string]*Publication    // by track sid
 	policy       *policy                    // nil: everybody may subscribe
 	audience     map[*Participant]int       // who receives something of p, and how many tracks

@@ -49,11 +49,10 @@ func (pub *Publication) listCodecs() {
 	pub.cids = cidsOf(pub.cids[0], pub.info)
 }
 
-// publish makes t public: its media has begun.
-func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
-	pub := newPublication(p, t)
+// publish makes a track public whose media has begun, or is to come in a codec that is known.
+func (r *Room) publish(pub *Publication) {
+	p := pub.owner
 	p.publications[pub.info.Sid] = pub
-	pub.addMedia(track, rtp)
 	p.becomePublisher()
 	r.announce(p, true)
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
@@ -63,8 +62,16 @@ func (r *Room) publish(p *Participant, t *pendingTrack, track *webrtc.TrackRemot
 	r.rewatched[pub] = true // perhaps by nobody
 }
 
+// expect makes the Receiver of media that is to come.
+func (pub *Publication) expect(o offeredTrack) {
+	if c := pub.codecOf(o.codec.MimeType, o.cid); c != nil {
+		c.take(o.codec, o.cid, o.receiver)
+	}
+}
+
 // addMedia takes a stream that belongs to the track, and tells whether that brought a codec which was not there.
 func (pub *Publication) addMedia(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) bool {
+	pub.correctCodec(track.Codec(), rtp)
 	c := pub.codecOf(track.Codec().MimeType, track.ID())
 	if c == nil {
 		pub.owner.log.Debug("media in a codec that was not announced", "track", pub.info.Sid, "codec", track.Codec().MimeType)
@@ -72,10 +79,27 @@ func (pub *Publication) addMedia(track *webrtc.TrackRemote, rtp *webrtc.RTPRecei
 	}
 	begins := c.receiver == nil
 	if begins {
-		c.take(track, rtp)
+		c.take(track.Codec(), track.ID(), rtp)
 	}
 	c.addStream(track, rtp)
 	return begins
+}
+
+// correctCodec gives up a codec that was expected on a section where media comes in another one. All subscriptions end: they
+// were negotiated for the wrong codec.
+func (pub *Publication) correctCodec(codec webrtc.RTPCodecParameters, rtp *webrtc.RTPReceiver) {
+	i := slices.IndexFunc(pub.codecs, func(c *publishedCodec) bool { return c.rtp == rtp && c.expected() })
+	if i < 0 {
+		return
+	}
+	c := pub.codecs[i]
+	if strings.EqualFold(c.info.MimeType, codec.MimeType) && c.fmtp == codec.SDPFmtpLine {
+		return
+	}
+	for _, s := range slices.Clone(pub.subs) {
+		s.subscriber.unsubscribe(s)
+	}
+	c.stop()
 }
 
 // codecOf finds the codec in the track's list by its name, else by the client's id of it: the one that comes need not be
@@ -116,6 +140,11 @@ func cidsOf(announced string, info *livekit.TrackInfo) []string {
 // comesBy tells whether a codec of the track comes on that section.
 func (pub *Publication) comesBy(rtp *webrtc.RTPReceiver) bool {
 	return slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.rtp == rtp })
+}
+
+// silent reports whether no media of the track has come.
+func (pub *Publication) silent() bool {
+	return !slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.streams > 0 })
 }
 
 // receivers are those of the codecs that come.
@@ -170,6 +199,7 @@ func (r *Room) unpublish(pub *Publication) {
 		return
 	}
 	r.withdraw(pub)
+	pub.owner.offered = slices.DeleteFunc(pub.owner.offered, func(o offeredTrack) bool { return slices.Contains(pub.cids, o.cid) })
 	for _, c := range pub.codecs {
 		c.stop()
 	}

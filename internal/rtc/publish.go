@@ -26,6 +26,7 @@ func (p *Participant) takeOffer(d *livekit.SessionDescription) {
 // sending learns on which sections the client offers to send. An announced track that is no longer among them has been
 // given up, and so has media nobody has announced.
 func (p *Participant) sending(tracks []offeredTrack) {
+	p.offered = tracks
 	offered := func(cid string) bool {
 		return slices.ContainsFunc(tracks, func(o offeredTrack) bool { return o.cid == cid })
 	}
@@ -38,9 +39,16 @@ func (p *Participant) sending(tracks []offeredTrack) {
 		shown, given = shown || gone && t.public, given || gone
 		return gone
 	})
+	for _, pub := range p.publications {
+		if pub.silent() && !slices.ContainsFunc(pub.cids, offered) {
+			p.room.unpublish(pub)
+			shown, given = true, true
+		}
+	}
 	for _, o := range tracks {
 		p.adopt(o)
 	}
+	p.publishOffered()
 	if shown {
 		p.room.announce(p, true)
 	}
@@ -67,6 +75,31 @@ func (p *Participant) adopt(o offeredTrack) {
 	}
 }
 
+// publishOffered publishes the announced tracks that the client offers on a connection that works, where it is known in
+// which codec they will come. It need not send anything.
+func (p *Participant) publishOffered() {
+	if p.publisher == nil || !p.publisher.connected {
+		return
+	}
+	for _, o := range slices.Clone(p.offered) {
+		i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool {
+			return t.info.Type == o.kind && slices.Contains(t.cids, o.cid) && p.sendsFirst(t, o)
+		})
+		if i < 0 {
+			continue
+		}
+		pub := newPublication(p, p.pending[i])
+		p.pending = slices.Delete(p.pending, i, i+1)
+		pub.expect(o)
+		p.room.publish(pub)
+	}
+}
+
+// sendsFirst reports whether the client will send a track in the codec that stands first in the answer.
+func (p *Participant) sendsFirst(t *pendingTrack, o offeredTrack) bool {
+	return o.receiver != nil && (o.only || o.kind == livekit.TrackType_AUDIO || !p.req.pion() || strings.EqualFold(t.info.MimeType, o.codec.MimeType))
+}
+
 // mediaArrived is called when a layer of a track sends its first packet.
 func (p *Participant) mediaArrived(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	if pub := p.publicationOf(track, receiver); pub != nil {
@@ -74,7 +107,9 @@ func (p *Participant) mediaArrived(track *webrtc.TrackRemote, receiver *webrtc.R
 		return
 	}
 	if t := p.takePending(track); t != nil {
-		p.room.publish(p, t, track, receiver)
+		pub := newPublication(p, t)
+		pub.addMedia(track, receiver)
+		p.room.publish(pub)
 		return
 	}
 	if pub := p.awaiting(track); pub != nil {
@@ -99,6 +134,7 @@ func (p *Participant) addMedia(pub *Publication, track *webrtc.TrackRemote, rece
 	if pub.addMedia(track, receiver) {
 		p.log.Debug("track published in one more codec", "track", pub.info.Sid, "codec", track.Codec().MimeType)
 		p.room.announce(p, true)
+		p.room.offerToAll(pub) // to those who had negotiated for the codec that was expected
 		p.room.rewatched[pub] = true
 	}
 }

@@ -254,7 +254,7 @@ func TestQueuedTracksFollow(t *testing.T) {
 				p.addTrack(addTrack(cid, kind, livekit.TrackSource_UNKNOWN).GetAddTrack())
 			}
 		}
-		p.sending([]offeredTrack{{livekit.TrackType_AUDIO, "a"}, {livekit.TrackType_VIDEO, "v"}})
+		p.sending([]offeredTrack{{kind: livekit.TrackType_AUDIO, cid: "a"}, {kind: livekit.TrackType_VIDEO, cid: "v"}})
 		p.sending(nil) // both are given up with one offer
 		if len(p.pending) != 2 || len(p.queued) != 0 {
 			t.Errorf("%d tracks announced and %d waiting, of two", len(p.pending), len(p.queued))

@@ -26,7 +26,7 @@ func (p *Participant) sendWishes() []sendWish {
 	}
 	for _, t := range p.pending {
 		switch {
-		case t.info.Type == livekit.TrackType_AUDIO && t.info.DisableRed:
+		case t.info.Type == livekit.TrackType_AUDIO && (t.info.DisableRed || p.req.pion()):
 			add(t.info, t.cids, webrtc.MimeTypeOpus)
 		case t.info.Type == livekit.TrackType_AUDIO:
 			add(t.info, t.cids, mimeRED)

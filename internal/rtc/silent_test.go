@@ -1,0 +1,209 @@
+package rtc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
+)
+
+// offersSilent adds a track with that client id, on which nothing is sent.
+func (g *guest) offersSilent(mime, cid string) (*webrtc.TrackLocalStaticSample, *webrtc.RTPSender) {
+	g.t.Helper()
+	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mime}, cid, "stream")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	sender, err := g.pc.AddTrack(track)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return track, sender
+}
+
+// settled waits until the server has done what follows from the latest answer, and runs f where p's state may be looked at.
+func (g *guest) settled(f func(p *Participant)) {
+	g.t.Helper()
+	if err := g.participant.latest().publisher.work.do(g.t.Context(), func() {}); err != nil {
+		g.t.Fatal(err)
+	}
+	g.state(f)
+}
+
+// mimesOf lists what was published, each once, in the codec it was announced with.
+func (h *house) mimesOf() []string {
+	var list []string
+	for _, track := range h.published() {
+		list = append(list, track.MimeType)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// subscribedTo reports whether g is subscribed to the track.
+func (g *guest) subscribedTo(sid string) bool {
+	g.t.Helper()
+	var yes bool
+	g.state(func(p *Participant) { yes = p.subscriptions[sid] != nil })
+	return yes
+}
+
+// Tracks are published by negotiation, before anything is sent, where it is known in which codec they will come. Clients on
+// pion send the codec of their track, whichever stands first in the answer.
+func TestPublishedByNegotiation(t *testing.T) {
+	js := &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
+	gosdk := &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 17}
+	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE).GetAddTrack()
+	for _, tt := range []struct {
+		name   string
+		client *livekit.ClientInfo
+		tracks []*livekit.AddTrackRequest
+		want   []string
+	}{
+		{"JS", js, []*livekit.AddTrackRequest{camera(), mic}, []string{"audio/opus", "video/vp8"}},
+		{"JS with a codec", js, []*livekit.AddTrackRequest{camera("h264")}, []string{"video/h264"}},
+		{"JS with a backup codec", js, []*livekit.AddTrackRequest{camera("vp9", "vp8")}, []string{"video/vp9"}},
+		{"Go", gosdk, []*livekit.AddTrackRequest{mic, camera()}, []string{"audio/opus"}},
+		{"Go with a codec", gosdk, []*livekit.AddTrackRequest{camera("vp8")}, []string{"video/vp8"}},
+		{"a client that does not say what it is", &livekit.ClientInfo{}, []*livekit.AddTrackRequest{mic, camera()}, []string{"audio/opus"}},
+	} {
+		for _, single := range []bool{false, true} {
+			h := newHouse(t)
+			req := request("ada")
+			req.Client, req.SinglePC = tt.client, single
+			ada, bo := h.join(req), h.join(request("bo"))
+			for _, add := range tt.tracks {
+				ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
+				mime := webrtc.MimeTypeVP8
+				if add.Type == livekit.TrackType_AUDIO {
+					mime = webrtc.MimeTypeOpus
+				}
+				ada.offersSilent(mime, add.Cid)
+			}
+			ada.negotiate()
+			eventually(t, tt.name+": the tracks are published", func() bool { return len(h.published()) >= len(tt.want) })
+			if d := cmp.Diff(tt.want, h.mimesOf()); d != "" {
+				t.Error(tt.name, d)
+			}
+			late := h.join(request("late"))
+			eventually(t, "an offer", func() bool { return len(late.sink.offers()) > 0 })
+			for _, track := range h.published() {
+				if !bo.subscribedTo(track.Sid) || !strings.Contains(late.sink.offers()[0].Sdp, track.Sid) {
+					t.Errorf("%s: others are not offered %s", tt.name, track.MimeType)
+				}
+			}
+		}
+	}
+}
+
+// Nothing is published on a connection that does not work.
+func TestUnconnectedClientPublishesNothing(t *testing.T) {
+	h := newHouse(t)
+	req := request("ada")
+	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
+	ada := h.join(req)
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera("vp8")}})
+	ada.offersSilent(webrtc.MimeTypeVP8, "v")
+	ada.tamper = func(answer string) string {
+		return strings.ReplaceAll(answer, "a=candidate:", "a=unknown:")
+	}
+	ada.negotiate()
+	ada.settled(func(p *Participant) {
+		if len(p.publications) > 0 || len(p.pending) != 1 || !p.pending[0].offered {
+			t.Errorf("%d tracks are published, %d announced", len(p.publications), len(p.pending))
+		}
+	})
+}
+
+// A track that never sent anything ends when it is no longer offered, and one that waits for its id follows.
+func TestSilentTrackEnds(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
+	ada.say(mic)
+	_, sender := ada.offersSilent(webrtc.MimeTypeOpus, "a")
+	ada.negotiate()
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
+	ada.say(mic) // it waits for the first to end
+	if err := ada.pc.RemoveTrack(sender); err != nil {
+		t.Fatal(err)
+	}
+	ada.negotiate()
+	ada.settled(func(p *Participant) {
+		if len(p.publications) > 0 || len(p.pending) != 1 || len(p.queued) > 0 {
+			t.Errorf("%d tracks are published, %d announced, %d wait", len(p.publications), len(p.pending), len(p.queued))
+		}
+	})
+	want := []string{"track_published room", "track_unpublished room"}
+	got := slices.DeleteFunc(h.eventsOf("ada"), func(e string) bool { return !strings.HasPrefix(e, "track_") })
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// A client that sends another codec than negotiation foretold is heard and seen all the same, also by those who had
+// subscribed before.
+func TestUnexpectedCodec(t *testing.T) {
+	for _, add := range []*livekit.AddTrackRequest{camera(), camera("vp8", "h264")} {
+		h := newHouse(t)
+		req := request("ada")
+		req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
+		ada, bo := h.join(req), h.join(request("bo"))
+		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
+		track, _ := ada.offersSilent(webrtc.MimeTypeH264, "v")
+		ada.negotiate()
+		eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
+		sid := h.published()[0].Sid
+		if got := h.published()[0].MimeType; got != "video/vp8" {
+			t.Errorf("published as %s", got)
+		}
+		eventually(t, "bo is subscribed", func() bool { return bo.subscribedTo(sid) })
+		eventually(t, "bo plays H264", func() bool {
+			if err := track.WriteSample(media.Sample{Data: []byte{0, 0, 0, 1, 0x65, 0x88}, Duration: 20 * time.Millisecond}); err != nil {
+				t.Fatal(err)
+			}
+			plays := ""
+			bo.state(func(p *Participant) {
+				if s := p.subscriptions[sid]; s != nil && s.plays != nil && s.plays.streams == 1 {
+					plays = s.plays.info.MimeType
+				}
+			})
+			return plays == "video/h264"
+		})
+	}
+}
+
+// A track that has not sent anything moves with its participant, and its media comes in the other room.
+func TestSilentTrackMoves(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	track, _ := ada.offersSilent(webrtc.MimeTypeOpus, "a")
+	ada.negotiate()
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
+	sid := h.published()[0].Sid
+	ada.state(func(p *Participant) { p.activate() }) // the test's client has one connection, and not the one that counts
+	if err := h.Move(t.Context(), "room", "ada", "other"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "its media comes", func() bool {
+		if err := track.WriteSample(media.Sample{Data: []byte{0xf8, 0xff, 0xfe}, Duration: 20 * time.Millisecond}); err != nil {
+			t.Fatal(err)
+		}
+		streams := 0
+		p := ada.participant.latest()
+		if err := p.room.loop.do(t.Context(), func() {
+			if pub := p.publications[sid]; pub != nil {
+				streams = pub.codecs[0].streams
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return streams == 1
+	})
+}
