@@ -15,6 +15,17 @@ const packets = (client) => client.evaluate(() => globalThis.packets);
 const publish = (client, text, options) =>
   client.evaluate(([text, options]) => room.localParticipant.publishData(new TextEncoder().encode(text), options), [text, options]);
 
+/** Calls a method of another participant and returns the answer, or the error. */
+const call = (client, method, payload, to) =>
+  client.evaluate(
+    ([destinationIdentity, method, payload]) =>
+      room.localParticipant.performRpc({ destinationIdentity, method, payload }).then(
+        (answer) => answer,
+        (e) => ({ code: e.code, message: e.message, data: e.data }),
+      ),
+    [to, method, payload],
+  );
+
 /** Notes the streams of that topic: what arrives is the page's `streams`, each with length and SHA-256. */
 const noteStreams = (client, topic) =>
   client.evaluate((topic) => {
@@ -116,15 +127,6 @@ for (const [mode, singlePeerConnection] of modes) {
       });
     });
     await ada.evaluate(() => room.registerRpcMethod('greet', async ({ payload }) => `and ${payload} to you`));
-    const call = (client, method, payload, to) =>
-      client.evaluate(
-        ([destinationIdentity, method, payload]) =>
-          room.localParticipant.performRpc({ destinationIdentity, method, payload }).then(
-            (answer) => answer,
-            (e) => ({ code: e.code, message: e.message, data: e.data }),
-          ),
-        [to, method, payload],
-      );
     expect(await call(ada, 'greet', 'hello', 'Bo')).toBe('Ada said hello');
     expect(await call(bo, 'greet', 'hello', 'Ada')).toBe('and hello to you');
     const long = 'x'.repeat(500_000); // more than one packet, as only the second version of calls can
@@ -136,6 +138,21 @@ for (const [mode, singlePeerConnection] of modes) {
     const waiting = call(ada, 'never', '', 'Bo');
     await bo.evaluate(() => room.disconnect());
     expect(await waiting, 'the other side has left').toMatchObject({ code: 1503 });
+  });
+
+  test(`hidden participants call and answer, and hopeless calls fail at once, over ${mode}`, async ({ client }) => {
+    const [ada, eve] = [await client('Ada', { options }), await client('Eve', { options, grant: { hidden: true } })];
+    const mute = await client('Mute', { options, grant: { canPublishData: false } });
+    await ada.evaluate(() => room.registerRpcMethod('size', async ({ callerIdentity, payload }) => `${payload.length} by ${callerIdentity}`));
+    await eve.evaluate(() => room.registerRpcMethod('greet', async ({ callerIdentity }) => `hello ${callerIdentity}`));
+    const size = await call(eve, 'size', 'x'.repeat(50_000), 'Ada');
+    expect(size, 'a call of the second version').toMatch(/^50000 by CALLER_/);
+    expect(await call(ada, 'greet', '', 'Eve'), 'an answer of the second version').toBe('hello Ada');
+    const began = Date.now();
+    expect(await call(ada, 'greet', '', 'nobody')).toMatchObject({ code: 1401 });
+    expect(await call(ada, 'greet', '', 'Mute')).toMatchObject({ code: 1400 });
+    expect(await call(mute, 'greet', '', 'Ada')).toMatchObject({ code: 1505 });
+    expect(Date.now() - began, 'a client gives up after 7 s').toBeLessThan(7000);
   });
 
   test(`nothing is lost or doubled when the socket is lost, over ${mode}`, async ({ client }) => {
