@@ -31,8 +31,9 @@ type dispatch struct {
 
 // subject is what there is one job for.
 type subject struct {
-	kind livekit.JobType
-	sid  string // of the participant it is about, "" for the room
+	kind      livekit.JobType
+	namespace string // of the workers, each of which has a job of its own
+	sid       string // of the participant it is about, "" for the room
 }
 
 // Create adds a dispatch to a room that is there.

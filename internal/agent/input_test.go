@@ -42,6 +42,7 @@ func TestRefused(t *testing.T) {
 		"speaks before it registers": func(h *hand) { h.update("AJ_x", livekit.JobStatus_JS_FAILED) },
 		"a type that is none":        func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Type: 9}) },
 		"a long name":                func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{AgentName: strings.Repeat("x", maxName+1)}) },
+		"a long namespace":           func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Namespace: new(strings.Repeat("x", maxName+1))}) },
 		"a bad deployment":           func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Deployment: "a_b"}) },
 		"garbage":                    func(h *hand) { _ = h.ws.WriteMessage(websocket.BinaryMessage, []byte{0xff, 0xff}) },
 		"garbage text":               func(h *hand) { _ = h.ws.WriteMessage(websocket.TextMessage, []byte("{")) },

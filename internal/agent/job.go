@@ -22,12 +22,18 @@ type job struct {
 	over     bool // nobody is to do it any more
 }
 
-// launchLocked makes a job and looks for somebody to do it, if there is any worker of that kind.
+// launchLocked makes a job for each namespace that has workers of that kind, busy or not, and looks for one to do it.
 func (d *Dispatcher) launchLocked(one *dispatch, kind livekit.JobType, p *livekit.ParticipantInfo) {
-	about := subject{kind, p.GetSid()}
-	if d.closed || one.made[about] || !d.anybodyLocked(one, kind) {
-		return
+	for _, w := range d.workers {
+		about := subject{kind, w.namespace, p.GetSid()}
+		if !d.closed && w.does(one, kind) && !one.made[about] {
+			d.makeLocked(one, about, p)
+		}
 	}
+}
+
+// makeLocked makes a job and looks for a worker to do it.
+func (d *Dispatcher) makeLocked(one *dispatch, about subject, p *livekit.ParticipantInfo) {
 	if len(one.jobs) >= maxJobs {
 		past := slices.IndexFunc(one.jobs, func(j *job) bool { return j.over })
 		if past < 0 {
@@ -38,21 +44,11 @@ func (d *Dispatcher) launchLocked(one *dispatch, kind livekit.JobType, p *liveki
 	}
 	one.made[about] = true
 	j := &job{dispatch: one, Job: &livekit.Job{
-		Id: newID("AJ_"), DispatchId: one.Id, Type: kind, Room: one.room.info, Participant: p, Metadata: one.Metadata, AgentName: one.AgentName,
-		Deployment: one.Deployment, Attributes: one.Attributes, State: &livekit.JobState{},
+		Id: newID("AJ_"), DispatchId: one.Id, Type: about.kind, Room: one.room.info, Participant: p, Metadata: one.Metadata, AgentName: one.AgentName,
+		Namespace: about.namespace, Deployment: one.Deployment, Attributes: one.Attributes, State: &livekit.JobState{},
 	}}
 	one.jobs = append(one.jobs, j)
 	d.seekLocked(j, false)
-}
-
-// anybodyLocked tells whether a worker does jobs of that kind, busy or not.
-func (d *Dispatcher) anybodyLocked(one *dispatch, kind livekit.JobType) bool {
-	for _, w := range d.workers {
-		if w.does(one, kind) {
-			return true
-		}
-	}
-	return false
 }
 
 // updateLocked takes what a worker says of its job.

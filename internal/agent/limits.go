@@ -13,7 +13,7 @@ const (
 	// maxDispatches bounds those of one room, maxJobs the jobs that one of them remembers.
 	maxDispatches = 64
 	maxJobs       = 4096
-	// maxName bounds an agent's name, as those of rooms and participants; maxDeployment is LiveKit's bound. In bytes.
+	// maxName bounds an agent's name and namespace, as those of rooms and participants; maxDeployment is LiveKit's bound. In bytes.
 	maxName, maxDeployment = 256, 64
 	// What agents are told is bounded as what participants are (livekit-protocol.md, 0.4). In bytes.
 	maxMetadata, maxAttributes = 512 << 10, 64 << 10
@@ -50,14 +50,16 @@ func validate(a *livekit.AgentDispatch) error {
 	case size > maxAttributes:
 		return fault.New(fault.Invalid, fmt.Sprintf("the agent's attributes have %d bytes; at most %d are allowed", size, maxAttributes))
 	}
-	return validateName(a.AgentName, a.Deployment)
+	return validateName(a.AgentName, "", a.Deployment)
 }
 
-// validateName tells what is wrong with the name of an agent, or with that of a version of it that runs beside others.
-func validateName(name, deployment string) error {
+// validateName tells what is wrong with the name of an agent, its namespace, or a version of it that runs beside others.
+func validateName(name, namespace, deployment string) error {
 	switch {
 	case len(name) > maxName:
 		return fault.New(fault.Invalid, fmt.Sprintf("the agent's name has %d bytes; at most %d are allowed", len(name), maxName))
+	case len(namespace) > maxName:
+		return fault.New(fault.Invalid, fmt.Sprintf("the agent's namespace has %d bytes; at most %d are allowed", len(namespace), maxName))
 	case len(deployment) > maxDeployment:
 		return fault.New(fault.Invalid, fmt.Sprintf("the deployment's name has %d bytes; at most %d are allowed", len(deployment), maxDeployment))
 	}

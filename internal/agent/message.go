@@ -55,17 +55,18 @@ func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest)
 	if _, known := livekit.JobType_name[int32(r.GetType())]; !known {
 		return errKind
 	}
-	if err := validateName(r.GetAgentName(), r.GetDeployment()); err != nil {
+	if err := validateName(r.GetAgentName(), r.GetNamespace(), r.GetDeployment()); err != nil {
 		return err
 	}
-	w.registered, w.available, w.kind, w.name, w.deployment = true, true, r.GetType(), r.GetAgentName(), r.GetDeployment()
+	w.registered, w.available, w.kind = true, true, r.GetType()
+	w.name, w.namespace, w.deployment = r.GetAgentName(), r.GetNamespace(), r.GetDeployment()
 	if w.permission = r.GetAllowedPermissions(); w.permission == nil {
 		w.permission = &livekit.ParticipantPermission{CanPublish: true, CanSubscribe: true, CanPublishData: true, CanUpdateMetadata: true}
 	}
 	w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Register{
 		Register: &livekit.RegisterWorkerResponse{WorkerId: w.id, ServerInfo: d.opts.ServerInfo},
 	}})
-	d.opts.Log.Info("agent worker registered", "worker", w.id, "agent", w.name, "type", w.kind.String())
+	d.opts.Log.Info("agent worker registered", "worker", w.id, "agent", w.name, "type", w.kind.String(), "namespace", w.namespace)
 	d.wakeLocked(w)
 	for _, room := range d.rooms { // what was ordered while nobody did such jobs
 		for _, one := range room.dispatches {

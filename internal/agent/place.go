@@ -194,7 +194,7 @@ func (d *Dispatcher) pickLocked(j *job) *worker {
 // free tells whether the worker may be asked to do the job.
 func (w *worker) free(j *job) bool {
 	switch {
-	case j.refused[w.id] || !w.does(j.dispatch, j.Type):
+	case j.refused[w.id] || !w.does(j.dispatch, j.Type) || w.namespace != j.Namespace:
 		return false
 	case j.dispatch.only != nil:
 		return true // it has asked for it

@@ -49,6 +49,7 @@ type worker struct {
 	registered bool
 	kind       livekit.JobType
 	name       string
+	namespace  string // keeps workers of one name apart: each namespace has jobs of its own
 	deployment string
 	permission *livekit.ParticipantPermission
 	available  bool
