@@ -49,7 +49,7 @@ func (p *Participant) publishDataTrack(req *livekit.PublishDataTrackRequest) {
 	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_PublishDataTrackResponse{
 		PublishDataTrackResponse: &livekit.PublishDataTrackResponse{Info: proto.CloneOf(t.info)},
 	}})
-	p.becomePublisher()
+	p.setPublisher(true)
 	p.room.announce(p, true)
 	p.log.Debug("data track published", "track", t.info.Sid)
 	t.reconcile()

@@ -185,9 +185,9 @@ func (p *Participant) resemble(is *portrait) {
 	p.info = is.info
 	p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs = sid, version, joined, joinedMs
 	p.info.KindDetails = append(p.info.KindDetails, livekit.ParticipantInfo_FORWARDED)
-	if p.info.IsPublisher != publishes { // which only ever becomes true
+	if now := p.info.IsPublisher; now != publishes {
 		p.info.IsPublisher = publishes
-		p.becomePublisher()
+		p.setPublisher(now)
 	}
 	p.policy, p.pending = is.policy, is.pending
 	gone := map[string]bool{}

@@ -315,6 +315,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	for _, pub := range p.publications {
 		p.room.unpublish(pub)
 	}
+	p.pending = nil // so that its last state shows no track
 	p.info.State = livekit.ParticipantInfo_DISCONNECTED
 	p.info.DisconnectReason = reason
 	p.info.Version++

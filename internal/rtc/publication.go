@@ -53,7 +53,7 @@ func (pub *Publication) listCodecs() {
 func (r *Room) publish(pub *Publication) {
 	p := pub.owner
 	p.publications[pub.info.Sid] = pub
-	p.becomePublisher()
+	p.setPublisher(true)
 	r.announce(p, true)
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	p.log.Debug("track published", "track", pub.info.Sid, "codec", pub.info.MimeType)

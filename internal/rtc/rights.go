@@ -101,6 +101,9 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 	}
 	p.room.reconcile(p)
 	p.dataRightsChanged()
+	if !now.CanPublish && len(p.dataTracks) == 0 {
+		p.setPublisher(false)
+	}
 }
 
 // dropForbidden unpublishes what p may no longer publish.

@@ -262,13 +262,18 @@ func (r *Room) enlist(p *Participant, by int) {
 	r.info.ActiveRecording = r.recorders > 0
 }
 
-// becomePublisher notes that p publishes something.
-func (p *Participant) becomePublisher() {
-	if !p.info.IsPublisher {
-		p.info.IsPublisher = true
-		p.room.info.NumPublishers++
-		p.room.peopleChanged()
+// setPublisher notes whether p publishes: it does from its first track on, as long as it may.
+func (p *Participant) setPublisher(publishes bool) {
+	if p.info.IsPublisher == publishes {
+		return
 	}
+	p.info.IsPublisher = publishes
+	if publishes {
+		p.room.info.NumPublishers++
+	} else {
+		p.room.info.NumPublishers--
+	}
+	p.room.peopleChanged()
 }
 
 // peopleChanged makes the room's head counts known with the next round of news; that it is being recorded, at once.
@@ -294,11 +299,11 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	if p.closed {
 		return
 	}
-	p.end(reason)
-	if r.participants[p.identity()] == p {
+	if r.participants[p.identity()] == p { // before its end is told of: that event counts who remains
 		delete(r.participants, p.identity())
 		r.enlist(p, -1)
 	}
+	p.end(reason)
 	if c := r.companionOf(p); c != nil { // it has no right to be there on its own
 		r.remove(c, reason)
 	}

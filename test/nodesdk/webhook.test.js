@@ -72,8 +72,10 @@ test('two receivers get what happens in a room, in order, over a restart', async
     assert.deepEqual(once.map((e) => e.event), want);
     assert.deepEqual(r.errors, []);
   }
-  const [, joined, published] = one.events;
+  const [, joined, published, , left] = one.events;
   assert.equal(joined.room.name, 'hooks');
+  assert.deepEqual([joined.room.numParticipants, left.room.numParticipants, left.room.numPublishers], [1, 0, 0]);
+  assert.deepEqual(left.participant.tracks, []);
   assert.equal(joined.participant.identity, 'ada');
   assert.match(published.track.sid, /^TR_AM/);
   const ids = (r) => new Set(r.events.map((e) => e.id)); // one whose answer the restart has cut off comes again

@@ -1,0 +1,198 @@
+package rtc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// story lists what has happened in a room, with the counts that each event tells: participants, publishers, recording.
+func (h *house) story(room string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []string
+	for _, e := range h.events {
+		if e.Room.Name != room || e.Kind == RoomChanged {
+			continue
+		}
+		line := fmt.Sprint(e.Kind, " ", e.Participant.GetIdentity())
+		if e.Track == nil { // webhooks of tracks tell no counts
+			line += fmt.Sprint(" ", e.Room.NumParticipants, " ", e.Room.NumPublishers, " ", e.Room.ActiveRecording)
+		}
+		list = append(list, line)
+	}
+	return list
+}
+
+func (h *house) told(t *testing.T, room string, want ...string) {
+	t.Helper()
+	if got := h.story(room); !slices.Equal(got, want) {
+		t.Errorf("%s:\ngot  %q\nwant %q", room, got, want)
+	}
+}
+
+// TestEventsCountWhoIsThere: participant_joined counts the one who joins, participant_left and
+// participant_connection_aborted only those who remain, also when one leaves because another takes its identity.
+func TestEventsCountWhoIsThere(t *testing.T) {
+	for _, end := range []EventKind{ParticipantLeft, ParticipantAborted} {
+		t.Run(string(end), func(t *testing.T) {
+			h := newHouse(t)
+			var want []string
+			told := func(kind EventKind, who string, people, publishers int, recording bool) {
+				want = append(want, fmt.Sprint(kind, " ", who, " ", people, " ", publishers, " ", recording))
+			}
+			comes := func(req JoinRequest, publishes bool) {
+				h.join(req).state(func(p *Participant) {
+					if publishes {
+						p.setPublisher(true)
+					}
+					if end == ParticipantLeft {
+						p.activate()
+					}
+				})
+			}
+			joins := func(who string, people, publishers int, recording bool) {
+				if end == ParticipantLeft {
+					told(ParticipantJoined, who, people, publishers, recording)
+				}
+			}
+			told(RoomStarted, "", 0, 0, false)
+			for i, who := range []string{"ada", "bo", "cy"} {
+				comes(request(who), true)
+				joins(who, i+1, i+1, false)
+			}
+			hidden := request("ghost")
+			hidden.Info.Permission.Hidden = true
+			comes(hidden, false)
+			joins("ghost", 4, 3, false)
+			recorder := request("recorder")
+			recorder.Info.Permission.Recorder, recorder.Info.Permission.Hidden = true, true
+			comes(recorder, false)
+			joins("recorder", 4, 3, true)
+			comes(request("ada"), false)
+			told(end, "ada", 3, 2, true)
+			joins("ada", 4, 2, true)
+			for i, who := range []string{"cy", "bo", "ada", "ghost"} {
+				if err := h.Remove(t.Context(), "room", who, longAgo); err != nil {
+					t.Fatal(err)
+				}
+				told(end, who, 3-i, max(0, 1-i), true)
+			}
+			if err := h.Remove(t.Context(), "room", "recorder", longAgo); err != nil {
+				t.Fatal(err)
+			}
+			told(end, "recorder", 0, 0, false)
+			h.told(t, "room", want...)
+		})
+	}
+}
+
+// TestEventsOfAClosedRoom: everybody has left when a room that was deleted finishes.
+func TestEventsOfAClosedRoom(t *testing.T) {
+	h := newHouse(t)
+	for _, who := range []string{"ada", "bo"} {
+		h.join(request(who)).state(func(p *Participant) { p.activate() })
+	}
+	if err := h.Delete(t.Context(), "room"); err != nil {
+		t.Fatal(err)
+	}
+	got := h.story("room")
+	if len(got) != 6 || !strings.HasSuffix(got[3], " 1 0 false") || !strings.HasSuffix(got[4], " 0 0 false") || got[5] != "room_finished  0 0 false" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestLastStateHasNoTracks: what is told of a participant that has left shows no track of it, not even one that was
+// announced as muted and never sent.
+func TestLastStateHasNoTracks(t *testing.T) {
+	h := newHouse(t)
+	bo, ada := h.join(request("bo")), h.join(request("ada"))
+	add := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
+	add.GetAddTrack().Muted = true
+	ada.say(add)
+	if err := h.Remove(t.Context(), "room", "ada", longAgo); err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	last := h.events[len(h.events)-1]
+	h.mu.Unlock()
+	if last.Participant.GetIdentity() != "ada" || len(last.Participant.Tracks) != 0 {
+		t.Errorf("the last event is %s of %v", last.Kind, last.Participant)
+	}
+	told := func(m *livekit.SignalResponse) bool {
+		return slices.ContainsFunc(m.GetUpdate().GetParticipants(), func(p *livekit.ParticipantInfo) bool {
+			return p.Identity == "ada" && p.State == livekit.ParticipantInfo_DISCONNECTED && len(p.Tracks) == 0
+		})
+	}
+	eventually(t, "bo hears of it", func() bool { return bo.sink.got(told) })
+}
+
+// TestForwardedParticipantJoinsBeforeItsTracks: in the room that a participant is shown in, and in the one that it moves
+// to, its tracks are published after it has joined.
+func TestForwardedParticipantJoinsBeforeItsTracks(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	ada.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	ada.sends(webrtc.MimeTypeOpus, "a")
+	ada.negotiate()
+	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
+		t.Fatal(err)
+	}
+	h.told(t, "shown", "room_started  0 0 false", "participant_joined ada 1 1 false", "track_published ada")
+	ada.state(func(p *Participant) { p.activate() })
+	if err := h.Move(t.Context(), "room", "ada", "moved"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "ada has moved", func() bool { return len(h.story("moved")) == 3 })
+	h.told(t, "moved", "room_started  0 0 false", "participant_joined ada 1 1 false", "track_published ada")
+	all := h.story("room")
+	if want := []string{"track_unpublished ada", "participant_left ada 0 0 false"}; !slices.Equal(all[len(all)-2:], want) {
+		t.Errorf("got %q, want %q", all[len(all)-2:], want)
+	}
+	eventually(t, "the likeness is gone", func() bool {
+		return slices.Contains(h.story("shown"), "participant_left ada 0 0 false")
+	})
+}
+
+// TestDemotedPublisherIsNotCounted: whoever may no longer publish is no publisher, and is one again with its next track.
+func TestDemotedPublisherIsNotCounted(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
+		t.Fatal(err)
+	}
+	publishers := func(room string) uint32 {
+		t.Helper()
+		rooms, err := h.List(t.Context(), []string{room})
+		if err != nil || len(rooms) != 1 {
+			t.Fatalf("%v, %v", rooms, err)
+		}
+		return rooms[0].NumPublishers
+	}
+	counts := func(want uint32) {
+		t.Helper()
+		if n := publishers("room"); n != want {
+			t.Errorf("%d publishers, want %d", n, want)
+		}
+		eventually(t, "the other room counts so too", func() bool { return publishers("shown") == want })
+	}
+	for range 2 {
+		ada.state(func(p *Participant) { p.setPublisher(true); p.room.announce(p, true) })
+		counts(1)
+		for _, publish := range []bool{true, false, false, true} {
+			info, err := h.Update(t.Context(), "room", "ada", Change{Permission: &livekit.ParticipantPermission{CanPublish: publish, CanSubscribe: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !publish && info.IsPublisher {
+				t.Error("still a publisher")
+			}
+		}
+		counts(0)
+	}
+}
