@@ -72,7 +72,7 @@ func explain(err error, g *token.ClaimGrants, now time.Time) error {
 	case errors.Is(err, token.ErrExpired):
 		return fmt.Errorf("%w: %s ago", err, span(now.Sub(g.ExpiresAt)))
 	case errors.Is(err, token.ErrNotYetValid):
-		return fmt.Errorf("%w: it will be in %s", err, span(g.IssuedAt.Sub(now)))
+		return fmt.Errorf("%w: it will be in %s", err, span(g.NotBefore.Sub(now)))
 	case errors.Is(err, token.ErrUnknownKey):
 		return fmt.Errorf("the access token is signed with API key %q, which these settings do not have: give it with --api-key and --api-secret", printable(g.Issuer))
 	case errors.Is(err, token.ErrMalformed) && g.ExpiresAt.IsZero():

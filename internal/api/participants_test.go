@@ -87,27 +87,6 @@ func TestRemovedStaysOut(t *testing.T) {
 	})
 }
 
-// A back end that names a time revokes what was issued before it, and nothing else.
-func TestRevocationByTime(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	s := newServer(t, api.Options{})
-	jwt := s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
-	remove := func(ts int64) {
-		t.Helper()
-		if _, err := s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: ts}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.joinWith(ctx, jwt, client.Options{})
-	remove(1)
-	s.joinWith(ctx, jwt, client.Options{}) // the token is not that old
-	remove(time.Now().Add(time.Hour).UnixMilli())
-	if _, err := client.Join(ctx, "ws"+strings.TrimPrefix(s.url, "http"), s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
-		t.Error("a token of before the time named was taken")
-	}
-}
-
 func TestServerMutes(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o)

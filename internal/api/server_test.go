@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -62,7 +63,11 @@ func newServer(t testing.TB, o api.Options) *server {
 	s.rooms, err = rtc.New(wire.NewDatagramMux(media), rtc.Options{
 		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17},
 		RefreshToken: func(to rtc.TokenSubject) (string, error) {
-			return mint(to.Info.Identity, token.VideoGrant{RoomJoin: true, Room: to.Room})
+			was, ok := to.Token.Grants.(*token.ClaimGrants)
+			if !ok {
+				return "", errors.New("the grants are none")
+			}
+			return token.Renew("devkey", "secret", was).SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: to.Room}).ToJWT()
 		},
 		OnEvent: func(e rtc.Event) {
 			if e.Kind == rtc.RoomStarted {

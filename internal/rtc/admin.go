@@ -157,9 +157,8 @@ func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
 	b := ban{before: revoked}
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
-		if revoked.IsZero() { // tokens know whole seconds, and the one it came with, or was given last, may be of this one
-			own := later(p.req.Token.IssuedAt, p.minted.Truncate(time.Second))
-			b.before = later(time.Now().Truncate(time.Second), own.Add(time.Second))
+		if revoked.IsZero() { // tokens know whole seconds, and the one it came with may be of this one
+			b.before = later(time.Now().Truncate(time.Second), p.req.Token.IssuedAt.Add(time.Second))
 		}
 		b.until = p.req.Token.ExpiresAt
 		if p.forwarded == nil {

@@ -180,7 +180,6 @@ func (p *Participant) mintToken(room string) string {
 		p.log.Warn("token not refreshed", "err", err)
 		return ""
 	}
-	p.minted = time.Now()
 	return t
 }
 

@@ -67,24 +67,3 @@ func TestRemovedWhileJoining(t *testing.T) {
 		t.Errorf("the join ended with %v", err)
 	}
 }
-
-// Nor by the token it was given last, be that of the same second.
-func TestRemovedRightAfterARefresh(t *testing.T) {
-	var issued time.Time
-	h := newHouse(t, func(o *Options) {
-		o.RefreshToken = func(TokenSubject) (string, error) {
-			issued = time.Now().Truncate(time.Second) // as tokens have it
-			return "token", nil
-		}
-	})
-	g := h.join(request("mallory"))
-	g.state(func(p *Participant) { p.refreshToken() })
-	if err := h.Remove(t.Context(), "room", "mallory", time.Time{}); err != nil {
-		t.Fatal(err)
-	}
-	req := request("mallory")
-	req.Token.IssuedAt = issued
-	if _, err := h.Join(t.Context(), req, &sink{}); !errors.Is(err, errBanned) {
-		t.Errorf("the join ended with %v", err)
-	}
-}

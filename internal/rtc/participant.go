@@ -47,7 +47,6 @@ type Participant struct {
 	replaced        bool                           // by a newer connection of the same identity
 	deadline        *time.Timer                    // of the join, later of a lost connection
 	refresh         *time.Timer
-	minted          time.Time // when p was last given a token
 
 	// publishing
 	pending      []*pendingTrack

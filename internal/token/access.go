@@ -27,6 +27,7 @@ type AccessToken struct {
 	key, secret string
 	grants      ClaimGrants
 	ttl         time.Duration
+	renews      bool // what was issued before: it is as old as that, so that revoking the one revokes the other
 }
 
 // claims is the JSON form. RegisteredClaims has no field tagged like one of ClaimGrants, so both flatten into one object.
@@ -40,10 +41,11 @@ func New(key, secret string) *AccessToken {
 	return &AccessToken{key: key, secret: secret, ttl: DefaultTTL}
 }
 
-// Renew starts a token that grants what an earlier one granted. It belongs to the same family.
+// Renew starts a token that grants what an earlier one granted. It belongs to the same family and says the same time of
+// issue.
 func Renew(key, secret string, granted *ClaimGrants) *AccessToken {
 	t := New(key, secret)
-	t.grants = *granted
+	t.grants, t.renews = *granted, true
 	t.grants.Attributes = maps.Clone(granted.Attributes)
 	return t
 }
@@ -142,12 +144,19 @@ func (t *AccessToken) ToJWT() (string, error) {
 		return "", ErrRoomConfig
 	}
 	now := time.Now()
+	issued := jwt.NewNumericDate(now)
+	if t.renews {
+		issued = nil
+		if at := t.grants.IssuedAt; !at.IsZero() {
+			issued = jwt.NewNumericDate(at)
+		}
+	}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    t.key,
 			Subject:   t.grants.Identity,
-			IssuedAt:  jwt.NewNumericDate(now),
-			NotBefore: jwt.NewNumericDate(now),
+			IssuedAt:  issued,
+			NotBefore: issued,
 			ExpiresAt: jwt.NewNumericDate(now.Add(t.ttl)),
 		},
 		ClaimGrants: t.grants,

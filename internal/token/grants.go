@@ -33,7 +33,8 @@ type ClaimGrants struct {
 	Guest bool `json:"meetGuest,omitempty"`
 
 	Issuer    string    `json:"-"` // the API key that signed, set by Verify and Read, as are the times
-	IssuedAt  time.Time `json:"-"` // from when it is valid, where it says that, or zero
+	IssuedAt  time.Time `json:"-"` // its iat, else its nbf, else zero; a refreshed token has that of the first
+	NotBefore time.Time `json:"-"` // zero if it does not say
 	ExpiresAt time.Time `json:"-"` // zero only when Read from a token that does not say
 }
 

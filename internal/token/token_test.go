@@ -64,7 +64,7 @@ func TestEveryClaimComesBack(t *testing.T) {
 	if age := time.Since(got.IssuedAt); age < 0 || age > time.Minute {
 		t.Errorf("issued %v ago, want just now", age)
 	}
-	want.Issuer, want.IssuedAt, want.ExpiresAt, want.Family = key, got.IssuedAt, got.ExpiresAt, got.Family
+	want.Issuer, want.IssuedAt, want.NotBefore, want.ExpiresAt, want.Family = key, got.IssuedAt, got.NotBefore, got.ExpiresAt, got.Family
 	if diff := cmp.Diff(want, *got); diff != "" {
 		t.Errorf("claims changed on the way (-sent +read):\n%s", diff)
 	}
@@ -200,6 +200,44 @@ func TestClocksMayDifferByAMinute(t *testing.T) {
 	}
 }
 
+// A token's time of issue is its iat, without that its nbf, in whole seconds, and that of a renewed token is the same.
+func TestTimeOfIssue(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
+	verifier := token.NewVerifier(token.Keys{key: secret})
+	for _, tt := range []struct {
+		name     string
+		iat, nbf any
+		want     time.Time
+	}{
+		{"both", at(0), at(0), now},
+		{"nbf is 0", at(0), 0, now},
+		{"nbf in the past", at(0), at(-time.Minute), now},
+		{"nbf in the future, as far as clocks may differ", at(0), at(30 * time.Second), now},
+		{"iat in the future", at(30 * time.Second), at(0), now.Add(30 * time.Second)},
+		{"iat in the past", at(-time.Hour), at(0), now.Add(-time.Hour)},
+		{"iat alone", at(0), nil, now},
+		{"nbf alone", nil, at(0), now},
+		{"iat is 0", 0, at(0), now},
+		{"fractions", float64(at(0)) + 0.75, float64(at(0)) - 0.5, now},
+		{"neither", nil, nil, time.Time{}},
+		{"both 0", 0, 0, time.Time{}},
+	} {
+		g, err := verifier.Verify(sign(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"iss": key, "exp": at(time.Hour), "iat": tt.iat, "nbf": tt.nbf}))
+		if err != nil || !g.IssuedAt.Equal(tt.want) {
+			t.Errorf("%s: issued %v, want %v, %v", tt.name, g.IssuedAt, tt.want, err)
+			continue
+		}
+		raw, err := token.Renew(key, secret, g).SetTTL(2 * time.Hour).ToJWT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := verifier.Verify(raw); err != nil || !again.IssuedAt.Equal(tt.want) || !again.ExpiresAt.After(g.ExpiresAt) {
+			t.Errorf("%s: renewed as %+v, %v", tt.name, again, err)
+		}
+	}
+}
+
 // Tokens as other libraries write them.
 func TestForeignSpellings(t *testing.T) {
 	exp := time.Now().Add(time.Hour).Unix()
@@ -288,7 +326,7 @@ func TestReadChecksNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &token.ClaimGrants{
-		Identity: "ada", Issuer: key, IssuedAt: time.Unix(900, 0), ExpiresAt: time.Unix(1000, 0),
+		Identity: "ada", Issuer: key, IssuedAt: time.Unix(900, 0), NotBefore: time.Unix(900, 0), ExpiresAt: time.Unix(1000, 0),
 		Video: &token.VideoGrant{RoomJoin: true, Room: "r"}, Family: g.Family,
 	}
 	if diff := cmp.Diff(want, g); diff != "" {

@@ -107,11 +107,16 @@ func (c *claims) grants(raw string) *ClaimGrants {
 	}
 	g.Identity = cmp.Or(c.Subject, c.ID, g.Identity) // old tokens carry the identity as jti
 	g.Issuer = c.RegisteredClaims.Issuer
-	if t := c.RegisteredClaims.ExpiresAt; t != nil {
-		g.ExpiresAt = t.Time
-	}
-	if t := cmp.Or(c.NotBefore, c.RegisteredClaims.IssuedAt); t != nil {
-		g.IssuedAt = t.Time
-	}
+	g.ExpiresAt = instant(c.RegisteredClaims.ExpiresAt)
+	g.NotBefore = instant(c.RegisteredClaims.NotBefore)
+	g.IssuedAt = cmp.Or(instant(c.RegisteredClaims.IssuedAt), g.NotBefore)
 	return &g
+}
+
+// instant is the time of a date, zero if there is none. Some libraries write 0 for a date that is not set.
+func instant(d *jwt.NumericDate) time.Time {
+	if d == nil || d.Unix() == 0 {
+		return time.Time{}
+	}
+	return d.Time
 }

@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/api"
+	"meet/internal/client"
+	"meet/internal/token"
+)
+
+// After a removal, a token that was issued since lets its bearer in again, however it says so, and one of before does not.
+func TestTokensAfterARemoval(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t, api.Options{})
+	signed := func(iat, nbf any) string {
+		t.Helper()
+		raw, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+			"iss": "devkey", "sub": "ada", "exp": time.Now().Add(time.Hour).Unix(), "iat": iat, "nbf": nbf,
+			"video": token.VideoGrant{RoomJoin: true, Room: "room"},
+		}).SignedString([]byte("secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	now := time.Now().Unix()
+	s.joinWith(ctx, signed(now-100, now-100), client.Options{})
+	if _, err := s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	now = time.Now().Unix()
+	for _, tt := range []struct {
+		name     string
+		iat, nbf any
+		status   int
+	}{
+		{"both now", now, now, 200},
+		{"nbf is 0", now, 0, 200},
+		{"nbf in the past", now, now - 60, 200},
+		{"no nbf", now, nil, 200},
+		{"no iat", nil, now, 200},
+		{"a fast clock", now + 30, now + 30, 200},
+		{"fractions", float64(now) + 0.5, float64(now) + 0.5, 200},
+		{"the one of before", now - 100, now - 100, 403},
+		{"another of before, valid since now", now - 50, now, 403},
+		{"of before, no nbf", now - 50, nil, 403},
+		{"of before, no iat", nil, now - 50, 403},
+		{"no time at all", nil, nil, 403},
+	} {
+		if a := s.send("GET", "/rtc/validate?access_token="+signed(tt.iat, tt.nbf), "", "", nil); a.status != tt.status {
+			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
+		}
+	}
+}
+
+// A token that the server refreshed is as old as the one that was presented: a time between the two revokes both.
+func TestRevocationReachesRefreshedTokens(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t, api.Options{})
+	issued := time.Now().Add(-time.Minute)
+	old := &token.ClaimGrants{Identity: "ada", IssuedAt: issued, Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
+	presented, err := token.Renew("devkey", "secret", old).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada := s.joinWith(ctx, presented, client.Options{})
+	refreshed := func() string {
+		for _, m := range ada.all() {
+			if r := m.GetRefreshToken(); r != "" {
+				return r
+			}
+		}
+		return ""
+	}
+	eventually(ctx, t, "a token is refreshed", func() bool { return refreshed() != "" })
+	_, err = s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: issued.Unix() + 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string]string{"presented": presented, "refreshed": refreshed()} {
+		if a := s.send("GET", "/rtc/validate?access_token="+raw, "", "", nil); a.status != 403 {
+			t.Errorf("the %s token: %d %s", name, a.status, a.body)
+		}
+	}
+}
+
+// A back end that names a time revokes what was issued before it, and nothing else.
+func TestRevocationByTime(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s := newServer(t, api.Options{})
+	jwt := s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
+	remove := func(ts int64) {
+		t.Helper()
+		if _, err := s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: ts}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.joinWith(ctx, jwt, client.Options{})
+	remove(1)
+	s.joinWith(ctx, jwt, client.Options{}) // the token is not that old
+	remove(time.Now().Add(time.Hour).UnixMilli())
+	if _, err := client.Join(ctx, "ws"+strings.TrimPrefix(s.url, "http"), s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
+		t.Error("a token of before the time named was taken")
+	}
+}
