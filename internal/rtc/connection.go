@@ -11,6 +11,10 @@ import (
 // lostTimeout is how long a participant whose media connection has failed may take to come back.
 const lostTimeout = 5 * time.Second
 
+// leaveDelay is how much later than the end of its media the Leave of a client may arrive: the former comes by UDP, the
+// latter by TCP and perhaps through a proxy.
+const leaveDelay = time.Second
+
 // connectionState follows the state of one of p's connections.
 func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.PeerConnectionState) {
 	t := p.publisher
@@ -43,10 +47,19 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 	p.noteLost()
 }
 
-// connectionLost gives p a few seconds to resume. One that closed its media and has no socket left for good.
+// connectionLost gives p a few seconds to resume. One that closed its media is leaving, and says so if it still can.
 func (p *Participant) connectionLost(closedByClient bool) {
-	if closedByClient && p.sink == nil {
+	switch sink := p.sink; {
+	case closedByClient && sink == nil:
 		p.room.depart(p, livekit.DisconnectReason_CLIENT_INITIATED)
+		return
+	case closedByClient:
+		p.expectReturn()
+		p.room.after(leaveDelay, func() {
+			if !p.closed && p.sink == sink {
+				p.connectionLost(false)
+			}
+		})
 		return
 	}
 	if p.req.Client.GetProtocol() > 12 {

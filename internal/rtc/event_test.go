@@ -140,11 +140,11 @@ func TestForwardedParticipantJoinsBeforeItsTracks(t *testing.T) {
 	ada.sends(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	ada.state(func(p *Participant) { p.activate() })
 	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
 		t.Fatal(err)
 	}
 	h.told(t, "shown", "room_started  0 0 false", "participant_joined ada 1 1 false", "track_published ada")
-	ada.state(func(p *Participant) { p.activate() })
 	if err := h.Move(t.Context(), "room", "ada", "moved"); err != nil {
 		t.Fatal(err)
 	}

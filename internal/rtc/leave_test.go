@@ -1,0 +1,33 @@
+package rtc
+
+import (
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// TestLeaveAfterTheMediaEnded: a client that closes its media connection and says that it leaves has left by its own
+// will, whichever is heard first. One that says nothing is asked to resume.
+func TestLeaveAfterTheMediaEnded(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	for _, g := range []*guest{ada, bo} {
+		g.state(func(p *Participant) {
+			p.activate()
+			p.connectionLost(true)
+		})
+		if g.sink.ended() {
+			t.Error("what the client says next is not heard")
+		}
+	}
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	h.mu.Lock()
+	last := h.events[len(h.events)-1]
+	h.mu.Unlock()
+	if last.Kind != ParticipantLeft || last.Participant.Identity != "ada" || last.Participant.DisconnectReason != livekit.DisconnectReason_CLIENT_INITIATED {
+		t.Errorf("the last event is %s of %v", last.Kind, last.Participant)
+	}
+	eventually(t, "bo is asked to resume", func() bool {
+		return bo.sink.ended() && bo.sink.got(func(m *livekit.SignalResponse) bool { return m.GetLeave().GetAction() == livekit.LeaveRequest_RESUME })
+	})
+}
