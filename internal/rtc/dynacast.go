@@ -10,38 +10,37 @@ import (
 	"meet/internal/sfu"
 )
 
-// demandDelay is how long a layer nobody watches any more is still asked for: somebody who resizes a window, or looks
-// away for a moment, gets it back without waiting for the encoder.
+// demandDelay is how long a layer that nobody watches is still asked for: a viewer that resizes a window, or hides it for a
+// moment, gets the layer back without waiting for the encoder.
 const demandDelay = 5 * time.Second
 
 // watched is the highest quality of a codec that somebody watches, or unwatched.
 type watched int8
 
-const (
-	unwatched watched = -1
-	lowest            = watched(livekit.VideoQuality_LOW)
-)
+const unwatched watched = -1
 
-// demand is how much of the codec is watched. Who looks away for a moment, and a track without an audience, still count
-// for the lowest quality: it costs little, and by it whoever comes or looks back sees something at once.
+// demand returns how much of the codec is watched.
 func (c *publishedCodec) demand() watched {
 	top := c.watchedElsewhere()
-	if len(c.pub.subs) == 0 && c == c.pub.codecs[0] {
-		top = max(top, lowest)
-	}
 	layers := sortedLayers(c.layers())
 	for _, s := range c.pub.subs {
-		switch {
-		case s.codec != c && s.plays != c:
-		case !s.enabled:
-			top = max(top, lowest)
-		case len(layers) == 0:
-			top = watched(livekit.VideoQuality_HIGH)
-		default:
-			top = max(top, watched(layers[min(s.wanted, len(layers)-1)].Quality))
+		if s.codec == c || s.plays == c {
+			top = max(top, s.demand(layers))
 		}
 	}
 	return top
+}
+
+// demand returns how much of a codec with those layers s watches. Bandwidth does not matter: a picture that is paused
+// resumes when its layers are seen to fit. Sound counts even while s has disabled it: it also tells s who speaks.
+func (s *Subscription) demand(layers []*livekit.VideoLayer) watched {
+	switch {
+	case !s.enabled && s.pub.info.Type == livekit.TrackType_VIDEO:
+		return unwatched
+	case len(layers) == 0:
+		return watched(livekit.VideoQuality_HIGH)
+	}
+	return watched(layers[min(s.wanted, len(layers)-1)].Quality)
 }
 
 // updateDemand tells the publisher of a change in what is watched: more at once, less after a while. A muted track

@@ -244,9 +244,7 @@ func (pub *Publication) resemble(t trackPortrait) {
 func (f *forward) tellWatched(pub *Publication) {
 	sid, here := pub.info.Sid, make([]watched, len(pub.codecs))
 	for i, c := range pub.codecs {
-		if here[i] = c.demand(); len(pub.subs) == 0 {
-			here[i] = unwatched
-		}
+		here[i] = c.demand()
 	}
 	if slices.Equal(here, pub.toldWatched) {
 		return

@@ -34,7 +34,7 @@ func TestWhatIsWatchedElsewhereCounts(t *testing.T) {
 	cy.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{
 		TrackSids: []string{sid}, Disabled: true,
 	}}})
-	eventually(t, "cy looks away", watchedThere(lowest))
+	eventually(t, "cy looks away", watchedThere(unwatched))
 	cy.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{
 		TrackSids: []string{sid}, Quality: livekit.VideoQuality_HIGH,
 	}}})

@@ -171,7 +171,7 @@ func (l *layer) deliver(p *Packet) {
 // note counts the packet and asks for missing ones and for a key frame that is due. It returns the packet's extended
 // number and whether it is one to forward: a duplicate is not.
 func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
-	l.keepAlive(now)
+	resumes := l.keepAlive(now)
 	l.mu.Lock()
 	h := &l.pkt.Header
 	ext, fresh = l.loss.add(h.SequenceNumber, h.Timestamp, l.r.ClockRate, now)
@@ -182,6 +182,9 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	}
 	l.pkt.Broken = l.r.codec.HasKeyFrames() && l.loss.broken()
 	askKey := l.keyPending && now.Sub(l.asked) >= l.keyFrameInterval()
+	if resumes {
+		l.asked = time.Time{} // a publisher that sends nothing may have dropped the request or its answer
+	}
 	l.mu.Unlock()
 	if l.r.NACK && len(nacks) > 0 {
 		for _, n := range nacks {
@@ -208,9 +211,9 @@ func (l *layer) silence(s int, now time.Time) time.Duration {
 }
 
 // keepAlive marks the layer as sending and those as silent that have been for too long. Every layer does it for all,
-// so no timer is needed: when none sends there is nothing to choose.
-func (l *layer) keepAlive(now time.Time) {
-	l.last.Store(now.UnixNano())
+// so no timer is needed: when none sends there is nothing to choose. It reports whether the layer itself was silent.
+func (l *layer) keepAlive(now time.Time) (resumes bool) {
+	resumes = now.UnixNano()-l.last.Swap(now.UnixNano()) > int64(l.silence(0, now))
 	alive := l.r.alive.Load()
 	if alive&(1<<l.n) == 0 {
 		l.r.alive.Or(1 << l.n)
@@ -223,6 +226,7 @@ func (l *layer) keepAlive(now time.Time) {
 			l.r.alive.And(^uint32(1 << n))
 		}
 	}
+	return resumes
 }
 
 func (l *layer) readRTCP(read ReadFunc) {

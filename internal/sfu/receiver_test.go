@@ -40,6 +40,30 @@ func TestKeyFrameThrottle(t *testing.T) {
 	asked("a new one", layerSSRC(0))
 }
 
+// TestKeyFrameAfterSilence checks a publisher that sends nothing, as nobody watches, and drops the requests of a viewer
+// that comes: it is asked again with its first packet, and only once.
+func TestKeyFrameAfterSilence(t *testing.T) {
+	g := newRig(t, 1, false)
+	g.feed(0, picture{seq: 1, key: true})
+	g.d.SetWanted(false, 0, 0)
+	g.now = g.now.Add(time.Minute)
+	g.d.SetWanted(true, MaxLayers-1, 0)
+	g.r.requestKeyFrame(0, g.now)
+	g.r.requestKeyFrame(0, g.now) // too early, so it is pending
+	g.up.take()
+	for seq := range uint16(10) {
+		g.now = g.now.Add(33 * time.Millisecond)
+		g.feed(0, picture{seq: 2 + seq})
+	}
+	if d := cmp.Diff([]uint32{layerSSRC(0)}, g.up.keyFramesAsked()); d != "" {
+		t.Error(d)
+	}
+	g.feed(0, picture{seq: 12, key: true})
+	if got := sequenceNumbers(g.out.take()); len(got) != 2 {
+		t.Errorf("the viewer gets packets %v, want the key frames before and after", got)
+	}
+}
+
 func TestRequestKeyFramesAsksLayersThatSend(t *testing.T) {
 	g := newRig(t, 3, false)
 	g.d.Stop()
