@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/webrtc/v4"
-
 	"meet/internal/client"
+	"meet/internal/token"
 )
 
-// demanded is the highest quality ada was last told to send of track sid; ok is false before the first word.
+// demanded is the highest quality g was last told to send of track sid, or OFF; ok is false before the first word.
 func demanded(g *guest, sid string) (top livekit.VideoQuality, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -20,7 +19,7 @@ func demanded(g *guest, sid string) (top livekit.VideoQuality, ok bool) {
 		if u.GetTrackSid() != sid {
 			continue
 		}
-		ok = true
+		ok, top = true, livekit.VideoQuality_OFF
 		for _, q := range u.SubscribedCodecs[0].Qualities {
 			if q.Enabled {
 				top = q.Quality
@@ -28,7 +27,7 @@ func demanded(g *guest, sid string) (top livekit.VideoQuality, ok bool) {
 		}
 		// Enabled must be everything up to the top.
 		for i, q := range u.SubscribedQualities {
-			if q.Quality != livekit.VideoQuality(i) || q.Enabled != (q.Quality <= top) {
+			if q.Quality != livekit.VideoQuality(i) || q.Enabled != (top != livekit.VideoQuality_OFF && q.Quality <= top) {
 				g.t.Errorf("qualities %v", u.SubscribedQualities)
 			}
 		}
@@ -36,39 +35,77 @@ func demanded(g *guest, sid string) (top livekit.VideoQuality, ok bool) {
 	return top, ok
 }
 
+// isAsked returns a condition: g was last told to send track sid up to that quality.
+func (g *guest) isAsked(sid string, want livekit.VideoQuality) func() bool {
+	return func() bool { top, ok := demanded(g, sid); return ok && top == want }
+}
+
 func TestLayersNobodyWatchesAreNotAskedFor(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
-		cam, err := ada.Publish(ctx, client.PublishOptions{
-			MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
-			Layers: []client.Layer{
-				{RID: "q", Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
-				{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
-				{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		play(ctx, t, cam, keyFrame, 33*time.Millisecond)
-		is := func(want livekit.VideoQuality) func() bool {
-			return func() bool { top, ok := demanded(ada, cam.SID()); return ok && top == want }
-		}
-		eventually(ctx, t, "alone, the smallest layer is enough", is(livekit.VideoQuality_LOW))
+		cam := ada.film(ctx, livekit.TrackSource_CAMERA)
+		eventually(ctx, t, "alone, nothing is asked for", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
 
 		bo := s.join(ctx, "bo", o)
-		eventually(ctx, t, "somebody who wants all gets all", is(livekit.VideoQuality_HIGH))
+		eventually(ctx, t, "somebody who wants all gets all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
 		eventually(ctx, t, "and receives it", func() bool { return bo.receives(cam.SID(), 10) })
 
 		settings := &livekit.UpdateTrackSettings{TrackSids: []string{cam.SID()}, Width: 600, Height: 340}
 		if err := bo.UpdateTrackSettings(settings); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "a small tile needs the middle layer", is(livekit.VideoQuality_MEDIUM))
+		eventually(ctx, t, "a small tile needs the middle layer", ada.isAsked(cam.SID(), livekit.VideoQuality_MEDIUM))
 		settings.Width, settings.Height = 1280, 720
 		if err := bo.UpdateTrackSettings(settings); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "a large one all", is(livekit.VideoQuality_HIGH))
+		eventually(ctx, t, "a large one all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
 	})
+}
+
+// However the last viewer stops watching, the track is switched off within 10 s, and on again for the next one. The
+// publisher that sends nothing is not taken for one that is gone, and learns after a resume too that nothing is asked for.
+func TestTrackIsOffAfterItsLastViewer(t *testing.T) {
+	for name, stop := range map[string]func(ctx context.Context, s *server, bo *guest, sid string) error{
+		"unsubscribes": func(_ context.Context, _ *server, bo *guest, sid string) error { return bo.SetSubscribed(false, sid) },
+		"disables": func(_ context.Context, _ *server, bo *guest, sid string) error {
+			return bo.UpdateTrackSettings(&livekit.UpdateTrackSettings{TrackSids: []string{sid}, Disabled: true})
+		},
+		"leaves": func(_ context.Context, _ *server, bo *guest, _ string) error { return bo.Close() },
+		"is moved": func(ctx context.Context, s *server, _ *guest, _ string) error {
+			return s.rooms.Move(ctx, "room", "bo", "other")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
+			cam := ada.film(ctx, livekit.TrackSource_CAMERA)
+			eventually(ctx, t, "bo watches", func() bool { return bo.receives(cam.SID(), 10) })
+			stopped := time.Now()
+			if err := stop(ctx, s, bo, cam.SID()); err != nil {
+				t.Fatal(err)
+			}
+			eventually(ctx, t, "the track is off", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
+			if took := time.Since(stopped); took > 10*time.Second {
+				t.Errorf("the track is off after %v", took)
+			}
+			ada.mu.Lock()
+			ada.messages = nil
+			ada.mu.Unlock()
+			ada.DropSignal()
+			if err := ada.Resume(ctx); err != nil {
+				t.Fatalf("resume: %v", err)
+			}
+			eventually(ctx, t, "it is off after a resume too", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
+
+			cy := s.join(ctx, "cy", client.Options{}, func(g *token.VideoGrant) { g.Hidden = true })
+			eventually(ctx, t, "even a hidden viewer watches", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
+			eventually(ctx, t, "and receives it", func() bool { return cy.receives(cam.SID(), 10) })
+			if q, told := cy.quality(ada); told && q != livekit.ConnectionQuality_EXCELLENT {
+				t.Errorf("ada's connection counts as %v", q)
+			}
+		})
+	}
 }
