@@ -9,9 +9,10 @@
 // is decoded or played; a [RemoteTrack] yields RTP packets and a [Publication] takes them.
 //
 // Goroutines: one reads the socket and handles messages in order, one pings; both end with the socket. Each
-// remote track's callback has its own, each layer of a publication one that reads its RTCP; they end when the
-// transports close. [Client.Close] ends and waits for all of them.
+// remote track has one for its callback and one that reads its RTCP, each layer of a publication one that reads its
+// RTCP; they end when the transports close. [Client.Close] ends and waits for all of them.
 //
-// Locks: transport.mu serialises offers and answers and is held across calls into pion; Client.mu guards the state
-// that accessors read and is taken alone or inside transport.mu, never around it. Callbacks run outside Client.mu.
+// Locks: Client.resuming is held for a whole resume, around all others. transport.mu serialises offers and answers and
+// is held across calls into pion; Client.mu guards the state that accessors read and is taken alone or inside
+// transport.mu, never around it. Callbacks run outside Client.mu.
 package client

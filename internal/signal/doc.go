@@ -2,5 +2,6 @@
 // into messages for package rtc and back, answers pings, and notices when the client is gone.
 //
 // Each Conn has two goroutines: the HTTP handler's own reads frames and hands them to the session, one by one; the writer
-// sends what is queued and ends when the Conn is closed and its queue is empty, or when the client does not read.
+// sends what is queued, and pings, and ends when the Conn is closed and its queue is empty, or when a write fails or takes too
+// long.
 package signal

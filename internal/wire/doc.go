@@ -23,7 +23,8 @@
 //	            └─▶ Aside: STUN and TURN
 //
 // Packets from an address go to its owner, the connection whose requests came from there. Another that claims the address gets
-// copies, and becomes the owner once it has proved that its client receives there; see owner.
+// copies, and becomes the owner once it has proved that its client receives there, or once the owner has been silent for some
+// seconds; see owner.
 //
 // Once the DTLS handshake of a peer connection has ended, its connections drop unencrypted DTLS records, which anybody who
 // spoofs an address can send; see dtlsFilter.
@@ -42,9 +43,9 @@
 //
 // Goroutines of UDP: one flusher for each PacketConn and one that hands out what a DatagramMux reads, ended by Close. Locks:
 // sendMu is held while a batch is sent, then mu for the moment of swapping batches; mu alone by writers. Those of DatagramMux,
-// dtlsFilter and askers are held with no other.
+// dtlsFilter, checks and askers are held with no other.
 //
 // Goroutines of TCP: one that accepts, one for each connection that has not said what it is or that carries ICE, and one
-// that writes to each that carries ICE. Split.Close ends all of them and waits. Locks: those of Split, census, handedConn,
-// StreamMux, Streams and stream are never held together, but that Streams holds its own while it closes its streams.
+// that writes to each that carries ICE. Split.Close ends all of them and waits. Locks: Streams.mu is held while its streams
+// are closed, each under its own; those of Split, census, handedConn and StreamMux are held with no other.
 package wire
