@@ -237,6 +237,11 @@ func TestAudioCodecsAreTold(t *testing.T) {
 	sid := h.published()[0].Sid
 	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: true}}})
 	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid}}})
+	eventually(t, "alone, neither is wanted", func() bool {
+		codecs := told()
+		return len(codecs) == 2 && !codecs["opus"] && !codecs["pcmu"]
+	})
+	h.join(request("bo"))
 	eventually(t, "the first is wanted, the second nobody needs", func() bool {
 		codecs := told()
 		return len(codecs) == 2 && codecs["opus"] && !codecs["pcmu"]

@@ -48,6 +48,7 @@ type Allocator struct {
 	// The rest belongs to the division.
 	claims  []claim
 	claimed []*share
+	begun   []*share // have not been measured yet
 	indexes []int
 	trial   trial
 }
@@ -166,9 +167,6 @@ func (a *Allocator) Divide(now time.Time) {
 	}
 	known := a.limited(a.pacer.capacity(now))
 	a.claim(shares, known, now)
-	if len(a.claims) == 0 {
-		return
-	}
 	var changed []PauseChange
 	if !known.known {
 		for _, s := range a.claimed {
@@ -176,7 +174,11 @@ func (a *Allocator) Divide(now time.Time) {
 			s.starved.Store(false)
 		}
 	} else {
-		changed = a.divide(known, now)
+		left := int(allocatable * float64(known.bitrate))
+		if len(a.claims) > 0 {
+			changed, left = a.divide(known, now)
+		}
+		a.begin(left)
 	}
 	if len(changed) > 0 {
 		a.paused(changed)
@@ -185,7 +187,7 @@ func (a *Allocator) Divide(now time.Time) {
 
 // claim collects what there is to divide among, the highest priority first.
 func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
-	a.claims, a.claimed = a.claims[:0], a.claimed[:0]
+	a.claims, a.claimed, a.begun = a.claims[:0], a.claimed[:0], a.begun[:0]
 	for _, s := range shares {
 		wanted, r := s.track.wish()
 		if wanted.spatial < 0 {
@@ -194,8 +196,8 @@ func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
 		brief, lasting := r.bitrates(now), r.lastingBitrates(now)
 		if s.levels = levelsOf(&brief, &lasting, wanted, s.levels); len(s.levels) > 0 {
 			a.claimed = append(a.claimed, s)
-		} else if !s.set && known.known {
-			s.track.SetAllowed(startSpatial, MaxTemporals-1) // until its rates are known
+		} else if !s.set {
+			a.begun = append(a.begun, s)
 		}
 	}
 	slices.SortStableFunc(a.claimed, func(x, y *share) int { return int(y.priority.Load()) - int(x.priority.Load()) })
@@ -207,12 +209,24 @@ func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
 	}
 }
 
-// startSpatial is the highest layer forwarded of a track that has not been measured yet.
+// startSpatial is the highest layer forwarded of a track that has not been measured yet, where there is no room for more.
 const startSpatial = 1
 
-func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange) {
+// begin sets what may be forwarded of the tracks that have not been measured yet, of what the others left, in bits/s.
+func (a *Allocator) begin(left int) {
+	for _, s := range a.begun {
+		spatial := startSpatial
+		if left > startBitrate {
+			spatial = MaxLayers - 1
+			left -= startBitrate
+		}
+		s.track.SetAllowed(spatial, MaxTemporals-1)
+	}
+}
+
+// divide sets what may be forwarded of the tracks that have been measured, and returns what is left, in bits/s.
+func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange, left int) {
 	budget := int(allocatable * float64(known.bitrate))
-	var left int
 	a.indexes, left = divide(budget+a.trial.extra, 0, a.claims, a.indexes)
 	if known.queue > 0 && falls(a.claims, a.indexes) {
 		drain := int(float64(known.bitrate) * min(known.queue.Seconds()/drainTime.Seconds(), drainMost))
@@ -257,7 +271,7 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		a.pacer.tryFor(peaks, now, pads.sendPadding)
 	}
 	a.attempt(known, given < wanted && pads == nil, now)
-	return changed
+	return changed, left
 }
 
 // held is the index of the level that was allowed last.

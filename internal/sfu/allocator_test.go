@@ -84,6 +84,24 @@ func TestAllocation(t *testing.T) {
 	})
 }
 
+// TestTracksBegin adds tracks of which nothing has been measured: each begins with everything while there is room for it.
+func TestTracksBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		g.hear(2.1 * startBitrate)
+		tracks := []*DownTrack{g.d}
+		for range 2 {
+			tracks = append(tracks, NewDownTrack(g.r, DownTrackOptions{Tap: g.d.Tap}))
+			g.a.Add(tracks[len(tracks)-1])
+		}
+		for i, want := range []int{MaxLayers - 1, startSpatial, startSpatial} {
+			if got := tracks[i].allowed.spatial; got != want {
+				t.Errorf("track %d begins with layer %d, want %d", i, got, want)
+			}
+		}
+	})
+}
+
 func TestKeptPictures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, true)
