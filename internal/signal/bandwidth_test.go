@@ -27,16 +27,15 @@ var (
 var layerRates = []int{120_000, 400_000, 1_500_000}
 
 // film is a camera with three layers, whose frames say in their last byte of which layer they are. A key frame is three
-// times the size of others. While nobody watches it sends nothing, and what it is asked for then is lost.
+// times the size of others.
 type film struct {
 	*client.Publication
-	by     *guest
 	wanted [3]atomic.Bool // key frames
 }
 
 func (g *guest) film(ctx context.Context, source livekit.TrackSource) *film {
 	g.t.Helper()
-	f := &film{by: g}
+	f := &film{}
 	pub, err := g.Publish(ctx, client.PublishOptions{
 		MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720, Source: source,
 		Layers: []client.Layer{
@@ -71,12 +70,7 @@ func (f *film) roll(ctx context.Context, stop <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		top, told := demanded(f.by, f.SID())
 		for i, l := range f.Layers() {
-			if told && top == livekit.VideoQuality_OFF {
-				f.wanted[i].Store(false)
-				continue
-			}
 			frame := make([]byte, layerRates[i]/8/20)
 			copy(frame, keyFrame)
 			if !f.wanted[i].Swap(false) && n > 0 {

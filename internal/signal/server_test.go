@@ -216,6 +216,12 @@ var keyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00
 // play sends samples on p until the test ends.
 func play(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration) {
 	t.Helper()
+	playWhile(ctx, t, p, sample, every, func() bool { return true })
+}
+
+// playWhile leaves out the samples that are due while wanted is false.
+func playWhile(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration, wanted func() bool) {
+	t.Helper()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -228,7 +234,9 @@ func play(ctx context.Context, t *testing.T, p *client.Publication, sample []byt
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				_ = p.WriteSample(media.Sample{Data: sample, Duration: every})
+				if wanted() {
+					_ = p.WriteSample(media.Sample{Data: sample, Duration: every})
+				}
 			}
 		}
 	})

@@ -162,6 +162,6 @@ test('layers nobody watches are not encoded', async ({ client }) => {
     await isOff(method);
     expect(await firstFrame(bo, method), `${method}: milliseconds to a key frame`).toBeLessThan(300);
     await bo.sees('Ada');
-    expect(await bo.evaluate(() => [...room.remoteParticipants.values()][0].connectionQuality), 'silence is no loss').toBe('excellent');
+    expect(await bo.evaluate(() => [...room.remoteParticipants.values()][0].connectionQuality), 'silence is no loss').not.toBe('lost');
   }
 });
