@@ -37,24 +37,6 @@ func demanded(g *guest, sid string) (top livekit.VideoQuality, ok bool) {
 	return top, ok
 }
 
-// camera publishes three layers and sends nothing while none is asked for.
-func (g *guest) camera(ctx context.Context) *client.Publication {
-	g.t.Helper()
-	cam, err := g.Publish(ctx, client.PublishOptions{
-		MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
-		Layers: []client.Layer{
-			{RID: "q", Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
-			{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
-			{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
-		},
-	})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	playWhile(ctx, g.t, cam, keyFrame, 33*time.Millisecond, func() bool { return !g.isAsked(cam.SID(), livekit.VideoQuality_OFF)() })
-	return cam
-}
-
 // isAsked returns a condition: g was last told to send track sid up to that quality.
 func (g *guest) isAsked(sid string, want livekit.VideoQuality) func() bool {
 	return func() bool { top, ok := demanded(g, sid); return ok && top == want }
@@ -63,7 +45,18 @@ func (g *guest) isAsked(sid string, want livekit.VideoQuality) func() bool {
 func TestLayersNobodyWatchesAreNotAskedFor(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
-		cam := ada.camera(ctx)
+		cam, err := ada.Publish(ctx, client.PublishOptions{
+			MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
+			Layers: []client.Layer{
+				{RID: "q", Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
+				{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
+				{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(ctx, t, cam, keyFrame, 33*time.Millisecond)
 		eventually(ctx, t, "alone, nothing is asked for", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
 
 		bo := s.join(ctx, "bo", o)
@@ -101,13 +94,18 @@ func TestTrackIsOffAfterItsLastViewer(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
-			cam := ada.camera(ctx)
+			cam, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})
+			if err != nil {
+				t.Fatal(err)
+			}
+			isOff := ada.isAsked(cam.SID(), livekit.VideoQuality_OFF)
+			playWhile(ctx, t, cam, keyFrame, 33*time.Millisecond, func() bool { return !isOff() })
 			eventually(ctx, t, "bo watches", func() bool { return bo.receives(cam.SID(), 10) })
 			stopped := time.Now()
 			if err := stop(ctx, s, bo, cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			eventually(ctx, t, "the track is off", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
+			eventually(ctx, t, "the track is off", isOff)
 			if took := time.Since(stopped); took > 10*time.Second {
 				t.Errorf("the track is off after %v", took)
 			}
@@ -118,7 +116,7 @@ func TestTrackIsOffAfterItsLastViewer(t *testing.T) {
 			if err := ada.Resume(ctx); err != nil {
 				t.Fatalf("resume: %v", err)
 			}
-			eventually(ctx, t, "it is off after a resume too", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
+			eventually(ctx, t, "it is off after a resume too", isOff)
 
 			cy := s.join(ctx, "cy", client.Options{}, func(g *token.VideoGrant) { g.Hidden = true })
 			eventually(ctx, t, "even a hidden viewer watches", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
