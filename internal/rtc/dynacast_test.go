@@ -90,15 +90,15 @@ func (s *stage) told(what string, want ...string) {
 
 func TestTrackWithoutViewersIsSwitchedOff(t *testing.T) {
 	onStage(t, []string{"video/VP8"}, func(s *stage) {
-		time.Sleep(demandDelay - 1)
+		time.Sleep(demandDelay - time.Nanosecond)
 		s.told("before the delay is over")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		s.told("nobody has come", "vp8:")
 		bo := s.views("bo", sfu.MaxLayers-1)
 		s.told("a viewer comes", "vp8:LMH")
 		s.leaves(bo)
-		time.Sleep(demandDelay - 1)
+		time.Sleep(demandDelay - time.Nanosecond)
 		bo = s.views("bo", sfu.MaxLayers-1)
 		time.Sleep(time.Minute)
 		s.told("the viewer returns in time")
