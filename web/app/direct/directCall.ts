@@ -10,7 +10,7 @@ import { savePreferences } from "../lib/storage";
 import { Notices } from "../ui/notices";
 import type { LinkStats } from "../link/linkStats";
 import { couldNotBegin, leftDirectly } from "./ending";
-import { isMessage, type Message, type OwnState } from "./message";
+import { type Message, type OwnState, readMessage } from "./message";
 import { originOf, PeerLink, type Role, type Tracks } from "../link/peerLink";
 import { type Signal, Signalling } from "./signalling";
 
@@ -308,18 +308,13 @@ export class DirectCall implements Controls {
   }
 
   /** What the other's page says. Nothing of it is believed to have the right form. */
-  #take(message: unknown): void {
+  #take(value: unknown): void {
+    const message = readMessage(value);
     const { other } = this.#state.value;
-    if (!isMessage(message) || !other) return;
-    if ("bye" in message) {
-      this.#otherLeft();
-      return;
-    }
-    if ("state" in message) {
-      this.#set({ other: { ...other, ...message.state, name: shownName(message.state.name) } });
-      return;
-    }
-    this.#addMessage({ ...message.chat, id: `other ${message.chat.id} ${message.chat.at}`, authorId: "other", author: nameOf(other), mine: false });
+    if (!message || !other) return;
+    if ("bye" in message) this.#otherLeft();
+    else if ("state" in message) this.#set({ other: { ...other, ...message.state, name: shownName(message.state.name) } });
+    else this.#addMessage({ ...message.chat, id: `other ${message.chat.id} ${message.chat.at}`, authorId: "other", author: nameOf(other), mine: false });
   }
 
   #addMessage(message: ChatMessage): void {

@@ -1,10 +1,15 @@
 import { expect, it } from "vitest";
-import { isMessage } from "./message";
+import { readMessage } from "./message";
 
 const state = { name: "Bo", microphone: true, camera: false, screen: false };
 
 it.each([{ state }, { chat: { id: "1", text: "hi", at: 1 } }, { bye: true }])("takes %o", (message) => {
-  expect(isMessage(message)).toBe(true);
+  expect(readMessage(message)).toEqual(message);
+});
+
+it("leaves out what a page does not say, such as tracks of its own making", () => {
+  expect(readMessage({ state: { ...state, tracks: "none" }, more: true })).toEqual({ state });
+  expect(readMessage({ chat: { id: "1", text: "hi", at: 1, mine: true } })).toEqual({ chat: { id: "1", text: "hi", at: 1 } });
 });
 
 it.each([
@@ -18,5 +23,5 @@ it.each([
   { chat: { id: "1", text: "hi", at: "now" } },
   { chat: { id: "1", text: "hi", at: Number.NaN } },
 ])("takes no %o from the other side", (message) => {
-  expect(isMessage(message)).toBe(false);
+  expect(readMessage(message)).toBeUndefined();
 });

@@ -12,22 +12,31 @@ export type Message = { state: OwnState } | { chat: { id: string; text: string; 
 const longestName = 100;
 const longestText = 4_000;
 
-/** isMessage tells whether something that arrived is a message, and of a size that a page takes. */
-export function isMessage(value: unknown): value is Message {
-  if (!isRecord(value)) return false;
+/** readMessage returns the message that arrived and nothing else that it holds, or undefined if it is none, or larger than a page takes. */
+export function readMessage(value: unknown): Message | undefined {
+  if (!isRecord(value)) return undefined;
   const { state, chat, bye } = value;
   if (isRecord(state)) {
     const { name, microphone, camera, screen } = state;
-    return isText(name, longestName) && [microphone, camera, screen].every((on) => typeof on === "boolean");
+    return isText(name, longestName) && isSwitch(microphone) && isSwitch(camera) && isSwitch(screen)
+      ? { state: { name, microphone, camera, screen } }
+      : undefined;
   }
-  if (isRecord(chat)) return isText(chat.id, 100) && isText(chat.text, longestText) && typeof chat.at === "number" && Number.isFinite(chat.at);
-  return bye === true;
+  if (isRecord(chat)) {
+    const { id, text, at } = chat;
+    return isText(id, 100) && isText(text, longestText) && typeof at === "number" && Number.isFinite(at) ? { chat: { id, text, at } } : undefined;
+  }
+  return bye === true ? { bye } : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function isText(value: unknown, longest: number): boolean {
+function isSwitch(value: unknown): value is boolean {
+  return typeof value === "boolean";
+}
+
+function isText(value: unknown, longest: number): value is string {
   return typeof value === "string" && value.length <= longest;
 }

@@ -13,6 +13,12 @@ export function durationText(seconds: number): string {
   return whole < 60 ? `${whole} s` : hoursMinutes(Math.floor(whole / 60));
 }
 
+/** dateOf returns the date of milliseconds since 1970 that somebody else sent, or undefined if no date is so far away. */
+export function dateOf(milliseconds: number): Date | undefined {
+  const date = new Date(milliseconds);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
 /** dateText is the visitor's own way of writing a day and a time. */
 export function dateText(at: Date): string {
   return at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

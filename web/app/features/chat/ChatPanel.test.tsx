@@ -39,6 +39,12 @@ it("opens links safely and shows the rest as text", () => {
   expect(page.querySelector("article p")?.textContent).toBe("<b>see</b> https://example.org/a.");
 });
 
+it("shows a message whose time is beyond all dates", () => {
+  const page = panel([message("1", "hello", "Bo", 1e18)]);
+  expect(page.querySelector("article p")?.textContent).toBe("hello");
+  expect(page.querySelector("time")).toBeNull();
+});
+
 it("sends with Enter, breaks the line with Shift+Enter, and takes the focus", async () => {
   const send = vi.fn(() => Promise.resolve());
   const page = panel([], send);

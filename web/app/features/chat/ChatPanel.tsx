@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { splitLinks } from "../../lib/links";
-import { clockText } from "../../lib/time";
+import { clockText, dateOf } from "../../lib/time";
 import { Icon } from "../../ui/Icon";
 import { Panel } from "../../ui/Panel";
 import type { ChatMessage } from "./message";
@@ -52,11 +52,11 @@ function MessageLog({ messages }: { messages: readonly ChatMessage[] }) {
 
 function Message({ message, before }: { message: ChatMessage; before: ChatMessage | undefined }) {
   const goesOn = before?.authorId === message.authorId && message.at - before.at < sameBreath;
-  const at = new Date(message.at);
+  const at = dateOf(message.at);
   return (
     <article className="message" data-mine={message.mine} data-goes-on={goesOn}>
       <header className={goesOn ? "visually-hidden" : "message__head"}>
-        <b>{message.mine ? "You" : message.author}</b> <time dateTime={at.toISOString()}>{clockText(at)}</time>
+        <b>{message.mine ? "You" : message.author}</b> {at && <time dateTime={at.toISOString()}>{clockText(at)}</time>}
       </header>
       <p className="message__text">
         {splitLinks(message.text).map((part, index) =>
