@@ -71,7 +71,7 @@ step "LiveKit's Go SDK (two versions), Node SDK and agent worker against the bin
 scripts/npm-ci.sh test/nodesdk
 scripts/npm-ci.sh test/agents
 outputs=$(mktemp -d)
-trap 'rm -rf "$outputs"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$outputs"' EXIT # bash lets background jobs ignore Ctrl-C
 declare -A running
 for suite in go go-2.16 node agents; do
   sdk_suite "$suite" >"$outputs/$suite" 2>&1 &

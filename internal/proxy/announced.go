@@ -20,14 +20,17 @@ func HTTPS(r *http.Request) bool {
 	secure := func(v string) bool {
 		return slices.Contains([]string{"https", "wss", "on"}, strings.ToLower(v))
 	}
-	return r.TLS != nil || secure(first(forwarded(r.Header), "proto")) ||
+	return r.TLS != nil || secure(parameter(outermost(r.Header, "Forwarded"), "proto")) ||
 		slices.ContainsFunc(announcing, func(name string) bool { return secure(outermost(r.Header, name)) })
 }
 
 // Host is the host, perhaps with a port, by which the browser reached this server: what the outermost proxy says, or else
 // the header Host.
 func Host(r *http.Request) string {
-	for _, host := range []string{outermost(r.Header, "X-Forwarded-Host"), first(forwarded(r.Header), "host")} {
+	for _, host := range []string{
+		outermost(r.Header, "X-Forwarded-Host"), parameter(outermost(r.Header, "Forwarded"), "host"),
+		outermost(r.Header, "X-Original-Host"), // of Azure's Application Gateway
+	} {
 		if IsHost(host) {
 			return host
 		}
@@ -50,7 +53,7 @@ func IsHost(text string) bool {
 
 // Passed reports whether a proxy says that it passed r on.
 func Passed(r *http.Request) bool {
-	headers := append([]string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host", "Forwarded", "Via"}, announcing...)
+	headers := append([]string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host", "X-Original-Host", "Forwarded", "Via"}, announcing...)
 	return slices.ContainsFunc(headers, func(name string) bool { return r.Header.Get(name) != "" })
 }
 
@@ -60,55 +63,14 @@ func outermost(h http.Header, name string) string {
 	return strings.TrimSpace(element)
 }
 
-func first(elements []map[string]string, name string) string {
-	if len(elements) == 0 {
-		return ""
-	}
-	return elements[0][name]
-}
-
-// forwarded reads the header Forwarded (RFC 7239, section 4): what each proxy says, the outermost first. The names are in
-// lower case. What breaks the grammar is read as well as it can be.
-func forwarded(h http.Header) (elements []map[string]string) {
-	for _, text := range split(strings.Join(h.Values("Forwarded"), ","), ',') {
-		element := map[string]string{}
-		for _, pair := range split(text, ';') {
-			name, value, _ := strings.Cut(pair, "=")
-			element[strings.ToLower(strings.TrimSpace(name))] = unquote(strings.TrimSpace(value))
-		}
-		elements = append(elements, element)
-	}
-	return elements
-}
-
-// split cuts a header's value at separators that stand outside quoted strings, and drops empty parts.
-func split(text string, separator rune) (parts []string) {
-	quoted, escaped := false, false
-	parts = strings.FieldsFunc(text, func(c rune) bool {
-		switch {
-		case escaped:
-			escaped = false
-		case quoted && c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-		}
-		return c == separator && !quoted
-	})
-	return slices.DeleteFunc(parts, func(part string) bool { return strings.TrimSpace(part) == "" })
-}
-
-// unquote undoes a quoted string (RFC 9110, section 5.6.4).
-func unquote(text string) string {
-	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
-		return text
-	}
-	var b strings.Builder
-	escaped := false
-	for _, c := range text[1 : len(text)-1] {
-		if escaped = c == '\\' && !escaped; !escaped {
-			b.WriteRune(c)
+// parameter returns a parameter of one element of the header Forwarded (RFC 7239, section 4). Addresses, hosts and schemes
+// hold no commas, semicolons or escapes, so these separate even in quotes: a quote that a client opens cannot swallow what
+// a proxy appends.
+func parameter(element, name string) string {
+	for pair := range strings.SplitSeq(element, ";") {
+		if n, value, _ := strings.Cut(pair, "="); strings.EqualFold(strings.TrimSpace(n), name) {
+			return strings.Trim(strings.TrimSpace(value), `"`)
 		}
 	}
-	return b.String()
+	return ""
 }

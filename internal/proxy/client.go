@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -21,16 +22,20 @@ func (t Trusted) Contains(a netip.Addr) bool {
 	return slices.ContainsFunc(t, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
+// maxHops bounds how many proxies in a row are believed.
+const maxHops = 32
+
 type clientKey struct{}
 
-// Handler decides for each request who sent it, for ClientIP.
+// Handler determines for each request which client sent it, for ClientIP.
 func (t Trusted) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, t.clientIP(r))))
 	})
 }
 
-// ClientIP is the address of who sent r, as Handler decided it; without a Handler, as if no proxies were named.
+// ClientIP returns the address of the client that sent r, as Handler determined it; without a Handler, with the default
+// networks trusted.
 func ClientIP(r *http.Request) string {
 	if ip, ok := r.Context().Value(clientKey{}).(string); ok {
 		return ip
@@ -38,27 +43,51 @@ func ClientIP(r *http.Request) string {
 	return Trusted(nil).clientIP(r)
 }
 
-// clientIP follows the addresses back from the peer, for as long as a trusted proxy names the next one. X-Forwarded-For
-// comes before Forwarded: a proxy that appends to the one may pass on the other as a client wrote it.
+// clientIP follows the addresses back from the peer, for as long as a trusted proxy names the next one.
 func (t Trusted) clientIP(r *http.Request) string {
 	client := address(r.RemoteAddr)
-	hops := split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ',')
-	if len(hops) == 0 {
-		for _, element := range forwarded(r.Header) {
-			hops = append(hops, element["for"])
-		}
-	}
-	for _, hop := range slices.Backward(hops) {
-		before := address(hop)
-		if !before.IsValid() || !t.Contains(client) {
-			break
-		}
-		client = before
-	}
 	if !client.IsValid() {
 		return r.RemoteAddr
 	}
+	if !t.Contains(client) {
+		return client.String()
+	}
+	passed := 0
+	for hop := range hops(r.Header) {
+		before := address(hop)
+		if !before.IsValid() {
+			break
+		}
+		client = before
+		if passed++; passed == maxHops || !t.Contains(client) {
+			break
+		}
+	}
 	return client.String()
+}
+
+// hops yields whom proxies name as the sender of a request, the nearest first. X-Forwarded-For comes before Forwarded: a
+// proxy that appends to the one may pass on the other as a client wrote it. Nothing is copied, since clients choose how
+// long headers are.
+func hops(h http.Header) iter.Seq[string] {
+	lines, name := h.Values("X-Forwarded-For"), func(element string) string { return element }
+	if len(lines) == 0 {
+		lines, name = h.Values("Forwarded"), func(element string) string { return parameter(element, "for") }
+	}
+	return func(yield func(string) bool) {
+		for _, line := range slices.Backward(lines) {
+			for more := true; more; {
+				comma := strings.LastIndexByte(line, ',')
+				element := strings.TrimSpace(line[comma+1:])
+				if element != "" && !yield(name(element)) {
+					return
+				}
+				if more = comma >= 0; more {
+					line = line[:comma]
+				}
+			}
+		}
+	}
 }
 
 // address reads an IP address, with or without a port: [2001:db8::1]:443 and 192.0.2.7 alike. It is the zero address for

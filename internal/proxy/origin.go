@@ -9,9 +9,8 @@ import (
 )
 
 // IsOwn reports whether a page of that origin (RFC 6454) is this server's own: whether it is the host that the request was
-// sent to, or the one that a proxy says it was sent to. No page of another site can make a browser send X-Forwarded-Host
-// or Forwarded, neither with a WebSocket nor, without being asked first, with a request. The schemes may differ: a proxy
-// may speak TLS.
+// sent to, or the one that a proxy says it was sent to. A page of another site cannot add headers to a WebSocket, and to a
+// request only after a CORS preflight, which is refused. The schemes may differ: a proxy may speak TLS.
 func IsOwn(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {

@@ -64,13 +64,14 @@ func TestHost(t *testing.T) {
 	for header, want := range map[string]string{
 		"":                                  "10.0.0.5:8080",
 		"X-Forwarded-Host: pub.example.org": "pub.example.org",
-		"X-Forwarded-Host: pub.example.org:8443, inner":       "pub.example.org:8443",
-		"X-Forwarded-Host: [2001:db8::1]:8443":                "[2001:db8::1]:8443",
-		"X-Forwarded-Host: pub.example.org/path":              "10.0.0.5:8080",
-		"X-Forwarded-Host: user@pub.example.org":              "10.0.0.5:8080",
-		`Forwarded: proto=https;host="pub.example.org:8443"`:  "pub.example.org:8443",
-		"Forwarded: host=pub.example.org, host=inner":         "pub.example.org",
-		`Forwarded: host="pub.example.org;proto=https, for=x`: "10.0.0.5:8080",
+		"X-Forwarded-Host: pub.example.org:8443, inner":      "pub.example.org:8443",
+		"X-Forwarded-Host: [2001:db8::1]:8443":               "[2001:db8::1]:8443",
+		"X-Forwarded-Host: pub.example.org/path":             "10.0.0.5:8080",
+		"X-Forwarded-Host: user@pub.example.org":             "10.0.0.5:8080",
+		`Forwarded: proto=https;host="pub.example.org:8443"`: "pub.example.org:8443",
+		"Forwarded: host=pub.example.org, host=inner":        "pub.example.org",
+		`Forwarded: host="pub.example.org/path";proto=https`: "10.0.0.5:8080",
+		"X-Original-Host: pub.example.org":                   "pub.example.org",
 	} {
 		if got := proxy.Host(request(header)); got != want {
 			t.Errorf("%s: host %q, want %q", header, got, want)
@@ -108,6 +109,8 @@ func TestClientIP(t *testing.T) {
 		{"a link-local proxy", "[fe80::1%eth0]:50", "X-Forwarded-For: 198.51.100.7", nil, "198.51.100.7"},
 		{"Forwarded", "10.0.0.1:50", `Forwarded: for="[2001:db8::7]:4711";proto=https, for=10.0.0.2`, nil, "2001:db8::7"},
 		{"Forwarded without a port", "10.0.0.1:50", `Forwarded: For=198.51.100.7;by=10.0.0.1`, nil, "198.51.100.7"},
+		{"a quote that the client opened", "10.0.0.1:50", `Forwarded: for=192.0.2.1;x=", for=198.51.100.7`, nil, "198.51.100.7"},
+		{"a quote before an address", "10.0.0.1:50", `X-Forwarded-For: ", 198.51.100.7`, nil, "198.51.100.7"},
 		{"Forwarded names nobody", "10.0.0.1:50", `Forwarded: for=_hidden, proto=https`, nil, "10.0.0.1"},
 
 		{"a named proxy", "203.0.113.9:50", "X-Forwarded-For: 198.51.100.7", named, "198.51.100.7"},
@@ -129,6 +132,11 @@ func TestClientIP(t *testing.T) {
 				t.Errorf("without a handler the client is %s, want %s", bare, tt.want)
 			}
 		})
+	}
+	lines := request(`Forwarded: for=192.0.2.1;x="`, "Forwarded: for=198.51.100.7")
+	lines.RemoteAddr = "10.0.0.1:50"
+	if got := proxy.ClientIP(lines); got != "198.51.100.7" {
+		t.Errorf("of two lines the client is %s", got)
 	}
 	both := request("X-Forwarded-For: 198.51.100.7", "Forwarded: for=192.0.2.1")
 	both.RemoteAddr = "10.0.0.1:50"
@@ -171,7 +179,22 @@ func TestIsOwn(t *testing.T) {
 	}
 }
 
-// FuzzHeaders gives the headers to all that read them.
+// TestLongHeaders reads headers as long as net/http takes them.
+func TestLongHeaders(t *testing.T) {
+	for _, r := range []*http.Request{
+		request("Forwarded: " + strings.Repeat("a,", 500_000)),
+		request("Forwarded: " + strings.Repeat(";", 1_000_000)),
+		request("X-Forwarded-For: " + strings.Repeat(",", 1_000_000)),
+		request("X-Forwarded-For: " + strings.Repeat("10.0.0.2,", 100_000)),
+	} {
+		r.RemoteAddr = "10.0.0.1:50"
+		if n := testing.AllocsPerRun(1, func() { proxy.ClientIP(r); proxy.HTTPS(r); proxy.Host(r); proxy.Passed(r) }); n > 100 {
+			t.Errorf("%.0f allocations for %.40q", n, r.Header)
+		}
+	}
+}
+
+// FuzzHeaders gives the headers to all that read them. What a proxy appends is believed, whatever stands before it.
 func FuzzHeaders(f *testing.F) {
 	f.Add(`for="[2001:db8::7]:4711";proto=https, host="a\"b"`, "198.51.100.7, unknown")
 	f.Fuzz(func(t *testing.T, forwarded, list string) {
@@ -179,6 +202,13 @@ func FuzzHeaders(f *testing.F) {
 		r.RemoteAddr = "10.0.0.1:50"
 		if _, err := netip.ParseAddr(proxy.ClientIP(r)); err != nil {
 			t.Error(err)
+		}
+		for _, header := range []string{"Forwarded: " + forwarded + ", for=198.51.100.7", "X-Forwarded-For: " + list + ", 198.51.100.7"} {
+			appended := request(header)
+			appended.RemoteAddr = r.RemoteAddr
+			if got := proxy.ClientIP(appended); got != "198.51.100.7" {
+				t.Errorf("%q: the client is %s", header, got)
+			}
 		}
 		proxy.HTTPS(r)
 		if host := proxy.Host(r); strings.ContainsAny(host, " /@,;\"") {
