@@ -26,19 +26,19 @@ type job struct {
 func (d *Dispatcher) launchLocked(one *dispatch, kind livekit.JobType, p *livekit.ParticipantInfo) {
 	for _, w := range d.workers {
 		about := subject{kind, w.namespace, p.GetSid()}
-		if !d.closed && w.does(one, kind) && !one.made[about] {
-			d.makeLocked(one, about, p)
+		if !d.closed && w.does(one, kind) && !one.made[about] && !d.makeLocked(one, about, p) {
+			return
 		}
 	}
 }
 
-// makeLocked makes a job and looks for a worker to do it.
-func (d *Dispatcher) makeLocked(one *dispatch, about subject, p *livekit.ParticipantInfo) {
+// makeLocked makes a job and looks for a worker to do it. It reports false if there are too many jobs.
+func (d *Dispatcher) makeLocked(one *dispatch, about subject, p *livekit.ParticipantInfo) bool {
 	if len(one.jobs) >= maxJobs {
 		past := slices.IndexFunc(one.jobs, func(j *job) bool { return j.over })
 		if past < 0 {
 			d.opts.Log.Warn("an agent dispatch has as many jobs as it may have", "room", one.room.info.Name, "agent", one.AgentName)
-			return
+			return false
 		}
 		one.jobs = slices.Delete(one.jobs, past, past+1)
 	}
@@ -49,6 +49,7 @@ func (d *Dispatcher) makeLocked(one *dispatch, about subject, p *livekit.Partici
 	}}
 	one.jobs = append(one.jobs, j)
 	d.seekLocked(j, false)
+	return true
 }
 
 // updateLocked takes what a worker says of its job.

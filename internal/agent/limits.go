@@ -13,7 +13,8 @@ const (
 	// maxDispatches bounds those of one room, maxJobs the jobs that one of them remembers.
 	maxDispatches = 64
 	maxJobs       = 4096
-	// maxName bounds an agent's name and namespace, as those of rooms and participants; maxDeployment is LiveKit's bound. In bytes.
+	// maxName bounds an agent's name and namespace, as those of rooms and participants; maxDeployment is LiveKit's bound. In
+	// bytes.
 	maxName, maxDeployment = 256, 64
 	// What agents are told is bounded as what participants are (livekit-protocol.md, 0.4). In bytes.
 	maxMetadata, maxAttributes = 512 << 10, 64 << 10

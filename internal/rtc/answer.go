@@ -83,7 +83,8 @@ func (t *Transport) answer(d *livekit.SessionDescription, tune func(answer, offe
 type offeredTrack struct {
 	kind livekit.TrackType
 	cid  string // the track id there, which some browsers make up
-	// receiver gets what comes on the section, first in codec, or only in that; nil if the section was rejected.
+	// receiver receives the section's media; nil if the section was rejected. codec is the first codec of the answer; only
+	// reports whether the answer has no other.
 	receiver *webrtc.RTPReceiver
 	codec    webrtc.RTPCodecParameters
 	only     bool

@@ -49,6 +49,13 @@ func (l *bans) addAt(room, identity string, b ban, now time.Time) {
 	l.all[key] = b
 }
 
+// lift forgets the ban of an identity.
+func (l *bans) lift(room, identity string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, banned{room, identity})
+}
+
 // makeRoomLocked forgets what is over, else the one that would be over first.
 func (l *bans) makeRoomLocked(now time.Time) {
 	var first banned

@@ -55,6 +55,20 @@ func TestBansAreBounded(t *testing.T) {
 	}
 }
 
+// A back end that moves a participant to a room wants it there, though it was removed from that room before.
+func TestMovingLiftsABan(t *testing.T) {
+	h := newHouse(t)
+	g := h.join(request("ada"))
+	g.state(func(p *Participant) { p.activate() })
+	h.bans.add("other", "ada", ban{before: time.Now()})
+	if err := h.Move(t.Context(), "room", "ada", "other"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.bans.refuse("other", "ada", longAgo, time.Now()); err != nil {
+		t.Errorf("the token that it was given there: %v", err)
+	}
+}
+
 // Who is removed while another join of its is under way does not get in by that.
 func TestRemovedWhileJoining(t *testing.T) {
 	h := newHouse(t)

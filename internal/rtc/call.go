@@ -5,9 +5,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// This file is calls of one participant to another (livekit-protocol.md, 6.3), which are data to the server but for two
-// things. A caller is told at once of a call that cannot be answered: its client would wait for 7 s, and the method might
-// run. And hidden participants, whose packets name no sender, call and answer as well.
+// Calls between participants (livekit-protocol.md, 6.3) are forwarded as data, with two exceptions. The server itself refuses
+// a call that cannot be answered; otherwise the caller would wait 7 s, and the method might run. And hidden participants,
+// whose packets carry no sender, can call and answer.
 
 const (
 	rpcRequestTopic  = "lk.rpc_request"
@@ -38,19 +38,22 @@ func (p *Participant) callError(to []string) *livekit.RpcError {
 	}
 	for _, identity := range to {
 		switch o := p.room.participants[identity]; {
-		case o == nil || o == p:
+		case o == nil || o == p, o.hidden() && !o.info.Permission.GetCanPublishData(): // no error reveals who is hidden
 			return &livekit.RpcError{Code: RPCRecipientNotFound, Message: "Recipient not found"}
 		case o.forwarded != nil:
 			return &livekit.RpcError{Code: RPCRecipientNotFound, Message: errCallForwarded.Message}
 		case !o.info.Permission.GetCanPublishData():
-			return &livekit.RpcError{Code: RPCUnsupportedMethod, Message: "Method not supported at destination: the recipient may not publish data, so it cannot answer"}
+			return &livekit.RpcError{
+				Code:    RPCUnsupportedMethod,
+				Message: "Method not supported at destination: the recipient may not publish data, so it cannot answer",
+			}
 		}
 	}
 	return nil
 }
 
-// refuseCall turns p's call into the server's answer to it, and returns who gets that. Some clients read a response only after
-// an acknowledgement.
+// refuseCall turns p's call into the server's answer to it, and returns who gets that. Some clients read a response only
+// after an acknowledgement.
 func (p *Participant) refuseCall(packet *livekit.DataPacket, id string, e *livekit.RpcError) []*outbox {
 	ack := &livekit.DataPacket{Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}}
 	raw, err := proto.Marshal(ack)
@@ -65,9 +68,9 @@ func (p *Participant) refuseCall(packet *livekit.DataPacket, id string, e *livek
 	return []*outbox{p.out}
 }
 
-// hiddenSender returns the identity that a packet of p's, which is hidden, is sent under: none, but for calls. A call is
-// sent under a name by which it is answered, and an answer under the identity that the caller has named: clients take
-// streams of nobody else. See Room.receivers for calls that name nobody.
+// hiddenSender returns the identity in a packet of the hidden participant p: "" except for calls. A call carries a made-up
+// name that it can be answered to. An answer carries p's identity, because the caller accepts the answer's stream only from
+// the identity it called. See Room.receivers for calls to everybody.
 func (p *Participant) hiddenSender(packet *livekit.DataPacket) string {
 	if _, calls := callID(packet); calls {
 		if p.caller == "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
 )
 
 // calls are a call in each version, and answers the answers that clients give.
@@ -57,6 +58,9 @@ func TestCallThatCannotBeAnswered(t *testing.T) {
 	mute := request("mute")
 	mute.Info.Permission.CanPublishData = false
 	silent := h.join(mute)
+	recorder := hidden("egress")
+	recorder.Info.Permission.CanPublishData = false
+	h.join(recorder)
 	gone := h.join(request("gone"))
 	gone.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	h.join(request("bo"))
@@ -71,6 +75,7 @@ func TestCallThatCannotBeAnswered(t *testing.T) {
 		{"the caller itself", request("ada"), []string{"ada"}, RPCRecipientNotFound},
 		{"one who is shown from another room", request("ada"), []string{"far"}, RPCRecipientNotFound},
 		{"one who may not publish data", request("ada"), []string{"mute"}, RPCUnsupportedMethod},
+		{"a hidden one that may not publish data", request("ada"), []string{"egress"}, RPCRecipientNotFound},
 		{"one of two who cannot answer", request("ada"), []string{"bo", "mute"}, RPCUnsupportedMethod},
 		{"by one who may not publish data", mute, []string{"bo"}, RPCSendFailed},
 		{"by a hidden one", hidden("ghost"), []string{"nobody"}, RPCRecipientNotFound},
@@ -93,6 +98,26 @@ func TestCallThatCannotBeAnswered(t *testing.T) {
 	if _, err := h.PerformRPC(t.Context(), "room", "far", "m", "", time.Second); !errors.As(err, &failed) || failed.Code != RPCRecipientNotFound {
 		t.Errorf("the server's call to one who is shown from another room: %v", err)
 	}
+}
+
+// A packet that is sent again after a resume is dropped, also if it is a call that can no longer be answered.
+func TestRepeatedCall(t *testing.T) {
+	h := newHouse(t)
+	ada, bo := h.join(request("ada")), h.join(request("bo"))
+	call := calls("1", "bo")["version 1"]
+	call.Kind, call.Sequence = livekit.DataPacket_RELIABLE, 3
+	ada.gives(proto.CloneOf(call))
+	bo.received(1)
+	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.gives(proto.CloneOf(call))
+	ada.received(0)
+	call.Sequence = 4
+	ada.gives(proto.CloneOf(call))
+	if e := ada.received(2).GetRpcResponse().GetError(); e.GetCode() != RPCRecipientNotFound {
+		t.Errorf("answered %v", e)
+	}
+	ada.gives(call)
+	ada.received(2)
 }
 
 // A hidden participant gets the answers to its calls, and whom it calls does not learn who it is.

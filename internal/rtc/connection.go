@@ -47,7 +47,7 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 	p.noteLost()
 }
 
-// connectionLost gives p a few seconds to resume. One that closed its media is leaving, and says so if it still can.
+// connectionLost gives p a few seconds to resume. If the client closed its media itself, its Leave may still be under way.
 func (p *Participant) connectionLost(closedByClient bool) {
 	switch sink := p.sink; {
 	case closedByClient && sink == nil:

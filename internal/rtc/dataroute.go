@@ -71,12 +71,8 @@ func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
 	if p.closed || p.answersServer(packet) {
 		return nil
 	}
-	if id, calls := callID(packet); calls {
-		if e := p.callError(packet.DestinationIdentities); e != nil {
-			return p.refuseCall(packet, id, e)
-		}
-	}
-	if !p.info.Permission.GetCanPublishData() {
+	id, calls := callID(packet)
+	if !calls && !p.info.Permission.GetCanPublishData() {
 		return nil
 	}
 	if packet.Kind == livekit.DataPacket_RELIABLE && packet.Sequence > 0 {
@@ -84,6 +80,11 @@ func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
 			return nil // sent again after a resume
 		}
 		p.lastData = packet.Sequence
+	}
+	if calls {
+		if e := p.callError(packet.DestinationIdentities); e != nil {
+			return p.refuseCall(packet, id, e)
+		}
 	}
 	switch v := packet.Value.(type) {
 	case *livekit.DataPacket_Speaker: // long replaced by speakers_changed
@@ -155,7 +156,7 @@ func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbo
 	if len(identities) == 0 && len(sids) == 0 {
 		_, calls := callID(packet)
 		for _, o := range r.participants {
-			if !calls || !o.hidden() { // whose answer would name it
+			if !calls || !o.hidden() { // its answer would reveal its identity
 				add(o)
 			}
 		}

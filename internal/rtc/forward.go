@@ -233,6 +233,9 @@ func (pub *Publication) resemble(t trackPortrait) {
 			pub.codecs = append(pub.codecs, &publishedCodec{pub: pub})
 		}
 		c := pub.codecs[i]
+		if c.info != nil && c.info.MimeType != t.info.Codecs[i].MimeType {
+			pub.unsubscribeAll() // see correctCodec
+		}
 		if c.receiver != nil && c.receiver != now.receiver {
 			c.stop()
 		}

@@ -58,7 +58,8 @@ func (req *JoinRequest) syncsStreams() bool {
 	return req.Client.GetSdk() == livekit.ClientInfo_JS && req.Client.GetProtocol() > 9 && !req.firefox()
 }
 
-// mapsSections is false for browsers' SDKs from before 2.16, which know a track by nothing but the names in the SDP.
+// mapsSections is false for browsers' SDKs from before 2.16, which know a track by nothing but the names in the SDP, and for
+// those that do not say their version, such as LiveKit's own tests.
 func (req *JoinRequest) mapsSections() bool {
 	return req.Client.GetSdk() != livekit.ClientInfo_JS || req.sinceVersion(2, 16)
 }
@@ -72,8 +73,8 @@ func (req *JoinRequest) reusesSections() bool {
 		req.Client.GetProtocol() > 3 && (!req.syncsStreams() || req.mapsSections())
 }
 
-// pion is true for clients that are built on pion, or may be: LiveKit's Go SDK, and ones that do not say what they are. They
-// send a track in the codec it was made with, whichever stands first in the answer.
+// pion is true for clients that are built on pion, or may be: LiveKit's Go SDK, and ones that do not say what they are.
+// They send a track in the codec it was made with, whichever stands first in the answer.
 func (req *JoinRequest) pion() bool {
 	sdk := req.Client.GetSdk()
 	return sdk == livekit.ClientInfo_GO || sdk == livekit.ClientInfo_UNKNOWN
@@ -157,7 +158,7 @@ func listed(codecs []*livekit.Codec, mime string) bool {
 	return slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return strings.EqualFold(c.Mime, mime) })
 }
 
-// newerThan compares a version such as "18.3.1" with major.minor, which stands for its first release.
+// newerThan compares a version such as "18.3.1" with major.minor, which means major.minor.0.
 func newerThan(version string, major, minor int) bool {
 	v := versionOf(version)
 	for len(v) > 2 && v[len(v)-1] == 0 {

@@ -19,7 +19,7 @@ type publishedCodec struct {
 	pub      *Publication
 	info     *livekit.SimulcastCodecInfo // the entry in the track's list
 	rtp      *webrtc.RTPReceiver
-	receiver *sfu.Receiver // nil while no media comes in this codec, or is to come
+	receiver *sfu.Receiver // nil unless media in this codec comes or is expected
 	fmtp     string
 	streams  int             // still arriving
 	told     watched         // what the owner was last told to send

@@ -48,6 +48,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	if err != nil {
 		return err
 	}
+	rs.bans.lift(destination, identity) // the back end wants it there
 	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
 		switch {
 		case p.forwarded != nil:

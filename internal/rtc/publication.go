@@ -85,8 +85,8 @@ func (pub *Publication) addMedia(track *webrtc.TrackRemote, rtp *webrtc.RTPRecei
 	return begins
 }
 
-// correctCodec gives up a codec that was expected on a section where media comes in another one. All subscriptions end: they
-// were negotiated for the wrong codec.
+// correctCodec gives up a codec that was expected on a section where media comes in another one. All subscriptions end:
+// they were negotiated for the wrong codec.
 func (pub *Publication) correctCodec(codec webrtc.RTPCodecParameters, rtp *webrtc.RTPReceiver) {
 	i := slices.IndexFunc(pub.codecs, func(c *publishedCodec) bool { return c.rtp == rtp && c.expected() })
 	if i < 0 {
@@ -96,10 +96,14 @@ func (pub *Publication) correctCodec(codec webrtc.RTPCodecParameters, rtp *webrt
 	if strings.EqualFold(c.info.MimeType, codec.MimeType) && c.fmtp == codec.SDPFmtpLine {
 		return
 	}
+	pub.unsubscribeAll()
+	c.stop()
+}
+
+func (pub *Publication) unsubscribeAll() {
 	for _, s := range slices.Clone(pub.subs) {
 		s.subscriber.unsubscribe(s)
 	}
-	c.stop()
 }
 
 // codecOf finds the codec in the track's list by its name, else by the client's id of it: the one that comes need not be

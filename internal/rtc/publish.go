@@ -75,8 +75,8 @@ func (p *Participant) adopt(o offeredTrack) {
 	}
 }
 
-// publishOffered publishes the announced tracks that the client offers on a connection that works, where it is known in
-// which codec they will come. It need not send anything.
+// publishOffered publishes announced tracks that the client has offered, without waiting for media, once the connection
+// works and their codec is known.
 func (p *Participant) publishOffered() {
 	if p.publisher == nil || !p.publisher.connected {
 		return

@@ -299,7 +299,7 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	if p.closed {
 		return
 	}
-	if r.participants[p.identity()] == p { // before its end is told of: that event counts who remains
+	if r.participants[p.identity()] == p { // first, because the events of its end count those who remain
 		delete(r.participants, p.identity())
 		r.enlist(p, -1)
 	}

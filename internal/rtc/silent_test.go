@@ -53,6 +53,17 @@ func (g *guest) subscribedTo(sid string) bool {
 	return yes
 }
 
+// plays returns the codec of the track that g is sent, "" while it is sent none.
+func (g *guest) plays(sid string) (mime string) {
+	g.t.Helper()
+	g.state(func(p *Participant) {
+		if s := p.subscriptions[sid]; s != nil && s.plays != nil {
+			mime = s.plays.info.MimeType
+		}
+	})
+	return mime
+}
+
 // Tracks are published by negotiation, before anything is sent, where it is known in which codec they will come. Clients on
 // pion send the codec of their track, whichever stands first in the answer.
 func TestPublishedByNegotiation(t *testing.T) {
@@ -162,18 +173,28 @@ func TestUnexpectedCodec(t *testing.T) {
 		if got := h.published()[0].MimeType; got != "video/vp8" {
 			t.Errorf("published as %s", got)
 		}
-		eventually(t, "bo is subscribed", func() bool { return bo.subscribedTo(sid) })
-		eventually(t, "bo plays H264", func() bool {
+		elsewhere := request("cy")
+		elsewhere.Room = "other"
+		cy := h.join(elsewhere)
+		if err := h.Forward(t.Context(), "room", "ada", "other"); err != nil {
+			t.Fatal(err)
+		}
+		accepted := map[*guest]int{}
+		bothPlay := func(mime string) bool {
+			for _, g := range []*guest{bo, cy} {
+				if n := len(g.sink.offers()); n > accepted[g] {
+					g.accept()
+					accepted[g] = n
+				}
+			}
+			return bo.plays(sid) == mime && cy.plays(sid) == mime
+		}
+		eventually(t, "VP8 is negotiated", func() bool { return bothPlay("video/vp8") })
+		eventually(t, "both play H264", func() bool {
 			if err := track.WriteSample(media.Sample{Data: []byte{0, 0, 0, 1, 0x65, 0x88}, Duration: 20 * time.Millisecond}); err != nil {
 				t.Fatal(err)
 			}
-			plays := ""
-			bo.state(func(p *Participant) {
-				if s := p.subscriptions[sid]; s != nil && s.plays != nil && s.plays.streams == 1 {
-					plays = s.plays.info.MimeType
-				}
-			})
-			return plays == "video/h264"
+			return bothPlay("video/h264")
 		})
 	}
 }

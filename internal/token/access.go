@@ -144,21 +144,26 @@ func (t *AccessToken) ToJWT() (string, error) {
 		return "", ErrRoomConfig
 	}
 	now := time.Now()
-	issued := jwt.NewNumericDate(now)
+	issued, notBefore := now, now
 	if t.renews {
-		issued = nil
-		if at := t.grants.IssuedAt; !at.IsZero() {
-			issued = jwt.NewNumericDate(at)
-		}
+		issued, notBefore = t.grants.IssuedAt, t.grants.NotBefore
 	}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    t.key,
 			Subject:   t.grants.Identity,
-			IssuedAt:  issued,
-			NotBefore: issued,
-			ExpiresAt: jwt.NewNumericDate(now.Add(t.ttl)),
+			IssuedAt:  numericDate(issued),
+			NotBefore: numericDate(notBefore),
+			ExpiresAt: numericDate(now.Add(t.ttl)),
 		},
 		ClaimGrants: t.grants,
 	}).SignedString([]byte(t.secret))
+}
+
+// numericDate is nil for the zero time, which is then left out.
+func numericDate(t time.Time) *jwt.NumericDate {
+	if t.IsZero() {
+		return nil
+	}
+	return jwt.NewNumericDate(t)
 }

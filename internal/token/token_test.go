@@ -215,6 +215,8 @@ func TestTimeOfIssue(t *testing.T) {
 		{"nbf in the past", at(0), at(-time.Minute), now},
 		{"nbf in the future, as far as clocks may differ", at(0), at(30 * time.Second), now},
 		{"iat in the future", at(30 * time.Second), at(0), now.Add(30 * time.Second)},
+		{"iat far in the future", at(30 * time.Minute), at(-time.Minute), now.Add(30 * time.Minute)},
+		{"iat alone, in the future", at(90 * time.Second), nil, now.Add(90 * time.Second)},
 		{"iat in the past", at(-time.Hour), at(0), now.Add(-time.Hour)},
 		{"iat alone", at(0), nil, now},
 		{"nbf alone", nil, at(0), now},

@@ -49,8 +49,8 @@ func NewVerifier(keys Keys) *Verifier {
 	}
 }
 
-// Verify returns what a signed and valid token says, with the names of rooms as rooms have them. Its errors are faults of kind Unauthenticated; the library's
-// own texts are dropped, because they may quote the token.
+// Verify returns what a signed and valid token says, with the names of rooms as rooms have them. Its errors are faults of
+// kind Unauthenticated; the library's own texts are dropped, because they may quote the token.
 func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	if raw == "" {
 		return nil, ErrMissing
