@@ -25,11 +25,16 @@ Example:
 func (s serve) Run(ctx context.Context, w world) error {
 	cfg, err := loadQuietly(w, s.Config, s.flags())
 	if err != nil {
+		warnUnknown(w, cfg) // one may be the cause
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	for _, v := range cfg.Unknown {
-		log.Warn("unknown variable ignored", "name", v.Name, "closest", v.Closest)
+		hint := []any{"name", v.Name}
+		if v.Closest != "" {
+			hint = append(hint, "closest", v.Closest)
+		}
+		log.Warn("unknown variable ignored", hint...)
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

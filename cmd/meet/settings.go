@@ -101,10 +101,14 @@ func (s serverSettings) flags() map[string]string {
 // is named in a warning, which the server writes to its log instead.
 func load(w world, file string, flags map[string]string) (config.Config, error) {
 	c, err := loadQuietly(w, file, flags)
+	warnUnknown(w, c)
+	return c, err
+}
+
+func warnUnknown(w world, c config.Config) {
 	for _, v := range c.Unknown {
 		_, _ = fmt.Fprintf(w.stderr, "meet: %s: %s\n", v.Name, unknownText(v))
 	}
-	return c, err
 }
 
 func loadQuietly(w world, file string, flags map[string]string) (config.Config, error) {

@@ -39,8 +39,15 @@ func unknownVariables(vars map[string]string) (unknown []UnknownVariable) {
 	return unknown
 }
 
-// closest returns the known name that differs least from name, or "" if more than a third of the letters differ.
+// synonyms are names that other servers have for the address to listen on.
+var synonyms = []string{"MEET_PORT", "MEET_HOST", "MEET_ADDR", "MEET_ADDRESS", "MEET_BIND"}
+
+// closest returns the known name that means the same, or else the one that differs least, unless more than a third of the
+// letters differ.
 func closest(name string, known []string) string {
+	if slices.Contains(synonyms, strings.ToUpper(name)) {
+		return variable("listen")
+	}
 	distance := func(k string) int { return levenshtein.ComputeDistance(strings.ToUpper(name), k) }
 	best := slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
 	if 3*distance(best) > len(name)-len(variablePrefix) {

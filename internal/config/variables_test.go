@@ -44,7 +44,7 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 		{Name: "MEET_CONFIGS", Closest: "MEET_CONFIG"},
 		{Name: "MEET_LISTN", Closest: "MEET_LISTEN"},
 		{Name: "MEET_LOGLEVEL", Closest: "MEET_LOG_LEVEL"},
-		{Name: "MEET_PORT"},
+		{Name: "MEET_PORT", Closest: "MEET_LISTEN"},
 		{Name: "MEET_SERVICE_HOST"},
 		{Name: "MEET_listen", Closest: "MEET_LISTEN"},
 	}
