@@ -58,7 +58,11 @@ for (const [where, names] of Object.entries({
     await meet(people, own);
     for (const { page } of people) {
       const live = page.evaluate(() => new Promise((resolve) => {
-        new EventSource(`${document.documentElement.dataset.base ?? ''}/api/events`).addEventListener('lobby', ({ data }) => resolve(JSON.parse(data).rooms[0].name));
+        const events = new EventSource(`${document.documentElement.dataset.base ?? ''}/api/events`);
+        events.addEventListener('lobby', ({ data }) => {
+          resolve(JSON.parse(data).rooms[0]?.name);
+          events.close();
+        });
       }));
       expect(await live, 'the lobby hears of the room').toBe('north/south');
     }
