@@ -44,6 +44,20 @@ func Person(s string) (string, error) {
 	return clean, err
 }
 
+// Display returns what is shown of a person's name that a back end or a client chose: at most MaxBytes, and "" if nothing
+// can be seen of it. Composition may lengthen a name: NFC has no single character for some letters of Devanagari.
+func Display(s string) string {
+	s = Shown(s)
+	if len(s) <= MaxBytes {
+		return s
+	}
+	end := MaxBytes
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return Shown(s[:end])
+}
+
 // Lookup returns the name under which a room called s is found. That is s itself if no room can be called so.
 func Lookup(s string) string {
 	if clean, err := Room(s); err == nil {

@@ -91,6 +91,23 @@ func TestNamesThatAreRefused(t *testing.T) {
 	}
 }
 
+// Back ends and clients choose names that NFC makes longer than a token may carry.
+func TestDisplay(t *testing.T) {
+	for given, want := range map[string]string{
+		"":                                    "",
+		" Cafe\u0301\u200b ":                  "Café",
+		strings.Repeat("a", 257):              strings.Repeat("a", 256),
+		strings.Repeat("語", 86):               strings.Repeat("語", 85),
+		strings.Repeat("\u0958", 85):          strings.Repeat("\u0915\u093c", 42) + "\u0915",
+		"a" + strings.Repeat("a ", 128):       "a" + strings.Repeat("a ", 127) + "a",
+		"aaa" + strings.Repeat("👩\u200d", 38): "aaa" + strings.Repeat("👩\u200d", 35) + "👩", // no joiner at the end
+	} {
+		if got := name.Display(given); got != want {
+			t.Errorf("%+q is displayed as %+q, want %+q", given, got, want)
+		}
+	}
+}
+
 func TestLookup(t *testing.T) {
 	for given, want := range map[string]string{" sp ": "sp", "cafe\u0301": "café", "a\u200b": "a", "\u202eabc": "\u202eabc", "..": "..", "": "", "\u200b": "\u200b"} {
 		if got := name.Lookup(given); got != want {
@@ -131,6 +148,9 @@ func checkShown(t *testing.T, s string) {
 		t.Errorf("%+q is shown as %+q, of which nothing can be seen", s, got)
 	case got != strings.TrimSpace(got):
 		t.Errorf("%+q is shown as %+q, with spaces around it", s, got)
+	}
+	if d := name.Display(s); len(d) > name.MaxBytes || name.Display(d) != d || !strings.HasPrefix(got, d) {
+		t.Errorf("%+q is displayed as %+q, and shown as %+q", s, d, got)
 	}
 	room, err := name.Room(s)
 	if err != nil {

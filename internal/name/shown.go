@@ -91,11 +91,11 @@ func shapes(r rune, out []rune, base, next rune) bool {
 		if ignorable(last) && !unicode.Is(unicode.Variation_Selector, last) {
 			return false
 		}
-		return joined(base, next) || r == 0x200d && (pictograph(base) && pictograph(next) || strings.ContainsRune(viramas, last))
+		return r == 0x200c && separates(last, base, next) || r == 0x200d && joins(last, base, next)
 	case r >= 0x180b && r <= 0x180f: // selectors and the vowel separator of Mongolian
 		return unicode.Is(unicode.Mongolian, last)
-	case r == 0xfe0e, r == 0xfe0f: // text and emoji style
-		return takesStyle(last) || next == 0x20e3 && strings.ContainsRune("0123456789#*", last)
+	case r == 0xfe0f: // emoji style
+		return strings.ContainsRune(textStyle, last) || next == 0x20e3 && strings.ContainsRune("0123456789#*", last)
 	case r >= 0xe0100 && r <= 0xe01ef: // variants of ideographs (UTS #37), as Japanese names have them
 		return unicode.Is(unicode.Han, last)
 	}
@@ -104,26 +104,36 @@ func shapes(r rune, out []rune, base, next rune) bool {
 
 func braille(r rune) bool { return r > 0x2800 && r <= 0x28ff }
 
-// pictograph reports whether emoji are made of a character, skin tones included (UTS #51).
-func pictograph(r rune) bool { return r >= 0x2190 && unicode.Is(unicode.S, r) }
-
-// takesStyle reports whether a character comes in a text and an emoji style (emoji-variation-sequences.txt of UTS #51).
-func takesStyle(r rune) bool { return pictograph(r) || strings.ContainsRune("©®‼⁉™ℹ〰", r) }
-
-// viramas are the marks that join a consonant to the next; with ZWJ they do so at the end of a word too, as chillu letters
-// of Malayalam (The Unicode Standard, section 12.1).
-const viramas = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
-
-// joining are the scripts in which joiners choose the shape of letters (The Unicode Standard, section 23.2).
-var joining = []*unicode.RangeTable{
-	unicode.Adlam, unicode.Arabic, unicode.Bengali, unicode.Devanagari, unicode.Gujarati, unicode.Gurmukhi, unicode.Kannada,
-	unicode.Khmer, unicode.Malayalam, unicode.Mongolian, unicode.Myanmar, unicode.Nko, unicode.Oriya, unicode.Sinhala,
-	unicode.Syriac, unicode.Tamil, unicode.Telugu, unicode.Tibetan,
+// separates reports whether ZWNJ changes how its neighbours look: it parts a virama from a letter, or two letters that
+// would join (RFC 5892, appendix A.1).
+func separates(last, base, next rune) bool {
+	if !unicode.IsLetter(base) || !unicode.IsLetter(next) {
+		return false
+	}
+	return virama(last, base) && block(next) == block(base) || cursive(base, next)
 }
 
-// joined reports whether both characters are of one script that joins its letters.
-func joined(a, b rune) bool {
-	for _, script := range joining {
+// joins reports whether ZWJ changes how its neighbours look: it makes one emoji of two (UTS #51), shapes what follows a
+// virama (RFC 5892, appendix A.2), or keeps ra in its full form before one (The Unicode Standard, chapter 12).
+func joins(last, base, next rune) bool {
+	return pictograph(base) && pictograph(next) || virama(last, base) || strings.ContainsRune("\u09b0\u0cb0", last) && virama(next, base)
+}
+
+// virama reports whether r joins the letter base to the next.
+func virama(r, base rune) bool {
+	const viramas = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
+	return strings.ContainsRune(viramas, r) && block(r) == block(base)
+}
+
+// block tells the scripts of India apart, each of which has 128 code points.
+func block(r rune) rune { return r >> 7 }
+
+// cursive reports whether two letters are of one script that joins its letters, and the first may join to the second.
+func cursive(a, b rune) bool {
+	if unicode.Is(endsJoin, a) || strings.ContainsRune("\u0621\u0674", b) {
+		return false
+	}
+	for _, script := range []*unicode.RangeTable{unicode.Adlam, unicode.Arabic, unicode.Mongolian, unicode.Nko, unicode.Syriac} {
 		if unicode.Is(script, a) {
 			return unicode.Is(script, b)
 		}
@@ -131,20 +141,53 @@ func joined(a, b rune) bool {
 	return false
 }
 
-// flagLength is the number of runes at the beginning of s that are one character: 1, or more for a flag of a part of a
-// country, such as England's (ED-14a of UTS #51).
+// endsJoin are the letters of the Arabic block that never join to the next: Joining_Type R and U of ArabicShaping.txt.
+var endsJoin = &unicode.RangeTable{R16: []unicode.Range16{
+	{0x621, 0x625, 1},
+	{0x627, 0x629, 2},
+	{0x62f, 0x632, 1},
+	{0x648, 0x648, 1},
+	{0x671, 0x677, 1},
+	{0x688, 0x699, 1},
+	{0x6c0, 0x6c0, 1},
+	{0x6c3, 0x6cb, 1},
+	{0x6cd, 0x6cf, 2},
+	{0x6d2, 0x6d3, 1},
+	{0x6d5, 0x6d5, 1},
+	{0x6e5, 0x6e6, 1},
+	{0x6ee, 0x6ef, 1},
+}}
+
+// textStyle are the emoji that are text unless U+FE0F follows: Emoji without Emoji_Presentation in emoji-data.txt of
+// UTS #51, version 17, digits apart.
+const textStyle = "©®‼⁉™ℹ↔↕↖↗↘↙↩↪⌨⏏⏭⏮⏯⏱⏲⏸⏹⏺Ⓜ▪▫▶◀◻◼☀☁☂☃☄☎☑☘☝☠☢☣☦☪☮☯☸☹☺♀♂♟♠♣♥♦♨♻♾⚒⚔⚕⚖⚗⚙⚛⚜⚠⚧" +
+	"⚰⚱⛈⛏⛑⛓⛩⛰⛱⛴⛷⛸⛹✂✈✉✌✍✏✒✔✖✝✡✳✴❄❇❣❤➡⤴⤵⬅⬆⬇〰〽㊗㊙🅰🅱🅾🅿🈂🈷🌡🌤🌥🌦🌧🌨🌩🌪🌫🌬🌶🍽🎖🎗🎙🎚🎛🎞🎟🏋🏌🏍🏎🏔" +
+	"🏕🏖🏗🏘🏙🏚🏛🏜🏝🏞🏟🏳🏵🏷🐿👁📽🕉🕊🕯🕰🕳🕴🕵🕶🕷🕸🕹🖇🖊🖋🖌🖍🖐🖥🖨🖱🖲🖼🗂🗃🗄🗑🗒🗓🗜🗝🗞🗡🗣🗨🗯🗳🗺🛋🛍🛎🛏🛠🛡🛢🛣🛤🛥🛩🛰🛳"
+
+// pictograph reports whether ZWJ may make an emoji of a character and another (emoji-zwj-sequences.txt of UTS #51): it is
+// in a block of emoji, skin tones included, or one of the older symbols.
+func pictograph(r rune) bool {
+	switch {
+	case r >= 0x1f300 && r <= 0x1f64f, r >= 0x1f680 && r <= 0x1f6ff, r >= 0x1f900 && r <= 0x1f9ff, r >= 0x1fa70 && r <= 0x1faff:
+		return true
+	}
+	return r == '⬛' || strings.ContainsRune(textStyle, r)
+}
+
+// flagLength is the number of runes at the beginning of s that are one character: 1, or more for the flags of England,
+// Scotland and Wales, the only ones that UTS #51 spells with tags.
 func flagLength(s []rune) int {
-	const flag, end = 0x1f3f4, 0xe007f
-	if s[0] != flag {
+	const flag, tag, length = 0x1f3f4, 0xe0000, 7
+	if s[0] != flag || len(s) < length {
 		return 1
 	}
-	for i, r := range s[1:] {
-		switch {
-		case r == end && i >= 3 && i <= 6:
-			return i + 2
-		case r < 0xe0030 || r > 0xe0039 && r < 0xe0061 || r > 0xe007a:
-			return 1
-		}
+	var tags strings.Builder
+	for _, r := range s[1:length] {
+		tags.WriteRune(r - tag)
+	}
+	switch tags.String() {
+	case "gbeng\x7f", "gbsct\x7f", "gbwls\x7f":
+		return length
 	}
 	return 1
 }

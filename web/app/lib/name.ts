@@ -41,9 +41,11 @@ function see(name: string): string {
       seen.push(character);
       base = character;
       marks = 0;
-      const tags = tagsOfFlag(characters.slice(i, i + 9).join(""));
-      seen.push(...tags);
-      i += tags.length;
+      const tags = flag.exec(characters.slice(i, i + 7).join(""))?.[1];
+      if (tags) {
+        seen.push(tags);
+        i += 6;
+      }
     }
   }
   return seen.join("").replace(/ $/, "");
@@ -56,11 +58,11 @@ function shapes(character: string, last: string, base: string, next: string): bo
       return isBraille(base) && isBraille(next);
     case character === "\u200c" || character === "\u200d": // ZWNJ and ZWJ
       if (last === "" || (ignorable.test(last) && !selector.test(last))) return false;
-      return joined(base, next) || (character === "\u200d" && ((isPictograph(base) && isPictograph(next)) || viramas.includes(last)));
+      return character === "\u200c" ? separates(last, base, next) : joins(last, base, next);
     case /[\u180b-\u180f]/u.test(character):
       return /\p{Script=Mongolian}/u.test(last);
-    case character === "\ufe0e" || character === "\ufe0f": // text and emoji style
-      return isPictograph(last) || /[©®‼⁉™ℹ〰]/u.test(last) || (next === "\u20e3" && /[0-9#*]/.test(last));
+    case character === "\ufe0f": // emoji style
+      return textStyle.test(last) || (next === "\u20e3" && /[0-9#*]/.test(last));
     case /[\u{e0100}-\u{e01ef}]/u.test(character): // variants of ideographs
       return /\p{Script=Han}/u.test(last);
   }
@@ -68,20 +70,30 @@ function shapes(character: string, last: string, base: string, next: string): bo
 }
 
 const isBraille = (character: string) => /[\u2801-\u28ff]/u.test(character);
-const isPictograph = (character: string) => character >= "\u2190" && /\p{S}/u.test(character);
 
-const viramas = ["\u094d", "\u09cd", "\u0a4d", "\u0acd", "\u0b4d", "\u0bcd", "\u0c4d", "\u0ccd", "\u0d4d", "\u0dca"];
-
-const joining = [
-  ...["Adlam", "Arabic", "Bengali", "Devanagari", "Gujarati", "Gurmukhi", "Kannada", "Khmer", "Malayalam", "Mongolian", "Myanmar"],
-  ...["Nko", "Oriya", "Sinhala", "Syriac", "Tamil", "Telugu", "Tibetan"],
-].map((script) => new RegExp(`^\\p{Script=${script}}{2}$`, "u"));
-
-/** joined tells whether both characters are of one script that joins its letters. */
-const joined = (a: string, b: string) => joining.some((script) => script.test(a + b));
-
-/** The tags that make a flag that of a part of a country, such as England's. */
-function tagsOfFlag(text: string): string[] {
-  const flag = /^\u{1f3f4}([\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f})/u.exec(text);
-  return Array.from(flag?.[1] ?? "");
+/** separates tells whether ZWNJ changes how its neighbours look. */
+function separates(last: string, base: string, next: string): boolean {
+  if (!/^\p{L}{2}$/u.test(base + next)) return false;
+  return (isVirama(last, base) && block(next) === block(base)) || isCursive(base, next);
 }
+
+/** joins tells whether ZWJ changes how its neighbours look. */
+const joins = (last: string, base: string, next: string) =>
+  (isPictograph(base) && isPictograph(next)) || isVirama(last, base) || (/[\u09b0\u0cb0]/.test(last) && isVirama(next, base));
+
+const viramas = /[\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca]/;
+const isVirama = (character: string, base: string) => viramas.test(character) && block(character) === block(base);
+const block = (character: string) => (character.codePointAt(0) ?? 0) >> 7;
+
+// Letters of Arabic that never join to the next.
+const endsJoin = /[\u0621-\u0625\u0627\u0629\u062f-\u0632\u0648\u0671-\u0677\u0688-\u0699\u06c0\u06c3-\u06cb\u06cd\u06cf\u06d2\u06d3\u06d5\u06e5\u06e6\u06ee\u06ef]/;
+const cursive = ["Adlam", "Arabic", "Mongolian", "Nko", "Syriac"].map((script) => new RegExp(`^\\p{Script=${script}}{2}$`, "u"));
+const isCursive = (a: string, b: string) => !endsJoin.test(a) && !/[\u0621\u0674]/.test(b) && cursive.some((script) => script.test(a + b));
+
+// Emoji that are text unless U+FE0F follows, and what ZWJ may make an emoji of.
+const textStyle = /(?![0-9#*]|\p{Emoji_Presentation})\p{Emoji}/u;
+const blocks = /[\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{1fa70}-\u{1faff}\u2b1b]/u;
+const isPictograph = (character: string) => blocks.test(character) || textStyle.test(character);
+
+// A flag of England, Scotland or Wales; the tags are its group.
+const flag = /^\u{1f3f4}(\u{e0067}\u{e0062}(?:\u{e0065}\u{e006e}\u{e0067}|\u{e0073}\u{e0063}\u{e0074}|\u{e0077}\u{e006c}\u{e0073})\u{e007f})/u;
