@@ -31,7 +31,7 @@ func (r *Room) announce(p *Participant, self bool) {
 	p.budget.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
 	p.reshow()
 	if self {
-		p.send(participantUpdate(p.snapshot()))
+		p.send(participantUpdate(p.ownState()))
 	}
 	r.queueNews(p)
 }
@@ -111,6 +111,11 @@ func (r *Room) tellPeople() {
 	}
 	for chunk := range updates(infos) {
 		r.sendToAll(chunk)
+	}
+	for _, p := range people {
+		if p.asked != "" {
+			p.send(participantUpdate(p.ownState()))
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package rtc
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
 
 	"meet/internal/fault"
+	"meet/internal/name"
 )
 
 // Back ends choose display names and identities. The first are shown as far as they can be, the second never change.
@@ -28,6 +30,59 @@ func TestNamesOfParticipants(t *testing.T) {
 	}
 	if _, err := h.Update(t.Context(), "room", "ada", Change{Name: "\u2800\u00ad"}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a name that cannot be seen: %v", err)
+	}
+}
+
+// The JS SDK's setName waits until its own participant is called exactly as it asked. Others see the form of all names.
+func TestOwnNameIsAsAsked(t *testing.T) {
+	h := newHouse(t)
+	watch, ada := &sink{}, &sink{}
+	h.inRoom(func(r *Room) {
+		r.bring(bare(r, "watch", watch))
+		p := r.bring(bare(r, "ada", ada))
+		p.info.Permission.CanUpdateMetadata = true
+		for _, asked := range []string{"Bob ", "Jose\u0301", "A  B", "Bob"} {
+			for _, o := range r.participants { // whose news come in one update with ada's
+				r.announce(o, true)
+			}
+			p.handle(updateMetadata(&livekit.UpdateParticipantMetadata{Name: asked}))
+			r.tellNews(true)
+			r.announce(p, true) // of another change
+			r.tellNews(true)
+			own, others := ada.lastInfo("ada").GetName(), watch.lastInfo("ada").GetName()
+			if own != asked || others != name.Shown(asked) {
+				t.Errorf("who asked for %+q is told %+q, and others %+q", asked, own, others)
+			}
+		}
+		p.handle(updateMetadata(&livekit.UpdateParticipantMetadata{Name: "Bob "}))
+		p.sendEverything()
+		if own := ada.lastInfo("ada").GetName(); own != "Bob " {
+			t.Errorf("after a resume it is told %+q", own)
+		}
+		err := p.describe("Ada ", "", nil) // a back end's choice
+		r.announce(p, true)
+		if own := ada.lastInfo("ada").GetName(); err != nil || own != "Ada" {
+			t.Errorf("of a back end's name it is told %+q, %v", own, err)
+		}
+	})
+}
+
+// NFC may make a name longer than names may be. The token by which the participant returns is good all the same.
+func TestLongNamesCanReturn(t *testing.T) {
+	h := newHouse(t)
+	req := request("ada")
+	req.Info.Name = strings.Repeat("\u0958", 85)
+	for _, how := range []string{"joined", "returned"} {
+		h.join(req)
+		p, err := h.Participant(t.Context(), "room", "ada")
+		if err != nil || len(p.Name) > name.MaxBytes || p.Name == "" {
+			t.Fatalf("who %s is called %+q, %v", how, p.GetName(), err)
+		}
+		req.Info.Name = p.Name // as the refreshed token has it
+	}
+	p, err := h.Update(t.Context(), "room", "ada", Change{Name: strings.Repeat("\u0959", 85)})
+	if err != nil || len(p.Name) > name.MaxBytes {
+		t.Errorf("the name became %+q, %v", p.GetName(), err)
 	}
 }
 

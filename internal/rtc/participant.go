@@ -21,6 +21,7 @@ type Participant struct {
 	req       JoinRequest
 	info      *livekit.ParticipantInfo // without tracks; snapshot adds them
 	shared    *livekit.ParticipantInfo // the latest snapshot without tracks
+	asked     string                   // the name the client asked for, if it is shown in another form
 	dependent bool                     // serves others: an agent or a recorder
 	recorder  bool
 	single    bool // one connection, on which the client offers
@@ -131,7 +132,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	p.channels, p.budget = &channelCount{}, newAnnounceBudget()
 	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
-	p.info.Name = name.Shown(p.info.Name) // "" lets clients show the identity
+	p.info.Name = name.Display(p.info.Name) // "" lets clients show the identity
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
 	p.info.State = livekit.ParticipantInfo_JOINING
 	p.info.ClientProtocol = req.Client.GetClientProtocol()
@@ -256,6 +257,16 @@ func (p *Participant) snapshot() *livekit.ParticipantInfo {
 		p.shared = proto.CloneOf(p.info)
 	}
 	return p.shared
+}
+
+// ownState is p's state as its client is told, with the name that it asked for: LiveKit's JS SDK waits to see just that.
+func (p *Participant) ownState() *livekit.ParticipantInfo {
+	info := p.snapshot()
+	if p.asked != "" {
+		info = proto.CloneOf(info)
+		info.Name = p.asked
+	}
+	return info
 }
 
 func (p *Participant) snapshotWithTracks() *livekit.ParticipantInfo {

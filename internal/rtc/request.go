@@ -157,6 +157,9 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 		p.respond(answer)
 		return
 	}
+	if u.Name != "" && u.Name != p.info.Name {
+		p.asked = u.Name
+	}
 	p.budget.charge(proto.Size(u))
 	p.room.announce(p, true)
 	p.refreshToken()

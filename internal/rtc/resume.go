@@ -91,7 +91,10 @@ func (p *Participant) sendEverything() {
 	var speakers []*livekit.SpeakerInfo
 	var heard []*Participant
 	for _, o := range p.room.participants {
-		if o == p || !o.hidden() {
+		switch {
+		case o == p:
+			all = append(all, p.ownState())
+		case !o.hidden():
 			all = append(all, o.snapshot())
 		}
 		if o == p || p.hears(o) {

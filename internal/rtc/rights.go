@@ -69,7 +69,7 @@ func (p *Participant) describe(called, metadata string, changed map[string]strin
 	if err := validateName("the display name", called); err != nil {
 		return err
 	}
-	shown := name.Shown(called)
+	shown := name.Display(called)
 	if called != "" && shown == "" {
 		return errUnseen
 	}
@@ -77,7 +77,7 @@ func (p *Participant) describe(called, metadata string, changed map[string]strin
 		return err
 	}
 	if shown != "" {
-		p.info.Name = shown
+		p.info.Name, p.asked = shown, ""
 	}
 	if metadata != "" {
 		p.info.Metadata = metadata
