@@ -15,7 +15,7 @@ for (const [mode, singlePeerConnection] of modes) {
     const bo = await client('Bo', { options });
     expect(await remote(bo, 'Ada')).toMatchObject({ name: 'Ada', metadata: 'from the token', attributes: { role: 'host' } });
     await ada.evaluate(async () => {
-      await room.localParticipant.setName('Ada L.');
+      for (const name of ['Bob ', 'Jose\u0301', 'A  B', 'Ada  L. ']) await room.localParticipant.setName(name);
       await room.localParticipant.setMetadata('{"mood":"good"}');
       await room.localParticipant.setAttributes({ role: '', hand: 'up' });
     });
