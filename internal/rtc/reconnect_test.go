@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
@@ -96,6 +97,23 @@ func TestNothingToResume(t *testing.T) {
 	}}})
 	if !g.sink.got(again) {
 		t.Error("a publication without a description is taken for ours")
+	}
+}
+
+// A server that shuts down says so, before the join and at it.
+func TestJoinWhileShuttingDown(t *testing.T) {
+	h := newHouse(t)
+	h.Rooms.mu.Lock()
+	h.closed = true
+	h.Rooms.mu.Unlock()
+	ada := request("ada")
+	for what, err := range map[string]error{
+		"validate": h.Check(t.Context(), ada),
+		"join":     func() error { _, err := h.Join(t.Context(), ada, &sink{}); return err }(),
+	} {
+		if !errors.Is(err, errShuttingDown) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

@@ -151,8 +151,11 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 		return err
 	}
 	rs.mu.Lock()
-	r := rs.rooms[req.Room]
+	r, closed := rs.rooms[req.Room], rs.closed
 	rs.mu.Unlock()
+	if closed {
+		return errShuttingDown
+	}
 	if r == nil {
 		return nil
 	}

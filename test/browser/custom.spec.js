@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from './meet.js';
 
-const open = (server, ...args) =>
-  execFileSync(server.binary, ['create-token', '--open', '--url', server.url, '--data-dir', join(server.folder, 'data'), ...args]).toString().trim();
+const createToken = (server, ...args) =>
+  execFileSync(server.binary, ['create-token', '--data-dir', join(server.folder, 'data'), ...args]).toString().trim();
+const open = (server, ...args) => createToken(server, '--open', '--url', server.url, ...args);
 
 test('a link with a token leads into the call', async ({ person, server }) => {
   const ada = await person('Ada');
@@ -60,4 +61,25 @@ test('without an address the page asks for one', async ({ person, server }) => {
   await ada.page.getByRole('button', { name: 'Connect' }).click();
   await ada.page.getByRole('button', { name: 'Join now' }).click();
   await expect(ada.page.getByText('This link holds no access token.')).toBeVisible();
+});
+
+test('a page says why the server lets nobody else in, and whether it was the connection', async ({ person, server }) => {
+  const created = await fetch(`${server.url}/twirp/livekit.RoomService/CreateRoom`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${createToken(server, '--create')}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ name: 'narrow', maxParticipants: 1 }),
+  });
+  expect(created.status).toBe(200);
+  const ada = await person('Ada');
+  await ada.join(`${server.url}/rooms/narrow`);
+  const bo = await person('Bo');
+  const why = async (room) => {
+    await bo.page.goto(`${server.url}/rooms/${room}`);
+    await bo.page.getByRole('textbox', { name: 'Your name' }).fill('Bo');
+    await bo.page.getByRole('button', { name: 'Join now' }).click();
+    return bo.page.locator('[data-ending=could-not-join] .after__text');
+  };
+  await expect(await why('narrow')).toHaveText('This meeting is full; try again when somebody has left.');
+  await bo.page.routeWebSocket(/\/rtc/, (socket) => void socket.close({ code: 1011 }));
+  await expect(await why('wide')).toHaveText('The connection to the server ended before you were in the meeting. Try again.');
 });

@@ -1,6 +1,6 @@
 import { ConnectionError, DisconnectReason, RoomEvent } from "livekit-client";
 import { beforeEach, expect, it, vi } from "vitest";
-import { ApiError, connectionDetails, noWebSocket } from "../lib/api";
+import { ApiError, connectionDetails, roomRefusal } from "../lib/api";
 import { State } from "../lib/observable";
 import { loadPreferences } from "../lib/storage";
 import { Call } from "./call";
@@ -8,7 +8,7 @@ import { roomDoor } from "./door";
 import type { Ending } from "./ending";
 import type { LocalMedia } from "./localMedia";
 
-vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), connectionDetails: vi.fn() }));
+vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), connectionDetails: vi.fn(), roomRefusal: vi.fn() }));
 
 // Tracks as pre-join leaves them: the microphone ready, the camera still being asked for.
 const fakeMedia = () => {
@@ -38,6 +38,7 @@ const setUp = () => {
 
 beforeEach(() => {
   localStorage.clear();
+  vi.mocked(roomRefusal).mockReset();
   vi.mocked(connectionDetails).mockResolvedValue({
     serverUrl: "ws://meet.test",
     roomName: "standup",
@@ -94,6 +95,7 @@ it("passes on the server's reason while it joins", async () => {
   const { call, endings, connect } = setUp();
   connect.mockReturnValue(new Promise(() => undefined));
   void call.join(roomDoor("standup"), "Ada");
+  await vi.waitFor(() => expect(connect).toHaveBeenCalled());
   call.room.emit(RoomEvent.Disconnected, DisconnectReason.ROOM_DELETED);
   await vi.waitFor(() => expect(endings.map(({ code }) => code)).toEqual(["ended"]));
 });
@@ -104,8 +106,22 @@ it("says why it could not connect, though the room says first that it is not con
     call.room.emit(RoomEvent.Disconnected, DisconnectReason.UNKNOWN_REASON);
     return Promise.reject(ConnectionError.websocket("failed"));
   });
+  // The server takes longer to answer than the room to say that.
+  vi.mocked(roomRefusal).mockImplementation(() => new Promise((resolve) => setTimeout(() => resolve("The room is full."), 10)));
   await call.join(roomDoor("standup"), "Ada");
-  expect(endings).toMatchObject([{ code: "could-not-join", text: noWebSocket }]);
+  expect(endings).toMatchObject([{ code: "could-not-join", text: "The room is full." }]);
+  expect(roomRefusal).toHaveBeenCalledWith("ws://meet.test", "token");
+});
+
+it("asks nothing of the server for somebody who left while joining", async () => {
+  const { call, endings, connect } = setUp();
+  connect.mockImplementation(() => {
+    call.leave();
+    return Promise.reject(ConnectionError.cancelled("left"));
+  });
+  await call.join(roomDoor("standup"), "Ada");
+  expect(endings.map(({ code }) => code)).toEqual(["left"]);
+  expect(roomRefusal).not.toHaveBeenCalled();
 });
 
 it("follows the connection", () => {

@@ -6,7 +6,7 @@ import { Notices } from "../ui/notices";
 import type { CallView, Controls } from "./actions/action";
 import type { Door, Pass } from "./door";
 import { DirectPath } from "./directPath";
-import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNot } from "./ending";
+import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNoPass, whyNotIn } from "./ending";
 import { describeMediaError, type LocalMedia } from "./localMedia";
 
 export type CallStatus = "joining" | "live" | "reconnecting";
@@ -44,9 +44,7 @@ export class Call implements Controls {
         if (kind !== "audiooutput") void this.report(kind === "videoinput" ? "camera" : "microphone", error);
       })
       .on(RoomEvent.Disconnected, (reason) => {
-        // When connect fails, the room says so just before connect does, who knows why.
-        if (this.#status.value === "joining") setTimeout(() => this.#end(endingOf(reason)));
-        else this.#end(endingOf(reason));
+        if (this.#status.value !== "joining") this.#end(endingOf(reason)); // else join says why
       });
   }
 
@@ -63,15 +61,30 @@ export class Call implements Controls {
     let pass: Pass;
     try {
       pass = await door.open(name, this.#over.signal);
-      await this.room.connect(pass.serverUrl, pass.participantToken);
     } catch (error) {
-      this.#end(couldNotJoin(whyNot(error)));
+      this.#end(couldNotJoin(whyNoPass(error)));
       return;
     }
+    const ending = await this.#connect(pass);
+    if (ending) this.#end(ending);
     if (this.#isOver()) return;
     this.#status.set("live");
     this.#publishFromMedia();
     if (pass.direct) this.direct.allow(pass.direct.iceServers);
+  }
+
+  /** connect enters the room, or returns why it could not. */
+  async #connect({ serverUrl, participantToken }: Pass): Promise<Ending | undefined> {
+    // The server may end the stay while connect waits for media. When connect fails, the room says so too, just before.
+    const ended = new Promise<Ending>((resolve) => {
+      this.room.once(RoomEvent.Disconnected, (reason) => setTimeout(() => resolve(endingOf(reason))));
+    });
+    const connected = this.room.connect(serverUrl, participantToken).then(() => undefined);
+    try {
+      return await Promise.race([connected, ended]);
+    } catch (error) {
+      return this.#isOver() ? undefined : couldNotJoin(await whyNotIn(error, serverUrl, participantToken));
+    }
   }
 
   /** leave ends the stay at once. */

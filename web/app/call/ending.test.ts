@@ -1,7 +1,9 @@
 import { ConnectionError, DisconnectReason } from "livekit-client";
-import { expect, it } from "vitest";
-import { ApiError } from "../lib/api";
-import { couldNotJoin, endingOf, whyNot } from "./ending";
+import { expect, it, vi } from "vitest";
+import { ApiError, noWebSocket, roomRefusal } from "../lib/api";
+import { couldNotJoin, endingOf, whyNoPass, whyNotIn } from "./ending";
+
+vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), roomRefusal: vi.fn() }));
 
 it("says something of its own for each reason that needs it", () => {
   const distinct = [
@@ -32,15 +34,36 @@ it("passes on why joining failed", () => {
   expect(couldNotJoin("No.").text).toBe("No.");
 });
 
+it("says why somebody was given no access", () => {
+  expect(whyNoPass(new ApiError("The name is too long."))).toBe("The name is too long.");
+  expect(whyNoPass(new TypeError("x is not a function"))).toMatch(/unexpected/);
+});
+
+const noTransport = ConnectionError.internal("could not establish pc connection");
+
 it.each([
-  [new ApiError("The room is full."), "The room is full."],
   [ConnectionError.notAllowed("no", 401), /did not accept/],
   [ConnectionError.timeout("slow"), /did not answer in time/],
-  [ConnectionError.serverUnreachable("down"), /could not be reached/],
-  [ConnectionError.websocket("failed"), /the headers Upgrade, Connection and Host/],
-  [ConnectionError.internal("could not establish pc connection"), /firewall/],
-  [ConnectionError.leaveRequest("bye", DisconnectReason.DUPLICATE_IDENTITY), /another tab/],
+  [ConnectionError.websocket("failed"), noWebSocket],
+  [noTransport, /firewall/],
+  [ConnectionError.internal("Websocket got closed during a (re)connection attempt"), /connection to the server ended/],
+  [ConnectionError.internal("no message received as first message"), /connection to the server ended/],
+  [ConnectionError.leaveRequest("bye", DisconnectReason.UNKNOWN_REASON), /connection to the server ended/],
+  [ConnectionError.serverUnreachable("down"), /unexpected/], // for it has just been reached
   [new TypeError("x is not a function"), /unexpected/],
-])("says why one could not get in: %s", (error, text) => {
-  expect(whyNot(error)).toMatch(text);
+])("says why one could not get in where the server refuses nothing: %s", async (error, text) => {
+  expect(await whyNotIn(error, "ws://meet.test", "token")).toMatch(text);
+});
+
+it.each([
+  ConnectionError.notAllowed("no", 403),
+  ConnectionError.timeout("slow"),
+  ConnectionError.websocket("failed"),
+  ConnectionError.internal("Websocket got closed during a (re)connection attempt"),
+  ConnectionError.serverUnreachable("down"),
+  ConnectionError.serviceNotFound("no", "v0-rtc"),
+])("says what the server says: %s", async (error) => {
+  vi.mocked(roomRefusal).mockResolvedValueOnce("The room is full.");
+  expect(await whyNotIn(error, "ws://meet.test", "token")).toBe("The room is full.");
+  expect(roomRefusal).toHaveBeenCalledWith("ws://meet.test", "token");
 });

@@ -1,5 +1,5 @@
 import { ConnectionError, ConnectionErrorReason, DisconnectReason } from "livekit-client";
-import { ApiError, noWebSocket, unreachable } from "../lib/api";
+import { ApiError, late, noWebSocket, roomRefusal } from "../lib/api";
 
 /** Why a call is over, as the person reads it. */
 export interface Ending {
@@ -14,10 +14,11 @@ export const leftByChoice: Ending = {
   text: "It goes on without you for as long as somebody is in it.",
 };
 
+const unexpected = "Something unexpected went wrong. Try again.";
 const noMedia = "Sound and picture found no way between you and the server. A firewall or VPN may be in between.";
 
-/** What the person reads when the server is too slow. */
-export const late = "The server did not answer in time. Try again in a moment.";
+/** The message of livekit-client's error when the server has let somebody in, and then no media transport connects. */
+const noTransport = "could not establish pc connection";
 
 /** couldNotJoin is the ending of a call that never began; text says why. */
 export function couldNotJoin(text: string): Ending {
@@ -51,22 +52,31 @@ export function endingOf(reason: DisconnectReason | undefined): Ending {
   }
 }
 
-/** whyNot says why a room could not be entered, in a sentence. */
-export function whyNot(error: unknown): string {
-  if (error instanceof ApiError) return error.message;
-  if (!(error instanceof ConnectionError)) return "Something unexpected went wrong. Try again.";
-  switch (error.reason) {
+/** whyNoPass says why somebody was given no access to a room, in a sentence. */
+export function whyNoPass(error: unknown): string {
+  return error instanceof ApiError ? error.message : unexpected;
+}
+
+/** whyNotIn says why somebody with access did not get in: as the server says it if it refuses, else by the error. */
+export async function whyNotIn(error: unknown, serverUrl: string, token: string): Promise<string> {
+  if (!(error instanceof ConnectionError)) return unexpected;
+  if (error.message === noTransport) return noMedia;
+  return (await roomRefusal(serverUrl, token)) ?? whyNotAdmitted(error.reason as ConnectionErrorReason);
+}
+
+/** whyNotAdmitted is for errors at a server that would let the person in. */
+function whyNotAdmitted(reason: ConnectionErrorReason): string {
+  switch (reason) {
     case ConnectionErrorReason.NotAllowed:
       return "The server did not accept your access. It may have expired: try again.";
-    case ConnectionErrorReason.LeaveRequest:
-      return endingOf(error.context as DisconnectReason).text;
     case ConnectionErrorReason.Timeout:
       return late;
-    case ConnectionErrorReason.WebSocket: // what else was asked of the server, it answered
+    case ConnectionErrorReason.WebSocket: // the socket did not open
       return noWebSocket;
-    case ConnectionErrorReason.InternalError: // "could not establish pc connection"
-      return noMedia;
+    case ConnectionErrorReason.InternalError: // the socket closed before the server's first message
+    case ConnectionErrorReason.LeaveRequest: // the server's first message was the end
+      return "The connection to the server ended before you were in the meeting. Try again.";
     default:
-      return unreachable;
+      return unexpected;
   }
 }

@@ -1,5 +1,5 @@
-import { type Ending, late } from "../call/ending";
-import { whyNoSocket } from "../lib/api";
+import type { Ending } from "../call/ending";
+import { directRefusal, late, noWebSocket } from "../lib/api";
 
 export const leftDirectly: Ending = { code: "left", heading: "You left the call", text: "The link works for as long as the other person stays." };
 
@@ -11,13 +11,7 @@ export async function couldNotBegin(loss: Loss): Promise<Ending> {
   return { code: "could-not-join", heading: "The direct call could not begin", text: await whyNot(loss) };
 }
 
-function whyNot(loss: Loss): string | Promise<string> {
-  switch (loss) {
-    case "full":
-      return "The server has as many direct calls as it takes. Try again later.";
-    case "late":
-      return late;
-    case "closed":
-      return whyNoSocket();
-  }
+async function whyNot(loss: Loss): Promise<string> {
+  if (loss === "full") return "The server has as many direct calls as it takes. Try again later.";
+  return (await directRefusal()) ?? (loss === "late" ? late : noWebSocket);
 }

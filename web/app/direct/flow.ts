@@ -78,8 +78,8 @@ export class DirectFlow {
     switch (outcome.kind) {
       case "ended":
         call.media.stop();
-        if (stage.kind === "moving") this.#leaveRoom(stage.room);
         this.#stage.set({ kind: "after", ending: outcome.ending, session: call.state.value.session });
+        if (stage.kind === "moving") this.#leaveRoom(stage.room);
         return;
       case "refused": {
         history.replaceState(null, "", sitePath("/direct"));
@@ -100,16 +100,17 @@ export class DirectFlow {
       this.arrived(); // nothing is lost
       return;
     }
-    const back = () => {
+    const back = (why: string) => {
       if (this.#stage.value.kind !== "moving") return;
       clearTimeout(this.#giveUp);
+      this.#stage.set({ kind: "call", call }); // first: to leave the room comes back here
       this.#leaveRoom(room);
-      this.#stage.set({ kind: "call", call });
-      call.notices.say("The meeting could not be entered. Your direct call goes on.");
+      call.notices.say(`${why} Your direct call goes on.`);
     };
-    this.#giveUp = setTimeout(back, movePatience);
+    this.#giveUp = setTimeout(() => back("The other person did not appear in the meeting in time."), movePatience);
     room.stage.subscribe(() => {
-      if (room.stage.value.kind === "after") back();
+      const { value } = room.stage;
+      if (value.kind === "after") back(`${value.ending.heading}. ${value.ending.text}`);
     });
   }
 

@@ -36,6 +36,9 @@ export function decode(text: string): Signal | undefined {
 /** The code by which the server says that it is full (IANA's registry of WebSocket close codes). */
 const tryAgainLater = 1013;
 
+/** How long a connection may take to open, in milliseconds: as long as livekit-client waits for one. */
+const connectionTimeout = 15_000;
+
 /** Signalling is the connection to that server. It comes back by itself, as another user, who then says NewUser again. */
 export class Signalling {
   readonly #socket: LastingSocket;
@@ -46,18 +49,19 @@ export class Signalling {
   constructor(onSignal: (signal: Signal) => void, onUnheard: (ending: Ending) => void) {
     const { protocol, host } = location;
     // Messages for a connection that is gone mean nothing to the next one.
-    this.#socket = new LastingSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${sitePath("/direct/ws")}?moves=1`, [], { maxEnqueuedMessages: 0 });
+    this.#socket = new LastingSocket(`${protocol === "https:" ? "wss" : "ws"}://${host}${sitePath("/direct/ws")}?moves=1`, [], { maxEnqueuedMessages: 0, connectionTimeout });
     this.#socket.addEventListener("message", (event: MessageEvent<unknown>) => {
       const signal = typeof event.data === "string" ? decode(event.data) : undefined;
       this.#heard = true;
       if (signal) onSignal(signal);
     });
-    this.#socket.addEventListener("close", ({ code, reason }) => {
+    // Not a listener: in browsers those get a copy of the event in which code and reason are wrong.
+    this.#socket.onclose = ({ code, reason }) => {
       if (this.#heard) return; // it comes back
       void couldNotBegin(code === tryAgainLater ? "full" : reason === "timeout" ? "late" : "closed").then((ending) => {
         if (!this.#heard) onUnheard(ending);
       });
-    });
+    };
   }
 
   /** send says something to the server; while there is no connection it is lost. */
@@ -66,6 +70,7 @@ export class Signalling {
   }
 
   close(): void {
+    this.#socket.onclose = null;
     this.#socket.close();
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { connectionDetails, noWebSocket, unreachable, watchLobby, whyNoSocket } from "./api";
+import { connectionDetails, directRefusal, late, roomRefusal, unreachable, watchLobby } from "./api";
 
 /** A stream of events as browsers have it: it is closed for good when the server refuses it. */
 class FakeEventSource extends EventTarget {
@@ -58,11 +58,41 @@ test.each([
   expect(fetched.mock.calls[0]?.[0]).toContain("host=meet.test%3A8080");
 });
 
+const answer = (status: number, text: string, type = "text/plain; charset=utf-8") => () =>
+  Promise.resolve(new Response(text, { status, headers: { "content-type": type } }));
+
 test.each([
-  [() => Promise.resolve(new Response("page")), noWebSocket],
-  [() => Promise.resolve(new Response("", { status: 502 })), /error 502/],
-  [() => Promise.reject(new TypeError("failed")), unreachable],
-])("a socket that does not open is explained", async (answer, want) => {
-  vi.stubGlobal("fetch", vi.fn(answer));
-  expect(await whyNoSocket()).toMatch(want);
+  ["a full meeting", answer(429, "this meeting is full; try again when somebody has left\n"), "This meeting is full; try again when somebody has left."],
+  ["a restart", answer(503, "the server is restarting; try again in a moment"), "The server is restarting; try again in a moment."],
+  ["a ban", answer(403, "you were removed from this meeting; ask its host for a new invitation"), /^You were removed/],
+  ["a page of a proxy", answer(503, "<html>", "text/html"), /error 503/],
+  ["a proxy without a server", answer(502, "Bad Gateway"), /error 502/],
+  ["no network", () => Promise.reject(new TypeError("failed")), unreachable],
+  ["nothing", answer(200, "success"), undefined],
+])("a server's refusal is its own sentence: %s", async (_, fetched, want) => {
+  vi.stubGlobal("fetch", vi.fn(fetched));
+  for (const refusal of [await roomRefusal("ws://meet.test", "token"), await directRefusal()]) {
+    if (want === undefined) expect(refusal).toBeUndefined();
+    else expect(refusal).toMatch(want);
+  }
+});
+
+test.each([
+  ["ws://meet.test:8080", "http://meet.test:8080/rtc/validate"],
+  ["wss://meet.test/meet/", "https://meet.test/meet/rtc/validate"],
+  ["https://meet.test/meet", "https://meet.test/meet/rtc/validate"],
+])("a server at %s is asked at %s", async (serverUrl, want) => {
+  const fetched = vi.fn(answer(200, "success"));
+  vi.stubGlobal("fetch", fetched);
+  await roomRefusal(serverUrl, "token");
+  expect(fetched).toHaveBeenCalledWith(want, expect.objectContaining({ headers: { Authorization: "Bearer token" } }));
+});
+
+test("a server that does not answer is late", async () => {
+  const timeout = new AbortController();
+  vi.spyOn(AbortSignal, "timeout").mockReturnValue(timeout.signal);
+  vi.stubGlobal("fetch", (_: string, { signal }: RequestInit) => new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted")))));
+  const refusal = directRefusal();
+  timeout.abort();
+  expect(await refusal).toBe(late);
 });

@@ -40,6 +40,8 @@ export interface ConnectionDetails {
 
 /** What the person reads when nothing comes of the server. */
 export const unreachable = "The server could not be reached. Check your network and try again.";
+/** What the person reads when the server is too slow. */
+export const late = "The server did not answer in time. Try again in a moment.";
 /** What the person reads when pages come of the server and WebSockets do not reach it. */
 export const noWebSocket = "WebSockets do not get through to the server: the proxy in front of it has to pass on the headers Upgrade, Connection and Host.";
 
@@ -77,13 +79,28 @@ export async function iceServers(session: string): Promise<RTCIceServer[]> {
   }
 }
 
-/** whyNoSocket says why the socket of direct calls does not open, which browsers keep from pages. */
-export async function whyNoSocket(): Promise<string> {
+/** roomRefusal asks why a server does not let the token's bearer into its room: browsers keep from pages what a WebSocket was answered. */
+export function roomRefusal(serverUrl: string, token: string): Promise<string | undefined> {
+  const server = serverUrl.replace(/^ws/, "http").replace(/\/?$/, "/");
+  return refusalAt(new URL("rtc/validate", server).href, { headers: { Authorization: `Bearer ${token}` } });
+}
+
+/** directRefusal asks why this server does not introduce anybody to a direct call. */
+export function directRefusal(): Promise<string | undefined> {
+  return refusalAt(sitePath("/direct"), { method: "HEAD" });
+}
+
+/** How long the server may take to say why it refuses, in milliseconds. */
+const refusalPatience = 5_000;
+
+/** refusalAt is the reason, in a sentence, why nothing but an error comes of an address; undefined if all is well there. */
+async function refusalAt(address: string, init: RequestInit): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(refusalPatience);
   try {
-    const response = await fetch(sitePath("/direct"), { method: "HEAD", cache: "no-store" });
-    return response.ok ? noWebSocket : failure(response);
+    const response = await fetch(address, { ...init, signal, cache: "no-store" });
+    return response.ok ? undefined : await refusal(response);
   } catch {
-    return unreachable;
+    return signal.aborted ? late : unreachable;
   }
 }
 
@@ -110,16 +127,12 @@ export function watchLobby(onState: (state: LobbyState) => void): () => void {
   };
 }
 
-// Refusals the server means for people are one short line of plain text.
+// Refusals the server means for people are one short line of plain text. Of those from 500 on only 503 is one, "the server is restarting".
 async function refusal(response: Response): Promise<string> {
-  if (response.status === 429) return "Too many attempts. Wait a few seconds and try again.";
   const plain = response.headers.get("content-type")?.startsWith("text/plain") ?? false;
   const text = plain ? (await response.text()).trim() : "";
-  if (response.status < 500 && text !== "" && text.length <= 200) return sentence(text);
-  return failure(response);
-}
-
-function failure(response: Response): string {
+  const meant = response.status < 500 || response.status === 503;
+  if (meant && text !== "" && text.length <= 200) return sentence(text);
   return `The server could not let you in (error ${response.status}). Try again in a moment.`;
 }
 

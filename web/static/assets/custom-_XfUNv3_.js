@@ -1,1 +1,0 @@
-import"./time-CXi1P6lb.js";import{A as e,B as t,O as n,V as r,t as i}from"./RoomScreen-DY8JLV7-.js";var a=r(),o=n(),s=document.getElementById(`room`);if(s?.dataset.server!==void 0){let n=new URLSearchParams(location.search).get(`token`)??new URLSearchParams(location.hash.slice(1)).get(`token`);(0,a.createRoot)(s).render((0,o.jsx)(i,{flow:new e(t(s.dataset.server,n??``))}))}

@@ -1,1 +1,0 @@
-import"./time-CXi1P6lb.js";import{A as e,O as t,V as n,t as r,z as i}from"./RoomScreen-DY8JLV7-.js";var a=n(),o=t(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(r,{flow:new e(i(s.dataset.room))}));
