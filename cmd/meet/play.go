@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meet/internal/client"
@@ -19,6 +20,7 @@ type player struct {
 	file  *mediafile.File
 	track *client.Publication
 	at    time.Duration // how far it has played
+	done  bool          // it has played to the end
 	asked chan struct{} // a subscriber needs a key frame; one request is kept
 	keyAt time.Time     // when the last key frame was sent
 	waits bool          // that one was needed was printed, and none was sent since
@@ -58,6 +60,9 @@ func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
 	for latest := start.Add(restartMost); ; {
 		length, err := s.playOnce(ctx, players, start, latest)
 		restart := errors.Is(err, errRestart)
+		if restart { // not at the end of the frames under way; RTP timestamps increase by a millisecond at least
+			length = min(length, time.Since(start)+time.Millisecond)
+		}
 		if ctx.Err() != nil || err != nil && !restart {
 			return err
 		}
@@ -101,7 +106,7 @@ func (s *stay) publishAll(ctx context.Context, files []*mediafile.File) (players
 // hold waits until the server sends every track to somebody, who then receives it from its first frame on. Nobody may
 // want a track, so it does not wait for long, and in an empty room not at all.
 func (s *stay) hold(ctx context.Context, players []*player) error {
-	if len(s.client.Participants()) == 0 {
+	if s.alone() {
 		return nil
 	}
 	for _, p := range players {
@@ -117,6 +122,13 @@ func (s *stay) hold(ctx context.Context, players []*player) error {
 	return nil
 }
 
+// alone reports whether nobody else is in the room. Room.NumParticipants counts us and those who are hidden, but no
+// recorders.
+func (s *stay) alone() bool {
+	room := s.client.Room()
+	return len(s.client.Participants()) == 0 && room.GetNumParticipants() <= 1 && !room.GetActiveRecording()
+}
+
 // playOnce plays all files to their ends and returns how long the longest is. One that fails ends the others, and so does
 // one that has to restart.
 func (s *stay) playOnce(ctx context.Context, players []*player, start, latest time.Time) (length time.Duration, err error) {
@@ -124,10 +136,14 @@ func (s *stay) playOnce(ctx context.Context, players []*player, start, latest ti
 	defer cancel()
 	errs := make([]error, len(players))
 	var all sync.WaitGroup
+	var left atomic.Int32 // files that play
+	left.Store(int32(len(players)))
 	for i, p := range players {
-		all.Go(func() { // ends with the file, or with playing
-			if errs[i] = s.play(playing, p, start, latest); errs[i] != nil {
-				cancel()
+		all.Go(func() { // ends with the longest file, or with playing
+			defer cancel()
+			errs[i] = s.play(playing, p, start, latest)
+			if errs[i] == nil && left.Add(-1) > 0 {
+				errs[i] = s.answerUntil(playing, p, nil, latest)
 			}
 		})
 	}
@@ -145,7 +161,7 @@ func (s *stay) playOnce(ctx context.Context, players []*player, start, latest ti
 func rewind(players []*player, length time.Duration) error {
 	for _, p := range players {
 		p.track.Skip(length - p.at)
-		p.at = 0
+		p.at, p.done = 0, false
 		if err := p.file.Rewind(); err != nil {
 			return err
 		}
@@ -160,15 +176,8 @@ func (s *stay) play(ctx context.Context, p *player, start, latest time.Time) err
 	defer timer.Stop()
 	for {
 		timer.Reset(time.Until(start.Add(p.at)))
-		select {
-		case <-timer.C:
-		case <-p.asked:
-			if err := s.answer(p, latest); err != nil {
-				return err
-			}
-			continue
-		case <-ctx.Done():
-			return nil
+		if err := s.answerUntil(ctx, p, timer.C, latest); err != nil || ctx.Err() != nil {
+			return err
 		}
 		frame, err := p.file.Next()
 		if errors.Is(err, mediafile.ErrDamaged) && !p.ended {
@@ -176,6 +185,7 @@ func (s *stay) play(ctx context.Context, p *player, start, latest time.Time) err
 			s.log.event("file ends early", "file", p.file.Name(), "reason", mediafile.ErrDamaged.Error())
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, mediafile.ErrDamaged) {
+			p.done = true
 			return nil
 		}
 		if err != nil {
@@ -185,6 +195,31 @@ func (s *stay) play(ctx context.Context, p *player, start, latest time.Time) err
 			return err
 		}
 		p.at += frame.Duration
+	}
+}
+
+// answerUntil answers requests for key frames until due or until ctx ends. While the first key frame can answer them, it
+// sends padding where the file pauses: a server may ask for a subscriber only when a packet arrives.
+func (s *stay) answerUntil(ctx context.Context, p *player, due <-chan time.Time, latest time.Time) error {
+	pause := time.NewTicker(keyFrameCrossing)
+	defer pause.Stop()
+	for {
+		var err error
+		select {
+		case <-due:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-p.asked:
+			err = s.answer(p, latest)
+		case <-pause.C:
+			if p.restarts(latest) {
+				err = p.track.WritePadding()
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
@@ -200,14 +235,23 @@ func (s *stay) send(p *player, frame mediafile.Frame) error {
 	return p.track.WriteFrame(frame.Data, frame.Duration)
 }
 
-// answer returns errRestart if a request for a key frame is answered by the first one. Otherwise it prints that a
-// subscriber waits, once until the next key frame.
+// restarts reports whether the file may restart for a subscriber: it has key frames, and latest has not come.
+func (p *player) restarts(latest time.Time) bool {
+	return !p.keyAt.IsZero() && time.Now().Before(latest)
+}
+
+// answer returns errRestart if a request for a key frame is answered by the first one. Otherwise it prints, once until
+// the next key frame, that a subscriber waits for that, or that there is none.
 func (s *stay) answer(p *player, latest time.Time) error {
-	switch now := time.Now(); {
-	case p.at == 0, now.Sub(p.keyAt) < keyFrameCrossing: // one is under way
-	case now.Before(latest) && !p.keyAt.IsZero():
+	switch {
+	case p.at == 0, time.Since(p.keyAt) < keyFrameCrossing: // one is under way
+	case p.restarts(latest):
 		return errRestart
-	case !p.waits:
+	case p.waits:
+	case p.done && !s.Loop:
+		p.waits = true
+		s.log.event("viewer sees nothing, the file has ended", "track", p.track.SID())
+	default:
 		p.waits = true
 		s.log.event("viewer waits for the next key frame in the file", "track", p.track.SID())
 	}

@@ -153,7 +153,8 @@ func (l *LocalLayer) WritePadding() error {
 	return l.write(b, packet)
 }
 
-// Skip lets the clock of what is written go on without a frame.
+// Skip lets the clock of what is written go on without a frame, or back if d is negative. The timestamp of the next frame
+// must be later than that of the last one.
 func (l *LocalLayer) Skip(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

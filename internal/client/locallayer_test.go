@@ -28,3 +28,18 @@ func TestClockIsExact(t *testing.T) {
 		}
 	}
 }
+
+// TestSkipBack: the clock goes back and on by exactly as much.
+func TestSkipBack(t *testing.T) {
+	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticks := uint32(0)
+	for _, d := range []time.Duration{10 * time.Second, -9*time.Second - time.Millisecond/3, time.Millisecond / 3} {
+		ticks += l.ticksLocked(d)
+	}
+	if ticks != 90_000 {
+		t.Errorf("%d ticks in a second", ticks)
+	}
+}

@@ -211,6 +211,9 @@ func (p *Publication) readRTCP(sender *webrtc.RTPSender, layer int, onKeyFrame f
 			switch packet.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				p.keyFrames.Add(1)
+				if !p.subscribed.Swap(true) {
+					p.c.update(func() {}) // for Until
+				}
 				if onKeyFrame != nil {
 					onKeyFrame(layer)
 				}
@@ -231,7 +234,8 @@ func (p *Publication) Info() *livekit.TrackInfo { return p.info }
 // Muted tells whether the track is muted, by this side or by the server.
 func (p *Publication) Muted() bool { return p.muted.Load() }
 
-// Subscribed reports whether the server has begun to send the track to somebody; [Client.Until] waits for it.
+// Subscribed reports whether the server has begun to send the track to somebody; [Client.Until] waits for it. Servers
+// do not report hidden subscribers, but ask for a key frame for them.
 func (p *Publication) Subscribed() bool { return p.subscribed.Load() }
 
 // KeyFrameRequests counts the requests for key frames on all layers.

@@ -2,11 +2,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { expect, modes, test } from './livekit.js';
 
-const source = ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=30:duration=3', '-c:v', 'libvpx', '-b:v', '300k'];
+// The films are longer than the test waits: a browser that sees something has not waited for them to begin again.
+const picture = 'testsrc2=size=160x90:rate=10:duration=30';
+const source = ['-v', 'error', '-y', '-f', 'lavfi', '-i', picture, '-c:v', 'libvpx', '-b:v', '100k', '-cpu-used', '5'];
 const hidden = ['-auto-alt-ref', '1', '-lag-in-frames', '25'];
 const encode = (cwd, ...args) => execFileSync('ffmpeg', [...source, ...args], { cwd, stdio: 'inherit' });
 
-// The files have one key frame: a browser that misses it, or a frame behind it, sees nothing until they begin again.
+// They have one key frame: a browser that misses it, or a frame behind it, sees nothing until they begin again.
 const films = {
   'one key frame': (folder) => encode(folder, '-g', '999', 'film.ivf'),
   'frames that are not shown': (folder) => {
@@ -26,7 +28,7 @@ for (const [mode, singlePeerConnection] of modes) {
       const key = ['--url', livekit.server.url, '--api-key', livekit.key, '--api-secret', livekit.secret];
       const player = spawn(livekit.server.binary, ['join', room, '--video', 'film.ivf', '--loop', ...key], { cwd: folder, stdio: 'inherit' });
       try {
-        await expect.poll(async () => (await bo.inbound()).framesDecoded ?? 0).toBeGreaterThan(60);
+        await expect.poll(async () => (await bo.inbound()).framesDecoded ?? 0).toBeGreaterThan(20);
       } finally {
         player.kill('SIGINT');
         await new Promise((resolve) => player.once('close', resolve));

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,10 +74,10 @@ func TestJoin(t *testing.T) {
 					t.Errorf("recorded as %s", filepath.Base(path))
 				}
 				all, film := frames(t, path)
-				if !strings.HasSuffix(path, ".ogg") && film != 45 {
+				if !strings.HasSuffix(path, ".ogg") && !complete(film, 45, out, 45+151) {
 					t.Errorf("%s holds %d pictures of 45", path, film)
 				}
-				if strings.HasSuffix(path, ".ogg") && all != 151 {
+				if strings.HasSuffix(path, ".ogg") && !complete(all, 151, out, 45+151) {
 					t.Errorf("%s holds %d packets of 151", path, all)
 				}
 				if all != told {
@@ -85,6 +86,13 @@ func TestJoin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// complete reports whether so many frames are all those of a file. On a busy machine the publisher restarts for the
+// recorder: it has sent more than once is enough then, and the recorder may have received more.
+func complete(frames, want int, publisher []byte, once int) bool {
+	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", once))
+	return frames == want || restarted && frames > want
 }
 
 // awaitText polls a file that somebody writes.
@@ -243,7 +251,8 @@ func TestJoinFirstFrame(t *testing.T) {
 				t.Fatal(err)
 			}
 			awaitText(ctx, t, events.Name(), `"joined"`)
-			if out, err := command(ctx, t, address, "join", name, "--video", path).Output(); err != nil {
+			out, err := command(ctx, t, address, "join", name, "--video", path).Output()
+			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
 			}
 			awaitText(ctx, t, events.Name(), `"participant left"`)
@@ -253,13 +262,26 @@ func TestJoinFirstFrame(t *testing.T) {
 			if err := recorder.Wait(); err != nil {
 				t.Fatalf("recorder: %v", err)
 			}
-			for path := range recorded(t, text(t, events.Name()), 1) {
-				if _, film := frames(t, path); film != 45 {
+			for record := range recorded(t, text(t, events.Name()), 1) {
+				if _, film := frames(t, record); !complete(film, 45, out, 45) {
 					t.Errorf("%d pictures of 45", film)
+				}
+				if firstPicture(t, record) != firstPicture(t, path) {
+					t.Error("another picture than the first one of the film is the first")
 				}
 			}
 		})
 	}
+}
+
+// firstPicture is a hash of the first picture in a file.
+func firstPicture(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-f", "md5", "-").Output()
+	if err != nil {
+		t.Fatalf("ffmpeg %s: %v", path, err)
+	}
+	return string(out)
 }
 
 // setsOnce leaves parameter sets only in front of the first picture of an H264 file, and adds a zero before the first
