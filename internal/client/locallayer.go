@@ -27,7 +27,8 @@ type LocalLayer struct {
 	mu         sync.Mutex
 	binding    *binding // nil while nothing is negotiated
 	packetizer rtp.Packetizer
-	rest       int64 // of durations that are no whole ticks of the clock, in ticks times nanoseconds
+	last       *rtp.Packet // of the last frame
+	rest       int64       // of durations that are no whole ticks of the clock, in ticks times nanoseconds
 }
 
 // binding is what the negotiation settled.
@@ -129,6 +130,9 @@ func (l *LocalLayer) WriteSample(sample media.Sample) error {
 	}
 	// Even a muted track's clock goes on.
 	packets := l.packetizer.Packetize(sample.Data, l.ticksLocked(sample.Duration))
+	if len(packets) > 0 {
+		l.last = packets[len(packets)-1]
+	}
 	l.mu.Unlock()
 	if l.p.muted.Load() {
 		return nil
@@ -140,7 +144,8 @@ func (l *LocalLayer) WriteSample(sample media.Sample) error {
 	return errors.Join(errs...)
 }
 
-// WritePadding sends a packet of padding alone. Some servers announce a track only when its first packet arrives.
+// WritePadding sends a packet of padding alone, with the timestamp of the last frame. Some servers announce a track only
+// when its first packet arrives.
 func (l *LocalLayer) WritePadding() error {
 	l.mu.Lock()
 	b := l.binding
@@ -149,6 +154,9 @@ func (l *LocalLayer) WritePadding() error {
 		return nil
 	}
 	packet := l.packetizer.GeneratePadding(1)[0]
+	if l.last != nil {
+		packet.Timestamp = l.last.Timestamp
+	}
 	l.mu.Unlock()
 	return l.write(b, packet)
 }

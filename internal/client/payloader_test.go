@@ -2,12 +2,15 @@ package client
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
 )
 
 // TestVP8Descriptors: every packet has a picture id, also those of the first frame and of the one where ids begin again.
@@ -85,7 +88,8 @@ func (s *sent) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 
 func (s *sent) Write([]byte) (int, error) { panic("not used here") }
 
-// TestWritePadding: a packet of padding precedes the first frame and has no content.
+// TestWritePadding: a packet of padding has no content, and is no later than the last frame, so that the next one may
+// come before the last one ends.
 func TestWritePadding(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {
@@ -105,5 +109,16 @@ func TestWritePadding(t *testing.T) {
 	}
 	if p := out.packets[0]; !p.Padding || p.Header.PaddingSize == 0 || len(p.Payload) != 0 || p.SSRC != 7 || p.PayloadType != 96 || p.SequenceNumber != 1 {
 		t.Errorf("sent %+v", p)
+	}
+	if err := errors.Join(l.WriteSample(media.Sample{Data: []byte{0x10}, Duration: 10 * time.Second}), l.WritePadding()); err != nil {
+		t.Fatal(err)
+	}
+	l.Skip(-9 * time.Second)
+	if err := l.WriteSample(media.Sample{Data: []byte{0x10}, Duration: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	first, padding, next := out.packets[1], out.packets[2], out.packets[3]
+	if padding.Timestamp != first.Timestamp || next.Timestamp != first.Timestamp+90_000 {
+		t.Errorf("timestamps %d, of padding %d, %d", first.Timestamp, padding.Timestamp, next.Timestamp)
 	}
 }
