@@ -134,8 +134,13 @@ for (const [mode, singlePeerConnection] of modes) {
     expect(await call(ada, 'refuse', '', 'Bo')).toEqual({ code: 4321, message: 'not today', data: 'because' });
     expect(await call(ada, 'break', '', 'Bo')).toMatchObject({ code: 1500 });
     expect(await call(ada, 'unknown', '', 'Bo')).toMatchObject({ code: 1400 });
-    await bo.evaluate(() => room.registerRpcMethod('never', () => new Promise(() => {})));
+    await bo.evaluate(() => {
+      globalThis.called = new Promise((resolve) => {
+        room.registerRpcMethod('never', () => new Promise(() => resolve()));
+      });
+    });
     const waiting = call(ada, 'never', '', 'Bo');
+    await bo.evaluate(() => globalThis.called);
     await bo.evaluate(() => room.disconnect());
     expect(await waiting, 'the other side has left').toMatchObject({ code: 1503 });
   });
