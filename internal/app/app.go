@@ -89,9 +89,7 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, network := range a.config.TrustedProxies {
-		a.proxies = append(a.proxies, netip.MustParsePrefix(network)) // checked by config
-	}
+	a.proxies = a.config.TrustedProxies
 	a.tcp = wire.NewSplit(tcp, wire.SplitOptions{Proxy: a.proxies.Contains, OnRefused: func(kind string, total uint64) {
 		a.log.Warn("too many connections, the newest are closed", "kind", kind, "closed_since_start", total)
 	}})

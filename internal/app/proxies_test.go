@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -42,13 +43,14 @@ func (s *server) tokenThrough(header, client string) string {
 // TestTrustedProxies: an identity that was issued to one address is not issued to another, so it shows who the server
 // thinks has asked.
 func TestTrustedProxies(t *testing.T) {
+	elsewhere := netip.MustParsePrefix("192.0.2.0/24")
 	for name, tt := range map[string]struct {
-		trusted  []string
+		trusted  []netip.Prefix
 		believed bool
 	}{
 		"unset":           {nil, true},
-		"this machine":    {[]string{"192.0.2.0/24", "127.0.0.0/8"}, true},
-		"another machine": {[]string{"192.0.2.0/24"}, false},
+		"this machine":    {[]netip.Prefix{elsewhere, netip.MustParsePrefix("127.0.0.0/8")}, true},
+		"another machine": {[]netip.Prefix{elsewhere}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := settings(t)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,8 +40,8 @@ type Config struct {
 	AllowedOrigins []string
 
 	// TrustedProxies are the networks of reverse proxies that name the client in X-Forwarded-For or Forwarded, such as
-	// "192.0.2.0/24". Empty: loopback, link-local and private addresses.
-	TrustedProxies []string
+	// 192.0.2.0/24. Empty: loopback, link-local and private addresses.
+	TrustedProxies []netip.Prefix
 
 	BasePath string // the path that the site stands under, such as /meet; "" is the top of the host
 

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"meet/internal/config"
 )
@@ -149,14 +151,17 @@ func TestNamesOfOtherTools(t *testing.T) {
 			},
 		},
 		{"proxies", []string{"MEET_TRUSTED_PROXIES=203.0.113.9/28, 10.1.2.3\n2001:db8::/32 ::ffff:192.0.2.1"}, func(c *config.Config) {
-			c.TrustedProxies = []string{"203.0.113.0/28", "10.1.2.3/32", "2001:db8::/32", "192.0.2.1/32"}
+			c.TrustedProxies = []netip.Prefix{
+				netip.MustParsePrefix("203.0.113.0/28"), netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("2001:db8::/32"),
+				netip.MustParsePrefix("192.0.2.1/32"),
+			}
 		}},
 		{"dev", []string{"MEET_DEV=true"}, func(c *config.Config) { c.Dev, c.Keys = true, []config.Key{config.DevKey} }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			want := config.Default()
 			tc.want(&want)
-			if diff := cmp.Diff(want, load(t, config.Source{Environ: tc.environ})); diff != "" {
+			if diff := cmp.Diff(want, load(t, config.Source{Environ: tc.environ}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Error(diff)
 			}
 		})

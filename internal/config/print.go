@@ -163,7 +163,7 @@ func publicList(urls []string) any {
 	return list(urls)
 }
 
-func list(items []string) any {
+func list[T any](items []T) any {
 	if len(items) == 0 {
 		return nil
 	}

@@ -2,7 +2,7 @@ package config
 
 import "net/netip"
 
-// setTrustedProxies stores networks, and single addresses as networks of one, in the form 192.0.2.0/24.
+// setTrustedProxies stores networks, and single addresses as networks of one.
 func setTrustedProxies(c *Config, v string) error {
 	c.TrustedProxies = nil
 	for _, item := range parseItems(v) {
@@ -18,7 +18,7 @@ func setTrustedProxies(c *Config, v string) error {
 		if network.Addr().Is4In6() { // it would match nothing, for addresses are compared in their IPv4 form
 			return errValue
 		}
-		c.TrustedProxies = append(c.TrustedProxies, network.Masked().String())
+		c.TrustedProxies = append(c.TrustedProxies, network.Masked())
 	}
 	if c.TrustedProxies == nil { // an empty list would trust all private addresses, which nobody means who writes one
 		return errValue
