@@ -44,17 +44,8 @@ func TestJoin(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			dir, room := t.TempDir(), strings.ReplaceAll(name, ".", "-")
-			recorder := command(ctx, t, address, "join", room, "--identity", "recorder", "--record-to", dir, "--json")
-			events, err := os.Create(filepath.Join(t.TempDir(), "events"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = events.Close() }()
-			recorder.Stdout = events
-			if err := recorder.Start(); err != nil {
-				t.Fatal(err)
-			}
+			room := strings.ReplaceAll(name, ".", "-")
+			events, stop := record(ctx, t, address, room)
 			out, err := command(ctx, t, address, "join", room, "--identity", "the film/maker", "--audio", sound, "--video", film(t, name, args...)).Output()
 			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
@@ -62,14 +53,9 @@ func TestJoin(t *testing.T) {
 			if !strings.Contains(string(out), "published") || !strings.Contains(string(out), "left  frames") {
 				t.Errorf("publisher says\n%s", out)
 			}
-			awaitText(ctx, t, events.Name(), `"participant left"`)
-			if err := recorder.Process.Signal(syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			if err := recorder.Wait(); err != nil {
-				t.Fatalf("recorder: %v", err)
-			}
-			for path, told := range recorded(t, text(t, events.Name()), 2) {
+			awaitText(ctx, t, events, `"participant left"`)
+			stop()
+			for path, told := range recorded(t, text(t, events), 2) {
 				if !strings.HasPrefix(filepath.Base(path), "the_film_maker-TR_") {
 					t.Errorf("recorded as %s", filepath.Base(path))
 				}
@@ -88,8 +74,32 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// complete reports whether so many frames are all those of a file. On a busy machine the publisher restarts for the
-// recorder: it has sent more than once is enough then, and the recorder may have received more.
+// record starts a recorder in a room. It returns the file that its events are written to, and a function that ends it.
+func record(ctx context.Context, t *testing.T, address, room string) (events string, stop func()) {
+	t.Helper()
+	recorder := command(ctx, t, address, "join", room, "--identity", "recorder", "--record-to", t.TempDir(), "--json")
+	f, err := os.Create(filepath.Join(t.TempDir(), "events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() }) // only the recorder writes
+	recorder.Stdout = f
+	if err := recorder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name(), func() {
+		t.Helper()
+		if err := recorder.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		if err := recorder.Wait(); err != nil {
+			t.Fatalf("recorder: %v", err)
+		}
+	}
+}
+
+// complete reports whether a recorder received all frames of a file, want of them. On a busy machine the publisher restarts
+// for the recorder, so it sends more than once frames, and the recorder may receive more than want.
 func complete(frames, want int, publisher []byte, once int) bool {
 	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", once))
 	return frames == want || restarted && frames > want
@@ -239,30 +249,15 @@ func TestJoinFirstFrame(t *testing.T) {
 			if strings.HasSuffix(name, ".h264") {
 				setsOnce(t, path)
 			}
-			dir := t.TempDir()
-			recorder := command(ctx, t, address, "join", name, "--identity", "recorder", "--record-to", dir, "--json")
-			events, err := os.Create(filepath.Join(t.TempDir(), "events"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = events.Close() }()
-			recorder.Stdout = events
-			if err := recorder.Start(); err != nil {
-				t.Fatal(err)
-			}
-			awaitText(ctx, t, events.Name(), `"joined"`)
+			events, stop := record(ctx, t, address, name)
+			awaitText(ctx, t, events, `"joined"`)
 			out, err := command(ctx, t, address, "join", name, "--video", path).Output()
 			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
 			}
-			awaitText(ctx, t, events.Name(), `"participant left"`)
-			if err := recorder.Process.Signal(syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			if err := recorder.Wait(); err != nil {
-				t.Fatalf("recorder: %v", err)
-			}
-			for record := range recorded(t, text(t, events.Name()), 1) {
+			awaitText(ctx, t, events, `"participant left"`)
+			stop()
+			for record := range recorded(t, text(t, events), 1) {
 				if _, film := frames(t, record); !complete(film, 45, out, 45) {
 					t.Errorf("%d pictures of 45", film)
 				}
