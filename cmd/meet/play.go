@@ -23,8 +23,8 @@ type player struct {
 	done  bool          // it has played to the end
 	asked chan struct{} // a subscriber needs a key frame; one request is kept
 	keyAt time.Time     // when the last key frame was sent
-	waits bool          // that one was needed was printed, and none was sent since
-	ended bool          // that the file ends early was printed
+	// What has been printed: that a subscriber waits, since the last key frame; that the file ends early.
+	waitPrinted, earlyEndPrinted bool
 }
 
 const (
@@ -180,8 +180,8 @@ func (s *stay) play(ctx context.Context, p *player, start, latest time.Time) err
 			return err
 		}
 		frame, err := p.file.Next()
-		if errors.Is(err, mediafile.ErrDamaged) && !p.ended {
-			p.ended = true
+		if errors.Is(err, mediafile.ErrDamaged) && !p.earlyEndPrinted {
+			p.earlyEndPrinted = true
 			s.log.event("file ends early", "file", p.file.Name(), "reason", mediafile.ErrDamaged.Error())
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, mediafile.ErrDamaged) {
@@ -229,7 +229,7 @@ func (s *stay) send(p *player, frame mediafile.Frame) error {
 		return nil
 	}
 	if frame.Key {
-		p.keyAt, p.waits = time.Now(), false
+		p.keyAt, p.waitPrinted = time.Now(), false
 	}
 	s.frames.Add(1)
 	return p.track.WriteFrame(frame.Data, frame.Duration)
@@ -247,12 +247,12 @@ func (s *stay) answer(p *player, latest time.Time) error {
 	case p.at == 0, time.Since(p.keyAt) < keyFrameCrossing: // one is under way
 	case p.restarts(latest):
 		return errRestart
-	case p.waits:
+	case p.waitPrinted:
 	case p.done && !s.Loop:
-		p.waits = true
+		p.waitPrinted = true
 		s.log.event("viewer sees nothing, the file has ended", "track", p.track.SID())
 	default:
-		p.waits = true
+		p.waitPrinted = true
 		s.log.event("viewer waits for the next key frame in the file", "track", p.track.SID())
 	}
 	return nil

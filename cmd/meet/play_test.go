@@ -17,7 +17,7 @@ import (
 	"meet/internal/token"
 )
 
-// oneKeyFrame is a film of a picture every so many 1/20 s that can be watched only from its first picture on.
+// oneKeyFrame writes a film that can be watched only from its first picture on. Pictures are every/20 seconds apart.
 func oneKeyFrame(t *testing.T, pictures byte, every uint64) string {
 	t.Helper()
 	film := append([]byte("DKIF\x00\x00\x20\x00VP80"), 16, 0, 16, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -67,7 +67,7 @@ func watch(t *testing.T, address string, grant token.VideoGrant, onTrack func(*c
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() }) // the test is over
+	t.Cleanup(func() { _ = c.Close() }) // its result no longer matters
 }
 
 // pictures sends the packets of pictures that a viewer receives, the first few of them.
