@@ -181,7 +181,7 @@ func (u *Update) assemble(ctx context.Context, p plan) (*Build, string, error) {
 	}
 	b, err := u.Shelf.openFolder(whole, u.Version, pages)
 	if err != nil {
-		// Files do not fit each other, or what was kept of an earlier try has changed on the disk; the next try begins anew.
+		// Files do not fit each other, or what was kept of an earlier try has changed on the disk; the next try starts from nothing.
 		return nil, "", errors.Join(err, os.RemoveAll(u.Shelf.path("incoming", p.ID)))
 	}
 	return b, whole, nil

@@ -138,7 +138,7 @@ func (s *parameterSets) take(unit *h264reader.NAL) {
 	}
 }
 
-// replace looks for the id behind so many bytes of a unit.
+// replace puts unit in place of the set with the same id, or appends it. The id follows skip bytes of a unit.
 func replace(sets []*h264reader.NAL, unit *h264reader.NAL, skip int) []*h264reader.NAL {
 	for i, old := range sets {
 		if setID(old.Data, skip) == setID(unit.Data, skip) {

@@ -95,7 +95,7 @@ func written(t *testing.T, content []byte) string {
 
 var stereo = opusHeader(2, 0)
 
-// oggStreams are what TestOggStreams reads, and what is in them: 151 packets of 20 ms unless given.
+// oggStreams are the files of TestOggStreams with their expected content, by default 151 packets of 20 ms.
 var oggStreams = map[string]struct {
 	make    func(out *bytes.Buffer)
 	packets int

@@ -75,7 +75,7 @@ func (o *oggPages) next() (oggPage, error) {
 	}
 }
 
-// whole peeks at a page with so many lacing values; nil if the file ends before the page does.
+// whole peeks at a page with that number of lacing values; nil if the file ends before the page does.
 func (o *oggPages) whole(lacing byte) []byte {
 	size := oggHeader + int(lacing)
 	head, err := o.in.Peek(size)

@@ -66,9 +66,9 @@ func (t Trusted) clientIP(r *http.Request) string {
 	return client.String()
 }
 
-// hops yields whom proxies name as the sender of a request, the nearest first. X-Forwarded-For comes before Forwarded: a
-// proxy that appends to the one may pass on the other as a client wrote it. Nothing is copied, since clients choose how
-// long headers are.
+// hops yields the senders that the proxies of a request name, the nearest first. X-Forwarded-For comes before Forwarded: a
+// proxy that appends to one of them may pass on the other as the client wrote it. Nothing is copied, since clients choose
+// how long headers are.
 func hops(h http.Header) iter.Seq[string] {
 	lines, name := h.Values("X-Forwarded-For"), func(element string) string { return element }
 	if len(lines) == 0 {

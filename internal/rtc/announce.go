@@ -113,7 +113,7 @@ func (r *Room) tellPeople() {
 		r.sendToAll(chunk)
 	}
 	for _, p := range people {
-		if p.asked != "" {
+		if p.askedName != "" {
 			p.send(participantUpdate(p.ownState()))
 		}
 	}

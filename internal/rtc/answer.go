@@ -90,7 +90,7 @@ type offeredTrack struct {
 	only     bool
 }
 
-// receivers are what gets the media of each section, by mid.
+// receivers returns the receiver of each media section, by mid.
 func (t *Transport) receivers() map[string]*webrtc.RTPReceiver {
 	byMid := map[string]*webrtc.RTPReceiver{}
 	for _, tr := range t.pc.GetTransceivers() {

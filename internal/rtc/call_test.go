@@ -120,7 +120,7 @@ func TestRepeatedCall(t *testing.T) {
 	ada.received(2)
 }
 
-// A hidden participant gets the answers to its calls, and whom it calls does not learn who it is.
+// A hidden participant gets the answers to its calls, and the participants that it calls do not learn its identity.
 func TestHiddenParticipantCalls(t *testing.T) {
 	h := newHouse(t)
 	ghost, bo := h.join(hidden("ghost")), h.join(request("bo"))

@@ -91,7 +91,7 @@ func (s *stage) told(what string, want ...string) {
 func TestTrackWithoutViewersIsSwitchedOff(t *testing.T) {
 	onStage(t, []string{"video/VP8"}, func(s *stage) {
 		time.Sleep(demandDelay - time.Nanosecond)
-		s.told("before the delay is over")
+		s.told("before the delay has passed")
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		s.told("nobody has come", "vp8:")

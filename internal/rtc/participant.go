@@ -21,7 +21,7 @@ type Participant struct {
 	req       JoinRequest
 	info      *livekit.ParticipantInfo // without tracks; snapshot adds them
 	shared    *livekit.ParticipantInfo // the latest snapshot without tracks
-	asked     string                   // the name the client asked for, if it is shown in another form
+	askedName string                   // the name the client asked for, if it is shown in another form
 	dependent bool                     // serves others: an agent or a recorder
 	recorder  bool
 	single    bool // one connection, on which the client offers
@@ -262,9 +262,9 @@ func (p *Participant) snapshot() *livekit.ParticipantInfo {
 // ownState is p's state as its client is told, with the name that it asked for: LiveKit's JS SDK waits to see just that.
 func (p *Participant) ownState() *livekit.ParticipantInfo {
 	info := p.snapshot()
-	if p.asked != "" {
+	if p.askedName != "" {
 		info = proto.CloneOf(info)
-		info.Name = p.asked
+		info.Name = p.askedName
 	}
 	return info
 }

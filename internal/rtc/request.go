@@ -158,7 +158,7 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 		return
 	}
 	if u.Name != "" && u.Name != p.info.Name {
-		p.asked = u.Name
+		p.askedName = u.Name
 	}
 	p.budget.charge(proto.Size(u))
 	p.room.announce(p, true)

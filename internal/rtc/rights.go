@@ -77,7 +77,7 @@ func (p *Participant) describe(called, metadata string, changed map[string]strin
 		return err
 	}
 	if shown != "" {
-		p.info.Name, p.asked = shown, ""
+		p.info.Name, p.askedName = shown, ""
 	}
 	if metadata != "" {
 		p.info.Metadata = metadata

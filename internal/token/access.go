@@ -27,7 +27,7 @@ type AccessToken struct {
 	key, secret string
 	grants      ClaimGrants
 	ttl         time.Duration
-	renews      bool // what was issued before: it is as old as that, so that revoking the one revokes the other
+	renews      bool // keeps the dates of the token it was made from, so that revoking that one revokes it too
 }
 
 // claims is the JSON form. RegisteredClaims has no field tagged like one of ClaimGrants, so both flatten into one object.

@@ -1,4 +1,4 @@
-// How rooms and people are called, so that two names that look alike are one: the rule of internal/name, which says why.
+// Names of rooms and people, normalized by the rule of internal/name, whose doc.go says why.
 
 /** What makes a name unfit to be shown: controls, what turns the direction of the text around it, and what is no character. */
 export const unshowable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}\p{Noncharacter_Code_Point}\u202a-\u202e\u2066-\u2069\ufff9-\ufffd]/u;
@@ -51,7 +51,7 @@ function see(name: string): string {
   return seen.join("").replace(/ $/, "");
 }
 
-/** shapes tells whether something that draws nothing changes how the characters around it look. */
+/** shapes reports whether something that draws nothing changes how the characters around it look. */
 function shapes(character: string, last: string, base: string, next: string): boolean {
   switch (true) {
     case character === "\u2800":
@@ -71,13 +71,13 @@ function shapes(character: string, last: string, base: string, next: string): bo
 
 const isBraille = (character: string) => /[\u2801-\u28ff]/u.test(character);
 
-/** separates tells whether ZWNJ changes how its neighbours look. */
+/** separates reports whether ZWNJ changes how its neighbours look. */
 function separates(last: string, base: string, next: string): boolean {
   if (!/^\p{L}{2}$/u.test(base + next)) return false;
   return (isVirama(last, base) && block(next) === block(base)) || isCursive(base, next);
 }
 
-/** joins tells whether ZWJ changes how its neighbours look. */
+/** joins reports whether ZWJ changes how its neighbours look. */
 const joins = (last: string, base: string, next: string) =>
   (isPictograph(base) && isPictograph(next)) || isVirama(last, base) || (/[\u09b0\u0cb0]/.test(last) && isVirama(next, base));
 
