@@ -219,7 +219,7 @@ func (rs *Rooms) open(ctx context.Context, name string, config *livekit.RoomConf
 			return err
 		}
 		select { // its name is free in a moment
-		case <-r.loop.done:
+		case <-r.loop.Done():
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -230,7 +230,7 @@ func (rs *Rooms) open(ctx context.Context, name string, config *livekit.RoomConf
 // be read without an error.
 func (r *Room) ask(ctx context.Context, f func() error) error {
 	var failed error
-	err := r.loop.do(ctx, func() {
+	err := r.loop.Do(ctx, func() {
 		if r.closed {
 			failed = errRoomClosed
 			return

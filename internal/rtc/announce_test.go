@@ -40,7 +40,7 @@ func (h *house) inRoom(f func(r *Room)) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if err := r.loop.do(h.t.Context(), func() { f(r) }); err != nil {
+	if err := r.loop.Do(h.t.Context(), func() { f(r) }); err != nil {
 		h.t.Fatal(err)
 	}
 }

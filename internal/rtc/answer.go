@@ -30,7 +30,7 @@ type sections struct {
 
 // takeOffer answers the client's offer. tune may change the answer's text for the client; it runs on the worker.
 func (t *Transport) takeOffer(d *livekit.SessionDescription, tune func(answer *sdp.SessionDescription, offer *sdp.SessionDescription)) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		if t.closed {
 			return
 		}
@@ -184,7 +184,7 @@ func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCo
 // sendTrackOnSection gives d a section of the client's that is free, or one that the client has yet to add; it takes
 // effect with the client's next offer.
 func (t *Transport) sendTrackOnSection(d *sfu.DownTrack) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		if t.closed {
 			return
 		}

@@ -36,7 +36,7 @@ type channelCount struct{ open, ever atomic.Int32 }
 
 // openChannels makes the server's data channels, before the first offer.
 func (t *Transport) openChannels(opened func(*webrtc.DataChannel)) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		ordered, unordered, never := true, false, uint16(0)
 		for _, c := range []struct {
 			label string

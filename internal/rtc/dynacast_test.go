@@ -25,7 +25,7 @@ type stage struct {
 func onStage(t *testing.T, mimes []string, f func(s *stage)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(&Rooms{log: slog.New(slog.DiscardHandler)}, "room", nil)
-		go r.loop.run() // ends with stop
+		go r.loop.Run() // ends with stop
 		info := &livekit.TrackInfo{Sid: "TR_camera", Type: livekit.TrackType_VIDEO, Layers: []*livekit.VideoLayer{
 			{Quality: livekit.VideoQuality_LOW}, {Quality: livekit.VideoQuality_MEDIUM}, {Quality: livekit.VideoQuality_HIGH},
 		}}
@@ -38,14 +38,14 @@ func onStage(t *testing.T, mimes []string, f func(s *stage)) {
 		f(s)
 		s.change(func() { s.pub.closed = true })
 		r.cancel()
-		r.loop.stop()
+		r.loop.Stop()
 	})
 }
 
 // change runs f on the room's loop and lets the publisher know what it changed.
 func (s *stage) change(f func()) {
 	r := s.pub.owner.room
-	r.loop.post(func() { f(); r.rewatched[s.pub] = true })
+	r.loop.Post(func() { f(); r.rewatched[s.pub] = true })
 	synctest.Wait()
 }
 

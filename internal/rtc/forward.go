@@ -81,7 +81,7 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	select {
 	case err := <-begun:
 		return err
-	case <-to.loop.done:
+	case <-to.loop.Done():
 		return errRoomClosed
 	case <-ctx.Done():
 		return ctx.Err()
@@ -101,7 +101,7 @@ func (p *Participant) show(to *Room, begun chan<- error) {
 	}
 	p.forwards[to.info.Name] = f
 	is := p.portrait()
-	if !to.loop.post(func() { begun <- f.begin(is) }) {
+	if !to.loop.Post(func() { begun <- f.begin(is) }) {
 		delete(p.forwards, to.info.Name)
 		f.likeness.cancel()
 		begun <- errRoomClosed
@@ -162,7 +162,7 @@ func (p *Participant) portrait() *portrait {
 func (p *Participant) reshow() {
 	for _, f := range p.forwards {
 		is := p.portrait()
-		f.to.loop.post(func() {
+		f.to.loop.Post(func() {
 			if !f.likeness.closed {
 				f.likeness.resemble(is)
 			}
@@ -173,7 +173,7 @@ func (p *Participant) reshow() {
 // endForwards takes p's likenesses out of the other rooms.
 func (p *Participant) endForwards(reason livekit.DisconnectReason) {
 	for _, f := range p.forwards {
-		f.to.loop.post(func() { f.to.remove(f.likeness, reason) })
+		f.to.loop.Post(func() { f.to.remove(f.likeness, reason) })
 	}
 	clear(p.forwards)
 }
@@ -281,6 +281,6 @@ func (c *publishedCodec) watchedElsewhere() watched {
 func (p *Participant) sound() {
 	for _, f := range p.forwards {
 		level := p.speaking.level
-		f.to.loop.post(func() { f.likeness.levelThere = level })
+		f.to.loop.Post(func() { f.likeness.levelThere = level })
 	}
 }

@@ -240,7 +240,7 @@ func (g *guest) negotiate() {
 // state runs f where p's state may be looked at.
 func (g *guest) state(f func(p *Participant)) {
 	g.t.Helper()
-	if err := g.room.loop.do(g.t.Context(), func() { f(g.participant) }); err != nil {
+	if err := g.room.loop.Do(g.t.Context(), func() { f(g.participant) }); err != nil {
 		g.t.Fatal(err)
 	}
 }

@@ -33,7 +33,7 @@ func audience(b *testing.B, r *Room, n int) []*counter {
 	for i := range n {
 		sinks[i] = &counter{}
 		p := bare(r, fmt.Sprintf("listener-%04d", i), sinks[i])
-		if err := r.loop.do(b.Context(), func() { r.admit(p); p.activate() }); err != nil {
+		if err := r.loop.Do(b.Context(), func() { r.admit(p); p.activate() }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -94,7 +94,7 @@ func TestFloodOfOffersWaits(t *testing.T) {
 	var tr *Transport
 	m.state(func(p *Participant) { tr = p.publisherTransport() })
 	gate, busy := make(chan struct{}), make(chan struct{})
-	tr.work.post(func() { close(busy); <-gate })
+	tr.work.Post(func() { close(busy); <-gate })
 	<-busy // what is queued from here on stays queued
 	const flood = 200
 	sent := make(chan error, flood)
@@ -103,9 +103,9 @@ func TestFloodOfOffersWaits(t *testing.T) {
 			sent <- m.Handle(t.Context(), addCandidate("candidate:1 1 udp 1 127.0.0.1 9 typ host"))
 		}
 	}()
-	eventually(t, "mallory waits", func() bool { return tr.work.waiting() > maxBehind })
+	eventually(t, "mallory waits", func() bool { return tr.work.Waiting() > maxBehind })
 	m.state(func(*Participant) {})
-	if n := tr.work.waiting(); n > maxBehind+2 { // one more, and what the waiting itself takes
+	if n := tr.work.Waiting(); n > maxBehind+2 { // one more, and what the waiting itself takes
 		t.Errorf("%d things are queued", n)
 	}
 	close(gate)
@@ -127,7 +127,7 @@ func TestPanicInNegotiation(t *testing.T) {
 	h := newHouse(t)
 	ada, m := h.join(request("ada")), h.join(request("mallory"))
 	m.state(func(p *Participant) { p.publisherTransport() })
-	m.participant.publisher.work.post(func() { panic("a mistake") })
+	m.participant.publisher.work.Post(func() { panic("a mistake") })
 	eventually(t, "mallory has to begin anew", func() bool {
 		return m.sink.ended() && m.sink.got(func(r *livekit.SignalResponse) bool {
 			return r.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT

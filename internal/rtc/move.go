@@ -93,7 +93,7 @@ func (p *Participant) moveTo(to *Room) {
 	heir.sink, heir.publisher, heir.subscriber = p.sink, p.publisher, p.subscriber
 	p.sink, p.publisher, p.subscriber = nil, nil, nil
 
-	taken := to.loop.post(func() { to.takeIn(heir) })
+	taken := to.loop.Post(func() { to.takeIn(heir) })
 	p.heir.Store(heir) // from here on what p hears of goes there, after its arrival
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if !taken { // the other room has just ended
@@ -189,7 +189,7 @@ func (p *Participant) latest() *Participant {
 // onLoop runs f on the loop of the room p is in by then. It may be called from anywhere and does not wait.
 func (p *Participant) onLoop(f func(*Participant)) {
 	p = p.latest()
-	p.room.loop.post(func() {
+	p.room.loop.Post(func() {
 		if p.heir.Load() != nil { // it moved meanwhile
 			p.onLoop(f)
 			return
@@ -203,7 +203,7 @@ func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*P
 	for {
 		now := p.latest() // this round's own: what do gave up on may still run, and then sees that now has moved
 		moved := false
-		err := now.room.loop.do(ctx(now), func() {
+		err := now.room.loop.Do(ctx(now), func() {
 			if moved = now.heir.Load() != nil; !moved {
 				f(now)
 			}

@@ -71,7 +71,7 @@ func (t *Transport) expectAnswer() {
 	}
 	t.offers.sent = time.Now()
 	t.offers.limit = time.AfterFunc(t.answerLimit, func() {
-		t.work.post(func() {
+		t.work.Post(func() {
 			if t.offers.out && time.Since(t.offers.sent) >= t.answerLimit { // else it was repeated meanwhile
 				t.fail(errNoAnswer)
 			}
@@ -81,7 +81,7 @@ func (t *Transport) expectAnswer() {
 
 // sendTrack adds d to the connection, offering those codecs; it takes effect with the next negotiate.
 func (t *Transport) sendTrack(d *sfu.DownTrack, mimes []string) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		if t.closed {
 			return
 		}
@@ -167,7 +167,7 @@ func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error)
 // dropTrack takes d, which has been stopped, off the connection; negotiation follows separately. The last picture of a track that is
 // over goes with it.
 func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		if over {
 			d.Blank()
 		}
@@ -192,9 +192,9 @@ func (t *Transport) dropTrack(d *sfu.DownTrack, over bool) {
 // the client makes the offers, by asking it for one.
 func (t *Transport) negotiate(clientOffers bool) {
 	if clientOffers {
-		t.work.post(t.askSections)
+		t.work.Post(t.askSections)
 	} else {
-		t.work.post(t.sendOffer)
+		t.work.Post(t.sendOffer)
 	}
 }
 
@@ -226,7 +226,7 @@ func (t *Transport) sendOffer() {
 // resume brings a client up to date that has a new socket: it repeats an offer that may have been lost, or whose answer
 // may have been, with the old one, and restarts ICE, by that offer's successor if there is one.
 func (t *Transport) resume(restartICE bool) {
-	t.work.post(func() { t.resumeOffers(restartICE) })
+	t.work.Post(func() { t.resumeOffers(restartICE) })
 }
 
 func (t *Transport) resumeOffers(restartICE bool) {
@@ -243,7 +243,7 @@ func (t *Transport) resumeOffers(restartICE bool) {
 
 // takeAnswer applies the client's answer to our latest offer.
 func (t *Transport) takeAnswer(d *livekit.SessionDescription) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		if t.closed || !t.offers.out || (d.Id != 0 && d.Id != t.offers.id) {
 			t.log.Debug("answer to no offer", "id", d.Id)
 			return

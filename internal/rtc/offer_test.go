@@ -32,7 +32,7 @@ func TestSectionIsNotUsedAgainBeforeTheAnswer(t *testing.T) {
 	bo.choose(noise.info.Sid, true) // while that is not answered
 	bo.state(func(*Participant) {})
 	tr := bo.participant.subscriber
-	if err := tr.work.do(t.Context(), func() {
+	if err := tr.work.Do(t.Context(), func() {
 		for _, s := range tr.pc.GetTransceivers() {
 			if s.Direction() == webrtc.RTPTransceiverDirectionSendrecv {
 				t.Error("a section for both directions")
@@ -47,7 +47,7 @@ func TestSectionIsNotUsedAgainBeforeTheAnswer(t *testing.T) {
 	bo.choose(noise.info.Sid, false)
 	offered("both without a track")
 	bo.accept()
-	if err := tr.work.do(t.Context(), func() {
+	if err := tr.work.Do(t.Context(), func() {
 		if n := tr.offers.reuse.free[webrtc.RTPCodecTypeAudio]; n != 2 {
 			t.Errorf("%d sections are free, of two that the client has agreed carry nothing", n)
 		}

@@ -355,7 +355,7 @@ func BenchmarkData(b *testing.B) {
 			}
 			audience(b, r, n)
 			ada := bare(r, "ada", &counter{})
-			if err := r.loop.do(b.Context(), func() { r.admit(ada); ada.activate() }); err != nil {
+			if err := r.loop.Do(b.Context(), func() { r.admit(ada); ada.activate() }); err != nil {
 				b.Fatal(err)
 			}
 			raw, err := proto.Marshal(&livekit.DataPacket{Value: user(strings.Repeat("x", 15_000))})

@@ -292,7 +292,7 @@ func (p *Participant) send(m *livekit.SignalResponse) { p.sendShared(NewMessage(
 func (p *Participant) sendShared(m *Message) {
 	if p.sink != nil && !p.sink.Send(m) {
 		sink := p.sink
-		p.room.loop.post(func() { p.signalLost(sink) })
+		p.room.loop.Post(func() { p.signalLost(sink) })
 	}
 }
 

@@ -56,7 +56,7 @@ func (r *route) check(m *stun.Message, pair *ice.CandidatePair, now time.Time) b
 
 // checkPath restarts ICE if nothing has come from the client since then.
 func (t *Transport) checkPath(since time.Time) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		if t.closed || t.pc.route.heard.Load() >= since.UnixNano() {
 			return
 		}

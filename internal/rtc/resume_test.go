@@ -56,7 +56,7 @@ func TestResumeBringsWhatTheClientNeeds(t *testing.T) {
 		if m := s.all(); m[0].GetReconnect() == nil {
 			t.Fatalf("the first message is %v", m[0])
 		}
-		if err := g.participant.subscriber.work.do(t.Context(), func() {}); err != nil {
+		if err := g.participant.subscriber.work.Do(t.Context(), func() {}); err != nil {
 			t.Fatal(err)
 		}
 		g.state(func(*Participant) {}) // what the worker has posted has been sent

@@ -11,15 +11,19 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/fault"
+	"meet/internal/loop"
 	"meet/internal/sfu"
 )
 
-var errRoomFull = fault.New(fault.Exhausted, "this meeting is full; try again when somebody has left")
+var (
+	errRoomClosed = fault.New(fault.Unavailable, "the meeting has just ended; join again to start a new one")
+	errRoomFull   = fault.New(fault.Exhausted, "this meeting is full; try again when somebody has left")
+)
 
 // Room is one call. All its state is touched on its loop only.
 type Room struct {
 	rooms *Rooms
-	loop  *loop
+	loop  *loop.Loop
 	log   *slog.Logger
 	wg    sync.WaitGroup // closing connections; waited for before the loop ends
 
@@ -67,7 +71,6 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	now := time.Now()
 	r := &Room{
 		rooms: rs,
-		loop:  newLoop(),
 		info: &livekit.Room{
 			Sid: newID(roomPrefix), Name: name, CreationTime: now.Unix(), CreationTimeMs: now.UnixMilli(),
 			EmptyTimeout:     uint32(rs.opts.EmptyTimeout.Seconds()),
@@ -92,7 +95,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	}
 	r.context, r.cancel = context.WithCancel(context.Background())
 	r.log = rs.log.With("room", name)
-	r.loop.failed, r.loop.after = r.panicked, r.settle
+	r.loop = loop.New(loop.Options{Ended: errRoomClosed, Panicked: r.panicked, After: r.settle})
 	return r
 }
 
@@ -150,7 +153,7 @@ func (r *Room) settle() {
 
 // after runs f on the loop after d, unless the room has closed.
 func (r *Room) after(d time.Duration, f func()) *time.Timer {
-	return time.AfterFunc(d, func() { r.loop.post(f) })
+	return time.AfterFunc(d, func() { r.loop.Post(f) })
 }
 
 // enter admits a new participant or resumes one.
@@ -159,13 +162,13 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	ctx = context.WithoutCancel(ctx) // what is queued on the loop will run; leaving in between would make a ghost
 	if req.Reconnect {
 		var s *Session
-		if err := r.loop.do(ctx, func() { s = r.resume(req, sink) }); err != nil {
+		if err := r.loop.Do(ctx, func() { s = r.resume(req, sink) }); err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
 	var budget *announceBudget
-	err := r.loop.do(ctx, func() {
+	err := r.loop.Do(ctx, func() {
 		budget = r.family(req.Token).budget
 		req.Info = r.restricted(req)
 	})
@@ -180,7 +183,7 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	}
 	p.budget = budget
 	refused := errRoomClosed
-	err = r.loop.do(ctx, func() {
+	err = r.loop.Do(ctx, func() {
 		if refused = r.mayEnter(req); refused == nil { // it may have been removed since Join looked
 			refused = r.rooms.bans.refuses(req, time.Now())
 		}
@@ -349,7 +352,7 @@ func (r *Room) close(reason livekit.DisconnectReason) {
 	r.emit(Event{Kind: RoomFinished})
 	go func() { // ends with the last connection, and ends the loop
 		r.wg.Wait()
-		r.loop.stop()
+		r.loop.Stop()
 	}()
 }
 

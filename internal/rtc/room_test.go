@@ -14,7 +14,7 @@ func TestJoinWhileTheRoomEnds(t *testing.T) {
 	first := h.join(request("ada"))
 	room := first.room
 	room.wg.Add(1) // as a connection that takes its time to close
-	if err := room.loop.do(t.Context(), func() { room.close(livekit.DisconnectReason_ROOM_CLOSED) }); err != nil {
+	if err := room.loop.Do(t.Context(), func() { room.close(livekit.DisconnectReason_ROOM_CLOSED) }); err != nil {
 		t.Fatal(err)
 	}
 	s := &sink{}
@@ -35,7 +35,7 @@ func TestJoinGivenUp(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	busy := make(chan struct{})
-	ada.room.loop.post(func() { <-busy })
+	ada.room.loop.Post(func() { <-busy })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	joined := make(chan error, 1)

@@ -129,7 +129,7 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 		s, err := r.enter(ctx, req, sink)
 		if errors.Is(err, errRoomClosed) && try < maxJoinTries {
 			select { // the room ended between our finding and entering it; its name is free in a moment
-			case <-r.loop.done:
+			case <-r.loop.Done():
 				continue
 			case <-ctx.Done():
 			}
@@ -160,7 +160,7 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 		return nil
 	}
 	var err error
-	if r.loop.do(ctx, func() { err = r.mayEnter(req) }) != nil {
+	if r.loop.Do(ctx, func() { err = r.mayEnter(req) }) != nil {
 		return nil
 	}
 	return err
@@ -192,14 +192,14 @@ func (rs *Rooms) room(name string, config *livekit.RoomConfiguration) (*Room, er
 	r := newRoom(rs, name, config)
 	rs.rooms[name] = r
 	rs.wg.Go(func() { // ends when the room has closed
-		r.loop.run()
+		r.loop.Run()
 		rs.mu.Lock()
 		if rs.rooms[name] == r {
 			delete(rs.rooms, name)
 		}
 		rs.mu.Unlock()
 	})
-	r.loop.post(r.start)
+	r.loop.Post(r.start)
 	return r, nil
 }
 
@@ -218,7 +218,7 @@ func (rs *Rooms) Close(ctx context.Context) error {
 	rs.mu.Lock()
 	rs.closed = true
 	for _, r := range rs.rooms {
-		r.loop.post(func() { r.close(livekit.DisconnectReason_SERVER_SHUTDOWN) })
+		r.loop.Post(func() { r.close(livekit.DisconnectReason_SERVER_SHUTDOWN) })
 	}
 	rs.mu.Unlock()
 	ended := make(chan struct{})

@@ -115,7 +115,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	if err != nil {
 		return "", err
 	}
-	defer r.loop.post(func() { delete(r.rpcs, id) })
+	defer r.loop.Post(func() { delete(r.rpcs, id) })
 	return call.wait(ctx, limit)
 }
 

@@ -29,7 +29,7 @@ func (g *guest) offersSilent(mime, cid string) (*webrtc.TrackLocalStaticSample, 
 // settled waits until the server has done what follows from the latest answer, and runs f where p's state may be looked at.
 func (g *guest) settled(f func(p *Participant)) {
 	g.t.Helper()
-	if err := g.participant.latest().publisher.work.do(g.t.Context(), func() {}); err != nil {
+	if err := g.participant.latest().publisher.work.Do(g.t.Context(), func() {}); err != nil {
 		g.t.Fatal(err)
 	}
 	g.state(f)
@@ -218,7 +218,7 @@ func TestSilentTrackMoves(t *testing.T) {
 		}
 		streams := 0
 		p := ada.participant.latest()
-		if err := p.room.loop.do(t.Context(), func() {
+		if err := p.room.loop.Do(t.Context(), func() {
 			if pub := p.publications[sid]; pub != nil {
 				streams = pub.codecs[0].streams
 			}

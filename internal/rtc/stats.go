@@ -49,8 +49,8 @@ func (rs *Rooms) Stats(ctx context.Context) Stats {
 	s.ReportedWithin, s.Reported, s.ReportedSeconds = c.RoundTrips.Histogram()
 	s.ForwardedWithin, s.Forwarded, s.ForwardedSeconds = c.Forwarding.Histogram()
 	for _, r := range rooms {
-		s.Waiting += r.loop.waiting()
-		_ = r.loop.do(ctx, func() { r.addTo(&s) })
+		s.Waiting += r.loop.Waiting()
+		_ = r.loop.Do(ctx, func() { r.addTo(&s) })
 	}
 	return s
 }

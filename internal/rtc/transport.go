@@ -14,6 +14,7 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"meet/internal/loop"
 	"meet/internal/sfu"
 )
 
@@ -33,7 +34,7 @@ type Transport struct {
 	reuses      bool // sections may carry one track after another
 	loopback    bool // the client reached us over loopback
 
-	work *loop
+	work *loop.Loop
 	wg   sync.WaitGroup
 
 	// Touched on the room's loop only.
@@ -73,9 +74,12 @@ type transportHooks struct {
 }
 
 func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slog.Logger) (*Transport, error) {
-	work := newLoop()
-	var t *Transport // set before the first packet arrives
-	pc, err := e.newConnection(o, func() { work.post(func() { t.fail(errStreams) }) })
+	var t *Transport                                      // set before the first packet arrives
+	work := loop.New(loop.Options{Panicked: func(v any) { // a client's SDP must not bring down the rooms of others
+		log.Error("negotiation ended by a programming error", "panic", v, "stack", string(debug.Stack()))
+		t.fail(errPanic)
+	}})
+	pc, err := e.newConnection(o, func() { work.Post(func() { t.fail(errStreams) }) })
 	if err != nil {
 		return nil, err
 	}
@@ -86,14 +90,10 @@ func newTransport(e *engine, o connectionOptions, hooks transportHooks, log *slo
 		loopback: o.loopback || e.bound.IsLoopback(), remoteCandidates: map[string]bool{},
 		feedback: sfu.NewFeedback(pc.tap, send), reports: sfu.NewReports(send, allocator.Divide), allocator: allocator,
 	}
-	t.work.failed = func(v any) { // a client's SDP must not bring down the rooms of others
-		log.Error("negotiation ended by a programming error", "panic", v, "stack", string(debug.Stack()))
-		t.fail(errPanic)
-	}
 	pc.OnConnectionStateChange(hooks.state)
 	pc.OnTrack(hooks.track)
 	pc.OnDataChannel(hooks.dataChannel)
-	t.wg.Go(t.work.run) // ends when close has stopped the loop
+	t.wg.Go(t.work.Run) // ends when close has stopped the loop
 	return t, nil
 }
 
@@ -106,14 +106,14 @@ const (
 
 // catchUp waits until the worker has done what it has to, if that is much, or if the latest message has that size.
 func (t *Transport) catchUp(ctx context.Context, size int) {
-	if behind := t.work.waiting(); behind > maxBehind || behind > 0 && size > largeMessage {
-		_ = t.work.do(ctx, func() {}) // fails when the connection is closed, and then there is nothing to wait for
+	if behind := t.work.Waiting(); behind > maxBehind || behind > 0 && size > largeMessage {
+		_ = t.work.Do(ctx, func() {}) // fails when the connection is closed, and then there is nothing to wait for
 	}
 }
 
 // addCandidate passes on a candidate of the client, in order with descriptions.
 func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
-	t.work.post(func() {
+	t.work.Post(func() {
 		if !t.remoteSet {
 			if len(t.candidates) < maxCandidates {
 				t.candidates = append(t.candidates, c)
@@ -135,7 +135,7 @@ func (t *Transport) limitBandwidth(bps int64) {
 }
 
 // useTCP makes the next restart of ICE go over TCP alone, or over UDP again.
-func (t *Transport) useTCP(only bool) { t.work.post(func() { t.tcpOnly = only }) }
+func (t *Transport) useTCP(only bool) { t.work.Post(func() { t.tcpOnly = only }) }
 
 // fail reports that negotiation broke, unless the connection is gone anyway, as when its client left in the middle.
 func (t *Transport) fail(err error) {
@@ -214,7 +214,7 @@ func (t *Transport) writeRTCP(packets []rtcp.Packet) error { return t.pc.WriteRT
 
 // close ends the connection without waiting; wait waits until all of it has ended.
 func (t *Transport) close() {
-	t.work.post(func() {
+	t.work.Post(func() {
 		t.closed = true
 		if t.offers.limit != nil {
 			t.offers.limit.Stop()
@@ -223,7 +223,7 @@ func (t *Transport) close() {
 			t.log.Debug("close of a peer connection", "err", err)
 		}
 	})
-	t.work.stop()
+	t.work.Stop()
 }
 
 func (t *Transport) wait() {

@@ -36,12 +36,13 @@ var rules = map[string]rule{
 	"internal/bytequeue": {not: append(httpParts, pion)},
 	"internal/decode":    {not: httpParts},
 	"internal/fault":     {},
+	"internal/loop":      {not: append(httpParts, pion, nats, "log")},
 	"internal/name":      {may: []string{"internal/fault"}, not: append(httpParts, pion, nats)},
 	"internal/site":      {may: []string{"internal/source", "internal/lobby", "internal/assets", "internal/name", "internal/fault", "web", "web/templates", "internal/proxy"}, not: []string{pion, nats}},
 	"internal/lobby":     {may: []string{"internal/source", "internal/token", "internal/store", "internal/name", "internal/fault"}, not: append(httpParts, pion)},
 	"internal/token":     {may: []string{"internal/name", "internal/fault"}, not: append(httpParts, pion, nats)},
 	"internal/signal":    {may: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/name", "internal/fault", "internal/proxy"}, not: []string{pion, echo, nats}},
-	"internal/rtc":       {may: []string{"internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
+	"internal/rtc":       {may: []string{"internal/loop", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
 	"internal/proxy":     {not: []string{pion, echo, nats}},
 	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
 	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
