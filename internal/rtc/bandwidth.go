@@ -30,7 +30,7 @@ func (s *Subscription) priority() int {
 // prioritize tells the Allocator of a change. It is a matter of memory only, so the loop does it.
 func (s *Subscription) prioritize() {
 	if s.pub.info.Type == livekit.TrackType_VIDEO {
-		s.subscriber.receiving().allocator.SetPriority(s.down, s.priority())
+		s.subscriber.receiving().Allocator.SetPriority(s.down, s.priority())
 	}
 }
 
@@ -97,7 +97,7 @@ func (s *Subscription) carried() float64 {
 	switch {
 	case s.paused:
 		return poorScore
-	case s.subscriber.receiving().allocator.Starved(s.down):
+	case s.subscriber.receiving().Allocator.Starved(s.down):
 		return goodScore
 	}
 	return bestScore

@@ -29,7 +29,7 @@ func (s *Subscription) listen(t *Transport) {
 		trailer = p.sifTrailer
 	}
 	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
-		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.pc.tap, Trailer: trailer, Encrypted: encrypted,
+		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.Tap, Trailer: trailer, Encrypted: encrypted,
 		PlayoutDelay: p.room.playoutDelay,
 		CutTrailer:   len(pub.info.PacketTrailerFeatures) > 0 && !slices.Contains(p.info.Capabilities, livekit.ClientInfo_CAP_PACKET_TRAILER),
 		OnBound:      func(err error) { p.room.loop.Post(func() { s.onBound(err) }) },

@@ -6,6 +6,9 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/peer"
+	"meet/internal/sfu"
 )
 
 // lostTimeout is how long a participant whose media connection has failed may take to come back.
@@ -14,6 +17,32 @@ const lostTimeout = 5 * time.Second
 // leaveDelay is how much later than the end of its media the Leave of a client may arrive: the former comes by UDP, the
 // latter by TCP and perhaps through a proxy.
 const leaveDelay = time.Second
+
+// Transport is one of a participant's peer connections, with its state as the room's loop knows it.
+type Transport struct {
+	*peer.Transport
+	connected   bool
+	connectedAt time.Time // latest; zero: never
+}
+
+// newTransport makes one of p's connections.
+func (p *Participant) newTransport(target livekit.SignalTarget) (*Transport, error) {
+	t, err := p.room.rooms.engine.NewTransport(p.transportOptions(target), p.hooks(target), p.log)
+	if err != nil {
+		return nil, err
+	}
+	return &Transport{Transport: t}, nil
+}
+
+// transportOptions returns what p's client needs to be different about a connection.
+func (p *Participant) transportOptions(target livekit.SignalTarget) peer.Options {
+	return peer.Options{
+		Publishes: target == livekit.SignalTarget_PUBLISHER, Subscribes: p.single || target == livekit.SignalTarget_SUBSCRIBER,
+		Loopback: p.req.Loopback, FullICE: p.req.FullICE || p.req.firefox(), ReusesSections: p.req.reusesSections(),
+		TCP: p.req.takesTCP(), TCPOnly: p.prefersTCP(), ZeroChecksum: p.req.takesZeroChecksum(), NeverPause: p.req.NeverPause,
+		RED: p.req.takesRED(), NoAV1: p.req.safari(), PlayoutDelay: p.room.playoutDelay != (sfu.PlayoutDelay{}),
+	}
+}
 
 // connectionState follows the state of one of p's connections.
 func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.PeerConnectionState) {
@@ -84,22 +113,24 @@ func (p *Participant) considerTCP(t *Transport) {
 	if !t.connectedAt.IsZero() {
 		held = now.Sub(t.connectedAt)
 	}
-	if p.room.rooms.fallback.failed(p.pathKey(), held, now) {
+	if p.room.rooms.fallback.Failed(p.clientKey(), held, now) {
 		p.log.Info("media goes over TCP from now on", "held", held)
 		for _, t := range p.transports() {
-			t.useTCP(true)
+			t.UseTCP(true)
 		}
 	}
 }
 
-func (p *Participant) pathKey() pathKey { return pathKey{p.room.info.Name, p.identity()} }
+func (p *Participant) clientKey() peer.ClientKey {
+	return peer.ClientKey{Room: p.room.info.Name, Identity: p.identity()}
+}
 
-// mayUseTCP tells whether the client could do without UDP.
-func (p *Participant) mayUseTCP() bool { return p.room.rooms.engine.tcp != nil && p.req.takesTCP() }
+// mayUseTCP reports whether the client could do without UDP.
+func (p *Participant) mayUseTCP() bool { return p.room.rooms.opts.TCP != nil && p.req.takesTCP() }
 
-// prefersTCP tells whether the client is to do without UDP.
+// prefersTCP reports whether the client is to do without UDP.
 func (p *Participant) prefersTCP() bool {
-	return p.mayUseTCP() && p.room.rooms.fallback.tcp(p.pathKey(), time.Now())
+	return p.mayUseTCP() && p.room.rooms.fallback.TCPOnly(p.clientKey(), time.Now())
 }
 
 func (p *Participant) expectReturn() {
@@ -131,7 +162,7 @@ func (p *Participant) signalLost(sink SignalSink) {
 
 // negotiationFailed makes the client begin anew: what the two sides hold of their connection no longer agrees.
 func (p *Participant) negotiationFailed(err error) {
-	if errors.Is(err, errNoAnswer) && p.sink == nil {
+	if errors.Is(err, peer.ErrNoAnswer) && p.sink == nil {
 		return // the client was not there to answer; it gets the offer again when it resumes
 	}
 	p.log.Warn("negotiation failed", "err", err)

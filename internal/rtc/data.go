@@ -7,6 +7,8 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/peer"
 )
 
 // Labels of the data channels (livekit-protocol.md, 2.7).
@@ -17,11 +19,7 @@ const (
 )
 
 const (
-	// maxMessage bounds a client's message in bytes; our SDP tells it (RFC 8841, section 6), and one that sends more has to
-	// begin anew: pion grows its buffer for it, and keeps it. LiveKit's clients send at most 64,000. It leaves room for
-	// the sender's names, so that what goes on fits the buffers of clients built on pion.
-	maxMessage = 64_500
-	// maxForwarded is what those buffers hold, in bytes.
+	// maxForwarded is what the buffers of clients built on pion hold, in bytes.
 	maxForwarded = 65_535
 	// maxChannels bounds the channels open at a time, ours included: each has a buffer of 64 KiB for reading.
 	maxChannels = 32
@@ -34,27 +32,11 @@ const (
 // channelCount counts the data channels of one client, as pion tells us.
 type channelCount struct{ open, ever atomic.Int32 }
 
-// openChannels makes the server's data channels, before the first offer.
-func (t *Transport) openChannels(opened func(*webrtc.DataChannel)) {
-	t.work.Post(func() {
-		ordered, unordered, never := true, false, uint16(0)
-		for _, c := range []struct {
-			label string
-			init  *webrtc.DataChannelInit
-		}{
-			{reliableLabel, &webrtc.DataChannelInit{Ordered: &ordered}},
-			{lossyLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &never}},
-			{dataTrackLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &never}},
-		} {
-			dc, err := t.pc.CreateDataChannel(c.label, c.init)
-			if err != nil {
-				t.fail(err)
-				return
-			}
-			dc.OnOpen(func() { opened(dc) })
-			t.hooks.dataChannel(dc)
-		}
-	})
+// openChannels opens the server's data channels, before the first offer.
+func (p *Participant) openChannels() {
+	p.subscriber.OpenChannel(reliableLabel, true, p.channelOpened)
+	p.subscriber.OpenChannel(lossyLabel, false, p.channelOpened)
+	p.subscriber.OpenChannel(dataTrackLabel, false, p.channelOpened)
 }
 
 // takeChannel receives what the client sends on dc. In single mode, and for those who may not subscribe, it is also the
@@ -73,8 +55,8 @@ func (p *Participant) takeChannel(dc *webrtc.DataChannel) {
 	dc.OnClose(func() { p.channels.open.Add(-1) })
 	take := p.receiver(dc)
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
-		if len(m.Data) > maxMessage {
-			p.endWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), maxMessage))
+		if len(m.Data) > peer.MaxMessage { // pion has grown its buffer for it, and keeps it
+			p.endWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessage))
 			return
 		}
 		take(m.Data)

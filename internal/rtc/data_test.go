@@ -9,6 +9,8 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/proto"
+
+	"meet/internal/peer"
 )
 
 // waiting decodes what waits for g until its channel opens.
@@ -342,7 +344,7 @@ func TestTooLargeAMessageEndsTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := fmt.Sprintf("a=max-message-size:%d", maxMessage)
+	limit := fmt.Sprintf("a=max-message-size:%d", peer.MaxMessage)
 	m.tamper = func(sdp string) string { // for pion keeps to the limit it is told
 		if !strings.Contains(sdp, limit) {
 			t.Error("the limit is not in the answer")
@@ -353,7 +355,7 @@ func TestTooLargeAMessageEndsTheSession(t *testing.T) {
 	dc.OnOpen(func() { close(opened) })
 	m.negotiate()
 	<-opened
-	if err := dc.Send(make([]byte, maxMessage+1)); err != nil {
+	if err := dc.Send(make([]byte, peer.MaxMessage+1)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "mallory is told to begin anew", func() bool {

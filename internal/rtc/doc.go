@@ -4,9 +4,9 @@
 // Each Room has one loop, a goroutine that runs closures one after another; all state of the room, its participants,
 // publications and subscriptions is touched only there. Signalling enters by do, which waits its turn; callbacks of pion
 // and timers enter by post, which never waits. What runs on the loop does not block: offers, answers and closing take
-// milliseconds inside pion, so each Transport has a worker goroutine for them, which posts what comes of them back.
+// milliseconds inside pion, so each peer.Transport has a worker goroutine for them, which posts the outcome.
 //
-//	signal.Conn ─Session.Handle─▶ loop ─▶ Transport worker ─▶ pion
+//	signal.Conn ─Session.Handle─▶ loop ─▶ peer.Transport ─▶ pion
 //	     ◀────── SignalSink ───────┘◀─ post ─────┘
 //
 // A message to everybody is encoded once (Message). Updates of participants that publish nothing are sent in rounds, 150 ms

@@ -7,6 +7,8 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/peer"
 )
 
 // This file is what has to be done differently for some clients (livekit-protocol.md, 1.7).
@@ -144,7 +146,7 @@ func (req *JoinRequest) disabledCodecs() *livekit.DisabledCodecs {
 // publishCodecs are those the client may publish, the preferred first. It is never told an empty list.
 func (req *JoinRequest) publishCodecs() []*livekit.Codec {
 	off := req.disabledCodecs()
-	return slices.DeleteFunc(enabledCodecs(), func(c *livekit.Codec) bool {
+	return slices.DeleteFunc(peer.EnabledCodecs(), func(c *livekit.Codec) bool {
 		return listed(off.GetCodecs(), c.Mime) || listed(off.GetPublish(), c.Mime)
 	})
 }

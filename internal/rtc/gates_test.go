@@ -11,6 +11,7 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
+	"meet/internal/peer"
 	"meet/internal/sfu"
 )
 
@@ -261,7 +262,7 @@ func TestSoundIsAskedForAgain(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	pub := ada.showTrack(livekit.TrackType_AUDIO)
-	ada.state(func(*Participant) { pub.codecs[0].info.MimeType = mimeRED })
+	ada.state(func(*Participant) { pub.codecs[0].info.MimeType = peer.MimeTypeRED })
 	bo := h.join(request("bo"))
 	eventually(t, "an offer", func() bool { return len(bo.sink.offers()) > 0 })
 	var nacked []string

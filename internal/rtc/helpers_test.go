@@ -3,6 +3,7 @@ package rtc
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"slices"
@@ -243,6 +244,13 @@ func (g *guest) state(f func(p *Participant)) {
 	if err := g.room.loop.Do(g.t.Context(), func() { f(g.participant) }); err != nil {
 		g.t.Fatal(err)
 	}
+}
+
+// settle waits until the worker of t has done what it was asked to. A large message makes a client wait for what is queued,
+// here for something that changes nothing.
+func (t *Transport) settle(ctx context.Context) {
+	t.UseTCP(false)
+	t.CatchUp(ctx, math.MaxInt)
 }
 
 // eventually polls until cond holds; media and messages arrive on their own time.

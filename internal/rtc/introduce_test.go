@@ -37,8 +37,7 @@ func (s *sink) toldOf(identity string) []string {
 // A participant whose media never connects is shown to the others after a while, as it changes, and as it leaves. A
 // webhook of its join is never sent.
 func TestUnconnectedParticipantIsShown(t *testing.T) {
-	h := newHouse(t)
-	h.engine.patience.introduction = 20 * time.Millisecond
+	h := newHouse(t, func(o *Options) { o.introduction = 20 * time.Millisecond })
 	ada := h.join(request("ada"))
 	bo := h.join(request("bo"))
 	eventually(t, "ada is told of bo", func() bool { return slices.Equal(ada.sink.toldOf("bo"), []string{"JOINED"}) })

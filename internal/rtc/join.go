@@ -122,7 +122,7 @@ func (p *Participant) begin() {
 	if p.info.Metadata != "" || len(p.info.Attributes) > 0 {
 		p.room.announce(p, false)
 	} else {
-		p.room.after(p.room.rooms.engine.patience.introduction, p.introduce)
+		p.room.after(p.room.rooms.opts.introduction, p.introduce)
 	}
 	p.room.reconcile(p)
 	p.reconcileData()
@@ -134,7 +134,7 @@ func (p *Participant) begin() {
 			p.takeOffer(p.req.Offer)
 		}
 	} else if p.subscriberFirst {
-		p.subscriber.openChannels(p.channelOpened)
+		p.openChannels()
 		p.room.stale[p] = true // the first offer goes out with or without tracks
 	}
 	p.refreshToken()

@@ -46,10 +46,10 @@ func (c *publishedCodec) take(codec webrtc.RTPCodecParameters, cid string, rtp *
 		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI), CaptureTimeID: extensionID(params.HeaderExtensions, sfu.CaptureTimeURI),
 		NACK:   slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
 		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
-		RTCP:   p.publisher.writeRTCP, Counters: &p.room.rooms.counters,
+		RTCP:   p.publisher.WriteRTCP, Counters: &p.room.rooms.counters,
 	})
 	c.receiver.SetMuted(c.pub.info.Muted)
-	p.publisher.feedback.Add(c.receiver)
+	p.publisher.Feedback.Add(c.receiver)
 	c.pub.note()
 }
 
@@ -152,7 +152,7 @@ func (c *publishedCodec) stop() {
 	p, receiver := c.pub.owner, c.receiver
 	c.receiver = nil
 	if p.publisher != nil {
-		p.publisher.feedback.Remove(receiver)
+		p.publisher.Feedback.Remove(receiver)
 	}
 	for _, s := range c.pub.subs {
 		if s.plays == c {

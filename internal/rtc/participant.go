@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/name"
+	"meet/internal/peer"
 	"meet/internal/sfu"
 )
 
@@ -53,7 +54,7 @@ type Participant struct {
 	pending      []*pendingTrack
 	queued       []*livekit.AddTrackRequest // whose client id is in use until an earlier track is unpublished
 	early        []earlyMedia               // media whose AddTrack has not come yet
-	offered      []offeredTrack             // of the client's latest offer
+	offered      []peer.OfferedTrack        // of the client's latest offer
 	publications map[string]*Publication    // by track sid
 	policy       *policy                    // nil: everybody may subscribe
 	audience     map[*Participant]int       // who receives something of p, and how many tracks
@@ -93,10 +94,10 @@ func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, er
 	p := blankParticipant(r, req, sink)
 	var err error
 	if p.subscriberFirst {
-		p.subscriber, err = newTransport(r.rooms.engine, p.connectionOptions(subscriberCodecs), p.hooks(livekit.SignalTarget_SUBSCRIBER), p.log)
+		p.subscriber, err = p.newTransport(livekit.SignalTarget_SUBSCRIBER)
 	} else {
 		// The client's own connection is the only one: it will be needed.
-		p.publisher, err = newTransport(r.rooms.engine, p.connectionOptions(p.publisherCodecs()), p.hooks(livekit.SignalTarget_PUBLISHER), p.log)
+		p.publisher, err = p.newTransport(livekit.SignalTarget_PUBLISHER)
 	}
 	if err != nil {
 		p.cancel()
@@ -141,34 +142,10 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	return p
 }
 
-func (p *Participant) publisherCodecs() codecSet {
-	if p.single {
-		return publisherCodecs | subscriberCodecs
-	}
-	return publisherCodecs
-}
-
-func (p *Participant) connectionOptions(set codecSet) connectionOptions {
-	if p.req.takesRED() {
-		set |= redCodec
-	}
-	if p.req.safari() {
-		set |= withoutAV1
-	}
-	if p.room.playoutDelay != (sfu.PlayoutDelay{}) {
-		set |= playoutDelay
-	}
-	return connectionOptions{
-		loopback: p.req.Loopback, fullICE: p.req.FullICE || p.req.firefox(), reuses: p.req.reusesSections(),
-		tcp: p.req.takesTCP(), tcpOnly: p.prefersTCP(), codecs: set, neverPause: p.req.NeverPause,
-		zeroChecksum: p.req.takesZeroChecksum(),
-	}
-}
-
 // publisherTransport returns the connection the client offers on, made at its first use: most of an audience never has one.
 func (p *Participant) publisherTransport() *Transport {
 	if p.publisher == nil {
-		t, err := newTransport(p.room.rooms.engine, p.connectionOptions(p.publisherCodecs()), p.hooks(livekit.SignalTarget_PUBLISHER), p.log)
+		t, err := p.newTransport(livekit.SignalTarget_PUBLISHER)
 		if err != nil {
 			p.negotiationFailed(err)
 			return nil
@@ -200,7 +177,7 @@ func (p *Participant) primary() *Transport {
 }
 
 // hooks make callbacks of pion and of the transport's worker run on the room's loop.
-func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
+func (p *Participant) hooks(target livekit.SignalTarget) peer.Hooks {
 	post := func(f func(*Participant)) {
 		p.onLoop(func(p *Participant) {
 			if !p.closed {
@@ -209,32 +186,37 @@ func (p *Participant) hooks(target livekit.SignalTarget) transportHooks {
 		})
 	}
 	sdp := func(wrap func(*livekit.SessionDescription) *livekit.SignalResponse) func(*livekit.SessionDescription) {
-		return func(d *livekit.SessionDescription) { post(func(p *Participant) { p.send(wrap(d)) }) }
+		return func(d *livekit.SessionDescription) {
+			for mid, id := range d.MidToTrackId {
+				d.MidToTrackId[mid] = sidOf(id)
+			}
+			post(func(p *Participant) { p.send(wrap(d)) })
+		}
 	}
-	return transportHooks{
-		offer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
+	return peer.Hooks{
+		Offer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
 			return &livekit.SignalResponse{Message: &livekit.SignalResponse_Offer{Offer: d}}
 		}),
-		answer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
+		Answer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
 			return &livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: d}}
 		}),
-		needSections: func(audio, video uint32) {
+		NeedSections: func(audio, video uint32) {
 			post(func(p *Participant) {
 				p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_MediaSectionsRequirement{
 					MediaSectionsRequirement: &livekit.MediaSectionsRequirement{NumAudios: audio, NumVideos: video},
 				}})
 			})
 		},
-		sending: func(tracks []offeredTrack) { post(func(p *Participant) { p.sending(tracks) }) },
-		state:   func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.connectionState(target, s) }) },
-		track: func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+		Sending: func(tracks []peer.OfferedTrack) { post(func(p *Participant) { p.sending(tracks) }) },
+		State:   func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.connectionState(target, s) }) },
+		Track: func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 			post(func(p *Participant) { p.mediaArrived(t, r) })
 		},
-		dataChannel: func(dc *webrtc.DataChannel) {
+		DataChannel: func(dc *webrtc.DataChannel) {
 			p.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
-		paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.picturesPaused(changed) }) },
-		failed: func(err error) { post(func(p *Participant) { p.negotiationFailed(err) }) },
+		Paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.picturesPaused(changed) }) },
+		Failed: func(err error) { post(func(p *Participant) { p.negotiationFailed(err) }) },
 	}
 }
 
@@ -357,9 +339,9 @@ func (p *Participant) closeSocket() {
 func (p *Participant) closeTransports() {
 	p.cancel()
 	for _, t := range p.transports() {
-		t.close()
+		t.Close()
 	}
 	for _, t := range p.transports() {
-		t.wait()
+		t.Wait()
 	}
 }

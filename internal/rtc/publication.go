@@ -9,6 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
 
+	"meet/internal/peer"
 	"meet/internal/sfu"
 )
 
@@ -63,9 +64,9 @@ func (r *Room) publish(pub *Publication) {
 }
 
 // expect makes the Receiver of media that is to come.
-func (pub *Publication) expect(o offeredTrack) {
-	if c := pub.codecOf(o.codec.MimeType, o.cid); c != nil {
-		c.take(o.codec, o.cid, o.receiver)
+func (pub *Publication) expect(o peer.OfferedTrack) {
+	if c := pub.codecOf(o.Codec.MimeType, o.CID); c != nil {
+		c.take(o.Codec, o.CID, o.Receiver)
 	}
 }
 
@@ -203,7 +204,7 @@ func (r *Room) unpublish(pub *Publication) {
 		return
 	}
 	r.withdraw(pub)
-	pub.owner.offered = slices.DeleteFunc(pub.owner.offered, func(o offeredTrack) bool { return slices.Contains(pub.cids, o.cid) })
+	pub.owner.offered = slices.DeleteFunc(pub.owner.offered, func(o peer.OfferedTrack) bool { return slices.Contains(pub.cids, o.CID) })
 	for _, c := range pub.codecs {
 		c.stop()
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
 
+	"meet/internal/peer"
 	"meet/internal/sfu"
 )
 
@@ -16,19 +17,12 @@ type earlyMedia struct {
 	receiver *webrtc.RTPReceiver
 }
 
-// takeOffer answers the client's offer on the connection it publishes on.
-func (p *Participant) takeOffer(d *livekit.SessionDescription) {
-	if t := p.publisherTransport(); t != nil {
-		t.takeOffer(d, tuneAnswer(p.sendWishes(), p.req.disabledCodecs()))
-	}
-}
-
 // sending learns on which sections the client offers to send. An announced track that is no longer among them has been
 // given up, and so has media nobody has announced.
-func (p *Participant) sending(tracks []offeredTrack) {
+func (p *Participant) sending(tracks []peer.OfferedTrack) {
 	p.offered = tracks
 	offered := func(cid string) bool {
-		return slices.ContainsFunc(tracks, func(o offeredTrack) bool { return o.cid == cid })
+		return slices.ContainsFunc(tracks, func(o peer.OfferedTrack) bool { return o.CID == cid })
 	}
 	p.early = slices.DeleteFunc(p.early, func(m earlyMedia) bool { return m.track.ID() != "" && !offered(m.track.ID()) })
 	shown, given := false, false
@@ -59,18 +53,18 @@ func (p *Participant) sending(tracks []offeredTrack) {
 
 // adopt gives a section whose track id is not known to the first announced track of its kind that has none, because some
 // browsers put other ids in their SDP (livekit-protocol.md, 3.2).
-func (p *Participant) adopt(o offeredTrack) {
-	if p.knowsCID(o.cid) {
+func (p *Participant) adopt(o peer.OfferedTrack) {
+	if p.knowsCID(o.CID) {
 		return
 	}
-	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return !t.offered && t.info.Type == o.kind })
+	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return !t.offered && t.info.Type == o.Kind })
 	if i >= 0 {
 		t := p.pending[i]
 		t.offered = true
 		if len(t.info.Codecs) == 0 {
 			t.info.Codecs = []*livekit.SimulcastCodecInfo{{Cid: t.cids[0], Layers: t.info.Layers}}
 		}
-		t.info.Codecs[0].SdpCid = o.cid
+		t.info.Codecs[0].SdpCid = o.CID
 		t.cids = cidsOf(t.cids[0], t.info)
 	}
 }
@@ -83,7 +77,7 @@ func (p *Participant) publishOffered() {
 	}
 	for _, o := range slices.Clone(p.offered) {
 		i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool {
-			return t.info.Type == o.kind && slices.Contains(t.cids, o.cid) && p.sendsFirst(t, o)
+			return t.info.Type == o.Kind && slices.Contains(t.cids, o.CID) && p.sendsFirst(t, o)
 		})
 		if i < 0 {
 			continue
@@ -96,8 +90,8 @@ func (p *Participant) publishOffered() {
 }
 
 // sendsFirst reports whether the client will send a track in the codec that stands first in the answer.
-func (p *Participant) sendsFirst(t *pendingTrack, o offeredTrack) bool {
-	return o.receiver != nil && (o.only || o.kind == livekit.TrackType_AUDIO || !p.req.pion() || strings.EqualFold(t.info.MimeType, o.codec.MimeType))
+func (p *Participant) sendsFirst(t *pendingTrack, o peer.OfferedTrack) bool {
+	return o.Receiver != nil && (o.Only || o.Kind == livekit.TrackType_AUDIO || !p.req.pion() || strings.EqualFold(t.info.MimeType, o.Codec.MimeType))
 }
 
 // mediaArrived is called when a layer of a track sends its first packet.

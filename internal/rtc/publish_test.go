@@ -6,6 +6,8 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/peer"
 )
 
 func notFound(m *livekit.SignalResponse) bool {
@@ -259,7 +261,7 @@ func TestQueuedTracksFollow(t *testing.T) {
 				p.addTrack(addTrack(cid, kind, livekit.TrackSource_UNKNOWN).GetAddTrack())
 			}
 		}
-		p.sending([]offeredTrack{{kind: livekit.TrackType_AUDIO, cid: "a"}, {kind: livekit.TrackType_VIDEO, cid: "v"}})
+		p.sending([]peer.OfferedTrack{{Kind: livekit.TrackType_AUDIO, CID: "a"}, {Kind: livekit.TrackType_VIDEO, CID: "v"}})
 		p.sending(nil) // both are given up with one offer
 		if len(p.pending) != 2 || len(p.queued) != 0 {
 			t.Errorf("%d tracks announced and %d waiting, of two", len(p.pending), len(p.queued))

@@ -6,6 +6,8 @@ import (
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/peer"
 )
 
 // This file decides which of a track's codecs each subscriber plays (livekit-protocol.md, 3.3 and 12.9).
@@ -60,7 +62,7 @@ func (pub *Publication) mimes() []string {
 	if pub.info.Type == livekit.TrackType_AUDIO {
 		last = strings.ToLower(webrtc.MimeTypeOpus)
 	}
-	if !slices.Contains(all, last) && !slices.Contains(all, mimeRED) { // RED brings Opus with it
+	if !slices.Contains(all, last) && !slices.Contains(all, peer.MimeTypeRED) { // RED brings Opus with it
 		all = append(all, last)
 	}
 	return all

@@ -2,11 +2,9 @@ package rtc
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -29,7 +27,7 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 		}
 	})
 	for _, t := range transports {
-		t.catchUp(ctx, size)
+		t.CatchUp(ctx, size)
 	}
 	return err
 }
@@ -55,7 +53,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 		p.takeOffer(m.Offer)
 	case *livekit.SignalRequest_Answer:
 		if p.subscriber != nil {
-			p.subscriber.takeAnswer(m.Answer)
+			p.subscriber.TakeAnswer(m.Answer)
 		}
 	case *livekit.SignalRequest_Trickle:
 		p.takeCandidate(m.Trickle)
@@ -125,20 +123,13 @@ func (p *Participant) refuseBlobs(id uint32) {
 	})
 }
 
-// maxCandidate bounds a candidate in bytes; honest ones have some 200.
-const maxCandidate = 2048
-
 func (p *Participant) takeCandidate(t *livekit.TrickleRequest) {
-	var c webrtc.ICECandidateInit
-	if len(t.CandidateInit) > maxCandidate || json.Unmarshal([]byte(t.CandidateInit), &c) != nil || c.Candidate == "" {
-		return // the end of candidates is an empty one; anything else is the client's loss
-	}
 	transport := p.publisher
 	if t.Target == livekit.SignalTarget_SUBSCRIBER && p.subscriber != nil {
 		transport = p.subscriber
 	}
 	if transport != nil {
-		transport.addCandidate(c)
+		transport.AddCandidate(t.CandidateInit)
 	}
 }
 

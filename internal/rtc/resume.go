@@ -7,6 +7,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// silenceCheck is how long a client that has resumed has to show that its media connection still works. One that receives
+// media reports on it several times a second; for any other an ICE restart in vain costs nothing.
+const silenceCheck = time.Second
+
 // resume gives a returning client its participant back: same sid, tracks and subscriptions. The first message is a
 // ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (livekit-protocol.md, 7.2).
 func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
@@ -47,12 +51,12 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us
 		// that its media has failed.
 		restart, now := moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED, time.Now()
-		t.resume(restart)
+		t.Resume(restart)
 		if !restart {
 			// It may not have noticed yet, for instance that the cable was changed for the wireless, of the same address.
-			r.after(pathCheck, func() {
+			r.after(silenceCheck, func() {
 				if !p.closed && p.sink == sink {
-					t.checkPath(now)
+					t.RestartIfSilent(now)
 				}
 			})
 		}

@@ -3,11 +3,8 @@ package rtc
 import (
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/ice/v4"
-	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -56,9 +53,7 @@ func TestResumeBringsWhatTheClientNeeds(t *testing.T) {
 		if m := s.all(); m[0].GetReconnect() == nil {
 			t.Fatalf("the first message is %v", m[0])
 		}
-		if err := g.participant.subscriber.work.Do(t.Context(), func() {}); err != nil {
-			t.Fatal(err)
-		}
+		g.participant.subscriber.settle(t.Context())
 		g.state(func(*Participant) {}) // what the worker has posted has been sent
 		return s
 	}
@@ -89,39 +84,6 @@ func TestDeadlineIsOfThePrimaryConnection(t *testing.T) {
 			t.Error("nobody waits for the subscriber's connection any more")
 		}
 	})
-}
-
-// Media follows a client that is checked from elsewhere, but not for every check of a spare path.
-func TestRouteFollowsTheClient(t *testing.T) {
-	r := &route{}
-	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	old, spare, renewed := &ice.CandidatePair{}, &ice.CandidatePair{}, &ice.CandidatePair{}
-	chosen := &stun.Message{Attributes: stun.Attributes{{Type: stun.AttrUseCandidate}}}
-	for i, step := range []struct {
-		m     *stun.Message
-		pair  *ice.CandidatePair
-		after time.Duration
-		moves bool
-	}{
-		{&stun.Message{}, spare, 0, false},
-		{chosen, old, time.Second, false}, // pion follows what the client has chosen
-		{&stun.Message{}, spare, 3 * time.Second, false},
-		{&stun.Message{}, old, 3500 * time.Millisecond, false},
-		{&stun.Message{}, renewed, 5500 * time.Millisecond, true},
-		{&stun.Message{}, old, 6 * time.Second, false},
-		{&stun.Message{}, renewed, 7500 * time.Millisecond, false},
-		{&stun.Message{}, spare, 13 * time.Second, true},
-	} {
-		if got := r.check(step.m, step.pair, begin.Add(step.after)); got != step.moves {
-			t.Errorf("step %d: moves %v", i, got)
-		}
-	}
-	for range 1000 {
-		r.check(&stun.Message{}, &ice.CandidatePair{}, begin)
-	}
-	if len(r.known) > maxKnown {
-		t.Errorf("%d paths are remembered", len(r.known))
-	}
 }
 
 // What changed of connections and speakers while the socket was down is told with the rest.

@@ -142,7 +142,7 @@ func (p *Participant) openSubscriber() {
 		p.publisherTransport()
 		return
 	}
-	t, err := newTransport(p.room.rooms.engine, p.connectionOptions(subscriberCodecs), p.hooks(livekit.SignalTarget_SUBSCRIBER), p.log)
+	t, err := p.newTransport(livekit.SignalTarget_SUBSCRIBER)
 	if err != nil {
 		p.negotiationFailed(err)
 		return

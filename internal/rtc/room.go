@@ -12,6 +12,7 @@ import (
 
 	"meet/internal/fault"
 	"meet/internal/loop"
+	"meet/internal/peer"
 	"meet/internal/sfu"
 )
 
@@ -75,7 +76,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 			Sid: newID(roomPrefix), Name: name, CreationTime: now.Unix(), CreationTimeMs: now.UnixMilli(),
 			EmptyTimeout:     uint32(rs.opts.EmptyTimeout.Seconds()),
 			DepartureTimeout: uint32(rs.opts.DepartureTimeout.Seconds()),
-			EnabledCodecs:    enabledCodecs(),
+			EnabledCodecs:    peer.EnabledCodecs(),
 		},
 		participants: map[string]*Participant{},
 		families:     map[string]*family{},
@@ -141,7 +142,7 @@ func (r *Room) settle() {
 	clear(r.rewatched)
 	for p := range r.stale {
 		if t := p.receiving(); t != nil && !p.closed {
-			t.negotiate(p.single)
+			t.Negotiate()
 		}
 	}
 	clear(r.stale)

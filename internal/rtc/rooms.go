@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/ice/v4"
 
 	"meet/internal/fault"
+	"meet/internal/peer"
 	"meet/internal/pionlog"
 	"meet/internal/sfu"
 )
@@ -22,7 +21,7 @@ import (
 type Options struct {
 	Log    *slog.Logger // required
 	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own
-	TCP    TCPMux       // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
+	TCP    peer.TCPMux  // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
 	// OnEvent is told everything that happens in rooms, in order for each room. It must not block.
 	OnEvent func(Event)
 	// RefreshToken makes a token by which the participant can return, with the grants of the one it presented. Nil sends none.
@@ -32,6 +31,10 @@ type Options struct {
 	EmptyTimeout, DepartureTimeout time.Duration
 	// How many tracks of a kind one participant may be subscribed to at once; zero is without limit.
 	SubscriptionLimitAudio, SubscriptionLimitVideo int
+
+	// Shorter in tests; zero means what is right otherwise.
+	answerTimeout time.Duration // see peer.EngineOptions
+	introduction  time.Duration // until others learn of a participant whose media has not connected
 }
 
 // TokenSubject is whom a refreshed token is for.
@@ -51,10 +54,10 @@ const (
 // Rooms are all rooms of this process.
 type Rooms struct {
 	opts   Options
-	engine *engine
+	engine *peer.Engine
 	log    *slog.Logger
 
-	fallback *fallback
+	fallback *peer.Fallback
 	counters sfu.Counters // of all tracks
 
 	mu     sync.Mutex
@@ -65,21 +68,11 @@ type Rooms struct {
 	bans bans
 }
 
-// UDPMux shares a socket between peer connections.
-type UDPMux interface {
-	ice.UDPMux
-	LocalAddr() net.Addr
-}
-
-// TCPMux shares a TCP port between peer connections.
-type TCPMux interface {
-	ice.TCPMux
-	LocalAddr() net.Addr
-}
-
 // New makes Rooms whose media goes over udp, which it closes in Close.
-func New(udp UDPMux, o Options) (*Rooms, error) {
-	e, err := newEngine(udp, o.TCP, o.NodeIP, pionlog.Factory{Log: o.Log})
+func New(udp peer.UDPMux, o Options) (*Rooms, error) {
+	e, err := peer.NewEngine(udp, peer.EngineOptions{
+		TCP: o.TCP, NodeIP: o.NodeIP, Logs: pionlog.Factory{Log: o.Log}, AnswerTimeout: o.answerTimeout,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +82,13 @@ func New(udp UDPMux, o Options) (*Rooms, error) {
 	if o.DepartureTimeout == 0 {
 		o.DepartureTimeout = defaultDepartureTimeout
 	}
+	if o.introduction == 0 {
+		o.introduction = introductionDelay
+	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
-	return &Rooms{opts: o, engine: e, log: o.Log, fallback: newFallback(), rooms: map[string]*Room{}}, nil
+	return &Rooms{opts: o, engine: e, log: o.Log, fallback: peer.NewFallback(), rooms: map[string]*Room{}}, nil
 }
 
 // SignalSink takes messages for one client. Send never blocks: it queues, and returns false once the connection cannot

@@ -43,7 +43,7 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 		p.switchProtocol(m.SwitchCandidateProtocol)
 	case *livekit.SimulateScenario_SubscriberBandwidth:
 		if t := p.receiving(); t != nil {
-			t.limitBandwidth(m.SubscriberBandwidth)
+			t.LimitBandwidth(m.SubscriberBandwidth)
 		}
 	case *livekit.SimulateScenario_DisconnectSignalOnResume:
 		p.simulation.dropUntil, p.simulation.drops, p.simulation.silently = now.Add(simulateResume), 1, false
@@ -72,11 +72,11 @@ func (p *Participant) switchProtocol(to livekit.CandidateProtocol) {
 		return
 	}
 	tcp := to != livekit.CandidateProtocol_UDP
-	p.room.rooms.fallback.choose(p.pathKey(), tcp, time.Now())
+	p.room.rooms.fallback.Choose(p.clientKey(), tcp, time.Now())
 	for _, t := range p.transports() {
-		t.useTCP(tcp)
+		t.UseTCP(tcp)
 	}
 	if p.subscriber != nil {
-		p.subscriber.resume(true)
+		p.subscriber.Resume(true)
 	}
 }

@@ -36,13 +36,9 @@ func (p *Participant) subscribe(pub *Publication) {
 	pub.subs = append(pub.subs, s)
 	p.room.rewatched[pub] = true
 	s.apply(p.settings[pub.info.Sid])
-	t.allocator.Add(s.down)
+	t.Allocator.Add(s.down)
 	s.prioritize()
-	if p.single {
-		t.sendTrackOnSection(s.down)
-	} else {
-		t.sendTrack(s.down, pub.mimes())
-	}
+	t.SendTrack(s.down, pub.mimes())
 	p.room.stale[p] = true
 	p.await(pub.info.Sid, bindTimeout)
 	if pub.owner.audience[p]++; pub.owner.audience[p] == 1 {
@@ -79,7 +75,7 @@ func sidOf(trackID string) string { return strings.TrimPrefix(trackID, sectionMa
 func (p *Participant) unsubscribe(s *Subscription) {
 	s.detach()
 	delete(p.subscriptions, s.pub.info.Sid)
-	p.receiving().dropTrack(s.down, s.pub.closed)
+	p.receiving().DropTrack(s.down, s.pub.closed)
 	p.room.stale[p] = true
 	if p.room.limit(s.pub.info.Type) > 0 {
 		p.room.released[p] = true

@@ -9,7 +9,7 @@ import (
 
 const (
 	// ownerSilence is how long an owner may be asked nothing before a sharer replaces it. Clients check every two to six seconds
-	// that the path still works (RFC 7675, section 5.1), and ICE itself gives up a connection after 15 s (rtc/engine.go).
+	// that the path still works (RFC 7675, section 5.1), and ICE itself gives up a connection after 15 s (peer/engine.go).
 	ownerSilence = 15 * time.Second
 	// maxSharers bounds the sharers of an address, the oldest is dropped first. Each costs a copy of every packet.
 	maxSharers = 8

@@ -42,7 +42,8 @@ var rules = map[string]rule{
 	"internal/lobby":     {may: []string{"internal/source", "internal/token", "internal/store", "internal/name", "internal/fault"}, not: append(httpParts, pion)},
 	"internal/token":     {may: []string{"internal/name", "internal/fault"}, not: append(httpParts, pion, nats)},
 	"internal/signal":    {may: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/name", "internal/fault", "internal/proxy"}, not: []string{pion, echo, nats}},
-	"internal/rtc":       {may: []string{"internal/loop", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
+	"internal/rtc":       {may: []string{"internal/loop", "internal/peer", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
+	"internal/peer":      {may: []string{"internal/loop", "internal/sfu"}, not: append(httpParts, nats)},
 	"internal/proxy":     {not: []string{pion, echo, nats}},
 	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
 	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
@@ -80,7 +81,7 @@ var rules = map[string]rule{
 // words of his own. app passes them from rtc to lobby, loadtest to the client; the command line prints what a server's API
 // answers.
 var messages = []string{
-	"internal/signal", "internal/rtc", "internal/api", "internal/agent", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/loadtest", "internal/app",
+	"internal/signal", "internal/rtc", "internal/peer", "internal/api", "internal/agent", "internal/webhook", "internal/egress", "internal/ingress", "internal/client", "internal/loadtest", "internal/app",
 	"internal/admin", "cmd/meet",
 }
 

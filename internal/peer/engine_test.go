@@ -1,4 +1,4 @@
-package rtc
+package peer
 
 import (
 	"net"
@@ -39,9 +39,9 @@ func TestVisibleAddresses(t *testing.T) {
 		"bound to another than set":   {"192.0.2.7", []string{"192.0.2.7"}, "127.0.0.1", false, []string{"192.0.2.7"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := &engine{bound: netip.MustParseAddr(c.bound)}
+			e := &Engine{bound: netip.MustParseAddr(c.bound)}
 			if c.node != "" {
-				e.nodeIP = netip.MustParseAddr(c.node)
+				e.options.NodeIP = netip.MustParseAddr(c.node)
 			}
 			var got []string
 			for _, a := range (visibleMux{addressMux{addresses: c.addresses}, e, c.loopback, newRTCPSenders()}).GetListenAddresses() {

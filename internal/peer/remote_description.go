@@ -1,4 +1,4 @@
-package rtc
+package peer
 
 import (
 	"errors"
@@ -22,13 +22,15 @@ const (
 	// maxCandidates bounds the candidates that are used of a client between two restarts of ICE. None is vital: we answer
 	// from wherever the client reaches us. Each may make us send to an address that the client names.
 	maxCandidates = 32
+	// maxCandidate bounds a candidate in bytes; honest ones have some 200.
+	maxCandidate = 2048
 	// restartInterval is the least time between two restarts by which a client may name further candidates.
 	restartInterval = time.Second
 )
 
 var (
-	errSections   = errors.New("rtc: the connection has too many sections")
-	errAttributes = errors.New("rtc: a section of the description has too many attributes")
+	errSections   = errors.New("peer: the connection has too many sections")
+	errAttributes = errors.New("peer: a section of the description has too many attributes")
 )
 
 // boundRemote returns an error if a client's description is larger than one may be, and removes the candidates from it

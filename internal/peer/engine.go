@@ -1,4 +1,4 @@
-package rtc
+package peer
 
 import (
 	"crypto/ecdsa"
@@ -36,25 +36,41 @@ const sctpRTOMax = 2 * time.Second
 // times as long (measured with 10 % loss).
 const sctpMinWindow = 12_000
 
-// engine makes peer connections that share one UDP socket, one TCP port and one certificate.
-type engine struct {
+// MaxMessage bounds the messages that a client may send on a data channel, in bytes; our SDP says it (RFC 8841, section
+// 6). LiveKit's clients send at most 64,000. It leaves room for the sender's names, so that a forwarded message fits the
+// buffers of clients built on pion.
+const MaxMessage = 64_500
+
+// UDPMux shares a UDP socket between peer connections.
+type UDPMux interface {
+	ice.UDPMux
+	LocalAddr() net.Addr
+}
+
+// TCPMux shares a TCP port between peer connections.
+type TCPMux interface {
+	ice.TCPMux
+	LocalAddr() net.Addr
+}
+
+// EngineOptions describe an Engine; the zero value is usable.
+type EngineOptions struct {
+	TCP           TCPMux     // nil: media goes over UDP alone. It stays the caller's to close
+	NodeIP        netip.Addr // address to offer instead of the host's own; zero: the host's own
+	Logs          logging.LoggerFactory
+	AnswerTimeout time.Duration // how long a client may take to answer an offer; zero: 15 s
+}
+
+// Engine makes peer connections that share one UDP socket, one TCP port and one certificate.
+type Engine struct {
+	options     EngineOptions
 	udp         UDPMux
-	tcp         TCPMux // nil: media goes over UDP alone
 	certificate webrtc.Certificate
-	nodeIP      netip.Addr // address to offer instead of the host's own; zero: the host's own
 	bound       netip.Addr // address the socket is bound to; unspecified: all
-	logs        logging.LoggerFactory
-	patience    patience
 }
 
-// patience is how long clients get for what they have to do. It is the same for all, but in tests.
-type patience struct {
-	disconnected, failed time.Duration // of ICE
-	answer               time.Duration // to an offer
-	introduction         time.Duration // until others learn of one whose media has not connected
-}
-
-func newEngine(udp UDPMux, tcp TCPMux, nodeIP netip.Addr, logs logging.LoggerFactory) (*engine, error) {
+// NewEngine makes an Engine whose media goes over udp, which it closes in Close.
+func NewEngine(udp UDPMux, o EngineOptions) (*Engine, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the media key: %w", err)
@@ -63,19 +79,23 @@ func newEngine(udp UDPMux, tcp TCPMux, nodeIP netip.Addr, logs logging.LoggerFac
 	if err != nil {
 		return nil, fmt.Errorf("make the media certificate: %w", err)
 	}
-	e := &engine{udp: udp, tcp: tcp, certificate: *cert, nodeIP: nodeIP, logs: logs, patience: patience{iceDisconnected, iceFailed, answerLimit, introductionDelay}}
+	if o.AnswerTimeout == 0 {
+		o.AnswerTimeout = answerTimeout
+	}
+	e := &Engine{options: o, udp: udp, certificate: *cert}
 	if a, ok := udp.LocalAddr().(*net.UDPAddr); ok {
 		e.bound = a.AddrPort().Addr().Unmap()
 	}
 	return e, nil
 }
 
-func (e *engine) Close() error { return e.udp.Close() }
+// Close closes the UDP socket.
+func (e *Engine) Close() error { return e.udp.Close() }
 
 // visibleMux is the socket as one client sees it: pion offers every address that it names.
 type visibleMux struct {
 	UDPMux
-	engine   *engine
+	engine   *Engine
 	loopback bool
 	senders  *rtcpSenders
 }
@@ -95,30 +115,16 @@ func (v visibleMux) GetListenAddresses() []net.Addr {
 	})
 }
 
-// connectionOptions are what differs between the connections of two clients.
-type connectionOptions struct {
-	loopback bool // the client reached us over loopback, so 127.0.0.1 is an address it can use
-	fullICE  bool // the client does not get along with ICE-lite
-	reuses   bool // the client plays another track on a section that has carried one
-	tcp      bool // the client may connect by TCP too
-	tcpOnly  bool // UDP has failed it: neither side is told of UDP addresses
-	codecs   codecSet
-	// zeroChecksum allows SCTP packets without a checksum.
-	zeroChecksum bool
-	// neverPause is set when the client wants the lowest layer of every picture, however narrow its connection.
-	neverPause bool
-}
-
 // connection is a peer connection and the Tap on its media.
 type connection struct {
 	*webrtc.PeerConnection
 	tap     *sfu.Tap
-	route   *route
+	pairs   *pairTracker
 	senders *rtcpSenders
 }
 
-func (e *engine) newConnection(o connectionOptions, overflow func()) (*connection, error) {
-	media, err := newMediaEngine(o.codecs)
+func (e *Engine) newConnection(o Options, overflow func()) (*connection, error) {
+	media, err := newMediaEngine(o)
 	if err != nil {
 		return nil, fmt.Errorf("set up codecs: %w", err)
 	}
@@ -127,9 +133,9 @@ func (e *engine) newConnection(o connectionOptions, overflow func()) (*connectio
 	if err != nil {
 		return nil, fmt.Errorf("set up ICE: %w", err)
 	}
-	way := &route{}
+	pairs := &pairTracker{}
 	settings.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
-		return way.check(m, pair, time.Now())
+		return pairs.check(m, pair, time.Now())
 	})
 	tap := sfu.NewTap(randomSSRC(), overflow)
 	registry := &interceptor.Registry{}
@@ -140,30 +146,30 @@ func (e *engine) newConnection(o connectionOptions, overflow func()) (*connectio
 	if err != nil {
 		return nil, fmt.Errorf("make a peer connection: %w", err)
 	}
-	return &connection{PeerConnection: pc, tap: tap, route: way, senders: senders}, nil
+	return &connection{PeerConnection: pc, tap: tap, pairs: pairs, senders: senders}, nil
 }
 
-func (e *engine) settings(o connectionOptions, senders *rtcpSenders) (*webrtc.SettingEngine, error) {
-	s := &webrtc.SettingEngine{LoggerFactory: e.logs}
-	loopback := o.loopback || e.bound.IsLoopback()
+func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngine, error) {
+	s := &webrtc.SettingEngine{LoggerFactory: e.options.Logs}
+	loopback := o.Loopback || e.bound.IsLoopback()
 	s.SetICEUDPMux(visibleMux{e.udp, e, loopback, senders})
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if o.tcp && e.tcp != nil {
-		s.SetICETCPMux(boundedTCP{e.tcp, senders})
+	if o.TCP && e.options.TCP != nil {
+		s.SetICETCPMux(boundedTCP{e.options.TCP, senders})
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	s.SetNetworkTypes(networks)
-	s.SetLite(!o.fullICE)
-	s.SetICETimeouts(e.patience.disconnected, e.patience.failed, iceKeepAlive)
+	s.SetLite(!o.FullICE)
+	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
 	s.SetIncludeLoopbackCandidate(loopback)
 	s.SetIPFilter(e.offered)
-	if e.nodeIP.IsValid() && !e.ownAddress(e.nodeIP) {
+	if e.options.NodeIP.IsValid() && !e.ownAddress(e.options.NodeIP) {
 		rule := webrtc.ICEAddressRewriteRule{
-			External: []string{e.nodeIP.String()}, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
+			External: []string{e.options.NodeIP.String()}, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
 		}
-		if o.loopback {
+		if o.Loopback {
 			rule.Mode = webrtc.ICEAddressRewriteAppend // a caller on this machine cannot use the outside address
 		}
 		if err := s.SetICEAddressRewriteRules(rule); err != nil {
@@ -172,8 +178,8 @@ func (e *engine) settings(o connectionOptions, senders *rtcpSenders) (*webrtc.Se
 	}
 	// Both save a round trip or work for each packet: ICE has already proven the client's address, and DTLS its data.
 	s.SetDTLSInsecureSkipHelloVerify(true)
-	s.EnableSCTPZeroChecksum(o.zeroChecksum)
-	s.SetSCTPMaxMessageSize(maxMessage)
+	s.EnableSCTPZeroChecksum(o.ZeroChecksum)
+	s.SetSCTPMaxMessageSize(MaxMessage)
 	s.SetSCTPRTOMax(sctpRTOMax)
 	s.SetSCTPMinCwnd(sctpMinWindow)
 	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)
@@ -183,9 +189,9 @@ func (e *engine) settings(o connectionOptions, senders *rtcpSenders) (*webrtc.Se
 	return s, nil
 }
 
-// offered tells whether an address of this machine is worth offering: not one that only works on one link, and only the
+// offered reports whether an address of this machine is worth offering: not one that only works on one link, and only the
 // node's own where that is set.
-func (e *engine) offered(ip net.IP) bool {
+func (e *Engine) offered(ip net.IP) bool {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {
 		return false
@@ -197,10 +203,10 @@ func (e *engine) offered(ip net.IP) bool {
 	if a.IsLoopback() {
 		return a.Is4() // whether loopback is offered at all is decided for each client
 	}
-	return !e.nodeIP.IsValid() || !e.ownAddress(e.nodeIP) || a == e.nodeIP
+	return !e.options.NodeIP.IsValid() || !e.ownAddress(e.options.NodeIP) || a == e.options.NodeIP
 }
 
-func (e *engine) ownAddress(a netip.Addr) bool {
+func (e *Engine) ownAddress(a netip.Addr) bool {
 	addrs, err := net.InterfaceAddrs()
 	return err == nil && slices.ContainsFunc(addrs, func(x net.Addr) bool {
 		n, ok := x.(*net.IPNet)

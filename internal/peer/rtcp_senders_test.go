@@ -1,4 +1,4 @@
-package rtc
+package peer
 
 import (
 	"encoding/binary"
@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
 )
 
 func TestRTCPSendersAreBounded(t *testing.T) {
@@ -53,18 +53,24 @@ func TestRTCPSendersAreBounded(t *testing.T) {
 	}
 }
 
-// The bound is on the way of real packets: feedback of ever new senders is dropped before it is decrypted.
-func TestFeedbackOfNewSenders(t *testing.T) {
-	h := newHouse(t)
-	mallory, _ := h.flooder(&interceptor.Registry{})
+// The bound applies to real packets: feedback of ever new senders is dropped before it is decrypted.
+func TestFeedbackOfNewSendersIsDropped(t *testing.T) {
+	mallory := newPair(t, Options{Publishes: true, Subscribes: true, Loopback: true})
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "cam", "stream")
+	if err == nil {
+		_, err = mallory.pc.AddTrack(track)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mallory.offer()
+	eventually(t, "mallory is connected", func() bool { return mallory.pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
 	begin, sent := time.Now(), uint32(0)
-	known := func() (n int) {
-		mallory.state(func(p *Participant) {
-			p.publisher.pc.senders.mu.Lock()
-			defer p.publisher.pc.senders.mu.Unlock()
-			n = len(p.publisher.pc.senders.known)
-		})
-		return n
+	known := func() int {
+		senders := mallory.Transport.pc.senders
+		senders.mu.Lock()
+		defer senders.mu.Unlock()
+		return len(senders.known)
 	}
 	flood := func() {
 		for range 100 {

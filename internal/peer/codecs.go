@@ -1,9 +1,10 @@
-package rtc
+package peer
 
 import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/livekit/protocol/livekit"
@@ -13,19 +14,8 @@ import (
 	"meet/internal/sfu"
 )
 
-// codecSet says which side of a client a connection carries, which decides header extensions and feedback.
-type codecSet uint8
-
-const (
-	publisherCodecs  codecSet = 1 << iota // media comes in
-	subscriberCodecs                      // media goes out
-	redCodec                              // the client gets along with RED
-	withoutAV1                            // the client says it knows AV1 and fails with it
-	playoutDelay                          // the room bounds how long frames are held back
-)
-
-// mimeRED is Opus in packets that repeat earlier ones (RFC 2198), by which sound survives loss.
-const mimeRED = "audio/red"
+// MimeTypeRED is Opus in packets that repeat earlier ones (RFC 2198), by which sound survives loss.
+const MimeTypeRED = "audio/red"
 
 const opusFmtp = "minptime=10;useinbandfec=1"
 
@@ -49,15 +39,15 @@ func videoCodec(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodec
 
 var audioCodecs = []webrtc.RTPCodecParameters{
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: opusFmtp}, PayloadType: 111},
-	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mimeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111"}, PayloadType: 63},
+	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: MimeTypeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111"}, PayloadType: 63},
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000}, PayloadType: 0},
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}, PayloadType: 8},
 }
 
-func newMediaEngine(set codecSet) (*webrtc.MediaEngine, error) {
+func newMediaEngine(o Options) (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	for _, c := range audioCodecs {
-		if !set.carries(c.MimeType) {
+		if !o.carries(c.MimeType) {
 			continue
 		}
 		c.RTCPFeedback = audioFeedback(c.MimeType)
@@ -66,10 +56,10 @@ func newMediaEngine(set codecSet) (*webrtc.MediaEngine, error) {
 		}
 	}
 	for _, c := range videoCodecs {
-		if !set.carries(c.MimeType) {
+		if !o.carries(c.MimeType) {
 			continue
 		}
-		c.RTCPFeedback = videoFeedback(set)
+		c.RTCPFeedback = videoFeedback(o.Subscribes)
 		if err := m.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
 			return nil, err
 		}
@@ -77,7 +67,7 @@ func newMediaEngine(set codecSet) (*webrtc.MediaEngine, error) {
 			return nil, err
 		}
 	}
-	for _, x := range headerExtensions(set) {
+	for _, x := range headerExtensions(o) {
 		if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: x.uri}, x.kind, x.directions...); err != nil {
 			return nil, fmt.Errorf("extension %s: %w", x.uri, err)
 		}
@@ -94,20 +84,20 @@ func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 
 // audioFeedback is a NACK for each lost packet, but of RED: there the next packet brings it anyway.
 func audioFeedback(mime string) []webrtc.RTCPFeedback {
-	if mime == mimeRED {
+	if mime == MimeTypeRED {
 		return nil
 	}
 	return []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
 }
 
-func videoFeedback(set codecSet) []webrtc.RTCPFeedback {
+func videoFeedback(toSubscriber bool) []webrtc.RTCPFeedback {
 	feedback := []webrtc.RTCPFeedback{
 		{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
 		{Type: webrtc.TypeRTCPFBNACK},
 		{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
 	}
 	feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC})
-	if set&subscriberCodecs != 0 {
+	if toSubscriber {
 		// For clients that do not know the former.
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBGoogREMB})
 	}
@@ -120,16 +110,16 @@ type headerExtension struct {
 	directions []webrtc.RTPTransceiverDirection
 }
 
-func headerExtensions(set codecSet) []headerExtension {
+func headerExtensions(o Options) []headerExtension {
 	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
-	if set&publisherCodecs == 0 {
+	if !o.Publishes {
 		out := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionSendonly}
 		return append([]headerExtension{
 			{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, out},
 			{sdp.TransportCCURI, webrtc.RTPCodecTypeVideo, out},
-		}, sharedExtensions(set, out)...)
+		}, sharedExtensions(o, out)...)
 	}
-	if set&subscriberCodecs != 0 {
+	if o.Subscribes {
 		// Chrome offers further sections with the extensions the earlier ones settled on, so a section it only receives
 		// on must not be answered with fewer: it could not publish simulcast afterwards.
 		in = append(in, webrtc.RTPTransceiverDirectionSendonly)
@@ -142,50 +132,51 @@ func headerExtensions(set codecSet) []headerExtension {
 		{sdp.SDESRepairRTPStreamIDURI, webrtc.RTPCodecTypeVideo, in},
 		{sdp.TransportCCURI, webrtc.RTPCodecTypeVideo, in},
 		{sfu.DependencyDescriptorURI, webrtc.RTPCodecTypeVideo, in},
-	}, sharedExtensions(set, in)...)
+	}, sharedExtensions(o, in)...)
 }
 
-// sharedExtensions are those of both directions.
-func sharedExtensions(set codecSet, ways []webrtc.RTPTransceiverDirection) []headerExtension {
+// sharedExtensions returns the extensions that both directions have.
+func sharedExtensions(o Options, directions []webrtc.RTPTransceiverDirection) []headerExtension {
 	list := []headerExtension{
-		{sfu.CaptureTimeURI, webrtc.RTPCodecTypeAudio, ways},
-		{sfu.CaptureTimeURI, webrtc.RTPCodecTypeVideo, ways},
+		{sfu.CaptureTimeURI, webrtc.RTPCodecTypeAudio, directions},
+		{sfu.CaptureTimeURI, webrtc.RTPCodecTypeVideo, directions},
 	}
-	if set&subscriberCodecs != 0 && set&playoutDelay != 0 {
-		list = append(list, headerExtension{sfu.PlayoutDelayURI, webrtc.RTPCodecTypeVideo, ways})
+	if o.Subscribes && o.PlayoutDelay {
+		list = append(list, headerExtension{sfu.PlayoutDelayURI, webrtc.RTPCodecTypeVideo, directions})
 	}
 	return list
 }
 
-// enabledCodecs is what a Room lists: each codec once, the preferred first, retransmission left out.
-func enabledCodecs() []*livekit.Codec {
+// EnabledCodecs lists the codecs that clients may use: each once, the preferred first, retransmission left out.
+func EnabledCodecs() []*livekit.Codec {
 	var list []*livekit.Codec
 	for _, c := range append(append([]webrtc.RTPCodecParameters{}, videoCodecs...), audioCodecs...) {
-		if mime := strings.ToLower(c.MimeType); !listed(list, mime) {
+		mime := strings.ToLower(c.MimeType)
+		if !slices.ContainsFunc(list, func(known *livekit.Codec) bool { return known.Mime == mime }) {
 			list = append(list, &livekit.Codec{Mime: mime})
 		}
 	}
 	return list
 }
 
-// preference returns what a subscriber's section for a track in those codecs offers, the first of them first: the
-// codecs' profiles and their retransmission types; for RED also what is inside, for those who do not take it. What the
-// connection does not carry is left out.
-func (set codecSet) preference(mimes ...string) []webrtc.RTPCodecParameters {
+// preference returns what a subscriber's media section offers for a track in those codecs, in their order: the codecs'
+// profiles and their retransmission types, and for RED also Opus, for clients that do not take RED. Codecs that the
+// connection does not carry are left out.
+func (o Options) preference(mimes ...string) []webrtc.RTPCodecParameters {
 	var list []webrtc.RTPCodecParameters
 	for _, mime := range mimes {
 		for _, c := range audioCodecs {
-			if strings.EqualFold(c.MimeType, mime) && set.carries(c.MimeType) {
+			if strings.EqualFold(c.MimeType, mime) && o.carries(c.MimeType) {
 				c.RTCPFeedback = audioFeedback(c.MimeType)
 				list = append(list, c)
 			}
 		}
-		if strings.EqualFold(mime, mimeRED) {
-			list = append(list, set.preference(webrtc.MimeTypeOpus)...)
+		if strings.EqualFold(mime, MimeTypeRED) {
+			list = append(list, o.preference(webrtc.MimeTypeOpus)...)
 		}
 		for _, c := range videoCodecs {
-			if strings.EqualFold(c.MimeType, mime) && set.carries(c.MimeType) {
-				c.RTCPFeedback = videoFeedback(subscriberCodecs)
+			if strings.EqualFold(c.MimeType, mime) && o.carries(c.MimeType) {
+				c.RTCPFeedback = videoFeedback(true)
 				list = append(list, c, rtxOf(c))
 			}
 		}
@@ -193,13 +184,13 @@ func (set codecSet) preference(mimes ...string) []webrtc.RTPCodecParameters {
 	return list
 }
 
-// carries tells whether connections of that set know the codec.
-func (set codecSet) carries(mime string) bool {
+// carries reports whether the connection negotiates the codec.
+func (o Options) carries(mime string) bool {
 	switch {
-	case mime == mimeRED:
-		return set&redCodec != 0
+	case mime == MimeTypeRED:
+		return o.RED
 	case strings.EqualFold(mime, webrtc.MimeTypeAV1):
-		return set&withoutAV1 == 0
+		return !o.NoAV1
 	}
 	return true
 }

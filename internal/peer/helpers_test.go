@@ -1,0 +1,177 @@
+package peer
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+	"go.uber.org/goleak"
+
+	"meet/internal/sfu"
+	"meet/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// newTestEngine makes an Engine on a loopback socket that ends with the test.
+func newTestEngine(t testing.TB) *Engine {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	media, err := wire.New(conn, wire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := NewEngine(wire.NewDatagramMux(media), EngineOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// pair is a Transport and the client at its other end.
+type pair struct {
+	*Transport
+	t  testing.TB
+	pc *webrtc.PeerConnection // the client's
+
+	mu              sync.Mutex
+	offers, answers []*livekit.SessionDescription // what the Transport has sent
+}
+
+// newPair makes a Transport and its client, which have not exchanged anything.
+func newPair(t testing.TB, o Options) *pair {
+	t.Helper()
+	p := &pair{t: t}
+	note := func(list *[]*livekit.SessionDescription) func(*livekit.SessionDescription) {
+		return func(d *livekit.SessionDescription) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			*list = append(*list, d)
+		}
+	}
+	var err error
+	p.Transport, err = newTestEngine(t).NewTransport(o, Hooks{
+		Offer: note(&p.offers), Answer: note(&p.answers),
+		NeedSections: func(uint32, uint32) {},
+		Sending:      func([]OfferedTrack) {},
+		State:        func(webrtc.PeerConnectionState) {},
+		Track:        func(*webrtc.TrackRemote, *webrtc.RTPReceiver) {},
+		DataChannel:  func(*webrtc.DataChannel) {},
+		Paused:       func([]sfu.PauseChange) {},
+		Failed:       func(err error) { t.Errorf("negotiation failed: %v", err) },
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	p.pc, err = webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.pc.Close()
+		p.Close()
+		p.Wait()
+	})
+	return p
+}
+
+// sent waits until the Transport has sent n offers in all and returns the latest.
+func (p *pair) sent(n int) *livekit.SessionDescription {
+	p.t.Helper()
+	var latest *livekit.SessionDescription
+	eventually(p.t, "an offer", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.offers) == n {
+			latest = p.offers[n-1]
+		}
+		return latest != nil
+	})
+	return latest
+}
+
+// local applies a description that the client has made and returns it with all candidates.
+func (p *pair) local(d webrtc.SessionDescription, err error) string {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(p.pc)
+	if err := p.pc.SetLocalDescription(d); err != nil {
+		p.t.Fatal(err)
+	}
+	<-gathered
+	return p.pc.LocalDescription().SDP
+}
+
+// remote makes the client apply a description of the Transport.
+func (p *pair) remote(kind webrtc.SDPType, text string) {
+	p.t.Helper()
+	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: text}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// accept makes the client answer an offer.
+func (p *pair) accept(offer *livekit.SessionDescription) {
+	p.t.Helper()
+	p.remote(webrtc.SDPTypeOffer, offer.Sdp)
+	p.TakeAnswer(&livekit.SessionDescription{Type: "answer", Sdp: p.local(p.pc.CreateAnswer(nil)), Id: offer.Id})
+}
+
+// offer makes the client offer and apply the answer.
+func (p *pair) offer() {
+	p.t.Helper()
+	p.TakeOffer(&livekit.SessionDescription{Type: "offer", Sdp: p.local(p.pc.CreateOffer(nil))}, AnswerPreferences{})
+	answer := ""
+	eventually(p.t, "an answer", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if n := len(p.answers); n > 0 {
+			answer = p.answers[n-1].Sdp
+		}
+		return answer != ""
+	})
+	p.remote(webrtc.SDPTypeAnswer, answer)
+}
+
+// onWorker runs f where the state of the Transport may be looked at.
+func (p *pair) onWorker(f func()) {
+	p.t.Helper()
+	if err := p.work.Do(context.Background(), f); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// downTrack makes a track of sound to be sent to the client.
+func (p *pair) downTrack(id string) *sfu.DownTrack {
+	receiver := sfu.NewReceiver(sfu.ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000})
+	return sfu.NewDownTrack(receiver, sfu.DownTrackOptions{ID: id, StreamID: "stream", Tap: p.Tap, OnBound: func(error) {}})
+}
+
+// eventually polls until cond holds; media and messages arrive on their own time.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package peer
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// A client whose media connection does not hold over UDP is moved to TCP: the Fallback remembers its room and identity, and
+// from then on neither side learns of the other's UDP addresses (livekit-protocol.md, 2.10).
+const (
+	// shortLived is how long a connection has to hold for its failure to say nothing of UDP.
+	shortLived = 90 * time.Second
+	// failedTwice is the time within which two failures say enough.
+	failedTwice = time.Minute
+	// rememberClient is how long a choice holds. The client may be on another network by then.
+	rememberClient = 10 * time.Minute
+	// maxClients bounds what is remembered; beyond it the oldest goes.
+	maxClients = 4096
+)
+
+// ClientKey names a client across its connections.
+type ClientKey struct{ Room, Identity string }
+
+// reachability is what is known of how a client reaches us.
+type reachability struct {
+	tcp    bool // over TCP alone
+	failed time.Time
+	noted  time.Time // the last change
+}
+
+// Fallback remembers which clients do without UDP. All rooms share it: a client that reconnects may come into a new one of
+// the same name.
+type Fallback struct {
+	mu      sync.Mutex
+	clients map[ClientKey]reachability
+}
+
+// NewFallback makes a Fallback that remembers nothing.
+func NewFallback() *Fallback { return &Fallback{clients: map[ClientKey]reachability{}} }
+
+// TCPOnly reports whether the client is to use TCP alone.
+func (f *Fallback) TCPOnly(k ClientKey, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.clients[k]
+	return c.tcp && now.Sub(c.noted) < rememberClient
+}
+
+// Choose notes whether the client is to use TCP alone.
+func (f *Fallback) Choose(k ClientKey, tcp bool, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noteLocked(k, reachability{tcp: tcp, noted: now})
+}
+
+// Failed notes that a connection has failed after it held for that long, and reports whether the client is to use TCP
+// alone.
+func (f *Fallback) Failed(k ClientKey, held time.Duration, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.clients[k]
+	if now.Sub(c.noted) >= rememberClient {
+		c = reachability{}
+	}
+	c.tcp = c.tcp || held < shortLived || !c.failed.IsZero() && now.Sub(c.failed) < failedTwice
+	c.failed, c.noted = now, now
+	f.noteLocked(k, c)
+	return c.tcp
+}
+
+func (f *Fallback) noteLocked(k ClientKey, c reachability) {
+	if _, known := f.clients[k]; !known && len(f.clients) >= maxClients {
+		var oldest ClientKey
+		for k, c := range f.clients {
+			if o, ok := f.clients[oldest]; !ok || c.noted.Before(o.noted) {
+				oldest = k
+			}
+		}
+		delete(f.clients, oldest)
+	}
+	f.clients[k] = c
+}
+
+// withoutUDP removes the UDP candidates from a description of ours, if that leaves any candidate.
+func withoutUDP(description string) string {
+	kept, left := strings.Builder{}, false
+	for line := range strings.Lines(description) {
+		candidate, ok := strings.CutPrefix(line, "a=candidate:")
+		if ok && overUDP(candidate) {
+			continue
+		}
+		left = left || ok
+		kept.WriteString(line)
+	}
+	if !left {
+		return description
+	}
+	return kept.String()
+}
+
+// overUDP reports whether a candidate is of UDP: its third field says so (RFC 8839, section 5.1).
+func overUDP(candidate string) bool {
+	fields := strings.Fields(candidate)
+	return len(fields) > 2 && strings.EqualFold(fields[2], "udp")
+}

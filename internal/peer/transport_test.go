@@ -1,0 +1,58 @@
+package peer
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// A connection that is closed while DTLS still waits ends at once, not when DTLS gives up, half a minute later.
+func TestCloseDuringHandshakeDoesNotWait(t *testing.T) {
+	p := newPair(t, Options{Subscribes: true, Loopback: true})
+	p.OpenChannel("data", true, func(*webrtc.DataChannel) {})
+	p.Negotiate()
+	offer := p.sent(1)
+	p.remote(webrtc.SDPTypeOffer, strings.ReplaceAll(offer.Sdp, "a=setup:actpass", "a=setup:active"))
+	// Each side is told that the other begins, so neither does.
+	sdp := strings.ReplaceAll(p.local(p.pc.CreateAnswer(nil)), "a=setup:passive", "a=setup:active")
+	p.TakeAnswer(&livekit.SessionDescription{Type: "answer", Sdp: sdp, Id: offer.Id})
+	eventually(t, "the server waits in DTLS", func() bool {
+		return p.Transport.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateConnecting
+	})
+	p.Close()
+	ended := make(chan struct{})
+	go func() { p.Wait(); close(ended) }() // ends with the connection
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection has not ended")
+	}
+}
+
+// A client that sends faster than its connection can work waits for it; the queue does not grow.
+func TestCatchUpWaitsForABusyWorker(t *testing.T) {
+	p := newPair(t, Options{Publishes: true, Loopback: true})
+	gate, busy := make(chan struct{}), make(chan struct{})
+	p.work.Post(func() { close(busy); <-gate })
+	<-busy // what is queued from here on stays queued
+	const flood = 200
+	sent := make(chan struct{}, flood)
+	go func() {
+		for range flood {
+			p.AddCandidate(`{"candidate":"candidate:1 1 udp 1 127.0.0.1 9 typ host"}`)
+			p.CatchUp(t.Context(), 100)
+			sent <- struct{}{}
+		}
+	}()
+	eventually(t, "the client waits", func() bool { return p.work.Waiting() > maxBehind })
+	if n := p.work.Waiting(); n > maxBehind+2 { // one more, and what the waiting itself takes
+		t.Errorf("%d things are queued", n)
+	}
+	close(gate)
+	for range flood {
+		<-sent
+	}
+}

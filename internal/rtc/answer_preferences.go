@@ -1,0 +1,60 @@
+package rtc
+
+import (
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/peer"
+)
+
+// takeOffer answers the client's offer on the connection it publishes on.
+func (p *Participant) takeOffer(d *livekit.SessionDescription) {
+	if t := p.publisherTransport(); t != nil {
+		t.TakeOffer(d, peer.AnswerPreferences{Tracks: p.sendPreferences(), Disabled: p.req.disabledCodecs().GetPublish()})
+	}
+}
+
+// sendPreferences lists how the client wants to send its tracks: those it has announced and those it publishes.
+func (p *Participant) sendPreferences() []peer.SendPreference {
+	var all []peer.SendPreference
+	add := func(info *livekit.TrackInfo, cids []string, mime string) {
+		all = append(all, peer.SendPreference{
+			Kind: info.Type, CIDs: cids, MimeType: mime, Only: !p.req.obeysOrder(), Stereo: info.Stereo, DTX: !info.DisableDtx,
+		})
+	}
+	for _, t := range p.pending {
+		switch {
+		case t.info.Type == livekit.TrackType_AUDIO && (t.info.DisableRed || p.req.pion()):
+			add(t.info, t.cids, webrtc.MimeTypeOpus)
+		case t.info.Type == livekit.TrackType_AUDIO:
+			add(t.info, t.cids, peer.MimeTypeRED)
+		case len(t.info.Codecs) == 0:
+			add(t.info, t.cids, t.info.MimeType)
+		}
+		if t.info.Type == livekit.TrackType_VIDEO {
+			for i, c := range t.info.Codecs {
+				add(t.info, codecCIDs(t.cids[0], c, i == 0), c.MimeType)
+			}
+		}
+	}
+	for _, pub := range p.publications {
+		for _, c := range pub.codecs {
+			add(pub.info, codecCIDs(pub.cids[0], c.info, c == pub.codecs[0]), c.info.MimeType)
+		}
+	}
+	return all
+}
+
+// codecCIDs lists the ids by which a client's SDP may name a track in that codec; none for one that it does not send.
+func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []string {
+	var cids []string
+	for _, cid := range []string{c.Cid, c.SdpCid} {
+		if cid != "" {
+			cids = append(cids, cid)
+		}
+	}
+	if primary {
+		cids = append(cids, announced)
+	}
+	return cids
+}
