@@ -92,7 +92,9 @@ func TestSafariPublishes(t *testing.T) {
 			ids := map[string]string{}
 			g.state(func(p *Participant) {
 				for _, pending := range p.pending {
-					ids[pending.cids[0]] = pending.info.Codecs[0].SdpCid
+					for _, codec := range pending.info.Codecs { // none before the offer has been matched with what was announced
+						ids[pending.cids[0]] = codec.SdpCid
+					}
 				}
 			})
 			return ids["script-audio"] == safariAudio && ids["script-video"] == safariVideo
