@@ -64,7 +64,7 @@ func newPair(t testing.TB, o Options) *pair {
 		NeedSections: func(uint32, uint32) {},
 		Sending:      func([]OfferedTrack) {},
 		State:        func(webrtc.PeerConnectionState) {},
-		Track:        func(*webrtc.TrackRemote, *webrtc.RTPReceiver) {},
+		Track:        func(sfu.TrackSource, MediaSection) {},
 		DataChannel:  func(*webrtc.DataChannel) {},
 		Paused:       func([]sfu.PauseChange) {},
 		Failed:       func(err error) { t.Errorf("negotiation failed: %v", err) },

@@ -8,17 +8,19 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
 )
 
 // OfferedTrack is a media section on which the client offers to send.
 type OfferedTrack struct {
 	Kind livekit.TrackType
 	CID  string // the track ID in the section, which some browsers make up
-	// Receiver receives the section's media; nil if the section was rejected. Codec is the first codec of the answer; Only
-	// reports whether the answer has no other.
-	Receiver *webrtc.RTPReceiver
-	Codec    webrtc.RTPCodecParameters
-	Only     bool
+	// Section is zero if the media section was rejected. Format is that of the first codec of the answer; Only reports
+	// whether the answer has no other.
+	Section MediaSection
+	Format  sfu.Format
+	Only    bool
 }
 
 // receivers returns the receiver of each media section, by mid.
@@ -54,18 +56,18 @@ func offeredTracks(offer, answer *sdp.SessionDescription, receivers map[string]*
 	return tracks
 }
 
-// settle notes the codec that stands first in a media section of the answer, and the section's receiver.
+// settle notes the media section of the answer and the codec that stands first there.
 func (o *OfferedTrack) settle(answer *sdp.MediaDescription, receiver *webrtc.RTPReceiver) {
-	codecs := receiver.GetParameters().Codecs
+	params := receiver.GetParameters()
 	for _, format := range answer.MediaName.Formats {
-		i := slices.IndexFunc(codecs, func(c webrtc.RTPCodecParameters) bool {
+		i := slices.IndexFunc(params.Codecs, func(c webrtc.RTPCodecParameters) bool {
 			return strconv.Itoa(int(c.PayloadType)) == format && !strings.EqualFold(c.MimeType, webrtc.MimeTypeRTX)
 		})
 		switch {
 		case i < 0:
-		case o.Receiver == nil:
-			o.Receiver, o.Codec, o.Only = receiver, codecs[i], true
-		case !strings.EqualFold(codecs[i].MimeType, o.Codec.MimeType):
+		case o.Section == MediaSection{}:
+			o.Section, o.Format, o.Only = MediaSection{receiver}, formatOf(params.Codecs[i], params), true
+		case !strings.EqualFold(params.Codecs[i].MimeType, o.Format.MimeType):
 			o.Only = false
 		}
 	}

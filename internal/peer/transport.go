@@ -49,8 +49,8 @@ type Hooks struct {
 	Sending func([]OfferedTrack)
 	// State receives each change of the connection's state.
 	State func(webrtc.PeerConnectionState)
-	// Track receives each stream of media when its first packet has come.
-	Track func(*webrtc.TrackRemote, *webrtc.RTPReceiver)
+	// Track receives each stream of media when its first packet has come, and the media section it arrives on.
+	Track func(sfu.TrackSource, MediaSection)
 	// DataChannel receives each data channel, ours included. It must set the channel's handlers before it returns, or the
 	// first message is lost.
 	DataChannel func(*webrtc.DataChannel)
@@ -113,7 +113,9 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 		work: work, tcpOnly: o.TCPOnly, remoteCandidates: map[string]bool{},
 	}
 	pc.OnConnectionStateChange(hooks.State)
-	pc.OnTrack(hooks.Track)
+	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		hooks.Track(&remoteTrack{track, receiver, pc}, MediaSection{receiver})
+	})
 	pc.OnDataChannel(hooks.DataChannel)
 	t.wg.Go(t.work.Run) // ends when Close has stopped the loop
 	return t, nil
@@ -234,9 +236,6 @@ func (t *Transport) midToTrack() map[string]string {
 	}
 	return mids
 }
-
-// WriteRTCP sends feedback to the client at once.
-func (t *Transport) WriteRTCP(packets []rtcp.Packet) error { return t.pc.WriteRTCP(packets) }
 
 // OpenChannel opens a data channel, before the first offer. An unreliable one sends each message once, in any order.
 // opened is called by pion when messages can be sent.

@@ -1,15 +1,12 @@
 package rtc
 
 import (
-	"errors"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
 
+	"meet/internal/peer"
 	"meet/internal/sfu"
 )
 
@@ -18,69 +15,48 @@ import (
 type publishedCodec struct {
 	pub      *Publication
 	info     *livekit.SimulcastCodecInfo // the entry in the track's list
-	rtp      *webrtc.RTPReceiver
-	receiver *sfu.Receiver // nil unless media in this codec comes or is expected
+	section  peer.MediaSection           // on which its media comes or is expected; zero for a source of our own
+	receiver *sfu.Receiver               // nil unless media in this codec comes or is expected
 	fmtp     string
 	streams  int             // still arriving
 	told     watched         // what the owner was last told to send
 	heir     *publishedCodec // what it has become by its owner's moving to another room
 }
 
-// take makes the codec's Receiver: its media is to come on a section, which names it cid, or has begun there.
-func (c *publishedCodec) take(codec webrtc.RTPCodecParameters, cid string, rtp *webrtc.RTPReceiver) {
-	params := rtp.GetParameters()
-	mime := strings.ToLower(codec.MimeType)
-	c.fmtp = codec.SDPFmtpLine
+// take makes the codec's Receiver: its media has begun, or is to come on a media section, which names the track cid.
+func (c *publishedCodec) take(f sfu.Format, cid string, section peer.MediaSection) {
+	mime := strings.ToLower(f.MimeType)
+	c.fmtp = f.Parameters
 	c.info.MimeType, c.info.VideoLayerMode = mime, layerMode(c.info.VideoLayerMode, mime)
 	if c.info.SdpCid = cid; c.info.SdpCid == c.info.Cid {
 		c.info.SdpCid = "" // given only where it differs
 	}
-	if tr := rtp.RTPTransceiver(); tr != nil {
-		c.info.Mid = tr.Mid()
-	}
 	p := c.pub.owner
-	c.rtp = rtp
+	c.section = section
 	c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
-		MimeType: mime, ClockRate: codec.ClockRate,
-		AudioLevelID: extensionID(params.HeaderExtensions, sdp.AudioLevelURI),
-		DescriptorID: extensionID(params.HeaderExtensions, sfu.DependencyDescriptorURI), CaptureTimeID: extensionID(params.HeaderExtensions, sfu.CaptureTimeURI),
-		NACK:   slices.ContainsFunc(codec.RTCPFeedback, func(f webrtc.RTCPFeedback) bool { return f.Type == webrtc.TypeRTCPFBNACK && f.Parameter == "" }),
-		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
-		RTCP:   p.publisher.WriteRTCP, Counters: &p.room.rooms.counters,
+		MimeType: mime, ClockRate: f.ClockRate, NACK: f.NACK,
+		AudioLevelID: f.AudioLevelID, CaptureTimeID: f.CaptureTimeID, DescriptorID: f.DescriptorID,
+		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE, Counters: &p.room.rooms.counters,
 	})
 	c.receiver.SetMuted(c.pub.info.Muted)
-	p.publisher.Feedback.Add(c.receiver)
+	if section != (peer.MediaSection{}) {
+		c.info.Mid = section.MID()
+		p.publisher.Feedback.Add(c.receiver)
+	}
 	c.pub.note()
 }
 
 // expected reports whether media is to come in the codec and has not.
 func (c *publishedCodec) expected() bool { return c.receiver != nil && c.streams == 0 }
 
-func extensionID(exts []webrtc.RTPHeaderExtensionParameter, uri string) uint8 {
-	for _, e := range exts {
-		if e.URI == uri {
-			return uint8(e.ID)
-		}
-	}
-	return 0
-}
-
 // addStream takes one more stream of the codec.
-func (c *publishedCodec) addStream(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) {
-	c.rtp = rtp // another one than before after an interruption of the codec
+func (c *publishedCodec) addStream(s incomingStream) {
+	c.section = s.section // another one than before after an interruption of the codec
 	c.streams++
-	owner, rid := c.pub.owner, track.RID()
-	readRTCP := func(b []byte) (int, error) { n, _, err := rtp.Read(b); return n, err }
-	if rid != "" {
-		readRTCP = func(b []byte) (int, error) { n, _, err := rtp.ReadSimulcast(b, rid); return n, err }
-	}
-	c.receiver.AddLayer(layerOf(rid, c.layers()), uint32(track.SSRC()), func(b []byte) (int, error) {
-		n, _, err := track.Read(b)
-		if err != nil && !errors.Is(err, io.ErrShortBuffer) { // of such a packet the Receiver makes nothing
-			owner.onLoop(func(*Participant) { c.latest().streamEnded() })
-		}
-		return n, err
-	}, readRTCP)
+	owner := c.pub.owner
+	c.receiver.AddLayer(layerOf(s.Info().RID, c.layers()), s.TrackSource, func() {
+		owner.onLoop(func(*Participant) { c.latest().streamEnded() })
+	})
 	for _, s := range c.pub.subs {
 		if s.plays == c {
 			s.askKeyFrame()

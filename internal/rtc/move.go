@@ -121,7 +121,7 @@ func (pub *Publication) passTo(heir *Participant) *Publication {
 	next := &Publication{owner: heir, info: proto.CloneOf(pub.info), cids: pub.cids, regressed: pub.regressed, told: pub.told}
 	for i, c := range pub.codecs {
 		now := &publishedCodec{
-			pub: next, info: next.info.Codecs[i], rtp: c.rtp, receiver: c.receiver, fmtp: c.fmtp, streams: c.streams, told: c.told,
+			pub: next, info: next.info.Codecs[i], section: c.section, receiver: c.receiver, fmtp: c.fmtp, streams: c.streams, told: c.told,
 		}
 		c.heir = now
 		c.receiver = nil // it goes on; unpublish would end it

@@ -53,7 +53,7 @@ type Participant struct {
 	// publishing
 	pending      []*pendingTrack
 	queued       []*livekit.AddTrackRequest // whose client id is in use until an earlier track is unpublished
-	early        []earlyMedia               // media whose AddTrack has not come yet
+	early        []incomingStream           // media whose AddTrack has not come yet
 	offered      []peer.OfferedTrack        // of the client's latest offer
 	publications map[string]*Publication    // by track sid
 	policy       *policy                    // nil: everybody may subscribe
@@ -209,8 +209,8 @@ func (p *Participant) hooks(target livekit.SignalTarget) peer.Hooks {
 		},
 		Sending: func(tracks []peer.OfferedTrack) { post(func(p *Participant) { p.sending(tracks) }) },
 		State:   func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.connectionState(target, s) }) },
-		Track: func(t *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
-			post(func(p *Participant) { p.mediaArrived(t, r) })
+		Track: func(source sfu.TrackSource, section peer.MediaSection) {
+			post(func(p *Participant) { p.mediaArrived(incomingStream{source, section}) })
 		},
 		DataChannel: func(dc *webrtc.DataChannel) {
 			p.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost

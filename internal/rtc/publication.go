@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/livekit/protocol/livekit"
-	"github.com/pion/webrtc/v4"
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/peer"
@@ -65,36 +64,37 @@ func (r *Room) publish(pub *Publication) {
 
 // expect makes the Receiver of media that is to come.
 func (pub *Publication) expect(o peer.OfferedTrack) {
-	if c := pub.codecOf(o.Codec.MimeType, o.CID); c != nil {
-		c.take(o.Codec, o.CID, o.Receiver)
+	if c := pub.codecOf(o.Format.MimeType, o.CID); c != nil {
+		c.take(o.Format, o.CID, o.Section)
 	}
 }
 
-// addMedia takes a stream that belongs to the track, and tells whether that brought a codec which was not there.
-func (pub *Publication) addMedia(track *webrtc.TrackRemote, rtp *webrtc.RTPReceiver) bool {
-	pub.correctCodec(track.Codec(), rtp)
-	c := pub.codecOf(track.Codec().MimeType, track.ID())
+// addMedia takes a stream that belongs to the track, and reports whether that brought a codec which was not there.
+func (pub *Publication) addMedia(s incomingStream) bool {
+	info := s.Info()
+	pub.correctCodec(info.Format, s.section)
+	c := pub.codecOf(info.MimeType, info.ID)
 	if c == nil {
-		pub.owner.log.Debug("media in a codec that was not announced", "track", pub.info.Sid, "codec", track.Codec().MimeType)
+		pub.owner.log.Debug("media in a codec that was not announced", "track", pub.info.Sid, "codec", info.MimeType)
 		return false
 	}
 	begins := c.receiver == nil
 	if begins {
-		c.take(track.Codec(), track.ID(), rtp)
+		c.take(info.Format, info.ID, s.section)
 	}
-	c.addStream(track, rtp)
+	c.addStream(s)
 	return begins
 }
 
 // correctCodec gives up a codec that was expected on a section where media comes in another one. All subscriptions end:
 // they were negotiated for the wrong codec.
-func (pub *Publication) correctCodec(codec webrtc.RTPCodecParameters, rtp *webrtc.RTPReceiver) {
-	i := slices.IndexFunc(pub.codecs, func(c *publishedCodec) bool { return c.rtp == rtp && c.expected() })
+func (pub *Publication) correctCodec(f sfu.Format, section peer.MediaSection) {
+	i := slices.IndexFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section && c.expected() })
 	if i < 0 {
 		return
 	}
 	c := pub.codecs[i]
-	if strings.EqualFold(c.info.MimeType, codec.MimeType) && c.fmtp == codec.SDPFmtpLine {
+	if strings.EqualFold(c.info.MimeType, f.MimeType) && c.fmtp == f.Parameters {
 		return
 	}
 	pub.unsubscribeAll()
@@ -142,9 +142,9 @@ func cidsOf(announced string, info *livekit.TrackInfo) []string {
 	return cids
 }
 
-// comesBy tells whether a codec of the track comes on that section.
-func (pub *Publication) comesBy(rtp *webrtc.RTPReceiver) bool {
-	return slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.rtp == rtp })
+// comesOn reports whether a codec of the track comes on that media section.
+func (pub *Publication) comesOn(section peer.MediaSection) bool {
+	return slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section })
 }
 
 // silent reports whether no media of the track has come.

@@ -11,10 +11,10 @@ import (
 	"meet/internal/sfu"
 )
 
-// earlyMedia is media that came before its AddTrack.
-type earlyMedia struct {
-	track    *webrtc.TrackRemote
-	receiver *webrtc.RTPReceiver
+// incomingStream is a stream of media, and the media section on which a client sends it; zero for a source of our own.
+type incomingStream struct {
+	sfu.TrackSource
+	section peer.MediaSection
 }
 
 // sending learns on which sections the client offers to send. An announced track that is no longer among them has been
@@ -24,7 +24,7 @@ func (p *Participant) sending(tracks []peer.OfferedTrack) {
 	offered := func(cid string) bool {
 		return slices.ContainsFunc(tracks, func(o peer.OfferedTrack) bool { return o.CID == cid })
 	}
-	p.early = slices.DeleteFunc(p.early, func(m earlyMedia) bool { return m.track.ID() != "" && !offered(m.track.ID()) })
+	p.early = slices.DeleteFunc(p.early, func(s incomingStream) bool { id := s.Info().ID; return id != "" && !offered(id) })
 	shown, given := false, false
 	p.pending = slices.DeleteFunc(p.pending, func(t *pendingTrack) bool {
 		now := slices.ContainsFunc(t.cids, offered)
@@ -91,27 +91,28 @@ func (p *Participant) publishOffered() {
 
 // sendsFirst reports whether the client will send a track in the codec that stands first in the answer.
 func (p *Participant) sendsFirst(t *pendingTrack, o peer.OfferedTrack) bool {
-	return o.Receiver != nil && (o.Only || o.Kind == livekit.TrackType_AUDIO || !p.req.pion() || strings.EqualFold(t.info.MimeType, o.Codec.MimeType))
+	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !p.req.pion() || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
 
 // mediaArrived is called when a layer of a track sends its first packet.
-func (p *Participant) mediaArrived(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	if pub := p.publicationOf(track, receiver); pub != nil {
-		p.addMedia(pub, track, receiver)
+func (p *Participant) mediaArrived(s incomingStream) {
+	info := s.Info()
+	if pub := p.publicationOf(info, s.section); pub != nil {
+		p.addMedia(pub, s)
 		return
 	}
-	if t := p.takePending(track); t != nil {
+	if t := p.takePending(info); t != nil {
 		pub := newPublication(p, t)
-		pub.addMedia(track, receiver)
+		pub.addMedia(s)
 		p.room.publish(pub)
 		return
 	}
-	if pub := p.awaiting(track); pub != nil {
-		p.addMedia(pub, track, receiver)
+	if pub := p.awaiting(info); pub != nil {
+		p.addMedia(pub, s)
 		return
 	}
 	if len(p.early) < maxTracks*sfu.MaxLayers {
-		p.early = append(p.early, earlyMedia{track, receiver})
+		p.early = append(p.early, s)
 	}
 }
 
@@ -119,14 +120,14 @@ func (p *Participant) mediaArrived(track *webrtc.TrackRemote, receiver *webrtc.R
 func (p *Participant) takeEarly() {
 	early := p.early
 	p.early = nil
-	for _, m := range early {
-		p.mediaArrived(m.track, m.receiver)
+	for _, s := range early {
+		p.mediaArrived(s)
 	}
 }
 
-func (p *Participant) addMedia(pub *Publication, track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	if pub.addMedia(track, receiver) {
-		p.log.Debug("track published in one more codec", "track", pub.info.Sid, "codec", track.Codec().MimeType)
+func (p *Participant) addMedia(pub *Publication, s incomingStream) {
+	if pub.addMedia(s) {
+		p.log.Debug("track published in one more codec", "track", pub.info.Sid, "codec", s.Info().MimeType)
 		p.room.announce(p, true)
 		p.room.offerToAll(pub) // to those who had negotiated for the codec that was expected
 		p.room.rewatched[pub] = true
@@ -134,9 +135,9 @@ func (p *Participant) addMedia(pub *Publication, track *webrtc.TrackRemote, rece
 }
 
 // publicationOf finds the published track that this media belongs to: one more layer of it, or another codec.
-func (p *Participant) publicationOf(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) *Publication {
+func (p *Participant) publicationOf(info sfu.SourceInfo, section peer.MediaSection) *Publication {
 	for _, pub := range p.publications {
-		if pub.info.Type == kindOf(track) && (pub.comesBy(receiver) || slices.Contains(pub.cids, track.ID())) {
+		if pub.info.Type == kindOf(info) && (pub.comesOn(section) || slices.Contains(pub.cids, info.ID)) {
 			return pub
 		}
 	}
@@ -144,10 +145,10 @@ func (p *Participant) publicationOf(track *webrtc.TrackRemote, receiver *webrtc.
 }
 
 // awaiting finds a published track that is to come in this codec too, for clients whose SDP has other ids.
-func (p *Participant) awaiting(track *webrtc.TrackRemote) *Publication {
+func (p *Participant) awaiting(info sfu.SourceInfo) *Publication {
 	for _, pub := range p.publications {
 		if slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool {
-			return c.receiver == nil && c.info.Cid != "" && strings.EqualFold(c.info.MimeType, track.Codec().MimeType)
+			return c.receiver == nil && c.info.Cid != "" && strings.EqualFold(c.info.MimeType, info.MimeType)
 		}) {
 			return pub
 		}
@@ -157,9 +158,9 @@ func (p *Participant) awaiting(track *webrtc.TrackRemote) *Publication {
 
 // takePending finds the announced track that this media is: by the id in its SDP, else the first of its kind, because
 // some browsers put another id there (livekit-protocol.md, 3.2). The kind counts always: rights depend on it.
-func (p *Participant) takePending(track *webrtc.TrackRemote) *pendingTrack {
-	kind := kindOf(track)
-	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, track.ID()) })
+func (p *Participant) takePending(info sfu.SourceInfo) *pendingTrack {
+	kind := kindOf(info)
+	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, info.ID) })
 	if i < 0 {
 		i = slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return t.info.Type == kind })
 	}
@@ -171,8 +172,8 @@ func (p *Participant) takePending(track *webrtc.TrackRemote) *pendingTrack {
 	return t
 }
 
-func kindOf(track *webrtc.TrackRemote) livekit.TrackType {
-	if track.Kind() == webrtc.RTPCodecTypeAudio {
+func kindOf(info sfu.SourceInfo) livekit.TrackType {
+	if info.Kind == webrtc.RTPCodecTypeAudio {
 		return livekit.TrackType_AUDIO
 	}
 	return livekit.TrackType_VIDEO

@@ -98,7 +98,7 @@ func TestMediaBeforeAddTrack(t *testing.T) {
 		var ids []string
 		ada.state(func(p *Participant) {
 			for _, m := range p.early {
-				ids = append(ids, m.track.ID())
+				ids = append(ids, m.Info().ID)
 			}
 		})
 		return ids

@@ -63,7 +63,7 @@ func TestRTXFor(t *testing.T) {
 
 // TestBindWithoutTheCodec checks that the owner learns of it and that nothing is sent then.
 func TestBindWithoutTheCodec(t *testing.T) {
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000, RTCP: (&feedbackLog{}).send})
+	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
 	var told error
 	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { told = err }})
 	if _, err := d.Bind(&boundContext{codecs: codecsFor(webrtc.MimeTypeVP8)}); err != nil {
@@ -73,7 +73,7 @@ func TestBindWithoutTheCodec(t *testing.T) {
 		t.Errorf("OnBound was given %v, want ErrCodec", told)
 	}
 	d.Start()
-	l := newLayer(r, 0, 1)
+	l := testLayer(r, 0, 1, nil)
 	l.handle(picture{seq: 1, key: true}.raw(t, 1), l.asked)
 	d.Stop()
 	told = nil

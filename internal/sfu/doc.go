@@ -1,7 +1,7 @@
 // Package sfu carries RTP packets from a Receiver, the server's end of one published track, to its Sinks: one DownTrack
 // for each subscriber.
 //
-//	publisher ─TrackRemote─▶ Receiver ─▶ Sink: DownTrack ─▶ Pacer ─▶ subscriber
+//	publisher ─TrackSource─▶ Receiver ─▶ Sink: DownTrack ─▶ Pacer ─▶ subscriber
 //	     ◀─ PLI, NACK, RR, TWCC ───┘       │      ▲ └ bwe ◀─ TWCC, REMB ──┘
 //	                                       │      └ what is allowed ─ Allocator
 //	                                       └◀─ NACK, PLI, RR ──┘
@@ -15,13 +15,13 @@
 // selector picks out of that stream the spatial and temporal layers the subscriber gets, by the dependency descriptor
 // where there is one. Numbering closes the gaps in sequence numbers that this leaves.
 //
-// Goroutines: each layer of a Receiver has two. One reads RTP and calls every Sink in place, one reads RTCP; both end when
-// the connection or the transceiver is closed, and Receiver.Close waits for them. A Receiver of sound has one for a second
-// after a mute, which sends silence; it ends earlier when the track is unmuted or the Receiver closed. Feedback has one for
-// each publisher, which sends reports and transport-wide feedback, and Reports one for each subscriber, which sends sender
-// reports; both end with Close. A Pacer has one while packets wait or a probe is under way; Close ends it too. A DownTrack
-// has none: pion's goroutine that reads the subscriber's connection hands it each RTCP packet about it, and the Pacer the
-// feedback (see Tap.Buffer).
+// Goroutines: each layer of a Receiver has two. One reads RTP and calls every Sink in place, one reads RTCP; both end
+// with the layer's TrackSource, as when a connection is closed, and Receiver.Close waits for them. A Receiver of sound
+// has one for a second after a mute, which sends silence; it ends earlier when the track is unmuted or the Receiver
+// closed. Feedback has one for each publisher, which sends reports and transport-wide feedback, and Reports one for
+// each subscriber, which sends sender reports; both end with Close. A Pacer has one while packets wait or a probe is
+// under way; Close ends it too. A DownTrack has none: pion's goroutine that reads the subscriber's connection hands it
+// each RTCP packet about it, and the Pacer the feedback (see Tap.Buffer).
 //
 // Locks: DownTrack.mu may be held while a lock of History, layer, Tap or Pacer is taken, never the other way round. All
 // other locks are held alone. DownTrack.mu is held while a packet goes out, because that keeps the packets of a subscriber

@@ -186,7 +186,7 @@ func TestMuteLeavesNoGap(t *testing.T) {
 func TestReplacedLayer(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.feed(0, picture{seq: 1, ts: 100, id: 1, key: true})
-	g.r.layers[0].Store(newLayer(g.r, 0, 555))
+	g.r.layers[0].Store(testLayer(g.r, 0, 555, g.up))
 	g.now = g.now.Add(100 * time.Millisecond)
 	g.feed(0, picture{seq: 9000, ts: 1 << 30, id: 400})
 	g.feed(0, picture{seq: 9001, ts: 1<<30 + 3000, id: 401, key: true})
@@ -258,7 +258,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	up := &feedbackLog{}
 	g := &rig{t: t, up: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}}
-	g.r = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1, RTCP: up.send})
+	g.r = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1})
 	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_a", StreamID: "PA_x", Tap: NewTap(1, nil), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	if g.d.ID() != "TR_a" || g.d.StreamID() != "PA_x" || g.d.RID() != "" || g.d.Kind() != webrtc.RTPCodecTypeAudio {
 		t.Errorf("shown to the subscriber as %q %q %q %v", g.d.ID(), g.d.StreamID(), g.d.RID(), g.d.Kind())
 	}
-	l := newLayer(g.r, 0, 1)
+	l := testLayer(g.r, 0, 1, g.up)
 	g.r.layers[0].Store(l)
 	p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: 9, SSRC: 1}, Payload: []byte{0xfc, 1}}
 	if err := p.SetExtension(1, []byte{20}); err != nil {

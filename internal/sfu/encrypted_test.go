@@ -51,7 +51,7 @@ func TestEncryptedFramesPassUntouched(t *testing.T) {
 func TestEncryptedRedundancyIsNotUnpacked(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		r := NewReceiver(ReceiverOptions{MimeType: "audio/red", ClockRate: 48000})
-		r.layers[0].Store(newLayer(r, 0, 1))
+		r.layers[0].Store(testLayer(r, 0, 1, nil))
 		var bound error
 		out := &stubWriter{}
 		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), Encrypted: encrypted, OnBound: func(err error) { bound = err }})

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -41,7 +40,6 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	f := &fanOut{now: time.Now()}
 	r := NewReceiver(ReceiverOptions{
 		MimeType: mime, ClockRate: 90000, NACK: true, AudioLevelID: 1, DescriptorID: descriptorUp,
-		RTCP: func([]rtcp.Packet) error { return nil },
 	})
 	p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 100, SSRC: 5}}
 	var id uint8
@@ -61,7 +59,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 		tb.Fatal(err)
 	}
 	f.raw = marshal(tb, p)
-	f.layer = newLayer(r, 0, 5)
+	f.layer = testLayer(r, 0, 5, nil)
 	r.layers[0].Store(f.layer)
 	ctx := &boundContext{codecs: codecsFor(mime), rtx: downRTX, extensions: []webrtc.RTPHeaderExtensionParameter{
 		{URI: DependencyDescriptorURI, ID: descriptorDown},

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -37,7 +36,6 @@ func FuzzForwarding(f *testing.F) {
 		}
 		r := NewReceiver(ReceiverOptions{
 			MimeType: mimes[int(mime)%len(mimes)], ClockRate: 90000, NACK: true, DescriptorID: recordedID,
-			RTCP: func([]rtcp.Packet) error { return nil },
 		})
 		out := &stubWriter{}
 		ctx := &boundContext{codecs: codecsFor(r.MimeType), extensions: []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}}
@@ -56,7 +54,7 @@ func FuzzForwarding(f *testing.F) {
 			data = data[2+size:]
 			var h rtp.Header
 			if _, err := h.Unmarshal(raw); err == nil && r.layers[0].Load() == nil {
-				r.layers[0].Store(newLayer(r, 0, h.SSRC))
+				r.layers[0].Store(testLayer(r, 0, h.SSRC, nil))
 			}
 			if l := r.layer(0); l != nil {
 				l.handle(raw, now)

@@ -150,6 +150,29 @@ func (f *feedbackLog) keyFramesAsked() []uint32 {
 	return ssrcs
 }
 
+// scriptedSource is a TrackSource of the packets that its functions read.
+type scriptedSource struct {
+	ssrc      uint32
+	rtp, rtcp func([]byte) (int, error)
+	up        *feedbackLog // nil drops feedback
+}
+
+func (s *scriptedSource) Info() SourceInfo               { return SourceInfo{SSRC: s.ssrc} }
+func (s *scriptedSource) ReadRTP(b []byte) (int, error)  { return s.rtp(b) }
+func (s *scriptedSource) ReadRTCP(b []byte) (int, error) { return s.rtcp(b) }
+
+func (s *scriptedSource) WriteRTCP(packets []rtcp.Packet) error {
+	if s.up == nil {
+		return nil
+	}
+	return s.up.send(packets)
+}
+
+// testLayer makes a layer that is fed by hand; up keeps its feedback, unless it is nil.
+func testLayer(r *Receiver, n int, ssrc uint32, up *feedbackLog) *layer {
+	return newLayer(r, n, &scriptedSource{ssrc: ssrc, up: up})
+}
+
 // boundContext is what pion gives Bind.
 type boundContext struct {
 	codecs     []webrtc.RTPCodecParameters
@@ -204,9 +227,9 @@ func newRig(t *testing.T, layers int, retransmission bool) *rig {
 func newRigOf(t *testing.T, o rigOptions) *rig {
 	t.Helper()
 	g := &rig{t: t, up: &feedbackLog{}, out: &stubWriter{}, now: time.Now()}
-	g.r = NewReceiver(ReceiverOptions{MimeType: o.mime, ClockRate: 90000, NACK: true, DescriptorID: o.descriptor, RTCP: g.up.send})
+	g.r = NewReceiver(ReceiverOptions{MimeType: o.mime, ClockRate: 90000, NACK: true, DescriptorID: o.descriptor})
 	for n := range o.layers {
-		g.r.layers[n].Store(newLayer(g.r, n, layerSSRC(n)))
+		g.r.layers[n].Store(testLayer(g.r, n, layerSSRC(n), g.up))
 	}
 	g.ctx = &boundContext{codecs: codecsFor(o.mime)}
 	if o.rtx {

@@ -31,7 +31,7 @@ func (l *layer) requestKeyFrame(now time.Time) {
 	l.mu.Unlock()
 	if !early {
 		l.r.Counters.KeyFramesAsked.Add(1)
-		_ = l.r.RTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
+		_ = l.source.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
 	}
 }
 

@@ -34,6 +34,7 @@ const (
 type layer struct {
 	r        *Receiver
 	n        int
+	source   TrackSource
 	ssrc     uint32
 	history  *History
 	pkt      Packet       // the one being forwarded; touched by the read goroutine only
@@ -66,12 +67,12 @@ type senderReport struct {
 	at  time.Time // when it came; zero if none did
 }
 
-func newLayer(r *Receiver, n int, ssrc uint32) *layer {
+func newLayer(r *Receiver, n int, source TrackSource) *layer {
 	size := videoHistory
 	if r.codec == codec.Opus || r.codec == codec.RED {
 		size = audioHistory
 	}
-	l := &layer{r: r, n: n, ssrc: ssrc, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
+	l := &layer{r: r, n: n, source: source, ssrc: source.Info().SSRC, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
 	l.meter.steady = !r.Sparse
 	if r.DescriptorID != 0 {
 		l.descriptors = new(codec.Descriptors)
@@ -80,10 +81,10 @@ func newLayer(r *Receiver, n int, ssrc uint32) *layer {
 	return l
 }
 
-func (l *layer) readRTP(read ReadFunc) {
+func (l *layer) readRTP() {
 	raw := make([]byte, mtu)
 	for {
-		n, err := read(raw)
+		n, err := l.source.ReadRTP(raw)
 		if errors.Is(err, io.ErrShortBuffer) {
 			l.countMalformed() // one packet too large for the road is no reason to end the track
 			continue
@@ -190,7 +191,7 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 		for _, n := range nacks {
 			l.r.Counters.Missed.Add(1 + uint64(bits.OnesCount16(uint16(n.LostPackets)))) // RFC 4585, section 6.2.1
 		}
-		_ = l.r.RTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: l.ssrc, Nacks: nacks}})
+		_ = l.source.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: l.ssrc, Nacks: nacks}})
 	}
 	if askKey {
 		l.requestKeyFrame(now)
@@ -229,10 +230,10 @@ func (l *layer) keepAlive(now time.Time) (resumes bool) {
 	return resumes
 }
 
-func (l *layer) readRTCP(read ReadFunc) {
+func (l *layer) readRTCP() {
 	buf := make([]byte, mtu)
 	for {
-		n, err := read(buf)
+		n, err := l.source.ReadRTCP(buf)
 		if errors.Is(err, io.ErrShortBuffer) {
 			l.countMalformed()
 			continue

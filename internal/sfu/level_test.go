@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -102,9 +101,9 @@ func TestAudioLevelOfMixedPackets(t *testing.T) {
 // not heard.
 func TestLevelComesFromTheExtension(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{
-		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 3, RTCP: func([]rtcp.Packet) error { return nil },
+		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 3,
 	})
-	l := newLayer(r, 0, 1)
+	l := testLayer(r, 0, 1, nil)
 	r.layers[0].Store(l)
 	seq := uint16(0)
 	speak := func() {

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/sfu/codec"
@@ -13,9 +12,9 @@ import (
 
 // meteredReceiver is a Receiver whose meters are fed by hand.
 func meteredReceiver(layers int) *Receiver {
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCP: func([]rtcp.Packet) error { return nil }})
+	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
 	for n := range layers {
-		r.layers[n].Store(newLayer(r, n, layerSSRC(n)))
+		r.layers[n].Store(testLayer(r, n, layerSSRC(n), nil))
 		r.alive.Or(1 << n)
 	}
 	return r
@@ -80,7 +79,7 @@ func TestBitratesAfterSilence(t *testing.T) {
 func TestBitratesOfSparse(t *testing.T) {
 	r, now := meteredReceiver(0), time.Now()
 	r.Sparse = true
-	r.layers[0].Store(newLayer(r, 0, layerSSRC(0)))
+	r.layers[0].Store(testLayer(r, 0, layerSSRC(0), nil))
 	for _, every := range []time.Duration{time.Second / 30, 5 * time.Second} {
 		for range 60 {
 			now = now.Add(every)

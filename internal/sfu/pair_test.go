@@ -72,7 +72,7 @@ func newCall(t *testing.T) *call {
 	if err := c.net.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c.receiver = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true, RTCP: c.up.WriteRTCP})
+	c.receiver = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true})
 	c.feedback, c.reports = NewFeedback(upTap, c.up.WriteRTCP), NewReports(c.down.WriteRTCP, func(time.Time) {})
 	c.feedback.Add(c.receiver)
 	c.track = NewDownTrack(c.receiver, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: downTap, OnBound: func(error) {}})
@@ -82,27 +82,40 @@ func newCall(t *testing.T) *call {
 	return c
 }
 
+// publishedTrack is a layer of the publisher's track.
+type publishedTrack struct {
+	*webrtc.TrackRemote
+	receiver *webrtc.RTPReceiver
+	call     *call
+}
+
 func (c *call) addLayer(remote *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	n := max(0, map[string]int{"q": 0, "h": 1, "f": 2}[remote.RID()])
-	readRTP := func(b []byte) (int, error) {
-		n, attributes, err := remote.Read(b)
-		if attributes != nil && attributes.Get(webrtc.AttributeRtxSsrc) != nil {
-			c.mu.Lock()
-			c.repairs++
-			c.mu.Unlock()
-		}
-		return n, err
-	}
-	readRTCP := func(b []byte) (int, error) {
-		if remote.RID() != "" {
-			n, _, err := r.ReadSimulcast(b, remote.RID())
-			return n, err
-		}
-		n, _, err := r.Read(b)
-		return n, err
-	}
-	c.receiver.AddLayer(n, uint32(remote.SSRC()), readRTP, readRTCP)
+	c.receiver.AddLayer(n, &publishedTrack{remote, r, c}, nil)
 }
+
+func (p *publishedTrack) Info() SourceInfo { return SourceInfo{SSRC: uint32(p.SSRC())} }
+
+func (p *publishedTrack) ReadRTP(b []byte) (int, error) {
+	n, attributes, err := p.Read(b)
+	if attributes != nil && attributes.Get(webrtc.AttributeRtxSsrc) != nil {
+		p.call.mu.Lock()
+		p.call.repairs++
+		p.call.mu.Unlock()
+	}
+	return n, err
+}
+
+func (p *publishedTrack) ReadRTCP(b []byte) (int, error) {
+	if p.RID() != "" {
+		n, _, err := p.receiver.ReadSimulcast(b, p.RID())
+		return n, err
+	}
+	n, _, err := p.receiver.Read(b)
+	return n, err
+}
+
+func (p *publishedTrack) WriteRTCP(packets []rtcp.Packet) error { return p.call.up.WriteRTCP(packets) }
 
 // close ends everything in the order its users are asked to keep.
 func (c *call) close() {

@@ -24,8 +24,6 @@ type ReceiverOptions struct {
 	DescriptorID  uint8 // id of the AV1 dependency descriptor extension; 0 when not negotiated
 	NACK          bool  // the publisher answers NACKs
 	Sparse        bool  // a screen share: seconds may pass between two frames
-	// RTCP sends feedback to the publisher. It must not block, nor keep the packets: their memory is used again.
-	RTCP func([]rtcp.Packet) error
 	// Counters are shared with other tracks; nil makes ones of its own.
 	Counters *Counters
 }
@@ -58,22 +56,25 @@ func NewReceiver(o ReceiverOptions) *Receiver {
 	return r
 }
 
-// ReadFunc reads one packet into b and returns its length. It returns an error when the stream has ended.
-type ReadFunc func(b []byte) (int, error)
-
-// AddLayer starts forwarding layer n of the track, which arrives with the given SSRC. rtp and rtcp are called from
-// goroutines of the layer until they return an error. A layer already there is replaced, as after a renegotiation.
-func (r *Receiver) AddLayer(n int, ssrc uint32, rtp, rtcp ReadFunc) {
+// AddLayer starts forwarding layer n of the track, which comes from source. Goroutines of the layer read the source until
+// it returns an error; ended is then called from one of them, unless it is nil. A layer already there is replaced, as after
+// a renegotiation.
+func (r *Receiver) AddLayer(n int, source TrackSource, ended func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || n < 0 || n >= MaxLayers {
 		return
 	}
-	l := newLayer(r, n, ssrc)
+	l := newLayer(r, n, source)
 	r.layers[n].Store(l)
-	// Both end when the connection or the transceiver is closed, which makes their read fail.
-	r.wg.Go(func() { l.readRTP(rtp) })
-	r.wg.Go(func() { l.readRTCP(rtcp) })
+	// Both end with the source, for instance when the connection or the transceiver is closed: their read fails then.
+	r.wg.Go(func() {
+		l.readRTP()
+		if ended != nil {
+			ended()
+		}
+	})
+	r.wg.Go(l.readRTCP)
 }
 
 // AddSink begins to feed s.

@@ -135,7 +135,7 @@ func TestAlive(t *testing.T) {
 }
 
 // sliceReader reads the packets given, then io.EOF; a nil one is a packet too large for the buffer.
-func sliceReader(packets ...[]byte) ReadFunc {
+func sliceReader(packets ...[]byte) func([]byte) (int, error) {
 	return func(b []byte) (int, error) {
 		if len(packets) == 0 {
 			return 0, io.EOF
@@ -156,7 +156,7 @@ func (s *recordingSink) WriteRTP(p *Packet) { s.seqs = append(s.seqs, p.Header.S
 
 func TestReceiverReadsLayers(t *testing.T) {
 	up := &feedbackLog{}
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCP: up.send})
+	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
 	s := &recordingSink{}
 	r.AddSink(s)
 	r.AddSink(s) // twice is once
@@ -171,10 +171,17 @@ func TestReceiverReadsLayers(t *testing.T) {
 	}
 	noVP8 := slices.Clone(one[:13]) // ends in the payload descriptor
 	noVP8[3] = 3
-	r.AddLayer(-1, 1, sliceReader(one), sliceReader())
-	r.AddLayer(MaxLayers, 1, sliceReader(one), sliceReader())
-	r.AddLayer(1, 5, sliceReader(one, nil, []byte{1, 2}, one, noVP8, two), sliceReader(nil, []byte{1}, sr, other))
+	ended := 0
+	add := func(n int, ssrc uint32, rtp, rtcp func([]byte) (int, error)) {
+		r.AddLayer(n, &scriptedSource{ssrc: ssrc, rtp: rtp, rtcp: rtcp, up: up}, func() { ended++ })
+	}
+	add(-1, 1, sliceReader(one), sliceReader())
+	add(MaxLayers, 1, sliceReader(one), sliceReader())
+	add(1, 5, sliceReader(one, nil, []byte{1, 2}, one, noVP8, two), sliceReader(nil, []byte{1}, sr, other))
 	r.wg.Wait()
+	if ended != 1 {
+		t.Errorf("%d streams have ended, of one that was read", ended)
+	}
 	if d := cmp.Diff([]uint16{1, 2}, s.seqs); d != "" {
 		t.Errorf("packets at the sink: %s", d)
 	}
@@ -189,9 +196,9 @@ func TestReceiverReadsLayers(t *testing.T) {
 		t.Errorf("alive %03b after the layer ended", got)
 	}
 	r.RemoveSink(s)
-	r.AddLayer(0, 6, sliceReader(one), sliceReader())
+	add(0, 6, sliceReader(one), sliceReader())
 	r.Close()
-	r.AddLayer(0, 6, sliceReader(one), sliceReader())
+	add(0, 6, sliceReader(one), sliceReader())
 	if len(s.seqs) != 2 {
 		t.Errorf("a removed sink was given %v", s.seqs[2:])
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/interceptor"
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 )
@@ -38,8 +37,8 @@ func redPacket(t *testing.T, seq uint16, copies int) []byte {
 // newREDTrack feeds a DownTrack from a RED track to a connection with the given codecs, which writes to out.
 func newREDTrack(t *testing.T, codecs []webrtc.RTPCodecParameters, out interceptor.RTPWriter) (*layer, *DownTrack) {
 	t.Helper()
-	r := NewReceiver(ReceiverOptions{MimeType: "audio/red", ClockRate: 48000, RTCP: func([]rtcp.Packet) error { return nil }})
-	l := newLayer(r, 0, 5)
+	r := NewReceiver(ReceiverOptions{MimeType: "audio/red", ClockRate: 48000})
+	l := testLayer(r, 0, 5, nil)
 	r.layers[0].Store(l)
 	tap := NewTap(1, nil)
 	tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)

@@ -45,7 +45,7 @@ func TestSenderReport(t *testing.T) {
 	if d := cmp.Diff(want(ntp+1<<31+1<<30, 135_000+22_500, 3), g.d.senderReport(now)); d != "" {
 		t.Error(d)
 	}
-	g.r.layers[1].Store(newLayer(g.r, 1, 999))
+	g.r.layers[1].Store(testLayer(g.r, 1, 999, g.up))
 	g.r.layer(1).sr = senderReport{ntp: ntp, rtp: 1, at: g.now}
 	if got := g.d.senderReport(now); got != nil {
 		t.Errorf("report %v by the clock of a stream that is not forwarded yet", got)
@@ -80,8 +80,8 @@ func TestFeedback(t *testing.T) {
 		up := &feedbackLog{}
 		tap := NewTap(77, nil)
 		f := NewFeedback(tap, up.send)
-		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, RTCP: up.send})
-		r.layers[0].Store(newLayer(r, 0, 5))
+		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
+		r.layers[0].Store(testLayer(r, 0, 5, up))
 		f.Add(r)
 		var seq uint16
 		stream := tap.BindRemoteStream(
@@ -139,7 +139,7 @@ func TestReceiverReportsAreSplit(t *testing.T) {
 	var receivers []*Receiver
 	for i := range 40 {
 		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000})
-		l := newLayer(r, 0, uint32(i))
+		l := testLayer(r, 0, uint32(i), nil)
 		l.loss.add(1, 1, 48000, time.Now())
 		r.layers[0].Store(l)
 		receivers = append(receivers, r)

@@ -128,7 +128,7 @@ func TestRetransmissionOfAReplacedStream(t *testing.T) {
 	g := newRig(t, 1, true)
 	g.feed(0, picture{seq: 1, key: true})
 	g.out.take()
-	other := newLayer(g.r, 0, layerSSRC(0)+100)
+	other := testLayer(g.r, 0, layerSSRC(0)+100, g.up)
 	other.history.Store(picture{seq: 1, key: true, id: 77}.raw(t, other.ssrc))
 	g.r.layers[0].Store(other)
 	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
