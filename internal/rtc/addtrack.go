@@ -112,9 +112,7 @@ func (p *Participant) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 }
 
 func (p *Participant) sendPublished(cid string, info *livekit.TrackInfo) {
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackPublished{TrackPublished: &livekit.TrackPublishedResponse{
-		Cid: cid, Track: proto.CloneOf(info),
-	}}})
+	p.send(trackPublishedMessage(cid, proto.CloneOf(info)))
 }
 
 // mayPublish tells whether p may publish such a track. Where only some sources are granted, what is called a microphone

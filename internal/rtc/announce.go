@@ -31,7 +31,7 @@ func (r *Room) announce(p *Participant, self bool) {
 	p.budget.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
 	p.reshow()
 	if self {
-		p.send(participantUpdate(p.ownState()))
+		p.send(updateMessage(p.ownState()))
 	}
 	r.queueNews(p)
 }
@@ -50,7 +50,7 @@ func (r *Room) announceDeparture(p *Participant) {
 		return
 	}
 	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })
-	m := NewMessage(participantUpdate(p.snapshot()))
+	m := NewMessage(updateMessage(p.snapshot()))
 	for _, o := range r.participants {
 		if o != p && o.req.Client.GetProtocol() <= 11 {
 			o.sendShared(m)
@@ -79,7 +79,7 @@ func (r *Room) tellNews(now bool) {
 	r.tellPeople()
 	if n.room {
 		n.room, n.recording = false, r.info.ActiveRecording
-		r.sendToAll(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: r.snapshot()}}})
+		r.sendToAll(roomUpdateMessage(r.snapshot()))
 		r.emit(Event{Kind: RoomChanged})
 	}
 	if n.wait == nil {
@@ -97,7 +97,7 @@ func (r *Room) tellPeople() {
 	people := r.news.people
 	r.news.people = nil
 	if len(people) == 1 { // who has just been told, or knows from its join
-		m := NewMessage(participantUpdate(people[0].snapshot()))
+		m := NewMessage(updateMessage(people[0].snapshot()))
 		for _, o := range r.participants {
 			if o != people[0] {
 				o.sendShared(m)
@@ -114,7 +114,7 @@ func (r *Room) tellPeople() {
 	}
 	for _, p := range people {
 		if p.askedName != "" {
-			p.send(participantUpdate(p.ownState()))
+			p.send(updateMessage(p.ownState()))
 		}
 	}
 }
@@ -138,7 +138,7 @@ func updates(infos []*livekit.ParticipantInfo) iter.Seq[*livekit.SignalResponse]
 				}
 				n++
 			}
-			if !yield(participantUpdate(infos[:n]...)) {
+			if !yield(updateMessage(infos[:n]...)) {
 				return
 			}
 			infos = infos[n:]
@@ -154,10 +154,6 @@ type departure struct {
 
 // maxDeparted bounds how many departures are remembered; older ones are forgotten first.
 const maxDeparted = 512
-
-func participantUpdate(infos ...*livekit.ParticipantInfo) *livekit.SignalResponse {
-	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Update{Update: &livekit.ParticipantUpdate{Participants: infos}}}
-}
 
 // activate marks p as connected, once.
 func (p *Participant) activate() {
@@ -190,7 +186,7 @@ func (p *Participant) mintToken(room string) string {
 
 func (p *Participant) refreshToken() {
 	if t := p.mintToken(p.room.info.Name); t != "" {
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: t}})
+		p.send(refreshTokenMessage(t))
 	}
 	if p.refresh != nil {
 		p.refresh.Stop()

@@ -124,8 +124,6 @@ func (s *Subscription) streamState() *livekit.StreamStateInfo {
 
 func (p *Participant) sendStreamStates(states []*livekit.StreamStateInfo) {
 	if len(states) > 0 {
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_StreamStateUpdate{
-			StreamStateUpdate: &livekit.StreamStateUpdate{StreamStates: states},
-		}})
+		p.send(streamStateMessage(states))
 	}
 }

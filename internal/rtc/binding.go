@@ -84,9 +84,7 @@ func (s *Subscription) start() {
 	}
 	if pub := s.pub; !pub.told && !s.subscriber.hidden() && pub.owner.req.knowsAllResponses() {
 		pub.told = true
-		pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackSubscribed{
-			TrackSubscribed: &livekit.TrackSubscribed{TrackSid: pub.info.Sid},
-		}})
+		pub.owner.send(trackSubscribedMessage(pub.info.Sid))
 	}
 }
 

@@ -105,7 +105,5 @@ func (p *Participant) tellHandles() {
 			PublisherIdentity: s.track.owner.identity(), PublisherSid: s.track.owner.sid(), TrackSid: s.track.info.Sid,
 		}
 	}
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_DataTrackSubscriberHandles{
-		DataTrackSubscriberHandles: &livekit.DataTrackSubscriberHandles{SubHandles: handles},
-	}})
+	p.send(dataTrackHandlesMessage(handles))
 }

@@ -46,9 +46,7 @@ func (p *Participant) publishDataTrack(req *livekit.PublishDataTrackRequest) {
 	p.room.dataTracks[t.handle] = t
 	p.dataTracks[req.PubHandle] = t
 	p.dataTracksChanged()
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_PublishDataTrackResponse{
-		PublishDataTrackResponse: &livekit.PublishDataTrackResponse{Info: proto.CloneOf(t.info)},
-	}})
+	p.send(dataTrackPublishedMessage(proto.CloneOf(t.info)))
 	p.setPublisher(true)
 	p.room.announce(p, true)
 	p.log.Debug("data track published", "track", t.info.Sid)
@@ -114,9 +112,7 @@ func (p *Participant) dropDataTracks(tracks ...*DataTrack) {
 	for _, t := range tracks {
 		delete(p.dataTracks, t.info.PubHandle)
 		t.end()
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_UnpublishDataTrackResponse{
-			UnpublishDataTrackResponse: &livekit.UnpublishDataTrackResponse{Info: proto.CloneOf(t.info)},
-		}})
+		p.send(dataTrackUnpublishedMessage(proto.CloneOf(t.info)))
 	}
 	p.dataTracksChanged()
 	if len(tracks) > 0 {

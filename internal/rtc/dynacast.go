@@ -112,7 +112,7 @@ func (pub *Publication) sendDemand() {
 		u.SubscribedCodecs = append(u.SubscribedCodecs, codec)
 	}
 	u.SubscribedQualities = u.SubscribedCodecs[0].Qualities
-	pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscribedQualityUpdate{SubscribedQualityUpdate: u}})
+	pub.owner.send(subscribedQualityMessage(u))
 }
 
 func (pub *Publication) sendAudioDemand() {
@@ -122,7 +122,7 @@ func (pub *Publication) sendAudioDemand() {
 			Codec: shortName(c.info.MimeType), Enabled: c.told != unwatched,
 		})
 	}
-	pub.owner.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscribedAudioCodecUpdate{SubscribedAudioCodecUpdate: u}})
+	pub.owner.send(subscribedAudioCodecMessage(u))
 }
 
 // shortName is a MIME type's codec in lower case, without the kind.

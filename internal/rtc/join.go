@@ -112,7 +112,7 @@ func (req *JoinRequest) dependent() bool {
 // received, then answers to what came along.
 func (p *Participant) begin() {
 	p.info.State = livekit.ParticipantInfo_JOINED
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Join{Join: p.joinResponse()}})
+	p.send(joinMessage(p.joinResponse()))
 	p.deadline = p.room.after(joinTimeout, func() {
 		if p.info.State != livekit.ParticipantInfo_ACTIVE {
 			p.log.Info("join timed out")

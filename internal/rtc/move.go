@@ -68,7 +68,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 // sendAway gives the client a token for the other room and makes it join anew with that.
 func (p *Participant) sendAway(destination string) {
 	if t := p.mintToken(destination); t != "" {
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: t}})
+		p.send(refreshTokenMessage(t))
 	}
 	p.sendLeave(livekit.DisconnectReason_MIGRATION, livekit.LeaveRequest_RECONNECT)
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
@@ -140,7 +140,7 @@ func (r *Room) takeIn(p *Participant) {
 		return
 	}
 	r.enroll(p)
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomMoved{RoomMoved: p.roomMoved()}})
+	p.send(roomMovedMessage(p.roomMoved()))
 	if p.outRuns {
 		r.wg.Go(p.out.run) // ends when p does
 	}

@@ -194,18 +194,10 @@ func (p *Participant) hooks(target livekit.SignalTarget) peer.Hooks {
 		}
 	}
 	return peer.Hooks{
-		Offer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
-			return &livekit.SignalResponse{Message: &livekit.SignalResponse_Offer{Offer: d}}
-		}),
-		Answer: sdp(func(d *livekit.SessionDescription) *livekit.SignalResponse {
-			return &livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: d}}
-		}),
+		Offer:  sdp(offerMessage),
+		Answer: sdp(answerMessage),
 		NeedSections: func(audio, video uint32) {
-			post(func(p *Participant) {
-				p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_MediaSectionsRequirement{
-					MediaSectionsRequirement: &livekit.MediaSectionsRequirement{NumAudios: audio, NumVideos: video},
-				}})
-			})
+			post(func(p *Participant) { p.send(mediaSectionsMessage(audio, video)) })
 		},
 		Sending: func(tracks []peer.OfferedTrack) { post(func(p *Participant) { p.sending(tracks) }) },
 		State:   func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.connectionState(target, s) }) },
@@ -279,9 +271,7 @@ func (p *Participant) sendShared(m *Message) {
 }
 
 func (p *Participant) sendLeave(reason livekit.DisconnectReason, action livekit.LeaveRequest_Action) {
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
-		Reason: reason, Action: action, CanReconnect: action != livekit.LeaveRequest_DISCONNECT,
-	}}})
+	p.send(LeaveMessage(reason, action))
 }
 
 // end closes everything p has and tells the others that it is gone.

@@ -78,9 +78,7 @@ func (p *Participant) tellPermission(pub *Publication, allowed bool) {
 		return
 	}
 	p.permitted[pub.info.Sid] = allowed
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscriptionPermissionUpdate{
-		SubscriptionPermissionUpdate: &livekit.SubscriptionPermissionUpdate{
-			ParticipantSid: pub.owner.sid(), TrackSid: pub.info.Sid, Allowed: allowed,
-		},
-	}})
+	p.send(subscriptionPermissionMessage(&livekit.SubscriptionPermissionUpdate{
+		ParticipantSid: pub.owner.sid(), TrackSid: pub.info.Sid, Allowed: allowed,
+	}))
 }

@@ -117,8 +117,6 @@ func (p *Participant) sendQuality(people ...*Participant) {
 		infos = append(infos, info)
 	}
 	if len(infos) > 0 {
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_ConnectionQuality{
-			ConnectionQuality: &livekit.ConnectionQualityUpdate{Updates: infos},
-		}})
+		p.send(connectionQualityMessage(infos))
 	}
 }

@@ -175,9 +175,7 @@ func (r *Room) giveUp(now time.Time) {
 }
 
 func (p *Participant) tellSubscriptionError(sid string, e livekit.SubscriptionError) {
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_SubscriptionResponse{
-		SubscriptionResponse: &livekit.SubscriptionResponse{TrackSid: sid, Err: e},
-	}})
+	p.send(subscriptionResponseMessage(sid, e))
 }
 
 // list makes pub known to the room; unlist forgets it and what everybody said of it.

@@ -112,7 +112,7 @@ func (p *Participant) respond(r *livekit.RequestResponse) {
 	if !p.req.knowsAllResponses() {
 		return
 	}
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RequestResponse{RequestResponse: r}})
+	p.send(requestResponseMessage(r))
 }
 
 // refuseBlobs answers requests for data blobs, which the reference does not offer either unless told to: its clients wait

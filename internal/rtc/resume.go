@@ -30,11 +30,11 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	moved := req.RemoteIP != p.req.RemoteIP
 	p.req.RemoteIP = req.RemoteIP
 	if req.knowsReconnect() {
-		p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Reconnect{Reconnect: &livekit.ReconnectResponse{
+		p.send(reconnectMessage(&livekit.ReconnectResponse{
 			ClientConfiguration: p.req.configuration(),
 			ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
 			LastMessageSeq:      p.lastData,
-		}}})
+		}))
 	}
 	if drop {
 		return p.dropSocket(sink)
@@ -77,9 +77,7 @@ func (p *Participant) dropSocket(sink SignalSink) *Session {
 
 // nothingToResume tells the client to join anew. The session it returns takes no messages.
 func nothingToResume(sink SignalSink) *Session {
-	sink.Send(NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
-		Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT, CanReconnect: true,
-	}}}))
+	sink.Send(NewMessage(LeaveMessage(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)))
 	sink.Close()
 	return &Session{}
 }
@@ -109,7 +107,7 @@ func (p *Participant) sendEverything() {
 	for m := range updates(all) {
 		p.send(m)
 	}
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{RoomUpdate: &livekit.RoomUpdate{Room: p.room.snapshot()}}})
+	p.send(roomUpdateMessage(p.room.snapshot()))
 	p.sendSpeakers(speakers)
 	p.sendQuality(heard...)
 	if len(p.dataSubscriptions) > 0 {

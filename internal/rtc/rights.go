@@ -131,9 +131,7 @@ func (p *Participant) tellUnpublished(sid string) {
 		p.tellMuted(sid, true)
 		return
 	}
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_TrackUnpublished{
-		TrackUnpublished: &livekit.TrackUnpublishedResponse{TrackSid: sid},
-	}})
+	p.send(trackUnpublishedMessage(sid))
 }
 
 // openSubscriber makes the connection of somebody who joined without the right to receive.
@@ -175,7 +173,7 @@ func (p *Participant) setHidden(hidden bool) {
 	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })
 	gone := proto.CloneOf(p.info)
 	gone.State = livekit.ParticipantInfo_DISCONNECTED
-	m := NewMessage(participantUpdate(gone))
+	m := NewMessage(updateMessage(gone))
 	for _, o := range r.participants {
 		if o != p {
 			o.sendShared(m)
@@ -228,5 +226,5 @@ func (p *Participant) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 }
 
 func (p *Participant) tellMuted(sid string, muted bool) {
-	p.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: muted}}})
+	p.send(muteMessage(sid, muted))
 }

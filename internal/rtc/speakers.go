@@ -52,7 +52,7 @@ func (r *Room) updateSpeakers() {
 	if len(changed) == 0 {
 		return
 	}
-	all := NewMessage(speakersChanged(changed)) // most hear everybody
+	all := NewMessage(speakersChangedMessage(changed)) // most hear everybody
 	for o, heard := range news {
 		if len(heard) == len(changed) {
 			o.sendShared(all)
@@ -91,12 +91,8 @@ func (p *Participant) hears(o *Participant) bool { return o.audience[p] > 0 }
 
 func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	if len(speakers) > 0 {
-		p.send(speakersChanged(speakers))
+		p.send(speakersChangedMessage(speakers))
 	}
-}
-
-func speakersChanged(speakers []*livekit.SpeakerInfo) *livekit.SignalResponse {
-	return &livekit.SignalResponse{Message: &livekit.SignalResponse_SpeakersChanged{SpeakersChanged: &livekit.SpeakersChanged{Speakers: speakers}}}
 }
 
 // tellAbout tells p, who has just subscribed to o, whether o is speaking and how its connection is.

@@ -127,13 +127,22 @@ func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
 	now := time.Now().UnixMilli()
 	switch ping := m.Message.(type) {
 	case *livekit.SignalRequest_Ping:
-		return c.Send(rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_Pong{Pong: now}}))
+		return c.Send(rtc.NewMessage(pongMessage(now)))
 	case *livekit.SignalRequest_PingReq:
-		return c.Send(rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_PongResp{
-			PongResp: &livekit.Pong{LastPingTimestamp: ping.PingReq.GetTimestamp(), Timestamp: now},
-		}}))
+		return c.Send(rtc.NewMessage(pongRespMessage(ping.PingReq.GetTimestamp(), now)))
 	}
 	return false
+}
+
+// pongMessage answers a ping of the older form, which carries nothing back.
+func pongMessage(now int64) *livekit.SignalResponse {
+	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Pong{Pong: now}}
+}
+
+func pongRespMessage(pinged, now int64) *livekit.SignalResponse {
+	return &livekit.SignalResponse{Message: &livekit.SignalResponse_PongResp{
+		PongResp: &livekit.Pong{LastPingTimestamp: pinged, Timestamp: now},
+	}}
 }
 
 // write sends what is queued, and pings, until the Conn is closed and the queue empty.
@@ -162,9 +171,7 @@ func (c *Conn) write(ws *websocket.Conn) {
 func (c *Conn) finish(ws *websocket.Conn) {
 	if c.slow.Load() {
 		c.log.Warn("client does not read its messages and was cut off")
-		c.writeMessage(ws, rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
-			Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT, CanReconnect: true,
-		}}}))
+		c.writeMessage(ws, rtc.NewMessage(rtc.LeaveMessage(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)))
 	} else {
 		for c.queue.Len() > 0 {
 			if i := <-c.queue.Items(); !c.writeMessage(ws, i.Value) {
