@@ -166,34 +166,3 @@ func (p *Participant) activate() {
 	p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot(), Took: took})
 	p.log.Info("participant active", "sdk", p.req.Client.GetSdk().String(), "single_connection", p.single, "ms", took.Milliseconds())
 }
-
-// refreshInterval is how often a client gets a new token to return with.
-const refreshInterval = 5 * time.Minute
-
-// mintToken makes a token by which p can join that room, or "" where there is nobody to make one.
-func (p *Participant) mintToken(room string) string {
-	mint := p.room.rooms.opts.RefreshToken
-	if mint == nil {
-		return ""
-	}
-	t, err := mint(TokenSubject{Room: room, Info: p.info, Token: p.req.Token, Granted: p.granted})
-	if err != nil {
-		p.log.Warn("token not refreshed", "err", err)
-		return ""
-	}
-	return t
-}
-
-func (p *Participant) refreshToken() {
-	if t := p.mintToken(p.room.info.Name); t != "" {
-		p.send(refreshTokenMessage(t))
-	}
-	if p.refresh != nil {
-		p.refresh.Stop()
-	}
-	p.refresh = p.room.after(refreshInterval, func() {
-		if !p.closed {
-			p.refreshToken()
-		}
-	})
-}

@@ -37,15 +37,6 @@ type Options struct {
 	introduction  time.Duration // until others learn of a participant whose media has not connected
 }
 
-// TokenSubject is whom a refreshed token is for.
-type TokenSubject struct {
-	Room  string                   // differs from the token's after a move to another room
-	Info  *livekit.ParticipantInfo // for its name, metadata and attributes
-	Token Credential               // the one that was presented
-	// Granted replaces the token's grants inside the room where a back end has changed them since the join, else nil.
-	Granted *livekit.ParticipantPermission
-}
-
 const (
 	defaultEmptyTimeout     = 5 * time.Minute
 	defaultDepartureTimeout = 20 * time.Second

@@ -1,0 +1,49 @@
+package rtc
+
+import (
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// This file gives clients tokens by which they can come back, or go to another room.
+
+// TokenSubject is whom a refreshed token is for.
+type TokenSubject struct {
+	Room  string                   // differs from the token's after a move to another room
+	Info  *livekit.ParticipantInfo // for its name, metadata and attributes
+	Token Credential               // the one that was presented
+	// Granted replaces the token's grants inside the room where a back end has changed them since the join, else nil.
+	Granted *livekit.ParticipantPermission
+}
+
+// refreshInterval is how often a client gets a new token to return with.
+const refreshInterval = 5 * time.Minute
+
+// mintToken makes a token by which p can join that room, or "" where there is nobody to make one.
+func (p *Participant) mintToken(room string) string {
+	mint := p.room.rooms.opts.RefreshToken
+	if mint == nil {
+		return ""
+	}
+	t, err := mint(TokenSubject{Room: room, Info: p.info, Token: p.req.Token, Granted: p.granted})
+	if err != nil {
+		p.log.Warn("token not refreshed", "err", err)
+		return ""
+	}
+	return t
+}
+
+func (p *Participant) refreshToken() {
+	if t := p.mintToken(p.room.info.Name); t != "" {
+		p.send(refreshTokenMessage(t))
+	}
+	if p.refresh != nil {
+		p.refresh.Stop()
+	}
+	p.refresh = p.room.after(refreshInterval, func() {
+		if !p.closed {
+			p.refreshToken()
+		}
+	})
+}
