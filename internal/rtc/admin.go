@@ -21,6 +21,7 @@ import (
 var (
 	errNoRoom        = fault.New(fault.NotFound, "requested room does not exist")
 	errNoParticipant = fault.New(fault.NotFound, "participant does not exist")
+	errNoTrack       = fault.New(fault.NotFound, "track is not found")
 )
 
 // Create returns the room of that name as it is, or makes it. A new one waits for its first participant as long as its
@@ -171,6 +172,94 @@ func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time
 		rs.bans.add(room, identity, b) // it may be about to come
 	}
 	return err
+}
+
+// Change is what is to change of a participant. What is empty stays as it is, an attribute without a value is dropped,
+// and a permission replaces the one before in all its parts.
+type Change struct {
+	Name, Metadata string
+	Attributes     map[string]string
+	Permission     *livekit.ParticipantPermission
+}
+
+// Update changes a participant, all of it or nothing, and returns what it then is. It takes effect at once: tracks that
+// may no longer be published or received end.
+func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*livekit.ParticipantInfo, error) {
+	return rs.about(ctx, room, identity, func(p *Participant) error {
+		if p.forwarded != nil {
+			return errForwarded
+		}
+		if err := p.describe(c.Name, c.Metadata, c.Attributes); err != nil {
+			return err
+		}
+		if c.Permission != nil {
+			p.setPermission(c.Permission)
+			p.granted = p.info.Permission
+			if !p.req.companion() { // it comes back as its participant may
+				p.room.family(p.req.Token).granted = p.granted
+			}
+			if c := p.room.companionOf(p); c != nil {
+				c.setPermission(narrower(c.info.Permission, p.granted))
+				p.room.announce(c, true)
+			}
+		}
+		p.room.announce(p, true)
+		p.refreshToken()
+		return nil
+	})
+}
+
+// Mute mutes or unmutes a participant's track and returns what it then is.
+func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted bool) (*livekit.TrackInfo, error) {
+	var track *livekit.TrackInfo
+	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+		if p.forwarded != nil {
+			return errForwarded
+		}
+		info := p.muteByServer(sid, muted)
+		if info == nil {
+			return errNoTrack
+		}
+		track = proto.CloneOf(info)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return track, nil
+}
+
+// SendData sends a packet of the server's own to those it names, or to everybody (livekit-protocol.md, 6.5).
+func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.DataPacket) error {
+	user := packet.GetUser()
+	if n := len(user.GetNonce()); n != 0 && n != nonceSize {
+		return fault.New(fault.Invalid, fmt.Sprintf("nonce should be %d-bytes or not present, got: %d bytes", nonceSize, n))
+	}
+	raw, err := proto.Marshal(packet)
+	if err != nil {
+		return fmt.Errorf("encode data: %w", err)
+	}
+	if len(raw) > maxForwarded {
+		return fault.New(fault.Invalid, fmt.Sprintf("the data makes a packet of %d bytes; at most %d are allowed", len(raw), maxForwarded))
+	}
+	var to []*outbox
+	err = rs.within(ctx, room, func(r *Room) error {
+		if n := user.GetNonce(); len(n) == 0 || r.nonces.first([nonceSize]byte(n)) {
+			to = r.receivers(nil, packet)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range to {
+		if packet.Kind == livekit.DataPacket_LOSSY {
+			o.putLossy(raw)
+		} else {
+			o.put(raw)
+		}
+	}
+	return nil
 }
 
 // about runs f on the loop of a participant's room and returns what the participant then is.

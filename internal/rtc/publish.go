@@ -203,6 +203,34 @@ func (p *Participant) setMuted(m *livekit.SignalRequest_Mute) {
 	p.room.announce(p, true)
 }
 
+// muteByServer mutes or unmutes a track of p's. Its client is told so first, by itself: one that only saw its track muted
+// in an update would say that it is not (livekit-protocol.md, 14, row 27).
+func (p *Participant) muteByServer(sid string, muted bool) *livekit.TrackInfo {
+	pub, t := p.publications[sid], p.pendingBySID(sid)
+	switch {
+	case pub != nil && pub.info.Muted != muted:
+		p.tellMuted(sid, muted)
+		pub.setMuted(muted)
+		p.room.announce(p, true)
+	case t != nil && t.info.Muted != muted:
+		p.tellMuted(sid, muted)
+		if t.info.Muted = muted; t.public {
+			p.room.announce(p, true)
+		}
+	}
+	switch {
+	case pub != nil:
+		return pub.info
+	case t != nil:
+		return t.info
+	}
+	return nil
+}
+
+func (p *Participant) tellMuted(sid string, muted bool) {
+	p.send(muteMessage(sid, muted))
+}
+
 func (p *Participant) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack) {
 	info, seen := p.trackInfo(m.UpdateAudioTrack.GetTrackSid())
 	if info == nil {

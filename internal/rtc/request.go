@@ -2,10 +2,14 @@ package rtc
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/proto"
+
+	"meet/internal/fault"
+	"meet/internal/name"
 )
 
 // Handle processes one message of the client. It blocks for the client's announcement budget, for the room's loop, and for
@@ -133,6 +137,41 @@ func (p *Participant) takeCandidate(t *livekit.TrickleRequest) {
 	}
 }
 
+var errUnseen = fault.New(fault.Invalid, "the display name has no character that can be seen")
+
+// describe changes p's name, metadata and attributes. The caller announces it.
+func (p *Participant) describe(called, metadata string, changed map[string]string) error {
+	attributes := maps.Clone(p.info.Attributes)
+	if attributes == nil {
+		attributes = map[string]string{}
+	}
+	for k, v := range changed {
+		attributes[k] = v
+		if v == "" {
+			delete(attributes, k)
+		}
+	}
+	if err := validateName("the display name", called); err != nil {
+		return err
+	}
+	shown := name.Display(called)
+	if called != "" && shown == "" {
+		return errUnseen
+	}
+	if err := validateMetadata(metadata, attributes); err != nil {
+		return err
+	}
+	if shown != "" {
+		p.info.Name, p.askedName = shown, ""
+	}
+	if metadata != "" {
+		p.info.Metadata = metadata
+	}
+	p.info.Attributes = attributes
+	return nil
+}
+
+// updateMetadata changes what the client says of itself, if it may.
 func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 	answer := &livekit.RequestResponse{
 		RequestId: u.RequestId,

@@ -1,0 +1,105 @@
+package rtc
+
+import (
+	"slices"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
+
+// This file is what a participant may do, and what follows when that changes.
+
+// setPermission replaces what p may do and ends what it no longer may. The caller announces it. Whether p records or is
+// an agent is settled at its join: others have been told of it as such.
+func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
+	old := p.info.Permission
+	p.info.Permission = proto.CloneOf(now)
+	p.info.Permission.Recorder, p.info.Permission.Agent = old.GetRecorder(), old.GetAgent()
+	if hidden := now.Hidden; hidden != old.GetHidden() {
+		p.setHidden(hidden)
+	}
+	p.dropForbidden()
+	if now.CanSubscribe && p.receiving() == nil {
+		p.openSubscriber()
+	}
+	p.room.reconcile(p)
+	p.dataRightsChanged()
+	if !now.CanPublish && len(p.dataTracks) == 0 {
+		p.setPublisher(false)
+	}
+}
+
+// dropForbidden unpublishes what p may no longer publish.
+func (p *Participant) dropForbidden() {
+	p.pending = slices.DeleteFunc(p.pending, func(t *pendingTrack) bool {
+		forbidden := !p.mayPublish(t.info.Type, t.info.Source)
+		if forbidden {
+			p.tellUnpublished(t.info.Sid)
+		}
+		return forbidden
+	})
+	p.queued = slices.DeleteFunc(p.queued, func(req *livekit.AddTrackRequest) bool { return !p.mayPublish(req.Type, req.Source) })
+	for _, pub := range p.publications {
+		if !p.mayPublish(pub.info.Type, pub.info.Source) {
+			p.room.unpublish(pub)
+			p.tellUnpublished(pub.info.Sid)
+		}
+	}
+}
+
+// tellUnpublished tells the client that the server has taken its track back; one that does not know of that is told that
+// it is muted (livekit-protocol.md, 1.7: protocol 6).
+func (p *Participant) tellUnpublished(sid string) {
+	if p.req.Client.GetProtocol() <= 6 {
+		p.tellMuted(sid, true)
+		return
+	}
+	p.send(trackUnpublishedMessage(sid))
+}
+
+// openSubscriber makes the connection of somebody who joined without the right to receive.
+func (p *Participant) openSubscriber() {
+	if p.single {
+		p.publisherTransport()
+		return
+	}
+	t, err := p.newTransport(livekit.SignalTarget_SUBSCRIBER)
+	if err != nil {
+		p.negotiationFailed(err)
+		return
+	}
+	p.subscriber = t
+}
+
+// setHidden takes p out of the others' sight, as if it had left, or shows it to them, as if it had come.
+func (p *Participant) setHidden(hidden bool) {
+	r := p.room
+	if !hidden {
+		for _, pub := range p.publications {
+			r.offerToAll(pub)
+		}
+		for _, t := range p.dataTracks {
+			t.reconcile()
+		}
+		return // the caller announces it
+	}
+	for _, pub := range p.publications {
+		for _, s := range slices.Clone(pub.subs) {
+			s.subscriber.unsubscribe(s)
+		}
+	}
+	for _, t := range p.dataTracks {
+		for o := range t.subs {
+			t.unsubscribe(o)
+		}
+	}
+	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })
+	gone := proto.CloneOf(p.info)
+	gone.State = livekit.ParticipantInfo_DISCONNECTED
+	m := NewMessage(updateMessage(gone))
+	for _, o := range r.participants {
+		if o != p {
+			o.sendShared(m)
+		}
+	}
+}
