@@ -60,7 +60,7 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "too many tracks are published from here")
 		return
 	}
-	info := newTrackInfo(req, p.req.publishCodecs())
+	info := newTrackInfo(req, p.quirks.publish)
 	t := &pendingTrack{info: info, cids: cidsOf(req.Cid, info), public: req.Muted}
 	p.pending = append(p.pending, t)
 	p.sendPublished(req.Cid, t.info)
@@ -86,7 +86,7 @@ func (p *Participant) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 	if info == nil || info.Type != req.Type {
 		return livekit.RequestResponse_NOT_FOUND, "there is no such track to add a codec to"
 	}
-	allowed := p.req.publishCodecs()
+	allowed := p.quirks.publish
 	for _, c := range req.SimulcastCodecs {
 		entry := newCodecInfo(req, c, allowed)
 		i := slices.IndexFunc(info.Codecs, func(o *livekit.SimulcastCodecInfo) bool { return strings.EqualFold(o.MimeType, entry.MimeType) })

@@ -52,7 +52,7 @@ func (r *Room) announceDeparture(p *Participant) {
 	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })
 	m := NewMessage(updateMessage(p.snapshot()))
 	for _, o := range r.participants {
-		if o != p && o.req.Client.GetProtocol() <= 11 {
+		if o != p && !o.quirks.newestSID {
 			o.sendShared(m)
 		}
 	}
@@ -164,5 +164,5 @@ func (p *Participant) activate() {
 	p.room.announce(p, true)
 	took := time.Since(p.joined)
 	p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot(), Took: took})
-	p.log.Info("participant active", "sdk", p.req.Client.GetSdk().String(), "single_connection", p.single, "ms", took.Milliseconds())
+	p.log.Info("participant active", "sdk", p.quirks.sdk, "single_connection", p.single, "ms", took.Milliseconds())
 }

@@ -109,7 +109,7 @@ func TestReplacedIsToldToOldClientsOnly(t *testing.T) {
 	h.inRoom(func(r *Room) {
 		r.bring(bare(r, "current", current))
 		p := bare(r, "old", old)
-		p.req.Client = &livekit.ClientInfo{Protocol: 11}
+		p.quirks = quirksOf(&livekit.ClientInfo{Protocol: 11})
 		r.bring(p)
 		r.bring(bare(r, "ada", &sink{}))
 		r.bring(bare(r, "ada", &sink{}))

@@ -10,7 +10,7 @@ import (
 // takeOffer answers the client's offer on the connection it publishes on.
 func (p *Participant) takeOffer(d *livekit.SessionDescription) {
 	if t := p.publisherTransport(); t != nil {
-		t.TakeOffer(d, peer.AnswerPreferences{Tracks: p.sendPreferences(), Disabled: p.req.disabledCodecs().GetPublish()})
+		t.TakeOffer(d, peer.AnswerPreferences{Tracks: p.sendPreferences(), Disabled: p.quirks.disabled.GetPublish()})
 	}
 }
 
@@ -19,12 +19,12 @@ func (p *Participant) sendPreferences() []peer.SendPreference {
 	var all []peer.SendPreference
 	add := func(info *livekit.TrackInfo, cids []string, mime string) {
 		all = append(all, peer.SendPreference{
-			Kind: info.Type, CIDs: cids, MimeType: mime, Only: !p.req.obeysOrder(), Stereo: info.Stereo, DTX: !info.DisableDtx,
+			Kind: info.Type, CIDs: cids, MimeType: mime, Only: p.quirks.ignoresOrder, Stereo: info.Stereo, DTX: !info.DisableDtx,
 		})
 	}
 	for _, t := range p.pending {
 		switch {
-		case t.info.Type == livekit.TrackType_AUDIO && (t.info.DisableRed || p.req.pion()):
+		case t.info.Type == livekit.TrackType_AUDIO && (t.info.DisableRed || p.quirks.fixedSendCodec):
 			add(t.info, t.cids, webrtc.MimeTypeOpus)
 		case t.info.Type == livekit.TrackType_AUDIO:
 			add(t.info, t.cids, peer.MimeTypeRED)

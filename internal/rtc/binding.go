@@ -79,10 +79,10 @@ func (s *Subscription) start() {
 	}
 	s.started = true
 	s.down.Start()
-	if s.subscriber.req.wantsPackets() {
+	if s.subscriber.quirks.wantsPackets {
 		s.rouse(rouseTries)
 	}
-	if pub := s.pub; !pub.told && !s.subscriber.hidden() && pub.owner.req.knowsAllResponses() {
+	if pub := s.pub; !pub.told && !s.subscriber.hidden() && pub.owner.quirks.allResponses {
 		pub.told = true
 		pub.owner.send(trackSubscribedMessage(pub.info.Sid))
 	}

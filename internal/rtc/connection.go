@@ -38,9 +38,9 @@ func (p *Participant) newTransport(target livekit.SignalTarget) (*Transport, err
 func (p *Participant) transportOptions(target livekit.SignalTarget) peer.Options {
 	return peer.Options{
 		Publishes: target == livekit.SignalTarget_PUBLISHER, Subscribes: p.single || target == livekit.SignalTarget_SUBSCRIBER,
-		Loopback: p.req.Loopback, FullICE: p.req.FullICE || p.req.firefox(), ReusesSections: p.req.reusesSections(),
-		TCP: p.req.takesTCP(), TCPOnly: p.prefersTCP(), ZeroChecksum: p.req.takesZeroChecksum(), NeverPause: p.req.NeverPause,
-		RED: p.req.takesRED(), NoAV1: p.req.safari(), PlayoutDelay: p.room.playoutDelay != (sfu.PlayoutDelay{}),
+		Loopback: p.req.Loopback, FullICE: p.req.FullICE || p.quirks.fullICE, ReusesSections: p.quirks.reuses,
+		TCP: p.quirks.tcp, TCPOnly: p.prefersTCP(), ZeroChecksum: p.quirks.zeroChecksum, NeverPause: p.req.NeverPause,
+		RED: p.quirks.red, NoAV1: !p.quirks.av1, PlayoutDelay: p.room.playoutDelay != (sfu.PlayoutDelay{}),
 	}
 }
 
@@ -91,7 +91,7 @@ func (p *Participant) connectionLost(closedByClient bool) {
 		})
 		return
 	}
-	if p.req.Client.GetProtocol() > 12 {
+	if p.quirks.resumeAction {
 		p.sendLeave(livekit.DisconnectReason_CONNECTION_TIMEOUT, livekit.LeaveRequest_RESUME)
 	}
 	p.closeSocket()
@@ -126,7 +126,7 @@ func (p *Participant) clientKey() peer.ClientKey {
 }
 
 // mayUseTCP reports whether the client could do without UDP.
-func (p *Participant) mayUseTCP() bool { return p.room.rooms.opts.TCP != nil && p.req.takesTCP() }
+func (p *Participant) mayUseTCP() bool { return p.room.rooms.opts.TCP != nil && p.quirks.tcp }
 
 // prefersTCP reports whether the client is to do without UDP.
 func (p *Participant) prefersTCP() bool {

@@ -232,7 +232,7 @@ func (s *Subscription) choose() {
 // play changes to c. Clients that cannot follow a change within a track get it as a new one.
 func (s *Subscription) play(c *publishedCodec) {
 	p := s.subscriber
-	if s.started && !p.req.changesCodec() {
+	if s.started && p.quirks.fixedReceiveCodec {
 		p.unsubscribe(s)
 		p.subscribe(s.pub)
 		return

@@ -170,11 +170,11 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		ServerVersion:        server.GetVersion(),
 		ServerInfo:           server,
 		SubscriberPrimary:    p.subscriberFirst,
-		ClientConfiguration:  p.req.configuration(),
+		ClientConfiguration:  p.quirks.configuration(),
 		PingInterval:         pingInterval,
 		PingTimeout:          pingTimeout,
 		SifTrailer:           r.sifTrailer,
-		EnabledPublishCodecs: p.req.publishCodecs(),
+		EnabledPublishCodecs: p.quirks.publish,
 		FastPublish:          p.info.Permission.GetCanPublish() && !p.prefersTCP(),
 		// No ICE servers: every address of ours is one that the client can reach or not, whatever it knows of its own.
 	}

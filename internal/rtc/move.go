@@ -16,9 +16,6 @@ import (
 // still report to the old one finds the heir by onLoop. Nobody but the loop that hands over and then the one that takes
 // in touches the heir.
 
-// movesFrom is the least protocol of clients that know what a move is (livekit-protocol.md, 1.7).
-const movesFrom = 16
-
 var (
 	errSameRoom  = fault.New(fault.Invalid, "destination room cannot be the same as source room")
 	errCompanion = fault.New(fault.Invalid, "this is a connection that only publishes; it goes where its participant goes")
@@ -55,7 +52,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 			return errForwarded
 		case p.sink == nil:
 			return errReturning
-		case p.req.Client.GetProtocol() < movesFrom || p.info.State != livekit.ParticipantInfo_ACTIVE:
+		case !p.quirks.roomMoved || p.info.State != livekit.ParticipantInfo_ACTIVE:
 			p.sendAway(destination)
 		default:
 			p.moveTo(to)

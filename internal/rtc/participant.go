@@ -26,6 +26,7 @@ type Participant struct {
 	dependent bool                     // serves others: an agent or a recorder
 	recorder  bool
 	single    bool // one connection, on which the client offers
+	quirks    clientQuirks
 	log       *slog.Logger
 	joined    time.Time
 
@@ -110,7 +111,7 @@ func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, er
 func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	now := time.Now()
 	p := &Participant{
-		room: r, req: req, sink: sink, single: req.SinglePC, joined: now,
+		room: r, req: req, sink: sink, single: req.SinglePC, quirks: quirksOf(req.Client), joined: now,
 		subscriberFirst: !req.SinglePC && req.Info.Permission.GetCanSubscribe(),
 
 		dependent:     req.dependent(),

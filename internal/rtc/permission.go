@@ -50,7 +50,7 @@ func (p *Participant) dropForbidden() {
 // tellUnpublished tells the client that the server has taken its track back; one that does not know of that is told that
 // it is muted (livekit-protocol.md, 1.7: protocol 6).
 func (p *Participant) tellUnpublished(sid string) {
-	if p.req.Client.GetProtocol() <= 6 {
+	if !p.quirks.trackUnpublished {
 		p.tellMuted(sid, true)
 		return
 	}

@@ -91,7 +91,7 @@ func (p *Participant) publishOffered() {
 
 // sendsFirst reports whether the client will send a track in the codec that stands first in the answer.
 func (p *Participant) sendsFirst(t *pendingTrack, o peer.OfferedTrack) bool {
-	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !p.req.pion() || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
+	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
 
 // mediaArrived is called when a layer of a track sends its first packet.

@@ -110,7 +110,7 @@ func (p *Participant) sendQuality(people ...*Participant) {
 			info.Score = opinion(0)
 			// A client that is told so of itself gives its connection up, which is for ICE to say; protocol 10 and older do not
 			// know it.
-			if o == p || p.req.Client.GetProtocol() <= 10 {
+			if o == p || !p.quirks.lostQuality {
 				info.Quality = livekit.ConnectionQuality_POOR
 			}
 		}

@@ -113,7 +113,7 @@ func (p *Participant) refuse(reason livekit.RequestResponse_Reason, message stri
 }
 
 func (p *Participant) respond(r *livekit.RequestResponse) {
-	if !p.req.knowsAllResponses() {
+	if !p.quirks.allResponses {
 		return
 	}
 	p.send(requestResponseMessage(r))
@@ -193,7 +193,7 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 	p.budget.charge(proto.Size(u))
 	p.room.announce(p, true)
 	p.refreshToken()
-	if p.req.Client.GetProtocol() > 14 {
+	if p.quirks.metadataResponse {
 		p.respond(answer)
 	}
 }

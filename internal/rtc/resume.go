@@ -29,9 +29,9 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	}
 	moved := req.RemoteIP != p.req.RemoteIP
 	p.req.RemoteIP = req.RemoteIP
-	if req.knowsReconnect() {
+	if quirksOf(req.Client).reconnectResponse {
 		p.send(reconnectMessage(&livekit.ReconnectResponse{
-			ClientConfiguration: p.req.configuration(),
+			ClientConfiguration: p.quirks.configuration(),
 			ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
 			LastMessageSeq:      p.lastData,
 		}))

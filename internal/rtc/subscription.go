@@ -49,7 +49,7 @@ func (p *Participant) subscribe(pub *Publication) {
 // streamID is what the client finds the participant and the track by. Browsers play tracks of one stream in step, so
 // those that can are told the stream's name in place of the track's sid (livekit-protocol.md, 2.6).
 func streamID(p *Participant, pub *Publication) string {
-	if p.req.syncsStreams() && pub.info.Stream != "" &&
+	if p.quirks.syncsStreams && pub.info.Stream != "" &&
 		!strings.HasPrefix(pub.info.Stream, trackPrefix) && !strings.ContainsAny(pub.info.Stream, "| ") {
 		return pub.owner.sid() + "|" + pub.info.Stream
 	}
@@ -62,7 +62,7 @@ const sectionMark = "~"
 
 // trackID is the track's name in the SDP.
 func trackID(p *Participant, pub *Publication) string {
-	if p.req.syncsStreams() && p.req.mapsSections() {
+	if p.quirks.mapsSections {
 		return sectionMark + pub.info.Sid
 	}
 	return pub.info.Sid

@@ -45,15 +45,15 @@ func TestDisabledCodecs(t *testing.T) {
 		{"another Xiaomi", &livekit.ClientInfo{DeviceModel: "Xiaomi 2201117TG", Os: "android"}, nil, nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			req := JoinRequest{Client: tt.client}
-			off := req.configuration().DisabledCodecs
+			q := quirksOf(tt.client)
+			off := q.configuration().DisabledCodecs
 			if d := cmp.Diff(tt.everywhere, mimes(off.GetCodecs())); d != "" {
 				t.Error("everywhere", d)
 			}
 			if d := cmp.Diff(tt.publishing, mimes(off.GetPublish())); d != "" {
 				t.Error("publishing", d)
 			}
-			may := mimes(req.publishCodecs())
+			may := mimes(q.publish)
 			if may[0] != "vp8" {
 				t.Errorf("publishes %s by default", may[0])
 			}
@@ -82,15 +82,66 @@ func TestClientGates(t *testing.T) {
 		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_RUST, Protocol: 9}, true, true, false},
 		{&livekit.ClientInfo{Sdk: livekit.ClientInfo_RUST, Protocol: 10}, true, true, true},
 	} {
-		req := JoinRequest{Client: tt.client}
-		if got := req.takesTCP(); got != tt.tcp {
+		q := quirksOf(tt.client)
+		if got := q.tcp; got != tt.tcp {
 			t.Errorf("%v: ICE over TCP %v", tt.client, got)
 		}
-		if got := req.takesZeroChecksum(); got != tt.zeroChecksum {
+		if got := q.zeroChecksum; got != tt.zeroChecksum {
 			t.Errorf("%v: zero checksum %v", tt.client, got)
 		}
-		if got := req.knowsAllResponses(); got != tt.responses {
+		if got := q.allResponses; got != tt.responses {
 			t.Errorf("%v: all responses %v", tt.client, got)
+		}
+	}
+}
+
+// The quirks of the clients that matter most, whole.
+func TestClientQuirks(t *testing.T) {
+	modern := clientQuirks{ // what every quirk is for a client without any
+		tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, syncsStreams: true, mapsSections: true,
+		allResponses: true, reconnectResponse: true, trackUnpublished: true, lostQuality: true, newestSID: true,
+		resumeAction: true, metadataResponse: true, roomMoved: true,
+	}
+	for _, tt := range []struct {
+		name   string
+		client *livekit.ClientInfo
+		change func(*clientQuirks)
+	}{
+		{"Chrome", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Chrome"}, func(q *clientQuirks) { q.sdk = "JS" }},
+		{"Firefox", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Firefox", Os: "windows"}, func(q *clientQuirks) {
+			q.sdk, q.fullICE, q.red, q.syncsStreams, q.mapsSections = "JS", true, false, false, false
+		}},
+		{"Firefox on Android", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Firefox", Os: "Android"}, func(q *clientQuirks) {
+			q.sdk, q.fullICE, q.red, q.syncsStreams, q.mapsSections, q.ignoresOrder = "JS", true, false, false, false, true
+		}},
+		{"Safari", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Safari"}, func(q *clientQuirks) {
+			q.sdk, q.red, q.av1, q.reuses = "JS", false, false, false
+		}},
+		{"JS without a version", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17}, func(q *clientQuirks) {
+			q.sdk, q.reuses, q.mapsSections = "JS", false, false
+		}},
+		{"JS 1.6.2 of protocol 9", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "1.6.2", Protocol: 9}, func(q *clientQuirks) {
+			*q = clientQuirks{sdk: "JS", tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, allResponses: true, trackUnpublished: true}
+		}},
+		{"Go", &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: "2.16.0", Protocol: 16}, func(q *clientQuirks) {
+			q.sdk, q.tcp, q.reuses, q.syncsStreams, q.mapsSections = "GO", false, false, false, false
+			q.fixedSendCodec, q.fixedReceiveCodec, q.wantsPackets = true, true, true
+		}},
+		{"Rust of protocol 9", &livekit.ClientInfo{Sdk: livekit.ClientInfo_RUST, Protocol: 9}, func(q *clientQuirks) {
+			*q = clientQuirks{sdk: "RUST", tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, reconnectResponse: true, trackUnpublished: true}
+		}},
+		{"Swift 2", &livekit.ClientInfo{Sdk: livekit.ClientInfo_SWIFT, Version: "2.0.0", Protocol: 15}, func(q *clientQuirks) {
+			q.sdk, q.syncsStreams, q.mapsSections, q.roomMoved = "SWIFT", false, false, false
+		}},
+		{"nothing said", nil, func(q *clientQuirks) {
+			*q = clientQuirks{sdk: "UNKNOWN", tcp: true, red: true, av1: true, fixedSendCodec: true, fixedReceiveCodec: true, allResponses: true, reconnectResponse: true}
+		}},
+	} {
+		want, got := modern, quirksOf(tt.client)
+		tt.change(&want)
+		got.disabled, got.publish = nil, nil // see TestDisabledCodecs
+		if d := cmp.Diff(want, got, cmp.AllowUnexported(clientQuirks{})); d != "" {
+			t.Errorf("%s: %s", tt.name, d)
 		}
 	}
 }
