@@ -36,21 +36,35 @@ func (s *Subscription) listen(t *Transport) {
 	})
 }
 
+// advance brings s to its state after an event and does what follows from it.
+func (s *Subscription) advance(e subscriptionEvent) {
+	var effect subscriptionEffect
+	s.state, effect = s.state.next(e)
+	switch effect {
+	case refuseTrack:
+		s.refuse()
+	case checkFlow:
+		s.checkFlow()
+	case startMedia:
+		s.start()
+	case stopMedia:
+		s.down.Stop()
+	}
+}
+
 // onBound takes note that the connection has negotiated; with an error, that it has not got the codec the track is fed in.
 func (s *Subscription) onBound(err error) {
 	p := s.subscriber
 	if p.closed || p.subscriptions[s.pub.info.Sid] != s {
 		return
 	}
-	s.settled = true
+	s.advance(connectionNegotiated)
 	if err != nil {
 		s.plays = nil
 	}
 	s.choose()
 	if s.codec == nil {
-		p.chosen[s.pub.info.Sid] = false
-		p.tellSubscriptionError(s.pub.info.Sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
-		p.unsubscribe(s)
+		s.advance(codecsRefused)
 		return
 	}
 	delete(p.awaited, s.pub.info.Sid)
@@ -58,26 +72,31 @@ func (s *Subscription) onBound(err error) {
 	if p.single && p.publisher.connected {
 		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
 		// key frame everything after depends on.
-		p.room.after(answerGrace, s.getReady)
+		p.room.after(answerGrace, func() { s.advance(clientReady) })
 		return
 	}
-	s.getReady()
+	s.advance(clientReady)
 }
 
 // answerGrace is the time an answer gets to reach the client and be applied before media follows it.
 const answerGrace = 100 * time.Millisecond
 
-func (s *Subscription) getReady() {
-	s.ready = true
-	s.start()
+// refuse tells the client that it takes none of the track's codecs.
+func (s *Subscription) refuse() {
+	p, sid := s.subscriber, s.pub.info.Sid
+	p.chosen[sid] = false
+	p.tellSubscriptionError(sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
+	p.unsubscribe(s)
 }
 
-// start lets media flow once the client is ready for it, the connection is up and there is a codec it takes.
-func (s *Subscription) start() {
-	if s.started || !s.ready || s.plays == nil || s.subscriber.closed || s.pub.closed || !s.subscriber.receiving().connected {
-		return
+// checkFlow lets media flow if the connection works and there is a codec that the client takes.
+func (s *Subscription) checkFlow() {
+	if s.state == subscriptionReady && s.plays != nil && s.subscriber.receiving().connected {
+		s.advance(mediaFlows)
 	}
-	s.started = true
+}
+
+func (s *Subscription) start() {
 	s.down.Start()
 	if s.subscriber.quirks.wantsPackets {
 		s.rouse(rouseTries)
@@ -108,7 +127,7 @@ func (s *Subscription) rouse(tries int) {
 }
 
 func (s *Subscription) askKeyFrame() {
-	if s.started && s.plays != nil {
+	if s.state == subscriptionPlaying && s.plays != nil {
 		s.plays.receiver.RequestKeyFrames()
 	}
 }

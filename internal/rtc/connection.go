@@ -55,7 +55,7 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 		t.connected, t.connectedAt = true, time.Now()
 		if t == p.receiving() {
 			for _, sub := range p.subscriptions {
-				sub.start()
+				sub.checkFlow()
 			}
 		}
 		if t == p.primary() {

@@ -162,7 +162,7 @@ func (pub *Publication) chooseCodecs() {
 func (pub *Publication) regresses() bool {
 	primary, backups := pub.codecs[0], pub.codecs[1:]
 	needed := slices.ContainsFunc(pub.subs, func(s *Subscription) bool {
-		return s.settled && !s.takes(primary) && slices.ContainsFunc(backups, s.takes)
+		return s.state != subscriptionNegotiating && !s.takes(primary) && slices.ContainsFunc(backups, s.takes)
 	})
 	switch pub.info.BackupCodecPolicy {
 	case livekit.BackupCodecPolicy_SIMULCAST:
@@ -202,7 +202,7 @@ func (pub *Publication) mimes() []string {
 // with any it takes. Without one in the list its codec is nil.
 func (s *Subscription) choose() {
 	order := s.pub.preferred()
-	if !s.settled {
+	if s.state == subscriptionNegotiating {
 		s.codec = order[0] // most take it
 		return
 	}
@@ -232,14 +232,14 @@ func (s *Subscription) choose() {
 // play changes to c. Clients that cannot follow a change within a track get it as a new one.
 func (s *Subscription) play(c *publishedCodec) {
 	p := s.subscriber
-	if s.started && p.quirks.fixedReceiveCodec {
+	if s.state == subscriptionPlaying && p.quirks.fixedReceiveCodec {
 		p.unsubscribe(s)
 		p.subscribe(s.pub)
 		return
 	}
 	if s.down.Feed(c.receiver, c.fmtp) {
 		s.plays = c
-		s.start()
+		s.checkFlow()
 	}
 }
 

@@ -52,7 +52,8 @@ func (s *stage) change(f func()) {
 // views adds a viewer of layers up to wanted.
 func (s *stage) views(identity string, wanted int) *Subscription {
 	v := &Subscription{
-		subscriber: blankParticipant(s.pub.owner.room, request(identity), nil), pub: s.pub, enabled: true, wanted: wanted, codec: s.pub.codecs[0],
+		subscriber: blankParticipant(s.pub.owner.room, request(identity), nil), pub: s.pub, codec: s.pub.codecs[0],
+		subscriptionInputs: subscriptionInputs{enabled: true, wanted: wanted},
 	}
 	s.change(func() { s.pub.subs = append(s.pub.subs, v) })
 	return v

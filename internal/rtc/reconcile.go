@@ -150,7 +150,7 @@ func (r *Room) giveUp(now time.Time) {
 		for sid, w := range p.awaited {
 			s := p.subscriptions[sid]
 			switch {
-			case s != nil && s.settled:
+			case s != nil && s.state != subscriptionNegotiating:
 				delete(p.awaited, sid)
 			case w.limit == bindTimeout && (p.receiving() == nil || !p.receiving().connected):
 				p.awaited[sid] = wait{now, w.limit} // there is no place to be found yet

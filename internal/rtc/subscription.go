@@ -15,22 +15,26 @@ type Subscription struct {
 	subscriber *Participant
 	pub        *Publication
 	down       *sfu.DownTrack
+	state      subscriptionState
 	codec      *publishedCodec // which it is to play, perhaps before it is there
 	plays      *publishedCodec // which the DownTrack is fed; nil while the client waits for one it takes
-	settled    bool            // the connection has negotiated, so it is known what the client takes
-	ready      bool            // media may follow: the client knows of the section
-	started    bool
-	enabled    bool        // the subscriber shows it
-	wanted     int         // highest layer it shows
-	settle     *time.Timer // running until changed settings, or a measured frame rate, take effect
-	settleDue  time.Time
-	paused     bool       // the connection is too narrow for it
-	quality    trackScore // of what the subscriber gets
+	subscriptionInputs
+	settle    *time.Timer // running until changed settings, or a measured frame rate, take effect
+	settleDue time.Time
+	quality   trackScore // of what the subscriber gets
+}
+
+// subscriptionInputs are what others decide about a subscription. They change what its DownTrack forwards and what the
+// publisher is asked for, never the subscription's state.
+type subscriptionInputs struct {
+	enabled bool // by the subscriber: it shows the track
+	wanted  int  // by the subscriber: the highest layer it shows
+	paused  bool // by the Allocator: the subscriber's bandwidth does not suffice for the track
 }
 
 func (p *Participant) subscribe(pub *Publication) {
 	t := p.receiving()
-	s := &Subscription{subscriber: p, pub: pub, enabled: true, wanted: sfu.MaxLayers - 1}
+	s := &Subscription{subscriber: p, pub: pub, subscriptionInputs: subscriptionInputs{enabled: true, wanted: sfu.MaxLayers - 1}}
 	s.listen(t)
 	p.subscriptions[pub.info.Sid] = s
 	pub.subs = append(pub.subs, s)
@@ -88,7 +92,7 @@ func (p *Participant) unsubscribe(s *Subscription) {
 
 // detach stops the media of s.
 func (s *Subscription) detach() {
-	s.down.Stop()
+	s.advance(subscriptionDetached)
 	s.stopSettling()
 	s.pub.owner.room.rewatched[s.pub] = true
 	s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == s })
