@@ -32,7 +32,8 @@ func callID(packet *livekit.DataPacket) (id string, calls bool) {
 }
 
 // callError returns why p's call to these identities cannot be answered, or nil.
-func (p *Participant) callError(to []string) *livekit.RpcError {
+func (d *dataTransfer) callError(to []string) *livekit.RpcError {
+	p := d.p
 	if !p.info.Permission.GetCanPublishData() {
 		return &livekit.RpcError{Code: RPCSendFailed, Message: "Failed to send: you may not publish data"}
 	}
@@ -54,33 +55,33 @@ func (p *Participant) callError(to []string) *livekit.RpcError {
 
 // refuseCall turns p's call into the server's answer to it, and returns who gets that. Some clients read a response only
 // after an acknowledgement.
-func (p *Participant) refuseCall(packet *livekit.DataPacket, id string, e *livekit.RpcError) []*outbox {
+func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *livekit.RpcError) []*outbox {
 	ack := &livekit.DataPacket{Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}}
 	raw, err := proto.Marshal(ack)
 	if err != nil {
 		return nil
 	}
-	p.out.put(raw)
+	d.out.put(raw)
 	proto.Reset(packet)
 	packet.Value = &livekit.DataPacket_RpcResponse{RpcResponse: &livekit.RpcResponse{
 		RequestId: id, Value: &livekit.RpcResponse_Error{Error: e},
 	}}
-	return []*outbox{p.out}
+	return []*outbox{d.out}
 }
 
 // hiddenSender returns the identity in a packet of the hidden participant p: "" except for calls. A call carries a made-up
 // name that it can be answered to. An answer carries p's identity, because the caller accepts the answer's stream only from
 // the identity it called. See Room.receivers for calls to everybody.
-func (p *Participant) hiddenSender(packet *livekit.DataPacket) string {
+func (d *dataTransfer) hiddenSender(packet *livekit.DataPacket) string {
 	if _, calls := callID(packet); calls {
-		if p.caller == "" {
-			p.caller = newID(callerPrefix)
-			p.room.callers[p.caller] = p
+		if d.caller == "" {
+			d.caller = newID(callerPrefix)
+			d.p.room.callers[d.caller] = d.p
 		}
-		return p.caller
+		return d.caller
 	}
 	if packet.GetStreamHeader().GetTopic() == rpcResponseTopic && len(packet.DestinationIdentities) == 1 {
-		return p.identity()
+		return d.p.identity()
 	}
 	return ""
 }

@@ -33,77 +33,79 @@ const (
 type channelCount struct{ open, ever atomic.Int32 }
 
 // openChannels opens the server's data channels, before the first offer.
-func (p *Participant) openChannels() {
-	p.subscriber.OpenChannel(reliableLabel, true, p.channelOpened)
-	p.subscriber.OpenChannel(lossyLabel, false, p.channelOpened)
-	p.subscriber.OpenChannel(dataTrackLabel, false, p.channelOpened)
+func (d *dataTransfer) openChannels() {
+	t := d.p.subscriber
+	t.OpenChannel(reliableLabel, true, d.channelOpened)
+	t.OpenChannel(lossyLabel, false, d.channelOpened)
+	t.OpenChannel(dataTrackLabel, false, d.channelOpened)
 }
 
 // takeChannel receives what the client sends on dc. In single mode, and for those who may not subscribe, it is also the
 // one we send on.
-func (p *Participant) takeChannel(dc *webrtc.DataChannel) {
-	if size := len(dc.Label()) + len(dc.Protocol()); p.channels.ever.Add(1) > maxOpened || size > maxLabel {
+func (d *dataTransfer) takeChannel(dc *webrtc.DataChannel) {
+	if size := len(dc.Label()) + len(dc.Protocol()); d.channels.ever.Add(1) > maxOpened || size > maxLabel {
 		_ = dc.Close()
-		p.endWith(errChannels)
+		d.endWith(errChannels)
 		return
 	}
-	if p.channels.open.Add(1) > maxChannels {
-		p.channels.open.Add(-1)
+	if d.channels.open.Add(1) > maxChannels {
+		d.channels.open.Add(-1)
 		_ = dc.Close()
 		return
 	}
-	dc.OnClose(func() { p.channels.open.Add(-1) })
-	take := p.receiver(dc)
+	dc.OnClose(func() { d.channels.open.Add(-1) })
+	take := d.receiver(dc)
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if len(m.Data) > peer.MaxMessage { // pion has grown its buffer for it, and keeps it
-			p.endWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessage))
+			d.endWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessage))
 			return
 		}
 		take(m.Data)
 	})
-	if !p.subscriberFirst {
-		dc.OnOpen(func() { p.channelOpened(dc) })
+	if !d.p.subscriberFirst {
+		dc.OnOpen(func() { d.channelOpened(dc) })
 	}
 }
 
 // receiver returns what takes the messages of a channel. Pion calls it for one message after another and waits, so that a
 // client that floods waits for itself: SCTP's window closes.
-func (p *Participant) receiver(dc *webrtc.DataChannel) func([]byte) {
+func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 	switch label := dc.Label(); label {
 	case dataTrackLabel:
-		return p.forwardFrame
+		return d.forwardFrame
 	case reliableLabel, lossyLabel:
 		kind := livekit.DataPacket_RELIABLE
 		if label == lossyLabel {
 			kind = livekit.DataPacket_LOSSY
 		}
-		return func(raw []byte) { p.takeData(kind, raw) }
+		return func(raw []byte) { d.takeData(kind, raw) }
 	default: // an application's own
 		kind := livekit.DataPacket_RELIABLE
 		if dc.MaxRetransmits() != nil || dc.MaxPacketLifeTime() != nil {
 			kind = livekit.DataPacket_LOSSY
 		}
-		return func(raw []byte) { p.takePayload(kind, raw) }
+		return func(raw []byte) { d.takePayload(kind, raw) }
 	}
 }
 
 // channelOpened notes a channel we may send on. It is called by pion.
-func (p *Participant) channelOpened(dc *webrtc.DataChannel) {
-	p.onLoop(func(p *Participant) {
+func (d *dataTransfer) channelOpened(dc *webrtc.DataChannel) {
+	d.p.onLoop(func(p *Participant) {
 		if p.closed {
 			return
 		}
-		if !p.outRuns {
-			p.outRuns = true
-			p.room.wg.Go(p.out.run) // ends when p does
+		d := &p.data
+		if !d.outRuns {
+			d.outRuns = true
+			p.room.wg.Go(d.out.run) // ends when p does
 		}
-		p.out.open(dc, func() uint64 { return uint64(dc.Transport().Stats().CongestionWindow) })
+		d.out.open(dc, func() uint64 { return uint64(dc.Transport().Stats().CongestionWindow) })
 	})
 }
 
 // cutOff makes a client begin anew that reads its data too slowly for what is sent to it: it would otherwise miss some of
 // what it was promised, without a word.
-func (p *Participant) cutOff() { p.endWith(errSlowReader) }
+func (d *dataTransfer) cutOff() { d.endWith(errSlowReader) }
 
 var (
 	errSlowReader = errors.New("rtc: the client does not read its data")
@@ -111,8 +113,8 @@ var (
 )
 
 // endWith makes a client begin anew because of what happened on its data channels. It may be called from any goroutine.
-func (p *Participant) endWith(err error) {
-	p.onLoop(func(p *Participant) {
+func (d *dataTransfer) endWith(err error) {
+	d.p.onLoop(func(p *Participant) {
 		if p.closed {
 			return
 		}

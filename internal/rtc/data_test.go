@@ -16,7 +16,7 @@ import (
 // waiting decodes what waits for g until its channel opens.
 func (g *guest) waiting() []*livekit.DataPacket {
 	g.t.Helper()
-	o := g.participant.out
+	o := g.participant.data.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var packets []*livekit.DataPacket
@@ -37,7 +37,7 @@ func (g *guest) gives(packet *livekit.DataPacket) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.participant.takeData(livekit.DataPacket_RELIABLE, raw)
+	g.participant.data.takeData(livekit.DataPacket_RELIABLE, raw)
 }
 
 func user(payload string) *livekit.DataPacket_User {
@@ -204,7 +204,7 @@ func TestDataArrivesOnce(t *testing.T) {
 	arrives("the nonce again", 0, once())
 	arrives("too much", 0, &livekit.DataPacket{Value: user(strings.Repeat("x", maxForwarded))})
 	before := len(bo.waiting())
-	ada.participant.takeData(livekit.DataPacket_RELIABLE, []byte{0xff})
+	ada.participant.data.takeData(livekit.DataPacket_RELIABLE, []byte{0xff})
 	if len(bo.waiting()) != before {
 		t.Error("what is no packet arrives")
 	}
@@ -223,7 +223,7 @@ func TestDataArrivesOnce(t *testing.T) {
 func TestUnknownChannelsCarryUserData(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	ada.participant.takePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
+	ada.participant.data.takePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
 	got := bo.waiting()
 	if len(got) != 1 || string(got[0].GetUser().GetPayload()) != "raw" || got[0].ParticipantIdentity != "ada" {
 		t.Errorf("bo gets %v", got)
@@ -272,8 +272,8 @@ func FuzzData(f *testing.F) {
 		if proto.Unmarshal(raw, packet) != nil {
 			return
 		}
-		for _, to := range a.route(packet) {
-			if to == b.out && packet.ParticipantSid != a.sid() {
+		for _, to := range a.data.route(packet) {
+			if to == b.data.out && packet.ParticipantSid != a.sid() {
 				t.Errorf("ada gets a packet signed by %q", packet.ParticipantSid)
 			}
 		}
@@ -298,7 +298,7 @@ func TestChannelsAreBoundedOverTime(t *testing.T) {
 			req := request("mallory")
 			req.SinglePC = true
 			m := h.join(req)
-			m.participant.channels.ever.Store(tt.before)
+			m.participant.data.channels.ever.Store(tt.before)
 			if _, err := m.pc.CreateDataChannel(tt.label, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -329,7 +329,7 @@ func TestChannelsAreBounded(t *testing.T) {
 	}
 	m.negotiate()
 	eventually(t, "those over the limit are closed", func() bool { return closed.Load() == extra })
-	if n := m.participant.channels.open.Load(); n != maxChannels {
+	if n := m.participant.data.channels.open.Load(); n != maxChannels {
 		t.Errorf("%d channels are open", n)
 	}
 }

@@ -12,10 +12,10 @@ import (
 
 // takeData takes a DataPacket from the client's channel of that kind to whom it is for (livekit-protocol.md, 6.1). It
 // runs on the channel's goroutine, and waits there for receivers who are slow.
-func (p *Participant) takeData(kind livekit.DataPacket_Kind, raw []byte) {
+func (d *dataTransfer) takeData(kind livekit.DataPacket_Kind, raw []byte) {
 	if packet := readPacket(raw); packet != nil {
 		packet.Kind = kind
-		p.forwardData(packet)
+		d.forwardData(packet)
 	}
 }
 
@@ -36,20 +36,20 @@ func readPacket(raw []byte) *livekit.DataPacket {
 }
 
 // takePayload does the same with what came on a channel of the application's own: others get it as user data.
-func (p *Participant) takePayload(kind livekit.DataPacket_Kind, raw []byte) {
-	p.forwardData(&livekit.DataPacket{Kind: kind, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}})
+func (d *dataTransfer) takePayload(kind livekit.DataPacket_Kind, raw []byte) {
+	d.forwardData(&livekit.DataPacket{Kind: kind, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}})
 }
 
-func (p *Participant) forwardData(packet *livekit.DataPacket) {
+func (d *dataTransfer) forwardData(packet *livekit.DataPacket) {
 	var to []*outbox
 	// On the loop it is only decided; encoding and queueing happen here, one packet of the channel after another.
 	life := func(p *Participant) context.Context { return p.context }
-	if p.doOnLoop(life, func(p *Participant) { to = p.route(packet) }) != nil || len(to) == 0 {
+	if d.p.doOnLoop(life, func(p *Participant) { to = p.data.route(packet) }) != nil || len(to) == 0 {
 		return
 	}
 	raw, err := proto.Marshal(packet)
 	if err != nil || len(raw) > maxForwarded {
-		p.log.Debug("data packet not forwarded", "bytes", len(raw), "err", err)
+		d.p.log.Debug("data packet not forwarded", "bytes", len(raw), "err", err)
 		return
 	}
 	if packet.Kind == livekit.DataPacket_LOSSY {
@@ -62,13 +62,14 @@ func (p *Participant) forwardData(packet *livekit.DataPacket) {
 		o.put(raw)
 	}
 	for _, o := range to {
-		o.hold(p.latest().context, len(to) == 1)
+		o.hold(d.p.latest().context, len(to) == 1)
 	}
 }
 
-// route checks and signs a packet of p's and returns who gets it.
-func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
-	if p.closed || p.answersServer(packet) {
+// route checks and signs a packet of the participant and returns the outboxes of its receivers.
+func (d *dataTransfer) route(packet *livekit.DataPacket) []*outbox {
+	p := d.p
+	if p.closed || d.answersServer(packet) {
 		return nil
 	}
 	id, calls := callID(packet)
@@ -76,14 +77,14 @@ func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
 		return nil
 	}
 	if packet.Kind == livekit.DataPacket_RELIABLE && packet.Sequence > 0 {
-		if packet.Sequence <= p.lastData {
+		if packet.Sequence <= d.lastSequence {
 			return nil // sent again after a resume
 		}
-		p.lastData = packet.Sequence
+		d.lastSequence = packet.Sequence
 	}
 	if calls {
-		if e := p.callError(packet.DestinationIdentities); e != nil {
-			return p.refuseCall(packet, id, e)
+		if e := d.callError(packet.DestinationIdentities); e != nil {
+			return d.refuseCall(packet, id, e)
 		}
 	}
 	switch v := packet.Value.(type) {
@@ -102,16 +103,17 @@ func (p *Participant) route(packet *livekit.DataPacket) []*outbox {
 			return nil // nothing at all, as opposed to something newer than we are
 		}
 	}
-	p.sign(packet)
+	d.sign(packet)
 	return p.room.receivers(p, packet)
 }
 
 // sign writes the sender into the packet, whatever it said.
-func (p *Participant) sign(packet *livekit.DataPacket) {
+func (d *dataTransfer) sign(packet *livekit.DataPacket) {
+	p := d.p
 	packet.ParticipantSid = p.sid()
 	identity := p.identity()
 	if p.hidden() {
-		packet.ParticipantSid, identity = "", p.hiddenSender(packet)
+		packet.ParticipantSid, identity = "", d.hiddenSender(packet)
 	}
 	if spokenFor := packet.ParticipantIdentity; p.info.Kind == livekit.ParticipantInfo_AGENT && spokenFor != "" && spokenFor != p.identity() {
 		switch v := packet.Value.(type) {
@@ -149,7 +151,7 @@ func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbo
 		case o == from && !metrics: // metrics go back to their sender too, if it collects them
 		case lossy && o.info.State != livekit.ParticipantInfo_ACTIVE:
 		default:
-			to = append(to, o.out)
+			to = append(to, o.data.out)
 		}
 	}
 	identities, sids := packet.DestinationIdentities, packet.GetUser().GetDestinationSids()

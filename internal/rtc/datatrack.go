@@ -45,9 +45,10 @@ type dataChoice struct {
 	fps       uint32 // frames it wants each second; 0: all
 }
 
-// publishDataTrack publishes a data track and answers (livekit-protocol.md, 6.6).
-func (p *Participant) publishDataTrack(req *livekit.PublishDataTrackRequest) {
-	if reason, message := p.refusesDataTrack(req); reason != livekit.RequestResponse_OK {
+// publish publishes a data track and answers (livekit-protocol.md, 6.6).
+func (d *dataTransfer) publish(req *livekit.PublishDataTrackRequest) {
+	p := d.p
+	if reason, message := d.refusal(req); reason != livekit.RequestResponse_OK {
 		p.refuse(reason, message, func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_PublishDataTrack{PublishDataTrack: req}
 		})
@@ -58,8 +59,8 @@ func (p *Participant) publishDataTrack(req *livekit.PublishDataTrackRequest) {
 		Encryption: req.Encryption, FrameEncoding: req.FrameEncoding, Schema: req.Schema,
 	}}
 	p.room.dataTracks[t.handle] = t
-	p.dataTracks[req.PubHandle] = t
-	p.dataTracksChanged()
+	d.tracks[req.PubHandle] = t
+	d.tracksChanged()
 	p.send(dataTrackPublishedMessage(proto.CloneOf(t.info)))
 	p.setPublisher(true)
 	p.room.announce(p, true)
@@ -67,8 +68,9 @@ func (p *Participant) publishDataTrack(req *livekit.PublishDataTrackRequest) {
 	t.reconcile()
 }
 
-// refusesDataTrack tells why p may not publish this, if it may not.
-func (p *Participant) refusesDataTrack(req *livekit.PublishDataTrackRequest) (livekit.RequestResponse_Reason, string) {
+// refusal returns why the participant may not publish this, if it may not.
+func (d *dataTransfer) refusal(req *livekit.PublishDataTrackRequest) (livekit.RequestResponse_Reason, string) {
+	p := d.p
 	name := utf8.RuneCountInString(req.Name)
 	switch {
 	case !p.info.Permission.GetCanPublishData():
@@ -86,12 +88,12 @@ func (p *Participant) refusesDataTrack(req *livekit.PublishDataTrackRequest) (li
 		return livekit.RequestResponse_INVALID_REQUEST, "this says too much of the data track"
 	case !p.mayAnnounce(req):
 		return livekit.RequestResponse_LIMIT_EXCEEDED, "too much is said of the tracks that are published from here"
-	case p.dataTracks[req.PubHandle] != nil:
+	case d.tracks[req.PubHandle] != nil:
 		return livekit.RequestResponse_DUPLICATE_HANDLE, "you have published a data track by this handle already"
-	case len(p.dataTracks) >= maxDataTracks || len(p.room.dataTracks) >= maxHandle:
+	case len(d.tracks) >= maxDataTracks || len(p.room.dataTracks) >= maxHandle:
 		return livekit.RequestResponse_LIMIT_EXCEEDED, "too many data tracks are published"
 	}
-	for _, t := range p.dataTracks {
+	for _, t := range d.tracks {
 		if t.info.Name == req.Name {
 			return livekit.RequestResponse_DUPLICATE_NAME, "you have published a data track of this name already"
 		}
@@ -109,82 +111,76 @@ func (r *Room) newHandle() uint16 {
 	}
 }
 
-// unpublishDataTrack takes a data track back and answers.
-func (p *Participant) unpublishDataTrack(req *livekit.UnpublishDataTrackRequest) {
-	t := p.dataTracks[req.PubHandle]
+// unpublish takes a data track back and answers.
+func (d *dataTransfer) unpublish(req *livekit.UnpublishDataTrackRequest) {
+	t := d.tracks[req.PubHandle]
 	if t == nil {
-		p.refuse(livekit.RequestResponse_NOT_FOUND, "you have published no data track by this handle", func(r *livekit.RequestResponse) {
+		d.p.refuse(livekit.RequestResponse_NOT_FOUND, "you have published no data track by this handle", func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_UnpublishDataTrack{UnpublishDataTrack: req}
 		})
 		return
 	}
-	p.dropDataTracks(t)
+	d.drop(t)
 }
 
-// dropDataTracks ends some of p's data tracks, of its own will or because it may no longer publish data.
-func (p *Participant) dropDataTracks(tracks ...*DataTrack) {
+// drop ends some of the participant's data tracks, of its own will or because it may no longer publish data.
+func (d *dataTransfer) drop(tracks ...*DataTrack) {
+	p := d.p
 	for _, t := range tracks {
-		delete(p.dataTracks, t.info.PubHandle)
+		delete(d.tracks, t.info.PubHandle)
 		t.end()
 		p.send(dataTrackUnpublishedMessage(proto.CloneOf(t.info)))
 	}
-	p.dataTracksChanged()
+	d.tracksChanged()
 	if len(tracks) > 0 {
 		p.room.announce(p, true)
 	}
 }
 
-// dataRightsChanged ends what p may no longer publish or receive, and begins what it now may.
-func (p *Participant) dataRightsChanged() {
-	if !p.info.Permission.GetCanPublishData() && len(p.dataTracks) > 0 {
-		p.dropDataTracks(slices.Collect(maps.Values(p.dataTracks))...)
+// rightsChanged ends what the participant may no longer publish or receive, and begins what it now may.
+func (d *dataTransfer) rightsChanged() {
+	if !d.p.info.Permission.GetCanPublishData() && len(d.tracks) > 0 {
+		d.drop(slices.Collect(maps.Values(d.tracks))...)
 	}
-	p.reconcileData()
+	d.reconcile()
+}
+
+// withdraw takes the track from its subscribers.
+func (t *DataTrack) withdraw() {
+	for o := range t.subs {
+		t.unsubscribe(o)
+	}
 }
 
 // end takes the track from its subscribers and out of the room.
 func (t *DataTrack) end() {
-	for o := range t.subs {
-		t.unsubscribe(o)
-	}
+	t.withdraw()
 	for _, o := range t.owner.room.participants {
-		delete(o.dataChosen, t.info.Sid)
+		delete(o.data.chosen, t.info.Sid)
 	}
 	delete(t.owner.room.dataTracks, t.handle)
 }
 
-// endDataTracks ends what p publishes and receives, when p itself ends.
-func (p *Participant) endDataTracks() {
-	for _, t := range p.dataTracks {
-		t.end()
-	}
-	clear(p.dataTracks)
-	p.dataTracksChanged()
-	for _, s := range p.dataSubscriptions {
-		s.track.unsubscribe(p)
-	}
+// tracksChanged tells the channel's goroutine which tracks there are.
+func (d *dataTransfer) tracksChanged() {
+	tracks := maps.Clone(d.tracks)
+	d.sendsTo.Store(&tracks)
 }
 
-// dataTracksChanged tells the goroutine of p's channel which tracks there are.
-func (p *Participant) dataTracksChanged() {
-	tracks := maps.Clone(p.dataTracks)
-	p.sendsTo.Store(&tracks)
-}
-
-// updateDataSubscription notes what data tracks the client wants; it holds for those that do not exist yet too.
-func (p *Participant) updateDataSubscription(u *livekit.UpdateDataSubscription) {
+// updateSubscription notes what data tracks the client wants; it holds for those that do not exist yet too.
+func (d *dataTransfer) updateSubscription(u *livekit.UpdateDataSubscription) {
 	named := make(map[string]bool, len(u.Updates))
 	for _, c := range u.Updates {
 		named[c.GetTrackSid()] = true
-		_, known := p.dataChosen[c.GetTrackSid()]
-		if !known && (len(p.dataChosen) >= maxRemembered || !strings.HasPrefix(c.GetTrackSid(), dataTrackPrefix) || len(c.TrackSid) > 32) {
+		_, known := d.chosen[c.GetTrackSid()]
+		if !known && (len(d.chosen) >= maxRemembered || !strings.HasPrefix(c.GetTrackSid(), dataTrackPrefix) || len(c.TrackSid) > 32) {
 			continue
 		}
-		p.dataChosen[c.TrackSid] = dataChoice{c.Subscribe, c.GetOptions().GetTargetFps()}
+		d.chosen[c.TrackSid] = dataChoice{c.Subscribe, c.GetOptions().GetTargetFps()}
 	}
-	for _, t := range p.room.dataTracks {
+	for _, t := range d.p.room.dataTracks {
 		if named[t.info.Sid] {
-			t.reconcileFor(p)
+			t.reconcileFor(d.p)
 		}
 	}
 }
@@ -196,17 +192,24 @@ func (t *DataTrack) reconcile() {
 	}
 }
 
-// reconcileData does so for all data tracks of the room and one participant: as it comes, or its rights change.
-func (p *Participant) reconcileData() {
-	for _, t := range p.room.dataTracks {
-		t.reconcileFor(p)
+// reconcile does so for all data tracks of the room and one participant: as it comes, or its rights change.
+func (d *dataTransfer) reconcile() {
+	for _, t := range d.p.room.dataTracks {
+		t.reconcileFor(d.p)
 	}
 }
 
-// dataPolicyChanged does so for what p publishes, after it has changed who may receive it.
-func (p *Participant) dataPolicyChanged() {
-	for _, t := range p.dataTracks {
+// offerTracks does so for all that the participant publishes: as it comes, or others may receive more or less of it.
+func (d *dataTransfer) offerTracks() {
+	for _, t := range d.tracks {
 		t.reconcile()
+	}
+}
+
+// withdrawTracks takes from everybody what the participant publishes.
+func (d *dataTransfer) withdrawTracks() {
+	for _, t := range d.tracks {
+		t.withdraw()
 	}
 }
 
@@ -214,7 +217,7 @@ func (t *DataTrack) reconcileFor(p *Participant) {
 	if p == t.owner || p.closed || t.owner.hidden() { // nobody was told of what a hidden one publishes
 		return
 	}
-	choice, made := p.dataChosen[t.info.Sid]
+	choice, made := p.data.chosen[t.info.Sid]
 	if !made {
 		choice.subscribe = p.req.AutoSubscribeData
 	}
@@ -222,9 +225,9 @@ func (t *DataTrack) reconcileFor(p *Participant) {
 	s := t.subs[p]
 	switch {
 	case wanted && s == nil:
-		s = &dataSubscription{track: t, out: p.out}
+		s = &dataSubscription{track: t, out: p.data.out}
 		t.subs[p] = s
-		p.dataSubscriptions[t.handle] = s
+		p.data.subscriptions[t.handle] = s
 		t.subscribersChanged(p)
 	case !wanted && s != nil:
 		t.unsubscribe(p)
@@ -236,7 +239,7 @@ func (t *DataTrack) reconcileFor(p *Participant) {
 
 func (t *DataTrack) unsubscribe(p *Participant) {
 	delete(t.subs, p)
-	delete(p.dataSubscriptions, t.handle)
+	delete(p.data.subscriptions, t.handle)
 	t.subscribersChanged(p)
 }
 
@@ -250,20 +253,20 @@ func (t *DataTrack) subscribersChanged(p *Participant) {
 }
 
 // tellHandles tells the client by which handles it gets what data tracks, all of them.
-func (p *Participant) tellHandles() {
-	handles := make(map[uint32]*livekit.DataTrackSubscriberHandles_PublishedDataTrack, len(p.dataSubscriptions))
-	for handle, s := range p.dataSubscriptions {
+func (d *dataTransfer) tellHandles() {
+	handles := make(map[uint32]*livekit.DataTrackSubscriberHandles_PublishedDataTrack, len(d.subscriptions))
+	for handle, s := range d.subscriptions {
 		handles[uint32(handle)] = &livekit.DataTrackSubscriberHandles_PublishedDataTrack{
 			PublisherIdentity: s.track.owner.identity(), PublisherSid: s.track.owner.sid(), TrackSid: s.track.info.Sid,
 		}
 	}
-	p.send(dataTrackHandlesMessage(handles))
+	d.p.send(dataTrackHandlesMessage(handles))
 }
 
 // forwardFrame passes a packet of a data track on to its subscribers. It runs on the channel's goroutine.
-func (p *Participant) forwardFrame(packet []byte) {
+func (d *dataTransfer) forwardFrame(packet []byte) {
 	h, ok := parseFrame(packet)
-	tracks := p.latest().sendsTo.Load()
+	tracks := d.p.latest().data.sendsTo.Load()
 	if !ok || tracks == nil {
 		return
 	}

@@ -147,7 +147,7 @@ func (g *guest) dataTrack(handle uint32) string {
 	g.t.Helper()
 	sid := ""
 	g.state(func(p *Participant) {
-		if t := p.dataTracks[handle]; t != nil {
+		if t := p.data.tracks[handle]; t != nil {
 			sid = t.info.Sid
 		}
 	})
@@ -325,9 +325,9 @@ func TestDataTrackPacketsAreForwarded(t *testing.T) {
 	pipes := map[*guest]*pipe{}
 	for _, g := range []*guest{ada, bo, cy} {
 		pipes[g] = &pipe{label: dataTrackLabel}
-		g.participant.out.open(pipes[g], narrow)
-		g.participant.room.wg.Go(g.participant.out.run)
-		g.participant.outRuns = true
+		g.participant.data.out.open(pipes[g], narrow)
+		g.participant.room.wg.Go(g.participant.data.out.run)
+		g.participant.data.outRuns = true
 	}
 	cy.publishesData(9, "to make the room's handles differ from the clients'")
 	ada.publishesData(9, "nine")
@@ -339,17 +339,17 @@ func TestDataTrackPacketsAreForwarded(t *testing.T) {
 			handle = uint16(h)
 		}
 	}
-	ada.participant.forwardFrame(frame(9, 1, 2, "hello"))
-	ada.participant.forwardFrame(frame(8, 1, 0, "of no track"))
-	ada.participant.forwardFrame([]byte("nonsense"))
-	ada.participant.forwardFrame(frame(9, 2, 0, "bye"))
+	ada.participant.data.forwardFrame(frame(9, 1, 2, "hello"))
+	ada.participant.data.forwardFrame(frame(8, 1, 0, "of no track"))
+	ada.participant.data.forwardFrame([]byte("nonsense"))
+	ada.participant.data.forwardFrame(frame(9, 2, 0, "bye"))
 	want := []string{string(frame(handle, 1, 2, "hello")), string(frame(handle, 2, 0, "bye"))}
 	eventually(t, "bo gets both", func() bool { return slices.Equal(pipes[bo].got(), want) })
 	ada.state(func(p *Participant) {
 		p.info.Permission.CanPublishData = false
-		p.dataRightsChanged()
+		p.data.rightsChanged()
 	})
-	ada.participant.forwardFrame(frame(9, 3, 0, "without the right"))
+	ada.participant.data.forwardFrame(frame(9, 3, 0, "without the right"))
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool { return m.GetUnpublishDataTrackResponse() != nil }) {
 		t.Error("ada is not told that the track has ended")
 	}

@@ -115,7 +115,7 @@ func (p *Participant) announced() int {
 	for _, req := range p.queued {
 		size += proto.Size(req)
 	}
-	for _, t := range p.dataTracks {
+	for _, t := range p.data.tracks {
 		size += proto.Size(t.info)
 	}
 	return size

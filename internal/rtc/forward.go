@@ -95,7 +95,7 @@ func (p *Participant) show(to *Room, begun chan<- error) {
 	req.AutoSubscribe, req.AutoSubscribeData = false, false
 	f := &forward{from: p, to: to, likeness: blankParticipant(to, req, nil)}
 	f.likeness.forwarded = f
-	f.likeness.out.close() // nobody would read it
+	f.likeness.data.out.close() // nobody would read it
 	if p.forwards == nil {
 		p.forwards = map[string]*forward{}
 	}

@@ -125,7 +125,7 @@ func (p *Participant) begin() {
 		p.room.after(p.room.rooms.opts.introduction, p.introduce)
 	}
 	p.room.reconcile(p)
-	p.reconcileData()
+	p.data.reconcile()
 	if p.single {
 		for _, t := range p.req.AddTracks {
 			p.addTrack(t)
@@ -134,7 +134,7 @@ func (p *Participant) begin() {
 			p.takeOffer(p.req.Offer)
 		}
 	} else if p.subscriberFirst {
-		p.openChannels()
+		p.data.openChannels()
 		p.room.stale[p] = true // the first offer goes out with or without tracks
 	}
 	p.refreshToken()

@@ -81,12 +81,9 @@ func (p *Participant) moveTo(to *Room) {
 		heir.publications[sid] = pub.passTo(heir)
 		p.room.withdraw(pub)
 	}
-	for handle, t := range p.dataTracks {
-		heir.dataTracks[handle] = &DataTrack{owner: heir, info: t.info, subs: map[*Participant]*dataSubscription{}}
-	}
 	heir.pending, heir.queued, heir.early, heir.offered = p.pending, p.queued, p.early, p.offered
 	p.pending, p.queued, p.early, p.offered = nil, nil, nil, nil
-	heir.out.succeed(p.out)
+	p.data.handOver(&heir.data)
 	heir.sink, heir.publisher, heir.subscriber = p.sink, p.publisher, p.subscriber
 	p.sink, p.publisher, p.subscriber = nil, nil, nil
 
@@ -107,7 +104,7 @@ func (p *Participant) newHeir(to *Room) *Participant {
 	heir := blankParticipant(to, req, nil)
 	heir.info.State, heir.info.Version = p.info.State, 0
 	heir.granted, heir.budget = p.granted, p.budget
-	heir.policy, heir.lastData, heir.outRuns, heir.channels = p.policy, p.lastData, p.outRuns, p.channels
+	heir.policy = p.policy
 	heir.sifTrailer = p.sifTrailer
 	heir.heard.Store(p.heard.Load())
 	return heir
@@ -138,15 +135,8 @@ func (r *Room) takeIn(p *Participant) {
 	}
 	r.enroll(p)
 	p.send(roomMovedMessage(p.roomMoved()))
-	if p.outRuns {
-		r.wg.Go(p.out.run) // ends when p does
-	}
 	p.deadline = r.after(lostTimeout, p.checkReturn) // if its connection was lost just now
-	for _, t := range p.dataTracks {
-		t.handle = r.newHandle()
-		r.dataTracks[t.handle] = t
-	}
-	p.dataTracksChanged()
+	p.data.enterRoom()
 	r.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
 	r.announce(p, false)
 	r.peopleChanged()
@@ -156,11 +146,9 @@ func (r *Room) takeIn(p *Participant) {
 		r.offerToAll(pub)
 		r.rewatched[pub] = true
 	}
-	for _, t := range p.dataTracks {
-		t.reconcile()
-	}
+	p.data.offerTracks()
 	r.reconcile(p)
-	p.reconcileData()
+	p.data.reconcile()
 	r.stale[p] = true // what it received before goes with the same negotiation
 	p.refreshToken()
 	p.log.Info("participant moved here")

@@ -364,7 +364,7 @@ func BenchmarkData(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				ada.takeData(livekit.DataPacket_RELIABLE, raw)
+				ada.data.takeData(livekit.DataPacket_RELIABLE, raw)
 			}
 		})
 	}

@@ -67,23 +67,14 @@ type Participant struct {
 	settings      map[string]*livekit.UpdateTrackSettings // by track sid
 	awaited       map[string]wait                         // what has to come in time, by track sid
 
-	// data tracks
-	dataTracks        map[uint32]*DataTrack                 // published, by the client's handle
-	sendsTo           atomic.Pointer[map[uint32]*DataTrack] // the same, for the channel's goroutine
-	dataSubscriptions map[uint16]*dataSubscription          // by the track's handle in the room
-	dataChosen        map[string]dataChoice                 // explicit UpdateDataSubscription, by track sid
+	data dataTransfer
 
-	out        *outbox
-	outRuns    bool
 	simulation simulation
 
 	budget *announceBudget // of what everybody is told of p
 
 	heard atomic.Int64 // when the client last said something on its signalling connection, in Unix nanoseconds
 
-	channels *channelCount
-	lastData uint32       // highest reliable sequence number accepted
-	caller   string       // the name a hidden participant is answered under, once it has called somebody
 	speaking speakerState // as last told to others
 	quality  qualityState // as last computed
 
@@ -122,16 +113,12 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 		chosen:        map[string]bool{},
 		permitted:     map[string]bool{},
 		settings:      map[string]*livekit.UpdateTrackSettings{},
-
-		dataTracks:        map[uint32]*DataTrack{},
-		dataSubscriptions: map[uint16]*dataSubscription{},
-		dataChosen:        map[string]dataChoice{},
-		awaited:           map[string]wait{},
-		audience:          map[*Participant]int{},
+		awaited:       map[string]wait{},
+		audience:      map[*Participant]int{},
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
-	p.out = newOutbox(p.cutOff)
-	p.channels, p.budget = &channelCount{}, newAnnounceBudget()
+	p.data.init(p)
+	p.budget = newAnnounceBudget()
 	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
 	p.info.Name = name.Display(p.info.Name) // "" lets clients show the identity
@@ -206,7 +193,7 @@ func (p *Participant) hooks(target livekit.SignalTarget) peer.Hooks {
 			post(func(p *Participant) { p.mediaArrived(incomingStream{source, section}) })
 		},
 		DataChannel: func(dc *webrtc.DataChannel) {
-			p.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
+			p.data.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
 		Paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.picturesPaused(changed) }) },
 		Failed: func(err error) { post(func(p *Participant) { p.negotiationFailed(err) }) },
@@ -219,7 +206,7 @@ func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
 
 // shows tells whether others see tracks of p.
 func (p *Participant) shows() bool {
-	return len(p.publications) > 0 || len(p.dataTracks) > 0 || slices.ContainsFunc(p.pending, func(t *pendingTrack) bool { return t.public })
+	return len(p.publications) > 0 || len(p.data.tracks) > 0 || slices.ContainsFunc(p.pending, func(t *pendingTrack) bool { return t.public })
 }
 
 // snapshot is a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
@@ -254,7 +241,7 @@ func (p *Participant) snapshotWithTracks() *livekit.ParticipantInfo {
 			info.Tracks = append(info.Tracks, proto.CloneOf(t.info))
 		}
 	}
-	for _, t := range p.dataTracks {
+	for _, t := range p.data.tracks {
 		info.DataTracks = append(info.DataTracks, proto.CloneOf(t.info))
 	}
 	return info
@@ -284,14 +271,11 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 			t.Stop()
 		}
 	}
-	p.out.close()
-	p.hangUp()
-	delete(p.room.callers, p.caller)
+	p.data.end()
 	p.endForwards(reason)
 	if p.forwarded != nil {
 		p.forwarded.forget()
 	}
-	p.endDataTracks()
 	for _, s := range p.subscriptions {
 		s.detach()
 	}

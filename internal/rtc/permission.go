@@ -23,8 +23,8 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 		p.openSubscriber()
 	}
 	p.room.reconcile(p)
-	p.dataRightsChanged()
-	if !now.CanPublish && len(p.dataTracks) == 0 {
+	p.data.rightsChanged()
+	if !now.CanPublish && len(p.data.tracks) == 0 {
 		p.setPublisher(false)
 	}
 }
@@ -78,9 +78,7 @@ func (p *Participant) setHidden(hidden bool) {
 		for _, pub := range p.publications {
 			r.offerToAll(pub)
 		}
-		for _, t := range p.dataTracks {
-			t.reconcile()
-		}
+		p.data.offerTracks()
 		return // the caller announces it
 	}
 	for _, pub := range p.publications {
@@ -88,11 +86,7 @@ func (p *Participant) setHidden(hidden bool) {
 			s.subscriber.unsubscribe(s)
 		}
 	}
-	for _, t := range p.dataTracks {
-		for o := range t.subs {
-			t.unsubscribe(o)
-		}
-	}
+	p.data.withdrawTracks()
 	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })
 	gone := proto.CloneOf(p.info)
 	gone.State = livekit.ParticipantInfo_DISCONNECTED

@@ -69,7 +69,7 @@ func (p *Participant) setPolicy(m *livekit.SubscriptionPermission) {
 	for _, pub := range p.publications {
 		p.room.offerToAll(pub)
 	}
-	p.dataPolicyChanged()
+	p.data.offerTracks()
 }
 
 // tellPermission tells p whether it may have a track it wants, when that has changed and the first time.

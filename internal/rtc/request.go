@@ -84,11 +84,11 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_UpdateVideoTrack:
 		p.updateVideoTrack(m)
 	case *livekit.SignalRequest_PublishDataTrackRequest:
-		p.publishDataTrack(m.PublishDataTrackRequest)
+		p.data.publish(m.PublishDataTrackRequest)
 	case *livekit.SignalRequest_UnpublishDataTrackRequest:
-		p.unpublishDataTrack(m.UnpublishDataTrackRequest)
+		p.data.unpublish(m.UnpublishDataTrackRequest)
 	case *livekit.SignalRequest_UpdateDataSubscription:
-		p.updateDataSubscription(m.UpdateDataSubscription)
+		p.data.updateSubscription(m.UpdateDataSubscription)
 	case *livekit.SignalRequest_StoreDataBlobRequest:
 		p.refuseBlobs(m.StoreDataBlobRequest.GetRequestId())
 	case *livekit.SignalRequest_GetDataBlobRequest:

@@ -33,7 +33,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		p.send(reconnectMessage(&livekit.ReconnectResponse{
 			ClientConfiguration: p.quirks.configuration(),
 			ServerInfo:          proto.CloneOf(r.rooms.opts.ServerInfo),
-			LastMessageSeq:      p.lastData,
+			LastMessageSeq:      p.data.lastSequence,
 		}))
 	}
 	if drop {
@@ -110,8 +110,8 @@ func (p *Participant) sendEverything() {
 	p.send(roomUpdateMessage(p.room.snapshot()))
 	p.sendSpeakers(speakers)
 	p.sendQuality(heard...)
-	if len(p.dataSubscriptions) > 0 {
-		p.tellHandles()
+	if len(p.data.subscriptions) > 0 {
+		p.data.tellHandles()
 	}
 }
 
@@ -123,7 +123,7 @@ func (p *Participant) syncState(s *livekit.SyncState) {
 		mismatch = mismatch || p.publications[sid] == nil && p.pendingBySID(sid) == nil
 	}
 	for _, t := range s.PublishDataTracks {
-		ours := p.dataTracks[t.GetInfo().GetPubHandle()]
+		ours := p.data.tracks[t.GetInfo().GetPubHandle()]
 		mismatch = mismatch || ours == nil || ours.info.Sid != t.Info.Sid
 	}
 	if mismatch {

@@ -147,7 +147,7 @@ func (r *Room) settle() {
 	}
 	clear(r.stale)
 	for p := range r.rehandled {
-		p.tellHandles()
+		p.data.tellHandles()
 	}
 	clear(r.rehandled)
 }

@@ -109,7 +109,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 		}
 		call.to, r = p, p.room
 		r.rpcs[id] = call // before it is sent: the answer may be quick
-		p.out.put(raw)
+		p.data.out.put(raw)
 		return nil
 	})
 	if err != nil {
@@ -143,11 +143,11 @@ func (c *rpcCall) wait(ctx context.Context, limit time.Duration) (string, error)
 }
 
 // answersServer tells whether the packet answers a call of the server, and hands it over. Who was not called is not heard.
-func (p *Participant) answersServer(packet *livekit.DataPacket) bool {
+func (d *dataTransfer) answersServer(packet *livekit.DataPacket) bool {
 	switch v := packet.Value.(type) {
 	case *livekit.DataPacket_RpcAck:
-		call := p.room.rpcs[v.RpcAck.GetRequestId()]
-		if call != nil && call.to == p {
+		call := d.p.room.rpcs[v.RpcAck.GetRequestId()]
+		if call != nil && call.to == d.p {
 			select {
 			case call.acked <- struct{}{}:
 			default: // it was acknowledged already
@@ -155,8 +155,8 @@ func (p *Participant) answersServer(packet *livekit.DataPacket) bool {
 		}
 		return call != nil
 	case *livekit.DataPacket_RpcResponse:
-		call := p.room.rpcs[v.RpcResponse.GetRequestId()]
-		if call != nil && call.to == p {
+		call := d.p.room.rpcs[v.RpcResponse.GetRequestId()]
+		if call != nil && call.to == d.p {
 			call.finish(rpcAnswerOf(v.RpcResponse))
 		}
 		return call != nil
@@ -186,11 +186,11 @@ func (c *rpcCall) finish(a rpcAnswer) {
 }
 
 // hangUp ends the calls that wait for p, who is going.
-func (p *Participant) hangUp() {
-	for id, call := range p.room.rpcs {
-		if call.to == p {
+func (d *dataTransfer) hangUp() {
+	for id, call := range d.p.room.rpcs {
+		if call.to == d.p {
 			call.finish(rpcAnswer{err: &RPCError{Code: RPCRecipientDisconnected, Message: "Recipient disconnected"}})
-			delete(p.room.rpcs, id)
+			delete(d.p.room.rpcs, id)
 		}
 	}
 }
