@@ -162,7 +162,7 @@ func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time
 			b.before = later(time.Now().Truncate(time.Second), p.req.Token.IssuedAt.Add(time.Second))
 		}
 		b.until = p.req.Token.ExpiresAt
-		if p.forwarded == nil {
+		if p.forwarding.source == nil {
 			rs.bans.add(room, p.bannedIdentity(), b) // first: it may return at once
 		}
 		p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
@@ -186,7 +186,7 @@ type Change struct {
 // may no longer be published or received end.
 func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*livekit.ParticipantInfo, error) {
 	return rs.about(ctx, room, identity, func(p *Participant) error {
-		if p.forwarded != nil {
+		if p.forwarding.source != nil {
 			return errForwarded
 		}
 		if err := p.describe(c.Name, c.Metadata, c.Attributes); err != nil {
@@ -213,7 +213,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted bool) (*livekit.TrackInfo, error) {
 	var track *livekit.TrackInfo
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
-		if p.forwarded != nil {
+		if p.forwarding.source != nil {
 			return errForwarded
 		}
 		info := p.muteByServer(sid, muted)

@@ -29,7 +29,7 @@ type news struct {
 func (r *Room) announce(p *Participant, self bool) {
 	p.info.Version++
 	p.budget.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
-	p.reshow()
+	p.forwarding.update()
 	if self {
 		p.send(updateMessage(p.ownState()))
 	}

@@ -41,7 +41,7 @@ func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 		switch o := p.room.participants[identity]; {
 		case o == nil || o == p, o.hidden() && !o.info.Permission.GetCanPublishData(): // no error reveals who is hidden
 			return &livekit.RpcError{Code: RPCRecipientNotFound, Message: "Recipient not found"}
-		case o.forwarded != nil:
+		case o.forwarding.source != nil:
 			return &livekit.RpcError{Code: RPCRecipientNotFound, Message: errCallForwarded.Message}
 		case !o.info.Permission.GetCanPublishData():
 			return &livekit.RpcError{

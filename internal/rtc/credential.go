@@ -68,7 +68,7 @@ func (r *Room) mayTakeIdentity(req JoinRequest) error {
 		return errIdentityInUse // of a participant whose own name looks like a companion's
 	}
 	main := r.participants[req.Token.Identity]
-	if main == nil || main.forwarded != nil || !req.Token.controls(main.req.Token) {
+	if main == nil || main.forwarding.source != nil || !req.Token.controls(main.req.Token) {
 		return errNoMain
 	}
 	if c := r.companionOf(main); c != nil && c.identity() != req.Identity {
@@ -143,7 +143,7 @@ func (r *Room) restricted(req JoinRequest) *livekit.ParticipantInfo {
 // mayResume reports whether a request may resume p: it names p's session, and its token controls it. A token of another
 // family cannot turn p into something else than it joined as.
 func (p *Participant) mayResume(req JoinRequest) bool {
-	if p.closed || p.forwarded != nil || req.SID != p.sid() || !req.Token.controls(p.req.Token) {
+	if p.closed || p.forwarding.source != nil || req.SID != p.sid() || !req.Token.controls(p.req.Token) {
 		return false
 	}
 	if req.Token.Family == p.req.Token.Family {

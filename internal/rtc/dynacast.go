@@ -55,7 +55,7 @@ func (pub *Publication) updateDemand() {
 		return
 	}
 	pub.chooseCodecs()
-	if f := pub.owner.forwarded; f != nil {
+	if f := pub.owner.forwarding.source; f != nil {
 		f.tellWatched(pub)
 		return
 	}

@@ -154,7 +154,7 @@ func TestForwardedParticipantJoinsBeforeItsTracks(t *testing.T) {
 	if want := []string{"track_unpublished ada", "participant_left ada 0 0 false"}; !slices.Equal(all[len(all)-2:], want) {
 		t.Errorf("got %q, want %q", all[len(all)-2:], want)
 	}
-	eventually(t, "the likeness is gone", func() bool {
+	eventually(t, "the mirror is gone", func() bool {
 		return slices.Contains(h.story("shown"), "participant_left ada 0 0 false")
 	})
 }

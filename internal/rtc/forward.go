@@ -12,8 +12,8 @@ import (
 
 // This file shows a participant of one room in another one too, with its tracks.
 //
-// There it has a likeness, a Participant without connections whose publications are fed by the same Receivers. Whenever
-// the participant changes, its room's loop posts a copy of what it is to the loop of the other room; what is watched
+// There it has a mirror, a Participant without connections whose publications are fed by the same Receivers. Whenever
+// the participant changes, its room's loop posts a copy of its state to the loop of the other room; what is watched
 // there comes back the same way. Media passes neither. Data and data tracks are not forwarded.
 
 var (
@@ -21,22 +21,32 @@ var (
 	errForwarded = fault.New(fault.Invalid, "the participant is forwarded from another room; change it there")
 )
 
-// forward is one showing of a participant in another room.
-type forward struct {
-	from, likeness *Participant
-	to             *Room
+// forwarding is where else a participant is shown; of a mirror, also what is known of the participant that it shows.
+type forwarding struct {
+	p       *Participant
+	mirrors map[string]*forward // by the names of the other rooms
+
+	source *forward // of a mirror, which has no connection in its room; else nil
+	lost   bool     // the media connection of the source
+	level  float32  // how loud the source is
 }
 
-// portrait is what a likeness is to look like. It is made anew each time, so it may pass from loop to loop.
-type portrait struct {
+// forward is one showing of a participant in another room.
+type forward struct {
+	from, mirror *Participant
+	to           *Room
+}
+
+// mirrorState is the state that a mirror is to take over. It is made anew each time, so it may pass from loop to loop.
+type mirrorState struct {
 	info    *livekit.ParticipantInfo
 	policy  *policy
 	lost    bool
 	pending []*pendingTrack // those the others are told of
-	tracks  []trackPortrait
+	tracks  []mirrorTrack
 }
 
-type trackPortrait struct {
+type mirrorTrack struct {
 	info   *livekit.TrackInfo
 	codecs []publishedCodec // of each, only what plays
 }
@@ -66,12 +76,12 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	begun := make(chan error, 1)
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
 		switch {
-		case p.forwarded != nil:
+		case p.forwarding.source != nil:
 			return errForwarded
-		case p.forwards[destination] != nil:
+		case p.forwarding.mirrors[destination] != nil:
 			begun <- nil
 		default:
-			p.show(to, begun)
+			p.forwarding.show(to, begun)
 		}
 		return nil
 	})
@@ -88,40 +98,41 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	}
 }
 
-// show begins to show p in the other room, and tells begun of the outcome.
-func (p *Participant) show(to *Room, begun chan<- error) {
+// show begins to show the participant in the other room, and tells begun of the outcome.
+func (fw *forwarding) show(to *Room, begun chan<- error) {
+	p := fw.p
 	req := p.req
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
 	req.AutoSubscribe, req.AutoSubscribeData = false, false
-	f := &forward{from: p, to: to, likeness: blankParticipant(to, req, nil)}
-	f.likeness.forwarded = f
-	f.likeness.data.out.close() // nobody would read it
-	if p.forwards == nil {
-		p.forwards = map[string]*forward{}
+	f := &forward{from: p, to: to, mirror: blankParticipant(to, req, nil)}
+	f.mirror.forwarding.source = f
+	f.mirror.data.out.close() // nobody would read it
+	if fw.mirrors == nil {
+		fw.mirrors = map[string]*forward{}
 	}
-	p.forwards[to.info.Name] = f
-	is := p.portrait()
+	fw.mirrors[to.info.Name] = f
+	is := fw.state()
 	if !to.loop.Post(func() { begun <- f.begin(is) }) {
-		delete(p.forwards, to.info.Name)
-		f.likeness.cancel()
+		delete(fw.mirrors, to.info.Name)
+		f.mirror.cancel()
 		begun <- errRoomClosed
 	}
 }
 
-// begin lets the likeness in. It runs on the loop of its room, as do all of its methods but end and send.
-func (f *forward) begin(is *portrait) error {
-	refused := f.to.admits(f.likeness.req)
-	if refused == nil && f.to.participants[f.likeness.identity()] != nil {
+// begin lets the mirror in. It runs on the loop of its room, as do all of its methods but end and send.
+func (f *forward) begin(is *mirrorState) error {
+	refused := f.to.admits(f.mirror.req)
+	if refused == nil && f.to.participants[f.mirror.identity()] != nil {
 		refused = errTaken
 	}
 	if refused != nil {
-		f.likeness.closed = true
-		f.likeness.cancel()
+		f.mirror.closed = true
+		f.mirror.cancel()
 		f.forget()
 		return refused
 	}
-	f.to.enroll(f.likeness)
-	f.likeness.resemble(is)
+	f.to.enroll(f.mirror)
+	f.mirror.forwarding.apply(is)
 	f.to.peopleChanged()
 	return nil
 }
@@ -129,10 +140,10 @@ func (f *forward) begin(is *portrait) error {
 // forget tells the participant that it is no longer shown there.
 func (f *forward) forget() {
 	f.from.onLoop(func(p *Participant) {
-		if p.forwards[f.to.info.Name] != f {
+		if p.forwarding.mirrors[f.to.info.Name] != f {
 			return
 		}
-		delete(p.forwards, f.to.info.Name)
+		delete(p.forwarding.mirrors, f.to.info.Name)
 		for _, pub := range p.publications {
 			delete(pub.elsewhere, f)
 			p.room.rewatched[pub] = true
@@ -140,16 +151,17 @@ func (f *forward) forget() {
 	})
 }
 
-// portrait is what p looks like now.
-func (p *Participant) portrait() *portrait {
-	is := &portrait{info: proto.CloneOf(p.info), policy: p.policy, lost: p.mediaLost()}
+// state is what mirrors of the participant are to show now.
+func (fw *forwarding) state() *mirrorState {
+	p := fw.p
+	is := &mirrorState{info: proto.CloneOf(p.info), policy: p.policy, lost: p.mediaLost()}
 	for _, t := range p.pending {
 		if t.public {
 			is.pending = append(is.pending, &pendingTrack{info: proto.CloneOf(t.info), public: true})
 		}
 	}
 	for _, pub := range p.publications {
-		t := trackPortrait{info: proto.CloneOf(pub.info)}
+		t := mirrorTrack{info: proto.CloneOf(pub.info)}
 		for _, c := range pub.codecs {
 			t.codecs = append(t.codecs, publishedCodec{receiver: c.receiver, fmtp: c.fmtp, told: watched(livekit.VideoQuality_HIGH)})
 		}
@@ -158,28 +170,32 @@ func (p *Participant) portrait() *portrait {
 	return is
 }
 
-// reshow brings p's likenesses up to date.
-func (p *Participant) reshow() {
-	for _, f := range p.forwards {
-		is := p.portrait()
+// update brings the participant's mirrors up to date.
+func (fw *forwarding) update() {
+	for _, f := range fw.mirrors {
+		is := fw.state()
 		f.to.loop.Post(func() {
-			if !f.likeness.closed {
-				f.likeness.resemble(is)
+			if !f.mirror.closed {
+				f.mirror.forwarding.apply(is)
 			}
 		})
 	}
 }
 
-// endForwards takes p's likenesses out of the other rooms.
-func (p *Participant) endForwards(reason livekit.DisconnectReason) {
-	for _, f := range p.forwards {
-		f.to.loop.Post(func() { f.to.remove(f.likeness, reason) })
+// end takes the participant's mirrors out of the other rooms, and of a mirror, tells the source.
+func (fw *forwarding) end(reason livekit.DisconnectReason) {
+	for _, f := range fw.mirrors {
+		f.to.loop.Post(func() { f.to.remove(f.mirror, reason) })
 	}
-	clear(p.forwards)
+	clear(fw.mirrors)
+	if fw.source != nil {
+		fw.source.forget()
+	}
 }
 
-// resemble makes p, a likeness, look like that and tells its room.
-func (p *Participant) resemble(is *portrait) {
+// apply makes a mirror what its source is now, and tells its room.
+func (fw *forwarding) apply(is *mirrorState) {
+	p := fw.p
 	sid, version, joined, joinedMs := p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs
 	publishes, active := p.info.IsPublisher, p.info.State == livekit.ParticipantInfo_ACTIVE
 	p.info = is.info
@@ -198,11 +214,11 @@ func (p *Participant) resemble(is *portrait) {
 	for _, t := range is.tracks {
 		delete(gone, t.info.Sid)
 		if pub := p.publications[t.info.Sid]; pub != nil {
-			pub.resemble(t)
+			pub.mirror(t)
 			continue
 		}
 		pub := &Publication{owner: p, cids: []string{t.info.Sid}}
-		pub.resemble(t)
+		pub.mirror(t)
 		p.publications[t.info.Sid] = pub
 		added = append(added, pub)
 	}
@@ -221,12 +237,12 @@ func (p *Participant) resemble(is *portrait) {
 		p.room.offerToAll(pub) // also for a policy that has changed
 		p.room.rewatched[pub] = true
 	}
-	p.lostThere = is.lost
+	fw.lost = is.lost
 	p.noteLost()
 }
 
-// resemble makes pub, a likeness's, look like that.
-func (pub *Publication) resemble(t trackPortrait) {
+// mirror makes pub, a mirror's, what its source is now.
+func (pub *Publication) mirror(t mirrorTrack) {
 	pub.info = t.info
 	for i, now := range t.codecs {
 		if i == len(pub.codecs) {
@@ -255,7 +271,7 @@ func (f *forward) tellWatched(pub *Publication) {
 	pub.toldWatched = here
 	f.from.onLoop(func(p *Participant) {
 		source := p.publications[sid]
-		if source == nil || p.forwards[f.to.info.Name] != f {
+		if source == nil || p.forwarding.mirrors[f.to.info.Name] != f {
 			return
 		}
 		if source.elsewhere == nil {
@@ -277,10 +293,10 @@ func (c *publishedCodec) watchedElsewhere() watched {
 	return top
 }
 
-// sound tells p's likenesses how loud it is: who reads a level takes it.
-func (p *Participant) sound() {
-	for _, f := range p.forwards {
-		level := p.speaking.level
-		f.to.loop.Post(func() { f.likeness.levelThere = level })
+// tellLevel tells the mirrors how loud the participant is: reading a level resets it, so they cannot read it themselves.
+func (fw *forwarding) tellLevel() {
+	for _, f := range fw.mirrors {
+		level := fw.p.speaking.level
+		f.to.loop.Post(func() { f.mirror.forwarding.level = level })
 	}
 }

@@ -135,7 +135,7 @@ func (c *publishedCodec) stop() {
 			s.plays = nil
 		}
 	}
-	if p.forwarded != nil {
+	if p.forwarding.source != nil {
 		return // it is its publisher's to close
 	}
 	p.room.wg.Go(receiver.Close) // ends when its streams have; the room waits for it

@@ -48,7 +48,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	rs.bans.lift(destination, identity) // the back end wants it there
 	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
 		switch {
-		case p.forwarded != nil:
+		case p.forwarding.source != nil:
 			return errForwarded
 		case p.sink == nil:
 			return errReturning

@@ -43,12 +43,9 @@ type Participant struct {
 	closed          bool
 	granted         *livekit.ParticipantPermission // what a back end has granted since the token; nil: what the token says
 	heir            atomic.Pointer[Participant]    // what it has become by moving to another room
-	forwards        map[string]*forward            // where it is shown too, by the room's name
-	forwarded       *forward                       // that of which it is the likeness, in whose room it has no connection
-	lostThere       bool                           // of a likeness: the media connection is
-	levelThere      float32                        // of a likeness: how loud it is
-	replaced        bool                           // by a newer connection of the same identity
-	deadline        *time.Timer                    // of the join, later of a lost connection
+	forwarding      forwarding
+	replaced        bool        // by a newer connection of the same identity
+	deadline        *time.Timer // of the join, later of a lost connection
 	refresh         *time.Timer
 
 	// publishing
@@ -117,6 +114,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 		audience:      map[*Participant]int{},
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
+	p.forwarding.p = p
 	p.data.init(p)
 	p.budget = newAnnounceBudget()
 	p.sifTrailer = r.sifTrailer
@@ -272,10 +270,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 		}
 	}
 	p.data.end()
-	p.endForwards(reason)
-	if p.forwarded != nil {
-		p.forwarded.forget()
-	}
+	p.forwarding.end(reason)
 	for _, s := range p.subscriptions {
 		s.detach()
 	}

@@ -21,7 +21,7 @@ type Publication struct {
 	subs   []*Subscription   // everybody who is subscribed
 
 	elsewhere   map[*forward][]watched // what is watched in other rooms, by codec
-	toldWatched []watched              // of a likeness's: what the publisher was last told is watched here
+	toldWatched []watched              // of a mirror's: what the publisher was last told is watched here
 
 	quality   trackScore  // of what arrives
 	regressed bool        // the backup is for all who take it

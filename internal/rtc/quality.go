@@ -58,8 +58,8 @@ func (p *Participant) lookAtQuality() bool {
 
 // mediaLost tells whether ICE hears nothing of p any more.
 func (p *Participant) mediaLost() bool {
-	if p.forwarded != nil {
-		return p.lostThere
+	if p.forwarding.source != nil {
+		return p.forwarding.lost
 	}
 	return p.primary() == nil || !p.primary().connected
 }
@@ -69,7 +69,7 @@ func (p *Participant) noteLost() {
 	if lost := p.mediaLost(); p.quality.known && p.quality.lost != lost {
 		p.quality.lost = lost
 		p.room.tellQuality([]*Participant{p})
-		p.reshow()
+		p.forwarding.update()
 	}
 }
 

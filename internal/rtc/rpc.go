@@ -102,7 +102,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	var r *Room
 	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
 		switch {
-		case p.forwarded != nil:
+		case p.forwarding.source != nil:
 			return errCallForwarded
 		case len(p.room.rpcs) >= maxRPCs:
 			return errManyRPCs

@@ -41,7 +41,7 @@ func (r *Room) updateSpeakers() {
 			continue
 		}
 		p.speaking.level = level
-		p.sound()
+		p.forwarding.tellLevel()
 		info := p.speaker()
 		changed = append(changed, info)
 		news[p] = append(news[p], info)
@@ -64,8 +64,8 @@ func (r *Room) updateSpeakers() {
 
 // loudness reads the level of p's microphones; a muted one is silent.
 func (p *Participant) loudness() float32 {
-	if p.forwarded != nil {
-		return p.levelThere
+	if p.forwarding.source != nil {
+		return p.forwarding.level
 	}
 	var level float32
 	if time.Now().Before(p.simulation.speaksUntil) {
