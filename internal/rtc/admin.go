@@ -137,7 +137,7 @@ func (rs *Rooms) Participant(ctx context.Context, room, identity string) (*livek
 // Subscribe changes what a participant receives, as if it had asked for it.
 func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *livekit.UpdateSubscription) error {
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
-		p.updateSubscription(u)
+		p.subscribing.choose(u)
 		return nil
 	})
 	return err

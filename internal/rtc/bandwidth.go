@@ -24,7 +24,7 @@ func (s *Subscription) priority() int {
 	case s.pub.owner == s.pub.owner.room.foremost.speaker:
 		return speakerPriority
 	}
-	return int(min(s.subscriber.settings[s.pub.info.Sid].GetPriority(), maxPriority))
+	return int(min(s.subscriber.subscribing.settings[s.pub.info.Sid].GetPriority(), maxPriority))
 }
 
 // prioritize tells the Allocator of a change. It is a matter of memory only, so the loop does it.
@@ -78,17 +78,17 @@ func (r *Room) updateForemost() {
 }
 
 // picturesPaused notes which pictures p's connection does not carry any more, or carries again, and tells the client.
-func (p *Participant) picturesPaused(changed []sfu.PauseChange) {
+func (sb *subscribing) picturesPaused(changed []sfu.PauseChange) {
 	var states []*livekit.StreamStateInfo
 	for _, c := range changed {
-		s := p.subscriptions[sidOf(c.Track.ID())]
+		s := sb.subscriptions[sidOf(c.Track.ID())]
 		if s == nil || s.down != c.Track {
 			continue
 		}
 		s.paused = c.Paused
 		states = append(states, s.streamState())
 	}
-	p.sendStreamStates(states)
+	sb.sendStreamStates(states)
 }
 
 // carried is what the subscriber's connection leaves of the picture: at best GOOD if it has no room for what is shown, POOR
@@ -104,14 +104,14 @@ func (s *Subscription) carried() float64 {
 }
 
 // repeatPauses tells a client that has resumed what is paused; it may have missed it.
-func (p *Participant) repeatPauses() {
+func (sb *subscribing) repeatPauses() {
 	var states []*livekit.StreamStateInfo
-	for _, s := range p.subscriptions {
+	for _, s := range sb.subscriptions {
 		if s.pub.info.Type == livekit.TrackType_VIDEO {
 			states = append(states, s.streamState())
 		}
 	}
-	p.sendStreamStates(states)
+	sb.sendStreamStates(states)
 }
 
 func (s *Subscription) streamState() *livekit.StreamStateInfo {
@@ -122,8 +122,8 @@ func (s *Subscription) streamState() *livekit.StreamStateInfo {
 	return &livekit.StreamStateInfo{ParticipantSid: s.pub.owner.sid(), TrackSid: s.pub.info.Sid, State: state}
 }
 
-func (p *Participant) sendStreamStates(states []*livekit.StreamStateInfo) {
+func (sb *subscribing) sendStreamStates(states []*livekit.StreamStateInfo) {
 	if len(states) > 0 {
-		p.send(streamStateMessage(states))
+		sb.p.send(streamStateMessage(states))
 	}
 }

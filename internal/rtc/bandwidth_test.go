@@ -11,7 +11,7 @@ import (
 // subscription is g's of track sid.
 func (g *guest) subscription(sid string) (s *Subscription) {
 	g.t.Helper()
-	g.state(func(p *Participant) { s = p.subscriptions[sid] })
+	g.state(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
 	if s == nil {
 		g.t.Fatalf("no subscription of %s", sid)
 	}
@@ -84,14 +84,14 @@ func TestStarvedIsNotExcellent(t *testing.T) {
 	}
 	score(bestScore)
 	pause := func(track *sfu.DownTrack, paused bool) {
-		bo.state(func(p *Participant) { p.picturesPaused([]sfu.PauseChange{{Track: track, Paused: paused}}) })
+		bo.state(func(p *Participant) { p.subscribing.picturesPaused([]sfu.PauseChange{{Track: track, Paused: paused}}) })
 	}
 	pause(s.down, true)
 	score(poorScore)
 	if !told(livekit.StreamState_PAUSED, 1) || grade(poorScore) != poor || grade(goodScore) != good {
 		t.Errorf("bo was told %v", bo.sink.all())
 	}
-	bo.state(func(p *Participant) { p.repeatPauses() })
+	bo.state(func(p *Participant) { p.subscribing.repeatPauses() })
 	if !told(livekit.StreamState_PAUSED, 2) {
 		t.Error("what is paused was not repeated")
 	}

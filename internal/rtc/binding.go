@@ -26,7 +26,7 @@ func (s *Subscription) listen(t *Transport) {
 	var trailer []byte
 	encrypted := pub.info.Encryption != livekit.Encryption_NONE
 	if encrypted {
-		trailer = p.sifTrailer
+		trailer = p.subscribing.sifTrailer
 	}
 	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
 		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.Tap, Trailer: trailer, Encrypted: encrypted,
@@ -55,7 +55,7 @@ func (s *Subscription) advance(e subscriptionEvent) {
 // onBound takes note that the connection has negotiated; with an error, that it has not got the codec the track is fed in.
 func (s *Subscription) onBound(err error) {
 	p := s.subscriber
-	if p.closed || p.subscriptions[s.pub.info.Sid] != s {
+	if s.state == subscriptionEnded {
 		return
 	}
 	s.advance(connectionNegotiated)
@@ -67,7 +67,7 @@ func (s *Subscription) onBound(err error) {
 		s.advance(codecsRefused)
 		return
 	}
-	delete(p.awaited, s.pub.info.Sid)
+	delete(p.subscribing.awaited, s.pub.info.Sid)
 	p.room.rewatched[s.pub] = true // the publisher may have to send another codec for it
 	if p.single && p.publisher.connected {
 		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
@@ -84,9 +84,9 @@ const answerGrace = 100 * time.Millisecond
 // refuse tells the client that it takes none of the track's codecs.
 func (s *Subscription) refuse() {
 	p, sid := s.subscriber, s.pub.info.Sid
-	p.chosen[sid] = false
-	p.tellSubscriptionError(sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
-	p.unsubscribe(s)
+	p.subscribing.chosen[sid] = false
+	p.subscribing.tellError(sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
+	s.end()
 }
 
 // checkFlow lets media flow if the connection works and there is a codec that the client takes.
@@ -116,7 +116,7 @@ const (
 
 func (s *Subscription) rouse(tries int) {
 	p := s.subscriber
-	if tries == 0 || p.closed || p.subscriptions[s.pub.info.Sid] != s {
+	if tries == 0 || s.state == subscriptionEnded {
 		return
 	}
 	p.room.after(rouseInterval, func() {

@@ -54,9 +54,7 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 	case webrtc.PeerConnectionStateConnected:
 		t.connected, t.connectedAt = true, time.Now()
 		if t == p.receiving() {
-			for _, sub := range p.subscriptions {
-				sub.checkFlow()
-			}
+			p.subscribing.connected()
 		}
 		if t == p.primary() {
 			p.deadline.Stop()

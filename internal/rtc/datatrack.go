@@ -167,8 +167,8 @@ func (d *dataTransfer) tracksChanged() {
 	d.sendsTo.Store(&tracks)
 }
 
-// updateSubscription notes what data tracks the client wants; it holds for those that do not exist yet too.
-func (d *dataTransfer) updateSubscription(u *livekit.UpdateDataSubscription) {
+// choose notes what data tracks the client wants; it holds for those that do not exist yet too.
+func (d *dataTransfer) choose(u *livekit.UpdateDataSubscription) {
 	named := make(map[string]bool, len(u.Updates))
 	for _, c := range u.Updates {
 		named[c.GetTrackSid()] = true

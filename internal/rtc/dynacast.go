@@ -233,8 +233,8 @@ func (s *Subscription) choose() {
 func (s *Subscription) play(c *publishedCodec) {
 	p := s.subscriber
 	if s.state == subscriptionPlaying && p.quirks.fixedReceiveCodec {
-		p.unsubscribe(s)
-		p.subscribe(s.pub)
+		s.end()
+		p.subscribing.subscribe(s.pub)
 		return
 	}
 	if s.down.Feed(c.receiver, c.fmtp) {

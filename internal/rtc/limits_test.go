@@ -19,10 +19,10 @@ func TestChoicesAreBounded(t *testing.T) {
 	m.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{TrackSids: sids}}})
 	m.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{TrackSids: sids, Disabled: true}}})
 	m.state(func(p *Participant) {
-		if len(p.chosen) != 1 || len(p.settings) != 1 {
-			t.Errorf("%d choices and %d settings kept, want those of the one track that can exist", len(p.chosen), len(p.settings))
+		if len(p.subscribing.chosen) != 1 || len(p.subscribing.settings) != 1 {
+			t.Errorf("%d choices and %d settings kept, want those of the one track that can exist", len(p.subscribing.chosen), len(p.subscribing.settings))
 		}
-		if s := p.settings["TR_VCabc"]; s == nil || !s.Disabled || len(s.TrackSids) != 0 {
+		if s := p.subscribing.settings["TR_VCabc"]; s == nil || !s.Disabled || len(s.TrackSids) != 0 {
 			t.Errorf("kept settings %.100v", s)
 		}
 	})
@@ -39,13 +39,13 @@ func TestChoicesOfWhatIsThereCount(t *testing.T) {
 	bo.state(func(p *Participant) {
 		for i := range maxRemembered {
 			sid := fmt.Sprint("TR_gone", i)
-			p.chosen[sid], p.settings[sid] = false, &livekit.UpdateTrackSettings{}
+			p.subscribing.chosen[sid], p.subscribing.settings[sid] = false, &livekit.UpdateTrackSettings{}
 		}
-		p.updateSettings(&livekit.UpdateTrackSettings{TrackSids: []string{pub.info.Sid}, Disabled: true})
-		p.updateSubscription(&livekit.UpdateSubscription{TrackSids: []string{pub.info.Sid}, Subscribe: true})
+		p.subscribing.updateSettings(&livekit.UpdateTrackSettings{TrackSids: []string{pub.info.Sid}, Disabled: true})
+		p.subscribing.choose(&livekit.UpdateSubscription{TrackSids: []string{pub.info.Sid}, Subscribe: true})
 	})
 	bo.state(func(p *Participant) {
-		switch s := p.subscriptions[pub.info.Sid]; {
+		switch s := p.subscribing.subscriptions[pub.info.Sid]; {
 		case s == nil:
 			t.Error("not subscribed")
 		case s.enabled:
@@ -66,8 +66,8 @@ func TestChoicesEndWithTheTrack(t *testing.T) {
 	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{TrackSids: []string{sid}}}})
 	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	bo.state(func(p *Participant) {
-		if len(p.chosen) != 0 {
-			t.Errorf("still remembers %v", p.chosen)
+		if len(p.subscribing.chosen) != 0 {
+			t.Errorf("still remembers %v", p.subscribing.chosen)
 		}
 	})
 }

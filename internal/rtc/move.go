@@ -74,9 +74,7 @@ func (p *Participant) sendAway(destination string) {
 // moveTo hands everything p has to an heir in the other room. It runs on the loop of p's room.
 func (p *Participant) moveTo(to *Room) {
 	heir := p.newHeir(to)
-	for _, s := range p.subscriptions {
-		p.unsubscribe(s)
-	}
+	p.subscribing.handOver(&heir.subscribing)
 	for sid, pub := range p.publications {
 		heir.publications[sid] = pub.passTo(heir)
 		p.room.withdraw(pub)
@@ -105,7 +103,6 @@ func (p *Participant) newHeir(to *Room) *Participant {
 	heir.info.State, heir.info.Version = p.info.State, 0
 	heir.granted, heir.budget = p.granted, p.budget
 	heir.policy = p.policy
-	heir.sifTrailer = p.sifTrailer
 	heir.heard.Store(p.heard.Load())
 	return heir
 }

@@ -57,14 +57,8 @@ type Participant struct {
 	policy       *policy                    // nil: everybody may subscribe
 	audience     map[*Participant]int       // who receives something of p, and how many tracks
 
-	// subscribing
-	subscriptions map[string]*Subscription                // by track sid
-	chosen        map[string]bool                         // explicit UpdateSubscription, by track sid
-	permitted     map[string]bool                         // what p was told of the publisher's permission, by track sid
-	settings      map[string]*livekit.UpdateTrackSettings // by track sid
-	awaited       map[string]wait                         // what has to come in time, by track sid
-
-	data dataTransfer
+	subscribing subscribing
+	data        dataTransfer
 
 	simulation simulation
 
@@ -74,8 +68,6 @@ type Participant struct {
 
 	speaking speakerState // as last told to others
 	quality  qualityState // as last computed
-
-	sifTrailer []byte // that of the room it first joined, which its client was told
 }
 
 // newParticipant makes a participant and its connections; admit it or close its transports.
@@ -102,22 +94,17 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 		room: r, req: req, sink: sink, single: req.SinglePC, quirks: quirksOf(req.Client), joined: now,
 		subscriberFirst: !req.SinglePC && req.Info.Permission.GetCanSubscribe(),
 
-		dependent:     req.dependent(),
-		recorder:      req.Info.Permission.GetRecorder(),
-		info:          proto.CloneOf(req.Info),
-		publications:  map[string]*Publication{},
-		subscriptions: map[string]*Subscription{},
-		chosen:        map[string]bool{},
-		permitted:     map[string]bool{},
-		settings:      map[string]*livekit.UpdateTrackSettings{},
-		awaited:       map[string]wait{},
-		audience:      map[*Participant]int{},
+		dependent:    req.dependent(),
+		recorder:     req.Info.Permission.GetRecorder(),
+		info:         proto.CloneOf(req.Info),
+		publications: map[string]*Publication{},
+		audience:     map[*Participant]int{},
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.forwarding.p = p
+	p.subscribing.init(p)
 	p.data.init(p)
 	p.budget = newAnnounceBudget()
-	p.sifTrailer = r.sifTrailer
 	p.info.Sid = newID(participantPrefix)
 	p.info.Name = name.Display(p.info.Name) // "" lets clients show the identity
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
@@ -193,7 +180,7 @@ func (p *Participant) hooks(target livekit.SignalTarget) peer.Hooks {
 		DataChannel: func(dc *webrtc.DataChannel) {
 			p.data.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
-		Paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.picturesPaused(changed) }) },
+		Paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.subscribing.picturesPaused(changed) }) },
 		Failed: func(err error) { post(func(p *Participant) { p.negotiationFailed(err) }) },
 	}
 }
@@ -271,9 +258,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	}
 	p.data.end()
 	p.forwarding.end(reason)
-	for _, s := range p.subscriptions {
-		s.detach()
-	}
+	p.subscribing.detach()
 	for _, pub := range p.publications {
 		p.room.unpublish(pub)
 	}

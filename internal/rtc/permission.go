@@ -82,9 +82,7 @@ func (p *Participant) setHidden(hidden bool) {
 		return // the caller announces it
 	}
 	for _, pub := range p.publications {
-		for _, s := range slices.Clone(pub.subs) {
-			s.subscriber.unsubscribe(s)
-		}
+		pub.unsubscribeAll()
 	}
 	p.data.withdrawTracks()
 	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })

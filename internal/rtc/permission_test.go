@@ -50,7 +50,7 @@ func TestHiddenPublisher(t *testing.T) {
 	ghost.negotiate()
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
 	var subscriptions int
-	bo.state(func(p *Participant) { subscriptions = len(p.subscriptions) })
+	bo.state(func(p *Participant) { subscriptions = len(p.subscribing.subscriptions) })
 	if subscriptions != 0 {
 		t.Error("bo is subscribed to somebody hidden")
 	}

@@ -73,12 +73,12 @@ func (p *Participant) setPolicy(m *livekit.SubscriptionPermission) {
 }
 
 // tellPermission tells p whether it may have a track it wants, when that has changed and the first time.
-func (p *Participant) tellPermission(pub *Publication, allowed bool) {
-	if was, told := p.permitted[pub.info.Sid]; told && was == allowed {
+func (sb *subscribing) tellPermission(pub *Publication, allowed bool) {
+	if was, told := sb.permitted[pub.info.Sid]; told && was == allowed {
 		return
 	}
-	p.permitted[pub.info.Sid] = allowed
-	p.send(subscriptionPermissionMessage(&livekit.SubscriptionPermissionUpdate{
+	sb.permitted[pub.info.Sid] = allowed
+	sb.p.send(subscriptionPermissionMessage(&livekit.SubscriptionPermissionUpdate{
 		ParticipantSid: pub.owner.sid(), TrackSid: pub.info.Sid, Allowed: allowed,
 	}))
 }

@@ -103,7 +103,7 @@ func (pub *Publication) correctCodec(f sfu.Format, section peer.MediaSection) {
 
 func (pub *Publication) unsubscribeAll() {
 	for _, s := range slices.Clone(pub.subs) {
-		s.subscriber.unsubscribe(s)
+		s.end()
 	}
 }
 
@@ -218,9 +218,7 @@ func (r *Room) withdraw(pub *Publication) {
 	}
 	p := pub.owner
 	delete(p.publications, pub.info.Sid)
-	for _, s := range slices.Clone(pub.subs) {
-		s.subscriber.unsubscribe(s)
-	}
+	pub.unsubscribeAll()
 	r.unlist(pub)
 	r.emit(Event{Kind: TrackUnpublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 }

@@ -47,7 +47,7 @@ func (p *Participant) lookAtQuality() bool {
 	for _, pub := range p.publications {
 		q.score = min(q.score, pub.quality.score)
 	}
-	for _, s := range p.subscriptions {
+	for _, s := range p.subscribing.subscriptions {
 		got := s.down.Reception()
 		s.quality.look(counts{got.Expected, got.Lost}, lossWeight(s.pub.info.MimeType), s.pub.quality.loss, got.RoundTrip)
 		q.score = min(q.score, s.quality.score, s.carried())
@@ -84,7 +84,7 @@ func (r *Room) tellQuality(changed []*Participant) {
 	}
 	for p := range concerned {
 		heard := map[*Participant]bool{p: true}
-		for _, s := range p.subscriptions {
+		for _, s := range p.subscribing.subscriptions {
 			heard[s.pub.owner] = true
 		}
 		p.sendQuality(slices.Collect(maps.Keys(heard))...)

@@ -14,48 +14,49 @@ import (
 // reconcile brings p's subscriptions in line with what p wants and may have, the oldest publications first.
 func (r *Room) reconcile(p *Participant) {
 	for _, pub := range r.published {
-		p.follow(pub)
+		p.subscribing.follow(pub)
 	}
 }
 
 // offerToAll brings everybody's subscription to pub in line.
 func (r *Room) offerToAll(pub *Publication) {
 	for _, p := range r.participants {
-		p.follow(pub)
+		p.subscribing.follow(pub)
 	}
 }
 
 // follow brings p's subscription to pub in line with what p wants and may have.
-func (p *Participant) follow(pub *Publication) {
+func (sb *subscribing) follow(pub *Publication) {
+	p := sb.p
 	o := pub.owner
 	if p.closed || pub.closed || o == p || o.hidden() || p.receiving() == nil {
 		return // clients throw away media of somebody they were not told of
 	}
 	sid := pub.info.Sid
-	s, wants := p.subscriptions[sid], p.wants(sid)
+	s, wants := sb.subscriptions[sid], sb.wants(sid)
 	permitted := wants && o.permits(p, sid)
 	if wants {
-		p.tellPermission(pub, permitted)
+		sb.tellPermission(pub, permitted)
 	} else {
-		delete(p.permitted, sid)
+		delete(sb.permitted, sid)
 	}
 	switch {
-	case s == nil && permitted && p.hasPlaceFor(pub):
-		p.subscribe(pub)
+	case s == nil && permitted && sb.hasPlaceFor(pub):
+		sb.subscribe(pub)
 	case s != nil && !permitted:
-		p.unsubscribe(s)
+		s.end()
 	}
 }
 
 // wants tells whether p is to receive track sid: as it said, else as it joined.
-func (p *Participant) wants(sid string) bool {
-	if !p.info.Permission.GetCanSubscribe() {
+func (sb *subscribing) wants(sid string) bool {
+	if !sb.p.info.Permission.GetCanSubscribe() {
 		return false
 	}
-	if choice, ok := p.chosen[sid]; ok {
+	if choice, ok := sb.chosen[sid]; ok {
 		return choice
 	}
-	return p.req.AutoSubscribe
+	return sb.p.req.AutoSubscribe
 }
 
 // limit is how many tracks of the kind one participant may be subscribed to; 0 is without limit.
@@ -67,12 +68,12 @@ func (r *Room) limit(kind livekit.TrackType) int {
 }
 
 // hasPlaceFor tells whether one more track of pub's kind is within p's limit. Those beyond it wait until one is given up.
-func (p *Participant) hasPlaceFor(pub *Publication) bool {
-	limit := p.room.limit(pub.info.Type)
+func (sb *subscribing) hasPlaceFor(pub *Publication) bool {
+	limit := sb.p.room.limit(pub.info.Type)
 	if limit == 0 {
 		return true
 	}
-	for _, s := range p.subscriptions {
+	for _, s := range sb.subscriptions {
 		if s.pub.info.Type == pub.info.Type {
 			limit--
 		}
@@ -80,25 +81,25 @@ func (p *Participant) hasPlaceFor(pub *Publication) bool {
 	return limit > 0
 }
 
-// updateSubscription notes what the client wants to receive; it holds for tracks that do not exist yet too.
-func (p *Participant) updateSubscription(u *livekit.UpdateSubscription) {
+// choose notes what the client wants to receive; it holds for tracks that do not exist yet too.
+func (sb *subscribing) choose(u *livekit.UpdateSubscription) {
 	sids := slices.Clone(u.TrackSids)
 	for _, t := range u.ParticipantTracks {
 		sids = append(sids, t.TrackSids...)
 	}
 	for _, sid := range sids {
-		if _, known := p.chosen[sid]; !known && !p.mayRemember(sid, len(p.chosen)) {
+		if _, known := sb.chosen[sid]; !known && !sb.mayRemember(sid, len(sb.chosen)) {
 			continue
 		}
-		p.chosen[sid] = u.Subscribe
-		pub := p.room.publication(sid)
+		sb.chosen[sid] = u.Subscribe
+		pub := sb.p.room.publication(sid)
 		switch {
 		case pub != nil:
-			p.follow(pub)
+			sb.follow(pub)
 		case u.Subscribe:
-			p.await(sid, trackTimeout)
+			sb.await(sid, trackTimeout)
 		default:
-			delete(p.awaited, sid)
+			delete(sb.awaited, sid)
 		}
 	}
 }
@@ -108,8 +109,8 @@ func (p *Participant) updateSubscription(u *livekit.UpdateSubscription) {
 const maxRemembered = 4096
 
 // mayRemember tells whether to remember what p says of track sid, beside what is kept of others.
-func (p *Participant) mayRemember(sid string, kept int) bool {
-	return p.room.publication(sid) != nil || kept < maxRemembered && validSID(sid)
+func (sb *subscribing) mayRemember(sid string, kept int) bool {
+	return sb.p.room.publication(sid) != nil || kept < maxRemembered && validSID(sid)
 }
 
 // validSID tells whether a client's text may be the sid of a track, that exists or not.
@@ -137,45 +138,50 @@ type wait struct {
 }
 
 // await notes that p waits for track sid: for it to exist, or to find its place on p's connection.
-func (p *Participant) await(sid string, limit time.Duration) {
-	if _, waits := p.awaited[sid]; !waits || limit == bindTimeout {
-		p.awaited[sid] = wait{time.Now(), limit}
+func (sb *subscribing) await(sid string, limit time.Duration) {
+	if _, waits := sb.awaited[sid]; !waits || limit == bindTimeout {
+		sb.awaited[sid] = wait{time.Now(), limit}
 	}
-	p.room.waiting[p] = true
+	sb.p.room.waiting[sb.p] = true
 }
 
 // giveUp tells clients what they have waited for in vain. It runs with every tick.
 func (r *Room) giveUp(now time.Time) {
 	for p := range r.waiting {
-		for sid, w := range p.awaited {
-			s := p.subscriptions[sid]
-			switch {
-			case s != nil && s.state != subscriptionNegotiating:
-				delete(p.awaited, sid)
-			case w.limit == bindTimeout && (p.receiving() == nil || !p.receiving().connected):
-				p.awaited[sid] = wait{now, w.limit} // there is no place to be found yet
-			case now.Sub(w.since) < w.limit:
-			case w.limit == bindTimeout:
-				delete(p.awaited, sid)
-				if s != nil {
-					p.tellSubscriptionError(sid, livekit.SubscriptionError_SE_UNKNOWN)
-				}
-			case r.publication(sid) != nil: // and waits for permission or a place, of which clients are told otherwise
-				delete(p.awaited, sid)
-			default:
-				delete(p.awaited, sid)
-				delete(p.chosen, sid)
-				p.tellSubscriptionError(sid, livekit.SubscriptionError_SE_TRACK_NOTFOUND)
-			}
-		}
-		if p.closed || len(p.awaited) == 0 {
+		p.subscribing.giveUp(now)
+		if p.closed || len(p.subscribing.awaited) == 0 {
 			delete(r.waiting, p)
 		}
 	}
 }
 
-func (p *Participant) tellSubscriptionError(sid string, e livekit.SubscriptionError) {
-	p.send(subscriptionResponseMessage(sid, e))
+func (sb *subscribing) giveUp(now time.Time) {
+	t := sb.p.receiving()
+	for sid, w := range sb.awaited {
+		s := sb.subscriptions[sid]
+		switch {
+		case s != nil && s.state != subscriptionNegotiating:
+			delete(sb.awaited, sid)
+		case w.limit == bindTimeout && (t == nil || !t.connected):
+			sb.awaited[sid] = wait{now, w.limit} // there is no place to be found yet
+		case now.Sub(w.since) < w.limit:
+		case w.limit == bindTimeout:
+			delete(sb.awaited, sid)
+			if s != nil {
+				sb.tellError(sid, livekit.SubscriptionError_SE_UNKNOWN)
+			}
+		case sb.p.room.publication(sid) != nil: // and waits for permission or a place, of which clients are told otherwise
+			delete(sb.awaited, sid)
+		default:
+			delete(sb.awaited, sid)
+			delete(sb.chosen, sid)
+			sb.tellError(sid, livekit.SubscriptionError_SE_TRACK_NOTFOUND)
+		}
+	}
+}
+
+func (sb *subscribing) tellError(sid string, e livekit.SubscriptionError) {
+	sb.p.send(subscriptionResponseMessage(sid, e))
 }
 
 // list makes pub known to the room; unlist forgets it and what everybody said of it.
@@ -189,9 +195,6 @@ func (r *Room) unlist(pub *Publication) {
 	r.published = slices.DeleteFunc(r.published, func(x *Publication) bool { return x == pub })
 	delete(r.bySID, sid)
 	for _, o := range r.participants {
-		delete(o.chosen, sid)
-		delete(o.settings, sid)
-		delete(o.permitted, sid)
-		delete(o.awaited, sid)
+		o.subscribing.forget(sid)
 	}
 }

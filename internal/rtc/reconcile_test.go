@@ -40,7 +40,7 @@ func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
 func (g *guest) subscribed(pub *Publication) bool {
 	g.t.Helper()
 	var yes bool
-	g.state(func(p *Participant) { yes = p.subscriptions[pub.info.Sid] != nil })
+	g.state(func(p *Participant) { yes = p.subscribing.subscriptions[pub.info.Sid] != nil })
 	return yes
 }
 
@@ -96,8 +96,8 @@ func TestTrackThatDoesNotCome(t *testing.T) {
 		t.Errorf("told %v, want once that there is no such track", errs)
 	}
 	bo.state(func(p *Participant) {
-		if len(p.chosen)+len(p.awaited)+len(p.room.waiting) != 0 {
-			t.Errorf("remembers %v, %v, %v", p.chosen, p.awaited, p.room.waiting)
+		if len(p.subscribing.chosen)+len(p.subscribing.awaited)+len(p.room.waiting) != 0 {
+			t.Errorf("remembers %v, %v, %v", p.subscribing.chosen, p.subscribing.awaited, p.room.waiting)
 		}
 	})
 }
@@ -111,8 +111,8 @@ func TestChoiceBeforeTheTrack(t *testing.T) {
 	bo := h.join(req)
 	first := ada.showTrack(livekit.TrackType_VIDEO)
 	bo.state(func(p *Participant) { // as if bo had named it before: sids cannot be foretold
-		p.chosen["TR_later"] = true
-		p.await("TR_later", trackTimeout)
+		p.subscribing.chosen["TR_later"] = true
+		p.subscribing.await("TR_later", trackTimeout)
 	})
 	later := ada.showTrackAs(livekit.TrackType_VIDEO, "TR_later")
 	if bo.subscribed(first) || !bo.subscribed(later) {
@@ -299,7 +299,7 @@ func TestSettingsAreRemembered(t *testing.T) {
 	enabled := func(when string, want bool) {
 		t.Helper()
 		bo.state(func(p *Participant) {
-			if s := p.subscriptions[sid]; s == nil || s.enabled != want {
+			if s := p.subscribing.subscriptions[sid]; s == nil || s.enabled != want {
 				t.Errorf("%s: the subscription is %+v, want enabled %v", when, s, want)
 			}
 		})

@@ -66,9 +66,9 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_Mute:
 		p.setMuted(m)
 	case *livekit.SignalRequest_Subscription:
-		p.updateSubscription(m.Subscription)
+		p.subscribing.choose(m.Subscription)
 	case *livekit.SignalRequest_TrackSetting:
-		p.updateSettings(m.TrackSetting)
+		p.subscribing.updateSettings(m.TrackSetting)
 	case *livekit.SignalRequest_Leave:
 		p.room.depart(p, clientReason(m.Leave.GetReason()))
 	case *livekit.SignalRequest_SubscriptionPermission:
@@ -88,7 +88,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_UnpublishDataTrackRequest:
 		p.data.unpublish(m.UnpublishDataTrackRequest)
 	case *livekit.SignalRequest_UpdateDataSubscription:
-		p.data.updateSubscription(m.UpdateDataSubscription)
+		p.data.choose(m.UpdateDataSubscription)
 	case *livekit.SignalRequest_StoreDataBlobRequest:
 		p.refuseBlobs(m.StoreDataBlobRequest.GetRequestId())
 	case *livekit.SignalRequest_GetDataBlobRequest:

@@ -41,9 +41,9 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	}
 	p.resumeWith(req)
 	p.sendEverything()
-	clear(p.permitted) // what was said of it meanwhile is lost
+	clear(p.subscribing.permitted) // what was said of it meanwhile is lost
 	r.reconcile(p)
-	p.repeatPauses()
+	p.subscribing.repeatPauses()
 	for _, pub := range p.publications {
 		pub.sendDemand() // what was said meanwhile is lost
 	}
@@ -131,9 +131,9 @@ func (p *Participant) syncState(s *livekit.SyncState) {
 		return
 	}
 	if s.Subscription != nil {
-		p.updateSubscription(s.Subscription)
+		p.subscribing.choose(s.Subscription)
 	}
 	if len(s.TrackSidsDisabled) > 0 {
-		p.updateSettings(&livekit.UpdateTrackSettings{TrackSids: s.TrackSidsDisabled, Disabled: true})
+		p.subscribing.updateSettings(&livekit.UpdateTrackSettings{TrackSids: s.TrackSidsDisabled, Disabled: true})
 	}
 }

@@ -18,15 +18,15 @@ const (
 )
 
 // updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
-func (p *Participant) updateSettings(u *livekit.UpdateTrackSettings) {
+func (sb *subscribing) updateSettings(u *livekit.UpdateTrackSettings) {
 	kept := &livekit.UpdateTrackSettings{
 		Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Fps: u.Fps, Priority: u.Priority,
 	}
 	for _, sid := range u.TrackSids {
-		if p.settings[sid] != nil || p.mayRemember(sid, len(p.settings)) {
-			p.settings[sid] = kept
+		if sb.settings[sid] != nil || sb.mayRemember(sid, len(sb.settings)) {
+			sb.settings[sid] = kept
 		}
-		if s := p.subscriptions[sid]; s != nil {
+		if s := sb.subscriptions[sid]; s != nil {
 			s.change(kept)
 			s.prioritize()
 		}
@@ -60,7 +60,7 @@ func (s *Subscription) applyAfter(d time.Duration) {
 			return // one that fired while it was stopped
 		}
 		s.settle = nil
-		if u := p.settings[sid]; p.subscriptions[sid] == s && u != nil {
+		if u := p.subscribing.settings[sid]; s.state != subscriptionEnded && u != nil {
 			s.apply(u)
 		}
 	})

@@ -89,7 +89,7 @@ func TestSettingsSettle(t *testing.T) {
 	}
 	is := func(enabled bool, wanted int) (yes bool) {
 		bo.state(func(p *Participant) {
-			s := p.subscriptions[sid]
+			s := p.subscribing.subscriptions[sid]
 			yes = s != nil && s.enabled == enabled && (wanted < 0 || s.wanted == wanted)
 		})
 		return yes
@@ -111,7 +111,7 @@ func TestSettingsSettle(t *testing.T) {
 	// A change that waits does not outlive the subscription.
 	set(&livekit.UpdateTrackSettings{Width: 600, Height: 340})
 	var s *Subscription
-	bo.state(func(p *Participant) { s = p.subscriptions[sid] })
+	bo.state(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
 	bo.choose(sid, false)
 	bo.state(func(*Participant) {
 		if s.settle != nil {

@@ -47,7 +47,7 @@ func (h *house) mimesOf() []string {
 func (g *guest) subscribedTo(sid string) bool {
 	g.t.Helper()
 	var yes bool
-	g.state(func(p *Participant) { yes = p.subscriptions[sid] != nil })
+	g.state(func(p *Participant) { yes = p.subscribing.subscriptions[sid] != nil })
 	return yes
 }
 
@@ -55,7 +55,7 @@ func (g *guest) subscribedTo(sid string) bool {
 func (g *guest) plays(sid string) (mime string) {
 	g.t.Helper()
 	g.state(func(p *Participant) {
-		if s := p.subscriptions[sid]; s != nil && s.plays != nil {
+		if s := p.subscribing.subscriptions[sid]; s != nil && s.plays != nil {
 			mime = s.plays.info.MimeType
 		}
 	})

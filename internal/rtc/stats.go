@@ -69,7 +69,7 @@ func (r *Room) addTo(s *Stats) {
 		if len(p.publications) > 0 {
 			s.Publishers++
 		}
-		for _, sub := range p.subscriptions {
+		for _, sub := range p.subscribing.subscriptions {
 			sub.addTo(s)
 		}
 	}

@@ -32,19 +32,20 @@ type subscriptionInputs struct {
 	paused  bool // by the Allocator: the subscriber's bandwidth does not suffice for the track
 }
 
-func (p *Participant) subscribe(pub *Publication) {
+func (sb *subscribing) subscribe(pub *Publication) {
+	p := sb.p
 	t := p.receiving()
 	s := &Subscription{subscriber: p, pub: pub, subscriptionInputs: subscriptionInputs{enabled: true, wanted: sfu.MaxLayers - 1}}
 	s.listen(t)
-	p.subscriptions[pub.info.Sid] = s
+	sb.subscriptions[pub.info.Sid] = s
 	pub.subs = append(pub.subs, s)
 	p.room.rewatched[pub] = true
-	s.apply(p.settings[pub.info.Sid])
+	s.apply(sb.settings[pub.info.Sid])
 	t.Allocator.Add(s.down)
 	s.prioritize()
 	t.SendTrack(s.down, pub.mimes())
 	p.room.stale[p] = true
-	p.await(pub.info.Sid, bindTimeout)
+	sb.await(pub.info.Sid, bindTimeout)
 	if pub.owner.audience[p]++; pub.owner.audience[p] == 1 {
 		p.tellAbout(pub.owner)
 	}
@@ -75,10 +76,11 @@ func trackID(p *Participant, pub *Publication) string {
 // sidOf is the sid of a track of ours by its name in the SDP.
 func sidOf(trackID string) string { return strings.TrimPrefix(trackID, sectionMark) }
 
-// unsubscribe ends s; the client learns it with the next negotiation.
-func (p *Participant) unsubscribe(s *Subscription) {
+// end takes the track from its subscriber; the client learns it with the next negotiation.
+func (s *Subscription) end() {
+	p := s.subscriber
 	s.detach()
-	delete(p.subscriptions, s.pub.info.Sid)
+	delete(p.subscribing.subscriptions, s.pub.info.Sid)
 	p.receiving().DropTrack(s.down, s.pub.closed)
 	p.room.stale[p] = true
 	if p.room.limit(s.pub.info.Type) > 0 {

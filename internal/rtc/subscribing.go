@@ -1,0 +1,56 @@
+package rtc
+
+import "github.com/livekit/protocol/livekit"
+
+// subscribing is what one participant receives of others' tracks, and what it has said of them.
+type subscribing struct {
+	p *Participant
+
+	subscriptions map[string]*Subscription                // by track sid
+	chosen        map[string]bool                         // explicit UpdateSubscription, by track sid
+	permitted     map[string]bool                         // what it was told of the publisher's permission, by track sid
+	settings      map[string]*livekit.UpdateTrackSettings // by track sid
+	awaited       map[string]wait                         // what has to come in time, by track sid
+
+	sifTrailer []byte // that of the room it first joined, which its client was told
+}
+
+func (sb *subscribing) init(p *Participant) {
+	sb.p = p
+	sb.subscriptions = map[string]*Subscription{}
+	sb.chosen = map[string]bool{}
+	sb.permitted = map[string]bool{}
+	sb.settings = map[string]*livekit.UpdateTrackSettings{}
+	sb.awaited = map[string]wait{}
+	sb.sifTrailer = p.room.sifTrailer
+}
+
+// handOver passes on what holds in another room too. Subscriptions do not: the tracks stay where they are.
+func (sb *subscribing) handOver(to *subscribing) {
+	for _, s := range sb.subscriptions {
+		s.end()
+	}
+	to.sifTrailer = sb.sifTrailer
+}
+
+// forget forgets what was said of a track that is gone.
+func (sb *subscribing) forget(sid string) {
+	delete(sb.chosen, sid)
+	delete(sb.settings, sid)
+	delete(sb.permitted, sid)
+	delete(sb.awaited, sid)
+}
+
+// connected lets media flow that waited for the connection.
+func (sb *subscribing) connected() {
+	for _, s := range sb.subscriptions {
+		s.checkFlow()
+	}
+}
+
+// detach stops all media, when the participant itself ends.
+func (sb *subscribing) detach() {
+	for _, s := range sb.subscriptions {
+		s.detach()
+	}
+}
