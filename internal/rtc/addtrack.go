@@ -27,7 +27,8 @@ const (
 )
 
 // addTrack announces a track and answers at once, before any media (livekit-protocol.md, 3.1).
-func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
+func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
+	p := pb.p
 	refuse := func(reason livekit.RequestResponse_Reason, message string) {
 		p.refuse(reason, message, func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_AddTrack{AddTrack: req}
@@ -44,37 +45,37 @@ func (p *Participant) addTrack(req *livekit.AddTrackRequest) {
 		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "this says too much of the track")
 		return
 	case req.Sid != "":
-		if reason, message := p.addCodecs(req); message != "" {
+		if reason, message := pb.addCodecs(req); message != "" {
 			refuse(reason, message)
 			return
 		}
-		p.takeEarly()
+		pb.takeEarly()
 		return
-	case p.knowsCID(req.Cid):
-		if len(p.queued) < maxTracks {
-			p.queued = append(p.queued, req)
+	case pb.knowsCID(req.Cid):
+		if len(pb.queued) < maxTracks {
+			pb.queued = append(pb.queued, req)
 		}
 		refuse(livekit.RequestResponse_QUEUED, "this track is being published already; once it is not, it will be again")
 		return
-	case len(p.pending)+len(p.publications) >= maxTracks:
+	case len(pb.pending)+len(pb.publications) >= maxTracks:
 		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "too many tracks are published from here")
 		return
 	}
 	info := newTrackInfo(req, p.quirks.publish)
 	t := &pendingTrack{info: info, cids: cidsOf(req.Cid, info), public: req.Muted}
-	p.pending = append(p.pending, t)
-	p.sendPublished(req.Cid, t.info)
+	pb.pending = append(pb.pending, t)
+	pb.sendPublished(req.Cid, t.info)
 	if t.public {
 		p.room.announce(p, true)
 	}
-	p.takeEarly()
-	p.publishOffered()
+	pb.takeEarly()
+	pb.publishOffered()
 }
 
 // addCodecs announces further codecs of a track that is there: a backup for those who cannot decode the primary. With a
 // message it is refused.
-func (p *Participant) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestResponse_Reason, string) {
-	pub, t := p.publications[req.Sid], p.pendingBySID(req.Sid)
+func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestResponse_Reason, string) {
+	pub, t := pb.publications[req.Sid], pb.pendingBySID(req.Sid)
 	var info *livekit.TrackInfo
 	var announced string
 	switch {
@@ -86,12 +87,12 @@ func (p *Participant) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 	if info == nil || info.Type != req.Type {
 		return livekit.RequestResponse_NOT_FOUND, "there is no such track to add a codec to"
 	}
-	allowed := p.quirks.publish
+	allowed := pb.p.quirks.publish
 	for _, c := range req.SimulcastCodecs {
 		entry := newCodecInfo(req, c, allowed)
 		i := slices.IndexFunc(info.Codecs, func(o *livekit.SimulcastCodecInfo) bool { return strings.EqualFold(o.MimeType, entry.MimeType) })
 		switch {
-		case entry.Cid != "" && p.knowsCID(entry.Cid) && !slices.Contains(cidsOf(announced, info), entry.Cid):
+		case entry.Cid != "" && pb.knowsCID(entry.Cid) && !slices.Contains(cidsOf(announced, info), entry.Cid):
 			return livekit.RequestResponse_INVALID_REQUEST, "another track has this id"
 		case i >= 0:
 			info.Codecs[i].Cid, info.Codecs[i].Layers, info.Codecs[i].VideoLayerMode = entry.Cid, entry.Layers, entry.VideoLayerMode
@@ -103,16 +104,16 @@ func (p *Participant) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 	}
 	if pub != nil {
 		pub.listCodecs()
-		p.room.rewatched[pub] = true
+		pb.p.room.rewatched[pub] = true
 	} else {
 		t.cids = cidsOf(announced, info)
 	}
-	p.sendPublished(req.Cid, info)
+	pb.sendPublished(req.Cid, info)
 	return 0, ""
 }
 
-func (p *Participant) sendPublished(cid string, info *livekit.TrackInfo) {
-	p.send(trackPublishedMessage(cid, proto.CloneOf(info)))
+func (pb *publishing) sendPublished(cid string, info *livekit.TrackInfo) {
+	pb.p.send(trackPublishedMessage(cid, proto.CloneOf(info)))
 }
 
 // mayPublish tells whether p may publish such a track. Where only some sources are granted, what is called a microphone
@@ -128,29 +129,29 @@ func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSou
 }
 
 // addQueued announces the tracks that have waited for earlier ones with their ids to be unpublished.
-func (p *Participant) addQueued() {
+func (pb *publishing) addQueued() {
 	for {
-		i := slices.IndexFunc(p.queued, func(req *livekit.AddTrackRequest) bool { return !p.knowsCID(req.Cid) })
+		i := slices.IndexFunc(pb.queued, func(req *livekit.AddTrackRequest) bool { return !pb.knowsCID(req.Cid) })
 		if i < 0 {
 			return
 		}
-		req := p.queued[i]
-		p.queued = slices.Delete(p.queued, i, i+1)
-		p.addTrack(req)
+		req := pb.queued[i]
+		pb.queued = slices.Delete(pb.queued, i, i+1)
+		pb.addTrack(req)
 	}
 }
 
-func (p *Participant) knowsCID(cid string) bool {
-	for _, pub := range p.publications {
+func (pb *publishing) knowsCID(cid string) bool {
+	for _, pub := range pb.publications {
 		if slices.Contains(pub.cids, cid) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(p.pending, func(t *pendingTrack) bool { return slices.Contains(t.cids, cid) })
+	return slices.ContainsFunc(pb.pending, func(t *pendingTrack) bool { return slices.Contains(t.cids, cid) })
 }
 
-func (p *Participant) pendingBySID(sid string) *pendingTrack {
-	for _, t := range p.pending {
+func (pb *publishing) pendingBySID(sid string) *pendingTrack {
+	for _, t := range pb.pending {
 		if t.info.Sid == sid {
 			return t
 		}

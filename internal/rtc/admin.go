@@ -216,7 +216,7 @@ func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted boo
 		if p.forwarding.source != nil {
 			return errForwarded
 		}
-		info := p.muteByServer(sid, muted)
+		info := p.publishing.muteByServer(sid, muted)
 		if info == nil {
 			return errNoTrack
 		}

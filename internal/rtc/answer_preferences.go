@@ -8,23 +8,23 @@ import (
 )
 
 // takeOffer answers the client's offer on the connection it publishes on.
-func (p *Participant) takeOffer(d *livekit.SessionDescription) {
-	if t := p.publisherTransport(); t != nil {
-		t.TakeOffer(d, peer.AnswerPreferences{Tracks: p.sendPreferences(), Disabled: p.quirks.disabled.GetPublish()})
+func (pb *publishing) takeOffer(d *livekit.SessionDescription) {
+	if t := pb.p.publisherTransport(); t != nil {
+		t.TakeOffer(d, peer.AnswerPreferences{Tracks: pb.sendPreferences(), Disabled: pb.p.quirks.disabled.GetPublish()})
 	}
 }
 
 // sendPreferences lists how the client wants to send its tracks: those it has announced and those it publishes.
-func (p *Participant) sendPreferences() []peer.SendPreference {
+func (pb *publishing) sendPreferences() []peer.SendPreference {
 	var all []peer.SendPreference
 	add := func(info *livekit.TrackInfo, cids []string, mime string) {
 		all = append(all, peer.SendPreference{
-			Kind: info.Type, CIDs: cids, MimeType: mime, Only: p.quirks.ignoresOrder, Stereo: info.Stereo, DTX: !info.DisableDtx,
+			Kind: info.Type, CIDs: cids, MimeType: mime, Only: pb.p.quirks.ignoresOrder, Stereo: info.Stereo, DTX: !info.DisableDtx,
 		})
 	}
-	for _, t := range p.pending {
+	for _, t := range pb.pending {
 		switch {
-		case t.info.Type == livekit.TrackType_AUDIO && (t.info.DisableRed || p.quirks.fixedSendCodec):
+		case t.info.Type == livekit.TrackType_AUDIO && (t.info.DisableRed || pb.p.quirks.fixedSendCodec):
 			add(t.info, t.cids, webrtc.MimeTypeOpus)
 		case t.info.Type == livekit.TrackType_AUDIO:
 			add(t.info, t.cids, peer.MimeTypeRED)
@@ -37,7 +37,7 @@ func (p *Participant) sendPreferences() []peer.SendPreference {
 			}
 		}
 	}
-	for _, pub := range p.publications {
+	for _, pub := range pb.publications {
 		for _, c := range pub.codecs {
 			add(pub.info, codecCIDs(pub.cids[0], c.info, c == pub.codecs[0]), c.info.MimeType)
 		}

@@ -69,7 +69,7 @@ func (r *Room) updateForemost() {
 		if p == nil {
 			continue
 		}
-		for _, pub := range p.publications {
+		for _, pub := range p.publishing.publications {
 			for _, s := range pub.subs {
 				s.prioritize()
 			}

@@ -60,7 +60,7 @@ func (p *Participant) connectionState(target livekit.SignalTarget, s webrtc.Peer
 			p.deadline.Stop()
 			p.activate()
 		}
-		p.publishOffered()
+		p.publishing.publishOffered()
 	case webrtc.PeerConnectionStateDisconnected:
 		t.connected = false
 	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:

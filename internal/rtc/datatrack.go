@@ -221,7 +221,7 @@ func (t *DataTrack) reconcileFor(p *Participant) {
 	if !made {
 		choice.subscribe = p.req.AutoSubscribeData
 	}
-	wanted := choice.subscribe && p.info.Permission.GetCanSubscribe() && t.owner.permits(p, t.info.Sid)
+	wanted := choice.subscribe && p.info.Permission.GetCanSubscribe() && t.owner.publishing.permits(p, t.info.Sid)
 	s := t.subs[p]
 	switch {
 	case wanted && s == nil:

@@ -1,6 +1,11 @@
 package rtc
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/proto"
+)
 
 // dataTransfer is what one participant sends and receives on its data channels: packets, and data tracks.
 type dataTransfer struct {
@@ -62,4 +67,22 @@ func (d *dataTransfer) end() {
 	for _, s := range d.subscriptions {
 		s.track.unsubscribe(d.p)
 	}
+}
+
+// infos describes the published data tracks.
+func (d *dataTransfer) infos() []*livekit.DataTrackInfo {
+	var infos []*livekit.DataTrackInfo
+	for _, t := range d.tracks {
+		infos = append(infos, proto.CloneOf(t.info))
+	}
+	return infos
+}
+
+// announced returns the size of what was announced of the data tracks, in bytes.
+func (d *dataTransfer) announced() int {
+	size := 0
+	for _, t := range d.tracks {
+		size += proto.Size(t.info)
+	}
+	return size
 }

@@ -103,23 +103,8 @@ func (b *announceBudget) wait(ctx, ended context.Context) {
 	}
 }
 
-// announced returns the size of what p has announced of its tracks, pending and queued ones included, in bytes.
-func (p *Participant) announced() int {
-	size := 0
-	for _, pub := range p.publications {
-		size += proto.Size(pub.info)
-	}
-	for _, t := range p.pending {
-		size += proto.Size(t.info)
-	}
-	for _, req := range p.queued {
-		size += proto.Size(req)
-	}
-	for _, t := range p.data.tracks {
-		size += proto.Size(t.info)
-	}
-	return size
-}
+// announced returns the size of what p has announced of its tracks, in bytes.
+func (p *Participant) announced() int { return p.publishing.announced() + p.data.announced() }
 
 // mayAnnounce reports whether p may announce one more track, as a request describes it.
 func (p *Participant) mayAnnounce(req proto.Message) bool {

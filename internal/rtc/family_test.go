@@ -50,7 +50,7 @@ func TestAnnouncedStateIsBounded(t *testing.T) {
 		if n := p.announced(); n > maxAnnounced || n < maxAnnounced/2 {
 			t.Errorf("%d bytes are announced", n)
 		}
-		if len(p.pending) > 0 {
+		if len(p.publishing.pending) > 0 {
 			t.Error("a track beyond the bound is pending")
 		}
 	})
@@ -83,7 +83,7 @@ func TestAnnouncementsAreBoundedInRate(t *testing.T) {
 				mallory.say(publishData(i+1, 1900))
 			}
 			mallory.state(func(p *Participant) {
-				p.pending = []*pendingTrack{{info: &livekit.TrackInfo{Sid: "TR_mic"}, public: true}}
+				p.publishing.pending = []*pendingTrack{{info: &livekit.TrackInfo{Sid: "TR_mic"}, public: true}}
 			})
 			begin, before := time.Now(), watch.sink.received("mallory")
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
@@ -130,8 +130,8 @@ func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
 			mallory := h.join(guestRequest("mallory", "its"))
 			load := func() {
 				mallory.state(func(p *Participant) {
-					if p = p.room.participants["mallory"]; p != nil && len(p.pending) == 0 {
-						p.pending = []*pendingTrack{
+					if p = p.room.participants["mallory"]; p != nil && len(p.publishing.pending) == 0 {
+						p.publishing.pending = []*pendingTrack{
 							{info: &livekit.TrackInfo{Sid: "TR_mic", Name: strings.Repeat("n", 15_000)}, public: true},
 							{info: &livekit.TrackInfo{Sid: "TR_cam", Name: strings.Repeat("n", 15_000)}, public: true},
 						}

@@ -144,7 +144,7 @@ func (f *forward) forget() {
 			return
 		}
 		delete(p.forwarding.mirrors, f.to.info.Name)
-		for _, pub := range p.publications {
+		for _, pub := range p.publishing.publications {
 			delete(pub.elsewhere, f)
 			p.room.rewatched[pub] = true
 		}
@@ -154,13 +154,13 @@ func (f *forward) forget() {
 // state is what mirrors of the participant are to show now.
 func (fw *forwarding) state() *mirrorState {
 	p := fw.p
-	is := &mirrorState{info: proto.CloneOf(p.info), policy: p.policy, lost: p.mediaLost()}
-	for _, t := range p.pending {
+	is := &mirrorState{info: proto.CloneOf(p.info), policy: p.publishing.policy, lost: p.mediaLost()}
+	for _, t := range p.publishing.pending {
 		if t.public {
 			is.pending = append(is.pending, &pendingTrack{info: proto.CloneOf(t.info), public: true})
 		}
 	}
-	for _, pub := range p.publications {
+	for _, pub := range p.publishing.publications {
 		t := mirrorTrack{info: proto.CloneOf(pub.info)}
 		for _, c := range pub.codecs {
 			t.codecs = append(t.codecs, publishedCodec{receiver: c.receiver, fmtp: c.fmtp, told: watched(livekit.VideoQuality_HIGH)})
@@ -205,25 +205,25 @@ func (fw *forwarding) apply(is *mirrorState) {
 		p.info.IsPublisher = publishes
 		p.setPublisher(now)
 	}
-	p.policy, p.pending = is.policy, is.pending
+	p.publishing.policy, p.publishing.pending = is.policy, is.pending
 	gone := map[string]bool{}
-	for sid := range p.publications {
+	for sid := range p.publishing.publications {
 		gone[sid] = true
 	}
 	var added []*Publication
 	for _, t := range is.tracks {
 		delete(gone, t.info.Sid)
-		if pub := p.publications[t.info.Sid]; pub != nil {
+		if pub := p.publishing.publications[t.info.Sid]; pub != nil {
 			pub.mirror(t)
 			continue
 		}
 		pub := &Publication{owner: p, cids: []string{t.info.Sid}}
 		pub.mirror(t)
-		p.publications[t.info.Sid] = pub
+		p.publishing.publications[t.info.Sid] = pub
 		added = append(added, pub)
 	}
 	for sid := range gone {
-		p.room.unpublish(p.publications[sid])
+		p.room.unpublish(p.publishing.publications[sid])
 	}
 	p.room.announce(p, false)
 	if !active && p.info.State == livekit.ParticipantInfo_ACTIVE {
@@ -233,7 +233,7 @@ func (fw *forwarding) apply(is *mirrorState) {
 		p.room.list(pub)
 		p.room.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	}
-	for _, pub := range p.publications {
+	for _, pub := range p.publishing.publications {
 		p.room.offerToAll(pub) // also for a policy that has changed
 		p.room.rewatched[pub] = true
 	}
@@ -270,7 +270,7 @@ func (f *forward) tellWatched(pub *Publication) {
 	}
 	pub.toldWatched = here
 	f.from.onLoop(func(p *Participant) {
-		source := p.publications[sid]
+		source := p.publishing.publications[sid]
 		if source == nil || p.forwarding.mirrors[f.to.info.Name] != f {
 			return
 		}

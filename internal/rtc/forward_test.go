@@ -26,7 +26,7 @@ func TestWhatIsWatchedElsewhereCounts(t *testing.T) {
 	watchedThere := func(want watched) func() bool {
 		return func() bool {
 			var got watched
-			ada.state(func(p *Participant) { got = p.publications[sid].codecs[0].watchedElsewhere() })
+			ada.state(func(p *Participant) { got = p.publishing.publications[sid].codecs[0].watchedElsewhere() })
 			return got == want
 		}
 	}

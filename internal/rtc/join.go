@@ -128,10 +128,10 @@ func (p *Participant) begin() {
 	p.data.reconcile()
 	if p.single {
 		for _, t := range p.req.AddTracks {
-			p.addTrack(t)
+			p.publishing.addTrack(t)
 		}
 		if p.req.Offer.GetSdp() != "" {
-			p.takeOffer(p.req.Offer)
+			p.publishing.takeOffer(p.req.Offer)
 		}
 	} else if p.subscriberFirst {
 		p.data.openChannels()

@@ -103,7 +103,7 @@ func (c *publishedCodec) streamEnded() {
 	if !slices.ContainsFunc(pub.codecs, func(o *publishedCodec) bool { return o.streams > 0 }) {
 		pub.owner.room.unpublish(pub)
 		pub.owner.room.announce(pub.owner, true)
-		pub.owner.addQueued()
+		pub.owner.publishing.addQueued()
 		return
 	}
 	c.stop()

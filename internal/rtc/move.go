@@ -75,12 +75,7 @@ func (p *Participant) sendAway(destination string) {
 func (p *Participant) moveTo(to *Room) {
 	heir := p.newHeir(to)
 	p.subscribing.handOver(&heir.subscribing)
-	for sid, pub := range p.publications {
-		heir.publications[sid] = pub.passTo(heir)
-		p.room.withdraw(pub)
-	}
-	heir.pending, heir.queued, heir.early, heir.offered = p.pending, p.queued, p.early, p.offered
-	p.pending, p.queued, p.early, p.offered = nil, nil, nil, nil
+	p.publishing.handOver(&heir.publishing)
 	p.data.handOver(&heir.data)
 	heir.sink, heir.publisher, heir.subscriber = p.sink, p.publisher, p.subscriber
 	p.sink, p.publisher, p.subscriber = nil, nil, nil
@@ -102,7 +97,6 @@ func (p *Participant) newHeir(to *Room) *Participant {
 	heir := blankParticipant(to, req, nil)
 	heir.info.State, heir.info.Version = p.info.State, 0
 	heir.granted, heir.budget = p.granted, p.budget
-	heir.policy = p.policy
 	heir.heard.Store(p.heard.Load())
 	return heir
 }
@@ -137,7 +131,7 @@ func (r *Room) takeIn(p *Participant) {
 	r.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
 	r.announce(p, false)
 	r.peopleChanged()
-	for _, pub := range p.publications {
+	for _, pub := range p.publishing.publications {
 		r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 		r.list(pub)
 		r.offerToAll(pub)

@@ -48,15 +48,7 @@ type Participant struct {
 	deadline        *time.Timer // of the join, later of a lost connection
 	refresh         *time.Timer
 
-	// publishing
-	pending      []*pendingTrack
-	queued       []*livekit.AddTrackRequest // whose client id is in use until an earlier track is unpublished
-	early        []incomingStream           // media whose AddTrack has not come yet
-	offered      []peer.OfferedTrack        // of the client's latest offer
-	publications map[string]*Publication    // by track sid
-	policy       *policy                    // nil: everybody may subscribe
-	audience     map[*Participant]int       // who receives something of p, and how many tracks
-
+	publishing  publishing
 	subscribing subscribing
 	data        dataTransfer
 
@@ -94,14 +86,13 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 		room: r, req: req, sink: sink, single: req.SinglePC, quirks: quirksOf(req.Client), joined: now,
 		subscriberFirst: !req.SinglePC && req.Info.Permission.GetCanSubscribe(),
 
-		dependent:    req.dependent(),
-		recorder:     req.Info.Permission.GetRecorder(),
-		info:         proto.CloneOf(req.Info),
-		publications: map[string]*Publication{},
-		audience:     map[*Participant]int{},
+		dependent: req.dependent(),
+		recorder:  req.Info.Permission.GetRecorder(),
+		info:      proto.CloneOf(req.Info),
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.forwarding.p = p
+	p.publishing.init(p)
 	p.subscribing.init(p)
 	p.data.init(p)
 	p.budget = newAnnounceBudget()
@@ -172,10 +163,10 @@ func (p *Participant) hooks(target livekit.SignalTarget) peer.Hooks {
 		NeedSections: func(audio, video uint32) {
 			post(func(p *Participant) { p.send(mediaSectionsMessage(audio, video)) })
 		},
-		Sending: func(tracks []peer.OfferedTrack) { post(func(p *Participant) { p.sending(tracks) }) },
+		Sending: func(tracks []peer.OfferedTrack) { post(func(p *Participant) { p.publishing.sending(tracks) }) },
 		State:   func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.connectionState(target, s) }) },
 		Track: func(source sfu.TrackSource, section peer.MediaSection) {
-			post(func(p *Participant) { p.mediaArrived(incomingStream{source, section}) })
+			post(func(p *Participant) { p.publishing.mediaArrived(incomingStream{source, section}) })
 		},
 		DataChannel: func(dc *webrtc.DataChannel) {
 			p.data.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
@@ -190,9 +181,7 @@ func (p *Participant) sid() string      { return p.info.Sid }
 func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
 
 // shows tells whether others see tracks of p.
-func (p *Participant) shows() bool {
-	return len(p.publications) > 0 || len(p.data.tracks) > 0 || slices.ContainsFunc(p.pending, func(t *pendingTrack) bool { return t.public })
-}
+func (p *Participant) shows() bool { return p.publishing.shown() || len(p.data.tracks) > 0 }
 
 // snapshot is a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
 func (p *Participant) snapshot() *livekit.ParticipantInfo {
@@ -218,17 +207,7 @@ func (p *Participant) ownState() *livekit.ParticipantInfo {
 
 func (p *Participant) snapshotWithTracks() *livekit.ParticipantInfo {
 	info := proto.CloneOf(p.info)
-	for _, pub := range p.publications {
-		info.Tracks = append(info.Tracks, proto.CloneOf(pub.info))
-	}
-	for _, t := range p.pending {
-		if t.public {
-			info.Tracks = append(info.Tracks, proto.CloneOf(t.info))
-		}
-	}
-	for _, t := range p.data.tracks {
-		info.DataTracks = append(info.DataTracks, proto.CloneOf(t.info))
-	}
+	info.Tracks, info.DataTracks = p.publishing.infos(), p.data.infos()
 	return info
 }
 
@@ -259,10 +238,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	p.data.end()
 	p.forwarding.end(reason)
 	p.subscribing.detach()
-	for _, pub := range p.publications {
-		p.room.unpublish(pub)
-	}
-	p.pending = nil // so that its last state shows no track
+	p.publishing.end()
 	p.info.State = livekit.ParticipantInfo_DISCONNECTED
 	p.info.DisconnectReason = reason
 	p.info.Version++

@@ -18,7 +18,7 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 	if hidden := now.Hidden; hidden != old.GetHidden() {
 		p.setHidden(hidden)
 	}
-	p.dropForbidden()
+	p.publishing.dropForbidden()
 	if now.CanSubscribe && p.receiving() == nil {
 		p.openSubscriber()
 	}
@@ -30,31 +30,32 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 }
 
 // dropForbidden unpublishes what p may no longer publish.
-func (p *Participant) dropForbidden() {
-	p.pending = slices.DeleteFunc(p.pending, func(t *pendingTrack) bool {
+func (pb *publishing) dropForbidden() {
+	p := pb.p
+	pb.pending = slices.DeleteFunc(pb.pending, func(t *pendingTrack) bool {
 		forbidden := !p.mayPublish(t.info.Type, t.info.Source)
 		if forbidden {
-			p.tellUnpublished(t.info.Sid)
+			pb.tellUnpublished(t.info.Sid)
 		}
 		return forbidden
 	})
-	p.queued = slices.DeleteFunc(p.queued, func(req *livekit.AddTrackRequest) bool { return !p.mayPublish(req.Type, req.Source) })
-	for _, pub := range p.publications {
+	pb.queued = slices.DeleteFunc(pb.queued, func(req *livekit.AddTrackRequest) bool { return !p.mayPublish(req.Type, req.Source) })
+	for _, pub := range pb.publications {
 		if !p.mayPublish(pub.info.Type, pub.info.Source) {
 			p.room.unpublish(pub)
-			p.tellUnpublished(pub.info.Sid)
+			pb.tellUnpublished(pub.info.Sid)
 		}
 	}
 }
 
 // tellUnpublished tells the client that the server has taken its track back; one that does not know of that is told that
 // it is muted (livekit-protocol.md, 1.7: protocol 6).
-func (p *Participant) tellUnpublished(sid string) {
-	if !p.quirks.trackUnpublished {
-		p.tellMuted(sid, true)
+func (pb *publishing) tellUnpublished(sid string) {
+	if !pb.p.quirks.trackUnpublished {
+		pb.tellMuted(sid, true)
 		return
 	}
-	p.send(trackUnpublishedMessage(sid))
+	pb.p.send(trackUnpublishedMessage(sid))
 }
 
 // openSubscriber makes the connection of somebody who joined without the right to receive.
@@ -75,13 +76,13 @@ func (p *Participant) openSubscriber() {
 func (p *Participant) setHidden(hidden bool) {
 	r := p.room
 	if !hidden {
-		for _, pub := range p.publications {
+		for _, pub := range p.publishing.publications {
 			r.offerToAll(pub)
 		}
 		p.data.offerTracks()
 		return // the caller announces it
 	}
-	for _, pub := range p.publications {
+	for _, pub := range p.publishing.publications {
 		pub.unsubscribeAll()
 	}
 	p.data.withdrawTracks()

@@ -30,7 +30,7 @@ func TestMediaIsOfTheKindThatWasGranted(t *testing.T) {
 	m.negotiate()
 	eventually(t, "the picture came and was kept aside", func() bool {
 		early := 0
-		m.state(func(p *Participant) { early = len(p.early) })
+		m.state(func(p *Participant) { early = len(p.publishing.early) })
 		return early > 0 || len(h.published()) > 0
 	})
 	if tracks := h.published(); len(tracks) != 0 {

@@ -54,19 +54,20 @@ func (p *policy) allows(o *Participant, sid string) bool {
 }
 
 // permits tells whether p lets o receive its track sid. Recorders are exempt (livekit-protocol.md, 4).
-func (p *Participant) permits(o *Participant, sid string) bool {
-	return o.recorder || p.policy.allows(o, sid)
+func (pb *publishing) permits(o *Participant, sid string) bool {
+	return o.recorder || pb.policy.allows(o, sid)
 }
 
 // setPolicy replaces p's policy and acts on it.
-func (p *Participant) setPolicy(m *livekit.SubscriptionPermission) {
-	old := p.policy
-	p.policy = newPolicy(m)
-	if old == nil && p.policy == nil { // as clients say at each join
+func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
+	p := pb.p
+	old := pb.policy
+	pb.policy = newPolicy(m)
+	if old == nil && pb.policy == nil { // as clients say at each join
 		return
 	}
 	p.budget.charge(policyCost)
-	for _, pub := range p.publications {
+	for _, pub := range pb.publications {
 		p.room.offerToAll(pub)
 	}
 	p.data.offerTracks()

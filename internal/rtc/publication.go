@@ -52,7 +52,7 @@ func (pub *Publication) listCodecs() {
 // publish makes a track public whose media has begun, or is to come in a codec that is known.
 func (r *Room) publish(pub *Publication) {
 	p := pub.owner
-	p.publications[pub.info.Sid] = pub
+	p.publishing.publications[pub.info.Sid] = pub
 	p.setPublisher(true)
 	r.announce(p, true)
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
@@ -204,7 +204,7 @@ func (r *Room) unpublish(pub *Publication) {
 		return
 	}
 	r.withdraw(pub)
-	pub.owner.offered = slices.DeleteFunc(pub.owner.offered, func(o peer.OfferedTrack) bool { return slices.Contains(pub.cids, o.CID) })
+	pub.owner.publishing.offered = slices.DeleteFunc(pub.owner.publishing.offered, func(o peer.OfferedTrack) bool { return slices.Contains(pub.cids, o.CID) })
 	for _, c := range pub.codecs {
 		c.stop()
 	}
@@ -217,7 +217,7 @@ func (r *Room) withdraw(pub *Publication) {
 		pub.lower.Stop()
 	}
 	p := pub.owner
-	delete(p.publications, pub.info.Sid)
+	delete(p.publishing.publications, pub.info.Sid)
 	pub.unsubscribeAll()
 	r.unlist(pub)
 	r.emit(Event{Kind: TrackUnpublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})

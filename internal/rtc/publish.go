@@ -19,47 +19,48 @@ type incomingStream struct {
 
 // sending learns on which sections the client offers to send. An announced track that is no longer among them has been
 // given up, and so has media nobody has announced.
-func (p *Participant) sending(tracks []peer.OfferedTrack) {
-	p.offered = tracks
+func (pb *publishing) sending(tracks []peer.OfferedTrack) {
+	p := pb.p
+	pb.offered = tracks
 	offered := func(cid string) bool {
 		return slices.ContainsFunc(tracks, func(o peer.OfferedTrack) bool { return o.CID == cid })
 	}
-	p.early = slices.DeleteFunc(p.early, func(s incomingStream) bool { id := s.Info().ID; return id != "" && !offered(id) })
+	pb.early = slices.DeleteFunc(pb.early, func(s incomingStream) bool { id := s.Info().ID; return id != "" && !offered(id) })
 	shown, given := false, false
-	p.pending = slices.DeleteFunc(p.pending, func(t *pendingTrack) bool {
+	pb.pending = slices.DeleteFunc(pb.pending, func(t *pendingTrack) bool {
 		now := slices.ContainsFunc(t.cids, offered)
 		gone := t.offered && !now
 		t.offered = now
 		shown, given = shown || gone && t.public, given || gone
 		return gone
 	})
-	for _, pub := range p.publications {
+	for _, pub := range pb.publications {
 		if pub.silent() && !slices.ContainsFunc(pub.cids, offered) {
 			p.room.unpublish(pub)
 			shown, given = true, true
 		}
 	}
 	for _, o := range tracks {
-		p.adopt(o)
+		pb.adopt(o)
 	}
-	p.publishOffered()
+	pb.publishOffered()
 	if shown {
 		p.room.announce(p, true)
 	}
 	if given {
-		p.addQueued()
+		pb.addQueued()
 	}
 }
 
 // adopt gives a section whose track id is not known to the first announced track of its kind that has none, because some
 // browsers put other ids in their SDP (livekit-protocol.md, 3.2).
-func (p *Participant) adopt(o peer.OfferedTrack) {
-	if p.knowsCID(o.CID) {
+func (pb *publishing) adopt(o peer.OfferedTrack) {
+	if pb.knowsCID(o.CID) {
 		return
 	}
-	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return !t.offered && t.info.Type == o.Kind })
+	i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return !t.offered && t.info.Type == o.Kind })
 	if i >= 0 {
-		t := p.pending[i]
+		t := pb.pending[i]
 		t.offered = true
 		if len(t.info.Codecs) == 0 {
 			t.info.Codecs = []*livekit.SimulcastCodecInfo{{Cid: t.cids[0], Layers: t.info.Layers}}
@@ -71,61 +72,63 @@ func (p *Participant) adopt(o peer.OfferedTrack) {
 
 // publishOffered publishes announced tracks that the client has offered, without waiting for media, once the connection
 // works and their codec is known.
-func (p *Participant) publishOffered() {
+func (pb *publishing) publishOffered() {
+	p := pb.p
 	if p.publisher == nil || !p.publisher.connected {
 		return
 	}
-	for _, o := range slices.Clone(p.offered) {
-		i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool {
-			return t.info.Type == o.Kind && slices.Contains(t.cids, o.CID) && p.sendsFirst(t, o)
+	for _, o := range slices.Clone(pb.offered) {
+		i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool {
+			return t.info.Type == o.Kind && slices.Contains(t.cids, o.CID) && pb.sendsFirst(t, o)
 		})
 		if i < 0 {
 			continue
 		}
-		pub := newPublication(p, p.pending[i])
-		p.pending = slices.Delete(p.pending, i, i+1)
+		pub := newPublication(p, pb.pending[i])
+		pb.pending = slices.Delete(pb.pending, i, i+1)
 		pub.expect(o)
 		p.room.publish(pub)
 	}
 }
 
 // sendsFirst reports whether the client will send a track in the codec that stands first in the answer.
-func (p *Participant) sendsFirst(t *pendingTrack, o peer.OfferedTrack) bool {
-	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
+func (pb *publishing) sendsFirst(t *pendingTrack, o peer.OfferedTrack) bool {
+	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !pb.p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
 
 // mediaArrived is called when a layer of a track sends its first packet.
-func (p *Participant) mediaArrived(s incomingStream) {
+func (pb *publishing) mediaArrived(s incomingStream) {
 	info := s.Info()
-	if pub := p.publicationOf(info, s.section); pub != nil {
-		p.addMedia(pub, s)
+	if pub := pb.publicationOf(info, s.section); pub != nil {
+		pb.addMedia(pub, s)
 		return
 	}
-	if t := p.takePending(info); t != nil {
-		pub := newPublication(p, t)
+	if t := pb.takePending(info); t != nil {
+		pub := newPublication(pb.p, t)
 		pub.addMedia(s)
-		p.room.publish(pub)
+		pb.p.room.publish(pub)
 		return
 	}
-	if pub := p.awaiting(info); pub != nil {
-		p.addMedia(pub, s)
+	if pub := pb.awaiting(info); pub != nil {
+		pb.addMedia(pub, s)
 		return
 	}
-	if len(p.early) < maxTracks*sfu.MaxLayers {
-		p.early = append(p.early, s)
+	if len(pb.early) < maxTracks*sfu.MaxLayers {
+		pb.early = append(pb.early, s)
 	}
 }
 
 // takeEarly looks again at the media that came before its announcement.
-func (p *Participant) takeEarly() {
-	early := p.early
-	p.early = nil
+func (pb *publishing) takeEarly() {
+	early := pb.early
+	pb.early = nil
 	for _, s := range early {
-		p.mediaArrived(s)
+		pb.mediaArrived(s)
 	}
 }
 
-func (p *Participant) addMedia(pub *Publication, s incomingStream) {
+func (pb *publishing) addMedia(pub *Publication, s incomingStream) {
+	p := pb.p
 	if pub.addMedia(s) {
 		p.log.Debug("track published in one more codec", "track", pub.info.Sid, "codec", s.Info().MimeType)
 		p.room.announce(p, true)
@@ -135,8 +138,8 @@ func (p *Participant) addMedia(pub *Publication, s incomingStream) {
 }
 
 // publicationOf finds the published track that this media belongs to: one more layer of it, or another codec.
-func (p *Participant) publicationOf(info sfu.SourceInfo, section peer.MediaSection) *Publication {
-	for _, pub := range p.publications {
+func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSection) *Publication {
+	for _, pub := range pb.publications {
 		if pub.info.Type == kindOf(info) && (pub.comesOn(section) || slices.Contains(pub.cids, info.ID)) {
 			return pub
 		}
@@ -145,8 +148,8 @@ func (p *Participant) publicationOf(info sfu.SourceInfo, section peer.MediaSecti
 }
 
 // awaiting finds a published track that is to come in this codec too, for clients whose SDP has other ids.
-func (p *Participant) awaiting(info sfu.SourceInfo) *Publication {
-	for _, pub := range p.publications {
+func (pb *publishing) awaiting(info sfu.SourceInfo) *Publication {
+	for _, pub := range pb.publications {
 		if slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool {
 			return c.receiver == nil && c.info.Cid != "" && strings.EqualFold(c.info.MimeType, info.MimeType)
 		}) {
@@ -158,17 +161,17 @@ func (p *Participant) awaiting(info sfu.SourceInfo) *Publication {
 
 // takePending finds the announced track that this media is: by the id in its SDP, else the first of its kind, because
 // some browsers put another id there (livekit-protocol.md, 3.2). The kind counts always: rights depend on it.
-func (p *Participant) takePending(info sfu.SourceInfo) *pendingTrack {
+func (pb *publishing) takePending(info sfu.SourceInfo) *pendingTrack {
 	kind := kindOf(info)
-	i := slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, info.ID) })
+	i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, info.ID) })
 	if i < 0 {
-		i = slices.IndexFunc(p.pending, func(t *pendingTrack) bool { return t.info.Type == kind })
+		i = slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return t.info.Type == kind })
 	}
 	if i < 0 {
 		return nil
 	}
-	t := p.pending[i]
-	p.pending = slices.Delete(p.pending, i, i+1)
+	t := pb.pending[i]
+	pb.pending = slices.Delete(pb.pending, i, i+1)
 	return t
 }
 
@@ -180,16 +183,17 @@ func kindOf(info sfu.SourceInfo) livekit.TrackType {
 }
 
 // setMuted acts on the client's own mute or unmute.
-func (p *Participant) setMuted(m *livekit.SignalRequest_Mute) {
+func (pb *publishing) setMuted(m *livekit.SignalRequest_Mute) {
+	p := pb.p
 	sid, muted := m.Mute.GetSid(), m.Mute.GetMuted()
-	if t := p.pendingBySID(sid); t != nil {
+	if t := pb.pendingBySID(sid); t != nil {
 		t.info.Muted = muted
 		if t.public {
 			p.room.announce(p, true)
 		}
 		return
 	}
-	pub := p.publications[sid]
+	pub := pb.publications[sid]
 	if pub == nil {
 		p.refuse(livekit.RequestResponse_NOT_FOUND, "there is no such track", func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_Mute{Mute: m.Mute}
@@ -205,15 +209,16 @@ func (p *Participant) setMuted(m *livekit.SignalRequest_Mute) {
 
 // muteByServer mutes or unmutes a track of p's. Its client is told so first, by itself: one that only saw its track muted
 // in an update would say that it is not (livekit-protocol.md, 14, row 27).
-func (p *Participant) muteByServer(sid string, muted bool) *livekit.TrackInfo {
-	pub, t := p.publications[sid], p.pendingBySID(sid)
+func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
+	p := pb.p
+	pub, t := pb.publications[sid], pb.pendingBySID(sid)
 	switch {
 	case pub != nil && pub.info.Muted != muted:
-		p.tellMuted(sid, muted)
+		pb.tellMuted(sid, muted)
 		pub.setMuted(muted)
 		p.room.announce(p, true)
 	case t != nil && t.info.Muted != muted:
-		p.tellMuted(sid, muted)
+		pb.tellMuted(sid, muted)
 		if t.info.Muted = muted; t.public {
 			p.room.announce(p, true)
 		}
@@ -227,12 +232,13 @@ func (p *Participant) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	return nil
 }
 
-func (p *Participant) tellMuted(sid string, muted bool) {
-	p.send(muteMessage(sid, muted))
+func (pb *publishing) tellMuted(sid string, muted bool) {
+	pb.p.send(muteMessage(sid, muted))
 }
 
-func (p *Participant) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack) {
-	info, seen := p.trackInfo(m.UpdateAudioTrack.GetTrackSid())
+func (pb *publishing) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack) {
+	p := pb.p
+	info, seen := pb.trackInfo(m.UpdateAudioTrack.GetTrackSid())
 	if info == nil {
 		p.refuse(livekit.RequestResponse_NOT_FOUND, "there is no such track", func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_UpdateAudioTrack{UpdateAudioTrack: m.UpdateAudioTrack}
@@ -248,8 +254,9 @@ func (p *Participant) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack
 	}
 }
 
-func (p *Participant) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack) {
-	info, seen := p.trackInfo(m.UpdateVideoTrack.GetTrackSid())
+func (pb *publishing) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack) {
+	p := pb.p
+	info, seen := pb.trackInfo(m.UpdateVideoTrack.GetTrackSid())
 	if info == nil {
 		p.refuse(livekit.RequestResponse_NOT_FOUND, "there is no such track", func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_UpdateVideoTrack{UpdateVideoTrack: m.UpdateVideoTrack}
@@ -263,11 +270,11 @@ func (p *Participant) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack
 }
 
 // trackInfo finds a track of p's, published or announced, and tells whether others see it.
-func (p *Participant) trackInfo(sid string) (info *livekit.TrackInfo, seen bool) {
-	if pub := p.publications[sid]; pub != nil {
+func (pb *publishing) trackInfo(sid string) (info *livekit.TrackInfo, seen bool) {
+	if pub := pb.publications[sid]; pub != nil {
 		return pub.info, true
 	}
-	if t := p.pendingBySID(sid); t != nil {
+	if t := pb.pendingBySID(sid); t != nil {
 		return t.info, t.public
 	}
 	return nil, false

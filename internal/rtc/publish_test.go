@@ -97,7 +97,7 @@ func TestMediaBeforeAddTrack(t *testing.T) {
 	early := func() []string {
 		var ids []string
 		ada.state(func(p *Participant) {
-			for _, m := range p.early {
+			for _, m := range p.publishing.early {
 				ids = append(ids, m.Info().ID)
 			}
 		})
@@ -132,7 +132,7 @@ func TestAnnouncedTrackIsGivenUp(t *testing.T) {
 	}
 	pending := func() int {
 		n := 0
-		ada.state(func(p *Participant) { n = len(p.pending) })
+		ada.state(func(p *Participant) { n = len(p.publishing.pending) })
 		return n
 	}
 	ada.negotiate()
@@ -147,8 +147,8 @@ func TestAnnouncedTrackIsGivenUp(t *testing.T) {
 	eventually(t, "the next one takes its place", func() bool {
 		source := livekit.TrackSource_UNKNOWN
 		ada.state(func(p *Participant) {
-			if len(p.pending) == 1 && len(p.queued) == 0 {
-				source = p.pending[0].info.Source
+			if len(p.publishing.pending) == 1 && len(p.publishing.queued) == 0 {
+				source = p.publishing.pending[0].info.Source
 			}
 		})
 		return source == livekit.TrackSource_SCREEN_SHARE
@@ -207,7 +207,7 @@ func TestAddCodec(t *testing.T) {
 		}
 	}
 	ada.state(func(p *Participant) {
-		if info := p.pendingBySID(sid).info; len(info.Codecs) != 4 || info.Codecs[1].Cid != "one-vp8" {
+		if info := p.publishing.pendingBySID(sid).info; len(info.Codecs) != 4 || info.Codecs[1].Cid != "one-vp8" {
 			t.Errorf("the track has %v", info.Codecs)
 		}
 	})
@@ -258,13 +258,13 @@ func TestQueuedTracksFollow(t *testing.T) {
 	ada.state(func(p *Participant) {
 		for cid, kind := range kinds {
 			for range 2 {
-				p.addTrack(addTrack(cid, kind, livekit.TrackSource_UNKNOWN).GetAddTrack())
+				p.publishing.addTrack(addTrack(cid, kind, livekit.TrackSource_UNKNOWN).GetAddTrack())
 			}
 		}
-		p.sending([]peer.OfferedTrack{{Kind: livekit.TrackType_AUDIO, CID: "a"}, {Kind: livekit.TrackType_VIDEO, CID: "v"}})
-		p.sending(nil) // both are given up with one offer
-		if len(p.pending) != 2 || len(p.queued) != 0 {
-			t.Errorf("%d tracks announced and %d waiting, of two", len(p.pending), len(p.queued))
+		p.publishing.sending([]peer.OfferedTrack{{Kind: livekit.TrackType_AUDIO, CID: "a"}, {Kind: livekit.TrackType_VIDEO, CID: "v"}})
+		p.publishing.sending(nil) // both are given up with one offer
+		if len(p.publishing.pending) != 2 || len(p.publishing.queued) != 0 {
+			t.Errorf("%d tracks announced and %d waiting, of two", len(p.publishing.pending), len(p.publishing.queued))
 		}
 	})
 }

@@ -44,7 +44,7 @@ func (p *Participant) lookAtQuality() bool {
 	q := &p.quality
 	was, known := p.grade(), q.known
 	q.score, q.known = bestScore, true
-	for _, pub := range p.publications {
+	for _, pub := range p.publishing.publications {
 		q.score = min(q.score, pub.quality.score)
 	}
 	for _, s := range p.subscribing.subscriptions {
@@ -78,7 +78,7 @@ func (r *Room) tellQuality(changed []*Participant) {
 	concerned := map[*Participant]bool{}
 	for _, p := range changed {
 		concerned[p] = true
-		for o := range p.audience {
+		for o := range p.publishing.audience {
 			concerned[o] = true
 		}
 	}

@@ -34,7 +34,7 @@ func (sb *subscribing) follow(pub *Publication) {
 	}
 	sid := pub.info.Sid
 	s, wants := sb.subscriptions[sid], sb.wants(sid)
-	permitted := wants && o.permits(p, sid)
+	permitted := wants && o.publishing.permits(p, sid)
 	if wants {
 		sb.tellPermission(pub, permitted)
 	} else {

@@ -28,7 +28,7 @@ func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
 	pub.codecs[0].info.MimeType = info.MimeType
 	pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: info.MimeType, ClockRate: clock})
 	g.state(func(p *Participant) {
-		p.publications[pub.info.Sid] = pub
+		p.publishing.publications[pub.info.Sid] = pub
 		p.room.announce(p, true)
 		p.room.list(pub)
 		p.room.offerToAll(pub)
@@ -244,7 +244,7 @@ func TestPolicyExceptions(t *testing.T) {
 		t.Error("what is past the limit permits")
 	}
 	ada.state(func(p *Participant) {
-		if n := len(p.policy.byIdentity); n != 0 {
+		if n := len(p.publishing.policy.byIdentity); n != 0 {
 			t.Errorf("%d subscribers are kept", n)
 		}
 	})

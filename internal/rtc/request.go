@@ -54,7 +54,7 @@ func (s *Session) Lost() {
 func (p *Participant) handle(req *livekit.SignalRequest) {
 	switch m := req.Message.(type) {
 	case *livekit.SignalRequest_Offer:
-		p.takeOffer(m.Offer)
+		p.publishing.takeOffer(m.Offer)
 	case *livekit.SignalRequest_Answer:
 		if p.subscriber != nil {
 			p.subscriber.TakeAnswer(m.Answer)
@@ -62,9 +62,9 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_Trickle:
 		p.takeCandidate(m.Trickle)
 	case *livekit.SignalRequest_AddTrack:
-		p.addTrack(m.AddTrack)
+		p.publishing.addTrack(m.AddTrack)
 	case *livekit.SignalRequest_Mute:
-		p.setMuted(m)
+		p.publishing.setMuted(m)
 	case *livekit.SignalRequest_Subscription:
 		p.subscribing.choose(m.Subscription)
 	case *livekit.SignalRequest_TrackSetting:
@@ -72,7 +72,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_Leave:
 		p.room.depart(p, clientReason(m.Leave.GetReason()))
 	case *livekit.SignalRequest_SubscriptionPermission:
-		p.setPolicy(m.SubscriptionPermission)
+		p.publishing.setPolicy(m.SubscriptionPermission)
 	case *livekit.SignalRequest_SyncState:
 		p.syncState(m.SyncState)
 	case *livekit.SignalRequest_Simulate:
@@ -80,9 +80,9 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_UpdateMetadata:
 		p.updateMetadata(m.UpdateMetadata)
 	case *livekit.SignalRequest_UpdateAudioTrack:
-		p.updateAudioTrack(m)
+		p.publishing.updateAudioTrack(m)
 	case *livekit.SignalRequest_UpdateVideoTrack:
-		p.updateVideoTrack(m)
+		p.publishing.updateVideoTrack(m)
 	case *livekit.SignalRequest_PublishDataTrackRequest:
 		p.data.publish(m.PublishDataTrackRequest)
 	case *livekit.SignalRequest_UnpublishDataTrackRequest:

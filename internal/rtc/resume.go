@@ -44,7 +44,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	clear(p.subscribing.permitted) // what was said of it meanwhile is lost
 	r.reconcile(p)
 	p.subscribing.repeatPauses()
-	for _, pub := range p.publications {
+	for _, pub := range p.publishing.publications {
 		pub.sendDemand() // what was said meanwhile is lost
 	}
 	if t := p.subscriber; t != nil {
@@ -120,7 +120,7 @@ func (p *Participant) syncState(s *livekit.SyncState) {
 	mismatch := false
 	for _, t := range s.PublishTracks {
 		sid := t.GetTrack().GetSid()
-		mismatch = mismatch || p.publications[sid] == nil && p.pendingBySID(sid) == nil
+		mismatch = mismatch || p.publishing.publications[sid] == nil && p.publishing.pendingBySID(sid) == nil
 	}
 	for _, t := range s.PublishDataTracks {
 		ours := p.data.tracks[t.GetInfo().GetPubHandle()]

@@ -91,7 +91,7 @@ func TestSafariPublishes(t *testing.T) {
 		eventually(t, "the sections are the announced tracks'", func() bool {
 			ids := map[string]string{}
 			g.state(func(p *Participant) {
-				for _, pending := range p.pending {
+				for _, pending := range p.publishing.pending {
 					for _, codec := range pending.info.Codecs { // none before the offer has been matched with what was announced
 						ids[pending.cids[0]] = codec.SdpCid
 					}
@@ -122,7 +122,7 @@ func TestSafariWithH264Only(t *testing.T) {
 	}
 	eventually(t, "the section is the announced track's", func() bool {
 		id := ""
-		g.state(func(p *Participant) { id = p.pending[0].info.Codecs[0].SdpCid })
+		g.state(func(p *Participant) { id = p.publishing.pending[0].info.Codecs[0].SdpCid })
 		return id == safariVideo
 	})
 }

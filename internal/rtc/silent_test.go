@@ -123,8 +123,8 @@ func TestUnconnectedClientPublishesNothing(t *testing.T) {
 	}
 	ada.negotiate()
 	ada.settled(func(p *Participant) {
-		if len(p.publications) > 0 || len(p.pending) != 1 || !p.pending[0].offered {
-			t.Errorf("%d tracks are published, %d announced", len(p.publications), len(p.pending))
+		if len(p.publishing.publications) > 0 || len(p.publishing.pending) != 1 || !p.publishing.pending[0].offered {
+			t.Errorf("%d tracks are published, %d announced", len(p.publishing.publications), len(p.publishing.pending))
 		}
 	})
 }
@@ -144,8 +144,8 @@ func TestSilentTrackEnds(t *testing.T) {
 	}
 	ada.negotiate()
 	ada.settled(func(p *Participant) {
-		if len(p.publications) > 0 || len(p.pending) != 1 || len(p.queued) > 0 {
-			t.Errorf("%d tracks are published, %d announced, %d wait", len(p.publications), len(p.pending), len(p.queued))
+		if len(p.publishing.publications) > 0 || len(p.publishing.pending) != 1 || len(p.publishing.queued) > 0 {
+			t.Errorf("%d tracks are published, %d announced, %d wait", len(p.publishing.publications), len(p.publishing.pending), len(p.publishing.queued))
 		}
 	})
 	want := []string{"track_published room", "track_unpublished room"}
@@ -217,7 +217,7 @@ func TestSilentTrackMoves(t *testing.T) {
 		streams := 0
 		p := ada.participant.latest()
 		if err := p.room.loop.Do(t.Context(), func() {
-			if pub := p.publications[sid]; pub != nil {
+			if pub := p.publishing.publications[sid]; pub != nil {
 				streams = pub.codecs[0].streams
 			}
 		}); err != nil {

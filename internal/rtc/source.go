@@ -9,10 +9,10 @@ import (
 
 // publishSource publishes a track whose packets come from source and not from a client's connection. The track ends with
 // the source. The caller ends the source no later than with p.context, because the room waits for it.
-func (p *Participant) publishSource(req *livekit.AddTrackRequest, source sfu.TrackSource) *Publication {
+func (pb *publishing) publishSource(req *livekit.AddTrackRequest, source sfu.TrackSource) *Publication {
 	info := newTrackInfo(req, peer.EnabledCodecs())
-	pub := newPublication(p, &pendingTrack{info: info, cids: cidsOf(req.Cid, info)})
+	pub := newPublication(pb.p, &pendingTrack{info: info, cids: cidsOf(req.Cid, info)})
 	pub.addMedia(incomingStream{TrackSource: source})
-	p.room.publish(pub)
+	pb.p.room.publish(pub)
 	return pub
 }

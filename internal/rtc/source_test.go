@@ -145,7 +145,7 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 				p.room.admit(ingest)
 				ingest.activate()
 				context.AfterFunc(ingest.context, source.end)
-				pub = ingest.publishSource(&livekit.AddTrackRequest{Cid: source.info.ID, Type: tt.kind, Name: "a stream"}, source)
+				pub = ingest.publishing.publishSource(&livekit.AddTrackRequest{Cid: source.info.ID, Type: tt.kind, Name: "a stream"}, source)
 			})
 			if tracks := h.published(); len(tracks) != 1 || !strings.EqualFold(tracks[0].MimeType, source.info.MimeType) || tracks[0].Name != "a stream" {
 				t.Fatalf("published %v", tracks)
@@ -162,7 +162,7 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 
 			mute := func(muted bool) uint32 {
 				bo.state(func(*Participant) {
-					ingest.setMuted(&livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: pub.info.Sid, Muted: muted}})
+					ingest.publishing.setMuted(&livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: pub.info.Sid, Muted: muted}})
 				})
 				return source.made.Load()
 			}
@@ -180,7 +180,7 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 			source.end()
 			eventually(t, "the track ends", func() bool { return !bo.subscribedTo(pub.info.Sid) })
 			bo.state(func(*Participant) {
-				if len(ingest.publications) > 0 || !pub.closed {
+				if len(ingest.publishing.publications) > 0 || !pub.closed {
 					t.Error("the track is published after its end")
 				}
 			})
@@ -200,7 +200,7 @@ func TestSourceEndsWithItsParticipant(t *testing.T) {
 		ingest := bare(p.room, "ingest", &sink{})
 		p.room.admit(ingest)
 		context.AfterFunc(ingest.context, source.end)
-		ingest.publishSource(&livekit.AddTrackRequest{Cid: "a", Type: livekit.TrackType_AUDIO}, source)
+		ingest.publishing.publishSource(&livekit.AddTrackRequest{Cid: "a", Type: livekit.TrackType_AUDIO}, source)
 	})
 	eventually(t, "the source is read", func() bool { return source.made.Load() > 2 })
 	if err := h.Remove(t.Context(), "room", "ingest", time.Time{}); err != nil {

@@ -45,7 +45,7 @@ func (r *Room) updateSpeakers() {
 		info := p.speaker()
 		changed = append(changed, info)
 		news[p] = append(news[p], info)
-		for o := range p.audience {
+		for o := range p.publishing.audience {
 			news[o] = append(news[o], info)
 		}
 	}
@@ -71,7 +71,7 @@ func (p *Participant) loudness() float32 {
 	if time.Now().Before(p.simulation.speaksUntil) {
 		level = simulatedLevel
 	}
-	for _, pub := range p.publications {
+	for _, pub := range p.publishing.publications {
 		if pub.info.Source != livekit.TrackSource_MICROPHONE {
 			continue
 		}
@@ -87,7 +87,7 @@ func (p *Participant) speaker() *livekit.SpeakerInfo {
 }
 
 // hears tells whether p receives something of o.
-func (p *Participant) hears(o *Participant) bool { return o.audience[p] > 0 }
+func (p *Participant) hears(o *Participant) bool { return o.publishing.audience[p] > 0 }
 
 func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	if len(speakers) > 0 {

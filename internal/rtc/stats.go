@@ -66,7 +66,7 @@ func (r *Room) addTo(s *Stats) {
 		}
 	}
 	for _, p := range r.participants {
-		if len(p.publications) > 0 {
+		if len(p.publishing.publications) > 0 {
 			s.Publishers++
 		}
 		for _, sub := range p.subscribing.subscriptions {

@@ -46,7 +46,7 @@ func (sb *subscribing) subscribe(pub *Publication) {
 	t.SendTrack(s.down, pub.mimes())
 	p.room.stale[p] = true
 	sb.await(pub.info.Sid, bindTimeout)
-	if pub.owner.audience[p]++; pub.owner.audience[p] == 1 {
+	if pub.owner.publishing.audience[p]++; pub.owner.publishing.audience[p] == 1 {
 		p.tellAbout(pub.owner)
 	}
 }
@@ -98,7 +98,7 @@ func (s *Subscription) detach() {
 	s.stopSettling()
 	s.pub.owner.room.rewatched[s.pub] = true
 	s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == s })
-	audience := s.pub.owner.audience
+	audience := s.pub.owner.publishing.audience
 	if audience[s.subscriber]--; audience[s.subscriber] == 0 {
 		delete(audience, s.subscriber)
 	}
