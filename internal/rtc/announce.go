@@ -164,5 +164,5 @@ func (p *Participant) activate() {
 	p.room.announce(p, true)
 	took := time.Since(p.joined)
 	p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot(), Took: took})
-	p.log.Info("participant active", "sdk", p.quirks.sdk, "single_connection", p.single, "ms", took.Milliseconds())
+	p.log.Info("participant active", "sdk", p.quirks.sdk, "single_connection", p.conn.single, "ms", took.Milliseconds())
 }

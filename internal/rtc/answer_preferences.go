@@ -9,7 +9,7 @@ import (
 
 // takeOffer answers the client's offer on the connection it publishes on.
 func (pb *publishing) takeOffer(d *livekit.SessionDescription) {
-	if t := pb.p.publisherTransport(); t != nil {
+	if t := pb.p.conn.publisherTransport(); t != nil {
 		t.TakeOffer(d, peer.AnswerPreferences{Tracks: pb.sendPreferences(), Disabled: pb.p.quirks.disabled.GetPublish()})
 	}
 }

@@ -30,7 +30,7 @@ func (s *Subscription) priority() int {
 // prioritize tells the Allocator of a change. It is a matter of memory only, so the loop does it.
 func (s *Subscription) prioritize() {
 	if s.pub.info.Type == livekit.TrackType_VIDEO {
-		s.subscriber.receiving().Allocator.SetPriority(s.down, s.priority())
+		s.subscriber.conn.receiving().Allocator.SetPriority(s.down, s.priority())
 	}
 }
 
@@ -49,12 +49,12 @@ func (r *Room) updateForemost() {
 	f := &r.foremost
 	var loudest *Participant
 	for _, p := range r.participants {
-		if p.speaking.level > 0 && (loudest == nil || p.speaking.level > loudest.speaking.level) {
+		if p.publishing.level > 0 && (loudest == nil || p.publishing.level > loudest.publishing.level) {
 			loudest = p
 		}
 	}
 	switch {
-	case loudest == nil || loudest == f.speaker || f.speaker != nil && f.speaker.speaking.level == loudest.speaking.level:
+	case loudest == nil || loudest == f.speaker || f.speaker != nil && f.speaker.publishing.level == loudest.publishing.level:
 		f.rival, f.ticks = nil, 0
 		return
 	case loudest != f.rival:
@@ -97,7 +97,7 @@ func (s *Subscription) carried() float64 {
 	switch {
 	case s.paused:
 		return poorScore
-	case s.subscriber.receiving().Allocator.Starved(s.down):
+	case s.subscriber.conn.receiving().Allocator.Starved(s.down):
 		return goodScore
 	}
 	return bestScore

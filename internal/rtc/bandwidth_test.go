@@ -34,7 +34,7 @@ func TestPriorities(t *testing.T) {
 	speaks := func(a, c float32, ticks int) {
 		bo.state(func(p *Participant) {
 			p.room.ticker.Stop() // the levels are not those of sound
-			ada.participant.speaking.level, cy.participant.speaking.level = a, c
+			ada.participant.publishing.level, cy.participant.publishing.level = a, c
 			for range ticks {
 				p.room.updateForemost()
 			}

@@ -69,7 +69,7 @@ func (s *Subscription) onBound(err error) {
 	}
 	delete(p.subscribing.awaited, s.pub.info.Sid)
 	p.room.rewatched[s.pub] = true // the publisher may have to send another codec for it
-	if p.single && p.publisher.connected {
+	if p.conn.single && p.conn.publisher.connected {
 		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
 		// key frame everything after depends on.
 		p.room.after(answerGrace, func() { s.advance(clientReady) })
@@ -91,7 +91,7 @@ func (s *Subscription) refuse() {
 
 // checkFlow lets media flow if the connection works and there is a codec that the client takes.
 func (s *Subscription) checkFlow() {
-	if s.state == subscriptionReady && s.plays != nil && s.subscriber.receiving().connected {
+	if s.state == subscriptionReady && s.plays != nil && s.subscriber.conn.receiving().connected {
 		s.advance(mediaFlows)
 	}
 }

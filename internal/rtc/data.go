@@ -34,7 +34,7 @@ type channelCount struct{ open, ever atomic.Int32 }
 
 // openChannels opens the server's data channels, before the first offer.
 func (d *dataTransfer) openChannels() {
-	t := d.p.subscriber
+	t := d.p.conn.subscriber
 	t.OpenChannel(reliableLabel, true, d.channelOpened)
 	t.OpenChannel(lossyLabel, false, d.channelOpened)
 	t.OpenChannel(dataTrackLabel, false, d.channelOpened)
@@ -62,7 +62,7 @@ func (d *dataTransfer) takeChannel(dc *webrtc.DataChannel) {
 		}
 		take(m.Data)
 	})
-	if !d.p.subscriberFirst {
+	if !d.p.conn.subscriberFirst {
 		dc.OnOpen(func() { d.channelOpened(dc) })
 	}
 }

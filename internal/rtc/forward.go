@@ -296,7 +296,7 @@ func (c *publishedCodec) watchedElsewhere() watched {
 // tellLevel tells the mirrors how loud the participant is: reading a level resets it, so they cannot read it themselves.
 func (fw *forwarding) tellLevel() {
 	for _, f := range fw.mirrors {
-		level := fw.p.speaking.level
+		level := fw.p.publishing.level
 		f.to.loop.Post(func() { f.mirror.forwarding.level = level })
 	}
 }

@@ -113,7 +113,7 @@ func (req *JoinRequest) dependent() bool {
 func (p *Participant) begin() {
 	p.info.State = livekit.ParticipantInfo_JOINED
 	p.send(joinMessage(p.joinResponse()))
-	p.deadline = p.room.after(joinTimeout, func() {
+	p.conn.deadline = p.room.after(joinTimeout, func() {
 		if p.info.State != livekit.ParticipantInfo_ACTIVE {
 			p.log.Info("join timed out")
 			p.room.remove(p, livekit.DisconnectReason_JOIN_FAILURE)
@@ -126,14 +126,14 @@ func (p *Participant) begin() {
 	}
 	p.room.reconcile(p)
 	p.data.reconcile()
-	if p.single {
+	if p.conn.single {
 		for _, t := range p.req.AddTracks {
 			p.publishing.addTrack(t)
 		}
 		if p.req.Offer.GetSdp() != "" {
 			p.publishing.takeOffer(p.req.Offer)
 		}
-	} else if p.subscriberFirst {
+	} else if p.conn.subscriberFirst {
 		p.data.openChannels()
 		p.room.stale[p] = true // the first offer goes out with or without tracks
 	}
@@ -169,13 +169,13 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		OtherParticipants:    p.others(),
 		ServerVersion:        server.GetVersion(),
 		ServerInfo:           server,
-		SubscriberPrimary:    p.subscriberFirst,
+		SubscriberPrimary:    p.conn.subscriberFirst,
 		ClientConfiguration:  p.quirks.configuration(),
 		PingInterval:         pingInterval,
 		PingTimeout:          pingTimeout,
 		SifTrailer:           r.sifTrailer,
 		EnabledPublishCodecs: p.quirks.publish,
-		FastPublish:          p.info.Permission.GetCanPublish() && !p.prefersTCP(),
+		FastPublish:          p.info.Permission.GetCanPublish() && !p.conn.prefersTCP(),
 		// No ICE servers: every address of ours is one that the client can reach or not, whatever it knows of its own.
 	}
 }

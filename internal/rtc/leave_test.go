@@ -14,7 +14,7 @@ func TestLeaveAfterTheMediaEnded(t *testing.T) {
 	for _, g := range []*guest{ada, bo} {
 		g.state(func(p *Participant) {
 			p.activate()
-			p.connectionLost(true)
+			p.conn.lostMedia(true)
 		})
 		if g.sink.ended() {
 			t.Error("what the client says next is not heard")

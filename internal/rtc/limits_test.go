@@ -90,13 +90,13 @@ func TestAddTrackIsBounded(t *testing.T) {
 func (g *guest) publishesOn(hook func()) {
 	g.t.Helper()
 	g.state(func(p *Participant) {
-		hooks := p.hooks(livekit.SignalTarget_PUBLISHER)
+		hooks := p.conn.hooks(livekit.SignalTarget_PUBLISHER)
 		hooks.Answer = func(*livekit.SessionDescription) { hook() }
-		t, err := p.room.rooms.engine.NewTransport(p.transportOptions(livekit.SignalTarget_PUBLISHER), hooks, p.log)
+		t, err := p.room.rooms.engine.NewTransport(p.conn.options(livekit.SignalTarget_PUBLISHER), hooks, p.log)
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		p.publisher = &Transport{Transport: t}
+		p.conn.publisher = &Transport{Transport: t}
 	})
 }
 

@@ -41,7 +41,7 @@ func (c *publishedCodec) take(f sfu.Format, cid string, section peer.MediaSectio
 	c.receiver.SetMuted(c.pub.info.Muted)
 	if section != (peer.MediaSection{}) {
 		c.info.Mid = section.MID()
-		p.publisher.Feedback.Add(c.receiver)
+		p.conn.publisher.Feedback.Add(c.receiver)
 	}
 	c.pub.note()
 }
@@ -127,8 +127,8 @@ func (c *publishedCodec) stop() {
 	}
 	p, receiver := c.pub.owner, c.receiver
 	c.receiver = nil
-	if p.publisher != nil {
-		p.publisher.Feedback.Remove(receiver)
+	if p.conn.publisher != nil {
+		p.conn.publisher.Feedback.Remove(receiver)
 	}
 	for _, s := range c.pub.subs {
 		if s.plays == c {

@@ -50,7 +50,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 		switch {
 		case p.forwarding.source != nil:
 			return errForwarded
-		case p.sink == nil:
+		case p.conn.sink == nil:
 			return errReturning
 		case !p.quirks.roomMoved || p.info.State != livekit.ParticipantInfo_ACTIVE:
 			p.sendAway(destination)
@@ -77,16 +77,15 @@ func (p *Participant) moveTo(to *Room) {
 	p.subscribing.handOver(&heir.subscribing)
 	p.publishing.handOver(&heir.publishing)
 	p.data.handOver(&heir.data)
-	heir.sink, heir.publisher, heir.subscriber = p.sink, p.publisher, p.subscriber
-	p.sink, p.publisher, p.subscriber = nil, nil, nil
+	p.conn.handOver(&heir.conn)
 
 	taken := to.loop.Post(func() { to.takeIn(heir) })
 	p.heir.Store(heir) // from here on what p hears of goes there, after its arrival
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if !taken { // the other room has just ended
 		heir.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
-		heir.closeSocket()
-		p.room.wg.Go(heir.closeTransports) // ends when the connections have closed; the room waits for it
+		heir.conn.closeSocket()
+		p.room.wg.Go(heir.conn.closeTransports) // ends when the connections have closed; the room waits for it
 	}
 }
 
@@ -97,7 +96,6 @@ func (p *Participant) newHeir(to *Room) *Participant {
 	heir := blankParticipant(to, req, nil)
 	heir.info.State, heir.info.Version = p.info.State, 0
 	heir.granted, heir.budget = p.granted, p.budget
-	heir.heard.Store(p.heard.Load())
 	return heir
 }
 
@@ -120,13 +118,13 @@ func (r *Room) takeIn(p *Participant) {
 	if r.closed {
 		p.closed = true
 		p.sendLeave(livekit.DisconnectReason_ROOM_CLOSED, livekit.LeaveRequest_DISCONNECT)
-		p.closeSocket()
-		r.rooms.wg.Go(p.closeTransports) // ends when the connections have closed; this room may wait for nothing any more
+		p.conn.closeSocket()
+		r.rooms.wg.Go(p.conn.closeTransports) // ends when the connections have closed; this room may wait for nothing any more
 		return
 	}
 	r.enroll(p)
 	p.send(roomMovedMessage(p.roomMoved()))
-	p.deadline = r.after(lostTimeout, p.checkReturn) // if its connection was lost just now
+	p.conn.deadline = r.after(lostTimeout, p.conn.checkReturn) // if its connection was lost just now
 	p.data.enterRoom()
 	r.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
 	r.announce(p, false)

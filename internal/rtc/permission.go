@@ -19,8 +19,8 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 		p.setHidden(hidden)
 	}
 	p.publishing.dropForbidden()
-	if now.CanSubscribe && p.receiving() == nil {
-		p.openSubscriber()
+	if now.CanSubscribe && p.conn.receiving() == nil {
+		p.conn.openSubscriber()
 	}
 	p.room.reconcile(p)
 	p.data.rightsChanged()
@@ -56,20 +56,6 @@ func (pb *publishing) tellUnpublished(sid string) {
 		return
 	}
 	pb.p.send(trackUnpublishedMessage(sid))
-}
-
-// openSubscriber makes the connection of somebody who joined without the right to receive.
-func (p *Participant) openSubscriber() {
-	if p.single {
-		p.publisherTransport()
-		return
-	}
-	t, err := p.newTransport(livekit.SignalTarget_SUBSCRIBER)
-	if err != nil {
-		p.negotiationFailed(err)
-		return
-	}
-	p.subscriber = t
 }
 
 // setHidden takes p out of the others' sight, as if it had left, or shows it to them, as if it had come.

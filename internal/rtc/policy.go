@@ -55,7 +55,7 @@ func (p *policy) allows(o *Participant, sid string) bool {
 
 // permits tells whether p lets o receive its track sid. Recorders are exempt (livekit-protocol.md, 4).
 func (pb *publishing) permits(o *Participant, sid string) bool {
-	return o.recorder || pb.policy.allows(o, sid)
+	return o.recorder() || pb.policy.allows(o, sid)
 }
 
 // setPolicy replaces p's policy and acts on it.

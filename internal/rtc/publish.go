@@ -74,7 +74,7 @@ func (pb *publishing) adopt(o peer.OfferedTrack) {
 // works and their codec is known.
 func (pb *publishing) publishOffered() {
 	p := pb.p
-	if p.publisher == nil || !p.publisher.connected {
+	if p.conn.publisher == nil || !p.conn.publisher.connected {
 		return
 	}
 	for _, o := range slices.Clone(pb.offered) {

@@ -20,6 +20,7 @@ type publishing struct {
 	publications map[string]*Publication    // by track sid
 	policy       *policy                    // nil: everybody may subscribe
 	audience     map[*Participant]int       // who receives something of it, and how many tracks
+	level        float32                    // how loud it was when others were last told: 0 to 1 in steps of 1/8; 0 is silent
 }
 
 func (pb *publishing) init(p *Participant) {

@@ -61,7 +61,7 @@ func (p *Participant) mediaLost() bool {
 	if p.forwarding.source != nil {
 		return p.forwarding.lost
 	}
-	return p.primary() == nil || !p.primary().connected
+	return p.conn.lost()
 }
 
 // noteLost tells the others at once that p's media connection was lost, or is back.

@@ -29,7 +29,7 @@ func (r *Room) offerToAll(pub *Publication) {
 func (sb *subscribing) follow(pub *Publication) {
 	p := sb.p
 	o := pub.owner
-	if p.closed || pub.closed || o == p || o.hidden() || p.receiving() == nil {
+	if p.closed || pub.closed || o == p || o.hidden() || p.conn.receiving() == nil {
 		return // clients throw away media of somebody they were not told of
 	}
 	sid := pub.info.Sid
@@ -156,7 +156,7 @@ func (r *Room) giveUp(now time.Time) {
 }
 
 func (sb *subscribing) giveUp(now time.Time) {
-	t := sb.p.receiving()
+	t := sb.p.conn.receiving()
 	for sid, w := range sb.awaited {
 		s := sb.subscriptions[sid]
 		switch {

@@ -135,7 +135,7 @@ func TestTrackThatFindsNoPlace(t *testing.T) {
 		t.Fatalf("told %v though nothing is connected", errs)
 	}
 	bo.state(func(p *Participant) {
-		p.subscriber.connected = true
+		p.conn.subscriber.connected = true
 		p.room.giveUp(later.Add(bindTimeout - time.Second))
 	})
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {

@@ -25,9 +25,9 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	var transports []*Transport
 	life := func(*Participant) context.Context { return ctx }
 	err := s.participant.doOnLoop(life, func(p *Participant) {
-		if !p.closed && p.sink == s.sink {
+		if !p.closed && p.conn.sink == s.sink {
 			p.handle(m)
-			transports = p.transports()
+			transports = p.conn.transports()
 		}
 	})
 	for _, t := range transports {
@@ -39,7 +39,7 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 // Heard tells that the client has said something, if only that it is there.
 func (s *Session) Heard() {
 	if s.participant != nil {
-		s.participant.latest().heard.Store(time.Now().UnixNano())
+		s.participant.latest().conn.heard.Store(time.Now().UnixNano())
 	}
 }
 
@@ -48,7 +48,7 @@ func (s *Session) Lost() {
 	if s.room == nil {
 		return
 	}
-	s.participant.onLoop(func(p *Participant) { p.signalLost(s.sink) })
+	s.participant.onLoop(func(p *Participant) { p.conn.signalLost(s.sink) })
 }
 
 func (p *Participant) handle(req *livekit.SignalRequest) {
@@ -56,11 +56,11 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_Offer:
 		p.publishing.takeOffer(m.Offer)
 	case *livekit.SignalRequest_Answer:
-		if p.subscriber != nil {
-			p.subscriber.TakeAnswer(m.Answer)
+		if p.conn.subscriber != nil {
+			p.conn.subscriber.TakeAnswer(m.Answer)
 		}
 	case *livekit.SignalRequest_Trickle:
-		p.takeCandidate(m.Trickle)
+		p.conn.takeCandidate(m.Trickle)
 	case *livekit.SignalRequest_AddTrack:
 		p.publishing.addTrack(m.AddTrack)
 	case *livekit.SignalRequest_Mute:
@@ -127,10 +127,10 @@ func (p *Participant) refuseBlobs(id uint32) {
 	})
 }
 
-func (p *Participant) takeCandidate(t *livekit.TrickleRequest) {
-	transport := p.publisher
-	if t.Target == livekit.SignalTarget_SUBSCRIBER && p.subscriber != nil {
-		transport = p.subscriber
+func (cn *connections) takeCandidate(t *livekit.TrickleRequest) {
+	transport := cn.publisher
+	if t.Target == livekit.SignalTarget_SUBSCRIBER && cn.subscriber != nil {
+		transport = cn.subscriber
 	}
 	if transport != nil {
 		transport.AddCandidate(t.CandidateInit)

@@ -19,10 +19,10 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	if r.closed || p == nil || !p.mayResume(req) {
 		return nothingToResume(sink)
 	}
-	if p.sink != nil {
-		p.sink.Close()
+	if p.conn.sink != nil {
+		p.conn.sink.Close()
 	}
-	p.sink = sink
+	p.conn.sink = sink
 	drop, silently := p.dropsResume(time.Now())
 	if silently {
 		return p.dropSocket(sink)
@@ -47,7 +47,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	for _, pub := range p.publishing.publications {
 		pub.sendDemand() // what was said meanwhile is lost
 	}
-	if t := p.subscriber; t != nil {
+	if t := p.conn.subscriber; t != nil {
 		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us
 		// that its media has failed.
 		restart, now := moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED, time.Now()
@@ -55,14 +55,14 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		if !restart {
 			// It may not have noticed yet, for instance that the cable was changed for the wireless, of the same address.
 			r.after(silenceCheck, func() {
-				if !p.closed && p.sink == sink {
+				if !p.closed && p.conn.sink == sink {
 					t.RestartIfSilent(now)
 				}
 			})
 		}
 	}
-	if t := p.primary(); t != nil && !t.connected {
-		p.expectReturn()
+	if t := p.conn.primary(); t != nil && !t.connected {
+		p.conn.expectReturn()
 	}
 	p.refreshToken()
 	p.log.Info("participant resumed", "reason", req.Reason.String())
@@ -71,7 +71,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 
 // dropSocket closes the connection on which a resume has just begun, as a bad network would.
 func (p *Participant) dropSocket(sink SignalSink) *Session {
-	p.signalLost(sink)
+	p.conn.signalLost(sink)
 	return &Session{room: p.room, participant: p, sink: sink}
 }
 

@@ -39,7 +39,7 @@ func TestResumeBringsWhatTheClientNeeds(t *testing.T) {
 	g.accept()
 	eventually(t, "ada is connected", func() bool {
 		connected := false
-		g.state(func(p *Participant) { connected = p.subscriber.connected })
+		g.state(func(p *Participant) { connected = p.conn.subscriber.connected })
 		return connected
 	})
 	resume := func(reason livekit.ReconnectReason) *sink {
@@ -53,7 +53,7 @@ func TestResumeBringsWhatTheClientNeeds(t *testing.T) {
 		if m := s.all(); m[0].GetReconnect() == nil {
 			t.Fatalf("the first message is %v", m[0])
 		}
-		g.participant.subscriber.settle(t.Context())
+		g.participant.conn.subscriber.settle(t.Context())
 		g.state(func(*Participant) {}) // what the worker has posted has been sent
 		return s
 	}
@@ -76,11 +76,11 @@ func TestDeadlineIsOfThePrimaryConnection(t *testing.T) {
 	h := newHouse(t)
 	g := h.join(request("ada"))
 	g.state(func(p *Participant) {
-		p.publisherTransport()
+		p.conn.publisherTransport()
 		p.info.State = livekit.ParticipantInfo_ACTIVE
-		p.expectReturn()
-		p.connectionState(livekit.SignalTarget_PUBLISHER, webrtc.PeerConnectionStateConnected)
-		if !p.deadline.Stop() {
+		p.conn.expectReturn()
+		p.conn.stateChanged(livekit.SignalTarget_PUBLISHER, webrtc.PeerConnectionStateConnected)
+		if !p.conn.deadline.Stop() {
 			t.Error("nobody waits for the subscriber's connection any more")
 		}
 	})
@@ -92,7 +92,7 @@ func TestResumeTellsHowThingsAre(t *testing.T) {
 	ada := h.join(request("ada"))
 	ada.state(func(p *Participant) {
 		p.quality = qualityState{known: true, score: 60}
-		p.speaking.level = 0.5
+		p.publishing.level = 0.5
 	})
 	back := request("ada")
 	back.Reconnect, back.SID = true, ada.participant.sid()

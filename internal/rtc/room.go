@@ -141,7 +141,7 @@ func (r *Room) settle() {
 	}
 	clear(r.rewatched)
 	for p := range r.stale {
-		if t := p.receiving(); t != nil && !p.closed {
+		if t := p.conn.receiving(); t != nil && !p.closed {
 			t.Negotiate()
 		}
 	}
@@ -198,7 +198,7 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 		err = refused
 	}
 	if err != nil {
-		p.closeTransports() // the sink stays open: the next room of this name may take the participant
+		p.conn.closeTransports() // the sink stays open: the next room of this name may take the participant
 		return nil, err
 	}
 	return &Session{room: r, participant: p, sink: sink}, nil
@@ -253,10 +253,10 @@ func (r *Room) enroll(p *Participant) {
 
 // enlist counts p in (by = 1) or out (by = -1); the others learn of it by peopleChanged.
 func (r *Room) enlist(p *Participant, by int) {
-	if p.dependent {
+	if p.req.dependent() {
 		r.dependents += by
 	}
-	if p.recorder {
+	if p.recorder() {
 		r.recorders += by
 	}
 	if p.info.IsPublisher {

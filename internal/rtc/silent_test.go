@@ -29,7 +29,7 @@ func (g *guest) offersSilent(mime, cid string) (*webrtc.TrackLocalStaticSample, 
 // settled waits until the server has done what follows from the latest answer, and runs f where p's state may be looked at.
 func (g *guest) settled(f func(p *Participant)) {
 	g.t.Helper()
-	g.participant.latest().publisher.settle(g.t.Context())
+	g.participant.latest().conn.publisher.settle(g.t.Context())
 	g.state(f)
 }
 

@@ -40,9 +40,9 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	case *livekit.SimulateScenario_ServerLeave:
 		p.room.remove(p, livekit.DisconnectReason_SERVER_SHUTDOWN)
 	case *livekit.SimulateScenario_SwitchCandidateProtocol:
-		p.switchProtocol(m.SwitchCandidateProtocol)
+		p.conn.switchProtocol(m.SwitchCandidateProtocol)
 	case *livekit.SimulateScenario_SubscriberBandwidth:
-		if t := p.receiving(); t != nil {
+		if t := p.conn.receiving(); t != nil {
 			t.LimitBandwidth(m.SubscriberBandwidth)
 		}
 	case *livekit.SimulateScenario_DisconnectSignalOnResume:
@@ -67,16 +67,16 @@ func (p *Participant) dropsResume(now time.Time) (drop, silently bool) {
 
 // switchProtocol makes the client's media go over TCP, or wherever it can again, by a restart of ICE. The client
 // restarts it where it is the one to offer: those of LiveKit join anew.
-func (p *Participant) switchProtocol(to livekit.CandidateProtocol) {
-	if !p.mayUseTCP() {
+func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
+	if !cn.mayUseTCP() {
 		return
 	}
 	tcp := to != livekit.CandidateProtocol_UDP
-	p.room.rooms.fallback.Choose(p.clientKey(), tcp, time.Now())
-	for _, t := range p.transports() {
+	cn.p.room.rooms.fallback.Choose(cn.clientKey(), tcp, time.Now())
+	for _, t := range cn.transports() {
 		t.UseTCP(tcp)
 	}
-	if p.subscriber != nil {
-		p.subscriber.Resume(true)
+	if cn.subscriber != nil {
+		cn.subscriber.Resume(true)
 	}
 }

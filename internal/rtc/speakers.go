@@ -8,11 +8,6 @@ import (
 	"meet/internal/sfu"
 )
 
-// speakerState is how loud a participant was when others were last told.
-type speakerState struct {
-	level float32 // 0 to 1 in steps of 1/8; 0 is silent
-}
-
 // qualityTicks is how many ticks pass between two looks at connection quality: 5 s, as the reference server does.
 const qualityTicks = int(5 * time.Second / sfu.LevelInterval)
 
@@ -37,10 +32,10 @@ func (r *Room) updateSpeakers() {
 	news := map[*Participant][]*livekit.SpeakerInfo{}
 	for _, p := range r.participants {
 		level := p.loudness()
-		if level == p.speaking.level {
+		if level == p.publishing.level {
 			continue
 		}
-		p.speaking.level = level
+		p.publishing.level = level
 		p.forwarding.tellLevel()
 		info := p.speaker()
 		changed = append(changed, info)
@@ -83,7 +78,7 @@ func (p *Participant) loudness() float32 {
 }
 
 func (p *Participant) speaker() *livekit.SpeakerInfo {
-	return &livekit.SpeakerInfo{Sid: p.sid(), Level: p.speaking.level, Active: p.speaking.level > 0}
+	return &livekit.SpeakerInfo{Sid: p.sid(), Level: p.publishing.level, Active: p.publishing.level > 0}
 }
 
 // hears tells whether p receives something of o.
@@ -97,7 +92,7 @@ func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 
 // tellAbout tells p, who has just subscribed to o, whether o is speaking and how its connection is.
 func (p *Participant) tellAbout(o *Participant) {
-	if o.speaking.level > 0 {
+	if o.publishing.level > 0 {
 		p.sendSpeakers([]*livekit.SpeakerInfo{o.speaker()})
 	}
 	p.sendQuality(o)

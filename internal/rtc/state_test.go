@@ -191,7 +191,7 @@ func TestSpeakersComeAndGo(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	mic := ada.showTrack(livekit.TrackType_AUDIO)
-	ada.state(func(p *Participant) { p.speaking.level = 0.5 })
+	ada.state(func(p *Participant) { p.publishing.level = 0.5 })
 	cam := ada.showTrack(livekit.TrackType_VIDEO)
 	cy := h.join(request("cy"))
 	about := func(g *guest) []string {

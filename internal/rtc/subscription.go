@@ -34,7 +34,7 @@ type subscriptionInputs struct {
 
 func (sb *subscribing) subscribe(pub *Publication) {
 	p := sb.p
-	t := p.receiving()
+	t := p.conn.receiving()
 	s := &Subscription{subscriber: p, pub: pub, subscriptionInputs: subscriptionInputs{enabled: true, wanted: sfu.MaxLayers - 1}}
 	s.listen(t)
 	sb.subscriptions[pub.info.Sid] = s
@@ -81,12 +81,12 @@ func (s *Subscription) end() {
 	p := s.subscriber
 	s.detach()
 	delete(p.subscribing.subscriptions, s.pub.info.Sid)
-	p.receiving().DropTrack(s.down, s.pub.closed)
+	p.conn.receiving().DropTrack(s.down, s.pub.closed)
 	p.room.stale[p] = true
 	if p.room.limit(s.pub.info.Type) > 0 {
 		p.room.released[p] = true
 	}
-	if o := s.pub.owner; o.speaking.level > 0 && !p.hears(o) {
+	if o := s.pub.owner; o.publishing.level > 0 && !p.hears(o) {
 		// Later changes will not reach p, so o would speak for ever.
 		p.sendSpeakers([]*livekit.SpeakerInfo{{Sid: o.sid()}})
 	}

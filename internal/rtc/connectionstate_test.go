@@ -25,12 +25,12 @@ func TestOfferWithoutAnswer(t *testing.T) {
 	})
 	bo := h.join(request("bo"))
 	bo.state(func(p *Participant) {
-		p.sink = nil
-		p.negotiationFailed(peer.ErrNoAnswer)
+		p.conn.sink = nil
+		p.conn.negotiationFailed(peer.ErrNoAnswer)
 		if p.closed {
 			t.Error("bo had no socket to answer on")
 		}
-		p.sink = bo.sink
+		p.conn.sink = bo.sink
 	})
 }
 
@@ -47,14 +47,14 @@ func TestFailureOverUDPLeadsToTCP(t *testing.T) {
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17}
 	g := h.join(req)
 	g.state(func(p *Participant) {
-		p.heard.Store(time.Now().Add(-time.Minute).UnixNano())
-		p.considerTCP(p.subscriber)
-		if p.prefersTCP() {
+		p.conn.heard.Store(time.Now().Add(-time.Minute).UnixNano())
+		p.conn.considerTCP(p.conn.subscriber)
+		if p.conn.prefersTCP() {
 			t.Error("a client that is silent altogether has other troubles than UDP")
 		}
-		p.heard.Store(time.Now().UnixNano())
-		p.connectionState(livekit.SignalTarget_SUBSCRIBER, webrtc.PeerConnectionStateFailed)
-		if !p.prefersTCP() {
+		p.conn.heard.Store(time.Now().UnixNano())
+		p.conn.stateChanged(livekit.SignalTarget_SUBSCRIBER, webrtc.PeerConnectionStateFailed)
+		if !p.conn.prefersTCP() {
 			t.Error("UDP is not given up")
 		}
 	})

@@ -1,0 +1,151 @@
+package rtc
+
+import (
+	"errors"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/peer"
+)
+
+// lostTimeout is how long a participant whose media connection has failed may take to come back.
+const lostTimeout = 5 * time.Second
+
+// leaveDelay is how much later than the end of its media the Leave of a client may arrive: the former comes by UDP, the
+// latter by TCP and perhaps through a proxy.
+const leaveDelay = time.Second
+
+// stateChanged follows the state of one of the client's connections.
+func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerConnectionState) {
+	p := cn.p
+	t := cn.publisher
+	if target == livekit.SignalTarget_SUBSCRIBER {
+		t = cn.subscriber
+	}
+	switch s {
+	case webrtc.PeerConnectionStateConnected:
+		t.connected, t.connectedAt = true, time.Now()
+		if t == cn.receiving() {
+			p.subscribing.connected()
+		}
+		if t == cn.primary() {
+			cn.deadline.Stop()
+			p.activate()
+		}
+		p.publishing.publishOffered()
+	case webrtc.PeerConnectionStateDisconnected:
+		t.connected = false
+	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		// Closed comes from the client's own DTLS close, as when its page goes away.
+		t.connected = false
+		if s == webrtc.PeerConnectionStateFailed {
+			cn.considerTCP(t)
+		}
+		cn.lostMedia(s == webrtc.PeerConnectionStateClosed)
+	}
+	p.noteLost()
+}
+
+// lostMedia gives the client a few seconds to resume. If the client closed its media itself, its Leave may still be under way.
+func (cn *connections) lostMedia(closedByClient bool) {
+	p := cn.p
+	switch sink := cn.sink; {
+	case closedByClient && sink == nil:
+		p.room.depart(p, livekit.DisconnectReason_CLIENT_INITIATED)
+		return
+	case closedByClient:
+		cn.expectReturn()
+		p.room.after(leaveDelay, func() {
+			if !p.closed && cn.sink == sink {
+				cn.lostMedia(false)
+			}
+		})
+		return
+	}
+	if p.quirks.resumeAction {
+		p.sendLeave(livekit.DisconnectReason_CONNECTION_TIMEOUT, livekit.LeaveRequest_RESUME)
+	}
+	cn.closeSocket()
+	p.log.Debug("media connection lost")
+	cn.expectReturn()
+}
+
+// stillTalks is how recently a client must have said something for the failure of its media to be UDP's fault rather
+// than that of its whole network: two of the intervals at which clients ping.
+const stillTalks = 2 * pingInterval * time.Second
+
+// considerTCP moves the client to TCP if the failure of t, which it is about to resume from, says that UDP does not hold.
+func (cn *connections) considerTCP(t *Transport) {
+	now := time.Now()
+	if !cn.mayUseTCP() || cn.sink == nil || now.Sub(time.Unix(0, cn.heard.Load())) > stillTalks {
+		return
+	}
+	held := time.Duration(0)
+	if !t.connectedAt.IsZero() {
+		held = now.Sub(t.connectedAt)
+	}
+	if cn.p.room.rooms.fallback.Failed(cn.clientKey(), held, now) {
+		cn.p.log.Info("media goes over TCP from now on", "held", held)
+		for _, t := range cn.transports() {
+			t.UseTCP(true)
+		}
+	}
+}
+
+func (cn *connections) clientKey() peer.ClientKey {
+	return peer.ClientKey{Room: cn.p.room.info.Name, Identity: cn.p.identity()}
+}
+
+// mayUseTCP reports whether the client could do without UDP.
+func (cn *connections) mayUseTCP() bool { return cn.p.room.rooms.opts.TCP != nil && cn.p.quirks.tcp }
+
+// prefersTCP reports whether the client is to do without UDP.
+func (cn *connections) prefersTCP() bool {
+	return cn.mayUseTCP() && cn.p.room.rooms.fallback.TCPOnly(cn.clientKey(), time.Now())
+}
+
+func (cn *connections) expectReturn() {
+	cn.deadline.Stop()
+	cn.deadline = cn.p.room.after(lostTimeout, cn.checkReturn)
+}
+
+func (cn *connections) checkReturn() {
+	p := cn.p
+	if !p.closed && cn.lost() {
+		p.room.remove(p, livekit.DisconnectReason_CONNECTION_TIMEOUT)
+	}
+}
+
+// signalLost notes that the client's socket is gone. Without media it has left; with media it may come back.
+func (cn *connections) signalLost(sink SignalSink) {
+	p := cn.p
+	if p.closed || cn.sink != sink {
+		return // a newer socket has taken over
+	}
+	cn.sink.Close()
+	cn.sink = nil
+	if cn.lost() {
+		if p.info.State != livekit.ParticipantInfo_ACTIVE {
+			p.room.depart(p, livekit.DisconnectReason_SIGNAL_CLOSE)
+			return
+		}
+		cn.expectReturn()
+	}
+}
+
+// negotiationFailed makes the client begin anew: what the two sides hold of their connection no longer agrees.
+func (cn *connections) negotiationFailed(err error) {
+	if errors.Is(err, peer.ErrNoAnswer) && cn.sink == nil {
+		return // the client was not there to answer; it gets the offer again when it resumes
+	}
+	cn.p.log.Warn("negotiation failed", "err", err)
+	cn.p.reconnect()
+}
+
+// reconnect makes the client join anew.
+func (p *Participant) reconnect() {
+	p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
+	p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
+}
