@@ -1,5 +1,5 @@
 // Package agent gives jobs to agent workers: programs that join rooms by themselves, such as assistants that listen and
-// speak (livekit-protocol.md, 11).
+// speak (docs/protocol.md, 11).
 //
 //	worker ─ /agent ─▶ Handler ─▶ worker ◀─ asks, assigns ─┐
 //	rooms ─ RoomStarted, … ─▶ Dispatcher ─▶ dispatch ─▶ job ┘

@@ -79,7 +79,7 @@ func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {
 	return grants, nil
 }
 
-// readFrame decodes a frame: binary ones are protobuf, text ones proto3 JSON (livekit-protocol.md, 1.6).
+// readFrame decodes a frame: binary ones are protobuf, text ones proto3 JSON (docs/protocol.md, 1.6).
 func readFrame(kind int, frame []byte) (*livekit.WorkerMessage, error) {
 	read := decode.Proto
 	if kind == websocket.TextMessage {

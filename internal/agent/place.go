@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// loadTarget is the load from which on a worker gets no more jobs (livekit-protocol.md, 11).
+	// loadTarget is the load from which on a worker gets no more jobs (docs/protocol.md, 11).
 	loadTarget = 0.7
 	// maxAsked is how many questions a worker may have yet to answer: a burst of jobs must not fill its queue.
 	maxAsked = 64

@@ -12,7 +12,7 @@ import (
 )
 
 // errDenied is what LiveKit answers to whoever lacks a grant: unauthenticated, never permission_denied, and no word on
-// which grant it was (livekit-protocol.md, 9.1).
+// which grant it was (docs/protocol.md, 9.1).
 var errDenied = twirp.NewError(twirp.Unauthenticated, "permissions denied")
 
 var errBearer = fault.New(fault.Unauthenticated, "invalid authorization header: it must be Bearer and a token")
@@ -42,7 +42,7 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Co
 // right reports whether a token grants what a method needs.
 type right func(token.VideoGrant, *token.ClaimGrants) bool
 
-// The rights of server APIs (livekit-protocol.md, 9.1).
+// The rights of server APIs (docs/protocol.md, 9.1).
 var (
 	createsRooms right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomCreate }
 	listsRooms   right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomList }

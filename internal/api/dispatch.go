@@ -17,7 +17,7 @@ type Dispatcher interface {
 	List(room, id string) []*livekit.AgentDispatch
 }
 
-// dispatchService is livekit.AgentDispatchService (livekit-protocol.md, 9.3).
+// dispatchService is livekit.AgentDispatchService (docs/protocol.md, 9.3).
 type dispatchService struct {
 	rooms      *rtc.Rooms
 	dispatcher Dispatcher

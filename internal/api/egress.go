@@ -8,7 +8,7 @@ import (
 	"meet/internal/rtc"
 )
 
-// egressService is livekit.Egress (livekit-protocol.md, 9.4).
+// egressService is livekit.Egress (docs/protocol.md, 9.4).
 type egressService struct{ rooms *rtc.Rooms }
 
 // start refuses what is asked of a room that does not exist with that, and the rest because it cannot be done.

@@ -44,7 +44,7 @@ func translate(err error) twirp.Error {
 	return twirp.NewError(twirp.Internal, "")
 }
 
-// rpcCodes are the reference server's (livekit-protocol.md, 6.3); any other number is the application's own.
+// rpcCodes are the reference server's (docs/protocol.md, 6.3); any other number is the application's own.
 var rpcCodes = map[uint32]twirp.ErrorCode{
 	rtc.RPCUnsupportedMethod:     twirp.InvalidArgument,
 	rtc.RPCRecipientNotFound:     twirp.NotFound,

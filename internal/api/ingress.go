@@ -6,7 +6,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// ingressService is livekit.Ingress (livekit-protocol.md, 9.5).
+// ingressService is livekit.Ingress (docs/protocol.md, 9.5).
 type ingressService struct{}
 
 func (ingressService) CreateIngress(_ context.Context, req *livekit.CreateIngressRequest) (*livekit.IngressInfo, error) {

@@ -4,8 +4,8 @@ import (
 	"github.com/twitchtv/twirp"
 )
 
-// What is not there yet answers at once and says so, instead of after a wait for a service that never comes
-// (livekit-protocol.md, 16).
+// Methods of services that this server does not have fail at once. The reference server waits for a service that does not
+// answer (docs/protocol.md, 9.4 to 9.6).
 var (
 	errNoRecorder = twirp.NewError(twirp.Unimplemented, "recording and streaming out are not part of this server yet, so no egress can be started")
 	errNoIngress  = twirp.NewError(twirp.Unimplemented, "RTMP, WHIP and URL input are not part of this server yet, so no ingress can be created")

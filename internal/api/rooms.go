@@ -10,7 +10,7 @@ import (
 	"meet/internal/rtc"
 )
 
-// roomService is livekit.RoomService (livekit-protocol.md, 9.2).
+// roomService is livekit.RoomService (docs/protocol.md, 9.2).
 type roomService struct {
 	rooms        *rtc.Rooms
 	agents       Dispatcher

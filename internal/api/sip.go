@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// sipService is livekit.SIP (livekit-protocol.md, 9.6). There is no telephony here: lists are empty, what is named does
+// sipService is livekit.SIP (docs/protocol.md, 9.6). There is no telephony here: lists are empty, what is named does
 // not exist, and nothing can be made.
 type sipService struct{}
 

@@ -33,7 +33,7 @@ func newHub(t *testing.T) (*Hub, string) {
 	return h, "ws" + strings.TrimPrefix(web.URL, "http")
 }
 
-// rust is a client as the seed's: it speaks nothing but text, as serde writes it.
+// rust is a client of the Rust signalling server: it sends and reads text only, as serde writes it.
 type rust struct {
 	t    *testing.T
 	ws   *websocket.Conn
@@ -108,7 +108,7 @@ func (r *rust) gone() {
 	}
 }
 
-// TestTwoMeet is the seed's exchange from beginning to end.
+// TestTwoMeet is the exchange of the Rust server's clients from beginning to end.
 func TestTwoMeet(t *testing.T) {
 	_, url := newHub(t)
 	a, b := connect(t, url), connect(t, url)
@@ -211,7 +211,7 @@ func TestThird(t *testing.T) {
 	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
 	c.expect(`{"SessionJoinSuccess":"` + id + `"}`)
 
-	// The seed's clients know none of this, and nobody waits at theirs.
+	// Clients of the Rust server know none of these messages, so nobody waits for their answer.
 	_, _, id = two("")
 	c = connect(t, url+"?moves=1")
 	c.say(`{"SessionJoin":"` + id + `"}`)

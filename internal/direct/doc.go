@@ -1,6 +1,6 @@
 // Package direct introduces two programs to each other, mostly browsers, which then talk without this server in between.
-// It passes on their offers, answers and candidates, in the messages of the program this comes from, a signalling server
-// in Rust (seed 004), which are JSON as Rust's serde writes its enums.
+// It passes on their offers, answers and candidates. The messages (docs/direct.md) are those of an earlier signalling
+// server in Rust, whose clients work unchanged: JSON as Rust's serde writes enums.
 //
 //	socket ─ Message ─▶ Hub ─ session ─▶ the other's queue ─ Message ─▶ socket
 //

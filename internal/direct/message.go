@@ -22,8 +22,8 @@ const (
 	debug              = "Debug"
 )
 
-// Messages that the seed lacks. Only clients that say they understand them hear them (see moves); others would not know
-// the names. The others are for a third who comes and waits until the two answer.
+// Messages that the Rust server lacks. They are sent only to clients that declare them (see moves); others do not know
+// the names. All but userResume are for a third participant, which waits until the two answer.
 const (
 	userResume    = "UserResume"    // from who connects again: the id it had before
 	sessionKnock  = "SessionKnock"  // to the two of a session: a third has its id; to the third: they have been asked

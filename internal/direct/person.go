@@ -50,7 +50,8 @@ type person struct {
 // upgrader asks nothing about the origin, which has been checked.
 var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 
-// ServeHTTP is one connection's stay. Clients that understand what the seed's do not say so in the address: ?moves=1.
+// ServeHTTP is one connection's stay. Clients that understand more messages than
+// the Rust server's do declare it in the address: ?moves=1.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !proxy.CheckOrigin(r) { // programs, and pages of this server alone
 		h.refused.Do(func() {

@@ -122,7 +122,7 @@ func (c *Conn) refuse(ws *websocket.Conn, reason string) {
 	_ = ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeLimit))
 }
 
-// answerPing answers both forms of LiveKit's own ping, in milliseconds (livekit-protocol.md, 1.8).
+// answerPing answers both forms of LiveKit's own ping, in milliseconds (docs/protocol.md, 1.8).
 func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
 	now := time.Now().UnixMilli()
 	switch ping := m.Message.(type) {

@@ -44,7 +44,7 @@ func checkStart(kind int, start []byte) error {
 }
 
 // readFrame decodes a frame: binary ones are protobuf, text ones proto3 JSON. Unknown fields are ignored
-// (livekit-protocol.md, 1.6).
+// (docs/protocol.md, 1.6).
 func readFrame(kind int, frame []byte) (*livekit.SignalRequest, error) {
 	read := decode.Proto
 	if kind == websocket.TextMessage {

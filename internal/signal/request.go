@@ -21,7 +21,7 @@ import (
 	"meet/internal/token"
 )
 
-// joinRequestLimit bounds a join request once it is unpacked, in bytes (livekit-protocol.md, 0.4).
+// joinRequestLimit bounds a join request once it is unpacked, in bytes (docs/protocol.md, 0.4).
 const joinRequestLimit = 1 << 20
 
 var (
@@ -107,7 +107,7 @@ func permission(v *token.VideoGrant) *livekit.ParticipantPermission {
 	return p
 }
 
-// fromQuery reads the parameters of /rtc (livekit-protocol.md, 1.3).
+// fromQuery reads the parameters of /rtc (docs/protocol.md, 1.3).
 func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAgent string) error {
 	yes := func(key string) bool { v := q.Get(key); return v == "1" || v == "true" }
 	number := func(key string) int32 { n, _ := strconv.ParseInt(q.Get(key), 10, 32); return int32(n) }
@@ -146,7 +146,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 	return nil
 }
 
-// fromJoinRequest reads a WrappedJoinRequest (livekit-protocol.md, 1.4).
+// fromJoinRequest reads a WrappedJoinRequest (docs/protocol.md, 1.4).
 func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAgent string) error {
 	join, err := unpackJoinRequest(packed)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Package webhook tells an operator's own servers what happens in rooms, as LiveKit does: each event is a signed POST
-// (livekit-protocol.md, 10).
+// (docs/protocol.md, 10).
 //
 //	Notify ─▶ memory ─▶ keep goroutine ─▶ store queue ─▶ lane readers ─▶ POST to each Endpoint
 //
