@@ -1,0 +1,169 @@
+package arch
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	// document matches the name of a Markdown file, or its address.
+	document = regexp.MustCompile(`[\w./:-]*\w\.md\b`)
+	// comment matches what a line of source code may have as a comment, also inside a block comment.
+	comment = regexp.MustCompile(`(?:^|\s)(?://|#|/?\*).*`)
+	// protocolSection matches a citation of docs/protocol.md with its sections.
+	protocolSection = regexp.MustCompile(`docs/protocol\.md,\s+((?:\d[\d.]*)(?:(?: and | to |, )\d[\d.]*)*)`)
+	number          = regexp.MustCompile(`\d+(?:\.\d+)?`)
+	heading         = regexp.MustCompile(`(?m)^##+ (\d+(?:\.\d+)?) `)
+	lineBreak       = regexp.MustCompile(`\n\s*(?://|\*|#)?\s*`)
+)
+
+// pending lists folders whose citations are not checked.
+var pending = []string{"internal/rtc/", "internal/sfu/", "test/browser/"}
+
+// texts returns the tracked files of the repository that people write, by their path.
+func texts(t *testing.T) map[string]string {
+	t.Helper()
+	list, err := exec.Command("git", "-C", repository, "ls-files").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, file := range strings.Fields(string(list)) {
+		switch filepath.Ext(file) {
+		case ".go", ".js", ".ts", ".tsx", ".css", ".templ", ".sh", ".yml", ".md":
+		default:
+			continue
+		}
+		if strings.HasPrefix(file, "web/static/") || slices.ContainsFunc(pending, func(p string) bool { return strings.HasPrefix(file, p) }) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(repository, file))
+		if os.IsNotExist(err) {
+			continue // deleted, but not yet in the index
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[file] = string(text)
+	}
+	return all
+}
+
+// missingDocuments returns the documents that a file names in a comment, or anywhere if it is a document itself, and that
+// are not in the repository: neither from its top nor from the file's folder. Addresses are left out.
+func missingDocuments(file, text string) []string {
+	var missing []string
+	for line := range strings.Lines(text) {
+		if filepath.Ext(file) != ".md" {
+			line = comment.FindString(line)
+		}
+		for _, name := range document.FindAllString(line, -1) {
+			if strings.Contains(name, "://") {
+				continue
+			}
+			exists := slices.ContainsFunc([]string{repository, filepath.Join(repository, filepath.Dir(file))}, func(dir string) bool {
+				_, err := os.Stat(filepath.Join(dir, name))
+				return err == nil
+			})
+			if !exists {
+				missing = append(missing, name)
+			}
+		}
+	}
+	return missing
+}
+
+// missingSections returns the sections of docs/protocol.md that a text cites and that the document does not have.
+func missingSections(text string, sections []string) []string {
+	var missing []string
+	for _, m := range protocolSection.FindAllStringSubmatch(lineBreak.ReplaceAllString(text, " "), -1) {
+		for _, n := range number.FindAllString(m[1], -1) {
+			if !slices.Contains(sections, n) {
+				missing = append(missing, n)
+			}
+		}
+	}
+	return missing
+}
+
+func sectionsOfProtocol(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, "docs", "protocol.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sections []string
+	for _, m := range heading.FindAllStringSubmatch(string(text), -1) {
+		sections = append(sections, m[1])
+	}
+	return sections
+}
+
+// TestCitedDocumentsExist: a stranger can open every document that a file of the repository cites, at the cited section.
+func TestCitedDocumentsExist(t *testing.T) {
+	sections := sectionsOfProtocol(t)
+	all := texts(t)
+	if len(all) < 100 {
+		t.Fatalf("found only %d files", len(all))
+	}
+	for file, text := range all {
+		if strings.HasPrefix(file, "test/arch/") {
+			continue // names documents that do not exist, to test this test
+		}
+		for _, name := range missingDocuments(file, text) {
+			t.Errorf("%s cites %s, which is not in the repository", file, name)
+		}
+		for _, section := range missingSections(text, sections) {
+			t.Errorf("%s cites section %s of docs/protocol.md, which does not exist", file, section)
+		}
+	}
+}
+
+// TestCompatibilitySectionsExist: the table's numbers are sections of docs/protocol.md.
+func TestCompatibilitySectionsExist(t *testing.T) {
+	sections := sectionsOfProtocol(t)
+	text, err := os.ReadFile(filepath.Join(repository, "docs", "compatibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range claims(t, string(text)) {
+		for _, n := range number.FindAllString(c.section, -1) {
+			if !slices.Contains(sections, n) {
+				t.Errorf("%s, %s: docs/protocol.md has no such section", n, c.what)
+			}
+		}
+	}
+}
+
+// TestMissingCitationsAreFound checks that the two checks can fail.
+func TestMissingCitationsAreFound(t *testing.T) {
+	for _, tt := range []struct {
+		file, text string
+		missing    int
+	}{
+		{"internal/wire/doc.go", "// see docs/security.md and SECURITY.md", 0},
+		{"internal/wire/doc.go", "// see notes.md, 3.4", 1},
+		{"internal/wire/doc.go", "x := 1 // as in notes.md", 1},
+		{"internal/wire/doc.go", `open("notes.md")`, 0},
+		{"internal/wire/doc.go", "// https://example.org/notes.md", 0},
+		{"docs/security.md", "[table](compatibility.md), [none](notes.md)", 1},
+		{"scripts/check.sh", "# see docs/notes.md", 1},
+		{"web/app/x.ts", "/** see docs/notes.md */", 1},
+	} {
+		if got := missingDocuments(tt.file, tt.text); len(got) != tt.missing {
+			t.Errorf("%s: %q: found %q, want %d", tt.file, tt.text, got, tt.missing)
+		}
+	}
+	for text, missing := range map[string]int{
+		"(docs/protocol.md, 1.2)": 0, "(docs/protocol.md, 1.2 and 3.4)": 1, "(docs/protocol.md,\n\t// 3.4)": 1, "docs/protocol.md tells": 0,
+	} {
+		if got := missingSections(text, []string{"1.2"}); len(got) != missing {
+			t.Errorf("%q: found %q, want %d", text, got, missing)
+		}
+	}
+}
