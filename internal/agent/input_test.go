@@ -28,6 +28,20 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	worker := bearing(t, token.VideoGrant{Agent: true}).Get("Authorization")
+	for header, want := range map[string]int{
+		worker:                                   http.StatusSwitchingProtocols,
+		strings.ToLower(worker[:7]) + worker[7:]: http.StatusSwitchingProtocols,
+		"Basic YTpi":                             http.StatusUnauthorized, // and the parameter does not count
+	} {
+		ws, resp, _ := websocket.DefaultDialer.Dial(g.url+"?access_token="+worker[7:], http.Header{"Authorization": {header}})
+		if resp == nil || resp.StatusCode != want {
+			t.Errorf("%.10s…: %v, want status %d", header, resp, want)
+		}
+		if ws != nil {
+			_ = ws.Close()
+		}
+	}
 	resp, err := http.Get("http" + strings.TrimPrefix(g.url, "ws"))
 	if err != nil {
 		t.Fatal(err)

@@ -3,11 +3,9 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/twitchtv/twirp"
 
-	"meet/internal/fault"
 	"meet/internal/token"
 )
 
@@ -15,19 +13,13 @@ import (
 // which grant it was (docs/protocol.md, 9.1).
 var errDenied = twirp.NewError(twirp.Unauthenticated, "permissions denied")
 
-var errBearer = fault.New(fault.Unauthenticated, "invalid authorization header: it must be Bearer and a token")
-
 type grantsKey struct{}
 
 // authenticate puts the grants of the request's token into its context.
 func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Context, error) {
-	raw := r.URL.Query().Get("access_token")
-	if header := r.Header.Get("Authorization"); header != "" {
-		bearer, ok := strings.CutPrefix(header, "Bearer ")
-		if !ok {
-			return ctx, translate(errBearer)
-		}
-		raw = bearer
+	raw, err := token.FromRequest(r.Header.Get("Authorization"), r.URL.Query().Get("access_token"))
+	if err != nil {
+		return ctx, translate(err)
 	}
 	if raw == "" {
 		return ctx, errDenied // in LiveKit's words

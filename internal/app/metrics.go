@@ -12,6 +12,7 @@ import (
 
 	"meet/internal/metrics"
 	"meet/internal/proxy"
+	"meet/internal/token"
 	"meet/internal/wire"
 )
 
@@ -46,8 +47,8 @@ func socketFigures(s wire.Stats) metrics.Socket {
 // on this machine. Others get the answer of a page that does not exist.
 func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		given, isBearer := strings.CutPrefix(c.Request().Header.Get(echo.HeaderAuthorization), "Bearer ")
-		known := a.config.MetricsToken != "" && isBearer && subtle.ConstantTimeCompare([]byte(given), []byte(a.config.MetricsToken)) == 1
+		given, err := token.FromBearer(c.Request().Header.Get(echo.HeaderAuthorization))
+		known := a.config.MetricsToken != "" && err == nil && subtle.ConstantTimeCompare([]byte(given), []byte(a.config.MetricsToken)) == 1
 		if !known && (!a.Addr().Addr().IsLoopback() || !isLocal(c.Request())) {
 			return echo.ErrNotFound
 		}

@@ -144,6 +144,7 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 			{"by address", nil, ok},
 			{"through a proxy, with the token", []string{"X-Forwarded-For: 198.51.100.7", given}, ok},
 			{"by any name, with the token", []string{"Host: meet.example.org", given}, ok},
+			{"with the scheme in lower case", []string{"Via: 1.1 proxy", "authorization: bearer " + token}, ok},
 			{"with another token", []string{"Forwarded: for=198.51.100.7", wrong}, notFound},
 			{"with another form of login", []string{"Via: 1.1 proxy", "Authorization: 0123456789abcdef"}, notFound},
 		}},

@@ -75,7 +75,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error) {
-	raw, err := bearer(r)
+	raw, err := token.FromRequest(r.Header.Get("Authorization"), r.URL.Query().Get("access_token"))
 	if err != nil {
 		return rtc.JoinRequest{}, err
 	}
@@ -86,20 +86,6 @@ func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error)
 	req, err := joinRequest(grants, r.URL.Query(), r.UserAgent(), v1)
 	req.Loopback, req.RemoteIP = overLoopback(r), proxy.ClientIP(r)
 	return req, err
-}
-
-var errBearer = fault.New(fault.Unauthenticated, "invalid authorization header: it must be Bearer and a token")
-
-// bearer finds the token in the header or the query.
-func bearer(r *http.Request) (string, error) {
-	if header := r.Header.Get("Authorization"); header != "" {
-		raw, ok := strings.CutPrefix(header, "Bearer ")
-		if !ok {
-			return "", errBearer
-		}
-		return raw, nil
-	}
-	return r.URL.Query().Get("access_token"), nil
 }
 
 // overLoopback tells whether the client reached this server on a loopback address, so that media can too.
