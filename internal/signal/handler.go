@@ -12,7 +12,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"meet/internal/fault"
 	"meet/internal/proxy"
 	"meet/internal/rtc"
 	"meet/internal/token"
@@ -119,21 +118,6 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinReque
 
 // Connections is how many there are.
 func (h *Handler) Connections() int { return int(h.connections.Load()) }
-
-// fail answers with the status that belongs to the error's kind and its public sentence.
-func (h *Handler) fail(w http.ResponseWriter, err error) {
-	status := map[fault.Kind]int{
-		fault.Invalid: http.StatusBadRequest, fault.Unauthenticated: http.StatusUnauthorized, fault.Denied: http.StatusForbidden,
-		fault.NotFound: http.StatusNotFound, fault.Conflict: http.StatusConflict, fault.Exhausted: http.StatusTooManyRequests,
-		fault.Unavailable: http.StatusServiceUnavailable, fault.Internal: http.StatusInternalServerError,
-	}[fault.KindOf(err)]
-	text := fault.Public(err)
-	if text == "" {
-		h.log.Error("join failed", "err", err)
-		text = "something went wrong while joining"
-	}
-	http.Error(w, text, status)
-}
 
 // malformedEvery is the least time between two lines about malformed frames, in seconds.
 const malformedEvery = 10
