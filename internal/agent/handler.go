@@ -1,17 +1,12 @@
 package agent
 
 import (
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/livekit/protocol/livekit"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
-	"meet/internal/decode"
 	"meet/internal/fault"
 	"meet/internal/token"
 )
@@ -76,27 +71,4 @@ func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {
 		return nil, errNotAgent
 	}
 	return grants, nil
-}
-
-// readFrame decodes a frame: binary ones are protobuf, text ones proto3 JSON (docs/protocol.md, 1.6).
-func readFrame(kind int, frame []byte) (*livekit.WorkerMessage, error) {
-	read := decode.Proto
-	if kind == websocket.TextMessage {
-		read = decode.JSON
-	}
-	m := &livekit.WorkerMessage{}
-	if err := read(frame, m); err != nil {
-		return nil, fmt.Errorf("read a worker's frame: %w", err)
-	}
-	return m, nil
-}
-
-// encode writes a frame of the form that the worker uses.
-func encode(m *livekit.ServerMessage, json bool) (kind int, frame []byte, err error) {
-	if json {
-		frame, err = protojson.Marshal(m)
-		return websocket.TextMessage, frame, err
-	}
-	frame, err = proto.Marshal(m)
-	return websocket.BinaryMessage, frame, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/proto"
 
+	"meet/internal/frame"
 	"meet/internal/token"
 )
 
@@ -80,13 +81,13 @@ func FuzzDecode(f *testing.F) {
 	f.Add(true, []byte(`{"simulateJob":{"room":{"name":"blue"}}}`))
 	f.Add(false, register)
 	f.Add(false, update)
-	f.Fuzz(func(t *testing.T, text bool, frame []byte) {
+	f.Fuzz(func(t *testing.T, text bool, raw []byte) {
 		kind := websocket.BinaryMessage
 		if text {
 			kind = websocket.TextMessage
 		}
-		m, err := readFrame(kind, frame)
-		if err != nil {
+		m := &livekit.WorkerMessage{}
+		if frame.Decode(kind, raw, m) != nil {
 			return
 		}
 		d := New(keys, Options{Patience: time.Millisecond})

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"meet/internal/bytequeue"
 	"meet/internal/fault"
+	"meet/internal/frame"
 )
 
 const (
@@ -103,8 +105,7 @@ func (w *worker) write() {
 				w.sayGoodbye()
 				return
 			}
-			kind, frame, err := encode(i.Value, w.json.Load())
-			if err != nil || w.writeFrame(kind, frame) != nil {
+			if w.writeMessage(i.Value) != nil {
 				w.end()
 				return
 			}
@@ -133,9 +134,18 @@ func (w *worker) sayGoodbye() {
 	_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(endLimit))
 }
 
-func (w *worker) writeFrame(kind int, frame []byte) error {
+// writeMessage sends m in the form of the worker's latest frame.
+func (w *worker) writeMessage(m *livekit.ServerMessage) error {
+	kind := websocket.BinaryMessage
+	if w.json.Load() {
+		kind = websocket.TextMessage
+	}
+	raw, err := frame.Encode(kind, m)
+	if err != nil {
+		return err
+	}
 	_ = w.ws.SetWriteDeadline(time.Now().Add(writeLimit))
-	return w.ws.WriteMessage(kind, frame)
+	return w.ws.WriteMessage(kind, raw)
 }
 
 // read takes what the worker says until its socket fails or says something that cannot be read.
@@ -152,16 +162,15 @@ func (w *worker) read(d *Dispatcher) {
 	})
 	pace := rate.NewLimiter(framesPerSecond, framesAtOnce)
 	for {
-		kind, frame, err := w.ws.ReadMessage()
+		m := &livekit.WorkerMessage{}
+		kind, err := frame.Read(w.ws, m)
 		if err != nil {
+			if errors.Is(err, frame.ErrMalformed) {
+				w.refuse("this frame is not a WorkerMessage")
+			}
 			return
 		}
 		if pace.Wait(d.context) != nil { // its next frames wait in its own socket
-			return
-		}
-		m, err := readFrame(kind, frame)
-		if err != nil {
-			w.refuse("this frame is not a WorkerMessage")
 			return
 		}
 		w.json.Store(kind == websocket.TextMessage)
@@ -183,8 +192,8 @@ func (d *Dispatcher) isRegistered(w *worker) bool {
 
 // refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
 func (w *worker) refuse(reason string) {
-	frame := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
-	_ = w.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeLimit))
+	message := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
+	_ = w.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeLimit))
 }
 
 // enter takes a worker in.

@@ -13,6 +13,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 
 	"meet/internal/bytequeue"
+	"meet/internal/frame"
 	"meet/internal/rtc"
 )
 
@@ -81,13 +82,14 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	alive()
 	ws.SetPongHandler(func(string) error { alive(); return nil })
 	for {
-		kind, m, err := readMessage(ws)
+		m := &livekit.SignalRequest{}
+		kind, err := frame.Read(ws, m)
 		if errors.Is(err, websocket.ErrReadLimit) {
 			malformed()
 			drain(ws)
 			return
 		}
-		if err != nil && !errors.Is(err, errFrame) {
+		if err != nil && !errors.Is(err, frame.ErrMalformed) {
 			return
 		}
 		alive()
@@ -118,8 +120,8 @@ func drain(ws *websocket.Conn) {
 
 // refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
 func (c *Conn) refuse(ws *websocket.Conn, reason string) {
-	frame := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
-	_ = ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(writeLimit))
+	message := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
+	_ = ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeLimit))
 }
 
 // answerPing answers both forms of LiveKit's own ping, in milliseconds (docs/protocol.md, 1.8).
@@ -187,11 +189,11 @@ func (c *Conn) writeMessage(ws *websocket.Conn, m *rtc.Message) bool {
 	if text {
 		kind = websocket.TextMessage
 	}
-	frame, err := m.Encode(text)
+	raw, err := m.Encode(text)
 	if err != nil {
 		c.log.Error("message not encoded", "err", err)
 		return true
 	}
 	_ = ws.SetWriteDeadline(time.Now().Add(writeLimit))
-	return ws.WriteMessage(kind, frame) == nil
+	return ws.WriteMessage(kind, raw) == nil
 }
