@@ -1,9 +1,10 @@
 package assets
 
 import (
-	"errors"
 	"fmt"
 	"os"
+
+	"github.com/gofrs/flock"
 )
 
 var errBusy = missing("another update of the front end is under way; wait until it has ended")
@@ -13,15 +14,13 @@ func (s *Shelf) lock() (release func() error, err error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of front ends: %w", err)
 	}
-	f, err := os.OpenFile(s.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock := flock.New(s.path("lock"), flock.SetFlag(os.O_RDWR|os.O_CREATE), flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the folder of front ends: %w", err)
 	}
-	if err := lockFile(f); err != nil {
-		if errors.Is(err, errBusy) {
-			return nil, errors.Join(errBusy, f.Close())
-		}
-		return nil, errors.Join(fmt.Errorf("lock the folder of front ends: %w", err), f.Close())
+	if !locked {
+		return nil, errBusy
 	}
-	return f.Close, nil // closing releases the lock
+	return lock.Close, nil
 }
