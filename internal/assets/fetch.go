@@ -72,7 +72,9 @@ func (f *fetcher) all(ctx context.Context, files []File) error {
 			}
 		})
 	}
-	go func() { wg.Wait(); close(events) }() // ends with the workers, and the loop below with it
+	var closing sync.WaitGroup
+	closing.Go(func() { wg.Wait(); close(events) }) // ends with the workers, and the loop below with it
+	defer closing.Wait()
 
 	p := Progress{OfFiles: len(files)}
 	for _, file := range files {

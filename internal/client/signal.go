@@ -41,7 +41,7 @@ func (c *Client) attach(sock *socket) {
 	old, closed := c.sock, c.closed
 	c.sock, c.lost = sock, false
 	if !closed {
-		c.work.Add(1)
+		c.work.Go(func() { c.receive(sock) }) // ends with the socket
 	}
 	c.mu.Unlock()
 	if old != nil {
@@ -51,10 +51,6 @@ func (c *Client) attach(sock *socket) {
 		sock.close()
 		return
 	}
-	go func() {
-		defer c.work.Done()
-		c.receive(sock)
-	}()
 	if interval > 0 {
 		c.spawn(func() { sock.ping(interval) })
 	}
@@ -62,13 +58,11 @@ func (c *Client) attach(sock *socket) {
 
 // spawn runs f on a goroutine that Close waits for, unless the client is closed already.
 func (c *Client) spawn(f func()) {
-	if !c.enter() {
-		return
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.work.Go(f)
 	}
-	go func() {
-		defer c.work.Done()
-		f()
-	}()
 }
 
 // enter lets a callback on somebody else's goroutine count as work that Close waits for; it ends with work.Done.

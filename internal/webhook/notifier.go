@@ -58,9 +58,9 @@ type Notifier struct {
 	client    *http.Client
 	opts      Options
 
-	stop    context.CancelFunc
-	readers sync.WaitGroup
-	kept    chan struct{} // closed when the keeping goroutine has ended
+	stop context.CancelFunc
+	work sync.WaitGroup // the keeping goroutine and the readers
+	kept chan struct{}  // closed when the keeping goroutine has ended
 
 	mu      sync.Mutex
 	unkept  []event
@@ -104,20 +104,20 @@ func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (
 	if err := n.queue.KeepReaders(ctx, names, laneNames()); err != nil {
 		return nil, err
 	}
-	reading, stop := context.WithCancel(context.Background())
+	working, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	for _, e := range endpoints {
 		for _, lane := range laneNames() {
 			r, err := n.queue.Reader(ctx, e.name(), lane)
 			if err != nil {
 				stop()
-				n.readers.Wait()
+				n.work.Wait()
 				return nil, err
 			}
-			n.readers.Go(func() { n.deliver(reading, e, r) }) // ends with Close
+			n.work.Go(func() { n.deliver(working, e, r) }) // ends with Close
 		}
 	}
-	go n.keep() // ends when Close was called and everything is on the disk
+	n.work.Go(func() { n.keep(working) }) // ends when Close was called and everything is on the disk, or with Close
 	return n, nil
 }
 
@@ -166,7 +166,7 @@ func (n *Notifier) signal() {
 }
 
 // keep writes events to the disk in order.
-func (n *Notifier) keep() {
+func (n *Notifier) keep(ctx context.Context) {
 	defer close(n.kept)
 	for range n.wake {
 		for {
@@ -185,7 +185,7 @@ func (n *Notifier) keep() {
 			if dropped > 0 {
 				n.opts.Log.Error("webhook events were dropped because the disk takes none", "count", dropped)
 			}
-			if !n.put(e) {
+			if !n.put(ctx, e) {
 				return
 			}
 		}
@@ -193,10 +193,10 @@ func (n *Notifier) keep() {
 }
 
 // put writes one event, however long it takes; false means that the Notifier is closing and it could not.
-func (n *Notifier) put(e event) bool {
+func (n *Notifier) put(ctx context.Context, e event) bool {
 	for try := 1; ; try++ {
-		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
-		err := n.queue.Put(ctx, e.lane, e.id, e.body)
+		trying, cancel := context.WithTimeout(ctx, requestTimeout)
+		err := n.queue.Put(trying, e.lane, e.id, e.body)
 		cancel()
 		if err == nil {
 			return true
@@ -294,7 +294,7 @@ func (n *Notifier) Close(ctx context.Context) error {
 		err = fmt.Errorf("keep webhook events: %w", ctx.Err())
 	}
 	n.stop()
-	n.readers.Wait()
+	n.work.Wait()
 	n.client.CloseIdleConnections()
 	return err
 }

@@ -128,19 +128,19 @@ func TestImports(t *testing.T) {
 // TestRulesAreOfPackages: every row of the package map, and every name in a row, is a package.
 func TestRulesAreOfPackages(t *testing.T) {
 	all := packages(t)
-	exists := func(name string) bool { _, ok := all[name]; return ok }
+	isPackage := func(name string) bool { _, ok := all[name]; return ok }
 	for name, r := range rules {
-		if !exists(name) {
+		if !isPackage(name) {
 			t.Errorf("%s has a row in the package map and does not exist", name)
 		}
 		for _, may := range r.may {
-			if may != "*" && !exists(may) {
+			if may != "*" && !isPackage(may) {
 				t.Errorf("%s may import %s, which does not exist", name, may)
 			}
 		}
 	}
 	for _, name := range messages {
-		if !exists(name) {
+		if !isPackage(name) {
 			t.Errorf("%s may use protobuf messages and does not exist", name)
 		}
 	}

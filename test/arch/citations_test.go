@@ -66,16 +66,17 @@ func missingDocuments(file, text string) []string {
 			if strings.Contains(name, "://") {
 				continue
 			}
-			exists := slices.ContainsFunc([]string{repository, filepath.Join(repository, filepath.Dir(file))}, func(dir string) bool {
-				_, err := os.Stat(filepath.Join(dir, name))
-				return err == nil
-			})
-			if !exists {
+			if !exists(filepath.Join(repository, name)) && !exists(filepath.Join(repository, filepath.Dir(file), name)) {
 				missing = append(missing, name)
 			}
 		}
 	}
 	return missing
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // missingSections returns the sections of docs/protocol.md that a text cites and that the document does not have.

@@ -1,0 +1,75 @@
+package arch
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// bareGo returns the positions of go statements in Go source. A goroutine that is started by one has no owner that waits
+// for it; sync.WaitGroup.Go names the owner.
+func bareGo(t *testing.T, file string, source any) []string {
+	t.Helper()
+	set := token.NewFileSet()
+	parsed, err := parser.ParseFile(set, file, source, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		if _, ok := n.(*ast.GoStmt); ok {
+			found = append(found, set.Position(n.Pos()).String())
+		}
+		return true
+	})
+	return found
+}
+
+// ownerless counts the go statements that a folder may have.
+var ownerless = map[string]int{
+	"internal/rtc": 2, // wait for connections and for rooms that end
+}
+
+// TestGoroutinesHaveOwners: the program starts goroutines by sync.WaitGroup.Go only.
+func TestGoroutinesHaveOwners(t *testing.T) {
+	list, err := exec.Command("git", "-C", repository, "ls-files", "--cached", "--others", "--exclude-standard", "cmd", "internal", "web").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, counts := 0, map[string]int{}
+	for _, file := range strings.Fields(string(list)) {
+		if filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, "_templ.go") {
+			continue
+		}
+		path := filepath.Join(repository, file)
+		if !exists(path) {
+			continue // deleted, but not yet in the index
+		}
+		seen++
+		for _, at := range bareGo(t, path, nil) {
+			if folder := filepath.Dir(file); counts[folder] < ownerless[folder] {
+				counts[folder]++
+				continue
+			}
+			t.Errorf("%s: a go statement, want sync.WaitGroup.Go of the owner that waits", at)
+		}
+	}
+	if seen < 100 {
+		t.Errorf("found only %d files", seen)
+	}
+}
+
+// TestBareGoIsFound checks that the check can fail.
+func TestBareGoIsFound(t *testing.T) {
+	for body, want := range map[string]int{
+		"go f()": 1, "go func() { f() }()": 1, "func() { go f() }()": 1, "wg.Go(f)": 0, "f() // go f()": 0,
+	} {
+		if got := bareGo(t, "x.go", "package x\nfunc g() { "+body+"\n}"); len(got) != want {
+			t.Errorf("%s: found %v, want %d", body, got, want)
+		}
+	}
+}
