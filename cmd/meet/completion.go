@@ -96,8 +96,9 @@ func values(v *kong.Value) []string {
 	return slices.DeleteFunc(strings.Split(v.Tag.Enum, ","), func(s string) bool { return s == "" })
 }
 
-// shellQuote writes a word that all three shells read as it is. fish and the others differ only in a quote mark itself.
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", "’") + "'" }
+// shellQuote returns s as one word of bash, zsh and fish. Quoting libraries know POSIX shells only; this form is also read by
+// fish, as long as s has no backslash, which fish alone interprets between single quotes.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // zshHelp is a flag's help as _arguments wants it.
 func zshHelp(s string) string {
