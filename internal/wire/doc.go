@@ -17,6 +17,12 @@
 // itself, so a slow network slows the writers and nothing is dropped here. A packet the kernel refuses is
 // counted as dropped; its writer, long gone, is not told, as with any datagram lost on the way.
 //
+// The system calls are made here and not by golang.org/x/net/ipv4 (0.60). Its ReadBatch allocates the sender's address twice
+// for each message, where the packet path allocates nothing, and took 8 % more CPU time: 600 ns against 550 ns for a packet
+// of 1,000 bytes (Linux 6.18, two cores, loopback). Its WriteBatch costs the same as this package: 3.0 µs for a packet alone
+// and 0.7 µs in runs of twelve. But it needs a net.Addr for each destination, so a cache of them, one package for each address
+// family, and the control messages of UDP_SEGMENT and UDP_GRO written here all the same.
+//
 // A [DatagramMux] gives pion what comes in, each peer connection's as a packet connection of its own:
 //
 //	PacketConn ─┬─▶ DatagramMux ─▶ Datagrams, one for each username fragment
