@@ -7,7 +7,7 @@ import (
 )
 
 // Version is Meet's own.
-const Version = "0.1.0"
+const Version = "0.2.0"
 
 // serverInfo is what clients are told about this server. They switch features by its version, so it names the LiveKit
 // server whose behaviour ours is measured against; livekit-client refuses a server without one.

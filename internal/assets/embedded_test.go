@@ -12,7 +12,7 @@ import (
 	"meet/web"
 )
 
-const version = "0.1.0"
+const version = "0.2.0"
 
 func embedded(t *testing.T) *assets.Build {
 	t.Helper()

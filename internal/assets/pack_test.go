@@ -31,7 +31,7 @@ func TestPack(t *testing.T) {
 	if diff := cmp.Diff(want, m.Entries); diff != "" {
 		t.Error(diff)
 	}
-	if m.Meet != (assets.Versions{From: "0.1.0", Below: "0.2.0"}) || m.Icon != "assets/favicon-0.svg" {
+	if m.Meet != (assets.Versions{From: "0.2.0", Below: "0.3.0"}) || m.Icon != "assets/favicon-0.svg" {
 		t.Errorf("%+v", m)
 	}
 	listed := append(strings.Fields(string(one["flist.txt"])), "manifest.json", ".gitattributes")
@@ -86,13 +86,13 @@ func TestPackPutsImportsFirst(t *testing.T) {
 
 func FuzzParseManifest(f *testing.F) {
 	// A build's own manifest has 2 KB, which the fuzzer would take minutes to minimise each time it reaches new code.
-	small := []byte(`{"format":1,"meet":{"from":"0.1.0","below":"1.0.0"},"icon":"b.js","entries":{"a":{"script":"b.js","styles":["b.js"],"preloads":[]}},` +
+	small := []byte(`{"format":1,"meet":{"from":"0.2.0","below":"1.0.0"},"icon":"b.js","entries":{"a":{"script":"b.js","styles":["b.js"],"preloads":[]}},` +
 		`"files":[{"path":"b.js","size":1,"sha256":"` + strings.Repeat("0", 64) + `"}]}`)
 	if _, err := assets.ParseManifest(small); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(small)
-	f.Add([]byte(`{"format":1,"meet":{"from":"0.1.0","below":"1.0.0"},"entries":{"a":{"script":"b"}},"files":[{"path":"../b","size":-1}]}`))
+	f.Add([]byte(`{"format":1,"meet":{"from":"0.2.0","below":"1.0.0"},"entries":{"a":{"script":"b"}},"files":[{"path":"../b","size":-1}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m, err := assets.ParseManifest(raw)
 		if err != nil {

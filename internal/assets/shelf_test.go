@@ -174,8 +174,8 @@ func TestLibraryOfANewerMeet(t *testing.T) {
 	b := newBench(t)
 	b.take(t, build(t, "one", time.Time{}))
 	var log bytes.Buffer
-	l := assets.NewLibrary(b.embedded, b.shelf, "0.2.0", assets.LibraryOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	if l.Current() != b.embedded || !strings.Contains(log.String(), "is for Meet from 0.1.0 to below 0.2.0, and this is 0.2.0") {
+	l := assets.NewLibrary(b.embedded, b.shelf, "0.3.0", assets.LibraryOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if l.Current() != b.embedded || !strings.Contains(log.String(), "is for Meet from 0.2.0 to below 0.3.0, and this is 0.3.0") {
 		t.Errorf("in use is %q: %s", l.Current().ID, &log)
 	}
 }

@@ -170,8 +170,8 @@ func TestRefusals(t *testing.T) {
 		}, "at most 2000 are taken"},
 		{"newer format", func(m *assets.Manifest) { m.Format = 2 }, "has format 2 and this Meet reads format 1"},
 		{"no versions", func(m *assets.Manifest) { m.Meet.From = "" }, "does not say which versions"},
-		{"newer Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.2.0", Below: "0.3.0"} }, "is for Meet from 0.2.0 to below 0.3.0, and this is 0.1.0"},
-		{"older Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.0.1", Below: "0.1.0"} }, "and this is 0.1.0"},
+		{"newer Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.3.0", Below: "0.4.0"} }, "is for Meet from 0.3.0 to below 0.4.0, and this is 0.2.0"},
+		{"older Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.0.1", Below: "0.2.0"} }, "and this is 0.2.0"},
 		{"no pages", func(m *assets.Manifest) { m.Entries = nil }, "names no page"},
 		{"another page", func(m *assets.Manifest) { m.Entries = map[string]assets.Entry{"other": m.Entries["lobby"]} }, `lacks the page "lobby", which this Meet has`},
 		{"page without its script", func(m *assets.Manifest) {

@@ -43,11 +43,11 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 // library has the embedded build alone.
 func library(t *testing.T) *assets.Library {
 	t.Helper()
-	build, err := assets.Open(web.Static, "0.1.0", nil)
+	build, err := assets.Open(web.Static, "0.2.0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return assets.NewLibrary(build, assets.NewShelf(t.TempDir(), nil), "0.1.0", assets.LibraryOptions{})
+	return assets.NewLibrary(build, assets.NewShelf(t.TempDir(), nil), "0.2.0", assets.LibraryOptions{})
 }
 
 type rig struct {
