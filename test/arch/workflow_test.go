@@ -119,6 +119,25 @@ func TestWorkflowPublishesTheBytesOfABuild(t *testing.T) {
 	}
 }
 
+// TestPullRequestsAreChecked: a pull request runs scripts/check.sh, without secrets.
+func TestPullRequestsAreChecked(t *testing.T) {
+	text, err := os.ReadFile("../../.github/workflows/check.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w workflow
+	if err := yaml.Unmarshal(text, &w); err != nil {
+		t.Fatal(err)
+	}
+	steps := w.Jobs["check"].Steps
+	if len(steps) == 0 || !strings.Contains(steps[len(steps)-1].Run, "\nscripts/check.sh\n") {
+		t.Error("the last step does not run scripts/check.sh")
+	}
+	if !strings.Contains(string(text), "\n  pull_request:\n") || strings.Contains(string(text), "secrets.") {
+		t.Error("want it to run for pull requests, and without secrets")
+	}
+}
+
 func writes(p permissions) bool {
 	for _, right := range p {
 		if right != "read" && right != "none" {
