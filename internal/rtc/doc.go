@@ -21,10 +21,14 @@
 //
 //	channel ─do─▶ loop: receivers? ─▶ outbox.put ─▶ outbox.run ─▶ pion
 //
+// A Participant consists of components: its connections, publishing, subscribing, dataTransfer and forwarding. Each owns its
+// fields and the rules about them, reaches the room through its participant, and hands itself over when the participant
+// moves to another room.
+//
 // Who ends what: Rooms.Close ends rooms; a Room ends its participants; a Participant its Transports, Publications and
 // Subscriptions and closes its outbox; the worker of a Transport ends when it is closed. A Room waits for all of them
-// before its loop ends. A Participant that moves to another room ends in the one it leaves and has an heir in the other,
-// which owns what it had.
+// before its loop ends. A Participant that moves to another room ends in the one it leaves and has a successor in the
+// other, which owns what it had.
 //
 // Locks: Rooms.mu may be held while that of a loop is taken, to post. All others are held alone. Media never passes
 // through the loop (see package sfu).

@@ -13,14 +13,14 @@ import (
 // publishedCodec is a track in one of the codecs it is published in: the primary one, or a backup for those who cannot
 // decode that (livekit-protocol.md, 12.9).
 type publishedCodec struct {
-	pub      *Publication
-	info     *livekit.SimulcastCodecInfo // the entry in the track's list
-	section  peer.MediaSection           // on which its media comes or is expected; zero for a source of our own
-	receiver *sfu.Receiver               // nil unless media in this codec comes or is expected
-	fmtp     string
-	streams  int             // still arriving
-	told     watched         // what the owner was last told to send
-	heir     *publishedCodec // what it has become by its owner's moving to another room
+	pub       *Publication
+	info      *livekit.SimulcastCodecInfo // the entry in the track's list
+	section   peer.MediaSection           // on which its media comes or is expected; zero for a source of our own
+	receiver  *sfu.Receiver               // nil unless media in this codec comes or is expected
+	fmtp      string
+	streams   int             // still arriving
+	told      watched         // what the owner was last told to send
+	successor *publishedCodec // in the room that its owner has moved to
 }
 
 // take makes the codec's Receiver: its media has begun, or is to come on a media section, which names the track cid.
@@ -114,8 +114,8 @@ func (c *publishedCodec) streamEnded() {
 
 // latest is c, or what it has become by its owner's moving.
 func (c *publishedCodec) latest() *publishedCodec {
-	for c.heir != nil {
-		c = c.heir
+	for c.successor != nil {
+		c = c.successor
 	}
 	return c
 }

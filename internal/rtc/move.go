@@ -11,10 +11,10 @@ import (
 
 // This file moves a participant to another room while its connections go on (livekit-protocol.md, 5.8).
 //
-// In the room it leaves it is over, as if it had left: that Participant is closed and has an heir, a Participant of the
-// other room, which gets its socket, its connections and the Receivers of its tracks. What pion, timers and the socket
-// still report to the old one finds the heir by onLoop. Nobody but the loop that hands over and then the one that takes
-// in touches the heir.
+// In the room it leaves it has ended, as if it had left: that Participant is closed and has a successor, a Participant of
+// the other room, which gets its socket, its connections and the Receivers of its tracks. What pion, timers and the socket
+// still report to the old one finds the successor by onLoop. Only the loop that hands over, and then the one that takes
+// in, touches the successor.
 
 var (
 	errSameRoom  = fault.New(fault.Invalid, "destination room cannot be the same as source room")
@@ -71,49 +71,49 @@ func (p *Participant) sendAway(destination string) {
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 }
 
-// moveTo hands everything p has to an heir in the other room. It runs on the loop of p's room.
+// moveTo hands everything p has to a successor in the other room. It runs on the loop of p's room.
 func (p *Participant) moveTo(to *Room) {
-	heir := p.newHeir(to)
-	p.subscribing.handOver(&heir.subscribing)
-	p.publishing.handOver(&heir.publishing)
-	p.data.handOver(&heir.data)
-	p.conn.handOver(&heir.conn)
+	successor := p.newSuccessor(to)
+	p.subscribing.handOver(&successor.subscribing)
+	p.publishing.handOver(&successor.publishing)
+	p.data.handOver(&successor.data)
+	p.conn.handOver(&successor.conn)
 
-	taken := to.loop.Post(func() { to.takeIn(heir) })
-	p.heir.Store(heir) // from here on what p hears of goes there, after its arrival
+	taken := to.loop.Post(func() { to.takeIn(successor) })
+	p.successor.Store(successor) // from here on what p hears of goes there, after its arrival
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if !taken { // the other room has just ended
-		heir.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
-		heir.conn.closeSocket()
-		p.room.wg.Go(heir.conn.closeTransports) // ends when the connections have closed; the room waits for it
+		successor.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
+		successor.conn.closeSocket()
+		p.room.wg.Go(successor.conn.closeTransports) // ends when the connections have closed; the room waits for it
 	}
 }
 
-// newHeir makes the participant that p will be in the other room: the same person, as it is now.
-func (p *Participant) newHeir(to *Room) *Participant {
+// newSuccessor makes the participant that p will be in the other room: the same person, as it is now.
+func (p *Participant) newSuccessor(to *Room) *Participant {
 	req := p.req
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
-	heir := blankParticipant(to, req, nil)
-	heir.info.State, heir.info.Version = p.info.State, 0
-	heir.granted, heir.budget = p.granted, p.budget
-	return heir
+	successor := blankParticipant(to, req, nil)
+	successor.info.State, successor.info.Version = p.info.State, 0
+	successor.granted, successor.budget = p.granted, p.budget
+	return successor
 }
 
-// passTo makes the track anew as one of the heir's, with the same Receivers.
-func (pub *Publication) passTo(heir *Participant) *Publication {
-	next := &Publication{owner: heir, info: proto.CloneOf(pub.info), cids: pub.cids, regressed: pub.regressed, told: pub.told}
+// passTo makes the track a new one of its owner's successor, with the same Receivers.
+func (pub *Publication) passTo(owner *Participant) *Publication {
+	next := &Publication{owner: owner, info: proto.CloneOf(pub.info), cids: pub.cids, regressed: pub.regressed, told: pub.told}
 	for i, c := range pub.codecs {
 		now := &publishedCodec{
 			pub: next, info: next.info.Codecs[i], section: c.section, receiver: c.receiver, fmtp: c.fmtp, streams: c.streams, told: c.told,
 		}
-		c.heir = now
+		c.successor = now
 		c.receiver = nil // it goes on; unpublish would end it
 		next.codecs = append(next.codecs, now)
 	}
 	return next
 }
 
-// takeIn lets an heir in, who has connections already.
+// takeIn admits a successor, which has connections already.
 func (r *Room) takeIn(p *Participant) {
 	if r.closed {
 		p.closed = true
@@ -152,11 +152,11 @@ func (p *Participant) roomMoved() *livekit.RoomMovedResponse {
 // latest is p, or who it has become by moving. It may be called from anywhere.
 func (p *Participant) latest() *Participant {
 	for {
-		heir := p.heir.Load()
-		if heir == nil {
+		successor := p.successor.Load()
+		if successor == nil {
 			return p
 		}
-		p = heir
+		p = successor
 	}
 }
 
@@ -164,7 +164,7 @@ func (p *Participant) latest() *Participant {
 func (p *Participant) onLoop(f func(*Participant)) {
 	p = p.latest()
 	p.room.loop.Post(func() {
-		if p.heir.Load() != nil { // it moved meanwhile
+		if p.successor.Load() != nil { // it moved meanwhile
 			p.onLoop(f)
 			return
 		}
@@ -178,11 +178,11 @@ func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*P
 		now := p.latest() // this round's own: what do gave up on may still run, and then sees that now has moved
 		moved := false
 		err := now.room.loop.Do(ctx(now), func() {
-			if moved = now.heir.Load() != nil; !moved {
+			if moved = now.successor.Load() != nil; !moved {
 				f(now)
 			}
 		})
-		if now.heir.Load() == nil || err == nil && !moved {
+		if now.successor.Load() == nil || err == nil && !moved {
 			return err
 		}
 		if err != nil && ctx(now.latest()).Err() != nil {

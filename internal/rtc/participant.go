@@ -21,11 +21,11 @@ type Participant struct {
 	joined time.Time
 
 	// context ends when p does: what waits on a data channel for the loop, or for slow receivers, must not hold up its end.
-	context  context.Context
-	cancel   context.CancelFunc
-	closed   bool
-	replaced bool                        // by a newer connection of the same identity
-	heir     atomic.Pointer[Participant] // what it has become by moving to another room
+	context   context.Context
+	cancel    context.CancelFunc
+	closed    bool
+	replaced  bool                        // by a newer connection of the same identity
+	successor atomic.Pointer[Participant] // in the room that it has moved to
 
 	info      *livekit.ParticipantInfo       // without tracks; snapshot adds them
 	shared    *livekit.ParticipantInfo       // the latest snapshot without tracks
