@@ -25,7 +25,7 @@ func (t *Transport) SendTrack(d *sfu.DownTrack, mimes []string) {
 		}
 		switch {
 		case errors.Is(err, sfu.ErrCodec):
-			d.OnBound(err)
+			d.Reject()
 		case err != nil:
 			t.fail(err)
 		default:

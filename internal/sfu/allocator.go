@@ -5,6 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"meet/internal/sfu/forward"
+	"meet/internal/sfu/pacer"
 )
 
 const (
@@ -32,7 +35,7 @@ const (
 // Allocator divides what one subscriber's connection carries among the video it receives. Sound is not divided: it goes
 // out in any case. It works when feedback comes and each second; nothing of it waits.
 type Allocator struct {
-	pacer *Pacer
+	pacer *pacer.Pacer
 	// paused tells that the picture of a track was paused or is resumed. It must not block.
 	paused func(changed []PauseChange)
 	// keeps is set when pictures may not be paused.
@@ -67,8 +70,8 @@ type share struct {
 
 	// The rest belongs to the division.
 	levels    []level
-	set       bool   // allowed has been set at least once
-	allowed   target // as last set
+	set       bool           // allowed has been set at least once
+	allowed   forward.Target // as last set
 	fell      time.Time
 	rest      time.Duration
 	restUntil time.Time
@@ -86,9 +89,7 @@ type trial struct {
 // each pause and resumption, and must not block.
 func NewAllocator(tap *Tap, keeps bool, changed func([]PauseChange)) *Allocator {
 	a := &Allocator{pacer: tap.pacer, keeps: keeps, paused: changed}
-	tap.pacer.mu.Lock()
-	defer tap.pacer.mu.Unlock()
-	tap.pacer.heard = a.Divide
+	tap.pacer.OnChange(a.Divide)
 	return a
 }
 
@@ -147,9 +148,9 @@ func (a *Allocator) Limit(bitrate int) {
 }
 
 // limited is what is known under the limit.
-func (a *Allocator) limited(known capacity) capacity {
-	if limit := int(a.limit.Load()); limit > 0 && (!known.known || known.bitrate > limit) {
-		return capacity{bitrate: limit, full: true, known: true} // neither calm nor answering, or it would be tried whether there is more
+func (a *Allocator) limited(known pacer.Capacity) pacer.Capacity {
+	if limit := int(a.limit.Load()); limit > 0 && (!known.Known || known.Bitrate > limit) {
+		return pacer.Capacity{Bitrate: limit, Full: true, Known: true} // neither calm nor answering, or it would be tried whether there is more
 	}
 	return known
 }
@@ -165,16 +166,16 @@ func (a *Allocator) Divide(now time.Time) {
 	if len(shares) == 0 {
 		return
 	}
-	known := a.limited(a.pacer.capacity(now))
+	known := a.limited(a.pacer.Capacity(now))
 	a.claim(shares, known, now)
 	var changed []PauseChange
-	if !known.known {
+	if !known.Known {
 		for _, s := range a.claimed {
 			changed = s.allow(everything, changed)
 			s.starved.Store(false)
 		}
 	} else {
-		left := int(allocatable * float64(known.bitrate))
+		left := int(allocatable * float64(known.Bitrate))
 		if len(a.claims) > 0 {
 			changed, left = a.divide(known, now)
 		}
@@ -186,11 +187,11 @@ func (a *Allocator) Divide(now time.Time) {
 }
 
 // claim collects what there is to divide among, the highest priority first.
-func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
+func (a *Allocator) claim(shares []*share, known pacer.Capacity, now time.Time) {
 	a.claims, a.claimed, a.begun = a.claims[:0], a.claimed[:0], a.begun[:0]
 	for _, s := range shares {
 		wanted, r := s.track.wish()
-		if wanted.spatial < 0 {
+		if wanted.Spatial < 0 {
 			continue
 		}
 		brief, lasting := r.bitrates(now), r.lastingBitrates(now)
@@ -202,9 +203,9 @@ func (a *Allocator) claim(shares []*share, known capacity, now time.Time) {
 	}
 	slices.SortStableFunc(a.claimed, func(x, y *share) int { return int(y.priority.Load()) - int(x.priority.Load()) })
 	for _, s := range a.claimed {
-		c := claim{levels: s.levels, priority: int(s.priority.Load()), held: s.held(), rests: now.Before(s.restUntil), full: known.full}
+		c := claim{levels: s.levels, priority: int(s.priority.Load()), held: s.held(), rests: now.Before(s.restUntil), full: known.Full}
 		// To take somebody's picture away needs proof that there is no room for it.
-		c.pauses = !a.keeps && (known.full || c.held == heldPaused)
+		c.pauses = !a.keeps && (known.Full || c.held == heldPaused)
 		a.claims = append(a.claims, c)
 	}
 }
@@ -216,20 +217,20 @@ const startSpatial = 1
 func (a *Allocator) begin(left int) {
 	for _, s := range a.begun {
 		spatial := startSpatial
-		if left > startBitrate {
+		if left > pacer.StartBitrate {
 			spatial = MaxLayers - 1
-			left -= startBitrate
+			left -= pacer.StartBitrate
 		}
 		s.track.SetAllowed(spatial, MaxTemporals-1)
 	}
 }
 
 // divide sets what may be forwarded of the tracks that have been measured, and returns what is left, in bits/s.
-func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange, left int) {
-	budget := int(allocatable * float64(known.bitrate))
+func (a *Allocator) divide(known pacer.Capacity, now time.Time) (changed []PauseChange, left int) {
+	budget := int(allocatable * float64(known.Bitrate))
 	a.indexes, left = divide(budget+a.trial.extra, 0, a.claims, a.indexes)
-	if known.queue > 0 && falls(a.claims, a.indexes) {
-		drain := int(float64(known.bitrate) * min(known.queue.Seconds()/drainTime.Seconds(), drainMost))
+	if known.Queue > 0 && falls(a.claims, a.indexes) {
+		drain := int(float64(known.Bitrate) * min(known.Queue.Seconds()/drainTime.Seconds(), drainMost))
 		a.indexes, left = divide(budget+a.trial.extra, drain, a.claims, a.indexes)
 	}
 	wanted, peaks, given, sent := 0, 0, 0, 0
@@ -242,11 +243,11 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		to := nothing
 		if at >= 0 {
 			given += c.levels[at].cost
-			to = c.levels[at].target
+			to = c.levels[at].Target
 		}
 		if at == top {
-			to.temporal = MaxTemporals - 1
-			if left > max(c.levels[top].cost, startBitrate) {
+			to.Temporal = MaxTemporals - 1
+			if left > max(c.levels[top].cost, pacer.StartBitrate) {
 				to = everything // room for a layer that is only about to be sent
 			}
 		}
@@ -258,17 +259,17 @@ func (a *Allocator) divide(known capacity, now time.Time) (changed []PauseChange
 		}
 		s.starved.Store(at < top)
 		changed = s.allow(to, changed)
-		if pads == nil && known.answers && s.track.canPad() {
+		if pads == nil && known.Answers && s.track.canPad() {
 			pads = s.track
 		}
 	}
-	if known.queue > 0 && float64(sent) > overloaded*float64(known.bitrate) {
+	if known.Queue > 0 && float64(sent) > overloaded*float64(known.Bitrate) {
 		for _, s := range a.claimed {
 			s.track.abandon()
 		}
 	}
 	if given < wanted && pads != nil {
-		a.pacer.tryFor(peaks, now, pads.sendPadding)
+		a.pacer.Probe(peaks, now, pads.sendPadding)
 	}
 	a.attempt(known, given < wanted && pads == nil, now)
 	return changed, left
@@ -279,12 +280,12 @@ func (s *share) held() int {
 	switch {
 	case !s.set:
 		return heldUnknown
-	case s.allowed.spatial < 0:
+	case s.allowed.Spatial < 0:
 		return heldPaused
 	}
 	held := 0
 	for i, l := range s.levels {
-		if l.spatial < s.allowed.spatial || l.spatial == s.allowed.spatial && l.temporal <= s.allowed.temporal {
+		if l.Spatial < s.allowed.Spatial || l.Spatial == s.allowed.Spatial && l.Temporal <= s.allowed.Temporal {
 			held = i
 		}
 	}
@@ -302,23 +303,23 @@ func (s *share) fall(now time.Time) {
 }
 
 // allow sets what may be forwarded, and adds a pause or its end to changed.
-func (s *share) allow(to target, changed []PauseChange) []PauseChange {
+func (s *share) allow(to forward.Target, changed []PauseChange) []PauseChange {
 	if s.set && to == s.allowed {
 		return changed
 	}
-	was := s.set && s.allowed.spatial < 0
+	was := s.set && s.allowed.Spatial < 0
 	s.set, s.allowed = true, to
-	s.track.SetAllowed(to.spatial, to.temporal)
-	if is := to.spatial < 0; is != was {
+	s.track.SetAllowed(to.Spatial, to.Temporal)
+	if is := to.Spatial < 0; is != was {
 		changed = append(changed, PauseChange{s.track, is})
 	}
 	return changed
 }
 
 // attempt raises one track on trial where the path cannot be tried otherwise, and ends trials.
-func (a *Allocator) attempt(known capacity, wanting bool, now time.Time) {
+func (a *Allocator) attempt(known pacer.Capacity, wanting bool, now time.Time) {
 	t := &a.trial
-	if !known.calm {
+	if !known.Calm {
 		if !t.ends.IsZero() {
 			t.wait = min(2*t.wait, trialWaitMost)
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/transport/v4/packetio"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu/pacer"
 )
 
 // allotted is a rig whose DownTrack numbers its packets and has a share of an Allocator.
@@ -33,8 +35,8 @@ func newAllotted(t *testing.T, keeps bool) *allotted {
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
 	}
-	g.a = NewAllocator(g.d.Tap, keeps, func(c []PauseChange) { g.changes = append(g.changes, c...) })
-	t.Cleanup(func() { _ = g.d.Tap.Close() })
+	g.a = NewAllocator(g.d.options.Tap, keeps, func(c []PauseChange) { g.changes = append(g.changes, c...) })
+	t.Cleanup(func() { _ = g.d.options.Tap.Close() })
 	g.a.Add(g.d)
 	return g
 }
@@ -55,13 +57,15 @@ func (g *allotted) play(d time.Duration) {
 }
 
 // hear is the subscriber's own estimate coming in.
-func (g *allotted) hear(bitrate float32) { g.d.Tap.pacer.feedback(remb(g.t, bitrate), time.Now()) }
+func (g *allotted) hear(bitrate float32) {
+	g.d.options.Tap.pacer.HandleRTCP(remb(g.t, bitrate), time.Now())
+}
 
 func TestAllocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
-		if g.d.allowed.spatial != startSpatial {
-			t.Errorf("a track nothing is known of begins with %v", g.d.allowed)
+		if g.d.selection.allowed.Spatial != startSpatial {
+			t.Errorf("a track nothing is known of begins with %v", g.d.selection.allowed)
 		}
 		for _, tt := range []struct {
 			bitrate float32
@@ -71,7 +75,7 @@ func TestAllocation(t *testing.T) {
 			g.play(time.Second)
 			g.hear(tt.bitrate)
 			g.a.Divide(time.Now().Add(allocationInterval))
-			if got := min(g.d.allowed.spatial, 2); got != tt.spatial {
+			if got := min(g.d.selection.allowed.Spatial, 2); got != tt.spatial {
 				t.Errorf("at %v bits/s layer %d is allowed, want %d; it costs %v", tt.bitrate, got, tt.spatial, g.r.Bitrates())
 			}
 			if starved := tt.spatial < 2; g.a.Starved(g.d) != starved {
@@ -88,14 +92,14 @@ func TestAllocation(t *testing.T) {
 func TestTracksBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
-		g.hear(2.1 * startBitrate)
+		g.hear(2.1 * pacer.StartBitrate)
 		tracks := []*DownTrack{g.d}
 		for range 2 {
-			tracks = append(tracks, NewDownTrack(g.r, DownTrackOptions{Tap: g.d.Tap}))
+			tracks = append(tracks, NewDownTrack(g.r, DownTrackOptions{Tap: g.d.options.Tap}))
 			g.a.Add(tracks[len(tracks)-1])
 		}
 		for i, want := range []int{MaxLayers - 1, startSpatial, startSpatial} {
-			if got := tracks[i].allowed.spatial; got != want {
+			if got := tracks[i].selection.allowed.Spatial; got != want {
 				t.Errorf("track %d begins with layer %d, want %d", i, got, want)
 			}
 		}
@@ -110,8 +114,8 @@ func TestKeptPictures(t *testing.T) {
 		g.hear(4e4)
 		g.play(time.Second)
 		g.a.Divide(time.Now().Add(allocationInterval))
-		if g.d.allowed.spatial != 0 || len(g.changes) != 0 {
-			t.Errorf("layer %d is allowed to somebody who wants no pauses, who was told of %d", g.d.allowed.spatial, len(g.changes))
+		if g.d.selection.allowed.Spatial != 0 || len(g.changes) != 0 {
+			t.Errorf("layer %d is allowed to somebody who wants no pauses, who was told of %d", g.d.selection.allowed.Spatial, len(g.changes))
 		}
 	})
 }
@@ -120,10 +124,10 @@ func TestKeptPictures(t *testing.T) {
 func TestSilentSubscriber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
-		g.play(feedbackStale + time.Second)
+		g.play(3 * time.Second) // the pacer waits two for feedback
 		g.a.Divide(time.Now())
-		if g.d.allowed != everything {
-			t.Errorf("%v is allowed", g.d.allowed)
+		if g.d.selection.allowed != everything {
+			t.Errorf("%v is allowed", g.d.selection.allowed)
 		}
 	})
 }
@@ -152,9 +156,9 @@ func TestProbe(t *testing.T) {
 		recorder := twcc.NewRecorder(1)
 		var mu sync.Mutex
 		padding := 0
-		buffer := g.d.Tap.Buffer(packetio.RTCPBufferPacket, downRTX)
+		buffer := g.d.options.Tap.Buffer(packetio.RTCPBufferPacket, downRTX)
 		// The path is quick: everything arrives as it leaves.
-		g.d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, interceptor.RTPWriterFunc(
+		g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, interceptor.RTPWriterFunc(
 			func(h *rtp.Header, payload []byte, _ interceptor.Attributes) (int, error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -168,7 +172,7 @@ func TestProbe(t *testing.T) {
 				}
 				return 0, nil
 			}))
-		g.d.writer = nil
+		g.d.binding.writer = nil
 		for range 30 {
 			g.play(100 * time.Millisecond)
 			mu.Lock()
@@ -184,11 +188,11 @@ func TestProbe(t *testing.T) {
 				}
 			}
 		}
-		if s := g.d.Tap.Path(); padding < 1000 || s.Bitrate < 2_000_000 || !s.Known {
+		if s := g.d.options.Tap.Path(); padding < 1000 || s.Bitrate < 2_000_000 || !s.Known {
 			t.Errorf("%d bytes of padding, %+v", padding, s)
 		}
-		if g.d.allowed.spatial != 2 {
-			t.Errorf("layer %d is allowed", g.d.allowed.spatial)
+		if g.d.selection.allowed.Spatial != 2 {
+			t.Errorf("layer %d is allowed", g.d.selection.allowed.Spatial)
 		}
 		sent := padding
 		g.play(2 * time.Second)
@@ -210,7 +214,7 @@ func TestRiseWithoutNumbers(t *testing.T) {
 		for range 20 {
 			g.play(time.Second)
 			g.hear(7e5)
-			most = max(most, g.d.allowed.spatial)
+			most = max(most, g.d.selection.allowed.Spatial)
 		}
 		if most < 2 {
 			t.Errorf("no more than layer %d was tried", most)
@@ -243,28 +247,6 @@ func TestBufferPassesOn(t *testing.T) {
 	}
 }
 
-// FuzzPathFeedback gives the Pacer anything as feedback.
-func FuzzPathFeedback(f *testing.F) {
-	f.Add([]byte{0x8f, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 1, 0xff, 0xff, 0xff, 0, 0, 0, 7})
-	f.Add([]byte{0x8f, 205, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 1, 0, 0x20, 3, 4, 4})
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		p := newPacer()
-		defer p.Close()
-		out := &stubWriter{}
-		h := rtp.Header{Version: 2}
-		var number [2]byte
-		now := time.Unix(1_700_000_000, 0)
-		for range 5 {
-			now = now.Add(20 * time.Millisecond)
-			p.send(&outgoing{writer: interceptor.RTPWriterFunc(out.Write), header: &h, extension: numberID, number: &number, video: true, urgent: true}, now)
-			p.feedback(raw, now)
-		}
-		if rate := p.capacity(now).bitrate; rate <= 0 {
-			t.Errorf("the estimate is %d", rate)
-		}
-	})
-}
-
 // A limit takes the connection for a smaller one, whatever it reports itself, until it is lifted.
 func TestAllocationUnderALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -275,8 +257,8 @@ func TestAllocationUnderALimit(t *testing.T) {
 				g.hear(4e6)
 				g.play(time.Second)
 			}
-			if g.d.allowed.spatial != tt.spatial {
-				t.Errorf("under %d bits/s the layer is %d, want %d", tt.limit, g.d.allowed.spatial, tt.spatial)
+			if g.d.selection.allowed.Spatial != tt.spatial {
+				t.Errorf("under %d bits/s the layer is %d, want %d", tt.limit, g.d.selection.allowed.Spatial, tt.spatial)
 			}
 		}
 	})

@@ -4,53 +4,75 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
+
+// binding is what a track's connection has negotiated.
+type binding struct {
+	bound  bool                        // the connection has settled the codec the Receiver gets
+	writer interceptor.RTPWriter       // nil until the connection can send
+	codecs []webrtc.RTPCodecParameters // those the subscriber's connection has settled on
+
+	ssrc, rtxSSRC uint32
+	payloadType   uint8
+	rtxType       uint8 // 0 without retransmission stream
+	unpacks       bool  // the track is RED and the subscriber takes only what is inside
+
+	descriptorID uint8 // dependency descriptor
+	transportID  uint8 // transport-wide sequence number
+	extensions   extensions
+}
 
 // Bind is called by pion when the connection has negotiated; it picks the track's codec there. Where it is missing only
 // OnBound gets the error, and pion the codec that it would have been: an error would undo the negotiation of all other
 // tracks.
 func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	d.mu.Lock()
-	d.negotiated = ctx.CodecParameters()
-	d.ssrc, d.rtxSSRC = uint32(ctx.SSRC()), uint32(ctx.SSRCRetransmission())
+	b := &d.binding
+	b.codecs = ctx.CodecParameters()
+	b.ssrc, b.rtxSSRC = uint32(ctx.SSRC()), uint32(ctx.SSRCRetransmission())
 	for _, e := range ctx.HeaderExtensions() {
 		switch {
 		case e.URI == DependencyDescriptorURI:
-			d.descriptorID = uint8(e.ID)
+			b.descriptorID = uint8(e.ID)
 		case e.URI == sdp.TransportCCURI && d.video:
-			d.transportID = uint8(e.ID)
+			b.transportID = uint8(e.ID)
 		}
-		d.extensions.bind(e)
+		b.extensions.bind(e)
 	}
-	d.resendRaw = make([]byte, mtu)
-	d.writer, d.bound = nil, d.settleLocked()
-	used := webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: d.receiver.MimeType, ClockRate: d.receiver.ClockRate}}
+	d.repair.raw = make([]byte, mtu)
+	b.writer, b.bound = nil, d.settleLocked()
+	of := d.receiver.options
+	used := webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: of.MimeType, ClockRate: of.ClockRate}}
 	var err error
-	if d.bound {
-		used, _, _ = d.playableLocked(d.receiver.MimeType, d.Fmtp)
+	if b.bound {
+		used, _, _ = d.playableLocked(of.MimeType, d.fmtp)
 	} else {
 		err = ErrCodec
 	}
-	numbers, ssrc := d.transportID != 0, d.ssrc
+	numbers, ssrc := b.transportID != 0, b.ssrc
 	d.mu.Unlock()
 	if d.video {
-		d.Tap.pacer.promised(numbers)
+		d.options.Tap.pacer.Negotiated(numbers)
 	}
 
-	d.Tap.hear(ssrc, d)
-	d.OnBound(err)
+	d.options.Tap.sent.route(ssrc, d)
+	d.options.OnBound(err)
 	return used, nil
 }
+
+// Reject reports to OnBound that the connection has no codec for the track: it is never bound.
+func (d *DownTrack) Reject() { d.options.OnBound(ErrCodec) }
 
 // Unbind is called by pion when the track leaves the connection.
 func (d *DownTrack) Unbind(webrtc.TrackLocalContext) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.Tap.hear(d.ssrc, nil)
-	d.bound, d.writer = false, nil
-	d.Tap.pacer.forget(d.ssrc) // its numbers would count as lost
+	d.options.Tap.sent.route(d.binding.ssrc, nil)
+	d.binding.bound, d.binding.writer = false, nil
+	d.options.Tap.pacer.Drop(d.binding.ssrc) // its numbers would count as lost
 	return nil
 }
 

@@ -1,5 +1,7 @@
 package sfu
 
+import "meet/internal/sfu/forward"
+
 // This file is the arithmetic of the Allocator: plain functions of rates and wishes.
 
 const (
@@ -18,26 +20,26 @@ const (
 // are the lesser and the greater of what it sent in the last second and in the last four: a key frame is no reason to
 // give up the level that just began with it, and a quiet second none to take up one that does not fit for long.
 type level struct {
-	target
+	forward.Target
 	cost, peak int
 }
 
 // levelsOf lists the ways to forward a track, each dearer and better than the one before: what the rates say is sent, up
 // to what is wanted. There is none when nothing has been measured.
-func levelsOf(brief, lasting *Bitrates, wanted target, levels []level) []level {
+func levelsOf(brief, lasting *Bitrates, wanted forward.Target, levels []level) []level {
 	levels = levels[:0]
 	rates := lesser(brief, lasting)
 	for s := range MaxLayers {
-		if s > wanted.spatial && len(levels) > 0 {
+		if s > wanted.Spatial && len(levels) > 0 {
 			break // nothing sends up to what is wanted: the least above that
 		}
-		for t := 0; t < MaxTemporals && t <= max(0, wanted.temporal); t++ {
+		for t := 0; t < MaxTemporals && t <= max(0, wanted.Temporal); t++ {
 			cost := int(rates[s][t])
 			switch n := len(levels); {
 			case cost == 0:
 				continue
-			case n > 0 && levels[n-1].spatial == s && levels[n-1].cost == cost:
-				levels[n-1].temporal = t // nothing is sent in between
+			case n > 0 && levels[n-1].Spatial == s && levels[n-1].cost == cost:
+				levels[n-1].Temporal = t // nothing is sent in between
 				continue
 			case t == 0 && n > 0 && rates[s][1] > rates[s][0] && rates[s][2] > rates[s][1]:
 				continue // a quarter of the pictures of a better layer is worse than all of a lesser one
@@ -45,7 +47,7 @@ func levelsOf(brief, lasting *Bitrates, wanted target, levels []level) []level {
 			for len(levels) > 0 && levels[len(levels)-1].cost >= cost {
 				levels = levels[:len(levels)-1] // this one is better and costs no more
 			}
-			levels = append(levels, level{target{s, t}, cost, int(max(brief[s][t], lasting[s][t]))})
+			levels = append(levels, level{forward.Target{Spatial: s, Temporal: t}, cost, int(max(brief[s][t], lasting[s][t]))})
 		}
 	}
 	return levels
@@ -139,7 +141,7 @@ func (c *claim) rise(at, budget int) (step int, ok bool) {
 	need := float64(step)
 	if c.held != heldUnknown && at+1 > c.held {
 		peak, margin := c.levels[at+1].peak, riseMargin
-		if c.full && c.levels[at+1].spatial > c.levels[at].spatial {
+		if c.full && c.levels[at+1].Spatial > c.levels[at].Spatial {
 			margin = spatialMargin
 		}
 		need += float64(peak-cost) + margin*float64(peak)

@@ -3,6 +3,8 @@ package sfu
 import (
 	"slices"
 	"testing"
+
+	"meet/internal/sfu/forward"
 )
 
 // sending is a track of three layers without temporal ones, whose rates are given in kbit/s.
@@ -18,27 +20,27 @@ func sending(rates ...uint32) *Bitrates {
 
 // even is a level that costs the same at all times, in kbit/s.
 func even(spatial, temporal, cost int) level {
-	return level{target{spatial, temporal}, cost * 1000, cost * 1000}
+	return level{forward.Target{Spatial: spatial, Temporal: temporal}, cost * 1000, cost * 1000}
 }
 
 func TestLevelsOf(t *testing.T) {
 	temporal := &Bitrates{{60_000, 90_000, 120_000, 120_000}, {200_000, 300_000, 400_000, 400_000}}
 	for name, tt := range map[string]struct {
 		rates  *Bitrates
-		wanted target
+		wanted forward.Target
 		want   []level
 	}{
 		"nothing measured":        {&Bitrates{}, everything, nil},
 		"one stream":              {sending(700), everything, []level{even(0, 3, 700)}},
 		"three":                   {sending(100, 400, 1500), everything, []level{even(0, 3, 100), even(1, 3, 400), even(2, 3, 1500)}},
-		"less is wanted":          {sending(100, 400, 1500), target{1, 3}, []level{even(0, 3, 100), even(1, 3, 400)}},
-		"the lowest is off":       {sending(0, 400, 1500), target{0, 3}, []level{even(1, 3, 400)}},
+		"less is wanted":          {sending(100, 400, 1500), forward.Target{Spatial: 1, Temporal: 3}, []level{even(0, 3, 100), even(1, 3, 400)}},
+		"the lowest is off":       {sending(0, 400, 1500), forward.Target{Spatial: 0, Temporal: 3}, []level{even(1, 3, 400)}},
 		"a better one is cheaper": {sending(100, 400, 300), everything, []level{even(0, 3, 100), even(2, 3, 300)}},
 		// A quarter of the better pictures is not offered.
 		"temporal": {temporal, everything, []level{
 			even(0, 0, 60), even(0, 1, 90), even(0, 3, 120), even(1, 1, 300), even(1, 3, 400),
 		}},
-		"few pictures a second": {temporal, target{1, 0}, []level{even(0, 0, 60)}},
+		"few pictures a second": {temporal, forward.Target{Spatial: 1, Temporal: 0}, []level{even(0, 0, 60)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := levelsOf(tt.rates, tt.rates, tt.wanted, nil); !slices.Equal(got, tt.want) {
@@ -52,7 +54,7 @@ func TestLevelsOf(t *testing.T) {
 // what it must have to be kept.
 func TestLevelsOfAKeyFrame(t *testing.T) {
 	usual, burst := sending(100, 400, 1500), sending(450, 600, 1500)
-	want := []level{{target{0, 3}, 100_000, 450_000}, {target{1, 3}, 400_000, 600_000}, even(2, 3, 1500)}
+	want := []level{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, even(2, 3, 1500)}
 	for _, rates := range [][2]*Bitrates{{usual, burst}, {burst, usual}} {
 		if got := levelsOf(rates[0], rates[1], everything, nil); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)

@@ -6,22 +6,18 @@
 //	                                       │      └ what is allowed ─ Allocator
 //	                                       └◀─ NACK, PLI, RR ──┘
 //
-// A subscriber's connection has one Pacer and one Allocator. The Pacer numbers video for transport-wide feedback,
-// estimates from that what the connection carries (package bwe), holds back bursts of video that exceed it, and sends
-// padding to probe for more. The Allocator divides the estimate among the DownTracks of video: it sets which layers each
-// may forward. It does so when feedback arrives, each second, and when a track or a limit is added.
-//
-// A DownTrack's forwarder decides in two steps. Which stream of the Receiver is forwarded changes at key frames only; its
-// selector picks out of that stream the spatial and temporal layers the subscriber gets, by the dependency descriptor
-// where there is one. Numbering closes the gaps in sequence numbers that this leaves.
+// A DownTrack rewrites packets with a Forwarder (package forward) and sends them through the Pacer of its subscriber's
+// connection (package pacer), which estimates what that carries. The Allocator, one for each connection too, divides the
+// estimate among the DownTracks of video: it sets which layers each may forward. It does so when feedback arrives, each
+// second, and when a track or a limit is added.
 //
 // Goroutines: each layer of a Receiver has two. One reads RTP and calls every Sink in place, one reads RTCP; both end
 // with the layer's TrackSource, as when a connection is closed, and Receiver.Close waits for them. A Receiver of sound
 // has one for a second after a mute, which sends silence; it ends earlier when the track is unmuted or the Receiver
 // closed. Feedback has one for each publisher, which sends reports and transport-wide feedback, and Reports one for
-// each subscriber, which sends sender reports; both end with Close. A Pacer has one while packets wait or a probe is
-// under way; Close ends it too. A DownTrack has none: pion's goroutine that reads the subscriber's connection hands it
-// each RTCP packet about it, and the Pacer the feedback (see Tap.Buffer).
+// each subscriber, which sends sender reports; both end with Close. A DownTrack has none: pion's
+// goroutine that reads the subscriber's connection hands it each RTCP packet about it, and the Pacer the feedback (see
+// Tap.Buffer).
 //
 // Locks: DownTrack.mu may be held while a lock of History, layer, Tap or Pacer is taken, never the other way round. All
 // other locks are held alone. DownTrack.mu is held while a packet goes out, because that keeps the packets of a subscriber

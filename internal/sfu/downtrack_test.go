@@ -118,20 +118,20 @@ func TestDownTrackWanted(t *testing.T) {
 	}
 	g.d.SetWanted(true, 1, MaxTemporals-1)
 	all(true, 1)
-	if g.d.fwd.layer != 1 {
-		t.Fatalf("layer %d is forwarded, want 1", g.d.fwd.layer)
+	if g.d.fwd.Layer() != 1 {
+		t.Fatalf("layer %d is forwarded, want 1", g.d.fwd.Layer())
 	}
 	g.up.take()
 	g.d.SetWanted(true, -5, MaxTemporals-1) // the lowest
-	if got := all(false, 2); len(got) != 1 || g.d.fwd.layer != 1 {
-		t.Errorf("layer %d before a key frame of 0, sent %v", g.d.fwd.layer, got)
+	if got := all(false, 2); len(got) != 1 || g.d.fwd.Layer() != 1 {
+		t.Errorf("layer %d before a key frame of 0, sent %v", g.d.fwd.Layer(), got)
 	}
 	if got := g.up.keyFramesAsked(); len(got) != 1 || got[0] != layerSSRC(0) {
 		t.Errorf("key frames asked of %v, want one of layer 0", got)
 	}
-	all(true, 3)
+	before := all(true, 3)
 	g.d.SetWanted(false, 2, MaxTemporals-1)
-	if got := all(true, 4); got != nil || g.d.fwd.layer != -1 {
+	if got := all(true, 4); got != nil || g.d.fwd.Layer() != -1 {
 		t.Errorf("a track that is not wanted was sent: %v", got)
 	}
 	g.up.take()
@@ -143,8 +143,8 @@ func TestDownTrackWanted(t *testing.T) {
 	if got := all(false, 5); got != nil {
 		t.Errorf("sent before a key frame: %v", got)
 	}
-	if got := all(true, 6); len(got) == 0 || g.d.fwd.layer != 2 || got[0].seq != g.d.fwd.lastSeq-uint16(len(got)-1) {
-		t.Errorf("layer %d, sent %v, want layer 2 and the next numbers", g.d.fwd.layer, got)
+	if got := all(true, 6); len(got) == 0 || g.d.fwd.Layer() != 2 || got[0].seq != before[len(before)-1].seq+1 {
+		t.Errorf("layer %d, sent %v, want layer 2 and the next numbers", g.d.fwd.Layer(), got)
 	}
 }
 
@@ -200,9 +200,9 @@ func TestReplacedLayer(t *testing.T) {
 func TestKeyFrameBeforeTheConnectionIsReady(t *testing.T) {
 	g := newRig(t, 1, false)
 	info := &interceptor.StreamInfo{SSRC: downSSRC}
-	g.d.Tap.UnbindLocalStream(info)
+	g.d.options.Tap.UnbindLocalStream(info)
 	g.feed(0, picture{seq: 1, key: true})
-	g.d.Tap.BindLocalStream(info, g.out)
+	g.d.options.Tap.BindLocalStream(info, g.out)
 	g.feed(0, picture{seq: 2})
 	if got := g.out.take(); got != nil {
 		t.Errorf("sent %v without a key frame", sequenceNumbers(got))
@@ -251,7 +251,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 	if len(got[1].payload) != 0 {
 		t.Errorf("padding came with a payload % x", got[1].payload)
 	}
-	g.d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, failingWriter{})
+	g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, failingWriter{})
 	g.feed(0, picture{seq: 4}) // must not disturb anything
 }
 
@@ -263,7 +263,7 @@ func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
 	}
-	g.d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, g.out)
+	g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, g.out)
 	g.d.Start()
 	if g.d.ID() != "TR_a" || g.d.StreamID() != "PA_x" || g.d.RID() != "" || g.d.Kind() != webrtc.RTPCodecTypeAudio {
 		t.Errorf("shown to the subscriber as %q %q %q %v", g.d.ID(), g.d.StreamID(), g.d.RID(), g.d.Kind())

@@ -59,7 +59,7 @@ func TestEncryptedRedundancyIsNotUnpacked(t *testing.T) {
 		if _, err := d.Bind(ctx); err != nil {
 			t.Fatal(err)
 		}
-		d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
+		d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
 		d.Start()
 		raw := marshal(t, &rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 1}, Payload: []byte{111, 1, 2, 3}})
 		r.layer(0).handle(raw, time.Now())

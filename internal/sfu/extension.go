@@ -7,6 +7,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu/forward"
 )
 
 // Header extensions that are passed on or added besides the dependency descriptor (livekit-protocol.md, 12.4).
@@ -53,18 +55,18 @@ func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
 
 // stampLocked adds extensions to h, the header of p towards the subscriber. A dependency descriptor has to be there
 // already: the form of the first extension is that of all, and only a long one can be of the form that takes long ones.
-func (d *DownTrack) stampLocked(h *rtp.Header, p *Packet, out *rewrite) {
-	x := &d.extensions
-	if x.captureTime != 0 && d.receiver.CaptureTimeID != 0 {
-		if at := p.Header.GetExtension(d.receiver.CaptureTimeID); at != nil {
+func (d *DownTrack) stampLocked(h *rtp.Header, p *Packet, out *forward.Rewrite) {
+	x := &d.binding.extensions
+	if x.captureTime != 0 && d.receiver.options.CaptureTimeID != 0 {
+		if at := p.Header.GetExtension(d.receiver.options.CaptureTimeID); at != nil {
 			_ = h.SetExtension(x.captureTime, at)
 		}
 	}
-	if x.playoutDelay == 0 || x.delayTold || d.PlayoutDelay == (PlayoutDelay{}) || h.SSRC != d.ssrc {
+	if x.playoutDelay == 0 || x.delayTold || d.options.PlayoutDelay == (PlayoutDelay{}) || h.SSRC != d.binding.ssrc {
 		return
 	}
 	if !x.telling {
-		x.telling, x.delayFrom, x.delay = true, out.seq, d.PlayoutDelay.encode()
+		x.telling, x.delayFrom, x.delay = true, out.Seq, d.options.PlayoutDelay.encode()
 	}
 	_ = h.SetExtension(x.playoutDelay, x.delay[:])
 }

@@ -17,8 +17,8 @@ const (
 // extend gives g's subscriber both extensions, and its track that playout delay.
 func extend(t *testing.T, g *rig, delay PlayoutDelay) {
 	t.Helper()
-	g.r.CaptureTimeID = captureUp
-	g.d.PlayoutDelay = delay
+	g.r.options.CaptureTimeID = captureUp
+	g.d.options.PlayoutDelay = delay
 	ctx := &boundContext{codecs: g.ctx.codecs, extensions: []webrtc.RTPHeaderExtensionParameter{
 		{URI: CaptureTimeURI, ID: captureDown}, {URI: PlayoutDelayURI, ID: delayDown},
 	}}
@@ -66,7 +66,7 @@ func TestPlayoutDelayIsToldUntilItIsKnown(t *testing.T) {
 // What a publisher appends to its frames reaches only those who know it; retransmissions are cut alike.
 func TestTrailerIsCut(t *testing.T) {
 	g := newRig(t, 1, true)
-	g.d.CutTrailer = true
+	g.d.options.CutTrailer = true
 	trailer := []byte{0xaa, 0xbb, 7 ^ 0xff, 'L', 'K', 'T', 'S'}
 	key := picture{seq: 1, key: true, more: append([]byte("body"), trailer...)}
 	g.feed(0, key)
@@ -98,9 +98,9 @@ func FuzzWithoutTrailer(f *testing.F) {
 func TestExtensionsAllocateNothing(t *testing.T) {
 	g := newRig(t, 1, false)
 	extend(t, g, PlayoutDelay{Min: time.Second})
-	g.d.CutTrailer = true
+	g.d.options.CutTrailer = true
 	out := &countingWriter{}
-	g.d.writer = out
+	g.d.binding.writer = out
 	l := g.r.layer(0)
 	raw := extended(t, picture{seq: 1, key: true}.raw(t, l.ssrc), captureUp, make([]byte, 8))
 	seq := uint16(1)

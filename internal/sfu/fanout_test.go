@@ -26,11 +26,12 @@ func (w *countingWriter) Write(h *rtp.Header, _ []byte, _ interceptor.Attributes
 
 // fanOut is one layer with subscribers, and packets to send through it.
 type fanOut struct {
-	layer *layer
-	out   countingWriter
-	raw   []byte
-	seq   uint16
-	now   time.Time
+	layer  *layer
+	tracks []*DownTrack
+	out    countingWriter
+	raw    []byte
+	seq    uint16
+	now    time.Time
 
 	descriptor int // offset in raw; 0: none
 }
@@ -65,6 +66,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 		{URI: DependencyDescriptorURI, ID: descriptorDown},
 	}}
 	tracks := make([]*DownTrack, subscribers)
+	f.tracks = tracks
 	for i := range tracks {
 		tap := NewTap(1, nil)
 		tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, &f.out)
@@ -131,7 +133,7 @@ func TestPacketPathAllocatesNothing(t *testing.T) {
 // TestRetransmissionAllocatesNothing holds the answer to a NACK to the same rule.
 func TestRetransmissionAllocatesNothing(t *testing.T) {
 	f := newFanOut(t, webrtc.MimeTypeVP8, 1)
-	d := (*f.layer.r.sinks.Load())[0].(*DownTrack)
+	d := f.tracks[0]
 	seq := f.seq
 	if n := testing.AllocsPerRun(100, func() { d.retransmit(seq, f.now); seq-- }); n != 0 || f.out.packets != 101 {
 		t.Errorf("%v allocations for a retransmission, %d sent of 101", n, f.out.packets)

@@ -84,7 +84,7 @@ func TestFeedAfterBindWithoutTheCodec(t *testing.T) {
 	g, l := withBackup(t)
 	primary := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
 	var told error
-	d := NewDownTrack(primary, DownTrackOptions{Tap: g.d.Tap, OnBound: func(err error) { told = err }})
+	d := NewDownTrack(primary, DownTrackOptions{Tap: g.d.options.Tap, OnBound: func(err error) { told = err }})
 	if _, err := d.Bind(&boundContext{codecs: g.ctx.codecs}); err != nil || !errors.Is(told, ErrCodec) {
 		t.Fatalf("Bind = %v, and told %v", err, told)
 	}

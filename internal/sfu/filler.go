@@ -2,8 +2,6 @@ package sfu
 
 import (
 	"encoding/binary"
-	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -51,7 +49,7 @@ func (r *Receiver) fallSilent(stop <-chan struct{}) {
 		now := time.Now()
 		for _, s := range *r.sinks.Load() {
 			if d, ok := s.(*DownTrack); ok {
-				d.writeSilence(now)
+				d.WriteSilence(now)
 			}
 		}
 		select {
@@ -62,34 +60,34 @@ func (r *Receiver) fallSilent(stop <-chan struct{}) {
 	}
 }
 
-// writeSilence sends a packet of silence, if sound has gone out before.
-func (d *DownTrack) writeSilence(now time.Time) {
+// WriteSilence sends a packet of silence, if sound has gone out before.
+func (d *DownTrack) WriteSilence(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.packets == 0 || !d.bound || !d.readyLocked() || d.target.spatial < 0 {
+	if d.reports.packets == 0 || !d.binding.bound || !d.readyLocked() || d.selection.target.Spatial < 0 {
 		return
 	}
-	frame := d.payload[:0]
-	if d.receiver.codec == codec.RED && !d.unpacks {
-		c, _ := matchCodec(d.negotiated, webrtc.MimeTypeOpus, "")
+	frame := d.scratch.payload[:0]
+	if d.receiver.codec == codec.RED && !d.binding.unpacks {
+		c, _ := matchCodec(d.binding.codecs, webrtc.MimeTypeOpus, "")
 		frame = append(frame, byte(c.PayloadType)&0x7f) // one block, the newest (RFC 2198, section 3)
 	}
-	d.insertLocked(now, silenceInterval, append(append(frame, opusSilence...), d.Trailer...))
+	d.insertLocked(now, silenceInterval, append(append(frame, opusSilence...), d.options.Trailer...))
 }
 
 // Blank sends black pictures, so that the last one of a track that has ended does not stay. Only VP8 and H264 have any.
 func (d *DownTrack) Blank() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.packets == 0 || !d.bound || !d.readyLocked() {
+	if d.reports.packets == 0 || !d.binding.bound || !d.readyLocked() {
 		return
 	}
 	now := time.Now()
 	for range blankFrames {
-		frame := d.payload[:0]
+		frame := d.scratch.payload[:0]
 		switch d.receiver.codec {
 		case codec.VP8:
-			frame = append(d.fwd.vp8.describeNext(frame), vp8Blank...)
+			frame = append(d.fwd.AppendVP8Descriptor(frame), vp8Blank...)
 		case codec.H264:
 			frame = append(frame, 0x78) // an aggregation packet of these units (RFC 6184, section 5.7.1)
 			for _, unit := range h264Blank {
@@ -98,22 +96,20 @@ func (d *DownTrack) Blank() {
 		default:
 			return
 		}
-		d.insertLocked(now, blankInterval, append(frame, d.Trailer...))
+		d.insertLocked(now, blankInterval, append(frame, d.options.Trailer...))
 	}
 }
 
-// Rouse sends a packet of nothing but padding if nothing of the track has gone out yet, and tells whether that is so:
+// Rouse sends a packet of nothing but padding if nothing of the track has gone out yet, and reports whether that is so:
 // some clients tell the application of a track only when its first packet comes.
 func (d *DownTrack) Rouse() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.packets > 0 || !d.bound {
+	if d.reports.packets > 0 || !d.binding.bound {
 		return false
 	}
 	if d.readyLocked() {
-		out := d.fwd.insert(time.Now(), 0)
-		d.seq.storePadding(out.seq)
-		d.sendPaddingLocked(out.seq)
+		d.sendPaddingLocked(d.fwd.InsertPadding(time.Now()))
 	}
 	return true
 }
@@ -121,29 +117,10 @@ func (d *DownTrack) Rouse() bool {
 // insertLocked sends a whole frame of the server's own, so long after the one before. It does not wait: a black picture is
 // the end of its track, of which nothing that waits is sent any more.
 func (d *DownTrack) insertLocked(now time.Time, after time.Duration, payload []byte) {
-	out := d.fwd.insert(now, after)
-	out.marker = true
-	d.own.Payload, d.own.Arrival = payload, now
-	d.packets++
-	d.octets += uint64(len(payload))
-	d.sendLocked(&d.own, &out, d.ssrc, d.payloadType, payload, true)
-}
-
-// insert returns the numbers for a packet that is not the publisher's. The publisher's next one begins behind it.
-func (f *forwarder) insert(now time.Time, after time.Duration) rewrite {
-	f.pause()
-	if !f.started {
-		f.started = true
-		f.lastSeq, f.lastTS = uint16(rand.Uint32()), rand.Uint32()
-	}
-	f.lastSeq++
-	f.lastTS += uint32(math.Round(after.Seconds() * float64(f.clockRate)))
-	f.lastArrival = now
-	return rewrite{seq: f.lastSeq, ts: f.lastTS}
-}
-
-// describeNext appends the payload descriptor (RFC 7741, section 4.2) of a key frame that follows all before.
-func (v *vp8Numbers) describeNext(b []byte) []byte {
-	v.lastPicture, v.lastTL0, v.lastKey = (v.lastPicture+1)&0x7fff, v.lastTL0+1, (v.lastKey+1)&0x1f
-	return append(b, 0x90, 0xd0, 0x80|byte(v.lastPicture>>8), byte(v.lastPicture), v.lastTL0, v.lastKey)
+	out := d.fwd.Insert(now, after)
+	out.Marker = true
+	d.scratch.own.Payload, d.scratch.own.Arrival = payload, now
+	d.reports.packets++
+	d.reports.octets += uint64(len(payload))
+	d.sendLocked(&d.scratch.own, &out, d.binding.ssrc, d.binding.payloadType, payload, true)
 }

@@ -23,7 +23,7 @@ func newSound(t *testing.T, mime string, takes []webrtc.RTPCodecParameters, trai
 		t.Fatal(err)
 	}
 	out := &stubWriter{}
-	d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
+	d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
 	d.Start()
 	t.Cleanup(d.Stop)
 	t.Cleanup(r.Close)
@@ -117,7 +117,7 @@ func TestBlank(t *testing.T) {
 		t.Errorf("%d black pictures after none", len(got))
 	}
 	g.feed(0, picture{seq: 10, ts: 1000, id: 5, tl0: 3, keyIdx: 1, key: true})
-	g.d.Trailer = []byte("the end")
+	g.d.options.Trailer = []byte("the end")
 	g.d.Blank()
 	got := g.out.take()
 	if len(got) != 1+blankFrames {
@@ -142,7 +142,7 @@ func TestBlankOnAFullPath(t *testing.T) {
 		g.hear(100_000)
 		g.d.SetAllowed(2, 3)
 		g.play(100 * time.Millisecond)
-		if g.d.Tap.Path().Waiting == 0 {
+		if g.d.options.Tap.Path().Waiting == 0 {
 			t.Fatal("nothing waits")
 		}
 		g.out.take()

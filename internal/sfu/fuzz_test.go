@@ -38,12 +38,12 @@ func FuzzForwarding(f *testing.F) {
 			MimeType: mimes[int(mime)%len(mimes)], ClockRate: 90000, NACK: true, DescriptorID: recordedID,
 		})
 		out := &stubWriter{}
-		ctx := &boundContext{codecs: codecsFor(r.MimeType), extensions: []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}}
+		ctx := &boundContext{codecs: codecsFor(r.options.MimeType), extensions: []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}}
 		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}})
 		if _, err := d.Bind(ctx); err != nil {
 			t.Fatal(err)
 		}
-		d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
+		d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, out)
 		d.Start()
 		defer d.Stop()
 		now := start

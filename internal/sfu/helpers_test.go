@@ -242,7 +242,7 @@ func newRigOf(t *testing.T, o rigOptions) *rig {
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
 	}
-	g.d.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, g.out)
+	g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, g.out)
 	g.d.Start()
 	t.Cleanup(g.d.Stop)
 	return g

@@ -34,10 +34,10 @@ func TestForwardingIsTimed(t *testing.T) {
 			time.Sleep(4 * time.Millisecond)
 			return 0, nil
 		})
-		for _, s := range *f.layer.r.sinks.Load() {
-			s.(*DownTrack).writer = slow
+		for _, d := range f.tracks {
+			d.binding.writer = slow
 		}
-		sum := &f.layer.r.Counters.Forwarding
+		sum := &f.layer.r.options.Counters.Forwarding
 		_, before, secondsBefore := sum.Histogram()
 		within := func(s float64) uint64 { atMost, _, _ := sum.Histogram(); return atMost[s] }
 		five, ten, twenty := within(0.005), within(0.01), within(0.02)
@@ -62,23 +62,22 @@ func TestForwardingIsTimed(t *testing.T) {
 func TestHeldBackIsNotForwarding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeVP8, 1)
-		d := (*f.layer.r.sinks.Load())[0].(*DownTrack)
-		pacer := d.Tap.pacer
+		d := f.tracks[0]
+		pacer := d.options.Tap.pacer
 		defer pacer.Close()
-		pacer.meters.Store(true)
-		if !pacer.feedback(remb(t, 200_000), time.Now()) {
+		if !pacer.HandleRTCP(remb(t, 200_000), time.Now()) {
 			t.Fatal("that was no estimate")
 		}
-		_, before, _ := d.receiver.Counters.Forwarding.Histogram()
+		_, before, _ := d.receiver.options.Counters.Forwarding.Histogram()
 		for range forwardingSample {
 			f.packet()
 		}
-		if _, count, _ := d.receiver.Counters.Forwarding.Histogram(); count != before || pacer.held == 0 {
-			t.Errorf("%d were counted, with %d held back", count-before, pacer.held)
+		if _, count, _ := d.receiver.options.Counters.Forwarding.Histogram(); count != before || pacer.Stats().Held == 0 {
+			t.Errorf("%d were counted, with %d held back", count-before, pacer.Stats().Held)
 		}
 		time.Sleep(20 * time.Second) // of the bubble's clock: all of it goes out
-		if _, count, _ := d.receiver.Counters.Forwarding.Histogram(); count != before || d.Tap.Path().Waiting > 0 {
-			t.Errorf("%d were counted, while %d still wait", count-before, d.Tap.Path().Waiting)
+		if _, count, _ := d.receiver.options.Counters.Forwarding.Histogram(); count != before || d.options.Tap.Path().Waiting > 0 {
+			t.Errorf("%d were counted, while %d still wait", count-before, d.options.Tap.Path().Waiting)
 		}
 	})
 }

@@ -30,7 +30,7 @@ func (l *layer) requestKeyFrame(now time.Time) {
 	}
 	l.mu.Unlock()
 	if !early {
-		l.r.Counters.KeyFramesAsked.Add(1)
+		l.r.options.Counters.KeyFramesAsked.Add(1)
 		_ = l.source.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
 	}
 }
@@ -77,7 +77,7 @@ func (l *layer) deliverStranded(now time.Time) {
 			l.lateRaw = make([]byte, mtu)
 		}
 		n := l.history.Load(seq, l.lateRaw)
-		if int16(seq-began) <= 0 || n == 0 || p.unmarshal(l.lateRaw[:n]) != nil || l.parse(p) != nil {
+		if int16(seq-began) <= 0 || n == 0 || p.Unmarshal(l.lateRaw[:n]) != nil || l.parse(p) != nil {
 			continue
 		}
 		p.Layer, p.Arrival = l.n, now

@@ -73,8 +73,8 @@ func newLayer(r *Receiver, n int, source TrackSource) *layer {
 		size = audioHistory
 	}
 	l := &layer{r: r, n: n, source: source, ssrc: source.Info().SSRC, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
-	l.meter.steady = !r.Sparse
-	if r.DescriptorID != 0 {
+	l.meter.steady = !r.options.Sparse
+	if r.options.DescriptorID != 0 {
 		l.descriptors = new(codec.Descriptors)
 		l.stranded = make([]uint16, 0, maxStranded)
 	}
@@ -100,7 +100,7 @@ func (l *layer) readRTP() {
 // handle takes one packet through to the sinks.
 func (l *layer) handle(raw []byte, now time.Time) {
 	p := &l.pkt
-	if err := p.unmarshal(raw); err != nil {
+	if err := p.Unmarshal(raw); err != nil {
 		l.countMalformed()
 		return
 	}
@@ -149,7 +149,7 @@ func (l *layer) describe(p *Packet) error {
 	if l.descriptors == nil {
 		return nil
 	}
-	if ext := p.Header.GetExtension(l.r.DescriptorID); ext != nil {
+	if ext := p.Header.GetExtension(l.r.options.DescriptorID); ext != nil {
 		if l.outdated(p.Header.SequenceNumber) && codec.HasStructure(ext) {
 			return codec.ErrNoStructure // it must not take the place of the one in force
 		}
@@ -159,9 +159,9 @@ func (l *layer) describe(p *Packet) error {
 }
 
 func (l *layer) deliver(p *Packet) {
-	if l.r.AudioLevelID != 0 {
-		if level := p.Header.GetExtension(l.r.AudioLevelID); len(level) == 1 {
-			l.r.Level.Observe(level[0]&0x7f, p.Header.Timestamp, l.r.ClockRate)
+	if l.r.options.AudioLevelID != 0 {
+		if level := p.Header.GetExtension(l.r.options.AudioLevelID); len(level) == 1 {
+			l.r.Level.Observe(level[0]&0x7f, p.Header.Timestamp, l.r.options.ClockRate)
 		}
 	}
 	for _, s := range *l.r.sinks.Load() {
@@ -175,7 +175,7 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	resumes := l.keepAlive(now)
 	l.mu.Lock()
 	h := &l.pkt.Header
-	ext, fresh = l.loss.add(h.SequenceNumber, h.Timestamp, l.r.ClockRate, now)
+	ext, fresh = l.loss.add(h.SequenceNumber, h.Timestamp, l.r.options.ClockRate, now)
 	l.bytes += uint64(len(raw))
 	nacks := l.nacks[:0]
 	if len(l.loss.missing) > 0 {
@@ -187,9 +187,9 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 		l.asked = time.Time{} // a publisher that sends nothing may have dropped the request or its answer
 	}
 	l.mu.Unlock()
-	if l.r.NACK && len(nacks) > 0 {
+	if l.r.options.NACK && len(nacks) > 0 {
 		for _, n := range nacks {
-			l.r.Counters.Missed.Add(1 + uint64(bits.OnesCount16(uint16(n.LostPackets)))) // RFC 4585, section 6.2.1
+			l.r.options.Counters.Missed.Add(1 + uint64(bits.OnesCount16(uint16(n.LostPackets)))) // RFC 4585, section 6.2.1
 		}
 		_ = l.source.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: l.ssrc, Nacks: nacks}})
 	}
@@ -203,7 +203,7 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 func (l *layer) silence(s int, now time.Time) time.Duration {
 	lower := uint32(1)<<l.n - 1
 	switch {
-	case l.r.Sparse:
+	case l.r.options.Sparse:
 		return sparseTimeout
 	case s == 0 && l.r.alive.Load()&lower == 0, now.UnixNano()-l.keyFrame.Load() < int64(patientTimeout):
 		return patientTimeout

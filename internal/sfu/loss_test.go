@@ -221,7 +221,7 @@ func TestKeyFrameForWhatIsGivenUp(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newRig(t, 1, false)
-			g.r.NACK = tt.nack
+			g.r.options.NACK = tt.nack
 			seq := tt.next - 1
 			feed := func(key bool, after time.Duration) {
 				g.now, seq = g.now.Add(after), seq+1
@@ -291,7 +291,7 @@ func TestNACKReachesPublisher(t *testing.T) {
 	if d := cmp.Diff(want, g.up.take()); d != "" {
 		t.Error(d)
 	}
-	g.r.NACK = false
+	g.r.options.NACK = false
 	g.feed(0, picture{seq: 5})
 	if got := g.up.take(); got != nil {
 		t.Errorf("feedback %v to a publisher that answers none", got)

@@ -175,7 +175,7 @@ func checkFeedback(t *testing.T, c *call, in *inbox, control *received) {
 	eventually(t, func() string {
 		c.track.mu.Lock()
 		defer c.track.mu.Unlock()
-		if rtt := c.track.roundTrip; rtt < 2*oneWay || rtt > time.Second {
+		if rtt := c.track.reports.roundTrip; rtt < 2*oneWay || rtt > time.Second {
 			return fmt.Sprintf("the subscriber's reports give a round trip of %v", rtt)
 		}
 		return ""

@@ -78,7 +78,7 @@ func TestBitratesAfterSilence(t *testing.T) {
 // TestBitratesOfSparse: a screen that shows a picture each five seconds costs little, whatever it cost while it moved.
 func TestBitratesOfSparse(t *testing.T) {
 	r, now := meteredReceiver(0), time.Now()
-	r.Sparse = true
+	r.options.Sparse = true
 	r.layers[0].Store(testLayer(r, 0, layerSSRC(0), nil))
 	for _, every := range []time.Duration{time.Second / 30, 5 * time.Second} {
 		for range 60 {

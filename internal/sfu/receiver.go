@@ -9,10 +9,11 @@ import (
 	"github.com/pion/rtcp"
 
 	"meet/internal/sfu/codec"
+	"meet/internal/sfu/forward"
 )
 
 // MaxLayers is how many simulcast layers a track may have: rids q, h and f.
-const MaxLayers = 3
+const MaxLayers = forward.MaxLayers
 
 // ReceiverOptions describe a published track.
 type ReceiverOptions struct {
@@ -30,16 +31,19 @@ type ReceiverOptions struct {
 
 // Receiver is the server's end of one published track, with all its simulcast layers.
 type Receiver struct {
-	ReceiverOptions
-	Level AudioLevel // loudness, for audio with the extension
+	// Set once.
+	options ReceiverOptions
+	codec   codec.Type
 
-	codec codec.Type
+	// Safe by themselves.
+	Level AudioLevel             // loudness, for audio with the extension
 	sinks atomic.Pointer[[]Sink] // copied on change; read on the packet path
 	alive atomic.Uint32          // bit n: layer n sends
 	muted atomic.Bool
 
-	mu     sync.Mutex // for changing sinks and layers
 	layers [MaxLayers]atomic.Pointer[layer]
+
+	mu     sync.Mutex    // also for changing sinks and layers
 	hush   chan struct{} // closed to end the silence that follows a mute; nil when there is none
 	closed bool
 
@@ -48,11 +52,11 @@ type Receiver struct {
 
 // NewReceiver makes a Receiver without layers.
 func NewReceiver(o ReceiverOptions) *Receiver {
-	r := &Receiver{ReceiverOptions: o, codec: codec.TypeOf(o.MimeType)}
-	r.sinks.Store(&[]Sink{})
-	if r.Counters == nil {
-		r.Counters = new(Counters)
+	if o.Counters == nil {
+		o.Counters = new(Counters)
 	}
+	r := &Receiver{options: o, codec: codec.TypeOf(o.MimeType)}
+	r.sinks.Store(&[]Sink{})
 	return r
 }
 
@@ -104,7 +108,7 @@ func (r *Receiver) SetMuted(muted bool) {
 	if !muted {
 		for _, s := range *r.sinks.Load() {
 			if d, ok := s.(*DownTrack); ok {
-				d.pause()
+				d.SetMuted(false)
 			}
 		}
 	}

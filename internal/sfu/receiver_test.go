@@ -118,7 +118,7 @@ func TestAlive(t *testing.T) {
 		{true, 0, sparseTimeout + 1, 0b001},
 	} {
 		g := newRig(t, 3, false)
-		g.r.Sparse = tt.sparse
+		g.r.options.Sparse = tt.sparse
 		for n := range 3 {
 			g.feed(n, picture{seq: 1})
 		}
@@ -150,9 +150,16 @@ func sliceReader(packets ...[]byte) func([]byte) (int, error) {
 }
 
 // recordingSink keeps the numbers of what a Receiver gives it.
-type recordingSink struct{ seqs []uint16 }
+type recordingSink struct {
+	seqs  []uint16
+	ended int
+}
 
-func (s *recordingSink) WriteRTP(p *Packet) { s.seqs = append(s.seqs, p.Header.SequenceNumber) }
+func (s *recordingSink) WriteRTP(p *Packet)   { s.seqs = append(s.seqs, p.Header.SequenceNumber) }
+func (*recordingSink) SetMuted(bool)          {}
+func (*recordingSink) WriteSilence(time.Time) {}
+func (*recordingSink) Loss(time.Time) uint8   { return 0 }
+func (s *recordingSink) Ended()               { s.ended++ }
 
 func TestReceiverReadsLayers(t *testing.T) {
 	up := &feedbackLog{}

@@ -41,7 +41,7 @@ func (t *receptionTracker) note(r *rtcp.ReceptionReport) {
 func (d *DownTrack) Reception() Reception {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	sum := d.reception.sum
-	sum.RoundTrip = d.roundTrip
+	sum := d.reports.reception.sum
+	sum.RoundTrip = d.reports.roundTrip
 	return sum
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pion/rtp"
 
 	"meet/internal/sfu/codec"
+	"meet/internal/sfu/forward"
 )
 
 // recordedID is the id of the dependency descriptor in the recordings.
@@ -194,11 +195,11 @@ func TestRecordedChanges(t *testing.T) {
 			packets := recording(t, tt.name)
 			for seed := range uint64(40) {
 				random := rand.New(rand.NewPCG(seed, 0))
-				allowed := target{2, 2}
+				allowed := forward.Target{Spatial: 2, Temporal: 2}
 				_, v := playRecording(t, tt.name, packets, func(g *rig, _ int, v *viewer) {
 					if random.IntN(8) == 0 {
-						allowed = target{random.IntN(3), random.IntN(3)}
-						g.d.SetAllowed(allowed.spatial, allowed.temporal)
+						allowed = forward.Target{Spatial: random.IntN(3), Temporal: random.IntN(3)}
+						g.d.SetAllowed(allowed.Spatial, allowed.Temporal)
 					}
 				})
 				if v.pictures == 0 {

@@ -5,19 +5,19 @@ import "meet/internal/sfu/codec"
 // unpackLocked forwards p, a RED packet (RFC 2198), to a subscriber that only takes plain Opus: the newest encoding in
 // it, and before that those of the earlier ones it repeats which have been lost on their way here.
 func (d *DownTrack) unpackLocked(p *Packet) {
-	blocks, err := codec.ParseRED(p.Payload, d.blocks[:0])
+	blocks, err := codec.ParseRED(p.Payload, d.scratch.blocks[:0])
 	if err != nil {
 		return // the publisher's garbage
 	}
-	d.blocks = blocks
-	q := &d.plain
+	d.scratch.blocks = blocks
+	q := &d.scratch.plain
 	*q = *p
 	q.Header.Padding, q.Header.PaddingSize = false, 0
 	for i, b := range blocks {
 		// Senders repeat what they sent just before, so the copies are those of the numbers before this one.
 		age := uint16(len(blocks) - 1 - i)
 		q.Header.SequenceNumber = p.Header.SequenceNumber - age
-		if len(b.Payload) == 0 || d.hasForwarded(q) || age > 0 && !d.fwd.lacks(q) {
+		if len(b.Payload) == 0 || d.fwd.HasForwarded(q) || age > 0 && !d.fwd.Lacks(q) {
 			continue
 		}
 		q.Header.Timestamp = p.Header.Timestamp - b.Offset
@@ -30,17 +30,12 @@ func (d *DownTrack) unpackLocked(p *Packet) {
 	}
 }
 
-// hasForwarded tells whether p has gone out already, as a copy in a later packet.
-func (d *DownTrack) hasForwarded(p *Packet) bool {
-	return d.fwd.follows(p) && d.seq.holds(p.Header.SequenceNumber+d.fwd.numbers.delta())
-}
-
 // newestBlock returns the newest encoding in a RED payload, nil if there is none.
 func (d *DownTrack) newestBlock(payload []byte) []byte {
-	blocks, err := codec.ParseRED(payload, d.blocks[:0])
+	blocks, err := codec.ParseRED(payload, d.scratch.blocks[:0])
 	if err != nil {
 		return nil
 	}
-	d.blocks = blocks
+	d.scratch.blocks = blocks
 	return blocks[len(blocks)-1].Payload
 }

@@ -91,7 +91,7 @@ func NewFeedback(tap *Tap, send func([]rtcp.Packet) error) *Feedback {
 }
 
 func (f *Feedback) give(now time.Time, receivers []*Receiver) {
-	packets := f.tap.feedback()
+	packets := f.tap.arrivals.feedback()
 	if now.Sub(f.reported) >= reportInterval {
 		f.reported = now
 		packets = append(packets, receiverReports(now, receivers)...)

@@ -9,21 +9,30 @@ import (
 	"meet/internal/sfu/codec"
 )
 
+// retransmission is how lost packets go out again.
+type retransmission struct {
+	rtxSeq uint16 // of the retransmission stream
+	packet Packet // scratch: the one that is sent again
+	raw    []byte // scratch: the same as it came
+	rtxRaw []byte // scratch: its payload on the retransmission stream
+}
+
 // handleRTCP takes the subscriber's feedback on this track.
 func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
+	ssrc := d.sentSSRC()
 	switch p := p.(type) {
 	case *rtcp.PictureLossIndication:
-		if p.MediaSSRC == d.ssrc {
+		if p.MediaSSRC == ssrc {
 			d.requestKeyFrame()
 		}
 	case *rtcp.FullIntraRequest:
 		for _, e := range p.FIR {
-			if e.SSRC == d.ssrc {
+			if e.SSRC == ssrc {
 				d.requestKeyFrame()
 			}
 		}
 	case *rtcp.TransportLayerNack:
-		if p.MediaSSRC == d.ssrc {
+		if p.MediaSSRC == ssrc {
 			for i := range p.Nacks {
 				p.Nacks[i].Range(func(seq uint16) bool {
 					d.retransmit(seq, now)
@@ -33,19 +42,26 @@ func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 		}
 	case *rtcp.ReceiverReport:
 		for i := range p.Reports {
-			if p.Reports[i].SSRC == d.ssrc {
+			if p.Reports[i].SSRC == ssrc {
 				d.noteReport(&p.Reports[i], now)
 			}
 		}
 	}
 }
 
+// sentSSRC returns the SSRC the track is sent with.
+func (d *DownTrack) sentSSRC() uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.binding.ssrc
+}
+
 // requestKeyFrame passes a subscriber's request on to the layer it is watching.
 func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
-	r, n, wanted := d.receiver, d.fwd.layer, d.target.spatial
+	r, n, wanted := d.receiver, d.fwd.Layer(), d.selection.target.Spatial
 	d.mu.Unlock()
-	r.Counters.KeyFramesWanted.Add(1)
+	r.options.Counters.KeyFramesWanted.Add(1)
 	if n < 0 {
 		n = r.best(wanted)
 	}
@@ -57,135 +73,56 @@ func (d *DownTrack) requestKeyFrame() {
 func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.bound || d.writer == nil {
+	if !d.binding.bound || d.binding.writer == nil {
 		return
 	}
-	d.receiver.Counters.NACKed.Add(1)
-	sent := d.seq.lookup(seq, now, max(d.roundTrip, d.Tap.pacer.roundTrip()))
+	d.receiver.options.Counters.NACKed.Add(1)
+	sent := d.fwd.Lookup(seq, now, max(d.reports.roundTrip, d.options.Tap.pacer.RoundTrip()))
 	if sent == nil {
 		return
 	}
-	if sent.layer == paddingLayer {
-		if sent.tries < resendTries {
-			sent.again(now)
-			d.sendPaddingLocked(sent.seq)
+	if sent.Padding() {
+		if !sent.Exhausted() {
+			sent.Resend(now)
+			d.sendPaddingLocked(sent.Seq)
 		}
 		return
 	}
-	stale := d.fwd.layer < 0 || int16(seq-d.keySeq) < 0
-	l := d.receiver.layer(int(sent.layer))
-	if sent.tries >= resendTries || l == nil || l.ssrc != sent.ssrc || !d.recallLocked(l, sent.source) {
+	stale := d.fwd.Stale(seq)
+	l := d.receiver.layer(int(sent.Layer))
+	if sent.Exhausted() || l == nil || l.ssrc != sent.SSRC || !d.recallLocked(l, sent.Source) {
 		// Not for every loss of one bad link: the others get the key frames too.
-		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.askedAt) >= maxAskInterval {
-			d.askedAt = now
-			d.receiver.requestKeyFrame(d.fwd.layer, now)
+		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.selection.askedAt) >= maxAskInterval {
+			d.selection.askedAt = now
+			d.receiver.requestKeyFrame(d.fwd.Layer(), now)
 		}
 		return
 	}
-	p := &d.resend
-	if d.video && !d.Tap.pacer.mayRepair(len(p.Payload), stale, now) {
+	p := &d.repair.packet
+	if d.video && !d.options.Tap.pacer.AllowRepair(len(p.Payload), stale, now) {
 		return
 	}
-	sent.again(now)
-	d.receiver.Counters.Resent.Add(1)
+	sent.Resend(now)
+	d.receiver.options.Counters.Resent.Add(1)
 	p.Arrival = now
-	if d.unpacks {
+	if d.binding.unpacks {
 		p.Payload = d.newestBlock(p.Payload)
 	}
-	if d.rtxType == 0 || len(p.Payload)+2 > len(d.rtxRaw) {
-		d.sendLocked(p, &sent.rewrite, d.ssrc, d.payloadType, p.Payload, true)
+	if d.binding.rtxType == 0 || len(p.Payload)+2 > len(d.repair.rtxRaw) {
+		d.sendLocked(p, &sent.Rewrite, d.binding.ssrc, d.binding.payloadType, p.Payload, true)
 		return
 	}
-	binary.BigEndian.PutUint16(d.rtxRaw, sent.seq)
-	size := 2 + copy(d.rtxRaw[2:], p.Payload)
-	out := sent.rewrite
-	out.seq = d.rtxSeq
-	d.rtxSeq++
-	d.sendLocked(p, &out, d.rtxSSRC, d.rtxType, d.rtxRaw[:size], true)
+	binary.BigEndian.PutUint16(d.repair.rtxRaw, sent.Seq)
+	size := 2 + copy(d.repair.rtxRaw[2:], p.Payload)
+	out := sent.Rewrite
+	out.Seq = d.repair.rtxSeq
+	d.repair.rtxSeq++
+	d.sendLocked(p, &out, d.binding.rtxSSRC, d.binding.rtxType, d.repair.rtxRaw[:size], true)
 }
 
-// recallLocked reads packet seq of l from its history into d.resend, and tells whether it was there.
+// recallLocked reads packet seq of l from its history into d.repair.packet, and reports whether it was there.
 func (d *DownTrack) recallLocked(l *layer, seq uint16) bool {
-	n := l.history.Load(seq, d.resendRaw)
-	p := &d.resend
-	return n > 0 && p.unmarshal(d.resendRaw[:n]) == nil && codec.Parse(d.receiver.codec, p.Payload, &p.Info) == nil
-}
-
-// sentReport is a sender report that a subscriber's may answer. Both come each second and commonly cross, so more than
-// the last one is remembered.
-type sentReport struct {
-	ntp uint32 // middle bits
-	at  time.Time
-}
-
-func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
-	if d.video {
-		d.Tap.pacer.report(float64(r.FractionLost)/256, now)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	// Followed at a distance, so that "before" stays meaningful after 32,768 packets.
-	if d.fwd.lastSeq-d.keySeq > 1<<14 {
-		d.keySeq = d.fwd.lastSeq - 1<<13
-	}
-	before := d.reception.sum
-	d.reception.note(r)
-	d.receiver.Counters.reported(before, d.reception.sum)
-	d.heard.note(r, now)
-	d.extensions.acknowledge(r)
-	for _, sent := range d.reportsSent {
-		if r.LastSenderReport != 0 && r.LastSenderReport == sent.ntp {
-			held := time.Duration(r.Delay) * time.Second / 65536
-			d.roundTrip = max(0, now.Sub(sent.at)-held)
-			d.receiver.Counters.RoundTrips.add(d.roundTrip)
-		}
-	}
-}
-
-// senderReport returns a sender report and the source's description, nothing before the publisher's first report. It
-// carries the publisher's clock, which sound and picture of one person share, moved on to now.
-func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l := d.receiver.layer(d.fwd.layer)
-	if l == nil || l.ssrc != d.fwd.ssrc || !d.bound || d.packets == 0 {
-		return nil
-	}
-	sr := l.senderReport()
-	if sr.at.IsZero() {
-		return nil
-	}
-	elapsed := now.Sub(sr.at)
-	ntp := sr.ntp + uint64(elapsed.Seconds()*(1<<32))
-	d.reportsSent[d.reportCount%len(d.reportsSent)] = sentReport{uint32(ntp >> 16), now}
-	d.reportCount++
-	return []rtcp.Packet{
-		&rtcp.SenderReport{
-			SSRC:        d.ssrc,
-			NTPTime:     ntp,
-			RTPTime:     sr.rtp + uint32(elapsed.Seconds()*float64(d.receiver.ClockRate)) + d.fwd.tsDelta[d.fwd.layer],
-			PacketCount: uint32(d.packets),
-			OctetCount:  uint32(d.octets),
-		},
-		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
-			Source: d.ssrc,
-			Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: d.DownTrackOptions.StreamID}},
-		}}},
-	}
-}
-
-// align returns what must be added to timestamps of layer to so that they count as those of layer from do, by the sender
-// reports of both; false until both have come.
-func (r *Receiver) align(from, to int) (uint32, bool) {
-	a, b := r.layer(from), r.layer(to)
-	if a == nil || b == nil {
-		return 0, false
-	}
-	sa, sb := a.senderReport(), b.senderReport()
-	if sa.at.IsZero() || sb.at.IsZero() {
-		return 0, false
-	}
-	// The moment of b's report on a's timestamps, less b's own.
-	apart := float64(int64(sb.ntp-sa.ntp)) / (1 << 32) * float64(r.ClockRate)
-	return sa.rtp + uint32(int32(apart)) - sb.rtp, true
+	n := l.history.Load(seq, d.repair.raw)
+	p := &d.repair.packet
+	return n > 0 && p.Unmarshal(d.repair.raw[:n]) == nil && codec.Parse(d.receiver.codec, p.Payload, &p.Info) == nil
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/pion/transport/v4/packetio"
 )
 
+// How often a packet is sent again, and after which time: package forward's numbers.
+const resendTries, resendInterval = 5, 60 * time.Millisecond
+
 func nackOf(ssrc uint32, seqs ...uint16) *rtcp.TransportLayerNack {
 	return &rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs)}
 }
@@ -77,7 +80,7 @@ func TestRetransmissionIsLimited(t *testing.T) {
 	g.feed(0, picture{seq: 2, ts: 3000, key: true})
 	g.up.take()
 	g.forgetRequests()
-	g.d.askedAt = time.Time{}
+	g.d.selection.askedAt = time.Time{}
 	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
 	if got := g.up.keyFramesAsked(); got != nil {
 		t.Error("a key frame is asked for in place of a packet from before the latest")
@@ -141,7 +144,7 @@ func TestRetransmissionOfAReplacedStream(t *testing.T) {
 func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	g := newRig(t, 2, false)
 	g.d.Stop()
-	buffer := g.d.Tap.Buffer(packetio.RTCPBufferPacket, downSSRC)
+	buffer := g.d.options.Tap.Buffer(packetio.RTCPBufferPacket, downSSRC)
 	send := func(packets ...rtcp.Packet) {
 		t.Helper()
 		raw, err := rtcp.Marshal(packets)

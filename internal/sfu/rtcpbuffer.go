@@ -19,7 +19,7 @@ const (
 // retransmissions included, and what it says of a track. Neither waits for a reader: one for each subscription would be
 // a goroutine each, and one that pion starts while the connection closes would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
-	mine := kind == packetio.RTCPBufferPacket && t.sends(ssrc)
+	mine := kind == packetio.RTCPBufferPacket && t.sent.sends(ssrc)
 	if !mine && !t.streams.admit(time.Now()) {
 		return discard{}
 	}
@@ -40,10 +40,10 @@ type rtcpBuffer struct {
 // reports are kept: nothing else has a reader, and pion gives each packet to a stream for every SSRC that it names.
 func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	now := time.Now()
-	if b.tap.pacer.feedback(raw, now) {
+	if b.tap.pacer.HandleRTCP(raw, now) {
 		return len(raw), nil
 	}
-	d := b.tap.sent(b.ssrc)
+	d := b.tap.sent.track(b.ssrc)
 	if d == nil {
 		if len(raw) < 2 || rtcp.PacketType(raw[1]) != rtcp.TypeSenderReport {
 			return len(raw), nil

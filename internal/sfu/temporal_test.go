@@ -6,6 +6,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu/forward"
 )
 
 // temporalVP8 sends VP8 in three temporal layers as libvpx does, T0 T2 T1 T2, two packets a picture. In each second
@@ -173,11 +175,11 @@ func TestLatePacketOfAnUnwantedLayer(t *testing.T) {
 // TestVP9WithoutDescriptor forwards VP9 by its payload descriptor.
 func TestVP9WithoutDescriptor(t *testing.T) {
 	packets := recording(t, "vp9-l2t2")
-	for _, want := range []target{{2, 2}, {1, 0}, {0, 2}, {0, 0}} {
+	for _, want := range []forward.Target{{Spatial: 2, Temporal: 2}, {Spatial: 1, Temporal: 0}, {Spatial: 0, Temporal: 2}, {Spatial: 0, Temporal: 0}} {
 		g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeVP9, layers: 1})
 		l := g.r.layer(0)
 		l.ssrc = ssrcOf(packets[0].raw)
-		g.d.SetAllowed(want.spatial, want.temporal)
+		g.d.SetAllowed(want.Spatial, want.Temporal)
 		var seen [2][2]int
 		var last *written
 		begin := g.now
@@ -185,7 +187,7 @@ func TestVP9WithoutDescriptor(t *testing.T) {
 			g.now = begin.Add(p.at)
 			if i == len(packets)/2 {
 				g.d.SetAllowed(1, 0)
-				g.d.SetAllowed(want.spatial, want.temporal) // changed and changed back: nothing
+				g.d.SetAllowed(want.Spatial, want.Temporal) // changed and changed back: nothing
 			}
 			l.handle(p.raw, g.now)
 			for _, w := range g.out.take() {
@@ -195,7 +197,7 @@ func TestVP9WithoutDescriptor(t *testing.T) {
 					t.Errorf("%+v: packet %d follows %d", want, w.SequenceNumber, last.SequenceNumber)
 				}
 				// Of the second picture Chromium sent no upper layer, and no marker either.
-				if ends := last != nil && last.Timestamp != w.Timestamp; last != nil && last.Marker != ends && (last.Marker || want.spatial == 0) {
+				if ends := last != nil && last.Timestamp != w.Timestamp; last != nil && last.Marker != ends && (last.Marker || want.Spatial == 0) {
 					t.Errorf("%+v: the marker of %d is %v, and the picture ends: %v", want, last.SequenceNumber, last.Marker, last.Timestamp != w.Timestamp)
 				}
 				last = &w
@@ -203,8 +205,8 @@ func TestVP9WithoutDescriptor(t *testing.T) {
 		}
 		for spatial := range 2 {
 			for temporal := range 2 {
-				if n := seen[spatial][temporal]; (n > 0) != (spatial <= want.spatial && temporal <= want.temporal) {
-					t.Errorf("up to S%dT%d: %d packets of S%dT%d", want.spatial, want.temporal, n, spatial, temporal)
+				if n := seen[spatial][temporal]; (n > 0) != (spatial <= want.Spatial && temporal <= want.Temporal) {
+					t.Errorf("up to S%dT%d: %d packets of S%dT%d", want.Spatial, want.Temporal, n, spatial, temporal)
 				}
 			}
 		}

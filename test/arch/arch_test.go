@@ -47,9 +47,13 @@ var rules = map[string]rule{
 	"internal/rtc":       {may: []string{"internal/loop", "internal/peer", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
 	"internal/peer":      {may: []string{"internal/loop", "internal/sfu"}, not: append(httpParts, nats)},
 	"internal/proxy":     {not: []string{pion, echo, nats}},
-	"internal/sfu":       {may: []string{"internal/sfu/codec", "internal/sfu/bwe"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
-	"internal/sfu/codec": {not: []string{"time", "sync", "log"}},                                                                                       // pure
-	"internal/sfu/bwe":   {not: []string{"sync", "log"}},                                                                                               // time is an argument
+
+	"internal/sfu":         {may: []string{"internal/sfu/codec", "internal/sfu/forward", "internal/sfu/pacer"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
+	"internal/sfu/codec":   {not: []string{"time", "sync", "log"}},                                                                                                                 // pure
+	"internal/sfu/forward": {may: []string{"internal/sfu/codec"}, not: []string{"sync", "log", "github.com/pion/webrtc", "github.com/pion/interceptor"}},                           // pure; time is an argument
+	"internal/sfu/pacer":   {may: []string{"internal/sfu/bwe"}, not: append(httpParts, nats, "log", "github.com/pion/webrtc")},
+	"internal/sfu/bwe":     {not: []string{"sync", "log"}}, // time is an argument
+
 	"internal/wire":      {may: []string{"internal/source"}, not: append(httpParts, nats)},
 	"internal/direct":    {may: []string{"internal/bytequeue", "internal/fault", "internal/proxy"}, not: []string{pion}},
 	"internal/api":       {may: []string{"internal/rtc", "internal/decode", "internal/token", "internal/name", "internal/fault"}, not: []string{pion, echo}},

@@ -1,4 +1,4 @@
-package sfu
+package pacer
 
 import (
 	"sync"
@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	// startBitrate is what a connection is believed to carry before it has said anything, in bits/s: a middle layer, and
+	// StartBitrate is what a connection is believed to carry before it has said anything, in bits/s: a middle layer, and
 	// within what most carry.
-	startBitrate = 800_000
+	StartBitrate = 800_000
+	// mtu is the longest payload that may wait.
+	mtu = 1500
 	// paceFactor is how much faster than the estimate a burst goes out, as libwebrtc's pacer does: a key frame takes its
 	// time on the path anyway, and the queue there has room for a little.
 	paceFactor = 2.5
@@ -27,8 +29,8 @@ const (
 	// paceStep is how often what waits is looked at.
 	paceStep = 5 * time.Millisecond
 	// paceMost is how many packets may wait; one more is dropped. It counts as lost, so the subscriber asks for it again
-	// when there may be room. The History behind it is no longer.
-	paceMost = videoHistory
+	// when there may be room. The history that answers such a request is no longer.
+	paceMost = 512
 	// paceLongest is how long what waits may take; with more the rate rises, because a picture that comes so late is no
 	// better than one that is lost.
 	paceLongest = 500 * time.Millisecond
@@ -36,8 +38,8 @@ const (
 	repairShare = 0.5
 	repairLeast = 20_000 // bytes/s, for when the estimate is very low
 	repairBurst = 250 * time.Millisecond
-	// padMost is what one packet of nothing but padding may hold (RFC 3550, section 5.1).
-	padMost = 255
+	// MaxPadding is how many bytes one packet of nothing but padding may hold (RFC 3550, section 5.1).
+	MaxPadding = 255
 )
 
 // Pacer is the way of one subscriber's packets to its connection: it numbers them for transport-wide feedback, estimates
@@ -51,7 +53,7 @@ type Pacer struct {
 
 	mu        sync.Mutex
 	closed    bool
-	heard     func(now time.Time) // called when the estimate may have changed; nil without an Allocator
+	changed   func(now time.Time) // called when the estimate may have changed; may be nil
 	estimator *bwe.Estimator
 	prober    bwe.Prober
 	seq       uint16    // transport-wide, of the latest packet
@@ -98,34 +100,36 @@ const maxWaitingExtension = 255
 
 var waitingPackets = sync.Pool{New: func() any { return new(waitingPacket) }}
 
-func newPacer() *Pacer {
-	return &Pacer{stop: make(chan struct{}), estimator: bwe.New(startBitrate)}
+// New makes the Pacer of one connection.
+func New() *Pacer {
+	return &Pacer{stop: make(chan struct{}), estimator: bwe.New(StartBitrate)}
 }
 
-// outgoing is a packet as a DownTrack hands it over. The header's memory and number are the DownTrack's.
-type outgoing struct {
-	writer    interceptor.RTPWriter
-	header    *rtp.Header
-	payload   []byte
-	extension uint8 // id of the transport-wide number; 0 without
-	number    *[2]byte
-	video     bool
-	urgent    bool // it is not to wait: a retransmission, padding
+// Packet is a packet on its way to the connection. The memory of Header and Number is its owner's: a packet that waits is
+// copied.
+type Packet struct {
+	Writer    interceptor.RTPWriter
+	Header    *rtp.Header
+	Payload   []byte
+	Extension uint8    // id of the transport-wide number; 0 without
+	Number    *[2]byte // memory for that number
+	Video     bool
+	Urgent    bool // it does not wait: a retransmission, padding
 }
 
-// send lets a packet go, now or when its turn comes, and tells whether it has gone.
-func (p *Pacer) send(o *outgoing, now time.Time) bool {
-	if o.extension != 0 || o.video && p.meters.Load() {
+// Send lets a packet go, now or when its turn comes, and reports whether it has gone.
+func (p *Pacer) Send(o *Packet, now time.Time) bool {
+	if o.Extension != 0 || o.Video && p.meters.Load() {
 		p.mu.Lock()
-		if p.paces && !o.urgent && p.holdLocked(o, now) {
+		if p.paces && !o.Urgent && p.holdLocked(o, now) {
 			p.mu.Unlock()
 			return false
 		}
-		p.numberLocked(o.header, o.extension, o.number, len(o.payload), now)
+		p.numberLocked(o.Header, o.Extension, o.Number, len(o.Payload), now)
 		p.mu.Unlock()
 	}
 	// A failed write is a closing connection; its owner learns that elsewhere.
-	_, _ = o.writer.Write(o.header, o.payload, nil)
+	_, _ = o.Writer.Write(o.Header, o.Payload, nil)
 	return true
 }
 
@@ -153,7 +157,7 @@ func (p *Pacer) numberLocked(h *rtp.Header, extension uint8, number *[2]byte, si
 }
 
 // holdLocked keeps a copy of o for later if it may not go out now.
-func (p *Pacer) holdLocked(o *outgoing, now time.Time) bool {
+func (p *Pacer) holdLocked(o *Packet, now time.Time) bool {
 	p.refillLocked(now)
 	if len(p.waiting) == 0 && !p.sending && p.budget > 0 {
 		return false
@@ -161,7 +165,7 @@ func (p *Pacer) holdLocked(o *outgoing, now time.Time) bool {
 	if p.closed {
 		return false
 	}
-	if len(p.waiting) >= paceMost || len(o.payload) > mtu {
+	if len(p.waiting) >= paceMost || len(o.Payload) > mtu {
 		p.dropped++
 		return true
 	}
@@ -175,14 +179,14 @@ func (p *Pacer) holdLocked(o *outgoing, now time.Time) bool {
 }
 
 // keep copies o.
-func (w *waitingPacket) keep(o *outgoing) {
+func (w *waitingPacket) keep(o *Packet) {
 	extensions := w.header.Extensions[:0]
-	w.writer, w.header, w.extension = o.writer, *o.header, o.extension
-	w.payload = w.raw[:copy(w.raw[:], o.payload)]
+	w.writer, w.header, w.extension = o.Writer, *o.Header, o.Extension
+	w.payload = w.raw[:copy(w.raw[:], o.Payload)]
 	w.header.Extension, w.header.ExtensionProfile, w.header.Extensions = false, 0, extensions
 	used := 0
-	for _, id := range o.header.GetExtensionIDs() {
-		e := o.header.GetExtension(id)
+	for _, id := range o.Header.GetExtensionIDs() {
+		e := o.Header.GetExtension(id)
 		if n := copy(w.extensions[used:], e); n == len(e) {
 			_ = w.header.SetExtension(id, w.extensions[used:used+n])
 			used += n
@@ -204,16 +208,16 @@ func (p *Pacer) refillLocked(now time.Time) {
 	p.repair = min(p.repair+repair*elapsed, max(paceLeast, repair*repairBurst.Seconds()))
 }
 
-// roundTrip is that of the latest packets, the client's wait before it answers included; 0 while unknown.
-func (p *Pacer) roundTrip() time.Duration {
+// RoundTrip returns that of the latest packets, the client's wait before it answers included; 0 while unknown.
+func (p *Pacer) RoundTrip() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.estimator.RoundTrip()
 }
 
-// mayRepair tells whether a retransmission of so many bytes is within its share. stale is one that the picture can do
+// AllowRepair reports whether a retransmission of so many bytes is within its share. stale is one that the picture can do
 // without, because a key frame has followed or is to follow: on a full path it would only be in that one's way.
-func (p *Pacer) mayRepair(size int, stale bool, now time.Time) bool {
+func (p *Pacer) AllowRepair(size int, stale bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.paces {
@@ -232,23 +236,23 @@ func (p *Pacer) mayRepair(size int, stale bool, now time.Time) bool {
 	return true
 }
 
-// overtake throws away what waits of that stream, if the path is full: a key frame follows, which it would only hold up.
-func (p *Pacer) overtake(ssrc uint32) {
+// DropIfFull drops what waits of that stream, if the path is full: a key frame follows, which it would only hold up.
+func (p *Pacer) DropIfFull(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.estimator.Full() {
-		p.forgetLocked(ssrc)
+		p.dropLocked(ssrc)
 	}
 }
 
-// forget throws away what waits of a stream that has ended.
-func (p *Pacer) forget(ssrc uint32) {
+// Drop drops what waits of a stream that has ended.
+func (p *Pacer) Drop(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.forgetLocked(ssrc)
+	p.dropLocked(ssrc)
 }
 
-func (p *Pacer) forgetLocked(ssrc uint32) {
+func (p *Pacer) dropLocked(ssrc uint32) {
 	kept := p.waiting[:0]
 	for _, w := range p.waiting {
 		if w.header.SSRC == ssrc {
@@ -336,8 +340,8 @@ func (p *Pacer) Close() {
 	p.drains.Wait()
 }
 
-// PathStats are what is known of the way to a subscriber.
-type PathStats struct {
+// Stats are what is known of the path to a subscriber.
+type Stats struct {
 	Bitrate int  // estimate, bits/s
 	Known   bool // the estimate rests on what the subscriber says
 	Waiting int  // packets
@@ -346,10 +350,17 @@ type PathStats struct {
 	Sent, Held, Dropped uint64
 }
 
-// Path tells what is known of the way to the subscriber.
-func (t *Tap) Path() PathStats {
-	p := t.pacer
+// Stats returns what is known of the path to the subscriber.
+func (p *Pacer) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return PathStats{p.estimator.Bitrate(), p.estimator.Known(), len(p.waiting), p.sent, p.held, p.dropped}
+	return Stats{p.estimator.Bitrate(), p.estimator.Known(), len(p.waiting), p.sent, p.held, p.dropped}
+}
+
+// OnChange makes changed be called when the estimate may have changed, from the goroutine that called HandleRTCP. It must
+// not block.
+func (p *Pacer) OnChange(changed func(now time.Time)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed = changed
 }

@@ -4,37 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
-	"time"
 )
-
-func TestSequencer(t *testing.T) {
-	now := time.Now()
-	s := newSequencer(4)
-	if s.lookup(0, now, 0) != nil {
-		t.Error("an empty sequencer knows number 0")
-	}
-	for seq := uint16(65533); seq != 2; seq++ {
-		*s.slot(seq) = sentPacket{rewrite: rewrite{seq: seq, ts: uint32(seq) * 2}, source: seq + 100, layer: 1}
-	}
-	if s.lookup(65533, now, 0) != nil {
-		t.Error("65533 is still known four packets later")
-	}
-	p := s.lookup(65534, now, 0)
-	if p == nil || p.source != 98 || p.ts != 65534*2 || p.layer != 1 {
-		t.Fatalf("65534 is remembered as %+v", p)
-	}
-	p.again(now)
-	if s.lookup(65534, now.Add(resendInterval-1), 0) != nil {
-		t.Error("a repeated NACK was answered before the interval was over")
-	}
-	if s.lookup(65534, now.Add(resendInterval), 2*resendInterval) != nil {
-		t.Error("a repeated NACK was answered before the first answer could arrive")
-	}
-	*s.slot(2) = sentPacket{rewrite: rewrite{seq: 2}, source: 5} // in place of 65534
-	if p := s.lookup(2, now, 0); p == nil || p.source != 5 {
-		t.Errorf("2 is remembered as %+v", p)
-	}
-}
 
 func TestHistory(t *testing.T) {
 	packet := func(seq uint16, size int) []byte {

@@ -1,6 +1,7 @@
-package sfu
+package forward
 
 import (
+	"errors"
 	"time"
 
 	"github.com/pion/rtp"
@@ -8,8 +9,13 @@ import (
 	"meet/internal/sfu/codec"
 )
 
+// MaxLayers is how many simulcast layers a track may have: rids q, h and f.
+const MaxLayers = 3
+
+var errPadding = errors.New("forward: padding longer than the packet")
+
 // Packet is one RTP packet on its way from a publisher to the sinks. It is the reader's own and is overwritten by the
-// next packet: a Sink that keeps anything of it copies.
+// next packet: a sink that keeps anything of it copies.
 type Packet struct {
 	Header  rtp.Header
 	Payload []byte    // without padding
@@ -20,14 +26,8 @@ type Packet struct {
 	Broken bool
 }
 
-// Sink takes the packets of a Receiver: a DownTrack, a recorder.
-type Sink interface {
-	// WriteRTP takes one packet. Layers of one Receiver call it from different goroutines. It must not block.
-	WriteRTP(p *Packet)
-}
-
-// unmarshal reads raw into p. The payload points into raw.
-func (p *Packet) unmarshal(raw []byte) error {
+// Unmarshal reads raw into p. The payload points into raw.
+func (p *Packet) Unmarshal(raw []byte) error {
 	// Unmarshal appends to these two, so their memory serves again.
 	p.Header.CSRC, p.Header.Extensions = p.Header.CSRC[:0], p.Header.Extensions[:0]
 	n, err := p.Header.Unmarshal(raw)

@@ -1,4 +1,4 @@
-package sfu
+package forward
 
 // maxRuns is how many runs of forwarded packets are remembered. With every second picture left out at 30 frames a second
 // that is four seconds, longer than anybody resends.

@@ -98,7 +98,7 @@ func TestTapRecordsArrivals(t *testing.T) {
 		}
 		return copy(b, marshal(t, p)), a, nil
 	}))
-	if got := tap.feedback(); got != nil {
+	if got := tap.arrivals.feedback(); got != nil {
 		t.Errorf("feedback %v before any packet", got)
 	}
 	buf := make([]byte, mtu)
@@ -107,7 +107,7 @@ func TestTapRecordsArrivals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := tap.feedback()
+	got := tap.arrivals.feedback()
 	if len(got) != 1 {
 		t.Fatalf("feedback %v, want one packet", got)
 	}
@@ -115,7 +115,7 @@ func TestTapRecordsArrivals(t *testing.T) {
 	if cc.SenderSSRC != 77 || cc.MediaSSRC != 5 || cc.BaseSequenceNumber != 65534 || cc.PacketStatusCount != 4 || len(cc.RecvDeltas) != 3 {
 		t.Errorf("feedback %+v, want three of the four from 65534", cc)
 	}
-	if got := tap.feedback(); got != nil {
+	if got := tap.arrivals.feedback(); got != nil {
 		t.Errorf("the same feedback twice: %v", got)
 	}
 }
@@ -129,11 +129,11 @@ func TestTapLeavesOtherStreamsAlone(t *testing.T) {
 	w := &stubWriter{}
 	info := &interceptor.StreamInfo{SSRC: 6}
 	tap.BindLocalStream(info, w)
-	if tap.writer(6) != interceptor.RTPWriter(w) || tap.writer(5) != nil {
+	if tap.sent.writer(6) != interceptor.RTPWriter(w) || tap.sent.writer(5) != nil {
 		t.Error("the writer is not found by its SSRC alone")
 	}
 	tap.UnbindLocalStream(info)
-	if tap.writer(6) != nil {
+	if tap.sent.writer(6) != nil {
 		t.Error("the writer outlives its stream")
 	}
 }

@@ -1,16 +1,14 @@
-package sfu
+package pacer
 
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 )
 
 const numberID = 6 // of the transport-wide number in these tests
@@ -36,8 +34,8 @@ type paced struct {
 
 func newPaced(t *testing.T, bitrate float32) *paced {
 	t.Helper()
-	p := &paced{Pacer: newPacer(), out: &stubWriter{}, buf: make([]byte, 1200)}
-	if !p.feedback(remb(t, bitrate), time.Now()) {
+	p := &paced{Pacer: New(), out: &stubWriter{}, buf: make([]byte, 1200)}
+	if !p.HandleRTCP(remb(t, bitrate), time.Now()) {
 		t.Fatal("that was no estimate")
 	}
 	t.Cleanup(p.Close)
@@ -49,11 +47,11 @@ func (p *paced) give(seq uint16, video, urgent bool) {
 	p.header = rtp.Header{Version: 2, SequenceNumber: seq, SSRC: downSSRC, Extensions: p.header.Extensions[:0]}
 	_ = p.header.SetExtension(3, []byte{byte(seq), 1, 2})
 	binary.BigEndian.PutUint16(p.buf, seq)
-	o := outgoing{writer: p.out, header: &p.header, payload: p.buf, number: &p.number, video: video, urgent: urgent}
+	o := Packet{Writer: p.out, Header: &p.header, Payload: p.buf, Number: &p.number, Video: video, Urgent: urgent}
 	if video {
-		o.extension = numberID
+		o.Extension = numberID
 	}
-	p.send(&o, time.Now())
+	p.Send(&o, time.Now())
 }
 
 func TestBurstIsSpread(t *testing.T) {
@@ -116,7 +114,7 @@ func TestPacerIsBounded(t *testing.T) {
 		for seq := range uint16(2 * paceMost) {
 			p.give(seq, true, false)
 		}
-		if s := (&Tap{pacer: p.Pacer}).Path(); s.Waiting != paceMost || s.Dropped < paceMost-10 || s.Held != paceMost {
+		if s := p.Stats(); s.Waiting != paceMost || s.Dropped < paceMost-10 || s.Held != paceMost {
 			t.Errorf("%+v", s)
 		}
 		// However low the estimate, what waits is no older than about a second: half of one by the rate, which falls with
@@ -145,16 +143,16 @@ func TestSwitchForgetsWhatWaits(t *testing.T) {
 			p.give(seq, true, false)
 		}
 		before := len(p.out.take())
-		p.overtake(downSSRC)
-		if got := (&Tap{pacer: p.Pacer}).Path().Waiting; got != 20-before {
+		p.DropIfFull(downSSRC)
+		if got := p.Stats().Waiting; got != 20-before {
 			t.Errorf("%d packets wait on a path that is not full, want %d", got, 20-before)
 		}
-		p.feedback(remb(t, 200_000), time.Now())
-		p.overtake(downSSRC + 1)
-		if got := (&Tap{pacer: p.Pacer}).Path().Waiting; got != 20-before {
+		p.HandleRTCP(remb(t, 200_000), time.Now())
+		p.DropIfFull(downSSRC + 1)
+		if got := p.Stats().Waiting; got != 20-before {
 			t.Errorf("%d packets of another stream wait, want %d", got, 20-before)
 		}
-		p.overtake(downSSRC)
+		p.DropIfFull(downSSRC)
 		p.give(100, true, false)
 		<-time.After(time.Second)
 		if got := sequenceNumbers(p.out.take()); len(got) != 1 || got[0] != 100 {
@@ -170,18 +168,18 @@ func TestRepairsAreBounded(t *testing.T) {
 		sent := 0
 		for range 200 {
 			for range 10 {
-				if p.mayRepair(1000, false, time.Now()) {
+				if p.AllowRepair(1000, false, time.Now()) {
 					sent += 1000
 				}
 			}
 			<-time.After(10 * time.Millisecond)
 		}
-		if !p.mayRepair(100, true, time.Now()) {
+		if !p.AllowRepair(100, true, time.Now()) {
 			t.Error("a path that is not full has no room for what is stale")
 		}
-		p.feedback(remb(t, 200_000), time.Now())
+		p.HandleRTCP(remb(t, 200_000), time.Now())
 		<-time.After(time.Second)
-		if p.mayRepair(100, true, time.Now()) || !p.mayRepair(100, false, time.Now()) {
+		if p.AllowRepair(100, true, time.Now()) || !p.AllowRepair(100, false, time.Now()) {
 			t.Error("on a full path what is stale goes out, or what is not does not")
 		}
 		if want := 2 * 800_000 / 8 / 2; sent < want*8/10 || sent > want*13/10 {
@@ -190,69 +188,25 @@ func TestRepairsAreBounded(t *testing.T) {
 	})
 }
 
-// number makes the subscribers of f get transport-wide numbers, and their connections known to carry plenty.
-func (f *fanOut) number(tb testing.TB) {
-	tb.Helper()
-	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 100_000_000, SSRCs: []uint32{downSSRC}}).Marshal()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for _, s := range *f.layer.r.sinks.Load() {
-		d := s.(*DownTrack)
-		d.transportID = numberID
-		d.Tap.pacer.feedback(raw, f.now)
-	}
-	f.packet()
-	f.out = countingWriter{}
-}
-
-func TestNumberedPacketPathAllocatesNothing(t *testing.T) {
-	f := newFanOut(t, webrtc.MimeTypeVP8, 40)
-	f.number(t)
-	if n := testing.AllocsPerRun(100, f.packet); n != 0 || f.out.packets != 40*101 {
-		t.Errorf("%v allocations for a packet to 40 subscribers, %d delivered", n, f.out.packets)
-	}
-}
-
-// BenchmarkFanOutNumbered is BenchmarkFanOut to subscribers whose connection is estimated.
-func BenchmarkFanOutNumbered(b *testing.B) {
-	for _, subscribers := range []int{1, 10, 40} {
-		b.Run(fmt.Sprintf("VP8/%d", subscribers), func(b *testing.B) {
-			f := newFanOut(b, webrtc.MimeTypeVP8, subscribers)
-			f.number(b)
-			b.ReportAllocs()
-			for b.Loop() {
-				f.packet()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.out.packets), "ns/delivered")
-		})
-	}
-}
-
-// TestNothingWaitsOfAClosedTrack: what waits of a track that leaves the connection is not sent, nor numbered: it would count
-// as lost.
-func TestNothingWaitsOfAClosedTrack(t *testing.T) {
+// TestDropLeavesNoBytes: what waits of a stream that has ended counts no more.
+func TestDropLeavesNoBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
-		g.hear(100_000)
-		g.d.SetAllowed(2, 3)
-		p := g.d.Tap.pacer
-		g.play(50 * time.Millisecond)
-		g.play(50 * time.Millisecond)
+		p := newPaced(t, 300_000)
+		for seq := range uint16(20) {
+			p.give(seq, true, false)
+		}
 		p.mu.Lock()
-		waited := len(p.waiting)
+		waited := p.bytes
 		p.mu.Unlock()
 		if waited == 0 {
 			t.Fatal("nothing waits")
 		}
-		if err := g.d.Unbind(g.ctx); err != nil {
-			t.Fatal(err)
-		}
+		p.Drop(downSSRC)
 		p.mu.Lock()
 		left, bytes := len(p.waiting), p.bytes
 		p.mu.Unlock()
 		if left != 0 || bytes != 0 {
-			t.Errorf("%d packets of %d still wait, %d bytes", left, waited, bytes)
+			t.Errorf("%d packets still wait, %d bytes of %d", left, bytes, waited)
 		}
 	})
 }

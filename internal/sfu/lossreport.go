@@ -10,21 +10,24 @@ import (
 // (RFC 3550, section 6.2).
 const lossMemory = 6 * time.Second
 
-// heard is the loss a subscriber last reported.
-type heard struct {
+// reportedLoss is the loss a subscriber last reported.
+type reportedLoss struct {
 	fraction uint8 // of 256
 	at       time.Time
 }
 
-func (h *heard) note(r *rtcp.ReceptionReport, now time.Time) { *h = heard{r.FractionLost, now} }
+func (h *reportedLoss) note(r *rtcp.ReceptionReport, now time.Time) {
+	*h = reportedLoss{r.FractionLost, now}
+}
 
-func (d *DownTrack) heardLoss(now time.Time) uint8 {
+// Loss returns the loss the subscriber has reported lately, in 256ths.
+func (d *DownTrack) Loss(now time.Time) uint8 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now.Sub(d.heard.at) > lossMemory {
+	if now.Sub(d.reports.loss.at) > lossMemory {
 		return 0
 	}
-	return d.heard.fraction
+	return d.reports.loss.fraction
 }
 
 // worstLoss is the loss of the subscriber who has the most. Publishers of sound are told it in place of their own way's,
@@ -34,7 +37,7 @@ func (r *Receiver) worstLoss(now time.Time) uint8 {
 	var worst uint8
 	for _, s := range *r.sinks.Load() {
 		if d, ok := s.(*DownTrack); ok {
-			worst = max(worst, d.heardLoss(now))
+			worst = max(worst, d.Loss(now))
 		}
 	}
 	return worst

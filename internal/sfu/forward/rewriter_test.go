@@ -1,4 +1,4 @@
-package sfu
+package forward
 
 import (
 	"testing"
@@ -20,13 +20,15 @@ type step struct {
 	ts     uint32
 	at     time.Duration // since the beginning
 	vp8    *codec.VP8Descriptor
-	want   rewrite
+	want   Rewrite
 	refuse bool
 }
 
-func wrote(seq uint16, ts uint32, picture uint16, tl0, key uint8) rewrite {
-	return rewrite{seq: seq, ts: ts, picture: picture, tl0: tl0, key: key}
+func wrote(seq uint16, ts uint32, picture uint16, tl0, key uint8) Rewrite {
+	return Rewrite{Seq: seq, TS: ts, Picture: picture, TL0: tl0, Key: key}
 }
+
+func layerSSRC(n int) uint32 { return uint32(100 + n) }
 
 func noAlign(int, int) (uint32, bool) { return 0, false }
 
@@ -36,7 +38,7 @@ func vp8(picture uint16, tl0, key uint8) *codec.VP8Descriptor {
 	}
 }
 
-func TestForwarder(t *testing.T) {
+func TestRewriter(t *testing.T) {
 	tests := []struct {
 		name  string
 		align func(from, to int) (uint32, bool)
@@ -60,20 +62,20 @@ func TestForwarder(t *testing.T) {
 			{layer: 1, seq: 902, ts: 1<<31 + 6000, vp8: vp8(502, 62, 30), want: wrote(14, 23000, 24, 34, 8)},
 		}},
 		{"a switch by sender reports", func(from, to int) (uint32, bool) { return 4000 - 1000, from == 0 && to == 1 }, []step{
-			{start: true, seq: 10, ts: 5000, want: rewrite{seq: 10, ts: 5000}},
-			{start: true, layer: 1, seq: 70, ts: 3000, at: time.Minute, want: rewrite{seq: 11, ts: 6000}},
-			{layer: 1, seq: 71, ts: 4000, want: rewrite{seq: 12, ts: 7000}},
+			{start: true, seq: 10, ts: 5000, want: Rewrite{Seq: 10, TS: 5000}},
+			{start: true, layer: 1, seq: 70, ts: 3000, at: time.Minute, want: Rewrite{Seq: 11, TS: 6000}},
+			{layer: 1, seq: 71, ts: 4000, want: Rewrite{Seq: 12, TS: 7000}},
 			// Back: what is known of layer 0 still holds.
-			{start: true, layer: 0, seq: 20, ts: 8000, want: rewrite{seq: 13, ts: 8000}},
+			{start: true, layer: 0, seq: 20, ts: 8000, want: Rewrite{Seq: 13, TS: 8000}},
 		}},
 		{"time never runs backwards", func(int, int) (uint32, bool) { return 0, true }, []step{
-			{start: true, seq: 1, ts: 5000, want: rewrite{seq: 1, ts: 5000}},
-			{start: true, layer: 1, seq: 1, ts: 4000, want: rewrite{seq: 2, ts: 5001}},
-			{layer: 1, seq: 2, ts: 7000, want: rewrite{seq: 3, ts: 8001}},
+			{start: true, seq: 1, ts: 5000, want: Rewrite{Seq: 1, TS: 5000}},
+			{start: true, layer: 1, seq: 1, ts: 4000, want: Rewrite{Seq: 2, TS: 5001}},
+			{layer: 1, seq: 2, ts: 7000, want: Rewrite{Seq: 3, TS: 8001}},
 		}},
 		{"time that stands still moves on by one", noAlign, []step{
-			{start: true, seq: 1, ts: 5000, want: rewrite{seq: 1, ts: 5000}},
-			{start: true, layer: 1, seq: 1, ts: 4000, at: -time.Second, want: rewrite{seq: 2, ts: 5001}},
+			{start: true, seq: 1, ts: 5000, want: Rewrite{Seq: 1, TS: 5000}},
+			{start: true, layer: 1, seq: 1, ts: 4000, at: -time.Second, want: Rewrite{Seq: 2, TS: 5001}},
 		}},
 		{"numbers wrap", noAlign, []step{
 			{start: true, seq: 65534, ts: 1<<32 - 3000, vp8: vp8(0x7fff, 255, 31), want: wrote(65534, 1<<32-3000, 0x7fff, 255, 31)},
@@ -90,18 +92,18 @@ func TestForwarder(t *testing.T) {
 			{seq: 399, ts: 94000, refuse: true},
 		}},
 		{"a replaced stream goes on where the old one ended", noAlign, []step{
-			{start: true, seq: 10, ts: 5000, want: rewrite{seq: 10, ts: 5000}},
-			{start: true, ssrc: 999, seq: 7, ts: 1 << 30, at: 100 * time.Millisecond, want: rewrite{seq: 11, ts: 14000}},
-			{ssrc: 999, seq: 8, ts: 1<<30 + 3000, want: rewrite{seq: 12, ts: 17000}},
+			{start: true, seq: 10, ts: 5000, want: Rewrite{Seq: 10, TS: 5000}},
+			{start: true, ssrc: 999, seq: 7, ts: 1 << 30, at: 100 * time.Millisecond, want: Rewrite{Seq: 11, TS: 14000}},
+			{ssrc: 999, seq: 8, ts: 1<<30 + 3000, want: Rewrite{Seq: 12, TS: 17000}},
 		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newForwarder(90000)
+			f := newRewriter(90000)
 			begin := time.Now()
 			for i, s := range tt.steps {
 				if s.pause {
-					f.pause()
+					f.Pause()
 					continue
 				}
 				p := &Packet{Layer: s.layer, Arrival: begin.Add(s.at)}
@@ -112,8 +114,8 @@ func TestForwarder(t *testing.T) {
 				if s.vp8 != nil {
 					p.Info.VP8 = *s.vp8
 				}
-				if f.follows(p) == s.start {
-					t.Fatalf("step %d: follows = %v before a start = %v", i, f.follows(p), s.start)
+				if f.Follows(p) == s.start {
+					t.Fatalf("step %d: Follows = %v before a start = %v", i, f.Follows(p), s.start)
 				}
 				if s.start {
 					f.start(p, tt.align)
@@ -122,11 +124,11 @@ func TestForwarder(t *testing.T) {
 				if (run == nil) != s.refuse {
 					t.Fatalf("step %d: run %v, want none: %v", i, run, s.refuse)
 				}
-				var got rewrite
+				var got Rewrite
 				if run != nil {
 					f.translate(p, run, &got)
 				}
-				if d := cmp.Diff(s.want, got, cmp.AllowUnexported(rewrite{}), cmpopts.IgnoreFields(rewrite{}, "mask")); d != "" {
+				if d := cmp.Diff(s.want, got, cmpopts.IgnoreFields(Rewrite{}, "Mask")); d != "" {
 					t.Fatalf("step %d: %s", i, d)
 				}
 			}
@@ -134,19 +136,19 @@ func TestForwarder(t *testing.T) {
 	}
 }
 
-// TestForwarderLongRun checks that "from before the start" keeps its meaning over many times the number space.
-func TestForwarderLongRun(t *testing.T) {
-	f := newForwarder(90000)
+// TestRewriterLongRun checks that "from before the start" keeps its meaning over many times the number space.
+func TestRewriterLongRun(t *testing.T) {
+	f := newRewriter(90000)
 	p := &Packet{}
 	p.Header.SequenceNumber = 40000
 	f.start(p, noAlign)
 	for i := range 300_000 {
 		p.Header.SequenceNumber = uint16(40000 + i)
 		p.Header.Timestamp = uint32(i)
-		var out rewrite
+		var out Rewrite
 		f.translate(p, f.numbers.find(p.Header.SequenceNumber), &out)
-		if out.seq != p.Header.SequenceNumber {
-			t.Fatalf("packet %d: forwarded as %d, want %d", i, out.seq, p.Header.SequenceNumber)
+		if out.Seq != p.Header.SequenceNumber {
+			t.Fatalf("packet %d: forwarded as %d, want %d", i, out.Seq, p.Header.SequenceNumber)
 		}
 		if late := *p; i > 300 {
 			late.Header.SequenceNumber -= 300

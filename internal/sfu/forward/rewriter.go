@@ -1,14 +1,15 @@
-package sfu
+package forward
 
 import (
+	"math"
+	"math/rand/v2"
 	"time"
 
 	"meet/internal/sfu/codec"
 )
 
-// forwarder rewrites the packets of whichever layer is forwarded into one unbroken stream. It is plain state without a
-// clock; DownTrack guards it.
-type forwarder struct {
+// rewriter gives the packets of whichever layer is forwarded the numbers of one unbroken stream.
+type rewriter struct {
 	clockRate uint32 // Hz
 
 	layer   int    // being forwarded; -1 before the first and while paused
@@ -49,39 +50,51 @@ type vp8Numbers struct {
 	hasLeftOut        bool
 }
 
-// rewrite is what a forwarded packet gets in place of the publisher's numbers.
-type rewrite struct {
-	seq     uint16
-	ts      uint32
-	picture uint16
-	frame   uint16 // of the dependency descriptor, if described
-	tl0     uint8
-	key     uint8
+// Rewrite is what a forwarded packet carries in place of the publisher's numbers.
+type Rewrite struct {
+	Seq     uint16
+	TS      uint32
+	Picture uint16 // VP8
+	Frame   uint16 // of the dependency descriptor, if Described
+	TL0     uint8  // VP8
+	Key     uint8  // VP8
 
-	described bool
-	marker    bool
-	mask      codec.Mask // active decode targets
+	Described bool
+	Marker    bool
+	Mask      codec.Mask // active decode targets
 }
 
-func newForwarder(clockRate uint32) forwarder {
-	return forwarder{clockRate: clockRate, layer: -1, lastLayer: -1}
+func newRewriter(clockRate uint32) rewriter {
+	return rewriter{clockRate: clockRate, layer: -1, lastLayer: -1}
 }
 
-// pause forgets the layer, so that the next one begins with a key frame and the next number.
-func (f *forwarder) pause() { f.layer = -1 }
+// Pause stops forwarding: the next layer begins with a key frame and the next number.
+func (f *rewriter) Pause() { f.layer = -1 }
 
-// follows tells whether p goes on with what is being forwarded. A layer whose stream was replaced does not: its numbers
-// begin anew.
-func (f *forwarder) follows(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
+// Layer returns the layer that is forwarded, -1 when none is.
+func (f *rewriter) Layer() int { return f.layer }
 
-// lacks tells whether p goes on with what is being forwarded and is newer than all that has been sent.
-func (f *forwarder) lacks(p *Packet) bool {
-	return f.follows(p) && int16(p.Header.SequenceNumber+f.numbers.delta()-f.lastSeq) > 0
+// SSRC returns the publisher's SSRC of the latest layer that was forwarded.
+func (f *rewriter) SSRC() uint32 { return f.ssrc }
+
+// LastTimestamp returns the newest timestamp sent.
+func (f *rewriter) LastTimestamp() uint32 { return f.lastTS }
+
+// TimestampOffset returns what is added to the timestamps of the layer that is forwarded.
+func (f *rewriter) TimestampOffset() uint32 { return f.tsDelta[f.layer] }
+
+// Follows reports whether p continues the stream that is forwarded. A layer whose stream was replaced does not: its numbers
+// restart.
+func (f *rewriter) Follows(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
+
+// Lacks reports whether p continues the stream that is forwarded and is newer than everything sent.
+func (f *rewriter) Lacks(p *Packet) bool {
+	return f.Follows(p) && int16(p.Header.SequenceNumber+f.numbers.delta()-f.lastSeq) > 0
 }
 
 // start begins to forward p's layer with p, a packet that needs none before it. align gives the timestamp difference
 // between two layers by their sender reports, false when it is unknown.
-func (f *forwarder) start(p *Packet, align func(from, to int) (uint32, bool)) {
+func (f *rewriter) start(p *Packet, align func(from, to int) (uint32, bool)) {
 	n := p.Layer
 	f.layer, f.ssrc = n, p.Header.SSRC
 	if f.tsSource[n] != f.ssrc {
@@ -106,7 +119,7 @@ func (f *forwarder) start(p *Packet, align func(from, to int) (uint32, bool)) {
 }
 
 // alignTime finds what to add to the timestamps of p's layer, which p is the first packet of.
-func (f *forwarder) alignTime(p *Packet, align func(from, to int) (uint32, bool)) {
+func (f *rewriter) alignTime(p *Packet, align func(from, to int) (uint32, bool)) {
 	n := p.Layer
 	if f.tsKnown[n] != byReports {
 		if delta, ok := align(f.lastLayer, n); ok && f.lastLayer != n {
@@ -123,24 +136,24 @@ func (f *forwarder) alignTime(p *Packet, align func(from, to int) (uint32, bool)
 }
 
 // translate puts the numbers for p, a packet of the current layer in that run, into out.
-func (f *forwarder) translate(p *Packet, run *run, out *rewrite) {
+func (f *rewriter) translate(p *Packet, run *run, out *Rewrite) {
 	seq := p.Header.SequenceNumber
-	out.seq = seq + run.seq
-	out.ts = p.Header.Timestamp + f.tsDelta[f.layer]
-	out.described = p.Info.Frame.Structure != nil
-	if out.described {
-		out.frame = p.Info.Frame.Number + f.frameDelta
+	out.Seq = seq + run.seq
+	out.TS = p.Header.Timestamp + f.tsDelta[f.layer]
+	out.Described = p.Info.Frame.Structure != nil
+	if out.Described {
+		out.Frame = p.Info.Frame.Number + f.frameDelta
 	}
 	if p.Info.VP8.Present {
 		f.vp8.translate(&p.Info.VP8, run.picture, out)
 	}
-	if int16(out.seq-f.lastSeq) > 0 {
-		f.lastSeq, f.lastTS, f.lastArrival = out.seq, out.ts, p.Arrival
+	if int16(out.Seq-f.lastSeq) > 0 {
+		f.lastSeq, f.lastTS, f.lastArrival = out.Seq, out.TS, p.Arrival
 		if p.Info.VP8.Present {
-			f.vp8.lastPicture, f.vp8.lastTL0, f.vp8.lastKey = out.picture, out.tl0, out.key
+			f.vp8.lastPicture, f.vp8.lastTL0, f.vp8.lastKey = out.Picture, out.TL0, out.Key
 		}
-		if out.described {
-			f.lastFrame = out.frame
+		if out.Described {
+			f.lastFrame = out.Frame
 		}
 	}
 	f.numbers.note(seq)
@@ -148,7 +161,7 @@ func (f *forwarder) translate(p *Packet, run *run, out *rewrite) {
 
 // leaveOut goes on as if p, a packet of the current layer, had not been. If others behind it have gone out already it
 // returns the number that stays open.
-func (f *forwarder) leaveOut(p *Packet) (hole uint16, open bool) {
+func (f *rewriter) leaveOut(p *Packet) (hole uint16, open bool) {
 	seq := p.Header.SequenceNumber
 	if !f.numbers.isNew(seq) {
 		run := f.numbers.find(seq)
@@ -173,17 +186,43 @@ func (v *vp8Numbers) resume(d *codec.VP8Descriptor) uint16 {
 	return v.lastPicture + 1 - d.PictureID
 }
 
-func (v *vp8Numbers) translate(d *codec.VP8Descriptor, pictureDelta uint16, out *rewrite) {
-	out.picture = (d.PictureID + pictureDelta) & 0x7fff
-	out.tl0 = d.TL0 + v.tl0Delta
-	out.key = (d.KeyIndex + v.keyDelta) & 0x1f
+func (v *vp8Numbers) translate(d *codec.VP8Descriptor, pictureDelta uint16, out *Rewrite) {
+	out.Picture = (d.PictureID + pictureDelta) & 0x7fff
+	out.TL0 = d.TL0 + v.tl0Delta
+	out.Key = (d.KeyIndex + v.keyDelta) & 0x1f
 }
 
-// leaveOut tells whether d is of another picture than the last packet that was left out.
+// leaveOut reports whether d is of another picture than the last packet that was left out.
 func (v *vp8Numbers) leaveOut(d *codec.VP8Descriptor) bool {
 	if !d.Present || v.hasLeftOut && v.leftOut == d.PictureID {
 		return false
 	}
 	v.leftOut, v.hasLeftOut = d.PictureID, true
 	return true
+}
+
+// Insert returns the numbers for a packet that is not the publisher's, so long after the one before. The publisher's next packet begins after it.
+func (f *rewriter) Insert(now time.Time, after time.Duration) Rewrite {
+	f.Pause()
+	if !f.started {
+		f.started = true
+		f.lastSeq, f.lastTS = uint16(rand.Uint32()), rand.Uint32()
+	}
+	f.lastSeq++
+	f.lastTS += uint32(math.Round(after.Seconds() * float64(f.clockRate)))
+	f.lastArrival = now
+	return Rewrite{Seq: f.lastSeq, TS: f.lastTS}
+}
+
+// leave makes the rewriter continue with a track whose layers and time count from other origins, at that clock rate.
+func (f *rewriter) leave(clockRate uint32) {
+	f.Pause()
+	f.clockRate = clockRate
+	f.tsKnown, f.lastLayer = [MaxLayers]certainty{}, -1
+}
+
+// describeNext appends the payload descriptor of a key frame that follows everything sent.
+func (v *vp8Numbers) describeNext(b []byte) []byte {
+	v.lastPicture, v.lastTL0, v.lastKey = (v.lastPicture+1)&0x7fff, v.lastTL0+1, (v.lastKey+1)&0x1f
+	return append(b, 0x90, 0xd0, 0x80|byte(v.lastPicture>>8), byte(v.lastPicture), v.lastTL0, v.lastKey)
 }

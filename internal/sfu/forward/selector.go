@@ -1,20 +1,15 @@
-package sfu
+package forward
 
 import "meet/internal/sfu/codec"
 
-// target is the most that may be forwarded: spatial layers up to spatial, of them temporal layers up to temporal.
-type target struct{ spatial, temporal int }
-
-var (
-	everything = target{MaxLayers - 1, MaxTemporals - 1}
-	nothing    = target{-1, -1}
-)
+// Target is the most that may be forwarded: spatial layers up to Spatial, of them temporal layers up to Temporal.
+type Target struct{ Spatial, Temporal int }
 
 // selector picks, of the one stream that is forwarded, the packets of the layers a subscriber is to get. It goes by the
 // dependency descriptor where there is one, else by the payload's; of a codec that tells neither everything is
-// forwarded. It is plain state; DownTrack guards it.
+// forwarded.
 type selector struct {
-	target // being forwarded
+	Target // being forwarded
 	begun  bool
 	top    int // highest spatial layer inside the stream
 
@@ -23,7 +18,7 @@ type selector struct {
 	newest uint16                     // frame
 	stamp  uint32                     // timestamp of its picture
 	active uint32                     // by the publisher, when what follows was found
-	wanted target                     // likewise
+	wanted Target                     // likewise
 	best   int                        // decode target for wanted
 	mask   uint32                     // decode targets that what is forwarded can be decoded to
 	told   uint32                     // mask the subscriber knows
@@ -54,7 +49,7 @@ func (s *selector) begin() {
 }
 
 // choose decides on p, which belongs to the stream being forwarded. The first one after begin begins a key frame.
-func (s *selector) choose(p *Packet, want target) verdict {
+func (s *selector) choose(p *Packet, want Target) verdict {
 	var v verdict
 	switch info := &p.Info; {
 	case info.Frame.Structure != nil && s.frames != nil:
@@ -64,7 +59,7 @@ func (s *selector) choose(p *Packet, want target) verdict {
 	case info.Layered:
 		v = s.byVP9(info, want)
 	default:
-		s.target = target{0, want.temporal}
+		s.Target = Target{0, want.Temporal}
 		v.forward = true
 	}
 	s.begun = true
@@ -74,46 +69,46 @@ func (s *selector) choose(p *Packet, want target) verdict {
 
 // byVP8 goes by temporal layer. Only a picture that needs nothing of its own layer before it can be the first of that
 // layer, and it must be the next one: those above may need pictures of those between.
-func (s *selector) byVP8(info *codec.Info, want target) bool {
+func (s *selector) byVP8(info *codec.Info, want Target) bool {
 	if info.Begins {
 		switch {
-		case !s.begun || info.KeyFrame || s.temporal > want.temporal:
-			s.target = target{0, want.temporal}
-		case info.Sync && s.temporal < want.temporal && int(info.Temporal) == s.temporal+1:
-			s.temporal++
+		case !s.begun || info.KeyFrame || s.Temporal > want.Temporal:
+			s.Target = Target{0, want.Temporal}
+		case info.Sync && s.Temporal < want.Temporal && int(info.Temporal) == s.Temporal+1:
+			s.Temporal++
 		}
 	}
-	return int(info.Temporal) <= s.temporal
+	return int(info.Temporal) <= s.Temporal
 }
 
 // byVP9 goes by the layers of the payload descriptor (RFC 9628, section 4.2). All lower spatial layers are forwarded,
 // as any may be needed; so the way down is open at any picture.
-func (s *selector) byVP9(info *codec.Info, want target) verdict {
+func (s *selector) byVP9(info *codec.Info, want Target) verdict {
 	if info.Begins {
 		if !s.begun || info.KeyFrame {
-			s.target = want
+			s.Target = want
 		}
-		s.temporal = s.temporalByVP9(info, want)
+		s.Temporal = s.temporalByVP9(info, want)
 		switch {
 		case info.Spatial == 0:
-			s.spatial = min(s.spatial, want.spatial)
-		case info.Fresh && int(info.Spatial) == s.spatial+1:
-			s.spatial = min(s.spatial+1, want.spatial)
+			s.Spatial = min(s.Spatial, want.Spatial)
+		case info.Fresh && int(info.Spatial) == s.Spatial+1:
+			s.Spatial = min(s.Spatial+1, want.Spatial)
 		}
 	}
 	return verdict{
-		forward: int(info.Spatial) <= s.spatial && int(info.Temporal) <= s.temporal,
-		marker:  info.Ends && int(info.Spatial) == s.spatial,
-		waits:   s.spatial < want.spatial && info.Temporal == 0 && int(info.Spatial) == s.spatial+1,
+		forward: int(info.Spatial) <= s.Spatial && int(info.Temporal) <= s.Temporal,
+		marker:  info.Ends && int(info.Spatial) == s.Spatial,
+		waits:   s.Spatial < want.Spatial && info.Temporal == 0 && int(info.Spatial) == s.Spatial+1,
 	}
 }
 
-func (s *selector) temporalByVP9(info *codec.Info, want target) int {
+func (s *selector) temporalByVP9(info *codec.Info, want Target) int {
 	switch {
 	case info.Spatial > 0: // the layers of a picture share its time
-		return s.temporal
-	case info.Sync && s.temporal < want.temporal && int(info.Temporal) == s.temporal+1:
-		return s.temporal + 1
+		return s.Temporal
+	case info.Sync && s.Temporal < want.Temporal && int(info.Temporal) == s.Temporal+1:
+		return s.Temporal + 1
 	}
-	return min(s.temporal, want.temporal)
+	return min(s.Temporal, want.Temporal)
 }

@@ -1,4 +1,4 @@
-package sfu
+package forward
 
 import "meet/internal/sfu/codec"
 
@@ -23,7 +23,7 @@ const (
 
 // byDescriptor goes by the dependency descriptor: forwarded are the frames of one decode target. All packets of a frame
 // share the verdict on the first that came.
-func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want target) verdict {
+func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want Target) verdict {
 	f := &info.Frame
 	h := &s.frames[f.Number%frameMemory]
 	var v verdict
@@ -43,16 +43,16 @@ func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want target) ver
 		}
 	}
 	v.forward = h.state == forwarded
-	v.marker = f.Last && int(info.Spatial) == s.spatial
+	v.marker = f.Last && int(info.Spatial) == s.Spatial
 	if h.tells || f.HasMask || f.New && s.mask != f.Active {
 		v.mask = f.Mask(s.mask)
 	}
 	return v
 }
 
-// retarget moves on to the decode target for want if the frame, newer than all before, allows it, and tells whether only
+// retarget moves on to the decode target for want if the frame, newer than all before, allows it, and reports whether only
 // a key frame will. begins says that the frame is the first of its picture.
-func (s *selector) retarget(info *codec.Info, begins bool, want target) (waits bool) {
+func (s *selector) retarget(info *codec.Info, begins bool, want Target) (waits bool) {
 	f := &info.Frame
 	if f.New {
 		s.decode, s.told = -1, f.Active // what a structure says by itself
@@ -72,19 +72,19 @@ func (s *selector) retarget(info *codec.Info, begins bool, want target) (waits b
 		return true
 	}
 	// Meanwhile the temporal layers can change: fewer at any picture, more at a frame that begins them.
-	same := closest(f, target{s.spatial, want.temporal})
-	if spatial, temporal := f.Structure.Layers(max(same, 0)); same >= 0 && same != s.decode && spatial == s.spatial &&
-		(begins && temporal < s.temporal || s.begins(f, same)) {
+	same := closest(f, Target{s.Spatial, want.Temporal})
+	if spatial, temporal := f.Structure.Layers(max(same, 0)); same >= 0 && same != s.decode && spatial == s.Spatial &&
+		(begins && temporal < s.Temporal || s.begins(f, same)) {
 		s.take(f, same)
 	}
 	spatial, _ := f.Structure.Layers(s.best)
-	return spatial != s.spatial && info.Temporal == 0 && int(info.Spatial) == spatial
+	return spatial != s.Spatial && info.Temporal == 0 && int(info.Spatial) == spatial
 }
 
 // take goes on with a decode target.
 func (s *selector) take(f *codec.Frame, decode int) {
 	s.decode = decode
-	s.spatial, s.temporal = f.Structure.Layers(decode)
+	s.Spatial, s.Temporal = f.Structure.Layers(decode)
 	s.remask(f)
 }
 
@@ -92,13 +92,13 @@ func (s *selector) take(f *codec.Frame, decode int) {
 func (s *selector) remask(f *codec.Frame) {
 	s.mask = 0
 	for t := range f.Structure.Targets {
-		if spatial, temporal := f.Structure.Layers(t); f.Active&(1<<t) != 0 && spatial <= s.spatial && temporal <= s.temporal {
+		if spatial, temporal := f.Structure.Layers(t); f.Active&(1<<t) != 0 && spatial <= s.Spatial && temporal <= s.Temporal {
 			s.mask |= 1 << t
 		}
 	}
 }
 
-// begins tells whether a decode target can be decoded from frame f on: f is one of its switching points, and the frames
+// begins reports whether a decode target can be decoded from frame f on: f is one of its switching points, and the frames
 // it needs have been forwarded.
 func (s *selector) begins(f *codec.Frame, decode int) bool {
 	if f.Indication(decode) != codec.Switch {
@@ -115,7 +115,7 @@ func (s *selector) begins(f *codec.Frame, decode int) bool {
 
 // closest returns the decode target the publisher sends that comes closest to want from below, first in space; when all
 // have more, the one that has least; -1 when it sends none.
-func closest(f *codec.Frame, want target) int {
+func closest(f *codec.Frame, want Target) int {
 	best, rank := -1, 0
 	for t := range f.Structure.Targets {
 		if f.Active&(1<<t) == 0 {
@@ -123,7 +123,7 @@ func closest(f *codec.Frame, want target) int {
 		}
 		spatial, temporal := f.Structure.Layers(t)
 		r := 1 + spatial*8 + temporal // temporal layers are below 8
-		if spatial > want.spatial || temporal > want.temporal {
+		if spatial > want.Spatial || temporal > want.Temporal {
 			r = -r
 		}
 		if best < 0 || r > rank {

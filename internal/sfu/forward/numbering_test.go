@@ -1,4 +1,4 @@
-package sfu
+package forward
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package sfu
+package forward
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ func TestPacketUnmarshal(t *testing.T) {
 	var p Packet // one for all, as on the packet path
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := p.unmarshal(tt.raw)
+			err := p.Unmarshal(tt.raw)
 			if (err != nil) != tt.fails {
 				t.Fatalf("unmarshal = %v, want an error: %v", err, tt.fails)
 			}
@@ -55,10 +55,10 @@ func FuzzPacketUnmarshal(f *testing.F) {
 	used := []byte{0x92, 0x60, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0xbe, 0xde, 0, 1, 0x10, 5, 0x20, 6, 7}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var p Packet
-		if err := p.unmarshal(used); err != nil {
+		if err := p.Unmarshal(used); err != nil {
 			t.Fatal(err)
 		}
-		err := p.unmarshal(raw)
+		err := p.Unmarshal(raw)
 		var want rtp.Packet
 		if wantErr := want.Unmarshal(raw); (err != nil) != (wantErr != nil) {
 			t.Fatalf("unmarshal = %v, pion's = %v", err, wantErr)

@@ -1,0 +1,84 @@
+package sfu
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+const numberID = 6 // of the transport-wide number in these tests
+
+// remb is the subscriber's own estimate as it comes over the wire.
+func remb(t *testing.T, bitrate float32) []byte {
+	t.Helper()
+	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: 1, Bitrate: bitrate, SSRCs: []uint32{downSSRC}}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// number makes the subscribers of f get transport-wide numbers, and their connections known to carry plenty.
+func (f *fanOut) number(tb testing.TB) {
+	tb.Helper()
+	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 100_000_000, SSRCs: []uint32{downSSRC}}).Marshal()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, d := range f.tracks {
+		d.binding.transportID = numberID
+		d.options.Tap.pacer.HandleRTCP(raw, f.now)
+	}
+	f.packet()
+	f.out = countingWriter{}
+}
+
+func TestNumberedPacketPathAllocatesNothing(t *testing.T) {
+	f := newFanOut(t, webrtc.MimeTypeVP8, 40)
+	f.number(t)
+	if n := testing.AllocsPerRun(100, f.packet); n != 0 || f.out.packets != 40*101 {
+		t.Errorf("%v allocations for a packet to 40 subscribers, %d delivered", n, f.out.packets)
+	}
+}
+
+// BenchmarkFanOutNumbered is BenchmarkFanOut to subscribers whose connection is estimated.
+func BenchmarkFanOutNumbered(b *testing.B) {
+	for _, subscribers := range []int{1, 10, 40} {
+		b.Run(fmt.Sprintf("VP8/%d", subscribers), func(b *testing.B) {
+			f := newFanOut(b, webrtc.MimeTypeVP8, subscribers)
+			f.number(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				f.packet()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.out.packets), "ns/delivered")
+		})
+	}
+}
+
+// TestNothingWaitsOfAClosedTrack: what waits of a track that leaves the connection is not sent, nor numbered: it would count
+// as lost.
+func TestNothingWaitsOfAClosedTrack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newAllotted(t, false)
+		g.hear(100_000)
+		g.d.SetAllowed(2, 3)
+		p := g.d.options.Tap.pacer
+		g.play(50 * time.Millisecond)
+		g.play(50 * time.Millisecond)
+		waited := p.Stats().Waiting
+		if waited == 0 {
+			t.Fatal("nothing waits")
+		}
+		if err := g.d.Unbind(g.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if left := p.Stats().Waiting; left != 0 {
+			t.Errorf("%d packets of %d still wait", left, waited)
+		}
+	})
+}

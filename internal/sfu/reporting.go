@@ -1,0 +1,77 @@
+package sfu
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// reporting is what a track and its subscriber report to each other.
+type reporting struct {
+	packets, octets uint64 // sent
+	reception       receptionTracker
+	loss            reportedLoss
+	sent            [4]sentReport // ring of the latest sender reports
+	count           int           // of them
+	roundTrip       time.Duration
+}
+
+// sentReport is a sender report that a subscriber's may answer. Both come each second and commonly cross, so more than
+// the last one is remembered.
+type sentReport struct {
+	ntp uint32 // middle bits
+	at  time.Time
+}
+
+// noteReport takes a receiver report on the track.
+func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
+	if d.video {
+		d.options.Tap.pacer.Report(float64(r.FractionLost)/256, now)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.reports.reception.sum
+	d.reports.reception.note(r)
+	d.receiver.options.Counters.reported(before, d.reports.reception.sum)
+	d.reports.loss.note(r, now)
+	d.binding.extensions.acknowledge(r)
+	for _, sent := range d.reports.sent {
+		if r.LastSenderReport != 0 && r.LastSenderReport == sent.ntp {
+			held := time.Duration(r.Delay) * time.Second / 65536
+			d.reports.roundTrip = max(0, now.Sub(sent.at)-held)
+			d.receiver.options.Counters.RoundTrips.add(d.reports.roundTrip)
+		}
+	}
+}
+
+// senderReport returns a sender report and the source's description, nothing before the publisher's first report. It
+// carries the publisher's clock, which sound and picture of one person share, moved on to now.
+func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.receiver.layer(d.fwd.Layer())
+	if l == nil || l.ssrc != d.fwd.SSRC() || !d.binding.bound || d.reports.packets == 0 {
+		return nil
+	}
+	sr := l.senderReport()
+	if sr.at.IsZero() {
+		return nil
+	}
+	elapsed := now.Sub(sr.at)
+	ntp := sr.ntp + uint64(elapsed.Seconds()*(1<<32))
+	d.reports.sent[d.reports.count%len(d.reports.sent)] = sentReport{uint32(ntp >> 16), now}
+	d.reports.count++
+	return []rtcp.Packet{
+		&rtcp.SenderReport{
+			SSRC:        d.binding.ssrc,
+			NTPTime:     ntp,
+			RTPTime:     sr.rtp + uint32(elapsed.Seconds()*float64(d.receiver.options.ClockRate)) + d.fwd.TimestampOffset(),
+			PacketCount: uint32(d.reports.packets),
+			OctetCount:  uint32(d.reports.octets),
+		},
+		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+			Source: d.binding.ssrc,
+			Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: d.options.StreamID}},
+		}}},
+	}
+}
