@@ -1,5 +1,48 @@
 package sfu
 
+import "time"
+
+// Clock maps the RTP timestamps of one layer to its publisher's wall clock, by a sender report. Sound and picture of one
+// publisher share that clock; it may differ from the server's.
+type Clock struct {
+	// Sent is the report's moment on the publisher's clock, Arrived on the server's, Timestamp on the layer's.
+	Sent, Arrived time.Time
+	Timestamp     uint32
+	Rate          uint32 // Hz
+}
+
+// Clock returns the clock of layer n by the latest sender report, false until one has come.
+func (r *Receiver) Clock(n int) (Clock, bool) {
+	l := r.layer(n)
+	if l == nil {
+		return Clock{}, false
+	}
+	return l.clock()
+}
+
+func (l *layer) clock() (Clock, bool) {
+	sr := l.senderReport()
+	if sr.at.IsZero() {
+		return Clock{}, false
+	}
+	return Clock{Sent: ntpTime(sr.ntp), Arrived: sr.at, Timestamp: sr.rtp, Rate: l.r.options.ClockRate}, true
+}
+
+// Time returns the moment of an RTP timestamp on the publisher's clock. It may lie half the range of timestamps before or
+// after the report.
+func (c Clock) Time(timestamp uint32) time.Time {
+	since := int64(int32(timestamp - c.Timestamp))
+	return c.Sent.Add(time.Duration(since * int64(time.Second) / int64(max(1, c.Rate))))
+}
+
+// ntpEpoch is 1900-01-01 in Unix seconds (RFC 5905, section 6).
+const ntpEpoch = -2_208_988_800
+
+// ntpTime converts 32.32 fixed point seconds since 1900 (RFC 3550, section 4).
+func ntpTime(ntp uint64) time.Time {
+	return time.Unix(int64(ntp>>32)+ntpEpoch, int64(ntp&0xffffffff*1_000_000_000>>32))
+}
+
 // align returns what must be added to timestamps of layer to so that they count as those of layer from do, by the sender
 // reports of both; false until both have come.
 func (r *Receiver) align(from, to int) (uint32, bool) {

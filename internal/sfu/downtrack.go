@@ -139,6 +139,9 @@ func (d *DownTrack) SetMuted(muted bool) {
 	d.fwd.Pause()
 }
 
+// Ended does nothing: the track stays on its connection until its owner removes it.
+func (d *DownTrack) Ended() {}
+
 func (d *DownTrack) writeLocked(p *Packet) {
 	if d.fwd.Follows(p) {
 		d.forwardLocked(p)
@@ -187,22 +190,10 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	return true
 }
 
-// catchUpLocked sends what came before p though it belongs behind it: the rest of a key frame whose first packet was
-// lost and came again.
+// catchUpLocked sends what came before p though it belongs behind it: see layer.replay.
 func (d *DownTrack) catchUpLocked(p *Packet) {
-	l := d.receiver.layer(p.Layer)
-	if l == nil {
-		return
-	}
-	highest, first := l.highest(), p.Header.SequenceNumber+1
-	if oldest := highest - videoHistory + 1; int16(oldest-first) > 0 {
-		first = oldest // what is older is gone
-	}
-	for seq := first; int16(highest-seq) >= 0; seq++ {
-		if q := &d.repair.packet; d.recallLocked(l, seq) && l.describe(q) == nil {
-			q.Layer, q.Arrival = p.Layer, p.Arrival
-			d.forwardLocked(q)
-		}
+	if l := d.receiver.layer(p.Layer); l != nil {
+		l.replay(p, &d.repair.packet, d.repair.raw, d.forwardLocked)
 	}
 }
 

@@ -48,9 +48,7 @@ func (r *Receiver) fallSilent(stop <-chan struct{}) {
 	for range silencePackets {
 		now := time.Now()
 		for _, s := range *r.sinks.Load() {
-			if d, ok := s.(*DownTrack); ok {
-				d.WriteSilence(now)
-			}
+			s.WriteSilence(now)
 		}
 		select {
 		case <-stop:

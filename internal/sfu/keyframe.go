@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"meet/internal/sfu/codec"
 )
 
 // maxStranded bounds how many packets are kept for a structure that is late: more than a key frame has.
@@ -84,4 +86,25 @@ func (l *layer) deliverStranded(now time.Time) {
 		l.deliver(p)
 	}
 	l.stranded = l.stranded[:0]
+}
+
+// replay gives write the packets that have come though they belong behind first: the rest of a key frame whose first packet
+// was lost and came again. It uses p and raw as scratch. Only what the layer's read goroutine calls may call it.
+func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
+	highest, from := l.highest(), first.Header.SequenceNumber+1
+	if oldest := highest - videoHistory + 1; int16(oldest-from) > 0 {
+		from = oldest // what is older is gone
+	}
+	for seq := from; int16(highest-seq) >= 0; seq++ {
+		if l.recall(seq, p, raw) && l.describe(p) == nil {
+			p.Layer, p.Arrival = first.Layer, first.Arrival
+			write(p)
+		}
+	}
+}
+
+// recall reads packet seq from the history into p, by way of raw, and reports whether it was there.
+func (l *layer) recall(seq uint16, p *Packet, raw []byte) bool {
+	n := l.history.Load(seq, raw)
+	return n > 0 && p.Unmarshal(raw[:n]) == nil && codec.Parse(l.r.codec, p.Payload, &p.Info) == nil
 }

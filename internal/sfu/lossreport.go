@@ -36,9 +36,7 @@ func (d *DownTrack) Loss(now time.Time) uint8 {
 func (r *Receiver) worstLoss(now time.Time) uint8 {
 	var worst uint8
 	for _, s := range *r.sinks.Load() {
-		if d, ok := s.(*DownTrack); ok {
-			worst = max(worst, d.Loss(now))
-		}
+		worst = max(worst, s.Loss(now))
 	}
 	return worst
 }

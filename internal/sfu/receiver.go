@@ -60,6 +60,12 @@ func NewReceiver(o ReceiverOptions) *Receiver {
 	return r
 }
 
+// MimeType returns the codec, such as "video/VP8".
+func (r *Receiver) MimeType() string { return r.options.MimeType }
+
+// ClockRate returns the rate of the track's RTP timestamps in Hz.
+func (r *Receiver) ClockRate() uint32 { return r.options.ClockRate }
+
 // AddLayer starts forwarding layer n of the track, which comes from source. Goroutines of the layer read the source until
 // it returns an error; ended is then called from one of them, unless it is nil. A layer already there is replaced, as after
 // a renegotiation.
@@ -81,13 +87,17 @@ func (r *Receiver) AddLayer(n int, source TrackSource, ended func()) {
 	r.wg.Go(l.readRTCP)
 }
 
-// AddSink begins to feed s.
+// AddSink begins to feed s, until RemoveSink or the Receiver's end. It learns of later mutes only.
 func (r *Receiver) AddSink(s Sink) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if old := *r.sinks.Load(); !slices.Contains(old, s) {
+	closed := r.closed
+	if old := *r.sinks.Load(); !closed && !slices.Contains(old, s) {
 		sinks := append(slices.Clone(old), s)
 		r.sinks.Store(&sinks)
+	}
+	r.mu.Unlock()
+	if closed {
+		s.Ended()
 	}
 }
 
@@ -105,12 +115,11 @@ func (r *Receiver) SetMuted(muted bool) {
 	if r.muted.Load() == muted {
 		return
 	}
-	if !muted {
-		for _, s := range *r.sinks.Load() {
-			if d, ok := s.(*DownTrack); ok {
-				d.SetMuted(false)
-			}
-		}
+	if muted {
+		r.muted.Store(true)
+	}
+	for _, s := range *r.sinks.Load() {
+		s.SetMuted(muted)
 	}
 	r.muted.Store(muted)
 	r.mu.Lock()
@@ -157,14 +166,17 @@ func (r *Receiver) RequestKeyFrames() {
 }
 
 // Close removes all sinks and waits for the layers' goroutines, which end once the connection's streams are closed; so
-// close those first.
+// close those first. Then it tells the sinks that the track has ended.
 func (r *Receiver) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.endSilenceLocked()
-	r.sinks.Store(&[]Sink{})
+	sinks := r.sinks.Swap(&[]Sink{})
 	r.mu.Unlock()
 	r.wg.Wait()
+	for _, s := range *sinks {
+		s.Ended()
+	}
 }
 
 // Stats are a Receiver's counters since it began.

@@ -206,8 +206,8 @@ func TestReceiverReadsLayers(t *testing.T) {
 	add(0, 6, sliceReader(one), sliceReader())
 	r.Close()
 	add(0, 6, sliceReader(one), sliceReader())
-	if len(s.seqs) != 2 {
-		t.Errorf("a removed sink was given %v", s.seqs[2:])
+	if len(s.seqs) != 2 || s.ended != 0 {
+		t.Errorf("a removed sink was given %v, and ended %d times", s.seqs[2:], s.ended)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-
-	"meet/internal/sfu/codec"
 )
 
 // retransmission is how lost packets go out again.
@@ -90,7 +88,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	}
 	stale := d.fwd.Stale(seq)
 	l := d.receiver.layer(int(sent.Layer))
-	if sent.Exhausted() || l == nil || l.ssrc != sent.SSRC || !d.recallLocked(l, sent.Source) {
+	if sent.Exhausted() || l == nil || l.ssrc != sent.SSRC || !l.recall(sent.Source, &d.repair.packet, d.repair.raw) {
 		// Not for every loss of one bad link: the others get the key frames too.
 		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.selection.askedAt) >= maxAskInterval {
 			d.selection.askedAt = now
@@ -118,11 +116,4 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	out.Seq = d.repair.rtxSeq
 	d.repair.rtxSeq++
 	d.sendLocked(p, &out, d.binding.rtxSSRC, d.binding.rtxType, d.repair.rtxRaw[:size], true)
-}
-
-// recallLocked reads packet seq of l from its history into d.repair.packet, and reports whether it was there.
-func (d *DownTrack) recallLocked(l *layer, seq uint16) bool {
-	n := l.history.Load(seq, d.repair.raw)
-	p := &d.repair.packet
-	return n > 0 && p.Unmarshal(d.repair.raw[:n]) == nil && codec.Parse(d.receiver.codec, p.Payload, &p.Info) == nil
 }

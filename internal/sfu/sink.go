@@ -1,12 +1,24 @@
 package sfu
 
-import "meet/internal/sfu/forward"
+import (
+	"time"
+
+	"meet/internal/sfu/forward"
+)
 
 // Packet is one RTP packet on its way from a publisher to the sinks.
 type Packet = forward.Packet
 
-// Sink takes the packets of a Receiver: a DownTrack, a recorder.
+// Sink is anything fed by a Receiver: a DownTrack, a recorder's LayerSink. No method may block.
 type Sink interface {
-	// WriteRTP takes one packet. Layers of one Receiver call it from different goroutines. It must not block.
+	// WriteRTP takes one packet. Layers of one Receiver call it from different goroutines.
 	WriteRTP(p *Packet)
+	// SetMuted says that the publisher has muted or unmuted the track. No packets come meanwhile.
+	SetMuted(muted bool)
+	// WriteSilence continues sound that has just been muted: it is called every 20 ms for a second.
+	WriteSilence(now time.Time)
+	// Loss returns the loss on the path to the sink in 256ths, 0 where there is none.
+	Loss(now time.Time) uint8
+	// Ended says that the Receiver is closed. It is the last call.
+	Ended()
 }

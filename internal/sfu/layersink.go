@@ -1,0 +1,186 @@
+package sfu
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Consumer takes one layer of a track from a LayerSink, such as a recorder. Its methods are called one at a time and must
+// not block; of the LayerSink they may call RequestKeyFrame, SetLayer and Layer.
+type Consumer interface {
+	// WritePacket takes one packet, and its moment on the publisher's clock: zero until the publisher's first sender report.
+	// The moments of packets in order never decrease. A packet that comes late, out of order, has the moment it would have
+	// had in time. The packet's memory is used again after the call. Another SSRC than before means another layer, or a
+	// stream that was replaced: it begins with a key frame and counts sequence numbers and timestamps from other origins.
+	WritePacket(p *Packet, at time.Time)
+	// SetMuted says that the publisher has muted or unmuted the track. The first picture after a mute is a key frame.
+	SetMuted(muted bool)
+	// Ended says that the track no longer comes in this codec. It is the last call.
+	Ended()
+}
+
+// LayerSink is the Sink of a Consumer: it passes on one layer of a track, unchanged, and asks for the key frames that the
+// layer needs to begin. Of a stream that holds several spatial layers (SVC) it passes on all.
+type LayerSink struct {
+	receiver *Receiver
+	consumer Consumer
+
+	wanted atomic.Int32
+	layer  atomic.Int32 // passed on; -1: none
+
+	// mu is held while the Consumer is called, which keeps its packets in order.
+	mu      sync.Mutex
+	ssrc    uint32 // of the layer that is passed on
+	askedAt time.Time
+	clock   lastMoment
+	late    Packet // scratch
+	raw     []byte // scratch
+}
+
+// lastMoment is the newest packet in order and when it was.
+type lastMoment struct {
+	at        time.Time // on the publisher's clock; zero while unknown
+	arrival   time.Time
+	ssrc      uint32
+	timestamp uint32
+}
+
+// NewLayerSink makes a LayerSink that passes the best layer up to wanted, the index of a simulcast layer, to c once it is
+// started.
+func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
+	s := &LayerSink{receiver: r, consumer: c}
+	s.wanted.Store(int32(wanted))
+	s.layer.Store(-1)
+	return s
+}
+
+// Start begins to pass packets on: video with the next key frame, which it asks for.
+func (s *LayerSink) Start() {
+	s.receiver.AddSink(s)
+	if s.receiver.codec.HasKeyFrames() {
+		s.receiver.requestFirst(int(s.wanted.Load()))
+	}
+}
+
+// Stop ends it. A packet under way may still reach the Consumer, which is not told of an end.
+func (s *LayerSink) Stop() { s.receiver.RemoveSink(s) }
+
+// SetLayer changes to the best layer up to wanted, at its next key frame, which it asks for.
+func (s *LayerSink) SetLayer(wanted int) {
+	if int(s.wanted.Swap(int32(wanted))) != wanted && s.receiver.codec.HasKeyFrames() {
+		s.receiver.requestFirst(wanted)
+	}
+}
+
+// Layer returns the layer that is passed on, -1 while none is.
+func (s *LayerSink) Layer() int { return int(s.layer.Load()) }
+
+// RequestKeyFrame asks for a key frame of the layer that is passed on, or is to be.
+func (s *LayerSink) RequestKeyFrame() {
+	if n := s.Layer(); n >= 0 {
+		s.receiver.RequestKeyFrame(n)
+		return
+	}
+	s.receiver.requestFirst(int(s.wanted.Load()))
+}
+
+// WriteRTP passes p on if it is of the layer, which changes at key frames only.
+func (s *LayerSink) WriteRTP(p *Packet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.Layer == s.Layer() && p.Header.SSRC == s.ssrc {
+		s.writeLocked(p)
+	} else if s.switchLocked(p) {
+		s.writeLocked(p)
+		s.catchUpLocked(p)
+	}
+}
+
+// switchLocked decides about a packet of a layer that is not passed on and reports whether to begin with it.
+func (s *LayerSink) switchLocked(p *Packet) bool {
+	r := s.receiver
+	if p.Layer != r.best(int(s.wanted.Load())) || !r.sends(p) {
+		return false
+	}
+	if r.codec.HasKeyFrames() && !p.Info.KeyFrame {
+		s.askKeyFrameLocked(p)
+		return false
+	}
+	if len(p.Payload) == 0 {
+		return false // padding begins nothing
+	}
+	s.layer.Store(int32(p.Layer))
+	s.ssrc = p.Header.SSRC
+	return true
+}
+
+func (s *LayerSink) writeLocked(p *Packet) {
+	if p.Broken && !p.Info.KeyFrame {
+		s.askKeyFrameLocked(p)
+	}
+	s.consumer.WritePacket(p, s.momentLocked(p))
+}
+
+func (s *LayerSink) askKeyFrameLocked(p *Packet) {
+	if p.Arrival.Sub(s.askedAt) >= minAskInterval {
+		s.askedAt = p.Arrival
+		s.receiver.requestKeyFrame(p.Layer, p.Arrival)
+	}
+}
+
+// catchUpLocked passes on what came before p though it belongs behind it: see layer.replay.
+func (s *LayerSink) catchUpLocked(p *Packet) {
+	if s.receiver.codec.HasKeyFrames() {
+		if s.raw == nil {
+			s.raw = make([]byte, mtu)
+		}
+		s.receiver.layer(p.Layer).replay(p, &s.late, s.raw, s.writeLocked)
+	}
+}
+
+// momentLocked returns the moment of p on the publisher's clock, zero while it is unknown.
+func (s *LayerSink) momentLocked(p *Packet) time.Time {
+	last, stamp := &s.clock, p.Header.Timestamp
+	continues := p.Header.SSRC == last.ssrc
+	if continues && stamp == last.timestamp && !last.at.IsZero() {
+		return last.at // of the same picture
+	}
+	at := last.at
+	if clock, ok := s.receiver.Clock(p.Layer); ok {
+		at = clock.Time(stamp)
+	} else if !at.IsZero() { // another layer has had a report, this one has not yet
+		at = at.Add(p.Arrival.Sub(last.arrival))
+	}
+	if continues && int32(stamp-last.timestamp) < 0 { // late
+		return at
+	}
+	if at.Before(last.at) { // two reports disagree by less than a picture
+		at = last.at
+	}
+	*last = lastMoment{at: at, arrival: p.Arrival, ssrc: p.Header.SSRC, timestamp: stamp}
+	return at
+}
+
+// SetMuted tells the Consumer. After a mute the layer begins with a key frame.
+func (s *LayerSink) SetMuted(muted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !muted {
+		s.layer.Store(-1)
+	}
+	s.consumer.SetMuted(muted)
+}
+
+// WriteSilence does nothing: the Consumer knows of the mute.
+func (s *LayerSink) WriteSilence(time.Time) {}
+
+// Loss is none.
+func (s *LayerSink) Loss(time.Time) uint8 { return 0 }
+
+// Ended tells the Consumer.
+func (s *LayerSink) Ended() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.consumer.Ended()
+}

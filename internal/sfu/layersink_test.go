@@ -1,0 +1,207 @@
+package sfu
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// taken is one packet, or one event, as a Consumer got it.
+type taken struct {
+	layer int
+	seq   uint16
+	key   bool
+	at    time.Time
+	event string
+}
+
+// memory is a Consumer that keeps what it gets.
+type memory struct{ all []taken }
+
+func (m *memory) WritePacket(p *Packet, at time.Time) {
+	m.all = append(m.all, taken{layer: p.Layer, seq: p.Header.SequenceNumber, key: p.Info.KeyFrame, at: at})
+}
+
+func (m *memory) SetMuted(muted bool) {
+	m.all = append(m.all, taken{event: map[bool]string{true: "muted", false: "unmuted"}[muted]})
+}
+
+func (m *memory) Ended() { m.all = append(m.all, taken{event: "ended"}) }
+
+// take returns what came since the last call.
+func (m *memory) take() []taken {
+	all := m.all
+	m.all = nil
+	return all
+}
+
+// numbers are the sequence numbers of the packets.
+func (m *memory) numbers() []uint16 {
+	var all []uint16
+	for _, p := range m.take() {
+		all = append(all, p.seq)
+	}
+	return all
+}
+
+func newLayerRig(t *testing.T, layers, wanted int) (*rig, *LayerSink, *memory) {
+	t.Helper()
+	g, m := newRig(t, layers, false), &memory{}
+	g.d.Stop() // the sink is alone
+	s := NewLayerSink(g.r, wanted, m)
+	s.Start()
+	t.Cleanup(s.Stop)
+	g.up.take()
+	return g, s, m
+}
+
+// feedAll gives each layer a packet of that number.
+func (g *rig) feedAll(seq uint16, key bool) {
+	g.t.Helper()
+	for n := range MaxLayers {
+		if g.r.layer(n) != nil {
+			g.feed(n, picture{seq: seq, ts: uint32(seq) * 3000, id: seq, key: key})
+		}
+	}
+	g.now = g.now.Add(time.Second / 30)
+}
+
+func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
+	g, s, m := newLayerRig(t, 3, 2)
+	g.feedAll(1, false)
+	if asked := g.up.keyFramesAsked(); len(m.all) != 0 || len(asked) == 0 {
+		t.Fatalf("%+v before a key frame, one asked of %v", m.all, asked)
+	}
+	g.feedAll(2, true)
+	m.take() // while the layers begin to send, lower ones may be the best there are
+	g.feedAll(3, false)
+	g.feedAll(4, false)
+	if got := m.take(); len(got) != 2 || got[0].layer != 2 || got[1].layer != 2 || s.Layer() != 2 {
+		t.Fatalf("%+v, want two packets of layer 2", got)
+	}
+	g.forgetRequests()
+	s.SetLayer(0)
+	if asked := g.up.keyFramesAsked(); !slices.Contains(asked, layerSSRC(0)) {
+		t.Errorf("key frames asked of %v, want one of the layer that is wanted", asked)
+	}
+	g.feedAll(5, false)
+	g.feedAll(6, true)
+	g.feedAll(7, false)
+	got := m.take()
+	if len(got) < 3 || got[0].layer != 2 || got[len(got)-1].layer != 0 || s.Layer() != 0 {
+		t.Fatalf("%+v, want layer 2 up to a key frame of layer 0", got)
+	}
+	for i := 1; i < len(got); i++ {
+		if got[i].layer != got[i-1].layer && !got[i].key {
+			t.Errorf("%+v changes the layer without a key frame", got[i])
+		}
+	}
+	g.forgetRequests()
+	s.RequestKeyFrame()
+	if asked := g.up.keyFramesAsked(); !slices.Equal(asked, []uint32{layerSSRC(0)}) {
+		t.Errorf("key frames asked of %v, want one of the layer that is passed on", asked)
+	}
+}
+
+func TestLayerSinkMutesAndEnds(t *testing.T) {
+	g, s, m := newLayerRig(t, 1, 2)
+	g.feedAll(1, true)
+	g.r.SetMuted(true)
+	g.feedAll(2, false)
+	g.r.SetMuted(false)
+	g.feedAll(3, false)
+	g.feedAll(4, true)
+	g.r.Close()
+	want := []taken{{seq: 1, key: true}, {event: "muted"}, {event: "unmuted"}, {seq: 4, key: true}, {event: "ended"}}
+	if got := m.take(); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	s.Start()
+	if got := m.take(); len(got) != 1 || got[0].event != "ended" {
+		t.Errorf("a sink of a closed Receiver gets %+v", got)
+	}
+}
+
+// TestLayerSinkCatchesUp loses the first packet of a key frame; when that comes again, what came in between follows it.
+func TestLayerSinkCatchesUp(t *testing.T) {
+	g, _, m := newLayerRig(t, 1, 0)
+	g.feed(0, picture{seq: 1, id: 4})
+	g.feed(0, picture{seq: 3, ts: 10, id: 5, part: true, key: true})
+	g.feed(0, picture{seq: 2, ts: 10, id: 5, key: true, open: true})
+	g.feed(0, picture{seq: 4, ts: 20, id: 6})
+	if got := m.numbers(); !slices.Equal(got, []uint16{2, 3, 4}) {
+		t.Errorf("packets %v, want the key frame whole", got)
+	}
+}
+
+// report lets layer n have a sender report: timestamp ts was the publisher's moment at.
+func (g *rig) report(n int, ts uint32, at time.Time) {
+	l := g.r.layer(n)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	since := at.Unix() - ntpEpoch
+	l.sr = senderReport{ntp: uint64(since)<<32 | uint64(at.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
+}
+
+// TestLayerSinkMoments gives the two layers reports that disagree by 20 ms: moments are near the truth and never decrease.
+func TestLayerSinkMoments(t *testing.T) {
+	g, s, m := newLayerRig(t, 2, 0)
+	if _, ok := g.r.Clock(0); ok {
+		t.Error("there is a clock without a sender report")
+	}
+	g.feedAll(1, true)
+	if got := m.take(); len(got) != 1 || !got[0].at.IsZero() {
+		t.Fatalf("%+v, want one packet of unknown moment", got)
+	}
+	began := time.Date(2030, 1, 2, 3, 4, 5, 600_000_000, time.UTC)
+	truth := func(seq uint16) time.Time { return began.Add(time.Duration(seq) * time.Second / 30) }
+	g.report(0, 3000*100, truth(100)) // ahead of all packets
+	for seq := uint16(2); seq < 10; seq++ {
+		g.feedAll(seq, false)
+	}
+	s.SetLayer(1)
+	g.feedAll(10, true) // layer 1 has had no report
+	g.feedAll(11, false)
+	g.report(1, 0, began.Add(-20*time.Millisecond))
+	for seq := uint16(12); seq < 20; seq++ {
+		g.feedAll(seq, false)
+	}
+	g.feed(1, picture{seq: 19, ts: 19 * 3000, id: 19}) // a duplicate
+	var last taken
+	for _, p := range m.take() {
+		if off := p.at.Sub(truth(p.seq)); off.Abs() > 25*time.Millisecond || p.at.Before(last.at) {
+			t.Errorf("packet %d of layer %d is said to be of %v, off by %v, after %v", p.seq, p.layer, p.at, off, last.at)
+		}
+		last = p
+	}
+	if last.layer != 1 || last.seq != 19 {
+		t.Errorf("the last packet is %+v", last)
+	}
+	g.feed(1, picture{seq: 21, ts: 21 * 3000, id: 21})
+	g.feed(1, picture{seq: 20, ts: 20 * 3000, id: 20}) // late
+	if got := m.take(); len(got) != 2 || got[1].at.Sub(truth(20)).Abs() > 25*time.Millisecond || !got[1].at.Before(got[0].at) {
+		t.Errorf("a late packet's moment: %+v", got)
+	}
+	if c, ok := g.r.Clock(1); !ok || c.Time(90000).Sub(c.Time(0)) != time.Second || c.Time(1<<32-90000).Sub(c.Time(0)) != -time.Second {
+		t.Errorf("clock %+v", c)
+	}
+}
+
+func TestLayerSinkPassesSoundAtOnce(t *testing.T) {
+	up, m := &feedbackLog{}, &memory{}
+	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000})
+	l := testLayer(r, 0, 5, up)
+	r.layers[0].Store(l)
+	s := NewLayerSink(r, MaxLayers-1, m)
+	s.Start()
+	defer s.Stop()
+	now := time.Now()
+	for seq := range uint16(3) {
+		l.handle(picture{seq: seq}.raw(t, 5), now)
+	}
+	if got := m.numbers(); !slices.Equal(got, []uint16{0, 1, 2}) || len(up.take()) != 0 {
+		t.Errorf("packets %v, want all, and nothing asked for", got)
+	}
+}
