@@ -47,12 +47,12 @@ type DownTrack struct {
 	receiver  *Receiver // what feeds the track
 	fmtp      string    // format parameters of what it gets
 	started   bool      // the track is a sink of the Receiver
-	binding   binding
 	selection selection
+	binding   binding
 	fwd       forward.Forwarder
-	repair    retransmission
 	reports   reporting
 	scratch   scratch
+	repair    retransmission
 }
 
 // scratch is memory that the packet path uses again.
