@@ -25,6 +25,10 @@
 // fields and the rules about them, reaches the room through its participant, and hands itself over when the participant
 // moves to another room.
 //
+// Recording and other egress attach an Observer to a room (Rooms.Observe). It is notified of publications with their
+// Receivers, from which LayerSinks take media. What they take counts in the demand that publishers are told of, as what
+// subscribers watch does.
+//
 // Who ends what: Rooms.Close ends rooms; a Room ends its participants; a Participant its Transports, Publications and
 // Subscriptions and closes its outbox; the worker of a Transport ends when it is closed. A Room waits for all of them
 // before its loop ends. A Participant that moves to another room ends in the one it leaves and has a successor in the

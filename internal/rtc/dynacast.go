@@ -26,8 +26,8 @@ const unwatched watched = -1
 
 // demand returns how much of the codec is watched.
 func (c *publishedCodec) demand() watched {
-	top := c.watchedElsewhere()
 	layers := sortedLayers(c.layers())
+	top := max(c.watchedElsewhere(), c.sinkDemand(layers))
 	for _, s := range c.pub.subs {
 		if s.codec == c || s.plays == c {
 			top = max(top, s.demand(layers))
@@ -39,13 +39,35 @@ func (c *publishedCodec) demand() watched {
 // demand returns how much of a codec with those layers s watches. Bandwidth does not matter: a picture that is paused
 // resumes when its layers are seen to fit. Sound counts even while s has disabled it: it also tells s who speaks.
 func (s *Subscription) demand(layers []*livekit.VideoLayer) watched {
+	if !s.enabled && s.pub.info.Type == livekit.TrackType_VIDEO {
+		return unwatched
+	}
+	return qualityOf(s.wanted, layers)
+}
+
+// sinkDemand returns how much of a codec with those layers recorders take, and other sinks that are not subscribers. Those
+// of a track shown from another room count there, because it is the same Receiver.
+func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) watched {
+	if c.receiver == nil || c.pub.owner.forwarding.source != nil {
+		return unwatched
+	}
+	return qualityOf(c.receiver.Demand(), layers)
+}
+
+// qualityOf returns the quality of a layer by its index, unwatched for -1.
+func qualityOf(layer int, layers []*livekit.VideoLayer) watched {
 	switch {
-	case !s.enabled && s.pub.info.Type == livekit.TrackType_VIDEO:
+	case layer < 0:
 		return unwatched
 	case len(layers) == 0:
 		return watched(livekit.VideoQuality_HIGH)
 	}
-	return watched(layers[min(s.wanted, len(layers)-1)].Quality)
+	return watched(layers[min(layer, len(layers)-1)].Quality)
+}
+
+// demandChanged notes that such sinks take more or less of the codec. It may be called from anywhere.
+func (c *publishedCodec) demandChanged() {
+	c.pub.owner.onLoop(func(p *Participant) { p.room.rewatched[c.latest().pub] = true })
 }
 
 // updateDemand tells the publisher of a change in what is watched: more at once, less after a while. A muted track

@@ -170,3 +170,33 @@ func TestAudioCodecsAreSwitchedOff(t *testing.T) {
 		}
 	})
 }
+
+// A recorder is no subscriber, and yet what it takes stays on.
+func TestRecordedLayersStayOn(t *testing.T) {
+	onStage(t, []string{"video/VP9", "video/VP8"}, func(s *stage) {
+		c := s.pub.codecs[0]
+		s.change(func() {
+			c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: "video/vp9", ClockRate: 90_000, DemandChanged: c.demandChanged})
+		})
+		rec := newRecorder()
+		recording := sfu.NewLayerSink(c.receiver, 1, &writer{rec, "video/vp9"})
+		recording.Start()
+		time.Sleep(demandDelay)
+		synctest.Wait()
+		s.told("two layers are recorded", "vp9:LM vp8:")
+		bo := s.views("bo", 0)
+		time.Sleep(time.Minute)
+		s.told("and one is watched")
+		recording.SetLayer(2)
+		synctest.Wait()
+		s.told("all are recorded", "vp9:LMH vp8:")
+		recording.Stop()
+		time.Sleep(demandDelay)
+		synctest.Wait()
+		s.told("none is recorded", "vp9:L vp8:")
+		s.leaves(bo)
+		time.Sleep(demandDelay)
+		synctest.Wait()
+		s.told("nobody is left", "vp9: vp8:")
+	})
+}

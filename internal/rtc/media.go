@@ -36,7 +36,7 @@ func (c *publishedCodec) take(f sfu.Format, cid string, section peer.MediaSectio
 	c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
 		MimeType: mime, ClockRate: f.ClockRate, NACK: f.NACK,
 		AudioLevelID: f.AudioLevelID, CaptureTimeID: f.CaptureTimeID, DescriptorID: f.DescriptorID,
-		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE, Counters: &p.room.rooms.counters,
+		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE, Counters: &p.room.rooms.counters, DemandChanged: c.demandChanged,
 	})
 	c.receiver.SetMuted(c.pub.info.Muted)
 	if section != (peer.MediaSection{}) {

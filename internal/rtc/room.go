@@ -66,6 +66,8 @@ type Room struct {
 	ticks      int
 	foremost   foremost
 	closed     bool
+
+	observations []*observation // who is notified of the tracks; see observer.go
 }
 
 func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
@@ -129,8 +131,8 @@ func (r *Room) panicked(v any) {
 	r.close(livekit.DisconnectReason_ROOM_CLOSED)
 }
 
-// settle brings connections in line with the subscriptions that have changed, and publishers with who watches: once,
-// however many changed.
+// settle brings connections in line with the subscriptions that have changed, publishers with who watches, and observers
+// with the tracks: once, however many changed.
 func (r *Room) settle() {
 	for p := range r.released {
 		r.reconcile(p)
@@ -150,6 +152,7 @@ func (r *Room) settle() {
 		p.data.tellHandles()
 	}
 	clear(r.rehandled)
+	r.tellObservers()
 }
 
 // after runs f on the loop after d, unless the room has closed.

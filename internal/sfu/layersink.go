@@ -26,8 +26,9 @@ type LayerSink struct {
 	receiver *Receiver
 	consumer Consumer
 
-	wanted atomic.Int32
-	layer  atomic.Int32 // passed on; -1: none
+	started atomic.Bool
+	wanted  atomic.Int32
+	layer   atomic.Int32 // passed on; -1: none
 
 	// mu is held while the Consumer is called, which keeps its packets in order.
 	mu      sync.Mutex
@@ -50,25 +51,48 @@ type lastMoment struct {
 // started.
 func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 	s := &LayerSink{receiver: r, consumer: c}
-	s.wanted.Store(int32(wanted))
+	s.wanted.Store(int32(limitLayer(wanted)))
 	s.layer.Store(-1)
 	return s
 }
 
-// Start begins to pass packets on: video with the next key frame, which it asks for.
+func limitLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
+
+// Start begins to pass packets on: video with the next key frame, which it asks for. It counts in the Receiver's Demand
+// from then on.
 func (s *LayerSink) Start() {
+	if s.started.Swap(true) {
+		return
+	}
 	s.receiver.AddSink(s)
-	if s.receiver.codec.HasKeyFrames() {
-		s.receiver.requestFirst(int(s.wanted.Load()))
+	wanted := int(s.wanted.Load())
+	s.receiver.want(wanted, 1)
+	s.requestFirst(wanted)
+}
+
+// Stop ends it. A packet under way may still reach the Consumer, whose Ended is not called.
+func (s *LayerSink) Stop() {
+	if s.started.Swap(false) {
+		s.receiver.RemoveSink(s)
+		s.receiver.want(int(s.wanted.Load()), -1)
 	}
 }
 
-// Stop ends it. A packet under way may still reach the Consumer, which is not told of an end.
-func (s *LayerSink) Stop() { s.receiver.RemoveSink(s) }
-
-// SetLayer changes to the best layer up to wanted, at its next key frame, which it asks for.
+// SetLayer changes to the best layer up to wanted, at its next key frame, which it asks for. It may not be called while
+// Start or Stop is.
 func (s *LayerSink) SetLayer(wanted int) {
-	if int(s.wanted.Swap(int32(wanted))) != wanted && s.receiver.codec.HasKeyFrames() {
+	wanted = limitLayer(wanted)
+	before := int(s.wanted.Swap(int32(wanted)))
+	if before == wanted || !s.started.Load() {
+		return
+	}
+	s.receiver.want(wanted, 1)
+	s.receiver.want(before, -1)
+	s.requestFirst(wanted)
+}
+
+func (s *LayerSink) requestFirst(wanted int) {
+	if s.receiver.codec.HasKeyFrames() {
 		s.receiver.requestFirst(wanted)
 	}
 }
@@ -82,7 +106,7 @@ func (s *LayerSink) RequestKeyFrame() {
 		s.receiver.RequestKeyFrame(n)
 		return
 	}
-	s.receiver.requestFirst(int(s.wanted.Load()))
+	s.requestFirst(int(s.wanted.Load()))
 }
 
 // WriteRTP passes p on if it is of the layer, which changes at key frames only.

@@ -106,7 +106,7 @@ func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
 }
 
 func TestLayerSinkMutesAndEnds(t *testing.T) {
-	g, s, m := newLayerRig(t, 1, 2)
+	g, _, m := newLayerRig(t, 1, 2)
 	g.feedAll(1, true)
 	g.r.SetMuted(true)
 	g.feedAll(2, false)
@@ -118,7 +118,7 @@ func TestLayerSinkMutesAndEnds(t *testing.T) {
 	if got := m.take(); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	s.Start()
+	NewLayerSink(g.r, 0, m).Start()
 	if got := m.take(); len(got) != 1 || got[0].event != "ended" {
 		t.Errorf("a sink of a closed Receiver gets %+v", got)
 	}
@@ -204,4 +204,31 @@ func TestLayerSinkPassesSoundAtOnce(t *testing.T) {
 	if got := m.numbers(); !slices.Equal(got, []uint16{0, 1, 2}) || len(up.take()) != 0 {
 		t.Errorf("packets %v, want all, and nothing asked for", got)
 	}
+}
+
+func TestLayerSinksCountInTheDemand(t *testing.T) {
+	changes := 0
+	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, DemandChanged: func() { changes++ }})
+	one, two := NewLayerSink(r, 99, &memory{}), NewLayerSink(r, 1, &memory{})
+	check := func(what string, demand, changed int) {
+		t.Helper()
+		if r.Demand() != demand || changes != changed {
+			t.Errorf("%s: layer %d is wanted after %d changes, want %d after %d", what, r.Demand(), changes, demand, changed)
+		}
+	}
+	check("nobody", -1, 0)
+	two.Start()
+	check("one", 1, 1)
+	one.Start()
+	one.Start()
+	check("two", 2, 2)
+	one.SetLayer(0)
+	check("the higher one lowered", 1, 4)
+	two.Stop()
+	two.Stop()
+	check("the other one stopped", 0, 5)
+	two.SetLayer(2)
+	check("changed while stopped", 0, 5)
+	one.Stop()
+	check("both stopped", -1, 6)
 }

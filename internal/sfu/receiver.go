@@ -25,6 +25,8 @@ type ReceiverOptions struct {
 	DescriptorID  uint8 // id of the AV1 dependency descriptor extension; 0 when not negotiated
 	NACK          bool  // the publisher answers NACKs
 	Sparse        bool  // a screen share: seconds may pass between two frames
+	// DemandChanged is called when Demand may have changed, from any goroutine. It must not block. Nil ignores it.
+	DemandChanged func()
 	// Counters are shared with other tracks; nil makes ones of its own.
 	Counters *Counters
 }
@@ -42,6 +44,7 @@ type Receiver struct {
 	muted atomic.Bool
 
 	layers [MaxLayers]atomic.Pointer[layer]
+	demand [MaxLayers]atomic.Int32 // how many LayerSinks want each layer
 
 	mu     sync.Mutex    // also for changing sinks and layers
 	hush   chan struct{} // closed to end the silence that follows a mute; nil when there is none

@@ -1,0 +1,205 @@
+package rtc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
+)
+
+func cameraRequest() *livekit.SignalRequest {
+	req := addTrack("v", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA)
+	req.GetAddTrack().Layers = []*livekit.VideoLayer{
+		{Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
+		{Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
+		{Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
+	}
+	req.GetAddTrack().SimulcastCodecs = []*livekit.SimulcastCodec{{Codec: "vp8", Cid: "v"}, {Codec: "h264", Cid: "v-h264"}}
+	return req
+}
+
+// TestRecorderWritesATrack records the camera of somebody who is alone, through mute, change of layer, reconnection, change
+// of codec and end.
+func TestRecorderWritesATrack(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	cam := newLayeredCamera(ada)
+	ada.say(cameraRequest())
+	sid := ada.publishedSID("v")
+	primary := cam.publish(webrtc.MimeTypeVP8, "v", "q", "h", "f")
+	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+
+	rec := newRecorder()
+	detach, err := h.Observe(t.Context(), "room", rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer detach()
+	left := &silentRecorder{newRecorder()}
+	leave, err := h.Observe(t.Context(), "room", left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other observer", func() bool { return len(left.story()) == 1 })
+	leave()
+	leave()
+	const vp8, h264 = "video/vp8", "video/h264"
+	rec.records(t, 0, vp8, 2)
+	rec.dates(t, vp8)
+
+	// What nobody watches is switched off when a mute ends; the recorder alone keeps its layer on.
+	ada.mute(sid, true)
+	eventually(t, "the mute", func() bool {
+		return slices.Contains(rec.story(), "muted") && slices.Contains(rec.story(), "told of a mute ada")
+	})
+	n := rec.count()
+	<-time.After(100 * time.Millisecond) // the camera goes on
+	if got := rec.count(); got != n {
+		t.Errorf("%d packets came during the mute", got-n)
+	}
+	ada.mute(sid, false)
+	rec.records(t, n, vp8, 2)
+	eventually(t, "the best layer stays on", func() bool { got, told := ada.qualities("vp8"); return told && got == "LMH" })
+
+	n = rec.count()
+	rec.setLayer(0)
+	rec.records(t, n, vp8, 0)
+	ada.mute(sid, true)
+	ada.mute(sid, false)
+	eventually(t, "the lowest layer is enough", func() bool { got, _ := ada.qualities("vp8"); return got == "L" })
+	rec.setLayer(2)
+	eventually(t, "the best layer is on again", func() bool { got, _ := ada.qualities("vp8"); return got == "LMH" })
+	rec.records(t, rec.count(), vp8, 2)
+
+	h.reconnect(ada)
+	rec.records(t, rec.count(), vp8, 2)
+
+	cam.publish(webrtc.MimeTypeH264, "v-h264", "")
+	eventually(t, "the second codec", func() bool { return slices.Contains(rec.story(), "codecs video/vp8,video/h264 ada") })
+	if got, _ := ada.qualities("h264"); got != "" {
+		t.Errorf("the codec that is not recorded is wanted: %s", got)
+	}
+	if err := ada.pc.RemoveTrack(primary); err != nil {
+		t.Fatal(err)
+	}
+	ada.negotiate()
+	rec.records(t, 0, h264, 0)
+	rec.dates(t, h264)
+	if err := h.Remove(t.Context(), "room", "ada", longAgo); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end", func() bool { return slices.Contains(rec.story(), "room ended") })
+
+	if got := left.story(); !slices.Equal(got, []string{"published ada"}) {
+		t.Errorf("who has left is told %q", got)
+	}
+	checkRecording(t, rec.since(0))
+	want := []string{
+		"published ada", "muted", "told of a mute ada", "unmuted", "told of the mute's end ada",
+		"muted", "told of a mute ada", "unmuted", "told of the mute's end ada",
+		"codecs video/vp8,video/h264 ada", "codecs video/h264 ada", "ended video/vp8", "unpublished ada", "ended video/h264", "room ended",
+	}
+	if got := rec.story(); !sameEvents(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// sameEvents compares stories; the end of a Receiver is told by its own goroutine, when its streams have ended.
+func sameEvents(got, want []string) bool {
+	ends := func(s string) bool { return strings.HasPrefix(s, "ended") }
+	for _, end := range slices.DeleteFunc(slices.Clone(want), func(s string) bool { return !ends(s) }) {
+		if !slices.Contains(got, end) {
+			return false
+		}
+	}
+	return slices.Equal(slices.DeleteFunc(slices.Clone(got), ends), slices.DeleteFunc(slices.Clone(want), ends))
+}
+
+// checkRecording looks for streams that begin with key frames, and for a clock that only grows and is near the truth.
+func checkRecording(t *testing.T, all []writtenPacket) {
+	t.Helper()
+	var last writtenPacket
+	gaps := 0
+	for i, p := range all {
+		if p.ssrc != last.ssrc && !p.key {
+			t.Errorf("packet %d begins layer %d of %s without a key frame", i, p.layer, p.mime)
+		}
+		if p.ssrc == last.ssrc && int16(p.seq-last.seq) <= 0 {
+			t.Errorf("packet %d, number %d, follows %d", i, p.seq, last.seq)
+		}
+		if p.ssrc == last.ssrc && p.seq != last.seq+1 && !p.key {
+			gaps++ // of the mutes none: they end with a key frame
+		}
+		if off := p.at.Sub(p.sent); !p.at.IsZero() && off.Abs() > time.Second {
+			t.Errorf("packet %d is dated off by %v", i, off)
+		}
+		if p.mime == last.mime && p.at.Before(last.at) {
+			t.Errorf("packet %d is of %v, the one before of %v", i, p.at, last.at)
+		}
+		last = p
+	}
+	if gaps > len(all)/10 {
+		t.Errorf("of %d packets %d follow a gap", len(all), gaps)
+	}
+}
+
+// TestObserversFollowATrackToOtherRooms: a track that is shown in another room, or moves there, has the same Receiver, and
+// what is recorded of it counts for its publisher.
+func TestObserversFollowATrackToOtherRooms(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	cam := newLayeredCamera(ada)
+	ada.say(cameraRequest())
+	sid := ada.publishedSID("v")
+	cam.publish(webrtc.MimeTypeVP8, "v", "q", "h", "f")
+	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	ada.state(func(p *Participant) { p.activate() })
+	for _, room := range []string{"shown", "moved"} { // somebody holds them open
+		req := request("bo")
+		req.Room, req.AutoSubscribe = room, false
+		h.join(req)
+	}
+	recorders := map[string]*recorder{}
+	for _, room := range []string{"room", "shown", "moved"} {
+		recorders[room] = newRecorder()
+		var o Observer = recorders[room]
+		if room == "room" {
+			o = &silentRecorder{recorders[room]}
+		}
+		if _, err := h.Observe(t.Context(), room, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
+		t.Fatal(err)
+	}
+	recorders["shown"].records(t, 0, "video/vp8", 2)
+	ada.mute(sid, true)
+	ada.mute(sid, false)
+	eventually(t, "what is recorded elsewhere is on", func() bool { got, told := ada.qualities("vp8"); return told && got == "LMH" })
+	recorders["shown"].setLayer(0)
+	ada.mute(sid, true)
+	ada.mute(sid, false)
+	eventually(t, "and no more than that", func() bool { got, _ := ada.qualities("vp8"); return got == "L" })
+
+	if err := h.Move(t.Context(), "room", "ada", "moved"); err != nil {
+		t.Fatal(err)
+	}
+	recorders["moved"].records(t, 0, "video/vp8", 2)
+	eventually(t, "it has left the others", func() bool {
+		return slices.Contains(recorders["room"].story(), "unpublished ada") && slices.Contains(recorders["shown"].story(), "unpublished ada")
+	})
+	eventually(t, "its publisher sends all there too", func() bool { got, _ := ada.qualities("vp8"); return got == "LMH" })
+	of := func(room string) *sfu.Receiver { return recorders[room].tracks[0].Codecs[0].Receiver }
+	if of("room") != of("shown") || of("room") != of("moved") {
+		t.Error("the rooms have different Receivers")
+	}
+	if _, err := h.Observe(t.Context(), "nowhere", newRecorder()); err == nil {
+		t.Error("a room that does not exist is observed")
+	}
+}

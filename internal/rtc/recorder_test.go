@@ -1,0 +1,347 @@
+package rtc
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+
+	"meet/internal/sfu"
+)
+
+// recorder is an Observer that writes the layer it wants of every track to memory, in the first codec that comes.
+type recorder struct {
+	mu      sync.Mutex
+	events  []string
+	tracks  []ObservedTrack // as published
+	sinks   map[*sfu.Receiver]*sfu.LayerSink
+	written []writtenPacket
+}
+
+// writtenPacket is a packet that was recorded.
+type writtenPacket struct {
+	mime  string
+	layer int
+	ssrc  uint32
+	seq   uint16
+	key   bool
+	at    time.Time // on the publisher's clock
+	sent  time.Time // the truth, which the publisher has written into the packet
+}
+
+func newRecorder() *recorder { return &recorder{sinks: map[*sfu.Receiver]*sfu.LayerSink{}} }
+
+func (r *recorder) note(event string, t ObservedTrack) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.Participant != nil {
+		event += " " + t.Participant.Identity
+	}
+	r.events = append(r.events, event)
+}
+
+// follow records the first codec of t.
+func (r *recorder) follow(t ObservedTrack) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var first *sfu.Receiver
+	if len(t.Codecs) > 0 {
+		first = t.Codecs[0].Receiver
+	}
+	for receiver, sink := range r.sinks {
+		if receiver != first && slices.ContainsFunc(t.Codecs, func(c ObservedCodec) bool { return c.Receiver == receiver }) {
+			sink.Stop()
+			delete(r.sinks, receiver)
+		}
+	}
+	if first != nil && r.sinks[first] == nil {
+		r.sinks[first] = sfu.NewLayerSink(first, sfu.MaxLayers-1, &writer{r, t.Codecs[0].MimeType})
+		r.sinks[first].Start()
+	}
+}
+
+func (r *recorder) TrackPublished(t ObservedTrack) {
+	r.mu.Lock()
+	r.tracks = append(r.tracks, t)
+	r.mu.Unlock()
+	r.note("published", t)
+	r.follow(t)
+}
+
+func (r *recorder) TrackMuted(t ObservedTrack) {
+	r.note(map[bool]string{true: "told of a mute", false: "told of the mute's end"}[t.Info.Muted], t)
+}
+
+func (r *recorder) TrackCodecs(t ObservedTrack) {
+	var mimes []string
+	for _, c := range t.Codecs {
+		mimes = append(mimes, c.MimeType)
+	}
+	r.note("codecs "+strings.Join(mimes, ","), t)
+	r.follow(t)
+}
+
+func (r *recorder) TrackUnpublished(t ObservedTrack) { r.note("unpublished", t) }
+func (r *recorder) RoomEnded()                       { r.note("room ended", ObservedTrack{}) }
+
+// setLayer changes the layer that is recorded.
+func (r *recorder) setLayer(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.sinks {
+		s.SetLayer(n)
+	}
+}
+
+// story lists what has happened.
+func (r *recorder) story() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// count returns how many packets have been recorded.
+func (r *recorder) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.written)
+}
+
+// since returns the packets from the n-th on.
+func (r *recorder) since(n int) []writtenPacket {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.written[n:])
+}
+
+// records waits until some packets of that codec and layer have come since the n-th.
+func (r *recorder) records(t *testing.T, n int, mime string, layer int) {
+	t.Helper()
+	eventually(t, "packets of "+mime, func() bool {
+		got := 0
+		for _, p := range r.since(n) {
+			if p.mime == mime && p.layer == layer {
+				got++
+			}
+		}
+		return got >= 5
+	})
+}
+
+// dates waits until the publisher's clock is known for a codec.
+func (r *recorder) dates(t *testing.T, mime string) {
+	t.Helper()
+	eventually(t, "the clock of "+mime, func() bool {
+		return slices.ContainsFunc(r.since(0), func(p writtenPacket) bool { return p.mime == mime && !p.at.IsZero() })
+	})
+}
+
+// writer is the recorder's end of one codec.
+type writer struct {
+	*recorder
+	mime string
+}
+
+func (w *writer) WritePacket(p *sfu.Packet, at time.Time) {
+	sent := time.UnixMilli(int64(binary.BigEndian.Uint64(p.Payload[len(p.Payload)-8:])))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.written = append(w.written, writtenPacket{w.mime, p.Layer, p.Header.SSRC, p.Header.SequenceNumber, p.Info.KeyFrame, at, sent})
+}
+
+func (w *writer) SetMuted(muted bool) {
+	w.note(map[bool]string{true: "muted", false: "unmuted"}[muted], ObservedTrack{})
+}
+
+func (w *writer) Ended() { w.note("ended "+w.mime, ObservedTrack{}) }
+
+// layeredCamera publishes VP8 in three layers and, if asked to, H264 as a backup. It sends a picture of each every 20 ms and
+// answers requests for key frames.
+type layeredCamera struct {
+	g     *guest
+	begin time.Time
+	wg    sync.WaitGroup
+	stop  chan struct{}
+}
+
+// newLayeredCamera gives g a connection that can send layers.
+func newLayeredCamera(g *guest) *layeredCamera {
+	g.t.Helper()
+	engine, reports := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	for _, err := range []error{
+		engine.RegisterDefaultCodecs(), webrtc.ConfigureSimulcastExtensionHeaders(engine), webrtc.ConfigureRTCPReports(reports), g.pc.Close(),
+	} {
+		if err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	var err error
+	g.pc, err = webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(reports)).
+		NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	c := &layeredCamera{g: g, begin: time.Now(), stop: make(chan struct{})}
+	g.t.Cleanup(func() {
+		_ = g.pc.Close()
+		close(c.stop)
+		c.wg.Wait()
+	})
+	return c
+}
+
+// publish adds a track with that client id in a codec, in layers by those rids, and negotiates.
+func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSender {
+	c.g.t.Helper()
+	var sender *webrtc.RTPSender
+	var tracks []*webrtc.TrackLocalStaticRTP
+	for _, rid := range rids {
+		track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mime}, cid, "camera", webrtc.WithRTPStreamID(rid))
+		switch {
+		case err != nil:
+		case sender == nil:
+			sender, err = c.g.pc.AddTrack(track)
+		default:
+			err = sender.AddEncoding(track)
+		}
+		if err != nil {
+			c.g.t.Fatal(err)
+		}
+		tracks = append(tracks, track)
+	}
+	c.g.negotiate()
+	ids := map[string]uint8{}
+	for _, e := range sender.GetParameters().HeaderExtensions {
+		ids[e.URI] = uint8(e.ID)
+	}
+	mid := ""
+	for _, tr := range c.g.pc.GetTransceivers() {
+		if tr.Sender() == sender {
+			mid = tr.Mid()
+		}
+	}
+	for n, track := range tracks {
+		asked := &atomic.Bool{}
+		asked.Store(true) // the first picture is a key frame
+		c.wg.Go(func() {  // ends with the connection
+			for {
+				packets, _, err := sender.ReadSimulcastRTCP(track.RID())
+				if err != nil {
+					return
+				}
+				for _, p := range packets {
+					if _, ok := p.(*rtcp.PictureLossIndication); ok {
+						asked.Store(true)
+					}
+				}
+			}
+		})
+		c.wg.Go(func() { // ends with stop
+			tick := time.NewTicker(20 * time.Millisecond)
+			defer tick.Stop()
+			for seq := uint16(n * 1000); ; seq++ {
+				select {
+				case now := <-tick.C:
+					p := c.picture(mime, asked.Swap(false), now)
+					p.SequenceNumber, p.Timestamp = seq, p.Timestamp+uint32(n)<<30
+					_ = p.SetExtension(ids[sdp.SDESMidURI], []byte(mid))
+					_ = p.SetExtension(ids[sdp.SDESRTPStreamIDURI], []byte(track.RID()))
+					_ = track.WriteRTP(p)
+				case <-c.stop:
+					return
+				}
+			}
+		})
+	}
+	return sender
+}
+
+// picture is one packet that tells when it was sent.
+func (c *layeredCamera) picture(mime string, key bool, now time.Time) *rtp.Packet {
+	p := &rtp.Packet{Header: rtp.Header{Version: 2, Marker: true, Timestamp: uint32(now.Sub(c.begin).Milliseconds()) * 90}}
+	switch {
+	case mime == webrtc.MimeTypeH264 && key:
+		p.Payload = []byte{0x65}
+	case mime == webrtc.MimeTypeH264:
+		p.Payload = []byte{0x41}
+	case key:
+		p.Payload = []byte{0x10, 0x00}
+	default:
+		p.Payload = []byte{0x10, 0x01}
+	}
+	p.Payload = binary.BigEndian.AppendUint64(append(p.Payload, 1, 2, 3), uint64(now.UnixMilli()))
+	return p
+}
+
+// reconnect resumes g's session on another socket and restarts ICE.
+func (h *house) reconnect(g *guest) {
+	h.t.Helper()
+	back := request("ada")
+	back.Reconnect, back.SID, back.Reason = true, g.participant.sid(), livekit.ReconnectReason_RR_PUBLISHER_FAILED
+	g.sink = &sink{}
+	var err error
+	if g.Session, err = h.Join(h.t.Context(), back, g.sink); err != nil {
+		h.t.Fatal(err)
+	}
+	offer, err := g.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(g.pc)
+	if err := g.pc.SetLocalDescription(offer); err != nil {
+		h.t.Fatal(err)
+	}
+	<-gathered
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
+	eventually(h.t, "an answer", func() bool { return len(g.sink.answers()) > 0 })
+	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: g.sink.answers()[0]}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// qualities returns the initials of the qualities of a codec that g was last told to send, and whether it was told.
+func (g *guest) qualities(codec string) (initials string, told bool) {
+	for _, m := range g.sink.all() {
+		for _, c := range m.GetSubscribedQualityUpdate().GetSubscribedCodecs() {
+			if c.Codec != codec {
+				continue
+			}
+			initials, told = "", true
+			for _, q := range c.Qualities {
+				if q.Enabled {
+					initials += q.Quality.String()[:1]
+				}
+			}
+		}
+	}
+	return initials, told
+}
+
+func (g *guest) mute(sid string, muted bool) {
+	g.t.Helper()
+	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: muted}}})
+}
+
+// silentRecorder records nothing.
+type silentRecorder struct{ *recorder }
+
+func (r *silentRecorder) TrackPublished(t ObservedTrack) {
+	r.mu.Lock()
+	r.tracks = append(r.tracks, t)
+	r.mu.Unlock()
+	r.note("published", t)
+}
+
+func (r *silentRecorder) TrackCodecs(ObservedTrack) {}
