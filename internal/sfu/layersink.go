@@ -70,7 +70,7 @@ func (s *LayerSink) Start() {
 	s.requestFirst(wanted)
 }
 
-// Stop ends it. A packet under way may still reach the Consumer, whose Ended is not called.
+// Stop ends what Start began. A packet under way may still reach the Consumer, whose Ended is not called.
 func (s *LayerSink) Stop() {
 	if s.started.Swap(false) {
 		s.receiver.RemoveSink(s)
@@ -196,10 +196,10 @@ func (s *LayerSink) SetMuted(muted bool) {
 	s.consumer.SetMuted(muted)
 }
 
-// WriteSilence does nothing: the Consumer knows of the mute.
+// WriteSilence does nothing: the Consumer learns of the mute by SetMuted.
 func (s *LayerSink) WriteSilence(time.Time) {}
 
-// Loss is none.
+// Loss returns 0: the Consumer is on no lossy path.
 func (s *LayerSink) Loss(time.Time) uint8 { return 0 }
 
 // Ended tells the Consumer.
