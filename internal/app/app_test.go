@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,105 +20,31 @@ import (
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server is an app that runs until the test ends.
-type server struct {
-	*app.App
-	t       *testing.T
-	http    *http.Client
-	address string
-	dir     string
-	stop    func() error // ends Run and closes, as a signal would
-}
-
-func settings(t *testing.T) config.Config {
-	c := config.Default()
-	c.Listen, c.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
-	return c
-}
+// server is an app, which the tests of this package ask in several ways.
+type server struct{ *harness.Server }
 
 func start(t *testing.T, cfg config.Config) *server {
 	t.Helper()
-	return startLogging(t, cfg, slog.DiscardHandler)
-}
-
-func startLogging(t *testing.T, cfg config.Config, log slog.Handler) *server {
-	t.Helper()
-	a, err := app.New(t.Context(), cfg, slog.New(log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- a.Run(ctx) }() // ends with ctx
-	s := &server{App: a, t: t, address: a.Addr().String(), dir: cfg.DataDir, http: &http.Client{Transport: &http.Transport{}}}
-	stopped := false
-	s.stop = func() error {
-		if stopped {
-			return nil
-		}
-		stopped = true
-		cancel()
-		if err := <-ran; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-		return a.Close()
-	}
-	t.Cleanup(func() {
-		s.http.CloseIdleConnections()
-		if err := s.stop(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return s
-}
-
-// get decodes JSON from a path.
-func (s *server) get(path string, v any) {
-	s.t.Helper()
-	resp, err := s.http.Get("http://" + s.address + path)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("GET %s: %d %s %v", path, resp.StatusCode, text, err)
-	}
-	if err := json.Unmarshal(text, v); err != nil {
-		s.t.Fatalf("GET %s: %v in %s", path, err, text)
-	}
+	return &server{harness.Start(t, cfg)}
 }
 
 // join enters a room the way a browser does: it asks for details and connects with them.
 func (s *server) join(ctx context.Context, room, name string, o client.Options) *client.Client {
-	s.t.Helper()
+	s.T.Helper()
 	var d struct{ ServerURL, ParticipantToken string }
-	s.get(fmt.Sprintf("/api/connection-details?roomName=%s&participantName=%s", room, name), &d)
+	s.Get(fmt.Sprintf("/api/connection-details?roomName=%s&participantName=%s", room, name), &d)
 	o.HostOnly = true
 	c, err := client.Join(ctx, d.ServerURL, d.ParticipantToken, o)
 	if err != nil {
-		s.t.Fatalf("%s joins: %v", name, err)
+		s.T.Fatalf("%s joins: %v", name, err)
 	}
-	s.t.Cleanup(func() { _ = c.Close() })
+	s.T.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-// eventually polls until cond holds.
-func eventually(ctx context.Context, t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		case <-tick.C:
-		}
-	}
 }
 
 type liveRoom struct {
@@ -137,28 +62,28 @@ type meeting struct {
 func TestTheLobbyShowsAMeetingLiveAndAfterwards(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	s := start(t, cfg)
 	ada := s.join(ctx, "blue", "Ada", client.Options{})
 	s.join(ctx, "blue", "Bo", client.Options{SinglePC: true})
 	var rooms []liveRoom
-	eventually(ctx, t, "two people in blue", func() bool {
-		s.get("/api/rooms", &rooms)
+	harness.Eventually(ctx, t, "two people in blue", func() bool {
+		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 1 && rooms[0] == liveRoom{"blue", 2, true}
 	})
 	if err := ada.Leave(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "one person in blue", func() bool {
-		s.get("/api/rooms", &rooms)
+	harness.Eventually(ctx, t, "one person in blue", func() bool {
+		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 1 && rooms[0].NumParticipants == 1
 	})
-	if err := s.stop(); err != nil { // ends the room with Bo in it
+	if err := s.Stop(); err != nil { // ends the room with Bo in it
 		t.Fatal(err)
 	}
 
 	var meetings []meeting
-	start(t, cfg).get("/api/meetings", &meetings)
+	start(t, cfg).Get("/api/meetings", &meetings)
 	if len(meetings) != 1 || meetings[0].Name != "blue" || strings.Join(meetings[0].Participants, ",") != "Ada,Bo" {
 		t.Errorf("after a restart the meetings are %+v, want blue with Ada and Bo", meetings)
 	}
@@ -167,16 +92,16 @@ func TestTheLobbyShowsAMeetingLiveAndAfterwards(t *testing.T) {
 func TestShutdownTellsEverybodyWithinFiveSeconds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	left := make(chan *livekit.LeaveRequest, 1)
 	s.join(ctx, "blue", "Ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
-	stream, err := s.http.Get("http://" + s.address + "/api/events") // would keep the HTTP server from closing
+	stream, err := s.HTTP.Get(s.URL() + "/api/events") // would keep the HTTP server from closing
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = stream.Body.Close() }()
 	began := time.Now()
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took > 5*time.Second {
@@ -193,13 +118,13 @@ func TestShutdownTellsEverybodyWithinFiveSeconds(t *testing.T) {
 }
 
 func TestOneKeyPairForEver(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	s := start(t, cfg)
 	first, err := os.ReadFile(cfg.OwnKeyFile())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	start(t, cfg)
@@ -215,7 +140,7 @@ func TestOneKeyPairForEver(t *testing.T) {
 
 // What stands in the way of a start is said in one sentence that names what to do, and nothing stays open.
 func TestStartsThatFail(t *testing.T) {
-	taken := start(t, settings(t))
+	taken := start(t, harness.Settings(t))
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -233,18 +158,18 @@ func TestStartsThatFail(t *testing.T) {
 		change func(*config.Config)
 		want   []string
 	}{
-		"TCP port taken":  {func(c *config.Config) { c.Listen = taken.address }, []string{"TCP " + taken.address, "--listen"}},
+		"TCP port taken":  {func(c *config.Config) { c.Listen = taken.Address }, []string{"TCP " + taken.Address, "--listen"}},
 		"UDP port taken":  {func(c *config.Config) { c.Listen = udp.LocalAddr().String() }, []string{"UDP " + udp.LocalAddr().String(), "--listen"}},
 		"foreign address": {func(c *config.Config) { c.Listen = "192.0.2.77:18080" }, []string{"no address 192.0.2.77:18080", "--listen"}},
 		"folder is a file": {
 			func(c *config.Config) { c.DataDir = file }, []string{file, "--data-dir"},
 		},
 		"folder cannot be made": {func(c *config.Config) { c.DataDir = filepath.Join(file, "x") }, []string{file, "--data-dir"}},
-		"folder in use":         {func(c *config.Config) { c.DataDir = taken.dir }, []string{"another Meet", "--data-dir"}},
+		"folder in use":         {func(c *config.Config) { c.DataDir = taken.Dir }, []string{"another Meet", "--data-dir"}},
 		"broken keys":           {func(c *config.Config) { c.DataDir = broken }, []string{"keys.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := settings(t)
+			cfg := harness.Settings(t)
 			tc.change(&cfg)
 			a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
 			if err == nil {
@@ -261,12 +186,12 @@ func TestStartsThatFail(t *testing.T) {
 }
 
 func TestGreeting(t *testing.T) {
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	var b strings.Builder
 	if err := s.Greet(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Meet " + app.Version, "Open            http://" + s.address + "/", "TCP and UDP " + s.address} {
+	for _, want := range []string{"Meet " + app.Version, "Open            http://" + s.Address + "/", "TCP and UDP " + s.Address} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("greeting lacks %q:\n%s", want, b.String())
 		}
@@ -277,9 +202,9 @@ func TestGreeting(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	for _, path := range []string{"/healthz", "/readyz"} {
-		resp, err := s.http.Get("http://" + s.address + path)
+		resp, err := s.HTTP.Get(s.URL() + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +217,7 @@ func TestHealth(t *testing.T) {
 
 // What LiveKit's clients ask of the server before and beside joining.
 func TestClientsFindTheServer(t *testing.T) {
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	for _, tt := range []struct {
 		method, path string
 		status       int
@@ -305,11 +230,11 @@ func TestClientsFindTheServer(t *testing.T) {
 		{http.MethodOptions, "/rtc/validate", http.StatusNoContent, true},
 		{http.MethodGet, "//evil.example/..", http.StatusNotFound, false},
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+s.address+tt.path, nil)
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, s.URL()+tt.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := s.http.Do(req)
+		resp, err := s.HTTP.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -324,8 +249,8 @@ func TestClientsFindTheServer(t *testing.T) {
 func TestTheLobbyShowsRoomsMadeByTheAPI(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	s := start(t, settings(t))
-	keys, err := config.OwnKeys(filepath.Join(s.dir, "keys.yaml"))
+	s := start(t, harness.Settings(t))
+	keys, err := config.OwnKeys(filepath.Join(s.Dir, "keys.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,13 +261,13 @@ func TestTheLobbyShowsRoomsMadeByTheAPI(t *testing.T) {
 	call := func(method, body string) string {
 		t.Helper()
 		// Some clients put their paths behind a base that ends with a slash.
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address+"//twirp/livekit.RoomService/"+method, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"//twirp/livekit.RoomService/"+method, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer "+jwt)
 		req.Header.Set("Content-Type", "application/json")
-		resp, err := s.http.Do(req)
+		resp, err := s.HTTP.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -355,21 +280,21 @@ func TestTheLobbyShowsRoomsMadeByTheAPI(t *testing.T) {
 	}
 	made := call("CreateRoom", `{"name":"blue"}`)
 	var rooms []liveRoom
-	eventually(ctx, t, "the room is live", func() bool {
-		s.get("/api/rooms", &rooms)
+	harness.Eventually(ctx, t, "the room is live", func() bool {
+		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 1 && rooms[0].Name == "blue" && rooms[0].NumParticipants == 0
 	})
 	s.join(ctx, "blue", "Ada", client.Options{})
-	eventually(ctx, t, "Ada is in it", func() bool {
-		s.get("/api/rooms", &rooms)
+	harness.Eventually(ctx, t, "Ada is in it", func() bool {
+		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 1 && rooms[0].NumParticipants == 1
 	})
 	if again := call("CreateRoom", `{"name":"blue"}`); !strings.Contains(again, made[strings.Index(made, "RM_"):][:15]) {
 		t.Errorf("Ada is in %s, not in %s", again, made)
 	}
 	call("DeleteRoom", `{"room":"blue"}`)
-	eventually(ctx, t, "it is over", func() bool {
-		s.get("/api/rooms", &rooms)
+	harness.Eventually(ctx, t, "it is over", func() bool {
+		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 0
 	})
 }

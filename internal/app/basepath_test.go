@@ -17,20 +17,21 @@ import (
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // A site under a path of its host answers there, whole: pages, files, JSON, events, signalling and the server APIs.
 func TestSiteUnderAPath(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.BasePath, cfg.Keys = "/a/meet", []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	site := "http://" + s.address + "/a/meet"
+	site := s.URL() + "/a/meet"
 
 	get := func(address string) (int, string) {
 		t.Helper()
-		resp, err := s.http.Get(address)
+		resp, err := s.HTTP.Get(address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,21 +43,21 @@ func TestSiteUnderAPath(t *testing.T) {
 		return resp.StatusCode, string(body)
 	}
 	for address, want := range map[string]string{
-		site: `action="/a/meet/new"`, site + "/": `href="/a/meet/static/`, "http://" + s.address + "/": `action="/a/meet/new"`,
-		site + "/rooms/blue": `data-base="/a/meet"`, site + "/rooms/a%2Fb": `data-room="a/b"`, site + "/healthz": "ok", "http://" + s.address + "/healthz": "ok",
+		site: `action="/a/meet/new"`, site + "/": `href="/a/meet/static/`, s.URL() + "/": `action="/a/meet/new"`,
+		site + "/rooms/blue": `data-base="/a/meet"`, site + "/rooms/a%2Fb": `data-room="a/b"`, site + "/healthz": "ok", s.URL() + "/healthz": "ok",
 		site + "/static/manifest.json": `"entries"`, site + "/metrics": "meet_", site + "//readyz": "ok",
 	} {
 		if status, body := get(address); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, does not say %s", address, status, want)
 		}
 	}
-	if status, _ := get("http://" + s.address + "/a/meeting"); status != http.StatusNotFound {
+	if status, _ := get(s.URL() + "/a/meeting"); status != http.StatusNotFound {
 		t.Errorf("a path that only begins alike: %d", status)
 	}
 
 	var details struct{ ServerURL, ParticipantToken string }
 	_, body := get(site + "/api/connection-details?roomName=blue&participantName=Ada")
-	if err := json.Unmarshal([]byte(body), &details); err != nil || details.ServerURL != "ws://"+s.address+"/a/meet" {
+	if err := json.Unmarshal([]byte(body), &details); err != nil || details.ServerURL != s.SocketURL()+"/a/meet" {
 		t.Fatalf("signalling is at %q, %v", details.ServerURL, err)
 	}
 	for _, single := range []bool{false, true} {
@@ -70,7 +71,7 @@ func TestSiteUnderAPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := s.http.Do(events)
+	resp, err := s.HTTP.Do(events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,11 +93,11 @@ func TestSiteUnderAPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rooms, err := livekit.NewRoomServiceProtobufClient(site, s.http).ListRooms(call, &livekit.ListRoomsRequest{})
+	rooms, err := livekit.NewRoomServiceProtobufClient(site, s.HTTP).ListRooms(call, &livekit.ListRoomsRequest{})
 	if err != nil || len(rooms.Rooms) != 1 || rooms.Rooms[0].Name != "blue" {
 		t.Errorf("rooms %v, %v", rooms, err)
 	}
-	ws, _, err := websocket.DefaultDialer.DialContext(ctx, "ws://"+s.address+"/a/meet/direct/ws", nil)
+	ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.SocketURL()+"/a/meet/direct/ws", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

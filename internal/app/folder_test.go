@@ -12,12 +12,13 @@ import (
 
 	"meet/internal/app"
 	"meet/internal/config"
+	"meet/test/harness"
 )
 
 // oldFolder makes a data folder as a careless hand did: everybody can read it and its keys.
 func oldFolder(t *testing.T, others ...string) config.Config {
 	t.Helper()
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -19,14 +19,15 @@ import (
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // metrics reads the figures by their names, those with a label by name{label="value"}.
 func (s *server) metrics(headers ...string) (status int, figures map[string]float64) {
-	s.t.Helper()
-	req, err := http.NewRequest("GET", "http://"+s.address+"/metrics", nil)
+	s.T.Helper()
+	req, err := http.NewRequest("GET", s.URL()+"/metrics", nil)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
@@ -34,14 +35,14 @@ func (s *server) metrics(headers ...string) (status int, figures map[string]floa
 			req.Host = value
 		}
 	}
-	resp, err := s.http.Do(req)
+	resp, err := s.HTTP.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	figures = map[string]float64{}
 	for line := range strings.Lines(string(text)) {
@@ -54,7 +55,7 @@ func (s *server) metrics(headers ...string) (status int, figures map[string]floa
 
 // TestMetrics: the figures follow a call.
 func TestMetrics(t *testing.T) {
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	ada := s.join(ctx, "counted", "Ada", client.Options{})
@@ -64,7 +65,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got map[string]float64
-	eventually(ctx, t, "a voice that is heard, and reported of, is counted", func() bool {
+	harness.Eventually(ctx, t, "a voice that is heard, and reported of, is counted", func() bool {
 		if err := mic.WriteSample(media.Sample{Data: make([]byte, 80), Duration: 20 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +89,7 @@ func TestMetrics(t *testing.T) {
 
 // TestOnlyJoinsAreTimed: who is shown in another room, or moved there, has not joined anew.
 func TestOnlyJoinsAreTimed(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -103,7 +104,7 @@ func TestOnlyJoinsAreTimed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got map[string]float64
-	eventually(ctx, t, "all four arrivals are counted", func() bool {
+	harness.Eventually(ctx, t, "all four arrivals are counted", func() bool {
 		_, got = s.metrics()
 		return got[`meet_room_events_total{event="participant_joined"}`] == 4
 	})
@@ -159,10 +160,10 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := settings(t)
+			cfg := harness.Settings(t)
 			cfg.Listen, cfg.MetricsToken = tt.listen, tt.token
 			s := start(t, cfg)
-			s.address = fmt.Sprintf("127.0.0.1:%d", s.Addr().Port())
+			s.Address = fmt.Sprintf("127.0.0.1:%d", s.Addr().Port())
 			for _, r := range tt.requests {
 				if status, figures := s.metrics(r.headers...); status != r.want || (status == ok) != (len(figures) > 20) {
 					t.Errorf("%s: status %d with %d figures, want %d", r.name, status, len(figures), r.want)
@@ -174,13 +175,13 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 
 // TestMetricsOfAnOldProtocol: a proxy that replaces the Host and adds no header mostly speaks HTTP/1.0.
 func TestMetricsOfAnOldProtocol(t *testing.T) {
-	s := start(t, settings(t))
-	conn, err := net.Dial("tcp", s.address)
+	s := start(t, harness.Settings(t))
+	conn, err := net.Dial("tcp", s.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := conn.Write([]byte("GET /metrics HTTP/1.0\r\nHost: " + s.address + "\r\n\r\n")); err != nil {
+	if _, err := conn.Write([]byte("GET /metrics HTTP/1.0\r\nHost: " + s.Address + "\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

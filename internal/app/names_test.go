@@ -12,11 +12,12 @@ import (
 	"meet/internal/config"
 	"meet/internal/name"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // A back end makes exactly the rooms that have a page, and the lobby links to them.
 func TestLobbyLinksToEveryRoomThatBackEndsMake(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	api := s.api(token.VideoGrant{RoomCreate: true})
@@ -38,7 +39,7 @@ func TestLobbyLinksToEveryRoomThatBackEndsMake(t *testing.T) {
 		t.Errorf("half a surrogate pair in a room's name: %d %s", x.response.StatusCode, x.body)
 	}
 	var listed []struct{ Name, URL string }
-	s.get("/api/rooms", &listed)
+	s.Get("/api/rooms", &listed)
 	if len(listed) != len(made) || len(made) != 8 {
 		t.Errorf("the lobby lists %+v, want %+q", listed, made)
 	}

@@ -20,27 +20,28 @@ import (
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // description reads what the server says of itself.
 func (s *server) description() (*v3.Document, validator.Validator) {
-	s.t.Helper()
+	s.T.Helper()
 	doc, err := libopenapi.NewDocument(s.ask("GET", "/api/openapi.yaml", "").body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	model, err := doc.BuildV3Model()
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	v, errs := validator.NewValidator(doc)
 	if len(errs) > 0 {
-		s.t.Fatal(errs)
+		s.T.Fatal(errs)
 	}
-	s.t.Cleanup(v.Release)
+	s.T.Cleanup(v.Release)
 	if ok, problems := v.ValidateDocument(); !ok {
 		for _, p := range problems {
-			s.t.Errorf("the description is no OpenAPI 3.1: %v", p)
+			s.T.Errorf("the description is no OpenAPI 3.1: %v", p)
 		}
 	}
 	return &model.Model, v
@@ -54,17 +55,17 @@ type exchange struct {
 
 // ask makes a request and reads the answer, that of a stream as far as the first event.
 func (s *server) ask(method, path, body string) exchange {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	s.T.Helper()
+	ctx, cancel := context.WithTimeout(s.T.Context(), 20*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, s.URL()+path, strings.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.http.Do(req)
+	resp, err := s.HTTP.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	read := io.ReadAll
@@ -79,25 +80,25 @@ func (s *server) ask(method, path, body string) exchange {
 	}
 	text, err := read(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return exchange{req, resp, text}
 }
 
 // complain reports where an answer is not as described.
 func (s *server) complain(v validator.Validator, x exchange) {
-	s.t.Helper()
+	s.T.Helper()
 	x.response.Body = io.NopCloser(bytes.NewReader(x.body))
 	if ok, problems := v.ValidateHttpResponse(x.request, x.response); !ok {
 		for _, p := range problems {
-			s.t.Errorf("%s %s: %v\n%s", x.request.Method, x.request.URL.Path, p, x.body)
+			s.T.Errorf("%s %s: %v\n%s", x.request.Method, x.request.URL.Path, p, x.body)
 		}
 	}
 }
 
 // TestDescriptionIsWhole: every route that programs use is described, and nothing else.
 func TestDescriptionIsWhole(t *testing.T) {
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	var routes, described []string
 	for _, route := range s.Routes() {
 		ours := strings.HasPrefix(route.Path, "/api/") || slices.Contains([]string{"/token", "/healthz", "/readyz"}, route.Path)
@@ -120,7 +121,7 @@ func TestDescriptionIsWhole(t *testing.T) {
 
 // TestDescriptionIsTrue: what the server answers, well or ill, is what it says of itself.
 func TestDescriptionIsTrue(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -130,11 +131,11 @@ func TestDescriptionIsTrue(t *testing.T) {
 	if _, err := s.api(token.VideoGrant{RoomCreate: true}).DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "done"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "a room is open and a meeting over", func() bool {
+	harness.Eventually(ctx, t, "a room is open and a meeting over", func() bool {
 		var rooms []liveRoom
 		var meetings []meeting
-		s.get("/api/rooms", &rooms)
-		s.get("/api/meetings", &meetings)
+		s.Get("/api/rooms", &rooms)
+		s.Get("/api/meetings", &meetings)
 		return len(rooms) == 1 && len(meetings) == 1
 	})
 	model, v := s.description()
@@ -181,7 +182,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 
 // The check itself must be able to say no.
 func TestDescriptionRefuses(t *testing.T) {
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	_, v := s.description()
 	for name, change := range map[string]func(*exchange){
 		"another shape":  func(x *exchange) { x.body = []byte(`[{"id":7}]`) },

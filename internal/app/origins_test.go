@@ -10,16 +10,17 @@ import (
 
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 const friend = "https://friend.example.org"
 
 // askFrom sends a request with an Origin, "" for none, and returns the answer with its text.
 func (s *server) askFrom(method, path, host, origin, body string) (*http.Response, string) {
-	s.t.Helper()
-	req, err := http.NewRequest(method, "http://"+s.address+path, strings.NewReader(body))
+	s.T.Helper()
+	req, err := http.NewRequest(method, s.URL()+path, strings.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	req.Host = host
 	if origin != "" {
@@ -28,14 +29,14 @@ func (s *server) askFrom(method, path, host, origin, body string) (*http.Respons
 	if method == http.MethodOptions {
 		req.Header.Set("Access-Control-Request-Method", http.MethodPost)
 	}
-	resp, err := s.http.Do(req)
+	resp, err := s.HTTP.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return resp, string(text)
 }
@@ -43,7 +44,7 @@ func (s *server) askFrom(method, path, host, origin, body string) (*http.Respons
 // TestAllowedOrigins asks as pages of several sites do.
 func TestAllowedOrigins(t *testing.T) {
 	const wish = `{"roomName":"blue","participantName":"Ada"}`
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.BasePath, cfg.AllowedOrigins = "/meet", []string{friend}
 	s := start(t, cfg)
 	for _, tt := range []struct{ method, path, body string }{
@@ -94,7 +95,7 @@ func TestAllowedOriginsOfSockets(t *testing.T) {
 		"its own":      {[]string{friend}, "https://meet.example.org", http.StatusSwitchingProtocols},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := settings(t)
+			cfg := harness.Settings(t)
 			cfg.AllowedOrigins, cfg.Keys = tt.allowed, []config.Key{config.DevKey}
 			s := start(t, cfg)
 			raw, err := token.New(config.DevKey.Name, config.DevKey.Secret).SetIdentity("ada").SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: "blue"}).ToJWT()
@@ -106,7 +107,7 @@ func TestAllowedOriginsOfSockets(t *testing.T) {
 			if tt.origin != "" {
 				header.Set("Origin", tt.origin)
 			}
-			ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/rtc?protocol=16", header)
+			ws, resp, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/rtc?protocol=16", header)
 			if resp == nil || resp.StatusCode != tt.want {
 				t.Fatalf("%v, %v, want status %d", resp, err, tt.want)
 			}
@@ -119,7 +120,7 @@ func TestAllowedOriginsOfSockets(t *testing.T) {
 
 // TestAnyOriginIsAllowedUnlessSet: pages of all sites may read the answers, as with the token server that /token stands for.
 func TestAnyOriginIsAllowedUnlessSet(t *testing.T) {
-	s := start(t, settings(t))
+	s := start(t, harness.Settings(t))
 	for _, path := range []string{"/token", "/rtc/validate"} {
 		resp, text := s.askFrom("POST", path, "", "https://elsewhere.example.org", `{"roomName":"blue","participantName":"Ada"}`)
 		if resp.Header.Get("Access-Control-Allow-Origin") != "*" || resp.StatusCode == http.StatusForbidden {

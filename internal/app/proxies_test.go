@@ -14,28 +14,29 @@ import (
 	"github.com/gorilla/websocket"
 
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // tokenThrough asks for a token as a proxy on this machine does for a client, and returns the identity that it is for.
 func (s *server) tokenThrough(header, client string) string {
-	s.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, "http://"+s.address+"/token", strings.NewReader(`{"roomName":"blue","participantName":"Ada"}`))
+	s.T.Helper()
+	req, err := http.NewRequest(http.MethodPost, s.URL()+"/token", strings.NewReader(`{"roomName":"blue","participantName":"Ada"}`))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	req.Header.Set(header, client)
-	resp, err := s.http.Do(req)
+	resp, err := s.HTTP.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var raw string
 	if err := json.NewDecoder(resp.Body).Decode(&raw); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	grants, _, err := token.Read(raw)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return grants.Identity
 }
@@ -53,7 +54,7 @@ func TestTrustedProxies(t *testing.T) {
 		"another machine": {[]netip.Prefix{elsewhere}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := settings(t)
+			cfg := harness.Settings(t)
 			cfg.TrustedProxies = tt.trusted
 			s := start(t, cfg)
 			first := s.tokenThrough("X-Forwarded-For", "198.51.100.1")
@@ -86,7 +87,7 @@ func (b *lockedBuffer) String() string {
 // TestRefusedSocketsAreLogged: browsers keep the answer to a WebSocket from pages, so the operator reads it in the log.
 func TestRefusedSocketsAreLogged(t *testing.T) {
 	log := &lockedBuffer{}
-	s := startLogging(t, settings(t), slog.NewTextHandler(log, nil))
+	s := &server{harness.StartLogging(t, harness.Settings(t), slog.NewTextHandler(log, nil))}
 	for _, tt := range []struct {
 		host, origin, forwarded string
 		want                    int
@@ -100,7 +101,7 @@ func TestRefusedSocketsAreLogged(t *testing.T) {
 		if tt.forwarded != "" {
 			header.Set("X-Forwarded-Host", tt.forwarded)
 		}
-		ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/direct/ws", header)
+		ws, resp, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/direct/ws", header)
 		if resp == nil || resp.StatusCode != tt.want {
 			t.Errorf("%+v: %v, %v", tt, resp, err)
 		}
@@ -112,13 +113,13 @@ func TestRefusedSocketsAreLogged(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/rtc", "/rtc/v1", "/direct/ws", "/agent"} {
-		req, err := http.NewRequest(http.MethodGet, "http://"+s.address+path, nil)
+		req, err := http.NewRequest(http.MethodGet, s.URL()+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Host = "upgrade.example" + strings.ReplaceAll(path, "/", ".")
 		req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") // as nginx passes it on, without Upgrade and Connection
-		resp, err := s.http.Do(req)
+		resp, err := s.HTTP.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // fill gives every field that is part of a token a value, so that a grant that gets lost is seen, also one that is added
@@ -51,7 +52,7 @@ func fill(v reflect.Value) {
 // TestRefreshedTokenKeepsEveryClaim: the token by which a participant returns has all that the presented one has, and the
 // one for the room that it was moved to all but the rights over the room it came from.
 func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -85,7 +86,7 @@ func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
 	want := verify(raw)
 	var refreshed tokens
 	moved := make(chan string, 1)
-	c, err := client.Join(ctx, "ws://"+s.address, raw, client.Options{HostOnly: true, OnSignal: func(m *livekit.SignalResponse) {
+	c, err := client.Join(ctx, s.SocketURL(), raw, client.Options{HostOnly: true, OnSignal: func(m *livekit.SignalResponse) {
 		refreshed.note(m)
 		if m := m.GetRoomMoved(); m != nil {
 			moved <- m.Token
@@ -95,7 +96,7 @@ func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	eventually(ctx, t, "a token to return with", func() bool { return refreshed.latest() != "" })
+	harness.Eventually(ctx, t, "a token to return with", func() bool { return refreshed.latest() != "" })
 	if d := cmp.Diff(want, verify(refreshed.latest())); d != "" {
 		t.Errorf("-presented +refreshed:\n%s", d)
 	}

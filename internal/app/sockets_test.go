@@ -16,12 +16,13 @@ import (
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // TestAgent is an agent worker as LiveKit's SDKs are: it registers, gets a job as somebody opens a room, and its agent
 // joins and is seen as one.
 func TestAgent(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -30,7 +31,7 @@ func TestAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ws, _, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/agent", http.Header{"Authorization": {"Bearer " + raw}})
+	ws, _, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/agent", http.Header{"Authorization": {"Bearer " + raw}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "the track is there", func() bool {
+	harness.Eventually(ctx, t, "the track is there", func() bool {
 		if err := mic.WriteSample(media.Sample{Data: make([]byte, 80), Duration: 20 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
@@ -82,11 +83,11 @@ func TestAgent(t *testing.T) {
 	say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Availability{Availability: &livekit.AvailabilityResponse{
 		JobId: offer.Id, Available: true, ParticipantIdentity: "helper", ParticipantName: "Helper",
 	}}})
-	agent, err := client.Join(ctx, "ws://"+s.address, hear().GetAssignment().GetToken(), client.Options{HostOnly: true})
+	agent, err := client.Join(ctx, s.SocketURL(), hear().GetAssignment().GetToken(), client.Options{HostOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "Ada sees an agent", func() bool {
+	harness.Eventually(ctx, t, "Ada sees an agent", func() bool {
 		o := ada.Other("helper")
 		return o.GetKind() == livekit.ParticipantInfo_AGENT && o.GetName() == "Helper" && o.GetState() == livekit.ParticipantInfo_ACTIVE
 	})
@@ -98,8 +99,8 @@ func TestAgent(t *testing.T) {
 
 // TestDirectCall: the socket that introduces two browsers to each other is there, and closes with the server.
 func TestDirectCall(t *testing.T) {
-	s := start(t, settings(t))
-	ws, _, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/direct/ws", nil)
+	s := start(t, harness.Settings(t))
+	ws, _, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/direct/ws", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestDirectCall(t *testing.T) {
 	if _, raw, err := ws.ReadMessage(); err != nil || !strings.HasPrefix(string(raw), `{"NewUser":"`) {
 		t.Fatalf("heard %s, %v", raw, err)
 	}
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
 	if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {

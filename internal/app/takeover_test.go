@@ -17,31 +17,32 @@ import (
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // token asks the token endpoint, as a client of the seed does.
 func (s *server) token(room, name string) string {
-	s.t.Helper()
+	s.T.Helper()
 	body, _ := json.Marshal(map[string]string{"roomName": room, "participantName": name}) // cannot fail
-	resp, err := s.http.Post("http://"+s.address+"/token", "application/json", strings.NewReader(string(body)))
+	resp, err := s.HTTP.Post(s.URL()+"/token", "application/json", strings.NewReader(string(body)))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var raw string
 	if err := json.NewDecoder(resp.Body).Decode(&raw); err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("POST /token: %d %v", resp.StatusCode, err)
+		s.T.Fatalf("POST /token: %d %v", resp.StatusCode, err)
 	}
 	return raw
 }
 
 // firstMessage connects to /rtc and returns the first message, or the status of a refusal.
 func (s *server) firstMessage(query, raw string) (*livekit.SignalResponse, int) {
-	s.t.Helper()
-	ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/rtc?protocol=17&"+query, http.Header{"Authorization": {"Bearer " + raw}})
+	s.T.Helper()
+	ws, resp, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/rtc?protocol=17&"+query, http.Header{"Authorization": {"Bearer " + raw}})
 	if err != nil {
 		if resp == nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		_ = resp.Body.Close()
 		return nil, resp.StatusCode
@@ -54,7 +55,7 @@ func (s *server) firstMessage(query, raw string) (*livekit.SignalResponse, int) 
 		err = proto.Unmarshal(frame, m)
 	}
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return m, http.StatusSwitchingProtocols
 }
@@ -85,7 +86,7 @@ func (k *tokens) latest() string {
 // Nobody takes over a participant's session with what the token endpoint hands out to everybody, step by step as an
 // attacker would.
 func TestTakeover(t *testing.T) {
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -93,7 +94,7 @@ func TestTakeover(t *testing.T) {
 	verifier := token.NewVerifier(token.Keys{config.DevKey.Name: config.DevKey.Secret})
 
 	var refreshed tokens
-	victim, err := client.Join(ctx, "ws://"+s.address, s.token("blue", "victim"), client.Options{HostOnly: true, OnSignal: refreshed.note})
+	victim, err := client.Join(ctx, s.SocketURL(), s.token("blue", "victim"), client.Options{HostOnly: true, OnSignal: refreshed.note})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestTakeover(t *testing.T) {
 	if m, status := s.firstMessage("", forged); status != http.StatusConflict {
 		t.Errorf("a join in the victim's name: %d %v", status, m)
 	}
-	eventually(ctx, t, "the victim has a token to return with", func() bool { return refreshed.latest() != "" })
+	harness.Eventually(ctx, t, "the victim has a token to return with", func() bool { return refreshed.latest() != "" })
 	if m, _ := s.firstMessage("reconnect=1", refreshed.latest()); m.GetLeave() == nil {
 		t.Errorf("a resume without a sid: %v", m)
 	}
@@ -133,7 +134,7 @@ func TestTakeover(t *testing.T) {
 // A refreshed token grants what the token did that was presented, whatever the participant is.
 func TestRefreshedTokenGrantsWhatThePresentedOneDid(t *testing.T) {
 	other := config.Key{Name: "otherkey", Secret: strings.Repeat("s", 32)}
-	cfg := settings(t)
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey, other}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -159,11 +160,11 @@ func TestRefreshedTokenGrantsWhatThePresentedOneDid(t *testing.T) {
 			t.Fatal(err)
 		}
 		var refreshed tokens
-		c, err := client.Join(ctx, "ws://"+s.address, raw, client.Options{HostOnly: true, OnSignal: refreshed.note})
+		c, err := client.Join(ctx, s.SocketURL(), raw, client.Options{HostOnly: true, OnSignal: refreshed.note})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		eventually(ctx, t, name+" gets a token to return with", func() bool { return refreshed.latest() != "" })
+		harness.Eventually(ctx, t, name+" gets a token to return with", func() bool { return refreshed.latest() != "" })
 		was, err := verifier.Verify(raw)
 		if err != nil {
 			t.Fatal(err)
@@ -176,7 +177,7 @@ func TestRefreshedTokenGrantsWhatThePresentedOneDid(t *testing.T) {
 		if d := cmp.Diff(was, is); d != "" {
 			t.Errorf("%s:\n%s", name, d)
 		}
-		_, resp, err := websocket.DefaultDialer.Dial("ws://"+s.address+"/agent", http.Header{"Authorization": {"Bearer " + refreshed.latest()}})
+		_, resp, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/agent", http.Header{"Authorization": {"Bearer " + refreshed.latest()}})
 		if err == nil || resp == nil || resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: /agent answers %v, %v", name, resp, err)
 		}

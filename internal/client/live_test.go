@@ -2,9 +2,7 @@ package client
 
 import (
 	"context"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,9 +14,9 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 	"go.uber.org/goleak"
 
-	"meet/internal/app"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,36 +30,11 @@ func newLive(t *testing.T) *live {
 	l.room += time.Now().Format("-150405.000000")
 	if l.url == "" {
 		l.key, l.secret = "key", "a secret of more than thirty-two characters"
-		l.url = startMeet(t, l.key, l.secret)
+		cfg := harness.Settings(t)
+		cfg.Keys = []config.Key{{Name: l.key, Secret: l.secret}}
+		l.url = harness.Start(t, cfg).SocketURL()
 	}
 	return l
-}
-
-// startMeet runs the whole server in this process until the test ends.
-func startMeet(t *testing.T, key, secret string) (url string) {
-	t.Helper()
-	cfg := config.Default()
-	cfg.Listen, cfg.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
-	cfg.Keys = []config.Key{{Name: key, Secret: secret}}
-	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	serving.Go(func() { // ends with stop
-		if err := a.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		stop()
-		serving.Wait()
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return "ws://" + a.Addr().String()
 }
 
 func (l *live) token(t *testing.T, identity string) string {

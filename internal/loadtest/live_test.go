@@ -3,17 +3,15 @@ package loadtest
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"meet/internal/app"
 	"meet/internal/config"
+	"meet/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,29 +23,15 @@ func live(t *testing.T) (p Plan, stop func()) {
 		Key: "key", Secret: "a secret of more than thirty-two characters", Room: "load", Rooms: 1, Video: 2, Subscribers: 2,
 		Frames: 10, Packets: 3, Size: 500, Settle: 200 * time.Millisecond, Duration: time.Second, PID: os.Getpid(),
 	}
-	cfg := config.Default()
-	cfg.Listen, cfg.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{{Name: p.Key, Secret: p.Secret}}
-	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	serving.Go(func() { // ends with stop
-		if err := a.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	s := harness.Start(t, cfg)
 	stop = sync.OnceFunc(func() {
-		cancel()
-		serving.Wait()
-		if err := a.Close(); err != nil {
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(stop)
-	p.URL = "ws://" + a.Addr().String()
+	p.URL = s.SocketURL()
 	return p, stop
 }
 

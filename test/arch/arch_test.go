@@ -73,8 +73,10 @@ var rules = map[string]rule{
 	"test/arch":          {},
 	"test/attack":        {may: []string{"internal/token", "test/program"}},
 	"test/cli":           {may: []string{"internal/client", "test/program"}},
+	"test/harness":       {may: []string{"internal/app", "internal/config"}},
 	"test/impair":        {},
 	"test/program":       {},
+	"test/server":        {},
 	"test/impair/proxy":  {may: []string{"test/impair"}},
 }
 
@@ -154,9 +156,9 @@ func TestRulesAreOfPackages(t *testing.T) {
 func (r rule) refuses(name, imported string) string {
 	if ours, ok := strings.CutPrefix(imported, "meet/"); ok {
 		switch {
-		case ours == "internal/app" && name != "cmd/meet":
-			return "app is the top; only cmd/meet stands above it"
-		case ours == "internal/config" && name != "cmd/meet" && name != "internal/app":
+		case ours == "internal/app" && name != "cmd/meet" && name != "test/harness":
+			return "app is the top; only cmd/meet and the tests' harness stand above it"
+		case ours == "internal/config" && name != "cmd/meet" && name != "internal/app" && name != "test/harness":
 			return "a package takes its own Options, not everybody's settings"
 		case !slices.Contains(r.may, "*") && !slices.Contains(r.may, ours):
 			return "the package map draws no such arrow"
