@@ -82,10 +82,10 @@ var rules = map[string]rule{
 
 // messages lists who may use LiveKit's protobuf messages: they are the domain's data there, and everybody else has
 // words of his own. app passes them from rtc to lobby, loadtest to the client; the command line prints what a server's API
-// answers.
+// answers, and test/harness lists its methods.
 var messages = []string{
 	"internal/signal", "internal/rtc", "internal/peer", "internal/api", "internal/agent", "internal/webhook", "internal/client", "internal/loadtest", "internal/app",
-	"internal/admin", "cmd/meet",
+	"internal/admin", "cmd/meet", "test/harness",
 }
 
 type goPackage struct {

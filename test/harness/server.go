@@ -19,7 +19,7 @@ import (
 // Server is an app that runs until the test ends.
 type Server struct {
 	*app.App
-	T       testing.TB
+	T       *testing.T
 	HTTP    *http.Client // with connections of its own
 	Address string       // host:port, TCP and UDP
 	Dir     string       // the data folder
@@ -30,14 +30,14 @@ type Server struct {
 }
 
 // Settings are the defaults, on a free port of loopback and with a data folder of the test's.
-func Settings(t testing.TB) config.Config {
+func Settings(t *testing.T) config.Config {
 	c := config.Default()
 	c.Listen, c.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
 	return c
 }
 
 // Start runs a server whose log is discarded, or written to standard error if TEST_LOG is set.
-func Start(t testing.TB, cfg config.Config) *Server {
+func Start(t *testing.T, cfg config.Config) *Server {
 	t.Helper()
 	var log slog.Handler = slog.DiscardHandler
 	if os.Getenv("TEST_LOG") != "" { // not the test's own output: connections may end after it
@@ -47,7 +47,7 @@ func Start(t testing.TB, cfg config.Config) *Server {
 }
 
 // StartLogging runs a server that logs to a handler.
-func StartLogging(t testing.TB, cfg config.Config, log slog.Handler) *Server {
+func StartLogging(t *testing.T, cfg config.Config, log slog.Handler) *Server {
 	t.Helper()
 	a, err := app.New(t.Context(), cfg, slog.New(log))
 	if err != nil {
@@ -117,7 +117,7 @@ func (b Bearer) Do(r *http.Request) (*http.Response, error) {
 }
 
 // Eventually polls until cond holds; media and messages arrive on their own time. The test fails when ctx ends.
-func Eventually(ctx context.Context, t testing.TB, what string, cond func() bool) {
+func Eventually(ctx context.Context, t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 // router is one port of a router, which belongs to whoever inside has sent last: none gets an answer to another's packets.
@@ -79,12 +80,12 @@ func TestAnAddressChangesHands(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // the server would give ada up after 15
 	defer cancel()
-	r := newRouter(t, s.media)
+	r := newRouter(t, s.Addr())
 	o := client.Options{SinglePC: true, HostOnly: true, Via: netip.MustParseAddrPort(r.inside.LocalAddr().String())}
 	s.join(ctx, "ada", o).publishBoth(ctx)
 	r.forget()
 	bo := s.join(ctx, "bo", o)
 	mic, _ := bo.publishBoth(ctx)
 	cy := s.join(ctx, "cy", client.Options{})
-	eventually(ctx, t, "cy hears bo", func() bool { return cy.receives(mic.SID(), 20) })
+	harness.Eventually(ctx, t, "cy hears bo", func() bool { return cy.receives(mic.SID(), 20) })
 }

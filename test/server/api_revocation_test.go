@@ -1,24 +1,23 @@
-package api_test
+package server_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/livekit/protocol/livekit"
 
-	"meet/internal/api"
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // After a removal, a token that was issued since lets its bearer in again, however it says so, and one of before does not.
 func TestTokensAfterARemoval(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
 	signed := func(iat, nbf any) string {
 		t.Helper()
 		raw, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
@@ -62,9 +61,9 @@ func TestTokensAfterARemoval(t *testing.T) {
 
 // A token that the server refreshed is as old as the one that was presented: a time between the two revokes both.
 func TestRevocationReachesRefreshedTokens(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
 	issued := time.Now().Add(-time.Minute)
 	old := &token.ClaimGrants{Identity: "ada", IssuedAt: issued, Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
 	presented, err := token.Renew("devkey", "secret", old).ToJWT()
@@ -80,7 +79,7 @@ func TestRevocationReachesRefreshedTokens(t *testing.T) {
 		}
 		return ""
 	}
-	eventually(ctx, t, "a token is refreshed", func() bool { return refreshed() != "" })
+	harness.Eventually(ctx, t, "a token is refreshed", func() bool { return refreshed() != "" })
 	_, err = s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: issued.Unix() + 30})
 	if err != nil {
 		t.Fatal(err)
@@ -94,10 +93,10 @@ func TestRevocationReachesRefreshedTokens(t *testing.T) {
 
 // A back end that names a time revokes what was issued before it, and nothing else.
 func TestRevocationByTime(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
-	jwt := s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
+	jwt := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
 	remove := func(ts int64) {
 		t.Helper()
 		if _, err := s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: ts}); err != nil {
@@ -108,7 +107,7 @@ func TestRevocationByTime(t *testing.T) {
 	remove(1)
 	s.joinWith(ctx, jwt, client.Options{}) // the token is not that old
 	remove(time.Now().Add(time.Hour).UnixMilli())
-	if _, err := client.Join(ctx, "ws"+strings.TrimPrefix(s.url, "http"), s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
+	if _, err := client.Join(ctx, s.SocketURL(), s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
 		t.Error("a token of before the time named was taken")
 	}
 }

@@ -1,4 +1,4 @@
-package api_test
+package server_test
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,8 +17,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/proto"
 
-	"meet/internal/api"
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 // elixirCall is a request as ExLivekit sends it (seed 003): what its documentation calls, the grant that it puts into the
@@ -219,12 +218,12 @@ var elixirCalls = []elixirCall{
 // TestElixirsCalls makes every call of ExLivekit's documentation, and those it does not show, in its order of fields, with
 // its headers and its tokens. What its documentation calls :RTMP_INPUT is :RTMP in its own schema.
 func TestElixirsCalls(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
 	for _, call := range elixirCalls {
 		if strings.HasPrefix(call.doc, "list_participants") {
-			s.join(ctx, "my-room", "participant_identity", client.Options{})
+			s.joinRoom(ctx, "my-room", "participant_identity", client.Options{})
 		}
 		body, err := hex.DecodeString(call.body)
 		if err != nil {
@@ -256,7 +255,7 @@ func TestElixirsCallsAreAll(t *testing.T) {
 		"/twirp/livekit.Egress/StartWebEgress", "/twirp/livekit.Egress/UpdateLayout", "/twirp/livekit.Egress/UpdateStream",
 		"/twirp/livekit.RoomService/PerformRpc", // which it does not have
 	}
-	for _, path := range methods() {
+	for _, path := range harness.Methods() {
 		shown := slices.ContainsFunc(elixirCalls, func(c elixirCall) bool { return "/twirp/livekit."+c.path == path })
 		if !shown && !slices.Contains(later, path) && !strings.Contains(path, "livekit.SIP/") {
 			t.Errorf("%s is not called", path)
@@ -266,24 +265,13 @@ func TestElixirsCallsAreAll(t *testing.T) {
 
 // elixir sends a request with the headers and the token of ExLivekit's client.
 func (s *server) elixir(ctx context.Context, path, grant string, body []byte) answer {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/twirp/livekit."+path, bytes.NewReader(body))
+	s.T.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/twirp/livekit."+path, bytes.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	r.Header = http.Header{
-		"Authorization": {"Bearer " + elixirToken(grant)}, "User-Agent": {"Livekit Elixir SDK"}, "Content-Type": {"application/protobuf"},
-	}
-	resp, err := s.http.Do(r)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return answer{resp.StatusCode, resp.Header.Get("Content-Type"), text}
+	r.Header = http.Header{"User-Agent": {"Livekit Elixir SDK"}, "Content-Type": {"application/protobuf"}}
+	return s.do(r, elixirToken(grant))
 }
 
 // elixirToken is one as ExLivekit writes it: an empty subject, an hour, names in the order of the alphabet.

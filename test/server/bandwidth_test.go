@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 
 	"meet/internal/client"
+	"meet/test/harness"
 	"meet/test/impair"
 )
 
@@ -99,7 +100,7 @@ type viewer struct {
 }
 
 func (s *server) view(ctx context.Context, identity string, o client.Options) *viewer {
-	s.t.Helper()
+	s.T.Helper()
 	v := &viewer{
 		tracks: map[string]*client.RemoteTrack{}, layers: map[string]int{}, changed: map[string]time.Time{},
 		states: map[string]livekit.StreamState{}, began: time.Now(),
@@ -113,12 +114,12 @@ func (s *server) view(ctx context.Context, identity string, o client.Options) *v
 			v.log = append(v.log, fmt.Sprintf("%.1f %s %s", time.Since(v.began).Seconds(), st.TrackSid[:6], st.State))
 		}
 	}
-	c, err := client.Join(ctx, s.url, s.token(identity), o)
+	c, err := client.Join(ctx, s.SocketURL(), s.token(identity), o)
 	if err != nil {
-		s.t.Fatalf("%s does not join: %v", identity, err)
+		s.T.Fatalf("%s does not join: %v", identity, err)
 	}
 	v.Client = c
-	s.t.Cleanup(func() { _ = c.Close() })
+	s.T.Cleanup(func() { _ = c.Close() })
 	return v
 }
 
@@ -170,12 +171,12 @@ func (v *viewer) history() []string {
 }
 
 func (s *server) proxy() *impair.Proxy {
-	s.t.Helper()
-	p, err := impair.Listen(s.media)
+	s.T.Helper()
+	p, err := impair.Listen(s.Addr())
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-	s.t.Cleanup(func() { _ = p.Close() })
+	s.T.Cleanup(func() { _ = p.Close() })
 	return p
 }
 
@@ -205,12 +206,12 @@ func TestNarrowLink(t *testing.T) {
 				t.Log("bo saw", bo.history(), "cy", cy.history())
 			}
 		}()
-		eventually(ctx, t, "everybody sees the best layer", func() bool { return bo.layer(cam) == 2 && cy.layer(cam) == 2 })
+		harness.Eventually(ctx, t, "everybody sees the best layer", func() bool { return bo.layer(cam) == 2 && cy.layer(cam) == 2 })
 
 		link.Set(impair.Both(narrow))
-		eventually(ctx, t, "the lowest layer is what fits", func() bool { return bo.stays(cam, 0, time.Second) })
+		harness.Eventually(ctx, t, "the lowest layer is what fits", func() bool { return bo.stays(cam, 0, time.Second) })
 		heard, seen, clear := bo.received(mic.SID()), bo.received(cam), cy.received(cam)
-		eventually(ctx, t, "a hundred frames of it come", func() bool { return bo.received(cam).Packets > seen.Packets+100 })
+		harness.Eventually(ctx, t, "a hundred frames of it come", func() bool { return bo.received(cam).Packets > seen.Packets+100 })
 		now := bo.received(mic.SID())
 		if packets, lost := now.Packets-heard.Packets, now.Lost-heard.Lost; lost*20 > packets {
 			t.Errorf("%d of %d packets of sound were lost meanwhile", lost, packets)
@@ -221,7 +222,7 @@ func TestNarrowLink(t *testing.T) {
 
 		link.Set(impair.Both(broad))
 		// How soon is for test/browser/impaired.spec.js, which has the machine to itself.
-		eventually(ctx, t, "the best layer again", func() bool { return bo.layer(cam) == 2 })
+		harness.Eventually(ctx, t, "the best layer again", func() bool { return bo.layer(cam) == 2 })
 	})
 }
 
@@ -239,13 +240,13 @@ func TestPausedPictures(t *testing.T) {
 				t.Log("bo saw", bo.history())
 			}
 		}()
-		eventually(ctx, t, "both pictures come", func() bool { return bo.layer(cam) >= 1 && bo.layer(screen) >= 1 })
+		harness.Eventually(ctx, t, "both pictures come", func() bool { return bo.layer(cam) >= 1 && bo.layer(screen) >= 1 })
 
 		link.Set(impair.Both(impair.Path{Rate: 250_000, Delay: 20 * time.Millisecond}))
-		eventually(ctx, t, "the camera is paused", func() bool { return bo.state(cam) == "PAUSED" && bo.state(screen) != "PAUSED" })
+		harness.Eventually(ctx, t, "the camera is paused", func() bool { return bo.state(cam) == "PAUSED" && bo.state(screen) != "PAUSED" })
 		before := bo.received(cam).Packets
 		seen := bo.received(screen).Packets
-		eventually(ctx, t, "the screen goes on in its lowest layer", func() bool {
+		harness.Eventually(ctx, t, "the screen goes on in its lowest layer", func() bool {
 			return bo.layer(screen) == 0 && bo.received(screen).Packets > seen+60
 		})
 		if bo.state(cam) == "PAUSED" && bo.received(cam).Packets > before+30 { // some were under way
@@ -253,7 +254,7 @@ func TestPausedPictures(t *testing.T) {
 		}
 
 		link.Set(impair.Both(broad))
-		eventually(ctx, t, "both come back", func() bool {
+		harness.Eventually(ctx, t, "both come back", func() bool {
 			return bo.state(cam) == "ACTIVE" && bo.layer(cam) >= 1 && bo.layer(screen) == 2
 		})
 	})
@@ -290,6 +291,6 @@ func TestLossIsNoCongestion(t *testing.T) {
 				t.Log("bo saw", bo.history())
 			}
 		}()
-		eventually(ctx, t, "the best layer comes, and nothing else for five seconds", func() bool { return bo.stays(cam, 2, 5*time.Second) })
+		harness.Eventually(ctx, t, "the best layer comes, and nothing else for five seconds", func() bool { return bo.stays(cam, 2, 5*time.Second) })
 	})
 }

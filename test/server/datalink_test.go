@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 
 	"meet/internal/client"
+	"meet/test/harness"
 	"meet/test/impair"
 )
 
@@ -24,7 +25,7 @@ func TestReliableDataOverABadLink(t *testing.T) {
 	ada.sendBulk(ctx, n)
 	bo.sendBulk(ctx, n)
 	for _, g := range []*guest{ada, bo} {
-		eventually(ctx, t, "all arrives", func() bool { return g.countPackets() == n })
+		harness.Eventually(ctx, t, "all arrives", func() bool { return g.countPackets() == n })
 		if numbers := g.bulkNumbers(); !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
 		}
@@ -50,7 +51,7 @@ func TestLossyDataOverANarrowLinkIsFresh(t *testing.T) {
 		}
 		<-tick.C
 	}
-	eventually(ctx, t, "the latest arrive", func() bool {
+	harness.Eventually(ctx, t, "the latest arrive", func() bool {
 		numbers := bo.bulkNumbers()
 		return len(numbers) > 0 && numbers[len(numbers)-1] >= n-30
 	})

@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // bulk is a numbered packet of 60 kB.
@@ -62,7 +63,7 @@ func (g *guest) sendBulk(ctx context.Context, n int, to ...string) *atomic.Int32
 func stands(ctx context.Context, t *testing.T, what string, n func() int) {
 	t.Helper()
 	last, looks := -1, 0
-	eventually(ctx, t, what, func() bool {
+	harness.Eventually(ctx, t, what, func() bool {
 		if now := n(); now != last {
 			last, looks = now, 0
 		}
@@ -91,13 +92,13 @@ func TestSlowReaderSlowsItsSenderDown(t *testing.T) {
 		t.Cleanup(open) // before bo is closed, which waits for its callbacks
 		const n = 300   // 18 MB, far more than may wait in the server
 		sent := ada.sendBulk(ctx, n, "bo")
-		eventually(ctx, t, "something is sent", func() bool { return sent.Load() > 20 })
+		harness.Eventually(ctx, t, "something is sent", func() bool { return sent.Load() > 20 })
 		stands(ctx, t, "the sender waits", func() int { return int(sent.Load()) })
 		if got := sent.Load(); got > n/2 {
 			t.Errorf("%d packets have gone to somebody who does not read", got)
 		}
 		open()
-		eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() == n })
+		harness.Eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() == n })
 		if numbers := bo.bulkNumbers(); numbers[0] != 0 || !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
 		}
@@ -119,7 +120,7 @@ func TestStuckReaderDoesNotStopTheOthers(t *testing.T) {
 	t.Cleanup(func() { close(reads) })
 	const n = 300
 	ada.sendBulk(ctx, n)
-	eventually(ctx, t, "cy gets all", func() bool { return cy.countPackets() == n })
+	harness.Eventually(ctx, t, "cy gets all", func() bool { return cy.countPackets() == n })
 	if numbers := cy.bulkNumbers(); !consecutive(numbers) {
 		t.Errorf("in the order %v", numbers)
 	}
@@ -156,11 +157,11 @@ func TestJoinerMissesNoData(t *testing.T) {
 		})
 		end := sync.OnceFunc(func() { close(stop); sending.Wait() })
 		t.Cleanup(end)
-		eventually(ctx, t, "data flows", func() bool { return watch.countPackets() > 5 })
+		harness.Eventually(ctx, t, "data flows", func() bool { return watch.countPackets() > 5 })
 		bo := s.join(ctx, "bo", o)
-		eventually(ctx, t, "bo gets data", func() bool { return bo.countPackets() > 20 })
+		harness.Eventually(ctx, t, "bo gets data", func() bool { return bo.countPackets() > 20 })
 		end()
-		eventually(ctx, t, "bo gets the last", func() bool { numbers := bo.bulkNumbers(); return numbers[len(numbers)-1] == total-1 })
+		harness.Eventually(ctx, t, "bo gets the last", func() bool { numbers := bo.bulkNumbers(); return numbers[len(numbers)-1] == total-1 })
 		packets, numbers := bo.packets(), bo.bulkNumbers()
 		if !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
@@ -180,13 +181,13 @@ func TestDataSurvivesResumes(t *testing.T) {
 		const n = 200
 		ada.sendBulk(ctx, n)
 		for i, g := range []*guest{ada, bo, ada} {
-			eventually(ctx, t, "data flows", func() bool { return bo.countPackets() > 10*(i+1) })
+			harness.Eventually(ctx, t, "data flows", func() bool { return bo.countPackets() > 10*(i+1) })
 			g.DropSignal()
 			if err := g.Resume(ctx); err != nil {
 				t.Fatal(err)
 			}
 		}
-		eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() >= n })
+		harness.Eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() >= n })
 		if numbers := bo.bulkNumbers(); len(numbers) != n || !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
 		}
@@ -215,7 +216,7 @@ func TestDataTracks(t *testing.T) {
 			PublishDataTrackRequest: &livekit.PublishDataTrackRequest{PubHandle: ours, Name: "position"},
 		}})
 		var info *livekit.DataTrackInfo
-		eventually(ctx, t, "bo sees the track", func() bool {
+		harness.Eventually(ctx, t, "bo sees the track", func() bool {
 			for _, d := range bo.Other("ada").GetDataTracks() {
 				info = d
 			}
@@ -240,11 +241,11 @@ func TestDataTracks(t *testing.T) {
 			}
 			return handle
 		}
-		eventually(ctx, t, "bo has a handle", func() bool { return handle() != 0 })
+		harness.Eventually(ctx, t, "bo has a handle", func() bool { return handle() != 0 })
 		want := binary.BigEndian.AppendUint16([]byte{0b11 << 3, 0}, handle())
 		want = append(want, 0, 1, 0, 1, 0, 0, 0, 0)
 		want = append(want, "here"...)
-		eventually(ctx, t, "a frame arrives", func() bool { // it is lossy, and so sent until it does
+		harness.Eventually(ctx, t, "a frame arrives", func() bool { // it is lossy, and so sent until it does
 			packet := slices.Clone(want)
 			binary.BigEndian.PutUint16(packet[2:], ours)
 			if err := ada.PublishFrame(ctx, packet); err != nil {
@@ -263,7 +264,7 @@ func TestDataTracks(t *testing.T) {
 		send(ada, &livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
 			UnpublishDataTrackRequest: &livekit.UnpublishDataTrackRequest{PubHandle: ours},
 		}})
-		eventually(ctx, t, "the track is gone", func() bool { return len(bo.Other("ada").GetDataTracks()) == 0 })
+		harness.Eventually(ctx, t, "the track is gone", func() bool { return len(bo.Other("ada").GetDataTracks()) == 0 })
 	})
 }
 
@@ -275,7 +276,7 @@ func TestDataReachesThoseWhoMayNotSubscribe(t *testing.T) {
 		deaf := s.join(ctx, "deaf", o, func(g *token.VideoGrant) { g.CanSubscribe = &no })
 		ada.sendBulk(ctx, 3)
 		deaf.sendBulk(ctx, 3)
-		eventually(ctx, t, "each gets the other's", func() bool { return ada.countPackets() == 3 && deaf.countPackets() == 3 })
+		harness.Eventually(ctx, t, "each gets the other's", func() bool { return ada.countPackets() == 3 && deaf.countPackets() == 3 })
 	})
 }
 
@@ -288,7 +289,7 @@ func TestClientProtocolAndCapabilitiesAreMirrored(t *testing.T) {
 			Capabilities: []livekit.ClientInfo_Capability{livekit.ClientInfo_CAP_COMPRESSION_DEFLATE_RAW},
 		}
 		ada := s.join(ctx, "ada", o)
-		eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
 		for who, info := range map[string]*livekit.ParticipantInfo{"others": bo.Other("ada"), "itself": ada.Participant()} {
 			if info.GetClientProtocol() != 2 || fmt.Sprint(info.GetCapabilities()) != "[CAP_COMPRESSION_DEFLATE_RAW]" {
 				t.Errorf("%s: %v", who, info)

@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 func (g *guest) simulate(s *livekit.SimulateScenario) {
@@ -37,7 +38,7 @@ func TestSimulatedSpeech(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, _ := ada.publishBoth(ctx)
-		eventually(ctx, t, "bo hears ada", func() bool { return bo.receives(mic.SID(), 1) })
+		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.receives(mic.SID(), 1) })
 		sid := ada.Participant().GetSid()
 		ada.simulate(&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_SpeakerUpdate{SpeakerUpdate: 1}})
 		for name, g := range map[string]*guest{"ada": ada, "bo": bo} {
@@ -51,7 +52,7 @@ func TestSimulatedSpeech(t *testing.T) {
 					return false
 				}
 			}
-			eventually(ctx, t, name+" is told that ada speaks", func() bool { return g.saw(speaks(true)) })
+			harness.Eventually(ctx, t, name+" is told that ada speaks", func() bool { return g.saw(speaks(true)) })
 		}
 	})
 }
@@ -86,9 +87,9 @@ func TestSimulatedEnds(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
-			eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+			harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
 			ada.simulate(c.scenario)
-			eventually(ctx, t, "ada has gone", func() bool { return bo.Other("ada") == nil })
+			harness.Eventually(ctx, t, "ada has gone", func() bool { return bo.Other("ada") == nil })
 			if c.silent {
 				if l := ada.leaves(); len(l) > 0 {
 					t.Errorf("a Leave from a server that has failed: %v", l)
@@ -97,7 +98,7 @@ func TestSimulatedEnds(t *testing.T) {
 					t.Error("resumed what is gone")
 				}
 			}
-			eventually(ctx, t, "a Leave", func() bool { return len(ada.leaves()) == 1 })
+			harness.Eventually(ctx, t, "a Leave", func() bool { return len(ada.leaves()) == 1 })
 			if l := ada.leaves()[0]; l.Reason != c.reason || l.Action != c.action || l.CanReconnect != (c.action != livekit.LeaveRequest_DISCONNECT) {
 				t.Errorf("%v", l)
 			}
@@ -128,7 +129,7 @@ func TestSimulatedDropsDuringResume(t *testing.T) {
 			if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Ping{Ping: 1}}); err != nil {
 				t.Fatal(err)
 			}
-			eventually(ctx, t, "a pong, so the server has heard", func() bool {
+			harness.Eventually(ctx, t, "a pong, so the server has heard", func() bool {
 				return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetPong() != 0 })
 			})
 			for range c.drops {
@@ -145,11 +146,11 @@ func TestSimulatedDropsDuringResume(t *testing.T) {
 
 // resumeRaw resumes as g on a bare socket and returns what comes until the server closes it.
 func (s *server) resumeRaw(ctx context.Context, g *guest) []*livekit.SignalResponse {
-	s.t.Helper()
+	s.T.Helper()
 	header := http.Header{"Authorization": {"Bearer " + s.token(g.Participant().GetIdentity())}}
-	ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.url+"/rtc?protocol=17&reconnect=1&sid="+g.Participant().GetSid(), header)
+	ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.SocketURL()+"/rtc?protocol=17&reconnect=1&sid="+g.Participant().GetSid(), header)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer func() { _ = ws.Close() }()
 	var all []*livekit.SignalResponse
@@ -160,7 +161,7 @@ func (s *server) resumeRaw(ctx context.Context, g *guest) []*livekit.SignalRespo
 		}
 		m := &livekit.SignalResponse{}
 		if err := proto.Unmarshal(frame, m); err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		all = append(all, m)
 	}

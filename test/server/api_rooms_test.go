@@ -1,4 +1,4 @@
-package api_test
+package server_test
 
 import (
 	"context"
@@ -13,16 +13,16 @@ import (
 	"github.com/twitchtv/twirp"
 	"google.golang.org/protobuf/proto"
 
-	"meet/internal/api"
 	"meet/internal/client"
-	"meet/internal/rtc"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 func TestRoomsAreMadeListedAndDeleted(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	got, receives := receiver(t)
+	s := newServer(t, receives)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
 	made, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{
 		Name: "room", EmptyTimeout: 60, DepartureTimeout: 7, MaxParticipants: 1, Metadata: "m", NodeId: "ND_x", Tags: map[string]string{"a": "b"},
 		Egress: &livekit.RoomEgress{Room: &livekit.RoomCompositeEgressRequest{RoomName: "room"}}, MinPlayoutDelay: 100,
@@ -61,32 +61,33 @@ func TestRoomsAreMadeListedAndDeleted(t *testing.T) {
 	}
 
 	// The room that was made is the one that is joined, with its limit.
-	ada := s.join(ctx, "room", "ada", client.Options{})
-	if _, err := client.Join(ctx, "ws"+strings.TrimPrefix(s.url, "http"), s.token("bo", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
+	ada := s.join(ctx, "ada", client.Options{})
+	if _, err := client.Join(ctx, s.SocketURL(), s.tokenWith("bo", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
 		t.Error("a second one came into a room for one")
 	}
 	if _, err := s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "ada is told", func() bool {
+	harness.Eventually(ctx, t, "ada is told", func() bool {
 		return ada.saw(func(m *livekit.SignalResponse) bool {
 			return m.GetLeave().GetReason() == livekit.DisconnectReason_ROOM_DELETED
 		})
 	})
-	eventually(ctx, t, "the room is gone", func() bool { return !slices.Contains(list(), "room") })
+	harness.Eventually(ctx, t, "the room is gone", func() bool { return !slices.Contains(list(), "room") })
 	_, err = s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"})
 	fails(t, err, twirp.NotFound, "room does not exist")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.events[0].Kind != rtc.RoomStarted || s.events[0].Room.Name != "room" || s.events[0].Room.Metadata != "m" {
-		t.Errorf("the first event is %v", s.events[0])
+	harness.Eventually(ctx, t, "the start of the room is told", func() bool { return len(got.kinds()) > 0 })
+	got.mu.Lock()
+	defer got.mu.Unlock()
+	if first := got.all[0]; first.Event != "room_started" || first.Room.Name != "room" || first.Room.Metadata != "m" {
+		t.Errorf("the first event is %v", first)
 	}
 }
 
 // Back ends read the names of the schema and find every field, as LiveKit writes them; they may send either spelling.
 func TestJSONIsAsLiveKitWritesIt(t *testing.T) {
-	s := newServer(t, api.Options{})
-	able := s.token("", everything("room", ""))
+	s := newServer(t)
+	able := s.tokenWith("", everything("room", ""))
 	for _, body := range []string{`{"name":"room","empty_timeout":9,"unheard_of":1}`, `{"name":"room","emptyTimeout":9}`} {
 		a := s.send(http.MethodPost, "/twirp/livekit.RoomService/CreateRoom", "application/json; charset=UTF-8", able, []byte(body))
 		var got map[string]any
@@ -104,12 +105,12 @@ func TestJSONIsAsLiveKitWritesIt(t *testing.T) {
 
 func TestRoomMetadata(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada := s.join(ctx, "room", "ada", o)
+		ada := s.join(ctx, "ada", o)
 		changed, err := s.calls.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: "room", Metadata: "new"})
 		if err != nil || changed.Metadata != "new" || changed.NumParticipants != 1 {
 			t.Errorf("%v, %v", changed, err)
 		}
-		eventually(ctx, t, "ada is told", func() bool {
+		harness.Eventually(ctx, t, "ada is told", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetMetadata() == "new" })
 		})
 	})

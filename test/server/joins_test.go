@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 // TestRefusedJoins checks status and sentence of what cannot join, on validate and on the upgrade alike.
@@ -69,7 +70,7 @@ func TestRefusedJoins(t *testing.T) {
 			if tt.token != "" {
 				header.Set("Authorization", "Bearer "+tt.token)
 			}
-			validate, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(s.url, "ws")+path+"/validate?"+query, nil)
+			validate, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path+"/validate?"+query, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +83,7 @@ func TestRefusedJoins(t *testing.T) {
 			if res.Header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Error("a browser on another site cannot read this error")
 			}
-			_, res, err = websocket.DefaultDialer.DialContext(t.Context(), s.url+path+"?"+query, header)
+			_, res, err = websocket.DefaultDialer.DialContext(t.Context(), s.SocketURL()+path+"?"+query, header)
 			if err == nil {
 				t.Fatal("the upgrade was accepted")
 			}
@@ -121,7 +122,7 @@ func TestOtherRequests(t *testing.T) {
 		{http.MethodPost, "/rtc/v1/validate", 405},
 		{http.MethodOptions, "/rtc/validate", 204},
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), tt.method, "http"+strings.TrimPrefix(s.url, "ws")+tt.path, nil)
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, s.URL()+tt.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +142,7 @@ func TestHostileFrames(t *testing.T) {
 	defer cancel()
 	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 	mic, _ := ada.publishBoth(ctx)
-	eventually(ctx, t, "bo hears ada", func() bool { return bo.receives(mic.SID(), 5) })
+	harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.receives(mic.SID(), 5) })
 	tests := []struct {
 		name   string
 		kind   int
@@ -154,7 +155,7 @@ func TestHostileFrames(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.url+"/rtc?protocol=17", http.Header{"Authorization": {"Bearer " + s.token("mallory")}})
+			ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.SocketURL()+"/rtc?protocol=17", http.Header{"Authorization": {"Bearer " + s.token("mallory")}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,21 +172,21 @@ func TestHostileFrames(t *testing.T) {
 		})
 	}
 	before := bo.count(mic.SID())
-	eventually(ctx, t, "ada and bo go on", func() bool { return bo.count(mic.SID()) > before+20 })
-	eventually(ctx, t, "mallory is gone", func() bool { return bo.Other("mallory") == nil })
+	harness.Eventually(ctx, t, "ada and bo go on", func() bool { return bo.count(mic.SID()) > before+20 })
+	harness.Eventually(ctx, t, "mallory is gone", func() bool { return bo.Other("mallory") == nil })
 }
 
 // A second connection of the same person that only publishes: what old clients shared screens by.
 func TestPublishOnly(t *testing.T) {
 	s := newServer(t)
 	raw := s.token("ada")
-	ada, err := client.Join(t.Context(), s.url, raw, client.Options{})
+	ada, err := client.Join(t.Context(), s.SocketURL(), raw, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ada.Close() })
 	header := http.Header{"Authorization": {"Bearer " + raw}}
-	conn, res, err := websocket.DefaultDialer.DialContext(t.Context(), s.url+"/rtc?protocol=9&publish=screen", header)
+	conn, res, err := websocket.DefaultDialer.DialContext(t.Context(), s.SocketURL()+"/rtc?protocol=9&publish=screen", header)
 	if err != nil {
 		t.Fatal(err)
 	}

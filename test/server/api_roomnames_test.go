@@ -1,8 +1,9 @@
-package api_test
+package server_test
 
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,16 +11,16 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
 
-	"meet/internal/api"
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // A room has one name, in whatever form a back end writes it in tokens and requests.
 func TestRoomNamesAreOneInTokensAndRequests(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
 	for _, tc := range []struct{ given, again, name string }{
 		{" sp ", "sp\u200b", "sp"},
 		{"cafe\u0301", "caf\u00e9", "caf\u00e9"},
@@ -35,8 +36,8 @@ func TestRoomNamesAreOneInTokensAndRequests(t *testing.T) {
 		if err != nil || again.Sid != made.Sid {
 			t.Errorf("%+q is another room: %v, %v", tc.again, again, err)
 		}
-		s.join(ctx, tc.again, "ada", client.Options{})
-		calls := livekit.NewRoomServiceProtobufClient(s.url, s.bearing(everything(tc.again, "other"+tc.given)))
+		s.joinRoom(ctx, tc.again, "ada", client.Options{})
+		calls := s.roomService(everything(tc.again, "other"+tc.given))
 		list, err := calls.ListRooms(ctx, &livekit.ListRoomsRequest{Names: []string{tc.given, tc.again, "none"}})
 		if err != nil || len(list.Rooms) != 1 || list.Rooms[0].Name != tc.name || list.Rooms[0].NumParticipants != 1 {
 			t.Errorf("%+q is listed as %v, %v", tc.given, list, err)
@@ -50,7 +51,7 @@ func TestRoomNamesAreOneInTokensAndRequests(t *testing.T) {
 		if _, err := calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: tc.given, Identity: "ada", DestinationRoom: "other" + tc.given}); err != nil {
 			t.Errorf("move from %+q: %v", tc.given, err)
 		}
-		dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.url, s.bearing(everything(tc.given, "")))
+		dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.URL(), s.bearing(everything(tc.given, "")))
 		ordered, err := dispatch.CreateDispatch(ctx, &livekit.CreateAgentDispatchRequest{Room: tc.again, AgentName: "bot"})
 		if err != nil || ordered.Room != tc.name {
 			t.Errorf("dispatch to %+q: %v, %v", tc.again, ordered, err)
@@ -58,14 +59,14 @@ func TestRoomNamesAreOneInTokensAndRequests(t *testing.T) {
 		if _, err := calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: tc.given}); err != nil {
 			t.Errorf("delete %+q: %v", tc.given, err)
 		}
-		eventually(ctx, t, "the room is gone", func() bool { return s.rooms.Exists(ctx, tc.name) != nil })
+		harness.Eventually(ctx, t, "the room is gone", func() bool { return !slices.Contains(s.roomNames(ctx), tc.name) })
 	}
 }
 
 // No room is made under a name that its page would refuse.
 func TestRoomNamesThatPagesRefuse(t *testing.T) {
-	s := newServer(t, api.Options{})
-	dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.url, s.bearing(everything("\u202eabc", "")))
+	s := newServer(t)
+	dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.URL(), s.bearing(everything("\u202eabc", "")))
 	_, err := dispatch.CreateDispatch(t.Context(), &livekit.CreateAgentDispatchRequest{Room: "\u202eabc"})
 	fails(t, err, twirp.InvalidArgument, "cannot be shown")
 	for room, says := range map[string]string{
@@ -76,7 +77,7 @@ func TestRoomNamesThatPagesRefuse(t *testing.T) {
 		_, err := s.calls.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: room})
 		fails(t, err, twirp.InvalidArgument, says)
 	}
-	able := s.token("", token.VideoGrant{RoomCreate: true})
+	able := s.tokenWith("", token.VideoGrant{RoomCreate: true})
 	a := s.send(http.MethodPost, "/twirp/livekit.RoomService/CreateRoom", inJSON, able, []byte(`{"name":"a\ud800"}`))
 	if code, _ := a.failure(t); code != "malformed" {
 		t.Errorf("half a surrogate pair: %d %s", a.status, a.body)

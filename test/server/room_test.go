@@ -1,11 +1,10 @@
-package signal_test
+package server_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,22 +13,9 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/client"
-	"meet/internal/rtc"
 	"meet/internal/token"
+	"meet/test/harness"
 )
-
-// inEachMode runs f for both ways of connecting.
-func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *server, o client.Options)) {
-	t.Helper()
-	for _, m := range modes[:2] {
-		t.Run(m.name, func(t *testing.T) {
-			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			f(ctx, t, s, m.o)
-		})
-	}
-}
 
 func TestLateJoinerGetsWhatIsThereAndWhatComes(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
@@ -38,7 +24,7 @@ func TestLateJoinerGetsWhatIsThereAndWhatComes(t *testing.T) {
 		bo := s.join(ctx, "bo", o)
 		bo.publishBoth(ctx)
 		cy := s.join(ctx, "cy", o)
-		eventually(ctx, t, "cy receives ada's camera", func() bool { return cy.receives(cam.SID(), 10) })
+		harness.Eventually(ctx, t, "cy receives ada's camera", func() bool { return cy.receives(cam.SID(), 10) })
 		// Four tracks are received and each client offers three sections of a kind: this needs more.
 		for i := range 4 {
 			p, err := ada.Publish(ctx, client.PublishOptions{Name: fmt.Sprint("extra", i), MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_SCREEN_SHARE})
@@ -46,7 +32,7 @@ func TestLateJoinerGetsWhatIsThereAndWhatComes(t *testing.T) {
 				t.Fatal(err)
 			}
 			play(ctx, t, p, keyFrame, 33*time.Millisecond)
-			eventually(ctx, t, "cy receives another track", func() bool { return cy.receives(p.SID(), 5) })
+			harness.Eventually(ctx, t, "cy receives another track", func() bool { return cy.receives(p.SID(), 5) })
 		}
 	})
 }
@@ -56,9 +42,9 @@ func TestOneNegotiationBringsEverythingThatIsThere(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, cam := ada.publishBoth(ctx)
-		eventually(ctx, t, "both are public", func() bool { return len(s.kinds()) == 4 })
+		harness.Eventually(ctx, t, "both are public", func() bool { return len(ada.Participant().GetTracks()) == 2 })
 		bo := s.join(ctx, "bo", o)
-		eventually(ctx, t, "bo receives both", func() bool { return bo.receives(mic.SID(), 5) && bo.receives(cam.SID(), 5) })
+		harness.Eventually(ctx, t, "bo receives both", func() bool { return bo.receives(mic.SID(), 5) && bo.receives(cam.SID(), 5) })
 		bo.mu.Lock()
 		defer bo.mu.Unlock()
 		descriptions := 0
@@ -78,17 +64,17 @@ func TestUnpublishTakesTheTrackFromAll(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		_, cam := ada.publishBoth(ctx)
-		eventually(ctx, t, "bo receives the camera", func() bool { return bo.receives(cam.SID(), 5) })
+		harness.Eventually(ctx, t, "bo receives the camera", func() bool { return bo.receives(cam.SID(), 5) })
 		if err := ada.Unpublish(ctx, cam); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 1 })
+		harness.Eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 1 })
 		again, err := ada.Publish(ctx, client.PublishOptions{Name: "cam again", MimeType: webrtc.MimeTypeVP8})
 		if err != nil {
 			t.Fatal(err)
 		}
 		play(ctx, t, again, keyFrame, 33*time.Millisecond)
-		eventually(ctx, t, "bo receives the next one", func() bool { return bo.receives(again.SID(), 5) })
+		harness.Eventually(ctx, t, "bo receives the next one", func() bool { return bo.receives(again.SID(), 5) })
 	})
 }
 
@@ -96,7 +82,7 @@ func TestResumeKeepsEverything(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, _ := ada.publishBoth(ctx)
-		eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
+		harness.Eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
 		sid, before := ada.Participant().Sid, bo.count(mic.SID())
 		ada.DropSignal()
 		bo.DropSignal()
@@ -106,13 +92,13 @@ func TestResumeKeepsEverything(t *testing.T) {
 		if ada.Participant().Sid != sid {
 			t.Errorf("sid %s after the resume, %s before", ada.Participant().Sid, sid)
 		}
-		eventually(ctx, t, "media goes on", func() bool { return bo.count(mic.SID()) > before+20 })
+		harness.Eventually(ctx, t, "media goes on", func() bool { return bo.count(mic.SID()) > before+20 })
 		cam, err := ada.Publish(ctx, client.PublishOptions{Name: "screen", MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_SCREEN_SHARE})
 		if err != nil {
 			t.Fatal(err)
 		}
 		play(ctx, t, cam, keyFrame, 33*time.Millisecond)
-		eventually(ctx, t, "a new track arrives after the resume", func() bool { return bo.receives(cam.SID(), 5) })
+		harness.Eventually(ctx, t, "a new track arrives after the resume", func() bool { return bo.receives(cam.SID(), 5) })
 	})
 }
 
@@ -132,8 +118,8 @@ func TestData(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		eventually(ctx, t, "bo gets both, in order", func() bool { return len(bo.packets()) == 2 })
-		eventually(ctx, t, "cy gets one", func() bool { return len(cy.packets()) == 1 })
+		harness.Eventually(ctx, t, "bo gets both, in order", func() bool { return len(bo.packets()) == 2 })
+		harness.Eventually(ctx, t, "cy gets one", func() bool { return len(cy.packets()) == 1 })
 		got := bo.packets()
 		if string(got[0].GetUser().Payload) != "to all" || string(got[1].GetUser().Payload) != "to bo" {
 			t.Errorf("bo got %v", got)
@@ -142,7 +128,7 @@ func TestData(t *testing.T) {
 			t.Errorf("the sender reads %s %s; the server has to sign", got[0].ParticipantIdentity, got[0].ParticipantSid)
 		}
 		// A lossy one may be lost, so it is sent until it arrives.
-		eventually(ctx, t, "bo gets a lossy packet", func() bool {
+		harness.Eventually(ctx, t, "bo gets a lossy packet", func() bool {
 			_ = ada.PublishData(ctx, livekit.DataPacket_LOSSY, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("quick")}}})
 			return slices.ContainsFunc(bo.packets(), func(p *livekit.DataPacket) bool { return string(p.GetUser().GetPayload()) == "quick" })
 		})
@@ -171,8 +157,8 @@ func TestRightsAreEnforced(t *testing.T) {
 		if !listener.saw(refused) {
 			t.Error("the refusal was not told")
 		}
-		eventually(ctx, t, "the listener hears", func() bool { return listener.receives(mic.SID(), 5) })
-		eventually(ctx, t, "the hidden one hears", func() bool { return hidden.receives(mic.SID(), 5) })
+		harness.Eventually(ctx, t, "the listener hears", func() bool { return listener.receives(mic.SID(), 5) })
+		harness.Eventually(ctx, t, "the hidden one hears", func() bool { return hidden.receives(mic.SID(), 5) })
 		if deaf.receives(mic.SID(), 1) {
 			t.Error("somebody without canSubscribe receives media")
 		}
@@ -181,7 +167,7 @@ func TestRightsAreEnforced(t *testing.T) {
 		}
 		_ = listener.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("x")}}})
 		_ = hidden.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("y")}}})
-		eventually(ctx, t, "the hidden one's data arrives", func() bool { return len(ada.packets()) > 0 })
+		harness.Eventually(ctx, t, "the hidden one's data arrives", func() bool { return len(ada.packets()) > 0 })
 		if p := ada.packets()[0]; string(p.GetUser().Payload) != "y" || p.ParticipantIdentity != "" {
 			t.Errorf("ada got %v", p)
 		}
@@ -197,57 +183,16 @@ func TestOneIdentityJoinsFortyTimesAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 40 {
 		wg.Go(func() {
-			c, err := client.Join(ctx, s.url, jwt, client.Options{})
+			c, err := client.Join(ctx, s.SocketURL(), jwt, client.Options{})
 			if err == nil {
 				t.Cleanup(func() { _ = c.Close() })
 			}
 		})
 	}
 	wg.Wait()
-	eventually(ctx, t, "exactly one remains", func() bool {
+	harness.Eventually(ctx, t, "exactly one remains", func() bool {
 		return len(watch.Participants()) == 1 && watch.Other("ada").GetState() == livekit.ParticipantInfo_ACTIVE
 	})
-}
-
-func TestRoomLife(t *testing.T) {
-	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	ada := s.join(ctx, "ada", client.Options{})
-	ada.publishBoth(ctx)
-	eventually(ctx, t, "both tracks are public", func() bool { return len(s.kinds()) == 4 })
-	if err := ada.Leave(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(ctx, t, "the room ends a second after the last one left", func() bool { return slices.Contains(s.kinds(), rtc.RoomFinished) })
-	want := []rtc.EventKind{rtc.RoomStarted, rtc.ParticipantJoined, rtc.TrackPublished, rtc.TrackPublished, rtc.TrackUnpublished, rtc.TrackUnpublished, rtc.ParticipantLeft, rtc.RoomFinished}
-	if got := s.kinds(); !slices.Equal(got, want) {
-		t.Errorf("events %v, want %v", got, want)
-	}
-	eventually(ctx, t, "the room is gone", func() bool { return s.rooms.Count() == 0 })
-}
-
-func TestShutdownTellsEverybody(t *testing.T) {
-	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	left := make(chan *livekit.LeaveRequest, 1)
-	ada := s.join(ctx, "ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
-	if err := s.rooms.Close(ctx); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case l := <-left:
-		if l.Reason != livekit.DisconnectReason_SERVER_SHUTDOWN || l.Action != livekit.LeaveRequest_DISCONNECT {
-			t.Errorf("left because of %v", l)
-		}
-	case <-ctx.Done():
-		t.Fatal("nobody told ada")
-	}
-	<-ada.Done()
-	if _, err := client.Join(ctx, s.url, s.token("bo"), client.Options{}); err == nil || !strings.Contains(err.Error(), "503") {
-		t.Errorf("join of a stopping server: %v, want 503", err)
-	}
 }
 
 // A publisher who takes its only track back while it speaks does not speak for ever to those who heard it.
@@ -273,11 +218,11 @@ func TestSpeakerWhoUnpublishesIsSilent(t *testing.T) {
 			}
 			return info
 		}
-		eventually(ctx, t, "bo hears that ada speaks", func() bool { return last().GetActive() })
+		harness.Eventually(ctx, t, "bo hears that ada speaks", func() bool { return last().GetActive() })
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo hears that ada is silent", func() bool { return !last().GetActive() })
+		harness.Eventually(ctx, t, "bo hears that ada is silent", func() bool { return !last().GetActive() })
 	})
 }
 
@@ -286,14 +231,14 @@ func TestQueuedTrackIsPublishedLater(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, _ := ada.publishBoth(ctx)
-		eventually(ctx, t, "both are public", func() bool { return len(s.kinds()) == 4 })
+		harness.Eventually(ctx, t, "both are public", func() bool { return len(ada.Participant().GetTracks()) == 2 })
 		err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 			Cid: mic.CID(), Type: livekit.TrackType_AUDIO, Source: livekit.TrackSource_MICROPHONE,
 		}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "ada is told to wait", func() bool {
+		harness.Eventually(ctx, t, "ada is told to wait", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool {
 				return m.GetRequestResponse().GetReason() == livekit.RequestResponse_QUEUED
 			})
@@ -301,7 +246,7 @@ func TestQueuedTrackIsPublishedLater(t *testing.T) {
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "the second is accepted", func() bool {
+		harness.Eventually(ctx, t, "the second is accepted", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool {
 				p := m.GetTrackPublished()
 				return p.GetCid() == mic.CID() && p.GetTrack().GetSid() != mic.SID()
@@ -314,15 +259,15 @@ func TestQueuedTrackIsPublishedLater(t *testing.T) {
 func TestResumeTellsWhoHasLeft(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
-		eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
 		bo.DropSignal()
 		if err := ada.Leave(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "ada has left", func() bool { return slices.Contains(s.kinds(), rtc.ParticipantLeft) })
+		harness.Eventually(ctx, t, "ada has left", func() bool { return !slices.Contains(s.participants(ctx, "room"), "ada") })
 		if err := bo.Resume(ctx); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "ada is gone for bo", func() bool { return bo.Other("ada") == nil })
+		harness.Eventually(ctx, t, "ada is gone for bo", func() bool { return bo.Other("ada") == nil })
 	})
 }

@@ -1,4 +1,4 @@
-package api_test
+package server_test
 
 import (
 	"context"
@@ -11,24 +11,25 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
 
-	"meet/internal/api"
 	"meet/internal/client"
+	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 func hide(g *token.VideoGrant) { g.Hidden = true }
 
 func TestParticipantsAreListed(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
 	if l, err := s.calls.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "room"}); err != nil || len(l.Participants) != 0 {
 		t.Errorf("in no room are %v, %v", l, err)
 	}
-	ada := s.join(ctx, "room", "ada", client.Options{})
-	s.join(ctx, "room", "ghost", client.Options{}, hide)
+	ada := s.join(ctx, "ada", client.Options{})
+	s.join(ctx, "ghost", client.Options{}, hide)
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-	eventually(ctx, t, "both, and ada's track", func() bool {
+	harness.Eventually(ctx, t, "both, and ada's track", func() bool {
 		l, err := s.calls.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "room"})
 		return err == nil && len(l.Participants) == 2 && l.Participants[0].Identity == "ada" && len(l.Participants[0].Tracks) == 1 &&
 			l.Participants[0].Tracks[0].Sid == mic.SID() && l.Participants[1].Identity == "ghost"
@@ -45,12 +46,12 @@ func TestParticipantsAreListed(t *testing.T) {
 // a new one. Others with tokens of the same time are not concerned.
 func TestRemovedStaysOut(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		jwt := s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
-		ada, bo := s.joinWith(ctx, jwt, o), s.join(ctx, "room", "bo", o)
+		jwt := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
+		ada, bo := s.joinWith(ctx, jwt, o), s.join(ctx, "bo", o)
 		if _, err := s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada"}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "ada is told, and bo", func() bool {
+		harness.Eventually(ctx, t, "ada is told, and bo", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool {
 				return m.GetLeave().GetReason() == livekit.DisconnectReason_PARTICIPANT_REMOVED
 			}) && bo.knows("ada", func(p *livekit.ParticipantInfo) bool {
@@ -67,16 +68,16 @@ func TestRemovedStaysOut(t *testing.T) {
 			t.Error("no token was refreshed")
 		}
 		for _, jwt := range tokens {
-			if _, err := client.Join(ctx, "ws"+strings.TrimPrefix(s.url, "http"), jwt, o); err == nil || !strings.Contains(err.Error(), "removed") {
+			if _, err := client.Join(ctx, s.SocketURL(), jwt, o); err == nil || !strings.Contains(err.Error(), "removed") {
 				t.Errorf("with a token of before: %v", err)
 			}
 		}
 		if a := s.send("GET", "/rtc/validate?access_token="+jwt, "", "", nil); a.status != 403 || !strings.Contains(string(a.body), "you were removed") {
 			t.Errorf("validate: %d %s", a.status, a.body)
 		}
-		s.join(ctx, "room2", "ada", o)
-		eventually(ctx, t, "a new token is of a later second", func() bool {
-			c, err := client.Join(ctx, "ws"+strings.TrimPrefix(s.url, "http"), s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), o)
+		s.joinRoom(ctx, "room2", "ada", o)
+		harness.Eventually(ctx, t, "a new token is of a later second", func() bool {
+			c, err := client.Join(ctx, s.SocketURL(), s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), o)
 			if err != nil {
 				return false
 			}
@@ -89,17 +90,17 @@ func TestRemovedStaysOut(t *testing.T) {
 
 func TestServerMutes(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada, bo := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o)
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-		eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 5 })
+		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 5 })
 		muted, err := s.calls.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: "room", Identity: "ada", TrackSid: mic.SID(), Muted: true})
 		if err != nil || !muted.Track.GetMuted() || muted.Track.GetSid() != mic.SID() {
 			t.Errorf("%v, %v", muted, err)
 		}
-		eventually(ctx, t, "bo sees it", func() bool {
+		harness.Eventually(ctx, t, "bo sees it", func() bool {
 			return bo.knows("ada", func(p *livekit.ParticipantInfo) bool { return len(p.Tracks) == 1 && p.Tracks[0].Muted })
 		})
-		eventually(ctx, t, "ada is told", func() bool {
+		harness.Eventually(ctx, t, "ada is told", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool {
 				return m.GetMute().GetMuted() && m.GetMute().GetSid() == mic.SID()
 			})
@@ -124,27 +125,27 @@ func TestServerMutes(t *testing.T) {
 }
 
 func TestServerUnmutesWhereItMay(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t, func(c *config.Config) { c.RemoteUnmute = true })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{RemoteUnmute: true})
-	ada := s.join(ctx, "room", "ada", client.Options{})
+	ada := s.join(ctx, "ada", client.Options{})
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
 	for _, muted := range []bool{true, false} {
 		m, err := s.calls.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: "room", Identity: "ada", TrackSid: mic.SID(), Muted: muted})
 		if err != nil || m.Track.GetMuted() != muted {
 			t.Errorf("muted %v: %v, %v", muted, m, err)
 		}
-		eventually(ctx, t, "ada is told", func() bool {
+		harness.Eventually(ctx, t, "ada is told", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetMute() != nil && m.GetMute().Muted == muted })
 		})
 	}
 }
 
 func TestParticipantsAreChanged(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
-	ada, bo := s.join(ctx, "room", "ada", client.Options{}), s.join(ctx, "room", "bo", client.Options{})
+	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 	change := func(req *livekit.UpdateParticipantRequest) *livekit.ParticipantInfo {
 		t.Helper()
 		req.Room, req.Identity = "room", "ada"
@@ -160,7 +161,7 @@ func TestParticipantsAreChanged(t *testing.T) {
 		t.Errorf("ada is %v", p)
 	}
 	changed := func(p *livekit.ParticipantInfo) bool { return p.Name == "Countess" && p.Attributes["role"] == "host" }
-	eventually(ctx, t, "both see it", func() bool { return bo.knows("ada", changed) && ada.knows("ada", changed) })
+	harness.Eventually(ctx, t, "both see it", func() bool { return bo.knows("ada", changed) && ada.knows("ada", changed) })
 	_, err := s.calls.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: "ada", Name: strings.Repeat("n", 300)})
 	fails(t, err, twirp.InvalidArgument, "at most 256")
 	_, err = s.calls.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: "cy", Name: "n"})
@@ -170,7 +171,7 @@ func TestParticipantsAreChanged(t *testing.T) {
 // A permission that is taken ends what was done by it at once, and one that is given lets it begin.
 func TestPermissionsTakeEffectAtOnce(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada, bo := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o)
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		permit := func(identity string, perm *livekit.ParticipantPermission) {
 			t.Helper()
 			p, err := s.calls.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: identity, Permission: perm})
@@ -180,7 +181,7 @@ func TestPermissionsTakeEffectAtOnce(t *testing.T) {
 		}
 		mic, cam := ada.publish(ctx, livekit.TrackSource_MICROPHONE), ada.publish(ctx, livekit.TrackSource_CAMERA)
 		both := func() bool { return bo.count(mic.SID()) > 5 && bo.count(cam.SID()) > 5 }
-		eventually(ctx, t, "bo sees and hears ada", both)
+		harness.Eventually(ctx, t, "bo sees and hears ada", both)
 		refreshed := func() int {
 			n := 0
 			for _, m := range ada.all() {
@@ -194,14 +195,14 @@ func TestPermissionsTakeEffectAtOnce(t *testing.T) {
 		permit("ada", &livekit.ParticipantPermission{
 			CanSubscribe: true, CanPublish: true, CanPublishSources: []livekit.TrackSource{livekit.TrackSource_MICROPHONE},
 		})
-		eventually(ctx, t, "the camera is taken back, the microphone not", func() bool {
+		harness.Eventually(ctx, t, "the camera is taken back, the microphone not", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetTrackUnpublished().GetTrackSid() == cam.SID() }) &&
 				bo.knows("ada", func(p *livekit.ParticipantInfo) bool { return len(p.Tracks) == 1 && p.Tracks[0].Sid == mic.SID() })
 		})
-		eventually(ctx, t, "a token with the new rights", func() bool { return refreshed() > before })
+		harness.Eventually(ctx, t, "a token with the new rights", func() bool { return refreshed() > before })
 
 		permit("bo", &livekit.ParticipantPermission{CanPublish: true})
-		eventually(ctx, t, "bo hears nothing more", func() bool {
+		harness.Eventually(ctx, t, "bo hears nothing more", func() bool {
 			return bo.saw(func(m *livekit.SignalResponse) bool {
 				return slices.ContainsFunc(m.GetUpdate().GetParticipants(), func(p *livekit.ParticipantInfo) bool {
 					return p.Identity == "bo" && !p.Permission.GetCanSubscribe()
@@ -210,38 +211,38 @@ func TestPermissionsTakeEffectAtOnce(t *testing.T) {
 		})
 		heard := bo.count(mic.SID())
 		permit("bo", &livekit.ParticipantPermission{CanPublish: true, CanSubscribe: true})
-		eventually(ctx, t, "bo hears again", func() bool { return bo.count(mic.SID()) > heard+10 })
+		harness.Eventually(ctx, t, "bo hears again", func() bool { return bo.count(mic.SID()) > heard+10 })
 	})
 }
 
 // Somebody who joined as a mere speaker is let listen: the connection for it is made then.
 func TestListeningMayBeGrantedLater(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada := s.join(ctx, "room", "ada", o)
+		ada := s.join(ctx, "ada", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-		deaf := s.join(ctx, "room", "bo", o, func(g *token.VideoGrant) { g.CanSubscribe = new(false) })
+		deaf := s.join(ctx, "bo", o, func(g *token.VideoGrant) { g.CanSubscribe = new(false) })
 		deaf.publish(ctx, livekit.TrackSource_MICROPHONE)
 		if _, err := s.calls.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{
 			Room: "room", Identity: "bo", Permission: &livekit.ParticipantPermission{CanPublish: true, CanSubscribe: true, CanPublishData: true},
 		}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo hears ada", func() bool { return deaf.count(mic.SID()) > 10 })
+		harness.Eventually(ctx, t, "bo hears ada", func() bool { return deaf.count(mic.SID()) > 10 })
 		if _, err := s.calls.SendData(ctx, &livekit.SendDataRequest{Room: "room", Data: []byte("hello")}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "data comes too", func() bool { return slices.Contains(deaf.texts(), "hello") })
+		harness.Eventually(ctx, t, "data comes too", func() bool { return slices.Contains(deaf.texts(), "hello") })
 	})
 }
 
 // Who is hidden leaves the others' sight, media included, and comes back into it.
 func TestHiding(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
-	ada, bo := s.join(ctx, "room", "ada", client.Options{}), s.join(ctx, "room", "bo", client.Options{})
+	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-	eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 5 })
+	harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 5 })
 	permit := func(hidden bool) {
 		t.Helper()
 		if _, err := s.calls.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{
@@ -251,12 +252,12 @@ func TestHiding(t *testing.T) {
 		}
 	}
 	permit(true)
-	eventually(ctx, t, "ada is gone", func() bool {
+	harness.Eventually(ctx, t, "ada is gone", func() bool {
 		return bo.knows("ada", func(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_DISCONNECTED })
 	})
 	heard := bo.count(mic.SID())
 	permit(false)
-	eventually(ctx, t, "ada is back and heard", func() bool {
+	harness.Eventually(ctx, t, "ada is back and heard", func() bool {
 		return bo.knows("ada", func(p *livekit.ParticipantInfo) bool {
 			return p.State == livekit.ParticipantInfo_ACTIVE && len(p.Tracks) == 1
 		}) && bo.count(mic.SID()) > heard+10
@@ -265,8 +266,8 @@ func TestHiding(t *testing.T) {
 
 func TestSubscriptionsAreChanged(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada := s.join(ctx, "room", "ada", o)
-		bo := s.join(ctx, "room", "bo", client.Options{SinglePC: o.SinglePC, NoAutoSubscribe: true})
+		ada := s.join(ctx, "ada", o)
+		bo := s.join(ctx, "bo", client.Options{SinglePC: o.SinglePC, NoAutoSubscribe: true})
 		mic, cam := ada.publish(ctx, livekit.TrackSource_MICROPHONE), ada.publish(ctx, livekit.TrackSource_CAMERA)
 		if _, err := s.calls.UpdateSubscriptions(ctx, &livekit.UpdateSubscriptionsRequest{
 			Room: "room", Identity: "bo", TrackSids: []string{mic.SID()}, Subscribe: true,
@@ -274,7 +275,7 @@ func TestSubscriptionsAreChanged(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo gets both", func() bool { return bo.count(mic.SID()) > 5 && bo.count(cam.SID()) > 5 })
+		harness.Eventually(ctx, t, "bo gets both", func() bool { return bo.count(mic.SID()) > 5 && bo.count(cam.SID()) > 5 })
 		_, err := s.calls.UpdateSubscriptions(ctx, &livekit.UpdateSubscriptionsRequest{Room: "room", Identity: "cy"})
 		fails(t, err, twirp.NotFound, "participant does not exist")
 	})
@@ -282,7 +283,7 @@ func TestSubscriptionsAreChanged(t *testing.T) {
 
 func TestDataFromTheServer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada, bo := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o)
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		topic, nonce := "news", []byte("0123456789abcdef")
 		for _, req := range []*livekit.SendDataRequest{
 			{Data: []byte("all"), Topic: &topic},
@@ -296,7 +297,7 @@ func TestDataFromTheServer(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		eventually(ctx, t, "all of it", func() bool {
+		harness.Eventually(ctx, t, "all of it", func() bool {
 			return slices.Equal(ada.texts(), []string{"all", "once", "last"}) && slices.Equal(bo.texts(), []string{"all", "bo", "once", "last"})
 		})
 		ada.mu.Lock()
@@ -308,6 +309,6 @@ func TestDataFromTheServer(t *testing.T) {
 		if _, err := s.calls.SendData(ctx, &livekit.SendDataRequest{Room: "room", Data: []byte("maybe"), Kind: livekit.DataPacket_LOSSY}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "what may be lost", func() bool { return slices.Contains(ada.texts(), "maybe") })
+		harness.Eventually(ctx, t, "what may be lost", func() bool { return slices.Contains(ada.texts(), "maybe") })
 	})
 }

@@ -1,16 +1,18 @@
-package api_test
+package server_test
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
 
-	"meet/internal/api"
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // callee answers calls as LiveKit's clients do: first that it has got them.
@@ -35,8 +37,8 @@ func callee(ctx context.Context, g *guest, respond func(*livekit.RpcRequest) *li
 func TestTheServerCallsAParticipant(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		// One that may not publish data answers all the same: it was asked.
-		ada := s.join(ctx, "room", "ada", o, func(g *token.VideoGrant) { g.CanPublishData = new(false) })
-		bo := s.join(ctx, "room", "bo", o)
+		ada := s.join(ctx, "ada", o, func(g *token.VideoGrant) { g.CanPublishData = new(false) })
+		bo := s.join(ctx, "bo", o)
 		callee(ctx, ada, func(req *livekit.RpcRequest) *livekit.RpcResponse {
 			switch req.Method {
 			case "echo":
@@ -76,7 +78,7 @@ func TestTheServerCallsAParticipant(t *testing.T) {
 			_, err := call("ada", "hang", 10_000)
 			failed <- err
 		}()
-		eventually(ctx, t, "the call is there", func() bool {
+		harness.Eventually(ctx, t, "the call is there", func() bool {
 			ada.mu.Lock()
 			defer ada.mu.Unlock()
 			return ada.data[len(ada.data)-1].GetRpcRequest().GetResponseTimeoutMs() == 8000
@@ -96,7 +98,7 @@ func TestTheServerCallsAParticipant(t *testing.T) {
 // A call nobody takes note of ends soon, and others cannot answer in the participant's place.
 func TestACallThatIsNotAcknowledged(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada, bo := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o)
+		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		ada.answers(func(p *livekit.DataPacket) {
 			_ = bo.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_RpcResponse{
 				RpcResponse: &livekit.RpcResponse{RequestId: p.GetRpcRequest().GetId(), Value: &livekit.RpcResponse_Payload{Payload: "forged"}},
@@ -114,13 +116,18 @@ func TestACallThatIsNotAcknowledged(t *testing.T) {
 
 // The caller says how long it waits in a header of Twirp's.
 func TestTheCallersTime(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
-	s.join(ctx, "room", "ada", client.Options{})
-	status, form, body := s.handler()("livekit.RoomService/PerformRpc", inJSON, "50", s.token("", everything("room", "")),
-		[]byte(`{"room":"room","destination_identity":"ada","method":"m"}`))
-	if code, _ := (answer{status, form, body}).failure(t); status != 408 || code != "deadline_exceeded" {
-		t.Errorf("%d %s", status, body)
+	s.join(ctx, "ada", client.Options{})
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/twirp/livekit.RoomService/PerformRpc",
+		strings.NewReader(`{"room":"room","destination_identity":"ada","method":"m"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Content-Type": {inJSON}, "X-Twirp-Timeout-Ms": {"50"}}
+	a := s.do(r, s.tokenWith("", everything("room", "")))
+	if code, _ := a.failure(t); a.status != 408 || code != "deadline_exceeded" {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }

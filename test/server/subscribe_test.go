@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // trackSubscribed counts how often g was told that somebody subscribed to that track.
@@ -30,7 +31,7 @@ func TestSubscribeAgain(t *testing.T) {
 		ada := s.join(ctx, "ada", o)
 		mic, cam := ada.publishBoth(ctx)
 		s.join(ctx, "ghost", o, func(g *token.VideoGrant) { g.Hidden = true })
-		eventually(ctx, t, "both are public", func() bool { return len(ada.Participant().GetTracks()) == 2 })
+		harness.Eventually(ctx, t, "both are public", func() bool { return len(ada.Participant().GetTracks()) == 2 })
 		if n := ada.trackSubscribed(cam.SID()); n != 0 {
 			t.Errorf("told %d times of subscribers where there is none but a hidden one", n)
 		}
@@ -42,16 +43,16 @@ func TestSubscribeAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			sound, picture := bo.count(mic.SID()), bo.count(cam.SID())
-			eventually(ctx, t, "bo receives both", func() bool {
+			harness.Eventually(ctx, t, "bo receives both", func() bool {
 				return bo.count(mic.SID()) > sound+10 && bo.count(cam.SID()) > picture+10
 			})
 			if err := bo.SetSubscribed(false, mic.SID(), cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			eventually(ctx, t, "bo receives nothing any more", func() bool {
+			harness.Eventually(ctx, t, "bo receives nothing any more", func() bool {
 				before := bo.count(mic.SID()) + bo.count(cam.SID())
 				passed := watch.count(mic.SID())
-				eventually(ctx, t, "ten packets pass", func() bool { return watch.count(mic.SID()) > passed+10 })
+				harness.Eventually(ctx, t, "ten packets pass", func() bool { return watch.count(mic.SID()) > passed+10 })
 				return bo.count(mic.SID())+bo.count(cam.SID()) == before
 			})
 		}
@@ -100,7 +101,7 @@ func TestPeopleAreKnownBeforeTheirMedia(t *testing.T) {
 			return len(named)
 		}
 		for i, g := range guests {
-			eventually(ctx, t, names[i]+" is offered what the others publish", func() bool { return tracks(g) == 2*(len(names)-1) })
+			harness.Eventually(ctx, t, names[i]+" is offered what the others publish", func() bool { return tracks(g) == 2*(len(names)-1) })
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package api_test
+package server_test
 
 import (
 	"context"
@@ -9,36 +9,36 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
 
-	"meet/internal/api"
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 func (s *server) forward(ctx context.Context, identity string) {
-	s.t.Helper()
+	s.T.Helper()
 	if _, err := s.calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 }
 
 // Who is forwarded is seen and heard in both rooms, whatever it changes, until it leaves.
 func TestAParticipantIsForwarded(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada, bo, cy := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o), s.join(ctx, "other", "cy", o)
+		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
 		mic.Layers()[0].SetLevel(5)
 		s.forward(ctx, "ada")
 		s.forward(ctx, "ada") // which changes nothing
 		cam := ada.publish(ctx, livekit.TrackSource_CAMERA)
-		eventually(ctx, t, "both rooms hear and see ada", func() bool {
+		harness.Eventually(ctx, t, "both rooms hear and see ada", func() bool {
 			return slices.Min([]uint64{bo.count(mic.SID()), bo.count(cam.SID()), cy.count(mic.SID()), cy.count(cam.SID())}) > 5
 		})
-		eventually(ctx, t, "cy knows who it is", func() bool {
+		harness.Eventually(ctx, t, "cy knows who it is", func() bool {
 			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.Name == "ADA" && len(p.Tracks) == 2 && slices.Contains(p.KindDetails, livekit.ParticipantInfo_FORWARDED) &&
 					p.State == livekit.ParticipantInfo_ACTIVE
 			})
 		})
-		eventually(ctx, t, "cy is told that ada speaks", func() bool {
+		harness.Eventually(ctx, t, "cy is told that ada speaks", func() bool {
 			return cy.saw(func(m *livekit.SignalResponse) bool {
 				return slices.ContainsFunc(m.GetSpeakersChanged().GetSpeakers(), func(i *livekit.SpeakerInfo) bool { return i.Active })
 			})
@@ -52,7 +52,7 @@ func TestAParticipantIsForwarded(t *testing.T) {
 		if err := mic.SetMuted(true); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "cy sees what changes", func() bool {
+		harness.Eventually(ctx, t, "cy sees what changes", func() bool {
 			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.Name == "Countess" && slices.ContainsFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() && t.Muted })
 			})
@@ -60,19 +60,19 @@ func TestAParticipantIsForwarded(t *testing.T) {
 		if err := ada.Unpublish(ctx, cam); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "cy sees the camera go", func() bool {
+		harness.Eventually(ctx, t, "cy sees the camera go", func() bool {
 			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool { return len(p.Tracks) == 1 })
 		})
-		dee := s.join(ctx, "other", "dee", o)
+		dee := s.joinRoom(ctx, "other", "dee", o)
 		if err := mic.SetMuted(false); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "who comes later hears her too", func() bool { return dee.count(mic.SID()) > 10 })
+		harness.Eventually(ctx, t, "who comes later hears her too", func() bool { return dee.count(mic.SID()) > 10 })
 		if err := ada.Leave(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "both rooms see her leave", func() bool { return bo.knows("ada", gone) && cy.knows("ada", gone) })
-		if there := s.names(ctx, "other"); slices.Contains(there, "ada") {
+		harness.Eventually(ctx, t, "both rooms see her leave", func() bool { return bo.knows("ada", gone) && cy.knows("ada", gone) })
+		if there := s.participants(ctx, "other"); slices.Contains(there, "ada") {
 			t.Errorf("there are still %v", there)
 		}
 	})
@@ -80,16 +80,16 @@ func TestAParticipantIsForwarded(t *testing.T) {
 
 // Removing the likeness ends the showing and nothing else, and it can begin again.
 func TestForwardingEndsThere(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
-	ada, bo, cy := s.join(ctx, "room", "ada", client.Options{}), s.join(ctx, "room", "bo", client.Options{}), s.join(ctx, "other", "cy", client.Options{})
+	ada, bo, cy := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{}), s.joinRoom(ctx, "other", "cy", client.Options{})
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-	there := livekit.NewRoomServiceProtobufClient(s.url, s.bearing(everything("other", "")))
+	there := s.roomService(everything("other", ""))
 	for range 2 {
 		heard := cy.count(mic.SID())
 		s.forward(ctx, "ada")
-		eventually(ctx, t, "cy hears ada", func() bool { return cy.count(mic.SID()) > heard+5 })
+		harness.Eventually(ctx, t, "cy hears ada", func() bool { return cy.count(mic.SID()) > heard+5 })
 		_, err := there.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: "other", Identity: "ada", TrackSid: mic.SID(), Muted: true})
 		fails(t, err, twirp.InvalidArgument, "change it there")
 		_, err = there.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "other", Identity: "ada", Name: "x"})
@@ -97,13 +97,13 @@ func TestForwardingEndsThere(t *testing.T) {
 		if _, err := there.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "other", Identity: "ada"}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "she is gone there", func() bool { return cy.knows("ada", gone) })
+		harness.Eventually(ctx, t, "she is gone there", func() bool { return cy.knows("ada", gone) })
 		heard = bo.count(mic.SID())
-		eventually(ctx, t, "bo hears ada as before", func() bool { return bo.count(mic.SID()) > heard+5 })
+		harness.Eventually(ctx, t, "bo hears ada as before", func() bool { return bo.count(mic.SID()) > heard+5 })
 	}
 	// Her own coming there takes the place of the likeness, and a likeness does not take hers.
 	s.forward(ctx, "ada")
-	herself := s.join(ctx, "other", "ada", client.Options{})
+	herself := s.joinRoom(ctx, "other", "ada", client.Options{})
 	_, err := s.calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 	fails(t, err, twirp.AlreadyExists, "in the destination room already")
 	if herself.saw(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
@@ -115,23 +115,23 @@ func TestForwardingEndsThere(t *testing.T) {
 
 // A room ends with likenesses in it, and one that ends leaves no likenesses elsewhere.
 func TestForwardingEndsWithTheRooms(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s := newServer(t, api.Options{})
-	ada := s.join(ctx, "room", "ada", client.Options{})
+	ada := s.join(ctx, "ada", client.Options{})
 	ada.publish(ctx, livekit.TrackSource_CAMERA)
 	s.forward(ctx, "ada") // makes the room
 	if _, err := s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "other"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "it can be made again", func() bool {
+	harness.Eventually(ctx, t, "it can be made again", func() bool {
 		_, err := s.calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
-		return err == nil && slices.Equal(s.names(ctx, "other"), []string{"ada"})
+		return err == nil && slices.Equal(s.participants(ctx, "other"), []string{"ada"})
 	})
 	if _, err := s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(ctx, t, "both are gone", func() bool {
+	harness.Eventually(ctx, t, "both are gone", func() bool {
 		l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{})
 		return err == nil && len(l.Rooms) == 0
 	})

@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 // picture is an H264 key frame: parameter sets and the start of an IDR slice.
@@ -79,23 +80,23 @@ func TestBackupCodecForWhoCannotDecode(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
-		eventually(ctx, t, "bo plays the primary", func() bool { n, mime := bo.plays(cam.SID()); return n == 1 && mime == webrtc.MimeTypeH264 })
+		harness.Eventually(ctx, t, "bo plays the primary", func() bool { n, mime := bo.plays(cam.SID()); return n == 1 && mime == webrtc.MimeTypeH264 })
 		if asked(ada, cam.SID(), "vp8") {
 			t.Error("a backup nobody needs was asked for")
 		}
 		cy := s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
-		eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
 		ada.publishTheBackup(ctx, cam)
-		eventually(ctx, t, "cy plays the backup", func() bool { n, mime := cy.plays(cam.SID()); return n == 1 && mime == webrtc.MimeTypeVP8 })
+		harness.Eventually(ctx, t, "cy plays the backup", func() bool { n, mime := cy.plays(cam.SID()); return n == 1 && mime == webrtc.MimeTypeVP8 })
 		if cy.saw(func(m *livekit.SignalResponse) bool { return m.GetSubscriptionResponse() != nil }) {
 			t.Error("cy was told of an error")
 		}
 		before := bo.count(cam.SID())
-		eventually(ctx, t, "bo goes on with the primary", func() bool { return bo.count(cam.SID()) > before+20 })
+		harness.Eventually(ctx, t, "bo goes on with the primary", func() bool { return bo.count(cam.SID()) > before+20 })
 		if n, _ := bo.plays(cam.SID()); n != 1 || !asked(ada, cam.SID(), "h264") {
 			t.Errorf("bo has played %d tracks; the primary is asked for: %v", n, asked(ada, cam.SID(), "h264"))
 		}
-		eventually(ctx, t, "the track lists both codecs", func() bool {
+		harness.Eventually(ctx, t, "the track lists both codecs", func() bool {
 			tracks := bo.Other("ada").GetTracks()
 			return len(tracks) == 1 && tracks[0].MimeType == "video/h264" && len(tracks[0].Codecs) == 2 &&
 				tracks[0].Codecs[1].MimeType == "video/vp8" && tracks[0].Codecs[1].Mid != "" && tracks[0].Codecs[1].Mid != tracks[0].Mid
@@ -104,7 +105,7 @@ func TestBackupCodecForWhoCannotDecode(t *testing.T) {
 		if err := cy.Close(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "a backup nobody needs any more is off", func() bool { return !asked(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "a backup nobody needs any more is off", func() bool { return !asked(ada, cam.SID(), "vp8") })
 	})
 }
 
@@ -115,26 +116,26 @@ func TestRegression(t *testing.T) {
 		follows.Client = browser
 		ada, bo, dan := s.join(ctx, "ada", o), s.join(ctx, "bo", follows), s.join(ctx, "dan", o)
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_PREFER_REGRESSION)
-		eventually(ctx, t, "both play the primary", func() bool { return bo.receives(cam.SID(), 5) && dan.receives(cam.SID(), 5) })
+		harness.Eventually(ctx, t, "both play the primary", func() bool { return bo.receives(cam.SID(), 5) && dan.receives(cam.SID(), 5) })
 		cy := s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
-		eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
 		before := bo.count(cam.SID())
-		eventually(ctx, t, "until it comes bo goes on with the primary", func() bool { return bo.count(cam.SID()) > before+20 })
+		harness.Eventually(ctx, t, "until it comes bo goes on with the primary", func() bool { return bo.count(cam.SID()) > before+20 })
 		ada.publishTheBackup(ctx, cam)
-		eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
-		eventually(ctx, t, "bo follows within the track", func() bool {
+		harness.Eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
+		harness.Eventually(ctx, t, "bo follows within the track", func() bool {
 			n, _ := bo.plays(cam.SID())
 			bo.mu.Lock()
 			defer bo.mu.Unlock()
 			return n == 1 && bo.tracks[len(bo.tracks)-1].Codec().MimeType == webrtc.MimeTypeVP8
 		})
-		eventually(ctx, t, "dan, who cannot, gets it as a new track", func() bool { n, mime := dan.plays(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
-		eventually(ctx, t, "the primary is off", func() bool { return !asked(ada, cam.SID(), "h264") })
+		harness.Eventually(ctx, t, "dan, who cannot, gets it as a new track", func() bool { n, mime := dan.plays(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
+		harness.Eventually(ctx, t, "the primary is off", func() bool { return !asked(ada, cam.SID(), "h264") })
 		if err := ada.Unpublish(ctx, cam); err != nil {
 			t.Fatal(err)
 		}
 		before = bo.count(cam.SID())
-		eventually(ctx, t, "the track outlives its primary codec", func() bool { return bo.count(cam.SID()) > before+20 })
+		harness.Eventually(ctx, t, "the track outlives its primary codec", func() bool { return bo.count(cam.SID()) > before+20 })
 	})
 }
 
@@ -151,15 +152,15 @@ func TestRegressionInALargeRoom(t *testing.T) {
 			}
 			cam := ada.publishWithBackup(ctx, policy)
 			cy := s.join(ctx, "cy", without(client.Options{}, webrtc.MimeTypeH264))
-			eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+			harness.Eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
 			ada.publishTheBackup(ctx, cam)
-			eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
+			harness.Eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
 			if policy == livekit.BackupCodecPolicy_REGRESSION {
-				eventually(ctx, t, "bo too", func() bool { n, mime := bo.plays(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
+				harness.Eventually(ctx, t, "bo too", func() bool { n, mime := bo.plays(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
 				return
 			}
 			before := bo.count(cam.SID())
-			eventually(ctx, t, "bo goes on", func() bool { return bo.count(cam.SID()) > before+20 })
+			harness.Eventually(ctx, t, "bo goes on", func() bool { return bo.count(cam.SID()) > before+20 })
 			if n, mime := bo.plays(cam.SID()); n != 1 || mime != webrtc.MimeTypeH264 {
 				t.Errorf("bo plays %s, track %d", mime, n)
 			}
@@ -177,7 +178,7 @@ func TestCodecUnsupported(t *testing.T) {
 		}
 		play(ctx, t, cam, picture, 33*time.Millisecond)
 		cy := s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
-		eventually(ctx, t, "cy is told", func() bool {
+		harness.Eventually(ctx, t, "cy is told", func() bool {
 			return cy.saw(func(m *livekit.SignalResponse) bool {
 				r := m.GetSubscriptionResponse()
 				return r.GetTrackSid() == cam.SID() && r.GetErr() == livekit.SubscriptionError_SE_CODEC_UNSUPPORTED
@@ -191,10 +192,10 @@ func TestBothCodecsAreOneTrack(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
-		eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "the backup is asked for", func() bool { return asked(ada, cam.SID(), "vp8") })
 		ada.publishTheBackup(ctx, cam)
 		both := func() bool { return bo.count(cam.SID()) > 10 && cy.count(cam.SID()) > 10 }
-		eventually(ctx, t, "both play", both)
+		harness.Eventually(ctx, t, "both play", both)
 
 		ada.mu.Lock()
 		ada.messages = nil
@@ -203,7 +204,7 @@ func TestBothCodecsAreOneTrack(t *testing.T) {
 		if err := ada.Resume(ctx); err != nil {
 			t.Fatalf("resume: %v", err)
 		}
-		eventually(ctx, t, "what is watched is told again", func() bool { return asked(ada, cam.SID(), "vp8") && asked(ada, cam.SID(), "h264") })
+		harness.Eventually(ctx, t, "what is watched is told again", func() bool { return asked(ada, cam.SID(), "vp8") && asked(ada, cam.SID(), "h264") })
 
 		// The client goes on sending, as a modified one would.
 		muted := func(yes bool) {
@@ -212,7 +213,7 @@ func TestBothCodecsAreOneTrack(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, g := range []*guest{bo, cy} {
-				eventually(ctx, t, "the mute is told", func() bool {
+				harness.Eventually(ctx, t, "the mute is told", func() bool {
 					tracks := g.Other("ada").GetTracks()
 					return len(tracks) == 1 && tracks[0].Muted == yes
 				})
@@ -225,15 +226,15 @@ func TestBothCodecsAreOneTrack(t *testing.T) {
 		}
 		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 		beforeBo, beforeCy := bo.count(cam.SID()), cy.count(cam.SID())
-		eventually(ctx, t, "meanwhile sound passes", func() bool { return bo.receives(mic.SID(), 25) && cy.receives(mic.SID(), 25) })
+		harness.Eventually(ctx, t, "meanwhile sound passes", func() bool { return bo.receives(mic.SID(), 25) && cy.receives(mic.SID(), 25) })
 		if n := bo.count(cam.SID()) + cy.count(cam.SID()) - beforeBo - beforeCy; n > 4 { // those under way
 			t.Errorf("%d packets came of a muted track", n)
 		}
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "the microphone has gone", func() bool { return len(bo.Other("ada").GetTracks()) == 1 && len(cy.Other("ada").GetTracks()) == 1 })
+		harness.Eventually(ctx, t, "the microphone has gone", func() bool { return len(bo.Other("ada").GetTracks()) == 1 && len(cy.Other("ada").GetTracks()) == 1 })
 		muted(false)
-		eventually(ctx, t, "both go on", func() bool { return bo.count(cam.SID()) > beforeBo+10 && cy.count(cam.SID()) > beforeCy+10 })
+		harness.Eventually(ctx, t, "both go on", func() bool { return bo.count(cam.SID()) > beforeBo+10 && cy.count(cam.SID()) > beforeCy+10 })
 	})
 }

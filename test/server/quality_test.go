@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/client"
+	"meet/test/harness"
 	"meet/test/impair"
 )
 
@@ -29,12 +30,8 @@ func (g *guest) quality(o *guest) (q livekit.ConnectionQuality, told bool) {
 
 // link is a proxy that loses that share of packets up and down.
 func (s *server) link(up, down float64) *impair.Proxy {
-	s.t.Helper()
-	p, err := impair.Listen(s.media)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = p.Close() })
+	s.T.Helper()
+	p := s.proxy()
 	p.Set(impair.Link{Up: impair.Path{Loss: up}, Down: impair.Path{Loss: down}})
 	return p
 }
@@ -62,12 +59,12 @@ func TestQualityIsThatOfEachWay(t *testing.T) {
 	is := func(who, of *guest, want livekit.ConnectionQuality) func() bool {
 		return func() bool { q, told := who.quality(of); return told && q == want }
 	}
-	eventually(ctx, t, "ada's loss shows to ada", is(ada, ada, livekit.ConnectionQuality_POOR))
-	eventually(ctx, t, "ada's loss shows to bo", is(bo, ada, livekit.ConnectionQuality_POOR))
-	eventually(ctx, t, "cy's loss shows to cy", is(cy, cy, livekit.ConnectionQuality_POOR))
+	harness.Eventually(ctx, t, "ada's loss shows to ada", is(ada, ada, livekit.ConnectionQuality_POOR))
+	harness.Eventually(ctx, t, "ada's loss shows to bo", is(bo, ada, livekit.ConnectionQuality_POOR))
+	harness.Eventually(ctx, t, "cy's loss shows to cy", is(cy, cy, livekit.ConnectionQuality_POOR))
 	// A machine that is short of time may lose some of bo's first packets; the losses of the others go on.
-	eventually(ctx, t, "bo, whose own link is good, is told so", is(bo, bo, livekit.ConnectionQuality_EXCELLENT))
-	eventually(ctx, t, "cy is told so of bo", is(cy, bo, livekit.ConnectionQuality_EXCELLENT))
+	harness.Eventually(ctx, t, "bo, whose own link is good, is told so", is(bo, bo, livekit.ConnectionQuality_EXCELLENT))
+	harness.Eventually(ctx, t, "cy is told so of bo", is(cy, bo, livekit.ConnectionQuality_EXCELLENT))
 }
 
 // Somebody who vanishes shows as lost to others once ICE hears nothing, and is never told so itself.
@@ -83,17 +80,17 @@ func TestQualityOfTheVanished(t *testing.T) {
 	}
 	play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 	bo := s.join(ctx, "bo", client.Options{})
-	eventually(ctx, t, "bo knows that ada's connection is good", func() bool {
+	harness.Eventually(ctx, t, "bo knows that ada's connection is good", func() bool {
 		q, told := bo.quality(ada)
 		return told && q == livekit.ConnectionQuality_EXCELLENT
 	})
 	path.Cut(true)
-	eventually(ctx, t, "bo knows that ada is lost", func() bool {
+	harness.Eventually(ctx, t, "bo knows that ada is lost", func() bool {
 		q, _ := bo.quality(ada)
 		return q == livekit.ConnectionQuality_LOST
 	})
 	path.Cut(false)
-	eventually(ctx, t, "bo knows that ada is back", func() bool {
+	harness.Eventually(ctx, t, "bo knows that ada is back", func() bool {
 		q, _ := bo.quality(ada)
 		return q != livekit.ConnectionQuality_LOST
 	})

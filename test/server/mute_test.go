@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
@@ -17,7 +18,7 @@ func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, camera := ada.publishBoth(ctx)
 		camSID := camera.SID()
-		eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
+		harness.Eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
 		muted := func(want bool) func() bool {
 			return func() bool {
 				i := slices.IndexFunc(bo.Other("ada").GetTracks(), func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() })
@@ -27,18 +28,18 @@ func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
 		if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: mic.SID(), Muted: true}}}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo sees the mute", muted(true))
+		harness.Eventually(ctx, t, "bo sees the mute", muted(true))
 		// The client goes on sending, as a modified one would; nothing of it may arrive but a second of silence.
 		before, cam := bo.count(mic.SID()), bo.count(camSID)
-		eventually(ctx, t, "eighty packets of the camera pass", func() bool { return bo.count(camSID) > cam+80 })
+		harness.Eventually(ctx, t, "eighty packets of the camera pass", func() bool { return bo.count(camSID) > cam+80 })
 		if got := bo.count(mic.SID()) - before; got > 50+2 { // the silence, and those under way
 			t.Errorf("%d packets arrived of a muted track", got)
 		}
 		if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: mic.SID()}}}); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo sees the unmute", muted(false))
-		eventually(ctx, t, "sound is back", func() bool { return bo.count(mic.SID()) > before+10 })
+		harness.Eventually(ctx, t, "bo sees the unmute", muted(false))
+		harness.Eventually(ctx, t, "sound is back", func() bool { return bo.count(mic.SID()) > before+10 })
 	})
 }
 
@@ -47,18 +48,18 @@ func TestMutedTrackIsNoticed(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, cam := ada.publishBoth(ctx)
-		eventually(ctx, t, "bo receives both", func() bool { return bo.receives(mic.SID(), 5) && bo.receives(cam.SID(), 5) })
+		harness.Eventually(ctx, t, "bo receives both", func() bool { return bo.receives(mic.SID(), 5) && bo.receives(cam.SID(), 5) })
 		for _, p := range []*client.Publication{mic, cam} {
 			if err := p.SetMuted(true); err != nil {
 				t.Fatal(err)
 			}
 		}
-		eventually(ctx, t, "bo sees both muted", func() bool {
+		harness.Eventually(ctx, t, "bo sees both muted", func() bool {
 			tracks := bo.Other("ada").GetTracks()
 			return len(tracks) == 2 && tracks[0].Muted && tracks[1].Muted
 		})
 		cy := s.join(ctx, "cy", o)
-		eventually(ctx, t, "cy notices both tracks", func() bool { return cy.receives(mic.SID(), 1) && cy.receives(cam.SID(), 1) })
+		harness.Eventually(ctx, t, "cy notices both tracks", func() bool { return cy.receives(mic.SID(), 1) && cy.receives(cam.SID(), 1) })
 	})
 }
 
@@ -69,14 +70,14 @@ func TestTrackMutedFromTheStartIsSeen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo sees a muted microphone", func() bool {
+		harness.Eventually(ctx, t, "bo sees a muted microphone", func() bool {
 			tracks := bo.Other("ada").GetTracks()
 			return len(tracks) == 1 && tracks[0].Muted && tracks[0].Sid == mic.SID()
 		})
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 0 })
+		harness.Eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 0 })
 		mic, err = ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: true})
 		if err != nil {
 			t.Fatal(err)
@@ -85,6 +86,6 @@ func TestTrackMutedFromTheStartIsSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
-		eventually(ctx, t, "bo hears it unmuted", func() bool { return bo.receives(mic.SID(), 5) })
+		harness.Eventually(ctx, t, "bo hears it unmuted", func() bool { return bo.receives(mic.SID(), 5) })
 	})
 }

@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 // browser is a client that may use ICE over TCP, as browsers do.
@@ -25,13 +26,13 @@ func TestMediaOverTCP(t *testing.T) {
 		bo := s.join(ctx, "bo", behind)
 		mic, cam := ada.publishBoth(ctx)
 		theirMic, theirCam := bo.publishBoth(ctx)
-		eventually(ctx, t, "media flows both ways", func() bool {
+		harness.Eventually(ctx, t, "media flows both ways", func() bool {
 			return bo.receives(mic.SID(), 20) && bo.receives(cam.SID(), 20) && ada.receives(theirMic.SID(), 20) && ada.receives(theirCam.SID(), 20)
 		})
 		if err := bo.PublishData(ctx, livekit.DataPacket_RELIABLE, user("over TCP")); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "data arrives", func() bool { return len(ada.packets()) == 1 })
+		harness.Eventually(ctx, t, "data arrives", func() bool { return len(ada.packets()) == 1 })
 	})
 }
 

@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 // silentLimit is how long media may be silent for somebody whose laptop changes networks.
@@ -49,7 +50,7 @@ func TestLaptopChangesNetworks(t *testing.T) {
 				bo := s.join(ctx, "bo", o)
 				mic, _ := ada.publishBoth(ctx)
 				theirs, _ := bo.publishBoth(ctx)
-				eventually(ctx, t, "media flows both ways", func() bool { return bo.receives(mic.SID(), 20) && ada.receives(theirs.SID(), 20) })
+				harness.Eventually(ctx, t, "media flows both ways", func() bool { return bo.receives(mic.SID(), 20) && ada.receives(theirs.SID(), 20) })
 
 				down := newSilence(func() uint64 { return bo.count(mic.SID()) })
 				up := newSilence(func() uint64 { return ada.count(theirs.SID()) })
@@ -73,7 +74,7 @@ func TestLaptopChangesNetworks(t *testing.T) {
 				})
 				defer begin.Stop()
 				resumed := false
-				eventually(ctx, t, "media flows both ways again", func() bool {
+				harness.Eventually(ctx, t, "media flows both ways again", func() bool {
 					up.look()
 					down.look()
 					select {

@@ -1,4 +1,4 @@
-package api_test
+package server_test
 
 import (
 	"bytes"
@@ -8,44 +8,21 @@ import (
 	"testing"
 
 	"github.com/livekit/protocol/livekit"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"meet/internal/api"
 	"meet/internal/token"
+	"meet/test/harness"
 )
-
-const (
-	inJSON     = "application/json"
-	inProtobuf = "application/protobuf"
-)
-
-// methods lists every method of the services that are there, as paths.
-func methods() []string {
-	var paths []string
-	for _, file := range []protoreflect.FileDescriptor{
-		livekit.File_livekit_room_proto, livekit.File_livekit_egress_proto, livekit.File_livekit_ingress_proto,
-		livekit.File_livekit_sip_proto, livekit.File_livekit_agent_dispatch_proto,
-	} {
-		for i := range file.Services().Len() {
-			service := file.Services().Get(i)
-			for j := range service.Methods().Len() {
-				paths = append(paths, "/twirp/"+string(service.FullName())+"/"+string(service.Methods().Get(j).Name()))
-			}
-		}
-	}
-	return paths
-}
 
 // Whoever lacks a grant is unauthenticated, with LiveKit's words, on every method there is; whoever has it is not.
 func TestEveryMethodAsksForItsGrant(t *testing.T) {
-	s := newServer(t, api.Options{})
-	paths := methods()
+	s := newServer(t)
+	paths := harness.Methods()
 	if len(paths) < 45 {
 		t.Fatalf("only %d methods found", len(paths))
 	}
-	powerless := s.token("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
-	elsewhere := s.token("ada", token.VideoGrant{RoomAdmin: true, Room: "another", DestinationRoom: "other"})
-	able := s.token("", everything("room", "other"))
+	powerless := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
+	elsewhere := s.tokenWith("ada", token.VideoGrant{RoomAdmin: true, Room: "another", DestinationRoom: "other"})
+	able := s.tokenWith("", everything("room", "other"))
 	for _, path := range paths {
 		body := []byte(`{"room":"room","roomName":"room","name":"room","identity":"nobody","destinationRoom":"other","participantIdentity":"x"}`)
 		for who, jwt := range map[string]string{"without a token": "", "with a token to join": powerless} {
@@ -67,8 +44,8 @@ func TestEveryMethodAsksForItsGrant(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
-	s := newServer(t, api.Options{})
-	able := s.token("", everything("room", "room"))
+	s := newServer(t)
+	able := s.tokenWith("", everything("room", "room"))
 	wrongKey, err := token.New("devkey", "another").SetVideoGrant(everything("room", "")).ToJWT()
 	if err != nil {
 		t.Fatal(err)
@@ -138,8 +115,8 @@ func TestBadInput(t *testing.T) {
 
 // Lists of what is not part of the server yet are empty, as those of a server that has none.
 func TestEmptyLists(t *testing.T) {
-	s := newServer(t, api.Options{})
-	able := s.token("", everything("room", ""))
+	s := newServer(t)
+	able := s.tokenWith("", everything("room", ""))
 	if _, err := s.calls.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: "room"}); err != nil {
 		t.Fatal(err)
 	}
@@ -164,13 +141,13 @@ func TestEmptyLists(t *testing.T) {
 
 // Pages on other sites may call, if they have a token.
 func TestBrowsersMayAsk(t *testing.T) {
-	s := newServer(t, api.Options{})
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.url+"/twirp/livekit.RoomService/ListRooms", nil)
+	s := newServer(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.URL()+"/twirp/livekit.RoomService/ListRooms", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
-	resp, err := s.http.Do(r)
+	resp, err := s.HTTP.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,24 +157,4 @@ func TestBrowsersMayAsk(t *testing.T) {
 		h.Get("Access-Control-Allow-Headers") != "authorization,content-type" || !strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") {
 		t.Errorf("%d %v", resp.StatusCode, h)
 	}
-}
-
-// FuzzRequest sends anything to the edge: every answer is LiveKit's error or a message, never a broken connection.
-func FuzzRequest(f *testing.F) {
-	s := newServer(f, api.Options{})
-	jwt := s.token("", token.VideoGrant{RoomList: true})
-	f.Add("livekit.RoomService/ListRooms", inJSON, "", []byte(`{"names":["a"]}`))
-	f.Add("livekit.RoomService/CreateRoom", inProtobuf, "5", []byte("\x0a\x01a"))
-	f.Add("livekit.SIP/CreateSIPParticipant", "application/json; charset=utf-8", "-1", []byte("[]"))
-	handler := s.handler()
-	f.Fuzz(func(t *testing.T, path, contentType, timeout string, body []byte) {
-		status, form, text := handler(path, contentType, timeout, jwt, body)
-		if status == http.StatusOK {
-			return
-		}
-		answer{status, form, text}.failure(t)
-		if status == http.StatusInternalServerError {
-			t.Errorf("%d %s", status, text)
-		}
-	})
 }

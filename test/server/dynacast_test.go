@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 // demanded is the highest quality g was last told to send of track sid, or OFF; ok is false before the first word.
@@ -57,22 +58,22 @@ func TestLayersNobodyWatchesAreNotAskedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		play(ctx, t, cam, keyFrame, 33*time.Millisecond)
-		eventually(ctx, t, "alone, nothing is asked for", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
+		harness.Eventually(ctx, t, "alone, nothing is asked for", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
 
 		bo := s.join(ctx, "bo", o)
-		eventually(ctx, t, "somebody who wants all gets all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
-		eventually(ctx, t, "and receives it", func() bool { return bo.receives(cam.SID(), 10) })
+		harness.Eventually(ctx, t, "somebody who wants all gets all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
+		harness.Eventually(ctx, t, "and receives it", func() bool { return bo.receives(cam.SID(), 10) })
 
 		settings := &livekit.UpdateTrackSettings{TrackSids: []string{cam.SID()}, Width: 600, Height: 340}
 		if err := bo.UpdateTrackSettings(settings); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "a small tile needs the middle layer", ada.isAsked(cam.SID(), livekit.VideoQuality_MEDIUM))
+		harness.Eventually(ctx, t, "a small tile needs the middle layer", ada.isAsked(cam.SID(), livekit.VideoQuality_MEDIUM))
 		settings.Width, settings.Height = 1280, 720
 		if err := bo.UpdateTrackSettings(settings); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "a large one all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
+		harness.Eventually(ctx, t, "a large one all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
 	})
 }
 
@@ -86,7 +87,8 @@ func TestTrackIsOffAfterItsLastViewer(t *testing.T) {
 		},
 		"leaves": func(_ context.Context, _ *server, bo *guest, _ string) error { return bo.Close() },
 		"is moved": func(ctx context.Context, s *server, _ *guest, _ string) error {
-			return s.rooms.Move(ctx, "room", "bo", "other")
+			_, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "bo", DestinationRoom: "other"})
+			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,12 +102,12 @@ func TestTrackIsOffAfterItsLastViewer(t *testing.T) {
 			}
 			isOff := ada.isAsked(cam.SID(), livekit.VideoQuality_OFF)
 			playWhile(ctx, t, cam, keyFrame, 33*time.Millisecond, func() bool { return !isOff() })
-			eventually(ctx, t, "bo watches", func() bool { return bo.receives(cam.SID(), 10) })
+			harness.Eventually(ctx, t, "bo watches", func() bool { return bo.receives(cam.SID(), 10) })
 			stopped := time.Now()
 			if err := stop(ctx, s, bo, cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			eventually(ctx, t, "the track is off", isOff)
+			harness.Eventually(ctx, t, "the track is off", isOff)
 			if took := time.Since(stopped); took > 10*time.Second {
 				t.Errorf("the track is off after %v", took)
 			}
@@ -116,11 +118,11 @@ func TestTrackIsOffAfterItsLastViewer(t *testing.T) {
 			if err := ada.Resume(ctx); err != nil {
 				t.Fatalf("resume: %v", err)
 			}
-			eventually(ctx, t, "it is off after a resume too", isOff)
+			harness.Eventually(ctx, t, "it is off after a resume too", isOff)
 
 			cy := s.join(ctx, "cy", client.Options{}, func(g *token.VideoGrant) { g.Hidden = true })
-			eventually(ctx, t, "even a hidden viewer watches", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
-			eventually(ctx, t, "and receives it", func() bool { return cy.receives(cam.SID(), 10) })
+			harness.Eventually(ctx, t, "even a hidden viewer watches", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
+			harness.Eventually(ctx, t, "and receives it", func() bool { return cy.receives(cam.SID(), 10) })
 			if q, _ := cy.quality(ada); q == livekit.ConnectionQuality_LOST {
 				t.Error("ada's connection counts as lost")
 			}

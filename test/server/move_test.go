@@ -1,4 +1,4 @@
-package api_test
+package server_test
 
 import (
 	"context"
@@ -9,30 +9,16 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
 
-	"meet/internal/api"
 	"meet/internal/client"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 func (s *server) move(ctx context.Context, identity string) {
-	s.t.Helper()
+	s.T.Helper()
 	if _, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
-}
-
-func (s *server) names(ctx context.Context, room string) []string {
-	s.t.Helper()
-	l, err := livekit.NewRoomServiceProtobufClient(s.url, s.bearing(everything(room, ""))).
-		ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: room})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var names []string
-	for _, p := range l.Participants {
-		names = append(names, p.Identity)
-	}
-	return names
 }
 
 func (g *guest) moved() *livekit.RoomMovedResponse {
@@ -50,10 +36,10 @@ func gone(p *livekit.ParticipantInfo) bool { return p.State == livekit.Participa
 // is negotiated no second time.
 func TestAParticipantIsMoved(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada, bo, cy := s.join(ctx, "room", "ada", o), s.join(ctx, "room", "bo", o), s.join(ctx, "other", "cy", o)
+		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic, cam := ada.publish(ctx, livekit.TrackSource_MICROPHONE), ada.publish(ctx, livekit.TrackSource_CAMERA)
 		bos, cys := bo.publish(ctx, livekit.TrackSource_MICROPHONE), cy.publish(ctx, livekit.TrackSource_MICROPHONE)
-		eventually(ctx, t, "ada and bo hear each other", func() bool { return bo.count(mic.SID()) > 5 && bo.count(cam.SID()) > 5 && ada.count(bos.SID()) > 5 })
+		harness.Eventually(ctx, t, "ada and bo hear each other", func() bool { return bo.count(mic.SID()) > 5 && bo.count(cam.SID()) > 5 && ada.count(bos.SID()) > 5 })
 		send := func(text string) {
 			t.Helper()
 			if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
@@ -63,7 +49,7 @@ func TestAParticipantIsMoved(t *testing.T) {
 			}
 		}
 		send("before")
-		eventually(ctx, t, "what ada said before", func() bool { return slices.Contains(bo.texts(), "before") })
+		harness.Eventually(ctx, t, "what ada said before", func() bool { return slices.Contains(bo.texts(), "before") })
 		answers := func() int {
 			n := 0
 			for _, m := range ada.all() {
@@ -76,13 +62,13 @@ func TestAParticipantIsMoved(t *testing.T) {
 		negotiated := answers()
 
 		s.move(ctx, "ada")
-		eventually(ctx, t, "cy hears ada, and ada cy", func() bool {
+		harness.Eventually(ctx, t, "cy hears ada, and ada cy", func() bool {
 			return cy.count(mic.SID()) > 10 && cy.count(cam.SID()) > 5 && ada.count(cys.SID()) > 10
 		})
 		if !o.SinglePC && answers() != negotiated {
 			t.Error("ada's own tracks were negotiated again")
 		}
-		eventually(ctx, t, "bo sees her leave, cy sees her come", func() bool {
+		harness.Eventually(ctx, t, "bo sees her leave, cy sees her come", func() bool {
 			return bo.knows("ada", gone) && cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.State == livekit.ParticipantInfo_ACTIVE && len(p.Tracks) == 2
 			})
@@ -96,12 +82,12 @@ func TestAParticipantIsMoved(t *testing.T) {
 		if err != nil || grants.Video.Room != "other" {
 			t.Errorf("the token is for %v, %v", grants, err)
 		}
-		if here, there := s.names(ctx, "room"), s.names(ctx, "other"); !slices.Equal(here, []string{"bo"}) || !slices.Contains(there, "ada") || len(there) != 2 {
+		if here, there := s.participants(ctx, "room"), s.participants(ctx, "other"); !slices.Equal(here, []string{"bo"}) || !slices.Contains(there, "ada") || len(there) != 2 {
 			t.Errorf("here are %v, there are %v", here, there)
 		}
 		heard := bo.count(mic.SID())
 		send("after")
-		eventually(ctx, t, "what ada says after", func() bool { return slices.Contains(cy.texts(), "after") })
+		harness.Eventually(ctx, t, "what ada says after", func() bool { return slices.Contains(cy.texts(), "after") })
 		if slices.Contains(bo.texts(), "after") || bo.count(mic.SID()) > heard+2 {
 			t.Error("bo still hears her")
 		}
@@ -112,11 +98,11 @@ func TestAParticipantIsMoved(t *testing.T) {
 		}
 		// She does there what she did here: publish, mute, resume, leave.
 		more := ada.publish(ctx, livekit.TrackSource_SCREEN_SHARE_AUDIO)
-		eventually(ctx, t, "cy gets a new track", func() bool { return cy.count(more.SID()) > 5 })
+		harness.Eventually(ctx, t, "cy gets a new track", func() bool { return cy.count(more.SID()) > 5 })
 		if err := mic.SetMuted(true); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "cy sees the mute", func() bool {
+		harness.Eventually(ctx, t, "cy sees the mute", func() bool {
 			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
 				return slices.ContainsFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() && t.Muted })
 			})
@@ -124,23 +110,26 @@ func TestAParticipantIsMoved(t *testing.T) {
 		if err := ada.Leave(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(ctx, t, "cy sees her leave", func() bool { return cy.knows("ada", gone) })
+		harness.Eventually(ctx, t, "cy sees her leave", func() bool { return cy.knows("ada", gone) })
 	})
 }
 
 // The room that is left ends as any other, though who left it goes on elsewhere.
 func TestTheRoomThatIsLeftEnds(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		ada := s.join(ctx, "room", "ada", o)
+		if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
+			t.Fatal(err)
+		}
+		ada := s.join(ctx, "ada", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
 		s.move(ctx, "ada")
-		eventually(ctx, t, "the room ends", func() bool {
+		harness.Eventually(ctx, t, "the room ends", func() bool {
 			l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{})
 			return err == nil && len(l.Rooms) == 1 && l.Rooms[0].Name == "other" && l.Rooms[0].NumParticipants == 1 && l.Rooms[0].NumPublishers == 1
 		})
-		s.join(ctx, "room", "ada", o) // its name is free again
-		bo := s.join(ctx, "other", "bo", o)
-		eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 10 })
+		s.join(ctx, "ada", o) // its name is free again
+		bo := s.joinRoom(ctx, "other", "bo", o)
+		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 10 })
 	})
 }
 
@@ -148,9 +137,9 @@ func TestTheRoomThatIsLeftEnds(t *testing.T) {
 func TestOlderClientsAreSentThere(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		o.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
-		ada := s.join(ctx, "room", "ada", o)
+		ada := s.join(ctx, "ada", o)
 		s.move(ctx, "ada")
-		eventually(ctx, t, "ada is told to reconnect", func() bool {
+		harness.Eventually(ctx, t, "ada is told to reconnect", func() bool {
 			return ada.saw(func(m *livekit.SignalResponse) bool {
 				return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 			})
@@ -172,21 +161,21 @@ func TestOlderClientsAreSentThere(t *testing.T) {
 }
 
 func TestMovesThatAreRefused(t *testing.T) {
+	s := newServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := newServer(t, api.Options{})
 	_, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 	fails(t, err, twirp.NotFound, "room does not exist")
-	ada := s.join(ctx, "room", "ada", client.Options{})
+	ada := s.join(ctx, "ada", client.Options{})
 	_, err = s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "bo", DestinationRoom: "other"})
 	fails(t, err, twirp.NotFound, "participant does not exist")
 	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "other", MaxParticipants: 1}); err != nil {
 		t.Fatal(err)
 	}
-	s.join(ctx, "other", "cy", client.Options{})
+	s.joinRoom(ctx, "other", "cy", client.Options{})
 	_, err = s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 	fails(t, err, twirp.ResourceExhausted, "full")
-	if ada.moved() != nil || !slices.Equal(s.names(ctx, "room"), []string{"ada"}) {
+	if ada.moved() != nil || !slices.Equal(s.participants(ctx, "room"), []string{"ada"}) {
 		t.Error("ada was moved all the same")
 	}
 }
@@ -195,10 +184,14 @@ func TestMovesThatAreRefused(t *testing.T) {
 // other there, and have lost nothing that they wrote after that.
 func TestManyMoves(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
+		move := func(name, from, to string) error {
+			_, err := s.roomService(everything(from, to)).MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: from, Identity: name, DestinationRoom: to})
+			return err
+		}
 		names := []string{"ada", "bo", "cy"}
 		guests, tracks := map[string]*guest{}, map[string]*client.Publication{}
 		for _, name := range names {
-			guests[name] = s.join(ctx, "room", name, o)
+			guests[name] = s.join(ctx, name, o)
 			tracks[name] = guests[name].publish(ctx, livekit.TrackSource_MICROPHONE)
 		}
 		write := func(name, text string) {
@@ -213,22 +206,22 @@ func TestManyMoves(t *testing.T) {
 			wg.Go(func() {
 				for range 5 { // an odd number: they end in the other room
 					for _, way := range [][2]string{{"room", "other"}, {"other", "room"}, {"room", "other"}} {
-						if err := s.rooms.Move(ctx, way[0], name, way[1]); err != nil {
+						if err := move(name, way[0], way[1]); err != nil {
 							t.Errorf("%s from %s: %v", name, way[0], err)
 						}
 						write(name, "on the way")
 					}
-					if err := s.rooms.Move(ctx, "other", name, "room"); err != nil {
+					if err := move(name, "other", "room"); err != nil {
 						t.Errorf("%s back: %v", name, err)
 					}
 				}
-				if err := s.rooms.Move(ctx, "room", name, "other"); err != nil {
+				if err := move(name, "room", "other"); err != nil {
 					t.Errorf("%s at last: %v", name, err)
 				}
 			})
 		}
 		wg.Wait()
-		if there := s.names(ctx, "other"); len(there) != len(names) {
+		if there := s.participants(ctx, "other"); len(there) != len(names) {
 			t.Fatalf("there are %v", there)
 		}
 		heard := map[[2]string]uint64{}
@@ -249,7 +242,7 @@ func TestManyMoves(t *testing.T) {
 		for _, name := range names {
 			write(name, "here is "+name)
 		}
-		eventually(ctx, t, "all hear all, and read them", func() bool {
+		harness.Eventually(ctx, t, "all hear all, and read them", func() bool {
 			return each(func(from, to string) bool {
 				return guests[to].count(tracks[from].SID()) > heard[[2]string{from, to}]+10 && slices.Contains(guests[to].texts(), "here is "+from)
 			})

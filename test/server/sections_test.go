@@ -1,4 +1,4 @@
-package signal_test
+package server_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"meet/internal/client"
+	"meet/test/harness"
 )
 
 // sections counts the sections of the latest description the server has sent of the connection g receives on.
@@ -68,7 +69,7 @@ func TestSectionsAreUsedAgain(t *testing.T) {
 		}
 		play(ctx, t, h264, idr, 33*time.Millisecond)
 		tracks := []string{mic.SID(), vp8.SID(), h264.SID()}
-		eventually(ctx, t, "bo knows the tracks", func() bool { return len(bo.Other("ada").GetTracks()) == len(tracks) })
+		harness.Eventually(ctx, t, "bo knows the tracks", func() bool { return len(bo.Other("ada").GetTracks()) == len(tracks) })
 		const cycles = 120
 		for i := range cycles {
 			sid := tracks[i%len(tracks)]
@@ -76,7 +77,7 @@ func TestSectionsAreUsedAgain(t *testing.T) {
 				if err := bo.SetSubscribed(want, sid); err != nil {
 					t.Fatal(err)
 				}
-				eventually(ctx, t, "the description follows", func() bool { return bo.sent(sid) == want })
+				harness.Eventually(ctx, t, "the description follows", func() bool { return bo.sent(sid) == want })
 			}
 		}
 		if n := bo.sections(); n == 0 || n > 10 {
@@ -90,7 +91,7 @@ func TestSectionsAreUsedAgain(t *testing.T) {
 			if err := bo.SetSubscribed(true, sid); err != nil {
 				t.Fatal(err)
 			}
-			eventually(ctx, t, "media flows on a section used again", func() bool { return bo.count(sid) > before+20 })
+			harness.Eventually(ctx, t, "media flows on a section used again", func() bool { return bo.count(sid) > before+20 })
 		}
 	})
 }
@@ -105,14 +106,14 @@ func TestSafariGetsNewSections(t *testing.T) {
 		Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Safari",
 	}})
 	_, cam := ada.publishBoth(ctx)
-	eventually(ctx, t, "bo knows the track", func() bool { return len(bo.Other("ada").GetTracks()) == 2 })
+	harness.Eventually(ctx, t, "bo knows the track", func() bool { return len(bo.Other("ada").GetTracks()) == 2 })
 	begin := bo.sections()
 	for range 5 {
 		for _, want := range []bool{true, false} {
 			if err := bo.SetSubscribed(want, cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			eventually(ctx, t, "the description follows", func() bool { return bo.sent(cam.SID()) == want })
+			harness.Eventually(ctx, t, "the description follows", func() bool { return bo.sent(cam.SID()) == want })
 		}
 	}
 	if n := bo.sections() - begin; n != 5 {
@@ -125,13 +126,13 @@ func TestAnotherCodecComesLater(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		_, vp8 := ada.publishBoth(ctx)
-		eventually(ctx, t, "the first codec arrives", func() bool { return bo.receives(vp8.SID(), 5) })
+		harness.Eventually(ctx, t, "the first codec arrives", func() bool { return bo.receives(vp8.SID(), 5) })
 		h264, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeH264, Width: 640, Height: 360})
 		if err != nil {
 			t.Fatal(err)
 		}
 		play(ctx, t, h264, idr, 33*time.Millisecond)
-		eventually(ctx, t, "the second arrives", func() bool { return bo.receives(h264.SID(), 5) })
+		harness.Eventually(ctx, t, "the second arrives", func() bool { return bo.receives(h264.SID(), 5) })
 		if l := bo.leaves(); len(l) > 0 {
 			t.Errorf("bo had to begin anew: %v", l)
 		}

@@ -1,0 +1,34 @@
+package api_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"meet/internal/api"
+	"meet/internal/token"
+)
+
+// FuzzRequest sends anything to the edge: every answer is LiveKit's error or a message, never a broken connection.
+func FuzzRequest(f *testing.F) {
+	handler := newHandler(f)
+	jwt := bearer(f, token.VideoGrant{RoomList: true})
+	f.Add("livekit.RoomService/ListRooms", "application/json", "", []byte(`{"names":["a"]}`))
+	f.Add("livekit.RoomService/CreateRoom", "application/protobuf", "5", []byte("\x0a\x01a"))
+	f.Add("livekit.SIP/CreateSIPParticipant", "application/json; charset=utf-8", "-1", []byte("[]"))
+	f.Fuzz(func(t *testing.T, path, contentType, timeout string, body []byte) {
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+		r.URL.Path = api.Prefix + path
+		r.Header = http.Header{"Content-Type": {contentType}, "X-Twirp-Timeout-Ms": {timeout}, "Authorization": {"Bearer " + jwt}}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code == http.StatusOK {
+			return
+		}
+		failure(t, w)
+		if w.Code == http.StatusInternalServerError {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}

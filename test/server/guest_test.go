@@ -1,0 +1,210 @@
+package server_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/media"
+
+	"meet/internal/client"
+	"meet/internal/token"
+)
+
+// guest is a participant that notes what it gets.
+type guest struct {
+	*client.Client
+	t *testing.T
+
+	mu       sync.Mutex
+	tracks   []*client.RemoteTrack
+	messages []*livekit.SignalResponse
+	data     []*livekit.DataPacket
+	onData   func(*livekit.DataPacket)
+}
+
+// join joins "room".
+func (s *server) join(ctx context.Context, identity string, o client.Options, change ...func(*token.VideoGrant)) *guest {
+	s.T.Helper()
+	return s.joinWith(ctx, s.token(identity, change...), o)
+}
+
+func (s *server) joinRoom(ctx context.Context, room, identity string, o client.Options) *guest {
+	s.T.Helper()
+	return s.joinWith(ctx, s.token(identity, func(g *token.VideoGrant) { g.Room = room }), o)
+}
+
+func (s *server) joinWith(ctx context.Context, jwt string, o client.Options) *guest {
+	s.T.Helper()
+	g := &guest{t: s.T}
+	o.OnSignal = func(m *livekit.SignalResponse) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.messages = append(g.messages, m)
+	}
+	o.OnTrack = func(t *client.RemoteTrack) {
+		g.mu.Lock()
+		g.tracks = append(g.tracks, t)
+		g.mu.Unlock()
+		t.Drain()
+	}
+	onData := o.OnData
+	o.OnData = func(p *livekit.DataPacket) {
+		if onData != nil {
+			onData(p)
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.data = append(g.data, p)
+		if g.onData != nil {
+			go g.onData(p) // ends with its reply, which the test awaits
+		}
+	}
+	c, err := client.Join(ctx, s.SocketURL(), jwt, o)
+	if err != nil {
+		s.T.Fatalf("no join: %v", err)
+	}
+	g.Client = c
+	s.T.Cleanup(func() { _ = c.Close() })
+	return g
+}
+
+// answers sets what g does with each data packet.
+func (g *guest) answers(f func(*livekit.DataPacket)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.onData = f
+}
+
+func (g *guest) all() []*livekit.SignalResponse {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.messages)
+}
+
+// saw tells whether a message that matches has come.
+func (g *guest) saw(match func(*livekit.SignalResponse) bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.messages, match)
+}
+
+// receives tells whether g gets media of track sid, and at least n packets.
+func (g *guest) receives(sid string, n uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(g.tracks, func(t *client.RemoteTrack) bool { return t.SID() == sid && t.Received().Packets >= n })
+}
+
+// count is how many packets of track sid have come.
+func (g *guest) count(sid string) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var n uint64
+	for _, t := range g.tracks {
+		if t.SID() == sid {
+			n += t.Received().Packets
+		}
+	}
+	return n
+}
+
+func (g *guest) packets() []*livekit.DataPacket {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.data)
+}
+
+// knows tells whether the latest word on a participant matches.
+func (g *guest) knows(identity string, match func(*livekit.ParticipantInfo) bool) bool {
+	var last *livekit.ParticipantInfo
+	for _, m := range g.all() {
+		for _, p := range slices.Concat(m.GetUpdate().GetParticipants(), m.GetJoin().GetOtherParticipants(), m.GetRoomMoved().GetOtherParticipants()) {
+			if p.Identity == identity {
+				last = p
+			}
+		}
+	}
+	return last != nil && match(last)
+}
+
+func (g *guest) texts() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []string
+	for _, p := range g.data {
+		if u := p.GetUser(); u != nil {
+			all = append(all, string(u.Payload))
+		}
+	}
+	return all
+}
+
+// keyFrame is a whole VP8 key frame of 16 by 16 pixels' header; receivers only look at the first bytes.
+var keyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
+
+// play sends samples on p until the test ends.
+func play(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration) {
+	t.Helper()
+	playWhile(ctx, t, p, sample, every, func() bool { return true })
+}
+
+// playWhile leaves out the samples that are due while wanted is false.
+func playWhile(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration, wanted func() bool) {
+	t.Helper()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if wanted() {
+					_ = p.WriteSample(media.Sample{Data: sample, Duration: every})
+				}
+			}
+		}
+	})
+	t.Cleanup(func() { close(stop); wg.Wait() })
+}
+
+func (g *guest) publishBoth(ctx context.Context) (audio, video *client.Publication) {
+	g.t.Helper()
+	audio, err := g.Publish(ctx, client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus})
+	if err != nil {
+		g.t.Fatalf("publish audio: %v", err)
+	}
+	audio.Layers()[0].SetLevel(20)
+	play(ctx, g.t, audio, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	video, err = g.Publish(ctx, client.PublishOptions{Name: "cam", MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})
+	if err != nil {
+		g.t.Fatalf("publish video: %v", err)
+	}
+	play(ctx, g.t, video, keyFrame, 33*time.Millisecond)
+	return audio, video
+}
+
+// publish sends sound until the test ends.
+func (g *guest) publish(ctx context.Context, source livekit.TrackSource) *client.Publication {
+	g.t.Helper()
+	o, sample, every := client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus, Source: source}, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond
+	if source == livekit.TrackSource_CAMERA {
+		o.MimeType, o.Width, o.Height = webrtc.MimeTypeVP8, 640, 360
+		sample, every = keyFrame, 20*time.Millisecond
+	}
+	p, err := g.Publish(ctx, o)
+	if err != nil {
+		g.t.Fatalf("publish: %v", err)
+	}
+	play(ctx, g.t, p, sample, every)
+	return p
+}

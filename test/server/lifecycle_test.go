@@ -1,0 +1,98 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"meet/internal/client"
+	"meet/internal/config"
+	"meet/test/harness"
+)
+
+// events are those that a receiver of webhooks has got, in order.
+type events struct {
+	mu  sync.Mutex
+	all []*livekit.WebhookEvent
+}
+
+// receiver is a server's receiver of webhooks, whose setting is the second result.
+func receiver(t *testing.T) (*events, func(*config.Config)) {
+	t.Helper()
+	e := &events{}
+	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		event := &livekit.WebhookEvent{}
+		body := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			t.Error(err)
+		}
+		if err := protojson.Unmarshal(body, event); err != nil {
+			t.Errorf("%v in %s", err, body)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.all = append(e.all, event)
+	}))
+	t.Cleanup(web.Close)
+	return e, func(c *config.Config) { c.WebhookURLs, c.WebhookPrivate = []string{web.URL}, true }
+}
+
+func (e *events) kinds() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var kinds []string
+	for _, event := range e.all {
+		kinds = append(kinds, event.Event)
+	}
+	return kinds
+}
+
+func TestRoomLife(t *testing.T) {
+	got, receives := receiver(t)
+	s := newServer(t, receives)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
+		t.Fatal(err)
+	}
+	ada := s.join(ctx, "ada", client.Options{})
+	ada.publishBoth(ctx)
+	harness.Eventually(ctx, t, "both tracks are public", func() bool { return len(got.kinds()) == 4 })
+	if err := ada.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(ctx, t, "the room ends a second after the last one left", func() bool { return slices.Contains(got.kinds(), "room_finished") })
+	want := []string{"room_started", "participant_joined", "track_published", "track_published", "track_unpublished", "track_unpublished", "participant_left", "room_finished"}
+	if kinds := got.kinds(); !slices.Equal(kinds, want) {
+		t.Errorf("events %v, want %v", kinds, want)
+	}
+	harness.Eventually(ctx, t, "the room is gone", func() bool { return len(s.roomNames(ctx)) == 0 })
+}
+
+func TestShutdownTellsEverybody(t *testing.T) {
+	s := newServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	left := make(chan *livekit.LeaveRequest, 1)
+	ada := s.join(ctx, "ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case l := <-left:
+		if l.Reason != livekit.DisconnectReason_SERVER_SHUTDOWN || l.Action != livekit.LeaveRequest_DISCONNECT {
+			t.Errorf("left because of %v", l)
+		}
+	case <-ctx.Done():
+		t.Fatal("nobody told ada")
+	}
+	<-ada.Done()
+}
