@@ -75,6 +75,7 @@ var rules = map[string]rule{
 	"test/cli":           {may: []string{"internal/client", "test/program"}},
 	"test/harness":       {may: []string{"internal/app", "internal/config"}},
 	"test/impair":        {},
+	"test/measure":       {},
 	"test/program":       {},
 	"test/server":        {},
 	"test/impair/proxy":  {may: []string{"test/impair"}},

@@ -7,6 +7,7 @@ import (
 
 	"meet/internal/client"
 	"meet/test/harness"
+	"meet/test/measure"
 )
 
 // silentLimit is how long media may be silent for somebody whose laptop changes networks.
@@ -87,10 +88,8 @@ func TestLaptopChangesNetworks(t *testing.T) {
 					}
 					return resumed && up.moves > 50 && down.moves > 50
 				})
-				t.Logf("silent for %v from bo, %v to bo", up.longest.Round(time.Millisecond), down.longest.Round(time.Millisecond))
-				if up.longest > silentLimit || down.longest > silentLimit {
-					t.Errorf("silent for %v from bo, %v to bo", up.longest, down.longest)
-				}
+				measure.Within(t, "silence from bo", up.longest, silentLimit)
+				measure.Within(t, "silence to bo", down.longest, silentLimit)
 			})
 		})
 	}
