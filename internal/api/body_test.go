@@ -25,7 +25,7 @@ func serve(t *testing.T) (address string) {
 }
 
 // Whoever lacks a grant is refused before the body is read, and so before anything of it is decoded.
-func TestRefusalNeedsNoBody(t *testing.T) {
+func TestRequestWithoutGrantIsRefusedBeforeItsBody(t *testing.T) {
 	address := serve(t)
 	for who, jwt := range map[string]string{
 		"without a token": "", "with a token to join": bearer(t, token.VideoGrant{RoomJoin: true, Room: "room"}),
@@ -50,7 +50,7 @@ func TestRefusalNeedsNoBody(t *testing.T) {
 }
 
 // A small request does not become a large number of objects.
-func TestRequestsHoldBoundedObjects(t *testing.T) {
+func TestRequestOfTooManyValuesIsRefused(t *testing.T) {
 	handler := newHandler(t)
 	able := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})
 	for form, body := range map[string][]byte{
@@ -68,7 +68,7 @@ func TestRequestsHoldBoundedObjects(t *testing.T) {
 }
 
 // A body that does not arrive is given up.
-func TestBodiesHaveADeadline(t *testing.T) {
+func TestUnfinishedBodyIsGivenUp(t *testing.T) {
 	t.Parallel()
 	address := serve(t)
 	able := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})

@@ -16,7 +16,7 @@ import (
 )
 
 // What is our mistake is told as an id alone, by which the log says what it was; panics too.
-func TestOurMistakes(t *testing.T) {
+func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 	for name, method := range map[string]twirp.Method{
 		"unmarked": func(context.Context, any) (any, error) { return "half", errors.New("disk 7 is on fire") },
 		"marked":   func(context.Context, any) (any, error) { return nil, fault.New(fault.Internal, "disk 7 is on fire") },
@@ -37,7 +37,7 @@ func TestOurMistakes(t *testing.T) {
 	}
 }
 
-func TestCodes(t *testing.T) {
+func TestFaultKindsMapToTwirpCodes(t *testing.T) {
 	for kind, want := range map[fault.Kind]twirp.ErrorCode{
 		fault.Invalid: twirp.InvalidArgument, fault.Unauthenticated: twirp.Unauthenticated, fault.Denied: twirp.PermissionDenied,
 		fault.NotFound: twirp.NotFound, fault.Conflict: twirp.AlreadyExists, fault.Exhausted: twirp.ResourceExhausted,

@@ -60,7 +60,7 @@ type meeting struct {
 	DurationSeconds int
 }
 
-func TestTheLobbyShowsAMeetingLiveAndAfterwards(t *testing.T) {
+func TestLobbyShowsMeetingLiveAndAfterRestart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	cfg := harness.Settings(t)
@@ -90,7 +90,7 @@ func TestTheLobbyShowsAMeetingLiveAndAfterwards(t *testing.T) {
 	}
 }
 
-func TestShutdownTellsEverybodyWithinFiveSeconds(t *testing.T) {
+func TestShutdownSendsLeaveWithinFiveSeconds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	s := start(t, harness.Settings(t))
@@ -116,7 +116,7 @@ func TestShutdownTellsEverybodyWithinFiveSeconds(t *testing.T) {
 	}
 }
 
-func TestOneKeyPairForEver(t *testing.T) {
+func TestOwnKeyPairSurvivesRestart(t *testing.T) {
 	cfg := harness.Settings(t)
 	s := start(t, cfg)
 	first, err := os.ReadFile(cfg.OwnKeyFile())
@@ -138,7 +138,7 @@ func TestOneKeyPairForEver(t *testing.T) {
 }
 
 // What stands in the way of a start is said in one sentence that names what to do, and nothing stays open.
-func TestStartsThatFail(t *testing.T) {
+func TestFailedStartSaysWhatToDo(t *testing.T) {
 	taken := start(t, harness.Settings(t))
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -184,7 +184,7 @@ func TestStartsThatFail(t *testing.T) {
 	}
 }
 
-func TestGreeting(t *testing.T) {
+func TestGreetingNamesAddressAndVersion(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	var b strings.Builder
 	if err := s.Greet(&b); err != nil {
@@ -200,7 +200,7 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
+func TestHealthAndReadinessAnswerOK(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	for _, path := range []string{"/healthz", "/readyz"} {
 		resp, err := s.HTTP.Get(s.URL() + path)
@@ -215,7 +215,7 @@ func TestHealth(t *testing.T) {
 }
 
 // What LiveKit's clients ask of the server before and beside joining.
-func TestClientsFindTheServer(t *testing.T) {
+func TestClientProbesAreAnswered(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	for _, tt := range []struct {
 		method, path string
@@ -245,7 +245,7 @@ func TestClientsFindTheServer(t *testing.T) {
 }
 
 // A room that a back end made is live in the lobby before anybody joins it, and is the one that people join.
-func TestTheLobbyShowsRoomsMadeByTheAPI(t *testing.T) {
+func TestLobbyShowsRoomsCreatedByTheAPI(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	s := start(t, harness.Settings(t))

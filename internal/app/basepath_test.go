@@ -21,7 +21,7 @@ import (
 )
 
 // A site under a path of its host answers there, whole: pages, files, JSON, events, signalling and the server APIs.
-func TestSiteUnderAPath(t *testing.T) {
+func TestSiteWorksUnderABasePath(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.BasePath, cfg.Keys = "/a/meet", []config.Key{config.DevKey}
 	s := start(t, cfg)

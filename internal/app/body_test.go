@@ -35,7 +35,7 @@ func serveBodies(t *testing.T, timeout, drain time.Duration, h http.HandlerFunc,
 
 const unsentBody = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nsome"
 
-func TestUnsentBodyEnds(t *testing.T) {
+func TestUnsentBodyEndsItsConnection(t *testing.T) {
 	failed := make(chan error, 1)
 	conn := serveBodies(t, 50*time.Millisecond, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)

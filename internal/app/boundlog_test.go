@@ -11,7 +11,7 @@ import (
 )
 
 // Somebody who joins in a loop under a long name does not fill the disk, nor hide what is logged at other levels.
-func TestLogIsBounded(t *testing.T) {
+func TestLogDropsLinesOverItsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		log := slog.New(newBoundLog(slog.NewTextHandler(&out, nil)))

@@ -8,7 +8,7 @@ import (
 	"meet/internal/config"
 )
 
-func TestFrontendWarning(t *testing.T) {
+func TestUnsignedFrontendOverHTTPIsWarnedOf(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*config.Config)
 		warns  bool

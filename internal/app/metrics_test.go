@@ -53,8 +53,8 @@ func (s *server) metrics(headers ...string) (status int, figures map[string]floa
 	return resp.StatusCode, figures
 }
 
-// TestMetrics: the figures follow a call.
-func TestMetrics(t *testing.T) {
+// TestMetricsCountWhatHappens: the figures follow a call.
+func TestMetricsCountWhatHappens(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -173,8 +173,8 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 	}
 }
 
-// TestMetricsOfAnOldProtocol: a proxy that replaces the Host and adds no header mostly speaks HTTP/1.0.
-func TestMetricsOfAnOldProtocol(t *testing.T) {
+// TestMetricsAreRefusedOverHTTP10: a proxy that replaces the Host and adds no header mostly speaks HTTP/1.0.
+func TestMetricsAreRefusedOverHTTP10(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	conn, err := net.Dial("tcp", s.Address)
 	if err != nil {

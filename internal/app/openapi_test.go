@@ -96,8 +96,8 @@ func (s *server) complain(v validator.Validator, x exchange) {
 	}
 }
 
-// TestDescriptionIsWhole: every route that programs use is described, and nothing else.
-func TestDescriptionIsWhole(t *testing.T) {
+// TestOpenAPICoversEveryRoute: every route that programs use is described, and nothing else.
+func TestOpenAPICoversEveryRoute(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	var routes, described []string
 	for _, route := range s.Routes() {
@@ -119,8 +119,8 @@ func TestDescriptionIsWhole(t *testing.T) {
 	}
 }
 
-// TestDescriptionIsTrue: what the server answers, well or ill, is what it says of itself.
-func TestDescriptionIsTrue(t *testing.T) {
+// TestOpenAPIMatchesAnswers: what the server answers, well or ill, is what it says of itself.
+func TestOpenAPIMatchesAnswers(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
@@ -181,7 +181,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 }
 
 // The check itself must be able to say no.
-func TestDescriptionRefuses(t *testing.T) {
+func TestOpenAPICheckRefusesWrongAnswers(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	_, v := s.description()
 	for name, change := range map[string]func(*exchange){

@@ -41,8 +41,8 @@ func (s *server) askFrom(method, path, host, origin, body string) (*http.Respons
 	return resp, string(text)
 }
 
-// TestAllowedOrigins asks as pages of several sites do.
-func TestAllowedOrigins(t *testing.T) {
+// TestUnlistedOriginIsRefused asks as pages of several sites do.
+func TestUnlistedOriginIsRefused(t *testing.T) {
 	const wish = `{"roomName":"blue","participantName":"Ada"}`
 	cfg := harness.Settings(t)
 	cfg.BasePath, cfg.AllowedOrigins = "/meet", []string{friend}
@@ -81,8 +81,8 @@ func TestAllowedOrigins(t *testing.T) {
 	}
 }
 
-// TestAllowedOriginsOfSockets: browsers let any page open a WebSocket, so the server has to look.
-func TestAllowedOriginsOfSockets(t *testing.T) {
+// TestUnlistedOriginIsRefusedOnSockets: browsers let any page open a WebSocket, so the server has to look.
+func TestUnlistedOriginIsRefusedOnSockets(t *testing.T) {
 	for name, tt := range map[string]struct {
 		allowed []string
 		origin  string

@@ -41,9 +41,9 @@ func (s *server) tokenThrough(header, client string) string {
 	return grants.Identity
 }
 
-// TestTrustedProxies: an identity that was issued to one address is not issued to another, so it shows who the server
+// TestForwardedAddressCountsFromTrustedProxiesAlone: an identity that was issued to one address is not issued to another, so it shows who the server
 // thinks has asked.
-func TestTrustedProxies(t *testing.T) {
+func TestForwardedAddressCountsFromTrustedProxiesAlone(t *testing.T) {
 	elsewhere := netip.MustParsePrefix("192.0.2.0/24")
 	for name, tt := range map[string]struct {
 		trusted  []netip.Prefix

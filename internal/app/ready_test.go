@@ -11,8 +11,8 @@ import (
 	"meet/internal/store"
 )
 
-// TestReadiness: a server whose store is gone, or that is closing, wants no more work, and says why.
-func TestReadiness(t *testing.T) {
+// TestReadinessFailsWithoutStoreOrWhileClosing: a server whose store is gone, or that is closing, wants no more work, and says why.
+func TestReadinessFailsWithoutStoreOrWhileClosing(t *testing.T) {
 	records, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -19,9 +19,9 @@ import (
 	"meet/test/harness"
 )
 
-// TestAgent is an agent worker as LiveKit's SDKs are: it registers, gets a job as somebody opens a room, and its agent
+// TestAgentWorkerGetsAJobAndItsAgentJoins is an agent worker as LiveKit's SDKs are: it registers, gets a job as somebody opens a room, and its agent
 // joins and is seen as one.
-func TestAgent(t *testing.T) {
+func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
@@ -97,8 +97,8 @@ func TestAgent(t *testing.T) {
 	say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: offer.Id, Status: livekit.JobStatus_JS_SUCCESS}}})
 }
 
-// TestDirectCall: the socket that introduces two browsers to each other is there, and closes with the server.
-func TestDirectCall(t *testing.T) {
+// TestDirectCallSocketClosesWithTheServer: the socket that introduces two browsers to each other is there, and closes with the server.
+func TestDirectCallSocketClosesWithTheServer(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	ws, _, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/direct/ws", nil)
 	if err != nil {

@@ -85,7 +85,7 @@ func (k *tokens) latest() string {
 
 // Nobody takes over a participant's session with what the token endpoint hands out to everybody, step by step as an
 // attacker would.
-func TestTakeover(t *testing.T) {
+func TestSessionCannotBeTakenOverWithGuestToken(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)

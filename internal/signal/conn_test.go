@@ -11,7 +11,7 @@ import (
 )
 
 // What waits for a client that does not read is bounded in bytes too; one message may be of any size.
-func TestQueueIsBoundedInBytes(t *testing.T) {
+func TestSendQueueIsBoundedInBytes(t *testing.T) {
 	message := func(size int) *rtc.Message {
 		return rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: strings.Repeat("x", size)}})
 	}

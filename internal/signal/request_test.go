@@ -12,8 +12,8 @@ import (
 	"meet/internal/token"
 )
 
-// TestPausesAreRefusedExplicitly: only a client that says no keeps every picture.
-func TestPausesAreRefusedExplicitly(t *testing.T) {
+// TestVideoIsPausedUnlessClientRefuses: only a client that says no keeps every picture.
+func TestVideoIsPausedUnlessClientRefuses(t *testing.T) {
 	grants := &token.ClaimGrants{Identity: "ada", Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
 	yes, no := true, false
 	for name, tt := range map[string]struct {
@@ -43,9 +43,9 @@ func TestPausesAreRefusedExplicitly(t *testing.T) {
 	}
 }
 
-// TestSourcesThatAreNotKnown: a list of sources never becomes empty, which would allow all, and a kind that is not known is
+// TestUnknownSourcesAndKindsAllowNothing: a list of sources never becomes empty, which would allow all, and a kind that is not known is
 // the one with the fewest rights.
-func TestSourcesThatAreNotKnown(t *testing.T) {
+func TestUnknownSourcesAndKindsAllowNothing(t *testing.T) {
 	for _, tt := range []struct {
 		sources []string
 		want    []livekit.TrackSource

@@ -215,9 +215,9 @@ var elixirCalls = []elixirCall{
 	},
 }
 
-// TestElixirsCalls makes every call of ExLivekit's documentation, and those it does not show, in its order of fields, with
+// TestExLivekitCallsAreAnswered makes every call of ExLivekit's documentation, and those it does not show, in its order of fields, with
 // its headers and its tokens. What its documentation calls :RTMP_INPUT is :RTMP in its own schema.
-func TestElixirsCalls(t *testing.T) {
+func TestExLivekitCallsAreAnswered(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -249,7 +249,7 @@ func TestElixirsCalls(t *testing.T) {
 }
 
 // Nothing that it can call is left out.
-func TestElixirsCallsAreAll(t *testing.T) {
+func TestExLivekitCallsCoverEveryMethod(t *testing.T) {
 	later := []string{ // those of egress that its documentation does not show
 		"/twirp/livekit.Egress/StartEgress", "/twirp/livekit.Egress/StartTrackCompositeEgress", "/twirp/livekit.Egress/StartTrackEgress",
 		"/twirp/livekit.Egress/StartWebEgress", "/twirp/livekit.Egress/UpdateLayout", "/twirp/livekit.Egress/UpdateStream",

@@ -14,7 +14,7 @@ import (
 )
 
 // Whoever lacks a grant is unauthenticated, with LiveKit's words, on every method there is; whoever has it is not.
-func TestEveryMethodAsksForItsGrant(t *testing.T) {
+func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 	s := newServer(t)
 	paths := harness.Methods()
 	if len(paths) < 45 {
@@ -43,7 +43,7 @@ func TestEveryMethodAsksForItsGrant(t *testing.T) {
 	}
 }
 
-func TestBadInput(t *testing.T) {
+func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", everything("room", "room"))
 	wrongKey, err := token.New("devkey", "another").SetVideoGrant(everything("room", "")).ToJWT()
@@ -114,7 +114,7 @@ func TestBadInput(t *testing.T) {
 }
 
 // Lists of what is not part of the server yet are empty, as those of a server that has none.
-func TestEmptyLists(t *testing.T) {
+func TestAPIListsOfMissingFeaturesAreEmpty(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", everything("room", ""))
 	if _, err := s.calls.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: "room"}); err != nil {
@@ -140,7 +140,7 @@ func TestEmptyLists(t *testing.T) {
 }
 
 // Pages on other sites may call, if they have a token.
-func TestBrowsersMayAsk(t *testing.T) {
+func TestAPIPreflightAllowsAnyOrigin(t *testing.T) {
 	s := newServer(t)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.URL()+"/twirp/livekit.RoomService/ListRooms", nil)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 func hide(g *token.VideoGrant) { g.Hidden = true }
 
-func TestParticipantsAreListed(t *testing.T) {
+func TestListParticipantsShowsHiddenOnesAndTracks(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -44,7 +44,7 @@ func TestParticipantsAreListed(t *testing.T) {
 
 // Who was removed stays out with the token of before, also by way of the tokens the server handed it, and comes back with
 // a new one. Others with tokens of the same time are not concerned.
-func TestRemovedStaysOut(t *testing.T) {
+func TestRemovedParticipantCannotReturnWithOldTokens(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		jwt := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
 		ada, bo := s.joinWith(ctx, jwt, o), s.join(ctx, "bo", o)
@@ -88,7 +88,7 @@ func TestRemovedStaysOut(t *testing.T) {
 	})
 }
 
-func TestServerMutes(t *testing.T) {
+func TestServerMuteReachesPublisherBeforeOthers(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -124,7 +124,7 @@ func TestServerMutes(t *testing.T) {
 	})
 }
 
-func TestServerUnmutesWhereItMay(t *testing.T) {
+func TestServerUnmutesIfRemoteUnmuteIsEnabled(t *testing.T) {
 	s := newServer(t, func(c *config.Config) { c.RemoteUnmute = true })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -141,7 +141,7 @@ func TestServerUnmutesWhereItMay(t *testing.T) {
 	}
 }
 
-func TestParticipantsAreChanged(t *testing.T) {
+func TestUpdateParticipantIsSeenByAll(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -169,7 +169,7 @@ func TestParticipantsAreChanged(t *testing.T) {
 }
 
 // A permission that is taken ends what was done by it at once, and one that is given lets it begin.
-func TestPermissionsTakeEffectAtOnce(t *testing.T) {
+func TestChangedPermissionsTakeEffectAtOnce(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		permit := func(identity string, perm *livekit.ParticipantPermission) {
@@ -216,7 +216,7 @@ func TestPermissionsTakeEffectAtOnce(t *testing.T) {
 }
 
 // Somebody who joined as a mere speaker is let listen: the connection for it is made then.
-func TestListeningMayBeGrantedLater(t *testing.T) {
+func TestSubscribingGrantedLaterBringsMediaAndData(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -236,7 +236,7 @@ func TestListeningMayBeGrantedLater(t *testing.T) {
 }
 
 // Who is hidden leaves the others' sight, media included, and comes back into it.
-func TestHiding(t *testing.T) {
+func TestHiddenParticipantDisappearsAndReturns(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -264,7 +264,7 @@ func TestHiding(t *testing.T) {
 	})
 }
 
-func TestSubscriptionsAreChanged(t *testing.T) {
+func TestUpdateSubscriptionsBringsTracks(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		bo := s.join(ctx, "bo", client.Options{SinglePC: o.SinglePC, NoAutoSubscribe: true})
@@ -281,7 +281,7 @@ func TestSubscriptionsAreChanged(t *testing.T) {
 	})
 }
 
-func TestDataFromTheServer(t *testing.T) {
+func TestSendDataReachesItsDestinationsOnce(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		topic, nonce := "news", []byte("0123456789abcdef")

@@ -14,7 +14,7 @@ import (
 )
 
 // After a removal, a token that was issued since lets its bearer in again, however it says so, and one of before does not.
-func TestTokensAfterARemoval(t *testing.T) {
+func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -60,7 +60,7 @@ func TestTokensAfterARemoval(t *testing.T) {
 }
 
 // A token that the server refreshed is as old as the one that was presented: a time between the two revokes both.
-func TestRevocationReachesRefreshedTokens(t *testing.T) {
+func TestRevocationCoversRefreshedTokens(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -92,7 +92,7 @@ func TestRevocationReachesRefreshedTokens(t *testing.T) {
 }
 
 // A back end that names a time revokes what was issued before it, and nothing else.
-func TestRevocationByTime(t *testing.T) {
+func TestRevocationByTimeSparesNewerTokens(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -17,7 +17,7 @@ import (
 )
 
 // A room has one name, in whatever form a back end writes it in tokens and requests.
-func TestRoomNamesAreOneInTokensAndRequests(t *testing.T) {
+func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -64,7 +64,7 @@ func TestRoomNamesAreOneInTokensAndRequests(t *testing.T) {
 }
 
 // No room is made under a name that its page would refuse.
-func TestRoomNamesThatPagesRefuse(t *testing.T) {
+func TestRoomNamesThatPagesRefuseAreInvalid(t *testing.T) {
 	s := newServer(t)
 	dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.URL(), s.bearing(everything("\u202eabc", "")))
 	_, err := dispatch.CreateDispatch(t.Context(), &livekit.CreateAgentDispatchRequest{Room: "\u202eabc"})

@@ -18,7 +18,7 @@ import (
 	"meet/test/harness"
 )
 
-func TestRoomsAreMadeListedAndDeleted(t *testing.T) {
+func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 	got, receives := receiver(t)
 	s := newServer(t, receives)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -85,7 +85,7 @@ func TestRoomsAreMadeListedAndDeleted(t *testing.T) {
 }
 
 // Back ends read the names of the schema and find every field, as LiveKit writes them; they may send either spelling.
-func TestJSONIsAsLiveKitWritesIt(t *testing.T) {
+func TestAPIJSONIsSpelledAsLiveKitDoes(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", everything("room", ""))
 	for _, body := range []string{`{"name":"room","empty_timeout":9,"unheard_of":1}`, `{"name":"room","emptyTimeout":9}`} {
@@ -103,7 +103,7 @@ func TestJSONIsAsLiveKitWritesIt(t *testing.T) {
 	}
 }
 
-func TestRoomMetadata(t *testing.T) {
+func TestUpdateRoomMetadataIsTold(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		changed, err := s.calls.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: "room", Metadata: "new"})

@@ -34,7 +34,7 @@ func callee(ctx context.Context, g *guest, respond func(*livekit.RpcRequest) *li
 	})
 }
 
-func TestTheServerCallsAParticipant(t *testing.T) {
+func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		// One that may not publish data answers all the same: it was asked.
 		ada := s.join(ctx, "ada", o, func(g *token.VideoGrant) { g.CanPublishData = new(false) })
@@ -96,7 +96,7 @@ func TestTheServerCallsAParticipant(t *testing.T) {
 }
 
 // A call nobody takes note of ends soon, and others cannot answer in the participant's place.
-func TestACallThatIsNotAcknowledged(t *testing.T) {
+func TestUnacknowledgedRpcTimesOut(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		ada.answers(func(p *livekit.DataPacket) {
@@ -115,7 +115,7 @@ func TestACallThatIsNotAcknowledged(t *testing.T) {
 }
 
 // The caller says how long it waits in a header of Twirp's.
-func TestTheCallersTime(t *testing.T) {
+func TestRpcEndsWithTheCallersDeadline(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

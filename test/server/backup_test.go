@@ -76,7 +76,7 @@ func without(o client.Options, mime string) client.Options {
 	return o
 }
 
-func TestBackupCodecForWhoCannotDecode(t *testing.T) {
+func TestSubscriberWithoutPrimaryCodecGetsTheBackup(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
@@ -110,7 +110,7 @@ func TestBackupCodecForWhoCannotDecode(t *testing.T) {
 }
 
 // In a small room the publisher sends one codec only: the one that everybody can decode.
-func TestRegression(t *testing.T) {
+func TestSmallRoomRegressesToOneCodec(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		follows := o
 		follows.Client = browser
@@ -140,7 +140,7 @@ func TestRegression(t *testing.T) {
 }
 
 // In a large room both codecs are worth their cost, unless the publisher says otherwise.
-func TestRegressionInALargeRoom(t *testing.T) {
+func TestLargeRoomKeepsBothCodecsUnlessForced(t *testing.T) {
 	for _, policy := range []livekit.BackupCodecPolicy{livekit.BackupCodecPolicy_PREFER_REGRESSION, livekit.BackupCodecPolicy_REGRESSION} {
 		t.Run(policy.String(), func(t *testing.T) {
 			s := newServer(t)
@@ -169,7 +169,7 @@ func TestRegressionInALargeRoom(t *testing.T) {
 }
 
 // Who cannot decode any of a track's codecs is told so.
-func TestCodecUnsupported(t *testing.T) {
+func TestSubscriberWithoutAnyCodecIsTold(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeH264})
@@ -188,7 +188,7 @@ func TestCodecUnsupported(t *testing.T) {
 }
 
 // Mute, resume and unpublish act on both codecs of a track.
-func TestBothCodecsAreOneTrack(t *testing.T) {
+func TestMuteResumeAndUnpublishActOnBothCodecs(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", without(o, webrtc.MimeTypeH264))
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)

@@ -188,9 +188,9 @@ func (s *server) through(o client.Options, path impair.Path) (*impair.Proxy, cli
 	return link, o
 }
 
-// TestNarrowLink is a subscriber whose link is broad, becomes narrow and is broad again, beside one whose link is not
+// TestNarrowLinkGetsTheLowestLayerAlone is a subscriber whose link is broad, becomes narrow and is broad again, beside one whose link is not
 // touched.
-func TestNarrowLink(t *testing.T) {
+func TestNarrowLinkGetsTheLowestLayerAlone(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus})
@@ -226,9 +226,9 @@ func TestNarrowLink(t *testing.T) {
 	})
 }
 
-// TestPausedPictures: where not even the lowest layers fit, sound stays whole, pictures are paused from the least
+// TestVideoIsPausedByImportanceOnTooNarrowALink: where not even the lowest layers fit, sound stays whole, pictures are paused from the least
 // important on, the client is told, and all come back. Who does not want that gets the lowest layers.
-func TestPausedPictures(t *testing.T) {
+func TestVideoIsPausedByImportanceOnTooNarrowALink(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
@@ -278,9 +278,9 @@ func (v *viewer) state(sid string) string {
 	return ""
 }
 
-// TestLossIsNoCongestion: a link that loses a tenth of all packets and has a round trip of 200 ms, but room, still brings
+// TestLossWithoutCongestionKeepsTheBestLayer: a link that loses a tenth of all packets and has a round trip of 200 ms, but room, still brings
 // the best layer, and keeps it.
-func TestLossIsNoCongestion(t *testing.T) {
+func TestLossWithoutCongestionKeepsTheBestLayer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()

@@ -82,7 +82,7 @@ func consecutive(numbers []int) bool {
 }
 
 // What is sent to one who does not read waits with its sender, not in the server, and arrives whole when it reads again.
-func TestSlowReaderSlowsItsSenderDown(t *testing.T) {
+func TestSlowReaderDelaysItsSender(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		reads := make(chan struct{})
@@ -106,7 +106,7 @@ func TestSlowReaderSlowsItsSenderDown(t *testing.T) {
 }
 
 // Somebody who does not read at all does not keep data from the others, and is told to begin anew.
-func TestStuckReaderDoesNotStopTheOthers(t *testing.T) {
+func TestStuckReaderIsDisconnectedAndDelaysNobody(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -136,7 +136,7 @@ func TestStuckReaderDoesNotStopTheOthers(t *testing.T) {
 }
 
 // Who joins while data is sent gets all of it from one packet on: none is lost before its channel is open, none doubled.
-func TestJoinerMissesNoData(t *testing.T) {
+func TestJoinerGetsAllDataFromOnePacketOn(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		watch := s.join(ctx, "watch", o)
@@ -175,7 +175,7 @@ func TestJoinerMissesNoData(t *testing.T) {
 }
 
 // Neither end's resume loses or doubles reliable data, whatever is under way.
-func TestDataSurvivesResumes(t *testing.T) {
+func TestResumeLosesAndDoublesNoData(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		const n = 200
@@ -194,7 +194,7 @@ func TestDataSurvivesResumes(t *testing.T) {
 	})
 }
 
-func TestDataTracks(t *testing.T) {
+func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		var mu sync.Mutex
 		var frames [][]byte
@@ -269,7 +269,7 @@ func TestDataTracks(t *testing.T) {
 }
 
 // Who may not receive tracks receives data, over the one connection it has.
-func TestDataReachesThoseWhoMayNotSubscribe(t *testing.T) {
+func TestDataReachesParticipantWithoutCanSubscribe(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		no := false
 		ada := s.join(ctx, "ada", o)
@@ -281,7 +281,7 @@ func TestDataReachesThoseWhoMayNotSubscribe(t *testing.T) {
 }
 
 // What a client can do is told to the others, who choose by it how to talk to that client.
-func TestClientProtocolAndCapabilitiesAreMirrored(t *testing.T) {
+func TestClientProtocolAndCapabilitiesReachTheOthers(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		bo := s.join(ctx, "bo", o)
 		o.Client = &livekit.ClientInfo{

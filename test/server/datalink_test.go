@@ -14,7 +14,7 @@ import (
 )
 
 // A megabyte arrives whole and in order over a link that loses packets, whichever way it goes.
-func TestReliableDataOverABadLink(t *testing.T) {
+func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -33,7 +33,7 @@ func TestReliableDataOverABadLink(t *testing.T) {
 }
 
 // Lossy data for a link too narrow for it is thinned out, so that what arrives is what was sent just now.
-func TestLossyDataOverANarrowLinkIsFresh(t *testing.T) {
+func TestLossyDataOverANarrowLinkIsRecent(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -44,7 +44,7 @@ func (g *guest) isAsked(sid string, want livekit.VideoQuality) func() bool {
 	return func() bool { top, ok := demanded(g, sid); return ok && top == want }
 }
 
-func TestLayersNobodyWatchesAreNotAskedFor(t *testing.T) {
+func TestUnwatchedLayersAreNotRequested(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam, err := ada.Publish(ctx, client.PublishOptions{
@@ -80,7 +80,7 @@ func TestLayersNobodyWatchesAreNotAskedFor(t *testing.T) {
 
 // However the last viewer stops watching, the track is switched off within 10 s, and on again for the next one. The
 // publisher that sends nothing is not taken for one that is gone, and learns after a resume too that nothing is asked for.
-func TestTrackIsOffAfterItsLastViewer(t *testing.T) {
+func TestTrackIsOffAfterItsLastViewerStops(t *testing.T) {
 	for name, stop := range map[string]func(ctx context.Context, s *server, bo *guest, sid string) error{
 		"unsubscribes": func(_ context.Context, _ *server, bo *guest, sid string) error { return bo.SetSubscribed(false, sid) },
 		"disables": func(_ context.Context, _ *server, bo *guest, sid string) error {

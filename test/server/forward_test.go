@@ -21,7 +21,7 @@ func (s *server) forward(ctx context.Context, identity string) {
 }
 
 // Who is forwarded is seen and heard in both rooms, whatever it changes, until it leaves.
-func TestAParticipantIsForwarded(t *testing.T) {
+func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -79,7 +79,7 @@ func TestAParticipantIsForwarded(t *testing.T) {
 }
 
 // Removing the likeness ends the showing and nothing else, and it can begin again.
-func TestForwardingEndsThere(t *testing.T) {
+func TestRemovedForwardingEndsInTheDestinationAlone(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -114,7 +114,7 @@ func TestForwardingEndsThere(t *testing.T) {
 }
 
 // A room ends with likenesses in it, and one that ends leaves no likenesses elsewhere.
-func TestForwardingEndsWithTheRooms(t *testing.T) {
+func TestForwardingEndsWithEitherRoom(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

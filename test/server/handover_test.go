@@ -76,7 +76,7 @@ func (r *router) forget() {
 }
 
 // A router gives the port of a client that was killed to the next one, long before the server gives the first one up.
-func TestAnAddressChangesHands(t *testing.T) {
+func TestReusedClientAddressReachesTheNewClient(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // the server would give ada up after 15
 	defer cancel()

@@ -20,8 +20,8 @@ import (
 	"meet/test/harness"
 )
 
-// TestRefusedJoins checks status and sentence of what cannot join, on validate and on the upgrade alike.
-func TestRefusedJoins(t *testing.T) {
+// TestRefusedJoinSaysWhy checks status and sentence of what cannot join, on validate and on the upgrade alike.
+func TestRefusedJoinSaysWhy(t *testing.T) {
 	s := newServer(t)
 	// Signed by hand: the token package refuses to mint what cannot join.
 	mint := func(change func(claims, video jwt.MapClaims)) string {
@@ -108,8 +108,8 @@ func check(t *testing.T, what string, res *http.Response, status int, says, secr
 	}
 }
 
-// TestOtherRequests checks what is answered to requests that are no join at all.
-func TestOtherRequests(t *testing.T) {
+// TestRequestThatIsNoJoinIsAnswered checks what is answered to requests that are no join at all.
+func TestRequestThatIsNoJoinIsAnswered(t *testing.T) {
 	s := newServer(t)
 	for _, tt := range []struct {
 		method, path string
@@ -135,8 +135,8 @@ func TestOtherRequests(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// TestHostileFrames checks that a client that sends rubbish is told and cut off, and that nobody else notices.
-func TestHostileFrames(t *testing.T) {
+// TestHostileFrameEndsItsSenderAlone checks that a client that sends rubbish is told and cut off, and that nobody else notices.
+func TestHostileFrameEndsItsSenderAlone(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -177,7 +177,7 @@ func TestHostileFrames(t *testing.T) {
 }
 
 // A second connection of the same person that only publishes: what old clients shared screens by.
-func TestPublishOnly(t *testing.T) {
+func TestPublishOnlyConnectionJoinsAsCompanion(t *testing.T) {
 	s := newServer(t)
 	raw := s.token("ada")
 	ada, err := client.Join(t.Context(), s.SocketURL(), raw, client.Options{})

@@ -55,7 +55,7 @@ func (e *events) kinds() []string {
 	return kinds
 }
 
-func TestRoomLife(t *testing.T) {
+func TestRoomTellsItsEventsInOrder(t *testing.T) {
 	got, receives := receiver(t)
 	s := newServer(t, receives)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -77,7 +77,7 @@ func TestRoomLife(t *testing.T) {
 	harness.Eventually(ctx, t, "the room is gone", func() bool { return len(s.roomNames(ctx)) == 0 })
 }
 
-func TestShutdownTellsEverybody(t *testing.T) {
+func TestShutdownSendsLeave(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-func TestTwoPeopleSeeAndHearEachOther(t *testing.T) {
+func TestTwoParticipantsSeeAndHearEachOther(t *testing.T) {
 	for _, a := range modes {
 		for _, b := range modes[:2] {
 			t.Run(a.name+" and "+b.name, func(t *testing.T) {

@@ -34,7 +34,7 @@ func gone(p *livekit.ParticipantInfo) bool { return p.State == livekit.Participa
 
 // Who is moved stays connected: those there hear it and it hears them, those here see it leave, and what it publishes
 // is negotiated no second time.
-func TestAParticipantIsMoved(t *testing.T) {
+func TestMovedParticipantStaysConnected(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic, cam := ada.publish(ctx, livekit.TrackSource_MICROPHONE), ada.publish(ctx, livekit.TrackSource_CAMERA)
@@ -115,7 +115,7 @@ func TestAParticipantIsMoved(t *testing.T) {
 }
 
 // The room that is left ends as any other, though who left it goes on elsewhere.
-func TestTheRoomThatIsLeftEnds(t *testing.T) {
+func TestRoomThatIsLeftByMoveEnds(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestTheRoomThatIsLeftEnds(t *testing.T) {
 }
 
 // Clients that know no moves join anew, by themselves, with the token they are given.
-func TestOlderClientsAreSentThere(t *testing.T) {
+func TestMovedOldClientIsToldToReconnect(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		o.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
 		ada := s.join(ctx, "ada", o)
@@ -160,7 +160,7 @@ func TestOlderClientsAreSentThere(t *testing.T) {
 	})
 }
 
-func TestMovesThatAreRefused(t *testing.T) {
+func TestRefusedMoveChangesNothing(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -182,7 +182,7 @@ func TestMovesThatAreRefused(t *testing.T) {
 
 // People moved to and fro, all at once and while they publish and write, end up where they were moved to last, hear each
 // other there, and have lost nothing that they wrote after that.
-func TestManyMoves(t *testing.T) {
+func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		move := func(name, from, to string) error {
 			_, err := s.roomService(everything(from, to)).MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: from, Identity: name, DestinationRoom: to})

@@ -13,7 +13,7 @@ import (
 	"meet/test/harness"
 )
 
-func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
+func TestMuteStopsMediaAndIsSeenByAll(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, camera := ada.publishBoth(ctx)
@@ -44,7 +44,7 @@ func TestMuteStopsMediaAndIsToldToAll(t *testing.T) {
 }
 
 // LiveKit's Go SDK learns of a track by its first packet; a muted one has none of its own.
-func TestMutedTrackIsNoticed(t *testing.T) {
+func TestMutedTrackIsNoticedByNewSubscriber(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, cam := ada.publishBoth(ctx)
@@ -63,7 +63,7 @@ func TestMutedTrackIsNoticed(t *testing.T) {
 	})
 }
 
-func TestTrackMutedFromTheStartIsSeen(t *testing.T) {
+func TestTrackPublishedMutedIsSeen(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: true})

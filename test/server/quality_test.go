@@ -38,7 +38,7 @@ func (s *server) link(up, down float64) *impair.Proxy {
 
 // A connection is as good as what gets through on it: a publisher's losses are the publisher's, a subscriber's the
 // subscriber's, and everybody who receives something knows.
-func TestQualityIsThatOfEachWay(t *testing.T) {
+func TestQualityIsRatedForEachDirection(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -68,7 +68,7 @@ func TestQualityIsThatOfEachWay(t *testing.T) {
 }
 
 // Somebody who vanishes shows as lost to others once ICE hears nothing, and is never told so itself.
-func TestQualityOfTheVanished(t *testing.T) {
+func TestQualityOfVanishedParticipantIsLost(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -17,7 +17,7 @@ import (
 	"meet/test/harness"
 )
 
-func TestLateJoinerGetsWhatIsThereAndWhatComes(t *testing.T) {
+func TestLateJoinerGetsExistingAndLaterTracks(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		_, cam := ada.publishBoth(ctx)
@@ -38,7 +38,7 @@ func TestLateJoinerGetsWhatIsThereAndWhatComes(t *testing.T) {
 }
 
 // Fast start: what is there when somebody joins comes with the first offer or answer, not one by one.
-func TestOneNegotiationBringsEverythingThatIsThere(t *testing.T) {
+func TestJoinBringsExistingTracksInOneNegotiation(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, cam := ada.publishBoth(ctx)
@@ -60,7 +60,7 @@ func TestOneNegotiationBringsEverythingThatIsThere(t *testing.T) {
 	})
 }
 
-func TestUnpublishTakesTheTrackFromAll(t *testing.T) {
+func TestUnpublishedTrackIsGoneForAll(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		_, cam := ada.publishBoth(ctx)
@@ -78,7 +78,7 @@ func TestUnpublishTakesTheTrackFromAll(t *testing.T) {
 	})
 }
 
-func TestResumeKeepsEverything(t *testing.T) {
+func TestResumeKeepsIdentityAndMedia(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, _ := ada.publishBoth(ctx)
@@ -102,7 +102,7 @@ func TestResumeKeepsEverything(t *testing.T) {
 	})
 }
 
-func TestData(t *testing.T) {
+func TestDataReachesItsDestinationsSigned(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", o)
 		forAll := &livekit.DataPacket{
@@ -138,7 +138,7 @@ func TestData(t *testing.T) {
 	})
 }
 
-func TestRightsAreEnforced(t *testing.T) {
+func TestMissingRightsAreRefused(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		no := false
 		ada := s.join(ctx, "ada", o)
@@ -174,7 +174,7 @@ func TestRightsAreEnforced(t *testing.T) {
 	})
 }
 
-func TestOneIdentityJoinsFortyTimesAtOnce(t *testing.T) {
+func TestConcurrentJoinsOfOneIdentityLeaveOne(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -196,7 +196,7 @@ func TestOneIdentityJoinsFortyTimesAtOnce(t *testing.T) {
 }
 
 // A publisher who takes its only track back while it speaks does not speak for ever to those who heard it.
-func TestSpeakerWhoUnpublishesIsSilent(t *testing.T) {
+func TestSpeakerThatUnpublishesIsSilent(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
@@ -227,7 +227,7 @@ func TestSpeakerWhoUnpublishesIsSilent(t *testing.T) {
 }
 
 // A track announced while an earlier one has its id is answered once the earlier one is gone.
-func TestQueuedTrackIsPublishedLater(t *testing.T) {
+func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, _ := ada.publishBoth(ctx)
@@ -256,7 +256,7 @@ func TestQueuedTrackIsPublishedLater(t *testing.T) {
 }
 
 // Who left while somebody's socket was down is gone for him too, once he is back.
-func TestResumeTellsWhoHasLeft(t *testing.T) {
+func TestResumeTellsDeparturesMissed(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })

@@ -52,7 +52,7 @@ var idr = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3
 
 // A section that has carried one track carries the next, whatever its codec, so that a meeting in which tracks come and go
 // for hours does not grow the description of a connection.
-func TestSectionsAreUsedAgain(t *testing.T) {
+func TestMediaSectionsAreReused(t *testing.T) {
 	inEachMode(t, func(_ context.Context, t *testing.T, s *server, o client.Options) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -97,7 +97,7 @@ func TestSectionsAreUsedAgain(t *testing.T) {
 }
 
 // A client that does not play another track on a section gets a new one each time.
-func TestSafariGetsNewSections(t *testing.T) {
+func TestSafariGetsNewMediaSections(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -122,7 +122,7 @@ func TestSafariGetsNewSections(t *testing.T) {
 }
 
 // A connection that has settled on one codec carries tracks in others later.
-func TestAnotherCodecComesLater(t *testing.T) {
+func TestLaterTrackInAnotherCodecArrives(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		_, vp8 := ada.publishBoth(ctx)

@@ -34,7 +34,7 @@ func (g *guest) leaves() []*livekit.LeaveRequest {
 	return all
 }
 
-func TestSimulatedSpeech(t *testing.T) {
+func TestSimulatedSpeakerIsTold(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, _ := ada.publishBoth(ctx)
@@ -58,7 +58,7 @@ func TestSimulatedSpeech(t *testing.T) {
 }
 
 // What the server ends, it ends for the client as the scenario says, and for the others as a departure.
-func TestSimulatedEnds(t *testing.T) {
+func TestSimulatedDisconnectEndsAsItsScenarioSays(t *testing.T) {
 	for name, c := range map[string]struct {
 		scenario *livekit.SimulateScenario
 		reason   livekit.DisconnectReason // of the Leave
@@ -107,7 +107,7 @@ func TestSimulatedEnds(t *testing.T) {
 }
 
 // Resumes are cut short as often as was asked for, and then one goes through.
-func TestSimulatedDropsDuringResume(t *testing.T) {
+func TestSimulatedSignalDropsEndAndResumeSucceeds(t *testing.T) {
 	for name, c := range map[string]struct {
 		scenario *livekit.SimulateScenario
 		drops    int

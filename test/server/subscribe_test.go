@@ -26,7 +26,7 @@ func (g *guest) trackSubscribed(sid string) int {
 }
 
 // Tracks given up and asked for again come back, and the publisher is told of its first subscriber once.
-func TestSubscribeAgain(t *testing.T) {
+func TestResubscribedTrackReturnsAndIsToldOnce(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, cam := ada.publishBoth(ctx)
@@ -65,7 +65,7 @@ func TestSubscribeAgain(t *testing.T) {
 }
 
 // No description names a track before its owner was told of with it, whoever comes and publishes at the same time.
-func TestPeopleAreKnownBeforeTheirMedia(t *testing.T) {
+func TestParticipantsAreKnownBeforeTheirMedia(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		names := []string{"ada", "bo", "cy", "di"}
 		guests := make([]*guest, len(names))

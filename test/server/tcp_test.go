@@ -15,7 +15,7 @@ import (
 var browser = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Chrome"}
 
 // A client that UDP does not reach sends and receives over TCP, to and from one that has UDP.
-func TestMediaOverTCP(t *testing.T) {
+func TestClientWithoutUDPUsesTCP(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		behind := o
