@@ -55,7 +55,7 @@ export class Server {
     this.process.stdout.on('data', note);
     this.process.stderr.on('data', note);
     this.ended = new Promise((resolve) => this.process.once('close', resolve));
-    for (const deadline = Date.now() + 20_000; ; await pause(20)) {
+    for (const deadline = Date.now() + 60_000; ; await pause(20)) {
       if (await this.isReady()) return;
       if (this.process.exitCode !== null || Date.now() > deadline) {
         this.process.kill('SIGKILL');

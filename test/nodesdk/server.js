@@ -31,7 +31,7 @@ export async function mint(room, identity, secret = server.secret) {
 
 /** Looks every 20 ms until the condition holds. */
 export async function eventually(condition, what) {
-  for (const deadline = Date.now() + 20_000; !condition(); await pause(20)) {
+  for (const deadline = Date.now() + 60_000; !condition(); await pause(20)) {
     if (Date.now() > deadline) assert.fail(`gave up waiting for ${typeof what === 'function' ? what() : what}`);
   }
 }

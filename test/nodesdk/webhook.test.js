@@ -33,7 +33,7 @@ async function receiver(t, key = 'devkey', secret = 'secret') {
 
 /** Looks every 20 ms until the condition holds. */
 async function eventually(condition, what) {
-  for (const deadline = Date.now() + 30_000; !condition(); await pause(20)) {
+  for (const deadline = Date.now() + 60_000; !condition(); await pause(20)) {
     if (Date.now() > deadline) assert.fail(`gave up waiting for ${what()}`);
   }
 }

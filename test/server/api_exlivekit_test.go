@@ -219,7 +219,7 @@ var elixirCalls = []elixirCall{
 // its headers and its tokens. What its documentation calls :RTMP_INPUT is :RTMP in its own schema.
 func TestExLivekitCallsAreAnswered(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for _, call := range elixirCalls {
 		if strings.HasPrefix(call.doc, "list_participants") {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
@@ -21,7 +20,7 @@ func hide(g *token.VideoGrant) { g.Hidden = true }
 
 func TestListParticipantsShowsHiddenOnesAndTracks(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if l, err := s.calls.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "room"}); err != nil || len(l.Participants) != 0 {
 		t.Errorf("in no room are %v, %v", l, err)
@@ -126,7 +125,7 @@ func TestServerMuteReachesPublisherBeforeOthers(t *testing.T) {
 
 func TestServerUnmutesIfRemoteUnmuteIsEnabled(t *testing.T) {
 	s := newServer(t, func(c *config.Config) { c.RemoteUnmute = true })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -143,7 +142,7 @@ func TestServerUnmutesIfRemoteUnmuteIsEnabled(t *testing.T) {
 
 func TestUpdateParticipantIsSeenByAll(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 	change := func(req *livekit.UpdateParticipantRequest) *livekit.ParticipantInfo {
@@ -238,7 +237,7 @@ func TestSubscribingGrantedLaterBringsMediaAndData(t *testing.T) {
 // Who is hidden leaves the others' sight, media included, and comes back into it.
 func TestHiddenParticipantDisappearsAndReturns(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)

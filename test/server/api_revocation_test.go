@@ -16,7 +16,7 @@ import (
 // After a removal, a token that was issued since lets its bearer in again, however it says so, and one of before does not.
 func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	signed := func(iat, nbf any) string {
 		t.Helper()
@@ -62,7 +62,7 @@ func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 // A token that the server refreshed is as old as the one that was presented: a time between the two revokes both.
 func TestRevocationCoversRefreshedTokens(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	issued := time.Now().Add(-time.Minute)
 	old := &token.ClaimGrants{Identity: "ada", IssuedAt: issued, Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
@@ -94,7 +94,7 @@ func TestRevocationCoversRefreshedTokens(t *testing.T) {
 // A back end that names a time revokes what was issued before it, and nothing else.
 func TestRevocationByTimeSparesNewerTokens(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	jwt := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
 	remove := func(ts int64) {

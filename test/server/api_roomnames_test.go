@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
@@ -19,7 +18,7 @@ import (
 // A room has one name, in whatever form a back end writes it in tokens and requests.
 func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for _, tc := range []struct{ given, again, name string }{
 		{" sp ", "sp\u200b", "sp"},

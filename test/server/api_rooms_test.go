@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
@@ -21,7 +20,7 @@ import (
 func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 	got, receives := receiver(t)
 	s := newServer(t, receives)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	made, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{
 		Name: "room", EmptyTimeout: 60, DepartureTimeout: 7, MaxParticipants: 1, Metadata: "m", NodeId: "ND_x", Tags: map[string]string{"a": "b"},

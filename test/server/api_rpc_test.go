@@ -117,7 +117,7 @@ func TestUnacknowledgedRpcTimesOut(t *testing.T) {
 // The caller says how long it waits in a header of Twirp's.
 func TestRpcEndsWithTheCallersDeadline(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s.join(ctx, "ada", client.Options{})
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/twirp/livekit.RoomService/PerformRpc",

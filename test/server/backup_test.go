@@ -144,7 +144,7 @@ func TestLargeRoomKeepsBothCodecsUnlessForced(t *testing.T) {
 	for _, policy := range []livekit.BackupCodecPolicy{livekit.BackupCodecPolicy_PREFER_REGRESSION, livekit.BackupCodecPolicy_REGRESSION} {
 		t.Run(policy.String(), func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 			for i := range 3 {

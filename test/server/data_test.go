@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 
@@ -108,7 +107,7 @@ func TestSlowReaderDelaysItsSender(t *testing.T) {
 // Somebody who does not read at all does not keep data from the others, and is told to begin anew.
 func TestStuckReaderIsDisconnectedAndDelaysNobody(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada, cy := s.join(ctx, "ada", client.Options{}), s.join(ctx, "cy", client.Options{})
 	reads := make(chan struct{})

@@ -16,7 +16,7 @@ import (
 // A megabyte arrives whole and in order over a link that loses packets, whichever way it goes.
 func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	_, bad := s.through(client.Options{}, impair.Path{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
@@ -35,7 +35,7 @@ func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 // Lossy data for a link too narrow for it is thinned out, so that what arrives is what was sent just now.
 func TestLossyDataOverANarrowLinkIsRecent(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	_, narrow := s.through(client.Options{}, impair.Path{Rate: 300_000, Delay: 10 * time.Millisecond})

@@ -94,7 +94,7 @@ func TestTrackIsOffAfterItsLastViewerStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 			cam, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})

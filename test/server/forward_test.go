@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"github.com/twitchtv/twirp"
@@ -81,7 +80,7 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 // Removing the likeness ends the showing and nothing else, and it can begin again.
 func TestRemovedForwardingEndsInTheDestinationAlone(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada, bo, cy := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{}), s.joinRoom(ctx, "other", "cy", client.Options{})
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -116,7 +115,7 @@ func TestRemovedForwardingEndsInTheDestinationAlone(t *testing.T) {
 // A room ends with likenesses in it, and one that ends leaves no likenesses elsewhere.
 func TestForwardingEndsWithEitherRoom(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	ada.publish(ctx, livekit.TrackSource_CAMERA)

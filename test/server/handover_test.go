@@ -78,14 +78,16 @@ func (r *router) forget() {
 // A router gives the port of a client that was killed to the next one, long before the server gives the first one up.
 func TestReusedClientAddressReachesTheNewClient(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // the server would give ada up after 15
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	r := newRouter(t, s.Addr())
 	o := client.Options{SinglePC: true, HostOnly: true, Via: netip.MustParseAddrPort(r.inside.LocalAddr().String())}
 	s.join(ctx, "ada", o).publishBoth(ctx)
-	r.forget()
-	bo := s.join(ctx, "bo", o)
-	mic, _ := bo.publishBoth(ctx)
 	cy := s.join(ctx, "cy", client.Options{})
-	harness.Eventually(ctx, t, "cy hears bo", func() bool { return cy.receives(mic.SID(), 20) })
+	r.forget()
+	soon, cancel := context.WithTimeout(ctx, 12*time.Second) // the server would give ada up after 15
+	defer cancel()
+	bo := s.join(soon, "bo", o)
+	mic, _ := bo.publishBoth(soon)
+	harness.Eventually(soon, t, "cy hears bo", func() bool { return cy.receives(mic.SID(), 20) })
 }

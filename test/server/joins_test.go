@@ -138,7 +138,7 @@ func TestRequestThatIsNoJoinIsAnswered(t *testing.T) {
 // TestHostileFrameEndsItsSenderAlone checks that a client that sends rubbish is told and cut off, and that nobody else notices.
 func TestHostileFrameEndsItsSenderAlone(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 	mic, _ := ada.publishBoth(ctx)

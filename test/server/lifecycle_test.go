@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/livekit/protocol/livekit"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -58,7 +57,7 @@ func (e *events) kinds() []string {
 func TestRoomTellsItsEventsInOrder(t *testing.T) {
 	got, receives := receiver(t)
 	s := newServer(t, receives)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
 		t.Fatal(err)
@@ -79,7 +78,7 @@ func TestRoomTellsItsEventsInOrder(t *testing.T) {
 
 func TestShutdownSendsLeave(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	left := make(chan *livekit.LeaveRequest, 1)
 	ada := s.join(ctx, "ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})

@@ -3,7 +3,6 @@ package server_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"meet/test/harness"
 
@@ -15,7 +14,7 @@ func TestTwoParticipantsSeeAndHearEachOther(t *testing.T) {
 		for _, b := range modes[:2] {
 			t.Run(a.name+" and "+b.name, func(t *testing.T) {
 				s := newServer(t)
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				ada := s.join(ctx, "ada", a.o)
 				adaMic, adaCam := ada.publishBoth(ctx)

@@ -40,7 +40,7 @@ func (s *server) link(up, down float64) *impair.Proxy {
 // subscriber's, and everybody who receives something knows.
 func TestQualityIsRatedForEachDirection(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	// Bare: nobody repairs what is lost on the way up.
 	ada := s.join(ctx, "ada", client.Options{Via: s.link(0.3, 0).Addr(), Bare: true})
@@ -70,7 +70,7 @@ func TestQualityIsRatedForEachDirection(t *testing.T) {
 // Somebody who vanishes shows as lost to others once ICE hears nothing, and is never told so itself.
 func TestQualityOfVanishedParticipantIsLost(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	path := s.link(0, 0)
 	ada := s.join(ctx, "ada", client.Options{Via: path.Addr()})

@@ -176,7 +176,7 @@ func TestMissingRightsAreRefused(t *testing.T) {
 
 func TestConcurrentJoinsOfOneIdentityLeaveOne(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	watch := s.join(ctx, "watch", client.Options{})
 	jwt := s.token("ada")

@@ -53,9 +53,7 @@ var idr = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3
 // A section that has carried one track carries the next, whatever its codec, so that a meeting in which tracks come and go
 // for hours does not grow the description of a connection.
 func TestMediaSectionsAreReused(t *testing.T) {
-	inEachMode(t, func(_ context.Context, t *testing.T, s *server, o client.Options) {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
+	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		o.NoAutoSubscribe = true
 		if !o.SinglePC {
@@ -99,7 +97,7 @@ func TestMediaSectionsAreReused(t *testing.T) {
 // A client that does not play another track on a section gets a new one each time.
 func TestSafariGetsNewMediaSections(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	bo := s.join(ctx, "bo", client.Options{NoAutoSubscribe: true, Client: &livekit.ClientInfo{

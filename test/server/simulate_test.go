@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
@@ -84,7 +83,7 @@ func TestSimulatedDisconnectEndsAsItsScenarioSays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 			harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
@@ -122,7 +121,7 @@ func TestSimulatedSignalDropsEndAndResumeSucceeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			ada := s.join(ctx, "ada", client.Options{})
 			ada.simulate(c.scenario)
