@@ -1,57 +1,16 @@
-// Two who are alone in a meeting talk without the server where its owner allows it; nobody misses anything when they begin
-// to, when a third comes and when the path breaks. How long pictures stand is measured, so this has the machine to itself.
+// Two who are alone in a meeting talk without the server where its owner allows it.
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { mark } from './directcall.js';
 import { launchFirefox } from './firefox.js';
 import { expect, serverWith, test as base } from './meet.js';
-import { longestGap, watchForGaps } from './gaps.js';
 
 const test = base.extend({ server: serverWith('--direct-rooms', '--dev') });
-
-test('two talk directly, a third brings the server back, and a broken path too', async ({ person, server }) => {
-  const link = `${server.url}/rooms/${Date.now()}`;
-  const [ada, bo] = [await person('Ada'), await person('Bo')];
-  await ada.join(link);
-  await bo.join(link);
-  await ada.sees('Bo');
-  await watchForGaps(ada.page, 'Bo');
-  for (const one of [ada, bo]) await expect(mark(one), `${one.name} goes past the server`).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
-  await ada.sees('Bo');
-  await bo.hears();
-  console.log(`to the direct path: ${Math.round(await longestGap(ada.page))} ms without a new picture`);
-  expect(await longestGap(ada.page), 'milliseconds without a new picture of Bo').toBeLessThan(1000);
-
-  const cy = await person('Cy');
-  await cy.join(link);
-  for (const one of [ada, bo, cy]) for (const other of [ada, bo, cy]) if (one !== other) await one.sees(other.name);
-  await expect(mark(ada)).toHaveAttribute('data-path', 'server');
-  console.log(`and back for a third: ${Math.round(await longestGap(ada.page))} ms`);
-  expect(await longestGap(ada.page), 'milliseconds without a new picture of Bo').toBeLessThan(1000);
-
-  await cy.page.close();
-  await expect(mark(ada)).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
-  await expect(ada.tile('Bo').locator('video'), 'the picture too has gone over').toHaveCount(2);
-  await ada.sees('Bo');
-  await watchForGaps(ada.page, 'Bo');
-  // The path breaks without a word: no packet more of Bo comes on it.
-  await bo.page.evaluate(() => {
-    for (const pc of globalThis.peerConnections) {
-      if (!pc.getTransceivers().some(({ direction }) => direction === 'sendrecv')) continue;
-      for (const sender of pc.getSenders()) void sender.replaceTrack(null);
-    }
-  });
-  await expect(mark(ada)).toHaveAttribute('data-path', 'server', { timeout: 10_000 });
-  await ada.sees('Bo');
-  await ada.hears();
-  console.log(`and back from a broken path: ${Math.round(await longestGap(ada.page))} ms`);
-  expect(await longestGap(ada.page), 'milliseconds without a new picture of Bo').toBeLessThan(1000);
-});
 
 test('what is muted, shared or forbidden is so on the direct path as well', async ({ person, server }) => {
   const room = String(Date.now());
   const [ada, bo] = [await person('Ada'), await person('Bo')];
   for (const one of [ada, bo]) await one.join(`${server.url}/rooms/${room}`);
-  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
+  for (const one of [ada, bo]) await expect(mark(one)).toHaveAttribute('data-path', 'direct');
 
   await bo.toggle('Microphone').click();
   await expect(ada.tile('Bo')).toHaveAttribute('data-muted', 'true');
@@ -83,7 +42,7 @@ test('Firefox and Chromium talk directly', async ({ person, server }) => {
     await page.goto(link);
     await page.locator('#name').fill('Bo');
     await page.locator('::-p-aria([name="Join now"][role="button"])').click();
-    await expect(mark(ada)).toHaveAttribute('data-path', 'direct', { timeout: 60_000 });
+    await expect(mark(ada)).toHaveAttribute('data-path', 'direct');
     const ofAda = (look) => page.evaluate(look, '[data-participant="Ada"] video');
     const direct = () => page.evaluate(() => document.querySelector('.path-mark')?.dataset.path);
     await expect.poll(direct, 'Firefox knows the path').toBe('direct');

@@ -22,4 +22,4 @@ export const watchForGaps = (page, name) =>
   }, name);
 
 /** The longest such time so far, in milliseconds. */
-export const longestGap = (page) => page.evaluate(() => globalThis.longestGap);
+export const longestGap = (page) => page.evaluate(() => Math.round(globalThis.longestGap));

@@ -1,8 +1,8 @@
-// A direct call turns into a meeting, and nobody misses anything. How long pictures stand is measured, so this has the machine
-// to itself.
+// A direct call turns into a meeting, and nobody misses anything. How long pictures stand is measured.
 import { expect, test } from './meet.js';
 import { follow, open } from './directcall.js';
 import { longestGap, watchForGaps } from './gaps.js';
+import { within } from './measure.js';
 
 test('a third is refused, and then all three move to a meeting without missing anything', async ({ person, server }) => {
   const [ada, bo, cy] = [await person('Ada'), await person('Bo'), await person('Cy')];
@@ -26,8 +26,6 @@ test('a third is refused, and then all three move to a meeting without missing a
     for (const other of [ada, bo, cy]) if (other !== one) await one.sees(other.name);
     await one.hears();
   }
-  const gap = await longestGap(ada.page);
-  console.log(`the longest time without a new picture of Bo: ${Math.round(gap)} ms`);
-  expect(gap, 'milliseconds without a new picture of Bo').toBeLessThan(1000);
+  within('to a meeting: ms without a new picture', await longestGap(ada.page), 1000);
   await expect.poll(() => ada.page.evaluate(() => globalThis.peerConnections[0].connectionState), 'the direct connection has ended').toBe('closed');
 });

@@ -1,5 +1,6 @@
 // What the browser tests share: a running server for each file, and the people who use it.
 import { test as base, expect } from '@playwright/test';
+import { pass } from './progress.js';
 import { Server } from '../server.mjs';
 
 /** One person with a browser of their own. */
@@ -39,7 +40,7 @@ export class Person {
   /** Waits until the video of that tile moves. */
   async sees(name, source = 'camera') {
     const before = await this.frames(name, source);
-    await expect.poll(() => this.frames(name, source), `${this.name} sees ${name}`).toBeGreaterThan(before + 10);
+    await pass(before + 10, () => this.frames(name, source), `${this.name} sees ${name}`);
   }
 
   /** A sum over all connections of the page, by the rtc module's own statistics (W3C webrtc-stats). */
@@ -61,7 +62,7 @@ export class Person {
   /** Waits until sound with energy arrives. */
   async hears() {
     const before = await this.received('audio', 'totalAudioEnergy');
-    await expect.poll(() => this.received('audio', 'totalAudioEnergy'), `${this.name} hears`).toBeGreaterThan(before + 1e-4);
+    await pass(before + 1e-4, () => this.received('audio', 'totalAudioEnergy'), `${this.name} hears`);
   }
 }
 

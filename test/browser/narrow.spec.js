@@ -23,7 +23,7 @@ test('everything fits on the narrowest phone', async ({ browser, server }) => {
 
   await call.getByRole('button', { name: 'Microphone' }).click();
   await expect(page.getByText('No microphone was found')).toBeVisible();
-  await page.getByRole('button', { name: 'Copy link' }).click({ timeout: 2_000 }); // nothing lies over it
+  await page.getByRole('button', { name: 'Copy link' }).click(); // nothing lies over it
   await context.close();
 });
 
