@@ -2,13 +2,13 @@
 import { defineConfig } from '@playwright/test';
 
 // Where it is measured how pictures move, each call has the machine to itself.
-const measured = ['direct-room.spec.js', 'direct-room-gaps.spec.js', 'handover.spec.js', 'impaired.spec.js', 'narrow-link.spec.js', 'speaking.spec.js', 'subscribe.spec.js', 'switching.spec.js'];
+const measured = ['direct-room-gaps.spec.js', 'handover.spec.js', 'impaired.spec.js', 'narrow-link.spec.js', 'switching.spec.js'];
 
 export default defineConfig({
   testDir: '.',
-  // A call is two browsers and a server, which mostly wait: two calls at a time are what two cores bear.
+  // A call is two browsers and a server, which mostly wait: they take a quarter of a core. So three run at a time on two.
   projects: [
-    { name: 'two at a time', testMatch: '*.spec.js', testIgnore: measured },
+    { name: 'side by side', testMatch: '*.spec.js', testIgnore: measured },
     { name: 'alone', testMatch: measured },
   ],
   // A step that gets nowhere fails after a minute, so that a busy machine has the time it needs for a test of many steps.

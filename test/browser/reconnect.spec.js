@@ -2,6 +2,9 @@
 import { expect, modes, test } from './livekit.js';
 import { pass } from './progress.js';
 
+// By far the longest file: one process would work at it when the others have ended.
+test.describe.configure({ mode: 'parallel' });
+
 /** Notes every peer connection of the page. */
 function keepConnections() {
   globalThis.connections = [];
