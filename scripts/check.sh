@@ -42,24 +42,27 @@ if ! $fast; then
   [ "$before" = "$after" ] || fail "generated files were stale; commit what scripts/generate.sh has now made:" "$(git status --short -- web/templates web/static)"
 fi
 
-step "front end: types, lint, dead code"
+lint_front_end() {
+  for script in typecheck lint knip; do npm --prefix web/app run --silent "$script" || return; done
+}
 scripts/npm-ci.sh web/app
-npm --prefix web/app run --silent typecheck
-npm --prefix web/app run --silent lint
-npm --prefix web/app run --silent knip
+if $fast; then
+  step "front end: types, lint, dead code"
+  lint_front_end
+  step "done"
+  exit 0
+fi
 
-if $fast; then step "done"; exit 0; fi
-
-step "front end: tests"
-npm --prefix web/app test
-
-# Four at a time on two cores: those that run side by side mostly wait.
+# Four at a time on two cores: those that run side by side mostly wait. The package that takes longest begins, so that
+# others run beside all of it.
 step "Go tests"
-go tool gotestsum --format pkgname -- -race -shuffle=on -parallel 4 -timeout 10m ./...
+go tool gotestsum --format pkgname -- -race -shuffle=on -parallel 4 -timeout 10m ./test/server ./...
 
-# These mostly wait, so they run side by side. Each prints its output when it has ended.
-sdk_suite() {
+# The suites with LiveKit's SDKs mostly wait, so all run side by side. Each prints its output when it has ended.
+suites=(front-end go go-2.16 node agents)
+suite() {
   case "$1" in
+    front-end) lint_front_end && npm --prefix web/app test ;;
     go) (cd test/gosdk && go test -count=1 -timeout 5m ./...) ;;
     go-2.16) (cd test/gosdk && go test -modfile=v2.16.mod -tags=gosdk_2_16 -count=1 -timeout 5m .) ;;
     node) npm --prefix test/nodesdk test ;;
@@ -67,18 +70,18 @@ sdk_suite() {
   esac
 }
 
-step "LiveKit's Go SDK (two versions), Node SDK and agent worker against the binary"
+step "front end: types, lint, dead code, tests; LiveKit's Go SDK (two versions), Node SDK and agent worker against the binary"
 scripts/npm-ci.sh test/nodesdk
 scripts/npm-ci.sh test/agents
 outputs=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$outputs"' EXIT # bash lets background jobs ignore Ctrl-C
 declare -A running
-for suite in go go-2.16 node agents; do
-  sdk_suite "$suite" >"$outputs/$suite" 2>&1 &
+for suite in "${suites[@]}"; do
+  suite "$suite" >"$outputs/$suite" 2>&1 &
   running[$suite]=$!
 done
 failed=()
-for suite in go go-2.16 node agents; do
+for suite in "${suites[@]}"; do
   wait "${running[$suite]}" || failed+=("$suite")
   printf '\n-- %s\n' "$suite"
   cat "$outputs/$suite"
