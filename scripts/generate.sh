@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-go tool templ generate -path web/templates
+go tool templ generate -include-version=false -path web/templates
 scripts/npm-ci.sh web/app
 go run ./cmd/meet build-frontend --out web/static
