@@ -1,30 +1,30 @@
 import { RoomAudioRenderer, RoomContext, useAudioPlayback, useLocalParticipant, useParticipants } from "@livekit/components-react";
 import { useCallback } from "react";
-import { supportsScreenShare } from "./support";
+import { ConnectionMark } from "../callview/ConnectionMark";
+import { useWakeLock } from "../callview/useWakeLock";
+import type { CallState } from "../controls/action";
+import { meetingActions } from "../controls/actions/list";
+import { ControlBar } from "../controls/ControlBar";
+import { useKeyboard } from "../controls/useKeyboard";
+import { useDeviceNotices } from "../devices/useDeviceNotices";
 import { ChatPanel } from "../features/chat/ChatPanel";
-import { useMessages } from "../features/chat/useMessages";
 import { HelpDialog } from "../features/help/HelpDialog";
-import { InviteCard } from "../features/invite/InviteCard";
 import { InviteButton } from "../features/invite/InviteButton";
+import { InviteCard } from "../features/invite/InviteCard";
 import { PeoplePanel } from "../features/people/PeoplePanel";
 import { SettingsDialog } from "../features/settings/SettingsDialog";
 import { useObservable } from "../lib/useObservable";
+import { usePageTitle } from "../lib/usePageTitle";
+import { Sound } from "../media/Sound";
+import { supportsScreenShare } from "../media/support";
+import { NoticeList } from "../notices/NoticeList";
 import { Icon } from "../ui/Icon";
-import { NoticeList } from "../ui/NoticeList";
-import { Sound } from "../ui/Sound";
-import type { CallState } from "./actions/action";
-import { meetingActions } from "./actions/list";
 import type { Call } from "./call";
 import { chooseDevice } from "./chooseDevice";
 import type { Door } from "./door";
-import { ConnectionMark } from "./ConnectionMark";
-import { ControlBar } from "./ControlBar";
 import { Stage } from "./Stage";
-import { useDeviceNotices } from "./useDeviceNotices";
-import { useKeyboard } from "./useKeyboard";
-import { usePageTitle } from "./usePageTitle";
-import { useWakeLock } from "./useWakeLock";
-import "./call.css";
+import { useMessages } from "./useMessages";
+import "../callview/call.css";
 
 /** CallScreen is everything one sees during the call. */
 export function CallScreen({ call, door }: { call: Call; door: Door }) {

@@ -1,11 +1,11 @@
 import { isTrackReference, type TrackReferenceOrPlaceholder, VideoTrack } from "@livekit/components-react";
 import { Track } from "livekit-client";
 import { useState } from "react";
+import { displayName, useParticipant } from "../features/people/useParticipant";
 import type { Cell } from "../ui/arrange";
 import { Picture } from "../ui/Picture";
 import { Tile } from "../ui/Tile";
 import { useInterruption } from "./useInterruption";
-import { displayName, useParticipant } from "./useParticipant";
 
 /** ParticipantTile draws a publication of somebody, or the place where their picture would be. */
 export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {

@@ -3,10 +3,10 @@ import { beforeEach, expect, it, vi } from "vitest";
 import { ApiError, connectionDetails, roomRefusal } from "../lib/api";
 import { State } from "../lib/observable";
 import { loadPreferences } from "../lib/storage";
+import type { LocalMedia } from "../media/localMedia";
 import { Call } from "./call";
 import { roomDoor } from "./door";
 import type { Ending } from "./ending";
-import type { LocalMedia } from "./localMedia";
 
 vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), connectionDetails: vi.fn(), roomRefusal: vi.fn() }));
 

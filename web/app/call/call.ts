@@ -1,13 +1,13 @@
 import { type LocalTrack, Room, RoomEvent, Track } from "livekit-client";
-import type { DeviceKind } from "../lib/mediaProblem";
+import type { CallView, Controls } from "../controls/action";
 import { type Observable, State } from "../lib/observable";
 import { type Preferences, savePreferences } from "../lib/storage";
-import { Notices } from "../ui/notices";
-import type { CallView, Controls } from "./actions/action";
-import type { Door, Pass } from "./door";
+import { describeMediaError, type LocalMedia } from "../media/localMedia";
+import type { DeviceKind } from "../media/mediaProblem";
+import { Notices } from "../notices/notices";
 import { DirectPath } from "./directPath";
+import type { Door, Pass } from "./door";
 import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNoPass, whyNotIn } from "./ending";
-import { describeMediaError, type LocalMedia } from "./localMedia";
 
 export type CallStatus = "joining" | "live" | "reconnecting";
 

@@ -1,5 +1,5 @@
 import { savePreferences } from "../lib/storage";
-import { setSpeaker } from "../ui/Sound";
+import { setSpeaker } from "../media/Sound";
 import type { Call } from "./call";
 
 /** chooseDevice changes a device during the call and remembers it; the empty id is the system's default. */

@@ -1,26 +1,26 @@
 import { useCallback } from "react";
-import type { CallState } from "../call/actions/action";
-import { directActions } from "../call/actions/list";
-import { ConnectionMark } from "../call/ConnectionMark";
-import { ControlBar } from "../call/ControlBar";
-import { supportsScreenShare } from "../call/support";
-import { useDeviceNotices } from "../call/useDeviceNotices";
-import { useKeyboard } from "../call/useKeyboard";
-import { usePageTitle } from "../call/usePageTitle";
-import { useWakeLock } from "../call/useWakeLock";
+import { ConnectionMark } from "../callview/ConnectionMark";
+import { useWakeLock } from "../callview/useWakeLock";
+import type { CallState } from "../controls/action";
+import { directActions } from "../controls/actions/list";
+import { ControlBar } from "../controls/ControlBar";
+import { useKeyboard } from "../controls/useKeyboard";
+import { useDeviceNotices } from "../devices/useDeviceNotices";
 import { ChatPanel } from "../features/chat/ChatPanel";
 import { useUnread } from "../features/chat/useUnread";
 import { HelpDialog } from "../features/help/HelpDialog";
 import { SettingsDialog } from "../features/settings/SettingsDialog";
 import { useObservable } from "../lib/useObservable";
+import { usePageTitle } from "../lib/usePageTitle";
+import { setSpeaker, Sound } from "../media/Sound";
+import { supportsScreenShare } from "../media/support";
+import { NoticeList } from "../notices/NoticeList";
 import { Icon } from "../ui/Icon";
-import { NoticeList } from "../ui/NoticeList";
-import { setSpeaker, Sound } from "../ui/Sound";
-import { DirectStage } from "./DirectStage";
 import type { DirectCall, DirectState } from "./directCall";
+import { DirectStage } from "./DirectStage";
 import { KnockCard } from "./KnockCard";
 import { WaitingCard } from "./WaitingCard";
-import "../call/call.css";
+import "../callview/call.css";
 
 /** DirectCallScreen is everything one sees during a direct call. */
 export function DirectCallScreen({ call, moving }: { call: DirectCall; moving: boolean }) {

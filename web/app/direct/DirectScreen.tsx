@@ -1,10 +1,10 @@
 import { useEffect, useRef } from "react";
+import { RoomScreen } from "../call/RoomScreen";
 import { After } from "../features/after/After";
 import { useObservable } from "../lib/useObservable";
-import { RoomScreen } from "../pages/RoomScreen";
-import { DirectCallScreen } from "./DirectCallScreen";
 import { type DirectCall, nameOf } from "./directCall";
-import type { DirectFlow } from "./flow";
+import { DirectCallScreen } from "./DirectCallScreen";
+import type { DirectFlow } from "./directFlow";
 import { Start } from "./Start";
 
 /** DirectScreen shows whichever part of the way through a direct call one is in. */

@@ -1,11 +1,11 @@
 import { useState } from "react";
-import { usePageTitle } from "../call/usePageTitle";
 import { Devices } from "../features/prejoin/Devices";
 import { Preview } from "../features/prejoin/Preview";
 import { loadPreferences } from "../lib/storage";
 import { useObservable } from "../lib/useObservable";
+import { usePageTitle } from "../lib/usePageTitle";
 import { Brand } from "../ui/Brand";
-import { type DirectFlow, type DirectStage, rememberName } from "./flow";
+import { type DirectFlow, type DirectStage, rememberName } from "./directFlow";
 import { parseSession } from "./session";
 import "../features/prejoin/prejoin.css";
 

@@ -1,17 +1,17 @@
-import type { CallView, Controls } from "../call/actions/action";
 import type { Ending } from "../call/ending";
-import type { LocalMedia } from "../call/localMedia";
+import type { CallView, Controls } from "../controls/action";
 import type { ChatMessage } from "../features/chat/message";
 import { iceServers } from "../lib/api";
-import type { DeviceKind } from "../lib/mediaProblem";
 import { shownName } from "../lib/name";
 import { type Observable, State } from "../lib/observable";
 import { savePreferences } from "../lib/storage";
-import { Notices } from "../ui/notices";
 import type { LinkStats } from "../link/linkStats";
+import { originOf, PeerLink, type Role, type Tracks } from "../link/peerLink";
+import type { LocalMedia } from "../media/localMedia";
+import type { DeviceKind } from "../media/mediaProblem";
+import { Notices } from "../notices/notices";
 import { couldNotBegin, leftDirectly } from "./ending";
 import { type Message, type OwnState, readMessage } from "./message";
-import { originOf, PeerLink, type Role, type Tracks } from "../link/peerLink";
 import { type Signal, Signalling } from "./signalling";
 
 /**

@@ -1,5 +1,5 @@
 import { vi } from "vitest";
-import type { LocalMedia } from "../call/localMedia";
+import type { LocalMedia } from "../media/localMedia";
 import { DirectCall, type Outcome } from "./directCall";
 import { FakeLink, FakeMedia, FakeSignalling } from "./fakes";
 

@@ -2,8 +2,8 @@ import "../styles/page";
 import "../ui/ui.css";
 import { createRoot } from "react-dom/client";
 import { tokenDoor } from "../call/door";
-import { RoomFlow } from "../call/flow";
-import { RoomScreen } from "./RoomScreen";
+import { RoomFlow } from "../call/roomFlow";
+import { RoomScreen } from "../call/RoomScreen";
 
 const main = document.getElementById("room");
 if (main?.dataset.server !== undefined) {

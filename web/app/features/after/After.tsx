@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import type { Ending } from "../../call/ending";
-import { usePageTitle } from "../../call/usePageTitle";
 import { sitePath } from "../../lib/base";
+import { usePageTitle } from "../../lib/usePageTitle";
 import { Brand } from "../../ui/Brand";
 import "./after.css";
 

@@ -1,5 +1,5 @@
-import type { Action } from "../../call/actions/action";
-import { isApple, keyText } from "../../call/shortcuts";
+import type { Action } from "../../controls/action";
+import { isApple, keyText } from "../../controls/shortcuts";
 import { Dialog } from "../../ui/Dialog";
 import "./help.css";
 

@@ -1,9 +1,9 @@
 import type { Participant } from "livekit-client";
-import { displayName, useParticipant } from "../../call/useParticipant";
 import { Avatar } from "../../ui/Avatar";
 import { Icon } from "../../ui/Icon";
 import { Panel } from "../../ui/Panel";
 import { InviteLink } from "../invite/InviteLink";
+import { displayName, useParticipant } from "./useParticipant";
 import "./people.css";
 
 export function PeoplePanel({ people, onClose }: { people: Participant[]; onClose: () => void }) {

@@ -1,9 +1,9 @@
 import { useState } from "react";
-import type { LocalMedia, LocalMediaState } from "../../call/localMedia";
+import { DevicePicker } from "../../devices/DevicePicker";
+import { SpeakerTest } from "../../devices/SpeakerTest";
+import { useDevices } from "../../devices/useDevices";
 import { loadPreferences, savePreferences } from "../../lib/storage";
-import { useDevices } from "../../lib/useDevices";
-import { DevicePicker } from "../settings/DevicePicker";
-import { SpeakerTest } from "../settings/SpeakerTest";
+import type { LocalMedia, LocalMediaState } from "../../media/localMedia";
 
 /** Devices is the row of lists under the preview. */
 export function Devices({ media, state }: { media: LocalMedia; state: LocalMediaState }) {

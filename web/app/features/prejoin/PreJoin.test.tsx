@@ -1,7 +1,7 @@
 import { beforeEach, expect, it, vi } from "vitest";
 import { roomDoor, tokenDoor } from "../../call/door";
-import { LocalMedia } from "../../call/localMedia";
 import { loadPreferences, savePreferences } from "../../lib/storage";
+import { LocalMedia } from "../../media/localMedia";
 import { click, draw, named, type } from "../../ui/testing";
 import { PreJoin } from "./PreJoin";
 

@@ -1,10 +1,10 @@
 import { useRef, useState } from "react";
 import type { Door } from "../../call/door";
-import type { LocalMedia } from "../../call/localMedia";
-import { usePageTitle } from "../../call/usePageTitle";
 import { shownName } from "../../lib/name";
 import { loadPreferences } from "../../lib/storage";
 import { useObservable } from "../../lib/useObservable";
+import { usePageTitle } from "../../lib/usePageTitle";
+import type { LocalMedia } from "../../media/localMedia";
 import { Brand } from "../../ui/Brand";
 import { Devices } from "./Devices";
 import { Preview } from "./Preview";

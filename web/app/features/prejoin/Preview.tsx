@@ -1,8 +1,8 @@
 import type { LocalVideoTrack } from "livekit-client";
 import { useEffect, useRef } from "react";
-import type { LocalMedia, LocalMediaState } from "../../call/localMedia";
-import type { DeviceKind } from "../../lib/mediaProblem";
 import { shownName } from "../../lib/name";
+import type { LocalMedia, LocalMediaState } from "../../media/localMedia";
+import type { DeviceKind } from "../../media/mediaProblem";
 import { Avatar } from "../../ui/Avatar";
 import { Toggle } from "../../ui/Control";
 import { Icon } from "../../ui/Icon";

@@ -1,9 +1,9 @@
 import { useState } from "react";
+import { DevicePicker } from "../../devices/DevicePicker";
+import { SpeakerTest } from "../../devices/SpeakerTest";
+import { useDevices } from "../../devices/useDevices";
 import { loadPreferences } from "../../lib/storage";
-import { useDevices } from "../../lib/useDevices";
 import { Dialog } from "../../ui/Dialog";
-import { DevicePicker } from "./DevicePicker";
-import { SpeakerTest } from "./SpeakerTest";
 import "./settings.css";
 
 /** SettingsDialog changes the devices during a call, which choose does. */

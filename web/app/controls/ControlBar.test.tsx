@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { click, draw, named } from "../ui/testing";
-import type { CallState, Controls } from "./actions/action";
+import type { CallState, Controls } from "./action";
 import { directActions, meetingActions } from "./actions/list";
 import { ControlBar } from "./ControlBar";
 

@@ -1,12 +1,12 @@
-import type { Ending } from "../call/ending";
 import { roomDoor } from "../call/door";
-import { RoomFlow, startMedia } from "../call/flow";
-import type { LocalMedia } from "../call/localMedia";
-import { type Observable, State } from "../lib/observable";
+import type { Ending } from "../call/ending";
+import { RoomFlow, startMedia } from "../call/roomFlow";
 import { sitePath } from "../lib/base";
 import { shownName } from "../lib/name";
+import { type Observable, State } from "../lib/observable";
 import { roomPath } from "../lib/roomCode";
 import { loadPreferences, savePreferences } from "../lib/storage";
+import type { LocalMedia } from "../media/localMedia";
 import { DirectCall, nameOf, type Outcome } from "./directCall";
 import { sessionPath } from "./session";
 

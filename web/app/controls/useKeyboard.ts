@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import type { Action, CallState, Controls } from "./actions/action";
+import type { Action, CallState, Controls } from "./action";
 import { actionFor, isTyping } from "./shortcuts";
 
 /** useKeyboard runs the actions' keys and lets Escape close the panel. Dialogs close themselves. */

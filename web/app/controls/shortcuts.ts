@@ -1,4 +1,4 @@
-import type { Action } from "./actions/action";
+import type { Action } from "./action";
 
 /** The parts of a KeyboardEvent that decide what a key means. */
 export interface KeyPress {

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import type { CallStatus } from "./call";
+import type { CallStatus } from "../call/call";
 
 /** A hiccup of a second goes unmentioned; after five it deserves a sentence. */
 const markAfter = 1_000;

@@ -6,9 +6,9 @@ import {
   Track,
   TrackEvent,
 } from "livekit-client";
-import { mediaProblem, type DeviceKind, type MediaContext, type MediaProblem } from "../lib/mediaProblem";
 import { type Observable, State } from "../lib/observable";
 import { savePreferences, type Preferences } from "../lib/storage";
+import { mediaProblem, type DeviceKind, type MediaContext, type MediaProblem } from "./mediaProblem";
 
 /** One device before the call: what the person wants, and what came of it. */
 export interface DeviceState {

@@ -1,6 +1,6 @@
 import { ParticipantEvent, type Participant } from "livekit-client";
 import { useCallback, useSyncExternalStore } from "react";
-import { shownName } from "../lib/name";
+import { shownName } from "../../lib/name";
 
 const changes = [
   ParticipantEvent.TrackMuted,

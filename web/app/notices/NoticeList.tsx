@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { useObservable } from "../lib/useObservable";
-import { Icon } from "./Icon";
+import { Icon } from "../ui/Icon";
 import type { Notice, Notices } from "./notices";
 
 /** Long enough to read two sentences; one with a button waits longer for a decision. */

@@ -1,4 +1,4 @@
-import type { Action } from "./action";
+import type { Action } from "../action";
 
 // No shortcut: nobody should leave by a slip of the finger.
 export const leave: Action = {

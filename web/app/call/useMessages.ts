@@ -1,7 +1,7 @@
 import { type ReceivedChatMessage, useChat } from "@livekit/components-react";
-import { displayName } from "../../call/useParticipant";
-import type { ChatMessage } from "./message";
-import { useUnread } from "./useUnread";
+import type { ChatMessage } from "../features/chat/message";
+import { useUnread } from "../features/chat/useUnread";
+import { displayName } from "../features/people/useParticipant";
 
 /** useMessages gives the meeting's chat since one came in, and how much of it came while it was closed. */
 export function useMessages(open: boolean): {

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { Icon } from "../../ui/Icon";
+import { Icon } from "../ui/Icon";
 import { playTestSound } from "./testSound";
 
 /** SpeakerTest plays two notes through the chosen speaker. */

@@ -1,9 +1,9 @@
 import { type Observable, State } from "../lib/observable";
 import { loadPreferences, savePreferences } from "../lib/storage";
+import { LocalMedia } from "../media/localMedia";
 import { Call } from "./call";
 import type { Door } from "./door";
 import type { Ending } from "./ending";
-import { LocalMedia } from "./localMedia";
 
 export type Stage =
   | { kind: "before"; media: LocalMedia }

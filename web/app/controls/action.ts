@@ -1,5 +1,5 @@
-import type { IconName } from "../../ui/Icon";
-import type { DeviceKind } from "../../lib/mediaProblem";
+import type { DeviceKind } from "../media/mediaProblem";
+import type { IconName } from "../ui/Icon";
 
 /** What is open over or beside the stage. */
 export interface CallView {

@@ -1,6 +1,6 @@
 import { Toolbar } from "react-aria-components";
 import { Control, Toggle } from "../ui/Control";
-import type { Action, CallState, Controls } from "./actions/action";
+import type { Action, CallState, Controls } from "./action";
 import { isApple, keyText } from "./shortcuts";
 
 /** ControlBar draws the table of actions as buttons. */

@@ -1,4 +1,4 @@
-import type { Action } from "./action";
+import type { Action } from "../action";
 import { camera } from "./camera";
 import { chat } from "./chat";
 import { help } from "./help";

@@ -1,4 +1,4 @@
-import type { Action } from "./action";
+import type { Action } from "../action";
 
 export const camera: Action = {
   id: "camera",

@@ -1,5 +1,5 @@
-import { supportsSpeakerChoice } from "../../call/support";
-import { Select, type SelectOption } from "../../ui/Select";
+import { supportsSpeakerChoice } from "../media/support";
+import { Select, type SelectOption } from "../ui/Select";
 
 const labels = {
   audioinput: "Microphone device",

@@ -1,5 +1,5 @@
 import { useEffect } from "react";
-import type { Notices } from "../ui/notices";
+import type { Notices } from "../notices/notices";
 
 const nouns: Partial<Record<MediaDeviceKind, string>> = { audioinput: "microphone", videoinput: "camera" };
 

@@ -1,8 +1,8 @@
-import type { RoomFlow } from "../call/flow";
-import { CallScreen } from "../call/CallScreen";
 import { After } from "../features/after/After";
 import { PreJoin } from "../features/prejoin/PreJoin";
 import { useObservable } from "../lib/useObservable";
+import { CallScreen } from "./CallScreen";
+import type { RoomFlow } from "./roomFlow";
 
 /** RoomScreen shows whichever part of the way through a room one is in. */
 export function RoomScreen({ flow }: { flow: RoomFlow }) {
