@@ -3,6 +3,7 @@ import { Track } from "livekit-client";
 import { useState } from "react";
 import { displayName, useParticipant } from "../features/people/useParticipant";
 import type { Cell } from "../ui/arrange";
+import { OwnScreen } from "../ui/OwnScreen";
 import { Picture } from "../ui/Picture";
 import { Tile } from "../ui/Tile";
 import { useInterruption } from "./useInterruption";
@@ -30,8 +31,6 @@ export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {
   const mine = participant.isLocal;
   const shown = isTrackReference(trackRef) && trackRef.publication.track !== undefined && (screen ? !mine : cameraOn);
   const expected = screen ? !mine : cameraOn;
-  // A portrait picture in a landscape tile would lose its face to the crop.
-  const whole = screen || (upright && cell.width > cell.height);
 
   return (
     <Tile
@@ -43,7 +42,7 @@ export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {
       quality={quality}
       state={shown && (live || direct) ? "live" : expected ? "waiting" : "idle"}
       interruption={expected && !direct ? interruption : ""}
-      whole={whole}
+      upright={upright}
       cell={cell}
     >
       {shown && (
@@ -55,14 +54,7 @@ export function ParticipantTile({ trackRef, picture, cell, onStopSharing }: {
         />
       )}
       {shown && picture && <Picture track={picture} onLive={setDirect} onUpright={setUpright} />}
-      {screen && mine && (
-        <div className="tile__own-screen">
-          <p>You are sharing your screen</p>
-          <button type="button" className="button button--small" onClick={onStopSharing}>
-            Stop
-          </button>
-        </div>
-      )}
+      {screen && mine && <OwnScreen onStop={onStopSharing} />}
     </Tile>
   );
 }

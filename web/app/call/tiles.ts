@@ -1,9 +1,6 @@
 import type { TrackReferenceOrPlaceholder } from "@livekit/components-react";
 import { Track } from "livekit-client";
 
-/** Tiles on one page: more would be stamps, and a phone decodes only a few. */
-export const pageSize = { wide: 25, narrow: 8 };
-
 const isScreen = (tile: TrackReferenceOrPlaceholder) => tile.source === Track.Source.ScreenShare;
 
 /**

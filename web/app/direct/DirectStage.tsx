@@ -1,9 +1,10 @@
 import { useState } from "react";
 import { useObservable } from "../lib/useObservable";
-import { arrange, arrangeStage, type Cell } from "../ui/arrange";
+import type { Cell } from "../ui/arrange";
+import { OwnScreen } from "../ui/OwnScreen";
 import { Picture } from "../ui/Picture";
 import { Tile } from "../ui/Tile";
-import { useSize } from "../ui/useSize";
+import { TileStage } from "../ui/TileStage";
 import { type DirectCall, nameOf, type Other } from "./directCall";
 import type { OwnState } from "./message";
 
@@ -25,19 +26,13 @@ interface Shown {
 /** DirectStage shows the other, oneself, and the screen that either shares. */
 export function DirectStage({ call, own, other }: { call: DirectCall; own: OwnState; other: Other | undefined }) {
   useObservable(call.media.state); // which camera it is
-  const [stage, { width, height }] = useSize<HTMLDivElement>();
   const tiles = shownTiles(call, own, other);
-  const staged = tiles[0]?.source === "screen";
-  const cells = staged ? arrangeStage(tiles.length, width, height) : arrange(tiles.length, width, height);
   return (
-    <section className="stage" aria-label="Participants">
-      <div className="stage__tiles" ref={stage}>
-        {tiles.map((tile, index) => {
-          const cell = cells[index];
-          return cell && <DirectTile key={tile.key} shown={tile} cell={cell} onStopSharing={() => void call.setSharing(false)} />;
-        })}
-      </div>
-    </section>
+    <TileStage
+      tiles={tiles}
+      staged={tiles[0]?.source === "screen"}
+      draw={(tile, cell) => <DirectTile key={tile.key} shown={tile} cell={cell} onStopSharing={() => void call.setSharing(false)} />}
+    />
   );
 }
 
@@ -70,18 +65,11 @@ function DirectTile({ shown, cell, onStopSharing }: { shown: Shown; cell: Cell; 
       quality={shown.quality}
       state={!on ? "idle" : live || ownScreen ? "live" : "waiting"}
       interruption=""
-      whole={source === "screen" || (upright && cell.width > cell.height)}
+      upright={upright}
       cell={cell}
     >
       {on && track && <Picture track={track} onLive={setLive} onUpright={setUpright} />}
-      {ownScreen && (
-        <div className="tile__own-screen">
-          <p>You are sharing your screen</p>
-          <button type="button" className="button button--small" onClick={onStopSharing}>
-            Stop
-          </button>
-        </div>
-      )}
+      {ownScreen && <OwnScreen onStop={onStopSharing} />}
     </Tile>
   );
 }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { Tile, type TileProps } from "./Tile";
 import { draw } from "./testing";
+import { Tile, type TileProps } from "./Tile";
 
 const usual: TileProps = {
   name: "Ada Lovelace",
@@ -11,7 +11,7 @@ const usual: TileProps = {
   quality: "excellent",
   state: "idle",
   interruption: "",
-  whole: false,
+  upright: false,
   cell: { x: 1, y: 2, width: 320, height: 180 },
 };
 

@@ -1,6 +1,6 @@
+import { personColour } from "../lib/person";
 import type { Cell } from "./arrange";
 import { Avatar } from "./Avatar";
-import { personColour } from "../lib/person";
 import { Icon } from "./Icon";
 
 /** Interruption is why a picture that is sent is not shown; empty when it is. */
@@ -21,8 +21,8 @@ export interface TileProps {
   /** idle: no video; waiting: its first frame is on the way; live: it plays. */
   state: "idle" | "waiting" | "live";
   interruption: Interruption;
-  /** The picture keeps its whole shape instead of filling the tile. */
-  whole: boolean;
+  /** The picture is higher than it is wide. */
+  upright: boolean;
   cell: Cell;
   /** The video, or what stands in for it. */
   children?: React.ReactNode;
@@ -32,6 +32,8 @@ export interface TileProps {
 export function Tile(props: TileProps) {
   const { cell, name, source } = props;
   const small = cell.width < 190;
+  // A portrait picture in a landscape tile would lose its face to the crop.
+  const whole = source === "screen" || (props.upright && cell.width > cell.height);
   return (
     <figure
       className="tile"
@@ -44,7 +46,7 @@ export function Tile(props: TileProps) {
       data-quality={props.quality}
       data-state={props.state}
       data-interruption={props.interruption || undefined}
-      data-fit={props.whole ? "whole" : "fill"}
+      data-fit={whole ? "whole" : "fill"}
       data-small={small || undefined}
       data-person={personColour(name)}
     >
