@@ -9,7 +9,7 @@ export function RoomScreen({ flow }: { flow: RoomFlow }) {
   const stage = useObservable(flow.stage);
   switch (stage.kind) {
     case "before":
-      return <PreJoin door={flow.door} media={stage.media} onJoin={(name) => flow.enter(name)} />;
+      return <PreJoin room={flow.door} media={stage.media} onJoin={(name) => flow.enter(name)} />;
     case "call":
       return <CallScreen call={stage.call} door={flow.door} />;
     case "after":

@@ -1,12 +1,12 @@
 import { ConnectionError, DisconnectReason, RoomEvent } from "livekit-client";
 import { beforeEach, expect, it, vi } from "vitest";
+import type { Ending } from "../features/after/ending";
 import { ApiError, connectionDetails, roomRefusal } from "../lib/api";
 import { State } from "../lib/observable";
 import { loadPreferences } from "../lib/storage";
 import type { LocalMedia } from "../media/localMedia";
 import { Call } from "./call";
 import { roomDoor } from "./door";
-import type { Ending } from "./ending";
 
 vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), connectionDetails: vi.fn(), roomRefusal: vi.fn() }));
 
@@ -152,4 +152,22 @@ it.each([
   await call.setSharing(true);
   expect(call.notices.items.value).toHaveLength(count);
   expect(call.notices.items.value[0]?.text ?? "").toContain(words);
+});
+
+it.each([
+  ["audioinput", "microphoneId", /microphone/],
+  ["videoinput", "cameraId", /camera/],
+  ["audiooutput", "speakerId", /speaker could not be changed/],
+] as const)("remembers a chosen device of the kind %s, and says in words when it fails", async (kind, preference, words) => {
+  const { call } = setUp();
+  const switched = vi.spyOn(call.room, "switchActiveDevice").mockResolvedValue(true);
+  await call.chooseDevice(kind, "");
+  expect(switched).toHaveBeenLastCalledWith(kind, "default");
+  expect(call.notices.items.value).toEqual([]);
+  switched.mockRejectedValue(new DOMException("x", "OverconstrainedError"));
+  vi.stubGlobal("navigator", { mediaDevices: {} });
+  await call.chooseDevice(kind, "x");
+  vi.unstubAllGlobals();
+  expect(loadPreferences()[preference]).toBe("x");
+  expect(call.notices.items.value.map(({ text }) => text)).toEqual([expect.stringMatching(words)]);
 });

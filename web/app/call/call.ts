@@ -1,20 +1,23 @@
 import { type LocalTrack, Room, RoomEvent, Track } from "livekit-client";
-import type { CallView, Controls } from "../controls/action";
+import type { CallStatus, CallView, Controls } from "../controls/action";
+import { deviceOf, rememberDevice } from "../devices/chosen";
+import type { DeviceUser } from "../devices/useDeviceNotices";
+import type { Ending } from "../features/after/ending";
 import { type Observable, State } from "../lib/observable";
 import { type Preferences, savePreferences } from "../lib/storage";
 import { describeMediaError, type LocalMedia } from "../media/localMedia";
 import type { DeviceKind } from "../media/mediaProblem";
+import { screenShareProblem } from "../media/screenShare";
+import { setSpeaker, speakerProblem } from "../media/speaker";
 import { Notices } from "../notices/notices";
 import { DirectPath } from "./directPath";
 import type { Door, Pass } from "./door";
-import { couldNotJoin, type Ending, endingOf, leftByChoice, whyNoPass, whyNotIn } from "./ending";
-
-export type CallStatus = "joining" | "live" | "reconnecting";
+import { couldNotJoin, endingOf, leftByChoice, whyNoPass, whyNotIn } from "./ending";
 
 const sources = { microphone: Track.Source.Microphone, camera: Track.Source.Camera } as const;
 
 /** Call is one stay in a room, from "Join now" to the page that says why it ended. */
-export class Call implements Controls {
+export class Call implements Controls, DeviceUser {
   readonly room: Room;
   /** The way past the server, for two, where it is allowed. */
   readonly direct: DirectPath;
@@ -41,7 +44,8 @@ export class Call implements Controls {
       .on(RoomEvent.Reconnecting, () => this.#status.set("reconnecting"))
       .on(RoomEvent.Reconnected, () => this.#status.set("live"))
       .on(RoomEvent.MediaDevicesError, (error, kind) => {
-        if (kind !== "audiooutput") void this.report(kind === "videoinput" ? "camera" : "microphone", error);
+        const device = deviceOf(kind ?? "audioinput");
+        if (device) void this.#report(device, error);
       })
       .on(RoomEvent.Disconnected, (reason) => {
         if (this.#status.value !== "joining") this.#end(endingOf(reason)); // else join says why
@@ -104,7 +108,7 @@ export class Call implements Controls {
     try {
       await (kind === "microphone" ? me.setMicrophoneEnabled(on) : me.setCameraEnabled(on));
     } catch (error) {
-      await this.report(kind, error);
+      await this.#report(kind, error);
     }
   }
 
@@ -113,19 +117,26 @@ export class Call implements Controls {
     try {
       await this.room.localParticipant.setScreenShareEnabled(on, { audio: true, contentHint: "detail", selfBrowserSurface: "exclude" });
     } catch (error) {
-      const refused = error instanceof DOMException && error.name === "NotAllowedError";
-      // Browsers say the same when the person dismissed their picker and when the system forbids it, but for the message.
-      if (refused && !/system/i.test(error.message)) return;
-      this.notices.say(
-        refused
-          ? "Your system does not let the browser record the screen. Allow it in the system's privacy settings."
-          : "Your screen could not be shared. Try again.",
-      );
+      const problem = screenShareProblem(error);
+      if (problem !== undefined) this.notices.say(problem);
     }
   }
 
-  /** report tells the person why a device could not be used. */
-  async report(kind: DeviceKind, error: unknown): Promise<void> {
+  /** chooseDevice changes a device and remembers the choice; the empty id is the system's default. */
+  async chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void> {
+    const device = deviceOf(kind);
+    rememberDevice(kind, deviceId);
+    try {
+      await this.room.switchActiveDevice(kind, deviceId === "" ? "default" : deviceId);
+      if (!device) await setSpeaker(deviceId);
+    } catch (error) {
+      if (device) await this.#report(device, error);
+      else this.notices.say(speakerProblem);
+    }
+  }
+
+  /** Tells the person why a device could not be used. */
+  async #report(kind: DeviceKind, error: unknown): Promise<void> {
     const { title, text } = await describeMediaError(kind, error);
     this.notices.say(`${title}. ${text}`);
   }

@@ -1,12 +1,6 @@
 import { ConnectionError, ConnectionErrorReason, DisconnectReason } from "livekit-client";
+import type { Ending } from "../features/after/ending";
 import { ApiError, late, noWebSocket, roomRefusal } from "../lib/api";
-
-/** Why a call is over, as the person reads it. */
-export interface Ending {
-  code: string;
-  heading: string;
-  text: string;
-}
 
 export const leftByChoice: Ending = {
   code: "left",

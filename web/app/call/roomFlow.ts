@@ -1,9 +1,9 @@
+import type { Ending } from "../features/after/ending";
 import { type Observable, State } from "../lib/observable";
 import { loadPreferences, savePreferences } from "../lib/storage";
-import { LocalMedia } from "../media/localMedia";
+import { type LocalMedia, startMedia } from "../media/localMedia";
 import { Call } from "./call";
 import type { Door } from "./door";
-import type { Ending } from "./ending";
 
 export type Stage =
   | { kind: "before"; media: LocalMedia }
@@ -44,11 +44,4 @@ export class RoomFlow {
     this.#stage.set({ kind: "call", call });
     void call.join(this.door, name);
   }
-}
-
-/** startMedia asks for what the person switched on the last time. */
-export function startMedia(): LocalMedia {
-  const media = new LocalMedia(loadPreferences());
-  void media.start();
-  return media;
 }

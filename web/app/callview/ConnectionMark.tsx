@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import type { CallStatus } from "../call/call";
+import type { CallStatus } from "../controls/action";
 
 /** A hiccup of a second goes unmentioned; after five it deserves a sentence. */
 const markAfter = 1_000;

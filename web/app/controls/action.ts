@@ -1,6 +1,9 @@
 import type { DeviceKind } from "../media/mediaProblem";
 import type { IconName } from "../ui/Icon";
 
+/** How far a call is. */
+export type CallStatus = "joining" | "live" | "reconnecting";
+
 /** What is open over or beside the stage. */
 export interface CallView {
   panel: "chat" | "people" | null;

@@ -1,4 +1,4 @@
-import { supportsSpeakerChoice } from "../media/support";
+import { supportsSpeakerChoice } from "../media/speaker";
 import { Select, type SelectOption } from "../ui/Select";
 
 const labels = {

@@ -1,10 +1,16 @@
 import { useEffect } from "react";
 import type { Notices } from "../notices/notices";
+import { deviceOf } from "./chosen";
 
-const nouns: Partial<Record<MediaDeviceKind, string>> = { audioinput: "microphone", videoinput: "camera" };
+/** DeviceUser is a call that says something to the person and can change its devices. */
+export interface DeviceUser {
+  readonly notices: Notices;
+  /** chooseDevice changes a device and remembers the choice; the empty id is the system's default. */
+  chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void>;
+}
 
 /** useDeviceNotices offers to switch when a microphone or camera is plugged in. */
-export function useDeviceNotices(notices: Notices, choose: (kind: MediaDeviceKind, deviceId: string) => void): void {
+export function useDeviceNotices(call: DeviceUser): void {
   useEffect(() => {
     if (!("mediaDevices" in navigator)) return;
     let known: Set<string> | undefined;
@@ -13,11 +19,11 @@ export function useDeviceNotices(notices: Notices, choose: (kind: MediaDeviceKin
       const devices = await navigator.mediaDevices.enumerateDevices();
       if (over) return;
       for (const { kind, deviceId, label } of known ? devices : []) {
-        const noun = nouns[kind];
-        if (!noun || known?.has(kind + deviceId) || label === "" || deviceId === "default" || deviceId === "communications") continue;
-        notices.say(`A ${noun} was connected: ${label}.`, {
+        const device = deviceOf(kind);
+        if (!device || known?.has(kind + deviceId) || label === "" || deviceId === "default" || deviceId === "communications") continue;
+        call.notices.say(`A ${device} was connected: ${label}.`, {
           label: "Use it",
-          run: () => choose(kind, deviceId),
+          run: () => void call.chooseDevice(kind, deviceId),
         });
       }
       known = new Set(devices.map(({ kind, deviceId }) => kind + deviceId));
@@ -29,5 +35,5 @@ export function useDeviceNotices(notices: Notices, choose: (kind: MediaDeviceKin
       over = true;
       navigator.mediaDevices.removeEventListener("devicechange", onChange);
     };
-  }, [notices, choose]);
+  }, [call]);
 }

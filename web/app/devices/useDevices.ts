@@ -4,7 +4,7 @@ const none: MediaDeviceInfo[] = [];
 
 /**
  * useDevices lists the devices the browser tells of and follows plugging in
- * and out. Labels appear once leave is given, so a change of moment reads again.
+ * and out. Labels appear once permission is given, so a change of moment reads again.
  */
 export function useDevices(moment: unknown): MediaDeviceInfo[] {
   const [devices, setDevices] = useState(none);

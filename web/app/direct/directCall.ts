@@ -1,10 +1,10 @@
-import type { Ending } from "../call/ending";
 import type { CallView, Controls } from "../controls/action";
+import type { DeviceUser } from "../devices/useDeviceNotices";
+import type { Ending } from "../features/after/ending";
 import type { ChatMessage } from "../features/chat/message";
 import { iceServers } from "../lib/api";
 import { shownName } from "../lib/name";
 import { type Observable, State } from "../lib/observable";
-import { savePreferences } from "../lib/storage";
 import type { LinkStats } from "../link/linkStats";
 import { originOf, PeerLink, type Role, type Tracks } from "../link/peerLink";
 import type { LocalMedia } from "../media/localMedia";
@@ -12,6 +12,7 @@ import type { DeviceKind } from "../media/mediaProblem";
 import { Notices } from "../notices/notices";
 import { couldNotBegin, leftDirectly } from "./ending";
 import { type Message, type OwnState, readMessage } from "./message";
+import { OwnMedia } from "./ownMedia";
 import { type Signal, Signalling } from "./signalling";
 
 /**
@@ -50,13 +51,13 @@ const offerPatience = 3_000;
 const silent: LinkStats = { path: "unknown", heard: 0, said: 0, quality: "unknown" };
 
 /** DirectCall is one stay in a direct call: alone at first, then with one other, then perhaps alone again. */
-export class DirectCall implements Controls {
+export class DirectCall implements Controls, DeviceUser {
   readonly notices = new Notices();
   readonly media: LocalMedia;
   readonly name: string;
   readonly #view = new State<CallView>({ panel: null, dialog: null });
   readonly #state: State<DirectState>;
-  readonly #own: State<OwnState>;
+  readonly #own: OwnMedia;
   readonly #signalling: Signalling;
   readonly #onOutcome: (outcome: Outcome) => void;
   readonly #over = new AbortController();
@@ -64,7 +65,6 @@ export class DirectCall implements Controls {
   /** Signals are dealt with one after the other, for most take a moment. */
   #queue = Promise.resolve();
   #link: PeerLink | undefined;
-  #screen: MediaStream | undefined;
   #otherGone = false;
   #said = 0;
   #offerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -75,14 +75,14 @@ export class DirectCall implements Controls {
     this.name = name;
     this.#onOutcome = onOutcome;
     this.#state = new State<DirectState>({ status: "opening", session, other: undefined, knocks: false, messages: [] });
-    this.#own = new State<OwnState>({ name, microphone: false, camera: false, screen: false });
+    this.#own = new OwnMedia(media, name, this.notices, () => {
+      this.#sendTracks();
+      this.#link?.say({ state: this.own.value } satisfies Message);
+    });
     const take = (signal: Signal) => {
       this.#queue = this.#queue.then(() => (this.#isOver() ? undefined : this.#hear(signal))).catch(() => undefined); // what is malformed is dropped
     };
     this.#signalling = new Signalling(take, (ending) => this.#end({ kind: "ended", ending }));
-    const stopFollowing = media.state.subscribe(() => this.#followMedia());
-    this.#over.signal.addEventListener("abort", stopFollowing);
-    this.#followMedia();
   }
 
   get state(): Observable<DirectState> {
@@ -90,63 +90,27 @@ export class DirectCall implements Controls {
   }
 
   get own(): Observable<OwnState> {
-    return this.#own;
+    return this.#own.state;
   }
 
   get view(): Observable<CallView> {
     return this.#view;
   }
 
-  /** The screen that is shown to the other. */
-  get screen(): MediaStreamTrack | undefined {
-    return this.#screen?.getVideoTracks()[0];
-  }
-
   show(change: Partial<CallView>): void {
     this.#view.set({ ...this.#view.value, ...change });
   }
 
-  /** setDevice switches the microphone or the camera. A muted microphone stays open, so that no first word is lost. */
-  async setDevice(kind: DeviceKind, on: boolean): Promise<void> {
-    const microphone = this.media.microphone?.mediaStreamTrack;
-    if (kind === "camera" || !microphone) return this.#report(kind, this.media.setWanted(kind, on));
-    savePreferences({ microphone: on });
-    microphone.enabled = on;
-    this.#followMedia();
+  setDevice(kind: DeviceKind, on: boolean): Promise<void> {
+    return this.#own.setDevice(kind, on);
   }
 
-  /** choose changes a device; the loudspeaker is the views' to set. */
-  choose(kind: MediaDeviceKind, deviceId: string): void {
-    if (kind === "audiooutput") savePreferences({ speakerId: deviceId });
-    else void this.#report(kind === "audioinput" ? "microphone" : "camera", this.media.choose(kind === "audioinput" ? "microphone" : "camera", deviceId));
+  chooseDevice(kind: MediaDeviceKind, deviceId: string): Promise<void> {
+    return this.#own.chooseDevice(kind, deviceId);
   }
 
-  async setSharing(on: boolean): Promise<void> {
-    if (!on) {
-      this.#stopSharing();
-      return;
-    }
-    let screen: MediaStream;
-    try {
-      screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
-    } catch (error) {
-      const dismissed = error instanceof DOMException && error.name === "NotAllowedError" && !/system/i.test(error.message);
-      if (!dismissed) this.notices.say("Your screen could not be shared. Try again.");
-      return;
-    }
-    const [picture] = screen.getVideoTracks();
-    if (this.#isOver() || !picture) {
-      stop(screen);
-      return;
-    }
-    if (this.#screen) stop(this.#screen);
-    this.#screen = screen;
-    picture.contentHint = "detail";
-    picture.addEventListener("ended", () => {
-      if (this.#screen === screen) this.#stopSharing();
-    });
-    this.#sendTracks();
-    this.#setOwn({ screen: true });
+  setSharing(on: boolean): Promise<void> {
+    return this.#own.setSharing(on);
   }
 
   /** say sends a message of the chat. */
@@ -181,7 +145,7 @@ export class DirectCall implements Controls {
     clearTimeout(this.#offerTimer);
     this.#link?.close();
     this.#signalling.close();
-    this.#stopSharing();
+    this.#own.close();
   }
 
   async #hear({ name, texts: [first = "", session = ""] }: Signal): Promise<void> {
@@ -281,7 +245,7 @@ export class DirectCall implements Controls {
       polite,
       iceServers: await iceServers(session),
       send: (name, text) => this.#signalling.send(name, text, session),
-      onOpen: () => void link.say({ state: this.#own.value } satisfies Message),
+      onOpen: () => void link.say({ state: this.own.value } satisfies Message),
       onMessage: (message) => this.#take(message),
       onClosed: () => {
         if (this.#link === link) this.#otherLeft();
@@ -342,38 +306,7 @@ export class DirectCall implements Controls {
 
   /** Gives the connection whatever there is to send. */
   #sendTracks(): void {
-    const tracks: Record<Role, MediaStreamTrack | undefined> = {
-      microphone: this.media.microphone?.mediaStreamTrack,
-      camera: this.media.camera?.mediaStreamTrack,
-      screen: this.screen,
-      screenSound: this.#screen?.getAudioTracks()[0],
-    };
-    for (const [role, track] of Object.entries(tracks)) this.#link?.setTrack(role as Role, track ?? null);
-  }
-
-  #followMedia(): void {
-    this.#sendTracks();
-    this.#setOwn({ microphone: this.media.microphone?.mediaStreamTrack.enabled === true, camera: this.media.camera !== undefined });
-  }
-
-  async #report(kind: DeviceKind, change: Promise<void>): Promise<void> {
-    await change;
-    const { problem } = this.media.state.value[kind];
-    if (problem) this.notices.say(`${problem.title}. ${problem.text}`);
-  }
-
-  #stopSharing(): void {
-    if (!this.#screen) return;
-    stop(this.#screen);
-    this.#screen = undefined;
-    this.#sendTracks();
-    this.#setOwn({ screen: false });
-  }
-
-  #setOwn(change: Partial<OwnState>): void {
-    const own = { ...this.#own.value, ...change };
-    this.#own.set(own);
-    this.#link?.say({ state: own } satisfies Message);
+    for (const [role, track] of Object.entries(this.#own.tracks)) this.#link?.setTrack(role as Role, track ?? null);
   }
 
   #set(change: Partial<DirectState>): void {
@@ -389,8 +322,4 @@ export class DirectCall implements Controls {
     this.close();
     this.#onOutcome(outcome);
   }
-}
-
-function stop(stream: MediaStream): void {
-  for (const track of stream.getTracks()) track.stop();
 }

@@ -1,12 +1,12 @@
 import { roomDoor } from "../call/door";
-import type { Ending } from "../call/ending";
-import { RoomFlow, startMedia } from "../call/roomFlow";
+import { RoomFlow } from "../call/roomFlow";
+import type { Ending } from "../features/after/ending";
 import { sitePath } from "../lib/base";
 import { shownName } from "../lib/name";
 import { type Observable, State } from "../lib/observable";
 import { roomPath } from "../lib/roomCode";
 import { loadPreferences, savePreferences } from "../lib/storage";
-import type { LocalMedia } from "../media/localMedia";
+import { type LocalMedia, startMedia } from "../media/localMedia";
 import { DirectCall, nameOf, type Outcome } from "./directCall";
 import { sessionPath } from "./session";
 

@@ -1,4 +1,4 @@
-import type { Ending } from "../call/ending";
+import type { Ending } from "../features/after/ending";
 import { directRefusal, late, noWebSocket } from "../lib/api";
 
 export const leftDirectly: Ending = { code: "left", heading: "You left the call", text: "The link works for as long as the other person stays." };

@@ -1,5 +1,5 @@
 import { vi } from "vitest";
-import type { Ending } from "../call/ending";
+import type { Ending } from "../features/after/ending";
 import { State } from "../lib/observable";
 import type { LinkOptions } from "../link/peerLink";
 import type { Signal } from "./signalling";

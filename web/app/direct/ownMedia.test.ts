@@ -98,22 +98,23 @@ it("shares no screen that is chosen after the call has ended", async () => {
 });
 
 it.each([
-  [new DOMException("Permission denied", "NotAllowedError"), 0],
-  [new DOMException("Permission denied by system", "NotAllowedError"), 1],
-  [new Error("no source"), 1],
-])("treats a failed share of %s rightly", async (error, count) => {
+  [new DOMException("Permission denied", "NotAllowedError"), 0, ""],
+  [new DOMException("Permission denied by system", "NotAllowedError"), 1, "privacy settings"],
+  [new Error("no source"), 1, "Try again"],
+])("treats a failed share of %s rightly", async (error, count, words) => {
   const { call, notices } = await live();
   getDisplayMedia.mockRejectedValue(error);
   await call.setSharing(true);
   expect(notices()).toHaveLength(count);
+  expect(notices()[0] ?? "").toContain(words);
   expect(call.own.value.screen).toBe(false);
 });
 
 it("chooses devices and remembers the loudspeaker", async () => {
   const { call, media } = await live();
-  call.choose("audioinput", "m");
-  call.choose("videoinput", "c");
-  call.choose("audiooutput", "s");
+  void call.chooseDevice("audioinput", "m");
+  void call.chooseDevice("videoinput", "c");
+  void call.chooseDevice("audiooutput", "s");
   await settled();
   expect(media.choose.mock.calls).toEqual([["microphone", "m"], ["camera", "c"]]);
   expect(loadPreferences().speakerId).toBe("s");

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { Ending } from "../call/ending";
+import type { Ending } from "../features/after/ending";
 import { late, noWebSocket, unreachable } from "../lib/api";
 import { decode, encode, type Signal, Signalling } from "./signalling";
 

@@ -1,5 +1,5 @@
 import { WebSocket as LastingSocket } from "partysocket";
-import type { Ending } from "../call/ending";
+import type { Ending } from "../features/after/ending";
 import { sitePath } from "../lib/base";
 import { couldNotBegin } from "./ending";
 

@@ -28,8 +28,3 @@ export function Sound({ track, muted = false, onRefused }: {
   }, [track]);
   return <audio ref={audio} data-direct muted={muted} />;
 }
-
-/** setSpeaker moves every Sound to another loudspeaker; the empty id is the system's default. */
-export async function setSpeaker(deviceId: string): Promise<void> {
-  await Promise.all([...document.querySelectorAll<HTMLAudioElement>("audio[data-direct]")].map((element) => element.setSinkId(deviceId)));
-}

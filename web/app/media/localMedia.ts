@@ -7,7 +7,7 @@ import {
   TrackEvent,
 } from "livekit-client";
 import { type Observable, State } from "../lib/observable";
-import { savePreferences, type Preferences } from "../lib/storage";
+import { loadPreferences, savePreferences, type Preferences } from "../lib/storage";
 import { mediaProblem, type DeviceKind, type MediaContext, type MediaProblem } from "./mediaProblem";
 
 /** One device before the call: what the person wants, and what came of it. */
@@ -207,6 +207,13 @@ export class LocalMedia {
       });
     }
   }
+}
+
+/** startMedia asks for what the person switched on the last time. */
+export function startMedia(): LocalMedia {
+  const media = new LocalMedia(loadPreferences());
+  void media.start();
+  return media;
 }
 
 /** describeMediaError says why a device could not be used during the call. */

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "react";
-import type { Ending } from "../../call/ending";
 import { sitePath } from "../../lib/base";
 import { usePageTitle } from "../../lib/usePageTitle";
 import { Brand } from "../../ui/Brand";
+import type { Ending } from "./ending";
 import "./after.css";
 
 /** After says why the call is over and leads on. */
@@ -14,7 +14,7 @@ export function After({ roomName, ending, onRejoin }: { roomName: string; ending
   return (
     <div className="page">
       <header className="page__bar">
-        <Brand />
+        <Brand href={sitePath("/")} />
       </header>
       <div className="page__main after" data-ending={ending.code}>
         <p className="after__room">{roomName}</p>

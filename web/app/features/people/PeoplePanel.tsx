@@ -2,11 +2,11 @@ import type { Participant } from "livekit-client";
 import { Avatar } from "../../ui/Avatar";
 import { Icon } from "../../ui/Icon";
 import { Panel } from "../../ui/Panel";
-import { InviteLink } from "../invite/InviteLink";
 import { displayName, useParticipant } from "./useParticipant";
 import "./people.css";
 
-export function PeoplePanel({ people, onClose }: { people: Participant[]; onClose: () => void }) {
+/** PeoplePanel lists who is in the meeting; its children are what invites more. */
+export function PeoplePanel({ people, onClose, children }: { people: Participant[]; onClose: () => void; children: React.ReactNode }) {
   return (
     <Panel title="People" onClose={onClose}>
       <p className="people__count">{people.length === 1 ? "1 person" : `${people.length} people`} in the call</p>
@@ -15,9 +15,7 @@ export function PeoplePanel({ people, onClose }: { people: Participant[]; onClos
           <Person key={person.identity} person={person} />
         ))}
       </ul>
-      <div className="people__invite">
-        <InviteLink />
-      </div>
+      <div className="people__invite">{children}</div>
     </Panel>
   );
 }

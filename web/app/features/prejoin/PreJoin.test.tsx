@@ -1,5 +1,4 @@
 import { beforeEach, expect, it, vi } from "vitest";
-import { roomDoor, tokenDoor } from "../../call/door";
 import { loadPreferences, savePreferences } from "../../lib/storage";
 import { LocalMedia } from "../../media/localMedia";
 import { click, draw, named, type } from "../../ui/testing";
@@ -11,7 +10,7 @@ vi.mock(import("../../lib/api"), async (real) => ({ ...(await real()), watchLobb
 beforeEach(() => localStorage.clear());
 
 const preJoin = (onJoin: (name: string) => void = () => undefined) =>
-  draw(<PreJoin door={roomDoor("standup")} media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
+  draw(<PreJoin room={{ roomName: "standup", shared: true }} media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
 
 it("has everything by its name", () => {
   const page = preJoin();
@@ -55,9 +54,7 @@ it("starts as it was left", () => {
 
 it("asks nobody's name whom a token names", () => {
   const onJoin = vi.fn();
-  const claims = btoa(JSON.stringify({ sub: "ada", name: "Ada", video: { room: "blue", roomJoin: true } }));
-  const door = tokenDoor("wss://live.example", `a.${claims}.b`);
-  const page = draw(<PreJoin door={door} media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
+  const page = draw(<PreJoin room={{ roomName: "blue", personName: "Ada", shared: false }} media={new LocalMedia(loadPreferences())} onJoin={onJoin} />);
   expect(page.querySelector("#name")).toBeNull();
   expect(page.textContent).toContain("You join as Ada");
   click(named(page, "button", "Join now"));

@@ -1,46 +1,35 @@
 import { useRef, useState } from "react";
-import type { Door } from "../../call/door";
 import { shownName } from "../../lib/name";
 import { loadPreferences } from "../../lib/storage";
-import { useObservable } from "../../lib/useObservable";
 import { usePageTitle } from "../../lib/usePageTitle";
 import type { LocalMedia } from "../../media/localMedia";
-import { Brand } from "../../ui/Brand";
-import { Devices } from "./Devices";
-import { Preview } from "./Preview";
+import { NameField } from "./NameField";
+import { PreJoinPage } from "./PreJoinPage";
 import { insideText, useInside } from "./useInside";
-import "./prejoin.css";
 
-const longestName = 100;
+/** What is known of a room before one joins it. */
+interface RoomToJoin {
+  readonly roomName: string;
+  /** The person's name, where it is settled; otherwise the person says it. */
+  readonly personName?: string;
+  /** The address of the page lets others in too. */
+  readonly shared: boolean;
+}
 
-/** PreJoin is where one looks in the mirror before going in. Joining never waits for a device. */
-export function PreJoin({ door, media, onJoin }: { door: Door; media: LocalMedia; onJoin: (name: string) => void }) {
-  const state = useObservable(media.state);
-  const [name, setName] = useState(() => door.personName ?? loadPreferences().name);
-  usePageTitle(`${door.roomName} · Meet`);
-
+/** PreJoin is where one sees oneself before going in. Joining never waits for a device. */
+export function PreJoin({ room, media, onJoin }: { room: RoomToJoin; media: LocalMedia; onJoin: (name: string) => void }) {
+  const { roomName, personName, shared } = room;
+  const [name, setName] = useState(() => personName ?? loadPreferences().name);
+  usePageTitle(`${roomName} · Meet`);
   return (
-    <div className="page prejoin">
-      <header className="page__bar">
-        <Brand />
-      </header>
-      <div className="page__main prejoin__main">
-        <Preview media={media} state={state} name={name} />
-        <div className="prejoin__side">
-          <div>
-            <h1>Ready to join?</h1>
-            <p className="prejoin__room">{door.roomName}</p>
-            {door.shared && <Inside roomName={door.roomName} />}
-          </div>
-          {door.personName === undefined ? (
-            <NameForm name={name} onName={setName} onJoin={onJoin} />
-          ) : (
-            <NamedForm name={door.personName} onJoin={onJoin} />
-          )}
-        </div>
-        <Devices media={media} state={state} />
+    <PreJoinPage media={media} name={name}>
+      <div>
+        <h1>Ready to join?</h1>
+        <p className="prejoin__room">{roomName}</p>
+        {shared && <Inside roomName={roomName} />}
       </div>
-    </div>
+      {personName === undefined ? <NameForm name={name} onName={setName} onJoin={onJoin} /> : <NamedForm name={personName} onJoin={onJoin} />}
+    </PreJoinPage>
   );
 }
 
@@ -92,27 +81,15 @@ function NameForm({ name, onName, onJoin }: { name: string; onName: (name: strin
         field.current?.focus();
       }}
     >
-      <div className="field">
-        <label htmlFor="name">Your name</label>
-        <input
-          id="name"
-          ref={field}
-          className="input"
-          type="text"
-          autoComplete="name"
-          maxLength={longestName}
-          value={name}
-          aria-describedby="name-problem"
-          aria-invalid={problem !== ""}
-          onChange={(event) => {
-            onName(event.target.value);
-            setProblem("");
-          }}
-        />
-        <p id="name-problem" className="field-problem" role="alert" hidden={problem === ""}>
-          {problem}
-        </p>
-      </div>
+      <NameField
+        ref={field}
+        value={name}
+        problem={problem}
+        onChange={(typed) => {
+          onName(typed);
+          setProblem("");
+        }}
+      />
       <button type="submit" className="button button--primary prejoin__join">
         Join now
       </button>
