@@ -13,20 +13,20 @@ import { supportsScreenShare } from "../media/screenShare";
 import { Sound } from "../media/Sound";
 import { Icon } from "../ui/Icon";
 import type { Call } from "./call";
-import type { Door } from "./door";
+import type { RoomAccess } from "./roomAccess";
 import { Stage } from "./Stage";
 import { useMessages } from "./useMessages";
 
 /** CallScreen is everything one sees during the call. */
-export function CallScreen({ call, door }: { call: Call; door: Door }) {
+export function CallScreen({ call, access }: { call: Call; access: RoomAccess }) {
   return (
     <RoomContext.Provider value={call.room}>
-      <Screen call={call} door={door} />
+      <Screen call={call} access={access} />
     </RoomContext.Provider>
   );
 }
 
-function Screen({ call, door }: { call: Call; door: Door }) {
+function Screen({ call, access }: { call: Call; access: RoomAccess }) {
   const status = useObservable(call.status);
   const view = useObservable(call.view);
   const direct = useObservable(call.direct.shown);
@@ -48,14 +48,14 @@ function Screen({ call, door }: { call: Call; door: Door }) {
       call={call}
       state={state}
       actions={meetingActions}
-      title={door.roomName}
-      heading={`Meeting ${door.roomName}`}
+      title={access.roomName}
+      heading={`Meeting ${access.roomName}`}
       status={status}
       chat={{ messages, send }}
       stage={
         <>
           <Stage direct={direct} onStopSharing={() => void call.setSharing(false)} />
-          {alone && door.shared && !state.sharing && <InviteCard />}
+          {alone && access.shared && !state.sharing && <InviteCard />}
           <ConnectionMark status={status} />
           <TapToHear />
         </>
@@ -67,7 +67,7 @@ function Screen({ call, door }: { call: Call; door: Door }) {
           </PeoplePanel>
         )
       }
-      left={door.shared ? <InviteButton roomName={door.roomName} /> : <RoomName name={door.roomName} />}
+      left={access.shared ? <InviteButton roomName={access.roomName} /> : <RoomName name={access.roomName} />}
       right={<PathMark path={Object.keys(direct.tracks).length > 0 ? "direct" : "server"} />}
     >
       <OwnState microphone={state.microphone} camera={state.camera} sharing={state.sharing} />

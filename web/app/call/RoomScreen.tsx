@@ -9,10 +9,10 @@ export function RoomScreen({ flow }: { flow: RoomFlow }) {
   const stage = useObservable(flow.stage);
   switch (stage.kind) {
     case "before":
-      return <PreJoin room={flow.door} media={stage.media} onJoin={(name) => flow.enter(name)} />;
+      return <PreJoin room={flow.access} media={stage.media} onJoin={(name) => flow.enter(name)} />;
     case "call":
-      return <CallScreen call={stage.call} door={flow.door} />;
+      return <CallScreen call={stage.call} access={flow.access} />;
     case "after":
-      return <After roomName={flow.door.roomName} ending={stage.ending} onRejoin={() => flow.rejoin()} />;
+      return <After roomName={flow.access.roomName} ending={stage.ending} onRejoin={() => flow.rejoin()} />;
   }
 }

@@ -6,7 +6,7 @@ import { State } from "../lib/observable";
 import { loadPreferences } from "../lib/storage";
 import type { LocalMedia } from "../media/localMedia";
 import { Call } from "./call";
-import { roomDoor } from "./door";
+import { roomAccess } from "./roomAccess";
 
 vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), connectionDetails: vi.fn(), roomRefusal: vi.fn() }));
 
@@ -50,7 +50,7 @@ beforeEach(() => {
 it("joins with what the server says and publishes what is ready", async () => {
   const { call, connect, publish, media } = setUp();
   const { microphone } = media.tracks;
-  await call.join(roomDoor("standup"), "Ada");
+  await call.join(roomAccess("standup"), "Ada");
   expect(connect).toHaveBeenCalledWith("ws://meet.test", "token");
   expect(publish.mock.calls).toEqual([[microphone]]);
   expect(call.status.value).toBe("live");
@@ -58,7 +58,7 @@ it("joins with what the server says and publishes what is ready", async () => {
 
 it("publishes what arrives later, as long as the call goes on", async () => {
   const { call, publish, media } = setUp();
-  await call.join(roomDoor("standup"), "Ada");
+  await call.join(roomAccess("standup"), "Ada");
   media.tracks.camera = { stop: vi.fn() };
   media.state.set(1);
   expect(publish).toHaveBeenCalledTimes(2);
@@ -71,7 +71,7 @@ it("publishes what arrives later, as long as the call goes on", async () => {
 it("says why it could not join", async () => {
   const { call, endings, media } = setUp();
   vi.mocked(connectionDetails).mockRejectedValue(new ApiError("The name is too long."));
-  await call.join(roomDoor("standup"), "Ada");
+  await call.join(roomAccess("standup"), "Ada");
   expect(endings).toMatchObject([{ code: "could-not-join", text: "The name is too long." }]);
   expect(media.stop).toHaveBeenCalled();
 });
@@ -86,7 +86,7 @@ it("ends once, with the first reason", () => {
 
 it("passes on the server's reason", async () => {
   const { call, endings } = setUp();
-  await call.join(roomDoor("standup"), "Ada");
+  await call.join(roomAccess("standup"), "Ada");
   call.room.emit(RoomEvent.Disconnected, DisconnectReason.PARTICIPANT_REMOVED);
   expect(endings.map(({ code }) => code)).toEqual(["removed"]);
 });
@@ -94,7 +94,7 @@ it("passes on the server's reason", async () => {
 it("passes on the server's reason while it joins", async () => {
   const { call, endings, connect } = setUp();
   connect.mockReturnValue(new Promise(() => undefined));
-  void call.join(roomDoor("standup"), "Ada");
+  void call.join(roomAccess("standup"), "Ada");
   await vi.waitFor(() => expect(connect).toHaveBeenCalled());
   call.room.emit(RoomEvent.Disconnected, DisconnectReason.ROOM_DELETED);
   await vi.waitFor(() => expect(endings.map(({ code }) => code)).toEqual(["ended"]));
@@ -108,7 +108,7 @@ it("says why it could not connect, though the room says first that it is not con
   });
   // The server takes longer to answer than the room to say that.
   vi.mocked(roomRefusal).mockImplementation(() => new Promise((resolve) => setTimeout(() => resolve("The room is full."), 10)));
-  await call.join(roomDoor("standup"), "Ada");
+  await call.join(roomAccess("standup"), "Ada");
   expect(endings).toMatchObject([{ code: "could-not-join", text: "The room is full." }]);
   expect(roomRefusal).toHaveBeenCalledWith("ws://meet.test", "token");
 });
@@ -119,7 +119,7 @@ it("asks nothing of the server for somebody who left while joining", async () =>
     call.leave();
     return Promise.reject(ConnectionError.cancelled("left"));
   });
-  await call.join(roomDoor("standup"), "Ada");
+  await call.join(roomAccess("standup"), "Ada");
   expect(endings.map(({ code }) => code)).toEqual(["left"]);
   expect(roomRefusal).not.toHaveBeenCalled();
 });

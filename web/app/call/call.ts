@@ -11,8 +11,8 @@ import { screenShareProblem } from "../media/screenShare";
 import { setSpeaker, speakerProblem } from "../media/speaker";
 import { Notices } from "../notices/notices";
 import { DirectPath } from "./directPath";
-import type { Door, Pass } from "./door";
-import { couldNotJoin, endingOf, leftByChoice, whyNoPass, whyNotIn } from "./ending";
+import { couldNotJoin, endingOf, leftByChoice, whyNoAccess, whyNotIn } from "./ending";
+import type { Credentials, RoomAccess } from "./roomAccess";
 
 const sources = { microphone: Track.Source.Microphone, camera: Track.Source.Camera } as const;
 
@@ -61,24 +61,24 @@ export class Call implements Controls, DeviceUser {
   }
 
   /** join enters the room under a name and publishes what the person switched on. */
-  async join(door: Door, name: string): Promise<void> {
-    let pass: Pass;
+  async join(access: RoomAccess, name: string): Promise<void> {
+    let credentials: Credentials;
     try {
-      pass = await door.open(name, this.#over.signal);
+      credentials = await access.open(name, this.#over.signal);
     } catch (error) {
-      this.#end(couldNotJoin(whyNoPass(error)));
+      this.#end(couldNotJoin(whyNoAccess(error)));
       return;
     }
-    const ending = await this.#connect(pass);
+    const ending = await this.#connect(credentials);
     if (ending) this.#end(ending);
     if (this.#isOver()) return;
     this.#status.set("live");
     this.#publishFromMedia();
-    if (pass.direct) this.direct.allow(pass.direct.iceServers);
+    if (credentials.direct) this.direct.allow(credentials.direct.iceServers);
   }
 
   /** connect enters the room, or returns why it could not. */
-  async #connect({ serverUrl, participantToken }: Pass): Promise<Ending | undefined> {
+  async #connect({ serverUrl, participantToken }: Credentials): Promise<Ending | undefined> {
     // The server may end the stay while connect waits for media. When connect fails, the room says so too, just before.
     const ended = new Promise<Ending>((resolve) => {
       this.room.once(RoomEvent.Disconnected, (reason) => setTimeout(() => resolve(endingOf(reason))));

@@ -1,7 +1,7 @@
 import { ConnectionError, DisconnectReason } from "livekit-client";
 import { expect, it, vi } from "vitest";
 import { ApiError, noWebSocket, roomRefusal } from "../lib/api";
-import { couldNotJoin, endingOf, whyNoPass, whyNotIn } from "./ending";
+import { couldNotJoin, endingOf, whyNoAccess, whyNotIn } from "./ending";
 
 vi.mock("../lib/api", async (original) => ({ ...(await original<object>()), roomRefusal: vi.fn() }));
 
@@ -35,8 +35,8 @@ it("passes on why joining failed", () => {
 });
 
 it("says why somebody was given no access", () => {
-  expect(whyNoPass(new ApiError("The name is too long."))).toBe("The name is too long.");
-  expect(whyNoPass(new TypeError("x is not a function"))).toMatch(/unexpected/);
+  expect(whyNoAccess(new ApiError("The name is too long."))).toBe("The name is too long.");
+  expect(whyNoAccess(new TypeError("x is not a function"))).toMatch(/unexpected/);
 });
 
 const noTransport = ConnectionError.internal("could not establish pc connection");

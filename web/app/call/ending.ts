@@ -46,8 +46,8 @@ export function endingOf(reason: DisconnectReason | undefined): Ending {
   }
 }
 
-/** whyNoPass says why somebody was given no access to a room, in a sentence. */
-export function whyNoPass(error: unknown): string {
+/** whyNoAccess says why somebody was given no access to a room, in a sentence. */
+export function whyNoAccess(error: unknown): string {
   return error instanceof ApiError ? error.message : unexpected;
 }
 

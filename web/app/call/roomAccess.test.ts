@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ApiError } from "../lib/api";
-import { tokenDoor } from "./door";
+import { tokenAccess } from "./roomAccess";
 
 const encode = (claims: unknown) => {
   const bytes = new TextEncoder().encode(JSON.stringify(claims));
@@ -9,18 +9,18 @@ const encode = (claims: unknown) => {
 
 const token = (claims: unknown) => `head.${encode(claims)}.signature`;
 const soon = Math.floor(Date.now() / 1000) + 60;
-const open = (raw: string) => tokenDoor("wss://live.example", raw).open("", new AbortController().signal);
+const open = (raw: string) => tokenAccess("wss://live.example", raw).open("", new AbortController().signal);
 
 it("reads from the token where it leads and who goes in", async () => {
   const raw = token({ sub: "ada", name: "Ada Lövelace ☕", exp: soon, video: { room: "blue", roomJoin: true } });
-  expect(tokenDoor("wss://live.example", raw)).toMatchObject({ roomName: "blue", personName: "Ada Lövelace ☕", shared: false });
+  expect(tokenAccess("wss://live.example", raw)).toMatchObject({ roomName: "blue", personName: "Ada Lövelace ☕", shared: false });
   await expect(open(raw)).resolves.toEqual({ serverUrl: "wss://live.example", participantToken: raw });
 });
 
 it("takes the identity where there is no name that can be seen", () => {
-  expect(tokenDoor("wss://live.example", token({ sub: "\u202eada", name: "\u200b", video: { room: "\u3164" } }))).toMatchObject({ roomName: "Meeting", personName: "ada" });
-  expect(tokenDoor("wss://live.example", token({ sub: 7, name: {} })).personName).toBe("You");
-  expect(tokenDoor("wss://live.example", token({ sub: "ada" })).personName).toBe("ada");
+  expect(tokenAccess("wss://live.example", token({ sub: "\u202eada", name: "\u200b", video: { room: "\u3164" } }))).toMatchObject({ roomName: "Meeting", personName: "ada" });
+  expect(tokenAccess("wss://live.example", token({ sub: 7, name: {} })).personName).toBe("You");
+  expect(tokenAccess("wss://live.example", token({ sub: "ada" })).personName).toBe("ada");
 });
 
 it.each([

@@ -1,31 +1,31 @@
 import { ApiError, connectionDetails } from "../lib/api";
 import { shownName } from "../lib/name";
 
-/** Door is a way into one room. */
-export interface Door {
+/** RoomAccess is a room that a page opens, and the way to get credentials for it. */
+export interface RoomAccess {
   readonly roomName: string;
   /** Who goes in, where that is settled; otherwise the person says it. */
   readonly personName?: string;
   /** The address of the page lets others in too. */
   readonly shared: boolean;
   /** open returns where the server is and a token for it; what it throws is an ApiError, or the signal's end. */
-  open(personName: string, signal: AbortSignal): Promise<Pass>;
+  open(personName: string, signal: AbortSignal): Promise<Credentials>;
 }
 
-/** Pass is what lets somebody into a room. */
-export interface Pass {
+/** Credentials let somebody into a room. */
+export interface Credentials {
   serverUrl: string;
   participantToken: string;
   direct?: { iceServers: RTCIceServer[] };
 }
 
-/** roomDoor leads into a room of this server. */
-export function roomDoor(roomName: string): Door {
+/** roomAccess is access to a room of this server. */
+export function roomAccess(roomName: string): RoomAccess {
   return { roomName, shared: true, open: (personName, signal) => connectionDetails(roomName, personName, signal) };
 }
 
-/** tokenDoor leads into the room that an access token is for, on any LiveKit server. */
-export function tokenDoor(serverUrl: string, token: string): Door {
+/** tokenAccess is access to the room that an access token is for, on any LiveKit server. */
+export function tokenAccess(serverUrl: string, token: string): RoomAccess {
   const claims = claimsOf(token);
   return {
     roomName: shownClaim(claims?.video?.room) || "Meeting",

@@ -19,22 +19,22 @@ interface CallLayoutProps {
   /** What the page's title says. */
   title: string;
   heading: string;
-  /** For styles and tests: whether it is a direct call, and how far it is. */
+  /** Whether it is a direct call, and its status: for styles and tests. */
   direct?: boolean;
   status: string;
   chat: { messages: readonly ChatMessage[]; send: (text: string) => Promise<unknown> };
-  /** What lies on the stage. */
+  /** The tiles, and cards over them. */
   stage: React.ReactNode;
   /** A panel beside the stage that is not the chat. */
   panel?: React.ReactNode;
-  /** What stands left and right of the control bar. */
+  /** Left and right of the control bar. */
   left: React.ReactNode;
   right?: React.ReactNode;
-  /** What is heard, or said to screen readers alone. */
+  /** Elements that are heard or read to screen readers, and not seen. */
   children: React.ReactNode;
 }
 
-/** CallLayout is what every call has on the screen around its stage: control bar, chat, dialogs and notices, and their keys. */
+/** CallLayout draws the control bar, the chat, dialogs and notices around the stage of a call, and handles their keys. */
 export function CallLayout(props: CallLayoutProps) {
   const { call, state, actions } = props;
   useKeyboard(call, state, actions);

@@ -3,7 +3,7 @@ import { DevicePicker } from "./DevicePicker";
 import { SpeakerTest } from "./SpeakerTest";
 import { useDevices } from "./useDevices";
 
-/** DeviceList offers the devices of every kind, and a sound to try the loudspeaker with. It reads them again with each moment. */
+/** DeviceList offers the devices of every kind and a test sound. It lists the devices again when moment changes. */
 export function DeviceList({ chosen, moment, onChoose }: {
   chosen: ChosenDevices;
   moment?: string;

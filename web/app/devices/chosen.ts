@@ -4,7 +4,7 @@ import type { DeviceKind } from "../media/mediaProblem";
 /** ChosenDevices are the ids of the devices that a person chose; the empty id is the system's default. */
 export type ChosenDevices = Pick<Preferences, "microphoneId" | "cameraId" | "speakerId">;
 
-/** deviceOf is what the browser's word for a kind of devices stands for; undefined for loudspeakers. */
+/** deviceOf maps the browser's kind of a device to ours; a loudspeaker gives undefined. */
 export function deviceOf(kind: MediaDeviceKind): DeviceKind | undefined {
   if (kind === "audiooutput") return undefined;
   return kind === "audioinput" ? "microphone" : "camera";

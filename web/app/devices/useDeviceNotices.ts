@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import type { Notices } from "../notices/notices";
 import { deviceOf } from "./chosen";
 
-/** DeviceUser is a call that says something to the person and can change its devices. */
+/** DeviceUser is a call whose devices can be changed. */
 export interface DeviceUser {
   readonly notices: Notices;
   /** chooseDevice changes a device and remembers the choice; the empty id is the system's default. */

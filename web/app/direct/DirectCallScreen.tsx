@@ -55,7 +55,7 @@ export function DirectCallScreen({ call, moving }: { call: DirectCall; moving: b
   );
 }
 
-/** How far the call is, where no path can be named. */
+/** The status in words, shown until the path is known. */
 const words: Record<DirectState["status"], string> = {
   opening: "One moment…",
   waiting: "Waiting for the other",

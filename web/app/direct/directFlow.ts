@@ -1,4 +1,4 @@
-import { roomDoor } from "../call/door";
+import { roomAccess } from "../call/roomAccess";
 import { RoomFlow } from "../call/roomFlow";
 import type { Ending } from "../features/after/ending";
 import { sitePath } from "../lib/base";
@@ -55,7 +55,7 @@ export class DirectFlow {
     if (stage.kind !== "moving") return;
     clearTimeout(this.#giveUp);
     this.#stage.set({ kind: "room", room: stage.room });
-    history.replaceState(null, "", roomPath(stage.room.door.roomName));
+    history.replaceState(null, "", roomPath(stage.room.access.roomName));
     setTimeout(() => {
       stage.call.close();
       stage.call.media.stop();
@@ -92,7 +92,7 @@ export class DirectFlow {
   }
 
   #move(call: DirectCall, roomName: string): void {
-    const room = new RoomFlow(roomDoor(roomName), call.media.copy());
+    const room = new RoomFlow(roomAccess(roomName), call.media.copy());
     const alone = call.state.value.other === undefined;
     this.#stage.set({ kind: "moving", call, room });
     room.enter(nameOf(call));

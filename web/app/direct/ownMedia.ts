@@ -9,7 +9,7 @@ import { setSpeaker, speakerProblem } from "../media/speaker";
 import type { Notices } from "../notices/notices";
 import type { OwnState } from "./message";
 
-/** OwnMedia is what this side of a direct call sends: the microphone, the camera and a screen. */
+/** OwnMedia holds the tracks that this side of a direct call sends: microphone, camera and screen. */
 export class OwnMedia {
   readonly #media: LocalMedia;
   readonly #notices: Notices;
@@ -28,7 +28,7 @@ export class OwnMedia {
     this.#closed.signal.addEventListener("abort", stopFollowing);
   }
 
-  /** What the other is told of it. */
+  /** The state that the other's page shows. */
   get state(): Observable<OwnState> {
     return this.#state;
   }
@@ -114,7 +114,7 @@ export class OwnMedia {
     return { microphone: microphone?.enabled === true, camera: camera !== undefined, screen: screen !== undefined };
   }
 
-  /** Tells the person what came of changing a device, if it failed. */
+  /** Waits for a change of a device and says why it failed, if it did. */
   async #report(kind: DeviceKind, change: Promise<void>): Promise<void> {
     await change;
     const { problem } = this.#media.state.value[kind];

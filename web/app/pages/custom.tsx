@@ -1,7 +1,7 @@
 import "../styles/page";
 import "../ui/ui.css";
 import { createRoot } from "react-dom/client";
-import { tokenDoor } from "../call/door";
+import { tokenAccess } from "../call/roomAccess";
 import { RoomFlow } from "../call/roomFlow";
 import { RoomScreen } from "../call/RoomScreen";
 
@@ -9,5 +9,5 @@ const main = document.getElementById("room");
 if (main?.dataset.server !== undefined) {
   // Behind the # it would not even reach this server; LiveKit's own tools put it into the query.
   const token = new URLSearchParams(location.search).get("token") ?? new URLSearchParams(location.hash.slice(1)).get("token");
-  createRoot(main).render(<RoomScreen flow={new RoomFlow(tokenDoor(main.dataset.server, token ?? ""))} />);
+  createRoot(main).render(<RoomScreen flow={new RoomFlow(tokenAccess(main.dataset.server, token ?? ""))} />);
 }

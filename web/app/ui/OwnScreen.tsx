@@ -1,6 +1,6 @@
 import "./tile.css";
 
-/** OwnScreen stands in a tile in place of one's own screen, which needs no looking at. */
+/** OwnScreen fills the tile of one's own screen, whose picture is not shown. */
 export function OwnScreen({ onStop }: { onStop: () => void }) {
   return (
     <div className="tile__own-screen">

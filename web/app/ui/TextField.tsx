@@ -2,12 +2,12 @@ interface TextFieldProps extends Omit<React.ComponentProps<"input">, "id" | "cla
   id: string;
   label: string;
   value: string;
-  /** What is wrong with the value, "" if nothing; a field without it is never refused. */
+  /** Why the value was refused, "" if it was not; a field without it is never refused. */
   problem?: string;
   onChange: (value: string) => void;
 }
 
-/** TextField is a line of text under its label, with what is wrong with it below. */
+/** TextField is a labelled input with its problem below. */
 export function TextField({ id, label, problem, onChange, ...input }: TextFieldProps) {
   const refusable = problem === undefined ? {} : { "aria-describedby": `${id}-problem`, "aria-invalid": problem !== "" };
   return (

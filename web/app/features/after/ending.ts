@@ -1,6 +1,6 @@
-/** Ending is why a call is over, as the person reads it. */
+/** Ending says why a call has ended, in words for the person. */
 export interface Ending {
-  /** A steady word for programs; "could-not-join" if the call never began. */
+  /** A steady word for programs; "could-not-join" for a call that never began. */
   code: string;
   heading: string;
   text: string;

@@ -9,7 +9,7 @@ import { Brand } from "../../ui/Brand";
 import { Preview } from "./Preview";
 import "./prejoin.css";
 
-/** PreJoinPage is a page before a call of either kind: the preview, the devices, and beside them how one goes in. */
+/** PreJoinPage is the page before a call: the preview and the devices, with the children beside them. */
 export function PreJoinPage({ media, name, children }: { media: LocalMedia; name: string; children: React.ReactNode }) {
   const state = useObservable(media.state);
   return (
