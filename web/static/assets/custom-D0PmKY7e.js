@@ -1,1 +1,0 @@
-import"./time-BO2UypYS.js";import{A as e,B as t,O as n,t as r,z as i}from"./RoomScreen-C3WBHFzq.js";var a=t(),o=n(),s=document.getElementById(`room`);if(s?.dataset.server!==void 0){let t=new URLSearchParams(location.search).get(`token`)??new URLSearchParams(location.hash.slice(1)).get(`token`);(0,a.createRoot)(s).render((0,o.jsx)(r,{flow:new e(i(s.dataset.server,t??``))}))}

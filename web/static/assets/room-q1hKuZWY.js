@@ -1,1 +1,0 @@
-import"./time-BO2UypYS.js";import{A as e,B as t,O as n,R as r,t as i}from"./RoomScreen-C3WBHFzq.js";var a=t(),o=n(),s=document.getElementById(`room`);s?.dataset.room!==void 0&&(0,a.createRoot)(s).render((0,o.jsx)(i,{flow:new e(r(s.dataset.room))}));
