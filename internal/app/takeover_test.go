@@ -20,7 +20,7 @@ import (
 	"meet/test/harness"
 )
 
-// token asks the token endpoint, as a client of the seed does.
+// token asks the token endpoint for an access token, as pages do.
 func (s *server) token(room, name string) string {
 	s.T.Helper()
 	body, _ := json.Marshal(map[string]string{"roomName": room, "participantName": name}) // cannot fail

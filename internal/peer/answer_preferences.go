@@ -26,7 +26,7 @@ type SendPreference struct {
 }
 
 // apply writes the preferences into an answer: browsers take stereo and discontinuous transmission from the remote
-// description (RFC 7587, section 6.1), and send the codec that stands first in it (livekit-protocol.md, 2.8). Where the
+// description (RFC 7587, section 6.1), and send the codec that stands first in it (docs/protocol.md, 2.8). Where the
 // client sends, the codecs it is not to publish are removed.
 func (p AnswerPreferences) apply(answer, offer *sdp.SessionDescription) {
 	matched := p.match(offer)
@@ -61,7 +61,7 @@ func sendingSections(offer *sdp.SessionDescription) map[string]bool {
 }
 
 // match finds the track for each media section on which the client offers to send, by mid: the one with its track ID, else
-// the first of its kind that has no section, because some browsers put other IDs there (livekit-protocol.md, 3.2).
+// the first of its kind that has no section, because some browsers put other IDs there (docs/protocol.md, 3.2).
 func (p AnswerPreferences) match(offer *sdp.SessionDescription) map[string]*SendPreference {
 	matched := map[string]*SendPreference{}
 	taken := make([]bool, len(p.Tracks))

@@ -9,7 +9,7 @@ import (
 )
 
 // This file is for a Transport on which the client makes the offers: the PUBLISHER connection, which in single mode also
-// carries what the client receives (livekit-protocol.md, 2.9).
+// carries what the client receives (docs/protocol.md, 2.9).
 
 // clientOffers tracks what the client's media sections can carry in single mode.
 type clientOffers struct {

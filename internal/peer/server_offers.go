@@ -59,7 +59,7 @@ func (r *reuse) take(kind webrtc.RTPCodecType) bool {
 	return true
 }
 
-// answerTimeout is how long a client may take to answer an offer by default (livekit-protocol.md, 2.10).
+// answerTimeout is how long a client may take to answer an offer by default (docs/protocol.md, 2.10).
 const answerTimeout = 15 * time.Second
 
 // ErrNoAnswer is the error with which a Transport fails when the client has not answered an offer in time.

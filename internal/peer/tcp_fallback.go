@@ -7,7 +7,7 @@ import (
 )
 
 // A client whose media connection does not hold over UDP is moved to TCP: the Fallback remembers its room and identity, and
-// from then on neither side learns of the other's UDP addresses (livekit-protocol.md, 2.10).
+// from then on neither side learns of the other's UDP addresses (docs/protocol.md, 2.10).
 const (
 	// shortLived is how long a connection has to hold for its failure to say nothing of UDP.
 	shortLived = 90 * time.Second

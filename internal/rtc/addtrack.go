@@ -26,7 +26,7 @@ const (
 	maxCodecs = 4
 )
 
-// addTrack announces a track and answers at once, before any media (livekit-protocol.md, 3.1).
+// addTrack announces a track and answers at once, before any media (docs/protocol.md, 3.1).
 func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 	p := pb.p
 	refuse := func(reason livekit.RequestResponse_Reason, message string) {

@@ -229,7 +229,7 @@ func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted boo
 	return track, nil
 }
 
-// SendData sends a packet of the server's own to those it names, or to everybody (livekit-protocol.md, 6.5).
+// SendData sends a packet of the server's own to those it names, or to everybody (docs/protocol.md, 6.5).
 func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.DataPacket) error {
 	user := packet.GetUser()
 	if n := len(user.GetNonce()); n != 0 && n != nonceSize {

@@ -13,7 +13,7 @@ import (
 // work of a large audience that comes or goes grows with the audience, not with its square.
 const newsInterval = 150 * time.Millisecond
 
-// updateLimit bounds one update in bytes, by the participants' own sizes (livekit-protocol.md, 0.4).
+// updateLimit bounds one update in bytes, by the participants' own sizes (docs/protocol.md, 0.4).
 const updateLimit = 128 << 10
 
 // news is what has changed in the room and has not been told to everybody yet.
@@ -37,7 +37,7 @@ func (r *Room) announce(p *Participant, self bool) {
 }
 
 // announceDeparture tells the others that p has gone. Those who know identities by the newest sid need no word of one
-// that was replaced; older clients need it before they hear of the new one (livekit-protocol.md, 1.7: protocol 12).
+// that was replaced; older clients need it before they hear of the new one (docs/protocol.md, 1.7).
 func (r *Room) announceDeparture(p *Participant) {
 	if p.hidden() {
 		return

@@ -8,7 +8,7 @@ import (
 
 // This file tells a subscriber's Allocator what matters most to it, and the client what it cannot have.
 
-// Priorities of video when a connection does not carry all of it (livekit-protocol.md, 12.3): a shared screen is what
+// Priorities of video when a connection does not carry all of it (docs/protocol.md, 12.3): a shared screen is what
 // everybody talks about, then who is talking, then what the client says, which is at most maxPriority.
 const (
 	maxPriority     = 100

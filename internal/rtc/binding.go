@@ -108,7 +108,7 @@ func (s *Subscription) start() {
 }
 
 // A client that waits for the first packet of a track gets one of padding this often, for five seconds, until the
-// publisher sends (livekit-protocol.md, 12.7).
+// publisher sends (docs/protocol.md, 12.7).
 const (
 	rouseInterval = 100 * time.Millisecond
 	rouseTries    = 50

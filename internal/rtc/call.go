@@ -5,7 +5,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Calls between participants (livekit-protocol.md, 6.3) are forwarded as data, with two exceptions. The server itself refuses
+// Calls between participants (docs/protocol.md, 6.3) are forwarded as data, with two exceptions. The server itself refuses
 // a call that cannot be answered; otherwise the caller would wait 7 s, and the method might run. And hidden participants,
 // whose packets carry no sender, can call and answer.
 

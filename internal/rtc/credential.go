@@ -39,7 +39,7 @@ func (c Credential) controls(opened Credential) bool {
 }
 
 // companion reports whether the request is for a second connection of a participant, which only publishes: old clients
-// share screens by it. Its identity is the token's with a suffix (livekit-protocol.md, 1.3).
+// share screens by it. Its identity is the token's with a suffix (docs/protocol.md, 1.3).
 func (req *JoinRequest) companion() bool {
 	return req.Token.Identity != "" && req.Token.Identity != req.Identity
 }

@@ -11,7 +11,7 @@ import (
 	"meet/internal/peer"
 )
 
-// Labels of the data channels (livekit-protocol.md, 2.7).
+// Labels of the data channels (docs/protocol.md, 2.7).
 const (
 	reliableLabel  = "_reliable"
 	lossyLabel     = "_lossy"

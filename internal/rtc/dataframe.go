@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The header of a data track's packet (livekit-protocol.md, 6.6), in bytes.
+// The header of a data track's packet (docs/protocol.md, 6.6), in bytes.
 const (
 	frameHeaderSize = 12
 	handleOffset    = 2

@@ -10,7 +10,7 @@ import (
 	"meet/internal/decode"
 )
 
-// takeData takes a DataPacket from the client's channel of that kind to whom it is for (livekit-protocol.md, 6.1). It
+// takeData takes a DataPacket from the client's channel of that kind to whom it is for (docs/protocol.md, 6.1). It
 // runs on the channel's goroutine, and waits there for receivers who are slow.
 func (d *dataTransfer) takeData(kind livekit.DataPacket_Kind, raw []byte) {
 	if packet := readPacket(raw); packet != nil {
@@ -189,7 +189,7 @@ func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbo
 }
 
 const (
-	nonceSize = 16 // bytes (livekit-protocol.md, 6.1)
+	nonceSize = 16 // bytes (docs/protocol.md, 6.1)
 	// maxNonces bounds how many are remembered for a room; the oldest is forgotten first.
 	maxNonces = 4096
 )

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxHandle and the limits of names are LiveKit's (livekit-protocol.md, 0.4 and 6.6), names in characters.
+	// maxHandle and the limits of names are LiveKit's (docs/protocol.md, 0.4 and 6.6), names in characters.
 	maxHandle        = 1<<16 - 1
 	maxDataTrackName = 256
 	maxEncodingName  = 32
@@ -45,7 +45,7 @@ type dataChoice struct {
 	fps       uint32 // frames it wants each second; 0: all
 }
 
-// publish publishes a data track and answers (livekit-protocol.md, 6.6).
+// publish publishes a data track and answers (docs/protocol.md, 6.6).
 func (d *dataTransfer) publish(req *livekit.PublishDataTrackRequest) {
 	p := d.p
 	if reason, message := d.refusal(req); reason != livekit.RequestResponse_OK {

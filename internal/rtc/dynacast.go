@@ -13,7 +13,7 @@ import (
 )
 
 // This file decides which of a track's codecs each subscriber plays, and which codecs and layers its publisher has to
-// send (livekit-protocol.md, 3.3, 3.4 and 12.9).
+// send (docs/protocol.md, 3.3, 3.4 and 12.9).
 
 // demandDelay is how long a layer that nobody watches is still asked for: a viewer that resizes a window, or hides it for a
 // moment, gets the layer back without waiting for the encoder.
@@ -120,7 +120,7 @@ func (pub *Publication) retellDemand() {
 	pub.sendDemand()
 }
 
-// sendDemand tells the publisher which codecs and layers of the track are watched (dynacast, livekit-protocol.md, 3.4).
+// sendDemand tells the publisher which codecs and layers of the track are watched (dynacast, docs/protocol.md, 3.4).
 // Clients that know one codec only read the flat list.
 func (pub *Publication) sendDemand() {
 	if !pub.dynamic() {

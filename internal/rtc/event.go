@@ -17,7 +17,7 @@ type Event struct {
 	Took        time.Duration                // of ParticipantJoined: from the request until the connection worked
 }
 
-// EventKind names an event as LiveKit's webhooks do (livekit-protocol.md, 10).
+// EventKind names an event as LiveKit's webhooks do (docs/protocol.md, 10).
 type EventKind string
 
 // The events, in the order they can happen to one participant.

@@ -7,7 +7,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// The server is ICE-lite, except towards who asks for more and Firefox (livekit-protocol.md, 2.10).
+// The server is ICE-lite, except towards who asks for more and Firefox (docs/protocol.md, 2.10).
 func TestWhoGetsFullICE(t *testing.T) {
 	h := newHouse(t)
 	for name, tt := range map[string]struct {

@@ -6,7 +6,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// The kinds of session ids by their prefixes; clients check PA_ and TR_ (livekit-protocol.md, 0.2).
+// The kinds of session ids by their prefixes; clients check PA_ and TR_ (docs/protocol.md, 0.2).
 const (
 	roomPrefix        = "RM_"
 	participantPrefix = "PA_"

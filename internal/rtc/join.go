@@ -39,7 +39,7 @@ type JoinRequest struct {
 	SID       string // of the participant to resume
 }
 
-// Limits of what a client may say of itself, in bytes: LiveKit's (livekit-protocol.md, 0.4).
+// Limits of what a client may say of itself, in bytes: LiveKit's (docs/protocol.md, 0.4).
 const (
 	maxMetadata   = 512 << 10
 	maxAttributes = 64 << 10
@@ -108,7 +108,7 @@ func (req *JoinRequest) dependent() bool {
 	return k == livekit.ParticipantInfo_AGENT || k == livekit.ParticipantInfo_EGRESS || perm.GetAgent() || perm.GetRecorder()
 }
 
-// begin sends the first messages in the order the clients need (livekit-protocol.md, 2.1): the join, then what is to be
+// begin sends the first messages in the order the clients need (docs/protocol.md, 2.1): the join, then what is to be
 // received, then answers to what came along.
 func (p *Participant) begin() {
 	p.info.State = livekit.ParticipantInfo_JOINED

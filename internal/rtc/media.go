@@ -11,7 +11,7 @@ import (
 )
 
 // publishedCodec is a track in one of the codecs it is published in: the primary one, or a backup for those who cannot
-// decode that (livekit-protocol.md, 12.9).
+// decode that (docs/protocol.md, 12.9).
 type publishedCodec struct {
 	pub       *Publication
 	info      *livekit.SimulcastCodecInfo // the entry in the track's list
@@ -73,7 +73,7 @@ func (c *publishedCodec) layers() []*livekit.VideoLayer {
 }
 
 // layerOf returns the index of the layer with that rid: its place among the qualities the track has, smallest first
-// (livekit-protocol.md, 3.3). Some clients number their rids from the top.
+// (docs/protocol.md, 3.3). Some clients number their rids from the top.
 func layerOf(rid string, layers []*livekit.VideoLayer) int {
 	quality, ok := map[string]livekit.VideoQuality{
 		"q": livekit.VideoQuality_LOW, "h": livekit.VideoQuality_MEDIUM, "f": livekit.VideoQuality_HIGH,

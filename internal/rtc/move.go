@@ -9,7 +9,7 @@ import (
 	"meet/internal/fault"
 )
 
-// This file moves a participant to another room while its connections go on (livekit-protocol.md, 5.8).
+// This file moves a participant to another room while its connections go on (docs/protocol.md, 5.8).
 //
 // In the room it leaves it has ended, as if it had left: that Participant is closed and has a successor, a Participant of
 // the other room, which gets its socket, its connections and the Receivers of its tracks. What pion, timers and the socket

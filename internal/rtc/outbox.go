@@ -21,7 +21,7 @@ const (
 	// round trip of 100 ms.
 	maxInFlight = 512 << 10
 
-	// Lossy messages wait no longer than maxAge: what comes later is of no use (livekit-protocol.md, 6.6). maxFresh
+	// Lossy messages wait no longer than maxAge: what comes later is of no use (docs/protocol.md, 6.6). maxFresh
 	// bounds them in bytes, the oldest being dropped.
 	maxAge   = 100 * time.Millisecond
 	maxFresh = 1 << 20

@@ -49,7 +49,7 @@ func (pb *publishing) dropForbidden() {
 }
 
 // tellUnpublished tells the client that the server has taken its track back; one that does not know of that is told that
-// it is muted (livekit-protocol.md, 1.7: protocol 6).
+// it is muted (docs/protocol.md, 1.7).
 func (pb *publishing) tellUnpublished(sid string) {
 	if !pb.p.quirks.trackUnpublished {
 		pb.tellMuted(sid, true)

@@ -53,7 +53,7 @@ func (p *policy) allows(o *Participant, sid string) bool {
 	return rights != nil && (rights.all || rights.tracks[sid])
 }
 
-// permits tells whether p lets o receive its track sid. Recorders are exempt (livekit-protocol.md, 4).
+// permits tells whether p lets o receive its track sid. Recorders are exempt (docs/protocol.md, 4).
 func (pb *publishing) permits(o *Participant, sid string) bool {
 	return o.recorder() || pb.policy.allows(o, sid)
 }

@@ -53,7 +53,7 @@ func (pb *publishing) sending(tracks []peer.OfferedTrack) {
 }
 
 // adopt gives a section whose track id is not known to the first announced track of its kind that has none, because some
-// browsers put other ids in their SDP (livekit-protocol.md, 3.2).
+// browsers put other ids in their SDP (docs/protocol.md, 3.2).
 func (pb *publishing) adopt(o peer.OfferedTrack) {
 	if pb.knowsCID(o.CID) {
 		return
@@ -160,7 +160,7 @@ func (pb *publishing) awaiting(info sfu.SourceInfo) *Publication {
 }
 
 // takePending finds the announced track that this media is: by the id in its SDP, else the first of its kind, because
-// some browsers put another id there (livekit-protocol.md, 3.2). The kind counts always: rights depend on it.
+// some browsers put another id there (docs/protocol.md, 3.2). The kind counts always: rights depend on it.
 func (pb *publishing) takePending(info sfu.SourceInfo) *pendingTrack {
 	kind := kindOf(info)
 	i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, info.ID) })
@@ -208,7 +208,7 @@ func (pb *publishing) setMuted(m *livekit.SignalRequest_Mute) {
 }
 
 // muteByServer mutes or unmutes a track of p's. Its client is told so first, by itself: one that only saw its track muted
-// in an update would say that it is not (livekit-protocol.md, 14, row 27).
+// in an update would say that it is not (docs/protocol.md, 3.4).
 func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	p := pb.p
 	pub, t := pb.publications[sid], pb.pendingBySID(sid)

@@ -11,7 +11,7 @@ import (
 	"meet/internal/peer"
 )
 
-// clientQuirks are what has to be done differently for one client (livekit-protocol.md, 1.7). They follow from what it
+// clientQuirks are what has to be done differently for one client (docs/protocol.md, 1.7). They follow from what it
 // says of itself when it joins, and never change.
 type clientQuirks struct {
 	sdk string // its name, for the log

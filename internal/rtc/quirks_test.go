@@ -23,7 +23,7 @@ func mimes(codecs []*livekit.Codec) []string {
 	return list
 }
 
-// What each client is told not to use, as the reference server tells it (livekit-protocol.md, 1.7).
+// What each client is told not to use, as the reference server tells it (docs/protocol.md, 1.7).
 func TestDisabledCodecs(t *testing.T) {
 	for _, tt := range []struct {
 		name                                 string

@@ -8,7 +8,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// This file decides who is subscribed to what (livekit-protocol.md, 4). Each change looks only at what it can concern:
+// This file decides who is subscribed to what (docs/protocol.md, 4). Each change looks only at what it can concern:
 // one subscriber, one publication, or both.
 
 // reconcile brings p's subscriptions in line with what p wants and may have, the oldest publications first.

@@ -96,7 +96,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	}
 }
 
-// clientReason accepts the reasons a client may give for leaving (livekit-protocol.md, 1.9).
+// clientReason accepts the reasons a client may give for leaving (docs/protocol.md, 1.9).
 func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
 	switch r {
 	case livekit.DisconnectReason_USER_UNAVAILABLE, livekit.DisconnectReason_USER_REJECTED, livekit.DisconnectReason_AGENT_ERROR:

@@ -12,7 +12,7 @@ import (
 const silenceCheck = time.Second
 
 // resume gives a returning client its participant back: same sid, tracks and subscriptions. The first message is a
-// ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (livekit-protocol.md, 7.2).
+// ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (docs/protocol.md, 7.2).
 func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	p := r.participants[req.Identity]
 	// The reference compares only identities, which everybody in the room knows.

@@ -50,7 +50,7 @@ type Room struct {
 
 	playoutDelay sfu.PlayoutDelay // for everybody; never changed
 
-	sifTrailer []byte // ends frames the server makes itself (livekit-protocol.md, 12.8)
+	sifTrailer []byte // ends frames the server makes itself (docs/protocol.md, 12.8)
 	// What has to be brought up to date once this turn of the loop is over: connections to negotiate anew, and tracks
 	// whose watchers have changed.
 	stale     map[*Participant]bool

@@ -11,7 +11,7 @@ import (
 	"meet/internal/fault"
 )
 
-// This file is the server as the caller of a participant's method (livekit-protocol.md, 6.3).
+// This file is the server as the caller of a participant's method (docs/protocol.md, 6.3).
 
 // Codes of an RPCError; numbers below 1400 and above 1599 are the application's own.
 const (

@@ -8,7 +8,7 @@ import (
 )
 
 // This file grades one track in one direction, from 0 to 100 like the R factor of ITU-T G.107, and a whole connection by
-// its worst track (livekit-protocol.md, 5.4).
+// its worst track (docs/protocol.md, 5.4).
 
 const (
 	bestScore  = 100.0

@@ -10,7 +10,7 @@ import (
 
 const (
 	// settleDelay is how long changed settings wait for the next change: who drags a window's edge changes them with every
-	// picture, and each change of layer costs a key frame (livekit-protocol.md, 4).
+	// picture, and each change of layer costs a key frame (docs/protocol.md, 4).
 	settleDelay = 100 * time.Millisecond
 	// frameRateInterval is how often the temporal layer for a wanted frame rate is looked up anew. Rates are measured over
 	// about a second.
@@ -93,7 +93,7 @@ func (s *Subscription) stopSettling() {
 }
 
 // wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
-// quality it asks for (livekit-protocol.md, 4). The highest that was announced stands for all above: how many there are
+// quality it asks for (docs/protocol.md, 4). The highest that was announced stands for all above: how many there are
 // is known only from what comes.
 func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	layers := sortedLayers(info.Layers)

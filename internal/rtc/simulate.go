@@ -6,7 +6,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// simulation is what a client has asked to be made to suffer, for the tests of applications (livekit-protocol.md, 7.4).
+// simulation is what a client has asked to be made to suffer, for the tests of applications (docs/protocol.md, 7.4).
 type simulation struct {
 	speaksUntil time.Time
 	// dropUntil is until when resumes are cut short: after their first message, or without any if silently is set. As many

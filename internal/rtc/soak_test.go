@@ -221,7 +221,7 @@ func awaitFootprint(t *testing.T, before usage) {
 	}
 }
 
-// resumeLimit is how long LiveKit's clients wait for a resume (livekit-protocol.md, 7.2).
+// resumeLimit is how long LiveKit's clients wait for a resume (docs/protocol.md, 7.2).
 const resumeLimit = 15 * time.Second
 
 // soakCounts are what all people share.

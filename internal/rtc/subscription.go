@@ -52,7 +52,7 @@ func (sb *subscribing) subscribe(pub *Publication) {
 }
 
 // streamID is what the client finds the participant and the track by. Browsers play tracks of one stream in step, so
-// those that can are told the stream's name in place of the track's sid (livekit-protocol.md, 2.6).
+// those that can are told the stream's name in place of the track's sid (docs/protocol.md, 2.6).
 func streamID(p *Participant, pub *Publication) string {
 	if p.quirks.syncsStreams && pub.info.Stream != "" &&
 		!strings.HasPrefix(pub.info.Stream, trackPrefix) && !strings.ContainsAny(pub.info.Stream, "| ") {

@@ -11,7 +11,7 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// Header extensions that are passed on or added besides the dependency descriptor (livekit-protocol.md, 12.4).
+// Header extensions that are passed on or added besides the dependency descriptor (docs/protocol.md, 12.4).
 const (
 	// CaptureTimeURI tells when a frame was captured, on the publisher's clock. Sender reports towards subscribers keep
 	// that clock, so it is passed on as it is.
@@ -79,7 +79,7 @@ func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
 }
 
 // trailerMagic ends what some clients append to a frame: data, its length in one inverted byte, and this
-// (livekit-protocol.md, 12.4).
+// (docs/protocol.md, 12.4).
 const trailerMagic = "LKTS"
 
 // withoutTrailer cuts that off the payload of a frame's last packet.

@@ -10,7 +10,7 @@ import (
 )
 
 // This file lets a DownTrack play one track from several Receivers in turn, one for each codec it is published in
-// (livekit-protocol.md, 12.9).
+// (docs/protocol.md, 12.9).
 
 // Takes reports whether the subscriber's connection has settled on a codec by which it plays what a Receiver of that type
 // gets. It is false before the connection has negotiated.

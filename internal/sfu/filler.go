@@ -9,7 +9,7 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// This file makes the few frames that are the server's own (livekit-protocol.md, 12.7 and 12.8).
+// This file makes the few frames that are the server's own (docs/protocol.md, 12.7 and 12.8).
 
 const (
 	// silenceInterval and silencePackets are a second of Opus packets of 20 ms: enough for a decoder to fade out and for
@@ -21,7 +21,7 @@ const (
 	blankInterval = time.Second / 30
 )
 
-// The frames' bytes are the ones encrypting clients let through unencrypted (livekit-protocol.md, 12.8).
+// The frames' bytes are the ones encrypting clients let through unencrypted (docs/protocol.md, 12.8).
 var (
 	// opusSilence is 20 ms of nothing in stereo.
 	opusSilence = append([]byte{0xf8, 0xff, 0xfe}, make([]byte, 77)...)

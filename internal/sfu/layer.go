@@ -18,7 +18,7 @@ const (
 	mtu = 1500
 	// keyFrameInterval is the least time between two key frame requests for the lowest layer, keyFrameIntervalUp for those
 	// above: a key frame costs some ten times a normal one, so a room of subscribers asking together must not multiply it
-	// (livekit-protocol.md, 12.1).
+	// (docs/protocol.md, 12.1).
 	keyFrameInterval, keyFrameIntervalUp = 500 * time.Millisecond, time.Second
 	// layerTimeout is how long a layer may be silent before its subscribers move to another one. A camera sends at
 	// least 5 frames a second, and less than a second shall pass until something else moves; a screen that does not

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How loudness becomes "is speaking": the reference server's values (livekit-protocol.md, 5.3).
+// How loudness becomes "is speaking": the reference server's values (docs/protocol.md, 5.3).
 const (
 	// LevelInterval is how often AudioLevel.Read is meant to be called.
 	LevelInterval = 400 * time.Millisecond

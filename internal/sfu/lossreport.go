@@ -31,7 +31,7 @@ func (d *DownTrack) Loss(now time.Time) uint8 {
 }
 
 // worstLoss is the loss of the subscriber who has the most. Publishers of sound are told it in place of their own way's,
-// so that they send as much error correction as that one needs (livekit-protocol.md, 12.5). The count of lost packets
+// so that they send as much error correction as that one needs (docs/protocol.md, 12.5). The count of lost packets
 // stays that of their own way: by it they judge their bandwidth.
 func (r *Receiver) worstLoss(now time.Time) uint8 {
 	var worst uint8

@@ -77,7 +77,7 @@ func (d *DownTrack) abandon() {
 	}
 }
 
-// A key frame that is waited for is asked for again after two round trips, within these bounds (livekit-protocol.md,
+// A key frame that is waited for is asked for again after two round trips, within these bounds (docs/protocol.md,
 // 12.1). The layer has a throttle of its own.
 const minAskInterval, maxAskInterval = 200 * time.Millisecond, time.Second
 

@@ -167,14 +167,11 @@ func declare(names map[string]bool, d ast.Decl) {
 // foreign lists the packages of others that the text names.
 var foreign = []string{"sync"}
 
-// unchecked lists packages whose names are not checked.
-var unchecked = []string{"forward", "loop", "pacer", "peer", "rtc", "sfu"}
-
 // missingNames returns the names in a text that no package declares, and the files and folders that do not exist.
 func missingNames(text string, all map[string]map[string]bool) []string {
 	var missing []string
 	for _, m := range named.FindAllStringSubmatch(text, -1) {
-		if slices.Contains(foreign, m[1]) || slices.Contains([]string{"go", "ts", "md"}, m[2]) || slices.Contains(unchecked, m[1]) {
+		if slices.Contains(foreign, m[1]) || slices.Contains([]string{"go", "ts", "md"}, m[2]) {
 			continue
 		}
 		if name := strings.TrimSuffix(m[2]+"."+m[3], "."); !all[m[1]][name] {

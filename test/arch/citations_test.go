@@ -22,9 +22,6 @@ var (
 	lineBreak       = regexp.MustCompile(`\n\s*(?://|\*|#)?\s*`)
 )
 
-// pending lists folders whose citations are not checked.
-var pending = []string{"internal/rtc/", "internal/sfu/", "test/browser/"}
-
 // texts returns the tracked files of the repository that people write, by their path.
 func texts(t *testing.T) map[string]string {
 	t.Helper()
@@ -39,7 +36,7 @@ func texts(t *testing.T) map[string]string {
 		default:
 			continue
 		}
-		if strings.HasPrefix(file, "web/static/") || slices.ContainsFunc(pending, func(p string) bool { return strings.HasPrefix(file, p) }) {
+		if strings.HasPrefix(file, "web/static/") {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(repository, file))

@@ -121,8 +121,8 @@ test('Firefox and Chromium talk', async ({ person, server }) => {
   }
 });
 
-/** A client as the seed's in the page's scope: serde's JSON, video alone, no data channel. It offers when told to. */
-const seedClient = (page, session, offers) =>
+/** A client of the Rust signalling server in the page's scope: serde's JSON, video alone, no data channel. It offers when told to. */
+const rustClient = (page, session, offers) =>
   page.evaluate(
     async ([session, offers]) => {
       const camera = await navigator.mediaDevices.getUserMedia({ video: true });
@@ -161,11 +161,11 @@ const seedClient = (page, session, offers) =>
   );
 
 for (const offers of [true, false]) {
-  test(`a client of the seed's protocol joins, which ${offers ? 'offers' : 'waits for an offer'}`, async ({ person, server }) => {
+  test(`a client of the Rust signalling server joins, which ${offers ? 'offers' : 'waits for an offer'}`, async ({ person, server }) => {
     const [ada, old] = [await person('Ada'), await person('Old')];
     const { id } = await open(ada, server);
     await old.page.goto(`${server.url}/healthz`);
-    await seedClient(old.page, id, offers);
+    await rustClient(old.page, id, offers);
     await ada.sees('Guest');
     const frames = () => old.page.evaluate(() => globalThis.video?.getVideoPlaybackQuality().totalVideoFrames ?? 0);
     await expect.poll(frames, 'the old client sees Ada').toBeGreaterThan(10);

@@ -21,7 +21,7 @@ import (
 	"meet/test/harness"
 )
 
-// elixirCall is a request as ExLivekit sends it (seed 003): what its documentation calls, the grant that it puts into the
+// elixirCall is a request as ExLivekit, the Elixir server SDK, sends it: what its documentation calls, the grant that it puts into the
 // token, the message and the bytes that go over the wire, and what is answered.
 type elixirCall struct {
 	doc, path, grant string
