@@ -56,15 +56,15 @@ fi
 # Four at a time on two cores: those that run side by side mostly wait. The package that takes longest begins, so that
 # others run beside all of it.
 step "Go tests"
-go tool gotestsum --format pkgname -- -race -shuffle=on -parallel 4 -timeout 10m ./test/server ./...
+go tool gotestsum --format pkgname -- -race -shuffle=on -parallel 4 -timeout 30m ./test/server ./...
 
 # The suites with LiveKit's SDKs mostly wait, so all run side by side. Each prints its output when it has ended.
 suites=(front-end go go-2.16 node agents)
 suite() {
   case "$1" in
     front-end) lint_front_end && npm --prefix web/app test ;;
-    go) (cd test/gosdk && go test -count=1 -timeout 5m ./...) ;;
-    go-2.16) (cd test/gosdk && go test -modfile=v2.16.mod -tags=gosdk_2_16 -count=1 -timeout 5m .) ;;
+    go) (cd test/gosdk && go test -count=1 -timeout 15m ./...) ;;
+    go-2.16) (cd test/gosdk && go test -modfile=v2.16.mod -tags=gosdk_2_16 -count=1 -timeout 15m .) ;;
     node) npm --prefix test/nodesdk test ;;
     agents) npm --prefix test/agents test ;;
   esac
