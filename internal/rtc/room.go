@@ -354,10 +354,10 @@ func (r *Room) close(reason livekit.DisconnectReason) {
 	}
 	r.cancel()
 	r.emit(Event{Kind: RoomFinished})
-	go func() { // ends with the last connection, and ends the loop
+	r.rooms.wg.Go(func() { // ends with the last connection, and ends the loop
 		r.wg.Wait()
 		r.loop.Stop()
-	}()
+	})
 }
 
 func (r *Room) emit(e Event) {
