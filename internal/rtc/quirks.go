@@ -179,8 +179,11 @@ func newerThan(version string, major, minor int) bool {
 	return slices.Compare(v, []int{major, minor}) > 0
 }
 
-// versionOf reads a version such as "1.6.3-rc1". What is no number counts as 0, and so as old.
+// versionOf reads a version such as "1.6.3-rc1". What is no number counts as 0, and so as old; no text is older than all.
 func versionOf(text string) []int {
+	if text == "" {
+		return nil
+	}
 	text, _, _ = strings.Cut(text, "-")
 	var version []int
 	for part := range strings.SplitSeq(text, ".") {
