@@ -44,6 +44,16 @@ func receiver(t *testing.T) (*events, func(*config.Config)) {
 	return e, func(c *config.Config) { c.WebhookURLs, c.WebhookPrivate = []string{web.URL}, true }
 }
 
+// firstOf returns the first event of a room, nil if none has come.
+func (e *events) firstOf(room string) *livekit.WebhookEvent {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if i := slices.IndexFunc(e.all, func(event *livekit.WebhookEvent) bool { return event.GetRoom().GetName() == room }); i >= 0 {
+		return e.all[i]
+	}
+	return nil
+}
+
 func (e *events) kinds() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
