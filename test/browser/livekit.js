@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { test as base, expect } from '@playwright/test';
 import { AccessToken, TrackSource } from 'livekit-server-sdk';
-import { pass } from './progress.js';
+import { waitForMore } from './progress.js';
 import { Server } from '../server.mjs';
 
 const library = fileURLToPath(new URL('../../web/app/node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url));
@@ -55,13 +55,13 @@ export class Client {
   /** Waits until that participant's video moves. */
   async sees(identity, what = `${this.identity} sees ${identity}`) {
     const before = (await this.inbound('video', identity)).framesDecoded ?? 0;
-    await pass(before + 10, async () => (await this.inbound('video', identity)).framesDecoded ?? 0, what);
+    await waitForMore(before + 10, async () => (await this.inbound('video', identity)).framesDecoded ?? 0, what);
   }
 
   /** Waits until sound with energy comes from that participant. */
   async hears(identity, what = `${this.identity} hears ${identity}`) {
     const before = (await this.inbound('audio', identity)).totalAudioEnergy ?? 0;
-    await pass(before + 1e-4, async () => (await this.inbound('audio', identity)).totalAudioEnergy ?? 0, what);
+    await waitForMore(before + 1e-4, async () => (await this.inbound('audio', identity)).totalAudioEnergy ?? 0, what);
   }
 
   /** The names of the room events seen so far, those of livekit-client's RoomEvent. */

@@ -1,6 +1,6 @@
 // What the browser tests share: a running server for each file, and the people who use it.
 import { test as base, expect } from '@playwright/test';
-import { pass } from './progress.js';
+import { waitForMore } from './progress.js';
 import { Server } from '../server.mjs';
 
 /** One person with a browser of their own. */
@@ -40,7 +40,7 @@ export class Person {
   /** Waits until the video of that tile moves. */
   async sees(name, source = 'camera') {
     const before = await this.frames(name, source);
-    await pass(before + 10, () => this.frames(name, source), `${this.name} sees ${name}`);
+    await waitForMore(before + 10, () => this.frames(name, source), `${this.name} sees ${name}`);
   }
 
   /** A sum over all connections of the page, by the rtc module's own statistics (W3C webrtc-stats). */
@@ -62,7 +62,7 @@ export class Person {
   /** Waits until sound with energy arrives. */
   async hears() {
     const before = await this.received('audio', 'totalAudioEnergy');
-    await pass(before + 1e-4, () => this.received('audio', 'totalAudioEnergy'), `${this.name} hears`);
+    await waitForMore(before + 1e-4, () => this.received('audio', 'totalAudioEnergy'), `${this.name} hears`);
   }
 }
 

@@ -1,6 +1,6 @@
 // livekit-client loses its connection in every way it can simulate, and the call goes on.
 import { expect, modes, test } from './livekit.js';
-import { pass } from './progress.js';
+import { waitForMore } from './progress.js';
 
 // By far the longest file: one process would work at it when the others have ended.
 test.describe.configure({ mode: 'parallel' });
@@ -127,7 +127,7 @@ for (const [mode, singlePeerConnection] of modes) {
       });
       await expect.poll(() => bo.evaluate(() => [...room.remoteParticipants.values()][0].videoTrackPublications.size), `taken away, round ${i}`).toBe(0);
       await ada.evaluate(() => room.localParticipant.setCameraEnabled(true));
-      await pass(2, async () => (await bo.inbound('video')).framesDecoded ?? 0, `seen again, round ${i}`);
+      await waitForMore(2, async () => (await bo.inbound('video')).framesDecoded ?? 0, `seen again, round ${i}`);
     }
     await Promise.all([bo.sees('Ada'), bo.hears('Ada')]);
     expect(await sections()).toBeLessThanOrEqual(before + 2);

@@ -44,7 +44,7 @@ const sending = (client) =>
     return { rids: rids.sort().join(), bytes: layers.reduce((sum, s) => sum + s.bytesSent + s.headerBytesSent, 0) };
   });
 
-/** Milliseconds from a call of the publication's method to its first frame, which is a key frame. */
+/** Milliseconds from a call of the publication's method to its first frame, which is a key frame; a minute if none comes. */
 const firstFrame = (client, method) =>
   client.evaluate(async (method) => {
     const frames = async () => {
@@ -54,7 +54,7 @@ const firstFrame = (client, method) =>
     const before = method === 'setEnabled' ? await frames() : 0;
     const start = performance.now();
     publication()[method](true);
-    while ((await frames()) <= before) await new Promise((r) => setTimeout(r, 5));
+    while ((await frames()) <= before && performance.now() - start < 60_000) await new Promise((r) => setTimeout(r, 5));
     return performance.now() - start;
   }, method);
 
