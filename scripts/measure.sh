@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures how long things take, by the limits that Meet intends, and writes each figure with its limit to a file. The same
 # tests run in scripts/check.sh, which allows three times as much, because its machine may be busy; this one should be quiet.
-#   scripts/measure.sh [file, measurements.out unless told otherwise]
+#   scripts/measure.sh [file]   writes to measurements.out without an argument
 set -euo pipefail
 cd "$(dirname "$0")/.."
 MEET_MEASURE=$(realpath "${1:-measurements.out}")
@@ -9,7 +9,7 @@ export MEET_MEASURE
 : >"$MEET_MEASURE"
 
 status=0
-# Packages one after the other, and so many tests at a time: what runs beside a measurement is part of its figure.
+# One package and one test at a time: what runs beside a measurement is part of its figure.
 for package in $(git grep -l 'measure\.Within(' -- '*_test.go' | xargs -n1 dirname | sort -u); do
   tests=$(grep -hE '^func Test|measure\.Within\(' "$package"/*_test.go | grep -B1 'measure\.Within(' | sed -nE 's/^func (Test\w+).*/\1/p' | paste -sd'|')
   go test -count=1 -p 1 -parallel 1 -timeout 10m -run "^($tests)\$" "./$package" || status=1
