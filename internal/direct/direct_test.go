@@ -108,8 +108,8 @@ func (r *rust) gone() {
 	}
 }
 
-// TestTwoMeet is the exchange of the Rust server's clients from beginning to end.
-func TestTwoMeet(t *testing.T) {
+// TestTwoClientsExchangeOffersAndCandidates is the exchange of the Rust server's clients from beginning to end.
+func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 	_, url := newHub(t)
 	a, b := connect(t, url), connect(t, url)
 	a.say(`"SessionNew"`)
@@ -135,8 +135,9 @@ func TestTwoMeet(t *testing.T) {
 	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
 }
 
-// TestStrangers: nobody enters a session that is full or is none, nor reaches into one that is not its own.
-func TestStrangers(t *testing.T) {
+// TestStrangersCannotEnterOrReachASession: nobody enters a session that is full or is none, nor reaches into one that
+// is not its own.
+func TestStrangersCannotEnterOrReachASession(t *testing.T) {
 	h, url := newHub(t)
 	a, b, eve := connect(t, url), connect(t, url), connect(t, url)
 	a.say(`"SessionNew"`)
@@ -169,9 +170,9 @@ func TestStrangers(t *testing.T) {
 	b.expect(`{"VideoOffer":["still","` + id + `"]}`)
 }
 
-// TestThird: a third who comes waits until the two answer; all of them move, or it is refused, or gets a place that became
-// free.
-func TestThird(t *testing.T) {
+// TestThirdClientWaitsForTheAnswerOfTheTwo: a third who comes waits until the two answer; all of them move, or it is
+// refused, or gets a place that became free.
+func TestThirdClientWaitsForTheAnswerOfTheTwo(t *testing.T) {
 	_, url := newHub(t)
 	two := func(query string) (a, b *rust, id string) {
 		a, b = connect(t, url+query), connect(t, url+query)
@@ -218,9 +219,9 @@ func TestThird(t *testing.T) {
 	c.expect(`{"SessionJoinError":"` + id + `"}`)
 }
 
-// TestResume: who connects again has its place, whether or not the connection before is known to be broken, and the other
-// is told nothing. Nobody takes the place of somebody whose id it does not know.
-func TestResume(t *testing.T) {
+// TestResumedClientKeepsItsPlace: who connects again has its place, whether or not the connection before is known to be
+// broken, and the other is told nothing. Nobody takes the place of somebody whose id it does not know.
+func TestResumedClientKeepsItsPlace(t *testing.T) {
 	_, url := newHub(t)
 	again := func(user string) *rust {
 		t.Helper()
@@ -251,8 +252,9 @@ func TestResume(t *testing.T) {
 	a2.expect(`{"VideoOffer":["v=0","` + id + `"]}`)
 }
 
-// TestICEServers: who knows the id of an open session learns where STUN and TURN are, by the way it came itself.
-func TestICEServers(t *testing.T) {
+// TestICEServersAreGivenForOpenSessionsOnly: who knows the id of an open session learns where STUN and TURN are, by the
+// way it came itself.
+func TestICEServersAreGivenForOpenSessionsOnly(t *testing.T) {
 	h, url := newHub(t)
 	h.opts.Port = 4321
 	h.opts.Relays = func(session string) (string, string) { return "user " + session, "password" }
@@ -288,8 +290,9 @@ func TestICEServers(t *testing.T) {
 	}
 }
 
-// TestMisuse: what is no message gets a sentence, what is too much ends the connection, and nobody else notices.
-func TestMisuse(t *testing.T) {
+// TestInvalidMessageIsRefused: what is no message gets a sentence, what is too much ends the connection, and nobody
+// else notices.
+func TestInvalidMessageIsRefused(t *testing.T) {
 	_, url := newHub(t)
 	for _, text := range []string{`hello`, `"Hello"`, `{"SessionJoin":7}`, `{"SessionJoin":["a","b"]}`, `{"VideoOffer":"x"}`, `{"VideoOffer":["x"]}`, `{}`, `{"SessionJoin":"a","Debug":"b"}`, `[]`, `null`} {
 		r := connect(t, url)
@@ -318,8 +321,8 @@ func TestMisuse(t *testing.T) {
 	r.text("SessionReady")
 }
 
-// TestDocs: docs/direct.md tells of every message.
-func TestDocs(t *testing.T) {
+// TestDocumentNamesEveryMessage: docs/direct.md tells of every message.
+func TestDocumentNamesEveryMessage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/direct.md")
 	if err != nil {
 		t.Fatal(err)
@@ -351,7 +354,7 @@ func TestQueuesAreBoundedInBytes(t *testing.T) {
 }
 
 // What waits for all peers is bounded too, at the expense of those for whom most waits.
-func TestLongestQueuesGoFirst(t *testing.T) {
+func TestLongestQueuesEndFirstAtTheTotalLimit(t *testing.T) {
 	h, _ := newHub(t)
 	offer := strings.Repeat("x", messageLimit)
 	honest := &person{queue: h.newQueue(), ended: make(chan struct{})}

@@ -28,7 +28,7 @@ func identityOf(t *testing.T, raw string, err error) string {
 }
 
 // A name of the greatest length makes an identity that rooms take.
-func TestIdentityOfALongName(t *testing.T) {
+func TestLongNameMakesAValidIdentity(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	long := "a" + strings.Repeat("\u00e9", 127)
 	d, err := l.ConnectionDetails(lobby.Request{Room: "blue", Name: long})
@@ -39,7 +39,7 @@ func TestIdentityOfALongName(t *testing.T) {
 }
 
 // A token for a plain identity is issued to the first address that asks, and to nobody while a participant has it.
-func TestTokenForTakenIdentity(t *testing.T) {
+func TestTakenIdentityGetsASuffix(t *testing.T) {
 	present := map[string]bool{"blue/Grace": true}
 	l, _ := open(t, t.TempDir(), lobby.Options{Present: func(room, identity string) bool { return present[room+"/"+identity] }})
 	ask := func(room, name, address string) string {

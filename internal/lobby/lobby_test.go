@@ -59,7 +59,7 @@ func summary(l *lobby.Lobby) string {
 	return b.String()
 }
 
-func TestAMeetingFromStartToRecord(t *testing.T) {
+func TestMeetingIsLiveAndThenRecorded(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
@@ -107,7 +107,7 @@ func TestAMeetingFromStartToRecord(t *testing.T) {
 }
 
 // The process ends in the middle of a meeting, and again after recovery: the record ends when it was last heard of.
-func TestAMeetingCutOffIsEndedAtTheNextStart(t *testing.T) {
+func TestMeetingCutOffByACrashEndsAtTheNextStart(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
@@ -123,7 +123,7 @@ func TestAMeetingCutOffIsEndedAtTheNextStart(t *testing.T) {
 	}
 }
 
-func TestOldRecordsGo(t *testing.T) {
+func TestOldestRecordsAreDeleted(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	for i := range 1005 {
@@ -189,7 +189,7 @@ func TestSubscribersGetOneMarkForManyChanges(t *testing.T) {
 	}
 }
 
-func TestConnectionDetails(t *testing.T) {
+func TestConnectionDetailsHoldAShortLivedToken(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{ServerURL: func(region string) string {
 		return map[string]string{"eu": "wss://eu.example.org"}[region]
 	}})
@@ -218,7 +218,7 @@ func TestConnectionDetails(t *testing.T) {
 	}
 }
 
-func TestTokenIsForTheNameItself(t *testing.T) {
+func TestTokenHasTheNameAsIdentity(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	raw, err := l.Token("blue", "Ada", "192.0.2.1")
 	if err != nil {
@@ -230,7 +230,7 @@ func TestTokenIsForTheNameItself(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreRefused(t *testing.T) {
+func TestInvalidNamesAreRefused(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	for _, tc := range []struct {
 		name string
@@ -267,7 +267,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestNewCode(t *testing.T) {
+func TestNewCodeIsWellFormedAndUnique(t *testing.T) {
 	form := regexp.MustCompile(`^[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 	seen, letters := map[string]bool{}, map[rune]bool{}
 	for range 1000 {
@@ -285,7 +285,7 @@ func TestNewCode(t *testing.T) {
 	}
 }
 
-func TestFind(t *testing.T) {
+func TestFindReadsCodesLinksAndNames(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "standupnow"})
 	for in, want := range map[string]string{

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestWhoWasThere replays arrivals (+identity:name) and departures (-identity), one a second.
-func TestWhoWasThere(t *testing.T) {
+// TestMeetingRecordsArrivalsAndDepartures replays arrivals (+identity:name) and departures (-identity), one a second.
+func TestMeetingRecordsArrivalsAndDepartures(t *testing.T) {
 	for _, tc := range []struct {
 		name, script string
 		people       string // name@joined-left in seconds
@@ -52,7 +52,7 @@ func TestWhoWasThere(t *testing.T) {
 	}
 }
 
-func TestCrowdsAreOnlyCounted(t *testing.T) {
+func TestMeetingCountsParticipantsItDoesNotList(t *testing.T) {
 	var m Meeting
 	at := time.Unix(1000, 0)
 	for i := range maxPeople + 5 {

@@ -12,7 +12,7 @@ import (
 	"meet/internal/site"
 )
 
-func TestWrongMethods(t *testing.T) {
+func TestWrongMethodIsNotAllowed(t *testing.T) {
 	r := newRig(t, site.Options{})
 	for path, method := range map[string]string{
 		"/": "POST", "/new": "DELETE", "/join": "POST", "/rooms/blue": "PUT", "/static/x.js": "POST", "/token": "GET",
@@ -28,7 +28,7 @@ func TestWrongMethods(t *testing.T) {
 	}
 }
 
-func TestErrorsInTheFormTheRoutePromises(t *testing.T) {
+func TestErrorsHaveTheFormOfTheirRoute(t *testing.T) {
 	r := newRig(t, site.Options{})
 	const browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
 	for _, tc := range []struct{ path, accept, ctype, text string }{
@@ -54,7 +54,7 @@ func TestErrorsInTheFormTheRoutePromises(t *testing.T) {
 	}
 }
 
-func TestOurMistakesShowOnlyAnID(t *testing.T) {
+func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 	r := newRig(t, site.Options{})
 	r.echo.GET("/broken", func(echo.Context) error { return errors.New("the password is hunter2") })
 	r.echo.GET("/panics", func(echo.Context) error { panic("hunter2") })

@@ -128,8 +128,8 @@ func TestEventsReachEveryReader(t *testing.T) {
 	}
 }
 
-// TestStreamsOfOneNetwork: one address cannot take all the streams that there may be.
-func TestStreamsOfOneNetwork(t *testing.T) {
+// TestOneNetworkCannotTakeAllStreams: one address cannot take all the streams that there may be.
+func TestOneNetworkCannotTakeAllStreams(t *testing.T) {
 	r := newRig(t, site.Options{})
 	server := httptest.NewServer(r.echo)
 	t.Cleanup(server.Close) // after the bodies

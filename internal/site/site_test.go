@@ -102,7 +102,7 @@ func (r *rig) meet(sid, name string, finished bool) {
 	}
 }
 
-func TestLobbyPage(t *testing.T) {
+func TestLobbyPageShowsRoomsAndMeetings(t *testing.T) {
 	r := newRig(t, site.Options{ServerURLs: []string{"wss://live.example.org/x", "not; an address"}})
 	r.meet("RM_1", "blue/red", false)
 	r.meet("RM_2", "<b>done</b>", true)
@@ -145,7 +145,7 @@ func TestHostCannotChangeThePolicy(t *testing.T) {
 	}
 }
 
-func TestWaysIntoARoom(t *testing.T) {
+func TestNewAndJoinRedirectToARoom(t *testing.T) {
 	r := newRig(t, site.Options{})
 	code := regexp.MustCompile(`^/rooms/[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 	for _, method := range []string{"GET", "POST"} {
@@ -167,7 +167,7 @@ func TestWaysIntoARoom(t *testing.T) {
 	}
 }
 
-func TestRoomPage(t *testing.T) {
+func TestRoomPageNamesItsRoom(t *testing.T) {
 	r := newRig(t, site.Options{})
 	for path, room := range map[string]string{"/rooms/abc-defg-hij": "abc-defg-hij", "/rooms/a%2Fb%20%22": `a/b &#34;`, "/rooms/%C3%A4": "ä", "/rooms/100%25": "100%"} {
 		if w := r.do("GET", path, ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-room="`+room+`"`) {
@@ -179,9 +179,9 @@ func TestRoomPage(t *testing.T) {
 	}
 }
 
-// TestCustomPage: the page of a call on any server talks to that server and no other, and its address, which holds a
-// token, is told to nobody.
-func TestCustomPage(t *testing.T) {
+// TestCustomPageHidesTheToken: the page of a call on any server talks to that server and no other, and its address,
+// which holds a token, is told to nobody.
+func TestCustomPageHidesTheToken(t *testing.T) {
 	r := newRig(t, site.Options{})
 	w := r.do("GET", "/custom?liveKitUrl=wss://live.example.org&token=secret", "")
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-server="wss://live.example.org"`) {
@@ -217,7 +217,7 @@ func TestHeadAnswersLikeGet(t *testing.T) {
 	}
 }
 
-func TestAPI(t *testing.T) {
+func TestAPIListsRoomsAndMeetings(t *testing.T) {
 	r := newRig(t, site.Options{})
 	if got := r.do("GET", "/api/rooms", "").Body.String(); strings.TrimSpace(got) != "[]" {
 		t.Errorf("no rooms: %q, want an empty list", got)
@@ -240,7 +240,7 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-func TestConnectionDetails(t *testing.T) {
+func TestConnectionDetailsHoldTokenAndServerURL(t *testing.T) {
 	r := newRig(t, site.Options{})
 	w := r.do("GET", "/api/connection-details?roomName=blue&participantName=Ada&metadata=m", "")
 	var got map[string]string
@@ -272,8 +272,9 @@ func TestConnectionDetails(t *testing.T) {
 	}
 }
 
-// TestDirectRooms: a page may look for a direct path only where the operator lets it, and is told where to learn its address.
-func TestDirectRooms(t *testing.T) {
+// TestDirectPathIsOfferedOnlyIfEnabled: a page may look for a direct path only where the operator lets it, and is told
+// where to learn its address.
+func TestDirectPathIsOfferedOnlyIfEnabled(t *testing.T) {
 	const query = "/api/connection-details?roomName=blue&participantName=Ada"
 	if w := newRig(t, site.Options{}).do("GET", query, ""); strings.Contains(w.Body.String(), "direct") {
 		t.Errorf("unasked: %s", w.Body)
@@ -289,7 +290,7 @@ func TestDirectRooms(t *testing.T) {
 	}
 }
 
-func TestToken(t *testing.T) {
+func TestTokenIsIssuedToPagesOfAnyOrigin(t *testing.T) {
 	r := newRig(t, site.Options{})
 	const ctype, origin = "Content-Type: application/json", "Origin: https://other.example.org"
 	w := r.do("POST", "/token", `{"roomName":"blue","participantName":"Ada"}`, ctype, origin)
@@ -335,7 +336,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestTooManyTokens(t *testing.T) {
+func TestTokensOverTheRateAreRefused(t *testing.T) {
 	r := newRig(t, site.Options{})
 	var last *httptest.ResponseRecorder
 	for range 700 {
@@ -363,7 +364,7 @@ func asset(t *testing.T, ending string) string {
 	return ""
 }
 
-func TestStaticFiles(t *testing.T) {
+func TestStaticFilesAreCachedCompressedAndInRanges(t *testing.T) {
 	r := newRig(t, site.Options{})
 	for ending, ctype := range map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"} {
 		path := "/static/" + asset(t, ending)
@@ -429,7 +430,7 @@ func TestPagesAreCompressed(t *testing.T) {
 var named = regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
 
 // Every page names only files that are there, with the sums they have, and stays under the site's path.
-func TestPagesUnderAPath(t *testing.T) {
+func TestPagesNameExistingFilesUnderTheBasePath(t *testing.T) {
 	for _, base := range []string{"", "/meet"} {
 		r := newRig(t, site.Options{BasePath: base})
 		r.meet("RM_1", "blue", false)
@@ -470,7 +471,7 @@ func TestPagesUnderAPath(t *testing.T) {
 }
 
 // The shells of a published build are its pages with nothing in them, wherever its files are.
-func TestShells(t *testing.T) {
+func TestShellsLinkTheFilesOfTheirBuild(t *testing.T) {
 	m := library(t).Current().Manifest
 	for _, tc := range []struct{ base, static, want, link string }{
 		{"", "", `src="/static/` + m.Entries["room"].Script + `"`, `href="/"`},
@@ -493,8 +494,8 @@ func TestShells(t *testing.T) {
 	}
 }
 
-// TestServerURL: programs find this server by what proxies say, pages by their own address.
-func TestServerURL(t *testing.T) {
+// TestServerURLFollowsTheProxysHeaders: programs find this server by what proxies say, pages by their own address.
+func TestServerURLFollowsTheProxysHeaders(t *testing.T) {
 	r := newRig(t, site.Options{BasePath: "/meet"})
 	for _, tt := range []struct{ query, header, want string }{
 		{"", "Host: pub.example.org", "ws://pub.example.org/meet"},
@@ -522,8 +523,8 @@ func TestServerURL(t *testing.T) {
 	}
 }
 
-// TestServerElsewhere: where another server is set, a page is not sent to its own.
-func TestServerElsewhere(t *testing.T) {
+// TestConfiguredServerURLIsGivenToPages: where another server is set, a page is not sent to its own.
+func TestConfiguredServerURLIsGivenToPages(t *testing.T) {
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -39,9 +39,9 @@ func (r *rig) lobbyState(t *testing.T) (size int, state struct {
 	return len(event), state
 }
 
-// TestLobbyIsBounded fills the lobby with the longest names that strangers can choose, of characters that HTML, JSON or
-// addresses escape.
-func TestLobbyIsBounded(t *testing.T) {
+// TestLobbyStaysUnderItsSizeLimit fills the lobby with the longest names that strangers can choose, of characters that
+// HTML, JSON or addresses escape.
+func TestLobbyStaysUnderItsSizeLimit(t *testing.T) {
 	for name, letter := range map[string]string{"HTML": "<", "JSON": `"`, "address": "\U0001F600"} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, site.Options{})
@@ -91,7 +91,7 @@ func TestLobbyIsBounded(t *testing.T) {
 	}
 }
 
-func TestManyRooms(t *testing.T) {
+func TestLobbyListsTheNewestRoomsAndCountsTheRest(t *testing.T) {
 	r := newRig(t, site.Options{})
 	r.openRooms(450, "")
 	if _, state := r.lobbyState(t); len(state.Rooms) != 100 || state.MoreRooms != 350 || state.Rooms[0].Name != "0449" {
@@ -106,8 +106,9 @@ func TestManyRooms(t *testing.T) {
 	}
 }
 
-// TestRoomsThatNobodyIsIn: they do not keep rooms with people off the list, nor count among those that a visitor does not see.
-func TestRoomsThatNobodyIsIn(t *testing.T) {
+// TestEmptyRoomsAreListedLastAndNotCounted: they do not keep rooms with people off the list, nor count among those that
+// a visitor does not see.
+func TestEmptyRoomsAreListedLastAndNotCounted(t *testing.T) {
 	r := newRig(t, site.Options{})
 	r.openRooms(3, "")
 	for i := range 200 {
@@ -122,8 +123,8 @@ func TestRoomsThatNobodyIsIn(t *testing.T) {
 	}
 }
 
-// TestSnapshotsAreShared: however many ask while rooms change, the lobby is encoded once in a while and for all of them, and
-// nobody gets what is older than their question.
+// TestSnapshotsAreShared: however many ask while rooms change, the lobby is encoded once in a while and for all of
+// them, and nobody gets what is older than their question.
 func TestSnapshotsAreShared(t *testing.T) {
 	r := newRig(t, site.Options{})
 	r.openRooms(1, "")

@@ -113,7 +113,7 @@ func packages(t *testing.T) map[string]goPackage {
 	}
 }
 
-func TestImports(t *testing.T) {
+func TestImportsFollowTheRules(t *testing.T) {
 	all := packages(t)
 	if len(all) < 10 {
 		t.Fatalf("found only %d packages", len(all))
@@ -132,8 +132,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestRulesAreOfPackages: every row of the package map, and every name in a row, is a package.
-func TestRulesAreOfPackages(t *testing.T) {
+// TestRulesNameExistingPackages: every row of the package map, and every name in a row, is a package.
+func TestRulesNameExistingPackages(t *testing.T) {
 	all := packages(t)
 	isPackage := func(name string) bool { _, ok := all[name]; return ok }
 	for name, r := range rules {
@@ -187,7 +187,7 @@ func under(imported, prefix string) bool {
 }
 
 // The rules themselves must be able to say no.
-func TestRulesRefuse(t *testing.T) {
+func TestForbiddenImportIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name, imported string
 		refused        bool

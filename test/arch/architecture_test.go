@@ -60,8 +60,8 @@ func packageMap(t *testing.T) string {
 	return strings.Join(rows, "")
 }
 
-// TestPackageMap: the map in docs/architecture.md is that of rules.
-func TestPackageMap(t *testing.T) {
+// TestPackageMapIsCurrent: the map in docs/architecture.md is that of rules.
+func TestPackageMapIsCurrent(t *testing.T) {
 	path, text := architecture(t)
 	before, rest, ok := strings.Cut(text, mapBegin)
 	got, after, ended := strings.Cut(rest, mapEnd)
@@ -73,7 +73,7 @@ func TestPackageMap(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the package map of %s is out of date; run: go test ./test/arch -run TestPackageMap -update", path)
+		t.Fatalf("the package map of %s is out of date; run: go test ./test/arch -run TestPackageMapIsCurrent -update", path)
 	}
 	if err := os.WriteFile(path, []byte(before+mapBegin+want+mapEnd+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 )
 
 // Every test that docs/security.md names for an attack exists.
-func TestSecurityNamesTests(t *testing.T) {
+func TestSecurityNamesExistingTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "security.md"))
 	if err != nil {
 		t.Fatal(err)

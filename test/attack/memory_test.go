@@ -31,7 +31,7 @@ func atOnce(n int, f func(i int)) {
 }
 
 // Requests of 4 MiB that become two million objects, without a token.
-func TestCreateRoomBodies(t *testing.T) {
+func TestCreateRoomBodiesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	binary := bytes.Repeat([]byte{0x72, 0x00}, 2_097_142)
 	text := []byte(`{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`)
@@ -73,7 +73,7 @@ func emptyFrame(t *testing.T) []byte {
 }
 
 // Frames of a megabyte of empty sub-messages.
-func TestSignallingFrames(t *testing.T) {
+func TestSignallingFramesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	frame := emptyFrame(t)
 	var sockets []*websocket.Conn
@@ -100,7 +100,7 @@ func TestSignallingFrames(t *testing.T) {
 }
 
 // Join requests that unpack to a megabyte of empty messages.
-func TestJoinRequests(t *testing.T) {
+func TestJoinRequestsTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	join := &livekit.JoinRequest{}
 	for range 400_000 {
@@ -138,7 +138,7 @@ func TestJoinRequests(t *testing.T) {
 }
 
 // Ten pairs of peers of a direct call, of whom one floods and one does not read.
-func TestDirectCallQueues(t *testing.T) {
+func TestDirectCallQueuesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	ada, bo := s.socket("/direct/ws", nil), s.socket("/direct/ws", nil) // who are to go on
 	hear(t, ada)

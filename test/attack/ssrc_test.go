@@ -92,7 +92,7 @@ func (s *server) publisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.TrackLo
 }
 
 // A publisher that sends every packet with an SSRC of its own.
-func TestNewSSRCs(t *testing.T) {
+func TestNewSSRCsTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	n := &newSSRCs{}
 	pc, track := s.publisher(n)

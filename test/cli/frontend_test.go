@@ -91,7 +91,7 @@ func update(ctx context.Context, t *testing.T, dir, source string, args ...strin
 }
 
 // A running server serves what was taken, and goes on serving what open pages are made of.
-func TestRunningServerTakesTheUpdate(t *testing.T) {
+func TestRunningServerServesTheUpdate(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
 	if err := publish(source, "fresh"); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestServerUpdatesItself(t *testing.T) {
 }
 
 // An update that is killed in the middle of a file leaves a server that starts, and the next update goes on.
-func TestKillingAnUpdate(t *testing.T) {
+func TestKilledUpdateLeavesAServerThatStarts(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
 	if err := publish(source, "fresh"); err != nil {
 		t.Fatal(err)

@@ -30,8 +30,9 @@ func film(t *testing.T, name string, args ...string) string {
 	return path
 }
 
-// TestJoin lets one process publish files of every codec, and another record them: what is recorded is the film.
-func TestJoin(t *testing.T) {
+// TestJoinRecordsWhatJoinPublishes lets one process publish files of every codec, and another record them: what is
+// recorded is the film.
+func TestJoinRecordsWhatJoinPublishes(t *testing.T) {
 	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	sound := film(t, "a.ogg", "-c:a", "libopus", "-ac", "2")
 	for name, args := range map[string][]string{
@@ -194,8 +195,8 @@ func ffprobe(t *testing.T, path, entry string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestJoinLoops: files that are not of one length begin anew together, without a jump in the record.
-func TestJoinLoops(t *testing.T) {
+// TestJoinRestartsLoopedFilesTogether: files that are not of one length begin anew together, without a jump in the record.
+func TestJoinRestartsLoopedFilesTogether(t *testing.T) {
 	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -233,9 +234,9 @@ func TestJoinLoops(t *testing.T) {
 	}
 }
 
-// TestJoinFirstFrame lets a recorder wait for files with few key frames: it gets all pictures, from the first one on. The
-// parameter sets of the H264 file stand only at its start, behind more zeros than usual.
-func TestJoinFirstFrame(t *testing.T) {
+// TestJoinPlaysFilesFromTheFirstFrame lets a recorder wait for files with few key frames: it gets all pictures, from
+// the first one on. The parameter sets of the H264 file stand only at its start, behind more zeros than usual.
+func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
 	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for name, args := range map[string][]string{
 		"one.ivf": {"-c:v", "libvpx", "-g", "999"}, "30.ivf": {"-c:v", "libvpx", "-g", "30"}, "60.ivf": {"-c:v", "libvpx", "-g", "60"}, "128.ivf": {"-c:v", "libvpx", "-g", "128"},
@@ -294,9 +295,9 @@ func setsOnce(t *testing.T, path string) {
 	}
 }
 
-// TestJoinDamagedFiles: a file that is cut off, or that something follows, ends with a line that says so, once, and the
-// stay goes on.
-func TestJoinDamagedFiles(t *testing.T) {
+// TestJoinReportsDamagedFilesAndStays: a file that is cut off, or that something follows, ends with a line that says
+// so, once, and the stay goes on.
+func TestJoinReportsDamagedFilesAndStays(t *testing.T) {
 	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for flag, whole := range map[string][]byte{
 		"--video": text(t, film(t, "a.ivf", "-t", "0.5", "-c:v", "libvpx")), "--audio": text(t, film(t, "a.ogg", "-t", "0.5", "-c:a", "libopus", "-page_duration", "100000", "-ac", "2")),
@@ -324,8 +325,8 @@ func TestJoinDamagedFiles(t *testing.T) {
 	}
 }
 
-// TestJoinBadFiles: what cannot be published is refused before anybody joins.
-func TestJoinBadFiles(t *testing.T) {
+// TestJoinRefusesFilesItCannotPublish: what cannot be published is refused before anybody joins.
+func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	picture := film(t, "a.ivf", "-t", "1", "-c:v", "libvpx")
 	sound := film(t, "long.ogg", "-c:a", "libopus", "-ac", "2")

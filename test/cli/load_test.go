@@ -11,8 +11,9 @@ import (
 	"meet/internal/loadtest"
 )
 
-// TestLoad puts small loads on the real server: everything that is sent arrives, and its cost is told.
-func TestLoad(t *testing.T) {
+// TestLoadTestReportsThatAllArrives puts small loads on the real server: everything that is sent arrives, and its cost
+// is told.
+func TestLoadTestReportsThatAllArrives(t *testing.T) {
 	address, server := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for name, tt := range map[string]struct {
 		args                    []string

@@ -16,7 +16,7 @@ import (
 )
 
 // The SDK's clients of the server APIs, which send protobuf.
-func TestServerAPIs(t *testing.T) {
+func TestServerAPIsAnswerTheSDK(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	url := "http" + strings.TrimPrefix(server.url, "ws")
@@ -99,7 +99,7 @@ func TestServerAPIs(t *testing.T) {
 }
 
 // What participants are given by the server: somebody's track, and somebody of another room.
-func TestSubscribedAndForwarded(t *testing.T) {
+func TestServerSubscribesAndForwardsParticipants(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	api := lksdk.NewRoomServiceClient("http"+strings.TrimPrefix(server.url, "ws"), server.key, server.secret)

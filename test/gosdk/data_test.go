@@ -20,7 +20,7 @@ type streamed struct {
 	attributes map[string]string
 }
 
-func TestData(t *testing.T) {
+func TestDataReachesItsDestinations(t *testing.T) {
 	for name, opts := range forms {
 		t.Run(name, func(t *testing.T) {
 			room := fmt.Sprintf("gosdk-data-%d", time.Now().UnixNano())

@@ -37,8 +37,8 @@ var answers = map[string]twirp.ErrorCode{
 	"CreateSIPParticipant": twirp.Unimplemented, "TransferSIPParticipant": twirp.NotFound,
 }
 
-// TestEveryMethod calls every method that the SDK's clients have.
-func TestEveryMethod(t *testing.T) {
+// TestEveryMethodOfTheSDKIsAnswered calls every method that the SDK's clients have.
+func TestEveryMethodOfTheSDKIsAnswered(t *testing.T) {
 	url := "http" + strings.TrimPrefix(server.url, "ws")
 	for _, client := range []any{
 		lksdk.NewRoomServiceClient(url, server.key, server.secret),

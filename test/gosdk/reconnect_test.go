@@ -10,7 +10,7 @@ import (
 )
 
 // Whatever breaks, both hear each other again, and nobody is there twice.
-func TestReconnect(t *testing.T) {
+func TestCallGoesOnAfterAReconnect(t *testing.T) {
 	for name, opts := range forms {
 		for what, scenario := range map[string]lksdk.SimulateScenario{
 			"signalling is lost": lksdk.SimulateSignalReconnect,

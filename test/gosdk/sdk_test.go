@@ -12,7 +12,7 @@ import (
 
 func newRoom() string { return fmt.Sprintf("gosdk-%d", time.Now().UnixNano()) }
 
-func TestMeeting(t *testing.T) {
+func TestParticipantsReceiveEachOther(t *testing.T) {
 	for name, opts := range forms {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
@@ -72,7 +72,7 @@ func TestMeeting(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestTokenSignedByAnotherKeyIsRefused(t *testing.T) {
 	_, err := lksdk.ConnectToRoom(server.url, lksdk.ConnectInfo{
 		APIKey: server.key, APISecret: "another-secret-another-secret-1234", RoomName: "refused", ParticipantIdentity: "eve",
 	}, nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestSimulcast(t *testing.T) {
+func TestSimulcastLayersAreChosen(t *testing.T) {
 	for name, opts := range forms {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
@@ -40,7 +40,7 @@ func TestSimulcast(t *testing.T) {
 }
 
 // What the SDK encrypts itself arrives as it was, with what the server says of frames of its own.
-func TestEncrypted(t *testing.T) {
+func TestEncryptedMediaPassesUnchanged(t *testing.T) {
 	key, err := lksdk.DeriveKeyFromString("our secret")
 	if err != nil {
 		t.Fatal(err)

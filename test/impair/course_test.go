@@ -60,7 +60,7 @@ func TestReorderLetsOthersOvertake(t *testing.T) {
 }
 
 // A bottleneck passes its rate on, fills its queue, and drops the rest.
-func TestBottleneck(t *testing.T) {
+func TestBottleneckFillsItsQueueAndDropsTheRest(t *testing.T) {
 	for _, queue := range []time.Duration{0, 100 * time.Millisecond} {
 		const rate, size = 300_000, 1000
 		c := newCourse(Path{Rate: rate, Queue: queue})
@@ -91,7 +91,7 @@ func TestBottleneck(t *testing.T) {
 }
 
 // A bottleneck that idles owes nothing later.
-func TestBottleneckIdle(t *testing.T) {
+func TestIdleBottleneckDelaysNothingLater(t *testing.T) {
 	c := newCourse(Path{Rate: 1_000_000})
 	for i := range 10 {
 		now := start.Add(time.Duration(i) * time.Second)

@@ -127,7 +127,7 @@ func TestEveryClientHasASocket(t *testing.T) {
 	}
 }
 
-func TestDelayIsBothWays(t *testing.T) {
+func TestDelayIsSetForEachDirection(t *testing.T) {
 	p := listen(t)
 	p.Set(Link{Up: Path{Delay: 60 * time.Millisecond}, Down: Path{Delay: 40 * time.Millisecond}})
 	c := call(t, p)
@@ -147,7 +147,7 @@ func TestDelayIsBothWays(t *testing.T) {
 	}
 }
 
-func TestReorderedOnTheWire(t *testing.T) {
+func TestProxyReordersDatagrams(t *testing.T) {
 	p := listen(t)
 	p.Set(Link{Up: Path{Reorder: 0.2}})
 	c := call(t, p)
@@ -172,7 +172,7 @@ func TestReorderedOnTheWire(t *testing.T) {
 	}
 }
 
-func TestCutAndRestore(t *testing.T) {
+func TestCutDropsDatagramsUntilRestored(t *testing.T) {
 	p := listen(t)
 	c := call(t, p)
 	c.send(1)
@@ -189,7 +189,7 @@ func TestCutAndRestore(t *testing.T) {
 	}
 }
 
-func TestCutLosesWhatIsUnderWay(t *testing.T) {
+func TestCutDropsDatagramsUnderWay(t *testing.T) {
 	p := listen(t)
 	p.Set(Link{Up: Path{Delay: time.Hour}})
 	c := call(t, p)
@@ -204,7 +204,7 @@ func TestCutLosesWhatIsUnderWay(t *testing.T) {
 }
 
 // What waits is bounded, whatever the delay.
-func TestWaitingIsBounded(t *testing.T) {
+func TestDelayedDatagramsAreBounded(t *testing.T) {
 	w := newWay(1)
 	w.set(Path{Delay: time.Hour})
 	for range maxWaiting + 10 {
@@ -215,7 +215,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	}
 }
 
-func TestCloseEndsWhatWaits(t *testing.T) {
+func TestCloseDoesNotWaitForDelayedDatagrams(t *testing.T) {
 	p := listen(t)
 	p.Set(Both(Path{Delay: time.Hour}))
 	call(t, p).send(1)

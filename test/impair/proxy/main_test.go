@@ -59,7 +59,7 @@ func (s *session) ask(line string) answer {
 	return s.line()
 }
 
-func TestLines(t *testing.T) {
+func TestProxyReadsSettingsAndPrintsStatsByLine(t *testing.T) {
 	target, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestArguments(t *testing.T) {
+func TestWrongArgumentsAreRefused(t *testing.T) {
 	for _, args := range [][]string{nil, {"here"}, {"127.0.0.1:1", "more"}} {
 		if err := run(args, strings.NewReader(""), &bytes.Buffer{}); err == nil {
 			t.Errorf("%q was taken", args)
