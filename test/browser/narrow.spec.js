@@ -29,6 +29,7 @@ test('everything fits on the narrowest phone', async ({ browser, server }) => {
     return button.contains(document.elementFromPoint(x + width / 2, y + height / 2));
   };
   const copy = page.getByRole('button', { name: 'Copy link' });
+  await copy.scrollIntoViewIfNeeded();
   expect(await copy.evaluate(isOnTop), 'the button is on top of everything').toBe(true);
   await copy.click();
   await context.close();
