@@ -40,7 +40,7 @@ async function speak(t, room) {
   return publication;
 }
 
-test('rooms', async (t) => {
+test('a room is created, listed, changed and deleted', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   const made = await api.createRoom({ name, emptyTimeout: 60, departureTimeout: 5, maxParticipants: 4, metadata: 'first', nodeId: 'ND_x' });
@@ -64,7 +64,7 @@ test('rooms', async (t) => {
   await refused(() => api.updateRoomMetadata(name, ''), 'not_found', 404);
 });
 
-test('participants', async (t) => {
+test('participants are listed, changed and removed', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   assert.deepEqual(await api.listParticipants(name), []);
@@ -86,7 +86,7 @@ test('participants', async (t) => {
   await refused(() => api.removeParticipant(name, 'ada'), 'not_found', 404);
 });
 
-test('tracks and permissions', async (t) => {
+test('tracks are muted and subscribed to, and a right that is taken ends one', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   const ada = await join(t, name, 'ada');
@@ -149,7 +149,7 @@ test('a participant is forwarded to another room', async (t) => {
   await refused(() => api.forwardParticipant(here, 'nobody', there), 'not_found', 404);
 });
 
-test('data', async (t) => {
+test('data of a back end reaches its destinations alone', async (t) => {
   const api = client(RoomServiceClient);
   const name = newRoom();
   const ada = await join(t, name, 'ada');
@@ -166,7 +166,7 @@ test('data', async (t) => {
   await refused(() => api.sendData('none', bytes('x'), DataPacket_Kind.RELIABLE, {}), 'not_found', 404);
 });
 
-test('a call of a method', async (t) => {
+test('a back end calls a method of a participant', async (t) => {
   const name = newRoom();
   const ada = await join(t, name, 'ada');
   ada.room.localParticipant.registerRpcMethod('greet', async ({ payload, callerIdentity }) => `hello ${payload}, ${callerIdentity.slice(0, 4)}`);
@@ -182,7 +182,7 @@ test('a call of a method', async (t) => {
   );
 });
 
-test('a key that is not the server’s', async () => {
+test('a token of another key is unauthenticated', async () => {
   const stranger = new RoomServiceClient(server.url.replace(/^ws/, 'http'), server.key, 'another-secret-another-secret-123');
   await refused(() => stranger.listRooms(), 'unauthenticated', 401);
 });
