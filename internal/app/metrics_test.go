@@ -53,8 +53,8 @@ func (s *server) metrics(headers ...string) (status int, figures map[string]floa
 	return resp.StatusCode, figures
 }
 
-// TestMetricsCountWhatHappens: the figures follow a call.
-func TestMetricsCountWhatHappens(t *testing.T) {
+// TestMetricsFollowACall: the figures follow a call.
+func TestMetricsFollowACall(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

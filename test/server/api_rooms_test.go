@@ -101,7 +101,7 @@ func TestAPIJSONIsSpelledAsLiveKitDoes(t *testing.T) {
 	}
 }
 
-func TestUpdateRoomMetadataIsTold(t *testing.T) {
+func TestUpdatedRoomMetadataReachesParticipants(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		changed, err := s.calls.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: "room", Metadata: "new"})

@@ -169,7 +169,7 @@ func TestLargeRoomKeepsBothCodecsUnlessForced(t *testing.T) {
 }
 
 // Who cannot decode any of a track's codecs is told so.
-func TestSubscriberWithoutAnyCodecIsTold(t *testing.T) {
+func TestSubscriberWithoutAnyCodecIsNotified(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeH264})

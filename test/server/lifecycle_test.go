@@ -64,7 +64,7 @@ func (e *events) kinds() []string {
 	return kinds
 }
 
-func TestRoomTellsItsEventsInOrder(t *testing.T) {
+func TestWebhookEventsOfARoomComeInOrder(t *testing.T) {
 	got, receives := receiver(t)
 	s := newServer(t, receives)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -256,7 +256,7 @@ func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 }
 
 // Who left while somebody's socket was down is gone for him too, once he is back.
-func TestResumeTellsDeparturesMissed(t *testing.T) {
+func TestResumeReportsMissedDepartures(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })

@@ -33,7 +33,7 @@ func (g *guest) leaves() []*livekit.LeaveRequest {
 	return all
 }
 
-func TestSimulatedSpeakerIsTold(t *testing.T) {
+func TestSimulatedSpeakerIsAnnounced(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, _ := ada.publishBoth(ctx)

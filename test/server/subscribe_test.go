@@ -26,7 +26,7 @@ func (g *guest) trackSubscribed(sid string) int {
 }
 
 // Tracks given up and asked for again come back, and the publisher is told of its first subscriber once.
-func TestResubscribedTrackReturnsAndIsToldOnce(t *testing.T) {
+func TestResubscribedTrackReturnsAndIsAnnouncedOnce(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, cam := ada.publishBoth(ctx)
