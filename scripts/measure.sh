@@ -3,9 +3,9 @@
 # tests run in scripts/check.sh, which allows three times as much, because its machine may be busy; this one should be quiet.
 #   scripts/measure.sh [file]   writes to measurements.out without an argument
 set -euo pipefail
-cd "$(dirname "$0")/.."
-MEET_MEASURE=$(realpath "${1:-measurements.out}")
+MEET_MEASURE=$(realpath "${1:-$(dirname "$0")/../measurements.out}")
 export MEET_MEASURE
+cd "$(dirname "$0")/.."
 : >"$MEET_MEASURE"
 
 status=0

@@ -12,8 +12,8 @@ export default defineConfig({
     { name: 'alone', testMatch: measured },
   ],
   // A step that gets nowhere fails after a minute, so that a busy machine has the time it needs for a test of many steps.
-  // The limit of a whole test only ends what goes round in circles.
-  timeout: 900_000,
+  // The limit of a whole test ends what has none of its own, such as a promise of a page that is never kept.
+  timeout: 600_000,
   expect: { timeout: 60_000 },
   workers: 1,
   fullyParallel: false,
