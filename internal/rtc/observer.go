@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 
 	"github.com/livekit/protocol/livekit"
@@ -11,7 +12,12 @@ import (
 )
 
 // Observer is notified of the tracks of one room, to record them or to send them elsewhere. Its methods run on the room's
-// loop: they must not block, nor call Rooms. Starting and stopping a LayerSink does not block.
+// loop: they must not block, nor call Rooms. Starting and stopping a LayerSink does not block. An Observer that panics is
+// detached; the room goes on.
+//
+// An Observer gets every track, also those of hidden participants and those that their publishers let only some subscribe
+// to: what it may do with them is for its owner to decide, by ObservedTrack.Participant. Participants do not learn of it:
+// a room is known to be recorded when a participant with the recorder permission is in it.
 type Observer interface {
 	// TrackPublished says that there is a track: a new one, one that was there before the Observer, one that was moved here
 	// with its participant, or one that is shown here from another room. A participant whose connection is interrupted and
@@ -22,8 +28,8 @@ type Observer interface {
 	// TrackCodecs says that the codecs in which a track comes have changed: one was added, has ended, or has another
 	// Receiver.
 	TrackCodecs(t ObservedTrack)
-	// TrackUnpublished says that the track has left the room. Its Receivers may go on in another one, so sinks have to be
-	// stopped.
+	// TrackUnpublished says that the track has left the room, and names no codecs. Its Receivers may go on in another room,
+	// so the Observer has to stop its sinks.
 	TrackUnpublished(t ObservedTrack)
 	// RoomEnded is the last call. All tracks have been unpublished before.
 	RoomEnded()
@@ -46,28 +52,24 @@ type ObservedCodec struct {
 // observation is what one Observer knows.
 type observation struct {
 	observer Observer
-	known    []*knownTrack
+	known    map[*Publication]*knownTrack
 }
 
-// knownTrack is a track as an Observer was last told of it.
+// knownTrack is the state of a track of which an Observer was notified last.
 type knownTrack struct {
-	pub       *Publication
 	muted     bool
 	receivers []*sfu.Receiver // by codec; nil where none comes
 }
 
 // Observe notifies o of the tracks of a room, which must exist, until detach is called or the room ends. detach may be called
-// from anywhere, more than once, and does not wait: what is under way may still reach o.
+// from anywhere, more than once, and does not wait: a call under way may still reach o. It leaves the sinks to o.
 func (rs *Rooms) Observe(ctx context.Context, room string, o Observer) (detach func(), err error) {
-	seen := &observation{observer: o}
+	seen := &observation{observer: o, known: map[*Publication]*knownTrack{}}
 	var r *Room
 	// What is queued on the loop will run, so the caller has to learn of it.
 	err = rs.within(context.WithoutCancel(ctx), room, func(of *Room) error {
-		if of.closed {
-			return errRoomClosed
-		}
 		r = of
-		r.observations = append(r.observations, seen) // told of what there is once this turn of the loop is over
+		r.observations = append(r.observations, seen) // notified of the tracks that there are after this turn of the loop
 		return nil
 	})
 	if err != nil {
@@ -80,43 +82,47 @@ func (rs *Rooms) Observe(ctx context.Context, room string, o Observer) (detach f
 	}, nil
 }
 
-// tellObservers brings what observers know in line with the room's tracks.
-func (r *Room) tellObservers() {
-	for _, o := range r.observations {
-		o.update(r.published)
-		if r.closed {
-			o.observer.RoomEnded()
-		}
-	}
-	if r.closed {
-		r.observations = nil
-	}
+// updateObservers notifies the observers of changes since the last turn of the loop.
+func (r *Room) updateObservers() {
+	r.observations = slices.DeleteFunc(r.observations, func(o *observation) bool { return !r.updateObserver(o) })
 }
 
-// update tells the observer how the tracks differ from those it knows.
-func (o *observation) update(tracks []*Publication) {
-	o.known = slices.DeleteFunc(o.known, func(k *knownTrack) bool {
-		gone := !slices.Contains(tracks, k.pub)
-		if gone {
-			o.observer.TrackUnpublished(k.pub.describe())
+// updateObserver notifies one observer and reports whether it is to be notified of later changes too. It recovers from a
+// panic of the observer, whose fault must not end the room.
+func (r *Room) updateObserver(o *observation) (attached bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.log.Error("observer detached after a programming error", "panic", v, "stack", string(debug.Stack()))
 		}
-		return gone
-	})
-	for _, pub := range tracks {
-		muted, receivers := pub.info.Muted, pub.codecReceivers()
-		i := slices.IndexFunc(o.known, func(k *knownTrack) bool { return k.pub == pub })
-		if i < 0 {
-			o.known = append(o.known, &knownTrack{pub, muted, receivers})
+	}()
+	o.update(r)
+	if r.closed {
+		o.observer.RoomEnded()
+	}
+	return !r.closed
+}
+
+// update notifies the observer of the differences between the tracks of the room and those that it knows.
+func (o *observation) update(r *Room) {
+	for pub := range o.known {
+		if pub.closed {
+			delete(o.known, pub)
+			o.observer.TrackUnpublished(pub.describe())
+		}
+	}
+	for _, pub := range r.published {
+		k := o.known[pub]
+		if k == nil {
+			o.known[pub] = &knownTrack{pub.info.Muted, pub.codecReceivers()}
 			o.observer.TrackPublished(pub.describe())
 			continue
 		}
-		k := o.known[i]
-		if !slices.Equal(k.receivers, receivers) {
-			k.receivers = receivers
+		if !slices.EqualFunc(k.receivers, pub.codecs, func(r *sfu.Receiver, c *publishedCodec) bool { return r == c.receiver }) {
+			k.receivers = pub.codecReceivers()
 			o.observer.TrackCodecs(pub.describe())
 		}
-		if k.muted != muted {
-			k.muted = muted
+		if k.muted != pub.info.Muted {
+			k.muted = pub.info.Muted
 			o.observer.TrackMuted(pub.describe())
 		}
 	}

@@ -203,3 +203,59 @@ func TestObserversFollowATrackToOtherRooms(t *testing.T) {
 		t.Error("a room that does not exist is observed")
 	}
 }
+
+// panickingObserver panics when it is notified of a track.
+type panickingObserver struct{ *recorder }
+
+func (o *panickingObserver) TrackPublished(t ObservedTrack) {
+	o.note("published", t)
+	panic("a mistake")
+}
+
+// An observer that panics is detached, while the other observers and the room go on.
+func TestPanickingObserverIsDetached(t *testing.T) {
+	h := newHouse(t)
+	ada := h.join(request("ada"))
+	panics, other := &panickingObserver{newRecorder()}, &silentRecorder{newRecorder()}
+	for _, o := range []Observer{panics, other} {
+		if _, err := h.Observe(t.Context(), "room", o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pub := ada.showTrack(livekit.TrackType_AUDIO)
+	ada.state(func(p *Participant) { p.room.unpublish(pub) })
+	ada.showTrack(livekit.TrackType_VIDEO)
+	eventually(t, "the other observer knows both tracks", func() bool {
+		return slices.Equal(other.story(), []string{"published ada", "unpublished ada", "published ada"})
+	})
+	if got := panics.story(); !slices.Equal(got, []string{"published ada"}) {
+		t.Errorf("the observer that panicked was notified of %q", got)
+	}
+	if !h.Present(t.Context(), "room", "ada") {
+		t.Error("the room has ended")
+	}
+}
+
+// Observers learn of the end of a room that ends by a programming error, also by one in what runs after each turn of the
+// loop, as they do.
+func TestObserversLearnOfAnEndByPanic(t *testing.T) {
+	for name, fail := range map[string]func(r *Room){
+		"in a turn of the loop": func(*Room) { panic("a mistake") },
+		"after it":              func(r *Room) { r.stale[nil] = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			ada := h.join(request("ada"))
+			ada.showTrack(livekit.TrackType_AUDIO)
+			o := &silentRecorder{newRecorder()}
+			if _, err := h.Observe(t.Context(), "room", o); err != nil {
+				t.Fatal(err)
+			}
+			ada.room.loop.Post(func() { fail(ada.room) })
+			<-ada.room.loop.Done()
+			if got := o.story(); !slices.Equal(got, []string{"published ada", "unpublished ada", "room ended"}) {
+				t.Errorf("notified of %q", got)
+			}
+		})
+	}
+}

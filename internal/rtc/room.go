@@ -128,12 +128,17 @@ func (r *Room) start() {
 // panicked ends this room after a programming error; the others go on.
 func (r *Room) panicked(v any) {
 	r.log.Error("room ended by a programming error", "panic", v, "stack", string(debug.Stack()))
+	if !r.closed {
+		r.loop.Post(func() {}) // settle may be what has failed: let it run once more
+	}
 	r.close(livekit.DisconnectReason_ROOM_CLOSED)
 }
 
-// settle brings connections in line with the subscriptions that have changed, publishers with who watches, and observers
-// with the tracks: once, however many changed.
+// settle brings observers in line with the tracks, connections with the subscriptions that have changed, and publishers
+// with what is watched: once, however much has changed. Observers come first, so that they learn that the room has ended
+// even if something else here fails.
 func (r *Room) settle() {
+	r.updateObservers()
 	for p := range r.released {
 		r.reconcile(p)
 	}
@@ -152,7 +157,6 @@ func (r *Room) settle() {
 		p.data.tellHandles()
 	}
 	clear(r.rehandled)
-	r.tellObservers()
 }
 
 // after runs f on the loop after d, unless the room has closed.
