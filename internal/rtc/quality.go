@@ -56,12 +56,12 @@ func (p *Participant) lookAtQuality() bool {
 	return !known || p.grade() != was
 }
 
-// mediaLost tells whether ICE hears nothing of p any more.
+// mediaLost reports whether ICE hears nothing of p any more. A participant without a client has nothing to lose.
 func (p *Participant) mediaLost() bool {
 	if p.forwarding.source != nil {
 		return p.forwarding.lost
 	}
-	return p.conn.lost()
+	return p.conn.primary() != nil && p.conn.lost()
 }
 
 // noteLost tells the others at once that p's media connection was lost, or is back.

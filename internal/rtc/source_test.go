@@ -147,6 +147,11 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 				context.AfterFunc(ingest.context, source.end)
 				pub = ingest.publishing.publishSource(&livekit.AddTrackRequest{Cid: source.info.ID, Type: tt.kind, Name: "a stream"}, source)
 			})
+			bo.state(func(*Participant) {
+				if ingest.mediaLost() {
+					t.Error("the ingest counts as disconnected")
+				}
+			})
 			if tracks := h.published(); len(tracks) != 1 || !strings.EqualFold(tracks[0].MimeType, source.info.MimeType) || tracks[0].Name != "a stream" {
 				t.Fatalf("published %v", tracks)
 			}
