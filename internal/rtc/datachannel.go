@@ -119,7 +119,6 @@ func (d *dataTransfer) endWith(err error) {
 			return
 		}
 		p.log.Warn("data channel failed", "err", err)
-		p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
-		p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)
+		p.reconnect()
 	})
 }
