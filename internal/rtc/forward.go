@@ -21,28 +21,29 @@ var (
 	errForwarded = fault.New(fault.Invalid, "the participant is forwarded from another room; change it there")
 )
 
-// forwarding is where else a participant is shown; of a mirror, also what is known of the participant that it shows.
+// forwarding holds the mirrors of a participant in other rooms. If the participant is a mirror itself, it holds what is
+// known of its source.
 type forwarding struct {
 	p       *Participant
 	mirrors map[string]*forward // by the names of the other rooms
 
-	source *forward // of a mirror, which has no connection in its room; else nil
-	lost   bool     // the media connection of the source
+	source *forward // nil unless the participant is a mirror
+	lost   bool     // the source's media connection was lost
 	level  float32  // how loud the source is
 }
 
-// forward is one showing of a participant in another room.
+// forward connects a participant and its mirror in another room.
 type forward struct {
 	from, mirror *Participant
 	to           *Room
 }
 
-// mirrorState is the state that a mirror is to take over. It is made anew each time, so it may pass from loop to loop.
+// mirrorState is the state that a mirror is to take over. It is a copy, so it may pass from loop to loop.
 type mirrorState struct {
 	info    *livekit.ParticipantInfo
 	policy  *policy
 	lost    bool
-	pending []*pendingTrack // those the others are told of
+	pending []*pendingTrack // those that others see
 	tracks  []mirrorTrack
 }
 
@@ -51,8 +52,8 @@ type mirrorTrack struct {
 	codecs []publishedCodec // of each, only what plays
 }
 
-// Forward shows a participant in another room, which is made if it does not exist, until it leaves its own or is removed
-// from that. It may be shown in several.
+// Forward shows a participant in another room, which is made if it does not exist, until the participant leaves its own room
+// or is removed from the other. It may be shown in several.
 func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string) error {
 	if room == destination {
 		return errSameRoom
@@ -98,7 +99,7 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	}
 }
 
-// show begins to show the participant in the other room, and tells begun of the outcome.
+// show begins to show the participant in the other room, and sends the outcome to begun.
 func (fw *forwarding) show(to *Room, begun chan<- error) {
 	p := fw.p
 	req := p.req
@@ -119,7 +120,7 @@ func (fw *forwarding) show(to *Room, begun chan<- error) {
 	}
 }
 
-// begin lets the mirror in. It runs on the loop of its room, as do all of its methods but end and send.
+// begin admits the mirror. Like the other methods of forward it runs on the loop of the mirror's room.
 func (f *forward) begin(is *mirrorState) error {
 	refused := f.to.admits(f.mirror.req)
 	if refused == nil && f.to.participants[f.mirror.identity()] != nil {
@@ -137,7 +138,7 @@ func (f *forward) begin(is *mirrorState) error {
 	return nil
 }
 
-// forget tells the participant that it is no longer shown there.
+// forget removes the mirror from what the source knows.
 func (f *forward) forget() {
 	f.from.onLoop(func(p *Participant) {
 		if p.forwarding.mirrors[f.to.info.Name] != f {
@@ -182,7 +183,7 @@ func (fw *forwarding) update() {
 	}
 }
 
-// end takes the participant's mirrors out of the other rooms, and of a mirror, tells the source.
+// end ends the participant's mirrors. If the participant is a mirror itself, its source forgets it.
 func (fw *forwarding) end(reason livekit.DisconnectReason) {
 	for _, f := range fw.mirrors {
 		f.to.loop.Post(func() { f.to.remove(f.mirror, reason) })
@@ -193,7 +194,7 @@ func (fw *forwarding) end(reason livekit.DisconnectReason) {
 	}
 }
 
-// apply makes a mirror what its source is now, and tells its room.
+// apply gives a mirror the state of its source, and announces it.
 func (fw *forwarding) apply(is *mirrorState) {
 	p := fw.p
 	sid, version, joined, joinedMs := p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs
@@ -205,26 +206,7 @@ func (fw *forwarding) apply(is *mirrorState) {
 		p.info.IsPublisher = publishes
 		p.setPublisher(now)
 	}
-	p.publishing.policy, p.publishing.pending = is.policy, is.pending
-	gone := map[string]bool{}
-	for sid := range p.publishing.publications {
-		gone[sid] = true
-	}
-	var added []*Publication
-	for _, t := range is.tracks {
-		delete(gone, t.info.Sid)
-		if pub := p.publishing.publications[t.info.Sid]; pub != nil {
-			pub.mirror(t)
-			continue
-		}
-		pub := &Publication{owner: p, cids: []string{t.info.Sid}}
-		pub.mirror(t)
-		p.publishing.publications[t.info.Sid] = pub
-		added = append(added, pub)
-	}
-	for sid := range gone {
-		p.room.unpublish(p.publishing.publications[sid])
-	}
+	added := p.publishing.mirror(is)
 	p.room.announce(p, false)
 	if !active && p.info.State == livekit.ParticipantInfo_ACTIVE {
 		p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
@@ -241,7 +223,31 @@ func (fw *forwarding) apply(is *mirrorState) {
 	p.noteLost()
 }
 
-// mirror makes pub, a mirror's, what its source is now.
+// mirror makes the tracks of a mirror those of its source, and returns the ones that are new. The caller announces them.
+func (pb *publishing) mirror(is *mirrorState) (added []*Publication) {
+	pb.policy, pb.pending = is.policy, is.pending
+	gone := map[string]bool{}
+	for sid := range pb.publications {
+		gone[sid] = true
+	}
+	for _, t := range is.tracks {
+		delete(gone, t.info.Sid)
+		if pub := pb.publications[t.info.Sid]; pub != nil {
+			pub.mirror(t)
+			continue
+		}
+		pub := &Publication{owner: pb.p, cids: []string{t.info.Sid}}
+		pub.mirror(t)
+		pb.publications[t.info.Sid] = pub
+		added = append(added, pub)
+	}
+	for sid := range gone {
+		pb.p.room.unpublish(pb.publications[sid])
+	}
+	return added
+}
+
+// mirror gives a mirror's track the state of the source's track.
 func (pub *Publication) mirror(t mirrorTrack) {
 	pub.info = t.info
 	for i, now := range t.codecs {
@@ -259,7 +265,7 @@ func (pub *Publication) mirror(t mirrorTrack) {
 	}
 }
 
-// tellWatched tells the publisher of a forwarded track what is watched of it here.
+// tellWatched reports to the source's room what is watched of a track in the mirror's room.
 func (f *forward) tellWatched(pub *Publication) {
 	sid, here := pub.info.Sid, make([]watched, len(pub.codecs))
 	for i, c := range pub.codecs {
@@ -282,7 +288,7 @@ func (f *forward) tellWatched(pub *Publication) {
 	})
 }
 
-// watchedElsewhere is how much of codec c is watched in other rooms.
+// watchedElsewhere returns how much of codec c is watched in other rooms.
 func (c *publishedCodec) watchedElsewhere() watched {
 	top := unwatched
 	for _, w := range c.pub.elsewhere {
