@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// ErrEnded is the error of Do on a loop that has ended, unless Options say another.
+// ErrEnded is what Do returns once the loop has ended, unless Options name another error.
 var ErrEnded = errors.New("loop: it has ended")
 
 // Options describe a Loop; the zero value is usable.

@@ -20,7 +20,7 @@ type SendPreference struct {
 	Kind     livekit.TrackType
 	CIDs     []string // the track IDs by which the client's SDP may name it
 	MimeType string   // such as "video/vp9"; "" leaves the codec to the client
-	Only     bool     // the client would send another codec of the answer, whatever comes first
+	Only     bool     // the answer names this codec alone, because the client ignores the order of codecs
 	Stereo   bool
 	DTX      bool // leave silence out
 }
@@ -60,8 +60,9 @@ func sendingSections(offer *sdp.SessionDescription) map[string]bool {
 	return mids
 }
 
-// match finds the track for each media section on which the client offers to send, by mid: the one with its track ID, else
-// the first of its kind that has no section, because some browsers put other IDs there (docs/protocol.md, 3.2).
+// match finds the track for each media section on which the client offers to send, by mid: the track with the section's
+// track ID, else the first track of the section's kind that has no section, because some browsers put other IDs there
+// (docs/protocol.md, 3.2).
 func (p AnswerPreferences) match(offer *sdp.SessionDescription) map[string]*SendPreference {
 	matched := map[string]*SendPreference{}
 	taken := make([]bool, len(p.Tracks))
@@ -90,7 +91,7 @@ func (p AnswerPreferences) match(offer *sdp.SessionDescription) map[string]*Send
 	return matched
 }
 
-// preferCodec moves the payload types of that codec to the front; their order among themselves stays.
+// preferCodec moves the payload types of a codec to the front and keeps their order.
 func preferCodec(m *sdp.MediaDescription, mime string) {
 	name := codecName(mime)
 	wanted := map[string]bool{} // by payload type
@@ -111,7 +112,7 @@ func preferCodec(m *sdp.MediaDescription, mime string) {
 	})
 }
 
-// keepCodec leaves only that codec in the media section, if it is there at all.
+// keepCodec leaves only one codec in the media section, if the section has it.
 func keepCodec(m *sdp.MediaDescription, mime string) {
 	keepCodecs(m, func(name string) bool { return name == codecName(mime) })
 }

@@ -20,11 +20,11 @@ const (
 	maxKnown = 32
 )
 
-// pairTracker tracks which ICE candidate pair a client uses, so that media follows it at once to a new address, such as
-// the one its router has just given it. The client that chooses a pair says so, and pion follows that; but some clients
-// only check the pair they chose before, from wherever they are.
+// pairTracker tracks which ICE candidate pair a client uses, so that media follows the client at once to a new address,
+// such as one that its router has just given it. A client that changes its pair nominates the new one, and pion follows
+// that. Some clients only check the pair that they nominated before, from whatever address they have.
 type pairTracker struct {
-	heard atomic.Int64 // when a check last came, in Unix nanoseconds
+	checked atomic.Int64 // when the latest check came, in Unix nanoseconds
 
 	// Touched by pion's agent only.
 	current *ice.CandidatePair
@@ -32,9 +32,9 @@ type pairTracker struct {
 	known   []*ice.CandidatePair // the latest, the oldest first
 }
 
-// check notes a connectivity check of the client and reports whether media is to go where the check came from.
+// check notes a connectivity check of the client and reports whether media is to be sent to where the check came from.
 func (p *pairTracker) check(m *stun.Message, pair *ice.CandidatePair, now time.Time) bool {
-	p.heard.Store(now.UnixNano())
+	p.checked.Store(now.UnixNano())
 	limit := pairSilent
 	if !slices.Contains(p.known, pair) {
 		limit = pairRenewed
@@ -54,7 +54,7 @@ func (p *pairTracker) check(m *stun.Message, pair *ice.CandidatePair, now time.T
 // RestartIfSilent restarts ICE if nothing has come from the client since then.
 func (t *Transport) RestartIfSilent(since time.Time) {
 	t.work.Post(func() {
-		if t.closed || t.pc.pairs.heard.Load() >= since.UnixNano() {
+		if t.closed || t.pc.pairs.checked.Load() >= since.UnixNano() {
 			return
 		}
 		if pair, ok := t.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok && pair.LastPacketReceivedTimestamp.Time().After(since) {

@@ -11,7 +11,7 @@ import (
 // This file is for a Transport on which the client makes the offers: the PUBLISHER connection, which in single mode also
 // carries what the client receives (docs/protocol.md, 2.9).
 
-// clientOffers tracks what the client's media sections can carry in single mode.
+// clientOffers holds what the client's media sections can carry in single mode.
 type clientOffers struct {
 	// free counts the sections the client offered to receive on that carried nothing in the last answer.
 	free map[webrtc.RTPCodecType]int
@@ -91,8 +91,8 @@ func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCo
 	return free
 }
 
-// attach puts d on a free media section of the client, or keeps it until the client has added one. pion's AddTrack finds the free section; it would make
-// one for both directions if there were none, so it is asked only when there is.
+// attach puts d on a free media section of the client, or keeps it until the client has added one. pion's AddTrack finds
+// the free section; without one it would make a section for both directions, so it is called only if there is one.
 func (t *Transport) attach(d *sfu.DownTrack) error {
 	if t.clientOffers.free[d.Kind()] == 0 {
 		if len(t.pc.GetTransceivers())+len(t.clientOffers.waiting) >= maxSections {

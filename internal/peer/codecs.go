@@ -14,13 +14,13 @@ import (
 	"meet/internal/sfu"
 )
 
-// MimeTypeRED is Opus in packets that repeat earlier ones (RFC 2198), by which sound survives loss.
+// MimeTypeRED is Opus with redundancy: packets that repeat earlier ones (RFC 2198), so that audio survives loss.
 const MimeTypeRED = "audio/red"
 
 const opusFmtp = "minptime=10;useinbandfec=1"
 
-// videoCodecs are the ones Meet forwards, with the payload types LiveKit gives them; a retransmission type follows each.
-// VP8 stands first: it is what clients publish unless told otherwise.
+// videoCodecs are the codecs that Meet forwards, with LiveKit's payload types; a retransmission type follows each.
+// Clients publish the first, VP8, unless they choose another.
 var videoCodecs = []webrtc.RTPCodecParameters{
 	videoCodec(webrtc.MimeTypeVP8, 96, ""),
 	videoCodec(webrtc.MimeTypeH264, 125, "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f"),
@@ -82,7 +82,8 @@ func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 	}
 }
 
-// audioFeedback is a NACK for each lost packet, but of RED: there the next packet brings it anyway.
+// audioFeedback returns the feedback of an audio codec: a NACK for each lost packet, except in RED, where the next packet
+// repeats the lost one.
 func audioFeedback(mime string) []webrtc.RTCPFeedback {
 	if mime == MimeTypeRED {
 		return nil

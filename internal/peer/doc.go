@@ -1,9 +1,9 @@
 // Package peer holds one peer connection of a participant: its offers and answers, codecs, ICE candidates, and what it
-// sends and receives. It knows nothing of rooms: what a client needs to be different comes as Options, what happens is
-// reported through Hooks.
+// sends and receives. It knows no rooms: Options say what differs for a client, and Hooks report what happens.
 //
 // An Engine makes Transports, which share one UDP socket, one TCP port and one certificate. Where the client publishes, it
-// makes the offers (client_offers.go), else the server does (server_offers.go).
+// makes the offers (client_offers.go), else the server does (server_offers.go). A Fallback remembers which clients are to
+// use TCP alone when they connect again.
 //
 //	room loop ─TakeOffer, SendTrack, Negotiate─▶ worker ─▶ pion
 //	     ◀─────────────── Hooks ───────────────────┴────────┘

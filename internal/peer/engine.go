@@ -19,21 +19,21 @@ import (
 	"meet/internal/sfu"
 )
 
-// Times after which ICE calls a connection disconnected and then failed, and between its keep-alives: those of the
-// reference server (docs/protocol.md, 0.4).
+// Times after which ICE calls a connection disconnected and then failed, and between keep-alives: those of the reference
+// server (docs/protocol.md, 0.4).
 const (
 	iceDisconnected = 10 * time.Second
 	iceFailed       = 5 * time.Second
 	iceKeepAlive    = 2 * time.Second
 )
 
-// sctpRTOMax bounds the time after which SCTP sends again what was not acknowledged. Left to double up to a minute
-// (RFC 9260, section 6.3.3), data would go on long after a client's network has come back.
+// sctpRTOMax bounds the time after which SCTP retransmits. Doubled up to a minute (RFC 9260, section 6.3.3), it would
+// delay data long after a client's network has come back.
 const sctpRTOMax = 2 * time.Second
 
-// sctpMinWindow is the least congestion window of SCTP, in bytes: the ten packets TCP begins with (RFC 6928). Where
-// packets are lost for other reasons than congestion, as over radio, a window of one packet makes a megabyte take three
-// times as long (measured with 10 % loss).
+// sctpMinWindow is the smallest congestion window of SCTP, in bytes: the ten packets with which TCP begins (RFC 6928).
+// Where packets are lost for other reasons than congestion, as over radio, a window of one packet makes the transfer of a
+// megabyte take three times as long (measured with 10 % loss).
 const sctpMinWindow = 12_000
 
 // MaxMessage bounds the messages that a client may send on a data channel, in bytes; our SDP says it (RFC 8841, section
@@ -92,7 +92,8 @@ func NewEngine(udp UDPMux, o EngineOptions) (*Engine, error) {
 // Close closes the UDP socket.
 func (e *Engine) Close() error { return e.udp.Close() }
 
-// visibleMux is the socket as one client sees it: pion offers every address that it names.
+// visibleMux is the UDP socket for one client. It lists only the addresses to offer: pion offers every address that a mux
+// lists.
 type visibleMux struct {
 	UDPMux
 	engine   *Engine
@@ -111,7 +112,7 @@ func (v visibleMux) GetListenAddresses() []net.Addr {
 		if !ok || udp.IP.IsLoopback() && !v.loopback {
 			return true
 		}
-		return udp.AddrPort().Addr().Unmap() != v.engine.bound && !v.engine.offered(udp.IP) // what it is bound to is all there is
+		return udp.AddrPort().Addr().Unmap() != v.engine.bound && !v.engine.offered(udp.IP) // a socket bound to one address has no other
 	})
 }
 
@@ -189,8 +190,8 @@ func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngin
 	return s, nil
 }
 
-// offered reports whether an address of this machine is worth offering: not one that only works on one link, and only the
-// node's own where that is set.
+// offered reports whether to offer an address of this machine: no address that works on one link only, and none but
+// NodeIP if that is an address of this machine.
 func (e *Engine) offered(ip net.IP) bool {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {

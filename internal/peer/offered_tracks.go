@@ -81,8 +81,8 @@ func offeredCID(m *sdp.MediaDescription) (cid string, sends bool) {
 	return sectionCID(m), !inactive && !receives && (bundled || m.MediaName.Port.Value != 0)
 }
 
-// sectionCID returns the track ID in a media section of the client: that of the section (RFC 8830), or as older browsers write it, of
-// its first source (RFC 5576).
+// sectionCID returns the track ID in a media section of the client: that of the section (RFC 8830) or, as older browsers
+// write it, that of its first source (RFC 5576).
 func sectionCID(m *sdp.MediaDescription) string {
 	if msid, ok := m.Attribute(sdp.AttrKeyMsid); ok {
 		_, cid, _ := strings.Cut(msid, " ")

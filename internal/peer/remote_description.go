@@ -12,19 +12,19 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Bounds of a client's description. They are of what the parser makes of the text: a bound on the text's lines would
-// disagree with it on what ends a line.
+// Bounds of a client's description. They apply to the parsed description: a bound on the lines of the text could disagree
+// with the parser on what ends a line.
 const (
 	// maxSections bounds the media sections of a connection. A client that exceeds it reconnects.
 	maxSections = 1000
 	// maxSectionLines bounds the attributes of a media section, and of the session; browsers write up to some 200.
 	maxSectionLines = 1000
-	// maxCandidates bounds the candidates that are used of a client between two restarts of ICE. None is vital: we answer
-	// from wherever the client reaches us. Each may make us send to an address that the client names.
+	// maxCandidates bounds the client's candidates that are used between two ICE restarts. None is vital: we answer
+	// wherever the client reaches us from. Each may make us send to an address that the client names.
 	maxCandidates = 32
 	// maxCandidate bounds a candidate in bytes; honest ones have some 200.
 	maxCandidate = 2048
-	// restartInterval is the least time between two restarts by which a client may name further candidates.
+	// restartInterval is the least time between two ICE restarts after which a client may name further candidates.
 	restartInterval = time.Second
 )
 
@@ -65,8 +65,8 @@ func (t *Transport) boundRemote(d *webrtc.SessionDescription, parsed *sdp.Sessio
 	return err
 }
 
-// noteRestart lets a client name candidates anew when it restarts ICE: when the username fragment changes that pion takes.
-// That is the session's, or that of the first section of the bundle, or that of the first section.
+// noteRestart lets a client name further candidates when it restarts ICE, that is when the username fragment changes
+// which pion uses: that of the session, else that of the first section of the bundle, else that of the first section.
 func (t *Transport) noteRestart(parsed *sdp.SessionDescription) {
 	ufrag, _ := parsed.Attribute("ice-ufrag")
 	if m := bundleSection(parsed); ufrag == "" && m != nil {
@@ -78,7 +78,7 @@ func (t *Transport) noteRestart(parsed *sdp.SessionDescription) {
 	}
 }
 
-// bundleSection is the section whose transport the others share (RFC 9143, section 7), nil if there are no sections.
+// bundleSection returns the section whose transport the others share (RFC 9143, section 7), nil if there are no sections.
 func bundleSection(parsed *sdp.SessionDescription) *sdp.MediaDescription {
 	group, _ := parsed.Attribute(sdp.AttrKeyGroup)
 	if mids := strings.Fields(group); len(mids) > 1 && mids[0] == "BUNDLE" {
@@ -94,7 +94,7 @@ func bundleSection(parsed *sdp.SessionDescription) *sdp.MediaDescription {
 	return parsed.MediaDescriptions[0]
 }
 
-// uses reports whether a candidate of the client, as its description or its trickling spells it, is to be used.
+// uses reports whether to use a candidate of the client, as spelled in SDP.
 func (t *Transport) uses(candidate string) bool {
 	if len(candidate) > maxCandidate {
 		return false
@@ -113,7 +113,7 @@ func (t *Transport) uses(candidate string) bool {
 	return true
 }
 
-// reaches reports whether we may send to an address that a client names. Names are none that we would look up.
+// reaches reports whether we may send to an address that a client names. Host names are refused: we look none up.
 func (t *Transport) reaches(address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Zone() != "" {
@@ -123,7 +123,7 @@ func (t *Transport) reaches(address string) bool {
 	return a.IsGlobalUnicast() || a.IsLoopback() && t.loopback
 }
 
-// candidateText is a trickled candidate as descriptions spell it.
+// candidateText returns a trickled candidate as spelled in SDP.
 func candidateText(c webrtc.ICECandidateInit) string {
 	return strings.TrimPrefix(c.Candidate, "candidate:")
 }

@@ -12,16 +12,16 @@ import (
 )
 
 // Bounds of the SSRCs that RTCP of one connection names as its sender. Pion keeps some 250 bytes for each until the
-// connection ends, whatever else is in the packet, and tells nobody. A client has one, or one for each track that it
-// receives.
+// connection ends and does not report them. A client has one, or one for each track that it receives.
 const (
 	senderBurst = 1024 // at once
 	senderRate  = 4    // more, each second
 	maxSenders  = 8192 // in all
 )
 
-// rtcpSenders drops RTCP of senders beyond the bound. It looks at packets before they are decrypted, where anybody's may
-// be, so it ends nothing: a flood keeps out the feedback of new senders, while that of known ones goes on.
+// rtcpSenders drops RTCP of senders beyond the bound. It sees packets before they are decrypted, when anybody may have
+// sent them, so it does not end the connection: a flood keeps out the feedback of new senders, while that of known
+// senders goes on.
 type rtcpSenders struct {
 	mu     sync.Mutex
 	bucket *rate.Limiter
@@ -32,7 +32,7 @@ func newRTCPSenders() *rtcpSenders {
 	return &rtcpSenders{bucket: rate.NewLimiter(senderRate, senderBurst), known: map[uint32]bool{}}
 }
 
-// admit reports whether a packet is to be taken.
+// admit reports whether to pass on a packet.
 func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
 	if len(packet) < 8 || packet[0]>>6 != 2 || packet[1] < 192 || packet[1] > 223 { // RFC 5761, section 4
 		return true
@@ -50,13 +50,13 @@ func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
 	return true
 }
 
-// packetConn is a mux's connection for one username fragment, with the methods by which pion saves allocations.
+// packetConn is a mux's connection for one username fragment, with the methods that save pion allocations.
 type packetConn interface {
 	net.PacketConn
 	ice.AddrPortReaderWriter
 }
 
-// sendersConn leaves out packets of RTCP senders beyond the bound.
+// sendersConn drops packets of RTCP senders beyond the bound.
 type sendersConn struct {
 	packetConn
 	senders *rtcpSenders
@@ -80,7 +80,7 @@ func (c sendersConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// bounded puts the bound on a connection that a mux has made. All connections of one peer connection share it.
+// bounded applies the bound to a connection that a mux has made. All connections of one peer connection share it.
 func (s *rtcpSenders) bounded(conn net.PacketConn, err error) (net.PacketConn, error) {
 	if c, ok := conn.(packetConn); ok && err == nil {
 		return sendersConn{c, s}, nil

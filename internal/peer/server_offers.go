@@ -135,8 +135,8 @@ func (o *serverOffers) takeCodecs(answer *sdp.SessionDescription) {
 	}
 }
 
-// section gives d a media section that is free, else a new one. pion's AddTrack finds the free one; it would make one for both
-// directions if there were none, so it is asked only when there is.
+// section gives d a free media section, else a new one. pion's AddTrack finds the free section; without one it would make
+// a section for both directions, so it is called only if there is one.
 func (t *Transport) section(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
 	if !t.options.ReusesSections || !t.serverOffers.reuse.take(d.Kind()) {
 		return t.addSection(d)

@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// A client whose media connection does not hold over UDP is moved to TCP: the Fallback remembers its room and identity, and
-// from then on neither side learns of the other's UDP addresses (docs/protocol.md, 2.10).
+// A client whose media connection fails over UDP is moved to TCP: the Fallback remembers its room and identity, and from
+// then on neither side learns of the other's UDP addresses (docs/protocol.md, 2.10).
 const (
-	// shortLived is how long a connection has to hold for its failure to say nothing of UDP.
+	// shortLived is how long a connection has to last for its failure not to be blamed on UDP.
 	shortLived = 90 * time.Second
-	// failedTwice is the time within which two failures say enough.
+	// failedTwice is the time within which a second failure is blamed on UDP, however long the connections lasted.
 	failedTwice = time.Minute
 	// rememberClient is how long a choice holds. The client may be on another network by then.
 	rememberClient = 10 * time.Minute
-	// maxClients bounds what is remembered; beyond it the oldest goes.
+	// maxClients bounds the remembered clients; the oldest is forgotten first.
 	maxClients = 4096
 )
 
 // ClientKey names a client across its connections.
 type ClientKey struct{ Room, Identity string }
 
-// reachability is what is known of how a client reaches us.
+// reachability is what is known about how a client reaches us.
 type reachability struct {
 	tcp    bool // over TCP alone
 	failed time.Time
 	noted  time.Time // the last change
 }
 
-// Fallback remembers which clients do without UDP. All rooms share it: a client that reconnects may come into a new one of
-// the same name.
+// Fallback remembers which clients are not to use UDP. All rooms share it: a client that reconnects may join a new room
+// of the same name.
 type Fallback struct {
 	mu      sync.Mutex
 	clients map[ClientKey]reachability
@@ -54,8 +54,7 @@ func (f *Fallback) Choose(k ClientKey, tcp bool, now time.Time) {
 	f.noteLocked(k, reachability{tcp: tcp, noted: now})
 }
 
-// Failed notes that a connection has failed after it held for that long, and reports whether the client is to use TCP
-// alone.
+// Failed notes that a connection has failed after it lasted for held, and reports whether the client is to use TCP alone.
 func (f *Fallback) Failed(k ClientKey, held time.Duration, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,7 +98,7 @@ func withoutUDP(description string) string {
 	return kept.String()
 }
 
-// overUDP reports whether a candidate is of UDP: its third field says so (RFC 8839, section 5.1).
+// overUDP reports whether a candidate's transport is UDP, by its third field (RFC 8839, section 5.1).
 func overUDP(candidate string) bool {
 	fields := strings.Fields(candidate)
 	return len(fields) > 2 && strings.EqualFold(fields[2], "udp")

@@ -87,7 +87,7 @@ type Transport struct {
 	tcpOnly      bool                      // neither side learns of the other's UDP addresses
 	closed       bool
 
-	remoteUfrag      string          // the client's, by which a restart of ICE is noticed
+	remoteUfrag      string          // the client's, which changes when it restarts ICE
 	restarted        time.Time       // when that changed
 	remoteCandidates map[string]bool // of the client since then, that are used
 }
@@ -122,13 +122,14 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 }
 
 const (
-	// maxBehind is how many things the worker may have to do before the client has to wait for it.
+	// maxBehind is how many things may be queued for the worker before the client has to wait.
 	maxBehind = 16
-	// largeMessage is the size from which on the client waits after each message, in bytes: what waits is kept whole.
+	// largeMessage is the size in bytes from which on the client waits after each message, because the queue keeps
+	// messages whole.
 	largeMessage = 64 << 10
 )
 
-// CatchUp waits until the worker has done what it has to, if that is much, or if the client's latest message, of size
+// CatchUp waits until the worker has caught up, if many things are queued, or if the client's latest message, of size
 // bytes, is large.
 func (t *Transport) CatchUp(ctx context.Context, size int) {
 	if behind := t.work.Waiting(); behind > maxBehind || behind > 0 && size > largeMessage {
@@ -170,7 +171,7 @@ func (t *Transport) LimitBandwidth(bps int64) {
 // UseTCP makes the next ICE restart use TCP alone, or UDP again.
 func (t *Transport) UseTCP(only bool) { t.work.Post(func() { t.tcpOnly = only }) }
 
-// fail reports that negotiation broke, unless the connection is gone anyway, as when its client left in the middle.
+// fail reports that negotiation broke, unless the connection has ended, as when its client has left meanwhile.
 func (t *Transport) fail(err error) {
 	if t.closed || t.pc.ConnectionState() == webrtc.PeerConnectionStateClosed {
 		return
@@ -180,7 +181,7 @@ func (t *Transport) fail(err error) {
 
 var errStreams = errors.New("peer: the client sends more streams than it may")
 
-// setRemote applies a client's description, of which parsed is what the parser made.
+// setRemote applies a client's description; parsed is its parsed form.
 func (t *Transport) setRemote(d webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
 	if err := t.boundRemote(&d, parsed); err != nil {
 		return err
@@ -201,10 +202,10 @@ const gatherLimit = 5 * time.Second
 
 var errGather = errors.New("peer: our own addresses were not gathered in time")
 
-// setLocal applies d, which this side has just made, and returns what to send of it. It holds all candidates, which are
-// ours alone and gathered within a millisecond, so the client need not wait for trickled ones.
+// setLocal applies our description d and returns the one to send. That holds all candidates, which are our own and
+// gathered within a millisecond, so the client need not wait for trickled ones.
 func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.SessionDescription, error) {
-	gathered := webrtc.GatheringCompletePromise(t.pc.PeerConnection) // anew each time: an ICE restart gathers again
+	gathered := webrtc.GatheringCompletePromise(t.pc.PeerConnection) // for each description: an ICE restart gathers again
 	if err := t.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
