@@ -8,11 +8,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// pendingTrack is a track that was announced by AddTrack and whose media has not come yet.
+// pendingTrack is a track that AddTrack has announced and whose media has not come yet.
 type pendingTrack struct {
 	info *livekit.TrackInfo
-	cids []string // the client's ids of it, as its SDP may name it; that of the request first
-	// public is set for one that was muted from the start: it has no media to wait for, so the others are told of it.
+	cids []string // the track IDs by which the client's SDP may name it; that of the request first
+	// public is set for a track that is muted from the start: others are notified of it at once, because no media will
+	// come.
 	public  bool
 	offered bool // the client has offered a section for it
 }
@@ -72,8 +73,8 @@ func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 	pb.publishOffered()
 }
 
-// addCodecs announces further codecs of a track that is there: a backup for those who cannot decode the primary. With a
-// message it is refused.
+// addCodecs announces further codecs of a track: a backup for subscribers that cannot decode the primary. A message means
+// that the request is refused.
 func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestResponse_Reason, string) {
 	pub, t := pb.publications[req.Sid], pb.pendingBySID(req.Sid)
 	var info *livekit.TrackInfo
@@ -116,8 +117,8 @@ func (pb *publishing) sendPublished(cid string, info *livekit.TrackInfo) {
 	pb.p.send(trackPublishedMessage(cid, proto.CloneOf(info)))
 }
 
-// mayPublish tells whether p may publish such a track. Where only some sources are granted, what is called a microphone
-// has to be sound.
+// mayPublish reports whether p may publish such a track. Where only some sources are granted, a microphone has to be
+// audio.
 func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSource) bool {
 	perm := p.info.Permission
 	if !perm.GetCanPublish() || len(perm.CanPublishSources) == 0 {
@@ -128,7 +129,7 @@ func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSou
 	return source != livekit.TrackSource_UNKNOWN && slices.Contains(perm.CanPublishSources, source) && sound == (kind == livekit.TrackType_AUDIO)
 }
 
-// addQueued announces the tracks that have waited for earlier ones with their ids to be unpublished.
+// addQueued announces the tracks that have waited until earlier ones with their IDs were unpublished.
 func (pb *publishing) addQueued() {
 	for {
 		i := slices.IndexFunc(pb.queued, func(req *livekit.AddTrackRequest) bool { return !pb.knowsCID(req.Cid) })
@@ -209,7 +210,8 @@ func newCodecInfo(req *livekit.AddTrackRequest, c *livekit.SimulcastCodec, allow
 	return &livekit.SimulcastCodecInfo{MimeType: mime, Cid: c.Cid, Layers: layers, VideoLayerMode: layerMode(c.VideoLayerMode, mime)}
 }
 
-// layerMode fills in how layers are sent where the client left it open: scalable in VP9 and AV1, else one stream each.
+// layerMode returns how layers are sent: as the client says, else in one stream for VP9 and AV1, and in one stream each
+// otherwise.
 func layerMode(m livekit.VideoLayer_Mode, mime string) livekit.VideoLayer_Mode {
 	switch {
 	case m != livekit.VideoLayer_MODE_UNUSED || !strings.HasPrefix(mime, "video/"):

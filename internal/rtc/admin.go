@@ -14,10 +14,10 @@ import (
 	"meet/internal/fault"
 )
 
-// This file is what a server API asks of rooms. Each method runs on the loop of the room it is about and returns copies;
-// errors are faults whose text is for the caller, or of its context.
+// This file holds the methods of the server API. Each runs on the loop of the room it is about and returns copies; its
+// errors are faults whose text is for the caller, or those of its context.
 
-// The texts are those of LiveKit's server, which back ends compare.
+// Back ends compare these texts, which are those of LiveKit's server.
 var (
 	errNoRoom        = fault.New(fault.NotFound, "requested room does not exist")
 	errNoParticipant = fault.New(fault.NotFound, "participant does not exist")
@@ -51,7 +51,7 @@ func validateRoom(room, metadata string) error {
 	return validateMetadata(metadata, nil)
 }
 
-// List returns the rooms of those names, all without any, by their names.
+// List returns the rooms of those names, or all rooms if no name is given, ordered by name.
 func (rs *Rooms) List(ctx context.Context, names []string) ([]*livekit.Room, error) {
 	var found []*Room
 	rs.mu.Lock()
@@ -67,7 +67,7 @@ func (rs *Rooms) List(ctx context.Context, names []string) ([]*livekit.Room, err
 		switch err := r.ask(ctx, func() error { info = r.snapshot(); return nil }); {
 		case err == nil:
 			list = append(list, info)
-		case !errors.Is(err, errRoomClosed): // which is as good as never found
+		case !errors.Is(err, errRoomClosed): // a room that has just ended is left out
 			return nil, err
 		}
 	}
@@ -88,7 +88,7 @@ func (rs *Rooms) Delete(ctx context.Context, room string) error {
 	})
 }
 
-// SetMetadata changes a room's metadata, which everybody is told of.
+// SetMetadata changes a room's metadata and sends it to everybody.
 func (rs *Rooms) SetMetadata(ctx context.Context, room, metadata string) (*livekit.Room, error) {
 	if err := validateMetadata(metadata, nil); err != nil {
 		return nil, err
@@ -107,8 +107,8 @@ func (rs *Rooms) SetMetadata(ctx context.Context, room, metadata string) (*livek
 	return changed, nil
 }
 
-// Participants lists who is in a room, hidden ones included, in the order in which they came. A room that does not exist
-// has nobody in it.
+// Participants lists the participants of a room, hidden ones included, in the order in which they came. A room that does
+// not exist has none.
 func (rs *Rooms) Participants(ctx context.Context, room string) ([]*livekit.ParticipantInfo, error) {
 	var list []*livekit.ParticipantInfo
 	err := rs.within(ctx, room, func(r *Room) error {
@@ -153,8 +153,8 @@ func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 	return err == nil && present
 }
 
-// Remove ends a participant and keeps it out of the room: tokens of its identity that were issued before revoked are no
-// longer taken. The zero time revokes those issued until now, by which a new one can be given to who may return.
+// Remove ends a participant and keeps it out of the room: tokens of its identity that were issued before revoked are
+// refused from then on. The zero time revokes those issued until now; a participant that may return gets a new one.
 func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
 	b := ban{before: revoked}
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
@@ -163,27 +163,27 @@ func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time
 		}
 		b.until = p.req.Token.ExpiresAt
 		if p.forwarding.source == nil {
-			rs.bans.add(room, p.bannedIdentity(), b) // first: it may return at once
+			rs.bans.add(room, p.bannedIdentity(), b) // before it is removed, because it may return at once
 		}
 		p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 		return nil
 	})
 	if fault.KindOf(err) == fault.NotFound && !revoked.IsZero() {
-		rs.bans.add(room, identity, b) // it may be about to come
+		rs.bans.add(room, identity, b) // a join of it may be under way
 	}
 	return err
 }
 
-// Change is what is to change of a participant. What is empty stays as it is, an attribute without a value is dropped,
-// and a permission replaces the one before in all its parts.
+// Change describes the changes of a participant. Empty fields stay as they are, an attribute without a value is removed,
+// and a permission replaces the old one as a whole.
 type Change struct {
 	Name, Metadata string
 	Attributes     map[string]string
 	Permission     *livekit.ParticipantPermission
 }
 
-// Update changes a participant, all of it or nothing, and returns what it then is. It takes effect at once: tracks that
-// may no longer be published or received end.
+// Update changes a participant, completely or not at all, and returns its new state. It takes effect at once: tracks that
+// may not be published or received after the change end.
 func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*livekit.ParticipantInfo, error) {
 	return rs.about(ctx, room, identity, func(p *Participant) error {
 		if p.forwarding.source != nil {
@@ -195,7 +195,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 		if c.Permission != nil {
 			p.setPermission(c.Permission)
 			p.granted = p.info.Permission
-			if !p.req.companion() { // it comes back as its participant may
+			if !p.req.companion() { // a companion returns with the rights of its participant
 				p.room.family(p.req.Token).granted = p.granted
 			}
 			if c := p.room.companionOf(p); c != nil {
@@ -209,7 +209,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 	})
 }
 
-// Mute mutes or unmutes a participant's track and returns what it then is.
+// Mute mutes or unmutes a participant's track and returns its new state.
 func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted bool) (*livekit.TrackInfo, error) {
 	var track *livekit.TrackInfo
 	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
@@ -229,7 +229,7 @@ func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted boo
 	return track, nil
 }
 
-// SendData sends a packet of the server's own to those it names, or to everybody (docs/protocol.md, 6.5).
+// SendData sends a packet of the server to the participants that it names, or to everybody (docs/protocol.md, 6.5).
 func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.DataPacket) error {
 	user := packet.GetUser()
 	if n := len(user.GetNonce()); n != 0 && n != nonceSize {
@@ -262,7 +262,7 @@ func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.Data
 	return nil
 }
 
-// about runs f on the loop of a participant's room and returns what the participant then is.
+// about runs f on the loop of a participant's room and returns the participant's state after it.
 func (rs *Rooms) about(ctx context.Context, room, identity string, f func(*Participant) error) (*livekit.ParticipantInfo, error) {
 	var info *livekit.ParticipantInfo
 	err := rs.within(ctx, room, func(r *Room) error {

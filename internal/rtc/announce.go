@@ -9,14 +9,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// newsInterval is the least time between two rounds of news that can wait: what people do who publish nothing. So the
-// work of a large audience that comes or goes grows with the audience, not with its square.
+// newsInterval is the least time between two rounds of updates about participants that publish nothing. It makes the work
+// of a large audience that comes or goes grow with the audience, not with its square.
 const newsInterval = 150 * time.Millisecond
 
 // updateLimit bounds one update in bytes, by the participants' own sizes (docs/protocol.md, 0.4).
 const updateLimit = 128 << 10
 
-// news is what has changed in the room and has not been told to everybody yet.
+// news holds the changes of the room that have not been sent to everybody yet.
 type news struct {
 	people    []*Participant // whose state has changed, each once, in order
 	room      bool           // the room's own state has changed
@@ -24,8 +24,8 @@ type news struct {
 	wait      *time.Timer    // until news that can wait are told; nil when they can be told at once
 }
 
-// announce makes p's new state known to everybody who may see it: at once if p publishes, because media must not come
-// before the word of it, else with the next round. p itself is told at once if self is set.
+// announce sends p's new state to everybody who may see it: at once if p publishes, because media must not come before
+// the update, else with the next round. p itself gets it at once if self is set.
 func (r *Room) announce(p *Participant, self bool) {
 	p.info.Version++
 	p.budget.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
@@ -36,8 +36,9 @@ func (r *Room) announce(p *Participant, self bool) {
 	r.queueNews(p)
 }
 
-// announceDeparture tells the others that p has gone. Those who know identities by the newest sid need no word of one
-// that was replaced; older clients need it before they hear of the new one (docs/protocol.md, 1.7).
+// announceDeparture tells the others that p has gone. Clients that know identities by their newest sid need no update
+// about a participant that was replaced; older clients need one before that of the new participant (docs/protocol.md,
+// 1.7).
 func (r *Room) announceDeparture(p *Participant) {
 	if p.hidden() {
 		return
@@ -58,8 +59,8 @@ func (r *Room) announceDeparture(p *Participant) {
 	}
 }
 
-// queueNews notes that p's state has changed, and tells it if it is time or cannot wait. What waits goes first, so that
-// everybody hears everything in order.
+// queueNews notes that p's state has changed, and sends the updates if it is time or p's cannot wait. Earlier updates go
+// first, so that everybody gets all in one order.
 func (r *Room) queueNews(p *Participant) {
 	if p.hidden() {
 		return
@@ -70,7 +71,7 @@ func (r *Room) queueNews(p *Participant) {
 	r.tellNews(p.info.IsPublisher || p.shows())
 }
 
-// tellNews tells everybody what is new, now or when the last round is long enough ago.
+// tellNews sends everybody what has changed, at once or when the last round is long enough ago.
 func (r *Room) tellNews(now bool) {
 	n := &r.news
 	if n.wait != nil && !now || r.closed {
@@ -92,11 +93,11 @@ func (r *Room) tellNews(now bool) {
 	}
 }
 
-// tellPeople sends everybody the state of those who have changed, in updates of bounded size.
+// tellPeople sends everybody the state of the participants that have changed, in updates of bounded size.
 func (r *Room) tellPeople() {
 	people := r.news.people
 	r.news.people = nil
-	if len(people) == 1 { // who has just been told, or knows from its join
+	if len(people) == 1 { // itself it was told already, or knows from its join
 		m := NewMessage(updateMessage(people[0].snapshot()))
 		for _, o := range r.participants {
 			if o != people[0] {
@@ -146,7 +147,7 @@ func updates(infos []*livekit.ParticipantInfo) iter.Seq[*livekit.SignalResponse]
 	}
 }
 
-// departure is somebody who has left, for those whose signalling connection was down then.
+// departure is a participant that has left, for those whose signalling connection was down at that time.
 type departure struct {
 	at   time.Time
 	info *livekit.ParticipantInfo

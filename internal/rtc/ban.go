@@ -7,25 +7,25 @@ import (
 	"meet/internal/fault"
 )
 
-// errBanned is told to who was removed and comes back with a token of before.
+// errBanned refuses a participant that was removed and comes back with a token from before.
 var errBanned = fault.New(fault.Denied, "you were removed from this meeting; ask its host for a new invitation")
 
 const (
-	// banTime is how long tokens of before are refused at least: those of LiveKit's SDKs last six hours unless told
-	// otherwise, and of one identity there may be several.
+	// banTime is how long tokens from before a removal are refused at least. Tokens of LiveKit's SDKs are valid for six
+	// hours by default, and one identity may have several.
 	banTime = 24 * time.Hour
-	// banLeeway is how far the clocks of the one who signs tokens and ours may differ.
+	// banLeeway is how much the clocks of the tokens' issuer and ours may differ.
 	banLeeway = time.Minute
-	// maxBans bounds what is remembered; what would be forgotten first anyway goes first.
+	// maxBans bounds the bans that are remembered; the one that would be forgotten first anyway is dropped.
 	maxBans = 10_000
 )
 
-// ban refuses an identity's tokens that were issued before a time. It is forgotten once they have expired.
+// ban refuses an identity's tokens that were issued before a time. It is forgotten once those tokens have expired.
 type ban struct{ before, until time.Time }
 
 type banned struct{ room, identity string }
 
-// bans outlive the rooms they are of: an empty room ends, and its name is taken again.
+// bans are kept apart from rooms: an empty room ends, and a new one may take its name.
 type bans struct {
 	mu  sync.Mutex
 	all map[banned]ban
@@ -56,7 +56,7 @@ func (l *bans) lift(room, identity string) {
 	delete(l.all, banned{room, identity})
 }
 
-// makeRoomLocked forgets what is over, else the one that would be over first.
+// makeRoomLocked forgets the bans that have expired, else the one that would expire first.
 func (l *bans) makeRoomLocked(now time.Time) {
 	var first banned
 	for key, b := range l.all {
@@ -71,7 +71,7 @@ func (l *bans) makeRoomLocked(now time.Time) {
 	}
 }
 
-// refuse tells whether a token of that identity that was issued at a time is refused.
+// refuse reports whether a token of that identity that was issued at a time is refused.
 func (l *bans) refuse(room, identity string, issued, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

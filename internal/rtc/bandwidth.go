@@ -6,17 +6,18 @@ import (
 	"meet/internal/sfu"
 )
 
-// This file tells a subscriber's Allocator what matters most to it, and the client what it cannot have.
+// This file gives a subscriber's Allocator the priorities of tracks, and tells the client which tracks its bandwidth does
+// not suffice for.
 
-// Priorities of video when a connection does not carry all of it (docs/protocol.md, 12.3): a shared screen is what
-// everybody talks about, then who is talking, then what the client says, which is at most maxPriority.
+// Priorities of video when the bandwidth does not suffice for all of it (docs/protocol.md, 12.3): a shared screen comes
+// first, then the speaker, then what the client asks for, which is at most maxPriority.
 const (
 	maxPriority     = 100
 	speakerPriority = 200
 	screenPriority  = 300
 )
 
-// priority of the track for its subscriber.
+// priority returns the priority of the track for its subscriber.
 func (s *Subscription) priority() int {
 	switch {
 	case s.pub.info.Source == livekit.TrackSource_SCREEN_SHARE:
@@ -27,24 +28,24 @@ func (s *Subscription) priority() int {
 	return int(min(s.subscriber.subscribing.settings[s.pub.info.Sid].GetPriority(), maxPriority))
 }
 
-// prioritize tells the Allocator of a change. It is a matter of memory only, so the loop does it.
+// prioritize passes a changed priority to the Allocator. It only changes memory, so the loop does it.
 func (s *Subscription) prioritize() {
 	if s.pub.info.Type == livekit.TrackType_VIDEO {
 		s.subscriber.conn.receiving().Allocator.SetPriority(s.down, s.priority())
 	}
 }
 
-// foremost is who speaks, as far as it matters for what is shown: a cough does not change it.
+// foremost is the main speaker, by whom tracks are prioritized. A cough does not change it.
 type foremost struct {
 	speaker *Participant // nil until somebody has spoken
-	rival   *Participant // has been louder lately
-	ticks   int          // for how many ticks in a row
+	rival   *Participant // the loudest at the latest ticks
+	ticks   int          // how many
 }
 
-// foremostTicks is how long somebody has to be the loudest to come first: about a second.
+// foremostTicks is how long a participant has to be the loudest to become the main speaker: about a second.
 const foremostTicks = 3
 
-// updateForemost follows who is loudest, and brings priorities in line when it is somebody else.
+// updateForemost finds the main speaker, and updates priorities when it changes.
 func (r *Room) updateForemost() {
 	f := &r.foremost
 	var loudest *Participant
@@ -77,7 +78,7 @@ func (r *Room) updateForemost() {
 	}
 }
 
-// picturesPaused notes which pictures p's connection does not carry any more, or carries again, and tells the client.
+// picturesPaused notes which videos the bandwidth has become too low for, or high enough again, and tells the client.
 func (sb *subscribing) picturesPaused(changed []sfu.PauseChange) {
 	var states []*livekit.StreamStateInfo
 	for _, c := range changed {
@@ -91,8 +92,8 @@ func (sb *subscribing) picturesPaused(changed []sfu.PauseChange) {
 	sb.sendStreamStates(states)
 }
 
-// carried is what the subscriber's connection leaves of the picture: at best GOOD if it has no room for what is shown, POOR
-// if it has none for any.
+// carried returns the best score that the subscriber's bandwidth allows the track: GOOD if it does not suffice for the
+// wanted layer, POOR if it suffices for none.
 func (s *Subscription) carried() float64 {
 	switch {
 	case s.paused:
@@ -103,7 +104,7 @@ func (s *Subscription) carried() float64 {
 	return bestScore
 }
 
-// repeatPauses tells a client that has resumed what is paused; it may have missed it.
+// repeatPauses tells a client that has resumed which videos are paused, because it may have missed that.
 func (sb *subscribing) repeatPauses() {
 	var states []*livekit.StreamStateInfo
 	for _, s := range sb.subscriptions {

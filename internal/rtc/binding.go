@@ -9,10 +9,11 @@ import (
 	"meet/internal/sfu"
 )
 
-// This file is how a subscription comes to play: its DownTrack is made, bound to a section of the client's connection,
-// and started.
+// This file starts subscriptions: it makes the DownTrack, binds it to a media section of the client's connection, and
+// starts it.
 
-// listen makes the DownTrack, which is fed in the codec most clients take until it is known what this one does.
+// listen makes the DownTrack. It is fed in the codec that most clients take until it is known which ones this client
+// takes.
 func (s *Subscription) listen(t *Transport) {
 	p, pub := s.subscriber, s.pub
 	for _, c := range pub.preferred() {
@@ -36,7 +37,7 @@ func (s *Subscription) listen(t *Transport) {
 	})
 }
 
-// advance brings s to its state after an event and does what follows from it.
+// advance brings s to its state after an event and has the event's effect.
 func (s *Subscription) advance(e subscriptionEvent) {
 	var effect subscriptionEffect
 	s.state, effect = s.state.next(e)
@@ -52,7 +53,8 @@ func (s *Subscription) advance(e subscriptionEvent) {
 	}
 }
 
-// onBound takes note that the connection has negotiated; with an error, that it has not got the codec the track is fed in.
+// onBound notes that the connection has negotiated. An error means that it does not carry the codec in which the track is
+// fed.
 func (s *Subscription) onBound(err error) {
 	p := s.subscriber
 	if s.state == subscriptionEnded {
@@ -78,7 +80,7 @@ func (s *Subscription) onBound(err error) {
 	s.advance(clientReady)
 }
 
-// answerGrace is the time an answer gets to reach the client and be applied before media follows it.
+// answerGrace is how much later than the answer media follows, so that the client has applied the answer by then.
 const answerGrace = 100 * time.Millisecond
 
 // refuse tells the client that it takes none of the track's codecs.

@@ -31,7 +31,7 @@ func callID(packet *livekit.DataPacket) (id string, calls bool) {
 	return "", false
 }
 
-// callError returns why p's call to these identities cannot be answered, or nil.
+// callError returns why the participant's call to these identities cannot be answered, or nil.
 func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	p := d.p
 	if !p.info.Permission.GetCanPublishData() {
@@ -53,8 +53,8 @@ func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	return nil
 }
 
-// refuseCall turns p's call into the server's answer to it, and returns who gets that. Some clients read a response only
-// after an acknowledgement.
+// refuseCall turns the participant's call into the server's answer to it, and returns the answer's receivers. Some
+// clients read a response only after an acknowledgement.
 func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *livekit.RpcError) []*outbox {
 	ack := &livekit.DataPacket{Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}}
 	raw, err := proto.Marshal(ack)
@@ -69,9 +69,9 @@ func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *live
 	return []*outbox{d.out}
 }
 
-// hiddenSender returns the identity in a packet of the hidden participant p: "" except for calls. A call carries a made-up
-// name that it can be answered to. An answer carries p's identity, because the caller accepts the answer's stream only from
-// the identity it called. See Room.receivers for calls to everybody.
+// hiddenSender returns the identity in a packet of a hidden participant: "" except for calls. A call carries a made-up
+// name that it can be answered to. An answer carries the participant's identity, because the caller accepts the answer's
+// stream only from the identity it called. See Room.receivers for calls to everybody.
 func (d *dataTransfer) hiddenSender(packet *livekit.DataPacket) string {
 	if _, calls := callID(packet); calls {
 		if d.caller == "" {

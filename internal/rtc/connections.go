@@ -19,10 +19,10 @@ type connections struct {
 	sink  SignalSink   // nil while the client has no signalling connection
 	heard atomic.Int64 // when the client last said something on it, in Unix nanoseconds
 
-	single     bool       // one peer connection, on which the client offers
+	single     bool       // there is one peer connection, on which the client makes the offers
 	publisher  *Transport // what the client sends; in single mode also what it receives. Made when first needed
-	subscriber *Transport // what it receives; nil in single mode and for those who may not subscribe
-	// subscriberFirst tells that the subscriber connection is the one that counts: it was there from the start, so the data
+	subscriber *Transport // what it receives; nil in single mode and for a client that may not subscribe
+	// subscriberFirst is set when the subscriber connection is the primary one: it was there from the start, so the data
 	// channels are on it.
 	subscriberFirst bool
 
@@ -34,7 +34,7 @@ func (cn *connections) init(p *Participant, sink SignalSink) {
 	cn.subscriberFirst = !cn.single && p.req.Info.Permission.GetCanSubscribe()
 }
 
-// open makes the peer connection that counts.
+// open makes the primary peer connection.
 func (cn *connections) open() (err error) {
 	if cn.subscriberFirst {
 		cn.subscriber, err = cn.newTransport(livekit.SignalTarget_SUBSCRIBER)
@@ -59,7 +59,7 @@ type Transport struct {
 	connectedAt time.Time // latest; zero: never
 }
 
-// newTransport makes one of p's connections.
+// newTransport makes one of the client's peer connections.
 func (cn *connections) newTransport(target livekit.SignalTarget) (*Transport, error) {
 	t, err := cn.p.room.rooms.engine.NewTransport(cn.options(target), cn.hooks(target), cn.p.log)
 	if err != nil {
@@ -68,7 +68,7 @@ func (cn *connections) newTransport(target livekit.SignalTarget) (*Transport, er
 	return &Transport{Transport: t}, nil
 }
 
-// options returns what p's client needs to be different about a connection.
+// options returns what differs for this client.
 func (cn *connections) options(target livekit.SignalTarget) peer.Options {
 	p := cn.p
 	return peer.Options{
@@ -79,7 +79,8 @@ func (cn *connections) options(target livekit.SignalTarget) peer.Options {
 	}
 }
 
-// publisherTransport returns the connection the client offers on, made at its first use: most of an audience never has one.
+// publisherTransport returns the connection on which the client makes the offers. It is made at its first use, because
+// most of an audience never needs one.
 func (cn *connections) publisherTransport() *Transport {
 	if cn.publisher == nil {
 		t, err := cn.newTransport(livekit.SignalTarget_PUBLISHER)
@@ -92,7 +93,7 @@ func (cn *connections) publisherTransport() *Transport {
 	return cn.publisher
 }
 
-// receiving is the transport on which the client receives media.
+// receiving returns the transport on which the client receives media, nil if there is none.
 func (cn *connections) receiving() *Transport {
 	if cn.single {
 		return cn.publisher
@@ -100,12 +101,12 @@ func (cn *connections) receiving() *Transport {
 	return cn.subscriber
 }
 
-// transports lists the one or two there are.
+// transports lists the one or two transports that exist.
 func (cn *connections) transports() []*Transport {
 	return slices.DeleteFunc([]*Transport{cn.publisher, cn.subscriber}, func(t *Transport) bool { return t == nil })
 }
 
-// primary is the transport whose state is the participant's.
+// primary returns the transport whose state is the participant's.
 func (cn *connections) primary() *Transport {
 	if cn.subscriberFirst {
 		return cn.subscriber
@@ -113,13 +114,13 @@ func (cn *connections) primary() *Transport {
 	return cn.publisher
 }
 
-// lost reports whether ICE hears nothing of the client any more.
+// lost reports whether ICE hears nothing of the client any more, or there is no connection.
 func (cn *connections) lost() bool {
 	t := cn.primary()
 	return t == nil || !t.connected
 }
 
-// openSubscriber makes the connection of somebody who joined without the right to receive.
+// openSubscriber makes the connection of a participant that joined without the right to receive.
 func (cn *connections) openSubscriber() {
 	if cn.single {
 		cn.publisherTransport()
@@ -133,7 +134,7 @@ func (cn *connections) openSubscriber() {
 	cn.subscriber = t
 }
 
-// hooks make callbacks of pion and of the transport's worker run on the room's loop.
+// hooks returns the callbacks of a Transport, which run on the room's loop.
 func (cn *connections) hooks(target livekit.SignalTarget) peer.Hooks {
 	post := func(f func(*Participant)) {
 		cn.p.onLoop(func(p *Participant) {
@@ -177,7 +178,8 @@ func (cn *connections) closeSocket() {
 	}
 }
 
-// closeTransports closes p's connections and waits until they have ended. No new ones may be made from then on.
+// closeTransports closes the connections and waits until they have ended. No new ones may be made after it has been
+// called.
 func (cn *connections) closeTransports() {
 	cn.p.cancel()
 	for _, t := range cn.transports() {

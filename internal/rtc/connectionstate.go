@@ -13,11 +13,11 @@ import (
 // lostTimeout is how long a participant whose media connection has failed may take to come back.
 const lostTimeout = 5 * time.Second
 
-// leaveDelay is how much later than the end of its media the Leave of a client may arrive: the former comes by UDP, the
-// latter by TCP and perhaps through a proxy.
+// leaveDelay is how much later than the end of its media the Leave of a client may arrive: the end comes by UDP, the
+// Leave by TCP and perhaps through a proxy.
 const leaveDelay = time.Second
 
-// stateChanged follows the state of one of the client's connections.
+// stateChanged acts on a change in the state of one of the client's connections.
 func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerConnectionState) {
 	p := cn.p
 	t := cn.publisher
@@ -48,7 +48,8 @@ func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerCo
 	p.noteLost()
 }
 
-// lostMedia gives the client a few seconds to resume. If the client closed its media itself, its Leave may still be under way.
+// lostMedia gives the client a few seconds to resume. If the client closed its media itself, its Leave may still be on
+// its way.
 func (cn *connections) lostMedia(closedByClient bool) {
 	p := cn.p
 	switch sink := cn.sink; {
@@ -72,11 +73,12 @@ func (cn *connections) lostMedia(closedByClient bool) {
 	cn.expectReturn()
 }
 
-// stillTalks is how recently a client must have said something for the failure of its media to be UDP's fault rather
-// than that of its whole network: two of the intervals at which clients ping.
+// stillTalks is how recently a client must have sent something for the failure of its media to be blamed on UDP and not
+// on its whole network: two of the intervals at which clients ping.
 const stillTalks = 2 * pingInterval * time.Second
 
-// considerTCP moves the client to TCP if the failure of t, which it is about to resume from, says that UDP does not hold.
+// considerTCP moves the client to TCP if the failure of t, from which the client is about to resume, is to be blamed on
+// UDP.
 func (cn *connections) considerTCP(t *Transport) {
 	now := time.Now()
 	if !cn.mayUseTCP() || cn.sink == nil || now.Sub(time.Unix(0, cn.heard.Load())) > stillTalks {
@@ -98,10 +100,10 @@ func (cn *connections) clientKey() peer.ClientKey {
 	return peer.ClientKey{Room: cn.p.room.info.Name, Identity: cn.p.identity()}
 }
 
-// mayUseTCP reports whether the client could do without UDP.
+// mayUseTCP reports whether the client can connect without UDP.
 func (cn *connections) mayUseTCP() bool { return cn.p.room.rooms.opts.TCP != nil && cn.p.quirks.tcp }
 
-// prefersTCP reports whether the client is to do without UDP.
+// prefersTCP reports whether the client is to connect without UDP.
 func (cn *connections) prefersTCP() bool {
 	return cn.mayUseTCP() && cn.p.room.rooms.fallback.TCPOnly(cn.clientKey(), time.Now())
 }
@@ -118,7 +120,7 @@ func (cn *connections) checkReturn() {
 	}
 }
 
-// signalLost notes that the client's socket is gone. Without media it has left; with media it may come back.
+// signalLost notes that the client's socket has closed. Without media the client has left; with media it may come back.
 func (cn *connections) signalLost(sink SignalSink) {
 	p := cn.p
 	if p.closed || cn.sink != sink {
@@ -135,7 +137,7 @@ func (cn *connections) signalLost(sink SignalSink) {
 	}
 }
 
-// negotiationFailed makes the client begin anew: what the two sides hold of their connection no longer agrees.
+// negotiationFailed makes the client join again, because the two sides no longer agree on the state of their connection.
 func (cn *connections) negotiationFailed(err error) {
 	if errors.Is(err, peer.ErrNoAnswer) && cn.sink == nil {
 		return // the client was not there to answer; it gets the offer again when it resumes
@@ -144,7 +146,7 @@ func (cn *connections) negotiationFailed(err error) {
 	cn.p.reconnect()
 }
 
-// reconnect makes the client join anew.
+// reconnect makes the client join again.
 func (p *Participant) reconnect() {
 	p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
 	p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)

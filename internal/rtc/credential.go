@@ -32,8 +32,8 @@ var (
 	errSecondCompanion = fault.New(fault.Conflict, "this participant has a second connection that only publishes already")
 )
 
-// controls reports whether the bearer of c may take the place of the session that was opened with opened: if it holds a
-// token of the same family, or one from a back end.
+// controls reports whether the bearer of c may take the place of the session that was opened with opened: with a token of
+// the same family, or with one from a back end.
 func (c Credential) controls(opened Credential) bool {
 	return !c.Guest || c.Family == opened.Family
 }
@@ -90,8 +90,8 @@ func (r *Room) companionOf(main *Participant) *Participant {
 	return nil
 }
 
-// refuses returns an error if the token of a request was revoked. What counts is the token's identity: a companion has
-// no other. A companion that was removed does not come back, under whatever name, while its participant may.
+// refuses returns an error if the token of a request was revoked. The token's identity counts, also for a companion. A
+// companion that was removed does not come back under any name, while its participant may.
 func (l *bans) refuses(req JoinRequest, now time.Time) error {
 	identities := []string{req.Token.Identity, req.Identity}
 	if req.companion() {
@@ -105,7 +105,7 @@ func (l *bans) refuses(req JoinRequest, now time.Time) error {
 	return nil
 }
 
-// bannedIdentity is the identity to ban when p is removed.
+// bannedIdentity returns the identity to ban when p is removed.
 func (p *Participant) bannedIdentity() string {
 	if p.req.companion() {
 		return companionsOf(p.req.Token.Identity)
@@ -113,7 +113,7 @@ func (p *Participant) bannedIdentity() string {
 	return p.identity()
 }
 
-// companionsOf names all companions of an identity, as no identity is named.
+// companionsOf returns a name for all companions of an identity that no identity can have.
 func companionsOf(identity string) string { return identity + "\x00" + companionSeparator }
 
 // notCompanion returns an error if a participant is a companion.
@@ -154,7 +154,7 @@ func (p *Participant) mayResume(req JoinRequest) bool {
 		has.GetRecorder() == had.GetRecorder() && has.GetAgent() == had.GetAgent()
 }
 
-// resumeWith makes the presented token the one p is held by. What the token does not grant, p may no longer do.
+// resumeWith makes the presented token p's own. What it does not grant, p may not do any more.
 func (p *Participant) resumeWith(req JoinRequest) {
 	if req.Token.Family == p.req.Token.Family {
 		return
@@ -167,7 +167,7 @@ func (p *Participant) resumeWith(req JoinRequest) {
 	}
 }
 
-// narrower returns what both permissions allow. What a participant is, such as a recorder, is taken from a.
+// narrower returns what both permissions allow. What a participant is, such as a recorder, comes from a.
 func narrower(a, b *livekit.ParticipantPermission) *livekit.ParticipantPermission {
 	both := proto.CloneOf(a)
 	both.CanSubscribe = a.GetCanSubscribe() && b.GetCanSubscribe()

@@ -23,8 +23,8 @@ const (
 	maxForwarded = 65_535
 	// maxChannels bounds the channels open at a time, ours included: each has a buffer of 64 KiB for reading.
 	maxChannels = 32
-	// maxOpened bounds the channels of one client over its whole stay, and maxLabel what it calls one, in bytes: pion keeps
-	// both until the connection ends. One that goes beyond has to begin anew.
+	// maxOpened bounds the channels of one client over its whole stay, and maxLabel the length of a channel's name, in
+	// bytes: pion keeps both until the connection ends. A client that exceeds them has to join again.
 	maxOpened = 4096
 	maxLabel  = 512
 )
@@ -40,8 +40,8 @@ func (d *dataTransfer) openChannels() {
 	t.OpenChannel(dataTrackLabel, false, d.channelOpened)
 }
 
-// takeChannel receives what the client sends on dc. In single mode, and for those who may not subscribe, it is also the
-// one we send on.
+// takeChannel receives the client's messages on dc. In single mode, and for a client that may not subscribe, the server
+// also sends on it.
 func (d *dataTransfer) takeChannel(dc *webrtc.DataChannel) {
 	if size := len(dc.Label()) + len(dc.Protocol()); d.channels.ever.Add(1) > maxOpened || size > maxLabel {
 		_ = dc.Close()
@@ -67,7 +67,7 @@ func (d *dataTransfer) takeChannel(dc *webrtc.DataChannel) {
 	}
 }
 
-// receiver returns what takes the messages of a channel. Pion calls it for one message after another and waits, so that a
+// receiver returns the handler of a channel's messages. Pion calls it for one message after another and waits, so that a
 // client that floods waits for itself: SCTP's window closes.
 func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 	switch label := dc.Label(); label {
@@ -88,7 +88,7 @@ func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 	}
 }
 
-// channelOpened notes a channel we may send on. It is called by pion.
+// channelOpened notes a channel on which the server can send. It is called by pion.
 func (d *dataTransfer) channelOpened(dc *webrtc.DataChannel) {
 	d.p.onLoop(func(p *Participant) {
 		if p.closed {
@@ -103,8 +103,8 @@ func (d *dataTransfer) channelOpened(dc *webrtc.DataChannel) {
 	})
 }
 
-// cutOff makes a client begin anew that reads its data too slowly for what is sent to it: it would otherwise miss some of
-// what it was promised, without a word.
+// cutOff makes a client join again that reads its data too slowly: it would otherwise miss reliable messages without
+// learning of it.
 func (d *dataTransfer) cutOff() { d.endWith(errSlowReader) }
 
 var (
@@ -112,7 +112,7 @@ var (
 	errChannels   = errors.New("rtc: too many data channels, or one with too long a name")
 )
 
-// endWith makes a client begin anew because of what happened on its data channels. It may be called from any goroutine.
+// endWith makes a client join again because of what happened on its data channels. It may be called from any goroutine.
 func (d *dataTransfer) endWith(err error) {
 	d.p.onLoop(func(p *Participant) {
 		if p.closed {

@@ -15,13 +15,13 @@ const (
 	versionShift    = 5
 )
 
-// frameHeader is what forwarding needs of it.
+// frameHeader holds the fields of the header that forwarding needs.
 type frameHeader struct {
 	handle uint16 // of the track
 	frame  uint16 // number of the frame, of which the packet may be a part
 }
 
-// parseFrame reads the header of a data track's packet; false means there is no valid one.
+// parseFrame reads the header of a data track's packet, and reports whether it is valid.
 func parseFrame(b []byte) (frameHeader, bool) {
 	if len(b) < frameHeaderSize || b[0]>>versionShift != 0 {
 		return frameHeader{}, false
@@ -66,7 +66,7 @@ func (g *frameGate) setRate(fps uint32) {
 	}
 }
 
-// passes tells whether a packet of that frame may go on at that time.
+// passes reports whether to forward a packet of that frame at that time.
 func (g *frameGate) passes(frame uint16, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

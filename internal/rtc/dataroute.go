@@ -10,8 +10,8 @@ import (
 	"meet/internal/decode"
 )
 
-// takeData takes a DataPacket from the client's channel of that kind to whom it is for (docs/protocol.md, 6.1). It
-// runs on the channel's goroutine, and waits there for receivers who are slow.
+// takeData forwards a DataPacket from the client's channel of that kind to its receivers (docs/protocol.md, 6.1). It runs
+// on the channel's goroutine, and waits there for slow receivers.
 func (d *dataTransfer) takeData(kind livekit.DataPacket_Kind, raw []byte) {
 	if packet := readPacket(raw); packet != nil {
 		packet.Kind = kind
@@ -19,8 +19,8 @@ func (d *dataTransfer) takeData(kind livekit.DataPacket_Kind, raw []byte) {
 	}
 }
 
-// readPacket decodes a DataPacket, nil if raw is none. Unknown fields are dropped, but in a packet without a value that
-// is known: it has one that is newer than we are, and goes on as it is.
+// readPacket decodes a DataPacket and returns nil if raw is none. Unknown fields are dropped, except in a packet without
+// a known value: its value is newer than this server, so it is forwarded as it is.
 func readPacket(raw []byte) *livekit.DataPacket {
 	packet := &livekit.DataPacket{}
 	if decode.Proto(raw, packet) != nil {
@@ -35,14 +35,14 @@ func readPacket(raw []byte) *livekit.DataPacket {
 	return packet
 }
 
-// takePayload does the same with what came on a channel of the application's own: others get it as user data.
+// takePayload forwards a message from a channel of the application's own as user data.
 func (d *dataTransfer) takePayload(kind livekit.DataPacket_Kind, raw []byte) {
 	d.forwardData(&livekit.DataPacket{Kind: kind, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}})
 }
 
 func (d *dataTransfer) forwardData(packet *livekit.DataPacket) {
 	var to []*outbox
-	// On the loop it is only decided; encoding and queueing happen here, one packet of the channel after another.
+	// The loop only decides. Encoding and queueing happen here, one packet of the channel after another.
 	life := func(p *Participant) context.Context { return p.context }
 	if d.p.doOnLoop(life, func(p *Participant) { to = p.data.route(packet) }) != nil || len(to) == 0 {
 		return
@@ -107,7 +107,7 @@ func (d *dataTransfer) route(packet *livekit.DataPacket) []*outbox {
 	return p.room.receivers(p, packet)
 }
 
-// sign writes the sender into the packet, whatever it said.
+// sign writes the sender into the packet, whatever the client wrote there.
 func (d *dataTransfer) sign(packet *livekit.DataPacket) {
 	p := d.p
 	packet.ParticipantSid = p.sid()
@@ -140,7 +140,7 @@ func (d *dataTransfer) sign(packet *livekit.DataPacket) {
 	}
 }
 
-// receivers are those the packet is for: everybody but the sender, unless it names some.
+// receivers returns the outboxes of a packet's receivers: the participants that it names, else everybody but the sender.
 func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbox {
 	_, metrics := packet.Value.(*livekit.DataPacket_Metrics)
 	lossy := packet.Kind == livekit.DataPacket_LOSSY
@@ -194,14 +194,14 @@ const (
 	maxNonces = 4096
 )
 
-// nonceSet remembers the latest nonces of user packets, by which a sender may repeat one without its arriving twice.
+// nonceSet remembers the latest nonces of user packets, so that a packet that is sent twice arrives once.
 type nonceSet struct {
 	seen map[[nonceSize]byte]bool
 	ring [][nonceSize]byte
 	next int
 }
 
-// first tells whether n is new, and remembers it.
+// first reports whether n is new, and remembers it.
 func (s *nonceSet) first(n [nonceSize]byte) bool {
 	if s.seen[n] {
 		return false

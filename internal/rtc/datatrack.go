@@ -39,7 +39,7 @@ type dataSubscription struct {
 	gate  frameGate
 }
 
-// dataChoice is what a client has said of a data track, that exists or not.
+// dataChoice is what a client has requested of a data track, whether it exists or not.
 type dataChoice struct {
 	subscribe bool
 	fps       uint32 // frames it wants each second; 0: all
@@ -101,7 +101,8 @@ func (d *dataTransfer) refusal(req *livekit.PublishDataTrackRequest) (livekit.Re
 	return livekit.RequestResponse_OK, ""
 }
 
-// newHandle finds a free one for a track's subscribers: not one used lately, whose packets may still be under way.
+// newHandle returns a free handle for a track's subscribers. It was not used lately, because packets of its last track
+// may still be on their way.
 func (r *Room) newHandle() uint16 {
 	for {
 		r.lastHandle++
@@ -123,7 +124,7 @@ func (d *dataTransfer) unpublish(req *livekit.UnpublishDataTrackRequest) {
 	d.drop(t)
 }
 
-// drop ends some of the participant's data tracks, of its own will or because it may no longer publish data.
+// drop ends some of the participant's data tracks, at its request or because it may not publish data any more.
 func (d *dataTransfer) drop(tracks ...*DataTrack) {
 	p := d.p
 	for _, t := range tracks {
@@ -137,7 +138,8 @@ func (d *dataTransfer) drop(tracks ...*DataTrack) {
 	}
 }
 
-// rightsChanged ends what the participant may no longer publish or receive, and begins what it now may.
+// rightsChanged ends what the participant may not publish or receive any more, and begins what it may receive from now
+// on.
 func (d *dataTransfer) rightsChanged() {
 	if !d.p.info.Permission.GetCanPublishData() && len(d.tracks) > 0 {
 		d.drop(slices.Collect(maps.Values(d.tracks))...)
@@ -145,14 +147,14 @@ func (d *dataTransfer) rightsChanged() {
 	d.reconcile()
 }
 
-// withdraw takes the track from its subscribers.
+// withdraw ends all subscriptions to the track.
 func (t *DataTrack) withdraw() {
 	for o := range t.subs {
 		t.unsubscribe(o)
 	}
 }
 
-// end takes the track from its subscribers and out of the room.
+// end ends all subscriptions to the track and removes it from the room.
 func (t *DataTrack) end() {
 	t.withdraw()
 	for _, o := range t.owner.room.participants {
@@ -167,7 +169,7 @@ func (d *dataTransfer) tracksChanged() {
 	d.sendsTo.Store(&tracks)
 }
 
-// choose notes what data tracks the client wants; it holds for those that do not exist yet too.
+// choose notes which data tracks the client wants. It may name tracks that do not exist yet.
 func (d *dataTransfer) choose(u *livekit.UpdateDataSubscription) {
 	named := make(map[string]bool, len(u.Updates))
 	for _, c := range u.Updates {
@@ -185,28 +187,30 @@ func (d *dataTransfer) choose(u *livekit.UpdateDataSubscription) {
 	}
 }
 
-// reconcile brings everybody's subscription to the track in line with what they want and may.
+// reconcile brings everybody's subscription to the track in line with what they want and may receive.
 func (t *DataTrack) reconcile() {
 	for _, o := range t.owner.room.participants {
 		t.reconcileFor(o)
 	}
 }
 
-// reconcile does so for all data tracks of the room and one participant: as it comes, or its rights change.
+// reconcile brings the participant's subscriptions to all data tracks of the room in line, when it joins or its rights
+// change.
 func (d *dataTransfer) reconcile() {
 	for _, t := range d.p.room.dataTracks {
 		t.reconcileFor(d.p)
 	}
 }
 
-// offerTracks does so for all that the participant publishes: as it comes, or others may receive more or less of it.
+// offerTracks brings everybody's subscriptions to the participant's tracks in line, when it joins or others may receive
+// more or less of it.
 func (d *dataTransfer) offerTracks() {
 	for _, t := range d.tracks {
 		t.reconcile()
 	}
 }
 
-// withdrawTracks takes from everybody what the participant publishes.
+// withdrawTracks ends everybody's subscriptions to the participant's tracks.
 func (d *dataTransfer) withdrawTracks() {
 	for _, t := range d.tracks {
 		t.withdraw()
@@ -214,7 +218,7 @@ func (d *dataTransfer) withdrawTracks() {
 }
 
 func (t *DataTrack) reconcileFor(p *Participant) {
-	if p == t.owner || p.closed || t.owner.hidden() { // nobody was told of what a hidden one publishes
+	if p == t.owner || p.closed || t.owner.hidden() { // others do not know what a hidden participant publishes
 		return
 	}
 	choice, made := p.data.chosen[t.info.Sid]
@@ -252,7 +256,7 @@ func (t *DataTrack) subscribersChanged(p *Participant) {
 	p.room.rehandled[p] = true
 }
 
-// tellHandles tells the client by which handles it gets what data tracks, all of them.
+// tellHandles sends the client the handles of all data tracks that it receives.
 func (d *dataTransfer) tellHandles() {
 	handles := make(map[uint32]*livekit.DataTrackSubscriberHandles_PublishedDataTrack, len(d.subscriptions))
 	for handle, s := range d.subscriptions {
@@ -278,7 +282,7 @@ func (d *dataTransfer) forwardFrame(packet []byte) {
 	if sinks == nil {
 		return
 	}
-	setHandle(packet, t.handle) // once for all: the packet is ours, and shared by those who wait for it
+	setHandle(packet, t.handle) // once for all subscribers: they share the packet, which is ours
 	now := time.Now()
 	for _, s := range *sinks {
 		if s.gate.passes(h.frame, now) {

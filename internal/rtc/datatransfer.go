@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// dataTransfer is what one participant sends and receives on its data channels: packets, and data tracks.
+// dataTransfer is what one participant sends and receives on its data channels: packets and data tracks.
 type dataTransfer struct {
 	p *Participant
 
@@ -32,7 +32,8 @@ func (d *dataTransfer) init(p *Participant) {
 	d.chosen = map[string]dataChoice{}
 }
 
-// handOver passes the channels, what has to arrive on them, and the tracks on to a participant of another room.
+// handOver passes the channels, the messages that have to arrive on them, and the tracks on to a participant of another
+// room.
 func (d *dataTransfer) handOver(to *dataTransfer) {
 	to.outRuns, to.channels, to.lastSequence = d.outRuns, d.channels, d.lastSequence
 	to.out.succeed(d.out)

@@ -15,8 +15,8 @@ import (
 // This file decides which of a track's codecs each subscriber plays, and which codecs and layers its publisher has to
 // send (docs/protocol.md, 3.3, 3.4 and 12.9).
 
-// demandDelay is how long a layer that nobody watches is still asked for: a viewer that resizes a window, or hides it for a
-// moment, gets the layer back without waiting for the encoder.
+// demandDelay is how long a layer is still requested that nobody watches: a viewer that resizes or hides a window for a
+// moment gets the layer back without waiting for the encoder.
 const demandDelay = 5 * time.Second
 
 // watched is the highest quality of a codec that somebody watches, or unwatched.
@@ -36,8 +36,8 @@ func (c *publishedCodec) demand() watched {
 	return top
 }
 
-// demand returns how much of a codec with those layers s watches. Bandwidth does not matter: a picture that is paused
-// resumes when its layers are seen to fit. Sound counts even while s has disabled it: it also tells s who speaks.
+// demand returns how much of a codec with those layers s watches. Bandwidth does not matter: a paused video resumes when
+// its layers fit, so they have to come. Audio counts even while s has disabled it, because its levels show who speaks.
 func (s *Subscription) demand(layers []*livekit.VideoLayer) watched {
 	if !s.enabled && s.pub.info.Type == livekit.TrackType_VIDEO {
 		return unwatched
@@ -45,8 +45,8 @@ func (s *Subscription) demand(layers []*livekit.VideoLayer) watched {
 	return qualityOf(s.wanted, layers)
 }
 
-// sinkDemand returns how much of a codec with those layers recorders take, and other sinks that are not subscribers. Those
-// of a track shown from another room count there, because it is the same Receiver.
+// sinkDemand returns how much of a codec with those layers recorders take, and other sinks that are not subscribers. For
+// a mirror it is unwatched: the sinks of its Receiver count in the source's room.
 func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) watched {
 	if c.receiver == nil || c.pub.owner.forwarding.source != nil {
 		return unwatched
@@ -65,12 +65,13 @@ func qualityOf(layer int, layers []*livekit.VideoLayer) watched {
 	return watched(layers[min(layer, len(layers)-1)].Quality)
 }
 
-// demandChanged notes that such sinks take more or less of the codec. It may be called from anywhere.
+// demandChanged notes that recorders, or other sinks that are not subscribers, take more or less of the codec. It may be
+// called from anywhere.
 func (c *publishedCodec) demandChanged() {
 	c.pub.owner.onLoop(func(p *Participant) { p.room.rewatched[c.latest().pub] = true })
 }
 
-// updateDemand tells the publisher of a change in what is watched: more at once, less after a while. A muted track
+// updateDemand tells the publisher of a change in what is watched: of more at once, of less after a while. A muted track
 // sends nothing anyway.
 func (pub *Publication) updateDemand() {
 	if pub.closed {
@@ -107,7 +108,8 @@ func (pub *Publication) updateDemand() {
 	}
 }
 
-// dynamic tells whether the publisher is told what of the track is watched: video, and sound in several codecs.
+// dynamic reports whether the publisher is told which layers and codecs are watched: of video, and of audio in several
+// codecs.
 func (pub *Publication) dynamic() bool {
 	return pub.info.Type == livekit.TrackType_VIDEO || len(pub.codecs) > 1
 }
@@ -152,23 +154,24 @@ func (pub *Publication) sendAudioDemand() {
 	pub.owner.send(subscribedAudioCodecMessage(u))
 }
 
-// shortName is a MIME type's codec in lower case, without the kind.
+// shortName returns a MIME type's codec in lower case, without the kind.
 func shortName(mime string) string {
 	_, name, _ := strings.Cut(strings.ToLower(mime), "/")
 	return name
 }
 
-// sortedLayers are layers from the smallest up.
+// sortedLayers returns the layers, the smallest first.
 func sortedLayers(list []*livekit.VideoLayer) []*livekit.VideoLayer {
 	layers := slices.SortedFunc(slices.Values(list), func(a, b *livekit.VideoLayer) int { return int(a.Quality) - int(b.Quality) })
 	return layers[:min(len(layers), sfu.MaxLayers)]
 }
 
-// regressionThreshold is how many participants a room may have, less one, for a publisher to leave its better codec for
-// the sake of one who cannot decode it: with more, a second encoding is worth its cost. The reference server's number.
+// regressionThreshold is how many participants a room must have for its publishers to send a second codec for the sake of
+// one that cannot decode the first: with fewer, the publisher changes to the backup alone. It is the reference server's
+// number.
 const regressionThreshold = 5
 
-// chooseCodecs brings what everybody plays in line with what their clients take and what the publisher sends.
+// chooseCodecs brings the codecs that subscribers play in line with what their clients take and what the publisher sends.
 func (pub *Publication) chooseCodecs() {
 	if len(pub.codecs) < 2 {
 		return
@@ -179,8 +182,8 @@ func (pub *Publication) chooseCodecs() {
 	}
 }
 
-// regresses tells whether the publisher is to send only the backup. It goes on as long as anybody needs that: a room
-// whose size varies must not make it change back and forth.
+// regresses reports whether the publisher is to send only the backup. That stays so as long as anybody needs the backup:
+// a room whose size varies must not make the publisher change back and forth.
 func (pub *Publication) regresses() bool {
 	primary, backups := pub.codecs[0], pub.codecs[1:]
 	needed := slices.ContainsFunc(pub.subs, func(s *Subscription) bool {
@@ -203,8 +206,9 @@ func (pub *Publication) preferred() []*publishedCodec {
 	return append(slices.Clone(pub.codecs[1:]), pub.codecs[0])
 }
 
-// mimes lists what a subscriber's section is to offer, the primary first. A codec everybody has comes last, though the
-// track is not in it: pion does not get over a section that is rejected because it offers nothing the client takes.
+// mimes lists the codecs that a subscriber's media section offers, the primary first. A codec that every client has comes
+// last, even if the track is not in it: pion does not recover from a section that is rejected because it offers nothing
+// the client takes.
 func (pub *Publication) mimes() []string {
 	var all []string
 	for _, c := range pub.codecs {
@@ -220,12 +224,12 @@ func (pub *Publication) mimes() []string {
 	return all
 }
 
-// choose decides which codec s is to play: the first its client takes. Until that comes it goes on with what it has, or
-// with any it takes. Without one in the list its codec is nil.
+// choose decides which codec s is to play: the first that its client takes. Until that codec comes, s goes on with the
+// one it plays, or with any that its client takes. If the client takes none, the codec is nil.
 func (s *Subscription) choose() {
 	order := s.pub.preferred()
 	if s.state == subscriptionNegotiating {
-		s.codec = order[0] // most take it
+		s.codec = order[0] // most clients take it
 		return
 	}
 	s.codec = nil
@@ -251,7 +255,7 @@ func (s *Subscription) choose() {
 	}
 }
 
-// play changes to c. Clients that cannot follow a change within a track get it as a new one.
+// play changes to c. A client that cannot follow a change of codec within a track gets it as a new track.
 func (s *Subscription) play(c *publishedCodec) {
 	p := s.subscriber
 	if s.state == subscriptionPlaying && p.quirks.fixedReceiveCodec {

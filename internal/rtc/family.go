@@ -9,18 +9,18 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// family is a room's memory of the bearers of one family of tokens, from one connection to the next.
+// family is what a room remembers of the bearers of one family of tokens, from one connection to the next.
 type family struct {
 	budget *announceBudget
 	// granted is the permission that a back end has given since the token was issued; nil if it has not.
 	granted *livekit.ParticipantPermission
 }
 
-// maxFamilies bounds the families of a room. Beyond it one is forgotten of which a back end has changed nothing, else any: a
-// participant of it that comes back has a full budget, and what its token grants.
+// maxFamilies bounds the families of a room. Beyond it the room forgets a family whose rights no back end has changed,
+// else any: a participant of it that comes back has a full budget, and the rights of its token.
 const maxFamilies = 4096
 
-// family returns what the room remembers of the family of a credential. Without one it is a new family.
+// family returns what the room remembers of the family of a credential. A credential without a family gets a new one.
 func (r *Room) family(c Credential) *family {
 	f := r.families[c.Family]
 	if f != nil {
@@ -47,7 +47,7 @@ func (r *Room) forgetFamily() {
 	delete(r.families, chosen)
 }
 
-// forgetFamilies removes the families of which nothing has to be remembered: their budgets are full again.
+// forgetFamilies removes the families about which nothing has to be remembered: their budgets are full again.
 func (r *Room) forgetFamilies(now time.Time) {
 	for name, f := range r.families {
 		if f.granted == nil && f.budget.full(now) {
@@ -56,16 +56,16 @@ func (r *Room) forgetFamilies(now time.Time) {
 	}
 }
 
-// Bounds of announcements: what everybody in the room is told of one participant. What a client announces goes to all
+// Bounds of announcements: what everybody in the room is sent about one participant. What a client announces goes to all
 // others at each change.
 const (
 	// maxAnnounced bounds what a participant has announced of its tracks, in bytes. A track takes some 300.
 	maxAnnounced = 64 << 10
-	// announceRate and announceBurst bound the announcements about one family, in bytes per second and bytes. A client that
-	// exceeds them waits: its next message is read, or its next join taken, when the budget is positive again.
+	// announceRate and announceBurst bound the announcements about one family, in bytes per second and bytes. A client
+	// that exceeds them waits: its next message is read, or its next join handled, when the budget is positive again.
 	announceRate, announceBurst = 128 << 10, 512 << 10
-	// joinCost and policyCost are what a join and a change of a subscription policy count for, in bytes: others are told of
-	// somebody who comes and goes, or what they may receive.
+	// joinCost and policyCost are what a join and a change of a subscription policy cost, in bytes: others are sent the
+	// participant's arrival and departure, or what they may receive.
 	joinCost, policyCost = 4 << 10, 4 << 10
 	// maxWait bounds how long one message waits, so that the client's pings are answered in time.
 	maxWait = 5 * time.Second

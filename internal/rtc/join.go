@@ -26,9 +26,9 @@ type JoinRequest struct {
 	AutoSubscribe     bool
 	AutoSubscribeData bool // to data tracks
 	SinglePC          bool // the client sent a join request: one connection, on which it offers
-	FullICE           bool // the client asked for no ICE-lite
+	FullICE           bool // the client asked for full ICE instead of ICE-lite
 	Loopback          bool // it reached us over loopback
-	NeverPause        bool // pictures are not to be paused for want of bandwidth
+	NeverPause        bool // video is not to be paused if the bandwidth does not suffice
 	RemoteIP          string
 
 	AddTracks []*livekit.AddTrackRequest
@@ -67,7 +67,7 @@ func (req *JoinRequest) validate() error {
 	return validateMetadata(req.Info.Metadata, req.Info.Attributes)
 }
 
-// validateRoomName refuses every form of a name but the one that names are looked up in.
+// validateRoomName refuses every form of a name but the one by which rooms are looked up.
 func validateRoomName(room string) error {
 	clean, err := name.Room(room)
 	if err == nil && clean != room {
@@ -102,14 +102,14 @@ func validateMetadata(metadata string, attributes map[string]string) error {
 	return nil
 }
 
-// dependent tells whether the participant only serves others: it is not counted and does not hold a room open.
+// dependent reports whether the participant only serves others: it is not counted and does not hold a room open.
 func (req *JoinRequest) dependent() bool {
 	k, perm := req.Info.Kind, req.Info.Permission
 	return k == livekit.ParticipantInfo_AGENT || k == livekit.ParticipantInfo_EGRESS || perm.GetAgent() || perm.GetRecorder()
 }
 
-// begin sends the first messages in the order the clients need (docs/protocol.md, 2.1): the join, then what is to be
-// received, then answers to what came along.
+// begin sends the first messages in the order that clients need (docs/protocol.md, 2.1): the join, then the tracks, then
+// the answers to the requests that came with the join.
 func (p *Participant) begin() {
 	p.info.State = livekit.ParticipantInfo_JOINED
 	p.send(joinMessage(p.joinResponse()))
@@ -140,8 +140,9 @@ func (p *Participant) begin() {
 	p.refreshToken()
 }
 
-// introductionDelay is after what time others learn of a participant whose media has not connected: LiveKit tells them of
-// everybody who publishes nothing every 3 s (pkg/rtc/room.go). Most connect sooner, and are announced once, as active.
+// introductionDelay is the time after which others learn of a participant whose media has not connected: LiveKit sends
+// updates about all participants that publish nothing every 3 s (pkg/rtc/room.go). Most connect sooner, and are announced
+// once, as active.
 const introductionDelay = 3 * time.Second
 
 // introduce announces p if it has never been announced.
@@ -180,7 +181,7 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 	}
 }
 
-// others are whom p is told of as it comes.
+// others returns the participants that p learns of as it joins.
 func (p *Participant) others() []*livekit.ParticipantInfo {
 	var all []*livekit.ParticipantInfo
 	for _, o := range p.room.participants {

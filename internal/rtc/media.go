@@ -10,8 +10,8 @@ import (
 	"meet/internal/sfu"
 )
 
-// publishedCodec is a track in one of the codecs it is published in: the primary one, or a backup for those who cannot
-// decode that (docs/protocol.md, 12.9).
+// publishedCodec is a track in one of the codecs it is published in: the primary one, or a backup for subscribers that
+// cannot decode the primary (docs/protocol.md, 12.9).
 type publishedCodec struct {
 	pub       *Publication
 	info      *livekit.SimulcastCodecInfo // the entry in the track's list
@@ -23,7 +23,8 @@ type publishedCodec struct {
 	successor *publishedCodec // in the room that its owner has moved to
 }
 
-// take makes the codec's Receiver: its media has begun, or is to come on a media section, which names the track cid.
+// take makes the codec's Receiver, when its media begins or is known to come on a media section, which names the track
+// cid.
 func (c *publishedCodec) take(f sfu.Format, cid string, section peer.MediaSection) {
 	mime := strings.ToLower(f.MimeType)
 	c.fmtp = f.Parameters
@@ -64,7 +65,7 @@ func (c *publishedCodec) addStream(s incomingStream) {
 	}
 }
 
-// layers are those of this codec, where the client told them, else the track's.
+// layers returns the layers of this codec if the client described them, else those of the track.
 func (c *publishedCodec) layers() []*livekit.VideoLayer {
 	if len(c.info.Layers) > 0 {
 		return c.info.Layers
@@ -94,7 +95,7 @@ func layerOf(rid string, layers []*livekit.VideoLayer) int {
 	return min(below, sfu.MaxLayers-1)
 }
 
-// streamEnded counts a stream that has ended. The codec is over with its last one, and the track with its last codec.
+// streamEnded counts a stream that has ended. The codec ends with its last stream, and the track with its last codec.
 func (c *publishedCodec) streamEnded() {
 	pub := c.pub
 	if c.streams--; c.streams > 0 || pub.closed || pub.owner.closed {
@@ -112,7 +113,7 @@ func (c *publishedCodec) streamEnded() {
 	pub.owner.room.rewatched[pub] = true
 }
 
-// latest is c, or what it has become by its owner's moving.
+// latest returns c, or its latest successor if its owner has moved.
 func (c *publishedCodec) latest() *publishedCodec {
 	for c.successor != nil {
 		c = c.successor
@@ -120,7 +121,7 @@ func (c *publishedCodec) latest() *publishedCodec {
 	return c
 }
 
-// stop ends the codec's Receiver; who plays it has to look for another.
+// stop ends the codec's Receiver. Subscriptions that play it have to choose another codec.
 func (c *publishedCodec) stop() {
 	if c.receiver == nil {
 		return

@@ -22,7 +22,7 @@ var (
 	errReturning = fault.New(fault.Unavailable, "the participant's connection is interrupted; try again in a moment")
 )
 
-// Move takes a participant to another room, which is made if it does not exist. Older clients are told to join it anew.
+// Move takes a participant to another room, which is made if it does not exist. Older clients have to join it themselves.
 func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) error {
 	if room == destination {
 		return errSameRoom
@@ -62,7 +62,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	return err
 }
 
-// sendAway gives the client a token for the other room and makes it join anew with that.
+// sendAway gives the client a token for the other room and makes it join with that.
 func (p *Participant) sendAway(destination string) {
 	if t := p.mintToken(destination); t != "" {
 		p.send(refreshTokenMessage(t))
@@ -71,7 +71,7 @@ func (p *Participant) sendAway(destination string) {
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 }
 
-// moveTo hands everything p has to a successor in the other room. It runs on the loop of p's room.
+// moveTo hands everything p has over to a successor in the other room. It runs on the loop of p's room.
 func (p *Participant) moveTo(to *Room) {
 	successor := p.newSuccessor(to)
 	p.subscribing.handOver(&successor.subscribing)
@@ -80,7 +80,7 @@ func (p *Participant) moveTo(to *Room) {
 	p.conn.handOver(&successor.conn)
 
 	taken := to.loop.Post(func() { to.takeIn(successor) })
-	p.successor.Store(successor) // from here on what p hears of goes there, after its arrival
+	p.successor.Store(successor) // events of p go there from here on, after takeIn
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if !taken { // the other room has just ended
 		successor.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
@@ -89,7 +89,7 @@ func (p *Participant) moveTo(to *Room) {
 	}
 }
 
-// newSuccessor makes the participant that p will be in the other room: the same person, as it is now.
+// newSuccessor makes the participant that p becomes in the other room, with p's present state and rights.
 func (p *Participant) newSuccessor(to *Room) *Participant {
 	req := p.req
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
@@ -99,7 +99,7 @@ func (p *Participant) newSuccessor(to *Room) *Participant {
 	return successor
 }
 
-// passTo makes the track a new one of its owner's successor, with the same Receivers.
+// passTo makes the publication that the track becomes in its owner's successor, with the same Receivers.
 func (pub *Publication) passTo(owner *Participant) *Publication {
 	next := &Publication{owner: owner, info: proto.CloneOf(pub.info), cids: pub.cids, regressed: pub.regressed, told: pub.told}
 	for i, c := range pub.codecs {
@@ -149,7 +149,7 @@ func (p *Participant) roomMoved() *livekit.RoomMovedResponse {
 	}
 }
 
-// latest is p, or who it has become by moving. It may be called from anywhere.
+// latest returns p, or its latest successor if it has moved. It may be called from anywhere.
 func (p *Participant) latest() *Participant {
 	for {
 		successor := p.successor.Load()
@@ -160,7 +160,8 @@ func (p *Participant) latest() *Participant {
 	}
 }
 
-// onLoop runs f on the loop of the room p is in by then. It may be called from anywhere and does not wait.
+// onLoop runs f with p, or its successor, on the loop of the room that this participant is in. It may be called from
+// anywhere and does not wait.
 func (p *Participant) onLoop(f func(*Participant)) {
 	p = p.latest()
 	p.room.loop.Post(func() {
@@ -172,10 +173,10 @@ func (p *Participant) onLoop(f func(*Participant)) {
 	})
 }
 
-// doOnLoop is onLoop that waits.
+// doOnLoop runs f as onLoop does, and waits for it.
 func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*Participant)) error {
 	for {
-		now := p.latest() // this round's own: what do gave up on may still run, and then sees that now has moved
+		now := p.latest() // a variable of this round: an f that Do has given up on may still run, and must see that now has moved
 		moved := false
 		err := now.room.loop.Do(ctx(now), func() {
 			if moved = now.successor.Load() != nil; !moved {

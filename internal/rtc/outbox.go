@@ -8,26 +8,26 @@ import (
 
 const (
 	// maxWaiting bounds the reliable messages that wait for one client, in bytes. Beyond it a client that has read before
-	// is cut off; for one whose channel is not open yet the oldest are dropped, as if it had come later. The messages
-	// are shared by all who wait for them.
+	// is cut off; for a client whose channel is not open yet the oldest are dropped, as if it had joined later. Clients
+	// share the memory of a message.
 	maxWaiting = 8 << 20
-	// From slowMark bytes on, whoever sends to a client is held back until half of them are gone.
+	// slowMark is the number of bytes from which on senders to a client are held back, until half of them are gone.
 	slowMark = 1 << 20
-	// maxHold is how long a client that takes less may hold back somebody who sends to others as well; maxStall how long
-	// one may take nothing that is the only one sent to. Then its messages wait, up to maxWaiting.
+	// maxHold is how long a slow client may hold back a sender that sends to others as well; maxStall is how long the
+	// only receiver of a sender may take nothing. After that its messages wait, up to maxWaiting.
 	maxHold  = 5 * time.Second
 	maxStall = 30 * time.Second
 	// maxInFlight bounds the reliable bytes inside SCTP, which copies them for each client: enough for 40 Mbit/s with a
 	// round trip of 100 ms.
 	maxInFlight = 512 << 10
 
-	// Lossy messages wait no longer than maxAge: what comes later is of no use (docs/protocol.md, 6.6). maxFresh
-	// bounds them in bytes, the oldest being dropped.
+	// Lossy messages wait no longer than maxAge, because later they are of no use (docs/protocol.md, 6.6). maxFresh
+	// bounds them in bytes; the oldest are dropped.
 	maxAge   = 100 * time.Millisecond
 	maxFresh = 1 << 20
-	// minWindow is what is always handed to SCTP, in bytes: its congestion window starts very small, and grows only while
-	// something waits for it. At 1 Mbit/s it goes out within maxAge and a little. windowAge is how long a look at that
-	// window is good for.
+	// minWindow is what SCTP always gets, in bytes: its congestion window begins very small, and grows only while
+	// something waits for it. At 1 Mbit/s that much leaves within little more than maxAge. windowAge is how long a
+	// measured window is used.
 	minWindow = 16 << 10
 	windowAge = 100 * time.Millisecond
 )
@@ -41,7 +41,7 @@ type channel interface {
 	OnBufferedAmountLow(func())
 }
 
-// outbox is what waits for one client on its data channels. Anybody may put; one goroutine, run, sends.
+// outbox holds what waits for one client on its data channels. Anybody may put; one goroutine, run, sends.
 type outbox struct {
 	overflow func()        // called when reliable messages would have to be dropped
 	wake     chan struct{} // holds one token when there may be something to send
@@ -97,7 +97,8 @@ func (q *sendQueue) pop() queued {
 
 func (q *sendQueue) clear() { q.messages, q.bytes = nil, 0 }
 
-// open lets what waits for c's label go out on it; window tells how many bytes its path takes without queueing.
+// open makes c the channel for the messages with its label. window returns how many bytes the network takes without
+// queueing.
 func (o *outbox) open(c channel, window func() uint64) {
 	o.mu.Lock()
 	switch c.Label() {
@@ -153,10 +154,10 @@ func (o *outbox) markSlowLocked() {
 	}
 }
 
-// putLossy queues a message that is of use only now. Without an open channel it is dropped.
+// putLossy queues a message that is of use only at once. Without an open channel it is dropped.
 func (o *outbox) putLossy(raw []byte) { o.putFresh(&o.lossy, raw) }
 
-// putFrame does the same with a packet of a data track.
+// putFrame queues a packet of a data track like a lossy message.
 func (o *outbox) putFrame(raw []byte) { o.putFresh(&o.frames, raw) }
 
 func (o *outbox) putFresh(q *sendQueue, raw []byte) {
@@ -170,8 +171,8 @@ func (o *outbox) putFresh(q *sendQueue, raw []byte) {
 	o.wakeUp()
 }
 
-// hold waits while the client is slow, within bounds: alone tells that nobody else waits for what the caller sends. It
-// returns early when ctx, the sender's, ends.
+// hold waits while the client is slow, within bounds. alone says that the client is the only receiver of what the caller
+// sends. It returns early when ctx, the sender's, ends.
 func (o *outbox) hold(ctx context.Context, alone bool) {
 	for {
 		o.mu.Lock()
@@ -200,7 +201,8 @@ func (o *outbox) hold(ctx context.Context, alone bool) {
 	}
 }
 
-// succeed makes o go on with old's channels and with what has to arrive of what waits there. Old ends.
+// succeed makes o continue with old's channels, and with those of old's waiting messages that have to arrive. It ends
+// old.
 func (o *outbox) succeed(old *outbox) {
 	old.mu.Lock()
 	queues := []sendQueue{old.reliable, old.lossy, old.frames}
@@ -251,7 +253,7 @@ func (o *outbox) closeLocked() {
 	}
 }
 
-// run sends until close. What is of use only now goes first.
+// run sends until close. Lossy messages go first.
 func (o *outbox) run() {
 	defer close(o.ended)
 	o.mu.Lock()
@@ -293,7 +295,7 @@ type sender struct {
 	looked time.Time
 }
 
-// send hands over one message and tells whether it has: not if there is none, or SCTP has enough for now.
+// send passes one message to the channel and reports whether it did: not if there is none, or SCTP has enough for now.
 func (s *sender) send() bool {
 	s.o.mu.Lock()
 	to, window, waiting := s.q.to, s.q.window, len(s.q.messages)
@@ -321,7 +323,7 @@ func (s *sender) send() bool {
 	return true
 }
 
-// take removes the next message from q, past those that are too old.
+// take removes the next message from q and drops those that are too old.
 func (o *outbox) take(q *sendQueue, fresh bool, now time.Time) []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()

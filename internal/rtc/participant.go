@@ -20,7 +20,7 @@ type Participant struct {
 	quirks clientQuirks
 	joined time.Time
 
-	// context ends when p does: what waits on a data channel for the loop, or for slow receivers, must not hold up its end.
+	// context ends with p: a data channel that waits for the loop, or for slow receivers, must not hold up p's end.
 	context   context.Context
 	cancel    context.CancelFunc
 	closed    bool
@@ -32,7 +32,7 @@ type Participant struct {
 	askedName string                         // the name the client asked for, if it is shown in another form
 	granted   *livekit.ParticipantPermission // what a back end has granted since the token; nil: what the token says
 	refresh   *time.Timer                    // of the token
-	budget    *announceBudget                // of what everybody is told of p
+	budget    *announceBudget                // of announcements about p
 
 	conn        connections
 	publishing  publishing
@@ -44,7 +44,7 @@ type Participant struct {
 	simulation simulation
 }
 
-// newParticipant makes a participant and its connections; admit it or close its transports.
+// newParticipant makes a participant and its primary connection. The caller admits it or closes its transports.
 func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, error) {
 	p := blankParticipant(r, req, sink)
 	if err := p.conn.open(); err != nil {
@@ -82,22 +82,23 @@ func (p *Participant) sid() string      { return p.info.Sid }
 func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
 func (p *Participant) recorder() bool   { return p.info.Permission.GetRecorder() }
 
-// shows tells whether others see tracks of p.
+// shows reports whether others see tracks of p.
 func (p *Participant) shows() bool { return p.publishing.shown() || len(p.data.tracks) > 0 }
 
-// snapshot is a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
+// snapshot returns a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
 func (p *Participant) snapshot() *livekit.ParticipantInfo {
 	if p.shows() {
 		return p.snapshotWithTracks()
 	}
-	// An audience is told of often and changes rarely.
+	// Updates about an audience are frequent, and its state changes rarely.
 	if s := p.shared; s == nil || s.Version != p.info.Version || s.State != p.info.State {
 		p.shared = proto.CloneOf(p.info)
 	}
 	return p.shared
 }
 
-// ownState is p's state as its client is told, with the name that it asked for: LiveKit's JS SDK waits to see just that.
+// ownState returns p's state as its own client gets it, with the name that the client asked for: LiveKit's JS SDK waits
+// to see exactly that name.
 func (p *Participant) ownState() *livekit.ParticipantInfo {
 	info := p.snapshot()
 	if p.askedName != "" {
@@ -113,10 +114,11 @@ func (p *Participant) snapshotWithTracks() *livekit.ParticipantInfo {
 	return info
 }
 
-// send queues a message for the client. Without a signalling connection it is dropped; a resume sends the whole state.
+// send queues a message for the client. Without a signalling connection the message is dropped; a resume sends the whole
+// state.
 func (p *Participant) send(m *livekit.SignalResponse) { p.sendShared(NewMessage(m)) }
 
-// sendShared is send for a message that others get too.
+// sendShared is send for a message that is sent to others too.
 func (p *Participant) sendShared(m *Message) {
 	if p.conn.sink != nil && !p.conn.sink.Send(m) {
 		sink := p.conn.sink
@@ -128,7 +130,7 @@ func (p *Participant) sendLeave(reason livekit.DisconnectReason, action livekit.
 	p.send(LeaveMessage(reason, action))
 }
 
-// end closes everything p has and tells the others that it is gone.
+// end closes everything p has and announces that it has gone.
 func (p *Participant) end(reason livekit.DisconnectReason) {
 	p.closed = true
 	wasActive := p.info.State == livekit.ParticipantInfo_ACTIVE
@@ -154,7 +156,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	p.log.Info("participant left", "reason", reason.String(), "seconds", int(time.Since(p.joined).Seconds()))
 }
 
-// disconnect closes the signalling connection, and without waiting for them the others.
+// disconnect closes the signalling connection, and the peer connections without waiting for them.
 func (p *Participant) disconnect() {
 	p.conn.closeSocket()
 	p.room.wg.Go(p.conn.closeTransports) // ends when the connections have closed; the room waits for it

@@ -7,10 +7,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// This file is what a participant may do, and what follows when that changes.
+// This file holds what a participant may do, and what follows when that changes.
 
-// setPermission replaces what p may do and ends what it no longer may. The caller announces it. Whether p records or is
-// an agent is settled at its join: others have been told of it as such.
+// setPermission replaces p's permission and ends what p may not do any more. The caller announces it. Whether p is a
+// recorder or an agent does not change after its join, because others know it as such.
 func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 	old := p.info.Permission
 	p.info.Permission = proto.CloneOf(now)
@@ -29,7 +29,7 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 	}
 }
 
-// dropForbidden unpublishes what p may no longer publish.
+// dropForbidden unpublishes what p may not publish any more.
 func (pb *publishing) dropForbidden() {
 	p := pb.p
 	pb.pending = slices.DeleteFunc(pb.pending, func(t *pendingTrack) bool {
@@ -48,8 +48,8 @@ func (pb *publishing) dropForbidden() {
 	}
 }
 
-// tellUnpublished tells the client that the server has taken its track back; one that does not know of that is told that
-// it is muted (docs/protocol.md, 1.7).
+// tellUnpublished tells the client that the server has unpublished its track. A client that does not know that message is
+// told that the track is muted (docs/protocol.md, 1.7).
 func (pb *publishing) tellUnpublished(sid string) {
 	if !pb.p.quirks.trackUnpublished {
 		pb.tellMuted(sid, true)
@@ -58,7 +58,7 @@ func (pb *publishing) tellUnpublished(sid string) {
 	pb.p.send(trackUnpublishedMessage(sid))
 }
 
-// setHidden takes p out of the others' sight, as if it had left, or shows it to them, as if it had come.
+// setHidden hides p from the others, as if it had left, or shows it, as if it had joined.
 func (p *Participant) setHidden(hidden bool) {
 	r := p.room
 	if !hidden {

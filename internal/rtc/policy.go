@@ -2,21 +2,21 @@ package rtc
 
 import "github.com/livekit/protocol/livekit"
 
-// policy is who may subscribe to a participant's tracks. A nil policy lets everybody.
+// policy says who may subscribe to a participant's tracks. A nil policy allows everybody.
 type policy struct {
 	byIdentity, bySID map[string]*trackRights // by the subscriber's
 }
 
-// trackRights are the tracks one subscriber may have.
+// trackRights are the tracks that one subscriber may receive.
 type trackRights struct {
 	all    bool
 	tracks map[string]bool // by sid
 }
 
-// maxPolicy bounds what is kept of a policy: subscribers and tracks of theirs together. What is past it permits nothing.
+// maxPolicy bounds a policy: its subscribers and their tracks together. What is beyond it is not permitted.
 const maxPolicy = 16384
 
-// newPolicy reads a policy; of two entries for one subscriber the later counts.
+// newPolicy reads a policy. Of two entries for one subscriber the later counts.
 func newPolicy(m *livekit.SubscriptionPermission) *policy {
 	if m.GetAllParticipants() {
 		return nil
@@ -41,7 +41,7 @@ func newPolicy(m *livekit.SubscriptionPermission) *policy {
 	return p
 }
 
-// allows tells whether o may have the track.
+// allows reports whether o may receive the track.
 func (p *policy) allows(o *Participant, sid string) bool {
 	if p == nil {
 		return true
@@ -53,12 +53,12 @@ func (p *policy) allows(o *Participant, sid string) bool {
 	return rights != nil && (rights.all || rights.tracks[sid])
 }
 
-// permits tells whether p lets o receive its track sid. Recorders are exempt (docs/protocol.md, 4).
+// permits reports whether the participant lets o receive its track sid. Recorders are exempt (docs/protocol.md, 4).
 func (pb *publishing) permits(o *Participant, sid string) bool {
 	return o.recorder() || pb.policy.allows(o, sid)
 }
 
-// setPolicy replaces p's policy and acts on it.
+// setPolicy replaces the participant's policy and acts on it.
 func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
 	p := pb.p
 	old := pb.policy
@@ -73,7 +73,7 @@ func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
 	p.data.offerTracks()
 }
 
-// tellPermission tells p whether it may have a track it wants, when that has changed and the first time.
+// tellPermission tells the client whether it may have a track it wants, the first time and when that changes.
 func (sb *subscribing) tellPermission(pub *Publication, allowed bool) {
 	if was, told := sb.permitted[pub.info.Sid]; told && was == allowed {
 		return
