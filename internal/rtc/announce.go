@@ -28,7 +28,7 @@ type news struct {
 // the update, else with the next round. p itself gets it at once if self is set.
 func (r *Room) announce(p *Participant, self bool) {
 	p.info.Version++
-	p.budget.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
+	p.bucket.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
 	p.forwarding.update()
 	if self {
 		p.send(updateMessage(p.ownState()))

@@ -45,7 +45,8 @@ func (pb *publishing) sendPreferences() []peer.SendPreference {
 	return all
 }
 
-// codecCIDs lists the ids by which a client's SDP may name a track in that codec; none for one that it does not send.
+// codecCIDs lists the track IDs by which a client's SDP may name a track in that codec, none for a codec that the client
+// does not send.
 func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []string {
 	var cids []string
 	for _, cid := range []string{c.Cid, c.SdpCid} {

@@ -11,13 +11,13 @@ import (
 
 // family is what a room remembers of the bearers of one family of tokens, from one connection to the next.
 type family struct {
-	budget *announceBudget
+	bucket *announceBucket
 	// granted is the permission that a back end has given since the token was issued; nil if it has not.
 	granted *livekit.ParticipantPermission
 }
 
 // maxFamilies bounds the families of a room. Beyond it the room forgets a family whose rights no back end has changed,
-// else any: a participant of it that comes back has a full budget, and the rights of its token.
+// else any: a participant of it that comes back has a full bucket, and the rights of its token.
 const maxFamilies = 4096
 
 // family returns what the room remembers of the family of a credential. A credential without a family gets a new one.
@@ -26,7 +26,7 @@ func (r *Room) family(c Credential) *family {
 	if f != nil {
 		return f
 	}
-	f = &family{budget: newAnnounceBudget()}
+	f = &family{bucket: newAnnounceBucket()}
 	if c.Family != "" {
 		if len(r.families) >= maxFamilies {
 			r.forgetFamily()
@@ -47,10 +47,10 @@ func (r *Room) forgetFamily() {
 	delete(r.families, chosen)
 }
 
-// forgetFamilies removes the families about which nothing has to be remembered: their budgets are full again.
+// forgetFamilies removes the families about which nothing has to be remembered: their buckets are full again.
 func (r *Room) forgetFamilies(now time.Time) {
 	for name, f := range r.families {
-		if f.granted == nil && f.budget.full(now) {
+		if f.granted == nil && f.bucket.full(now) {
 			delete(r.families, name)
 		}
 	}
@@ -62,7 +62,7 @@ const (
 	// maxAnnounced bounds what a participant has announced of its tracks, in bytes. A track takes some 300.
 	maxAnnounced = 64 << 10
 	// announceRate and announceBurst bound the announcements about one family, in bytes per second and bytes. A client
-	// that exceeds them waits: its next message is read, or its next join handled, when the budget is positive again.
+	// that exceeds them waits: its next message is read, or its next join handled, when the bucket is positive again.
 	announceRate, announceBurst = 128 << 10, 512 << 10
 	// joinCost and policyCost are what a join and a change of a subscription policy cost, in bytes: others are sent the
 	// participant's arrival and departure, or what they may receive.
@@ -71,25 +71,25 @@ const (
 	maxWait = 5 * time.Second
 )
 
-// announceBudget is a token bucket of bytes, which may go below zero. It may be used by several rooms at once.
-type announceBudget struct{ limiter *rate.Limiter }
+// announceBucket is a token bucket of bytes, which may go below zero. It may be used by several rooms at once.
+type announceBucket struct{ limiter *rate.Limiter }
 
-func newAnnounceBudget() *announceBudget {
-	return &announceBudget{rate.NewLimiter(announceRate, announceBurst)}
+func newAnnounceBucket() *announceBucket {
+	return &announceBucket{rate.NewLimiter(announceRate, announceBurst)}
 }
 
-// charge takes n bytes out of the budget.
-func (b *announceBudget) charge(n int) {
+// charge takes n bytes out of the bucket.
+func (b *announceBucket) charge(n int) {
 	for ; n > announceBurst; n -= announceBurst {
 		b.limiter.ReserveN(time.Now(), announceBurst)
 	}
 	b.limiter.ReserveN(time.Now(), n)
 }
 
-func (b *announceBudget) full(now time.Time) bool { return b.limiter.TokensAt(now) >= announceBurst }
+func (b *announceBucket) full(now time.Time) bool { return b.limiter.TokensAt(now) >= announceBurst }
 
-// wait waits until the budget is positive, or one of the contexts ends.
-func (b *announceBudget) wait(ctx, ended context.Context) {
+// wait waits until the bucket is positive, or one of the contexts ends.
+func (b *announceBucket) wait(ctx, ended context.Context) {
 	missing := -b.limiter.TokensAt(time.Now())
 	if missing <= 0 {
 		return

@@ -168,7 +168,7 @@ func TestFamiliesAreForgotten(t *testing.T) {
 		now := time.Now()
 		r.forgetFamilies(now)
 		if r.families["hers"] == nil {
-			t.Error("a family was forgotten before its budget was full again")
+			t.Error("a family was forgotten before its bucket was full again")
 		}
 		r.forgetFamilies(now.Add(time.Minute))
 		if len(r.families) != 0 {

@@ -33,7 +33,7 @@ func newID(prefix string) string {
 	return string(id)
 }
 
-// newTrackID marks kind and source in a track's id, for whoever reads a log.
+// newTrackID returns an ID whose prefix names the track's kind and source, for readers of logs.
 func newTrackID(kind livekit.TrackType, source livekit.TrackSource) string {
 	k := "V"
 	if kind == livekit.TrackType_AUDIO {

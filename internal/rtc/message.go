@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Message is a message for one client or many: however many get it, it is encoded once in each format that is asked for.
-// Nobody may change it once it was made.
+// Message is a message for one client or many. However many get it, it is encoded once in each format that is asked for.
+// It must not be changed after NewMessage.
 type Message struct {
 	*livekit.SignalResponse
 
@@ -18,7 +18,7 @@ type Message struct {
 	binary, text encoding
 }
 
-// encoding is a Message in one format, once somebody has asked for it.
+// encoding is a Message in one format, once it has been encoded.
 type encoding struct {
 	once sync.Once
 	raw  []byte
@@ -28,7 +28,7 @@ type encoding struct {
 // NewMessage makes m ready to be sent.
 func NewMessage(m *livekit.SignalResponse) *Message { return &Message{SignalResponse: m} }
 
-// Size is what m takes as protobuf, in bytes.
+// Size returns the size of m as protobuf, in bytes.
 func (m *Message) Size() int {
 	m.measure.Do(func() { m.size = proto.Size(m.SignalResponse) })
 	return m.size

@@ -95,7 +95,7 @@ func (p *Participant) newSuccessor(to *Room) *Participant {
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
 	successor := blankParticipant(to, req, nil)
 	successor.info.State, successor.info.Version = p.info.State, 0
-	successor.granted, successor.budget = p.granted, p.budget
+	successor.granted, successor.bucket = p.granted, p.bucket
 	return successor
 }
 

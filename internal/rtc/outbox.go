@@ -48,15 +48,15 @@ type outbox struct {
 	done     chan struct{} // closed by close
 	ended    chan struct{} // closed when run has returned
 
-	mu          sync.Mutex
-	reliable    sendQueue
-	lossy       sendQueue
-	frames      sendQueue     // of data tracks
-	relief      chan struct{} // not nil while the client is slow; closed when it has caught up
-	slow, moved time.Time     // when relief was made, and when a reliable message was last taken
-	closed      bool
-	running     bool
-	after       chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
+	mu           sync.Mutex
+	reliable     sendQueue
+	lossy        sendQueue
+	frames       sendQueue     // of data tracks
+	backpressure chan struct{} // not nil while the client is slow; closed when it has caught up
+	slow, moved  time.Time     // when backpressure was made, and when a reliable message was last taken
+	closed       bool
+	running      bool
+	after        chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
 }
 
 // sendQueue is what waits for one channel, oldest first.
@@ -149,8 +149,8 @@ func (o *outbox) put(raw []byte) {
 }
 
 func (o *outbox) markSlowLocked() {
-	if o.relief == nil && o.reliable.bytes > slowMark {
-		o.relief, o.slow = make(chan struct{}), time.Now()
+	if o.backpressure == nil && o.reliable.bytes > slowMark {
+		o.backpressure, o.slow = make(chan struct{}), time.Now()
 	}
 }
 
@@ -176,7 +176,7 @@ func (o *outbox) putFresh(q *sendQueue, raw []byte) {
 func (o *outbox) hold(ctx context.Context, alone bool) {
 	for {
 		o.mu.Lock()
-		relief, until := o.relief, o.slow.Add(maxHold)
+		backpressure, until := o.backpressure, o.slow.Add(maxHold)
 		if alone {
 			until = o.moved.Add(maxStall)
 			if o.moved.Before(o.slow) {
@@ -185,12 +185,12 @@ func (o *outbox) hold(ctx context.Context, alone bool) {
 		}
 		o.mu.Unlock()
 		left := time.Until(until)
-		if relief == nil || left <= 0 {
+		if backpressure == nil || left <= 0 {
 			return
 		}
 		timer := time.NewTimer(left)
 		select {
-		case <-relief:
+		case <-backpressure:
 		case <-timer.C: // it may have moved meanwhile
 		case <-ctx.Done():
 		}
@@ -247,9 +247,9 @@ func (o *outbox) closeLocked() {
 	for _, q := range []*sendQueue{&o.reliable, &o.lossy, &o.frames} {
 		q.clear()
 	}
-	if o.relief != nil {
-		close(o.relief)
-		o.relief = nil
+	if o.backpressure != nil {
+		close(o.backpressure)
+		o.backpressure = nil
 	}
 }
 
@@ -334,9 +334,9 @@ func (o *outbox) take(q *sendQueue, fresh bool, now time.Time) []byte {
 		}
 		if !fresh {
 			o.moved = now
-			if o.relief != nil && o.reliable.bytes <= slowMark/2 {
-				close(o.relief)
-				o.relief = nil
+			if o.backpressure != nil && o.reliable.bytes <= slowMark/2 {
+				close(o.backpressure)
+				o.backpressure = nil
 			}
 		}
 		return m.raw

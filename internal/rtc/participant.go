@@ -32,7 +32,7 @@ type Participant struct {
 	askedName string                         // the name the client asked for, if it is shown in another form
 	granted   *livekit.ParticipantPermission // what a back end has granted since the token; nil: what the token says
 	refresh   *time.Timer                    // of the token
-	budget    *announceBudget                // of announcements about p
+	bucket    *announceBucket                // of announcements about p
 
 	conn        connections
 	publishing  publishing
@@ -59,7 +59,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	now := time.Now()
 	p := &Participant{
 		room: r, req: req, quirks: quirksOf(req.Client), joined: now,
-		info: proto.CloneOf(req.Info), budget: newAnnounceBudget(),
+		info: proto.CloneOf(req.Info), bucket: newAnnounceBucket(),
 	}
 	p.context, p.cancel = context.WithCancel(r.context)
 	p.conn.init(p, sink)

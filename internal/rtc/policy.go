@@ -66,7 +66,7 @@ func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
 	if old == nil && pb.policy == nil { // as clients say at each join
 		return
 	}
-	p.budget.charge(policyCost)
+	p.bucket.charge(policyCost)
 	for _, pub := range pb.publications {
 		p.room.offerToAll(pub)
 	}

@@ -21,16 +21,16 @@ type Publication struct {
 	subs   []*Subscription   // everybody who is subscribed
 
 	elsewhere   map[*forward][]watched // what is watched in other rooms, by codec
-	toldWatched []watched              // of a mirror's: what the publisher was last told is watched here
+	toldWatched []watched              // of a mirror: what the source's room was last told is watched here
 
 	quality   trackScore  // of what arrives
-	regressed bool        // the backup is for all who take it
+	regressed bool        // all subscribers that take the backup get it
 	told      bool        // the owner knows that somebody subscribed
 	lower     *time.Timer // running while less is wanted than the owner was told
 	closed    bool
 }
 
-// newPublication makes a publication of what was announced, without media.
+// newPublication makes a publication of an announced track, without media.
 func newPublication(p *Participant, t *pendingTrack) *Publication {
 	pub := &Publication{owner: p, info: t.info, cids: t.cids}
 	if len(pub.info.Codecs) == 0 {
@@ -41,7 +41,7 @@ func newPublication(p *Participant, t *pendingTrack) *Publication {
 	return pub
 }
 
-// listCodecs completes the codecs by those the track's list has gained.
+// listCodecs adds the codecs that the track's list has gained.
 func (pub *Publication) listCodecs() {
 	for _, info := range pub.info.Codecs[len(pub.codecs):] {
 		pub.codecs = append(pub.codecs, &publishedCodec{pub: pub, info: info, told: unwatched})
@@ -49,7 +49,7 @@ func (pub *Publication) listCodecs() {
 	pub.cids = cidsOf(pub.cids[0], pub.info)
 }
 
-// publish makes a track public whose media has begun, or is to come in a codec that is known.
+// publish makes a track public whose media has begun, or is to come in a known codec.
 func (r *Room) publish(pub *Publication) {
 	p := pub.owner
 	p.publishing.publications[pub.info.Sid] = pub
@@ -86,8 +86,8 @@ func (pub *Publication) addMedia(s incomingStream) bool {
 	return begins
 }
 
-// correctCodec gives up a codec that was expected on a section where media comes in another one. All subscriptions end:
-// they were negotiated for the wrong codec.
+// correctCodec drops a codec that was expected on a section where media comes in another codec. All subscriptions end,
+// because they were negotiated for the wrong codec.
 func (pub *Publication) correctCodec(f sfu.Format, section peer.MediaSection) {
 	i := slices.IndexFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section && c.expected() })
 	if i < 0 {
@@ -107,8 +107,8 @@ func (pub *Publication) unsubscribeAll() {
 	}
 }
 
-// codecOf finds the codec in the track's list by its name, else by the client's id of it: the one that comes need not be
-// the one that was announced.
+// codecOf finds a codec of the track by its name, else by the client's ID of it, because a client may send another codec
+// than it announced.
 func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
 	for _, match := range []func(*publishedCodec) bool{
 		func(c *publishedCodec) bool { return strings.EqualFold(c.info.MimeType, mime) },
@@ -122,7 +122,7 @@ func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
 	return nil
 }
 
-// note writes what is the primary codec's into the track's own description.
+// note copies what describes the primary codec to the track's own description.
 func (pub *Publication) note() {
 	primary := pub.codecs[0].info
 	pub.info.MimeType, pub.info.Mid = primary.MimeType, primary.Mid
@@ -152,7 +152,7 @@ func (pub *Publication) silent() bool {
 	return !slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.streams > 0 })
 }
 
-// receivers are those of the codecs that come.
+// receivers returns the Receivers of the codecs that come.
 func (pub *Publication) receivers() []*sfu.Receiver {
 	var all []*sfu.Receiver
 	for _, c := range pub.codecs {
@@ -176,7 +176,7 @@ func (pub *Publication) stats() sfu.Stats {
 	return sum
 }
 
-// level reads the loudness of the track, as sfu.AudioLevel.Read does.
+// level returns the loudness of the track since the last call, as sfu.AudioLevel.Read does.
 func (pub *Publication) level() float32 {
 	var level float32
 	for _, r := range pub.receivers() {
@@ -210,7 +210,7 @@ func (r *Room) unpublish(pub *Publication) {
 	}
 }
 
-// withdraw takes the track from everybody.
+// withdraw ends all subscriptions to the track and removes it from the room.
 func (r *Room) withdraw(pub *Publication) {
 	pub.closed = true
 	if pub.lower != nil {

@@ -11,14 +11,15 @@ import (
 	"meet/internal/sfu"
 )
 
-// incomingStream is a stream of media, and the media section on which a client sends it; zero for a source of our own.
+// incomingStream is a stream of media, and the media section on which a client sends it. The section is zero for a source
+// of our own.
 type incomingStream struct {
 	sfu.TrackSource
 	section peer.MediaSection
 }
 
-// sending learns on which sections the client offers to send. An announced track that is no longer among them has been
-// given up, and so has media nobody has announced.
+// sending notes on which sections the client offers to send. It drops announced tracks that are not among them any more,
+// and media that nobody has announced.
 func (pb *publishing) sending(tracks []peer.OfferedTrack) {
 	p := pb.p
 	pb.offered = tracks
@@ -52,8 +53,8 @@ func (pb *publishing) sending(tracks []peer.OfferedTrack) {
 	}
 }
 
-// adopt gives a section whose track id is not known to the first announced track of its kind that has none, because some
-// browsers put other ids in their SDP (docs/protocol.md, 3.2).
+// adopt assigns a section whose track ID is not known to the first announced track of its kind that has no section,
+// because some browsers put other IDs in their SDP (docs/protocol.md, 3.2).
 func (pb *publishing) adopt(o peer.OfferedTrack) {
 	if pb.knowsCID(o.CID) {
 		return
@@ -70,8 +71,8 @@ func (pb *publishing) adopt(o peer.OfferedTrack) {
 	}
 }
 
-// publishOffered publishes announced tracks that the client has offered, without waiting for media, once the connection
-// works and their codec is known.
+// publishOffered publishes the announced tracks that the client has offered, once the connection works and their codec is
+// known. It does not wait for media.
 func (pb *publishing) publishOffered() {
 	p := pb.p
 	if p.conn.publisher == nil || !p.conn.publisher.connected {
@@ -96,7 +97,7 @@ func (pb *publishing) sendsFirst(t *pendingTrack, o peer.OfferedTrack) bool {
 	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !pb.p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
 
-// mediaArrived is called when a layer of a track sends its first packet.
+// mediaArrived is called with each stream of a track when its first packet has come.
 func (pb *publishing) mediaArrived(s incomingStream) {
 	info := s.Info()
 	if pub := pb.publicationOf(info, s.section); pub != nil {
@@ -147,7 +148,7 @@ func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSecti
 	return nil
 }
 
-// awaiting finds a published track that is to come in this codec too, for clients whose SDP has other ids.
+// awaiting finds a published track that is to come in this codec too, for clients whose SDP has other IDs.
 func (pb *publishing) awaiting(info sfu.SourceInfo) *Publication {
 	for _, pub := range pb.publications {
 		if slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool {
@@ -159,8 +160,9 @@ func (pb *publishing) awaiting(info sfu.SourceInfo) *Publication {
 	return nil
 }
 
-// takePending finds the announced track that this media is: by the id in its SDP, else the first of its kind, because
-// some browsers put another id there (docs/protocol.md, 3.2). The kind counts always: rights depend on it.
+// takePending finds the announced track that the media belongs to, by the track ID in its SDP, else the first of its
+// kind, because some browsers put another ID there (docs/protocol.md, 3.2). The kind always has to match, because rights
+// depend on it.
 func (pb *publishing) takePending(info sfu.SourceInfo) *pendingTrack {
 	kind := kindOf(info)
 	i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, info.ID) })
@@ -207,8 +209,8 @@ func (pb *publishing) setMuted(m *livekit.SignalRequest_Mute) {
 	p.room.announce(p, true)
 }
 
-// muteByServer mutes or unmutes a track of p's. Its client is told so first, by itself: one that only saw its track muted
-// in an update would say that it is not (docs/protocol.md, 3.4).
+// muteByServer mutes or unmutes a track of the participant. Its client gets a message of its own first: one that only saw
+// its track muted in an update would answer that the track is not muted (docs/protocol.md, 3.4).
 func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	p := pb.p
 	pub, t := pb.publications[sid], pb.pendingBySID(sid)
@@ -269,7 +271,7 @@ func (pb *publishing) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack
 	}
 }
 
-// trackInfo finds a track of p's, published or announced, and tells whether others see it.
+// trackInfo finds a track of the participant, published or announced, and reports whether others see it.
 func (pb *publishing) trackInfo(sid string) (info *livekit.TrackInfo, seen bool) {
 	if pub := pb.publications[sid]; pub != nil {
 		return pub.info, true

@@ -9,18 +9,18 @@ import (
 	"meet/internal/peer"
 )
 
-// publishing is what one participant sends: the tracks that it has announced and published, and who may receive them.
+// publishing holds what one participant sends: the tracks that it has announced and published, and who may receive them.
 type publishing struct {
 	p *Participant
 
 	pending      []*pendingTrack
-	queued       []*livekit.AddTrackRequest // whose client id is in use until an earlier track is unpublished
+	queued       []*livekit.AddTrackRequest // wait because an earlier track has their client ID
 	early        []incomingStream           // media whose AddTrack has not come yet
 	offered      []peer.OfferedTrack        // of the client's latest offer
 	publications map[string]*Publication    // by track sid
 	policy       *policy                    // nil: everybody may subscribe
-	audience     map[*Participant]int       // who receives something of it, and how many tracks
-	level        float32                    // how loud it was when others were last told: 0 to 1 in steps of 1/8; 0 is silent
+	audience     map[*Participant]int       // the participants that receive something of it, with the number of tracks
+	level        float32                    // the loudness that others were last told: 0 to 1 in steps of 1/8; 0 is silent
 }
 
 func (pb *publishing) init(p *Participant) {
@@ -29,7 +29,7 @@ func (pb *publishing) init(p *Participant) {
 	pb.audience = map[*Participant]int{}
 }
 
-// handOver passes the tracks on to a participant of another room, and takes them from everybody in this one.
+// handOver passes the tracks on to a participant of another room, and ends them in this room.
 func (pb *publishing) handOver(to *publishing) {
 	to.policy = pb.policy
 	for sid, pub := range pb.publications {

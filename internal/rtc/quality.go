@@ -7,15 +7,15 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// qualityState is how good a participant's connection was at the last look.
+// qualityState holds how good a participant's connection was at the last look.
 type qualityState struct {
 	known bool
 	score float64 // of its worst track, either way
 	lost  bool    // the media connection is down
 }
 
-// updateQuality looks at everybody's connection and tells each participant of its own and of those it receives, when one
-// of them has changed.
+// updateQuality grades all connections. It tells each participant the grades of its own connection and of those it
+// receives from, if one of them has changed.
 func (r *Room) updateQuality() {
 	for _, pub := range r.published {
 		pub.lookAtQuality()
@@ -35,8 +35,8 @@ func (pub *Publication) lookAtQuality() {
 	pub.quality.look(counts{int64(s.Packets + s.Lost), int64(s.Lost)}, lossWeight(pub.info.MimeType), 0, 0)
 }
 
-// lookAtQuality grades p by the worst of what it sends and receives, and tells whether others see a difference. What was
-// lost on the way from the publisher is not the subscriber's.
+// lookAtQuality grades p by the worst track that it sends or receives, and reports whether others see a difference. What
+// was lost between a publisher and the server does not count for its subscribers.
 func (p *Participant) lookAtQuality() bool {
 	if p.info.State != livekit.ParticipantInfo_ACTIVE {
 		return false
@@ -56,7 +56,7 @@ func (p *Participant) lookAtQuality() bool {
 	return !known || p.grade() != was
 }
 
-// mediaLost reports whether ICE hears nothing of p any more. A participant without a client has nothing to lose.
+// mediaLost reports whether ICE hears nothing of p any more. A participant without a client has no connection to lose.
 func (p *Participant) mediaLost() bool {
 	if p.forwarding.source != nil {
 		return p.forwarding.lost
@@ -64,7 +64,7 @@ func (p *Participant) mediaLost() bool {
 	return p.conn.primary() != nil && p.conn.lost()
 }
 
-// noteLost tells the others at once that p's media connection was lost, or is back.
+// noteLost tells the others at once when p's media connection is lost, or is back.
 func (p *Participant) noteLost() {
 	if lost := p.mediaLost(); p.quality.known && p.quality.lost != lost {
 		p.quality.lost = lost
@@ -73,7 +73,8 @@ func (p *Participant) noteLost() {
 	}
 }
 
-// tellQuality tells those who have changed, and those who receive something of them, of all they receive.
+// tellQuality sends the grades of all that they receive from to participants that have changed, and to those that receive
+// from them.
 func (r *Room) tellQuality(changed []*Participant) {
 	concerned := map[*Participant]bool{}
 	for _, p := range changed {
@@ -98,7 +99,7 @@ func (p *Participant) grade() livekit.ConnectionQuality {
 	return grade(p.quality.score)
 }
 
-// sendQuality tells p how good the connections of those people are, as far as that is known.
+// sendQuality sends p the grades of those participants' connections that are known.
 func (p *Participant) sendQuality(people ...*Participant) {
 	infos := make([]*livekit.ConnectionQualityInfo, 0, len(people))
 	for _, o := range people {
@@ -108,8 +109,8 @@ func (p *Participant) sendQuality(people ...*Participant) {
 		info := &livekit.ConnectionQualityInfo{ParticipantSid: o.sid(), Quality: o.grade(), Score: opinion(o.quality.score)}
 		if info.Quality == livekit.ConnectionQuality_LOST {
 			info.Score = opinion(0)
-			// A client that is told so of itself gives its connection up, which is for ICE to say; protocol 10 and older do not
-			// know it.
+			// A client that learns this of itself gives its connection up, which is for ICE to decide; older clients do
+			// not know it.
 			if o == p || !p.quirks.lostQuality {
 				info.Quality = livekit.ConnectionQuality_POOR
 			}

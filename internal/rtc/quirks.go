@@ -11,37 +11,37 @@ import (
 	"meet/internal/peer"
 )
 
-// clientQuirks are what has to be done differently for one client (docs/protocol.md, 1.7). They follow from what it
-// says of itself when it joins, and never change.
+// clientQuirks hold what has to be done differently for a client (docs/protocol.md, 1.7). They are computed from what the
+// client says of itself when it joins, and never change.
 type clientQuirks struct {
 	sdk string // its name, for the log
 
 	// Its connections.
-	fullICE      bool // it does not get along with ICE-lite
+	fullICE      bool // it does not support ICE-lite
 	tcp          bool // it may connect by ICE over TCP
 	zeroChecksum bool // it takes SCTP packets without a checksum (RFC 9653)
-	red, av1     bool // it plays what it offers to play
+	red, av1     bool // it plays RED, and AV1; other clients offer to play them and fail
 	reuses       bool // it plays another track on a media section that has carried one
-	syncsStreams bool // it plays tracks of one stream in step, and so is told the streams' names
-	mapsSections bool // it is told the streams' names, and finds a track by its media section
+	syncsStreams bool // it plays tracks of one stream in step, so it gets the streams' names
+	mapsSections bool // it gets the streams' names, and finds a track by its media section
 
 	// The tracks it sends and receives.
-	fixedSendCodec    bool // it sends a track in the codec it was made with, whichever stands first in the answer
-	fixedReceiveCodec bool // it reads a track in the codec it began with
-	ignoresOrder      bool // it sends any codec an answer holds, not the first one
-	wantsPackets      bool // it tells the application of a track only when its first packet comes
-	disabled          *livekit.DisabledCodecs
-	publish           []*livekit.Codec // those it may publish, the preferred first; never empty
+	fixedSendCodec    bool                    // it sends a track in the codec the track was made with, whatever the answer prefers
+	fixedReceiveCodec bool                    // it reads a track in the codec the track began with
+	ignoresOrder      bool                    // it sends any codec of an answer, not the first
+	wantsPackets      bool                    // it reports a track to the application only when the track's first packet comes
+	disabled          *livekit.DisabledCodecs // the codecs that it fails with
+	publish           []*livekit.Codec        // the codecs that it may publish, the preferred first; never empty
 
 	// The messages it knows.
-	allResponses      bool // it does not fail on messages that came after its version
-	reconnectResponse bool // it does not break on a ReconnectResponse
-	trackUnpublished  bool // it knows that the server can take a track back
+	allResponses      bool // it ignores messages that are newer than it
+	reconnectResponse bool // it knows ReconnectResponse, or ignores it
+	trackUnpublished  bool // it knows that the server can unpublish a track
 	lostQuality       bool // it knows the quality LOST
-	newestSID         bool // it knows identities by their newest sid, so it needs no word of one that was replaced
+	newestSID         bool // it knows identities by their newest sid, so it needs no update about a participant that was replaced
 	resumeAction      bool // it knows a Leave that makes it resume
 	metadataResponse  bool // it waits for an answer to a change of its metadata
-	roomMoved         bool // it knows what a move to another room is
+	roomMoved         bool // it knows RoomMoved
 }
 
 // quirksOf computes the quirks of a client.
@@ -50,24 +50,25 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 	sdk, protocol := c.GetSdk(), c.GetProtocol()
 	goSDK, js := sdk == livekit.ClientInfo_GO, sdk == livekit.ClientInfo_JS
 	unknown := sdk == livekit.ClientInfo_UNKNOWN
-	pion := goSDK || unknown // those that do not say what they are may be built on it
+	pion := goSDK || unknown // a client that does not say what it is may be built on pion
 	firefox, safari := c.firefox(), c.safari()
-	// Browsers' SDKs from before 2.16 know a track by nothing but the names in the SDP. Those that do not say their version,
-	// such as LiveKit's own tests, are taken for such.
+	// SDKs for browsers before 2.16 find a track only by the names in the SDP. An SDK that does not say its version, such as
+	// that of LiveKit's own tests, counts as old.
 	maps := !js || c.since(2, 16)
 	syncs := js && protocol > 9 && !firefox
 	disabled := c.disabledCodecs()
 	return clientQuirks{
 		sdk:     sdk.String(),
 		fullICE: firefox,
-		// LiveKit's Go SDK, and its Swift SDK before 1.0.5, do not get along with ICE over TCP.
+		// LiveKit's Go SDK, and its Swift SDK before 1.0.5, fail with ICE over TCP.
 		tcp: !goSDK && (sdk != livekit.ClientInfo_SWIFT || c.since(1, 0, 5)),
-		// LiveKit's Go SDK before 2.4.0 may not get along with packets without a checksum.
+		// LiveKit's Go SDK before 2.4.0 may fail with packets without a checksum.
 		zeroChecksum: !unknown && (!goSDK || c.since(2, 4, 0)),
 		red:          !firefox && !safari,
 		av1:          !safari,
-		// Safari does not, nor does LiveKit's Go SDK, whose pion stops a section for good that the server makes inactive; nor do
-		// those that would take the track for the one before, because a browser keeps the first one's name.
+		// Safari does not play a second track on a section, nor does LiveKit's Go SDK: its pion stops a section for good that the
+		// server makes inactive. A client that finds tracks by their names would take the second track for the first, because a
+		// browser keeps the first one's name.
 		reuses:       !safari && !pion && protocol > 3 && (!syncs || maps),
 		syncsStreams: syncs,
 		mapsSections: syncs && maps,
@@ -81,7 +82,7 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 
 		// Rust clients before protocol 10 fail on messages that came later, old SDKs for browsers on a ReconnectResponse.
 		allResponses:      sdk != livekit.ClientInfo_RUST || protocol >= 10,
-		reconnectResponse: !js || c.GetVersion() == "" || c.since(1, 6, 3), // one that does not say its version is taken for new
+		reconnectResponse: !js || c.GetVersion() == "" || c.since(1, 6, 3), // an SDK that does not say its version counts as new
 		trackUnpublished:  protocol >= 7,
 		lostQuality:       protocol >= 11,
 		newestSID:         protocol >= 12,
@@ -91,7 +92,7 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 	}
 }
 
-// configuration is what the client is told of how to behave here.
+// configuration returns what the client is told about how to behave here.
 func (q *clientQuirks) configuration() *livekit.ClientConfiguration {
 	return &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED, DisabledCodecs: q.disabled}
 }
@@ -106,16 +107,17 @@ func (c clientInfo) safari() bool { return strings.EqualFold(c.GetBrowser(), "sa
 
 func (c clientInfo) runsOn(os string) bool { return strings.EqualFold(c.GetOs(), os) }
 
-// since reports whether the client's SDK is of that version or newer; one that does not say is old.
+// since reports whether the client's SDK has that version or a newer one. An SDK that does not say its version counts as
+// old.
 func (c clientInfo) since(version ...int) bool {
 	return slices.Compare(versionOf(c.GetVersion()), version) >= 0
 }
 
-// deviceRule names a codec that some clients say they know and fail with.
+// deviceRule names a codec that some clients offer and fail with.
 type deviceRule struct {
 	applies     func(clientInfo) bool
 	mime        string
-	publishOnly bool // they play it all the same
+	publishOnly bool // they play it without fault
 }
 
 // deviceRules are those of LiveKit 1.13.5 (pkg/clientconfiguration/conf.go).
@@ -138,7 +140,7 @@ func (c clientInfo) xiaomi2201117TI() bool {
 	return c.runsOn("android") && strings.EqualFold(c.GetDeviceModel(), "xiaomi 2201117ti")
 }
 
-// disabledCodecs are those the client says it knows and fails with; nil when there are none.
+// disabledCodecs returns the codecs that the client offers and fails with, nil if there are none.
 func (c clientInfo) disabledCodecs() *livekit.DisabledCodecs {
 	var off *livekit.DisabledCodecs
 	for _, rule := range deviceRules {
@@ -159,7 +161,7 @@ func (c clientInfo) disabledCodecs() *livekit.DisabledCodecs {
 	return off
 }
 
-// publishCodecs are those a client may publish that is told to leave some.
+// publishCodecs returns the enabled codecs without the disabled ones.
 func publishCodecs(off *livekit.DisabledCodecs) []*livekit.Codec {
 	return slices.DeleteFunc(peer.EnabledCodecs(), func(c *livekit.Codec) bool {
 		return listed(off.GetCodecs(), c.Mime) || listed(off.GetPublish(), c.Mime)
@@ -179,7 +181,7 @@ func newerThan(version string, major, minor int) bool {
 	return slices.Compare(v, []int{major, minor}) > 0
 }
 
-// versionOf reads a version such as "1.6.3-rc1". What is no number counts as 0, and so as old; no text is older than all.
+// versionOf reads a version such as "1.6.3-rc1". A part that is no number counts as 0. No version is older than any.
 func versionOf(text string) []int {
 	if text == "" {
 		return nil

@@ -11,7 +11,7 @@ import (
 // This file decides who is subscribed to what (docs/protocol.md, 4). Each change looks only at what it can concern:
 // one subscriber, one publication, or both.
 
-// reconcile brings p's subscriptions in line with what p wants and may have, the oldest publications first.
+// reconcile brings p's subscriptions in line with what p wants and may receive, the oldest publications first.
 func (r *Room) reconcile(p *Participant) {
 	for _, pub := range r.published {
 		p.subscribing.follow(pub)
@@ -25,12 +25,12 @@ func (r *Room) offerToAll(pub *Publication) {
 	}
 }
 
-// follow brings p's subscription to pub in line with what p wants and may have.
+// follow brings the participant's subscription to pub in line with what it wants and may receive.
 func (sb *subscribing) follow(pub *Publication) {
 	p := sb.p
 	o := pub.owner
 	if p.closed || pub.closed || o == p || o.hidden() || p.conn.receiving() == nil {
-		return // clients throw away media of somebody they were not told of
+		return // clients drop media of a participant they do not know
 	}
 	sid := pub.info.Sid
 	s, wants := sb.subscriptions[sid], sb.wants(sid)
@@ -48,7 +48,7 @@ func (sb *subscribing) follow(pub *Publication) {
 	}
 }
 
-// wants tells whether p is to receive track sid: as it said, else as it joined.
+// wants reports whether the participant is to receive track sid: as it chose, else as it joined.
 func (sb *subscribing) wants(sid string) bool {
 	if !sb.p.info.Permission.GetCanSubscribe() {
 		return false
@@ -59,7 +59,7 @@ func (sb *subscribing) wants(sid string) bool {
 	return sb.p.req.AutoSubscribe
 }
 
-// limit is how many tracks of the kind one participant may be subscribed to; 0 is without limit.
+// limit returns how many tracks of the kind one participant may be subscribed to; 0 means no limit.
 func (r *Room) limit(kind livekit.TrackType) int {
 	if kind == livekit.TrackType_AUDIO {
 		return r.rooms.opts.SubscriptionLimitAudio
@@ -67,7 +67,8 @@ func (r *Room) limit(kind livekit.TrackType) int {
 	return r.rooms.opts.SubscriptionLimitVideo
 }
 
-// hasPlaceFor tells whether one more track of pub's kind is within p's limit. Those beyond it wait until one is given up.
+// hasPlaceFor reports whether one more track of pub's kind is within the participant's limit. Further tracks wait until
+// one is given up.
 func (sb *subscribing) hasPlaceFor(pub *Publication) bool {
 	limit := sb.p.room.limit(pub.info.Type)
 	if limit == 0 {
@@ -81,7 +82,7 @@ func (sb *subscribing) hasPlaceFor(pub *Publication) bool {
 	return limit > 0
 }
 
-// choose notes what the client wants to receive; it holds for tracks that do not exist yet too.
+// choose notes what the client wants to receive. It may name tracks that do not exist yet.
 func (sb *subscribing) choose(u *livekit.UpdateSubscription) {
 	sids := slices.Clone(u.TrackSids)
 	for _, t := range u.ParticipantTracks {
@@ -104,19 +105,19 @@ func (sb *subscribing) choose(u *livekit.UpdateSubscription) {
 	}
 }
 
-// maxRemembered bounds what is remembered of tracks that do not exist, for one subscriber. Of others it is forgotten with
-// the track.
+// maxRemembered bounds what is remembered of tracks that do not exist, for one subscriber. What is remembered of a track
+// that exists is forgotten with it.
 const maxRemembered = 4096
 
-// mayRemember tells whether to remember what p says of track sid, beside what is kept of others.
+// mayRemember reports whether to remember what the client says of track sid, while kept others are remembered.
 func (sb *subscribing) mayRemember(sid string, kept int) bool {
 	return sb.p.room.publication(sid) != nil || kept < maxRemembered && validSID(sid)
 }
 
-// validSID tells whether a client's text may be the sid of a track, that exists or not.
+// validSID reports whether a client's text has the form of a track's sid.
 func validSID(sid string) bool { return strings.HasPrefix(sid, trackPrefix) && len(sid) <= 32 }
 
-// publication finds a track by its sid, among those that others may know of.
+// publication finds a track by its sid, among those that others may know.
 func (r *Room) publication(sid string) *Publication {
 	if pub := r.bySID[sid]; pub != nil && !pub.owner.hidden() {
 		return pub
@@ -125,19 +126,19 @@ func (r *Room) publication(sid string) *Publication {
 }
 
 const (
-	// trackTimeout is how long a client may wait for a track that does not exist before it is told so.
+	// trackTimeout is how long a track that does not exist is waited for before the client gets an error.
 	trackTimeout = 60 * time.Second
-	// bindTimeout is how long a track may take to find its place on a connection that works.
+	// bindTimeout is how long a track may take to get a media section on a connection that works.
 	bindTimeout = 15 * time.Second
 )
 
-// wait is something a client was promised: it is told if it does not come in time.
+// wait is a track that a client is to receive: it gets an error if the track does not come in time.
 type wait struct {
 	since time.Time
 	limit time.Duration
 }
 
-// await notes that p waits for track sid: for it to exist, or to find its place on p's connection.
+// await notes that the client waits for track sid: for the track to exist, or to get a media section.
 func (sb *subscribing) await(sid string, limit time.Duration) {
 	if _, waits := sb.awaited[sid]; !waits || limit == bindTimeout {
 		sb.awaited[sid] = wait{time.Now(), limit}
@@ -145,7 +146,7 @@ func (sb *subscribing) await(sid string, limit time.Duration) {
 	sb.p.room.waiting[sb.p] = true
 }
 
-// giveUp tells clients what they have waited for in vain. It runs with every tick.
+// giveUp tells clients of tracks that did not come in time. It runs with every tick.
 func (r *Room) giveUp(now time.Time) {
 	for p := range r.waiting {
 		p.subscribing.giveUp(now)
@@ -163,14 +164,14 @@ func (sb *subscribing) giveUp(now time.Time) {
 		case s != nil && s.state != subscriptionNegotiating:
 			delete(sb.awaited, sid)
 		case w.limit == bindTimeout && (t == nil || !t.connected):
-			sb.awaited[sid] = wait{now, w.limit} // there is no place to be found yet
+			sb.awaited[sid] = wait{now, w.limit} // no section can be negotiated yet
 		case now.Sub(w.since) < w.limit:
 		case w.limit == bindTimeout:
 			delete(sb.awaited, sid)
 			if s != nil {
 				sb.tellError(sid, livekit.SubscriptionError_SE_UNKNOWN)
 			}
-		case sb.p.room.publication(sid) != nil: // and waits for permission or a place, of which clients are told otherwise
+		case sb.p.room.publication(sid) != nil: // it waits for permission or the limit, which clients learn otherwise
 			delete(sb.awaited, sid)
 		default:
 			delete(sb.awaited, sid)
@@ -184,7 +185,7 @@ func (sb *subscribing) tellError(sid string, e livekit.SubscriptionError) {
 	sb.p.send(subscriptionResponseMessage(sid, e))
 }
 
-// list makes pub known to the room; unlist forgets it and what everybody said of it.
+// list makes pub known to the room; unlist forgets it and what subscribers have said of it.
 func (r *Room) list(pub *Publication) {
 	r.published = append(r.published, pub)
 	r.bySID[pub.info.Sid] = pub

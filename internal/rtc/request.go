@@ -12,16 +12,16 @@ import (
 	"meet/internal/name"
 )
 
-// Handle processes one message of the client. It blocks for the client's announcement budget, for the room's loop, and for
-// transports that are behind, so a flooding client slows only itself. Once a newer connection has taken over the session,
-// its messages are ignored.
+// Handle processes one message of the client. It waits for the client's token bucket of announcements, for the room's
+// loop, and for transports that are behind, so a flooding client slows only itself. Once a newer connection has taken
+// over the session, its messages are ignored.
 func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	if s.room == nil {
 		return nil
 	}
 	size := proto.Size(m) // before the loop keeps parts of it
 	latest := s.participant.latest()
-	latest.budget.wait(ctx, latest.context)
+	latest.bucket.wait(ctx, latest.context)
 	var transports []*Transport
 	life := func(*Participant) context.Context { return ctx }
 	err := s.participant.doOnLoop(life, func(p *Participant) {
@@ -36,14 +36,14 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	return err
 }
 
-// Heard tells that the client has said something, if only that it is there.
+// Heard notes that the client has sent something, if only a ping.
 func (s *Session) Heard() {
 	if s.participant != nil {
 		s.participant.latest().conn.heard.Store(time.Now().UnixNano())
 	}
 }
 
-// Lost tells that the signalling connection has ended without a Leave. The participant stays as long as its media does.
+// Lost notes that the signalling connection has ended without a Leave. The participant stays as long as its media does.
 func (s *Session) Lost() {
 	if s.room == nil {
 		return
@@ -96,7 +96,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	}
 }
 
-// clientReason accepts the reasons a client may give for leaving (docs/protocol.md, 1.9).
+// clientReason returns the reason a client gives for leaving, if clients may give it (docs/protocol.md, 1.9).
 func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
 	switch r {
 	case livekit.DisconnectReason_USER_UNAVAILABLE, livekit.DisconnectReason_USER_REJECTED, livekit.DisconnectReason_AGENT_ERROR:
@@ -105,7 +105,8 @@ func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
 	return livekit.DisconnectReason_CLIENT_INITIATED
 }
 
-// refuse answers a request that is not carried out; echo puts the request into the answer, by which clients match it.
+// refuse answers a request that is not carried out; echo puts the request into the answer, by which clients match the
+// two.
 func (p *Participant) refuse(reason livekit.RequestResponse_Reason, message string, echo func(*livekit.RequestResponse)) {
 	r := &livekit.RequestResponse{Reason: reason, Message: message}
 	echo(r)
@@ -119,8 +120,8 @@ func (p *Participant) respond(r *livekit.RequestResponse) {
 	p.send(requestResponseMessage(r))
 }
 
-// refuseBlobs answers requests for data blobs, which the reference does not offer either unless told to: its clients wait
-// for an answer with their request's id.
+// refuseBlobs refuses requests for data blobs. The reference server does not offer them by default either; clients wait
+// for an answer with the ID of their request.
 func (p *Participant) refuseBlobs(id uint32) {
 	p.respond(&livekit.RequestResponse{
 		RequestId: id, Reason: livekit.RequestResponse_NOT_ALLOWED, Message: "data blobs are not offered by this server",
@@ -139,7 +140,7 @@ func (cn *connections) takeCandidate(t *livekit.TrickleRequest) {
 
 var errUnseen = fault.New(fault.Invalid, "the display name has no character that can be seen")
 
-// describe changes p's name, metadata and attributes. The caller announces it.
+// describe changes p's name, metadata and attributes, all or none. The caller announces it.
 func (p *Participant) describe(called, metadata string, changed map[string]string) error {
 	attributes := maps.Clone(p.info.Attributes)
 	if attributes == nil {
@@ -171,7 +172,7 @@ func (p *Participant) describe(called, metadata string, changed map[string]strin
 	return nil
 }
 
-// updateMetadata changes what the client says of itself, if it may.
+// updateMetadata changes the client's own name, metadata and attributes, if it may.
 func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 	answer := &livekit.RequestResponse{
 		RequestId: u.RequestId,
@@ -190,7 +191,7 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 	if u.Name != "" && u.Name != p.info.Name {
 		p.askedName = u.Name
 	}
-	p.budget.charge(proto.Size(u))
+	p.bucket.charge(proto.Size(u))
 	p.room.announce(p, true)
 	p.refreshToken()
 	if p.quirks.metadataResponse {

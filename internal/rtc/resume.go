@@ -7,11 +7,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// silenceCheck is how long a client that has resumed has to show that its media connection still works. One that receives
-// media reports on it several times a second; for any other an ICE restart in vain costs nothing.
+// silenceCheck is how long a client that has resumed has to show that its media connection still works. A client that
+// receives media sends reports several times a second; for any other a needless ICE restart costs nothing.
 const silenceCheck = time.Second
 
-// resume gives a returning client its participant back: same sid, tracks and subscriptions. The first message is a
+// resume gives a returning client its participant back: the sid, tracks and subscriptions. The first message is a
 // ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (docs/protocol.md, 7.2).
 func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	p := r.participants[req.Identity]
@@ -41,11 +41,11 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	}
 	p.resumeWith(req)
 	p.sendEverything()
-	clear(p.subscribing.permitted) // what was said of it meanwhile is lost
+	clear(p.subscribing.permitted) // what was sent of it meanwhile is lost
 	r.reconcile(p)
 	p.subscribing.repeatPauses()
 	for _, pub := range p.publishing.publications {
-		pub.sendDemand() // what was said meanwhile is lost
+		pub.sendDemand() // what was sent of it meanwhile is lost
 	}
 	if t := p.conn.subscriber; t != nil {
 		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us
@@ -53,7 +53,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		restart, now := moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED, time.Now()
 		t.Resume(restart)
 		if !restart {
-			// It may not have noticed yet, for instance that the cable was changed for the wireless, of the same address.
+			// The client may not have noticed yet, for instance if it went from cable to wireless behind one address.
 			r.after(silenceCheck, func() {
 				if !p.closed && p.conn.sink == sink {
 					t.RestartIfSilent(now)
@@ -75,17 +75,17 @@ func (p *Participant) dropSocket(sink SignalSink) *Session {
 	return &Session{room: p.room, participant: p, sink: sink}
 }
 
-// nothingToResume tells the client to join anew. The session it returns takes no messages.
+// nothingToResume makes the client join again. The session it returns takes no messages.
 func nothingToResume(sink SignalSink) *Session {
 	sink.Send(NewMessage(LeaveMessage(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)))
 	sink.Close()
 	return &Session{}
 }
 
-// sendEverything sends the state of the whole room, in place of the updates that went by while p had no socket.
+// sendEverything sends the state of the whole room, in place of the updates that p missed while it had no socket.
 func (p *Participant) sendEverything() {
 	var all []*livekit.ParticipantInfo
-	for _, d := range p.room.departed { // clients drop only those whom they are told of
+	for _, d := range p.room.departed { // clients drop only participants that an update names
 		if d.at.After(p.joined) && p.room.participants[d.info.Identity] == nil {
 			all = append(all, d.info)
 		}
@@ -115,7 +115,7 @@ func (p *Participant) sendEverything() {
 	}
 }
 
-// syncState checks what a resuming client believes against what is there and takes over its subscriptions.
+// syncState compares what a resuming client believes with the participant's state and takes over its subscriptions.
 func (p *Participant) syncState(s *livekit.SyncState) {
 	mismatch := false
 	for _, t := range s.PublishTracks {

@@ -41,8 +41,8 @@ type Room struct {
 	news         news
 	nonces       nonceSet
 	rpcs         map[string]*rpcCall     // the server's own, by their ids
-	callers      map[string]*Participant // hidden ones, by the names they are answered under
-	dataTracks   map[uint16]*DataTrack   // by the handle their subscribers know them by
+	callers      map[string]*Participant // hidden participants that have called others, by their made-up names
+	dataTracks   map[uint16]*DataTrack   // by the handle of their subscribers
 	lastHandle   uint16                  // given to a data track
 
 	// Of the participants: how many only serve others, and how many record.
@@ -51,15 +51,15 @@ type Room struct {
 	playoutDelay sfu.PlayoutDelay // for everybody; never changed
 
 	sifTrailer []byte // ends frames the server makes itself (docs/protocol.md, 12.8)
-	// What has to be brought up to date once this turn of the loop is over: connections to negotiate anew, and tracks
-	// whose watchers have changed.
+	// What has to be brought up to date after this turn of the loop: connections to negotiate, and tracks whose watchers
+	// have changed.
 	stale     map[*Participant]bool
 	rewatched map[*Publication]bool
-	rehandled map[*Participant]bool // whose data tracks have changed
-	released  map[*Participant]bool // who gave up a track, so that others may have a place
-	waiting   map[*Participant]bool // who waits for a track that has to come in time
+	rehandled map[*Participant]bool // receive other data tracks than before
+	released  map[*Participant]bool // gave up a track, so another one may be within the limit
+	waiting   map[*Participant]bool // wait for a track that has to come in time
 
-	agents     []*livekit.RoomAgentDispatch // that it was made with, until it has started
+	agents     []*livekit.RoomAgentDispatch // of its configuration, until it has started
 	everJoined bool
 	idle       *time.Timer // closes the room when nobody comes
 	ticker     *time.Timer // speakers and, every quality-th time, connection quality
@@ -67,7 +67,7 @@ type Room struct {
 	foremost   foremost
 	closed     bool
 
-	observations []*observation // who is notified of the tracks; see observer.go
+	observations []*observation // see observer.go
 }
 
 func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
@@ -167,7 +167,8 @@ func (r *Room) after(d time.Duration, f func()) *time.Timer {
 // enter admits a new participant or resumes one.
 func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
 	caller := ctx
-	ctx = context.WithoutCancel(ctx) // what is queued on the loop will run; leaving in between would make a ghost
+	// What is queued on the loop will run: returning before it would leave a participant without a client.
+	ctx = context.WithoutCancel(ctx)
 	if req.Reconnect {
 		var s *Session
 		if err := r.loop.Do(ctx, func() { s = r.resume(req, sink) }); err != nil {
@@ -175,28 +176,28 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 		}
 		return s, nil
 	}
-	var budget *announceBudget
+	var bucket *announceBucket
 	err := r.loop.Do(ctx, func() {
-		budget = r.family(req.Token).budget
+		bucket = r.family(req.Token).bucket
 		req.Info = r.restricted(req)
 	})
 	if err != nil {
 		return nil, err
 	}
-	budget.wait(caller, r.context)
-	// Connections are made here, on the caller's goroutine: it takes a while.
+	bucket.wait(caller, r.context)
+	// The connection is made here, on the caller's goroutine, because that takes milliseconds.
 	p, err := newParticipant(r, req, sink)
 	if err != nil {
 		return nil, err
 	}
-	p.budget = budget
+	p.bucket = bucket
 	refused := errRoomClosed
 	err = r.loop.Do(ctx, func() {
 		if refused = r.mayEnter(req); refused == nil { // it may have been removed since Join looked
 			refused = r.rooms.bans.refuses(req, time.Now())
 		}
 		if refused != nil {
-			p.closed = true // what its connections report from now on is of no account
+			p.closed = true // what its connections report from now on is ignored
 			return
 		}
 		r.admit(p)
@@ -231,22 +232,22 @@ func (r *Room) admits(req JoinRequest) error {
 	return nil
 }
 
-// headCount is the number of participants people would count: no agents and recorders.
+// headCount returns the number of participants without agents and recorders.
 func (r *Room) headCount() int { return len(r.participants) - r.dependents }
 
-// admit lets p in. An older participant with its identity has to go: exactly one remains.
+// admit makes p a participant of the room. An older one with its identity has to leave.
 func (r *Room) admit(p *Participant) {
 	p.info.Permission = r.restricted(p.req).Permission // it may have changed since its connections were made
 	if r.family(p.req.Token).granted != nil && !p.req.companion() {
 		p.granted = p.info.Permission
 	}
-	p.budget.charge(joinCost)
+	p.bucket.charge(joinCost)
 	r.enroll(p)
 	p.begin() // its first message is the join, so the others' news of the room come after
 	r.peopleChanged()
 }
 
-// enroll makes p one of the room.
+// enroll adds p to the participants of the room.
 func (r *Room) enroll(p *Participant) {
 	if old := r.participants[p.identity()]; old != nil {
 		old.replaced = true
@@ -258,7 +259,7 @@ func (r *Room) enroll(p *Participant) {
 	r.waitForSomebody()
 }
 
-// enlist counts p in (by = 1) or out (by = -1); the others learn of it by peopleChanged.
+// enlist adds p to the room's counts (by = 1) or removes it (by = -1). peopleChanged announces them.
 func (r *Room) enlist(p *Participant, by int) {
 	if p.req.dependent() {
 		r.dependents += by
@@ -273,7 +274,7 @@ func (r *Room) enlist(p *Participant, by int) {
 	r.info.ActiveRecording = r.recorders > 0
 }
 
-// setPublisher notes whether p publishes: it does from its first track on, as long as it may.
+// setPublisher notes whether p publishes: from its first track on, as long as it may.
 func (p *Participant) setPublisher(publishes bool) {
 	if p.info.IsPublisher == publishes {
 		return
@@ -287,16 +288,16 @@ func (p *Participant) setPublisher(publishes bool) {
 	p.room.peopleChanged()
 }
 
-// peopleChanged makes the room's head counts known with the next round of news; that it is being recorded, at once.
+// peopleChanged announces the room's counts with the next round of updates, and at once that it is being recorded.
 func (r *Room) peopleChanged() {
 	r.news.room = true
 	r.tellNews(r.news.recording != r.info.ActiveRecording)
 }
 
-// snapshot is a copy of the room's state that may leave the loop.
+// snapshot returns a copy of the room's state that may leave the loop.
 func (r *Room) snapshot() *livekit.Room { return proto.CloneOf(r.info) }
 
-// remove ends p with a Leave that says why.
+// remove ends p with a Leave that gives the reason.
 func (r *Room) remove(p *Participant, reason livekit.DisconnectReason) {
 	if p.closed {
 		return
@@ -305,12 +306,12 @@ func (r *Room) remove(p *Participant, reason livekit.DisconnectReason) {
 	r.depart(p, reason)
 }
 
-// depart takes p out of the room and tells the others.
+// depart removes p from the room and announces that.
 func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	if p.closed {
 		return
 	}
-	if r.participants[p.identity()] == p { // first, because the events of its end count those who remain
+	if r.participants[p.identity()] == p { // first, because the events of its end count the others
 		delete(r.participants, p.identity())
 		r.enlist(p, -1)
 	}
@@ -322,7 +323,7 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	r.waitForSomebody()
 }
 
-// waitForSomebody starts the time after which the room closes, if there is nobody who holds it open.
+// waitForSomebody starts the time after which the room closes, if nobody holds it open.
 func (r *Room) waitForSomebody() {
 	if r.idle != nil {
 		r.idle.Stop()

@@ -22,17 +22,20 @@ type Options struct {
 	Log    *slog.Logger // required
 	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own
 	TCP    peer.TCPMux  // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
-	// OnEvent is told everything that happens in rooms, in order for each room. It must not block.
+	// OnEvent receives everything that happens in rooms, in order for each room. It must not block.
 	OnEvent func(Event)
-	// RefreshToken makes a token by which the participant can return, with the grants of the one it presented. Nil sends none.
+	// RefreshToken makes a token by which the participant can return, with the grants of the token it presented. Nil
+	// sends none.
 	RefreshToken func(TokenSubject) (string, error)
-	ServerInfo   *livekit.ServerInfo // told to clients; its version must look like LiveKit's
-	// How long a room nobody ever joined stays, and one that everybody left; zero means 5 minutes and 20 seconds.
+	ServerInfo   *livekit.ServerInfo // sent to clients; its version must have the form of LiveKit's
+	// EmptyTimeout is how long a room stays that nobody has joined, DepartureTimeout how long one stays that everybody
+	// has left; zero means 5 minutes and 20 seconds.
 	EmptyTimeout, DepartureTimeout time.Duration
-	// How many tracks of a kind one participant may be subscribed to at once; zero is without limit.
+	// The subscription limits are how many tracks of a kind one participant may be subscribed to at once; zero means no
+	// limit.
 	SubscriptionLimitAudio, SubscriptionLimitVideo int
 
-	// Shorter in tests; zero means what is right otherwise.
+	// These are shorter in tests; zero means the usual time.
 	answerTimeout time.Duration // see peer.EngineOptions
 	introduction  time.Duration // until others learn of a participant whose media has not connected
 }
@@ -83,13 +86,13 @@ func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 }
 
 // SignalSink takes messages for one client. Send never blocks: it queues, and returns false once the connection cannot
-// take any more, because it is gone or too slow. Close lets what is queued go out and then closes the connection.
+// take any more, because it has ended or is too slow. Close sends what is queued and then closes the connection.
 type SignalSink interface {
 	Send(*Message) bool
 	Close()
 }
 
-// Session is one signalling connection's hold on its participant.
+// Session is the hold of one signalling connection on its participant.
 type Session struct {
 	room        *Room
 	participant *Participant
@@ -125,8 +128,8 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	}
 }
 
-// maxJoinTries bounds how often a join meets rooms that end. More than two in a row is no coincidence but a mistake of
-// ours that the join itself brings out.
+// maxJoinTries bounds how often a join meets rooms that end. More than two in a row are no coincidence but a fault of
+// ours that the join itself causes.
 const maxJoinTries = 3
 
 // Check returns why a Join with req would be refused now, without joining.
@@ -153,7 +156,7 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	return err
 }
 
-// roomFor finds the room to join or makes it; it makes none, and returns nil, for somebody who wants to resume.
+// roomFor finds the room to join or makes it. For a request to resume it makes none, and returns nil.
 func (rs *Rooms) roomFor(req JoinRequest) (*Room, error) {
 	if !req.Reconnect {
 		return rs.room(req.Room, req.RoomConfig)

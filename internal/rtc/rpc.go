@@ -11,7 +11,7 @@ import (
 	"meet/internal/fault"
 )
 
-// This file is the server as the caller of a participant's method (docs/protocol.md, 6.3).
+// This file calls participants' methods for the server (docs/protocol.md, 6.3).
 
 // Codes of an RPCError; numbers below 1400 and above 1599 are the application's own.
 const (
@@ -28,7 +28,7 @@ const (
 	RPCSendFailed            = 1505
 )
 
-// RPCError is a call that did not succeed: the participant's own answer, or why there is none.
+// RPCError is the error of a call that did not succeed: the participant's answer, or the reason why there is none.
 type RPCError struct {
 	Code          uint32
 	Message, Data string
@@ -43,13 +43,12 @@ func (e *RPCError) Error() string {
 }
 
 const (
-	// maxRPCPayload bounds both directions in bytes; maxRPCMessage the text of an error. Clients hold to the same.
+	// maxRPCPayload bounds both directions in bytes, maxRPCMessage the text of an error. Clients have the same bounds.
 	maxRPCPayload = 15 << 10
 	maxRPCMessage = 256
-	// rpcAckTime is how long a participant may take to say that it has got the call: a client does so at once.
+	// rpcAckTime is how long a participant may take to acknowledge the call, which clients do at once.
 	rpcAckTime = 2 * time.Second
-	// rpcDefaultTime is how long an answer may take when the caller does not say; rpcLeastTime what the participant is
-	// given at least.
+	// rpcDefaultTime is how long an answer may take by default, rpcLeastTime how long the participant gets at least.
 	rpcDefaultTime = 10 * time.Second
 	rpcLeastTime   = time.Second
 	// maxRPCs bounds the calls of a room that wait for an answer.
@@ -64,7 +63,7 @@ var errCallForwarded = &RPCError{Code: RPCRecipientNotFound, Message: "Recipient
 
 var errManyRPCs = fault.New(fault.Exhausted, "too many calls to participants of this room wait for an answer")
 
-// rpcCall is a call that waits for its answer. Its channels have room for what the loop puts into them.
+// rpcCall is a call that waits for its answer. Its channels have room for what the loop sends.
 type rpcCall struct {
 	to     *Participant
 	acked  chan struct{}
@@ -76,7 +75,7 @@ type rpcAnswer struct {
 	err     error
 }
 
-// PerformRPC calls a method of a participant and waits for the answer. Zero time is that of LiveKit's clients.
+// PerformRPC calls a method of a participant and waits for the answer. A zero limit means that of LiveKit's clients.
 func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload string, limit time.Duration) (string, error) {
 	if len(payload) > maxRPCPayload {
 		return "", &RPCError{Code: RPCRequestTooLarge, Message: "Request payload too large"}
@@ -87,7 +86,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	id := newID(rpcIDPrefix)
 	packet := &livekit.DataPacket{
 		Kind: livekit.DataPacket_RELIABLE,
-		// The client answers whoever this names, so it has to be nobody.
+		// The client answers the identity named here, so no participant may have it.
 		ParticipantIdentity: id, DestinationIdentities: []string{identity},
 		Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{
 			Id: id, Method: method, Payload: payload, Version: rpcVersion,
@@ -119,7 +118,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	return call.wait(ctx, limit)
 }
 
-// wait returns the answer, or why there was none in time.
+// wait returns the answer, or the reason why none came in time.
 func (c *rpcCall) wait(ctx context.Context, limit time.Duration) (string, error) {
 	end, ack := time.NewTimer(limit), time.NewTimer(rpcAckTime)
 	defer end.Stop()
@@ -142,7 +141,8 @@ func (c *rpcCall) wait(ctx context.Context, limit time.Duration) (string, error)
 	}
 }
 
-// answersServer tells whether the packet answers a call of the server, and hands it over. Who was not called is not heard.
+// answersServer reports whether the packet answers a call of the server, and passes it to that call. An answer of another
+// participant than the called one is ignored.
 func (d *dataTransfer) answersServer(packet *livekit.DataPacket) bool {
 	switch v := packet.Value.(type) {
 	case *livekit.DataPacket_RpcAck:
@@ -177,7 +177,7 @@ func rpcAnswerOf(m *livekit.RpcResponse) rpcAnswer {
 	return rpcAnswer{payload: m.GetPayload()}
 }
 
-// finish hands over the first answer; later ones are dropped.
+// finish passes on the first answer. Later ones are dropped.
 func (c *rpcCall) finish(a rpcAnswer) {
 	select {
 	case c.answer <- a:
@@ -185,7 +185,7 @@ func (c *rpcCall) finish(a rpcAnswer) {
 	}
 }
 
-// hangUp ends the calls that wait for p, who is going.
+// hangUp ends the calls that wait for the participant, which is leaving.
 func (d *dataTransfer) hangUp() {
 	for id, call := range d.p.room.rpcs {
 		if call.to == d.p {

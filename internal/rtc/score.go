@@ -12,16 +12,16 @@ import (
 
 const (
 	bestScore  = 100.0
-	worstScore = 20.0 // lower ones would take long to recover from
+	worstScore = 20.0 // from a lower one a track would take long to recover
 	goodScore  = 80.0 // at most this is GOOD, above it EXCELLENT
 	poorScore  = 40.0 // at most this is POOR
 
-	// A score falls faster than it rises: these are the shares the newest look has in it.
+	// The weight of the newest look in the score: a score falls faster than it rises.
 	fallShare, riseShare = 0.7, 0.4
 )
 
-// lossWeight is how many points one percent of loss costs: sound with redundancy bears most, then Opus with its own error
-// correction, then video, where one packet spoils a picture. These are the reference server's.
+// lossWeight returns how many points one percent of loss costs: audio with redundancy tolerates most, then Opus with its
+// own error correction, then video, where one packet damages a picture. The numbers are the reference server's.
 func lossWeight(mime string) float64 {
 	switch {
 	case strings.HasPrefix(mime, "video/"):
@@ -32,10 +32,10 @@ func lossWeight(mime string) float64 {
 	return 5.3
 }
 
-// counts are what a track counted since it began.
+// counts are what was counted of a track since it began.
 type counts struct{ expected, lost int64 }
 
-// trackScore follows one track in one direction.
+// trackScore grades one track in one direction.
 type trackScore struct {
 	before  counts
 	busiest int64   // most packets expected between two looks
@@ -43,9 +43,9 @@ type trackScore struct {
 	score   float64 // 0 before the first look
 }
 
-// look takes what the track has counted now. excused is the share of it that was lost before this way began, roundTrip
-// that of the way, 0 when not known. A track that is quiet most of the time, as with discontinuous transmission, loses
-// little when it loses some of its few packets.
+// look grades the track by what has been counted until now. excused is the share that was lost before this direction
+// began, roundTrip the round-trip time, 0 if unknown. A track that is quiet most of the time, as with discontinuous
+// transmission, loses little when it loses some of its few packets.
 func (t *trackScore) look(now counts, weight, excused float64, roundTrip time.Duration) {
 	expected, lost := now.expected-t.before.expected, now.lost-t.before.lost
 	t.before = now
@@ -68,8 +68,8 @@ func (t *trackScore) look(now counts, weight, excused float64, roundTrip time.Du
 	}
 }
 
-// delayCost is what waiting costs, of half a round trip: little up to 160 ms, past which people begin to talk over each
-// other, a point for each 10 ms then.
+// delayCost returns the points that delay costs, which is half a round-trip time: few up to 160 ms, and beyond that,
+// where people begin to talk over each other, a point for each 10 ms.
 func delayCost(roundTrip time.Duration) float64 {
 	ms := float64(roundTrip.Milliseconds()) / 2
 	if ms > 160 {
@@ -78,7 +78,7 @@ func delayCost(roundTrip time.Duration) float64 {
 	return ms / 40
 }
 
-// grade is a score in LiveKit's three steps.
+// grade returns a score in LiveKit's three steps.
 func grade(score float64) livekit.ConnectionQuality {
 	switch {
 	case score > goodScore:
@@ -89,7 +89,7 @@ func grade(score float64) livekit.ConnectionQuality {
 	return livekit.ConnectionQuality_POOR
 }
 
-// opinion is a score as people would mark it, from 1 to 4.5 (mean opinion score, ITU-T G.107, appendix B).
+// opinion returns a score as a mean opinion score, from 1 to 4.5 (ITU-T G.107, appendix B).
 func opinion(score float64) float32 {
 	switch {
 	case score <= 0:

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// settleDelay is how long changed settings wait for the next change: who drags a window's edge changes them with every
-	// picture, and each change of layer costs a key frame (docs/protocol.md, 4).
+	// settleDelay is how long changed settings wait for the next change: a user who drags a window's edge changes them
+	// with every picture, and each change of layer costs a key frame (docs/protocol.md, 4).
 	settleDelay = 100 * time.Millisecond
-	// frameRateInterval is how often the temporal layer for a wanted frame rate is looked up anew. Rates are measured over
-	// about a second.
+	// frameRateInterval is how often the temporal layer for a wanted frame rate is looked up again. Rates are measured
+	// over about a second.
 	frameRateInterval = 2 * time.Second
 )
 
-// updateSettings notes how a track is to be received; it holds for tracks that do not exist yet too.
+// updateSettings notes how tracks are to be received. It may name tracks that do not exist yet.
 func (sb *subscribing) updateSettings(u *livekit.UpdateTrackSettings) {
 	kept := &livekit.UpdateTrackSettings{
 		Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Fps: u.Fps, Priority: u.Priority,
@@ -42,8 +42,8 @@ func (s *Subscription) change(u *livekit.UpdateTrackSettings) {
 	s.applyAfter(settleDelay)
 }
 
-// applyAfter applies what the settings are then. A time that is running already holds if it ends before: somebody who
-// never stops changing them is heard all the same.
+// applyAfter applies the settings at the end of d, or earlier if a timer is running that ends before, so that settings
+// that never stop changing take effect too.
 func (s *Subscription) applyAfter(d time.Duration) {
 	due := time.Now().Add(d)
 	if s.settle != nil {
@@ -57,7 +57,7 @@ func (s *Subscription) applyAfter(d time.Duration) {
 	p, sid := s.subscriber, s.pub.info.Sid
 	timer = p.room.after(d, func() {
 		if s.settle != timer {
-			return // one that fired while it was stopped
+			return // the timer fired while it was stopped
 		}
 		s.settle = nil
 		if u := p.subscribing.settings[sid]; s.state != subscriptionEnded && u != nil {
@@ -84,7 +84,7 @@ func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
 	s.pub.owner.room.rewatched[s.pub] = true
 }
 
-// stopSettling lets nothing more be applied.
+// stopSettling stops the timer.
 func (s *Subscription) stopSettling() {
 	if s.settle != nil {
 		s.settle.Stop()
@@ -93,8 +93,8 @@ func (s *Subscription) stopSettling() {
 }
 
 // wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
-// quality it asks for (docs/protocol.md, 4). The highest that was announced stands for all above: how many there are
-// is known only from what comes.
+// quality it asks for (docs/protocol.md, 4). The highest announced layer stands for all above, because it is not known
+// before media comes how many there are.
 func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	layers := sortedLayers(info.Layers)
 	top := len(layers) - 1
@@ -119,8 +119,8 @@ func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	return wanted
 }
 
-// temporalFor returns the highest temporal layer by which a layer up to wanted shows no more than fps, with a tenth to
-// spare; all while nothing has been measured.
+// temporalFor returns the highest temporal layer with which a layer up to wanted has no more than fps, plus a tenth; all
+// temporal layers while nothing has been measured.
 func temporalFor(rates sfu.FrameRates, wanted int, fps float32) int {
 	const most = sfu.MaxTemporals - 1
 	for n := min(wanted, sfu.MaxLayers-1); n >= 0; n-- {

@@ -6,11 +6,11 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// simulation is what a client has asked to be made to suffer, for the tests of applications (docs/protocol.md, 7.4).
+// simulation holds the faults that a client has asked for, to test applications (docs/protocol.md, 7.4).
 type simulation struct {
 	speaksUntil time.Time
-	// dropUntil is until when resumes are cut short: after their first message, or without any if silently is set. As many
-	// as drops are.
+	// dropUntil is the time until which resumes are cut short, at most drops of them: after their first message, or
+	// without any message if silently is set.
 	dropUntil time.Time
 	drops     int
 	silently  bool
@@ -19,15 +19,15 @@ type simulation struct {
 const (
 	// simulateResume is how long a client may take to begin the resume that is to be cut short.
 	simulateResume = 5 * time.Second
-	// silentDrops is how many resumes in a row get no message.
+	// silentDrops is the number of resumes in a row that get no message.
 	silentDrops = 3
-	// maxSpeech bounds how long somebody speaks who says nothing.
+	// maxSpeech bounds the time of a simulated speaker.
 	maxSpeech = time.Minute
-	// simulatedLevel is how loud that is, from 0 to 1.
+	// simulatedLevel is the loudness of a simulated speaker, from 0 to 1.
 	simulatedLevel = 0.9
 )
 
-// simulate does what the client asks for. It concerns the client alone, so anybody may ask.
+// simulate carries out what the client asks for. It concerns only that client, so any may ask.
 func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	now := time.Now()
 	switch m := s.GetScenario().(type) {
@@ -55,7 +55,7 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	}
 }
 
-// dropsResume tells whether the resume that begins now is to be cut short, and before its first message or after it.
+// dropsResume reports whether to cut short the resume that begins, and whether before its first message.
 func (p *Participant) dropsResume(now time.Time) (drop, silently bool) {
 	s := &p.simulation
 	if s.drops == 0 || now.After(s.dropUntil) {
@@ -65,8 +65,8 @@ func (p *Participant) dropsResume(now time.Time) (drop, silently bool) {
 	return true, s.silently
 }
 
-// switchProtocol makes the client's media go over TCP, or wherever it can again, by a restart of ICE. The client
-// restarts it where it is the one to offer: those of LiveKit join anew.
+// switchProtocol moves the client's media to TCP, or back to UDP, by an ICE restart. Where the client makes the offers it
+// has to restart ICE itself: LiveKit's clients join again.
 func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
 	if !cn.mayUseTCP() {
 		return

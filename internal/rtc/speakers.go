@@ -26,7 +26,8 @@ func (r *Room) tick() {
 	}
 }
 
-// updateSpeakers tells who has begun, changed or stopped speaking: to themselves and to those who hear them.
+// updateSpeakers tells participants who has begun, changed or stopped speaking: the speakers themselves, and those that
+// receive them.
 func (r *Room) updateSpeakers() {
 	var changed []*livekit.SpeakerInfo
 	news := map[*Participant][]*livekit.SpeakerInfo{}
@@ -47,7 +48,7 @@ func (r *Room) updateSpeakers() {
 	if len(changed) == 0 {
 		return
 	}
-	all := NewMessage(speakersChangedMessage(changed)) // most hear everybody
+	all := NewMessage(speakersChangedMessage(changed)) // most participants hear everybody
 	for o, heard := range news {
 		if len(heard) == len(changed) {
 			o.sendShared(all)
@@ -57,7 +58,7 @@ func (r *Room) updateSpeakers() {
 	}
 }
 
-// loudness reads the level of p's microphones; a muted one is silent.
+// loudness returns the level of p's microphones since the last call. A muted one is silent.
 func (p *Participant) loudness() float32 {
 	if p.forwarding.source != nil {
 		return p.forwarding.level
@@ -81,7 +82,7 @@ func (p *Participant) speaker() *livekit.SpeakerInfo {
 	return &livekit.SpeakerInfo{Sid: p.sid(), Level: p.publishing.level, Active: p.publishing.level > 0}
 }
 
-// hears tells whether p receives something of o.
+// hears reports whether p receives something of o.
 func (p *Participant) hears(o *Participant) bool { return o.publishing.audience[p] > 0 }
 
 func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
@@ -90,7 +91,7 @@ func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	}
 }
 
-// tellAbout tells p, who has just subscribed to o, whether o is speaking and how its connection is.
+// tellAbout tells p, which has just subscribed to o, whether o is speaking and how good its connection is.
 func (p *Participant) tellAbout(o *Participant) {
 	if o.publishing.level > 0 {
 		p.sendSpeakers([]*livekit.SpeakerInfo{o.speaker()})

@@ -7,32 +7,32 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Stats are what goes on in all rooms.
+// Stats are the counters of all rooms.
 type Stats struct {
 	// At the moment.
 	Rooms, Participants, Publishers        int
 	AudioTracks, VideoTracks, DataTracks   int // published
 	AudioSubscriptions, VideoSubscriptions int
-	PausedPictures                         int // of the latter, for want of bandwidth
-	Waiting                                int // things that rooms' loops have yet to do
+	PausedPictures                         int // video subscriptions that are paused by their bandwidth
+	Waiting                                int // closures queued on rooms' loops
 
-	// Since the start. Towards publishers: packets of theirs that were asked for again, and key frames.
+	// Since the start. Towards publishers: packets that were requested again, and key frames.
 	Missed, KeyFramesAsked uint64
-	// From subscribers: packets asked for again, those of them that were sent again, and key frames wanted.
+	// From subscribers: packets requested again, those of them that were retransmitted, and key frames.
 	NACKed, Resent, KeyFramesWanted uint64
-	// What their reports say: packets sent to them and not arrived, and round trips: how many took at most so many seconds,
-	// how many there were, and what they took together.
+	// From subscribers' reports: packets sent to them, packets lost, and round-trip times: by upper bounds in seconds how
+	// many were at most that long, how many there were, and their sum.
 	Expected, Lost  uint64
 	ReportedWithin  map[float64]uint64
 	Reported        uint64
 	ReportedSeconds float64
-	// Packets of a sample on their way through the server, likewise.
+	// Times that a sample of packets took through the server, in the same form.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
 	ForwardedSeconds float64
 }
 
-// Stats asks every room. One that ends meanwhile, or does not answer before ctx ends, is left out.
+// Stats asks every room. A room that ends meanwhile, or does not answer before ctx ends, is left out.
 func (rs *Rooms) Stats(ctx context.Context) Stats {
 	rs.mu.Lock()
 	rooms := make([]*Room, 0, len(rs.rooms))

@@ -2,17 +2,17 @@ package rtc
 
 import "github.com/livekit/protocol/livekit"
 
-// subscribing is what one participant receives of others' tracks, and what it has said of them.
+// subscribing holds what one participant receives of others' tracks, and what it has said of them.
 type subscribing struct {
 	p *Participant
 
 	subscriptions map[string]*Subscription                // by track sid
 	chosen        map[string]bool                         // explicit UpdateSubscription, by track sid
-	permitted     map[string]bool                         // what it was told of the publisher's permission, by track sid
+	permitted     map[string]bool                         // the publisher's permission as the client was told, by track sid
 	settings      map[string]*livekit.UpdateTrackSettings // by track sid
-	awaited       map[string]wait                         // what has to come in time, by track sid
+	awaited       map[string]wait                         // tracks that have to come in time, by track sid
 
-	sifTrailer []byte // that of the room it first joined, which its client was told
+	sifTrailer []byte // of the room it first joined, which its client knows
 }
 
 func (sb *subscribing) init(p *Participant) {
@@ -25,7 +25,7 @@ func (sb *subscribing) init(p *Participant) {
 	sb.sifTrailer = p.room.sifTrailer
 }
 
-// handOver passes on what holds in another room too. Subscriptions do not: the tracks stay where they are.
+// handOver passes on what holds in another room too. It ends the subscriptions, because the tracks stay where they are.
 func (sb *subscribing) handOver(to *subscribing) {
 	for _, s := range sb.subscriptions {
 		s.end()
@@ -33,7 +33,7 @@ func (sb *subscribing) handOver(to *subscribing) {
 	to.sifTrailer = sb.sifTrailer
 }
 
-// forget forgets what was said of a track that is gone.
+// forget forgets what the client has said of a track that has ended.
 func (sb *subscribing) forget(sid string) {
 	delete(sb.chosen, sid)
 	delete(sb.settings, sid)
@@ -41,7 +41,7 @@ func (sb *subscribing) forget(sid string) {
 	delete(sb.awaited, sid)
 }
 
-// connected lets media flow that waited for the connection.
+// connected starts the media that has waited for the connection.
 func (sb *subscribing) connected() {
 	for _, s := range sb.subscriptions {
 		s.checkFlow()

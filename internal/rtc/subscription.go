@@ -10,14 +10,14 @@ import (
 	"meet/internal/sfu"
 )
 
-// Subscription is one participant's receipt of one publication.
+// Subscription is one participant's reception of one publication.
 type Subscription struct {
 	subscriber *Participant
 	pub        *Publication
 	down       *sfu.DownTrack
 	state      subscriptionState
-	codec      *publishedCodec // which it is to play, perhaps before it is there
-	plays      *publishedCodec // which the DownTrack is fed; nil while the client waits for one it takes
+	codec      *publishedCodec // to play; its media may not have come yet
+	plays      *publishedCodec // fed to the DownTrack; nil until there is one that the client takes
 	subscriptionInputs
 	settle    *time.Timer // running until changed settings, or a measured frame rate, take effect
 	settleDue time.Time
@@ -51,8 +51,9 @@ func (sb *subscribing) subscribe(pub *Publication) {
 	}
 }
 
-// streamID is what the client finds the participant and the track by. Browsers play tracks of one stream in step, so
-// those that can are told the stream's name in place of the track's sid (docs/protocol.md, 2.6).
+// streamID returns the name of the stream in the SDP, by which the client finds the participant and the track. Browsers
+// play tracks of one stream in step, so clients that support that get the stream's name in place of the track's sid
+// (docs/protocol.md, 2.6).
 func streamID(p *Participant, pub *Publication) string {
 	if p.quirks.syncsStreams && pub.info.Stream != "" &&
 		!strings.HasPrefix(pub.info.Stream, trackPrefix) && !strings.ContainsAny(pub.info.Stream, "| ") {
@@ -61,11 +62,11 @@ func streamID(p *Participant, pub *Publication) string {
 	return pub.owner.sid() + "|" + pub.info.Sid
 }
 
-// sectionMark stands before a track's sid in the SDP for clients that are to look it up by its section instead: a browser
-// keeps the name of the first track on a section for all that come after it.
+// sectionMark precedes a track's sid in the SDP for clients that have to find it by its media section: a browser keeps
+// the name of a section's first track for all later ones.
 const sectionMark = "~"
 
-// trackID is the track's name in the SDP.
+// trackID returns the track's name in the SDP.
 func trackID(p *Participant, pub *Publication) string {
 	if p.quirks.mapsSections {
 		return sectionMark + pub.info.Sid
@@ -73,10 +74,10 @@ func trackID(p *Participant, pub *Publication) string {
 	return pub.info.Sid
 }
 
-// sidOf is the sid of a track of ours by its name in the SDP.
+// sidOf returns the sid of our track with that name in the SDP.
 func sidOf(trackID string) string { return strings.TrimPrefix(trackID, sectionMark) }
 
-// end takes the track from its subscriber; the client learns it with the next negotiation.
+// end ends the subscription. The client learns it with the next negotiation.
 func (s *Subscription) end() {
 	p := s.subscriber
 	s.detach()

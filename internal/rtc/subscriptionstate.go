@@ -1,6 +1,6 @@
 package rtc
 
-// subscriptionState is where a subscription stands between being made and its end.
+// subscriptionState is the state of a subscription between its start and its end.
 type subscriptionState uint8
 
 const (
@@ -9,7 +9,7 @@ const (
 	subscriptionUnplayable                           // the client takes none of the track's codecs
 	subscriptionReady                                // media may follow, once the connection works and a codec comes
 	subscriptionPlaying                              // the DownTrack is started
-	subscriptionEnded                                // it was taken from the subscriber
+	subscriptionEnded                                // the subscriber does not receive the track any more
 )
 
 // subscriptionEvent is something that changes the state of a subscription.
@@ -34,8 +34,8 @@ const (
 	stopMedia                      // stop it
 )
 
-// next returns the state after an event, and what has to be done. What the subscriber shows and what its bandwidth
-// allows do not matter here: see subscriptionInputs.
+// next returns the state after an event, and the event's effect. What the subscriber shows and what its bandwidth allows
+// do not matter here: see subscriptionInputs.
 func (s subscriptionState) next(e subscriptionEvent) (subscriptionState, subscriptionEffect) {
 	if s == subscriptionEnded {
 		return s, noEffect

@@ -6,21 +6,21 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// This file gives clients tokens by which they can come back, or go to another room.
+// This file gives clients the tokens with which they can return, or join another room.
 
-// TokenSubject is whom a refreshed token is for.
+// TokenSubject describes the participant that a refreshed token is for.
 type TokenSubject struct {
 	Room  string                   // differs from the token's after a move to another room
 	Info  *livekit.ParticipantInfo // for its name, metadata and attributes
 	Token Credential               // the one that was presented
-	// Granted replaces the token's grants inside the room where a back end has changed them since the join, else nil.
+	// Granted replaces the token's grants inside the room if a back end has changed them since the join, else it is nil.
 	Granted *livekit.ParticipantPermission
 }
 
-// refreshInterval is how often a client gets a new token to return with.
+// refreshInterval is how often a client gets a new token.
 const refreshInterval = 5 * time.Minute
 
-// mintToken makes a token by which p can join that room, or "" where there is nobody to make one.
+// mintToken makes a token by which p can join that room, or returns "" if tokens are not refreshed.
 func (p *Participant) mintToken(room string) string {
 	mint := p.room.rooms.opts.RefreshToken
 	if mint == nil {
