@@ -3,7 +3,7 @@ package loop
 import "testing"
 
 // What Run has taken in one go but not begun is waited for too: callers that throttle themselves by it would not see it.
-func TestWaitingCountsWhatRunHasTaken(t *testing.T) {
+func TestWaitingCountsClosuresTakenButNotBegun(t *testing.T) {
 	l := New(Options{})
 	gate, begun := make(chan struct{}), make(chan struct{})
 	l.Post(func() { close(begun); <-gate })

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestWhenUDPIsGivenUp(t *testing.T) {
+func TestUDPIsGivenUpAfterAnEarlyOrRepeatedFailure(t *testing.T) {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	ada := ClientKey{"room", "ada"}
 	after := func(d time.Duration) time.Time { return begin.Add(d) }
@@ -42,7 +42,7 @@ func TestWhenUDPIsGivenUp(t *testing.T) {
 
 const bothProtocols = "v=0\r\na=candidate:1 1 udp 2130706431 192.0.2.1 7880 typ host\r\na=candidate:2 1 tcp 1671430143 192.0.2.1 7880 typ host tcptype passive\r\na=mid:0\r\n"
 
-func TestWithoutUDP(t *testing.T) {
+func TestWithoutUDPRemovesUDPCandidatesIfOthersRemain(t *testing.T) {
 	if got := withoutUDP(bothProtocols); strings.Contains(got, "udp") || !strings.Contains(got, "passive") || !strings.Contains(got, "a=mid:0") {
 		t.Errorf("%q", got)
 	}

@@ -103,7 +103,7 @@ func TestPublishersAreAnnouncedAtOnce(t *testing.T) {
 }
 
 // Clients of protocol 12 and later take a new sid for the old one's end; a word of that could take the new one away.
-func TestReplacedIsToldToOldClientsOnly(t *testing.T) {
+func TestReplacedParticipantIsAnnouncedToOldClientsOnly(t *testing.T) {
 	h := newHouse(t)
 	current, old := &sink{}, &sink{}
 	h.inRoom(func(r *Room) {

@@ -10,7 +10,7 @@ import (
 // longAgo is a time before every token, so that nothing is revoked by it.
 var longAgo = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func TestBans(t *testing.T) {
+func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	var l bans
 	l.addAt("room", "ada", ban{before: now, until: now.Add(time.Hour)}, now)
@@ -70,7 +70,7 @@ func TestMovingLiftsABan(t *testing.T) {
 }
 
 // Who is removed while another join of its is under way does not get in by that.
-func TestRemovedWhileJoining(t *testing.T) {
+func TestParticipantRemovedWhileJoiningStaysOut(t *testing.T) {
 	h := newHouse(t)
 	req := request("mallory")
 	g := h.join(req)

@@ -18,7 +18,7 @@ func (g *guest) subscription(sid string) (s *Subscription) {
 	return s
 }
 
-func TestPriorities(t *testing.T) {
+func TestScreenAndSpeakerHavePriority(t *testing.T) {
 	h := newHouse(t)
 	ada, cy, bo := h.join(request("ada")), h.join(request("cy")), h.join(request("bo"))
 	adas := bo.subscription(ada.showTrack(livekit.TrackType_VIDEO).info.Sid)
@@ -58,7 +58,7 @@ func TestPriorities(t *testing.T) {
 	priorities("a screen", screenPriority, speakerPriority)
 }
 
-func TestStarvedIsNotExcellent(t *testing.T) {
+func TestStarvedSubscriberIsNotExcellent(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	pub := ada.showTrack(livekit.TrackType_VIDEO)

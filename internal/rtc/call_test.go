@@ -47,7 +47,7 @@ func (g *guest) received(n int) *livekit.DataPacket {
 }
 
 // A call that cannot be answered fails at once, and its method does not run.
-func TestCallThatCannotBeAnswered(t *testing.T) {
+func TestUnanswerableCallFailsAtOnce(t *testing.T) {
 	h := newHouse(t)
 	far := request("far")
 	far.Room = "other"
@@ -101,7 +101,7 @@ func TestCallThatCannotBeAnswered(t *testing.T) {
 }
 
 // A packet that is sent again after a resume is dropped, also if it is a call that can no longer be answered.
-func TestRepeatedCall(t *testing.T) {
+func TestRepeatedCallIsDropped(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	call := calls("1", "bo")["version 1"]
@@ -121,7 +121,7 @@ func TestRepeatedCall(t *testing.T) {
 }
 
 // A hidden participant gets the answers to its calls, and the participants that it calls do not learn its identity.
-func TestHiddenParticipantCalls(t *testing.T) {
+func TestHiddenCallerIsAnsweredAndStaysUnknown(t *testing.T) {
 	h := newHouse(t)
 	ghost, bo := h.join(hidden("ghost")), h.join(request("bo"))
 	got, answered := 0, 0
@@ -158,7 +158,7 @@ func TestHiddenParticipantCalls(t *testing.T) {
 }
 
 // A hidden participant answers whoever calls it by its identity, and only that caller learns it.
-func TestHiddenParticipantAnswers(t *testing.T) {
+func TestHiddenParticipantIsKnownToItsCallerOnly(t *testing.T) {
 	h := newHouse(t)
 	ada, ghost := h.join(request("ada")), h.join(hidden("ghost"))
 	for _, call := range calls("1") {

@@ -14,7 +14,7 @@ import (
 )
 
 // A client that leaves an offer without an answer begins anew, but not while it has no socket to answer on.
-func TestOfferWithoutAnswer(t *testing.T) {
+func TestUnansweredOfferMakesTheClientRejoin(t *testing.T) {
 	h := newHouse(t, func(o *Options) { o.answerTimeout = 50 * time.Millisecond })
 	g := h.join(request("ada"))
 	eventually(t, "ada is told to begin anew", func() bool {

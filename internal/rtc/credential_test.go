@@ -91,7 +91,7 @@ func TestResumeIsBoundByThePresentedGrants(t *testing.T) {
 	}
 }
 
-func TestNarrowerPermission(t *testing.T) {
+func TestNarrowerPermissionAllowsWhatBothAllow(t *testing.T) {
 	camera, microphone := livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE
 	for _, tc := range []struct {
 		what       string
@@ -144,7 +144,7 @@ func companionRequest(identity, family, name string) JoinRequest {
 	return req
 }
 
-func TestCompanions(t *testing.T) {
+func TestCompanionJoinsOnlyWithItsParticipant(t *testing.T) {
 	h := newHouse(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
@@ -173,7 +173,7 @@ func TestCompanions(t *testing.T) {
 }
 
 // A ban is of the token's identity: neither a companion nor another name of one gets around it.
-func TestBansLookAtTheTokensIdentity(t *testing.T) {
+func TestBanHoldsForCompanionsOfTheTokensIdentity(t *testing.T) {
 	h := newHouse(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
@@ -204,7 +204,7 @@ func TestBansLookAtTheTokensIdentity(t *testing.T) {
 }
 
 // A list of sources allows what it names and nothing else, also where it names something that is not known.
-func TestUnknownSourcesAllowNothing(t *testing.T) {
+func TestUnknownSourceInAGrantAllowsNothing(t *testing.T) {
 	h := newHouse(t)
 	req := request("ada")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_UNKNOWN}
@@ -219,7 +219,7 @@ func TestUnknownSourcesAllowNothing(t *testing.T) {
 }
 
 // What a back end takes from a participant stays taken: from its companion, and when it joins again with the same token.
-func TestDemotionLasts(t *testing.T) {
+func TestRevokedRightsStayRevokedAfterARejoin(t *testing.T) {
 	h := newHouse(t)
 	permission := func(identity string) *livekit.ParticipantPermission {
 		t.Helper()
@@ -259,7 +259,7 @@ func TestDemotionLasts(t *testing.T) {
 }
 
 // A name that looks like a companion's is a participant of its own.
-func TestNamesLikeCompanions(t *testing.T) {
+func TestParticipantNamedLikeACompanionIsNone(t *testing.T) {
 	h := newHouse(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})

@@ -57,7 +57,7 @@ func hidden(identity string) JoinRequest {
 }
 
 // Whatever a client claims, the others read who really sent it; only agents may speak for somebody, and are marked.
-func TestDataIsSigned(t *testing.T) {
+func TestDataCarriesItsRealSender(t *testing.T) {
 	h := newHouse(t)
 	ada, bot, ghost, bo := h.join(request("ada")), h.join(agent("bot")), h.join(hidden("ghost")), h.join(request("bo"))
 	text := func() *livekit.DataPacket_StreamHeader {
@@ -109,7 +109,7 @@ func TestDataIsSigned(t *testing.T) {
 	}
 }
 
-func TestDataGoesToWhomItIsFor(t *testing.T) {
+func TestDataReachesItsDestinationsOnly(t *testing.T) {
 	h := newHouse(t)
 	collector := request("cy")
 	collector.Info.Permission.CanSubscribeMetrics = true
@@ -174,7 +174,7 @@ func TestDataGoesToWhomItIsFor(t *testing.T) {
 }
 
 // What was sent again after a resume, or twice for safety, arrives once; what cannot be read, not at all.
-func TestDataArrivesOnce(t *testing.T) {
+func TestRepeatedDataArrivesOnce(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	arrives := func(what string, want int, packet *livekit.DataPacket) {
@@ -220,7 +220,7 @@ func TestDataArrivesOnce(t *testing.T) {
 }
 
 // An application's own channel reaches the others as user data.
-func TestUnknownChannelsCarryUserData(t *testing.T) {
+func TestApplicationChannelCarriesUserData(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.participant.data.takePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
@@ -335,7 +335,7 @@ func TestChannelsAreBounded(t *testing.T) {
 }
 
 // A client that sends more than was agreed on is told to begin anew, and does not make the server hold more.
-func TestTooLargeAMessageEndsTheSession(t *testing.T) {
+func TestTooLargeMessageEndsTheSession(t *testing.T) {
 	h := newHouse(t)
 	req := request("mallory")
 	req.SinglePC = true

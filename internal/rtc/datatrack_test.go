@@ -27,7 +27,7 @@ func frame(handle, number uint16, words int, payload string) []byte {
 	return append(b, payload...)
 }
 
-func TestParseFrame(t *testing.T) {
+func TestParseFrameAcceptsValidHeadersOnly(t *testing.T) {
 	change := func(b []byte, f func([]byte)) []byte { f(b); return b }
 	for name, c := range map[string]struct {
 		b  []byte
@@ -72,7 +72,7 @@ func FuzzParseFrame(f *testing.F) {
 }
 
 // A subscriber that asks for fewer frames gets whole ones, evenly, in whatever order their packets come.
-func TestFrameGate(t *testing.T) {
+func TestFrameGatePassesWholeFramesAtItsRate(t *testing.T) {
 	var g frameGate
 	start := time.Unix(0, 0)
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second / 60) }
@@ -157,7 +157,7 @@ func (g *guest) dataTrack(handle uint32) string {
 	return sid
 }
 
-func TestDataTracksAreRefused(t *testing.T) {
+func TestInvalidDataTrackIsRefused(t *testing.T) {
 	h := newHouse(t)
 	quiet := request("quiet")
 	quiet.Info.Permission.CanPublishData = false
@@ -254,7 +254,7 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 }
 
 // Who receives a data track, as everything it depends on changes; the whole map of handles is told each time.
-func TestDataTrackSubscriptions(t *testing.T) {
+func TestDataTrackSubscriptionsFollowChoiceAndRights(t *testing.T) {
 	h := newHouse(t)
 	auto, deaf := request("auto"), request("deaf")
 	auto.AutoSubscribeData, deaf.AutoSubscribeData = true, true

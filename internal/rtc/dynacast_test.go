@@ -119,7 +119,7 @@ func TestTrackWithoutViewersIsSwitchedOff(t *testing.T) {
 }
 
 // A viewer whose connection has no room for the picture still watches: without packets nobody would learn when there is.
-func TestPausedPictureIsWatched(t *testing.T) {
+func TestPausedVideoStaysRequested(t *testing.T) {
 	onStage(t, []string{"video/VP8"}, func(s *stage) {
 		bo := s.views("bo", sfu.MaxLayers-1)
 		s.change(func() { bo.paused = true })
@@ -128,7 +128,7 @@ func TestPausedPictureIsWatched(t *testing.T) {
 	})
 }
 
-func TestMutedTrackIsSwitchedOffOnceUnmuted(t *testing.T) {
+func TestUnwatchedTrackIsSwitchedOffAfterItsMute(t *testing.T) {
 	onStage(t, []string{"video/VP8"}, func(s *stage) {
 		bo := s.views("bo", sfu.MaxLayers-1)
 		s.change(func() { s.pub.setMuted(true) })
@@ -145,7 +145,7 @@ func TestMutedTrackIsSwitchedOffOnceUnmuted(t *testing.T) {
 	})
 }
 
-func TestBothCodecsAreSwitchedOff(t *testing.T) {
+func TestUnwatchedTrackIsSwitchedOffInEveryCodec(t *testing.T) {
 	onStage(t, []string{"video/VP9", "video/VP8"}, func(s *stage) {
 		time.Sleep(demandDelay)
 		synctest.Wait()
@@ -154,7 +154,7 @@ func TestBothCodecsAreSwitchedOff(t *testing.T) {
 }
 
 // Sound in several codecs: a subscriber counts even while it has disabled the track.
-func TestAudioCodecsAreSwitchedOff(t *testing.T) {
+func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
 	onStage(t, []string{"audio/red", "audio/opus"}, func(s *stage) {
 		s.pub.info.Type = livekit.TrackType_AUDIO
 		bo := s.views("bo", sfu.MaxLayers-1)

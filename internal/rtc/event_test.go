@@ -35,9 +35,9 @@ func (h *house) told(t *testing.T, room string, want ...string) {
 	}
 }
 
-// TestEventsCountWhoIsThere: participant_joined counts the one who joins, participant_left and
+// TestEventsCountTheParticipantsPresent: participant_joined counts the one who joins, participant_left and
 // participant_connection_aborted only those who remain, also when one leaves because another takes its identity.
-func TestEventsCountWhoIsThere(t *testing.T) {
+func TestEventsCountTheParticipantsPresent(t *testing.T) {
 	for _, end := range []EventKind{ParticipantLeft, ParticipantAborted} {
 		t.Run(string(end), func(t *testing.T) {
 			h := newHouse(t)
@@ -91,8 +91,8 @@ func TestEventsCountWhoIsThere(t *testing.T) {
 	}
 }
 
-// TestEventsOfAClosedRoom: everybody has left when a room that was deleted finishes.
-func TestEventsOfAClosedRoom(t *testing.T) {
+// TestDeletedRoomFinishesAfterEverybodyHasLeft: everybody has left when a room that was deleted finishes.
+func TestDeletedRoomFinishesAfterEverybodyHasLeft(t *testing.T) {
 	h := newHouse(t)
 	for _, who := range []string{"ada", "bo"} {
 		h.join(request(who)).state(func(p *Participant) { p.activate() })

@@ -90,7 +90,7 @@ func TestConnectedParticipantIsNotIntroduced(t *testing.T) {
 }
 
 // A participant that is shown in another room joins and leaves there as in its own: once its media works, or not at all.
-func TestForwardedBeforeMediaConnects(t *testing.T) {
+func TestForwardedParticipantJoinsOnceItsMediaConnects(t *testing.T) {
 	h := newHouse(t)
 	for _, tt := range []struct {
 		identity string

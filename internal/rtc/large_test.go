@@ -40,9 +40,9 @@ func audience(b *testing.B, r *Room, n int) []*counter {
 	return sinks
 }
 
-// BenchmarkJoinLargeRoom is the work of the room when a large audience comes: messages and their encoding, without
+// BenchmarkAudienceJoins is the work of the room when a large audience comes: messages and their encoding, without
 // connections.
-func BenchmarkJoinLargeRoom(b *testing.B) {
+func BenchmarkAudienceJoins(b *testing.B) {
 	for _, n := range []int{300, 1000, 3000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {

@@ -6,9 +6,9 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// TestLeaveAfterTheMediaEnded: a client that closes its media connection and says that it leaves has left by its own
+// TestLeaveCountsAfterTheMediaHasEnded: a client that closes its media connection and says that it leaves has left by its own
 // will, whichever is heard first. One that says nothing is asked to resume.
-func TestLeaveAfterTheMediaEnded(t *testing.T) {
+func TestLeaveCountsAfterTheMediaHasEnded(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	for _, g := range []*guest{ada, bo} {

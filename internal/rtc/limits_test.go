@@ -11,7 +11,7 @@ import (
 )
 
 // What a client says of tracks is remembered within bounds.
-func TestChoicesAreBounded(t *testing.T) {
+func TestChoicesOfUnknownTracksAreBounded(t *testing.T) {
 	h := newHouse(t)
 	m := h.join(request("mallory"))
 	long := strings.Repeat("x", 100_000)
@@ -29,7 +29,7 @@ func TestChoicesAreBounded(t *testing.T) {
 }
 
 // However much is remembered of tracks that are gone, or never were, what is said of one that is there counts.
-func TestChoicesOfWhatIsThereCount(t *testing.T) {
+func TestChoiceOfAnExistingTrackCountsBeyondTheBound(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
@@ -55,7 +55,7 @@ func TestChoicesOfWhatIsThereCount(t *testing.T) {
 }
 
 // What was said of a track is forgotten with it, or a long call would fill the memory of choices.
-func TestChoicesEndWithTheTrack(t *testing.T) {
+func TestChoiceIsForgottenWithItsTrack(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
@@ -72,7 +72,7 @@ func TestChoicesEndWithTheTrack(t *testing.T) {
 	})
 }
 
-func TestAddTrackIsBounded(t *testing.T) {
+func TestAnnouncedTracksAreBounded(t *testing.T) {
 	h := newHouse(t)
 	m := h.join(request("mallory"))
 	req := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -114,7 +114,7 @@ func (g *guest) offer() *livekit.SignalRequest {
 }
 
 // A client that sends faster than its connection can work waits for it; the queue does not grow.
-func TestFloodOfOffersWaits(t *testing.T) {
+func TestFloodingClientWaitsForItsConnection(t *testing.T) {
 	h := newHouse(t)
 	m := h.join(request("mallory"))
 	gate, busy := make(chan struct{}), make(chan struct{})
@@ -150,7 +150,7 @@ func addCandidate(text string) *livekit.SignalRequest {
 }
 
 // A mistake of ours that some SDP brings out ends that client's negotiation, not the process.
-func TestPanicInNegotiation(t *testing.T) {
+func TestPanicInNegotiationEndsThatClientOnly(t *testing.T) {
 	h := newHouse(t)
 	ada, m := h.join(request("ada")), h.join(request("mallory"))
 	m.publishesOn(func() { panic("a mistake") })
@@ -168,7 +168,7 @@ func TestPanicInNegotiation(t *testing.T) {
 }
 
 // Garbage for SDP and candidates ends in a Leave, never in a panic or a room that stays.
-func TestHostileDescriptions(t *testing.T) {
+func TestHostileDescriptionEndsInALeave(t *testing.T) {
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		t.Fatal(err)

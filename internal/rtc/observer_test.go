@@ -23,9 +23,9 @@ func cameraRequest() *livekit.SignalRequest {
 	return req
 }
 
-// TestRecorderWritesATrack records the camera of somebody who is alone, through mute, change of layer, reconnection, change
+// TestRecorderGetsATrackThroughAllItsChanges records the camera of somebody who is alone, through mute, change of layer, reconnection, change
 // of codec and end.
-func TestRecorderWritesATrack(t *testing.T) {
+func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	cam := newLayeredCamera(ada)

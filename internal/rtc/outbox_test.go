@@ -238,7 +238,7 @@ func TestStuckReceiverIsCutOff(t *testing.T) {
 }
 
 // A sender that leaves while it waits for somebody waits no longer; nor does one whose receiver leaves.
-func TestHoldEndsWithEitherSide(t *testing.T) {
+func TestHeldSenderIsFreedWhenEitherSideLeaves(t *testing.T) {
 	for _, leave := range []func(cancel func(), o *outboxTest){
 		func(cancel func(), _ *outboxTest) { cancel() },
 		func(_ func(), o *outboxTest) { o.close() },
@@ -261,7 +261,7 @@ func TestHoldEndsWithEitherSide(t *testing.T) {
 }
 
 // Lossy messages arrive fresh or not at all, and never before the channel opens.
-func TestLossyMessagesAreFresh(t *testing.T) {
+func TestLossyMessagesArriveInTimeOrNever(t *testing.T) {
 	inBubble(t, func(t *testing.T, o *outboxTest) {
 		o.putLossy(chunk(99))
 		lossy, frames := &pipe{label: lossyLabel}, &pipe{label: dataTrackLabel}
@@ -292,7 +292,7 @@ func TestLossyMessagesAreFresh(t *testing.T) {
 
 // An outbox that takes over from another sends after it, also past a message that the other is just sending, and though
 // one in between has not begun.
-func TestSuccessorKeepsTheOrder(t *testing.T) {
+func TestSucceedingOutboxKeepsTheOrder(t *testing.T) {
 	for name, between := range map[string]bool{"the next": false, "the one after the next": true} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, old *outboxTest) {
@@ -344,8 +344,8 @@ func TestLossyMessagesAreBounded(t *testing.T) {
 	})
 }
 
-// BenchmarkData is one reliable packet from its sender's channel into the outboxes of an audience.
-func BenchmarkData(b *testing.B) {
+// BenchmarkReliablePacketToAudience routes one reliable packet from its sender's channel into the outboxes of an audience.
+func BenchmarkReliablePacketToAudience(b *testing.B) {
 	for _, n := range []int{2, 300} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			h := newHouse(b)

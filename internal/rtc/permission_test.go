@@ -16,7 +16,7 @@ func notAllowed(m *livekit.SignalResponse) bool {
 }
 
 // Somebody who may publish a microphone only sends pictures under the name of a microphone.
-func TestMediaIsOfTheKindThatWasGranted(t *testing.T) {
+func TestVideoUnderAMicrophoneGrantIsNotPublished(t *testing.T) {
 	h := newHouse(t)
 	req := request("mallory")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_MICROPHONE}
@@ -39,7 +39,7 @@ func TestMediaIsOfTheKindThatWasGranted(t *testing.T) {
 }
 
 // Media of somebody hidden reaches nobody.
-func TestHiddenPublisher(t *testing.T) {
+func TestTrackOfHiddenParticipantReachesNobody(t *testing.T) {
 	h := newHouse(t)
 	bo := h.join(request("bo"))
 	req := request("ghost")

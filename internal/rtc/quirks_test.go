@@ -24,7 +24,7 @@ func mimes(codecs []*livekit.Codec) []string {
 }
 
 // What each client is told not to use, as the reference server tells it (docs/protocol.md, 1.7).
-func TestDisabledCodecs(t *testing.T) {
+func TestClientsLearnTheCodecsTheyFailWith(t *testing.T) {
 	for _, tt := range []struct {
 		name                                 string
 		client                               *livekit.ClientInfo
@@ -67,7 +67,7 @@ func TestDisabledCodecs(t *testing.T) {
 }
 
 // What some versions of LiveKit's SDKs do not get along with, as in LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
-func TestClientGates(t *testing.T) {
+func TestSDKVersionsDecideOnTCPChecksumsAndResponses(t *testing.T) {
 	for _, tt := range []struct {
 		client                       *livekit.ClientInfo
 		tcp, zeroChecksum, responses bool
@@ -96,7 +96,7 @@ func TestClientGates(t *testing.T) {
 }
 
 // The quirks of the clients that matter most, whole.
-func TestClientQuirks(t *testing.T) {
+func TestQuirksOfMajorClients(t *testing.T) {
 	modern := clientQuirks{ // what every quirk is for a client without any
 		tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, syncsStreams: true, mapsSections: true,
 		allResponses: true, reconnectResponse: true, trackUnpublished: true, lostQuality: true, newestSID: true,
@@ -139,7 +139,7 @@ func TestClientQuirks(t *testing.T) {
 	} {
 		want, got := modern, quirksOf(tt.client)
 		tt.change(&want)
-		got.disabled, got.publish = nil, nil // see TestDisabledCodecs
+		got.disabled, got.publish = nil, nil // see TestClientsLearnTheCodecsTheyFailWith
 		if d := cmp.Diff(want, got, cmp.AllowUnexported(clientQuirks{})); d != "" {
 			t.Errorf("%s: %s", tt.name, d)
 		}
@@ -198,7 +198,7 @@ func TestDisabledCodecsAreNotAnswered(t *testing.T) {
 }
 
 // A codec that the client may not publish is replaced by one it may, once.
-func TestCodecIsReplaced(t *testing.T) {
+func TestForbiddenCodecIsReplacedByAnAllowedOne(t *testing.T) {
 	h := newHouse(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Browser: "Firefox", Os: "Linux"}
@@ -251,7 +251,7 @@ func codecsIn(m *sdp.MediaDescription) []string {
 
 // What a subscriber's first section offers: the track's codecs but the ones its browser fails with, then one everybody has,
 // and then, to learn what the client can do, all others.
-func TestOfferedCodecs(t *testing.T) {
+func TestFirstSectionOffersTheTracksCodecsFirst(t *testing.T) {
 	for _, tt := range []struct {
 		browser, mime string
 		want          []string
@@ -294,7 +294,7 @@ func TestOfferedCodecs(t *testing.T) {
 }
 
 // The extension for it is there where the room bounds the delay.
-func TestPlayoutDelayIsOffered(t *testing.T) {
+func TestPlayoutDelayIsOfferedWhereTheRoomBoundsIt(t *testing.T) {
 	for _, delay := range []uint32{0, 200} {
 		h := newHouse(t)
 		req := request("ada")
@@ -309,7 +309,7 @@ func TestPlayoutDelayIsOffered(t *testing.T) {
 }
 
 // Lost sound is asked for again, but where each packet brings the ones before it along.
-func TestSoundIsAskedForAgain(t *testing.T) {
+func TestLostAudioIsRequestedAgainExceptInRED(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	pub := ada.showTrack(livekit.TrackType_AUDIO)

@@ -73,7 +73,7 @@ func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
 
 // What there is to resume is told by a Leave that asks for a new join: for nobody, for somebody else's session, and for
 // publications we do not have.
-func TestNothingToResume(t *testing.T) {
+func TestResumeOfNothingAsksForANewJoin(t *testing.T) {
 	h := newHouse(t)
 	g := h.join(request("ada"))
 	again := func(m *livekit.SignalResponse) bool {
@@ -101,7 +101,7 @@ func TestNothingToResume(t *testing.T) {
 }
 
 // A server that shuts down says so, before the join and at it.
-func TestJoinWhileShuttingDown(t *testing.T) {
+func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 	h := newHouse(t)
 	h.Rooms.mu.Lock()
 	h.closed = true
@@ -118,7 +118,7 @@ func TestJoinWhileShuttingDown(t *testing.T) {
 }
 
 // A full room says so, before the join and at it; a client that comes again takes its own place, and who serves others none.
-func TestFullRoom(t *testing.T) {
+func TestFullRoomRefusesAllButRecorders(t *testing.T) {
 	h := newHouse(t)
 	first := request("ada")
 	first.RoomConfig = &livekit.RoomConfiguration{MaxParticipants: 1}

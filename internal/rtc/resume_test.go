@@ -33,7 +33,7 @@ func (g *guest) accept() {
 
 // ICE is restarted for a client whose media has failed, though we may not know of that yet; and an offer that was lost
 // with the old socket is made again, for otherwise no other could follow it.
-func TestResumeBringsWhatTheClientNeeds(t *testing.T) {
+func TestResumeRestartsICEAndRepeatsALostOffer(t *testing.T) {
 	h := newHouse(t)
 	g := h.join(request("ada"))
 	g.accept()
@@ -72,7 +72,7 @@ func TestResumeBringsWhatTheClientNeeds(t *testing.T) {
 }
 
 // The time for a lost connection goes on while it is another one that works again.
-func TestDeadlineIsOfThePrimaryConnection(t *testing.T) {
+func TestSecondaryConnectionDoesNotStopTheDeadline(t *testing.T) {
 	h := newHouse(t)
 	g := h.join(request("ada"))
 	g.state(func(p *Participant) {
@@ -87,7 +87,7 @@ func TestDeadlineIsOfThePrimaryConnection(t *testing.T) {
 }
 
 // What changed of connections and speakers while the socket was down is told with the rest.
-func TestResumeTellsHowThingsAre(t *testing.T) {
+func TestResumeSendsSpeakersAndQuality(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	ada.state(func(p *Participant) {

@@ -9,7 +9,7 @@ import (
 )
 
 // Somebody who comes in the moment a room ends gets the next room of that name, as if it had been empty.
-func TestJoinWhileTheRoomEnds(t *testing.T) {
+func TestJoinWhileARoomEndsGetsTheNext(t *testing.T) {
 	h := newHouse(t)
 	first := h.join(request("ada"))
 	room := first.room
@@ -31,7 +31,7 @@ func TestJoinWhileTheRoomEnds(t *testing.T) {
 }
 
 // A client that gives up while it joins leaves nobody behind.
-func TestJoinGivenUp(t *testing.T) {
+func TestAbandonedJoinLeavesNobodyBehind(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	busy := make(chan struct{})

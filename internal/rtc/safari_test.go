@@ -71,7 +71,7 @@ func addCamera(codec string) *livekit.SignalRequest {
 }
 
 // What the page wants of its tracks reaches the sections of the answer, though their ids are others.
-func TestSafariPublishes(t *testing.T) {
+func TestSafariSectionsGetTheAnnouncedPreferences(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		g := newHouse(t).join(safari(single))
 		mic := addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -103,7 +103,7 @@ func TestSafariPublishes(t *testing.T) {
 }
 
 // A layer that is paused as it is offered may be sent later.
-func TestSafariPausedLayers(t *testing.T) {
+func TestSafariPausedLayersMayBeSentLater(t *testing.T) {
 	g := newHouse(t).join(safari(true))
 	g.say(addCamera("vp8"))
 	_, m := g.offersLike("simulcast.sdp")
@@ -113,7 +113,7 @@ func TestSafariPausedLayers(t *testing.T) {
 }
 
 // Old versions have H264 alone, no retransmissions, and track ids with the sources only.
-func TestSafariWithH264Only(t *testing.T) {
+func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
 	g := newHouse(t).join(safari(false))
 	g.say(addCamera("vp8"))
 	_, m := g.offersLike("h264-only.sdp")
@@ -128,7 +128,7 @@ func TestSafariWithH264Only(t *testing.T) {
 }
 
 // Sections that only receive or do nothing are in nobody's way; with one connection they carry what comes.
-func TestSafariLeftovers(t *testing.T) {
+func TestSafariIdleSectionsStayUnused(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		h := newHouse(t)
 		bo := h.join(request("bo"))
@@ -156,7 +156,7 @@ func TestSafariLeftovers(t *testing.T) {
 }
 
 // Browsers that make up track ids publish, mute, and unpublish even what never sent anything.
-func TestMadeUpTrackIDs(t *testing.T) {
+func TestTracksWithMadeUpIDsAreAnnouncedOnes(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(safari(false))
 	ada.say(addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))

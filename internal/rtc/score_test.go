@@ -13,7 +13,7 @@ const (
 	excellent = livekit.ConnectionQuality_EXCELLENT
 )
 
-func TestTrackScore(t *testing.T) {
+func TestTrackScoreOfLossAndDelay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		mime      string
 		lost      int64 // of each 1,000 packets
@@ -49,7 +49,7 @@ func TestTrackScore(t *testing.T) {
 
 // A bad moment shows at the next look, and takes several good ones to be forgotten. A few packets of a track that is
 // quiet count for little, and a track that stops is not bad for that.
-func TestTrackScoreOverTime(t *testing.T) {
+func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 	var s trackScore
 	total, lost := int64(0), int64(0)
 	look := func(n, of int64) livekit.ConnectionQuality {
@@ -77,7 +77,7 @@ func TestTrackScoreOverTime(t *testing.T) {
 	}
 }
 
-func TestOpinion(t *testing.T) {
+func TestMeanOpinionScore(t *testing.T) {
 	last := float32(0)
 	for score := -10.0; score <= 110; score += 5 {
 		got := opinion(score)

@@ -64,7 +64,7 @@ func (g *guest) plays(sid string) (mime string) {
 
 // Tracks are published by negotiation, before anything is sent, where it is known in which codec they will come. Clients on
 // pion send the codec of their track, whichever stands first in the answer.
-func TestPublishedByNegotiation(t *testing.T) {
+func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
 	js := &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
 	gosdk := &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 17}
 	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE).GetAddTrack()
@@ -130,7 +130,7 @@ func TestUnconnectedClientPublishesNothing(t *testing.T) {
 }
 
 // A track that never sent anything ends when it is no longer offered, and one that waits for its id follows.
-func TestSilentTrackEnds(t *testing.T) {
+func TestSilentTrackEndsWhenNotOfferedAnyMore(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -157,7 +157,7 @@ func TestSilentTrackEnds(t *testing.T) {
 
 // A client that sends another codec than negotiation foretold is heard and seen all the same, also by those who had
 // subscribed before.
-func TestUnexpectedCodec(t *testing.T) {
+func TestTrackInAnUnexpectedCodecIsReceived(t *testing.T) {
 	for _, add := range []*livekit.AddTrackRequest{camera(), camera("vp8", "h264")} {
 		h := newHouse(t)
 		req := request("ada")
@@ -198,7 +198,7 @@ func TestUnexpectedCodec(t *testing.T) {
 }
 
 // A track that has not sent anything moves with its participant, and its media comes in the other room.
-func TestSilentTrackMoves(t *testing.T) {
+func TestSilentTrackMovesWithItsParticipant(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	ada.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))

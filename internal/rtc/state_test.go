@@ -52,7 +52,7 @@ func (s *sink) tokens() []string {
 }
 
 // Whom a room counts, and that a recording is known at once.
-func TestHeadCounts(t *testing.T) {
+func TestHeadCountLeavesOutAgentsAndRecorders(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
 	agent := request("agent")
@@ -92,7 +92,7 @@ func TestHeadCounts(t *testing.T) {
 }
 
 // Somebody who is only joining is told of where there is something to tell, and whoever leaves, with the reason.
-func TestStatesThatOthersSee(t *testing.T) {
+func TestOthersSeeAParticipantJoinConnectAndLeave(t *testing.T) {
 	h := newHouse(t)
 	watch := h.join(request("watch"))
 	plain := h.join(request("plain"))
@@ -129,7 +129,7 @@ func TestStatesThatOthersSee(t *testing.T) {
 }
 
 // A change of one's own name, metadata or attributes is whole or not at all; each brings a new token to return with.
-func TestUpdateOwnMetadata(t *testing.T) {
+func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
 	h := newHouse(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { return "token of " + s.Info.Name + s.Info.Metadata, nil }
 	})
@@ -187,7 +187,7 @@ func TestUpdateOwnMetadata(t *testing.T) {
 }
 
 // Who leaves while speaking is silent before it is gone, and a new subscriber is told who speaks, once.
-func TestSpeakersComeAndGo(t *testing.T) {
+func TestLeavingSpeakerFallsSilentFirst(t *testing.T) {
 	h := newHouse(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	mic := ada.showTrack(livekit.TrackType_AUDIO)

@@ -3,7 +3,7 @@ package rtc
 import "testing"
 
 // Every event in every state.
-func TestSubscriptionStates(t *testing.T) {
+func TestSubscriptionStateAfterEachEvent(t *testing.T) {
 	type outcome struct {
 		state  subscriptionState
 		effect subscriptionEffect
