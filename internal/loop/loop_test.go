@@ -1,8 +1,23 @@
 package loop
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+)
 
-// What Run has taken in one go but not begun is waited for too: callers that throttle themselves by it would not see it.
+// start runs l until the test ends.
+func start(t *testing.T, l *Loop) {
+	t.Helper()
+	go l.Run() // ends with Stop
+	t.Cleanup(func() {
+		l.Stop()
+		<-l.Done()
+	})
+}
+
+// Callers that throttle themselves by Waiting must also see what Run has taken in one go and not begun.
 func TestWaitingCountsClosuresTakenButNotBegun(t *testing.T) {
 	l := New(Options{})
 	gate, begun := make(chan struct{}), make(chan struct{})
@@ -10,16 +25,83 @@ func TestWaitingCountsClosuresTakenButNotBegun(t *testing.T) {
 	for range 5 {
 		l.Post(func() {})
 	}
-	ended := make(chan struct{})
-	go func() { l.Run(); close(ended) }() // ends with Stop
+	go l.Run() // ends with Stop
 	<-begun
 	if n := l.Waiting(); n != 5 {
 		t.Errorf("%d are waiting, want 5", n)
 	}
 	close(gate)
 	l.Stop()
-	<-ended
+	<-l.Done()
 	if n := l.Waiting(); n != 0 {
 		t.Errorf("%d are waiting at the end", n)
+	}
+}
+
+func TestStoppedLoopRunsWhatIsQueuedAndRefusesMore(t *testing.T) {
+	errOver := errors.New("over")
+	l := New(Options{Ended: errOver})
+	ran := 0
+	for range 3 {
+		l.Post(func() { ran++ })
+	}
+	l.Stop()
+	l.Stop()
+	l.Run()
+	if ran != 3 {
+		t.Errorf("%d closures ran, want 3", ran)
+	}
+	if l.Post(func() {}) {
+		t.Error("a closure was queued after the end")
+	}
+	if err := l.Do(t.Context(), func() {}); !errors.Is(err, errOver) {
+		t.Errorf("Do returned %v", err)
+	}
+	if err := New(Options{}).options.Ended; !errors.Is(err, ErrEnded) {
+		t.Errorf("by default Do returns %v", err)
+	}
+}
+
+func TestDoReturnsWhenItsContextEnds(t *testing.T) {
+	l := New(Options{})
+	start(t, l)
+	gate := make(chan struct{})
+	l.Post(func() { <-gate })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Do(ctx, func() {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Do returned %v", err)
+	}
+	close(gate)
+	if err := l.Do(t.Context(), func() {}); err != nil {
+		t.Errorf("Do returned %v", err)
+	}
+}
+
+func TestPanicDoesNotEndALoopThatRecovers(t *testing.T) {
+	var panics []any
+	l := New(Options{Panicked: func(v any) { panics = append(panics, v) }})
+	l.Post(func() { panic("a mistake") })
+	ran := false
+	l.Post(func() { ran = true })
+	l.Stop()
+	l.Run()
+	if !ran || !slices.Equal(panics, []any{"a mistake"}) {
+		t.Errorf("panics %v, the next closure ran: %v", panics, ran)
+	}
+}
+
+func TestAfterRunsOnceForEachBatch(t *testing.T) {
+	var order []string
+	note := func(s string) func() { return func() { order = append(order, s) } }
+	l := New(Options{After: note("after")})
+	l.Post(note("a"))
+	l.Post(func() {
+		note("b")()
+		l.Post(func() { note("c")(); l.Stop() })
+	})
+	l.Run()
+	if !slices.Equal(order, []string{"a", "b", "after", "c", "after"}) {
+		t.Errorf("ran %v", order)
 	}
 }
