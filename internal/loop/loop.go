@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// ErrEnded is what Do returns once the loop has ended, unless Options name another error.
+// ErrEnded is the error that Do returns once the loop has ended, unless Options name another.
 var ErrEnded = errors.New("loop: it has ended")
 
 // Options describe a Loop; the zero value is usable.

@@ -15,7 +15,7 @@ type AnswerPreferences struct {
 	Disabled []*livekit.Codec
 }
 
-// SendPreference is how a client wants to send one track, in one codec.
+// SendPreference says how a client wants to send one track in one codec.
 type SendPreference struct {
 	Kind     livekit.TrackType
 	CIDs     []string // the track IDs by which the client's SDP may name it

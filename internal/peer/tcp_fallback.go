@@ -22,7 +22,7 @@ const (
 // ClientKey names a client across its connections.
 type ClientKey struct{ Room, Identity string }
 
-// reachability is what is known about how a client reaches us.
+// reachability holds what is known about how a client reaches us.
 type reachability struct {
 	tcp    bool // over TCP alone
 	failed time.Time

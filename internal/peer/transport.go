@@ -19,7 +19,7 @@ import (
 	"meet/internal/sfu"
 )
 
-// Options are what differs between the connections of two clients.
+// Options describe a Transport: what differs between the connections of two clients.
 type Options struct {
 	// Publishes is set when the client sends media on the connection; then the client makes the offers, else the server.
 	// Subscribes is set when the client receives media on it. One connection may do both.
@@ -38,7 +38,7 @@ type Options struct {
 	PlayoutDelay bool // the room bounds how long frames are held back
 }
 
-// Hooks are how a Transport reports to its participant. They are called on the Transport's worker or by pion and must not
+// Hooks report what happens on a Transport. They are called on the Transport's worker or by pion and must not
 // block; only DataChannel may do more than post to a loop.
 type Hooks struct {
 	// Offer and Answer send a description to the client, with the track ID of each media section that we send on.

@@ -21,7 +21,7 @@ type news struct {
 	people    []*Participant // whose state has changed, each once, in order
 	room      bool           // the room's own state has changed
 	recording bool           // everybody was told that the room is being recorded
-	wait      *time.Timer    // until news that can wait are told; nil when they can be told at once
+	wait      *time.Timer    // until the next round; nil if it can be sent at once
 }
 
 // announce sends p's new state to everybody who may see it: at once if p publishes, because media must not come before

@@ -39,7 +39,7 @@ type dataSubscription struct {
 	gate  frameGate
 }
 
-// dataChoice is what a client has requested of a data track, whether it exists or not.
+// dataChoice is a client's request about a data track, whether the track exists or not.
 type dataChoice struct {
 	subscribe bool
 	fps       uint32 // frames it wants each second; 0: all

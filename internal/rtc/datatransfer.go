@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// dataTransfer is what one participant sends and receives on its data channels: packets and data tracks.
+// dataTransfer holds what one participant sends and receives on its data channels: packets and data tracks.
 type dataTransfer struct {
 	p *Participant
 

@@ -108,7 +108,7 @@ func (pub *Publication) updateDemand() {
 	}
 }
 
-// dynamic reports whether the publisher is told which layers and codecs are watched: of video, and of audio in several
+// dynamic reports whether the publisher learns which layers and codecs are watched: of video, and of audio in several
 // codecs.
 func (pub *Publication) dynamic() bool {
 	return pub.info.Type == livekit.TrackType_VIDEO || len(pub.codecs) > 1

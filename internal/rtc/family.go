@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// family is what a room remembers of the bearers of one family of tokens, from one connection to the next.
+// family holds what a room remembers of the bearers of one family of tokens, from one connection to the next.
 type family struct {
 	bucket *announceBucket
 	// granted is the permission that a back end has given since the token was issued; nil if it has not.

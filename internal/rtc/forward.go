@@ -152,7 +152,7 @@ func (f *forward) forget() {
 	})
 }
 
-// state is what mirrors of the participant are to show now.
+// state returns the state that mirrors of the participant are to show.
 func (fw *forwarding) state() *mirrorState {
 	p := fw.p
 	is := &mirrorState{info: proto.CloneOf(p.info), policy: p.publishing.policy, lost: p.mediaLost()}

@@ -14,7 +14,7 @@ import (
 	"meet/internal/name"
 )
 
-// JoinRequest is what a token and the client's first message say of a participant.
+// JoinRequest describes a participant by its token and its client's first message.
 type JoinRequest struct {
 	Room       string
 	Info       *livekit.ParticipantInfo // identity, name, metadata, attributes, kind, permission

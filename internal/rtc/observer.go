@@ -49,7 +49,7 @@ type ObservedCodec struct {
 	Receiver *sfu.Receiver
 }
 
-// observation is what one Observer knows.
+// observation holds what one Observer knows.
 type observation struct {
 	observer Observer
 	known    map[*Publication]*knownTrack

@@ -32,7 +32,7 @@ const (
 	windowAge = 100 * time.Millisecond
 )
 
-// channel is what an outbox needs of a webrtc.DataChannel.
+// channel is the part of a webrtc.DataChannel that an outbox needs.
 type channel interface {
 	Label() string
 	Send([]byte) error
@@ -59,7 +59,7 @@ type outbox struct {
 	after        chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
 }
 
-// sendQueue is what waits for one channel, oldest first.
+// sendQueue holds the messages that wait for one channel, the oldest first.
 type sendQueue struct {
 	to       channel // nil until open
 	window   func() uint64

@@ -92,12 +92,12 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 	}
 }
 
-// configuration returns what the client is told about how to behave here.
+// configuration returns the configuration that the client gets with its join.
 func (q *clientQuirks) configuration() *livekit.ClientConfiguration {
 	return &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED, DisabledCodecs: q.disabled}
 }
 
-// clientInfo is what a client says of itself.
+// clientInfo is a client's description of itself.
 type clientInfo struct{ *livekit.ClientInfo }
 
 func (c clientInfo) firefox() bool {

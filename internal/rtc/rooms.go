@@ -17,7 +17,7 @@ import (
 	"meet/internal/sfu"
 )
 
-// Options are what Rooms needs from outside.
+// Options describe Rooms.
 type Options struct {
 	Log    *slog.Logger // required
 	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own

@@ -32,7 +32,7 @@ func lossWeight(mime string) float64 {
 	return 5.3
 }
 
-// counts are what was counted of a track since it began.
+// counts are the packets of a track since it began.
 type counts struct{ expected, lost int64 }
 
 // trackScore grades one track in one direction.

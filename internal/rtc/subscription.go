@@ -24,8 +24,8 @@ type Subscription struct {
 	quality   trackScore // of what the subscriber gets
 }
 
-// subscriptionInputs are what others decide about a subscription. They change what its DownTrack forwards and what the
-// publisher is asked for, never the subscription's state.
+// subscriptionInputs are the decisions of others about a subscription. They change what its DownTrack forwards and what
+// the publisher is asked for, never the subscription's state.
 type subscriptionInputs struct {
 	enabled bool // by the subscriber: it shows the track
 	wanted  int  // by the subscriber: the highest layer it shows

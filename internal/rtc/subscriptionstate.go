@@ -23,7 +23,7 @@ const (
 	subscriptionDetached                          // the subscription ends
 )
 
-// subscriptionEffect is what has to be done because of an event.
+// subscriptionEffect is the action that follows from an event.
 type subscriptionEffect uint8
 
 const (
