@@ -97,7 +97,7 @@ func (r *Room) tellNews(now bool) {
 func (r *Room) tellPeople() {
 	people := r.news.people
 	r.news.people = nil
-	if len(people) == 1 { // itself it was told already, or knows from its join
+	if len(people) == 1 { // which knows its own state already
 		m := NewMessage(updateMessage(people[0].snapshot()))
 		for _, o := range r.participants {
 			if o != people[0] {

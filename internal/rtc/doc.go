@@ -17,8 +17,8 @@
 //
 // Data is routed by the loop and sent elsewhere: the goroutine of a client's data channel asks the loop who receives a
 // packet, then puts it into the outbox of each, and one goroutine for each client sends it from there. Packets of data
-// tracks pass without the loop. An outbox is bounded: a slow client first slows its senders down; then it is cut off and has to
-// reconnect.
+// tracks pass without the loop. An outbox is bounded: a slow client first slows its senders down; then it is cut off and
+// has to reconnect.
 //
 //	channel ─Do─▶ loop: receivers? ─▶ outbox.put ─▶ outbox.run ─▶ pion
 //

@@ -53,7 +53,7 @@ type outbox struct {
 	lossy        sendQueue
 	frames       sendQueue     // of data tracks
 	backpressure chan struct{} // not nil while the client is slow; closed when it has caught up
-	slow, moved  time.Time     // when backpressure was made, and when a reliable message was last taken
+	slow, moved  time.Time     // when backpressure began, and when a reliable message was last taken
 	closed       bool
 	running      bool
 	after        chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
