@@ -23,8 +23,8 @@ func cameraRequest() *livekit.SignalRequest {
 	return req
 }
 
-// TestRecorderGetsATrackThroughAllItsChanges records the camera of somebody who is alone, through mute, change of layer, reconnection, change
-// of codec and end.
+// TestRecorderGetsATrackThroughAllItsChanges records the camera of somebody who is alone, through mute, change of layer,
+// reconnection, change of codec and end.
 func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
 	h := newHouse(t)
 	ada := h.join(request("ada"))
