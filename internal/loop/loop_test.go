@@ -5,7 +5,11 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start runs l until the test ends.
 func start(t *testing.T, l *Loop) {
