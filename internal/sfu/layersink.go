@@ -10,8 +10,8 @@ import (
 // not block; of the LayerSink they may call RequestKeyFrame, SetLayer and Layer.
 type Consumer interface {
 	// WritePacket takes one packet, and its moment on the publisher's clock: zero until the publisher's first sender report.
-	// The moments of packets in order never decrease. A packet that comes late, out of order, has the moment it would have
-	// had in time. The packet's memory is used again after the call. Another SSRC than before means another layer, or a
+	// The moments of packets in order never decrease, and a packet that comes late, out of order, has the moment it would
+	// have had in time. They go on when the publisher sets its clock; see maxClockStep. The packet's memory is used again after the call. Another SSRC than before means another layer, or a
 	// stream that was replaced: it begins with a key frame and counts sequence numbers and timestamps from other origins.
 	WritePacket(p *Packet, at time.Time)
 	// SetMuted says that the publisher has muted or unmuted the track. The first picture after a mute is a key frame.
@@ -34,23 +34,15 @@ type LayerSink struct {
 	mu      sync.Mutex
 	ssrc    uint32 // of the layer that is passed on
 	askedAt time.Time
-	clock   lastMoment
+	moments moments
 	late    Packet // scratch
 	raw     []byte // scratch
-}
-
-// lastMoment is the newest packet in order and when it was.
-type lastMoment struct {
-	at        time.Time // on the publisher's clock; zero while unknown
-	arrival   time.Time
-	ssrc      uint32
-	timestamp uint32
 }
 
 // NewLayerSink makes a LayerSink that passes the best layer up to wanted, the index of a simulcast layer, to c once it is
 // started.
 func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
-	s := &LayerSink{receiver: r, consumer: c}
+	s := &LayerSink{receiver: r, consumer: c, moments: moments{rate: r.options.ClockRate}}
 	s.wanted.Store(int32(limitLayer(wanted)))
 	s.layer.Store(-1)
 	return s
@@ -136,6 +128,7 @@ func (s *LayerSink) switchLocked(p *Packet) bool {
 	}
 	s.layer.Store(int32(p.Layer))
 	s.ssrc = p.Header.SSRC
+	s.moments.restart()
 	return true
 }
 
@@ -143,7 +136,8 @@ func (s *LayerSink) writeLocked(p *Packet) {
 	if p.Broken && !p.Info.KeyFrame {
 		s.askKeyFrameLocked(p)
 	}
-	s.consumer.WritePacket(p, s.momentLocked(p))
+	clock, known := s.receiver.Clock(p.Layer)
+	s.consumer.WritePacket(p, s.moments.next(p, clock, known))
 }
 
 func (s *LayerSink) askKeyFrameLocked(p *Packet) {
@@ -161,29 +155,6 @@ func (s *LayerSink) catchUpLocked(p *Packet) {
 		}
 		s.receiver.layer(p.Layer).replay(p, &s.late, s.raw, s.writeLocked)
 	}
-}
-
-// momentLocked returns the moment of p on the publisher's clock, zero while it is unknown.
-func (s *LayerSink) momentLocked(p *Packet) time.Time {
-	last, stamp := &s.clock, p.Header.Timestamp
-	continues := p.Header.SSRC == last.ssrc
-	if continues && stamp == last.timestamp && !last.at.IsZero() {
-		return last.at // of the same picture
-	}
-	at := last.at
-	if clock, ok := s.receiver.Clock(p.Layer); ok {
-		at = clock.Time(stamp)
-	} else if !at.IsZero() { // another layer has had a report, this one has not yet
-		at = at.Add(p.Arrival.Sub(last.arrival))
-	}
-	if continues && int32(stamp-last.timestamp) < 0 { // late
-		return at
-	}
-	if at.Before(last.at) { // two reports disagree by less than a picture
-		at = last.at
-	}
-	*last = lastMoment{at: at, arrival: p.Arrival, ssrc: p.Header.SSRC, timestamp: stamp}
-	return at
 }
 
 // SetMuted tells the Consumer. After a mute the layer begins with a key frame.

@@ -1,0 +1,60 @@
+package sfu
+
+import "time"
+
+// maxClockStep is the most by which a publisher's clock and the packets' arrivals may disagree on how much time has passed.
+// With more the publisher has set its clock, or its timestamps have stood still or wrapped around in a pause: arrivals
+// decide then. It is longer than any path holds packets back before the connection is given up.
+const maxClockStep = 30 * time.Second
+
+// moments dates the packets of the streams that a LayerSink passes on, one after another, on the publisher's clock.
+type moments struct {
+	rate uint32 // of timestamps, Hz
+
+	// Of the newest packet.
+	at         time.Time // zero while unknown
+	arrival    time.Time
+	timestamp  uint32
+	sameOrigin bool // the next packet is of the same stream
+
+	shift time.Duration // by how much the publisher has set its clock back
+}
+
+// restart notes that the next packet is the first of a stream, whose timestamps count from another origin.
+func (m *moments) restart() { m.sameOrigin = false }
+
+// next returns the moment of p, by the clock of its layer if known; zero while there is nothing to tell it by.
+func (m *moments) next(p *Packet, clock Clock, known bool) time.Time {
+	stamp := p.Header.Timestamp
+	since := int32(stamp - m.timestamp)
+	if m.sameOrigin && since <= 0 && !m.at.IsZero() { // of the same picture, or late
+		return Clock{Sent: m.at, Timestamp: m.timestamp, Rate: m.rate}.Time(stamp)
+	}
+	at := m.at
+	if !at.IsZero() {
+		at = at.Add(p.Arrival.Sub(m.arrival))
+	}
+	if known {
+		at = m.compare(clock.Time(stamp), at)
+	}
+	if m.sameOrigin && since < 0 { // late, and there was no clock yet
+		return at
+	}
+	if at.Before(m.at) { // two reports disagree by less than a picture
+		at = m.at
+	}
+	m.at, m.arrival, m.timestamp, m.sameOrigin = at, p.Arrival, stamp, true
+	return at
+}
+
+// compare returns the moment by the publisher's clock, corrected if that was set since; arrived is the moment by arrival,
+// zero if there is none.
+func (m *moments) compare(clock, arrived time.Time) time.Time {
+	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
+	if agrees(clock) {
+		m.shift = 0
+	} else if !agrees(clock.Add(m.shift)) {
+		m.shift = arrived.Sub(clock)
+	}
+	return clock.Add(m.shift)
+}
