@@ -23,7 +23,8 @@
 //
 // Locks: DownTrack.mu and LayerSink.mu may be held while a lock of History, layer, Tap or Pacer is taken, never the other
 // way round. All other locks are held alone. DownTrack.mu is held while a packet goes out, and LayerSink.mu while the
-// Consumer is called, because that keeps packets in order. Nothing here waits for a room's loop.
+// Consumer is called, because that keeps packets in order; a Consumer that calls SetLayer takes LayerSink.control under
+// it, and has DemandChanged called. Nothing here waits for a room's loop.
 //
 // The path of a packet allocates nothing; BenchmarkFanOut and TestPacketPathAllocatesNothing hold it.
 package sfu

@@ -1,34 +1,46 @@
 package sfu
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Consumer takes one layer of a track from a LayerSink, such as a recorder. Its methods are called one at a time and must
-// not block; of the LayerSink they may call RequestKeyFrame, SetLayer and Layer.
+// Consumer takes one layer of a track from a LayerSink, such as a recorder. Its methods are called one at a time, under a
+// lock of the LayerSink, and must not block; of the LayerSink they may call RequestKeyFrame, SetLayer and Layer.
 type Consumer interface {
-	// WritePacket takes one packet, and its moment on the publisher's clock: zero until the publisher's first sender report.
-	// The moments of packets in order never decrease, and a packet that comes late, out of order, has the moment it would
-	// have had in time. They go on when the publisher sets its clock; see maxClockStep. The packet's memory is used again after the call. Another SSRC than before means another layer, or a
-	// stream that was replaced: it begins with a key frame and counts sequence numbers and timestamps from other origins.
+	// WritePacket takes one packet, and its moment on the publisher's clock: zero until the publisher's first sender report
+	// (Receiver.Clock dates those packets afterwards). The packet's memory is used again after the call.
+	//
+	// Packets come as they arrive, each once, and are not sorted: one that was lost and sent again follows later ones. What
+	// is missing may never come; Packet.Broken says so of video. A packet without payload is padding. Another SSRC than
+	// before means another layer, or a stream that was replaced: it counts sequence numbers and timestamps from other
+	// origins, and begins with a key frame if it is video.
+	//
+	// The moments of packets in order never decrease, and a late packet has the moment it would have had in time. They go
+	// on when the publisher sets its clock; see maxClockStep.
 	WritePacket(p *Packet, at time.Time)
-	// SetMuted says that the publisher has muted or unmuted the track. The first picture after a mute is a key frame.
+	// SetMuted says that the publisher has muted or unmuted the track. A track that is muted when the LayerSink is started
+	// is not reported. No packets come until it is unmuted; then the first picture is a key frame.
 	SetMuted(muted bool)
 	// Ended says that the track no longer comes in this codec. It is the last call.
 	Ended()
 }
 
 // LayerSink is the Sink of a Consumer: it passes on one layer of a track, unchanged, and asks for the key frames that the
-// layer needs to begin. Of a stream that holds several spatial layers (SVC) it passes on all.
+// layer needs to begin. Of a stream that holds several spatial layers (SVC) it passes on all that the publisher sends.
+// Sound in RED (RFC 2198) stays packed: codec.ParseRED unpacks it.
 type LayerSink struct {
 	receiver *Receiver
 	consumer Consumer
 
-	started atomic.Bool
-	wanted  atomic.Int32
-	layer   atomic.Int32 // passed on; -1: none
+	state  atomic.Int32 // a sinkState
+	wanted atomic.Int32
+	layer  atomic.Int32 // passed on; -1: none
+
+	// control is held while wanted changes, and while state does between stopped and others. Nothing is called under it.
+	control sync.Mutex
 
 	// mu is held while the Consumer is called, which keeps its packets in order.
 	mu      sync.Mutex
@@ -38,6 +50,16 @@ type LayerSink struct {
 	late    Packet // scratch
 	raw     []byte // scratch
 }
+
+// sinkState is what a LayerSink passes on.
+type sinkState = int32
+
+const (
+	sinkStopped sinkState = iota // nothing: Start has not been called, or Stop has
+	sinkPassing                  // packets and events
+	sinkMuted                    // events
+	sinkEnded                    // nothing: the Receiver is closed
+)
 
 // NewLayerSink makes a LayerSink that passes the best layer up to wanted, the index of a simulcast layer, to c once it is
 // started.
@@ -51,31 +73,44 @@ func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 func limitLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
 
 // Start begins to pass packets on: video with the next key frame, which it asks for. It counts in the Receiver's Demand
-// from then on.
+// from then on. If the Receiver is closed, the Consumer's Ended is called before Start returns. Start and Stop may not be
+// called at the same time.
 func (s *LayerSink) Start() {
-	if s.started.Swap(true) {
+	s.control.Lock()
+	begins := s.state.CompareAndSwap(sinkStopped, sinkPassing)
+	wanted := int(s.wanted.Load())
+	s.control.Unlock()
+	if !begins {
 		return
 	}
+	s.layer.Store(-1)
 	s.receiver.AddSink(s)
-	wanted := int(s.wanted.Load())
 	s.receiver.want(wanted, 1)
 	s.requestFirst(wanted)
 }
 
-// Stop ends what Start began. A packet under way may still reach the Consumer, whose Ended is not called.
+// Stop ends what Start began. It does not wait: a call of the Consumer that is under way may return after it. No other
+// follows, and Ended is not called.
 func (s *LayerSink) Stop() {
-	if s.started.Swap(false) {
+	s.control.Lock()
+	ends := s.state.Swap(sinkStopped) != sinkStopped
+	wanted := int(s.wanted.Load())
+	s.control.Unlock()
+	if ends {
 		s.receiver.RemoveSink(s)
-		s.receiver.want(int(s.wanted.Load()), -1)
+		s.layer.Store(-1)
+		s.receiver.want(wanted, -1)
 	}
 }
 
-// SetLayer changes to the best layer up to wanted, at its next key frame, which it asks for. It may not be called while
-// Start or Stop is.
+// SetLayer changes to the best layer up to wanted, at its next key frame, which it asks for.
 func (s *LayerSink) SetLayer(wanted int) {
 	wanted = limitLayer(wanted)
+	s.control.Lock()
 	before := int(s.wanted.Swap(int32(wanted)))
-	if before == wanted || !s.started.Load() {
+	started := s.state.Load() != sinkStopped
+	s.control.Unlock()
+	if before == wanted || !started {
 		return
 	}
 	s.receiver.want(wanted, 1)
@@ -105,6 +140,9 @@ func (s *LayerSink) RequestKeyFrame() {
 func (s *LayerSink) WriteRTP(p *Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state.Load() != sinkPassing {
+		return // one packet may be under way when a mute begins, or after Stop
+	}
 	if p.Layer == s.Layer() && p.Header.SSRC == s.ssrc {
 		s.writeLocked(p)
 	} else if s.switchLocked(p) {
@@ -147,24 +185,36 @@ func (s *LayerSink) askKeyFrameLocked(p *Packet) {
 	}
 }
 
-// catchUpLocked passes on what came before p though it belongs behind it: see layer.replay.
+// catchUpLocked passes on what came before p though it belongs behind it: see layer.replay. Packets that waited for the
+// structure in p come by themselves: see layer.deliverStranded.
 func (s *LayerSink) catchUpLocked(p *Packet) {
-	if s.receiver.codec.HasKeyFrames() {
-		if s.raw == nil {
-			s.raw = make([]byte, mtu)
-		}
-		s.receiver.layer(p.Layer).replay(p, &s.late, s.raw, s.writeLocked)
+	if !s.receiver.codec.HasKeyFrames() {
+		return
 	}
+	if s.raw == nil {
+		s.raw = make([]byte, mtu)
+	}
+	l := s.receiver.layer(p.Layer)
+	l.replay(p, &s.late, s.raw, func(late *Packet) {
+		if !p.Info.Frame.New || !slices.Contains(l.stranded, late.Header.SequenceNumber) {
+			s.writeLocked(late)
+		}
+	})
 }
 
 // SetMuted tells the Consumer. After a mute the layer begins with a key frame.
 func (s *LayerSink) SetMuted(muted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !muted {
+	if muted {
+		s.state.CompareAndSwap(sinkPassing, sinkMuted)
+	} else {
 		s.layer.Store(-1)
+		s.state.CompareAndSwap(sinkMuted, sinkPassing)
 	}
-	s.consumer.SetMuted(muted)
+	if state := s.state.Load(); state == sinkPassing || state == sinkMuted {
+		s.consumer.SetMuted(muted)
+	}
 }
 
 // WriteSilence does nothing: the Consumer learns of the mute by SetMuted.
@@ -177,5 +227,7 @@ func (s *LayerSink) Loss(time.Time) uint8 { return 0 }
 func (s *LayerSink) Ended() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.consumer.Ended()
+	if s.state.CompareAndSwap(sinkPassing, sinkEnded) || s.state.CompareAndSwap(sinkMuted, sinkEnded) {
+		s.consumer.Ended()
+	}
 }

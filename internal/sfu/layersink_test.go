@@ -1,7 +1,9 @@
 package sfu
 
 import (
+	"encoding/binary"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -231,4 +233,97 @@ func TestLayerSinksCountInTheDemand(t *testing.T) {
 	check("changed while stopped", 0, 5)
 	one.Stop()
 	check("both stopped", -1, 6)
+}
+
+// TestLayerSinkPassesPacketsOfALateStructureOnce: the packets that came before the structure they need wait in the layer, and
+// are in the history too.
+func TestLayerSinkPassesPacketsOfALateStructureOnce(t *testing.T) {
+	packets := recording(t, "av1-l3t3key")[:12]
+	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, descriptor: recordedID})
+	g.d.Stop()
+	m := &memory{}
+	s := NewLayerSink(g.r, 0, m)
+	s.Start()
+	defer s.Stop()
+	l := g.r.layer(0)
+	l.ssrc = ssrcOf(packets[0].raw)
+	l.handle(paddingBefore(t, packets[0].raw), g.now)
+	for _, p := range packets[1:6] {
+		l.handle(p.raw, g.now)
+	}
+	l.handle(packets[0].raw, g.now)
+	for _, p := range packets[6:] {
+		l.handle(p.raw, g.now)
+	}
+	var want []uint16
+	for _, p := range packets {
+		want = append(want, binary.BigEndian.Uint16(p.raw[2:]))
+	}
+	if got := m.numbers(); !slices.Equal(got, want) {
+		t.Errorf("packets %v, want %v", got, want)
+	}
+}
+
+func TestLayerSinkBeginsWithAKeyFrameWhenStartedAgain(t *testing.T) {
+	g, s, m := newLayerRig(t, 1, 0)
+	g.feedAll(1, true)
+	g.feedAll(2, false)
+	s.Stop()
+	if s.Layer() != -1 {
+		t.Errorf("layer %d is passed on after Stop", s.Layer())
+	}
+	g.feedAll(3, false)
+	s.Start()
+	g.feedAll(4, false)
+	g.feedAll(5, true)
+	g.feedAll(6, false)
+	if got := m.numbers(); !slices.Equal(got, []uint16{1, 2, 5, 6}) {
+		t.Errorf("packets %v, want 1 and 2, then those from the key frame on", got)
+	}
+}
+
+// TestStoppedLayerSinkCallsNobody makes the calls that a Receiver may still have under way when Stop returns.
+func TestStoppedLayerSinkCallsNobody(t *testing.T) {
+	g, s, m := newLayerRig(t, 1, 0)
+	g.feedAll(1, true)
+	s.Stop()
+	m.take()
+	s.WriteRTP(&g.r.layer(0).pkt)
+	s.SetMuted(true)
+	s.SetMuted(false)
+	s.Ended()
+	if got := m.take(); len(got) != 0 {
+		t.Errorf("%+v after Stop", got)
+	}
+}
+
+// TestMutedLayerSinkPassesNoPackets makes the calls of a packet that is under way when a mute begins.
+func TestMutedLayerSinkPassesNoPackets(t *testing.T) {
+	g, s, m := newLayerRig(t, 1, 0)
+	g.feedAll(1, true)
+	g.r.SetMuted(true)
+	s.WriteRTP(&g.r.layer(0).pkt)
+	g.r.SetMuted(false)
+	s.WriteRTP(&g.r.layer(0).pkt)
+	want := []taken{{seq: 1, key: true}, {event: "muted"}, {event: "unmuted"}, {seq: 1, key: true}}
+	if got := m.take(); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestLayerSinkLeavesNoDemandWhenStoppedWhileTheLayerChanges(t *testing.T) {
+	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
+	for range 1000 {
+		s := NewLayerSink(r, 0, &memory{})
+		s.Start()
+		var changing sync.WaitGroup
+		changing.Go(func() { s.SetLayer(2) })
+		s.Stop()
+		changing.Wait()
+		for n := range MaxLayers {
+			if got := r.demand[n].Load(); got != 0 {
+				t.Fatalf("layer %d is wanted by %d", n, got)
+			}
+		}
+	}
 }

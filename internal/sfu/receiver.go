@@ -70,8 +70,8 @@ func (r *Receiver) MimeType() string { return r.options.MimeType }
 func (r *Receiver) ClockRate() uint32 { return r.options.ClockRate }
 
 // AddLayer starts forwarding layer n of the track, which comes from source. Goroutines of the layer read the source until
-// it returns an error; ended is then called from one of them, unless it is nil. A layer already there is replaced, as after
-// a renegotiation.
+// it returns an error; ended is then called from one of them, unless it is nil. It must not call Close, which waits for
+// it. A layer already there is replaced, as after a renegotiation.
 func (r *Receiver) AddLayer(n int, source TrackSource, ended func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -118,7 +118,7 @@ func (r *Receiver) SetMuted(muted bool) {
 	if r.muted.Load() == muted {
 		return
 	}
-	if muted {
+	if muted { // packets stop before the sinks learn of the mute, and come again after they have learned of its end
 		r.muted.Store(true)
 	}
 	for _, s := range *r.sinks.Load() {

@@ -13,12 +13,12 @@ type Packet = forward.Packet
 type Sink interface {
 	// WriteRTP takes one packet. Layers of one Receiver call it from different goroutines.
 	WriteRTP(p *Packet)
-	// SetMuted says that the publisher has muted or unmuted the track. No packets come meanwhile.
+	// SetMuted says that the publisher has muted or unmuted the track. Meanwhile no packets come but those under way.
 	SetMuted(muted bool)
 	// WriteSilence continues sound that has just been muted: it is called every 20 ms for a second.
 	WriteSilence(now time.Time)
 	// Loss returns the loss on the path to the sink in 256ths, 0 where there is none.
 	Loss(now time.Time) uint8
-	// Ended says that the Receiver is closed. It is the last call.
+	// Ended says that the Receiver is closed. No packets come any more.
 	Ended()
 }
