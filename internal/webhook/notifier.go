@@ -211,7 +211,10 @@ func (n *Notifier) put(ctx context.Context, e event) bool {
 		if try == 1 {
 			n.opts.Log.Warn("a webhook event could not be kept; trying again", "err", err)
 		}
-		time.Sleep(keepAgain)
+		select {
+		case <-time.After(keepAgain):
+		case <-ctx.Done(): // the next attempt fails, and closed is set
+		}
 	}
 }
 
