@@ -3,6 +3,8 @@ package sfu
 import (
 	"encoding/binary"
 	"sync"
+
+	"meet/internal/sfu/pacer"
 )
 
 // Packets remembered for retransmission, as many as the reference server keeps. Powers of two, for the index.
@@ -10,6 +12,9 @@ const (
 	videoHistory = 512
 	audioHistory = 256
 )
+
+// A packet that the Pacer drops because too many wait is asked for again, and must be remembered until then.
+const _ = uint(videoHistory - pacer.MaxWaiting)
 
 // History keeps the latest packets of one layer, raw as they came, to answer NACKs from.
 type History struct {

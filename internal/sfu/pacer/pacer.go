@@ -28,9 +28,9 @@ const (
 	paceLeast = 4 * 1200
 	// paceStep is how often what waits is looked at.
 	paceStep = 5 * time.Millisecond
-	// paceMost is how many packets may wait; one more is dropped. It counts as lost, so the subscriber asks for it again
-	// when there may be room. The history that answers such a request is no longer.
-	paceMost = 512
+	// MaxWaiting is how many packets may wait; one more is dropped. It counts as lost, so the subscriber asks for it again
+	// when there may be room. The caller has to remember as many, to answer.
+	MaxWaiting = 512
 	// paceLongest is how long what waits may take; with more the rate rises, because a picture that comes so late is no
 	// better than one that is lost.
 	paceLongest = 500 * time.Millisecond
@@ -165,7 +165,7 @@ func (p *Pacer) holdLocked(o *Packet, now time.Time) bool {
 	if p.closed {
 		return false
 	}
-	if len(p.waiting) >= paceMost || len(o.Payload) > mtu {
+	if len(p.waiting) >= MaxWaiting || len(o.Payload) > mtu {
 		p.dropped++
 		return true
 	}

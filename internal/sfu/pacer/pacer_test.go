@@ -111,16 +111,16 @@ func TestWhatFitsDoesNotWait(t *testing.T) {
 func TestPacerIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPaced(t, 100_000)
-		for seq := range uint16(2 * paceMost) {
+		for seq := range uint16(2 * MaxWaiting) {
 			p.give(seq, true, false)
 		}
-		if s := p.Stats(); s.Waiting != paceMost || s.Dropped < paceMost-10 || s.Held != paceMost {
+		if s := p.Stats(); s.Waiting != MaxWaiting || s.Dropped < MaxWaiting-10 || s.Held != MaxWaiting {
 			t.Errorf("%+v", s)
 		}
 		// However low the estimate, what waits is no older than about a second: half of one by the rate, which falls with
 		// what is left.
 		<-time.After(3 * time.Second)
-		if got := len(p.out.take()); got < paceMost-20 {
+		if got := len(p.out.take()); got < MaxWaiting-20 {
 			t.Errorf("%d packets have gone out after three seconds", got)
 		}
 		for seq := range uint16(100) {
