@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"meet/test/measure"
-
 	"github.com/pion/ice/v4"
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
+
+	"meet/test/measure"
 )
 
 // TestClientComesBackWithTheSamePort kills a client, without a word to the server, and starts it again with the same port: it is
