@@ -76,7 +76,7 @@ func (d *Dispatcher) endLocked(j *job, status livekit.JobStatus, why string) {
 	j.over = true
 }
 
-// releaseLocked tells the worker that its job is over.
+// releaseLocked tells the worker that its job has ended.
 func (d *Dispatcher) releaseLocked(j *job, status livekit.JobStatus, why string) {
 	if j.worker == nil {
 		return
@@ -85,7 +85,7 @@ func (d *Dispatcher) releaseLocked(j *job, status livekit.JobStatus, why string)
 	d.leaveLocked(j, status, why)
 }
 
-// leaveLocked notes how the job of a worker ended. It is over, unless it is given to another.
+// leaveLocked notes how the job of a worker ended. It has ended, unless it is given to another.
 func (d *Dispatcher) leaveLocked(j *job, status livekit.JobStatus, why string) {
 	delete(j.worker.jobs, j.Id)
 	j.worker, j.over = nil, true

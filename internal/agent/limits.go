@@ -16,7 +16,7 @@ const (
 	// maxName bounds an agent's name and namespace, as those of rooms and participants; maxDeployment is LiveKit's bound. In
 	// bytes.
 	maxName, maxDeployment = 256, 64
-	// What agents are told is bounded as what participants are (docs/protocol.md, 0.4). In bytes.
+	// Metadata and attributes for agents have the bounds of those of participants (docs/protocol.md, 0.4). In bytes.
 	maxMetadata, maxAttributes = 512 << 10, 64 << 10
 )
 

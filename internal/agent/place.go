@@ -76,7 +76,7 @@ func (d *Dispatcher) nobodyLocked(j *job) {
 	}
 }
 
-// asksTooMuchLocked tells whether a worker is free but for the many questions it has yet to answer.
+// asksTooMuchLocked reports whether a worker is free but for the many questions it has yet to answer.
 func (d *Dispatcher) asksTooMuchLocked(j *job) bool {
 	for _, w := range d.workers {
 		if len(w.asked) >= maxAsked && w.free(j) {
@@ -101,7 +101,7 @@ func (d *Dispatcher) wakeLocked(w *worker) {
 	}
 }
 
-// await tells whether the worker that was asked has taken the job, or ended it.
+// await reports whether the worker that was asked has taken the job, or ended it.
 func (d *Dispatcher) await(j *job, w *worker, answer <-chan *livekit.AvailabilityResponse) bool {
 	limit := time.NewTimer(d.opts.Patience)
 	defer limit.Stop()
@@ -191,7 +191,7 @@ func (d *Dispatcher) pickLocked(j *job) *worker {
 	return nil
 }
 
-// free tells whether the worker may be asked to do the job.
+// free reports whether the worker may be asked to do the job.
 func (w *worker) free(j *job) bool {
 	switch {
 	case j.refused[w.id] || !w.does(j.dispatch, j.Type) || w.namespace != j.Namespace:

@@ -67,7 +67,7 @@ func newWorker(ws *websocket.Conn, key string) *worker {
 	}
 }
 
-// does tells whether it registered for such jobs.
+// does reports whether it registered for such jobs.
 func (w *worker) does(one *dispatch, kind livekit.JobType) bool {
 	if one.only != nil {
 		return one.only == w

@@ -80,7 +80,7 @@ func (b *Build) File(path string) (Content, bool) {
 	return c, ok
 }
 
-// check tells whether that is the file's content.
+// check reports whether that is the file's content.
 func (f File) check(content []byte) error {
 	n, sum := int64(len(content)), sha256.Sum256(content)
 	switch {

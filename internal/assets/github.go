@@ -28,7 +28,7 @@ var (
 	commitSHA      = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 )
 
-// ValidRepository tells whether that is a repository's name.
+// ValidRepository reports whether that is a repository's name.
 func ValidRepository(name string) bool { return repositoryName.MatchString(name) }
 
 // NewGitHub is the source on a branch of a repository owner/name.

@@ -159,7 +159,7 @@ func (r *Recorder) take(p *rtp.Packet, lost bool) {
 	}
 }
 
-// padding tells whether a packet has nothing else. LiveKit's server pads what is padding already: the payload that is left
+// padding reports whether a packet has nothing else. LiveKit's server pads what is padding already: the payload that is left
 // ends with its own length.
 func padding(p *rtp.Packet) bool {
 	n := len(p.Payload)

@@ -36,7 +36,7 @@ const (
 // out in any case. It works when feedback comes and each second; nothing of it waits.
 type Allocator struct {
 	pacer *pacer.Pacer
-	// paused tells that the picture of a track was paused or is resumed. It must not block.
+	// paused is called when pictures of tracks were paused or are resumed. It must not block.
 	paused func(changed []PauseChange)
 	// keeps is set when pictures may not be paused.
 	keeps bool
@@ -62,7 +62,7 @@ type PauseChange struct {
 	Paused bool
 }
 
-// share is one track's part.
+// share is what one track gets of the estimate.
 type share struct {
 	track    *DownTrack
 	priority atomic.Int32
@@ -77,7 +77,7 @@ type share struct {
 	restUntil time.Time
 }
 
-// trial is a rise without knowledge.
+// trial is a rise to a better layer without knowing whether the path carries it.
 type trial struct {
 	ends  time.Time // zero while there is none
 	extra int       // bits/s beyond the budget
@@ -85,15 +85,15 @@ type trial struct {
 	next  time.Time
 }
 
-// NewAllocator makes the Allocator of the connection behind tap. With keeps pictures are never paused. changed is told of
-// each pause and resumption, and must not block.
+// NewAllocator makes the Allocator of the connection behind tap. With keeps set, pictures are never paused. changed is
+// called after each pause and resumption, and must not block.
 func NewAllocator(tap *Tap, keeps bool, changed func([]PauseChange)) *Allocator {
 	a := &Allocator{pacer: tap.pacer, keeps: keeps, paused: changed}
 	tap.pacer.OnChange(a.Divide)
 	return a
 }
 
-// Add gives d a share from now on; sound has none.
+// Add includes d in the division from now on, unless it is sound.
 func (a *Allocator) Add(d *DownTrack) {
 	if !d.video {
 		return
@@ -105,21 +105,21 @@ func (a *Allocator) Add(d *DownTrack) {
 	a.Divide(time.Now())
 }
 
-// Remove ends d's share.
+// Remove leaves d out of the division from now on.
 func (a *Allocator) Remove(d *DownTrack) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.shares = slices.DeleteFunc(slices.Clone(a.shares), func(s *share) bool { return s.track == d })
 }
 
-// SetPriority makes d come before those with less, all others being 0.
+// SetPriority lets d get its layers before tracks of a lower priority. The priority of a track is 0 until it is set.
 func (a *Allocator) SetPriority(d *DownTrack, priority int) {
 	if s := a.share(d); s != nil {
 		s.priority.Store(int32(priority))
 	}
 }
 
-// Starved tells whether d gets less than is wanted of it, for want of bandwidth.
+// Starved reports whether the subscriber gets less of d than it wants, for want of bandwidth.
 func (a *Allocator) Starved(d *DownTrack) bool {
 	s := a.share(d)
 	return s != nil && s.starved.Load()
@@ -140,14 +140,14 @@ func (a *Allocator) snapshot() []*share {
 	return a.shares
 }
 
-// Limit takes the connection for one that carries no more than so many bits a second; 0 ends that.
+// Limit caps the estimate at bitrate (bits/s); 0 removes the cap.
 func (a *Allocator) Limit(bitrate int) {
 	a.limit.Store(int64(bitrate))
 	a.last.Store(0)
 	a.Divide(time.Now())
 }
 
-// limited is what is known under the limit.
+// limited returns known with the cap applied to the estimate.
 func (a *Allocator) limited(known pacer.Capacity) pacer.Capacity {
 	if limit := int(a.limit.Load()); limit > 0 && (!known.Known || known.Bitrate > limit) {
 		return pacer.Capacity{Bitrate: limit, Full: true, Known: true} // neither calm nor answering, or it would be tried whether there is more
@@ -155,7 +155,7 @@ func (a *Allocator) limited(known pacer.Capacity) pacer.Capacity {
 	return known
 }
 
-// Divide divides anew, unless it has just been done or is being done.
+// Divide divides the estimate among the tracks again, unless that has just been done or is being done.
 func (a *Allocator) Divide(now time.Time) {
 	if now.UnixNano()-a.last.Load() < int64(allocationInterval) || !a.working.CompareAndSwap(false, true) {
 		return
@@ -186,7 +186,7 @@ func (a *Allocator) Divide(now time.Time) {
 	}
 }
 
-// claim collects what there is to divide among, the highest priority first.
+// claim collects the tracks to divide among, the highest priority first.
 func (a *Allocator) claim(shares []*share, known pacer.Capacity, now time.Time) {
 	a.claims, a.claimed, a.begun = a.claims[:0], a.claimed[:0], a.begun[:0]
 	for _, s := range shares {

@@ -121,7 +121,7 @@ func divide(budget, reserved int, claims []claim, out []int) ([]int, int) {
 	return out, budget + reserved
 }
 
-// falls tells whether any claim gets less than it has.
+// falls reports whether any claim gets less than it has.
 func falls(claims []claim, indexes []int) bool {
 	for i := range claims {
 		if indexes[i] < claims[i].held {

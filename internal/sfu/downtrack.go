@@ -25,10 +25,10 @@ type DownTrackOptions struct {
 	Fmtp      string // format parameters of the published codec, to pick the same profile
 	Tap       *Tap   // of the subscriber's connection
 	Trailer   []byte // ends frames the server makes itself, where the track is encrypted
-	Encrypted bool   // end to end: what is inside is nobody else's to read
-	// PlayoutDelay is told to the subscriber.
+	Encrypted bool   // end to end: the server cannot read the payload
+	// PlayoutDelay is sent to the subscriber.
 	PlayoutDelay PlayoutDelay
-	// CutTrailer leaves out what the publisher appends to its frames, which the subscriber does not know.
+	// CutTrailer removes the data that the publisher appends to its frames, which the subscriber does not know.
 	CutTrailer bool
 	// OnBound is called once the connection has settled codec and SSRC, so that Start can send, or with ErrCodec when it
 	// has not got the track's codec. It must not block.
@@ -44,8 +44,8 @@ type DownTrack struct {
 	video   bool
 
 	mu        sync.Mutex
-	receiver  *Receiver // what feeds the track
-	fmtp      string    // format parameters of what it gets
+	receiver  *Receiver // feeds the track
+	fmtp      string    // format parameters of its codec
 	started   bool      // the track is a sink of the Receiver
 	selection selection
 	binding   binding
@@ -106,7 +106,7 @@ func (d *DownTrack) Start() {
 // Stop ends forwarding.
 func (d *DownTrack) Stop() { d.feeds(false).RemoveSink(d) }
 
-// feeds notes whether the track is fed and returns by whom.
+// feeds notes whether the track is fed and returns its Receiver.
 func (d *DownTrack) feeds(started bool) *Receiver {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 
 // Header extensions that are passed on or added besides the dependency descriptor (docs/protocol.md, 12.4).
 const (
-	// CaptureTimeURI tells when a frame was captured, on the publisher's clock. Sender reports towards subscribers keep
-	// that clock, so it is passed on as it is.
+	// CaptureTimeURI says when a frame was captured, on the publisher's clock. Sender reports towards subscribers keep
+	// that clock, so the extension is passed on as it is.
 	CaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
 	// PlayoutDelayURI bounds how long a subscriber may hold frames back.
 	PlayoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
@@ -34,14 +34,14 @@ func (p PlayoutDelay) encode() [3]byte {
 	return [3]byte(b[1:])
 }
 
-// extensions are the ids of what a subscriber's section has agreed on, and what is told there.
+// extensions are the ids that a subscriber's media section has negotiated, and the state of the playout delay.
 type extensions struct {
-	captureTime, playoutDelay uint8 // 0: not agreed on
+	captureTime, playoutDelay uint8 // 0: not negotiated
 
 	delay     [3]byte
-	delayFrom uint16 // number of the first packet that told the delay
-	telling   bool   // some packet has told it
-	delayTold bool   // the subscriber has got one that did
+	delayFrom uint16 // number of the first packet that carried the delay
+	telling   bool   // some packet has carried it
+	delayTold bool   // the subscriber has received one that did
 }
 
 func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
@@ -71,7 +71,7 @@ func (d *DownTrack) stampLocked(h *rtp.Header, p *Packet, out *forward.Rewrite) 
 	_ = h.SetExtension(x.playoutDelay, x.delay[:])
 }
 
-// acknowledge takes a report of the subscriber: once it has got a packet that told the delay, no more need to.
+// acknowledge takes a report of the subscriber: once it has received a packet with the delay, no more need to carry it.
 func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
 	if x.telling && int16(uint16(r.LastSequenceNumber)-x.delayFrom) >= 0 {
 		x.delayTold = true
@@ -82,7 +82,7 @@ func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
 // (docs/protocol.md, 12.4).
 const trailerMagic = "LKTS"
 
-// withoutTrailer cuts that off the payload of a frame's last packet.
+// withoutTrailer returns the payload of a frame's last packet without the trailer.
 func withoutTrailer(payload []byte) []byte {
 	at := len(payload) - len(trailerMagic)
 	if at < 1 || string(payload[at:]) != trailerMagic {

@@ -12,8 +12,8 @@ import (
 // This file lets a DownTrack play one track from several Receivers in turn, one for each codec it is published in
 // (docs/protocol.md, 12.9).
 
-// Takes reports whether the subscriber's connection has settled on a codec by which it plays what a Receiver of that type
-// gets. It is false before the connection has negotiated.
+// Takes reports whether the subscriber's connection has negotiated a codec in which it plays a Receiver's packets of that
+// MIME type. It is false before the connection has negotiated.
 func (d *DownTrack) Takes(mime string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -21,9 +21,9 @@ func (d *DownTrack) Takes(mime string) bool {
 	return ok
 }
 
-// Feed makes r what is forwarded from here on, in place of the Receiver before: the same track in another codec, with
-// its format parameters. Numbers and time go on; video begins with r's next key frame. It is false, and nothing changes,
-// when the subscriber cannot play it.
+// Feed forwards from r from now on, in place of the Receiver before: the same track in another codec, with its format
+// parameters. Numbers and time go on; video begins with r's next key frame. Feed returns false, and changes nothing, when
+// the subscriber cannot play it.
 func (d *DownTrack) Feed(r *Receiver, fmtp string) bool {
 	d.mu.Lock()
 	before, started := d.receiver, d.started
@@ -44,7 +44,7 @@ func (d *DownTrack) Feed(r *Receiver, fmtp string) bool {
 	return true
 }
 
-// settleLocked finds the payload types for what the Receiver gets, and reports whether there are any.
+// settleLocked finds the payload types for the Receiver's codec, and reports whether there are any.
 func (d *DownTrack) settleLocked() bool {
 	c, unpacks, ok := d.playableLocked(d.receiver.options.MimeType, d.fmtp)
 	if !ok {
@@ -73,11 +73,11 @@ func (d *DownTrack) playableLocked(mime, fmtp string) (c webrtc.RTPCodecParamete
 	return c, ok, ok
 }
 
-// sends reports whether p belongs to a stream the Receiver has: one more packet of an earlier Receiver may be under way.
+// sends reports whether p belongs to a stream of the Receiver: a packet of an earlier Receiver may still be under way.
 func (r *Receiver) sends(p *Packet) bool {
 	l := r.layer(p.Layer)
 	return l != nil && l.ssrc == p.Header.SSRC
 }
 
-// isVideo tells the kind of a codec by its MIME type.
+// isVideo reports whether a MIME type is that of video.
 func isVideo(mime string) bool { return strings.HasPrefix(strings.ToLower(mime), "video/") }

@@ -98,8 +98,8 @@ func (d *DownTrack) Blank() {
 	}
 }
 
-// Rouse sends a packet of nothing but padding if nothing of the track has gone out yet, and reports whether that is so:
-// some clients tell the application of a track only when its first packet comes.
+// Rouse sends a padding packet if nothing of the track has gone out yet, and reports whether nothing had: some clients
+// report a track to the application only when its first packet comes.
 func (d *DownTrack) Rouse() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -112,8 +112,8 @@ func (d *DownTrack) Rouse() bool {
 	return true
 }
 
-// insertLocked sends a whole frame of the server's own, so long after the one before. It does not wait: a black picture is
-// the end of its track, of which nothing that waits is sent any more.
+// insertLocked sends a whole frame of the server's own, whose timestamp follows the one before by after. It does not wait
+// in the Pacer: a black picture ends its track, and what waits of a track that has ended is dropped.
 func (d *DownTrack) insertLocked(now time.Time, after time.Duration, payload []byte) {
 	out := d.fwd.Insert(now, after)
 	out.Marker = true

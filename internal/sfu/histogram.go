@@ -27,7 +27,7 @@ type RoundTrips struct{ durations }
 
 func (r *RoundTrips) add(d time.Duration) { r.durations.add(roundTripBounds[:], d) }
 
-// Histogram is how many took at most so many seconds, how many there were and what they took together.
+// Histogram returns how many samples took at most each bound in seconds, how many there are, and the sum of their seconds.
 func (r *RoundTrips) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return r.histogram(roundTripBounds[:])
 }
@@ -37,7 +37,7 @@ type Forwarding struct{ durations }
 
 func (f *Forwarding) add(d time.Duration) { f.durations.add(forwardingBounds[:], d) }
 
-// Histogram is how many took at most so many seconds, how many there were and what they took together.
+// Histogram returns how many samples took at most each bound in seconds, how many there are, and the sum of their seconds.
 func (f *Forwarding) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return f.histogram(forwardingBounds[:])
 }

@@ -46,7 +46,7 @@ func (l *layer) keyFrameCame(ext uint64, timestamp uint32) {
 	l.loss.keyFrameCame(ext, timestamp)
 }
 
-// outdated tells whether packet seq is from before the one with the structure in force.
+// outdated reports whether packet seq is from before the one with the structure in force.
 func (l *layer) outdated(seq uint16) bool {
 	before := l.structureAt - seq
 	return l.descriptors.Known() && before > 0 && before < videoHistory

@@ -82,7 +82,7 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 	return ext, true
 }
 
-// fill counts a packet that came late and tells whether it was still missed.
+// fill counts a packet that came late and reports whether it was still missed.
 func (l *lossTracker) fill(ext uint64, now time.Time) bool {
 	for i := range l.missing {
 		if m := &l.missing[i]; m.seq == ext {
@@ -122,7 +122,7 @@ func (l *lossTracker) keyFrameCame(ext uint64, timestamp uint32) {
 	}
 }
 
-// broken tells whether something has been given up that no key frame has made needless yet.
+// broken reports whether something has been given up that no key frame has made needless yet.
 func (l *lossTracker) broken() bool { return l.forsaken > l.keyFrame }
 
 // due appends to pairs what has to be asked for (again) now, and gives up what was asked for often enough or would come

@@ -16,8 +16,9 @@ type reportedLoss struct {
 	at       time.Time
 }
 
-func (h *reportedLoss) note(r *rtcp.ReceptionReport, now time.Time) {
-	*h = reportedLoss{r.FractionLost, now}
+// note takes a report in.
+func (l *reportedLoss) note(r *rtcp.ReceptionReport, now time.Time) {
+	*l = reportedLoss{r.FractionLost, now}
 }
 
 // Loss returns the loss the subscriber has reported lately, in 256ths.
@@ -30,9 +31,9 @@ func (d *DownTrack) Loss(now time.Time) uint8 {
 	return d.reports.loss.fraction
 }
 
-// worstLoss is the loss of the subscriber who has the most. Publishers of sound are told it in place of their own way's,
-// so that they send as much error correction as that one needs (docs/protocol.md, 12.5). The count of lost packets
-// stays that of their own way: by it they judge their bandwidth.
+// worstLoss returns the highest loss of all sinks. Publishers of sound get it in receiver reports in place of the loss on
+// their own path, so that they send as much error correction as the worst path needs (docs/protocol.md, 12.5). The count
+// of lost packets stays that of their own path: by it they judge their bandwidth.
 func (r *Receiver) worstLoss(now time.Time) uint8 {
 	var worst uint8
 	for _, s := range *r.sinks.Load() {

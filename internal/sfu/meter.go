@@ -80,7 +80,7 @@ func (m *meter) add(spatial, temporal, size int, frame bool) {
 	}
 }
 
-// roll ends a window of so many seconds.
+// roll ends a window of that length in seconds.
 func (m *meter) roll(seconds float64) {
 	m.total = min(m.total+seconds, meterLasting.Seconds())
 	weight, lasting := m.weight(seconds, meterMemory), m.weight(seconds, meterLasting)
@@ -95,8 +95,8 @@ func (m *meter) roll(seconds float64) {
 	}
 }
 
-// weight is how much a window of so many seconds says beside what was measured before. In the beginning, while there is
-// less to remember than the memory, rates are plain averages.
+// weight returns the weight of a window of that length in seconds against the earlier ones. Until as much as the memory has
+// been measured, rates are plain averages.
 func (m *meter) weight(seconds float64, memory time.Duration) float64 {
 	if m.total < memory.Seconds() {
 		return seconds / m.total
@@ -104,7 +104,7 @@ func (m *meter) weight(seconds float64, memory time.Duration) float64 {
 	return 1 - math.Exp(-seconds/memory.Seconds())
 }
 
-// sends tells whether spatial layer s has sent within timeout.
+// sends reports whether spatial layer s has sent within timeout.
 func (m *meter) sends(s int, timeout time.Duration, now time.Time) bool {
 	seen := m.seen[s].Load()
 	return seen != 0 && now.UnixNano()-seen <= int64(timeout)

@@ -151,15 +151,15 @@ func (r *Receiver) requestKeyFrame(n int, now time.Time) {
 	}
 }
 
-// requestFirst asks for a key frame of the layer that a subscriber who may get layers up to wanted begins with. The
-// others are not asked along: a better one may follow in a moment, and would have to wait for the throttle then.
+// requestFirst asks for a key frame of the layer with which a sink that may get layers up to wanted begins. It asks for no
+// other: a better layer may follow in a moment, and its request would have to wait for the throttle then.
 func (r *Receiver) requestFirst(wanted int) {
 	if n := r.best(wanted); n >= 0 {
 		r.RequestKeyFrame(n)
 	}
 }
 
-// RequestKeyFrames asks for one of every layer that sends, when all subscribers have to begin anew.
+// RequestKeyFrames asks for a key frame of every layer that sends, when all subscribers have to restart.
 func (r *Receiver) RequestKeyFrames() {
 	for n := range r.layers {
 		if r.alive.Load()&(1<<n) != 0 {
@@ -205,8 +205,8 @@ func (r *Receiver) layer(n int) *layer {
 	return r.layers[n].Load()
 }
 
-// best returns the layer to forward to somebody who wants at most layer wanted: the highest that sends up to there, else
-// the lowest that sends, or -1 when none does.
+// best returns the layer for a sink that wants layers up to wanted: the highest of those that sends, else the lowest that
+// sends, or -1 when none does.
 func (r *Receiver) best(wanted int) int {
 	alive := r.alive.Load()
 	for n := wanted; n >= 0; n-- {

@@ -2,8 +2,8 @@ package sfu
 
 import "meet/internal/sfu/codec"
 
-// unpackLocked forwards p, a RED packet (RFC 2198), to a subscriber that only takes plain Opus: the newest encoding in
-// it, and before that those of the earlier ones it repeats which have been lost on their way here.
+// unpackLocked forwards p, a RED packet (RFC 2198), to a subscriber that only takes plain Opus: the newest encoding in it,
+// and before that the earlier ones that it repeats and that have been lost on the publisher's path.
 func (d *DownTrack) unpackLocked(p *Packet) {
 	blocks, err := codec.ParseRED(p.Payload, d.scratch.blocks[:0])
 	if err != nil {

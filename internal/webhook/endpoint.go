@@ -68,7 +68,7 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("the receiver answered with status %d", e.status)
 }
 
-// lasting tells whether the receiver objects to this very request, so that the same one later is unlikely to do better
+// lasting reports whether the receiver objects to this very request, so that the same one later is unlikely to do better
 // (RFC 9110, section 15.5). A timeout, too early and too many requests are no objection.
 func (e *refusedError) lasting() bool {
 	switch e.status {

@@ -29,7 +29,7 @@ var errTooLong = errors.New("the packet is longer than a datagram can be")
 type Options struct {
 	Gather      time.Duration // how long a busy socket waits for more packets, 200 us when 0
 	ReadBuffer  int           // bytes asked of the kernel, 8 MiB when 0
-	WriteBuffer int           // likewise
+	WriteBuffer int           // bytes asked of the kernel, 8 MiB when 0
 	NoOffload   bool          // neither UDP_SEGMENT nor UDP_GRO, for measuring and for drivers that lie
 }
 

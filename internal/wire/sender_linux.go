@@ -93,7 +93,7 @@ func (s *sender) send(b *batch) (calls, dropped int) {
 	return calls, dropped
 }
 
-// offloadRefused tells whether an error may be about the run rather than about the destination: EIO from devices,
+// offloadRefused reports whether an error may be about the run rather than about the destination: EIO from devices,
 // EINVAL and EMSGSIZE when a segment exceeds the path's MTU, which plain datagrams survive as fragments.
 func offloadRefused(errno unix.Errno) bool {
 	return errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE

@@ -76,7 +76,7 @@ func (e *Estimator) EndProbe(id uint8) {
 	}
 }
 
-// probing tells whether the outcome of that probe is not known yet.
+// probing reports whether the outcome of that probe is not known yet.
 func (e *Estimator) probing(id uint8) bool { return e.clusters.find(id) != nil }
 
 // Feedback takes one RTCP packet with transport-wide feedback.
@@ -163,10 +163,10 @@ func (e *Estimator) Report(loss float64, now time.Time) {
 	}
 }
 
-// Known tells whether the estimate rests on anything that the other side has said.
+// Known reports whether the estimate rests on anything that the other side has said.
 func (e *Estimator) Known() bool { return e.feedbacks > 0 || e.remote > 0 || e.reported > 0 }
 
-// Full tells whether the path has shown that it carries no more, and not yet the contrary.
+// Full reports whether the path has shown that it carries no more, and not yet the contrary.
 func (e *Estimator) Full() bool { return e.full > 0 }
 
 // take goes through the report and returns how many packets it has decided about and how many of them were lost; false
@@ -222,7 +222,7 @@ func (e *Estimator) arrive(p *packet, arrival, now int64) {
 	}
 }
 
-// unwrap brings the receiver's clock, which begins anew each twelve days, into one line.
+// unwrap extends the receiver's clock, which wraps around every twelve days.
 func (e *Estimator) unwrap(arrival int64) int64 {
 	const cycle = int64(referenceUnit) << 24
 	diff := (arrival - e.reference) % cycle
@@ -255,7 +255,7 @@ func (e *Estimator) bitrate() float64 {
 // packets come. Without any, as when all pictures are paused, nothing would ever say that the queue has emptied.
 const congestionStale = 1_000_000
 
-// Congested tells whether the delay grows at the moment.
+// Congested reports whether the delay grows at the moment.
 func (e *Estimator) Congested(now time.Time) bool {
 	return e.trend.state == overuse && e.micros(now)-e.heard < congestionStale
 }

@@ -25,7 +25,7 @@ var (
 	errFeedback    = errors.New("bwe: malformed transport-wide feedback")
 )
 
-// IsFeedback tells whether raw, one RTCP packet, is transport-wide feedback.
+// IsFeedback reports whether raw, one RTCP packet, is transport-wide feedback.
 func IsFeedback(raw []byte) bool {
 	return len(raw) >= feedbackHeader && raw[1] == rtpfb && raw[0]&0x1f == formatTransport
 }

@@ -63,7 +63,7 @@ func (g *grouper) belongs(sent, arrival int64) bool {
 	return apart-(sent-c.lastSent) < 0 && apart <= groupSpan && arrival-c.firstArrival < burstMax
 }
 
-// plausible tells whether a difference in arrival can be used; too strange a one ends all comparison with the past.
+// plausible reports whether a difference in arrival can be used; too strange a one ends all comparison with the past.
 func (g *grouper) plausible(arrivalDelta int64) bool {
 	switch {
 	case arrivalDelta > clockStep:

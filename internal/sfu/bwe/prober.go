@@ -65,7 +65,7 @@ func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 	return Probe{ID: p.id, Rate: int(p.tried), Time: length}, true
 }
 
-// judge looks at what became of the latest probe and tells whether it is over.
+// judge looks at what became of the latest probe and reports whether it has ended.
 func (p *Prober) judge(e *Estimator, estimate float64, now time.Time) bool {
 	switch {
 	case p.tried == 0:

@@ -31,7 +31,7 @@ var types = map[string]Type{
 // TypeOf returns the codec of a MIME type such as "video/VP8", whatever its case.
 func TypeOf(mime string) Type { return types[strings.ToLower(mime)] }
 
-// HasKeyFrames tells whether Parse, or the dependency descriptor, tells the codec's key frames from others.
+// HasKeyFrames reports whether Parse, or the dependency descriptor, tells the codec's key frames from others.
 func (t Type) HasKeyFrames() bool { return t == VP8 || t == H264 || t == VP9 || t == AV1 }
 
 // Info is what the forwarder needs to know of one RTP payload.

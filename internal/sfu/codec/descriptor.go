@@ -89,10 +89,10 @@ type Descriptors struct {
 	active  uint32
 }
 
-// HasStructure tells whether a descriptor brings a structure: by its first flag, behind 24 bits.
+// HasStructure reports whether a descriptor brings a structure: by its first flag, behind 24 bits.
 func HasStructure(ext []byte) bool { return len(ext) > 3 && ext[3]&0x80 != 0 }
 
-// Known tells whether a structure has come.
+// Known reports whether a structure has come.
 func (d *Descriptors) Known() bool { return d.known }
 
 // Read reads a descriptor into info. It returns ErrNoStructure if its structure has not come yet, ErrDescriptor for what
@@ -169,7 +169,7 @@ func (f *Frame) readDiffs(r *bitReader) bool {
 	}
 }
 
-// read reads template_dependency_structure and tells whether it is one.
+// read reads template_dependency_structure and reports whether it is one.
 func (s *Structure) read(r *bitReader) bool {
 	s.offset = uint8(r.read(6))
 	s.Targets = int(r.read(5)) + 1

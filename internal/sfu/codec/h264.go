@@ -10,7 +10,7 @@ const (
 	nalFUA   = 28
 )
 
-// h264KeyFrame tells whether the payload begins a key frame. Encoders put the parameter sets before each IDR picture, so
+// h264KeyFrame reports whether the payload begins a key frame. Encoders put the parameter sets before each IDR picture, so
 // the first packet holds an SPS; one that carries them out of band is known by the start of its IDR slice.
 func h264KeyFrame(p []byte) bool {
 	switch nal := p[0] & 0x1f; nal {

@@ -5,5 +5,5 @@
 // descriptor where there is one. The rewriter closes the gaps in sequence numbers, timestamps and picture ids that both
 // leave, and the sequencer remembers which packet went out under which number, to answer NACKs.
 //
-// The package is pure: it has no locks, no goroutines and no clock. Its owner guards a Forwarder and passes the time.
+// The package has no locks, no goroutines and no clock. The owner of a Forwarder guards it and passes the time.
 package forward

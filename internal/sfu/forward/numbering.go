@@ -42,7 +42,7 @@ func (n *numbering) find(seq uint16) *run {
 	return nil
 }
 
-// isNew tells whether seq is newer than all before.
+// isNew reports whether seq is newer than all before.
 func (n *numbering) isNew(seq uint16) bool { return int16(seq-n.highest) > 0 }
 
 // note takes seq for the highest, if it is. The newest run begins at most reach before it, so that old and new stay apart.

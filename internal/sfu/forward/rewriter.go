@@ -32,7 +32,7 @@ type rewriter struct {
 	frameDelta, lastFrame uint16 // of the dependency descriptor
 }
 
-// certainty is by what the timestamps of two layers were aligned: arrival is off by the way's jitter.
+// certainty is how the timestamps of two layers were aligned: by arrival they are off by the path's jitter.
 type certainty uint8
 
 const (
@@ -80,7 +80,7 @@ func (f *rewriter) SSRC() uint32 { return f.ssrc }
 // LastTimestamp returns the newest timestamp sent.
 func (f *rewriter) LastTimestamp() uint32 { return f.lastTS }
 
-// TimestampOffset returns what is added to the timestamps of the layer that is forwarded.
+// TimestampOffset returns what is added to the timestamps of the layer that is forwarded. There must be one.
 func (f *rewriter) TimestampOffset() uint32 { return f.tsDelta[f.layer] }
 
 // Follows reports whether p continues the stream that is forwarded. A layer whose stream was replaced does not: its numbers
@@ -201,7 +201,8 @@ func (v *vp8Numbers) leaveOut(d *codec.VP8Descriptor) bool {
 	return true
 }
 
-// Insert returns the numbers for a packet that is not the publisher's, so long after the one before. The publisher's next packet begins after it.
+// Insert returns the numbers for a packet that is not the publisher's, whose timestamp follows the one before by after. The
+// publisher's next packet comes behind it.
 func (f *rewriter) Insert(now time.Time, after time.Duration) Rewrite {
 	f.Pause()
 	if !f.started {

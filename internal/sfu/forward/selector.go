@@ -17,8 +17,8 @@ type selector struct {
 	decode int                        // target being forwarded, by number in the structure; -1: none
 	newest uint16                     // frame
 	stamp  uint32                     // timestamp of its picture
-	active uint32                     // by the publisher, when what follows was found
-	wanted Target                     // likewise
+	active uint32                     // decode targets of the publisher, when best was found
+	wanted Target                     // by the subscriber, at that time
 	best   int                        // decode target for wanted
 	mask   uint32                     // decode targets that what is forwarded can be decoded to
 	told   uint32                     // mask the subscriber knows

@@ -42,9 +42,9 @@ const (
 	MaxPadding = 255
 )
 
-// Pacer is the way of one subscriber's packets to its connection: it numbers them for transport-wide feedback, estimates
-// from that what the connection carries, and spreads bursts of video that are more than it does. A packet that need not
-// wait passes through without a copy. Sound never waits, retransmissions neither.
+// Pacer sends one subscriber's packets to its connection: it numbers them for transport-wide feedback, estimates from that
+// feedback what the connection carries, and spreads bursts of video that exceed the estimate. A packet that need not wait
+// passes through without a copy. Sound never waits, nor do retransmissions.
 type Pacer struct {
 	drains sync.WaitGroup // the goroutine that sends what waits, while there is something
 	stop   chan struct{}
@@ -117,7 +117,7 @@ type Packet struct {
 	Urgent    bool // it does not wait: a retransmission, padding
 }
 
-// Send lets a packet go, now or when its turn comes, and reports whether it has gone.
+// Send sends a packet now or when its turn comes, and reports whether it has been sent.
 func (p *Pacer) Send(o *Packet, now time.Time) bool {
 	if o.Extension != 0 || o.Video && p.meters.Load() {
 		p.mu.Lock()
@@ -215,8 +215,9 @@ func (p *Pacer) RoundTrip() time.Duration {
 	return p.estimator.RoundTrip()
 }
 
-// AllowRepair reports whether a retransmission of so many bytes is within its share. stale is one that the picture can do
-// without, because a key frame has followed or is to follow: on a full path it would only be in that one's way.
+// AllowRepair reports whether a retransmission of size bytes is within the share of retransmissions, and counts it. stale
+// says that the picture can do without it, because a key frame has followed or is to follow: on a full path it would only
+// delay that key frame.
 func (p *Pacer) AllowRepair(size int, stale bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -357,8 +358,8 @@ func (p *Pacer) Stats() Stats {
 	return Stats{p.estimator.Bitrate(), p.estimator.Known(), len(p.waiting), p.sent, p.held, p.dropped}
 }
 
-// OnChange makes changed be called when the estimate may have changed, from the goroutine that called HandleRTCP. It must
-// not block.
+// OnChange sets the function that is called when the estimate may have changed, by the goroutine that called HandleRTCP.
+// It must not block.
 func (p *Pacer) OnChange(changed func(now time.Time)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
