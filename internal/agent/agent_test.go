@@ -49,9 +49,9 @@ func TestRoomJob(t *testing.T) {
 	}
 }
 
-// TestDispatches: agents that are named come by name, from the room's configuration and from the API, and end with the
-// dispatch.
-func TestDispatches(t *testing.T) {
+// TestNamedAgentsComeByDispatchAndEndWithIt: agents that are named come by name, from the room's configuration and from
+// the API, and end with the dispatch.
+func TestNamedAgentsComeByDispatchAndEndWithIt(t *testing.T) {
 	g := newRig(t, 0)
 	scribe, nameless := g.hire(livekit.JobType_JT_ROOM, "scribe"), g.hire(livekit.JobType_JT_ROOM, "")
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe", Metadata: "m", Attributes: map[string]string{"a": "b"}}})
@@ -87,8 +87,8 @@ func TestDispatches(t *testing.T) {
 	}
 }
 
-// TestJobsOfPeople: one for each participant and one for each publisher, and none about agents.
-func TestJobsOfPeople(t *testing.T) {
+// TestParticipantsAndPublishersHaveJobs: one for each participant and one for each publisher, and none about agents.
+func TestParticipantsAndPublishersHaveJobs(t *testing.T) {
 	g := newRig(t, 0)
 	greeter, tuner := g.hire(livekit.JobType_JT_PARTICIPANT, ""), g.hire(livekit.JobType_JT_PUBLISHER, "")
 	g.RoomStarted(blue, nil)
@@ -120,8 +120,8 @@ func TestJobsOfPeople(t *testing.T) {
 	tuner.ping()
 }
 
-// TestAnotherWorker: who declines, is full, is busy or says nothing is passed over.
-func TestAnotherWorker(t *testing.T) {
+// TestWorkerThatDoesNotTakeAJobIsPassedOver: who declines, is full, is busy or says nothing is passed over.
+func TestWorkerThatDoesNotTakeAJobIsPassedOver(t *testing.T) {
 	g := newRig(t, 200*time.Millisecond)
 	declines, silent := g.hire(livekit.JobType_JT_ROOM, ""), g.hire(livekit.JobType_JT_ROOM, "")
 	full, busy := g.hire(livekit.JobType_JT_ROOM, ""), g.hire(livekit.JobType_JT_ROOM, "")
@@ -150,9 +150,9 @@ func TestAnotherWorker(t *testing.T) {
 	}
 }
 
-// TestFailedJobs: the job of a worker that vanishes or fails goes to another, as often as is reasonable, unless its
-// dispatch forbids it.
-func TestFailedJobs(t *testing.T) {
+// TestFailedJobGoesToAnotherWorker: the job of a worker that vanishes or fails goes to another, as often as is
+// reasonable, unless its dispatch forbids it.
+func TestFailedJobGoesToAnotherWorker(t *testing.T) {
 	g := newRig(t, 0)
 	first := g.hire(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe"}})

@@ -18,8 +18,9 @@ import (
 	"meet/internal/token"
 )
 
-// TestRefused: without the grant, without registering, and with what cannot be read, nobody is a worker.
-func TestRefused(t *testing.T) {
+// TestHandlerRefusesWhoIsNoWorker: without the grant, without registering, and with what cannot be read, nobody is a
+// worker.
+func TestHandlerRefusesWhoIsNoWorker(t *testing.T) {
 	g := newRig(t, 300*time.Millisecond)
 	for name, h := range map[string]http.Header{
 		"no token": nil, "no grant": bearing(t, token.VideoGrant{RoomList: true}), "garbage": {"Authorization": {"Bearer x"}},
@@ -102,8 +103,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestBounds: whatever is ordered of agents is bounded, and refused with a sentence.
-func TestBounds(t *testing.T) {
+// TestDispatchesAreBounded: whatever is ordered of agents is bounded, and refused with a sentence.
+func TestDispatchesAreBounded(t *testing.T) {
 	g := newRig(t, 0)
 	g.RoomStarted(blue, nil)
 	long := strings.Repeat("x", maxMetadata+1)
@@ -140,8 +141,9 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestFullHouse: who comes when there are as many workers as may be is told so, as is who comes while the server ends.
-func TestFullHouse(t *testing.T) {
+// TestHandlerRefusesMoreWorkersThanMayBe: who comes when there are as many workers as may be is told so, as is who
+// comes while the server ends.
+func TestHandlerRefusesMoreWorkersThanMayBe(t *testing.T) {
 	g := newRig(t, 0)
 	told := func(code int) {
 		t.Helper()
@@ -164,8 +166,8 @@ func TestFullHouse(t *testing.T) {
 	told(websocket.CloseTryAgainLater)
 }
 
-// TestFlood: a worker that says more than there is to say is heard at the pace of one that does not.
-func TestFlood(t *testing.T) {
+// TestFloodOfFramesIsReadAtAPace: a worker that says more than there is to say is heard at the pace of one that does not.
+func TestFloodOfFramesIsReadAtAPace(t *testing.T) {
 	g := newRig(t, 0)
 	h := g.hire(livekit.JobType_JT_ROOM, "")
 	const tooMany = framesPerSecond / 2
@@ -189,8 +191,8 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestDeafWorker: a worker that does not read and does not answer cannot hold up the server's end.
-func TestDeafWorker(t *testing.T) {
+// TestDeafWorkerDoesNotDelayTheEnd: a worker that does not read and does not answer cannot hold up the server's end.
+func TestDeafWorkerDoesNotDelayTheEnd(t *testing.T) {
 	d := New(keys, Options{})
 	g := newRigOf(t, d)
 	h := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
@@ -231,8 +233,8 @@ func TestJobsAreBounded(t *testing.T) {
 	}
 }
 
-// TestLongReason: of why a job failed no more is kept than can be read, and what is kept is text.
-func TestLongReason(t *testing.T) {
+// TestReasonOfAFailedJobIsCut: of why a job failed no more is kept than can be read, and what is kept is text.
+func TestReasonOfAFailedJobIsCut(t *testing.T) {
 	for _, text := range []string{"short", strings.Repeat("x", maxReason), strings.Repeat("x", 2*maxReason), strings.Repeat("ä", maxReason), strings.Repeat("x", maxReason-1) + "€"} {
 		if got := shorten(text); len(got) > maxReason || len(got) < min(len(text), maxReason-2) || !strings.HasPrefix(text, got) || !proto.Equal(&livekit.JobState{Error: got}, roundTrip(t, got)) {
 			t.Errorf("%d bytes became %d", len(text), len(got))
@@ -253,8 +255,9 @@ func roundTrip(t *testing.T, text string) *livekit.JobState {
 	return s
 }
 
-// TestSlowWorker: one that does not read is asked no more than it can be asked, and what it was asked goes to another.
-func TestSlowWorker(t *testing.T) {
+// TestSlowWorkerIsAskedNoMoreThanItsBound: one that does not read is asked no more than it can be asked, and what it
+// was asked goes to another.
+func TestSlowWorkerIsAskedNoMoreThanItsBound(t *testing.T) {
 	g := newRig(t, 0)
 	slow := g.hire(livekit.JobType_JT_PARTICIPANT, "")
 	g.RoomStarted(blue, nil)

@@ -11,8 +11,9 @@ import (
 
 var scribes = []*livekit.RoomAgentDispatch{{AgentName: "scribe"}}
 
-// TestDraw: who has less to do is likelier to get more, in proportion, and who has too much gets nothing.
-func TestDraw(t *testing.T) {
+// TestDrawPrefersTheLessLoaded: who has less to do is likelier to get more, in proportion, and who has too much gets
+// nothing.
+func TestDrawPrefersTheLessLoaded(t *testing.T) {
 	d := New(keys, Options{})
 	defer d.Close()
 	loads := []float64{0, 0.5, 0.69, loadTarget, 1, math.NaN()}
@@ -39,9 +40,9 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// TestOrdersWait: agents that were ordered by name come once there is somebody; what every room has by itself is for
-// those who are there.
-func TestOrdersWait(t *testing.T) {
+// TestOrderedJobWaitsForAWorker: agents that were ordered by name come once there is somebody; what every room has by
+// itself is for those who are there.
+func TestOrderedJobWaitsForAWorker(t *testing.T) {
 	g := newRig(t, 0)
 	g.RoomStarted(blue, scribes)
 	g.RoomStarted(&livekit.Room{Sid: "RM_red", Name: "red"}, nil)
@@ -84,8 +85,9 @@ func TestOrdersWait(t *testing.T) {
 	}
 }
 
-// TestWhoHasLeftNeedsNobody: a job about somebody that waits is forgotten when they go, and made anew when they return.
-func TestWhoHasLeftNeedsNobody(t *testing.T) {
+// TestWaitingJobIsForgottenWhenItsParticipantLeaves: a job about somebody that waits is forgotten when they go, and
+// made anew when they return.
+func TestWaitingJobIsForgottenWhenItsParticipantLeaves(t *testing.T) {
 	g := newRig(t, 0)
 	g.RoomStarted(blue, scribes)
 	full := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
@@ -100,9 +102,9 @@ func TestWhoHasLeftNeedsNobody(t *testing.T) {
 	}
 }
 
-// TestAgentIsGone: an agent that is put out of the room has no job any more; that of one that was lost is begun anew; one
-// that leaves by itself reports by its worker.
-func TestAgentIsGone(t *testing.T) {
+// TestJobOfAnAgentThatLeftEndsOrRestarts: an agent that is put out of the room has no job any more; that of one that
+// was lost is begun anew; one that leaves by itself reports by its worker.
+func TestJobOfAnAgentThatLeftEndsOrRestarts(t *testing.T) {
 	g := newRig(t, 0)
 	h := g.hire(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, scribes)
@@ -137,8 +139,9 @@ func TestAgentIsGone(t *testing.T) {
 	}
 }
 
-// TestStayingAgentIsPutOut: who does not leave when its dispatch is deleted is removed, and nobody else.
-func TestStayingAgentIsPutOut(t *testing.T) {
+// TestAgentThatStaysAfterItsDispatchIsRemoved: who does not leave when its dispatch is deleted is removed, and nobody
+// else.
+func TestAgentThatStaysAfterItsDispatchIsRemoved(t *testing.T) {
 	removed := make(chan string, 10)
 	d := New(keys, Options{Grace: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {
 		removed <- room + "/" + identity
@@ -173,8 +176,8 @@ func TestStayingAgentIsPutOut(t *testing.T) {
 	}
 }
 
-// TestDeployments: versions of an agent that run beside others get the jobs that are for them.
-func TestDeployments(t *testing.T) {
+// TestDeploymentGetsItsOwnJobs: versions of an agent that run beside others get the jobs that are for them.
+func TestDeploymentGetsItsOwnJobs(t *testing.T) {
 	g := newRig(t, 0)
 	green, plain := g.dial(), g.hire(livekit.JobType_JT_ROOM, "scribe")
 	green.asks(&livekit.RegisterWorkerRequest{AgentName: "scribe", Deployment: "green"})
@@ -186,8 +189,9 @@ func TestDeployments(t *testing.T) {
 	plain.ping()
 }
 
-// TestSimulation: a worker that wants to try its agent out gets the job itself, busy or not, and nobody else does.
-func TestSimulation(t *testing.T) {
+// TestSimulatedJobGoesToItsWorker: a worker that wants to try its agent out gets the job itself, busy or not, and
+// nobody else does.
+func TestSimulatedJobGoesToItsWorker(t *testing.T) {
 	g := newRig(t, 0)
 	h, other := g.hire(livekit.JobType_JT_PUBLISHER, "scribe"), g.hire(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, nil)

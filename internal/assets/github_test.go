@@ -15,7 +15,7 @@ import (
 )
 
 // What GitHub says no with.
-func TestGitHubRefuses(t *testing.T) {
+func TestGitHubRefusalIsExplained(t *testing.T) {
 	reset := time.Now().Add(30 * time.Minute)
 	for _, tc := range []struct {
 		name   string
@@ -57,7 +57,7 @@ func TestGitHubRefuses(t *testing.T) {
 	})
 }
 
-func TestNobodyAnswers(t *testing.T) {
+func TestUpdateWithoutAnAnswerIsExplained(t *testing.T) {
 	s, b := newStandIn(t), newBench(t)
 	source := s.source(t, assets.GitHubOptions{})
 	s.Close()

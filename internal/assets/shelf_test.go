@@ -25,7 +25,7 @@ func (b *bench) take(t *testing.T, build map[string][]byte) {
 	run(t, b.update(s.source(t, assets.GitHubOptions{})))
 }
 
-func TestRollback(t *testing.T) {
+func TestRollbackUsesTheBuildBefore(t *testing.T) {
 	s, b := newStandIn(t), newBench(t)
 	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
 	u := b.update(s.source(t, assets.GitHubOptions{}))
@@ -96,7 +96,7 @@ func TestList(t *testing.T) {
 }
 
 // Old builds go, those that a page may need stay.
-func TestPruning(t *testing.T) {
+func TestPruningKeepsBuildsThatAPageMayNeed(t *testing.T) {
 	b := newBench(t)
 	builds := []map[string][]byte{build(t, "one", time.Time{}), build(t, "two", time.Time{}), build(t, "three", time.Time{}), build(t, "four", time.Time{})}
 	for _, build := range builds[:3] {
@@ -121,7 +121,7 @@ func TestPruning(t *testing.T) {
 }
 
 // A running server takes what is put on the shelf, and serves what pages of before may ask for, though it is gone there.
-func TestLibrary(t *testing.T) {
+func TestLibraryTakesNewBuildsAndServesOldFiles(t *testing.T) {
 	b := newBench(t)
 	var since time.Time
 	var log bytes.Buffer
@@ -170,7 +170,7 @@ func TestLibrary(t *testing.T) {
 }
 
 // A newer Meet does not use what was taken for an older one.
-func TestLibraryOfANewerMeet(t *testing.T) {
+func TestLibraryDoesNotUseABuildForAnOlderMeet(t *testing.T) {
 	b := newBench(t)
 	b.take(t, build(t, "one", time.Time{}))
 	var log bytes.Buffer
@@ -181,7 +181,7 @@ func TestLibraryOfANewerMeet(t *testing.T) {
 }
 
 // Builds leave memory when nobody can be on a page of theirs.
-func TestLibraryForgets(t *testing.T) {
+func TestLibraryForgetsBuildsThatNoPageNeeds(t *testing.T) {
 	b := newBench(t)
 	one, two, three := build(t, "one", time.Time{}), build(t, "two", time.Time{}), build(t, "three", time.Time{})
 	b.take(t, one)
@@ -204,7 +204,7 @@ func TestLibraryForgets(t *testing.T) {
 }
 
 // A shelf that was damaged does not keep a server from starting.
-func TestDamagedShelf(t *testing.T) {
+func TestDamagedShelfDoesNotStopTheStart(t *testing.T) {
 	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
 	for _, tc := range []struct {
 		name   string
@@ -301,7 +301,7 @@ func (p *published) Newest(context.Context, string) (assets.Edition, error) {
 }
 
 // A server asks every hour, a bit earlier or later, and tells of a failure once.
-func TestFollow(t *testing.T) {
+func TestFollowAsksEveryIntervalAndLogsAFailureOnce(t *testing.T) {
 	b := newBench(t)
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -134,7 +134,7 @@ func TestUpdateFromAnyAddress(t *testing.T) {
 }
 
 // Every refusal is a sentence, and changes nothing.
-func TestRefusals(t *testing.T) {
+func TestUpdateRefusesBuildsWithAReason(t *testing.T) {
 	good := build(t, "good", time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
 	file := func(change func(*assets.File)) func(*assets.Manifest) {
 		return func(m *assets.Manifest) { change(&m.Files[0]) }
@@ -226,7 +226,7 @@ func TestOlderIsTakenByForce(t *testing.T) {
 }
 
 // What a server may do to a file while it is fetched.
-func TestTransfers(t *testing.T) {
+func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 	cut := func(w http.ResponseWriter, content string, n int) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
 		_, _ = io.WriteString(w, content[:n])

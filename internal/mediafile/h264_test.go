@@ -32,8 +32,8 @@ func TestH264Rate(t *testing.T) {
 	}
 }
 
-// TestCannotCarry: what decodes elsewhere but not in a call is refused, with what to do.
-func TestCannotCarry(t *testing.T) {
+// TestH264ThatCallsCannotCarryIsRefused: what decodes elsewhere but not in a call is refused, with what to do.
+func TestH264ThatCallsCannotCarryIsRefused(t *testing.T) {
 	if _, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0); !errors.Is(err, errReorder) {
 		t.Errorf("pictures that depend on later ones: %v", err)
 	}
@@ -109,8 +109,8 @@ const (
 	idr, other             = 0x65, 0x41
 )
 
-// TestH264Refused: what browsers do not decode is refused before it is published.
-func TestH264Refused(t *testing.T) {
+// TestH264ThatBrowsersDoNotDecodeIsRefused: what browsers do not decode is refused before it is published.
+func TestH264ThatBrowsersDoNotDecodeIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		units [][]byte
 		want  error

@@ -80,9 +80,10 @@ func TestIVFClocks(t *testing.T) {
 	}
 }
 
-// TestIVFHidden plays what two passes of libvpx make of eight seconds: 240 pictures, and hidden ones that share the
-// timestamp of the next one, as vpxenc writes them, or that ffmpeg's muxer has moved from there.
-func TestIVFHidden(t *testing.T) {
+// TestIVFWithHiddenFramesKeepsItsTimestamps plays what two passes of libvpx make of eight seconds: 240 pictures, and
+// hidden ones that share the timestamp of the next one, as vpxenc writes them, or that ffmpeg's muxer has moved from
+// there.
+func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
 	log := written(t, nil)
 	args := []string{"-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "25", "-b:v", "300k", "-passlogfile", log}
 	source := []string{"-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30:duration=8", "-map", "1:v"}
@@ -161,8 +162,8 @@ func TestIVFClock(t *testing.T) {
 	}
 }
 
-// TestIVFPixels: only 8-bit 4:2:0 is published.
-func TestIVFPixels(t *testing.T) {
+// TestIVFOtherThan8Bit420IsRefused: only 8-bit 4:2:0 is published.
+func TestIVFOtherThan8Bit420IsRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"VP9 profile 1":  {"-c:v", "libvpx-vp9", "-pix_fmt", "yuv444p"},
 		"VP9 profile 2":  {"-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p10le"},
@@ -204,8 +205,8 @@ func TestVP9Hidden(t *testing.T) {
 	}
 }
 
-// TestIVFHiddenFrames: decoders get no frame alone that yields no picture.
-func TestIVFHiddenFrames(t *testing.T) {
+// TestIVFHiddenFramesAreNotReturnedAlone: decoders get no frame alone that yields no picture.
+func TestIVFHiddenFramesAreNotReturnedAlone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file []byte
 		want [][]byte

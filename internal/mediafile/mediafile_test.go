@@ -42,8 +42,9 @@ var samples = map[string]struct {
 	"opus.ogg": {[]string{"-c:a", "libopus", "-ac", "2"}, webrtc.MimeTypeOpus, 51}, // and what the encoder looks ahead
 }
 
-// TestFiles reads every format to its end, again after a rewind, and lets the frames last as long as the media.
-func TestFiles(t *testing.T) {
+// TestFilesAreReadToTheEndAndAgain reads every format to its end, again after a rewind, and lets the frames last as
+// long as the media.
+func TestFilesAreReadToTheEndAndAgain(t *testing.T) {
 	for name, want := range samples {
 		t.Run(name, func(t *testing.T) {
 			f := opened(t, name)
@@ -77,8 +78,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestBadFiles: what contains nothing to play is refused with a reason.
-func TestBadFiles(t *testing.T) {
+// TestFilesWithNothingToPlayAreRefused: what contains nothing to play is refused with a reason.
+func TestFilesWithNothingToPlayAreRefused(t *testing.T) {
 	box := []byte("\x00\x00\x00\x18ftypqt  \x00\x00\x02\x00qt  \x00\x00\x00\x00")
 	for name, tt := range map[string]struct {
 		content []byte
@@ -112,8 +113,9 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestCutFiles: of a file that is cut off, all that is whole is returned, and then ErrDamaged in place of io.EOF.
-func TestCutFiles(t *testing.T) {
+// TestCutFilesEndAsDamaged: of a file that is cut off, all that is whole is returned, and then ErrDamaged in place of
+// io.EOF.
+func TestCutFilesEndAsDamaged(t *testing.T) {
 	for name, want := range map[string]int{"opus.ogg": 0, "vp8.ivf": 9} { // Ogg is lost by the page, IVF by the frame
 		whole, err := os.ReadFile(makeFile(t, name, samples[name].args...))
 		if err != nil {

@@ -253,8 +253,9 @@ func played(f *File) (frames int, length time.Duration, err error) {
 	}
 }
 
-// TestOggRefused: a stream that calls cannot carry, and one that is not sound, are refused before they are published.
-func TestOggRefused(t *testing.T) {
+// TestOggThatCallsCannotCarryIsRefused: a stream that calls cannot carry, and one that is not sound, are refused before
+// they are published.
+func TestOggThatCallsCannotCarryIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		head []byte
 		want error

@@ -8,8 +8,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-// TestOrder: rows of numbers that arrive, and what is delivered; a minus stands for a loss.
-func TestOrder(t *testing.T) {
+// TestOrderSortsPackets: rows of numbers that arrive, and what is delivered; a minus stands for a loss.
+func TestOrderSortsPackets(t *testing.T) {
 	for name, tt := range map[string]struct {
 		in   []uint16
 		want []int
@@ -43,8 +43,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestOrderGivesUp: a lost packet is waited for a second, or until a thousand others wait.
-func TestOrderGivesUp(t *testing.T) {
+// TestOrderGivesUpALostPacketInTime: a lost packet is waited for a second, or until a thousand others wait.
+func TestOrderGivesUpALostPacketInTime(t *testing.T) {
 	delivered := 0
 	o := order{deliver: func(*rtp.Packet, bool) { delivered++ }}
 	now := time.Now()

@@ -69,9 +69,9 @@ func recording(t *testing.T, f *File) *Recorder {
 	return r
 }
 
-// TestRecorder sends every file over RTP with packets in the wrong order, one twice, and padding between them. Every
-// frame is in the record, ffmpeg decodes it without a word, and it lasts as long as the file.
-func TestRecorder(t *testing.T) {
+// TestRecorderWritesFilesThatDecode sends every file over RTP with packets in the wrong order, one twice, and padding
+// between them. Every frame is in the record, ffmpeg decodes it without a word, and it lasts as long as the file.
+func TestRecorderWritesFilesThatDecode(t *testing.T) {
 	for name, sample := range samples {
 		t.Run(name, func(t *testing.T) {
 			f := opened(t, name)
@@ -107,8 +107,9 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
-// TestRecorderLoss: a lost packet costs the pictures up to the next key frame, which is asked for, and no more.
-func TestRecorderLoss(t *testing.T) {
+// TestRecorderSkipsToAKeyFrameAfterLoss: a lost packet costs the pictures up to the next key frame, which is asked for,
+// and no more.
+func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
 		t.Run(name, func(t *testing.T) {
 			f := opened(t, name)
@@ -143,8 +144,8 @@ func TestRecorderLoss(t *testing.T) {
 	}
 }
 
-// TestRecorderWaits: a key frame is asked for until one arrives, not until it is whole.
-func TestRecorderWaits(t *testing.T) {
+// TestRecorderAsksUntilAKeyFrameArrives: a key frame is asked for until one arrives, not until it is whole.
+func TestRecorderAsksUntilAKeyFrameArrives(t *testing.T) {
 	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
 		t.Run(name, func(t *testing.T) {
 			f := opened(t, name)
@@ -173,9 +174,9 @@ func TestRecorderWaits(t *testing.T) {
 	}
 }
 
-// TestRecorderPause: who says nothing sends nothing, and the record is as long as the call; but no longer, whatever the
-// packets say.
-func TestRecorderPause(t *testing.T) {
+// TestRecorderKeepsPausesWithinTheLengthOfTheCall: who says nothing sends nothing, and the record is as long as the
+// call; but no longer, whatever the packets say.
+func TestRecorderKeepsPausesWithinTheLengthOfTheCall(t *testing.T) {
 	r, err := Record(filepath.Join(t.TempDir(), "record"), webrtc.MimeTypeOpus, 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -209,8 +210,8 @@ func TestRecordRefuses(t *testing.T) {
 	}
 }
 
-// TestRecordKeeps: a file that is there is not written over.
-func TestRecordKeeps(t *testing.T) {
+// TestRecordDoesNotReplaceAFile: a file that is there is not written over.
+func TestRecordDoesNotReplaceAFile(t *testing.T) {
 	dir := t.TempDir()
 	for _, want := range []string{"a.h264", "a-2.h264", "a-3.h264"} {
 		r, err := Record(filepath.Join(dir, "a"), webrtc.MimeTypeH264, 0, 0)

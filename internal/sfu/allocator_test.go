@@ -61,7 +61,7 @@ func (g *allotted) hear(bitrate float32) {
 	g.d.options.Tap.pacer.HandleRTCP(remb(g.t, bitrate), time.Now())
 }
 
-func TestAllocation(t *testing.T) {
+func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		if g.d.selection.allowed.Spatial != startSpatial {
@@ -88,8 +88,9 @@ func TestAllocation(t *testing.T) {
 	})
 }
 
-// TestTracksBegin adds tracks of which nothing has been measured: each begins with everything while there is room for it.
-func TestTracksBegin(t *testing.T) {
+// TestNewTracksBeginWithAllLayersWhileThereIsRoom adds tracks of which nothing has been measured: each begins with
+// everything while there is room for it.
+func TestNewTracksBeginWithAllLayersWhileThereIsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		g.hear(2.1 * pacer.StartBitrate)
@@ -106,7 +107,7 @@ func TestTracksBegin(t *testing.T) {
 	})
 }
 
-func TestKeptPictures(t *testing.T) {
+func TestAllocatorThatKeepsPicturesPausesNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, true)
 		g.hear(4e6)
@@ -120,8 +121,9 @@ func TestKeptPictures(t *testing.T) {
 	})
 }
 
-// TestSilentSubscriber promised feedback and gives none: there is nothing to go by, so it gets all.
-func TestSilentSubscriber(t *testing.T) {
+// TestSubscriberWithoutPromisedFeedbackGetsAllLayers promised feedback and gives none: there is nothing to go by, so it
+// gets all.
+func TestSubscriberWithoutPromisedFeedbackGetsAllLayers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		g.play(3 * time.Second) // the pacer waits two for feedback
@@ -132,8 +134,9 @@ func TestSilentSubscriber(t *testing.T) {
 	})
 }
 
-// TestBeginningAsksOneLayer: the key frames of the others stay free to be asked for when a better layer is allowed.
-func TestBeginningAsksOneLayer(t *testing.T) {
+// TestNewTrackAsksOneLayerForAKeyFrame: the key frames of the others stay free to be asked for when a better layer is
+// allowed.
+func TestNewTrackAsksOneLayerForAKeyFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		g.d.Stop()
@@ -148,9 +151,9 @@ func TestBeginningAsksOneLayer(t *testing.T) {
 	})
 }
 
-// TestProbe gives the first feedback and looks at what follows: padding on the retransmission stream at a rate of several
-// times the estimate, numbered like all else, and its outcome in the estimate.
-func TestProbe(t *testing.T) {
+// TestProbeRaisesTheEstimate gives the first feedback and looks at what follows: padding on the retransmission stream
+// at a rate of several times the estimate, numbered like all else, and its outcome in the estimate.
+func TestProbeRaisesTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		recorder := twcc.NewRecorder(1)
@@ -202,9 +205,9 @@ func TestProbe(t *testing.T) {
 	})
 }
 
-// TestRiseWithoutNumbers: a subscriber that could answer to padding but only tells its own estimate, which grows with what
-// it gets, is sent more on trial.
-func TestRiseWithoutNumbers(t *testing.T) {
+// TestSubscriberWithoutFeedbackGetsMoreOnTrial: a subscriber that could answer to padding but only tells its own
+// estimate, which grows with what it gets, is sent more on trial.
+func TestSubscriberWithoutFeedbackGetsMoreOnTrial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		g.hear(4e6)
@@ -222,8 +225,8 @@ func TestRiseWithoutNumbers(t *testing.T) {
 	})
 }
 
-// TestBufferPassesOn: sender reports of a stream reach its reader, and nothing else waits there.
-func TestBufferPassesOn(t *testing.T) {
+// TestBufferKeepsSenderReportsOnly: sender reports of a stream reach its reader, and nothing else waits there.
+func TestBufferKeepsSenderReportsOnly(t *testing.T) {
 	b := NewTap(1, nil).Buffer(packetio.RTCPBufferPacket, 5)
 	pli, err := (&rtcp.PictureLossIndication{MediaSSRC: 5}).Marshal()
 	if err != nil {
@@ -248,7 +251,7 @@ func TestBufferPassesOn(t *testing.T) {
 }
 
 // A limit takes the connection for a smaller one, whatever it reports itself, until it is lifted.
-func TestAllocationUnderALimit(t *testing.T) {
+func TestLimitCapsTheEstimateUntilItIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		for _, tt := range []struct{ limit, spatial int }{{0, 2}, {200_000, 0}, {700_000, 1}, {0, 2}} {

@@ -13,7 +13,7 @@ func codecOf(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodecPar
 	}
 }
 
-func TestMatchCodec(t *testing.T) {
+func TestMatchCodecPrefersTheSameProfile(t *testing.T) {
 	codecs := []webrtc.RTPCodecParameters{
 		codecOf("video/VP8", 96, ""),
 		codecOf("video/rtx", 97, "apt=96"),
@@ -47,7 +47,7 @@ func TestMatchCodec(t *testing.T) {
 	}
 }
 
-func TestRTXFor(t *testing.T) {
+func TestRTXForFindsThePayloadTypeByApt(t *testing.T) {
 	codecs := []webrtc.RTPCodecParameters{
 		codecOf("video/VP8", 96, ""),
 		codecOf("video/rtx", 97, "apt=9"),
@@ -61,8 +61,8 @@ func TestRTXFor(t *testing.T) {
 	}
 }
 
-// TestBindWithoutTheCodec checks that the owner learns of it and that nothing is sent then.
-func TestBindWithoutTheCodec(t *testing.T) {
+// TestBindWithoutTheCodecReportsItAndSendsNothing checks that the owner learns of it and that nothing is sent then.
+func TestBindWithoutTheCodecReportsItAndSendsNothing(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
 	var told error
 	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { told = err }})

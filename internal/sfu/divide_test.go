@@ -23,7 +23,7 @@ func even(spatial, temporal, cost int) level {
 	return level{forward.Target{Spatial: spatial, Temporal: temporal}, cost * 1000, cost * 1000}
 }
 
-func TestLevelsOf(t *testing.T) {
+func TestLevelsOfListsLayersByCost(t *testing.T) {
 	temporal := &Bitrates{{60_000, 90_000, 120_000, 120_000}, {200_000, 300_000, 400_000, 400_000}}
 	for name, tt := range map[string]struct {
 		rates  *Bitrates
@@ -50,9 +50,9 @@ func TestLevelsOf(t *testing.T) {
 	}
 }
 
-// TestLevelsOfAKeyFrame: a key frame just now, or one a while ago, changes what a level must have to be taken up, not
-// what it must have to be kept.
-func TestLevelsOfAKeyFrame(t *testing.T) {
+// TestLevelsKeepCostAndPeakApartAfterAKeyFrame: a key frame just now, or one a while ago, changes what a level must
+// have to be taken up, not what it must have to be kept.
+func TestLevelsKeepCostAndPeakApartAfterAKeyFrame(t *testing.T) {
 	usual, burst := sending(100, 400, 1500), sending(450, 600, 1500)
 	want := []level{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, even(2, 3, 1500)}
 	for _, rates := range [][2]*Bitrates{{usual, burst}, {burst, usual}} {
@@ -62,7 +62,7 @@ func TestLevelsOfAKeyFrame(t *testing.T) {
 	}
 }
 
-func TestDivide(t *testing.T) {
+func TestDivideGivesLayersByPriority(t *testing.T) {
 	steady := sending(100, 400, 1500)
 	levels := levelsOf(steady, steady, everything, nil)
 	fresh := claim{levels: levels, held: heldUnknown, pauses: true}

@@ -106,7 +106,7 @@ func TestDownTrackSwitchesAtKeyFrame(t *testing.T) {
 	}
 }
 
-func TestDownTrackWanted(t *testing.T) {
+func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 	g := newRig(t, 3, false)
 	all := func(key bool, seq uint16) []described {
 		t.Helper()
@@ -148,8 +148,9 @@ func TestDownTrackWanted(t *testing.T) {
 	}
 }
 
-// TestLateKeyFrame loses the first packet of a key frame; when that comes again, what came in between follows it.
-func TestLateKeyFrame(t *testing.T) {
+// TestKeyFrameThatComesLateIsFollowedByItsRest loses the first packet of a key frame; when that comes again, what came
+// in between follows it.
+func TestKeyFrameThatComesLateIsFollowedByItsRest(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.feed(0, picture{seq: 65533, id: 4})
 	g.feed(0, picture{seq: 65535, ts: 10, id: 5, part: true, key: true})
@@ -182,8 +183,9 @@ func TestMuteLeavesNoGap(t *testing.T) {
 	}
 }
 
-// TestReplacedLayer checks that a layer whose stream is another after a renegotiation goes on at a key frame.
-func TestReplacedLayer(t *testing.T) {
+// TestReplacedLayerContinuesAtAKeyFrame checks that a layer whose stream is another after a renegotiation goes on at a
+// key frame.
+func TestReplacedLayerContinuesAtAKeyFrame(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.feed(0, picture{seq: 1, ts: 100, id: 1, key: true})
 	g.r.layers[0].Store(testLayer(g.r, 0, 555, g.up))
@@ -196,8 +198,9 @@ func TestReplacedLayer(t *testing.T) {
 	}
 }
 
-// TestKeyFrameBeforeTheConnectionIsReady checks that a key frame that cannot go out is not taken for the beginning.
-func TestKeyFrameBeforeTheConnectionIsReady(t *testing.T) {
+// TestKeyFrameBeforeTheConnectionIsReadyBeginsNothing checks that a key frame that cannot go out is not taken for the
+// beginning.
+func TestKeyFrameBeforeTheConnectionIsReadyBeginsNothing(t *testing.T) {
 	g := newRig(t, 1, false)
 	info := &interceptor.StreamInfo{SSRC: downSSRC}
 	g.d.options.Tap.UnbindLocalStream(info)

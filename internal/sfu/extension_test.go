@@ -44,7 +44,7 @@ func TestCaptureTimeIsPassedOn(t *testing.T) {
 }
 
 // The delay is told until a report shows that the subscriber has got it.
-func TestPlayoutDelayIsToldUntilItIsKnown(t *testing.T) {
+func TestPlayoutDelayIsSentUntilAReportConfirmsIt(t *testing.T) {
 	g := newRig(t, 1, false)
 	extend(t, g, PlayoutDelay{Min: 100 * time.Millisecond, Max: time.Minute})
 	want := []byte{0x00, 0xaf, 0xff} // 10 and, as much as can be told, 4,095 times 10 ms

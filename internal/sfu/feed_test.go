@@ -39,7 +39,7 @@ func nal(t *testing.T, seq uint16, ts uint32, key bool) []byte {
 }
 
 // A subscriber goes over to the backup codec in the middle of a track, and sees one stream go on.
-func TestFeedGoesOnInAnotherCodec(t *testing.T) {
+func TestFeedContinuesOneStreamInAnotherCodec(t *testing.T) {
 	g, l := withBackup(t)
 	g.feed(0, picture{seq: 10, ts: 1000, id: 1, key: true})
 	g.feed(0, picture{seq: 11, ts: 4000, id: 2})
@@ -67,7 +67,7 @@ func TestFeedGoesOnInAnotherCodec(t *testing.T) {
 	}
 }
 
-func TestFeedWhatCannotBePlayed(t *testing.T) {
+func TestFeedRefusesACodecThatIsNotNegotiated(t *testing.T) {
 	g, _ := withBackup(t)
 	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
 	if g.d.Feed(r, "") {
@@ -80,7 +80,7 @@ func TestFeedWhatCannotBePlayed(t *testing.T) {
 }
 
 // One that does not take the primary codec is bound all the same, and plays once the backup is there.
-func TestFeedAfterBindWithoutTheCodec(t *testing.T) {
+func TestFeedPlaysTheBackupAfterBindWithoutThePrimaryCodec(t *testing.T) {
 	g, l := withBackup(t)
 	primary := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
 	var told error

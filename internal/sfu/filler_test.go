@@ -40,7 +40,7 @@ func sound(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
 }
 
 // A mute ends in a second of silence, 50 packets of 20 ms, after which sound goes on without a gap in the numbers.
-func TestMuteEndsInSilence(t *testing.T) {
+func TestMuteSendsASecondOfSilence(t *testing.T) {
 	opus, red := codecOf(webrtc.MimeTypeOpus, opusType, ""), codecOf("audio/red", 63, "111/111")
 	for _, tt := range []struct {
 		name, mime string
@@ -110,7 +110,7 @@ func TestSilenceEndsWithTheMute(t *testing.T) {
 }
 
 // The last picture of a track that is over makes place for a black one.
-func TestBlank(t *testing.T) {
+func TestBlankSendsABlackVP8Picture(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.d.Blank()
 	if got := g.out.take(); got != nil {
@@ -134,9 +134,9 @@ func TestBlank(t *testing.T) {
 	}
 }
 
-// TestBlankOnAFullPath: what waits is not sent any more once the track leaves the connection, which is at once; the black
-// picture does not wait behind it.
-func TestBlankOnAFullPath(t *testing.T) {
+// TestBlankDoesNotWaitOnAFullPath: what waits is not sent any more once the track leaves the connection, which is at
+// once; the black picture does not wait behind it.
+func TestBlankDoesNotWaitOnAFullPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		g.hear(100_000)
@@ -153,7 +153,7 @@ func TestBlankOnAFullPath(t *testing.T) {
 	})
 }
 
-func TestBlankH264(t *testing.T) {
+func TestBlankSendsABlackH264Picture(t *testing.T) {
 	g, l := withBackup(t)
 	if !g.d.Feed(l.r, "") {
 		t.Fatal("not fed")
@@ -171,7 +171,7 @@ func TestBlankH264(t *testing.T) {
 }
 
 // A client that waits for a packet gets one of padding, until the publisher sends; then the numbers go on.
-func TestRouse(t *testing.T) {
+func TestRouseSendsPaddingBeforeTheFirstPacketOnly(t *testing.T) {
 	g := newRig(t, 1, false)
 	if first, second := g.d.Rouse(), g.d.Rouse(); !first || !second {
 		t.Fatal("nothing has gone out and nobody is to be roused")

@@ -26,8 +26,9 @@ func TestRoundTripsAreCounted(t *testing.T) {
 	}
 }
 
-// TestForwardingIsTimed: of the packets to each subscriber one in forwardingSample is counted, with what the subscribers before it took.
-func TestForwardingIsTimed(t *testing.T) {
+// TestForwardingTimesOnePacketInASample: of the packets to each subscriber one in forwardingSample is counted, with
+// what the subscribers before it took.
+func TestForwardingTimesOnePacketInASample(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeOpus, 3)
 		slow := interceptor.RTPWriterFunc(func(*rtp.Header, []byte, interceptor.Attributes) (int, error) {
@@ -58,8 +59,9 @@ func TestForwardingIsTimed(t *testing.T) {
 	})
 }
 
-// TestHeldBackIsNotForwarding: what waits for a narrow connection says nothing about how fast the server is.
-func TestHeldBackIsNotForwarding(t *testing.T) {
+// TestForwardingDoesNotTimePacketsThatWaited: what waits for a narrow connection says nothing about how fast the server
+// is.
+func TestForwardingDoesNotTimePacketsThatWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeVP8, 1)
 		d := f.tracks[0]

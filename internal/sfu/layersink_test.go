@@ -107,7 +107,7 @@ func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
 	}
 }
 
-func TestLayerSinkMutesAndEnds(t *testing.T) {
+func TestLayerSinkReportsMutesAndTheEnd(t *testing.T) {
 	g, _, m := newLayerRig(t, 1, 2)
 	g.feedAll(1, true)
 	g.r.SetMuted(true)
@@ -126,8 +126,9 @@ func TestLayerSinkMutesAndEnds(t *testing.T) {
 	}
 }
 
-// TestLayerSinkCatchesUp loses the first packet of a key frame; when that comes again, what came in between follows it.
-func TestLayerSinkCatchesUp(t *testing.T) {
+// TestLayerSinkPassesTheRestOfALateKeyFrame loses the first packet of a key frame; when that comes again, what came in
+// between follows it.
+func TestLayerSinkPassesTheRestOfALateKeyFrame(t *testing.T) {
 	g, _, m := newLayerRig(t, 1, 0)
 	g.feed(0, picture{seq: 1, id: 4})
 	g.feed(0, picture{seq: 3, ts: 10, id: 5, part: true, key: true})
@@ -147,8 +148,9 @@ func (g *rig) report(n int, ts uint32, at time.Time) {
 	l.sr = senderReport{ntp: uint64(since)<<32 | uint64(at.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
 }
 
-// TestLayerSinkMoments gives the two layers reports that disagree by 20 ms: moments are near the truth and never decrease.
-func TestLayerSinkMoments(t *testing.T) {
+// TestLayerSinkDatesPacketsAcrossALayerSwitch gives the two layers reports that disagree by 20 ms: moments are near the
+// truth and never decrease.
+func TestLayerSinkDatesPacketsAcrossALayerSwitch(t *testing.T) {
 	g, s, m := newLayerRig(t, 2, 0)
 	if _, ok := g.r.Clock(0); ok {
 		t.Error("there is a clock without a sender report")
@@ -235,8 +237,8 @@ func TestLayerSinksCountInTheDemand(t *testing.T) {
 	check("both stopped", -1, 6)
 }
 
-// TestLayerSinkPassesPacketsOfALateStructureOnce: the packets that came before the structure they need wait in the layer, and
-// are in the history too.
+// TestLayerSinkPassesPacketsOfALateStructureOnce: the packets that came before the structure they need wait in the
+// layer, and are in the history too.
 func TestLayerSinkPassesPacketsOfALateStructureOnce(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, descriptor: recordedID})

@@ -15,7 +15,7 @@ func observe(a *AudioLevel, n int, level uint8) {
 	}
 }
 
-func TestAudioLevel(t *testing.T) {
+func TestAudioLevelCountsTheTimeThatIsSound(t *testing.T) {
 	tests := []struct {
 		name          string
 		sound, silent int   // packets of the interval

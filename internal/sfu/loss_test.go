@@ -11,7 +11,7 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-func TestLossTrackerAdd(t *testing.T) {
+func TestLossTrackerFindsGapsAndLatePackets(t *testing.T) {
 	tests := []struct {
 		name     string
 		seqs     []uint16
@@ -70,7 +70,7 @@ func span(from, to uint16) []uint16 {
 	return s
 }
 
-func TestLossTrackerReport(t *testing.T) {
+func TestLossTrackerReportsFractionAndTotalLost(t *testing.T) {
 	var l lossTracker
 	now := time.Now()
 	add := func(seqs ...uint16) {
@@ -98,7 +98,7 @@ func TestLossTrackerReport(t *testing.T) {
 	check("nearly all of an interruption", 255, 499)
 }
 
-func TestLossTrackerJitter(t *testing.T) {
+func TestLossTrackerMeasuresJitter(t *testing.T) {
 	const frame = 3000 // 90 kHz, 30 frames a second
 	interval := time.Second / 30
 	at := func(gaps ...time.Duration) uint32 {
@@ -127,7 +127,7 @@ func TestLossTrackerJitter(t *testing.T) {
 	}
 }
 
-func TestNACKs(t *testing.T) {
+func TestNACKsAreRepeatedAndGivenUp(t *testing.T) {
 	var l lossTracker
 	now := time.Now()
 	l.keyFrameCame(1, 0)
@@ -206,9 +206,9 @@ func TestNACKsWaitForLongPaths(t *testing.T) {
 	}
 }
 
-// TestKeyFrameForWhatIsGivenUp checks that a key frame is asked for, until it comes, when a packet stays away that those
-// after it may need.
-func TestKeyFrameForWhatIsGivenUp(t *testing.T) {
+// TestPacketGivenUpCausesAKeyFrameRequest checks that a key frame is asked for, until it comes, when a packet stays
+// away that those after it may need.
+func TestPacketGivenUpCausesAKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		next uint16        // after packet 1, the key frame
@@ -254,8 +254,8 @@ func TestKeyFrameForWhatIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestNoKeyFrameForWhatIsGivenUp checks that none is asked for where it would be of no use.
-func TestNoKeyFrameForWhatIsGivenUp(t *testing.T) {
+// TestPacketGivenUpCausesNoUselessKeyFrameRequest checks that none is asked for where it would be of no use.
+func TestPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		spoil func(g *rig)

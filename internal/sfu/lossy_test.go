@@ -65,8 +65,9 @@ func (in *inbox) empty() bool {
 	return len(in.got) == 0
 }
 
-// TestLossyCall sends pictures through a network that loses packets in both directions before and behind the server.
-func TestLossyCall(t *testing.T) {
+// TestCallRepairsLossesOnBothPaths sends pictures through a network that loses packets in both directions before and
+// behind the server.
+func TestCallRepairsLossesOnBothPaths(t *testing.T) {
 	const packets = 600
 	for _, tt := range []struct {
 		percent, allowed int // lost on each way; packets that may stay away for good

@@ -22,9 +22,9 @@ func meteredReceiver(layers int) *Receiver {
 
 func near(got uint32, want float64) bool { return math.Abs(float64(got)-want) <= want/10 }
 
-// TestBitrates sends three streams of 30 frames a second, each half in the upper of two temporal layers, and then stops
-// the highest.
-func TestBitrates(t *testing.T) {
+// TestBitratesAddTemporalLayers sends three streams of 30 frames a second, each half in the upper of two temporal
+// layers, and then stops the highest.
+func TestBitratesAddTemporalLayers(t *testing.T) {
 	r, now := meteredReceiver(3), time.Now()
 	send := func(frames, layers int) {
 		for i := range frames {
@@ -55,9 +55,9 @@ func TestBitrates(t *testing.T) {
 	}
 }
 
-// TestBitratesAfterSilence: a camera that is switched off and on again costs at once what it did before, not what it sent
-// over the silence.
-func TestBitratesAfterSilence(t *testing.T) {
+// TestBitratesLeaveOutASilence: a camera that is switched off and on again costs at once what it did before, not what
+// it sent over the silence.
+func TestBitratesLeaveOutASilence(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	send := func(frames int) {
 		for range frames {
@@ -75,8 +75,9 @@ func TestBitratesAfterSilence(t *testing.T) {
 	}
 }
 
-// TestBitratesOfSparse: a screen that shows a picture each five seconds costs little, whatever it cost while it moved.
-func TestBitratesOfSparse(t *testing.T) {
+// TestBitratesOfAScreenAverageItsPauses: a screen that shows a picture each five seconds costs little, whatever it cost
+// while it moved.
+func TestBitratesOfAScreenAverageItsPauses(t *testing.T) {
 	r, now := meteredReceiver(0), time.Now()
 	r.options.Sparse = true
 	r.layers[0].Store(testLayer(r, 0, layerSSRC(0), nil))
@@ -91,8 +92,8 @@ func TestBitratesOfSparse(t *testing.T) {
 	}
 }
 
-// TestBitratesOfSVC has two spatial layers in one stream: the upper one costs the lower one too.
-func TestBitratesOfSVC(t *testing.T) {
+// TestBitratesOfSVCAddLowerSpatialLayers has two spatial layers in one stream: the upper one costs the lower one too.
+func TestBitratesOfSVCAddLowerSpatialLayers(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	for range 60 {
 		now = now.Add(time.Second / 30)
@@ -105,7 +106,7 @@ func TestBitratesOfSVC(t *testing.T) {
 	}
 }
 
-func TestAllowed(t *testing.T) {
+func TestDownTrackForwardsTheLesserOfWantedAndAllowed(t *testing.T) {
 	g := newRig(t, 3, false)
 	all := func(key bool, seq uint16) int {
 		t.Helper()

@@ -60,9 +60,9 @@ func BenchmarkFanOutNumbered(b *testing.B) {
 	}
 }
 
-// TestNothingWaitsOfAClosedTrack: what waits of a track that leaves the connection is not sent, nor numbered: it would count
-// as lost.
-func TestNothingWaitsOfAClosedTrack(t *testing.T) {
+// TestUnbindDropsPacketsThatWait: what waits of a track that leaves the connection is not sent, nor numbered: it would
+// count as lost.
+func TestUnbindDropsPacketsThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		g.hear(100_000)

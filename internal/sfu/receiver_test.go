@@ -11,9 +11,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestKeyFrameThrottle checks that a layer asks once an interval, and that what was asked for too early is asked for
-// when the interval is over.
-func TestKeyFrameThrottle(t *testing.T) {
+// TestKeyFrameRequestsOfOneLayerAreThrottled checks that a layer asks once an interval, and that what was asked for too
+// early is asked for when the interval is over.
+func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	g := newRig(t, 2, false)
 	l, other := g.r.layer(0), g.r.layer(1)
 	asked := func(what string, want ...uint32) {
@@ -40,9 +40,9 @@ func TestKeyFrameThrottle(t *testing.T) {
 	asked("a new one", layerSSRC(0))
 }
 
-// TestKeyFrameAfterSilence checks a publisher that sends nothing, as nobody watches, and drops the requests of a viewer
-// that comes: it is asked again with its first packet, and only once.
-func TestKeyFrameAfterSilence(t *testing.T) {
+// TestKeyFrameIsRequestedAgainAfterASilence checks a publisher that sends nothing, as nobody watches, and drops the
+// requests of a viewer that comes: it is asked again with its first packet, and only once.
+func TestKeyFrameIsRequestedAgainAfterASilence(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.feed(0, picture{seq: 1, key: true})
 	g.d.SetWanted(false, 0, 0)
@@ -78,7 +78,7 @@ func TestRequestKeyFramesAsksLayersThatSend(t *testing.T) {
 	g.r.RequestKeyFrame(MaxLayers)
 }
 
-func TestBest(t *testing.T) {
+func TestBestPicksTheHighestLayerThatSends(t *testing.T) {
 	for _, tt := range []struct {
 		alive  uint32
 		wanted int
@@ -101,8 +101,8 @@ func TestBest(t *testing.T) {
 	}
 }
 
-// TestAlive checks which layers count as sending as time goes by.
-func TestAlive(t *testing.T) {
+// TestLayerCountsAsSendingUntilItsTimeout checks which layers count as sending as time goes by.
+func TestLayerCountsAsSendingUntilItsTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		sparse bool
 		goes   int // the layer that goes on
@@ -211,8 +211,8 @@ func TestReceiverReadsLayers(t *testing.T) {
 	}
 }
 
-// TestReceiverReport checks the fields a publisher takes its round trip and losses from.
-func TestReceiverReport(t *testing.T) {
+// TestReceiverReportsToThePublisher checks the fields a publisher takes its round trip and losses from.
+func TestReceiverReportsToThePublisher(t *testing.T) {
 	g := newRig(t, 2, false)
 	if got := g.r.reports(g.now); got != nil {
 		t.Errorf("reports %v before any packet", got)

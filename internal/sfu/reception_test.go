@@ -6,7 +6,7 @@ import (
 	"github.com/pion/rtcp"
 )
 
-func TestReception(t *testing.T) {
+func TestReceptionSumsReports(t *testing.T) {
 	type report struct {
 		highest, lost uint32
 		expected, sum int64

@@ -150,8 +150,8 @@ func playRecording(t *testing.T, name string, packets []recordedPacket, act func
 	return g, v
 }
 
-// TestRecordedLayers forwards what Chromium sent up to each layer.
-func TestRecordedLayers(t *testing.T) {
+// TestRecordingIsForwardedUpToEachLayer forwards what Chromium sent up to each layer.
+func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 	for _, tt := range layered {
 		packets := recording(t, tt.name)
 		full := 0
@@ -188,8 +188,9 @@ func TestRecordedLayers(t *testing.T) {
 	}
 }
 
-// TestRecordedChanges changes what is allowed every few packets: whatever is forwarded can be decoded.
-func TestRecordedChanges(t *testing.T) {
+// TestRecordingStaysDecodableThroughChangesOfLayer changes what is allowed every few packets: whatever is forwarded can
+// be decoded.
+func TestRecordingStaysDecodableThroughChangesOfLayer(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
 			packets := recording(t, tt.name)
@@ -210,8 +211,9 @@ func TestRecordedChanges(t *testing.T) {
 	}
 }
 
-// TestRecordedTemporalDropsAtOnce allows only the lowest temporal layer in the middle: the next frame is of it.
-func TestRecordedTemporalDropsAtOnce(t *testing.T) {
+// TestRecordingDropsToTheLowestTemporalLayerAtOnce allows only the lowest temporal layer in the middle: the next frame
+// is of it.
+func TestRecordingDropsToTheLowestTemporalLayerAtOnce(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
 			packets := recording(t, tt.name)
@@ -247,8 +249,9 @@ func paddingBefore(t *testing.T, raw []byte) []byte {
 	}})
 }
 
-// TestRecordedRetransmission asks for every packet again: each comes with the descriptor it had, as rewritten.
-func TestRecordedRetransmission(t *testing.T) {
+// TestRecordingIsRetransmittedWithItsDescriptors asks for every packet again: each comes with the descriptor it had, as
+// rewritten.
+func TestRecordingIsRetransmittedWithItsDescriptors(t *testing.T) {
 	const name = "vp9-l2t2"
 	var sent []written
 	packets := recording(t, name)

@@ -13,8 +13,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestSenderReport checks that a subscriber's report is the publisher's, moved on to now and to the numbers that go out.
-func TestSenderReport(t *testing.T) {
+// TestSenderReportMovesThePublishersOnToNow checks that a subscriber's report is the publisher's, moved on to now and
+// to the numbers that go out.
+func TestSenderReportMovesThePublishersOnToNow(t *testing.T) {
 	g := newRig(t, 2, false)
 	const ntp = 0x1122334400000000
 	g.r.layer(0).sr = senderReport{ntp: ntp, rtp: 90_000, at: g.now}
@@ -74,8 +75,8 @@ func TestAlignNeedsBothReports(t *testing.T) {
 	}
 }
 
-// TestFeedback checks in virtual time what a publisher is sent and when.
-func TestFeedback(t *testing.T) {
+// TestFeedbackIsSentAtItsIntervals checks in virtual time what a publisher is sent and when.
+func TestFeedbackIsSentAtItsIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &feedbackLog{}
 		tap := NewTap(77, nil)
@@ -153,8 +154,9 @@ func TestReceiverReportsAreSplit(t *testing.T) {
 	}
 }
 
-// TestReports checks in virtual time that sender reports come each second and fit into packets.
-func TestReports(t *testing.T) {
+// TestReportsAreSentEachSecondInPacketsThatFit checks in virtual time that sender reports come each second and fit into
+// packets.
+func TestReportsAreSentEachSecondInPacketsThatFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent [][]rtcp.Packet
 		s := NewReports(func(p []rtcp.Packet) error { sent = append(sent, p); return nil }, func(time.Time) {})

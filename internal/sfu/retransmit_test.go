@@ -18,9 +18,9 @@ func nackOf(ssrc uint32, seqs ...uint16) *rtcp.TransportLayerNack {
 	return &rtcp.TransportLayerNack{MediaSSRC: ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs)}
 }
 
-// TestRetransmission switches layers, so that numbers differ on both sides, and compares what is sent again with what
-// was sent at first.
-func TestRetransmission(t *testing.T) {
+// TestRetransmissionRepeatsThePacketAsItWasSent switches layers, so that numbers differ on both sides, and compares
+// what is sent again with what was sent at first.
+func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 	for _, retransmission := range []bool{true, false} {
 		g := newRig(t, 2, retransmission)
 		g.feed(0, picture{seq: 50, ts: 100, id: 7, tl0: 8, keyIdx: 9, key: true})
@@ -91,9 +91,10 @@ func TestRetransmissionIsLimited(t *testing.T) {
 	g.d.handleRTCP(nackOf(downSSRC, 1), now)
 }
 
-// TestKeyFrameOfManyBeginnings: of H264 parameter sets and slices look like the beginning of a key frame. It begins with the
-// first of one timestamp, so that one is asked for by another key frame when it does not get through.
-func TestKeyFrameOfManyBeginnings(t *testing.T) {
+// TestKeyFrameOfManyPacketsBeginsWithTheFirst: of H264 parameter sets and slices look like the beginning of a key
+// frame. It begins with the first of one timestamp, so that one is asked for by another key frame when it does not get
+// through.
+func TestKeyFrameOfManyPacketsBeginsWithTheFirst(t *testing.T) {
 	g := newRig(t, 1, true)
 	for seq := range uint16(3) {
 		g.feed(0, picture{seq: 10 + seq, ts: 3000, key: true})
@@ -112,8 +113,8 @@ func TestKeyFrameOfManyBeginnings(t *testing.T) {
 	}
 }
 
-// TestRetransmissionOfWhatIsGone asks for a packet that the publisher's layer has replaced since.
-func TestRetransmissionOfWhatIsGone(t *testing.T) {
+// TestRetransmissionOfAForgottenPacketSendsNothing asks for a packet that the publisher's layer has replaced since.
+func TestRetransmissionOfAForgottenPacketSendsNothing(t *testing.T) {
 	g := newRig(t, 1, true)
 	g.feed(0, picture{seq: 1, key: true})
 	g.feed(0, picture{seq: 2})
@@ -125,9 +126,9 @@ func TestRetransmissionOfWhatIsGone(t *testing.T) {
 	}
 }
 
-// TestRetransmissionOfAReplacedStream asks for a packet of a stream in whose place another has come since, which has a
-// packet of that number too.
-func TestRetransmissionOfAReplacedStream(t *testing.T) {
+// TestRetransmissionOfAReplacedStreamSendsNothing asks for a packet of a stream in whose place another has come since,
+// which has a packet of that number too.
+func TestRetransmissionOfAReplacedStreamSendsNothing(t *testing.T) {
 	g := newRig(t, 1, true)
 	g.feed(0, picture{seq: 1, key: true})
 	g.out.take()
@@ -188,7 +189,7 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	asked("when the track is no longer sent")
 }
 
-func TestReceiverReportFromSubscriber(t *testing.T) {
+func TestReceiverReportFromSubscriberGivesLossAndRoundTrip(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.feed(0, picture{seq: 1, key: true})
 	g.r.layer(0).sr = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}

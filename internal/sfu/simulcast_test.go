@@ -128,7 +128,7 @@ func (s *screen) take(p *rtp.Packet, _ bool) {
 // slack is how far arrival times may be off on a busy machine: half a second at 90 kHz.
 const slack = 45_000
 
-func TestSimulcastCall(t *testing.T) {
+func TestSimulcastCallSwitchesLayers(t *testing.T) {
 	c := newCall(t)
 	cam := newCamera(t, c)
 	s := &screen{layer: -1}

@@ -43,7 +43,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-func TestBufferOfStreamsBeyondTheBound(t *testing.T) {
+func TestBufferDiscardsStreamsBeyondTheBound(t *testing.T) {
 	tap := NewTap(1, nil)
 	tap.BindLocalStream(&interceptor.StreamInfo{SSRC: 7, SSRCRetransmission: 8}, nil)
 	for ssrc := range uint32(2 * streamBurst) {

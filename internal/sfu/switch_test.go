@@ -58,9 +58,9 @@ func (s *shutter) report() {
 	}
 }
 
-// TestTenSwitches goes up and down ten times. The stream is unbroken, never still for more than a picture or two, and its
-// time is that of the clock, off by less than a picture.
-func TestTenSwitches(t *testing.T) {
+// TestTenSwitchesLeaveOneUnbrokenStream goes up and down ten times. The stream is unbroken, never still for more than a
+// picture or two, and its time is that of the clock, off by less than a picture.
+func TestTenSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		reports func(switches int) bool // whether sender reports have come
@@ -116,8 +116,8 @@ func TestTenSwitches(t *testing.T) {
 	}
 }
 
-// TestDeadLayer stops the highest layer without a word: the next one goes on within a second.
-func TestDeadLayer(t *testing.T) {
+// TestLayerThatStopsIsReplacedWithinASecond stops the highest layer without a word: the next one goes on within a second.
+func TestLayerThatStopsIsReplacedWithinASecond(t *testing.T) {
 	g := newRig(t, MaxLayers, true)
 	s := &shutter{g: g}
 	run := func(pictures, dead int) (still time.Duration) {
@@ -143,9 +143,9 @@ func TestDeadLayer(t *testing.T) {
 	}
 }
 
-// TestKeyFrameThrottleOfLayers counts the requests of a subscriber who waits in vain: no more than one in 500 ms for the lowest
-// layer, one a second for those above.
-func TestKeyFrameThrottleOfLayers(t *testing.T) {
+// TestKeyFrameThrottleIsLongerForHigherLayers counts the requests of a subscriber who waits in vain: no more than one
+// in 500 ms for the lowest layer, one a second for those above.
+func TestKeyFrameThrottleIsLongerForHigherLayers(t *testing.T) {
 	for n, want := range []int{11, 6, 6} {
 		g := newRig(t, MaxLayers, false)
 		l := g.r.layer(n)
@@ -179,9 +179,9 @@ func TestKeyFrameServesAllRequests(t *testing.T) {
 	}
 }
 
-// TestLateStructure loses the first packet of the stream, which has the structure. What follows cannot be understood
-// until it comes again; then all of it goes out.
-func TestLateStructure(t *testing.T) {
+// TestPacketsBeforeALateStructureAreSentOnceItComes loses the first packet of the stream, which has the structure. What
+// follows cannot be understood until it comes again; then all of it goes out.
+func TestPacketsBeforeALateStructureAreSentOnceItComes(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	for _, late := range []int{1, 5, 11} {
 		g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
@@ -207,8 +207,8 @@ func TestLateStructure(t *testing.T) {
 	}
 }
 
-// TestStructureThatNeverComes asks for another key frame.
-func TestStructureThatNeverComes(t *testing.T) {
+// TestStructureThatNeverComesCausesAKeyFrameRequest asks for another key frame.
+func TestStructureThatNeverComesCausesAKeyFrameRequest(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[1:12]
 	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
@@ -224,8 +224,9 @@ func TestStructureThatNeverComes(t *testing.T) {
 	}
 }
 
-// TestLateOfEarlierStructure: what comes late from before a key frame cannot be understood any more, and nobody needs it.
-func TestLateOfEarlierStructure(t *testing.T) {
+// TestLatePacketOfAnEarlierStructureIsDropped: what comes late from before a key frame cannot be understood any more,
+// and nobody needs it.
+func TestLatePacketOfAnEarlierStructureIsDropped(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
@@ -261,8 +262,9 @@ func TestLateOfEarlierStructure(t *testing.T) {
 	}
 }
 
-// TestKeyFrameAfterTheNext lets the first packet of a key frame come behind that of the next one, whose structure stays in force.
-func TestKeyFrameAfterTheNext(t *testing.T) {
+// TestLateKeyFrameLeavesTheNewerStructureInForce lets the first packet of a key frame come behind that of the next one,
+// whose structure stays in force.
+func TestLateKeyFrameLeavesTheNewerStructureInForce(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)

@@ -79,9 +79,9 @@ func temporalOf(t *testing.T, packets []written) []int {
 	return all
 }
 
-// TestTemporalVP8 lowers and raises the temporal layer: down at once, up where nothing is missing, and the numbers know
-// nothing of it.
-func TestTemporalVP8(t *testing.T) {
+// TestVP8TemporalLayersAreLeftOutWithoutGaps lowers and raises the temporal layer: down at once, up where nothing is
+// missing, and the numbers know nothing of it.
+func TestVP8TemporalLayersAreLeftOutWithoutGaps(t *testing.T) {
 	g := newRig(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 65000, tl0: 250}
 	var all []written
@@ -141,9 +141,9 @@ func TestTemporalVP8(t *testing.T) {
 	}
 }
 
-// TestLatePacketOfAnUnwantedLayer loses both packets of a picture that is not wanted. When they come again their numbers
-// are already between those of others: they are filled, and a NACK for them is answered.
-func TestLatePacketOfAnUnwantedLayer(t *testing.T) {
+// TestLatePacketOfAnUnwantedLayerIsReplacedByPadding loses both packets of a picture that is not wanted. When they come
+// again their numbers are already between those of others: they are filled, and a NACK for them is answered.
+func TestLatePacketOfAnUnwantedLayerIsReplacedByPadding(t *testing.T) {
 	g := newRig(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 100}
 	g.d.SetAllowed(2, 0)
@@ -172,8 +172,8 @@ func TestLatePacketOfAnUnwantedLayer(t *testing.T) {
 	}
 }
 
-// TestVP9WithoutDescriptor forwards VP9 by its payload descriptor.
-func TestVP9WithoutDescriptor(t *testing.T) {
+// TestVP9IsForwardedByItsPayloadDescriptor forwards VP9 by its payload descriptor.
+func TestVP9IsForwardedByItsPayloadDescriptor(t *testing.T) {
 	packets := recording(t, "vp9-l2t2")
 	for _, want := range []forward.Target{{Spatial: 2, Temporal: 2}, {Spatial: 1, Temporal: 0}, {Spatial: 0, Temporal: 2}, {Spatial: 0, Temporal: 0}} {
 		g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeVP9, layers: 1})

@@ -71,7 +71,7 @@ func TestEveryClaimComesBack(t *testing.T) {
 }
 
 // A token and those refreshed from it are of one family, which no other token is of.
-func TestFamily(t *testing.T) {
+func TestRefreshedTokenStaysInItsFamily(t *testing.T) {
 	verifier := token.NewVerifier(token.Keys{key: secret})
 	verify := func(tok *token.AccessToken) *token.ClaimGrants {
 		t.Helper()
@@ -108,7 +108,7 @@ func TestFamily(t *testing.T) {
 }
 
 // The names on the wire are LiveKit's; every client and server SDK depends on them.
-func TestWireNames(t *testing.T) {
+func TestClaimsHaveLiveKitsNames(t *testing.T) {
 	raw, err := token.New(key, secret).SetIdentity("i").SetVideoGrant(token.VideoGrant{
 		RoomJoin: true, Room: "r", CanPublish: new(false), CanUpdateOwnMetadata: true,
 	}).ToJWT()
@@ -138,7 +138,7 @@ func TestWireNames(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestVerifyRefusesTokens(t *testing.T) {
 	at := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	good := jwt.MapClaims{"iss": key, "sub": "i", "exp": at(time.Hour)}
 	with := func(k string, v any) jwt.MapClaims {
@@ -201,7 +201,7 @@ func TestClocksMayDifferByAMinute(t *testing.T) {
 }
 
 // A token's time of issue is its iat, without that its nbf, in whole seconds, and that of a renewed token is the same.
-func TestTimeOfIssue(t *testing.T) {
+func TestRenewedTokenKeepsItsTimeOfIssue(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
 	verifier := token.NewVerifier(token.Keys{key: secret})
@@ -241,7 +241,7 @@ func TestTimeOfIssue(t *testing.T) {
 }
 
 // Tokens as other libraries write them.
-func TestForeignSpellings(t *testing.T) {
+func TestVerifyTakesTokensOfOtherLibraries(t *testing.T) {
 	exp := time.Now().Add(time.Hour).Unix()
 	read := func(c jwt.MapClaims) *token.ClaimGrants {
 		t.Helper()
@@ -321,7 +321,7 @@ func TestParseTTL(t *testing.T) {
 }
 
 // Read shows what is refused too, and does not say that it is good.
-func TestReadChecksNothing(t *testing.T) {
+func TestReadShowsTokensThatVerifyRefuses(t *testing.T) {
 	expired := jwt.MapClaims{"iss": key, "sub": "ada", "exp": 1000, "nbf": 900, "video": map[string]any{"roomJoin": true, "room": "r"}, "odd": 1}
 	g, claims, err := token.Read(sign(t, jwt.SigningMethodHS256, []byte("guess"), expired))
 	if err != nil {

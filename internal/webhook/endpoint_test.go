@@ -36,7 +36,7 @@ func TestPrivateReceivers(t *testing.T) {
 	}
 }
 
-func TestBackoff(t *testing.T) {
+func TestBackoffGrowsToItsBound(t *testing.T) {
 	for tries, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute} {
 		for range 100 {
 			if got := backoff(tries); got < want*3/4 || got > want*5/4 {

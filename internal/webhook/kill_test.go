@@ -18,7 +18,7 @@ import (
 	"meet/internal/webhook"
 )
 
-// childDir and childURL, when set, make the test binary the server that TestKill kills.
+// childDir and childURL, when set, make the test binary the server that TestKilledServerLosesNoEvent kills.
 const childDir, childURL = "WEBHOOK_TEST_DIR", "WEBHOOK_TEST_URL"
 
 func TestMain(m *testing.M) {
@@ -67,7 +67,7 @@ func notifyForever(dir, url string) error {
 
 // A server that is killed at any moment loses no event that has reached the disk, and sends none out of order; one may
 // come twice, by the same id.
-func TestKill(t *testing.T) {
+func TestKilledServerLosesNoEvent(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
 	next := 0
 	for range 3 {

@@ -147,7 +147,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 }
 
 // Receivers that fail at random get every event of a room once, in order.
-func TestOrderUnderFailures(t *testing.T) {
+func TestEventsKeepTheirOrderUnderFailures(t *testing.T) {
 	one, other := newReceiver(t), newReceiver(t)
 	one.behave(func(*livekit.WebhookEvent) int {
 		return []int{http.StatusOK, http.StatusServiceUnavailable, http.StatusTooManyRequests}[rand.IntN(3)]
@@ -171,7 +171,7 @@ func TestOrderUnderFailures(t *testing.T) {
 }
 
 // A dead receiver delays nobody else, and gets everything when it is back.
-func TestDeadReceiver(t *testing.T) {
+func TestDeadReceiverDelaysNobodyElse(t *testing.T) {
 	dead, alive := newReceiver(t), newReceiver(t)
 	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
 	n := start(t, open(t, t.TempDir()), webhook.Options{}, dead.endpoint(), alive.endpoint())
@@ -187,7 +187,7 @@ func TestDeadReceiver(t *testing.T) {
 }
 
 // What was not delivered when the server stopped is delivered after its next start, before what is new.
-func TestRestart(t *testing.T) {
+func TestRestartDeliversWhatWasLeft(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
 	r.behave(func(*livekit.WebhookEvent) int { return http.StatusInternalServerError })
 	s := open(t, dir)
@@ -259,9 +259,9 @@ func TestRefusedEventIsPutAside(t *testing.T) {
 	}
 }
 
-// What a receiver that is down has not taken in the time it is given is put aside, each event in its turn; when it is back it
-// gets what is new.
-func TestDeadLetters(t *testing.T) {
+// What a receiver that is down has not taken in the time it is given is put aside, each event in its turn; when it is
+// back it gets what is new.
+func TestEventsNotTakenInTimeArePutAside(t *testing.T) {
 	dead := newReceiver(t)
 	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
 	s := open(t, t.TempDir())
@@ -275,9 +275,9 @@ func TestDeadLetters(t *testing.T) {
 	eventually(t, "what is new comes", func() bool { return slices.Equal(dead.events("room"), []string{"3"}) })
 }
 
-// What has waited for a receiver that was down is not put aside because it objects at first, as a proxy does before what is
-// behind it has started.
-func TestRefusalAfterAnOutage(t *testing.T) {
+// What has waited for a receiver that was down is not put aside because it objects at first, as a proxy does before
+// what is behind it has started.
+func TestEventRefusedAfterAnOutageIsTriedAgain(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	r := newReceiver(t)
 	began, refused := time.Now(), false
@@ -317,7 +317,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestBadEndpoints(t *testing.T) {
+func TestBadEndpointsAreRefused(t *testing.T) {
 	s := open(t, t.TempDir())
 	for _, url := range []string{"", "example.org/hook", "ftp://example.org", "http://", "http://a b"} {
 		_, err := webhook.New(t.Context(), s, []webhook.Endpoint{{URL: url, Key: "key", Secret: "secret"}}, webhook.Options{Log: slog.New(slog.DiscardHandler)})

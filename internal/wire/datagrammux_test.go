@@ -86,7 +86,8 @@ var (
 	handshake = dtlsRecord(recordHandshake, 0, 20)
 )
 
-// TestRequestsGoByFragment: whoever has the address, a request reaches the connection it names; the rest goes to who answered.
+// TestRequestsGoByFragment: whoever has the address, a request reaches the connection it names; the rest goes to who
+// answered.
 func TestRequestsGoByFragment(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")
@@ -138,8 +139,8 @@ func TestDatagramsClose(t *testing.T) {
 	}
 }
 
-// TestOwnedIsBounded: a client that comes from ever new addresses gives up its oldest.
-func TestOwnedIsBounded(t *testing.T) {
+// TestOwnedAddressesAreBounded: a client that comes from ever new addresses gives up its oldest.
+func TestOwnedAddressesAreBounded(t *testing.T) {
 	m := newMuxed(t)
 	c := m.open("c")
 	for port := range uint16(2 * maxOwned) {

@@ -102,8 +102,8 @@ func TestHandshakesAreBounded(t *testing.T) {
 	}
 }
 
-// TestFilterIsOfAFragment: the connections of one fragment, of whatever IP version, carry one handshake.
-func TestFilterIsOfAFragment(t *testing.T) {
+// TestDTLSFilterIsSharedByAFragment: the connections of one fragment, of whatever IP version, carry one handshake.
+func TestDTLSFilterIsSharedByAFragment(t *testing.T) {
 	m := newMuxed(t)
 	a, b := m.open("a"), m.open("b")
 	six, err := m.GetConn("a", &net.UDPAddr{IP: net.IPv6loopback})

@@ -72,8 +72,8 @@ func TestForgedRecordsEndNoCall(t *testing.T) {
 	}
 }
 
-// connect connects two peers and returns an open channel of the offerer. What the answerer hears on it, it says back, and the
-// offerer passes that on to said.
+// connect connects two peers and returns an open channel of the offerer. What the answerer hears on it, it says back,
+// and the offerer passes that on to said.
 func connect(t *testing.T, offerer, answerer *webrtc.PeerConnection, said chan<- string) *webrtc.DataChannel {
 	t.Helper()
 	answerer.OnDataChannel(func(dc *webrtc.DataChannel) {
@@ -120,7 +120,8 @@ func exchange(t *testing.T, dc *webrtc.DataChannel, said <-chan string, text str
 	}
 }
 
-// lossy is a socket that loses the first datagrams that begin with a change of ciphers, as the last flight of a handshake does.
+// lossy is a socket that loses the first datagrams that begin with a change of ciphers, as the last flight of a
+// handshake does.
 type lossy struct {
 	*net.UDPConn
 	left atomic.Int32
@@ -135,9 +136,9 @@ func (l *lossy) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// TestLostFinishedIsRepeated loses the server's last flight twice: the client repeats its own, of which the server obeys only
-// the encrypted end.
-func TestLostFinishedIsRepeated(t *testing.T) {
+// TestLostFinishedMessageIsRepeated loses the server's last flight twice: the client repeats its own, of which the
+// server obeys only the encrypted end.
+func TestLostFinishedMessageIsRepeated(t *testing.T) {
 	server := peer(t)
 	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {

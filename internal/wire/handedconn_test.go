@@ -29,9 +29,9 @@ func serveHTTP(t *testing.T, s *Split, h http.HandlerFunc) {
 	})
 }
 
-// TestUnreadResponseEnds: a client that does not read what it asked for does not hold the connection, however the response is
-// written.
-func TestUnreadResponseEnds(t *testing.T) {
+// TestUnreadResponseClosesTheConnection: a client that does not read what it asked for does not hold the connection,
+// however the response is written.
+func TestUnreadResponseClosesTheConnection(t *testing.T) {
 	const size = 64 << 20 // more than kernels buffer
 	file := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
@@ -80,8 +80,8 @@ func TestUnreadResponseEnds(t *testing.T) {
 	}
 }
 
-// TestSlowReaderGetsAll: a response may take longer than a client may take nothing of it.
-func TestSlowReaderGetsAll(t *testing.T) {
+// TestSlowReaderGetsTheWholeResponse: a response may take longer than a client may take nothing of it.
+func TestSlowReaderGetsTheWholeResponse(t *testing.T) {
 	const stall = 300 * time.Millisecond                       // longer than TCP may take to find a window open again
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MB
 	file := filepath.Join(t.TempDir(), "large")
@@ -199,7 +199,8 @@ func TestTURNWithoutRelayEnds(t *testing.T) {
 	}
 }
 
-// TestQuotasOfConnections: one connection of a kind beyond its quota is closed, and there is room again when one has ended.
+// TestQuotasOfConnections: one connection of a kind beyond its quota is closed, and there is room again when one has
+// ended.
 func TestQuotasOfConnections(t *testing.T) {
 	two := Quota{Total: 2, PerAddress: 2}
 	refused := make(chan string, 10)

@@ -17,8 +17,8 @@ var _ ice.UDPMux = (*wire.DatagramMux)(nil)
 // Pion takes the path without allocations if it finds one.
 var _ ice.AddrPortReaderWriter = (*wire.Datagrams)(nil)
 
-// TestUnderICEMux connects two peers whose only sockets are PacketConns and passes messages over them.
-func TestUnderICEMux(t *testing.T) {
+// TestPacketConnCarriesTwoICEPeers connects two peers whose only sockets are PacketConns and passes messages over them.
+func TestPacketConnCarriesTwoICEPeers(t *testing.T) {
 	offerer, answerer := peer(t), peer(t)
 	got := make(chan string, 100)
 	answerer.OnDataChannel(func(dc *webrtc.DataChannel) {

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFallsBack refuses segmented messages as devices and paths do and expects every packet to arrive plainly.
-func TestFallsBack(t *testing.T) {
+// TestSenderFallsBackWhenSegmentsAreRefused refuses segmented messages as devices and paths do and expects every packet
+// to arrive plainly.
+func TestSenderFallsBackWhenSegmentsAreRefused(t *testing.T) {
 	for errno, stays := range map[unix.Errno]bool{unix.EIO: false, unix.EINVAL: true} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})

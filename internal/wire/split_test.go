@@ -60,7 +60,7 @@ func binding(username string) []byte {
 
 func frame(b string) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...) }
 
-func TestClassify(t *testing.T) {
+func TestClassifyKnowsProtocolsByTheirFirstBytes(t *testing.T) {
 	turn := append([]byte{0x00, 0x03, 0x00, 0x08, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 20)...)
 	for name, c := range map[string]struct {
 		first []byte

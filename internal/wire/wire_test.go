@@ -47,7 +47,7 @@ func payload(n, size int) []byte {
 	return b
 }
 
-func TestOrderAndContent(t *testing.T) {
+func TestPacketConnKeepsOrderAndContent(t *testing.T) {
 	sizes := map[string]func(n int) int{
 		"equal":  func(int) int { return 1100 },
 		"mixed":  func(n int) int { return 20 + n*7919%1180 },
@@ -110,7 +110,7 @@ func expect(t *testing.T, c *PacketConn, from netip.AddrPort, packets int, size 
 	}
 }
 
-func TestBothFamilies(t *testing.T) {
+func TestPacketConnServesBothIPFamilies(t *testing.T) {
 	dual := listen(t, "udp", "[::]:0", Options{})
 	port := addrPort(dual).Port()
 	for _, peer := range []string{"127.0.0.1:0", "[::1]:0"} {
@@ -174,7 +174,7 @@ func TestRefusedDestinationLosesOnlyItsOwn(t *testing.T) {
 	}
 }
 
-func TestBadWrites(t *testing.T) {
+func TestBadWritesAreRefused(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	if _, err := c.WriteTo([]byte("x"), &net.TCPAddr{}); err == nil {
 		t.Error("wrote to a TCP address")
@@ -222,7 +222,7 @@ func TestReadDeadline(t *testing.T) {
 	}
 }
 
-func TestNoAllocations(t *testing.T) {
+func TestPacketConnAllocatesNothing(t *testing.T) {
 	from, to := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 	target, b, buf := addrPort(to), payload(0, 1100), make([]byte, 1500)
 	allocs := testing.AllocsPerRun(2000, func() {
@@ -238,7 +238,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-func TestGathers(t *testing.T) {
+func TestPacketConnGathersWritesIntoBatches(t *testing.T) {
 	from := listen(t, "udp4", "127.0.0.1:0", Options{})
 	if !from.Stats().Offload {
 		t.Skip("the kernel does not segment")

@@ -49,8 +49,9 @@ func TestEstimateComesCloseToTheLink(t *testing.T) {
 	}
 }
 
-// TestFirstSecond: on a good link all that is wanted is allowed within a second of the first packet.
-func TestFirstSecond(t *testing.T) {
+// TestEstimateReachesAGoodLinkInASecond: on a good link all that is wanted is allowed within a second of the first
+// packet.
+func TestEstimateReachesAGoodLinkInASecond(t *testing.T) {
 	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(time.Second, nil)
 	if got := c.rate(); got != 1_700_000 {
@@ -58,8 +59,8 @@ func TestFirstSecond(t *testing.T) {
 	}
 }
 
-// TestLinkNarrowsAndWidens is 3 Mbit/s, 300 kbit/s and 3 Mbit/s again.
-func TestLinkNarrowsAndWidens(t *testing.T) {
+// TestEstimateFollowsALinkThatNarrowsAndWidens is 3 Mbit/s, 300 kbit/s and 3 Mbit/s again.
+func TestEstimateFollowsALinkThatNarrowsAndWidens(t *testing.T) {
 	for name, tuned := range map[string]bool{"layers": false, "tuned": true} {
 		t.Run(name, func(t *testing.T) {
 			c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
@@ -87,8 +88,9 @@ func TestLinkNarrowsAndWidens(t *testing.T) {
 	}
 }
 
-// TestLongerRoute: a path that takes longer from one moment on has no queue, and no less room, even if it loses as well.
-func TestLongerRoute(t *testing.T) {
+// TestLongerPathDoesNotLowerTheEstimate: a path that takes longer from one moment on has no queue, and no less room,
+// even if it loses as well.
+func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
 	for name, then := range map[string]path{
 		"no loss":   {},
 		"2 % loss":  {loss: 0.02},
@@ -116,8 +118,8 @@ func TestLongerRoute(t *testing.T) {
 	}
 }
 
-// TestOwnQueueStaysOne: what waits because of us is not taken for the path, however the sending goes on.
-func TestOwnQueueStaysOne(t *testing.T) {
+// TestOwnQueueIsNotTakenForALongerPath: what waits because of us is not taken for the path, however the sending goes on.
+func TestOwnQueueIsNotTakenForALongerPath(t *testing.T) {
 	const layer = 500_000 // bits/s
 	for name, tt := range map[string]struct {
 		narrows float64 // bits/s
@@ -161,8 +163,8 @@ func TestOwnQueueStaysOne(t *testing.T) {
 	}
 }
 
-// TestLossWithoutQueue is a link that drops what is too much at once: only loss tells.
-func TestLossWithoutQueue(t *testing.T) {
+// TestLossWithoutQueueLowersTheEstimate is a link that drops what is too much at once: only loss tells.
+func TestLossWithoutQueueLowersTheEstimate(t *testing.T) {
 	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.tuned, c.wanted = true, 2_000_000
 	c.run(10*time.Second, nil)
@@ -173,8 +175,9 @@ func TestLossWithoutQueue(t *testing.T) {
 	}
 }
 
-// TestLimitedByTheSource: while little is sent, the estimate neither grows nor falls for want of evidence.
-func TestLimitedByTheSource(t *testing.T) {
+// TestEstimateStandsStillWhileLittleIsSent: while little is sent, the estimate neither grows nor falls for want of
+// evidence.
+func TestEstimateStandsStillWhileLittleIsSent(t *testing.T) {
 	c := newCall(t, path{rate: 5e6, queue: 300 * time.Millisecond, delay: 30 * time.Millisecond, jitter: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	before := c.e.Bitrate()
@@ -190,8 +193,8 @@ func TestLimitedByTheSource(t *testing.T) {
 	}
 }
 
-// TestCrossTraffic: somebody else takes two thirds of the link and gives them back.
-func TestCrossTraffic(t *testing.T) {
+// TestEstimateMakesRoomForCrossTraffic: somebody else takes two thirds of the link and gives them back.
+func TestEstimateMakesRoomForCrossTraffic(t *testing.T) {
 	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.tuned, c.wanted = true, 6_000_000
 	c.run(10*time.Second, nil)
@@ -220,9 +223,9 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestPausedInCongestion: who has to pause every picture because the delay grows hears no more of the path, and tries it
-// again all the same.
-func TestPausedInCongestion(t *testing.T) {
+// TestEstimateRecoversAfterAPauseInCongestion: who has to pause every picture because the delay grows hears no more of
+// the path, and tries it again all the same.
+func TestEstimateRecoversAfterAPauseInCongestion(t *testing.T) {
 	c := newCall(t, path{rate: 3e6, queue: 2 * time.Second, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.rate = 1e5
@@ -270,8 +273,8 @@ func TestSentAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkSecond is what a second of 1.7 Mbit/s costs: some 180 packets and ten feedbacks on them, the making of which is part
-// of it.
+// BenchmarkSecond is what a second of 1.7 Mbit/s costs: some 180 packets and ten feedbacks on them, the making of which
+// is part of it.
 func BenchmarkSecond(b *testing.B) {
 	e, now, seq := New(2_000_000), time.Unix(1_700_000_000, 0), uint16(0)
 	recorder := twcc.NewRecorder(1)

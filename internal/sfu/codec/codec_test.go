@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-func TestParse(t *testing.T) {
+func TestParseReadsPayloadDescriptors(t *testing.T) {
 	key := Info{KeyFrame: true}
 	tests := []struct {
 		name    string
@@ -65,7 +65,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestVP8Rewrite(t *testing.T) {
+func TestVP8RewriteReplacesNumbersInPlace(t *testing.T) {
 	payload := []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00, 0xaa}
 	var info Info
 	if err := Parse(VP8, payload, &info); err != nil {

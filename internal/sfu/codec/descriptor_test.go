@@ -38,7 +38,7 @@ func tell(info *Info) string {
 		targets, f.Needs(), f.Active, f.New, f.First, f.Last, info.KeyFrame)
 }
 
-func TestDescriptors(t *testing.T) {
+func TestDescriptorsReadStructuresAndFrames(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		exts []string
@@ -78,7 +78,7 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
-func TestDecodeTargetLayers(t *testing.T) {
+func TestDecodeTargetsHaveTheirHighestLayers(t *testing.T) {
 	var d Descriptors
 	var info Info
 	if err := d.Read(unhex(t, keyL3T3), &info); err != nil {
@@ -91,7 +91,7 @@ func TestDecodeTargetLayers(t *testing.T) {
 	}
 }
 
-func TestBrokenDescriptors(t *testing.T) {
+func TestBrokenDescriptorsAreRefused(t *testing.T) {
 	key := unhex(t, keyL2T2)
 	for _, tt := range []struct {
 		name string
@@ -143,8 +143,8 @@ func TestBrokenDescriptors(t *testing.T) {
 	})
 }
 
-// TestRewriteDescriptor replaces frame number and mask and reads back what comes out.
-func TestRewriteDescriptor(t *testing.T) {
+// TestRewriteDescriptorReplacesNumberAndMask replaces frame number and mask and reads back what comes out.
+func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
 	var before, after Descriptors
 	for i, ext := range []string{keyL2T2, upperL2T2, "8100035fa2010100", "4100031a201010", "830004"} {
 		var was, is Info

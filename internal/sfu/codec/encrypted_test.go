@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// TestEncryptedPayloads changes all that clients encrypt (docs/protocol.md, 12.8) to random bytes: what is read of a
-// payload does not change.
-func TestEncryptedPayloads(t *testing.T) {
+// TestEncryptionLeavesPayloadDescriptorsReadable changes all that clients encrypt (docs/protocol.md, 12.8) to random
+// bytes: what is read of a payload does not change.
+func TestEncryptionLeavesPayloadDescriptorsReadable(t *testing.T) {
 	for _, tt := range []struct {
 		codec Type
 		name  string

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// TestNumbering leaves out packets at random, delivers some late, and looks for numbers without gap but for what is lost.
-func TestNumbering(t *testing.T) {
+// TestNumberingLeavesGapsForLostPacketsOnly leaves out packets at random, delivers some late, and looks for numbers
+// without gap but for what is lost.
+func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var n numbering
@@ -46,7 +47,7 @@ func TestNumbering(t *testing.T) {
 	}
 }
 
-func TestNumberingForgets(t *testing.T) {
+func TestNumberingForgetsOldRuns(t *testing.T) {
 	var n numbering
 	n.begin(run{first: 10})
 	for seq := uint16(10); seq < 10+4*maxRuns; seq++ {

@@ -7,7 +7,7 @@ import (
 	"github.com/pion/rtp"
 )
 
-func TestPacketUnmarshal(t *testing.T) {
+func TestPacketUnmarshalCutsPadding(t *testing.T) {
 	header := []byte{0x80, 0x60, 0x00, 0x01, 0, 0, 0, 2, 0, 0, 0, 3}
 	padded := append([]byte{0xa0}, header[1:]...)
 	withCSRC := append([]byte{0x82}, header[1:]...)

@@ -38,7 +38,7 @@ func vp8(picture uint16, tl0, key uint8) *codec.VP8Descriptor {
 	}
 }
 
-func TestRewriter(t *testing.T) {
+func TestRewriterMakesOneStreamOfLayers(t *testing.T) {
 	tests := []struct {
 		name  string
 		align func(from, to int) (uint32, bool)
@@ -136,8 +136,9 @@ func TestRewriter(t *testing.T) {
 	}
 }
 
-// TestRewriterLongRun checks that "from before the start" keeps its meaning over many times the number space.
-func TestRewriterLongRun(t *testing.T) {
+// TestRewriterAcceptsLatePacketsOverManyWraps checks that "from before the start" keeps its meaning over many times the
+// number space.
+func TestRewriterAcceptsLatePacketsOverManyWraps(t *testing.T) {
 	f := newRewriter(90000)
 	p := &Packet{}
 	p.Header.SequenceNumber = 40000

@@ -92,8 +92,8 @@ func TestBurstIsSpread(t *testing.T) {
 	})
 }
 
-// TestWhatFitsDoesNotWait sends frames of a camera at the rate the connection carries.
-func TestWhatFitsDoesNotWait(t *testing.T) {
+// TestPacketsWithinTheEstimateDoNotWait sends frames of a camera at the rate the connection carries.
+func TestPacketsWithinTheEstimateDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPaced(t, 1_000_000)
 		for frame := range 100 {
@@ -108,7 +108,7 @@ func TestWhatFitsDoesNotWait(t *testing.T) {
 	})
 }
 
-func TestPacerIsBounded(t *testing.T) {
+func TestPacerDropsPacketsBeyondItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPaced(t, 100_000)
 		for seq := range uint16(2 * MaxWaiting) {
@@ -135,8 +135,8 @@ func TestPacerIsBounded(t *testing.T) {
 	})
 }
 
-// TestSwitchForgetsWhatWaits: on a full path, and of that stream only.
-func TestSwitchForgetsWhatWaits(t *testing.T) {
+// TestDropIfFullDropsOneStreamOnAFullPath: on a full path, and of that stream only.
+func TestDropIfFullDropsOneStreamOnAFullPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPaced(t, 300_000)
 		for seq := range uint16(20) {
