@@ -329,3 +329,25 @@ func TestLayerSinkLeavesNoDemandWhenStoppedWhileTheLayerChanges(t *testing.T) {
 		}
 	}
 }
+
+// countingConsumer is a Consumer that takes no time.
+type countingConsumer struct{ packets int }
+
+func (c *countingConsumer) WritePacket(*Packet, time.Time) { c.packets++ }
+func (c *countingConsumer) SetMuted(bool)                  {}
+func (c *countingConsumer) Ended()                         {}
+
+func TestLayerSinkAllocatesNothing(t *testing.T) {
+	for _, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeAV1, webrtc.MimeTypeOpus} {
+		f, c := newFanOut(t, mime, 0), &countingConsumer{}
+		s := NewLayerSink(f.layer.r, 0, c)
+		s.Start()
+		s.layer.Store(0)
+		s.ssrc = f.layer.ssrc // as if a key frame had come
+		f.layer.sr = senderReport{ntp: 1 << 63, at: f.now}
+		if allocs := testing.AllocsPerRun(1000, f.packet); allocs != 0 || c.packets < 1000 {
+			t.Errorf("%s: %v allocations for each of %d packets", mime, allocs, c.packets)
+		}
+		s.Stop()
+	}
+}
