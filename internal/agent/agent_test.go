@@ -13,8 +13,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestRoomJob: a room that names no agents has the job that workers without a name do, in either form of frames.
-func TestRoomJob(t *testing.T) {
+// TestRoomHasAJobForNamelessWorkers: a room that names no agents has the job that workers without a name do, in either
+// form of frames.
+func TestRoomHasAJobForNamelessWorkers(t *testing.T) {
 	for _, inJSON := range []bool{false, true} {
 		g := newRig(t, 0)
 		h := g.dial()

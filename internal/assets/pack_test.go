@@ -15,7 +15,7 @@ import (
 	"meet/internal/assets"
 )
 
-func TestPack(t *testing.T) {
+func TestPackOfTheSameFilesIsTheSame(t *testing.T) {
 	one, again := build(t, "x", time.Time{}), build(t, "x", time.Time{})
 	if diff := cmp.Diff(one, again); diff != "" {
 		t.Errorf("the same input gave other bytes:\n%s", diff)

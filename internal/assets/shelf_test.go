@@ -62,7 +62,7 @@ func TestRollbackUsesTheBuildBefore(t *testing.T) {
 	}
 }
 
-func TestList(t *testing.T) {
+func TestListShowsBuildsAndTheirStates(t *testing.T) {
 	b := newBench(t)
 	states := func() (all []string) {
 		list, err := b.shelf.List(b.embedded, version)
@@ -248,7 +248,7 @@ func TestDamagedShelfDoesNotStopTheStart(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenRefusesBrokenBuilds(t *testing.T) {
 	good := build(t, "good", time.Time{})
 	name := "assets/lobby-0.css"
 	for _, tc := range []struct {

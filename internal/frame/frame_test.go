@@ -15,8 +15,9 @@ import (
 	"meet/internal/frame"
 )
 
-// TestReadBothForms: a message comes back from either form, and what cannot be decoded is told from a socket that fails.
-func TestReadBothForms(t *testing.T) {
+// TestReadDecodesBothForms: a message comes back from either form, and what cannot be decoded is told from a socket
+// that fails.
+func TestReadDecodesBothForms(t *testing.T) {
 	sent := &livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: strings.Repeat("v", 100_000)}}}
 	unknown := protowire.AppendBytes(protowire.AppendTag(nil, 5000, protowire.BytesType), []byte("x"))
 	many := strings.Repeat(`{},`, 100_000)

@@ -12,8 +12,8 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/bits"
 )
 
-// TestH264Rate: what is asked for, else what the file says, else that of a camera.
-func TestH264Rate(t *testing.T) {
+// TestH264RateIsTheGivenOrTheFilesOwn: what is asked for, else what the file says, else that of a camera.
+func TestH264RateIsTheGivenOrTheFilesOwn(t *testing.T) {
 	path := makeFile(t, "a.h264", samples["any.h264"].args...)
 	for fps, want := range map[float64]time.Duration{0: 100 * time.Millisecond, 25: 40 * time.Millisecond} {
 		f, err := Open(path, fps)

@@ -44,8 +44,8 @@ func pictures(ticks ...uint64) (frames []ivfFrame) {
 	return frames
 }
 
-// TestIVFClocks plays files with odd clocks.
-func TestIVFClocks(t *testing.T) {
+// TestIVFWithAnOddClockKeepsItsLength plays files with odd clocks.
+func TestIVFWithAnOddClockKeepsItsLength(t *testing.T) {
 	unseen := func(frames []ivfFrame, hidden ...int) []ivfFrame {
 		for _, i := range hidden {
 			frames[i].data = vp8Unseen
@@ -142,8 +142,8 @@ func TestIVFEnds(t *testing.T) {
 	}
 }
 
-// TestIVFClock: 29.97 pictures a second are neither 29 nor 30, and a clock with nonsense does no harm.
-func TestIVFClock(t *testing.T) {
+// TestIVFClockIsExact: 29.97 pictures a second are neither 29 nor 30, and a clock with nonsense does no harm.
+func TestIVFClockIsExact(t *testing.T) {
 	f, err := Open(makeFile(t, "ntsc.ivf", "-r", "30000/1001", "-c:v", "libvpx"), 0)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-func TestExtension16(t *testing.T) {
+func TestExtension16FindsTheExtension(t *testing.T) {
 	packet := func(profile uint16, ext ...byte) []byte {
 		for len(ext)%4 != 0 {
 			ext = append(ext, 0)

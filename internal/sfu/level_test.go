@@ -97,9 +97,9 @@ func TestAudioLevelOfMixedPackets(t *testing.T) {
 	}
 }
 
-// TestLevelComesFromTheExtension checks the way from the packet, the voice flag ignored, and that a muted publisher is
-// not heard.
-func TestLevelComesFromTheExtension(t *testing.T) {
+// TestAudioLevelIsReadFromTheExtension checks the way from the packet, the voice flag ignored, and that a muted
+// publisher is not heard.
+func TestAudioLevelIsReadFromTheExtension(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{
 		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 3,
 	})

@@ -7,7 +7,7 @@ import (
 	"meet/internal/token"
 )
 
-func TestTokenOfARequest(t *testing.T) {
+func TestTokenComesFromTheHeaderOrTheParameter(t *testing.T) {
 	for _, tt := range []struct {
 		name, header, parameter, want string
 		err                           error

@@ -281,7 +281,7 @@ func TestToJWTRefusesNonsense(t *testing.T) {
 	}
 }
 
-func TestVideoGrantDefaults(t *testing.T) {
+func TestVideoGrantAllowsByDefault(t *testing.T) {
 	for _, tc := range []struct {
 		name                     string
 		g                        token.VideoGrant
@@ -304,7 +304,7 @@ func TestVideoGrantDefaults(t *testing.T) {
 	}
 }
 
-func TestParseTTL(t *testing.T) {
+func TestParseTTLTakesSecondsAndUnits(t *testing.T) {
 	for in, want := range map[string]time.Duration{
 		"300": 5 * time.Minute, "2d": 48 * time.Hour, "5h": 5 * time.Hour, "90m": 90 * time.Minute, "45s": 45 * time.Second,
 		"1d12h": 36 * time.Hour, " 1h30m ": 90 * time.Minute,

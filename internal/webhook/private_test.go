@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestIsPrivate(t *testing.T) {
+func TestIsPrivateKnowsReservedAddresses(t *testing.T) {
 	for _, block := range []struct {
 		name    string
 		private bool

@@ -17,7 +17,7 @@ func stunMessage(kind uint16) []byte {
 	return append(m, "transaction "...)
 }
 
-func TestIsAside(t *testing.T) {
+func TestIsAsideKnowsWhatIsNotMedia(t *testing.T) {
 	for name, c := range map[string]struct {
 		packet []byte
 		want   bool
@@ -53,8 +53,9 @@ func FuzzIsAside(f *testing.F) {
 	})
 }
 
-// TestAside sends media and TURN to one socket: each reader gets its own, and who asks aside is answered from the socket.
-func TestAside(t *testing.T) {
+// TestAsideAndMediaShareOneSocket sends media and TURN to one socket: each reader gets its own, and who asks aside is
+// answered from the socket.
+func TestAsideAndMediaShareOneSocket(t *testing.T) {
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ func asked(a *askers, at time.Duration, count int, addresses ...netip.Addr) int 
 	return admitted
 }
 
-func TestAskersAreLimited(t *testing.T) {
+func TestAskersOfOneAddressAreLimited(t *testing.T) {
 	four, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	a := newAskers()
 	if n := asked(a, 0, 10_000, four); n != sourceBurst {

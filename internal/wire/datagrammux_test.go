@@ -111,7 +111,7 @@ func TestRequestsGoByFragment(t *testing.T) {
 	}
 }
 
-func TestDatagramsClose(t *testing.T) {
+func TestDatagramsCloseEndsReadsAndWrites(t *testing.T) {
 	m := newMuxed(t)
 	c := m.open("c")
 	m.reply(c)
@@ -151,8 +151,8 @@ func TestOwnedAddressesAreBounded(t *testing.T) {
 	}
 }
 
-// TestFullQueue: who does not read loses packets, and nobody else does.
-func TestFullQueue(t *testing.T) {
+// TestFullQueueDropsOnlyItsOwnPackets: who does not read loses packets, and nobody else does.
+func TestFullQueueDropsOnlyItsOwnPackets(t *testing.T) {
 	m := newMuxed(t)
 	idle, c := m.open("idle"), m.open("c")
 	for range datagramQueue + 10 {

@@ -285,7 +285,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-func TestCensus(t *testing.T) {
+func TestCensusLimitsConnectionsOfOneAddress(t *testing.T) {
 	var reports []uint64
 	c := newCensus("x", Quota{Total: 5, PerAddress: 2}, Quota{}, SplitOptions{
 		OnRefused: func(_ string, total uint64) { reports = append(reports, total) },

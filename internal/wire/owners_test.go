@@ -40,8 +40,9 @@ func (m *muxed) shakeHands(c *Datagrams, first, last netip.AddrPort) {
 	}
 }
 
-// TestSpoofedRequestTakesNoAddress: whoever makes its own connection answer requests from a participant's address, which need only
-// be spoofed, gets copies of what comes from there and takes nothing, however long the participant sends no media.
+// TestSpoofedRequestTakesNoAddress: whoever makes its own connection answer requests from a participant's address,
+// which need only be spoofed, gets copies of what comes from there and takes nothing, however long the participant
+// sends no media.
 func TestSpoofedRequestTakesNoAddress(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()
@@ -64,7 +65,8 @@ func TestSpoofedRequestTakesNoAddress(t *testing.T) {
 	m.expectReach("after the attack", media, "victim")
 }
 
-// TestHandshakeOverTCPProvesNoAddress: who has exchanged a part of the handshake over TCP need not receive at the address.
+// TestHandshakeOverTCPProvesNoAddress: who has exchanged a part of the handshake over TCP need not receive at the
+// address.
 func TestHandshakeOverTCPProvesNoAddress(t *testing.T) {
 	m, s := newMuxed(t), newSplit(t, SplitOptions{})
 	m.SetStreams(s.ICE())
@@ -90,9 +92,9 @@ func TestHandshakeOverTCPProvesNoAddress(t *testing.T) {
 	m.expectReach("after a handshake over both", media, "victim", "attacker")
 }
 
-// TestHandshakeTakesAddress: a client that has come back with the address of another completes a DTLS handshake over it, and has
-// the address for itself at once.
-func TestHandshakeTakesAddress(t *testing.T) {
+// TestHandshakeTakesTheAddressAtOnce: a client that has come back with the address of another completes a DTLS
+// handshake over it, and has the address for itself at once.
+func TestHandshakeTakesTheAddressAtOnce(t *testing.T) {
 	m := newMuxed(t)
 	first, second, third := m.open("first"), m.open("second"), m.open("third")
 	m.reply(first)
@@ -110,8 +112,8 @@ func TestHandshakeTakesAddress(t *testing.T) {
 	m.expectReach("without the owner", media, "third")
 }
 
-// TestSilentOwnerIsReplaced: a client that has moved to the address of one that has vanished gets it for itself, when that one has
-// missed its checks.
+// TestSilentOwnerIsReplaced: a client that has moved to the address of one that has vanished gets it for itself, when
+// that one has missed its checks.
 func TestSilentOwnerIsReplaced(t *testing.T) {
 	m := newMuxed(t)
 	now := time.Now()

@@ -116,7 +116,7 @@ func FuzzFirst(f *testing.F) {
 	})
 }
 
-func TestLocalFragment(t *testing.T) {
+func TestLocalFragmentIsReadFromTheRequest(t *testing.T) {
 	if u := localFragment(binding("ours:theirs")[2:]); u != "ours" {
 		t.Errorf("fragment %q", u)
 	}

@@ -138,7 +138,7 @@ func TestPacketConnServesBothIPFamilies(t *testing.T) {
 	}
 }
 
-func TestEmptyDatagram(t *testing.T) {
+func TestEmptyDatagramArrives(t *testing.T) {
 	a, b := listen(t, "udp4", "127.0.0.1:0", Options{}), listen(t, "udp4", "127.0.0.1:0", Options{})
 	for _, text := range []string{"", "x", ""} {
 		if _, err := a.WriteToAddrPort([]byte(text), addrPort(b)); err != nil {
@@ -211,7 +211,7 @@ func TestCloseSendsAndEnds(t *testing.T) {
 	expect(t, to, addrPort(from), 100, func(int) int { return 200 })
 }
 
-func TestReadDeadline(t *testing.T) {
+func TestReadEndsAtItsDeadline(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
 	if err := c.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
 		t.Fatal(err)

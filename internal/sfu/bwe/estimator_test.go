@@ -210,8 +210,8 @@ func TestEstimateMakesRoomForCrossTraffic(t *testing.T) {
 	}
 }
 
-// TestSilence: a path that was cut for a while goes on where it was.
-func TestSilence(t *testing.T) {
+// TestEstimateSurvivesAnInterruption: a path that was cut for a while goes on where it was.
+func TestEstimateSurvivesAnInterruption(t *testing.T) {
 	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.loss = 1
@@ -240,9 +240,9 @@ func TestEstimateRecoversAfterAPauseInCongestion(t *testing.T) {
 	}
 }
 
-// TestReportsBesideFeedback: reports of loss are nothing to go by where feedback comes, neither for the estimate nor for
-// whether the path is full.
-func TestReportsBesideFeedback(t *testing.T) {
+// TestReportsDoNotCountBesideFeedback: reports of loss are nothing to go by where feedback comes, neither for the
+// estimate nor for whether the path is full.
+func TestReportsDoNotCountBesideFeedback(t *testing.T) {
 	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.rate = 3e5

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParseRED(t *testing.T) {
+func TestParseREDSplitsEncodings(t *testing.T) {
 	tests := []struct {
 		name    string
 		payload []byte
