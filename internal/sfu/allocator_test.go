@@ -76,7 +76,7 @@ func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
 			g.hear(tt.bitrate)
 			g.a.Divide(time.Now().Add(allocationInterval))
 			if got := min(g.d.selection.allowed.Spatial, 2); got != tt.spatial {
-				t.Errorf("at %v bits/s layer %d is allowed, want %d; it costs %v", tt.bitrate, got, tt.spatial, g.r.Bitrates())
+				t.Errorf("at %v bits/s layer %d is allowed, want %d; it costs %v", tt.bitrate, got, tt.spatial, g.r.bitrates(time.Now()))
 			}
 			if starved := tt.spatial < 2; g.a.Starved(g.d) != starved {
 				t.Errorf("at %v bits/s starved is %v", tt.bitrate, !starved)

@@ -38,10 +38,10 @@ func (p PlayoutDelay) encode() [3]byte {
 type extensions struct {
 	captureTime, playoutDelay uint8 // 0: not negotiated
 
-	delay     [3]byte
-	delayFrom uint16 // number of the first packet that carried the delay
-	telling   bool   // some packet has carried it
-	delayTold bool   // the subscriber has received one that did
+	delay      [3]byte
+	delayFrom  uint16 // number of the first packet that carried the delay
+	delaySent  bool   // some packet has carried it
+	delayKnown bool   // the subscriber has received one that did
 }
 
 func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
@@ -62,19 +62,19 @@ func (d *DownTrack) stampLocked(h *rtp.Header, p *Packet, out *forward.Rewrite) 
 			_ = h.SetExtension(x.captureTime, at)
 		}
 	}
-	if x.playoutDelay == 0 || x.delayTold || d.options.PlayoutDelay == (PlayoutDelay{}) || h.SSRC != d.binding.ssrc {
+	if x.playoutDelay == 0 || x.delayKnown || d.options.PlayoutDelay == (PlayoutDelay{}) || h.SSRC != d.binding.ssrc {
 		return
 	}
-	if !x.telling {
-		x.telling, x.delayFrom, x.delay = true, out.Seq, d.options.PlayoutDelay.encode()
+	if !x.delaySent {
+		x.delaySent, x.delayFrom, x.delay = true, out.Seq, d.options.PlayoutDelay.encode()
 	}
 	_ = h.SetExtension(x.playoutDelay, x.delay[:])
 }
 
 // acknowledge takes a report of the subscriber: once it has received a packet with the delay, no more need to carry it.
 func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
-	if x.telling && int16(uint16(r.LastSequenceNumber)-x.delayFrom) >= 0 {
-		x.delayTold = true
+	if x.delaySent && int16(uint16(r.LastSequenceNumber)-x.delayFrom) >= 0 {
+		x.delayKnown = true
 	}
 }
 

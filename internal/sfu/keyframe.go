@@ -8,12 +8,12 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// maxStranded bounds how many packets are kept for a structure that is late: more than a key frame has.
-const maxStranded = 256
+// maxUndescribed bounds how many packets are kept for a structure that is late: more than a key frame has.
+const maxUndescribed = 256
 
-// strandedWait is how long a structure may be late before another key frame is asked for: by then a NACK would have
-// brought it, over any but the longest way.
-const strandedWait = 200 * time.Millisecond
+// structureWait is how long a structure may be late before another key frame is asked for: by then a NACK would have
+// brought it, over all but the longest paths.
+const structureWait = 200 * time.Millisecond
 
 func (l *layer) keyFrameInterval() time.Duration {
 	if l.n == 0 {
@@ -52,29 +52,29 @@ func (l *layer) outdated(seq uint16) bool {
 	return l.descriptors.Known() && before > 0 && before < videoHistory
 }
 
-// strand keeps packet seq, which cannot be understood yet. The structure it belongs to came with the first packet of a
-// key frame, which is lost or late. A packet from before the one with the structure in force is itself late, and its own
-// structure gone.
-func (l *layer) strand(seq uint16, now time.Time) {
+// keepUndescribed keeps packet seq, whose descriptor cannot be read yet: its structure came with the first packet of a key
+// frame, which is lost or late. It does not keep a late packet from before the one with the structure in force, because
+// the late packet's own structure is gone.
+func (l *layer) keepUndescribed(seq uint16, now time.Time) {
 	if l.outdated(seq) {
 		return
 	}
-	if len(l.stranded) == 0 {
-		l.strandedAt = now
+	if len(l.undescribed) == 0 {
+		l.undescribedAt = now
 	}
-	if len(l.stranded) < maxStranded { // more are of no use: a new key frame is due
-		l.stranded = append(l.stranded, seq)
+	if len(l.undescribed) < maxUndescribed { // more are of no use: a new key frame is due
+		l.undescribed = append(l.undescribed, seq)
 	}
-	if now.Sub(l.strandedAt) >= strandedWait {
+	if now.Sub(l.undescribedAt) >= structureWait {
 		l.requestKeyFrame(now)
 	}
 }
 
-// deliverStranded takes up the packets behind the one just delivered, which had the structure they need.
-func (l *layer) deliverStranded(now time.Time) {
+// deliverUndescribed delivers the packets behind the one just delivered, which had the structure that they need.
+func (l *layer) deliverUndescribed(now time.Time) {
 	began := l.pkt.Header.SequenceNumber
 	p := &l.late
-	for _, seq := range l.stranded {
+	for _, seq := range l.undescribed {
 		if l.lateRaw == nil {
 			l.lateRaw = make([]byte, mtu)
 		}
@@ -85,7 +85,7 @@ func (l *layer) deliverStranded(now time.Time) {
 		p.Layer, p.Arrival = l.n, now
 		l.deliver(p)
 	}
-	l.stranded = l.stranded[:0]
+	l.undescribed = l.undescribed[:0]
 }
 
 // replay gives write the packets that have come though they belong behind first: the rest of a key frame whose first packet

@@ -21,12 +21,12 @@ const (
 	// (docs/protocol.md, 12.1).
 	keyFrameInterval, keyFrameIntervalUp = 500 * time.Millisecond, time.Second
 	// layerTimeout is how long a layer may be silent before its subscribers move to another one. A camera sends at
-	// least 5 frames a second, and less than a second shall pass until something else moves; a screen that does not
-	// change may send one in seconds.
+	// least 5 frames a second, and the picture shall move again in less than a second; a screen that does not change may
+	// send one frame in seconds.
 	layerTimeout, sparseTimeout = 500 * time.Millisecond, 4 * time.Second
-	// patientTimeout is the same where to move is worse than to wait. What is above the lowest layer costs more than its
-	// subscribers may have, and publishers give that one up last. And for some time after a key frame an encoder may rest,
-	// until it has made up for the bits: another key frame, which to move would cost, makes it rest again.
+	// patientTimeout is the same where moving is worse than waiting. Layers above the lowest cost more than its subscribers
+	// may have, and publishers stop the lowest layer last. And after a key frame an encoder may pause until it has made up
+	// for the bits: the key frame that moving costs would make it pause again.
 	patientTimeout = 2 * time.Second
 )
 
@@ -43,12 +43,12 @@ type layer struct {
 	meter    meter
 
 	// Touched by the read goroutine only.
-	descriptors *codec.Descriptors // nil where they are not read
-	structureAt uint16             // number of the latest packet with a structure
-	stranded    []uint16           // numbers of packets whose structure has not come
-	strandedAt  time.Time          // the first of them
-	late        Packet             // scratch
-	lateRaw     []byte             // scratch
+	descriptors   *codec.Descriptors // nil where they are not read
+	structureAt   uint16             // number of the latest packet with a structure
+	undescribed   []uint16           // numbers of packets whose structure has not come
+	undescribedAt time.Time          // the first of them
+	late          Packet             // scratch
+	lateRaw       []byte             // scratch
 
 	mu         sync.Mutex
 	loss       lossTracker
@@ -76,7 +76,7 @@ func newLayer(r *Receiver, n int, source TrackSource) *layer {
 	l.meter.steady = !r.options.Sparse
 	if r.options.DescriptorID != 0 {
 		l.descriptors = new(codec.Descriptors)
-		l.stranded = make([]uint16, 0, maxStranded)
+		l.undescribed = make([]uint16, 0, maxUndescribed)
 	}
 	return l
 }
@@ -86,7 +86,7 @@ func (l *layer) readRTP() {
 	for {
 		n, err := l.source.ReadRTP(raw)
 		if errors.Is(err, io.ErrShortBuffer) {
-			l.countMalformed() // one packet too large for the road is no reason to end the track
+			l.countMalformed() // one packet that is too long is no reason to end the track
 			continue
 		}
 		if err != nil {
@@ -121,7 +121,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	}
 	l.history.Store(raw)
 	if err != nil {
-		l.strand(p.Header.SequenceNumber, now)
+		l.keepUndescribed(p.Header.SequenceNumber, now)
 		return
 	}
 	l.meter.count(&p.Info, len(raw), p.Info.Ends || p.Header.Marker, now)
@@ -131,8 +131,8 @@ func (l *layer) handle(raw []byte, now time.Time) {
 		l.keyFrame.Store(now.UnixNano())
 		l.keyFrameCame(ext, p.Header.Timestamp)
 	}
-	if len(l.stranded) > 0 && p.Info.Frame.New {
-		l.deliverStranded(now)
+	if len(l.undescribed) > 0 && p.Info.Frame.New {
+		l.deliverUndescribed(now)
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *LayerSink) askKeyFrameLocked(p *Packet) {
 }
 
 // catchUpLocked passes on what came before p though it belongs behind it: see layer.replay. Packets that waited for the
-// structure in p come by themselves: see layer.deliverStranded.
+// structure in p come by themselves: see layer.deliverUndescribed.
 func (s *LayerSink) catchUpLocked(p *Packet) {
 	if !s.receiver.codec.HasKeyFrames() {
 		return
@@ -196,7 +196,7 @@ func (s *LayerSink) catchUpLocked(p *Packet) {
 	}
 	l := s.receiver.layer(p.Layer)
 	l.replay(p, &s.late, s.raw, func(late *Packet) {
-		if !p.Info.Frame.New || !slices.Contains(l.stranded, late.Header.SequenceNumber) {
+		if !p.Info.Frame.New || !slices.Contains(l.undescribed, late.Header.SequenceNumber) {
 			s.writeLocked(late)
 		}
 	})

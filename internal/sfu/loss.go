@@ -41,7 +41,7 @@ type lossTracker struct {
 	repair   time.Duration   // what it commonly takes from the first NACK to the packet
 	keyFrame uint64          // extended number the latest key frame begins with; 0 before the first
 	keyStamp uint32          // its timestamp
-	forsaken uint64          // the newest that was given up; 0 before the first
+	givenUp  uint64          // the newest that was given up; 0 before the first
 }
 
 type missingPacket struct {
@@ -66,11 +66,11 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 	}
 	if int(diff) > maxMissing {
 		l.missing = l.missing[:0]
-		l.forsaken = ext - 1
+		l.givenUp = ext - 1
 	} else {
 		for s := l.highest + 1; s != ext; s++ {
 			if len(l.missing) == maxMissing {
-				l.forsake(l.missing[0].seq)
+				l.giveUp(l.missing[0].seq)
 				l.missing = append(l.missing[:0], l.missing[1:]...)
 			}
 			l.missing = append(l.missing, missingPacket{seq: s})
@@ -109,8 +109,8 @@ func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
 	l.lastArrival, l.lastStamp = now, timestamp
 }
 
-// forsake gives packet ext up: what needs it waits for a key frame.
-func (l *lossTracker) forsake(ext uint64) { l.forsaken = max(l.forsaken, ext) }
+// giveUp gives packet ext up: what needs it waits for a key frame.
+func (l *lossTracker) giveUp(ext uint64) { l.givenUp = max(l.givenUp, ext) }
 
 // keyFrameCame notes that packet ext begins a key frame. Of H264 more than one packet looks so: parameter sets and slices.
 func (l *lossTracker) keyFrameCame(ext uint64, timestamp uint32) {
@@ -123,7 +123,7 @@ func (l *lossTracker) keyFrameCame(ext uint64, timestamp uint32) {
 }
 
 // broken reports whether something has been given up that no key frame has made needless yet.
-func (l *lossTracker) broken() bool { return l.forsaken > l.keyFrame }
+func (l *lossTracker) broken() bool { return l.givenUp > l.keyFrame }
 
 // due appends to pairs what has to be asked for (again) now, and gives up what was asked for often enough or would come
 // too late to be kept.
@@ -133,7 +133,7 @@ func (l *lossTracker) due(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair 
 	for _, m := range l.missing {
 		if now.Sub(m.asked) >= repeat {
 			if m.tries >= nackPatience {
-				l.forsake(m.seq)
+				l.giveUp(m.seq)
 				needed := l.keyFrame > 0 && m.seq > l.keyFrame
 				if !needed || m.tries == nackTries || l.highest-m.seq >= videoHistory {
 					continue

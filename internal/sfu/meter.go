@@ -121,9 +121,7 @@ func (r *rate) follow(sample, weight float64) {
 	r.bits.Store(math.Float64bits(old + (sample-old)*weight))
 }
 
-// Bitrates returns what each layer costs, measured over about a second.
-func (r *Receiver) Bitrates() Bitrates { return r.bitrates(time.Now()) }
-
+// bitrates returns what each layer costs, measured over about a second.
 func (r *Receiver) bitrates(now time.Time) Bitrates {
 	return r.measured(now, func(m *meter, s int) *[MaxTemporals]rate { return &m.bitRate[s] })
 }

@@ -46,9 +46,9 @@ type Receiver struct {
 	layers [MaxLayers]atomic.Pointer[layer]
 	demand [MaxLayers]atomic.Int32 // how many LayerSinks want each layer
 
-	mu     sync.Mutex    // also for changing sinks and layers
-	hush   chan struct{} // closed to end the silence that follows a mute; nil when there is none
-	closed bool
+	mu          sync.Mutex    // also for changing sinks and layers
+	stopSilence chan struct{} // closed to end the silence that follows a mute; nil when there is none
+	closed      bool
 
 	wg sync.WaitGroup
 }
@@ -130,15 +130,15 @@ func (r *Receiver) SetMuted(muted bool) {
 	r.endSilenceLocked()
 	if muted && !r.closed && (r.codec == codec.Opus || r.codec == codec.RED) {
 		stop := make(chan struct{})
-		r.hush = stop
+		r.stopSilence = stop
 		r.wg.Go(func() { r.fallSilent(stop) }) // ends after a second, or with the mute, or with the Receiver
 	}
 }
 
 func (r *Receiver) endSilenceLocked() {
-	if r.hush != nil {
-		close(r.hush)
-		r.hush = nil
+	if r.stopSilence != nil {
+		close(r.stopSilence)
+		r.stopSilence = nil
 	}
 }
 

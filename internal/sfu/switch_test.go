@@ -254,7 +254,7 @@ func TestLatePacketOfAnEarlierStructureIsDropped(t *testing.T) {
 	g.forgetRequests()
 	g.up.take()
 	for before := 3; before > 0; before-- {
-		g.now = g.now.Add(strandedWait)
+		g.now = g.now.Add(structureWait)
 		l.handle(late(before), g.now)
 	}
 	if got := g.up.keyFramesAsked(); len(got) > 0 {

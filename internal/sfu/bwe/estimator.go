@@ -271,8 +271,8 @@ func (e *Estimator) Queue(now time.Time) time.Duration {
 	return time.Duration(e.queue) * time.Microsecond
 }
 
-// Heard tells how many feedbacks have come and when the latest did.
-func (e *Estimator) Heard() (count int, latest time.Time) {
+// Feedbacks returns how many feedbacks have come and when the latest did.
+func (e *Estimator) Feedbacks() (count int, latest time.Time) {
 	return e.feedbacks, e.epoch.Add(time.Duration(e.heard) * time.Microsecond)
 }
 

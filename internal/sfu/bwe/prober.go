@@ -42,7 +42,7 @@ type Prober struct {
 
 // Due returns a probe to send now, if it is time for one: when more is wanted, in bits/s, than e estimates.
 func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
-	if count, _ := e.Heard(); count == 0 {
+	if count, _ := e.Feedbacks(); count == 0 {
 		return Probe{}, false
 	}
 	estimate := float64(e.Bitrate())

@@ -120,7 +120,7 @@ func (p *Pacer) Capacity(now time.Time) Capacity {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.estimator
-	feedbacks, _ := e.Heard()
+	feedbacks, _ := e.Feedbacks()
 	return Capacity{
 		Bitrate: e.Bitrate(), Full: e.Full(), Known: e.Known() || p.awaitedLocked(now), Calm: !e.Congested(now), Queue: e.Queue(now),
 		Answers: feedbacks > 0,
