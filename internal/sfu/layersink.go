@@ -18,8 +18,9 @@ type Consumer interface {
 	// before means another layer, or a stream that was replaced: it counts sequence numbers and timestamps from other
 	// origins, and begins with a key frame if it is video.
 	//
-	// The moments of packets in order never decrease, and a late packet has the moment it would have had in time. They go
-	// on when the publisher sets its clock; see maxClockStep.
+	// The moments of packets in order never decrease, and a late packet has the moment it would have had in time. When the
+	// publisher sets its clock, they go on as before if the step is longer than maxClockStep (30 s). With a shorter step they
+	// move forward by it, or stand still until the clock is where it was.
 	WritePacket(p *Packet, at time.Time)
 	// SetMuted says that the publisher has muted or unmuted the track. A track that is muted when the LayerSink is started
 	// is not reported. No packets come until it is unmuted; then the first picture is a key frame.

@@ -14,36 +14,38 @@ type moments struct {
 	// Of the newest packet.
 	at         time.Time // zero while unknown
 	arrival    time.Time
+	number     uint16
 	timestamp  uint32
-	sameOrigin bool // the next packet is of the same stream
+	sameStream bool // the next packet is of the same stream
 
 	shift time.Duration // by how much the publisher has set its clock back
 }
 
-// restart notes that the next packet is the first of a stream, whose timestamps count from another origin.
-func (m *moments) restart() { m.sameOrigin = false }
+// restart notes that the next packet is the first of a stream, which counts from other origins.
+func (m *moments) restart() { m.sameStream = false }
 
 // next returns the moment of p, by the clock of its layer if known; zero while there is nothing to tell it by.
 func (m *moments) next(p *Packet, clock Clock, known bool) time.Time {
-	stamp := p.Header.Timestamp
-	since := int32(stamp - m.timestamp)
-	if m.sameOrigin && since <= 0 && !m.at.IsZero() { // of the same picture, or late
+	elapsed, stamp := p.Arrival.Sub(m.arrival), p.Header.Timestamp
+	follows := m.sameStream && elapsed <= maxClockStep // else numbers and timestamps may have wrapped around
+	late := follows && int16(p.Header.SequenceNumber-m.number) < 0
+	if (late || follows && stamp == m.timestamp) && !m.at.IsZero() {
 		return Clock{Sent: m.at, Timestamp: m.timestamp, Rate: m.rate}.Time(stamp)
 	}
 	at := m.at
 	if !at.IsZero() {
-		at = at.Add(p.Arrival.Sub(m.arrival))
+		at = at.Add(elapsed)
 	}
 	if known {
 		at = m.compare(clock.Time(stamp), at)
 	}
-	if m.sameOrigin && since < 0 { // late, and there was no clock yet
+	if late { // and no moment was known yet
 		return at
 	}
-	if at.Before(m.at) { // two reports disagree by less than a picture
+	if at.Before(m.at) { // two reports disagree by less than a picture, or the clock was set back a little
 		at = m.at
 	}
-	m.at, m.arrival, m.timestamp, m.sameOrigin = at, p.Arrival, stamp, true
+	m.at, m.arrival, m.number, m.timestamp, m.sameStream = at, p.Arrival, p.Header.SequenceNumber, stamp, true
 	return at
 }
 

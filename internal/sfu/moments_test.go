@@ -9,6 +9,7 @@ import (
 type moment struct {
 	name    string
 	restart bool          // the packet is the first of a stream
+	late    bool          // its number is below that of the packet before
 	stamp   uint32        // its timestamp
 	arrival time.Duration // since the beginning
 	clock   Clock         // zero: no report has come
@@ -31,25 +32,25 @@ func TestMomentsOfPackets(t *testing.T) {
 		{"a late packet has the moment it would have had in time", []moment{
 			{name: "first", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
 			{name: "later", stamp: 200, arrival: 100 * time.Millisecond, clock: reported(0, 0), want: 200 * time.Millisecond},
-			{name: "late", stamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
+			{name: "late", late: true, stamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
 			{name: "next", stamp: 250, arrival: 150 * time.Millisecond, clock: reported(0, 0), want: 250 * time.Millisecond},
 		}},
 		{"moments are unknown before the first report", []moment{
 			{name: "first", restart: true, stamp: 100, want: unknownMoment},
 			{name: "next", stamp: 200, arrival: 100 * time.Millisecond, want: unknownMoment},
-			{name: "late", stamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
+			{name: "late", late: true, stamp: 150, arrival: 110 * time.Millisecond, clock: reported(0, 0), want: 150 * time.Millisecond},
 			{name: "next with a report", stamp: 300, arrival: 200 * time.Millisecond, clock: reported(0, 0), want: 300 * time.Millisecond},
 		}},
 		{"a late packet of a stream without a report keeps its distance", []moment{
 			{name: "other stream", restart: true, stamp: 100, clock: reported(0, 0), want: 100 * time.Millisecond},
 			{name: "first", restart: true, stamp: 7000, arrival: 50 * time.Millisecond, want: 150 * time.Millisecond},
 			{name: "next", stamp: 7100, arrival: 150 * time.Millisecond, want: 250 * time.Millisecond},
-			{name: "late", stamp: 7050, arrival: 160 * time.Millisecond, want: 200 * time.Millisecond},
+			{name: "late", late: true, stamp: 7050, arrival: 160 * time.Millisecond, want: 200 * time.Millisecond},
 		}},
 		{"moments go on over the wrap of timestamps", []moment{
 			{name: "before", restart: true, stamp: 1<<32 - 100, clock: reported(1<<32-200, 0), want: 100 * time.Millisecond},
 			{name: "after", stamp: 100, arrival: 200 * time.Millisecond, clock: reported(1<<32-200, 0), want: 300 * time.Millisecond},
-			{name: "late", stamp: 1<<32 - 50, arrival: 210 * time.Millisecond, clock: reported(1<<32-200, 0), want: 150 * time.Millisecond},
+			{name: "late", late: true, stamp: 1<<32 - 50, arrival: 210 * time.Millisecond, clock: reported(1<<32-200, 0), want: 150 * time.Millisecond},
 			{name: "newer report", stamp: 200, arrival: 300 * time.Millisecond, clock: reported(150, 350*time.Millisecond), want: 400 * time.Millisecond},
 		}},
 		{"reports that disagree by less than a picture do not turn moments back", []moment{
@@ -74,6 +75,17 @@ func TestMomentsOfPackets(t *testing.T) {
 			{name: "after", restart: true, stamp: 133, arrival: time.Minute, clock: reported(0, 0), want: time.Minute + 100*time.Millisecond},
 			{name: "reported", stamp: 233, arrival: time.Minute + 100*time.Millisecond, clock: reported(233, time.Minute+210*time.Millisecond), want: time.Minute + 210*time.Millisecond},
 		}},
+		{"timestamps that restart within a stream do not stop moments", []moment{
+			{name: "before", restart: true, stamp: 1 << 20, clock: reported(1<<20-100, 0), want: 100 * time.Millisecond},
+			{name: "after", stamp: 7, arrival: 50 * time.Millisecond, clock: reported(1<<20-100, 0), want: 150 * time.Millisecond},
+			{name: "next", stamp: 57, arrival: 100 * time.Millisecond, clock: reported(1<<20-100, 0), want: 200 * time.Millisecond},
+			{name: "reported", stamp: 107, arrival: 150 * time.Millisecond, clock: reported(107, 260*time.Millisecond), want: 260 * time.Millisecond},
+		}},
+		{"a stream may send nothing for longer than half the range of timestamps", []moment{
+			{name: "before", restart: true, stamp: 0, clock: reported(0, 0), want: 0},
+			{name: "after", stamp: 1<<31 + 5, arrival: (1<<31 + 5) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 5) * time.Millisecond},
+			{name: "next", stamp: 1<<31 + 100, arrival: (1<<31 + 100) * time.Millisecond, clock: reported(0, 0), want: (1<<31 + 100) * time.Millisecond},
+		}},
 		{"a pause may be longer than half the range of timestamps", []moment{
 			{name: "before", restart: true, stamp: 0, clock: reported(0, 0), want: 0},
 			{name: "after", restart: true, stamp: 1 << 31, arrival: 1 << 31 * time.Millisecond, clock: reported(0, 0), want: 1 << 31 * time.Millisecond},
@@ -81,13 +93,17 @@ func TestMomentsOfPackets(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m := moments{rate: 1000}
+			m, number := moments{rate: 1000}, uint16(1<<16-10)
 			for _, step := range tt.packets {
 				if step.restart {
 					m.restart()
 				}
 				p := &Packet{Arrival: arrived.Add(step.arrival)}
-				p.Header.Timestamp = step.stamp
+				number += 2
+				p.Header.SequenceNumber, p.Header.Timestamp = number, step.stamp
+				if step.late {
+					p.Header.SequenceNumber -= 3
+				}
 				got := m.next(p, step.clock, step.clock != Clock{})
 				switch want := began.Add(step.want); {
 				case step.want == unknownMoment:
