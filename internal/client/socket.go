@@ -124,6 +124,7 @@ func (s *socket) decode() (*livekit.SignalResponse, error) {
 	return msg, nil
 }
 
+// send writes one message. It fails with ErrNoSignal when the socket cannot carry it: no later message can follow then.
 func (s *socket) send(req *livekit.SignalRequest) error {
 	kind, marshal := websocket.BinaryMessage, proto.Marshal
 	if s.json {
@@ -136,10 +137,10 @@ func (s *socket) send(req *livekit.SignalRequest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ws.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return fmt.Errorf("send signalling message: %w", err)
+		return fmt.Errorf("%w: %w", ErrNoSignal, err)
 	}
 	if err := s.ws.WriteMessage(kind, data); err != nil {
-		return fmt.Errorf("send signalling message: %w", err)
+		return fmt.Errorf("%w: %w", ErrNoSignal, err)
 	}
 	return nil
 }

@@ -320,11 +320,7 @@ func (p *person) act(ctx context.Context) (string, error) {
 		p.c.DropSignal()
 		ctx, cancel := context.WithTimeout(ctx, resumeLimit)
 		defer cancel()
-		err := p.c.Resume(ctx)
-		if errors.Is(err, net.ErrClosed) { // it was writing an answer just then, which our client takes for the end
-			return "vanish", p.forget(p.c.Close())
-		}
-		return "resume", err
+		return "resume", p.c.Resume(ctx)
 	case n == 7:
 		return "leave", p.forget(p.c.Leave())
 	case n == 8: // without a word; the next join finds the old one there
