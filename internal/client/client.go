@@ -72,6 +72,7 @@ type Client struct {
 	err     error // why the session is over
 	sock    *socket
 	lost    bool // the socket ended and none replaced it
+	auto    bool // resumeAgain is running
 	token   string
 	session session
 }

@@ -35,6 +35,7 @@ type fake struct {
 	requests []*livekit.SignalRequest
 	tracks   int
 	refuse   *livekit.SignalResponse // the first message, instead of the right one
+	cuts     int                     // that many offers get no answer, but the end of the socket
 }
 
 func newFake(t *testing.T) *fake {
@@ -168,6 +169,9 @@ func (f *fake) receive(ws *websocket.Conn) {
 func (f *fake) handle(req *livekit.SignalRequest) {
 	switch m := req.Message.(type) {
 	case *livekit.SignalRequest_Offer:
+		if f.cut() {
+			return
+		}
 		f.answer(m.Offer)
 	case *livekit.SignalRequest_AddTrack:
 		f.tracks++
@@ -175,6 +179,18 @@ func (f *fake) handle(req *livekit.SignalRequest) {
 			Cid: m.AddTrack.Cid, Track: &livekit.TrackInfo{Sid: fmt.Sprintf("TR_%d", f.tracks), Name: m.AddTrack.Name},
 		}}})
 	}
+}
+
+// cut closes the socket if an offer is to get no answer.
+func (f *fake) cut() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cuts == 0 {
+		return false
+	}
+	f.cuts--
+	_ = f.ws.Close()
+	return true
 }
 
 // answer answers with all candidates at once.

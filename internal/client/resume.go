@@ -1,11 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -19,7 +21,7 @@ const (
 )
 
 // Resume opens a new socket for the same session: same SID, same tracks. It returns when the server accepted it
-// and the transports are connected.
+// and the transports are connected, or when the new socket is lost before that.
 func (c *Client) Resume(ctx context.Context) error {
 	c.resuming.Lock()
 	defer c.resuming.Unlock()
@@ -53,7 +55,7 @@ func (c *Client) Resume(ctx context.Context) error {
 	return c.data.replay(reconnect.LastMessageSeq)
 }
 
-// reopen restarts the publisher's ICE if it is in use, and waits until everything is connected.
+// reopen restarts the publisher's ICE if it is in use, and waits until everything is connected or the socket is lost.
 func (c *Client) reopen(ctx context.Context) error {
 	used := c.transports()
 	if c.publisher.negotiated() {
@@ -63,14 +65,15 @@ func (c *Client) reopen(ctx context.Context) error {
 	} else {
 		used = used[1:]
 	}
-	return c.Until(ctx, func() bool {
-		for _, t := range used {
-			if !t.connected() {
-				return false
-			}
-		}
-		return c.publisher.idle()
+	lost := false
+	err := c.Until(ctx, func() bool {
+		lost = c.Lost()
+		return lost || !slices.ContainsFunc(used, func(t *transport) bool { return !t.connected() }) && c.publisher.idle()
 	})
+	if err == nil && lost {
+		return ErrNoSignal // what is missing cannot come
+	}
+	return err
 }
 
 // syncState tells the server what this side believes to have.
@@ -108,6 +111,14 @@ func describe(desc *webrtc.SessionDescription) *livekit.SessionDescription {
 	return &livekit.SessionDescription{Type: desc.Type.String(), Sdp: desc.SDP}
 }
 
+// recovered reports whether the client has a socket. If so, the end of that socket begins the next automatic resume.
+func (c *Client) recovered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.auto = c.lost
+	return !c.lost
+}
+
 // resumeAgain tries to resume with growing pauses until that works or cannot.
 func (c *Client) resumeAgain() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -129,7 +140,7 @@ func (c *Client) resumeAgain() {
 			case <-time.After(pause):
 			}
 		}
-		if err = c.Resume(ctx); err == nil || c.Err() != nil {
+		if err = c.Resume(ctx); err == nil && c.recovered() || c.Err() != nil {
 			return
 		}
 		var refused *HandshakeError
@@ -137,5 +148,5 @@ func (c *Client) resumeAgain() {
 			break
 		}
 	}
-	c.end(err)
+	c.end(cmp.Or(err, ErrNoSignal)) // the last resume may have worked for a moment
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,6 +62,48 @@ func TestSendOnLostSocketIsNoEnd(t *testing.T) {
 				t.Errorf("%d sections, of six from the start and one that the server asked for", n)
 			}
 		})
+	}
+}
+
+// A resume whose new socket is lost before its offer is answered fails; it does not wait for an answer that cannot come.
+func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
+	f, ctx := newFake(t), limited(t)
+	c := f.join(ctx, f.options())
+	c.DropSignal()
+	f.mu.Lock()
+	f.cuts = 1
+	f.mu.Unlock()
+	if err := c.Resume(ctx); !errors.Is(err, ErrNoSignal) {
+		t.Fatalf("got %v", err)
+	}
+	if !c.Lost() || c.Err() != nil {
+		t.Errorf("lost %t, ended with %v", c.Lost(), c.Err())
+	}
+	if err := c.Resume(ctx); err != nil {
+		t.Errorf("the next resume: %v", err)
+	}
+}
+
+// Several new sockets are lost in a row: the client resumes until one holds, one resume at a time.
+func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
+	const cuts = 3
+	f, ctx := newFake(t), limited(t)
+	opts := f.options()
+	opts.AutoResume = true
+	c := f.join(ctx, opts)
+	f.mu.Lock()
+	f.cuts = cuts
+	f.mu.Unlock()
+	for range 2 {
+		c.DropSignal()
+		until(ctx, t, c, func() bool { return !c.Lost() && c.publisher.idle() && c.publisher.connected() })
+		c.resuming.Lock() // the resume has ended
+		c.resuming.Unlock()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.joins); n != 1+cuts+1+1 {
+		t.Errorf("%d joins and resumes, want one join, %d resumes in vain and two that hold", n, cuts)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrNoSignal is returned for a message that has no socket to travel on, because it was lost.
+// ErrNoSignal is returned for a message that has no socket to travel on, because it was lost, and by a resume whose new
+// socket is lost as well.
 var ErrNoSignal = errors.New("the signalling socket is lost")
 
 // open dials the server and reads its first message.
@@ -80,19 +81,21 @@ func (c *Client) enter() bool {
 func (c *Client) receive(sock *socket) {
 	err := c.handleAll(sock)
 	sock.close()
-	mine := false
+	mine, resumes := false, false
 	c.update(func() {
 		// One that was replaced by a resume, or was to end, is missed by nobody.
-		if mine = c.sock == sock && c.err == nil; mine {
-			c.lost = true
+		if mine = c.sock == sock && c.err == nil; !mine {
+			return
 		}
+		c.lost = true
+		resumes = c.opts.AutoResume && !c.auto // else resumeAgain sees that the socket is lost
+		c.auto = c.auto || resumes
 	})
 	close(sock.ended) // only now: who waits for it may resume, after which the socket is not lost
-	if !mine {
-		return
+	if mine {
+		c.log.Warn("signalling socket lost", "err", err)
 	}
-	c.log.Warn("signalling socket lost", "err", err)
-	if c.opts.AutoResume {
+	if resumes {
 		c.resumeAgain()
 	}
 }
