@@ -36,6 +36,8 @@ type fake struct {
 	tracks   int
 	refuse   *livekit.SignalResponse // the first message, instead of the right one
 	cuts     int                     // that many offers get no answer, but the end of the socket
+	resumed  *livekit.SignalResponse // sent after the first message of a resume
+	ended    int                     // sockets that have ended
 }
 
 func newFake(t *testing.T) *fake {
@@ -105,14 +107,22 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	defer ws.Close()
 	f.mu.Lock()
 	f.ws, f.joins = ws, append(f.joins, join)
-	refuse := f.refuse
+	refuse, resumed := f.refuse, f.resumed
 	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		f.ended++
+		f.mu.Unlock()
+	}()
 	switch {
 	case refuse != nil:
 		f.send(refuse)
 		return
 	case join.Reconnect:
 		f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Reconnect{Reconnect: &livekit.ReconnectResponse{}}})
+		if resumed != nil {
+			f.send(resumed)
+		}
 	default:
 		f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Join{Join: &livekit.JoinResponse{
 			Room: &livekit.Room{Sid: "RM_1", Name: "tea"}, Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"},

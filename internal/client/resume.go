@@ -44,6 +44,7 @@ func (c *Client) Resume(ctx context.Context) error {
 		sock.close()
 		return fmt.Errorf("resume: %w", err)
 	}
+	c.detach()
 	state := c.syncState()
 	c.attach(sock)
 	if err := c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: state}}); err != nil {

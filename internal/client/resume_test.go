@@ -107,6 +107,48 @@ func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
 	}
 }
 
+// What was read from the old socket is handled before anything of the new one, though that may have arrived earlier.
+func TestResumeHandlesOldSocketFirst(t *testing.T) {
+	f, ctx := newFake(t), limited(t)
+	room := func(name string) *livekit.SignalResponse {
+		return &livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{
+			RoomUpdate: &livekit.RoomUpdate{Room: &livekit.Room{Name: name}},
+		}}
+	}
+	reached, release := make(chan struct{}), make(chan struct{})
+	opts := f.options()
+	opts.OnSignal = func(m *livekit.SignalResponse) {
+		if m.GetRoomUpdate().GetRoom().GetName() == "old" {
+			close(reached)
+			<-release
+		}
+	}
+	c := f.join(ctx, opts)
+	f.mu.Lock()
+	f.resumed = room("new")
+	f.mu.Unlock()
+	f.send(room("old"))
+	<-reached
+	resumed := make(chan error, 1)
+	go func() { resumed <- c.Resume(ctx) }() // ends with the resume
+	// The client closes the old socket once the new one is there.
+	poll(ctx, t, func() string {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.ended == 0 {
+			return "the old socket is open"
+		}
+		return ""
+	})
+	close(release)
+	if err := <-resumed; err != nil {
+		t.Fatal(err)
+	}
+	if name := c.Room().GetName(); name != "new" {
+		t.Errorf("the room is %s, as the old socket said", name)
+	}
+}
+
 // The socket is lost just when the client is about to act on a message, while offers and answers are under way. After the
 // resume, media and negotiation go on.
 func TestLiveResumeWhileNegotiating(t *testing.T) {

@@ -34,20 +34,31 @@ func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, re
 	return sock, first, nil
 }
 
-// attach makes sock the client's socket and starts its goroutines; both end when the socket does.
+// detach closes the client's socket, if there is one, and waits until what was read from it is handled: a message of the
+// old socket after one of the new would bring back a state that has passed.
+func (c *Client) detach() {
+	c.mu.Lock()
+	sock := c.sock
+	c.sock, c.lost = nil, true
+	c.mu.Unlock()
+	if sock != nil {
+		sock.close()
+		<-sock.ended
+	}
+}
+
+// attach makes sock the client's socket, in place of one that is detached, and starts its goroutines; both end when the
+// socket does.
 func (c *Client) attach(sock *socket) {
 	c.mu.Lock()
 	interval := c.session.pingInterval
 	sock.silent = c.session.pingTimeout
-	old, closed := c.sock, c.closed
-	c.sock, c.lost = sock, false
+	closed := c.closed
 	if !closed {
+		c.sock, c.lost = sock, false
 		c.work.Go(func() { c.receive(sock) }) // ends with the socket
 	}
 	c.mu.Unlock()
-	if old != nil {
-		old.close()
-	}
 	if closed {
 		sock.close()
 		return
