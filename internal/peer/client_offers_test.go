@@ -1,0 +1,47 @@
+package peer
+
+import (
+	"testing"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/pion/webrtc/v4"
+)
+
+// LiveKit's SDKs take back an offer whose answer was lost with the signalling connection by applying the answer before it
+// once more, and then offer with an ICE restart. That offer is answered, and media connects again.
+func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
+	p := newPair(t, Options{Publishes: true, Subscribes: true, Loopback: true})
+	if _, err := p.pc.CreateDataChannel("data", nil); err != nil {
+		t.Fatal(err)
+	}
+	p.offer()
+	connected := func() bool { return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected }
+	eventually(t, "the client is connected", connected)
+	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo); err != nil {
+		t.Fatal(err)
+	}
+	offer := func(id uint32, options *webrtc.OfferOptions) {
+		t.Helper()
+		sdp := p.local(p.pc.CreateOffer(options))
+		p.TakeOffer(&livekit.SessionDescription{Type: "offer", Sdp: sdp, Id: id}, AnswerPreferences{})
+	}
+	offer(2, nil)
+	p.onWorker(func() {}) // it is answered
+	p.remote(webrtc.SDPTypeAnswer, p.pc.CurrentRemoteDescription().SDP)
+	offer(3, &webrtc.OfferOptions{ICERestart: true})
+	p.onWorker(func() {})
+	p.mu.Lock()
+	answers := p.answers
+	p.mu.Unlock()
+	if len(answers) != 3 || answers[1].Id != 2 || answers[2].Id != 3 {
+		t.Fatalf("%d answers: %v", len(answers), answers)
+	}
+	if pair, ok := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok {
+		t.Fatalf("the restart has left a candidate pair: %v", pair)
+	}
+	p.remote(webrtc.SDPTypeAnswer, answers[2].Sdp)
+	eventually(t, "the client is connected again", func() bool {
+		_, ok := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats()
+		return ok && connected()
+	})
+}
