@@ -123,7 +123,10 @@ func (c *Client) join(ctx context.Context) error {
 	if err := c.begin(join); err != nil {
 		return err
 	}
-	return c.Until(ctx, c.established)
+	if c.opts.AutoResume {
+		return c.Until(ctx, c.established)
+	}
+	return c.untilLost(ctx, c.established)
 }
 
 // prepare makes the peer connections, with data channels and, where the client is the only offerer, the sections

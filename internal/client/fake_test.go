@@ -128,7 +128,9 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 			Room: &livekit.Room{Sid: "RM_1", Name: "tea"}, Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"},
 			PingInterval: 1, PingTimeout: 3,
 		}}})
-		f.answer(join.PublisherOffer)
+		if !f.cut() {
+			f.answer(join.PublisherOffer)
+		}
 	}
 	f.receive(ws)
 }

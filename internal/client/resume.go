@@ -66,15 +66,9 @@ func (c *Client) reopen(ctx context.Context) error {
 	} else {
 		used = used[1:]
 	}
-	lost := false
-	err := c.Until(ctx, func() bool {
-		lost = c.Lost()
-		return lost || !slices.ContainsFunc(used, func(t *transport) bool { return !t.connected() }) && c.publisher.idle()
+	return c.untilLost(ctx, func() bool {
+		return !slices.ContainsFunc(used, func(t *transport) bool { return !t.connected() }) && c.publisher.idle()
 	})
-	if err == nil && lost {
-		return ErrNoSignal // what is missing cannot come
-	}
-	return err
 }
 
 // syncState tells the server what this side believes to have.

@@ -84,6 +84,23 @@ func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
 	}
 }
 
+// A join whose socket is lost before its offer is answered fails at once, or goes on with the resume that follows.
+func TestJoinFailsOrResumesWhenSocketIsLost(t *testing.T) {
+	f, ctx := newFake(t), limited(t)
+	opts := f.options()
+	f.cuts = 1
+	if _, err := Join(ctx, f.URL, "token", opts); !errors.Is(err, ErrNoSignal) {
+		t.Errorf("without a resume: %v", err)
+	}
+	f.mu.Lock()
+	f.cuts = 1
+	f.mu.Unlock()
+	opts.AutoResume = true
+	if c := f.join(ctx, opts); !c.publisher.connected() {
+		t.Error("not connected after the resume")
+	}
+}
+
 // Several new sockets are lost in a row: the client resumes until one holds, one resume at a time.
 func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
 	const cuts = 3

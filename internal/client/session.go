@@ -96,6 +96,19 @@ func (c *Client) Until(ctx context.Context, cond func() bool) error {
 	}
 }
 
+// untilLost is Until for what needs the socket there is: it fails with ErrNoSignal when that is lost.
+func (c *Client) untilLost(ctx context.Context, cond func() bool) error {
+	lost := false
+	err := c.Until(ctx, func() bool {
+		lost = c.Lost()
+		return lost || cond()
+	})
+	if err == nil && lost {
+		return ErrNoSignal
+	}
+	return err
+}
+
 // Room is the room as last described by the server.
 func (c *Client) Room() *livekit.Room {
 	c.mu.Lock()

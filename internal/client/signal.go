@@ -9,8 +9,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrNoSignal is returned for a message that has no socket to travel on, because it was lost, and by a resume whose new
-// socket is lost as well.
+// ErrNoSignal is returned for a message that has no socket to travel on, because it was lost, and by a join or a resume
+// whose socket is lost before it is done.
 var ErrNoSignal = errors.New("the signalling socket is lost")
 
 // open dials the server and reads its first message.
