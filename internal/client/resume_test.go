@@ -113,9 +113,14 @@ func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
 	f.mu.Unlock()
 	for range 2 {
 		c.DropSignal()
-		until(ctx, t, c, func() bool { return !c.Lost() && c.publisher.idle() && c.publisher.connected() })
-		c.resuming.Lock() // the resume has ended
-		c.resuming.Unlock()
+		poll(ctx, t, func() string {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.lost || c.auto {
+				return "no resume that holds"
+			}
+			return ""
+		})
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
