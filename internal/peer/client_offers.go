@@ -45,7 +45,11 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	if err := t.setRemote(offer, parsed); err != nil {
 		return err
 	}
-	t.clientOffers.free = t.freeSections(parsed)
+	before, err := t.latestAnswer()
+	if err != nil {
+		return err
+	}
+	t.clientOffers.free = t.freeSections(parsed, before)
 	if err := t.attachWaiting(); err != nil {
 		return err
 	}
@@ -71,16 +75,36 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	t.hooks.Sending(offeredTracks(parsed, local, t.receivers()))
 
 	t.clientOffers.asked, t.clientOffers.stale = nil, false
+	t.clientOffers.free = t.freeSections(parsed, local) // with those that this answer has freed
+	if err := t.attachWaiting(); err != nil {
+		return err
+	}
 	t.askSections()
 	return nil
 }
 
-// freeSections counts the media sections on which the client only receives and that carry nothing.
-func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCodecType]int {
+// latestAnswer returns the answer that is in force, without media sections before the first one.
+func (t *Transport) latestAnswer() (*sdp.SessionDescription, error) {
+	d := t.pc.CurrentLocalDescription()
+	if d == nil {
+		return &sdp.SessionDescription{}, nil
+	}
+	return d.Unmarshal()
+}
+
+// freeSections counts the media sections on which the client offers only to receive, that have no track, and that carried
+// none in the answer before. pion does not use a section again whose track was removed before an answer has said so.
+func (t *Transport) freeSections(offer, before *sdp.SessionDescription) map[webrtc.RTPCodecType]int {
 	receiving := map[string]bool{}
 	for _, m := range offer.MediaDescriptions {
 		mid, _ := m.Attribute(sdp.AttrKeyMID)
 		_, receiving[mid] = m.Attribute(sdp.AttrKeyRecvOnly)
+	}
+	for _, m := range before.MediaDescriptions {
+		if _, sends := m.Attribute(sdp.AttrKeySendOnly); sends {
+			mid, _ := m.Attribute(sdp.AttrKeyMID)
+			receiving[mid] = false
+		}
 	}
 	free := map[webrtc.RTPCodecType]int{}
 	for _, tr := range t.pc.GetTransceivers() {

@@ -45,3 +45,30 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 		return ok && connected()
 	})
 }
+
+// A media section is free once an answer has said that its track is gone. A track that was put on it earlier would get a
+// section of the server's own, of which the client never learns.
+func TestTrackWaitsForAnAnswerThatFreesASection(t *testing.T) {
+	p := newPair(t, Options{Publishes: true, Subscribes: true})
+	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+		t.Fatal(err)
+	}
+	first, second := p.downTrack("first"), p.downTrack("second")
+	p.SendTrack(first, nil)
+	p.offer()
+	p.DropTrack(first, false)
+	p.SendTrack(second, nil)
+	p.offer() // frees the section
+	p.offer() // uses it again
+	p.mu.Lock()
+	carried := p.answers[len(p.answers)-1].MidToTrackId
+	p.mu.Unlock()
+	if carried["0"] != "second" {
+		t.Errorf("the sections carry %v", carried)
+	}
+	p.onWorker(func() {
+		if n := len(p.Transport.pc.GetTransceivers()); n != 1 {
+			t.Errorf("the server has %d sections, want the client's only", n)
+		}
+	})
+}

@@ -134,16 +134,11 @@ func (p *pair) accept(offer *livekit.SessionDescription) {
 func (p *pair) offer() {
 	p.t.Helper()
 	p.TakeOffer(&livekit.SessionDescription{Type: "offer", Sdp: p.local(p.pc.CreateOffer(nil))}, AnswerPreferences{})
-	answer := ""
-	eventually(p.t, "an answer", func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if n := len(p.answers); n > 0 {
-			answer = p.answers[n-1].Sdp
-		}
-		return answer != ""
-	})
-	p.remote(webrtc.SDPTypeAnswer, answer)
+	p.onWorker(func() {}) // it is answered
+	p.mu.Lock()
+	answer := p.answers[len(p.answers)-1]
+	p.mu.Unlock()
+	p.remote(webrtc.SDPTypeAnswer, answer.Sdp)
 }
 
 // onWorker runs f where the state of the Transport may be looked at.
