@@ -45,6 +45,7 @@ type pair struct {
 
 	mu              sync.Mutex
 	offers, answers []*livekit.SessionDescription // what the Transport has sent
+	states          []webrtc.PeerConnectionState  // what it has reported
 }
 
 // newPair makes a Transport and its client, which have not exchanged anything.
@@ -63,11 +64,15 @@ func newPair(t testing.TB, o Options) *pair {
 		Offer: note(&p.offers), Answer: note(&p.answers),
 		NeedSections: func(uint32, uint32) {},
 		Sending:      func([]OfferedTrack) {},
-		State:        func(webrtc.PeerConnectionState) {},
-		Track:        func(sfu.TrackSource, MediaSection) {},
-		DataChannel:  func(*webrtc.DataChannel) {},
-		Paused:       func([]sfu.PauseChange) {},
-		Failed:       func(err error) { t.Errorf("negotiation failed: %v", err) },
+		State: func(s webrtc.PeerConnectionState) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.states = append(p.states, s)
+		},
+		Track:       func(sfu.TrackSource, MediaSection) {},
+		DataChannel: func(*webrtc.DataChannel) {},
+		Paused:      func([]sfu.PauseChange) {},
+		Failed:      func(err error) { t.Errorf("negotiation failed: %v", err) },
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -80,6 +80,7 @@ type Transport struct {
 	wg   sync.WaitGroup
 
 	// The rest is touched on the worker only.
+	state        webrtc.PeerConnectionState // as last reported
 	remoteSet    bool
 	candidates   []webrtc.ICECandidateInit // came before the remote description
 	serverOffers serverOffers              // when we offer
@@ -112,7 +113,7 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 		pc: pc, options: o, hooks: hooks, log: log, answerTimeout: e.options.AnswerTimeout, loopback: o.Loopback || e.bound.IsLoopback(),
 		work: work, tcpOnly: o.TCPOnly, remoteCandidates: map[string]bool{},
 	}
-	pc.OnConnectionStateChange(hooks.State)
+	pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { work.Post(t.reportState) })
 	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		hooks.Track(&remoteTrack{track, receiver, pc}, MediaSection{receiver})
 	})
@@ -170,6 +171,15 @@ func (t *Transport) LimitBandwidth(bps int64) {
 
 // UseTCP makes the next ICE restart use TCP alone, or UDP again.
 func (t *Transport) UseTCP(only bool) { t.work.Post(func() { t.tcpOnly = only }) }
+
+// reportState reports the state of the connection if it has changed. pion reports each change on a goroutine of its own, so
+// what it reports last need not be the latest.
+func (t *Transport) reportState() {
+	if state := t.pc.ConnectionState(); state != t.state {
+		t.state = state
+		t.hooks.State(state)
+	}
+}
 
 // fail reports that negotiation broke, unless the connection has ended, as when its client has left meanwhile.
 func (t *Transport) fail(err error) {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,5 +55,32 @@ func TestCatchUpWaitsForABusyWorker(t *testing.T) {
 	close(gate)
 	for range flood {
 		<-sent
+	}
+}
+
+// pion reports each change on a goroutine of its own. A report that comes late is of no older state and repeats nothing.
+func TestLateReportOfAStateRepeatsNothing(t *testing.T) {
+	p := newPair(t, Options{Publishes: true, Loopback: true})
+	if _, err := p.pc.CreateDataChannel("data", nil); err != nil {
+		t.Fatal(err)
+	}
+	reported := func(last webrtc.PeerConnectionState) func() bool {
+		return func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return len(p.states) > 0 && p.states[len(p.states)-1] == last
+		}
+	}
+	p.offer()
+	eventually(t, "the connection works", reported(webrtc.PeerConnectionStateConnected))
+	p.onWorker(p.Transport.reportState) // as after "connecting"
+	if err := p.pc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the client's end is reported", reported(webrtc.PeerConnectionStateClosed))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(slices.Compact(slices.Clone(p.states))) != len(p.states) {
+		t.Errorf("reported %v", p.states)
 	}
 }
