@@ -128,6 +128,10 @@ func TestOpenAPIMatchesAnswers(t *testing.T) {
 	defer cancel()
 	s.join(ctx, "blue", "Ada", client.Options{})
 	s.join(ctx, "done", "Bo", client.Options{})
+	harness.Eventually(ctx, t, "the server sees Bo connected", func() bool { // else nobody has met in the room
+		r, err := s.api(token.VideoGrant{RoomAdmin: true, Room: "done"}).ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "done"})
+		return err == nil && len(r.Participants) == 1 && r.Participants[0].State == livekit.ParticipantInfo_ACTIVE
+	})
 	if _, err := s.api(token.VideoGrant{RoomCreate: true}).DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "done"}); err != nil {
 		t.Fatal(err)
 	}
