@@ -49,6 +49,7 @@ func (cn *connections) open() (err error) {
 func (cn *connections) handOver(to *connections) {
 	to.heard.Store(cn.heard.Load())
 	to.sink, to.publisher, to.subscriber = cn.sink, cn.publisher, cn.subscriber
+	to.subscriberFirst = cn.subscriberFirst // a right to subscribe that was granted since the join does not change it
 	cn.sink, cn.publisher, cn.subscriber = nil, nil, nil
 }
 
