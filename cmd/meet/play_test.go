@@ -102,9 +102,9 @@ func receivesFirst(t *testing.T, received <-chan *rtp.Packet) {
 	}
 }
 
-// TestPlayRestarts: somebody who comes when the film has just begun gets it from the first picture on, even if only that
+// Somebody who comes when the film has just begun gets it from the first picture on, even if only that
 // one can be decoded by itself, if the next one is due in ten seconds, or if only the sound goes on.
-func TestPlayRestarts(t *testing.T) {
+func TestPlayRestartsForAViewerWhoJoinsEarly(t *testing.T) {
 	address, _ := serving(t)
 	for name, files := range map[string][]string{
 		"film":                {"--video", oneKeyFrame(t, 60, 1)},
@@ -123,8 +123,8 @@ func TestPlayRestarts(t *testing.T) {
 	}
 }
 
-// TestPlayHoldsForHidden: the film is held for participants that are not shown too, and none of it is lost to them.
-func TestPlayHoldsForHidden(t *testing.T) {
+// TestPlayWaitsForHiddenViewers: the film is held for participants that are not shown too, and none of it is lost to them.
+func TestPlayWaitsForHiddenViewers(t *testing.T) {
 	address, _ := serving(t)
 	for name, grant := range map[string]token.VideoGrant{"participant": {Hidden: true}, "recorder": {Hidden: true, Recorder: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -138,9 +138,9 @@ func TestPlayHoldsForHidden(t *testing.T) {
 	}
 }
 
-// TestPlayTellsThatViewersWait: requests for key frames restart the film at first; later the output says, once, that a
+// Requests for key frames restart the film at first; later the output says, once, that a
 // viewer waits, or that the film has ended before its sound.
-func TestPlayTellsThatViewersWait(t *testing.T) {
+func TestPlayReportsOnceThatAViewerWaits(t *testing.T) {
 	address, _ := serving(t)
 	const waits, ended = "viewer waits for the next key frame in the file", "viewer sees nothing, the file has ended"
 	for name, tt := range map[string]struct {
@@ -179,8 +179,8 @@ func TestPlayTellsThatViewersWait(t *testing.T) {
 	}
 }
 
-// TestPlayWithoutSubscribers: where nobody subscribes, the film is held for a moment only.
-func TestPlayWithoutSubscribers(t *testing.T) {
+// TestPlayWithoutSubscribersStartsAnyway: where nobody subscribes, the film is held for a moment only.
+func TestPlayWithoutSubscribersStartsAnyway(t *testing.T) {
 	address, _ := serving(t)
 	other := begin(t, address, "join", "blue", "--identity", "other", "--no-subscribe")
 	other.says(t, "joined")

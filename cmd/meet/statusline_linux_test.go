@@ -59,8 +59,8 @@ func terminal(t *testing.T) (tty *os.File, shown *output) {
 	return tty, shown
 }
 
-// TestStatusLine: figures stand below the lines, are as wide as the terminal at most, and go away.
-func TestStatusLine(t *testing.T) {
+// Figures stand below the lines, are as wide as the terminal at most, and go away.
+func TestStatusLineIsCutToTheTerminalAndCleared(t *testing.T) {
 	tty, shown := terminal(t)
 	j := newJournal(world{stdout: tty}, false)
 	if !j.terminal() {
@@ -82,8 +82,8 @@ func TestStatusLine(t *testing.T) {
 	}
 }
 
-// TestFiguresOnTerminal: both commands keep their line up to date, and print the rest as elsewhere.
-func TestFiguresOnTerminal(t *testing.T) {
+// TestJoinAndLoadTestUpdateFiguresOnATerminal: both commands keep their line up to date, and print the rest as elsewhere.
+func TestJoinAndLoadTestUpdateFiguresOnATerminal(t *testing.T) {
 	address, _ := serving(t)
 	tty, shown := terminal(t)
 	args := []string{"--url", address, "--api-key", testKey, "--api-secret", testSecret}

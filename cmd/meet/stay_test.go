@@ -18,8 +18,8 @@ import (
 // keyPicture is the beginning of a VP8 key frame of 16 by 16.
 var keyPicture = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 
-// TestStayTells: join tells who comes and goes, what they publish, mute and say, in both forms.
-func TestStayTells(t *testing.T) {
+// TestJoinReportsPeopleTracksAndMessages: join tells who comes and goes, what they publish, mute and say, in both forms.
+func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
 	address, _ := serving(t)
 	people, programs := begin(t, address, "join", "blue", "--identity", "bot"), begin(t, address, "join", "blue", "--identity", "bot2", "--json")
 	people.says(t, "joined  room blue  identity bot", "participant joined  identity bot2")
@@ -79,8 +79,8 @@ func TestStayTells(t *testing.T) {
 	}
 }
 
-// TestStayEnds: who is put out, or whose server ends, is told so, and the status is 1.
-func TestStayEnds(t *testing.T) {
+// TestJoinEndsWithStatus1WhenRemovedOrServerStops: who is put out, or whose server ends, is told so, and the status is 1.
+func TestJoinEndsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
 	address, stop := serving(t)
 	removed, left := begin(t, address, "join", "red", "--identity", "out"), begin(t, address, "join", "red", "--identity", "in")
 	removed.says(t, "joined")
@@ -97,8 +97,8 @@ func TestStayEnds(t *testing.T) {
 	}
 }
 
-// TestStayResumes: a connection that breaks is made anew, under the same name, and nothing ends.
-func TestStayResumes(t *testing.T) {
+// TestJoinReconnectsWhenItsConnectionBreaks: a connection that breaks is made anew, under the same name, and nothing ends.
+func TestJoinReconnectsWhenItsConnectionBreaks(t *testing.T) {
 	address, _ := serving(t)
 	front, cut := through(t, strings.TrimPrefix(address, "http://"))
 	r := begin(t, front, "join", "blue", "--identity", "bot")
@@ -111,8 +111,8 @@ func TestStayResumes(t *testing.T) {
 	r.ends(t, 0)
 }
 
-// TestStayRecordsNothingEncrypted: what is encrypted between browsers would be noise in a file.
-func TestStayRecordsNothingEncrypted(t *testing.T) {
+// TestJoinDoesNotRecordEncryptedTracks: what is encrypted between browsers would be noise in a file.
+func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
 	address, _ := serving(t)
 	dir := t.TempDir()
 	r := begin(t, address, "join", "green", "--record-to", dir)
@@ -137,8 +137,8 @@ func TestStayRecordsNothingEncrypted(t *testing.T) {
 	}
 }
 
-// TestStayInterrupted: Ctrl-C ends even a join that gets no answer, without an error.
-func TestStayInterrupted(t *testing.T) {
+// TestInterruptedJoinWithoutAnswerEndsWithStatus0: Ctrl-C ends even a join that gets no answer, without an error.
+func TestInterruptedJoinWithoutAnswerEndsWithStatus0(t *testing.T) {
 	asked := make(chan struct{}, 10)
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
@@ -151,8 +151,8 @@ func TestStayInterrupted(t *testing.T) {
 	r.ends(t, 0)
 }
 
-// TestStayCannotRecord: what cannot be recorded ends the stay with status 1.
-func TestStayCannotRecord(t *testing.T) {
+// TestJoinEndsWithStatus1WhenItCannotRecord: what cannot be recorded ends the stay with status 1.
+func TestJoinEndsWithStatus1WhenItCannotRecord(t *testing.T) {
 	address, _ := serving(t)
 	dir := t.TempDir()
 	r := begin(t, address, "join", "green", "--record-to", dir)

@@ -10,7 +10,7 @@ import (
 	"meet/internal/config"
 )
 
-func TestSpan(t *testing.T) {
+func TestSpanShowsAtMostTwoUnits(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", -time.Hour: "0s", 400 * time.Millisecond: "0s", 45 * time.Second: "45s", time.Minute: "1m", 90 * time.Second: "1m30s",
 		5*time.Hour + 2*time.Minute + 3*time.Second: "5h2m", 2 * time.Hour: "2h", 24*time.Hour + 5*time.Minute: "1d", 76 * time.Hour: "3d4h",
@@ -27,7 +27,7 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-func TestWholeSeconds(t *testing.T) {
+func TestWholeSecondsNamesTheFlagOfABadValue(t *testing.T) {
 	for text, want := range map[string]uint32{"": 0, "90": 90, "2h": 7200, "49710d": 4294944000} {
 		if got, err := wholeSeconds("--x", text); err != nil || got != want {
 			t.Errorf("wholeSeconds(%q) = %d, %v; want %d", text, got, err, want)
@@ -61,7 +61,7 @@ func FuzzCell(f *testing.F) {
 	})
 }
 
-func TestTargets(t *testing.T) {
+func TestRoomAndIdentityComeFromFlagsOrArguments(t *testing.T) {
 	for _, tc := range []struct {
 		name           string
 		flags, args    [2]string
@@ -88,7 +88,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-func TestServerAddress(t *testing.T) {
+func TestServerAddressPrefersTheFlagToTheSettings(t *testing.T) {
 	for _, tc := range []struct{ url, livekitURL, listen, want string }{
 		{"wss://a", "wss://b", ":8080", "wss://a"},
 		{"", "wss://b", ":8080", "wss://b"},

@@ -22,7 +22,7 @@ const (
 	secret = "a-secret-that-is-long-enough-for-hs256"
 )
 
-func TestAddresses(t *testing.T) {
+func TestAddressesAreConvertedOrRefused(t *testing.T) {
 	for _, tc := range []struct{ given, http, socket string }{
 		{"http://localhost:8080", "http://localhost:8080", "ws://localhost:8080"},
 		{"ws://localhost:8080/", "http://localhost:8080", "ws://localhost:8080"},
@@ -51,7 +51,7 @@ func TestAddresses(t *testing.T) {
 }
 
 // What answers is a LiveKit server that refuses, a proxy in front of one, or something else.
-func TestFailuresAreSentences(t *testing.T) {
+func TestFailedCallsGiveAKindAndOneSentence(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -103,7 +103,7 @@ func TestFailuresAreSentences(t *testing.T) {
 	}
 }
 
-func TestNobodyThere(t *testing.T) {
+func TestCallWithoutAServerIsUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	_, err := connect(t, server.URL).ListRooms(t.Context())
@@ -112,7 +112,7 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
-func TestSilence(t *testing.T) {
+func TestServerThatDoesNotAnswerInTimeIsUnreachable(t *testing.T) {
 	for name, begin := range map[string]func(http.ResponseWriter){
 		"at once": func(http.ResponseWriter) {},
 		"after the header": func(w http.ResponseWriter) {
