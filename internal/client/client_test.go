@@ -24,7 +24,7 @@ func limited(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestJoinPublishLeave(t *testing.T) {
+func TestJoinPublishAndLeaveWorkInBinaryAndJSON(t *testing.T) {
 	for _, json := range []bool{false, true} {
 		f, ctx := newFake(t), limited(t)
 		opts := f.options()
@@ -74,7 +74,7 @@ func TestJoinPublishLeave(t *testing.T) {
 	}
 }
 
-func TestDataComesBackNumbered(t *testing.T) {
+func TestReliableDataIsNumberedAndLossyIsNot(t *testing.T) {
 	f, ctx := newFake(t), limited(t)
 	got := make(chan *livekit.DataPacket, 10)
 	opts := f.options()
@@ -97,7 +97,7 @@ func TestDataComesBackNumbered(t *testing.T) {
 	}
 }
 
-func TestResume(t *testing.T) {
+func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 	for _, auto := range []bool{false, true} {
 		f, ctx := newFake(t), limited(t)
 		var got atomic.Int64
@@ -133,7 +133,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestJoinFailsWithBadTokenBadURLOrLeave(t *testing.T) {
 	f, ctx := newFake(t), limited(t)
 	var refused *HandshakeError
 	if _, err := Join(ctx, f.URL, "wrong", f.options()); !errors.As(err, &refused) {
@@ -154,7 +154,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestServerEndsTheSession(t *testing.T) {
+func TestLeaveFromTheServerEndsTheSession(t *testing.T) {
 	f, ctx := newFake(t), limited(t)
 	leaves := make(chan *livekit.LeaveRequest, 1)
 	opts := f.options()
@@ -185,7 +185,7 @@ func TestSilentServerIsLost(t *testing.T) {
 	}
 }
 
-func TestParticipantUpdates(t *testing.T) {
+func TestParticipantUpdatesKeepTheNewestState(t *testing.T) {
 	s := newSession()
 	s.begin(&livekit.JoinResponse{Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"}})
 	c := &Client{session: s}
@@ -233,7 +233,7 @@ func TestReceivedCountsLosses(t *testing.T) {
 	}
 }
 
-func TestJoinURL(t *testing.T) {
+func TestJoinURLKeepsThePathAndCarriesTheOptions(t *testing.T) {
 	for server, want := range map[string]string{
 		"ws://host:1":          "ws://host:1/rtc?",
 		"http://host":          "ws://host/rtc?",
@@ -252,8 +252,8 @@ func TestJoinURL(t *testing.T) {
 	}
 }
 
-// TestJoinCancelled: a server that takes the connection and says nothing does not keep who changes their mind.
-func TestJoinCancelled(t *testing.T) {
+// A server that takes the connection and says nothing does not keep who changes their mind.
+func TestCancelledJoinReturnsWithoutAnAnswer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -102,7 +102,7 @@ func forms(t *testing.T, f func(t *testing.T, opts Options)) {
 	}
 }
 
-func TestLiveTracks(t *testing.T) {
+func TestLiveTracksReachTheSubscriber(t *testing.T) {
 	forms(t, func(t *testing.T, opts Options) {
 		l := newLive(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -157,7 +157,7 @@ func TestLiveTracks(t *testing.T) {
 	})
 }
 
-func TestLiveMuteUnpublishSample(t *testing.T) {
+func TestLiveMuteAndUnpublishAreSeenByOthers(t *testing.T) {
 	forms(t, func(t *testing.T, opts Options) {
 		l := newLive(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -187,7 +187,7 @@ func TestLiveMuteUnpublishSample(t *testing.T) {
 	})
 }
 
-func TestLiveDataAndResume(t *testing.T) {
+func TestLiveDataArrivesBeforeAndAfterAResume(t *testing.T) {
 	forms(t, func(t *testing.T, opts Options) {
 		l := newLive(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -237,7 +237,7 @@ func TestLiveDataAndResume(t *testing.T) {
 	})
 }
 
-func TestLiveRefused(t *testing.T) {
+func TestLiveJoinWithABadTokenIsRefused(t *testing.T) {
 	l := newLive(t)
 	if _, err := Join(t.Context(), l.url, "nonsense", Options{}); err == nil {
 		t.Fatal("joined with nonsense for a token")

@@ -7,8 +7,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestClockIsExact: an hour of frames that are no whole ticks long is an hour of the RTP clock.
-func TestClockIsExact(t *testing.T) {
+// TestRTPClockDoesNotDriftInAnHour: an hour of frames that are no whole ticks long is an hour of the RTP clock.
+func TestRTPClockDoesNotDriftInAnHour(t *testing.T) {
 	for mime, rate := range map[string]uint32{webrtc.MimeTypeVP8: 90_000, webrtc.MimeTypeOpus: 48_000} {
 		l, err := newLocalLayer(&Publication{}, "", mime)
 		if err != nil {
@@ -29,8 +29,8 @@ func TestClockIsExact(t *testing.T) {
 	}
 }
 
-// TestSkipBack: the clock goes back and on by exactly as much.
-func TestSkipBack(t *testing.T) {
+// TestRTPClockGoesBackAndOnByTheSameAmount: the clock goes back and on by exactly as much.
+func TestRTPClockGoesBackAndOnByTheSameAmount(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {
 		t.Fatal(err)

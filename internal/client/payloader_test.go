@@ -13,8 +13,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// TestVP8Descriptors: every packet has a picture id, also those of the first frame and of the one where ids begin again.
-func TestVP8Descriptors(t *testing.T) {
+// Every packet has a picture id, also those of the first frame and of the one where ids begin again.
+func TestEveryVP8PacketHasAPictureID(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeVP8)
 	if err != nil {
 		t.Fatal(err)
@@ -37,8 +37,8 @@ func TestVP8Descriptors(t *testing.T) {
 	}
 }
 
-// TestVP9Descriptors: only key frames are marked as such, with their size, and not a frame that shows an earlier one again.
-func TestVP9Descriptors(t *testing.T) {
+// Only key frames are marked as such, with their size, and not a frame that shows an earlier one again.
+func TestOnlyVP9KeyFramesAreMarkedAsSuch(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeVP9)
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +62,8 @@ func TestVP9Descriptors(t *testing.T) {
 	}
 }
 
-// TestH264ParameterSets: all parameter sets of a picture are sent, not only the last of each kind.
-func TestH264ParameterSets(t *testing.T) {
+// TestAllH264ParameterSetsAreSent: all parameter sets of a picture are sent, not only the last of each kind.
+func TestAllH264ParameterSetsAreSent(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeH264)
 	if err != nil {
 		t.Fatal(err)
@@ -88,9 +88,9 @@ func (s *sent) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 
 func (s *sent) Write([]byte) (int, error) { panic("not used here") }
 
-// TestWritePadding: a packet of padding has no content, and is no later than the last frame, so that the next one may
+// A packet of padding has no content, and is no later than the last frame, so that the next one may
 // come before the last one ends.
-func TestWritePadding(t *testing.T) {
+func TestPaddingIsEmptyAndNoLaterThanTheLastFrame(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ func cutting(opts *Options, lose func(*livekit.SignalResponse) bool) (arm func(*
 }
 
 // An answer or an offer that cannot be sent because the socket has just been lost ends the socket, not the session.
-func TestSendOnLostSocketIsNoEnd(t *testing.T) {
+func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 	for name, auto := range map[string]bool{"automatic": true, "manual": false} {
 		t.Run(name, func(t *testing.T) {
 			f, ctx := newFake(t), limited(t)
@@ -173,7 +173,7 @@ func TestResumeHandlesOldSocketFirst(t *testing.T) {
 
 // The socket is lost just when the client is about to act on a message, while offers and answers are under way. After the
 // resume, media and negotiation go on.
-func TestLiveResumeWhileNegotiating(t *testing.T) {
+func TestLiveResumeWhileNegotiatingRestoresMedia(t *testing.T) {
 	for name, lose := range map[string]func(*livekit.SignalResponse) bool{
 		"offer":    func(m *livekit.SignalResponse) bool { return m.GetOffer() != nil },
 		"answer":   func(m *livekit.SignalResponse) bool { return m.GetAnswer() != nil },

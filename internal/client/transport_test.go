@@ -8,9 +8,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestAnswerOvertakesSent: the answer to the first offer, which travels in the join request, may be read before
+// The answer to the first offer, which travels in the join request, may be read before
 // the offer is local.
-func TestAnswerOvertakesSent(t *testing.T) {
+func TestAnswerBeforeTheOfferIsLocalIsApplied(t *testing.T) {
 	media, err := newMedia(&Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"meet/test/impair"
 )
 
-func TestThrough(t *testing.T) {
+func TestThroughReplacesUDPCandidatesAndDropsOthers(t *testing.T) {
 	via := netip.MustParseAddrPort("127.0.0.2:4000")
 	for _, tt := range []struct{ name, text, want string }{
 		{"UDP", "a=candidate:1 1 udp 2130706431 10.0.0.1 7880 typ host\r\n", "a=candidate:1 1 udp 2130706431 127.0.0.2 4000 typ host\r\n"},
@@ -36,7 +36,7 @@ func TestThrough(t *testing.T) {
 }
 
 // All of a client's media goes through its proxy, and ends with it.
-func TestVia(t *testing.T) {
+func TestMediaOfAClientGoesThroughItsProxy(t *testing.T) {
 	l := newLive(t)
 	address := strings.TrimPrefix(l.url, "ws://") // Meet's port for UDP is that for HTTP
 	if os.Getenv("LIVEKIT_TEST_URL") != "" {

@@ -35,8 +35,8 @@ func live(t *testing.T) (p Plan, stop func()) {
 	return p, stop
 }
 
-// TestRun: what is sent arrives, each figure is measured, and nobody stays behind.
-func TestRun(t *testing.T) {
+// TestRunMeasuresEveryFigure: what is sent arrives, each figure is measured, and nobody stays behind.
+func TestRunMeasuresEveryFigure(t *testing.T) {
 	p, _ := live(t)
 	for name, change := range map[string]func(*Plan){
 		"everything to all": func(*Plan) {},
@@ -71,8 +71,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunIsCancelled: a run that is ended leaves nothing behind, wherever it is.
-func TestRunIsCancelled(t *testing.T) {
+// TestRunEndsWhenCancelledAtAnyStage: a run that is ended leaves nothing behind, wherever it is.
+func TestRunEndsWhenCancelledAtAnyStage(t *testing.T) {
 	p, _ := live(t)
 	for _, at := range []string{"joining", "settling", "measuring"} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -89,8 +89,8 @@ func TestRunIsCancelled(t *testing.T) {
 	}
 }
 
-// TestRunTellsWhoIsGone: a server that ends under the load is no quiet server.
-func TestRunTellsWhoIsGone(t *testing.T) {
+// TestRunCountsPeopleLostWithTheServer: a server that ends under the load is no quiet server.
+func TestRunCountsPeopleLostWithTheServer(t *testing.T) {
 	p, stop := live(t)
 	p.Duration = 2 * time.Second
 	r, err := Run(t.Context(), p, func(p Progress) {
@@ -103,8 +103,8 @@ func TestRunTellsWhoIsGone(t *testing.T) {
 	}
 }
 
-// TestJoins: who joins waits first for the connection, then for a packet, then for a picture.
-func TestJoins(t *testing.T) {
+// Who joins waits first for the connection, then for a packet, then for a picture.
+func TestJoinsMeasureConnectionPacketAndPicture(t *testing.T) {
 	p, _ := live(t)
 	told := 0
 	report, err := p.joins(t.Context(), []crowd{{name: "two", video: 1}, {name: "six", video: 2, audio: 2, listeners: 2}}, 2, func(string) { told++ })

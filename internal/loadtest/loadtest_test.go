@@ -13,8 +13,8 @@ func good() Plan {
 	return Plan{Rooms: 1, Video: 3, Subscribers: 40, Frames: 30, Packets: 7, Size: 1100, Duration: time.Second}
 }
 
-// TestValidate: what cannot be done is refused by the flag's name, never made less.
-func TestValidate(t *testing.T) {
+// TestValidateRefusesABadPlanByItsFlag: what cannot be done is refused by the flag's name, never made less.
+func TestValidateRefusesABadPlanByItsFlag(t *testing.T) {
 	p := good()
 	if err := p.Validate(); err != nil {
 		t.Error(err)
@@ -33,7 +33,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestPercentiles(t *testing.T) {
+func TestPercentilesSortTheirTimes(t *testing.T) {
 	var all []time.Duration
 	for i := range 1000 {
 		all = append(all, time.Duration(1000-i)*time.Millisecond)
@@ -46,8 +46,8 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
-// TestLayouts: who gets what, and so how much, when there are fewer pictures than places and when there are more.
-func TestLayouts(t *testing.T) {
+// Who gets what, and so how much, when there are fewer pictures than places and when there are more.
+func TestLayoutsGiveQualitiesAndPacketRates(t *testing.T) {
 	for _, tt := range []struct {
 		layout              string
 		tiles, video        int
@@ -88,8 +88,8 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestSpread: of losses the most is the worst, of rates the least.
-func TestSpread(t *testing.T) {
+// TestSpreadTakesTheMostLossAndTheLeastRate: of losses the most is the worst, of rates the least.
+func TestSpreadTakesTheMostLossAndTheLeastRate(t *testing.T) {
 	if got, want := spread([]float64{3, 1, 2}, low), (Spread{2, 3, 3, 3}); got != want {
 		t.Errorf("losses %v, want %v", got, want)
 	}
@@ -98,8 +98,8 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestDelaysAreOfAllTheTime: a long run keeps no more delays than a short one, and those of its end too.
-func TestDelaysAreOfAllTheTime(t *testing.T) {
+// TestDelaysKeepASampleOfTheWholeRun: a long run keeps no more delays than a short one, and those of its end too.
+func TestDelaysKeepASampleOfTheWholeRun(t *testing.T) {
 	s := &subscriber{began: time.Now()}
 	packet := make([]byte, 40)
 	for n := range 4 * delayMost {
@@ -136,7 +136,7 @@ func FuzzNote(f *testing.F) {
 	})
 }
 
-func TestReportInWords(t *testing.T) {
+func TestReportPrintsItsFiguresInWords(t *testing.T) {
 	r := Report{Publishers: 3, Subscribers: 2, Pictures: 3, Rooms: 1, Gone: 2, Seconds: 20, Packets: 999, Lost: 1, Loss: 0.001, Rate: 50, ServerCPU: 8.5, Memory: 3e6, MemoryBefore: 1e6}
 	for _, want := range []string{"3 publishers, 2 subscribers of 3 pictures each, in 1 rooms", "2 people lost their connection", "1 of 1000 packets (0.1000 %)", "8.50 µs per delivered packet", "1.00 MB for each subscriber"} {
 		if !strings.Contains(r.String(), want) {
