@@ -7,7 +7,7 @@ import (
 	"meet/internal/bytequeue"
 )
 
-func TestPut(t *testing.T) {
+func TestPutRefusesItemsOverTheLimits(t *testing.T) {
 	total := &bytequeue.Total{}
 	q, other := bytequeue.New[string](3, 10, total), bytequeue.New[string](3, 10, total)
 	for _, step := range []struct {
@@ -43,7 +43,7 @@ func TestPut(t *testing.T) {
 }
 
 // Whatever readers and writers do at once, in the end nothing counts any more.
-func TestNothingStaysCounted(t *testing.T) {
+func TestConcurrentUseLeavesNothingCounted(t *testing.T) {
 	total := &bytequeue.Total{}
 	q := bytequeue.New[int](8, 1000, total)
 	var all sync.WaitGroup

@@ -35,14 +35,14 @@ func load(t *testing.T, src config.Source) config.Config {
 	return c
 }
 
-func TestNothingSaidIsTheDefault(t *testing.T) {
+func TestEmptySourcesGiveTheDefaultSettings(t *testing.T) {
 	got := load(t, config.Source{DotEnv: filepath.Join(t.TempDir(), ".env"), Environ: []string{"HOME=/", "LIVEKIT_URL=", "MEET_LISTEN="}})
 	if diff := cmp.Diff(config.Default(), got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestEverySettingEveryWhere(t *testing.T) {
+func TestEverySettingLoadsFromFileEnvironmentAndFlags(t *testing.T) {
 	keyFile := write(t, "more.yaml", "k2: s2\n")
 	want := config.Config{
 		Listen: "127.0.0.1:9000", DataDir: "d", NodeIP: "192.0.2.7", Dev: true, LogLevel: slog.LevelDebug,
@@ -103,7 +103,7 @@ frontend_pages_url: https://pages.example.org/x
 	}
 }
 
-func TestLaterSourcesWin(t *testing.T) {
+func TestFlagsOverrideEnvironmentDotEnvAndFile(t *testing.T) {
 	src := config.Source{File: write(t, "c.yaml", "listen: :1\ndata_dir: file\nnode_ip: 192.0.2.1\nkeys: {file: s}\n")}
 	src.DotEnv = write(t, ".env", "MEET_LISTEN=:2\nMEET_DATA_DIR=dotenv\nLIVEKIT_API_KEY=dot\nLIVEKIT_API_SECRET=s\n")
 	if c := load(t, src); c.Listen != ":2" || c.NodeIP != "192.0.2.1" || !cmp.Equal(c.Keys, []config.Key{{Name: "dot", Secret: "s"}}) {
@@ -119,7 +119,7 @@ func TestLaterSourcesWin(t *testing.T) {
 	}
 }
 
-func TestNamesOfOtherTools(t *testing.T) {
+func TestVariablesOfMeetAndOtherToolsAreRead(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		environ []string
@@ -169,7 +169,7 @@ func TestNamesOfOtherTools(t *testing.T) {
 }
 
 // Every message names what was given by the name it was given under, and no message shows a secret.
-func TestEveryMessageNamesItsOwn(t *testing.T) {
+func TestEveryErrorNamesItsSettingAndHidesSecrets(t *testing.T) {
 	readable := write(t, "open.yaml", "k: hunter2\n")
 	if err := os.Chmod(readable, 0o644); err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestEveryMessageNamesItsOwn(t *testing.T) {
 	}
 }
 
-func TestTrustedProxiesAreNetworks(t *testing.T) {
+func TestTrustedProxyThatIsNoNetworkIsRefused(t *testing.T) {
 	for _, bad := range []string{"proxy.example.org", "10.0.0.0/33", "10.0.0.1:80", "fe80::1%eth0", "::ffff:10.0.0.0/104", "*", ","} {
 		if c, err := config.Load(config.Source{Flags: map[string]string{"trusted_proxies": bad}}); err == nil {
 			t.Errorf("%s gives %q", bad, c.TrustedProxies)
@@ -206,7 +206,7 @@ func TestTrustedProxiesAreNetworks(t *testing.T) {
 	}
 }
 
-func TestAllowedOriginsAreOrigins(t *testing.T) {
+func TestAllowedOriginThatIsNoOriginIsRefused(t *testing.T) {
 	for _, bad := range []string{
 		"*", "null", "example.org", "https://", "https://*.example.org", "https://a/path", "https://a/?", "https://a/#", "https://a?x",
 		"https://user@a", "https://bücher.example", "https://a:port", "https://a b", "//a",
@@ -217,7 +217,7 @@ func TestAllowedOriginsAreOrigins(t *testing.T) {
 	}
 }
 
-func TestServerURL(t *testing.T) {
+func TestServerURLOfAnUnknownRegionIsTheGeneralOne(t *testing.T) {
 	c := load(t, config.Source{Environ: []string{"LIVEKIT_URL=wss://all", "LIVEKIT_URL_EU_WEST=wss://eu"}})
 	for region, want := range map[string]string{"": "wss://all", "eu-west": "wss://eu", "EU_WEST": "wss://eu", "moon": "wss://all"} {
 		if got := c.ServerURL(region); got != want {
@@ -229,7 +229,7 @@ func TestServerURL(t *testing.T) {
 	}
 }
 
-func TestProblems(t *testing.T) {
+func TestBadSettingsAreRefusedWithTheirCause(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		src  config.Source
@@ -311,7 +311,7 @@ func TestOwnKeysAreMadeOnce(t *testing.T) {
 	}
 }
 
-func TestReadKeyFileMissing(t *testing.T) {
+func TestMissingKeyFileIsReportedAsNotExisting(t *testing.T) {
 	if _, err := config.ReadKeyFile(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want one that says the file does not exist", err)
 	}

@@ -21,7 +21,7 @@ func printed(t *testing.T, c config.Config) string {
 }
 
 // What is printed can be loaded, and means the same but for what is secret.
-func TestPrintedSettingsLoad(t *testing.T) {
+func TestPrintedSettingsLoadUnchanged(t *testing.T) {
 	keyFile := write(t, "keys.yaml", "k2: s2\n")
 	for name, file := range map[string]string{
 		"nothing": "",

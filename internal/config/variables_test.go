@@ -53,7 +53,7 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 	}
 }
 
-func TestNodeIPIsAnAddressThatBrowsersReach(t *testing.T) {
+func TestNodeIPThatBrowsersCannotReachIsRefused(t *testing.T) {
 	for _, bad := range []string{
 		"fe80::1%eth0", "fe80::1", "2001:db8::1%eth0", "169.254.1.2", "::ffff:169.254.1.2", "0.0.0.0", "::", "::ffff:0.0.0.0",
 		"224.0.0.1", "::ffff:224.0.0.1", "ff02::1", "255.255.255.255", "192.0.2.1:7880", "[2001:db8::1]", "[2001:db8::1]:80", "192.0.2.0/24", "192.0.2.01",
@@ -71,7 +71,7 @@ func TestNodeIPIsAnAddressThatBrowsersReach(t *testing.T) {
 	}
 }
 
-func TestServerURLsAreForBrowsers(t *testing.T) {
+func TestServerURLThatBrowsersCannotUseIsRefused(t *testing.T) {
 	for _, bad := range []string{"ws://:7880", "ws://[fe80::1%25eth0]:7880", "live.example.org"} {
 		for key, value := range map[string]string{"livekit_url": bad, "region_urls": `eu: "` + bad + `"`} {
 			if _, err := config.Load(config.Source{Flags: map[string]string{key: value}}); err == nil {
@@ -82,7 +82,7 @@ func TestServerURLsAreForBrowsers(t *testing.T) {
 }
 
 // Editors and shells of Windows write byte order marks, UTF-16 and other line ends.
-func TestFilesAsWindowsWritesThem(t *testing.T) {
+func TestFilesInEncodingsOfWindowsAreRead(t *testing.T) {
 	want := config.Default()
 	want.Listen, want.LogLevel = ":9000", -4
 	want.Keys = []config.Key{{Name: "k", Secret: "s"}}

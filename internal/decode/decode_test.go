@@ -90,7 +90,7 @@ func TestUnknownFieldsAreDropped(t *testing.T) {
 }
 
 // The beginning of a frame is enough to refuse it, and never enough to refuse one that is good.
-func TestProtoStart(t *testing.T) {
+func TestProtoStartRefusesHostileFramesOnly(t *testing.T) {
 	d := (&livekit.SignalRequest{}).ProtoReflect().Descriptor()
 	whole := func(u *livekit.UpdateSubscription) []byte {
 		raw, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: u}})
@@ -117,7 +117,7 @@ func TestProtoStart(t *testing.T) {
 	}
 }
 
-func TestDropUnknown(t *testing.T) {
+func TestDropUnknownKeepsKnownFields(t *testing.T) {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 5000, protowire.VarintType), 1)
 	inside := &livekit.RoomAgentDispatch{AgentName: "bot"}
 	inside.ProtoReflect().SetUnknown(unknown)

@@ -27,7 +27,7 @@ func wants(t *testing.T, f Finding, s Status, text string) {
 	}
 }
 
-func TestDataFolder(t *testing.T) {
+func TestDataFolderIsJudgedAndLeftUnchanged(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -76,7 +76,7 @@ func taken(t *testing.T, h http.Handler) string {
 	return address
 }
 
-func TestPorts(t *testing.T) {
+func TestPortsAreReportedFreeTakenOrOfARunningMeet(t *testing.T) {
 	free := "127.0.0.1:0"
 	wants(t, tcpPort(free, false), OK, "free")
 	wants(t, udpPort(free, false), OK, "packets reach it")
@@ -106,7 +106,7 @@ func TestPorts(t *testing.T) {
 	wants(t, udpPort(nowhere, false), Fail, "no address")
 }
 
-func TestLocal(t *testing.T) {
+func TestLocalReplacesTheUnspecifiedAddress(t *testing.T) {
 	for listen, want := range map[string]string{
 		":8080": "127.0.0.1:8080", "0.0.0.0:1": "127.0.0.1:1", "[::]:1": "[::1]:1", "192.0.2.7:1": "192.0.2.7:1", "example.org:1": "example.org:1",
 	} {
@@ -116,7 +116,7 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-func TestAddress(t *testing.T) {
+func TestAddressThatOthersCannotReachIsReported(t *testing.T) {
 	own := func(ips ...string) (list []netip.Addr) {
 		for _, ip := range append(ips, "127.0.0.1", "fe80::1") {
 			list = append(list, netip.MustParseAddr(ip))
@@ -143,7 +143,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
+func TestClockThatMayBeWrongIsReported(t *testing.T) {
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	wants(t, judgeClock(now, now.Add(-time.Hour), true, true), OK, "kept right by NTP")
 	wants(t, judgeClock(now, time.Time{}, false, false), OK, "it is 2026-08-01T12:00:00Z")
@@ -151,13 +151,13 @@ func TestClock(t *testing.T) {
 	wants(t, judgeClock(now, now.Add(time.Hour), true, true), Fail, "before this program was built")
 }
 
-func TestBuffers(t *testing.T) {
+func TestSmallUDPBuffersAreWarnedOf(t *testing.T) {
 	wants(t, judgeBuffers(wantedBuffer, wantedBuffer), OK, "8.0 MiB")
 	wants(t, judgeBuffers(212992, wantedBuffer), Warn, "208 KiB to receive")
 }
 
 // Every check runs on this machine, whatever it finds.
-func TestExamine(t *testing.T) {
+func TestExamineReportsEveryCheck(t *testing.T) {
 	findings := Examine(context.Background(), Options{Listen: "127.0.0.1:0", DataDir: t.TempDir()})
 	seen := map[string]bool{}
 	for _, f := range findings {

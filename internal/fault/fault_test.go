@@ -39,7 +39,7 @@ func TestKindAndPublicTextSurviveWrapping(t *testing.T) {
 	}
 }
 
-func TestKindNames(t *testing.T) {
+func TestEveryKindHasANameOfItsOwn(t *testing.T) {
 	seen := map[string]bool{}
 	for k := fault.Internal; k <= fault.Unavailable; k++ {
 		if seen[k.String()] || k.String() == "" {

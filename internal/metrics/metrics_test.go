@@ -30,8 +30,8 @@ func sample() Sources {
 	}
 }
 
-// TestFigures reads what a scrape gets, and lets Prometheus's own linter judge it.
-func TestFigures(t *testing.T) {
+// TestScrapeShowsEveryFigureAndPassesTheLinter reads what a scrape gets, and lets Prometheus's own linter judge it.
+func TestScrapeShowsEveryFigureAndPassesTheLinter(t *testing.T) {
 	m := New("1.2.3", sample())
 	m.Event("room_started")
 	m.Joined(300 * time.Millisecond)
@@ -65,8 +65,8 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// TestLabelsAreFew: of our own figures no label has values but those the code lists, so that no meeting makes a new one.
-func TestLabelsAreFew(t *testing.T) {
+// Of our own figures no label has values but those the code lists, so that no meeting makes a new one.
+func TestLabelsHaveOnlyListedValues(t *testing.T) {
 	families, err := New("1.2.3", sample()).registry.Gather()
 	if err != nil {
 		t.Fatal(err)

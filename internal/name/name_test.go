@@ -28,7 +28,7 @@ func examples(t testing.TB) (all []struct{ What, Given, Shown string }) {
 	return all
 }
 
-func TestShown(t *testing.T) {
+func TestShownLeavesOutWhatCannotBeSeen(t *testing.T) {
 	for _, e := range examples(t) {
 		if got := name.Shown(e.Given); got != e.Shown {
 			t.Errorf("%s: %+q is shown as %+q, want %+q", e.What, e.Given, got, e.Shown)
@@ -43,7 +43,7 @@ func TestShown(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreRefused(t *testing.T) {
+func TestBadNamesOfRoomsAndPeopleAreRefused(t *testing.T) {
 	for _, tc := range []struct {
 		what, given  string
 		room, person error
@@ -92,7 +92,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 }
 
 // Back ends and clients choose names that NFC makes longer than a token may carry.
-func TestDisplay(t *testing.T) {
+func TestDisplayNormalizesAndCutsLongNames(t *testing.T) {
 	for given, want := range map[string]string{
 		"":                                    "",
 		" Cafe\u0301\u200b ":                  "Café",
@@ -108,7 +108,7 @@ func TestDisplay(t *testing.T) {
 	}
 }
 
-func TestLookup(t *testing.T) {
+func TestLookupNormalizesOnlyValidNames(t *testing.T) {
 	for given, want := range map[string]string{" sp ": "sp", "cafe\u0301": "café", "a\u200b": "a", "\u202eabc": "\u202eabc", "..": "..", "": "", "\u200b": "\u200b"} {
 		if got := name.Lookup(given); got != want {
 			t.Errorf("%+q is found as %+q, want %+q", given, got, want)

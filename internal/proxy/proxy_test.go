@@ -21,7 +21,7 @@ func request(headers ...string) *http.Request {
 	return r
 }
 
-func TestHTTPS(t *testing.T) {
+func TestHTTPSIsReadFromTheOutermostProxy(t *testing.T) {
 	for header, want := range map[string]bool{
 		"":                                     false,
 		"X-Forwarded-Proto: https":             true,
@@ -60,7 +60,7 @@ func TestHTTPS(t *testing.T) {
 	}
 }
 
-func TestHost(t *testing.T) {
+func TestHostIsReadFromTheOutermostProxy(t *testing.T) {
 	for header, want := range map[string]string{
 		"":                                  "10.0.0.5:8080",
 		"X-Forwarded-Host: pub.example.org": "pub.example.org",
@@ -88,7 +88,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-func TestClientIP(t *testing.T) {
+func TestClientIPIsReadFromTrustedProxiesOnly(t *testing.T) {
 	named := proxy.Trusted{netip.MustParsePrefix("203.0.113.0/28"), netip.MustParsePrefix("2001:db8:f::1/128")}
 	for _, tt := range []struct {
 		name, peer, header string
@@ -145,7 +145,7 @@ func TestClientIP(t *testing.T) {
 	}
 }
 
-func TestIsOwn(t *testing.T) {
+func TestIsOwnRefusesPagesOfOtherHosts(t *testing.T) {
 	for _, tt := range []struct {
 		origin, host, header string
 		want                 bool
@@ -179,8 +179,8 @@ func TestIsOwn(t *testing.T) {
 	}
 }
 
-// TestLongHeaders reads headers as long as net/http takes them.
-func TestLongHeaders(t *testing.T) {
+// TestLongHeadersAllocateLittle reads headers as long as net/http takes them.
+func TestLongHeadersAllocateLittle(t *testing.T) {
 	for _, r := range []*http.Request{
 		request("Forwarded: " + strings.Repeat("a,", 500_000)),
 		request("Forwarded: " + strings.Repeat(";", 1_000_000)),

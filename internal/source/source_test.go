@@ -6,7 +6,7 @@ import (
 	"meet/internal/source"
 )
 
-func TestKey(t *testing.T) {
+func TestKeyIsTheAddressOrTheIPv6Prefix(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.7": "192.0.2.7/32", "::ffff:192.0.2.7": "192.0.2.7/32",
 		"2001:db8:1:2ff::1": "2001:db8:1:200::/56", "2001:db8:1:200:ffff::9": "2001:db8:1:200::/56", "2001:db8:1:300::1": "2001:db8:1:300::/56",

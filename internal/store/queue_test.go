@@ -9,9 +9,9 @@ import (
 	"meet/internal/store"
 )
 
-// TestReaderGoesOn: a reader that is opened again begins with what it had not done with, and does not wait for it; who is
+// A reader that is opened again begins with what it had not done with, and does not wait for it; who is
 // new gets what is put from then on.
-func TestReaderGoesOn(t *testing.T) {
+func TestReopenedReaderContinuesWithTheUnfinishedMessage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // less than a message is held back that nobody finishes
 	defer cancel()
 	q, err := store.OpenQueue(ctx, open(t, t.TempDir()), "q", store.QueueOptions{MaxAge: time.Hour, MaxBytes: 1 << 20})

@@ -18,7 +18,7 @@ import (
 	"meet/internal/store"
 )
 
-// childDir, when set, makes the test binary the writer that TestKillLosesNothing kills.
+// childDir, when set, makes the test binary the writer that TestKilledWriterLosesNoAcknowledgedRecord kills.
 const childDir = "STORE_TEST_WRITE_TO"
 
 func TestMain(m *testing.M) {
@@ -53,7 +53,7 @@ func bucket(t *testing.T, s *store.Store) *store.Bucket[record] {
 	return b
 }
 
-func TestRecordsComeBack(t *testing.T) {
+func TestRecordsComeBackAfterARestart(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	s := open(t, dir)
 	b := bucket(t, s)
@@ -95,7 +95,7 @@ func TestRecordsComeBack(t *testing.T) {
 	}
 }
 
-func TestLargeRecord(t *testing.T) {
+func TestRecordOfTwoMegabytesComesBack(t *testing.T) {
 	b := bucket(t, open(t, t.TempDir()))
 	want := record{1, strings.Repeat("ä", 1<<20)}
 	if err := b.Put(t.Context(), "k", want); err != nil {
@@ -106,7 +106,7 @@ func TestLargeRecord(t *testing.T) {
 	}
 }
 
-func TestOpenOnAFile(t *testing.T) {
+func TestOpenOfAFileFailsAndNamesIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestOpenOnAFile(t *testing.T) {
 }
 
 // A process that is killed while it writes loses no record it was told is written.
-func TestKillLosesNothing(t *testing.T) {
+func TestKilledWriterLosesNoAcknowledgedRecord(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir)

@@ -94,8 +94,8 @@ func receive(t *testing.T, relay, from net.PacketConn, want string) {
 	}
 }
 
-// TestRelay lets two clients talk by their relays, one over UDP and one over TCP, and looks that nothing stays behind.
-func TestRelay(t *testing.T) {
+// Two clients talk by their relays, one over UDP and one over TCP, and nothing stays behind.
+func TestRelaysCarryPacketsOverUDPAndTCP(t *testing.T) {
 	s, address := serve(t)
 	ada, bo := browser(t, "udp", address, s.Credentials("call")), browser(t, "tcp", address, s.Credentials("call"))
 	if seen, err := ada.SendBindingRequest(); err != nil || !strings.HasPrefix(seen.String(), "127.0.0.1:") {
@@ -153,8 +153,8 @@ func awaitNone(t *testing.T, s *Server) {
 	}
 }
 
-// TestNobodyElseIsReached: a relay sends nothing to any address but the relays', whatever it has permission for.
-func TestNobodyElseIsReached(t *testing.T) {
+// TestRelayReachesOtherRelaysOnly: a relay sends nothing to any address but the relays', whatever it has permission for.
+func TestRelayReachesOtherRelaysOnly(t *testing.T) {
 	s, address := serve(t)
 	victim, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -198,7 +198,7 @@ func TestRelayOfAnotherSessionGetsNothing(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestBadCredentialsAndTooManyRelaysAreRefused(t *testing.T) {
 	s, address := serve(t)
 	for name, c := range map[string]Credentials{
 		"wrong password": {s.Credentials("ada").Username, "guess"},
@@ -220,8 +220,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestCredentialsOutliveTheirTime: what was got in time is kept.
-func TestCredentialsOutliveTheirTime(t *testing.T) {
+// TestExpiredCredentialsKeepARelayButGetNoNewOne: what was got in time is kept.
+func TestExpiredCredentialsKeepARelayButGetNoNewOne(t *testing.T) {
 	secret := []byte("secret")
 	now := time.Now()
 	c := mint(secret, "ada", now.Add(CredentialTTL))
