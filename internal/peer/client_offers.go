@@ -15,6 +15,8 @@ import (
 type clientOffers struct {
 	// free counts the sections the client offered to receive on that carried nothing in the last answer.
 	free map[webrtc.RTPCodecType]int
+	// carrying holds the track IDs of the latest answer, by the mids of their sections.
+	carrying map[string]string
 	// asked counts the sections requested since the client's last offer.
 	asked map[webrtc.RTPCodecType]uint32
 	// stale is set when something changed on sections that are there: an offer is needed though no section is missing.
@@ -45,11 +47,7 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	if err := t.setRemote(offer, parsed); err != nil {
 		return err
 	}
-	before, err := t.latestAnswer()
-	if err != nil {
-		return err
-	}
-	t.clientOffers.free = t.freeSections(parsed, before)
+	t.clientOffers.free = t.freeSections(parsed)
 	if err := t.attachWaiting(); err != nil {
 		return err
 	}
@@ -75,7 +73,8 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	t.hooks.Sending(offeredTracks(parsed, local, t.receivers()))
 
 	t.clientOffers.asked, t.clientOffers.stale = nil, false
-	t.clientOffers.free = t.freeSections(parsed, local) // with those that this answer has freed
+	t.clientOffers.carrying = out.MidToTrackId
+	t.clientOffers.free = t.freeSections(parsed) // with those that this answer has freed
 	if err := t.attachWaiting(); err != nil {
 		return err
 	}
@@ -83,32 +82,17 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	return nil
 }
 
-// latestAnswer returns the answer that is in force, without media sections before the first one.
-func (t *Transport) latestAnswer() (*sdp.SessionDescription, error) {
-	d := t.pc.CurrentLocalDescription()
-	if d == nil {
-		return &sdp.SessionDescription{}, nil
-	}
-	return d.Unmarshal()
-}
-
-// freeSections counts the media sections on which the client offers only to receive, that have no track, and that carried
-// none in the answer before. pion does not use a section again whose track was removed before an answer has said so.
-func (t *Transport) freeSections(offer, before *sdp.SessionDescription) map[webrtc.RTPCodecType]int {
+// freeSections counts the media sections on which the client offers only to receive, that have no track, and that had none
+// in the latest answer either: pion does not use a section again whose track was removed before an answer has said so.
+func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCodecType]int {
 	receiving := map[string]bool{}
 	for _, m := range offer.MediaDescriptions {
 		mid, _ := m.Attribute(sdp.AttrKeyMID)
 		_, receiving[mid] = m.Attribute(sdp.AttrKeyRecvOnly)
 	}
-	for _, m := range before.MediaDescriptions {
-		if _, sends := m.Attribute(sdp.AttrKeySendOnly); sends {
-			mid, _ := m.Attribute(sdp.AttrKeyMID)
-			receiving[mid] = false
-		}
-	}
 	free := map[webrtc.RTPCodecType]int{}
 	for _, tr := range t.pc.GetTransceivers() {
-		if receiving[tr.Mid()] && tr.Sender() == nil {
+		if _, carries := t.clientOffers.carrying[tr.Mid()]; receiving[tr.Mid()] && tr.Sender() == nil && !carries {
 			free[tr.Kind()]++
 		}
 	}

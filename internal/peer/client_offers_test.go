@@ -72,3 +72,23 @@ func TestTrackWaitsForAnAnswerThatFreesASection(t *testing.T) {
 		}
 	})
 }
+
+// A section that has carried nothing so far is used without asking the client for more.
+func TestTrackUsesAnEmptySectionOfTheClient(t *testing.T) {
+	p := newPair(t, Options{Publishes: true, Subscribes: true})
+	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
+		t.Fatal(err)
+	}
+	p.offer()
+	p.SendTrack(p.downTrack("track"), nil)
+	p.Negotiate()
+	p.offer()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if carried := p.answers[len(p.answers)-1].MidToTrackId; carried["0"] != "track" {
+		t.Errorf("the sections carry %v", carried)
+	}
+	if len(p.needs) != 1 || p.needs[0] != [2]uint32{} {
+		t.Errorf("the server has asked for %v, want an offer and no sections", p.needs)
+	}
+}

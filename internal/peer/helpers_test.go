@@ -46,6 +46,7 @@ type pair struct {
 	mu              sync.Mutex
 	offers, answers []*livekit.SessionDescription // what the Transport has sent
 	states          []webrtc.PeerConnectionState  // what it has reported
+	needs           [][2]uint32                   // media sections that it has asked for, of audio and video
 }
 
 // newPair makes a Transport and its client, which have not exchanged anything.
@@ -62,8 +63,12 @@ func newPair(t testing.TB, o Options) *pair {
 	var err error
 	p.Transport, err = newTestEngine(t).NewTransport(o, Hooks{
 		Offer: note(&p.offers), Answer: note(&p.answers),
-		NeedSections: func(uint32, uint32) {},
-		Sending:      func([]OfferedTrack) {},
+		NeedSections: func(audio, video uint32) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.needs = append(p.needs, [2]uint32{audio, video})
+		},
+		Sending: func([]OfferedTrack) {},
 		State: func(s webrtc.PeerConnectionState) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
