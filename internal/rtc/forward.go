@@ -255,10 +255,11 @@ func (pub *Publication) mirror(t mirrorTrack) {
 			pub.codecs = append(pub.codecs, &publishedCodec{pub: pub})
 		}
 		c := pub.codecs[i]
-		if c.info != nil && c.info.MimeType != t.info.Codecs[i].MimeType {
+		stops := c.receiver != nil && c.receiver != now.receiver
+		if stops && now.receiver != nil || c.info != nil && c.info.MimeType != t.info.Codecs[i].MimeType {
 			pub.unsubscribeAll() // see correctCodec
 		}
-		if c.receiver != nil && c.receiver != now.receiver {
+		if stops {
 			c.stop()
 		}
 		c.info, c.receiver, c.fmtp, c.told = t.info.Codecs[i], now.receiver, now.fmtp, now.told

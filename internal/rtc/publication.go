@@ -94,7 +94,7 @@ func (pub *Publication) correctCodec(f sfu.Format, section peer.MediaSection) {
 		return
 	}
 	c := pub.codecs[i]
-	if strings.EqualFold(c.info.MimeType, f.MimeType) && c.fmtp == f.Parameters {
+	if strings.EqualFold(c.info.MimeType, f.MimeType) && sfu.SameProfile(c.fmtp, f.Parameters) {
 		return
 	}
 	pub.unsubscribeAll()

@@ -10,6 +10,9 @@ import (
 	"github.com/livekit/protocol/livekit"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
+
+	"meet/internal/peer"
+	"meet/internal/sfu"
 )
 
 // offersSilent adds a track with that client id, on which nothing is sent.
@@ -195,6 +198,60 @@ func TestTrackInAnUnexpectedCodecIsReceived(t *testing.T) {
 			return bothPlay("video/h264")
 		})
 	}
+}
+
+// Format parameters that do not choose a decoder, as Chromium's x-google-start-bitrate, may differ from what was negotiated.
+func TestExpectedCodecStaysWithOtherParametersOfTheSameProfile(t *testing.T) {
+	receiver := sfu.NewReceiver(sfu.ReceiverOptions{MimeType: webrtc.MimeTypeVP8})
+	pub := &Publication{}
+	pub.codecs = []*publishedCodec{{
+		pub: pub, info: &livekit.SimulcastCodecInfo{MimeType: "video/vp8"}, receiver: receiver, fmtp: "x-google-start-bitrate=549",
+	}}
+	pub.correctCodec(sfu.Format{MimeType: webrtc.MimeTypeVP8}, peer.MediaSection{})
+	if pub.codecs[0].receiver != receiver {
+		t.Error("the Receiver was given up")
+	}
+}
+
+// A subscriber in another room gets a track again whose Receiver is replaced by one of the same codec.
+func TestMirrorFollowsAReplacedReceiver(t *testing.T) {
+	h := newHouse(t)
+	req := request("ada")
+	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
+	ada := h.join(req)
+	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera()}})
+	ada.offersSilent(webrtc.MimeTypeVP8, "v")
+	ada.negotiate()
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
+	sid := h.published()[0].Sid
+	elsewhere := request("cy")
+	elsewhere.Room = "other"
+	cy := h.join(elsewhere)
+	if err := h.Forward(t.Context(), "room", "ada", "other"); err != nil {
+		t.Fatal(err)
+	}
+	accepted := 0
+	settled := func() (plays bool) {
+		if n := len(cy.sink.offers()); n > accepted {
+			cy.accept()
+			accepted = n
+		}
+		cy.state(func(p *Participant) {
+			s := p.subscribing.subscriptions[sid]
+			plays = s != nil && s.state != subscriptionNegotiating && s.plays != nil
+		})
+		return plays
+	}
+	eventually(t, "it is negotiated", settled)
+	before := accepted
+	ada.state(func(p *Participant) {
+		pub := p.publishing.publications[sid]
+		c := pub.codecs[0]
+		c.stop()
+		c.take(sfu.Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "v", c.section)
+		p.room.announce(p, true)
+	})
+	eventually(t, "it is negotiated again", func() bool { return settled() && accepted > before })
 }
 
 // A track that has not sent anything moves with its participant, and its media comes in the other room.

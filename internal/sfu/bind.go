@@ -85,7 +85,7 @@ func matchCodec(codecs []webrtc.RTPCodecParameters, mime, fmtp string) (webrtc.R
 		if !strings.EqualFold(c.MimeType, mime) {
 			continue
 		}
-		if sameProfile(c.SDPFmtpLine, fmtp) {
+		if SameProfile(c.SDPFmtpLine, fmtp) {
 			return *c, true
 		}
 		if found == nil {
@@ -98,9 +98,10 @@ func matchCodec(codecs []webrtc.RTPCodecParameters, mime, fmtp string) (webrtc.R
 	return *found, true
 }
 
-// sameProfile compares the parameters that choose a decoder: H264's profile (the first four hex digits of
-// profile-level-id; the rest is the level) and packetization mode (RFC 6184, section 8.1), VP9's and AV1's profile.
-func sameProfile(a, b string) bool {
+// SameProfile reports whether two sets of format parameters (a=fmtp in SDP) of one codec choose the same decoder. It
+// compares H264's profile (the first four hex digits of profile-level-id; the rest is the level) and packetization mode
+// (RFC 6184, section 8.1), and VP9's and AV1's profile.
+func SameProfile(a, b string) bool {
 	pa, pb := fmtpParams(a), fmtpParams(b)
 	profile := func(m map[string]string) string {
 		if id := m["profile-level-id"]; len(id) >= 4 {
