@@ -161,7 +161,7 @@ func (p *pair) onWorker(f func()) {
 
 // downTrack makes a track of sound to be sent to the client.
 func (p *pair) downTrack(id string) *sfu.DownTrack {
-	receiver := sfu.NewReceiver(sfu.ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000})
+	receiver := sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000}})
 	return sfu.NewDownTrack(receiver, sfu.DownTrackOptions{ID: id, StreamID: "stream", Tap: p.Tap, OnBound: func(error) {}})
 }
 

@@ -176,7 +176,7 @@ func TestRecordedLayersStayOn(t *testing.T) {
 	onStage(t, []string{"video/VP9", "video/VP8"}, func(s *stage) {
 		c := s.pub.codecs[0]
 		s.change(func() {
-			c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: "video/vp9", ClockRate: 90_000, DemandChanged: c.demandChanged})
+			c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: "video/vp9", ClockRate: 90_000}, DemandChanged: c.demandChanged})
 		})
 		rec := newRecorder()
 		recording := sfu.NewLayerSink(c.receiver, 1, &writer{rec, "video/vp9"})

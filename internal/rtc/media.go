@@ -26,18 +26,17 @@ type publishedCodec struct {
 // take makes the codec's Receiver, when its media begins or is known to come on a media section, which names the track
 // cid.
 func (c *publishedCodec) take(f sfu.Format, cid string, section peer.MediaSection) {
-	mime := strings.ToLower(f.MimeType)
+	f.MimeType = strings.ToLower(f.MimeType)
 	c.fmtp = f.Parameters
-	c.info.MimeType, c.info.VideoLayerMode = mime, layerMode(c.info.VideoLayerMode, mime)
+	c.info.MimeType, c.info.VideoLayerMode = f.MimeType, layerMode(c.info.VideoLayerMode, f.MimeType)
 	if c.info.SdpCid = cid; c.info.SdpCid == c.info.Cid {
 		c.info.SdpCid = "" // given only where it differs
 	}
 	p := c.pub.owner
 	c.section = section
 	c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{
-		MimeType: mime, ClockRate: f.ClockRate, NACK: f.NACK,
-		AudioLevelID: f.AudioLevelID, CaptureTimeID: f.CaptureTimeID, DescriptorID: f.DescriptorID,
-		Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE, Counters: &p.room.rooms.counters, DemandChanged: c.demandChanged,
+		Format: f, Sparse: c.pub.info.Source == livekit.TrackSource_SCREEN_SHARE,
+		Counters: &p.room.rooms.counters, DemandChanged: c.demandChanged,
 	})
 	c.receiver.SetMuted(c.pub.info.Muted)
 	if section != (peer.MediaSection{}) {

@@ -273,7 +273,7 @@ func TestFirstSectionOffersTheTracksCodecsFirst(t *testing.T) {
 			pub := ada.showTrack(kind)
 			ada.state(func(*Participant) {
 				pub.codecs[0].info.MimeType = tt.mime
-				pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: tt.mime, ClockRate: 90_000})
+				pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: tt.mime, ClockRate: 90_000}})
 			})
 			req := request("bo")
 			req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Browser: tt.browser}

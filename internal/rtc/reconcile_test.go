@@ -26,7 +26,7 @@ func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
 	}
 	pub := newPublication(g.participant, &pendingTrack{info: info, cids: []string{sid}})
 	pub.codecs[0].info.MimeType = info.MimeType
-	pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{MimeType: info.MimeType, ClockRate: clock})
+	pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: info.MimeType, ClockRate: clock}})
 	g.state(func(p *Participant) {
 		p.publishing.publications[pub.info.Sid] = pub
 		p.room.announce(p, true)

@@ -202,7 +202,7 @@ func TestTrackInAnUnexpectedCodecIsReceived(t *testing.T) {
 
 // Format parameters that do not choose a decoder, as Chromium's x-google-start-bitrate, may differ from what was negotiated.
 func TestExpectedCodecStaysWithOtherParametersOfTheSameProfile(t *testing.T) {
-	receiver := sfu.NewReceiver(sfu.ReceiverOptions{MimeType: webrtc.MimeTypeVP8})
+	receiver := sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: webrtc.MimeTypeVP8}})
 	pub := &Publication{}
 	pub.codecs = []*publishedCodec{{
 		pub: pub, info: &livekit.SimulcastCodecInfo{MimeType: "video/vp8"}, receiver: receiver, fmtp: "x-google-start-bitrate=549",

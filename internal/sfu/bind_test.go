@@ -63,7 +63,7 @@ func TestRTXForFindsThePayloadTypeByApt(t *testing.T) {
 
 // TestBindWithoutTheCodecReportsItAndSendsNothing checks that the owner learns of it and that nothing is sent then.
 func TestBindWithoutTheCodecReportsItAndSendsNothing(t *testing.T) {
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var told error
 	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { told = err }})
 	if _, err := d.Bind(&boundContext{codecs: codecsFor(webrtc.MimeTypeVP8)}); err != nil {

@@ -261,7 +261,7 @@ func TestPaddingIsForwarded(t *testing.T) {
 func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	up := &feedbackLog{}
 	g := &rig{t: t, up: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}}
-	g.r = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1})
+	g.r = NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1}})
 	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_a", StreamID: "PA_x", Tap: NewTap(1, nil), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ func TestEncryptedFramesPassUntouched(t *testing.T) {
 // encrypted, when what looks like headers is noise.
 func TestEncryptedRedundancyIsNotUnpacked(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
-		r := NewReceiver(ReceiverOptions{MimeType: "audio/red", ClockRate: 48000})
+		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: "audio/red", ClockRate: 48000}})
 		r.layers[0].Store(testLayer(r, 0, 1, nil))
 		var bound error
 		out := &stubWriter{}

@@ -39,9 +39,7 @@ type fanOut struct {
 func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 	tb.Helper()
 	f := &fanOut{now: time.Now()}
-	r := NewReceiver(ReceiverOptions{
-		MimeType: mime, ClockRate: 90000, NACK: true, AudioLevelID: 1, DescriptorID: descriptorUp,
-	})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: mime, ClockRate: 90000, NACK: true, AudioLevelID: 1, DescriptorID: descriptorUp}})
 	p := &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 100, SSRC: 5}}
 	var id uint8
 	var extension []byte

@@ -19,7 +19,7 @@ func withBackup(t *testing.T) (*rig, *layer) {
 	if _, err := g.d.Bind(&boundContext{codecs: g.ctx.codecs, rtx: downRTX}); err != nil {
 		t.Fatal(err)
 	}
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeH264, ClockRate: 90000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeH264, ClockRate: 90000}})
 	r.layers[0].Store(testLayer(r, 0, 200, g.up))
 	return g, r.layer(0)
 }
@@ -69,7 +69,7 @@ func TestFeedContinuesOneStreamInAnotherCodec(t *testing.T) {
 
 func TestFeedRefusesACodecThatIsNotNegotiated(t *testing.T) {
 	g, _ := withBackup(t)
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	if g.d.Feed(r, "") {
 		t.Error("a subscriber without AV1 is fed it")
 	}
@@ -82,7 +82,7 @@ func TestFeedRefusesACodecThatIsNotNegotiated(t *testing.T) {
 // One that does not take the primary codec is bound all the same, and plays once the backup is there.
 func TestFeedPlaysTheBackupAfterBindWithoutThePrimaryCodec(t *testing.T) {
 	g, l := withBackup(t)
-	primary := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000})
+	primary := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var told error
 	d := NewDownTrack(primary, DownTrackOptions{Tap: g.d.options.Tap, OnBound: func(err error) { told = err }})
 	if _, err := d.Bind(&boundContext{codecs: g.ctx.codecs}); err != nil || !errors.Is(told, ErrCodec) {

@@ -16,7 +16,7 @@ const opusType = 111
 // newSound makes a Receiver of sound of that type and a started DownTrack towards a subscriber with those codecs.
 func newSound(t *testing.T, mime string, takes []webrtc.RTPCodecParameters, trailer []byte) (*layer, *DownTrack, *stubWriter) {
 	t.Helper()
-	r := NewReceiver(ReceiverOptions{MimeType: mime, ClockRate: 48000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: mime, ClockRate: 48000}})
 	r.layers[0].Store(testLayer(r, 0, 7, nil))
 	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}, Trailer: trailer})
 	if _, err := d.Bind(&boundContext{codecs: takes}); err != nil {

@@ -34,9 +34,7 @@ func FuzzForwarding(f *testing.F) {
 		if len(data) > longestInput {
 			return // the fuzzer would take minutes to minimise it
 		}
-		r := NewReceiver(ReceiverOptions{
-			MimeType: mimes[int(mime)%len(mimes)], ClockRate: 90000, NACK: true, DescriptorID: recordedID,
-		})
+		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: mimes[int(mime)%len(mimes)], ClockRate: 90000, NACK: true, DescriptorID: recordedID}})
 		out := &stubWriter{}
 		ctx := &boundContext{codecs: codecsFor(r.options.MimeType), extensions: []webrtc.RTPHeaderExtensionParameter{{URI: DependencyDescriptorURI, ID: descriptorDown}}}
 		d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}})

@@ -227,7 +227,7 @@ func newRig(t *testing.T, layers int, retransmission bool) *rig {
 func newRigOf(t *testing.T, o rigOptions) *rig {
 	t.Helper()
 	g := &rig{t: t, up: &feedbackLog{}, out: &stubWriter{}, now: time.Now()}
-	g.r = NewReceiver(ReceiverOptions{MimeType: o.mime, ClockRate: 90000, NACK: true, DescriptorID: o.descriptor})
+	g.r = NewReceiver(ReceiverOptions{Format: Format{MimeType: o.mime, ClockRate: 90000, NACK: true, DescriptorID: o.descriptor}})
 	for n := range o.layers {
 		g.r.layers[n].Store(testLayer(g.r, n, layerSSRC(n), g.up))
 	}

@@ -195,7 +195,7 @@ func TestLayerSinkDatesPacketsAcrossALayerSwitch(t *testing.T) {
 
 func TestLayerSinkPassesSoundAtOnce(t *testing.T) {
 	up, m := &feedbackLog{}, &memory{}
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000}})
 	l := testLayer(r, 0, 5, up)
 	r.layers[0].Store(l)
 	s := NewLayerSink(r, MaxLayers-1, m)
@@ -212,7 +212,7 @@ func TestLayerSinkPassesSoundAtOnce(t *testing.T) {
 
 func TestLayerSinksCountInTheDemand(t *testing.T) {
 	changes := 0
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, DemandChanged: func() { changes++ }})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, DemandChanged: func() { changes++ }})
 	one, two := NewLayerSink(r, 99, &memory{}), NewLayerSink(r, 1, &memory{})
 	check := func(what string, demand, changed int) {
 		t.Helper()
@@ -314,7 +314,7 @@ func TestMutedLayerSinkPassesNoPackets(t *testing.T) {
 }
 
 func TestLayerSinkLeavesNoDemandWhenStoppedWhileTheLayerChanges(t *testing.T) {
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	for range 1000 {
 		s := NewLayerSink(r, 0, &memory{})
 		s.Start()

@@ -100,9 +100,7 @@ func TestAudioLevelOfMixedPackets(t *testing.T) {
 // TestAudioLevelIsReadFromTheExtension checks the way from the packet, the voice flag ignored, and that a muted
 // publisher is not heard.
 func TestAudioLevelIsReadFromTheExtension(t *testing.T) {
-	r := NewReceiver(ReceiverOptions{
-		MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 3,
-	})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 3}})
 	l := testLayer(r, 0, 1, nil)
 	r.layers[0].Store(l)
 	seq := uint16(0)

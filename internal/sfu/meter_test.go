@@ -12,7 +12,7 @@ import (
 
 // meteredReceiver is a Receiver whose meters are fed by hand.
 func meteredReceiver(layers int) *Receiver {
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	for n := range layers {
 		r.layers[n].Store(testLayer(r, n, layerSSRC(n), nil))
 		r.alive.Or(1 << n)

@@ -72,7 +72,7 @@ func newCall(t *testing.T) *call {
 	if err := c.net.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c.receiver = NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true})
+	c.receiver = NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true}})
 	c.feedback, c.reports = NewFeedback(upTap, c.up.WriteRTCP), NewReports(c.down.WriteRTCP, func(time.Time) {})
 	c.feedback.Add(c.receiver)
 	c.track = NewDownTrack(c.receiver, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: downTap, OnBound: func(error) {}})

@@ -17,14 +17,8 @@ const MaxLayers = forward.MaxLayers
 
 // ReceiverOptions describe a published track.
 type ReceiverOptions struct {
-	MimeType     string // such as "video/VP8"
-	ClockRate    uint32 // Hz
-	AudioLevelID uint8  // id of the ssrc-audio-level header extension (RFC 6464); 0 when not negotiated
-	// CaptureTimeID is the id of the abs-capture-time extension; 0 when not negotiated.
-	CaptureTimeID uint8
-	DescriptorID  uint8 // id of the AV1 dependency descriptor extension; 0 when not negotiated
-	NACK          bool  // the publisher answers NACKs
-	Sparse        bool  // a screen share: seconds may pass between two frames
+	Format
+	Sparse bool // a screen share: seconds may pass between two frames
 	// DemandChanged is called when Demand may have changed, from any goroutine. It must not block. Nil ignores it.
 	DemandChanged func()
 	// Counters are shared with other tracks; nil makes ones of its own.

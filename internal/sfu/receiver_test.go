@@ -93,7 +93,7 @@ func TestBestPicksTheHighestLayerThatSends(t *testing.T) {
 		{0b110, 0, 1},
 		{0b100, 0, 2},
 	} {
-		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8})
+		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8}})
 		r.alive.Store(tt.alive)
 		if got := r.best(tt.wanted); got != tt.want {
 			t.Errorf("of %03b wanting %d: layer %d, want %d", tt.alive, tt.wanted, got, tt.want)
@@ -163,7 +163,7 @@ func (s *recordingSink) Ended()               { s.ended++ }
 
 func TestReceiverReadsLayers(t *testing.T) {
 	up := &feedbackLog{}
-	r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	s := &recordingSink{}
 	r.AddSink(s)
 	r.AddSink(s) // twice is once

@@ -37,7 +37,7 @@ func redPacket(t *testing.T, seq uint16, copies int) []byte {
 // newREDTrack feeds a DownTrack from a RED track to a connection with the given codecs, which writes to out.
 func newREDTrack(t *testing.T, codecs []webrtc.RTPCodecParameters, out interceptor.RTPWriter) (*layer, *DownTrack) {
 	t.Helper()
-	r := NewReceiver(ReceiverOptions{MimeType: "audio/red", ClockRate: 48000})
+	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: "audio/red", ClockRate: 48000}})
 	l := testLayer(r, 0, 5, nil)
 	r.layers[0].Store(l)
 	tap := NewTap(1, nil)

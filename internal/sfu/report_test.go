@@ -81,7 +81,7 @@ func TestFeedbackIsSentAtItsIntervals(t *testing.T) {
 		up := &feedbackLog{}
 		tap := NewTap(77, nil)
 		f := NewFeedback(tap, up.send)
-		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000})
+		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 		r.layers[0].Store(testLayer(r, 0, 5, up))
 		f.Add(r)
 		var seq uint16
@@ -139,7 +139,7 @@ func TestFeedbackIsSentAtItsIntervals(t *testing.T) {
 func TestReceiverReportsAreSplit(t *testing.T) {
 	var receivers []*Receiver
 	for i := range 40 {
-		r := NewReceiver(ReceiverOptions{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000})
+		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000}})
 		l := testLayer(r, 0, uint32(i), nil)
 		l.loss.add(1, 1, 48000, time.Now())
 		r.layers[0].Store(l)
