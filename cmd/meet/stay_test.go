@@ -97,7 +97,7 @@ func TestJoinEndsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
 	}
 }
 
-// TestJoinReconnectsWhenItsConnectionBreaks: a connection that breaks is made anew, under the same name, and nothing ends.
+// TestJoinReconnectsWhenItsConnectionBreaks: a client whose connection breaks joins again under the same name.
 func TestJoinReconnectsWhenItsConnectionBreaks(t *testing.T) {
 	address, _ := serving(t)
 	front, cut := through(t, strings.TrimPrefix(address, "http://"))

@@ -86,7 +86,7 @@ func TestOrderedJobWaitsForAWorker(t *testing.T) {
 }
 
 // TestWaitingJobIsForgottenWhenItsParticipantLeaves: a job about somebody that waits is forgotten when they go, and
-// made anew when they return.
+// made again when they return.
 func TestWaitingJobIsForgottenWhenItsParticipantLeaves(t *testing.T) {
 	g := newRig(t, 0)
 	g.RoomStarted(blue, scribes)
@@ -103,7 +103,7 @@ func TestWaitingJobIsForgottenWhenItsParticipantLeaves(t *testing.T) {
 }
 
 // TestJobOfAnAgentThatLeftEndsOrRestarts: an agent that is put out of the room has no job any more; that of one that
-// was lost is begun anew; one that leaves by itself reports by its worker.
+// was lost is given out again; one that leaves by itself reports by its worker.
 func TestJobOfAnAgentThatLeftEndsOrRestarts(t *testing.T) {
 	g := newRig(t, 0)
 	h := g.hire(livekit.JobType_JT_ROOM, "scribe")

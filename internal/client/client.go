@@ -198,7 +198,7 @@ func (c *Client) begin(join *livekit.JoinResponse) error {
 	return err
 }
 
-// established tells whether the participant is in: the primary transport is connected and can carry data.
+// established reports whether the participant is in: the primary transport is connected and can carry data.
 func (c *Client) established() bool {
 	c.mu.Lock()
 	subscribing := c.session.subscriberPrimary && c.subscriber != nil

@@ -242,7 +242,7 @@ func (f *fake) send(msg *livekit.SignalResponse) {
 	_ = f.ws.WriteMessage(kind, data)
 }
 
-// saw tells whether a request of this kind, such as "sync_state", has arrived.
+// saw reports whether a request of this kind, such as "sync_state", has arrived.
 func (f *fake) saw(kind string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -231,7 +231,7 @@ func (p *Publication) CID() string { return p.cid }
 // Info is the server's first description of the track.
 func (p *Publication) Info() *livekit.TrackInfo { return p.info }
 
-// Muted tells whether the track is muted, by this side or by the server.
+// Muted reports whether the track is muted, by this side or by the server.
 func (p *Publication) Muted() bool { return p.muted.Load() }
 
 // Subscribed reports whether the server has begun to send the track to somebody; [Client.Until] waits for it. Servers

@@ -228,7 +228,7 @@ func (c *Client) Send(req *livekit.SignalRequest) error {
 	return sock.send(req)
 }
 
-// Lost tells whether the signalling socket ended and none has replaced it.
+// Lost reports whether the signalling socket ended and none has replaced it.
 func (c *Client) Lost() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

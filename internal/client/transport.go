@@ -126,21 +126,21 @@ func (t *transport) reopen() error {
 	return t.sendOfferLocked()
 }
 
-// negotiated tells whether an offer was ever made.
+// negotiated reports whether an offer was ever made.
 func (t *transport) negotiated() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.offerID > 0
 }
 
-// answered tells whether the offer with this id, or a later one, has its answer.
+// answered reports whether the offer with this id, or a later one, has its answer.
 func (t *transport) answered(id uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.applied >= id
 }
 
-// idle tells whether no negotiation is under way.
+// idle reports whether no negotiation is under way.
 func (t *transport) idle() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -241,7 +241,7 @@ func (t *transport) connected() bool {
 	return t.pc.ConnectionState() == webrtc.PeerConnectionStateConnected
 }
 
-// offersData tells whether the server's offer has a section for data channels.
+// offersData reports whether the server's offer has a section for data channels.
 func (t *transport) offersData() bool {
 	remote := t.pc.RemoteDescription()
 	return remote != nil && strings.Contains(remote.SDP, "m=application")

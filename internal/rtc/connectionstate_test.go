@@ -13,11 +13,11 @@ import (
 	"meet/internal/wire"
 )
 
-// A client that leaves an offer without an answer begins anew, but not while it has no socket to answer on.
+// A client that leaves an offer without an answer joins again, but not while it has no socket to answer on.
 func TestUnansweredOfferMakesTheClientRejoin(t *testing.T) {
 	h := newHouse(t, func(o *Options) { o.answerTimeout = 50 * time.Millisecond })
 	g := h.join(request("ada"))
-	eventually(t, "ada is told to begin anew", func() bool {
+	eventually(t, "ada is told to join again", func() bool {
 		return g.sink.got(func(m *livekit.SignalResponse) bool {
 			l := m.GetLeave()
 			return l.GetAction() == livekit.LeaveRequest_RECONNECT && l.GetReason() == livekit.DisconnectReason_STATE_MISMATCH && l.GetCanReconnect()

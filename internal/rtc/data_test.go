@@ -284,7 +284,7 @@ func FuzzData(f *testing.F) {
 }
 
 // Pion keeps what there was of a channel until the connection ends, its name too; so one who opens and closes channels for
-// hours, or gives them long names, has to begin anew.
+// hours, or gives them long names, has to join again.
 func TestChannelsAreBoundedOverTime(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before int32
@@ -334,7 +334,7 @@ func TestChannelsAreBounded(t *testing.T) {
 	}
 }
 
-// A client that sends more than was agreed on is told to begin anew, and does not make the server hold more.
+// A client that sends more than was agreed on is told to join again, and does not make the server hold more.
 func TestTooLargeMessageEndsTheSession(t *testing.T) {
 	h := newHouse(t)
 	req := request("mallory")
@@ -358,7 +358,7 @@ func TestTooLargeMessageEndsTheSession(t *testing.T) {
 	if err := dc.Send(make([]byte, peer.MaxMessage+1)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "mallory is told to begin anew", func() bool {
+	eventually(t, "mallory is told to join again", func() bool {
 		return m.sink.got(func(r *livekit.SignalResponse) bool {
 			return r.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 		})

@@ -36,7 +36,7 @@ func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
 	return pub
 }
 
-// subscribed tells whether g is subscribed to pub.
+// subscribed reports whether g is subscribed to pub.
 func (g *guest) subscribed(pub *Publication) bool {
 	g.t.Helper()
 	var yes bool

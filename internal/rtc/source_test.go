@@ -76,7 +76,7 @@ func (g *generator) WriteRTCP(packets []rtcp.Packet) error {
 	return nil
 }
 
-// received is what a client gets of one track.
+// received counts the packets that a client gets of one track.
 type received struct {
 	mu      sync.Mutex
 	mime    string

@@ -14,7 +14,7 @@ func updateMetadata(u *livekit.UpdateParticipantMetadata) *livekit.SignalRequest
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateMetadata{UpdateMetadata: u}}
 }
 
-// lastInfo is what s was last told of somebody.
+// lastInfo returns the latest state of a participant that was sent to s.
 func (s *sink) lastInfo(identity string) *livekit.ParticipantInfo {
 	var last *livekit.ParticipantInfo
 	for _, m := range s.all() {
@@ -27,7 +27,7 @@ func (s *sink) lastInfo(identity string) *livekit.ParticipantInfo {
 	return last
 }
 
-// lastRoom is what s was last told of the room.
+// lastRoom returns the latest state of the room that was sent to s.
 func (s *sink) lastRoom() *livekit.Room {
 	var last *livekit.Room
 	for _, m := range s.all() {

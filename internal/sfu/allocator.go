@@ -62,7 +62,7 @@ type PauseChange struct {
 	Paused bool
 }
 
-// share is what one track gets of the estimate.
+// share is the part of the estimate that one track gets.
 type share struct {
 	track    *DownTrack
 	priority atomic.Int32

@@ -9,7 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// binding is what a track's connection has negotiated.
+// binding holds the results of the negotiation of a track's connection.
 type binding struct {
 	bound  bool                        // the connection has settled the codec the Receiver gets
 	writer interceptor.RTPWriter       // nil until the connection can send

@@ -69,7 +69,7 @@ const (
 	heldUnknown = -2 // the track is new
 )
 
-// claim is what one track asks of the division.
+// claim is the request of one track in the division.
 type claim struct {
 	levels   []level
 	priority int  // the highest gets first

@@ -109,7 +109,7 @@ func TestSilenceEndsWithTheMute(t *testing.T) {
 	})
 }
 
-// The last picture of a track that is over makes place for a black one.
+// A black picture replaces the last one of a track that has ended.
 func TestBlankSendsABlackVP8Picture(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.d.Blank()

@@ -52,7 +52,7 @@ type LayerSink struct {
 	raw     []byte // scratch
 }
 
-// sinkState is what a LayerSink passes on.
+// sinkState is the state of a LayerSink. The comments say what it passes on.
 type sinkState = int32
 
 const (

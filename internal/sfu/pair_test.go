@@ -302,7 +302,7 @@ func (c *call) watch(read func() ([]rtcp.Packet, interceptor.Attributes, error))
 	return r
 }
 
-// keyFrameAsked tells whether one was since the last time.
+// keyFrameAsked reports whether one was since the last time.
 func (r *received) keyFrameAsked() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

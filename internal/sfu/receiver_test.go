@@ -12,7 +12,7 @@ import (
 )
 
 // TestKeyFrameRequestsOfOneLayerAreThrottled checks that a layer asks once an interval, and that what was asked for too
-// early is asked for when the interval is over.
+// early is asked for when the interval has passed.
 func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	g := newRig(t, 2, false)
 	l, other := g.r.layer(0), g.r.layer(1)

@@ -6,7 +6,7 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// reporting is what a track and its subscriber report to each other.
+// reporting holds the reports that a track and its subscriber send to each other.
 type reporting struct {
 	packets, octets uint64 // sent
 	reception       receptionTracker

@@ -76,7 +76,7 @@ var (
 	inserted = regexp.MustCompile(`\$\{[^}]*\}`)
 )
 
-// isThere tells whether the repository has that test. What a title's template inserts may be anything.
+// isThere reports whether the repository has that test. What a title's template inserts may be anything.
 func isThere(t *testing.T, test string) bool {
 	t.Helper()
 	if m := goTest.FindStringSubmatch(test); m != nil {

@@ -195,7 +195,7 @@ func ffprobe(t *testing.T, path, entry string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestJoinRestartsLoopedFilesTogether: files that are not of one length begin anew together, without a jump in the record.
+// TestJoinRestartsLoopedFilesTogether: files of different lengths restart together, without a jump in the record.
 func TestJoinRestartsLoopedFilesTogether(t *testing.T) {
 	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -65,7 +65,7 @@ func TestEveryMethodOfTheSDKIsAnswered(t *testing.T) {
 	}
 }
 
-// isCall tells whether a function takes a context and a message and returns a message and an error.
+// isCall reports whether a function takes a context and a message and returns a message and an error.
 func isCall(f reflect.Type) bool {
 	message := reflect.TypeFor[proto.Message]()
 	return f.NumIn() == 2 && f.NumOut() == 2 && f.In(0) == reflect.TypeFor[context.Context]() && f.In(1).Implements(message)

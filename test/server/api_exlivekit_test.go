@@ -32,7 +32,7 @@ type elixirCall struct {
 	check            func(body []byte) bool
 }
 
-// decodes tells whether a body is a message that passes.
+// decodes reports whether a body is a message that passes.
 func decodes[M any, P interface {
 	*M
 	proto.Message

@@ -17,7 +17,7 @@ const (
 	inProtobuf = "application/protobuf"
 )
 
-// answer is what a call was answered, read to its end.
+// answer is the response to a call, read to its end.
 type answer struct {
 	status      int
 	contentType string

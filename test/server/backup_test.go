@@ -16,7 +16,7 @@ import (
 // picture is an H264 key frame: parameter sets and the start of an IDR slice.
 var picture = []byte{0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xd9, 0, 0, 0, 1, 0x68, 0xcb, 0x83, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0x0a}
 
-// asked tells whether g was last told to send track sid in that codec.
+// asked reports whether g was last told to send track sid in that codec.
 func asked(g *guest, sid, codec string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

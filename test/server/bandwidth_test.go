@@ -260,7 +260,7 @@ func TestVideoIsPausedByImportanceOnTooNarrowALink(t *testing.T) {
 	})
 }
 
-// stays tells whether track sid has come in that layer alone for so long.
+// stays reports whether track sid has come in that layer alone for so long.
 func (v *viewer) stays(sid string, layer int, d time.Duration) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -104,7 +104,7 @@ func TestSlowReaderDelaysItsSender(t *testing.T) {
 	})
 }
 
-// Somebody who does not read at all does not keep data from the others, and is told to begin anew.
+// Somebody who does not read at all does not keep data from the others, and is told to join again.
 func TestStuckReaderIsDisconnectedAndDelaysNobody(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -86,14 +86,14 @@ func (g *guest) all() []*livekit.SignalResponse {
 	return slices.Clone(g.messages)
 }
 
-// saw tells whether a message that matches has come.
+// saw reports whether a message that matches has come.
 func (g *guest) saw(match func(*livekit.SignalResponse) bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.messages, match)
 }
 
-// receives tells whether g gets media of track sid, and at least n packets.
+// receives reports whether g gets media of track sid, and at least n packets.
 func (g *guest) receives(sid string, n uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -119,7 +119,7 @@ func (g *guest) packets() []*livekit.DataPacket {
 	return slices.Clone(g.data)
 }
 
-// knows tells whether the latest word on a participant matches.
+// knows reports whether the latest word on a participant matches.
 func (g *guest) knows(identity string, match func(*livekit.ParticipantInfo) bool) bool {
 	var last *livekit.ParticipantInfo
 	for _, m := range g.all() {

@@ -13,7 +13,7 @@ import (
 	"meet/test/impair"
 )
 
-// quality is what g was last told of o's connection, and whether it was told at all.
+// quality returns the latest quality of o's connection that was sent to g, and whether any was.
 func (g *guest) quality(o *guest) (q livekit.ConnectionQuality, told bool) {
 	sid := o.Participant().Sid
 	g.mu.Lock()

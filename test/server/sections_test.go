@@ -26,7 +26,7 @@ func (g *guest) sections() int {
 	return n
 }
 
-// sent tells whether the server has said, in its latest description, that it sends that track.
+// sent reports whether the server has said, in its latest description, that it sends that track.
 func (g *guest) sent(sid string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -6,7 +6,7 @@ import "meet/internal/sfu/codec"
 // layer, nearly three in three. Frames need others some ten frames back at most.
 const frameMemory = 256
 
-// frameVerdict is what was decided on one frame.
+// frameVerdict is the decision on one frame.
 type frameVerdict struct {
 	number uint16
 	state  frameState

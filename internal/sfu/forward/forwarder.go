@@ -46,7 +46,7 @@ func (f *Forwarder) Start(p *Packet, align func(from, to int) (uint32, bool)) {
 	f.selector.begin()
 }
 
-// Decision is what to do with a packet.
+// Decision says what to do with a packet.
 type Decision struct {
 	Sent  *Sent // how it goes out; nil when it does not
 	Waits bool  // the layers that are wanted can only begin with a key frame

@@ -16,7 +16,7 @@ type numbering struct {
 	highest uint16 // the publisher's number, forwarded or left out
 }
 
-// run is what is added to the publisher's numbers from first on.
+// run is the offset that is added to the publisher's numbers from first on.
 type run struct {
 	first   uint16 // the publisher's sequence number
 	seq     uint16
@@ -29,7 +29,7 @@ func (n *numbering) begin(r run) {
 	n.highest = r.first - 1
 }
 
-// delta is what is added to the newest numbers.
+// delta returns the offset that is added to the newest numbers.
 func (n *numbering) delta() uint16 { return n.runs[n.newest].seq }
 
 // find returns the run of packet seq, nil for one from before the first that is remembered.

@@ -79,7 +79,7 @@ func FuzzPacketUnmarshal(f *testing.F) {
 	})
 }
 
-// within tells whether part is a piece of raw's own memory.
+// within reports whether part is a piece of raw's own memory.
 func within(raw, part []byte) bool {
 	for i := range raw {
 		if &raw[i] == &part[0] {

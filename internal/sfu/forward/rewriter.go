@@ -16,7 +16,7 @@ type rewriter struct {
 	ssrc    uint32 // of that layer's stream
 	numbers numbering
 
-	// tsDelta is what is added to each layer's timestamps, once known for the stream tsSource. Layers count from
+	// tsDelta is the offset that is added to each layer's timestamps, once known for the stream tsSource. Layers count from
 	// different origins.
 	tsDelta  [MaxLayers]uint32
 	tsKnown  [MaxLayers]certainty
@@ -50,7 +50,7 @@ type vp8Numbers struct {
 	hasLeftOut        bool
 }
 
-// Rewrite is what a forwarded packet carries in place of the publisher's numbers.
+// Rewrite holds the numbers that a forwarded packet carries in place of the publisher's.
 type Rewrite struct {
 	Seq     uint16
 	TS      uint32

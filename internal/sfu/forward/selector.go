@@ -24,7 +24,7 @@ type selector struct {
 	told   uint32                     // mask the subscriber knows
 }
 
-// verdict is what to do with a packet.
+// verdict is the selector's decision on a packet.
 type verdict struct {
 	forward bool
 	marker  bool       // it is the last of its picture, towards this subscriber

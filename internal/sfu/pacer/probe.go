@@ -12,7 +12,7 @@ import (
 // to estimate from.
 const feedbackStale = 2 * time.Second
 
-// promise is what the client has negotiated.
+// promise is the feedback that the client has negotiated.
 type promise uint8
 
 const (
@@ -105,7 +105,7 @@ func (p *Pacer) adoptLocked(now time.Time) {
 	}
 }
 
-// Capacity is what is known of a connection.
+// Capacity describes how much a connection carries, as far as it is known.
 type Capacity struct {
 	Bitrate int           // bits/s
 	Full    bool          // the path has shown that it carries no more

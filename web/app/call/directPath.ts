@@ -325,7 +325,7 @@ function serve(publication: RemoteTrackPublication, full: boolean): void {
   else if (publication.track) publication.track.mediaStreamTrack.enabled = full; // iOS has no volume to set
 }
 
-/** arrives tells whether everything that somebody sends comes by the server. */
+/** arrives reports whether everything that somebody sends comes by the server. */
 async function arrives(other: RemoteParticipant): Promise<boolean> {
   for (const { track } of publications(other).values()) if ((await countedOf(track)) === 0) return false;
   return true;

@@ -17,7 +17,7 @@ export function orderTiles(tiles: readonly TrackReferenceOrPlaceholder[]): Track
   );
 }
 
-/** hasStage tells whether the first tile, somebody else's screen, takes the stage. */
+/** hasStage reports whether the first tile, somebody else's screen, takes the stage. */
 export function hasStage(ordered: readonly TrackReferenceOrPlaceholder[]): boolean {
   const [first] = ordered;
   return first !== undefined && isScreen(first) && !first.participant.isLocal;

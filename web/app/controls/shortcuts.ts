@@ -21,7 +21,7 @@ export function actionFor(press: KeyPress, actions: readonly Action[], quiet: bo
   return actions.find((action) => action.keys.includes(name));
 }
 
-/** isTyping tells whether keys belong to what has the focus. */
+/** isTyping reports whether keys belong to what has the focus. */
 export function isTyping(focused: Element | null): boolean {
   return focused !== null && focused.closest("input, textarea, select, [contenteditable=true]") !== null;
 }
@@ -33,7 +33,7 @@ export function keyText(key: string, apple: boolean): string {
   return apple ? `⌘${second.toUpperCase()}` : `Ctrl+${second.toUpperCase()}`;
 }
 
-/** isApple tells whether the keyboard has a command key. */
+/** isApple reports whether the keyboard has a command key. */
 export function isApple(): boolean {
   return /Mac|iPhone|iPad/.test(navigator.userAgent);
 }

@@ -100,7 +100,7 @@ export class PeerLink {
     void this.#sender(role).replaceTrack(track).catch(() => undefined); // it fails on a closed connection alone
   }
 
-  /** say sends the other a message, and tells whether it could. */
+  /** say sends the other a message, and reports whether it could. */
   say(message: unknown): boolean {
     if (this.#channel?.readyState !== "open") return false;
     this.#channel.send(JSON.stringify(message));
