@@ -144,7 +144,7 @@ func (j join) ticket(w world) (config.Config, string, error) {
 	if err != nil {
 		return cfg, "", err
 	}
-	identity := cmp.Or(j.Identity, j.P, "cli-"+time.Now().Format("150405.000"))
+	identity := cmp.Or(j.Identity, j.P, unusedName("cli-"))
 	raw, err := token.New(key.Name, key.Secret).SetIdentity(identity).SetName(cmp.Or(j.Name, identity)).
 		SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room}).ToJWT()
 	return cfg, raw, err

@@ -129,7 +129,7 @@ func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
 		return plan, usageError{err}
 	}
 	if l.Room == "" {
-		l.Room = "load-" + time.Now().Format("150405")
+		l.Room = unusedName("load-")
 	}
 	plan = loadtest.Plan{
 		Room: l.Room, Rooms: l.Rooms, Video: l.Publishers, Audio: l.Audio, Subscribers: l.Listeners, Layout: layout, Simulcast: l.Simulcast,

@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"fmt"
+	"strings"
 )
 
 // roomTarget is the room a command is about, as the first argument or as the flag LiveKit's tools have.
@@ -60,3 +62,7 @@ func (t targets) from(args ...string) error {
 	}
 	return nil
 }
+
+// unusedName makes a name up: prefix and eight random letters and digits (40 bits), so that commands which start at the
+// same moment get different ones.
+func unusedName(prefix string) string { return prefix + strings.ToLower(rand.Text()[:8]) }

@@ -105,3 +105,13 @@ func TestServerAddressPrefersTheFlagToTheSettings(t *testing.T) {
 		}
 	}
 }
+
+func TestUnusedNamesDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		seen[unusedName("cli-")] = true
+	}
+	if len(seen) != 1000 {
+		t.Errorf("%d names of 1000", len(seen))
+	}
+}
