@@ -143,7 +143,7 @@ func (d *DownTrack) SetMuted(muted bool) {
 func (d *DownTrack) Ended() {}
 
 func (d *DownTrack) writeLocked(p *Packet) {
-	if d.fwd.Follows(p) {
+	if d.fwd.Follows(&p.Packet) {
 		d.forwardLocked(p)
 	} else if d.switchLocked(p) {
 		d.forwardLocked(p)
@@ -153,7 +153,7 @@ func (d *DownTrack) writeLocked(p *Packet) {
 
 // forwardLocked sends a packet of the stream that is being forwarded, if it is of the layers the subscriber gets.
 func (d *DownTrack) forwardLocked(p *Packet) {
-	v := d.fwd.Forward(p, d.selection.target)
+	v := d.fwd.Forward(&p.Packet, d.selection.target)
 	out := v.Sent
 	if v.Waits || out != nil && p.Broken && !p.Info.KeyFrame {
 		d.askKeyFrameLocked(p)
@@ -183,7 +183,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	if len(p.Payload) == 0 {
 		return false // padding begins nothing
 	}
-	d.fwd.Start(p, d.receiver.align)
+	d.fwd.Start(&p.Packet, d.receiver.align)
 	if d.video {
 		d.options.Tap.pacer.DropIfFull(d.binding.ssrc)
 	}
@@ -192,9 +192,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 
 // catchUpLocked sends what came before p though it belongs behind it: see layer.replay.
 func (d *DownTrack) catchUpLocked(p *Packet) {
-	if l := d.receiver.layer(p.Layer); l != nil {
-		l.replay(p, &d.repair.packet, d.repair.raw, d.forwardLocked)
-	}
+	p.from.replay(p, &d.repair.packet, d.repair.raw, d.forwardLocked)
 }
 
 // ID is the track's sid, for pion and the subscriber's SDP.

@@ -73,11 +73,9 @@ func (d *DownTrack) playableLocked(mime, fmtp string) (c webrtc.RTPCodecParamete
 	return c, ok, ok
 }
 
-// sends reports whether p belongs to a stream of the Receiver: a packet of an earlier Receiver may still be under way.
-func (r *Receiver) sends(p *Packet) bool {
-	l := r.layer(p.Layer)
-	return l != nil && l.ssrc == p.Header.SSRC
-}
+// sends reports whether p is of a layer of the Receiver: packets of an earlier Receiver, or of a layer that has been
+// replaced, may still be under way.
+func (r *Receiver) sends(p *Packet) bool { return p.from == r.layer(p.Layer) }
 
 // isVideo reports whether a MIME type is that of video.
 func isVideo(mime string) bool { return strings.HasPrefix(strings.ToLower(mime), "video/") }

@@ -89,7 +89,7 @@ func (l *layer) deliverUndescribed(now time.Time) {
 }
 
 // replay gives write the packets that have come though they belong behind first: the rest of a key frame whose first packet
-// was lost and came again. It uses p and raw as scratch. Only what the layer's read goroutine calls may call it.
+// was lost and came again. It uses p and raw as scratch. Only the layer's read goroutine may call it.
 func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
 	highest, from := l.highest(), first.Header.SequenceNumber+1
 	if oldest := highest - videoHistory + 1; int16(oldest-from) > 0 {
@@ -97,7 +97,7 @@ func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
 	}
 	for seq := from; int16(highest-seq) >= 0; seq++ {
 		if l.recall(seq, p, raw) && l.describe(p) == nil {
-			p.Layer, p.Arrival = first.Layer, first.Arrival
+			p.from, p.Layer, p.Arrival = l, first.Layer, first.Arrival
 			write(p)
 		}
 	}

@@ -73,6 +73,7 @@ func newLayer(r *Receiver, n int, source TrackSource) *layer {
 		size = audioHistory
 	}
 	l := &layer{r: r, n: n, source: source, ssrc: source.Info().SSRC, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
+	l.pkt.from, l.late.from = l, l
 	l.meter.steady = !r.options.Sparse
 	if r.options.DescriptorID != 0 {
 		l.descriptors = new(codec.Descriptors)

@@ -195,9 +195,8 @@ func (s *LayerSink) catchUpLocked(p *Packet) {
 	if s.raw == nil {
 		s.raw = make([]byte, mtu)
 	}
-	l := s.receiver.layer(p.Layer)
-	l.replay(p, &s.late, s.raw, func(late *Packet) {
-		if !p.Info.Frame.New || !slices.Contains(l.undescribed, late.Header.SequenceNumber) {
+	p.from.replay(p, &s.late, s.raw, func(late *Packet) {
+		if !p.Info.Frame.New || !slices.Contains(p.from.undescribed, late.Header.SequenceNumber) {
 			s.writeLocked(late)
 		}
 	})

@@ -299,6 +299,27 @@ func TestStoppedLayerSinkCallsNobody(t *testing.T) {
 	}
 }
 
+// TestNoSinkBeginsWithAReplacedLayer delivers what a layer still had under way when another took its place, with the same
+// SSRC.
+func TestNoSinkBeginsWithAReplacedLayer(t *testing.T) {
+	g := newRig(t, 1, false)
+	m := &memory{}
+	s := NewLayerSink(g.r, 0, m)
+	s.Start()
+	defer s.Stop()
+	old := g.r.layer(0)
+	g.r.layers[0].Store(testLayer(g.r, 0, old.ssrc, g.up))
+	key := picture{seq: 1, ts: 3000, id: 1, key: true}
+	old.handle(key.raw(t, old.ssrc), g.now)
+	if recorded, sent := m.numbers(), g.out.take(); len(recorded) > 0 || len(sent) > 0 {
+		t.Errorf("recorded %v, sent %d packets", recorded, len(sent))
+	}
+	g.feedAll(2, true)
+	if recorded, sent := m.numbers(), g.out.take(); !slices.Equal(recorded, []uint16{2}) || len(sent) != 1 {
+		t.Errorf("recorded %v, sent %d packets of the new layer, want number 2", recorded, len(sent))
+	}
+}
+
 // TestMutedLayerSinkPassesNoPackets makes the calls of a packet that is under way when a mute begins.
 func TestMutedLayerSinkPassesNoPackets(t *testing.T) {
 	g, s, m := newLayerRig(t, 1, 0)

@@ -18,7 +18,7 @@ type moment struct {
 
 const unknownMoment = -time.Hour
 
-func TestMomentsOfPackets(t *testing.T) {
+func TestMomentsFollowThePublishersClock(t *testing.T) {
 	began, arrived := time.Unix(2_000_000_000, 0), time.Now()
 	// reported is the clock by a report that timestamp stamp is the moment at.
 	reported := func(stamp uint32, at time.Duration) Clock {
@@ -98,7 +98,8 @@ func TestMomentsOfPackets(t *testing.T) {
 				if step.restart {
 					m.restart()
 				}
-				p := &Packet{Arrival: arrived.Add(step.arrival)}
+				p := &Packet{}
+				p.Arrival = arrived.Add(step.arrival)
 				number += 2
 				p.Header.SequenceNumber, p.Header.Timestamp = number, step.stamp
 				if step.late {

@@ -17,7 +17,7 @@ func (d *DownTrack) unpackLocked(p *Packet) {
 		// Senders repeat what they sent just before, so the copies are those of the numbers before this one.
 		age := uint16(len(blocks) - 1 - i)
 		q.Header.SequenceNumber = p.Header.SequenceNumber - age
-		if len(b.Payload) == 0 || d.fwd.HasForwarded(q) || age > 0 && !d.fwd.Lacks(q) {
+		if len(b.Payload) == 0 || d.fwd.HasForwarded(&q.Packet) || age > 0 && !d.fwd.Lacks(&q.Packet) {
 			continue
 		}
 		q.Header.Timestamp = p.Header.Timestamp - b.Offset

@@ -6,8 +6,12 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// Packet is one RTP packet on its way from a publisher to the sinks.
-type Packet = forward.Packet
+// Packet is one RTP packet on its way from a publisher to the sinks. It is overwritten by the next packet: a sink that
+// keeps anything of it copies.
+type Packet struct {
+	forward.Packet
+	from *layer // may have been replaced in its Receiver meanwhile
+}
 
 // Sink is anything fed by a Receiver: a DownTrack, a recorder's LayerSink. No method may block.
 type Sink interface {

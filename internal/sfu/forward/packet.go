@@ -14,8 +14,7 @@ const MaxLayers = 3
 
 var errPadding = errors.New("forward: padding longer than the packet")
 
-// Packet is one RTP packet on its way from a publisher to the sinks. It is the reader's own and is overwritten by the
-// next packet: a sink that keeps anything of it copies.
+// Packet is one RTP packet of a publisher.
 type Packet struct {
 	Header  rtp.Header
 	Payload []byte    // without padding
