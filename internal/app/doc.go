@@ -3,8 +3,8 @@
 // [New] reads top to bottom in the order of dependence and opens every socket and folder, so that what can fail at
 // the start fails there. Each part that must be closed goes on one stack:
 //
-//	sockets ─▶ data folder ─▶ store ─▶ lobby ─▶ webhooks ─▶ HTTP server ─▶ rooms
+//	sockets ─▶ TURN ─▶ data folder ─▶ store ─▶ lobby ─▶ front end ─▶ webhooks ─▶ agents, direct calls ─▶ HTTP server ─▶ rooms
 //
-// [App.Run] starts the one goroutine of this package, which serves HTTP and ends when the server closes.
-// [App.Close] pops the stack: rooms end first, while the sockets that carry the farewell are still open.
+// [App.Run] starts a goroutine that serves HTTP and ends when the server closes. Another one updates the front end, if
+// that is enabled. [App.Close] pops the stack: rooms end first, while the sockets that carry the farewell are still open.
 package app

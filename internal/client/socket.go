@@ -107,6 +107,8 @@ func (s *socket) read() (*livekit.SignalResponse, error) {
 	return s.decode()
 }
 
+// decode reads one message. It does not use package frame, whose limits on the number of values are for what a server takes
+// from strangers: a JoinResponse of a large room exceeds them.
 func (s *socket) decode() (*livekit.SignalResponse, error) {
 	kind, data, err := s.ws.ReadMessage()
 	if err != nil {

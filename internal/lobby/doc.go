@@ -7,5 +7,6 @@
 //	                                        └──notify──▶ Subscribe
 //
 // Neither arrow can fill up: keep takes the latest state of each changed meeting, and a subscriber gets one mark
-// for any number of changes. There is one lock, mu, and nothing done under it can wait.
+// for any number of changes. The locks of [Lobby] and of its reserved identities are never held together, and nothing
+// done under them can wait.
 package lobby

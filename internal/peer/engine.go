@@ -20,7 +20,7 @@ import (
 )
 
 // Times after which ICE calls a connection disconnected and then failed, and between keep-alives: those of the reference
-// server (docs/protocol.md, 0.4).
+// server (docs/protocol.md, 7.3).
 const (
 	iceDisconnected = 10 * time.Second
 	iceFailed       = 5 * time.Second

@@ -22,7 +22,8 @@ type Options struct {
 	Log    *slog.Logger // required
 	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own
 	TCP    peer.TCPMux  // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
-	// OnEvent receives everything that happens in rooms, in order for each room. It must not block.
+	// OnEvent receives everything that happens in rooms, in order for each room. It runs on the room's loop, so it must not
+	// block, nor call a method of Rooms that waits for the loop.
 	OnEvent func(Event)
 	// RefreshToken makes a token by which the participant can return, with the grants of the token it presented. Nil
 	// sends none.

@@ -16,8 +16,10 @@ type Subscription struct {
 	pub        *Publication
 	down       *sfu.DownTrack
 	state      subscriptionState
-	codec      *publishedCodec // to play; its media may not have come yet
-	plays      *publishedCodec // fed to the DownTrack; nil until there is one that the client takes
+	// The codecs of the publication come and go under any state: a Playing subscription waits for the next one with its
+	// DownTrack started.
+	codec *publishedCodec // to play; its media may not have come yet
+	plays *publishedCodec // fed to the DownTrack; nil until there is one that the client takes
 	subscriptionInputs
 	settle    *time.Timer // running until changed settings, or a measured frame rate, take effect
 	settleDue time.Time

@@ -7,7 +7,8 @@ import (
 	"meet/internal/sfu/pacer"
 )
 
-// Packets remembered for retransmission, as many as the reference server keeps. Powers of two, for the index.
+// Packets remembered for retransmission, at least as many as the reference server keeps (docs/protocol.md, 0.4). Powers of
+// two, for the index.
 const (
 	videoHistory = 512
 	audioHistory = 256
