@@ -13,6 +13,8 @@ import (
 var (
 	// document matches the name of a Markdown file, or its address.
 	document = regexp.MustCompile(`[\w./:-]*\w\.md\b`)
+	// source matches the path of a source file in this repository.
+	source = regexp.MustCompile(`(?:^|[\s(])((?:cmd|internal|scripts|test|web)/[\w./-]*\w\.(?:css|go|jsx?|sh|templ|tsx?))\b`)
 	// comment matches what a line of source code may have as a comment, also inside a block comment.
 	comment = regexp.MustCompile(`(?:^|\s)(?://|#|/?\*).*`)
 	// protocolSection matches a citation of docs/protocol.md with its sections.
@@ -51,15 +53,19 @@ func texts(t *testing.T) map[string]string {
 	return all
 }
 
-// missingDocuments returns the documents that a file names in a comment, or anywhere if it is a document itself, and that
-// are not in the repository: neither from its top nor from the file's folder. Addresses are left out.
-func missingDocuments(file, text string) []string {
+// missingFiles returns the documents and source files that a file names in a comment, or anywhere if it is a document
+// itself, and that are not in the repository: neither from its top nor from the file's folder. Addresses are left out.
+func missingFiles(file, text string) []string {
 	var missing []string
 	for line := range strings.Lines(text) {
 		if filepath.Ext(file) != ".md" {
 			line = comment.FindString(line)
 		}
-		for _, name := range document.FindAllString(line, -1) {
+		names := document.FindAllString(line, -1)
+		for _, m := range source.FindAllStringSubmatch(line, -1) {
+			names = append(names, m[1])
+		}
+		for _, name := range names {
 			if strings.Contains(name, "://") {
 				continue
 			}
@@ -102,8 +108,9 @@ func sectionsOfProtocol(t *testing.T) []string {
 	return sections
 }
 
-// TestCitedDocumentsExist: a stranger can open every document that a file of the repository cites, at the cited section.
-func TestCitedDocumentsExist(t *testing.T) {
+// TestCitedFilesExist: a stranger can open every document and source file that a file of the repository cites, a document
+// at the cited section.
+func TestCitedFilesExist(t *testing.T) {
 	sections := sectionsOfProtocol(t)
 	all := texts(t)
 	if len(all) < 100 {
@@ -113,7 +120,7 @@ func TestCitedDocumentsExist(t *testing.T) {
 		if strings.HasPrefix(file, "test/arch/") {
 			continue // names documents that do not exist, to test this test
 		}
-		for _, name := range missingDocuments(file, text) {
+		for _, name := range missingFiles(file, text) {
 			t.Errorf("%s cites %s, which is not in the repository", file, name)
 		}
 		for _, section := range missingSections(text, sections) {
@@ -152,8 +159,11 @@ func TestMissingCitationsAreFound(t *testing.T) {
 		{"docs/security.md", "[table](compatibility.md), [none](notes.md)", 1},
 		{"scripts/check.sh", "# see docs/notes.md", 1},
 		{"web/app/x.ts", "/** see docs/notes.md */", 1},
+		{"web/app/x.ts", "// see scripts/notes.js", 1},
+		{"internal/wire/doc.go", "// see test/arch/citations_test.go and server/pkg/rtc/notes.go", 0},
+		{"internal/wire/doc.go", "// see internal/wire/notes.go, and others", 1},
 	} {
-		if got := missingDocuments(tt.file, tt.text); len(got) != tt.missing {
+		if got := missingFiles(tt.file, tt.text); len(got) != tt.missing {
 			t.Errorf("%s: %q: found %q, want %d", tt.file, tt.text, got, tt.missing)
 		}
 	}

@@ -77,7 +77,7 @@ for (const [mode, singlePeerConnection] of modes) {
     await Promise.all([publish(ada), publish(bo)]);
     await Promise.all([ada.sees('Bo'), bo.sees('Ada')]);
     expect(await protocols(bo)).toBe('udp');
-    for (const scenario of ['force-tcp', 'force-tls']) { // TLS comes with TURN; until then it is TCP
+    for (const scenario of ['force-tcp', 'force-tls']) { // without TURN there is no TLS: it is TCP
       await suffer(bo, scenario);
       await Promise.all([ada.sees('Bo', `after ${scenario}`), bo.sees('Ada', `after ${scenario}`)]);
       expect(await protocols(bo)).toBe('tcp');

@@ -7,7 +7,7 @@
 // A [Proxy] is one access link: all clients that go through it share its two ways, as the two peer connections of one
 // LiveKit client do. Each client address has a socket of its own towards the target, which therefore tells them apart.
 // A client is led through by giving it the proxy's address in place of the candidates of the server, see
-// client.Options.Via and test/browser/impair.js. Whatever answers from the client's own candidates goes around; an
+// client.Options.Via and test/browser/link.js. Whatever answers from the client's own candidates goes around; an
 // ICE-lite server does not.
 //
 // Goroutines: one reads from the clients, one for each client reads from the target, one for each way hands on what is

@@ -14,7 +14,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // light-dark() and dynamic viewport units are used as written.
     target: ["chrome123", "firefox120", "safari17.5"],
-    // livekit-client and React together; scripts/budget.js holds the compressed size.
+    // livekit-client and React together; internal/assets/embedded_test.go holds the compressed size.
     chunkSizeWarningLimit: 1200,
     rolldownOptions: {
       // The entries, one for each page; what belongs to them goes into the build's manifest under these names.
