@@ -53,10 +53,10 @@ if $fast; then
   exit 0
 fi
 
-# Four at a time on two cores: those that run side by side mostly wait. The package that takes longest begins, so that
-# others run beside all of it.
+# Three packages and four tests of each at a time on two cores: they mostly wait. The package that takes longest begins, so
+# that others run beside all of it.
 step "Go tests"
-go tool gotestsum --format pkgname -- -race -shuffle=on -parallel 4 -timeout 30m ./test/server ./...
+go tool gotestsum --format pkgname -- -race -shuffle=on -p 3 -parallel 4 -timeout 30m ./test/server ./...
 
 # The suites with LiveKit's SDKs mostly wait, so all run side by side. Each prints its output when it has ended.
 suites=(front-end go go-2.16 node agents)
