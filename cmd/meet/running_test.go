@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,10 +12,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"meet/internal/app"
 	"meet/internal/client"
 	"meet/internal/config"
 	"meet/internal/token"
+	"meet/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,29 +25,14 @@ const testKey, testSecret = "key", "a secret of more than thirty-two characters"
 // serving runs the whole server in this process until stop, or the test's end.
 func serving(t *testing.T) (address string, stop func()) {
 	t.Helper()
-	cfg := config.Default()
-	cfg.Listen, cfg.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
+	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{{Name: testKey, Secret: testSecret}}
-	a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
+	s := harness.Start(t, cfg)
+	return s.URL(), func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { // ends with stop
-		if err := a.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	stop = sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return "http://" + a.Addr().String(), stop
 }
 
 // output is what a command prints, while it runs.

@@ -16,6 +16,7 @@ import (
 
 	"meet/internal/frame"
 	"meet/internal/token"
+	"meet/test/measure"
 )
 
 // TestHandlerRefusesWhoIsNoWorker: without the grant, without registering, and with what cannot be read, nobody is a
@@ -202,9 +203,8 @@ func TestDeafWorkerDoesNotDelayTheEnd(t *testing.T) {
 	}
 	began := time.Now()
 	d.Close() // with 32 MB on the way to it
-	if took := time.Since(began); took > writeLimit {
-		t.Errorf("it took %v", took)
-	}
+	// Three times this, which a busy machine may take, is still less than a Close that waits for its writes to fail.
+	measure.Within(t, "the server ends", time.Since(began), writeLimit/5)
 	_ = h.ws.Close()
 }
 
