@@ -89,7 +89,7 @@ func TestEveryPageHasItsFiles(t *testing.T) {
 }
 
 // What a visitor downloads before a page works, compressed, in bytes.
-func TestScriptBudget(t *testing.T) {
+func TestScriptsStayWithinBudget(t *testing.T) {
 	b := embedded(t)
 	for name, budget := range map[string]int64{"lobby": 10_000, "room": 330_000} {
 		e := b.Entries[name]

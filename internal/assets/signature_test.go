@@ -57,8 +57,8 @@ func (s signer) sign(build map[string][]byte) map[string][]byte {
 	return build
 }
 
-// TestSignatureOfMinisign verifies what minisign 0.11 made.
-func TestSignatureOfMinisign(t *testing.T) {
+// TestSignatureOfMinisignIsVerified verifies what minisign 0.11 made.
+func TestSignatureOfMinisignIsVerified(t *testing.T) {
 	const public = "RWSXC0GqybzkC1Hkv8cK2s14YpbvLp8KV8bEVUjpdxCe7/rl2D/KIu6j"
 	const signature = `untrusted comment: signature from minisign secret key
 RUSXC0GqybzkC8tKfE0OppiYH+RlgsJpYBhs5nv/JT3SCtkA70GZDquT9P6FuMi2PpGWShXkcd90lSJXYHq0KJ0y93+TiSEO0AU=
@@ -80,8 +80,8 @@ trusted comment: build 1
 	}
 }
 
-// TestSignedBuilds: with a key only what it has signed is taken, and what was changed after that is refused in a sentence.
-func TestSignedBuilds(t *testing.T) {
+// TestOnlyBuildsSignedByTheKeyAreTaken: with a key only what it has signed is taken, and what was changed after that is refused in a sentence.
+func TestOnlyBuildsSignedByTheKeyAreTaken(t *testing.T) {
 	ours, theirs := newSigner(t), newSigner(t)
 	good := build(t, "good", time.Time{})
 	other := build(t, "other", time.Time{})

@@ -37,7 +37,7 @@ func run(t *testing.T, u *assets.Update) assets.Outcome {
 }
 
 // What is new comes from Pages where Pages has it, from the commit where it has not, and never a second time.
-func TestUpdateFromGitHub(t *testing.T) {
+func TestUpdateFromGitHubFetchesEachFileOnce(t *testing.T) {
 	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
 	for _, tc := range []struct {
 		name    string

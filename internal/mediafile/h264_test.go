@@ -152,8 +152,8 @@ func TestH264ThatBrowsersDoNotDecodeIsRefused(t *testing.T) {
 	}
 }
 
-// TestH264ParameterSets: all sets that are in force come with each picture that a viewer may begin with.
-func TestH264ParameterSets(t *testing.T) {
+// TestH264KeyFrameComesWithAllParameterSets: all sets that are in force come with each picture that a viewer may begin with.
+func TestH264KeyFrameComesWithAllParameterSets(t *testing.T) {
 	key, delta := slice(idr, sliceI), slice(other, sliceP)
 	file := slices.Concat(
 		sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 1, 0), key, delta, // 0, 1
@@ -189,8 +189,8 @@ func TestH264ParameterSets(t *testing.T) {
 	}
 }
 
-// TestH264StartCodes: any number of zeros may stand before a start code, also before the first.
-func TestH264StartCodes(t *testing.T) {
+// TestH264StartCodeMayFollowAnyZeros: any number of zeros may stand before a start code, also before the first.
+func TestH264StartCodeMayFollowAnyZeros(t *testing.T) {
 	plain, err := os.ReadFile(makeFile(t, "a.h264", samples["any.h264"].args...))
 	if err != nil {
 		t.Fatal(err)

@@ -119,8 +119,8 @@ func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
 	}
 }
 
-// TestIVFEnds: what is cut off or followed by something else ends as damaged, after all whole frames.
-func TestIVFEnds(t *testing.T) {
+// TestIVFThatIsCutOffEndsAsDamaged: what is cut off or followed by something else ends as damaged, after all whole frames.
+func TestIVFThatIsCutOffEndsAsDamaged(t *testing.T) {
 	whole := ivfFile(10, 1, "VP80", pictures(0, 1, 2)...)
 	for name, tt := range map[string]struct {
 		file   []byte
@@ -187,8 +187,8 @@ func TestIVFOtherThan8Bit420IsRefused(t *testing.T) {
 	}
 }
 
-// TestVP9Hidden: a frame that is not shown is hidden unless it is in a superframe, which has a visible one.
-func TestVP9Hidden(t *testing.T) {
+// TestVP9FrameThatIsNotShownIsHidden: a frame that is not shown is hidden unless it is in a superframe, which has a visible one.
+func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
 	for name, tt := range map[string]struct {
 		frame       []byte
 		hidden, key bool

@@ -95,7 +95,7 @@ func written(t *testing.T, content []byte) string {
 
 var stereo = opusHeader(2, 0)
 
-// oggStreams are the files of TestOggStreams with their expected content, by default 151 packets of 20 ms.
+// oggStreams are the files of TestOggStreamIsReadToItsEnd with their expected content, by default 151 packets of 20 ms.
 var oggStreams = map[string]struct {
 	make    func(out *bytes.Buffer)
 	packets int
@@ -212,8 +212,8 @@ var oggStreams = map[string]struct {
 	}},
 }
 
-// TestOggStreams reads streams to their end, whatever is around their packets.
-func TestOggStreams(t *testing.T) {
+// TestOggStreamIsReadToItsEnd reads streams to their end, whatever is around their packets.
+func TestOggStreamIsReadToItsEnd(t *testing.T) {
 	for name, tt := range oggStreams {
 		t.Run(name, func(t *testing.T) {
 			if tt.packets == 0 {

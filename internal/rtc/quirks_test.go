@@ -96,7 +96,7 @@ func TestSDKVersionsDecideOnTCPChecksumsAndResponses(t *testing.T) {
 }
 
 // The quirks of the clients that matter most, whole.
-func TestQuirksOfMajorClients(t *testing.T) {
+func TestQuirksOfMajorClientsAreKnown(t *testing.T) {
 	modern := clientQuirks{ // what every quirk is for a client without any
 		tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, syncsStreams: true, mapsSections: true,
 		allResponses: true, reconnectResponse: true, trackUnpublished: true, lostQuality: true, newestSID: true,

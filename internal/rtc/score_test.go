@@ -77,7 +77,7 @@ func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 	}
 }
 
-func TestMeanOpinionScore(t *testing.T) {
+func TestMeanOpinionScoreRisesWithTheScore(t *testing.T) {
 	last := float32(0)
 	for score := -10.0; score <= 110; score += 5 {
 		got := opinion(score)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestNTPTimeInBothEras(t *testing.T) {
+func TestNTPTimeIsReadInBothEras(t *testing.T) {
 	for _, tt := range []struct {
 		ntp  uint64
 		want time.Time

@@ -77,7 +77,7 @@ func TestAudioLevelSmooths(t *testing.T) {
 }
 
 // The loudest packet counts, whenever in the interval it comes, and packets of other lengths count for their time.
-func TestAudioLevelOfMixedPackets(t *testing.T) {
+func TestAudioLevelIsOfTheLoudestPacket(t *testing.T) {
 	for name, levels := range map[string][]uint8{"first": {6, 20, 30}, "in the middle": {20, 6, 30}, "last": {30, 20, 6}} {
 		var a AudioLevel
 		for i, level := range levels {

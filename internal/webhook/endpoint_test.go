@@ -10,7 +10,7 @@ import (
 )
 
 // A name that leads into the own network is refused, one that is meant, or an address written out, is not.
-func TestPrivateReceivers(t *testing.T) {
+func TestReceiverInThePrivateNetworkIsRefused(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
 	name := strings.Replace(server.URL, "127.0.0.1", "LOCALHOST", 1) // stands for any name that leads here: only its usual spelling is let through

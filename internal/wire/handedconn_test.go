@@ -199,9 +199,9 @@ func TestTURNWithoutRelayEnds(t *testing.T) {
 	}
 }
 
-// TestQuotasOfConnections: one connection of a kind beyond its quota is closed, and there is room again when one has
-// ended.
-func TestQuotasOfConnections(t *testing.T) {
+// TestConnectionBeyondItsQuotaIsClosed: one connection of a kind beyond its quota is closed, and there is room again when
+// one has ended.
+func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
 	two := Quota{Total: 2, PerAddress: 2}
 	refused := make(chan string, 10)
 	s := newSplit(t, SplitOptions{HTTP: two, TURN: two, ICE: two, OnRefused: func(kind string, total uint64) {

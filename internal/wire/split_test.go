@@ -127,7 +127,7 @@ func TestLocalFragmentIsReadFromTheRequest(t *testing.T) {
 	}
 }
 
-func TestHTTPAndICEOnOnePort(t *testing.T) {
+func TestHTTPAndICEShareOnePort(t *testing.T) {
 	s := newSplit(t, SplitOptions{})
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -28,7 +28,7 @@ var binary string
 
 func TestMain(m *testing.M) { program.Main(m, &binary) }
 
-func TestScripts(t *testing.T) {
+func TestCommandsBehaveAsTheirScriptsSay(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

@@ -31,7 +31,7 @@ func shell(title string) Shell {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestPagesMatchTheirGoldenFiles(t *testing.T) {
 	tests := []struct {
 		name string
 		page templ.Component
@@ -117,7 +117,7 @@ func TestPagesObeyThePolicy(t *testing.T) {
 	}
 }
 
-func TestPagesWithoutNonce(t *testing.T) {
+func TestPageWithoutNonceNamesNone(t *testing.T) {
 	var got bytes.Buffer
 	if err := RoomPage(RoomView{Shell: shell("Meet"), Room: "r"}).Render(t.Context(), &got); err != nil {
 		t.Fatal(err)
