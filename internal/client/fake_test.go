@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/livekit/protocol/livekit"
@@ -217,12 +218,13 @@ func (f *fake) answer(offer *livekit.SessionDescription) {
 		f.t.Error(err)
 		return
 	}
-	gathered := webrtc.GatheringCompletePromise(f.pc)
 	if err := f.pc.SetLocalDescription(answer); err != nil {
 		f.t.Error(err)
 		return
 	}
-	<-gathered
+	for f.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete { // a promise may be lost when ICE restarts
+		time.Sleep(time.Millisecond)
+	}
 	desc := &livekit.SessionDescription{Type: "answer", Sdp: f.pc.LocalDescription().SDP, Id: offer.Id}
 	f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: desc}})
 }

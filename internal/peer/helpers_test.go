@@ -117,11 +117,10 @@ func (p *pair) local(d webrtc.SessionDescription, err error) string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	gathered := webrtc.GatheringCompletePromise(p.pc)
 	if err := p.pc.SetLocalDescription(d); err != nil {
 		p.t.Fatal(err)
 	}
-	<-gathered
+	eventually(p.t, "candidates are gathered", func() bool { return p.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete })
 	return p.pc.LocalDescription().SDP
 }
 

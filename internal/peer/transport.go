@@ -74,7 +74,8 @@ type Transport struct {
 	reports       *sfu.Reports // towards the client as subscriber
 	log           *slog.Logger
 	answerTimeout time.Duration
-	loopback      bool // the client reached us over loopback
+	loopback      bool          // the client reached us over loopback
+	gathered      chan struct{} // receives, without blocking, each time that gathering completes
 
 	work *loop.Loop
 	wg   sync.WaitGroup
@@ -111,8 +112,17 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 	t = &Transport{
 		Tap: pc.tap, Feedback: sfu.NewFeedback(pc.tap, send), Allocator: allocator, reports: sfu.NewReports(send, allocator.Divide),
 		pc: pc, options: o, hooks: hooks, log: log, answerTimeout: e.options.AnswerTimeout, loopback: o.Loopback || e.bound.IsLoopback(),
-		work: work, tcpOnly: o.TCPOnly, remoteCandidates: map[string]bool{},
+		work: work, tcpOnly: o.TCPOnly, remoteCandidates: map[string]bool{}, gathered: make(chan struct{}, 1),
 	}
+	pc.OnICECandidate(func(c *webrtc.ICECandidate) {
+		if c != nil {
+			return
+		}
+		select {
+		case t.gathered <- struct{}{}: // the state is Complete by now
+		default:
+		}
+	})
 	pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { work.Post(t.reportState) })
 	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		hooks.Track(&remoteTrack{track, receiver, pc}, MediaSection{receiver})
@@ -215,16 +225,20 @@ var errGather = errors.New("peer: our own addresses were not gathered in time")
 // setLocal applies our description d and returns the one to send. That holds all candidates, which are our own and
 // gathered within a millisecond, so the client need not wait for trickled ones.
 func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.SessionDescription, error) {
-	gathered := webrtc.GatheringCompletePromise(t.pc.PeerConnection) // for each description: an ICE restart gathers again
 	if err := t.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
-	select {
-	case <-gathered:
-		return t.local(id), nil
-	case <-time.After(gatherLimit):
-		return nil, errGather
+	timeout := time.After(gatherLimit)
+	// Not by webrtc.GatheringCompletePromise: pion gathers from the moment that it restarts ICE, and a promise that is made
+	// while gathering completes may never be kept.
+	for t.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete {
+		select {
+		case <-t.gathered:
+		case <-timeout:
+			return nil, errGather
+		}
 	}
+	return t.local(id), nil
 }
 
 func (t *Transport) local(id uint32) *livekit.SessionDescription {

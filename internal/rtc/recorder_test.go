@@ -299,11 +299,10 @@ func (h *house) reconnect(g *guest) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	gathered := webrtc.GatheringCompletePromise(g.pc)
 	if err := g.pc.SetLocalDescription(offer); err != nil {
 		h.t.Fatal(err)
 	}
-	<-gathered
+	eventually(h.t, "candidates are gathered", func() bool { return g.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete })
 	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
 	eventually(h.t, "an answer", func() bool { return len(g.sink.answers()) > 0 })
 	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: g.sink.answers()[0]}); err != nil {

@@ -21,11 +21,10 @@ func (g *guest) accept() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	gathered := webrtc.GatheringCompletePromise(g.pc)
 	if err := g.pc.SetLocalDescription(answer); err != nil {
 		g.t.Fatal(err)
 	}
-	<-gathered
+	eventually(g.t, "candidates are gathered", func() bool { return g.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete })
 	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{
 		Answer: &livekit.SessionDescription{Type: "answer", Sdp: g.pc.LocalDescription().SDP, Id: offer.Id},
 	}})
