@@ -175,7 +175,7 @@ func (s *LayerSink) writeLocked(p *Packet) {
 	if p.Broken && !p.Info.KeyFrame {
 		s.askKeyFrameLocked(p)
 	}
-	clock, known := s.receiver.Clock(p.Layer)
+	clock, known := p.from.clock()
 	s.consumer.WritePacket(p, s.moments.next(p, clock, known))
 }
 

@@ -320,6 +320,24 @@ func TestNoSinkBeginsWithAReplacedLayer(t *testing.T) {
 	}
 }
 
+// TestPacketOfAReplacedLayerIsDatedByItsOwnClock delivers a packet that was still under way when another layer, whose
+// timestamps count from elsewhere, took the place of its own.
+func TestPacketOfAReplacedLayerIsDatedByItsOwnClock(t *testing.T) {
+	g, _, m := newLayerRig(t, 1, 0)
+	began := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	g.report(0, 0, began)
+	g.feedAll(1, true)
+	old := g.r.layer(0)
+	g.r.layers[0].Store(testLayer(g.r, 0, old.ssrc+1, g.up))
+	g.report(0, 0, began.Add(10*time.Second))
+	late := picture{seq: 2, ts: 6000, id: 2}
+	old.handle(late.raw(t, old.ssrc), g.now)
+	got := m.take()
+	if want := began.Add(time.Second / 15); len(got) != 2 || got[1].at.Sub(want).Abs() > time.Millisecond {
+		t.Errorf("%+v, want two packets, the second of %v", got, want)
+	}
+}
+
 // TestMutedLayerSinkPassesNoPackets makes the calls of a packet that is under way when a mute begins.
 func TestMutedLayerSinkPassesNoPackets(t *testing.T) {
 	g, s, m := newLayerRig(t, 1, 0)
