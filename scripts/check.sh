@@ -53,8 +53,8 @@ if $fast; then
   exit 0
 fi
 
-# Three packages and four tests of each at a time on two cores: they mostly wait. The package that takes longest begins, so
-# that others run beside all of it.
+# Three packages and four tests of each at a time on two cores, because they mostly wait. The package that takes longest
+# begins, so that others run beside all of it.
 step "Go tests"
 go tool gotestsum --format pkgname -- -race -shuffle=on -p 3 -parallel 4 -timeout 30m ./test/server ./...
 

@@ -140,7 +140,7 @@ func (d *Dispatcher) ParticipantJoined(roomName string, p *livekit.ParticipantIn
 	}
 }
 
-// serves reports whether a participant is there for others: no agent is for it.
+// serves reports whether a participant only serves others, as a recorder does. No agent is dispatched for it.
 func serves(p *livekit.ParticipantInfo) bool {
 	return p.Kind == livekit.ParticipantInfo_AGENT || p.Kind == livekit.ParticipantInfo_EGRESS || p.Permission.GetAgent() || p.Permission.GetRecorder()
 }

@@ -85,7 +85,8 @@ func (d *Dispatcher) releaseLocked(j *job, status livekit.JobStatus, why string)
 	d.leaveLocked(j, status, why)
 }
 
-// leaveLocked notes how the job of a worker ended. It has ended, unless it is given to another.
+// leaveLocked takes a job from its worker and notes its outcome. The job counts as ended, unless the caller assigns it to
+// another worker.
 func (d *Dispatcher) leaveLocked(j *job, status livekit.JobStatus, why string) {
 	delete(j.worker.jobs, j.Id)
 	j.worker, j.over = nil, true

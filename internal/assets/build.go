@@ -80,7 +80,7 @@ func (b *Build) File(path string) (Content, bool) {
 	return c, ok
 }
 
-// check reports whether that is the file's content.
+// check returns an error if content is not the file's.
 func (f File) check(content []byte) error {
 	n, sum := int64(len(content)), sha256.Sum256(content)
 	switch {

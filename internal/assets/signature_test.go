@@ -80,7 +80,8 @@ trusted comment: build 1
 	}
 }
 
-// TestOnlyBuildsSignedByTheKeyAreTaken: with a key only what it has signed is taken, and what was changed after that is refused in a sentence.
+// TestOnlyBuildsSignedByTheKeyAreTaken: with a key, only builds that it has signed are taken. A build that was changed after
+// that is refused in a sentence.
 func TestOnlyBuildsSignedByTheKeyAreTaken(t *testing.T) {
 	ours, theirs := newSigner(t), newSigner(t)
 	good := build(t, "good", time.Time{})

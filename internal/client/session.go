@@ -96,7 +96,7 @@ func (c *Client) Until(ctx context.Context, cond func() bool) error {
 	}
 }
 
-// untilLost is Until for what needs the socket there is: it fails with ErrNoSignal when that is lost.
+// untilLost waits as Until does, and fails with ErrNoSignal if the socket is lost meanwhile.
 func (c *Client) untilLost(ctx context.Context, cond func() bool) error {
 	lost := false
 	err := c.Until(ctx, func() bool {

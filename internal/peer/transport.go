@@ -75,7 +75,7 @@ type Transport struct {
 	log           *slog.Logger
 	answerTimeout time.Duration
 	loopback      bool          // the client reached us over loopback
-	gathered      chan struct{} // receives, without blocking, each time that gathering completes
+	gathered      chan struct{} // holds one token when gathering may have completed
 
 	work *loop.Loop
 	wg   sync.WaitGroup
@@ -229,8 +229,8 @@ func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.S
 		return nil, err
 	}
 	timeout := time.After(gatherLimit)
-	// Not by webrtc.GatheringCompletePromise: pion gathers from the moment that it restarts ICE, and a promise that is made
-	// while gathering completes may never be kept.
+	// webrtc.GatheringCompletePromise misses the end of gathering if it is called at that very moment, which is possible
+	// after an ICE restart: pion gathers from then on.
 	for t.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete {
 		select {
 		case <-t.gathered:

@@ -71,7 +71,7 @@ func (l *bans) makeRoomLocked(now time.Time) {
 	}
 }
 
-// refuse reports whether a token of that identity that was issued at a time is refused.
+// refuse returns an error if a token of that identity is banned that was issued at the given time.
 func (l *bans) refuse(room, identity string, issued, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

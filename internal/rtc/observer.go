@@ -63,8 +63,9 @@ type knownTrack struct {
 
 // Observe notifies o of the tracks of a room, which must exist, until detach is called or the room ends. It does not hold
 // the room open. It waits for the room's loop, so code that runs there must not call it: Options.OnEvent, for instance.
-// detach may be called from anywhere, more than once, and does not wait: a call under way may still reach
-// o. It leaves the sinks to o.
+//
+// detach may be called from anywhere, more than once, and does not wait: a call under way may still reach o. It leaves the
+// sinks to o.
 func (rs *Rooms) Observe(ctx context.Context, room string, o Observer) (detach func(), err error) {
 	seen := &observation{observer: o, known: map[*Publication]*knownTrack{}}
 	var r *Room

@@ -25,7 +25,7 @@ const (
 	// bounds them in bytes; the oldest are dropped.
 	maxAge   = 100 * time.Millisecond
 	maxFresh = 1 << 20
-	// minWindow is what SCTP always gets, in bytes: its congestion window begins very small, and grows only while
+	// minWindow is the least number of bytes that SCTP gets: its congestion window begins very small, and grows only while
 	// something waits for it. At 1 Mbit/s that much leaves within little more than maxAge. windowAge is how long a
 	// measured window is used.
 	minWindow = 16 << 10
