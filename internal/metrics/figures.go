@@ -35,7 +35,7 @@ func figures() []figure {
 		gaugeBy("meet_subscriptions", "Tracks that go to a subscriber.", "kind", func(s *snapshot) values {
 			return values{"audio": float64(s.AudioSubscriptions), "video": float64(s.VideoSubscriptions)}
 		}),
-		gauge("meet_paused_pictures", "Pictures that are not sent because a subscriber's connection is too narrow.", func(s *snapshot) int { return s.PausedPictures }),
+		gauge("meet_paused_pictures", "Pictures that are not sent because a subscriber's connection is too narrow.", func(s *snapshot) int { return s.PausedVideos }),
 		gauge("meet_room_backlog", "Things that rooms have yet to do.", func(s *snapshot) int { return s.Waiting }),
 		gauge("meet_signal_connections", "Connections of signalling.", func(s *snapshot) int { return s.signals }),
 		gauge("meet_agent_workers", "Agent workers that are connected.", func(s *snapshot) int { return s.Agents.Workers }),

@@ -16,7 +16,7 @@ func sample() Sources {
 	return Sources{
 		Media: func(context.Context) Media {
 			return Media{
-				Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedPictures: 6,
+				Rooms: 2, Participants: 5, AudioTracks: 3, VideoTracks: 4, DataTracks: 1, PausedVideos: 6,
 				NACKed: 70, Resent: 69, Expected: 1000, Lost: 13,
 				ReportedWithin: map[float64]uint64{0.1: 3, 0.2: 5}, Reported: 6, ReportedSeconds: 1.5,
 				ForwardedWithin: map[float64]uint64{0.0001: 7, 0.1: 8}, Forwarded: 9, ForwardedSeconds: 0.25,

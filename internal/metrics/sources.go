@@ -17,7 +17,7 @@ type Media struct {
 	Rooms, Participants, Publishers        int
 	AudioTracks, VideoTracks, DataTracks   int
 	AudioSubscriptions, VideoSubscriptions int
-	PausedPictures                         int
+	PausedVideos                           int
 	Waiting                                int // things that rooms' loops have yet to do
 
 	Missed, KeyFramesAsked          uint64 // towards publishers

@@ -39,7 +39,7 @@ func (t *Transport) SendTrack(d *sfu.DownTrack, mimes []string) {
 func (t *Transport) DropTrack(d *sfu.DownTrack, ended bool) {
 	t.work.Post(func() {
 		if ended {
-			d.Blank()
+			d.SendBlackFrames()
 		}
 		t.reports.Remove(d)
 		t.Allocator.Remove(d)

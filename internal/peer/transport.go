@@ -71,7 +71,7 @@ type Transport struct {
 	pc            *connection
 	options       Options
 	hooks         Hooks
-	reports       *sfu.Reports // towards the client as subscriber
+	reports       *sfu.SenderReports // towards the client as subscriber
 	log           *slog.Logger
 	answerTimeout time.Duration
 	loopback      bool          // the client reached us over loopback
@@ -110,7 +110,7 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
 	allocator := sfu.NewAllocator(pc.tap, o.NeverPause, hooks.Paused)
 	t = &Transport{
-		Tap: pc.tap, Feedback: sfu.NewFeedback(pc.tap, send), Allocator: allocator, reports: sfu.NewReports(send, allocator.Divide),
+		Tap: pc.tap, Feedback: sfu.NewFeedback(pc.tap, send), Allocator: allocator, reports: sfu.NewSenderReports(send, allocator.Divide),
 		pc: pc, options: o, hooks: hooks, log: log, answerTimeout: e.options.AnswerTimeout, loopback: o.Loopback || e.bound.IsLoopback(),
 		work: work, tcpOnly: o.TCPOnly, remoteCandidates: map[string]bool{}, gathered: make(chan struct{}, 1),
 	}
@@ -176,7 +176,7 @@ func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
 
 // LimitBandwidth caps what the client is sent, in bits per second; 0 lifts the cap.
 func (t *Transport) LimitBandwidth(bps int64) {
-	t.Allocator.Limit(int(min(max(bps, 0), math.MaxInt32)))
+	t.Allocator.SetBitrateCap(int(min(max(bps, 0), math.MaxInt32)))
 }
 
 // UseTCP makes the next ICE restart use TCP alone, or UDP again.

@@ -101,7 +101,7 @@ func (s *Subscription) checkFlow() {
 func (s *Subscription) start() {
 	s.down.Start()
 	if s.subscriber.quirks.wantsPackets {
-		s.rouse(rouseTries)
+		s.sendWakeups(wakeupTries)
 	}
 	if pub := s.pub; !pub.told && !s.subscriber.hidden() && pub.owner.quirks.allResponses {
 		pub.told = true
@@ -112,18 +112,18 @@ func (s *Subscription) start() {
 // A client that waits for the first packet of a track gets one of padding this often, for five seconds, until the
 // publisher sends (docs/protocol.md, 12.7).
 const (
-	rouseInterval = 100 * time.Millisecond
-	rouseTries    = 50
+	wakeupInterval = 100 * time.Millisecond
+	wakeupTries    = 50
 )
 
-func (s *Subscription) rouse(tries int) {
+func (s *Subscription) sendWakeups(tries int) {
 	p := s.subscriber
 	if tries == 0 || s.state == subscriptionEnded {
 		return
 	}
-	p.room.after(rouseInterval, func() {
-		if !p.closed && s.down.Rouse() {
-			s.rouse(tries - 1)
+	p.room.after(wakeupInterval, func() {
+		if !p.closed && s.down.SendWakeupPadding() {
+			s.sendWakeups(tries - 1)
 		}
 	})
 }

@@ -263,10 +263,10 @@ func (s *Subscription) play(c *publishedCodec) {
 		p.subscribing.subscribe(s.pub)
 		return
 	}
-	if s.down.Feed(c.receiver, c.fmtp) {
+	if s.down.SwitchReceiver(c.receiver, c.fmtp) {
 		s.plays = c
 		s.checkFlow()
 	}
 }
 
-func (s *Subscription) takes(c *publishedCodec) bool { return s.down.Takes(c.info.MimeType) }
+func (s *Subscription) takes(c *publishedCodec) bool { return s.down.CanDecode(c.info.MimeType) }

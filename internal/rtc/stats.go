@@ -13,7 +13,7 @@ type Stats struct {
 	Rooms, Participants, Publishers        int
 	AudioTracks, VideoTracks, DataTracks   int // published
 	AudioSubscriptions, VideoSubscriptions int
-	PausedPictures                         int // video subscriptions that are paused by their bandwidth
+	PausedVideos                           int // video subscriptions that are paused by their bandwidth
 	Waiting                                int // closures queued on rooms' loops
 
 	// Since the start. Towards publishers: packets that were requested again, and key frames.
@@ -42,12 +42,12 @@ func (rs *Rooms) Stats(ctx context.Context) Stats {
 	rs.mu.Unlock()
 	c := &rs.counters
 	s := Stats{
-		Rooms: len(rooms), Missed: c.Missed.Load(), KeyFramesAsked: c.KeyFramesAsked.Load(),
-		NACKed: c.NACKed.Load(), Resent: c.Resent.Load(), KeyFramesWanted: c.KeyFramesWanted.Load(),
-		Expected: c.Expected.Load(), Lost: c.Lost.Load(),
+		Rooms: len(rooms), Missed: c.NACKsSent.Load(), KeyFramesAsked: c.KeyFrameRequestsSent.Load(),
+		NACKed: c.NACKsReceived.Load(), Resent: c.Retransmitted.Load(), KeyFramesWanted: c.KeyFrameRequestsReceived.Load(),
+		Expected: c.ReportedExpected.Load(), Lost: c.ReportedLost.Load(),
 	}
 	s.ReportedWithin, s.Reported, s.ReportedSeconds = c.RoundTrips.Histogram()
-	s.ForwardedWithin, s.Forwarded, s.ForwardedSeconds = c.Forwarding.Histogram()
+	s.ForwardedWithin, s.Forwarded, s.ForwardedSeconds = c.ForwardingTimes.Histogram()
 	for _, r := range rooms {
 		s.Waiting += r.loop.Waiting()
 		_ = r.loop.Do(ctx, func() { r.addTo(&s) })
@@ -82,6 +82,6 @@ func (s *Subscription) addTo(all *Stats) {
 	}
 	all.VideoSubscriptions++
 	if s.paused {
-		all.PausedPictures++
+		all.PausedVideos++
 	}
 }

@@ -140,8 +140,8 @@ func (a *Allocator) snapshot() []*share {
 	return a.shares
 }
 
-// Limit caps the estimate at bitrate (bits/s); 0 removes the cap.
-func (a *Allocator) Limit(bitrate int) {
+// SetBitrateCap caps the estimate at bitrate (bits/s); 0 removes the cap.
+func (a *Allocator) SetBitrateCap(bitrate int) {
 	a.limit.Store(int64(bitrate))
 	a.last.Store(0)
 	a.Divide(time.Now())
@@ -259,7 +259,7 @@ func (a *Allocator) divide(known pacer.Capacity, now time.Time) (changed []Pause
 		}
 		s.starved.Store(at < top)
 		changed = s.allow(to, changed)
-		if pads == nil && known.Answers && s.track.canPad() {
+		if pads == nil && known.HasFeedback && s.track.canPad() {
 			pads = s.track
 		}
 	}
@@ -319,7 +319,7 @@ func (s *share) allow(to forward.Target, changed []PauseChange) []PauseChange {
 // attempt raises one track on trial where the path cannot be tried otherwise, and ends trials.
 func (a *Allocator) attempt(known pacer.Capacity, wanting bool, now time.Time) {
 	t := &a.trial
-	if !known.Calm {
+	if !known.DelayStable {
 		if !t.ends.IsZero() {
 			t.wait = min(2*t.wait, trialWaitMost)
 		}

@@ -191,7 +191,7 @@ func TestProbeRaisesTheEstimate(t *testing.T) {
 				}
 			}
 		}
-		if s := g.d.options.Tap.Path(); padding < 1000 || s.Bitrate < 2_000_000 || !s.Known {
+		if s := g.d.options.Tap.PacerStats(); padding < 1000 || s.Bitrate < 2_000_000 || !s.Known {
 			t.Errorf("%d bytes of padding, %+v", padding, s)
 		}
 		if g.d.selection.allowed.Spatial != 2 {
@@ -255,7 +255,7 @@ func TestLimitCapsTheEstimateUntilItIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newAllotted(t, false)
 		for _, tt := range []struct{ limit, spatial int }{{0, 2}, {200_000, 0}, {700_000, 1}, {0, 2}} {
-			g.a.Limit(tt.limit)
+			g.a.SetBitrateCap(tt.limit)
 			for range 6 { // a rise takes its time
 				g.hear(4e6)
 				g.play(time.Second)

@@ -55,7 +55,7 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	numbers, ssrc := b.transportID != 0, b.ssrc
 	d.mu.Unlock()
 	if d.video {
-		d.options.Tap.pacer.Negotiated(numbers)
+		d.options.Tap.pacer.SetTWCC(numbers)
 	}
 
 	d.options.Tap.sent.route(ssrc, d)
@@ -72,7 +72,7 @@ func (d *DownTrack) Unbind(webrtc.TrackLocalContext) error {
 	defer d.mu.Unlock()
 	d.options.Tap.sent.route(d.binding.ssrc, nil)
 	d.binding.bound, d.binding.writer = false, nil
-	d.options.Tap.pacer.Drop(d.binding.ssrc) // its numbers would count as lost
+	d.options.Tap.pacer.DropQueued(d.binding.ssrc) // its numbers would count as lost
 	return nil
 }
 

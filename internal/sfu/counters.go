@@ -5,18 +5,18 @@ import "sync/atomic"
 // Counters count what is rare on the media path, or a sample of it, since the start, for all tracks that share them.
 type Counters struct {
 	// Towards publishers: packets asked for again, and key frames.
-	Missed, KeyFramesAsked atomic.Uint64
+	NACKsSent, KeyFrameRequestsSent atomic.Uint64
 	// From subscribers: packets asked for again, those of them that were sent again, and key frames wanted.
-	NACKed, Resent, KeyFramesWanted atomic.Uint64
+	NACKsReceived, Retransmitted, KeyFrameRequestsReceived atomic.Uint64
 	// What subscribers' reports say: packets that were sent, those of them that did not arrive, and round trips.
-	Expected, Lost atomic.Uint64
-	RoundTrips     RoundTrips
+	ReportedExpected, ReportedLost atomic.Uint64
+	RoundTrips                     RoundTrips
 	// How long packets were on their way through the server.
-	Forwarding Forwarding
+	ForwardingTimes ForwardingTimes
 }
 
 // reported adds what a subscriber's report has added to its sums.
 func (c *Counters) reported(before, now Reception) {
-	c.Expected.Add(uint64(now.Expected - before.Expected))
-	c.Lost.Add(uint64(max(0, now.Lost-before.Lost))) // fewer are lost when packets come late
+	c.ReportedExpected.Add(uint64(now.Expected - before.Expected))
+	c.ReportedLost.Add(uint64(max(0, now.Lost-before.Lost))) // fewer are lost when packets come late
 }

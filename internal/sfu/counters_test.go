@@ -7,7 +7,7 @@ func TestReportsAreCounted(t *testing.T) {
 	c.reported(Reception{}, Reception{Expected: 100, Lost: 7})
 	c.reported(Reception{Expected: 100, Lost: 7}, Reception{Expected: 150, Lost: 5}) // two came late
 	c.reported(Reception{Expected: 150, Lost: 5}, Reception{Expected: 150, Lost: 9})
-	if c.Expected.Load() != 150 || c.Lost.Load() != 11 {
-		t.Errorf("%d of %d lost", c.Lost.Load(), c.Expected.Load())
+	if c.ReportedExpected.Load() != 150 || c.ReportedLost.Load() != 11 {
+		t.Errorf("%d of %d lost", c.ReportedLost.Load(), c.ReportedExpected.Load())
 	}
 }

@@ -167,7 +167,7 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	d.reports.packets++
 	d.reports.octets += uint64(len(p.Payload))
 	if d.sendLocked(p, &out.Rewrite, d.binding.ssrc, d.binding.payloadType, p.Payload, false) && d.reports.packets%forwardingSample == 0 {
-		d.receiver.options.Counters.Forwarding.add(time.Since(p.Arrival))
+		d.receiver.options.Counters.ForwardingTimes.add(time.Since(p.Arrival))
 	}
 }
 
@@ -185,7 +185,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	}
 	d.fwd.Start(&p.Packet, d.receiver.align)
 	if d.video {
-		d.options.Tap.pacer.DropIfFull(d.binding.ssrc)
+		d.options.Tap.pacer.DropQueuedIfFull(d.binding.ssrc)
 	}
 	return true
 }

@@ -64,7 +64,7 @@ func TestEncryptedRedundancyIsNotUnpacked(t *testing.T) {
 		raw := marshal(t, &rtp.Packet{Header: rtp.Header{Version: 2, SSRC: 1}, Payload: []byte{111, 1, 2, 3}})
 		r.layer(0).handle(raw, time.Now())
 		got := out.take()
-		if encrypted && (!errors.Is(bound, ErrCodec) || got != nil || d.Takes("audio/red")) {
+		if encrypted && (!errors.Is(bound, ErrCodec) || got != nil || d.CanDecode("audio/red")) {
 			t.Errorf("encrypted redundancy: bound with %v, sent %v", bound, got)
 		}
 		if !encrypted && (bound != nil || len(got) != 1 || !bytes.Equal(got[0].payload, []byte{1, 2, 3})) {

@@ -33,12 +33,12 @@ func (r *RoundTrips) Histogram() (atMost map[float64]uint64, count uint64, secon
 }
 
 // Forwarding counts a sample of the packets that went to subscribers, by how long after their arrival they did.
-type Forwarding struct{ durations }
+type ForwardingTimes struct{ durations }
 
-func (f *Forwarding) add(d time.Duration) { f.durations.add(forwardingBounds[:], d) }
+func (f *ForwardingTimes) add(d time.Duration) { f.durations.add(forwardingBounds[:], d) }
 
 // Histogram returns how many samples took at most each bound in seconds, how many there are, and the sum of their seconds.
-func (f *Forwarding) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
+func (f *ForwardingTimes) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return f.histogram(forwardingBounds[:])
 }
 

@@ -38,7 +38,7 @@ func TestForwardingTimesOnePacketInASample(t *testing.T) {
 		for _, d := range f.tracks {
 			d.binding.writer = slow
 		}
-		sum := &f.layer.r.options.Counters.Forwarding
+		sum := &f.layer.r.options.Counters.ForwardingTimes
 		_, before, secondsBefore := sum.Histogram()
 		within := func(s float64) uint64 { atMost, _, _ := sum.Histogram(); return atMost[s] }
 		five, ten, twenty := within(0.005), within(0.01), within(0.02)
@@ -70,16 +70,16 @@ func TestForwardingDoesNotTimePacketsThatWaited(t *testing.T) {
 		if !pacer.HandleRTCP(remb(t, 200_000), time.Now()) {
 			t.Fatal("that was no estimate")
 		}
-		_, before, _ := d.receiver.options.Counters.Forwarding.Histogram()
+		_, before, _ := d.receiver.options.Counters.ForwardingTimes.Histogram()
 		for range forwardingSample {
 			f.packet()
 		}
-		if _, count, _ := d.receiver.options.Counters.Forwarding.Histogram(); count != before || pacer.Stats().Held == 0 {
-			t.Errorf("%d were counted, with %d held back", count-before, pacer.Stats().Held)
+		if _, count, _ := d.receiver.options.Counters.ForwardingTimes.Histogram(); count != before || pacer.Stats().Delayed == 0 {
+			t.Errorf("%d were counted, with %d held back", count-before, pacer.Stats().Delayed)
 		}
 		time.Sleep(20 * time.Second) // of the bubble's clock: all of it goes out
-		if _, count, _ := d.receiver.options.Counters.Forwarding.Histogram(); count != before || d.options.Tap.Path().Waiting > 0 {
-			t.Errorf("%d were counted, while %d still wait", count-before, d.options.Tap.Path().Waiting)
+		if _, count, _ := d.receiver.options.Counters.ForwardingTimes.Histogram(); count != before || d.options.Tap.PacerStats().Queued > 0 {
+			t.Errorf("%d were counted, while %d still wait", count-before, d.options.Tap.PacerStats().Queued)
 		}
 	})
 }

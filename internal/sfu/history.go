@@ -15,7 +15,7 @@ const (
 )
 
 // A packet that the Pacer drops because too many wait is asked for again, and must be remembered until then.
-const _ = uint(videoHistory - pacer.MaxWaiting)
+const _ = uint(videoHistory - pacer.MaxQueued)
 
 // History keeps the latest packets of one layer, raw as they came, to answer NACKs from.
 type History struct {

@@ -32,7 +32,7 @@ func (l *layer) requestKeyFrame(now time.Time) {
 	}
 	l.mu.Unlock()
 	if !early {
-		l.r.options.Counters.KeyFramesAsked.Add(1)
+		l.r.options.Counters.KeyFrameRequestsSent.Add(1)
 		_ = l.source.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: l.ssrc}})
 	}
 }

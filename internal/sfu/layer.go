@@ -190,7 +190,7 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	l.mu.Unlock()
 	if l.r.options.NACK && len(nacks) > 0 {
 		for _, n := range nacks {
-			l.r.options.Counters.Missed.Add(1 + uint64(bits.OnesCount16(uint16(n.LostPackets)))) // RFC 4585, section 6.2.1
+			l.r.options.Counters.NACKsSent.Add(1 + uint64(bits.OnesCount16(uint16(n.LostPackets)))) // RFC 4585, section 6.2.1
 		}
 		_ = l.source.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: l.ssrc, Nacks: nacks}})
 	}

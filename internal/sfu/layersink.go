@@ -44,12 +44,12 @@ type LayerSink struct {
 	control sync.Mutex
 
 	// mu is held while the Consumer is called, which keeps its packets in order.
-	mu      sync.Mutex
-	ssrc    uint32 // of the layer that is passed on
-	askedAt time.Time
-	moments moments
-	late    Packet // scratch
-	raw     []byte // scratch
+	mu       sync.Mutex
+	ssrc     uint32 // of the layer that is passed on
+	askedAt  time.Time
+	timeline timeline
+	late     Packet // scratch
+	raw      []byte // scratch
 }
 
 // sinkState is the state of a LayerSink. The comments say what it passes on.
@@ -65,7 +65,7 @@ const (
 // NewLayerSink makes a LayerSink that passes the best layer up to wanted, the index of a simulcast layer, to c once it is
 // started.
 func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
-	s := &LayerSink{receiver: r, consumer: c, moments: moments{rate: r.options.ClockRate}}
+	s := &LayerSink{receiver: r, consumer: c, timeline: timeline{rate: r.options.ClockRate}}
 	s.wanted.Store(int32(limitLayer(wanted)))
 	s.layer.Store(-1)
 	return s
@@ -167,7 +167,7 @@ func (s *LayerSink) switchLocked(p *Packet) bool {
 	}
 	s.layer.Store(int32(p.Layer))
 	s.ssrc = p.Header.SSRC
-	s.moments.restart()
+	s.timeline.restart()
 	return true
 }
 
@@ -176,7 +176,7 @@ func (s *LayerSink) writeLocked(p *Packet) {
 		s.askKeyFrameLocked(p)
 	}
 	clock, known := p.from.clock()
-	s.consumer.WritePacket(p, s.moments.next(p, clock, known))
+	s.consumer.WritePacket(p, s.timeline.next(p, clock, known))
 }
 
 func (s *LayerSink) askKeyFrameLocked(p *Packet) {

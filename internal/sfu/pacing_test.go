@@ -70,14 +70,14 @@ func TestUnbindDropsPacketsThatWait(t *testing.T) {
 		p := g.d.options.Tap.pacer
 		g.play(50 * time.Millisecond)
 		g.play(50 * time.Millisecond)
-		waited := p.Stats().Waiting
+		waited := p.Stats().Queued
 		if waited == 0 {
 			t.Fatal("nothing waits")
 		}
 		if err := g.d.Unbind(g.ctx); err != nil {
 			t.Fatal(err)
 		}
-		if left := p.Stats().Waiting; left != 0 {
+		if left := p.Stats().Queued; left != 0 {
 			t.Errorf("%d packets of %d still wait", left, waited)
 		}
 	})

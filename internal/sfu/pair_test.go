@@ -34,7 +34,7 @@ type call struct {
 	receiver *Receiver
 	track    *DownTrack
 	feedback *Feedback
-	reports  *Reports
+	reports  *SenderReports
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -73,7 +73,7 @@ func newCall(t *testing.T) *call {
 		t.Fatal(err)
 	}
 	c.receiver = NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000, NACK: true}})
-	c.feedback, c.reports = NewFeedback(upTap, c.up.WriteRTCP), NewReports(c.down.WriteRTCP, func(time.Time) {})
+	c.feedback, c.reports = NewFeedback(upTap, c.up.WriteRTCP), NewSenderReports(c.down.WriteRTCP, func(time.Time) {})
 	c.feedback.Add(c.receiver)
 	c.track = NewDownTrack(c.receiver, DownTrackOptions{ID: "TR_x", StreamID: "PA_x|TR_x", Tap: downTap, OnBound: func(error) {}})
 	c.reports.Add(c.track)

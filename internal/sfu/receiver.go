@@ -41,7 +41,7 @@ type Receiver struct {
 	demand [MaxLayers]atomic.Int32 // how many LayerSinks want each layer
 
 	mu          sync.Mutex    // also for changing sinks and layers
-	stopSilence chan struct{} // closed to end the silence that follows a mute; nil when there is none
+	silenceStop chan struct{} // closed to end the silence that follows a mute; nil when there is none
 	closed      bool
 
 	wg sync.WaitGroup
@@ -121,18 +121,18 @@ func (r *Receiver) SetMuted(muted bool) {
 	r.muted.Store(muted)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.endSilenceLocked()
+	r.stopSilenceLocked()
 	if muted && !r.closed && (r.codec == codec.Opus || r.codec == codec.RED) {
 		stop := make(chan struct{})
-		r.stopSilence = stop
-		r.wg.Go(func() { r.fallSilent(stop) }) // ends after a second, or with the mute, or with the Receiver
+		r.silenceStop = stop
+		r.wg.Go(func() { r.sendSilence(stop) }) // ends after a second, or with the mute, or with the Receiver
 	}
 }
 
-func (r *Receiver) endSilenceLocked() {
-	if r.stopSilence != nil {
-		close(r.stopSilence)
-		r.stopSilence = nil
+func (r *Receiver) stopSilenceLocked() {
+	if r.silenceStop != nil {
+		close(r.silenceStop)
+		r.silenceStop = nil
 	}
 }
 
@@ -167,7 +167,7 @@ func (r *Receiver) RequestKeyFrames() {
 func (r *Receiver) Close() {
 	r.mu.Lock()
 	r.closed = true
-	r.endSilenceLocked()
+	r.stopSilenceLocked()
 	sinks := r.sinks.Swap(&[]Sink{})
 	r.mu.Unlock()
 	r.wg.Wait()

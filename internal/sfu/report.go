@@ -57,12 +57,12 @@ func receiverReports(now time.Time, receivers []*Receiver) []rtcp.Packet {
 
 // Reports sends a subscriber the sender reports of the DownTracks added to it, by which it plays sound and picture in
 // step.
-type Reports struct{ *periodic[*DownTrack] }
+type SenderReports struct{ *periodic[*DownTrack] }
 
 // NewReports makes the sender reports of one connection; they start with the first DownTrack, and also is called each
 // time. Neither it nor send may block.
-func NewReports(send func([]rtcp.Packet) error, also func(now time.Time)) *Reports {
-	return &Reports{newPeriodic(reportInterval, func(now time.Time, tracks []*DownTrack) {
+func NewSenderReports(send func([]rtcp.Packet) error, also func(now time.Time)) *SenderReports {
+	return &SenderReports{newPeriodic(reportInterval, func(now time.Time, tracks []*DownTrack) {
 		also(now)
 		var packets []rtcp.Packet
 		for _, d := range tracks {

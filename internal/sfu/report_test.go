@@ -159,7 +159,7 @@ func TestReceiverReportsAreSplit(t *testing.T) {
 func TestReportsAreSentEachSecondInPacketsThatFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent [][]rtcp.Packet
-		s := NewReports(func(p []rtcp.Packet) error { sent = append(sent, p); return nil }, func(time.Time) {})
+		s := NewSenderReports(func(p []rtcp.Packet) error { sent = append(sent, p); return nil }, func(time.Time) {})
 		g := newRig(t, 1, false)
 		g.feed(0, picture{seq: 1, key: true})
 		g.r.layer(0).sr = senderReport{ntp: 1 << 40, rtp: 1, at: g.now}

@@ -26,7 +26,7 @@ type sentReport struct {
 // noteReport takes a receiver report on the track.
 func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
 	if d.video {
-		d.options.Tap.pacer.Report(float64(r.FractionLost)/256, now)
+		d.options.Tap.pacer.HandleLoss(float64(r.FractionLost)/256, now)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -59,7 +59,7 @@ func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
 	r, n, wanted := d.receiver, d.fwd.Layer(), d.selection.target.Spatial
 	d.mu.Unlock()
-	r.options.Counters.KeyFramesWanted.Add(1)
+	r.options.Counters.KeyFrameRequestsReceived.Add(1)
 	if n < 0 {
 		n = r.best(wanted)
 	}
@@ -74,7 +74,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	if !d.binding.bound || d.binding.writer == nil {
 		return
 	}
-	d.receiver.options.Counters.NACKed.Add(1)
+	d.receiver.options.Counters.NACKsReceived.Add(1)
 	sent := d.fwd.Lookup(seq, now, max(d.reports.roundTrip, d.options.Tap.pacer.RoundTrip()))
 	if sent == nil {
 		return
@@ -97,11 +97,11 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 		return
 	}
 	p := &d.repair.packet
-	if d.video && !d.options.Tap.pacer.AllowRepair(len(p.Payload), stale, now) {
+	if d.video && !d.options.Tap.pacer.AllowRetransmission(len(p.Payload), stale, now) {
 		return
 	}
 	sent.Resend(now)
-	d.receiver.options.Counters.Resent.Add(1)
+	d.receiver.options.Counters.Retransmitted.Add(1)
 	p.Arrival = now
 	if d.binding.unpacks {
 		p.Payload = d.newestBlock(p.Payload)

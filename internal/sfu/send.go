@@ -45,7 +45,7 @@ func (d *DownTrack) sendLocked(p *Packet, out *forward.Rewrite, ssrc uint32, pay
 		payload = payload[:front+len(withoutTrailer(payload[front:]))]
 	}
 	return d.options.Tap.pacer.Send(&pacer.Packet{
-		Writer: d.binding.writer, Header: h, Payload: payload, Extension: d.binding.transportID, Number: &d.scratch.number, Video: d.video, Urgent: urgent,
+		Writer: d.binding.writer, Header: h, Payload: payload, TWCCExtension: d.binding.transportID, TWCCNumber: &d.scratch.number, Video: d.video, Urgent: urgent,
 	}, p.Arrival)
 }
 
@@ -78,7 +78,7 @@ func (d *DownTrack) sendPadding(now time.Time, size int) int {
 	}
 	d.repair.rtxSeq++
 	d.options.Tap.pacer.Send(&pacer.Packet{
-		Writer: d.binding.writer, Header: h, Extension: d.binding.transportID, Number: &d.scratch.number, Video: true, Urgent: true,
+		Writer: d.binding.writer, Header: h, TWCCExtension: d.binding.transportID, TWCCNumber: &d.scratch.number, Video: true, Urgent: true,
 	}, now)
 	return h.MarshalSize() + int(h.PaddingSize)
 }

@@ -34,8 +34,8 @@ func (t *Tap) Close() error {
 	return nil
 }
 
-// Path returns what is known of the path to the subscriber.
-func (t *Tap) Path() pacer.Stats { return t.pacer.Stats() }
+// PacerStats returns what is known of the path to the subscriber.
+func (t *Tap) PacerStats() pacer.Stats { return t.pacer.Stats() }
 
 // NewInterceptor makes Tap its own factory: a registry is made for each connection.
 func (t *Tap) NewInterceptor(string) (interceptor.Interceptor, error) { return t, nil }

@@ -57,7 +57,7 @@ func (e *Estimator) Sent(seq uint16, size int, probe uint8, now time.Time) {
 }
 
 // Count notes that size bytes left without a number.
-func (e *Estimator) Count(size int, now time.Time) {
+func (e *Estimator) SentUnnumbered(size int, now time.Time) {
 	if e.feedbacks == 0 {
 		e.sending.add(size, e.micros(now))
 	}
@@ -80,7 +80,7 @@ func (e *Estimator) EndProbe(id uint8) {
 func (e *Estimator) probing(id uint8) bool { return e.clusters.find(id) != nil }
 
 // Feedback takes one RTCP packet with transport-wide feedback.
-func (e *Estimator) Feedback(raw []byte, now time.Time) error {
+func (e *Estimator) HandleFeedback(raw []byte, now time.Time) error {
 	if err := e.report.parse(raw); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (e *Estimator) moved(before float64) {
 
 // Remote takes the other side's own estimate (draft-alvestrand-rmcat-remb-03), in bits/s. It counts as long as no
 // transport-wide feedback comes.
-func (e *Estimator) Remote(bitrate float64) {
+func (e *Estimator) SetREMB(bitrate float64) {
 	if bitrate >= 0 { // neither below nor not a number
 		before, first := e.bitrate(), e.remote == 0
 		e.remote = max(least, min(bitrate, most))
@@ -138,7 +138,7 @@ func (e *Estimator) Remote(bitrate float64) {
 
 // Report takes the share of loss in a receiver report, from 0 to 1. It counts as long as nothing better comes
 // (draft-ietf-rmcat-gcc-02, section 6).
-func (e *Estimator) Report(loss float64, now time.Time) {
+func (e *Estimator) HandleLoss(loss float64, now time.Time) {
 	if e.feedbacks > 0 {
 		return
 	}
@@ -277,7 +277,7 @@ func (e *Estimator) Feedbacks() (count int, latest time.Time) {
 }
 
 // Sending is what was sent lately, in bits/s.
-func (e *Estimator) Sending(now time.Time) int { return int(e.sending.rate(e.micros(now))) }
+func (e *Estimator) SendRate(now time.Time) int { return int(e.sending.rate(e.micros(now))) }
 
 // micros is the time since the first call, in µs.
 func (e *Estimator) micros(now time.Time) int64 {

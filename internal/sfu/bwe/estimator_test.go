@@ -250,10 +250,10 @@ func TestReportsDoNotCountBesideFeedback(t *testing.T) {
 	if !c.e.Full() {
 		t.Fatal("a link of a tenth does not count as full")
 	}
-	c.e.Report(0.5, c.now)
+	c.e.HandleLoss(0.5, c.now)
 	for range 200 {
 		c.now = c.now.Add(time.Second)
-		c.e.Report(0, c.now)
+		c.e.HandleLoss(0, c.now)
 	}
 	if !c.e.Full() {
 		t.Error("reports without loss have made room")
@@ -291,7 +291,7 @@ func BenchmarkSecond(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := e.Feedback(raw, now); err != nil {
+			if err := e.HandleFeedback(raw, now); err != nil {
 				b.Fatal(err)
 			}
 		}

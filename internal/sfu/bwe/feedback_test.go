@@ -86,14 +86,14 @@ func FuzzFeedback(f *testing.F) {
 			now = now.Add(time.Millisecond)
 			e.Sent(start+i, 1000, 0, now)
 			if i%100 == 99 {
-				_ = e.Feedback(raw, now)
+				_ = e.HandleFeedback(raw, now)
 			}
 		}
 		// The same again, with numbers and times moved, as a hostile client would.
 		if len(raw) >= feedbackHeader {
 			for i := range 50 {
 				raw[12], raw[13], raw[16], raw[18] = byte(i), byte(i*7), byte(i*31), byte(i*3)
-				_ = e.Feedback(raw, now)
+				_ = e.HandleFeedback(raw, now)
 			}
 		}
 		if rate := e.Bitrate(); rate < least || rate > most {

@@ -81,8 +81,8 @@ func (c *call) run(d time.Duration, each func()) {
 		c.produce()
 		c.pace()
 		c.receive()
-		if probe, ok := c.prober.Due(c.e, c.wanted, c.now); ok {
-			c.probe, c.probing, c.probed = probe, c.now.Add(probe.Time), 0
+		if probe, ok := c.prober.Next(c.e, c.wanted, c.now); ok {
+			c.probe, c.probing, c.probed = probe, c.now.Add(probe.Duration), 0
 			c.e.BeginProbe(probe.ID)
 		}
 		if each != nil {
@@ -209,7 +209,7 @@ func (c *call) receive() {
 		}
 	}
 	for len(c.feedback) > 0 && !c.feedback[0].at.After(c.now) {
-		if err := c.e.Feedback(c.feedback[0].raw, c.now); err != nil {
+		if err := c.e.HandleFeedback(c.feedback[0].raw, c.now); err != nil {
 			c.t.Fatal(err)
 		}
 		c.feedback = c.feedback[1:]

@@ -25,9 +25,9 @@ const (
 
 // Probe is a burst to send at a rate, in bits/s, for a time.
 type Probe struct {
-	ID   uint8
-	Rate int
-	Time time.Duration
+	ID       uint8
+	Rate     int
+	Duration time.Duration
 }
 
 // Prober decides when to probe for more. Its caller guards it.
@@ -41,7 +41,7 @@ type Prober struct {
 }
 
 // Due returns a probe to send now, if it is time for one: when more is wanted, in bits/s, than e estimates.
-func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
+func (p *Prober) Next(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 	if count, _ := e.Feedbacks(); count == 0 {
 		return Probe{}, false
 	}
@@ -62,7 +62,7 @@ func (p *Prober) Due(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 		p.id = 1 // 0 is no probe
 	}
 	length := max(probeTime, time.Duration(probePackets/p.tried*float64(time.Second)))
-	return Probe{ID: p.id, Rate: int(p.tried), Time: length}, true
+	return Probe{ID: p.id, Rate: int(p.tried), Duration: length}, true
 }
 
 // judge looks at what became of the latest probe and reports whether it has ended.

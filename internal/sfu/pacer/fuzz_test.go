@@ -20,7 +20,7 @@ func FuzzPathFeedback(f *testing.F) {
 		now := time.Unix(1_700_000_000, 0)
 		for range 5 {
 			now = now.Add(20 * time.Millisecond)
-			p.Send(&Packet{Writer: out, Header: &h, Extension: numberID, Number: &number, Video: true, Urgent: true}, now)
+			p.Send(&Packet{Writer: out, Header: &h, TWCCExtension: numberID, TWCCNumber: &number, Video: true, Urgent: true}, now)
 			p.HandleRTCP(raw, now)
 		}
 		if rate := p.Capacity(now).Bitrate; rate <= 0 {

@@ -30,7 +30,7 @@ const (
 	paceStep = 5 * time.Millisecond
 	// MaxWaiting is how many packets may wait; one more is dropped. It counts as lost, so the subscriber asks for it again
 	// when there may be room. The caller has to remember as many, to answer.
-	MaxWaiting = 512
+	MaxQueued = 512
 	// paceLongest is how long what waits may take; with more the rate rises, because a picture that comes so late is no
 	// better than one that is lost.
 	paceLongest = 500 * time.Millisecond
@@ -56,9 +56,9 @@ type Pacer struct {
 	changed   func(now time.Time) // called when the estimate may have changed; may be nil
 	estimator *bwe.Estimator
 	prober    bwe.Prober
-	seq       uint16    // transport-wide, of the latest packet
-	promise   promise   // of feedback, by the client
-	numbered  time.Time // when the first packet got a number; zero before
+	seq       uint16      // transport-wide, of the latest packet
+	twcc      twccSupport // of feedback, by the client
+	numbered  time.Time   // when the first packet got a number; zero before
 
 	paces    bool    // bursts are held back: the estimate is known
 	estimate float64 // bytes/s
@@ -108,24 +108,24 @@ func New() *Pacer {
 // Packet is a packet on its way to the connection. The memory of Header and Number is its owner's: a packet that waits is
 // copied.
 type Packet struct {
-	Writer    interceptor.RTPWriter
-	Header    *rtp.Header
-	Payload   []byte
-	Extension uint8    // id of the transport-wide number; 0 without
-	Number    *[2]byte // memory for that number
-	Video     bool
-	Urgent    bool // it does not wait: a retransmission, padding
+	Writer        interceptor.RTPWriter
+	Header        *rtp.Header
+	Payload       []byte
+	TWCCExtension uint8    // id of the transport-wide number; 0 without
+	TWCCNumber    *[2]byte // memory for that number
+	Video         bool
+	Urgent        bool // it does not wait: a retransmission, padding
 }
 
 // Send sends a packet now or when its turn comes, and reports whether it has been sent.
 func (p *Pacer) Send(o *Packet, now time.Time) bool {
-	if o.Extension != 0 || o.Video && p.meters.Load() {
+	if o.TWCCExtension != 0 || o.Video && p.meters.Load() {
 		p.mu.Lock()
 		if p.paces && !o.Urgent && p.holdLocked(o, now) {
 			p.mu.Unlock()
 			return false
 		}
-		p.numberLocked(o.Header, o.Extension, o.Number, len(o.Payload), now)
+		p.numberLocked(o.Header, o.TWCCExtension, o.TWCCNumber, len(o.Payload), now)
 		p.mu.Unlock()
 	}
 	// A failed write is a closing connection; its owner learns that elsewhere.
@@ -139,7 +139,7 @@ func (p *Pacer) numberLocked(h *rtp.Header, extension uint8, number *[2]byte, si
 	p.sent++
 	p.budget -= float64(size)
 	if extension == 0 {
-		p.estimator.Count(size, now)
+		p.estimator.SentUnnumbered(size, now)
 		return
 	}
 	if p.numbered.IsZero() {
@@ -165,7 +165,7 @@ func (p *Pacer) holdLocked(o *Packet, now time.Time) bool {
 	if p.closed {
 		return false
 	}
-	if len(p.waiting) >= MaxWaiting || len(o.Payload) > mtu {
+	if len(p.waiting) >= MaxQueued || len(o.Payload) > mtu {
 		p.dropped++
 		return true
 	}
@@ -181,7 +181,7 @@ func (p *Pacer) holdLocked(o *Packet, now time.Time) bool {
 // keep copies o.
 func (w *waitingPacket) keep(o *Packet) {
 	extensions := w.header.Extensions[:0]
-	w.writer, w.header, w.extension = o.Writer, *o.Header, o.Extension
+	w.writer, w.header, w.extension = o.Writer, *o.Header, o.TWCCExtension
 	w.payload = w.raw[:copy(w.raw[:], o.Payload)]
 	w.header.Extension, w.header.ExtensionProfile, w.header.Extensions = false, 0, extensions
 	used := 0
@@ -218,7 +218,7 @@ func (p *Pacer) RoundTrip() time.Duration {
 // AllowRepair reports whether a retransmission of size bytes is within the share of retransmissions, and counts it. stale
 // says that the picture can do without it, because a key frame has followed or is to follow: on a full path it would only
 // delay that key frame.
-func (p *Pacer) AllowRepair(size int, stale bool, now time.Time) bool {
+func (p *Pacer) AllowRetransmission(size int, stale bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.paces {
@@ -238,22 +238,22 @@ func (p *Pacer) AllowRepair(size int, stale bool, now time.Time) bool {
 }
 
 // DropIfFull drops what waits of that stream, if the path is full: a key frame follows, which it would only hold up.
-func (p *Pacer) DropIfFull(ssrc uint32) {
+func (p *Pacer) DropQueuedIfFull(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.estimator.Full() {
-		p.dropLocked(ssrc)
+		p.dropQueuedLocked(ssrc)
 	}
 }
 
 // Drop drops what waits of a stream that has ended.
-func (p *Pacer) Drop(ssrc uint32) {
+func (p *Pacer) DropQueued(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dropLocked(ssrc)
+	p.dropQueuedLocked(ssrc)
 }
 
-func (p *Pacer) dropLocked(ssrc uint32) {
+func (p *Pacer) dropQueuedLocked(ssrc uint32) {
 	kept := p.waiting[:0]
 	for _, w := range p.waiting {
 		if w.header.SSRC == ssrc {
@@ -288,7 +288,7 @@ func (p *Pacer) drain() {
 		case now := <-t.C:
 			for p.releaseOne(now) {
 			}
-			if !p.padOut(now) && p.rest() {
+			if !p.padOut(now) && p.stopIfIdle() {
 				return
 			}
 		}
@@ -296,7 +296,7 @@ func (p *Pacer) drain() {
 }
 
 // rest ends the goroutine's work if nothing waits.
-func (p *Pacer) rest() bool {
+func (p *Pacer) stopIfIdle() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.draining = len(p.waiting) > 0 || !p.probe.ends.IsZero()
@@ -345,10 +345,10 @@ func (p *Pacer) Close() {
 type Stats struct {
 	Bitrate int  // estimate, bits/s
 	Known   bool // the estimate rests on what the subscriber says
-	Waiting int  // packets
+	Queued  int  // packets
 	// Since the beginning: packets of video that went out, that had to wait first, and that were dropped because too
 	// many waited or too much was asked for again.
-	Sent, Held, Dropped uint64
+	Sent, Delayed, Dropped uint64
 }
 
 // Stats returns what is known of the path to the subscriber.

@@ -47,9 +47,9 @@ func (p *paced) give(seq uint16, video, urgent bool) {
 	p.header = rtp.Header{Version: 2, SequenceNumber: seq, SSRC: downSSRC, Extensions: p.header.Extensions[:0]}
 	_ = p.header.SetExtension(3, []byte{byte(seq), 1, 2})
 	binary.BigEndian.PutUint16(p.buf, seq)
-	o := Packet{Writer: p.out, Header: &p.header, Payload: p.buf, Number: &p.number, Video: video, Urgent: urgent}
+	o := Packet{Writer: p.out, Header: &p.header, Payload: p.buf, TWCCNumber: &p.number, Video: video, Urgent: urgent}
 	if video {
-		o.Extension = numberID
+		o.TWCCExtension = numberID
 	}
 	p.Send(&o, time.Now())
 }
@@ -111,16 +111,16 @@ func TestPacketsWithinTheEstimateDoNotWait(t *testing.T) {
 func TestPacerDropsPacketsBeyondItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPaced(t, 100_000)
-		for seq := range uint16(2 * MaxWaiting) {
+		for seq := range uint16(2 * MaxQueued) {
 			p.give(seq, true, false)
 		}
-		if s := p.Stats(); s.Waiting != MaxWaiting || s.Dropped < MaxWaiting-10 || s.Held != MaxWaiting {
+		if s := p.Stats(); s.Queued != MaxQueued || s.Dropped < MaxQueued-10 || s.Delayed != MaxQueued {
 			t.Errorf("%+v", s)
 		}
 		// However low the estimate, what waits is no older than about a second: half of one by the rate, which falls with
 		// what is left.
 		<-time.After(3 * time.Second)
-		if got := len(p.out.take()); got < MaxWaiting-20 {
+		if got := len(p.out.take()); got < MaxQueued-20 {
 			t.Errorf("%d packets have gone out after three seconds", got)
 		}
 		for seq := range uint16(100) {
@@ -143,16 +143,16 @@ func TestDropIfFullDropsOneStreamOnAFullPath(t *testing.T) {
 			p.give(seq, true, false)
 		}
 		before := len(p.out.take())
-		p.DropIfFull(downSSRC)
-		if got := p.Stats().Waiting; got != 20-before {
+		p.DropQueuedIfFull(downSSRC)
+		if got := p.Stats().Queued; got != 20-before {
 			t.Errorf("%d packets wait on a path that is not full, want %d", got, 20-before)
 		}
 		p.HandleRTCP(remb(t, 200_000), time.Now())
-		p.DropIfFull(downSSRC + 1)
-		if got := p.Stats().Waiting; got != 20-before {
+		p.DropQueuedIfFull(downSSRC + 1)
+		if got := p.Stats().Queued; got != 20-before {
 			t.Errorf("%d packets of another stream wait, want %d", got, 20-before)
 		}
-		p.DropIfFull(downSSRC)
+		p.DropQueuedIfFull(downSSRC)
 		p.give(100, true, false)
 		<-time.After(time.Second)
 		if got := sequenceNumbers(p.out.take()); len(got) != 1 || got[0] != 100 {
@@ -168,18 +168,18 @@ func TestRepairsAreBounded(t *testing.T) {
 		sent := 0
 		for range 200 {
 			for range 10 {
-				if p.AllowRepair(1000, false, time.Now()) {
+				if p.AllowRetransmission(1000, false, time.Now()) {
 					sent += 1000
 				}
 			}
 			<-time.After(10 * time.Millisecond)
 		}
-		if !p.AllowRepair(100, true, time.Now()) {
+		if !p.AllowRetransmission(100, true, time.Now()) {
 			t.Error("a path that is not full has no room for what is stale")
 		}
 		p.HandleRTCP(remb(t, 200_000), time.Now())
 		<-time.After(time.Second)
-		if p.AllowRepair(100, true, time.Now()) || !p.AllowRepair(100, false, time.Now()) {
+		if p.AllowRetransmission(100, true, time.Now()) || !p.AllowRetransmission(100, false, time.Now()) {
 			t.Error("on a full path what is stale goes out, or what is not does not")
 		}
 		if want := 2 * 800_000 / 8 / 2; sent < want*8/10 || sent > want*13/10 {
@@ -201,7 +201,7 @@ func TestDropLeavesNoBytes(t *testing.T) {
 		if waited == 0 {
 			t.Fatal("nothing waits")
 		}
-		p.Drop(downSSRC)
+		p.DropQueued(downSSRC)
 		p.mu.Lock()
 		left, bytes := len(p.waiting), p.bytes
 		p.mu.Unlock()

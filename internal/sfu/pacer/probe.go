@@ -13,31 +13,31 @@ import (
 const feedbackStale = 2 * time.Second
 
 // promise is the feedback that the client has negotiated.
-type promise uint8
+type twccSupport uint8
 
 const (
-	promiseUnknown promise = iota // nothing yet
-	promiseMade                   // it answers transport-wide numbers with feedback
-	promiseNone
+	twccUnknown    twccSupport = iota // nothing yet
+	twccNegotiated                    // it answers transport-wide numbers with feedback
+	twccAbsent
 )
 
 // Negotiated notes what a video track has negotiated.
-func (p *Pacer) Negotiated(numbers bool) {
+func (p *Pacer) SetTWCC(numbers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if numbers {
-		p.promise = promiseMade
-	} else if p.promise == promiseUnknown {
-		p.promise = promiseNone
+		p.twcc = twccNegotiated
+	} else if p.twcc == twccUnknown {
+		p.twcc = twccAbsent
 	}
 }
 
 // awaitedLocked reports whether feedback has yet to come.
 func (p *Pacer) awaitedLocked(now time.Time) bool {
-	switch p.promise {
-	case promiseUnknown:
+	switch p.twcc {
+	case twccUnknown:
 		return true
-	case promiseMade:
+	case twccNegotiated:
 		return p.numbered.IsZero() || now.Sub(p.numbered) < feedbackStale
 	}
 	return false
@@ -45,7 +45,7 @@ func (p *Pacer) awaitedLocked(now time.Time) bool {
 
 // HandleRTCP takes one RTCP packet with what the client says of its connection, and reports whether it was that.
 func (p *Pacer) HandleRTCP(raw []byte, now time.Time) bool {
-	if !p.learn(raw, now) {
+	if !p.parseFeedback(raw, now) {
 		return false
 	}
 	p.mu.Lock()
@@ -57,12 +57,12 @@ func (p *Pacer) HandleRTCP(raw []byte, now time.Time) bool {
 	return true
 }
 
-func (p *Pacer) learn(raw []byte, now time.Time) bool {
+func (p *Pacer) parseFeedback(raw []byte, now time.Time) bool {
 	switch {
 	case bwe.IsFeedback(raw):
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		_ = p.estimator.Feedback(raw, now) // a subscriber's garbage is its own loss
+		_ = p.estimator.HandleFeedback(raw, now) // a subscriber's garbage is its own loss
 	case isREMB(raw):
 		remb := &rtcp.ReceiverEstimatedMaximumBitrate{}
 		if remb.Unmarshal(raw) != nil {
@@ -70,12 +70,12 @@ func (p *Pacer) learn(raw []byte, now time.Time) bool {
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.estimator.Remote(float64(remb.Bitrate))
+		p.estimator.SetREMB(float64(remb.Bitrate))
 		p.meters.Store(true)
 	default:
 		return false
 	}
-	p.adoptLocked(now)
+	p.updateRateLocked(now)
 	return true
 }
 
@@ -85,18 +85,18 @@ func isREMB(raw []byte) bool {
 }
 
 // Report takes the share of loss in a receiver report.
-func (p *Pacer) Report(loss float64, now time.Time) {
+func (p *Pacer) HandleLoss(loss float64, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.estimator.Report(loss, now)
-	p.adoptLocked(now)
+	p.estimator.HandleLoss(loss, now)
+	p.updateRateLocked(now)
 	if p.numbered.IsZero() {
 		p.meters.Store(true)
 	}
 }
 
 // adoptLocked sets the pace by the estimate.
-func (p *Pacer) adoptLocked(now time.Time) {
+func (p *Pacer) updateRateLocked(now time.Time) {
 	p.paces = p.estimator.Known()
 	p.estimate = float64(p.estimator.Bitrate()) / 8
 	p.rate = paceFactor * p.estimate
@@ -107,12 +107,12 @@ func (p *Pacer) adoptLocked(now time.Time) {
 
 // Capacity describes how much a connection carries, as far as it is known.
 type Capacity struct {
-	Bitrate int           // bits/s
-	Full    bool          // the path has shown that it carries no more
-	Known   bool          // false: there is nothing to go by, now or ever
-	Calm    bool          // the delay does not grow
-	Queue   time.Duration // how long packets wait on the path
-	Answers bool          // the subscriber says what became of each packet, padding included
+	Bitrate     int           // bits/s
+	Full        bool          // the path has shown that it carries no more
+	Known       bool          // false: there is nothing to go by, now or ever
+	DelayStable bool          // the delay does not grow
+	Queue       time.Duration // how long packets wait on the path
+	HasFeedback bool          // the subscriber says what became of each packet, padding included
 }
 
 // Capacity returns what is known now.
@@ -122,8 +122,8 @@ func (p *Pacer) Capacity(now time.Time) Capacity {
 	e := p.estimator
 	feedbacks, _ := e.Feedbacks()
 	return Capacity{
-		Bitrate: e.Bitrate(), Full: e.Full(), Known: e.Known() || p.awaitedLocked(now), Calm: !e.Congested(now), Queue: e.Queue(now),
-		Answers: feedbacks > 0,
+		Bitrate: e.Bitrate(), Full: e.Full(), Known: e.Known() || p.awaitedLocked(now), DelayStable: !e.Congested(now), Queue: e.Queue(now),
+		HasFeedback: feedbacks > 0,
 	}
 }
 
@@ -135,12 +135,12 @@ func (p *Pacer) Probe(wanted int, now time.Time, pad func(now time.Time, size in
 	if !p.probe.ends.IsZero() || len(p.waiting) > 0 || p.closed {
 		return
 	}
-	next, due := p.prober.Due(p.estimator, wanted, now)
+	next, due := p.prober.Next(p.estimator, wanted, now)
 	if !due {
 		return
 	}
 	p.estimator.BeginProbe(next.ID)
-	p.probe = probing{Probe: next, began: now, ends: now.Add(next.Time), pad: pad}
+	p.probe = probing{Probe: next, began: now, ends: now.Add(next.Duration), pad: pad}
 	p.drainLocked()
 }
 

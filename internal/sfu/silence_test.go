@@ -112,13 +112,13 @@ func TestSilenceEndsWithTheMute(t *testing.T) {
 // A black picture replaces the last one of a track that has ended.
 func TestBlankSendsABlackVP8Picture(t *testing.T) {
 	g := newRig(t, 1, false)
-	g.d.Blank()
+	g.d.SendBlackFrames()
 	if got := g.out.take(); got != nil {
 		t.Errorf("%d black pictures after none", len(got))
 	}
 	g.feed(0, picture{seq: 10, ts: 1000, id: 5, tl0: 3, keyIdx: 1, key: true})
 	g.d.options.Trailer = []byte("the end")
-	g.d.Blank()
+	g.d.SendBlackFrames()
 	got := g.out.take()
 	if len(got) != 1+blankFrames {
 		t.Fatalf("%d packets, want 1 and %d", len(got), blankFrames)
@@ -142,11 +142,11 @@ func TestBlankDoesNotWaitOnAFullPath(t *testing.T) {
 		g.hear(100_000)
 		g.d.SetAllowed(2, 3)
 		g.play(100 * time.Millisecond)
-		if g.d.options.Tap.Path().Waiting == 0 {
+		if g.d.options.Tap.PacerStats().Queued == 0 {
 			t.Fatal("nothing waits")
 		}
 		g.out.take()
-		g.d.Blank()
+		g.d.SendBlackFrames()
 		if got := len(g.out.take()); got != blankFrames {
 			t.Errorf("%d black pictures went out, want %d", got, blankFrames)
 		}
@@ -155,12 +155,12 @@ func TestBlankDoesNotWaitOnAFullPath(t *testing.T) {
 
 func TestBlankSendsABlackH264Picture(t *testing.T) {
 	g, l := withBackup(t)
-	if !g.d.Feed(l.r, "") {
+	if !g.d.SwitchReceiver(l.r, "") {
 		t.Fatal("not fed")
 	}
 	l.handle(nal(t, 1, 0, true), g.now)
 	g.out.take()
-	g.d.Blank()
+	g.d.SendBlackFrames()
 	got := g.out.take()
 	if len(got) != blankFrames {
 		t.Fatalf("%d packets, want %d", len(got), blankFrames)
@@ -173,7 +173,7 @@ func TestBlankSendsABlackH264Picture(t *testing.T) {
 // A client that waits for a packet gets one of padding, until the publisher sends; then the numbers go on.
 func TestRouseSendsPaddingBeforeTheFirstPacketOnly(t *testing.T) {
 	g := newRig(t, 1, false)
-	if first, second := g.d.Rouse(), g.d.Rouse(); !first || !second {
+	if first, second := g.d.SendWakeupPadding(), g.d.SendWakeupPadding(); !first || !second {
 		t.Fatal("nothing has gone out and nobody is to be roused")
 	}
 	got := g.out.take()
@@ -184,7 +184,7 @@ func TestRouseSendsPaddingBeforeTheFirstPacketOnly(t *testing.T) {
 	if after := g.out.take(); len(after) != 1 || after[0].SequenceNumber != got[1].SequenceNumber+1 || int32(after[0].Timestamp-got[1].Timestamp) <= 0 {
 		t.Errorf("goes on with %v", after)
 	}
-	if g.d.Rouse() {
+	if g.d.SendWakeupPadding() {
 		t.Error("roused though the track plays")
 	}
 }

@@ -47,7 +47,7 @@ func TestFeedContinuesOneStreamInAnotherCodec(t *testing.T) {
 	if len(before) != 2 || before[1].PayloadType != downType {
 		t.Fatalf("%d packets went out before the change", len(before))
 	}
-	if !g.d.Feed(l.r, "") {
+	if !g.d.SwitchReceiver(l.r, "") {
 		t.Fatal("the subscriber takes H264 and is not fed it")
 	}
 	g.feed(0, picture{seq: 12, ts: 7000, id: 3, key: true}) // one more of the old codec is nobody's
@@ -70,7 +70,7 @@ func TestFeedContinuesOneStreamInAnotherCodec(t *testing.T) {
 func TestFeedRefusesACodecThatIsNotNegotiated(t *testing.T) {
 	g, _ := withBackup(t)
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
-	if g.d.Feed(r, "") {
+	if g.d.SwitchReceiver(r, "") {
 		t.Error("a subscriber without AV1 is fed it")
 	}
 	g.feed(0, picture{seq: 10, ts: 1000, id: 1, key: true})
@@ -88,10 +88,10 @@ func TestFeedPlaysTheBackupAfterBindWithoutThePrimaryCodec(t *testing.T) {
 	if _, err := d.Bind(&boundContext{codecs: g.ctx.codecs}); err != nil || !errors.Is(told, ErrCodec) {
 		t.Fatalf("Bind = %v, and told %v", err, told)
 	}
-	if d.Takes(webrtc.MimeTypeAV1) || !d.Takes(webrtc.MimeTypeH264) {
+	if d.CanDecode(webrtc.MimeTypeAV1) || !d.CanDecode(webrtc.MimeTypeH264) {
 		t.Error("it takes H264 and no AV1")
 	}
-	if !d.Feed(l.r, "") {
+	if !d.SwitchReceiver(l.r, "") {
 		t.Fatal("not fed")
 	}
 	d.Start()

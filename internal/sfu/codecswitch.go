@@ -12,19 +12,19 @@ import (
 // This file lets a DownTrack play one track from several Receivers in turn, one for each codec it is published in
 // (docs/protocol.md, 12.9).
 
-// Takes reports whether the subscriber's connection has negotiated a codec in which it plays a Receiver's packets of that
+// CanDecode reports whether the subscriber's connection has negotiated a codec in which it plays a Receiver's packets of that
 // MIME type. It is false before the connection has negotiated.
-func (d *DownTrack) Takes(mime string) bool {
+func (d *DownTrack) CanDecode(mime string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, _, ok := d.playableLocked(mime, "")
 	return ok
 }
 
-// Feed forwards from r from now on, in place of the Receiver before: the same track in another codec, with its format
-// parameters. Numbers and time go on; video begins with r's next key frame. Feed returns false, and changes nothing, when
+// SwitchReceiver forwards from r from now on, in place of the Receiver before: the same track in another codec, with its format
+// parameters. Numbers and time go on; video begins with r's next key frame. It returns false, and changes nothing, when
 // the subscriber cannot play it.
-func (d *DownTrack) Feed(r *Receiver, fmtp string) bool {
+func (d *DownTrack) SwitchReceiver(r *Receiver, fmtp string) bool {
 	d.mu.Lock()
 	before, started := d.receiver, d.started
 	if before != r {

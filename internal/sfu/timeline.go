@@ -7,8 +7,8 @@ import "time"
 // decide then. It is longer than any path holds packets back before the connection is given up.
 const maxClockStep = 30 * time.Second
 
-// moments dates the packets of the streams that a LayerSink passes on, one after another, on the publisher's clock.
-type moments struct {
+// timeline dates the packets of the streams that a LayerSink passes on, one after another, on the publisher's clock.
+type timeline struct {
 	rate uint32 // of timestamps, Hz
 
 	// Of the newest packet.
@@ -22,10 +22,10 @@ type moments struct {
 }
 
 // restart notes that the next packet is the first of a stream, which counts from other origins.
-func (m *moments) restart() { m.sameStream = false }
+func (m *timeline) restart() { m.sameStream = false }
 
 // next returns the moment of p, by the clock of its layer if known; zero while there is nothing to tell it by.
-func (m *moments) next(p *Packet, clock Clock, known bool) time.Time {
+func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	elapsed, stamp := p.Arrival.Sub(m.arrival), p.Header.Timestamp
 	follows := m.sameStream && elapsed <= maxClockStep // else numbers and timestamps may have wrapped around
 	late := follows && int16(p.Header.SequenceNumber-m.number) < 0
@@ -51,7 +51,7 @@ func (m *moments) next(p *Packet, clock Clock, known bool) time.Time {
 
 // compare returns the moment by the publisher's clock, corrected if that was set since; arrived is the moment by arrival,
 // zero if there is none.
-func (m *moments) compare(clock, arrived time.Time) time.Time {
+func (m *timeline) compare(clock, arrived time.Time) time.Time {
 	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
 	if agrees(clock) {
 		m.shift = 0

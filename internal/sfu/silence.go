@@ -41,8 +41,8 @@ var (
 	}
 )
 
-// fallSilent sends everybody a second of silence. It ends then, or with stop.
-func (r *Receiver) fallSilent(stop <-chan struct{}) {
+// sendSilence sends everybody a second of silence. It ends then, or with stop.
+func (r *Receiver) sendSilence(stop <-chan struct{}) {
 	tick := time.NewTicker(silenceInterval)
 	defer tick.Stop()
 	for range silencePackets {
@@ -73,8 +73,8 @@ func (d *DownTrack) WriteSilence(now time.Time) {
 	d.insertLocked(now, silenceInterval, append(append(frame, opusSilence...), d.options.Trailer...))
 }
 
-// Blank sends black pictures, so that the last one of a track that has ended does not stay. Only VP8 and H264 have any.
-func (d *DownTrack) Blank() {
+// SendBlackFrames sends black pictures, so that the last one of a track that has ended does not stay. Only VP8 and H264 have any.
+func (d *DownTrack) SendBlackFrames() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.reports.packets == 0 || !d.binding.bound || !d.readyLocked() {
@@ -98,9 +98,9 @@ func (d *DownTrack) Blank() {
 	}
 }
 
-// Rouse sends a padding packet if nothing of the track has gone out yet, and reports whether nothing had: some clients
+// SendWakeupPadding sends a padding packet if nothing of the track has gone out yet, and reports whether nothing had: some clients
 // report a track to the application only when its first packet comes.
-func (d *DownTrack) Rouse() bool {
+func (d *DownTrack) SendWakeupPadding() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.reports.packets > 0 || !d.binding.bound {

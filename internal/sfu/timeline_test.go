@@ -93,7 +93,7 @@ func TestMomentsFollowThePublishersClock(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, number := moments{rate: 1000}, uint16(1<<16-10)
+			m, number := timeline{rate: 1000}, uint16(1<<16-10)
 			for _, step := range tt.packets {
 				if step.restart {
 					m.restart()
