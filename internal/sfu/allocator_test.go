@@ -128,7 +128,7 @@ func TestSubscriberWithoutPromisedFeedbackGetsAllLayers(t *testing.T) {
 		g := newAllotted(t, false)
 		g.play(3 * time.Second) // the pacer waits two for feedback
 		g.a.Divide(time.Now())
-		if g.d.selection.allowed != everything {
+		if g.d.selection.allowed != allLayers {
 			t.Errorf("%v is allowed", g.d.selection.allowed)
 		}
 	})

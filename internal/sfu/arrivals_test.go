@@ -129,11 +129,11 @@ func TestTapLeavesOtherStreamsAlone(t *testing.T) {
 	w := &stubWriter{}
 	info := &interceptor.StreamInfo{SSRC: 6}
 	tap.BindLocalStream(info, w)
-	if tap.sent.writer(6) != interceptor.RTPWriter(w) || tap.sent.writer(5) != nil {
+	if tap.sentTracks.writer(6) != interceptor.RTPWriter(w) || tap.sentTracks.writer(5) != nil {
 		t.Error("the writer is not found by its SSRC alone")
 	}
 	tap.UnbindLocalStream(info)
-	if tap.sent.writer(6) != nil {
+	if tap.sentTracks.writer(6) != nil {
 		t.Error("the writer outlives its stream")
 	}
 }

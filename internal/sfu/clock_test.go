@@ -25,7 +25,7 @@ func TestClockIsUnknownFromAReportWithoutTime(t *testing.T) {
 	g := newRig(t, 1, false)
 	l := g.r.layer(0)
 	l.mu.Lock()
-	l.sr = senderReport{rtp: 1, at: g.now} // a sender without a clock writes 0
+	l.lastSenderReport = senderReport{rtp: 1, at: g.now} // a sender without a clock writes 0
 	l.mu.Unlock()
 	if c, ok := g.r.Clock(0); ok {
 		t.Errorf("clock %+v", c)

@@ -17,7 +17,7 @@ import (
 func (d *DownTrack) CanDecode(mime string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, _, ok := d.playableLocked(mime, "")
+	_, _, ok := d.findCodecLocked(mime, "")
 	return ok
 }
 
@@ -28,14 +28,14 @@ func (d *DownTrack) SwitchReceiver(r *Receiver, fmtp string) bool {
 	d.mu.Lock()
 	before, started := d.receiver, d.started
 	if before != r {
-		if _, _, ok := d.playableLocked(r.options.MimeType, fmtp); !ok {
+		if _, _, ok := d.findCodecLocked(r.options.MimeType, fmtp); !ok {
 			d.mu.Unlock()
 			return false
 		}
 		d.receiver, d.fmtp = r, fmtp
-		d.fwd.Replace(r.options.ClockRate, r.options.DescriptorID != 0)
+		d.fwd.SwitchTrack(r.options.ClockRate, r.options.DescriptorID != 0)
 	}
-	d.binding.bound = d.settleLocked()
+	d.binding.bound = d.selectPayloadTypesLocked()
 	d.mu.Unlock()
 	if started && before != r {
 		before.RemoveSink(d)
@@ -45,17 +45,17 @@ func (d *DownTrack) SwitchReceiver(r *Receiver, fmtp string) bool {
 }
 
 // settleLocked finds the payload types for the Receiver's codec, and reports whether there are any.
-func (d *DownTrack) settleLocked() bool {
-	c, unpacks, ok := d.playableLocked(d.receiver.options.MimeType, d.fmtp)
+func (d *DownTrack) selectPayloadTypesLocked() bool {
+	c, unpacks, ok := d.findCodecLocked(d.receiver.options.MimeType, d.fmtp)
 	if !ok {
 		return false
 	}
-	d.binding.payloadType, d.binding.unpacks, d.binding.rtxType = uint8(c.PayloadType), unpacks, 0
+	d.binding.payloadType, d.binding.unpackRED, d.binding.rtxPayloadType = uint8(c.PayloadType), unpacks, 0
 	if pt, found := rtxFor(d.binding.codecs, c.PayloadType); found && d.binding.rtxSSRC != 0 {
-		d.binding.rtxType = uint8(pt)
-		if d.repair.rtxRaw == nil {
-			d.repair.rtxSeq = uint16(rand.Uint32())
-			d.repair.rtxRaw = make([]byte, mtu)
+		d.binding.rtxPayloadType = uint8(pt)
+		if d.rtx.rtxRaw == nil {
+			d.rtx.rtxSeq = uint16(rand.Uint32())
+			d.rtx.rtxRaw = make([]byte, mtu)
 		}
 	}
 	return true
@@ -63,7 +63,7 @@ func (d *DownTrack) settleLocked() bool {
 
 // playableLocked finds the codec in which a track of that type goes to the subscriber: its own, or for RED also what is
 // inside. What is encrypted end to end cannot be unpacked.
-func (d *DownTrack) playableLocked(mime, fmtp string) (c webrtc.RTPCodecParameters, unpacks, ok bool) {
+func (d *DownTrack) findCodecLocked(mime, fmtp string) (c webrtc.RTPCodecParameters, unpacks, ok bool) {
 	if c, ok = matchCodec(d.binding.codecs, mime, fmtp); ok {
 		return c, false, true
 	}
@@ -75,7 +75,7 @@ func (d *DownTrack) playableLocked(mime, fmtp string) (c webrtc.RTPCodecParamete
 
 // sends reports whether p is of a layer of the Receiver: packets of an earlier Receiver, or of a layer that has been
 // replaced, may still be under way.
-func (r *Receiver) sends(p *Packet) bool { return p.from == r.layer(p.Layer) }
+func (r *Receiver) isCurrent(p *Packet) bool { return p.from == r.layer(p.Layer) }
 
 // isVideo reports whether a MIME type is that of video.
 func isVideo(mime string) bool { return strings.HasPrefix(strings.ToLower(mime), "video/") }

@@ -16,7 +16,7 @@ type Counters struct {
 }
 
 // reported adds what a subscriber's report has added to its sums.
-func (c *Counters) reported(before, now Reception) {
+func (c *Counters) addReport(before, now Reception) {
 	c.ReportedExpected.Add(uint64(now.Expected - before.Expected))
 	c.ReportedLost.Add(uint64(max(0, now.Lost-before.Lost))) // fewer are lost when packets come late
 }

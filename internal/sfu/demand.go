@@ -12,7 +12,7 @@ func (r *Receiver) Demand() int {
 }
 
 // want counts one more LayerSink (by = 1) or one less (by = -1) that wants layer n.
-func (r *Receiver) want(n int, by int32) {
+func (r *Receiver) addDemand(n int, by int32) {
 	r.demand[n].Add(by)
 	if r.options.DemandChanged != nil {
 		r.options.DemandChanged()

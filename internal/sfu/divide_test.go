@@ -19,8 +19,8 @@ func sending(rates ...uint32) *Bitrates {
 }
 
 // even is a level that costs the same at all times, in kbit/s.
-func even(spatial, temporal, cost int) level {
-	return level{forward.Target{Spatial: spatial, Temporal: temporal}, cost * 1000, cost * 1000}
+func even(spatial, temporal, cost int) layerOption {
+	return layerOption{forward.Target{Spatial: spatial, Temporal: temporal}, cost * 1000, cost * 1000}
 }
 
 func TestLevelsOfListsLayersByCost(t *testing.T) {
@@ -28,22 +28,22 @@ func TestLevelsOfListsLayersByCost(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rates  *Bitrates
 		wanted forward.Target
-		want   []level
+		want   []layerOption
 	}{
-		"nothing measured":        {&Bitrates{}, everything, nil},
-		"one stream":              {sending(700), everything, []level{even(0, 3, 700)}},
-		"three":                   {sending(100, 400, 1500), everything, []level{even(0, 3, 100), even(1, 3, 400), even(2, 3, 1500)}},
-		"less is wanted":          {sending(100, 400, 1500), forward.Target{Spatial: 1, Temporal: 3}, []level{even(0, 3, 100), even(1, 3, 400)}},
-		"the lowest is off":       {sending(0, 400, 1500), forward.Target{Spatial: 0, Temporal: 3}, []level{even(1, 3, 400)}},
-		"a better one is cheaper": {sending(100, 400, 300), everything, []level{even(0, 3, 100), even(2, 3, 300)}},
+		"nothing measured":        {&Bitrates{}, allLayers, nil},
+		"one stream":              {sending(700), allLayers, []layerOption{even(0, 3, 700)}},
+		"three":                   {sending(100, 400, 1500), allLayers, []layerOption{even(0, 3, 100), even(1, 3, 400), even(2, 3, 1500)}},
+		"less is wanted":          {sending(100, 400, 1500), forward.Target{Spatial: 1, Temporal: 3}, []layerOption{even(0, 3, 100), even(1, 3, 400)}},
+		"the lowest is off":       {sending(0, 400, 1500), forward.Target{Spatial: 0, Temporal: 3}, []layerOption{even(1, 3, 400)}},
+		"a better one is cheaper": {sending(100, 400, 300), allLayers, []layerOption{even(0, 3, 100), even(2, 3, 300)}},
 		// A quarter of the better pictures is not offered.
-		"temporal": {temporal, everything, []level{
+		"temporal": {temporal, allLayers, []layerOption{
 			even(0, 0, 60), even(0, 1, 90), even(0, 3, 120), even(1, 1, 300), even(1, 3, 400),
 		}},
-		"few pictures a second": {temporal, forward.Target{Spatial: 1, Temporal: 0}, []level{even(0, 0, 60)}},
+		"few pictures a second": {temporal, forward.Target{Spatial: 1, Temporal: 0}, []layerOption{even(0, 0, 60)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := levelsOf(tt.rates, tt.rates, tt.wanted, nil); !slices.Equal(got, tt.want) {
+			if got := layerOptions(tt.rates, tt.rates, tt.wanted, nil); !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -54,9 +54,9 @@ func TestLevelsOfListsLayersByCost(t *testing.T) {
 // have to be taken up, not what it must have to be kept.
 func TestLevelsKeepCostAndPeakApartAfterAKeyFrame(t *testing.T) {
 	usual, burst := sending(100, 400, 1500), sending(450, 600, 1500)
-	want := []level{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, even(2, 3, 1500)}
+	want := []layerOption{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, even(2, 3, 1500)}
 	for _, rates := range [][2]*Bitrates{{usual, burst}, {burst, usual}} {
-		if got := levelsOf(rates[0], rates[1], everything, nil); !slices.Equal(got, want) {
+		if got := layerOptions(rates[0], rates[1], allLayers, nil); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
@@ -64,40 +64,40 @@ func TestLevelsKeepCostAndPeakApartAfterAKeyFrame(t *testing.T) {
 
 func TestDivideGivesLayersByPriority(t *testing.T) {
 	steady := sending(100, 400, 1500)
-	levels := levelsOf(steady, steady, everything, nil)
-	fresh := claim{levels: levels, held: heldUnknown, pauses: true}
-	with := func(c claim, change func(*claim)) claim { change(&c); return c }
-	full := with(fresh, func(c *claim) { c.held, c.full = 0, true })
-	important := with(fresh, func(c *claim) { c.priority = 5 })
-	firm := with(fresh, func(c *claim) { c.pauses = false })
-	held := func(at int) claim { return with(fresh, func(c *claim) { c.held = at }) }
-	bursting := with(held(0), func(c *claim) { c.levels = levelsOf(steady, sending(100, 1000, 1500), everything, nil) })
+	levels := layerOptions(steady, steady, allLayers, nil)
+	fresh := request{options: levels, current: currentUnknown, mayPause: true}
+	with := func(c request, change func(*request)) request { change(&c); return c }
+	full := with(fresh, func(c *request) { c.current, c.atCapacity = 0, true })
+	important := with(fresh, func(c *request) { c.priority = 5 })
+	firm := with(fresh, func(c *request) { c.mayPause = false })
+	held := func(at int) request { return with(fresh, func(c *request) { c.current = at }) }
+	bursting := with(held(0), func(c *request) { c.options = layerOptions(steady, sending(100, 1000, 1500), allLayers, nil) })
 	for name, tt := range map[string]struct {
 		budget, reserved int // kbit/s
-		claims           []claim
+		claims           []request
 		want             []int
 		left             int // kbit/s
 	}{
-		"room for all":                          {5000, 0, []claim{fresh, fresh}, []int{2, 2}, 2000},
-		"equals rise in turn":                   {2000, 0, []claim{fresh, fresh}, []int{2, 1}, 100},
-		"the important one first":               {1650, 0, []claim{important, fresh}, []int{2, 0}, 50},
-		"but everybody the lowest before":       {350, 0, []claim{important, fresh, fresh}, []int{0, 0, 0}, 50},
-		"the last is paused":                    {190, 0, []claim{important, fresh, fresh}, []int{0, 0, -1}, -10},
-		"all are paused":                        {50, 0, []claim{fresh, fresh}, []int{-1, -1}, 50},
-		"who may not be paused gets the lowest": {50, 0, []claim{firm, firm}, []int{0, 0}, -150},
-		"a paused one needs more to come back":  {110, 0, []claim{held(heldPaused)}, []int{-1}, 110},
-		"and has it":                            {125, 0, []claim{held(heldPaused)}, []int{0}, 25},
-		"a running one is patient":              {85, 0, []claim{held(0)}, []int{0}, -15},
-		"what is held is kept":                  {400, 0, []claim{held(1)}, []int{1}, 0},
-		"what is not held needs more":           {400, 0, []claim{held(0)}, []int{0}, 300},
-		"on a full path a larger one needs room for its key frame": {530, 0, []claim{full}, []int{0}, 430},
-		"and has it there":                    {540, 0, []claim{full}, []int{1}, 140},
-		"what bursts needs what it bursts to": {1050, 0, []claim{bursting}, []int{0}, 950},
-		"and rises when there is that":        {1150, 0, []claim{bursting}, []int{1}, 750},
-		"what is reserved raises nobody":      {500, 150, []claim{held(1)}, []int{0}, 400},
-		"but pauses nobody":                   {150, 100, []claim{held(1)}, []int{0}, 50},
-		"one that fell just now waits":        {500, 0, []claim{with(held(0), func(c *claim) { c.rests = true })}, []int{0}, 400},
-		"unless there is clearly room":        {700, 0, []claim{with(held(0), func(c *claim) { c.rests = true })}, []int{1}, 300},
+		"room for all":                          {5000, 0, []request{fresh, fresh}, []int{2, 2}, 2000},
+		"equals rise in turn":                   {2000, 0, []request{fresh, fresh}, []int{2, 1}, 100},
+		"the important one first":               {1650, 0, []request{important, fresh}, []int{2, 0}, 50},
+		"but everybody the lowest before":       {350, 0, []request{important, fresh, fresh}, []int{0, 0, 0}, 50},
+		"the last is paused":                    {190, 0, []request{important, fresh, fresh}, []int{0, 0, -1}, -10},
+		"all are paused":                        {50, 0, []request{fresh, fresh}, []int{-1, -1}, 50},
+		"who may not be paused gets the lowest": {50, 0, []request{firm, firm}, []int{0, 0}, -150},
+		"a paused one needs more to come back":  {110, 0, []request{held(currentPaused)}, []int{-1}, 110},
+		"and has it":                            {125, 0, []request{held(currentPaused)}, []int{0}, 25},
+		"a running one is patient":              {85, 0, []request{held(0)}, []int{0}, -15},
+		"what is held is kept":                  {400, 0, []request{held(1)}, []int{1}, 0},
+		"what is not held needs more":           {400, 0, []request{held(0)}, []int{0}, 300},
+		"on a full path a larger one needs room for its key frame": {530, 0, []request{full}, []int{0}, 430},
+		"and has it there":                    {540, 0, []request{full}, []int{1}, 140},
+		"what bursts needs what it bursts to": {1050, 0, []request{bursting}, []int{0}, 950},
+		"and rises when there is that":        {1150, 0, []request{bursting}, []int{1}, 750},
+		"what is reserved raises nobody":      {500, 150, []request{held(1)}, []int{0}, 400},
+		"but pauses nobody":                   {150, 100, []request{held(1)}, []int{0}, 50},
+		"one that fell just now waits":        {500, 0, []request{with(held(0), func(c *request) { c.heldOff = true })}, []int{0}, 400},
+		"unless there is clearly room":        {700, 0, []request{with(held(0), func(c *request) { c.heldOff = true })}, []int{1}, 300},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, left := divide(tt.budget*1000, tt.reserved*1000, tt.claims, nil)

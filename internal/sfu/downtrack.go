@@ -50,21 +50,21 @@ type DownTrack struct {
 	selection selection
 	binding   binding
 	fwd       forward.Forwarder
-	reports   reporting
+	reports   reportState
 	scratch   scratch
-	repair    retransmission
+	rtx       rtxState
 }
 
 // scratch is memory that the packet path uses again.
 type scratch struct {
-	header     rtp.Header
-	payload    []byte
-	descriptor []byte
-	number     [2]byte          // transport-wide
-	blocks     []codec.REDBlock // of a RED packet
-	plain      Packet           // what is inside a RED packet
-	empty      Packet           // nothing but padding
-	own        Packet           // a frame the server makes
+	header      rtp.Header
+	payload     []byte
+	descriptor  []byte
+	twccNumber  [2]byte          // transport-wide
+	blocks      []codec.REDBlock // of a RED packet
+	unpacked    Packet           // what is inside a RED packet
+	padding     Packet           // nothing but padding
+	serverFrame Packet           // a frame the server makes
 }
 
 // maxExtension is what a header extension element can hold (RFC 8285, section 4.3).
@@ -79,10 +79,10 @@ func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 		video:     isVideo(r.options.MimeType),
 		receiver:  r,
 		fmtp:      o.Fmtp,
-		selection: selection{wanted: everything, allowed: everything, target: everything},
+		selection: selection{wanted: allLayers, allowed: allLayers, target: allLayers},
 		scratch:   scratch{payload: make([]byte, mtu), descriptor: make([]byte, 0, maxExtension)},
 	}
-	d.scratch.empty.Header.Padding, d.scratch.empty.Header.PaddingSize = true, 1
+	d.scratch.padding.Header.Padding, d.scratch.padding.Header.PaddingSize = true, 1
 	history := audioHistory
 	if d.video {
 		d.kind, history = webrtc.RTPCodecTypeVideo, videoHistory
@@ -93,21 +93,21 @@ func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 
 // Start begins to forward; video begins with the next key frame, which it asks for.
 func (d *DownTrack) Start() {
-	r := d.feeds(true)
+	r := d.setStarted(true)
 	r.AddSink(d)
 	if d.video {
 		d.mu.Lock()
 		wanted := d.selection.target.Spatial
 		d.mu.Unlock()
-		r.requestFirst(wanted)
+		r.requestFirstKeyFrame(wanted)
 	}
 }
 
 // Stop ends forwarding.
-func (d *DownTrack) Stop() { d.feeds(false).RemoveSink(d) }
+func (d *DownTrack) Stop() { d.setStarted(false).RemoveSink(d) }
 
 // feeds notes whether the track is fed and returns its Receiver.
-func (d *DownTrack) feeds(started bool) *Receiver {
+func (d *DownTrack) setStarted(started bool) *Receiver {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.started = started
@@ -119,11 +119,11 @@ func (d *DownTrack) WriteRTP(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	// Asked before anything is decided: a key frame that cannot go out must not count as the beginning.
-	if d.selection.target.Spatial < 0 || !d.binding.bound || !d.readyLocked() {
+	if d.selection.target.Spatial < 0 || !d.binding.bound || !d.findWriterLocked() {
 		return
 	}
-	if d.binding.unpacks {
-		d.unpackLocked(p)
+	if d.binding.unpackRED {
+		d.unpackREDLocked(p)
 	} else {
 		d.writeLocked(p)
 	}
@@ -143,7 +143,7 @@ func (d *DownTrack) SetMuted(muted bool) {
 func (d *DownTrack) Ended() {}
 
 func (d *DownTrack) writeLocked(p *Packet) {
-	if d.fwd.Follows(&p.Packet) {
+	if d.fwd.Continues(&p.Packet) {
 		d.forwardLocked(p)
 	} else if d.switchLocked(p) {
 		d.forwardLocked(p)
@@ -155,29 +155,29 @@ func (d *DownTrack) writeLocked(p *Packet) {
 func (d *DownTrack) forwardLocked(p *Packet) {
 	v := d.fwd.Forward(&p.Packet, d.selection.target)
 	out := v.Sent
-	if v.Waits || out != nil && p.Broken && !p.Info.KeyFrame {
-		d.askKeyFrameLocked(p)
+	if v.NeedsKeyFrame || out != nil && p.Broken && !p.Info.KeyFrame {
+		d.requestKeyFrameLocked(p)
 	}
-	if v.Fill {
-		d.sendPaddingLocked(v.Hole)
+	if v.FillGap {
+		d.sendPaddingLocked(v.Gap)
 	}
 	if out == nil {
 		return
 	}
 	d.reports.packets++
 	d.reports.octets += uint64(len(p.Payload))
-	if d.sendLocked(p, &out.Rewrite, d.binding.ssrc, d.binding.payloadType, p.Payload, false) && d.reports.packets%forwardingSample == 0 {
+	if d.sendLocked(p, &out.Rewrite, d.binding.ssrc, d.binding.payloadType, p.Payload, false) && d.reports.packets%forwardingSampleEvery == 0 {
 		d.receiver.options.Counters.ForwardingTimes.add(time.Since(p.Arrival))
 	}
 }
 
 // switchLocked decides about a packet of a layer that is not being forwarded and reports whether to forward from it on.
 func (d *DownTrack) switchLocked(p *Packet) bool {
-	if p.Layer != d.receiver.best(d.selection.target.Spatial) || !d.receiver.sends(p) {
+	if p.Layer != d.receiver.bestLayer(d.selection.target.Spatial) || !d.receiver.isCurrent(p) {
 		return false
 	}
 	if d.receiver.codec.HasKeyFrames() && !p.Info.KeyFrame {
-		d.askKeyFrameLocked(p)
+		d.requestKeyFrameLocked(p)
 		return false
 	}
 	if len(p.Payload) == 0 {
@@ -192,7 +192,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 
 // catchUpLocked sends what came before p though it belongs behind it: see layer.replay.
 func (d *DownTrack) catchUpLocked(p *Packet) {
-	p.from.replay(p, &d.repair.packet, d.repair.raw, d.forwardLocked)
+	p.from.replay(p, &d.rtx.packet, d.rtx.raw, d.forwardLocked)
 }
 
 // ID is the track's sid, for pion and the subscriber's SDP.

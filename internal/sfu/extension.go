@@ -38,10 +38,10 @@ func (p PlayoutDelay) encode() [3]byte {
 type extensions struct {
 	captureTime, playoutDelay uint8 // 0: not negotiated
 
-	delay      [3]byte
-	delayFrom  uint16 // number of the first packet that carried the delay
-	delaySent  bool   // some packet has carried it
-	delayKnown bool   // the subscriber has received one that did
+	delay         [3]byte
+	delaySeq      uint16 // number of the first packet that carried the delay
+	delaySent     bool   // some packet has carried it
+	delayReceived bool   // the subscriber has received one that did
 }
 
 func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
@@ -55,26 +55,26 @@ func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
 
 // stampLocked adds extensions to h, the header of p towards the subscriber. A dependency descriptor has to be there
 // already: the form of the first extension is that of all, and only a long one can be of the form that takes long ones.
-func (d *DownTrack) stampLocked(h *rtp.Header, p *Packet, out *forward.Rewrite) {
+func (d *DownTrack) addExtensionsLocked(h *rtp.Header, p *Packet, out *forward.Rewrite) {
 	x := &d.binding.extensions
 	if x.captureTime != 0 && d.receiver.options.CaptureTimeID != 0 {
 		if at := p.Header.GetExtension(d.receiver.options.CaptureTimeID); at != nil {
 			_ = h.SetExtension(x.captureTime, at)
 		}
 	}
-	if x.playoutDelay == 0 || x.delayKnown || d.options.PlayoutDelay == (PlayoutDelay{}) || h.SSRC != d.binding.ssrc {
+	if x.playoutDelay == 0 || x.delayReceived || d.options.PlayoutDelay == (PlayoutDelay{}) || h.SSRC != d.binding.ssrc {
 		return
 	}
 	if !x.delaySent {
-		x.delaySent, x.delayFrom, x.delay = true, out.Seq, d.options.PlayoutDelay.encode()
+		x.delaySent, x.delaySeq, x.delay = true, out.Seq, d.options.PlayoutDelay.encode()
 	}
 	_ = h.SetExtension(x.playoutDelay, x.delay[:])
 }
 
 // acknowledge takes a report of the subscriber: once it has received a packet with the delay, no more need to carry it.
 func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
-	if x.delaySent && int16(uint16(r.LastSequenceNumber)-x.delayFrom) >= 0 {
-		x.delayKnown = true
+	if x.delaySent && int16(uint16(r.LastSequenceNumber)-x.delaySeq) >= 0 {
+		x.delayReceived = true
 	}
 }
 

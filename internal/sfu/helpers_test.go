@@ -260,7 +260,7 @@ func (g *rig) forgetRequests() {
 	for n := range MaxLayers {
 		if l := g.r.layer(n); l != nil {
 			l.mu.Lock()
-			l.asked, l.keyPending = time.Time{}, false
+			l.keyFrameRequested, l.keyFramePending = time.Time{}, false
 			l.mu.Unlock()
 		}
 	}

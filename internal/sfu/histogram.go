@@ -20,12 +20,12 @@ var forwardingBounds = [...]time.Duration{
 
 // forwardingSample is how many packets a DownTrack forwards for each that it takes the time of: a voice is sampled every
 // few seconds, and the clock, which costs half as much as a packet, is read a second time for few.
-const forwardingSample = 256
+const forwardingSampleEvery = 256
 
 // RoundTrips counts round trips by how long they took.
-type RoundTrips struct{ durations }
+type RoundTrips struct{ durationHistogram }
 
-func (r *RoundTrips) add(d time.Duration) { r.durations.add(roundTripBounds[:], d) }
+func (r *RoundTrips) add(d time.Duration) { r.durationHistogram.add(roundTripBounds[:], d) }
 
 // Histogram returns how many samples took at most each bound in seconds, how many there are, and the sum of their seconds.
 func (r *RoundTrips) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
@@ -33,9 +33,9 @@ func (r *RoundTrips) Histogram() (atMost map[float64]uint64, count uint64, secon
 }
 
 // Forwarding counts a sample of the packets that went to subscribers, by how long after their arrival they did.
-type ForwardingTimes struct{ durations }
+type ForwardingTimes struct{ durationHistogram }
 
-func (f *ForwardingTimes) add(d time.Duration) { f.durations.add(forwardingBounds[:], d) }
+func (f *ForwardingTimes) add(d time.Duration) { f.durationHistogram.add(forwardingBounds[:], d) }
 
 // Histogram returns how many samples took at most each bound in seconds, how many there are, and the sum of their seconds.
 func (f *ForwardingTimes) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
@@ -43,12 +43,12 @@ func (f *ForwardingTimes) Histogram() (atMost map[float64]uint64, count uint64, 
 }
 
 // durations counts by bounds, which are always the same ones.
-type durations struct {
+type durationHistogram struct {
 	within [len(forwardingBounds) + 1]atomic.Uint64 // as many as the most bounds need; the last is beyond all of them
 	sum    atomic.Int64                             // nanoseconds
 }
 
-func (h *durations) add(bounds []time.Duration, d time.Duration) {
+func (h *durationHistogram) add(bounds []time.Duration, d time.Duration) {
 	i := 0
 	for i < len(bounds) && d > bounds[i] {
 		i++
@@ -57,7 +57,7 @@ func (h *durations) add(bounds []time.Duration, d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
-func (h *durations) histogram(bounds []time.Duration) (atMost map[float64]uint64, count uint64, seconds float64) {
+func (h *durationHistogram) histogram(bounds []time.Duration) (atMost map[float64]uint64, count uint64, seconds float64) {
 	atMost = make(map[float64]uint64, len(bounds))
 	for i, bound := range bounds {
 		count += h.within[i].Load()

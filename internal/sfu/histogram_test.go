@@ -42,7 +42,7 @@ func TestForwardingTimesOnePacketInASample(t *testing.T) {
 		_, before, secondsBefore := sum.Histogram()
 		within := func(s float64) uint64 { atMost, _, _ := sum.Histogram(); return atMost[s] }
 		five, ten, twenty := within(0.005), within(0.01), within(0.02)
-		for range 2 * forwardingSample {
+		for range 2 * forwardingSampleEvery {
 			f.now = time.Now().Add(-time.Millisecond) // packet adds one
 			f.packet()
 		}
@@ -71,7 +71,7 @@ func TestForwardingDoesNotTimePacketsThatWaited(t *testing.T) {
 			t.Fatal("that was no estimate")
 		}
 		_, before, _ := d.receiver.options.Counters.ForwardingTimes.Histogram()
-		for range forwardingSample {
+		for range forwardingSampleEvery {
 			f.packet()
 		}
 		if _, count, _ := d.receiver.options.Counters.ForwardingTimes.Histogram(); count != before || pacer.Stats().Delayed == 0 {

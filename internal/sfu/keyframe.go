@@ -9,7 +9,7 @@ import (
 )
 
 // maxUndescribed bounds how many packets are kept for a structure that is late: more than a key frame has.
-const maxUndescribed = 256
+const maxAwaitingStructure = 256
 
 // structureWait is how long a structure may be late before another key frame is asked for: by then a NACK would have
 // brought it, over all but the longest paths.
@@ -25,10 +25,10 @@ func (l *layer) keyFrameInterval() time.Duration {
 // requestKeyFrame asks the publisher for a key frame; if it was asked too short a time ago, as soon as it may be.
 func (l *layer) requestKeyFrame(now time.Time) {
 	l.mu.Lock()
-	early := now.Sub(l.asked) < l.keyFrameInterval()
-	l.keyPending = early
+	early := now.Sub(l.keyFrameRequested) < l.keyFrameInterval()
+	l.keyFramePending = early
 	if !early {
-		l.asked = now
+		l.keyFrameRequested = now
 	}
 	l.mu.Unlock()
 	if !early {
@@ -39,15 +39,15 @@ func (l *layer) requestKeyFrame(now time.Time) {
 
 // keyFrameCame forgets a request that is not due yet, and what was given up before packet ext, with which the key frame of
 // that timestamp begins: it serves all that.
-func (l *layer) keyFrameCame(ext uint64, timestamp uint32) {
+func (l *layer) noteKeyFrame(ext uint64, timestamp uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keyPending = false
-	l.loss.keyFrameCame(ext, timestamp)
+	l.keyFramePending = false
+	l.loss.noteKeyFrame(ext, timestamp)
 }
 
 // outdated reports whether packet seq is from before the one with the structure in force.
-func (l *layer) outdated(seq uint16) bool {
+func (l *layer) precedesStructure(seq uint16) bool {
 	before := l.structureAt - seq
 	return l.descriptors.Known() && before > 0 && before < videoHistory
 }
@@ -55,26 +55,26 @@ func (l *layer) outdated(seq uint16) bool {
 // keepUndescribed keeps packet seq, whose descriptor cannot be read yet: its structure came with the first packet of a key
 // frame, which is lost or late. It does not keep a late packet from before the one with the structure in force, because
 // the late packet's own structure is gone.
-func (l *layer) keepUndescribed(seq uint16, now time.Time) {
-	if l.outdated(seq) {
+func (l *layer) awaitStructure(seq uint16, now time.Time) {
+	if l.precedesStructure(seq) {
 		return
 	}
-	if len(l.undescribed) == 0 {
-		l.undescribedAt = now
+	if len(l.awaitingStructure) == 0 {
+		l.awaitingSince = now
 	}
-	if len(l.undescribed) < maxUndescribed { // more are of no use: a new key frame is due
-		l.undescribed = append(l.undescribed, seq)
+	if len(l.awaitingStructure) < maxAwaitingStructure { // more are of no use: a new key frame is due
+		l.awaitingStructure = append(l.awaitingStructure, seq)
 	}
-	if now.Sub(l.undescribedAt) >= structureWait {
+	if now.Sub(l.awaitingSince) >= structureWait {
 		l.requestKeyFrame(now)
 	}
 }
 
 // deliverUndescribed delivers the packets behind the one just delivered, which had the structure that they need.
-func (l *layer) deliverUndescribed(now time.Time) {
+func (l *layer) deliverAwaiting(now time.Time) {
 	began := l.pkt.Header.SequenceNumber
 	p := &l.late
-	for _, seq := range l.undescribed {
+	for _, seq := range l.awaitingStructure {
 		if l.lateRaw == nil {
 			l.lateRaw = make([]byte, mtu)
 		}
@@ -85,7 +85,7 @@ func (l *layer) deliverUndescribed(now time.Time) {
 		p.Layer, p.Arrival = l.n, now
 		l.deliver(p)
 	}
-	l.undescribed = l.undescribed[:0]
+	l.awaitingStructure = l.awaitingStructure[:0]
 }
 
 // replay gives write the packets that have come though they belong behind first: the rest of a key frame whose first packet
@@ -96,7 +96,7 @@ func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
 		from = oldest // what is older is gone
 	}
 	for seq := from; int16(highest-seq) >= 0; seq++ {
-		if l.recall(seq, p, raw) && l.describe(p) == nil {
+		if l.loadHistory(seq, p, raw) && l.describe(p) == nil {
 			p.from, p.Layer, p.Arrival = l, first.Layer, first.Arrival
 			write(p)
 		}
@@ -104,7 +104,7 @@ func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
 }
 
 // recall reads packet seq from the history into p, by way of raw, and reports whether it was there.
-func (l *layer) recall(seq uint16, p *Packet, raw []byte) bool {
+func (l *layer) loadHistory(seq uint16, p *Packet, raw []byte) bool {
 	n := l.history.Load(seq, raw)
 	return n > 0 && p.Unmarshal(raw[:n]) == nil && codec.Parse(l.r.codec, p.Payload, &p.Info) == nil
 }

@@ -27,37 +27,37 @@ const (
 	// patientTimeout is the same where moving is worse than waiting. Layers above the lowest cost more than its subscribers
 	// may have, and publishers stop the lowest layer last. And after a key frame an encoder may pause until it has made up
 	// for the bits: the key frame that moving costs would make it pause again.
-	patientTimeout = 2 * time.Second
+	longLayerTimeout = 2 * time.Second
 )
 
 // layer is one RTP stream of a Receiver.
 type layer struct {
-	r        *Receiver
-	n        int
-	source   TrackSource
-	ssrc     uint32
-	history  *History
-	pkt      Packet       // the one being forwarded; touched by the read goroutine only
-	last     atomic.Int64 // arrival of the latest packet, Unix ns
-	keyFrame atomic.Int64 // the same of the latest key frame
-	meter    meter
+	r            *Receiver
+	n            int
+	source       TrackSource
+	ssrc         uint32
+	history      *History
+	pkt          Packet       // the one being forwarded; touched by the read goroutine only
+	lastArrival  atomic.Int64 // arrival of the latest packet, Unix ns
+	lastKeyFrame atomic.Int64 // the same of the latest key frame
+	meter        rateMeter
 
 	// Touched by the read goroutine only.
-	descriptors   *codec.Descriptors // nil where they are not read
-	structureAt   uint16             // number of the latest packet with a structure
-	undescribed   []uint16           // numbers of packets whose structure has not come
-	undescribedAt time.Time          // the first of them
-	late          Packet             // scratch
-	lateRaw       []byte             // scratch
+	descriptors       *codec.DescriptorReader // nil where they are not read
+	structureAt       uint16                  // number of the latest packet with a structure
+	awaitingStructure []uint16                // numbers of packets whose structure has not come
+	awaitingSince     time.Time               // the first of them
+	late              Packet                  // scratch
+	lateRaw           []byte                  // scratch
 
-	mu         sync.Mutex
-	loss       lossTracker
-	nacks      []rtcp.NackPair // scratch
-	bytes      uint64
-	malformed  uint64
-	asked      time.Time // last key frame request
-	keyPending bool      // another was wanted before the interval was over
-	sr         senderReport
+	mu                sync.Mutex
+	loss              lossTracker
+	nacks             []rtcp.NackPair // scratch
+	bytes             uint64
+	malformed         uint64
+	keyFrameRequested time.Time // last key frame request
+	keyFramePending   bool      // another was wanted before the interval was over
+	lastSenderReport  senderReport
 }
 
 // senderReport is the publisher's latest: its clock and its stream's timestamp at one moment.
@@ -74,10 +74,10 @@ func newLayer(r *Receiver, n int, source TrackSource) *layer {
 	}
 	l := &layer{r: r, n: n, source: source, ssrc: source.Info().SSRC, history: newHistory(size), nacks: make([]rtcp.NackPair, 0, maxMissing)}
 	l.pkt.from, l.late.from = l, l
-	l.meter.steady = !r.options.Sparse
+	l.meter.continuous = !r.options.Sparse
 	if r.options.DescriptorID != 0 {
-		l.descriptors = new(codec.Descriptors)
-		l.undescribed = make([]uint16, 0, maxUndescribed)
+		l.descriptors = new(codec.DescriptorReader)
+		l.awaitingStructure = make([]uint16, 0, maxAwaitingStructure)
 	}
 	return l
 }
@@ -91,7 +91,7 @@ func (l *layer) readRTP() {
 			continue
 		}
 		if err != nil {
-			l.r.alive.And(^uint32(1 << l.n))
+			l.r.activeLayers.And(^uint32(1 << l.n))
 			return
 		}
 		l.handle(raw[:n], time.Now())
@@ -105,7 +105,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 		l.countMalformed()
 		return
 	}
-	ext, fresh := l.note(raw, now)
+	ext, fresh := l.notePacket(raw, now)
 	if !fresh {
 		return
 	}
@@ -114,7 +114,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 		l.countMalformed()
 		return
 	}
-	if err == nil && p.Info.Frame.New {
+	if err == nil && p.Info.Frame.NewStructure {
 		l.structureAt = p.Header.SequenceNumber
 	}
 	if l.r.muted.Load() {
@@ -122,18 +122,18 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	}
 	l.history.Store(raw)
 	if err != nil {
-		l.keepUndescribed(p.Header.SequenceNumber, now)
+		l.awaitStructure(p.Header.SequenceNumber, now)
 		return
 	}
-	l.meter.count(&p.Info, len(raw), p.Info.Ends || p.Header.Marker, now)
+	l.meter.count(&p.Info, len(raw), p.Info.EndOfFrame || p.Header.Marker, now)
 	p.Layer, p.Arrival = l.n, now
 	l.deliver(p)
 	if p.Info.KeyFrame {
-		l.keyFrame.Store(now.UnixNano())
-		l.keyFrameCame(ext, p.Header.Timestamp)
+		l.lastKeyFrame.Store(now.UnixNano())
+		l.noteKeyFrame(ext, p.Header.Timestamp)
 	}
-	if len(l.undescribed) > 0 && p.Info.Frame.New {
-		l.deliverUndescribed(now)
+	if len(l.awaitingStructure) > 0 && p.Info.Frame.NewStructure {
+		l.deliverAwaiting(now)
 	}
 }
 
@@ -151,7 +151,7 @@ func (l *layer) describe(p *Packet) error {
 		return nil
 	}
 	if ext := p.Header.GetExtension(l.r.options.DescriptorID); ext != nil {
-		if l.outdated(p.Header.SequenceNumber) && codec.HasStructure(ext) {
+		if l.precedesStructure(p.Header.SequenceNumber) && codec.HasStructure(ext) {
 			return codec.ErrNoStructure // it must not take the place of the one in force
 		}
 		return l.descriptors.Read(ext, &p.Info)
@@ -172,20 +172,20 @@ func (l *layer) deliver(p *Packet) {
 
 // note counts the packet and asks for missing ones and for a key frame that is due. It returns the packet's extended
 // number and whether it is one to forward: a duplicate is not.
-func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
-	resumes := l.keepAlive(now)
+func (l *layer) notePacket(raw []byte, now time.Time) (ext uint64, fresh bool) {
+	resumes := l.updateActive(now)
 	l.mu.Lock()
 	h := &l.pkt.Header
 	ext, fresh = l.loss.add(h.SequenceNumber, h.Timestamp, l.r.options.ClockRate, now)
 	l.bytes += uint64(len(raw))
 	nacks := l.nacks[:0]
 	if len(l.loss.missing) > 0 {
-		nacks = l.loss.due(now, nacks)
+		nacks = l.loss.dueNACKs(now, nacks)
 	}
-	l.pkt.Broken = l.r.codec.HasKeyFrames() && l.loss.broken()
-	askKey := l.keyPending && now.Sub(l.asked) >= l.keyFrameInterval()
+	l.pkt.Broken = l.r.codec.HasKeyFrames() && l.loss.hasUnrepairedLoss()
+	askKey := l.keyFramePending && now.Sub(l.keyFrameRequested) >= l.keyFrameInterval()
 	if resumes {
-		l.asked = time.Time{} // a publisher that sends nothing may have dropped the request or its answer
+		l.keyFrameRequested = time.Time{} // a publisher that sends nothing may have dropped the request or its answer
 	}
 	l.mu.Unlock()
 	if l.r.options.NACK && len(nacks) > 0 {
@@ -201,31 +201,31 @@ func (l *layer) note(raw []byte, now time.Time) (ext uint64, fresh bool) {
 }
 
 // silence is how long spatial layer s of the stream may send nothing before it counts as ended.
-func (l *layer) silence(s int, now time.Time) time.Duration {
+func (l *layer) silenceTimeout(s int, now time.Time) time.Duration {
 	lower := uint32(1)<<l.n - 1
 	switch {
 	case l.r.options.Sparse:
 		return sparseTimeout
-	case s == 0 && l.r.alive.Load()&lower == 0, now.UnixNano()-l.keyFrame.Load() < int64(patientTimeout):
-		return patientTimeout
+	case s == 0 && l.r.activeLayers.Load()&lower == 0, now.UnixNano()-l.lastKeyFrame.Load() < int64(longLayerTimeout):
+		return longLayerTimeout
 	}
 	return layerTimeout
 }
 
 // keepAlive marks the layer as sending and those as silent that have been for too long. Every layer does it for all,
 // so no timer is needed: when none sends there is nothing to choose. It reports whether the layer itself was silent.
-func (l *layer) keepAlive(now time.Time) (resumes bool) {
-	resumes = now.UnixNano()-l.last.Swap(now.UnixNano()) > int64(l.silence(0, now))
-	alive := l.r.alive.Load()
+func (l *layer) updateActive(now time.Time) (resumes bool) {
+	resumes = now.UnixNano()-l.lastArrival.Swap(now.UnixNano()) > int64(l.silenceTimeout(0, now))
+	alive := l.r.activeLayers.Load()
 	if alive&(1<<l.n) == 0 {
-		l.r.alive.Or(1 << l.n)
+		l.r.activeLayers.Or(1 << l.n)
 	}
 	for n := range MaxLayers {
 		if n == l.n || alive&(1<<n) == 0 {
 			continue
 		}
-		if o := l.r.layer(n); o != nil && now.UnixNano()-o.last.Load() > int64(o.silence(0, now)) {
-			l.r.alive.And(^uint32(1 << n))
+		if o := l.r.layer(n); o != nil && now.UnixNano()-o.lastArrival.Load() > int64(o.silenceTimeout(0, now)) {
+			l.r.activeLayers.And(^uint32(1 << n))
 		}
 	}
 	return resumes
@@ -250,7 +250,7 @@ func (l *layer) readRTCP() {
 		for _, p := range packets {
 			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == l.ssrc {
 				l.mu.Lock()
-				l.sr = senderReport{ntp: sr.NTPTime, rtp: sr.RTPTime, at: time.Now()}
+				l.lastSenderReport = senderReport{ntp: sr.NTPTime, rtp: sr.RTPTime, at: time.Now()}
 				l.mu.Unlock()
 			}
 		}
@@ -273,7 +273,7 @@ func (l *layer) highest() uint16 {
 func (l *layer) senderReport() senderReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sr
+	return l.lastSenderReport
 }
 
 func (l *layer) report(now time.Time) (rtcp.ReceptionReport, bool) {
@@ -283,9 +283,9 @@ func (l *layer) report(now time.Time) (rtcp.ReceptionReport, bool) {
 		return rtcp.ReceptionReport{}, false
 	}
 	rr := l.loss.report(l.ssrc)
-	if !l.sr.at.IsZero() {
-		rr.LastSenderReport = uint32(l.sr.ntp >> 16)
-		rr.Delay = uint32(now.Sub(l.sr.at).Seconds() * 65536) // units of 1/65536 s
+	if !l.lastSenderReport.at.IsZero() {
+		rr.LastSenderReport = uint32(l.lastSenderReport.ntp >> 16)
+		rr.Delay = uint32(now.Sub(l.lastSenderReport.at).Seconds() * 65536) // units of 1/65536 s
 	}
 	return rr, true
 }

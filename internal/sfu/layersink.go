@@ -44,12 +44,12 @@ type LayerSink struct {
 	control sync.Mutex
 
 	// mu is held while the Consumer is called, which keeps its packets in order.
-	mu       sync.Mutex
-	ssrc     uint32 // of the layer that is passed on
-	askedAt  time.Time
-	timeline timeline
-	late     Packet // scratch
-	raw      []byte // scratch
+	mu                sync.Mutex
+	ssrc              uint32 // of the layer that is passed on
+	keyFrameRequested time.Time
+	timeline          timeline
+	late              Packet // scratch
+	raw               []byte // scratch
 }
 
 // sinkState is the state of a LayerSink. The comments say what it passes on.
@@ -57,7 +57,7 @@ type sinkState = int32
 
 const (
 	sinkStopped sinkState = iota // nothing: Start has not been called, or Stop has
-	sinkPassing                  // packets and events
+	sinkActive                   // packets and events
 	sinkMuted                    // events
 	sinkEnded                    // nothing: the Receiver is closed
 )
@@ -66,19 +66,19 @@ const (
 // started.
 func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 	s := &LayerSink{receiver: r, consumer: c, timeline: timeline{rate: r.options.ClockRate}}
-	s.wanted.Store(int32(limitLayer(wanted)))
+	s.wanted.Store(int32(clampLayer(wanted)))
 	s.layer.Store(-1)
 	return s
 }
 
-func limitLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
+func clampLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
 
 // Start begins to pass packets on: video with the next key frame, which it asks for. It counts in the Receiver's Demand
 // from then on. If the Receiver is closed, the Consumer's Ended is called before Start returns. Start and Stop may not be
 // called at the same time.
 func (s *LayerSink) Start() {
 	s.control.Lock()
-	begins := s.state.CompareAndSwap(sinkStopped, sinkPassing)
+	begins := s.state.CompareAndSwap(sinkStopped, sinkActive)
 	wanted := int(s.wanted.Load())
 	s.control.Unlock()
 	if !begins {
@@ -86,8 +86,8 @@ func (s *LayerSink) Start() {
 	}
 	s.layer.Store(-1)
 	s.receiver.AddSink(s)
-	s.receiver.want(wanted, 1)
-	s.requestFirst(wanted)
+	s.receiver.addDemand(wanted, 1)
+	s.requestFirstKeyFrame(wanted)
 }
 
 // Stop ends what Start began. It does not wait: a call of the Consumer that is under way may return after it. No other
@@ -100,13 +100,13 @@ func (s *LayerSink) Stop() {
 	if ends {
 		s.receiver.RemoveSink(s)
 		s.layer.Store(-1)
-		s.receiver.want(wanted, -1)
+		s.receiver.addDemand(wanted, -1)
 	}
 }
 
 // SetLayer changes to the best layer up to wanted, at its next key frame, which it asks for.
 func (s *LayerSink) SetLayer(wanted int) {
-	wanted = limitLayer(wanted)
+	wanted = clampLayer(wanted)
 	s.control.Lock()
 	before := int(s.wanted.Swap(int32(wanted)))
 	started := s.state.Load() != sinkStopped
@@ -114,14 +114,14 @@ func (s *LayerSink) SetLayer(wanted int) {
 	if before == wanted || !started {
 		return
 	}
-	s.receiver.want(wanted, 1)
-	s.receiver.want(before, -1)
-	s.requestFirst(wanted)
+	s.receiver.addDemand(wanted, 1)
+	s.receiver.addDemand(before, -1)
+	s.requestFirstKeyFrame(wanted)
 }
 
-func (s *LayerSink) requestFirst(wanted int) {
+func (s *LayerSink) requestFirstKeyFrame(wanted int) {
 	if s.receiver.codec.HasKeyFrames() {
-		s.receiver.requestFirst(wanted)
+		s.receiver.requestFirstKeyFrame(wanted)
 	}
 }
 
@@ -134,14 +134,14 @@ func (s *LayerSink) RequestKeyFrame() {
 		s.receiver.RequestKeyFrame(n)
 		return
 	}
-	s.requestFirst(int(s.wanted.Load()))
+	s.requestFirstKeyFrame(int(s.wanted.Load()))
 }
 
 // WriteRTP passes p on if it is of the layer, which changes at key frames only.
 func (s *LayerSink) WriteRTP(p *Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Load() != sinkPassing {
+	if s.state.Load() != sinkActive {
 		return // one packet may be under way when a mute begins, or after Stop
 	}
 	if p.Layer == s.Layer() && p.Header.SSRC == s.ssrc {
@@ -155,11 +155,11 @@ func (s *LayerSink) WriteRTP(p *Packet) {
 // switchLocked decides about a packet of a layer that is not passed on and reports whether to begin with it.
 func (s *LayerSink) switchLocked(p *Packet) bool {
 	r := s.receiver
-	if p.Layer != r.best(int(s.wanted.Load())) || !r.sends(p) {
+	if p.Layer != r.bestLayer(int(s.wanted.Load())) || !r.isCurrent(p) {
 		return false
 	}
 	if r.codec.HasKeyFrames() && !p.Info.KeyFrame {
-		s.askKeyFrameLocked(p)
+		s.requestKeyFrameLocked(p)
 		return false
 	}
 	if len(p.Payload) == 0 {
@@ -173,15 +173,15 @@ func (s *LayerSink) switchLocked(p *Packet) bool {
 
 func (s *LayerSink) writeLocked(p *Packet) {
 	if p.Broken && !p.Info.KeyFrame {
-		s.askKeyFrameLocked(p)
+		s.requestKeyFrameLocked(p)
 	}
 	clock, known := p.from.clock()
 	s.consumer.WritePacket(p, s.timeline.next(p, clock, known))
 }
 
-func (s *LayerSink) askKeyFrameLocked(p *Packet) {
-	if p.Arrival.Sub(s.askedAt) >= minAskInterval {
-		s.askedAt = p.Arrival
+func (s *LayerSink) requestKeyFrameLocked(p *Packet) {
+	if p.Arrival.Sub(s.keyFrameRequested) >= minKeyFrameRetry {
+		s.keyFrameRequested = p.Arrival
 		s.receiver.requestKeyFrame(p.Layer, p.Arrival)
 	}
 }
@@ -196,7 +196,7 @@ func (s *LayerSink) catchUpLocked(p *Packet) {
 		s.raw = make([]byte, mtu)
 	}
 	p.from.replay(p, &s.late, s.raw, func(late *Packet) {
-		if !p.Info.Frame.New || !slices.Contains(p.from.undescribed, late.Header.SequenceNumber) {
+		if !p.Info.Frame.NewStructure || !slices.Contains(p.from.awaitingStructure, late.Header.SequenceNumber) {
 			s.writeLocked(late)
 		}
 	})
@@ -207,12 +207,12 @@ func (s *LayerSink) SetMuted(muted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if muted {
-		s.state.CompareAndSwap(sinkPassing, sinkMuted)
+		s.state.CompareAndSwap(sinkActive, sinkMuted)
 	} else {
 		s.layer.Store(-1)
-		s.state.CompareAndSwap(sinkMuted, sinkPassing)
+		s.state.CompareAndSwap(sinkMuted, sinkActive)
 	}
-	if state := s.state.Load(); state == sinkPassing || state == sinkMuted {
+	if state := s.state.Load(); state == sinkActive || state == sinkMuted {
 		s.consumer.SetMuted(muted)
 	}
 }
@@ -227,7 +227,7 @@ func (s *LayerSink) Loss(time.Time) uint8 { return 0 }
 func (s *LayerSink) Ended() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.CompareAndSwap(sinkPassing, sinkEnded) || s.state.CompareAndSwap(sinkMuted, sinkEnded) {
+	if s.state.CompareAndSwap(sinkActive, sinkEnded) || s.state.CompareAndSwap(sinkMuted, sinkEnded) {
 		s.consumer.Ended()
 	}
 }

@@ -145,7 +145,7 @@ func (g *rig) report(n int, ts uint32, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	since := at.Unix() - ntpEpoch
-	l.sr = senderReport{ntp: uint64(since)<<32 | uint64(at.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
+	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(at.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
 }
 
 // TestLayerSinkDatesPacketsAcrossALayerSwitch gives the two layers reports that disagree by 20 ms: moments are near the
@@ -383,7 +383,7 @@ func TestLayerSinkAllocatesNothing(t *testing.T) {
 		s.Start()
 		s.layer.Store(0)
 		s.ssrc = f.layer.ssrc // as if a key frame had come
-		f.layer.sr = senderReport{ntp: 1 << 63, at: f.now}
+		f.layer.lastSenderReport = senderReport{ntp: 1 << 63, at: f.now}
 		if allocs := testing.AllocsPerRun(1000, f.packet); allocs != 0 || c.packets < 1000 {
 			t.Errorf("%s: %v allocations for each of %d packets", mime, allocs, c.packets)
 		}

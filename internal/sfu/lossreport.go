@@ -34,7 +34,7 @@ func (d *DownTrack) Loss(now time.Time) uint8 {
 // worstLoss returns the highest loss of all sinks. Publishers of sound get it in receiver reports in place of the loss on
 // their own path, so that they send as much error correction as the worst path needs (docs/protocol.md, 12.5). The count
 // of lost packets stays that of their own path: by it they judge their bandwidth.
-func (r *Receiver) worstLoss(now time.Time) uint8 {
+func (r *Receiver) highestSinkLoss(now time.Time) uint8 {
 	var worst uint8
 	for _, s := range *r.sinks.Load() {
 		worst = max(worst, s.Loss(now))

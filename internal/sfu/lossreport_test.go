@@ -23,7 +23,7 @@ func TestWorstLossReachesThePublisher(t *testing.T) {
 	l.handle(sound(t, 1, 0, 1), now)
 	reported := func(now time.Time) uint8 {
 		t.Helper()
-		rr := l.r.reports(now)
+		rr := l.r.receptionReports(now)
 		if len(rr) != 1 || rr[0].TotalLost != 0 {
 			t.Fatalf("reports %+v, want one that counts no loss", rr)
 		}
@@ -46,7 +46,7 @@ func TestWorstLossReachesThePublisher(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.feed(0, picture{seq: 1, key: true})
 	g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, FractionLost: 99}}}, g.now)
-	if rr := g.r.reports(g.now); rr[0].FractionLost != 0 {
+	if rr := g.r.receptionReports(g.now); rr[0].FractionLost != 0 {
 		t.Errorf("reported %d of video", rr[0].FractionLost)
 	}
 }
@@ -66,7 +66,7 @@ func TestDiscontinuousTransmissionIsNotLoss(t *testing.T) {
 	if s := l.r.Stats(); s.Lost != 0 || s.Packets != 100 {
 		t.Errorf("%+v", s)
 	}
-	if rr := l.r.reports(now); rr[0].FractionLost != 0 || rr[0].TotalLost != 0 || rr[0].Jitter != 0 {
+	if rr := l.r.receptionReports(now); rr[0].FractionLost != 0 || rr[0].TotalLost != 0 || rr[0].Jitter != 0 {
 		t.Errorf("reported %+v", rr[0])
 	}
 	got := out.take()

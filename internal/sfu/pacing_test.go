@@ -30,7 +30,7 @@ func (f *fanOut) number(tb testing.TB) {
 		tb.Fatal(err)
 	}
 	for _, d := range f.tracks {
-		d.binding.transportID = numberID
+		d.binding.twccID = numberID
 		d.options.Tap.pacer.HandleRTCP(raw, f.now)
 	}
 	f.packet()

@@ -32,10 +32,10 @@ type Receiver struct {
 	codec   codec.Type
 
 	// Safe by themselves.
-	Level AudioLevel             // loudness, for audio with the extension
-	sinks atomic.Pointer[[]Sink] // copied on change; read on the packet path
-	alive atomic.Uint32          // bit n: layer n sends
-	muted atomic.Bool
+	Level        AudioLevel             // loudness, for audio with the extension
+	sinks        atomic.Pointer[[]Sink] // copied on change; read on the packet path
+	activeLayers atomic.Uint32          // bit n: layer n sends
+	muted        atomic.Bool
 
 	layers [MaxLayers]atomic.Pointer[layer]
 	demand [MaxLayers]atomic.Int32 // how many LayerSinks want each layer
@@ -147,8 +147,8 @@ func (r *Receiver) requestKeyFrame(n int, now time.Time) {
 
 // requestFirst asks for a key frame of the layer with which a sink that may get layers up to wanted begins. It asks for no
 // other: a better layer may follow in a moment, and its request would have to wait for the throttle then.
-func (r *Receiver) requestFirst(wanted int) {
-	if n := r.best(wanted); n >= 0 {
+func (r *Receiver) requestFirstKeyFrame(wanted int) {
+	if n := r.bestLayer(wanted); n >= 0 {
 		r.RequestKeyFrame(n)
 	}
 }
@@ -156,7 +156,7 @@ func (r *Receiver) requestFirst(wanted int) {
 // RequestKeyFrames asks for a key frame of every layer that sends, when all subscribers have to restart.
 func (r *Receiver) RequestKeyFrames() {
 	for n := range r.layers {
-		if r.alive.Load()&(1<<n) != 0 {
+		if r.activeLayers.Load()&(1<<n) != 0 {
 			r.RequestKeyFrame(n)
 		}
 	}
@@ -201,8 +201,8 @@ func (r *Receiver) layer(n int) *layer {
 
 // best returns the layer for a sink that wants layers up to wanted: the highest of those that sends, else the lowest that
 // sends, or -1 when none does.
-func (r *Receiver) best(wanted int) int {
-	alive := r.alive.Load()
+func (r *Receiver) bestLayer(wanted int) int {
+	alive := r.activeLayers.Load()
 	for n := wanted; n >= 0; n-- {
 		if alive&(1<<n) != 0 {
 			return n
@@ -217,13 +217,13 @@ func (r *Receiver) best(wanted int) int {
 }
 
 // reports returns a reception report for each layer.
-func (r *Receiver) reports(now time.Time) []rtcp.ReceptionReport {
+func (r *Receiver) receptionReports(now time.Time) []rtcp.ReceptionReport {
 	var all []rtcp.ReceptionReport
 	for n := range r.layers {
 		if l := r.layer(n); l != nil {
 			if rr, ok := l.report(now); ok {
 				if r.codec == codec.Opus || r.codec == codec.RED {
-					rr.FractionLost = max(rr.FractionLost, r.worstLoss(now))
+					rr.FractionLost = max(rr.FractionLost, r.highestSinkLoss(now))
 				}
 				all = append(all, rr)
 			}

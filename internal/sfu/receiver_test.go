@@ -94,8 +94,8 @@ func TestBestPicksTheHighestLayerThatSends(t *testing.T) {
 		{0b100, 0, 2},
 	} {
 		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8}})
-		r.alive.Store(tt.alive)
-		if got := r.best(tt.wanted); got != tt.want {
+		r.activeLayers.Store(tt.alive)
+		if got := r.bestLayer(tt.wanted); got != tt.want {
 			t.Errorf("of %03b wanting %d: layer %d, want %d", tt.alive, tt.wanted, got, tt.want)
 		}
 	}
@@ -112,7 +112,7 @@ func TestLayerCountsAsSendingUntilItsTimeout(t *testing.T) {
 		{false, 0, layerTimeout, 0b111},
 		{false, 0, layerTimeout + 1, 0b001},
 		{false, 2, layerTimeout + 1, 0b101}, // no layer is below the lowest
-		{false, 2, patientTimeout + 1, 0b100},
+		{false, 2, longLayerTimeout + 1, 0b100},
 		{true, 0, layerTimeout + 1, 0b111},
 		{true, 0, sparseTimeout, 0b111},
 		{true, 0, sparseTimeout + 1, 0b001},
@@ -124,11 +124,11 @@ func TestLayerCountsAsSendingUntilItsTimeout(t *testing.T) {
 		}
 		g.now = g.now.Add(tt.gap)
 		g.feed(tt.goes, picture{seq: 2})
-		if got := g.r.alive.Load(); got != tt.want {
+		if got := g.r.activeLayers.Load(); got != tt.want {
 			t.Errorf("sparse %v, only %d sends for %v: alive %03b, want %03b", tt.sparse, tt.goes, tt.gap, got, tt.want)
 		}
 		g.feed(2, picture{seq: 3})
-		if got := g.r.alive.Load(); got&0b100 == 0 {
+		if got := g.r.activeLayers.Load(); got&0b100 == 0 {
 			t.Errorf("sparse %v: a layer that sends again is not alive", tt.sparse)
 		}
 	}
@@ -199,7 +199,7 @@ func TestReceiverReadsLayers(t *testing.T) {
 	if got := r.layer(1).senderReport(); got.ntp != 9<<32 || got.rtp != 77 || got.at.IsZero() {
 		t.Errorf("sender report %+v, want that of SSRC 5", got)
 	}
-	if got := r.alive.Load(); got != 0 {
+	if got := r.activeLayers.Load(); got != 0 {
 		t.Errorf("alive %03b after the layer ended", got)
 	}
 	r.RemoveSink(s)
@@ -214,18 +214,18 @@ func TestReceiverReadsLayers(t *testing.T) {
 // TestReceiverReportsToThePublisher checks the fields a publisher takes its round trip and losses from.
 func TestReceiverReportsToThePublisher(t *testing.T) {
 	g := newRig(t, 2, false)
-	if got := g.r.reports(g.now); got != nil {
+	if got := g.r.receptionReports(g.now); got != nil {
 		t.Errorf("reports %v before any packet", got)
 	}
 	g.feed(1, picture{seq: 7})
 	g.feed(1, picture{seq: 10})
 	l := g.r.layer(1)
-	l.sr = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
+	l.lastSenderReport = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
 	want := []rtcp.ReceptionReport{{
 		SSRC: layerSSRC(1), FractionLost: 128, TotalLost: 2, LastSequenceNumber: 10,
 		LastSenderReport: 0x33445566, Delay: 65536 / 4,
 	}}
-	if d := cmp.Diff(want, g.r.reports(g.now.Add(250*time.Millisecond))); d != "" {
+	if d := cmp.Diff(want, g.r.receptionReports(g.now.Add(250*time.Millisecond))); d != "" {
 		t.Error(d)
 	}
 }

@@ -25,7 +25,7 @@ type receptionTracker struct {
 const maxReported = 1 << 14
 
 // note takes a report in (RFC 3550, section 6.4.1).
-func (t *receptionTracker) note(r *rtcp.ReceptionReport) {
+func (t *receptionTracker) add(r *rtcp.ReceptionReport) {
 	expected := int64(int32(r.LastSequenceNumber - t.highest))
 	lost := int64(int32((r.TotalLost-t.lost)<<8) >> 8)
 	begins := !t.started

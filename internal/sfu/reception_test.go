@@ -25,7 +25,7 @@ func TestReceptionSumsReports(t *testing.T) {
 		{1460 + maxReported + 1, 500, 510, 8, "a leap is another stream or a lie"},
 		{1460 + maxReported + 11, 501, 520, 9, "and counting goes on"},
 	} {
-		tracker.note(&rtcp.ReceptionReport{LastSequenceNumber: r.highest, TotalLost: r.lost})
+		tracker.add(&rtcp.ReceptionReport{LastSequenceNumber: r.highest, TotalLost: r.lost})
 		if tracker.sum.Expected != r.expected || tracker.sum.Lost != r.sum {
 			t.Errorf("%s: %+v, want %d expected and %d lost", r.what, tracker.sum, r.expected, r.sum)
 		}

@@ -75,7 +75,7 @@ func mimeOf(recording string) string {
 // viewer stands for the decoder of a subscriber and checks that it could show everything it is sent.
 type viewer struct {
 	t           *testing.T
-	descriptors codec.Descriptors
+	descriptors codec.DescriptorReader
 	started     bool
 	lastSeq     uint16
 	lastStamp   uint32
@@ -114,7 +114,7 @@ func (v *viewer) check(p *written, info *codec.Info) {
 	if !v.started && !info.KeyFrame {
 		v.t.Errorf("frame %d comes first and is no key frame", f.Number)
 	}
-	for _, diff := range f.Needs() {
+	for _, diff := range f.Dependencies() {
 		if !v.frames[f.Number-diff] {
 			v.t.Errorf("frame %d of S%dT%d needs %d, which was not sent", f.Number, info.Spatial, info.Temporal, f.Number-diff)
 		}
@@ -178,7 +178,7 @@ func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 					}
 					for target := range v.last.Structure.Targets {
 						s, te := v.last.Structure.Layers(target)
-						if active := v.last.Active&(1<<target) != 0; active != (s <= spatial && te <= temporal) {
+						if active := v.last.ActiveTargets&(1<<target) != 0; active != (s <= spatial && te <= temporal) {
 							t.Errorf("decode target %d, S%dT%d, is said to be active: %v", target, s, te, active)
 						}
 					}

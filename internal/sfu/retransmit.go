@@ -8,7 +8,7 @@ import (
 )
 
 // retransmission is how lost packets go out again.
-type retransmission struct {
+type rtxState struct {
 	rtxSeq uint16 // of the retransmission stream
 	packet Packet // scratch: the one that is sent again
 	raw    []byte // scratch: the same as it came
@@ -41,7 +41,7 @@ func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 	case *rtcp.ReceiverReport:
 		for i := range p.Reports {
 			if p.Reports[i].SSRC == ssrc {
-				d.noteReport(&p.Reports[i], now)
+				d.handleReceiverReport(&p.Reports[i], now)
 			}
 		}
 	}
@@ -61,7 +61,7 @@ func (d *DownTrack) requestKeyFrame() {
 	d.mu.Unlock()
 	r.options.Counters.KeyFrameRequestsReceived.Add(1)
 	if n < 0 {
-		n = r.best(wanted)
+		n = r.bestLayer(wanted)
 	}
 	r.RequestKeyFrame(n)
 }
@@ -81,39 +81,39 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	}
 	if sent.Padding() {
 		if !sent.Exhausted() {
-			sent.Resend(now)
+			sent.MarkResent(now)
 			d.sendPaddingLocked(sent.Seq)
 		}
 		return
 	}
-	stale := d.fwd.Stale(seq)
+	stale := d.fwd.Superseded(seq)
 	l := d.receiver.layer(int(sent.Layer))
-	if sent.Exhausted() || l == nil || l.ssrc != sent.SSRC || !l.recall(sent.Source, &d.repair.packet, d.repair.raw) {
+	if sent.Exhausted() || l == nil || l.ssrc != sent.SSRC || !l.loadHistory(sent.Source, &d.rtx.packet, d.rtx.raw) {
 		// Not for every loss of one bad link: the others get the key frames too.
-		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.selection.askedAt) >= maxAskInterval {
-			d.selection.askedAt = now
+		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.selection.keyFrameRequested) >= maxKeyFrameRetry {
+			d.selection.keyFrameRequested = now
 			d.receiver.requestKeyFrame(d.fwd.Layer(), now)
 		}
 		return
 	}
-	p := &d.repair.packet
+	p := &d.rtx.packet
 	if d.video && !d.options.Tap.pacer.AllowRetransmission(len(p.Payload), stale, now) {
 		return
 	}
-	sent.Resend(now)
+	sent.MarkResent(now)
 	d.receiver.options.Counters.Retransmitted.Add(1)
 	p.Arrival = now
-	if d.binding.unpacks {
-		p.Payload = d.newestBlock(p.Payload)
+	if d.binding.unpackRED {
+		p.Payload = d.newestREDBlock(p.Payload)
 	}
-	if d.binding.rtxType == 0 || len(p.Payload)+2 > len(d.repair.rtxRaw) {
+	if d.binding.rtxPayloadType == 0 || len(p.Payload)+2 > len(d.rtx.rtxRaw) {
 		d.sendLocked(p, &sent.Rewrite, d.binding.ssrc, d.binding.payloadType, p.Payload, true)
 		return
 	}
-	binary.BigEndian.PutUint16(d.repair.rtxRaw, sent.Seq)
-	size := 2 + copy(d.repair.rtxRaw[2:], p.Payload)
+	binary.BigEndian.PutUint16(d.rtx.rtxRaw, sent.Seq)
+	size := 2 + copy(d.rtx.rtxRaw[2:], p.Payload)
 	out := sent.Rewrite
-	out.Seq = d.repair.rtxSeq
-	d.repair.rtxSeq++
-	d.sendLocked(p, &out, d.binding.rtxSSRC, d.binding.rtxType, d.repair.rtxRaw[:size], true)
+	out.Seq = d.rtx.rtxSeq
+	d.rtx.rtxSeq++
+	d.sendLocked(p, &out, d.binding.rtxSSRC, d.binding.rtxPayloadType, d.rtx.rtxRaw[:size], true)
 }

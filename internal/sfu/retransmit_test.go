@@ -80,7 +80,7 @@ func TestRetransmissionIsLimited(t *testing.T) {
 	g.feed(0, picture{seq: 2, ts: 3000, key: true})
 	g.up.take()
 	g.forgetRequests()
-	g.d.selection.askedAt = time.Time{}
+	g.d.selection.keyFrameRequested = time.Time{}
 	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
 	if got := g.up.keyFramesAsked(); got != nil {
 		t.Error("a key frame is asked for in place of a packet from before the latest")
@@ -106,7 +106,7 @@ func TestKeyFrameOfManyPacketsBeginsWithTheFirst(t *testing.T) {
 		g.forgetRequests()
 		g.up.take()
 		g.d.handleRTCP(nackOf(downSSRC, 10), g.now)
-		g.now = g.now.Add(maxAskInterval)
+		g.now = g.now.Add(maxKeyFrameRetry)
 	}
 	if got := g.up.keyFramesAsked(); len(got) != 1 {
 		t.Errorf("key frames asked of %v, want one for a first packet that does not get through", got)
@@ -192,7 +192,7 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 func TestReceiverReportFromSubscriberGivesLossAndRoundTrip(t *testing.T) {
 	g := newRig(t, 1, false)
 	g.feed(0, picture{seq: 1, key: true})
-	g.r.layer(0).sr = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
+	g.r.layer(0).lastSenderReport = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
 	sr := g.d.senderReport(g.now)[0].(*rtcp.SenderReport)
 	rr := &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
 		{SSRC: 3, LastSequenceNumber: 5000, TotalLost: 1000},

@@ -19,7 +19,7 @@ const (
 // retransmissions included, and what it says of a track. Neither waits for a reader: one for each subscription would be
 // a goroutine each, and one that pion starts while the connection closes would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
-	mine := kind == packetio.RTCPBufferPacket && t.sent.sends(ssrc)
+	mine := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
 	if !mine && !t.streams.admit(time.Now()) {
 		return discard{}
 	}
@@ -43,7 +43,7 @@ func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	if b.tap.pacer.HandleRTCP(raw, now) {
 		return len(raw), nil
 	}
-	d := b.tap.sent.track(b.ssrc)
+	d := b.tap.sentTracks.track(b.ssrc)
 	if d == nil {
 		if len(raw) < 2 || rtcp.PacketType(raw[1]) != rtcp.TypeSenderReport {
 			return len(raw), nil

@@ -7,21 +7,21 @@ import (
 )
 
 var (
-	everything = forward.Target{Spatial: MaxLayers - 1, Temporal: MaxTemporals - 1}
-	nothing    = forward.Target{Spatial: -1, Temporal: -1}
+	allLayers = forward.Target{Spatial: MaxLayers - 1, Temporal: MaxTemporals - 1}
+	noLayers  = forward.Target{Spatial: -1, Temporal: -1}
 )
 
 // selection is which layers of a track the subscriber gets.
 type selection struct {
-	wanted  forward.Target // by the subscriber
-	allowed forward.Target // by its bandwidth
-	target  forward.Target // the lesser of the two
-	askedAt time.Time      // last key frame request while waiting for one
+	wanted            forward.Target // by the subscriber
+	allowed           forward.Target // by its bandwidth
+	target            forward.Target // the lesser of the two
+	keyFrameRequested time.Time      // last key frame request while waiting for one
 }
 
 // SetWanted sets what the subscriber wants: nothing (enabled false), or layers up to the ones given.
 func (d *DownTrack) SetWanted(enabled bool, spatial, temporal int) {
-	wanted := nothing
+	wanted := noLayers
 	if enabled {
 		wanted = forward.Target{Spatial: max(0, min(spatial, MaxLayers-1)), Temporal: max(0, min(temporal, MaxTemporals-1))}
 	}
@@ -30,7 +30,7 @@ func (d *DownTrack) SetWanted(enabled bool, spatial, temporal int) {
 
 // SetAllowed sets what the subscriber's bandwidth allows: layers up to the ones given, nothing with spatial -1.
 func (d *DownTrack) SetAllowed(spatial, temporal int) {
-	allowed := nothing
+	allowed := noLayers
 	if spatial >= 0 {
 		allowed = forward.Target{Spatial: min(spatial, MaxLayers-1), Temporal: max(0, min(temporal, MaxTemporals-1))}
 	}
@@ -58,7 +58,7 @@ func (d *DownTrack) setTarget(which *forward.Target, value forward.Target) {
 	}
 	d.mu.Unlock()
 	if d.video && before.Spatial < 0 && !paused {
-		r.requestFirst(after)
+		r.requestFirstKeyFrame(after)
 	}
 }
 
@@ -73,25 +73,25 @@ func (d *DownTrack) abandon() {
 	}
 	d.mu.Unlock()
 	if abandons {
-		r.requestFirst(wanted)
+		r.requestFirstKeyFrame(wanted)
 	}
 }
 
 // A key frame that is waited for is asked for again after two round trips, within these bounds (docs/protocol.md,
 // 12.1). The layer has a throttle of its own.
-const minAskInterval, maxAskInterval = 200 * time.Millisecond, time.Second
+const minKeyFrameRetry, maxKeyFrameRetry = 200 * time.Millisecond, time.Second
 
 // askKeyFrameLocked asks for a key frame of p's stream, unless the answer to the last request may be under way.
-func (d *DownTrack) askKeyFrameLocked(p *Packet) {
-	if p.Arrival.Sub(d.selection.askedAt) < max(minAskInterval, min(2*d.reports.roundTrip, maxAskInterval)) {
+func (d *DownTrack) requestKeyFrameLocked(p *Packet) {
+	if p.Arrival.Sub(d.selection.keyFrameRequested) < max(minKeyFrameRetry, min(2*d.reports.roundTrip, maxKeyFrameRetry)) {
 		return
 	}
-	d.selection.askedAt = p.Arrival
+	d.selection.keyFrameRequested = p.Arrival
 	d.receiver.requestKeyFrame(p.Layer, p.Arrival)
 }
 
 // wish returns what the subscriber wants of the track, and the Receiver that feeds it.
-func (d *DownTrack) wish() (forward.Target, *Receiver) {
+func (d *DownTrack) wantedLayers() (forward.Target, *Receiver) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.selection.wanted, d.receiver

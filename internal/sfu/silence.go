@@ -17,8 +17,8 @@ const (
 	silenceInterval = 20 * time.Millisecond
 	silencePackets  = 50
 	// blankFrames and blankInterval are a fifth of a second of video: if some are lost, one still arrives.
-	blankFrames   = 6
-	blankInterval = time.Second / 30
+	blackFrames        = 6
+	blackFrameInterval = time.Second / 30
 )
 
 // The frames' bytes are the ones encrypting clients let through unencrypted (docs/protocol.md, 12.8).
@@ -26,12 +26,12 @@ var (
 	// opusSilence is 20 ms of nothing in stereo.
 	opusSilence = append([]byte{0xf8, 0xff, 0xfe}, make([]byte, 77)...)
 	// vp8Blank is a key frame of 8 by 8 black pixels.
-	vp8Blank = []byte{
+	vp8BlackFrame = []byte{
 		0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x08, 0x00, 0x08, 0x00, 0x00, 0x47, 0x08, 0x85, 0x85, 0x88,
 		0x85, 0x84, 0x88, 0x02, 0x02, 0x00, 0x0c, 0x0d, 0x60, 0x00, 0xfe, 0xff, 0xab, 0x50, 0x80,
 	}
 	// h264Blank are parameter sets and an IDR picture of 2 by 2 black pixels.
-	h264Blank = [][]byte{
+	h264BlackFrame = [][]byte{
 		{
 			0x67, 0x42, 0xc0, 0x1f, 0x0f, 0xd9, 0x1f, 0x88, 0x88, 0x84, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00,
 			0x00, 0x03, 0x00, 0xc8, 0x3c, 0x60, 0xc9, 0x20,
@@ -62,39 +62,39 @@ func (r *Receiver) sendSilence(stop <-chan struct{}) {
 func (d *DownTrack) WriteSilence(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.reports.packets == 0 || !d.binding.bound || !d.readyLocked() || d.selection.target.Spatial < 0 {
+	if d.reports.packets == 0 || !d.binding.bound || !d.findWriterLocked() || d.selection.target.Spatial < 0 {
 		return
 	}
 	frame := d.scratch.payload[:0]
-	if d.receiver.codec == codec.RED && !d.binding.unpacks {
+	if d.receiver.codec == codec.RED && !d.binding.unpackRED {
 		c, _ := matchCodec(d.binding.codecs, webrtc.MimeTypeOpus, "")
 		frame = append(frame, byte(c.PayloadType)&0x7f) // one block, the newest (RFC 2198, section 3)
 	}
-	d.insertLocked(now, silenceInterval, append(append(frame, opusSilence...), d.options.Trailer...))
+	d.sendServerFrameLocked(now, silenceInterval, append(append(frame, opusSilence...), d.options.Trailer...))
 }
 
 // SendBlackFrames sends black pictures, so that the last one of a track that has ended does not stay. Only VP8 and H264 have any.
 func (d *DownTrack) SendBlackFrames() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.reports.packets == 0 || !d.binding.bound || !d.readyLocked() {
+	if d.reports.packets == 0 || !d.binding.bound || !d.findWriterLocked() {
 		return
 	}
 	now := time.Now()
-	for range blankFrames {
+	for range blackFrames {
 		frame := d.scratch.payload[:0]
 		switch d.receiver.codec {
 		case codec.VP8:
-			frame = append(d.fwd.AppendVP8Descriptor(frame), vp8Blank...)
+			frame = append(d.fwd.AppendVP8Descriptor(frame), vp8BlackFrame...)
 		case codec.H264:
 			frame = append(frame, 0x78) // an aggregation packet of these units (RFC 6184, section 5.7.1)
-			for _, unit := range h264Blank {
+			for _, unit := range h264BlackFrame {
 				frame = append(binary.BigEndian.AppendUint16(frame, uint16(len(unit))), unit...)
 			}
 		default:
 			return
 		}
-		d.insertLocked(now, blankInterval, append(frame, d.options.Trailer...))
+		d.sendServerFrameLocked(now, blackFrameInterval, append(frame, d.options.Trailer...))
 	}
 }
 
@@ -106,7 +106,7 @@ func (d *DownTrack) SendWakeupPadding() bool {
 	if d.reports.packets > 0 || !d.binding.bound {
 		return false
 	}
-	if d.readyLocked() {
+	if d.findWriterLocked() {
 		d.sendPaddingLocked(d.fwd.InsertPadding(time.Now()))
 	}
 	return true
@@ -114,11 +114,11 @@ func (d *DownTrack) SendWakeupPadding() bool {
 
 // insertLocked sends a whole frame of the server's own, whose timestamp follows the one before by after. It does not wait
 // in the Pacer: a black picture ends its track, and what waits of a track that has ended is dropped.
-func (d *DownTrack) insertLocked(now time.Time, after time.Duration, payload []byte) {
+func (d *DownTrack) sendServerFrameLocked(now time.Time, after time.Duration, payload []byte) {
 	out := d.fwd.Insert(now, after)
 	out.Marker = true
-	d.scratch.own.Payload, d.scratch.own.Arrival = payload, now
+	d.scratch.serverFrame.Payload, d.scratch.serverFrame.Arrival = payload, now
 	d.reports.packets++
 	d.reports.octets += uint64(len(payload))
-	d.sendLocked(&d.scratch.own, &out, d.binding.ssrc, d.binding.payloadType, payload, true)
+	d.sendLocked(&d.scratch.serverFrame, &out, d.binding.ssrc, d.binding.payloadType, payload, true)
 }

@@ -120,15 +120,15 @@ func TestBlankSendsABlackVP8Picture(t *testing.T) {
 	g.d.options.Trailer = []byte("the end")
 	g.d.SendBlackFrames()
 	got := g.out.take()
-	if len(got) != 1+blankFrames {
-		t.Fatalf("%d packets, want 1 and %d", len(got), blankFrames)
+	if len(got) != 1+blackFrames {
+		t.Fatalf("%d packets, want 1 and %d", len(got), blackFrames)
 	}
 	for i, want := range describe(t, got[1:]) {
 		p := got[1+i]
 		if want.seq != uint16(11+i) || want.ts != 1000+3000*uint32(i+1) || want.picture != uint16(6+i) || want.tl0 != uint8(4+i) || want.keyIdx != uint8(2+i) || !p.Marker {
 			t.Errorf("picture %d is %+v", i, want)
 		}
-		if !bytes.Equal(p.payload[6:], append(bytes.Clone(vp8Blank), "the end"...)) {
+		if !bytes.Equal(p.payload[6:], append(bytes.Clone(vp8BlackFrame), "the end"...)) {
 			t.Errorf("picture %d is % x", i, p.payload)
 		}
 	}
@@ -147,8 +147,8 @@ func TestBlankDoesNotWaitOnAFullPath(t *testing.T) {
 		}
 		g.out.take()
 		g.d.SendBlackFrames()
-		if got := len(g.out.take()); got != blankFrames {
-			t.Errorf("%d black pictures went out, want %d", got, blankFrames)
+		if got := len(g.out.take()); got != blackFrames {
+			t.Errorf("%d black pictures went out, want %d", got, blackFrames)
 		}
 	})
 }
@@ -162,10 +162,10 @@ func TestBlankSendsABlackH264Picture(t *testing.T) {
 	g.out.take()
 	g.d.SendBlackFrames()
 	got := g.out.take()
-	if len(got) != blankFrames {
-		t.Fatalf("%d packets, want %d", len(got), blankFrames)
+	if len(got) != blackFrames {
+		t.Fatalf("%d packets, want %d", len(got), blackFrames)
 	}
-	if p := got[0].payload; p[0] != 0x78 || p[2] != 24 || !bytes.Equal(p[3:27], h264Blank[0]) || len(p) != 1+2+24+2+6+2+10 {
+	if p := got[0].payload; p[0] != 0x78 || p[2] != 24 || !bytes.Equal(p[3:27], h264BlackFrame[0]) || len(p) != 1+2+24+2+6+2+10 {
 		t.Errorf("the picture is % x", p)
 	}
 }

@@ -66,7 +66,7 @@ func (discard) Read([]byte) (int, error) { return 0, io.EOF }
 func (discard) Close() error { return nil }
 
 // unread counts the bytes that wait in several buffers.
-type unread struct {
+type unreadBytes struct {
 	limit int64
 	bytes atomic.Int64
 }
@@ -74,11 +74,11 @@ type unread struct {
 // sharedBuffer is a packet buffer whose bytes count among those of others.
 type sharedBuffer struct {
 	*packetio.Buffer
-	total *unread
+	total *unreadBytes
 	bytes atomic.Int64 // of total
 }
 
-func newSharedBuffer(limit int, total *unread) *sharedBuffer {
+func newSharedBuffer(limit int, total *unreadBytes) *sharedBuffer {
 	b := &sharedBuffer{Buffer: packetio.NewBuffer(), total: total}
 	b.SetLimitSize(limit)
 	return b

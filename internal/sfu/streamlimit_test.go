@@ -65,14 +65,14 @@ func TestBufferDiscardsStreamsBeyondTheBound(t *testing.T) {
 		}
 	}
 	tap.UnbindLocalStream(&interceptor.StreamInfo{SSRC: 7, SSRCRetransmission: 8})
-	if !tap.sent.sends(7) || !tap.sent.sends(8) {
+	if !tap.sentTracks.isSent(7) || !tap.sentTracks.isSent(8) {
 		t.Error("feedback that comes late is taken for somebody else's")
 	}
 	for ssrc := range uint32(maxRetired) {
 		tap.UnbindLocalStream(&interceptor.StreamInfo{SSRC: 1000 + 2*ssrc, SSRCRetransmission: 1001 + 2*ssrc})
 	}
-	if tap.sent.sends(7) || len(tap.sent.retired) > maxRetired || len(tap.sent.own) > maxRetired {
-		t.Errorf("%d streams are remembered", len(tap.sent.own))
+	if tap.sentTracks.isSent(7) || len(tap.sentTracks.retired) > maxRetired || len(tap.sentTracks.ownSSRCs) > maxRetired {
+		t.Errorf("%d streams are remembered", len(tap.sentTracks.ownSSRCs))
 	}
 }
 

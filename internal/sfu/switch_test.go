@@ -53,7 +53,7 @@ func (s *shutter) report() {
 	for n := range MaxLayers {
 		l := s.g.r.layer(n)
 		l.mu.Lock()
-		l.sr = senderReport{ntp: 1<<40 + uint64(s.frame)<<32/30, rtp: uint32(n)<<30 + uint32(s.frame)*3000, at: s.g.now}
+		l.lastSenderReport = senderReport{ntp: 1<<40 + uint64(s.frame)<<32/30, rtp: uint32(n)<<30 + uint32(s.frame)*3000, at: s.g.now}
 		l.mu.Unlock()
 	}
 }

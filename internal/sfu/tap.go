@@ -11,20 +11,20 @@ import (
 // path pion's interceptor chain and its allocation, and keeps the Pacer all of them send through.
 type Tap struct {
 	interceptor.NoOp
-	pacer    *pacer.Pacer
-	streams  streamLimit
-	arrivals arrivals
-	sent     trackRouter
+	pacer      *pacer.Pacer
+	streams    streamLimit
+	arrivals   arrivals
+	sentTracks trackRouter
 	// What waits to be read of all that the client sends.
-	rtp, rtcp unread
+	rtp, rtcp unreadBytes
 }
 
 // NewTap makes a Tap; add it to a connection's interceptor registry. overflow is called once when the client sends more
 // streams than it may, from a goroutine that must not be blocked; the connection has to be ended then.
 func NewTap(senderSSRC uint32, overflow func()) *Tap {
 	return &Tap{
-		pacer: pacer.New(), streams: newStreamLimit(overflow), arrivals: newArrivals(senderSSRC), sent: newTrackRouter(),
-		rtp: unread{limit: maxUnread}, rtcp: unread{limit: maxUnreadRTCP},
+		pacer: pacer.New(), streams: newStreamLimit(overflow), arrivals: newArrivals(senderSSRC), sentTracks: newTrackRouter(),
+		rtp: unreadBytes{limit: maxUnread}, rtcp: unreadBytes{limit: maxUnreadRTCP},
 	}
 }
 
@@ -42,12 +42,12 @@ func (t *Tap) NewInterceptor(string) (interceptor.Interceptor, error) { return t
 
 // BindLocalStream keeps the writer for the DownTrack of that SSRC.
 func (t *Tap) BindLocalStream(info *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
-	t.sent.bind(info, w)
+	t.sentTracks.bind(info, w)
 	return w
 }
 
 // UnbindLocalStream forgets it.
-func (t *Tap) UnbindLocalStream(info *interceptor.StreamInfo) { t.sent.unbind(info) }
+func (t *Tap) UnbindLocalStream(info *interceptor.StreamInfo) { t.sentTracks.unbind(info) }
 
 // BindRemoteStream records what is read, if the stream negotiated transport-wide sequence numbers.
 func (t *Tap) BindRemoteStream(info *interceptor.StreamInfo, r interceptor.RTPReader) interceptor.RTPReader {

@@ -14,11 +14,11 @@ type timeline struct {
 	// Of the newest packet.
 	at         time.Time // zero while unknown
 	arrival    time.Time
-	number     uint16
+	seq        uint16
 	timestamp  uint32
 	sameStream bool // the next packet is of the same stream
 
-	shift time.Duration // by how much the publisher has set its clock back
+	clockShift time.Duration // by how much the publisher has set its clock back
 }
 
 // restart notes that the next packet is the first of a stream, which counts from other origins.
@@ -28,7 +28,7 @@ func (m *timeline) restart() { m.sameStream = false }
 func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	elapsed, stamp := p.Arrival.Sub(m.arrival), p.Header.Timestamp
 	follows := m.sameStream && elapsed <= maxClockStep // else numbers and timestamps may have wrapped around
-	late := follows && int16(p.Header.SequenceNumber-m.number) < 0
+	late := follows && int16(p.Header.SequenceNumber-m.seq) < 0
 	if (late || follows && stamp == m.timestamp) && !m.at.IsZero() {
 		return Clock{Sent: m.at, Timestamp: m.timestamp, Rate: m.rate}.Time(stamp)
 	}
@@ -37,7 +37,7 @@ func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 		at = at.Add(elapsed)
 	}
 	if known {
-		at = m.compare(clock.Time(stamp), at)
+		at = m.correct(clock.Time(stamp), at)
 	}
 	if late { // and no moment was known yet
 		return at
@@ -45,18 +45,18 @@ func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	if at.Before(m.at) { // two reports disagree by less than a picture, or the clock was set back a little
 		at = m.at
 	}
-	m.at, m.arrival, m.number, m.timestamp, m.sameStream = at, p.Arrival, p.Header.SequenceNumber, stamp, true
+	m.at, m.arrival, m.seq, m.timestamp, m.sameStream = at, p.Arrival, p.Header.SequenceNumber, stamp, true
 	return at
 }
 
 // compare returns the moment by the publisher's clock, corrected if that was set since; arrived is the moment by arrival,
 // zero if there is none.
-func (m *timeline) compare(clock, arrived time.Time) time.Time {
+func (m *timeline) correct(clock, arrived time.Time) time.Time {
 	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
 	if agrees(clock) {
-		m.shift = 0
-	} else if !agrees(clock.Add(m.shift)) {
-		m.shift = arrived.Sub(clock)
+		m.clockShift = 0
+	} else if !agrees(clock.Add(m.clockShift)) {
+		m.clockShift = arrived.Sub(clock)
 	}
-	return clock.Add(m.shift)
+	return clock.Add(m.clockShift)
 }

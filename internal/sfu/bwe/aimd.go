@@ -3,41 +3,41 @@ package bwe
 import "math"
 
 const (
-	backOff         = 0.85  // of what arrives, on congestion (draft-ietf-rmcat-gcc-02, section 5.5)
-	growth          = 1.08  // a second, while the path's capacity is unknown
-	growthLeast     = 4_000 // bits/s a second, near the capacity
-	proven          = 0.9   // of what arrives: it is measured over bursts
-	passes          = 0.7   // of what is sent arriving at the same time is all of it
-	overshoot       = 1.5   // of what arrives; a higher estimate would be a guess
-	overshootExtra  = 10_000
-	frameRate       = 30.0 // assumed, to tell how large packets are
-	packetBits      = 1200 * 8
-	responseExtra   = 100_000 // µs from the round trip to the reaction of detector and sender
-	decreaseSoonest = 10_000  // µs between two decreases; a round trip in between
-	decreaseLatest  = 200_000
+	backOffFactor       = 0.85  // of what arrives, on congestion (draft-ietf-rmcat-gcc-02, section 5.5)
+	growthPerSecond     = 1.08  // a second, while the path's capacity is unknown
+	minGrowth           = 4_000 // bits/s a second, near the capacity
+	provenShare         = 0.9   // of what arrives: it is measured over bursts
+	allArriveShare      = 0.7   // of what is sent arriving at the same time is all of it
+	maxOvershoot        = 1.5   // of what arrives; a higher estimate would be a guess
+	overshootExtra      = 10_000
+	frameRate           = 30.0 // assumed, to tell how large packets are
+	packetBits          = 1200 * 8
+	responseExtra       = 100_000 // µs from the round trip to the reaction of detector and sender
+	minDecreaseInterval = 10_000  // µs between two decreases; a round trip in between
+	maxDecreaseInterval = 200_000
 )
 
 // aimd is the rate controller: it grows the rate while the path carries it and cuts it when the delay grows.
 type aimd struct {
-	rate      float64 // bits/s
-	changed   int64   // latest update, µs
-	decreased int64
-	growing   bool
-	capacity  capacity
+	rate        float64 // bits/s
+	updatedAt   int64   // latest update, µs
+	decreasedAt int64
+	growing     bool
+	capacity    capacity
 }
 
 // evidence is what a feedback says, as the rate controller needs it.
-type evidence struct {
-	usage     usage
-	delivered float64 // bits/s; 0 while unknown
-	recent    float64 // of that, in the last third of a second
-	sent      float64 // bits/s lately
-	limited   bool    // too little is sent to try the estimate
-	standing  bool    // a queue is there
-	roundTrip int64   // µs
+type feedbackSummary struct {
+	usage         usage
+	delivered     float64 // bits/s; 0 while unknown
+	recent        float64 // of that, in the last third of a second
+	sent          float64 // bits/s lately
+	appLimited    bool    // too little is sent to try the estimate
+	standingQueue bool    // a queue is there
+	roundTrip     int64   // µs
 }
 
-func (a *aimd) update(e evidence, now int64) {
+func (a *aimd) update(e feedbackSummary, now int64) {
 	switch e.usage {
 	case overuse:
 		a.decrease(e, now)
@@ -45,24 +45,24 @@ func (a *aimd) update(e evidence, now int64) {
 	case underuse: // a queue is emptying; adding to it now would keep it
 		a.growing = false
 	case normal:
-		if a.growing && !e.limited && !e.standing {
+		if a.growing && !e.appLimited && !e.standingQueue {
 			a.increase(e, now)
 		}
-		if a.growing && !e.standing {
+		if a.growing && !e.standingQueue {
 			// What has come through without a queue, the path carries.
-			a.rate = max(a.rate, proven*min(e.delivered, e.recent))
+			a.rate = max(a.rate, provenShare*min(e.delivered, e.recent))
 		}
 		a.growing = true
 	}
-	a.changed = now
+	a.updatedAt = now
 }
 
-func (a *aimd) increase(e evidence, now int64) {
-	elapsed := min(float64(now-a.changed)/1e6, 1)
+func (a *aimd) increase(e feedbackSummary, now int64) {
+	elapsed := min(float64(now-a.updatedAt)/1e6, 1)
 	if e.delivered > a.capacity.upper() {
 		a.capacity = capacity{}
 	}
-	limit := overshoot*e.delivered + overshootExtra
+	limit := maxOvershoot*e.delivered + overshootExtra
 	if a.rate >= limit {
 		return
 	}
@@ -70,36 +70,36 @@ func (a *aimd) increase(e evidence, now int64) {
 		response := float64(e.roundTrip+responseExtra) / 1e6
 		frame := a.rate / frameRate
 		packet := frame / math.Ceil(frame/packetBits)
-		a.rate += max(growthLeast, packet/response) * elapsed
+		a.rate += max(minGrowth, packet/response) * elapsed
 	} else {
-		a.rate *= math.Pow(growth, elapsed)
+		a.rate *= math.Pow(growthPerSecond, elapsed)
 		a.rate += 1000 * elapsed
 	}
 	a.rate = min(a.rate, limit)
 }
 
-func (a *aimd) decrease(e evidence, now int64) {
-	pause := max(decreaseSoonest, min(e.roundTrip, decreaseLatest))
-	if now-a.decreased < pause && (e.recent == 0 || e.recent > a.rate/2) {
+func (a *aimd) decrease(e feedbackSummary, now int64) {
+	pause := max(minDecreaseInterval, min(e.roundTrip, maxDecreaseInterval))
+	if now-a.decreasedAt < pause && (e.recent == 0 || e.recent > a.rate/2) {
 		return
 	}
-	a.decreased = now
+	a.decreasedAt = now
 	if e.recent == 0 {
 		a.rate /= 2
 		return
 	}
-	rate := backOff * e.recent
+	rate := backOffFactor * e.recent
 	switch {
-	case e.limited && e.recent >= passes*e.sent:
+	case e.appLimited && e.recent >= allArriveShare*e.sent:
 		// All of the little that is sent arrives, so the path is no narrower than before as far as anybody knows.
-		rate = max(rate, backOff*a.rate)
+		rate = max(rate, backOffFactor*a.rate)
 	case rate > a.rate && a.capacity.known():
-		rate = backOff * a.capacity.estimate
+		rate = backOffFactor * a.capacity.estimate
 	}
 	if e.recent < a.capacity.lower() {
 		a.capacity = capacity{}
 	}
-	if !e.limited {
+	if !e.appLimited {
 		a.capacity.observe(e.recent)
 	}
 	a.rate = min(a.rate, rate)
@@ -108,7 +108,7 @@ func (a *aimd) decrease(e evidence, now int64) {
 // raise takes the rate of a probe that the path has carried.
 func (a *aimd) raise(rate float64, now int64) {
 	if rate > a.rate {
-		a.rate, a.changed = rate, now
+		a.rate, a.updatedAt = rate, now
 		a.capacity = capacity{} // it is wider than it was
 	}
 }
@@ -122,20 +122,20 @@ type capacity struct {
 func (c *capacity) known() bool { return c.estimate > 0 }
 
 // spread is three standard deviations.
-func (c *capacity) spread() float64 { return 3 * math.Sqrt(c.variance*c.estimate*1000) }
+func (c *capacity) deviation() float64 { return 3 * math.Sqrt(c.variance*c.estimate*1000) }
 
 func (c *capacity) upper() float64 {
 	if !c.known() {
 		return math.Inf(1)
 	}
-	return c.estimate + c.spread()
+	return c.estimate + c.deviation()
 }
 
 func (c *capacity) lower() float64 {
 	if !c.known() {
 		return 0
 	}
-	return max(0, c.estimate-c.spread())
+	return max(0, c.estimate-c.deviation())
 }
 
 func (c *capacity) observe(rate float64) {

@@ -8,10 +8,10 @@ import (
 const (
 	// least and most bound the estimate, in bits/s: below the one even sound breaks off, above the other nothing in a
 	// call is waiting.
-	least, most = 30_000, 100_000_000
+	minBitrate, maxBitrate = 30_000, 100_000_000
 	// limitedShare of the estimate is what has to be sent for the path to be tried; below, silence of the delay proves
 	// nothing.
-	limitedShare = 0.65
+	appLimitedShare = 0.65
 )
 
 // Estimator estimates the capacity of one connection. Its caller guards it.
@@ -28,17 +28,17 @@ type Estimator struct {
 	loss     lossBound
 	clusters clusters
 
-	remote   float64 // the other side's own estimate, bits/s; 0 without
-	reported float64 // bound by reports of loss, bits/s; 0 without
-	full     float64 // the estimate before it last fell; 0 once it is back there
-	queue    int64   // on the path, by the latest feedback, µs
-	reportAt int64
+	remb            float64 // the other side's own estimate, bits/s; 0 without
+	lossReportBound float64 // bound by reports of loss, bits/s; 0 without
+	beforeDrop      float64 // the estimate before it last fell; 0 once it is back there
+	queue           int64   // on the path, by the latest feedback, µs
+	lastLossReport  int64
 
-	reference int64 // the receiver's clock, unwrapped, µs
-	heard     int64 // latest feedback, µs
-	feedbacks int
-	known     uint16 // highest sequence number reported on
-	roundTrip int64  // µs
+	reference       int64 // the receiver's clock, unwrapped, µs
+	lastFeedback    int64 // latest feedback, µs
+	feedbacks       int
+	highestReported uint16 // highest sequence number reported on
+	roundTrip       int64  // µs
 }
 
 // New makes an Estimator which begins with an estimate of start bits/s.
@@ -85,42 +85,42 @@ func (e *Estimator) HandleFeedback(raw []byte, now time.Time) error {
 		return err
 	}
 	at := e.micros(now)
-	sent, lost, ok := e.take(at)
+	sent, lost, ok := e.processReport(at)
 	if !ok {
 		return nil // nothing new
 	}
-	e.heard = at
+	e.lastFeedback = at
 	e.feedbacks++
-	e.delay.judge(sent, lost, e.sending.rate(at), e.roundTrip, at)
+	e.delay.checkStandingQueue(sent, lost, e.sending.rate(at), e.roundTrip, at)
 	e.queue = e.delay.queue()
 	before := e.bitrate()
-	ev := evidence{
+	ev := feedbackSummary{
 		usage: e.trend.state, delivered: e.arrivals.rate, recent: e.arrivals.recent, sent: e.sending.rate(at),
-		roundTrip: e.roundTrip, standing: e.queue > standing,
+		roundTrip: e.roundTrip, standingQueue: e.queue > standingQueueDelay,
 	}
-	ev.limited = ev.sent < limitedShare*e.aimd.rate
-	if ev.standing && ev.usage == normal && lost > 0 {
+	ev.appLimited = ev.sent < appLimitedShare*e.aimd.rate
+	if ev.standingQueue && ev.usage == normal && lost > 0 {
 		ev.usage = overuse // a full queue does not grow: it drops
 	}
 	e.aimd.update(ev, at)
 	e.loss.add(sent, lost, ev, e.bitrate(), at)
-	if rate := e.clusters.done(e.known); rate > 0 && e.trend.state != overuse {
+	if rate := e.clusters.done(e.highestReported); rate > 0 && e.trend.state != overuse {
 		e.aimd.raise(rate, at)
 		e.loss.raise(rate)
 	}
-	e.aimd.rate = max(least, min(e.aimd.rate, most))
-	e.loss.rate = max(least, e.loss.rate)
-	e.moved(before)
+	e.aimd.rate = max(minBitrate, min(e.aimd.rate, maxBitrate))
+	e.loss.rate = max(minBitrate, e.loss.rate)
+	e.noteChange(before)
 	return nil
 }
 
 // moved notes that the estimate was before what it no longer is.
-func (e *Estimator) moved(before float64) {
+func (e *Estimator) noteChange(before float64) {
 	switch now := e.bitrate(); {
 	case now < before:
-		e.full = max(e.full, before)
-	case now >= e.full:
-		e.full = 0
+		e.beforeDrop = max(e.beforeDrop, before)
+	case now >= e.beforeDrop:
+		e.beforeDrop = 0
 	}
 }
 
@@ -128,10 +128,10 @@ func (e *Estimator) moved(before float64) {
 // transport-wide feedback comes.
 func (e *Estimator) SetREMB(bitrate float64) {
 	if bitrate >= 0 { // neither below nor not a number
-		before, first := e.bitrate(), e.remote == 0
-		e.remote = max(least, min(bitrate, most))
+		before, first := e.bitrate(), e.remb == 0
+		e.remb = max(minBitrate, min(bitrate, maxBitrate))
 		if !first { // what came before was only our guess
-			e.moved(before)
+			e.noteChange(before)
 		}
 	}
 }
@@ -143,37 +143,37 @@ func (e *Estimator) HandleLoss(loss float64, now time.Time) {
 		return
 	}
 	at := e.micros(now)
-	elapsed := min(float64(at-e.reportAt)/1e6, 1)
-	e.reportAt = at
+	elapsed := min(float64(at-e.lastLossReport)/1e6, 1)
+	e.lastLossReport = at
 	switch {
 	case loss > lossHigh && e.sending.rate(at) > 0:
 		from := e.sending.rate(at)
-		if e.reported > 0 {
-			from = min(from, e.reported)
+		if e.lossReportBound > 0 {
+			from = min(from, e.lossReportBound)
 		}
-		e.reported = max(least, from*(1-loss/2))
-		e.full = max(e.full, from)
-	case loss < lossLow && e.reported > 0:
-		if e.reported *= math.Pow(growth, elapsed); e.reported > most {
-			e.reported = 0
+		e.lossReportBound = max(minBitrate, from*(1-loss/2))
+		e.beforeDrop = max(e.beforeDrop, from)
+	case loss < lossLow && e.lossReportBound > 0:
+		if e.lossReportBound *= math.Pow(growthPerSecond, elapsed); e.lossReportBound > maxBitrate {
+			e.lossReportBound = 0
 		}
-		if e.reported == 0 || e.reported > e.full {
-			e.full = 0
+		if e.lossReportBound == 0 || e.lossReportBound > e.beforeDrop {
+			e.beforeDrop = 0
 		}
 	}
 }
 
 // Known reports whether the estimate rests on anything that the other side has said.
-func (e *Estimator) Known() bool { return e.feedbacks > 0 || e.remote > 0 || e.reported > 0 }
+func (e *Estimator) Known() bool { return e.feedbacks > 0 || e.remb > 0 || e.lossReportBound > 0 }
 
 // Full reports whether the path has shown that it carries no more, and not yet the contrary.
-func (e *Estimator) Full() bool { return e.full > 0 }
+func (e *Estimator) AtCapacity() bool { return e.beforeDrop > 0 }
 
 // take goes through the report and returns how many packets it has decided about and how many of them were lost; false
 // when it is about nothing that is known to be under way.
-func (e *Estimator) take(now int64) (sent, lost int, ok bool) {
+func (e *Estimator) processReport(now int64) (sent, lost int, ok bool) {
 	r := &e.report
-	e.delay.begin()
+	e.delay.startFeedback()
 	next := 0
 	for i, status := range r.statuses {
 		seq := r.base + uint16(i)
@@ -184,40 +184,40 @@ func (e *Estimator) take(now int64) (sent, lost int, ok bool) {
 			next++
 		}
 		p := e.history.find(seq, now)
-		if p == nil || p.fate == arrived || !received && p.fate == missing {
+		if p == nil || p.outcome == packetReceived || !received && p.outcome == packetLost {
 			continue
 		}
-		if !ok || int16(seq-e.known) > 0 {
-			e.known = seq
+		if !ok || int16(seq-e.highestReported) > 0 {
+			e.highestReported = seq
 		}
 		ok = true
 		if !received {
-			p.fate = missing
+			p.outcome = packetLost
 			sent++
 			lost++
 			continue
 		}
-		if p.fate == missing {
+		if p.outcome == packetLost {
 			lost-- // counted already
 		} else {
 			sent++
 		}
-		p.fate = arrived
-		e.arrive(p, e.unwrap(arrival), now)
+		p.outcome = packetReceived
+		e.handleArrival(p, e.unwrap(arrival), now)
 	}
 	return sent, lost, ok
 }
 
-func (e *Estimator) arrive(p *packet, arrival, now int64) {
-	if e.roundTrip = now - p.at; e.roundTrip < 0 {
+func (e *Estimator) handleArrival(p *sentPacket, arrival, now int64) {
+	if e.roundTrip = now - p.sentAt; e.roundTrip < 0 {
 		e.roundTrip = 0
 	}
 	e.arrivals.add(int(p.size), arrival)
-	e.delay.add(arrival-p.at, now)
+	e.delay.add(arrival-p.sentAt, now)
 	if p.probe != 0 {
 		e.clusters.arrived(p.probe, int(p.size), arrival)
 	}
-	if sentDelta, arrivalDelta, ok := e.grouper.add(p.at, arrival); ok {
+	if sentDelta, arrivalDelta, ok := e.grouper.add(p.sentAt, arrival); ok {
 		e.trend.add(sentDelta, arrivalDelta, arrival)
 	}
 }
@@ -242,22 +242,22 @@ func (e *Estimator) Bitrate() int { return int(e.bitrate()) }
 func (e *Estimator) bitrate() float64 {
 	switch {
 	case e.feedbacks > 0:
-		return max(least, min(e.aimd.rate, e.loss.rate))
-	case e.remote > 0:
-		return e.remote
-	case e.reported > 0:
-		return e.reported
+		return max(minBitrate, min(e.aimd.rate, e.loss.rate))
+	case e.remb > 0:
+		return e.remb
+	case e.lossReportBound > 0:
+		return e.lossReportBound
 	}
 	return e.aimd.rate
 }
 
 // congestionStale is how long what the feedback said of the delay holds, µs: more than clients let pass between two while
 // packets come. Without any, as when all pictures are paused, nothing would ever say that the queue has emptied.
-const congestionStale = 1_000_000
+const feedbackLifetime = 1_000_000
 
 // Congested reports whether the delay grows at the moment.
 func (e *Estimator) Congested(now time.Time) bool {
-	return e.trend.state == overuse && e.micros(now)-e.heard < congestionStale
+	return e.trend.state == overuse && e.micros(now)-e.lastFeedback < feedbackLifetime
 }
 
 // RoundTrip is that of the latest packets, the other side's wait before it answers included; 0 while unknown.
@@ -265,7 +265,7 @@ func (e *Estimator) RoundTrip() time.Duration { return time.Duration(e.roundTrip
 
 // Queue is how long packets wait on the path at the moment; 0 when they hardly do.
 func (e *Estimator) Queue(now time.Time) time.Duration {
-	if e.queue <= standing || e.micros(now)-e.heard >= congestionStale {
+	if e.queue <= standingQueueDelay || e.micros(now)-e.lastFeedback >= feedbackLifetime {
 		return 0
 	}
 	return time.Duration(e.queue) * time.Microsecond
@@ -273,7 +273,7 @@ func (e *Estimator) Queue(now time.Time) time.Duration {
 
 // Feedbacks returns how many feedbacks have come and when the latest did.
 func (e *Estimator) Feedbacks() (count int, latest time.Time) {
-	return e.feedbacks, e.epoch.Add(time.Duration(e.heard) * time.Microsecond)
+	return e.feedbacks, e.epoch.Add(time.Duration(e.lastFeedback) * time.Microsecond)
 }
 
 // Sending is what was sent lately, in bits/s.

@@ -145,7 +145,7 @@ func TestOwnQueueIsNotTakenForALongerPath(t *testing.T) {
 				if tt.sends != nil {
 					c.layers = all[tt.sends(int(c.now.Sub(began)/time.Second)):][:1]
 				}
-				if c.queued() > standing*time.Microsecond*3/2 && c.now.Sub(began) > time.Second {
+				if c.queued() > standingQueueDelay*time.Microsecond*3/2 && c.now.Sub(began) > time.Second {
 					waiting++
 					if c.e.Queue(c.now) == 0 {
 						unseen++
@@ -247,7 +247,7 @@ func TestReportsDoNotCountBesideFeedback(t *testing.T) {
 	c.run(10*time.Second, nil)
 	c.path.rate = 3e5
 	c.run(3*time.Second, nil)
-	if !c.e.Full() {
+	if !c.e.AtCapacity() {
 		t.Fatal("a link of a tenth does not count as full")
 	}
 	c.e.HandleLoss(0.5, c.now)
@@ -255,7 +255,7 @@ func TestReportsDoNotCountBesideFeedback(t *testing.T) {
 		c.now = c.now.Add(time.Second)
 		c.e.HandleLoss(0, c.now)
 	}
-	if !c.e.Full() {
+	if !c.e.AtCapacity() {
 		t.Error("reports without loss have made room")
 	}
 }

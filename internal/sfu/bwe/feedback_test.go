@@ -96,7 +96,7 @@ func FuzzFeedback(f *testing.F) {
 				_ = e.HandleFeedback(raw, now)
 			}
 		}
-		if rate := e.Bitrate(); rate < least || rate > most {
+		if rate := e.Bitrate(); rate < minBitrate || rate > maxBitrate {
 			t.Fatalf("the estimate is %d", rate)
 		}
 		if math.IsNaN(e.trend.slope) || math.IsNaN(e.arrivals.rate) || math.IsNaN(e.aimd.rate) || math.IsNaN(e.loss.rate) {

@@ -17,9 +17,9 @@ type group struct {
 // grouper turns packets into groups and tells by how much each is farther from its predecessor on arrival than it was
 // when sent.
 type grouper struct {
-	current, previous group
-	started, complete bool // the current group, the previous one
-	reordered         int
+	current, previous    group
+	started, hasPrevious bool // the current group, the previous one
+	reordered            int
 }
 
 // add takes a packet and, when it begins a new group, returns the differences between the two before it.
@@ -32,15 +32,15 @@ func (g *grouper) add(sent, arrival int64) (sentDelta, arrivalDelta int64, ok bo
 	case sent < c.firstSent:
 		return 0, 0, false // reordered on the way
 	case !g.belongs(sent, arrival):
-		if g.complete {
+		if g.hasPrevious {
 			sentDelta, arrivalDelta = c.lastSent-g.previous.lastSent, c.lastArrival-g.previous.lastArrival
 			ok = g.plausible(arrivalDelta)
-			if !g.complete { // not plausible at all: begin anew
+			if !g.hasPrevious { // not plausible at all: begin anew
 				g.begin(sent, arrival)
 				return 0, 0, false
 			}
 		}
-		g.previous, g.complete = *c, true
+		g.previous, g.hasPrevious = *c, true
 		g.begin(sent, arrival)
 		return sentDelta, arrivalDelta, ok
 	}
@@ -67,11 +67,11 @@ func (g *grouper) belongs(sent, arrival int64) bool {
 func (g *grouper) plausible(arrivalDelta int64) bool {
 	switch {
 	case arrivalDelta > clockStep:
-		g.complete = false
+		g.hasPrevious = false
 		return false
 	case arrivalDelta < 0:
 		if g.reordered++; g.reordered >= reorderedMax {
-			g.complete, g.reordered = false, 0
+			g.hasPrevious, g.reordered = false, 0
 		}
 		return false
 	}

@@ -39,12 +39,12 @@ type trendline struct {
 	sum      float64 // of delay, ms
 	smoothed float64
 
-	threshold  float64
-	adapted    int64 // µs; 0 before the first
-	slope      float64
-	overTime   float64 // ms spent over the threshold; -1 when not
-	overGroups int
-	state      usage
+	threshold        float64
+	thresholdUpdated int64 // µs; 0 before the first
+	slope            float64
+	overTime         float64 // ms spent over the threshold; -1 when not
+	overGroups       int
+	state            usage
 }
 
 func newTrendline() trendline { return trendline{threshold: thresholdStart, overTime: -1} }
@@ -106,15 +106,15 @@ func (t *trendline) detect(slope, sentDelta float64, arrival int64) {
 		t.overTime, t.overGroups, t.state = -1, 0, normal
 	}
 	t.slope = slope
-	t.adapt(math.Abs(trend), arrival)
+	t.updateThreshold(math.Abs(trend), arrival)
 }
 
-func (t *trendline) adapt(trend float64, arrival int64) {
-	if t.adapted == 0 {
-		t.adapted = arrival
+func (t *trendline) updateThreshold(trend float64, arrival int64) {
+	if t.thresholdUpdated == 0 {
+		t.thresholdUpdated = arrival
 	}
-	elapsed := min(float64(arrival-t.adapted)/1000, thresholdStep)
-	t.adapted = arrival
+	elapsed := min(float64(arrival-t.thresholdUpdated)/1000, thresholdStep)
+	t.thresholdUpdated = arrival
 	if trend > t.threshold+thresholdSpike || elapsed < 0 {
 		return
 	}

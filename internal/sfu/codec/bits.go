@@ -31,7 +31,7 @@ func (r *bitReader) read(n int) uint32 {
 func (r *bitReader) flag() bool { return r.read(1) == 1 }
 
 // readBelow takes a number from 0 to n-1 in as few bits as will do (ns(n) of the AV1 bitstream specification, 4.10.7).
-func (r *bitReader) readBelow(n uint32) uint32 {
+func (r *bitReader) readNonSymmetric(n uint32) uint32 {
 	width := bits.Len32(n)
 	short := uint32(1)<<width - n // so many values take one bit less
 	v := r.read(width - 1)

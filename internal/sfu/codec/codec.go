@@ -41,15 +41,15 @@ type Info struct {
 	KeyFrame bool
 	// Begins and Ends mark the first and last packet of a frame, which is one spatial layer of a picture. Of codecs that
 	// do not say so the marker bit tells the end.
-	Begins, Ends bool
+	StartOfFrame, EndOfFrame bool
 	// Spatial and Temporal are the layers the payload belongs to.
 	Spatial, Temporal uint8
 	// Sync says that the frame needs none of its own temporal layer before it.
 	Sync bool
 	// Layered says that a VP9 payload names its layers.
-	Layered bool
+	HasLayers bool
 	// Fresh says that a VP9 frame is not predicted from earlier pictures: at most from lower layers of its own.
-	Fresh bool
+	NotPredicted bool
 	// VP8 is the payload descriptor's numbers; Present only for VP8.
 	VP8 VP8Descriptor
 	// Frame is what the dependency descriptor says, if Descriptors has read one; it comes before the payload's word.

@@ -20,13 +20,13 @@ func TestParseReadsPayloadDescriptors(t *testing.T) {
 	}{
 		{"empty payload is padding", VP8, nil, Info{}, nil},
 		{"opus is not read", Opus, []byte{0xf8, 0xff}, Info{}, nil},
-		{"vp8 key frame, no extension", VP8, []byte{0x10, 0x00}, Info{KeyFrame: true, Begins: true, VP8: VP8Descriptor{Present: true}}, nil},
-		{"vp8 delta frame", VP8, []byte{0x10, 0x01}, Info{Begins: true, VP8: VP8Descriptor{Present: true}}, nil},
+		{"vp8 key frame, no extension", VP8, []byte{0x10, 0x00}, Info{KeyFrame: true, StartOfFrame: true, VP8: VP8Descriptor{Present: true}}, nil},
+		{"vp8 delta frame", VP8, []byte{0x10, 0x01}, Info{StartOfFrame: true, VP8: VP8Descriptor{Present: true}}, nil},
 		{"vp8 second packet of a key frame", VP8, []byte{0x00, 0x00}, Info{VP8: VP8Descriptor{Present: true}}, nil},
-		{"vp8 all fields", VP8, []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00}, Info{KeyFrame: true, Begins: true, Temporal: 1, VP8: VP8Descriptor{
+		{"vp8 all fields", VP8, []byte{0x90, 0xf0, 0x81, 0x02, 0x07, 0x45, 0x00}, Info{KeyFrame: true, StartOfFrame: true, Temporal: 1, VP8: VP8Descriptor{
 			Present: true, PictureID: 0x102, PictureIDBits: 15, TL0: 7, HasTL0: true, KeyIndex: 5, HasKeyIndex: true,
 		}}, nil},
-		{"vp8 short picture id", VP8, []byte{0x90, 0x80, 0x42, 0x01}, Info{Begins: true, VP8: VP8Descriptor{Present: true, PictureID: 0x42, PictureIDBits: 7}}, nil},
+		{"vp8 short picture id", VP8, []byte{0x90, 0x80, 0x42, 0x01}, Info{StartOfFrame: true, VP8: VP8Descriptor{Present: true, PictureID: 0x42, PictureIDBits: 7}}, nil},
 		{"vp8 cut in the extension", VP8, []byte{0x90, 0xf0, 0x81}, Info{}, ErrShort},
 		{"vp8 cut before the picture", VP8, []byte{0x90, 0x40, 0x81}, Info{}, ErrShort},
 		{"h264 idr", H264, []byte{0x65, 0x88}, key, nil},
@@ -36,14 +36,14 @@ func TestParseReadsPayloadDescriptors(t *testing.T) {
 		{"h264 stap-a with a size past the end", H264, []byte{0x18, 0x00, 0x09, 0x67}, Info{}, nil},
 		{"h264 fu-a start of idr", H264, []byte{0x7c, 0x85}, key, nil},
 		{"h264 fu-a middle of idr", H264, []byte{0x7c, 0x05}, Info{}, nil},
-		{"vp8 sync point of a temporal layer", VP8, []byte{0x90, 0xe0, 0x42, 0x07, 0x60, 0x01}, Info{Begins: true, Temporal: 1, Sync: true, VP8: VP8Descriptor{
+		{"vp8 sync point of a temporal layer", VP8, []byte{0x90, 0xe0, 0x42, 0x07, 0x60, 0x01}, Info{StartOfFrame: true, Temporal: 1, Sync: true, VP8: VP8Descriptor{
 			Present: true, PictureID: 0x42, PictureIDBits: 7, TL0: 7, HasTL0: true,
 		}}, nil},
-		{"vp9 key frame", VP9, []byte{0x88, 0x80, 0x01}, Info{KeyFrame: true, Begins: true, Fresh: true}, nil},
-		{"vp9 predicted", VP9, []byte{0xc8, 0x80, 0x01}, Info{Begins: true}, nil},
-		{"vp9 upper spatial layer of a key picture", VP9, []byte{0xa8, 0x01, 0x02}, Info{Begins: true, Fresh: true, Layered: true, Spatial: 1}, nil},
-		{"vp9 base layer of a key picture", VP9, []byte{0xa8, 0x01, 0x00}, Info{KeyFrame: true, Begins: true, Fresh: true, Layered: true}, nil},
-		{"vp9 end of a frame at a switching point", VP9, []byte{0xe4, 0x01, 0x52}, Info{Ends: true, Layered: true, Spatial: 1, Temporal: 2, Sync: true}, nil},
+		{"vp9 key frame", VP9, []byte{0x88, 0x80, 0x01}, Info{KeyFrame: true, StartOfFrame: true, NotPredicted: true}, nil},
+		{"vp9 predicted", VP9, []byte{0xc8, 0x80, 0x01}, Info{StartOfFrame: true}, nil},
+		{"vp9 upper spatial layer of a key picture", VP9, []byte{0xa8, 0x01, 0x02}, Info{StartOfFrame: true, NotPredicted: true, HasLayers: true, Spatial: 1}, nil},
+		{"vp9 base layer of a key picture", VP9, []byte{0xa8, 0x01, 0x00}, Info{KeyFrame: true, StartOfFrame: true, NotPredicted: true, HasLayers: true}, nil},
+		{"vp9 end of a frame at a switching point", VP9, []byte{0xe4, 0x01, 0x52}, Info{EndOfFrame: true, HasLayers: true, Spatial: 1, Temporal: 2, Sync: true}, nil},
 		{"vp9 cut", VP9, []byte{0xa8, 0x81}, Info{}, ErrShort},
 		{"av1 new sequence", AV1, []byte{0x08, 0x0a}, key, nil},
 		{"av1 delta", AV1, []byte{0x10, 0x0a}, Info{}, nil},

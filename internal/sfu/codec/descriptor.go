@@ -57,13 +57,13 @@ func (s *Structure) Layers(target int) (spatial, temporal int) {
 
 // Frame is what the descriptor of one packet says about its frame.
 type Frame struct {
-	Structure *Structure // nil when there is no descriptor; good until the next packet of the stream is read
-	New       bool       // the structure came with this packet: a key frame begins
-	First     bool       // packet of the frame
-	Last      bool
-	Number    uint16
-	Active    uint32 // decode targets the publisher sends, a bit each
-	HasMask   bool   // Active came with this packet
+	Structure     *Structure // nil when there is no descriptor; good until the next packet of the stream is read
+	NewStructure  bool       // the structure came with this packet: a key frame begins
+	StartOfFrame  bool       // packet of the frame
+	EndOfFrame    bool
+	Number        uint16
+	ActiveTargets uint32 // decode targets the publisher sends, a bit each
+	HasMask       bool   // Active came with this packet
 
 	indications uint64
 	diffs       [maxDiffs]uint16
@@ -79,36 +79,36 @@ func (f *Frame) Indication(target int) Indication {
 }
 
 // Needs returns by how much the numbers of the frames it is predicted from are smaller than its own.
-func (f *Frame) Needs() []uint16 { return f.diffs[:f.diffCount] }
+func (f *Frame) Dependencies() []uint16 { return f.diffs[:f.diffCount] }
 
 // Descriptors reads the dependency descriptors of one stream.
-type Descriptors struct {
-	known   bool
-	current int
-	both    [2]Structure // the one in force, and room for the next
-	active  uint32
+type DescriptorReader struct {
+	known      bool
+	current    int
+	structures [2]Structure // the one in force, and room for the next
+	active     uint32
 }
 
 // HasStructure reports whether a descriptor brings a structure: by its first flag, behind 24 bits.
 func HasStructure(ext []byte) bool { return len(ext) > 3 && ext[3]&0x80 != 0 }
 
 // Known reports whether a structure has come.
-func (d *Descriptors) Known() bool { return d.known }
+func (d *DescriptorReader) Known() bool { return d.known }
 
 // Read reads a descriptor into info. It returns ErrNoStructure if its structure has not come yet, ErrDescriptor for what
 // is no descriptor; both leave info and the structure as they were.
-func (d *Descriptors) Read(ext []byte, info *Info) error {
+func (d *DescriptorReader) Read(ext []byte, info *Info) error {
 	r := bitReader{b: ext}
-	f := Frame{First: r.flag(), Last: r.flag()}
+	f := Frame{StartOfFrame: r.flag(), EndOfFrame: r.flag()}
 	id := uint8(r.read(6))
 	f.Number = uint16(r.read(16))
 	var ownIndications, ownDiffs, ownChains bool
-	s, known, active := &d.both[d.current], d.known, d.active
+	s, known, active := &d.structures[d.current], d.known, d.active
 	f.maskAt = maskOffset
 	if len(ext) > 3 {
-		f.New, f.HasMask, ownIndications, ownDiffs, ownChains = r.flag(), r.flag(), r.flag(), r.flag(), r.flag()
-		if f.New {
-			s = &d.both[1-d.current]
+		f.NewStructure, f.HasMask, ownIndications, ownDiffs, ownChains = r.flag(), r.flag(), r.flag(), r.flag(), r.flag()
+		if f.NewStructure {
+			s = &d.structures[1-d.current]
 			if !s.read(&r) {
 				return ErrDescriptor
 			}
@@ -142,13 +142,13 @@ func (d *Descriptors) Read(ext []byte, info *Info) error {
 	if r.over {
 		return ErrDescriptor
 	}
-	if f.New {
+	if f.NewStructure {
 		d.current, d.known = 1-d.current, true
 	}
 	d.active = active
-	f.Structure, f.Active, f.maskBits = s, active, uint8(s.Targets)
+	f.Structure, f.ActiveTargets, f.maskBits = s, active, uint8(s.Targets)
 	info.Frame, info.Spatial, info.Temporal = f, t.spatial, t.temporal
-	info.Begins, info.Ends, info.KeyFrame = f.First, f.Last, f.New && f.First && f.diffCount == 0
+	info.StartOfFrame, info.EndOfFrame, info.KeyFrame = f.StartOfFrame, f.EndOfFrame, f.NewStructure && f.StartOfFrame && f.diffCount == 0
 	return nil
 }
 
@@ -224,12 +224,12 @@ func (s *Structure) readLayers(r *bitReader) bool {
 // skipChains reads template_chains over. Chains tell whether all of a target has come; loss is mended by NACK and key
 // frames here.
 func (s *Structure) skipChains(r *bitReader) {
-	s.chains = int(r.readBelow(uint32(s.Targets) + 1))
+	s.chains = int(r.readNonSymmetric(uint32(s.Targets) + 1))
 	if s.chains == 0 {
 		return
 	}
 	for range s.Targets {
-		r.readBelow(uint32(s.chains))
+		r.readNonSymmetric(uint32(s.chains))
 	}
 	for range s.templates * s.chains {
 		r.read(4)

@@ -35,7 +35,7 @@ func tell(info *Info) string {
 		targets += string("-DSR"[f.Indication(t)])
 	}
 	return fmt.Sprintf("S%dT%d #%d %s needs %v of %b, new %v, first %v, last %v, key %v", info.Spatial, info.Temporal, f.Number,
-		targets, f.Needs(), f.Active, f.New, f.First, f.Last, info.KeyFrame)
+		targets, f.Dependencies(), f.ActiveTargets, f.NewStructure, f.StartOfFrame, f.EndOfFrame, info.KeyFrame)
 }
 
 func TestDescriptorsReadStructuresAndFrames(t *testing.T) {
@@ -64,7 +64,7 @@ func TestDescriptorsReadStructuresAndFrames(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var d Descriptors
+			var d DescriptorReader
 			for i, ext := range tt.exts {
 				var info Info
 				if err := d.Read(unhex(t, ext), &info); err != nil {
@@ -79,7 +79,7 @@ func TestDescriptorsReadStructuresAndFrames(t *testing.T) {
 }
 
 func TestDecodeTargetsHaveTheirHighestLayers(t *testing.T) {
-	var d Descriptors
+	var d DescriptorReader
 	var info Info
 	if err := d.Read(unhex(t, keyL3T3), &info); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestBrokenDescriptorsAreRefused(t *testing.T) {
 		{"templates without end", append(unhex(t, "c000018000"), make([]byte, 200)...), ErrDescriptor},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var d Descriptors
+			var d DescriptorReader
 			info := Info{Spatial: 3}
 			if err := d.Read(tt.ext, &info); !errors.Is(err, tt.want) {
 				t.Errorf("Read = %v, want %v", err, tt.want)
@@ -119,7 +119,7 @@ func TestBrokenDescriptorsAreRefused(t *testing.T) {
 		})
 	}
 	t.Run("a broken structure leaves the old one in force", func(t *testing.T) {
-		var d Descriptors
+		var d DescriptorReader
 		var info Info
 		if err := d.Read(key, &info); err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestBrokenDescriptorsAreRefused(t *testing.T) {
 		}
 	})
 	t.Run("an unknown template", func(t *testing.T) {
-		var d Descriptors
+		var d DescriptorReader
 		var info Info
 		if err := d.Read(unhex(t, oneLayer), &info); err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func TestBrokenDescriptorsAreRefused(t *testing.T) {
 
 // TestRewriteDescriptorReplacesNumberAndMask replaces frame number and mask and reads back what comes out.
 func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
-	var before, after Descriptors
+	var before, after DescriptorReader
 	for i, ext := range []string{keyL2T2, upperL2T2, "8100035fa2010100", "4100031a201010", "830004"} {
 		var was, is Info
 		raw := unhex(t, ext)
@@ -157,7 +157,7 @@ func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
 			t.Fatalf("descriptor %d does not read any more: % x: %v", i, out, err)
 		}
 		want := was
-		want.Frame.Number, want.Frame.Active = 60000+uint16(i), 0b0101
+		want.Frame.Number, want.Frame.ActiveTargets = 60000+uint16(i), 0b0101
 		if d := cmp.Diff(tell(&want), tell(&is)); d != "" || !is.Frame.HasMask {
 			t.Errorf("descriptor %d, has a mask: %v: %s", i, is.Frame.HasMask, d)
 		}
@@ -175,14 +175,14 @@ func FuzzDescriptors(f *testing.F) {
 		f.Add(unhex(f, pair[0]), unhex(f, pair[1]), uint16(7), uint32(5))
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte, number uint16, active uint32) {
-		var before, after Descriptors
+		var before, after DescriptorReader
 		for _, ext := range [][]byte{first, second} {
 			if len(ext) > 250 {
 				return
 			}
 			var was, is Info
 			if before.Read(ext, &was) != nil {
-				RewriteDescriptor(make([]byte, 0, 255), ext, number, Mask{Active: active, at: number, Bits: 32})
+				RewriteDescriptor(make([]byte, 0, 255), ext, number, Mask{ActiveTargets: active, at: number, Bits: 32})
 				return
 			}
 			active &= 1<<was.Frame.Structure.Targets - 1
@@ -190,7 +190,7 @@ func FuzzDescriptors(f *testing.F) {
 			if err := after.Read(out, &is); err != nil {
 				t.Fatalf("% x became % x: %v", ext, out, err)
 			}
-			was.Frame.Number, was.Frame.Active = number, active
+			was.Frame.Number, was.Frame.ActiveTargets = number, active
 			if a, b := tell(&was), tell(&is); a != b {
 				t.Fatalf("% x\nwas %s\nis  %s", ext, a, b)
 			}

@@ -21,7 +21,7 @@ func parseVP8(p []byte, info *Info) error {
 	d := &info.VP8
 	d.Present = true
 	// The first packet of a picture has S=1 and partition 0.
-	info.Begins = p[0]&0x10 != 0 && p[0]&0x07 == 0
+	info.StartOfFrame = p[0]&0x10 != 0 && p[0]&0x07 == 0
 	i := 1
 	if p[0]&0x80 != 0 {
 		n, err := parseVP8Extension(p, info)
@@ -34,7 +34,7 @@ func parseVP8(p []byte, info *Info) error {
 		return ErrShort
 	}
 	// RFC 7741, section 4.3: P, the inverse key frame flag, is the lowest bit of a picture's first byte.
-	info.KeyFrame = info.Begins && p[i]&0x01 == 0
+	info.KeyFrame = info.StartOfFrame && p[i]&0x01 == 0
 	return nil
 }
 

@@ -24,15 +24,15 @@ func parseVP9(p []byte, info *Info) error {
 		}
 		i++
 	}
-	info.Begins, info.Ends = flags&vp9Begins != 0, flags&vp9Ends != 0
-	info.Fresh = flags&vp9Predicted == 0
+	info.StartOfFrame, info.EndOfFrame = flags&vp9Begins != 0, flags&vp9Ends != 0
+	info.NotPredicted = flags&vp9Predicted == 0
 	if flags&vp9Layers != 0 {
 		if i >= len(p) {
 			return ErrShort
 		}
 		info.Temporal, info.Spatial = p[i]>>5, p[i]>>1&vp9SpatialMax
-		info.Layered, info.Sync = true, p[i]&vp9SwitchUp != 0
+		info.HasLayers, info.Sync = true, p[i]&vp9SwitchUp != 0
 	}
-	info.KeyFrame = info.Begins && info.Fresh && info.Spatial == 0
+	info.KeyFrame = info.StartOfFrame && info.NotPredicted && info.Spatial == 0
 	return nil
 }

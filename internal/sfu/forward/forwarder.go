@@ -8,7 +8,7 @@ type Forwarder struct {
 	selector selector
 	sent     sequencer
 	keySeq   uint16 // number that the latest key frame begins with
-	keyStamp uint32 // its timestamp, as sent
+	keyTS    uint32 // its timestamp, as sent
 }
 
 // New makes a Forwarder for a track with that clock rate in Hz. described says that its packets carry the dependency
@@ -19,8 +19,8 @@ func New(clockRate uint32, described bool, history int) Forwarder {
 
 // Replace continues with another track of that clock rate, whose layers and time count from other origins. Numbers and time
 // go on, the packets sent before are forgotten.
-func (f *Forwarder) Replace(clockRate uint32, described bool) {
-	f.leave(clockRate)
+func (f *Forwarder) SwitchTrack(clockRate uint32, described bool) {
+	f.switchTrack(clockRate)
 	f.selector = newSelector(described)
 	f.sent.clear()
 }
@@ -35,7 +35,7 @@ func (f *Forwarder) Current() Target {
 
 // HasForwarded reports whether p has gone out already, as a copy in a later packet.
 func (f *Forwarder) HasForwarded(p *Packet) bool {
-	return f.Follows(p) && f.sent.holds(p.Header.SequenceNumber+f.numbers.delta())
+	return f.Continues(p) && f.sent.contains(p.Header.SequenceNumber+f.numbers.delta())
 }
 
 // Start begins to forward p's layer with p, a packet that needs none before it. align returns the timestamp difference
@@ -43,32 +43,32 @@ func (f *Forwarder) HasForwarded(p *Packet) bool {
 func (f *Forwarder) Start(p *Packet, align func(from, to int) (uint32, bool)) {
 	f.start(p, align)
 	f.keySeq = f.lastSeq + 1
-	f.selector.begin()
+	f.selector.reset()
 }
 
 // Decision says what to do with a packet.
 type Decision struct {
-	Sent  *Sent // how it goes out; nil when it does not
-	Waits bool  // the layers that are wanted can only begin with a key frame
+	Sent          *Sent // how it goes out; nil when it does not
+	NeedsKeyFrame bool  // the layers that are wanted can only begin with a key frame
 	// Fill says that an empty packet has to go out as number Hole, whose place only a packet that is left out could take:
 	// the subscriber would ask for it until it gives up.
-	Fill bool
-	Hole uint16
+	FillGap bool
+	Gap     uint16
 }
 
 // Forward decides on p, which follows what is forwarded, for a subscriber that may get at most want.
 func (f *Forwarder) Forward(p *Packet, want Target) (d Decision) {
-	v := f.selector.choose(p, Target{max(0, want.Spatial-p.Layer), want.Temporal})
-	d.Waits = v.waits
+	v := f.selector.decide(p, Target{max(0, want.Spatial-p.Layer), want.Temporal})
+	d.NeedsKeyFrame = v.needsKeyFrame
 	if !v.forward {
-		if hole, open := f.leaveOut(p); open {
-			d.Hole, d.Fill = hole, f.fill(hole)
+		if hole, open := f.skip(p); open {
+			d.Gap, d.FillGap = hole, f.fillGap(hole)
 		}
 		return d
 	}
 	seq := p.Header.SequenceNumber
 	run := f.numbers.find(seq)
-	if run == nil || !f.numbers.isNew(seq) && f.sent.holds(seq+run.seq) { // sent before, when what it needs came late
+	if run == nil || !f.numbers.isNew(seq) && f.sent.contains(seq+run.seq) { // sent before, when what it needs came late
 		return d
 	}
 	out := f.sent.slot(seq + run.seq)
@@ -88,14 +88,14 @@ func (f *Forwarder) Forward(p *Packet, want Target) (d Decision) {
 
 // keyFrame notes that out begins a key frame. Of H264 more than one packet looks so; the first does.
 func (f *Forwarder) keyFrame(out *Sent) {
-	if out.TS != f.keyStamp && int16(out.Seq-f.keySeq) >= 0 {
-		f.keySeq, f.keyStamp = out.Seq, out.TS
+	if out.TS != f.keyTS && int16(out.Seq-f.keySeq) >= 0 {
+		f.keySeq, f.keyTS = out.Seq, out.TS
 	}
 }
 
 // fill notes that an empty packet takes number seq, and reports whether it has to go out.
-func (f *Forwarder) fill(seq uint16) bool {
-	if f.sent.holds(seq) || int(f.lastSeq-seq) >= len(f.sent.sent) {
+func (f *Forwarder) fillGap(seq uint16) bool {
+	if f.sent.contains(seq) || int(f.lastSeq-seq) >= len(f.sent.sent) {
 		return false
 	}
 	f.sent.storePadding(seq)
@@ -108,7 +108,7 @@ func (f *Forwarder) Lookup(seq uint16, now time.Time, roundTrip time.Duration) *
 }
 
 // Stale reports whether the picture can do without the packet sent as seq: a key frame has followed it or is to follow.
-func (f *Forwarder) Stale(seq uint16) bool { return f.layer < 0 || int16(seq-f.keySeq) < 0 }
+func (f *Forwarder) Superseded(seq uint16) bool { return f.layer < 0 || int16(seq-f.keySeq) < 0 }
 
 // InsertPadding returns the number for an empty packet that is not the publisher's.
 func (f *Forwarder) InsertPadding(now time.Time) uint16 {
@@ -118,7 +118,7 @@ func (f *Forwarder) InsertPadding(now time.Time) uint16 {
 }
 
 // Padding returns the numbers of an empty packet that goes out as seq.
-func (f *Forwarder) Padding(seq uint16) Rewrite { return Rewrite{Seq: seq, TS: f.lastTS} }
+func (f *Forwarder) PaddingNumbers(seq uint16) Rewrite { return Rewrite{Seq: seq, TS: f.lastTS} }
 
 // AppendVP8Descriptor appends the payload descriptor (RFC 7741, section 4.2) of a key frame that follows everything sent.
-func (f *Forwarder) AppendVP8Descriptor(b []byte) []byte { return f.vp8.describeNext(b) }
+func (f *Forwarder) AppendVP8Descriptor(b []byte) []byte { return f.vp8.appendNextDescriptor(b) }

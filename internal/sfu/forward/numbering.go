@@ -5,7 +5,7 @@ package forward
 const maxRuns = 64
 
 // reach is how far numbers may lie apart for "before" and "after" to have a meaning in 16 bits, with a margin.
-const reach = 1 << 14
+const maxDistance = 1 << 14
 
 // numbering gives the packets of one stream their numbers when some of them are left out: between two such gaps is a run
 // with constant differences. A packet that comes late still gets the number it would have had in time.
@@ -24,7 +24,7 @@ type run struct {
 }
 
 // begin forgets all and starts with r.
-func (n *numbering) begin(r run) {
+func (n *numbering) reset(r run) {
 	n.newest, n.count, n.runs[0] = 0, 1, r
 	n.highest = r.first - 1
 }
@@ -46,20 +46,20 @@ func (n *numbering) find(seq uint16) *run {
 func (n *numbering) isNew(seq uint16) bool { return int16(seq-n.highest) > 0 }
 
 // note takes seq for the highest, if it is. The newest run begins at most reach before it, so that old and new stay apart.
-func (n *numbering) note(seq uint16) {
+func (n *numbering) noteHighest(seq uint16) {
 	if !n.isNew(seq) {
 		return
 	}
 	n.highest = seq
-	if r := &n.runs[n.newest]; seq-r.first > reach && int16(seq-r.first) > 0 {
-		r.first = seq - reach/2
+	if r := &n.runs[n.newest]; seq-r.first > maxDistance && int16(seq-r.first) > 0 {
+		r.first = seq - maxDistance/2
 		n.count = 1
 	}
 }
 
 // leaveOut goes on behind seq, which is newer than all before, as if it had not been; with picture also its picture.
-func (n *numbering) leaveOut(seq uint16, picture bool) {
-	n.note(seq)
+func (n *numbering) skip(seq uint16, picture bool) {
+	n.noteHighest(seq)
 	before := &n.runs[n.newest]
 	next := run{first: seq + 1, seq: before.seq - 1, picture: before.picture}
 	if picture {
@@ -72,7 +72,7 @@ func (n *numbering) leaveOut(seq uint16, picture bool) {
 	n.newest = (n.newest + 1) & (maxRuns - 1)
 	n.runs[n.newest] = next
 	n.count = min(n.count+1, maxRuns)
-	for n.count > 1 && next.first-n.runs[(n.newest-n.count+1)&(maxRuns-1)].first > reach {
+	for n.count > 1 && next.first-n.runs[(n.newest-n.count+1)&(maxRuns-1)].first > maxDistance {
 		n.count--
 	}
 }

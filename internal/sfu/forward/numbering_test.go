@@ -12,7 +12,7 @@ func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var n numbering
 		first := uint16(random.Uint32())
-		n.begin(run{first: first, seq: 1000 - first})
+		n.reset(run{first: first, seq: 1000 - first})
 		next := uint16(1000)         // what the next packet in order gets
 		given := map[uint16]uint16{} // numbers by source
 		var held []uint16            // lost at first
@@ -20,7 +20,7 @@ func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 			seq := first + uint16(i)
 			switch random.IntN(20) {
 			case 0, 1, 2, 3, 4, 5, 6: // not wanted
-				n.leaveOut(seq, false)
+				n.skip(seq, false)
 				continue
 			case 7: // lost; its number stays open
 				held = append(held, seq)
@@ -34,7 +34,7 @@ func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 			if got := seq + n.find(seq).seq; got != next {
 				t.Fatalf("seed %d: packet %d of the source gets %d, want %d", seed, i, got, next)
 			}
-			n.note(seq)
+			n.noteHighest(seq)
 			next++
 			for len(held) > 0 && seq-held[0] > 50 { // comes late
 				late := held[0]
@@ -49,12 +49,12 @@ func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 
 func TestNumberingForgetsOldRuns(t *testing.T) {
 	var n numbering
-	n.begin(run{first: 10})
+	n.reset(run{first: 10})
 	for seq := uint16(10); seq < 10+4*maxRuns; seq++ {
 		if seq%2 == 0 {
-			n.leaveOut(seq, true)
+			n.skip(seq, true)
 		} else {
-			n.note(seq)
+			n.noteHighest(seq)
 		}
 	}
 	if r := n.find(11); r != nil {

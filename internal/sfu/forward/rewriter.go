@@ -46,8 +46,8 @@ type vp8Numbers struct {
 	lastPicture       uint16
 	tl0Delta, lastTL0 uint8
 	keyDelta, lastKey uint8
-	leftOut           uint16 // the publisher's id of the latest picture that was left out
-	hasLeftOut        bool
+	skipped           uint16 // the publisher's id of the latest picture that was left out
+	hasSkipped        bool
 }
 
 // Rewrite holds the numbers that a forwarded packet carries in place of the publisher's.
@@ -85,11 +85,11 @@ func (f *rewriter) TimestampOffset() uint32 { return f.tsDelta[f.layer] }
 
 // Follows reports whether p continues the stream that is forwarded. A layer whose stream was replaced does not: its numbers
 // restart.
-func (f *rewriter) Follows(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
+func (f *rewriter) Continues(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
 
 // Lacks reports whether p continues the stream that is forwarded and is newer than everything sent.
-func (f *rewriter) Lacks(p *Packet) bool {
-	return f.Follows(p) && int16(p.Header.SequenceNumber+f.numbers.delta()-f.lastSeq) > 0
+func (f *rewriter) IsNewer(p *Packet) bool {
+	return f.Continues(p) && int16(p.Header.SequenceNumber+f.numbers.delta()-f.lastSeq) > 0
 }
 
 // start begins to forward p's layer with p, a packet that needs none before it. align gives the timestamp difference
@@ -105,12 +105,12 @@ func (f *rewriter) start(p *Packet, align func(from, to int) (uint32, bool)) {
 		f.tsKnown[n] = byReports
 		f.lastSeq, f.lastTS, f.lastArrival = p.Header.SequenceNumber-1, p.Header.Timestamp-1, p.Arrival
 		f.lastLayer = n
-		f.vp8.begin(&p.Info.VP8)
+		f.vp8.reset(&p.Info.VP8)
 		f.lastFrame = p.Info.Frame.Number - 1
-		f.numbers.begin(run{first: p.Header.SequenceNumber})
+		f.numbers.reset(run{first: p.Header.SequenceNumber})
 		return
 	}
-	f.numbers.begin(run{
+	f.numbers.reset(run{
 		first: p.Header.SequenceNumber, seq: f.lastSeq + 1 - p.Header.SequenceNumber, picture: f.vp8.resume(&p.Info.VP8),
 	})
 	f.frameDelta = f.lastFrame + 1 - p.Info.Frame.Number
@@ -156,12 +156,12 @@ func (f *rewriter) translate(p *Packet, run *run, out *Rewrite) {
 			f.lastFrame = out.Frame
 		}
 	}
-	f.numbers.note(seq)
+	f.numbers.noteHighest(seq)
 }
 
 // leaveOut goes on as if p, a packet of the current layer, had not been. If others behind it have gone out already it
 // returns the number that stays open.
-func (f *rewriter) leaveOut(p *Packet) (hole uint16, open bool) {
+func (f *rewriter) skip(p *Packet) (hole uint16, open bool) {
 	seq := p.Header.SequenceNumber
 	if !f.numbers.isNew(seq) {
 		run := f.numbers.find(seq)
@@ -170,11 +170,11 @@ func (f *rewriter) leaveOut(p *Packet) (hole uint16, open bool) {
 		}
 		return seq + run.seq, true
 	}
-	f.numbers.leaveOut(seq, f.vp8.leaveOut(&p.Info.VP8))
+	f.numbers.skip(seq, f.vp8.skipPicture(&p.Info.VP8))
 	return 0, false
 }
 
-func (v *vp8Numbers) begin(d *codec.VP8Descriptor) {
+func (v *vp8Numbers) reset(d *codec.VP8Descriptor) {
 	*v = vp8Numbers{lastPicture: d.PictureID - 1, lastTL0: d.TL0 - 1, lastKey: d.KeyIndex - 1}
 }
 
@@ -182,7 +182,7 @@ func (v *vp8Numbers) begin(d *codec.VP8Descriptor) {
 func (v *vp8Numbers) resume(d *codec.VP8Descriptor) uint16 {
 	v.tl0Delta = v.lastTL0 + 1 - d.TL0
 	v.keyDelta = v.lastKey + 1 - d.KeyIndex
-	v.hasLeftOut = false
+	v.hasSkipped = false
 	return v.lastPicture + 1 - d.PictureID
 }
 
@@ -193,11 +193,11 @@ func (v *vp8Numbers) translate(d *codec.VP8Descriptor, pictureDelta uint16, out 
 }
 
 // leaveOut reports whether d is of another picture than the last packet that was left out.
-func (v *vp8Numbers) leaveOut(d *codec.VP8Descriptor) bool {
-	if !d.Present || v.hasLeftOut && v.leftOut == d.PictureID {
+func (v *vp8Numbers) skipPicture(d *codec.VP8Descriptor) bool {
+	if !d.Present || v.hasSkipped && v.skipped == d.PictureID {
 		return false
 	}
-	v.leftOut, v.hasLeftOut = d.PictureID, true
+	v.skipped, v.hasSkipped = d.PictureID, true
 	return true
 }
 
@@ -216,14 +216,14 @@ func (f *rewriter) Insert(now time.Time, after time.Duration) Rewrite {
 }
 
 // leave makes the rewriter continue with a track whose layers and time count from other origins, at that clock rate.
-func (f *rewriter) leave(clockRate uint32) {
+func (f *rewriter) switchTrack(clockRate uint32) {
 	f.Pause()
 	f.clockRate = clockRate
 	f.tsKnown, f.lastLayer = [MaxLayers]certainty{}, -1
 }
 
 // describeNext appends the payload descriptor of a key frame that follows everything sent.
-func (v *vp8Numbers) describeNext(b []byte) []byte {
+func (v *vp8Numbers) appendNextDescriptor(b []byte) []byte {
 	v.lastPicture, v.lastTL0, v.lastKey = (v.lastPicture+1)&0x7fff, v.lastTL0+1, (v.lastKey+1)&0x1f
 	return append(b, 0x90, 0xd0, 0x80|byte(v.lastPicture>>8), byte(v.lastPicture), v.lastTL0, v.lastKey)
 }

@@ -114,8 +114,8 @@ func TestRewriterMakesOneStreamOfLayers(t *testing.T) {
 				if s.vp8 != nil {
 					p.Info.VP8 = *s.vp8
 				}
-				if f.Follows(p) == s.start {
-					t.Fatalf("step %d: Follows = %v before a start = %v", i, f.Follows(p), s.start)
+				if f.Continues(p) == s.start {
+					t.Fatalf("step %d: Follows = %v before a start = %v", i, f.Continues(p), s.start)
 				}
 				if s.start {
 					f.start(p, tt.align)

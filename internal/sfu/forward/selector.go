@@ -9,31 +9,31 @@ type Target struct{ Spatial, Temporal int }
 // dependency descriptor where there is one, else by the payload's; of a codec that tells neither everything is
 // forwarded.
 type selector struct {
-	Target // being forwarded
-	begun  bool
-	top    int // highest spatial layer inside the stream
+	Target  // being forwarded
+	started bool
+	top     int // highest spatial layer inside the stream
 
-	frames *[frameMemory]frameVerdict // nil for a track without descriptors
-	decode int                        // target being forwarded, by number in the structure; -1: none
-	newest uint16                     // frame
-	stamp  uint32                     // timestamp of its picture
-	active uint32                     // decode targets of the publisher, when best was found
-	wanted Target                     // by the subscriber, at that time
-	best   int                        // decode target for wanted
-	mask   uint32                     // decode targets that what is forwarded can be decoded to
-	told   uint32                     // mask the subscriber knows
+	frames       *[frameMemory]frameVerdict // nil for a track without descriptors
+	decodeTarget int                        // target being forwarded, by number in the structure; -1: none
+	newest       uint16                     // frame
+	timestamp    uint32                     // timestamp of its picture
+	active       uint32                     // decode targets of the publisher, when best was found
+	wanted       Target                     // by the subscriber, at that time
+	bestTarget   int                        // decode target for wanted
+	mask         uint32                     // decode targets that what is forwarded can be decoded to
+	sentMask     uint32                     // mask the subscriber knows
 }
 
 // verdict is the selector's decision on a packet.
 type verdict struct {
-	forward bool
-	marker  bool       // it is the last of its picture, towards this subscriber
-	waits   bool       // what is wanted can only begin with a key frame
-	mask    codec.Mask // active decode targets to tell
+	forward       bool
+	marker        bool       // it is the last of its picture, towards this subscriber
+	needsKeyFrame bool       // what is wanted can only begin with a key frame
+	mask          codec.Mask // active decode targets to tell
 }
 
 func newSelector(described bool) selector {
-	s := selector{decode: -1}
+	s := selector{decodeTarget: -1}
 	if described {
 		s.frames = new([frameMemory]frameVerdict)
 	}
@@ -41,28 +41,28 @@ func newSelector(described bool) selector {
 }
 
 // begin forgets what was forwarded: the next packet is the first.
-func (s *selector) begin() {
-	s.begun, s.top, s.decode, s.told = false, 0, -1, 0
+func (s *selector) reset() {
+	s.started, s.top, s.decodeTarget, s.sentMask = false, 0, -1, 0
 	if s.frames != nil {
 		clear(s.frames[:])
 	}
 }
 
 // choose decides on p, which belongs to the stream being forwarded. The first one after begin begins a key frame.
-func (s *selector) choose(p *Packet, want Target) verdict {
+func (s *selector) decide(p *Packet, want Target) verdict {
 	var v verdict
 	switch info := &p.Info; {
 	case info.Frame.Structure != nil && s.frames != nil:
 		v = s.byDescriptor(info, p.Header.Timestamp, want)
 	case info.VP8.Present:
 		v.forward = s.byVP8(info, want)
-	case info.Layered:
+	case info.HasLayers:
 		v = s.byVP9(info, want)
 	default:
 		s.Target = Target{0, want.Temporal}
 		v.forward = true
 	}
-	s.begun = true
+	s.started = true
 	s.top = max(s.top, int(p.Info.Spatial))
 	return v
 }
@@ -70,9 +70,9 @@ func (s *selector) choose(p *Packet, want Target) verdict {
 // byVP8 goes by temporal layer. Only a picture that needs nothing of its own layer before it can be the first of that
 // layer, and it must be the next one: those above may need pictures of those between.
 func (s *selector) byVP8(info *codec.Info, want Target) bool {
-	if info.Begins {
+	if info.StartOfFrame {
 		switch {
-		case !s.begun || info.KeyFrame || s.Temporal > want.Temporal:
+		case !s.started || info.KeyFrame || s.Temporal > want.Temporal:
 			s.Target = Target{0, want.Temporal}
 		case info.Sync && s.Temporal < want.Temporal && int(info.Temporal) == s.Temporal+1:
 			s.Temporal++
@@ -84,22 +84,22 @@ func (s *selector) byVP8(info *codec.Info, want Target) bool {
 // byVP9 goes by the layers of the payload descriptor (RFC 9628, section 4.2). All lower spatial layers are forwarded,
 // as any may be needed; so the way down is open at any picture.
 func (s *selector) byVP9(info *codec.Info, want Target) verdict {
-	if info.Begins {
-		if !s.begun || info.KeyFrame {
+	if info.StartOfFrame {
+		if !s.started || info.KeyFrame {
 			s.Target = want
 		}
 		s.Temporal = s.temporalByVP9(info, want)
 		switch {
 		case info.Spatial == 0:
 			s.Spatial = min(s.Spatial, want.Spatial)
-		case info.Fresh && int(info.Spatial) == s.Spatial+1:
+		case info.NotPredicted && int(info.Spatial) == s.Spatial+1:
 			s.Spatial = min(s.Spatial+1, want.Spatial)
 		}
 	}
 	return verdict{
-		forward: int(info.Spatial) <= s.Spatial && int(info.Temporal) <= s.Temporal,
-		marker:  info.Ends && int(info.Spatial) == s.Spatial,
-		waits:   s.Spatial < want.Spatial && info.Temporal == 0 && int(info.Spatial) == s.Spatial+1,
+		forward:       int(info.Spatial) <= s.Spatial && int(info.Temporal) <= s.Temporal,
+		marker:        info.EndOfFrame && int(info.Spatial) == s.Spatial,
+		needsKeyFrame: s.Spatial < want.Spatial && info.Temporal == 0 && int(info.Spatial) == s.Spatial+1,
 	}
 }
 

@@ -43,7 +43,7 @@ func (s *sequencer) storePadding(seq uint16) {
 const paddingLayer = -1
 
 // holds reports whether seq has been sent, as far back as is remembered.
-func (s *sequencer) holds(seq uint16) bool {
+func (s *sequencer) contains(seq uint16) bool {
 	p := s.slot(seq)
 	return p.tries >= 0 && p.Seq == seq
 }
@@ -64,7 +64,7 @@ func (p *Sent) Padding() bool { return p.Layer == paddingLayer }
 func (p *Sent) Exhausted() bool { return p.tries >= resendTries }
 
 // Resend notes that p goes out again.
-func (p *Sent) Resend(now time.Time) {
+func (p *Sent) MarkResent(now time.Time) {
 	p.tries++
 	p.resent = now.UnixNano()
 }

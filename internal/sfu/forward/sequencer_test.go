@@ -21,7 +21,7 @@ func TestSequencerLimitsRepetitions(t *testing.T) {
 	if p == nil || p.Source != 98 || p.TS != 65534*2 || p.Layer != 1 {
 		t.Fatalf("65534 is remembered as %+v", p)
 	}
-	p.Resend(now)
+	p.MarkResent(now)
 	if s.lookup(65534, now.Add(resendInterval-1), 0) != nil {
 		t.Error("a repeated NACK was answered before the interval was over")
 	}

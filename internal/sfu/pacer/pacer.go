@@ -19,25 +19,25 @@ const (
 	mtu = 1500
 	// paceFactor is how much faster than the estimate a burst goes out, as libwebrtc's pacer does: a key frame takes its
 	// time on the path anyway, and the queue there has room for a little.
-	paceFactor = 2.5
+	pacingFactor = 2.5
 	// paceQueued is the same while packets wait on the path, so that it empties: what more went out would only wait there or
 	// be lost, and here it can still be taken back.
-	paceQueued = 0.7
+	queuedPacingFactor = 0.7
 	// A burst goes out at once if it is what paceBurst allows, and paceLeast bytes in any case: a few packets.
-	paceBurst = 40 * time.Millisecond
-	paceLeast = 4 * 1200
+	burstTime = 40 * time.Millisecond
+	minBurst  = 4 * 1200
 	// paceStep is how often what waits is looked at.
-	paceStep = 5 * time.Millisecond
+	pacingInterval = 5 * time.Millisecond
 	// MaxWaiting is how many packets may wait; one more is dropped. It counts as lost, so the subscriber asks for it again
 	// when there may be room. The caller has to remember as many, to answer.
 	MaxQueued = 512
 	// paceLongest is how long what waits may take; with more the rate rises, because a picture that comes so late is no
 	// better than one that is lost.
-	paceLongest = 500 * time.Millisecond
+	maxQueueTime = 500 * time.Millisecond
 	// repairShare of the estimate may be retransmissions: on a full path they are what fills it.
-	repairShare = 0.5
-	repairLeast = 20_000 // bytes/s, for when the estimate is very low
-	repairBurst = 250 * time.Millisecond
+	retransmitShare   = 0.5
+	minRetransmitRate = 20_000 // bytes/s, for when the estimate is very low
+	retransmitBurst   = 250 * time.Millisecond
 	// MaxPadding is how many bytes one packet of nothing but padding may hold (RFC 3550, section 5.1).
 	MaxPadding = 255
 )
@@ -46,38 +46,38 @@ const (
 // feedback what the connection carries, and spreads bursts of video that exceed the estimate. A packet that need not wait
 // passes through without a copy. Sound never waits, nor do retransmissions.
 type Pacer struct {
-	drains sync.WaitGroup // the goroutine that sends what waits, while there is something
-	stop   chan struct{}
+	wg   sync.WaitGroup // the goroutine that sends what waits, while there is something
+	stop chan struct{}
 	// meters is set when what goes out without a number counts too: the client says how it fares without naming packets.
-	meters atomic.Bool
+	countsUnnumbered atomic.Bool
 
-	mu        sync.Mutex
-	closed    bool
-	changed   func(now time.Time) // called when the estimate may have changed; may be nil
-	estimator *bwe.Estimator
-	prober    bwe.Prober
-	seq       uint16      // transport-wide, of the latest packet
-	twcc      twccSupport // of feedback, by the client
-	numbered  time.Time   // when the first packet got a number; zero before
+	mu            sync.Mutex
+	closed        bool
+	onChange      func(now time.Time) // called when the estimate may have changed; may be nil
+	estimator     *bwe.Estimator
+	prober        bwe.Prober
+	seq           uint16      // transport-wide, of the latest packet
+	twcc          twccSupport // of feedback, by the client
+	firstNumbered time.Time   // when the first packet got a number; zero before
 
-	paces    bool    // bursts are held back: the estimate is known
-	estimate float64 // bytes/s
-	rate     float64 // bytes/s, of bursts
-	budget   float64 // bytes that may go out at once
-	repair   float64 // the same, of retransmissions
-	refilled time.Time
-	waiting  []*waitingPacket // oldest first
-	bytes    int              // of them
-	draining bool             // the goroutine runs
-	sending  bool             // it is writing a packet, before which none may pass
+	pacing           bool    // bursts are held back: the estimate is known
+	estimate         float64 // bytes/s
+	rate             float64 // bytes/s, of bursts
+	budget           float64 // bytes that may go out at once
+	retransmitBudget float64 // the same, of retransmissions
+	refilled         time.Time
+	queue            []*queuedPacket // oldest first
+	queuedBytes      int             // of them
+	running          bool            // the goroutine runs
+	sending          bool            // it is writing a packet, before which none may pass
 
-	probe probing
+	probe activeProbe
 
-	sent, held, dropped uint64
+	sent, delayed, dropped uint64
 }
 
 // probing is a probe under way.
-type probing struct {
+type activeProbe struct {
 	bwe.Probe
 	began, ends time.Time // zero while there is none
 	bytes       int
@@ -85,20 +85,20 @@ type probing struct {
 }
 
 // waitingPacket is a copy of a packet that waits for its turn.
-type waitingPacket struct {
-	writer     interceptor.RTPWriter
-	header     rtp.Header
-	payload    []byte
-	extension  uint8 // id of the transport-wide number; 0 without
-	number     [2]byte
-	raw        [mtu]byte // payload
-	extensions [2 * maxWaitingExtension]byte
+type queuedPacket struct {
+	writer        interceptor.RTPWriter
+	header        rtp.Header
+	payload       []byte
+	twccExtension uint8 // id of the transport-wide number; 0 without
+	twccNumber    [2]byte
+	raw           [mtu]byte // payload
+	extensions    [2 * maxExtension]byte
 }
 
 // maxWaitingExtension is the longest header extension that is sent, the dependency descriptor (RFC 8285: one byte of length).
-const maxWaitingExtension = 255
+const maxExtension = 255
 
-var waitingPackets = sync.Pool{New: func() any { return new(waitingPacket) }}
+var queuedPackets = sync.Pool{New: func() any { return new(queuedPacket) }}
 
 // New makes the Pacer of one connection.
 func New() *Pacer {
@@ -119,9 +119,9 @@ type Packet struct {
 
 // Send sends a packet now or when its turn comes, and reports whether it has been sent.
 func (p *Pacer) Send(o *Packet, now time.Time) bool {
-	if o.TWCCExtension != 0 || o.Video && p.meters.Load() {
+	if o.TWCCExtension != 0 || o.Video && p.countsUnnumbered.Load() {
 		p.mu.Lock()
-		if p.paces && !o.Urgent && p.holdLocked(o, now) {
+		if p.pacing && !o.Urgent && p.enqueueLocked(o, now) {
 			p.mu.Unlock()
 			return false
 		}
@@ -142,8 +142,8 @@ func (p *Pacer) numberLocked(h *rtp.Header, extension uint8, number *[2]byte, si
 		p.estimator.SentUnnumbered(size, now)
 		return
 	}
-	if p.numbered.IsZero() {
-		p.numbered = now
+	if p.firstNumbered.IsZero() {
+		p.firstNumbered = now
 	}
 	p.seq++
 	number[0], number[1] = byte(p.seq>>8), byte(p.seq)
@@ -157,31 +157,31 @@ func (p *Pacer) numberLocked(h *rtp.Header, extension uint8, number *[2]byte, si
 }
 
 // holdLocked keeps a copy of o for later if it may not go out now.
-func (p *Pacer) holdLocked(o *Packet, now time.Time) bool {
+func (p *Pacer) enqueueLocked(o *Packet, now time.Time) bool {
 	p.refillLocked(now)
-	if len(p.waiting) == 0 && !p.sending && p.budget > 0 {
+	if len(p.queue) == 0 && !p.sending && p.budget > 0 {
 		return false
 	}
 	if p.closed {
 		return false
 	}
-	if len(p.waiting) >= MaxQueued || len(o.Payload) > mtu {
+	if len(p.queue) >= MaxQueued || len(o.Payload) > mtu {
 		p.dropped++
 		return true
 	}
-	w := waitingPackets.Get().(*waitingPacket)
-	w.keep(o)
-	p.waiting = append(p.waiting, w)
-	p.bytes += len(w.payload)
-	p.held++
-	p.drainLocked()
+	w := queuedPackets.Get().(*queuedPacket)
+	w.copyFrom(o)
+	p.queue = append(p.queue, w)
+	p.queuedBytes += len(w.payload)
+	p.delayed++
+	p.startLocked()
 	return true
 }
 
 // keep copies o.
-func (w *waitingPacket) keep(o *Packet) {
+func (w *queuedPacket) copyFrom(o *Packet) {
 	extensions := w.header.Extensions[:0]
-	w.writer, w.header, w.extension = o.Writer, *o.Header, o.TWCCExtension
+	w.writer, w.header, w.twccExtension = o.Writer, *o.Header, o.TWCCExtension
 	w.payload = w.raw[:copy(w.raw[:], o.Payload)]
 	w.header.Extension, w.header.ExtensionProfile, w.header.Extensions = false, 0, extensions
 	used := 0
@@ -202,10 +202,10 @@ func (p *Pacer) refillLocked(now time.Time) {
 	}
 	p.refilled = now
 	elapsed = min(elapsed, 1)
-	rate := max(p.rate, float64(p.bytes)/paceLongest.Seconds())
-	p.budget = min(p.budget+rate*elapsed, max(paceLeast, rate*paceBurst.Seconds()))
-	repair := max(repairLeast, p.estimate*repairShare)
-	p.repair = min(p.repair+repair*elapsed, max(paceLeast, repair*repairBurst.Seconds()))
+	rate := max(p.rate, float64(p.queuedBytes)/maxQueueTime.Seconds())
+	p.budget = min(p.budget+rate*elapsed, max(minBurst, rate*burstTime.Seconds()))
+	repair := max(minRetransmitRate, p.estimate*retransmitShare)
+	p.retransmitBudget = min(p.retransmitBudget+repair*elapsed, max(minBurst, repair*retransmitBurst.Seconds()))
 }
 
 // RoundTrip returns that of the latest packets, the client's wait before it answers included; 0 while unknown.
@@ -221,19 +221,19 @@ func (p *Pacer) RoundTrip() time.Duration {
 func (p *Pacer) AllowRetransmission(size int, stale bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.paces {
+	if !p.pacing {
 		return true
 	}
-	if stale && p.estimator.Full() {
+	if stale && p.estimator.AtCapacity() {
 		p.dropped++
 		return false
 	}
 	p.refillLocked(now)
-	if p.repair < float64(size) {
+	if p.retransmitBudget < float64(size) {
 		p.dropped++
 		return false
 	}
-	p.repair -= float64(size)
+	p.retransmitBudget -= float64(size)
 	return true
 }
 
@@ -241,7 +241,7 @@ func (p *Pacer) AllowRetransmission(size int, stale bool, now time.Time) bool {
 func (p *Pacer) DropQueuedIfFull(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.estimator.Full() {
+	if p.estimator.AtCapacity() {
 		p.dropQueuedLocked(ssrc)
 	}
 }
@@ -254,41 +254,41 @@ func (p *Pacer) DropQueued(ssrc uint32) {
 }
 
 func (p *Pacer) dropQueuedLocked(ssrc uint32) {
-	kept := p.waiting[:0]
-	for _, w := range p.waiting {
+	kept := p.queue[:0]
+	for _, w := range p.queue {
 		if w.header.SSRC == ssrc {
-			p.bytes -= len(w.payload)
+			p.queuedBytes -= len(w.payload)
 			p.dropped++
 			w.writer = nil
-			waitingPackets.Put(w)
+			queuedPackets.Put(w)
 			continue
 		}
 		kept = append(kept, w)
 	}
-	clear(p.waiting[len(kept):])
-	p.waiting = kept
+	clear(p.queue[len(kept):])
+	p.queue = kept
 }
 
 // drainLocked starts the goroutine that sends what waits, if it does not run.
-func (p *Pacer) drainLocked() {
-	if !p.draining && !p.closed {
-		p.draining = true
-		p.drains.Go(p.drain) // ends when nothing waits, or with Close
+func (p *Pacer) startLocked() {
+	if !p.running && !p.closed {
+		p.running = true
+		p.wg.Go(p.run) // ends when nothing waits, or with Close
 	}
 }
 
 // drain sends what waits, and padding while there is a probe, until there is neither.
-func (p *Pacer) drain() {
-	t := time.NewTicker(paceStep)
+func (p *Pacer) run() {
+	t := time.NewTicker(pacingInterval)
 	defer t.Stop()
 	for {
 		select {
 		case <-p.stop:
 			return
 		case now := <-t.C:
-			for p.releaseOne(now) {
+			for p.sendQueued(now) {
 			}
-			if !p.padOut(now) && p.stopIfIdle() {
+			if !p.sendProbePadding(now) && p.stopIfIdle() {
 				return
 			}
 		}
@@ -299,30 +299,30 @@ func (p *Pacer) drain() {
 func (p *Pacer) stopIfIdle() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.draining = len(p.waiting) > 0 || !p.probe.ends.IsZero()
-	return !p.draining
+	p.running = len(p.queue) > 0 || !p.probe.ends.IsZero()
+	return !p.running
 }
 
 // releaseOne sends the oldest packet that waits, if the budget allows.
-func (p *Pacer) releaseOne(now time.Time) bool {
+func (p *Pacer) sendQueued(now time.Time) bool {
 	p.mu.Lock()
 	p.refillLocked(now)
-	if len(p.waiting) == 0 || p.budget <= 0 {
+	if len(p.queue) == 0 || p.budget <= 0 {
 		p.mu.Unlock()
 		return false
 	}
-	w := p.waiting[0]
-	p.waiting[0] = nil
-	if p.waiting = p.waiting[1:]; len(p.waiting) == 0 {
-		p.waiting = nil
+	w := p.queue[0]
+	p.queue[0] = nil
+	if p.queue = p.queue[1:]; len(p.queue) == 0 {
+		p.queue = nil
 	}
-	p.bytes -= len(w.payload)
+	p.queuedBytes -= len(w.payload)
 	p.sending = true
-	p.numberLocked(&w.header, w.extension, &w.number, len(w.payload), now)
+	p.numberLocked(&w.header, w.twccExtension, &w.twccNumber, len(w.payload), now)
 	p.mu.Unlock()
 	_, _ = w.writer.Write(&w.header, w.payload, nil)
 	w.writer = nil
-	waitingPackets.Put(w)
+	queuedPackets.Put(w)
 	p.mu.Lock()
 	p.sending = false
 	p.mu.Unlock()
@@ -335,10 +335,10 @@ func (p *Pacer) Close() {
 	if !p.closed {
 		p.closed = true
 		close(p.stop)
-		p.waiting, p.bytes = nil, 0
+		p.queue, p.queuedBytes = nil, 0
 	}
 	p.mu.Unlock()
-	p.drains.Wait()
+	p.wg.Wait()
 }
 
 // Stats are what is known of the path to a subscriber.
@@ -355,7 +355,7 @@ type Stats struct {
 func (p *Pacer) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Stats{p.estimator.Bitrate(), p.estimator.Known(), len(p.waiting), p.sent, p.held, p.dropped}
+	return Stats{p.estimator.Bitrate(), p.estimator.Known(), len(p.queue), p.sent, p.delayed, p.dropped}
 }
 
 // OnChange sets the function that is called when the estimate may have changed, by the goroutine that called HandleRTCP.
@@ -363,5 +363,5 @@ func (p *Pacer) Stats() Stats {
 func (p *Pacer) OnChange(changed func(now time.Time)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.changed = changed
+	p.onChange = changed
 }

@@ -196,14 +196,14 @@ func TestDropLeavesNoBytes(t *testing.T) {
 			p.give(seq, true, false)
 		}
 		p.mu.Lock()
-		waited := p.bytes
+		waited := p.queuedBytes
 		p.mu.Unlock()
 		if waited == 0 {
 			t.Fatal("nothing waits")
 		}
 		p.DropQueued(downSSRC)
 		p.mu.Lock()
-		left, bytes := len(p.waiting), p.bytes
+		left, bytes := len(p.queue), p.queuedBytes
 		p.mu.Unlock()
 		if left != 0 || bytes != 0 {
 			t.Errorf("%d packets still wait, %d bytes of %d", left, bytes, waited)

@@ -10,7 +10,7 @@ import (
 
 // feedbackStale is how long after the first number a client that promised feedback may keep silent; then there is nothing
 // to estimate from.
-const feedbackStale = 2 * time.Second
+const feedbackTimeout = 2 * time.Second
 
 // promise is the feedback that the client has negotiated.
 type twccSupport uint8
@@ -33,12 +33,12 @@ func (p *Pacer) SetTWCC(numbers bool) {
 }
 
 // awaitedLocked reports whether feedback has yet to come.
-func (p *Pacer) awaitedLocked(now time.Time) bool {
+func (p *Pacer) awaitingFeedbackLocked(now time.Time) bool {
 	switch p.twcc {
 	case twccUnknown:
 		return true
 	case twccNegotiated:
-		return p.numbered.IsZero() || now.Sub(p.numbered) < feedbackStale
+		return p.firstNumbered.IsZero() || now.Sub(p.firstNumbered) < feedbackTimeout
 	}
 	return false
 }
@@ -49,7 +49,7 @@ func (p *Pacer) HandleRTCP(raw []byte, now time.Time) bool {
 		return false
 	}
 	p.mu.Lock()
-	changed := p.changed
+	changed := p.onChange
 	p.mu.Unlock()
 	if changed != nil {
 		changed(now)
@@ -71,7 +71,7 @@ func (p *Pacer) parseFeedback(raw []byte, now time.Time) bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.estimator.SetREMB(float64(remb.Bitrate))
-		p.meters.Store(true)
+		p.countsUnnumbered.Store(true)
 	default:
 		return false
 	}
@@ -90,25 +90,25 @@ func (p *Pacer) HandleLoss(loss float64, now time.Time) {
 	defer p.mu.Unlock()
 	p.estimator.HandleLoss(loss, now)
 	p.updateRateLocked(now)
-	if p.numbered.IsZero() {
-		p.meters.Store(true)
+	if p.firstNumbered.IsZero() {
+		p.countsUnnumbered.Store(true)
 	}
 }
 
 // adoptLocked sets the pace by the estimate.
 func (p *Pacer) updateRateLocked(now time.Time) {
-	p.paces = p.estimator.Known()
+	p.pacing = p.estimator.Known()
 	p.estimate = float64(p.estimator.Bitrate()) / 8
-	p.rate = paceFactor * p.estimate
+	p.rate = pacingFactor * p.estimate
 	if p.estimator.Queue(now) > 0 {
-		p.rate = paceQueued * p.estimate
+		p.rate = queuedPacingFactor * p.estimate
 	}
 }
 
 // Capacity describes how much a connection carries, as far as it is known.
 type Capacity struct {
 	Bitrate     int           // bits/s
-	Full        bool          // the path has shown that it carries no more
+	AtCapacity  bool          // the path has shown that it carries no more
 	Known       bool          // false: there is nothing to go by, now or ever
 	DelayStable bool          // the delay does not grow
 	Queue       time.Duration // how long packets wait on the path
@@ -122,7 +122,7 @@ func (p *Pacer) Capacity(now time.Time) Capacity {
 	e := p.estimator
 	feedbacks, _ := e.Feedbacks()
 	return Capacity{
-		Bitrate: e.Bitrate(), Full: e.Full(), Known: e.Known() || p.awaitedLocked(now), DelayStable: !e.Congested(now), Queue: e.Queue(now),
+		Bitrate: e.Bitrate(), AtCapacity: e.AtCapacity(), Known: e.Known() || p.awaitingFeedbackLocked(now), DelayStable: !e.Congested(now), Queue: e.Queue(now),
 		HasFeedback: feedbacks > 0,
 	}
 }
@@ -132,7 +132,7 @@ func (p *Pacer) Capacity(now time.Time) Capacity {
 func (p *Pacer) Probe(wanted int, now time.Time, pad func(now time.Time, size int) int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.probe.ends.IsZero() || len(p.waiting) > 0 || p.closed {
+	if !p.probe.ends.IsZero() || len(p.queue) > 0 || p.closed {
 		return
 	}
 	next, due := p.prober.Next(p.estimator, wanted, now)
@@ -140,12 +140,12 @@ func (p *Pacer) Probe(wanted int, now time.Time, pad func(now time.Time, size in
 		return
 	}
 	p.estimator.BeginProbe(next.ID)
-	p.probe = probing{Probe: next, began: now, ends: now.Add(next.Duration), pad: pad}
-	p.drainLocked()
+	p.probe = activeProbe{Probe: next, began: now, ends: now.Add(next.Duration), pad: pad}
+	p.startLocked()
 }
 
 // padOut sends the padding that is due, and reports whether a probe is under way.
-func (p *Pacer) padOut(now time.Time) bool {
+func (p *Pacer) sendProbePadding(now time.Time) bool {
 	p.mu.Lock()
 	probe := p.probe
 	if probe.ends.IsZero() {
@@ -154,7 +154,7 @@ func (p *Pacer) padOut(now time.Time) bool {
 	}
 	if now.After(probe.ends) {
 		p.estimator.EndProbe(probe.ID)
-		p.probe = probing{}
+		p.probe = activeProbe{}
 		p.mu.Unlock()
 		return false
 	}

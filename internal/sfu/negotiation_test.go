@@ -74,7 +74,7 @@ func TestBindWithoutTheCodecReportsItAndSendsNothing(t *testing.T) {
 	}
 	d.Start()
 	l := testLayer(r, 0, 1, nil)
-	l.handle(picture{seq: 1, key: true}.raw(t, 1), l.asked)
+	l.handle(picture{seq: 1, key: true}.raw(t, 1), l.keyFrameRequested)
 	d.Stop()
 	told = nil
 	if _, err := d.Bind(&boundContext{}); err != nil || !errors.Is(told, ErrCodec) {

@@ -8,16 +8,18 @@ const maskOffset, maskFlag = 29, 25
 
 // Mask is what a forwarded descriptor says about active decode targets: the publisher's stay while Bits is 0.
 type Mask struct {
-	Active uint32
-	at     uint16
-	Bits   uint8
+	ActiveTargets uint32
+	at            uint16
+	Bits          uint8
 }
 
 // Mask returns a mask that fits the descriptor f was read from.
-func (f *Frame) Mask(active uint32) Mask { return Mask{Active: active, at: f.maskAt, Bits: f.maskBits} }
+func (f *Frame) Mask(active uint32) Mask {
+	return Mask{ActiveTargets: active, at: f.maskAt, Bits: f.maskBits}
+}
 
 // maxGrown is by how much a descriptor may grow: five flags and 32 targets.
-const maxGrown = 5
+const maxGrowth = 5
 
 // RewriteDescriptor appends to dst, which is empty and has room for five bytes more than ext, ext with frame number and
 // mask replaced, and returns it.
@@ -25,7 +27,7 @@ func RewriteDescriptor(dst, ext []byte, number uint16, mask Mask) []byte {
 	if len(ext) > 3 && int(mask.at) > 8*len(ext) {
 		mask.Bits = 0 // not the descriptor the mask was made for
 	}
-	if len(ext) < 3 || cap(dst) < len(ext)+maxGrown {
+	if len(ext) < 3 || cap(dst) < len(ext)+maxGrowth {
 		return append(dst, ext...)
 	}
 	if mask.Bits == 0 {
@@ -33,7 +35,7 @@ func RewriteDescriptor(dst, ext []byte, number uint16, mask Mask) []byte {
 		binary.BigEndian.PutUint16(dst[1:], number)
 		return dst
 	}
-	out := dst[:len(ext)+maxGrown]
+	out := dst[:len(ext)+maxGrowth]
 	clear(out)
 	w, r := bitWriter{b: out}, bitReader{b: ext}
 	w.copyFrom(&r, 8)
@@ -48,7 +50,7 @@ func RewriteDescriptor(dst, ext []byte, number uint16, mask Mask) []byte {
 		w.write(1, 1)
 		w.copyFrom(&r, int(mask.at)-maskFlag-1)
 	}
-	w.write(mask.Active, int(mask.Bits))
+	w.write(mask.ActiveTargets, int(mask.Bits))
 	if had {
 		r.read(int(mask.Bits))
 	}

@@ -20,22 +20,22 @@ const (
 // added to it.
 type Feedback struct {
 	*periodic[*Receiver]
-	tap      *Tap
-	send     func([]rtcp.Packet) error
-	reported time.Time // last receiver reports; touched by the calls only
+	tap         *Tap
+	send        func([]rtcp.Packet) error
+	lastReports time.Time // last receiver reports; touched by the calls only
 }
 
 // NewFeedback makes the feedback of one connection; it starts with the first Receiver. send must not block.
 func NewFeedback(tap *Tap, send func([]rtcp.Packet) error) *Feedback {
-	f := &Feedback{tap: tap, send: send, reported: time.Now()}
-	f.periodic = newPeriodic(feedbackInterval, f.give)
+	f := &Feedback{tap: tap, send: send, lastReports: time.Now()}
+	f.periodic = newPeriodic(feedbackInterval, f.sendFeedback)
 	return f
 }
 
-func (f *Feedback) give(now time.Time, receivers []*Receiver) {
+func (f *Feedback) sendFeedback(now time.Time, receivers []*Receiver) {
 	packets := f.tap.arrivals.feedback()
-	if now.Sub(f.reported) >= reportInterval {
-		f.reported = now
+	if now.Sub(f.lastReports) >= reportInterval {
+		f.lastReports = now
 		packets = append(packets, receiverReports(now, receivers)...)
 	}
 	if len(packets) > 0 {
@@ -46,7 +46,7 @@ func (f *Feedback) give(now time.Time, receivers []*Receiver) {
 func receiverReports(now time.Time, receivers []*Receiver) []rtcp.Packet {
 	var reports []rtcp.ReceptionReport
 	for _, r := range receivers {
-		reports = append(reports, r.reports(now)...)
+		reports = append(reports, r.receptionReports(now)...)
 	}
 	var packets []rtcp.Packet
 	for chunk := range slices.Chunk(reports, maxReports) {

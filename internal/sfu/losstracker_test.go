@@ -130,42 +130,42 @@ func TestLossTrackerMeasuresJitter(t *testing.T) {
 func TestNACKsAreRepeatedAndGivenUp(t *testing.T) {
 	var l lossTracker
 	now := time.Now()
-	l.keyFrameCame(1, 0)
+	l.noteKeyFrame(1, 0)
 	l.add(65530, 0, 90000, now)
 	l.add(65533, 0, 90000, now)
 	l.add(20, 0, 90000, now)
 	want := []rtcp.NackPair{{PacketID: 65531, LostPackets: 1 | 1<<2 | 1<<3 | 0xfff<<4}, {PacketID: 12, LostPackets: 0x7f}}
-	due := func() []rtcp.NackPair { return l.due(now, nil) }
+	due := func() []rtcp.NackPair { return l.dueNACKs(now, nil) }
 	if d := cmp.Diff(want, due()); d != "" {
 		t.Fatalf("a gap is asked for at once: %s", d)
 	}
 	if got := due(); got != nil {
 		t.Errorf("asked again at once: %v", got)
 	}
-	now = now.Add(nackSoonest - 1)
+	now = now.Add(minNACKInterval - 1)
 	if got := due(); got != nil {
-		t.Errorf("asked again before %v: %v", nackSoonest, got)
+		t.Errorf("asked again before %v: %v", minNACKInterval, got)
 	}
 	now = now.Add(1)
 	l.add(65531, 0, 90000, now)
-	l.repair = 0 // what it took is another test's
+	l.repairTime = 0 // what it took is another test's
 	l.add(22, 0, 90000, now)
 	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 65532, LostPackets: 1<<1 | 1<<2 | 0x1fff<<3}, {PacketID: 13, LostPackets: 0x3f | 1<<7}}, due()); d != "" {
 		t.Errorf("repeated without the one that came, with the new one: %s", d)
 	}
-	for range nackTries - 2 {
-		now = now.Add(nackSoonest)
+	for range maxNACKs - 2 {
+		now = now.Add(minNACKInterval)
 		if len(due()) == 0 {
 			t.Fatal("gave up too early")
 		}
 	}
-	now = now.Add(nackSoonest)
+	now = now.Add(minNACKInterval)
 	if d := cmp.Diff([]rtcp.NackPair{{PacketID: 21}}, due()); d != "" {
 		t.Errorf("only the one asked for once less remains: %s", d)
 	}
-	now = now.Add(nackSoonest)
+	now = now.Add(minNACKInterval)
 	if got := due(); got != nil || len(l.missing) != 0 {
-		t.Errorf("asked %d times and not given up: %v, %v", nackTries, got, l.missing)
+		t.Errorf("asked %d times and not given up: %v, %v", maxNACKs, got, l.missing)
 	}
 }
 
@@ -182,12 +182,12 @@ func TestNACKsWaitForLongPaths(t *testing.T) {
 	} {
 		var l lossTracker
 		now := time.Now()
-		l.keyFrameCame(1, 0)
+		l.noteKeyFrame(1, 0)
 		var nacks []int // for each loss
 		repairs := map[int]uint16{}
 		for i := range 30 * each {
 			now = now.Add(step)
-			if seq, ok := repairs[i]; ok && !l.fill(firstCycle|uint64(seq), now) {
+			if seq, ok := repairs[i]; ok && !l.noteLate(firstCycle|uint64(seq), now) {
 				t.Errorf("round trip %v: packet %d came when it had been given up", tt.roundTrip, seq)
 			}
 			if i%each == each-1 {
@@ -196,7 +196,7 @@ func TestNACKsWaitForLongPaths(t *testing.T) {
 				continue
 			}
 			l.add(uint16(i), 0, 90000, now)
-			if pairs := l.due(now, nil); len(pairs) > 0 {
+			if pairs := l.dueNACKs(now, nil); len(pairs) > 0 {
 				nacks[len(nacks)-1] += len(pairs)
 			}
 		}
@@ -215,8 +215,8 @@ func TestPacketGivenUpCausesAKeyFrameRequest(t *testing.T) {
 		wait time.Duration // until it is asked for
 		nack bool          // the publisher answers NACKs
 	}{
-		{"a packet", 3, nackPatience * nackSoonest, true},
-		{"a packet nobody can ask for", 3, nackPatience * nackSoonest, false},
+		{"a packet", 3, nacksBeforeKeyFrame * minNACKInterval, true},
+		{"a packet nobody can ask for", 3, nacksBeforeKeyFrame * minNACKInterval, false},
 		{"an interruption", 3 + maxMissing, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestPacketGivenUpCausesAKeyFrameRequest(t *testing.T) {
 			g.now = g.now.Add(keyFrameInterval)
 			g.up.take()
 			began := g.now
-			for feed(false, 0); g.now.Sub(began) < tt.wait; feed(false, nackSoonest) {
+			for feed(false, 0); g.now.Sub(began) < tt.wait; feed(false, minNACKInterval) {
 				asked("it may still come")
 			}
 			asked("it may never come", layerSSRC(0))
@@ -246,7 +246,7 @@ func TestPacketGivenUpCausesAKeyFrameRequest(t *testing.T) {
 			feed(false, 1)
 			asked("neither has come", layerSSRC(0))
 			feed(true, 0)
-			for range nackTries {
+			for range maxNACKs {
 				feed(false, keyFrameInterval)
 			}
 			asked("the key frame has come")
@@ -271,8 +271,8 @@ func TestPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
 		g.feed(0, picture{seq: 3})
 		g.up.take()
 		tt.spoil(g)
-		for i := range uint16(2 * nackTries) {
-			g.now = g.now.Add(nackSoonest)
+		for i := range uint16(2 * maxNACKs) {
+			g.now = g.now.Add(minNACKInterval)
 			g.feed(0, picture{seq: 4 + i})
 		}
 		if got := g.up.keyFramesAsked(); got != nil {

@@ -18,8 +18,8 @@ import (
 func TestSenderReportMovesThePublishersOnToNow(t *testing.T) {
 	g := newRig(t, 2, false)
 	const ntp = 0x1122334400000000
-	g.r.layer(0).sr = senderReport{ntp: ntp, rtp: 90_000, at: g.now}
-	g.r.layer(1).sr = senderReport{ntp: ntp + 1<<31, rtp: 1<<31 + 45_000, at: g.now} // half a second later there
+	g.r.layer(0).lastSenderReport = senderReport{ntp: ntp, rtp: 90_000, at: g.now}
+	g.r.layer(1).lastSenderReport = senderReport{ntp: ntp + 1<<31, rtp: 1<<31 + 45_000, at: g.now} // half a second later there
 	if got := g.d.senderReport(g.now); got != nil {
 		t.Errorf("report %v before anything was forwarded", got)
 	}
@@ -47,7 +47,7 @@ func TestSenderReportMovesThePublishersOnToNow(t *testing.T) {
 		t.Error(d)
 	}
 	g.r.layers[1].Store(testLayer(g.r, 1, 999, g.up))
-	g.r.layer(1).sr = senderReport{ntp: ntp, rtp: 1, at: g.now}
+	g.r.layer(1).lastSenderReport = senderReport{ntp: ntp, rtp: 1, at: g.now}
 	if got := g.d.senderReport(now); got != nil {
 		t.Errorf("report %v by the clock of a stream that is not forwarded yet", got)
 	}
@@ -62,10 +62,10 @@ func TestAlignNeedsBothReports(t *testing.T) {
 		}
 	}
 	check("no report", false)
-	g.r.layer(0).sr = senderReport{ntp: 5 << 32, rtp: 1000, at: g.now}
+	g.r.layer(0).lastSenderReport = senderReport{ntp: 5 << 32, rtp: 1000, at: g.now}
 	check("one report", false)
 	// Layer 1's came a second earlier.
-	g.r.layer(1).sr = senderReport{ntp: 4 << 32, rtp: 300, at: g.now}
+	g.r.layer(1).lastSenderReport = senderReport{ntp: 4 << 32, rtp: 300, at: g.now}
 	check("both", true)
 	if delta, _ := g.r.align(0, 1); int32(delta) != 1000-90_000-300 {
 		t.Errorf("difference %d, want %d", int32(delta), 1000-90_000-300)
@@ -162,7 +162,7 @@ func TestReportsAreSentEachSecondInPacketsThatFit(t *testing.T) {
 		s := NewSenderReports(func(p []rtcp.Packet) error { sent = append(sent, p); return nil }, func(time.Time) {})
 		g := newRig(t, 1, false)
 		g.feed(0, picture{seq: 1, key: true})
-		g.r.layer(0).sr = senderReport{ntp: 1 << 40, rtp: 1, at: g.now}
+		g.r.layer(0).lastSenderReport = senderReport{ntp: 1 << 40, rtp: 1, at: g.now}
 		for range 20 {
 			s.Add(g.d)
 		}

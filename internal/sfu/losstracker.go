@@ -10,11 +10,11 @@ import (
 const (
 	// A NACK is repeated when it has not brought its packet in a quarter more than repairs commonly take, within these
 	// bounds.
-	nackSoonest, nackLatest = 100 * time.Millisecond, 300 * time.Millisecond
+	minNACKInterval, maxNACKInterval = 100 * time.Millisecond, 300 * time.Millisecond
 	// nackTries is how often one packet is asked for, as libwebrtc does. After the first nackPatience of them in vain the
 	// packet counts as given up, and a key frame is asked for as well: a decoder that waits for the packet says so only
 	// after seconds (libwebrtc: three). Sound, and what a key frame has made needless, is not asked for any longer.
-	nackTries, nackPatience = 10, 5
+	maxNACKs, nacksBeforeKeyFrame = 10, 5
 	// maxMissing bounds how many packets are chased at once; a longer gap is an interruption, not loss.
 	maxMissing = 64
 	// firstCycle is what extended sequence numbers begin at: one cycle up, so that a packet from before the first one is
@@ -33,21 +33,21 @@ type lossTracker struct {
 
 	expectedBefore, receivedBefore uint64 // at the last report
 
-	jitter      float64 // timestamp units
-	lastArrival time.Time
-	lastStamp   uint32
+	jitter        float64 // timestamp units
+	lastArrival   time.Time
+	lastTimestamp uint32
 
-	missing  []missingPacket // oldest first
-	repair   time.Duration   // what it commonly takes from the first NACK to the packet
-	keyFrame uint64          // extended number the latest key frame begins with; 0 before the first
-	keyStamp uint32          // its timestamp
-	givenUp  uint64          // the newest that was given up; 0 before the first
+	missing           []missingPacket // oldest first
+	repairTime        time.Duration   // what it commonly takes from the first NACK to the packet
+	keyFrame          uint64          // extended number the latest key frame begins with; 0 before the first
+	keyFrameTimestamp uint32          // its timestamp
+	givenUp           uint64          // the newest that was given up; 0 before the first
 }
 
 type missingPacket struct {
-	seq          uint64 // extended sequence number
-	tries        uint8
-	first, asked time.Time // of the NACKs, the first and the latest
+	seq                 uint64 // extended sequence number
+	nacks               uint8
+	firstNACK, lastNACK time.Time // of the NACKs, the first and the latest
 }
 
 // add takes note of packet seq and returns its extended number and whether it was new; a duplicate is not.
@@ -56,13 +56,13 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 		l.started = true
 		l.highest = firstCycle | uint64(seq)
 		l.baseSeq, l.received = l.highest, 1
-		l.lastArrival, l.lastStamp = now, timestamp
+		l.lastArrival, l.lastTimestamp = now, timestamp
 		return l.highest, true
 	}
 	diff := int16(seq - uint16(l.highest))
 	ext = l.highest + uint64(int64(diff))
 	if diff <= 0 {
-		return ext, l.fill(ext, now)
+		return ext, l.noteLate(ext, now)
 	}
 	if int(diff) > maxMissing {
 		l.missing = l.missing[:0]
@@ -83,14 +83,14 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 }
 
 // fill counts a packet that came late and reports whether it was still missed.
-func (l *lossTracker) fill(ext uint64, now time.Time) bool {
+func (l *lossTracker) noteLate(ext uint64, now time.Time) bool {
 	for i := range l.missing {
 		if m := &l.missing[i]; m.seq == ext {
-			if took := now.Sub(m.first); m.tries > 0 {
-				if l.repair == 0 {
-					l.repair = took
+			if took := now.Sub(m.firstNACK); m.nacks > 0 {
+				if l.repairTime == 0 {
+					l.repairTime = took
 				}
-				l.repair += (took - l.repair) / 8
+				l.repairTime += (took - l.repairTime) / 8
 			}
 			l.missing = append(l.missing[:i], l.missing[i+1:]...)
 			l.received++
@@ -102,48 +102,48 @@ func (l *lossTracker) fill(ext uint64, now time.Time) bool {
 }
 
 func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
-	apart := now.Sub(l.lastArrival).Seconds()*float64(clockRate) - float64(int32(timestamp-l.lastStamp))
+	apart := now.Sub(l.lastArrival).Seconds()*float64(clockRate) - float64(int32(timestamp-l.lastTimestamp))
 	if d := math.Abs(apart); d < float64(clockRate) { // a larger step is a new clock
 		l.jitter += (d - l.jitter) / 16
 	}
-	l.lastArrival, l.lastStamp = now, timestamp
+	l.lastArrival, l.lastTimestamp = now, timestamp
 }
 
 // giveUp gives packet ext up: what needs it waits for a key frame.
 func (l *lossTracker) giveUp(ext uint64) { l.givenUp = max(l.givenUp, ext) }
 
 // keyFrameCame notes that packet ext begins a key frame. Of H264 more than one packet looks so: parameter sets and slices.
-func (l *lossTracker) keyFrameCame(ext uint64, timestamp uint32) {
+func (l *lossTracker) noteKeyFrame(ext uint64, timestamp uint32) {
 	switch {
-	case l.keyFrame > 0 && timestamp == l.keyStamp:
+	case l.keyFrame > 0 && timestamp == l.keyFrameTimestamp:
 		l.keyFrame = min(l.keyFrame, ext)
 	case ext > l.keyFrame:
-		l.keyFrame, l.keyStamp = ext, timestamp
+		l.keyFrame, l.keyFrameTimestamp = ext, timestamp
 	}
 }
 
 // broken reports whether something has been given up that no key frame has made needless yet.
-func (l *lossTracker) broken() bool { return l.givenUp > l.keyFrame }
+func (l *lossTracker) hasUnrepairedLoss() bool { return l.givenUp > l.keyFrame }
 
 // due appends to pairs what has to be asked for (again) now, and gives up what was asked for often enough or would come
 // too late to be kept.
-func (l *lossTracker) due(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
-	repeat := max(nackSoonest, min(l.repair*5/4, nackLatest))
+func (l *lossTracker) dueNACKs(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
+	repeat := max(minNACKInterval, min(l.repairTime*5/4, maxNACKInterval))
 	keep := l.missing[:0]
 	for _, m := range l.missing {
-		if now.Sub(m.asked) >= repeat {
-			if m.tries >= nackPatience {
+		if now.Sub(m.lastNACK) >= repeat {
+			if m.nacks >= nacksBeforeKeyFrame {
 				l.giveUp(m.seq)
 				needed := l.keyFrame > 0 && m.seq > l.keyFrame
-				if !needed || m.tries == nackTries || l.highest-m.seq >= videoHistory {
+				if !needed || m.nacks == maxNACKs || l.highest-m.seq >= videoHistory {
 					continue
 				}
 			}
-			if m.tries == 0 {
-				m.first = now
+			if m.nacks == 0 {
+				m.firstNACK = now
 			}
-			m.tries++
-			m.asked = now
+			m.nacks++
+			m.lastNACK = now
 			pairs = appendNack(pairs, uint16(m.seq))
 		}
 		keep = append(keep, m)

@@ -7,12 +7,12 @@ import (
 )
 
 // reporting holds the reports that a track and its subscriber send to each other.
-type reporting struct {
+type reportState struct {
 	packets, octets uint64 // sent
 	reception       receptionTracker
 	loss            reportedLoss
 	sent            [4]sentReport // ring of the latest sender reports
-	count           int           // of them
+	sentCount       int           // of them
 	roundTrip       time.Duration
 }
 
@@ -24,15 +24,15 @@ type sentReport struct {
 }
 
 // noteReport takes a receiver report on the track.
-func (d *DownTrack) noteReport(r *rtcp.ReceptionReport, now time.Time) {
+func (d *DownTrack) handleReceiverReport(r *rtcp.ReceptionReport, now time.Time) {
 	if d.video {
 		d.options.Tap.pacer.HandleLoss(float64(r.FractionLost)/256, now)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	before := d.reports.reception.sum
-	d.reports.reception.note(r)
-	d.receiver.options.Counters.reported(before, d.reports.reception.sum)
+	d.reports.reception.add(r)
+	d.receiver.options.Counters.addReport(before, d.reports.reception.sum)
 	d.reports.loss.note(r, now)
 	d.binding.extensions.acknowledge(r)
 	for _, sent := range d.reports.sent {
@@ -59,8 +59,8 @@ func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
 	}
 	elapsed := now.Sub(sr.at)
 	ntp := sr.ntp + uint64(elapsed.Seconds()*(1<<32))
-	d.reports.sent[d.reports.count%len(d.reports.sent)] = sentReport{uint32(ntp >> 16), now}
-	d.reports.count++
+	d.reports.sent[d.reports.sentCount%len(d.reports.sent)] = sentReport{uint32(ntp >> 16), now}
+	d.reports.sentCount++
 	return []rtcp.Packet{
 		&rtcp.SenderReport{
 			SSRC:        d.binding.ssrc,

@@ -16,10 +16,10 @@ const (
 	meterWindow = 250 * time.Millisecond
 	// meterMemory is the time by which a change of rate shows to 63 %, meterLasting the same of the rates in which a key
 	// frame does not stand out: it may have the bits of a second.
-	meterMemory, meterLasting = time.Second, 4 * time.Second
+	meterMemory, meterLongMemory = time.Second, 4 * time.Second
 	// meterBreak is a pause after which a camera's layer goes on at the rate it had before: it was muted, or not wanted. A
 	// rate with the pause in it would look like room for everything at the very moment there is least.
-	meterBreak = 2 * time.Second
+	meterMaxPause = 2 * time.Second
 )
 
 // Bitrates are what it costs to forward a track, in bits/s: [s][t] is spatial layer s with its temporal layers up to t,
@@ -31,32 +31,32 @@ type FrameRates [MaxLayers][MaxTemporals]float32
 
 // meter measures the rates of one stream, by the layers inside it. count is called by the stream's read goroutine only,
 // the rest by anybody.
-type meter struct {
-	steady bool      // a camera: it does not send a picture now and then
-	began  time.Time // of the window
-	latest time.Time // packet
-	total  float64   // seconds measured, up to meterLasting
-	bytes  [MaxLayers][MaxTemporals]uint32
-	frames [MaxLayers][MaxTemporals]uint32
+type rateMeter struct {
+	continuous  bool      // a camera: it does not send a picture now and then
+	windowStart time.Time // of the window
+	lastPacket  time.Time // packet
+	total       float64   // seconds measured, up to meterLasting
+	bytes       [MaxLayers][MaxTemporals]uint32
+	frames      [MaxLayers][MaxTemporals]uint32
 
-	sums      atomic.Bool                   // the rates are those of decode targets, which have the lower layers in them
-	bitRate   [MaxLayers][MaxTemporals]rate // bits/s
-	lasting   [MaxLayers][MaxTemporals]rate // the same, remembered for longer
-	frameRate [MaxLayers][MaxTemporals]rate // frames/s
-	seen      [MaxLayers]atomic.Int64       // latest packet of each spatial layer, Unix ns
+	cumulative  atomic.Bool                   // the rates are those of decode targets, which have the lower layers in them
+	bitRate     [MaxLayers][MaxTemporals]rate // bits/s
+	longBitRate [MaxLayers][MaxTemporals]rate // the same, remembered for longer
+	frameRate   [MaxLayers][MaxTemporals]rate // frames/s
+	lastSeen    [MaxLayers]atomic.Int64       // latest packet of each spatial layer, Unix ns
 }
 
 // count takes note of a packet of size bytes; ends says that it is the last of its frame.
-func (m *meter) count(info *codec.Info, size int, ends bool, now time.Time) {
-	if m.began.IsZero() || m.steady && now.Sub(m.latest) > meterBreak {
-		m.began = now
+func (m *rateMeter) count(info *codec.Info, size int, ends bool, now time.Time) {
+	if m.windowStart.IsZero() || m.continuous && now.Sub(m.lastPacket) > meterMaxPause {
+		m.windowStart = now
 		clear(m.bytes[:])
 		clear(m.frames[:])
 	}
-	m.latest = now
-	m.seen[min(int(info.Spatial), MaxLayers-1)].Store(now.UnixNano())
+	m.lastPacket = now
+	m.lastSeen[min(int(info.Spatial), MaxLayers-1)].Store(now.UnixNano())
 	if f := &info.Frame; f.Structure != nil {
-		m.sums.Store(true)
+		m.cumulative.Store(true)
 		for t := range f.Structure.Targets {
 			if f.Indication(t) != codec.NotPresent {
 				spatial, temporal := f.Structure.Layers(t)
@@ -66,13 +66,13 @@ func (m *meter) count(info *codec.Info, size int, ends bool, now time.Time) {
 	} else {
 		m.add(int(info.Spatial), int(info.Temporal), size, ends)
 	}
-	if elapsed := now.Sub(m.began); elapsed >= meterWindow {
-		m.roll(elapsed.Seconds())
-		m.began = now
+	if elapsed := now.Sub(m.windowStart); elapsed >= meterWindow {
+		m.endWindow(elapsed.Seconds())
+		m.windowStart = now
 	}
 }
 
-func (m *meter) add(spatial, temporal, size int, frame bool) {
+func (m *rateMeter) add(spatial, temporal, size int, frame bool) {
 	spatial, temporal = min(spatial, MaxLayers-1), min(temporal, MaxTemporals-1)
 	m.bytes[spatial][temporal] += uint32(size)
 	if frame {
@@ -81,15 +81,15 @@ func (m *meter) add(spatial, temporal, size int, frame bool) {
 }
 
 // roll ends a window of that length in seconds.
-func (m *meter) roll(seconds float64) {
-	m.total = min(m.total+seconds, meterLasting.Seconds())
-	weight, lasting := m.weight(seconds, meterMemory), m.weight(seconds, meterLasting)
+func (m *rateMeter) endWindow(seconds float64) {
+	m.total = min(m.total+seconds, meterLongMemory.Seconds())
+	weight, lasting := m.weight(seconds, meterMemory), m.weight(seconds, meterLongMemory)
 	for s := range m.bytes {
 		for t := range m.bytes[s] {
 			bits := float64(m.bytes[s][t]) * 8 / seconds
-			m.bitRate[s][t].follow(bits, weight)
-			m.lasting[s][t].follow(bits, lasting)
-			m.frameRate[s][t].follow(float64(m.frames[s][t])/seconds, weight)
+			m.bitRate[s][t].update(bits, weight)
+			m.longBitRate[s][t].update(bits, lasting)
+			m.frameRate[s][t].update(float64(m.frames[s][t])/seconds, weight)
 			m.bytes[s][t], m.frames[s][t] = 0, 0
 		}
 	}
@@ -97,7 +97,7 @@ func (m *meter) roll(seconds float64) {
 
 // weight returns the weight of a window of that length in seconds against the earlier ones. Until as much as the memory has
 // been measured, rates are plain averages.
-func (m *meter) weight(seconds float64, memory time.Duration) float64 {
+func (m *rateMeter) weight(seconds float64, memory time.Duration) float64 {
 	if m.total < memory.Seconds() {
 		return seconds / m.total
 	}
@@ -105,8 +105,8 @@ func (m *meter) weight(seconds float64, memory time.Duration) float64 {
 }
 
 // sends reports whether spatial layer s has sent within timeout.
-func (m *meter) sends(s int, timeout time.Duration, now time.Time) bool {
-	seen := m.seen[s].Load()
+func (m *rateMeter) sentWithin(s int, timeout time.Duration, now time.Time) bool {
+	seen := m.lastSeen[s].Load()
 	return seen != 0 && now.UnixNano()-seen <= int64(timeout)
 }
 
@@ -116,28 +116,28 @@ type rate struct{ bits atomic.Uint64 }
 func (r *rate) value() float64 { return math.Float64frombits(r.bits.Load()) }
 
 // follow moves the rate towards sample by weight.
-func (r *rate) follow(sample, weight float64) {
+func (r *rate) update(sample, weight float64) {
 	old := r.value()
 	r.bits.Store(math.Float64bits(old + (sample-old)*weight))
 }
 
 // bitrates returns what each layer costs, measured over about a second.
 func (r *Receiver) bitrates(now time.Time) Bitrates {
-	return r.measured(now, func(m *meter, s int) *[MaxTemporals]rate { return &m.bitRate[s] })
+	return r.collectRates(now, func(m *rateMeter, s int) *[MaxTemporals]rate { return &m.bitRate[s] })
 }
 
 // lastingBitrates are the same over about four seconds.
-func (r *Receiver) lastingBitrates(now time.Time) Bitrates {
-	return r.measured(now, func(m *meter, s int) *[MaxTemporals]rate { return &m.lasting[s] })
+func (r *Receiver) longTermBitrates(now time.Time) Bitrates {
+	return r.collectRates(now, func(m *rateMeter, s int) *[MaxTemporals]rate { return &m.longBitRate[s] })
 }
 
 // measured collects the rates that of picks for spatial layer s of a stream.
-func (r *Receiver) measured(now time.Time, of func(m *meter, s int) *[MaxTemporals]rate) Bitrates {
+func (r *Receiver) collectRates(now time.Time, of func(m *rateMeter, s int) *[MaxTemporals]rate) Bitrates {
 	var all Bitrates
-	r.eachLayer(now, func(row, s int, m *meter) {
-		for t, rate := range m.upTo(of(m, s)) {
+	r.eachLayer(now, func(row, s int, m *rateMeter) {
+		for t, rate := range m.cumulativeRates(of(m, s)) {
 			all[row][t] = uint32(rate)
-			if s > 0 && !m.sums.Load() {
+			if s > 0 && !m.cumulative.Load() {
 				all[row][t] += all[row-1][t]
 			}
 		}
@@ -150,8 +150,8 @@ func (r *Receiver) FrameRates() FrameRates { return r.frameRates(time.Now()) }
 
 func (r *Receiver) frameRates(now time.Time) FrameRates {
 	var all FrameRates
-	r.eachLayer(now, func(row, s int, m *meter) {
-		for t, rate := range m.upTo(&m.frameRate[s]) {
+	r.eachLayer(now, func(row, s int, m *rateMeter) {
+		for t, rate := range m.cumulativeRates(&m.frameRate[s]) {
 			all[row][t] = float32(rate)
 		}
 	})
@@ -159,8 +159,8 @@ func (r *Receiver) frameRates(now time.Time) FrameRates {
 }
 
 // upTo returns the rates of a spatial layer with its temporal layers up to each.
-func (m *meter) upTo(layer *[MaxTemporals]rate) (all [MaxTemporals]float64) {
-	sums, before := m.sums.Load(), 0.0
+func (m *rateMeter) cumulativeRates(layer *[MaxTemporals]rate) (all [MaxTemporals]float64) {
+	sums, before := m.cumulative.Load(), 0.0
 	for t := range layer {
 		rate := layer[t].value()
 		if !sums {
@@ -174,14 +174,14 @@ func (m *meter) upTo(layer *[MaxTemporals]rate) (all [MaxTemporals]float64) {
 
 // eachLayer calls f for every spatial layer that sends: its place among the track's layers, and spatial layer s of the
 // stream measured by m. A stream of simulcast is one layer, the one stream of SVC holds all, the lowest first.
-func (r *Receiver) eachLayer(now time.Time, f func(row, s int, m *meter)) {
+func (r *Receiver) eachLayer(now time.Time, f func(row, s int, m *rateMeter)) {
 	for n := range MaxLayers {
 		l := r.layer(n)
 		if l == nil {
 			continue
 		}
 		for s := range MaxLayers - n {
-			if l.meter.sends(s, l.silence(s, now), now) {
+			if l.meter.sentWithin(s, l.silenceTimeout(s, now), now) {
 				f(n+s, s, &l.meter)
 			}
 		}

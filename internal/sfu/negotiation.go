@@ -15,13 +15,13 @@ type binding struct {
 	writer interceptor.RTPWriter       // nil until the connection can send
 	codecs []webrtc.RTPCodecParameters // those the subscriber's connection has settled on
 
-	ssrc, rtxSSRC uint32
-	payloadType   uint8
-	rtxType       uint8 // 0 without retransmission stream
-	unpacks       bool  // the track is RED and the subscriber takes only what is inside
+	ssrc, rtxSSRC  uint32
+	payloadType    uint8
+	rtxPayloadType uint8 // 0 without retransmission stream
+	unpackRED      bool  // the track is RED and the subscriber takes only what is inside
 
 	descriptorID uint8 // dependency descriptor
-	transportID  uint8 // transport-wide sequence number
+	twccID       uint8 // transport-wide sequence number
 	extensions   extensions
 }
 
@@ -38,27 +38,27 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 		case e.URI == DependencyDescriptorURI:
 			b.descriptorID = uint8(e.ID)
 		case e.URI == sdp.TransportCCURI && d.video:
-			b.transportID = uint8(e.ID)
+			b.twccID = uint8(e.ID)
 		}
 		b.extensions.bind(e)
 	}
-	d.repair.raw = make([]byte, mtu)
-	b.writer, b.bound = nil, d.settleLocked()
+	d.rtx.raw = make([]byte, mtu)
+	b.writer, b.bound = nil, d.selectPayloadTypesLocked()
 	of := d.receiver.options
 	used := webrtc.RTPCodecParameters{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: of.MimeType, ClockRate: of.ClockRate}}
 	var err error
 	if b.bound {
-		used, _, _ = d.playableLocked(of.MimeType, d.fmtp)
+		used, _, _ = d.findCodecLocked(of.MimeType, d.fmtp)
 	} else {
 		err = ErrCodec
 	}
-	numbers, ssrc := b.transportID != 0, b.ssrc
+	numbers, ssrc := b.twccID != 0, b.ssrc
 	d.mu.Unlock()
 	if d.video {
 		d.options.Tap.pacer.SetTWCC(numbers)
 	}
 
-	d.options.Tap.sent.route(ssrc, d)
+	d.options.Tap.sentTracks.setTrack(ssrc, d)
 	d.options.OnBound(err)
 	return used, nil
 }
@@ -70,7 +70,7 @@ func (d *DownTrack) Reject() { d.options.OnBound(ErrCodec) }
 func (d *DownTrack) Unbind(webrtc.TrackLocalContext) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.options.Tap.sent.route(d.binding.ssrc, nil)
+	d.options.Tap.sentTracks.setTrack(d.binding.ssrc, nil)
 	d.binding.bound, d.binding.writer = false, nil
 	d.options.Tap.pacer.DropQueued(d.binding.ssrc) // its numbers would count as lost
 	return nil

@@ -3,13 +3,13 @@ package bwe
 const (
 	maxClusters = 4 // under way at once
 	// A probe's rate is trusted when at least this share of its packets, and so many, arrived.
-	clusterShare   = 0.7
-	clusterPackets = 4
+	minArrivedShare   = 0.7
+	minArrivedPackets = 4
 	// clusterRatio: packets that come in at more than this multiple of the rate they left with were bunched on the way.
-	clusterRatio = 2.0
+	maxBunching = 2.0
 	// clusterFull is the share of the sending rate that must arrive for the path not to be full; if it was, a little
 	// less than what came through is safe.
-	clusterFull, clusterSafe = 0.9, 0.95
+	notFullShare, safeShare = 0.9, 0.95
 )
 
 // cluster is a probe: packets sent in one burst at a known rate, to see at which rate they arrive.
@@ -83,25 +83,25 @@ func (c *clusters) done(seq uint16) (rate float64) {
 		if p.id == 0 || p.open || int16(seq-p.last) < 0 {
 			continue
 		}
-		rate = max(rate, p.outcome())
+		rate = max(rate, p.provenRate())
 		*p = cluster{}
 	}
 	return rate
 }
 
 // outcome is the rate the probe has proven, 0 if it proved nothing.
-func (c *cluster) outcome() float64 {
-	if c.got.packets < clusterPackets || float64(c.got.packets) < clusterShare*float64(c.count) {
+func (c *cluster) provenRate() float64 {
+	if c.got.packets < minArrivedPackets || float64(c.got.packets) < minArrivedShare*float64(c.count) {
 		return 0
 	}
 	// The first arrival and the last departure are only the ends of their spans.
 	sent, got := c.sent.rate(c.sent.lastSize), c.got.rate(c.got.firstSize)
 	// What was lost did not take its time on the path's narrowest part.
-	if got == 0 || sent == 0 || got > clusterRatio*sent {
+	if got == 0 || sent == 0 || got > maxBunching*sent {
 		return 0
 	}
-	if got < clusterFull*sent {
-		return clusterSafe * got
+	if got < notFullShare*sent {
+		return safeShare * got
 	}
 	return min(sent, got)
 }

@@ -11,7 +11,7 @@ import (
 // observe takes n packets of 20 ms.
 func observe(a *AudioLevel, n int, level uint8) {
 	for range n {
-		a.Observe(level, a.stamp.Load()+960, 48000)
+		a.Observe(level, a.lastTimestamp.Load()+960, 48000)
 	}
 }
 

@@ -16,12 +16,12 @@ func (m *meter) add(size int, at int64) {
 	if m.first == 0 {
 		m.first, m.slot = at, at/meterSlot
 	}
-	m.turn(at / meterSlot)
+	m.advance(at / meterSlot)
 	m.bytes[int(m.slot%meterSlots)] += int64(size)
 }
 
 // turn empties the slots between the latest and this one.
-func (m *meter) turn(slot int64) {
+func (m *meter) advance(slot int64) {
 	if slot-m.slot >= meterSlots {
 		m.bytes, m.slot = [meterSlots]int64{}, slot
 	}
@@ -36,7 +36,7 @@ func (m *meter) rate(at int64) float64 {
 	if m.first == 0 {
 		return 0
 	}
-	m.turn(at / meterSlot)
+	m.advance(at / meterSlot)
 	var sum int64
 	for _, b := range m.bytes {
 		sum += b

@@ -14,7 +14,7 @@ const (
 	activeLevel   = 35  // −dBov; louder (smaller) counts as sound
 	minPercentile = 40  // share of an interval that must be sound, in percent
 	smoothing     = 2.0 // intervals
-	staleAfter    = 2   // intervals without packets, after which a track counts as silent
+	silentAfter   = 2   // intervals without packets, after which a track counts as silent
 
 	silence   = 127                    // −dBov, the least there is (RFC 6464)
 	maxPacket = 120 * time.Millisecond // the longest Opus packet (RFC 7587, section 4.2)
@@ -23,10 +23,10 @@ const (
 // AudioLevel turns the levels that ride on audio packets (RFC 6464) into one smoothed value. Observe is called on the
 // packet path, Read by one room's loop.
 type AudioLevel struct {
-	packets atomic.Uint32
-	active  atomic.Int64  // time covered by packets that are sound
-	loudest atomic.Uint32 // silence − level, so that 0 is none
-	stamp   atomic.Uint32 // timestamp of the latest packet
+	packets       atomic.Uint32
+	active        atomic.Int64  // time covered by packets that are sound
+	loudest       atomic.Uint32 // silence − level, so that 0 is none
+	lastTimestamp atomic.Uint32 // timestamp of the latest packet
 
 	// Touched by Read only.
 	smoothed float64
@@ -37,7 +37,7 @@ type AudioLevel struct {
 // counts for the time since the one before: with discontinuous transmission few packets are little sound.
 func (a *AudioLevel) Observe(level uint8, timestamp, clockRate uint32) {
 	a.packets.Add(1)
-	covers := time.Duration(timestamp-a.stamp.Swap(timestamp)) * time.Second / time.Duration(max(1, clockRate))
+	covers := time.Duration(timestamp-a.lastTimestamp.Swap(timestamp)) * time.Second / time.Duration(max(1, clockRate))
 	if level > activeLevel {
 		return
 	}
@@ -60,7 +60,7 @@ func (a *AudioLevel) Read() float32 {
 	share := min(1, float64(active)/float64(LevelInterval))
 	switch {
 	case packets == 0:
-		if a.idle++; a.idle >= staleAfter {
+		if a.idle++; a.idle >= silentAfter {
 			a.smoothed = 0
 		}
 	case share*100 < minPercentile:

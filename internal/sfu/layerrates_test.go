@@ -15,7 +15,7 @@ func meteredReceiver(layers int) *Receiver {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	for n := range layers {
 		r.layers[n].Store(testLayer(r, n, layerSSRC(n), nil))
-		r.alive.Or(1 << n)
+		r.activeLayers.Or(1 << n)
 	}
 	return r
 }
