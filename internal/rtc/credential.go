@@ -49,8 +49,8 @@ func companionIdentity(identity, name string) string { return identity + compani
 
 const companionSeparator = "#"
 
-// BecomeCompanion makes the request one for a companion of that name.
-func (req *JoinRequest) BecomeCompanion(name string) {
+// SetCompanion makes the request one for a companion of that name.
+func (req *JoinRequest) SetCompanion(name string) {
 	req.Identity = companionIdentity(req.Token.Identity, name)
 	req.Info.Identity, req.Info.Permission.CanSubscribe = req.Identity, false
 }

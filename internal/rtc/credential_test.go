@@ -140,7 +140,7 @@ func TestGuestsDoNotDisplaceOthers(t *testing.T) {
 
 func companionRequest(identity, family, name string) JoinRequest {
 	req := guestRequest(identity, family)
-	req.BecomeCompanion(name)
+	req.SetCompanion(name)
 	return req
 }
 
@@ -271,12 +271,12 @@ func TestParticipantNamedLikeACompanionIsNone(t *testing.T) {
 		t.Errorf("a companion in place of a participant: %v", err)
 	}
 	req := backEndRequest("ada", "hers")
-	req.BecomeCompanion("x")
+	req.SetCompanion("x")
 	if err := join(req); !errors.Is(err, errIdentityInUse) {
 		t.Errorf("a back end's companion in place of a participant: %v", err)
 	}
 	req = backEndRequest("ada", "hers")
-	req.BecomeCompanion("screen")
+	req.SetCompanion("screen")
 	if err := join(req); err != nil {
 		t.Fatal(err)
 	}

@@ -36,15 +36,15 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	return err
 }
 
-// Heard notes that the client has sent something, if only a ping.
-func (s *Session) Heard() {
+// NoteActivity notes that the client has sent something, if only a ping.
+func (s *Session) NoteActivity() {
 	if s.participant != nil {
 		s.participant.latest().conn.heard.Store(time.Now().UnixNano())
 	}
 }
 
-// Lost notes that the signalling connection has ended without a Leave. The participant stays as long as its media does.
-func (s *Session) Lost() {
+// SignalLost notes that the signalling connection has ended without a Leave. The participant stays as long as its media does.
+func (s *Session) SignalLost() {
 	if s.room == nil {
 		return
 	}

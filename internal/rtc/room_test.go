@@ -43,7 +43,7 @@ func TestAbandonedJoinLeavesNobodyBehind(t *testing.T) {
 	go func() {
 		session, err := h.Join(ctx, request("bo"), s)
 		if err == nil {
-			session.Lost() // as signal does when the upgrade fails
+			session.SignalLost() // as signal does when the upgrade fails
 		}
 		joined <- err
 	}()

@@ -71,7 +71,7 @@ func (c *Conn) serve(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 		_ = ws.Close()
 	})
 	c.read(ws, s, malformed)
-	s.Lost()
+	s.SignalLost()
 	c.Close()
 	writer.Wait()
 }
@@ -93,7 +93,7 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 			return
 		}
 		alive()
-		s.Heard()
+		s.NoteActivity()
 		if err != nil {
 			malformed()
 			c.refuse(ws, "this frame is not a SignalRequest message")

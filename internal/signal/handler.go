@@ -108,7 +108,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinReque
 	}
 	ws, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil { // has been answered by the upgrader
-		session.Lost()
+		session.SignalLost()
 		return
 	}
 	h.connections.Add(1)

@@ -127,7 +127,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 		if !g.Video.MayPublish() {
 			return errNoPublish
 		}
-		req.BecomeCompanion(as)
+		req.SetCompanion(as)
 	}
 	req.AutoSubscribe = !q.Has("auto_subscribe") || yes("auto_subscribe")
 	req.AutoSubscribeData = yes("auto_subscribe_data_track")
