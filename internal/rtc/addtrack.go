@@ -50,9 +50,9 @@ func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 			refuse(reason, message)
 			return
 		}
-		pb.takeEarly()
+		pb.retryEarlyMedia()
 		return
-	case pb.knowsCID(req.Cid):
+	case pb.hasCID(req.Cid):
 		if len(pb.queued) < maxTracks {
 			pb.queued = append(pb.queued, req)
 		}
@@ -62,14 +62,14 @@ func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "too many tracks are published from here")
 		return
 	}
-	info := newTrackInfo(req, p.quirks.publish)
+	info := newTrackInfo(req, p.quirks.publishable)
 	t := &pendingTrack{info: info, cids: cidsOf(req.Cid, info), public: req.Muted}
 	pb.pending = append(pb.pending, t)
 	pb.sendPublished(req.Cid, t.info)
 	if t.public {
 		p.room.announce(p, true)
 	}
-	pb.takeEarly()
+	pb.retryEarlyMedia()
 	pb.publishOffered()
 }
 
@@ -88,12 +88,12 @@ func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 	if info == nil || info.Type != req.Type {
 		return livekit.RequestResponse_NOT_FOUND, "there is no such track to add a codec to"
 	}
-	allowed := pb.p.quirks.publish
+	allowed := pb.p.quirks.publishable
 	for _, c := range req.SimulcastCodecs {
 		entry := newCodecInfo(req, c, allowed)
 		i := slices.IndexFunc(info.Codecs, func(o *livekit.SimulcastCodecInfo) bool { return strings.EqualFold(o.MimeType, entry.MimeType) })
 		switch {
-		case entry.Cid != "" && pb.knowsCID(entry.Cid) && !slices.Contains(cidsOf(announced, info), entry.Cid):
+		case entry.Cid != "" && pb.hasCID(entry.Cid) && !slices.Contains(cidsOf(announced, info), entry.Cid):
 			return livekit.RequestResponse_INVALID_REQUEST, "another track has this id"
 		case i >= 0:
 			info.Codecs[i].Cid, info.Codecs[i].Layers, info.Codecs[i].VideoLayerMode = entry.Cid, entry.Layers, entry.VideoLayerMode
@@ -104,8 +104,8 @@ func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 		}
 	}
 	if pub != nil {
-		pub.listCodecs()
-		pb.p.room.rewatched[pub] = true
+		pub.addListedCodecs()
+		pb.p.room.dirtyDemand[pub] = true
 	} else {
 		t.cids = cidsOf(announced, info)
 	}
@@ -132,7 +132,7 @@ func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSou
 // addQueued announces the tracks that have waited until earlier ones with their IDs were unpublished.
 func (pb *publishing) addQueued() {
 	for {
-		i := slices.IndexFunc(pb.queued, func(req *livekit.AddTrackRequest) bool { return !pb.knowsCID(req.Cid) })
+		i := slices.IndexFunc(pb.queued, func(req *livekit.AddTrackRequest) bool { return !pb.hasCID(req.Cid) })
 		if i < 0 {
 			return
 		}
@@ -142,7 +142,7 @@ func (pb *publishing) addQueued() {
 	}
 }
 
-func (pb *publishing) knowsCID(cid string) bool {
+func (pb *publishing) hasCID(cid string) bool {
 	for _, pub := range pb.publications {
 		if slices.Contains(pub.cids, cid) {
 			return true
@@ -200,7 +200,7 @@ func newCodecInfo(req *livekit.AddTrackRequest, c *livekit.SimulcastCodec, allow
 	if mime != "" && !strings.Contains(mime, "/") {
 		mime = strings.ToLower(req.Type.String()) + "/" + mime
 	}
-	if req.Type == livekit.TrackType_VIDEO && mime != "" && !listed(allowed, mime) {
+	if req.Type == livekit.TrackType_VIDEO && mime != "" && !hasCodec(allowed, mime) {
 		mime = allowed[0].Mime
 	}
 	layers := c.Layers

@@ -31,7 +31,7 @@ func (rs *Rooms) Create(ctx context.Context, name string, config *livekit.RoomCo
 		return nil, err
 	}
 	var made *livekit.Room
-	err := rs.open(ctx, name, config, func(r *Room) error {
+	err := rs.withRoomCreated(ctx, name, config, func(r *Room) error {
 		made = r.snapshot()
 		return nil
 	})
@@ -64,7 +64,7 @@ func (rs *Rooms) List(ctx context.Context, names []string) ([]*livekit.Room, err
 	list := make([]*livekit.Room, 0, len(found))
 	for _, r := range found {
 		var info *livekit.Room
-		switch err := r.ask(ctx, func() error { info = r.snapshot(); return nil }); {
+		switch err := r.doErr(ctx, func() error { info = r.snapshot(); return nil }); {
 		case err == nil:
 			list = append(list, info)
 		case !errors.Is(err, errRoomClosed): // a room that has just ended is left out
@@ -77,12 +77,12 @@ func (rs *Rooms) List(ctx context.Context, names []string) ([]*livekit.Room, err
 
 // Exists returns an error if there is no room of that name.
 func (rs *Rooms) Exists(ctx context.Context, room string) error {
-	return rs.within(ctx, room, func(*Room) error { return nil })
+	return rs.withRoom(ctx, room, func(*Room) error { return nil })
 }
 
 // Delete ends a room for everybody in it.
 func (rs *Rooms) Delete(ctx context.Context, room string) error {
-	return rs.within(ctx, room, func(r *Room) error {
+	return rs.withRoom(ctx, room, func(r *Room) error {
 		r.close(livekit.DisconnectReason_ROOM_DELETED)
 		return nil
 	})
@@ -94,10 +94,10 @@ func (rs *Rooms) SetMetadata(ctx context.Context, room, metadata string) (*livek
 		return nil, err
 	}
 	var changed *livekit.Room
-	err := rs.within(ctx, room, func(r *Room) error {
+	err := rs.withRoom(ctx, room, func(r *Room) error {
 		r.info.Metadata = metadata
-		r.news.room = true
-		r.tellNews(true)
+		r.updates.roomChanged = true
+		r.flushUpdates(true)
 		changed = r.snapshot()
 		return nil
 	})
@@ -111,7 +111,7 @@ func (rs *Rooms) SetMetadata(ctx context.Context, room, metadata string) (*livek
 // not exist has none.
 func (rs *Rooms) Participants(ctx context.Context, room string) ([]*livekit.ParticipantInfo, error) {
 	var list []*livekit.ParticipantInfo
-	err := rs.within(ctx, room, func(r *Room) error {
+	err := rs.withRoom(ctx, room, func(r *Room) error {
 		for _, p := range r.participants {
 			list = append(list, proto.CloneOf(p.snapshot()))
 		}
@@ -131,13 +131,13 @@ func (rs *Rooms) Participants(ctx context.Context, room string) ([]*livekit.Part
 
 // Participant returns one participant.
 func (rs *Rooms) Participant(ctx context.Context, room, identity string) (*livekit.ParticipantInfo, error) {
-	return rs.about(ctx, room, identity, func(*Participant) error { return nil })
+	return rs.withParticipant(ctx, room, identity, func(*Participant) error { return nil })
 }
 
 // Subscribe changes what a participant receives, as if it had asked for it.
 func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *livekit.UpdateSubscription) error {
-	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
-		p.subscribing.choose(u)
+	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
+		p.subscribing.updateSubscription(u)
 		return nil
 	})
 	return err
@@ -146,7 +146,7 @@ func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *liveki
 // Present reports whether a participant of that identity is in a room.
 func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 	present := false
-	err := rs.within(ctx, room, func(r *Room) error {
+	err := rs.withRoom(ctx, room, func(r *Room) error {
 		present = r.participants[identity] != nil
 		return nil
 	})
@@ -157,7 +157,7 @@ func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 // refused from then on. The zero time revokes those issued until now; a participant that may return gets a new one.
 func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
 	b := ban{before: revoked}
-	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if revoked.IsZero() { // tokens know whole seconds, and the one it came with may be of this one
 			b.before = later(time.Now().Truncate(time.Second), p.req.Token.IssuedAt.Add(time.Second))
 		}
@@ -185,11 +185,11 @@ type Change struct {
 // Update changes a participant, completely or not at all, and returns its new state. It takes effect at once: tracks that
 // may not be published or received after the change end.
 func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*livekit.ParticipantInfo, error) {
-	return rs.about(ctx, room, identity, func(p *Participant) error {
+	return rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if p.forwarding.source != nil {
 			return errForwarded
 		}
-		if err := p.describe(c.Name, c.Metadata, c.Attributes); err != nil {
+		if err := p.applyChange(c.Name, c.Metadata, c.Attributes); err != nil {
 			return err
 		}
 		if c.Permission != nil {
@@ -199,7 +199,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 				p.room.family(p.req.Token).granted = p.granted
 			}
 			if c := p.room.companionOf(p); c != nil {
-				c.setPermission(narrower(c.info.Permission, p.granted))
+				c.setPermission(intersectPermissions(c.info.Permission, p.granted))
 				p.room.announce(c, true)
 			}
 		}
@@ -212,7 +212,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 // Mute mutes or unmutes a participant's track and returns its new state.
 func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted bool) (*livekit.TrackInfo, error) {
 	var track *livekit.TrackInfo
-	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if p.forwarding.source != nil {
 			return errForwarded
 		}
@@ -243,9 +243,9 @@ func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.Data
 		return fault.New(fault.Invalid, fmt.Sprintf("the data makes a packet of %d bytes; at most %d are allowed", len(raw), maxForwarded))
 	}
 	var to []*outbox
-	err = rs.within(ctx, room, func(r *Room) error {
-		if n := user.GetNonce(); len(n) == 0 || r.nonces.first([nonceSize]byte(n)) {
-			to = r.receivers(nil, packet)
+	err = rs.withRoom(ctx, room, func(r *Room) error {
+		if n := user.GetNonce(); len(n) == 0 || r.nonces.addIfNew([nonceSize]byte(n)) {
+			to = r.recipients(nil, packet)
 		}
 		return nil
 	})
@@ -263,9 +263,9 @@ func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.Data
 }
 
 // about runs f on the loop of a participant's room and returns the participant's state after it.
-func (rs *Rooms) about(ctx context.Context, room, identity string, f func(*Participant) error) (*livekit.ParticipantInfo, error) {
+func (rs *Rooms) withParticipant(ctx context.Context, room, identity string, f func(*Participant) error) (*livekit.ParticipantInfo, error) {
 	var info *livekit.ParticipantInfo
-	err := rs.within(ctx, room, func(r *Room) error {
+	err := rs.withRoom(ctx, room, func(r *Room) error {
 		p := r.participants[identity]
 		if p == nil {
 			return errNoParticipant
@@ -283,14 +283,14 @@ func (rs *Rooms) about(ctx context.Context, room, identity string, f func(*Parti
 }
 
 // within runs f on the loop of the room of that name.
-func (rs *Rooms) within(ctx context.Context, room string, f func(*Room) error) error {
+func (rs *Rooms) withRoom(ctx context.Context, room string, f func(*Room) error) error {
 	rs.mu.Lock()
 	r := rs.rooms[room]
 	rs.mu.Unlock()
 	if r == nil {
 		return errNoRoom
 	}
-	err := r.ask(ctx, func() error { return f(r) })
+	err := r.doErr(ctx, func() error { return f(r) })
 	if errors.Is(err, errRoomClosed) {
 		return errNoRoom
 	}
@@ -298,13 +298,13 @@ func (rs *Rooms) within(ctx context.Context, room string, f func(*Room) error) e
 }
 
 // open runs f on the loop of the room of that name, which is made if it does not exist.
-func (rs *Rooms) open(ctx context.Context, name string, config *livekit.RoomConfiguration, f func(*Room) error) error {
+func (rs *Rooms) withRoomCreated(ctx context.Context, name string, config *livekit.RoomConfiguration, f func(*Room) error) error {
 	for try := 1; ; try++ {
 		r, err := rs.room(name, config)
 		if err != nil {
 			return err
 		}
-		if err = r.ask(ctx, func() error { return f(r) }); !errors.Is(err, errRoomClosed) || try == maxJoinTries {
+		if err = r.doErr(ctx, func() error { return f(r) }); !errors.Is(err, errRoomClosed) || try == maxJoinTries {
 			return err
 		}
 		select { // its name is free in a moment
@@ -317,7 +317,7 @@ func (rs *Rooms) open(ctx context.Context, name string, config *livekit.RoomConf
 
 // ask runs f on the loop and returns its error. When it returns ctx's error, f may still run; so what f writes may only
 // be read without an error.
-func (r *Room) ask(ctx context.Context, f func() error) error {
+func (r *Room) doErr(ctx context.Context, f func() error) error {
 	var failed error
 	err := r.loop.Do(ctx, func() {
 		if r.closed {

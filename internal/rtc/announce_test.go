@@ -10,7 +10,7 @@ import (
 )
 
 // told lists what s was told of participants, in order, each as identity and state.
-func (s *sink) told() []string {
+func (s *sink) participantStates() []string {
 	var list []string
 	for _, m := range s.all() {
 		for _, p := range m.GetUpdate().GetParticipants() {
@@ -21,7 +21,7 @@ func (s *sink) told() []string {
 }
 
 // updates counts the messages about participants, and those about the room.
-func (s *sink) updates() (people, room int) {
+func (s *sink) updateCounts() (people, room int) {
 	for _, m := range s.all() {
 		if m.GetUpdate() != nil {
 			people++
@@ -33,8 +33,8 @@ func (s *sink) updates() (people, room int) {
 	return people, room
 }
 
-// inRoom runs f on the loop of h's room, which is made for it.
-func (h *house) inRoom(f func(r *Room)) {
+// runInRoom runs f on the loop of h's room, which is made for it.
+func (h *harness) runInRoom(f func(r *Room)) {
 	h.t.Helper()
 	r, err := h.roomFor(JoinRequest{Room: "room"})
 	if err != nil {
@@ -45,7 +45,7 @@ func (h *house) inRoom(f func(r *Room)) {
 	}
 }
 
-func (r *Room) bring(p *Participant) *Participant {
+func (r *Room) admitActive(p *Participant) *Participant {
 	r.admit(p)
 	p.activate()
 	return p
@@ -53,24 +53,24 @@ func (r *Room) bring(p *Participant) *Participant {
 
 // A large audience costs everybody some messages, not one for each who comes.
 func TestAudienceIsAnnouncedTogether(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	watch := &sink{}
-	h.inRoom(func(r *Room) {
-		r.bring(bare(r, "watch", watch))
+	h.runInRoom(func(r *Room) {
+		r.admitActive(bareParticipant(r, "watch", watch))
 		for i := range 300 {
-			r.bring(bare(r, fmt.Sprint("listener", i), &sink{}))
+			r.admitActive(bareParticipant(r, fmt.Sprint("listener", i), &sink{}))
 		}
 	})
 	eventually(t, "everybody is known", func() bool {
 		known := map[string]bool{}
-		for _, who := range watch.told() {
+		for _, who := range watch.participantStates() {
 			if name, active := strings.CutSuffix(who, " ACTIVE"); active && name != "watch" {
 				known[name] = true
 			}
 		}
 		return len(known) == 300
 	})
-	if people, room := watch.updates(); people > 10 || room > 10 {
+	if people, room := watch.updateCounts(); people > 10 || room > 10 {
 		t.Errorf("%d updates of people and %d of the room for 300 who came at once", people, room)
 	}
 	eventually(t, "the count is known", func() bool {
@@ -80,15 +80,15 @@ func TestAudienceIsAnnouncedTogether(t *testing.T) {
 
 // Who publishes is announced at once, and not before what happened earlier.
 func TestPublishersAreAnnouncedAtOnce(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	watch := &sink{}
 	var before int
-	h.inRoom(func(r *Room) {
-		r.bring(bare(r, "watch", watch))
-		first, second := r.bring(bare(r, "first", &sink{})), r.bring(bare(r, "second", &sink{}))
-		star := r.bring(bare(r, "star", &sink{}))
+	h.runInRoom(func(r *Room) {
+		r.admitActive(bareParticipant(r, "watch", watch))
+		first, second := r.admitActive(bareParticipant(r, "first", &sink{})), r.admitActive(bareParticipant(r, "second", &sink{}))
+		star := r.admitActive(bareParticipant(r, "star", &sink{}))
 		r.remove(first, livekit.DisconnectReason_CLIENT_INITIATED)
-		before = len(watch.told())
+		before = len(watch.participantStates())
 		star.info.IsPublisher = true
 		r.announce(star, true)
 		second.info.Name = "Second"
@@ -97,25 +97,25 @@ func TestPublishersAreAnnouncedAtOnce(t *testing.T) {
 	})
 	// The watcher is among those who have changed since the last round.
 	want := "watch ACTIVE, first DISCONNECTED, second ACTIVE, star ACTIVE, second ACTIVE, star DISCONNECTED"
-	if got := strings.Join(watch.told()[before:], ", "); got != want {
+	if got := strings.Join(watch.participantStates()[before:], ", "); got != want {
 		t.Errorf("told at once: %s\nwant %s", got, want)
 	}
 }
 
 // Clients of protocol 12 and later take a new sid for the old one's end; a word of that could take the new one away.
 func TestReplacedParticipantIsAnnouncedToOldClientsOnly(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	current, old := &sink{}, &sink{}
-	h.inRoom(func(r *Room) {
-		r.bring(bare(r, "current", current))
-		p := bare(r, "old", old)
+	h.runInRoom(func(r *Room) {
+		r.admitActive(bareParticipant(r, "current", current))
+		p := bareParticipant(r, "old", old)
 		p.quirks = quirksOf(&livekit.ClientInfo{Protocol: 11})
-		r.bring(p)
-		r.bring(bare(r, "ada", &sink{}))
-		r.bring(bare(r, "ada", &sink{}))
+		r.admitActive(p)
+		r.admitActive(bareParticipant(r, "ada", &sink{}))
+		r.admitActive(bareParticipant(r, "ada", &sink{}))
 	})
 	ada := func(s *sink) string {
-		return strings.Join(filter(s.told(), "ada"), ", ")
+		return strings.Join(filter(s.participantStates(), "ada"), ", ")
 	}
 	eventually(t, "the new one is known", func() bool {
 		return strings.HasSuffix(ada(current), "ACTIVE") && strings.HasSuffix(ada(old), "ACTIVE")
@@ -143,11 +143,11 @@ func TestUpdatesAreBounded(t *testing.T) {
 	for i := range 40 {
 		infos = append(infos, &livekit.ParticipantInfo{Identity: fmt.Sprint(i), Metadata: strings.Repeat("x", 10_000*(i%3))})
 	}
-	infos = append(infos, &livekit.ParticipantInfo{Identity: "large", Metadata: strings.Repeat("x", 2*updateLimit)}, &livekit.ParticipantInfo{Identity: "last"})
+	infos = append(infos, &livekit.ParticipantInfo{Identity: "large", Metadata: strings.Repeat("x", 2*maxUpdateSize)}, &livekit.ParticipantInfo{Identity: "last"})
 	var got []string
-	for m := range updates(infos) {
+	for m := range splitUpdates(infos) {
 		all := m.GetUpdate().Participants
-		if len(all) > 1 && proto.Size(m) > updateLimit+len(all)*8+16 { // and what frames each of them
+		if len(all) > 1 && proto.Size(m) > maxUpdateSize+len(all)*8+16 { // and what frames each of them
 			t.Errorf("an update of %d participants has %d bytes", len(all), proto.Size(m))
 		}
 		for _, p := range all {
@@ -157,7 +157,7 @@ func TestUpdatesAreBounded(t *testing.T) {
 	if len(got) != len(infos) || got[41] != "last" {
 		t.Errorf("told of %v", got)
 	}
-	for range updates(nil) {
+	for range splitUpdates(nil) {
 		t.Error("an update of nobody")
 	}
 }

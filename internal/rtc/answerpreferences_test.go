@@ -13,14 +13,14 @@ import (
 // answerTo is what ada gets for tracks announced so, offered by a plain pion client under those ids.
 func answerTo(t *testing.T, req JoinRequest, announced ...*livekit.AddTrackRequest) []*sdp.MediaDescription {
 	t.Helper()
-	ada := newHouse(t).join(req)
+	ada := newHarness(t).join(req)
 	for _, add := range announced {
-		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
+		ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
 		mime := webrtc.MimeTypeVP9
 		if add.Type == livekit.TrackType_AUDIO {
 			mime = webrtc.MimeTypeOpus
 		}
-		ada.sends(mime, add.Cid)
+		ada.sendMedia(mime, add.Cid)
 	}
 	ada.negotiate()
 	return sectionsOf(t, ada.sink.answers()[0])

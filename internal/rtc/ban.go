@@ -23,12 +23,12 @@ const (
 // ban refuses an identity's tokens that were issued before a time. It is forgotten once those tokens have expired.
 type ban struct{ before, until time.Time }
 
-type banned struct{ room, identity string }
+type banKey struct{ room, identity string }
 
 // bans are kept apart from rooms: an empty room ends, and a new one may take its name.
 type bans struct {
 	mu  sync.Mutex
-	all map[banned]ban
+	all map[banKey]ban
 }
 
 func (l *bans) add(room, identity string, b ban) { l.addAt(room, identity, b, time.Now()) }
@@ -38,27 +38,27 @@ func (l *bans) addAt(room, identity string, b ban, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all == nil {
-		l.all = map[banned]ban{}
+		l.all = map[banKey]ban{}
 	}
-	key := banned{room, identity}
+	key := banKey{room, identity}
 	if old, ok := l.all[key]; ok {
 		b = ban{later(b.before, old.before), later(b.until, old.until)}
 	} else if len(l.all) >= maxBans {
-		l.makeRoomLocked(now)
+		l.evictLocked(now)
 	}
 	l.all[key] = b
 }
 
 // lift forgets the ban of an identity.
-func (l *bans) lift(room, identity string) {
+func (l *bans) remove(room, identity string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.all, banned{room, identity})
+	delete(l.all, banKey{room, identity})
 }
 
-// makeRoomLocked forgets the bans that have expired, else the one that would expire first.
-func (l *bans) makeRoomLocked(now time.Time) {
-	var first banned
+// evictLocked forgets the bans that have expired, else the one that would expire first.
+func (l *bans) evictLocked(now time.Time) {
+	var first banKey
 	for key, b := range l.all {
 		if now.After(b.until) {
 			delete(l.all, key)
@@ -72,10 +72,10 @@ func (l *bans) makeRoomLocked(now time.Time) {
 }
 
 // refuse returns an error if a token of that identity is banned that was issued at the given time.
-func (l *bans) refuse(room, identity string, issued, now time.Time) error {
+func (l *bans) check(room, identity string, issued, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b, ok := l.all[banned{room, identity}]; ok && issued.Before(b.before) && now.Before(b.until) {
+	if b, ok := l.all[banKey{room, identity}]; ok && issued.Before(b.before) && now.Before(b.until) {
 		return errBanned
 	}
 	return nil

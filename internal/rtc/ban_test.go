@@ -30,7 +30,7 @@ func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {
 		{"when they are over", "room", "ada", now.Add(-time.Second), now.Add(25 * time.Hour), false},
 		{"as long as its own lasts", "room", "bo", now.Add(-time.Second), now.Add(100 * time.Hour), true},
 	} {
-		if err := l.refuse(tt.room, tt.identity, tt.issued, tt.at); errors.Is(err, errBanned) != tt.refused {
+		if err := l.check(tt.room, tt.identity, tt.issued, tt.at); errors.Is(err, errBanned) != tt.refused {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
@@ -46,7 +46,7 @@ func TestBansAreBounded(t *testing.T) {
 	if len(l.all) != maxBans {
 		t.Errorf("%d are remembered, of %d allowed", len(l.all), maxBans)
 	}
-	if l.refuse("room", fmt.Sprint(maxBans+99), time.Time{}, now) == nil || l.refuse("room", "0", time.Time{}, now) != nil {
+	if l.check("room", fmt.Sprint(maxBans+99), time.Time{}, now) == nil || l.check("room", "0", time.Time{}, now) != nil {
 		t.Error("not the first was forgotten")
 	}
 	l.addAt("room", "x", ban{before: now}, now.Add(1000*time.Hour))
@@ -57,21 +57,21 @@ func TestBansAreBounded(t *testing.T) {
 
 // A back end that moves a participant to a room wants it there, though it was removed from that room before.
 func TestMovingLiftsABan(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	g := h.join(request("ada"))
-	g.state(func(p *Participant) { p.activate() })
+	g.inspect(func(p *Participant) { p.activate() })
 	h.bans.add("other", "ada", ban{before: time.Now()})
 	if err := h.Move(t.Context(), "room", "ada", "other"); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.bans.refuse("other", "ada", longAgo, time.Now()); err != nil {
+	if err := h.bans.check("other", "ada", longAgo, time.Now()); err != nil {
 		t.Errorf("the token that it was given there: %v", err)
 	}
 }
 
 // Who is removed while another join of its is under way does not get in by that.
 func TestParticipantRemovedWhileJoiningStaysOut(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("mallory")
 	g := h.join(req)
 	if err := h.Remove(t.Context(), "room", "mallory", time.Time{}); err != nil {

@@ -22,7 +22,7 @@ func (s *Subscription) priority() int {
 	switch {
 	case s.pub.info.Source == livekit.TrackSource_SCREEN_SHARE:
 		return screenPriority
-	case s.pub.owner == s.pub.owner.room.foremost.speaker:
+	case s.pub.owner == s.pub.owner.room.mainSpeaker.participant:
 		return speakerPriority
 	}
 	return int(min(s.subscriber.subscribing.settings[s.pub.info.Sid].GetPriority(), maxPriority))
@@ -31,23 +31,23 @@ func (s *Subscription) priority() int {
 // prioritize passes a changed priority to the Allocator. It only changes memory, so the loop does it.
 func (s *Subscription) prioritize() {
 	if s.pub.info.Type == livekit.TrackType_VIDEO {
-		s.subscriber.conn.receiving().Allocator.SetPriority(s.down, s.priority())
+		s.subscriber.conn.receivingTransport().Allocator.SetPriority(s.down, s.priority())
 	}
 }
 
-// foremost is the main speaker, by whom tracks are prioritized. A cough does not change it.
-type foremost struct {
-	speaker *Participant // nil until somebody has spoken
-	rival   *Participant // the loudest at the latest ticks
-	ticks   int          // how many
+// mainSpeaker is the main speaker, by whom tracks are prioritized. A cough does not change it.
+type mainSpeaker struct {
+	participant *Participant // nil until somebody has spoken
+	candidate   *Participant // the loudest at the latest ticks
+	ticks       int          // how many
 }
 
-// foremostTicks is how long a participant has to be the loudest to become the main speaker: about a second.
-const foremostTicks = 3
+// mainSpeakerTicks is how long a participant has to be the loudest to become the main speaker: about a second.
+const mainSpeakerTicks = 3
 
-// updateForemost finds the main speaker, and updates priorities when it changes.
-func (r *Room) updateForemost() {
-	f := &r.foremost
+// updateMainSpeaker finds the main speaker, and updates priorities when it changes.
+func (r *Room) updateMainSpeaker() {
+	f := &r.mainSpeaker
 	var loudest *Participant
 	for _, p := range r.participants {
 		if p.publishing.level > 0 && (loudest == nil || p.publishing.level > loudest.publishing.level) {
@@ -55,17 +55,17 @@ func (r *Room) updateForemost() {
 		}
 	}
 	switch {
-	case loudest == nil || loudest == f.speaker || f.speaker != nil && f.speaker.publishing.level == loudest.publishing.level:
-		f.rival, f.ticks = nil, 0
+	case loudest == nil || loudest == f.participant || f.participant != nil && f.participant.publishing.level == loudest.publishing.level:
+		f.candidate, f.ticks = nil, 0
 		return
-	case loudest != f.rival:
-		f.rival, f.ticks = loudest, 0
+	case loudest != f.candidate:
+		f.candidate, f.ticks = loudest, 0
 	}
-	if f.ticks++; f.ticks < foremostTicks && f.speaker != nil && !f.speaker.closed {
+	if f.ticks++; f.ticks < mainSpeakerTicks && f.participant != nil && !f.participant.closed {
 		return
 	}
-	before := f.speaker
-	*f = foremost{speaker: loudest}
+	before := f.participant
+	*f = mainSpeaker{participant: loudest}
 	for _, p := range []*Participant{before, loudest} {
 		if p == nil {
 			continue
@@ -78,8 +78,8 @@ func (r *Room) updateForemost() {
 	}
 }
 
-// picturesPaused notes which videos the bandwidth has become too low for, or high enough again, and tells the client.
-func (sb *subscribing) picturesPaused(changed []sfu.PauseChange) {
+// videoPaused notes which videos the bandwidth has become too low for, or high enough again, and tells the client.
+func (sb *subscribing) videoPaused(changed []sfu.PauseChange) {
 	var states []*livekit.StreamStateInfo
 	for _, c := range changed {
 		s := sb.subscriptions[sidOf(c.Track.ID())]
@@ -94,18 +94,18 @@ func (sb *subscribing) picturesPaused(changed []sfu.PauseChange) {
 
 // carried returns the best score that the subscriber's bandwidth allows the track: GOOD if it does not suffice for the
 // wanted layer, POOR if it suffices for none.
-func (s *Subscription) carried() float64 {
+func (s *Subscription) bandwidthScore() float64 {
 	switch {
 	case s.paused:
 		return poorScore
-	case s.subscriber.conn.receiving().Allocator.Starved(s.down):
+	case s.subscriber.conn.receivingTransport().Allocator.Starved(s.down):
 		return goodScore
 	}
 	return bestScore
 }
 
-// repeatPauses tells a client that has resumed which videos are paused, because it may have missed that.
-func (sb *subscribing) repeatPauses() {
+// sendAllStreamStates tells a client that has resumed which videos are paused, because it may have missed that.
+func (sb *subscribing) sendAllStreamStates() {
 	var states []*livekit.StreamStateInfo
 	for _, s := range sb.subscriptions {
 		if s.pub.info.Type == livekit.TrackType_VIDEO {

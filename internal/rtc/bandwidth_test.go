@@ -9,9 +9,9 @@ import (
 )
 
 // subscription is g's of track sid.
-func (g *guest) subscription(sid string) (s *Subscription) {
+func (g *testClient) subscription(sid string) (s *Subscription) {
 	g.t.Helper()
-	g.state(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
+	g.inspect(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
 	if s == nil {
 		g.t.Fatalf("no subscription of %s", sid)
 	}
@@ -19,49 +19,49 @@ func (g *guest) subscription(sid string) (s *Subscription) {
 }
 
 func TestScreenAndSpeakerHavePriority(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, cy, bo := h.join(request("ada")), h.join(request("cy")), h.join(request("bo"))
-	adas := bo.subscription(ada.showTrack(livekit.TrackType_VIDEO).info.Sid)
-	cys := bo.subscription(cy.showTrack(livekit.TrackType_VIDEO).info.Sid)
+	adas := bo.subscription(ada.publishWithoutMedia(livekit.TrackType_VIDEO).info.Sid)
+	cys := bo.subscription(cy.publishWithoutMedia(livekit.TrackType_VIDEO).info.Sid)
 	priorities := func(when string, ada, cy int) {
 		t.Helper()
-		bo.state(func(*Participant) {
+		bo.inspect(func(*Participant) {
 			if a, c := adas.priority(), cys.priority(); a != ada || c != cy {
 				t.Errorf("%s: priorities %d and %d, want %d and %d", when, a, c, ada, cy)
 			}
 		})
 	}
 	speaks := func(a, c float32, ticks int) {
-		bo.state(func(p *Participant) {
+		bo.inspect(func(p *Participant) {
 			p.room.ticker.Stop() // the levels are not those of sound
 			ada.participant.publishing.level, cy.participant.publishing.level = a, c
 			for range ticks {
-				p.room.updateForemost()
+				p.room.updateMainSpeaker()
 			}
 		})
 	}
 	priorities("nobody has spoken", 0, 0)
-	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{
+	bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{
 		TrackSids: []string{cys.pub.info.Sid}, Priority: 1 << 31,
 	}}})
 	priorities("the client says so", 0, maxPriority)
 	speaks(0.5, 0, 1)
 	priorities("the first to speak", speakerPriority, maxPriority)
-	speaks(0, 1, foremostTicks-1)
+	speaks(0, 1, mainSpeakerTicks-1)
 	priorities("a cough", speakerPriority, maxPriority)
 	speaks(0.5, 0, 1)
-	speaks(0.5, 1, foremostTicks)
+	speaks(0.5, 1, mainSpeakerTicks)
 	priorities("somebody else speaks", 0, speakerPriority)
-	speaks(0, 0, foremostTicks)
+	speaks(0, 0, mainSpeakerTicks)
 	priorities("silence", 0, speakerPriority)
-	bo.state(func(*Participant) { adas.pub.info.Source = livekit.TrackSource_SCREEN_SHARE })
+	bo.inspect(func(*Participant) { adas.pub.info.Source = livekit.TrackSource_SCREEN_SHARE })
 	priorities("a screen", screenPriority, speakerPriority)
 }
 
 func TestStarvedSubscriberIsNotExcellent(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	pub := ada.showTrack(livekit.TrackType_VIDEO)
+	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	s := bo.subscription(pub.info.Sid)
 	told := func(state livekit.StreamState, times int) bool {
 		n := 0
@@ -76,22 +76,22 @@ func TestStarvedSubscriberIsNotExcellent(t *testing.T) {
 	}
 	score := func(want float64) {
 		t.Helper()
-		bo.state(func(*Participant) {
-			if got := s.carried(); got != want {
+		bo.inspect(func(*Participant) {
+			if got := s.bandwidthScore(); got != want {
 				t.Errorf("the score is %v, want %v", got, want)
 			}
 		})
 	}
 	score(bestScore)
 	pause := func(track *sfu.DownTrack, paused bool) {
-		bo.state(func(p *Participant) { p.subscribing.picturesPaused([]sfu.PauseChange{{Track: track, Paused: paused}}) })
+		bo.inspect(func(p *Participant) { p.subscribing.videoPaused([]sfu.PauseChange{{Track: track, Paused: paused}}) })
 	}
 	pause(s.down, true)
 	score(poorScore)
 	if !told(livekit.StreamState_PAUSED, 1) || grade(poorScore) != poor || grade(goodScore) != good {
 		t.Errorf("bo was told %v", bo.sink.all())
 	}
-	bo.state(func(p *Participant) { p.subscribing.repeatPauses() })
+	bo.inspect(func(p *Participant) { p.subscribing.sendAllStreamStates() })
 	if !told(livekit.StreamState_PAUSED, 2) {
 		t.Error("what is paused was not repeated")
 	}

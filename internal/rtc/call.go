@@ -74,11 +74,11 @@ func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *live
 // stream only from the identity it called. See Room.receivers for calls to everybody.
 func (d *dataTransfer) hiddenSender(packet *livekit.DataPacket) string {
 	if _, calls := callID(packet); calls {
-		if d.caller == "" {
-			d.caller = newID(callerPrefix)
-			d.p.room.callers[d.caller] = d.p
+		if d.callerAlias == "" {
+			d.callerAlias = newID(callerPrefix)
+			d.p.room.callerAliases[d.callerAlias] = d.p
 		}
-		return d.caller
+		return d.callerAlias
 	}
 	if packet.GetStreamHeader().GetTopic() == rpcResponseTopic && len(packet.DestinationIdentities) == 1 {
 		return d.p.identity()

@@ -14,7 +14,7 @@ import (
 func calls(id string, to ...string) map[string]*livekit.DataPacket {
 	return map[string]*livekit.DataPacket{
 		"version 1": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{Id: id, Method: "m", Version: 1}}},
-		"version 2": {DestinationIdentities: to, Value: stream(rpcRequestTopic, id)},
+		"version 2": {DestinationIdentities: to, Value: streamHeader(rpcRequestTopic, id)},
 	}
 }
 
@@ -22,11 +22,11 @@ func answers(id string, to ...string) map[string]*livekit.DataPacket {
 	return map[string]*livekit.DataPacket{
 		"acknowledgement": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}},
 		"version 1":       {DestinationIdentities: to, Value: &livekit.DataPacket_RpcResponse{RpcResponse: &livekit.RpcResponse{RequestId: id}}},
-		"version 2":       {DestinationIdentities: to, Value: stream(rpcResponseTopic, id)},
+		"version 2":       {DestinationIdentities: to, Value: streamHeader(rpcResponseTopic, id)},
 	}
 }
 
-func stream(topic, id string) *livekit.DataPacket_StreamHeader {
+func streamHeader(topic, id string) *livekit.DataPacket_StreamHeader {
 	return &livekit.DataPacket_StreamHeader{StreamHeader: &livekit.DataStream_Header{
 		Topic: topic, Attributes: map[string]string{rpcRequestID: id},
 		ContentHeader: &livekit.DataStream_Header_TextHeader{TextHeader: &livekit.DataStream_TextHeader{}},
@@ -34,9 +34,9 @@ func stream(topic, id string) *livekit.DataPacket_StreamHeader {
 }
 
 // received returns the last of the n packets that wait for g.
-func (g *guest) received(n int) *livekit.DataPacket {
+func (g *testClient) lastQueuedPacket(n int) *livekit.DataPacket {
 	g.t.Helper()
-	packets := g.waiting()
+	packets := g.queuedPackets()
 	if len(packets) != n {
 		g.t.Fatalf("%d packets arrive, want %d: %v", len(packets), n, packets)
 	}
@@ -48,7 +48,7 @@ func (g *guest) received(n int) *livekit.DataPacket {
 
 // A call that cannot be answered fails at once, and its method does not run.
 func TestUnanswerableCallFailsAtOnce(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	far := request("far")
 	far.Room = "other"
 	h.join(far)
@@ -62,7 +62,7 @@ func TestUnanswerableCallFailsAtOnce(t *testing.T) {
 	recorder.Info.Permission.CanPublishData = false
 	h.join(recorder)
 	gone := h.join(request("gone"))
-	gone.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	gone.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	h.join(request("bo"))
 	for _, tt := range []struct {
 		name   string
@@ -83,13 +83,13 @@ func TestUnanswerableCallFailsAtOnce(t *testing.T) {
 		for version, call := range calls("1", tt.to...) {
 			t.Run(tt.name+", "+version, func(t *testing.T) {
 				caller := h.join(tt.caller)
-				caller.gives(call)
-				failed := caller.received(2).GetRpcResponse()
-				if caller.waiting()[0].GetRpcAck().GetRequestId() != "1" || failed.GetRequestId() != "1" || failed.GetError().GetCode() != tt.code {
-					t.Errorf("answered %v, want %d", caller.waiting(), tt.code)
+				caller.sendPacket(call)
+				failed := caller.lastQueuedPacket(2).GetRpcResponse()
+				if caller.queuedPackets()[0].GetRpcAck().GetRequestId() != "1" || failed.GetRequestId() != "1" || failed.GetError().GetCode() != tt.code {
+					t.Errorf("answered %v, want %d", caller.queuedPackets(), tt.code)
 				}
 				if tt.caller.Identity != "mute" {
-					silent.received(0)
+					silent.lastQueuedPacket(0)
 				}
 			})
 		}
@@ -102,74 +102,74 @@ func TestUnanswerableCallFailsAtOnce(t *testing.T) {
 
 // A packet that is sent again after a resume is dropped, also if it is a call that can no longer be answered.
 func TestRepeatedCallIsDropped(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	call := calls("1", "bo")["version 1"]
 	call.Kind, call.Sequence = livekit.DataPacket_RELIABLE, 3
-	ada.gives(proto.CloneOf(call))
-	bo.received(1)
-	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	ada.gives(proto.CloneOf(call))
-	ada.received(0)
+	ada.sendPacket(proto.CloneOf(call))
+	bo.lastQueuedPacket(1)
+	bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.sendPacket(proto.CloneOf(call))
+	ada.lastQueuedPacket(0)
 	call.Sequence = 4
-	ada.gives(proto.CloneOf(call))
-	if e := ada.received(2).GetRpcResponse().GetError(); e.GetCode() != RPCRecipientNotFound {
+	ada.sendPacket(proto.CloneOf(call))
+	if e := ada.lastQueuedPacket(2).GetRpcResponse().GetError(); e.GetCode() != RPCRecipientNotFound {
 		t.Errorf("answered %v", e)
 	}
-	ada.gives(call)
-	ada.received(2)
+	ada.sendPacket(call)
+	ada.lastQueuedPacket(2)
 }
 
 // A hidden participant gets the answers to its calls, and the participants that it calls do not learn its identity.
 func TestHiddenCallerIsAnsweredAndStaysUnknown(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ghost, bo := h.join(hidden("ghost")), h.join(request("bo"))
 	got, answered := 0, 0
 	var name string
 	for version, call := range calls("1", "bo") {
-		ghost.gives(call)
+		ghost.sendPacket(call)
 		got++
-		p := bo.received(got)
+		p := bo.lastQueuedPacket(got)
 		name = p.ParticipantIdentity
 		if !strings.HasPrefix(name, callerPrefix) || p.ParticipantSid != "" {
 			t.Errorf("a call of %s comes from %q, %q", version, name, p.ParticipantSid)
 		}
 		for _, answer := range answers("1", name) {
-			bo.gives(answer)
+			bo.sendPacket(answer)
 			answered++
-			if p := ghost.received(answered); p.ParticipantIdentity != "bo" {
+			if p := ghost.lastQueuedPacket(answered); p.ParticipantIdentity != "bo" {
 				t.Errorf("answered by %q", p.ParticipantIdentity)
 			}
 		}
 	}
 	for _, call := range calls("2", name) { // the name is for answers alone
-		bo.gives(call)
+		bo.sendPacket(call)
 		got += 2
-		if e := bo.received(got).GetRpcResponse().GetError(); e.GetCode() != RPCRecipientNotFound {
+		if e := bo.lastQueuedPacket(got).GetRpcResponse().GetError(); e.GetCode() != RPCRecipientNotFound {
 			t.Errorf("bo calls the hidden participant: %v", e)
 		}
 	}
-	ghost.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	ghost.state(func(p *Participant) {
-		if len(p.room.callers) > 0 {
-			t.Errorf("%v are kept", p.room.callers)
+	ghost.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ghost.inspect(func(p *Participant) {
+		if len(p.room.callerAliases) > 0 {
+			t.Errorf("%v are kept", p.room.callerAliases)
 		}
 	})
 }
 
 // A hidden participant answers whoever calls it by its identity, and only that caller learns it.
 func TestHiddenParticipantIsKnownToItsCallerOnly(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, ghost := h.join(request("ada")), h.join(hidden("ghost"))
 	for _, call := range calls("1") {
-		ada.gives(call)
-		ghost.received(0)
+		ada.sendPacket(call)
+		ghost.lastQueuedPacket(0)
 	}
 	got := 0
 	for _, call := range calls("1", "ghost") {
-		ada.gives(call)
+		ada.sendPacket(call)
 		got++
-		ghost.received(got)
+		ghost.lastQueuedPacket(got)
 	}
 	got = 0
 	for _, tt := range []struct {
@@ -181,11 +181,11 @@ func TestHiddenParticipantIsKnownToItsCallerOnly(t *testing.T) {
 		{answers("1", "ada")["version 2"], "ghost"},
 		{answers("1")["version 2"], ""},
 		{answers("1", "ada", "bo")["version 2"], ""},
-		{&livekit.DataPacket{Value: stream("lk.chat", "1"), DestinationIdentities: []string{"ada"}}, ""},
+		{&livekit.DataPacket{Value: streamHeader("lk.chat", "1"), DestinationIdentities: []string{"ada"}}, ""},
 	} {
-		ghost.gives(tt.packet)
+		ghost.sendPacket(tt.packet)
 		got++
-		if p := ada.received(got); p.ParticipantIdentity != tt.want || p.ParticipantSid != "" {
+		if p := ada.lastQueuedPacket(got); p.ParticipantIdentity != tt.want || p.ParticipantSid != "" {
 			t.Errorf("%v comes from %q, %q, want %q", tt.packet, p.ParticipantIdentity, p.ParticipantSid, tt.want)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 type connections struct {
 	p *Participant
 
-	sink  SignalSink   // nil while the client has no signalling connection
-	heard atomic.Int64 // when the client last said something on it, in Unix nanoseconds
+	sink         SignalSink   // nil while the client has no signalling connection
+	lastReceived atomic.Int64 // when the client last said something on it, in Unix nanoseconds
 
 	single     bool       // there is one peer connection, on which the client makes the offers
 	publisher  *Transport // what the client sends; in single mode also what it receives. Made when first needed
@@ -45,9 +45,9 @@ func (cn *connections) open() (err error) {
 	return err
 }
 
-// handOver passes the connections on to a participant of another room.
-func (cn *connections) handOver(to *connections) {
-	to.heard.Store(cn.heard.Load())
+// transferTo passes the connections on to a participant of another room.
+func (cn *connections) transferTo(to *connections) {
+	to.lastReceived.Store(cn.lastReceived.Load())
 	to.sink, to.publisher, to.subscriber = cn.sink, cn.publisher, cn.subscriber
 	to.subscriberFirst = cn.subscriberFirst // a right to subscribe that was granted since the join does not change it
 	cn.sink, cn.publisher, cn.subscriber = nil, nil, nil
@@ -74,7 +74,7 @@ func (cn *connections) options(target livekit.SignalTarget) peer.Options {
 	p := cn.p
 	return peer.Options{
 		Publishes: target == livekit.SignalTarget_PUBLISHER, Subscribes: cn.single || target == livekit.SignalTarget_SUBSCRIBER,
-		Loopback: p.req.Loopback, FullICE: p.req.FullICE || p.quirks.fullICE, ReusesSections: p.quirks.reuses,
+		Loopback: p.req.Loopback, FullICE: p.req.FullICE || p.quirks.fullICE, ReusesSections: p.quirks.reusesSections,
 		TCP: p.quirks.tcp, TCPOnly: cn.prefersTCP(), ZeroChecksum: p.quirks.zeroChecksum, NeverPause: p.req.NeverPause,
 		RED: p.quirks.red, NoAV1: !p.quirks.av1, PlayoutDelay: p.room.playoutDelay != (sfu.PlayoutDelay{}),
 	}
@@ -95,7 +95,7 @@ func (cn *connections) publisherTransport() *Transport {
 }
 
 // receiving returns the transport on which the client receives media, nil if there is none.
-func (cn *connections) receiving() *Transport {
+func (cn *connections) receivingTransport() *Transport {
 	if cn.single {
 		return cn.publisher
 	}
@@ -108,7 +108,7 @@ func (cn *connections) transports() []*Transport {
 }
 
 // primary returns the transport whose state is the participant's.
-func (cn *connections) primary() *Transport {
+func (cn *connections) primaryTransport() *Transport {
 	if cn.subscriberFirst {
 		return cn.subscriber
 	}
@@ -116,8 +116,8 @@ func (cn *connections) primary() *Transport {
 }
 
 // lost reports whether ICE hears nothing of the client any more, or there is no connection.
-func (cn *connections) lost() bool {
-	t := cn.primary()
+func (cn *connections) disconnected() bool {
+	t := cn.primaryTransport()
 	return t == nil || !t.connected
 }
 
@@ -158,15 +158,17 @@ func (cn *connections) hooks(target livekit.SignalTarget) peer.Hooks {
 		NeedSections: func(audio, video uint32) {
 			post(func(p *Participant) { p.send(mediaSectionsMessage(audio, video)) })
 		},
-		Sending: func(tracks []peer.OfferedTrack) { post(func(p *Participant) { p.publishing.sending(tracks) }) },
-		State:   func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.conn.stateChanged(target, s) }) },
+		Sending: func(tracks []peer.OfferedTrack) {
+			post(func(p *Participant) { p.publishing.offeredTracksChanged(tracks) })
+		},
+		State: func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.conn.stateChanged(target, s) }) },
 		Track: func(source sfu.TrackSource, section peer.MediaSection) {
 			post(func(p *Participant) { p.publishing.mediaArrived(incomingStream{source, section}) })
 		},
 		DataChannel: func(dc *webrtc.DataChannel) {
-			cn.p.data.takeChannel(dc) // handlers must be set before the callback returns, or the first message is lost
+			cn.p.data.handleChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
-		Paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.subscribing.picturesPaused(changed) }) },
+		Paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.subscribing.videoPaused(changed) }) },
 		Failed: func(err error) { post(func(p *Participant) { p.conn.negotiationFailed(err) }) },
 	}
 }

@@ -21,8 +21,8 @@ func TestGrantAndMoveKeepThePrimaryConnection(t *testing.T) {
 
 	successor := p.newSuccessor(newRoom(rooms, "other", nil))
 	publisher := p.conn.publisher
-	p.conn.handOver(&successor.conn)
-	if successor.conn.primary() != publisher {
+	p.conn.transferTo(&successor.conn)
+	if successor.conn.primaryTransport() != publisher {
 		t.Error("the subscriber connection has become the primary one")
 	}
 }

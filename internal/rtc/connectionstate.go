@@ -10,8 +10,8 @@ import (
 	"meet/internal/peer"
 )
 
-// lostTimeout is how long a participant whose media connection has failed may take to come back.
-const lostTimeout = 5 * time.Second
+// returnTimeout is how long a participant whose media connection has failed may take to come back.
+const returnTimeout = 5 * time.Second
 
 // leaveDelay is how much later than the end of its media the Leave of a client may arrive: the end comes by UDP, the
 // Leave by TCP and perhaps through a proxy.
@@ -27,10 +27,10 @@ func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerCo
 	switch s {
 	case webrtc.PeerConnectionStateConnected:
 		t.connected, t.connectedAt = true, time.Now()
-		if t == cn.receiving() {
+		if t == cn.receivingTransport() {
 			p.subscribing.connected()
 		}
-		if t == cn.primary() {
+		if t == cn.primaryTransport() {
 			cn.deadline.Stop()
 			p.activate()
 		}
@@ -41,11 +41,11 @@ func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerCo
 		// Closed comes from the client's own DTLS close, as when its page goes away.
 		t.connected = false
 		if s == webrtc.PeerConnectionStateFailed {
-			cn.considerTCP(t)
+			cn.considerTCPFallback(t)
 		}
 		cn.lostMedia(s == webrtc.PeerConnectionStateClosed)
 	}
-	p.noteLost()
+	p.updateMediaLost()
 }
 
 // lostMedia gives the client a few seconds to resume. If the client closed its media itself, its Leave may still be on
@@ -57,7 +57,7 @@ func (cn *connections) lostMedia(closedByClient bool) {
 		p.room.depart(p, livekit.DisconnectReason_CLIENT_INITIATED)
 		return
 	case closedByClient:
-		cn.expectReturn()
+		cn.startReturnTimer()
 		p.room.after(leaveDelay, func() {
 			if !p.closed && cn.sink == sink {
 				cn.lostMedia(false)
@@ -70,26 +70,26 @@ func (cn *connections) lostMedia(closedByClient bool) {
 	}
 	cn.closeSocket()
 	p.log.Debug("media connection lost")
-	cn.expectReturn()
+	cn.startReturnTimer()
 }
 
-// stillTalks is how recently a client must have sent something for the failure of its media to be blamed on UDP and not
+// recentActivity is how recently a client must have sent something for the failure of its media to be blamed on UDP and not
 // on its whole network: two of the intervals at which clients ping.
-const stillTalks = 2 * pingInterval * time.Second
+const recentActivity = 2 * pingInterval * time.Second
 
-// considerTCP moves the client to TCP if the failure of t, from which the client is about to resume, is to be blamed on
+// considerTCPFallback moves the client to TCP if the failure of t, from which the client is about to resume, is to be blamed on
 // UDP.
-func (cn *connections) considerTCP(t *Transport) {
+func (cn *connections) considerTCPFallback(t *Transport) {
 	now := time.Now()
-	if !cn.mayUseTCP() || cn.sink == nil || now.Sub(time.Unix(0, cn.heard.Load())) > stillTalks {
+	if !cn.mayUseTCP() || cn.sink == nil || now.Sub(time.Unix(0, cn.lastReceived.Load())) > recentActivity {
 		return
 	}
-	held := time.Duration(0)
+	lasted := time.Duration(0)
 	if !t.connectedAt.IsZero() {
-		held = now.Sub(t.connectedAt)
+		lasted = now.Sub(t.connectedAt)
 	}
-	if cn.p.room.rooms.fallback.Failed(cn.clientKey(), held, now) {
-		cn.p.log.Info("media goes over TCP from now on", "held", held)
+	if cn.p.room.rooms.fallback.Failed(cn.clientKey(), lasted, now) {
+		cn.p.log.Info("media goes over TCP from now on", "held", lasted)
 		for _, t := range cn.transports() {
 			t.UseTCP(true)
 		}
@@ -108,14 +108,14 @@ func (cn *connections) prefersTCP() bool {
 	return cn.mayUseTCP() && cn.p.room.rooms.fallback.TCPOnly(cn.clientKey(), time.Now())
 }
 
-func (cn *connections) expectReturn() {
+func (cn *connections) startReturnTimer() {
 	cn.deadline.Stop()
-	cn.deadline = cn.p.room.after(lostTimeout, cn.checkReturn)
+	cn.deadline = cn.p.room.after(returnTimeout, cn.removeIfDisconnected)
 }
 
-func (cn *connections) checkReturn() {
+func (cn *connections) removeIfDisconnected() {
 	p := cn.p
-	if !p.closed && cn.lost() {
+	if !p.closed && cn.disconnected() {
 		p.room.remove(p, livekit.DisconnectReason_CONNECTION_TIMEOUT)
 	}
 }
@@ -128,12 +128,12 @@ func (cn *connections) signalLost(sink SignalSink) {
 	}
 	cn.sink.Close()
 	cn.sink = nil
-	if cn.lost() {
+	if cn.disconnected() {
 		if p.info.State != livekit.ParticipantInfo_ACTIVE {
 			p.room.depart(p, livekit.DisconnectReason_SIGNAL_CLOSE)
 			return
 		}
-		cn.expectReturn()
+		cn.startReturnTimer()
 	}
 }
 

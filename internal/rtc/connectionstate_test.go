@@ -15,7 +15,7 @@ import (
 
 // A client that leaves an offer without an answer joins again, but not while it has no socket to answer on.
 func TestUnansweredOfferMakesTheClientRejoin(t *testing.T) {
-	h := newHouse(t, func(o *Options) { o.answerTimeout = 50 * time.Millisecond })
+	h := newHarness(t, func(o *Options) { o.answerTimeout = 50 * time.Millisecond })
 	g := h.join(request("ada"))
 	eventually(t, "ada is told to join again", func() bool {
 		return g.sink.got(func(m *livekit.SignalResponse) bool {
@@ -24,7 +24,7 @@ func TestUnansweredOfferMakesTheClientRejoin(t *testing.T) {
 		})
 	})
 	bo := h.join(request("bo"))
-	bo.state(func(p *Participant) {
+	bo.inspect(func(p *Participant) {
 		p.conn.sink = nil
 		p.conn.negotiationFailed(peer.ErrNoAnswer)
 		if p.closed {
@@ -42,17 +42,17 @@ func TestFailureOverUDPLeadsToTCP(t *testing.T) {
 	}
 	split := wire.NewSplit(listener, wire.SplitOptions{})
 	t.Cleanup(func() { _ = split.Close() })
-	h := newHouse(t, func(o *Options) { o.TCP = split.ICE() })
+	h := newHarness(t, func(o *Options) { o.TCP = split.ICE() })
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17}
 	g := h.join(req)
-	g.state(func(p *Participant) {
-		p.conn.heard.Store(time.Now().Add(-time.Minute).UnixNano())
-		p.conn.considerTCP(p.conn.subscriber)
+	g.inspect(func(p *Participant) {
+		p.conn.lastReceived.Store(time.Now().Add(-time.Minute).UnixNano())
+		p.conn.considerTCPFallback(p.conn.subscriber)
 		if p.conn.prefersTCP() {
 			t.Error("a client that is silent altogether has other troubles than UDP")
 		}
-		p.conn.heard.Store(time.Now().UnixNano())
+		p.conn.lastReceived.Store(time.Now().UnixNano())
 		p.conn.stateChanged(livekit.SignalTarget_SUBSCRIBER, webrtc.PeerConnectionStateFailed)
 		if !p.conn.prefersTCP() {
 			t.Error("UDP is not given up")
@@ -85,7 +85,7 @@ func TestFailureOverUDPLeadsToTCP(t *testing.T) {
 }
 
 // firstOffer waits for the server's first offer.
-func (g *guest) firstOffer() string {
+func (g *testClient) firstOffer() string {
 	g.t.Helper()
 	eventually(g.t, "an offer", func() bool { return len(g.sink.offers()) > 0 })
 	return g.sink.offers()[0].Sdp

@@ -34,7 +34,7 @@ var (
 
 // controls reports whether the bearer of c may take the place of the session that was opened with opened: with a token of
 // the same family, or with one from a back end.
-func (c Credential) controls(opened Credential) bool {
+func (c Credential) mayReplace(opened Credential) bool {
 	return !c.Guest || c.Family == opened.Family
 }
 
@@ -55,10 +55,10 @@ func (req *JoinRequest) SetCompanion(name string) {
 	req.Info.Identity, req.Info.Permission.CanSubscribe = req.Identity, false
 }
 
-// mayTakeIdentity returns why req may not join under its identity, or nil.
-func (r *Room) mayTakeIdentity(req JoinRequest) error {
+// checkIdentity returns why req may not join under its identity, or nil.
+func (r *Room) checkIdentity(req JoinRequest) error {
 	old := r.participants[req.Identity]
-	if old != nil && !req.Token.controls(old.req.Token) {
+	if old != nil && !req.Token.mayReplace(old.req.Token) {
 		return errIdentityInUse
 	}
 	if !req.companion() {
@@ -68,7 +68,7 @@ func (r *Room) mayTakeIdentity(req JoinRequest) error {
 		return errIdentityInUse // of a participant whose own name looks like a companion's
 	}
 	main := r.participants[req.Token.Identity]
-	if main == nil || main.forwarding.source != nil || !req.Token.controls(main.req.Token) {
+	if main == nil || main.forwarding.source != nil || !req.Token.mayReplace(main.req.Token) {
 		return errNoMain
 	}
 	if c := r.companionOf(main); c != nil && c.identity() != req.Identity {
@@ -92,13 +92,13 @@ func (r *Room) companionOf(main *Participant) *Participant {
 
 // refuses returns an error if the token of a request was revoked. The token's identity counts, also for a companion. A
 // companion that was removed does not come back under any name, while its participant may.
-func (l *bans) refuses(req JoinRequest, now time.Time) error {
+func (l *bans) checkRequest(req JoinRequest, now time.Time) error {
 	identities := []string{req.Token.Identity, req.Identity}
 	if req.companion() {
-		identities = append(identities, companionsOf(req.Token.Identity))
+		identities = append(identities, allCompanionsKey(req.Token.Identity))
 	}
 	for _, identity := range identities {
-		if err := l.refuse(req.Room, identity, req.Token.IssuedAt, now); err != nil {
+		if err := l.check(req.Room, identity, req.Token.IssuedAt, now); err != nil {
 			return err
 		}
 	}
@@ -108,17 +108,17 @@ func (l *bans) refuses(req JoinRequest, now time.Time) error {
 // bannedIdentity returns the identity to ban when p is removed.
 func (p *Participant) bannedIdentity() string {
 	if p.req.companion() {
-		return companionsOf(p.req.Token.Identity)
+		return allCompanionsKey(p.req.Token.Identity)
 	}
 	return p.identity()
 }
 
-// companionsOf returns a name for all companions of an identity that no identity can have.
-func companionsOf(identity string) string { return identity + "\x00" + companionSeparator }
+// allCompanionsKey returns a name for all companions of an identity that no identity can have.
+func allCompanionsKey(identity string) string { return identity + "\x00" + companionSeparator }
 
-// notCompanion returns an error if a participant is a companion.
-func (rs *Rooms) notCompanion(ctx context.Context, room, identity string) error {
-	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+// requireNoCompanion returns an error if a participant is a companion.
+func (rs *Rooms) requireNoCompanion(ctx context.Context, room, identity string) error {
+	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if p.req.companion() {
 			return errCompanion
 		}
@@ -129,13 +129,13 @@ func (rs *Rooms) notCompanion(ctx context.Context, room, identity string) error 
 
 // restricted returns the participant of a request, with no more rights than a back end has left to its family, and in a
 // companion no more than its participant has.
-func (r *Room) restricted(req JoinRequest) *livekit.ParticipantInfo {
+func (r *Room) restrictedInfo(req JoinRequest) *livekit.ParticipantInfo {
 	info := proto.CloneOf(req.Info)
 	if granted := r.family(req.Token).granted; granted != nil {
-		info.Permission = narrower(info.Permission, granted)
+		info.Permission = intersectPermissions(info.Permission, granted)
 	}
 	if main := r.participants[req.Token.Identity]; req.companion() && main != nil {
-		info.Permission = narrower(info.Permission, main.info.Permission)
+		info.Permission = intersectPermissions(info.Permission, main.info.Permission)
 	}
 	return info
 }
@@ -143,7 +143,7 @@ func (r *Room) restricted(req JoinRequest) *livekit.ParticipantInfo {
 // mayResume reports whether a request may resume p: it names p's session, and its token controls it. A token of another
 // family cannot turn p into something else than it joined as.
 func (p *Participant) mayResume(req JoinRequest) bool {
-	if p.closed || p.forwarding.source != nil || req.SID != p.sid() || !req.Token.controls(p.req.Token) {
+	if p.closed || p.forwarding.source != nil || req.SID != p.sid() || !req.Token.mayReplace(p.req.Token) {
 		return false
 	}
 	if req.Token.Family == p.req.Token.Family {
@@ -160,7 +160,7 @@ func (p *Participant) resumeWith(req JoinRequest) {
 		return
 	}
 	p.req.Token = req.Token
-	p.granted = narrower(p.info.Permission, req.Info.Permission)
+	p.granted = intersectPermissions(p.info.Permission, req.Info.Permission)
 	if !proto.Equal(p.granted, p.info.Permission) {
 		p.setPermission(p.granted)
 		p.room.announce(p, false) // its own state is sent with the rest of the room's
@@ -168,7 +168,7 @@ func (p *Participant) resumeWith(req JoinRequest) {
 }
 
 // narrower returns what both permissions allow. What a participant is, such as a recorder, comes from a.
-func narrower(a, b *livekit.ParticipantPermission) *livekit.ParticipantPermission {
+func intersectPermissions(a, b *livekit.ParticipantPermission) *livekit.ParticipantPermission {
 	both := proto.CloneOf(a)
 	both.CanSubscribe = a.GetCanSubscribe() && b.GetCanSubscribe()
 	both.CanPublish = a.GetCanPublish() && b.GetCanPublish()

@@ -22,7 +22,7 @@ func backEndRequest(identity, family string) JoinRequest {
 }
 
 // resumes reports whether the request resumes a session.
-func (h *house) resumes(req JoinRequest) bool {
+func (h *harness) canResume(req JoinRequest) bool {
 	h.t.Helper()
 	req.Reconnect = true
 	s := &sink{}
@@ -37,7 +37,7 @@ func (h *house) resumes(req JoinRequest) bool {
 }
 
 func TestResumeNeedsTheSessionAndItsToken(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))
 	sid := ada.participant.sid()
 	for _, tc := range []struct {
@@ -54,7 +54,7 @@ func TestResumeNeedsTheSessionAndItsToken(t *testing.T) {
 		{"her token, after the back end's took its place", sid, guestRequest("ada", "hers"), false},
 	} {
 		tc.req.SID = tc.sid
-		if got := h.resumes(tc.req); got != tc.want {
+		if got := h.canResume(tc.req); got != tc.want {
 			t.Errorf("%s: resumed %v, want %v", tc.what, got, tc.want)
 		}
 	}
@@ -63,7 +63,7 @@ func TestResumeNeedsTheSessionAndItsToken(t *testing.T) {
 // A token of a back end that grants less than the session has leaves it no more than that.
 func TestResumeIsBoundByThePresentedGrants(t *testing.T) {
 	var subject TokenSubject
-	h := newHouse(t, func(o *Options) {
+	h := newHarness(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { subject = s; return "token", nil }
 	})
 	ada := h.join(backEndRequest("ada", "first"))
@@ -72,10 +72,10 @@ func TestResumeIsBoundByThePresentedGrants(t *testing.T) {
 	less.Info.Permission.CanPublish = false
 	less.Info.Permission.CanPublishData = false
 	less.Token.Grants = "what the second grants"
-	if !h.resumes(less) {
+	if !h.canResume(less) {
 		t.Fatal("not resumed")
 	}
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		if now := p.info.Permission; now.CanPublish || now.CanPublishData || !now.CanSubscribe {
 			t.Errorf("may now %v", now)
 		}
@@ -86,7 +86,7 @@ func TestResumeIsBoundByThePresentedGrants(t *testing.T) {
 	agent := backEndRequest("ada", "third")
 	agent.SID = ada.participant.sid()
 	agent.Info.Kind = livekit.ParticipantInfo_AGENT
-	if h.resumes(agent) {
+	if h.canResume(agent) {
 		t.Error("resumed by a token of another kind of participant")
 	}
 }
@@ -113,14 +113,14 @@ func TestNarrowerPermissionAllowsWhatBothAllow(t *testing.T) {
 			&livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{microphone}}, &livekit.ParticipantPermission{},
 		},
 	} {
-		if got := narrower(tc.a, tc.b); !proto.Equal(got, tc.want) {
+		if got := intersectPermissions(tc.a, tc.b); !proto.Equal(got, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.what, got, tc.want)
 		}
 	}
 }
 
 func TestGuestsDoNotDisplaceOthers(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	h.join(guestRequest("ada", "hers"))
 	mallory := guestRequest("ada", "other")
 	if err := h.Check(t.Context(), mallory); !errors.Is(err, errIdentityInUse) {
@@ -145,7 +145,7 @@ func companionRequest(identity, family, name string) JoinRequest {
 }
 
 func TestCompanionJoinsOnlyWithItsParticipant(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
 		return err
@@ -166,7 +166,7 @@ func TestCompanionJoinsOnlyWithItsParticipant(t *testing.T) {
 	if err := join(companionRequest("ada", "hers", "screen")); err != nil {
 		t.Errorf("the first again: %v", err)
 	}
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	if h.Present(t.Context(), "room", "ada#screen") {
 		t.Error("the companion stayed without its participant")
 	}
@@ -174,7 +174,7 @@ func TestCompanionJoinsOnlyWithItsParticipant(t *testing.T) {
 
 // A ban is of the token's identity: neither a companion nor another name of one gets around it.
 func TestBanHoldsForCompanionsOfTheTokensIdentity(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
 		return err
@@ -205,12 +205,12 @@ func TestBanHoldsForCompanionsOfTheTokensIdentity(t *testing.T) {
 
 // A list of sources allows what it names and nothing else, also where it names something that is not known.
 func TestUnknownSourceInAGrantAllowsNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("ada")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_UNKNOWN}
 	ada := h.join(req)
 	for _, source := range []livekit.TrackSource{livekit.TrackSource_UNKNOWN, livekit.TrackSource_MICROPHONE, 99} {
-		ada.state(func(p *Participant) {
+		ada.inspect(func(p *Participant) {
 			if p.mayPublish(livekit.TrackType_AUDIO, source) || p.mayPublish(livekit.TrackType_VIDEO, source) {
 				t.Errorf("may publish from %v", source)
 			}
@@ -220,7 +220,7 @@ func TestUnknownSourceInAGrantAllowsNothing(t *testing.T) {
 
 // What a back end takes from a participant stays taken: from its companion, and when it joins again with the same token.
 func TestRevokedRightsStayRevokedAfterARejoin(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	permission := func(identity string) *livekit.ParticipantPermission {
 		t.Helper()
 		p, err := h.Participant(t.Context(), "room", identity)
@@ -260,7 +260,7 @@ func TestRevokedRightsStayRevokedAfterARejoin(t *testing.T) {
 
 // A name that looks like a companion's is a participant of its own.
 func TestParticipantNamedLikeACompanionIsNone(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
 		return err

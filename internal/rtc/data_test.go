@@ -14,7 +14,7 @@ import (
 )
 
 // waiting decodes what waits for g until its channel opens.
-func (g *guest) waiting() []*livekit.DataPacket {
+func (g *testClient) queuedPackets() []*livekit.DataPacket {
 	g.t.Helper()
 	o := g.participant.data.out
 	o.mu.Lock()
@@ -31,13 +31,13 @@ func (g *guest) waiting() []*livekit.DataPacket {
 }
 
 // gives hands over a reliable packet as the client's channel would.
-func (g *guest) gives(packet *livekit.DataPacket) {
+func (g *testClient) sendPacket(packet *livekit.DataPacket) {
 	g.t.Helper()
 	raw, err := proto.Marshal(packet)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.participant.data.takeData(livekit.DataPacket_RELIABLE, raw)
+	g.participant.data.handleData(livekit.DataPacket_RELIABLE, raw)
 }
 
 func user(payload string) *livekit.DataPacket_User {
@@ -58,7 +58,7 @@ func hidden(identity string) JoinRequest {
 
 // Whatever a client claims, the others read who really sent it; only agents may speak for somebody, and are marked.
 func TestDataCarriesItsRealSender(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bot, ghost, bo := h.join(request("ada")), h.join(agent("bot")), h.join(hidden("ghost")), h.join(request("bo"))
 	text := func() *livekit.DataPacket_StreamHeader {
 		return &livekit.DataPacket_StreamHeader{StreamHeader: &livekit.DataStream_Header{
@@ -73,7 +73,7 @@ func TestDataCarriesItsRealSender(t *testing.T) {
 	}
 	for _, c := range []struct {
 		what      string
-		from      *guest
+		from      *testClient
 		packet    *livekit.DataPacket
 		identity  string
 		generated bool
@@ -86,9 +86,9 @@ func TestDataCarriesItsRealSender(t *testing.T) {
 		{"an agent's file for somebody", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: file}, "bot", false},
 		{"a hidden one's", ghost, &livekit.DataPacket{ParticipantIdentity: "ghost", Value: user("boo")}, "", false},
 	} {
-		before := len(bo.waiting())
-		c.from.gives(c.packet)
-		got := bo.waiting()[before:]
+		before := len(bo.queuedPackets())
+		c.from.sendPacket(c.packet)
+		got := bo.queuedPackets()[before:]
 		if len(got) != 1 {
 			t.Fatalf("%s: %d packets arrived", c.what, len(got))
 		}
@@ -110,21 +110,21 @@ func TestDataCarriesItsRealSender(t *testing.T) {
 }
 
 func TestDataReachesItsDestinationsOnly(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	collector := request("cy")
 	collector.Info.Permission.CanSubscribeMetrics = true
 	mute := request("mute")
 	mute.Info.Permission.CanPublishData = false
-	guests := map[string]*guest{}
+	clients := map[string]*testClient{}
 	for _, req := range []JoinRequest{request("ada"), agent("bot"), request("bo"), collector, mute} {
-		guests[req.Identity] = h.join(req)
+		clients[req.Identity] = h.join(req)
 	}
 	named := func(identities, sids, inUser []string) *livekit.DataPacket {
 		v := user("x")
 		v.User.DestinationSids, v.User.DestinationIdentities = sids, inUser
 		return &livekit.DataPacket{DestinationIdentities: identities, Value: v}
 	}
-	sid := func(identity string) string { return guests[identity].participant.sid() }
+	sid := func(identity string) string { return clients[identity].participant.sid() }
 	transcription := &livekit.DataPacket{Value: &livekit.DataPacket_Transcription{Transcription: &livekit.Transcription{}}}
 	metrics := &livekit.DataPacket{Value: &livekit.DataPacket_Metrics{Metrics: &livekit.MetricsBatch{}}}
 	sealed := &livekit.DataPacket{Value: &livekit.DataPacket_EncryptedPacket{EncryptedPacket: &livekit.EncryptedPacket{EncryptedValue: []byte{1}}}}
@@ -154,13 +154,13 @@ func TestDataReachesItsDestinationsOnly(t *testing.T) {
 		{"speakers", "ada", &livekit.DataPacket{Value: &livekit.DataPacket_Speaker{Speaker: &livekit.ActiveSpeakerUpdate{}}}, ""},
 	} {
 		before := map[string]int{}
-		for name, g := range guests {
-			before[name] = len(g.waiting())
+		for name, g := range clients {
+			before[name] = len(g.queuedPackets())
 		}
-		guests[c.from].gives(proto.CloneOf(c.packet))
+		clients[c.from].sendPacket(proto.CloneOf(c.packet))
 		var got []string
 		for _, name := range []string{"ada", "bo", "bot", "cy", "mute"} {
-			for _, p := range guests[name].waiting()[before[name]:] {
+			for _, p := range clients[name].queuedPackets()[before[name]:] {
 				got = append(got, name)
 				if u := p.GetUser(); u != nil && strings.Join(u.DestinationIdentities, " ") != strings.Join(p.DestinationIdentities, " ") {
 					t.Errorf("%s: the lists say %v and %v", c.what, p.DestinationIdentities, u.DestinationIdentities)
@@ -175,13 +175,13 @@ func TestDataReachesItsDestinationsOnly(t *testing.T) {
 
 // What was sent again after a resume, or twice for safety, arrives once; what cannot be read, not at all.
 func TestRepeatedDataArrivesOnce(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	arrives := func(what string, want int, packet *livekit.DataPacket) {
 		t.Helper()
-		before := len(bo.waiting())
-		ada.gives(packet)
-		if n := len(bo.waiting()) - before; n != want {
+		before := len(bo.queuedPackets())
+		ada.sendPacket(packet)
+		if n := len(bo.queuedPackets()) - before; n != want {
 			t.Errorf("%s: arrived %d times", what, n)
 		}
 	}
@@ -203,9 +203,9 @@ func TestRepeatedDataArrivesOnce(t *testing.T) {
 	arrives("a nonce", 1, once())
 	arrives("the nonce again", 0, once())
 	arrives("too much", 0, &livekit.DataPacket{Value: user(strings.Repeat("x", maxForwarded))})
-	before := len(bo.waiting())
-	ada.participant.data.takeData(livekit.DataPacket_RELIABLE, []byte{0xff})
-	if len(bo.waiting()) != before {
+	before := len(bo.queuedPackets())
+	ada.participant.data.handleData(livekit.DataPacket_RELIABLE, []byte{0xff})
+	if len(bo.queuedPackets()) != before {
 		t.Error("what is no packet arrives")
 	}
 	back := request("ada")
@@ -221,10 +221,10 @@ func TestRepeatedDataArrivesOnce(t *testing.T) {
 
 // An application's own channel reaches the others as user data.
 func TestApplicationChannelCarriesUserData(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	ada.participant.data.takePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
-	got := bo.waiting()
+	ada.participant.data.handlePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
+	got := bo.queuedPackets()
 	if len(got) != 1 || string(got[0].GetUser().GetPayload()) != "raw" || got[0].ParticipantIdentity != "ada" {
 		t.Errorf("bo gets %v", got)
 	}
@@ -234,14 +234,14 @@ func TestNoncesAreBounded(t *testing.T) {
 	var s nonceSet
 	at := func(i int) [nonceSize]byte { return [nonceSize]byte{byte(i), byte(i >> 8)} }
 	for i := range 2 * maxNonces {
-		if !s.first(at(i)) {
+		if !s.addIfNew(at(i)) {
 			t.Fatalf("nonce %d is not new", i)
 		}
 	}
 	if len(s.seen) != maxNonces || len(s.ring) != maxNonces {
 		t.Errorf("%d and %d are remembered", len(s.seen), len(s.ring))
 	}
-	if s.first(at(2*maxNonces - 1)) {
+	if s.addIfNew(at(2*maxNonces - 1)) {
 		t.Error("the latest is forgotten")
 	}
 }
@@ -272,7 +272,7 @@ func FuzzData(f *testing.F) {
 		if proto.Unmarshal(raw, packet) != nil {
 			return
 		}
-		for _, to := range a.data.route(packet) {
+		for _, to := range a.data.processPacket(packet) {
 			if to == b.data.out && packet.ParticipantSid != a.sid() {
 				t.Errorf("ada gets a packet signed by %q", packet.ParticipantSid)
 			}
@@ -290,15 +290,15 @@ func TestChannelsAreBoundedOverTime(t *testing.T) {
 		before int32
 		label  string
 	}{
-		"many":      {maxOpened, "a"},
+		"many":      {maxChannelsOpened, "a"},
 		"long name": {0, strings.Repeat("a", maxLabel+1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			req := request("mallory")
 			req.SinglePC = true
 			m := h.join(req)
-			m.participant.data.channels.ever.Store(tt.before)
+			m.participant.data.channels.total.Store(tt.before)
 			if _, err := m.pc.CreateDataChannel(tt.label, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -314,7 +314,7 @@ func TestChannelsAreBoundedOverTime(t *testing.T) {
 
 // Nobody can make the server hold a buffer for each of thousands of data channels.
 func TestChannelsAreBounded(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("mallory")
 	req.SinglePC = true
 	m := h.join(req)
@@ -336,7 +336,7 @@ func TestChannelsAreBounded(t *testing.T) {
 
 // A client that sends more than was agreed on is told to join again, and does not make the server hold more.
 func TestTooLargeMessageEndsTheSession(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("mallory")
 	req.SinglePC = true
 	m := h.join(req)

@@ -23,14 +23,14 @@ const (
 	maxForwarded = 65_535
 	// maxChannels bounds the channels open at a time, ours included: each has a buffer of 64 KiB for reading.
 	maxChannels = 32
-	// maxOpened bounds the channels of one client over its whole stay, and maxLabel the length of a channel's name, in
+	// maxChannelsOpened bounds the channels of one client over its whole stay, and maxLabel the length of a channel's name, in
 	// bytes: pion keeps both until the connection ends. A client that exceeds them has to join again.
-	maxOpened = 4096
-	maxLabel  = 512
+	maxChannelsOpened = 4096
+	maxLabel          = 512
 )
 
 // channelCount counts the data channels of one client, as pion tells us.
-type channelCount struct{ open, ever atomic.Int32 }
+type channelCount struct{ open, total atomic.Int32 }
 
 // openChannels opens the server's data channels, before the first offer.
 func (d *dataTransfer) openChannels() {
@@ -40,12 +40,12 @@ func (d *dataTransfer) openChannels() {
 	t.OpenChannel(dataTrackLabel, false, d.channelOpened)
 }
 
-// takeChannel receives the client's messages on dc. In single mode, and for a client that may not subscribe, the server
+// handleChannel receives the client's messages on dc. In single mode, and for a client that may not subscribe, the server
 // also sends on it.
-func (d *dataTransfer) takeChannel(dc *webrtc.DataChannel) {
-	if size := len(dc.Label()) + len(dc.Protocol()); d.channels.ever.Add(1) > maxOpened || size > maxLabel {
+func (d *dataTransfer) handleChannel(dc *webrtc.DataChannel) {
+	if size := len(dc.Label()) + len(dc.Protocol()); d.channels.total.Add(1) > maxChannelsOpened || size > maxLabel {
 		_ = dc.Close()
-		d.endWith(errChannels)
+		d.failWith(errChannels)
 		return
 	}
 	if d.channels.open.Add(1) > maxChannels {
@@ -57,7 +57,7 @@ func (d *dataTransfer) takeChannel(dc *webrtc.DataChannel) {
 	take := d.receiver(dc)
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
 		if len(m.Data) > peer.MaxMessage { // pion has grown its buffer for it, and keeps it
-			d.endWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessage))
+			d.failWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessage))
 			return
 		}
 		take(m.Data)
@@ -78,13 +78,13 @@ func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 		if label == lossyLabel {
 			kind = livekit.DataPacket_LOSSY
 		}
-		return func(raw []byte) { d.takeData(kind, raw) }
+		return func(raw []byte) { d.handleData(kind, raw) }
 	default: // an application's own
 		kind := livekit.DataPacket_RELIABLE
 		if dc.MaxRetransmits() != nil || dc.MaxPacketLifeTime() != nil {
 			kind = livekit.DataPacket_LOSSY
 		}
-		return func(raw []byte) { d.takePayload(kind, raw) }
+		return func(raw []byte) { d.handlePayload(kind, raw) }
 	}
 }
 
@@ -95,25 +95,25 @@ func (d *dataTransfer) channelOpened(dc *webrtc.DataChannel) {
 			return
 		}
 		d := &p.data
-		if !d.outRuns {
-			d.outRuns = true
+		if !d.outboxRunning {
+			d.outboxRunning = true
 			p.room.wg.Go(d.out.run) // ends when p does
 		}
 		d.out.open(dc, func() uint64 { return uint64(dc.Transport().Stats().CongestionWindow) })
 	})
 }
 
-// cutOff makes a client join again that reads its data too slowly: it would otherwise miss reliable messages without
+// disconnectSlowReader makes a client join again that reads its data too slowly: it would otherwise miss reliable messages without
 // learning of it.
-func (d *dataTransfer) cutOff() { d.endWith(errSlowReader) }
+func (d *dataTransfer) disconnectSlowReader() { d.failWith(errSlowReader) }
 
 var (
 	errSlowReader = errors.New("rtc: the client does not read its data")
 	errChannels   = errors.New("rtc: too many data channels, or one with too long a name")
 )
 
-// endWith makes a client join again because of what happened on its data channels. It may be called from any goroutine.
-func (d *dataTransfer) endWith(err error) {
+// failWith makes a client join again because of what happened on its data channels. It may be called from any goroutine.
+func (d *dataTransfer) failWith(err error) {
 	d.p.onLoop(func(p *Participant) {
 		if p.closed {
 			return

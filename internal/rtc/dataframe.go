@@ -43,21 +43,21 @@ func parseFrame(b []byte) (frameHeader, bool) {
 // setHandle writes the handle by which the receiver knows the track.
 func setHandle(b []byte, handle uint16) { binary.BigEndian.PutUint16(b[handleOffset:], handle) }
 
-// frameGate lets whole frames through at a bounded rate.
-type frameGate struct {
+// frameLimiter lets whole frames through at a bounded rate.
+type frameLimiter struct {
 	mu       sync.Mutex
 	interval time.Duration // between frames; 0 lets all through
 	due      time.Time     // of the next
-	decided  [2]decision   // on the latest frames: their packets come in any order
+	recent   [2]decision   // on the latest frames: their packets come in any order
 }
 
 type decision struct {
-	frame     uint16
-	made, yes bool
+	frame          uint16
+	valid, forward bool
 }
 
 // setRate bounds the frames each second; 0 bounds nothing.
-func (g *frameGate) setRate(fps uint32) {
+func (g *frameLimiter) setRate(fps uint32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.interval = 0
@@ -67,15 +67,15 @@ func (g *frameGate) setRate(fps uint32) {
 }
 
 // passes reports whether to forward a packet of that frame at that time.
-func (g *frameGate) passes(frame uint16, now time.Time) bool {
+func (g *frameLimiter) allows(frame uint16, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.interval == 0 {
 		return true
 	}
-	for _, d := range g.decided {
-		if d.made && d.frame == frame {
-			return d.yes
+	for _, d := range g.recent {
+		if d.valid && d.frame == frame {
+			return d.forward
 		}
 	}
 	yes := !now.Before(g.due)
@@ -85,6 +85,6 @@ func (g *frameGate) passes(frame uint16, now time.Time) bool {
 		}
 		g.due = g.due.Add(g.interval)
 	}
-	g.decided[0], g.decided[1] = g.decided[1], decision{frame, true, yes}
+	g.recent[0], g.recent[1] = g.recent[1], decision{frame, true, yes}
 	return yes
 }

@@ -34,9 +34,9 @@ type DataTrack struct {
 
 // dataSubscription is one participant's receipt of one data track.
 type dataSubscription struct {
-	track *DataTrack
-	out   *outbox
-	gate  frameGate
+	track   *DataTrack
+	out     *outbox
+	limiter frameLimiter
 }
 
 // dataChoice is a client's request about a data track, whether the track exists or not.
@@ -60,7 +60,7 @@ func (d *dataTransfer) publish(req *livekit.PublishDataTrackRequest) {
 	}}
 	p.room.dataTracks[t.handle] = t
 	d.tracks[req.PubHandle] = t
-	d.tracksChanged()
+	d.shareTracks()
 	p.send(dataTrackPublishedMessage(proto.CloneOf(t.info)))
 	p.setPublisher(true)
 	p.room.announce(p, true)
@@ -121,18 +121,18 @@ func (d *dataTransfer) unpublish(req *livekit.UnpublishDataTrackRequest) {
 		})
 		return
 	}
-	d.drop(t)
+	d.unpublishTracks(t)
 }
 
 // drop ends some of the participant's data tracks, at its request or because it may not publish data any more.
-func (d *dataTransfer) drop(tracks ...*DataTrack) {
+func (d *dataTransfer) unpublishTracks(tracks ...*DataTrack) {
 	p := d.p
 	for _, t := range tracks {
 		delete(d.tracks, t.info.PubHandle)
 		t.end()
 		p.send(dataTrackUnpublishedMessage(proto.CloneOf(t.info)))
 	}
-	d.tracksChanged()
+	d.shareTracks()
 	if len(tracks) > 0 {
 		p.room.announce(p, true)
 	}
@@ -142,13 +142,13 @@ func (d *dataTransfer) drop(tracks ...*DataTrack) {
 // on.
 func (d *dataTransfer) rightsChanged() {
 	if !d.p.info.Permission.GetCanPublishData() && len(d.tracks) > 0 {
-		d.drop(slices.Collect(maps.Values(d.tracks))...)
+		d.unpublishTracks(slices.Collect(maps.Values(d.tracks))...)
 	}
 	d.reconcile()
 }
 
 // withdraw ends all subscriptions to the track.
-func (t *DataTrack) withdraw() {
+func (t *DataTrack) unsubscribeAll() {
 	for o := range t.subs {
 		t.unsubscribe(o)
 	}
@@ -156,29 +156,29 @@ func (t *DataTrack) withdraw() {
 
 // end ends all subscriptions to the track and removes it from the room.
 func (t *DataTrack) end() {
-	t.withdraw()
+	t.unsubscribeAll()
 	for _, o := range t.owner.room.participants {
-		delete(o.data.chosen, t.info.Sid)
+		delete(o.data.choices, t.info.Sid)
 	}
 	delete(t.owner.room.dataTracks, t.handle)
 }
 
-// tracksChanged tells the channel's goroutine which tracks there are.
-func (d *dataTransfer) tracksChanged() {
+// shareTracks tells the channel's goroutine which tracks there are.
+func (d *dataTransfer) shareTracks() {
 	tracks := maps.Clone(d.tracks)
-	d.sendsTo.Store(&tracks)
+	d.sharedTracks.Store(&tracks)
 }
 
 // choose notes which data tracks the client wants. It may name tracks that do not exist yet.
-func (d *dataTransfer) choose(u *livekit.UpdateDataSubscription) {
+func (d *dataTransfer) updateSubscription(u *livekit.UpdateDataSubscription) {
 	named := make(map[string]bool, len(u.Updates))
 	for _, c := range u.Updates {
 		named[c.GetTrackSid()] = true
-		_, known := d.chosen[c.GetTrackSid()]
-		if !known && (len(d.chosen) >= maxRemembered || !strings.HasPrefix(c.GetTrackSid(), dataTrackPrefix) || len(c.TrackSid) > 32) {
+		_, known := d.choices[c.GetTrackSid()]
+		if !known && (len(d.choices) >= maxTrackChoices || !strings.HasPrefix(c.GetTrackSid(), dataTrackPrefix) || len(c.TrackSid) > 32) {
 			continue
 		}
-		d.chosen[c.TrackSid] = dataChoice{c.Subscribe, c.GetOptions().GetTargetFps()}
+		d.choices[c.TrackSid] = dataChoice{c.Subscribe, c.GetOptions().GetTargetFps()}
 	}
 	for _, t := range d.p.room.dataTracks {
 		if named[t.info.Sid] {
@@ -202,18 +202,18 @@ func (d *dataTransfer) reconcile() {
 	}
 }
 
-// offerTracks brings everybody's subscriptions to the participant's tracks in line, when it joins or others may receive
+// reconcileSubscribers brings everybody's subscriptions to the participant's tracks in line, when it joins or others may receive
 // more or less of it.
-func (d *dataTransfer) offerTracks() {
+func (d *dataTransfer) reconcileSubscribers() {
 	for _, t := range d.tracks {
 		t.reconcile()
 	}
 }
 
-// withdrawTracks ends everybody's subscriptions to the participant's tracks.
-func (d *dataTransfer) withdrawTracks() {
+// unsubscribeOthers ends everybody's subscriptions to the participant's tracks.
+func (d *dataTransfer) unsubscribeOthers() {
 	for _, t := range d.tracks {
-		t.withdraw()
+		t.unsubscribeAll()
 	}
 }
 
@@ -221,11 +221,11 @@ func (t *DataTrack) reconcileFor(p *Participant) {
 	if p == t.owner || p.closed || t.owner.hidden() { // others do not know what a hidden participant publishes
 		return
 	}
-	choice, made := p.data.chosen[t.info.Sid]
+	choice, made := p.data.choices[t.info.Sid]
 	if !made {
 		choice.subscribe = p.req.AutoSubscribeData
 	}
-	wanted := choice.subscribe && p.info.Permission.GetCanSubscribe() && t.owner.publishing.permits(p, t.info.Sid)
+	wanted := choice.subscribe && p.info.Permission.GetCanSubscribe() && t.owner.publishing.allowsSubscriber(p, t.info.Sid)
 	s := t.subs[p]
 	switch {
 	case wanted && s == nil:
@@ -237,7 +237,7 @@ func (t *DataTrack) reconcileFor(p *Participant) {
 		t.unsubscribe(p)
 	}
 	if wanted {
-		s.gate.setRate(choice.fps)
+		s.limiter.setRate(choice.fps)
 	}
 }
 
@@ -253,11 +253,11 @@ func (t *DataTrack) subscribersChanged(p *Participant) {
 		sinks = append(sinks, s)
 	}
 	t.sinks.Store(&sinks)
-	p.room.rehandled[p] = true
+	p.room.dirtyHandles[p] = true
 }
 
-// tellHandles sends the client the handles of all data tracks that it receives.
-func (d *dataTransfer) tellHandles() {
+// sendHandles sends the client the handles of all data tracks that it receives.
+func (d *dataTransfer) sendHandles() {
 	handles := make(map[uint32]*livekit.DataTrackSubscriberHandles_PublishedDataTrack, len(d.subscriptions))
 	for handle, s := range d.subscriptions {
 		handles[uint32(handle)] = &livekit.DataTrackSubscriberHandles_PublishedDataTrack{
@@ -270,7 +270,7 @@ func (d *dataTransfer) tellHandles() {
 // forwardFrame passes a packet of a data track on to its subscribers. It runs on the channel's goroutine.
 func (d *dataTransfer) forwardFrame(packet []byte) {
 	h, ok := parseFrame(packet)
-	tracks := d.p.latest().data.sendsTo.Load()
+	tracks := d.p.latest().data.sharedTracks.Load()
 	if !ok || tracks == nil {
 		return
 	}
@@ -285,7 +285,7 @@ func (d *dataTransfer) forwardFrame(packet []byte) {
 	setHandle(packet, t.handle) // once for all subscribers: they share the packet, which is ours
 	now := time.Now()
 	for _, s := range *sinks {
-		if s.gate.passes(h.frame, now) {
+		if s.limiter.allows(h.frame, now) {
 			s.out.putFrame(packet)
 		}
 	}

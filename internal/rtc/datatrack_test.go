@@ -73,17 +73,17 @@ func FuzzParseFrame(f *testing.F) {
 
 // A subscriber that asks for fewer frames gets whole ones, evenly, in whatever order their packets come.
 func TestFrameGatePassesWholeFramesAtItsRate(t *testing.T) {
-	var g frameGate
+	var g frameLimiter
 	start := time.Unix(0, 0)
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second / 60) }
 	count := func(from, n int) int {
 		passed, before := 0, false
 		for i := from; i < from+n; i++ {
-			first, second := g.passes(uint16(i), at(i)), g.passes(uint16(i), at(i))
+			first, second := g.allows(uint16(i), at(i)), g.allows(uint16(i), at(i))
 			if first != second {
 				t.Fatalf("frame %d is torn", i)
 			}
-			if i > from && g.passes(uint16(i-1), at(i)) != before { // a packet that comes late
+			if i > from && g.allows(uint16(i-1), at(i)) != before { // a packet that comes late
 				t.Fatalf("frame %d is torn", i-1)
 			}
 			if before = first; first {
@@ -100,35 +100,35 @@ func TestFrameGatePassesWholeFramesAtItsRate(t *testing.T) {
 		if n := count(65_000, 600); n < int(10*fps) || n > int(10*fps)+1 { // past the end of 16 bits
 			t.Errorf("%d frames in ten seconds, want %d each", n, fps)
 		}
-		g = frameGate{}
+		g = frameLimiter{}
 	}
 }
 
-func (g *guest) publishesData(handle uint32, name string) {
+func (g *testClient) publishDataTrack(handle uint32, name string) {
 	g.t.Helper()
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{
 		PublishDataTrackRequest: &livekit.PublishDataTrackRequest{PubHandle: handle, Name: name},
 	}})
 }
 
-func (g *guest) unpublishesData(handle uint32) {
+func (g *testClient) unpublishDataTrack(handle uint32) {
 	g.t.Helper()
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
 		UnpublishDataTrackRequest: &livekit.UnpublishDataTrackRequest{PubHandle: handle},
 	}})
 }
 
-func (g *guest) wantsData(sid string, subscribe bool) {
+func (g *testClient) subscribeData(sid string, subscribe bool) {
 	g.t.Helper()
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateDataSubscription{
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateDataSubscription{
 		UpdateDataSubscription: &livekit.UpdateDataSubscription{Updates: []*livekit.UpdateDataSubscription_Update{{TrackSid: sid, Subscribe: subscribe}}},
 	}})
 }
 
 // handles are the tracks' sids g was last told of, sorted; nil if it was told nothing.
-func (g *guest) handles() []string {
+func (g *testClient) lastHandles() []string {
 	g.t.Helper()
-	g.state(func(*Participant) {}) // what was changed has been told
+	g.inspect(func(*Participant) {}) // what was changed has been told
 	var sids []string
 	for _, m := range g.sink.all() {
 		if h := m.GetDataTrackSubscriberHandles(); h != nil {
@@ -143,10 +143,10 @@ func (g *guest) handles() []string {
 }
 
 // dataTrack is the sid of g's data track of that handle.
-func (g *guest) dataTrack(handle uint32) string {
+func (g *testClient) dataTrackSID(handle uint32) string {
 	g.t.Helper()
 	sid := ""
-	g.state(func(p *Participant) {
+	g.inspect(func(p *Participant) {
 		if t := p.data.tracks[handle]; t != nil {
 			sid = t.info.Sid
 		}
@@ -158,17 +158,17 @@ func (g *guest) dataTrack(handle uint32) string {
 }
 
 func TestInvalidDataTrackIsRefused(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	quiet := request("quiet")
 	quiet.Info.Permission.CanPublishData = false
 	ada, mute := h.join(request("ada")), h.join(quiet)
-	ada.publishesData(1, "one")
+	ada.publishDataTrack(1, "one")
 	long := strings.Repeat("ä", maxDataTrackName) // characters, not bytes
 	custom := func(name string) *livekit.DataTrackFrameEncoding {
 		return &livekit.DataTrackFrameEncoding{Value: &livekit.DataTrackFrameEncoding_Custom{Custom: name}}
 	}
 	for _, c := range []struct {
-		who  *guest
+		who  *testClient
 		req  *livekit.PublishDataTrackRequest
 		want livekit.RequestResponse_Reason
 	}{
@@ -185,7 +185,7 @@ func TestInvalidDataTrackIsRefused(t *testing.T) {
 		{ada, &livekit.PublishDataTrackRequest{PubHandle: maxHandle, Name: "last"}, livekit.RequestResponse_OK},
 	} {
 		before := len(c.who.sink.all())
-		c.who.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{PublishDataTrackRequest: c.req}})
+		c.who.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{PublishDataTrackRequest: c.req}})
 		var got *livekit.RequestResponse
 		published := false
 		for _, m := range c.who.sink.all()[before:] {
@@ -203,7 +203,7 @@ func TestInvalidDataTrackIsRefused(t *testing.T) {
 		}
 	}
 	for i := range uint32(maxDataTracks) {
-		ada.publishesData(100+i, fmt.Sprint("track ", i))
+		ada.publishDataTrack(100+i, fmt.Sprint("track ", i))
 	}
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
 		return m.GetRequestResponse().GetReason() == livekit.RequestResponse_LIMIT_EXCEEDED
@@ -213,10 +213,10 @@ func TestInvalidDataTrackIsRefused(t *testing.T) {
 }
 
 func TestDataTracksAreAnnounced(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	last := func() *livekit.ParticipantInfo {
-		ada.state(func(*Participant) {})
+		ada.inspect(func(*Participant) {})
 		var info *livekit.ParticipantInfo
 		for _, m := range bo.sink.all() {
 			for _, i := range m.GetUpdate().GetParticipants() {
@@ -227,7 +227,7 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 		}
 		return info
 	}
-	ada.publishesData(3, "position")
+	ada.publishDataTrack(3, "position")
 	if i := last(); !i.GetIsPublisher() || len(i.DataTracks) != 1 || i.DataTracks[0].Name != "position" {
 		t.Errorf("bo is told %v", i)
 	}
@@ -235,7 +235,7 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 	if join := cy.sink.all()[0].GetJoin(); !slices.ContainsFunc(join.OtherParticipants, func(i *livekit.ParticipantInfo) bool { return len(i.DataTracks) == 1 }) {
 		t.Error("who comes later is not told")
 	}
-	ada.unpublishesData(3)
+	ada.unpublishDataTrack(3)
 	if i := last(); len(i.GetDataTracks()) != 0 {
 		t.Errorf("bo is told %v", i)
 	}
@@ -244,7 +244,7 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 	}) {
 		t.Error("the end is not answered")
 	}
-	ada.unpublishesData(3)
+	ada.unpublishDataTrack(3)
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
 		r := m.GetRequestResponse()
 		return r.GetReason() == livekit.RequestResponse_NOT_FOUND && r.GetUnpublishDataTrack().GetPubHandle() == 3
@@ -255,49 +255,49 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 
 // Who receives a data track, as everything it depends on changes; the whole map of handles is told each time.
 func TestDataTrackSubscriptionsFollowChoiceAndRights(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	auto, deaf := request("auto"), request("deaf")
 	auto.AutoSubscribeData, deaf.AutoSubscribeData = true, true
 	deaf.Info.Permission.CanSubscribe = false
 	ada, bo, eager, unable, ghost := h.join(request("ada")), h.join(request("bo")), h.join(auto), h.join(deaf), h.join(hidden("ghost"))
-	receives := func(what string, g *guest, want ...string) {
+	receives := func(what string, g *testClient, want ...string) {
 		t.Helper()
 		slices.Sort(want)
-		if got := g.handles(); !slices.Equal(got, want) {
+		if got := g.lastHandles(); !slices.Equal(got, want) {
 			t.Errorf("%s: %s has handles for %q, want %q", what, g.participant.identity(), got, want)
 		}
 	}
-	ada.publishesData(1, "one")
-	ada.publishesData(2, "two")
-	ghost.publishesData(1, "unseen")
-	one, two := ada.dataTrack(1), ada.dataTrack(2)
+	ada.publishDataTrack(1, "one")
+	ada.publishDataTrack(2, "two")
+	ghost.publishDataTrack(1, "unseen")
+	one, two := ada.dataTrackSID(1), ada.dataTrackSID(2)
 	receives("by default", bo)
 	receives("automatically", eager, one, two)
 	receives("without the right", unable)
 	receives("its own", ada)
-	bo.wantsData(one, true)
-	bo.wantsData(ghost.dataTrack(1), true)
+	bo.subscribeData(one, true)
+	bo.subscribeData(ghost.dataTrackSID(1), true)
 	receives("asked for", bo, one)
-	bo.wantsData(two, true)
+	bo.subscribeData(two, true)
 	receives("asked for another", bo, one, two)
-	eager.wantsData(one, false)
+	eager.subscribeData(one, false)
 	receives("no longer wanted", eager, two)
 	permit := func(p *livekit.SubscriptionPermission) {
-		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: p}})
+		ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: p}})
 	}
 	permit(&livekit.SubscriptionPermission{TrackPermissions: []*livekit.TrackPermission{{ParticipantIdentity: "bo", TrackSids: []string{two}}}})
 	receives("permitted one", bo, two)
 	receives("not permitted", eager)
 	permit(&livekit.SubscriptionPermission{AllParticipants: true})
 	receives("permitted again", bo, one, two)
-	ada.unpublishesData(2)
+	ada.unpublishDataTrack(2)
 	receives("unpublished", bo, one)
-	ada.publishesData(2, "two")
+	ada.publishDataTrack(2, "two")
 	receives("another of the name", bo, one)
 	late := request("late")
 	late.AutoSubscribeData = true
 	cy := h.join(late)
-	receives("come late", cy, one, ada.dataTrack(2))
+	receives("come late", cy, one, ada.dataTrackSID(2))
 	back := request("bo")
 	back.Reconnect, back.SID = true, bo.participant.sid()
 	s := &sink{}
@@ -309,9 +309,9 @@ func TestDataTrackSubscriptionsFollowChoiceAndRights(t *testing.T) {
 	}) {
 		t.Error("a resumed client is not told its handles")
 	}
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	receives("gone", cy)
-	cy.state(func(p *Participant) {
+	cy.inspect(func(p *Participant) {
 		if n := len(p.room.dataTracks); n != 1 {
 			t.Errorf("%d data tracks are left in the room, want the hidden one's", n)
 		}
@@ -320,19 +320,19 @@ func TestDataTrackSubscriptionsFollowChoiceAndRights(t *testing.T) {
 
 // Packets reach the subscribers under the handle they were told, and nobody else.
 func TestDataTrackPacketsAreForwarded(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo, cy := h.join(request("ada")), h.join(request("bo")), h.join(request("cy"))
-	pipes := map[*guest]*pipe{}
-	for _, g := range []*guest{ada, bo, cy} {
-		pipes[g] = &pipe{label: dataTrackLabel}
-		g.participant.data.out.open(pipes[g], narrow)
+	pipes := map[*testClient]*fakeChannel{}
+	for _, g := range []*testClient{ada, bo, cy} {
+		pipes[g] = &fakeChannel{label: dataTrackLabel}
+		g.participant.data.out.open(pipes[g], zeroWindow)
 		g.participant.room.wg.Go(g.participant.data.out.run)
-		g.participant.data.outRuns = true
+		g.participant.data.outboxRunning = true
 	}
-	cy.publishesData(9, "to make the room's handles differ from the clients'")
-	ada.publishesData(9, "nine")
-	bo.wantsData(ada.dataTrack(9), true)
-	bo.handles()
+	cy.publishDataTrack(9, "to make the room's handles differ from the clients'")
+	ada.publishDataTrack(9, "nine")
+	bo.subscribeData(ada.dataTrackSID(9), true)
+	bo.lastHandles()
 	var handle uint16
 	for _, m := range bo.sink.all() {
 		for h := range m.GetDataTrackSubscriberHandles().GetSubHandles() {
@@ -345,7 +345,7 @@ func TestDataTrackPacketsAreForwarded(t *testing.T) {
 	ada.participant.data.forwardFrame(frame(9, 2, 0, "bye"))
 	want := []string{string(frame(handle, 1, 2, "hello")), string(frame(handle, 2, 0, "bye"))}
 	eventually(t, "bo gets both", func() bool { return slices.Equal(pipes[bo].got(), want) })
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		p.info.Permission.CanPublishData = false
 		p.data.rightsChanged()
 	})
@@ -353,7 +353,7 @@ func TestDataTrackPacketsAreForwarded(t *testing.T) {
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool { return m.GetUnpublishDataTrackResponse() != nil }) {
 		t.Error("ada is not told that the track has ended")
 	}
-	if got := bo.handles(); len(got) != 0 {
+	if got := bo.lastHandles(); len(got) != 0 {
 		t.Errorf("bo still has handles for %v", got)
 	}
 	for g, p := range pipes {
@@ -364,18 +364,18 @@ func TestDataTrackPacketsAreForwarded(t *testing.T) {
 }
 
 func TestSyncStateChecksDataTracks(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.publishesData(1, "one")
+	ada.publishDataTrack(1, "one")
 	sync := func(sid string) bool {
-		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: &livekit.SyncState{
+		ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: &livekit.SyncState{
 			PublishDataTracks: []*livekit.PublishDataTrackResponse{{Info: &livekit.DataTrackInfo{PubHandle: 1, Sid: sid}}},
 		}}})
 		return ada.sink.got(func(m *livekit.SignalResponse) bool {
 			return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 		})
 	}
-	if sync(ada.dataTrack(1)) {
+	if sync(ada.dataTrackSID(1)) {
 		t.Error("a track that is there is a mismatch")
 	}
 	if !sync("DTR_unknown") {
@@ -384,10 +384,10 @@ func TestSyncStateChecksDataTracks(t *testing.T) {
 }
 
 func TestBlobsAreRefused(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_StoreDataBlobRequest{StoreDataBlobRequest: &livekit.StoreDataBlobRequest{RequestId: 7}}})
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_GetDataBlobRequest{GetDataBlobRequest: &livekit.GetDataBlobRequest{RequestId: 8}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_StoreDataBlobRequest{StoreDataBlobRequest: &livekit.StoreDataBlobRequest{RequestId: 7}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_GetDataBlobRequest{GetDataBlobRequest: &livekit.GetDataBlobRequest{RequestId: 8}}})
 	for _, id := range []uint32{7, 8} {
 		if !ada.sink.got(func(m *livekit.SignalResponse) bool {
 			r := m.GetRequestResponse()

@@ -11,32 +11,32 @@ import (
 type dataTransfer struct {
 	p *Participant
 
-	out          *outbox
-	outRuns      bool
-	channels     *channelCount
-	lastSequence uint32 // highest reliable sequence number accepted
-	caller       string // the name a hidden participant is answered under, once it has called somebody
+	out           *outbox
+	outboxRunning bool
+	channels      *channelCount
+	lastSequence  uint32 // highest reliable sequence number accepted
+	callerAlias   string // the name a hidden participant is answered under, once it has called somebody
 
 	// Data tracks.
 	tracks        map[uint32]*DataTrack                 // published, by the client's handle
-	sendsTo       atomic.Pointer[map[uint32]*DataTrack] // the same, for the channel's goroutine
+	sharedTracks  atomic.Pointer[map[uint32]*DataTrack] // the same, for the channel's goroutine
 	subscriptions map[uint16]*dataSubscription          // by the track's handle in the room
-	chosen        map[string]dataChoice                 // explicit UpdateDataSubscription, by track sid
+	choices       map[string]dataChoice                 // explicit UpdateDataSubscription, by track sid
 }
 
 func (d *dataTransfer) init(p *Participant) {
 	d.p = p
-	d.out, d.channels = newOutbox(d.cutOff), &channelCount{}
+	d.out, d.channels = newOutbox(d.disconnectSlowReader), &channelCount{}
 	d.tracks = map[uint32]*DataTrack{}
 	d.subscriptions = map[uint16]*dataSubscription{}
-	d.chosen = map[string]dataChoice{}
+	d.choices = map[string]dataChoice{}
 }
 
-// handOver passes the channels, the messages that have to arrive on them, and the tracks on to a participant of another
+// transferTo passes the channels, the messages that have to arrive on them, and the tracks on to a participant of another
 // room.
-func (d *dataTransfer) handOver(to *dataTransfer) {
-	to.outRuns, to.channels, to.lastSequence = d.outRuns, d.channels, d.lastSequence
-	to.out.succeed(d.out)
+func (d *dataTransfer) transferTo(to *dataTransfer) {
+	to.outboxRunning, to.channels, to.lastSequence = d.outboxRunning, d.channels, d.lastSequence
+	to.out.takeOver(d.out)
 	for handle, t := range d.tracks {
 		to.tracks[handle] = &DataTrack{owner: to.p, info: t.info, subs: map[*Participant]*dataSubscription{}}
 	}
@@ -45,26 +45,26 @@ func (d *dataTransfer) handOver(to *dataTransfer) {
 // enterRoom makes what was handed over part of the room.
 func (d *dataTransfer) enterRoom() {
 	r := d.p.room
-	if d.outRuns {
+	if d.outboxRunning {
 		r.wg.Go(d.out.run) // ends when the participant does
 	}
 	for _, t := range d.tracks {
 		t.handle = r.newHandle()
 		r.dataTracks[t.handle] = t
 	}
-	d.tracksChanged()
+	d.shareTracks()
 }
 
 // end ends everything, when the participant itself ends.
 func (d *dataTransfer) end() {
 	d.out.close()
-	d.hangUp()
-	delete(d.p.room.callers, d.caller)
+	d.failPendingRPCs()
+	delete(d.p.room.callerAliases, d.callerAlias)
 	for _, t := range d.tracks {
 		t.end()
 	}
 	clear(d.tracks)
-	d.tracksChanged()
+	d.shareTracks()
 	for _, s := range d.subscriptions {
 		s.track.unsubscribe(d.p)
 	}

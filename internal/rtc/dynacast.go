@@ -19,17 +19,17 @@ import (
 // moment gets the layer back without waiting for the encoder.
 const demandDelay = 5 * time.Second
 
-// watched is the highest quality of a codec that somebody watches, or unwatched.
-type watched int8
+// watched is the highest quality of a codec that somebody watches, or noDemand.
+type demandLevel int8
 
-const unwatched watched = -1
+const noDemand demandLevel = -1
 
 // demand returns how much of the codec is watched.
-func (c *publishedCodec) demand() watched {
+func (c *publishedCodec) demand() demandLevel {
 	layers := sortedLayers(c.layers())
-	top := max(c.watchedElsewhere(), c.sinkDemand(layers))
+	top := max(c.mirrorDemand(), c.sinkDemand(layers))
 	for _, s := range c.pub.subs {
-		if s.codec == c || s.plays == c {
+		if s.targetCodec == c || s.currentCodec == c {
 			top = max(top, s.demand(layers))
 		}
 	}
@@ -38,37 +38,37 @@ func (c *publishedCodec) demand() watched {
 
 // demand returns how much of a codec with those layers s watches. Bandwidth does not matter: a paused video resumes when
 // its layers fit, so they have to come. Audio counts even while s has disabled it, because its levels show who speaks.
-func (s *Subscription) demand(layers []*livekit.VideoLayer) watched {
+func (s *Subscription) demand(layers []*livekit.VideoLayer) demandLevel {
 	if !s.enabled && s.pub.info.Type == livekit.TrackType_VIDEO {
-		return unwatched
+		return noDemand
 	}
 	return qualityOf(s.wanted, layers)
 }
 
 // sinkDemand returns how much of a codec with those layers recorders take, and other sinks that are not subscribers. For
-// a mirror it is unwatched: the sinks of its Receiver count in the source's room.
-func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) watched {
+// a mirror it is noDemand: the sinks of its Receiver count in the source's room.
+func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) demandLevel {
 	if c.receiver == nil || c.pub.owner.forwarding.source != nil {
-		return unwatched
+		return noDemand
 	}
 	return qualityOf(c.receiver.Demand(), layers)
 }
 
-// qualityOf returns the quality of a layer by its index, unwatched for -1.
-func qualityOf(layer int, layers []*livekit.VideoLayer) watched {
+// qualityOf returns the quality of a layer by its index, noDemand for -1.
+func qualityOf(layer int, layers []*livekit.VideoLayer) demandLevel {
 	switch {
 	case layer < 0:
-		return unwatched
+		return noDemand
 	case len(layers) == 0:
-		return watched(livekit.VideoQuality_HIGH)
+		return demandLevel(livekit.VideoQuality_HIGH)
 	}
-	return watched(layers[min(layer, len(layers)-1)].Quality)
+	return demandLevel(layers[min(layer, len(layers)-1)].Quality)
 }
 
 // demandChanged notes that recorders, or other sinks that are not subscribers, take more or less of the codec. It may be
 // called from anywhere.
 func (c *publishedCodec) demandChanged() {
-	c.pub.owner.onLoop(func(p *Participant) { p.room.rewatched[c.latest().pub] = true })
+	c.pub.owner.onLoop(func(p *Participant) { p.room.dirtyDemand[c.latest().pub] = true })
 }
 
 // updateDemand tells the publisher of a change in what is watched: of more at once, of less after a while. A muted track
@@ -79,7 +79,7 @@ func (pub *Publication) updateDemand() {
 	}
 	pub.chooseCodecs()
 	if f := pub.owner.forwarding.source; f != nil {
-		f.tellWatched(pub)
+		f.reportDemand(pub)
 		return
 	}
 	if pub.info.Muted || !pub.dynamic() {
@@ -88,21 +88,21 @@ func (pub *Publication) updateDemand() {
 	more, less := false, false
 	for _, c := range pub.codecs {
 		now := c.demand()
-		more, less = more || now > c.told, less || now < c.told
-		c.told = max(c.told, now)
+		more, less = more || now > c.requested, less || now < c.requested
+		c.requested = max(c.requested, now)
 	}
 	if more {
 		pub.sendDemand()
 	}
 	switch {
-	case !less && pub.lower != nil:
-		pub.lower.Stop()
-		pub.lower = nil
-	case less && pub.lower == nil:
-		pub.lower = pub.owner.room.after(demandDelay, func() {
-			pub.lower = nil
+	case !less && pub.lowerTimer != nil:
+		pub.lowerTimer.Stop()
+		pub.lowerTimer = nil
+	case less && pub.lowerTimer == nil:
+		pub.lowerTimer = pub.owner.room.after(demandDelay, func() {
+			pub.lowerTimer = nil
 			if !pub.closed && !pub.info.Muted {
-				pub.retellDemand()
+				pub.resendDemand()
 			}
 		})
 	}
@@ -114,10 +114,10 @@ func (pub *Publication) dynamic() bool {
 	return pub.info.Type == livekit.TrackType_VIDEO || len(pub.codecs) > 1
 }
 
-// retellDemand tells the publisher what is watched now.
-func (pub *Publication) retellDemand() {
+// resendDemand tells the publisher what is watched now.
+func (pub *Publication) resendDemand() {
 	for _, c := range pub.codecs {
-		c.told = c.demand()
+		c.requested = c.demand()
 	}
 	pub.sendDemand()
 }
@@ -136,7 +136,7 @@ func (pub *Publication) sendDemand() {
 	for _, c := range pub.codecs {
 		codec := &livekit.SubscribedCodec{Codec: shortName(c.info.MimeType)}
 		for q := livekit.VideoQuality_LOW; q <= livekit.VideoQuality_HIGH; q++ {
-			codec.Qualities = append(codec.Qualities, &livekit.SubscribedQuality{Quality: q, Enabled: watched(q) <= c.told})
+			codec.Qualities = append(codec.Qualities, &livekit.SubscribedQuality{Quality: q, Enabled: demandLevel(q) <= c.requested})
 		}
 		u.SubscribedCodecs = append(u.SubscribedCodecs, codec)
 	}
@@ -148,7 +148,7 @@ func (pub *Publication) sendAudioDemand() {
 	u := &livekit.SubscribedAudioCodecUpdate{TrackSid: pub.info.Sid}
 	for _, c := range pub.codecs {
 		u.SubscribedAudioCodecs = append(u.SubscribedAudioCodecs, &livekit.SubscribedAudioCodec{
-			Codec: shortName(c.info.MimeType), Enabled: c.told != unwatched,
+			Codec: shortName(c.info.MimeType), Enabled: c.requested != noDemand,
 		})
 	}
 	pub.owner.send(subscribedAudioCodecMessage(u))
@@ -176,18 +176,18 @@ func (pub *Publication) chooseCodecs() {
 	if len(pub.codecs) < 2 {
 		return
 	}
-	pub.regressed = pub.regresses()
+	pub.backupOnly = pub.needsBackupOnly()
 	for _, s := range slices.Clone(pub.subs) {
-		s.choose()
+		s.chooseCodec()
 	}
 }
 
-// regresses reports whether the publisher is to send only the backup. That stays so as long as anybody needs the backup:
+// needsBackupOnly reports whether the publisher is to send only the backup. That stays so as long as anybody needs the backup:
 // a room whose size varies must not make the publisher change back and forth.
-func (pub *Publication) regresses() bool {
+func (pub *Publication) needsBackupOnly() bool {
 	primary, backups := pub.codecs[0], pub.codecs[1:]
 	needed := slices.ContainsFunc(pub.subs, func(s *Subscription) bool {
-		return s.state != subscriptionNegotiating && !s.takes(primary) && slices.ContainsFunc(backups, s.takes)
+		return s.state != subscriptionNegotiating && !s.canDecode(primary) && slices.ContainsFunc(backups, s.canDecode)
 	})
 	switch pub.info.BackupCodecPolicy {
 	case livekit.BackupCodecPolicy_SIMULCAST:
@@ -195,12 +195,12 @@ func (pub *Publication) regresses() bool {
 	case livekit.BackupCodecPolicy_REGRESSION:
 		return needed
 	}
-	return needed && (pub.regressed || pub.owner.room.headCount() < regressionThreshold)
+	return needed && (pub.backupOnly || pub.owner.room.headCount() < regressionThreshold)
 }
 
-// preferred lists the codecs in the order in which a subscriber is to get them.
-func (pub *Publication) preferred() []*publishedCodec {
-	if !pub.regressed {
+// codecOrder lists the codecs in the order in which a subscriber is to get them.
+func (pub *Publication) codecOrder() []*publishedCodec {
+	if !pub.backupOnly {
 		return pub.codecs
 	}
 	return append(slices.Clone(pub.codecs[1:]), pub.codecs[0])
@@ -209,7 +209,7 @@ func (pub *Publication) preferred() []*publishedCodec {
 // mimes lists the codecs that a subscriber's media section offers, the primary first. A codec that every client has comes
 // last, even if the track is not in it: pion does not recover from a section that is rejected because it offers nothing
 // the client takes.
-func (pub *Publication) mimes() []string {
+func (pub *Publication) offeredMimeTypes() []string {
 	var all []string
 	for _, c := range pub.codecs {
 		all = append(all, c.info.MimeType)
@@ -226,37 +226,37 @@ func (pub *Publication) mimes() []string {
 
 // choose decides which codec s is to play: the first that its client takes. Until that codec comes, s goes on with the
 // one it plays, or with any that its client takes. If the client takes none, the codec is nil.
-func (s *Subscription) choose() {
-	order := s.pub.preferred()
+func (s *Subscription) chooseCodec() {
+	order := s.pub.codecOrder()
 	if s.state == subscriptionNegotiating {
-		s.codec = order[0] // most clients take it
+		s.targetCodec = order[0] // most clients take it
 		return
 	}
-	s.codec = nil
+	s.targetCodec = nil
 	for _, c := range order {
-		if s.takes(c) {
-			s.codec = c
+		if s.canDecode(c) {
+			s.targetCodec = c
 			break
 		}
 	}
-	next := s.codec
+	next := s.targetCodec
 	if next == nil || next.receiver == nil {
-		if s.plays != nil {
+		if s.currentCodec != nil {
 			return
 		}
-		i := slices.IndexFunc(order, func(c *publishedCodec) bool { return c.receiver != nil && s.takes(c) })
+		i := slices.IndexFunc(order, func(c *publishedCodec) bool { return c.receiver != nil && s.canDecode(c) })
 		if i < 0 {
 			return
 		}
 		next = order[i]
 	}
-	if next != s.plays {
-		s.play(next)
+	if next != s.currentCodec {
+		s.switchCodec(next)
 	}
 }
 
 // play changes to c. A client that cannot follow a change of codec within a track gets it as a new track.
-func (s *Subscription) play(c *publishedCodec) {
+func (s *Subscription) switchCodec(c *publishedCodec) {
 	p := s.subscriber
 	if s.state == subscriptionPlaying && p.quirks.fixedReceiveCodec {
 		s.end()
@@ -264,9 +264,9 @@ func (s *Subscription) play(c *publishedCodec) {
 		return
 	}
 	if s.down.SwitchReceiver(c.receiver, c.fmtp) {
-		s.plays = c
-		s.checkFlow()
+		s.currentCodec = c
+		s.tryStart()
 	}
 }
 
-func (s *Subscription) takes(c *publishedCodec) bool { return s.down.CanDecode(c.info.MimeType) }
+func (s *Subscription) canDecode(c *publishedCodec) bool { return s.down.CanDecode(c.info.MimeType) }

@@ -15,14 +15,14 @@ import (
 )
 
 // stage is a published track in virtual time, with viewers that have no connection.
-type stage struct {
+type dynacastTest struct {
 	t    *testing.T
 	sink *sink // the publisher's
 	pub  *Publication
 }
 
-// onStage runs f in virtual time with a track of three layers, in the codecs of mimes.
-func onStage(t *testing.T, mimes []string, f func(s *stage)) {
+// withDynacastTest runs f in virtual time with a track of three layers, in the codecs of mimes.
+func withDynacastTest(t *testing.T, mimes []string, f func(s *dynacastTest)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(&Rooms{log: slog.New(slog.DiscardHandler)}, "room", nil)
 		go r.loop.Run() // ends with stop
@@ -32,40 +32,40 @@ func onStage(t *testing.T, mimes []string, f func(s *stage)) {
 		for _, mime := range mimes {
 			info.Codecs = append(info.Codecs, &livekit.SimulcastCodecInfo{MimeType: mime})
 		}
-		s := &stage{t: t, sink: &sink{}}
+		s := &dynacastTest{t: t, sink: &sink{}}
 		s.pub = newPublication(blankParticipant(r, request("ada"), s.sink), &pendingTrack{info: info, cids: []string{"camera"}})
-		s.change(func() {})
+		s.update(func() {})
 		f(s)
-		s.change(func() { s.pub.closed = true })
+		s.update(func() { s.pub.closed = true })
 		r.cancel()
 		r.loop.Stop()
 	})
 }
 
 // change runs f on the room's loop and lets the publisher know what it changed.
-func (s *stage) change(f func()) {
+func (s *dynacastTest) update(f func()) {
 	r := s.pub.owner.room
-	r.loop.Post(func() { f(); r.rewatched[s.pub] = true })
+	r.loop.Post(func() { f(); r.dirtyDemand[s.pub] = true })
 	synctest.Wait()
 }
 
 // views adds a viewer of layers up to wanted.
-func (s *stage) views(identity string, wanted int) *Subscription {
+func (s *dynacastTest) addViewer(identity string, wanted int) *Subscription {
 	v := &Subscription{
-		subscriber: blankParticipant(s.pub.owner.room, request(identity), nil), pub: s.pub, codec: s.pub.codecs[0],
+		subscriber: blankParticipant(s.pub.owner.room, request(identity), nil), pub: s.pub, targetCodec: s.pub.codecs[0],
 		subscriptionInputs: subscriptionInputs{enabled: true, wanted: wanted},
 	}
-	s.change(func() { s.pub.subs = append(s.pub.subs, v) })
+	s.update(func() { s.pub.subs = append(s.pub.subs, v) })
 	return v
 }
 
-func (s *stage) leaves(v *Subscription) {
-	s.change(func() { s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == v }) })
+func (s *dynacastTest) removeViewer(v *Subscription) {
+	s.update(func() { s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == v }) })
 }
 
 // told checks what the publisher was told since the last call, one word for each message: for each codec the initials of
 // the qualities that are enabled.
-func (s *stage) told(what string, want ...string) {
+func (s *dynacastTest) checkSent(what string, want ...string) {
 	s.t.Helper()
 	var got []string
 	for _, m := range s.sink.all() {
@@ -90,78 +90,78 @@ func (s *stage) told(what string, want ...string) {
 }
 
 func TestTrackWithoutViewersIsSwitchedOff(t *testing.T) {
-	onStage(t, []string{"video/VP8"}, func(s *stage) {
+	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
 		time.Sleep(demandDelay - time.Nanosecond)
-		s.told("before the delay has passed")
+		s.checkSent("before the delay has passed")
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		s.told("nobody has come", "vp8:")
-		bo := s.views("bo", sfu.MaxLayers-1)
-		s.told("a viewer comes", "vp8:LMH")
-		s.leaves(bo)
+		s.checkSent("nobody has come", "vp8:")
+		bo := s.addViewer("bo", sfu.MaxLayers-1)
+		s.checkSent("a viewer comes", "vp8:LMH")
+		s.removeViewer(bo)
 		time.Sleep(demandDelay - time.Nanosecond)
-		bo = s.views("bo", sfu.MaxLayers-1)
+		bo = s.addViewer("bo", sfu.MaxLayers-1)
 		time.Sleep(time.Minute)
-		s.told("the viewer returns in time")
+		s.checkSent("the viewer returns in time")
 
-		cy := s.views("cy", 0)
-		s.change(func() { bo.enabled = false })
+		cy := s.addViewer("cy", 0)
+		s.update(func() { bo.enabled = false })
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.told("one of two disables it", "vp8:L")
-		s.change(func() { cy.enabled = false })
+		s.checkSent("one of two disables it", "vp8:L")
+		s.update(func() { cy.enabled = false })
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.told("both have disabled it", "vp8:")
-		s.change(func() { cy.enabled = true })
-		s.told("one enables it", "vp8:L")
+		s.checkSent("both have disabled it", "vp8:")
+		s.update(func() { cy.enabled = true })
+		s.checkSent("one enables it", "vp8:L")
 	})
 }
 
 // A viewer whose connection has no room for the picture still watches: without packets nobody would learn when there is.
 func TestPausedVideoStaysRequested(t *testing.T) {
-	onStage(t, []string{"video/VP8"}, func(s *stage) {
-		bo := s.views("bo", sfu.MaxLayers-1)
-		s.change(func() { bo.paused = true })
+	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
+		bo := s.addViewer("bo", sfu.MaxLayers-1)
+		s.update(func() { bo.paused = true })
 		time.Sleep(time.Minute)
-		s.told("a paused picture")
+		s.checkSent("a paused picture")
 	})
 }
 
 func TestUnwatchedTrackIsSwitchedOffAfterItsMute(t *testing.T) {
-	onStage(t, []string{"video/VP8"}, func(s *stage) {
-		bo := s.views("bo", sfu.MaxLayers-1)
-		s.change(func() { s.pub.setMuted(true) })
-		s.leaves(bo)
+	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
+		bo := s.addViewer("bo", sfu.MaxLayers-1)
+		s.update(func() { s.pub.setMuted(true) })
+		s.removeViewer(bo)
 		time.Sleep(time.Minute)
-		s.told("while it is muted")
-		s.change(func() { s.pub.setMuted(false) })
-		s.told("unmuted for nobody", "vp8:")
-		s.change(func() { s.pub.setMuted(true) })
-		s.views("bo", sfu.MaxLayers-1)
-		s.told("a viewer of a muted track")
-		s.change(func() { s.pub.setMuted(false) })
-		s.told("unmuted for a viewer", "vp8:LMH")
+		s.checkSent("while it is muted")
+		s.update(func() { s.pub.setMuted(false) })
+		s.checkSent("unmuted for nobody", "vp8:")
+		s.update(func() { s.pub.setMuted(true) })
+		s.addViewer("bo", sfu.MaxLayers-1)
+		s.checkSent("a viewer of a muted track")
+		s.update(func() { s.pub.setMuted(false) })
+		s.checkSent("unmuted for a viewer", "vp8:LMH")
 	})
 }
 
 func TestUnwatchedTrackIsSwitchedOffInEveryCodec(t *testing.T) {
-	onStage(t, []string{"video/VP9", "video/VP8"}, func(s *stage) {
+	withDynacastTest(t, []string{"video/VP9", "video/VP8"}, func(s *dynacastTest) {
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.told("nobody has come", "vp9: vp8:")
+		s.checkSent("nobody has come", "vp9: vp8:")
 	})
 }
 
 // Sound in several codecs: a subscriber counts even while it has disabled the track.
 func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
-	onStage(t, []string{"audio/red", "audio/opus"}, func(s *stage) {
+	withDynacastTest(t, []string{"audio/red", "audio/opus"}, func(s *dynacastTest) {
 		s.pub.info.Type = livekit.TrackType_AUDIO
-		bo := s.views("bo", sfu.MaxLayers-1)
-		s.change(func() { bo.enabled = false })
+		bo := s.addViewer("bo", sfu.MaxLayers-1)
+		s.update(func() { bo.enabled = false })
 		time.Sleep(time.Minute)
-		s.told("disabled")
-		s.leaves(bo)
+		s.checkSent("disabled")
+		s.removeViewer(bo)
 		time.Sleep(demandDelay)
 		synctest.Wait()
 		all := s.sink.all()
@@ -173,9 +173,9 @@ func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
 
 // A recorder is no subscriber, and yet what it takes stays on.
 func TestRecordedLayersStayOn(t *testing.T) {
-	onStage(t, []string{"video/VP9", "video/VP8"}, func(s *stage) {
+	withDynacastTest(t, []string{"video/VP9", "video/VP8"}, func(s *dynacastTest) {
 		c := s.pub.codecs[0]
-		s.change(func() {
+		s.update(func() {
 			c.receiver = sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: "video/vp9", ClockRate: 90_000}, DemandChanged: c.demandChanged})
 		})
 		rec := newRecorder()
@@ -183,20 +183,20 @@ func TestRecordedLayersStayOn(t *testing.T) {
 		recording.Start()
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.told("two layers are recorded", "vp9:LM vp8:")
-		bo := s.views("bo", 0)
+		s.checkSent("two layers are recorded", "vp9:LM vp8:")
+		bo := s.addViewer("bo", 0)
 		time.Sleep(time.Minute)
-		s.told("and one is watched")
+		s.checkSent("and one is watched")
 		recording.SetLayer(2)
 		synctest.Wait()
-		s.told("all are recorded", "vp9:LMH vp8:")
+		s.checkSent("all are recorded", "vp9:LMH vp8:")
 		recording.Stop()
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.told("none is recorded", "vp9:L vp8:")
-		s.leaves(bo)
+		s.checkSent("none is recorded", "vp9:L vp8:")
+		s.removeViewer(bo)
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.told("nobody is left", "vp9: vp8:")
+		s.checkSent("nobody is left", "vp9: vp8:")
 	})
 }

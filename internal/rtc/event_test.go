@@ -11,7 +11,7 @@ import (
 )
 
 // story lists what has happened in a room, with the counts that each event tells: participants, publishers, recording.
-func (h *house) story(room string) []string {
+func (h *harness) eventLog(room string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var list []string
@@ -28,9 +28,9 @@ func (h *house) story(room string) []string {
 	return list
 }
 
-func (h *house) told(t *testing.T, room string, want ...string) {
+func (h *harness) checkEvents(t *testing.T, room string, want ...string) {
 	t.Helper()
-	if got := h.story(room); !slices.Equal(got, want) {
+	if got := h.eventLog(room); !slices.Equal(got, want) {
 		t.Errorf("%s:\ngot  %q\nwant %q", room, got, want)
 	}
 }
@@ -40,13 +40,13 @@ func (h *house) told(t *testing.T, room string, want ...string) {
 func TestEventsCountTheParticipantsPresent(t *testing.T) {
 	for _, end := range []EventKind{ParticipantLeft, ParticipantAborted} {
 		t.Run(string(end), func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			var want []string
 			told := func(kind EventKind, who string, people, publishers int, recording bool) {
 				want = append(want, fmt.Sprint(kind, " ", who, " ", people, " ", publishers, " ", recording))
 			}
 			comes := func(req JoinRequest, publishes bool) {
-				h.join(req).state(func(p *Participant) {
+				h.join(req).inspect(func(p *Participant) {
 					if publishes {
 						p.setPublisher(true)
 					}
@@ -86,21 +86,21 @@ func TestEventsCountTheParticipantsPresent(t *testing.T) {
 				t.Fatal(err)
 			}
 			told(end, "recorder", 0, 0, false)
-			h.told(t, "room", want...)
+			h.checkEvents(t, "room", want...)
 		})
 	}
 }
 
 // TestDeletedRoomFinishesAfterEverybodyHasLeft: everybody has left when a room that was deleted finishes.
 func TestDeletedRoomFinishesAfterEverybodyHasLeft(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	for _, who := range []string{"ada", "bo"} {
-		h.join(request(who)).state(func(p *Participant) { p.activate() })
+		h.join(request(who)).inspect(func(p *Participant) { p.activate() })
 	}
 	if err := h.Delete(t.Context(), "room"); err != nil {
 		t.Fatal(err)
 	}
-	got := h.story("room")
+	got := h.eventLog("room")
 	if len(got) != 6 || !strings.HasSuffix(got[3], " 1 0 false") || !strings.HasSuffix(got[4], " 0 0 false") || got[5] != "room_finished  0 0 false" {
 		t.Errorf("got %q", got)
 	}
@@ -109,11 +109,11 @@ func TestDeletedRoomFinishesAfterEverybodyHasLeft(t *testing.T) {
 // TestLastStateHasNoTracks: what is told of a participant that has left shows no track of it, not even one that was
 // announced as muted and never sent.
 func TestLastStateHasNoTracks(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	bo, ada := h.join(request("bo")), h.join(request("ada"))
 	add := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
 	add.GetAddTrack().Muted = true
-	ada.say(add)
+	ada.send(add)
 	if err := h.Remove(t.Context(), "room", "ada", longAgo); err != nil {
 		t.Fatal(err)
 	}
@@ -134,34 +134,34 @@ func TestLastStateHasNoTracks(t *testing.T) {
 // TestForwardedParticipantJoinsBeforeItsTracks: in the room that a participant is shown in, and in the one that it moves
 // to, its tracks are published after it has joined.
 func TestForwardedParticipantJoinsBeforeItsTracks(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
-	ada.sends(webrtc.MimeTypeOpus, "a")
+	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	ada.sendMedia(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
-	ada.state(func(p *Participant) { p.activate() })
+	ada.inspect(func(p *Participant) { p.activate() })
 	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
 		t.Fatal(err)
 	}
-	h.told(t, "shown", "room_started  0 0 false", "participant_joined ada 1 1 false", "track_published ada")
+	h.checkEvents(t, "shown", "room_started  0 0 false", "participant_joined ada 1 1 false", "track_published ada")
 	if err := h.Move(t.Context(), "room", "ada", "moved"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ada has moved", func() bool { return len(h.story("moved")) == 3 })
-	h.told(t, "moved", "room_started  0 0 false", "participant_joined ada 1 1 false", "track_published ada")
-	all := h.story("room")
+	eventually(t, "ada has moved", func() bool { return len(h.eventLog("moved")) == 3 })
+	h.checkEvents(t, "moved", "room_started  0 0 false", "participant_joined ada 1 1 false", "track_published ada")
+	all := h.eventLog("room")
 	if want := []string{"track_unpublished ada", "participant_left ada 0 0 false"}; !slices.Equal(all[len(all)-2:], want) {
 		t.Errorf("got %q, want %q", all[len(all)-2:], want)
 	}
 	eventually(t, "the mirror is gone", func() bool {
-		return slices.Contains(h.story("shown"), "participant_left ada 0 0 false")
+		return slices.Contains(h.eventLog("shown"), "participant_left ada 0 0 false")
 	})
 }
 
 // TestDemotedPublisherIsNotCounted: whoever may no longer publish is no publisher, and is one again with its next track.
 func TestDemotedPublisherIsNotCounted(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestDemotedPublisherIsNotCounted(t *testing.T) {
 		eventually(t, "the other room counts so too", func() bool { return publishers("shown") == want })
 	}
 	for range 2 {
-		ada.state(func(p *Participant) { p.setPublisher(true); p.room.announce(p, true) })
+		ada.inspect(func(p *Participant) { p.setPublisher(true); p.room.announce(p, true) })
 		counts(1)
 		for _, publish := range []bool{true, false, false, true} {
 			info, err := h.Update(t.Context(), "room", "ada", Change{Permission: &livekit.ParticipantPermission{CanPublish: publish, CanSubscribe: true}})

@@ -29,15 +29,15 @@ func (r *Room) family(c Credential) *family {
 	f = &family{bucket: newAnnounceBucket()}
 	if c.Family != "" {
 		if len(r.families) >= maxFamilies {
-			r.forgetFamily()
+			r.evictFamily()
 		}
 		r.families[c.Family] = f
 	}
 	return f
 }
 
-// forgetFamily makes room for another family.
-func (r *Room) forgetFamily() {
+// evictFamily makes room for another family.
+func (r *Room) evictFamily() {
 	var chosen string
 	for name, f := range r.families {
 		if chosen = name; f.granted == nil {
@@ -47,8 +47,8 @@ func (r *Room) forgetFamily() {
 	delete(r.families, chosen)
 }
 
-// forgetFamilies removes the families about which nothing has to be remembered: their buckets are full again.
-func (r *Room) forgetFamilies(now time.Time) {
+// expireFamilies removes the families about which nothing has to be remembered: their buckets are full again.
+func (r *Room) expireFamilies(now time.Time) {
 	for name, f := range r.families {
 		if f.granted == nil && f.bucket.full(now) {
 			delete(r.families, name)
@@ -67,8 +67,8 @@ const (
 	// joinCost and policyCost are what a join and a change of a subscription policy cost, in bytes: others are sent the
 	// participant's arrival and departure, or what they may receive.
 	joinCost, policyCost = 4 << 10, 4 << 10
-	// maxWait bounds how long one message waits, so that the client's pings are answered in time.
-	maxWait = 5 * time.Second
+	// maxAnnounceWait bounds how long one message waits, so that the client's pings are answered in time.
+	maxAnnounceWait = 5 * time.Second
 )
 
 // announceBucket is a token bucket of bytes, which may go below zero. It may be used by several rooms at once.
@@ -94,7 +94,7 @@ func (b *announceBucket) wait(ctx, ended context.Context) {
 	if missing <= 0 {
 		return
 	}
-	timer := time.NewTimer(min(time.Duration(missing/announceRate*float64(time.Second)), maxWait))
+	timer := time.NewTimer(min(time.Duration(missing/announceRate*float64(time.Second)), maxAnnounceWait))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

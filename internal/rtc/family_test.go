@@ -12,7 +12,7 @@ import (
 )
 
 // received is how many bytes of updates about that participant a client got.
-func (s *sink) received(identity string) (bytes int) {
+func (s *sink) updateBytes(identity string) (bytes int) {
 	for _, m := range s.all() {
 		for _, p := range m.GetUpdate().GetParticipants() {
 			if p.Identity == identity {
@@ -32,10 +32,10 @@ func publishData(handle uint32, size int) *livekit.SignalRequest {
 
 // What one participant may have announced is bounded in bytes, over all kinds of tracks.
 func TestAnnouncedStateIsBounded(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	watch, mallory := h.join(request("watch")), h.join(request("mallory"))
 	for i := range uint32(40) { // of 2 kB each
-		mallory.say(publishData(i+1, 1900))
+		mallory.send(publishData(i+1, 1900))
 	}
 	refused := func(reason livekit.RequestResponse_Reason) bool {
 		return mallory.sink.got(func(m *livekit.SignalResponse) bool { return m.GetRequestResponse().GetReason() == reason })
@@ -43,10 +43,10 @@ func TestAnnouncedStateIsBounded(t *testing.T) {
 	if !refused(livekit.RequestResponse_LIMIT_EXCEEDED) {
 		t.Error("nothing was refused")
 	}
-	mallory.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
+	mallory.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 		Cid: "cam", Type: livekit.TrackType_VIDEO, Source: livekit.TrackSource_CAMERA, Name: strings.Repeat("n", 3000), Muted: true,
 	}}})
-	mallory.state(func(p *Participant) {
+	mallory.inspect(func(p *Participant) {
 		if n := p.announced(); n > maxAnnounced || n < maxAnnounced/2 {
 			t.Errorf("%d bytes are announced", n)
 		}
@@ -74,18 +74,18 @@ func TestAnnouncementsAreBoundedInRate(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			watch := h.join(request("watch"))
 			req := request("mallory")
 			req.Info.Permission.CanUpdateMetadata = true
 			mallory := h.join(req)
 			for i := range uint32(28) {
-				mallory.say(publishData(i+1, 1900))
+				mallory.send(publishData(i+1, 1900))
 			}
-			mallory.state(func(p *Participant) {
+			mallory.inspect(func(p *Participant) {
 				p.publishing.pending = []*pendingTrack{{info: &livekit.TrackInfo{Sid: "TR_mic"}, public: true}}
 			})
-			begin, before := time.Now(), watch.sink.received("mallory")
+			begin, before := time.Now(), watch.sink.updateBytes("mallory")
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			n := 0
@@ -94,7 +94,7 @@ func TestAnnouncementsAreBoundedInRate(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, allowed := watch.sink.received("mallory")-before, announceBurst+int(announceRate*time.Since(begin).Seconds())
+			got, allowed := watch.sink.updateBytes("mallory")-before, announceBurst+int(announceRate*time.Since(begin).Seconds())
 			if got > allowed+2*maxAnnounced+100_000 {
 				t.Errorf("%d messages made %d bytes for another, of %d allowed", n, got, allowed)
 			}
@@ -107,12 +107,12 @@ func TestAnnouncementsAreBoundedInRate(t *testing.T) {
 
 // Nor does a client get further by leaving and joining again, or by resuming, with the same token.
 func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
-	for name, again := range map[string]func(h *house, sid string) error{
-		"joins": func(h *house, _ string) error {
+	for name, again := range map[string]func(h *harness, sid string) error{
+		"joins": func(h *harness, _ string) error {
 			_, err := h.Join(h.t.Context(), guestRequest("mallory", "its"), &sink{})
 			return err
 		},
-		"resumes": func(h *house, sid string) error {
+		"resumes": func(h *harness, sid string) error {
 			req := guestRequest("mallory", "its")
 			req.Reconnect, req.SID = true, sid
 			session, err := h.Join(h.t.Context(), req, &sink{})
@@ -125,11 +125,11 @@ func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			watch := h.join(request("watch"))
 			mallory := h.join(guestRequest("mallory", "its"))
 			load := func() {
-				mallory.state(func(p *Participant) {
+				mallory.inspect(func(p *Participant) {
 					if p = p.room.participants["mallory"]; p != nil && len(p.publishing.pending) == 0 {
 						p.publishing.pending = []*pendingTrack{
 							{info: &livekit.TrackInfo{Sid: "TR_mic", Name: strings.Repeat("n", 15_000)}, public: true},
@@ -140,7 +140,7 @@ func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
 				})
 			}
 			load()
-			begin, before := time.Now(), watch.sink.received("mallory")
+			begin, before := time.Now(), watch.sink.updateBytes("mallory")
 			n := 0
 			for ; time.Since(begin) < 2*time.Second && n < 2000; n++ {
 				if err := again(h, mallory.participant.sid()); err != nil {
@@ -148,7 +148,7 @@ func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
 				}
 				load()
 			}
-			got, allowed := watch.sink.received("mallory")-before, announceBurst+int(announceRate*time.Since(begin).Seconds())
+			got, allowed := watch.sink.updateBytes("mallory")-before, announceBurst+int(announceRate*time.Since(begin).Seconds())
 			if got > allowed+3*maxAnnounced {
 				t.Errorf("%d %s made %d bytes for another, of %d allowed", n, name, got, allowed)
 			}
@@ -161,16 +161,16 @@ func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
 
 // What is remembered of families goes when there is nothing to remember, and is bounded.
 func TestFamiliesAreForgotten(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		r := p.room
 		now := time.Now()
-		r.forgetFamilies(now)
+		r.expireFamilies(now)
 		if r.families["hers"] == nil {
 			t.Error("a family was forgotten before its bucket was full again")
 		}
-		r.forgetFamilies(now.Add(time.Minute))
+		r.expireFamilies(now.Add(time.Minute))
 		if len(r.families) != 0 {
 			t.Errorf("%d families are remembered", len(r.families))
 		}
@@ -184,7 +184,7 @@ func TestFamiliesAreForgotten(t *testing.T) {
 		for i := range 2 * maxFamilies {
 			r.family(Credential{Family: fmt.Sprint(i)}).granted = &livekit.ParticipantPermission{}
 		}
-		r.forgetFamilies(now.Add(time.Hour))
+		r.expireFamilies(now.Add(time.Hour))
 		if len(r.families) != maxFamilies {
 			t.Errorf("%d families are remembered", len(r.families))
 		}

@@ -17,23 +17,23 @@ import (
 // there comes back the same way. Media passes neither. Data and data tracks are not forwarded.
 
 var (
-	errTaken     = fault.New(fault.Conflict, "somebody of this identity is in the destination room already")
-	errForwarded = fault.New(fault.Invalid, "the participant is forwarded from another room; change it there")
+	errIdentityTaken = fault.New(fault.Conflict, "somebody of this identity is in the destination room already")
+	errForwarded     = fault.New(fault.Invalid, "the participant is forwarded from another room; change it there")
 )
 
 // forwarding holds the mirrors of a participant in other rooms. If the participant is a mirror itself, it holds what is
 // known of its source.
 type forwarding struct {
 	p       *Participant
-	mirrors map[string]*forward // by the names of the other rooms
+	mirrors map[string]*mirrorLink // by the names of the other rooms
 
-	source *forward // nil unless the participant is a mirror
-	lost   bool     // the source's media connection was lost
-	level  float32  // how loud the source is
+	source *mirrorLink // nil unless the participant is a mirror
+	lost   bool        // the source's media connection was lost
+	level  float32     // how loud the source is
 }
 
 // forward connects a participant and its mirror in another room.
-type forward struct {
+type mirrorLink struct {
 	from, mirror *Participant
 	to           *Room
 }
@@ -67,22 +67,22 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	if _, err := rs.Participant(ctx, room, identity); err != nil {
 		return err // before a room is made for nobody
 	}
-	if err := rs.notCompanion(ctx, room, identity); err != nil {
+	if err := rs.requireNoCompanion(ctx, room, identity); err != nil {
 		return err
 	}
 	var to *Room
-	if err := rs.open(ctx, destination, nil, func(r *Room) error { to = r; return nil }); err != nil {
+	if err := rs.withRoomCreated(ctx, destination, nil, func(r *Room) error { to = r; return nil }); err != nil {
 		return err
 	}
-	begun := make(chan error, 1)
-	_, err := rs.about(ctx, room, identity, func(p *Participant) error {
+	result := make(chan error, 1)
+	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		switch {
 		case p.forwarding.source != nil:
 			return errForwarded
 		case p.forwarding.mirrors[destination] != nil:
-			begun <- nil
+			result <- nil
 		default:
-			p.forwarding.show(to, begun)
+			p.forwarding.startMirror(to, result)
 		}
 		return nil
 	})
@@ -90,7 +90,7 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 		return err
 	}
 	select {
-	case err := <-begun:
+	case err := <-result:
 		return err
 	case <-to.loop.Done():
 		return errRoomClosed
@@ -99,85 +99,85 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	}
 }
 
-// show begins to show the participant in the other room, and sends the outcome to begun.
-func (fw *forwarding) show(to *Room, begun chan<- error) {
+// show begins to show the participant in the other room, and sends the outcome to result.
+func (fw *forwarding) startMirror(to *Room, result chan<- error) {
 	p := fw.p
 	req := p.req
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
 	req.AutoSubscribe, req.AutoSubscribeData = false, false
-	f := &forward{from: p, to: to, mirror: blankParticipant(to, req, nil)}
+	f := &mirrorLink{from: p, to: to, mirror: blankParticipant(to, req, nil)}
 	f.mirror.forwarding.source = f
 	f.mirror.data.out.close() // nobody would read it
 	if fw.mirrors == nil {
-		fw.mirrors = map[string]*forward{}
+		fw.mirrors = map[string]*mirrorLink{}
 	}
 	fw.mirrors[to.info.Name] = f
-	is := fw.state()
-	if !to.loop.Post(func() { begun <- f.begin(is) }) {
+	state := fw.snapshot()
+	if !to.loop.Post(func() { result <- f.admit(state) }) {
 		delete(fw.mirrors, to.info.Name)
 		f.mirror.cancel()
-		begun <- errRoomClosed
+		result <- errRoomClosed
 	}
 }
 
 // begin admits the mirror. Like the other methods of forward it runs on the loop of the mirror's room.
-func (f *forward) begin(is *mirrorState) error {
-	refused := f.to.admits(f.mirror.req)
+func (f *mirrorLink) admit(state *mirrorState) error {
+	refused := f.to.checkCapacity(f.mirror.req)
 	if refused == nil && f.to.participants[f.mirror.identity()] != nil {
-		refused = errTaken
+		refused = errIdentityTaken
 	}
 	if refused != nil {
 		f.mirror.closed = true
 		f.mirror.cancel()
-		f.forget()
+		f.unlink()
 		return refused
 	}
-	f.to.enroll(f.mirror)
-	f.mirror.forwarding.apply(is)
-	f.to.peopleChanged()
+	f.to.addParticipant(f.mirror)
+	f.mirror.forwarding.apply(state)
+	f.to.countsChanged()
 	return nil
 }
 
 // forget removes the mirror from what the source knows.
-func (f *forward) forget() {
+func (f *mirrorLink) unlink() {
 	f.from.onLoop(func(p *Participant) {
 		if p.forwarding.mirrors[f.to.info.Name] != f {
 			return
 		}
 		delete(p.forwarding.mirrors, f.to.info.Name)
 		for _, pub := range p.publishing.publications {
-			delete(pub.elsewhere, f)
-			p.room.rewatched[pub] = true
+			delete(pub.mirrorDemands, f)
+			p.room.dirtyDemand[pub] = true
 		}
 	})
 }
 
 // state returns the state that mirrors of the participant are to show.
-func (fw *forwarding) state() *mirrorState {
+func (fw *forwarding) snapshot() *mirrorState {
 	p := fw.p
-	is := &mirrorState{info: proto.CloneOf(p.info), policy: p.publishing.policy, lost: p.mediaLost()}
+	state := &mirrorState{info: proto.CloneOf(p.info), policy: p.publishing.policy, lost: p.mediaLost()}
 	for _, t := range p.publishing.pending {
 		if t.public {
-			is.pending = append(is.pending, &pendingTrack{info: proto.CloneOf(t.info), public: true})
+			state.pending = append(state.pending, &pendingTrack{info: proto.CloneOf(t.info), public: true})
 		}
 	}
 	for _, pub := range p.publishing.publications {
 		t := mirrorTrack{info: proto.CloneOf(pub.info)}
 		for _, c := range pub.codecs {
-			t.codecs = append(t.codecs, publishedCodec{receiver: c.receiver, fmtp: c.fmtp, told: watched(livekit.VideoQuality_HIGH)})
+			t.codecs = append(t.codecs, publishedCodec{receiver: c.receiver, fmtp: c.fmtp, requested: demandLevel(livekit.VideoQuality_HIGH)})
 		}
-		is.tracks = append(is.tracks, t)
+		state.tracks = append(state.tracks, t)
 	}
-	return is
+	return state
 }
 
 // update brings the participant's mirrors up to date.
-func (fw *forwarding) update() {
+func (fw *forwarding) syncMirrors() {
 	for _, f := range fw.mirrors {
-		is := fw.state()
+		state := fw.snapshot()
 		f.to.loop.Post(func() {
 			if !f.mirror.closed {
-				f.mirror.forwarding.apply(is)
+				f.mirror.forwarding.apply(state)
 			}
 		})
 	}
@@ -190,47 +190,47 @@ func (fw *forwarding) end(reason livekit.DisconnectReason) {
 	}
 	clear(fw.mirrors)
 	if fw.source != nil {
-		fw.source.forget()
+		fw.source.unlink()
 	}
 }
 
 // apply gives a mirror the state of its source, and announces it.
-func (fw *forwarding) apply(is *mirrorState) {
+func (fw *forwarding) apply(state *mirrorState) {
 	p := fw.p
 	sid, version, joined, joinedMs := p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs
 	publishes, active := p.info.IsPublisher, p.info.State == livekit.ParticipantInfo_ACTIVE
-	p.info = is.info
+	p.info = state.info
 	p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs = sid, version, joined, joinedMs
 	p.info.KindDetails = append(p.info.KindDetails, livekit.ParticipantInfo_FORWARDED)
 	if now := p.info.IsPublisher; now != publishes {
 		p.info.IsPublisher = publishes
 		p.setPublisher(now)
 	}
-	added := p.publishing.mirror(is)
+	added := p.publishing.mirror(state)
 	p.room.announce(p, false)
 	if !active && p.info.State == livekit.ParticipantInfo_ACTIVE {
 		p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
 	}
 	for _, pub := range added {
-		p.room.list(pub)
+		p.room.addPublication(pub)
 		p.room.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	}
 	for _, pub := range p.publishing.publications {
-		p.room.offerToAll(pub) // also for a policy that has changed
-		p.room.rewatched[pub] = true
+		p.room.reconcileSubscribers(pub) // also for a policy that has changed
+		p.room.dirtyDemand[pub] = true
 	}
-	fw.lost = is.lost
-	p.noteLost()
+	fw.lost = state.lost
+	p.updateMediaLost()
 }
 
 // mirror makes the tracks of a mirror those of its source, and returns the ones that are new. The caller announces them.
-func (pb *publishing) mirror(is *mirrorState) (added []*Publication) {
-	pb.policy, pb.pending = is.policy, is.pending
+func (pb *publishing) mirror(state *mirrorState) (added []*Publication) {
+	pb.policy, pb.pending = state.policy, state.pending
 	gone := map[string]bool{}
 	for sid := range pb.publications {
 		gone[sid] = true
 	}
-	for _, t := range is.tracks {
+	for _, t := range state.tracks {
 		delete(gone, t.info.Sid)
 		if pub := pb.publications[t.info.Sid]; pub != nil {
 			pub.mirror(t)
@@ -262,37 +262,37 @@ func (pub *Publication) mirror(t mirrorTrack) {
 		if stops {
 			c.stop()
 		}
-		c.info, c.receiver, c.fmtp, c.told = t.info.Codecs[i], now.receiver, now.fmtp, now.told
+		c.info, c.receiver, c.fmtp, c.requested = t.info.Codecs[i], now.receiver, now.fmtp, now.requested
 	}
 }
 
-// tellWatched reports to the source's room what is watched of a track in the mirror's room.
-func (f *forward) tellWatched(pub *Publication) {
-	sid, here := pub.info.Sid, make([]watched, len(pub.codecs))
+// reportDemand reports to the source's room what is watched of a track in the mirror's room.
+func (f *mirrorLink) reportDemand(pub *Publication) {
+	sid, demand := pub.info.Sid, make([]demandLevel, len(pub.codecs))
 	for i, c := range pub.codecs {
-		here[i] = c.demand()
+		demand[i] = c.demand()
 	}
-	if slices.Equal(here, pub.toldWatched) {
+	if slices.Equal(demand, pub.reportedDemand) {
 		return
 	}
-	pub.toldWatched = here
+	pub.reportedDemand = demand
 	f.from.onLoop(func(p *Participant) {
 		source := p.publishing.publications[sid]
 		if source == nil || p.forwarding.mirrors[f.to.info.Name] != f {
 			return
 		}
-		if source.elsewhere == nil {
-			source.elsewhere = map[*forward][]watched{}
+		if source.mirrorDemands == nil {
+			source.mirrorDemands = map[*mirrorLink][]demandLevel{}
 		}
-		source.elsewhere[f] = here
-		p.room.rewatched[source] = true
+		source.mirrorDemands[f] = demand
+		p.room.dirtyDemand[source] = true
 	})
 }
 
-// watchedElsewhere returns how much of codec c is watched in other rooms.
-func (c *publishedCodec) watchedElsewhere() watched {
-	top := unwatched
-	for _, w := range c.pub.elsewhere {
+// mirrorDemand returns how much of codec c is watched in other rooms.
+func (c *publishedCodec) mirrorDemand() demandLevel {
+	top := noDemand
+	for _, w := range c.pub.mirrorDemands {
 		if i := slices.Index(c.pub.codecs, c); i >= 0 && i < len(w) {
 			top = max(top, w[i])
 		}
@@ -300,8 +300,8 @@ func (c *publishedCodec) watchedElsewhere() watched {
 	return top
 }
 
-// tellLevel tells the mirrors how loud the participant is: reading a level resets it, so they cannot read it themselves.
-func (fw *forwarding) tellLevel() {
+// sendLevelToMirrors tells the mirrors how loud the participant is: reading a level resets it, so they cannot read it themselves.
+func (fw *forwarding) sendLevelToMirrors() {
 	for _, f := range fw.mirrors {
 		level := fw.p.publishing.level
 		f.to.loop.Post(func() { f.mirror.forwarding.level = level })

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// house is rooms on a loopback socket, with what has happened in them.
-type house struct {
+// harness is rooms on a loopback socket, with what has happened in them.
+type harness struct {
 	*Rooms
 	t testing.TB
 
@@ -30,7 +30,7 @@ type house struct {
 	events []Event
 }
 
-func newHouse(t testing.TB, change ...func(*Options)) *house {
+func newHarness(t testing.TB, change ...func(*Options)) *harness {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -40,7 +40,7 @@ func newHouse(t testing.TB, change ...func(*Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t}
+	h := &harness{t: t}
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -71,7 +71,7 @@ func newHouse(t testing.TB, change ...func(*Options)) *house {
 }
 
 // published lists the tracks that became public.
-func (h *house) published() []*livekit.TrackInfo {
+func (h *harness) published() []*livekit.TrackInfo {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var tracks []*livekit.TrackInfo
@@ -154,7 +154,7 @@ func (s *sink) answers() []string {
 }
 
 // guest is a client with one bare connection, which can do what proper clients do not.
-type guest struct {
+type testClient struct {
 	*Session
 	t    testing.TB
 	sink *sink
@@ -163,9 +163,9 @@ type guest struct {
 	tamper func(sdp string) string // changes the server's answer before it is applied; may be nil
 }
 
-func (h *house) join(req JoinRequest) *guest {
+func (h *harness) join(req JoinRequest) *testClient {
 	h.t.Helper()
-	g := &guest{t: h.t, sink: &sink{}}
+	g := &testClient{t: h.t, sink: &sink{}}
 	var err error
 	if g.Session, err = h.Join(h.t.Context(), req, g.sink); err != nil {
 		h.t.Fatalf("%s does not join: %v", req.Identity, err)
@@ -180,7 +180,7 @@ func (h *house) join(req JoinRequest) *guest {
 	return g
 }
 
-func (g *guest) say(m *livekit.SignalRequest) {
+func (g *testClient) send(m *livekit.SignalRequest) {
 	g.t.Helper()
 	if err := g.Handle(g.t.Context(), m); err != nil {
 		g.t.Fatalf("%v: %v", m, err)
@@ -188,7 +188,7 @@ func (g *guest) say(m *livekit.SignalRequest) {
 }
 
 // sends adds a track with that client id and sends samples on it until the test ends.
-func (g *guest) sends(mime, cid string) {
+func (g *testClient) sendMedia(mime, cid string) {
 	g.t.Helper()
 	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mime}, cid, "stream")
 	if err != nil {
@@ -215,7 +215,7 @@ func (g *guest) sends(mime, cid string) {
 }
 
 // negotiate offers what was added and applies the answer.
-func (g *guest) negotiate() {
+func (g *testClient) negotiate() {
 	g.t.Helper()
 	offer, err := g.pc.CreateOffer(nil)
 	if err != nil {
@@ -227,7 +227,7 @@ func (g *guest) negotiate() {
 	}
 	<-gathered
 	before := len(g.sink.answers())
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
 	eventually(g.t, "an answer", func() bool { return len(g.sink.answers()) > before })
 	answer := g.sink.answers()[before]
 	if g.tamper != nil {
@@ -239,7 +239,7 @@ func (g *guest) negotiate() {
 }
 
 // state runs f where p's state may be looked at.
-func (g *guest) state(f func(p *Participant)) {
+func (g *testClient) inspect(f func(p *Participant)) {
 	g.t.Helper()
 	if err := g.room.loop.Do(g.t.Context(), func() { f(g.participant) }); err != nil {
 		g.t.Fatal(err)
@@ -248,7 +248,7 @@ func (g *guest) state(f func(p *Participant)) {
 
 // settle waits until the worker of t has done what it was asked to. A large message makes a client wait for what is queued,
 // here for something that changes nothing.
-func (t *Transport) settle(ctx context.Context) {
+func (t *Transport) waitForWorker(ctx context.Context) {
 	t.UseTCP(false)
 	t.CatchUp(ctx, math.MaxInt)
 }

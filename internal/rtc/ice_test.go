@@ -9,7 +9,7 @@ import (
 
 // The server is ICE-lite, except towards who asks for more and Firefox (docs/protocol.md, 2.10).
 func TestFullICEIsForFirefoxAndClientsThatAskForIt(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	for name, tt := range map[string]struct {
 		change func(*JoinRequest)
 		full   bool
@@ -32,8 +32,8 @@ func TestFullICEIsForFirefoxAndClientsThatAskForIt(t *testing.T) {
 
 // What is neither sound nor picture is no track, and the client is told which request that was.
 func TestTrackOfAnotherKindIsRefused(t *testing.T) {
-	ada := newHouse(t).join(request("ada"))
-	ada.say(addTrack("d", livekit.TrackType_DATA, livekit.TrackSource_UNKNOWN))
+	ada := newHarness(t).join(request("ada"))
+	ada.send(addTrack("d", livekit.TrackType_DATA, livekit.TrackSource_UNKNOWN))
 	refused := func(m *livekit.SignalResponse) bool {
 		r := m.GetRequestResponse()
 		return r.GetReason() == livekit.RequestResponse_UNSUPPORTED_TYPE && r.GetAddTrack().GetCid() == "d"

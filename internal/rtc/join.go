@@ -110,7 +110,7 @@ func (req *JoinRequest) dependent() bool {
 
 // begin sends the first messages in the order that clients need (docs/protocol.md, 2.1): the join, then the tracks, then
 // the answers to the requests that came with the join.
-func (p *Participant) begin() {
+func (p *Participant) sendInitialMessages() {
 	p.info.State = livekit.ParticipantInfo_JOINED
 	p.send(joinMessage(p.joinResponse()))
 	p.conn.deadline = p.room.after(joinTimeout, func() {
@@ -122,7 +122,7 @@ func (p *Participant) begin() {
 	if p.info.Metadata != "" || len(p.info.Attributes) > 0 {
 		p.room.announce(p, false)
 	} else {
-		p.room.after(p.room.rooms.opts.introduction, p.introduce)
+		p.room.after(p.room.rooms.opts.announceDelay, p.announceIfNew)
 	}
 	p.room.reconcile(p)
 	p.data.reconcile()
@@ -131,22 +131,22 @@ func (p *Participant) begin() {
 			p.publishing.addTrack(t)
 		}
 		if p.req.Offer.GetSdp() != "" {
-			p.publishing.takeOffer(p.req.Offer)
+			p.publishing.handleOffer(p.req.Offer)
 		}
 	} else if p.conn.subscriberFirst {
 		p.data.openChannels()
-		p.room.stale[p] = true // the first offer goes out with or without tracks
+		p.room.dirtyTransports[p] = true // the first offer goes out with or without tracks
 	}
 	p.refreshToken()
 }
 
-// introductionDelay is the time after which others learn of a participant whose media has not connected: LiveKit sends
+// defaultAnnounceDelay is the time after which others learn of a participant whose media has not connected: LiveKit sends
 // updates about all participants that publish nothing every 3 s (pkg/rtc/room.go). Most connect sooner, and are announced
 // once, as active.
-const introductionDelay = 3 * time.Second
+const defaultAnnounceDelay = 3 * time.Second
 
 // introduce announces p if it has never been announced.
-func (p *Participant) introduce() {
+func (p *Participant) announceIfNew() {
 	if !p.closed && p.info.Version == 0 {
 		p.room.announce(p, false)
 	}
@@ -167,7 +167,7 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 	return &livekit.JoinResponse{
 		Room:                 r.snapshot(),
 		Participant:          p.snapshot(),
-		OtherParticipants:    p.others(),
+		OtherParticipants:    p.otherParticipants(),
 		ServerVersion:        server.GetVersion(),
 		ServerInfo:           server,
 		SubscriberPrimary:    p.conn.subscriberFirst,
@@ -175,14 +175,14 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		PingInterval:         pingInterval,
 		PingTimeout:          pingTimeout,
 		SifTrailer:           r.sifTrailer,
-		EnabledPublishCodecs: p.quirks.publish,
+		EnabledPublishCodecs: p.quirks.publishable,
 		FastPublish:          p.info.Permission.GetCanPublish() && !p.conn.prefersTCP(),
 		// No ICE servers: every address of ours is one that the client can reach or not, whatever it knows of its own.
 	}
 }
 
 // others returns the participants that p learns of as it joins.
-func (p *Participant) others() []*livekit.ParticipantInfo {
+func (p *Participant) otherParticipants() []*livekit.ParticipantInfo {
 	var all []*livekit.ParticipantInfo
 	for _, o := range p.room.participants {
 		if o != p && !o.hidden() {

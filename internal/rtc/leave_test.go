@@ -9,10 +9,10 @@ import (
 // TestLeaveCountsAfterTheMediaHasEnded: a client that closes its media connection and says that it leaves has left by its own
 // will, whichever is heard first. One that says nothing is asked to resume.
 func TestLeaveCountsAfterTheMediaHasEnded(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	for _, g := range []*guest{ada, bo} {
-		g.state(func(p *Participant) {
+	for _, g := range []*testClient{ada, bo} {
+		g.inspect(func(p *Participant) {
 			p.activate()
 			p.conn.lostMedia(true)
 		})
@@ -20,7 +20,7 @@ func TestLeaveCountsAfterTheMediaHasEnded(t *testing.T) {
 			t.Error("what the client says next is not heard")
 		}
 	}
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	h.mu.Lock()
 	last := h.events[len(h.events)-1]
 	h.mu.Unlock()

@@ -12,15 +12,15 @@ import (
 
 // What a client says of tracks is remembered within bounds.
 func TestChoicesOfUnknownTracksAreBounded(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	m := h.join(request("mallory"))
 	long := strings.Repeat("x", 100_000)
 	sids := []string{long, "TR_" + long, "TR_VCabc"}
-	m.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{TrackSids: sids}}})
-	m.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{TrackSids: sids, Disabled: true}}})
-	m.state(func(p *Participant) {
-		if len(p.subscribing.chosen) != 1 || len(p.subscribing.settings) != 1 {
-			t.Errorf("%d choices and %d settings kept, want those of the one track that can exist", len(p.subscribing.chosen), len(p.subscribing.settings))
+	m.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{TrackSids: sids}}})
+	m.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{TrackSids: sids, Disabled: true}}})
+	m.inspect(func(p *Participant) {
+		if len(p.subscribing.choices) != 1 || len(p.subscribing.settings) != 1 {
+			t.Errorf("%d choices and %d settings kept, want those of the one track that can exist", len(p.subscribing.choices), len(p.subscribing.settings))
 		}
 		if s := p.subscribing.settings["TR_VCabc"]; s == nil || !s.Disabled || len(s.TrackSids) != 0 {
 			t.Errorf("kept settings %.100v", s)
@@ -30,21 +30,21 @@ func TestChoicesOfUnknownTracksAreBounded(t *testing.T) {
 
 // However much is remembered of tracks that are gone, or never were, what is said of one that is there counts.
 func TestChoiceOfAnExistingTrackCountsBeyondTheBound(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
 	req.AutoSubscribe = false
 	bo := h.join(req)
-	pub := ada.showTrack(livekit.TrackType_AUDIO)
-	bo.state(func(p *Participant) {
-		for i := range maxRemembered {
+	pub := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
+	bo.inspect(func(p *Participant) {
+		for i := range maxTrackChoices {
 			sid := fmt.Sprint("TR_gone", i)
-			p.subscribing.chosen[sid], p.subscribing.settings[sid] = false, &livekit.UpdateTrackSettings{}
+			p.subscribing.choices[sid], p.subscribing.settings[sid] = false, &livekit.UpdateTrackSettings{}
 		}
 		p.subscribing.updateSettings(&livekit.UpdateTrackSettings{TrackSids: []string{pub.info.Sid}, Disabled: true})
-		p.subscribing.choose(&livekit.UpdateSubscription{TrackSids: []string{pub.info.Sid}, Subscribe: true})
+		p.subscribing.updateSubscription(&livekit.UpdateSubscription{TrackSids: []string{pub.info.Sid}, Subscribe: true})
 	})
-	bo.state(func(p *Participant) {
+	bo.inspect(func(p *Participant) {
 		switch s := p.subscribing.subscriptions[pub.info.Sid]; {
 		case s == nil:
 			t.Error("not subscribed")
@@ -56,28 +56,28 @@ func TestChoiceOfAnExistingTrackCountsBeyondTheBound(t *testing.T) {
 
 // What was said of a track is forgotten with it, or a long call would fill the memory of choices.
 func TestChoiceIsForgottenWithItsTrack(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	ada.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
-	ada.sends(webrtc.MimeTypeOpus, "a")
+	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	ada.sendMedia(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
 	sid := h.published()[0].Sid
-	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{TrackSids: []string{sid}}}})
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	bo.state(func(p *Participant) {
-		if len(p.subscribing.chosen) != 0 {
-			t.Errorf("still remembers %v", p.subscribing.chosen)
+	bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{TrackSids: []string{sid}}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	bo.inspect(func(p *Participant) {
+		if len(p.subscribing.choices) != 0 {
+			t.Errorf("still remembers %v", p.subscribing.choices)
 		}
 	})
 }
 
 func TestAnnouncedTracksAreBounded(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	m := h.join(request("mallory"))
 	req := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
 	req.GetAddTrack().Name = strings.Repeat("x", 100_000)
-	m.say(req)
+	m.send(req)
 	refused := func(m *livekit.SignalResponse) bool {
 		return m.GetRequestResponse().GetReason() == livekit.RequestResponse_LIMIT_EXCEEDED
 	}
@@ -86,10 +86,10 @@ func TestAnnouncedTracksAreBounded(t *testing.T) {
 	}
 }
 
-// publishesOn gives g a publisher connection that calls hook on its worker when it has answered an offer.
-func (g *guest) publishesOn(hook func()) {
+// setAnswerHook gives g a publisher connection that calls hook on its worker when it has answered an offer.
+func (g *testClient) setAnswerHook(hook func()) {
 	g.t.Helper()
-	g.state(func(p *Participant) {
+	g.inspect(func(p *Participant) {
 		hooks := p.conn.hooks(livekit.SignalTarget_PUBLISHER)
 		hooks.Answer = func(*livekit.SessionDescription) { hook() }
 		t, err := p.room.rooms.engine.NewTransport(p.conn.options(livekit.SignalTarget_PUBLISHER), hooks, p.log)
@@ -101,7 +101,7 @@ func (g *guest) publishesOn(hook func()) {
 }
 
 // offer makes g offer to receive video.
-func (g *guest) offer() *livekit.SignalRequest {
+func (g *testClient) newOffer() *livekit.SignalRequest {
 	g.t.Helper()
 	if _, err := g.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo); err != nil {
 		g.t.Fatal(err)
@@ -115,11 +115,11 @@ func (g *guest) offer() *livekit.SignalRequest {
 
 // A client that sends faster than its connection can work waits for it; the queue does not grow.
 func TestFloodingClientWaitsForItsConnection(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	m := h.join(request("mallory"))
 	gate, busy := make(chan struct{}), make(chan struct{})
-	m.publishesOn(func() { close(busy); <-gate })
-	m.say(m.offer())
+	m.setAnswerHook(func() { close(busy); <-gate })
+	m.send(m.newOffer())
 	<-busy // what is queued from here on stays queued
 	const flood, most = 200, 18
 	sent := make(chan error, flood)
@@ -130,7 +130,7 @@ func TestFloodingClientWaitsForItsConnection(t *testing.T) {
 	}()
 	eventually(t, "candidates are queued", func() bool { return len(sent) > most/2 })
 	for range 100 {
-		m.state(func(*Participant) {})
+		m.inspect(func(*Participant) {})
 	}
 	if n := len(sent); n > most {
 		t.Errorf("%d candidates were taken while the connection was busy", n)
@@ -151,16 +151,16 @@ func addCandidate(text string) *livekit.SignalRequest {
 
 // A mistake of ours that some SDP brings out ends that client's negotiation, not the process.
 func TestPanicInNegotiationEndsThatClientOnly(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, m := h.join(request("ada")), h.join(request("mallory"))
-	m.publishesOn(func() { panic("a mistake") })
-	m.say(m.offer())
+	m.setAnswerHook(func() { panic("a mistake") })
+	m.send(m.newOffer())
 	eventually(t, "mallory has to begin anew", func() bool {
 		return m.sink.ended() && m.sink.got(func(r *livekit.SignalResponse) bool {
 			return r.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 		})
 	})
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		if p.closed || len(p.room.participants) != 1 {
 			t.Error("ada was touched by it")
 		}
@@ -194,15 +194,15 @@ func TestHostileDescriptionEndsInALeave(t *testing.T) {
 		"many candidates": good.SDP + strings.Repeat("a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", 33),
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			req := request("mallory")
 			req.SinglePC = len(name)%2 == 0
 			m := h.join(req)
-			m.say(addCandidate("garbage"))
-			m.say(addCandidate("candidate:1 1 udp 1 example.invalid 9 typ host"))
-			m.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{Answer: &livekit.SessionDescription{Type: "answer", Sdp: text}}})
+			m.send(addCandidate("garbage"))
+			m.send(addCandidate("candidate:1 1 udp 1 example.invalid 9 typ host"))
+			m.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{Answer: &livekit.SessionDescription{Type: "answer", Sdp: text}}})
 			for range 3 {
-				m.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: text}}})
+				m.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: text}}})
 			}
 			eventually(t, "an answer or a Leave", func() bool {
 				return m.sink.got(func(r *livekit.SignalResponse) bool { return r.GetLeave() != nil || r.GetAnswer() != nil })
@@ -228,10 +228,10 @@ func FuzzHandle(f *testing.F) {
 		if proto.Unmarshal(raw, m) != nil {
 			return
 		}
-		h := newHouse(t)
+		h := newHarness(t)
 		ada, mallory := h.join(request("ada")), h.join(request("mallory"))
-		mallory.say(m)
-		ada.state(func(p *Participant) {
+		mallory.send(m)
+		ada.inspect(func(p *Participant) {
 			if p.closed {
 				t.Error("ada's room has ended")
 			}

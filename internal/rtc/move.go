@@ -17,9 +17,9 @@ import (
 // in, touches the successor.
 
 var (
-	errSameRoom  = fault.New(fault.Invalid, "destination room cannot be the same as source room")
-	errCompanion = fault.New(fault.Invalid, "this is a connection that only publishes; it goes where its participant goes")
-	errReturning = fault.New(fault.Unavailable, "the participant's connection is interrupted; try again in a moment")
+	errSameRoom    = fault.New(fault.Invalid, "destination room cannot be the same as source room")
+	errCompanion   = fault.New(fault.Invalid, "this is a connection that only publishes; it goes where its participant goes")
+	errInterrupted = fault.New(fault.Unavailable, "the participant's connection is interrupted; try again in a moment")
 )
 
 // Move takes a participant to another room, which is made if it does not exist. Older clients have to join it themselves.
@@ -34,26 +34,26 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	if err != nil {
 		return err
 	}
-	if err := rs.notCompanion(ctx, room, identity); err != nil {
+	if err := rs.requireNoCompanion(ctx, room, identity); err != nil {
 		return err
 	}
 	var to *Room
-	err = rs.open(ctx, destination, nil, func(r *Room) error {
+	err = rs.withRoomCreated(ctx, destination, nil, func(r *Room) error {
 		to = r
-		return r.admits(JoinRequest{Identity: identity, Info: who})
+		return r.checkCapacity(JoinRequest{Identity: identity, Info: who})
 	})
 	if err != nil {
 		return err
 	}
-	rs.bans.lift(destination, identity) // the back end wants it there
-	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
+	rs.bans.remove(destination, identity) // the back end wants it there
+	_, err = rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		switch {
 		case p.forwarding.source != nil:
 			return errForwarded
 		case p.conn.sink == nil:
-			return errReturning
+			return errInterrupted
 		case !p.quirks.roomMoved || p.info.State != livekit.ParticipantInfo_ACTIVE:
-			p.sendAway(destination)
+			p.redirectTo(destination)
 		default:
 			p.moveTo(to)
 		}
@@ -62,8 +62,8 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	return err
 }
 
-// sendAway gives the client a token for the other room and makes it join with that.
-func (p *Participant) sendAway(destination string) {
+// redirectTo gives the client a token for the other room and makes it join with that.
+func (p *Participant) redirectTo(destination string) {
 	if t := p.mintToken(destination); t != "" {
 		p.send(refreshTokenMessage(t))
 	}
@@ -74,13 +74,13 @@ func (p *Participant) sendAway(destination string) {
 // moveTo hands everything p has over to a successor in the other room. It runs on the loop of p's room.
 func (p *Participant) moveTo(to *Room) {
 	successor := p.newSuccessor(to)
-	p.subscribing.handOver(&successor.subscribing)
-	p.publishing.handOver(&successor.publishing)
-	p.data.handOver(&successor.data)
-	p.conn.handOver(&successor.conn)
+	p.subscribing.transferTo(&successor.subscribing)
+	p.publishing.transferTo(&successor.publishing)
+	p.data.transferTo(&successor.data)
+	p.conn.transferTo(&successor.conn)
 
-	taken := to.loop.Post(func() { to.takeIn(successor) })
-	p.successor.Store(successor) // events of p go there from here on, after takeIn
+	taken := to.loop.Post(func() { to.admitMoved(successor) })
+	p.successor.Store(successor) // events of p go there from here on, after admitMoved
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if !taken { // the other room has just ended
 		successor.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
@@ -99,12 +99,12 @@ func (p *Participant) newSuccessor(to *Room) *Participant {
 	return successor
 }
 
-// passTo makes the publication that the track becomes in its owner's successor, with the same Receivers.
-func (pub *Publication) passTo(owner *Participant) *Publication {
-	next := &Publication{owner: owner, info: proto.CloneOf(pub.info), cids: pub.cids, regressed: pub.regressed, told: pub.told}
+// transferTo makes the publication that the track becomes in its owner's successor, with the same Receivers.
+func (pub *Publication) transferTo(owner *Participant) *Publication {
+	next := &Publication{owner: owner, info: proto.CloneOf(pub.info), cids: pub.cids, backupOnly: pub.backupOnly, trackSubscribedSent: pub.trackSubscribedSent}
 	for i, c := range pub.codecs {
 		now := &publishedCodec{
-			pub: next, info: next.info.Codecs[i], section: c.section, receiver: c.receiver, fmtp: c.fmtp, streams: c.streams, told: c.told,
+			pub: next, info: next.info.Codecs[i], section: c.section, receiver: c.receiver, fmtp: c.fmtp, streams: c.streams, requested: c.requested,
 		}
 		c.successor = now
 		c.receiver = nil // it goes on; unpublish would end it
@@ -113,8 +113,8 @@ func (pub *Publication) passTo(owner *Participant) *Publication {
 	return next
 }
 
-// takeIn admits a successor, which has connections already.
-func (r *Room) takeIn(p *Participant) {
+// admitMoved admits a successor, which has connections already.
+func (r *Room) admitMoved(p *Participant) {
 	if r.closed {
 		p.closed = true
 		p.sendLeave(livekit.DisconnectReason_ROOM_CLOSED, livekit.LeaveRequest_DISCONNECT)
@@ -122,30 +122,30 @@ func (r *Room) takeIn(p *Participant) {
 		r.rooms.wg.Go(p.conn.closeTransports) // ends when the connections have closed; this room may wait for nothing any more
 		return
 	}
-	r.enroll(p)
+	r.addParticipant(p)
 	p.send(roomMovedMessage(p.roomMoved()))
-	p.conn.deadline = r.after(lostTimeout, p.conn.checkReturn) // if its connection was lost just now
+	p.conn.deadline = r.after(returnTimeout, p.conn.removeIfDisconnected) // if its connection was lost just now
 	p.data.enterRoom()
 	r.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
 	r.announce(p, false)
-	r.peopleChanged()
+	r.countsChanged()
 	for _, pub := range p.publishing.publications {
 		r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
-		r.list(pub)
-		r.offerToAll(pub)
-		r.rewatched[pub] = true
+		r.addPublication(pub)
+		r.reconcileSubscribers(pub)
+		r.dirtyDemand[pub] = true
 	}
-	p.data.offerTracks()
+	p.data.reconcileSubscribers()
 	r.reconcile(p)
 	p.data.reconcile()
-	r.stale[p] = true // what it received before goes with the same negotiation
+	r.dirtyTransports[p] = true // what it received before goes with the same negotiation
 	p.refreshToken()
 	p.log.Info("participant moved here")
 }
 
 func (p *Participant) roomMoved() *livekit.RoomMovedResponse {
 	return &livekit.RoomMovedResponse{
-		Room: p.room.snapshot(), Token: p.mintToken(p.room.info.Name), Participant: p.snapshot(), OtherParticipants: p.others(),
+		Room: p.room.snapshot(), Token: p.mintToken(p.room.info.Name), Participant: p.snapshot(), OtherParticipants: p.otherParticipants(),
 	}
 }
 

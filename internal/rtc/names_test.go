@@ -12,7 +12,7 @@ import (
 
 // Back ends choose display names and identities. The first are shown as far as they can be, the second never change.
 func TestDisplayNamesAreNormalizedAndIdentitiesKept(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	for identity, names := range map[string][2]string{
 		"ada": {" Cafe\u0301 \u202eAda\u202c\u200b ", "Café Ada"}, "e\u0301\u200bve": {"\u200b", ""}, "\u202ebo": {"👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"},
 	} {
@@ -35,31 +35,31 @@ func TestDisplayNamesAreNormalizedAndIdentitiesKept(t *testing.T) {
 
 // The JS SDK's setName waits until its own participant is called exactly as it asked. Others see the form of all names.
 func TestClientSeesItsOwnNameAsItAsked(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	watch, ada := &sink{}, &sink{}
-	h.inRoom(func(r *Room) {
-		r.bring(bare(r, "watch", watch))
-		p := r.bring(bare(r, "ada", ada))
+	h.runInRoom(func(r *Room) {
+		r.admitActive(bareParticipant(r, "watch", watch))
+		p := r.admitActive(bareParticipant(r, "ada", ada))
 		p.info.Permission.CanUpdateMetadata = true
 		for _, asked := range []string{"Bob ", "Jose\u0301", "A  B", "Bob"} {
 			for _, o := range r.participants { // whose news come in one update with ada's
 				r.announce(o, true)
 			}
 			p.handle(updateMetadata(&livekit.UpdateParticipantMetadata{Name: asked}))
-			r.tellNews(true)
+			r.flushUpdates(true)
 			r.announce(p, true) // of another change
-			r.tellNews(true)
+			r.flushUpdates(true)
 			own, others := ada.lastInfo("ada").GetName(), watch.lastInfo("ada").GetName()
 			if own != asked || others != name.Shown(asked) {
 				t.Errorf("who asked for %+q is told %+q, and others %+q", asked, own, others)
 			}
 		}
 		p.handle(updateMetadata(&livekit.UpdateParticipantMetadata{Name: "Bob "}))
-		p.sendEverything()
+		p.sendFullState()
 		if own := ada.lastInfo("ada").GetName(); own != "Bob " {
 			t.Errorf("after a resume it is told %+q", own)
 		}
-		err := p.describe("Ada ", "", nil) // a back end's choice
+		err := p.applyChange("Ada ", "", nil) // a back end's choice
 		r.announce(p, true)
 		if own := ada.lastInfo("ada").GetName(); err != nil || own != "Ada" {
 			t.Errorf("of a back end's name it is told %+q, %v", own, err)
@@ -69,7 +69,7 @@ func TestClientSeesItsOwnNameAsItAsked(t *testing.T) {
 
 // NFC may make a name longer than names may be. The token by which the participant returns is good all the same.
 func TestParticipantWhoseNameGrewByNFCCanReturn(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("ada")
 	req.Info.Name = strings.Repeat("\u0958", 85)
 	for _, how := range []string{"joined", "returned"} {
@@ -88,7 +88,7 @@ func TestParticipantWhoseNameGrewByNFCCanReturn(t *testing.T) {
 
 // No room is made under a name in another form than the one that it would be looked up in.
 func TestRoomNameInAnotherFormIsRefused(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	for _, room := range []string{" sp ", "cafe\u0301", "a\u200b", "\u200b", "\u202eabc", ".."} {
 		req := request("bo")
@@ -108,5 +108,5 @@ func TestRoomNameInAnotherFormIsRefused(t *testing.T) {
 	if n := h.Count(); n != 1 {
 		t.Errorf("there are %d rooms, want that of ada", n)
 	}
-	ada.state(func(*Participant) {})
+	ada.inspect(func(*Participant) {})
 }

@@ -52,11 +52,11 @@ type ObservedCodec struct {
 // observation holds what one Observer knows.
 type observation struct {
 	observer Observer
-	known    map[*Publication]*knownTrack
+	notified map[*Publication]*notifiedTrack
 }
 
-// knownTrack is the state of a track of which an Observer was notified last.
-type knownTrack struct {
+// notifiedTrack is the state of a track of which an Observer was notified last.
+type notifiedTrack struct {
 	muted     bool
 	receivers []*sfu.Receiver // by codec; nil where none comes
 }
@@ -67,10 +67,10 @@ type knownTrack struct {
 // detach may be called from anywhere, more than once, and does not wait: a call under way may still reach o. It leaves the
 // sinks to o.
 func (rs *Rooms) Observe(ctx context.Context, room string, o Observer) (detach func(), err error) {
-	seen := &observation{observer: o, known: map[*Publication]*knownTrack{}}
+	seen := &observation{observer: o, notified: map[*Publication]*notifiedTrack{}}
 	var r *Room
 	// What is queued on the loop will run, so the caller has to learn of it.
-	err = rs.within(context.WithoutCancel(ctx), room, func(of *Room) error {
+	err = rs.withRoom(context.WithoutCancel(ctx), room, func(of *Room) error {
 		r = of
 		r.observations = append(r.observations, seen) // notified of the tracks that there are after this turn of the loop
 		return nil
@@ -107,32 +107,32 @@ func (r *Room) updateObserver(o *observation) (attached bool) {
 
 // update notifies the observer of the differences between the tracks of the room and those that it knows.
 func (o *observation) update(r *Room) {
-	for pub := range o.known {
+	for pub := range o.notified {
 		if pub.closed {
-			delete(o.known, pub)
-			o.observer.TrackUnpublished(pub.describe())
+			delete(o.notified, pub)
+			o.observer.TrackUnpublished(pub.observed())
 		}
 	}
 	for _, pub := range r.published {
-		k := o.known[pub]
+		k := o.notified[pub]
 		if k == nil {
-			o.known[pub] = &knownTrack{pub.info.Muted, pub.codecReceivers()}
-			o.observer.TrackPublished(pub.describe())
+			o.notified[pub] = &notifiedTrack{pub.info.Muted, pub.codecReceivers()}
+			o.observer.TrackPublished(pub.observed())
 			continue
 		}
 		if !slices.EqualFunc(k.receivers, pub.codecs, func(r *sfu.Receiver, c *publishedCodec) bool { return r == c.receiver }) {
 			k.receivers = pub.codecReceivers()
-			o.observer.TrackCodecs(pub.describe())
+			o.observer.TrackCodecs(pub.observed())
 		}
 		if k.muted != pub.info.Muted {
 			k.muted = pub.info.Muted
-			o.observer.TrackMuted(pub.describe())
+			o.observer.TrackMuted(pub.observed())
 		}
 	}
 }
 
 // describe returns the track as an Observer sees it.
-func (pub *Publication) describe() ObservedTrack {
+func (pub *Publication) observed() ObservedTrack {
 	t := ObservedTrack{Participant: pub.owner.snapshot(), Info: proto.CloneOf(pub.info)}
 	for _, c := range pub.codecs {
 		if c.receiver != nil {

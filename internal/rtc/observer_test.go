@@ -26,10 +26,10 @@ func cameraRequest() *livekit.SignalRequest {
 // TestRecorderGetsATrackThroughAllItsChanges records the camera of somebody who is alone, through mute, change of layer,
 // reconnection, change of codec and end.
 func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	cam := newLayeredCamera(ada)
-	ada.say(cameraRequest())
+	ada.send(cameraRequest())
 	sid := ada.publishedSID("v")
 	primary := cam.publish(webrtc.MimeTypeVP8, "v", "q", "h", "f")
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
@@ -40,22 +40,22 @@ func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer detach()
-	left := &silentRecorder{newRecorder()}
+	left := &eventRecorder{newRecorder()}
 	leave, err := h.Observe(t.Context(), "room", left)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the other observer", func() bool { return len(left.story()) == 1 })
+	eventually(t, "the other observer", func() bool { return len(left.eventLog()) == 1 })
 	leave()
 	leave()
 	const vp8, h264 = "video/vp8", "video/h264"
-	rec.records(t, 0, vp8, 2)
-	rec.dates(t, vp8)
+	rec.waitForPackets(t, 0, vp8, 2)
+	rec.waitForClock(t, vp8)
 
 	// What nobody watches is switched off when a mute ends; the recorder alone keeps its layer on.
 	ada.mute(sid, true)
 	eventually(t, "the mute", func() bool {
-		return slices.Contains(rec.story(), "muted") && slices.Contains(rec.story(), "told of a mute ada")
+		return slices.Contains(rec.eventLog(), "muted") && slices.Contains(rec.eventLog(), "told of a mute ada")
 	})
 	n := rec.count()
 	<-time.After(100 * time.Millisecond) // the camera goes on
@@ -63,24 +63,24 @@ func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
 		t.Errorf("%d packets came during the mute", got-n)
 	}
 	ada.mute(sid, false)
-	rec.records(t, n, vp8, 2)
+	rec.waitForPackets(t, n, vp8, 2)
 	eventually(t, "the best layer stays on", func() bool { got, told := ada.qualities("vp8"); return told && got == "LMH" })
 
 	n = rec.count()
 	rec.setLayer(0)
-	rec.records(t, n, vp8, 0)
+	rec.waitForPackets(t, n, vp8, 0)
 	ada.mute(sid, true)
 	ada.mute(sid, false)
 	eventually(t, "the lowest layer is enough", func() bool { got, _ := ada.qualities("vp8"); return got == "L" })
 	rec.setLayer(2)
 	eventually(t, "the best layer is on again", func() bool { got, _ := ada.qualities("vp8"); return got == "LMH" })
-	rec.records(t, rec.count(), vp8, 2)
+	rec.waitForPackets(t, rec.count(), vp8, 2)
 
 	h.reconnect(ada)
-	rec.records(t, rec.count(), vp8, 2)
+	rec.waitForPackets(t, rec.count(), vp8, 2)
 
 	cam.publish(webrtc.MimeTypeH264, "v-h264", "")
-	eventually(t, "the second codec", func() bool { return slices.Contains(rec.story(), "codecs video/vp8,video/h264 ada") })
+	eventually(t, "the second codec", func() bool { return slices.Contains(rec.eventLog(), "codecs video/vp8,video/h264 ada") })
 	if got, _ := ada.qualities("h264"); got != "" {
 		t.Errorf("the codec that is not recorded is wanted: %s", got)
 	}
@@ -88,14 +88,14 @@ func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	ada.negotiate()
-	rec.records(t, 0, h264, 0)
-	rec.dates(t, h264)
+	rec.waitForPackets(t, 0, h264, 0)
+	rec.waitForClock(t, h264)
 	if err := h.Remove(t.Context(), "room", "ada", longAgo); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end", func() bool { return slices.Contains(rec.story(), "room ended") })
+	eventually(t, "the end", func() bool { return slices.Contains(rec.eventLog(), "room ended") })
 
-	if got := left.story(); !slices.Equal(got, []string{"published ada"}) {
+	if got := left.eventLog(); !slices.Equal(got, []string{"published ada"}) {
 		t.Errorf("who has left is told %q", got)
 	}
 	checkRecording(t, rec.since(0))
@@ -104,7 +104,7 @@ func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
 		"muted", "told of a mute ada", "unmuted", "told of the mute's end ada",
 		"codecs video/vp8,video/h264 ada", "codecs video/h264 ada", "ended video/vp8", "unpublished ada", "ended video/h264", "room ended",
 	}
-	if got := rec.story(); !sameEvents(got, want) {
+	if got := rec.eventLog(); !sameEvents(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -151,14 +151,14 @@ func checkRecording(t *testing.T, all []writtenPacket) {
 // TestObserversFollowATrackToOtherRooms: a track that is shown in another room, or moves there, has the same Receiver, and
 // what is recorded of it counts for its publisher.
 func TestObserversFollowATrackToOtherRooms(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	cam := newLayeredCamera(ada)
-	ada.say(cameraRequest())
+	ada.send(cameraRequest())
 	sid := ada.publishedSID("v")
 	cam.publish(webrtc.MimeTypeVP8, "v", "q", "h", "f")
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
-	ada.state(func(p *Participant) { p.activate() })
+	ada.inspect(func(p *Participant) { p.activate() })
 	for _, room := range []string{"shown", "moved"} { // somebody holds them open
 		req := request("bo")
 		req.Room, req.AutoSubscribe = room, false
@@ -169,7 +169,7 @@ func TestObserversFollowATrackToOtherRooms(t *testing.T) {
 		recorders[room] = newRecorder()
 		var o Observer = recorders[room]
 		if room == "room" {
-			o = &silentRecorder{recorders[room]}
+			o = &eventRecorder{recorders[room]}
 		}
 		if _, err := h.Observe(t.Context(), room, o); err != nil {
 			t.Fatal(err)
@@ -178,7 +178,7 @@ func TestObserversFollowATrackToOtherRooms(t *testing.T) {
 	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
 		t.Fatal(err)
 	}
-	recorders["shown"].records(t, 0, "video/vp8", 2)
+	recorders["shown"].waitForPackets(t, 0, "video/vp8", 2)
 	ada.mute(sid, true)
 	ada.mute(sid, false)
 	eventually(t, "what is recorded elsewhere is on", func() bool { got, told := ada.qualities("vp8"); return told && got == "LMH" })
@@ -190,9 +190,9 @@ func TestObserversFollowATrackToOtherRooms(t *testing.T) {
 	if err := h.Move(t.Context(), "room", "ada", "moved"); err != nil {
 		t.Fatal(err)
 	}
-	recorders["moved"].records(t, 0, "video/vp8", 2)
+	recorders["moved"].waitForPackets(t, 0, "video/vp8", 2)
 	eventually(t, "it has left the others", func() bool {
-		return slices.Contains(recorders["room"].story(), "unpublished ada") && slices.Contains(recorders["shown"].story(), "unpublished ada")
+		return slices.Contains(recorders["room"].eventLog(), "unpublished ada") && slices.Contains(recorders["shown"].eventLog(), "unpublished ada")
 	})
 	eventually(t, "its publisher sends all there too", func() bool { got, _ := ada.qualities("vp8"); return got == "LMH" })
 	of := func(room string) *sfu.Receiver { return recorders[room].tracks[0].Codecs[0].Receiver }
@@ -214,21 +214,21 @@ func (o *panickingObserver) TrackPublished(t ObservedTrack) {
 
 // An observer that panics is detached, while the other observers and the room go on.
 func TestPanickingObserverIsDetached(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	panics, other := &panickingObserver{newRecorder()}, &silentRecorder{newRecorder()}
+	panics, other := &panickingObserver{newRecorder()}, &eventRecorder{newRecorder()}
 	for _, o := range []Observer{panics, other} {
 		if _, err := h.Observe(t.Context(), "room", o); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pub := ada.showTrack(livekit.TrackType_AUDIO)
-	ada.state(func(p *Participant) { p.room.unpublish(pub) })
-	ada.showTrack(livekit.TrackType_VIDEO)
+	pub := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
+	ada.inspect(func(p *Participant) { p.room.unpublish(pub) })
+	ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	eventually(t, "the other observer knows both tracks", func() bool {
-		return slices.Equal(other.story(), []string{"published ada", "unpublished ada", "published ada"})
+		return slices.Equal(other.eventLog(), []string{"published ada", "unpublished ada", "published ada"})
 	})
-	if got := panics.story(); !slices.Equal(got, []string{"published ada"}) {
+	if got := panics.eventLog(); !slices.Equal(got, []string{"published ada"}) {
 		t.Errorf("the observer that panicked was notified of %q", got)
 	}
 	if !h.Present(t.Context(), "room", "ada") {
@@ -241,19 +241,19 @@ func TestPanickingObserverIsDetached(t *testing.T) {
 func TestObserversLearnOfAnEndByPanic(t *testing.T) {
 	for name, fail := range map[string]func(r *Room){
 		"in a turn of the loop": func(*Room) { panic("a mistake") },
-		"after it":              func(r *Room) { r.stale[nil] = true },
+		"after it":              func(r *Room) { r.dirtyTransports[nil] = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			ada := h.join(request("ada"))
-			ada.showTrack(livekit.TrackType_AUDIO)
-			o := &silentRecorder{newRecorder()}
+			ada.publishWithoutMedia(livekit.TrackType_AUDIO)
+			o := &eventRecorder{newRecorder()}
 			if _, err := h.Observe(t.Context(), "room", o); err != nil {
 				t.Fatal(err)
 			}
 			ada.room.loop.Post(func() { fail(ada.room) })
 			<-ada.room.loop.Done()
-			if got := o.story(); !slices.Equal(got, []string{"published ada", "unpublished ada", "room ended"}) {
+			if got := o.eventLog(); !slices.Equal(got, []string{"published ada", "unpublished ada", "room ended"}) {
 				t.Errorf("notified of %q", got)
 			}
 		})

@@ -7,26 +7,26 @@ import (
 )
 
 const (
-	// maxWaiting bounds the reliable messages that wait for one client, in bytes. Beyond it a client that has read before
+	// maxReliableBytes bounds the reliable messages that wait for one client, in bytes. Beyond it a client that has read before
 	// is cut off; for a client whose channel is not open yet the oldest are dropped, as if it had joined later. Clients
 	// share the memory of a message.
-	maxWaiting = 8 << 20
-	// slowMark is the number of bytes from which on senders to a client are held back, until half of them are gone.
-	slowMark = 1 << 20
-	// maxHold is how long a slow client may hold back a sender that sends to others as well; maxStall is how long the
-	// only receiver of a sender may take nothing. After that its messages wait, up to maxWaiting.
-	maxHold  = 5 * time.Second
-	maxStall = 30 * time.Second
+	maxReliableBytes = 8 << 20
+	// highWater is the number of bytes from which on senders to a client are held back, until half of them are gone.
+	highWater = 1 << 20
+	// maxBackpressureWait is how long a slow client may hold back a sender that sends to others as well; maxStall is how long the
+	// only receiver of a sender may take nothing. After that its messages wait, up to maxReliableBytes.
+	maxBackpressureWait = 5 * time.Second
+	maxStall            = 30 * time.Second
 	// maxInFlight bounds the reliable bytes inside SCTP, which copies them for each client: enough for 40 Mbit/s with a
 	// round trip of 100 ms.
 	maxInFlight = 512 << 10
 
-	// Lossy messages wait no longer than maxAge, because later they are of no use (docs/protocol.md, 6.6). maxFresh
+	// Lossy messages wait no longer than maxLossyAge, because later they are of no use (docs/protocol.md, 6.6). maxLossyBytes
 	// bounds them in bytes; the oldest are dropped.
-	maxAge   = 100 * time.Millisecond
-	maxFresh = 1 << 20
+	maxLossyAge   = 100 * time.Millisecond
+	maxLossyBytes = 1 << 20
 	// minWindow is the least number of bytes that SCTP gets: its congestion window begins very small, and grows only while
-	// something waits for it. At 1 Mbit/s that much leaves within little more than maxAge. windowAge is how long a
+	// something waits for it. At 1 Mbit/s that much leaves within little more than maxLossyAge. windowAge is how long a
 	// measured window is used.
 	minWindow = 16 << 10
 	windowAge = 100 * time.Millisecond
@@ -48,15 +48,15 @@ type outbox struct {
 	done     chan struct{} // closed by close
 	ended    chan struct{} // closed when run has returned
 
-	mu           sync.Mutex
-	reliable     sendQueue
-	lossy        sendQueue
-	frames       sendQueue     // of data tracks
-	backpressure chan struct{} // not nil while the client is slow; closed when it has caught up
-	slow, moved  time.Time     // when backpressure began, and when a reliable message was last taken
-	closed       bool
-	running      bool
-	after        chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
+	mu                           sync.Mutex
+	reliable                     sendQueue
+	lossy                        sendQueue
+	frames                       sendQueue     // of data tracks
+	backpressure                 chan struct{} // not nil while the client is slow; closed when it has caught up
+	backpressureSince, lastTaken time.Time     // when backpressure began, and when a reliable message was last taken
+	closed                       bool
+	running                      bool
+	predecessorDone              chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
 }
 
 // sendQueue holds the messages that wait for one channel, the oldest first.
@@ -104,7 +104,7 @@ func (o *outbox) open(c channel, window func() uint64) {
 	switch c.Label() {
 	case reliableLabel:
 		o.reliable.to, o.reliable.window = c, window
-		o.markSlowLocked()
+		o.startBackpressureLocked()
 	case lossyLabel:
 		o.lossy.to, o.lossy.window = c, window
 	case dataTrackLabel:
@@ -132,10 +132,10 @@ func (o *outbox) put(raw []byte) {
 	}
 	over := false
 	if o.reliable.to == nil {
-		o.reliable.push(raw, maxWaiting, now)
-	} else if over = o.reliable.bytes+len(raw)+queuedOverhead > maxWaiting; !over {
-		o.reliable.push(raw, maxWaiting, now)
-		o.markSlowLocked()
+		o.reliable.push(raw, maxReliableBytes, now)
+	} else if over = o.reliable.bytes+len(raw)+queuedOverhead > maxReliableBytes; !over {
+		o.reliable.push(raw, maxReliableBytes, now)
+		o.startBackpressureLocked()
 	}
 	if over {
 		o.closeLocked() // nothing more may go out: it would follow a gap
@@ -148,39 +148,39 @@ func (o *outbox) put(raw []byte) {
 	o.wakeUp()
 }
 
-func (o *outbox) markSlowLocked() {
-	if o.backpressure == nil && o.reliable.bytes > slowMark {
-		o.backpressure, o.slow = make(chan struct{}), time.Now()
+func (o *outbox) startBackpressureLocked() {
+	if o.backpressure == nil && o.reliable.bytes > highWater {
+		o.backpressure, o.backpressureSince = make(chan struct{}), time.Now()
 	}
 }
 
 // putLossy queues a message that is of use only at once. Without an open channel it is dropped.
-func (o *outbox) putLossy(raw []byte) { o.putFresh(&o.lossy, raw) }
+func (o *outbox) putLossy(raw []byte) { o.putLossyTo(&o.lossy, raw) }
 
 // putFrame queues a packet of a data track like a lossy message.
-func (o *outbox) putFrame(raw []byte) { o.putFresh(&o.frames, raw) }
+func (o *outbox) putFrame(raw []byte) { o.putLossyTo(&o.frames, raw) }
 
-func (o *outbox) putFresh(q *sendQueue, raw []byte) {
+func (o *outbox) putLossyTo(q *sendQueue, raw []byte) {
 	o.mu.Lock()
 	if q.to == nil || o.closed {
 		o.mu.Unlock()
 		return
 	}
-	q.push(raw, maxFresh, time.Now())
+	q.push(raw, maxLossyBytes, time.Now())
 	o.mu.Unlock()
 	o.wakeUp()
 }
 
-// hold waits while the client is slow, within bounds. alone says that the client is the only receiver of what the caller
+// hold waits while the client is slow, within bounds. soleReceiver says that the client is the only receiver of what the caller
 // sends. It returns early when ctx, the sender's, ends.
-func (o *outbox) hold(ctx context.Context, alone bool) {
+func (o *outbox) waitBackpressure(ctx context.Context, soleReceiver bool) {
 	for {
 		o.mu.Lock()
-		backpressure, until := o.backpressure, o.slow.Add(maxHold)
-		if alone {
-			until = o.moved.Add(maxStall)
-			if o.moved.Before(o.slow) {
-				until = o.slow.Add(maxStall)
+		backpressure, until := o.backpressure, o.backpressureSince.Add(maxBackpressureWait)
+		if soleReceiver {
+			until = o.lastTaken.Add(maxStall)
+			if o.lastTaken.Before(o.backpressureSince) {
+				until = o.backpressureSince.Add(maxStall)
 			}
 		}
 		o.mu.Unlock()
@@ -201,12 +201,12 @@ func (o *outbox) hold(ctx context.Context, alone bool) {
 	}
 }
 
-// succeed makes o continue with old's channels, and with those of old's waiting messages that have to arrive. It ends
+// takeOver makes o continue with old's channels, and with those of old's waiting messages that have to arrive. It ends
 // old.
-func (o *outbox) succeed(old *outbox) {
+func (o *outbox) takeOver(old *outbox) {
 	old.mu.Lock()
 	queues := []sendQueue{old.reliable, old.lossy, old.frames}
-	after := old.after
+	after := old.predecessorDone
 	if old.running {
 		after = old.ended // it may be sending the message before the first of these
 	}
@@ -222,8 +222,8 @@ func (o *outbox) succeed(old *outbox) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reliable, o.lossy, o.frames = queues[0], queues[1], queues[2]
-	o.after = after
-	o.markSlowLocked()
+	o.predecessorDone = after
+	o.startBackpressureLocked()
 	for _, q := range queues {
 		if q.to != nil {
 			q.to.OnBufferedAmountLow(o.wakeUp)
@@ -258,14 +258,14 @@ func (o *outbox) run() {
 	defer close(o.ended)
 	o.mu.Lock()
 	o.running = true
-	after := o.after
+	after := o.predecessorDone
 	o.mu.Unlock()
 	if after != nil {
 		<-after
 	}
 	queues := []*sender{
-		{o: o, q: &o.frames, fresh: true},
-		{o: o, q: &o.lossy, fresh: true},
+		{o: o, q: &o.frames, lossy: true},
+		{o: o, q: &o.lossy, lossy: true},
 		{o: o, q: &o.reliable, limit: maxInFlight},
 	}
 	for {
@@ -288,11 +288,11 @@ func (o *outbox) run() {
 
 // sender moves messages from one queue to its channel. It belongs to run.
 type sender struct {
-	o      *outbox
-	q      *sendQueue
-	fresh  bool
-	limit  uint64 // of bytes inside SCTP
-	looked time.Time
+	o        *outbox
+	q        *sendQueue
+	lossy    bool
+	limit    uint64 // of bytes inside SCTP
+	windowAt time.Time
 }
 
 // send passes one message to the channel and reports whether it did: not if there is none, or SCTP has enough for now.
@@ -304,8 +304,8 @@ func (s *sender) send() bool {
 		return false
 	}
 	now := time.Now()
-	if s.fresh && now.Sub(s.looked) > windowAge {
-		s.limit, s.looked = max(window(), minWindow), now
+	if s.lossy && now.Sub(s.windowAt) > windowAge {
+		s.limit, s.windowAt = max(window(), minWindow), now
 	}
 	if to.BufferedAmount() >= s.limit {
 		// Pion wakes us when the amount falls below this; it may have just now.
@@ -314,7 +314,7 @@ func (s *sender) send() bool {
 			return false
 		}
 	}
-	raw := s.o.take(s.q, s.fresh, now)
+	raw := s.o.dequeue(s.q, s.lossy, now)
 	if raw == nil {
 		return false
 	}
@@ -324,17 +324,17 @@ func (s *sender) send() bool {
 }
 
 // take removes the next message from q and drops those that are too old.
-func (o *outbox) take(q *sendQueue, fresh bool, now time.Time) []byte {
+func (o *outbox) dequeue(q *sendQueue, lossy bool, now time.Time) []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(q.messages) > 0 {
 		m := q.pop()
-		if fresh && now.Sub(m.at) > maxAge {
+		if lossy && now.Sub(m.at) > maxLossyAge {
 			continue
 		}
-		if !fresh {
-			o.moved = now
-			if o.backpressure != nil && o.reliable.bytes <= slowMark/2 {
+		if !lossy {
+			o.lastTaken = now
+			if o.backpressure != nil && o.reliable.bytes <= highWater/2 {
 				close(o.backpressure)
 				o.backpressure = nil
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 // pipe is a channel whose reader takes what the test says.
-type pipe struct {
+type fakeChannel struct {
 	label string
 
 	mu       sync.Mutex
@@ -25,9 +25,9 @@ type pipe struct {
 	stop     chan struct{} // the first Send waits for it to be closed; may be nil
 }
 
-func (c *pipe) Label() string { return c.label }
+func (c *fakeChannel) Label() string { return c.label }
 
-func (c *pipe) Send(b []byte) error {
+func (c *fakeChannel) Send(b []byte) error {
 	c.mu.Lock()
 	stop := c.stop
 	c.stop = nil
@@ -42,26 +42,26 @@ func (c *pipe) Send(b []byte) error {
 	return nil
 }
 
-func (c *pipe) BufferedAmount() uint64 {
+func (c *fakeChannel) BufferedAmount() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.buffered
 }
 
-func (c *pipe) SetBufferedAmountLowThreshold(n uint64) {
+func (c *fakeChannel) SetBufferedAmountLowThreshold(n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.low = n
 }
 
-func (c *pipe) OnBufferedAmountLow(f func()) {
+func (c *fakeChannel) OnBufferedAmountLow(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.onLow = f
 }
 
 // read takes up to n bytes from it, as an acknowledging peer does.
-func (c *pipe) read(n uint64) {
+func (c *fakeChannel) read(n uint64) {
 	c.mu.Lock()
 	before := c.buffered
 	c.buffered -= min(n, c.buffered)
@@ -73,7 +73,7 @@ func (c *pipe) read(n uint64) {
 	}
 }
 
-func (c *pipe) got() []string {
+func (c *fakeChannel) got() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]string(nil), c.sent...)
@@ -85,8 +85,8 @@ type outboxTest struct {
 	overflowed bool
 }
 
-// inBubble runs f with an outbox in virtual time.
-func inBubble(t *testing.T, f func(t *testing.T, o *outboxTest)) {
+// withOutbox runs f with an outbox in virtual time.
+func withOutbox(t *testing.T, f func(t *testing.T, o *outboxTest)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		o := &outboxTest{}
@@ -99,20 +99,20 @@ func inBubble(t *testing.T, f func(t *testing.T, o *outboxTest)) {
 }
 
 // waits is how many bytes wait in q.
-func (o *outboxTest) waits(q *sendQueue) int {
+func (o *outboxTest) queuedBytes(q *sendQueue) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return q.bytes
 }
 
-func narrow() uint64 { return 0 } // the congestion window of a path that takes nothing
+func zeroWindow() uint64 { return 0 } // the congestion window of a path that takes nothing
 
-// chunk is a message of 16 KiB that begins with its number, chunkRoom what it takes in a queue.
+// chunk is a message of 16 KiB that begins with its number, queuedChunkSize what it takes in a queue.
 func chunk(n int) []byte {
 	return []byte(fmt.Sprintf("%08d", n) + strings.Repeat(".", 16<<10-8))
 }
 
-const chunkRoom = 16<<10 + queuedOverhead
+const queuedChunkSize = 16<<10 + queuedOverhead
 
 func numbers(t *testing.T, messages []string) []int {
 	t.Helper()
@@ -138,12 +138,12 @@ func inOrder(list []int, first int) bool {
 
 // Who is still connecting gets what was sent meanwhile, in order and once, when the channel opens.
 func TestReliableMessagesWaitForTheChannel(t *testing.T) {
-	inBubble(t, func(t *testing.T, o *outboxTest) {
+	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		for i := range 20 {
 			o.put(chunk(i))
 		}
-		c := &pipe{label: reliableLabel}
-		o.open(c, narrow)
+		c := &fakeChannel{label: reliableLabel}
+		o.open(c, zeroWindow)
 		for i := range 20 {
 			o.put(chunk(20 + i))
 			c.read(1 << 20)
@@ -159,23 +159,23 @@ func TestReliableMessagesWaitForTheChannel(t *testing.T) {
 
 // One that never opens its channel costs bounded memory, holds nobody up and is not cut off: it gets the latest.
 func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T, o *outboxTest) {
-		const n = 2 * maxWaiting / chunkRoom
+	withOutbox(t, func(t *testing.T, o *outboxTest) {
+		const n = 2 * maxReliableBytes / queuedChunkSize
 		start := time.Now()
 		for i := range n {
 			o.put(chunk(i))
-			o.hold(t.Context(), false)
+			o.waitBackpressure(t.Context(), false)
 		}
-		if n := o.waits(&o.reliable); n > maxWaiting || o.overflowed || time.Since(start) > 0 {
+		if n := o.queuedBytes(&o.reliable); n > maxReliableBytes || o.overflowed || time.Since(start) > 0 {
 			t.Errorf("%d bytes wait, overflowed %v, after %v", n, o.overflowed, time.Since(start))
 		}
-		c := &pipe{label: reliableLabel}
-		o.open(c, narrow)
-		for len(c.got()) < maxWaiting/chunkRoom {
+		c := &fakeChannel{label: reliableLabel}
+		o.open(c, zeroWindow)
+		for len(c.got()) < maxReliableBytes/queuedChunkSize {
 			c.read(1 << 20)
 			synctest.Wait()
 		}
-		if got := numbers(t, c.got()); !inOrder(got, n-maxWaiting/chunkRoom) || got[len(got)-1] != n-1 {
+		if got := numbers(t, c.got()); !inOrder(got, n-maxReliableBytes/queuedChunkSize) || got[len(got)-1] != n-1 {
 			t.Errorf("arrived: %d to %d", got[0], got[len(got)-1])
 		}
 	})
@@ -183,9 +183,9 @@ func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
 
 // A sender is slowed down to what its receiver takes, however much it sends; nothing is lost and little waits.
 func TestSenderIsSlowedToItsReceiver(t *testing.T) {
-	inBubble(t, func(t *testing.T, o *outboxTest) {
-		c := &pipe{label: reliableLabel}
-		o.open(c, narrow)
+	withOutbox(t, func(t *testing.T, o *outboxTest) {
+		c := &fakeChannel{label: reliableLabel}
+		o.open(c, zeroWindow)
 		const n = 4000 // 64 MB
 		ended := make(chan struct{})
 		go func() { // the reader takes 1 MB each second; ends when all has arrived
@@ -197,8 +197,8 @@ func TestSenderIsSlowedToItsReceiver(t *testing.T) {
 		}()
 		for i := range n {
 			o.put(chunk(i))
-			o.hold(t.Context(), true)
-			if n := o.waits(&o.reliable); n > slowMark+chunkRoom {
+			o.waitBackpressure(t.Context(), true)
+			if n := o.queuedBytes(&o.reliable); n > highWater+queuedChunkSize {
 				t.Fatalf("%d bytes wait", n)
 			}
 		}
@@ -214,22 +214,22 @@ func TestStuckReceiverIsCutOff(t *testing.T) {
 	for _, c := range []struct {
 		alone bool
 		want  time.Duration
-	}{{false, maxHold}, {true, maxStall}} {
-		inBubble(t, func(t *testing.T, o *outboxTest) {
-			o.open(&pipe{label: reliableLabel}, narrow)
+	}{{false, maxBackpressureWait}, {true, maxStall}} {
+		withOutbox(t, func(t *testing.T, o *outboxTest) {
+			o.open(&fakeChannel{label: reliableLabel}, zeroWindow)
 			start := time.Now()
 			sent := 0
 			for ; !o.overflowed; sent++ {
 				o.put(chunk(sent))
-				o.hold(t.Context(), c.alone)
+				o.waitBackpressure(t.Context(), c.alone)
 			}
 			if held := time.Since(start); held != c.want {
 				t.Errorf("alone %v: the sender was held for %v, want %v", c.alone, held, c.want)
 			}
-			if bytes := sent * chunkRoom; bytes < maxWaiting || bytes > maxWaiting+2*maxInFlight {
+			if bytes := sent * queuedChunkSize; bytes < maxReliableBytes || bytes > maxReliableBytes+2*maxInFlight {
 				t.Errorf("cut off after %d bytes", bytes)
 			}
-			if o.waits(&o.reliable) != 0 {
+			if o.queuedBytes(&o.reliable) != 0 {
 				t.Error("what waited is kept")
 			}
 			o.put(chunk(0)) // of no effect
@@ -243,16 +243,16 @@ func TestHeldSenderIsFreedWhenEitherSideLeaves(t *testing.T) {
 		func(cancel func(), _ *outboxTest) { cancel() },
 		func(_ func(), o *outboxTest) { o.close() },
 	} {
-		inBubble(t, func(t *testing.T, o *outboxTest) {
-			o.open(&pipe{label: reliableLabel}, narrow)
+		withOutbox(t, func(t *testing.T, o *outboxTest) {
+			o.open(&fakeChannel{label: reliableLabel}, zeroWindow)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			for i := range 2 * slowMark >> 14 {
+			for i := range 2 * highWater >> 14 {
 				o.put(chunk(i))
 			}
 			start := time.Now()
 			time.AfterFunc(time.Second, func() { leave(cancel, o) })
-			o.hold(ctx, true)
+			o.waitBackpressure(ctx, true)
 			if held := time.Since(start); held != time.Second {
 				t.Errorf("held for %v", held)
 			}
@@ -262,11 +262,11 @@ func TestHeldSenderIsFreedWhenEitherSideLeaves(t *testing.T) {
 
 // Lossy messages arrive fresh or not at all, and never before the channel opens.
 func TestLossyMessagesArriveInTimeOrNever(t *testing.T) {
-	inBubble(t, func(t *testing.T, o *outboxTest) {
+	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		o.putLossy(chunk(99))
-		lossy, frames := &pipe{label: lossyLabel}, &pipe{label: dataTrackLabel}
-		o.open(lossy, narrow)
-		o.open(frames, narrow)
+		lossy, frames := &fakeChannel{label: lossyLabel}, &fakeChannel{label: dataTrackLabel}
+		o.open(lossy, zeroWindow)
+		o.open(frames, zeroWindow)
 		for i := range 20 { // one each 20 ms, to a path that has stopped
 			o.putLossy(chunk(i))
 			o.putFrame(chunk(i))
@@ -274,7 +274,7 @@ func TestLossyMessagesArriveInTimeOrNever(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		const taken = minWindow >> 14
-		for _, c := range []*pipe{lossy, frames} {
+		for _, c := range []*fakeChannel{lossy, frames} {
 			if got := numbers(t, c.got()); len(got) != taken || !inOrder(got, 0) {
 				t.Errorf("%s: before the stall %v", c.label, got)
 			}
@@ -295,10 +295,10 @@ func TestLossyMessagesArriveInTimeOrNever(t *testing.T) {
 func TestSucceedingOutboxKeepsTheOrder(t *testing.T) {
 	for name, between := range map[string]bool{"the next": false, "the one after the next": true} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, old *outboxTest) {
+			withOutbox(t, func(t *testing.T, old *outboxTest) {
 				stop := make(chan struct{})
-				c := &pipe{label: reliableLabel, stop: stop}
-				old.open(c, narrow)
+				c := &fakeChannel{label: reliableLabel, stop: stop}
+				old.open(c, zeroWindow)
 				for i := range 4 {
 					old.put(chunk(i))
 				}
@@ -306,10 +306,10 @@ func TestSucceedingOutboxKeepsTheOrder(t *testing.T) {
 				last := old.outbox
 				if between {
 					last = newOutbox(func() {})
-					last.succeed(old.outbox)
+					last.takeOver(old.outbox)
 				}
 				next := newOutbox(func() {})
-				next.succeed(last)
+				next.takeOver(last)
 				go next.run() // ends with close
 				synctest.Wait()
 				close(stop)
@@ -324,14 +324,14 @@ func TestSucceedingOutboxKeepsTheOrder(t *testing.T) {
 }
 
 func TestLossyMessagesAreBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T, o *outboxTest) {
-		c := &pipe{label: lossyLabel}
-		o.open(c, narrow)
-		const n = 3 * maxFresh >> 14
+	withOutbox(t, func(t *testing.T, o *outboxTest) {
+		c := &fakeChannel{label: lossyLabel}
+		o.open(c, zeroWindow)
+		const n = 3 * maxLossyBytes >> 14
 		for i := range n {
 			o.putLossy(chunk(i))
 		}
-		if n := o.waits(&o.lossy); n > maxFresh {
+		if n := o.queuedBytes(&o.lossy); n > maxLossyBytes {
 			t.Errorf("%d bytes wait", n)
 		}
 		for range n {
@@ -348,13 +348,13 @@ func TestLossyMessagesAreBounded(t *testing.T) {
 func BenchmarkReliablePacketToAudience(b *testing.B) {
 	for _, n := range []int{2, 300} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			h := newHouse(b)
+			h := newHarness(b)
 			r, err := h.roomFor(JoinRequest{Room: "room"})
 			if err != nil {
 				b.Fatal(err)
 			}
-			audience(b, r, n)
-			ada := bare(r, "ada", &counter{})
+			admitAudience(b, r, n)
+			ada := bareParticipant(r, "ada", &countingSink{})
 			if err := r.loop.Do(b.Context(), func() { r.admit(ada); ada.activate() }); err != nil {
 				b.Fatal(err)
 			}
@@ -364,7 +364,7 @@ func BenchmarkReliablePacketToAudience(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				ada.data.takeData(livekit.DataPacket_RELIABLE, raw)
+				ada.data.handleData(livekit.DataPacket_RELIABLE, raw)
 			}
 		})
 	}

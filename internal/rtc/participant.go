@@ -27,12 +27,12 @@ type Participant struct {
 	replaced  bool                        // by a newer connection of the same identity
 	successor atomic.Pointer[Participant] // in the room that it has moved to
 
-	info      *livekit.ParticipantInfo       // without tracks; snapshot adds them
-	shared    *livekit.ParticipantInfo       // the latest snapshot without tracks
-	askedName string                         // the name the client asked for, if it is shown in another form
-	granted   *livekit.ParticipantPermission // what a back end has granted since the token; nil: what the token says
-	refresh   *time.Timer                    // of the token
-	bucket    *announceBucket                // of announcements about p
+	info          *livekit.ParticipantInfo       // without tracks; snapshot adds them
+	shared        *livekit.ParticipantInfo       // the latest snapshot without tracks
+	requestedName string                         // the name the client asked for, if it is shown in another form
+	granted       *livekit.ParticipantPermission // what a back end has granted since the token; nil: what the token says
+	refresh       *time.Timer                    // of the token
+	bucket        *announceBucket                // of announcements about p
 
 	conn        connections
 	publishing  publishing
@@ -83,11 +83,13 @@ func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
 func (p *Participant) recorder() bool   { return p.info.Permission.GetRecorder() }
 
 // shows reports whether others see tracks of p.
-func (p *Participant) shows() bool { return p.publishing.shown() || len(p.data.tracks) > 0 }
+func (p *Participant) hasVisibleTracks() bool {
+	return p.publishing.hasVisibleTracks() || len(p.data.tracks) > 0
+}
 
 // snapshot returns a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
 func (p *Participant) snapshot() *livekit.ParticipantInfo {
-	if p.shows() {
+	if p.hasVisibleTracks() {
 		return p.snapshotWithTracks()
 	}
 	// Updates about an audience are frequent, and its state changes rarely.
@@ -97,13 +99,13 @@ func (p *Participant) snapshot() *livekit.ParticipantInfo {
 	return p.shared
 }
 
-// ownState returns p's state as its own client gets it, with the name that the client asked for: LiveKit's JS SDK waits
+// selfInfo returns p's state as its own client gets it, with the name that the client asked for: LiveKit's JS SDK waits
 // to see exactly that name.
-func (p *Participant) ownState() *livekit.ParticipantInfo {
+func (p *Participant) selfInfo() *livekit.ParticipantInfo {
 	info := p.snapshot()
-	if p.askedName != "" {
+	if p.requestedName != "" {
 		info = proto.CloneOf(info)
-		info.Name = p.askedName
+		info.Name = p.requestedName
 	}
 	return info
 }

@@ -19,7 +19,7 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 		p.setHidden(hidden)
 	}
 	p.publishing.dropForbidden()
-	if now.CanSubscribe && p.conn.receiving() == nil {
+	if now.CanSubscribe && p.conn.receivingTransport() == nil {
 		p.conn.openSubscriber()
 	}
 	p.room.reconcile(p)
@@ -35,7 +35,7 @@ func (pb *publishing) dropForbidden() {
 	pb.pending = slices.DeleteFunc(pb.pending, func(t *pendingTrack) bool {
 		forbidden := !p.mayPublish(t.info.Type, t.info.Source)
 		if forbidden {
-			pb.tellUnpublished(t.info.Sid)
+			pb.sendUnpublished(t.info.Sid)
 		}
 		return forbidden
 	})
@@ -43,16 +43,16 @@ func (pb *publishing) dropForbidden() {
 	for _, pub := range pb.publications {
 		if !p.mayPublish(pub.info.Type, pub.info.Source) {
 			p.room.unpublish(pub)
-			pb.tellUnpublished(pub.info.Sid)
+			pb.sendUnpublished(pub.info.Sid)
 		}
 	}
 }
 
-// tellUnpublished tells the client that the server has unpublished its track. A client that does not know that message is
+// sendUnpublished tells the client that the server has unpublished its track. A client that does not know that message is
 // told that the track is muted (docs/protocol.md, 1.7).
-func (pb *publishing) tellUnpublished(sid string) {
+func (pb *publishing) sendUnpublished(sid string) {
 	if !pb.p.quirks.trackUnpublished {
-		pb.tellMuted(sid, true)
+		pb.sendMute(sid, true)
 		return
 	}
 	pb.p.send(trackUnpublishedMessage(sid))
@@ -63,16 +63,16 @@ func (p *Participant) setHidden(hidden bool) {
 	r := p.room
 	if !hidden {
 		for _, pub := range p.publishing.publications {
-			r.offerToAll(pub)
+			r.reconcileSubscribers(pub)
 		}
-		p.data.offerTracks()
+		p.data.reconcileSubscribers()
 		return // the caller announces it
 	}
 	for _, pub := range p.publishing.publications {
 		pub.unsubscribeAll()
 	}
-	p.data.withdrawTracks()
-	r.news.people = slices.DeleteFunc(r.news.people, func(x *Participant) bool { return x == p })
+	p.data.unsubscribeOthers()
+	r.updates.participants = slices.DeleteFunc(r.updates.participants, func(x *Participant) bool { return x == p })
 	gone := proto.CloneOf(p.info)
 	gone.State = livekit.ParticipantInfo_DISCONNECTED
 	m := NewMessage(updateMessage(gone))

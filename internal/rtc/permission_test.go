@@ -17,20 +17,20 @@ func notAllowed(m *livekit.SignalResponse) bool {
 
 // Somebody who may publish a microphone only sends pictures under the name of a microphone.
 func TestVideoUnderAMicrophoneGrantIsNotPublished(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("mallory")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_MICROPHONE}
 	m := h.join(req)
-	m.say(addTrack("x", livekit.TrackType_VIDEO, livekit.TrackSource_MICROPHONE))
+	m.send(addTrack("x", livekit.TrackType_VIDEO, livekit.TrackSource_MICROPHONE))
 	if !m.sink.got(notAllowed) {
 		t.Error("a picture that calls itself a microphone was allowed")
 	}
-	m.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
-	m.sends(webrtc.MimeTypeVP8, "a")
+	m.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	m.sendMedia(webrtc.MimeTypeVP8, "a")
 	m.negotiate()
 	eventually(t, "the picture came and was kept aside", func() bool {
 		early := 0
-		m.state(func(p *Participant) { early = len(p.publishing.early) })
+		m.inspect(func(p *Participant) { early = len(p.publishing.earlyMedia) })
 		return early > 0 || len(h.published()) > 0
 	})
 	if tracks := h.published(); len(tracks) != 0 {
@@ -40,17 +40,17 @@ func TestVideoUnderAMicrophoneGrantIsNotPublished(t *testing.T) {
 
 // Media of somebody hidden reaches nobody.
 func TestTrackOfHiddenParticipantReachesNobody(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	bo := h.join(request("bo"))
 	req := request("ghost")
 	req.Info.Permission.Hidden = true
 	ghost := h.join(req)
-	ghost.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
-	ghost.sends(webrtc.MimeTypeOpus, "a")
+	ghost.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	ghost.sendMedia(webrtc.MimeTypeOpus, "a")
 	ghost.negotiate()
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
 	var subscriptions int
-	bo.state(func(p *Participant) { subscriptions = len(p.subscribing.subscriptions) })
+	bo.inspect(func(p *Participant) { subscriptions = len(p.subscribing.subscriptions) })
 	if subscriptions != 0 {
 		t.Error("bo is subscribed to somebody hidden")
 	}

@@ -54,7 +54,7 @@ func (p *policy) allows(o *Participant, sid string) bool {
 }
 
 // permits reports whether the participant lets o receive its track sid. Recorders are exempt (docs/protocol.md, 4).
-func (pb *publishing) permits(o *Participant, sid string) bool {
+func (pb *publishing) allowsSubscriber(o *Participant, sid string) bool {
 	return o.recorder() || pb.policy.allows(o, sid)
 }
 
@@ -68,13 +68,13 @@ func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
 	}
 	p.bucket.charge(policyCost)
 	for _, pub := range pb.publications {
-		p.room.offerToAll(pub)
+		p.room.reconcileSubscribers(pub)
 	}
-	p.data.offerTracks()
+	p.data.reconcileSubscribers()
 }
 
-// tellPermission tells the client whether it may have a track it wants, the first time and when that changes.
-func (sb *subscribing) tellPermission(pub *Publication, allowed bool) {
+// sendPermission tells the client whether it may have a track it wants, the first time and when that changes.
+func (sb *subscribing) sendPermission(pub *Publication, allowed bool) {
 	if was, told := sb.permitted[pub.info.Sid]; told && was == allowed {
 		return
 	}

@@ -20,14 +20,14 @@ type Publication struct {
 	codecs []*publishedCodec // as the client listed them, the primary first
 	subs   []*Subscription   // everybody who is subscribed
 
-	elsewhere   map[*forward][]watched // what is watched in other rooms, by codec
-	toldWatched []watched              // of a mirror: what the source's room was last told is watched here
+	mirrorDemands  map[*mirrorLink][]demandLevel // what is watched in other rooms, by codec
+	reportedDemand []demandLevel                 // of a mirror: what the source's room was last told is watched here
 
-	quality   trackScore  // of what arrives
-	regressed bool        // all subscribers that take the backup get it
-	told      bool        // the owner knows that somebody subscribed
-	lower     *time.Timer // running while less is wanted than the owner was told
-	closed    bool
+	quality             trackScore  // of what arrives
+	backupOnly          bool        // all subscribers that take the backup get it
+	trackSubscribedSent bool        // the owner knows that somebody subscribed
+	lowerTimer          *time.Timer // running while less is wanted than the owner was told
+	closed              bool
 }
 
 // newPublication makes a publication of an announced track, without media.
@@ -36,15 +36,15 @@ func newPublication(p *Participant, t *pendingTrack) *Publication {
 	if len(pub.info.Codecs) == 0 {
 		pub.info.Codecs = []*livekit.SimulcastCodecInfo{{Cid: pub.cids[0], Layers: pub.info.Layers}}
 	}
-	pub.listCodecs()
-	pub.codecs[0].told = watched(livekit.VideoQuality_HIGH) // clients send all layers until told otherwise
+	pub.addListedCodecs()
+	pub.codecs[0].requested = demandLevel(livekit.VideoQuality_HIGH) // clients send all layers until told otherwise
 	return pub
 }
 
-// listCodecs adds the codecs that the track's list has gained.
-func (pub *Publication) listCodecs() {
+// addListedCodecs adds the codecs that the track's list has gained.
+func (pub *Publication) addListedCodecs() {
 	for _, info := range pub.info.Codecs[len(pub.codecs):] {
-		pub.codecs = append(pub.codecs, &publishedCodec{pub: pub, info: info, told: unwatched})
+		pub.codecs = append(pub.codecs, &publishedCodec{pub: pub, info: info, requested: noDemand})
 	}
 	pub.cids = cidsOf(pub.cids[0], pub.info)
 }
@@ -57,15 +57,15 @@ func (r *Room) publish(pub *Publication) {
 	r.announce(p, true)
 	r.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	p.log.Debug("track published", "track", pub.info.Sid, "codec", pub.info.MimeType)
-	r.list(pub)
-	r.offerToAll(pub)
-	r.rewatched[pub] = true // perhaps by nobody
+	r.addPublication(pub)
+	r.reconcileSubscribers(pub)
+	r.dirtyDemand[pub] = true // perhaps by nobody
 }
 
 // expect makes the Receiver of media that is to come.
-func (pub *Publication) expect(o peer.OfferedTrack) {
+func (pub *Publication) expectMedia(o peer.OfferedTrack) {
 	if c := pub.codecOf(o.Format.MimeType, o.CID); c != nil {
-		c.take(o.Format, o.CID, o.Section)
+		c.createReceiver(o.Format, o.CID, o.Section)
 	}
 }
 
@@ -80,7 +80,7 @@ func (pub *Publication) addMedia(s incomingStream) bool {
 	}
 	begins := c.receiver == nil
 	if begins {
-		c.take(info.Format, info.ID, s.section)
+		c.createReceiver(info.Format, info.ID, s.section)
 	}
 	c.addStream(s)
 	return begins
@@ -123,7 +123,7 @@ func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
 }
 
 // note copies what describes the primary codec to the track's own description.
-func (pub *Publication) note() {
+func (pub *Publication) copyPrimary() {
 	primary := pub.codecs[0].info
 	pub.info.MimeType, pub.info.Mid = primary.MimeType, primary.Mid
 	pub.cids = cidsOf(pub.cids[0], pub.info)
@@ -142,13 +142,13 @@ func cidsOf(announced string, info *livekit.TrackInfo) []string {
 	return cids
 }
 
-// comesOn reports whether a codec of the track comes on that media section.
-func (pub *Publication) comesOn(section peer.MediaSection) bool {
+// usesSection reports whether a codec of the track comes on that media section.
+func (pub *Publication) usesSection(section peer.MediaSection) bool {
 	return slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section })
 }
 
 // silent reports whether no media of the track has come.
-func (pub *Publication) silent() bool {
+func (pub *Publication) hasNoMedia() bool {
 	return !slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.streams > 0 })
 }
 
@@ -194,7 +194,7 @@ func (pub *Publication) setMuted(muted bool) {
 		}
 	}
 	if !muted {
-		pub.retellDemand() // an unmuted track begins with all its layers
+		pub.resendDemand() // an unmuted track begins with all its layers
 	}
 }
 
@@ -203,7 +203,7 @@ func (r *Room) unpublish(pub *Publication) {
 	if pub.closed {
 		return
 	}
-	r.withdraw(pub)
+	r.detachPublication(pub)
 	pub.owner.publishing.offered = slices.DeleteFunc(pub.owner.publishing.offered, func(o peer.OfferedTrack) bool { return slices.Contains(pub.cids, o.CID) })
 	for _, c := range pub.codecs {
 		c.stop()
@@ -211,14 +211,14 @@ func (r *Room) unpublish(pub *Publication) {
 }
 
 // withdraw ends all subscriptions to the track and removes it from the room.
-func (r *Room) withdraw(pub *Publication) {
+func (r *Room) detachPublication(pub *Publication) {
 	pub.closed = true
-	if pub.lower != nil {
-		pub.lower.Stop()
+	if pub.lowerTimer != nil {
+		pub.lowerTimer.Stop()
 	}
 	p := pub.owner
 	delete(p.publishing.publications, pub.info.Sid)
 	pub.unsubscribeAll()
-	r.unlist(pub)
+	r.removePublication(pub)
 	r.emit(Event{Kind: TrackUnpublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 }

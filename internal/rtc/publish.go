@@ -20,13 +20,13 @@ type incomingStream struct {
 
 // sending notes on which sections the client offers to send. It drops announced tracks that are not among them any more,
 // and media that nobody has announced.
-func (pb *publishing) sending(tracks []peer.OfferedTrack) {
+func (pb *publishing) offeredTracksChanged(tracks []peer.OfferedTrack) {
 	p := pb.p
 	pb.offered = tracks
 	offered := func(cid string) bool {
 		return slices.ContainsFunc(tracks, func(o peer.OfferedTrack) bool { return o.CID == cid })
 	}
-	pb.early = slices.DeleteFunc(pb.early, func(s incomingStream) bool { id := s.Info().ID; return id != "" && !offered(id) })
+	pb.earlyMedia = slices.DeleteFunc(pb.earlyMedia, func(s incomingStream) bool { id := s.Info().ID; return id != "" && !offered(id) })
 	shown, given := false, false
 	pb.pending = slices.DeleteFunc(pb.pending, func(t *pendingTrack) bool {
 		now := slices.ContainsFunc(t.cids, offered)
@@ -36,13 +36,13 @@ func (pb *publishing) sending(tracks []peer.OfferedTrack) {
 		return gone
 	})
 	for _, pub := range pb.publications {
-		if pub.silent() && !slices.ContainsFunc(pub.cids, offered) {
+		if pub.hasNoMedia() && !slices.ContainsFunc(pub.cids, offered) {
 			p.room.unpublish(pub)
 			shown, given = true, true
 		}
 	}
 	for _, o := range tracks {
-		pb.adopt(o)
+		pb.assignSection(o)
 	}
 	pb.publishOffered()
 	if shown {
@@ -55,8 +55,8 @@ func (pb *publishing) sending(tracks []peer.OfferedTrack) {
 
 // adopt assigns a section whose track ID is not known to the first announced track of its kind that has no section,
 // because some browsers put other IDs in their SDP (docs/protocol.md, 3.2).
-func (pb *publishing) adopt(o peer.OfferedTrack) {
-	if pb.knowsCID(o.CID) {
+func (pb *publishing) assignSection(o peer.OfferedTrack) {
+	if pb.hasCID(o.CID) {
 		return
 	}
 	i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return !t.offered && t.info.Type == o.Kind })
@@ -80,20 +80,20 @@ func (pb *publishing) publishOffered() {
 	}
 	for _, o := range slices.Clone(pb.offered) {
 		i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool {
-			return t.info.Type == o.Kind && slices.Contains(t.cids, o.CID) && pb.sendsFirst(t, o)
+			return t.info.Type == o.Kind && slices.Contains(t.cids, o.CID) && pb.sendsFirstCodec(t, o)
 		})
 		if i < 0 {
 			continue
 		}
 		pub := newPublication(p, pb.pending[i])
 		pb.pending = slices.Delete(pb.pending, i, i+1)
-		pub.expect(o)
+		pub.expectMedia(o)
 		p.room.publish(pub)
 	}
 }
 
-// sendsFirst reports whether the client will send a track in the codec that stands first in the answer.
-func (pb *publishing) sendsFirst(t *pendingTrack, o peer.OfferedTrack) bool {
+// sendsFirstCodec reports whether the client will send a track in the codec that stands first in the answer.
+func (pb *publishing) sendsFirstCodec(t *pendingTrack, o peer.OfferedTrack) bool {
 	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !pb.p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
 
@@ -104,25 +104,25 @@ func (pb *publishing) mediaArrived(s incomingStream) {
 		pb.addMedia(pub, s)
 		return
 	}
-	if t := pb.takePending(info); t != nil {
+	if t := pb.claimPending(info); t != nil {
 		pub := newPublication(pb.p, t)
 		pub.addMedia(s)
 		pb.p.room.publish(pub)
 		return
 	}
-	if pub := pb.awaiting(info); pub != nil {
+	if pub := pb.publicationAwaiting(info); pub != nil {
 		pb.addMedia(pub, s)
 		return
 	}
-	if len(pb.early) < maxTracks*sfu.MaxLayers {
-		pb.early = append(pb.early, s)
+	if len(pb.earlyMedia) < maxTracks*sfu.MaxLayers {
+		pb.earlyMedia = append(pb.earlyMedia, s)
 	}
 }
 
-// takeEarly looks again at the media that came before its announcement.
-func (pb *publishing) takeEarly() {
-	early := pb.early
-	pb.early = nil
+// retryEarlyMedia looks again at the media that came before its announcement.
+func (pb *publishing) retryEarlyMedia() {
+	early := pb.earlyMedia
+	pb.earlyMedia = nil
 	for _, s := range early {
 		pb.mediaArrived(s)
 	}
@@ -133,15 +133,15 @@ func (pb *publishing) addMedia(pub *Publication, s incomingStream) {
 	if pub.addMedia(s) {
 		p.log.Debug("track published in one more codec", "track", pub.info.Sid, "codec", s.Info().MimeType)
 		p.room.announce(p, true)
-		p.room.offerToAll(pub) // to those who had negotiated for the codec that was expected
-		p.room.rewatched[pub] = true
+		p.room.reconcileSubscribers(pub) // to those who had negotiated for the codec that was expected
+		p.room.dirtyDemand[pub] = true
 	}
 }
 
 // publicationOf finds the published track that this media belongs to: one more layer of it, or another codec.
 func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSection) *Publication {
 	for _, pub := range pb.publications {
-		if pub.info.Type == kindOf(info) && (pub.comesOn(section) || slices.Contains(pub.cids, info.ID)) {
+		if pub.info.Type == kindOf(info) && (pub.usesSection(section) || slices.Contains(pub.cids, info.ID)) {
 			return pub
 		}
 	}
@@ -149,7 +149,7 @@ func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSecti
 }
 
 // awaiting finds a published track that is to come in this codec too, for clients whose SDP has other IDs.
-func (pb *publishing) awaiting(info sfu.SourceInfo) *Publication {
+func (pb *publishing) publicationAwaiting(info sfu.SourceInfo) *Publication {
 	for _, pub := range pb.publications {
 		if slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool {
 			return c.receiver == nil && c.info.Cid != "" && strings.EqualFold(c.info.MimeType, info.MimeType)
@@ -160,10 +160,10 @@ func (pb *publishing) awaiting(info sfu.SourceInfo) *Publication {
 	return nil
 }
 
-// takePending finds the announced track that the media belongs to, by the track ID in its SDP, else the first of its
+// claimPending finds the announced track that the media belongs to, by the track ID in its SDP, else the first of its
 // kind, because some browsers put another ID there (docs/protocol.md, 3.2). The kind always has to match, because rights
 // depend on it.
-func (pb *publishing) takePending(info sfu.SourceInfo) *pendingTrack {
+func (pb *publishing) claimPending(info sfu.SourceInfo) *pendingTrack {
 	kind := kindOf(info)
 	i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, info.ID) })
 	if i < 0 {
@@ -216,11 +216,11 @@ func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	pub, t := pb.publications[sid], pb.pendingBySID(sid)
 	switch {
 	case pub != nil && pub.info.Muted != muted:
-		pb.tellMuted(sid, muted)
+		pb.sendMute(sid, muted)
 		pub.setMuted(muted)
 		p.room.announce(p, true)
 	case t != nil && t.info.Muted != muted:
-		pb.tellMuted(sid, muted)
+		pb.sendMute(sid, muted)
 		if t.info.Muted = muted; t.public {
 			p.room.announce(p, true)
 		}
@@ -234,7 +234,7 @@ func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	return nil
 }
 
-func (pb *publishing) tellMuted(sid string, muted bool) {
+func (pb *publishing) sendMute(sid string, muted bool) {
 	pb.p.send(muteMessage(sid, muted))
 }
 

@@ -15,7 +15,7 @@ func notFound(m *livekit.SignalResponse) bool {
 }
 
 // publishedSID waits for the answer to AddTrack.
-func (g *guest) publishedSID(cid string) string {
+func (g *testClient) publishedSID(cid string) string {
 	g.t.Helper()
 	sid := ""
 	eventually(g.t, "the answer to AddTrack", func() bool {
@@ -30,7 +30,7 @@ func (g *guest) publishedSID(cid string) string {
 }
 
 // track is ada's only track as bo was last told, nil if she has another number of them.
-func (g *guest) toldTrack(identity string) *livekit.TrackInfo {
+func (g *testClient) lastTrackOf(identity string) *livekit.TrackInfo {
 	var track *livekit.TrackInfo
 	for _, m := range g.sink.all() {
 		for _, p := range m.GetUpdate().GetParticipants() {
@@ -47,57 +47,57 @@ func (g *guest) toldTrack(identity string) *livekit.TrackInfo {
 
 // Changes of a track count before its media comes, and are seen once it is.
 func TestVideoTrackUpdateBeforeMediaIsSeenWithIt(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	video := func(sid string, width uint32) *livekit.SignalRequest {
 		return &livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateVideoTrack{
 			UpdateVideoTrack: &livekit.UpdateLocalVideoTrack{TrackSid: sid, Width: width, Height: 90},
 		}}
 	}
-	ada.say(addTrack("v", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
+	ada.send(addTrack("v", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
 	sid := ada.publishedSID("v")
-	ada.say(video(sid, 160))
+	ada.send(video(sid, 160))
 	if ada.sink.got(notFound) {
 		t.Error("an announced track was not found")
 	}
-	ada.sends(webrtc.MimeTypeVP8, "v")
+	ada.sendMedia(webrtc.MimeTypeVP8, "v")
 	ada.negotiate()
-	eventually(t, "bo sees it", func() bool { tr := bo.toldTrack("ada"); return tr != nil && tr.Width == 160 })
-	ada.say(video(sid, 320))
-	eventually(t, "and its change", func() bool { tr := bo.toldTrack("ada"); return tr != nil && tr.Width == 320 && tr.Height == 90 })
-	ada.say(video("TR_VCnone", 320))
+	eventually(t, "bo sees it", func() bool { tr := bo.lastTrackOf("ada"); return tr != nil && tr.Width == 160 })
+	ada.send(video(sid, 320))
+	eventually(t, "and its change", func() bool { tr := bo.lastTrackOf("ada"); return tr != nil && tr.Width == 320 && tr.Height == 90 })
+	ada.send(video("TR_VCnone", 320))
 	if !ada.sink.got(notFound) {
 		t.Error("a change of no track was accepted")
 	}
 }
 
 func TestAudioFeaturesOfAMutedTrackAreSeen(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	req := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
 	req.GetAddTrack().Muted = true
-	ada.say(req)
+	ada.send(req)
 	features := []livekit.AudioTrackFeature{livekit.AudioTrackFeature_TF_STEREO, livekit.AudioTrackFeature_TF_ECHO_CANCELLATION}
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateAudioTrack{
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateAudioTrack{
 		UpdateAudioTrack: &livekit.UpdateLocalAudioTrack{TrackSid: ada.publishedSID("a"), Features: features},
 	}})
 	eventually(t, "bo sees the features", func() bool {
-		tr := bo.toldTrack("ada")
+		tr := bo.lastTrackOf("ada")
 		return tr != nil && slices.Equal(tr.AudioFeatures, features) && tr.Stereo
 	})
 }
 
 // Media that came before its AddTrack waits for that; when it ends first, nothing of it stays.
 func TestMediaBeforeAddTrackWaitsForIt(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.sends(webrtc.MimeTypeVP8, "kept")
-	ada.sends(webrtc.MimeTypeVP8, "ended")
+	ada.sendMedia(webrtc.MimeTypeVP8, "kept")
+	ada.sendMedia(webrtc.MimeTypeVP8, "ended")
 	ada.negotiate()
 	early := func() []string {
 		var ids []string
-		ada.state(func(p *Participant) {
-			for _, m := range p.publishing.early {
+		ada.inspect(func(p *Participant) {
+			for _, m := range p.publishing.earlyMedia {
 				ids = append(ids, m.Info().ID)
 			}
 		})
@@ -113,15 +113,15 @@ func TestMediaBeforeAddTrackWaitsForIt(t *testing.T) {
 	}
 	ada.negotiate()
 	eventually(t, "the one that ended is forgotten", func() bool { return slices.Equal(early(), []string{"kept"}) })
-	ada.say(addTrack("kept", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
+	ada.send(addTrack("kept", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
 	eventually(t, "the other is published", func() bool { return len(h.published()) == 1 && len(early()) == 0 })
 }
 
 // A track that was announced, offered and given up before any media does not wait for somebody else's.
 func TestAnnouncedTrackNotOfferedAnyMoreIsDropped(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.say(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
+	ada.send(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
 	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "silent", "stream")
 	if err != nil {
 		t.Fatal(err)
@@ -132,21 +132,21 @@ func TestAnnouncedTrackNotOfferedAnyMoreIsDropped(t *testing.T) {
 	}
 	pending := func() int {
 		n := 0
-		ada.state(func(p *Participant) { n = len(p.publishing.pending) })
+		ada.inspect(func(p *Participant) { n = len(p.publishing.pending) })
 		return n
 	}
 	ada.negotiate()
 	if pending() != 1 {
 		t.Fatalf("%d tracks wait for media, want 1", pending())
 	}
-	ada.say(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_SCREEN_SHARE)) // the same id again waits for it
+	ada.send(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_SCREEN_SHARE)) // the same id again waits for it
 	if err := ada.pc.RemoveTrack(sender); err != nil {
 		t.Fatal(err)
 	}
 	ada.negotiate()
 	eventually(t, "the next one takes its place", func() bool {
 		source := livekit.TrackSource_UNKNOWN
-		ada.state(func(p *Participant) {
+		ada.inspect(func(p *Participant) {
 			if len(p.publishing.pending) == 1 && len(p.publishing.queued) == 0 {
 				source = p.publishing.pending[0].info.Source
 			}
@@ -157,7 +157,7 @@ func TestAnnouncedTrackNotOfferedAnyMoreIsDropped(t *testing.T) {
 
 // Codecs are added to tracks that are there, within bounds.
 func TestCodecsAreAddedWithinBounds(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	add := func(sid, cid string, kind livekit.TrackType, codecs ...string) livekit.RequestResponse_Reason {
 		before := len(ada.sink.all())
@@ -165,7 +165,7 @@ func TestCodecsAreAddedWithinBounds(t *testing.T) {
 		for _, c := range codecs {
 			req.SimulcastCodecs = append(req.SimulcastCodecs, &livekit.SimulcastCodec{Codec: c, Cid: cid})
 		}
-		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: req}})
+		ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: req}})
 		for _, m := range ada.sink.all()[before:] {
 			if r := m.GetRequestResponse(); r != nil {
 				return r.Reason
@@ -206,7 +206,7 @@ func TestCodecsAreAddedWithinBounds(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
 	}
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		if info := p.publishing.pendingBySID(sid).info; len(info.Codecs) != 4 || info.Codecs[1].Cid != "one-vp8" {
 			t.Errorf("the track has %v", info.Codecs)
 		}
@@ -215,13 +215,13 @@ func TestCodecsAreAddedWithinBounds(t *testing.T) {
 
 // Sound in several codecs is dynamic too: the publisher is told which somebody hears.
 func TestPublisherLearnsWhichAudioCodecsAreHeard(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 		Cid: "a", Type: livekit.TrackType_AUDIO, Source: livekit.TrackSource_MICROPHONE, DisableRed: true,
 		SimulcastCodecs: []*livekit.SimulcastCodec{{Codec: "opus", Cid: "a"}, {Codec: "pcmu"}},
 	}}})
-	ada.sends(webrtc.MimeTypeOpus, "a")
+	ada.sendMedia(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
 	told := func() map[string]bool {
 		var last map[string]bool
@@ -237,8 +237,8 @@ func TestPublisherLearnsWhichAudioCodecsAreHeard(t *testing.T) {
 	}
 	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
 	sid := h.published()[0].Sid
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: true}}})
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: true}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid}}})
 	eventually(t, "alone, neither is wanted", func() bool {
 		codecs := told()
 		return len(codecs) == 2 && !codecs["opus"] && !codecs["pcmu"]
@@ -252,17 +252,17 @@ func TestPublisherLearnsWhichAudioCodecsAreHeard(t *testing.T) {
 
 // Tracks whose ids are in use are announced as soon as the earlier ones are given up, all of them.
 func TestQueuedTracksFollowWhenTheirIDsAreFree(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	kinds := map[string]livekit.TrackType{"a": livekit.TrackType_AUDIO, "v": livekit.TrackType_VIDEO}
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		for cid, kind := range kinds {
 			for range 2 {
 				p.publishing.addTrack(addTrack(cid, kind, livekit.TrackSource_UNKNOWN).GetAddTrack())
 			}
 		}
-		p.publishing.sending([]peer.OfferedTrack{{Kind: livekit.TrackType_AUDIO, CID: "a"}, {Kind: livekit.TrackType_VIDEO, CID: "v"}})
-		p.publishing.sending(nil) // both are given up with one offer
+		p.publishing.offeredTracksChanged([]peer.OfferedTrack{{Kind: livekit.TrackType_AUDIO, CID: "a"}, {Kind: livekit.TrackType_VIDEO, CID: "v"}})
+		p.publishing.offeredTracksChanged(nil) // both are given up with one offer
 		if len(p.publishing.pending) != 2 || len(p.publishing.queued) != 0 {
 			t.Errorf("%d tracks announced and %d waiting, of two", len(p.publishing.pending), len(p.publishing.queued))
 		}

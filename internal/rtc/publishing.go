@@ -15,29 +15,29 @@ type publishing struct {
 
 	pending      []*pendingTrack
 	queued       []*livekit.AddTrackRequest // wait because an earlier track has their client ID
-	early        []incomingStream           // media whose AddTrack has not come yet
+	earlyMedia   []incomingStream           // media whose AddTrack has not come yet
 	offered      []peer.OfferedTrack        // of the client's latest offer
 	publications map[string]*Publication    // by track sid
 	policy       *policy                    // nil: everybody may subscribe
-	audience     map[*Participant]int       // the participants that receive something of it, with the number of tracks
+	subscribers  map[*Participant]int       // the participants that receive something of it, with the number of tracks
 	level        float32                    // the loudness that others were last told: 0 to 1 in steps of 1/8; 0 is silent
 }
 
 func (pb *publishing) init(p *Participant) {
 	pb.p = p
 	pb.publications = map[string]*Publication{}
-	pb.audience = map[*Participant]int{}
+	pb.subscribers = map[*Participant]int{}
 }
 
-// handOver passes the tracks on to a participant of another room, and ends them in this room.
-func (pb *publishing) handOver(to *publishing) {
+// transferTo passes the tracks on to a participant of another room, and ends them in this room.
+func (pb *publishing) transferTo(to *publishing) {
 	to.policy = pb.policy
 	for sid, pub := range pb.publications {
-		to.publications[sid] = pub.passTo(to.p)
-		pb.p.room.withdraw(pub)
+		to.publications[sid] = pub.transferTo(to.p)
+		pb.p.room.detachPublication(pub)
 	}
-	to.pending, to.queued, to.early, to.offered = pb.pending, pb.queued, pb.early, pb.offered
-	pb.pending, pb.queued, pb.early, pb.offered = nil, nil, nil, nil
+	to.pending, to.queued, to.earlyMedia, to.offered = pb.pending, pb.queued, pb.earlyMedia, pb.offered
+	pb.pending, pb.queued, pb.earlyMedia, pb.offered = nil, nil, nil, nil
 }
 
 // end ends all tracks, when the participant itself ends.
@@ -49,7 +49,7 @@ func (pb *publishing) end() {
 }
 
 // shown reports whether others see tracks of the participant.
-func (pb *publishing) shown() bool {
+func (pb *publishing) hasVisibleTracks() bool {
 	return len(pb.publications) > 0 || slices.ContainsFunc(pb.pending, func(t *pendingTrack) bool { return t.public })
 }
 

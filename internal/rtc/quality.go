@@ -18,26 +18,26 @@ type qualityState struct {
 // receives from, if one of them has changed.
 func (r *Room) updateQuality() {
 	for _, pub := range r.published {
-		pub.lookAtQuality()
+		pub.updateQuality()
 	}
 	var changed []*Participant
 	for _, p := range r.participants {
-		if p.lookAtQuality() {
+		if p.updateQuality() {
 			changed = append(changed, p)
 		}
 	}
-	r.tellQuality(changed)
+	r.sendQualityUpdates(changed)
 }
 
-// lookAtQuality grades what arrives of the track.
-func (pub *Publication) lookAtQuality() {
+// updateQuality grades what arrives of the track.
+func (pub *Publication) updateQuality() {
 	s := pub.stats()
-	pub.quality.look(counts{int64(s.Packets + s.Lost), int64(s.Lost)}, lossWeight(pub.info.MimeType), 0, 0)
+	pub.quality.update(counts{int64(s.Packets + s.Lost), int64(s.Lost)}, lossWeight(pub.info.MimeType), 0, 0)
 }
 
-// lookAtQuality grades p by the worst track that it sends or receives, and reports whether others see a difference. What
+// updateQuality grades p by the worst track that it sends or receives, and reports whether others see a difference. What
 // was lost between a publisher and the server does not count for its subscribers.
-func (p *Participant) lookAtQuality() bool {
+func (p *Participant) updateQuality() bool {
 	if p.info.State != livekit.ParticipantInfo_ACTIVE {
 		return false
 	}
@@ -49,8 +49,8 @@ func (p *Participant) lookAtQuality() bool {
 	}
 	for _, s := range p.subscribing.subscriptions {
 		got := s.down.Reception()
-		s.quality.look(counts{got.Expected, got.Lost}, lossWeight(s.pub.info.MimeType), s.pub.quality.loss, got.RoundTrip)
-		q.score = min(q.score, s.quality.score, s.carried())
+		s.quality.update(counts{got.Expected, got.Lost}, lossWeight(s.pub.info.MimeType), s.pub.quality.loss, got.RoundTrip)
+		q.score = min(q.score, s.quality.score, s.bandwidthScore())
 	}
 	q.lost = p.mediaLost()
 	return !known || p.grade() != was
@@ -61,34 +61,34 @@ func (p *Participant) mediaLost() bool {
 	if p.forwarding.source != nil {
 		return p.forwarding.lost
 	}
-	return p.conn.primary() != nil && p.conn.lost()
+	return p.conn.primaryTransport() != nil && p.conn.disconnected()
 }
 
-// noteLost tells the others at once when p's media connection is lost, or is back.
-func (p *Participant) noteLost() {
+// updateMediaLost tells the others at once when p's media connection is lost, or is back.
+func (p *Participant) updateMediaLost() {
 	if lost := p.mediaLost(); p.quality.known && p.quality.lost != lost {
 		p.quality.lost = lost
-		p.room.tellQuality([]*Participant{p})
-		p.forwarding.update()
+		p.room.sendQualityUpdates([]*Participant{p})
+		p.forwarding.syncMirrors()
 	}
 }
 
-// tellQuality sends the grades of all that they receive from to participants that have changed, and to those that receive
+// sendQualityUpdates sends the grades of all that they receive from to participants that have changed, and to those that receive
 // from them.
-func (r *Room) tellQuality(changed []*Participant) {
+func (r *Room) sendQualityUpdates(changed []*Participant) {
 	concerned := map[*Participant]bool{}
 	for _, p := range changed {
 		concerned[p] = true
-		for o := range p.publishing.audience {
+		for o := range p.publishing.subscribers {
 			concerned[o] = true
 		}
 	}
 	for p := range concerned {
-		heard := map[*Participant]bool{p: true}
+		sources := map[*Participant]bool{p: true}
 		for _, s := range p.subscribing.subscriptions {
-			heard[s.pub.owner] = true
+			sources[s.pub.owner] = true
 		}
-		p.sendQuality(slices.Collect(maps.Keys(heard))...)
+		p.sendQuality(slices.Collect(maps.Keys(sources))...)
 	}
 }
 
@@ -106,9 +106,9 @@ func (p *Participant) sendQuality(people ...*Participant) {
 		if !o.quality.known {
 			continue
 		}
-		info := &livekit.ConnectionQualityInfo{ParticipantSid: o.sid(), Quality: o.grade(), Score: opinion(o.quality.score)}
+		info := &livekit.ConnectionQualityInfo{ParticipantSid: o.sid(), Quality: o.grade(), Score: meanOpinionScore(o.quality.score)}
 		if info.Quality == livekit.ConnectionQuality_LOST {
-			info.Score = opinion(0)
+			info.Score = meanOpinionScore(0)
 			// A client that learns this of itself gives its connection up, which is for ICE to decide; older clients do
 			// not know it.
 			if o == p || !p.quirks.lostQuality {

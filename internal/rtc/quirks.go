@@ -17,21 +17,21 @@ type clientQuirks struct {
 	sdk string // its name, for the log
 
 	// Its connections.
-	fullICE      bool // it does not support ICE-lite
-	tcp          bool // it may connect by ICE over TCP
-	zeroChecksum bool // it takes SCTP packets without a checksum (RFC 9653)
-	red, av1     bool // it plays RED, and AV1; other clients offer to play them and fail
-	reuses       bool // it plays another track on a media section that has carried one
-	syncsStreams bool // it plays tracks of one stream in step, so it gets the streams' names
-	mapsSections bool // it gets the streams' names, and finds a track by its media section
+	fullICE        bool // it does not support ICE-lite
+	tcp            bool // it may connect by ICE over TCP
+	zeroChecksum   bool // it takes SCTP packets without a checksum (RFC 9653)
+	red, av1       bool // it plays RED, and AV1; other clients offer to play them and fail
+	reusesSections bool // it plays another track on a media section that has carried one
+	syncsStreams   bool // it plays tracks of one stream in step, so it gets the streams' names
+	mapsSections   bool // it gets the streams' names, and finds a track by its media section
 
 	// The tracks it sends and receives.
 	fixedSendCodec    bool                    // it sends a track in the codec the track was made with, whatever the answer prefers
 	fixedReceiveCodec bool                    // it reads a track in the codec the track began with
-	ignoresOrder      bool                    // it sends any codec of an answer, not the first
-	wantsPackets      bool                    // it reports a track to the application only when the track's first packet comes
+	ignoresCodecOrder bool                    // it sends any codec of an answer, not the first
+	needsFirstPacket  bool                    // it reports a track to the application only when the track's first packet comes
 	disabled          *livekit.DisabledCodecs // the codecs that it fails with
-	publish           []*livekit.Codec        // the codecs that it may publish, the preferred first; never empty
+	publishable       []*livekit.Codec        // the codecs that it may publish, the preferred first; never empty
 
 	// The messages it knows.
 	allResponses      bool // it ignores messages that are newer than it
@@ -54,35 +54,35 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 	firefox, safari := c.firefox(), c.safari()
 	// SDKs for browsers before 2.16 find a track only by the names in the SDP. An SDK that does not say its version, such as
 	// that of LiveKit's own tests, counts as old.
-	maps := !js || c.since(2, 16)
+	maps := !js || c.atLeast(2, 16)
 	syncs := js && protocol > 9 && !firefox
 	disabled := c.disabledCodecs()
 	return clientQuirks{
 		sdk:     sdk.String(),
 		fullICE: firefox,
 		// LiveKit's Go SDK, and its Swift SDK before 1.0.5, fail with ICE over TCP.
-		tcp: !goSDK && (sdk != livekit.ClientInfo_SWIFT || c.since(1, 0, 5)),
+		tcp: !goSDK && (sdk != livekit.ClientInfo_SWIFT || c.atLeast(1, 0, 5)),
 		// LiveKit's Go SDK before 2.4.0 may fail with packets without a checksum.
-		zeroChecksum: !unknown && (!goSDK || c.since(2, 4, 0)),
+		zeroChecksum: !unknown && (!goSDK || c.atLeast(2, 4, 0)),
 		red:          !firefox && !safari,
 		av1:          !safari,
 		// Safari does not play a second track on a section, nor does LiveKit's Go SDK: its pion stops a section for good that the
 		// server makes inactive. A client that finds tracks by their names would take the second track for the first, because a
 		// browser keeps the first one's name.
-		reuses:       !safari && !pion && protocol > 3 && (!syncs || maps),
-		syncsStreams: syncs,
-		mapsSections: syncs && maps,
+		reusesSections: !safari && !pion && protocol > 3 && (!syncs || maps),
+		syncsStreams:   syncs,
+		mapsSections:   syncs && maps,
 
 		fixedSendCodec:    pion,
 		fixedReceiveCodec: pion,
-		ignoresOrder:      firefox && (c.runsOn("linux") || c.runsOn("android")),
-		wantsPackets:      goSDK,
+		ignoresCodecOrder: firefox && (c.runsOn("linux") || c.runsOn("android")),
+		needsFirstPacket:  goSDK,
 		disabled:          disabled,
-		publish:           publishCodecs(disabled),
+		publishable:       publishCodecs(disabled),
 
 		// Rust clients before protocol 10 fail on messages that came later, old SDKs for browsers on a ReconnectResponse.
 		allResponses:      sdk != livekit.ClientInfo_RUST || protocol >= 10,
-		reconnectResponse: !js || c.GetVersion() == "" || c.since(1, 6, 3), // an SDK that does not say its version counts as new
+		reconnectResponse: !js || c.GetVersion() == "" || c.atLeast(1, 6, 3), // an SDK that does not say its version counts as new
 		trackUnpublished:  protocol >= 7,
 		lostQuality:       protocol >= 11,
 		newestSID:         protocol >= 12,
@@ -109,8 +109,8 @@ func (c clientInfo) runsOn(os string) bool { return strings.EqualFold(c.GetOs(),
 
 // since reports whether the client's SDK has that version or a newer one. An SDK that does not say its version counts as
 // old.
-func (c clientInfo) since(version ...int) bool {
-	return slices.Compare(versionOf(c.GetVersion()), version) >= 0
+func (c clientInfo) atLeast(version ...int) bool {
+	return slices.Compare(parseVersion(c.GetVersion()), version) >= 0
 }
 
 // deviceRule names a codec that some clients offer and fail with.
@@ -154,7 +154,7 @@ func (c clientInfo) disabledCodecs() *livekit.DisabledCodecs {
 		if rule.publishOnly {
 			list = &off.Publish
 		}
-		if mime := strings.ToLower(rule.mime); !listed(*list, mime) {
+		if mime := strings.ToLower(rule.mime); !hasCodec(*list, mime) {
 			*list = append(*list, &livekit.Codec{Mime: mime})
 		}
 	}
@@ -164,25 +164,25 @@ func (c clientInfo) disabledCodecs() *livekit.DisabledCodecs {
 // publishCodecs returns the enabled codecs without the disabled ones.
 func publishCodecs(off *livekit.DisabledCodecs) []*livekit.Codec {
 	return slices.DeleteFunc(peer.EnabledCodecs(), func(c *livekit.Codec) bool {
-		return listed(off.GetCodecs(), c.Mime) || listed(off.GetPublish(), c.Mime)
+		return hasCodec(off.GetCodecs(), c.Mime) || hasCodec(off.GetPublish(), c.Mime)
 	})
 }
 
-func listed(codecs []*livekit.Codec, mime string) bool {
+func hasCodec(codecs []*livekit.Codec, mime string) bool {
 	return slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return strings.EqualFold(c.Mime, mime) })
 }
 
 // newerThan compares a version such as "18.3.1" with major.minor, which means major.minor.0.
 func newerThan(version string, major, minor int) bool {
-	v := versionOf(version)
+	v := parseVersion(version)
 	for len(v) > 2 && v[len(v)-1] == 0 {
 		v = v[:len(v)-1]
 	}
 	return slices.Compare(v, []int{major, minor}) > 0
 }
 
-// versionOf reads a version such as "1.6.3-rc1". A part that is no number counts as 0. No version is older than any.
-func versionOf(text string) []int {
+// parseVersion reads a version such as "1.6.3-rc1". A part that is no number counts as 0. No version is older than any.
+func parseVersion(text string) []int {
 	if text == "" {
 		return nil
 	}

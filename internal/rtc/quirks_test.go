@@ -53,7 +53,7 @@ func TestClientsLearnTheCodecsTheyFailWith(t *testing.T) {
 			if d := cmp.Diff(tt.publishing, mimes(off.GetPublish())); d != "" {
 				t.Error("publishing", d)
 			}
-			may := mimes(q.publish)
+			may := mimes(q.publishable)
 			if may[0] != "vp8" {
 				t.Errorf("publishes %s by default", may[0])
 			}
@@ -98,7 +98,7 @@ func TestSDKVersionsDecideOnTCPChecksumsAndResponses(t *testing.T) {
 // The quirks of the clients that matter most, whole.
 func TestQuirksOfMajorClientsAreKnown(t *testing.T) {
 	modern := clientQuirks{ // what every quirk is for a client without any
-		tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, syncsStreams: true, mapsSections: true,
+		tcp: true, zeroChecksum: true, red: true, av1: true, reusesSections: true, syncsStreams: true, mapsSections: true,
 		allResponses: true, reconnectResponse: true, trackUnpublished: true, lostQuality: true, newestSID: true,
 		resumeAction: true, metadataResponse: true, roomMoved: true,
 	}
@@ -112,23 +112,23 @@ func TestQuirksOfMajorClientsAreKnown(t *testing.T) {
 			q.sdk, q.fullICE, q.red, q.syncsStreams, q.mapsSections = "JS", true, false, false, false
 		}},
 		{"Firefox on Android", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Firefox", Os: "Android"}, func(q *clientQuirks) {
-			q.sdk, q.fullICE, q.red, q.syncsStreams, q.mapsSections, q.ignoresOrder = "JS", true, false, false, false, true
+			q.sdk, q.fullICE, q.red, q.syncsStreams, q.mapsSections, q.ignoresCodecOrder = "JS", true, false, false, false, true
 		}},
 		{"Safari", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Safari"}, func(q *clientQuirks) {
-			q.sdk, q.red, q.av1, q.reuses = "JS", false, false, false
+			q.sdk, q.red, q.av1, q.reusesSections = "JS", false, false, false
 		}},
 		{"JS without a version", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17}, func(q *clientQuirks) {
-			q.sdk, q.reuses, q.mapsSections = "JS", false, false
+			q.sdk, q.reusesSections, q.mapsSections = "JS", false, false
 		}},
 		{"JS 1.6.2 of protocol 9", &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "1.6.2", Protocol: 9}, func(q *clientQuirks) {
-			*q = clientQuirks{sdk: "JS", tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, allResponses: true, trackUnpublished: true}
+			*q = clientQuirks{sdk: "JS", tcp: true, zeroChecksum: true, red: true, av1: true, reusesSections: true, allResponses: true, trackUnpublished: true}
 		}},
 		{"Go", &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: "2.16.0", Protocol: 16}, func(q *clientQuirks) {
-			q.sdk, q.tcp, q.reuses, q.syncsStreams, q.mapsSections = "GO", false, false, false, false
-			q.fixedSendCodec, q.fixedReceiveCodec, q.wantsPackets = true, true, true
+			q.sdk, q.tcp, q.reusesSections, q.syncsStreams, q.mapsSections = "GO", false, false, false, false
+			q.fixedSendCodec, q.fixedReceiveCodec, q.needsFirstPacket = true, true, true
 		}},
 		{"Rust of protocol 9", &livekit.ClientInfo{Sdk: livekit.ClientInfo_RUST, Protocol: 9}, func(q *clientQuirks) {
-			*q = clientQuirks{sdk: "RUST", tcp: true, zeroChecksum: true, red: true, av1: true, reuses: true, reconnectResponse: true, trackUnpublished: true}
+			*q = clientQuirks{sdk: "RUST", tcp: true, zeroChecksum: true, red: true, av1: true, reusesSections: true, reconnectResponse: true, trackUnpublished: true}
 		}},
 		{"Swift 2", &livekit.ClientInfo{Sdk: livekit.ClientInfo_SWIFT, Version: "2.0.0", Protocol: 15}, func(q *clientQuirks) {
 			q.sdk, q.syncsStreams, q.mapsSections, q.roomMoved = "SWIFT", false, false, false
@@ -139,7 +139,7 @@ func TestQuirksOfMajorClientsAreKnown(t *testing.T) {
 	} {
 		want, got := modern, quirksOf(tt.client)
 		tt.change(&want)
-		got.disabled, got.publish = nil, nil // see TestClientsLearnTheCodecsTheyFailWith
+		got.disabled, got.publishable = nil, nil // see TestClientsLearnTheCodecsTheyFailWith
 		if d := cmp.Diff(want, got, cmp.AllowUnexported(clientQuirks{})); d != "" {
 			t.Errorf("%s: %s", tt.name, d)
 		}
@@ -165,13 +165,13 @@ func TestDisabledCodecsAreNotAnswered(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, single %v", tt.name, single), func(t *testing.T) {
 				req := request("ada")
 				req.Client, req.SinglePC = tt.client, single
-				ada := newHouse(t).join(req)
-				ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera()}})
+				ada := newHarness(t).join(req)
+				ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera()}})
 				mime := webrtc.MimeTypeVP8
 				if tt.alone {
 					mime = webrtc.MimeTypeH264
 				}
-				ada.sends(mime, "v")
+				ada.sendMedia(mime, "v")
 				if _, err := ada.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 					t.Fatal(err)
 				}
@@ -199,17 +199,17 @@ func TestDisabledCodecsAreNotAnswered(t *testing.T) {
 
 // A codec that the client may not publish is replaced by one it may, once.
 func TestForbiddenCodecIsReplacedByAnAllowedOne(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Browser: "Firefox", Os: "Linux"}
 	ada := h.join(req)
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
 		j := m.GetJoin()
-		return listed(j.GetClientConfiguration().GetDisabledCodecs().GetPublish(), webrtc.MimeTypeH264) && !listed(j.EnabledPublishCodecs, webrtc.MimeTypeH264)
+		return hasCodec(j.GetClientConfiguration().GetDisabledCodecs().GetPublish(), webrtc.MimeTypeH264) && !hasCodec(j.EnabledPublishCodecs, webrtc.MimeTypeH264)
 	}) {
 		t.Error("the join does not tell Firefox to leave H264")
 	}
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 		Cid: "c", Type: livekit.TrackType_VIDEO, Source: livekit.TrackSource_CAMERA,
 		SimulcastCodecs: []*livekit.SimulcastCodec{{Codec: "h264", Cid: "c"}, {Codec: "vp8"}},
 	}}})
@@ -264,14 +264,14 @@ func TestFirstSectionOffersTheTracksCodecsFirst(t *testing.T) {
 		{"Safari", "video/vp8", []string{"vp8", "h264", "vp9"}},
 	} {
 		t.Run(tt.browser+" "+tt.mime, func(t *testing.T) {
-			h := newHouse(t)
+			h := newHarness(t)
 			ada := h.join(request("ada"))
 			kind := livekit.TrackType_VIDEO
 			if strings.HasPrefix(tt.mime, "audio/") {
 				kind = livekit.TrackType_AUDIO
 			}
-			pub := ada.showTrack(kind)
-			ada.state(func(*Participant) {
+			pub := ada.publishWithoutMedia(kind)
+			ada.inspect(func(*Participant) {
 				pub.codecs[0].info.MimeType = tt.mime
 				pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: tt.mime, ClockRate: 90_000}})
 			})
@@ -296,10 +296,10 @@ func TestFirstSectionOffersTheTracksCodecsFirst(t *testing.T) {
 // The extension for it is there where the room bounds the delay.
 func TestPlayoutDelayIsOfferedWhereTheRoomBoundsIt(t *testing.T) {
 	for _, delay := range []uint32{0, 200} {
-		h := newHouse(t)
+		h := newHarness(t)
 		req := request("ada")
 		req.RoomConfig = &livekit.RoomConfiguration{MinPlayoutDelay: delay}
-		h.join(req).showTrack(livekit.TrackType_VIDEO)
+		h.join(req).publishWithoutMedia(livekit.TrackType_VIDEO)
 		bo := h.join(request("bo"))
 		eventually(t, "an offer", func() bool { return len(bo.sink.offers()) > 0 })
 		if got := strings.Contains(bo.sink.offers()[0].Sdp, sfu.PlayoutDelayURI); got != (delay > 0) {
@@ -310,10 +310,10 @@ func TestPlayoutDelayIsOfferedWhereTheRoomBoundsIt(t *testing.T) {
 
 // Lost sound is asked for again, but where each packet brings the ones before it along.
 func TestLostAudioIsRequestedAgainExceptInRED(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	pub := ada.showTrack(livekit.TrackType_AUDIO)
-	ada.state(func(*Participant) { pub.codecs[0].info.MimeType = peer.MimeTypeRED })
+	pub := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
+	ada.inspect(func(*Participant) { pub.codecs[0].info.MimeType = peer.MimeTypeRED })
 	bo := h.join(request("bo"))
 	eventually(t, "an offer", func() bool { return len(bo.sink.offers()) > 0 })
 	var nacked []string

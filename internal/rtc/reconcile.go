@@ -14,34 +14,34 @@ import (
 // reconcile brings p's subscriptions in line with what p wants and may receive, the oldest publications first.
 func (r *Room) reconcile(p *Participant) {
 	for _, pub := range r.published {
-		p.subscribing.follow(pub)
+		p.subscribing.reconcileTrack(pub)
 	}
 }
 
-// offerToAll brings everybody's subscription to pub in line.
-func (r *Room) offerToAll(pub *Publication) {
+// reconcileSubscribers brings everybody's subscription to pub in line.
+func (r *Room) reconcileSubscribers(pub *Publication) {
 	for _, p := range r.participants {
-		p.subscribing.follow(pub)
+		p.subscribing.reconcileTrack(pub)
 	}
 }
 
 // follow brings the participant's subscription to pub in line with what it wants and may receive.
-func (sb *subscribing) follow(pub *Publication) {
+func (sb *subscribing) reconcileTrack(pub *Publication) {
 	p := sb.p
 	o := pub.owner
-	if p.closed || pub.closed || o == p || o.hidden() || p.conn.receiving() == nil {
+	if p.closed || pub.closed || o == p || o.hidden() || p.conn.receivingTransport() == nil {
 		return // clients drop media of a participant they do not know
 	}
 	sid := pub.info.Sid
-	s, wants := sb.subscriptions[sid], sb.wants(sid)
-	permitted := wants && o.publishing.permits(p, sid)
+	s, wants := sb.subscriptions[sid], sb.wantsTrack(sid)
+	permitted := wants && o.publishing.allowsSubscriber(p, sid)
 	if wants {
-		sb.tellPermission(pub, permitted)
+		sb.sendPermission(pub, permitted)
 	} else {
 		delete(sb.permitted, sid)
 	}
 	switch {
-	case s == nil && permitted && sb.hasPlaceFor(pub):
+	case s == nil && permitted && sb.withinLimit(pub):
 		sb.subscribe(pub)
 	case s != nil && !permitted:
 		s.end()
@@ -49,11 +49,11 @@ func (sb *subscribing) follow(pub *Publication) {
 }
 
 // wants reports whether the participant is to receive track sid: as it chose, else as it joined.
-func (sb *subscribing) wants(sid string) bool {
+func (sb *subscribing) wantsTrack(sid string) bool {
 	if !sb.p.info.Permission.GetCanSubscribe() {
 		return false
 	}
-	if choice, ok := sb.chosen[sid]; ok {
+	if choice, ok := sb.choices[sid]; ok {
 		return choice
 	}
 	return sb.p.req.AutoSubscribe
@@ -67,9 +67,9 @@ func (r *Room) limit(kind livekit.TrackType) int {
 	return r.rooms.opts.SubscriptionLimitVideo
 }
 
-// hasPlaceFor reports whether one more track of pub's kind is within the participant's limit. Further tracks wait until
+// withinLimit reports whether one more track of pub's kind is within the participant's limit. Further tracks wait until
 // one is given up.
-func (sb *subscribing) hasPlaceFor(pub *Publication) bool {
+func (sb *subscribing) withinLimit(pub *Publication) bool {
 	limit := sb.p.room.limit(pub.info.Type)
 	if limit == 0 {
 		return true
@@ -83,35 +83,35 @@ func (sb *subscribing) hasPlaceFor(pub *Publication) bool {
 }
 
 // choose notes what the client wants to receive. It may name tracks that do not exist yet.
-func (sb *subscribing) choose(u *livekit.UpdateSubscription) {
+func (sb *subscribing) updateSubscription(u *livekit.UpdateSubscription) {
 	sids := slices.Clone(u.TrackSids)
 	for _, t := range u.ParticipantTracks {
 		sids = append(sids, t.TrackSids...)
 	}
 	for _, sid := range sids {
-		if _, known := sb.chosen[sid]; !known && !sb.mayRemember(sid, len(sb.chosen)) {
+		if _, known := sb.choices[sid]; !known && !sb.mayStoreChoice(sid, len(sb.choices)) {
 			continue
 		}
-		sb.chosen[sid] = u.Subscribe
+		sb.choices[sid] = u.Subscribe
 		pub := sb.p.room.publication(sid)
 		switch {
 		case pub != nil:
-			sb.follow(pub)
+			sb.reconcileTrack(pub)
 		case u.Subscribe:
-			sb.await(sid, trackTimeout)
+			sb.awaitTrack(sid, trackTimeout)
 		default:
 			delete(sb.awaited, sid)
 		}
 	}
 }
 
-// maxRemembered bounds what is remembered of tracks that do not exist, for one subscriber. What is remembered of a track
+// maxTrackChoices bounds what is remembered of tracks that do not exist, for one subscriber. What is remembered of a track
 // that exists is forgotten with it.
-const maxRemembered = 4096
+const maxTrackChoices = 4096
 
-// mayRemember reports whether to remember what the client says of track sid, while kept others are remembered.
-func (sb *subscribing) mayRemember(sid string, kept int) bool {
-	return sb.p.room.publication(sid) != nil || kept < maxRemembered && validSID(sid)
+// mayStoreChoice reports whether to remember what the client says of track sid, while kept others are remembered.
+func (sb *subscribing) mayStoreChoice(sid string, kept int) bool {
+	return sb.p.room.publication(sid) != nil || kept < maxTrackChoices && validSID(sid)
 }
 
 // validSID reports whether a client's text has the form of a track's sid.
@@ -133,65 +133,65 @@ const (
 )
 
 // wait is a track that a client is to receive: it gets an error if the track does not come in time.
-type wait struct {
-	since time.Time
-	limit time.Duration
+type trackWait struct {
+	since   time.Time
+	timeout time.Duration
 }
 
 // await notes that the client waits for track sid: for the track to exist, or to get a media section.
-func (sb *subscribing) await(sid string, limit time.Duration) {
-	if _, waits := sb.awaited[sid]; !waits || limit == bindTimeout {
-		sb.awaited[sid] = wait{time.Now(), limit}
+func (sb *subscribing) awaitTrack(sid string, timeout time.Duration) {
+	if _, waits := sb.awaited[sid]; !waits || timeout == bindTimeout {
+		sb.awaited[sid] = trackWait{time.Now(), timeout}
 	}
-	sb.p.room.waiting[sb.p] = true
+	sb.p.room.awaitingTracks[sb.p] = true
 }
 
 // giveUp tells clients of tracks that did not come in time. It runs with every tick.
-func (r *Room) giveUp(now time.Time) {
-	for p := range r.waiting {
-		p.subscribing.giveUp(now)
+func (r *Room) expireWaits(now time.Time) {
+	for p := range r.awaitingTracks {
+		p.subscribing.expireWaits(now)
 		if p.closed || len(p.subscribing.awaited) == 0 {
-			delete(r.waiting, p)
+			delete(r.awaitingTracks, p)
 		}
 	}
 }
 
-func (sb *subscribing) giveUp(now time.Time) {
-	t := sb.p.conn.receiving()
+func (sb *subscribing) expireWaits(now time.Time) {
+	t := sb.p.conn.receivingTransport()
 	for sid, w := range sb.awaited {
 		s := sb.subscriptions[sid]
 		switch {
 		case s != nil && s.state != subscriptionNegotiating:
 			delete(sb.awaited, sid)
-		case w.limit == bindTimeout && (t == nil || !t.connected):
-			sb.awaited[sid] = wait{now, w.limit} // no section can be negotiated yet
-		case now.Sub(w.since) < w.limit:
-		case w.limit == bindTimeout:
+		case w.timeout == bindTimeout && (t == nil || !t.connected):
+			sb.awaited[sid] = trackWait{now, w.timeout} // no section can be negotiated yet
+		case now.Sub(w.since) < w.timeout:
+		case w.timeout == bindTimeout:
 			delete(sb.awaited, sid)
 			if s != nil {
-				sb.tellError(sid, livekit.SubscriptionError_SE_UNKNOWN)
+				sb.sendSubscriptionError(sid, livekit.SubscriptionError_SE_UNKNOWN)
 			}
 		case sb.p.room.publication(sid) != nil: // it waits for permission or the limit, which clients learn otherwise
 			delete(sb.awaited, sid)
 		default:
 			delete(sb.awaited, sid)
-			delete(sb.chosen, sid)
-			sb.tellError(sid, livekit.SubscriptionError_SE_TRACK_NOTFOUND)
+			delete(sb.choices, sid)
+			sb.sendSubscriptionError(sid, livekit.SubscriptionError_SE_TRACK_NOTFOUND)
 		}
 	}
 }
 
-func (sb *subscribing) tellError(sid string, e livekit.SubscriptionError) {
+func (sb *subscribing) sendSubscriptionError(sid string, e livekit.SubscriptionError) {
 	sb.p.send(subscriptionResponseMessage(sid, e))
 }
 
-// list makes pub known to the room; unlist forgets it and what subscribers have said of it.
-func (r *Room) list(pub *Publication) {
+// list makes pub known to the room; removePublication forgets it and what subscribers have said of it.
+func (r *Room) addPublication(pub *Publication) {
 	r.published = append(r.published, pub)
 	r.bySID[pub.info.Sid] = pub
 }
 
-func (r *Room) unlist(pub *Publication) {
+func (r *Room) removePublication(pub *Publication) {
 	sid := pub.info.Sid
 	r.published = slices.DeleteFunc(r.published, func(x *Publication) bool { return x == pub })
 	delete(r.bySID, sid)

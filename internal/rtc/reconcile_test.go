@@ -11,13 +11,13 @@ import (
 	"meet/internal/sfu"
 )
 
-// showTrack publishes a track of g's without media.
-func (g *guest) showTrack(kind livekit.TrackType) *Publication {
+// publishWithoutMedia publishes a track of g's without media.
+func (g *testClient) publishWithoutMedia(kind livekit.TrackType) *Publication {
 	g.t.Helper()
-	return g.showTrackAs(kind, newTrackID(kind, livekit.TrackSource_UNKNOWN))
+	return g.publishWithoutMediaAs(kind, newTrackID(kind, livekit.TrackSource_UNKNOWN))
 }
 
-func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
+func (g *testClient) publishWithoutMediaAs(kind livekit.TrackType, sid string) *Publication {
 	g.t.Helper()
 	info := &livekit.TrackInfo{Sid: sid, Type: kind, MimeType: "video/vp8", Source: livekit.TrackSource_CAMERA}
 	clock := uint32(90_000)
@@ -27,25 +27,25 @@ func (g *guest) showTrackAs(kind livekit.TrackType, sid string) *Publication {
 	pub := newPublication(g.participant, &pendingTrack{info: info, cids: []string{sid}})
 	pub.codecs[0].info.MimeType = info.MimeType
 	pub.codecs[0].receiver = sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: info.MimeType, ClockRate: clock}})
-	g.state(func(p *Participant) {
+	g.inspect(func(p *Participant) {
 		p.publishing.publications[pub.info.Sid] = pub
 		p.room.announce(p, true)
-		p.room.list(pub)
-		p.room.offerToAll(pub)
+		p.room.addPublication(pub)
+		p.room.reconcileSubscribers(pub)
 	})
 	return pub
 }
 
 // subscribed reports whether g is subscribed to pub.
-func (g *guest) subscribed(pub *Publication) bool {
+func (g *testClient) subscribed(pub *Publication) bool {
 	g.t.Helper()
 	var yes bool
-	g.state(func(p *Participant) { yes = p.subscribing.subscriptions[pub.info.Sid] != nil })
+	g.inspect(func(p *Participant) { yes = p.subscribing.subscriptions[pub.info.Sid] != nil })
 	return yes
 }
 
 // permissions lists what g was told of its permission for pub.
-func (g *guest) permissions(pub *Publication) []bool {
+func (g *testClient) permissions(pub *Publication) []bool {
 	var list []bool
 	for _, m := range g.sink.all() {
 		if u := m.GetSubscriptionPermissionUpdate(); u != nil && u.TrackSid == pub.info.Sid {
@@ -55,7 +55,7 @@ func (g *guest) permissions(pub *Publication) []bool {
 	return list
 }
 
-func (g *guest) subscriptionErrors() []livekit.SubscriptionError {
+func (g *testClient) subscriptionErrors() []livekit.SubscriptionError {
 	var list []livekit.SubscriptionError
 	for _, m := range g.sink.all() {
 		if r := m.GetSubscriptionResponse(); r != nil {
@@ -65,60 +65,60 @@ func (g *guest) subscriptionErrors() []livekit.SubscriptionError {
 	return list
 }
 
-func (g *guest) choose(sid string, subscribe bool) {
+func (g *testClient) choose(sid string, subscribe bool) {
 	g.t.Helper()
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: &livekit.UpdateSubscription{
 		ParticipantTracks: []*livekit.ParticipantTracks{{TrackSids: []string{sid}}}, Subscribe: subscribe,
 	}}})
 }
 
-func (g *guest) permit(all bool, permissions ...*livekit.TrackPermission) {
+func (g *testClient) permit(all bool, permissions ...*livekit.TrackPermission) {
 	g.t.Helper()
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: &livekit.SubscriptionPermission{
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: &livekit.SubscriptionPermission{
 		AllParticipants: all, TrackPermissions: permissions,
 	}}})
 }
 
 // What somebody asks for that does not exist is waited for, a minute long.
 func TestUnknownTrackIsAnErrorAfterAMinute(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	bo := h.join(request("bo"))
 	bo.choose("TR_VCnone", true)
 	now := time.Now()
-	bo.state(func(p *Participant) { p.room.giveUp(now.Add(trackTimeout - time.Second)) })
+	bo.inspect(func(p *Participant) { p.room.expireWaits(now.Add(trackTimeout - time.Second)) })
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
 		t.Fatalf("told %v before the time was over", errs)
 	}
 	for range 2 {
-		bo.state(func(p *Participant) { p.room.giveUp(now.Add(trackTimeout + time.Second)) })
+		bo.inspect(func(p *Participant) { p.room.expireWaits(now.Add(trackTimeout + time.Second)) })
 	}
 	if errs := bo.subscriptionErrors(); !slices.Equal(errs, []livekit.SubscriptionError{livekit.SubscriptionError_SE_TRACK_NOTFOUND}) {
 		t.Errorf("told %v, want once that there is no such track", errs)
 	}
-	bo.state(func(p *Participant) {
-		if len(p.subscribing.chosen)+len(p.subscribing.awaited)+len(p.room.waiting) != 0 {
-			t.Errorf("remembers %v, %v, %v", p.subscribing.chosen, p.subscribing.awaited, p.room.waiting)
+	bo.inspect(func(p *Participant) {
+		if len(p.subscribing.choices)+len(p.subscribing.awaited)+len(p.room.awaitingTracks) != 0 {
+			t.Errorf("remembers %v, %v, %v", p.subscribing.choices, p.subscribing.awaited, p.room.awaitingTracks)
 		}
 	})
 }
 
 // A choice holds for a track that comes later; one that comes in time is no error.
 func TestSubscriptionBeforeTheTrackHolds(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
 	req.AutoSubscribe = false
 	bo := h.join(req)
-	first := ada.showTrack(livekit.TrackType_VIDEO)
-	bo.state(func(p *Participant) { // as if bo had named it before: sids cannot be foretold
-		p.subscribing.chosen["TR_later"] = true
-		p.subscribing.await("TR_later", trackTimeout)
+	first := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
+	bo.inspect(func(p *Participant) { // as if bo had named it before: sids cannot be foretold
+		p.subscribing.choices["TR_later"] = true
+		p.subscribing.awaitTrack("TR_later", trackTimeout)
 	})
-	later := ada.showTrackAs(livekit.TrackType_VIDEO, "TR_later")
+	later := ada.publishWithoutMediaAs(livekit.TrackType_VIDEO, "TR_later")
 	if bo.subscribed(first) || !bo.subscribed(later) {
 		t.Error("want what was chosen and nothing else")
 	}
-	bo.state(func(p *Participant) { p.room.giveUp(time.Now().Add(2 * trackTimeout)) })
+	bo.inspect(func(p *Participant) { p.room.expireWaits(time.Now().Add(2 * trackTimeout)) })
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
 		t.Errorf("told %v", errs)
 	}
@@ -126,23 +126,23 @@ func TestSubscriptionBeforeTheTrackHolds(t *testing.T) {
 
 // A track that finds no place on a connection that works is an error; on one that does not yet, it waits.
 func TestTrackWithoutSectionIsAnErrorOnceConnected(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	ada.showTrack(livekit.TrackType_VIDEO)
+	ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	later := time.Now().Add(bindTimeout + time.Second)
-	bo.state(func(p *Participant) { p.room.giveUp(later) })
+	bo.inspect(func(p *Participant) { p.room.expireWaits(later) })
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
 		t.Fatalf("told %v though nothing is connected", errs)
 	}
-	bo.state(func(p *Participant) {
+	bo.inspect(func(p *Participant) {
 		p.conn.subscriber.connected = true
-		p.room.giveUp(later.Add(bindTimeout - time.Second))
+		p.room.expireWaits(later.Add(bindTimeout - time.Second))
 	})
 	if errs := bo.subscriptionErrors(); len(errs) != 0 {
 		t.Fatalf("told %v before the time was over", errs)
 	}
 	for i := range 2 {
-		bo.state(func(p *Participant) { p.room.giveUp(later.Add(time.Duration(i+1) * bindTimeout)) })
+		bo.inspect(func(p *Participant) { p.room.expireWaits(later.Add(time.Duration(i+1) * bindTimeout)) })
 	}
 	if errs := bo.subscriptionErrors(); !slices.Equal(errs, []livekit.SubscriptionError{livekit.SubscriptionError_SE_UNKNOWN}) {
 		t.Errorf("told %v, want one unknown error", errs)
@@ -159,36 +159,36 @@ func TestPolicyHoldsInEveryOrderOfEvents(t *testing.T) {
 		{"bo", "track", "policy"},
 		{"bo", "policy", "track"},
 	}
-	nobody := func(*guest, *guest, string) []*livekit.TrackPermission { return nil }
+	nobody := func(*testClient, *testClient, string) []*livekit.TrackPermission { return nil }
 	for name, want := range map[string]struct {
 		before, after bool // may bo receive by this policy, where it does not name sids yet unknown, and said again at the end
-		policy        func(ada, bo *guest, sid string) []*livekit.TrackPermission
+		policy        func(ada, bo *testClient, sid string) []*livekit.TrackPermission
 	}{
 		"nobody": {false, false, nobody},
-		"identity, all": {true, true, func(_, _ *guest, _ string) []*livekit.TrackPermission {
+		"identity, all": {true, true, func(_, _ *testClient, _ string) []*livekit.TrackPermission {
 			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", AllTracks: true}}
 		}},
-		"identity, other": {false, false, func(_, _ *guest, _ string) []*livekit.TrackPermission {
+		"identity, other": {false, false, func(_, _ *testClient, _ string) []*livekit.TrackPermission {
 			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", TrackSids: []string{"TR_other"}}, {ParticipantIdentity: "cy", AllTracks: true}}
 		}},
-		"identity, track": {false, true, func(_, _ *guest, sid string) []*livekit.TrackPermission {
+		"identity, track": {false, true, func(_, _ *testClient, sid string) []*livekit.TrackPermission {
 			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", TrackSids: []string{sid}}}
 		}},
-		"sid, all": {false, true, func(_, bo *guest, _ string) []*livekit.TrackPermission {
+		"sid, all": {false, true, func(_, bo *testClient, _ string) []*livekit.TrackPermission {
 			if bo == nil {
 				return nil
 			}
 			return []*livekit.TrackPermission{{ParticipantSid: bo.participant.sid(), AllTracks: true}}
 		}},
-		"the later counts": {false, false, func(_, _ *guest, _ string) []*livekit.TrackPermission {
+		"the later counts": {false, false, func(_, _ *testClient, _ string) []*livekit.TrackPermission {
 			return []*livekit.TrackPermission{{ParticipantIdentity: "bo", AllTracks: true}, {ParticipantIdentity: "bo"}}
 		}},
 	} {
 		for _, order := range steps {
 			t.Run(fmt.Sprint(name, order), func(t *testing.T) {
-				h := newHouse(t)
+				h := newHarness(t)
 				ada := h.join(request("ada"))
-				var bo *guest
+				var bo *testClient
 				var pub *Publication
 				sid := func() string {
 					if pub == nil {
@@ -201,7 +201,7 @@ func TestPolicyHoldsInEveryOrderOfEvents(t *testing.T) {
 					case "policy":
 						ada.permit(false, want.policy(ada, bo, sid())...)
 					case "track":
-						pub = ada.showTrack(livekit.TrackType_VIDEO)
+						pub = ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 					case "bo":
 						bo = h.join(request("bo"))
 					}
@@ -228,12 +228,12 @@ func TestPolicyHoldsInEveryOrderOfEvents(t *testing.T) {
 
 // A recorder receives whatever the policy says; a policy past all measure permits no more than is kept of it.
 func TestPolicyExemptsRecordersAndIsBounded(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	req := request("recorder")
 	req.Info.Permission.Recorder, req.Info.Permission.Hidden = true, true
 	recorder := h.join(req)
-	pub := ada.showTrack(livekit.TrackType_VIDEO)
+	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	ada.permit(false)
 	if !recorder.subscribed(pub) || bo.subscribed(pub) {
 		t.Errorf("the recorder receives %v, bo %v", recorder.subscribed(pub), bo.subscribed(pub))
@@ -243,7 +243,7 @@ func TestPolicyExemptsRecordersAndIsBounded(t *testing.T) {
 	if bo.subscribed(pub) {
 		t.Error("what is past the limit permits")
 	}
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		if n := len(p.publishing.policy.byIdentity); n != 0 {
 			t.Errorf("%d subscribers are kept", n)
 		}
@@ -252,15 +252,15 @@ func TestPolicyExemptsRecordersAndIsBounded(t *testing.T) {
 
 // Tracks over the limit wait until one is given up, each kind for itself.
 func TestTracksBeyondTheLimitWait(t *testing.T) {
-	h := newHouse(t, func(o *Options) { o.SubscriptionLimitVideo = 2 })
+	h := newHarness(t, func(o *Options) { o.SubscriptionLimitVideo = 2 })
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	var video [4]*Publication
 	for i := range video {
-		video[i] = ada.showTrack(livekit.TrackType_VIDEO)
+		video[i] = ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	}
-	sound := ada.showTrack(livekit.TrackType_AUDIO)
+	sound := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
 	cy := h.join(request("cy"))
-	check := func(g *guest, want ...bool) {
+	check := func(g *testClient, want ...bool) {
 		t.Helper()
 		var got []bool
 		for _, v := range video {
@@ -274,7 +274,7 @@ func TestTracksBeyondTheLimitWait(t *testing.T) {
 	check(cy, true, true, false, false)
 	bo.choose(video[0].info.Sid, false)
 	check(bo, false, true, true, false)
-	ada.state(func(p *Participant) { p.room.unpublish(video[1]) })
+	ada.inspect(func(p *Participant) { p.room.unpublish(video[1]) })
 	check(bo, false, false, true, true)
 	check(cy, true, false, true, false)
 	bo.choose(video[0].info.Sid, true)
@@ -285,20 +285,20 @@ func TestTracksBeyondTheLimitWait(t *testing.T) {
 
 // What a client says of a track holds before it is subscribed, over a mute and after it has given the track up.
 func TestSettingsHoldBeforeAndAfterASubscription(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
 	req.AutoSubscribe = false
 	bo := h.join(req)
-	pub := ada.showTrack(livekit.TrackType_VIDEO)
+	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	sid := pub.info.Sid
 	set := func(u *livekit.UpdateTrackSettings) {
 		u.TrackSids = []string{sid}
-		bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: u}})
+		bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: u}})
 	}
 	enabled := func(when string, want bool) {
 		t.Helper()
-		bo.state(func(p *Participant) {
+		bo.inspect(func(p *Participant) {
 			if s := p.subscribing.subscriptions[sid]; s == nil || s.enabled != want {
 				t.Errorf("%s: the subscription is %+v, want enabled %v", when, s, want)
 			}
@@ -307,7 +307,7 @@ func TestSettingsHoldBeforeAndAfterASubscription(t *testing.T) {
 	set(&livekit.UpdateTrackSettings{Disabled: true})
 	bo.choose(sid, true)
 	enabled("said before", false)
-	ada.state(func(*Participant) { pub.setMuted(true); pub.setMuted(false) })
+	ada.inspect(func(*Participant) { pub.setMuted(true); pub.setMuted(false) })
 	enabled("after a mute", false)
 	bo.choose(sid, false)
 	bo.choose(sid, true)

@@ -10,7 +10,7 @@ import (
 )
 
 // resumed brings identity back and returns what its new socket gets.
-func (h *house) resumed(change func(*JoinRequest), identity string) *sink {
+func (h *harness) resume(change func(*JoinRequest), identity string) *sink {
 	h.t.Helper()
 	req := request(identity)
 	req.Reconnect = true
@@ -27,7 +27,7 @@ func (h *house) resumed(change func(*JoinRequest), identity string) *sink {
 
 // Everybody who comes back sees all there is, themselves included even if nobody else sees them.
 func TestResumeBringsTheWholeRoom(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	h.join(request("ada"))
 	req := request("spy")
 	req.Info.Permission.Hidden = true
@@ -36,7 +36,7 @@ func TestResumeBringsTheWholeRoom(t *testing.T) {
 		"spy": {"ada": true, "spy": true},
 		"ada": {"ada": true},
 	} {
-		s := h.resumed(func(*JoinRequest) {}, identity)
+		s := h.resume(func(*JoinRequest) {}, identity)
 		all := s.all()
 		if all[0].GetReconnect() == nil {
 			t.Fatalf("%s: the first message is %v", identity, all[0])
@@ -61,9 +61,9 @@ func TestResumeBringsTheWholeRoom(t *testing.T) {
 
 // An SDK from before there was a ReconnectResponse gets none.
 func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	h.join(request("ada"))
-	s := h.resumed(func(r *JoinRequest) {
+	s := h.resume(func(r *JoinRequest) {
 		r.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Version: "1.6.2", Protocol: 9}
 	}, "ada")
 	if first := s.all()[0]; first.GetUpdate() == nil {
@@ -74,16 +74,16 @@ func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
 // What there is to resume is told by a Leave that asks for a new join: for nobody, for somebody else's session, and for
 // publications we do not have.
 func TestResumeOfNothingAsksForANewJoin(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	g := h.join(request("ada"))
 	again := func(m *livekit.SignalResponse) bool {
 		l := m.GetLeave()
 		return l.GetAction() == livekit.LeaveRequest_RECONNECT && l.GetReason() == livekit.DisconnectReason_STATE_MISMATCH
 	}
 	for name, s := range map[string]*sink{
-		"nobody":                   h.resumed(func(*JoinRequest) {}, "bo"),
-		"another session":          h.resumed(func(r *JoinRequest) { r.SID = "PA_another" }, "ada"),
-		"a room that is not there": h.resumed(func(r *JoinRequest) { r.Room = "elsewhere" }, "ada"),
+		"nobody":                   h.resume(func(*JoinRequest) {}, "bo"),
+		"another session":          h.resume(func(r *JoinRequest) { r.SID = "PA_another" }, "ada"),
+		"a room that is not there": h.resume(func(r *JoinRequest) { r.Room = "elsewhere" }, "ada"),
 	} {
 		if all := s.all(); len(all) != 1 || !again(all[0]) || !s.ended() {
 			t.Errorf("%s: %v", name, all)
@@ -92,7 +92,7 @@ func TestResumeOfNothingAsksForANewJoin(t *testing.T) {
 	if g.sink.ended() {
 		t.Error("ada's own session was ended")
 	}
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: &livekit.SyncState{
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SyncState{SyncState: &livekit.SyncState{
 		PublishTracks: []*livekit.TrackPublishedResponse{{Cid: "x"}},
 	}}})
 	if !g.sink.got(again) {
@@ -102,7 +102,7 @@ func TestResumeOfNothingAsksForANewJoin(t *testing.T) {
 
 // A server that shuts down says so, before the join and at it.
 func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	h.Rooms.mu.Lock()
 	h.closed = true
 	h.Rooms.mu.Unlock()
@@ -119,7 +119,7 @@ func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 
 // A full room says so, before the join and at it; a client that comes again takes its own place, and who serves others none.
 func TestFullRoomRefusesAllButRecorders(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	first := request("ada")
 	first.RoomConfig = &livekit.RoomConfiguration{MaxParticipants: 1}
 	h.join(first)

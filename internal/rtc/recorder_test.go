@@ -51,7 +51,7 @@ func (r *recorder) note(event string, t ObservedTrack) {
 }
 
 // follow records the first codec of t.
-func (r *recorder) follow(t ObservedTrack) {
+func (r *recorder) record(t ObservedTrack) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var first *sfu.Receiver
@@ -75,7 +75,7 @@ func (r *recorder) TrackPublished(t ObservedTrack) {
 	r.tracks = append(r.tracks, t)
 	r.mu.Unlock()
 	r.note("published", t)
-	r.follow(t)
+	r.record(t)
 }
 
 func (r *recorder) TrackMuted(t ObservedTrack) {
@@ -88,7 +88,7 @@ func (r *recorder) TrackCodecs(t ObservedTrack) {
 		mimes = append(mimes, c.MimeType)
 	}
 	r.note("codecs "+strings.Join(mimes, ","), t)
-	r.follow(t)
+	r.record(t)
 }
 
 func (r *recorder) TrackUnpublished(t ObservedTrack) { r.note("unpublished", t) }
@@ -104,7 +104,7 @@ func (r *recorder) setLayer(n int) {
 }
 
 // story lists what has happened.
-func (r *recorder) story() []string {
+func (r *recorder) eventLog() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.events)
@@ -125,7 +125,7 @@ func (r *recorder) since(n int) []writtenPacket {
 }
 
 // records waits until some packets of that codec and layer have come since the n-th.
-func (r *recorder) records(t *testing.T, n int, mime string, layer int) {
+func (r *recorder) waitForPackets(t *testing.T, n int, mime string, layer int) {
 	t.Helper()
 	eventually(t, "packets of "+mime, func() bool {
 		got := 0
@@ -139,7 +139,7 @@ func (r *recorder) records(t *testing.T, n int, mime string, layer int) {
 }
 
 // dates waits until the publisher's clock is known for a codec.
-func (r *recorder) dates(t *testing.T, mime string) {
+func (r *recorder) waitForClock(t *testing.T, mime string) {
 	t.Helper()
 	eventually(t, "the clock of "+mime, func() bool {
 		return slices.ContainsFunc(r.since(0), func(p writtenPacket) bool { return p.mime == mime && !p.at.IsZero() })
@@ -168,14 +168,14 @@ func (w *writer) Ended() { w.note("ended "+w.mime, ObservedTrack{}) }
 // layeredCamera publishes VP8 in three layers and, if asked to, H264 as a backup. It sends a picture of each every 20 ms and
 // answers requests for key frames.
 type layeredCamera struct {
-	g     *guest
+	g     *testClient
 	begin time.Time
 	wg    sync.WaitGroup
 	stop  chan struct{}
 }
 
 // newLayeredCamera gives g a connection that can send layers.
-func newLayeredCamera(g *guest) *layeredCamera {
+func newLayeredCamera(g *testClient) *layeredCamera {
 	g.t.Helper()
 	engine, reports := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	settings := webrtc.SettingEngine{}
@@ -254,7 +254,7 @@ func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSen
 			for seq := uint16(n * 1000); ; seq++ {
 				select {
 				case now := <-tick.C:
-					p := c.picture(mime, asked.Swap(false), now)
+					p := c.newPacket(mime, asked.Swap(false), now)
 					p.SequenceNumber, p.Timestamp = seq, p.Timestamp+uint32(n)<<30
 					_ = p.SetExtension(ids[sdp.SDESMidURI], []byte(mid))
 					_ = p.SetExtension(ids[sdp.SDESRTPStreamIDURI], []byte(track.RID()))
@@ -269,7 +269,7 @@ func (c *layeredCamera) publish(mime, cid string, rids ...string) *webrtc.RTPSen
 }
 
 // picture is one packet that tells when it was sent.
-func (c *layeredCamera) picture(mime string, key bool, now time.Time) *rtp.Packet {
+func (c *layeredCamera) newPacket(mime string, key bool, now time.Time) *rtp.Packet {
 	p := &rtp.Packet{Header: rtp.Header{Version: 2, Marker: true, Timestamp: uint32(now.Sub(c.begin).Milliseconds()) * 90}}
 	switch {
 	case mime == webrtc.MimeTypeH264 && key:
@@ -286,7 +286,7 @@ func (c *layeredCamera) picture(mime string, key bool, now time.Time) *rtp.Packe
 }
 
 // reconnect resumes g's session on another socket and restarts ICE.
-func (h *house) reconnect(g *guest) {
+func (h *harness) reconnect(g *testClient) {
 	h.t.Helper()
 	back := request("ada")
 	back.Reconnect, back.SID, back.Reason = true, g.participant.sid(), livekit.ReconnectReason_RR_PUBLISHER_FAILED
@@ -303,7 +303,7 @@ func (h *house) reconnect(g *guest) {
 		h.t.Fatal(err)
 	}
 	eventually(h.t, "candidates are gathered", func() bool { return g.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete })
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: g.pc.LocalDescription().SDP}}})
 	eventually(h.t, "an answer", func() bool { return len(g.sink.answers()) > 0 })
 	if err := g.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: g.sink.answers()[0]}); err != nil {
 		h.t.Fatal(err)
@@ -311,7 +311,7 @@ func (h *house) reconnect(g *guest) {
 }
 
 // qualities returns the initials of the qualities of a codec that g was last told to send, and whether it was told.
-func (g *guest) qualities(codec string) (initials string, told bool) {
+func (g *testClient) qualities(codec string) (initials string, told bool) {
 	for _, m := range g.sink.all() {
 		for _, c := range m.GetSubscribedQualityUpdate().GetSubscribedCodecs() {
 			if c.Codec != codec {
@@ -328,19 +328,19 @@ func (g *guest) qualities(codec string) (initials string, told bool) {
 	return initials, told
 }
 
-func (g *guest) mute(sid string, muted bool) {
+func (g *testClient) mute(sid string, muted bool) {
 	g.t.Helper()
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: muted}}})
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: sid, Muted: muted}}})
 }
 
-// silentRecorder records nothing.
-type silentRecorder struct{ *recorder }
+// eventRecorder records nothing.
+type eventRecorder struct{ *recorder }
 
-func (r *silentRecorder) TrackPublished(t ObservedTrack) {
+func (r *eventRecorder) TrackPublished(t ObservedTrack) {
 	r.mu.Lock()
 	r.tracks = append(r.tracks, t)
 	r.mu.Unlock()
 	r.note("published", t)
 }
 
-func (r *silentRecorder) TrackCodecs(ObservedTrack) {}
+func (r *eventRecorder) TrackCodecs(ObservedTrack) {}

@@ -39,7 +39,7 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 // NoteActivity notes that the client has sent something, if only a ping.
 func (s *Session) NoteActivity() {
 	if s.participant != nil {
-		s.participant.latest().conn.heard.Store(time.Now().UnixNano())
+		s.participant.latest().conn.lastReceived.Store(time.Now().UnixNano())
 	}
 }
 
@@ -54,19 +54,19 @@ func (s *Session) SignalLost() {
 func (p *Participant) handle(req *livekit.SignalRequest) {
 	switch m := req.Message.(type) {
 	case *livekit.SignalRequest_Offer:
-		p.publishing.takeOffer(m.Offer)
+		p.publishing.handleOffer(m.Offer)
 	case *livekit.SignalRequest_Answer:
 		if p.conn.subscriber != nil {
 			p.conn.subscriber.TakeAnswer(m.Answer)
 		}
 	case *livekit.SignalRequest_Trickle:
-		p.conn.takeCandidate(m.Trickle)
+		p.conn.addCandidate(m.Trickle)
 	case *livekit.SignalRequest_AddTrack:
 		p.publishing.addTrack(m.AddTrack)
 	case *livekit.SignalRequest_Mute:
 		p.publishing.setMuted(m)
 	case *livekit.SignalRequest_Subscription:
-		p.subscribing.choose(m.Subscription)
+		p.subscribing.updateSubscription(m.Subscription)
 	case *livekit.SignalRequest_TrackSetting:
 		p.subscribing.updateSettings(m.TrackSetting)
 	case *livekit.SignalRequest_Leave:
@@ -88,7 +88,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	case *livekit.SignalRequest_UnpublishDataTrackRequest:
 		p.data.unpublish(m.UnpublishDataTrackRequest)
 	case *livekit.SignalRequest_UpdateDataSubscription:
-		p.data.choose(m.UpdateDataSubscription)
+		p.data.updateSubscription(m.UpdateDataSubscription)
 	case *livekit.SignalRequest_StoreDataBlobRequest:
 		p.refuseBlobs(m.StoreDataBlobRequest.GetRequestId())
 	case *livekit.SignalRequest_GetDataBlobRequest:
@@ -128,7 +128,7 @@ func (p *Participant) refuseBlobs(id uint32) {
 	})
 }
 
-func (cn *connections) takeCandidate(t *livekit.TrickleRequest) {
+func (cn *connections) addCandidate(t *livekit.TrickleRequest) {
 	transport := cn.publisher
 	if t.Target == livekit.SignalTarget_SUBSCRIBER && cn.subscriber != nil {
 		transport = cn.subscriber
@@ -138,10 +138,10 @@ func (cn *connections) takeCandidate(t *livekit.TrickleRequest) {
 	}
 }
 
-var errUnseen = fault.New(fault.Invalid, "the display name has no character that can be seen")
+var errInvisibleName = fault.New(fault.Invalid, "the display name has no character that can be seen")
 
 // describe changes p's name, metadata and attributes, all or none. The caller announces it.
-func (p *Participant) describe(called, metadata string, changed map[string]string) error {
+func (p *Participant) applyChange(called, metadata string, changed map[string]string) error {
 	attributes := maps.Clone(p.info.Attributes)
 	if attributes == nil {
 		attributes = map[string]string{}
@@ -157,13 +157,13 @@ func (p *Participant) describe(called, metadata string, changed map[string]strin
 	}
 	shown := name.Display(called)
 	if called != "" && shown == "" {
-		return errUnseen
+		return errInvisibleName
 	}
 	if err := validateMetadata(metadata, attributes); err != nil {
 		return err
 	}
 	if shown != "" {
-		p.info.Name, p.askedName = shown, ""
+		p.info.Name, p.requestedName = shown, ""
 	}
 	if metadata != "" {
 		p.info.Metadata = metadata
@@ -183,13 +183,13 @@ func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 		p.respond(answer)
 		return
 	}
-	if err := p.describe(u.Name, u.Metadata, u.Attributes); err != nil {
+	if err := p.applyChange(u.Name, u.Metadata, u.Attributes); err != nil {
 		answer.Reason, answer.Message = livekit.RequestResponse_LIMIT_EXCEEDED, err.Error()
 		p.respond(answer)
 		return
 	}
 	if u.Name != "" && u.Name != p.info.Name {
-		p.askedName = u.Name
+		p.requestedName = u.Name
 	}
 	p.bucket.charge(proto.Size(u))
 	p.room.announce(p, true)

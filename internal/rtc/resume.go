@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// silenceCheck is how long a client that has resumed has to show that its media connection still works. A client that
+// resumeCheckDelay is how long a client that has resumed has to show that its media connection still works. A client that
 // receives media sends reports several times a second; for any other a needless ICE restart costs nothing.
-const silenceCheck = time.Second
+const resumeCheckDelay = time.Second
 
 // resume gives a returning client its participant back: the sid, tracks and subscriptions. The first message is a
 // ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (docs/protocol.md, 7.2).
@@ -17,13 +17,13 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	p := r.participants[req.Identity]
 	// The reference compares only identities, which everybody in the room knows.
 	if r.closed || p == nil || !p.mayResume(req) {
-		return nothingToResume(sink)
+		return refuseResume(sink)
 	}
 	if p.conn.sink != nil {
 		p.conn.sink.Close()
 	}
 	p.conn.sink = sink
-	drop, silently := p.dropsResume(time.Now())
+	drop, silently := p.dropResume(time.Now())
 	if silently {
 		return p.dropSocket(sink)
 	}
@@ -40,10 +40,10 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		return p.dropSocket(sink)
 	}
 	p.resumeWith(req)
-	p.sendEverything()
+	p.sendFullState()
 	clear(p.subscribing.permitted) // what was sent of it meanwhile is lost
 	r.reconcile(p)
-	p.subscribing.repeatPauses()
+	p.subscribing.sendAllStreamStates()
 	for _, pub := range p.publishing.publications {
 		pub.sendDemand() // what was sent of it meanwhile is lost
 	}
@@ -54,15 +54,15 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 		t.Resume(restart)
 		if !restart {
 			// The client may not have noticed yet, for instance if it went from cable to wireless behind one address.
-			r.after(silenceCheck, func() {
+			r.after(resumeCheckDelay, func() {
 				if !p.closed && p.conn.sink == sink {
 					t.RestartIfSilent(now)
 				}
 			})
 		}
 	}
-	if t := p.conn.primary(); t != nil && !t.connected {
-		p.conn.expectReturn()
+	if t := p.conn.primaryTransport(); t != nil && !t.connected {
+		p.conn.startReturnTimer()
 	}
 	p.refreshToken()
 	p.log.Info("participant resumed", "reason", req.Reason.String())
@@ -75,15 +75,15 @@ func (p *Participant) dropSocket(sink SignalSink) *Session {
 	return &Session{room: p.room, participant: p, sink: sink}
 }
 
-// nothingToResume makes the client join again. The session it returns takes no messages.
-func nothingToResume(sink SignalSink) *Session {
+// refuseResume makes the client join again. The session it returns takes no messages.
+func refuseResume(sink SignalSink) *Session {
 	sink.Send(NewMessage(LeaveMessage(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)))
 	sink.Close()
 	return &Session{}
 }
 
-// sendEverything sends the state of the whole room, in place of the updates that p missed while it had no socket.
-func (p *Participant) sendEverything() {
+// sendFullState sends the state of the whole room, in place of the updates that p missed while it had no socket.
+func (p *Participant) sendFullState() {
 	var all []*livekit.ParticipantInfo
 	for _, d := range p.room.departed { // clients drop only participants that an update names
 		if d.at.After(p.joined) && p.room.participants[d.info.Identity] == nil {
@@ -91,27 +91,27 @@ func (p *Participant) sendEverything() {
 		}
 	}
 	var speakers []*livekit.SpeakerInfo
-	var heard []*Participant
+	var sources []*Participant
 	for _, o := range p.room.participants {
 		switch {
 		case o == p:
-			all = append(all, p.ownState())
+			all = append(all, p.selfInfo())
 		case !o.hidden():
 			all = append(all, o.snapshot())
 		}
-		if o == p || p.hears(o) {
-			heard = append(heard, o)
-			speakers = append(speakers, o.speaker())
+		if o == p || p.receivesFrom(o) {
+			sources = append(sources, o)
+			speakers = append(speakers, o.speakerInfo())
 		}
 	}
-	for m := range updates(all) {
+	for m := range splitUpdates(all) {
 		p.send(m)
 	}
 	p.send(roomUpdateMessage(p.room.snapshot()))
 	p.sendSpeakers(speakers)
-	p.sendQuality(heard...)
+	p.sendQuality(sources...)
 	if len(p.data.subscriptions) > 0 {
-		p.data.tellHandles()
+		p.data.sendHandles()
 	}
 }
 
@@ -131,7 +131,7 @@ func (p *Participant) syncState(s *livekit.SyncState) {
 		return
 	}
 	if s.Subscription != nil {
-		p.subscribing.choose(s.Subscription)
+		p.subscribing.updateSubscription(s.Subscription)
 	}
 	if len(s.TrackSidsDisabled) > 0 {
 		p.subscribing.updateSettings(&livekit.UpdateTrackSettings{TrackSids: s.TrackSidsDisabled, Disabled: true})

@@ -9,7 +9,7 @@ import (
 )
 
 // accept answers the server's latest offer.
-func (g *guest) accept() {
+func (g *testClient) acceptOffer() {
 	g.t.Helper()
 	eventually(g.t, "an offer", func() bool { return len(g.sink.offers()) > 0 })
 	offers := g.sink.offers()
@@ -25,7 +25,7 @@ func (g *guest) accept() {
 		g.t.Fatal(err)
 	}
 	eventually(g.t, "candidates are gathered", func() bool { return g.pc.ICEGatheringState() == webrtc.ICEGatheringStateComplete })
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{
 		Answer: &livekit.SessionDescription{Type: "answer", Sdp: g.pc.LocalDescription().SDP, Id: offer.Id},
 	}})
 }
@@ -33,12 +33,12 @@ func (g *guest) accept() {
 // ICE is restarted for a client whose media has failed, though we may not know of that yet; and an offer that was lost
 // with the old socket is made again, for otherwise no other could follow it.
 func TestResumeRestartsICEAndRepeatsALostOffer(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	g := h.join(request("ada"))
-	g.accept()
+	g.acceptOffer()
 	eventually(t, "ada is connected", func() bool {
 		connected := false
-		g.state(func(p *Participant) { connected = p.conn.subscriber.connected })
+		g.inspect(func(p *Participant) { connected = p.conn.subscriber.connected })
 		return connected
 	})
 	resume := func(reason livekit.ReconnectReason) *sink {
@@ -52,8 +52,8 @@ func TestResumeRestartsICEAndRepeatsALostOffer(t *testing.T) {
 		if m := s.all(); m[0].GetReconnect() == nil {
 			t.Fatalf("the first message is %v", m[0])
 		}
-		g.participant.conn.subscriber.settle(t.Context())
-		g.state(func(*Participant) {}) // what the worker has posted has been sent
+		g.participant.conn.subscriber.waitForWorker(t.Context())
+		g.inspect(func(*Participant) {}) // what the worker has posted has been sent
 		return s
 	}
 	if offers := resume(livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED).offers(); len(offers) != 0 {
@@ -72,12 +72,12 @@ func TestResumeRestartsICEAndRepeatsALostOffer(t *testing.T) {
 
 // The time for a lost connection goes on while it is another one that works again.
 func TestSecondaryConnectionDoesNotStopTheDeadline(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	g := h.join(request("ada"))
-	g.state(func(p *Participant) {
+	g.inspect(func(p *Participant) {
 		p.conn.publisherTransport()
 		p.info.State = livekit.ParticipantInfo_ACTIVE
-		p.conn.expectReturn()
+		p.conn.startReturnTimer()
 		p.conn.stateChanged(livekit.SignalTarget_PUBLISHER, webrtc.PeerConnectionStateConnected)
 		if !p.conn.deadline.Stop() {
 			t.Error("nobody waits for the subscriber's connection any more")
@@ -87,9 +87,9 @@ func TestSecondaryConnectionDoesNotStopTheDeadline(t *testing.T) {
 
 // What changed of connections and speakers while the socket was down is told with the rest.
 func TestResumeSendsSpeakersAndQuality(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		p.quality = qualityState{known: true, score: 60}
 		p.publishing.level = 0.5
 	})

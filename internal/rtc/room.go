@@ -32,18 +32,18 @@ type Room struct {
 	context context.Context
 	cancel  context.CancelFunc
 
-	info         *livekit.Room
-	participants map[string]*Participant // by identity
-	families     map[string]*family      // by their names; see family.go
-	published    []*Publication          // of all of them, the oldest first
-	bySID        map[string]*Publication // the same
-	departed     []departure             // the latest
-	news         news
-	nonces       nonceSet
-	rpcs         map[string]*rpcCall     // the server's own, by their ids
-	callers      map[string]*Participant // hidden participants that have called others, by their made-up names
-	dataTracks   map[uint16]*DataTrack   // by the handle of their subscribers
-	lastHandle   uint16                  // given to a data track
+	info          *livekit.Room
+	participants  map[string]*Participant // by identity
+	families      map[string]*family      // by their names; see family.go
+	published     []*Publication          // of all of them, the oldest first
+	bySID         map[string]*Publication // the same
+	departed      []departure             // the latest
+	updates       updateQueue
+	nonces        nonceSet
+	rpcs          map[string]*rpcCall     // the server's own, by their ids
+	callerAliases map[string]*Participant // hidden participants that have called others, by their made-up names
+	dataTracks    map[uint16]*DataTrack   // by the handle of their subscribers
+	lastHandle    uint16                  // given to a data track
 
 	// Of the participants: how many only serve others, and how many record.
 	dependents, recorders int
@@ -53,19 +53,19 @@ type Room struct {
 	sifTrailer []byte // ends frames the server makes itself (docs/protocol.md, 12.8)
 	// What has to be brought up to date after this turn of the loop: connections to negotiate, and tracks whose watchers
 	// have changed.
-	stale     map[*Participant]bool
-	rewatched map[*Publication]bool
-	rehandled map[*Participant]bool // receive other data tracks than before
-	released  map[*Participant]bool // gave up a track, so another one may be within the limit
-	waiting   map[*Participant]bool // wait for a track that has to come in time
+	dirtyTransports    map[*Participant]bool
+	dirtyDemand        map[*Publication]bool
+	dirtyHandles       map[*Participant]bool // receive other data tracks than before
+	dirtySubscriptions map[*Participant]bool // gave up a track, so another one may be within the limit
+	awaitingTracks     map[*Participant]bool // wait for a track that has to come in time
 
-	agents     []*livekit.RoomAgentDispatch // of its configuration, until it has started
-	everJoined bool
-	idle       *time.Timer // closes the room when nobody comes
-	ticker     *time.Timer // speakers and, every quality-th time, connection quality
-	ticks      int
-	foremost   foremost
-	closed     bool
+	agents      []*livekit.RoomAgentDispatch // of its configuration, until it has started
+	everJoined  bool
+	idleTimer   *time.Timer // closes the room when nobody comes
+	ticker      *time.Timer // speakers and, every quality-th time, connection quality
+	ticks       int
+	mainSpeaker mainSpeaker
+	closed      bool
 
 	observations []*observation // see observer.go
 }
@@ -80,25 +80,25 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 			DepartureTimeout: uint32(rs.opts.DepartureTimeout.Seconds()),
 			EnabledCodecs:    peer.EnabledCodecs(),
 		},
-		participants: map[string]*Participant{},
-		families:     map[string]*family{},
-		rpcs:         map[string]*rpcCall{},
-		callers:      map[string]*Participant{},
-		dataTracks:   map[uint16]*DataTrack{},
-		stale:        map[*Participant]bool{},
-		rehandled:    map[*Participant]bool{},
-		rewatched:    map[*Publication]bool{},
-		released:     map[*Participant]bool{},
-		waiting:      map[*Participant]bool{},
-		bySID:        map[string]*Publication{},
-		sifTrailer:   []byte(newID("")),
+		participants:       map[string]*Participant{},
+		families:           map[string]*family{},
+		rpcs:               map[string]*rpcCall{},
+		callerAliases:      map[string]*Participant{},
+		dataTracks:         map[uint16]*DataTrack{},
+		dirtyTransports:    map[*Participant]bool{},
+		dirtyHandles:       map[*Participant]bool{},
+		dirtyDemand:        map[*Publication]bool{},
+		dirtySubscriptions: map[*Participant]bool{},
+		awaitingTracks:     map[*Participant]bool{},
+		bySID:              map[string]*Publication{},
+		sifTrailer:         []byte(newID("")),
 	}
 	if config != nil {
 		r.configure(config)
 	}
 	r.context, r.cancel = context.WithCancel(context.Background())
 	r.log = rs.log.With("room", name)
-	r.loop = loop.New(loop.Options{Ended: errRoomClosed, Panicked: r.panicked, After: r.settle})
+	r.loop = loop.New(loop.Options{Ended: errRoomClosed, Panicked: r.panicked, After: r.flushDirty})
 	return r
 }
 
@@ -122,7 +122,7 @@ func (r *Room) start() {
 	r.emit(Event{Kind: RoomStarted, Agents: r.agents})
 	r.agents = nil
 	r.ticker = r.after(sfu.LevelInterval, r.tick)
-	r.waitForSomebody()
+	r.restartIdleTimer()
 }
 
 // panicked ends this room after a programming error; the others go on.
@@ -137,26 +137,26 @@ func (r *Room) panicked(v any) {
 // settle brings observers in line with the tracks, connections with the subscriptions that have changed, and publishers
 // with what is watched: once, however much has changed. Observers come first, so that they learn that the room has ended
 // even if something else here fails.
-func (r *Room) settle() {
+func (r *Room) flushDirty() {
 	r.updateObservers()
-	for p := range r.released {
+	for p := range r.dirtySubscriptions {
 		r.reconcile(p)
 	}
-	clear(r.released)
-	for pub := range r.rewatched {
+	clear(r.dirtySubscriptions)
+	for pub := range r.dirtyDemand {
 		pub.updateDemand()
 	}
-	clear(r.rewatched)
-	for p := range r.stale {
-		if t := p.conn.receiving(); t != nil && !p.closed {
+	clear(r.dirtyDemand)
+	for p := range r.dirtyTransports {
+		if t := p.conn.receivingTransport(); t != nil && !p.closed {
 			t.Negotiate()
 		}
 	}
-	clear(r.stale)
-	for p := range r.rehandled {
-		p.data.tellHandles()
+	clear(r.dirtyTransports)
+	for p := range r.dirtyHandles {
+		p.data.sendHandles()
 	}
-	clear(r.rehandled)
+	clear(r.dirtyHandles)
 }
 
 // after runs f on the loop after d, unless the room has closed.
@@ -179,7 +179,7 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	var bucket *announceBucket
 	err := r.loop.Do(ctx, func() {
 		bucket = r.family(req.Token).bucket
-		req.Info = r.restricted(req)
+		req.Info = r.restrictedInfo(req)
 	})
 	if err != nil {
 		return nil, err
@@ -193,8 +193,8 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	p.bucket = bucket
 	refused := errRoomClosed
 	err = r.loop.Do(ctx, func() {
-		if refused = r.mayEnter(req); refused == nil { // it may have been removed since Join looked
-			refused = r.rooms.bans.refuses(req, time.Now())
+		if refused = r.checkJoin(req); refused == nil { // it may have been removed since Join looked
+			refused = r.rooms.bans.checkRequest(req, time.Now())
 		}
 		if refused != nil {
 			p.closed = true // what its connections report from now on is ignored
@@ -212,16 +212,16 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	return &Session{room: r, participant: p, sink: sink}, nil
 }
 
-// mayEnter returns why req may not join now, or nil.
-func (r *Room) mayEnter(req JoinRequest) error {
-	if err := r.admits(req); err != nil {
+// checkJoin returns why req may not join now, or nil.
+func (r *Room) checkJoin(req JoinRequest) error {
+	if err := r.checkCapacity(req); err != nil {
 		return err
 	}
-	return r.mayTakeIdentity(req)
+	return r.checkIdentity(req)
 }
 
-// admits returns an error if the room has closed, or has no place for req.
-func (r *Room) admits(req JoinRequest) error {
+// checkCapacity returns an error if the room has closed, or has no place for req.
+func (r *Room) checkCapacity(req JoinRequest) error {
 	if r.closed {
 		return errRoomClosed
 	}
@@ -237,30 +237,30 @@ func (r *Room) headCount() int { return len(r.participants) - r.dependents }
 
 // admit makes p a participant of the room. An older one with its identity has to leave.
 func (r *Room) admit(p *Participant) {
-	p.info.Permission = r.restricted(p.req).Permission // it may have changed since its connections were made
+	p.info.Permission = r.restrictedInfo(p.req).Permission // it may have changed since its connections were made
 	if r.family(p.req.Token).granted != nil && !p.req.companion() {
 		p.granted = p.info.Permission
 	}
 	p.bucket.charge(joinCost)
-	r.enroll(p)
-	p.begin() // its first message is the join, so the others' news of the room come after
-	r.peopleChanged()
+	r.addParticipant(p)
+	p.sendInitialMessages() // its first message is the join, so the others' news of the room come after
+	r.countsChanged()
 }
 
-// enroll adds p to the participants of the room.
-func (r *Room) enroll(p *Participant) {
+// addParticipant adds p to the participants of the room.
+func (r *Room) addParticipant(p *Participant) {
 	if old := r.participants[p.identity()]; old != nil {
 		old.replaced = true
 		r.remove(old, livekit.DisconnectReason_DUPLICATE_IDENTITY)
 	}
 	r.everJoined = true
 	r.participants[p.identity()] = p
-	r.enlist(p, 1)
-	r.waitForSomebody()
+	r.adjustCounts(p, 1)
+	r.restartIdleTimer()
 }
 
-// enlist adds p to the room's counts (by = 1) or removes it (by = -1). peopleChanged announces them.
-func (r *Room) enlist(p *Participant, by int) {
+// adjustCounts adds p to the room's counts (by = 1) or removes it (by = -1). countsChanged announces them.
+func (r *Room) adjustCounts(p *Participant, by int) {
 	if p.req.dependent() {
 		r.dependents += by
 	}
@@ -285,13 +285,13 @@ func (p *Participant) setPublisher(publishes bool) {
 	} else {
 		p.room.info.NumPublishers--
 	}
-	p.room.peopleChanged()
+	p.room.countsChanged()
 }
 
-// peopleChanged announces the room's counts with the next round of updates, and at once that it is being recorded.
-func (r *Room) peopleChanged() {
-	r.news.room = true
-	r.tellNews(r.news.recording != r.info.ActiveRecording)
+// countsChanged announces the room's counts with the next round of updates, and at once that it is being recorded.
+func (r *Room) countsChanged() {
+	r.updates.roomChanged = true
+	r.flushUpdates(r.updates.recording != r.info.ActiveRecording)
 }
 
 // snapshot returns a copy of the room's state that may leave the loop.
@@ -313,21 +313,21 @@ func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	}
 	if r.participants[p.identity()] == p { // first, because the events of its end count the others
 		delete(r.participants, p.identity())
-		r.enlist(p, -1)
+		r.adjustCounts(p, -1)
 	}
 	p.end(reason)
 	if c := r.companionOf(p); c != nil { // it has no right to be there on its own
 		r.remove(c, reason)
 	}
-	r.peopleChanged()
-	r.waitForSomebody()
+	r.countsChanged()
+	r.restartIdleTimer()
 }
 
-// waitForSomebody starts the time after which the room closes, if nobody holds it open.
-func (r *Room) waitForSomebody() {
-	if r.idle != nil {
-		r.idle.Stop()
-		r.idle = nil
+// restartIdleTimer starts the time after which the room closes, if nobody holds it open.
+func (r *Room) restartIdleTimer() {
+	if r.idleTimer != nil {
+		r.idleTimer.Stop()
+		r.idleTimer = nil
 	}
 	if r.closed || r.headCount() > 0 {
 		return
@@ -336,7 +336,7 @@ func (r *Room) waitForSomebody() {
 	if r.everJoined {
 		wait = time.Duration(r.info.DepartureTimeout) * time.Second
 	}
-	r.idle = r.after(wait, func() {
+	r.idleTimer = r.after(wait, func() {
 		if r.headCount() == 0 {
 			r.close(livekit.DisconnectReason_ROOM_CLOSED)
 		}
@@ -352,7 +352,7 @@ func (r *Room) close(reason livekit.DisconnectReason) {
 	for _, p := range r.participants {
 		r.remove(p, reason)
 	}
-	for _, t := range []*time.Timer{r.idle, r.ticker, r.news.wait} {
+	for _, t := range []*time.Timer{r.idleTimer, r.ticker, r.updates.timer} {
 		if t != nil {
 			t.Stop()
 		}

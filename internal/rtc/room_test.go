@@ -10,7 +10,7 @@ import (
 
 // Somebody who comes in the moment a room ends gets the next room of that name, as if it had been empty.
 func TestJoinWhileARoomEndsGetsTheNext(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	first := h.join(request("ada"))
 	room := first.room
 	room.wg.Add(1) // as a connection that takes its time to close
@@ -32,7 +32,7 @@ func TestJoinWhileARoomEndsGetsTheNext(t *testing.T) {
 
 // A client that gives up while it joins leaves nobody behind.
 func TestAbandonedJoinLeavesNobodyBehind(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	busy := make(chan struct{})
 	ada.room.loop.Post(func() { <-busy })
@@ -50,7 +50,7 @@ func TestAbandonedJoinLeavesNobodyBehind(t *testing.T) {
 	close(busy)
 	err := <-joined
 	var n int
-	ada.state(func(p *Participant) { n = len(p.room.participants) })
+	ada.inspect(func(p *Participant) { n = len(p.room.participants) })
 	if n != 1 {
 		t.Errorf("%d in the room, want only ada; the join returned %v", n, err)
 	}

@@ -38,7 +38,7 @@ type Options struct {
 
 	// These are shorter in tests; zero means the usual time.
 	answerTimeout time.Duration // see peer.EngineOptions
-	introduction  time.Duration // until others learn of a participant whose media has not connected
+	announceDelay time.Duration // until others learn of a participant whose media has not connected
 }
 
 const (
@@ -77,8 +77,8 @@ func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 	if o.DepartureTimeout == 0 {
 		o.DepartureTimeout = defaultDepartureTimeout
 	}
-	if o.introduction == 0 {
-		o.introduction = introductionDelay
+	if o.announceDelay == 0 {
+		o.announceDelay = defaultAnnounceDelay
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
@@ -106,7 +106,7 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
-	if err := rs.bans.refuses(req, time.Now()); err != nil {
+	if err := rs.bans.checkRequest(req, time.Now()); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
@@ -115,7 +115,7 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 			return nil, err
 		}
 		if r == nil {
-			return nothingToResume(sink), nil
+			return refuseResume(sink), nil
 		}
 		s, err := r.enter(ctx, req, sink)
 		if errors.Is(err, errRoomClosed) && try < maxJoinTries {
@@ -138,7 +138,7 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	if err := req.validate(); err != nil {
 		return err
 	}
-	if err := rs.bans.refuses(req, time.Now()); err != nil {
+	if err := rs.bans.checkRequest(req, time.Now()); err != nil {
 		return err
 	}
 	rs.mu.Lock()
@@ -151,7 +151,7 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 		return nil
 	}
 	var err error
-	if r.loop.Do(ctx, func() { err = r.mayEnter(req) }) != nil {
+	if r.loop.Do(ctx, func() { err = r.checkJoin(req) }) != nil {
 		return nil
 	}
 	return err

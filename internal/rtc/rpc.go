@@ -99,7 +99,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	}
 	call := &rpcCall{acked: make(chan struct{}, 1), answer: make(chan rpcAnswer, 1)}
 	var r *Room
-	_, err = rs.about(ctx, room, identity, func(p *Participant) error {
+	_, err = rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		switch {
 		case p.forwarding.source != nil:
 			return errCallForwarded
@@ -141,9 +141,9 @@ func (c *rpcCall) wait(ctx context.Context, limit time.Duration) (string, error)
 	}
 }
 
-// answersServer reports whether the packet answers a call of the server, and passes it to that call. An answer of another
+// handleRPCAnswer reports whether the packet answers a call of the server, and passes it to that call. An answer of another
 // participant than the called one is ignored.
-func (d *dataTransfer) answersServer(packet *livekit.DataPacket) bool {
+func (d *dataTransfer) handleRPCAnswer(packet *livekit.DataPacket) bool {
 	switch v := packet.Value.(type) {
 	case *livekit.DataPacket_RpcAck:
 		call := d.p.room.rpcs[v.RpcAck.GetRequestId()]
@@ -185,8 +185,8 @@ func (c *rpcCall) finish(a rpcAnswer) {
 	}
 }
 
-// hangUp ends the calls that wait for the participant, which is leaving.
-func (d *dataTransfer) hangUp() {
+// failPendingRPCs ends the calls that wait for the participant, which is leaving.
+func (d *dataTransfer) failPendingRPCs() {
 	for id, call := range d.p.room.rpcs {
 		if call.to == d.p {
 			call.finish(rpcAnswer{err: &RPCError{Code: RPCRecipientDisconnected, Message: "Recipient disconnected"}})

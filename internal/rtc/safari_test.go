@@ -26,13 +26,13 @@ func safari(single bool) JoinRequest {
 }
 
 // offers sends one of Safari's offers and returns the sections of the answer, by mid.
-func (g *guest) offersLike(file string) (*livekit.SessionDescription, map[string]*sdp.MediaDescription) {
+func (g *testClient) sendOfferFrom(file string) (*livekit.SessionDescription, map[string]*sdp.MediaDescription) {
 	g.t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "safari", file))
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: string(text), Id: 1}}})
+	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: string(text), Id: 1}}})
 	var answer *livekit.SessionDescription
 	eventually(g.t, "an answer", func() bool {
 		for _, m := range g.sink.all() {
@@ -73,12 +73,12 @@ func addCamera(codec string) *livekit.SignalRequest {
 // What the page wants of its tracks reaches the sections of the answer, though their ids are others.
 func TestSafariSectionsGetTheAnnouncedPreferences(t *testing.T) {
 	for _, single := range []bool{true, false} {
-		g := newHouse(t).join(safari(single))
+		g := newHarness(t).join(safari(single))
 		mic := addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
 		mic.GetAddTrack().AudioFeatures = []livekit.AudioTrackFeature{livekit.AudioTrackFeature_TF_STEREO}
-		g.say(mic)
-		g.say(addCamera("vp8"))
-		_, m := g.offersLike("camera.sdp")
+		g.send(mic)
+		g.send(addCamera("vp8"))
+		_, m := g.sendOfferFrom("camera.sdp")
 		if got := codecsIn(m["1"]); len(got) == 0 || got[0] != "opus" || slices.Contains(got, "red") || !has(m["1"], "recvonly") {
 			t.Errorf("sound is answered with %v", got)
 		}
@@ -90,7 +90,7 @@ func TestSafariSectionsGetTheAnnouncedPreferences(t *testing.T) {
 		}
 		eventually(t, "the sections are the announced tracks'", func() bool {
 			ids := map[string]string{}
-			g.state(func(p *Participant) {
+			g.inspect(func(p *Participant) {
 				for _, pending := range p.publishing.pending {
 					for _, codec := range pending.info.Codecs { // none before the offer has been matched with what was announced
 						ids[pending.cids[0]] = codec.SdpCid
@@ -104,9 +104,9 @@ func TestSafariSectionsGetTheAnnouncedPreferences(t *testing.T) {
 
 // A layer that is paused as it is offered may be sent later.
 func TestSafariPausedLayersMayBeSentLater(t *testing.T) {
-	g := newHouse(t).join(safari(true))
-	g.say(addCamera("vp8"))
-	_, m := g.offersLike("simulcast.sdp")
+	g := newHarness(t).join(safari(true))
+	g.send(addCamera("vp8"))
+	_, m := g.sendOfferFrom("simulcast.sdp")
 	if got := attribute(m["1"], "simulcast"); strings.Contains(got, "~") || !strings.HasPrefix(got, "recv ") || strings.Count(got, ";") != 2 {
 		t.Errorf("answered simulcast %q", got)
 	}
@@ -114,15 +114,15 @@ func TestSafariPausedLayersMayBeSentLater(t *testing.T) {
 
 // Old versions have H264 alone, no retransmissions, and track ids with the sources only.
 func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
-	g := newHouse(t).join(safari(false))
-	g.say(addCamera("vp8"))
-	_, m := g.offersLike("h264-only.sdp")
+	g := newHarness(t).join(safari(false))
+	g.send(addCamera("vp8"))
+	_, m := g.sendOfferFrom("h264-only.sdp")
 	if got := codecsIn(m["1"]); !slices.Equal(got, []string{"h264"}) || m["1"].MediaName.Port.Value == 0 || strings.Contains(strings.Join(m["1"].MediaName.Formats, " "), "97") {
 		t.Errorf("answered %v in %v", got, m["1"].MediaName.Formats)
 	}
 	eventually(t, "the section is the announced track's", func() bool {
 		id := ""
-		g.state(func(p *Participant) { id = p.publishing.pending[0].info.Codecs[0].SdpCid })
+		g.inspect(func(p *Participant) { id = p.publishing.pending[0].info.Codecs[0].SdpCid })
 		return id == safariVideo
 	})
 }
@@ -130,15 +130,15 @@ func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
 // Sections that only receive or do nothing are in nobody's way; with one connection they carry what comes.
 func TestSafariIdleSectionsStayUnused(t *testing.T) {
 	for _, single := range []bool{true, false} {
-		h := newHouse(t)
+		h := newHarness(t)
 		bo := h.join(request("bo"))
-		bo.say(addTrack("b", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
-		bo.sends(webrtc.MimeTypeVP8, "b")
+		bo.send(addTrack("b", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
+		bo.sendMedia(webrtc.MimeTypeVP8, "b")
 		bo.negotiate()
 		eventually(t, "bo's camera is there", func() bool { return len(h.published()) == 1 })
 		g := h.join(safari(single))
-		g.say(addCamera("h264"))
-		answer, m := g.offersLike("leftovers.sdp")
+		g.send(addCamera("h264"))
+		answer, m := g.sendOfferFrom("leftovers.sdp")
 		if got := codecsIn(m["4"]); !has(m["4"], "recvonly") || len(got) == 0 || got[0] != "h264" {
 			t.Errorf("the camera is answered with %v", got)
 		}
@@ -157,11 +157,11 @@ func TestSafariIdleSectionsStayUnused(t *testing.T) {
 
 // Browsers that make up track ids publish, mute, and unpublish even what never sent anything.
 func TestTracksWithMadeUpIDsAreAnnouncedOnes(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(safari(false))
-	ada.say(addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
-	ada.say(addCamera("vp8"))
-	ada.sends(webrtc.MimeTypeVP8, "made-up")
+	ada.send(addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	ada.send(addCamera("vp8"))
+	ada.sendMedia(webrtc.MimeTypeVP8, "made-up")
 	ada.negotiate()
 	eventually(t, "the picture is the camera", func() bool {
 		tracks := h.published()
@@ -170,7 +170,7 @@ func TestTracksWithMadeUpIDsAreAnnouncedOnes(t *testing.T) {
 
 	silent := addTrack("script-screen", livekit.TrackType_VIDEO, livekit.TrackSource_SCREEN_SHARE)
 	silent.GetAddTrack().Muted = true
-	ada.say(silent)
+	ada.send(silent)
 	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "made-up-too", "stream")
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestTracksWithMadeUpIDsAreAnnouncedOnes(t *testing.T) {
 	ada.negotiate()
 	shown := func() int {
 		n := 0
-		ada.state(func(p *Participant) { n = len(p.snapshotWithTracks().Tracks) })
+		ada.inspect(func(p *Participant) { n = len(p.snapshotWithTracks().Tracks) })
 		return n
 	}
 	if shown() != 2 {

@@ -17,7 +17,7 @@ const (
 	poorScore  = 40.0 // at most this is POOR
 
 	// The weight of the newest look in the score: a score falls faster than it rises.
-	fallShare, riseShare = 0.7, 0.4
+	fallWeight, riseWeight = 0.7, 0.4
 )
 
 // lossWeight returns how many points one percent of loss costs: audio with redundancy tolerates most, then Opus with its
@@ -46,7 +46,7 @@ type trackScore struct {
 // look grades the track by what has been counted until now. excused is the share that was lost before this direction
 // began, roundTrip the round-trip time, 0 if unknown. A track that is quiet most of the time, as with discontinuous
 // transmission, loses little when it loses some of its few packets.
-func (t *trackScore) look(now counts, weight, excused float64, roundTrip time.Duration) {
+func (t *trackScore) update(now counts, weight, excused float64, roundTrip time.Duration) {
 	expected, lost := now.expected-t.before.expected, now.lost-t.before.lost
 	t.before = now
 	t.loss = 0
@@ -62,9 +62,9 @@ func (t *trackScore) look(now counts, weight, excused float64, roundTrip time.Du
 		t.score = bestScore
 		fallthrough
 	case score < t.score:
-		t.score += (score - t.score) * fallShare
+		t.score += (score - t.score) * fallWeight
 	default:
-		t.score += (score - t.score) * riseShare
+		t.score += (score - t.score) * riseWeight
 	}
 }
 
@@ -90,7 +90,7 @@ func grade(score float64) livekit.ConnectionQuality {
 }
 
 // opinion returns a score as a mean opinion score, from 1 to 4.5 (ITU-T G.107, appendix B).
-func opinion(score float64) float32 {
+func meanOpinionScore(score float64) float32 {
 	switch {
 	case score <= 0:
 		return 1

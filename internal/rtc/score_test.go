@@ -38,7 +38,7 @@ func TestTrackScoreOfLossAndDelay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var s trackScore
 			for i := range int64(20) {
-				s.look(counts{(i + 1) * 1000, (i + 1) * tt.lost}, lossWeight(tt.mime), tt.excused, tt.roundTrip)
+				s.update(counts{(i + 1) * 1000, (i + 1) * tt.lost}, lossWeight(tt.mime), tt.excused, tt.roundTrip)
 			}
 			if got := grade(s.score); got != tt.want {
 				t.Errorf("%v at a score of %.1f, want %v", got, s.score, tt.want)
@@ -54,7 +54,7 @@ func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 	total, lost := int64(0), int64(0)
 	look := func(n, of int64) livekit.ConnectionQuality {
 		total, lost = total+of, lost+n
-		s.look(counts{total, lost}, lossWeight("audio/opus"), 0, 0)
+		s.update(counts{total, lost}, lossWeight("audio/opus"), 0, 0)
 		return grade(s.score)
 	}
 	for i, step := range []struct {
@@ -80,13 +80,13 @@ func TestTrackScoreFallsFasterThanItRises(t *testing.T) {
 func TestMeanOpinionScoreRisesWithTheScore(t *testing.T) {
 	last := float32(0)
 	for score := -10.0; score <= 110; score += 5 {
-		got := opinion(score)
+		got := meanOpinionScore(score)
 		if got < 1 || got > 4.5 || (score >= 10 && got < last) {
 			t.Errorf("a score of %v is marked %v after %v", score, got, last)
 		}
 		last = got
 	}
-	if opinion(0) != 1 || opinion(100) != 4.5 {
-		t.Errorf("the ends are %v and %v", opinion(0), opinion(100))
+	if meanOpinionScore(0) != 1 || meanOpinionScore(100) != 4.5 {
+		t.Errorf("the ends are %v and %v", meanOpinionScore(0), meanOpinionScore(100))
 	}
 }

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// settleDelay is how long changed settings wait for the next change: a user who drags a window's edge changes them
+	// debounceDelay is how long changed settings wait for the next change: a user who drags a window's edge changes them
 	// with every picture, and each change of layer costs a key frame (docs/protocol.md, 4).
-	settleDelay = 100 * time.Millisecond
+	debounceDelay = 100 * time.Millisecond
 	// frameRateInterval is how often the temporal layer for a wanted frame rate is looked up again. Rates are measured
 	// over about a second.
 	frameRateInterval = 2 * time.Second
@@ -19,76 +19,76 @@ const (
 
 // updateSettings notes how tracks are to be received. It may name tracks that do not exist yet.
 func (sb *subscribing) updateSettings(u *livekit.UpdateTrackSettings) {
-	kept := &livekit.UpdateTrackSettings{
+	stored := &livekit.UpdateTrackSettings{
 		Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Fps: u.Fps, Priority: u.Priority,
 	}
 	for _, sid := range u.TrackSids {
-		if sb.settings[sid] != nil || sb.mayRemember(sid, len(sb.settings)) {
-			sb.settings[sid] = kept
+		if sb.settings[sid] != nil || sb.mayStoreChoice(sid, len(sb.settings)) {
+			sb.settings[sid] = stored
 		}
 		if s := sb.subscriptions[sid]; s != nil {
-			s.change(kept)
+			s.debounceSettings(stored)
 			s.prioritize()
 		}
 	}
 }
 
 // change applies settings: at once if they enable the track, else when they have settled.
-func (s *Subscription) change(u *livekit.UpdateTrackSettings) {
+func (s *Subscription) debounceSettings(u *livekit.UpdateTrackSettings) {
 	if !s.enabled && !u.Disabled {
-		s.apply(u)
+		s.applySettings(u)
 		return
 	}
-	s.applyAfter(settleDelay)
+	s.applyAfter(debounceDelay)
 }
 
 // applyAfter applies the settings at the end of d, or earlier if a timer is running that ends before, so that settings
 // that never stop changing take effect too.
 func (s *Subscription) applyAfter(d time.Duration) {
 	due := time.Now().Add(d)
-	if s.settle != nil {
-		if !s.settleDue.After(due) {
+	if s.applyTimer != nil {
+		if !s.applyDue.After(due) {
 			return
 		}
-		s.settle.Stop()
+		s.applyTimer.Stop()
 	}
-	s.settleDue = due
+	s.applyDue = due
 	var timer *time.Timer
 	p, sid := s.subscriber, s.pub.info.Sid
 	timer = p.room.after(d, func() {
-		if s.settle != timer {
+		if s.applyTimer != timer {
 			return // the timer fired while it was stopped
 		}
-		s.settle = nil
+		s.applyTimer = nil
 		if u := p.subscribing.settings[sid]; s.state != subscriptionEnded && u != nil {
-			s.apply(u)
+			s.applySettings(u)
 		}
 	})
-	s.settle = timer
+	s.applyTimer = timer
 }
 
 // apply turns the client's settings into what the DownTrack forwards.
-func (s *Subscription) apply(u *livekit.UpdateTrackSettings) {
+func (s *Subscription) applySettings(u *livekit.UpdateTrackSettings) {
 	if u == nil {
 		return
 	}
 	s.enabled, s.wanted = !u.Disabled, wantedLayer(s.pub.info, u)
 	temporal := sfu.MaxTemporals - 1
 	if u.Fps > 0 && s.enabled {
-		if s.plays != nil && s.plays.receiver != nil {
-			temporal = temporalFor(s.plays.receiver.FrameRates(), s.wanted, float32(u.Fps))
+		if s.currentCodec != nil && s.currentCodec.receiver != nil {
+			temporal = temporalLayerFor(s.currentCodec.receiver.FrameRates(), s.wanted, float32(u.Fps))
 		}
 		s.applyAfter(frameRateInterval) // the publisher's frame rate may change
 	}
 	s.down.SetWanted(s.enabled, s.wanted, temporal)
-	s.pub.owner.room.rewatched[s.pub] = true
+	s.pub.owner.room.dirtyDemand[s.pub] = true
 }
 
-// stopSettling stops the timer.
-func (s *Subscription) stopSettling() {
-	if s.settle != nil {
-		s.settle.Stop()
-		s.settle = nil
+// stopApplyTimer stops the timer.
+func (s *Subscription) stopApplyTimer() {
+	if s.applyTimer != nil {
+		s.applyTimer.Stop()
+		s.applyTimer = nil
 	}
 }
 
@@ -119,9 +119,9 @@ func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	return wanted
 }
 
-// temporalFor returns the highest temporal layer with which a layer up to wanted has no more than fps, plus a tenth; all
+// temporalLayerFor returns the highest temporal layer with which a layer up to wanted has no more than fps, plus a tenth; all
 // temporal layers while nothing has been measured.
-func temporalFor(rates sfu.FrameRates, wanted int, fps float32) int {
+func temporalLayerFor(rates sfu.FrameRates, wanted int, fps float32) int {
 	const most = sfu.MaxTemporals - 1
 	for n := min(wanted, sfu.MaxLayers-1); n >= 0; n-- {
 		if rates[n][most] == 0 {

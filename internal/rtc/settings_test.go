@@ -65,7 +65,7 @@ func TestTemporalLayerStaysWithinTheFrameRate(t *testing.T) {
 		{"nothing measured", sfu.FrameRates{}, 2, 5, most},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := temporalFor(tt.rates, tt.wanted, tt.fps); got != tt.want {
+			if got := temporalLayerFor(tt.rates, tt.wanted, tt.fps); got != tt.want {
 				t.Errorf("temporal layer %d, want %d", got, tt.want)
 			}
 		})
@@ -74,21 +74,21 @@ func TestTemporalLayerStaysWithinTheFrameRate(t *testing.T) {
 
 // Settings take effect when they have settled, but at once where they enable the track.
 func TestSettingsApplyWhenSettledOrEnabling(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	pub := ada.showTrack(livekit.TrackType_VIDEO)
+	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	sid := pub.info.Sid
-	ada.state(func(*Participant) {
+	ada.inspect(func(*Participant) {
 		for i := range 3 {
 			pub.info.Layers = append(pub.info.Layers, &livekit.VideoLayer{Quality: livekit.VideoQuality(i), Width: 320 << i, Height: 180 << i})
 		}
 	})
 	set := func(u *livekit.UpdateTrackSettings) {
 		u.TrackSids = []string{sid}
-		bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: u}})
+		bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: u}})
 	}
 	is := func(enabled bool, wanted int) (yes bool) {
-		bo.state(func(p *Participant) {
+		bo.inspect(func(p *Participant) {
 			s := p.subscribing.subscriptions[sid]
 			yes = s != nil && s.enabled == enabled && (wanted < 0 || s.wanted == wanted)
 		})
@@ -98,7 +98,7 @@ func TestSettingsApplyWhenSettledOrEnabling(t *testing.T) {
 	set(&livekit.UpdateTrackSettings{Width: 1280, Height: 720})
 	set(&livekit.UpdateTrackSettings{Width: 300, Height: 170})
 	set(&livekit.UpdateTrackSettings{Width: 600, Height: 340})
-	if is(true, 1) && time.Since(began) < settleDelay/2 {
+	if is(true, 1) && time.Since(began) < debounceDelay/2 {
 		t.Error("a change took effect before it could settle")
 	}
 	eventually(t, "the last of the changes", func() bool { return is(true, 1) })
@@ -111,10 +111,10 @@ func TestSettingsApplyWhenSettledOrEnabling(t *testing.T) {
 	// A change that waits does not outlive the subscription.
 	set(&livekit.UpdateTrackSettings{Width: 600, Height: 340})
 	var s *Subscription
-	bo.state(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
+	bo.inspect(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
 	bo.choose(sid, false)
-	bo.state(func(*Participant) {
-		if s.settle != nil {
+	bo.inspect(func(*Participant) {
+		if s.applyTimer != nil {
 			t.Error("settings still wait for a subscription that has ended")
 		}
 	})

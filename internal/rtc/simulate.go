@@ -42,7 +42,7 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	case *livekit.SimulateScenario_SwitchCandidateProtocol:
 		p.conn.switchProtocol(m.SwitchCandidateProtocol)
 	case *livekit.SimulateScenario_SubscriberBandwidth:
-		if t := p.conn.receiving(); t != nil {
+		if t := p.conn.receivingTransport(); t != nil {
 			t.LimitBandwidth(m.SubscriberBandwidth)
 		}
 	case *livekit.SimulateScenario_DisconnectSignalOnResume:
@@ -55,8 +55,8 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	}
 }
 
-// dropsResume reports whether to cut short the resume that begins, and whether before its first message.
-func (p *Participant) dropsResume(now time.Time) (drop, silently bool) {
+// dropResume reports whether to cut short the resume that begins, and whether before its first message.
+func (p *Participant) dropResume(now time.Time) (drop, silently bool) {
 	s := &p.simulation
 	if s.drops == 0 || now.After(s.dropUntil) {
 		return false, false

@@ -77,14 +77,14 @@ func (g *generator) WriteRTCP(packets []rtcp.Packet) error {
 }
 
 // received counts the packets that a client gets of one track.
-type received struct {
+type receivedPackets struct {
 	mu      sync.Mutex
 	mime    string
 	numbers map[uint32]bool // of the generator's packets
 	latest  uint32
 }
 
-func (r *received) read(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+func (r *receivedPackets) read(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 	r.mu.Lock()
 	r.mime = track.Codec().MimeType
 	r.mu.Unlock()
@@ -104,14 +104,14 @@ func (r *received) read(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 }
 
 // after reports whether a packet later than n has come.
-func (r *received) after(n uint32) bool {
+func (r *receivedPackets) after(n uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.latest > n
 }
 
 // countIn counts the packets that came of those numbered from first to last.
-func (r *received) countIn(first, last uint32) (count int) {
+func (r *receivedPackets) countIn(first, last uint32) (count int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for n := first; n <= last; n++ {
@@ -133,21 +133,21 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 		{livekit.TrackType_VIDEO, newGenerator(webrtc.RTPCodecTypeVideo, webrtc.MimeTypeVP8, 90000, 25*time.Millisecond)},
 	} {
 		t.Run(tt.source.info.MimeType, func(t *testing.T) {
-			h, source := newHouse(t), tt.source
+			h, source := newHarness(t), tt.source
 			bo := h.join(request("bo"))
-			bo.accept()
-			got := &received{numbers: map[uint32]bool{}}
+			bo.acceptOffer()
+			got := &receivedPackets{numbers: map[uint32]bool{}}
 			bo.pc.OnTrack(got.read)
 			var ingest *Participant
 			var pub *Publication
-			bo.state(func(p *Participant) {
-				ingest = bare(p.room, "ingest", &sink{})
+			bo.inspect(func(p *Participant) {
+				ingest = bareParticipant(p.room, "ingest", &sink{})
 				p.room.admit(ingest)
 				ingest.activate()
 				context.AfterFunc(ingest.context, source.end)
 				pub = ingest.publishing.publishSource(&livekit.AddTrackRequest{Cid: source.info.ID, Type: tt.kind, Name: "a stream"}, source)
 			})
-			bo.state(func(*Participant) {
+			bo.inspect(func(*Participant) {
 				if ingest.mediaLost() {
 					t.Error("the ingest counts as disconnected")
 				}
@@ -159,14 +159,14 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 				offers := bo.sink.offers()
 				return len(offers) > 0 && strings.Contains(offers[len(offers)-1].Sdp, pub.info.Sid)
 			})
-			bo.accept()
+			bo.acceptOffer()
 			eventually(t, "bo receives the track", func() bool { return got.after(0) })
 			if !strings.EqualFold(got.mime, source.info.MimeType) {
 				t.Errorf("received as %s", got.mime)
 			}
 
 			mute := func(muted bool) uint32 {
-				bo.state(func(*Participant) {
+				bo.inspect(func(*Participant) {
 					ingest.publishing.setMuted(&livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: pub.info.Sid, Muted: muted}})
 				})
 				return source.made.Load()
@@ -184,7 +184,7 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 
 			source.end()
 			eventually(t, "the track ends", func() bool { return !bo.subscribedTo(pub.info.Sid) })
-			bo.state(func(*Participant) {
+			bo.inspect(func(*Participant) {
 				if len(ingest.publishing.publications) > 0 || !pub.closed {
 					t.Error("the track is published after its end")
 				}
@@ -198,11 +198,11 @@ func TestTrackOfASourceIsReceived(t *testing.T) {
 
 // The track of a source ends when its participant is removed, and so does the source.
 func TestSourceEndsWithItsParticipant(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	bo := h.join(request("bo"))
 	source := newGenerator(webrtc.RTPCodecTypeAudio, webrtc.MimeTypeOpus, 48000, 20*time.Millisecond)
-	bo.state(func(p *Participant) {
-		ingest := bare(p.room, "ingest", &sink{})
+	bo.inspect(func(p *Participant) {
+		ingest := bareParticipant(p.room, "ingest", &sink{})
 		p.room.admit(ingest)
 		context.AfterFunc(ingest.context, source.end)
 		ingest.publishing.publishSource(&livekit.AddTrackRequest{Cid: "a", Type: livekit.TrackType_AUDIO}, source)
@@ -213,7 +213,7 @@ func TestSourceEndsWithItsParticipant(t *testing.T) {
 	}
 	eventually(t, "the track is gone", func() bool {
 		gone := false
-		bo.state(func(p *Participant) { gone = len(p.room.published) == 0 })
+		bo.inspect(func(p *Participant) { gone = len(p.room.published) == 0 })
 		return gone
 	})
 	<-source.ended

@@ -18,11 +18,11 @@ func (r *Room) tick() {
 	}
 	r.ticker = r.after(sfu.LevelInterval, r.tick)
 	r.updateSpeakers()
-	r.updateForemost()
-	r.giveUp(time.Now())
+	r.updateMainSpeaker()
+	r.expireWaits(time.Now())
 	if r.ticks++; r.ticks%qualityTicks == 0 {
 		r.updateQuality()
-		r.forgetFamilies(time.Now())
+		r.expireFamilies(time.Now())
 	}
 }
 
@@ -30,36 +30,36 @@ func (r *Room) tick() {
 // receive them.
 func (r *Room) updateSpeakers() {
 	var changed []*livekit.SpeakerInfo
-	news := map[*Participant][]*livekit.SpeakerInfo{}
+	updates := map[*Participant][]*livekit.SpeakerInfo{}
 	for _, p := range r.participants {
-		level := p.loudness()
+		level := p.currentLevel()
 		if level == p.publishing.level {
 			continue
 		}
 		p.publishing.level = level
-		p.forwarding.tellLevel()
-		info := p.speaker()
+		p.forwarding.sendLevelToMirrors()
+		info := p.speakerInfo()
 		changed = append(changed, info)
-		news[p] = append(news[p], info)
-		for o := range p.publishing.audience {
-			news[o] = append(news[o], info)
+		updates[p] = append(updates[p], info)
+		for o := range p.publishing.subscribers {
+			updates[o] = append(updates[o], info)
 		}
 	}
 	if len(changed) == 0 {
 		return
 	}
 	all := NewMessage(speakersChangedMessage(changed)) // most participants hear everybody
-	for o, heard := range news {
-		if len(heard) == len(changed) {
+	for o, infos := range updates {
+		if len(infos) == len(changed) {
 			o.sendShared(all)
 		} else {
-			o.sendSpeakers(heard)
+			o.sendSpeakers(infos)
 		}
 	}
 }
 
 // loudness returns the level of p's microphones since the last call. A muted one is silent.
-func (p *Participant) loudness() float32 {
+func (p *Participant) currentLevel() float32 {
 	if p.forwarding.source != nil {
 		return p.forwarding.level
 	}
@@ -78,12 +78,12 @@ func (p *Participant) loudness() float32 {
 	return level
 }
 
-func (p *Participant) speaker() *livekit.SpeakerInfo {
+func (p *Participant) speakerInfo() *livekit.SpeakerInfo {
 	return &livekit.SpeakerInfo{Sid: p.sid(), Level: p.publishing.level, Active: p.publishing.level > 0}
 }
 
 // hears reports whether p receives something of o.
-func (p *Participant) hears(o *Participant) bool { return o.publishing.audience[p] > 0 }
+func (p *Participant) receivesFrom(o *Participant) bool { return o.publishing.subscribers[p] > 0 }
 
 func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	if len(speakers) > 0 {
@@ -91,10 +91,10 @@ func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	}
 }
 
-// tellAbout tells p, which has just subscribed to o, whether o is speaking and how good its connection is.
-func (p *Participant) tellAbout(o *Participant) {
+// sendSpeakerState tells p, which has just subscribed to o, whether o is speaking and how good its connection is.
+func (p *Participant) sendSpeakerState(o *Participant) {
 	if o.publishing.level > 0 {
-		p.sendSpeakers([]*livekit.SpeakerInfo{o.speaker()})
+		p.sendSpeakers([]*livekit.SpeakerInfo{o.speakerInfo()})
 	}
 	p.sendQuality(o)
 }

@@ -27,8 +27,8 @@ func (n *newSSRCs) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPW
 	})
 }
 
-// flooder is a guest that is connected and publishes one track by an API of its own.
-func (h *house) flooder(registry *interceptor.Registry) (*guest, *webrtc.TrackLocalStaticRTP) {
+// joinFlooder is a guest that is connected and publishes one track by an API of its own.
+func (h *harness) joinFlooder(registry *interceptor.Registry) (*testClient, *webrtc.TrackLocalStaticRTP) {
 	h.t.Helper()
 	req := request("mallory")
 	req.SinglePC = true
@@ -60,8 +60,8 @@ func (h *house) flooder(registry *interceptor.Registry) (*guest, *webrtc.TrackLo
 	return g, track
 }
 
-// toldToReconnect reports whether the client was told to reconnect.
-func (g *guest) toldToReconnect() bool {
+// gotReconnect reports whether the client was told to reconnect.
+func (g *testClient) gotReconnect() bool {
 	return g.sink.got(func(m *livekit.SignalResponse) bool {
 		return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 	})
@@ -69,16 +69,16 @@ func (g *guest) toldToReconnect() bool {
 
 // A client that sends every packet with an SSRC of its own is ended, long before what is kept of them matters.
 func TestNewSSRCsEndTheConnection(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ssrcs := &newSSRCs{}
 	registry := &interceptor.Registry{}
 	registry.Add(ssrcs)
-	mallory, track := h.flooder(registry)
+	mallory, track := h.joinFlooder(registry)
 	eventually(t, "the flood ends", func() bool {
 		for range 100 {
 			_ = track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0}})
 		}
-		return mallory.toldToReconnect() || ssrcs.last.Load() > 50_000
+		return mallory.gotReconnect() || ssrcs.last.Load() > 50_000
 	})
 	if n := ssrcs.last.Load(); n > 50_000 {
 		t.Errorf("%d SSRCs were taken", n)
@@ -87,15 +87,15 @@ func TestNewSSRCsEndTheConnection(t *testing.T) {
 
 // So is one whose feedback is about an SSRC of its own in every packet.
 func TestFeedbackAboutNewSSRCsEndsTheConnection(t *testing.T) {
-	h := newHouse(t)
-	mallory, _ := h.flooder(&interceptor.Registry{})
+	h := newHarness(t)
+	mallory, _ := h.joinFlooder(&interceptor.Registry{})
 	ssrc := uint32(1_000_000)
 	eventually(t, "the flood ends", func() bool {
 		for range 100 {
 			ssrc++
 			_ = mallory.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}})
 		}
-		return mallory.toldToReconnect() || ssrc > 1_100_000
+		return mallory.gotReconnect() || ssrc > 1_100_000
 	})
 	if ssrc > 1_100_000 {
 		t.Error("every one of 100,000 was taken")

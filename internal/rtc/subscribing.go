@@ -7,10 +7,10 @@ type subscribing struct {
 	p *Participant
 
 	subscriptions map[string]*Subscription                // by track sid
-	chosen        map[string]bool                         // explicit UpdateSubscription, by track sid
+	choices       map[string]bool                         // explicit UpdateSubscription, by track sid
 	permitted     map[string]bool                         // the publisher's permission as the client was told, by track sid
 	settings      map[string]*livekit.UpdateTrackSettings // by track sid
-	awaited       map[string]wait                         // tracks that have to come in time, by track sid
+	awaited       map[string]trackWait                    // tracks that have to come in time, by track sid
 
 	sifTrailer []byte // of the room it first joined, which its client knows
 }
@@ -18,15 +18,15 @@ type subscribing struct {
 func (sb *subscribing) init(p *Participant) {
 	sb.p = p
 	sb.subscriptions = map[string]*Subscription{}
-	sb.chosen = map[string]bool{}
+	sb.choices = map[string]bool{}
 	sb.permitted = map[string]bool{}
 	sb.settings = map[string]*livekit.UpdateTrackSettings{}
-	sb.awaited = map[string]wait{}
+	sb.awaited = map[string]trackWait{}
 	sb.sifTrailer = p.room.sifTrailer
 }
 
-// handOver passes on what holds in another room too. It ends the subscriptions, because the tracks stay where they are.
-func (sb *subscribing) handOver(to *subscribing) {
+// transferTo passes on what holds in another room too. It ends the subscriptions, because the tracks stay where they are.
+func (sb *subscribing) transferTo(to *subscribing) {
 	for _, s := range sb.subscriptions {
 		s.end()
 	}
@@ -35,7 +35,7 @@ func (sb *subscribing) handOver(to *subscribing) {
 
 // forget forgets what the client has said of a track that has ended.
 func (sb *subscribing) forget(sid string) {
-	delete(sb.chosen, sid)
+	delete(sb.choices, sid)
 	delete(sb.settings, sid)
 	delete(sb.permitted, sid)
 	delete(sb.awaited, sid)
@@ -44,7 +44,7 @@ func (sb *subscribing) forget(sid string) {
 // connected starts the media that has waited for the connection.
 func (sb *subscribing) connected() {
 	for _, s := range sb.subscriptions {
-		s.checkFlow()
+		s.tryStart()
 	}
 }
 

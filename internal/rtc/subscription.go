@@ -18,12 +18,12 @@ type Subscription struct {
 	state      subscriptionState
 	// The codecs of the publication come and go under any state: a Playing subscription waits for the next one with its
 	// DownTrack started.
-	codec *publishedCodec // to play; its media may not have come yet
-	plays *publishedCodec // fed to the DownTrack; nil until there is one that the client takes
+	targetCodec  *publishedCodec // to play; its media may not have come yet
+	currentCodec *publishedCodec // fed to the DownTrack; nil until there is one that the client takes
 	subscriptionInputs
-	settle    *time.Timer // running until changed settings, or a measured frame rate, take effect
-	settleDue time.Time
-	quality   trackScore // of what the subscriber gets
+	applyTimer *time.Timer // running until changed settings, or a measured frame rate, take effect
+	applyDue   time.Time
+	quality    trackScore // of what the subscriber gets
 }
 
 // subscriptionInputs are the decisions of others about a subscription. They change what its DownTrack forwards and what
@@ -36,20 +36,20 @@ type subscriptionInputs struct {
 
 func (sb *subscribing) subscribe(pub *Publication) {
 	p := sb.p
-	t := p.conn.receiving()
+	t := p.conn.receivingTransport()
 	s := &Subscription{subscriber: p, pub: pub, subscriptionInputs: subscriptionInputs{enabled: true, wanted: sfu.MaxLayers - 1}}
-	s.listen(t)
+	s.newDownTrack(t)
 	sb.subscriptions[pub.info.Sid] = s
 	pub.subs = append(pub.subs, s)
-	p.room.rewatched[pub] = true
-	s.apply(sb.settings[pub.info.Sid])
+	p.room.dirtyDemand[pub] = true
+	s.applySettings(sb.settings[pub.info.Sid])
 	t.Allocator.Add(s.down)
 	s.prioritize()
-	t.SendTrack(s.down, pub.mimes())
-	p.room.stale[p] = true
-	sb.await(pub.info.Sid, bindTimeout)
-	if pub.owner.publishing.audience[p]++; pub.owner.publishing.audience[p] == 1 {
-		p.tellAbout(pub.owner)
+	t.SendTrack(s.down, pub.offeredMimeTypes())
+	p.room.dirtyTransports[p] = true
+	sb.awaitTrack(pub.info.Sid, bindTimeout)
+	if pub.owner.publishing.subscribers[p]++; pub.owner.publishing.subscribers[p] == 1 {
+		p.sendSpeakerState(pub.owner)
 	}
 }
 
@@ -64,32 +64,32 @@ func streamID(p *Participant, pub *Publication) string {
 	return pub.owner.sid() + "|" + pub.info.Sid
 }
 
-// sectionMark precedes a track's sid in the SDP for clients that have to find it by its media section: a browser keeps
+// sectionPrefix precedes a track's sid in the SDP for clients that have to find it by its media section: a browser keeps
 // the name of a section's first track for all later ones.
-const sectionMark = "~"
+const sectionPrefix = "~"
 
 // trackID returns the track's name in the SDP.
 func trackID(p *Participant, pub *Publication) string {
 	if p.quirks.mapsSections {
-		return sectionMark + pub.info.Sid
+		return sectionPrefix + pub.info.Sid
 	}
 	return pub.info.Sid
 }
 
 // sidOf returns the sid of our track with that name in the SDP.
-func sidOf(trackID string) string { return strings.TrimPrefix(trackID, sectionMark) }
+func sidOf(trackID string) string { return strings.TrimPrefix(trackID, sectionPrefix) }
 
 // end ends the subscription. The client learns it with the next negotiation.
 func (s *Subscription) end() {
 	p := s.subscriber
 	s.detach()
 	delete(p.subscribing.subscriptions, s.pub.info.Sid)
-	p.conn.receiving().DropTrack(s.down, s.pub.closed)
-	p.room.stale[p] = true
+	p.conn.receivingTransport().DropTrack(s.down, s.pub.closed)
+	p.room.dirtyTransports[p] = true
 	if p.room.limit(s.pub.info.Type) > 0 {
-		p.room.released[p] = true
+		p.room.dirtySubscriptions[p] = true
 	}
-	if o := s.pub.owner; o.publishing.level > 0 && !p.hears(o) {
+	if o := s.pub.owner; o.publishing.level > 0 && !p.receivesFrom(o) {
 		// Later changes will not reach p, so o would speak for ever.
 		p.sendSpeakers([]*livekit.SpeakerInfo{{Sid: o.sid()}})
 	}
@@ -98,11 +98,11 @@ func (s *Subscription) end() {
 // detach stops the media of s.
 func (s *Subscription) detach() {
 	s.advance(subscriptionDetached)
-	s.stopSettling()
-	s.pub.owner.room.rewatched[s.pub] = true
+	s.stopApplyTimer()
+	s.pub.owner.room.dirtyDemand[s.pub] = true
 	s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == s })
-	audience := s.pub.owner.publishing.audience
-	if audience[s.subscriber]--; audience[s.subscriber] == 0 {
-		delete(audience, s.subscriber)
+	counts := s.pub.owner.publishing.subscribers
+	if counts[s.subscriber]--; counts[s.subscriber] == 0 {
+		delete(counts, s.subscriber)
 	}
 }

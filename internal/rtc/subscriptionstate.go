@@ -19,7 +19,7 @@ const (
 	connectionNegotiated subscriptionEvent = iota // the connection has negotiated
 	codecsRefused                                 // the client was found to take none of the track's codecs
 	clientReady                                   // the client knows of the media section
-	mediaFlows                                    // the connection works, and the DownTrack is fed in a codec the client takes
+	mediaReady                                    // the connection works, and the DownTrack is fed in a codec the client takes
 	subscriptionDetached                          // the subscription ends
 )
 
@@ -29,7 +29,7 @@ type subscriptionEffect uint8
 const (
 	noEffect    subscriptionEffect = iota
 	refuseTrack                    // tell the client that it cannot play the track, and unsubscribe it
-	checkFlow                      // see whether media can flow already
+	tryStart                       // see whether media can flow already
 	startMedia                     // start the DownTrack
 	stopMedia                      // stop it
 )
@@ -53,9 +53,9 @@ func (s subscriptionState) next(e subscriptionEvent) (subscriptionState, subscri
 		}
 	case clientReady:
 		if s == subscriptionBound {
-			return subscriptionReady, checkFlow
+			return subscriptionReady, tryStart
 		}
-	case mediaFlows:
+	case mediaReady:
 		if s == subscriptionReady {
 			return subscriptionPlaying, startMedia
 		}

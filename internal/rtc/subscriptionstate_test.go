@@ -17,9 +17,9 @@ func TestSubscriptionStateAfterEachEvent(t *testing.T) {
 		ended       = subscriptionEnded
 	)
 	for state, want := range map[subscriptionState][5]outcome{
-		// connectionNegotiated, codecsRefused, clientReady, mediaFlows, subscriptionDetached
+		// connectionNegotiated, codecsRefused, clientReady, mediaReady, subscriptionDetached
 		negotiating: {{bound, noEffect}, {negotiating, noEffect}, {negotiating, noEffect}, {negotiating, noEffect}, {ended, stopMedia}},
-		bound:       {{bound, noEffect}, {unplayable, refuseTrack}, {ready, checkFlow}, {bound, noEffect}, {ended, stopMedia}},
+		bound:       {{bound, noEffect}, {unplayable, refuseTrack}, {ready, tryStart}, {bound, noEffect}, {ended, stopMedia}},
 		unplayable:  {{unplayable, noEffect}, {unplayable, noEffect}, {unplayable, noEffect}, {unplayable, noEffect}, {ended, stopMedia}},
 		ready:       {{ready, noEffect}, {unplayable, refuseTrack}, {ready, noEffect}, {playing, startMedia}, {ended, stopMedia}},
 		playing:     {{playing, noEffect}, {unplayable, refuseTrack}, {playing, noEffect}, {playing, noEffect}, {ended, stopMedia}},

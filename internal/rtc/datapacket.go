@@ -10,9 +10,9 @@ import (
 	"meet/internal/decode"
 )
 
-// takeData forwards a DataPacket from the client's channel of that kind to its receivers (docs/protocol.md, 6.1). It runs
+// handleData forwards a DataPacket from the client's channel of that kind to its receivers (docs/protocol.md, 6.1). It runs
 // on the channel's goroutine, and waits there for slow receivers.
-func (d *dataTransfer) takeData(kind livekit.DataPacket_Kind, raw []byte) {
+func (d *dataTransfer) handleData(kind livekit.DataPacket_Kind, raw []byte) {
 	if packet := readPacket(raw); packet != nil {
 		packet.Kind = kind
 		d.forwardData(packet)
@@ -35,8 +35,8 @@ func readPacket(raw []byte) *livekit.DataPacket {
 	return packet
 }
 
-// takePayload forwards a message from a channel of the application's own as user data.
-func (d *dataTransfer) takePayload(kind livekit.DataPacket_Kind, raw []byte) {
+// handlePayload forwards a message from a channel of the application's own as user data.
+func (d *dataTransfer) handlePayload(kind livekit.DataPacket_Kind, raw []byte) {
 	d.forwardData(&livekit.DataPacket{Kind: kind, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}})
 }
 
@@ -44,7 +44,7 @@ func (d *dataTransfer) forwardData(packet *livekit.DataPacket) {
 	var to []*outbox
 	// The loop only decides. Encoding and queueing happen here, one packet of the channel after another.
 	life := func(p *Participant) context.Context { return p.context }
-	if d.p.doOnLoop(life, func(p *Participant) { to = p.data.route(packet) }) != nil || len(to) == 0 {
+	if d.p.doOnLoop(life, func(p *Participant) { to = p.data.processPacket(packet) }) != nil || len(to) == 0 {
 		return
 	}
 	raw, err := proto.Marshal(packet)
@@ -62,14 +62,14 @@ func (d *dataTransfer) forwardData(packet *livekit.DataPacket) {
 		o.put(raw)
 	}
 	for _, o := range to {
-		o.hold(d.p.latest().context, len(to) == 1)
+		o.waitBackpressure(d.p.latest().context, len(to) == 1)
 	}
 }
 
 // route checks and signs a packet of the participant and returns the outboxes of its receivers.
-func (d *dataTransfer) route(packet *livekit.DataPacket) []*outbox {
+func (d *dataTransfer) processPacket(packet *livekit.DataPacket) []*outbox {
 	p := d.p
-	if p.closed || d.answersServer(packet) {
+	if p.closed || d.handleRPCAnswer(packet) {
 		return nil
 	}
 	id, calls := callID(packet)
@@ -95,7 +95,7 @@ func (d *dataTransfer) route(packet *livekit.DataPacket) []*outbox {
 			return nil
 		}
 	case *livekit.DataPacket_User:
-		if v.User == nil || len(v.User.Nonce) == nonceSize && !p.room.nonces.first([nonceSize]byte(v.User.Nonce)) {
+		if v.User == nil || len(v.User.Nonce) == nonceSize && !p.room.nonces.addIfNew([nonceSize]byte(v.User.Nonce)) {
 			return nil
 		}
 	case nil:
@@ -104,7 +104,7 @@ func (d *dataTransfer) route(packet *livekit.DataPacket) []*outbox {
 		}
 	}
 	d.sign(packet)
-	return p.room.receivers(p, packet)
+	return p.room.recipients(p, packet)
 }
 
 // sign writes the sender into the packet, whatever the client wrote there.
@@ -141,7 +141,7 @@ func (d *dataTransfer) sign(packet *livekit.DataPacket) {
 }
 
 // receivers returns the outboxes of a packet's receivers: the participants that it names, else everybody but the sender.
-func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbox {
+func (r *Room) recipients(from *Participant, packet *livekit.DataPacket) []*outbox {
 	_, metrics := packet.Value.(*livekit.DataPacket_Metrics)
 	lossy := packet.Kind == livekit.DataPacket_LOSSY
 	var to []*outbox
@@ -167,7 +167,7 @@ func (r *Room) receivers(from *Participant, packet *livekit.DataPacket) []*outbo
 	// By a set of those named, since a packet may name thousands.
 	named := make(map[*Participant]bool, min(len(identities)+len(sids), len(r.participants)))
 	for _, identity := range identities {
-		if o := cmp.Or(r.participants[identity], r.callers[identity]); o != nil {
+		if o := cmp.Or(r.participants[identity], r.callerAliases[identity]); o != nil {
 			named[o] = true
 		}
 	}
@@ -202,7 +202,7 @@ type nonceSet struct {
 }
 
 // first reports whether n is new, and remembers it.
-func (s *nonceSet) first(n [nonceSize]byte) bool {
+func (s *nonceSet) addIfNew(n [nonceSize]byte) bool {
 	if s.seen[n] {
 		return false
 	}

@@ -6,9 +6,9 @@ import (
 )
 
 // counter is a sink that encodes what it gets, as a connection would, and counts.
-type counter struct{ messages, bytes int }
+type countingSink struct{ messages, bytes int }
 
-func (c *counter) Send(m *Message) bool {
+func (c *countingSink) Send(m *Message) bool {
 	raw, err := m.Encode(false)
 	if err != nil {
 		panic(err)
@@ -18,21 +18,21 @@ func (c *counter) Send(m *Message) bool {
 	return true
 }
 
-func (c *counter) Close() {}
+func (c *countingSink) Close() {}
 
 // bare is a participant of r without connections.
-func bare(r *Room, identity string, sink SignalSink) *Participant {
+func bareParticipant(r *Room, identity string, sink SignalSink) *Participant {
 	req := request(identity)
 	req.Info.Permission.CanSubscribe = false
 	return blankParticipant(r, req, sink)
 }
 
 // audience brings n participants who publish nothing into r, without connections, and returns their sinks.
-func audience(b *testing.B, r *Room, n int) []*counter {
-	sinks := make([]*counter, n)
+func admitAudience(b *testing.B, r *Room, n int) []*countingSink {
+	sinks := make([]*countingSink, n)
 	for i := range n {
-		sinks[i] = &counter{}
-		p := bare(r, fmt.Sprintf("listener-%04d", i), sinks[i])
+		sinks[i] = &countingSink{}
+		p := bareParticipant(r, fmt.Sprintf("listener-%04d", i), sinks[i])
 		if err := r.loop.Do(b.Context(), func() { r.admit(p); p.activate() }); err != nil {
 			b.Fatal(err)
 		}
@@ -46,13 +46,13 @@ func BenchmarkAudienceJoins(b *testing.B) {
 	for _, n := range []int{300, 1000, 3000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
-				h := newHouse(b)
+				h := newHarness(b)
 				r, err := h.roomFor(JoinRequest{Room: "room"})
 				if err != nil {
 					b.Fatal(err)
 				}
 				messages, bytes := 0, 0
-				for _, s := range audience(b, r, n) {
+				for _, s := range admitAudience(b, r, n) {
 					messages += s.messages
 					bytes += s.bytes
 				}

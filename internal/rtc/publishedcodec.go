@@ -19,13 +19,13 @@ type publishedCodec struct {
 	receiver  *sfu.Receiver               // nil unless media in this codec comes or is expected
 	fmtp      string
 	streams   int             // still arriving
-	told      watched         // what the owner was last told to send
+	requested demandLevel     // what the owner was last told to send
 	successor *publishedCodec // in the room that its owner has moved to
 }
 
 // take makes the codec's Receiver, when its media begins or is known to come on a media section, which names the track
 // cid.
-func (c *publishedCodec) take(f sfu.Format, cid string, section peer.MediaSection) {
+func (c *publishedCodec) createReceiver(f sfu.Format, cid string, section peer.MediaSection) {
 	f.MimeType = strings.ToLower(f.MimeType)
 	c.fmtp = f.Parameters
 	c.info.MimeType, c.info.VideoLayerMode = f.MimeType, layerMode(c.info.VideoLayerMode, f.MimeType)
@@ -43,7 +43,7 @@ func (c *publishedCodec) take(f sfu.Format, cid string, section peer.MediaSectio
 		c.info.Mid = section.MID()
 		p.conn.publisher.Feedback.Add(c.receiver)
 	}
-	c.pub.note()
+	c.pub.copyPrimary()
 }
 
 // expected reports whether media is to come in the codec and has not.
@@ -58,8 +58,8 @@ func (c *publishedCodec) addStream(s incomingStream) {
 		owner.onLoop(func(*Participant) { c.latest().streamEnded() })
 	})
 	for _, s := range c.pub.subs {
-		if s.plays == c {
-			s.askKeyFrame()
+		if s.currentCodec == c {
+			s.requestKeyFrame()
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (c *publishedCodec) streamEnded() {
 	c.stop()
 	c.info.Mid = ""
 	pub.owner.room.announce(pub.owner, true)
-	pub.owner.room.rewatched[pub] = true
+	pub.owner.room.dirtyDemand[pub] = true
 }
 
 // latest returns c, or its latest successor if its owner has moved.
@@ -131,8 +131,8 @@ func (c *publishedCodec) stop() {
 		p.conn.publisher.Feedback.Remove(receiver)
 	}
 	for _, s := range c.pub.subs {
-		if s.plays == c {
-			s.plays = nil
+		if s.currentCodec == c {
+			s.currentCodec = nil
 		}
 	}
 	if p.forwarding.source != nil {

@@ -53,7 +53,7 @@ func (s *sink) tokens() []string {
 
 // Whom a room counts, and that a recording is known at once.
 func TestHeadCountLeavesOutAgentsAndRecorders(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	agent := request("agent")
 	agent.Info.Kind = livekit.ParticipantInfo_AGENT
@@ -63,7 +63,7 @@ func TestHeadCountLeavesOutAgentsAndRecorders(t *testing.T) {
 	h.join(hidden)
 	sip := request("phone")
 	sip.Info.Kind = livekit.ParticipantInfo_SIP
-	h.join(sip).state(func(p *Participant) { p.activate() })
+	h.join(sip).inspect(func(p *Participant) { p.activate() })
 	eventually(t, "three people are counted", func() bool { return ada.sink.lastRoom().NumParticipants == 3 })
 	if ada.sink.lastRoom().ActiveRecording {
 		t.Error("a recording where nobody records")
@@ -71,15 +71,15 @@ func TestHeadCountLeavesOutAgentsAndRecorders(t *testing.T) {
 	req := request("recorder")
 	req.Info.Permission.Recorder, req.Info.Permission.Hidden = true, true
 	recorder := h.join(req)
-	ada.state(func(*Participant) {})
+	ada.inspect(func(*Participant) {})
 	if r := ada.sink.lastRoom(); !r.ActiveRecording || r.NumParticipants != 3 {
 		t.Errorf("with a recorder the room is %v", r)
 	}
 	if r := recorder.sink.lastRoom(); !r.ActiveRecording {
 		t.Errorf("the recorder is told %v", r)
 	}
-	recorder.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	ada.state(func(*Participant) {})
+	recorder.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.inspect(func(*Participant) {})
 	if ada.sink.lastRoom().ActiveRecording {
 		t.Error("the recording goes on without the recorder")
 	}
@@ -93,7 +93,7 @@ func TestHeadCountLeavesOutAgentsAndRecorders(t *testing.T) {
 
 // Somebody who is only joining is told of where there is something to tell, and whoever leaves, with the reason.
 func TestOthersSeeAParticipantJoinConnectAndLeave(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	watch := h.join(request("watch"))
 	plain := h.join(request("plain"))
 	req := request("rich")
@@ -105,7 +105,7 @@ func TestOthersSeeAParticipantJoinConnectAndLeave(t *testing.T) {
 	if p := watch.sink.lastInfo("plain"); p != nil {
 		t.Errorf("told of %v, whose connection is not up", p)
 	}
-	plain.state(func(p *Participant) { p.activate() })
+	plain.inspect(func(p *Participant) { p.activate() })
 	eventually(t, "who is connected is active", func() bool {
 		return watch.sink.lastInfo("plain").GetState() == livekit.ParticipantInfo_ACTIVE
 	})
@@ -113,8 +113,8 @@ func TestOthersSeeAParticipantJoinConnectAndLeave(t *testing.T) {
 		t.Errorf("it is told of itself %v", p)
 	}
 	version := watch.sink.lastInfo("plain").Version
-	rich.state(func(p *Participant) { p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED) })
-	plain.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{Reason: livekit.DisconnectReason_USER_REJECTED}}})
+	rich.inspect(func(p *Participant) { p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED) })
+	plain.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{Reason: livekit.DisconnectReason_USER_REJECTED}}})
 	for identity, reason := range map[string]livekit.DisconnectReason{
 		"rich": livekit.DisconnectReason_PARTICIPANT_REMOVED, "plain": livekit.DisconnectReason_USER_REJECTED,
 	} {
@@ -130,7 +130,7 @@ func TestOthersSeeAParticipantJoinConnectAndLeave(t *testing.T) {
 
 // A change of one's own name, metadata or attributes is whole or not at all; each brings a new token to return with.
 func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
-	h := newHouse(t, func(o *Options) {
+	h := newHarness(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { return "token of " + s.Info.Name + s.Info.Metadata, nil }
 	})
 	watch := h.join(request("watch"))
@@ -139,7 +139,7 @@ func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
 	req.Info.Attributes = map[string]string{"keep": "1", "drop": "2"}
 	req.Info.Permission.CanUpdateMetadata = true
 	ada := h.join(req)
-	answer := func(g *guest, id uint32) *livekit.RequestResponse {
+	answer := func(g *testClient, id uint32) *livekit.RequestResponse {
 		for _, m := range g.sink.all() {
 			if r := m.GetRequestResponse(); r.GetUpdateMetadata() != nil && r.RequestId == id {
 				return r
@@ -147,7 +147,7 @@ func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
 		}
 		return nil
 	}
-	ada.say(updateMetadata(&livekit.UpdateParticipantMetadata{RequestId: 1, Metadata: "new", Attributes: map[string]string{"drop": "", "add": "3"}}))
+	ada.send(updateMetadata(&livekit.UpdateParticipantMetadata{RequestId: 1, Metadata: "new", Attributes: map[string]string{"drop": "", "add": "3"}}))
 	if r := answer(ada, 1); r == nil || r.Reason != livekit.RequestResponse_OK {
 		t.Errorf("answered %v", r)
 	}
@@ -170,16 +170,16 @@ func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
 		{Name: "refused", Attributes: map[string]string{"big": strings.Repeat("x", maxAttributes)}},
 	} {
 		u.RequestId = uint32(100 + id)
-		ada.say(updateMetadata(u))
+		ada.send(updateMetadata(u))
 		if r := answer(ada, u.RequestId); r == nil || r.Reason != livekit.RequestResponse_LIMIT_EXCEEDED || r.Message == "" {
 			t.Errorf("request %d is answered %v", id, r)
 		}
 	}
-	watch.say(updateMetadata(&livekit.UpdateParticipantMetadata{RequestId: 7, Name: "nobody allowed this"}))
+	watch.send(updateMetadata(&livekit.UpdateParticipantMetadata{RequestId: 7, Name: "nobody allowed this"}))
 	if r := answer(watch, 7); r == nil || r.Reason != livekit.RequestResponse_NOT_ALLOWED {
 		t.Errorf("without the right it is answered %v", r)
 	}
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		if !is(p.info) {
 			t.Errorf("after the refusals ada is %v", p.info)
 		}
@@ -188,13 +188,13 @@ func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
 
 // Who leaves while speaking is silent before it is gone, and a new subscriber is told who speaks, once.
 func TestLeavingSpeakerFallsSilentFirst(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
-	mic := ada.showTrack(livekit.TrackType_AUDIO)
-	ada.state(func(p *Participant) { p.publishing.level = 0.5 })
-	cam := ada.showTrack(livekit.TrackType_VIDEO)
+	mic := ada.publishWithoutMedia(livekit.TrackType_AUDIO)
+	ada.inspect(func(p *Participant) { p.publishing.level = 0.5 })
+	cam := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	cy := h.join(request("cy"))
-	about := func(g *guest) []string {
+	about := func(g *testClient) []string {
 		var list []string
 		for _, m := range g.sink.all() {
 			for _, s := range m.GetSpeakersChanged().GetSpeakers() {
@@ -219,7 +219,7 @@ func TestLeavingSpeakerFallsSilentFirst(t *testing.T) {
 	if got := about(cy); !slices.Equal(got, []string{"speaks", "silent"}) {
 		t.Errorf("cy, not subscribed any more, was told %v", got)
 	}
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	eventually(t, "ada is gone for bo", func() bool { return slices.Contains(about(bo), "gone") })
 	if got := about(bo); !slices.Equal(got, []string{"silent", "gone"}) {
 		t.Errorf("bo was told %v", got)

@@ -11,7 +11,7 @@ import (
 )
 
 // eventsOf lists what happened to a participant, each as kind and room.
-func (h *house) eventsOf(identity string) []string {
+func (h *harness) eventsOf(identity string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var list []string
@@ -23,10 +23,10 @@ func (h *house) eventsOf(identity string) []string {
 	return list
 }
 
-// toldOf lists the states in which s was told of a participant.
-func (s *sink) toldOf(identity string) []string {
+// statesOf lists the states in which s was told of a participant.
+func (s *sink) statesOf(identity string) []string {
 	var states []string
-	for _, t := range s.told() {
+	for _, t := range s.participantStates() {
 		if state, of := strings.CutPrefix(t, identity+" "); of {
 			states = append(states, state)
 		}
@@ -37,10 +37,10 @@ func (s *sink) toldOf(identity string) []string {
 // A participant whose media never connects is shown to the others after a while, as it changes, and as it leaves. A
 // webhook of its join is never sent.
 func TestUnconnectedParticipantIsShown(t *testing.T) {
-	h := newHouse(t, func(o *Options) { o.introduction = 20 * time.Millisecond })
+	h := newHarness(t, func(o *Options) { o.announceDelay = 20 * time.Millisecond })
 	ada := h.join(request("ada"))
 	bo := h.join(request("bo"))
-	eventually(t, "ada is told of bo", func() bool { return slices.Equal(ada.sink.toldOf("bo"), []string{"JOINED"}) })
+	eventually(t, "ada is told of bo", func() bool { return slices.Equal(ada.sink.statesOf("bo"), []string{"JOINED"}) })
 	late := h.join(request("late"))
 	if p := late.sink.lastInfo("bo"); p.GetState() != livekit.ParticipantInfo_JOINED {
 		t.Errorf("one who comes later is told of %v", p)
@@ -56,11 +56,11 @@ func TestUnconnectedParticipantIsShown(t *testing.T) {
 		p := ada.sink.lastInfo("bo")
 		return p.Name == "Bo" && p.State == livekit.ParticipantInfo_JOINED
 	})
-	bo.say(addTrack("b", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	bo.send(addTrack("b", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
 	if n := len(ada.sink.lastInfo("bo").Tracks); n != 0 {
 		t.Errorf("ada is told of %d tracks whose media cannot come", n)
 	}
-	bo.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+	bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	eventually(t, "ada is told that bo left", func() bool { return ada.sink.lastInfo("bo").State == livekit.ParticipantInfo_DISCONNECTED })
 	if d := cmp.Diff([]string{"participant_connection_aborted room"}, h.eventsOf("bo")); d != "" {
 		t.Error(d)
@@ -69,29 +69,29 @@ func TestUnconnectedParticipantIsShown(t *testing.T) {
 
 // A participant whose media connects in time is announced once, and a hidden one never.
 func TestConnectedParticipantIsNotIntroduced(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	watch := &sink{}
-	h.inRoom(func(r *Room) {
-		r.bring(bare(r, "watch", watch))
-		r.bring(bare(r, "bo", &sink{})).introduce()
-		hidden := bare(r, "hidden", &sink{})
+	h.runInRoom(func(r *Room) {
+		r.admitActive(bareParticipant(r, "watch", watch))
+		r.admitActive(bareParticipant(r, "bo", &sink{})).announceIfNew()
+		hidden := bareParticipant(r, "hidden", &sink{})
 		hidden.info.Permission.Hidden, hidden.req.Info.Permission.Hidden = true, true
 		r.admit(hidden)
-		hidden.introduce()
-		r.bring(bare(r, "cy", &sink{}))
+		hidden.announceIfNew()
+		r.admitActive(bareParticipant(r, "cy", &sink{}))
 	})
-	eventually(t, "cy is announced", func() bool { return len(watch.toldOf("cy")) > 0 })
-	if d := cmp.Diff([]string{"ACTIVE"}, watch.toldOf("bo")); d != "" {
+	eventually(t, "cy is announced", func() bool { return len(watch.statesOf("cy")) > 0 })
+	if d := cmp.Diff([]string{"ACTIVE"}, watch.statesOf("bo")); d != "" {
 		t.Error(d)
 	}
-	if d := watch.toldOf("hidden"); d != nil {
+	if d := watch.statesOf("hidden"); d != nil {
 		t.Errorf("a hidden participant is announced: %v", d)
 	}
 }
 
 // A participant that is shown in another room joins and leaves there as in its own: once its media works, or not at all.
 func TestForwardedParticipantJoinsOnceItsMediaConnects(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	for _, tt := range []struct {
 		identity string
 		connects bool
@@ -105,10 +105,10 @@ func TestForwardedParticipantJoinsOnceItsMediaConnects(t *testing.T) {
 			t.Fatal(err)
 		}
 		if tt.connects {
-			p.state(func(p *Participant) { p.activate() })
+			p.inspect(func(p *Participant) { p.activate() })
 			eventually(t, "it is active in both rooms", func() bool { return len(h.eventsOf(tt.identity)) == 2 })
 		}
-		p.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
+		p.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 		eventually(t, "it has left both rooms", func() bool { return len(h.eventsOf(tt.identity)) == len(tt.want) })
 		got := h.eventsOf(tt.identity)
 		slices.Sort(got)

@@ -15,8 +15,8 @@ import (
 	"meet/internal/sfu"
 )
 
-// offersSilent adds a track with that client id, on which nothing is sent.
-func (g *guest) offersSilent(mime, cid string) (*webrtc.TrackLocalStaticSample, *webrtc.RTPSender) {
+// addSilentTrack adds a track with that client id, on which nothing is sent.
+func (g *testClient) addSilentTrack(mime, cid string) (*webrtc.TrackLocalStaticSample, *webrtc.RTPSender) {
 	g.t.Helper()
 	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mime}, cid, "stream")
 	if err != nil {
@@ -30,14 +30,14 @@ func (g *guest) offersSilent(mime, cid string) (*webrtc.TrackLocalStaticSample, 
 }
 
 // settled waits until the server has done what follows from the latest answer, and runs f where p's state may be looked at.
-func (g *guest) settled(f func(p *Participant)) {
+func (g *testClient) inspectAfterWorker(f func(p *Participant)) {
 	g.t.Helper()
-	g.participant.latest().conn.publisher.settle(g.t.Context())
-	g.state(f)
+	g.participant.latest().conn.publisher.waitForWorker(g.t.Context())
+	g.inspect(f)
 }
 
-// mimesOf lists what was published, each once, in the codec it was announced with.
-func (h *house) mimesOf() []string {
+// publishedMimeTypes lists what was published, each once, in the codec it was announced with.
+func (h *harness) publishedMimeTypes() []string {
 	var list []string
 	for _, track := range h.published() {
 		list = append(list, track.MimeType)
@@ -47,19 +47,19 @@ func (h *house) mimesOf() []string {
 }
 
 // subscribedTo reports whether g is subscribed to the track.
-func (g *guest) subscribedTo(sid string) bool {
+func (g *testClient) subscribedTo(sid string) bool {
 	g.t.Helper()
 	var yes bool
-	g.state(func(p *Participant) { yes = p.subscribing.subscriptions[sid] != nil })
+	g.inspect(func(p *Participant) { yes = p.subscribing.subscriptions[sid] != nil })
 	return yes
 }
 
 // plays returns the codec of the track that g is sent, "" while it is sent none.
-func (g *guest) plays(sid string) (mime string) {
+func (g *testClient) playedCodec(sid string) (mime string) {
 	g.t.Helper()
-	g.state(func(p *Participant) {
-		if s := p.subscribing.subscriptions[sid]; s != nil && s.plays != nil {
-			mime = s.plays.info.MimeType
+	g.inspect(func(p *Participant) {
+		if s := p.subscribing.subscriptions[sid]; s != nil && s.currentCodec != nil {
+			mime = s.currentCodec.info.MimeType
 		}
 	})
 	return mime
@@ -85,21 +85,21 @@ func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
 		{"a client that does not say what it is", &livekit.ClientInfo{}, []*livekit.AddTrackRequest{mic, camera()}, []string{"audio/opus"}},
 	} {
 		for _, single := range []bool{false, true} {
-			h := newHouse(t)
+			h := newHarness(t)
 			req := request("ada")
 			req.Client, req.SinglePC = tt.client, single
 			ada, bo := h.join(req), h.join(request("bo"))
 			for _, add := range tt.tracks {
-				ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
+				ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
 				mime := webrtc.MimeTypeVP8
 				if add.Type == livekit.TrackType_AUDIO {
 					mime = webrtc.MimeTypeOpus
 				}
-				ada.offersSilent(mime, add.Cid)
+				ada.addSilentTrack(mime, add.Cid)
 			}
 			ada.negotiate()
 			eventually(t, tt.name+": the tracks are published", func() bool { return len(h.published()) >= len(tt.want) })
-			if d := cmp.Diff(tt.want, h.mimesOf()); d != "" {
+			if d := cmp.Diff(tt.want, h.publishedMimeTypes()); d != "" {
 				t.Error(tt.name, d)
 			}
 			late := h.join(request("late"))
@@ -115,17 +115,17 @@ func TestTrackIsPublishedByNegotiationBeforeMedia(t *testing.T) {
 
 // Nothing is published on a connection that does not work.
 func TestUnconnectedClientPublishesNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
 	ada := h.join(req)
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera("vp8")}})
-	ada.offersSilent(webrtc.MimeTypeVP8, "v")
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera("vp8")}})
+	ada.addSilentTrack(webrtc.MimeTypeVP8, "v")
 	ada.tamper = func(answer string) string {
 		return strings.ReplaceAll(answer, "a=candidate:", "a=unknown:")
 	}
 	ada.negotiate()
-	ada.settled(func(p *Participant) {
+	ada.inspectAfterWorker(func(p *Participant) {
 		if len(p.publishing.publications) > 0 || len(p.publishing.pending) != 1 || !p.publishing.pending[0].offered {
 			t.Errorf("%d tracks are published, %d announced", len(p.publishing.publications), len(p.publishing.pending))
 		}
@@ -134,19 +134,19 @@ func TestUnconnectedClientPublishesNothing(t *testing.T) {
 
 // A track that never sent anything ends when it is no longer offered, and one that waits for its id follows.
 func TestSilentTrackEndsWhenNotOfferedAnyMore(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
 	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
-	ada.say(mic)
-	_, sender := ada.offersSilent(webrtc.MimeTypeOpus, "a")
+	ada.send(mic)
+	_, sender := ada.addSilentTrack(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
 	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
-	ada.say(mic) // it waits for the first to end
+	ada.send(mic) // it waits for the first to end
 	if err := ada.pc.RemoveTrack(sender); err != nil {
 		t.Fatal(err)
 	}
 	ada.negotiate()
-	ada.settled(func(p *Participant) {
+	ada.inspectAfterWorker(func(p *Participant) {
 		if len(p.publishing.publications) > 0 || len(p.publishing.pending) != 1 || len(p.publishing.queued) > 0 {
 			t.Errorf("%d tracks are published, %d announced, %d wait", len(p.publishing.publications), len(p.publishing.pending), len(p.publishing.queued))
 		}
@@ -162,12 +162,12 @@ func TestSilentTrackEndsWhenNotOfferedAnyMore(t *testing.T) {
 // subscribed before.
 func TestTrackInAnUnexpectedCodecIsReceived(t *testing.T) {
 	for _, add := range []*livekit.AddTrackRequest{camera(), camera("vp8", "h264")} {
-		h := newHouse(t)
+		h := newHarness(t)
 		req := request("ada")
 		req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
 		ada, bo := h.join(req), h.join(request("bo"))
-		ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
-		track, _ := ada.offersSilent(webrtc.MimeTypeH264, "v")
+		ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: add}})
+		track, _ := ada.addSilentTrack(webrtc.MimeTypeH264, "v")
 		ada.negotiate()
 		eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 		sid := h.published()[0].Sid
@@ -180,15 +180,15 @@ func TestTrackInAnUnexpectedCodecIsReceived(t *testing.T) {
 		if err := h.Forward(t.Context(), "room", "ada", "other"); err != nil {
 			t.Fatal(err)
 		}
-		accepted := map[*guest]int{}
+		accepted := map[*testClient]int{}
 		bothPlay := func(mime string) bool {
-			for _, g := range []*guest{bo, cy} {
+			for _, g := range []*testClient{bo, cy} {
 				if n := len(g.sink.offers()); n > accepted[g] {
-					g.accept()
+					g.acceptOffer()
 					accepted[g] = n
 				}
 			}
-			return bo.plays(sid) == mime && cy.plays(sid) == mime
+			return bo.playedCodec(sid) == mime && cy.playedCodec(sid) == mime
 		}
 		eventually(t, "VP8 is negotiated", func() bool { return bothPlay("video/vp8") })
 		eventually(t, "both play H264", func() bool {
@@ -215,12 +215,12 @@ func TestExpectedCodecStaysWithOtherParametersOfTheSameProfile(t *testing.T) {
 
 // A subscriber in another room gets a track again whose Receiver is replaced by one of the same codec.
 func TestMirrorFollowsAReplacedReceiver(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
 	ada := h.join(req)
-	ada.say(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera()}})
-	ada.offersSilent(webrtc.MimeTypeVP8, "v")
+	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: camera()}})
+	ada.addSilentTrack(webrtc.MimeTypeVP8, "v")
 	ada.negotiate()
 	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	sid := h.published()[0].Sid
@@ -233,22 +233,22 @@ func TestMirrorFollowsAReplacedReceiver(t *testing.T) {
 	accepted := 0
 	settled := func() (plays bool) {
 		if n := len(cy.sink.offers()); n > accepted {
-			cy.accept()
+			cy.acceptOffer()
 			accepted = n
 		}
-		cy.state(func(p *Participant) {
+		cy.inspect(func(p *Participant) {
 			s := p.subscribing.subscriptions[sid]
-			plays = s != nil && s.state != subscriptionNegotiating && s.plays != nil
+			plays = s != nil && s.state != subscriptionNegotiating && s.currentCodec != nil
 		})
 		return plays
 	}
 	eventually(t, "it is negotiated", settled)
 	before := accepted
-	ada.state(func(p *Participant) {
+	ada.inspect(func(p *Participant) {
 		pub := p.publishing.publications[sid]
 		c := pub.codecs[0]
 		c.stop()
-		c.take(sfu.Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "v", c.section)
+		c.createReceiver(sfu.Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "v", c.section)
 		p.room.announce(p, true)
 	})
 	eventually(t, "it is negotiated again", func() bool { return settled() && accepted > before })
@@ -256,14 +256,14 @@ func TestMirrorFollowsAReplacedReceiver(t *testing.T) {
 
 // A track that has not sent anything moves with its participant, and its media comes in the other room.
 func TestSilentTrackMovesWithItsParticipant(t *testing.T) {
-	h := newHouse(t)
+	h := newHarness(t)
 	ada := h.join(request("ada"))
-	ada.say(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
-	track, _ := ada.offersSilent(webrtc.MimeTypeOpus, "a")
+	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
+	track, _ := ada.addSilentTrack(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
 	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	sid := h.published()[0].Sid
-	ada.state(func(p *Participant) { p.activate() }) // the test's client has one connection, and not the one that counts
+	ada.inspect(func(p *Participant) { p.activate() }) // the test's client has one connection, and not the one that counts
 	if err := h.Move(t.Context(), "room", "ada", "other"); err != nil {
 		t.Fatal(err)
 	}

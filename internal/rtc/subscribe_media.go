@@ -14,14 +14,14 @@ import (
 
 // listen makes the DownTrack. It is fed in the codec that most clients take until it is known which ones this client
 // takes.
-func (s *Subscription) listen(t *Transport) {
+func (s *Subscription) newDownTrack(t *Transport) {
 	p, pub := s.subscriber, s.pub
-	for _, c := range pub.preferred() {
-		if s.codec == nil {
-			s.codec = c
+	for _, c := range pub.codecOrder() {
+		if s.targetCodec == nil {
+			s.targetCodec = c
 		}
-		if s.plays == nil && c.receiver != nil {
-			s.plays = c
+		if s.currentCodec == nil && c.receiver != nil {
+			s.currentCodec = c
 		}
 	}
 	var trailer []byte
@@ -29,8 +29,8 @@ func (s *Subscription) listen(t *Transport) {
 	if encrypted {
 		trailer = p.subscribing.sifTrailer
 	}
-	s.down = sfu.NewDownTrack(s.plays.receiver, sfu.DownTrackOptions{
-		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.plays.fmtp, Tap: t.Tap, Trailer: trailer, Encrypted: encrypted,
+	s.down = sfu.NewDownTrack(s.currentCodec.receiver, sfu.DownTrackOptions{
+		ID: trackID(p, pub), StreamID: streamID(p, pub), Fmtp: s.currentCodec.fmtp, Tap: t.Tap, Trailer: trailer, Encrypted: encrypted,
 		PlayoutDelay: p.room.playoutDelay,
 		CutTrailer:   len(pub.info.PacketTrailerFeatures) > 0 && !slices.Contains(p.info.Capabilities, livekit.ClientInfo_CAP_PACKET_TRAILER),
 		OnBound:      func(err error) { p.room.loop.Post(func() { s.onBound(err) }) },
@@ -44,8 +44,8 @@ func (s *Subscription) advance(e subscriptionEvent) {
 	switch effect {
 	case refuseTrack:
 		s.refuse()
-	case checkFlow:
-		s.checkFlow()
+	case tryStart:
+		s.tryStart()
 	case startMedia:
 		s.start()
 	case stopMedia:
@@ -62,15 +62,15 @@ func (s *Subscription) onBound(err error) {
 	}
 	s.advance(connectionNegotiated)
 	if err != nil {
-		s.plays = nil
+		s.currentCodec = nil
 	}
-	s.choose()
-	if s.codec == nil {
+	s.chooseCodec()
+	if s.targetCodec == nil {
 		s.advance(codecsRefused)
 		return
 	}
 	delete(p.subscribing.awaited, s.pub.info.Sid)
-	p.room.rewatched[s.pub] = true // the publisher may have to send another codec for it
+	p.room.dirtyDemand[s.pub] = true // the publisher may have to send another codec for it
 	if p.conn.single && p.conn.publisher.connected {
 		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
 		// key frame everything after depends on.
@@ -86,25 +86,25 @@ const answerGrace = 100 * time.Millisecond
 // refuse tells the client that it takes none of the track's codecs.
 func (s *Subscription) refuse() {
 	p, sid := s.subscriber, s.pub.info.Sid
-	p.subscribing.chosen[sid] = false
-	p.subscribing.tellError(sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
+	p.subscribing.choices[sid] = false
+	p.subscribing.sendSubscriptionError(sid, livekit.SubscriptionError_SE_CODEC_UNSUPPORTED)
 	s.end()
 }
 
-// checkFlow lets media flow if the connection works and there is a codec that the client takes.
-func (s *Subscription) checkFlow() {
-	if s.state == subscriptionReady && s.plays != nil && s.subscriber.conn.receiving().connected {
-		s.advance(mediaFlows)
+// tryStart lets media flow if the connection works and there is a codec that the client takes.
+func (s *Subscription) tryStart() {
+	if s.state == subscriptionReady && s.currentCodec != nil && s.subscriber.conn.receivingTransport().connected {
+		s.advance(mediaReady)
 	}
 }
 
 func (s *Subscription) start() {
 	s.down.Start()
-	if s.subscriber.quirks.wantsPackets {
+	if s.subscriber.quirks.needsFirstPacket {
 		s.sendWakeups(wakeupTries)
 	}
-	if pub := s.pub; !pub.told && !s.subscriber.hidden() && pub.owner.quirks.allResponses {
-		pub.told = true
+	if pub := s.pub; !pub.trackSubscribedSent && !s.subscriber.hidden() && pub.owner.quirks.allResponses {
+		pub.trackSubscribedSent = true
 		pub.owner.send(trackSubscribedMessage(pub.info.Sid))
 	}
 }
@@ -128,8 +128,8 @@ func (s *Subscription) sendWakeups(tries int) {
 	})
 }
 
-func (s *Subscription) askKeyFrame() {
-	if s.state == subscriptionPlaying && s.plays != nil {
-		s.plays.receiver.RequestKeyFrames()
+func (s *Subscription) requestKeyFrame() {
+	if s.state == subscriptionPlaying && s.currentCodec != nil {
+		s.currentCodec.receiver.RequestKeyFrames()
 	}
 }
