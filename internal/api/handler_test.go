@@ -33,7 +33,7 @@ func newHandler(t testing.TB) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rooms, err := rtc.New(wire.NewDatagramMux(media), rtc.Options{Log: slog.New(slog.DiscardHandler), ServerInfo: &livekit.ServerInfo{}})
+	rooms, err := rtc.New(wire.NewUDPMux(media), rtc.Options{Log: slog.New(slog.DiscardHandler), ServerInfo: &livekit.ServerInfo{}})
 	if err != nil {
 		t.Fatal(err)
 	}

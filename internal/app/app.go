@@ -48,7 +48,7 @@ type App struct {
 	config   config.Config
 	log      *slog.Logger
 	keys     []config.Key
-	tcp      *wire.Split
+	tcp      *wire.ProtocolMux
 	turn     *turn.Server
 	http     *http.Server
 	proxies  proxy.Trusted
@@ -90,7 +90,7 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.proxies = a.config.TrustedProxies
-	a.tcp = wire.NewSplit(tcp, wire.SplitOptions{Proxy: a.proxies.Contains, OnRefused: func(kind string, total uint64) {
+	a.tcp = wire.NewProtocolMux(tcp, wire.ProtocolMuxOptions{IsProxy: a.proxies.Contains, OnRefused: func(kind string, total uint64) {
 		a.log.Warn("too many connections, the newest are closed", "kind", kind, "closed_since_start", total)
 	}})
 	a.push("TCP socket", func(context.Context) error { return ignoreClosed(a.tcp.Close()) })
@@ -100,7 +100,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.push("media socket", func(context.Context) error { return ignoreClosed(media.Close()) })
 	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
-	if a.turn, err = turn.New(media.Aside(), a.tcp.TURN(), turn.Options{Address: nodeIP, Log: a.log}); err != nil {
+	if a.turn, err = turn.New(media.STUNConn(), a.tcp.TURNListener(), turn.Options{RelayAddress: nodeIP, Log: a.log}); err != nil {
 		return err
 	}
 	a.push("TURN", func(context.Context) error { return a.turn.Close() })
@@ -158,10 +158,10 @@ func (a *App) open(ctx context.Context) error {
 	})
 	a.push("direct calls", func(context.Context) error { a.direct.Close(); return nil })
 	e := a.newHTTP()
-	mux := wire.NewDatagramMux(media)
-	mux.SetStreams(a.tcp.ICE())
+	mux := wire.NewUDPMux(media)
+	mux.SetTCPMux(a.tcp.TCPMux())
 	a.rooms, err = rtc.New(mux, rtc.Options{
-		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.ICE(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
+		Log: a.log, NodeIP: nodeIP, TCP: a.tcp.TCPMux(), OnEvent: a.onEvent, RefreshToken: a.refreshToken, ServerInfo: serverInfo(),
 		SubscriptionLimitVideo: a.config.SubscriptionLimitVideo, SubscriptionLimitAudio: a.config.SubscriptionLimitAudio,
 	})
 	if err != nil {
@@ -252,12 +252,12 @@ func (a *App) ready(c echo.Context) error {
 }
 
 // Addr is what the server listens on, TCP and UDP, with the true port.
-func (a *App) Addr() netip.AddrPort { return a.tcp.HTTP().Addr().(*net.TCPAddr).AddrPort() }
+func (a *App) Addr() netip.AddrPort { return a.tcp.HTTPListener().Addr().(*net.TCPAddr).AddrPort() }
 
 // Run serves until ctx ends, which is no error, or until serving fails. It does not close the app.
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
-	a.serving.Go(func() { failed <- a.http.Serve(a.tcp.HTTP()) }) // ends when Close closes the server or its socket
+	a.serving.Go(func() { failed <- a.http.Serve(a.tcp.HTTPListener()) }) // ends when Close closes the server or its socket
 	select {
 	case <-ctx.Done():
 		return nil

@@ -62,7 +62,7 @@ func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 // a header, or speak HTTP/1.0, as nginx does by default.
 func isLocal(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && !proxy.Passed(r) && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host) && r.ProtoAtLeast(1, 1)
+	return err == nil && !proxy.Forwarded(r) && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host) && r.ProtoAtLeast(1, 1)
 }
 
 // isLoopbackHost reports whether a Host header, with or without a port, names this machine by localhost or by a loopback

@@ -26,7 +26,7 @@ func (a *App) guardOrigins(next echo.HandlerFunc) echo.HandlerFunc {
 		origins := r.Header.Values(echo.HeaderOrigin)
 		c.Response().Before(func() { nameOrigin(c.Response().Header(), origins) })
 		for _, origin := range origins {
-			if !slices.Contains(a.config.AllowedOrigins, origin) && !proxy.IsOwn(origin, r) {
+			if !slices.Contains(a.config.AllowedOrigins, origin) && !proxy.SameHostOrigin(origin, r) {
 				a.refusals.Do(func() {
 					a.log.Warn("a page was refused: allowed_origins lacks its site, or a proxy in front changes Host and sends no X-Forwarded-Host", "origin", origin, "host", r.Host)
 				})

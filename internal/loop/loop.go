@@ -6,14 +6,14 @@ import (
 	"sync"
 )
 
-// ErrEnded is the error that Do returns once the loop has ended, unless Options name another.
-var ErrEnded = errors.New("loop: it has ended")
+// ErrStopped is the error that Do returns once the loop has ended, unless Options name another.
+var ErrStopped = errors.New("loop: it has ended")
 
 // Options describe a Loop; the zero value is usable.
 type Options struct {
-	Ended    error     // what Do returns once the loop has ended; nil: ErrEnded
-	Panicked func(any) // receives the value of a panic in a closure; nil lets it crash
-	After    func()    // runs after each batch of closures; nil does nothing
+	StoppedErr error     // what Do returns once the loop has ended; nil: ErrEnded
+	OnPanic    func(any) // receives the value of a panic in a closure; nil lets it crash
+	AfterBatch func()    // runs after each batch of closures; nil does nothing
 }
 
 // Loop runs closures one after another on one goroutine. Its queue is unbounded: callers of Post may neither wait nor
@@ -31,8 +31,8 @@ type Loop struct {
 
 // New makes a Loop; its owner has to call Run.
 func New(o Options) *Loop {
-	if o.Ended == nil {
-		o.Ended = ErrEnded
+	if o.StoppedErr == nil {
+		o.StoppedErr = ErrStopped
 	}
 	return &Loop{options: o, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
@@ -57,7 +57,7 @@ func (l *Loop) Post(f func()) bool {
 func (l *Loop) Do(ctx context.Context, f func()) error {
 	ran := make(chan struct{})
 	if !l.Post(func() { f(); close(ran) }) {
-		return l.options.Ended
+		return l.options.StoppedErr
 	}
 	select {
 	case <-ran:
@@ -67,7 +67,7 @@ func (l *Loop) Do(ctx context.Context, f func()) error {
 		case <-ran: // it was the last thing the loop did
 			return nil
 		default:
-			return l.options.Ended
+			return l.options.StoppedErr
 		}
 	case <-ctx.Done():
 		select {
@@ -79,8 +79,8 @@ func (l *Loop) Do(ctx context.Context, f func()) error {
 	}
 }
 
-// Waiting returns the number of closures that have not begun.
-func (l *Loop) Waiting() int {
+// Len returns the number of closures that have not begun.
+func (l *Loop) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.queue) + l.taken
@@ -111,18 +111,18 @@ func (l *Loop) Run() {
 			if len(batch) == 0 {
 				break
 			}
-			if l.options.After != nil {
-				l.call(l.options.After)
+			if l.options.AfterBatch != nil {
+				l.call(l.options.AfterBatch)
 			}
 		}
 	}
 }
 
 func (l *Loop) call(f func()) {
-	if l.options.Panicked != nil {
+	if l.options.OnPanic != nil {
 		defer func() {
 			if v := recover(); v != nil {
-				l.options.Panicked(v)
+				l.options.OnPanic(v)
 			}
 		}()
 	}

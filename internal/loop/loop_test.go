@@ -31,20 +31,20 @@ func TestWaitingCountsClosuresTakenButNotBegun(t *testing.T) {
 	}
 	go l.Run() // ends with Stop
 	<-begun
-	if n := l.Waiting(); n != 5 {
+	if n := l.Len(); n != 5 {
 		t.Errorf("%d are waiting, want 5", n)
 	}
 	close(gate)
 	l.Stop()
 	<-l.Done()
-	if n := l.Waiting(); n != 0 {
+	if n := l.Len(); n != 0 {
 		t.Errorf("%d are waiting at the end", n)
 	}
 }
 
 func TestStoppedLoopRunsWhatIsQueuedAndRefusesMore(t *testing.T) {
 	errOver := errors.New("over")
-	l := New(Options{Ended: errOver})
+	l := New(Options{StoppedErr: errOver})
 	ran := 0
 	for range 3 {
 		l.Post(func() { ran++ })
@@ -61,7 +61,7 @@ func TestStoppedLoopRunsWhatIsQueuedAndRefusesMore(t *testing.T) {
 	if err := l.Do(t.Context(), func() {}); !errors.Is(err, errOver) {
 		t.Errorf("Do returned %v", err)
 	}
-	if err := New(Options{}).options.Ended; !errors.Is(err, ErrEnded) {
+	if err := New(Options{}).options.StoppedErr; !errors.Is(err, ErrStopped) {
 		t.Errorf("by default Do returns %v", err)
 	}
 }
@@ -84,7 +84,7 @@ func TestDoReturnsWhenItsContextEnds(t *testing.T) {
 
 func TestPanicDoesNotEndALoopThatRecovers(t *testing.T) {
 	var panics []any
-	l := New(Options{Panicked: func(v any) { panics = append(panics, v) }})
+	l := New(Options{OnPanic: func(v any) { panics = append(panics, v) }})
 	l.Post(func() { panic("a mistake") })
 	ran := false
 	l.Post(func() { ran = true })
@@ -98,7 +98,7 @@ func TestPanicDoesNotEndALoopThatRecovers(t *testing.T) {
 func TestAfterRunsOnceForEachBatch(t *testing.T) {
 	var order []string
 	note := func(s string) func() { return func() { order = append(order, s) } }
-	l := New(Options{After: note("after")})
+	l := New(Options{AfterBatch: note("after")})
 	l.Post(note("a"))
 	l.Post(func() {
 		note("b")()

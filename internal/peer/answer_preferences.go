@@ -17,12 +17,12 @@ type AnswerPreferences struct {
 
 // SendPreference says how a client wants to send one track in one codec.
 type SendPreference struct {
-	Kind     livekit.TrackType
-	CIDs     []string // the track IDs by which the client's SDP may name it
-	MimeType string   // such as "video/vp9"; "" leaves the codec to the client
-	Only     bool     // the answer names this codec alone, because the client ignores the order of codecs
-	Stereo   bool
-	DTX      bool // leave silence out
+	Kind        livekit.TrackType
+	CIDs        []string // the track IDs by which the client's SDP may name it
+	MimeType    string   // such as "video/vp9"; "" leaves the codec to the client
+	SingleCodec bool     // the answer names this codec alone, because the client ignores the order of codecs
+	Stereo      bool
+	DTX         bool // leave silence out
 }
 
 // apply writes the preferences into an answer: browsers take stereo and discontinuous transmission from the remote
@@ -44,7 +44,7 @@ func (p AnswerPreferences) apply(answer, offer *sdp.SessionDescription) {
 		switch {
 		case track.Kind == livekit.TrackType_AUDIO:
 			track.tuneOpus(m)
-		case track.Only:
+		case track.SingleCodec:
 			keepCodec(m, track.MimeType)
 		}
 	}

@@ -51,8 +51,8 @@ func (p *pairTracker) check(m *stun.Message, pair *ice.CandidatePair, now time.T
 	return true
 }
 
-// RestartIfSilent restarts ICE if nothing has come from the client since then.
-func (t *Transport) RestartIfSilent(since time.Time) {
+// RestartICEIfSilent restarts ICE if nothing has come from the client since then.
+func (t *Transport) RestartICEIfSilent(since time.Time) {
 	t.work.Post(func() {
 		if t.closed || t.pc.pairs.checked.Load() >= since.UnixNano() {
 			return

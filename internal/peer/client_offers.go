@@ -26,8 +26,8 @@ type clientOffers struct {
 	waiting []*sfu.DownTrack
 }
 
-// TakeOffer answers the client's offer.
-func (t *Transport) TakeOffer(d *livekit.SessionDescription, preferences AnswerPreferences) {
+// HandleOffer answers the client's offer.
+func (t *Transport) HandleOffer(d *livekit.SessionDescription, preferences AnswerPreferences) {
 	t.work.Post(func() {
 		if t.closed {
 			return
@@ -70,7 +70,7 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	}
 	out.Sdp = string(text)
 	t.hooks.Answer(out)
-	t.hooks.Sending(offeredTracks(parsed, local, t.receivers()))
+	t.hooks.OfferedTracks(offeredTracks(parsed, local, t.receivers()))
 
 	t.clientOffers.asked, t.clientOffers.stale = nil, false
 	t.clientOffers.carrying = out.MidToTrackId

@@ -23,7 +23,7 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 	offer := func(id uint32, options *webrtc.OfferOptions) {
 		t.Helper()
 		sdp := p.local(p.pc.CreateOffer(options))
-		p.TakeOffer(&livekit.SessionDescription{Type: "offer", Sdp: sdp, Id: id}, AnswerPreferences{})
+		p.HandleOffer(&livekit.SessionDescription{Type: "offer", Sdp: sdp, Id: id}, AnswerPreferences{})
 	}
 	offer(2, nil)
 	p.onWorker(func() {}) // it is answered
@@ -54,10 +54,10 @@ func TestTrackWaitsForAnAnswerThatFreesASection(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := p.downTrack("first"), p.downTrack("second")
-	p.SendTrack(first, nil)
+	p.AddTrack(first, nil)
 	p.offer()
-	p.DropTrack(first, false)
-	p.SendTrack(second, nil)
+	p.RemoveTrack(first, false)
+	p.AddTrack(second, nil)
 	p.offer() // frees the section
 	p.offer() // uses it again
 	p.mu.Lock()
@@ -80,7 +80,7 @@ func TestTrackUsesAnEmptySectionOfTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.offer()
-	p.SendTrack(p.downTrack("track"), nil)
+	p.AddTrack(p.downTrack("track"), nil)
 	p.Negotiate()
 	p.offer()
 	p.mu.Lock()

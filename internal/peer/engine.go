@@ -36,10 +36,10 @@ const sctpRTOMax = 2 * time.Second
 // megabyte take three times as long (measured with 10 % loss).
 const sctpMinWindow = 12_000
 
-// MaxMessage bounds the messages that a client may send on a data channel, in bytes; our SDP says it (RFC 8841, section
+// MaxMessageSize bounds the messages that a client may send on a data channel, in bytes; our SDP says it (RFC 8841, section
 // 6). LiveKit's clients send at most 64,000. It leaves room for the sender's names, so that a forwarded message fits the
 // buffers of clients built on pion.
-const MaxMessage = 64_500
+const MaxMessageSize = 64_500
 
 // UDPMux shares a UDP socket between peer connections.
 type UDPMux interface {
@@ -180,7 +180,7 @@ func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngin
 	// Both save a round trip or work for each packet: ICE has already proven the client's address, and DTLS its data.
 	s.SetDTLSInsecureSkipHelloVerify(true)
 	s.EnableSCTPZeroChecksum(o.ZeroChecksum)
-	s.SetSCTPMaxMessageSize(MaxMessage)
+	s.SetSCTPMaxMessageSize(MaxMessageSize)
 	s.SetSCTPRTOMax(sctpRTOMax)
 	s.SetSCTPMinCwnd(sctpMinWindow)
 	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)

@@ -29,7 +29,7 @@ func newTestEngine(t testing.TB) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := NewEngine(wire.NewDatagramMux(media), EngineOptions{})
+	e, err := NewEngine(wire.NewUDPMux(media), EngineOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,16 +68,16 @@ func newPair(t testing.TB, o Options) *pair {
 			defer p.mu.Unlock()
 			p.needs = append(p.needs, [2]uint32{audio, video})
 		},
-		Sending: func([]OfferedTrack) {},
-		State: func(s webrtc.PeerConnectionState) {
+		OfferedTracks: func([]OfferedTrack) {},
+		StateChanged: func(s webrtc.PeerConnectionState) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.states = append(p.states, s)
 		},
-		Track:       func(sfu.TrackSource, MediaSection) {},
-		DataChannel: func(*webrtc.DataChannel) {},
-		Paused:      func([]sfu.PauseChange) {},
-		Failed:      func(err error) { t.Errorf("negotiation failed: %v", err) },
+		TrackStarted: func(sfu.TrackSource, MediaSection) {},
+		DataChannel:  func(*webrtc.DataChannel) {},
+		PauseChanged: func([]sfu.PauseChange) {},
+		Failed:       func(err error) { t.Errorf("negotiation failed: %v", err) },
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -136,13 +136,13 @@ func (p *pair) remote(kind webrtc.SDPType, text string) {
 func (p *pair) accept(offer *livekit.SessionDescription) {
 	p.t.Helper()
 	p.remote(webrtc.SDPTypeOffer, offer.Sdp)
-	p.TakeAnswer(&livekit.SessionDescription{Type: "answer", Sdp: p.local(p.pc.CreateAnswer(nil)), Id: offer.Id})
+	p.HandleAnswer(&livekit.SessionDescription{Type: "answer", Sdp: p.local(p.pc.CreateAnswer(nil)), Id: offer.Id})
 }
 
 // offer makes the client offer and apply the answer.
 func (p *pair) offer() {
 	p.t.Helper()
-	p.TakeOffer(&livekit.SessionDescription{Type: "offer", Sdp: p.local(p.pc.CreateOffer(nil))}, AnswerPreferences{})
+	p.HandleOffer(&livekit.SessionDescription{Type: "offer", Sdp: p.local(p.pc.CreateOffer(nil))}, AnswerPreferences{})
 	p.onWorker(func() {}) // it is answered
 	p.mu.Lock()
 	answer := p.answers[len(p.answers)-1]

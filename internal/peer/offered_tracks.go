@@ -18,9 +18,9 @@ type OfferedTrack struct {
 	CID  string // the track ID in the section, which some browsers make up
 	// Section is zero if the media section was rejected. Format is that of the first codec of the answer; Only reports
 	// whether the answer has no other.
-	Section MediaSection
-	Format  sfu.Format
-	Only    bool
+	Section     MediaSection
+	Format      sfu.Format
+	SingleCodec bool
 }
 
 // receivers returns the receiver of each media section, by mid.
@@ -66,9 +66,9 @@ func (o *OfferedTrack) settle(answer *sdp.MediaDescription, receiver *webrtc.RTP
 		switch {
 		case i < 0:
 		case o.Section == MediaSection{}:
-			o.Section, o.Format, o.Only = MediaSection{receiver}, formatOf(params.Codecs[i], params), true
+			o.Section, o.Format, o.SingleCodec = MediaSection{receiver}, formatOf(params.Codecs[i], params), true
 		case !strings.EqualFold(params.Codecs[i].MimeType, o.Format.MimeType):
-			o.Only = false
+			o.SingleCodec = false
 		}
 	}
 }

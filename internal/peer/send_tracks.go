@@ -9,10 +9,10 @@ import (
 	"meet/internal/sfu"
 )
 
-// SendTrack adds d to the connection; it takes effect with the next Negotiate. Where the server makes the offers, a media
+// AddTrack adds d to the connection; it takes effect with the next Negotiate. Where the server makes the offers, a media
 // section for d offers the codecs of those MIME types. Where the client makes them, d goes on a free section of the
 // client's, or on one that the client has yet to add.
-func (t *Transport) SendTrack(d *sfu.DownTrack, mimes []string) {
+func (t *Transport) AddTrack(d *sfu.DownTrack, mimes []string) {
 	t.work.Post(func() {
 		if t.closed {
 			return
@@ -34,9 +34,9 @@ func (t *Transport) SendTrack(d *sfu.DownTrack, mimes []string) {
 	})
 }
 
-// DropTrack removes d, which has been stopped, from the connection; it takes effect with the next Negotiate. The last
+// RemoveTrack removes d, which has been stopped, from the connection; it takes effect with the next Negotiate. The last
 // picture of a track that has ended disappears.
-func (t *Transport) DropTrack(d *sfu.DownTrack, ended bool) {
+func (t *Transport) RemoveTrack(d *sfu.DownTrack, ended bool) {
 	t.work.Post(func() {
 		if ended {
 			d.SendBlackFrames()

@@ -200,8 +200,8 @@ func (t *Transport) resumeOffers(restartICE bool) {
 	}
 }
 
-// TakeAnswer applies the client's answer to our latest offer.
-func (t *Transport) TakeAnswer(d *livekit.SessionDescription) {
+// HandleAnswer applies the client's answer to our latest offer.
+func (t *Transport) HandleAnswer(d *livekit.SessionDescription) {
 	t.work.Post(func() {
 		if t.closed || !t.serverOffers.out || (d.Id != 0 && d.Id != t.serverOffers.id) {
 			t.log.Debug("answer to no offer", "id", d.Id)

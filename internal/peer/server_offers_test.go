@@ -10,22 +10,22 @@ import (
 // until then pion would not find it free, and make one for both directions.
 func TestSectionIsNotUsedAgainBeforeTheAnswer(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, ReusesSections: true, Loopback: true})
-	p.OpenChannel("data", true, func(*webrtc.DataChannel) {})
+	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})
 	p.Negotiate()
 	p.accept(p.sent(1))
 	mic, noise := p.downTrack("mic"), p.downTrack("noise")
 	mimes := []string{webrtc.MimeTypeOpus}
-	p.SendTrack(mic, mimes)
+	p.AddTrack(mic, mimes)
 	p.Negotiate()
 	p.accept(p.sent(2))
 	drop := func() {
 		mic.Stop()
-		p.DropTrack(mic, false)
+		p.RemoveTrack(mic, false)
 		p.Negotiate()
 	}
 	drop()
 	withoutTrack := p.sent(3)
-	p.SendTrack(noise, mimes) // while that is not answered
+	p.AddTrack(noise, mimes) // while that is not answered
 	p.Negotiate()
 	p.onWorker(func() {
 		for _, s := range p.Transport.pc.GetTransceivers() {
@@ -37,7 +37,7 @@ func TestSectionIsNotUsedAgainBeforeTheAnswer(t *testing.T) {
 	p.accept(withoutTrack)
 	p.accept(p.sent(4)) // a section for the other track
 	noise.Stop()
-	p.DropTrack(noise, false)
+	p.RemoveTrack(noise, false)
 	p.Negotiate()
 	p.accept(p.sent(5)) // both without a track
 	p.onWorker(func() {

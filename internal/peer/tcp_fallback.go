@@ -29,33 +29,33 @@ type reachability struct {
 	noted  time.Time // the last change
 }
 
-// Fallback remembers which clients are not to use UDP. All rooms share it: a client that reconnects may join a new room
+// TCPFallback remembers which clients are not to use UDP. All rooms share it: a client that reconnects may join a new room
 // of the same name.
-type Fallback struct {
+type TCPFallback struct {
 	mu      sync.Mutex
 	clients map[ClientKey]reachability
 }
 
-// NewFallback makes a Fallback that remembers nothing.
-func NewFallback() *Fallback { return &Fallback{clients: map[ClientKey]reachability{}} }
+// NewTCPFallback makes a Fallback that remembers nothing.
+func NewTCPFallback() *TCPFallback { return &TCPFallback{clients: map[ClientKey]reachability{}} }
 
 // TCPOnly reports whether the client is to use TCP alone.
-func (f *Fallback) TCPOnly(k ClientKey, now time.Time) bool {
+func (f *TCPFallback) TCPOnly(k ClientKey, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.clients[k]
 	return c.tcp && now.Sub(c.noted) < rememberClient
 }
 
-// Choose notes whether the client is to use TCP alone.
-func (f *Fallback) Choose(k ClientKey, tcp bool, now time.Time) {
+// SetTCPOnly notes whether the client is to use TCP alone.
+func (f *TCPFallback) SetTCPOnly(k ClientKey, tcp bool, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.noteLocked(k, reachability{tcp: tcp, noted: now})
 }
 
-// Failed notes that a connection has failed after it lasted for held, and reports whether the client is to use TCP alone.
-func (f *Fallback) Failed(k ClientKey, held time.Duration, now time.Time) bool {
+// RecordFailure notes that a connection has failed after it lasted for held, and reports whether the client is to use TCP alone.
+func (f *TCPFallback) RecordFailure(k ClientKey, held time.Duration, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.clients[k]
@@ -68,7 +68,7 @@ func (f *Fallback) Failed(k ClientKey, held time.Duration, now time.Time) bool {
 	return c.tcp
 }
 
-func (f *Fallback) noteLocked(k ClientKey, c reachability) {
+func (f *TCPFallback) noteLocked(k ClientKey, c reachability) {
 	if _, known := f.clients[k]; !known && len(f.clients) >= maxClients {
 		var oldest ClientKey
 		for k, c := range f.clients {

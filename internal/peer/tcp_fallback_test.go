@@ -12,14 +12,14 @@ func TestUDPIsGivenUpAfterAnEarlyOrRepeatedFailure(t *testing.T) {
 	ada := ClientKey{"room", "ada"}
 	after := func(d time.Duration) time.Time { return begin.Add(d) }
 
-	f := NewFallback()
-	if f.Failed(ada, 2*time.Minute, begin) {
+	f := NewTCPFallback()
+	if f.RecordFailure(ada, 2*time.Minute, begin) {
 		t.Error("one failure of a connection that held long")
 	}
-	if f.Failed(ada, 2*time.Minute, after(2*time.Minute)) {
+	if f.RecordFailure(ada, 2*time.Minute, after(2*time.Minute)) {
 		t.Error("a second one long after it")
 	}
-	if !f.Failed(ada, 2*time.Minute, after(2*time.Minute+50*time.Second)) || !f.TCPOnly(ada, after(3*time.Minute)) {
+	if !f.RecordFailure(ada, 2*time.Minute, after(2*time.Minute+50*time.Second)) || !f.TCPOnly(ada, after(3*time.Minute)) {
 		t.Error("two within a minute are not taken for UDP's fault")
 	}
 	if f.TCPOnly(ClientKey{"room", "bo"}, begin) {
@@ -28,12 +28,12 @@ func TestUDPIsGivenUpAfterAnEarlyOrRepeatedFailure(t *testing.T) {
 	if f.TCPOnly(ada, after(time.Hour)) {
 		t.Error("the choice holds for ever")
 	}
-	f.Choose(ada, false, begin)
-	if !f.Failed(ada, 89*time.Second, begin) {
+	f.SetTCPOnly(ada, false, begin)
+	if !f.RecordFailure(ada, 89*time.Second, begin) {
 		t.Error("a connection that failed soon is not taken for UDP's fault")
 	}
 	for i := range 2 * maxClients {
-		f.Choose(ClientKey{"room", fmt.Sprint(i)}, true, after(time.Duration(i)*time.Millisecond))
+		f.SetTCPOnly(ClientKey{"room", fmt.Sprint(i)}, true, after(time.Duration(i)*time.Millisecond))
 	}
 	if len(f.clients) != maxClients || f.TCPOnly(ClientKey{"room", "0"}, begin) || !f.TCPOnly(ClientKey{"room", fmt.Sprint(2*maxClients - 1)}, after(time.Minute)) {
 		t.Errorf("%d clients are remembered, or not the latest", len(f.clients))

@@ -45,17 +45,17 @@ type Hooks struct {
 	Offer, Answer func(*livekit.SessionDescription)
 	// NeedSections asks the client for that many more receive-only media sections and a new offer.
 	NeedSections func(audio, video uint32)
-	// Sending receives the media sections on which the client offers to send, after each of its offers.
-	Sending func([]OfferedTrack)
-	// State receives each change of the connection's state.
-	State func(webrtc.PeerConnectionState)
-	// Track receives each stream of media when its first packet has come, and the media section it arrives on.
-	Track func(sfu.TrackSource, MediaSection)
+	// OfferedTracks receives the media sections on which the client offers to send, after each of its offers.
+	OfferedTracks func([]OfferedTrack)
+	// StateChanged receives each change of the connection's state.
+	StateChanged func(webrtc.PeerConnectionState)
+	// TrackStarted receives each stream of media when its first packet has come, and the media section it arrives on.
+	TrackStarted func(sfu.TrackSource, MediaSection)
 	// DataChannel receives each data channel, ours included. It must set the channel's handlers before it returns, or the
 	// first message is lost.
 	DataChannel func(*webrtc.DataChannel)
-	// Paused receives the videos that the bandwidth estimate has become too low for, or high enough again.
-	Paused func([]sfu.PauseChange)
+	// PauseChanged receives the videos that the bandwidth estimate has become too low for, or high enough again.
+	PauseChanged func([]sfu.PauseChange)
 	// Failed reports that negotiation broke; the client has to reconnect.
 	Failed func(error)
 }
@@ -98,8 +98,8 @@ var errPanic = errors.New("peer: a programming error in negotiation")
 
 // NewTransport makes a peer connection. Close ends it.
 func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transport, error) {
-	var t *Transport                                      // set before the first packet arrives
-	work := loop.New(loop.Options{Panicked: func(v any) { // a client's SDP must not end the rooms of others
+	var t *Transport                                     // set before the first packet arrives
+	work := loop.New(loop.Options{OnPanic: func(v any) { // a client's SDP must not end the rooms of others
 		log.Error("negotiation ended by a programming error", "panic", v, "stack", string(debug.Stack()))
 		t.fail(errPanic)
 	}})
@@ -108,7 +108,7 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 		return nil, err
 	}
 	send := func(packets []rtcp.Packet) error { return pc.WriteRTCP(packets) }
-	allocator := sfu.NewAllocator(pc.tap, o.NeverPause, hooks.Paused)
+	allocator := sfu.NewAllocator(pc.tap, o.NeverPause, hooks.PauseChanged)
 	t = &Transport{
 		Tap: pc.tap, Feedback: sfu.NewFeedback(pc.tap, send), Allocator: allocator, reports: sfu.NewSenderReports(send, allocator.Divide),
 		pc: pc, options: o, hooks: hooks, log: log, answerTimeout: e.options.AnswerTimeout, loopback: o.Loopback || e.bound.IsLoopback(),
@@ -125,7 +125,7 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 	})
 	pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { work.Post(t.reportState) })
 	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-		hooks.Track(&remoteTrack{track, receiver, pc}, MediaSection{receiver})
+		hooks.TrackStarted(&remoteTrack{track, receiver, pc}, MediaSection{receiver})
 	})
 	pc.OnDataChannel(hooks.DataChannel)
 	t.wg.Go(t.work.Run) // ends when Close has stopped the loop
@@ -140,10 +140,10 @@ const (
 	largeMessage = 64 << 10
 )
 
-// CatchUp waits until the worker has caught up, if many things are queued, or if the client's latest message, of size
+// WaitBackpressure waits until the worker has caught up, if many things are queued, or if the client's latest message, of size
 // bytes, is large.
-func (t *Transport) CatchUp(ctx context.Context, size int) {
-	if behind := t.work.Waiting(); behind > maxBehind || behind > 0 && size > largeMessage {
+func (t *Transport) WaitBackpressure(ctx context.Context, size int) {
+	if behind := t.work.Len(); behind > maxBehind || behind > 0 && size > largeMessage {
 		_ = t.work.Do(ctx, func() {}) // fails when the connection is closed, and then there is nothing to wait for
 	}
 }
@@ -179,15 +179,15 @@ func (t *Transport) LimitBandwidth(bps int64) {
 	t.Allocator.SetBitrateCap(int(min(max(bps, 0), math.MaxInt32)))
 }
 
-// UseTCP makes the next ICE restart use TCP alone, or UDP again.
-func (t *Transport) UseTCP(only bool) { t.work.Post(func() { t.tcpOnly = only }) }
+// SetTCPOnly makes the next ICE restart use TCP alone, or UDP again.
+func (t *Transport) SetTCPOnly(only bool) { t.work.Post(func() { t.tcpOnly = only }) }
 
 // reportState reports the state of the connection if it has changed. pion reports each change on a goroutine of its own, so
 // what it reports last need not be the latest.
 func (t *Transport) reportState() {
 	if state := t.pc.ConnectionState(); state != t.state {
 		t.state = state
-		t.hooks.State(state)
+		t.hooks.StateChanged(state)
 	}
 }
 
@@ -262,9 +262,9 @@ func (t *Transport) midToTrack() map[string]string {
 	return mids
 }
 
-// OpenChannel opens a data channel, before the first offer. An unreliable one sends each message once, in any order.
+// OpenDataChannel opens a data channel, before the first offer. An unreliable one sends each message once, in any order.
 // opened is called by pion when messages can be sent.
-func (t *Transport) OpenChannel(label string, reliable bool, opened func(*webrtc.DataChannel)) {
+func (t *Transport) OpenDataChannel(label string, reliable bool, opened func(*webrtc.DataChannel)) {
 	never := uint16(0)
 	init := &webrtc.DataChannelInit{Ordered: &reliable}
 	if !reliable {

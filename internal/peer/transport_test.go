@@ -13,13 +13,13 @@ import (
 // A connection that is closed while DTLS still waits ends at once, not when DTLS gives up, half a minute later.
 func TestCloseDuringHandshakeDoesNotWait(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, Loopback: true})
-	p.OpenChannel("data", true, func(*webrtc.DataChannel) {})
+	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})
 	p.Negotiate()
 	offer := p.sent(1)
 	p.remote(webrtc.SDPTypeOffer, strings.ReplaceAll(offer.Sdp, "a=setup:actpass", "a=setup:active"))
 	// Each side is told that the other begins, so neither does.
 	sdp := strings.ReplaceAll(p.local(p.pc.CreateAnswer(nil)), "a=setup:passive", "a=setup:active")
-	p.TakeAnswer(&livekit.SessionDescription{Type: "answer", Sdp: sdp, Id: offer.Id})
+	p.HandleAnswer(&livekit.SessionDescription{Type: "answer", Sdp: sdp, Id: offer.Id})
 	eventually(t, "the server waits in DTLS", func() bool {
 		return p.Transport.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateConnecting
 	})
@@ -44,12 +44,12 @@ func TestCatchUpWaitsForABusyWorker(t *testing.T) {
 	go func() {
 		for range flood {
 			p.AddCandidate(`{"candidate":"candidate:1 1 udp 1 127.0.0.1 9 typ host"}`)
-			p.CatchUp(t.Context(), 100)
+			p.WaitBackpressure(t.Context(), 100)
 			sent <- struct{}{}
 		}
 	}()
-	eventually(t, "the client waits", func() bool { return p.work.Waiting() > maxBehind })
-	if n := p.work.Waiting(); n > maxBehind+2 { // one more, and what the waiting itself takes
+	eventually(t, "the client waits", func() bool { return p.work.Len() > maxBehind })
+	if n := p.work.Len(); n > maxBehind+2 { // one more, and what the waiting itself takes
 		t.Errorf("%d things are queued", n)
 	}
 	close(gate)

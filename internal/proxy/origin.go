@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// IsOwn reports whether a page of that origin (RFC 6454) is this server's own: whether it is the host that the request was
+// SameHostOrigin reports whether a page of that origin (RFC 6454) is this server's own: whether it is the host that the request was
 // sent to, or the one that a proxy says it was sent to. A page of another site cannot add headers to a WebSocket, and to a
 // request only after a CORS preflight, which is refused. The schemes may differ: a proxy may speak TLS.
-func IsOwn(origin string, r *http.Request) bool {
+func SameHostOrigin(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
 		return false
@@ -36,5 +36,5 @@ func withoutPort(host string) string {
 // CheckOrigin reports whether a WebSocket is asked for by a program, which sends no Origin, or by a page of this server.
 func CheckOrigin(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
-	return !slices.ContainsFunc(origins, func(origin string) bool { return !IsOwn(origin, r) })
+	return !slices.ContainsFunc(origins, func(origin string) bool { return !SameHostOrigin(origin, r) })
 }

@@ -145,7 +145,7 @@ func TestClientIPIsReadFromTrustedProxiesOnly(t *testing.T) {
 	}
 }
 
-func TestIsOwnRefusesPagesOfOtherHosts(t *testing.T) {
+func TestSameHostOriginRefusesPagesOfOtherHosts(t *testing.T) {
 	for _, tt := range []struct {
 		origin, host, header string
 		want                 bool
@@ -173,7 +173,7 @@ func TestIsOwnRefusesPagesOfOtherHosts(t *testing.T) {
 	} {
 		r := request(tt.header)
 		r.Host = tt.host
-		if got := proxy.IsOwn(tt.origin, r); got != tt.want {
+		if got := proxy.SameHostOrigin(tt.origin, r); got != tt.want {
 			t.Errorf("page of %s, host %s, %s: own %v, want %v", tt.origin, tt.host, tt.header, got, tt.want)
 		}
 	}
@@ -188,7 +188,7 @@ func TestLongHeadersAllocateLittle(t *testing.T) {
 		request("X-Forwarded-For: " + strings.Repeat("10.0.0.2,", 100_000)),
 	} {
 		r.RemoteAddr = "10.0.0.1:50"
-		if n := testing.AllocsPerRun(1, func() { proxy.ClientIP(r); proxy.HTTPS(r); proxy.Host(r); proxy.Passed(r) }); n > 100 {
+		if n := testing.AllocsPerRun(1, func() { proxy.ClientIP(r); proxy.HTTPS(r); proxy.Host(r); proxy.Forwarded(r) }); n > 100 {
 			t.Errorf("%.0f allocations for %.40q", n, r.Header)
 		}
 	}

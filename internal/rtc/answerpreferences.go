@@ -10,7 +10,7 @@ import (
 // handleOffer answers the client's offer on the connection it publishes on.
 func (pb *publishing) handleOffer(d *livekit.SessionDescription) {
 	if t := pb.p.conn.publisherTransport(); t != nil {
-		t.TakeOffer(d, peer.AnswerPreferences{Tracks: pb.sendPreferences(), Disabled: pb.p.quirks.disabled.GetPublish()})
+		t.HandleOffer(d, peer.AnswerPreferences{Tracks: pb.sendPreferences(), Disabled: pb.p.quirks.disabled.GetPublish()})
 	}
 }
 
@@ -19,7 +19,7 @@ func (pb *publishing) sendPreferences() []peer.SendPreference {
 	var all []peer.SendPreference
 	add := func(info *livekit.TrackInfo, cids []string, mime string) {
 		all = append(all, peer.SendPreference{
-			Kind: info.Type, CIDs: cids, MimeType: mime, Only: pb.p.quirks.ignoresCodecOrder, Stereo: info.Stereo, DTX: !info.DisableDtx,
+			Kind: info.Type, CIDs: cids, MimeType: mime, SingleCodec: pb.p.quirks.ignoresCodecOrder, Stereo: info.Stereo, DTX: !info.DisableDtx,
 		})
 	}
 	for _, t := range pb.pending {

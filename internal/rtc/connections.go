@@ -158,18 +158,18 @@ func (cn *connections) hooks(target livekit.SignalTarget) peer.Hooks {
 		NeedSections: func(audio, video uint32) {
 			post(func(p *Participant) { p.send(mediaSectionsMessage(audio, video)) })
 		},
-		Sending: func(tracks []peer.OfferedTrack) {
+		OfferedTracks: func(tracks []peer.OfferedTrack) {
 			post(func(p *Participant) { p.publishing.offeredTracksChanged(tracks) })
 		},
-		State: func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.conn.stateChanged(target, s) }) },
-		Track: func(source sfu.TrackSource, section peer.MediaSection) {
+		StateChanged: func(s webrtc.PeerConnectionState) { post(func(p *Participant) { p.conn.stateChanged(target, s) }) },
+		TrackStarted: func(source sfu.TrackSource, section peer.MediaSection) {
 			post(func(p *Participant) { p.publishing.mediaArrived(incomingStream{source, section}) })
 		},
 		DataChannel: func(dc *webrtc.DataChannel) {
 			cn.p.data.handleChannel(dc) // handlers must be set before the callback returns, or the first message is lost
 		},
-		Paused: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.subscribing.videoPaused(changed) }) },
-		Failed: func(err error) { post(func(p *Participant) { p.conn.negotiationFailed(err) }) },
+		PauseChanged: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.subscribing.videoPaused(changed) }) },
+		Failed:       func(err error) { post(func(p *Participant) { p.conn.negotiationFailed(err) }) },
 	}
 }
 

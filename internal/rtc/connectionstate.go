@@ -88,10 +88,10 @@ func (cn *connections) considerTCPFallback(t *Transport) {
 	if !t.connectedAt.IsZero() {
 		lasted = now.Sub(t.connectedAt)
 	}
-	if cn.p.room.rooms.fallback.Failed(cn.clientKey(), lasted, now) {
+	if cn.p.room.rooms.fallback.RecordFailure(cn.clientKey(), lasted, now) {
 		cn.p.log.Info("media goes over TCP from now on", "held", lasted)
 		for _, t := range cn.transports() {
-			t.UseTCP(true)
+			t.SetTCPOnly(true)
 		}
 	}
 }

@@ -40,9 +40,9 @@ func TestFailureOverUDPLeadsToTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	split := wire.NewSplit(listener, wire.SplitOptions{})
+	split := wire.NewProtocolMux(listener, wire.ProtocolMuxOptions{})
 	t.Cleanup(func() { _ = split.Close() })
-	h := newHarness(t, func(o *Options) { o.TCP = split.ICE() })
+	h := newHarness(t, func(o *Options) { o.TCP = split.TCPMux() })
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17}
 	g := h.join(req)

@@ -344,7 +344,7 @@ func TestTooLargeMessageEndsTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := fmt.Sprintf("a=max-message-size:%d", peer.MaxMessage)
+	limit := fmt.Sprintf("a=max-message-size:%d", peer.MaxMessageSize)
 	m.tamper = func(sdp string) string { // for pion keeps to the limit it is told
 		if !strings.Contains(sdp, limit) {
 			t.Error("the limit is not in the answer")
@@ -355,7 +355,7 @@ func TestTooLargeMessageEndsTheSession(t *testing.T) {
 	dc.OnOpen(func() { close(opened) })
 	m.negotiate()
 	<-opened
-	if err := dc.Send(make([]byte, peer.MaxMessage+1)); err != nil {
+	if err := dc.Send(make([]byte, peer.MaxMessageSize+1)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "mallory is told to join again", func() bool {

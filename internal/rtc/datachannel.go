@@ -35,9 +35,9 @@ type channelCount struct{ open, total atomic.Int32 }
 // openChannels opens the server's data channels, before the first offer.
 func (d *dataTransfer) openChannels() {
 	t := d.p.conn.subscriber
-	t.OpenChannel(reliableLabel, true, d.channelOpened)
-	t.OpenChannel(lossyLabel, false, d.channelOpened)
-	t.OpenChannel(dataTrackLabel, false, d.channelOpened)
+	t.OpenDataChannel(reliableLabel, true, d.channelOpened)
+	t.OpenDataChannel(lossyLabel, false, d.channelOpened)
+	t.OpenDataChannel(dataTrackLabel, false, d.channelOpened)
 }
 
 // handleChannel receives the client's messages on dc. In single mode, and for a client that may not subscribe, the server
@@ -56,8 +56,8 @@ func (d *dataTransfer) handleChannel(dc *webrtc.DataChannel) {
 	dc.OnClose(func() { d.channels.open.Add(-1) })
 	take := d.receiver(dc)
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
-		if len(m.Data) > peer.MaxMessage { // pion has grown its buffer for it, and keeps it
-			d.failWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessage))
+		if len(m.Data) > peer.MaxMessageSize { // pion has grown its buffer for it, and keeps it
+			d.failWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessageSize))
 			return
 		}
 		take(m.Data)

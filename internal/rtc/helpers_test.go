@@ -56,7 +56,7 @@ func newHarness(t testing.TB, change ...func(*Options)) *harness {
 	for _, f := range change {
 		f(&o)
 	}
-	h.Rooms, err = New(wire.NewDatagramMux(media), o)
+	h.Rooms, err = New(wire.NewUDPMux(media), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,8 +249,8 @@ func (g *testClient) inspect(f func(p *Participant)) {
 // settle waits until the worker of t has done what it was asked to. A large message makes a client wait for what is queued,
 // here for something that changes nothing.
 func (t *Transport) waitForWorker(ctx context.Context) {
-	t.UseTCP(false)
-	t.CatchUp(ctx, math.MaxInt)
+	t.SetTCPOnly(false)
+	t.WaitBackpressure(ctx, math.MaxInt)
 }
 
 // eventually polls until cond holds; media and messages arrive on their own time.

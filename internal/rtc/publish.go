@@ -94,7 +94,7 @@ func (pb *publishing) publishOffered() {
 
 // sendsFirstCodec reports whether the client will send a track in the codec that stands first in the answer.
 func (pb *publishing) sendsFirstCodec(t *pendingTrack, o peer.OfferedTrack) bool {
-	return o.Section != (peer.MediaSection{}) && (o.Only || o.Kind == livekit.TrackType_AUDIO || !pb.p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
+	return o.Section != (peer.MediaSection{}) && (o.SingleCodec || o.Kind == livekit.TrackType_AUDIO || !pb.p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
 
 // mediaArrived is called with each stream of a track when its first packet has come.

@@ -31,7 +31,7 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 		}
 	})
 	for _, t := range transports {
-		t.CatchUp(ctx, size)
+		t.WaitBackpressure(ctx, size)
 	}
 	return err
 }
@@ -57,7 +57,7 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 		p.publishing.handleOffer(m.Offer)
 	case *livekit.SignalRequest_Answer:
 		if p.conn.subscriber != nil {
-			p.conn.subscriber.TakeAnswer(m.Answer)
+			p.conn.subscriber.HandleAnswer(m.Answer)
 		}
 	case *livekit.SignalRequest_Trickle:
 		p.conn.addCandidate(m.Trickle)

@@ -56,7 +56,7 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 			// The client may not have noticed yet, for instance if it went from cable to wireless behind one address.
 			r.after(resumeCheckDelay, func() {
 				if !p.closed && p.conn.sink == sink {
-					t.RestartIfSilent(now)
+					t.RestartICEIfSilent(now)
 				}
 			})
 		}

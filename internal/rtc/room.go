@@ -98,7 +98,7 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	}
 	r.context, r.cancel = context.WithCancel(context.Background())
 	r.log = rs.log.With("room", name)
-	r.loop = loop.New(loop.Options{Ended: errRoomClosed, Panicked: r.panicked, After: r.flushDirty})
+	r.loop = loop.New(loop.Options{StoppedErr: errRoomClosed, OnPanic: r.panicked, AfterBatch: r.flushDirty})
 	return r
 }
 

@@ -52,7 +52,7 @@ type Rooms struct {
 	engine *peer.Engine
 	log    *slog.Logger
 
-	fallback *peer.Fallback
+	fallback *peer.TCPFallback
 	counters sfu.Counters // of all tracks
 
 	mu     sync.Mutex
@@ -83,7 +83,7 @@ func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
-	return &Rooms{opts: o, engine: e, log: o.Log, fallback: peer.NewFallback(), rooms: map[string]*Room{}}, nil
+	return &Rooms{opts: o, engine: e, log: o.Log, fallback: peer.NewTCPFallback(), rooms: map[string]*Room{}}, nil
 }
 
 // SignalSink takes messages for one client. Send never blocks: it queues, and returns false once the connection cannot

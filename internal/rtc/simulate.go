@@ -72,9 +72,9 @@ func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
 		return
 	}
 	tcp := to != livekit.CandidateProtocol_UDP
-	cn.p.room.rooms.fallback.Choose(cn.clientKey(), tcp, time.Now())
+	cn.p.room.rooms.fallback.SetTCPOnly(cn.clientKey(), tcp, time.Now())
 	for _, t := range cn.transports() {
-		t.UseTCP(tcp)
+		t.SetTCPOnly(tcp)
 	}
 	if cn.subscriber != nil {
 		cn.subscriber.Resume(true)

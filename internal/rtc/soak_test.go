@@ -56,7 +56,7 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	rooms, err := rtc.New(wire.NewDatagramMux(media), rtc.Options{
+	rooms, err := rtc.New(wire.NewUDPMux(media), rtc.Options{
 		Log: log, DepartureTimeout: time.Second, ServerInfo: &livekit.ServerInfo{Version: "1.13.5"}, OnEvent: ledger.note,
 	})
 	if err != nil {

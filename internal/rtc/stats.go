@@ -49,7 +49,7 @@ func (rs *Rooms) Stats(ctx context.Context) Stats {
 	s.ReportedWithin, s.Reported, s.ReportedSeconds = c.RoundTrips.Histogram()
 	s.ForwardedWithin, s.Forwarded, s.ForwardedSeconds = c.ForwardingTimes.Histogram()
 	for _, r := range rooms {
-		s.Waiting += r.loop.Waiting()
+		s.Waiting += r.loop.Len()
 		_ = r.loop.Do(ctx, func() { r.addTo(&s) })
 	}
 	return s

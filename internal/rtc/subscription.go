@@ -45,7 +45,7 @@ func (sb *subscribing) subscribe(pub *Publication) {
 	s.applySettings(sb.settings[pub.info.Sid])
 	t.Allocator.Add(s.down)
 	s.prioritize()
-	t.SendTrack(s.down, pub.offeredMimeTypes())
+	t.AddTrack(s.down, pub.offeredMimeTypes())
 	p.room.dirtyTransports[p] = true
 	sb.awaitTrack(pub.info.Sid, bindTimeout)
 	if pub.owner.publishing.subscribers[p]++; pub.owner.publishing.subscribers[p] == 1 {
@@ -84,7 +84,7 @@ func (s *Subscription) end() {
 	p := s.subscriber
 	s.detach()
 	delete(p.subscribing.subscriptions, s.pub.info.Sid)
-	p.conn.receivingTransport().DropTrack(s.down, s.pub.closed)
+	p.conn.receivingTransport().RemoveTrack(s.down, s.pub.closed)
 	p.room.dirtyTransports[p] = true
 	if p.room.limit(s.pub.info.Type) > 0 {
 		p.room.dirtySubscriptions[p] = true

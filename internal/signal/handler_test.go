@@ -33,7 +33,7 @@ func TestJoinAfterRoomsHaveClosedIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	rooms, err := rtc.New(wire.NewDatagramMux(media), rtc.Options{Log: log, ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17}})
+	rooms, err := rtc.New(wire.NewUDPMux(media), rtc.Options{Log: log, ServerInfo: &livekit.ServerInfo{Version: "1.13.5", Protocol: 17}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 // given. Older Safari does not count a socket as 'self', so the host is named as well.
 func (s *Site) policy(nonce, host, connects string) string {
 	sockets := ""
-	if proxy.IsHost(host) {
+	if proxy.ValidHost(host) {
 		sockets = " ws://" + host + " wss://" + host
 	}
 	return "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" + nonce + "'; " +

@@ -141,7 +141,7 @@ func connectSources(addresses []string) string {
 	var b strings.Builder
 	for _, address := range addresses {
 		u, err := url.Parse(address)
-		if err != nil || !proxy.IsHost(u.Host) {
+		if err != nil || !proxy.ValidHost(u.Host) {
 			continue
 		}
 		for _, scheme := range twins[u.Scheme] {

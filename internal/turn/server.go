@@ -26,10 +26,10 @@ const (
 
 // Options are what a Server may be told.
 type Options struct {
-	// Address is what relays seem to be on: this machine's own as others know it; one of its own unless set. Nothing is there
+	// RelayAddress is what relays seem to be on: this machine's own as others know it; one of its own unless set. Nothing is there
 	// at the relays' ports, but browsers try.
-	Address netip.Addr
-	Log     *slog.Logger
+	RelayAddress netip.Addr
+	Log          *slog.Logger
 }
 
 // Server answers STUN and TURN.
@@ -55,10 +55,10 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 	}
 	v4, v6 := ownAddresses()
 	switch {
-	case o.Address.Unmap().Is4():
-		v4 = o.Address.Unmap()
-	case o.Address.Is6():
-		v6 = o.Address
+	case o.RelayAddress.Unmap().Is4():
+		v4 = o.RelayAddress.Unmap()
+	case o.RelayAddress.Is6():
+		v6 = o.RelayAddress
 	}
 	s := &Server{relays: newRelays(v4, v6, mostRelays), secret: make([]byte, 32), users: map[string]int{}}
 	_, _ = rand.Read(s.secret) // it never fails

@@ -25,7 +25,7 @@ func serve(t *testing.T) (*Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(udp, tcp, Options{Address: netip.MustParseAddr("127.0.0.1")})
+	s, err := New(udp, tcp, Options{RelayAddress: netip.MustParseAddr("127.0.0.1")})
 	if err != nil {
 		t.Fatal(err)
 	}

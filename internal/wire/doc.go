@@ -23,7 +23,7 @@
 // and 0.7 µs in runs of twelve. But it needs a net.Addr for each destination, so a cache of them, one package for each address
 // family, and the control messages of UDP_SEGMENT and UDP_GRO written here all the same.
 //
-// A [DatagramMux] gives pion what comes in, each peer connection's as a packet connection of its own:
+// A [UDPMux] gives pion what comes in, each peer connection's as a packet connection of its own:
 //
 //	PacketConn ─┬─▶ DatagramMux ─▶ Datagrams, one for each username fragment
 //	            └─▶ Aside: STUN and TURN
@@ -35,16 +35,16 @@
 // Once the DTLS handshake of a peer connection has ended, its connections drop unencrypted DTLS records, which anybody who
 // spoofs an address can send; see dtlsFilter.
 //
-// TCP: a [Split] tells HTTP from ICE by the first bytes of each connection, and a [StreamMux] gives pion those of ICE as
+// TCP: a [ProtocolMux] tells HTTP from ICE by the first bytes of each connection, and a [TCPMux] gives pion those of ICE as
 // packet connections.
 //
 //	                      ┌─▶ net/http
 //	accept ─▶ first bytes ┤
 //	                      └─▶ StreamMux ─▶ Streams ◀─ frames ─▶ stream, one for each TCP connection
 //
-// A connection has some seconds to say what it is, and only so many may be silent at a time. Each kind has a [Quota] in total
+// A connection has some seconds to say what it is, and only so many may be silent at a time. Each kind has a [ConnLimits] in total
 // and for each address; one connection more is closed. A client of HTTP or TURN that takes nothing of what it is sent for
-// [SplitOptions.Stall] loses its connection, as does one of TURN that is given no relay in time. A stream whose client takes
+// [ProtocolMuxOptions.Stall] loses its connection, as does one of TURN that is given no relay in time. A stream whose client takes
 // less than is sent drops packets, as UDP would: its queue is bounded, and nobody waits for it.
 //
 // Goroutines of UDP: one flusher for each PacketConn and one that hands out what a DatagramMux reads, ended by Close. Locks:

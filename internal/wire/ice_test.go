@@ -12,10 +12,10 @@ import (
 	"meet/internal/wire"
 )
 
-var _ ice.UDPMux = (*wire.DatagramMux)(nil)
+var _ ice.UDPMux = (*wire.UDPMux)(nil)
 
 // Pion takes the path without allocations if it finds one.
-var _ ice.AddrPortReaderWriter = (*wire.Datagrams)(nil)
+var _ ice.AddrPortReaderWriter = (*wire.UDPMuxedConn)(nil)
 
 // TestPacketConnCarriesTwoICEPeers connects two peers whose only sockets are PacketConns and passes messages over them.
 func TestPacketConnCarriesTwoICEPeers(t *testing.T) {
@@ -72,7 +72,7 @@ func peerOn(t *testing.T) (*webrtc.PeerConnection, *wire.PacketConn) {
 }
 
 // socket is a mux and its socket.
-func socket(t *testing.T) (*wire.DatagramMux, *wire.PacketConn) {
+func socket(t *testing.T) (*wire.UDPMux, *wire.PacketConn) {
 	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -82,7 +82,7 @@ func socket(t *testing.T) (*wire.DatagramMux, *wire.PacketConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := wire.NewDatagramMux(conn)
+	mux := wire.NewUDPMux(conn)
 	t.Cleanup(func() {
 		if err := errors.Join(mux.Close(), conn.Close()); err != nil {
 			t.Error(err)

@@ -21,7 +21,7 @@ func BenchmarkMux(b *testing.B) {
 	for _, whose := range []string{"pion", "ours"} {
 		b.Run(whose, func(b *testing.B) {
 			socket := listen(b, "udp4", "127.0.0.1:0", Options{})
-			var mux ice.UDPMux = NewDatagramMux(socket)
+			var mux ice.UDPMux = NewUDPMux(socket)
 			if whose == "pion" {
 				if err := mux.Close(); err != nil {
 					b.Fatal(err)

@@ -27,7 +27,7 @@ var errTooLong = errors.New("the packet is longer than a datagram can be")
 
 // Options tunes a PacketConn. The zero value is right for a server.
 type Options struct {
-	Gather      time.Duration // how long a busy socket waits for more packets, 200 us when 0
+	BatchDelay  time.Duration // how long a busy socket waits for more packets, 200 us when 0
 	ReadBuffer  int           // bytes asked of the kernel, 8 MiB when 0
 	WriteBuffer int           // bytes asked of the kernel, 8 MiB when 0
 	NoOffload   bool          // neither UDP_SEGMENT nor UDP_GRO, for measuring and for drivers that lie
@@ -38,7 +38,7 @@ type Stats struct {
 	PacketsIn, BytesIn, CallsIn    uint64
 	PacketsOut, BytesOut, CallsOut uint64
 	Dropped                        uint64 // refused by the kernel, or not taken in time by a peer connection
-	Unanswered                     uint64 // requests of STUN and TURN that came too fast
+	RateLimited                    uint64 // requests of STUN and TURN that came too fast
 	Offload                        bool   // packets leave in segmented runs
 }
 
@@ -49,7 +49,7 @@ type PacketConn struct {
 
 	in    reader
 	out   sender // guarded by sendMu
-	aside atomic.Pointer[Aside]
+	aside atomic.Pointer[STUNConn]
 
 	sendMu sync.Mutex
 
@@ -70,8 +70,8 @@ type PacketConn struct {
 
 // New takes over conn; closing the PacketConn closes it.
 func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
-	if opts.Gather == 0 {
-		opts.Gather = defaultGather
+	if opts.BatchDelay == 0 {
+		opts.BatchDelay = defaultGather
 	}
 	if opts.ReadBuffer == 0 {
 		opts.ReadBuffer = defaultBuffer
@@ -83,7 +83,7 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	_ = conn.SetReadBuffer(opts.ReadBuffer)
 	_ = conn.SetWriteBuffer(opts.WriteBuffer)
 	c := &PacketConn{
-		udp: conn, gather: opts.Gather, batch: newBatch(), spare: newBatch(),
+		udp: conn, gather: opts.BatchDelay, batch: newBatch(), spare: newBatch(),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if err := c.in.init(conn, opts.NoOffload); err != nil {
@@ -223,7 +223,7 @@ func (c *PacketConn) Stats() Stats {
 	return Stats{
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), CallsIn: c.callsIn.Load(),
 		PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(), CallsOut: c.callsOut.Load(),
-		Dropped: c.dropped.Load(), Unanswered: c.unanswered.Load(), Offload: c.out.offload.Load(),
+		Dropped: c.dropped.Load(), RateLimited: c.unanswered.Load(), Offload: c.out.offload.Load(),
 	}
 }
 

@@ -200,10 +200,10 @@ func TestArchitectureNamesExist(t *testing.T) {
 
 // TestMissingNamesAreFound checks that the check can fail.
 func TestMissingNamesAreFound(t *testing.T) {
-	all := map[string]map[string]bool{"wire": {"Split": true, "Split.Close": true}}
+	all := map[string]map[string]bool{"wire": {"ProtocolMux": true, "ProtocolMux.Close": true}}
 	for text, missing := range map[string]int{
-		"`wire.Split`": 0, "`wire.Split.Close`": 0, "`wire.Splits`": 1, "`wire.Split.Open`": 1, "`wires.Split`": 1, "`sync.WaitGroup`": 0,
-		"`internal/wire/split.go`": 0, "`internal/wire/splits.go`": 1, "`wire.go`": 0,
+		"`wire.ProtocolMux`": 0, "`wire.ProtocolMux.Close`": 0, "`wire.ProtocolMuxes`": 1, "`wire.ProtocolMux.Open`": 1, "`wires.ProtocolMux`": 1, "`sync.WaitGroup`": 0,
+		"`internal/wire/protocolmux.go`": 0, "`internal/wire/protocolmuxes.go`": 1, "`wire.go`": 0,
 	} {
 		if got := missingNames(text, all); len(got) != missing {
 			t.Errorf("%s: found %q, want %d", text, got, missing)

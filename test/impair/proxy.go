@@ -58,8 +58,8 @@ func ListenSeeded(target netip.AddrPort, seed uint64) (*Proxy, error) {
 // Addr is where clients send to.
 func (p *Proxy) Addr() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// Set changes the link from this moment on; what is under way stays as it was decided.
-func (p *Proxy) Set(l Link) {
+// SetLink changes the link from this moment on; what is under way stays as it was decided.
+func (p *Proxy) SetLink(l Link) {
 	p.up.set(l.Up)
 	p.down.set(l.Down)
 }

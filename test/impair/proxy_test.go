@@ -129,7 +129,7 @@ func TestEveryClientHasASocket(t *testing.T) {
 
 func TestDelayIsSetForEachDirection(t *testing.T) {
 	p := listen(t)
-	p.Set(Link{Up: Path{Delay: 60 * time.Millisecond}, Down: Path{Delay: 40 * time.Millisecond}})
+	p.SetLink(Link{Up: Profile{Delay: 60 * time.Millisecond}, Down: Profile{Delay: 40 * time.Millisecond}})
 	c := call(t, p)
 	sent := time.Now()
 	const n = 50
@@ -149,7 +149,7 @@ func TestDelayIsSetForEachDirection(t *testing.T) {
 
 func TestProxyReordersDatagrams(t *testing.T) {
 	p := listen(t)
-	p.Set(Link{Up: Path{Reorder: 0.2}})
+	p.SetLink(Link{Up: Profile{Reorder: 0.2}})
 	c := call(t, p)
 	const n = 200
 	for i := range uint32(n) {
@@ -191,12 +191,12 @@ func TestCutDropsDatagramsUntilRestored(t *testing.T) {
 
 func TestCutDropsDatagramsUnderWay(t *testing.T) {
 	p := listen(t)
-	p.Set(Link{Up: Path{Delay: time.Hour}})
+	p.SetLink(Link{Up: Profile{Delay: time.Hour}})
 	c := call(t, p)
 	c.send(1)
 	await(t, "the proxy has it", func() bool { up, _ := p.Stats(); return up.Datagrams == 1 })
 	p.Cut(true)
-	p.Set(Link{})
+	p.SetLink(Link{})
 	p.Cut(false)
 	if up, _ := p.Stats(); up.Dropped != 1 {
 		t.Errorf("dropped %d, want what was under way", up.Dropped)
@@ -206,7 +206,7 @@ func TestCutDropsDatagramsUnderWay(t *testing.T) {
 // What waits is bounded, whatever the delay.
 func TestDelayedDatagramsAreBounded(t *testing.T) {
 	w := newWay(1)
-	w.set(Path{Delay: time.Hour})
+	w.set(Profile{Delay: time.Hour})
 	for range maxWaiting + 10 {
 		w.take(start, []byte{1}, func([]byte) { t.Error("sent before its time") })
 	}
@@ -217,7 +217,7 @@ func TestDelayedDatagramsAreBounded(t *testing.T) {
 
 func TestCloseDoesNotWaitForDelayedDatagrams(t *testing.T) {
 	p := listen(t)
-	p.Set(Both(Path{Delay: time.Hour}))
+	p.SetLink(Symmetric(Profile{Delay: time.Hour}))
 	call(t, p).send(1)
 	for range 2 {
 		if err := p.Close(); err != nil {

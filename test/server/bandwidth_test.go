@@ -20,8 +20,8 @@ import (
 
 // broad is a link as of an office, narrow one as of a telephone on a train.
 var (
-	broad  = impair.Path{Rate: 3_000_000, Delay: 20 * time.Millisecond}
-	narrow = impair.Path{Rate: 300_000, Delay: 20 * time.Millisecond}
+	broad  = impair.Profile{Rate: 3_000_000, Delay: 20 * time.Millisecond}
+	narrow = impair.Profile{Rate: 300_000, Delay: 20 * time.Millisecond}
 )
 
 // layerRates are what a camera's layers send, in bits/s.
@@ -181,9 +181,9 @@ func (s *server) proxy() *impair.Proxy {
 }
 
 // through makes o reach the server by a link.
-func (s *server) through(o client.Options, path impair.Path) (*impair.Proxy, client.Options) {
+func (s *server) through(o client.Options, path impair.Profile) (*impair.Proxy, client.Options) {
 	link := s.proxy()
-	link.Set(impair.Both(path))
+	link.SetLink(impair.Symmetric(path))
 	o.Via = link.Addr()
 	return link, o
 }
@@ -208,7 +208,7 @@ func TestNarrowLinkGetsTheLowestLayerAlone(t *testing.T) {
 		}()
 		harness.Eventually(ctx, t, "everybody sees the best layer", func() bool { return bo.layer(cam) == 2 && cy.layer(cam) == 2 })
 
-		link.Set(impair.Both(narrow))
+		link.SetLink(impair.Symmetric(narrow))
 		harness.Eventually(ctx, t, "the lowest layer is what fits", func() bool { return bo.stays(cam, 0, time.Second) })
 		heard, seen, clear := bo.received(mic.SID()), bo.received(cam), cy.received(cam)
 		harness.Eventually(ctx, t, "a hundred frames of it come", func() bool { return bo.received(cam).Packets > seen.Packets+100 })
@@ -220,7 +220,7 @@ func TestNarrowLinkGetsTheLowestLayerAlone(t *testing.T) {
 			t.Errorf("the one on the narrow link gets layer %d, the other %d", bo.layer(cam), cy.layer(cam))
 		}
 
-		link.Set(impair.Both(broad))
+		link.SetLink(impair.Symmetric(broad))
 		// How soon is for test/browser/impaired.spec.js, which has the machine to itself.
 		harness.Eventually(ctx, t, "the best layer again", func() bool { return bo.layer(cam) == 2 })
 	})
@@ -242,7 +242,7 @@ func TestVideoIsPausedByImportanceOnTooNarrowALink(t *testing.T) {
 		}()
 		harness.Eventually(ctx, t, "both pictures come", func() bool { return bo.layer(cam) >= 1 && bo.layer(screen) >= 1 })
 
-		link.Set(impair.Both(impair.Path{Rate: 250_000, Delay: 20 * time.Millisecond}))
+		link.SetLink(impair.Symmetric(impair.Profile{Rate: 250_000, Delay: 20 * time.Millisecond}))
 		harness.Eventually(ctx, t, "the camera is paused", func() bool { return bo.state(cam) == "PAUSED" && bo.state(screen) != "PAUSED" })
 		before := bo.received(cam).Packets
 		seen := bo.received(screen).Packets
@@ -253,7 +253,7 @@ func TestVideoIsPausedByImportanceOnTooNarrowALink(t *testing.T) {
 			t.Errorf("%d packets came of a paused picture", bo.received(cam).Packets-before)
 		}
 
-		link.Set(impair.Both(broad))
+		link.SetLink(impair.Symmetric(broad))
 		harness.Eventually(ctx, t, "both come back", func() bool {
 			return bo.state(cam) == "ACTIVE" && bo.layer(cam) >= 1 && bo.layer(screen) == 2
 		})
@@ -284,7 +284,7 @@ func TestLossWithoutCongestionKeepsTheBestLayer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
-		_, via := s.through(o, impair.Path{Rate: 10_000_000, Loss: 0.1, Delay: 100 * time.Millisecond})
+		_, via := s.through(o, impair.Profile{Rate: 10_000_000, Loss: 0.1, Delay: 100 * time.Millisecond})
 		bo := s.view(ctx, "bo", via)
 		defer func() {
 			if t.Failed() {

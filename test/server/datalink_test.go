@@ -19,7 +19,7 @@ func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
-	_, bad := s.through(client.Options{}, impair.Path{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
+	_, bad := s.through(client.Options{}, impair.Profile{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
 	bo := s.join(ctx, "bo", bad)
 	const n = 17
 	ada.sendBulk(ctx, n)
@@ -38,7 +38,7 @@ func TestLossyDataOverANarrowLinkIsRecent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
-	_, narrow := s.through(client.Options{}, impair.Path{Rate: 300_000, Delay: 10 * time.Millisecond})
+	_, narrow := s.through(client.Options{}, impair.Profile{Rate: 300_000, Delay: 10 * time.Millisecond})
 	bo := s.join(ctx, "bo", narrow)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -32,7 +32,7 @@ func (g *guest) quality(o *guest) (q livekit.ConnectionQuality, told bool) {
 func (s *server) link(up, down float64) *impair.Proxy {
 	s.T.Helper()
 	p := s.proxy()
-	p.Set(impair.Link{Up: impair.Path{Loss: up}, Down: impair.Path{Loss: down}})
+	p.SetLink(impair.Link{Up: impair.Profile{Loss: up}, Down: impair.Profile{Loss: down}})
 	return p
 }
 

@@ -21,7 +21,7 @@ import (
 	"meet/test/impair"
 )
 
-// path is impair.Path with times as numbers, which is what JSON has.
+// path is impair.Profile with times as numbers, which is what JSON has.
 type path struct {
 	Loss     float64 `json:"loss"`
 	Reorder  float64 `json:"reorder"`
@@ -89,12 +89,12 @@ func obey(p *impair.Proxy, line []byte) answer {
 	case r.Cut != nil:
 		p.Cut(*r.Cut)
 	default:
-		p.Set(impair.Link{Up: r.Up.path(), Down: r.Down.path()})
+		p.SetLink(impair.Link{Up: r.Up.path(), Down: r.Down.path()})
 	}
 	return answer{}
 }
 
-func (p path) path() impair.Path {
+func (p path) path() impair.Profile {
 	ms := func(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
-	return impair.Path{Loss: p.Loss, Reorder: p.Reorder, Delay: ms(p.DelayMs), Jitter: ms(p.JitterMs), Rate: p.Rate, Queue: ms(p.QueueMs)}
+	return impair.Profile{Loss: p.Loss, Reorder: p.Reorder, Delay: ms(p.DelayMs), Jitter: ms(p.JitterMs), Rate: p.Rate, Queue: ms(p.QueueMs)}
 }

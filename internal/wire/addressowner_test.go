@@ -12,7 +12,7 @@ import (
 func (m *muxed) reach(b []byte) []string {
 	to, sharers := m.find(b, m.address)
 	var all []string
-	for _, c := range append([]*Datagrams{to}, sharers...) {
+	for _, c := range append([]*UDPMuxedConn{to}, sharers...) {
 		if c != nil {
 			all = append(all, c.key.ufrag)
 		}
@@ -28,7 +28,7 @@ func (m *muxed) expectReach(when string, b []byte, want ...string) {
 }
 
 // handshake sends this side of a DTLS handshake to the client.
-func (m *muxed) shakeHands(c *Datagrams, first, last netip.AddrPort) {
+func (m *muxed) shakeHands(c *UDPMuxedConn, first, last netip.AddrPort) {
 	m.t.Helper()
 	for _, part := range []struct {
 		epoch uint16
@@ -68,12 +68,12 @@ func TestSpoofedRequestTakesNoAddress(t *testing.T) {
 // TestHandshakeOverTCPProvesNoAddress: who has exchanged a part of the handshake over TCP need not receive at the
 // address.
 func TestHandshakeOverTCPProvesNoAddress(t *testing.T) {
-	m, s := newMuxed(t), newSplit(t, SplitOptions{})
-	m.SetStreams(s.ICE())
+	m, s := newMuxed(t), newSplit(t, ProtocolMuxOptions{})
+	m.SetTCPMux(s.TCPMux())
 	victim, attacker := m.open("victim"), m.open("attacker")
 	m.reply(victim)
 	m.reply(attacker)
-	tcp, err := s.ICE().GetConnByUfrag("attacker", false, net.IPv4(127, 0, 0, 1))
+	tcp, err := s.TCPMux().GetConnByUfrag("attacker", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestSilentOwnerIsReplaced(t *testing.T) {
 func TestSharersAreBounded(t *testing.T) {
 	m := newMuxed(t)
 	m.reply(m.open("owner"))
-	var last *Datagrams
+	var last *UDPMuxedConn
 	for range 3 * maxSharers {
 		last = m.open("x")
 		m.reply(last)

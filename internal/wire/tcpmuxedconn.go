@@ -12,9 +12,9 @@ import (
 // for a moment twice as many.
 const maxStreams = 16
 
-// Streams are the TCP connections to one address of ours that came for one username fragment, as a packet connection.
-type Streams struct {
-	mux   *StreamMux
+// TCPMuxedConn are the TCP connections to one address of ours that came for one username fragment, as a packet connection.
+type TCPMuxedConn struct {
+	mux   *TCPMux
 	ufrag string
 	local netip.AddrPort
 	dtls  *dtlsFilter // shared by all connections of the fragment
@@ -34,7 +34,7 @@ type inbound struct {
 }
 
 // add takes s in, unless there are enough.
-func (c *Streams) add(s *stream) bool {
+func (c *TCPMuxedConn) add(s *stream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || len(c.list) >= maxStreams {
@@ -44,7 +44,7 @@ func (c *Streams) add(s *stream) bool {
 	return true
 }
 
-func (c *Streams) drop(s *stream) {
+func (c *TCPMuxedConn) drop(s *stream) {
 	s.close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +52,7 @@ func (c *Streams) drop(s *stream) {
 }
 
 // deliver waits until packet has been read; false means that nobody reads any more. It changes packet.
-func (c *Streams) deliver(s *stream, packet []byte) bool {
+func (c *TCPMuxedConn) deliver(s *stream, packet []byte) bool {
 	if packet = packet[:c.dtls.admit(packet)]; len(packet) == 0 {
 		return true
 	}
@@ -66,7 +66,7 @@ func (c *Streams) deliver(s *stream, packet []byte) bool {
 }
 
 // ReadFromAddrPort reads one packet. What does not fit into b is lost, as of a datagram.
-func (c *Streams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+func (c *TCPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case p := <-c.in:
 		n, from := copy(b, p.packet), p.from.remote
@@ -79,7 +79,7 @@ func (c *Streams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 
 // WriteToAddrPort queues one packet for the connection from that address. To one that is gone, or that takes less than
 // is sent, packets are lost, as they are on other paths.
-func (c *Streams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+func (c *TCPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	c.mu.Lock()
 	closed := c.closed
 	i := slices.IndexFunc(c.list, func(s *stream) bool { return s.remote == to })
@@ -99,7 +99,7 @@ func (c *Streams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 }
 
 // ReadFrom reads one packet.
-func (c *Streams) ReadFrom(b []byte) (int, net.Addr, error) {
+func (c *TCPMuxedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := c.ReadFromAddrPort(b)
 	if err != nil {
 		return 0, nil, err
@@ -108,21 +108,21 @@ func (c *Streams) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // WriteTo queues one packet.
-func (c *Streams) WriteTo(b []byte, to net.Addr) (int, error) {
+func (c *TCPMuxedConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, addrOf(to))
 }
 
 // LocalAddr is a *net.TCPAddr.
-func (c *Streams) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
+func (c *TCPMuxedConn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
 
 // Close closes all connections.
-func (c *Streams) Close() error {
+func (c *TCPMuxedConn) Close() error {
 	c.mux.remove(c)
 	c.end()
 	return nil
 }
 
-func (c *Streams) end() {
+func (c *TCPMuxedConn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -136,10 +136,10 @@ func (c *Streams) end() {
 }
 
 // SetDeadline does nothing, nor do the others: pion sets deadlines only to end reads before it closes, and Close ends them.
-func (c *Streams) SetDeadline(time.Time) error { return nil }
+func (c *TCPMuxedConn) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline does nothing.
-func (c *Streams) SetReadDeadline(time.Time) error { return nil }
+func (c *TCPMuxedConn) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline does nothing: writes only queue.
-func (c *Streams) SetWriteDeadline(time.Time) error { return nil }
+func (c *TCPMuxedConn) SetWriteDeadline(time.Time) error { return nil }

@@ -9,7 +9,7 @@ import (
 
 // handed is the listener of the connections that carry one thing.
 type handed struct {
-	split  *Split
+	split  *ProtocolMux
 	census *census
 	wrap   func(*handedConn) net.Conn
 	conns  chan net.Conn // not buffered: who gives one waits until it is taken
@@ -17,7 +17,7 @@ type handed struct {
 	close  sync.Once
 }
 
-func newHanded(s *Split, c *census, wrap func(*handedConn) net.Conn) *handed {
+func newHanded(s *ProtocolMux, c *census, wrap func(*handedConn) net.Conn) *handed {
 	return &handed{split: s, census: c, wrap: wrap, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
@@ -31,7 +31,7 @@ func (l *handed) give(conn net.Conn, reader *bufio.Reader) {
 	first, _ := reader.Peek(reader.Buffered())
 	given := l.wrap(&handedConn{
 		Conn: conn, first: bytes.Clone(first), // the buffer is larger than what was said
-		stall: l.split.options.Stall, closed: func() { l.census.leave(from) },
+		stall: l.split.options.WriteTimeout, closed: func() { l.census.leave(from) },
 	})
 	select {
 	case l.conns <- given:

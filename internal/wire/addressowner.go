@@ -26,14 +26,14 @@ const (
 // The second connection becomes the owner when it proves that its client receives at the address, by a whole DTLS handshake over
 // it, or when no request for the owner has come from there for ownerSilence.
 type owner struct {
-	conn    *Datagrams
-	asked   atomic.Int64 // Unix time in ns of the last request for conn from the address
-	heard   atomic.Bool  // whether anything has come from the address
-	sharers []*Datagrams // copied on change, guarded by DatagramMux.mu
+	conn    *UDPMuxedConn
+	asked   atomic.Int64    // Unix time in ns of the last request for conn from the address
+	heard   atomic.Bool     // whether anything has come from the address
+	sharers []*UDPMuxedConn // copied on change, guarded by DatagramMux.mu
 }
 
 // find returns the connection that b is for, or nil, and those that get a copy.
-func (m *DatagramMux) find(b []byte, from netip.AddrPort) (*Datagrams, []*Datagrams) {
+func (m *UDPMux) find(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxedConn) {
 	from = unmapped(from)
 	request := stunType(b) == stunBinding
 	m.mu.RLock()
@@ -61,7 +61,7 @@ func (m *DatagramMux) find(b []byte, from netip.AddrPort) (*Datagrams, []*Datagr
 
 // claim notes that c sends a STUN message to an address: c becomes its owner if it has none. If c answers a request, which pion
 // does once the request has proved to come from c's client, c becomes a sharer, or the owner in place of one that is silent.
-func (m *DatagramMux) claim(c *Datagrams, a netip.AddrPort, answers bool) {
+func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, answers bool) {
 	a = unmapped(a)
 	m.mu.RLock()
 	o := m.owners[a]
@@ -86,7 +86,7 @@ func (m *DatagramMux) claim(c *Datagrams, a netip.AddrPort, answers bool) {
 }
 
 // prove makes c the owner of an address at which its client has proved to receive.
-func (m *DatagramMux) prove(c *Datagrams, a netip.AddrPort) {
+func (m *UDPMux) prove(c *UDPMuxedConn, a netip.AddrPort) {
 	if m.streams.Load().shookHands(c.key.ufrag) {
 		return
 	}
@@ -99,19 +99,19 @@ func (m *DatagramMux) prove(c *Datagrams, a netip.AddrPort) {
 }
 
 // silent reports whether no request for the owner has come for too long.
-func (m *DatagramMux) silent(o *owner) bool {
+func (m *UDPMux) silent(o *owner) bool {
 	return m.now().UnixNano()-o.asked.Load() > int64(ownerSilence)
 }
 
 // replaceLocked makes c the owner of a in place of o, which may become a sharer by its next answer.
-func (m *DatagramMux) replaceLocked(o *owner, c *Datagrams, a netip.AddrPort) {
+func (m *UDPMux) replaceLocked(o *owner, c *UDPMuxedConn, a netip.AddrPort) {
 	o.conn.owned = without(o.conn.owned, a)
 	c.shared = without(c.shared, a)
 	m.ownLocked(c, a, without(o.sharers, c))
 }
 
 // ownLocked makes c the owner of a.
-func (m *DatagramMux) ownLocked(c *Datagrams, a netip.AddrPort, sharers []*Datagrams) {
+func (m *UDPMux) ownLocked(c *UDPMuxedConn, a netip.AddrPort, sharers []*UDPMuxedConn) {
 	if len(c.owned) == maxOwned {
 		m.releaseLocked(c, c.owned[0])
 	}
@@ -125,7 +125,7 @@ func (m *DatagramMux) ownLocked(c *Datagrams, a netip.AddrPort, sharers []*Datag
 }
 
 // releaseLocked takes a from its owner c and gives it to the sharer that came first.
-func (m *DatagramMux) releaseLocked(c *Datagrams, a netip.AddrPort) {
+func (m *UDPMux) releaseLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	c.owned = without(c.owned, a)
 	sharers := m.owners[a].sharers
 	delete(m.owners, a)
@@ -136,7 +136,7 @@ func (m *DatagramMux) releaseLocked(c *Datagrams, a netip.AddrPort) {
 }
 
 // shareLocked makes c a sharer of a.
-func (m *DatagramMux) shareLocked(o *owner, c *Datagrams, a netip.AddrPort) {
+func (m *UDPMux) shareLocked(o *owner, c *UDPMuxedConn, a netip.AddrPort) {
 	if len(o.sharers) == maxSharers {
 		m.unshareLocked(o.sharers[0], a)
 	}
@@ -148,7 +148,7 @@ func (m *DatagramMux) shareLocked(o *owner, c *Datagrams, a netip.AddrPort) {
 }
 
 // unshareLocked ends the share of c in a.
-func (m *DatagramMux) unshareLocked(c *Datagrams, a netip.AddrPort) {
+func (m *UDPMux) unshareLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	c.shared = without(c.shared, a)
 	if o := m.owners[a]; o != nil {
 		o.sharers = without(o.sharers, c)

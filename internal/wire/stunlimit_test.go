@@ -65,7 +65,7 @@ func TestSpoofedAskersAreBounded(t *testing.T) {
 // TestAsideDropsRequestsThatComeTooFast: requests are limited, and what is relayed is not.
 func TestAsideDropsRequestsThatComeTooFast(t *testing.T) {
 	c := listen(t, "udp4", "127.0.0.1:0", Options{})
-	aside, from := c.Aside(), netip.MustParseAddrPort("192.0.2.1:1000")
+	aside, from := c.STUNConn(), netip.MustParseAddrPort("192.0.2.1:1000")
 	for name, kept := range map[string]struct {
 		packet []byte
 		all    bool
@@ -76,14 +76,14 @@ func TestAsideDropsRequestsThatComeTooFast(t *testing.T) {
 		"ChannelData":     {[]byte{0x40, 0x01, 0, 1, 9}, true},
 	} {
 		aside.askers = newAskers()
-		before := c.Stats().Unanswered
+		before := c.Stats().RateLimited
 		const sent = 2 * sourceBurst
 		for range sent {
 			if !aside.take(kept.packet, from) {
 				t.Fatalf("%s is not the Aside's", name)
 			}
 		}
-		dropped := c.Stats().Unanswered - before
+		dropped := c.Stats().RateLimited - before
 		if got := uint64(aside.queue.Count()) + dropped; got != sent || kept.all != (dropped == 0) {
 			t.Errorf("%s: %d of %d are dropped, %d kept", name, dropped, sent, aside.queue.Count())
 		}

@@ -15,35 +15,35 @@ import (
 // Ethernet; pion takes no more than 8 KiB.
 const frameBuffer = 2 + 8192
 
-// StreamMux gathers the TCP connections of ICE (RFC 6544) by the username fragment that their first message is for. It is
+// TCPMux gathers the TCP connections of ICE (RFC 6544) by the username fragment that their first message is for. It is
 // an ice.TCPMux; its connections have the methods by which pion saves allocations.
 //
 // A connection for a fragment nobody asked for is closed: fragments are told to clients only once they are in use here,
 // so none comes early.
-type StreamMux struct {
+type TCPMux struct {
 	local net.Addr
 
 	mu     sync.Mutex
-	conns  map[string][]*Streams // by fragment
+	conns  map[string][]*TCPMuxedConn // by fragment
 	closed bool
 }
 
-func newStreamMux(local net.Addr) *StreamMux {
-	return &StreamMux{local: local, conns: map[string][]*Streams{}}
+func newStreamMux(local net.Addr) *TCPMux {
+	return &TCPMux{local: local, conns: map[string][]*TCPMuxedConn{}}
 }
 
 // LocalAddr is what the port is bound to; pion offers no other addresses.
-func (m *StreamMux) LocalAddr() net.Addr { return m.local }
+func (m *TCPMux) LocalAddr() net.Addr { return m.local }
 
 // GetConnByUfrag makes a packet connection of the TCP connections that come for ufrag to the address local. The name and
 // the parameters are those of ice.TCPMux.
-func (m *StreamMux) GetConnByUfrag(ufrag string, _ bool, local net.IP) (net.PacketConn, error) {
+func (m *TCPMux) GetConnByUfrag(ufrag string, _ bool, local net.IP) (net.PacketConn, error) {
 	tcp, ok := m.local.(*net.TCPAddr)
 	ip, valid := netip.AddrFromSlice(local)
 	if !ok || !valid {
 		return nil, net.InvalidAddrError("not an address of a TCP port")
 	}
-	s := &Streams{
+	s := &TCPMuxedConn{
 		mux: m, ufrag: ufrag, local: netip.AddrPortFrom(ip.Unmap(), uint16(tcp.Port)), dtls: &dtlsFilter{},
 		in: make(chan inbound), done: make(chan struct{}),
 	}
@@ -60,7 +60,7 @@ func (m *StreamMux) GetConnByUfrag(ufrag string, _ bool, local net.IP) (net.Pack
 }
 
 // RemoveConnByUfrag closes all connections of ufrag.
-func (m *StreamMux) RemoveConnByUfrag(ufrag string) {
+func (m *TCPMux) RemoveConnByUfrag(ufrag string) {
 	m.mu.Lock()
 	all := m.conns[ufrag]
 	delete(m.conns, ufrag)
@@ -71,11 +71,11 @@ func (m *StreamMux) RemoveConnByUfrag(ufrag string) {
 }
 
 // Close closes every connection. The Split waits for what reads from and writes to them.
-func (m *StreamMux) Close() error {
+func (m *TCPMux) Close() error {
 	m.mu.Lock()
 	m.closed = true
 	all := m.conns
-	m.conns = map[string][]*Streams{}
+	m.conns = map[string][]*TCPMuxedConn{}
 	m.mu.Unlock()
 	for _, list := range all {
 		for _, s := range list {
@@ -85,17 +85,17 @@ func (m *StreamMux) Close() error {
 	return nil
 }
 
-func (m *StreamMux) remove(s *Streams) {
+func (m *TCPMux) remove(s *TCPMuxedConn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.conns[s.ufrag] = slices.DeleteFunc(m.conns[s.ufrag], func(x *Streams) bool { return x == s }); len(m.conns[s.ufrag]) == 0 {
+	if m.conns[s.ufrag] = slices.DeleteFunc(m.conns[s.ufrag], func(x *TCPMuxedConn) bool { return x == s }); len(m.conns[s.ufrag]) == 0 {
 		delete(m.conns, s.ufrag)
 	}
 }
 
 // find returns who waits for connections with ufrag: on that address, else on any, since several addresses of this
 // machine may have been offered as one.
-func (m *StreamMux) find(ufrag string, local netip.Addr) *Streams {
+func (m *TCPMux) find(ufrag string, local netip.Addr) *TCPMuxedConn {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := m.conns[ufrag]
@@ -111,7 +111,7 @@ func (m *StreamMux) find(ufrag string, local netip.Addr) *Streams {
 }
 
 // shookHands reports whether a DTLS handshake of the connection with ufrag has gone over TCP, if only in part.
-func (m *StreamMux) shookHands(ufrag string) bool {
+func (m *TCPMux) shookHands(ufrag string) bool {
 	if m == nil {
 		return false
 	}
@@ -125,7 +125,7 @@ func (m *StreamMux) shookHands(ufrag string) bool {
 }
 
 // serve reads conn's frames, of which first is the first, until it ends.
-func (m *StreamMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
+func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 	s := newStream(conn)
 	to := m.find(localFragment(first), addrOf(conn.LocalAddr()).Addr())
 	if to == nil || !to.add(s) {

@@ -64,8 +64,8 @@ func TestAsideAndMediaShareOneSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	aside := c.Aside()
-	if c.Aside() != aside {
+	aside := c.STUNConn()
+	if c.STUNConn() != aside {
 		t.Error("a socket has two asides")
 	}
 	client, err := net.Dial("udp", udp.LocalAddr().String())

@@ -22,14 +22,14 @@ func answer() []byte {
 // muxed is a mux and a client of it.
 type muxed struct {
 	t testing.TB
-	*DatagramMux
+	*UDPMux
 	client  *net.UDPConn
 	address netip.AddrPort // of the client
 }
 
 func newMuxed(t testing.TB) *muxed {
 	t.Helper()
-	m := NewDatagramMux(listen(t, "udp4", "127.0.0.1:0", Options{}))
+	m := NewUDPMux(listen(t, "udp4", "127.0.0.1:0", Options{}))
 	client, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -42,17 +42,17 @@ func newMuxed(t testing.TB) *muxed {
 	return &muxed{t, m, client, addrPort(client)}
 }
 
-func (m *muxed) open(ufrag string) *Datagrams {
+func (m *muxed) open(ufrag string) *UDPMuxedConn {
 	m.t.Helper()
 	c, err := m.GetConn(ufrag, m.LocalAddr())
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return c.(*Datagrams)
+	return c.(*UDPMuxedConn)
 }
 
 // send has the client send b, and tells which of the connections it reaches.
-func (m *muxed) send(b []byte, among ...*Datagrams) *Datagrams {
+func (m *muxed) send(b []byte, among ...*UDPMuxedConn) *UDPMuxedConn {
 	m.t.Helper()
 	if _, err := m.client.WriteToUDPAddrPort(b, addrPort(m.conn)); err != nil {
 		m.t.Fatal(err)
@@ -74,7 +74,7 @@ func (m *muxed) send(b []byte, among ...*Datagrams) *Datagrams {
 	return nil
 }
 
-func (m *muxed) reply(c *Datagrams) {
+func (m *muxed) reply(c *UDPMuxedConn) {
 	m.t.Helper()
 	if _, err := c.WriteToAddrPort(answer(), m.address); err != nil {
 		m.t.Fatal(err)

@@ -16,12 +16,12 @@ import (
 const shortStall = 100 * time.Millisecond
 
 // serveHTTP serves h on the port until the test ends.
-func serveHTTP(t *testing.T, s *Split, h http.HandlerFunc) {
+func serveHTTP(t *testing.T, s *ProtocolMux, h http.HandlerFunc) {
 	t.Helper()
 	server, served := &http.Server{Handler: h}, make(chan struct{})
 	go func() { // ends with Close below
 		defer close(served)
-		_ = server.Serve(s.HTTP())
+		_ = server.Serve(s.HTTPListener())
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()
@@ -59,7 +59,7 @@ func TestUnreadResponseClosesTheConnection(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSplit(t, SplitOptions{Stall: shortStall})
+			s := newSplit(t, ProtocolMuxOptions{WriteTimeout: shortStall})
 			written := make(chan error, 1)
 			serveHTTP(t, s, func(w http.ResponseWriter, _ *http.Request) { written <- write(w) })
 			c := dial(t, s)
@@ -88,7 +88,7 @@ func TestSlowReaderGetsTheWholeResponse(t *testing.T) {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := newSplit(t, SplitOptions{Stall: stall})
+	s := newSplit(t, ProtocolMuxOptions{WriteTimeout: stall})
 	serveHTTP(t, s, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
 	c := dial(t, s)
 	if _, err := io.WriteString(c, "GET / HTTP/1.0\r\nHost: x\r\n\r\n"); err != nil {
@@ -123,12 +123,12 @@ func TestOwnWriteDeadlineHolds(t *testing.T) {
 			if name == "a zero" || name == "is reset" {
 				stall = shortStall
 			}
-			s := newSplit(t, SplitOptions{Stall: stall})
+			s := newSplit(t, ProtocolMuxOptions{WriteTimeout: stall})
 			c := dial(t, s)
 			if _, err := io.WriteString(c, "GET"); err != nil {
 				t.Fatal(err)
 			}
-			given, err := s.HTTP().Accept()
+			given, err := s.HTTPListener().Accept()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,13 +144,13 @@ func TestOwnWriteDeadlineHolds(t *testing.T) {
 }
 
 // acceptTURN connects a client of TURN and returns both ends.
-func acceptTURN(t *testing.T, s *Split) (client, server net.Conn) {
+func acceptTURN(t *testing.T, s *ProtocolMux) (client, server net.Conn) {
 	t.Helper()
 	client = dial(t, s)
 	if _, err := client.Write(stunMessage(stunAllocate)); err != nil {
 		t.Fatal(err)
 	}
-	server, err := s.TURN().Accept()
+	server, err := s.TURNListener().Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func acceptTURN(t *testing.T, s *Split) (client, server net.Conn) {
 
 // TestTURNWithoutRelayEnds: who asks for no relay, or gets none, is not kept, even if it goes on sending.
 func TestTURNWithoutRelayEnds(t *testing.T) {
-	s := newSplit(t, SplitOptions{Patience: shortStall})
+	s := newSplit(t, ProtocolMuxOptions{SniffTimeout: shortStall})
 	client, server := acceptTURN(t, s)
 	if _, err := server.Write(stunMessage(0x0113)); err != nil { // refuses it
 		t.Fatal(err)
@@ -202,15 +202,15 @@ func TestTURNWithoutRelayEnds(t *testing.T) {
 // TestConnectionBeyondItsQuotaIsClosed: one connection of a kind beyond its quota is closed, and there is room again when
 // one has ended.
 func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
-	two := Quota{Total: 2, PerAddress: 2}
+	two := ConnLimits{Total: 2, PerAddress: 2}
 	refused := make(chan string, 10)
-	s := newSplit(t, SplitOptions{HTTP: two, TURN: two, ICE: two, OnRefused: func(kind string, total uint64) {
+	s := newSplit(t, ProtocolMuxOptions{HTTP: two, TURN: two, ICE: two, OnRefused: func(kind string, total uint64) {
 		if total != 1 {
 			t.Errorf("%d refused of %s", total, kind)
 		}
 		refused <- kind
 	}})
-	ice, err := s.ICE().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
+	ice, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,8 +218,8 @@ func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
 		first []byte
 		take  func() (io.Closer, error) // the server's end
 	}{
-		"HTTP": {[]byte("GET"), func() (io.Closer, error) { return s.HTTP().Accept() }},
-		"TURN": {stunMessage(stunAllocate), func() (io.Closer, error) { return s.TURN().Accept() }},
+		"HTTP": {[]byte("GET"), func() (io.Closer, error) { return s.HTTPListener().Accept() }},
+		"TURN": {stunMessage(stunAllocate), func() (io.Closer, error) { return s.TURNListener().Accept() }},
 		"ICE": {binding("ours:theirs"), func() (io.Closer, error) {
 			_, _, err := ice.ReadFrom(make([]byte, 1500))
 			return nil, err
@@ -287,7 +287,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 
 func TestCensusLimitsConnectionsOfOneAddress(t *testing.T) {
 	var reports []uint64
-	c := newCensus("x", Quota{Total: 5, PerAddress: 2}, Quota{}, SplitOptions{
+	c := newCensus("x", ConnLimits{Total: 5, PerAddress: 2}, ConnLimits{}, ProtocolMuxOptions{
 		OnRefused: func(_ string, total uint64) { reports = append(reports, total) },
 	})
 	now := time.Now()
@@ -314,7 +314,7 @@ func TestCensusLimitsConnectionsOfOneAddress(t *testing.T) {
 	}
 	for _, a := range []string{"127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1%lo", "100.64.0.1", "203.0.113.9"} {
 		named := netip.MustParseAddr("203.0.113.9")
-		c := newCensus("x", Quota{Total: 100, PerAddress: 1}, Quota{}, SplitOptions{Proxy: func(a netip.Addr) bool { return a == named }})
+		c := newCensus("x", ConnLimits{Total: 100, PerAddress: 1}, ConnLimits{}, ProtocolMuxOptions{IsProxy: func(a netip.Addr) bool { return a == named }})
 		for range 50 {
 			if !c.enter(netip.MustParseAddr(a)) {
 				t.Fatalf("%s may be a proxy, but is refused", a)

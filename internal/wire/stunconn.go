@@ -12,17 +12,17 @@ import (
 // asideQueue is how many bytes may wait for the reader of an Aside; what comes on top is lost, as in any full socket.
 const asideQueue = 1 << 20
 
-// Aside is the UDP socket as those see it who serve what is not of a peer connection: STUN for whoever asks how others
+// STUNConn is the UDP socket as those see it who serve what is not of a peer connection: STUN for whoever asks how others
 // see it, and TURN. Closing it leaves the socket open.
-type Aside struct {
+type STUNConn struct {
 	conn   *PacketConn
 	queue  *packetio.Buffer // each packet behind its sender's address
 	askers *askers
 }
 
-// Aside returns the socket for STUN and TURN; until it is asked for, such packets are the media's to ignore.
-func (c *PacketConn) Aside() *Aside {
-	a := &Aside{conn: c, queue: packetio.NewBuffer(), askers: newAskers()}
+// STUNConn returns the socket for STUN and TURN; until it is asked for, such packets are the media's to ignore.
+func (c *PacketConn) STUNConn() *STUNConn {
+	a := &STUNConn{conn: c, queue: packetio.NewBuffer(), askers: newAskers()}
 	a.queue.SetLimitSize(asideQueue)
 	if !c.aside.CompareAndSwap(nil, a) {
 		return c.aside.Load()
@@ -34,7 +34,7 @@ func (c *PacketConn) Aside() *Aside {
 const addressSize = 18
 
 // take keeps b for the reader, if it is not media's, and reports whether it was. Requests beyond their rate are dropped.
-func (a *Aside) take(b []byte, from netip.AddrPort) bool {
+func (a *STUNConn) take(b []byte, from netip.AddrPort) bool {
 	if a == nil || !isAside(b) {
 		return false
 	}
@@ -80,7 +80,7 @@ func isRequest(b []byte) bool {
 }
 
 // ReadFrom waits for a packet.
-func (a *Aside) ReadFrom(b []byte) (int, net.Addr, error) {
+func (a *STUNConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	packet := make([]byte, addressSize+len(b))
 	n, err := a.queue.Read(packet)
 	if err != nil || n < addressSize {
@@ -91,19 +91,19 @@ func (a *Aside) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // WriteTo sends b with all else that the socket sends.
-func (a *Aside) WriteTo(b []byte, to net.Addr) (int, error) { return a.conn.WriteTo(b, to) }
+func (a *STUNConn) WriteTo(b []byte, to net.Addr) (int, error) { return a.conn.WriteTo(b, to) }
 
 // Close ends reads.
-func (a *Aside) Close() error { return a.queue.Close() }
+func (a *STUNConn) Close() error { return a.queue.Close() }
 
 // LocalAddr is the socket's address.
-func (a *Aside) LocalAddr() net.Addr { return a.conn.LocalAddr() }
+func (a *STUNConn) LocalAddr() net.Addr { return a.conn.LocalAddr() }
 
 // SetReadDeadline limits reads.
-func (a *Aside) SetReadDeadline(t time.Time) error { return a.queue.SetReadDeadline(t) }
+func (a *STUNConn) SetReadDeadline(t time.Time) error { return a.queue.SetReadDeadline(t) }
 
 // SetWriteDeadline does nothing: writes only queue.
-func (a *Aside) SetWriteDeadline(time.Time) error { return nil }
+func (a *STUNConn) SetWriteDeadline(time.Time) error { return nil }
 
 // SetDeadline limits reads.
-func (a *Aside) SetDeadline(t time.Time) error { return a.SetReadDeadline(t) }
+func (a *STUNConn) SetDeadline(t time.Time) error { return a.SetReadDeadline(t) }

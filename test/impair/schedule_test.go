@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func newCourse(p Path) *course { return &course{path: p, random: rand.New(rand.NewPCG(1, 2))} }
+func newCourse(p Profile) *course { return &course{path: p, random: rand.New(rand.NewPCG(1, 2))} }
 
 // start is any moment; only differences count.
 var start = time.Unix(1_000_000, 0)
@@ -14,7 +14,7 @@ var start = time.Unix(1_000_000, 0)
 func TestLossTakesItsShare(t *testing.T) {
 	const n = 100_000
 	for _, share := range []float64{0, 0.02, 0.1, 1} {
-		c, lost := newCourse(Path{Loss: share}), 0
+		c, lost := newCourse(Profile{Loss: share}), 0
 		for i := range n {
 			if _, ok := c.admit(start.Add(time.Duration(i)*time.Millisecond), 1200); !ok {
 				lost++
@@ -27,7 +27,7 @@ func TestLossTakesItsShare(t *testing.T) {
 }
 
 func TestDelayAndJitterKeepTheOrder(t *testing.T) {
-	c := newCourse(Path{Delay: 100 * time.Millisecond, Jitter: 50 * time.Millisecond})
+	c := newCourse(Profile{Delay: 100 * time.Millisecond, Jitter: 50 * time.Millisecond})
 	var last time.Time
 	var least, most time.Duration = time.Hour, 0
 	for i := range 10_000 {
@@ -45,7 +45,7 @@ func TestDelayAndJitterKeepTheOrder(t *testing.T) {
 
 func TestReorderLetsOthersOvertake(t *testing.T) {
 	const n = 10_000
-	c, overtaken := newCourse(Path{Reorder: 0.05}), 0
+	c, overtaken := newCourse(Profile{Reorder: 0.05}), 0
 	for i := range n {
 		now := start.Add(time.Duration(i) * time.Millisecond)
 		if due, _ := c.admit(now, 1200); due.Sub(now) == heldBack {
@@ -63,7 +63,7 @@ func TestReorderLetsOthersOvertake(t *testing.T) {
 func TestBottleneckFillsItsQueueAndDropsTheRest(t *testing.T) {
 	for _, queue := range []time.Duration{0, 100 * time.Millisecond} {
 		const rate, size = 300_000, 1000
-		c := newCourse(Path{Rate: rate, Queue: queue})
+		c := newCourse(Profile{Rate: rate, Queue: queue})
 		var bits int
 		var most time.Duration
 		for i := range 10_000 { // ten seconds of 8 Mbit/s
@@ -92,7 +92,7 @@ func TestBottleneckFillsItsQueueAndDropsTheRest(t *testing.T) {
 
 // A bottleneck that idles owes nothing later.
 func TestIdleBottleneckDelaysNothingLater(t *testing.T) {
-	c := newCourse(Path{Rate: 1_000_000})
+	c := newCourse(Profile{Rate: 1_000_000})
 	for i := range 10 {
 		now := start.Add(time.Duration(i) * time.Second)
 		if due, _ := c.admit(now, 1222); due.Sub(now) != 10*time.Millisecond {

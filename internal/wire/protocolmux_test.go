@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-func newSplit(t *testing.T, o SplitOptions) *Split {
+func newSplit(t *testing.T, o ProtocolMuxOptions) *ProtocolMux {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSplit(l, o)
+	s := NewProtocolMux(l, o)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -29,9 +29,9 @@ func newSplit(t *testing.T, o SplitOptions) *Split {
 	return s
 }
 
-func dial(t *testing.T, s *Split) net.Conn {
+func dial(t *testing.T, s *ProtocolMux) net.Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", s.HTTP().Addr().String())
+	c, err := net.Dial("tcp", s.HTTPListener().Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,19 +128,19 @@ func TestLocalFragmentIsReadFromTheRequest(t *testing.T) {
 }
 
 func TestHTTPAndICEShareOnePort(t *testing.T) {
-	s := newSplit(t, SplitOptions{})
+	s := newSplit(t, ProtocolMuxOptions{})
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(append([]byte("you said "), body...))
 	})}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(s.HTTP()) }() // ends with Close below
+	go func() { served <- server.Serve(s.HTTPListener()) }() // ends with Close below
 	defer func() {
 		_ = server.Close()
 		<-served
 	}()
 
-	conn, err := s.ICE().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
+	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestHTTPAndICEShareOnePort(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	long := strings.Repeat("x", 100_000)
-	resp, err := (&http.Client{Transport: transport}).Post("http://"+s.HTTP().Addr().String(), "text/plain", strings.NewReader(long))
+	resp, err := (&http.Client{Transport: transport}).Post("http://"+s.HTTPListener().Addr().String(), "text/plain", strings.NewReader(long))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func closedByServer(t *testing.T, c net.Conn) {
 }
 
 func TestStrangersAreClosed(t *testing.T) {
-	s := newSplit(t, SplitOptions{Patience: 50 * time.Millisecond})
+	s := newSplit(t, ProtocolMuxOptions{SniffTimeout: 50 * time.Millisecond})
 	for name, first := range map[string][]byte{
 		"silent":             nil,
 		"stops in between":   binding("a:b")[:20],
@@ -205,8 +205,8 @@ func TestStrangersAreClosed(t *testing.T) {
 
 // Those who say nothing cannot keep out those who do.
 func TestSilentConnectionsGiveWay(t *testing.T) {
-	s := newSplit(t, SplitOptions{Patience: time.Hour, Waiting: 4})
-	conn, err := s.ICE().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
+	s := newSplit(t, ProtocolMuxOptions{SniffTimeout: time.Hour, MaxUnsniffed: 4})
+	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,8 +228,8 @@ func TestSilentConnectionsGiveWay(t *testing.T) {
 
 // A client that does not read loses packets; it neither blocks who writes nor takes memory without end.
 func TestSlowStreamDropsPackets(t *testing.T) {
-	s := newSplit(t, SplitOptions{})
-	conn, err := s.ICE().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
+	s := newSplit(t, ProtocolMuxOptions{})
+	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestSlowStreamDropsPackets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	streams := conn.(*Streams)
+	streams := conn.(*TCPMuxedConn)
 	streams.mu.Lock()
 	one := streams.list[0]
 	streams.mu.Unlock()
@@ -278,8 +278,8 @@ func TestSlowStreamDropsPackets(t *testing.T) {
 }
 
 func TestWriteAllocatesNothing(t *testing.T) {
-	s := newSplit(t, SplitOptions{})
-	conn, err := s.ICE().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
+	s := newSplit(t, ProtocolMuxOptions{})
+	conn, err := s.TCPMux().GetConnByUfrag("ours", false, net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestWriteAllocatesNothing(t *testing.T) {
 	if _, err := c.Write(binding("ours:theirs")); err != nil {
 		t.Fatal(err)
 	}
-	streams := conn.(*Streams)
+	streams := conn.(*TCPMuxedConn)
 	_, from, err := streams.ReadFromAddrPort(make([]byte, 1500))
 	if err != nil {
 		t.Fatal(err)

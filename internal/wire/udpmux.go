@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// DatagramMux shares the socket between peer connections; it is an ice.UDPMux. A STUN Binding request names by a username
+// UDPMux shares the socket between peer connections; it is an ice.UDPMux. A STUN Binding request names by a username
 // fragment whom it is for (RFC 8445, section 7.2.2). What else comes from an address goes to its owner: the connection that has
 // answered a request from there.
 //
 // Several connections may claim one address, see owner. Pion's own mux gives even requests to whoever had the address first.
-type DatagramMux struct {
+type UDPMux struct {
 	conn *PacketConn
 	now  func() time.Time // time.Now, but in tests
 	work sync.WaitGroup
 
-	streams atomic.Pointer[StreamMux] // may be nil
+	streams atomic.Pointer[TCPMux] // may be nil
 	checks  checks
 
 	mu        sync.RWMutex
-	fragments map[fragment][]*Datagrams // in the order in which they were made
+	fragments map[fragment][]*UDPMuxedConn // in the order in which they were made
 	owners    map[netip.AddrPort]*owner
 	closed    bool
 }
@@ -35,24 +35,24 @@ type fragment struct {
 	six   bool
 }
 
-// NewDatagramMux takes over conn; closing the mux closes it.
-func NewDatagramMux(conn *PacketConn) *DatagramMux {
-	m := &DatagramMux{
+// NewUDPMux takes over conn; closing the mux closes it.
+func NewUDPMux(conn *PacketConn) *UDPMux {
+	m := &UDPMux{
 		conn: conn, now: time.Now, checks: checks{start: time.Now()},
-		fragments: map[fragment][]*Datagrams{}, owners: map[netip.AddrPort]*owner{},
+		fragments: map[fragment][]*UDPMuxedConn{}, owners: map[netip.AddrPort]*owner{},
 	}
 	m.work.Go(m.receive) // ends when the socket is closed
 	return m
 }
 
-// SetStreams names the mux of the peer connections that use this one, for those that go over TCP.
-func (m *DatagramMux) SetStreams(streams *StreamMux) { m.streams.Store(streams) }
+// SetTCPMux names the mux of the peer connections that use this one, for those that go over TCP.
+func (m *UDPMux) SetTCPMux(streams *TCPMux) { m.streams.Store(streams) }
 
 // LocalAddr is what the socket is bound to, a *net.UDPAddr.
-func (m *DatagramMux) LocalAddr() net.Addr { return m.conn.LocalAddr() }
+func (m *UDPMux) LocalAddr() net.Addr { return m.conn.LocalAddr() }
 
 // GetListenAddresses are the addresses by which this machine can be reached at the socket, those of loopback included.
-func (m *DatagramMux) GetListenAddresses() []net.Addr {
+func (m *UDPMux) GetListenAddresses() []net.Addr {
 	bound, ok := m.LocalAddr().(*net.UDPAddr)
 	if !ok || !bound.IP.IsUnspecified() {
 		return []net.Addr{m.LocalAddr()}
@@ -72,12 +72,12 @@ func (m *DatagramMux) GetListenAddresses() []net.Addr {
 
 // GetConn makes a connection for the packets to ufrag, of the IP version of local. The first of several that are made for
 // one fragment gets them.
-func (m *DatagramMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
+func (m *UDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 	udp, ok := local.(*net.UDPAddr)
 	if !ok {
 		return nil, net.InvalidAddrError("not an address of UDP")
 	}
-	c := &Datagrams{
+	c := &UDPMuxedConn{
 		mux: m, key: fragment{ufrag, udp.IP.To4() == nil}, local: local, dtls: &dtlsFilter{},
 		in: make(chan *datagram, datagramQueue), done: make(chan struct{}),
 	}
@@ -96,7 +96,7 @@ func (m *DatagramMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, err
 }
 
 // RemoveConnByUfrag closes all connections of ufrag.
-func (m *DatagramMux) RemoveConnByUfrag(ufrag string) {
+func (m *UDPMux) RemoveConnByUfrag(ufrag string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, six := range []bool{false, true} {
@@ -107,7 +107,7 @@ func (m *DatagramMux) RemoveConnByUfrag(ufrag string) {
 }
 
 // Close closes the socket and every connection.
-func (m *DatagramMux) Close() error {
+func (m *UDPMux) Close() error {
 	m.mu.Lock()
 	m.closed = true
 	for _, list := range m.fragments {
@@ -121,18 +121,18 @@ func (m *DatagramMux) Close() error {
 	return err
 }
 
-func (m *DatagramMux) end(c *Datagrams) {
+func (m *UDPMux) end(c *UDPMuxedConn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.endLocked(c)
 }
 
-func (m *DatagramMux) endLocked(c *Datagrams) {
+func (m *UDPMux) endLocked(c *UDPMuxedConn) {
 	if c.closed.Swap(true) {
 		return
 	}
 	close(c.done)
-	if m.fragments[c.key] = slices.DeleteFunc(m.fragments[c.key], func(x *Datagrams) bool { return x == c }); len(m.fragments[c.key]) == 0 {
+	if m.fragments[c.key] = slices.DeleteFunc(m.fragments[c.key], func(x *UDPMuxedConn) bool { return x == c }); len(m.fragments[c.key]) == 0 {
 		delete(m.fragments, c.key)
 	}
 	for len(c.owned) > 0 {
@@ -144,7 +144,7 @@ func (m *DatagramMux) endLocked(c *Datagrams) {
 }
 
 // receive hands out packets until the socket is closed.
-func (m *DatagramMux) receive() {
+func (m *UDPMux) receive() {
 	d := datagrams.Get().(*datagram)
 	for {
 		n, from, err := m.conn.ReadFromAddrPort(d.buffer[:])

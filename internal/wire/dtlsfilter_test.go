@@ -113,7 +113,7 @@ func TestDTLSFilterIsSharedByAFragment(t *testing.T) {
 	if _, err := a.WriteToAddrPort(media, m.address); err != nil {
 		t.Fatal(err)
 	}
-	if other := six.(*Datagrams); !other.dtls.ended.Load() || b.dtls.ended.Load() {
+	if other := six.(*UDPMuxedConn); !other.dtls.ended.Load() || b.dtls.ended.Load() {
 		t.Error("not the same filter for one fragment, or the same for two")
 	}
 }

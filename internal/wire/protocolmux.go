@@ -22,28 +22,28 @@ const (
 	defaultStall = 30 * time.Second
 )
 
-// SplitOptions tunes a Split. The zero value is right for a server.
-type SplitOptions struct {
-	Patience time.Duration // how long a connection may be silent at first, and one of TURN without a relay; 10 s when 0
-	Waiting  int           // how many may be silent, 1024 when 0
-	Stall    time.Duration // how long a client of HTTP or TURN may take nothing of what it is sent, 30 s when 0
+// ProtocolMuxOptions tunes a Split. The zero value is right for a server.
+type ProtocolMuxOptions struct {
+	SniffTimeout time.Duration // how long a connection may be silent at first, and one of TURN without a relay; 10 s when 0
+	MaxUnsniffed int           // how many may be silent, 1024 when 0
+	WriteTimeout time.Duration // how long a client of HTTP or TURN may take nothing of what it is sent, 30 s when 0
 
-	// Proxy tells which addresses, besides those that are not public, are of reverse proxies: they carry the connections of
+	// IsProxy tells which addresses, besides those that are not public, are of reverse proxies: they carry the connections of
 	// everybody, so only the total of a Quota bounds theirs. It may be nil.
-	Proxy func(netip.Addr) bool
+	IsProxy func(netip.Addr) bool
 	// Quotas of connections. One beyond them is closed at once. The zero Quota is the default.
-	HTTP, TURN, ICE Quota
+	HTTP, TURN, ICE ConnLimits
 	// OnRefused is called when a connection has been closed for a quota, at most once a minute for each kind, with the number
 	// of those closed since the start. It may be nil.
 	OnRefused func(kind string, total uint64)
 }
 
-// Split shares one TCP port between HTTP, with TLS or without, ICE and TURN. It reads as much of each connection as it takes
+// ProtocolMux shares one TCP port between HTTP, with TLS or without, ICE and TURN. It reads as much of each connection as it takes
 // to tell which it is.
-type Split struct {
+type ProtocolMux struct {
 	listener net.Listener
-	options  SplitOptions
-	ice      *StreamMux
+	options  ProtocolMuxOptions
+	ice      *TCPMux
 	streams  *census // of ICE
 	web      *handed
 	turn     *handed
@@ -55,18 +55,18 @@ type Split struct {
 	closed  bool
 }
 
-// NewSplit takes over listener; closing the Split closes it.
-func NewSplit(listener net.Listener, o SplitOptions) *Split {
-	if o.Patience == 0 {
-		o.Patience = defaultPatience
+// NewProtocolMux takes over listener; closing the Split closes it.
+func NewProtocolMux(listener net.Listener, o ProtocolMuxOptions) *ProtocolMux {
+	if o.SniffTimeout == 0 {
+		o.SniffTimeout = defaultPatience
 	}
-	if o.Waiting == 0 {
-		o.Waiting = defaultWaiting
+	if o.MaxUnsniffed == 0 {
+		o.MaxUnsniffed = defaultWaiting
 	}
-	if o.Stall == 0 {
-		o.Stall = defaultStall
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = defaultStall
 	}
-	s := &Split{listener: listener, options: o, done: make(chan struct{})}
+	s := &ProtocolMux{listener: listener, options: o, done: make(chan struct{})}
 	s.web = newHanded(s, newCensus("HTTP", o.HTTP, defaultHTTP, o), newHTTPConn)
 	s.turn = newHanded(s, newCensus("TURN", o.TURN, defaultTURN, o), newTURNConn)
 	s.streams = newCensus("ICE", o.ICE, defaultICE, o)
@@ -75,17 +75,17 @@ func NewSplit(listener net.Listener, o SplitOptions) *Split {
 	return s
 }
 
-// HTTP is the listener of connections that carry HTTP. Closing it refuses further ones; ICE goes on.
-func (s *Split) HTTP() net.Listener { return s.web }
+// HTTPListener is the listener of connections that carry HTTPListener. Closing it refuses further ones; ICE goes on.
+func (s *ProtocolMux) HTTPListener() net.Listener { return s.web }
 
-// TURN is the listener of connections that carry TURN.
-func (s *Split) TURN() net.Listener { return s.turn }
+// TURNListener is the listener of connections that carry TURNListener.
+func (s *ProtocolMux) TURNListener() net.Listener { return s.turn }
 
-// ICE is the mux of connections that carry ICE.
-func (s *Split) ICE() *StreamMux { return s.ice }
+// TCPMux is the mux of connections that carry TCPMux.
+func (s *ProtocolMux) TCPMux() *TCPMux { return s.ice }
 
 // Close closes the port and every connection but those that carry HTTP or TURN, and waits for what reads from them.
-func (s *Split) Close() error {
+func (s *ProtocolMux) Close() error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -102,7 +102,7 @@ func (s *Split) Close() error {
 	return err
 }
 
-func (s *Split) accept() {
+func (s *ProtocolMux) accept() {
 	for {
 		conn, err := s.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -123,22 +123,22 @@ func (s *Split) accept() {
 }
 
 // admit puts conn among those that wait, at the cost of the oldest if there are too many.
-func (s *Split) admit(conn net.Conn) *list.Element {
+func (s *ProtocolMux) admit(conn net.Conn) *list.Element {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		_ = conn.Close()
 		return nil
 	}
-	if s.waiting.Len() >= s.options.Waiting {
+	if s.waiting.Len() >= s.options.MaxUnsniffed {
 		_ = s.waiting.Remove(s.waiting.Front()).(net.Conn).Close() // its goroutine finds it closed
 	}
 	return s.waiting.PushBack(conn)
 }
 
 // hand finds out what conn carries and gives it to whom it concerns. A connection of ICE is read here until it ends.
-func (s *Split) hand(conn net.Conn, ticket *list.Element) {
-	_ = conn.SetReadDeadline(time.Now().Add(s.options.Patience))
+func (s *ProtocolMux) hand(conn net.Conn, ticket *list.Element) {
+	_ = conn.SetReadDeadline(time.Now().Add(s.options.SniffTimeout))
 	reader := bufio.NewReaderSize(conn, frameBuffer)
 	what := undecided
 	for n := 1; what == undecided; n++ {

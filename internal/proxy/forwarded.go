@@ -31,7 +31,7 @@ func Host(r *http.Request) string {
 		outermost(r.Header, "X-Forwarded-Host"), parameter(outermost(r.Header, "Forwarded"), "host"),
 		outermost(r.Header, "X-Original-Host"), // of Azure's Application Gateway
 	} {
-		if IsHost(host) {
+		if ValidHost(host) {
 			return host
 		}
 	}
@@ -40,19 +40,19 @@ func Host(r *http.Request) string {
 
 // PageHost is the host of the page that asks, as its script says in ?host=, or else Host. A proxy may hide it from the server.
 func PageHost(r *http.Request) string {
-	if host := r.URL.Query().Get("host"); IsHost(host) {
+	if host := r.URL.Query().Get("host"); ValidHost(host) {
 		return host
 	}
 	return Host(r)
 }
 
-// IsHost reports whether text is made as hosts are, so that it changes nothing else of an address or a header it stands in.
-func IsHost(text string) bool {
+// ValidHost reports whether text is made as hosts are, so that it changes nothing else of an address or a header it stands in.
+func ValidHost(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_") == ""
 }
 
-// Passed reports whether a proxy says that it passed r on.
-func Passed(r *http.Request) bool {
+// Forwarded reports whether a proxy says that it passed r on.
+func Forwarded(r *http.Request) bool {
 	headers := append([]string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host", "X-Original-Host", "Forwarded", "Via"}, announcing...)
 	return slices.ContainsFunc(headers, func(name string) bool { return r.Header.Get(name) != "" })
 }

@@ -32,7 +32,7 @@ func (c *checks) take(at time.Time) bool {
 
 // mayCheck reports whether c may send a check to an address: always if something has come from there for it, else a
 // bounded number.
-func (m *DatagramMux) mayCheck(c *Datagrams, a netip.AddrPort) bool {
+func (m *UDPMux) mayCheck(c *UDPMuxedConn, a netip.AddrPort) bool {
 	m.mu.RLock()
 	o := m.owners[unmapped(a)]
 	heard := o != nil && o.heard.Load()

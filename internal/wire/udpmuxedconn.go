@@ -29,9 +29,9 @@ type datagram struct {
 
 var datagrams = sync.Pool{New: func() any { return new(datagram) }}
 
-// Datagrams are the packets for one username fragment, as a packet connection.
-type Datagrams struct {
-	mux   *DatagramMux
+// UDPMuxedConn are the packets for one username fragment, as a packet connection.
+type UDPMuxedConn struct {
+	mux   *UDPMux
 	key   fragment
 	local net.Addr
 	dtls  *dtlsFilter // shared by all connections of the fragment
@@ -47,7 +47,7 @@ type Datagrams struct {
 }
 
 // take queues d, which is then no longer the caller's, unless the queue is full.
-func (c *Datagrams) take(d *datagram) bool {
+func (c *UDPMuxedConn) take(d *datagram) bool {
 	select {
 	case c.in <- d:
 		return true
@@ -57,7 +57,7 @@ func (c *Datagrams) take(d *datagram) bool {
 }
 
 // takeCopy queues a copy of a packet, unless the queue is full.
-func (c *Datagrams) takeCopy(b []byte, from netip.AddrPort) {
+func (c *UDPMuxedConn) takeCopy(b []byte, from netip.AddrPort) {
 	d := datagrams.Get().(*datagram)
 	d.from, d.n = from, copy(d.buffer[:], b)
 	if d.n = c.dtls.admit(d.buffer[:d.n]); d.n == 0 || !c.take(d) {
@@ -66,7 +66,7 @@ func (c *Datagrams) takeCopy(b []byte, from netip.AddrPort) {
 }
 
 // ReadFromAddrPort reads one packet without allocating. What does not fit into b is lost.
-func (c *Datagrams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+func (c *UDPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case d := <-c.in:
 		n, from := copy(b, d.buffer[:d.n]), d.from
@@ -78,7 +78,7 @@ func (c *Datagrams) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 }
 
 // WriteToAddrPort queues one packet without allocating; b may be reused at once.
-func (c *Datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+func (c *UDPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if c.closed.Load() {
 		return 0, io.ErrClosedPipe
 	}
@@ -94,7 +94,7 @@ func (c *Datagrams) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 }
 
 // ReadFrom reads one packet.
-func (c *Datagrams) ReadFrom(b []byte) (int, net.Addr, error) {
+func (c *UDPMuxedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := c.ReadFromAddrPort(b)
 	if err != nil {
 		return 0, nil, err
@@ -103,24 +103,24 @@ func (c *Datagrams) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 // WriteTo queues one packet.
-func (c *Datagrams) WriteTo(b []byte, to net.Addr) (int, error) {
+func (c *UDPMuxedConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, addrOf(to))
 }
 
 // LocalAddr is a *net.UDPAddr.
-func (c *Datagrams) LocalAddr() net.Addr { return c.local }
+func (c *UDPMuxedConn) LocalAddr() net.Addr { return c.local }
 
 // Close ends reads and gives up the fragment and the addresses.
-func (c *Datagrams) Close() error {
+func (c *UDPMuxedConn) Close() error {
 	c.mux.end(c)
 	return nil
 }
 
 // SetDeadline does nothing, nor do the others: pion sets deadlines only to end reads before it closes, and Close ends them.
-func (c *Datagrams) SetDeadline(time.Time) error { return nil }
+func (c *UDPMuxedConn) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline does nothing.
-func (c *Datagrams) SetReadDeadline(time.Time) error { return nil }
+func (c *UDPMuxedConn) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline does nothing: writes only queue.
-func (c *Datagrams) SetWriteDeadline(time.Time) error { return nil }
+func (c *UDPMuxedConn) SetWriteDeadline(time.Time) error { return nil }

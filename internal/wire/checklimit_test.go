@@ -7,7 +7,7 @@ import (
 )
 
 // checked counts how many of n checks of c to an address leave.
-func (m *muxed) checked(c *Datagrams, a netip.AddrPort, n int) (sent int) {
+func (m *muxed) checked(c *UDPMuxedConn, a netip.AddrPort, n int) (sent int) {
 	m.t.Helper()
 	m.conn.flush() // what was sent before
 	before := m.conn.Stats().PacketsOut

@@ -8,8 +8,8 @@ import (
 	"meet/internal/source"
 )
 
-// Quota bounds the open connections of one kind.
-type Quota struct {
+// ConnLimits bounds the open connections of one kind.
+type ConnLimits struct {
 	Total      int // of all addresses together
 	PerAddress int // of one public IPv4 address or IPv6 /56
 }
@@ -17,9 +17,9 @@ type Quota struct {
 // Defaults. Behind one address may be the carrier-grade NAT or the school of hundreds of participants, each of whom opens up to
 // seven connections of HTTP at once, and a few of TURN or ICE where UDP is blocked.
 var (
-	defaultHTTP = Quota{Total: 16384, PerAddress: 4096}
-	defaultTURN = Quota{Total: 4096, PerAddress: 512}
-	defaultICE  = Quota{Total: 16384, PerAddress: 2048}
+	defaultHTTP = ConnLimits{Total: 16384, PerAddress: 4096}
+	defaultTURN = ConnLimits{Total: 4096, PerAddress: 512}
+	defaultICE  = ConnLimits{Total: 16384, PerAddress: 2048}
 )
 
 // reportInterval is the least time between two reports of refused connections of one kind.
@@ -28,7 +28,7 @@ const reportInterval = time.Minute
 // census counts the open connections of one kind.
 type census struct {
 	kind      string
-	quota     Quota
+	quota     ConnLimits
 	onRefused func(kind string, total uint64) // may be nil
 	proxy     func(netip.Addr) bool           // may be nil
 	now       func() time.Time
@@ -40,11 +40,11 @@ type census struct {
 	reported  time.Time
 }
 
-func newCensus(kind string, quota, usual Quota, o SplitOptions) *census {
-	if quota == (Quota{}) {
+func newCensus(kind string, quota, usual ConnLimits, o ProtocolMuxOptions) *census {
+	if quota == (ConnLimits{}) {
 		quota = usual
 	}
-	return &census{kind: kind, quota: quota, onRefused: o.OnRefused, proxy: o.Proxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
+	return &census{kind: kind, quota: quota, onRefused: o.OnRefused, proxy: o.IsProxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
 }
 
 // enter counts a connection from a and reports whether there may be one more. If so, the caller calls leave when it ends.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Path is one direction of a link. The zero value hands on everything at once.
-type Path struct {
+// Profile is one direction of a link. The zero value hands on everything at once.
+type Profile struct {
 	Loss    float64       // share of datagrams that vanish, 0 to 1
 	Reorder float64       // share that is held back so that later ones overtake, 0 to 1
 	Delay   time.Duration // added to every datagram
@@ -17,12 +17,12 @@ type Path struct {
 
 // Link is both directions: up towards the server, down towards the client.
 type Link struct {
-	Up   Path
-	Down Path
+	Up   Profile
+	Down Profile
 }
 
-// Both is the link whose two directions are alike.
-func Both(p Path) Link { return Link{Up: p, Down: p} }
+// Symmetric is the link whose two directions are alike.
+func Symmetric(p Profile) Link { return Link{Up: p, Down: p} }
 
 const (
 	headers      = 28                     // bytes of the IPv4 and UDP headers, which the bottleneck carries too
@@ -32,7 +32,7 @@ const (
 
 // course decides what becomes of each datagram of one direction. Time is an argument.
 type course struct {
-	path   Path
+	path   Profile
 	random *rand.Rand
 	free   time.Time // when the bottleneck has sent what it holds
 	last   time.Time // when the latest of those in order is due

@@ -36,7 +36,7 @@ func newWay(seed uint64) *way {
 	return w
 }
 
-func (w *way) set(p Path) {
+func (w *way) set(p Profile) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.course.path = p
