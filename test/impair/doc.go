@@ -1,15 +1,15 @@
-// Package impair is a UDP proxy with the faults of a real access link, for tests: loss, delay, jitter, reordering, a
-// bottleneck with a queue, and silence.
+// Package impair is a UDP proxy for tests that behaves like a real access link: it loses, delays and reorders datagrams, has
+// a bottleneck with a queue, and can be cut.
 //
-//	client ──▶ Proxy.Addr ─▶ way up ─▶ socket of this client ──▶ target
-//	   ◀────────────────── way down ◀──────┘
+//	client ──▶ Proxy.Addr ─▶ up (oneWayLink) ─▶ this client's upstream socket ──▶ target
+//	   ◀─────────────────── down (oneWayLink) ◀──────────┘
 //
-// A [Proxy] is one access link: all clients that go through it share its two ways, as the two peer connections of one
-// LiveKit client do. Each client address has a socket of its own towards the target, which therefore tells them apart.
-// A client is led through by giving it the proxy's address in place of the candidates of the server, see
-// client.Options.Via and test/browser/link.js. Whatever answers from the client's own candidates goes around; an
-// ICE-lite server does not.
+// A [Proxy] is one access link. All clients that send through it share its two directions, as the two peer connections of one
+// LiveKit client do. Each client address has its own socket towards the target, so the target can tell the clients apart.
+// A test makes a client use the proxy by giving it the proxy's address instead of the server's ICE candidates, see
+// client.Options.Via and test/browser/link.js. The proxy does not see packets that the server sends to a client's own
+// candidates; an ICE-lite server sends none there.
 //
-// Goroutines: one reads from the clients, one for each client reads from the target, one for each way hands on what is
-// due. [Proxy.Close] ends and waits for all. Locks: Proxy.mu and way.mu are never held together.
+// Goroutines: one reads from the clients, one for each client reads from the target, and one for each direction sends the
+// datagrams that are due. [Proxy.Close] ends all of them and waits. Locks: Proxy.mu and oneWayLink.mu are never held together.
 package impair

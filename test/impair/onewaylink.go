@@ -7,96 +7,101 @@ import (
 	"time"
 )
 
-// maxWaiting bounds the datagrams under way in one direction: two seconds of 20 Mbit/s. What comes on top is dropped.
-const maxWaiting = 4096
+// maxInFlight bounds the datagrams in flight in one direction: two seconds of 20 Mbit/s. Further datagrams are dropped.
+const maxInFlight = 4096
 
-// datagram is on its way; send hands it on.
+// datagram is a datagram in flight. send delivers it.
 type datagram struct {
 	due  time.Time
-	n    uint64 // of two that are due at once the first goes first
+	n    uint64 // order of arrival; of datagrams due at the same time, the lowest n is sent first
 	data []byte
 	send func([]byte)
 }
 
-// way is one direction of the link: it holds datagrams until they are due.
-type way struct {
-	wake chan struct{} // holds one wake-up; more would tell the same
+// oneWayLink is one direction of the link. It holds each datagram until it is due and then sends it.
+type oneWayLink struct {
+	wake chan struct{} // capacity 1: signals that the first datagram in inFlight has changed
 
-	mu      sync.Mutex
-	course  course
-	cut     bool
-	count   uint64
-	waiting queue
-	stats   Stats
+	mu       sync.Mutex
+	schedule schedule
+	cut      bool
+	count    uint64 // datagrams ever put in flight
+	inFlight dueQueue
+	stats    Stats
 }
 
-func newWay(seed uint64) *way {
-	w := &way{wake: make(chan struct{}, 1)}
-	w.course.random = rand.New(rand.NewPCG(seed, seed))
-	return w
+// newOneWayLink returns a link without impairments. seed determines its random loss, jitter and reordering.
+func newOneWayLink(seed uint64) *oneWayLink {
+	l := &oneWayLink{wake: make(chan struct{}, 1)}
+	l.schedule.random = rand.New(rand.NewPCG(seed, seed))
+	return l
 }
 
-func (w *way) set(p Profile) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.course.path = p
+// setProfile applies p to datagrams that arrive from now on.
+func (l *oneWayLink) setProfile(p Profile) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.schedule.profile = p
 }
 
-func (w *way) setCut(cut bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cut = cut
+// setCut cuts or restores the link. Cutting drops all datagrams in flight.
+func (l *oneWayLink) setCut(cut bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = cut
 	if cut {
-		w.stats.Dropped += uint64(len(w.waiting))
-		clear(w.waiting)
-		w.waiting = w.waiting[:0]
+		l.stats.Dropped += uint64(len(l.inFlight))
+		clear(l.inFlight)
+		l.inFlight = l.inFlight[:0]
 	}
 }
 
-// take accepts a datagram at now, or drops it; data is copied.
-func (w *way) take(now time.Time, data []byte, send func([]byte)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stats.Datagrams++
-	w.stats.Bytes += uint64(len(data))
-	if w.cut || len(w.waiting) >= maxWaiting {
-		w.stats.Dropped++
+// accept schedules a datagram that arrives at now, or drops it. It copies data. send is called with the copy when the
+// datagram is due.
+func (l *oneWayLink) accept(now time.Time, data []byte, send func([]byte)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Datagrams++
+	l.stats.Bytes += uint64(len(data))
+	if l.cut || len(l.inFlight) >= maxInFlight {
+		l.stats.Dropped++
 		return
 	}
-	due, ok := w.course.admit(now, len(data))
+	due, ok := l.schedule.admit(now, len(data))
 	if !ok {
-		w.stats.Dropped++
+		l.stats.Dropped++
 		return
 	}
-	w.count++
-	heap.Push(&w.waiting, datagram{due, w.count, append([]byte(nil), data...), send})
-	if w.waiting[0].n == w.count { // it is the next one
+	l.count++
+	heap.Push(&l.inFlight, datagram{due, l.count, append([]byte(nil), data...), send})
+	if l.inFlight[0].n == l.count { // this datagram is the next one due
 		select {
-		case w.wake <- struct{}{}:
+		case l.wake <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// next returns the datagram that is due at now, or else how long until there is one; 0 if none waits.
-func (w *way) next(now time.Time) (d datagram, wait time.Duration, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
+// next removes and returns the first datagram if it is due at now. Otherwise ok is false, and wait is the time until the first
+// datagram is due, or 0 if none is in flight.
+func (l *oneWayLink) next(now time.Time) (d datagram, wait time.Duration, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.inFlight) == 0 {
 		return datagram{}, 0, false
 	}
-	if wait = w.waiting[0].due.Sub(now); wait > 0 {
+	if wait = l.inFlight[0].due.Sub(now); wait > 0 {
 		return datagram{}, wait, false
 	}
-	return heap.Pop(&w.waiting).(datagram), 0, true
+	return heap.Pop(&l.inFlight).(datagram), 0, true
 }
 
-// run hands on what is due until done is closed.
-func (w *way) run(done <-chan struct{}) {
+// run sends datagrams when they are due, until done is closed.
+func (l *oneWayLink) run(done <-chan struct{}) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		d, wait, ok := w.next(time.Now())
+		d, wait, ok := l.next(time.Now())
 		if ok {
 			d.send(d.data)
 			continue
@@ -109,31 +114,32 @@ func (w *way) run(done <-chan struct{}) {
 		select {
 		case <-done:
 			return
-		case <-w.wake:
+		case <-l.wake:
 		case <-due:
 		}
 	}
 }
 
-func (w *way) snapshot() Stats {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.stats
+// snapshot returns the counts so far.
+func (l *oneWayLink) snapshot() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stats
 }
 
-// queue is a heap by the time they are due.
-type queue []datagram
+// dueQueue is a heap.Interface that orders datagrams by the time they are due.
+type dueQueue []datagram
 
-func (q queue) Len() int      { return len(q) }
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q queue) Less(i, j int) bool {
+func (q dueQueue) Len() int      { return len(q) }
+func (q dueQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q dueQueue) Less(i, j int) bool {
 	if !q[i].due.Equal(q[j].due) {
 		return q[i].due.Before(q[j].due)
 	}
 	return q[i].n < q[j].n
 }
-func (q *queue) Push(x any) { *q = append(*q, x.(datagram)) }
-func (q *queue) Pop() any {
+func (q *dueQueue) Push(x any) { *q = append(*q, x.(datagram)) }
+func (q *dueQueue) Pop() any {
 	last := len(*q) - 1
 	d := (*q)[last]
 	(*q)[last] = datagram{}

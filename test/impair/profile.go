@@ -5,43 +5,47 @@ import (
 	"time"
 )
 
-// Profile is one direction of a link. The zero value hands on everything at once.
+// Profile describes one direction of a link. The zero value forwards every datagram immediately.
 type Profile struct {
-	Loss    float64       // share of datagrams that vanish, 0 to 1
-	Reorder float64       // share that is held back so that later ones overtake, 0 to 1
+	Loss    float64       // fraction of datagrams that are dropped, 0 to 1
+	Reorder float64       // fraction of datagrams that are delayed by reorderDelay so that later ones overtake them, 0 to 1
 	Delay   time.Duration // added to every datagram
-	Jitter  time.Duration // at most this is added on top, evenly spread, without reordering
-	Rate    int           // bits a second of the bottleneck, IP and UDP headers included; 0 is unlimited
-	Queue   time.Duration // what the bottleneck holds before it drops; 0 is 300 ms, as home routers do
+	Jitter  time.Duration // maximum extra delay, uniformly distributed; it does not reorder datagrams
+	Rate    int           // rate of the bottleneck in bits/s, IPv4 and UDP headers included; 0 means unlimited
+	Queue   time.Duration // length of the bottleneck's queue; datagrams beyond it are dropped; 0 means 300 ms, as in home routers
 }
 
-// Link is both directions: up towards the server, down towards the client.
+// Link describes both directions: Up is towards the server, Down is towards the client.
 type Link struct {
 	Up   Profile
 	Down Profile
 }
 
-// Symmetric is the link whose two directions are alike.
+// Symmetric returns a link that has the profile p in both directions.
 func Symmetric(p Profile) Link { return Link{Up: p, Down: p} }
 
 const (
-	headers      = 28                     // bytes of the IPv4 and UDP headers, which the bottleneck carries too
-	defaultQueue = 300 * time.Millisecond // see Path.Queue
-	heldBack     = 20 * time.Millisecond  // a reordered datagram comes this much later: past a burst, and within a NACK's patience
+	headers      = 28                     // size in bytes of the IPv4 and UDP headers, which count against Profile.Rate
+	defaultQueue = 300 * time.Millisecond // see Profile.Queue
+	// reorderDelay is the extra delay of a reordered datagram: longer than a burst, shorter than receivers wait before they
+	// give up retransmission.
+	reorderDelay = 20 * time.Millisecond
 )
 
-// course decides what becomes of each datagram of one direction. Time is an argument.
-type course struct {
-	path   Profile
-	random *rand.Rand
-	free   time.Time // when the bottleneck has sent what it holds
-	last   time.Time // when the latest of those in order is due
+// schedule decides for each datagram of one direction whether it is lost and when it is delivered. It reads no clock; the
+// caller passes the time.
+type schedule struct {
+	profile Profile
+	random  *rand.Rand
+	freeAt  time.Time // when the bottleneck has sent everything in its queue
+	lastDue time.Time // delivery time of the latest datagram that was not reordered
 }
 
-// admit returns when a datagram of size bytes that arrives at now is due at the other end, or false if it is lost.
-func (c *course) admit(now time.Time, size int) (due time.Time, ok bool) {
-	p := &c.path
-	if p.Loss > 0 && c.random.Float64() < p.Loss {
+// admit returns when a datagram that arrives at now is delivered; ok is false if the datagram is lost. size is the length of
+// its payload in bytes.
+func (s *schedule) admit(now time.Time, size int) (due time.Time, ok bool) {
+	p := &s.profile
+	if p.Loss > 0 && s.random.Float64() < p.Loss {
 		return time.Time{}, false
 	}
 	due = now
@@ -50,25 +54,25 @@ func (c *course) admit(now time.Time, size int) (due time.Time, ok bool) {
 		if queue == 0 {
 			queue = defaultQueue
 		}
-		if c.free.Before(now) {
-			c.free = now
+		if s.freeAt.Before(now) {
+			s.freeAt = now
 		}
-		if c.free.Sub(now) > queue {
+		if s.freeAt.Sub(now) > queue {
 			return time.Time{}, false
 		}
-		c.free = c.free.Add(time.Duration(size+headers) * 8 * time.Second / time.Duration(p.Rate))
-		due = c.free
+		s.freeAt = s.freeAt.Add(time.Duration(size+headers) * 8 * time.Second / time.Duration(p.Rate))
+		due = s.freeAt
 	}
 	due = due.Add(p.Delay)
 	if p.Jitter > 0 {
-		due = due.Add(time.Duration(c.random.Int64N(int64(p.Jitter))))
+		due = due.Add(time.Duration(s.random.Int64N(int64(p.Jitter))))
 	}
-	if p.Reorder > 0 && c.random.Float64() < p.Reorder {
-		return due.Add(heldBack), true // and does not hold up those behind it
+	if p.Reorder > 0 && s.random.Float64() < p.Reorder {
+		return due.Add(reorderDelay), true // does not delay the datagrams after it
 	}
-	if due.Before(c.last) {
-		due = c.last
+	if due.Before(s.lastDue) {
+		due = s.lastDue
 	}
-	c.last = due
+	s.lastDue = due
 	return due, true
 }

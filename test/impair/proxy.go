@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// maxClients bounds the sockets: datagrams of more client addresses are dropped. ICE restarts and new candidates take a
-// new one each, so a test with a few browsers stays far below.
+// maxClients bounds the client addresses, each of which has a socket; datagrams from further addresses are dropped. Each ICE
+// restart and each new candidate of a client uses a new address, so a test with a few browsers needs far fewer.
 const maxClients = 256
 
-// Stats counts what came in at one direction.
+// Stats counts the datagrams that arrived for one direction since the start.
 type Stats struct {
 	Datagrams uint64 `json:"datagrams"`
 	Bytes     uint64 `json:"bytes"`   // of payload
-	Dropped   uint64 `json:"dropped"` // of Datagrams: lost, cut, or too many for the queue
+	Dropped   uint64 `json:"dropped"` // how many of Datagrams were lost: at random, by Cut, or because a queue was full
 }
 
-// Proxy hands datagrams between its clients and one target. Its methods may be called from any goroutine.
+// Proxy forwards datagrams between its clients and one target. Its methods may be called from any goroutine.
 type Proxy struct {
 	conn     *net.UDPConn // towards the clients
 	target   *net.UDPAddr
-	up, down *way
+	up, down *oneWayLink
 	work     sync.WaitGroup
 	done     chan struct{}
 
@@ -33,20 +33,21 @@ type Proxy struct {
 	clients map[netip.AddrPort]*net.UDPConn // towards the target, one for each client address
 }
 
-// Listen opens a proxy on a free port of the target's loopback address. Everything is handed on at once until Set.
+// Listen opens a proxy on a free port of the target's IP address, which has to be one of this machine's. The proxy forwards
+// without impairments until SetLink is called.
 func Listen(target netip.AddrPort) (*Proxy, error) {
 	return ListenSeeded(target, 1)
 }
 
-// ListenSeeded is Listen with a seed of its own for what is left to chance.
+// ListenSeeded is like Listen, with a seed for random loss, jitter and reordering.
 func ListenSeeded(target netip.AddrPort, seed uint64) (*Proxy, error) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: target.Addr().AsSlice()})
 	if err != nil {
 		return nil, fmt.Errorf("listen for clients: %w", err)
 	}
-	_ = conn.SetReadBuffer(1 << 20) // 1 MiB outlasts a busy machine; what the system grants will do
+	_ = conn.SetReadBuffer(1 << 20) // best effort; 1 MiB absorbs pauses of a busy machine
 	p := &Proxy{
-		conn: conn, target: net.UDPAddrFromAddrPort(target), up: newWay(2 * seed), down: newWay(2*seed + 1),
+		conn: conn, target: net.UDPAddrFromAddrPort(target), up: newOneWayLink(2 * seed), down: newOneWayLink(2*seed + 1),
 		done: make(chan struct{}), clients: map[netip.AddrPort]*net.UDPConn{},
 	}
 	p.work.Go(p.readClients) // ends with conn
@@ -55,25 +56,25 @@ func ListenSeeded(target netip.AddrPort, seed uint64) (*Proxy, error) {
 	return p, nil
 }
 
-// Addr is where clients send to.
+// Addr returns the address to which clients send.
 func (p *Proxy) Addr() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// SetLink changes the link from this moment on; what is under way stays as it was decided.
+// SetLink changes the link for datagrams that arrive from now on. It does not affect datagrams in flight.
 func (p *Proxy) SetLink(l Link) {
-	p.up.set(l.Up)
-	p.down.set(l.Down)
+	p.up.setProfile(l.Up)
+	p.down.setProfile(l.Down)
 }
 
-// Cut ends or restores the link, both ways. What is under way is lost.
+// Cut cuts or restores the link in both directions. Cutting drops all datagrams in flight.
 func (p *Proxy) Cut(cut bool) {
 	p.up.setCut(cut)
 	p.down.setCut(cut)
 }
 
-// Stats counts what came in from the clients and from the target.
+// Stats returns the counts of datagrams from the clients (up) and from the target (down).
 func (p *Proxy) Stats() (up, down Stats) { return p.up.snapshot(), p.down.snapshot() }
 
-// Close ends the proxy and waits for its goroutines.
+// Close closes all sockets and waits for the goroutines of the proxy. Datagrams in flight are lost.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	if p.closed {
@@ -92,6 +93,7 @@ func (p *Proxy) Close() error {
 	return errors.Join(errs...)
 }
 
+// readClients accepts datagrams from clients until conn is closed.
 func (p *Proxy) readClients() {
 	buf := make([]byte, 64<<10) // no datagram is longer
 	for {
@@ -100,15 +102,16 @@ func (p *Proxy) readClients() {
 			return
 		}
 		if err != nil {
-			continue // the error of an earlier answer, such as a port that is no longer open
+			continue // an ICMP error for an earlier datagram, such as a closed port
 		}
 		if upstream := p.upstream(netip.AddrPortFrom(from.Addr().Unmap(), from.Port())); upstream != nil {
-			p.up.take(time.Now(), buf[:n], func(b []byte) { _, _ = upstream.Write(b) }) // UDP promises nothing
+			p.up.accept(time.Now(), buf[:n], func(b []byte) { _, _ = upstream.Write(b) }) // UDP may lose it
 		}
 	}
 }
 
-// upstream is the client's socket towards the target, nil if there is none to be had.
+// upstream returns the client's socket towards the target, opening it if necessary. It returns nil if that fails, if there are
+// maxClients already, or if the proxy is closed.
 func (p *Proxy) upstream(client netip.AddrPort) *net.UDPConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,25 +121,26 @@ func (p *Proxy) upstream(client netip.AddrPort) *net.UDPConn {
 	}
 	c, err := net.DialUDP("udp", nil, p.target)
 	if err != nil {
-		return nil // the client will try again, as all that use UDP
+		return nil // the client retransmits
 	}
-	_ = c.SetReadBuffer(1 << 20) // as above
+	_ = c.SetReadBuffer(1 << 20) // best effort
 	p.clients[client] = c
 	p.work.Go(func() { p.readTarget(c, client) }) // ends with c
 	return c
 }
 
+// readTarget accepts datagrams from the target for one client until upstream is closed.
 func (p *Proxy) readTarget(upstream *net.UDPConn, client netip.AddrPort) {
 	buf := make([]byte, 64<<10)
-	send := func(b []byte) { _, _ = p.conn.WriteToUDPAddrPort(b, client) } // UDP promises nothing
+	send := func(b []byte) { _, _ = p.conn.WriteToUDPAddrPort(b, client) } // UDP may lose it
 	for {
 		n, err := upstream.Read(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
-			continue // the target's port is not open (yet)
+			continue // an ICMP error: the target's port is not open, perhaps not yet
 		}
-		p.down.take(time.Now(), buf[:n], send)
+		p.down.accept(time.Now(), buf[:n], send)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// echo answers every datagram with itself and tells from how many addresses they came.
+// echo starts a UDP server that returns every datagram with the sender's port appended, and returns the server's address.
 func echo(t *testing.T) netip.AddrPort {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -36,6 +36,7 @@ func echo(t *testing.T) netip.AddrPort {
 	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
+// listen returns a proxy in front of an echo server. The cleanup of the test closes it.
 func listen(t *testing.T) *Proxy {
 	t.Helper()
 	p, err := Listen(echo(t))
@@ -50,31 +51,34 @@ func listen(t *testing.T) *Proxy {
 	return p
 }
 
-// caller sends numbered datagrams and reads what comes back.
-type caller struct {
+// testClient sends numbered datagrams through a proxy to echo and reads the answers.
+type testClient struct {
 	t    *testing.T
 	conn *net.UDPConn
 }
 
-func call(t *testing.T, p *Proxy) *caller {
+// dial returns a client of p.
+func dial(t *testing.T, p *Proxy) *testClient {
 	t.Helper()
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(p.Addr()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &caller{t, conn}
+	return &testClient{t, conn}
 }
 
-func (c *caller) send(n uint32) {
+// send sends the datagram number n.
+func (c *testClient) send(n uint32) {
 	c.t.Helper()
 	if _, err := c.conn.Write(binary.BigEndian.AppendUint32(nil, n)); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-// next returns the number of the next answer and the port the target saw, or false if ctx ends before one comes.
-func (c *caller) next(ctx context.Context) (n uint32, port uint16, ok bool) {
+// next returns the number of the next answer and the source port that the target saw. ok is false if no answer arrives
+// before the deadline of ctx.
+func (c *testClient) next(ctx context.Context) (n uint32, port uint16, ok bool) {
 	c.t.Helper()
 	deadline, _ := ctx.Deadline()
 	_ = c.conn.SetReadDeadline(deadline)
@@ -88,6 +92,7 @@ func (c *caller) next(ctx context.Context) (n uint32, port uint16, ok bool) {
 	return binary.BigEndian.Uint32(buf), binary.BigEndian.Uint16(buf[4:]), true
 }
 
+// soon returns a context that ends after 10 s.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -95,23 +100,23 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// await polls: the proxy reads on a goroutine of its own.
+// await polls until cond holds, because the proxy reads on its own goroutine. The test fails after 10 s.
 func await(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for ctx := soon(t); !cond(); <-tick.C {
 		if ctx.Err() != nil {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
 
-func TestEveryClientHasASocket(t *testing.T) {
+func TestEachClientHasItsOwnSocket(t *testing.T) {
 	p := listen(t)
-	a, b := call(t, p), call(t, p)
+	a, b := dial(t, p), dial(t, p)
 	ports := map[uint16]bool{}
-	for i, c := range []*caller{a, b, a, b} {
+	for i, c := range []*testClient{a, b, a, b} {
 		c.send(uint32(i))
 		n, port, ok := c.next(soon(t))
 		if !ok || n != uint32(i) {
@@ -127,10 +132,10 @@ func TestEveryClientHasASocket(t *testing.T) {
 	}
 }
 
-func TestDelayIsSetForEachDirection(t *testing.T) {
+func TestDelayAppliesToEachDirection(t *testing.T) {
 	p := listen(t)
 	p.SetLink(Link{Up: Profile{Delay: 60 * time.Millisecond}, Down: Profile{Delay: 40 * time.Millisecond}})
-	c := call(t, p)
+	c := dial(t, p)
 	sent := time.Now()
 	const n = 50
 	for i := range uint32(n) {
@@ -150,12 +155,12 @@ func TestDelayIsSetForEachDirection(t *testing.T) {
 func TestProxyReordersDatagrams(t *testing.T) {
 	p := listen(t)
 	p.SetLink(Link{Up: Profile{Reorder: 0.2}})
-	c := call(t, p)
+	c := dial(t, p)
 	const n = 200
 	for i := range uint32(n) {
 		c.send(i)
 	}
-	seen, turned, last := map[uint32]bool{}, 0, uint32(0)
+	seen, reordered, last := map[uint32]bool{}, 0, uint32(0)
 	for range n {
 		got, _, ok := c.next(soon(t))
 		if !ok {
@@ -163,18 +168,18 @@ func TestProxyReordersDatagrams(t *testing.T) {
 		}
 		seen[got] = true
 		if got < last {
-			turned++
+			reordered++
 		}
 		last = max(last, got)
 	}
-	if len(seen) != n || turned == 0 {
-		t.Errorf("%d different answers, %d out of turn", len(seen), turned)
+	if len(seen) != n || reordered == 0 {
+		t.Errorf("%d different answers, %d out of order", len(seen), reordered)
 	}
 }
 
 func TestCutDropsDatagramsUntilRestored(t *testing.T) {
 	p := listen(t)
-	c := call(t, p)
+	c := dial(t, p)
 	c.send(1)
 	if n, _, ok := c.next(soon(t)); !ok || n != 1 {
 		t.Fatalf("got %d (%v)", n, ok)
@@ -189,36 +194,35 @@ func TestCutDropsDatagramsUntilRestored(t *testing.T) {
 	}
 }
 
-func TestCutDropsDatagramsUnderWay(t *testing.T) {
+func TestCutDropsDatagramsInFlight(t *testing.T) {
 	p := listen(t)
 	p.SetLink(Link{Up: Profile{Delay: time.Hour}})
-	c := call(t, p)
+	c := dial(t, p)
 	c.send(1)
 	await(t, "the proxy has it", func() bool { up, _ := p.Stats(); return up.Datagrams == 1 })
 	p.Cut(true)
 	p.SetLink(Link{})
 	p.Cut(false)
 	if up, _ := p.Stats(); up.Dropped != 1 {
-		t.Errorf("dropped %d, want what was under way", up.Dropped)
+		t.Errorf("dropped %d, want the one in flight", up.Dropped)
 	}
 }
 
-// What waits is bounded, whatever the delay.
-func TestDelayedDatagramsAreBounded(t *testing.T) {
-	w := newWay(1)
-	w.set(Profile{Delay: time.Hour})
-	for range maxWaiting + 10 {
-		w.take(start, []byte{1}, func([]byte) { t.Error("sent before its time") })
+func TestDatagramsInFlightAreBounded(t *testing.T) {
+	l := newOneWayLink(1)
+	l.setProfile(Profile{Delay: time.Hour})
+	for range maxInFlight + 10 {
+		l.accept(start, []byte{1}, func([]byte) { t.Error("sent before its time") })
 	}
-	if s := w.snapshot(); s.Dropped != 10 || len(w.waiting) != maxWaiting {
-		t.Errorf("%d wait, %d dropped", len(w.waiting), s.Dropped)
+	if s := l.snapshot(); s.Dropped != 10 || len(l.inFlight) != maxInFlight {
+		t.Errorf("%d in flight, %d dropped", len(l.inFlight), s.Dropped)
 	}
 }
 
 func TestCloseDoesNotWaitForDelayedDatagrams(t *testing.T) {
 	p := listen(t)
 	p.SetLink(Symmetric(Profile{Delay: time.Hour}))
-	call(t, p).send(1)
+	dial(t, p).send(1)
 	for range 2 {
 		if err := p.Close(); err != nil {
 			t.Fatal(err)

@@ -6,17 +6,20 @@ import (
 	"time"
 )
 
-func newCourse(p Profile) *course { return &course{path: p, random: rand.New(rand.NewPCG(1, 2))} }
+// newSchedule returns a schedule with fixed random numbers.
+func newSchedule(p Profile) *schedule {
+	return &schedule{profile: p, random: rand.New(rand.NewPCG(1, 2))}
+}
 
-// start is any moment; only differences count.
+// start is an arbitrary time; only differences from it matter.
 var start = time.Unix(1_000_000, 0)
 
-func TestLossTakesItsShare(t *testing.T) {
+func TestLossDropsTheConfiguredFraction(t *testing.T) {
 	const n = 100_000
 	for _, share := range []float64{0, 0.02, 0.1, 1} {
-		c, lost := newCourse(Profile{Loss: share}), 0
+		s, lost := newSchedule(Profile{Loss: share}), 0
 		for i := range n {
-			if _, ok := c.admit(start.Add(time.Duration(i)*time.Millisecond), 1200); !ok {
+			if _, ok := s.admit(start.Add(time.Duration(i)*time.Millisecond), 1200); !ok {
 				lost++
 			}
 		}
@@ -26,15 +29,15 @@ func TestLossTakesItsShare(t *testing.T) {
 	}
 }
 
-func TestDelayAndJitterKeepTheOrder(t *testing.T) {
-	c := newCourse(Profile{Delay: 100 * time.Millisecond, Jitter: 50 * time.Millisecond})
+func TestDelayAndJitterDoNotReorder(t *testing.T) {
+	s := newSchedule(Profile{Delay: 100 * time.Millisecond, Jitter: 50 * time.Millisecond})
 	var last time.Time
 	var least, most time.Duration = time.Hour, 0
 	for i := range 10_000 {
 		now := start.Add(time.Duration(i) * 10 * time.Millisecond)
-		due, ok := c.admit(now, 1200)
+		due, ok := s.admit(now, 1200)
 		if !ok || due.Before(last) {
-			t.Fatalf("datagram %d: handed on %v, at %v after one at %v", i, ok, due, last)
+			t.Fatalf("datagram %d: delivered %v, at %v after one at %v", i, ok, due, last)
 		}
 		last, least, most = due, min(least, due.Sub(now)), max(most, due.Sub(now))
 	}
@@ -43,32 +46,31 @@ func TestDelayAndJitterKeepTheOrder(t *testing.T) {
 	}
 }
 
-func TestReorderLetsOthersOvertake(t *testing.T) {
+func TestReorderDelaysTheConfiguredFraction(t *testing.T) {
 	const n = 10_000
-	c, overtaken := newCourse(Profile{Reorder: 0.05}), 0
+	s, overtaken := newSchedule(Profile{Reorder: 0.05}), 0
 	for i := range n {
 		now := start.Add(time.Duration(i) * time.Millisecond)
-		if due, _ := c.admit(now, 1200); due.Sub(now) == heldBack {
+		if due, _ := s.admit(now, 1200); due.Sub(now) == reorderDelay {
 			overtaken++
 		} else if due != now {
-			t.Fatalf("datagram %d in order is held up by %v", i, due.Sub(now))
+			t.Fatalf("datagram %d in order is delayed by %v", i, due.Sub(now))
 		}
 	}
 	if overtaken < n/20*9/10 || overtaken > n/20*11/10 {
-		t.Errorf("%d of %d held back, want 5 %%", overtaken, n)
+		t.Errorf("%d of %d reordered, want 5 %%", overtaken, n)
 	}
 }
 
-// A bottleneck passes its rate on, fills its queue, and drops the rest.
-func TestBottleneckFillsItsQueueAndDropsTheRest(t *testing.T) {
+func TestBottleneckFillsItsQueueAndDropsExcess(t *testing.T) {
 	for _, queue := range []time.Duration{0, 100 * time.Millisecond} {
 		const rate, size = 300_000, 1000
-		c := newCourse(Profile{Rate: rate, Queue: queue})
+		s := newSchedule(Profile{Rate: rate, Queue: queue})
 		var bits int
 		var most time.Duration
 		for i := range 10_000 { // ten seconds of 8 Mbit/s
 			now := start.Add(time.Duration(i) * time.Millisecond)
-			due, ok := c.admit(now, size)
+			due, ok := s.admit(now, size)
 			if !ok {
 				continue
 			}
@@ -84,18 +86,17 @@ func TestBottleneckFillsItsQueueAndDropsTheRest(t *testing.T) {
 		if limit == 0 {
 			limit = defaultQueue
 		}
-		if most < limit || most > limit+30*time.Millisecond { // a datagram more takes 27 ms
-			t.Errorf("the queue held a datagram for %v, want %v", most, limit)
+		if most < limit || most > limit+30*time.Millisecond { // one more datagram takes 27 ms
+			t.Errorf("the queue delayed a datagram by %v, want %v", most, limit)
 		}
 	}
 }
 
-// A bottleneck that idles owes nothing later.
-func TestIdleBottleneckDelaysNothingLater(t *testing.T) {
-	c := newCourse(Profile{Rate: 1_000_000})
+func TestIdleBottleneckAddsNoQueueingDelay(t *testing.T) {
+	s := newSchedule(Profile{Rate: 1_000_000})
 	for i := range 10 {
 		now := start.Add(time.Duration(i) * time.Second)
-		if due, _ := c.admit(now, 1222); due.Sub(now) != 10*time.Millisecond {
+		if due, _ := s.admit(now, 1222); due.Sub(now) != 10*time.Millisecond {
 			t.Fatalf("datagram %d takes %v, want 10 ms", i, due.Sub(now))
 		}
 	}

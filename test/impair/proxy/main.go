@@ -1,11 +1,11 @@
-// Command proxy runs a [meet/test/impair] proxy for tests that are not written in Go. It takes one argument, the target's
-// address, prints its own as a line of JSON, and reads one line of JSON for each change:
+// Command proxy runs a [meet/test/impair] proxy for tests that are not written in Go. Its one argument is the target's
+// address. It prints its own address as a line of JSON and then reads requests, one line of JSON each:
 //
-//	{"up":{"loss":0.02},"down":{"rate":300000,"delay_ms":100}}   the link from now on; what is left out is perfect
-//	{"cut":true}                                                 no link at all; false restores it
-//	{"stats":true}                                               print what was counted
+//	{"up":{"loss":0.02},"down":{"rate":300000,"delay_ms":100}}   set the link; fields left out mean no impairment
+//	{"cut":true}                                                 cut the link; false restores it
+//	{"stats":true}                                               print the counts since the start
 //
-// It answers every line with one, and ends with its input.
+// It answers every line with one line and exits at the end of its input.
 package main
 
 import (
@@ -21,8 +21,8 @@ import (
 	"meet/test/impair"
 )
 
-// path is impair.Profile with times as numbers, which is what JSON has.
-type path struct {
+// profile is impair.Profile in JSON, with durations in milliseconds.
+type profile struct {
 	Loss     float64 `json:"loss"`
 	Reorder  float64 `json:"reorder"`
 	DelayMs  float64 `json:"delay_ms"`
@@ -31,13 +31,15 @@ type path struct {
 	QueueMs  float64 `json:"queue_ms"`
 }
 
+// request is one line of input. It sets the link only if Cut is nil and Stats is false.
 type request struct {
-	Up    path  `json:"up"`
-	Down  path  `json:"down"`
-	Cut   *bool `json:"cut"`
-	Stats bool  `json:"stats"`
+	Up    profile `json:"up"`
+	Down  profile `json:"down"`
+	Cut   *bool   `json:"cut"`
+	Stats bool    `json:"stats"`
 }
 
+// answer is one line of output. Up and Down are set only for a stats request.
 type answer struct {
 	Address string        `json:"address,omitempty"`
 	Up      *impair.Stats `json:"up,omitempty"`
@@ -52,9 +54,10 @@ func main() {
 	}
 }
 
+// run runs the command until the end of stdin.
 func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) != 1 {
-		return errors.New("give the target's address, such as 127.0.0.1:8080")
+		return errors.New("one argument is required: the target's address, such as 127.0.0.1:8080")
 	}
 	target, err := netip.ParseAddrPort(args[0])
 	if err != nil {
@@ -70,14 +73,15 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	}
 	lines := bufio.NewScanner(stdin)
 	for lines.Scan() {
-		if err := out.Encode(obey(p, lines.Bytes())); err != nil {
+		if err := out.Encode(handle(p, lines.Bytes())); err != nil {
 			return errors.Join(err, p.Close())
 		}
 	}
 	return errors.Join(lines.Err(), p.Close())
 }
 
-func obey(p *impair.Proxy, line []byte) answer {
+// handle executes one request.
+func handle(p *impair.Proxy, line []byte) answer {
 	var r request
 	if err := json.Unmarshal(line, &r); err != nil {
 		return answer{Error: err.Error()}
@@ -89,12 +93,13 @@ func obey(p *impair.Proxy, line []byte) answer {
 	case r.Cut != nil:
 		p.Cut(*r.Cut)
 	default:
-		p.SetLink(impair.Link{Up: r.Up.path(), Down: r.Down.path()})
+		p.SetLink(impair.Link{Up: r.Up.profile(), Down: r.Down.profile()})
 	}
 	return answer{}
 }
 
-func (p path) path() impair.Profile {
+// profile converts p.
+func (p profile) profile() impair.Profile {
 	ms := func(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
 	return impair.Profile{Loss: p.Loss, Reorder: p.Reorder, Delay: ms(p.DelayMs), Jitter: ms(p.JitterMs), Rate: p.Rate, Queue: ms(p.QueueMs)}
 }

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// session runs the command and exchanges lines with it.
+// session is a running proxy command with pipes for its input and output.
 type session struct {
 	t   *testing.T
 	in  *io.PipeWriter
@@ -23,7 +23,8 @@ type session struct {
 	end chan error
 }
 
-func begin(t *testing.T, target string) *session {
+// start runs the command in a goroutine until the test ends.
+func start(t *testing.T, target string) *session {
 	stdin, in := io.Pipe()
 	out, stdout := io.Pipe()
 	s := &session{t, in, bufio.NewScanner(out), make(chan error, 1)}
@@ -40,6 +41,7 @@ func begin(t *testing.T, target string) *session {
 	return s
 }
 
+// line reads the next line of output.
 func (s *session) line() (a answer) {
 	s.t.Helper()
 	if !s.out.Scan() {
@@ -51,6 +53,7 @@ func (s *session) line() (a answer) {
 	return a
 }
 
+// ask sends one line of input and returns the answer.
 func (s *session) ask(line string) answer {
 	s.t.Helper()
 	if _, err := io.WriteString(s.in, line+"\n"); err != nil {
@@ -59,13 +62,13 @@ func (s *session) ask(line string) answer {
 	return s.line()
 }
 
-func TestProxyReadsSettingsAndPrintsStatsByLine(t *testing.T) {
+func TestRequestsSetTheLinkAndReturnStats(t *testing.T) {
 	target, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	s := begin(t, target.LocalAddr().String())
+	s := start(t, target.LocalAddr().String())
 	conn, err := net.Dial("udp", s.line().Address)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +91,7 @@ func TestProxyReadsSettingsAndPrintsStatsByLine(t *testing.T) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	var a answer
-	for a = s.ask(`{"stats":true}`); a.Up.Datagrams < 2; a = s.ask(`{"stats":true}`) { // it reads on a goroutine of its own
+	for a = s.ask(`{"stats":true}`); a.Up.Datagrams < 2; a = s.ask(`{"stats":true}`) { // the proxy reads on its own goroutine
 		<-tick.C
 	}
 	if a.Up.Dropped != 1 {
@@ -98,14 +101,14 @@ func TestProxyReadsSettingsAndPrintsStatsByLine(t *testing.T) {
 		t.Fatal(a.Error)
 	}
 	if a := s.ask(`{`); a.Error == "" {
-		t.Error("half a line was taken for a whole one")
+		t.Error("an incomplete line of JSON was accepted")
 	}
 }
 
-func TestWrongArgumentsAreRefused(t *testing.T) {
+func TestInvalidArgumentsAreRefused(t *testing.T) {
 	for _, args := range [][]string{nil, {"here"}, {"127.0.0.1:1", "more"}} {
 		if err := run(args, strings.NewReader(""), &bytes.Buffer{}); err == nil {
-			t.Errorf("%q was taken", args)
+			t.Errorf("%q was accepted", args)
 		}
 	}
 }
