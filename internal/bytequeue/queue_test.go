@@ -7,7 +7,7 @@ import (
 	"meet/internal/bytequeue"
 )
 
-func TestPutRefusesItemsOverTheLimits(t *testing.T) {
+func TestPutRefusesItemsBeyondTheLimits(t *testing.T) {
 	total := &bytequeue.Total{}
 	q, other := bytequeue.New[string](3, 10, total), bytequeue.New[string](3, 10, total)
 	for _, step := range []struct {
@@ -16,10 +16,10 @@ func TestPutRefusesItemsOverTheLimits(t *testing.T) {
 		size int
 		want bool
 	}{
-		{q, "first, of any size", 15, true},
-		{q, "behind it", 1, false},
+		{q, "first item, larger than the limit", 15, true},
+		{q, "second item while over the limit", 1, false},
 		{other, "fits", 4, true},
-		{other, "the limit exactly", 6, true},
+		{other, "up to the limit", 6, true},
 		{other, "over the limit", 1, false},
 		{other, "no bytes", 0, true},
 		{other, "over the count", 0, false},
@@ -29,21 +29,20 @@ func TestPutRefusesItemsOverTheLimits(t *testing.T) {
 		}
 	}
 	if q.Bytes() != 15 || other.Bytes() != 10 || total.Bytes() != 25 {
-		t.Errorf("%d and %d bytes wait, %d in all", q.Bytes(), other.Bytes(), total.Bytes())
+		t.Errorf("%d and %d bytes queued, %d in total", q.Bytes(), other.Bytes(), total.Bytes())
 	}
 	i := <-q.Items()
 	q.Done(i)
-	if i.Value != "first, of any size" || q.Len() != 0 {
+	if i.Value != "first item, larger than the limit" || q.Len() != 0 {
 		t.Errorf("received %q", i.Value)
 	}
 	other.Drop()
 	if total.Bytes() != 0 {
-		t.Errorf("%d bytes count in the end", total.Bytes())
+		t.Errorf("%d bytes are counted after all items are gone", total.Bytes())
 	}
 }
 
-// Whatever readers and writers do at once, in the end nothing counts any more.
-func TestConcurrentUseLeavesNothingCounted(t *testing.T) {
+func TestConcurrentPutAndDoneEndWithZeroBytes(t *testing.T) {
 	total := &bytequeue.Total{}
 	q := bytequeue.New[int](8, 1000, total)
 	var all sync.WaitGroup
@@ -62,6 +61,6 @@ func TestConcurrentUseLeavesNothingCounted(t *testing.T) {
 	all.Wait()
 	q.Drop()
 	if q.Bytes() != 0 || total.Bytes() != 0 {
-		t.Errorf("%d bytes count in the end, %d in all", q.Bytes(), total.Bytes())
+		t.Errorf("%d bytes are counted after all items are gone, %d in total", q.Bytes(), total.Bytes())
 	}
 }

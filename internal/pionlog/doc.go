@@ -1,3 +1,3 @@
-// Package pionlog passes pion's messages on to slog, at debug level: what pion calls an error is mostly a client that went
-// away, and what matters reaches us as the state of a connection.
+// Package pionlog forwards Pion's log messages to slog at debug level. Pion logs mostly the disconnection of clients as
+// errors; failures that matter reach Meet as connection states.
 package pionlog

@@ -8,20 +8,21 @@ import (
 	"github.com/pion/logging"
 )
 
-// Factory makes loggers that pass on to Log, at debug level.
+// Factory is a logging.LoggerFactory whose loggers write to Log at debug level.
 type Factory struct{ Log *slog.Logger }
 
-// NewLogger makes the logger of one part of pion.
+// NewLogger returns a logger for one scope of Pion, such as "ice", as the attribute "pion".
 func (f Factory) NewLogger(scope string) logging.LeveledLogger {
 	return logger{f.Log.With("pion", scope)}
 }
 
+// logger is a logging.LeveledLogger. It discards trace and debug messages and writes all others at debug level.
 type logger struct{ log *slog.Logger }
 
-// message is formatted only if it will be seen.
+// message logs a message, which it formats only if debug messages are enabled.
 func (l logger) message(format string, args ...any) {
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("pion reports", "text", fmt.Sprintf(format, args...))
+		l.log.Debug("message from pion", "text", fmt.Sprintf(format, args...))
 	}
 }
 

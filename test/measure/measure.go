@@ -1,6 +1,7 @@
-// Package measure holds times that tests take against the limits that Meet intends. In the check, which may run on a
-// busy machine, three times the limit is allowed. With MEET_MEASURE set, the limit itself is, and each figure is appended
-// to the file of that name; scripts/measure.sh does so. test/browser/measure.js does the same for browsers.
+// Package measure compares durations in tests with the limits that Meet sets itself. A test fails when a duration exceeds
+// three times its limit, because the machine that runs the tests may be busy. If the environment variable MEET_MEASURE is
+// set, the limit itself applies, and each duration is appended to the file with that name; scripts/measure.sh does so.
+// test/browser/measure.js does the same for browser tests.
 package measure
 
 import (
@@ -10,16 +11,17 @@ import (
 	"time"
 )
 
-// slack is how many times its limit a figure may be on a busy machine.
+// slack is the factor by which a duration may exceed its limit on a busy machine.
 const slack = 3
 
-// Within fails the test if what took longer than its limit.
+// Within fails the test if took exceeds limit, or slack times limit when MEET_MEASURE is not set. what names the measured
+// step in the output.
 func Within(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
 	allowed := slack * limit
 	if name := os.Getenv("MEET_MEASURE"); name != "" {
 		allowed = limit
-		if err := note(name, fmt.Sprintf("%s, %s\t%d ms\tat most %d ms\n", t.Name(), what, took.Milliseconds(), limit.Milliseconds())); err != nil {
+		if err := appendLine(name, fmt.Sprintf("%s, %s\t%d ms\tat most %d ms\n", t.Name(), what, took.Milliseconds(), limit.Milliseconds())); err != nil {
 			t.Error(err)
 		}
 	}
@@ -29,14 +31,15 @@ func Within(t *testing.T, what string, took, limit time.Duration) {
 	}
 }
 
-func note(name, line string) error {
+// appendLine appends line to the file called name.
+func appendLine(name, line string) error {
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("note a figure: %w", err)
+		return fmt.Errorf("record a measurement: %w", err)
 	}
 	_, err = f.WriteString(line)
-	if closing := f.Close(); err == nil {
-		err = closing
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
 	}
 	return err
 }
