@@ -74,7 +74,7 @@ func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 	if problems == nil {
 		findings = append(findings, doctor.Finding{Check: "settings", Status: doctor.OK, Text: "valid"})
 	}
-	for _, v := range cfg.Unknown {
+	for _, v := range cfg.UnknownVariables {
 		findings = append(findings, doctor.Finding{Check: "settings", Status: doctor.Warn, Text: v.Name + ": " + unknownText(v)})
 	}
 	if problems != nil {
@@ -100,10 +100,10 @@ func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 
 func ownKeyFinding(cfg config.Config) doctor.Finding {
 	keys, err := usableKeys(cfg)
-	f := doctor.Finding{Check: "API keys", Status: doctor.OK, Text: "the pair in " + cfg.OwnKeyFile() + ", which the server made for itself"}
+	f := doctor.Finding{Check: "API keys", Status: doctor.OK, Text: "the pair in " + cfg.GeneratedKeyFile() + ", which the server made for itself"}
 	switch {
 	case err == nil && len(keys) == 0:
-		f.Text = "none are set: the server will make a pair and keep it in " + cfg.OwnKeyFile()
+		f.Text = "none are set: the server will make a pair and keep it in " + cfg.GeneratedKeyFile()
 	case err != nil:
 		f.Status, f.Text, f.Advice = doctor.Fail, err.Error(), "mend that file, or name keys with --key-file"
 	}

@@ -53,7 +53,7 @@ func usableKeys(cfg config.Config) ([]config.Key, error) {
 	if len(cfg.Keys) > 0 {
 		return cfg.Keys, nil
 	}
-	keys, err := config.ReadKeyFile(cfg.OwnKeyFile())
+	keys, err := config.ReadKeyFile(cfg.GeneratedKeyFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -55,7 +55,7 @@ func (l loadTest) Run(ctx context.Context, w world) error {
 	p := newLoadProgress(w)
 	var report fmt.Stringer
 	if l.Joins > 0 {
-		report, err = loadtest.Joins(ctx, plan, l.Joins, p.line)
+		report, err = loadtest.MeasureJoins(ctx, plan, l.Joins, p.line)
 	} else {
 		report, err = loadtest.Run(ctx, plan, p.tell)
 	}
@@ -71,8 +71,8 @@ func (l loadTest) Run(ctx context.Context, w world) error {
 	} else {
 		_, err = fmt.Fprint(w.stdout, report)
 	}
-	if r, ok := report.(loadtest.Report); ok && r.Gone > 0 && err == nil {
-		err = fmt.Errorf("%d people lost their connection under the load", r.Gone)
+	if r, ok := report.(loadtest.Report); ok && r.Disconnected > 0 && err == nil {
+		err = fmt.Errorf("%d people lost their connection under the load", r.Disconnected)
 	}
 	return err
 }
@@ -85,9 +85,9 @@ func (l loadTest) layout() (loadtest.Layout, error) {
 	case l.Tiles < 0 || l.Tiles > l.Publishers:
 		return loadtest.Layout{}, fmt.Errorf("--tiles: got %d, want at most the %d that publish pictures", l.Tiles, l.Publishers)
 	case l.Layout == "":
-		return loadtest.Tiles(l.Tiles), nil
+		return loadtest.EqualTiles(l.Tiles), nil
 	}
-	layout, ok := loadtest.LayoutOf(l.Layout)
+	layout, ok := loadtest.LayoutByName(l.Layout)
 	if !ok {
 		return layout, fmt.Errorf("--layout: got %q, want one of %s", l.Layout, loadtest.LayoutNames())
 	}
@@ -132,8 +132,8 @@ func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
 		l.Room = unusedName("load-")
 	}
 	plan = loadtest.Plan{
-		Room: l.Room, Rooms: l.Rooms, Video: l.Publishers, Audio: l.Audio, Subscribers: l.Listeners, Layout: layout, Simulcast: l.Simulcast,
-		Frames: l.Frames, Packets: l.Packets, Size: l.Size, Ramp: l.Ramp, Settle: l.Settle, Duration: l.Duration,
+		Room: l.Room, Rooms: l.Rooms, VideoPublishers: l.Publishers, AudioPublishers: l.Audio, Subscribers: l.Listeners, Layout: layout, Simulcast: l.Simulcast,
+		FrameRate: l.Frames, PacketsPerFrame: l.Packets, PacketSize: l.Size, JoinRate: l.Ramp, Settle: l.Settle, Duration: l.Duration,
 		SinglePC: l.Single, Feedback: l.Feedback, PID: l.PID,
 	}
 	if err := plan.Validate(); err != nil {
@@ -168,8 +168,8 @@ func newLoadProgress(w world) *loadProgress {
 
 // tell shows the progress on a terminal's status line; elsewhere in a line for each stage, and one each five seconds.
 func (l *loadProgress) tell(p loadtest.Progress) {
-	text := fmt.Sprintf("%s: %d of %d", p.What, p.Done, p.All)
-	if p.What == "measuring" {
+	text := fmt.Sprintf("%s: %d of %d", p.Stage, p.Done, p.Total)
+	if p.Stage == "measuring" {
 		text += fmt.Sprintf(" s, %d of %.0f packets/s", p.Packets, p.ExpectedRate)
 	} else {
 		text += " people"
@@ -178,10 +178,10 @@ func (l *loadProgress) tell(p loadtest.Progress) {
 		l.status.show(text + "; Ctrl-C ends it")
 		return
 	}
-	if p.What == l.stage && time.Since(l.told) < 5*time.Second && p.Done < p.All {
+	if p.Stage == l.stage && time.Since(l.told) < 5*time.Second && p.Done < p.Total {
 		return
 	}
-	l.stage, l.told = p.What, time.Now()
+	l.stage, l.told = p.Stage, time.Now()
 	l.line(text)
 }
 

@@ -126,7 +126,7 @@ func (s *stay) hold(ctx context.Context, players []*player) error {
 // recorders.
 func (s *stay) alone() bool {
 	room := s.client.Room()
-	return len(s.client.Participants()) == 0 && room.GetNumParticipants() <= 1 && !room.GetActiveRecording()
+	return len(s.client.RemoteParticipants()) == 0 && room.GetNumParticipants() <= 1 && !room.GetActiveRecording()
 }
 
 // playOnce plays all files to their ends and returns how long the longest is. One that fails ends the others, and so does
@@ -160,7 +160,7 @@ func (s *stay) playOnce(ctx context.Context, players []*player, start, latest ti
 // rewind goes back to the beginning of the files after a round of length; those that ended before pause until then.
 func rewind(players []*player, length time.Duration) error {
 	for _, p := range players {
-		p.track.Skip(length - p.at)
+		p.track.AdvanceClock(length - p.at)
 		p.at, p.done = 0, false
 		if err := p.file.Rewind(); err != nil {
 			return err
@@ -225,10 +225,10 @@ func (s *stay) answerUntil(ctx context.Context, p *player, due <-chan time.Time,
 
 func (s *stay) send(p *player, frame mediafile.Frame) error {
 	if frame.Data == nil {
-		p.track.Skip(frame.Duration)
+		p.track.AdvanceClock(frame.Duration)
 		return nil
 	}
-	if frame.Key {
+	if frame.KeyFrame {
 		p.keyAt, p.waitPrinted = time.Now(), false
 	}
 	s.frames.Add(1)

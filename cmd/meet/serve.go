@@ -29,7 +29,7 @@ func (s serve) Run(ctx context.Context, w world) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
-	for _, v := range cfg.Unknown {
+	for _, v := range cfg.UnknownVariables {
 		hint := []any{"name", v.Name}
 		if v.Closest != "" {
 			hint = append(hint, "closest", v.Closest)

@@ -106,7 +106,7 @@ func load(w world, file string, flags map[string]string) (config.Config, error) 
 }
 
 func warnUnknown(w world, c config.Config) {
-	for _, v := range c.Unknown {
+	for _, v := range c.UnknownVariables {
 		_, _ = fmt.Fprintf(w.stderr, "meet: %s: %s\n", v.Name, unknownText(v))
 	}
 }

@@ -120,9 +120,9 @@ func (s *stay) wait(ctx context.Context, played <-chan error, ends bool) error {
 
 // watch tells when the connection is lost; that it is there again is heard.
 func (s *stay) watch(ctx context.Context) {
-	for s.client.Until(ctx, s.client.Lost) == nil {
+	for s.client.Until(ctx, s.client.SignalLost) == nil {
 		s.log.event("connection lost, trying again")
-		if s.client.Until(ctx, func() bool { return !s.client.Lost() }) != nil {
+		if s.client.Until(ctx, func() bool { return !s.client.SignalLost() }) != nil {
 			return
 		}
 	}
@@ -134,7 +134,7 @@ func (s *stay) progress(since time.Duration, before uint64) uint64 {
 	kilobits := float64(bytes-before) * 8 / 1000 / since.Seconds()
 	if s.log.terminal() {
 		s.log.figures("%s with %d others: %d frames sent, %d packets received, %.0f kbit/s; Ctrl-C leaves",
-			span(time.Since(s.log.began)), len(s.client.Participants()), frames, packets, kilobits)
+			span(time.Since(s.log.began)), len(s.client.RemoteParticipants()), frames, packets, kilobits)
 	} else {
 		s.log.event("progress", "frames", frames, "packets", packets, "bytes", bytes)
 	}

@@ -74,7 +74,7 @@ func (t *tape) begin(codec string) {
 		return
 	}
 	path := filepath.Join(t.stay.RecordTo, fileName(t.owner)+"-"+fileName(t.track.SID()))
-	r, err := mediafile.Record(path, codec, int(info.GetWidth()), int(info.GetHeight()))
+	r, err := mediafile.NewRecorder(path, codec, int(info.GetWidth()), int(info.GetHeight()))
 	if err != nil {
 		t.stay.fail(fmt.Errorf("track %s, %s: %w", t.track.SID(), codec, err))
 		return

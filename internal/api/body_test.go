@@ -30,7 +30,7 @@ func TestRequestWithoutGrantIsRefusedBeforeItsBody(t *testing.T) {
 	for who, jwt := range map[string]string{
 		"without a token": "", "with a token to join": bearer(t, token.VideoGrant{RoomJoin: true, Room: "room"}),
 	} {
-		for _, path := range harness.Methods() {
+		for _, path := range harness.APIPaths() {
 			conn, err := net.Dial("tcp", address)
 			if err != nil {
 				t.Fatal(err)

@@ -111,7 +111,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.push("data folder", func(context.Context) error { return release() })
 	if a.keys = a.config.Keys; len(a.keys) == 0 {
-		if a.keys, err = config.OwnKeys(a.config.OwnKeyFile()); err != nil {
+		if a.keys, err = config.LoadOrCreateKeys(a.config.GeneratedKeyFile()); err != nil {
 			return err
 		}
 	}

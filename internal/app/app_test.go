@@ -119,7 +119,7 @@ func TestShutdownSendsLeaveWithinFiveSeconds(t *testing.T) {
 func TestOwnKeyPairSurvivesRestart(t *testing.T) {
 	cfg := harness.Settings(t)
 	s := start(t, cfg)
-	first, err := os.ReadFile(cfg.OwnKeyFile())
+	first, err := os.ReadFile(cfg.GeneratedKeyFile())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestOwnKeyPairSurvivesRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, cfg)
-	if again, err := os.ReadFile(cfg.OwnKeyFile()); err != nil || string(again) != string(first) {
+	if again, err := os.ReadFile(cfg.GeneratedKeyFile()); err != nil || string(again) != string(first) {
 		t.Errorf("the key file changed: %v", err)
 	}
 	for name, want := range map[string]os.FileMode{"": 0o700, "keys.yaml": 0o600, "lock": 0o600} {
@@ -249,7 +249,7 @@ func TestLobbyShowsRoomsCreatedByTheAPI(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	s := start(t, harness.Settings(t))
-	keys, err := config.OwnKeys(filepath.Join(s.Dir, "keys.yaml"))
+	keys, err := config.LoadOrCreateKeys(filepath.Join(s.Dir, "keys.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

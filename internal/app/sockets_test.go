@@ -88,7 +88,7 @@ func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 		t.Fatal(err)
 	}
 	harness.Eventually(ctx, t, "Ada sees an agent", func() bool {
-		o := ada.Other("helper")
+		o := ada.RemoteParticipant("helper")
 		return o.GetKind() == livekit.ParticipantInfo_AGENT && o.GetName() == "Helper" && o.GetState() == livekit.ParticipantInfo_ACTIVE
 	})
 	if err := agent.Leave(); err != nil {

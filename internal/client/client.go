@@ -24,14 +24,14 @@ type Options struct {
 	AutoResume      bool // reopen a lost socket without being told
 	JSON            bool // send text frames
 	HostOnly        bool // use host candidates alone, none of the server's STUN and TURN servers
-	Bare            bool // no interceptors: no reports, no NACKs, no feedback; for load at the lowest cost
-	// Via reaches the server's UDP candidates at this address instead, a proxy's, and leaves out its TCP ones.
-	Via    netip.AddrPort
-	Logger *slog.Logger
-	// Without names codecs that this client does not have, by MIME type.
-	Without []string
-	// Client is what it says of itself; nil says that it is a Go client. Servers treat some clients differently.
-	Client *livekit.ClientInfo
+	NoInterceptors  bool // no interceptors: no reports, no NACKs, no feedback; for load at the lowest cost
+	// UDPProxy reaches the server's UDP candidates at this address instead, a proxy's, and leaves out its TCP ones.
+	UDPProxy netip.AddrPort
+	Logger   *slog.Logger
+	// ExcludeCodecs names codecs that this client does not have, by MIME type.
+	ExcludeCodecs []string
+	// ClientInfo is what it says of itself; nil says that it is a Go client. Servers treat some clients differently.
+	ClientInfo *livekit.ClientInfo
 
 	// SettingEngine adjusts pion before the first connection is made.
 	SettingEngine func(*webrtc.SettingEngine)
@@ -43,8 +43,8 @@ type Options struct {
 	OnTrack func(*RemoteTrack)
 	// OnData is called for each data packet, in order for each channel. It must not block.
 	OnData func(*livekit.DataPacket)
-	// OnFrame is called for each packet of a data track, header included. It must not block.
-	OnFrame func([]byte)
+	// OnDataTrackPacket is called for each packet of a data track, header included. It must not block.
+	OnDataTrackPacket func([]byte)
 	// OnLeave is called with the server's Leave. It must not block.
 	OnLeave func(*livekit.LeaveRequest)
 }
@@ -153,7 +153,7 @@ func (c *Client) prepare() error {
 }
 
 func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
-	t, err := newTransport(c.media, target, c.opts.Via, c.Send)
+	t, err := newTransport(c.media, target, c.opts.UDPProxy, c.Send)
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 		}
 		c.DropSignal()
 		if !auto {
-			until(ctx, t, c, func() bool { return errors.Is(c.Send(&livekit.SignalRequest{}), ErrNoSignal) })
+			until(ctx, t, c, func() bool { return errors.Is(c.Send(&livekit.SignalRequest{}), ErrSignalLost) })
 			if err := c.Resume(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -201,13 +201,13 @@ func TestParticipantUpdatesKeepTheNewestState(t *testing.T) {
 		c.session.participants([]*livekit.ParticipantInfo{p})
 	}
 	var names []string
-	for _, p := range c.Participants() {
+	for _, p := range c.RemoteParticipants() {
 		names = append(names, p.Name)
 	}
 	if diff := cmp.Diff([]string{"Bo", "Cy again"}, names); diff != "" {
 		t.Error(diff)
 	}
-	if c.Participant().Name != "Ada" || c.Other("bo").Name != "Bo" || c.Other("di") != nil {
+	if c.Participant().Name != "Ada" || c.RemoteParticipant("bo").Name != "Bo" || c.RemoteParticipant("di") != nil {
 		t.Error("wrong participants")
 	}
 }
@@ -226,8 +226,8 @@ func TestReceivedCountsLosses(t *testing.T) {
 		for _, seq := range test.seqs {
 			track.count([]byte{0x80, 96, byte(seq >> 8), byte(seq), 0})
 		}
-		want := Received{Packets: uint64(len(test.seqs)), Bytes: 5 * uint64(len(test.seqs)), Lost: test.lost}
-		if got := track.Received(); got != want {
+		want := TrackStats{Packets: uint64(len(test.seqs)), Bytes: 5 * uint64(len(test.seqs)), Lost: test.lost}
+		if got := track.Stats(); got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 	}

@@ -73,8 +73,8 @@ func (c *Client) openedByServer(dc *webrtc.DataChannel) {
 func (c *Client) receiveData(dc *webrtc.DataChannel) {
 	if dc.Label() == frameLabel {
 		dc.OnMessage(func(msg webrtc.DataChannelMessage) {
-			if c.opts.OnFrame != nil {
-				c.opts.OnFrame(msg.Data)
+			if c.opts.OnDataTrackPacket != nil {
+				c.opts.OnDataTrackPacket(msg.Data)
 			}
 		})
 		return
@@ -107,8 +107,8 @@ func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, 
 	return send(dc, packet)
 }
 
-// PublishFrame sends a packet of a data track, header included, when the channel is open and has room.
-func (c *Client) PublishFrame(ctx context.Context, packet []byte) error {
+// PublishDataTrackPacket sends a packet of a data track, header included, when the channel is open and has room.
+func (c *Client) PublishDataTrackPacket(ctx context.Context, packet []byte) error {
 	if err := c.awaitRoom(ctx, c.data.frames); err != nil {
 		return fmt.Errorf("publish a frame: %w", err)
 	}

@@ -18,7 +18,7 @@ const dependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#de
 // newMedia builds the pion API of one client. Interceptors keep state for each connection, so it is not shared.
 func newMedia(opts *Options) (*webrtc.API, error) {
 	var engine webrtc.MediaEngine
-	if err := registerCodecs(&engine, opts.Without); err != nil {
+	if err := registerCodecs(&engine, opts.ExcludeCodecs); err != nil {
 		return nil, fmt.Errorf("register codecs: %w", err)
 	}
 	for uri, kind := range map[string]webrtc.RTPCodecType{
@@ -31,7 +31,7 @@ func newMedia(opts *Options) (*webrtc.API, error) {
 		}
 	}
 	var registry interceptor.Registry
-	if err := registerInterceptors(&engine, &registry, opts.Bare); err != nil {
+	if err := registerInterceptors(&engine, &registry, opts.NoInterceptors); err != nil {
 		return nil, fmt.Errorf("register interceptors: %w", err)
 	}
 	var settings webrtc.SettingEngine

@@ -70,7 +70,7 @@ func newFake(t *testing.T) *fake {
 }
 
 func (f *fake) options() Options {
-	return Options{SinglePC: true, HostOnly: true, Bare: true, SettingEngine: func(s *webrtc.SettingEngine) {
+	return Options{SinglePC: true, HostOnly: true, NoInterceptors: true, SettingEngine: func(s *webrtc.SettingEngine) {
 		s.DisableActiveTCP(true)
 	}}
 }

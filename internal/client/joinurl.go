@@ -52,8 +52,8 @@ func joinURL(server string, opts *Options, offer *livekit.SessionDescription, re
 
 // info is what the client says of itself.
 func (o *Options) info() *livekit.ClientInfo {
-	if o.Client != nil {
-		return o.Client
+	if o.ClientInfo != nil {
+		return o.ClientInfo
 	}
 	return &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Version: clientVersion, Protocol: protocolVersion}
 }

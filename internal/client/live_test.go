@@ -96,7 +96,7 @@ func pump(t *testing.T, p *Publication) (stop func()) {
 
 func forms(t *testing.T, f func(t *testing.T, opts Options)) {
 	for name, opts := range map[string]Options{
-		"dual": {}, "single": {SinglePC: true}, "json": {JSON: true}, "bare": {Bare: true, SinglePC: true},
+		"dual": {}, "single": {SinglePC: true}, "json": {JSON: true}, "bare": {NoInterceptors: true, SinglePC: true},
 	} {
 		t.Run(name, func(t *testing.T) { f(t, opts) })
 	}
@@ -143,7 +143,7 @@ func TestLiveTracksReachTheSubscriber(t *testing.T) {
 			for i, sid := range sids {
 				if r := tracks[sid]; r == nil {
 					return "no track " + sid
-				} else if r.Received().Packets < 50 {
+				} else if r.Stats().Packets < 50 {
 					return "few packets"
 				} else if r.ParticipantSID() != ada.Participant().Sid {
 					return "wrong owner of " + sids[i]
@@ -151,7 +151,7 @@ func TestLiveTracksReachTheSubscriber(t *testing.T) {
 			}
 			return ""
 		})
-		if n := len(bo.Other("ada").GetTracks()); n != len(sids) {
+		if n := len(bo.RemoteParticipant("ada").GetTracks()); n != len(sids) {
 			t.Errorf("ada shows %d tracks, want %d", n, len(sids))
 		}
 	})
@@ -171,7 +171,7 @@ func TestLiveMuteAndUnpublishAreSeenByOthers(t *testing.T) {
 			if err := p.WriteSample(media.Sample{Data: []byte{0xf8, 0xff, 0xfe}, Duration: 20 * time.Millisecond}); err != nil {
 				return err.Error()
 			}
-			if len(bo.Other("ada").GetTracks()) != 1 {
+			if len(bo.RemoteParticipant("ada").GetTracks()) != 1 {
 				return "no track"
 			}
 			return ""
@@ -179,11 +179,11 @@ func TestLiveMuteAndUnpublishAreSeenByOthers(t *testing.T) {
 		if err := p.SetMuted(true); err != nil {
 			t.Fatal(err)
 		}
-		until(ctx, t, bo, func() bool { return bo.Other("ada").GetTracks()[0].Muted })
+		until(ctx, t, bo, func() bool { return bo.RemoteParticipant("ada").GetTracks()[0].Muted })
 		if err := ada.Unpublish(ctx, p); err != nil {
 			t.Fatal(err)
 		}
-		until(ctx, t, bo, func() bool { return len(bo.Other("ada").GetTracks()) == 0 })
+		until(ctx, t, bo, func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 0 })
 	})
 }
 

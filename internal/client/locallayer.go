@@ -105,8 +105,8 @@ func (l *LocalLayer) Kind() webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeVideo
 }
 
-// SetLevel sets the audio level that goes with each packet, in -dBov: 0 is loudest, 127 silence, -1 sends none.
-func (l *LocalLayer) SetLevel(level int) { l.level.Store(int32(level)) }
+// SetAudioLevel sets the audio level that goes with each packet, in -dBov: 0 is loudest, 127 silence, -1 sends none.
+func (l *LocalLayer) SetAudioLevel(level int) { l.level.Store(int32(level)) }
 
 // WriteRTP sends a packet with the negotiated payload type and SSRC; everything else goes out as it is. What is
 // written to a muted track is dropped.
@@ -161,9 +161,9 @@ func (l *LocalLayer) WritePadding() error {
 	return l.write(b, packet)
 }
 
-// Skip lets the clock of what is written go on without a frame, or back if d is negative. The timestamp of the next frame
+// AdvanceClock lets the clock of what is written go on without a frame, or back if d is negative. The timestamp of the next frame
 // must be later than that of the last one.
-func (l *LocalLayer) Skip(d time.Duration) {
+func (l *LocalLayer) AdvanceClock(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.binding != nil {

@@ -113,7 +113,7 @@ func TestPaddingIsEmptyAndNoLaterThanTheLastFrame(t *testing.T) {
 	if err := errors.Join(l.WriteSample(media.Sample{Data: []byte{0x10}, Duration: 10 * time.Second}), l.WritePadding()); err != nil {
 		t.Fatal(err)
 	}
-	l.Skip(-9 * time.Second)
+	l.AdvanceClock(-9 * time.Second)
 	if err := l.WriteSample(media.Sample{Data: []byte{0x10}, Duration: time.Second}); err != nil {
 		t.Fatal(err)
 	}

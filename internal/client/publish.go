@@ -33,8 +33,8 @@ type PublishOptions struct {
 	DisableRED    bool
 	Stream        string // groups tracks; the server chooses by source when unset
 	Encryption    livekit.Encryption_Type
-	// Backup is a codec in which the track can be published too, for those who cannot decode MimeType; see [Client.PublishBackup].
-	Backup       string
+	// BackupCodec is a codec in which the track can be published too, for those who cannot decode MimeType; see [Client.PublishBackup].
+	BackupCodec  string
 	BackupPolicy livekit.BackupCodecPolicy
 	// OnKeyFrameRequest is called when a subscriber needs a key frame, with the index of the layer.
 	OnKeyFrameRequest func(layer int)
@@ -134,7 +134,7 @@ func addTrack(cid string, kind livekit.TrackType, layers []Layer, opts *PublishO
 		})
 	}
 	req.SimulcastCodecs = []*livekit.SimulcastCodec{{Codec: codec, Cid: cid, Layers: req.Layers}}
-	if _, backup, ok := strings.Cut(strings.ToLower(opts.Backup), "/"); ok {
+	if _, backup, ok := strings.Cut(strings.ToLower(opts.BackupCodec), "/"); ok {
 		req.SimulcastCodecs = append(req.SimulcastCodecs, &livekit.SimulcastCodec{Codec: backup})
 	}
 	return req
@@ -257,8 +257,8 @@ func (p *Publication) WriteFrame(data []byte, duration time.Duration) error {
 // WritePadding writes to the last layer, see [LocalLayer.WritePadding].
 func (p *Publication) WritePadding() error { return p.layers[len(p.layers)-1].WritePadding() }
 
-// Skip lets the clock of the last layer go on without a frame.
-func (p *Publication) Skip(d time.Duration) { p.layers[len(p.layers)-1].Skip(d) }
+// AdvanceClock lets the clock of the last layer go on without a frame.
+func (p *Publication) AdvanceClock(d time.Duration) { p.layers[len(p.layers)-1].AdvanceClock(d) }
 
 // WriteSample writes to the last layer, see [LocalLayer.WriteSample].
 func (p *Publication) WriteSample(sample media.Sample) error {

@@ -143,5 +143,5 @@ func (c *Client) resumeAgain() {
 			break
 		}
 	}
-	c.end(cmp.Or(err, ErrNoSignal)) // the last resume may have worked for a moment
+	c.end(cmp.Or(err, ErrSignalLost)) // the last resume may have worked for a moment
 }

@@ -46,7 +46,7 @@ func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 			}})
 			<-cut
 			if !auto {
-				until(ctx, t, c, c.Lost)
+				until(ctx, t, c, c.SignalLost)
 				if err := c.Resume(ctx); err != nil {
 					t.Fatal(err)
 				}
@@ -73,11 +73,11 @@ func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
 	f.mu.Lock()
 	f.cuts = 1
 	f.mu.Unlock()
-	if err := c.Resume(ctx); !errors.Is(err, ErrNoSignal) {
+	if err := c.Resume(ctx); !errors.Is(err, ErrSignalLost) {
 		t.Fatalf("got %v", err)
 	}
-	if !c.Lost() || c.Err() != nil {
-		t.Errorf("lost %t, ended with %v", c.Lost(), c.Err())
+	if !c.SignalLost() || c.Err() != nil {
+		t.Errorf("lost %t, ended with %v", c.SignalLost(), c.Err())
 	}
 	if err := c.Resume(ctx); err != nil {
 		t.Errorf("the next resume: %v", err)
@@ -89,7 +89,7 @@ func TestJoinFailsOrResumesWhenSocketIsLost(t *testing.T) {
 	f, ctx := newFake(t), limited(t)
 	opts := f.options()
 	f.cuts = 1
-	if _, err := Join(ctx, f.URL, "token", opts); !errors.Is(err, ErrNoSignal) {
+	if _, err := Join(ctx, f.URL, "token", opts); !errors.Is(err, ErrSignalLost) {
 		t.Errorf("without a resume: %v", err)
 	}
 	f.mu.Lock()
@@ -229,7 +229,7 @@ func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.Signa
 	}
 	first := publish(ada, "first")
 	<-cut
-	until(ctx, t, bo, bo.Lost)
+	until(ctx, t, bo, bo.SignalLost)
 	if err := bo.Resume(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -100,11 +100,11 @@ func (c *Client) Until(ctx context.Context, cond func() bool) error {
 func (c *Client) untilLost(ctx context.Context, cond func() bool) error {
 	lost := false
 	err := c.Until(ctx, func() bool {
-		lost = c.Lost()
+		lost = c.SignalLost()
 		return lost || cond()
 	})
 	if err == nil && lost {
-		return ErrNoSignal
+		return ErrSignalLost
 	}
 	return err
 }
@@ -123,8 +123,8 @@ func (c *Client) Participant() *livekit.ParticipantInfo {
 	return c.session.self
 }
 
-// Participants are the others in the room, ordered by identity.
-func (c *Client) Participants() []*livekit.ParticipantInfo {
+// RemoteParticipants are the others in the room, ordered by identity.
+func (c *Client) RemoteParticipants() []*livekit.ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.SortedFunc(maps.Values(c.session.others), func(a, b *livekit.ParticipantInfo) int {
@@ -132,8 +132,8 @@ func (c *Client) Participants() []*livekit.ParticipantInfo {
 	})
 }
 
-// Other is the participant of this identity, nil if there is none.
-func (c *Client) Other(identity string) *livekit.ParticipantInfo {
+// RemoteParticipant is the participant of this identity, nil if there is none.
+func (c *Client) RemoteParticipant(identity string) *livekit.ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.session.others {

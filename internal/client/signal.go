@@ -9,9 +9,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrNoSignal is returned for a message that has no socket to travel on, because it was lost, and by a join or a resume
+// ErrSignalLost is returned for a message that has no socket to travel on, because it was lost, and by a join or a resume
 // whose socket is lost before it is done.
-var ErrNoSignal = errors.New("the signalling socket is lost")
+var ErrSignalLost = errors.New("the signalling socket is lost")
 
 // open dials the server and reads its first message.
 func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, resumeSID string) (*socket, *livekit.SignalResponse, error) {
@@ -121,7 +121,7 @@ func (c *Client) handleAll(sock *socket) error {
 			c.opts.OnSignal(msg)
 		}
 		if err := c.handle(msg); err != nil {
-			if errors.Is(err, ErrNoSignal) {
+			if errors.Is(err, ErrSignalLost) {
 				return err
 			}
 			c.end(fmt.Errorf("handle %T: %w", msg.Message, err))
@@ -223,13 +223,13 @@ func (c *Client) Send(req *livekit.SignalRequest) error {
 	sock, lost := c.sock, c.lost
 	c.mu.Unlock()
 	if sock == nil || lost {
-		return ErrNoSignal
+		return ErrSignalLost
 	}
 	return sock.send(req)
 }
 
-// Lost reports whether the signalling socket ended and none has replaced it.
-func (c *Client) Lost() bool {
+// SignalLost reports whether the signalling socket ended and none has replaced it.
+func (c *Client) SignalLost() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lost

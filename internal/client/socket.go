@@ -139,10 +139,10 @@ func (s *socket) send(req *livekit.SignalRequest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ws.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoSignal, err)
+		return fmt.Errorf("%w: %w", ErrSignalLost, err)
 	}
 	if err := s.ws.WriteMessage(kind, data); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoSignal, err)
+		return fmt.Errorf("%w: %w", ErrSignalLost, err)
 	}
 	return nil
 }

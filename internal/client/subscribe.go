@@ -26,8 +26,8 @@ type RemoteTrack struct {
 	next                 uint16 // sequence number expected next
 }
 
-// Received is what a remote track has counted.
-type Received struct {
+// TrackStats is what a remote track has counted.
+type TrackStats struct {
 	Packets, Bytes uint64
 	// Lost counts gaps in the sequence numbers, less the packets that came late.
 	Lost uint64
@@ -47,7 +47,7 @@ func (c *Client) onTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 	if !strings.HasPrefix(t.sid, "TR_") {
 		t.sid = c.trackSID(track, receiver)
 	}
-	if !c.opts.Bare {
+	if !c.opts.NoInterceptors {
 		c.spawn(func() { readReports(receiver) }) // ends with the receiver
 	}
 	if c.opts.OnTrack == nil {
@@ -148,9 +148,9 @@ func (t *RemoteTrack) count(packet []byte) {
 	}
 }
 
-// Received tells what has been read so far.
-func (t *RemoteTrack) Received() Received {
-	return Received{Packets: t.packets.Load(), Bytes: t.bytes.Load(), Lost: t.lost.Load()}
+// Stats tells what has been read so far.
+func (t *RemoteTrack) Stats() TrackStats {
+	return TrackStats{Packets: t.packets.Load(), Bytes: t.bytes.Load(), Lost: t.lost.Load()}
 }
 
 // RequestKeyFrame asks the publisher for a key frame.

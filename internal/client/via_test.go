@@ -60,7 +60,7 @@ func TestMediaOfAClientGoesThroughItsProxy(t *testing.T) {
 			}
 			defer pump(t, pub)()
 			got := make(chan *RemoteTrack, 1)
-			bo := l.join(ctx, t, "bo", Options{SinglePC: single, Via: proxy.Addr(), OnTrack: func(track *RemoteTrack) {
+			bo := l.join(ctx, t, "bo", Options{SinglePC: single, UDPProxy: proxy.Addr(), OnTrack: func(track *RemoteTrack) {
 				got <- track
 				track.Drain()
 			}})
@@ -71,7 +71,7 @@ func TestMediaOfAClientGoesThroughItsProxy(t *testing.T) {
 				t.Fatal("no track came")
 			}
 			poll(ctx, t, func() string {
-				if n := track.Received().Packets; n < 50 {
+				if n := track.Stats().Packets; n < 50 {
 					return fmt.Sprintf("%d packets", n)
 				}
 				return ""

@@ -58,7 +58,7 @@ type Config struct {
 	WebhookKeys    []string // names of the API keys that sign for them: one for all or one for each; the first of Keys when empty
 	WebhookPrivate bool     // receivers' names may lead to private addresses
 
-	Unknown []UnknownVariable // MEET_ variables that set nothing, by name
+	UnknownVariables []UnknownVariable // MEET_ variables that set nothing, by name
 }
 
 // Key is an API key and its secret.
@@ -75,8 +75,8 @@ func Default() Config {
 // FrontendDir is where builds of the front end are kept that were taken.
 func (c Config) FrontendDir() string { return filepath.Join(c.DataDir, "frontend") }
 
-// OwnKeyFile is where the server keeps the key pair it made for itself.
-func (c Config) OwnKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml") }
+// GeneratedKeyFile is where the server keeps the key pair it made for itself.
+func (c Config) GeneratedKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml") }
 
 // ServerURL is where browsers in a region are sent for signalling; "" is this server.
 func (c Config) ServerURL(region string) string {

@@ -279,7 +279,7 @@ func TestBadSettingsAreRefusedWithTheirCause(t *testing.T) {
 
 func TestOwnKeysAreMadeOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.yaml")
-	first, err := config.OwnKeys(path)
+	first, err := config.LoadOrCreateKeys(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestOwnKeysAreMadeOnce(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want 0600", info.Mode().Perm())
 	}
-	again, err := config.OwnKeys(path)
+	again, err := config.LoadOrCreateKeys(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestOwnKeysAreMadeOnce(t *testing.T) {
 	if err := os.WriteFile(path, []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.OwnKeys(path); err == nil {
+	if _, err := config.LoadOrCreateKeys(path); err == nil {
 		t.Error("a broken key file was replaced; links made with the old pair would die silently")
 	}
 }

@@ -83,9 +83,9 @@ func ReadKeyFile(path string) ([]Key, error) {
 	return keys, nil
 }
 
-// OwnKeys returns the pair in the file the server keeps for itself and makes it the first time. The caller
+// LoadOrCreateKeys returns the pair in the file the server keeps for itself and makes it the first time. The caller
 // holds the data folder, so nobody else makes one at the same moment; the file appears whole or not at all.
-func OwnKeys(path string) ([]Key, error) {
+func LoadOrCreateKeys(path string) ([]Key, error) {
 	keys, err := ReadKeyFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, err

@@ -51,7 +51,7 @@ func Load(src Source) (Config, error) {
 	}
 
 	c := Default()
-	c.Unknown = unknownVariables(vars)
+	c.UnknownVariables = unknownVariables(vars)
 	problems = append(problems, c.apply(file)...)
 	problems = append(problems, c.apply(env)...)
 	problems = append(problems, c.applyPort(vars)...)
@@ -206,7 +206,7 @@ func fileLayer(path string) (layer, []error) {
 	var problems []error
 	for key, node := range nodes {
 		if !known(key) {
-			problems = append(problems, fmt.Errorf("%s: got an unknown setting in %s, want one of %s", key, path, strings.Join(Names(), ", ")))
+			problems = append(problems, fmt.Errorf("%s: got an unknown setting in %s, want one of %s", key, path, strings.Join(SettingNames(), ", ")))
 			continue
 		}
 		if node.Kind == yaml.ScalarNode {
@@ -233,8 +233,8 @@ func asYAML(pairs map[string]string) string {
 	return string(b)
 }
 
-// Names lists the settings by the names they have in a file.
-func Names() []string {
+// SettingNames lists the settings by the names they have in a file.
+func SettingNames() []string {
 	all := make([]string, len(settings))
 	for i, s := range settings {
 		all[i] = s.key

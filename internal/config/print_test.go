@@ -80,7 +80,7 @@ webhook_key: [k1]
 
 func TestPrintedSettingsAreExplained(t *testing.T) {
 	yaml := printed(t, config.Default())
-	for _, key := range config.Names() {
+	for _, key := range config.SettingNames() {
 		if !strings.Contains(yaml, "# About "+key+". More.\n") {
 			t.Errorf("%s is not explained", key)
 		}

@@ -48,7 +48,7 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 		{Name: "MEET_SERVICE_HOST"},
 		{Name: "MEET_listen", Closest: "MEET_LISTEN"},
 	}
-	if diff := cmp.Diff(want, c.Unknown); diff != "" {
+	if diff := cmp.Diff(want, c.UnknownVariables); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -34,31 +34,31 @@ type arrival struct {
 	connected, packet, frame, all time.Duration // connection up; first video packet; first and every picture's key frame whole
 }
 
-// Waits is how long those who joined one crowd's room had to wait, from the beginning of the join.
-type Waits struct {
-	Room      string      `json:"room"`
-	Joins     int         `json:"joins"`
-	Connected Percentiles `json:"connected"` // until the connection worked
-	Packet    Percentiles `json:"packet"`    // the first of video
-	KeyFrame  Percentiles `json:"key_frame"` // the first that is whole
-	All       Percentiles `json:"all"`       // those of all pictures
+// JoinTimes is how long those who joined one crowd's room had to wait, from the beginning of the join.
+type JoinTimes struct {
+	Room          string      `json:"room"`
+	Joins         int         `json:"joins"`
+	Connected     Percentiles `json:"connected"` // until the connection worked
+	FirstPacket   Percentiles `json:"packet"`    // the first of video
+	FirstKeyFrame Percentiles `json:"key_frame"` // the first that is whole
+	AllKeyFrames  Percentiles `json:"all"`       // those of all pictures
 }
 
 // JoinReport is what Joins measured.
-type JoinReport []Waits
+type JoinReport []JoinTimes
 
 // String tells the medians in words.
 func (r JoinReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-26s %10s %10s %10s %10s   medians, ms\n", "room", "connected", "packet", "key frame", "all")
 	for _, w := range r {
-		fmt.Fprintf(&b, "%-26s %10.1f %10.1f %10.1f %10.1f   of %d joins\n", w.Room, w.Connected.P50, w.Packet.P50, w.KeyFrame.P50, w.All.P50, w.Joins)
+		fmt.Fprintf(&b, "%-26s %10.1f %10.1f %10.1f %10.1f   of %d joins\n", w.Room, w.Connected.P50, w.FirstPacket.P50, w.FirstKeyFrame.P50, w.AllKeyFrames.P50, w.Joins)
 	}
 	return b.String()
 }
 
-// Joins lets somebody join each of the crowds' rooms by turns, so many times.
-func Joins(ctx context.Context, p Plan, rounds int, progress func(string)) (JoinReport, error) {
+// MeasureJoins lets somebody join each of the crowds' rooms by turns, so many times.
+func MeasureJoins(ctx context.Context, p Plan, rounds int, progress func(string)) (JoinReport, error) {
 	return p.joins(ctx, crowds, rounds, progress)
 }
 
@@ -99,10 +99,10 @@ func (p *Plan) joins(ctx context.Context, crowds []crowd, rounds int, progress f
 			}
 			return percentiles(times)
 		}
-		report = append(report, Waits{
+		report = append(report, JoinTimes{
 			Room: c.name, Joins: rounds,
-			Connected: of(func(a arrival) time.Duration { return a.connected }), Packet: of(func(a arrival) time.Duration { return a.packet }),
-			KeyFrame: of(func(a arrival) time.Duration { return a.frame }), All: of(func(a arrival) time.Duration { return a.all }),
+			Connected: of(func(a arrival) time.Duration { return a.connected }), FirstPacket: of(func(a arrival) time.Duration { return a.packet }),
+			FirstKeyFrame: of(func(a arrival) time.Duration { return a.frame }), AllKeyFrames: of(func(a arrival) time.Duration { return a.all }),
 		})
 	}
 	return report, nil
@@ -175,7 +175,7 @@ func (p *Plan) show(ctx context.Context, track *client.Publication, asked <-chan
 		case <-tick.C:
 		}
 		if key {
-			packets = p.Packets
+			packets = p.PacketsPerFrame
 		}
 		packet.Timestamp = uint32(time.Since(start).Seconds() * 90_000)
 		for i := range packets {

@@ -18,8 +18,8 @@ var layouts = []struct {
 	{"speaker", Layout{High: 1, Low: 5}}, {"3x3", Layout{Medium: 9}}, {"4x4", Layout{Low: 16}}, {"5x5", Layout{Low: 25}},
 }
 
-// LayoutOf finds a layout by its name.
-func LayoutOf(name string) (Layout, bool) {
+// LayoutByName finds a layout by its name.
+func LayoutByName(name string) (Layout, bool) {
 	for _, l := range layouts {
 		if l.name == name {
 			return l.Layout, true
@@ -37,8 +37,8 @@ func LayoutNames() string {
 	return strings.Join(names, ", ")
 }
 
-// Tiles is a screen of so many equal places.
-func Tiles(n int) Layout {
+// EqualTiles is a screen of so many equal places.
+func EqualTiles(n int) Layout {
 	switch {
 	case n <= 1:
 		return Layout{High: n}

@@ -20,8 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func live(t *testing.T) (p Plan, stop func()) {
 	t.Helper()
 	p = Plan{
-		Key: "key", Secret: "a secret of more than thirty-two characters", Room: "load", Rooms: 1, Video: 2, Subscribers: 2,
-		Frames: 10, Packets: 3, Size: 500, Settle: 200 * time.Millisecond, Duration: time.Second, PID: os.Getpid(),
+		Key: "key", Secret: "a secret of more than thirty-two characters", Room: "load", Rooms: 1, VideoPublishers: 2, Subscribers: 2,
+		FrameRate: 10, PacketsPerFrame: 3, PacketSize: 500, Settle: 200 * time.Millisecond, Duration: time.Second, PID: os.Getpid(),
 	}
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{{Name: p.Key, Secret: p.Secret}}
@@ -41,30 +41,30 @@ func TestRunMeasuresEveryFigure(t *testing.T) {
 	for name, change := range map[string]func(*Plan){
 		"everything to all": func(*Plan) {},
 		"a speaker's layout in two rooms, by a ramp": func(p *Plan) {
-			p.Rooms, p.Audio, p.Simulcast, p.Layout, p.Ramp = 2, 1, true, Layout{High: 1, Low: 5}, 50
+			p.Rooms, p.AudioPublishers, p.Simulcast, p.Layout, p.JoinRate = 2, 1, true, Layout{High: 1, Low: 5}, 50
 		},
-		"sound alone": func(p *Plan) { p.Video, p.Audio, p.SinglePC = 0, 2, true },
+		"sound alone": func(p *Plan) { p.VideoPublishers, p.AudioPublishers, p.SinglePC = 0, 2, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := p
 			p.Room += name
 			change(&p)
 			stages := map[string]int{}
-			r, err := Run(t.Context(), p, func(p Progress) { stages[p.What]++ })
+			r, err := Run(t.Context(), p, func(p Progress) { stages[p.Stage]++ })
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Publishers != p.Rooms*(p.Video+p.Audio) || r.Subscribers != p.Rooms*p.Subscribers || r.Pictures != p.Video || r.Gone != 0 {
+			if r.Publishers != p.Rooms*(p.VideoPublishers+p.AudioPublishers) || r.Subscribers != p.Rooms*p.Subscribers || r.VideoTracks != p.VideoPublishers || r.Disconnected != 0 {
 				t.Errorf("people: %+v", r)
 			}
 			// A busy machine is late.
-			if r.Expected != p.expected() || r.Rate < r.Expected/2 || r.Rate > r.Expected*1.5 || r.Loss > 0.05 {
-				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, r.Expected, r.Loss)
+			if r.Expected != p.expected() || r.Rate < r.Expected/2 || r.Rate > r.Expected*1.5 || r.LossRatio > 0.05 {
+				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, r.Expected, r.LossRatio)
 			}
-			if r.Join.P50 == 0 || r.FirstMedia.P99 < r.FirstMedia.P50 || r.FirstMedia.P50 == 0 || r.Delay.P50 == 0 || r.MbitsEach.All == 0 || r.MbitsEach.All > r.MbitsEach.P50 || r.Memory == 0 || r.ServerCPU == 0 {
+			if r.Join.P50 == 0 || r.FirstMedia.P99 < r.FirstMedia.P50 || r.FirstMedia.P50 == 0 || r.Delay.P50 == 0 || r.MbitsPerSubscriber.Worst == 0 || r.MbitsPerSubscriber.Worst > r.MbitsPerSubscriber.P50 || r.Memory == 0 || r.ServerCPU == 0 {
 				t.Errorf("not all is measured: %+v", r)
 			}
-			if want := p.Rooms * (p.Video + p.Audio + p.Subscribers); stages["joining"] != want || stages["settling"] != 1 || stages["measuring"] == 0 {
+			if want := p.Rooms * (p.VideoPublishers + p.AudioPublishers + p.Subscribers); stages["joining"] != want || stages["settling"] != 1 || stages["measuring"] == 0 {
 				t.Errorf("told of %v, want %d joins", stages, want)
 			}
 		})
@@ -76,9 +76,9 @@ func TestRunEndsWhenCancelledAtAnyStage(t *testing.T) {
 	p, _ := live(t)
 	for _, at := range []string{"joining", "settling", "measuring"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		p.Duration, p.Ramp = time.Hour, 100
+		p.Duration, p.JoinRate = time.Hour, 100
 		_, err := Run(ctx, p, func(p Progress) {
-			if p.What == at {
+			if p.Stage == at {
 				cancel()
 			}
 		})
@@ -94,12 +94,12 @@ func TestRunCountsPeopleLostWithTheServer(t *testing.T) {
 	p, stop := live(t)
 	p.Duration = 2 * time.Second
 	r, err := Run(t.Context(), p, func(p Progress) {
-		if p.What == "measuring" {
+		if p.Stage == "measuring" {
 			stop()
 		}
 	})
-	if err != nil || r.Gone != 4 {
-		t.Errorf("%d of 4 are gone, %v", r.Gone, err)
+	if err != nil || r.Disconnected != 4 {
+		t.Errorf("%d of 4 are gone, %v", r.Disconnected, err)
 	}
 }
 
@@ -115,7 +115,7 @@ func TestJoinsMeasureConnectionPacketAndPicture(t *testing.T) {
 		t.Fatalf("%d rows, told of %d times", len(report), told)
 	}
 	for _, w := range report {
-		if w.Joins != 2 || w.Connected.P50 == 0 || w.Packet.P50 == 0 || w.KeyFrame.P50 < w.Packet.P50 || w.All.P50 < w.KeyFrame.P50 {
+		if w.Joins != 2 || w.Connected.P50 == 0 || w.FirstPacket.P50 == 0 || w.FirstKeyFrame.P50 < w.FirstPacket.P50 || w.AllKeyFrames.P50 < w.FirstKeyFrame.P50 {
 			t.Errorf("%+v", w)
 		}
 	}

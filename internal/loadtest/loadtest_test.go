@@ -10,7 +10,7 @@ import (
 )
 
 func good() Plan {
-	return Plan{Rooms: 1, Video: 3, Subscribers: 40, Frames: 30, Packets: 7, Size: 1100, Duration: time.Second}
+	return Plan{Rooms: 1, VideoPublishers: 3, Subscribers: 40, FrameRate: 30, PacketsPerFrame: 7, PacketSize: 1100, Duration: time.Second}
 }
 
 // TestValidateRefusesABadPlanByItsFlag: what cannot be done is refused by the flag's name, never made less.
@@ -20,10 +20,10 @@ func TestValidateRefusesABadPlanByItsFlag(t *testing.T) {
 		t.Error(err)
 	}
 	for flag, spoil := range map[string]func(*Plan){
-		"--rooms": func(p *Plan) { p.Rooms = 0 }, "--publishers": func(p *Plan) { p.Video = 0 }, "--subscribers": func(p *Plan) { p.Subscribers = most },
-		"--layout": func(p *Plan) { p.Video, p.Audio, p.Layout = 0, 1, Tiles(1) }, "--pid": func(p *Plan) { p.PID = 1 << 30 },
-		"--settle": func(p *Plan) { p.Settle = -1 }, "--frames": func(p *Plan) { p.Frames = 0 }, "--packets": func(p *Plan) { p.Packets = 0 },
-		"--size": func(p *Plan) { p.Size = leastSize - 1 }, "--ramp": func(p *Plan) { p.Ramp = -1 }, "--duration": func(p *Plan) { p.Duration = 0 },
+		"--rooms": func(p *Plan) { p.Rooms = 0 }, "--publishers": func(p *Plan) { p.VideoPublishers = 0 }, "--subscribers": func(p *Plan) { p.Subscribers = most },
+		"--layout": func(p *Plan) { p.VideoPublishers, p.AudioPublishers, p.Layout = 0, 1, EqualTiles(1) }, "--pid": func(p *Plan) { p.PID = 1 << 30 },
+		"--settle": func(p *Plan) { p.Settle = -1 }, "--frames": func(p *Plan) { p.FrameRate = 0 }, "--packets": func(p *Plan) { p.PacketsPerFrame = 0 },
+		"--size": func(p *Plan) { p.PacketSize = leastSize - 1 }, "--ramp": func(p *Plan) { p.JoinRate = -1 }, "--duration": func(p *Plan) { p.Duration = 0 },
 	} {
 		p := good()
 		spoil(&p)
@@ -65,10 +65,10 @@ func TestLayoutsGiveQualitiesAndPacketRates(t *testing.T) {
 		{"", 0, 3, 0, 3, 0},
 		{"", 0, 0, 0, 0, 0},
 	} {
-		p := Plan{Rooms: 2, Subscribers: 3, Video: tt.video, Audio: 1, Layout: Tiles(tt.tiles), Simulcast: true, Frames: 10, Packets: 18}
+		p := Plan{Rooms: 2, Subscribers: 3, VideoPublishers: tt.video, AudioPublishers: 1, Layout: EqualTiles(tt.tiles), Simulcast: true, FrameRate: 10, PacketsPerFrame: 18}
 		if tt.layout != "" {
 			var ok bool
-			if p.Layout, ok = LayoutOf(tt.layout); !ok {
+			if p.Layout, ok = LayoutByName(tt.layout); !ok {
 				t.Fatal(tt.layout)
 			}
 		}
@@ -83,17 +83,17 @@ func TestLayoutsGiveQualitiesAndPacketRates(t *testing.T) {
 			t.Errorf("%+v: %v packets a second, want %v", tt, p.expected(), want)
 		}
 	}
-	if _, ok := LayoutOf("9x9"); ok || LayoutNames() != "speaker, 3x3, 4x4, 5x5" {
+	if _, ok := LayoutByName("9x9"); ok || LayoutNames() != "speaker, 3x3, 4x4, 5x5" {
 		t.Errorf("layouts are %s", LayoutNames())
 	}
 }
 
 // TestSpreadTakesTheMostLossAndTheLeastRate: of losses the most is the worst, of rates the least.
 func TestSpreadTakesTheMostLossAndTheLeastRate(t *testing.T) {
-	if got, want := spread([]float64{3, 1, 2}, low), (Spread{2, 3, 3, 3}); got != want {
+	if got, want := spread([]float64{3, 1, 2}, low), (Distribution{2, 3, 3, 3}); got != want {
 		t.Errorf("losses %v, want %v", got, want)
 	}
-	if got, want := spread([]float64{3, 1, 2}, high), (Spread{2, 1, 1, 1}); got != want {
+	if got, want := spread([]float64{3, 1, 2}, high), (Distribution{2, 1, 1, 1}); got != want {
 		t.Errorf("rates %v, want %v", got, want)
 	}
 }
@@ -137,7 +137,7 @@ func FuzzNote(f *testing.F) {
 }
 
 func TestReportPrintsItsFiguresInWords(t *testing.T) {
-	r := Report{Publishers: 3, Subscribers: 2, Pictures: 3, Rooms: 1, Gone: 2, Seconds: 20, Packets: 999, Lost: 1, Loss: 0.001, Rate: 50, ServerCPU: 8.5, Memory: 3e6, MemoryBefore: 1e6}
+	r := Report{Publishers: 3, Subscribers: 2, VideoTracks: 3, Rooms: 1, Disconnected: 2, Seconds: 20, Packets: 999, Lost: 1, LossRatio: 0.001, Rate: 50, ServerCPU: 8.5, Memory: 3e6, MemoryBefore: 1e6}
 	for _, want := range []string{"3 publishers, 2 subscribers of 3 pictures each, in 1 rooms", "2 people lost their connection", "1 of 1000 packets (0.1000 %)", "8.50 µs per delivered packet", "1.00 MB for each subscriber"} {
 		if !strings.Contains(r.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, r)

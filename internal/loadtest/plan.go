@@ -19,15 +19,15 @@ type Plan struct {
 	Rooms            int
 
 	// Of each room: who publish a picture, who publish sound, and who only receive.
-	Video, Audio, Subscribers int
+	VideoPublishers, AudioPublishers, Subscribers int
 	// Layout is the subscribers' screen; the zero one shows all pictures.
 	Layout    Layout
 	Simulcast bool // pictures in three layers, of which subscribers get the one that fits its place
 
 	// A picture has Packets packets of Size bytes, sent at once, Frames times a second.
-	Frames, Packets, Size int
+	FrameRate, PacketsPerFrame, PacketSize int
 
-	Ramp     float64 // joins a second, 0 for as fast as the server lets people in
+	JoinRate float64 // joins a second, 0 for as fast as the server lets people in
 	Settle   time.Duration
 	Duration time.Duration // of measuring
 
@@ -52,15 +52,15 @@ func (p *Plan) Validate() error {
 		}
 	}
 	check(p.Rooms >= 1, "--rooms: got %d, want at least one", p.Rooms)
-	check(p.Video >= 0 && p.Audio >= 0 && p.Video+p.Audio > 0, "--publishers: got %d and %d --audio-publishers, want at least one", p.Video, p.Audio)
+	check(p.VideoPublishers >= 0 && p.AudioPublishers >= 0 && p.VideoPublishers+p.AudioPublishers > 0, "--publishers: got %d and %d --audio-publishers, want at least one", p.VideoPublishers, p.AudioPublishers)
 	check(p.Subscribers >= 0, "--subscribers: got %d, want a number of people", p.Subscribers)
-	people := p.Rooms * (p.Video + p.Audio + p.Subscribers)
+	people := p.Rooms * (p.VideoPublishers + p.AudioPublishers + p.Subscribers)
 	check(people <= most, "--subscribers: that makes %d people, want at most %d", people, most)
-	check(p.Layout == Layout{} || p.Video > 0, "--layout: nobody publishes a picture; give --publishers too")
-	check(p.Frames >= 1 && p.Frames <= 120, "--frames: got %d, want 1 to 120 a second", p.Frames)
-	check(p.Packets >= 1 && p.Packets <= 500, "--packets: got %d, want 1 to 500 for each picture", p.Packets)
-	check(p.Size >= leastSize && p.Size <= 1200, "--size: got %d, want %d to 1200 bytes", p.Size, leastSize)
-	check(p.Ramp >= 0, "--ramp: got %v, want joins a second", p.Ramp)
+	check(p.Layout == Layout{} || p.VideoPublishers > 0, "--layout: nobody publishes a picture; give --publishers too")
+	check(p.FrameRate >= 1 && p.FrameRate <= 120, "--frames: got %d, want 1 to 120 a second", p.FrameRate)
+	check(p.PacketsPerFrame >= 1 && p.PacketsPerFrame <= 500, "--packets: got %d, want 1 to 500 for each picture", p.PacketsPerFrame)
+	check(p.PacketSize >= leastSize && p.PacketSize <= 1200, "--size: got %d, want %d to 1200 bytes", p.PacketSize, leastSize)
+	check(p.JoinRate >= 0, "--ramp: got %v, want joins a second", p.JoinRate)
 	check(p.Settle >= 0, "--settle: got %v, want a span such as 3s", p.Settle)
 	check(p.Duration > 0, "--duration: got %v, want a span such as 20s", p.Duration)
 	if _, err := residentBytes(p.PID); err != nil {
@@ -72,25 +72,25 @@ func (p *Plan) Validate() error {
 // shown is the layers of the pictures that each subscriber receives, largest first.
 func (p *Plan) shown() []livekit.VideoQuality {
 	if p.Layout == (Layout{}) {
-		return Tiles(p.Video).shared(p.Video)
+		return EqualTiles(p.VideoPublishers).shared(p.VideoPublishers)
 	}
-	return p.Layout.shared(p.Video)
+	return p.Layout.shared(p.VideoPublishers)
 }
 
 // layerPackets is how many packets a picture has in each layer, smallest first: a third of the next larger one's.
 // Without simulcast all are the same.
 func (p *Plan) layerPackets() [3]int {
 	if !p.Simulcast {
-		return [3]int{p.Packets, p.Packets, p.Packets}
+		return [3]int{p.PacketsPerFrame, p.PacketsPerFrame, p.PacketsPerFrame}
 	}
-	return [3]int{max(1, p.Packets/9), max(1, p.Packets/3), p.Packets}
+	return [3]int{max(1, p.PacketsPerFrame/9), max(1, p.PacketsPerFrame/3), p.PacketsPerFrame}
 }
 
 // expected is how many packets a second all subscribers together should receive.
 func (p *Plan) expected() float64 {
-	each, packets := p.Audio*soundRate, p.layerPackets()
+	each, packets := p.AudioPublishers*soundRate, p.layerPackets()
 	for _, quality := range p.shown() {
-		each += p.Frames * packets[quality]
+		each += p.FrameRate * packets[quality]
 	}
 	return float64(p.Rooms * p.Subscribers * each)
 }
@@ -103,7 +103,7 @@ func (p *Plan) roomName(n int) string {
 }
 
 func (p *Plan) options() client.Options {
-	return client.Options{SinglePC: p.SinglePC, Bare: !p.Feedback, HostOnly: true, SettingEngine: lean}
+	return client.Options{SinglePC: p.SinglePC, NoInterceptors: !p.Feedback, HostOnly: true, SettingEngine: lean}
 }
 
 // lean keeps what does not matter here out of the measurement.

@@ -52,7 +52,7 @@ func (p *Plan) film(ctx context.Context, c *client.Client) (*camera, error) {
 		options.Layers, counts = layers, all[:]
 	}
 	for _, packets := range counts {
-		s := &stream{packets: packets, packet: rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.Size)}}
+		s := &stream{packets: packets, packet: rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.PacketSize)}}
 		s.wanted.Store(true)
 		cam.streams = append(cam.streams, s)
 	}

@@ -16,20 +16,20 @@ type Report struct {
 	Subscribers int     `json:"subscribers"`
 	Seconds     float64 `json:"seconds"` // measured
 
-	Rooms    int `json:"rooms"`
-	Pictures int `json:"pictures_each"` // that each subscriber receives
-	Gone     int `json:"gone"`          // whose connection was lost
+	Rooms        int `json:"rooms"`
+	VideoTracks  int `json:"pictures_each"` // that each subscriber receives
+	Disconnected int `json:"gone"`          // whose connection was lost
 
-	Packets  uint64  `json:"packets"` // received
-	Rate     float64 `json:"packets_per_second"`
-	Expected float64 `json:"expected_packets_per_second"` // by what was sent and asked for
-	Mbits    float64 `json:"megabits_per_second"`
-	Lost     uint64  `json:"lost"`
-	Loss     float64 `json:"loss"` // share, 0 to 1
+	Packets   uint64  `json:"packets"` // received
+	Rate      float64 `json:"packets_per_second"`
+	Expected  float64 `json:"expected_packets_per_second"` // by what was sent and asked for
+	Mbits     float64 `json:"megabits_per_second"`
+	Lost      uint64  `json:"lost"`
+	LossRatio float64 `json:"loss"` // share, 0 to 1
 
 	// Of single subscribers, from the one that fared best to the one that fared worst.
-	LossEach  Spread `json:"loss_each"`
-	MbitsEach Spread `json:"megabits_per_second_each"`
+	LossPerSubscriber  Distribution `json:"loss_each"`
+	MbitsPerSubscriber Distribution `json:"megabits_per_second_each"`
 
 	Join       Percentiles `json:"join"`        // of everybody, until the connection worked
 	FirstMedia Percentiles `json:"first_media"` // of subscribers, from the beginning of the join
@@ -42,12 +42,12 @@ type Report struct {
 	OwnCPU       float64 `json:"own_cpu_us_per_packet"`
 }
 
-// Spread is how something was for half of the subscribers, for 90 and 99 of a hundred, and for all of them, or better.
-type Spread struct {
-	P50 float64 `json:"p50"`
-	P90 float64 `json:"p90"`
-	P99 float64 `json:"p99"`
-	All float64 `json:"all"`
+// Distribution is how something was for half of the subscribers, for 90 and 99 of a hundred, and for all of them, or better.
+type Distribution struct {
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	Worst float64 `json:"all"`
 }
 
 // Percentiles of times, in milliseconds.
@@ -59,13 +59,13 @@ type Percentiles struct {
 }
 
 // spread sorts all, the best first.
-func spread(all []float64, better func(a, b float64) int) (s Spread) {
+func spread(all []float64, better func(a, b float64) int) (s Distribution) {
 	if len(all) == 0 {
 		return s
 	}
 	slices.SortFunc(all, better)
 	at := func(share float64) float64 { return all[min(int(share*float64(len(all))), len(all)-1)] }
-	return Spread{at(0.5), at(0.9), at(0.99), at(1)}
+	return Distribution{at(0.5), at(0.9), at(0.99), at(1)}
 }
 
 func low(a, b float64) int  { return cmp.Compare(a, b) }
@@ -77,7 +77,7 @@ func percentiles(all []time.Duration) Percentiles {
 		ms[i] = float64(d.Microseconds()) / 1000
 	}
 	s := spread(ms, low)
-	return Percentiles{s.P50, s.P90, s.P99, s.All}
+	return Percentiles{s.P50, s.P90, s.P99, s.Worst}
 }
 
 func perPacket(cpu time.Duration, packets uint64) float64 {
@@ -88,7 +88,7 @@ func perPacket(cpu time.Duration, packets uint64) float64 {
 func (r *run) report(took time.Duration) Report {
 	joins, firsts, delays := slices.Clone(r.publishers), []time.Duration(nil), []time.Duration(nil)
 	var losses, rates []float64
-	var all client.Received
+	var all client.TrackStats
 	for _, s := range r.subscribers {
 		got := s.measured()
 		all.Packets, all.Bytes, all.Lost = all.Packets+got.Packets, all.Bytes+got.Bytes, all.Lost+got.Lost
@@ -102,35 +102,35 @@ func (r *run) report(took time.Duration) Report {
 	}
 	gone := 0
 	for _, c := range r.clients {
-		if c.Err() != nil || c.Lost() {
+		if c.Err() != nil || c.SignalLost() {
 			gone++
 		}
 	}
 	return Report{
-		Publishers: len(r.publishers), Subscribers: len(r.subscribers), Rooms: r.Rooms, Pictures: len(r.shown()), Gone: gone,
+		Publishers: len(r.publishers), Subscribers: len(r.subscribers), Rooms: r.Rooms, VideoTracks: len(r.shown()), Disconnected: gone,
 		Seconds: took.Seconds(), Packets: all.Packets, Rate: float64(all.Packets) / took.Seconds(), Expected: r.expected(),
-		Mbits: mbits(all, took), Lost: all.Lost, Loss: share(all), LossEach: spread(losses, low), MbitsEach: spread(rates, high),
+		Mbits: mbits(all, took), Lost: all.Lost, LossRatio: share(all), LossPerSubscriber: spread(losses, low), MbitsPerSubscriber: spread(rates, high),
 		Join: percentiles(joins), FirstMedia: percentiles(firsts), Delay: percentiles(delays),
 	}
 }
 
-func share(r client.Received) float64 { return float64(r.Lost) / float64(max(1, r.Packets+r.Lost)) }
+func share(r client.TrackStats) float64 { return float64(r.Lost) / float64(max(1, r.Packets+r.Lost)) }
 
-func mbits(r client.Received, took time.Duration) float64 {
+func mbits(r client.TrackStats, took time.Duration) float64 {
 	return float64(r.Bytes) * 8 / 1e6 / took.Seconds()
 }
 
 // String tells the report in words.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "people       %d publishers, %d subscribers of %d pictures each, in %d rooms, measured for %.0f s\n", r.Publishers, r.Subscribers, r.Pictures, r.Rooms, r.Seconds)
-	if r.Gone > 0 {
-		fmt.Fprintf(&b, "gone         %d people lost their connection\n", r.Gone)
+	fmt.Fprintf(&b, "people       %d publishers, %d subscribers of %d pictures each, in %d rooms, measured for %.0f s\n", r.Publishers, r.Subscribers, r.VideoTracks, r.Rooms, r.Seconds)
+	if r.Disconnected > 0 {
+		fmt.Fprintf(&b, "gone         %d people lost their connection\n", r.Disconnected)
 	}
 	fmt.Fprintf(&b, "delivered    %.0f packets/s of %.0f, %.1f Mbit/s; each: half of them %.2f, 99 %% of them %.2f, all %.2f or more\n",
-		r.Rate, r.Expected, r.Mbits, r.MbitsEach.P50, r.MbitsEach.P99, r.MbitsEach.All)
+		r.Rate, r.Expected, r.Mbits, r.MbitsPerSubscriber.P50, r.MbitsPerSubscriber.P99, r.MbitsPerSubscriber.Worst)
 	fmt.Fprintf(&b, "lost         %d of %d packets (%.4f %%); half of them %.2f %%, 99 %% of them %.2f, all %.2f or less\n",
-		r.Lost, r.Packets+r.Lost, 100*r.Loss, 100*r.LossEach.P50, 100*r.LossEach.P99, 100*r.LossEach.All)
+		r.Lost, r.Packets+r.Lost, 100*r.LossRatio, 100*r.LossPerSubscriber.P50, 100*r.LossPerSubscriber.P99, 100*r.LossPerSubscriber.Worst)
 	for _, row := range []struct {
 		what string
 		p    Percentiles

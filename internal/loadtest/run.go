@@ -14,8 +14,8 @@ import (
 
 // Progress tells how far a run is.
 type Progress struct {
-	What         string // "joining", "settling" or "measuring"
-	Done, All    int    // people, or seconds of measuring
+	Stage        string // "joining", "settling" or "measuring"
+	Done, Total  int    // people, or seconds of measuring
 	Packets      uint64 // a second, of measuring
 	ExpectedRate float64
 }
@@ -63,7 +63,7 @@ func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, e
 func (r *run) fill(ctx context.Context) error {
 	var steps []func(context.Context) error
 	for room := range r.Rooms {
-		for n := range r.Video + r.Audio {
+		for n := range r.VideoPublishers + r.AudioPublishers {
 			steps = append(steps, func(joining context.Context) error { return r.publish(ctx, joining, r.roomName(room), n) })
 		}
 	}
@@ -72,14 +72,14 @@ func (r *run) fill(ctx context.Context) error {
 			steps = append(steps, func(ctx context.Context) error { return r.listen(ctx, r.roomName(room), n) })
 		}
 	}
-	if r.Ramp > 0 {
+	if r.JoinRate > 0 {
 		return r.pace(ctx, steps)
 	}
 	for i, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
-		r.progress(Progress{What: "joining", Done: i + 1, All: len(steps)})
+		r.progress(Progress{Stage: "joining", Done: i + 1, Total: len(steps)})
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (r *run) pace(ctx context.Context, steps []func(context.Context) error) err
 	defer cancel(nil)
 	var joining sync.WaitGroup // each ends with its join, or with ctx
 	defer joining.Wait()
-	tick := time.NewTicker(time.Duration(float64(time.Second) / r.Ramp))
+	tick := time.NewTicker(time.Duration(float64(time.Second) / r.JoinRate))
 	defer tick.Stop()
 	for i, step := range steps {
 		joining.Go(func() {
@@ -103,7 +103,7 @@ func (r *run) pace(ctx context.Context, steps []func(context.Context) error) err
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		r.progress(Progress{What: "joining", Done: i + 1, All: len(steps)})
+		r.progress(Progress{Stage: "joining", Done: i + 1, Total: len(steps)})
 	}
 	joining.Wait()
 	return context.Cause(ctx)
@@ -125,12 +125,12 @@ func (r *run) publish(ctx, joining context.Context, room string, n int) error {
 	r.mu.Lock()
 	r.clients, r.publishers = append(r.clients, c), append(r.publishers, time.Since(began))
 	r.mu.Unlock()
-	if n < r.Video {
+	if n < r.VideoPublishers {
 		cam, err := r.film(joining, c)
 		if err != nil {
 			return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 		}
-		r.sending.Go(func() { cam.roll(ctx, r.Frames) })
+		r.sending.Go(func() { cam.roll(ctx, r.FrameRate) })
 		return nil
 	}
 	mic, err := c.Publish(joining, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus, DisableRED: true})
@@ -168,7 +168,7 @@ const trackTimeout = 30 * time.Second
 func (r *run) settle(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, trackTimeout)
 	defer cancel()
-	want := len(r.shown()) + r.Audio
+	want := len(r.shown()) + r.AudioPublishers
 	for n, s := range r.subscribers {
 		for tracks, _ := s.received(); tracks < want; tracks, _ = s.received() {
 			if err := pause(waiting, 10*time.Millisecond); err != nil {
@@ -176,7 +176,7 @@ func (r *run) settle(ctx context.Context) error {
 			}
 		}
 	}
-	r.progress(Progress{What: "settling", Done: len(r.clients), All: len(r.clients)})
+	r.progress(Progress{Stage: "settling", Done: len(r.clients), Total: len(r.clients)})
 	return pause(ctx, r.Settle)
 }
 
@@ -195,7 +195,7 @@ func (r *run) measure(ctx context.Context) (Report, error) {
 			now += s.measured().Packets
 		}
 		seconds, all := int(time.Since(start).Seconds()), int(r.Duration.Seconds())
-		r.progress(Progress{What: "measuring", Done: seconds, All: all, Packets: now - told, ExpectedRate: r.expected()})
+		r.progress(Progress{Stage: "measuring", Done: seconds, Total: all, Packets: now - told, ExpectedRate: r.expected()})
 		told = now
 	}
 	report := r.report(time.Since(start))

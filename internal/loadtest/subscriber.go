@@ -28,9 +28,9 @@ type subscriber struct {
 	joined time.Duration // it took
 	first  time.Duration // until the first packet, 0 before it
 	tracks []*client.RemoteTrack
-	delays []time.Duration // since measuring began
-	noted  int             // how many there were to choose delays from
-	before client.Received // when measuring began
+	delays []time.Duration   // since measuring began
+	noted  int               // how many there were to choose delays from
+	before client.TrackStats // when measuring began
 }
 
 func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscriber, error) {
@@ -52,7 +52,9 @@ func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscribe
 }
 
 // chosen tells whether subscribers say what they want, instead of receiving everything as it is.
-func (p *Plan) chosen() bool { return p.Video > 0 && (p.Simulcast || len(p.shown()) < p.Video) }
+func (p *Plan) chosen() bool {
+	return p.VideoPublishers > 0 && (p.Simulcast || len(p.shown()) < p.VideoPublishers)
+}
 
 // choose subscribes to the pictures that fit on the subscriber's screen, another part of all for each, and to all sound.
 // It waits until all of them are announced.
@@ -60,7 +62,7 @@ func (s *subscriber) choose(ctx context.Context, p *Plan, n int) error {
 	var pictures, sounds []string
 	err := s.client.Until(ctx, func() bool {
 		pictures, sounds = nil, nil
-		for _, o := range s.client.Participants() {
+		for _, o := range s.client.RemoteParticipants() {
 			for _, t := range o.Tracks {
 				if t.Type == livekit.TrackType_VIDEO {
 					pictures = append(pictures, t.Sid)
@@ -69,7 +71,7 @@ func (s *subscriber) choose(ctx context.Context, p *Plan, n int) error {
 				}
 			}
 		}
-		return len(pictures) == p.Video && len(sounds) == p.Audio
+		return len(pictures) == p.VideoPublishers && len(sounds) == p.AudioPublishers
 	})
 	if err != nil {
 		return err
@@ -141,22 +143,22 @@ func (s *subscriber) restart() {
 }
 
 // measured is what came since restart.
-func (s *subscriber) measured() client.Received {
+func (s *subscriber) measured() client.TrackStats {
 	_, now := s.received()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// A packet that was lost at the beginning may have come since, late.
-	return client.Received{
+	return client.TrackStats{
 		Packets: now.Packets - s.before.Packets, Bytes: now.Bytes - s.before.Bytes, Lost: now.Lost - min(now.Lost, s.before.Lost),
 	}
 }
 
 // received is how many tracks there are, and what came of them.
-func (s *subscriber) received() (tracks int, sum client.Received) {
+func (s *subscriber) received() (tracks int, sum client.TrackStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.tracks {
-		r := t.Received()
+		r := t.Stats()
 		sum.Packets += r.Packets
 		sum.Bytes += r.Bytes
 		sum.Lost += r.Lost

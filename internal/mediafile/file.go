@@ -23,7 +23,7 @@ var (
 type Frame struct {
 	Data     []byte
 	Duration time.Duration
-	Key      bool // a picture that decodes without those before it
+	KeyFrame bool // a picture that decodes without those before it
 }
 
 // frames reads one file from its beginning; next returns io.EOF behind the last frame.

@@ -22,7 +22,7 @@ func FuzzRecorder(f *testing.F) {
 	mimes := []string{webrtc.MimeTypeVP8, webrtc.MimeTypeVP9, webrtc.MimeTypeAV1, webrtc.MimeTypeH264, webrtc.MimeTypeOpus}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, codec byte, first, second []byte, stamp uint32, marker bool) {
-		r, err := Record(filepath.Join(dir, "fuzz"), mimes[int(codec)%len(mimes)], 0, 0)
+		r, err := NewRecorder(filepath.Join(dir, "fuzz"), mimes[int(codec)%len(mimes)], 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

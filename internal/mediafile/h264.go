@@ -108,7 +108,7 @@ func (h *h264) next() (Frame, error) {
 		}
 		if isSlice(unit) {
 			slices++
-			frame.Key = frame.Key || unit.UnitType == h264reader.NalUnitTypeCodedSliceIdr
+			frame.KeyFrame = frame.KeyFrame || unit.UnitType == h264reader.NalUnitTypeCodedSliceIdr
 		}
 		h.sets.take(unit)
 		units = append(units, unit)
@@ -116,7 +116,7 @@ func (h *h264) next() (Frame, error) {
 	if slices == 0 {
 		return Frame{}, h.err
 	}
-	if frame.Key {
+	if frame.KeyFrame {
 		units = h.sets.before(units)
 	}
 	for _, unit := range units {

@@ -183,8 +183,8 @@ func TestH264KeyFrameComesWithAllParameterSets(t *testing.T) {
 		for _, unit := range want.units {
 			data = append(append(data, 0), unit...) // start codes of four bytes
 		}
-		if frame, err := f.Next(); err != nil || !bytes.Equal(frame.Data, data) || frame.Key != want.key {
-			t.Errorf("picture %d: %x, key %v, %v; want %x", i, frame.Data, frame.Key, err, data)
+		if frame, err := f.Next(); err != nil || !bytes.Equal(frame.Data, data) || frame.KeyFrame != want.key {
+			t.Errorf("picture %d: %x, key %v, %v; want %x", i, frame.Data, frame.KeyFrame, err, data)
 		}
 	}
 }

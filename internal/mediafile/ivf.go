@@ -141,7 +141,7 @@ func (v *ivf) next() (Frame, error) {
 	}
 	v.ahead, v.err = v.read()
 	lasts := v.between(now, v.ahead)
-	frame := Frame{Data: now.data, Duration: max(lasts-v.debt, shortest), Key: v.codec.key(now.data)}
+	frame := Frame{Data: now.data, Duration: max(lasts-v.debt, shortest), KeyFrame: v.codec.key(now.data)}
 	v.debt += frame.Duration - lasts
 	return frame, nil
 }

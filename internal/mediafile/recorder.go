@@ -79,9 +79,9 @@ func formatOf(mime string) (f format, ok bool) {
 	return f, true
 }
 
-// Record makes the file: path with the ending that belongs to the codec, and a number before it if there is such a file
+// NewRecorder makes the file: path with the ending that belongs to the codec, and a number before it if there is such a file
 // already. Sizes are those of pictures, 0 if unknown.
-func Record(path, mime string, width, height int) (*Recorder, error) {
+func NewRecorder(path, mime string, width, height int) (*Recorder, error) {
 	codec, ok := formatOf(mime)
 	if !ok {
 		return nil, ErrCodec

@@ -62,7 +62,7 @@ func opened(t *testing.T, name string) *File {
 
 func recording(t *testing.T, f *File) *Recorder {
 	t.Helper()
-	r, err := Record(filepath.Join(t.TempDir(), "record"), f.MimeType, f.Width, f.Height)
+	r, err := NewRecorder(filepath.Join(t.TempDir(), "record"), f.MimeType, f.Width, f.Height)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestRecorderAsksUntilAKeyFrameArrives(t *testing.T) {
 // TestRecorderKeepsPausesWithinTheLengthOfTheCall: who says nothing sends nothing, and the record is as long as the
 // call; but no longer, whatever the packets say.
 func TestRecorderKeepsPausesWithinTheLengthOfTheCall(t *testing.T) {
-	r, err := Record(filepath.Join(t.TempDir(), "record"), webrtc.MimeTypeOpus, 0, 0)
+	r, err := NewRecorder(filepath.Join(t.TempDir(), "record"), webrtc.MimeTypeOpus, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,10 +202,10 @@ func TestRecorderKeepsPausesWithinTheLengthOfTheCall(t *testing.T) {
 }
 
 func TestRecordRefuses(t *testing.T) {
-	if _, err := Record(filepath.Join(t.TempDir(), "record"), "audio/PCMU", 0, 0); !errors.Is(err, ErrCodec) {
+	if _, err := NewRecorder(filepath.Join(t.TempDir(), "record"), "audio/PCMU", 0, 0); !errors.Is(err, ErrCodec) {
 		t.Errorf("a codec without a format: %v", err)
 	}
-	if _, err := Record(filepath.Join(t.TempDir(), "none", "record"), webrtc.MimeTypeVP8, 0, 0); err == nil {
+	if _, err := NewRecorder(filepath.Join(t.TempDir(), "none", "record"), webrtc.MimeTypeVP8, 0, 0); err == nil {
 		t.Error("recorded into a folder that is not there")
 	}
 }
@@ -214,7 +214,7 @@ func TestRecordRefuses(t *testing.T) {
 func TestRecordDoesNotReplaceAFile(t *testing.T) {
 	dir := t.TempDir()
 	for _, want := range []string{"a.h264", "a-2.h264", "a-3.h264"} {
-		r, err := Record(filepath.Join(dir, "a"), webrtc.MimeTypeH264, 0, 0)
+		r, err := NewRecorder(filepath.Join(dir, "a"), webrtc.MimeTypeH264, 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,8 +45,8 @@ func TestLoadTestReportsThatAllArrives(t *testing.T) {
 			if r.Expected != tt.rate {
 				t.Errorf("%.0f packets a second are expected, want %.0f", r.Expected, tt.rate)
 			}
-			if r.Rate < tt.rate/2 || r.Rate > tt.rate*1.5 || r.Loss > 0.05 {
-				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, tt.rate, r.Loss)
+			if r.Rate < tt.rate/2 || r.Rate > tt.rate*1.5 || r.LossRatio > 0.05 {
+				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, tt.rate, r.LossRatio)
 			}
 			if r.Join.P50 == 0 || r.FirstMedia.P50 < r.Join.P50/10 || r.Delay.P99 == 0 || r.ServerCPU == 0 || r.Memory == 0 {
 				t.Errorf("not all is measured: %s", out)

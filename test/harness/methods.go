@@ -5,8 +5,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Methods lists every method of the server APIs that Meet answers, as paths.
-func Methods() []string {
+// APIPaths lists every method of the server APIs that Meet answers, as paths.
+func APIPaths() []string {
 	var paths []string
 	for _, file := range []protoreflect.FileDescriptor{
 		livekit.File_livekit_room_proto, livekit.File_livekit_egress_proto, livekit.File_livekit_ingress_proto,

@@ -16,7 +16,7 @@ import (
 // Whoever lacks a grant is unauthenticated, with LiveKit's words, on every method there is; whoever has it is not.
 func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 	s := newServer(t)
-	paths := harness.Methods()
+	paths := harness.APIPaths()
 	if len(paths) < 45 {
 		t.Fatalf("only %d methods found", len(paths))
 	}

@@ -39,7 +39,7 @@ func (g *guest) plays(sid string) (tracks int, mime string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, t := range g.tracks {
-		if t.SID() == sid && t.Received().Packets > 0 {
+		if t.SID() == sid && t.Stats().Packets > 0 {
 			tracks++
 			mime = t.Codec().MimeType
 		}
@@ -50,7 +50,7 @@ func (g *guest) plays(sid string) (tracks int, mime string) {
 func (g *guest) publishWithBackup(ctx context.Context, policy livekit.BackupCodecPolicy) *client.Publication {
 	g.t.Helper()
 	cam, err := g.Publish(ctx, client.PublishOptions{
-		MimeType: webrtc.MimeTypeH264, Width: 640, Height: 360, Backup: webrtc.MimeTypeVP8, BackupPolicy: policy,
+		MimeType: webrtc.MimeTypeH264, Width: 640, Height: 360, BackupCodec: webrtc.MimeTypeVP8, BackupPolicy: policy,
 	})
 	if err != nil {
 		g.t.Fatal(err)
@@ -72,7 +72,7 @@ func (g *guest) publishTheBackup(ctx context.Context, cam *client.Publication) {
 }
 
 func without(o client.Options, mime string) client.Options {
-	o.Without = []string{mime}
+	o.ExcludeCodecs = []string{mime}
 	return o
 }
 
@@ -97,7 +97,7 @@ func TestSubscriberWithoutPrimaryCodecGetsTheBackup(t *testing.T) {
 			t.Errorf("bo has played %d tracks; the primary is asked for: %v", n, asked(ada, cam.SID(), "h264"))
 		}
 		harness.Eventually(ctx, t, "the track lists both codecs", func() bool {
-			tracks := bo.Other("ada").GetTracks()
+			tracks := bo.RemoteParticipant("ada").GetTracks()
 			return len(tracks) == 1 && tracks[0].MimeType == "video/h264" && len(tracks[0].Codecs) == 2 &&
 				tracks[0].Codecs[1].MimeType == "video/vp8" && tracks[0].Codecs[1].Mid != "" && tracks[0].Codecs[1].Mid != tracks[0].Mid
 		})
@@ -113,7 +113,7 @@ func TestSubscriberWithoutPrimaryCodecGetsTheBackup(t *testing.T) {
 func TestSmallRoomRegressesToOneCodec(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		follows := o
-		follows.Client = browser
+		follows.ClientInfo = browser
 		ada, bo, dan := s.join(ctx, "ada", o), s.join(ctx, "bo", follows), s.join(ctx, "dan", o)
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_PREFER_REGRESSION)
 		harness.Eventually(ctx, t, "both play the primary", func() bool { return bo.receives(cam.SID(), 5) && dan.receives(cam.SID(), 5) })
@@ -214,7 +214,7 @@ func TestMuteResumeAndUnpublishActOnBothCodecs(t *testing.T) {
 			}
 			for _, g := range []*guest{bo, cy} {
 				harness.Eventually(ctx, t, "the mute is told", func() bool {
-					tracks := g.Other("ada").GetTracks()
+					tracks := g.RemoteParticipant("ada").GetTracks()
 					return len(tracks) == 1 && tracks[0].Muted == yes
 				})
 			}
@@ -233,7 +233,9 @@ func TestMuteResumeAndUnpublishActOnBothCodecs(t *testing.T) {
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "the microphone has gone", func() bool { return len(bo.Other("ada").GetTracks()) == 1 && len(cy.Other("ada").GetTracks()) == 1 })
+		harness.Eventually(ctx, t, "the microphone has gone", func() bool {
+			return len(bo.RemoteParticipant("ada").GetTracks()) == 1 && len(cy.RemoteParticipant("ada").GetTracks()) == 1
+		})
 		muted(false)
 		harness.Eventually(ctx, t, "both go on", func() bool { return bo.count(cam.SID()) > beforeBo+10 && cy.count(cam.SID()) > beforeCy+10 })
 	})

@@ -155,13 +155,13 @@ func (v *viewer) layer(sid string) int {
 	return -1
 }
 
-func (v *viewer) received(sid string) client.Received {
+func (v *viewer) received(sid string) client.TrackStats {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if t := v.tracks[sid]; t != nil {
-		return t.Received()
+		return t.Stats()
 	}
-	return client.Received{}
+	return client.TrackStats{}
 }
 
 func (v *viewer) history() []string {
@@ -181,10 +181,10 @@ func (s *server) proxy() *impair.Proxy {
 }
 
 // through makes o reach the server by a link.
-func (s *server) through(o client.Options, path impair.Profile) (*impair.Proxy, client.Options) {
+func (s *server) through(o client.Options, profile impair.Profile) (*impair.Proxy, client.Options) {
 	link := s.proxy()
-	link.SetLink(impair.Symmetric(path))
-	o.Via = link.Addr()
+	link.SetLink(impair.Symmetric(profile))
+	o.UDPProxy = link.Addr()
 	return link, o
 }
 

@@ -198,7 +198,7 @@ func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 		var mu sync.Mutex
 		var frames [][]byte
 		ada := s.join(ctx, "ada", o)
-		o.OnFrame = func(b []byte) {
+		o.OnDataTrackPacket = func(b []byte) {
 			mu.Lock()
 			defer mu.Unlock()
 			frames = append(frames, b)
@@ -216,7 +216,7 @@ func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 		}})
 		var info *livekit.DataTrackInfo
 		harness.Eventually(ctx, t, "bo sees the track", func() bool {
-			for _, d := range bo.Other("ada").GetDataTracks() {
+			for _, d := range bo.RemoteParticipant("ada").GetDataTracks() {
 				info = d
 			}
 			return info != nil
@@ -247,7 +247,7 @@ func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 		harness.Eventually(ctx, t, "a frame arrives", func() bool { // it is lossy, and so sent until it does
 			packet := slices.Clone(want)
 			binary.BigEndian.PutUint16(packet[2:], ours)
-			if err := ada.PublishFrame(ctx, packet); err != nil {
+			if err := ada.PublishDataTrackPacket(ctx, packet); err != nil {
 				t.Fatal(err)
 			}
 			mu.Lock()
@@ -263,7 +263,7 @@ func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 		send(ada, &livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
 			UnpublishDataTrackRequest: &livekit.UnpublishDataTrackRequest{PubHandle: ours},
 		}})
-		harness.Eventually(ctx, t, "the track is gone", func() bool { return len(bo.Other("ada").GetDataTracks()) == 0 })
+		harness.Eventually(ctx, t, "the track is gone", func() bool { return len(bo.RemoteParticipant("ada").GetDataTracks()) == 0 })
 	})
 }
 
@@ -283,13 +283,13 @@ func TestDataReachesParticipantWithoutCanSubscribe(t *testing.T) {
 func TestClientProtocolAndCapabilitiesReachTheOthers(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		bo := s.join(ctx, "bo", o)
-		o.Client = &livekit.ClientInfo{
+		o.ClientInfo = &livekit.ClientInfo{
 			Sdk: livekit.ClientInfo_JS, Protocol: 17, ClientProtocol: 2,
 			Capabilities: []livekit.ClientInfo_Capability{livekit.ClientInfo_CAP_COMPRESSION_DEFLATE_RAW},
 		}
 		ada := s.join(ctx, "ada", o)
-		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
-		for who, info := range map[string]*livekit.ParticipantInfo{"others": bo.Other("ada"), "itself": ada.Participant()} {
+		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.RemoteParticipant("ada") != nil })
+		for who, info := range map[string]*livekit.ParticipantInfo{"others": bo.RemoteParticipant("ada"), "itself": ada.Participant()} {
 			if info.GetClientProtocol() != 2 || fmt.Sprint(info.GetCapabilities()) != "[CAP_COMPRESSION_DEFLATE_RAW]" {
 				t.Errorf("%s: %v", who, info)
 			}

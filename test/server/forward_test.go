@@ -24,7 +24,7 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-		mic.Layers()[0].SetLevel(5)
+		mic.Layers()[0].SetAudioLevel(5)
 		s.forward(ctx, "ada")
 		s.forward(ctx, "ada") // which changes nothing
 		cam := ada.publish(ctx, livekit.TrackSource_CAMERA)

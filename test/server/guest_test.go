@@ -97,7 +97,7 @@ func (g *guest) saw(match func(*livekit.SignalResponse) bool) bool {
 func (g *guest) receives(sid string, n uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.ContainsFunc(g.tracks, func(t *client.RemoteTrack) bool { return t.SID() == sid && t.Received().Packets >= n })
+	return slices.ContainsFunc(g.tracks, func(t *client.RemoteTrack) bool { return t.SID() == sid && t.Stats().Packets >= n })
 }
 
 // count is how many packets of track sid have come.
@@ -107,7 +107,7 @@ func (g *guest) count(sid string) uint64 {
 	var n uint64
 	for _, t := range g.tracks {
 		if t.SID() == sid {
-			n += t.Received().Packets
+			n += t.Stats().Packets
 		}
 	}
 	return n
@@ -183,7 +183,7 @@ func (g *guest) publishBoth(ctx context.Context) (audio, video *client.Publicati
 	if err != nil {
 		g.t.Fatalf("publish audio: %v", err)
 	}
-	audio.Layers()[0].SetLevel(20)
+	audio.Layers()[0].SetAudioLevel(20)
 	play(ctx, g.t, audio, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 	video, err = g.Publish(ctx, client.PublishOptions{Name: "cam", MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})
 	if err != nil {

@@ -81,7 +81,7 @@ func TestReusedClientAddressReachesTheNewClient(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	r := newRouter(t, s.Addr())
-	o := client.Options{SinglePC: true, HostOnly: true, Via: netip.MustParseAddrPort(r.inside.LocalAddr().String())}
+	o := client.Options{SinglePC: true, HostOnly: true, UDPProxy: netip.MustParseAddrPort(r.inside.LocalAddr().String())}
 	s.join(ctx, "ada", o).publishBoth(ctx)
 	cy := s.join(ctx, "cy", client.Options{})
 	r.forget()

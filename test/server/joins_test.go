@@ -173,7 +173,7 @@ func TestHostileFrameEndsItsSenderAlone(t *testing.T) {
 	}
 	before := bo.count(mic.SID())
 	harness.Eventually(ctx, t, "ada and bo go on", func() bool { return bo.count(mic.SID()) > before+20 })
-	harness.Eventually(ctx, t, "mallory is gone", func() bool { return bo.Other("mallory") == nil })
+	harness.Eventually(ctx, t, "mallory is gone", func() bool { return bo.RemoteParticipant("mallory") == nil })
 }
 
 // A second connection of the same person that only publishes: what old clients shared screens by.

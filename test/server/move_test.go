@@ -136,7 +136,7 @@ func TestRoomThatIsLeftByMoveEnds(t *testing.T) {
 // Clients that know no moves join anew, by themselves, with the token they are given.
 func TestMovedOldClientIsToldToReconnect(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		o.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
+		o.ClientInfo = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
 		ada := s.join(ctx, "ada", o)
 		s.move(ctx, "ada")
 		harness.Eventually(ctx, t, "ada is told to reconnect", func() bool {

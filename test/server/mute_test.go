@@ -21,8 +21,8 @@ func TestMuteStopsMediaAndIsSeenByAll(t *testing.T) {
 		harness.Eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
 		muted := func(want bool) func() bool {
 			return func() bool {
-				i := slices.IndexFunc(bo.Other("ada").GetTracks(), func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() })
-				return i >= 0 && bo.Other("ada").Tracks[i].Muted == want
+				i := slices.IndexFunc(bo.RemoteParticipant("ada").GetTracks(), func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() })
+				return i >= 0 && bo.RemoteParticipant("ada").Tracks[i].Muted == want
 			}
 		}
 		if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: mic.SID(), Muted: true}}}); err != nil {
@@ -55,7 +55,7 @@ func TestMutedTrackIsNoticedByNewSubscriber(t *testing.T) {
 			}
 		}
 		harness.Eventually(ctx, t, "bo sees both muted", func() bool {
-			tracks := bo.Other("ada").GetTracks()
+			tracks := bo.RemoteParticipant("ada").GetTracks()
 			return len(tracks) == 2 && tracks[0].Muted && tracks[1].Muted
 		})
 		cy := s.join(ctx, "cy", o)
@@ -71,13 +71,13 @@ func TestTrackPublishedMutedIsSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "bo sees a muted microphone", func() bool {
-			tracks := bo.Other("ada").GetTracks()
+			tracks := bo.RemoteParticipant("ada").GetTracks()
 			return len(tracks) == 1 && tracks[0].Muted && tracks[0].Sid == mic.SID()
 		})
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 0 })
+		harness.Eventually(ctx, t, "bo sees it go", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 0 })
 		mic, err = ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: true})
 		if err != nil {
 			t.Fatal(err)

@@ -43,14 +43,14 @@ func TestQualityIsRatedForEachDirection(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	// Bare: nobody repairs what is lost on the way up.
-	ada := s.join(ctx, "ada", client.Options{Via: s.link(0.3, 0).Addr(), Bare: true})
+	ada := s.join(ctx, "ada", client.Options{UDPProxy: s.link(0.3, 0).Addr(), NoInterceptors: true})
 	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)
 	}
 	play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 	bo := s.join(ctx, "bo", client.Options{})
-	cy := s.join(ctx, "cy", client.Options{Via: s.link(0, 0.3).Addr()})
+	cy := s.join(ctx, "cy", client.Options{UDPProxy: s.link(0, 0.3).Addr()})
 	di, err := bo.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestQualityOfVanishedParticipantIsLost(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	path := s.link(0, 0)
-	ada := s.join(ctx, "ada", client.Options{Via: path.Addr()})
+	ada := s.join(ctx, "ada", client.Options{UDPProxy: path.Addr()})
 	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func TestMediaReturnsSoonAfterANetworkChange(t *testing.T) {
 			inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 				proxy := s.link(0, 0)
 				ada := s.join(ctx, "ada", o)
-				o.Via = proxy.Addr()
+				o.UDPProxy = proxy.Addr()
 				bo := s.join(ctx, "bo", o)
 				mic, _ := ada.publishBoth(ctx)
 				theirs, _ := bo.publishBoth(ctx)

@@ -68,7 +68,7 @@ func TestUnpublishedTrackIsGoneForAll(t *testing.T) {
 		if err := ada.Unpublish(ctx, cam); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "bo sees it go", func() bool { return len(bo.Other("ada").GetTracks()) == 1 })
+		harness.Eventually(ctx, t, "bo sees it go", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 1 })
 		again, err := ada.Publish(ctx, client.PublishOptions{Name: "cam again", MimeType: webrtc.MimeTypeVP8})
 		if err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestMissingRightsAreRefused(t *testing.T) {
 		if deaf.receives(mic.SID(), 1) {
 			t.Error("somebody without canSubscribe receives media")
 		}
-		if ada.Other("hidden") != nil {
+		if ada.RemoteParticipant("hidden") != nil {
 			t.Error("a hidden participant is seen")
 		}
 		_ = listener.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("x")}}})
@@ -191,7 +191,7 @@ func TestConcurrentJoinsOfOneIdentityLeaveOne(t *testing.T) {
 	}
 	wg.Wait()
 	harness.Eventually(ctx, t, "exactly one remains", func() bool {
-		return len(watch.Participants()) == 1 && watch.Other("ada").GetState() == livekit.ParticipantInfo_ACTIVE
+		return len(watch.RemoteParticipants()) == 1 && watch.RemoteParticipant("ada").GetState() == livekit.ParticipantInfo_ACTIVE
 	})
 }
 
@@ -203,7 +203,7 @@ func TestSpeakerThatUnpublishesIsSilent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mic.Layers()[0].SetLevel(20)
+		mic.Layers()[0].SetAudioLevel(20)
 		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 		last := func() *livekit.SpeakerInfo {
 			bo.mu.Lock()
@@ -259,7 +259,7 @@ func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 func TestResumeReportsMissedDepartures(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
-		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+		harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.RemoteParticipant("ada") != nil })
 		bo.DropSignal()
 		if err := ada.Leave(); err != nil {
 			t.Fatal(err)
@@ -268,6 +268,6 @@ func TestResumeReportsMissedDepartures(t *testing.T) {
 		if err := bo.Resume(ctx); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "ada is gone for bo", func() bool { return bo.Other("ada") == nil })
+		harness.Eventually(ctx, t, "ada is gone for bo", func() bool { return bo.RemoteParticipant("ada") == nil })
 	})
 }

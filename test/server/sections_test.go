@@ -57,7 +57,7 @@ func TestMediaSectionsAreReused(t *testing.T) {
 		ada := s.join(ctx, "ada", o)
 		o.NoAutoSubscribe = true
 		if !o.SinglePC {
-			o.Client = browser // pion itself does not play on such a section; that browsers do is shown with one
+			o.ClientInfo = browser // pion itself does not play on such a section; that browsers do is shown with one
 		}
 		bo := s.join(ctx, "bo", o)
 		mic, vp8 := ada.publishBoth(ctx)
@@ -67,7 +67,7 @@ func TestMediaSectionsAreReused(t *testing.T) {
 		}
 		play(ctx, t, h264, idr, 33*time.Millisecond)
 		tracks := []string{mic.SID(), vp8.SID(), h264.SID()}
-		harness.Eventually(ctx, t, "bo knows the tracks", func() bool { return len(bo.Other("ada").GetTracks()) == len(tracks) })
+		harness.Eventually(ctx, t, "bo knows the tracks", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == len(tracks) })
 		const cycles = 120
 		for i := range cycles {
 			sid := tracks[i%len(tracks)]
@@ -100,11 +100,11 @@ func TestSafariGetsNewMediaSections(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
-	bo := s.join(ctx, "bo", client.Options{NoAutoSubscribe: true, Client: &livekit.ClientInfo{
+	bo := s.join(ctx, "bo", client.Options{NoAutoSubscribe: true, ClientInfo: &livekit.ClientInfo{
 		Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Safari",
 	}})
 	_, cam := ada.publishBoth(ctx)
-	harness.Eventually(ctx, t, "bo knows the track", func() bool { return len(bo.Other("ada").GetTracks()) == 2 })
+	harness.Eventually(ctx, t, "bo knows the track", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 2 })
 	begin := bo.sections()
 	for range 5 {
 		for _, want := range []bool{true, false} {

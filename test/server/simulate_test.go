@@ -86,9 +86,9 @@ func TestSimulatedDisconnectEndsAsItsScenarioSays(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
-			harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.Other("ada") != nil })
+			harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.RemoteParticipant("ada") != nil })
 			ada.simulate(c.scenario)
-			harness.Eventually(ctx, t, "ada has gone", func() bool { return bo.Other("ada") == nil })
+			harness.Eventually(ctx, t, "ada has gone", func() bool { return bo.RemoteParticipant("ada") == nil })
 			if c.silent {
 				if l := ada.leaves(); len(l) > 0 {
 					t.Errorf("a Leave from a server that has failed: %v", l)

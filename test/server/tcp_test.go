@@ -19,7 +19,7 @@ func TestClientWithoutUDPUsesTCP(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		behind := o
-		behind.Client = browser
+		behind.ClientInfo = browser
 		behind.SettingEngine = func(e *webrtc.SettingEngine) {
 			e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 		}
