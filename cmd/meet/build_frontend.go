@@ -33,13 +33,13 @@ Example:
 }
 
 // Run makes a published build of the front end.
-func (b buildFrontend) Run(ctx context.Context, w world) error {
+func (b buildFrontend) Run(ctx context.Context, env environment) error {
 	o := assets.PackOptions{Version: app.Version, BasePath: b.BasePath, StaticURL: b.StaticURL, Shells: app.Shells}
 	if err := b.check(); err != nil {
 		return usageError{err}
 	}
 	var err error
-	if o.Made, err = sourceDate(w.environ); err != nil {
+	if o.Made, err = sourceDate(env.environ); err != nil {
 		return usageError{err}
 	}
 	if b.StaticURL != "" && !strings.HasSuffix(b.StaticURL, "/") {
@@ -50,14 +50,14 @@ func (b buildFrontend) Run(ctx context.Context, w world) error {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(made) }() // only a copy
-	if err := b.vite(ctx, w, made); err != nil {
+	if err := b.vite(ctx, env, made); err != nil {
 		return err
 	}
 	m, err := assets.Pack(made, b.Out, o)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s: %d files, %.1f MB, for Meet from %s to below %s\n", b.Out, len(m.Files)+1, float64(m.Size())/(1<<20), m.Meet.From, m.Meet.Below)
+	_, err = fmt.Fprintf(env.stdout, "%s: %d files, %.1f MB, for Meet from %s to below %s\n", b.Out, len(m.Files)+1, float64(m.Size())/(1<<20), m.Meet.From, m.Meet.Below)
 	return err
 }
 
@@ -75,23 +75,23 @@ func (b buildFrontend) check() error {
 }
 
 // vite lets Vite build into a folder, with the packages of the lock file.
-func (b buildFrontend) vite(ctx context.Context, w world, out string) error {
+func (b buildFrontend) vite(ctx context.Context, env environment, out string) error {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return errors.New("npm was not found: making the front end needs Node.js 20 or later with npm (running Meet does not)")
 	}
 	installed, err := os.Stat(filepath.Join(b.Source, "node_modules", ".package-lock.json"))
 	locked, lockErr := os.Stat(filepath.Join(b.Source, "package-lock.json"))
 	if err != nil || lockErr != nil || installed.ModTime().Before(locked.ModTime()) {
-		if err := npm(ctx, w, b.Source, "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
+		if err := npm(ctx, env, b.Source, "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
 			return err
 		}
 	}
-	return npm(ctx, w, b.Source, "run", "--silent", "build", "--", "--logLevel", "warn", "--emptyOutDir", "--outDir", out)
+	return npm(ctx, env, b.Source, "run", "--silent", "build", "--", "--logLevel", "warn", "--emptyOutDir", "--outDir", out)
 }
 
-func npm(ctx context.Context, w world, dir string, args ...string) error {
+func npm(ctx context.Context, env environment, dir string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "npm", args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, w.stderr, w.stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, env.stderr, env.stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("npm %s failed; what it wrote says why: %w", args[0], err)
 	}

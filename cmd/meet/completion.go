@@ -27,14 +27,14 @@ Example:
 }
 
 // Run prints the script.
-func (c completion) Run(parsed *kong.Context, w world) error {
+func (c completion) Run(parsed *kong.Context, env environment) error {
 	scripts, err := template.New("").Funcs(template.FuncMap{
 		"join": strings.Join, "quote": shellQuote, "brackets": zshHelp, "colons": zshColons, "action": zshAction,
 	}).ParseFS(completionScripts, "completion/*.tmpl")
 	if err != nil {
 		return err
 	}
-	return scripts.ExecuteTemplate(w.stdout, c.Shell+".tmpl", completable(parsed.Model))
+	return scripts.ExecuteTemplate(env.stdout, c.Shell+".tmpl", newCompletionModel(parsed.Model))
 }
 
 // completionModel is what there is to complete.
@@ -60,18 +60,18 @@ func (v completionVerb) Words() []string {
 }
 
 type completionFlag struct {
-	Name, Help  string
-	Takes, File bool     // a value follows; it is a path
-	Values      []string // which, where that is known
+	Name, Help       string
+	HasValue, IsPath bool     // a value follows; it is a path
+	Values           []string // which, where that is known
 }
 
-func completable(app *kong.Application) completionModel {
+func newCompletionModel(app *kong.Application) completionModel {
 	m := completionModel{Name: app.Name}
 	for _, verb := range app.Leaves(true) {
 		v := completionVerb{Name: verb.Name, Help: verb.Help, Default: verb == app.DefaultCmd}
 		for _, group := range verb.AllFlags(true) {
 			for _, f := range group {
-				v.Flags = append(v.Flags, completableFlags(f)...)
+				v.Flags = append(v.Flags, completionFlags(f)...)
 			}
 		}
 		if len(verb.Positional) > 0 {
@@ -82,9 +82,9 @@ func completable(app *kong.Application) completionModel {
 	return m
 }
 
-// completableFlags are a flag and, where it has one, its opposite.
-func completableFlags(f *kong.Flag) []completionFlag {
-	flag := completionFlag{Name: f.Name, Help: f.Help, Takes: !f.IsBool(), File: f.PlaceHolder == "FILE" || f.PlaceHolder == "DIR", Values: values(f.Value)}
+// completionFlags are a flag and, where it has one, its opposite.
+func completionFlags(f *kong.Flag) []completionFlag {
+	flag := completionFlag{Name: f.Name, Help: f.Help, HasValue: !f.IsBool(), IsPath: f.PlaceHolder == "FILE" || f.PlaceHolder == "DIR", Values: values(f.Value)}
 	if f.Tag.Negatable == "" {
 		return []completionFlag{flag}
 	}
@@ -112,9 +112,9 @@ func zshAction(f completionFlag) string {
 	switch {
 	case len(f.Values) > 0:
 		return ":value:(" + strings.Join(f.Values, " ") + ")"
-	case f.File:
+	case f.IsPath:
 		return ":file:_files"
-	case f.Takes:
+	case f.HasValue:
 		return ":value:"
 	}
 	return ""

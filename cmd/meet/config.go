@@ -18,8 +18,8 @@ Example:
 }
 
 // Run prints the settings, each explained by the words of its flag.
-func (c configCommand) Run(parsed *kong.Context, w world) error {
-	cfg, err := load(w, c.Config, c.flags())
+func (c configCommand) Run(parsed *kong.Context, env environment) error {
+	cfg, err := load(env, c.Config, c.flags())
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,6 @@ func (c configCommand) Run(parsed *kong.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(w.stdout, "# Settings of Meet. Without keys, the server uses the pair it made for itself in the data folder.\n\n", yaml)
+	_, err = fmt.Fprint(env.stdout, "# Settings of Meet. Without keys, the server uses the pair it made for itself in the data folder.\n\n", yaml)
 	return err
 }

@@ -29,7 +29,7 @@ Example:
 }
 
 // Run makes the room and shows it.
-func (c createRoom) Run(ctx context.Context, w world) error {
+func (c createRoom) Run(ctx context.Context, env environment) error {
 	if err := fill(target{"--name", "the room's name", &c.Name}).from(c.NameArg); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c createRoom) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	server, err := c.connect(w)
+	server, err := c.connect(env)
 	if err != nil {
 		return err
 	}
@@ -50,11 +50,11 @@ func (c createRoom) Run(ctx context.Context, w world) error {
 	})
 	switch {
 	case err != nil:
-		return advise(err)
+		return withAdvice(err)
 	case c.JSON:
-		return printMessage(w, room)
+		return printMessage(env, room)
 	}
-	return printRooms(w, []*livekit.Room{room})
+	return printRooms(env, []*livekit.Room{room})
 }
 
 // wholeSeconds reads a span as LiveKit's messages hold it; "" is the server's default.

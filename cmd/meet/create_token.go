@@ -42,7 +42,7 @@ Example:
 }
 
 // Run prints the token or the link, and nothing else, so that a script can take it.
-func (t createToken) Run(w world) error {
+func (t createToken) Run(env environment) error {
 	t.Room, t.Identity = cmp.Or(t.Room, t.R), cmp.Or(t.Identity, t.P)
 	if err := t.check(); err != nil {
 		return usageError{err}
@@ -55,7 +55,7 @@ func (t createToken) Run(w world) error {
 	if err != nil {
 		return usageError{err}
 	}
-	cfg, key, err := t.signing(w)
+	cfg, key, err := t.signingKey(env)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (t createToken) Run(w world) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintln(w.stdout, raw)
+	_, err = fmt.Fprintln(env.stdout, raw)
 	return err
 }
 

@@ -18,22 +18,22 @@ Example:
 }
 
 // Run ends the room.
-func (c deleteRoom) Run(ctx context.Context, w world) error {
+func (c deleteRoom) Run(ctx context.Context, env environment) error {
 	room, err := c.name()
 	if err != nil {
 		return err
 	}
-	server, err := c.connect(w)
+	server, err := c.connect(env)
 	if err != nil {
 		return err
 	}
 	answer, err := server.DeleteRoom(ctx, room)
 	switch {
 	case err != nil:
-		return advise(fmt.Errorf("delete room %q: %w", room, err))
+		return withAdvice(fmt.Errorf("delete room %q: %w", room, err))
 	case c.JSON:
-		return printMessage(w, answer)
+		return printMessage(env, answer)
 	}
-	_, err = fmt.Fprintf(w.stdout, "Deleted room %s.\n", printable(room))
+	_, err = fmt.Fprintf(env.stdout, "Deleted room %s.\n", printable(room))
 	return err
 }

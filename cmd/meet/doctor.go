@@ -24,35 +24,35 @@ Example:
   meet doctor --listen :9000 --data-dir /var/lib/meet`
 }
 
-// errUnfit ends with status 1; the lines above it say why.
-var errUnfit = errors.New("this machine is not fit to serve like that; mend what says fail")
+// errFailedChecks ends with status 1; the lines above it say why.
+var errFailedChecks = errors.New("this machine is not fit to serve like that; mend what says fail")
 
 // Run examines the machine.
-func (d doctorCommand) Run(ctx context.Context, w world) error {
+func (d doctorCommand) Run(ctx context.Context, env environment) error {
 	// Wrong settings are a finding like others: the rest is examined with those that are right.
-	cfg, problems := config.Load(config.Source{File: d.Config, DotEnv: ".env", Environ: w.environ, Flags: d.flags()})
+	cfg, problems := config.Load(config.Source{File: d.Config, DotEnv: ".env", Environ: env.environ, Flags: d.flags()})
 	findings := append(settingsFindings(cfg, problems), doctor.Examine(ctx, doctor.Options{
 		Listen: cfg.Listen, DataDir: cfg.DataDir, NodeIP: cfg.NodeIP,
 	})...)
 	if problems == nil && doctor.Serving(ctx, cfg.Listen) {
 		findings = append(findings, apiFinding(ctx, cfg))
 	}
-	if err := d.print(w, findings); err != nil {
+	if err := d.print(env, findings); err != nil {
 		return err
 	}
 	for _, f := range findings {
 		if f.Status == doctor.Fail {
-			return errUnfit
+			return errFailedChecks
 		}
 	}
 	return nil
 }
 
-func (d doctorCommand) print(w world, findings []doctor.Finding) error {
+func (d doctorCommand) print(env environment, findings []doctor.Finding) error {
 	if d.JSON {
-		return printJSON(w, map[string]any{"findings": findings})
+		return printJSON(env, map[string]any{"findings": findings})
 	}
-	t := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	for _, f := range findings {
 		text := printable(f.Text)
 		if f.Advice != "" {
@@ -63,12 +63,12 @@ func (d doctorCommand) print(w world, findings []doctor.Finding) error {
 	return t.Flush()
 }
 
-// goodSecret is in characters: HS256 signs with 32 bytes (RFC 7518, section 3.2).
-const goodSecret = 32
+// minSecretLength is in characters: HS256 signs with 32 bytes (RFC 7518, section 3.2).
+const minSecretLength = 32
 
 func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 	var findings []doctor.Finding
-	for _, problem := range separate(problems) {
+	for _, problem := range splitErrors(problems) {
 		findings = append(findings, doctor.Finding{Check: "settings", Status: doctor.Fail, Text: problem.Error(), Advice: "see meet serve --help"})
 	}
 	if problems == nil {
@@ -86,9 +86,9 @@ func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 			findings = append(findings, doctor.Finding{
 				Check: "API keys", Status: doctor.Warn, Text: "everybody knows the secret of devkey, and can control every room", Advice: "leave --dev away where strangers reach the server",
 			})
-		case len(k.Secret) < goodSecret:
+		case len(k.Secret) < minSecretLength:
 			findings = append(findings, doctor.Finding{
-				Check: "API keys", Status: doctor.Warn, Text: fmt.Sprintf("the secret of %s is shorter than %d characters", k.Name, goodSecret), Advice: "make a key that cannot be guessed with meet generate-keys",
+				Check: "API keys", Status: doctor.Warn, Text: fmt.Sprintf("the secret of %s is shorter than %d characters", k.Name, minSecretLength), Advice: "make a key that cannot be guessed with meet generate-keys",
 			})
 		}
 	}
@@ -110,8 +110,8 @@ func ownKeyFinding(cfg config.Config) doctor.Finding {
 	return f
 }
 
-// separate takes apart what config.Load has joined.
-func separate(err error) []error {
+// splitErrors takes apart what config.Load has joined.
+func splitErrors(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}

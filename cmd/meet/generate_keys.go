@@ -16,7 +16,7 @@ Example:
 }
 
 // Run prints a new pair.
-func (generateKeys) Run(w world) error {
-	_, err := fmt.Fprint(w.stdout, config.NewKey().Line())
+func (generateKeys) Run(env environment) error {
+	_, err := fmt.Fprint(env.stdout, config.NewKey().Line())
 	return err
 }

@@ -43,7 +43,7 @@ Example:
 }
 
 // Run is one stay in a room.
-func (j join) Run(ctx context.Context, w world) (err error) {
+func (j join) Run(ctx context.Context, env environment) (err error) {
 	if err := j.check(); err != nil {
 		return usageError{err}
 	}
@@ -58,12 +58,12 @@ func (j join) Run(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	address, raw, err := j.pass(w)
+	address, raw, err := j.serverAndToken(env)
 	if err != nil {
 		return err
 	}
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	return newStay(j, w).run(ctx, address, raw, files)
+	return newSession(j, env).run(ctx, address, raw, files)
 }
 
 func (j join) check() error {
@@ -114,9 +114,9 @@ func (j join) open() (files []*mediafile.File, err error) {
 	return files, nil
 }
 
-// pass is where the server is and a token for it.
-func (j join) pass(w world) (address, raw string, err error) {
-	cfg, raw, err := j.ticket(w)
+// serverAndToken is where the server is and a token for it.
+func (j join) serverAndToken(env environment) (address, raw string, err error) {
+	cfg, raw, err := j.accessToken(env)
 	if err != nil {
 		return "", "", err
 	}
@@ -130,17 +130,17 @@ func (j join) pass(w world) (address, raw string, err error) {
 	return socket, raw, nil
 }
 
-// ticket is the token that was given, or one that the settings' key signs.
-func (j join) ticket(w world) (config.Config, string, error) {
+// accessToken is the token that was given, or one that the settings' key signs.
+func (j join) accessToken(env environment) (config.Config, string, error) {
 	if j.Token != "" {
-		cfg, _, err := j.load(w)
+		cfg, _, err := j.load(env)
 		return cfg, j.Token, err
 	}
 	room, err := j.name()
 	if err != nil {
 		return config.Config{}, "", err
 	}
-	cfg, key, err := j.signing(w)
+	cfg, key, err := j.signingKey(env)
 	if err != nil {
 		return cfg, "", err
 	}

@@ -26,11 +26,11 @@ func (k keyFlags) check() error {
 
 // load reads the settings, and the keys to use in the order in which they come: the pair of --api-key and --api-secret,
 // else those configured, else the pair that a server made for itself in the data folder. Without any, the list is empty.
-func (k keyFlags) load(w world) (config.Config, []config.Key, error) {
+func (k keyFlags) load(env environment) (config.Config, []config.Key, error) {
 	if err := k.check(); err != nil {
 		return config.Config{}, nil, err
 	}
-	cfg, err := load(w, k.Config, k.flags())
+	cfg, err := load(env, k.Config, k.flags())
 	if err != nil {
 		return cfg, nil, err
 	}
@@ -60,9 +60,9 @@ func usableKeys(cfg config.Config) ([]config.Key, error) {
 	return keys, err
 }
 
-// signing is the settings and the one key that signs.
-func (k keyFlags) signing(w world) (config.Config, config.Key, error) {
-	cfg, keys, err := k.load(w)
+// signingKey is the settings and the one key that signs.
+func (k keyFlags) signingKey(env environment) (config.Config, config.Key, error) {
+	cfg, keys, err := k.load(env)
 	if err != nil {
 		return cfg, config.Key{}, err
 	}

@@ -20,23 +20,23 @@ func (listParticipants) Help() string {
 }
 
 // Run lists who is in the room.
-func (c listParticipants) Run(ctx context.Context, w world) error {
+func (c listParticipants) Run(ctx context.Context, env environment) error {
 	room, err := c.name()
 	if err != nil {
 		return err
 	}
-	server, err := c.connect(w)
+	server, err := c.connect(env)
 	if err != nil {
 		return err
 	}
 	list, err := server.ListParticipants(ctx, room)
 	switch {
 	case err != nil:
-		return advise(fmt.Errorf("list participants of room %q: %w", room, err))
+		return withAdvice(fmt.Errorf("list participants of room %q: %w", room, err))
 	case c.JSON:
-		return printMessage(w, list)
+		return printMessage(env, list)
 	case len(list.Participants) == 0:
-		_, err := fmt.Fprintf(w.stdout, "Nobody is in room %s.\n", printable(room))
+		_, err := fmt.Fprintf(env.stdout, "Nobody is in room %s.\n", printable(room))
 		return err
 	}
 	rows := make([][]string, len(list.Participants))
@@ -45,9 +45,9 @@ func (c listParticipants) Run(ctx context.Context, w world) error {
 		if joined == 0 {
 			joined = p.JoinedAt * 1000
 		}
-		rows[i] = []string{p.Identity, p.Name, p.Sid, strings.ToLower(p.State.String()), since(joined, time.Now()), describeTracks(p.Tracks)}
+		rows[i] = []string{p.Identity, p.Name, p.Sid, strings.ToLower(p.State.String()), formatAge(joined, time.Now()), describeTracks(p.Tracks)}
 	}
-	return printTable(w, []string{"IDENTITY", "NAME", "ID", "STATE", "JOINED", "TRACKS"}, rows)
+	return printTable(env, []string{"IDENTITY", "NAME", "ID", "STATE", "JOINED", "TRACKS"}, rows)
 }
 
 // describeTracks says what somebody sends.

@@ -16,25 +16,25 @@ func (listRooms) Help() string {
 }
 
 // Run lists the live rooms.
-func (c listRooms) Run(ctx context.Context, w world) error {
-	server, err := c.connect(w)
+func (c listRooms) Run(ctx context.Context, env environment) error {
+	server, err := c.connect(env)
 	if err != nil {
 		return err
 	}
 	list, err := server.ListRooms(ctx)
 	switch {
 	case err != nil:
-		return advise(err)
+		return withAdvice(err)
 	case c.JSON:
-		return printMessage(w, list)
+		return printMessage(env, list)
 	case len(list.Rooms) == 0:
-		_, err := fmt.Fprintf(w.stdout, "No room is open on %s.\n", server.Address())
+		_, err := fmt.Fprintf(env.stdout, "No room is open on %s.\n", server.Address())
 		return err
 	}
-	return printRooms(w, list.Rooms)
+	return printRooms(env, list.Rooms)
 }
 
-func printRooms(w world, rooms []*livekit.Room) error {
+func printRooms(env environment, rooms []*livekit.Room) error {
 	rows := make([][]string, len(rooms))
 	for i, r := range rooms {
 		people := fmt.Sprint(r.NumParticipants)
@@ -42,15 +42,15 @@ func printRooms(w world, rooms []*livekit.Room) error {
 			people += fmt.Sprintf(" of %d", r.MaxParticipants)
 		}
 		rows[i] = []string{
-			r.Name, r.Sid, people, fmt.Sprint(r.NumPublishers), since(created(r), time.Now()),
-			seconds(r.EmptyTimeout) + " / " + seconds(r.DepartureTimeout), r.Metadata,
+			r.Name, r.Sid, people, fmt.Sprint(r.NumPublishers), formatAge(creationTimeMs(r), time.Now()),
+			formatSeconds(r.EmptyTimeout) + " / " + formatSeconds(r.DepartureTimeout), r.Metadata,
 		}
 	}
-	return printTable(w, []string{"NAME", "ID", "PARTICIPANTS", "PUBLISHERS", "CREATED", "CLOSES EMPTY / LEFT", "METADATA"}, rows)
+	return printTable(env, []string{"NAME", "ID", "PARTICIPANTS", "PUBLISHERS", "CREATED", "CLOSES EMPTY / LEFT", "METADATA"}, rows)
 }
 
-// created is when a room was made, in milliseconds. Older servers know seconds only.
-func created(r *livekit.Room) int64 {
+// creationTimeMs is when a room was made, in milliseconds. Older servers know seconds only.
+func creationTimeMs(r *livekit.Room) int64 {
 	if r.CreationTimeMs != 0 {
 		return r.CreationTimeMs
 	}

@@ -14,24 +14,24 @@ import (
 )
 
 type loadTest struct {
-	Room       string        `help:"Room to fill, or with --rooms the beginning of their names." placeholder:"NAME"`
-	Rooms      int           `help:"Rooms to fill side by side." default:"1"`
-	Publishers int           `help:"Who publish a picture, in each room." default:"3"`
-	Audio      int           `name:"audio-publishers" help:"Who publish sound, in each room."`
-	Listeners  int           `name:"subscribers" help:"Who only receive, in each room." default:"40"`
-	Tiles      int           `help:"Pictures that each subscriber receives, all of one size; everybody's unless set." placeholder:"N"`
-	Layout     string        `help:"A subscriber's screen, of which the last places stay empty if too few publish: speaker (one large and five small), 3x3 (of medium size), 4x4 or 5x5 (small)." placeholder:"LAYOUT"`
-	Simulcast  bool          `help:"Publish pictures in three layers, of which each subscriber receives the one that fits the place on its screen."`
-	Frames     int           `help:"Pictures a second of each publisher." default:"30"`
-	Packets    int           `help:"Packets of each picture, sent at once." default:"7"`
-	Size       int           `help:"Bytes of each packet." default:"1100"`
-	Ramp       float64       `help:"Joins a second; one after another unless set." placeholder:"N"`
-	Settle     time.Duration `help:"How long to wait before measuring." default:"3s"`
-	Duration   time.Duration `help:"How long to measure." default:"20s"`
-	Single     bool          `name:"single-connection" help:"One peer connection for each participant, as newer clients have."`
-	Feedback   bool          `help:"Send reports, NACKs and transport feedback, as browsers do."`
-	PID        int           `name:"pid" help:"Process of a server on this machine, whose CPU time and memory are told." placeholder:"ID"`
-	Joins      int           `name:"join-latency" help:"Measure instead how long so many joins wait for a picture, in small and large rooms." placeholder:"N"`
+	Room        string        `help:"Room to fill, or with --rooms the beginning of their names." placeholder:"NAME"`
+	Rooms       int           `help:"Rooms to fill side by side." default:"1"`
+	Publishers  int           `help:"Who publish a picture, in each room." default:"3"`
+	Audio       int           `name:"audio-publishers" help:"Who publish sound, in each room."`
+	Subscribers int           `name:"subscribers" help:"Who only receive, in each room." default:"40"`
+	Tiles       int           `help:"Pictures that each subscriber receives, all of one size; everybody's unless set." placeholder:"N"`
+	Layout      string        `help:"A subscriber's screen, of which the last places stay empty if too few publish: speaker (one large and five small), 3x3 (of medium size), 4x4 or 5x5 (small)." placeholder:"LAYOUT"`
+	Simulcast   bool          `help:"Publish pictures in three layers, of which each subscriber receives the one that fits the place on its screen."`
+	Frames      int           `help:"Pictures a second of each publisher." default:"30"`
+	Packets     int           `help:"Packets of each picture, sent at once." default:"7"`
+	Size        int           `help:"Bytes of each packet." default:"1100"`
+	Ramp        float64       `help:"Joins a second; one after another unless set." placeholder:"N"`
+	Settle      time.Duration `help:"How long to wait before measuring." default:"3s"`
+	Duration    time.Duration `help:"How long to measure." default:"20s"`
+	Single      bool          `name:"single-connection" help:"One peer connection for each participant, as newer clients have."`
+	Feedback    bool          `help:"Send reports, NACKs and transport feedback, as browsers do."`
+	PID         int           `name:"pid" help:"Process of a server on this machine, whose CPU time and memory are told." placeholder:"ID"`
+	Joins       int           `name:"join-latency" help:"Measure instead how long so many joins wait for a picture, in small and large rooms." placeholder:"N"`
 	serverFlags
 }
 
@@ -44,20 +44,20 @@ Example:
 }
 
 // Run puts the load on the server and prints the report.
-func (l loadTest) Run(ctx context.Context, w world) error {
+func (l loadTest) Run(ctx context.Context, env environment) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	plan, err := l.plan(w)
+	plan, err := l.plan(env)
 	if err != nil {
 		return err
 	}
-	p := newLoadProgress(w)
+	p := newLoadProgress(env)
 	var report fmt.Stringer
 	if l.Joins > 0 {
 		report, err = loadtest.MeasureJoins(ctx, plan, l.Joins, p.line)
 	} else {
-		report, err = loadtest.Run(ctx, plan, p.tell)
+		report, err = loadtest.Run(ctx, plan, p.show)
 	}
 	p.status.show("")
 	if ctx.Err() != nil {
@@ -67,9 +67,9 @@ func (l loadTest) Run(ctx context.Context, w world) error {
 		return err
 	}
 	if l.JSON {
-		err = printJSON(w, report)
+		err = printJSON(env, report)
 	} else {
-		_, err = fmt.Fprint(w.stdout, report)
+		_, err = fmt.Fprint(env.stdout, report)
 	}
 	if r, ok := report.(loadtest.Report); ok && r.Disconnected > 0 && err == nil {
 		err = fmt.Errorf("%d people lost their connection under the load", r.Disconnected)
@@ -106,7 +106,7 @@ func (l loadTest) checkJoins() error {
 		{"--rooms", l.Rooms != 1},
 		{"--publishers", l.Publishers != 3},
 		{"--audio-publishers", l.Audio != 0},
-		{"--subscribers", l.Listeners != 40},
+		{"--subscribers", l.Subscribers != 40},
 		{"--tiles", l.Tiles != 0},
 		{"--layout", l.Layout != ""},
 		{"--simulcast", l.Simulcast},
@@ -120,7 +120,7 @@ func (l loadTest) checkJoins() error {
 	return nil
 }
 
-func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
+func (l loadTest) plan(env environment) (plan loadtest.Plan, err error) {
 	layout, err := l.layout()
 	if err == nil {
 		err = l.checkJoins()
@@ -132,14 +132,14 @@ func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
 		l.Room = unusedName("load-")
 	}
 	plan = loadtest.Plan{
-		Room: l.Room, Rooms: l.Rooms, VideoPublishers: l.Publishers, AudioPublishers: l.Audio, Subscribers: l.Listeners, Layout: layout, Simulcast: l.Simulcast,
+		Room: l.Room, Rooms: l.Rooms, VideoPublishers: l.Publishers, AudioPublishers: l.Audio, Subscribers: l.Subscribers, Layout: layout, Simulcast: l.Simulcast,
 		FrameRate: l.Frames, PacketsPerFrame: l.Packets, PacketSize: l.Size, JoinRate: l.Ramp, Settle: l.Settle, Duration: l.Duration,
 		SinglePC: l.Single, Feedback: l.Feedback, PID: l.PID,
 	}
 	if err := plan.Validate(); err != nil {
 		return plan, usageError{err}
 	}
-	cfg, key, err := l.signing(w)
+	cfg, key, err := l.signingKey(env)
 	if err != nil {
 		return plan, err
 	}
@@ -156,18 +156,18 @@ func (l loadTest) plan(w world) (plan loadtest.Plan, err error) {
 
 // loadProgress tells how far a run is: on the error stream, so that a program can read the report.
 type loadProgress struct {
-	w      world
-	status *statusLine
-	stage  string
-	told   time.Time
+	env      environment
+	status   *statusLine
+	stage    string
+	lastLine time.Time
 }
 
-func newLoadProgress(w world) *loadProgress {
-	return &loadProgress{w: w, status: newStatusLine(w.stderr)}
+func newLoadProgress(env environment) *loadProgress {
+	return &loadProgress{env: env, status: newStatusLine(env.stderr)}
 }
 
-// tell shows the progress on a terminal's status line; elsewhere in a line for each stage, and one each five seconds.
-func (l *loadProgress) tell(p loadtest.Progress) {
+// show shows the progress on a terminal's status line; elsewhere in a line for each stage, and one each five seconds.
+func (l *loadProgress) show(p loadtest.Progress) {
 	text := fmt.Sprintf("%s: %d of %d", p.Stage, p.Done, p.Total)
 	if p.Stage == "measuring" {
 		text += fmt.Sprintf(" s, %d of %.0f packets/s", p.Packets, p.ExpectedRate)
@@ -178,13 +178,13 @@ func (l *loadProgress) tell(p loadtest.Progress) {
 		l.status.show(text + "; Ctrl-C ends it")
 		return
 	}
-	if p.Stage == l.stage && time.Since(l.told) < 5*time.Second && p.Done < p.Total {
+	if p.Stage == l.stage && time.Since(l.lastLine) < 5*time.Second && p.Done < p.Total {
 		return
 	}
-	l.stage, l.told = p.Stage, time.Now()
+	l.stage, l.lastLine = p.Stage, time.Now()
 	l.line(text)
 }
 
 func (l *loadProgress) line(text string) {
-	l.status.above(func() { fmt.Fprintln(l.w.stderr, text) })
+	l.status.above(func() { fmt.Fprintln(l.env.stderr, text) })
 }

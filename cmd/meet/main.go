@@ -33,9 +33,9 @@ type command struct {
 	Version           version           `cmd:"" help:"Say which version this is."`
 }
 
-// world is what a command sees of the process. The environment is the whole list, since an unknown MEET_ variable is
+// environment is what a command sees of the process. The environment is the whole list, since an unknown MEET_ variable is
 // named in a warning and can only be found there.
-type world struct {
+type environment struct {
 	environ        []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -52,21 +52,21 @@ type statusError int
 func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], world{os.Environ(), os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(context.Background(), os.Args[1:], environment{os.Environ(), os.Stdin, os.Stdout, os.Stderr}))
 }
 
 // run does what args say and returns the exit status.
-func run(ctx context.Context, args []string, w world) int {
+func run(ctx context.Context, args []string, env environment) int {
 	var c command
 	helped := false
 	parser, err := kong.New(&c,
 		kong.Name("meet"),
 		kong.Description("Meet is a video conferencing site in one program. With no command and no settings it serves on port 8080.\n\nExample:\n  meet --listen :9000"),
-		kong.Writers(w.stdout, w.stderr),
+		kong.Writers(env.stdout, env.stderr),
 		kong.Exit(func(int) { helped = true }), // only --help asks to exit
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(w),
+		kong.Bind(env),
 	)
 	if err != nil {
 		panic(err) // the struct above is wrong
@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, w world) int {
 		return int(status)
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(w.stderr, "meet: %s\n", strings.TrimSpace(line))
+		fmt.Fprintf(env.stderr, "meet: %s\n", strings.TrimSpace(line))
 	}
 	if _, usage := errors.AsType[usageError](err); usage {
 		return 2

@@ -25,7 +25,7 @@ func (mute) Help() string {
 }
 
 // Run mutes one track after the other and says which.
-func (c mute) Run(ctx context.Context, w world) error {
+func (c mute) Run(ctx context.Context, env environment) error {
 	room, identity, err := c.names()
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (c mute) Run(ctx context.Context, w world) error {
 	if len(c.Track) > 0 && len(c.Source) > 0 {
 		return usageError{errors.New("--source: got --track too, want one of them")}
 	}
-	server, err := c.connect(w)
+	server, err := c.connect(env)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (c mute) Run(ctx context.Context, w world) error {
 		return c.failed(room, identity, err)
 	}
 	if len(wanted) == 0 && !c.JSON {
-		_, err := fmt.Fprintf(w.stdout, "%s sends no %s.\n", printable(identity), strings.Join(c.sources(), " and no "))
+		_, err := fmt.Fprintf(env.stdout, "%s sends no %s.\n", printable(identity), strings.Join(c.sources(), " and no "))
 		return err
 	}
 	done := []json.RawMessage{}
@@ -52,7 +52,7 @@ func (c mute) Run(ctx context.Context, w world) error {
 			return c.failed(room, identity, err)
 		}
 		if !c.JSON {
-			_, err = fmt.Fprintf(w.stdout, "%sd %s of %s (%s).\n", c.verb("M", "Unm"), describeSource(track), printable(identity), sid)
+			_, err = fmt.Fprintf(env.stdout, "%sd %s of %s (%s).\n", c.verb("M", "Unm"), describeSource(track), printable(identity), sid)
 		} else if raw, encoding := wireJSON.Marshal(track); encoding != nil {
 			err = fmt.Errorf("encode the answer: %w", encoding)
 		} else {
@@ -63,7 +63,7 @@ func (c mute) Run(ctx context.Context, w world) error {
 		}
 	}
 	if c.JSON {
-		return printJSON(w, map[string]any{"tracks": done})
+		return printJSON(env, map[string]any{"tracks": done})
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func (c mute) wanted(ctx context.Context, server *admin.Client, room, identity s
 }
 
 func (c mute) failed(room, identity string, err error) error {
-	return advise(fmt.Errorf("%s %q in room %q: %w", c.verb("m", "unm"), identity, room, err))
+	return withAdvice(fmt.Errorf("%s %q in room %q: %w", c.verb("m", "unm"), identity, room, err))
 }
 
 // verb is "mute" or "unmute" with the beginning that is given for each.

@@ -17,24 +17,24 @@ import (
 
 // player plays one file on one track.
 type player struct {
-	file  *mediafile.File
-	track *client.Publication
-	at    time.Duration // how far it has played
-	done  bool          // it has played to the end
-	asked chan struct{} // a subscriber needs a key frame; one request is kept
-	keyAt time.Time     // when the last key frame was sent
+	file             *mediafile.File
+	track            *client.Publication
+	position         time.Duration // how far it has played
+	ended            bool          // it has played to the end
+	keyFrameRequests chan struct{} // a subscriber needs a key frame; one request is kept
+	lastKeyFrame     time.Time     // when the last key frame was sent
 	// What has been printed: that a subscriber waits, since the last key frame; that the file ends early.
 	waitPrinted, earlyEndPrinted bool
 }
 
 const (
-	// holdMost is how long the first frames are held for subscribers. A subscription takes a few round trips, and a browser
+	// maxStartDelay is how long the first frames are held for subscribers. A subscription takes a few round trips, and a browser
 	// that is busy a second.
-	holdMost = 2 * time.Second
-	// restartMost is how long after its beginning a file restarts for a subscriber that missed the first key frame.
-	restartMost = 2 * time.Second
-	// keyFrameCrossing is how long after a key frame a request was sent before the key frame arrived: a round trip.
-	keyFrameCrossing = 200 * time.Millisecond
+	maxStartDelay = 2 * time.Second
+	// restartWindow is how long after its beginning a file restarts for a subscriber that missed the first key frame.
+	restartWindow = 2 * time.Second
+	// keyFrameInFlight is how long after a key frame a request was sent before the key frame arrived: a round trip.
+	keyFrameInFlight = 200 * time.Millisecond
 )
 
 // errRestart ends a round of playing early.
@@ -42,7 +42,7 @@ var errRestart = errors.New("a subscriber missed the first key frame")
 
 // playAll publishes the files and plays them side by side from one beginning, so that sound and picture stay together,
 // until all have ended. With --loop they restart together when the longest has ended.
-func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
+func (s *session) playAll(ctx context.Context, files []*mediafile.File) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -53,11 +53,11 @@ func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
 	if err != nil {
 		return err
 	}
-	if err := s.hold(ctx, players); err != nil {
+	if err := s.awaitSubscribers(ctx, players); err != nil {
 		return err
 	}
 	start := time.Now()
-	for latest := start.Add(restartMost); ; {
+	for latest := start.Add(restartWindow); ; {
 		length, err := s.playOnce(ctx, players, start, latest)
 		restart := errors.Is(err, errRestart)
 		if restart { // not at the end of the frames under way; RTP timestamps increase by a millisecond at least
@@ -82,14 +82,14 @@ func (s *stay) playAll(ctx context.Context, files []*mediafile.File) error {
 	return nil
 }
 
-func (s *stay) publishAll(ctx context.Context, files []*mediafile.File) (players []*player, err error) {
+func (s *session) publishAll(ctx context.Context, files []*mediafile.File) (players []*player, err error) {
 	for _, f := range files {
-		p := &player{file: f, asked: make(chan struct{}, 1)}
+		p := &player{file: f, keyFrameRequests: make(chan struct{}, 1)}
 		p.track, err = s.client.Publish(ctx, client.PublishOptions{
 			Name: filepath.Base(f.Name()), MimeType: f.MimeType, Width: uint32(f.Width), Height: uint32(f.Height), Stereo: f.Stereo, DisableRED: true,
 			OnKeyFrameRequest: func(int) {
 				select {
-				case p.asked <- struct{}{}:
+				case p.keyFrameRequests <- struct{}{}:
 				default: // one that is not answered yet serves both
 				}
 			},
@@ -97,15 +97,15 @@ func (s *stay) publishAll(ctx context.Context, files []*mediafile.File) (players
 		if err != nil {
 			return nil, err
 		}
-		s.log.event("published", "track", p.track.SID(), "codec", strings.ToLower(f.MimeType), "file", f.Name())
+		s.events.print("published", "track", p.track.SID(), "codec", strings.ToLower(f.MimeType), "file", f.Name())
 		players = append(players, p)
 	}
 	return players, nil
 }
 
-// hold waits until the server sends every track to somebody, who then receives it from its first frame on. Nobody may
+// awaitSubscribers waits until the server sends every track to somebody, who then receives it from its first frame on. Nobody may
 // want a track, so it does not wait for long, and in an empty room not at all.
-func (s *stay) hold(ctx context.Context, players []*player) error {
+func (s *session) awaitSubscribers(ctx context.Context, players []*player) error {
 	if s.alone() {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (s *stay) hold(ctx context.Context, players []*player) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, holdMost)
+	ctx, cancel := context.WithTimeout(ctx, maxStartDelay)
 	defer cancel()
 	_ = s.client.Until(ctx, func() bool { // when the session has ended, playing fails too
 		return !slices.ContainsFunc(players, func(p *player) bool { return !p.track.Subscribed() })
@@ -124,14 +124,14 @@ func (s *stay) hold(ctx context.Context, players []*player) error {
 
 // alone reports whether nobody else is in the room. Room.NumParticipants counts us and those who are hidden, but no
 // recorders.
-func (s *stay) alone() bool {
+func (s *session) alone() bool {
 	room := s.client.Room()
 	return len(s.client.RemoteParticipants()) == 0 && room.GetNumParticipants() <= 1 && !room.GetActiveRecording()
 }
 
 // playOnce plays all files to their ends and returns how long the longest is. One that fails ends the others, and so does
 // one that has to restart.
-func (s *stay) playOnce(ctx context.Context, players []*player, start, latest time.Time) (length time.Duration, err error) {
+func (s *session) playOnce(ctx context.Context, players []*player, start, latest time.Time) (length time.Duration, err error) {
 	playing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(players))
@@ -143,13 +143,13 @@ func (s *stay) playOnce(ctx context.Context, players []*player, start, latest ti
 			defer cancel()
 			errs[i] = s.play(playing, p, start, latest)
 			if errs[i] == nil && left.Add(-1) > 0 {
-				errs[i] = s.answerUntil(playing, p, nil, latest)
+				errs[i] = s.answerRequestsUntil(playing, p, nil, latest)
 			}
 		})
 	}
 	all.Wait()
 	for _, p := range players {
-		length = max(length, p.at)
+		length = max(length, p.position)
 	}
 	if err := errors.Join(errs...); err != nil || ctx.Err() != nil || length > 0 {
 		return length, err
@@ -160,8 +160,8 @@ func (s *stay) playOnce(ctx context.Context, players []*player, start, latest ti
 // rewind goes back to the beginning of the files after a round of length; those that ended before pause until then.
 func rewind(players []*player, length time.Duration) error {
 	for _, p := range players {
-		p.track.AdvanceClock(length - p.at)
-		p.at, p.done = 0, false
+		p.track.AdvanceClock(length - p.position)
+		p.position, p.ended = 0, false
 		if err := p.file.Rewind(); err != nil {
 			return err
 		}
@@ -171,21 +171,21 @@ func rewind(players []*player, length time.Duration) error {
 
 // play sends each frame when it is due and returns when the last one has ended. Key frames cannot be made for subscribers
 // that ask for one: until latest the files restart, later they wait for the next one in the file.
-func (s *stay) play(ctx context.Context, p *player, start, latest time.Time) error {
+func (s *session) play(ctx context.Context, p *player, start, latest time.Time) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(time.Until(start.Add(p.at)))
-		if err := s.answerUntil(ctx, p, timer.C, latest); err != nil || ctx.Err() != nil {
+		timer.Reset(time.Until(start.Add(p.position)))
+		if err := s.answerRequestsUntil(ctx, p, timer.C, latest); err != nil || ctx.Err() != nil {
 			return err
 		}
 		frame, err := p.file.Next()
 		if errors.Is(err, mediafile.ErrDamaged) && !p.earlyEndPrinted {
 			p.earlyEndPrinted = true
-			s.log.event("file ends early", "file", p.file.Name(), "reason", mediafile.ErrDamaged.Error())
+			s.events.print("file ends early", "file", p.file.Name(), "reason", mediafile.ErrDamaged.Error())
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, mediafile.ErrDamaged) {
-			p.done = true
+			p.ended = true
 			return nil
 		}
 		if err != nil {
@@ -194,14 +194,14 @@ func (s *stay) play(ctx context.Context, p *player, start, latest time.Time) err
 		if err := s.send(p, frame); err != nil {
 			return err
 		}
-		p.at += frame.Duration
+		p.position += frame.Duration
 	}
 }
 
-// answerUntil answers requests for key frames until due or until ctx ends. While the first key frame can answer them, it
+// answerRequestsUntil answers requests for key frames until due or until ctx ends. While the first key frame can answer them, it
 // sends padding where the file pauses: a server may ask for a subscriber only when a packet arrives.
-func (s *stay) answerUntil(ctx context.Context, p *player, due <-chan time.Time, latest time.Time) error {
-	pause := time.NewTicker(keyFrameCrossing)
+func (s *session) answerRequestsUntil(ctx context.Context, p *player, due <-chan time.Time, latest time.Time) error {
+	pause := time.NewTicker(keyFrameInFlight)
 	defer pause.Stop()
 	for {
 		var err error
@@ -210,10 +210,10 @@ func (s *stay) answerUntil(ctx context.Context, p *player, due <-chan time.Time,
 			return nil
 		case <-ctx.Done():
 			return nil
-		case <-p.asked:
-			err = s.answer(p, latest)
+		case <-p.keyFrameRequests:
+			err = s.answerKeyFrameRequest(p, latest)
 		case <-pause.C:
-			if p.restarts(latest) {
+			if p.mayRestart(latest) {
 				err = p.track.WritePadding()
 			}
 		}
@@ -223,37 +223,37 @@ func (s *stay) answerUntil(ctx context.Context, p *player, due <-chan time.Time,
 	}
 }
 
-func (s *stay) send(p *player, frame mediafile.Frame) error {
+func (s *session) send(p *player, frame mediafile.Frame) error {
 	if frame.Data == nil {
 		p.track.AdvanceClock(frame.Duration)
 		return nil
 	}
 	if frame.KeyFrame {
-		p.keyAt, p.waitPrinted = time.Now(), false
+		p.lastKeyFrame, p.waitPrinted = time.Now(), false
 	}
 	s.frames.Add(1)
 	return p.track.WriteFrame(frame.Data, frame.Duration)
 }
 
-// restarts reports whether the file may restart for a subscriber: it has key frames, and latest has not come.
-func (p *player) restarts(latest time.Time) bool {
-	return !p.keyAt.IsZero() && time.Now().Before(latest)
+// mayRestart reports whether the file may restart for a subscriber: it has key frames, and latest has not come.
+func (p *player) mayRestart(latest time.Time) bool {
+	return !p.lastKeyFrame.IsZero() && time.Now().Before(latest)
 }
 
-// answer returns errRestart if a request for a key frame is answered by the first one. Otherwise it prints, once until
+// answerKeyFrameRequest returns errRestart if a request for a key frame is answered by the first one. Otherwise it prints, once until
 // the next key frame, that a subscriber waits for that, or that there is none.
-func (s *stay) answer(p *player, latest time.Time) error {
+func (s *session) answerKeyFrameRequest(p *player, latest time.Time) error {
 	switch {
-	case p.at == 0, time.Since(p.keyAt) < keyFrameCrossing: // one is under way
-	case p.restarts(latest):
+	case p.position == 0, time.Since(p.lastKeyFrame) < keyFrameInFlight: // one is under way
+	case p.mayRestart(latest):
 		return errRestart
 	case p.waitPrinted:
-	case p.done && !s.Loop:
+	case p.ended && !s.Loop:
 		p.waitPrinted = true
-		s.log.event("viewer sees nothing, the file has ended", "track", p.track.SID())
+		s.events.print("viewer sees nothing, the file has ended", "track", p.track.SID())
 	default:
 		p.waitPrinted = true
-		s.log.event("viewer waits for the next key frame in the file", "track", p.track.SID())
+		s.events.print("viewer waits for the next key frame in the file", "track", p.track.SID())
 	}
 	return nil
 }

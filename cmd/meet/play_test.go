@@ -17,27 +17,27 @@ import (
 	"meet/internal/token"
 )
 
-// oneKeyFrame writes a film that can be watched only from its first picture on. Pictures are every/20 seconds apart.
-func oneKeyFrame(t *testing.T, pictures byte, every uint64) string {
+// ivfWithOneKeyFrame writes a film that can be watched only from its first picture on. Pictures are every/20 seconds apart.
+func ivfWithOneKeyFrame(t *testing.T, frames byte, ticks uint64) string {
 	t.Helper()
-	film := append([]byte("DKIF\x00\x00\x20\x00VP80"), 16, 0, 16, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-	for n := range pictures {
-		picture := slices.Clone(keyPicture)
+	file := append([]byte("DKIF\x00\x00\x20\x00VP80"), 16, 0, 16, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	for n := range frames {
+		frame := slices.Clone(keyFrame)
 		if n > 0 {
-			picture = append([]byte{keyPicture[0] | 1}, n)
+			frame = append([]byte{keyFrame[0] | 1}, n)
 		}
-		film = binary.LittleEndian.AppendUint32(film, uint32(len(picture)))
-		film = append(binary.LittleEndian.AppendUint64(film, uint64(n)*every), picture...)
+		file = binary.LittleEndian.AppendUint32(file, uint32(len(frame)))
+		file = append(binary.LittleEndian.AppendUint64(file, uint64(n)*ticks), frame...)
 	}
 	path := filepath.Join(t.TempDir(), "film.ivf")
-	if err := os.WriteFile(path, film, 0o600); err != nil {
+	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// sound is an Ogg file of silence, of 50 packets a second.
-func sound(t *testing.T, packets uint32) string {
+// silentOgg is an Ogg file of silence, of 50 packets a second.
+func silentOgg(t *testing.T, packets uint32) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sound.ogg")
 	w, err := oggwriter.New(path, 48_000, 2)
@@ -55,8 +55,8 @@ func sound(t *testing.T, packets uint32) string {
 	return path
 }
 
-// watch lets somebody join and receive tracks.
-func watch(t *testing.T, address string, grant token.VideoGrant, onTrack func(*client.RemoteTrack)) {
+// joinViewer lets somebody join and receive tracks.
+func joinViewer(t *testing.T, address string, grant token.VideoGrant, onTrack func(*client.RemoteTrack)) {
 	t.Helper()
 	grant.RoomJoin, grant.Room = true, "blue"
 	raw, err := token.New(testKey, testSecret).SetIdentity("viewer").SetVideoGrant(grant).ToJWT()
@@ -70,8 +70,8 @@ func watch(t *testing.T, address string, grant token.VideoGrant, onTrack func(*c
 	t.Cleanup(func() { _ = c.Close() }) // its result no longer matters
 }
 
-// pictures sends the packets of pictures that a viewer receives, the first few of them.
-func pictures(to chan<- *rtp.Packet) func(*client.RemoteTrack) {
+// forwardVideo sends the packets of pictures that a viewer receives, the first few of them.
+func forwardVideo(to chan<- *rtp.Packet) func(*client.RemoteTrack) {
 	return func(track *client.RemoteTrack) {
 		for {
 			p, err := track.ReadRTP()
@@ -89,12 +89,12 @@ func pictures(to chan<- *rtp.Packet) func(*client.RemoteTrack) {
 	}
 }
 
-// receivesFirst fails unless the first picture that a viewer receives, in time, is that of the film.
-func receivesFirst(t *testing.T, received <-chan *rtp.Packet) {
+// expectFirstFrame fails unless the first picture that a viewer receives, in time, is that of the film.
+func expectFirstFrame(t *testing.T, received <-chan *rtp.Packet) {
 	t.Helper()
 	select {
 	case p := <-received:
-		if !strings.HasSuffix(string(p.Payload), string(keyPicture)) {
+		if !strings.HasSuffix(string(p.Payload), string(keyFrame)) {
 			t.Errorf("the first picture is %x", p.Payload)
 		}
 	case <-time.After(8 * time.Second):
@@ -105,35 +105,35 @@ func receivesFirst(t *testing.T, received <-chan *rtp.Packet) {
 // Somebody who comes when the film has just begun gets it from the first picture on, even if only that
 // one can be decoded by itself, if the next one is due in ten seconds, or if only the sound goes on.
 func TestPlayRestartsForAViewerWhoJoinsEarly(t *testing.T) {
-	address, _ := serving(t)
+	address, _ := startServer(t)
 	for name, files := range map[string][]string{
-		"film":                {"--video", oneKeyFrame(t, 60, 1)},
-		"slides":              {"--video", oneKeyFrame(t, 2, 200)},
-		"picture and a sound": {"--video", oneKeyFrame(t, 1, 1), "--audio", sound(t, 500)},
+		"film":                {"--video", ivfWithOneKeyFrame(t, 60, 1)},
+		"slides":              {"--video", ivfWithOneKeyFrame(t, 2, 200)},
+		"picture and a sound": {"--video", ivfWithOneKeyFrame(t, 1, 1), "--audio", silentOgg(t, 500)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := begin(t, address, append([]string{"join", "blue"}, files...)...)
-			r.says(t, "published")
+			r := startCommand(t, address, append([]string{"join", "blue"}, files...)...)
+			r.waitOutput(t, "published")
 			received := make(chan *rtp.Packet, 1)
-			watch(t, address, token.VideoGrant{}, pictures(received))
-			receivesFirst(t, received)
+			joinViewer(t, address, token.VideoGrant{}, forwardVideo(received))
+			expectFirstFrame(t, received)
 			r.cancel()
-			r.ends(t, 0)
+			r.waitExit(t, 0)
 		})
 	}
 }
 
 // TestPlayWaitsForHiddenViewers: the film is held for participants that are not shown too, and none of it is lost to them.
 func TestPlayWaitsForHiddenViewers(t *testing.T) {
-	address, _ := serving(t)
+	address, _ := startServer(t)
 	for name, grant := range map[string]token.VideoGrant{"participant": {Hidden: true}, "recorder": {Hidden: true, Recorder: true}} {
 		t.Run(name, func(t *testing.T) {
 			received := make(chan *rtp.Packet, 1)
-			watch(t, address, grant, pictures(received))
-			r := begin(t, address, "join", "blue", "--video", oneKeyFrame(t, 2, 10))
-			receivesFirst(t, received)
-			r.says(t, "left  frames 2 ") // it has not restarted
-			r.ends(t, 0)
+			joinViewer(t, address, grant, forwardVideo(received))
+			r := startCommand(t, address, "join", "blue", "--video", ivfWithOneKeyFrame(t, 2, 10))
+			expectFirstFrame(t, received)
+			r.waitOutput(t, "left  frames 2 ") // it has not restarted
+			r.waitExit(t, 0)
 		})
 	}
 }
@@ -141,20 +141,20 @@ func TestPlayWaitsForHiddenViewers(t *testing.T) {
 // Requests for key frames restart the film at first; later the output says, once, that a
 // viewer waits, or that the film has ended before its sound.
 func TestPlayReportsOnceThatAViewerWaits(t *testing.T) {
-	address, _ := serving(t)
+	address, _ := startServer(t)
 	const waits, ended = "viewer waits for the next key frame in the file", "viewer sees nothing, the file has ended"
 	for name, tt := range map[string]struct {
 		files       []string
 		says, never string
 	}{
-		"film":                {[]string{"--video", oneKeyFrame(t, 60, 1)}, waits, ended},
-		"picture and a sound": {[]string{"--video", oneKeyFrame(t, 1, 1), "--audio", sound(t, 150)}, ended, waits},
+		"film":                {[]string{"--video", ivfWithOneKeyFrame(t, 60, 1)}, waits, ended},
+		"picture and a sound": {[]string{"--video", ivfWithOneKeyFrame(t, 1, 1), "--audio", silentOgg(t, 150)}, ended, waits},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := begin(t, address, append([]string{"join", "blue"}, tt.files...)...)
-			r.says(t, "codec video/vp8")
+			r := startCommand(t, address, append([]string{"join", "blue"}, tt.files...)...)
+			r.waitOutput(t, "codec video/vp8")
 			tracks := make(chan *client.RemoteTrack, 2)
-			watch(t, address, token.VideoGrant{}, func(track *client.RemoteTrack) {
+			joinViewer(t, address, token.VideoGrant{}, func(track *client.RemoteTrack) {
 				if track.Kind() == webrtc.RTPCodecTypeVideo {
 					tracks <- track
 				}
@@ -170,8 +170,8 @@ func TestPlayReportsOnceThatAViewerWaits(t *testing.T) {
 				}
 				return ""
 			})
-			r.says(t, "left  frames")
-			r.ends(t, 0)
+			r.waitOutput(t, "left  frames")
+			r.waitExit(t, 0)
 			if out := r.out.String(); strings.Count(out, tt.says) != 1 || strings.Contains(out, tt.never) {
 				t.Error("requests are not printed as they should be")
 			}
@@ -181,12 +181,12 @@ func TestPlayReportsOnceThatAViewerWaits(t *testing.T) {
 
 // TestPlayWithoutSubscribersStartsAnyway: where nobody subscribes, the film is held for a moment only.
 func TestPlayWithoutSubscribersStartsAnyway(t *testing.T) {
-	address, _ := serving(t)
-	other := begin(t, address, "join", "blue", "--identity", "other", "--no-subscribe")
-	other.says(t, "joined")
-	r := begin(t, address, "join", "blue", "--video", oneKeyFrame(t, 5, 1))
-	r.says(t, "left  frames 5")
-	r.ends(t, 0)
+	address, _ := startServer(t)
+	other := startCommand(t, address, "join", "blue", "--identity", "other", "--no-subscribe")
+	other.waitOutput(t, "joined")
+	r := startCommand(t, address, "join", "blue", "--video", ivfWithOneKeyFrame(t, 5, 1))
+	r.waitOutput(t, "left  frames 5")
+	r.waitExit(t, 0)
 	other.cancel()
-	other.ends(t, 0)
+	other.waitExit(t, 0)
 }

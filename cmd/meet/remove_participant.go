@@ -20,12 +20,12 @@ Example:
 }
 
 // Run removes the participant.
-func (c removeParticipant) Run(ctx context.Context, w world) error {
+func (c removeParticipant) Run(ctx context.Context, env environment) error {
 	room, identity, err := c.names()
 	if err != nil {
 		return err
 	}
-	server, err := c.connect(w)
+	server, err := c.connect(env)
 	if err != nil {
 		return err
 	}
@@ -36,13 +36,13 @@ func (c removeParticipant) Run(ctx context.Context, w world) error {
 	answer, err := server.RemoveParticipant(ctx, room, identity, revoked)
 	switch {
 	case err != nil:
-		return advise(fmt.Errorf("remove %q from room %q: %w", identity, room, err))
+		return withAdvice(fmt.Errorf("remove %q from room %q: %w", identity, room, err))
 	case c.JSON:
-		return printMessage(w, answer)
+		return printMessage(env, answer)
 	case c.MayReturn:
-		_, err = fmt.Fprintf(w.stdout, "Removed %s from room %s; the tokens it has let it in again.\n", printable(identity), printable(room))
+		_, err = fmt.Fprintf(env.stdout, "Removed %s from room %s; the tokens it has let it in again.\n", printable(identity), printable(room))
 	default:
-		_, err = fmt.Fprintf(w.stdout, "Removed %s from room %s; only a new token lets it in again.\n", printable(identity), printable(room))
+		_, err = fmt.Fprintf(env.stdout, "Removed %s from room %s; only a new token lets it in again.\n", printable(identity), printable(room))
 	}
 	return err
 }

@@ -22,13 +22,13 @@ Example:
 }
 
 // Run serves until a signal. The first one ends it politely, a second one at once.
-func (s serve) Run(ctx context.Context, w world) error {
-	cfg, err := loadQuietly(w, s.Config, s.flags())
+func (s serve) Run(ctx context.Context, env environment) error {
+	cfg, err := loadQuietly(env, s.Config, s.flags())
 	if err != nil {
-		warnUnknown(w, cfg) // one may be the cause
+		warnUnknown(env, cfg) // one may be the cause
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
 	for _, v := range cfg.UnknownVariables {
 		hint := []any{"name", v.Name}
 		if v.Closest != "" {
@@ -42,7 +42,7 @@ func (s serve) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	err = a.Greet(w.stdout)
+	err = a.Greet(env.stdout)
 	if err != nil {
 		err = fmt.Errorf("greet: %w", err)
 	} else {

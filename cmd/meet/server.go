@@ -21,8 +21,8 @@ type serverFlags struct {
 }
 
 // connect makes a client of the server. Nothing is sent yet.
-func (s serverFlags) connect(w world) (*admin.Client, error) {
-	cfg, key, err := s.signing(w)
+func (s serverFlags) connect(env environment) (*admin.Client, error) {
+	cfg, key, err := s.signingKey(env)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,8 @@ func serverAddress(url string, cfg config.Config) (string, error) {
 	return "http://" + net.JoinHostPort(host, port), nil
 }
 
-// advise adds what to do to an error of the server's API.
-func advise(err error) error {
+// withAdvice adds what to do to an error of the server's API.
+func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, admin.ErrUnreachable):
 		return fmt.Errorf("%w: start it with \"meet\", or say with --url where it is", err)
@@ -77,17 +77,17 @@ func advise(err error) error {
 var wireJSON = protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}
 
 // printMessage prints an answer for programs.
-func printMessage(w world, m proto.Message) error {
+func printMessage(env environment, m proto.Message) error {
 	raw, err := wireJSON.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	return printJSON(w, json.RawMessage(raw))
+	return printJSON(env, json.RawMessage(raw))
 }
 
 // printJSON prints indented JSON. protojson varies its spaces from build to build; this does not.
-func printJSON(w world, v any) error {
-	e := json.NewEncoder(w.stdout)
+func printJSON(env environment, v any) error {
+	e := json.NewEncoder(env.stdout)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)

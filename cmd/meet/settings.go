@@ -99,20 +99,20 @@ func (s serverSettings) flags() map[string]string {
 
 // load reads the settings from everywhere; what is wrong with them is the caller's to mend. A variable that sets nothing
 // is named in a warning, which the server writes to its log instead.
-func load(w world, file string, flags map[string]string) (config.Config, error) {
-	c, err := loadQuietly(w, file, flags)
-	warnUnknown(w, c)
+func load(env environment, file string, flags map[string]string) (config.Config, error) {
+	c, err := loadQuietly(env, file, flags)
+	warnUnknown(env, c)
 	return c, err
 }
 
-func warnUnknown(w world, c config.Config) {
+func warnUnknown(env environment, c config.Config) {
 	for _, v := range c.UnknownVariables {
-		_, _ = fmt.Fprintf(w.stderr, "meet: %s: %s\n", v.Name, unknownText(v))
+		_, _ = fmt.Fprintf(env.stderr, "meet: %s: %s\n", v.Name, unknownText(v))
 	}
 }
 
-func loadQuietly(w world, file string, flags map[string]string) (config.Config, error) {
-	c, err := config.Load(config.Source{File: file, DotEnv: ".env", Environ: w.environ, Flags: flags})
+func loadQuietly(env environment, file string, flags map[string]string) (config.Config, error) {
+	c, err := config.Load(config.Source{File: file, DotEnv: ".env", Environ: env.environ, Flags: flags})
 	if err != nil {
 		return c, usageError{err}
 	}

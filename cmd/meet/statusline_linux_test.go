@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo terminal of 40 columns, and what is shown on it.
-func terminal(t *testing.T) (tty *os.File, shown *output) {
+// pseudoTerminal is a pseudo terminal of 40 columns, and what is shown on it.
+func pseudoTerminal(t *testing.T) (tty *os.File, shown *syncBuffer) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -39,7 +39,7 @@ func terminal(t *testing.T) (tty *os.File, shown *output) {
 	if tty, err = os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		t.Fatal(err)
 	}
-	shown = &output{}
+	shown = &syncBuffer{}
 	var reading sync.WaitGroup
 	reading.Go(func() { // ends when the terminal is closed
 		b := make([]byte, 4096)
@@ -61,14 +61,14 @@ func terminal(t *testing.T) (tty *os.File, shown *output) {
 
 // Figures stand below the lines, are as wide as the terminal at most, and go away.
 func TestStatusLineIsCutToTheTerminalAndCleared(t *testing.T) {
-	tty, shown := terminal(t)
-	j := newJournal(world{stdout: tty}, false)
-	if !j.terminal() {
+	tty, shown := pseudoTerminal(t)
+	j := newEventPrinter(environment{stdout: tty}, false)
+	if !j.hasStatusLine() {
 		t.Fatal("it is not taken for a terminal")
 	}
-	j.figures("%s", strings.Repeat("x", 60)+"\x1b")
-	j.event("joined", "room", "blue")
-	j.figures("")
+	j.showStatus("%s", strings.Repeat("x", 60)+"\x1b")
+	j.print("joined", "room", "blue")
+	j.showStatus("")
 	line := "\r\x1b[K" + strings.Repeat("x", 39)
 	want := line + "\r\x1b[K" + "   0.0s  joined  room blue\r\n" + line + "\r\x1b[K"
 	poll(t, func() string {
@@ -77,21 +77,21 @@ func TestStatusLineIsCutToTheTerminalAndCleared(t *testing.T) {
 		}
 		return ""
 	})
-	if newJournal(world{stdout: tty}, true).terminal() || newStatusLine(shown) != nil {
+	if newEventPrinter(environment{stdout: tty}, true).hasStatusLine() || newStatusLine(shown) != nil {
 		t.Error("programs get a status line")
 	}
 }
 
 // TestJoinAndLoadTestUpdateFiguresOnATerminal: both commands keep their line up to date, and print the rest as elsewhere.
 func TestJoinAndLoadTestUpdateFiguresOnATerminal(t *testing.T) {
-	address, _ := serving(t)
-	tty, shown := terminal(t)
+	address, _ := startServer(t)
+	tty, shown := pseudoTerminal(t)
 	args := []string{"--url", address, "--api-key", testKey, "--api-secret", testSecret}
-	w := world{nil, strings.NewReader(""), tty, tty}
-	if status := run(t.Context(), append([]string{"join", "r", "--duration", "1500ms"}, args...), w); status != 0 {
+	env := environment{nil, strings.NewReader(""), tty, tty}
+	if status := run(t.Context(), append([]string{"join", "r", "--duration", "1500ms"}, args...), env); status != 0 {
 		t.Errorf("join: status %d", status)
 	}
-	if status := run(t.Context(), append([]string{"load-test", "--subscribers", "1", "--publishers", "1", "--packets", "1", "--settle", "0s", "--duration", "1s"}, args...), w); status != 0 {
+	if status := run(t.Context(), append([]string{"load-test", "--subscribers", "1", "--publishers", "1", "--packets", "1", "--settle", "0s", "--duration", "1s"}, args...), env); status != 0 {
 		t.Errorf("load-test: status %d", status)
 	}
 	for _, want := range []string{"\r\x1b[K1s with 0 others: 0 frames sent", "\r\x1b[Kjoining: 2 of 2 people", "\r\x1b[Kmeasuring: 1 of 1 s, ", "\r\x1b[Kpeople       1 publishers"} {

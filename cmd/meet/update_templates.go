@@ -36,10 +36,10 @@ Example:
 const statusNewer = 3
 
 // Run takes the newest build, or does what else is asked.
-func (u updateTemplates) Run(ctx context.Context, w world) error {
+func (u updateTemplates) Run(ctx context.Context, env environment) error {
 	flags := u.frontendSettings.flags()
 	maps.Copy(flags, u.dataSettings.flags())
-	cfg, err := load(w, u.Config, flags)
+	cfg, err := load(env, u.Config, flags)
 	if err != nil {
 		return err
 	}
@@ -53,9 +53,9 @@ func (u updateTemplates) Run(ctx context.Context, w world) error {
 	}
 	switch {
 	case u.List:
-		return listBuilds(w, shelf, embedded)
+		return listBuilds(env, shelf, embedded)
 	case u.Rollback:
-		return rollback(w, shelf, embedded)
+		return rollback(env, shelf, embedded)
 	}
 	client := assets.NewClient()
 	source, err := app.FrontendSource(cfg, client)
@@ -66,55 +66,55 @@ func (u updateTemplates) Run(ctx context.Context, w world) error {
 		return usageError{errors.New("name where builds are published, with --frontend-repository owner/name or with --frontend-url")}
 	}
 	if warning := app.FrontendWarning(cfg); warning != "" {
-		if _, err := fmt.Fprintf(w.stderr, "meet: warning: %s\n", warning); err != nil {
+		if _, err := fmt.Fprintf(env.stderr, "meet: warning: %s\n", warning); err != nil {
 			return err
 		}
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	p := newProgress(w.stdout)
+	p := newUpdateProgress(env.stdout)
 	update := assets.Update{
 		Source: source, Shelf: shelf, Embedded: embedded, Version: app.Version, Client: client,
 		Force: u.Force, Found: p.found, Progress: p.show,
 	}
 	if u.Check {
-		return check(ctx, w, &update)
+		return check(ctx, env, &update)
 	}
-	if _, err = fmt.Fprintf(w.stdout, "Asking %s\n", printable(source.String())); err != nil {
+	if _, err = fmt.Fprintf(env.stdout, "Asking %s\n", printable(source.String())); err != nil {
 		return err
 	}
 	o, err := update.Run(ctx)
-	p.end()
+	p.finishLine()
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted; what has come is kept, and the front end in use has not changed")
 	case err != nil:
 		return errors.Join(err, errors.New("the front end in use has not changed"))
 	case o.Build == nil:
-		_, err = fmt.Fprintln(w.stdout, "Nothing newer is published.")
+		_, err = fmt.Fprintln(env.stdout, "Nothing newer is published.")
 	default:
-		_, err = fmt.Fprintf(w.stdout, "Build %s is in use, in a running server too.\n", o.ID)
+		_, err = fmt.Fprintf(env.stdout, "Build %s is in use, in a running server too.\n", o.ID)
 	}
 	return err
 }
 
 // check says whether something newer is published, and by the exit status too.
-func check(ctx context.Context, w world, u *assets.Update) error {
+func check(ctx context.Context, env environment, u *assets.Update) error {
 	o, err := u.Check(ctx)
 	if err != nil {
 		return err
 	}
 	if o.Build == nil {
-		_, err = fmt.Fprintln(w.stdout, "Nothing newer is published.")
+		_, err = fmt.Fprintln(env.stdout, "Nothing newer is published.")
 		return err
 	}
-	if _, err = fmt.Fprintf(w.stdout, "Build %s is newer: %s\n", o.ID, planned(o)); err != nil {
+	if _, err = fmt.Fprintf(env.stdout, "Build %s is newer: %s\n", o.ID, describePlan(o)); err != nil {
 		return err
 	}
 	return statusError(statusNewer)
 }
 
-func rollback(w world, s *assets.Shelf, embedded *assets.Build) error {
+func rollback(env environment, s *assets.Shelf, embedded *assets.Build) error {
 	b, err := s.Rollback(embedded, app.Version)
 	if err != nil {
 		return err
@@ -123,29 +123,29 @@ func rollback(w world, s *assets.Shelf, embedded *assets.Build) error {
 	if b.ID == embedded.ID {
 		name = "The build in this program, " + b.ID + ","
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s is in use, in a running server too.\n", name)
+	_, err = fmt.Fprintf(env.stdout, "%s is in use, in a running server too.\n", name)
 	return err
 }
 
-func listBuilds(w world, s *assets.Shelf, embedded *assets.Build) error {
+func listBuilds(env environment, s *assets.Shelf, embedded *assets.Build) error {
 	list, err := s.List(embedded, app.Version)
 	if err != nil {
 		return err
 	}
 	var rows [][]string
 	for _, l := range list {
-		row := []string{l.ID, l.State, moment(l.Taken), "", "", ""}
+		row := []string{l.ID, l.State, formatLocalTime(l.Taken), "", "", ""}
 		if l.Problem != nil {
 			row[1] = "unusable: " + l.Problem.Error()
 		} else {
-			row[3], row[4], row[5] = moment(l.Build.Made), fmt.Sprint(len(l.Build.Files)), fmt.Sprintf("%.1f MB", float64(l.Build.Size())/(1<<20))
+			row[3], row[4], row[5] = formatLocalTime(l.Build.Made), fmt.Sprint(len(l.Build.Files)), fmt.Sprintf("%.1f MB", float64(l.Build.Size())/(1<<20))
 		}
 		rows = append(rows, row)
 	}
-	return printTable(w, []string{"BUILD", "STATE", "TAKEN", "MADE", "FILES", "SIZE"}, rows)
+	return printTable(env, []string{"BUILD", "STATE", "TAKEN", "MADE", "FILES", "SIZE"}, rows)
 }
 
-func moment(t time.Time) string {
+func formatLocalTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

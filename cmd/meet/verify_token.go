@@ -28,21 +28,21 @@ Example:
   meet create-token --join --room myroom --identity ada | meet verify-token -`
 }
 
-// longestToken is in bytes: metadata and attributes make some thousands, and no header or URL takes more.
-const longestToken = 1 << 20
+// maxTokenSize is in bytes: metadata and attributes make some thousands, and no header or URL takes more.
+const maxTokenSize = 1 << 20
 
 // Run prints what the token says, and fails if it is not valid.
-func (v verifyToken) Run(w world) error {
+func (v verifyToken) Run(env environment) error {
 	raw := v.Token
 	if raw == "-" {
-		text, err := io.ReadAll(io.LimitReader(w.stdin, longestToken))
+		text, err := io.ReadAll(io.LimitReader(env.stdin, maxTokenSize))
 		if err != nil {
 			return fmt.Errorf("read the token: %w", err)
 		}
 		raw = string(text)
 	}
 	raw = strings.TrimSpace(raw)
-	_, keys, err := v.load(w)
+	_, keys, err := v.load(env)
 	if err != nil {
 		return err
 	}
@@ -55,24 +55,24 @@ func (v verifyToken) Run(w world) error {
 	if err != nil {
 		grants, invalid, err = &token.ClaimGrants{}, errNoToken, nil
 	}
-	invalid = explain(invalid, grants, time.Now())
+	invalid = describeInvalid(invalid, grants, time.Now())
 	if v.JSON {
-		err = printVerdict(w, invalid, payload)
+		err = printVerdict(env, invalid, payload)
 	} else if payload != nil {
-		err = printGrants(w, grants, invalid == nil, time.Now())
+		err = printGrants(env, grants, invalid == nil, time.Now())
 	}
 	return errors.Join(err, invalid)
 }
 
 var errNoToken = errors.New("this is no access token: a LiveKit token is three parts of letters and digits with dots between them")
 
-// explain adds to why a token is refused what its owner can see of it.
-func explain(err error, g *token.ClaimGrants, now time.Time) error {
+// describeInvalid adds to why a token is refused what its owner can see of it.
+func describeInvalid(err error, g *token.ClaimGrants, now time.Time) error {
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		return fmt.Errorf("%w: %s ago", err, span(now.Sub(g.ExpiresAt)))
+		return fmt.Errorf("%w: %s ago", err, formatDuration(now.Sub(g.ExpiresAt)))
 	case errors.Is(err, token.ErrNotYetValid):
-		return fmt.Errorf("%w: it will be in %s", err, span(g.NotBefore.Sub(now)))
+		return fmt.Errorf("%w: it will be in %s", err, formatDuration(g.NotBefore.Sub(now)))
 	case errors.Is(err, token.ErrUnknownKey):
 		return fmt.Errorf("the access token is signed with API key %q, which these settings do not have: give it with --api-key and --api-secret", printable(g.Issuer))
 	case errors.Is(err, token.ErrMalformed) && g.ExpiresAt.IsZero():
@@ -88,17 +88,17 @@ type verdict struct {
 	Claims  json.RawMessage `json:"claims"`
 }
 
-func printVerdict(w world, invalid error, payload json.RawMessage) error {
+func printVerdict(env environment, invalid error, payload json.RawMessage) error {
 	v := verdict{Valid: invalid == nil, Claims: payload}
 	if invalid != nil {
 		v.Problem = invalid.Error()
 	}
-	return printJSON(w, v)
+	return printJSON(env, v)
 }
 
 // printGrants prints what a token says, a line for each thing.
-func printGrants(w world, g *token.ClaimGrants, valid bool, now time.Time) error {
-	t := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+func printGrants(env environment, g *token.ClaimGrants, valid bool, now time.Time) error {
+	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	line := func(label, value string) {
 		if value != "" {
 			_, _ = fmt.Fprintf(t, "%s\t%s\n", label, printable(value)) // Flush returns what fails
@@ -110,13 +110,13 @@ func printGrants(w world, g *token.ClaimGrants, valid bool, now time.Time) error
 	}
 	line("Valid", state)
 	line("API key", g.Issuer)
-	line("Issued", instant(g.IssuedAt))
+	line("Issued", formatTime(g.IssuedAt))
 	switch left := g.ExpiresAt.Sub(now); {
 	case g.ExpiresAt.IsZero():
 	case left < 0:
-		line("Expired", instant(g.ExpiresAt)+", "+span(-left)+" ago")
+		line("Expired", formatTime(g.ExpiresAt)+", "+formatDuration(-left)+" ago")
 	default:
-		line("Expires", instant(g.ExpiresAt)+", in "+span(left))
+		line("Expires", formatTime(g.ExpiresAt)+", in "+formatDuration(left))
 	}
 	line("Identity", g.Identity)
 	line("Name", g.Name)
@@ -134,7 +134,7 @@ func printGrants(w world, g *token.ClaimGrants, valid bool, now time.Time) error
 	return t.Flush()
 }
 
-func instant(t time.Time) string {
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
@@ -154,7 +154,7 @@ func rights(g *token.ClaimGrants) (list []string) {
 	}
 	if v.RoomJoin {
 		list = append(list, fmt.Sprintf("join room %q", v.Room))
-		list = append(list, asParticipant(v)...)
+		list = append(list, participantRights(v)...)
 	}
 	add(v.RoomAdmin, fmt.Sprintf("control room %q", v.Room))
 	add(v.DestinationRoom != "", fmt.Sprintf("take participants from there to room %q", v.DestinationRoom))
@@ -172,8 +172,8 @@ func rights(g *token.ClaimGrants) (list []string) {
 	return list
 }
 
-// asParticipant is what the bearer may do once it has joined.
-func asParticipant(v token.VideoGrant) (list []string) {
+// participantRights is what the bearer may do once it has joined.
+func participantRights(v token.VideoGrant) (list []string) {
 	publish := "publish tracks"
 	if len(v.CanPublishSources) > 0 {
 		publish = "publish from " + strings.Join(v.CanPublishSources, ", ")

@@ -17,10 +17,10 @@ func (version) Help() string {
 }
 
 // Run prints the version, and what it was built with for reports of mistakes.
-func (v version) Run(w world) error {
+func (v version) Run(env environment) error {
 	if v.JSON {
-		return printJSON(w, map[string]string{"version": app.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+		return printJSON(env, map[string]string{"version": app.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
 	}
-	_, err := fmt.Fprintf(w.stdout, "meet %s (%s %s/%s)\n", app.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(env.stdout, "meet %s (%s %s/%s)\n", app.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

@@ -56,7 +56,7 @@ type Client struct {
 	server string
 
 	// Set by Join before anything else runs.
-	media      *webrtc.API
+	api        *webrtc.API
 	publisher  *transport
 	subscriber *transport // nil with a single peer connection
 	data       *dataChannels
@@ -66,15 +66,15 @@ type Client struct {
 
 	resuming sync.Mutex // one resume at a time
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever something below or in a transport changed
-	closed  bool
-	err     error // why the session is over
-	sock    *socket
-	lost    bool // the socket ended and none replaced it
-	auto    bool // resumeAgain is running
-	token   string
-	session session
+	mu           sync.Mutex
+	changed      chan struct{} // closed and replaced whenever something below or in a transport changed
+	closed       bool
+	err          error // why the session is over
+	sock         *socket
+	lost         bool // the socket ended and none replaced it
+	autoResuming bool // resumeAgain is running
+	token        string
+	session      session
 }
 
 // Join enters the room that token names and returns when the primary transport is connected and its data channels
@@ -112,28 +112,28 @@ func (c *Client) join(ctx context.Context) error {
 	join := first.GetJoin()
 	if join == nil {
 		sock.close()
-		return refusal(first)
+		return unexpectedFirst(first)
 	}
-	c.update(func() { c.session.begin(join) })
-	if err := c.useServers(join.IceServers); err != nil {
+	c.update(func() { c.session.applyJoin(join) })
+	if err := c.setICEServers(join.IceServers); err != nil {
 		sock.close()
 		return err
 	}
 	c.attach(sock)
-	if err := c.begin(join); err != nil {
+	if err := c.startNegotiation(join); err != nil {
 		return err
 	}
 	if c.opts.AutoResume {
-		return c.Until(ctx, c.established)
+		return c.Until(ctx, c.joined)
 	}
-	return c.untilLost(ctx, c.established)
+	return c.untilLost(ctx, c.joined)
 }
 
 // prepare makes the peer connections, with data channels and, where the client is the only offerer, the sections
 // that every LiveKit client offers for a start: three of each kind.
 func (c *Client) prepare() error {
 	var err error
-	if c.media, err = newMedia(&c.opts); err != nil {
+	if c.api, err = newWebRTCAPI(&c.opts); err != nil {
 		return err
 	}
 	if c.publisher, err = c.connection(livekit.SignalTarget_PUBLISHER); err != nil {
@@ -153,7 +153,7 @@ func (c *Client) prepare() error {
 }
 
 func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
-	t, err := newTransport(c.media, target, c.opts.UDPProxy, c.Send)
+	t, err := newTransport(c.api, target, c.opts.UDPProxy, c.Send)
 	if err != nil {
 		return nil, err
 	}
@@ -162,12 +162,12 @@ func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
 		c.update(func() {})
 	})
 	t.pc.OnTrack(c.onTrack)
-	t.pc.OnDataChannel(c.openedByServer)
+	t.pc.OnDataChannel(c.onDataChannel)
 	return t, nil
 }
 
-// useServers gives the transports the server's STUN and TURN servers before they gather.
-func (c *Client) useServers(servers []*livekit.ICEServer) error {
+// setICEServers gives the transports the server's STUN and TURN servers before they gather.
+func (c *Client) setICEServers(servers []*livekit.ICEServer) error {
 	if c.opts.HostOnly {
 		return nil
 	}
@@ -186,10 +186,10 @@ func (c *Client) useServers(servers []*livekit.ICEServer) error {
 	return nil
 }
 
-// begin starts this side's negotiation, if it has to speak first or is invited to.
-func (c *Client) begin(join *livekit.JoinResponse) error {
+// startNegotiation starts this side's negotiation, if it has to speak first or is invited to.
+func (c *Client) startNegotiation(join *livekit.JoinResponse) error {
 	if c.opts.SinglePC {
-		return c.publisher.sent()
+		return c.publisher.setFirstOffer()
 	}
 	if join.SubscriberPrimary && !join.FastPublish {
 		return nil
@@ -198,15 +198,15 @@ func (c *Client) begin(join *livekit.JoinResponse) error {
 	return err
 }
 
-// established reports whether the participant is in: the primary transport is connected and can carry data.
-func (c *Client) established() bool {
+// joined reports whether the participant is in: the primary transport is connected and can carry data.
+func (c *Client) joined() bool {
 	c.mu.Lock()
 	subscribing := c.session.subscriberPrimary && c.subscriber != nil
 	c.mu.Unlock()
 	if !subscribing {
 		return c.publisher.connected() && c.data.open()
 	}
-	return c.subscriber.connected() && (c.data.received.Load() == 2 || !c.subscriber.offersData())
+	return c.subscriber.connected() && (c.data.openedByServer.Load() == 2 || !c.subscriber.hasRemoteDataSection())
 }
 
 func (c *Client) transports() []*transport {
@@ -219,8 +219,8 @@ func (c *Client) transports() []*transport {
 	return all
 }
 
-// refusal turns a first message that should have been another into an error.
-func refusal(msg *livekit.SignalResponse) error {
+// unexpectedFirst turns a first message that should have been another into an error.
+func unexpectedFirst(msg *livekit.SignalResponse) error {
 	if leave := msg.GetLeave(); leave != nil {
 		return fmt.Errorf("the server said to leave: %s, %s", leave.Reason, leave.Action)
 	}

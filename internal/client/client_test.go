@@ -17,7 +17,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func limited(t *testing.T) context.Context {
+func testContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
@@ -26,7 +26,7 @@ func limited(t *testing.T) context.Context {
 
 func TestJoinPublishAndLeaveWorkInBinaryAndJSON(t *testing.T) {
 	for _, json := range []bool{false, true} {
-		f, ctx := newFake(t), limited(t)
+		f, ctx := newFakeServer(t), testContext(t)
 		opts := f.options()
 		opts.JSON = json
 		c := f.join(ctx, opts)
@@ -47,7 +47,7 @@ func TestJoinPublishAndLeaveWorkInBinaryAndJSON(t *testing.T) {
 		if err := c.Until(ctx, p.Subscribed); err != nil {
 			t.Errorf("not subscribed: %v", err)
 		}
-		pump(t, p)()
+		sendPackets(t, p)()
 		if err := p.SetMuted(true); err != nil || !p.Muted() {
 			t.Error("not muted", err)
 		}
@@ -59,7 +59,7 @@ func TestJoinPublishAndLeaveWorkInBinaryAndJSON(t *testing.T) {
 		}
 		poll(ctx, t, func() string {
 			for _, kind := range []string{"add_track", "offer", "mute", "trickle", "leave"} {
-				if !f.saw(kind) {
+				if !f.hasReceived(kind) {
 					return "the server did not see " + kind
 				}
 			}
@@ -75,7 +75,7 @@ func TestJoinPublishAndLeaveWorkInBinaryAndJSON(t *testing.T) {
 }
 
 func TestReliableDataIsNumberedAndLossyIsNot(t *testing.T) {
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	got := make(chan *livekit.DataPacket, 10)
 	opts := f.options()
 	opts.OnData = func(p *livekit.DataPacket) { got <- p }
@@ -99,7 +99,7 @@ func TestReliableDataIsNumberedAndLossyIsNot(t *testing.T) {
 
 func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 	for _, auto := range []bool{false, true} {
-		f, ctx := newFake(t), limited(t)
+		f, ctx := newFakeServer(t), testContext(t)
 		var got atomic.Int64
 		opts := f.options()
 		opts.AutoResume = auto
@@ -110,7 +110,7 @@ func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 		}
 		c.DropSignal()
 		if !auto {
-			until(ctx, t, c, func() bool { return errors.Is(c.Send(&livekit.SignalRequest{}), ErrSignalLost) })
+			waitUntil(ctx, t, c, func() bool { return errors.Is(c.Send(&livekit.SignalRequest{}), ErrSignalLost) })
 			if err := c.Resume(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 		})
 		// The fake acknowledges nothing, so the packet is sent again.
 		poll(ctx, t, func() string {
-			if !f.saw("sync_state") || got.Load() != 2 {
+			if !f.hasReceived("sync_state") || got.Load() != 2 {
 				return "no sync state, or the packet was not replayed"
 			}
 			return ""
@@ -134,7 +134,7 @@ func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 }
 
 func TestJoinFailsWithBadTokenBadURLOrLeave(t *testing.T) {
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	var refused *HandshakeError
 	if _, err := Join(ctx, f.URL, "wrong", f.options()); !errors.As(err, &refused) {
 		t.Errorf("a wrong token gave %v", err)
@@ -146,7 +146,7 @@ func TestJoinFailsWithBadTokenBadURLOrLeave(t *testing.T) {
 			t.Errorf("joined %q", url)
 		}
 	}
-	f.refuse = &livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
+	f.firstResponse = &livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
 		Reason: livekit.DisconnectReason_STATE_MISMATCH, Action: livekit.LeaveRequest_RECONNECT,
 	}}}
 	if _, err := Join(ctx, f.URL, "token", f.options()); err == nil || !strings.Contains(err.Error(), "STATE_MISMATCH") {
@@ -155,7 +155,7 @@ func TestJoinFailsWithBadTokenBadURLOrLeave(t *testing.T) {
 }
 
 func TestLeaveFromTheServerEndsTheSession(t *testing.T) {
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	leaves := make(chan *livekit.LeaveRequest, 1)
 	opts := f.options()
 	opts.OnLeave = func(l *livekit.LeaveRequest) { leaves <- l }
@@ -173,21 +173,21 @@ func TestLeaveFromTheServerEndsTheSession(t *testing.T) {
 }
 
 func TestSilentServerIsLost(t *testing.T) {
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	c := f.join(ctx, f.options()) // the fake announces 3 s and answers no pings
-	until(ctx, t, c, func() bool {
+	waitUntil(ctx, t, c, func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.lost
 	})
-	if !f.saw("ping_req") {
+	if !f.hasReceived("ping_req") {
 		t.Error("no ping was sent")
 	}
 }
 
 func TestParticipantUpdatesKeepTheNewestState(t *testing.T) {
 	s := newSession()
-	s.begin(&livekit.JoinResponse{Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"}})
+	s.applyJoin(&livekit.JoinResponse{Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"}})
 	c := &Client{session: s}
 	for _, p := range []*livekit.ParticipantInfo{
 		{Sid: "PA_1", Identity: "ada", Name: "Ada"},
@@ -198,7 +198,7 @@ func TestParticipantUpdatesKeepTheNewestState(t *testing.T) {
 		{Sid: "PA_5", Identity: "di"},
 		{Sid: "PA_5", Identity: "di", State: livekit.ParticipantInfo_DISCONNECTED},
 	} {
-		c.session.participants([]*livekit.ParticipantInfo{p})
+		c.session.updateParticipants([]*livekit.ParticipantInfo{p})
 	}
 	var names []string
 	for _, p := range c.RemoteParticipants() {

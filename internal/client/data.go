@@ -11,24 +11,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// keptPackets bounds the reliable packets kept for a resume; the server's own memory of them is shorter.
-const keptPackets = 256
+// maxReplayPackets bounds the reliable packets kept for a resume; the server's own memory of them is shorter.
+const maxReplayPackets = 256
 
 // A sender waits while fullBuffer bytes wait in a channel, until half of them are gone: the server slows it down by not
 // reading.
-const fullBuffer = 1 << 20
+const maxBufferedAmount = 1 << 20
 
-const frameLabel = "_data_track"
+const dataTrackLabel = "_data_track"
 
 // dataChannels are the channels this side opens, and what was sent reliably.
 type dataChannels struct {
-	reliable, lossy, frames *webrtc.DataChannel
+	reliable, lossy, dataTrack *webrtc.DataChannel
 
-	received atomic.Int32 // channels that the server opened to this side
+	openedByServer atomic.Int32 // channels that the server opened to this side
 
-	mu   sync.Mutex // held while sending a reliable packet, so that numbers go out in order
-	next uint32
-	sent []*livekit.DataPacket // the newest keptPackets
+	mu           sync.Mutex // held while sending a reliable packet, so that numbers go out in order
+	lastSequence uint32
+	sent         []*livekit.DataPacket // the newest keptPackets
 }
 
 func openDataChannels(c *Client, pc *webrtc.PeerConnection) (*dataChannels, error) {
@@ -41,28 +41,28 @@ func openDataChannels(c *Client, pc *webrtc.PeerConnection) (*dataChannels, erro
 	if err != nil {
 		return nil, fmt.Errorf("open lossy data channel: %w", err)
 	}
-	frames, err := pc.CreateDataChannel(frameLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once})
+	frames, err := pc.CreateDataChannel(dataTrackLabel, &webrtc.DataChannelInit{Ordered: &unordered, MaxRetransmits: &once})
 	if err != nil {
 		return nil, fmt.Errorf("open channel of data tracks: %w", err)
 	}
 	for _, dc := range []*webrtc.DataChannel{reliable, lossy, frames} {
 		dc.OnOpen(func() { c.update(func() {}) })
-		dc.SetBufferedAmountLowThreshold(fullBuffer / 2)
+		dc.SetBufferedAmountLowThreshold(maxBufferedAmount / 2)
 		dc.OnBufferedAmountLow(func() { c.update(func() {}) })
 		c.receiveData(dc)
 	}
-	return &dataChannels{reliable: reliable, lossy: lossy, frames: frames}, nil
+	return &dataChannels{reliable: reliable, lossy: lossy, dataTrack: frames}, nil
 }
 
 func (d *dataChannels) open() bool {
 	return d.reliable.ReadyState() == webrtc.DataChannelStateOpen && d.lossy.ReadyState() == webrtc.DataChannelStateOpen
 }
 
-// openedByServer takes a channel that the server opened.
-func (c *Client) openedByServer(dc *webrtc.DataChannel) {
+// onDataChannel takes a channel that the server opened.
+func (c *Client) onDataChannel(dc *webrtc.DataChannel) {
 	if dc.Label() == c.data.reliable.Label() || dc.Label() == c.data.lossy.Label() {
 		dc.OnOpen(func() {
-			c.data.received.Add(1)
+			c.data.openedByServer.Add(1)
 			c.update(func() {})
 		})
 	}
@@ -71,7 +71,7 @@ func (c *Client) openedByServer(dc *webrtc.DataChannel) {
 
 // receiveData hands over what arrives on a channel, whichever side opened it.
 func (c *Client) receiveData(dc *webrtc.DataChannel) {
-	if dc.Label() == frameLabel {
+	if dc.Label() == dataTrackLabel {
 		dc.OnMessage(func(msg webrtc.DataChannelMessage) {
 			if c.opts.OnDataTrackPacket != nil {
 				c.opts.OnDataTrackPacket(msg.Data)
@@ -98,7 +98,7 @@ func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, 
 	if kind == livekit.DataPacket_RELIABLE {
 		dc = c.data.reliable
 	}
-	if err := c.awaitRoom(ctx, dc); err != nil {
+	if err := c.awaitSendable(ctx, dc); err != nil {
 		return fmt.Errorf("publish data: %w", err)
 	}
 	if kind == livekit.DataPacket_RELIABLE {
@@ -109,27 +109,27 @@ func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, 
 
 // PublishDataTrackPacket sends a packet of a data track, header included, when the channel is open and has room.
 func (c *Client) PublishDataTrackPacket(ctx context.Context, packet []byte) error {
-	if err := c.awaitRoom(ctx, c.data.frames); err != nil {
+	if err := c.awaitSendable(ctx, c.data.dataTrack); err != nil {
 		return fmt.Errorf("publish a frame: %w", err)
 	}
-	if err := c.data.frames.Send(packet); err != nil {
+	if err := c.data.dataTrack.Send(packet); err != nil {
 		return fmt.Errorf("publish a frame: %w", err)
 	}
 	return nil
 }
 
-// awaitRoom waits until dc is open and not full.
-func (c *Client) awaitRoom(ctx context.Context, dc *webrtc.DataChannel) error {
+// awaitSendable waits until dc is open and not full.
+func (c *Client) awaitSendable(ctx context.Context, dc *webrtc.DataChannel) error {
 	if err := c.openPublisher(ctx); err != nil {
 		return err
 	}
 	if err := c.Until(ctx, func() bool { return dc.ReadyState() == webrtc.DataChannelStateOpen }); err != nil {
 		return fmt.Errorf("wait for the data channel: %w", err)
 	}
-	if dc.BufferedAmount() < fullBuffer {
+	if dc.BufferedAmount() < maxBufferedAmount {
 		return nil
 	}
-	if err := c.Until(ctx, func() bool { return dc.BufferedAmount() <= fullBuffer/2 }); err != nil {
+	if err := c.Until(ctx, func() bool { return dc.BufferedAmount() <= maxBufferedAmount/2 }); err != nil {
 		return fmt.Errorf("wait for room in the data channel: %w", err)
 	}
 	return nil
@@ -148,18 +148,18 @@ func (c *Client) openPublisher(ctx context.Context) error {
 func (d *dataChannels) sendReliable(packet *livekit.DataPacket) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.next++
+	d.lastSequence++
 	numbered := proto.CloneOf(packet)
-	numbered.Sequence = d.next
-	if len(d.sent) == keptPackets {
+	numbered.Sequence = d.lastSequence
+	if len(d.sent) == maxReplayPackets {
 		d.sent = append(d.sent[:0], d.sent[1:]...)
 	}
 	d.sent = append(d.sent, numbered)
 	return send(d.reliable, numbered)
 }
 
-// replay sends again what the server has not accepted before its socket was lost.
-func (d *dataChannels) replay(accepted uint32) error {
+// resend sends again what the server has not accepted before its socket was lost.
+func (d *dataChannels) resend(accepted uint32) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, packet := range d.sent {
@@ -176,7 +176,7 @@ func (d *dataChannels) replay(accepted uint32) error {
 // infos describes the channels for a SyncState.
 func (d *dataChannels) infos() []*livekit.DataChannelInfo {
 	var infos []*livekit.DataChannelInfo
-	for _, dc := range []*webrtc.DataChannel{d.reliable, d.lossy, d.frames} {
+	for _, dc := range []*webrtc.DataChannel{d.reliable, d.lossy, d.dataTrack} {
 		if id := dc.ID(); id != nil {
 			infos = append(infos, &livekit.DataChannelInfo{
 				Label: dc.Label(), Id: uint32(*id), Target: livekit.SignalTarget_PUBLISHER,

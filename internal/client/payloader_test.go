@@ -78,15 +78,15 @@ func TestAllH264ParameterSetsAreSent(t *testing.T) {
 	}
 }
 
-// sent keeps what is written to a track.
-type sent struct{ packets []rtp.Packet }
+// packetLog keeps what is written to a track.
+type packetLog struct{ packets []rtp.Packet }
 
-func (s *sent) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
+func (s *packetLog) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	s.packets = append(s.packets, rtp.Packet{Header: *h, Payload: payload})
 	return len(payload), nil
 }
 
-func (s *sent) Write([]byte) (int, error) { panic("not used here") }
+func (s *packetLog) Write([]byte) (int, error) { panic("not used here") }
 
 // A packet of padding has no content, and is no later than the last frame, so that the next one may
 // come before the last one ends.
@@ -98,8 +98,8 @@ func TestPaddingIsEmptyAndNoLaterThanTheLastFrame(t *testing.T) {
 	if err := l.WritePadding(); err != nil { // before the track is negotiated
 		t.Fatal(err)
 	}
-	out := &sent{}
-	l.binding = &binding{writer: out, ssrc: 7, payloadType: 96}
+	out := &packetLog{}
+	l.binding = &negotiatedParams{writer: out, ssrc: 7, payloadType: 96}
 	l.packetizer = rtp.NewPacketizer(maxPayload, 96, 7, l.payloader, rtp.NewFixedSequencer(1), 90_000)
 	if err := l.WritePadding(); err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// publishLimit is how long LiveKit's clients wait for the reply to AddTrack.
-const publishLimit = 10 * time.Second
+// publishTimeout is how long LiveKit's clients wait for the reply to AddTrack.
+const publishTimeout = 10 * time.Second
 
 // PublishOptions describes a track to publish.
 type PublishOptions struct {
@@ -86,7 +86,7 @@ func (c *Client) publish(ctx context.Context, opts PublishOptions, sid string) (
 		}
 		p.layers = append(p.layers, local)
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishLimit)
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	req := addTrack(p.cid, kind, layers, &opts)
 	req.Sid = sid

@@ -16,8 +16,8 @@ import (
 
 // resumeTries and resumeStep give an automatic resume about half a minute, as LiveKit's own clients take.
 const (
-	resumeTries = 10
-	resumeStep  = 300 * time.Millisecond
+	maxResumeAttempts = 10
+	resumeBackoff     = 300 * time.Millisecond
 )
 
 // Resume opens a new socket for the same session: same SID, same tracks. It returns when the server accepted it
@@ -36,11 +36,11 @@ func (c *Client) Resume(ctx context.Context) error {
 	if reconnect == nil {
 		sock.close()
 		if leave := first.GetLeave(); leave != nil {
-			c.left(leave)
+			c.handleLeave(leave)
 		}
-		return fmt.Errorf("resume: %w", refusal(first))
+		return fmt.Errorf("resume: %w", unexpectedFirst(first))
 	}
-	if err := c.useServers(reconnect.IceServers); err != nil {
+	if err := c.setICEServers(reconnect.IceServers); err != nil {
 		sock.close()
 		return fmt.Errorf("resume: %w", err)
 	}
@@ -53,14 +53,14 @@ func (c *Client) Resume(ctx context.Context) error {
 	if err := c.reopen(ctx); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	return c.data.replay(reconnect.LastMessageSeq)
+	return c.data.resend(reconnect.LastMessageSeq)
 }
 
 // reopen restarts the publisher's ICE if it is in use, and waits until everything is connected or the socket is lost.
 func (c *Client) reopen(ctx context.Context) error {
 	used := c.transports()
 	if c.publisher.negotiated() {
-		if err := c.publisher.reopen(); err != nil {
+		if err := c.publisher.restart(); err != nil {
 			return err
 		}
 	} else {
@@ -106,16 +106,16 @@ func describe(desc *webrtc.SessionDescription) *livekit.SessionDescription {
 	return &livekit.SessionDescription{Type: desc.Type.String(), Sdp: desc.SDP}
 }
 
-// recovered reports whether the client has a socket. If so, the end of that socket begins the next automatic resume.
-func (c *Client) recovered() bool {
+// finishAutoResume reports whether the client has a socket. If so, the end of that socket begins the next automatic resume.
+func (c *Client) finishAutoResume() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.auto = c.lost
+	c.autoResuming = c.lost
 	return !c.lost
 }
 
-// resumeAgain tries to resume with growing pauses until that works or cannot.
-func (c *Client) resumeAgain() {
+// autoResume tries to resume with growing pauses until that works or cannot.
+func (c *Client) autoResume() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	c.spawn(func() {
@@ -126,16 +126,16 @@ func (c *Client) resumeAgain() {
 		}
 	})
 	var err error
-	for try := range resumeTries {
+	for try := range maxResumeAttempts {
 		if try > 0 {
-			pause := rand.N(resumeStep * time.Duration(1<<min(try, 5)))
+			pause := rand.N(resumeBackoff * time.Duration(1<<min(try, 5)))
 			select {
 			case <-c.done:
 				return
 			case <-time.After(pause):
 			}
 		}
-		if err = c.Resume(ctx); err == nil && c.recovered() || c.Err() != nil {
+		if err = c.Resume(ctx); err == nil && c.finishAutoResume() || c.Err() != nil {
 			return
 		}
 		var refused *HandshakeError

@@ -11,9 +11,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// cutting makes the client lose its socket once it has received a message for which lose holds, just before it acts on it.
+// dropSocketOn makes the client lose its socket once it has received a message for which lose holds, just before it acts on it.
 // It returns how to arm it for one such message, and what is closed when that has come.
-func cutting(opts *Options, lose func(*livekit.SignalResponse) bool) (arm func(*Client), cut <-chan struct{}) {
+func dropSocketOn(opts *Options, lose func(*livekit.SignalResponse) bool) (arm func(*Client), cut <-chan struct{}) {
 	var armed atomic.Pointer[Client]
 	done := make(chan struct{})
 	opts.OnSignal = func(m *livekit.SignalResponse) {
@@ -24,7 +24,7 @@ func cutting(opts *Options, lose func(*livekit.SignalResponse) bool) (arm func(*
 			c.mu.Lock()
 			sock := c.sock
 			c.mu.Unlock()
-			sock.drop()
+			sock.reset()
 			close(done)
 		}
 	}
@@ -35,10 +35,10 @@ func cutting(opts *Options, lose func(*livekit.SignalResponse) bool) (arm func(*
 func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 	for name, auto := range map[string]bool{"automatic": true, "manual": false} {
 		t.Run(name, func(t *testing.T) {
-			f, ctx := newFake(t), limited(t)
+			f, ctx := newFakeServer(t), testContext(t)
 			opts := f.options()
 			opts.AutoResume = auto
-			arm, cut := cutting(&opts, func(m *livekit.SignalResponse) bool { return m.GetMediaSectionsRequirement() != nil })
+			arm, cut := dropSocketOn(&opts, func(m *livekit.SignalResponse) bool { return m.GetMediaSectionsRequirement() != nil })
 			c := f.join(ctx, opts)
 			arm(c)
 			f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_MediaSectionsRequirement{
@@ -46,18 +46,18 @@ func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 			}})
 			<-cut
 			if !auto {
-				until(ctx, t, c, c.SignalLost)
+				waitUntil(ctx, t, c, c.SignalLost)
 				if err := c.Resume(ctx); err != nil {
 					t.Fatal(err)
 				}
 			}
 			poll(ctx, t, func() string {
-				if !f.saw("sync_state") {
+				if !f.hasReceived("sync_state") {
 					return "no resume"
 				}
 				return ""
 			})
-			until(ctx, t, c, c.publisher.idle)
+			waitUntil(ctx, t, c, c.publisher.idle)
 			if n := len(c.publisher.pc.GetTransceivers()); n != 7 {
 				t.Errorf("%d sections, of six from the start and one that the server asked for", n)
 			}
@@ -67,11 +67,11 @@ func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 
 // A resume whose new socket is lost before its offer is answered fails; it does not wait for an answer that cannot come.
 func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	c := f.join(ctx, f.options())
 	c.DropSignal()
 	f.mu.Lock()
-	f.cuts = 1
+	f.offersToDrop = 1
 	f.mu.Unlock()
 	if err := c.Resume(ctx); !errors.Is(err, ErrSignalLost) {
 		t.Fatalf("got %v", err)
@@ -86,14 +86,14 @@ func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
 
 // A join whose socket is lost before its offer is answered fails at once, or goes on with the resume that follows.
 func TestJoinFailsOrResumesWhenSocketIsLost(t *testing.T) {
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	opts := f.options()
-	f.cuts = 1
+	f.offersToDrop = 1
 	if _, err := Join(ctx, f.URL, "token", opts); !errors.Is(err, ErrSignalLost) {
 		t.Errorf("without a resume: %v", err)
 	}
 	f.mu.Lock()
-	f.cuts = 1
+	f.offersToDrop = 1
 	f.mu.Unlock()
 	opts.AutoResume = true
 	if c := f.join(ctx, opts); !c.publisher.connected() {
@@ -104,19 +104,19 @@ func TestJoinFailsOrResumesWhenSocketIsLost(t *testing.T) {
 // Several new sockets are lost in a row: the client resumes until one holds, one resume at a time.
 func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
 	const cuts = 3
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	opts := f.options()
 	opts.AutoResume = true
 	c := f.join(ctx, opts)
 	f.mu.Lock()
-	f.cuts = cuts
+	f.offersToDrop = cuts
 	f.mu.Unlock()
 	for range 2 {
 		c.DropSignal()
 		poll(ctx, t, func() string {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if c.lost || c.auto {
+			if c.lost || c.autoResuming {
 				return "no resume that holds"
 			}
 			return ""
@@ -131,7 +131,7 @@ func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
 
 // What was read from the old socket is handled before anything of the new one, though that may have arrived earlier.
 func TestResumeHandlesOldSocketFirst(t *testing.T) {
-	f, ctx := newFake(t), limited(t)
+	f, ctx := newFakeServer(t), testContext(t)
 	room := func(name string) *livekit.SignalResponse {
 		return &livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{
 			RoomUpdate: &livekit.RoomUpdate{Room: &livekit.Room{Name: name}},
@@ -147,7 +147,7 @@ func TestResumeHandlesOldSocketFirst(t *testing.T) {
 	}
 	c := f.join(ctx, opts)
 	f.mu.Lock()
-	f.resumed = room("new")
+	f.afterResume = room("new")
 	f.mu.Unlock()
 	f.send(room("old"))
 	<-reached
@@ -157,7 +157,7 @@ func TestResumeHandlesOldSocketFirst(t *testing.T) {
 	poll(ctx, t, func() string {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if f.ended == 0 {
+		if f.closedSockets == 0 {
 			return "the old socket is open"
 		}
 		return ""
@@ -174,7 +174,7 @@ func TestResumeHandlesOldSocketFirst(t *testing.T) {
 // The socket is lost just when the client is about to act on a message, while offers and answers are under way. After the
 // resume, media and negotiation go on.
 func TestLiveResumeWhileNegotiatingRestoresMedia(t *testing.T) {
-	forms(t, func(t *testing.T, opts Options) {
+	eachMode(t, func(t *testing.T, opts Options) {
 		losses := map[string]func(*livekit.SignalResponse) bool{
 			"answer": func(m *livekit.SignalResponse) bool { return m.GetAnswer() != nil },
 		}
@@ -190,7 +190,7 @@ func TestLiveResumeWhileNegotiatingRestoresMedia(t *testing.T) {
 }
 
 func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.SignalResponse) bool) {
-	l := newLive(t)
+	l := startServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	ada := l.join(ctx, t, "ada", opts)
@@ -199,11 +199,11 @@ func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.Signa
 		tracks <- r
 		r.Drain()
 	}
-	arm, cut := cutting(&opts, lose)
+	arm, cut := dropSocketOn(&opts, lose)
 	bo := l.join(ctx, t, "bo", opts)
 	arrives := func(p *Publication) {
 		t.Helper()
-		defer pump(t, p)()
+		defer sendPackets(t, p)()
 		for {
 			select {
 			case r := <-tracks:
@@ -229,7 +229,7 @@ func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.Signa
 	}
 	first := publish(ada, "first")
 	<-cut
-	until(ctx, t, bo, bo.SignalLost)
+	waitUntil(ctx, t, bo, bo.SignalLost)
 	if err := bo.Resume(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func newSession() session {
 	}
 }
 
-func (s *session) begin(join *livekit.JoinResponse) {
+func (s *session) applyJoin(join *livekit.JoinResponse) {
 	s.subscriberPrimary = join.SubscriberPrimary
 	s.pingInterval = time.Duration(join.PingInterval) * time.Second
 	s.pingTimeout = time.Duration(join.PingTimeout) * time.Second
@@ -46,7 +46,7 @@ func (s *session) begin(join *livekit.JoinResponse) {
 	}
 }
 
-func (s *session) participants(infos []*livekit.ParticipantInfo) {
+func (s *session) updateParticipants(infos []*livekit.ParticipantInfo) {
 	for _, p := range infos {
 		known := s.others[p.Sid]
 		switch {

@@ -23,7 +23,7 @@ func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, re
 	if err != nil {
 		return nil, nil, err
 	}
-	first, err := sock.first(ctx)
+	first, err := sock.readFirst(ctx)
 	if err != nil {
 		sock.close()
 		return nil, nil, err
@@ -52,7 +52,7 @@ func (c *Client) detach() {
 func (c *Client) attach(sock *socket) {
 	c.mu.Lock()
 	interval := c.session.pingInterval
-	sock.silent = c.session.pingTimeout
+	sock.readTimeout = c.session.pingTimeout
 	closed := c.closed
 	if !closed {
 		c.sock, c.lost = sock, false
@@ -77,8 +77,8 @@ func (c *Client) spawn(f func()) {
 	}
 }
 
-// enter lets a callback on somebody else's goroutine count as work that Close waits for; it ends with work.Done.
-func (c *Client) enter() bool {
+// beginWork lets a callback on somebody else's goroutine count as work that Close waits for; it ends with work.Done.
+func (c *Client) beginWork() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -99,15 +99,15 @@ func (c *Client) receive(sock *socket) {
 			return
 		}
 		c.lost = true
-		resumes = c.opts.AutoResume && !c.auto // else resumeAgain sees that the socket is lost
-		c.auto = c.auto || resumes
+		resumes = c.opts.AutoResume && !c.autoResuming // else resumeAgain sees that the socket is lost
+		c.autoResuming = c.autoResuming || resumes
 	})
 	close(sock.ended) // only now: who waits for it may resume, after which the socket is not lost
 	if mine {
 		c.log.Warn("signalling socket lost", "err", err)
 	}
 	if resumes {
-		c.resumeAgain()
+		c.autoResume()
 	}
 }
 
@@ -138,32 +138,32 @@ func (c *Client) handle(msg *livekit.SignalResponse) error {
 		if c.subscriber == nil {
 			return errors.New("the server made an offer although there is one peer connection")
 		}
-		c.rememberMids(m.Offer)
-		return c.subscriber.accept(m.Offer)
+		c.storeMids(m.Offer)
+		return c.subscriber.acceptOffer(m.Offer)
 	case *livekit.SignalResponse_Answer:
-		c.rememberMids(m.Answer)
-		return c.publisher.answer(m.Answer)
+		c.storeMids(m.Answer)
+		return c.publisher.acceptAnswer(m.Answer)
 	case *livekit.SignalResponse_Trickle:
 		if m.Trickle.Target == livekit.SignalTarget_SUBSCRIBER && c.subscriber != nil {
-			return c.subscriber.candidate(m.Trickle.CandidateInit)
+			return c.subscriber.addCandidate(m.Trickle.CandidateInit)
 		}
-		return c.publisher.candidate(m.Trickle.CandidateInit)
+		return c.publisher.addCandidate(m.Trickle.CandidateInit)
 	case *livekit.SignalResponse_MediaSectionsRequirement:
 		return c.addSections(m.MediaSectionsRequirement)
 	case *livekit.SignalResponse_Leave:
-		c.left(m.Leave)
+		c.handleLeave(m.Leave)
 	default:
-		c.update(func() { c.note(msg) })
+		c.update(func() { c.apply(msg) })
 	}
 	return nil
 }
 
-// note remembers what a message says. Client.mu is held.
-func (c *Client) note(msg *livekit.SignalResponse) {
+// apply remembers what a message says. Client.mu is held.
+func (c *Client) apply(msg *livekit.SignalResponse) {
 	s := &c.session
 	switch m := msg.Message.(type) {
 	case *livekit.SignalResponse_Update:
-		s.participants(m.Update.Participants)
+		s.updateParticipants(m.Update.Participants)
 	case *livekit.SignalResponse_RoomUpdate:
 		s.room = m.RoomUpdate.Room
 	case *livekit.SignalResponse_RefreshToken:
@@ -187,7 +187,7 @@ func (c *Client) note(msg *livekit.SignalResponse) {
 	}
 }
 
-func (c *Client) rememberMids(desc *livekit.SessionDescription) {
+func (c *Client) storeMids(desc *livekit.SessionDescription) {
 	c.update(func() {
 		for mid, sid := range desc.MidToTrackId {
 			c.session.mids[mid] = sid
@@ -207,8 +207,8 @@ func (c *Client) addSections(need *livekit.MediaSectionsRequirement) error {
 	return err
 }
 
-// left handles the server's Leave. Only a server that allows a resume leaves the session alive.
-func (c *Client) left(leave *livekit.LeaveRequest) {
+// handleLeave handles the server's Leave. Only a server that allows a resume leaves the session alive.
+func (c *Client) handleLeave(leave *livekit.LeaveRequest) {
 	if c.opts.OnLeave != nil {
 		c.opts.OnLeave(leave)
 	}
@@ -244,6 +244,6 @@ func (c *Client) DropSignal() {
 	if sock == nil {
 		return
 	}
-	sock.drop()
+	sock.reset()
 	<-sock.ended
 }

@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	// writeLimit bounds how long one message may take to leave; a server that does not read for so long is gone.
-	writeLimit = 5 * time.Second
-	// firstMessageLimit is how long the other LiveKit clients wait for the first message.
-	firstMessageLimit = 5 * time.Second
-	// maxMessage bounds one message from the server; a full room's participant list stays far below it.
-	maxMessage = 16 << 20
+	// writeTimeout bounds how long one message may take to leave; a server that does not read for so long is gone.
+	writeTimeout = 5 * time.Second
+	// firstMessageTimeout is how long the other LiveKit clients wait for the first message.
+	firstMessageTimeout = 5 * time.Second
+	// maxMessageSize bounds one message from the server; a full room's participant list stays far below it.
+	maxMessageSize = 16 << 20
 )
 
 // HandshakeError is a server's refusal to open the signalling socket.
@@ -39,10 +39,10 @@ func (e *HandshakeError) Error() string {
 
 // socket carries signalling messages in one WebSocket.
 type socket struct {
-	ws     *websocket.Conn
-	json   bool          // send text frames
-	silent time.Duration // read deadline after each message, 0 for none; set before the read goroutine starts
-	ended  chan struct{} // closed by the read goroutine when it stops reading
+	ws          *websocket.Conn
+	json        bool          // send text frames
+	readTimeout time.Duration // read deadline after each message, 0 for none; set before the read goroutine starts
+	ended       chan struct{} // closed by the read goroutine when it stops reading
 
 	mu sync.Mutex // one writer at a time
 }
@@ -73,13 +73,13 @@ func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
 		}
 		return nil, fmt.Errorf("open signalling socket: %w", err)
 	}
-	ws.SetReadLimit(maxMessage)
+	ws.SetReadLimit(maxMessageSize)
 	return &socket{ws: ws, json: json, ended: make(chan struct{})}, nil
 }
 
-// first reads the message that decides how the session begins.
-func (s *socket) first(ctx context.Context) (*livekit.SignalResponse, error) {
-	deadline := time.Now().Add(firstMessageLimit)
+// readFirst reads the message that decides how the session begins.
+func (s *socket) readFirst(ctx context.Context) (*livekit.SignalResponse, error) {
+	deadline := time.Now().Add(firstMessageTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
@@ -99,8 +99,8 @@ func (s *socket) first(ctx context.Context) (*livekit.SignalResponse, error) {
 }
 
 func (s *socket) read() (*livekit.SignalResponse, error) {
-	if s.silent > 0 {
-		if err := s.ws.SetReadDeadline(time.Now().Add(s.silent)); err != nil {
+	if s.readTimeout > 0 {
+		if err := s.ws.SetReadDeadline(time.Now().Add(s.readTimeout)); err != nil {
 			return nil, err
 		}
 	}
@@ -138,7 +138,7 @@ func (s *socket) send(req *livekit.SignalRequest) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.ws.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+	if err := s.ws.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("%w: %w", ErrSignalLost, err)
 	}
 	if err := s.ws.WriteMessage(kind, data); err != nil {
@@ -150,8 +150,8 @@ func (s *socket) send(req *livekit.SignalRequest) error {
 // close ends the socket without a word on the LiveKit level; callers that leave say so first.
 func (s *socket) close() { _ = s.ws.Close() }
 
-// drop cuts the TCP connection as a dying network would: reset, no close frame.
-func (s *socket) drop() {
+// reset cuts the TCP connection as a dying network would: reset, no close frame.
+func (s *socket) reset() {
 	if tcp, ok := s.ws.NetConn().(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}

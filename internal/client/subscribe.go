@@ -16,14 +16,14 @@ const receiveMTU = 1460
 
 // RemoteTrack is a track of another participant. One goroutine may read it.
 type RemoteTrack struct {
-	track *webrtc.TrackRemote
-	pc    *webrtc.PeerConnection
-	sid   string
-	owner string
+	track          *webrtc.TrackRemote
+	pc             *webrtc.PeerConnection
+	sid            string
+	participantSID string
 
 	packets, bytes, lost atomic.Uint64
 	started              bool
-	next                 uint16 // sequence number expected next
+	nextSequence         uint16 // sequence number expected next
 }
 
 // TrackStats is what a remote track has counted.
@@ -34,7 +34,7 @@ type TrackStats struct {
 }
 
 func (c *Client) onTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	if !c.enter() {
+	if !c.beginWork() {
 		return
 	}
 	defer c.work.Done()
@@ -43,7 +43,7 @@ func (c *Client) onTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 		pc = c.subscriber.pc
 	}
 	t := &RemoteTrack{track: track, pc: pc}
-	t.owner, t.sid, _ = strings.Cut(track.StreamID(), "|")
+	t.participantSID, t.sid, _ = strings.Cut(track.StreamID(), "|")
 	if !strings.HasPrefix(t.sid, "TR_") {
 		t.sid = c.trackSID(track, receiver)
 	}
@@ -84,7 +84,7 @@ func (c *Client) trackSID(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 func (t *RemoteTrack) SID() string { return t.sid }
 
 // ParticipantSID is the id of the participant who publishes it.
-func (t *RemoteTrack) ParticipantSID() string { return t.owner }
+func (t *RemoteTrack) ParticipantSID() string { return t.participantSID }
 
 // Kind is audio or video.
 func (t *RemoteTrack) Kind() webrtc.RTPCodecType { return t.track.Kind() }
@@ -137,12 +137,12 @@ func (t *RemoteTrack) count(packet []byte) {
 	}
 	seq := uint16(packet[2])<<8 | uint16(packet[3])
 	if !t.started {
-		t.started, t.next = true, seq+1
+		t.started, t.nextSequence = true, seq+1
 		return
 	}
-	if ahead := int16(seq - t.next); ahead >= 0 {
+	if ahead := int16(seq - t.nextSequence); ahead >= 0 {
 		t.lost.Add(uint64(ahead))
-		t.next = seq + 1
+		t.nextSequence = seq + 1
 	} else if t.lost.Load() > 0 {
 		t.lost.Add(^uint64(0)) // late, so not lost after all
 	}

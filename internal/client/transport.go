@@ -15,19 +15,19 @@ import (
 
 // transport is one peer connection and the order of its offers and answers.
 type transport struct {
-	pc     *webrtc.PeerConnection
-	target livekit.SignalTarget
-	via    netip.AddrPort // see Options.Via
-	send   func(*livekit.SignalRequest) error
+	pc       *webrtc.PeerConnection
+	target   livekit.SignalTarget
+	udpProxy netip.AddrPort // see Options.Via
+	send     func(*livekit.SignalRequest) error
 
-	mu      sync.Mutex
-	early   []webrtc.ICECandidateInit // arrived before the remote description
-	made    *webrtc.SessionDescription
-	offerID uint32
-	waiting bool // an offer of ours is out
-	again   bool // one more was asked for meanwhile
-	restart bool // and that one is to restart ICE
-	applied uint32
+	mu                sync.Mutex
+	pendingCandidates []webrtc.ICECandidateInit // arrived before the remote description
+	localOffer        *webrtc.SessionDescription
+	offerID           uint32
+	offerPending      bool // an offer of ours is out
+	offerAgain        bool // one more was asked for meanwhile
+	restartICE        bool // and that one is to restart ICE
+	answeredID        uint32
 }
 
 // newTransport makes the connection; send is called with what the server has to hear of it.
@@ -36,7 +36,7 @@ func newTransport(media *webrtc.API, target livekit.SignalTarget, via netip.Addr
 	if err != nil {
 		return nil, fmt.Errorf("make peer connection: %w", err)
 	}
-	t := &transport{pc: pc, target: target, via: via, send: send}
+	t := &transport{pc: pc, target: target, udpProxy: via, send: send}
 	pc.OnICECandidate(func(cand *webrtc.ICECandidate) {
 		if cand == nil {
 			return // the last one may carry `final`; no server needs it
@@ -61,22 +61,22 @@ func (t *transport) firstOffer() (*livekit.SessionDescription, error) {
 		return nil, fmt.Errorf("make the first offer: %w", err)
 	}
 	t.offerID++
-	t.waiting, t.made = true, &offer
+	t.offerPending, t.localOffer = true, &offer
 	return &livekit.SessionDescription{Type: "offer", Sdp: offer.SDP, Id: t.offerID}, nil
 }
 
-// sent makes the first offer local, which begins gathering: the socket is there to carry the candidates.
-func (t *transport) sent() error {
+// setFirstOffer makes the first offer local, which begins gathering: the socket is there to carry the candidates.
+func (t *transport) setFirstOffer() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.sentLocked()
+	return t.setFirstOfferLocked()
 }
 
-func (t *transport) sentLocked() error {
+func (t *transport) setFirstOfferLocked() error {
 	if t.pc.LocalDescription() != nil {
 		return nil
 	}
-	if err := t.pc.SetLocalDescription(*t.made); err != nil {
+	if err := t.pc.SetLocalDescription(*t.localOffer); err != nil {
 		return fmt.Errorf("apply own offer: %w", err)
 	}
 	return nil
@@ -87,9 +87,9 @@ func (t *transport) sentLocked() error {
 func (t *transport) offer(restart bool) (uint32, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting {
-		t.again = true
-		t.restart = t.restart || restart
+	if t.offerPending {
+		t.offerAgain = true
+		t.restartICE = t.restartICE || restart
 		return t.offerID + 1, nil
 	}
 	err := t.offerLocked(restart)
@@ -105,24 +105,24 @@ func (t *transport) offerLocked(restart bool) error {
 		return fmt.Errorf("apply own offer: %w", err)
 	}
 	t.offerID++
-	t.waiting, t.again, t.restart, t.made = true, false, false, &offer
+	t.offerPending, t.offerAgain, t.restartICE, t.localOffer = true, false, false, &offer
 	return t.sendOfferLocked()
 }
 
 func (t *transport) sendOfferLocked() error {
-	desc := &livekit.SessionDescription{Type: "offer", Sdp: t.made.SDP, Id: t.offerID}
+	desc := &livekit.SessionDescription{Type: "offer", Sdp: t.localOffer.SDP, Id: t.offerID}
 	return t.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: desc}})
 }
 
-// reopen negotiates with an ICE restart after the socket was replaced. An offer that was out may have been lost
+// restart negotiates with an ICE restart after the socket was replaced. An offer that was out may have been lost
 // with the old socket, so it goes out again first.
-func (t *transport) reopen() error {
+func (t *transport) restart() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.waiting {
+	if !t.offerPending {
 		return t.offerLocked(true)
 	}
-	t.again, t.restart = true, true
+	t.offerAgain, t.restartICE = true, true
 	return t.sendOfferLocked()
 }
 
@@ -137,49 +137,49 @@ func (t *transport) negotiated() bool {
 func (t *transport) answered(id uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.applied >= id
+	return t.answeredID >= id
 }
 
 // idle reports whether no negotiation is under way.
 func (t *transport) idle() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.waiting
+	return !t.offerPending
 }
 
-// answer applies the server's answer and makes the offer that was asked for meanwhile.
-func (t *transport) answer(desc *livekit.SessionDescription) error {
+// acceptAnswer applies the server's answer and makes the offer that was asked for meanwhile.
+func (t *transport) acceptAnswer(desc *livekit.SessionDescription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.waiting || (desc.Id != 0 && desc.Id != t.offerID) {
+	if !t.offerPending || (desc.Id != 0 && desc.Id != t.offerID) {
 		return nil // an answer to an older offer, or one that came twice
 	}
-	if err := t.sentLocked(); err != nil { // the socket may be quicker with the first answer than begin
+	if err := t.setFirstOfferLocked(); err != nil { // the socket may be quicker with the first answer than begin
 		return err
 	}
-	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: through(t.via, desc.Sdp)}
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: replaceCandidates(t.udpProxy, desc.Sdp)}
 	if err := t.pc.SetRemoteDescription(remote); err != nil {
 		return fmt.Errorf("apply the server's answer: %w", err)
 	}
-	t.waiting, t.applied = false, t.offerID
-	if err := t.flushLocked(); err != nil {
+	t.offerPending, t.answeredID = false, t.offerID
+	if err := t.addPendingLocked(); err != nil {
 		return err
 	}
-	if t.again {
-		return t.offerLocked(t.restart)
+	if t.offerAgain {
+		return t.offerLocked(t.restartICE)
 	}
 	return nil
 }
 
-// accept answers the server's offer.
-func (t *transport) accept(desc *livekit.SessionDescription) error {
+// acceptOffer answers the server's offer.
+func (t *transport) acceptOffer(desc *livekit.SessionDescription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: through(t.via, desc.Sdp)}
+	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: replaceCandidates(t.udpProxy, desc.Sdp)}
 	if err := t.pc.SetRemoteDescription(remote); err != nil {
 		return fmt.Errorf("apply the server's offer: %w", err)
 	}
-	if err := t.flushLocked(); err != nil {
+	if err := t.addPendingLocked(); err != nil {
 		return err
 	}
 	answer, err := t.pc.CreateAnswer(nil)
@@ -193,30 +193,30 @@ func (t *transport) accept(desc *livekit.SessionDescription) error {
 	return t.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{Answer: reply}})
 }
 
-// candidate adds a candidate of the server, now or when the remote description is there.
-func (t *transport) candidate(init string) error {
+// addCandidate adds a candidate of the server, now or when the remote description is there.
+func (t *transport) addCandidate(init string) error {
 	var cand webrtc.ICECandidateInit
 	if err := json.Unmarshal([]byte(init), &cand); err != nil {
 		return fmt.Errorf("read candidate: %w", err)
 	}
 	if cand.Candidate != "" {
-		if cand.Candidate = through(t.via, cand.Candidate); cand.Candidate == "" {
+		if cand.Candidate = replaceCandidates(t.udpProxy, cand.Candidate); cand.Candidate == "" {
 			return nil // not one that leads through the proxy
 		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.early = append(t.early, cand)
+	t.pendingCandidates = append(t.pendingCandidates, cand)
 	if t.pc.RemoteDescription() == nil {
 		return nil
 	}
-	return t.flushLocked()
+	return t.addPendingLocked()
 }
 
-func (t *transport) flushLocked() error {
-	early := t.early
-	t.early = nil
-	for _, cand := range early {
+func (t *transport) addPendingLocked() error {
+	pending := t.pendingCandidates
+	t.pendingCandidates = nil
+	for _, cand := range pending {
 		if err := t.pc.AddICECandidate(cand); err != nil {
 			return fmt.Errorf("add candidate: %w", err)
 		}
@@ -241,8 +241,8 @@ func (t *transport) connected() bool {
 	return t.pc.ConnectionState() == webrtc.PeerConnectionStateConnected
 }
 
-// offersData reports whether the server's offer has a section for data channels.
-func (t *transport) offersData() bool {
+// hasRemoteDataSection reports whether the server's offer has a section for data channels.
+func (t *transport) hasRemoteDataSection() bool {
 	remote := t.pc.RemoteDescription()
 	return remote != nil && strings.Contains(remote.SDP, "m=application")
 }

@@ -11,7 +11,7 @@ import (
 // The answer to the first offer, which travels in the join request, may be read before
 // the offer is local.
 func TestAnswerBeforeTheOfferIsLocalIsApplied(t *testing.T) {
-	media, err := newMedia(&Options{})
+	media, err := newWebRTCAPI(&Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,9 +45,9 @@ func TestAnswerBeforeTheOfferIsLocalIsApplied(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range []func() error{
-		func() error { return server.accept(offer) },
-		func() error { return ours.answer(answer) },
-		ours.sent,
+		func() error { return server.acceptOffer(offer) },
+		func() error { return ours.acceptAnswer(answer) },
+		ours.setFirstOffer,
 	} {
 		if err := step(); err != nil {
 			t.Fatal(err)

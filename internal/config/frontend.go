@@ -12,22 +12,22 @@ import (
 	"github.com/jedisct1/go-minisign"
 )
 
-// cleanPath is one or more parts that no address has to escape.
-var cleanPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+// basePathPattern is one or more parts that no address has to escape.
+var basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 
 func setBasePath(c *Config, v string) error {
 	v = strings.TrimSuffix(v, "/")
-	if v != "" && !cleanPath.MatchString(v) {
+	if v != "" && !basePathPattern.MatchString(v) {
 		return errValue
 	}
 	c.BasePath = v
 	return nil
 }
 
-var ownerName = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+var repositoryPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
 
 func setFrontendRepository(c *Config, v string) error {
-	if !ownerName.MatchString(v) {
+	if !repositoryPattern.MatchString(v) {
 		return errValue
 	}
 	c.FrontendRepository = v

@@ -15,10 +15,10 @@ import (
 
 // Mistakes in a set of keys. None repeats what it found: it may be a secret.
 var (
-	errPairs     = errors.New(`got something else than "key: secret" lines (with a space after the colon)`)
-	errDuplicate = errors.New("the same name stands there twice")
-	errReadable  = errors.New("other users of this machine can read it; run chmod 600 on it")
-	errNoKeys    = errors.New("there is no key in it")
+	errPairs         = errors.New(`got something else than "key: secret" lines (with a space after the colon)`)
+	errDuplicate     = errors.New("the same name stands there twice")
+	errWorldReadable = errors.New("other users of this machine can read it; run chmod 600 on it")
+	errNoKeys        = errors.New("there is no key in it")
 )
 
 type pair struct{ name, value string }
@@ -70,7 +70,7 @@ func ReadKeyFile(path string) ([]Key, error) {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
 	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // Windows keeps no such bits
-		return nil, fmt.Errorf("read key file %s: %w", path, errReadable)
+		return nil, fmt.Errorf("read key file %s: %w", path, errWorldReadable)
 	}
 	text, err := decodeText(f)
 	if err != nil {

@@ -22,11 +22,11 @@ type Source struct {
 	Flags   map[string]string // by key; wins over everything
 }
 
-// given is a value and the name under which somebody gave it.
-type given struct{ name, value string }
+// namedValue is a value and the name under which somebody gave it.
+type namedValue struct{ name, value string }
 
-// layer is what one source says, by key.
-type layer map[string]given
+// settingsLayer is what one source says, by key.
+type settingsLayer map[string]namedValue
 
 // Load reads every source. Its error joins all problems there are.
 func Load(src Source) (Config, error) {
@@ -35,7 +35,7 @@ func Load(src Source) (Config, error) {
 		return Config{}, err
 	}
 	env, problems := envLayer(vars)
-	file := layer{}
+	file := settingsLayer{}
 	path := src.File
 	if path == "" {
 		path = vars[fileVariable]
@@ -45,9 +45,9 @@ func Load(src Source) (Config, error) {
 		file, found = fileLayer(path)
 		problems = append(found, problems...)
 	}
-	flags := layer{}
+	flags := settingsLayer{}
 	for key, value := range src.Flags {
-		flags[key] = given{"--" + strings.ReplaceAll(key, "_", "-"), value}
+		flags[key] = namedValue{"--" + strings.ReplaceAll(key, "_", "-"), value}
 	}
 
 	c := Default()
@@ -59,13 +59,13 @@ func Load(src Source) (Config, error) {
 	if c.Dev {
 		c.Keys = append(c.Keys, DevKey)
 	}
-	problems = append(problems, conflicts(c.Keys)...)
+	problems = append(problems, conflictingKeys(c.Keys)...)
 	problems = append(problems, c.frontendProblems()...)
 	return c, errors.Join(append(problems, c.webhookProblems()...)...)
 }
 
 // apply sets what a layer says. A layer that names keys replaces those of the layers beneath it.
-func (c *Config) apply(l layer) (problems []error) {
+func (c *Config) apply(l settingsLayer) (problems []error) {
 	beneath, file := c.Keys, c.KeyFile
 	c.Keys, c.KeyFile = nil, ""
 	for _, s := range settings {
@@ -86,8 +86,8 @@ func (c *Config) apply(l layer) (problems []error) {
 	return problems
 }
 
-// conflicts reports a key that two of the places a source names give different secrets.
-func conflicts(keys []Key) (problems []error) {
+// conflictingKeys reports a key that two of the places a source names give different secrets.
+func conflictingKeys(keys []Key) (problems []error) {
 	secrets := map[string]string{}
 	for _, k := range keys {
 		if s, ok := secrets[k.Name]; ok && s != k.Secret {
@@ -136,13 +136,13 @@ func variables(src Source) (map[string]string, error) {
 const regionPrefix = "LIVEKIT_URL_"
 
 // envLayer reads MEET_* and the names LiveKit's own tools use, which MEET_* win over.
-func envLayer(vars map[string]string) (l layer, problems []error) {
-	l = layer{}
+func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
+	l = settingsLayer{}
 	for _, prefix := range []string{"LK", "LIVEKIT"} {
 		key, secret := prefix+"_API_KEY", prefix+"_API_SECRET"
 		switch k, s := vars[key], vars[secret]; {
 		case k != "" && s != "":
-			l["keys"] = given{key, asYAML(map[string]string{k: s})}
+			l["keys"] = namedValue{key, asYAML(map[string]string{k: s})}
 		case k != "":
 			problems = append(problems, fmt.Errorf("%s: got no value, want the secret of %s", secret, key))
 		case s != "":
@@ -161,20 +161,20 @@ func envLayer(vars map[string]string) (l layer, problems []error) {
 		}
 	}
 	if len(regions) > 0 {
-		l["region_urls"] = given{regionPrefix + "<REGION>", asYAML(regions)}
+		l["region_urls"] = namedValue{regionPrefix + "<REGION>", asYAML(regions)}
 	}
-	l.take(vars, "keys", "LIVEKIT_KEYS")
-	l.take(vars, "livekit_url", "LIVEKIT_URL")
+	l.setVariable(vars, "keys", "LIVEKIT_KEYS")
+	l.setVariable(vars, "livekit_url", "LIVEKIT_URL")
 	for _, s := range settings {
-		l.take(vars, s.key, variable(s.key))
+		l.setVariable(vars, s.key, variable(s.key))
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return l, problems
 }
 
-func (l layer) take(vars map[string]string, key, name string) {
+func (l settingsLayer) setVariable(vars map[string]string, key, name string) {
 	if v := vars[name]; v != "" {
-		l[key] = given{name, v}
+		l[key] = namedValue{name, v}
 	}
 }
 
@@ -193,7 +193,7 @@ func (c *Config) applyPort(vars map[string]string) []error {
 }
 
 // fileLayer reads the YAML file.
-func fileLayer(path string) (layer, []error) {
+func fileLayer(path string) (settingsLayer, []error) {
 	text, err := readText(path)
 	if err != nil {
 		return nil, []error{fmt.Errorf("read settings: %w", err)}
@@ -202,15 +202,15 @@ func fileLayer(path string) (layer, []error) {
 	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&nodes); err != nil && !errors.Is(err, io.EOF) {
 		return nil, []error{fmt.Errorf("%s: got something else than YAML settings, want \"name: value\" lines: %w", path, err)}
 	}
-	l := layer{}
+	l := settingsLayer{}
 	var problems []error
 	for key, node := range nodes {
-		if !known(key) {
+		if !isSetting(key) {
 			problems = append(problems, fmt.Errorf("%s: got an unknown setting in %s, want one of %s", key, path, strings.Join(SettingNames(), ", ")))
 			continue
 		}
 		if node.Kind == yaml.ScalarNode {
-			l[key] = given{key, node.Value}
+			l[key] = namedValue{key, node.Value}
 			continue
 		}
 		value, err := yaml.Marshal(&node)
@@ -218,7 +218,7 @@ func fileLayer(path string) (layer, []error) {
 			problems = append(problems, fmt.Errorf("%s: read %s: %w", key, path, err))
 			continue
 		}
-		l[key] = given{key, string(value)}
+		l[key] = namedValue{key, string(value)}
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return l, problems

@@ -11,30 +11,30 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// hidden stands for a secret where settings are printed.
-const hidden = "(hidden)"
+// redacted stands for a secret where settings are printed.
+const redacted = "(hidden)"
 
-// shown is each setting as a YAML value, by key. nil is a setting that is not set; it is printed as a comment.
-var shown = map[string]func(Config) any{
+// printedValues is each setting as a YAML value, by key. nil is a setting that is not set; it is printed as a comment.
+var printedValues = map[string]func(Config) any{
 	"listen":                   func(c Config) any { return c.Listen },
 	"data_dir":                 func(c Config) any { return c.DataDir },
-	"node_ip":                  func(c Config) any { return text(c.NodeIP) },
+	"node_ip":                  func(c Config) any { return orNil(c.NodeIP) },
 	"dev":                      func(c Config) any { return c.Dev },
 	"keys":                     func(Config) any { return nil }, // see comment
-	"key_file":                 func(c Config) any { return text(c.KeyFile) },
+	"key_file":                 func(c Config) any { return orNil(c.KeyFile) },
 	"livekit_url":              func(c Config) any { return publicURL(c.LiveKitURL) },
 	"region_urls":              func(c Config) any { return publicURLs(c.RegionURLs) },
 	"metrics_token":            func(Config) any { return nil }, // see comment
 	"allowed_origins":          func(c Config) any { return publicList(c.AllowedOrigins) },
-	"trusted_proxies":          func(c Config) any { return list(c.TrustedProxies) },
-	"base_path":                func(c Config) any { return text(c.BasePath) },
-	"frontend_repository":      func(c Config) any { return text(c.FrontendRepository) },
-	"frontend_branch":          func(c Config) any { return text(c.FrontendBranch) },
+	"trusted_proxies":          func(c Config) any { return listOrNil(c.TrustedProxies) },
+	"base_path":                func(c Config) any { return orNil(c.BasePath) },
+	"frontend_repository":      func(c Config) any { return orNil(c.FrontendRepository) },
+	"frontend_branch":          func(c Config) any { return orNil(c.FrontendBranch) },
 	"frontend_url":             func(c Config) any { return publicURL(c.FrontendURL) },
 	"frontend_token":           func(Config) any { return nil }, // see comment
 	"frontend_api_url":         func(c Config) any { return publicURL(c.FrontendAPIURL) },
 	"frontend_pages_url":       func(c Config) any { return publicURL(c.FrontendPagesURL) },
-	"frontend_key":             func(c Config) any { return text(c.FrontendKey) },
+	"frontend_key":             func(c Config) any { return orNil(c.FrontendKey) },
 	"frontend_update":          func(c Config) any { return c.FrontendUpdate },
 	"remote_unmute":            func(c Config) any { return c.RemoteUnmute },
 	"direct_rooms":             func(c Config) any { return c.DirectRooms },
@@ -53,7 +53,7 @@ func (c Config) YAML(about func(key string) string) (string, error) {
 	var b strings.Builder
 	for _, s := range settings {
 		fmt.Fprintf(&b, "# %s\n", oneLine(cmp.Or(about(s.key), s.want)))
-		show := shown[s.key]
+		show := printedValues[s.key]
 		if show == nil {
 			return "", fmt.Errorf("print %s: it has no line in shown", s.key)
 		}
@@ -78,11 +78,11 @@ func (c Config) comment(key string) string {
 	case key == "keys":
 		for _, k := range c.Keys {
 			if !c.Dev || k != DevKey {
-				lines = append(lines, "#   "+oneLine(k.Name)+": "+hidden)
+				lines = append(lines, "#   "+oneLine(k.Name)+": "+redacted)
 			}
 		}
 	case key == "metrics_token" && c.MetricsToken != "", key == "frontend_token" && c.FrontendToken != "":
-		lines[0] += " " + hidden
+		lines[0] += " " + redacted
 	case key == "livekit_url" && c.LiveKitURL != "":
 		lines[0] += " " + oneLine(redact(c.LiveKitURL))
 	case key == "frontend_url" && c.FrontendURL != "":
@@ -121,15 +121,15 @@ func (c Config) webhookKeysKnown() any {
 func redact(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
-		return hidden
+		return redacted
 	}
 	if u.User == nil && u.RawQuery == "" && u.Fragment == "" {
 		return address
 	}
-	return u.Scheme + "://" + u.Host + "/" + hidden
+	return u.Scheme + "://" + u.Host + "/" + redacted
 }
 
-func text(s string) any {
+func orNil(s string) any {
 	if s == "" {
 		return nil
 	}
@@ -141,7 +141,7 @@ func publicURL(address string) any {
 	if redact(address) != address {
 		return nil
 	}
-	return text(address)
+	return orNil(address)
 }
 
 func publicURLs(byRegion map[string]string) any {
@@ -160,10 +160,10 @@ func publicList(urls []string) any {
 	if slices.ContainsFunc(urls, func(u string) bool { return redact(u) != u }) {
 		return nil
 	}
-	return list(urls)
+	return listOrNil(urls)
 }
 
-func list[T any](items []T) any {
+func listOrNil[T any](items []T) any {
 	if len(items) == 0 {
 		return nil
 	}

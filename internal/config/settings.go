@@ -57,7 +57,7 @@ var settings = []setting{
 	{"log_level", "debug, info, warn or error", setLogLevel},
 }
 
-func known(key string) bool {
+func isSetting(key string) bool {
 	return slices.ContainsFunc(settings, func(s setting) bool { return s.key == key })
 }
 

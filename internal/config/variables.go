@@ -39,13 +39,13 @@ func unknownVariables(vars map[string]string) (unknown []UnknownVariable) {
 	return unknown
 }
 
-// synonyms are names that other servers have for the address to listen on.
-var synonyms = []string{"MEET_PORT", "MEET_HOST", "MEET_ADDR", "MEET_ADDRESS", "MEET_BIND"}
+// listenSynonyms are names that other servers have for the address to listen on.
+var listenSynonyms = []string{"MEET_PORT", "MEET_HOST", "MEET_ADDR", "MEET_ADDRESS", "MEET_BIND"}
 
 // closest returns the known name that means the same, or else the one that differs least, unless more than a third of the
 // letters differ.
 func closest(name string, known []string) string {
-	if slices.Contains(synonyms, strings.ToUpper(name)) {
+	if slices.Contains(listenSynonyms, strings.ToUpper(name)) {
 		return variable("listen")
 	}
 	distance := func(k string) int { return levenshtein.ComputeDistance(strings.ToUpper(name), k) }

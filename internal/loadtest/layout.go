@@ -48,15 +48,15 @@ func EqualTiles(n int) Layout {
 	return Layout{Low: n}
 }
 
-// shared is the layers of so many pictures on the screen, largest first.
-func (l Layout) shared(pictures int) (of []livekit.VideoQuality) {
+// qualities is the layers of so many pictures on the screen, largest first.
+func (l Layout) qualities(tracks int) (qualities []livekit.VideoQuality) {
 	for _, row := range []struct {
 		n       int
 		quality livekit.VideoQuality
 	}{{l.High, livekit.VideoQuality_HIGH}, {l.Medium, livekit.VideoQuality_MEDIUM}, {l.Low, livekit.VideoQuality_LOW}} {
-		for range min(row.n, pictures-len(of)) {
-			of = append(of, row.quality)
+		for range min(row.n, tracks-len(qualities)) {
+			qualities = append(qualities, row.quality)
 		}
 	}
-	return of
+	return qualities
 }

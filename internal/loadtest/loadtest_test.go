@@ -9,23 +9,23 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-func good() Plan {
+func validPlan() Plan {
 	return Plan{Rooms: 1, VideoPublishers: 3, Subscribers: 40, FrameRate: 30, PacketsPerFrame: 7, PacketSize: 1100, Duration: time.Second}
 }
 
 // TestValidateRefusesABadPlanByItsFlag: what cannot be done is refused by the flag's name, never made less.
 func TestValidateRefusesABadPlanByItsFlag(t *testing.T) {
-	p := good()
+	p := validPlan()
 	if err := p.Validate(); err != nil {
 		t.Error(err)
 	}
 	for flag, spoil := range map[string]func(*Plan){
-		"--rooms": func(p *Plan) { p.Rooms = 0 }, "--publishers": func(p *Plan) { p.VideoPublishers = 0 }, "--subscribers": func(p *Plan) { p.Subscribers = most },
+		"--rooms": func(p *Plan) { p.Rooms = 0 }, "--publishers": func(p *Plan) { p.VideoPublishers = 0 }, "--subscribers": func(p *Plan) { p.Subscribers = maxParticipants },
 		"--layout": func(p *Plan) { p.VideoPublishers, p.AudioPublishers, p.Layout = 0, 1, EqualTiles(1) }, "--pid": func(p *Plan) { p.PID = 1 << 30 },
 		"--settle": func(p *Plan) { p.Settle = -1 }, "--frames": func(p *Plan) { p.FrameRate = 0 }, "--packets": func(p *Plan) { p.PacketsPerFrame = 0 },
-		"--size": func(p *Plan) { p.PacketSize = leastSize - 1 }, "--ramp": func(p *Plan) { p.JoinRate = -1 }, "--duration": func(p *Plan) { p.Duration = 0 },
+		"--size": func(p *Plan) { p.PacketSize = minPacketSize - 1 }, "--ramp": func(p *Plan) { p.JoinRate = -1 }, "--duration": func(p *Plan) { p.Duration = 0 },
 	} {
-		p := good()
+		p := validPlan()
 		spoil(&p)
 		if err := p.Validate(); err == nil || !strings.HasPrefix(err.Error(), flag+": ") {
 			t.Errorf("%s: %v", flag, err)
@@ -73,14 +73,14 @@ func TestLayoutsGiveQualitiesAndPacketRates(t *testing.T) {
 			}
 		}
 		count := map[livekit.VideoQuality]int{}
-		for _, quality := range p.shown() {
+		for _, quality := range p.subscribedQualities() {
 			count[quality]++
 		}
 		if count[livekit.VideoQuality_HIGH] != tt.high || count[livekit.VideoQuality_MEDIUM] != tt.medium || count[livekit.VideoQuality_LOW] != tt.small {
 			t.Errorf("%+v: %v", tt, count)
 		}
-		if want := float64(2 * 3 * (50 + 10*(tt.high*18+tt.medium*6+tt.small*2))); p.expected() != want {
-			t.Errorf("%+v: %v packets a second, want %v", tt, p.expected(), want)
+		if want := float64(2 * 3 * (50 + 10*(tt.high*18+tt.medium*6+tt.small*2))); p.expectedRate() != want {
+			t.Errorf("%+v: %v packets a second, want %v", tt, p.expectedRate(), want)
 		}
 	}
 	if _, ok := LayoutByName("9x9"); ok || LayoutNames() != "speaker, 3x3, 4x4, 5x5" {
@@ -90,25 +90,25 @@ func TestLayoutsGiveQualitiesAndPacketRates(t *testing.T) {
 
 // TestSpreadTakesTheMostLossAndTheLeastRate: of losses the most is the worst, of rates the least.
 func TestSpreadTakesTheMostLossAndTheLeastRate(t *testing.T) {
-	if got, want := spread([]float64{3, 1, 2}, low), (Distribution{2, 3, 3, 3}); got != want {
+	if got, want := distribution([]float64{3, 1, 2}, ascending), (Distribution{2, 3, 3, 3}); got != want {
 		t.Errorf("losses %v, want %v", got, want)
 	}
-	if got, want := spread([]float64{3, 1, 2}, high), (Distribution{2, 1, 1, 1}); got != want {
+	if got, want := distribution([]float64{3, 1, 2}, descending), (Distribution{2, 1, 1, 1}); got != want {
 		t.Errorf("rates %v, want %v", got, want)
 	}
 }
 
 // TestDelaysKeepASampleOfTheWholeRun: a long run keeps no more delays than a short one, and those of its end too.
 func TestDelaysKeepASampleOfTheWholeRun(t *testing.T) {
-	s := &subscriber{began: time.Now()}
+	s := &subscriber{start: time.Now()}
 	packet := make([]byte, 40)
-	for n := range 4 * delayMost {
+	for n := range 4 * maxDelaySamples {
 		ago := 10 * time.Millisecond
-		if n >= 2*delayMost {
+		if n >= 2*maxDelaySamples {
 			ago = 10 * time.Second
 		}
-		binary.BigEndian.PutUint64(packet[len(packet)-stampSize:], uint64(time.Now().Add(-ago).UnixMicro()))
-		s.note(packet)
+		binary.BigEndian.PutUint64(packet[len(packet)-timestampSize:], uint64(time.Now().Add(-ago).UnixMicro()))
+		s.recordDelay(packet)
 	}
 	late := 0
 	for _, d := range s.delays {
@@ -116,7 +116,7 @@ func TestDelaysKeepASampleOfTheWholeRun(t *testing.T) {
 			late++
 		}
 	}
-	if len(s.delays) != delayMost || late < delayMost/3 || late > 2*delayMost/3 {
+	if len(s.delays) != maxDelaySamples || late < maxDelaySamples/3 || late > 2*maxDelaySamples/3 {
 		t.Errorf("%d delays, %d of the second half", len(s.delays), late)
 	}
 }
@@ -125,8 +125,8 @@ func FuzzNote(f *testing.F) {
 	f.Add([]byte{0x80, 0x60, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		s := &subscriber{began: time.Now()}
-		s.note(packet)
+		s := &subscriber{start: time.Now()}
+		s.recordDelay(packet)
 		for _, d := range s.delays {
 			if d < 0 || d > time.Minute {
 				t.Errorf("a delay of %v", d)

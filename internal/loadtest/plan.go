@@ -37,10 +37,10 @@ type Plan struct {
 }
 
 const (
-	// most bounds the people of one run: more do not fit on the ports of one machine.
-	most = 10_000
-	// leastSize is what a packet must hold: the header of a picture and the moment at which it was sent.
-	leastSize = headerSize + stampSize
+	// maxParticipants bounds the people of one run: more do not fit on the ports of one machine.
+	maxParticipants = 10_000
+	// minPacketSize is what a packet must hold: the header of a picture and the moment at which it was sent.
+	minPacketSize = vp8HeaderSize + timestampSize
 )
 
 // Validate says what is wrong with a plan, by the names of its flags.
@@ -55,11 +55,11 @@ func (p *Plan) Validate() error {
 	check(p.VideoPublishers >= 0 && p.AudioPublishers >= 0 && p.VideoPublishers+p.AudioPublishers > 0, "--publishers: got %d and %d --audio-publishers, want at least one", p.VideoPublishers, p.AudioPublishers)
 	check(p.Subscribers >= 0, "--subscribers: got %d, want a number of people", p.Subscribers)
 	people := p.Rooms * (p.VideoPublishers + p.AudioPublishers + p.Subscribers)
-	check(people <= most, "--subscribers: that makes %d people, want at most %d", people, most)
+	check(people <= maxParticipants, "--subscribers: that makes %d people, want at most %d", people, maxParticipants)
 	check(p.Layout == Layout{} || p.VideoPublishers > 0, "--layout: nobody publishes a picture; give --publishers too")
 	check(p.FrameRate >= 1 && p.FrameRate <= 120, "--frames: got %d, want 1 to 120 a second", p.FrameRate)
 	check(p.PacketsPerFrame >= 1 && p.PacketsPerFrame <= 500, "--packets: got %d, want 1 to 500 for each picture", p.PacketsPerFrame)
-	check(p.PacketSize >= leastSize && p.PacketSize <= 1200, "--size: got %d, want %d to 1200 bytes", p.PacketSize, leastSize)
+	check(p.PacketSize >= minPacketSize && p.PacketSize <= 1200, "--size: got %d, want %d to 1200 bytes", p.PacketSize, minPacketSize)
 	check(p.JoinRate >= 0, "--ramp: got %v, want joins a second", p.JoinRate)
 	check(p.Settle >= 0, "--settle: got %v, want a span such as 3s", p.Settle)
 	check(p.Duration > 0, "--duration: got %v, want a span such as 20s", p.Duration)
@@ -69,12 +69,12 @@ func (p *Plan) Validate() error {
 	return errors.Join(errs...)
 }
 
-// shown is the layers of the pictures that each subscriber receives, largest first.
-func (p *Plan) shown() []livekit.VideoQuality {
+// subscribedQualities is the layers of the pictures that each subscriber receives, largest first.
+func (p *Plan) subscribedQualities() []livekit.VideoQuality {
 	if p.Layout == (Layout{}) {
-		return EqualTiles(p.VideoPublishers).shared(p.VideoPublishers)
+		return EqualTiles(p.VideoPublishers).qualities(p.VideoPublishers)
 	}
-	return p.Layout.shared(p.VideoPublishers)
+	return p.Layout.qualities(p.VideoPublishers)
 }
 
 // layerPackets is how many packets a picture has in each layer, smallest first: a third of the next larger one's.
@@ -86,10 +86,10 @@ func (p *Plan) layerPackets() [3]int {
 	return [3]int{max(1, p.PacketsPerFrame/9), max(1, p.PacketsPerFrame/3), p.PacketsPerFrame}
 }
 
-// expected is how many packets a second all subscribers together should receive.
-func (p *Plan) expected() float64 {
-	each, packets := p.AudioPublishers*soundRate, p.layerPackets()
-	for _, quality := range p.shown() {
+// expectedRate is how many packets a second all subscribers together should receive.
+func (p *Plan) expectedRate() float64 {
+	each, packets := p.AudioPublishers*audioPacketRate, p.layerPackets()
+	for _, quality := range p.subscribedQualities() {
 		each += p.FrameRate * packets[quality]
 	}
 	return float64(p.Rooms * p.Subscribers * each)
@@ -102,12 +102,12 @@ func (p *Plan) roomName(n int) string {
 	return fmt.Sprint(p.Room, "-", n)
 }
 
-func (p *Plan) options() client.Options {
-	return client.Options{SinglePC: p.SinglePC, NoInterceptors: !p.Feedback, HostOnly: true, SettingEngine: lean}
+func (p *Plan) clientOptions() client.Options {
+	return client.Options{SinglePC: p.SinglePC, NoInterceptors: !p.Feedback, HostOnly: true, SettingEngine: useUDPv4Only}
 }
 
-// lean keeps what does not matter here out of the measurement.
-func lean(s *webrtc.SettingEngine) {
+// useUDPv4Only keeps what does not matter here out of the measurement.
+func useUDPv4Only(s *webrtc.SettingEngine) {
 	s.DisableActiveTCP(true)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// tick is the unit of times in /proc: USER_HZ, which Linux fixes at 100 a second for programs.
-const tick = 10 * time.Millisecond
+// clockTick is the unit of times in /proc: USER_HZ, which Linux fixes at 100 a second for programs.
+const clockTick = 10 * time.Millisecond
 
 // cpuTime is the user and system time of a process, 0 for this one, see proc_pid_stat(5).
 func cpuTime(pid int) time.Duration {
@@ -28,7 +28,7 @@ func cpuTime(pid int) time.Duration {
 		if err != nil {
 			return 0
 		}
-		sum += time.Duration(n) * tick
+		sum += time.Duration(n) * clockTick
 	}
 	return sum
 }

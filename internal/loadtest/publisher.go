@@ -13,61 +13,61 @@ import (
 	"meet/internal/client"
 )
 
-// headerSize is what vp8 writes, stampSize the moment of sending at the end of a packet: Unix time in µs.
-const headerSize, stampSize = 14, 8
+// vp8HeaderSize is what vp8 writes, stampSize the moment of sending at the end of a packet: Unix time in µs.
+const vp8HeaderSize, timestampSize = 14, 8
 
-// soundRate is packets of sound a second: 20 ms each.
-const soundRate = 50
+// audioPacketRate is packets of sound a second: 20 ms each.
+const audioPacketRate = 50
 
-// layers are those of a picture in simulcast.
-var layers = []client.Layer{
+// simulcastLayers are those of a picture in simulcast.
+var simulcastLayers = []client.Layer{
 	{RID: "q", Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
 	{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
 	{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
 }
 
-// camera sends frames of equal packets that pass for VP8.
-type camera struct {
-	track   *client.Publication
-	streams []*stream
+// videoPublisher sends frames of equal packets that pass for VP8.
+type videoPublisher struct {
+	track  *client.Publication
+	layers []*layerSender
 }
 
-// stream is one layer.
-type stream struct {
-	layer   *client.LocalLayer
-	packets int
-	wanted  atomic.Bool // a key frame was asked for
-	packet  rtp.Packet
+// layerSender is one layer.
+type layerSender struct {
+	layer             *client.LocalLayer
+	packets           int
+	keyFrameRequested atomic.Bool // a key frame was asked for
+	packet            rtp.Packet
 }
 
-func (p *Plan) film(ctx context.Context, c *client.Client) (*camera, error) {
-	cam := &camera{}
+func (p *Plan) publishVideo(ctx context.Context, c *client.Client) (*videoPublisher, error) {
+	cam := &videoPublisher{}
 	options := client.PublishOptions{
 		Name: "camera", MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
-		OnKeyFrameRequest: func(layer int) { cam.streams[layer].wanted.Store(true) },
+		OnKeyFrameRequest: func(layer int) { cam.layers[layer].keyFrameRequested.Store(true) },
 	}
 	all := p.layerPackets()
 	counts := all[2:]
 	if p.Simulcast {
-		options.Layers, counts = layers, all[:]
+		options.Layers, counts = simulcastLayers, all[:]
 	}
 	for _, packets := range counts {
-		s := &stream{packets: packets, packet: rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.PacketSize)}}
-		s.wanted.Store(true)
-		cam.streams = append(cam.streams, s)
+		s := &layerSender{packets: packets, packet: rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, p.PacketSize)}}
+		s.keyFrameRequested.Store(true)
+		cam.layers = append(cam.layers, s)
 	}
 	var err error
 	if cam.track, err = c.Publish(ctx, options); err != nil {
 		return nil, err
 	}
 	for i, l := range cam.track.Layers() {
-		cam.streams[i].layer = l
+		cam.layers[i].layer = l
 	}
 	return cam, nil
 }
 
-// roll sends frames until ctx ends. A late tick is made up for, so that the load is the same on a busy machine.
-func (cam *camera) roll(ctx context.Context, frames int) {
+// run sends frames until ctx ends. A late tick is made up for, so that the load is the same on a busy machine.
+func (cam *videoPublisher) run(ctx context.Context, frames int) {
 	every := time.Second / time.Duration(frames)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -79,7 +79,7 @@ func (cam *camera) roll(ctx context.Context, frames int) {
 		case <-tick.C:
 		}
 		for ; time.Duration(frame)*every < time.Since(start); frame++ {
-			for _, s := range cam.streams {
+			for _, s := range cam.layers {
 				if s.send(uint16(frame), uint32(90_000/frames)) != nil {
 					return // the connection is gone, which its owner finds out
 				}
@@ -88,12 +88,12 @@ func (cam *camera) roll(ctx context.Context, frames int) {
 	}
 }
 
-func (s *stream) send(frame uint16, ticks uint32) error {
-	key := s.wanted.Swap(false)
+func (s *layerSender) send(frame uint16, ticks uint32) error {
+	key := s.keyFrameRequested.Swap(false)
 	for i := range s.packets {
 		b := s.packet.Payload
-		vp8(b, frame, key, i == 0)
-		binary.BigEndian.PutUint64(b[len(b)-stampSize:], uint64(time.Now().UnixMicro()))
+		writeVP8Header(b, frame, key, i == 0)
+		binary.BigEndian.PutUint64(b[len(b)-timestampSize:], uint64(time.Now().UnixMicro()))
 		s.packet.SequenceNumber++
 		s.packet.Marker = i == s.packets-1
 		if err := s.layer.WriteRTP(&s.packet); err != nil {
@@ -104,9 +104,9 @@ func (s *stream) send(frame uint16, ticks uint32) error {
 	return nil
 }
 
-// speak sends sound, a packet each 20 ms, until ctx ends.
-func speak(ctx context.Context, track *client.Publication) {
-	tick := time.NewTicker(time.Second / soundRate)
+// sendAudio sends sound, a packet each 20 ms, until ctx ends.
+func sendAudio(ctx context.Context, track *client.Publication) {
+	tick := time.NewTicker(time.Second / audioPacketRate)
 	defer tick.Stop()
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 80)}
 	packet.Payload[0] = 0x78 // Opus: CELT, full band, 20 ms, mono, one frame (RFC 6716, section 3.1)
@@ -116,23 +116,23 @@ func speak(ctx context.Context, track *client.Publication) {
 			return
 		case <-tick.C:
 		}
-		binary.BigEndian.PutUint64(packet.Payload[len(packet.Payload)-stampSize:], uint64(time.Now().UnixMicro()))
+		binary.BigEndian.PutUint64(packet.Payload[len(packet.Payload)-timestampSize:], uint64(time.Now().UnixMicro()))
 		packet.SequenceNumber++
-		packet.Timestamp += 48_000 / soundRate
+		packet.Timestamp += 48_000 / audioPacketRate
 		if track.WriteRTP(packet) != nil {
 			return
 		}
 	}
 }
 
-// vp8 writes a payload descriptor with a 15-bit picture id, and the header that begins a frame, see
+// writeVP8Header writes a payload descriptor with a 15-bit picture id, and the header that begins a frame, see
 // https://www.rfc-editor.org/rfc/rfc7741#section-4.2 and https://www.rfc-editor.org/rfc/rfc6386#section-9.1
-func vp8(b []byte, frame uint16, key, begins bool) {
-	clear(b[:headerSize])
+func writeVP8Header(b []byte, frame uint16, key, startsFrame bool) {
+	clear(b[:vp8HeaderSize])
 	b[0] = 0x80 // X: extension follows
 	b[1] = 0x80 // I: picture id follows
 	b[2], b[3] = 0x80|byte(frame>>8)&0x7f, byte(frame)
-	if !begins {
+	if !startsFrame {
 		return
 	}
 	b[0] |= 0x10 // S: start of partition

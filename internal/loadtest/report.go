@@ -58,45 +58,45 @@ type Percentiles struct {
 	Max float64 `json:"max_ms"`
 }
 
-// spread sorts all, the best first.
-func spread(all []float64, better func(a, b float64) int) (s Distribution) {
+// distribution sorts all, the best first.
+func distribution(all []float64, better func(a, b float64) int) (s Distribution) {
 	if len(all) == 0 {
 		return s
 	}
 	slices.SortFunc(all, better)
-	at := func(share float64) float64 { return all[min(int(share*float64(len(all))), len(all)-1)] }
+	at := func(quantile float64) float64 { return all[min(int(quantile*float64(len(all))), len(all)-1)] }
 	return Distribution{at(0.5), at(0.9), at(0.99), at(1)}
 }
 
-func low(a, b float64) int  { return cmp.Compare(a, b) }
-func high(a, b float64) int { return cmp.Compare(b, a) }
+func ascending(a, b float64) int  { return cmp.Compare(a, b) }
+func descending(a, b float64) int { return cmp.Compare(b, a) }
 
 func percentiles(all []time.Duration) Percentiles {
 	ms := make([]float64, len(all))
 	for i, d := range all {
 		ms[i] = float64(d.Microseconds()) / 1000
 	}
-	s := spread(ms, low)
+	s := distribution(ms, ascending)
 	return Percentiles{s.P50, s.P90, s.P99, s.Worst}
 }
 
-func perPacket(cpu time.Duration, packets uint64) float64 {
+func microsecondsPerPacket(cpu time.Duration, packets uint64) float64 {
 	return float64(cpu.Microseconds()) / float64(max(1, packets))
 }
 
 // report sums up what the subscribers have noted.
 func (r *run) report(took time.Duration) Report {
-	joins, firsts, delays := slices.Clone(r.publishers), []time.Duration(nil), []time.Duration(nil)
+	joins, firsts, delays := slices.Clone(r.publisherJoins), []time.Duration(nil), []time.Duration(nil)
 	var losses, rates []float64
 	var all client.TrackStats
 	for _, s := range r.subscribers {
-		got := s.measured()
+		got := s.measuredStats()
 		all.Packets, all.Bytes, all.Lost = all.Packets+got.Packets, all.Bytes+got.Bytes, all.Lost+got.Lost
-		losses, rates = append(losses, share(got)), append(rates, mbits(got, took))
+		losses, rates = append(losses, lossRatio(got)), append(rates, mbits(got, took))
 		s.mu.Lock()
-		joins, delays = append(joins, s.joined), append(delays, s.delays...)
-		if s.first > 0 {
-			firsts = append(firsts, s.first)
+		joins, delays = append(joins, s.joinTime), append(delays, s.delays...)
+		if s.firstPacket > 0 {
+			firsts = append(firsts, s.firstPacket)
 		}
 		s.mu.Unlock()
 	}
@@ -107,14 +107,16 @@ func (r *run) report(took time.Duration) Report {
 		}
 	}
 	return Report{
-		Publishers: len(r.publishers), Subscribers: len(r.subscribers), Rooms: r.Rooms, VideoTracks: len(r.shown()), Disconnected: gone,
-		Seconds: took.Seconds(), Packets: all.Packets, Rate: float64(all.Packets) / took.Seconds(), Expected: r.expected(),
-		Mbits: mbits(all, took), Lost: all.Lost, LossRatio: share(all), LossPerSubscriber: spread(losses, low), MbitsPerSubscriber: spread(rates, high),
+		Publishers: len(r.publisherJoins), Subscribers: len(r.subscribers), Rooms: r.Rooms, VideoTracks: len(r.subscribedQualities()), Disconnected: gone,
+		Seconds: took.Seconds(), Packets: all.Packets, Rate: float64(all.Packets) / took.Seconds(), Expected: r.expectedRate(),
+		Mbits: mbits(all, took), Lost: all.Lost, LossRatio: lossRatio(all), LossPerSubscriber: distribution(losses, ascending), MbitsPerSubscriber: distribution(rates, descending),
 		Join: percentiles(joins), FirstMedia: percentiles(firsts), Delay: percentiles(delays),
 	}
 }
 
-func share(r client.TrackStats) float64 { return float64(r.Lost) / float64(max(1, r.Packets+r.Lost)) }
+func lossRatio(r client.TrackStats) float64 {
+	return float64(r.Lost) / float64(max(1, r.Packets+r.Lost))
+}
 
 func mbits(r client.TrackStats, took time.Duration) float64 {
 	return float64(r.Bytes) * 8 / 1e6 / took.Seconds()

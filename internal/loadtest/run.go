@@ -26,10 +26,10 @@ type run struct {
 	progress func(Progress)
 	sending  sync.WaitGroup // ends with the run's context
 
-	mu          sync.Mutex
-	clients     []*client.Client
-	subscribers []*subscriber
-	publishers  []time.Duration // how long their joins took
+	mu             sync.Mutex
+	clients        []*client.Client
+	subscribers    []*subscriber
+	publisherJoins []time.Duration // how long their joins took
 }
 
 // Run does what the plan says, and leaves. progress is called now and then, from one goroutine at a time.
@@ -42,13 +42,13 @@ func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, e
 	defer func() {
 		cancel()
 		r.sending.Wait()
-		err = errors.Join(err, leave(r.clients))
+		err = errors.Join(err, leaveAll(r.clients))
 	}()
 	before, err := residentBytes(p.PID)
 	if err != nil {
 		return report, err
 	}
-	if err := r.fill(ctx); err != nil {
+	if err := r.joinAll(ctx); err != nil {
 		return report, err
 	}
 	if err := r.settle(ctx); err != nil {
@@ -59,21 +59,21 @@ func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, e
 	return report, err
 }
 
-// fill lets everybody in, the publishers of all rooms first, at the ramp's pace.
-func (r *run) fill(ctx context.Context) error {
+// joinAll lets everybody in, the publishers of all rooms first, at the ramp's pace.
+func (r *run) joinAll(ctx context.Context) error {
 	var steps []func(context.Context) error
 	for room := range r.Rooms {
 		for n := range r.VideoPublishers + r.AudioPublishers {
-			steps = append(steps, func(joining context.Context) error { return r.publish(ctx, joining, r.roomName(room), n) })
+			steps = append(steps, func(joining context.Context) error { return r.joinPublisher(ctx, joining, r.roomName(room), n) })
 		}
 	}
 	for room := range r.Rooms {
 		for n := range r.Subscribers {
-			steps = append(steps, func(ctx context.Context) error { return r.listen(ctx, r.roomName(room), n) })
+			steps = append(steps, func(ctx context.Context) error { return r.joinSubscriber(ctx, r.roomName(room), n) })
 		}
 	}
 	if r.JoinRate > 0 {
-		return r.pace(ctx, steps)
+		return r.joinAtRate(ctx, steps)
 	}
 	for i, step := range steps {
 		if err := step(ctx); err != nil {
@@ -84,8 +84,8 @@ func (r *run) fill(ctx context.Context) error {
 	return nil
 }
 
-// pace begins one step after another, however long each takes.
-func (r *run) pace(ctx context.Context, steps []func(context.Context) error) error {
+// joinAtRate begins one step after another, however long each takes.
+func (r *run) joinAtRate(ctx context.Context, steps []func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var joining sync.WaitGroup // each ends with its join, or with ctx
@@ -109,13 +109,13 @@ func (r *run) pace(ctx context.Context, steps []func(context.Context) error) err
 	return context.Cause(ctx)
 }
 
-// publish lets a publisher in, which sends until ctx ends: the first of a room send pictures, the others sound.
-func (r *run) publish(ctx, joining context.Context, room string, n int) error {
+// joinPublisher lets a publisher in, which sends until ctx ends: the first of a room send pictures, the others sound.
+func (r *run) joinPublisher(ctx, joining context.Context, room string, n int) error {
 	raw, err := r.token(room, fmt.Sprint("publisher-", n), true)
 	if err != nil {
 		return err
 	}
-	o := r.options()
+	o := r.clientOptions()
 	o.NoAutoSubscribe = true // the load is that of the subscribers
 	began := time.Now()
 	c, err := client.Join(joining, r.URL, raw, o)
@@ -123,26 +123,26 @@ func (r *run) publish(ctx, joining context.Context, room string, n int) error {
 		return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 	}
 	r.mu.Lock()
-	r.clients, r.publishers = append(r.clients, c), append(r.publishers, time.Since(began))
+	r.clients, r.publisherJoins = append(r.clients, c), append(r.publisherJoins, time.Since(began))
 	r.mu.Unlock()
 	if n < r.VideoPublishers {
-		cam, err := r.film(joining, c)
+		cam, err := r.publishVideo(joining, c)
 		if err != nil {
 			return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 		}
-		r.sending.Go(func() { cam.roll(ctx, r.FrameRate) })
+		r.sending.Go(func() { cam.run(ctx, r.FrameRate) })
 		return nil
 	}
 	mic, err := c.Publish(joining, client.PublishOptions{Name: "microphone", MimeType: webrtc.MimeTypeOpus, DisableRED: true})
 	if err != nil {
 		return fmt.Errorf("publisher %d of %s: %w", n, room, err)
 	}
-	r.sending.Go(func() { speak(ctx, mic) })
+	r.sending.Go(func() { sendAudio(ctx, mic) })
 	return nil
 }
 
-// listen lets a subscriber in.
-func (r *run) listen(ctx context.Context, room string, n int) error {
+// joinSubscriber lets a subscriber in.
+func (r *run) joinSubscriber(ctx context.Context, room string, n int) error {
 	s, err := r.subscribe(ctx, room, fmt.Sprint("subscriber-", n))
 	if err != nil {
 		return fmt.Errorf("subscriber %d of %s: %w", n, room, err)
@@ -150,12 +150,12 @@ func (r *run) listen(ctx context.Context, room string, n int) error {
 	r.mu.Lock()
 	r.clients, r.subscribers = append(r.clients, s.client), append(r.subscribers, s)
 	r.mu.Unlock()
-	if !r.chosen() {
+	if !r.selectsTracks() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, trackTimeout)
 	defer cancel()
-	if err := s.choose(ctx, r.Plan, n); err != nil {
+	if err := s.selectTracks(ctx, r.Plan, n); err != nil {
 		return fmt.Errorf("subscriber %d of %s: %w", n, room, err)
 	}
 	return nil
@@ -168,9 +168,9 @@ const trackTimeout = 30 * time.Second
 func (r *run) settle(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, trackTimeout)
 	defer cancel()
-	want := len(r.shown()) + r.AudioPublishers
+	want := len(r.subscribedQualities()) + r.AudioPublishers
 	for n, s := range r.subscribers {
-		for tracks, _ := s.received(); tracks < want; tracks, _ = s.received() {
+		for tracks, _ := s.totalStats(); tracks < want; tracks, _ = s.totalStats() {
 			if err := pause(waiting, 10*time.Millisecond); err != nil {
 				return fmt.Errorf("subscriber %d receives %d of %d tracks: %w", n, tracks, want, err)
 			}
@@ -183,35 +183,35 @@ func (r *run) settle(ctx context.Context) error {
 // measure counts for the plan's duration.
 func (r *run) measure(ctx context.Context) (Report, error) {
 	for _, s := range r.subscribers {
-		s.restart()
+		s.startMeasuring()
 	}
 	server, own, start := cpuTime(r.PID), cpuTime(0), time.Now()
-	for told := uint64(0); time.Since(start) < r.Duration; {
+	for lastTotal := uint64(0); time.Since(start) < r.Duration; {
 		if err := pause(ctx, min(time.Second, r.Duration-time.Since(start))); err != nil {
 			return Report{}, err
 		}
 		now := uint64(0)
 		for _, s := range r.subscribers {
-			now += s.measured().Packets
+			now += s.measuredStats().Packets
 		}
 		seconds, all := int(time.Since(start).Seconds()), int(r.Duration.Seconds())
-		r.progress(Progress{Stage: "measuring", Done: seconds, Total: all, Packets: now - told, ExpectedRate: r.expected()})
-		told = now
+		r.progress(Progress{Stage: "measuring", Done: seconds, Total: all, Packets: now - lastTotal, ExpectedRate: r.expectedRate()})
+		lastTotal = now
 	}
 	report := r.report(time.Since(start))
-	report.OwnCPU = perPacket(cpuTime(0)-own, report.Packets)
+	report.OwnCPU = microsecondsPerPacket(cpuTime(0)-own, report.Packets)
 	if r.PID == 0 {
 		return report, nil
 	}
-	report.ServerCPU = perPacket(cpuTime(r.PID)-server, report.Packets)
+	report.ServerCPU = microsecondsPerPacket(cpuTime(r.PID)-server, report.Packets)
 	report.ServerCores = (cpuTime(r.PID) - server).Seconds() / report.Seconds
 	var err error
 	report.Memory, err = residentBytes(r.PID)
 	return report, err
 }
 
-// leave ends everybody's stay, side by side: thousands one after another take minutes.
-func leave(clients []*client.Client) error {
+// leaveAll ends everybody's stay, side by side: thousands one after another take minutes.
+func leaveAll(clients []*client.Client) error {
 	errs := make([]error, len(clients))
 	var leaving sync.WaitGroup
 	for i, c := range clients {

@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// delayEach is of how many packets one is looked at for its delay, and delayMost how many delays one subscriber keeps.
-	delayEach, delayMost = 8, 4096
-	receiveMTU           = 1500
+	// delaySampleInterval is of how many packets one is looked at for its delay, and delayMost how many delays one subscriber keeps.
+	delaySampleInterval, maxDelaySamples = 8, 4096
+	receiveMTU                           = 1500
 )
 
 // subscriber counts what it receives.
 type subscriber struct {
 	client *client.Client
-	began  time.Time
+	start  time.Time
 
-	mu     sync.Mutex
-	joined time.Duration // it took
-	first  time.Duration // until the first packet, 0 before it
-	tracks []*client.RemoteTrack
-	delays []time.Duration   // since measuring began
-	noted  int               // how many there were to choose delays from
-	before client.TrackStats // when measuring began
+	mu          sync.Mutex
+	joinTime    time.Duration // it took
+	firstPacket time.Duration // until the first packet, 0 before it
+	tracks      []*client.RemoteTrack
+	delays      []time.Duration   // since measuring began
+	delaysSeen  int               // how many there were to choose delays from
+	baseline    client.TrackStats // when measuring began
 }
 
 func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscriber, error) {
@@ -38,27 +38,27 @@ func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscribe
 	if err != nil {
 		return nil, err
 	}
-	s := &subscriber{began: time.Now()}
-	o := p.options()
+	s := &subscriber{start: time.Now()}
+	o := p.clientOptions()
 	o.OnTrack = s.receive
-	o.NoAutoSubscribe = p.chosen()
+	o.NoAutoSubscribe = p.selectsTracks()
 	if s.client, err = client.Join(ctx, p.URL, raw, o); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	s.joined = time.Since(s.began)
+	s.joinTime = time.Since(s.start)
 	s.mu.Unlock()
 	return s, nil
 }
 
-// chosen tells whether subscribers say what they want, instead of receiving everything as it is.
-func (p *Plan) chosen() bool {
-	return p.VideoPublishers > 0 && (p.Simulcast || len(p.shown()) < p.VideoPublishers)
+// selectsTracks tells whether subscribers say what they want, instead of receiving everything as it is.
+func (p *Plan) selectsTracks() bool {
+	return p.VideoPublishers > 0 && (p.Simulcast || len(p.subscribedQualities()) < p.VideoPublishers)
 }
 
-// choose subscribes to the pictures that fit on the subscriber's screen, another part of all for each, and to all sound.
+// selectTracks subscribes to the pictures that fit on the subscriber's screen, another part of all for each, and to all sound.
 // It waits until all of them are announced.
-func (s *subscriber) choose(ctx context.Context, p *Plan, n int) error {
+func (s *subscriber) selectTracks(ctx context.Context, p *Plan, n int) error {
 	var pictures, sounds []string
 	err := s.client.Until(ctx, func() bool {
 		pictures, sounds = nil, nil
@@ -77,7 +77,7 @@ func (s *subscriber) choose(ctx context.Context, p *Plan, n int) error {
 		return err
 	}
 	shown := append(slices.Clone(pictures[n%len(pictures):]), pictures[:n%len(pictures)]...)
-	layers := p.shown()
+	layers := p.subscribedQualities()
 	if err := s.client.SetSubscribed(true, append(shown[:len(layers):len(layers)], sounds...)...); err != nil || !p.Simulcast {
 		return err
 	}
@@ -104,57 +104,57 @@ func (s *subscriber) receive(t *client.RemoteTrack) {
 		if err != nil {
 			return
 		}
-		if count == 0 || count%delayEach == 0 {
-			s.note(b[:n])
+		if count == 0 || count%delaySampleInterval == 0 {
+			s.recordDelay(b[:n])
 		}
 	}
 }
 
-// note takes the moment at which a packet was sent from its end. Padding has none.
-func (s *subscriber) note(packet []byte) {
+// recordDelay takes the moment at which a packet was sent from its end. Padding has none.
+func (s *subscriber) recordDelay(packet []byte) {
 	now := time.Now()
-	if len(packet) < 12+stampSize || packet[0]&0x20 != 0 {
+	if len(packet) < 12+timestampSize || packet[0]&0x20 != 0 {
 		return
 	}
-	delay := now.Sub(time.UnixMicro(int64(binary.BigEndian.Uint64(packet[len(packet)-stampSize:]))))
+	delay := now.Sub(time.UnixMicro(int64(binary.BigEndian.Uint64(packet[len(packet)-timestampSize:]))))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.first == 0 {
-		s.first = now.Sub(s.began)
+	if s.firstPacket == 0 {
+		s.firstPacket = now.Sub(s.start)
 	}
 	if delay < 0 || delay >= time.Minute {
 		return // not one of ours
 	}
 	// Of more delays than are kept, each has the same chance to be.
-	s.noted++
-	if len(s.delays) < delayMost {
+	s.delaysSeen++
+	if len(s.delays) < maxDelaySamples {
 		s.delays = append(s.delays, delay)
-	} else if i := rand.N(s.noted); i < delayMost {
+	} else if i := rand.N(s.delaysSeen); i < maxDelaySamples {
 		s.delays[i] = delay
 	}
 }
 
-// restart begins the measurement.
-func (s *subscriber) restart() {
-	_, before := s.received()
+// startMeasuring begins the measurement.
+func (s *subscriber) startMeasuring() {
+	_, before := s.totalStats()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.delays, s.noted, s.before = nil, 0, before
+	s.delays, s.delaysSeen, s.baseline = nil, 0, before
 }
 
-// measured is what came since restart.
-func (s *subscriber) measured() client.TrackStats {
-	_, now := s.received()
+// measuredStats is what came since restart.
+func (s *subscriber) measuredStats() client.TrackStats {
+	_, now := s.totalStats()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// A packet that was lost at the beginning may have come since, late.
 	return client.TrackStats{
-		Packets: now.Packets - s.before.Packets, Bytes: now.Bytes - s.before.Bytes, Lost: now.Lost - min(now.Lost, s.before.Lost),
+		Packets: now.Packets - s.baseline.Packets, Bytes: now.Bytes - s.baseline.Bytes, Lost: now.Lost - min(now.Lost, s.baseline.Lost),
 	}
 }
 
-// received is how many tracks there are, and what came of them.
-func (s *subscriber) received() (tracks int, sum client.TrackStats) {
+// totalStats is how many tracks there are, and what came of them.
+func (s *subscriber) totalStats() (tracks int, sum client.TrackStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.tracks {

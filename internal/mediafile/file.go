@@ -16,7 +16,7 @@ var (
 	// ErrDamaged is returned where a file is cut off or damaged, so that nothing further can be read.
 	ErrDamaged = errors.New("it is cut off or damaged")
 
-	errPixels = errors.New("its pixel format is not 8-bit 4:2:0, the only one that all browsers decode; encode it with ffmpeg's -pix_fmt yuv420p")
+	errPixelFormat = errors.New("its pixel format is not 8-bit 4:2:0, the only one that all browsers decode; encode it with ffmpeg's -pix_fmt yuv420p")
 )
 
 // Frame is one picture, or one packet of sound. Without data it is a pause.
@@ -26,8 +26,8 @@ type Frame struct {
 	KeyFrame bool // a picture that decodes without those before it
 }
 
-// frames reads one file from its beginning; next returns io.EOF behind the last frame.
-type frames interface {
+// frameReader reads one file from its beginning; next returns io.EOF behind the last frame.
+type frameReader interface {
 	next() (Frame, error)
 }
 
@@ -40,7 +40,7 @@ type File struct {
 	name   string
 	file   source
 	fps    float64
-	frames frames
+	frames frameReader
 }
 
 // source is an open file.
@@ -64,12 +64,12 @@ func Open(path string, fps float64) (*File, error) {
 	return f, nil
 }
 
-// sniffed is how many bytes http.DetectContentType looks at.
-const sniffed = 512
+// sniffLength is how many bytes http.DetectContentType looks at.
+const sniffLength = 512
 
 // Rewind goes back to the first frame.
 func (f *File) Rewind() error {
-	head := make([]byte, sniffed)
+	head := make([]byte, sniffLength)
 	n, err := f.file.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

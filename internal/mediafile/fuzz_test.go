@@ -50,10 +50,10 @@ func FuzzFile(f *testing.F) {
 	opusStream(&ogg, 1, opusHeader(2, 0), oggTags)
 	opusStream(&ogg, 1, opusHeader(2, 1, 1, 1, 0, 1), bytes.Repeat(oggTags, 100))
 	f.Add(ogg.Bytes())
-	f.Add(ivfFile(30, 1, "VP80", pictures(0, 1, 1, 3)...))
+	f.Add(ivfFile(30, 1, "VP80", visibleFrames(0, 1, 1, 3)...))
 	f.Add(ivfFile(1000, 1, "VP90", ivfFrame{data: []byte{0x86, 0, 0}}, ivfFrame{data: []byte{0x84, 0, 0x86, 0, 0xc1, 2, 2, 0xc1}}))
 	f.Add(ivfFile(30, 1, "AV01", ivfFrame{data: []byte{0x12, 0, 0x0a, 0x0b, 0, 0, 0, 0x24, 0xce, 0x3f, 0x8f, 0xbf, 0x3c, 0xd1, 0x08, 0x32, 0}}))
-	f.Add(slices.Concat(sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceP), pps(1, 0, 0), slice(idr, sliceI)))
+	f.Add(slices.Concat(testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP), testPPS(1, 0, 0), testSlice(idrHeader, sliceI)))
 	f.Add([]byte("\x00\x00\x00\x01\x67\x64\x00\x0a\xac\xb2\x05\x08\xfc\xb8\x08\x80\x00\x00\x03\x00\x80\x00\x00\x0a\x07\x89\x13\x24\x00\x00\x00\x01\x68\xeb\xc3\xcb\x22\xc0\x00\x00\x01\x65\x80\x01\x00\x00\x01\x41\x80"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		raw = bytes.Clone(raw)
@@ -70,7 +70,7 @@ func FuzzFile(f *testing.F) {
 			pause := file.MimeType == webrtc.MimeTypeOpus && frame.Data == nil
 			// A picture of H264 may repeat parameter sets from before, its start codes may be longer than the file's, and a
 			// frame of VP9 may get an index.
-			if frame.Duration <= 0 || frame.Duration > forever || len(frame.Data) == 0 && !pause || len(frame.Data) > 2*len(raw) || n > len(raw) {
+			if frame.Duration <= 0 || frame.Duration > maxDuration || len(frame.Data) == 0 && !pause || len(frame.Data) > 2*len(raw) || n > len(raw) {
 				t.Fatalf("frame %d of %d bytes lasts %v", n, len(frame.Data), frame.Duration)
 			}
 		}
@@ -91,10 +91,10 @@ func setChecksums(raw []byte) {
 		}
 		raw = raw[i:]
 		size := len(raw) + 1 // of a page that is not whole
-		if len(raw) >= oggHeader {
-			body := min(oggHeader+int(raw[26]), len(raw))
+		if len(raw) >= oggHeaderSize {
+			body := min(oggHeaderSize+int(raw[26]), len(raw))
 			size = body
-			for _, n := range raw[oggHeader:body] {
+			for _, n := range raw[oggHeaderSize:body] {
 				size += int(n)
 			}
 		}

@@ -11,17 +11,17 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/h264reader"
 )
 
-// h264 gathers the units of one picture: what comes before a slice belongs to it, and a slice that begins at the first
+// h264Reader gathers the units of one picture: what comes before a slice belongs to it, and a slice that begins at the first
 // macroblock begins another picture (ITU-T H.264, section 7.4.1.2.4).
-type h264 struct {
+type h264Reader struct {
 	units    *h264Units
 	duration time.Duration
 	sets     parameterSets
-	ahead    *h264reader.NAL
+	nextUnit *h264reader.NAL
 	err      error
 }
 
-func (f *File) readH264() (frames, error) {
+func (f *File) readH264() (frameReader, error) {
 	set, err := f.inspectH264()
 	if err != nil {
 		return nil, err
@@ -31,16 +31,16 @@ func (f *File) readH264() (frames, error) {
 		return nil, err
 	}
 	f.MimeType, f.Width, f.Height = webrtc.MimeTypeH264, set.Width(), set.Height()
-	h := &h264{units: units, duration: time.Duration(float64(time.Second) / rateOf(f.fps, set.FPS()))}
-	h.ahead, h.err = units.next()
+	h := &h264Reader{units: units, duration: time.Duration(float64(time.Second) / frameRate(f.fps, set.FPS()))}
+	h.nextUnit, h.err = units.next()
 	return h, nil
 }
 
 // h264Units reads NAL units, without the zeros that may follow one (ITU-T H.264, section B.1.1).
 type h264Units struct{ reader *h264reader.H264Reader }
 
-// zerosMost is how many zeros may precede the first start code; one is usual.
-const zerosMost = 64 << 10
+// maxLeadingZeros is how many zeros may precede the first start code; one is usual.
+const maxLeadingZeros = 64 << 10
 
 // h264Units begins to read at the first start code, which any number of zeros may precede; pion's reader takes one at
 // most.
@@ -50,7 +50,7 @@ func (f *File) h264Units() (*h264Units, error) {
 	}
 	in := bufio.NewReader(f.file)
 	zeros, b, err := int64(0), byte(0), error(nil)
-	for ; zeros < zerosMost; zeros++ {
+	for ; zeros < maxLeadingZeros; zeros++ {
 		if b, err = in.ReadByte(); err != nil || b != 0 {
 			break
 		}
@@ -77,22 +77,22 @@ func (u *h264Units) next() (*h264reader.NAL, error) {
 	}
 }
 
-// rateOf is the rate that was asked for, else the file's, else one of a camera.
-func rateOf(asked, told float64) float64 {
+// frameRate is the rate that was asked for, else the file's, else one of a camera.
+func frameRate(requested, stated float64) float64 {
 	switch {
-	case asked > 0:
-		return asked
-	case told >= 1 && told <= fastest: // also not one that is no number
-		return told
+	case requested > 0:
+		return requested
+	case stated >= 1 && stated <= maxFrameRate: // also not one that is no number
+		return stated
 	}
-	return fallback
+	return defaultFrameRate
 }
 
-func (h *h264) next() (Frame, error) {
+func (h *h264Reader) next() (Frame, error) {
 	frame, slices, size := Frame{Duration: h.duration}, 0, 0
 	var units []*h264reader.NAL
-	for ; h.err == nil; h.ahead, h.err = h.units.next() {
-		unit := h.ahead
+	for ; h.err == nil; h.nextUnit, h.err = h.units.next() {
+		unit := h.nextUnit
 		// The number of its first macroblock is coded so that 0 is a bit that is set.
 		first := isSlice(unit) && unit.Data[1]&0x80 != 0
 		if slices > 0 && (first || !isSlice(unit)) {
@@ -102,7 +102,7 @@ func (h *h264) next() (Frame, error) {
 			h.err = err
 			break
 		}
-		if size += len(unit.Data); size > frameMost {
+		if size += len(unit.Data); size > maxFrameSize {
 			h.err = ErrDamaged
 			break
 		}
@@ -110,14 +110,14 @@ func (h *h264) next() (Frame, error) {
 			slices++
 			frame.KeyFrame = frame.KeyFrame || unit.UnitType == h264reader.NalUnitTypeCodedSliceIdr
 		}
-		h.sets.take(unit)
+		h.sets.store(unit)
 		units = append(units, unit)
 	}
 	if slices == 0 {
 		return Frame{}, h.err
 	}
 	if frame.KeyFrame {
-		units = h.sets.before(units)
+		units = h.sets.prependTo(units)
 	}
 	for _, unit := range units {
 		frame.Data = append(append(frame.Data, 0, 0, 0, 1), unit.Data...)
@@ -128,8 +128,8 @@ func (h *h264) next() (Frame, error) {
 // parameterSets are the sequence and picture parameter sets in force, each in the order in which their ids came first.
 type parameterSets struct{ sequence, picture []*h264reader.NAL }
 
-// take remembers a parameter set in place of one with the same id.
-func (s *parameterSets) take(unit *h264reader.NAL) {
+// store remembers a parameter set in place of one with the same id.
+func (s *parameterSets) store(unit *h264reader.NAL) {
 	switch unit.UnitType {
 	case h264reader.NalUnitTypeSPS:
 		s.sequence = replace(s.sequence, unit, 4) // behind the profile, its constraints and the level
@@ -155,8 +155,8 @@ func setID(unit []byte, skip int) uint32 {
 	return id
 }
 
-// before puts all parameter sets in front of the other units of an IDR picture: a viewer may begin with it.
-func (s *parameterSets) before(units []*h264reader.NAL) []*h264reader.NAL {
+// prependTo puts all parameter sets in front of the other units of an IDR picture: a viewer may begin with it.
+func (s *parameterSets) prependTo(units []*h264reader.NAL) []*h264reader.NAL {
 	all := append(append(make([]*h264reader.NAL, 0, len(units)), s.sequence...), s.picture...)
 	for _, unit := range units {
 		if unit.UnitType != h264reader.NalUnitTypeSPS && unit.UnitType != h264reader.NalUnitTypePPS {

@@ -26,7 +26,7 @@ func TestH264RateIsTheGivenOrTheFilesOwn(t *testing.T) {
 		_ = f.Close()
 	}
 	for _, told := range []float64{0, -1, 0.5, 1000, math.Inf(1), math.NaN()} {
-		if got := rateOf(0, told); got != 30 {
+		if got := frameRate(0, told); got != 30 {
 			t.Errorf("a file that says %v is played at %v", told, got)
 		}
 	}
@@ -65,14 +65,14 @@ func (w *bitWriter) golomb(values ...uint64) {
 	}
 }
 
-// unit ends a unit, behind a start code.
-func (w *bitWriter) unit(header byte) []byte {
+// finish ends a unit, behind a start code.
+func (w *bitWriter) finish(header byte) []byte {
 	w.bits(1, 1)
 	return append([]byte{0, 0, 1, header}, w.buf...)
 }
 
-// sps is a sequence parameter set of the main profile, 16 by 16, without a word on the order of pictures.
-func sps(id, orderType, frameOnly uint64) []byte {
+// testSPS is a sequence parameter set of the main profile, 16 by 16, without a word on the order of pictures.
+func testSPS(id, orderType, frameOnly uint64) []byte {
 	w := &bitWriter{buf: []byte{77, 0, 10}, pos: 24}
 	w.golomb(id, 0, orderType)
 	if orderType == 0 {
@@ -86,27 +86,27 @@ func sps(id, orderType, frameOnly uint64) []byte {
 		w.bits(0, 1)
 	}
 	w.bits(0, 3) // direct_8x8_inference_flag, frame_cropping_flag, vui_parameters_present_flag
-	return w.unit(0x67)
+	return w.finish(0x67)
 }
 
-func pps(id, sequence, groups uint64) []byte {
+func testPPS(id, sequence, groups uint64) []byte {
 	w := &bitWriter{}
 	w.golomb(id, sequence)
 	w.bits(0, 2)
 	w.golomb(groups, 0, 0)
-	return w.unit(0x68)
+	return w.finish(0x68)
 }
 
-func slice(header byte, kind uint64) []byte {
+func testSlice(header byte, kind uint64) []byte {
 	w := &bitWriter{}
 	w.golomb(0, kind, 0)
 	w.bits(0xabcd, 16)
-	return w.unit(header)
+	return w.finish(header)
 }
 
 const (
-	sliceP, sliceB, sliceI = 5, 6, 7
-	idr, other             = 0x65, 0x41
+	sliceP, sliceB, sliceI  = 5, 6, 7
+	idrHeader, nonIDRHeader = 0x65, 0x41
 )
 
 // TestH264ThatBrowsersDoNotDecodeIsRefused: what browsers do not decode is refused before it is published.
@@ -115,18 +115,18 @@ func TestH264ThatBrowsersDoNotDecodeIsRefused(t *testing.T) {
 		units [][]byte
 		want  error
 	}{
-		"plain":                               {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceP)}, nil},
-		"interlaced":                          {[][]byte{sps(0, 0, 0), pps(0, 0, 0), slice(idr, sliceI)}, errInterlaced},
-		"slice groups":                        {[][]byte{sps(0, 0, 1), pps(0, 0, 1), slice(idr, sliceI)}, errSlices},
-		"data partitions":                     {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(0x42, sliceP)}, errSlices},
-		"B slices, no word on the order":      {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceP), slice(1, sliceB)}, errReorder},
-		"B slices in the order of decoding":   {[][]byte{sps(0, 2, 1), pps(0, 0, 0), slice(idr, sliceI), slice(other, sliceB)}, nil},
-		"an SPS with an id out of range":      {[][]byte{sps(32, 0, 1), pps(0, 0, 0), slice(idr, sliceI)}, ErrDamaged},
-		"a PPS with an id out of range":       {[][]byte{sps(0, 0, 1), pps(256, 0, 0), slice(idr, sliceI)}, ErrDamaged},
-		"pictures alone":                      {[][]byte{slice(idr, sliceI), slice(other, sliceP)}, ErrFormat},
-		"an interlaced part behind the first": {[][]byte{sps(0, 0, 1), pps(0, 0, 0), slice(idr, sliceI), sps(0, 0, 0), slice(idr, sliceI)}, errInterlaced},
+		"plain":                               {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)}, nil},
+		"interlaced":                          {[][]byte{testSPS(0, 0, 0), testPPS(0, 0, 0), testSlice(idrHeader, sliceI)}, errInterlaced},
+		"slice groups":                        {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 1), testSlice(idrHeader, sliceI)}, errSlices},
+		"data partitions":                     {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(0x42, sliceP)}, errSlices},
+		"B slices, no word on the order":      {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP), testSlice(1, sliceB)}, errReorder},
+		"B slices in the order of decoding":   {[][]byte{testSPS(0, 2, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceB)}, nil},
+		"an SPS with an id out of range":      {[][]byte{testSPS(32, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI)}, ErrDamaged},
+		"a PPS with an id out of range":       {[][]byte{testSPS(0, 0, 1), testPPS(256, 0, 0), testSlice(idrHeader, sliceI)}, ErrDamaged},
+		"pictures alone":                      {[][]byte{testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)}, ErrFormat},
+		"an interlaced part behind the first": {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSPS(0, 0, 0), testSlice(idrHeader, sliceI)}, errInterlaced},
 	} {
-		f, err := Open(written(t, slices.Concat(tt.units...)), 0)
+		f, err := Open(writeTemp(t, slices.Concat(tt.units...)), 0)
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
@@ -138,10 +138,10 @@ func TestH264ThatBrowsersDoNotDecodeIsRefused(t *testing.T) {
 		args []string
 		want error
 	}{
-		"10 bits":    {[]string{"-profile:v", "high10", "-pix_fmt", "yuv420p10le"}, errPixels},
-		"4:4:4":      {[]string{"-pix_fmt", "yuv444p"}, errPixels},
-		"4:2:2":      {[]string{"-pix_fmt", "yuv422p"}, errPixels},
-		"grey":       {[]string{"-pix_fmt", "gray"}, errPixels},
+		"10 bits":    {[]string{"-profile:v", "high10", "-pix_fmt", "yuv420p10le"}, errPixelFormat},
+		"4:4:4":      {[]string{"-pix_fmt", "yuv444p"}, errPixelFormat},
+		"4:2:2":      {[]string{"-pix_fmt", "yuv422p"}, errPixelFormat},
+		"grey":       {[]string{"-pix_fmt", "gray"}, errPixelFormat},
 		"interlaced": {[]string{"-pix_fmt", "yuv420p", "-flags", "+ildct+ilme"}, errInterlaced},
 		"B-frames":   {[]string{"-pix_fmt", "yuv420p", "-bf", "2"}, errReorder},
 	} {
@@ -154,14 +154,14 @@ func TestH264ThatBrowsersDoNotDecodeIsRefused(t *testing.T) {
 
 // TestH264KeyFrameComesWithAllParameterSets: all sets that are in force come with each picture that a viewer may begin with.
 func TestH264KeyFrameComesWithAllParameterSets(t *testing.T) {
-	key, delta := slice(idr, sliceI), slice(other, sliceP)
+	key, delta := testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)
 	file := slices.Concat(
-		sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 1, 0), key, delta, // 0, 1
+		testSPS(0, 0, 1), testSPS(1, 0, 1), testPPS(0, 0, 0), testPPS(1, 1, 0), key, delta, // 0, 1
 		key, delta, // 2, 3
-		pps(1, 0, 0), key, // 4: one set is replaced
-		delta, pps(2, 0, 0), delta, // 5, 6: one is added
-		sps(0, 2, 1), key) // 7
-	f, err := Open(written(t, file), 0)
+		testPPS(1, 0, 0), key, // 4: one set is replaced
+		delta, testPPS(2, 0, 0), delta, // 5, 6: one is added
+		testSPS(0, 2, 1), key) // 7
+	f, err := Open(writeTemp(t, file), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,14 +170,14 @@ func TestH264KeyFrameComesWithAllParameterSets(t *testing.T) {
 		units [][]byte
 		key   bool
 	}{
-		{[][]byte{sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 1, 0), key}, true},
+		{[][]byte{testSPS(0, 0, 1), testSPS(1, 0, 1), testPPS(0, 0, 0), testPPS(1, 1, 0), key}, true},
 		{[][]byte{delta}, false},
-		{[][]byte{sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 1, 0), key}, true},
+		{[][]byte{testSPS(0, 0, 1), testSPS(1, 0, 1), testPPS(0, 0, 0), testPPS(1, 1, 0), key}, true},
 		{[][]byte{delta}, false},
-		{[][]byte{sps(0, 0, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 0, 0), key}, true},
+		{[][]byte{testSPS(0, 0, 1), testSPS(1, 0, 1), testPPS(0, 0, 0), testPPS(1, 0, 0), key}, true},
 		{[][]byte{delta}, false},
-		{[][]byte{pps(2, 0, 0), delta}, false},
-		{[][]byte{sps(0, 2, 1), sps(1, 0, 1), pps(0, 0, 0), pps(1, 0, 0), pps(2, 0, 0), key}, true},
+		{[][]byte{testPPS(2, 0, 0), delta}, false},
+		{[][]byte{testSPS(0, 2, 1), testSPS(1, 0, 1), testPPS(0, 0, 0), testPPS(1, 0, 0), testPPS(2, 0, 0), key}, true},
 	} {
 		var data []byte
 		for _, unit := range want.units {
@@ -197,7 +197,7 @@ func TestH264StartCodeMayFollowAnyZeros(t *testing.T) {
 	}
 	for _, zeros := range []int{-1, 0, 1, 2, 1000} {
 		content := bytes.ReplaceAll(plain, []byte{0, 0, 0, 1}, append(make([]byte, 3+zeros), 1))
-		f, err := Open(written(t, append(content, make([]byte, max(0, zeros))...)), 0)
+		f, err := Open(writeTemp(t, append(content, make([]byte, max(0, zeros))...)), 0)
 		if err != nil {
 			t.Fatalf("%d more zeros: %v", zeros, err)
 		}

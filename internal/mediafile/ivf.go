@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// ivf reads one frame ahead: a frame lasts until the next one begins.
-type ivf struct {
-	in    *bufio.Reader
-	codec ivfCodec
-	rate  uint64 // the file's clock ticks rate/scale times a second
-	scale uint64
-	usual uint64   // ticks from one visible frame to the next
-	parts [][]byte // hidden frames that become part of the next visible one
-	ahead ivfFrame
-	err   error // behind ahead
-	// debt is how far the frames returned so far are ahead of the file's clock, because none is shorter than shortest.
-	debt time.Duration
+// ivfReader reads one frame ahead: a frame lasts until the next one begins.
+type ivfReader struct {
+	in           *bufio.Reader
+	codec        ivfCodec
+	rate         uint64 // the file's clock ticks rate/scale times a second
+	scale        uint64
+	frameTicks   uint64   // ticks from one visible frame to the next
+	hiddenFrames [][]byte // hidden frames that become part of the next visible one
+	nextFrame    ivfFrame
+	err          error // behind ahead
+	// clockLead is how far the frames returned so far are ahead of the file's clock, because none is shorter than shortest.
+	clockLead time.Duration
 }
 
 type ivfFrame struct {
@@ -31,17 +31,17 @@ type ivfFrame struct {
 }
 
 const (
-	// shortest is the least duration of a frame: hidden ones have none of their own, but need an RTP timestamp. Browsers,
+	// minFrameDuration is the least duration of a frame: hidden ones have none of their own, but need an RTP timestamp. Browsers,
 	// whose clocks are of milliseconds, draw only the latest of two frames that are as close.
-	shortest = 100 * time.Microsecond
-	// forever is longer than any file.
-	forever = 10_000 * time.Hour
-	// fastest and fallback are pictures a second: the most that a file may state, and what it is played at otherwise.
-	fastest, fallback = 240, 30
+	minFrameDuration = 100 * time.Microsecond
+	// maxDuration is longer than any file.
+	maxDuration = 10_000 * time.Hour
+	// maxFrameRate and fallback are pictures a second: the most that a file may state, and what it is played at otherwise.
+	maxFrameRate, defaultFrameRate = 240, 30
 )
 
-func (f *File) readIVF() (frames, error) {
-	v := &ivf{in: bufio.NewReader(f.file)}
+func (f *File) readIVF() (frameReader, error) {
+	v := &ivfReader{in: bufio.NewReader(f.file)}
 	var h [ivfHeaderSize]byte
 	if _, err := io.ReadFull(v.in, h[:]); err != nil {
 		return nil, ErrDamaged
@@ -60,25 +60,25 @@ func (f *File) readIVF() (frames, error) {
 	}
 	f.MimeType = v.codec.mime
 	f.Width, f.Height = int(binary.LittleEndian.Uint16(h[12:])), int(binary.LittleEndian.Uint16(h[14:]))
-	v.usual = 1
-	if v.rate > fastest*v.scale { // finer than any rate of pictures
-		v.usual = max(1, v.rate/(fallback*v.scale))
+	v.frameTicks = 1
+	if v.rate > maxFrameRate*v.scale { // finer than any rate of pictures
+		v.frameTicks = max(1, v.rate/(defaultFrameRate*v.scale))
 	}
-	if v.ahead, v.err = v.read(); errors.Is(v.err, io.EOF) {
+	if v.nextFrame, v.err = v.read(); errors.Is(v.err, io.EOF) {
 		return nil, ErrDamaged // no frame at all
 	}
 	return v, v.err
 }
 
 // time converts ticks of the file's clock.
-func (v *ivf) time(ticks uint64) time.Duration {
+func (v *ivfReader) time(ticks uint64) time.Duration {
 	hi, lo := bits.Mul64(ticks, v.scale)
 	if hi >= v.rate {
-		return forever
+		return maxDuration
 	}
 	seconds, rest := bits.Div64(hi, lo, v.rate)
-	if seconds >= uint64(forever/time.Second) {
-		return forever
+	if seconds >= uint64(maxDuration/time.Second) {
+		return maxDuration
 	}
 	return time.Duration(seconds)*time.Second + time.Duration(rest*uint64(time.Second)/v.rate)
 }
@@ -87,9 +87,9 @@ func (v *ivf) time(ticks uint64) time.Duration {
 //
 // WebRTC's decoders take a frame that yields no picture for an error and wait for a key frame. Hidden frames of VP9 are
 // thus put into a superframe with the next visible one, and those of VP8, which has none, are sent as visible.
-func (v *ivf) read() (ivfFrame, error) {
+func (v *ivfReader) read() (ivfFrame, error) {
 	for {
-		data, tick, err := v.readWhole()
+		data, tick, err := v.readFrame()
 		if err != nil {
 			return ivfFrame{}, err
 		}
@@ -99,23 +99,23 @@ func (v *ivf) read() (ivfFrame, error) {
 		if err := v.codec.check(data); err != nil {
 			return ivfFrame{}, err
 		}
-		hidden := v.codec.hidden(data)
-		if v.codec.reveal != nil {
-			v.codec.reveal(data)
+		hidden := v.codec.isHidden(data)
+		if v.codec.makeVisible != nil {
+			v.codec.makeVisible(data)
 			return ivfFrame{data, tick, hidden}, nil
 		}
-		v.parts = append(v.parts, data)
-		if hidden && len(v.parts) < superframeMost {
+		v.hiddenFrames = append(v.hiddenFrames, data)
+		if hidden && len(v.hiddenFrames) < maxSuperframeFrames {
 			continue
 		}
-		data = superframe(v.parts)
-		v.parts = nil
+		data = superframe(v.hiddenFrames)
+		v.hiddenFrames = nil
 		return ivfFrame{data: data, tick: tick}, nil
 	}
 }
 
-// readWhole reads a frame and its header.
-func (v *ivf) readWhole() (data []byte, tick uint64, err error) {
+// readFrame reads a frame and its header.
+func (v *ivfReader) readFrame() (data []byte, tick uint64, err error) {
 	var h [ivfFrameHeaderSize]byte
 	switch _, err := io.ReadFull(v.in, h[:]); {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -124,7 +124,7 @@ func (v *ivf) readWhole() (data []byte, tick uint64, err error) {
 		return nil, 0, err
 	}
 	size := binary.LittleEndian.Uint32(h[:])
-	if size > frameMost {
+	if size > maxFrameSize {
 		return nil, 0, ErrDamaged
 	}
 	data = make([]byte, size)
@@ -134,29 +134,29 @@ func (v *ivf) readWhole() (data []byte, tick uint64, err error) {
 	return data, binary.LittleEndian.Uint64(h[4:]), nil
 }
 
-func (v *ivf) next() (Frame, error) {
-	now := v.ahead
+func (v *ivfReader) next() (Frame, error) {
+	now := v.nextFrame
 	if now.data == nil {
 		return Frame{}, v.err
 	}
-	v.ahead, v.err = v.read()
-	lasts := v.between(now, v.ahead)
-	frame := Frame{Data: now.data, Duration: max(lasts-v.debt, shortest), KeyFrame: v.codec.key(now.data)}
-	v.debt += frame.Duration - lasts
+	v.nextFrame, v.err = v.read()
+	duration := v.frameDuration(now, v.nextFrame)
+	frame := Frame{Data: now.data, Duration: max(duration-v.clockLead, minFrameDuration), KeyFrame: v.codec.isKeyFrame(now.data)}
+	v.clockLead += frame.Duration - duration
 	return frame, nil
 }
 
-// between returns the time from the beginning of one frame to the next.
-func (v *ivf) between(now, then ivfFrame) time.Duration {
+// frameDuration returns the time from the beginning of one frame to the next.
+func (v *ivfReader) frameDuration(now, then ivfFrame) time.Duration {
 	ticks := then.tick - now.tick
 	switch {
 	case then.data == nil, then.tick < now.tick, ticks == 0 && !now.hidden: // the last one, or no usable clock
-		return v.time(v.usual)
-	case now.hidden && ticks == v.usual:
+		return v.time(v.frameTicks)
+	case now.hidden && ticks == v.frameTicks:
 		// ffmpeg's muxer moves frames that share a timestamp apart, and all later ones with them.
 		return 0
 	case !now.hidden && !then.hidden:
-		v.usual = ticks
+		v.frameTicks = ticks
 	}
 	return v.time(then.tick) - v.time(now.tick)
 }

@@ -13,9 +13,9 @@ import (
 
 // vp8Picture and vp8Delta are the beginnings of a VP8 key frame of 16 by 16 and of a visible frame that is none.
 var (
-	vp8Picture = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
-	vp8Delta   = []byte{0x11, 0x02, 0x00, 0x00}
-	vp8Unseen  = []byte{0x01, 0x02, 0x00, 0x00}
+	vp8KeyFrame    = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
+	vp8DeltaFrame  = []byte{0x11, 0x02, 0x00, 0x00}
+	vp8HiddenFrame = []byte{0x01, 0x02, 0x00, 0x00}
 )
 
 // ivfFile is a file whose clock ticks rate/scale times a second.
@@ -32,12 +32,12 @@ func ivfFile(rate, scale uint32, fourCC string, frames ...ivfFrame) []byte {
 	return file
 }
 
-// pictures are visible frames at those ticks.
-func pictures(ticks ...uint64) (frames []ivfFrame) {
+// visibleFrames are visible frames at those ticks.
+func visibleFrames(ticks ...uint64) (frames []ivfFrame) {
 	for i, tick := range ticks {
-		data := vp8Delta
+		data := vp8DeltaFrame
 		if i == 0 {
-			data = vp8Picture
+			data = vp8KeyFrame
 		}
 		frames = append(frames, ivfFrame{data: data, tick: tick})
 	}
@@ -48,7 +48,7 @@ func pictures(ticks ...uint64) (frames []ivfFrame) {
 func TestIVFWithAnOddClockKeepsItsLength(t *testing.T) {
 	unseen := func(frames []ivfFrame, hidden ...int) []ivfFrame {
 		for _, i := range hidden {
-			frames[i].data = vp8Unseen
+			frames[i].data = vp8HiddenFrame
 		}
 		return frames
 	}
@@ -56,24 +56,24 @@ func TestIVFWithAnOddClockKeepsItsLength(t *testing.T) {
 		file []byte
 		want time.Duration
 	}{
-		"from a second on":                 {ivfFile(10, 1, "VP80", pictures(10, 11, 12)...), 300 * time.Millisecond},
-		"milliseconds":                     {ivfFile(1000, 1, "VP80", pictures(0, 40, 80)...), 120 * time.Millisecond},
-		"one picture, in milliseconds":     {ivfFile(1000, 1, "VP80", pictures(0)...), 33 * time.Millisecond},
-		"one picture a second":             {ivfFile(1, 1, "VP80", pictures(0, 1)...), 2 * time.Second},
-		"a picture left out":               {ivfFile(10, 1, "VP80", pictures(0, 1, 3, 4)...), 500 * time.Millisecond},
-		"an empty frame":                   {ivfFile(10, 1, "VP80", append(pictures(0, 1), ivfFrame{tick: 2}, ivfFrame{vp8Delta, 3, false})...), 500 * time.Millisecond},
-		"a clock that stands":              {ivfFile(10, 1, "VP80", pictures(0, 0, 0)...), 300 * time.Millisecond},
-		"a clock that is set back":         {ivfFile(10, 1, "VP80", pictures(0, 1, 2, 0, 1, 2)...), 600 * time.Millisecond},
-		"hidden, sharing a timestamp":      {ivfFile(10, 1, "VP80", unseen(pictures(0, 1, 1, 2, 3, 3, 4), 1, 5)...), 500 * time.Millisecond},
-		"hidden, moved apart by ffmpeg":    {ivfFile(10, 1, "VP80", unseen(pictures(0, 1, 2, 3, 4, 5, 6), 1, 5)...), 500 * time.Millisecond},
-		"hidden, a tick behind, of 1/1000": {ivfFile(1000, 1, "VP80", unseen(pictures(0, 1, 100, 200, 201, 300), 1, 4)...), 400 * time.Millisecond},
-		"hidden, the last":                 {ivfFile(10, 1, "VP80", unseen(pictures(0, 1, 2), 2)...), 300 * time.Millisecond},
+		"from a second on":                 {ivfFile(10, 1, "VP80", visibleFrames(10, 11, 12)...), 300 * time.Millisecond},
+		"milliseconds":                     {ivfFile(1000, 1, "VP80", visibleFrames(0, 40, 80)...), 120 * time.Millisecond},
+		"one picture, in milliseconds":     {ivfFile(1000, 1, "VP80", visibleFrames(0)...), 33 * time.Millisecond},
+		"one picture a second":             {ivfFile(1, 1, "VP80", visibleFrames(0, 1)...), 2 * time.Second},
+		"a picture left out":               {ivfFile(10, 1, "VP80", visibleFrames(0, 1, 3, 4)...), 500 * time.Millisecond},
+		"an empty frame":                   {ivfFile(10, 1, "VP80", append(visibleFrames(0, 1), ivfFrame{tick: 2}, ivfFrame{vp8DeltaFrame, 3, false})...), 500 * time.Millisecond},
+		"a clock that stands":              {ivfFile(10, 1, "VP80", visibleFrames(0, 0, 0)...), 300 * time.Millisecond},
+		"a clock that is set back":         {ivfFile(10, 1, "VP80", visibleFrames(0, 1, 2, 0, 1, 2)...), 600 * time.Millisecond},
+		"hidden, sharing a timestamp":      {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 1, 2, 3, 3, 4), 1, 5)...), 500 * time.Millisecond},
+		"hidden, moved apart by ffmpeg":    {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 2, 3, 4, 5, 6), 1, 5)...), 500 * time.Millisecond},
+		"hidden, a tick behind, of 1/1000": {ivfFile(1000, 1, "VP80", unseen(visibleFrames(0, 1, 100, 200, 201, 300), 1, 4)...), 400 * time.Millisecond},
+		"hidden, the last":                 {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 2), 2)...), 300 * time.Millisecond},
 	} {
-		f, err := Open(written(t, tt.file), 0)
+		f, err := Open(writeTemp(t, tt.file), 0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if _, length, err := played(f); length != tt.want || !errors.Is(err, io.EOF) {
+		if _, length, err := readAll(f); length != tt.want || !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v long, then %v; want %v", name, length, err, tt.want)
 		}
 		_ = f.Close()
@@ -84,7 +84,7 @@ func TestIVFWithAnOddClockKeepsItsLength(t *testing.T) {
 // hidden ones that share the timestamp of the next one, as vpxenc writes them, or that ffmpeg's muxer has moved from
 // there.
 func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
-	log := written(t, nil)
+	log := writeTemp(t, nil)
 	args := []string{"-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "25", "-b:v", "300k", "-passlogfile", log}
 	source := []string{"-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30:duration=8", "-map", "1:v"}
 	makeFile(t, "first.ivf", append(append(append([]string{}, source...), args...), "-pass", "1")...)
@@ -97,7 +97,7 @@ func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
 	for at := ivfHeaderSize; at < len(shared); {
 		binary.LittleEndian.PutUint64(shared[at+4:], visible)
 		size := int(binary.LittleEndian.Uint32(shared[at:]))
-		if at += ivfFrameHeaderSize; vp8Hidden(shared[at:]) {
+		if at += ivfFrameHeaderSize; isVP8Hidden(shared[at:]) {
 			hidden++
 		} else {
 			visible++
@@ -108,11 +108,11 @@ func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
 		t.Fatalf("ffmpeg made %d visible and %d hidden frames", visible, hidden)
 	}
 	for name, content := range map[string][]byte{"shared": shared, "moved": moved} {
-		f, err := Open(written(t, content), 0)
+		f, err := Open(writeTemp(t, content), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if frames, length, err := played(f); frames != 240+hidden || (length-8*time.Second).Abs() > time.Millisecond || !errors.Is(err, io.EOF) {
+		if frames, length, err := readAll(f); frames != 240+hidden || (length-8*time.Second).Abs() > time.Millisecond || !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %d frames in %v, then %v; want %d in 8 s", name, frames, length, err, 240+hidden)
 		}
 		_ = f.Close()
@@ -121,7 +121,7 @@ func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
 
 // TestIVFThatIsCutOffEndsAsDamaged: what is cut off or followed by something else ends as damaged, after all whole frames.
 func TestIVFThatIsCutOffEndsAsDamaged(t *testing.T) {
-	whole := ivfFile(10, 1, "VP80", pictures(0, 1, 2)...)
+	whole := ivfFile(10, 1, "VP80", visibleFrames(0, 1, 2)...)
 	for name, tt := range map[string]struct {
 		file   []byte
 		frames int
@@ -131,11 +131,11 @@ func TestIVFThatIsCutOffEndsAsDamaged(t *testing.T) {
 		"bytes behind the end":  {append(append([]byte{}, whole...), "and so on"...), 3},
 		"a huge frame":          {append(append([]byte{}, whole...), "and so on, and so on"...), 3},
 	} {
-		f, err := Open(written(t, tt.file), 0)
+		f, err := Open(writeTemp(t, tt.file), 0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if frames, _, err := played(f); frames != tt.frames || !errors.Is(err, ErrDamaged) {
+		if frames, _, err := readAll(f); frames != tt.frames || !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %d frames, then %v; want %d", name, frames, err, tt.frames)
 		}
 		_ = f.Close()
@@ -155,8 +155,8 @@ func TestIVFClockIsExact(t *testing.T) {
 			t.Fatalf("frame %d lasts %v, want %v; %v", n, frame.Duration, want, err)
 		}
 	}
-	for _, v := range []ivf{{rate: 1, scale: math.MaxUint32}, {rate: math.MaxUint32, scale: math.MaxUint32}, {rate: 1, scale: 1}} {
-		if got := v.time(math.MaxUint64); got != forever {
+	for _, v := range []ivfReader{{rate: 1, scale: math.MaxUint32}, {rate: math.MaxUint32, scale: math.MaxUint32}, {rate: 1, scale: 1}} {
+		if got := v.time(math.MaxUint64); got != maxDuration {
 			t.Errorf("%+v: %v", v, got)
 		}
 	}
@@ -172,17 +172,17 @@ func TestIVFOtherThan8Bit420IsRefused(t *testing.T) {
 		"AV1 4:4:4":      {"-c:v", "libaom-av1", "-cpu-used", "8", "-pix_fmt", "yuv444p"},
 		"AV1 in grey":    {"-c:v", "libaom-av1", "-cpu-used", "8", "-pix_fmt", "gray"},
 	} {
-		if _, err := Open(makeFile(t, "a.ivf", append([]string{"-t", "0.1"}, args...)...), 0); !errors.Is(err, errPixels) {
+		if _, err := Open(makeFile(t, "a.ivf", append([]string{"-t", "0.1"}, args...)...), 0); !errors.Is(err, errPixelFormat) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// A later key frame too.
-	f, err := Open(written(t, ivfFile(10, 1, "VP90", ivfFrame{data: []byte{0x86, 0, 0}}, ivfFrame{data: []byte{0xa0, 0x49, 0x83, 0x42}})), 0)
+	f, err := Open(writeTemp(t, ivfFile(10, 1, "VP90", ivfFrame{data: []byte{0x86, 0, 0}}, ivfFrame{data: []byte{0xa0, 0x49, 0x83, 0x42}})), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	if frames, _, err := played(f); frames != 1 || !errors.Is(err, errPixels) {
+	if frames, _, err := readAll(f); frames != 1 || !errors.Is(err, errPixelFormat) {
 		t.Errorf("%d frames, then %v", frames, err)
 	}
 }
@@ -199,7 +199,7 @@ func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
 		"shows an earlier frame": {[]byte{0x88}, false, false},
 		"a key frame":            {[]byte{0x82, 0x49, 0x83, 0x42, 0, 0, 0xf0, 0, 0xf0}, false, true},
 	} {
-		if hidden, key := vp9Hidden(tt.frame), vp9Key(tt.frame); hidden != tt.hidden || key != tt.key {
+		if hidden, key := isVP9Hidden(tt.frame), isVP9KeyFrame(tt.frame); hidden != tt.hidden || key != tt.key {
 			t.Errorf("%s: hidden %v, key %v", name, hidden, key)
 		}
 	}
@@ -212,15 +212,15 @@ func TestIVFHiddenFramesAreNotReturnedAlone(t *testing.T) {
 		want [][]byte
 	}{
 		"VP8": {
-			ivfFile(10, 1, "VP80", ivfFrame{data: vp8Picture}, ivfFrame{data: vp8Unseen, tick: 1}, ivfFrame{data: vp8Delta, tick: 1}),
-			[][]byte{vp8Picture, {0x11, 0x02, 0x00, 0x00}, vp8Delta},
+			ivfFile(10, 1, "VP80", ivfFrame{data: vp8KeyFrame}, ivfFrame{data: vp8HiddenFrame, tick: 1}, ivfFrame{data: vp8DeltaFrame, tick: 1}),
+			[][]byte{vp8KeyFrame, {0x11, 0x02, 0x00, 0x00}, vp8DeltaFrame},
 		},
 		"VP9": {
 			ivfFile(10, 1, "VP90", ivfFrame{data: []byte{0x86}}, ivfFrame{data: []byte{0x84, 1}, tick: 1}, ivfFrame{data: []byte{0x86, 2, 2}, tick: 1}, ivfFrame{data: []byte{0x88}, tick: 2}),
 			[][]byte{{0x86}, {0x84, 1, 0x86, 2, 2, 0xd9, 2, 0, 0, 0, 3, 0, 0, 0, 0xd9}, {0x88}},
 		},
 	} {
-		f, err := Open(written(t, tt.file), 0)
+		f, err := Open(writeTemp(t, tt.file), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

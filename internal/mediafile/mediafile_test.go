@@ -47,7 +47,7 @@ var samples = map[string]struct {
 func TestFilesAreReadToTheEndAndAgain(t *testing.T) {
 	for name, want := range samples {
 		t.Run(name, func(t *testing.T) {
-			f := opened(t, name)
+			f := openSample(t, name)
 			if f.MimeType != want.mime {
 				t.Errorf("codec %s, want %s", f.MimeType, want.mime)
 			}
@@ -95,10 +95,10 @@ func TestFilesWithNothingToPlayAreRefused(t *testing.T) {
 		"half a header":         {[]byte("DKIF\x00\x00"), ErrDamaged, "cut off"},
 		"no frame":              {ivfFile(30, 1, "VP80"), ErrDamaged, "cut off"},
 		"another codec":         {ivfFile(30, 1, "MJPG"), ErrFormat, `it is IVF with "MJPG"`},
-		"no time base":          {ivfFile(30, 0, "VP80", ivfFrame{data: vp8Picture}), ErrDamaged, "its time base is 0/30"},
+		"no time base":          {ivfFile(30, 0, "VP80", ivfFrame{data: vp8KeyFrame}), ErrDamaged, "its time base is 0/30"},
 		"a damaged SPS":         {[]byte("\x00\x00\x01\x67\x64"), ErrDamaged, "damaged"},
 	} {
-		_, err := Open(written(t, tt.content), 30)
+		_, err := Open(writeTemp(t, tt.content), 30)
 		if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -121,12 +121,12 @@ func TestCutFilesEndAsDamaged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := Open(written(t, whole[:len(whole)-20]), 0)
+		f, err := Open(writeTemp(t, whole[:len(whole)-20]), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = f.Close() }()
-		if frames, _, err := played(f); !errors.Is(err, ErrDamaged) || frames < want || frames >= samples[name].frames {
+		if frames, _, err := readAll(f); !errors.Is(err, ErrDamaged) || frames < want || frames >= samples[name].frames {
 			t.Errorf("%s: %d frames, then %v", name, frames, err)
 		}
 	}

@@ -18,10 +18,10 @@ const (
 	// maxOggPacket bounds a packet in bytes; Opus has 1,275 for each of at most 48 frames (RFC 6716, section 3.4). Longer
 	// ones are comment headers with pictures in them (RFC 7845, section 5.2), which are not needed.
 	maxOggPacket = 64 << 10
-	// maxOpus is the longest packet, 120 ms (RFC 6716, section 3.4), in ticks of Opus's clock.
-	maxOpus = audioClock * 120 / 1000
-	// minOpus is the shortest packet, 2.5 ms; granule positions that differ by less leave no gap.
-	minOpus = audioClock * 25 / 10_000
+	// maxOpusTicks is the longest packet, 120 ms (RFC 6716, section 3.4), in ticks of Opus's clock.
+	maxOpusTicks = audioClock * 120 / 1000
+	// minOpusTicks is the shortest packet, 2.5 ms; granule positions that differ by less leave no gap.
+	minOpusTicks = audioClock * 25 / 10_000
 
 	// noGranule is the granule position of a page on which no packet ends (RFC 3533, section 6).
 	noGranule = math.MaxUint64
@@ -29,33 +29,33 @@ const (
 	opusHead, opusTags = "OpusHead", "OpusTags"
 )
 
-// ogg reads the packets of the first Opus stream of each link of a chain (RFC 3533, section 4: links follow one another,
+// oggReader reads the packets of the first Opus stream of each link of a chain (RFC 3533, section 4: links follow one another,
 // and each may multiplex several streams).
-type ogg struct {
-	pages   *oggPages
-	opening bool // among the first pages of a link, one for each of its streams
-	chosen  bool // one of those is played
-	playing bool
-	serial  uint32 // of the stream that is played
-	stereo  bool
+type oggReader struct {
+	pages         *oggPageReader
+	inHeaderPages bool // among the first pages of a link, one for each of its streams
+	opusFound     bool // one of those is played
+	playing       bool
+	serial        uint32 // of the stream that is played
+	stereo        bool
 
-	sequence   uint32 // of the page before
-	partial    []byte // of a packet that goes on on the next page
-	broken     bool   // the beginning of that packet is lost, or it is too long
-	at         uint64 // granule position behind the last packet
-	positioned bool   // at is known
-	queue      []Frame
+	sequence     uint32 // of the page before
+	partial      []byte // of a packet that goes on on the next page
+	incomplete   bool   // the beginning of that packet is lost, or it is too long
+	granule      uint64 // granule position behind the last packet
+	granuleKnown bool   // at is known
+	queue        []Frame
 }
 
-func (f *File) readOgg() (frames, error) {
-	o := &ogg{pages: newOggPages(f.file)}
+func (f *File) readOgg() (frameReader, error) {
+	o := &oggReader{pages: newOggPageReader(f.file)}
 	for !o.playing {
 		page, err := o.pages.next()
 		if errors.Is(err, io.EOF) || errors.Is(err, ErrDamaged) {
 			return nil, fmt.Errorf("it is Ogg without Opus, %w", ErrFormat)
 		}
 		if err == nil {
-			err = o.take(page)
+			err = o.addPage(page)
 		}
 		if err != nil {
 			return nil, err
@@ -65,11 +65,11 @@ func (f *File) readOgg() (frames, error) {
 	return o, nil
 }
 
-func (o *ogg) next() (Frame, error) {
+func (o *oggReader) next() (Frame, error) {
 	for len(o.queue) == 0 {
 		page, err := o.pages.next()
 		if err == nil {
-			err = o.take(page)
+			err = o.addPage(page)
 		}
 		if err != nil {
 			return Frame{}, err
@@ -80,43 +80,43 @@ func (o *ogg) next() (Frame, error) {
 	return frame, nil
 }
 
-// take queues what a page completes.
-func (o *ogg) take(p oggPage) error {
+// addPage queues what a page completes.
+func (o *oggReader) addPage(p oggPage) error {
 	if p.flags&oggFirst != 0 {
-		return o.begin(p)
+		return o.startStream(p)
 	}
-	o.opening = false
+	o.inHeaderPages = false
 	if !o.playing || p.serial != o.serial {
 		return nil
 	}
 	if p.flags&oggContinued == 0 {
-		o.partial, o.broken = nil, false
+		o.partial, o.incomplete = nil, false
 	} else if p.sequence != o.sequence+1 || o.partial == nil { // the page before is lost
-		o.partial, o.broken = nil, true
+		o.partial, o.incomplete = nil, true
 	}
 	o.sequence = p.sequence
-	o.time(p, o.split(p))
+	o.queuePackets(p, o.split(p))
 	return nil
 }
 
-// begin takes the first page of a stream, which is played if it is the link's first with Opus.
-func (o *ogg) begin(p oggPage) error {
-	if !o.opening {
-		o.opening, o.chosen = true, false
+// startStream takes the first page of a stream, which is played if it is the link's first with Opus.
+func (o *oggReader) startStream(p oggPage) error {
+	if !o.inHeaderPages {
+		o.inHeaderPages, o.opusFound = true, false
 	}
 	if !bytes.HasPrefix(p.body, []byte(opusHead)) {
 		o.playing = o.playing && p.serial != o.serial
 		return nil
 	}
-	if o.chosen {
+	if o.opusFound {
 		return nil
 	}
 	stereo, err := parseOpusHead(p.body)
 	if err != nil {
 		return err
 	}
-	o.chosen, o.playing, o.serial, o.sequence, o.stereo = true, true, p.serial, p.sequence, stereo
-	o.partial, o.broken, o.positioned = nil, false, false
+	o.opusFound, o.playing, o.serial, o.sequence, o.stereo = true, true, p.serial, p.sequence, stereo
+	o.partial, o.incomplete, o.granuleKnown = nil, false, false
 	return nil
 }
 
@@ -142,10 +142,10 @@ func parseOpusHead(head []byte) (stereo bool, err error) {
 }
 
 // split returns the packets of sound that end on a page. A lacing value of less than 255 ends a packet.
-func (o *ogg) split(p oggPage) (packets []Frame) {
+func (o *oggReader) split(p oggPage) (packets []Frame) {
 	body := p.body
 	for _, n := range p.lacing {
-		if o.broken = o.broken || len(o.partial)+int(n) > maxOggPacket; !o.broken {
+		if o.incomplete = o.incomplete || len(o.partial)+int(n) > maxOggPacket; !o.incomplete {
 			o.partial = append(o.partial, body[:n]...)
 		}
 		body = body[n:]
@@ -153,10 +153,10 @@ func (o *ogg) split(p oggPage) (packets []Frame) {
 			continue
 		}
 		packet := o.partial
-		if o.broken {
+		if o.incomplete {
 			packet = nil
 		}
-		o.partial, o.broken = nil, false
+		o.partial, o.incomplete = nil, false
 		if ticks := opusTicks(packet); ticks > 0 {
 			packets = append(packets, Frame{Data: packet, Duration: time.Duration(ticks) * time.Second / audioClock})
 		}
@@ -164,31 +164,31 @@ func (o *ogg) split(p oggPage) (packets []Frame) {
 	return packets
 }
 
-// time queues packets, behind a pause if the page's granule position leaves a gap before them: nothing was recorded
+// queuePackets queues packets, behind a pause if the page's granule position leaves a gap before them: nothing was recorded
 // there, or a page was lost (RFC 7845, section 4.1).
-func (o *ogg) time(p oggPage, packets []Frame) {
+func (o *oggReader) queuePackets(p oggPage, packets []Frame) {
 	if len(packets) == 0 {
 		return
 	}
-	end := o.at
+	end := o.granule
 	for _, f := range packets {
 		end += opusTicks(f.Data)
 	}
 	if p.granule == noGranule || p.granule < end {
 		p.granule = end
 	}
-	if gap := p.granule - end; o.positioned && gap >= minOpus {
+	if gap := p.granule - end; o.granuleKnown && gap >= minOpusTicks {
 		o.queue = append(o.queue, Frame{Duration: ticksDuration(gap)})
 	}
 	o.queue = append(o.queue, packets...)
-	o.at, o.positioned = p.granule, true
+	o.granule, o.granuleKnown = p.granule, true
 }
 
 // ticksDuration converts ticks of Opus's clock.
 func ticksDuration(ticks uint64) time.Duration {
 	seconds := ticks / audioClock
-	if seconds >= uint64(forever/time.Second) {
-		return forever
+	if seconds >= uint64(maxDuration/time.Second) {
+		return maxDuration
 	}
 	return time.Duration(seconds)*time.Second + time.Duration(ticks%audioClock)*time.Second/audioClock
 }
@@ -198,7 +198,7 @@ func opusTicks(packet []byte) uint64 {
 	if bytes.HasPrefix(packet, []byte(opusHead)) || bytes.HasPrefix(packet, []byte(opusTags)) {
 		return 0
 	}
-	if ticks := opus.PacketDuration2(packet); ticks <= maxOpus {
+	if ticks := opus.PacketDuration2(packet); ticks <= maxOpusTicks {
 		return uint64(ticks)
 	}
 	return 0

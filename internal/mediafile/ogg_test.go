@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// oggMaker writes the pages of one logical stream.
-type oggMaker struct {
+// oggWriter writes the pages of one logical stream.
+type oggWriter struct {
 	out              *bytes.Buffer
 	serial, sequence uint32
 	granule          uint64
 }
 
-// pages writes packets on as many pages as they need.
-func (m *oggMaker) pages(flags byte, packets ...[]byte) {
+// writePackets writes packets on as many pages as they need.
+func (m *oggWriter) writePackets(flags byte, packets ...[]byte) {
 	var lacing, body []byte
 	for _, p := range packets {
 		lacing = append(append(lacing, bytes.Repeat([]byte{255}, len(p)/255)...), byte(len(p)%255))
@@ -38,7 +38,7 @@ func (m *oggMaker) pages(flags byte, packets ...[]byte) {
 		if len(now) == 255 && now[254] == 255 {
 			granule = noGranule
 		}
-		m.page(flags, granule, now, body[:size])
+		m.writePage(flags, granule, now, body[:size])
 		body = body[size:]
 		flags = 0
 		if len(now) > 0 && now[len(now)-1] == 255 {
@@ -47,7 +47,7 @@ func (m *oggMaker) pages(flags byte, packets ...[]byte) {
 	}
 }
 
-func (m *oggMaker) page(flags byte, granule uint64, lacing, body []byte) {
+func (m *oggWriter) writePage(flags byte, granule uint64, lacing, body []byte) {
 	p := append([]byte(capturePattern), 0, flags)
 	p = binary.LittleEndian.AppendUint64(p, granule)
 	p = binary.LittleEndian.AppendUint32(p, m.serial)
@@ -76,15 +76,15 @@ var oggTags = append([]byte(opusTags), make([]byte, 8)...)
 
 // opusStream is three seconds of sound: 151 packets, 50 on a page.
 func opusStream(out *bytes.Buffer, serial uint32, head, tags []byte) {
-	m := &oggMaker{out: out, serial: serial}
-	m.pages(oggFirst, head)
-	m.pages(0, tags)
+	m := &oggWriter{out: out, serial: serial}
+	m.writePackets(oggFirst, head)
+	m.writePackets(0, tags)
 	for page := range slices.Chunk(opusPackets(151), 50) {
-		m.pages(0, page...)
+		m.writePackets(0, page...)
 	}
 }
 
-func written(t *testing.T, content []byte) string {
+func writeTemp(t *testing.T, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -106,9 +106,9 @@ var oggStreams = map[string]struct {
 		opusStream(out, 1, stereo, append(bytes.Clone(oggTags), bytes.Repeat([]byte("cover "), 142_000/6)...))
 	}},
 	"no comment header": {make: func(out *bytes.Buffer) {
-		m := &oggMaker{out: out}
-		m.pages(oggFirst, stereo)
-		m.pages(0, opusPackets(151)...)
+		m := &oggWriter{out: out}
+		m.writePackets(oggFirst, stereo)
+		m.writePackets(0, opusPackets(151)...)
 	}},
 	"links of different serial numbers": {packets: 302, make: func(out *bytes.Buffer) {
 		opusStream(out, 1, stereo, oggTags)
@@ -119,11 +119,11 @@ var oggStreams = map[string]struct {
 		opusStream(out, 1, stereo, oggTags)
 	}},
 	"a second header in the stream": {packets: 302, make: func(out *bytes.Buffer) {
-		m := &oggMaker{out: out, serial: 1}
+		m := &oggWriter{out: out, serial: 1}
 		for i := range 2 {
-			m.pages(byte(oggFirst*(1-i)), stereo)
-			m.pages(0, oggTags)
-			m.pages(0, opusPackets(151)...)
+			m.writePackets(byte(oggFirst*(1-i)), stereo)
+			m.writePackets(0, oggTags)
+			m.writePackets(0, opusPackets(151)...)
 		}
 	}},
 	"a link of Vorbis between two": {packets: 302, make: func(out *bytes.Buffer) {
@@ -132,27 +132,27 @@ var oggStreams = map[string]struct {
 		opusStream(out, 1, stereo, oggTags)
 	}},
 	"Theora and Skeleton before Opus": {make: func(out *bytes.Buffer) {
-		theora, skeleton, sound := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}, &oggMaker{out: out, serial: 3}
-		skeleton.pages(oggFirst, []byte("fishead\x00 and so on"))
-		theora.pages(oggFirst, []byte("\x80theora and so on"))
-		sound.pages(oggFirst, stereo)
-		skeleton.pages(0, []byte("fisbone\x00"))
-		theora.pages(0, []byte("\x81theora"), []byte("\x82theora"))
-		sound.pages(0, oggTags)
+		theora, skeleton, sound := &oggWriter{out: out, serial: 1}, &oggWriter{out: out, serial: 2}, &oggWriter{out: out, serial: 3}
+		skeleton.writePackets(oggFirst, []byte("fishead\x00 and so on"))
+		theora.writePackets(oggFirst, []byte("\x80theora and so on"))
+		sound.writePackets(oggFirst, stereo)
+		skeleton.writePackets(0, []byte("fisbone\x00"))
+		theora.writePackets(0, []byte("\x81theora"), []byte("\x82theora"))
+		sound.writePackets(0, oggTags)
 		for _, p := range opusPackets(151) {
-			theora.pages(0, bytes.Repeat([]byte{7}, 300))
-			sound.pages(0, p)
+			theora.writePackets(0, bytes.Repeat([]byte{7}, 300))
+			sound.writePackets(0, p)
 		}
-		skeleton.pages(oggLast)
+		skeleton.writePackets(oggLast)
 	}},
 	"two streams of Opus": {make: func(out *bytes.Buffer) {
-		one, two := &oggMaker{out: out, serial: 1}, &oggMaker{out: out, serial: 2}
-		one.pages(oggFirst, stereo)
-		two.pages(oggFirst, opusHeader(1, 0))
-		one.pages(0, oggTags)
-		two.pages(0, oggTags)
-		one.pages(0, opusPackets(151)...)
-		two.pages(0, opusPackets(99)...)
+		one, two := &oggWriter{out: out, serial: 1}, &oggWriter{out: out, serial: 2}
+		one.writePackets(oggFirst, stereo)
+		two.writePackets(oggFirst, opusHeader(1, 0))
+		one.writePackets(0, oggTags)
+		two.writePackets(0, oggTags)
+		one.writePackets(0, opusPackets(151)...)
+		two.writePackets(0, opusPackets(99)...)
 	}},
 	"mono": {mono: true, make: func(out *bytes.Buffer) { opusStream(out, 1, opusHeader(1, 0), oggTags) }},
 	"family 1, a coupled stream": {make: func(out *bytes.Buffer) {
@@ -185,30 +185,30 @@ var oggStreams = map[string]struct {
 		out.Bytes()[bytes.LastIndex(out.Bytes(), []byte{0, 99})]++
 	}},
 	"a pause": {packets: 3, length: 10_060 * time.Millisecond, make: func(out *bytes.Buffer) {
-		m := &oggMaker{out: out, serial: 1}
-		m.pages(oggFirst, stereo)
-		m.pages(0, oggTags)
+		m := &oggWriter{out: out, serial: 1}
+		m.writePackets(oggFirst, stereo)
+		m.writePackets(0, oggTags)
 		m.granule = 1 << 40 // a recording may begin at any position
-		m.pages(0, opusPackets(2)...)
+		m.writePackets(0, opusPackets(2)...)
 		m.granule += 10 * audioClock
-		m.pages(oggLast, opusPackets(1)...)
+		m.writePackets(oggLast, opusPackets(1)...)
 	}},
 	"a packet over two pages": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
-		m := &oggMaker{out: out, serial: 1}
-		m.pages(oggFirst, stereo)
-		m.pages(0, oggTags)
+		m := &oggWriter{out: out, serial: 1}
+		m.writePackets(oggFirst, stereo)
+		m.writePackets(0, oggTags)
 		packet := bytes.Repeat([]byte{0xfc}, 255+10)
-		m.page(0, noGranule, []byte{255}, packet[:255])
-		m.page(oggContinued, 960, []byte{10}, packet[255:])
+		m.writePage(0, noGranule, []byte{255}, packet[:255])
+		m.writePage(oggContinued, 960, []byte{10}, packet[255:])
 	}},
 	"half a packet is lost": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
-		m := &oggMaker{out: out, serial: 1}
-		m.pages(oggFirst, stereo)
-		m.pages(0, oggTags)
+		m := &oggWriter{out: out, serial: 1}
+		m.writePackets(oggFirst, stereo)
+		m.writePackets(0, oggTags)
 		half := bytes.Repeat([]byte{0xfc}, 255)
-		m.page(0, noGranule, []byte{255}, half)
+		m.writePage(0, noGranule, []byte{255}, half)
 		m.sequence++
-		m.page(oggContinued, 1920, []byte{10, 3}, append(make([]byte, 10), 0xfc, 1, 2))
+		m.writePage(oggContinued, 1920, []byte{10, 3}, append(make([]byte, 10), 0xfc, 1, 2))
 	}},
 }
 
@@ -224,7 +224,7 @@ func TestOggStreamIsReadToItsEnd(t *testing.T) {
 			}
 			var out bytes.Buffer
 			tt.make(&out)
-			f, err := Open(written(t, out.Bytes()), 0)
+			f, err := Open(writeTemp(t, out.Bytes()), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +232,7 @@ func TestOggStreamIsReadToItsEnd(t *testing.T) {
 			if f.Stereo == tt.mono {
 				t.Errorf("stereo: %v", f.Stereo)
 			}
-			packets, length, err := played(f)
+			packets, length, err := readAll(f)
 			if packets != tt.packets || length != tt.length || !errors.Is(err, io.EOF) {
 				t.Errorf("%d packets in %v, then %v; want %d in %v", packets, length, err, tt.packets, tt.length)
 			}
@@ -240,8 +240,8 @@ func TestOggStreamIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// played counts the frames up to an error, and how long they last.
-func played(f *File) (frames int, length time.Duration, err error) {
+// readAll counts the frames up to an error, and how long they last.
+func readAll(f *File) (frames int, length time.Duration, err error) {
 	for {
 		frame, err := f.Next()
 		if err != nil {
@@ -269,7 +269,7 @@ func TestOggThatCallsCannotCarryIsRefused(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		opusStream(&out, 1, tt.head, oggTags)
-		if _, err := Open(written(t, out.Bytes()), 0); !errors.Is(err, tt.want) {
+		if _, err := Open(writeTemp(t, out.Bytes()), 0); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
@@ -290,11 +290,11 @@ func TestOggEnds(t *testing.T) {
 		"an ID3 tag at the end":  {append(bytes.Clone(whole), append([]byte("TAG"), make([]byte, 125)...)...), 151},
 		"a megabyte of anything": {append(bytes.Clone(whole), bytes.Repeat([]byte("Ogg"), 1<<20/3)...), 151},
 	} {
-		f, err := Open(written(t, tt.content), 0)
+		f, err := Open(writeTemp(t, tt.content), 0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		packets, _, err := played(f)
+		packets, _, err := readAll(f)
 		if packets != tt.packets || !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %d packets, then %v; want %d", name, packets, err, tt.packets)
 		}

@@ -50,7 +50,7 @@ func packets(t *testing.T, f *File) (all []*rtp.Packet) {
 	}
 }
 
-func opened(t *testing.T, name string) *File {
+func openSample(t *testing.T, name string) *File {
 	t.Helper()
 	f, err := Open(makeFile(t, name, samples[name].args...), 0)
 	if err != nil {
@@ -60,7 +60,7 @@ func opened(t *testing.T, name string) *File {
 	return f
 }
 
-func recording(t *testing.T, f *File) *Recorder {
+func newTestRecorder(t *testing.T, f *File) *Recorder {
 	t.Helper()
 	r, err := NewRecorder(filepath.Join(t.TempDir(), "record"), f.MimeType, f.Width, f.Height)
 	if err != nil {
@@ -74,7 +74,7 @@ func recording(t *testing.T, f *File) *Recorder {
 func TestRecorderWritesFilesThatDecode(t *testing.T) {
 	for name, sample := range samples {
 		t.Run(name, func(t *testing.T) {
-			f := opened(t, name)
+			f := openSample(t, name)
 			all := packets(t, f)
 			padding, twice := &rtp.Packet{Header: all[5].Header}, &rtp.Packet{Header: all[5].Header}
 			twice.Padding, twice.PaddingSize, twice.Payload = true, 255, append(make([]byte, 254), 255)
@@ -84,7 +84,7 @@ func TestRecorderWritesFilesThatDecode(t *testing.T) {
 			}
 			padding.Marker, twice.Marker = false, false
 			all[4], all[5], all[7], all[8] = all[5], all[4], all[8], all[7]
-			r, now := recording(t, f), time.Now()
+			r, now := newTestRecorder(t, f), time.Now()
 			for i, p := range all {
 				if _, err := r.Write(p, now.Add(time.Duration(i)*10*time.Millisecond)); err != nil {
 					t.Fatal(err)
@@ -112,7 +112,7 @@ func TestRecorderWritesFilesThatDecode(t *testing.T) {
 func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
 		t.Run(name, func(t *testing.T) {
-			f := opened(t, name)
+			f := openSample(t, name)
 			all := packets(t, f)
 			// The last packet of the third picture, of those between two key frames.
 			markers := 0
@@ -122,7 +122,7 @@ func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 				}
 				return markers == 3
 			})
-			r, now, waited := recording(t, f), time.Now(), false
+			r, now, waited := newTestRecorder(t, f), time.Now(), false
 			for i, p := range all {
 				if i == lost {
 					continue
@@ -148,9 +148,9 @@ func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 func TestRecorderAsksUntilAKeyFrameArrives(t *testing.T) {
 	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
 		t.Run(name, func(t *testing.T) {
-			f := opened(t, name)
+			f := openSample(t, name)
 			all := packets(t, f)
-			r, now := recording(t, f), time.Now()
+			r, now := newTestRecorder(t, f), time.Now()
 			write := func(p *rtp.Packet) bool {
 				waits, err := r.Write(p, now)
 				if err != nil {
@@ -227,13 +227,13 @@ func TestRecordDoesNotReplaceAFile(t *testing.T) {
 	}
 }
 
-type probed struct {
+type probeResult struct {
 	frames  int
 	seconds float64
 }
 
 // probe lets ffmpeg decode a whole file, in which it may find nothing wrong, and tells what is in it.
-func probe(t *testing.T, path string) (p probed) {
+func probe(t *testing.T, path string) (p probeResult) {
 	t.Helper()
 	if out, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Fatalf("ffmpeg: %v\n%s", err, out)

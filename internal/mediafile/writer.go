@@ -8,8 +8,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
 )
 
-// writer puts frames into a file of one format; at is when, in ticks of the codec's clock since the first frame.
-type writer interface {
+// frameWriter puts frames into a file of one format; at is when, in ticks of the codec's clock since the first frame.
+type frameWriter interface {
 	write(frame []byte, at uint64) error
 	close() error
 }
@@ -19,9 +19,9 @@ type writer interface {
 //	"DKIF", version, length of header, codec, width, height, rate, scale, length, unused; then for each frame
 //	its length, its time in units of scale/rate, and its bytes
 type ivfWriter struct {
-	file   *os.File
-	frames uint64
-	at     uint64 // the last
+	file     *os.File
+	frames   uint64
+	lastTick uint64 // the last
 }
 
 const ivfHeaderSize, ivfFrameHeaderSize = 32, 12
@@ -40,13 +40,13 @@ func (w *ivfWriter) write(frame []byte, at uint64) error {
 	h := binary.LittleEndian.AppendUint32(make([]byte, 0, ivfFrameHeaderSize+len(frame)), uint32(len(frame)))
 	h = binary.LittleEndian.AppendUint64(h, at)
 	_, err := w.file.Write(append(h, frame...))
-	w.frames, w.at = w.frames+1, at
+	w.frames, w.lastTick = w.frames+1, at
 	return err
 }
 
 // close fills in the length. libvpx counts it in frames and ffmpeg in ticks; ffmpeg alone reads it again.
 func (w *ivfWriter) close() error {
-	length := w.at + w.at/max(1, w.frames-1)
+	length := w.lastTick + w.lastTick/max(1, w.frames-1)
 	_, err := w.file.WriteAt(binary.LittleEndian.AppendUint32(nil, uint32(length)), 24)
 	return err
 }
@@ -54,7 +54,7 @@ func (w *ivfWriter) close() error {
 // av1Writer begins each frame with a temporal delimiter, which RTP leaves out and files need.
 type av1Writer struct{ *ivfWriter }
 
-func newAV1Writer(file *os.File, width, height int) (writer, error) {
+func newAV1Writer(file *os.File, width, height int) (frameWriter, error) {
 	w, err := newIVFWriter(file, "AV01", width, height)
 	return av1Writer{w}, err
 }
@@ -66,7 +66,7 @@ func (w av1Writer) write(frame []byte, at uint64) error {
 // h264Writer writes a byte stream, which has no times.
 type h264Writer struct{ *os.File }
 
-func newH264Writer(file *os.File, _, _ int) (writer, error) { return h264Writer{file}, nil }
+func newH264Writer(file *os.File, _, _ int) (frameWriter, error) { return h264Writer{file}, nil }
 
 func (w h264Writer) write(frame []byte, _ uint64) error {
 	_, err := w.Write(frame)
@@ -80,11 +80,11 @@ func (w h264Writer) close() error { return nil }
 type opusWriter struct {
 	ogg   *oggwriter.Writer
 	track *oggwriter.Track
-	at    uint64 // ticks written
+	ticks uint64 // ticks written
 }
 
-func newOpusWriter(file *os.File, _, _ int) (writer, error) {
-	ogg, err := oggwriter.NewWriter(keepOpen{file}, oggwriter.WithSeekableOutput(file))
+func newOpusWriter(file *os.File, _, _ int) (frameWriter, error) {
+	ogg, err := oggwriter.NewWriter(withoutClose{file}, oggwriter.WithSeekableOutput(file))
 	if err != nil {
 		return nil, err
 	}
@@ -92,10 +92,10 @@ func newOpusWriter(file *os.File, _, _ int) (writer, error) {
 	return &opusWriter{ogg: ogg, track: track}, err
 }
 
-// keepOpen hides Close: the file has another owner.
-type keepOpen struct{ file *os.File }
+// withoutClose hides Close: the file has another owner.
+type withoutClose struct{ file *os.File }
 
-func (k keepOpen) Write(b []byte) (int, error) { return k.file.Write(b) }
+func (k withoutClose) Write(b []byte) (int, error) { return k.file.Write(b) }
 
 func (w *opusWriter) write(packet []byte, at uint64) error {
 	length := opusTicks(packet)
@@ -103,13 +103,13 @@ func (w *opusWriter) write(packet []byte, at uint64) error {
 		return nil // not Opus
 	}
 	// A packet of one frame without content makes decoders go on as over a lost one: a fading, comfortable silence.
-	hole := []byte{packet[0] &^ 3}
-	for step := opusTicks(hole); w.at+step <= at; w.at += step {
-		if err := w.track.WriteRTP(&rtp.Packet{Payload: hole}); err != nil {
+	emptyFrame := []byte{packet[0] &^ 3}
+	for step := opusTicks(emptyFrame); w.ticks+step <= at; w.ticks += step {
+		if err := w.track.WriteRTP(&rtp.Packet{Payload: emptyFrame}); err != nil {
 			return err
 		}
 	}
-	w.at += length
+	w.ticks += length
 	return w.track.WriteRTP(&rtp.Packet{Payload: packet})
 }
 

@@ -40,7 +40,7 @@ func TestCommandsBehaveAsTheirScriptsSay(t *testing.T) {
 			e.Setenv("EXPIRED", expired)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serving": serving, "joined": joined, "json": jsonHas, "published": published},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "serving": serverReady, "joined": joinParticipant, "json": jsonHas, "published": serveBuild},
 	})
 }
 
@@ -58,9 +58,9 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// serving waits until a server answers on $PORT.
-func serving(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(await("http://127.0.0.1:" + ts.Getenv("PORT")))
+// serverReady waits until a server answers on $PORT.
+func serverReady(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(waitReady("http://127.0.0.1:" + ts.Getenv("PORT")))
 }
 
 // freePort is a TCP port that was free a moment ago. A server that is told port 0 would not need it, but a script
@@ -74,8 +74,8 @@ func freePort(t testing.TB) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// await polls until a server is ready.
-func await(address string) error {
+// waitReady polls until a server is ready.
+func waitReady(address string) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.Now().Add(10 * time.Second)
@@ -95,8 +95,8 @@ func await(address string) error {
 	return nil
 }
 
-// begin starts a server on a folder and waits until it is ready.
-func begin(t *testing.T, dir string, args ...string) (address string, cmd *exec.Cmd) {
+// startServer starts a server on a folder and waits until it is ready.
+func startServer(t *testing.T, dir string, args ...string) (address string, cmd *exec.Cmd) {
 	t.Helper()
 	listen := "127.0.0.1:" + freePort(t)
 	cmd = exec.Command(binary, append([]string{"--listen", listen, "--data-dir", dir}, args...)...)
@@ -105,7 +105,7 @@ func begin(t *testing.T, dir string, args ...string) (address string, cmd *exec.
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // ended already, in most tests
-	if err := await("http://" + listen); err != nil {
+	if err := waitReady("http://" + listen); err != nil {
 		t.Fatal(err)
 	}
 	return "http://" + listen, cmd
@@ -129,7 +129,7 @@ func TestFirstStartTakesLessThanASecond(t *testing.T) {
 	best := time.Hour
 	for range 3 {
 		began := time.Now()
-		_, cmd := begin(t, filepath.Join(t.TempDir(), "data"))
+		_, cmd := startServer(t, filepath.Join(t.TempDir(), "data"))
 		best = min(best, time.Since(began))
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -145,7 +145,7 @@ func TestKillingTheServerKeepsTheMeeting(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "data")
-	address, cmd := begin(t, dir)
+	address, cmd := startServer(t, dir)
 	var details struct{ ServerURL, ParticipantToken string }
 	getJSON(t, address+"/api/connection-details?roomName=blue&participantName=Ada", &details)
 	ada, err := client.Join(ctx, details.ServerURL, details.ParticipantToken, client.Options{HostOnly: true})
@@ -161,13 +161,13 @@ func TestKillingTheServerKeepsTheMeeting(t *testing.T) {
 		getJSON(t, address+"/api/rooms", &rooms)
 	}
 	// The lobby shows the room as soon as it knows; the record is on the disk some milliseconds later.
-	awaitRecord(ctx, t, dir)
+	waitForMeeting(ctx, t, dir)
 	if err := cmd.Process.Kill(); err != nil { // SIGKILL
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed, as asked
 
-	address, _ = begin(t, dir)
+	address, _ = startServer(t, dir)
 	var meetings []struct {
 		Name         string
 		Participants []string
@@ -178,8 +178,8 @@ func TestKillingTheServerKeepsTheMeeting(t *testing.T) {
 	}
 }
 
-// awaitRecord polls the store's files for the participant's name.
-func awaitRecord(ctx context.Context, t *testing.T, dir string) {
+// waitForMeeting polls the store's files for the participant's name.
+func waitForMeeting(ctx context.Context, t *testing.T, dir string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

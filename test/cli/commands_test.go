@@ -20,9 +20,9 @@ const expired = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
 	"eyJpc3MiOiJkZXZrZXkiLCJzdWIiOiJhZGEiLCJleHAiOjEwMDAwMDAwMDB9." +
 	"xAC-rsv2IB2pRyNGShge7Af9icrrfGaEk5_XtgjM5yA"
 
-// joined ROOM IDENTITY TOKEN brings somebody into a room of the server on $PORT by the token in a file, who sends from a
+// joinParticipant ROOM IDENTITY TOKEN brings somebody into a room of the server on $PORT by the token in a file, who sends from a
 // microphone and a camera until the script ends. It returns when the server shows both. With !, the server lets nobody in.
-func joined(ts *testscript.TestScript, neg bool, args []string) {
+func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	ts.Defer(cancel)
 	who, err := client.Join(ctx, "ws://127.0.0.1:"+ts.Getenv("PORT"), strings.TrimSpace(ts.ReadFile(args[2])), client.Options{HostOnly: true})
@@ -92,7 +92,7 @@ func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil {
 		ts.Fatalf("not JSON: %v\n%s", err, out)
 	}
-	got, err := follow(v, strings.Split(args[0], "."))
+	got, err := lookUpJSON(v, strings.Split(args[0], "."))
 	switch {
 	case neg && err == nil:
 		ts.Fatalf("%s is %v, want nothing there", args[0], got)
@@ -103,7 +103,7 @@ func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func follow(v any, steps []string) (any, error) {
+func lookUpJSON(v any, steps []string) (any, error) {
 	for i, step := range steps {
 		switch at := v.(type) {
 		case map[string]any:

@@ -20,8 +20,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// publish makes a build like the committed one, with another script of the lobby, and returns its folder.
-func publish(dir, mark string) error {
+// writeBuild makes a build like the committed one, with another script of the lobby, and returns its folder.
+func writeBuild(dir, mark string) error {
 	if err := os.CopyFS(dir, os.DirFS("../../web/static")); err != nil {
 		return err
 	}
@@ -54,11 +54,11 @@ func publish(dir, mark string) error {
 	return os.WriteFile(filepath.Join(dir, name), text, 0o600)
 }
 
-// published serves a build at $SOURCE. With "tampered", its new script is not what its manifest says.
-func published(ts *testscript.TestScript, _ bool, args []string) {
+// serveBuild serves a build at $SOURCE. With "tampered", its new script is not what its manifest says.
+func serveBuild(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs("published")
 	ts.Check(os.RemoveAll(dir))
-	ts.Check(publish(dir, "fresh"))
+	ts.Check(writeBuild(dir, "fresh"))
 	if len(args) > 0 {
 		ts.Check(os.WriteFile(filepath.Join(dir, "assets/lobby-fresh.js"), []byte("alert(1)"), 0o600))
 	}
@@ -84,7 +84,7 @@ func page(t *testing.T, address string) string {
 	return string(text)
 }
 
-func update(ctx context.Context, t *testing.T, dir, source string, args ...string) *exec.Cmd {
+func updateCommand(ctx context.Context, t *testing.T, dir, source string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, append([]string{"update-templates", "--data-dir", dir, "--frontend-url", source}, args...)...)
 	cmd.Dir = t.TempDir()
 	return cmd
@@ -93,18 +93,18 @@ func update(ctx context.Context, t *testing.T, dir, source string, args ...strin
 // A running server serves what was taken, and goes on serving what open pages are made of.
 func TestRunningServerServesTheUpdate(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
-	if err := publish(source, "fresh"); err != nil {
+	if err := writeBuild(source, "fresh"); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(source)))
 	t.Cleanup(server.Close)
-	address, _ := begin(t, data)
+	address, _ := startServer(t, data)
 	before := lobbyScript.FindString(page(t, address))
 	if before == "" {
 		t.Fatal("the lobby has no script")
 	}
 	began := time.Now()
-	out, err := update(t.Context(), t, data, server.URL).CombinedOutput()
+	out, err := updateCommand(t.Context(), t, data, server.URL).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -114,7 +114,7 @@ func TestRunningServerServesTheUpdate(t *testing.T) {
 	}
 	page(t, address+before)
 	page(t, address+"/static/assets/lobby-fresh.js")
-	if out, err := update(t.Context(), t, data, server.URL, "--rollback").CombinedOutput(); err != nil {
+	if out, err := updateCommand(t.Context(), t, data, server.URL, "--rollback").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if after := lobbyScript.FindString(page(t, address)); after != before {
@@ -125,14 +125,14 @@ func TestRunningServerServesTheUpdate(t *testing.T) {
 // A server takes by itself what is published, also when it is offline at first.
 func TestServerUpdatesItself(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
-	if err := publish(source, "fresh"); err != nil {
+	if err := writeBuild(source, "fresh"); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(source)))
 	t.Cleanup(server.Close)
-	offline, _ := begin(t, data, "--frontend-url", "http://127.0.0.1:1/", "--frontend-update", "hourly")
+	offline, _ := startServer(t, data, "--frontend-url", "http://127.0.0.1:1/", "--frontend-update", "hourly")
 	page(t, offline)
-	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--frontend-url", server.URL, "--frontend-update", "start")
+	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--frontend-url", server.URL, "--frontend-update", "start")
 	for deadline := time.Now().Add(10 * time.Second); lobbyScript.FindString(page(t, address)) != "/static/assets/lobby-fresh.js"; {
 		if time.Now().After(deadline) {
 			t.Fatal("the server does not take the build")
@@ -143,7 +143,7 @@ func TestServerUpdatesItself(t *testing.T) {
 // An update that is killed in the middle of a file leaves a server that starts, and the next update goes on.
 func TestKilledUpdateLeavesAServerThatStarts(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
-	if err := publish(source, "fresh"); err != nil {
+	if err := writeBuild(source, "fresh"); err != nil {
 		t.Fatal(err)
 	}
 	fetching, parts := make(chan struct{}, 1), make(chan string, 10)
@@ -166,7 +166,7 @@ func TestKilledUpdateLeavesAServerThatStarts(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(server.Close)
-	cmd := update(t.Context(), t, data, server.URL)
+	cmd := updateCommand(t.Context(), t, data, server.URL)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -188,11 +188,11 @@ func TestKilledUpdateLeavesAServerThatStarts(t *testing.T) {
 	}
 	_ = cmd.Wait() // killed, as asked
 
-	address, _ := begin(t, data)
+	address, _ := startServer(t, data)
 	if script := lobbyScript.FindString(page(t, address)); script == "" || script == "/static/assets/lobby-fresh.js" {
 		t.Errorf("after the kill the lobby's script is %q", script)
 	}
-	if out, err := update(t.Context(), t, data, server.URL).CombinedOutput(); err != nil {
+	if out, err := updateCommand(t.Context(), t, data, server.URL).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if script := lobbyScript.FindString(page(t, address)); script != "/static/assets/lobby-fresh.js" {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// film lets ffmpeg make three seconds of a test picture, or of a tone, in a file.
-func film(t *testing.T, name string, args ...string) string {
+// makeFile lets ffmpeg make three seconds of a test picture, or of a tone, in a file.
+func makeFile(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	source := "testsrc2=size=320x180:rate=15:duration=3"
@@ -33,8 +33,8 @@ func film(t *testing.T, name string, args ...string) string {
 // TestJoinRecordsWhatJoinPublishes lets one process publish files of every codec, and another record them: what is
 // recorded is the film.
 func TestJoinRecordsWhatJoinPublishes(t *testing.T) {
-	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
-	sound := film(t, "a.ogg", "-c:a", "libopus", "-ac", "2")
+	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	sound := makeFile(t, "a.ogg", "-c:a", "libopus", "-ac", "2")
 	for name, args := range map[string][]string{
 		"vp8.ivf":  {"-c:v", "libvpx", "-g", "15"},
 		"vp9.ivf":  {"-c:v", "libvpx-vp9", "-g", "15", "-lag-in-frames", "0", "-deadline", "realtime", "-cpu-used", "8"},
@@ -46,25 +46,25 @@ func TestJoinRecordsWhatJoinPublishes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			room := strings.ReplaceAll(name, ".", "-")
-			events, stop := record(ctx, t, address, room)
-			out, err := command(ctx, t, address, "join", room, "--identity", "the film/maker", "--audio", sound, "--video", film(t, name, args...)).Output()
+			events, stop := startRecorder(ctx, t, address, room)
+			out, err := clientCommand(ctx, t, address, "join", room, "--identity", "the film/maker", "--audio", sound, "--video", makeFile(t, name, args...)).Output()
 			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
 			}
 			if !strings.Contains(string(out), "published") || !strings.Contains(string(out), "left  frames") {
 				t.Errorf("publisher says\n%s", out)
 			}
-			awaitText(ctx, t, events, `"participant left"`)
+			waitForText(ctx, t, events, `"participant left"`)
 			stop()
-			for path, told := range recorded(t, text(t, events), 2) {
+			for path, told := range recordedFiles(t, readFile(t, events), 2) {
 				if !strings.HasPrefix(filepath.Base(path), "the_film_maker-TR_") {
 					t.Errorf("recorded as %s", filepath.Base(path))
 				}
-				all, film := frames(t, path)
-				if !strings.HasSuffix(path, ".ogg") && !complete(film, 45, out, 45+151) {
+				all, film := countFrames(t, path)
+				if !strings.HasSuffix(path, ".ogg") && !isComplete(film, 45, out, 45+151) {
 					t.Errorf("%s holds %d pictures of 45", path, film)
 				}
-				if strings.HasSuffix(path, ".ogg") && !complete(all, 151, out, 45+151) {
+				if strings.HasSuffix(path, ".ogg") && !isComplete(all, 151, out, 45+151) {
 					t.Errorf("%s holds %d packets of 151", path, all)
 				}
 				if all != told {
@@ -75,10 +75,10 @@ func TestJoinRecordsWhatJoinPublishes(t *testing.T) {
 	}
 }
 
-// record starts a recorder in a room. It returns the file that its events are written to, and a function that ends it.
-func record(ctx context.Context, t *testing.T, address, room string) (events string, stop func()) {
+// startRecorder starts a recorder in a room. It returns the file that its events are written to, and a function that ends it.
+func startRecorder(ctx context.Context, t *testing.T, address, room string) (events string, stop func()) {
 	t.Helper()
-	recorder := command(ctx, t, address, "join", room, "--identity", "recorder", "--record-to", t.TempDir(), "--json")
+	recorder := clientCommand(ctx, t, address, "join", room, "--identity", "recorder", "--record-to", t.TempDir(), "--json")
 	f, err := os.Create(filepath.Join(t.TempDir(), "events"))
 	if err != nil {
 		t.Fatal(err)
@@ -99,28 +99,28 @@ func record(ctx context.Context, t *testing.T, address, room string) (events str
 	}
 }
 
-// complete reports whether a recorder received all frames of a file, want of them. On a busy machine the publisher restarts
+// isComplete reports whether a recorder received all frames of a file, want of them. On a busy machine the publisher restarts
 // for the recorder, so it sends more than once frames, and the recorder may receive more than want.
-func complete(frames, want int, publisher []byte, once int) bool {
+func isComplete(frames, want int, publisher []byte, once int) bool {
 	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", once))
 	return frames == want || restarted && frames > want
 }
 
-// awaitText polls a file that somebody writes.
-func awaitText(ctx context.Context, t *testing.T, path, want string) {
+// waitForText polls a file that somebody writes.
+func waitForText(ctx context.Context, t *testing.T, path, want string) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for !bytes.Contains(text(t, path), []byte(want)) {
+	for !bytes.Contains(readFile(t, path), []byte(want)) {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("no %s in\n%s", want, text(t, path))
+			t.Fatalf("no %s in\n%s", want, readFile(t, path))
 		case <-tick.C:
 		}
 	}
 }
 
-func text(t *testing.T, path string) []byte {
+func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -129,15 +129,15 @@ func text(t *testing.T, path string) []byte {
 	return raw
 }
 
-func command(ctx context.Context, t *testing.T, address string, args ...string) *exec.Cmd {
+func clientCommand(ctx context.Context, t *testing.T, address string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, binary, append(args, "--url", address, "--api-key", "devkey", "--api-secret", "secret")...)
 	cmd.Dir, cmd.Stderr = t.TempDir(), t.Output()
 	return cmd
 }
 
-// recorded are the files that a recorder tells of, and how many frames it says are in them.
-func recorded(t *testing.T, events []byte, want int) map[string]int {
+// recordedFiles are the files that a recorder tells of, and how many frames it says are in them.
+func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 	t.Helper()
 	seen, paths := map[string]bool{}, map[string]int{}
 	for line := range bytes.Lines(events) {
@@ -164,9 +164,9 @@ func recorded(t *testing.T, events []byte, want int) map[string]int {
 	return paths
 }
 
-// frames lets ffmpeg decode a file, in which it may find nothing wrong, and counts all its frames, and those of the film:
+// countFrames lets ffmpeg decode a file, in which it may find nothing wrong, and counts all its frames, and those of the film:
 // the server ends VP8 and H264 with black pictures of less than a hundred bytes.
-func frames(t *testing.T, path string) (all, film int) {
+func countFrames(t *testing.T, path string) (all, film int) {
 	t.Helper()
 	for _, size := range strings.Fields(ffprobe(t, path, "packet=size")) {
 		bytes, err := strconv.Atoi(strings.Trim(size, ","))
@@ -197,26 +197,26 @@ func ffprobe(t *testing.T, path, entry string) string {
 
 // TestJoinRestartsLoopedFilesTogether: files of different lengths restart together, without a jump in the record.
 func TestJoinRestartsLoopedFilesTogether(t *testing.T) {
-	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	recorder := command(ctx, t, address, "join", "loop", "--record-to", dir, "--duration", "8s", "--json")
+	recorder := clientCommand(ctx, t, address, "join", "loop", "--record-to", dir, "--duration", "8s", "--json")
 	var events bytes.Buffer
 	recorder.Stdout = &events
 	if err := recorder.Start(); err != nil {
 		t.Fatal(err)
 	}
-	sound := film(t, "short.ogg", "-t", "0.9", "-c:a", "libopus", "-ac", "2")
-	picture := film(t, "short.ivf", "-t", "1", "-c:v", "libvpx", "-g", "15")
-	if out, err := command(ctx, t, address, "join", "loop", "--audio", sound, "--video", picture, "--loop", "--duration", "5s").Output(); err != nil {
+	sound := makeFile(t, "short.ogg", "-t", "0.9", "-c:a", "libopus", "-ac", "2")
+	picture := makeFile(t, "short.ivf", "-t", "1", "-c:v", "libvpx", "-g", "15")
+	if out, err := clientCommand(ctx, t, address, "join", "loop", "--audio", sound, "--video", picture, "--loop", "--duration", "5s").Output(); err != nil {
 		t.Fatalf("publisher: %v\n%s", err, out)
 	}
 	if err := recorder.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	for path := range recorded(t, events.Bytes(), 2) {
-		frames(t, path)
+	for path := range recordedFiles(t, events.Bytes(), 2) {
+		countFrames(t, path)
 		last := -1.0
 		for _, at := range strings.Fields(ffprobe(t, path, "packet=pts_time")) {
 			now, err := strconv.ParseFloat(strings.Trim(at, ","), 64)
@@ -237,7 +237,7 @@ func TestJoinRestartsLoopedFilesTogether(t *testing.T) {
 // TestJoinPlaysFilesFromTheFirstFrame lets a recorder wait for files with few key frames: it gets all pictures, from
 // the first one on. The parameter sets of the H264 file stand only at its start, behind more zeros than usual.
 func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
-	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for name, args := range map[string][]string{
 		"one.ivf": {"-c:v", "libvpx", "-g", "999"}, "30.ivf": {"-c:v", "libvpx", "-g", "30"}, "60.ivf": {"-c:v", "libvpx", "-g", "60"}, "128.ivf": {"-c:v", "libvpx", "-g", "128"},
 		"sets.h264": {"-c:v", "libx264", "-g", "30", "-sc_threshold", "0", "-bf", "0", "-pix_fmt", "yuv420p"},
@@ -246,20 +246,20 @@ func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			path := film(t, name, append([]string{"-vf", "settb=1/40,setpts=N/40/TB", "-r", "40"}, args...)...) // 45 pictures in little more than a second
+			path := makeFile(t, name, append([]string{"-vf", "settb=1/40,setpts=N/40/TB", "-r", "40"}, args...)...) // 45 pictures in little more than a second
 			if strings.HasSuffix(name, ".h264") {
-				setsOnce(t, path)
+				keepFirstParameterSets(t, path)
 			}
-			events, stop := record(ctx, t, address, name)
-			awaitText(ctx, t, events, `"joined"`)
-			out, err := command(ctx, t, address, "join", name, "--video", path).Output()
+			events, stop := startRecorder(ctx, t, address, name)
+			waitForText(ctx, t, events, `"joined"`)
+			out, err := clientCommand(ctx, t, address, "join", name, "--video", path).Output()
 			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
 			}
-			awaitText(ctx, t, events, `"participant left"`)
+			waitForText(ctx, t, events, `"participant left"`)
 			stop()
-			for record := range recorded(t, text(t, events), 1) {
-				if _, film := frames(t, record); !complete(film, 45, out, 45) {
+			for record := range recordedFiles(t, readFile(t, events), 1) {
+				if _, film := countFrames(t, record); !isComplete(film, 45, out, 45) {
 					t.Errorf("%d pictures of 45", film)
 				}
 				if firstPicture(t, record) != firstPicture(t, path) {
@@ -280,12 +280,12 @@ func firstPicture(t *testing.T, path string) string {
 	return string(out)
 }
 
-// setsOnce leaves parameter sets only in front of the first picture of an H264 file, and adds a zero before the first
+// keepFirstParameterSets leaves parameter sets only in front of the first picture of an H264 file, and adds a zero before the first
 // start code.
-func setsOnce(t *testing.T, path string) {
+func keepFirstParameterSets(t *testing.T, path string) {
 	t.Helper()
 	var out []byte
-	for i, unit := range bytes.Split(text(t, path), []byte{0, 0, 1})[1:] {
+	for i, unit := range bytes.Split(readFile(t, path), []byte{0, 0, 1})[1:] {
 		if kind := unit[0] & 0x1f; i < 3 || (kind != 7 && kind != 8) {
 			out = append(append(out, 0, 0, 0, 1), bytes.TrimRight(unit, "\x00")...)
 		}
@@ -298,9 +298,9 @@ func setsOnce(t *testing.T, path string) {
 // TestJoinReportsDamagedFilesAndStays: a file that is cut off, or that something follows, ends with a line that says
 // so, once, and the stay goes on.
 func TestJoinReportsDamagedFilesAndStays(t *testing.T) {
-	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for flag, whole := range map[string][]byte{
-		"--video": text(t, film(t, "a.ivf", "-t", "0.5", "-c:v", "libvpx")), "--audio": text(t, film(t, "a.ogg", "-t", "0.5", "-c:a", "libopus", "-page_duration", "100000", "-ac", "2")),
+		"--video": readFile(t, makeFile(t, "a.ivf", "-t", "0.5", "-c:v", "libvpx")), "--audio": readFile(t, makeFile(t, "a.ogg", "-t", "0.5", "-c:a", "libopus", "-page_duration", "100000", "-ac", "2")),
 	} {
 		for name, content := range map[string][]byte{"cut": whole[:len(whole)-5], "longer": append(bytes.Clone(whole), "and so on"...)} {
 			for _, goes := range []string{"--loop", "--stay"} {
@@ -312,7 +312,7 @@ func TestJoinReportsDamagedFilesAndStays(t *testing.T) {
 					if err := os.WriteFile(path, content, 0o600); err != nil {
 						t.Fatal(err)
 					}
-					out, err := command(ctx, t, address, "join", "r", flag, path, goes, "--duration", "1500ms", "--json").Output()
+					out, err := clientCommand(ctx, t, address, "join", "r", flag, path, goes, "--duration", "1500ms", "--json").Output()
 					if err != nil {
 						t.Errorf("%v\n%s", err, out)
 					}
@@ -327,18 +327,18 @@ func TestJoinReportsDamagedFilesAndStays(t *testing.T) {
 
 // TestJoinRefusesFilesItCannotPublish: what cannot be published is refused before anybody joins.
 func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
-	address, _ := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
-	picture := film(t, "a.ivf", "-t", "1", "-c:v", "libvpx")
-	sound := film(t, "long.ogg", "-c:a", "libopus", "-ac", "2")
+	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	picture := makeFile(t, "a.ivf", "-t", "1", "-c:v", "libvpx")
+	sound := makeFile(t, "long.ogg", "-c:a", "libopus", "-ac", "2")
 	silent := filepath.Join(t.TempDir(), "silent.ogg")
 	if raw, err := os.ReadFile(sound); err != nil {
 		t.Fatal(err)
 	} else if err := os.WriteFile(silent, raw[:bytes.LastIndex(raw[:1024], []byte("OggS"))], 0o600); err != nil { // headers alone
 		t.Fatal(err)
 	}
-	reordered := film(t, "b.h264", "-t", "1", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p")
-	deep := film(t, "b.h264", "-t", "1", "-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p10le")
-	webm := film(t, "a.webm", "-t", "1", "-c:v", "libvpx")
+	reordered := makeFile(t, "b.h264", "-t", "1", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p")
+	deep := makeFile(t, "b.h264", "-t", "1", "-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p10le")
+	webm := makeFile(t, "a.webm", "-t", "1", "-c:v", "libvpx")
 	mute, err := exec.Command(binary, "create-token", "--join", "--room", "r", "--identity", "ada", "--no-can-publish", "--api-key", "devkey", "--api-secret", "secret").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -359,7 +359,7 @@ func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 		t.Run(tt.says, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			cmd := command(ctx, t, address, append([]string{"join"}, tt.args...)...)
+			cmd := clientCommand(ctx, t, address, append([]string{"join"}, tt.args...)...)
 			var said bytes.Buffer
 			cmd.Stderr = &said
 			_ = cmd.Run() // the status is looked at

@@ -14,7 +14,7 @@ import (
 // TestLoadTestReportsThatAllArrives puts small loads on the real server: everything that is sent arrives, and its cost
 // is told.
 func TestLoadTestReportsThatAllArrives(t *testing.T) {
-	address, server := begin(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
+	address, server := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for name, tt := range map[string]struct {
 		args                    []string
 		publishers, subscribers int
@@ -30,7 +30,7 @@ func TestLoadTestReportsThatAllArrives(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			args := append([]string{"load-test", "--settle", "1s", "--duration", "2s", "--json", "--pid", strconv.Itoa(server.Process.Pid)}, tt.args...)
-			out, err := command(ctx, t, address, args...).Output()
+			out, err := clientCommand(ctx, t, address, args...).Output()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}

@@ -77,7 +77,7 @@ func TestServerAPIsAnswerTheSDK(t *testing.T) {
 		return ""
 	})
 	ada.await(func() string {
-		if name := ada.Name(); name != there && knowsItsRoom {
+		if name := ada.Name(); name != there && updatesRoomName {
 			return fmt.Sprintf("ada to know that she is in %s, not in %s", there, name)
 		}
 		return ""

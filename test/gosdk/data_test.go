@@ -13,19 +13,19 @@ import (
 	lksdk "github.com/livekit/server-sdk-go/v2"
 )
 
-// streamed is what has come of streams, noted by the reader of each.
-type streamed struct {
+// receivedStream is what has come of streams, noted by the reader of each.
+type receivedStream struct {
 	from, text string
 	bytes      []byte
 	attributes map[string]string
 }
 
 func TestDataReachesItsDestinations(t *testing.T) {
-	for name, opts := range forms {
+	for name, opts := range connectModes {
 		t.Run(name, func(t *testing.T) {
 			room := fmt.Sprintf("gosdk-data-%d", time.Now().UnixNano())
 			ada, bo, cy := join(t, room, "ada", opts...), join(t, room, "bo", opts...), join(t, room, "cy", opts...)
-			ghost := hidden(t, room, opts...)
+			ghost := joinHidden(t, room, opts...)
 			t.Run("destinations", func(t *testing.T) {
 				packet := &lksdk.UserDataPacket{Payload: []byte("for bo"), Topic: "test"}
 				if err := ada.LocalParticipant.PublishDataPacket(packet, lksdk.WithDataPublishReliable(true), lksdk.WithDataPublishDestination([]string{"bo"})); err != nil {
@@ -38,29 +38,29 @@ func TestDataReachesItsDestinations(t *testing.T) {
 				bo.awaitData("ada: for bo")
 				bo.awaitData("ada: for all")
 				cy.awaitData("ada: for all")
-				cy.note(func() {
+				cy.locked(func() {
 					if len(cy.data) != 1 {
 						t.Errorf("cy has got %q", cy.data)
 					}
 				})
 			})
-			t.Run("streams", func(t *testing.T) { testStreams(t, ada, bo) })
-			t.Run("calls", func(t *testing.T) { testCalls(t, ada, bo, ghost) })
+			t.Run("streams", func(t *testing.T) { testDataStreams(t, ada, bo) })
+			t.Run("calls", func(t *testing.T) { testRPC(t, ada, bo, ghost) })
 		})
 	}
 }
 
-// testStreams sends a text and a megabyte. The SDK sends each chunk of 15,000 bytes only when the last one was
+// testDataStreams sends a text and a megabyte. The SDK sends each chunk of 15,000 bytes only when the last one was
 // acknowledged, which pion, at the other end, puts off by up to 200 ms: larger ones take long by its own doing.
-func testStreams(t *testing.T, ada, bo *guest) {
-	arrived := make(chan streamed, 2)
+func testDataStreams(t *testing.T, ada, bo *participant) {
+	arrived := make(chan receivedStream, 2)
 	if err := bo.RegisterTextStreamHandler("files", func(r *lksdk.TextStreamReader, from string) {
-		go func() { arrived <- streamed{from: from, text: r.ReadAll(), attributes: r.Info.Attributes} }() // ends with the stream
+		go func() { arrived <- receivedStream{from: from, text: r.ReadAll(), attributes: r.Info.Attributes} }() // ends with the stream
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if err := bo.RegisterByteStreamHandler("files", func(r *lksdk.ByteStreamReader, from string) {
-		go func() { arrived <- streamed{from: from, bytes: r.ReadAll()} }() // ends with the stream
+		go func() { arrived <- receivedStream{from: from, bytes: r.ReadAll()} }() // ends with the stream
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -68,13 +68,13 @@ func testStreams(t *testing.T, ada, bo *guest) {
 	_, _ = rand.Read(content)
 	text := base64.StdEncoding.EncodeToString(content[:64<<10])
 	ada.LocalParticipant.SendText(text, lksdk.StreamTextOptions{Topic: "files", Attributes: map[string]string{"of": "ada"}})
-	await := func() streamed {
+	await := func() receivedStream {
 		select {
 		case s := <-arrived:
 			return s
 		case <-time.After(20 * time.Second):
 			t.Fatal("no stream arrives")
-			return streamed{}
+			return receivedStream{}
 		}
 	}
 	if s := await(); s.from != "ada" || s.text != text || s.attributes["of"] != "ada" {
@@ -88,8 +88,8 @@ func testStreams(t *testing.T, ada, bo *guest) {
 	}
 }
 
-// hidden joins as a participant the others are not told of.
-func hidden(t *testing.T, room string, opts ...lksdk.ConnectOption) *lksdk.Room {
+// joinHidden joins as a participant the others are not told of.
+func joinHidden(t *testing.T, room string, opts ...lksdk.ConnectOption) *lksdk.Room {
 	t.Helper()
 	token, err := auth.NewAccessToken(server.key, server.secret).SetIdentity("ghost").
 		SetVideoGrant(&auth.VideoGrant{RoomJoin: true, Room: room, Hidden: true}).ToJWT()
@@ -104,7 +104,7 @@ func hidden(t *testing.T, room string, opts ...lksdk.ConnectOption) *lksdk.Room 
 	return r
 }
 
-func testCalls(t *testing.T, ada, bo *guest, ghost *lksdk.Room) {
+func testRPC(t *testing.T, ada, bo *participant, ghost *lksdk.Room) {
 	detail := "because"
 	for method, answer := range map[string]lksdk.RpcHandlerFunc{
 		"greet": func(d lksdk.RpcInvocationData) (string, error) { return d.CallerIdentity + " said " + d.Payload, nil },

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// answers is what each method of the SDK's clients is answered about a room, an egress, … that is not there. "" is no
+// wantCodes is what each method of the SDK's clients is answered about a room, an egress, … that is not there. "" is no
 // error.
-var answers = map[string]twirp.ErrorCode{
+var wantCodes = map[string]twirp.ErrorCode{
 	"CreateRoom": "", "ListRooms": "", "ListParticipants": "", "DeleteRoom": twirp.NotFound, "GetParticipant": twirp.NotFound,
 	"RemoveParticipant": twirp.NotFound, "MutePublishedTrack": twirp.NotFound, "UpdateParticipant": twirp.NotFound,
 	"UpdateSubscriptions": twirp.NotFound, "UpdateRoomMetadata": twirp.NotFound, "SendData": twirp.NotFound,
@@ -50,29 +50,29 @@ func TestEveryMethodOfTheSDKIsAnswered(t *testing.T) {
 		v := reflect.ValueOf(client)
 		for i := range v.NumMethod() {
 			name, f := v.Type().Method(i).Name, v.Method(i)
-			if !isCall(f.Type()) {
+			if !isRPCMethod(f.Type()) {
 				continue
 			}
-			want, known := answers[name]
+			want, known := wantCodes[name]
 			if !known {
 				t.Errorf("%s.%s is not in the table", v.Type(), name)
 				continue
 			}
-			if code, err := answerTo(t, f); code != want {
+			if code, err := callMethod(t, f); code != want {
 				t.Errorf("%s: %v, want %q", name, err, want)
 			}
 		}
 	}
 }
 
-// isCall reports whether a function takes a context and a message and returns a message and an error.
-func isCall(f reflect.Type) bool {
+// isRPCMethod reports whether a function takes a context and a message and returns a message and an error.
+func isRPCMethod(f reflect.Type) bool {
 	message := reflect.TypeFor[proto.Message]()
 	return f.NumIn() == 2 && f.NumOut() == 2 && f.In(0) == reflect.TypeFor[context.Context]() && f.In(1).Implements(message)
 }
 
-// answerTo calls a method with a message about nothing that is there.
-func answerTo(t *testing.T, f reflect.Value) (twirp.ErrorCode, error) {
+// callMethod calls a method with a message about nothing that is there.
+func callMethod(t *testing.T, f reflect.Value) (twirp.ErrorCode, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 
 // Whatever breaks, both hear each other again, and nobody is there twice.
 func TestCallGoesOnAfterAReconnect(t *testing.T) {
-	for name, opts := range forms {
+	for name, opts := range connectModes {
 		for what, scenario := range map[string]lksdk.SimulateScenario{
 			"signalling is lost": lksdk.SimulateSignalReconnect,
 			"the node fails":     lksdk.SimulateNodeFailure,
@@ -26,13 +26,13 @@ func TestCallGoesOnAfterAReconnect(t *testing.T) {
 				ada.awaitPackets("bo-mic")
 				bo.Simulate(scenario)
 				bo.await(func() string {
-					if bo.rejoins == 0 {
+					if bo.reconnections == 0 {
 						return "a reconnection"
 					}
 					return ""
 				})
-				bo.awaitMore("ada-mic")
-				ada.awaitMore("bo-mic")
+				bo.awaitMorePackets("ada-mic")
+				ada.awaitMorePackets("bo-mic")
 				if err := bo.LocalParticipant.PublishDataPacket(lksdk.UserData([]byte("back")), lksdk.WithDataPublishReliable(true)); err != nil {
 					t.Fatal(err)
 				}

@@ -21,8 +21,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// fill gives every claim a value.
-func fill(t *testing.T, v reflect.Value) {
+// setAllFields gives every claim a value.
+func setAllFields(t *testing.T, v reflect.Value) {
 	t.Helper()
 	if v.Type() == reflect.TypeFor[*auth.RoomConfiguration]() {
 		v.Set(reflect.ValueOf(&auth.RoomConfiguration{Metadata: "m", MaxParticipants: 3}))
@@ -35,16 +35,16 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetString("text")
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(t, v.Index(0))
+		setAllFields(t, v.Index(0))
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf("value"))
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(t, v.Elem())
+		setAllFields(t, v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(t, v.Field(i))
+			setAllFields(t, v.Field(i))
 		}
 	default:
 		t.Fatalf("a claim of type %v", v.Type())
@@ -67,7 +67,7 @@ func signed(t *testing.T, claims map[string]any) string {
 // TestRefreshedTokenHasEveryClaim: a token with every claim that LiveKit's library knows is refreshed with all of them.
 func TestRefreshedTokenHasEveryClaim(t *testing.T) {
 	var grants auth.ClaimGrants
-	fill(t, reflect.ValueOf(&grants).Elem())
+	setAllFields(t, reflect.ValueOf(&grants).Elem())
 	text, err := json.Marshal(&grants)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 func newRoom() string { return fmt.Sprintf("gosdk-%d", time.Now().UnixNano()) }
 
 func TestParticipantsReceiveEachOther(t *testing.T) {
-	for name, opts := range forms {
+	for name, opts := range connectModes {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
 			ada, bo := join(t, room, "ada", opts...), join(t, room, "bo", opts...)
@@ -49,7 +49,7 @@ func TestParticipantsReceiveEachOther(t *testing.T) {
 				})
 			}
 
-			if unpublishes {
+			if canUnpublish {
 				if err := ada.LocalParticipant.UnpublishTrack(mic.SID()); err != nil {
 					t.Fatal(err)
 				}
@@ -63,7 +63,7 @@ func TestParticipantsReceiveEachOther(t *testing.T) {
 
 			ada.Disconnect()
 			bo.await(func() string {
-				if len(bo.gone) == 0 {
+				if len(bo.disconnected) == 0 {
 					return "ada to be gone"
 				}
 				return ""

@@ -11,7 +11,7 @@ import (
 )
 
 func TestSimulcastLayersAreChosen(t *testing.T) {
-	for name, opts := range forms {
+	for name, opts := range connectModes {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
 			ada, bo := join(t, room, "ada", opts...), join(t, room, "bo", opts...)
@@ -28,7 +28,7 @@ func TestSimulcastLayersAreChosen(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, track := range tracks {
-				ada.feed(track, keyFrame, 33*time.Millisecond)
+				ada.sendSamples(track, keyFrame, 33*time.Millisecond)
 			}
 			bo.awaitPackets("cam")
 			layers := bo.GetParticipantByIdentity("ada").TrackPublications()[0].TrackInfo().GetLayers()
@@ -45,7 +45,7 @@ func TestEncryptedMediaPassesUnchanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, opts := range forms {
+	for name, opts := range connectModes {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
 			ada, bo := join(t, room, "ada", opts...), join(t, room, "bo", opts...)
@@ -64,7 +64,7 @@ func TestEncryptedMediaPassesUnchanged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ada.feed(track, sealed, 20*time.Millisecond)
+			ada.sendSamples(track, sealed, 20*time.Millisecond)
 			bo.awaitPackets("mic")
 			info := bo.GetParticipantByIdentity("ada").TrackPublications()[0].TrackInfo()
 			if info.GetEncryption() != livekit.Encryption_GCM {
@@ -74,7 +74,7 @@ func TestEncryptedMediaPassesUnchanged(t *testing.T) {
 				t.Error("the server does not say how its own frames end")
 			}
 			var got []byte
-			bo.note(func() { got = bo.payload["mic"] })
+			bo.locked(func() { got = bo.payload["mic"] })
 			if opened, err := lksdk.DecryptGCMAudioSample(got, key, bo.SifTrailer()); err != nil || !bytes.Equal(opened, plain) {
 				t.Errorf("the sample came as %q, %v", opened, err)
 			}

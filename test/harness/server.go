@@ -25,7 +25,7 @@ type Server struct {
 	Dir     string       // the data folder
 
 	stop    context.CancelFunc
-	ran     chan error
+	runErr  chan error
 	stopped bool
 }
 
@@ -55,11 +55,11 @@ func StartLogging(t *testing.T, cfg config.Config, log slog.Handler) *Server {
 	}
 	s := &Server{
 		App: a, T: t, Address: a.Addr().String(), Dir: cfg.DataDir,
-		HTTP: &http.Client{Transport: &http.Transport{}}, ran: make(chan error, 1),
+		HTTP: &http.Client{Transport: &http.Transport{}}, runErr: make(chan error, 1),
 	}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
-	go func() { s.ran <- a.Run(ctx) }() // ends with ctx; Stop waits for it
+	go func() { s.runErr <- a.Run(ctx) }() // ends with ctx; Stop waits for it
 	t.Cleanup(func() {
 		s.HTTP.CloseIdleConnections()
 		if err := s.Stop(); err != nil {
@@ -77,7 +77,7 @@ func (s *Server) Stop() error {
 	}
 	s.stopped = true
 	s.stop()
-	if err := <-s.ran; err != nil {
+	if err := <-s.runErr; err != nil {
 		s.T.Errorf("Run: %v", err)
 	}
 	return s.Close()

@@ -15,13 +15,13 @@ func TestSpanShowsAtMostTwoUnits(t *testing.T) {
 		0: "0s", -time.Hour: "0s", 400 * time.Millisecond: "0s", 45 * time.Second: "45s", time.Minute: "1m", 90 * time.Second: "1m30s",
 		5*time.Hour + 2*time.Minute + 3*time.Second: "5h2m", 2 * time.Hour: "2h", 24*time.Hour + 5*time.Minute: "1d", 76 * time.Hour: "3d4h",
 	} {
-		if got := span(d); got != want {
+		if got := formatDuration(d); got != want {
 			t.Errorf("span(%v) = %q, want %q", d, got, want)
 		}
 	}
 	now := time.UnixMilli(1_000_000_000)
 	for at, want := range map[int64]string{0: "", now.UnixMilli() - 61_000: "1m1s ago", now.UnixMilli() + 5000: "just now"} {
-		if got := since(at, now); got != want {
+		if got := formatAge(at, now); got != want {
 			t.Errorf("since(%d) = %q, want %q", at, got, want)
 		}
 	}
@@ -44,13 +44,13 @@ func TestWholeSecondsNamesTheFlagOfABadValue(t *testing.T) {
 func FuzzCell(f *testing.F) {
 	f.Add("ada")
 	f.Add("\x1b[2J\u202e\n\t")
-	f.Add(strings.Repeat("å", longestCell+1))
+	f.Add(strings.Repeat("å", maxCellLength+1))
 	f.Fuzz(func(t *testing.T, in string) {
-		if len(in) > 4*longestCell {
+		if len(in) > 4*maxCellLength {
 			return // the fuzzer would take minutes to minimise it
 		}
-		out := cell(in)
-		if out == "" || utf8.RuneCountInString(out) > longestCell {
+		out := tableCell(in)
+		if out == "" || utf8.RuneCountInString(out) > maxCellLength {
 			t.Fatalf("cell(%q) = %q", in, out)
 		}
 		for _, r := range out {

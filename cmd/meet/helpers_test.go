@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testKey, testSecret = "key", "a secret of more than thirty-two characters"
 
-// serving runs the whole server in this process until stop, or the test's end.
-func serving(t *testing.T) (address string, stop func()) {
+// startServer runs the whole server in this process until stop, or the test's end.
+func startServer(t *testing.T) (address string, stop func()) {
 	t.Helper()
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{{Name: testKey, Secret: testSecret}}
@@ -35,38 +35,38 @@ func serving(t *testing.T) (address string, stop func()) {
 	}
 }
 
-// output is what a command prints, while it runs.
-type output struct {
+// syncBuffer is what a command prints, while it runs.
+type syncBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (o *output) Write(b []byte) (int, error) {
+func (o *syncBuffer) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.Write(b)
 }
 
-func (o *output) String() string {
+func (o *syncBuffer) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
 }
 
-// running is a command.
-type running struct {
-	out, errs output
+// runningCommand is a command.
+type runningCommand struct {
+	out, errs syncBuffer
 	cancel    context.CancelFunc // as Ctrl-C does
 	status    chan int
 }
 
-// begin runs a command against a server.
-func begin(t *testing.T, address string, args ...string) *running {
+// startCommand runs a command against a server.
+func startCommand(t *testing.T, address string, args ...string) *runningCommand {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{cancel: cancel, status: make(chan int, 1)}
+	r := &runningCommand{cancel: cancel, status: make(chan int, 1)}
 	args = append(args, "--url", address, "--api-key", testKey, "--api-secret", testSecret)
-	go func() { r.status <- run(ctx, args, world{nil, strings.NewReader(""), &r.out, &r.errs}) }() // ends with cancel
+	go func() { r.status <- run(ctx, args, environment{nil, strings.NewReader(""), &r.out, &r.errs}) }() // ends with cancel
 	t.Cleanup(func() {
 		cancel()
 		if t.Failed() {
@@ -76,8 +76,8 @@ func begin(t *testing.T, address string, args ...string) *running {
 	return r
 }
 
-// ends waits until the command has ended with that status.
-func (r *running) ends(t *testing.T, want int) {
+// waitExit waits until the command has ended with that status.
+func (r *runningCommand) waitExit(t *testing.T, want int) {
 	t.Helper()
 	select {
 	case got := <-r.status:
@@ -89,8 +89,8 @@ func (r *running) ends(t *testing.T, want int) {
 	}
 }
 
-// says waits until the command has printed all of that.
-func (r *running) says(t *testing.T, want ...string) {
+// waitOutput waits until the command has printed all of that.
+func (r *runningCommand) waitOutput(t *testing.T, want ...string) {
 	t.Helper()
 	poll(t, func() string {
 		for _, one := range want {
@@ -102,13 +102,13 @@ func (r *running) says(t *testing.T, want ...string) {
 	})
 }
 
-func poll(t *testing.T, wrong func() string) {
+func poll(t *testing.T, problem func() string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for reason := wrong(); reason != ""; reason = wrong() {
+	for reason := problem(); reason != ""; reason = problem() {
 		select {
 		case <-ctx.Done():
 			t.Fatalf("gave up waiting: %s", reason)
@@ -117,8 +117,8 @@ func poll(t *testing.T, wrong func() string) {
 	}
 }
 
-// enter lets somebody join from the test.
-func enter(t *testing.T, address, room, identity string) *client.Client {
+// joinAs lets somebody join from the test.
+func joinAs(t *testing.T, address, room, identity string) *client.Client {
 	t.Helper()
 	raw, err := token.New(testKey, testSecret).SetIdentity(identity).SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room}).ToJWT()
 	if err != nil {
@@ -132,8 +132,8 @@ func enter(t *testing.T, address, room, identity string) *client.Client {
 	return c
 }
 
-// through is a TCP port that leads to a server, and what cuts the connections through it.
-func through(t *testing.T, server string) (address string, cut func()) {
+// tcpProxy is a TCP port that leads to a server, and what cuts the connections through it.
+func tcpProxy(t *testing.T, server string) (address string, cut func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -164,11 +164,11 @@ func through(t *testing.T, server string) (address string, cut func()) {
 			mu.Lock()
 			open = append(open, in, out)
 			mu.Unlock()
-			for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
+			for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
 				work.Go(func() { // ends with either connection
-					_, _ = io.Copy(way[0], way[1])
-					_ = way[0].Close()
-					_ = way[1].Close()
+					_, _ = io.Copy(pair[0], pair[1])
+					_ = pair[0].Close()
+					_ = pair[1].Close()
 				})
 			}
 		}

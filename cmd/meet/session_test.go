@@ -15,22 +15,22 @@ import (
 	"meet/internal/client"
 )
 
-// keyPicture is the beginning of a VP8 key frame of 16 by 16.
-var keyPicture = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
+// keyFrame is the beginning of a VP8 key frame of 16 by 16.
+var keyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 
 // TestJoinReportsPeopleTracksAndMessages: join tells who comes and goes, what they publish, mute and say, in both forms.
 func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
-	address, _ := serving(t)
-	people, programs := begin(t, address, "join", "blue", "--identity", "bot"), begin(t, address, "join", "blue", "--identity", "bot2", "--json")
-	people.says(t, "joined  room blue  identity bot", "participant joined  identity bot2")
-	programs.says(t, `"event":"joined"`)
-	ada := enter(t, address, "blue", "ada")
+	address, _ := startServer(t)
+	people, programs := startCommand(t, address, "join", "blue", "--identity", "bot"), startCommand(t, address, "join", "blue", "--identity", "bot2", "--json")
+	people.waitOutput(t, "joined  room blue  identity bot", "participant joined  identity bot2")
+	programs.waitOutput(t, `"event":"joined"`)
+	ada := joinAs(t, address, "blue", "ada")
 	pub, err := ada.Publish(t.Context(), client.PublishOptions{Name: "lens", MimeType: "video/VP8", Width: 16, Height: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
 	poll(t, func() string {
-		if err := pub.WriteFrame(keyPicture, 50*time.Millisecond); err != nil {
+		if err := pub.WriteFrame(keyFrame, 50*time.Millisecond); err != nil {
 			return err.Error()
 		}
 		if !strings.Contains(people.out.String(), "receiving  track "+pub.SID()) {
@@ -38,7 +38,7 @@ func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
 		}
 		return ""
 	})
-	people.says(t, "participant joined  identity ada", "track published  track "+pub.SID()+"  codec video/vp8  source CAMERA  name lens  from ada", "codec video/vp8  from ada")
+	people.waitOutput(t, "participant joined  identity ada", "track published  track "+pub.SID()+"  codec video/vp8  source CAMERA  name lens  from ada", "codec video/vp8  from ada")
 	for _, m := range []*livekit.DataPacket{
 		{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("raw\x1b[2J"), Topic: new("signals")}}},
 		{Value: &livekit.DataPacket_ChatMessage{ChatMessage: &livekit.ChatMessage{Message: "old chat"}}},
@@ -52,25 +52,25 @@ func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	people.says(t, "data  from ada  topic signals  text raw·[2J", "message  from ada  text old chat", "message  from ada  topic lk.chat  text new chat", "file  from ada  topic -  name a.pdf")
+	people.waitOutput(t, "data  from ada  topic signals  text raw·[2J", "message  from ada  text old chat", "message  from ada  topic lk.chat  text new chat", "file  from ada  topic -  name a.pdf")
 	if err := pub.SetMuted(true); err != nil {
 		t.Fatal(err)
 	}
-	people.says(t, "track muted  track "+pub.SID()+"  from ada")
+	people.waitOutput(t, "track muted  track "+pub.SID()+"  from ada")
 	if err := ada.Unpublish(t.Context(), pub); err != nil {
 		t.Fatal(err)
 	}
-	people.says(t, "track unpublished  track "+pub.SID())
+	people.waitOutput(t, "track unpublished  track "+pub.SID())
 	if err := ada.Leave(); err != nil {
 		t.Fatal(err)
 	}
-	people.says(t, "participant left  identity ada")
-	programs.says(t, "new chat", "participant left")
+	people.waitOutput(t, "participant left  identity ada")
+	programs.waitOutput(t, "new chat", "participant left")
 	people.cancel()
-	people.ends(t, 0)
-	people.says(t, "left  frames 0")
+	people.waitExit(t, 0)
+	people.waitOutput(t, "left  frames 0")
 	programs.cancel()
-	programs.ends(t, 0)
+	programs.waitExit(t, 0)
 	for line := range strings.Lines(programs.out.String()) {
 		var e struct{ Event string }
 		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Event == "" {
@@ -81,17 +81,17 @@ func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
 
 // TestJoinEndsWithStatus1WhenRemovedOrServerStops: who is put out, or whose server ends, is told so, and the status is 1.
 func TestJoinEndsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
-	address, stop := serving(t)
-	removed, left := begin(t, address, "join", "red", "--identity", "out"), begin(t, address, "join", "red", "--identity", "in")
-	removed.says(t, "joined")
-	left.says(t, "joined")
-	begin(t, address, "remove-participant", "red", "out").ends(t, 0)
-	removed.ends(t, 1)
+	address, stop := startServer(t)
+	removed, left := startCommand(t, address, "join", "red", "--identity", "out"), startCommand(t, address, "join", "red", "--identity", "in")
+	removed.waitOutput(t, "joined")
+	left.waitOutput(t, "joined")
+	startCommand(t, address, "remove-participant", "red", "out").waitExit(t, 0)
+	removed.waitExit(t, 1)
 	if !strings.Contains(removed.errs.String(), "PARTICIPANT_REMOVED") {
 		t.Errorf("it says %s", removed.errs.String())
 	}
 	stop()
-	left.ends(t, 1)
+	left.waitExit(t, 1)
 	if !strings.Contains(left.errs.String(), "the stay is over") {
 		t.Errorf("it says %s", left.errs.String())
 	}
@@ -99,25 +99,25 @@ func TestJoinEndsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
 
 // TestJoinReconnectsWhenItsConnectionBreaks: a client whose connection breaks joins again under the same name.
 func TestJoinReconnectsWhenItsConnectionBreaks(t *testing.T) {
-	address, _ := serving(t)
-	front, cut := through(t, strings.TrimPrefix(address, "http://"))
-	r := begin(t, front, "join", "blue", "--identity", "bot")
-	r.says(t, "joined")
+	address, _ := startServer(t)
+	front, cut := tcpProxy(t, strings.TrimPrefix(address, "http://"))
+	r := startCommand(t, front, "join", "blue", "--identity", "bot")
+	r.waitOutput(t, "joined")
 	cut()
-	r.says(t, "connection lost, trying again", "reconnected")
-	enter(t, address, "blue", "ada")
-	r.says(t, "participant joined  identity ada")
+	r.waitOutput(t, "connection lost, trying again", "reconnected")
+	joinAs(t, address, "blue", "ada")
+	r.waitOutput(t, "participant joined  identity ada")
 	r.cancel()
-	r.ends(t, 0)
+	r.waitExit(t, 0)
 }
 
 // TestJoinDoesNotRecordEncryptedTracks: what is encrypted between browsers would be noise in a file.
 func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
-	address, _ := serving(t)
+	address, _ := startServer(t)
 	dir := t.TempDir()
-	r := begin(t, address, "join", "green", "--record-to", dir)
-	r.says(t, "joined")
-	pub, err := enter(t, address, "green", "ada").Publish(t.Context(), client.PublishOptions{MimeType: "audio/opus", Encryption: livekit.Encryption_GCM})
+	r := startCommand(t, address, "join", "green", "--record-to", dir)
+	r.waitOutput(t, "joined")
+	pub, err := joinAs(t, address, "green", "ada").Publish(t.Context(), client.PublishOptions{MimeType: "audio/opus", Encryption: livekit.Encryption_GCM})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
 		return ""
 	})
 	r.cancel()
-	r.ends(t, 0)
+	r.waitExit(t, 0)
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
 		t.Errorf("there are %v, %v", files, err)
 	}
@@ -145,19 +145,19 @@ func TestInterruptedJoinWithoutAnswerEndsWithStatus0(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer silent.Close()
-	r := begin(t, silent.URL, "join", "r")
+	r := startCommand(t, silent.URL, "join", "r")
 	<-asked
 	r.cancel()
-	r.ends(t, 0)
+	r.waitExit(t, 0)
 }
 
 // TestJoinEndsWithStatus1WhenItCannotRecord: what cannot be recorded ends the stay with status 1.
 func TestJoinEndsWithStatus1WhenItCannotRecord(t *testing.T) {
-	address, _ := serving(t)
+	address, _ := startServer(t)
 	dir := t.TempDir()
-	r := begin(t, address, "join", "green", "--record-to", dir)
-	r.says(t, "joined")
-	ada := enter(t, address, "green", "ada")
+	r := startCommand(t, address, "join", "green", "--record-to", dir)
+	r.waitOutput(t, "joined")
+	ada := joinAs(t, address, "green", "ada")
 	pub, err := ada.Publish(t.Context(), client.PublishOptions{MimeType: "audio/opus", DisableRED: true})
 	if err != nil {
 		t.Fatal(err)

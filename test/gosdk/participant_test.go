@@ -23,35 +23,37 @@ var (
 	silence = []byte{0xf8, 0xff, 0xfe}
 )
 
-// guest is one participant and what it noticed.
-type guest struct {
+// participant is one participant and what it noticed.
+type participant struct {
 	*lksdk.Room
 	t *testing.T
 
-	mu      sync.Mutex
-	packets map[string]int    // by name of the track
-	data    []string          // payloads with their sender
-	payload map[string][]byte // the last packet's, by name of the track
-	muted   map[string]bool
-	gone    []string
-	rejoins int // reconnections, of whichever kind
+	mu            sync.Mutex
+	packets       map[string]int    // by name of the track
+	data          []string          // payloads with their sender
+	payload       map[string][]byte // the last packet's, by name of the track
+	muted         map[string]bool
+	disconnected  []string
+	reconnections int // reconnections, of whichever kind
 }
 
-func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *guest {
+func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *participant {
 	t.Helper()
-	g := &guest{t: t, packets: map[string]int{}, payload: map[string][]byte{}, muted: map[string]bool{}}
+	g := &participant{t: t, packets: map[string]int{}, payload: map[string][]byte{}, muted: map[string]bool{}}
 	callback := &lksdk.RoomCallback{
-		OnReconnected:             func() { g.note(func() { g.rejoins++ }) },
-		OnParticipantDisconnected: func(p *lksdk.RemoteParticipant) { g.note(func() { g.gone = append(g.gone, p.Identity()) }) },
+		OnReconnected: func() { g.locked(func() { g.reconnections++ }) },
+		OnParticipantDisconnected: func(p *lksdk.RemoteParticipant) {
+			g.locked(func() { g.disconnected = append(g.disconnected, p.Identity()) })
+		},
 		ParticipantCallback: lksdk.ParticipantCallback{
 			OnTrackSubscribed: g.read,
 			OnDataPacket: func(data lksdk.DataPacket, params lksdk.DataReceiveParams) {
 				if user, ok := data.(*lksdk.UserDataPacket); ok {
-					g.note(func() { g.data = append(g.data, params.SenderIdentity+": "+string(user.Payload)) })
+					g.locked(func() { g.data = append(g.data, params.SenderIdentity+": "+string(user.Payload)) })
 				}
 			},
-			OnTrackMuted:   func(p lksdk.TrackPublication, _ lksdk.Participant) { g.note(func() { g.muted[p.Name()] = true }) },
-			OnTrackUnmuted: func(p lksdk.TrackPublication, _ lksdk.Participant) { g.note(func() { g.muted[p.Name()] = false }) },
+			OnTrackMuted:   func(p lksdk.TrackPublication, _ lksdk.Participant) { g.locked(func() { g.muted[p.Name()] = true }) },
+			OnTrackUnmuted: func(p lksdk.TrackPublication, _ lksdk.Participant) { g.locked(func() { g.muted[p.Name()] = false }) },
 		},
 	}
 	r, err := lksdk.ConnectToRoom(server.url, lksdk.ConnectInfo{
@@ -65,20 +67,20 @@ func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *gue
 	return g
 }
 
-func (g *guest) note(f func()) {
+func (g *participant) locked(f func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	f()
 }
 
-func (g *guest) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
+func (g *participant) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
 	go func() { // ends with the track
 		for {
 			packet, _, err := track.ReadRTP()
 			if err != nil {
 				return
 			}
-			g.note(func() {
+			g.locked(func() {
 				g.packets[pub.Name()]++
 				g.payload[pub.Name()] = packet.Payload
 			})
@@ -87,7 +89,7 @@ func (g *guest) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPublicatio
 }
 
 // publish publishes a track and feeds it until the test ends; change may alter what it is published as.
-func (g *guest) publish(name, mime string, source livekit.TrackSource, change ...func(*lksdk.TrackPublicationOptions)) *lksdk.LocalTrackPublication {
+func (g *participant) publish(name, mime string, source livekit.TrackSource, change ...func(*lksdk.TrackPublicationOptions)) *lksdk.LocalTrackPublication {
 	g.t.Helper()
 	sample, rate, every := keyFrame, uint32(90_000), 33*time.Millisecond
 	if mime == webrtc.MimeTypeOpus {
@@ -105,15 +107,15 @@ func (g *guest) publish(name, mime string, source livekit.TrackSource, change ..
 	if err != nil {
 		g.t.Fatalf("publish %s: %v", name, err)
 	}
-	g.feed(track, sample, every)
+	g.sendSamples(track, sample, every)
 	return pub
 }
 
-// feed writes the sample to the track until the test ends.
-func (g *guest) feed(track *lksdk.LocalTrack, sample []byte, every time.Duration) {
-	var feeding sync.WaitGroup
+// sendSamples writes the sample to the track until the test ends.
+func (g *participant) sendSamples(track *lksdk.LocalTrack, sample []byte, every time.Duration) {
+	var sending sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
-	feeding.Go(func() { // ends with ctx
+	sending.Go(func() { // ends with ctx
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for ctx.Err() == nil {
@@ -123,11 +125,11 @@ func (g *guest) feed(track *lksdk.LocalTrack, sample []byte, every time.Duration
 			<-tick.C
 		}
 	})
-	g.t.Cleanup(func() { cancel(); feeding.Wait() })
+	g.t.Cleanup(func() { cancel(); sending.Wait() })
 }
 
 // await polls until the guest's notes satisfy cond, which says what is missing.
-func (g *guest) await(cond func() string) {
+func (g *participant) await(cond func() string) {
 	g.t.Helper()
 	deadline, tick := time.After(15*time.Second), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
@@ -146,7 +148,7 @@ func (g *guest) await(cond func() string) {
 	}
 }
 
-func (g *guest) awaitPackets(names ...string) {
+func (g *participant) awaitPackets(names ...string) {
 	g.t.Helper()
 	g.await(func() string {
 		for _, name := range names {
@@ -158,11 +160,11 @@ func (g *guest) awaitPackets(names ...string) {
 	})
 }
 
-// awaitMore waits for further packets of tracks whose packets came before.
-func (g *guest) awaitMore(names ...string) {
+// awaitMorePackets waits for further packets of tracks whose packets came before.
+func (g *participant) awaitMorePackets(names ...string) {
 	g.t.Helper()
 	before := map[string]int{}
-	g.note(func() { maps.Copy(before, g.packets) })
+	g.locked(func() { maps.Copy(before, g.packets) })
 	g.await(func() string {
 		for _, name := range names {
 			if g.packets[name] < before[name]+20 {
@@ -173,7 +175,7 @@ func (g *guest) awaitMore(names ...string) {
 	})
 }
 
-func (g *guest) awaitData(want string) {
+func (g *participant) awaitData(want string) {
 	g.t.Helper()
 	g.await(func() string {
 		for _, got := range g.data {

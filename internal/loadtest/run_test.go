@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// live is a small plan for a whole server that runs in this process until stop, or the test's end.
-func live(t *testing.T) (p Plan, stop func()) {
+// testPlan is a small plan for a whole server that runs in this process until stop, or the test's end.
+func testPlan(t *testing.T) (p Plan, stop func()) {
 	t.Helper()
 	p = Plan{
 		Key: "key", Secret: "a secret of more than thirty-two characters", Room: "load", Rooms: 1, VideoPublishers: 2, Subscribers: 2,
@@ -37,7 +37,7 @@ func live(t *testing.T) (p Plan, stop func()) {
 
 // TestRunMeasuresEveryFigure: what is sent arrives, each figure is measured, and nobody stays behind.
 func TestRunMeasuresEveryFigure(t *testing.T) {
-	p, _ := live(t)
+	p, _ := testPlan(t)
 	for name, change := range map[string]func(*Plan){
 		"everything to all": func(*Plan) {},
 		"a speaker's layout in two rooms, by a ramp": func(p *Plan) {
@@ -58,7 +58,7 @@ func TestRunMeasuresEveryFigure(t *testing.T) {
 				t.Errorf("people: %+v", r)
 			}
 			// A busy machine is late.
-			if r.Expected != p.expected() || r.Rate < r.Expected/2 || r.Rate > r.Expected*1.5 || r.LossRatio > 0.05 {
+			if r.Expected != p.expectedRate() || r.Rate < r.Expected/2 || r.Rate > r.Expected*1.5 || r.LossRatio > 0.05 {
 				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, r.Expected, r.LossRatio)
 			}
 			if r.Join.P50 == 0 || r.FirstMedia.P99 < r.FirstMedia.P50 || r.FirstMedia.P50 == 0 || r.Delay.P50 == 0 || r.MbitsPerSubscriber.Worst == 0 || r.MbitsPerSubscriber.Worst > r.MbitsPerSubscriber.P50 || r.Memory == 0 || r.ServerCPU == 0 {
@@ -73,7 +73,7 @@ func TestRunMeasuresEveryFigure(t *testing.T) {
 
 // TestRunEndsWhenCancelledAtAnyStage: a run that is ended leaves nothing behind, wherever it is.
 func TestRunEndsWhenCancelledAtAnyStage(t *testing.T) {
-	p, _ := live(t)
+	p, _ := testPlan(t)
 	for _, at := range []string{"joining", "settling", "measuring"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		p.Duration, p.JoinRate = time.Hour, 100
@@ -91,7 +91,7 @@ func TestRunEndsWhenCancelledAtAnyStage(t *testing.T) {
 
 // TestRunCountsPeopleLostWithTheServer: a server that ends under the load is no quiet server.
 func TestRunCountsPeopleLostWithTheServer(t *testing.T) {
-	p, stop := live(t)
+	p, stop := testPlan(t)
 	p.Duration = 2 * time.Second
 	r, err := Run(t.Context(), p, func(p Progress) {
 		if p.Stage == "measuring" {
@@ -105,9 +105,9 @@ func TestRunCountsPeopleLostWithTheServer(t *testing.T) {
 
 // Who joins waits first for the connection, then for a packet, then for a picture.
 func TestJoinsMeasureConnectionPacketAndPicture(t *testing.T) {
-	p, _ := live(t)
+	p, _ := testPlan(t)
 	told := 0
-	report, err := p.joins(t.Context(), []crowd{{name: "two", video: 1}, {name: "six", video: 2, audio: 2, listeners: 2}}, 2, func(string) { told++ })
+	report, err := p.measureJoins(t.Context(), []population{{name: "two", video: 1}, {name: "six", video: 2, audio: 2, listeners: 2}}, 2, func(string) { told++ })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,15 +8,15 @@ import (
 	"unicode"
 )
 
-// longestCell is in characters: more pushes the other columns off a terminal.
-const longestCell = 48
+// maxCellLength is in characters: more pushes the other columns off a terminal.
+const maxCellLength = 48
 
 // printTable prints rows under a heading, in columns.
-func printTable(w world, heading []string, rows [][]string) error {
-	t := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+func printTable(env environment, heading []string, rows [][]string) error {
+	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{heading}, rows...) {
 		for i, text := range row {
-			row[i] = cell(text)
+			row[i] = tableCell(text)
 		}
 		if _, err := fmt.Fprintln(t, strings.Join(row, "\t")); err != nil {
 			return err
@@ -25,12 +25,12 @@ func printTable(w world, heading []string, rows [][]string) error {
 	return t.Flush()
 }
 
-// cell makes one line of a terminal of what a stranger wrote: no control character reaches it, nor what turns the
+// tableCell makes one line of a terminal of what a stranger wrote: no control character reaches it, nor what turns the
 // direction of text, and what is too long is cut.
-func cell(s string) string {
+func tableCell(s string) string {
 	s = printable(s)
-	if chars := []rune(s); len(chars) > longestCell {
-		s = string(chars[:longestCell-1]) + "…"
+	if chars := []rune(s); len(chars) > maxCellLength {
+		s = string(chars[:maxCellLength-1]) + "…"
 	}
 	if s == "" {
 		return "-"
@@ -48,8 +48,8 @@ func printable(s string) string {
 	}, s)
 }
 
-// span says how long something takes in its two largest units, as people do: 3d4h, 5h2m, 45s.
-func span(d time.Duration) string {
+// formatDuration says how long something takes in its two largest units, as people do: 3d4h, 5h2m, 45s.
+func formatDuration(d time.Duration) string {
 	d = max(0, d.Round(time.Second))
 	units := []struct {
 		name string
@@ -70,11 +70,11 @@ func span(d time.Duration) string {
 	return "0s"
 }
 
-// seconds is span of what LiveKit's messages count in seconds.
-func seconds(n uint32) string { return span(time.Duration(n) * time.Second) }
+// formatSeconds is span of what LiveKit's messages count in seconds.
+func formatSeconds(n uint32) string { return formatDuration(time.Duration(n) * time.Second) }
 
-// since says how long ago something was that a server dates. A server that does not date it sends 0.
-func since(unixMilli int64, now time.Time) string {
+// formatAge says how long ago something was that a server dates. A server that does not date it sends 0.
+func formatAge(unixMilli int64, now time.Time) string {
 	if unixMilli == 0 {
 		return ""
 	}
@@ -82,5 +82,5 @@ func since(unixMilli int64, now time.Time) string {
 	if ago < time.Second { // or in the future, by a clock that goes wrong
 		return "just now"
 	}
-	return span(ago) + " ago"
+	return formatDuration(ago) + " ago"
 }

@@ -15,8 +15,8 @@ import (
 // https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension
 const dependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 
-// newMedia builds the pion API of one client. Interceptors keep state for each connection, so it is not shared.
-func newMedia(opts *Options) (*webrtc.API, error) {
+// newWebRTCAPI builds the pion API of one client. Interceptors keep state for each connection, so it is not shared.
+func newWebRTCAPI(opts *Options) (*webrtc.API, error) {
 	var engine webrtc.MediaEngine
 	if err := registerCodecs(&engine, opts.ExcludeCodecs); err != nil {
 		return nil, fmt.Errorf("register codecs: %w", err)

@@ -22,27 +22,27 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// fake is the smallest server a client can join with one peer connection: it answers offers, accepts tracks and
+// fakeServer is the smallest server a client can join with one peer connection: it answers offers, accepts tracks and
 // sends data back. Real servers are what internal/app and the live tests use.
-type fake struct {
+type fakeServer struct {
 	*httptest.Server
 	t  *testing.T
 	pc *webrtc.PeerConnection
 
-	mu       sync.Mutex
-	ws       *websocket.Conn
-	json     bool
-	joins    []*livekit.JoinRequest
-	requests []*livekit.SignalRequest
-	tracks   int
-	refuse   *livekit.SignalResponse // the first message, instead of the right one
-	cuts     int                     // that many offers get no answer, but the end of the socket
-	resumed  *livekit.SignalResponse // sent after the first message of a resume
-	ended    int                     // sockets that have ended
+	mu            sync.Mutex
+	ws            *websocket.Conn
+	json          bool
+	joins         []*livekit.JoinRequest
+	requests      []*livekit.SignalRequest
+	tracks        int
+	firstResponse *livekit.SignalResponse // the first message, instead of the right one
+	offersToDrop  int                     // that many offers get no answer, but the end of the socket
+	afterResume   *livekit.SignalResponse // sent after the first message of a resume
+	closedSockets int                     // sockets that have ended
 }
 
-func newFake(t *testing.T) *fake {
-	f := &fake{t: t}
+func newFakeServer(t *testing.T) *fakeServer {
+	f := &fakeServer{t: t}
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	var settings webrtc.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
@@ -69,13 +69,13 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-func (f *fake) options() Options {
+func (f *fakeServer) options() Options {
 	return Options{SinglePC: true, HostOnly: true, NoInterceptors: true, SettingEngine: func(s *webrtc.SettingEngine) {
 		s.DisableActiveTCP(true)
 	}}
 }
 
-func (f *fake) join(ctx context.Context, opts Options) *Client {
+func (f *fakeServer) join(ctx context.Context, opts Options) *Client {
 	f.t.Helper()
 	c, err := Join(ctx, f.URL, "token", opts)
 	if err != nil {
@@ -89,7 +89,7 @@ func (f *fake) join(ctx context.Context, opts Options) *Client {
 	return c
 }
 
-func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
+func (f *fakeServer) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer token" {
 		http.Error(w, "the token is not good", http.StatusUnauthorized)
 		return
@@ -108,11 +108,11 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	defer ws.Close()
 	f.mu.Lock()
 	f.ws, f.joins = ws, append(f.joins, join)
-	refuse, resumed := f.refuse, f.resumed
+	refuse, resumed := f.firstResponse, f.afterResume
 	f.mu.Unlock()
 	defer func() {
 		f.mu.Lock()
-		f.ended++
+		f.closedSockets++
 		f.mu.Unlock()
 	}()
 	switch {
@@ -129,7 +129,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 			Room: &livekit.Room{Sid: "RM_1", Name: "tea"}, Participant: &livekit.ParticipantInfo{Sid: "PA_1", Identity: "ada"},
 			PingInterval: 1, PingTimeout: 3,
 		}}})
-		if !f.cut() {
+		if !f.dropOffer() {
 			f.answer(join.PublisherOffer)
 		}
 	}
@@ -156,7 +156,7 @@ func decodeJoin(query string) (*livekit.JoinRequest, error) {
 	return join, proto.Unmarshal(raw, join)
 }
 
-func (f *fake) receive(ws *websocket.Conn) {
+func (f *fakeServer) receive(ws *websocket.Conn) {
 	for {
 		kind, data, err := ws.ReadMessage()
 		if err != nil {
@@ -179,10 +179,10 @@ func (f *fake) receive(ws *websocket.Conn) {
 	}
 }
 
-func (f *fake) handle(req *livekit.SignalRequest) {
+func (f *fakeServer) handle(req *livekit.SignalRequest) {
 	switch m := req.Message.(type) {
 	case *livekit.SignalRequest_Offer:
-		if f.cut() {
+		if f.dropOffer() {
 			return
 		}
 		f.answer(m.Offer)
@@ -194,20 +194,20 @@ func (f *fake) handle(req *livekit.SignalRequest) {
 	}
 }
 
-// cut closes the socket if an offer is to get no answer.
-func (f *fake) cut() bool {
+// dropOffer closes the socket if an offer is to get no answer.
+func (f *fakeServer) dropOffer() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.cuts == 0 {
+	if f.offersToDrop == 0 {
 		return false
 	}
-	f.cuts--
+	f.offersToDrop--
 	_ = f.ws.Close()
 	return true
 }
 
 // answer answers with all candidates at once.
-func (f *fake) answer(offer *livekit.SessionDescription) {
+func (f *fakeServer) answer(offer *livekit.SessionDescription) {
 	err := f.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer.Sdp})
 	if err != nil {
 		f.t.Error(err)
@@ -229,7 +229,7 @@ func (f *fake) answer(offer *livekit.SessionDescription) {
 	f.send(&livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: desc}})
 }
 
-func (f *fake) send(msg *livekit.SignalResponse) {
+func (f *fakeServer) send(msg *livekit.SignalResponse) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	kind, marshal := websocket.BinaryMessage, proto.Marshal
@@ -244,8 +244,8 @@ func (f *fake) send(msg *livekit.SignalResponse) {
 	_ = f.ws.WriteMessage(kind, data)
 }
 
-// saw reports whether a request of this kind, such as "sync_state", has arrived.
-func (f *fake) saw(kind string) bool {
+// hasReceived reports whether a request of this kind, such as "sync_state", has arrived.
+func (f *fakeServer) hasReceived(kind string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, req := range f.requests {

@@ -24,7 +24,7 @@ func TestOrderSortsPackets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []int
-			o := order{deliver: func(p *rtp.Packet, lost bool) {
+			o := reorderBuffer{deliver: func(p *rtp.Packet, lost bool) {
 				n := int(p.SequenceNumber)
 				if lost {
 					n = -n
@@ -46,20 +46,20 @@ func TestOrderSortsPackets(t *testing.T) {
 // TestOrderGivesUpALostPacketInTime: a lost packet is waited for a second, or until a thousand others wait.
 func TestOrderGivesUpALostPacketInTime(t *testing.T) {
 	delivered := 0
-	o := order{deliver: func(*rtp.Packet, bool) { delivered++ }}
+	o := reorderBuffer{deliver: func(*rtp.Packet, bool) { delivered++ }}
 	now := time.Now()
 	o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 1}}, now)
 	o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 3}}, now)
-	if o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 4}}, now.Add(lateMost)); delivered != 1 {
+	if o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 4}}, now.Add(maxPacketDelay)); delivered != 1 {
 		t.Errorf("%d delivered after a second", delivered)
 	}
-	if o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 5}}, now.Add(lateMost+1)); delivered != 4 {
+	if o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 5}}, now.Add(maxPacketDelay+1)); delivered != 4 {
 		t.Errorf("%d delivered after more than a second", delivered)
 	}
-	for seq := range uint16(earlyMost + 1) {
-		o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 7 + seq}}, now.Add(lateMost+2))
+	for seq := range uint16(maxWaitingPackets + 1) {
+		o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 7 + seq}}, now.Add(maxPacketDelay+2))
 	}
-	if delivered != 4+earlyMost+1 || len(o.early) != 0 {
-		t.Errorf("%d delivered, %d wait", delivered, len(o.early))
+	if delivered != 4+maxWaitingPackets+1 || len(o.waiting) != 0 {
+		t.Errorf("%d delivered, %d wait", delivered, len(o.waiting))
 	}
 }

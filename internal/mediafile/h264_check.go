@@ -15,11 +15,11 @@ var (
 )
 
 const (
-	// inspected is how many units are looked at before a file is published.
-	inspected = 256
-	// parameterSetMost bounds the bytes of a parameter set, which is repeated before each IDR picture. One with all scaling
+	// inspectedUnits is how many units are looked at before a file is published.
+	inspectedUnits = 256
+	// maxParameterSetSize bounds the bytes of a parameter set, which is repeated before each IDR picture. One with all scaling
 	// lists has less than a kilobyte.
-	parameterSetMost = 4 << 10
+	maxParameterSetSize = 4 << 10
 )
 
 // inspectH264 returns what the file says of its pictures, and refuses what calls cannot carry.
@@ -29,7 +29,7 @@ func (f *File) inspectH264() (set mch264.SPS, err error) {
 		return set, err
 	}
 	found := false
-	for range inspected {
+	for range inspectedUnits {
 		unit, err := units.next()
 		if err != nil {
 			break
@@ -55,7 +55,7 @@ func checkUnit(unit *h264reader.NAL) error {
 	switch unit.UnitType {
 	case h264reader.NalUnitTypeSPS:
 		var set mch264.SPS
-		if err := set.Unmarshal(unit.Data); err != nil || set.ID > 31 || len(unit.Data) > parameterSetMost {
+		if err := set.Unmarshal(unit.Data); err != nil || set.ID > 31 || len(unit.Data) > maxParameterSetSize {
 			return ErrDamaged
 		}
 		return checkSPS(&set)
@@ -70,7 +70,7 @@ func checkUnit(unit *h264reader.NAL) error {
 func checkSPS(set *mch264.SPS) error {
 	switch {
 	case set.ChromaFormatIdc != 1, set.BitDepthLumaMinus8 != 0, set.BitDepthChromaMinus8 != 0:
-		return errPixels
+		return errPixelFormat
 	case !set.FrameMbsOnlyFlag:
 		return errInterlaced
 	case set.VUI != nil && set.VUI.BitstreamRestriction != nil && set.VUI.BitstreamRestriction.MaxNumReorderFrames > 0:
@@ -81,7 +81,7 @@ func checkSPS(set *mch264.SPS) error {
 
 // checkPPS reads up to num_slice_groups_minus1 (ITU-T H.264, section 7.3.2.2).
 func checkPPS(unit []byte) error {
-	if len(unit) > parameterSetMost {
+	if len(unit) > maxParameterSetSize {
 		return ErrDamaged
 	}
 	unit = mch264.EmulationPreventionRemove(unit[1:])

@@ -21,12 +21,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// live is a running server: Meet itself, or the one that LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and LIVEKIT_TEST_SECRET name.
-type live struct{ url, key, secret, room string }
+// testServer is a running server: Meet itself, or the one that LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and LIVEKIT_TEST_SECRET name.
+type testServer struct{ url, key, secret, room string }
 
-func newLive(t *testing.T) *live {
+func startServer(t *testing.T) *testServer {
 	t.Helper()
-	l := &live{os.Getenv("LIVEKIT_TEST_URL"), os.Getenv("LIVEKIT_TEST_KEY"), os.Getenv("LIVEKIT_TEST_SECRET"), t.Name()}
+	l := &testServer{os.Getenv("LIVEKIT_TEST_URL"), os.Getenv("LIVEKIT_TEST_KEY"), os.Getenv("LIVEKIT_TEST_SECRET"), t.Name()}
 	l.room += time.Now().Format("-150405.000000")
 	if l.url == "" {
 		l.key, l.secret = "key", "a secret of more than thirty-two characters"
@@ -37,7 +37,7 @@ func newLive(t *testing.T) *live {
 	return l
 }
 
-func (l *live) token(t *testing.T, identity string) string {
+func (l *testServer) token(t *testing.T, identity string) string {
 	t.Helper()
 	raw, err := token.New(l.key, l.secret).SetIdentity(identity).SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: l.room}).ToJWT()
 	if err != nil {
@@ -46,7 +46,7 @@ func (l *live) token(t *testing.T, identity string) string {
 	return raw
 }
 
-func (l *live) join(ctx context.Context, t *testing.T, identity string, opts Options) *Client {
+func (l *testServer) join(ctx context.Context, t *testing.T, identity string, opts Options) *Client {
 	t.Helper()
 	opts.HostOnly = true
 	c, err := Join(ctx, l.url, l.token(t, identity), opts)
@@ -61,8 +61,8 @@ func (l *live) join(ctx context.Context, t *testing.T, identity string, opts Opt
 	return c
 }
 
-// pump writes a packet every 5 ms until the returned function is called.
-func pump(t *testing.T, p *Publication) (stop func()) {
+// sendPackets writes a packet every 5 ms until the returned function is called.
+func sendPackets(t *testing.T, p *Publication) (stop func()) {
 	t.Helper()
 	var work sync.WaitGroup
 	done := make(chan struct{})
@@ -94,7 +94,7 @@ func pump(t *testing.T, p *Publication) (stop func()) {
 	return func() { close(done); work.Wait() }
 }
 
-func forms(t *testing.T, f func(t *testing.T, opts Options)) {
+func eachMode(t *testing.T, f func(t *testing.T, opts Options)) {
 	for name, opts := range map[string]Options{
 		"dual": {}, "single": {SinglePC: true}, "json": {JSON: true}, "bare": {NoInterceptors: true, SinglePC: true},
 	} {
@@ -103,8 +103,8 @@ func forms(t *testing.T, f func(t *testing.T, opts Options)) {
 }
 
 func TestLiveTracksReachTheSubscriber(t *testing.T) {
-	forms(t, func(t *testing.T, opts Options) {
-		l := newLive(t)
+	eachMode(t, func(t *testing.T, opts Options) {
+		l := startServer(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		ada := l.join(ctx, t, "ada", opts)
@@ -134,7 +134,7 @@ func TestLiveTracksReachTheSubscriber(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer pump(t, p)()
+			defer sendPackets(t, p)()
 			sids = append(sids, p.SID())
 		}
 		poll(ctx, t, func() string {
@@ -158,8 +158,8 @@ func TestLiveTracksReachTheSubscriber(t *testing.T) {
 }
 
 func TestLiveMuteAndUnpublishAreSeenByOthers(t *testing.T) {
-	forms(t, func(t *testing.T, opts Options) {
-		l := newLive(t)
+	eachMode(t, func(t *testing.T, opts Options) {
+		l := startServer(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		ada, bo := l.join(ctx, t, "ada", opts), l.join(ctx, t, "bo", opts)
@@ -179,17 +179,17 @@ func TestLiveMuteAndUnpublishAreSeenByOthers(t *testing.T) {
 		if err := p.SetMuted(true); err != nil {
 			t.Fatal(err)
 		}
-		until(ctx, t, bo, func() bool { return bo.RemoteParticipant("ada").GetTracks()[0].Muted })
+		waitUntil(ctx, t, bo, func() bool { return bo.RemoteParticipant("ada").GetTracks()[0].Muted })
 		if err := ada.Unpublish(ctx, p); err != nil {
 			t.Fatal(err)
 		}
-		until(ctx, t, bo, func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 0 })
+		waitUntil(ctx, t, bo, func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 0 })
 	})
 }
 
 func TestLiveDataArrivesBeforeAndAfterAResume(t *testing.T) {
-	forms(t, func(t *testing.T, opts Options) {
-		l := newLive(t)
+	eachMode(t, func(t *testing.T, opts Options) {
+		l := startServer(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		var reliable, lossy atomic.Int64
@@ -238,7 +238,7 @@ func TestLiveDataArrivesBeforeAndAfterAResume(t *testing.T) {
 }
 
 func TestLiveJoinWithABadTokenIsRefused(t *testing.T) {
-	l := newLive(t)
+	l := startServer(t)
 	if _, err := Join(t.Context(), l.url, "nonsense", Options{}); err == nil {
 		t.Fatal("joined with nonsense for a token")
 	} else {
@@ -264,7 +264,7 @@ func poll(ctx context.Context, t *testing.T, cond func() string) {
 	}
 }
 
-func until(ctx context.Context, t *testing.T, c *Client, cond func() bool) {
+func waitUntil(ctx context.Context, t *testing.T, c *Client, cond func() bool) {
 	t.Helper()
 	if err := c.Until(ctx, cond); err != nil {
 		t.Fatal(err)

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// through returns a description, or one candidate, with every UDP candidate of component 1 at the address via. Others
+// replaceCandidates returns a description, or one candidate, with every UDP candidate of component 1 at the address via. Others
 // are left out. Without an address the text stays as it is.
 //
 //	candidate:<foundation> <component> <transport> <priority> <address> <port> typ ...   (RFC 8839 section 5.1)
-func through(via netip.AddrPort, text string) string {
+func replaceCandidates(via netip.AddrPort, text string) string {
 	if !via.IsValid() {
 		return text
 	}

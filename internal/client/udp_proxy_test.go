@@ -25,10 +25,10 @@ func TestThroughReplacesUDPCandidatesAndDropsOthers(t *testing.T) {
 		{"none", "v=0\r\na=end-of-candidates\r\n", "v=0\r\na=end-of-candidates\r\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := through(via, tt.text); got != tt.want {
+			if got := replaceCandidates(via, tt.text); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
-			if got := through(netip.AddrPort{}, tt.text); got != tt.text {
+			if got := replaceCandidates(netip.AddrPort{}, tt.text); got != tt.text {
 				t.Errorf("without a proxy: got %q", got)
 			}
 		})
@@ -37,7 +37,7 @@ func TestThroughReplacesUDPCandidatesAndDropsOthers(t *testing.T) {
 
 // All of a client's media goes through its proxy, and ends with it.
 func TestMediaOfAClientGoesThroughItsProxy(t *testing.T) {
-	l := newLive(t)
+	l := startServer(t)
 	address := strings.TrimPrefix(l.url, "ws://") // Meet's port for UDP is that for HTTP
 	if os.Getenv("LIVEKIT_TEST_URL") != "" {
 		if address = os.Getenv("LIVEKIT_TEST_UDP"); address == "" {
@@ -58,7 +58,7 @@ func TestMediaOfAClientGoesThroughItsProxy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer pump(t, pub)()
+			defer sendPackets(t, pub)()
 			got := make(chan *RemoteTrack, 1)
 			bo := l.join(ctx, t, "bo", Options{SinglePC: single, UDPProxy: proxy.Addr(), OnTrack: func(track *RemoteTrack) {
 				got <- track

@@ -12,9 +12,9 @@ import (
 const capturePattern = "OggS"
 
 const (
-	oggHeader = 27 // bytes of a page before its lacing values
-	// oggPageMost is the size of the largest page: 255 lacing values of 255.
-	oggPageMost = oggHeader + 255 + 255*255
+	oggHeaderSize = 27 // bytes of a page before its lacing values
+	// maxOggPageSize is the size of the largest page: 255 lacing values of 255.
+	maxOggPageSize = oggHeaderSize + 255 + 255*255
 )
 
 // Flags of a page's header.
@@ -32,57 +32,57 @@ type oggPage struct {
 	lacing, body     []byte // valid until the next page is read
 }
 
-// oggPages reads pages. What is no page, or one with a wrong checksum, is skipped up to the next capture pattern.
-type oggPages struct {
+// oggPageReader reads pages. What is no page, or one with a wrong checksum, is skipped up to the next capture pattern.
+type oggPageReader struct {
 	in      *bufio.Reader // holds the largest page
 	skipped bool          // something since the last page
 }
 
-func newOggPages(file io.Reader) *oggPages {
-	return &oggPages{in: bufio.NewReaderSize(file, oggPageMost)}
+func newOggPageReader(file io.Reader) *oggPageReader {
+	return &oggPageReader{in: bufio.NewReaderSize(file, maxOggPageSize)}
 }
 
 // next returns the next page; at the end of the file io.EOF, or ErrDamaged if something other than a page is there.
-func (o *oggPages) next() (oggPage, error) {
+func (o *oggPageReader) next() (oggPage, error) {
 	for {
-		head, err := o.in.Peek(oggHeader)
+		head, err := o.in.Peek(oggHeaderSize)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return oggPage{}, err
 		}
-		if len(head) < oggHeader {
+		if len(head) < oggHeaderSize {
 			if o.skipped || len(head) > 0 {
 				return oggPage{}, ErrDamaged
 			}
 			return oggPage{}, io.EOF
 		}
 		if !bytes.HasPrefix(head, []byte(capturePattern)) {
-			o.skip()
+			o.skipToPage()
 			continue
 		}
-		raw := o.whole(head[26])
+		raw := o.peekPage(head[26])
 		if raw == nil || oggChecksum(raw) != binary.LittleEndian.Uint32(raw[22:]) {
-			o.skip()
+			o.skipToPage()
 			continue
 		}
 		o.skipped = false
 		_, _ = o.in.Discard(len(raw)) // it was peeked at
-		body := oggHeader + int(raw[26])
+		body := oggHeaderSize + int(raw[26])
 		return oggPage{
 			flags: raw[5], granule: binary.LittleEndian.Uint64(raw[6:]),
 			serial: binary.LittleEndian.Uint32(raw[14:]), sequence: binary.LittleEndian.Uint32(raw[18:]),
-			lacing: raw[oggHeader:body], body: raw[body:],
+			lacing: raw[oggHeaderSize:body], body: raw[body:],
 		}, nil
 	}
 }
 
-// whole peeks at a page with that number of lacing values; nil if the file ends before the page does.
-func (o *oggPages) whole(lacing byte) []byte {
-	size := oggHeader + int(lacing)
+// peekPage peeks at a page with that number of lacing values; nil if the file ends before the page does.
+func (o *oggPageReader) peekPage(lacing byte) []byte {
+	size := oggHeaderSize + int(lacing)
 	head, err := o.in.Peek(size)
 	if err != nil {
 		return nil
 	}
-	for _, n := range head[oggHeader:] {
+	for _, n := range head[oggHeaderSize:] {
 		size += int(n)
 	}
 	raw, err := o.in.Peek(size)
@@ -92,8 +92,8 @@ func (o *oggPages) whole(lacing byte) []byte {
 	return raw
 }
 
-// skip moves on by at least a byte, to the next capture pattern or to what may be its beginning.
-func (o *oggPages) skip() {
+// skipToPage moves on by at least a byte, to the next capture pattern or to what may be its beginning.
+func (o *oggPageReader) skipToPage() {
 	o.skipped = true
 	seen, _ := o.in.Peek(o.in.Buffered())
 	n := bytes.Index(seen[1:], []byte(capturePattern)) + 1
@@ -103,9 +103,9 @@ func (o *oggPages) skip() {
 	_, _ = o.in.Discard(n) // it is in the buffer
 }
 
-// oggTable is for a CRC of 32 bits with the generator polynomial 0x04c11db7, most significant bit first; hash/crc32 has
+// oggCRCTable is for a CRC of 32 bits with the generator polynomial 0x04c11db7, most significant bit first; hash/crc32 has
 // the other order only.
-var oggTable = func() (table [256]uint32) {
+var oggCRCTable = func() (table [256]uint32) {
 	for i := range table {
 		crc := uint32(i) << 24
 		for range 8 {
@@ -122,7 +122,7 @@ func oggChecksum(page []byte) (crc uint32) {
 		if i >= 22 && i < 26 {
 			b = 0
 		}
-		crc = crc<<8 ^ oggTable[byte(crc>>24)^b]
+		crc = crc<<8 ^ oggCRCTable[byte(crc>>24)^b]
 	}
 	return crc
 }

@@ -19,20 +19,20 @@ const maxPayload = 1200
 
 // LocalLayer is one encoding of a publication. It implements webrtc.TrackLocal.
 type LocalLayer struct {
-	p         *Publication
-	rid, mime string
-	payloader rtp.Payloader
-	level     atomic.Int32 // audio level to send with each packet, -1 for none
+	p          *Publication
+	rid, mime  string
+	payloader  rtp.Payloader
+	audioLevel atomic.Int32 // audio level to send with each packet, -1 for none
 
-	mu         sync.Mutex
-	binding    *binding // nil while nothing is negotiated
-	packetizer rtp.Packetizer
-	last       *rtp.Packet // of the last frame
-	rest       int64       // of durations that are no whole ticks of the clock, in ticks times nanoseconds
+	mu            sync.Mutex
+	binding       *negotiatedParams // nil while nothing is negotiated
+	packetizer    rtp.Packetizer
+	lastPacket    *rtp.Packet // of the last frame
+	tickRemainder int64       // of durations that are no whole ticks of the clock, in ticks times nanoseconds
 }
 
-// binding is what the negotiation settled.
-type binding struct {
+// negotiatedParams is what the negotiation settled.
+type negotiatedParams struct {
 	writer      webrtc.TrackLocalWriter
 	ssrc        uint32
 	payloadType uint8
@@ -47,7 +47,7 @@ func newLocalLayer(p *Publication, rid, mime string) (*LocalLayer, error) {
 		return nil, err
 	}
 	l := &LocalLayer{p: p, rid: rid, mime: mime, payloader: payloader}
-	l.level.Store(-1)
+	l.audioLevel.Store(-1)
 	return l, nil
 }
 
@@ -57,7 +57,7 @@ func (l *LocalLayer) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParamete
 		if !strings.EqualFold(codec.MimeType, l.mime) {
 			continue
 		}
-		b := &binding{
+		b := &negotiatedParams{
 			writer: ctx.WriteStream(), ssrc: uint32(ctx.SSRC()), payloadType: uint8(codec.PayloadType),
 		}
 		for _, ext := range ctx.HeaderExtensions() {
@@ -106,7 +106,7 @@ func (l *LocalLayer) Kind() webrtc.RTPCodecType {
 }
 
 // SetAudioLevel sets the audio level that goes with each packet, in -dBov: 0 is loudest, 127 silence, -1 sends none.
-func (l *LocalLayer) SetAudioLevel(level int) { l.level.Store(int32(level)) }
+func (l *LocalLayer) SetAudioLevel(level int) { l.audioLevel.Store(int32(level)) }
 
 // WriteRTP sends a packet with the negotiated payload type and SSRC; everything else goes out as it is. What is
 // written to a muted track is dropped.
@@ -131,7 +131,7 @@ func (l *LocalLayer) WriteSample(sample media.Sample) error {
 	// Even a muted track's clock goes on.
 	packets := l.packetizer.Packetize(sample.Data, l.ticksLocked(sample.Duration))
 	if len(packets) > 0 {
-		l.last = packets[len(packets)-1]
+		l.lastPacket = packets[len(packets)-1]
 	}
 	l.mu.Unlock()
 	if l.p.muted.Load() {
@@ -154,8 +154,8 @@ func (l *LocalLayer) WritePadding() error {
 		return nil
 	}
 	packet := l.packetizer.GeneratePadding(1)[0]
-	if l.last != nil {
-		packet.Timestamp = l.last.Timestamp
+	if l.lastPacket != nil {
+		packet.Timestamp = l.lastPacket.Timestamp
 	}
 	l.mu.Unlock()
 	return l.write(b, packet)
@@ -178,12 +178,12 @@ func (l *LocalLayer) ticksLocked(d time.Duration) uint32 {
 	if l.Kind() == webrtc.RTPCodecTypeAudio {
 		rate = 48_000
 	}
-	seconds, rest := d/time.Second, int64(d%time.Second)*rate+l.rest
-	l.rest = rest % int64(time.Second)
-	return uint32(int64(seconds)*rate + rest/int64(time.Second))
+	seconds, remainder := d/time.Second, int64(d%time.Second)*rate+l.tickRemainder
+	l.tickRemainder = remainder % int64(time.Second)
+	return uint32(int64(seconds)*rate + remainder/int64(time.Second))
 }
 
-func (l *LocalLayer) write(b *binding, packet *rtp.Packet) error {
+func (l *LocalLayer) write(b *negotiatedParams, packet *rtp.Packet) error {
 	header := packet.Header.Clone()
 	header.SSRC, header.PayloadType = b.ssrc, b.payloadType
 	if l.rid != "" && b.ridID != 0 {
@@ -197,7 +197,7 @@ func (l *LocalLayer) write(b *binding, packet *rtp.Packet) error {
 			}
 		}
 	}
-	if level := l.level.Load(); level >= 0 && b.levelID != 0 {
+	if level := l.audioLevel.Load(); level >= 0 && b.levelID != 0 {
 		voice := byte(0x80) // https://www.rfc-editor.org/rfc/rfc6464#section-3: top bit, voice activity
 		if err := header.SetExtension(b.levelID, []byte{voice | byte(level)&0x7f}); err != nil {
 			return fmt.Errorf("write RTP: %w", err)

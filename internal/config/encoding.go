@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-var errNoText = errors.New("it is not text; save it as UTF-8")
+var errNotText = errors.New("it is not text; save it as UTF-8")
 
 // readText reads a file as text.
 func readText(path string) ([]byte, error) {
@@ -35,7 +35,7 @@ func decodeText(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 { // zeros: UTF-16 without a mark
-		return nil, errNoText
+		return nil, errNotText
 	}
 	return text, nil
 }

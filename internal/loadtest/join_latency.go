@@ -14,24 +14,24 @@ import (
 	"meet/internal/client"
 )
 
-// crowd is who is in a room before somebody joins it.
-type crowd struct {
+// population is who is in a room before somebody joins it.
+type population struct {
 	name      string
 	video     int // who publish a picture, all of them listening
 	audio     int // who publish sound, seldom heard, as in a meeting where most are silent
 	listeners int
 }
 
-// crowds are the rooms that are compared: the first is the smallest there can be.
-var crowds = []crowd{
+// populations are the rooms that are compared: the first is the smallest there can be.
+var populations = []population{
 	{name: "two people", video: 1},
 	{name: "100 people, 10 pictures", video: 10, listeners: 89},
 	{name: "100 people, 100 voices", video: 1, audio: 98},
 }
 
-// arrival is how long one joiner had to wait.
-type arrival struct {
-	connected, packet, frame, all time.Duration // connection up; first video packet; first and every picture's key frame whole
+// joinTimes is how long one joiner had to wait.
+type joinTimes struct {
+	connected, firstPacket, firstKeyFrame, allKeyFrames time.Duration // connection up; first video packet; first and every picture's key frame whole
 }
 
 // JoinTimes is how long those who joined one crowd's room had to wait, from the beginning of the join.
@@ -59,17 +59,17 @@ func (r JoinReport) String() string {
 
 // MeasureJoins lets somebody join each of the crowds' rooms by turns, so many times.
 func MeasureJoins(ctx context.Context, p Plan, rounds int, progress func(string)) (JoinReport, error) {
-	return p.joins(ctx, crowds, rounds, progress)
+	return p.measureJoins(ctx, populations, rounds, progress)
 }
 
-func (p *Plan) joins(ctx context.Context, crowds []crowd, rounds int, progress func(string)) (report JoinReport, err error) {
+func (p *Plan) measureJoins(ctx context.Context, crowds []population, rounds int, progress func(string)) (report JoinReport, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var sending sync.WaitGroup
 	var clients []*client.Client
 	defer func() {
 		cancel()
 		sending.Wait()
-		err = errors.Join(err, leave(clients))
+		err = errors.Join(err, leaveAll(clients))
 	}()
 	base := p.Room
 	for n, c := range crowds {
@@ -79,7 +79,7 @@ func (p *Plan) joins(ctx context.Context, crowds []crowd, rounds int, progress f
 		}
 		progress(fmt.Sprintf("the room of %s is full", c.name))
 	}
-	waits := make([][]arrival, len(crowds))
+	waits := make([][]joinTimes, len(crowds))
 	for round := range rounds {
 		for n, c := range crowds {
 			p.Room = fmt.Sprint(base, "-", n)
@@ -92,7 +92,7 @@ func (p *Plan) joins(ctx context.Context, crowds []crowd, rounds int, progress f
 		progress(fmt.Sprintf("%d of %d joins of each room", round+1, rounds))
 	}
 	for n, c := range crowds {
-		of := func(get func(arrival) time.Duration) Percentiles {
+		of := func(get func(joinTimes) time.Duration) Percentiles {
 			times := make([]time.Duration, 0, rounds)
 			for _, a := range waits[n] {
 				times = append(times, get(a))
@@ -101,21 +101,21 @@ func (p *Plan) joins(ctx context.Context, crowds []crowd, rounds int, progress f
 		}
 		report = append(report, JoinTimes{
 			Room: c.name, Joins: rounds,
-			Connected: of(func(a arrival) time.Duration { return a.connected }), FirstPacket: of(func(a arrival) time.Duration { return a.packet }),
-			FirstKeyFrame: of(func(a arrival) time.Duration { return a.frame }), AllKeyFrames: of(func(a arrival) time.Duration { return a.all }),
+			Connected: of(func(a joinTimes) time.Duration { return a.connected }), FirstPacket: of(func(a joinTimes) time.Duration { return a.firstPacket }),
+			FirstKeyFrame: of(func(a joinTimes) time.Duration { return a.firstKeyFrame }), AllKeyFrames: of(func(a joinTimes) time.Duration { return a.allKeyFrames }),
 		})
 	}
 	return report, nil
 }
 
 // fill brings a crowd into the room.
-func (p *Plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clients *[]*client.Client) error {
+func (p *Plan) fill(ctx context.Context, c population, sending *sync.WaitGroup, clients *[]*client.Client) error {
 	join := func(identity string, publish bool) (*client.Client, error) {
 		raw, err := p.token(p.Room, identity, publish)
 		if err != nil {
 			return nil, err
 		}
-		member, err := client.Join(ctx, p.URL, raw, p.options())
+		member, err := client.Join(ctx, p.URL, raw, p.clientOptions())
 		if err == nil {
 			*clients = append(*clients, member)
 		}
@@ -139,7 +139,7 @@ func (p *Plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clien
 		if err != nil {
 			return err
 		}
-		sending.Go(func() { p.show(ctx, track, asked) }) // ends with ctx
+		sending.Go(func() { p.sendVideo(ctx, track, asked) }) // ends with ctx
 	}
 	for n := range c.audio {
 		member, err := join(fmt.Sprint("audio-", n), true)
@@ -150,7 +150,7 @@ func (p *Plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clien
 		if err != nil {
 			return err
 		}
-		sending.Go(func() { p.murmur(ctx, track) }) // ends with ctx
+		sending.Go(func() { p.sendAudioEverySecond(ctx, track) }) // ends with ctx
 	}
 	for n := range c.listeners {
 		if _, err := join(fmt.Sprint("listener-", n), false); err != nil {
@@ -160,8 +160,8 @@ func (p *Plan) fill(ctx context.Context, c crowd, sending *sync.WaitGroup, clien
 	return nil
 }
 
-// show sends ten small frames a second, and a key frame at once when one is asked for: what is measured is the server.
-func (p *Plan) show(ctx context.Context, track *client.Publication, asked <-chan struct{}) {
+// sendVideo sends ten small frames a second, and a key frame at once when one is asked for: what is measured is the server.
+func (p *Plan) sendVideo(ctx context.Context, track *client.Publication, asked <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 200)}
@@ -179,7 +179,7 @@ func (p *Plan) show(ctx context.Context, track *client.Publication, asked <-chan
 		}
 		packet.Timestamp = uint32(time.Since(start).Seconds() * 90_000)
 		for i := range packets {
-			vp8(packet.Payload, frame, key, i == 0)
+			writeVP8Header(packet.Payload, frame, key, i == 0)
 			packet.SequenceNumber++
 			packet.Marker = i == packets-1
 			if track.WriteRTP(packet) != nil {
@@ -189,8 +189,8 @@ func (p *Plan) show(ctx context.Context, track *client.Publication, asked <-chan
 	}
 }
 
-// murmur sends one packet of sound a second.
-func (p *Plan) murmur(ctx context.Context, track *client.Publication) {
+// sendAudioEverySecond sends one packet of sound a second.
+func (p *Plan) sendAudioEverySecond(ctx context.Context, track *client.Publication) {
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0xf8, 0xff, 0xfe}}
 	for pause(ctx, time.Second) == nil {
 		packet.SequenceNumber++
@@ -201,28 +201,28 @@ func (p *Plan) murmur(ctx context.Context, track *client.Publication) {
 	}
 }
 
-// watch notes when video comes.
-type watch struct {
-	mu     sync.Mutex
-	packet time.Time
-	frames []time.Time // when the key frame of each track was whole
-	done   chan struct{}
-	want   int
+// videoWaiter notes when video comes.
+type videoWaiter struct {
+	mu          sync.Mutex
+	firstPacket time.Time
+	keyFrames   []time.Time // when the key frame of each track was whole
+	done        chan struct{}
+	want        int
 }
 
 // joinAndWait joins, waits until want pictures are there, and leaves.
-func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a arrival, err error) {
+func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a joinTimes, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	raw, err := p.token(p.Room, identity, false)
 	if err != nil {
 		return a, err
 	}
-	w := &watch{done: make(chan struct{}), want: want}
-	opts := p.options()
+	w := &videoWaiter{done: make(chan struct{}), want: want}
+	opts := p.clientOptions()
 	opts.OnTrack = func(t *client.RemoteTrack) {
 		if t.Kind() == webrtc.RTPCodecTypeVideo {
-			w.follow(t)
+			w.readFirstKeyFrame(t)
 		}
 		t.Drain()
 	}
@@ -235,19 +235,19 @@ func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a ar
 	select {
 	case <-w.done:
 	case <-ctx.Done():
-		err = fmt.Errorf("%d of %d pictures came: %w", len(w.frames), want, ctx.Err())
+		err = fmt.Errorf("%d of %d pictures came: %w", len(w.keyFrames), want, ctx.Err())
 	}
 	err = errors.Join(err, c.Leave())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
-		a.packet, a.frame, a.all = w.packet.Sub(start), w.frames[0].Sub(start), w.frames[want-1].Sub(start)
+		a.firstPacket, a.firstKeyFrame, a.allKeyFrames = w.firstPacket.Sub(start), w.keyFrames[0].Sub(start), w.keyFrames[want-1].Sub(start)
 	}
 	return a, err
 }
 
-// follow reads until the track's first key frame is whole.
-func (w *watch) follow(t *client.RemoteTrack) {
+// readFirstKeyFrame reads until the track's first key frame is whole.
+func (w *videoWaiter) readFirstKeyFrame(t *client.RemoteTrack) {
 	begun := false
 	for {
 		packet, err := t.ReadRTP()
@@ -257,12 +257,12 @@ func (w *watch) follow(t *client.RemoteTrack) {
 		now := time.Now()
 		begun = begun || beginsKeyFrame(packet.Payload)
 		w.mu.Lock()
-		if w.packet.IsZero() {
-			w.packet = now
+		if w.firstPacket.IsZero() {
+			w.firstPacket = now
 		}
 		whole := begun && packet.Marker
 		if whole {
-			if w.frames = append(w.frames, now); len(w.frames) == w.want {
+			if w.keyFrames = append(w.keyFrames, now); len(w.keyFrames) == w.want {
 				close(w.done)
 			}
 		}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+
+	"meet/internal/client"
+	"meet/internal/mediafile"
+)
+
+// session is what goes on between joining and leaving.
+type session struct {
+	join
+	events       *eventPrinter
+	client       *client.Client
+	recordingErr chan error // what a recording failed with, the first alone
+
+	frames, packets, bytes atomic.Uint64 // published, received
+
+	self        string // our SID; hear alone uses it
+	textStreams textStreams
+
+	mu           sync.Mutex
+	participants map[string]*livekit.ParticipantInfo // the others by identity, as last told of; hear alone writes it
+}
+
+const (
+	// joinTimeout is how long a server may take to let somebody in.
+	joinTimeout = 20 * time.Second
+	// progressInterval is how often it is told how much was sent and received, figuresInterval the same on a terminal.
+	progressInterval, statusInterval = 10 * time.Second, time.Second
+)
+
+func newSession(flags join, env environment) *session {
+	return &session{join: flags, events: newEventPrinter(env, flags.JSON), recordingErr: make(chan error, 1), participants: map[string]*livekit.ParticipantInfo{}}
+}
+
+func (s *session) run(ctx context.Context, address, raw string, files []*mediafile.File) error {
+	if err := s.joinRoom(ctx, address, raw); err != nil {
+		if ctx.Err() != nil {
+			return nil // Ctrl-C
+		}
+		return err
+	}
+	ctx, cancel := s.withDuration(ctx)
+	defer cancel()
+	played := make(chan error, 1)
+	var playing sync.WaitGroup
+	playing.Go(func() { played <- s.playAll(ctx, files) }) // ends with the files, or with ctx
+	playing.Go(func() { s.reportConnection(ctx) })         // ends with ctx, or with the session
+	err := s.wait(ctx, played, len(files) > 0 && !s.Stay)
+	cancel()
+	playing.Wait()
+	err = errors.Join(err, s.client.Leave())
+	s.events.showStatus("")
+	s.events.print("left", "frames", s.frames.Load(), "packets", s.packets.Load(), "bytes", s.bytes.Load())
+	if err == nil {
+		err = s.recordingError() // of a recording's last words
+	}
+	return err
+}
+
+func (s *session) joinRoom(ctx context.Context, address, raw string) error {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	s.events.buffer() // who is there is told behind that we are
+	c, err := client.Join(ctx, address, raw, client.Options{
+		NoAutoSubscribe: !s.Subscribe, AutoResume: true, OnTrack: s.receive, OnSignal: s.onSignal, OnData: s.onData,
+		OnLeave: func(l *livekit.LeaveRequest) { s.events.print("told to leave", "reason", l.Reason.String()) },
+	})
+	if err != nil {
+		return fmt.Errorf("%s does not let us in: %w", address, err)
+	}
+	s.client = c
+	s.events.flush("joined", "room", c.Room().GetName(), "identity", c.Participant().GetIdentity())
+	return nil
+}
+
+// withDuration is ctx until the stay is over, at the latest after --duration.
+func (s *session) withDuration(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.Duration > 0 {
+		return context.WithTimeout(ctx, s.Duration)
+	}
+	return context.WithCancel(ctx)
+}
+
+// wait returns when the stay is over.
+func (s *session) wait(ctx context.Context, played <-chan error, ends bool) error {
+	every := progressInterval
+	if s.events.hasStatusLine() {
+		every = statusInterval
+	}
+	progress := time.NewTicker(every)
+	defer progress.Stop()
+	bytes := uint64(0)
+	for {
+		select {
+		case err := <-played:
+			if err != nil || ends {
+				return err
+			}
+			played = nil
+		case err := <-s.recordingErr:
+			return err
+		case <-progress.C:
+			bytes = s.reportProgress(every, bytes)
+		case <-s.client.Done():
+			return fmt.Errorf("the stay is over: %w", s.client.Err())
+		case <-ctx.Done():
+			return nil // Ctrl-C, or --duration
+		}
+	}
+}
+
+// reportConnection tells when the connection is lost; that it is there again is heard.
+func (s *session) reportConnection(ctx context.Context) {
+	for s.client.Until(ctx, s.client.SignalLost) == nil {
+		s.events.print("connection lost, trying again")
+		if s.client.Until(ctx, func() bool { return !s.client.SignalLost() }) != nil {
+			return
+		}
+	}
+}
+
+// reportProgress tells how much was sent and received, and returns the bytes for the next time.
+func (s *session) reportProgress(since time.Duration, before uint64) uint64 {
+	frames, packets, bytes := s.frames.Load(), s.packets.Load(), s.bytes.Load()
+	kilobits := float64(bytes-before) * 8 / 1000 / since.Seconds()
+	if s.events.hasStatusLine() {
+		s.events.showStatus("%s with %d others: %d frames sent, %d packets received, %.0f kbit/s; Ctrl-C leaves",
+			formatDuration(time.Since(s.events.start)), len(s.client.RemoteParticipants()), frames, packets, kilobits)
+	} else {
+		s.events.print("progress", "frames", frames, "packets", packets, "bytes", bytes)
+	}
+	return bytes
+}
+
+// fail ends the stay with an error.
+func (s *session) fail(err error) {
+	select {
+	case s.recordingErr <- err:
+	default: // one is enough
+	}
+}
+
+func (s *session) recordingError() error {
+	select {
+	case err := <-s.recordingErr:
+		return err
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"meet/internal/assets"
+)
+
+// updateProgress tells how far an update has come: on a terminal in one line that changes, elsewhere in a line a second.
+type updateProgress struct {
+	out  io.Writer
+	line *statusLine
+	next time.Duration // when the next plain line is due
+}
+
+// plainLineInterval is the time between plain lines.
+const plainLineInterval = time.Second
+
+func newUpdateProgress(out io.Writer) *updateProgress {
+	return &updateProgress{out: out, line: newStatusLine(out), next: plainLineInterval}
+}
+
+func (p *updateProgress) found(o assets.Outcome) {
+	p.printf("Found build %s: %s\n", o.ID, describePlan(o))
+}
+
+func describePlan(o assets.Outcome) string {
+	var size int64
+	for _, f := range o.New {
+		size += f.Size
+	}
+	return fmt.Sprintf("%d files of %s, %d of %s to fetch", len(o.Build.Files), megabytes(o.Build.Size()), len(o.New), megabytes(size))
+}
+
+func (p *updateProgress) show(s assets.Progress) {
+	text := fmt.Sprintf("%d of %d files, %s of %s, %s/s", s.Files, s.OfFiles, megabytes(s.Bytes), megabytes(s.OfBytes),
+		megabytes(int64(float64(s.Bytes)/max(s.Took.Seconds(), 0.001))))
+	switch {
+	case p.line != nil:
+		p.line.show(text)
+	case s.Took >= p.next || s.Files == s.OfFiles:
+		p.next = s.Took + plainLineInterval
+		p.printf("Fetched %s\n", text)
+	}
+}
+
+// finishLine leaves the line that changes.
+func (p *updateProgress) finishLine() {
+	if p.line != nil && p.line.text != "" {
+		p.printf("\n")
+	}
+}
+
+// printf ignores that nobody may be reading: the update goes on.
+func (p *updateProgress) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.out, format, args...)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.2f MB", float64(n)/(1<<20)) }
