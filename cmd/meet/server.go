@@ -65,7 +65,7 @@ func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, admin.ErrUnreachable):
 		return fmt.Errorf("%w: start it with \"meet\", or say with --url where it is", err)
-	case errors.Is(err, admin.ErrStranger):
+	case errors.Is(err, admin.ErrNotLiveKit):
 		return fmt.Errorf("%w: say with --url where the server is", err)
 	case errors.Is(err, admin.ErrRefused):
 		return fmt.Errorf("%w: give a key that it knows with --api-key and --api-secret, or its folder with --data-dir", err)

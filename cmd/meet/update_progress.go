@@ -35,13 +35,13 @@ func describePlan(o assets.Outcome) string {
 }
 
 func (p *updateProgress) show(s assets.Progress) {
-	text := fmt.Sprintf("%d of %d files, %s of %s, %s/s", s.Files, s.OfFiles, megabytes(s.Bytes), megabytes(s.OfBytes),
-		megabytes(int64(float64(s.Bytes)/max(s.Took.Seconds(), 0.001))))
+	text := fmt.Sprintf("%d of %d files, %s of %s, %s/s", s.Files, s.TotalFiles, megabytes(s.Bytes), megabytes(s.TotalBytes),
+		megabytes(int64(float64(s.Bytes)/max(s.Elapsed.Seconds(), 0.001))))
 	switch {
 	case p.line != nil:
 		p.line.show(text)
-	case s.Took >= p.next || s.Files == s.OfFiles:
-		p.next = s.Took + plainLineInterval
+	case s.Elapsed >= p.next || s.Files == s.TotalFiles:
+		p.next = s.Elapsed + plainLineInterval
 		p.printf("Fetched %s\n", text)
 	}
 }

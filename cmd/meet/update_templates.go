@@ -47,15 +47,15 @@ func (u updateTemplates) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	shelf, err := app.FrontendShelf(cfg)
+	store, err := app.FrontendStore(cfg)
 	if err != nil {
 		return usageError{err}
 	}
 	switch {
 	case u.List:
-		return listBuilds(env, shelf, embedded)
+		return listBuilds(env, store, embedded)
 	case u.Rollback:
-		return rollback(env, shelf, embedded)
+		return rollback(env, store, embedded)
 	}
 	client := assets.NewClient()
 	source, err := app.FrontendSource(cfg, client)
@@ -73,9 +73,9 @@ func (u updateTemplates) Run(ctx context.Context, env environment) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := newUpdateProgress(env.stdout)
-	update := assets.Update{
-		Source: source, Shelf: shelf, Embedded: embedded, Version: app.Version, Client: client,
-		Force: u.Force, Found: p.found, Progress: p.show,
+	update := assets.Updater{
+		Source: source, Store: store, Embedded: embedded, Version: app.Version, Client: client,
+		Force: u.Force, OnFound: p.found, Progress: p.show,
 	}
 	if u.Check {
 		return check(ctx, env, &update)
@@ -99,7 +99,7 @@ func (u updateTemplates) Run(ctx context.Context, env environment) error {
 }
 
 // check says whether something newer is published, and by the exit status too.
-func check(ctx context.Context, env environment, u *assets.Update) error {
+func check(ctx context.Context, env environment, u *assets.Updater) error {
 	o, err := u.Check(ctx)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func check(ctx context.Context, env environment, u *assets.Update) error {
 	return statusError(statusNewer)
 }
 
-func rollback(env environment, s *assets.Shelf, embedded *assets.Build) error {
+func rollback(env environment, s *assets.Store, embedded *assets.Build) error {
 	b, err := s.Rollback(embedded, app.Version)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func rollback(env environment, s *assets.Shelf, embedded *assets.Build) error {
 	return err
 }
 
-func listBuilds(env environment, s *assets.Shelf, embedded *assets.Build) error {
+func listBuilds(env environment, s *assets.Store, embedded *assets.Build) error {
 	list, err := s.List(embedded, app.Version)
 	if err != nil {
 		return err

@@ -72,13 +72,13 @@ func TestFailedCallsGiveAKindAndOneSentence(t *testing.T) {
 		{"unknown room", func(w http.ResponseWriter, _ *http.Request) {
 			livekit.WriteError(w, twirp.NotFoundError("requested room does not exist"))
 		}, admin.ErrNotFound, "requested room does not exist"},
-		{"unknown path", http.NotFound, admin.ErrStranger, "is no LiveKit server: status 404"},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, admin.ErrStranger, "status 302"},
-		{"page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, admin.ErrStranger, "its answer cannot be read"},
+		{"unknown path", http.NotFound, admin.ErrNotLiveKit, "is no LiveKit server: status 404"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, admin.ErrNotLiveKit, "status 302"},
+		{"page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, admin.ErrNotLiveKit, "its answer cannot be read"},
 		{"unknown method", func(w http.ResponseWriter, _ *http.Request) {
 			livekit.WriteError(w, twirp.NewError(twirp.BadRoute, "no such method"))
-		}, admin.ErrStranger, "does not know this call: no such method"},
-		{"bad gateway", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, admin.ErrStranger, "status 502"},
+		}, admin.ErrNotLiveKit, "does not know this call: no such method"},
+		{"bad gateway", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, admin.ErrNotLiveKit, "status 502"},
 		{"server's mistake", func(w http.ResponseWriter, _ *http.Request) {
 			livekit.WriteError(w, twirp.NewError(twirp.Internal, "something went wrong (ABCDEFGH)"))
 		}, nil, "something went wrong (ABCDEFGH)"},
@@ -91,7 +91,7 @@ func TestFailedCallsGiveAKindAndOneSentence(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v, want one sentence with %q", err, tc.says)
 			}
-			for _, kind := range []error{admin.ErrRefused, admin.ErrNotFound, admin.ErrStranger, admin.ErrUnreachable} {
+			for _, kind := range []error{admin.ErrRefused, admin.ErrNotFound, admin.ErrNotLiveKit, admin.ErrUnreachable} {
 				if got := errors.Is(err, kind); got != (kind == tc.kind) {
 					t.Errorf("%v is %v: %v", err, kind, got)
 				}

@@ -12,7 +12,7 @@ import (
 // Kinds of failure. What Client returns wraps one of them, or none when the server said something else.
 var (
 	ErrUnreachable = errors.New("no server answers")
-	ErrStranger    = errors.New("what answers is no LiveKit server")
+	ErrNotLiveKit  = errors.New("what answers is no LiveKit server")
 	ErrRefused     = errors.New("the server refuses the API key")
 	ErrNotFound    = errors.New("there is no such thing")
 )
@@ -39,7 +39,7 @@ func (c *Client) translate(err error) error {
 		return c.unreachable(said, true)
 	}
 	if status := said.Meta("status_code"); said.Meta("http_error_from_intermediary") != "" && said.Code() != twirp.Unauthenticated {
-		return &failure{ErrStranger, fmt.Sprintf("what answers at %s is no LiveKit server: status %s to a call of its API", c.address, status)}
+		return &failure{ErrNotLiveKit, fmt.Sprintf("what answers at %s is no LiveKit server: status %s to a call of its API", c.address, status)}
 	}
 	switch said.Code() {
 	case twirp.Unauthenticated, twirp.PermissionDenied:
@@ -47,10 +47,10 @@ func (c *Client) translate(err error) error {
 	case twirp.NotFound:
 		return &failure{ErrNotFound, said.Msg()}
 	case twirp.BadRoute:
-		return &failure{ErrStranger, fmt.Sprintf("what answers at %s does not know this call: %s", c.address, said.Msg())}
+		return &failure{ErrNotLiveKit, fmt.Sprintf("what answers at %s does not know this call: %s", c.address, said.Msg())}
 	case twirp.Internal:
 		if errors.Unwrap(said) != nil { // made here, of an answer that could not be read
-			return &failure{ErrStranger, fmt.Sprintf("what answers at %s is no LiveKit server: its answer cannot be read", c.address)}
+			return &failure{ErrNotLiveKit, fmt.Sprintf("what answers at %s is no LiveKit server: its answer cannot be read", c.address)}
 		}
 	}
 	return fmt.Errorf("%s: %s", c.address, said.Msg())

@@ -90,7 +90,7 @@ func (d *Dispatcher) Delete(roomName, id string) (*livekit.AgentDispatch, error)
 // putOut removes those agents that have not left by themselves in time.
 func (d *Dispatcher) putOut(r *room, staying map[string]string) {
 	select {
-	case <-time.After(d.opts.Grace):
+	case <-time.After(d.opts.LeaveTimeout):
 	case <-d.context.Done():
 		return
 	}

@@ -19,7 +19,7 @@ type Options struct {
 	Remove func(ctx context.Context, room, identity string) error
 	// Patience is how long a worker may take to register and to say whether it takes a job, 10 s when 0; Grace how long an
 	// agent may take to leave, 3 s when 0.
-	Patience, Grace time.Duration
+	ResponseTimeout, LeaveTimeout time.Duration
 }
 
 // Dispatcher knows the workers, and what is to be done in which room.
@@ -57,11 +57,11 @@ func New(keys token.Keys, o Options) *Dispatcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Patience == 0 {
-		o.Patience = 10 * time.Second
+	if o.ResponseTimeout == 0 {
+		o.ResponseTimeout = 10 * time.Second
 	}
-	if o.Grace == 0 {
-		o.Grace = 3 * time.Second
+	if o.LeaveTimeout == 0 {
+		o.LeaveTimeout = 3 * time.Second
 	}
 	d := &Dispatcher{keys: keys, opts: o, workers: map[string]*worker{}, rooms: map[string]*room{}, waiting: map[*job]bool{}}
 	d.context, d.cancel = context.WithCancel(context.Background())

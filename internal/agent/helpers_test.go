@@ -28,7 +28,7 @@ type rig struct {
 
 func newRig(t *testing.T, patience time.Duration) *rig {
 	t.Helper()
-	return newRigOf(t, New(keys, Options{ServerInfo: serverInfo, Patience: patience}))
+	return newRigOf(t, New(keys, Options{ServerInfo: serverInfo, ResponseTimeout: patience}))
 }
 
 func newRigOf(t *testing.T, d *Dispatcher) *rig {

@@ -152,7 +152,7 @@ func (w *worker) writeMessage(m *livekit.ServerMessage) error {
 func (w *worker) read(d *Dispatcher) {
 	defer w.end()
 	w.ws.SetReadLimit(frameLimit)
-	limit := time.Now().Add(d.opts.Patience) // to register
+	limit := time.Now().Add(d.opts.ResponseTimeout) // to register
 	_ = w.ws.SetReadDeadline(limit)
 	w.ws.SetPongHandler(func(string) error {
 		if d.isRegistered(w) {

@@ -151,7 +151,7 @@ func (a *App) open(ctx context.Context) error {
 	a.push("agents", func(context.Context) error { a.agents.Close(); return nil })
 	a.direct = direct.New(direct.Options{
 		Log: a.log, Debug: a.config.Dev, Host: a.config.NodeIP, Port: int(a.Addr().Port()), NewRoom: lobby.NewCode,
-		Relays: func(session string) (string, string) {
+		TURNCredentials: func(session string) (string, string) {
 			c := a.turn.Credentials(session)
 			return c.Username, c.Password
 		},
@@ -181,7 +181,7 @@ func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error
 		key := a.config.WebhookKey(i, a.keys)
 		endpoints = append(endpoints, webhook.Endpoint{URL: url, Key: key.Name, Secret: key.Secret})
 	}
-	a.webhooks, err = webhook.New(ctx, records, endpoints, webhook.Options{Log: a.log, Private: a.config.WebhookPrivate})
+	a.webhooks, err = webhook.New(ctx, records, endpoints, webhook.Options{Log: a.log, AllowPrivate: a.config.WebhookPrivate})
 	if err != nil {
 		return fmt.Errorf("open webhooks: %w", err)
 	}
@@ -229,7 +229,7 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	e.GET("/metrics", echo.WrapHandler(a.metrics.Handler()), a.guardMetrics)
 	pages := site.Options{BasePath: a.config.BasePath, ServerURLs: a.config.ServerURLs(), Log: a.log}
 	if a.config.DirectRooms {
-		pages.STUN = a.direct.STUN
+		pages.STUN = a.direct.STUNURL
 	}
 	site.New(a.lobby, a.frontend, pages).Routes(e)
 }

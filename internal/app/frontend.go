@@ -33,21 +33,21 @@ func FrontendSource(c config.Config, client *http.Client) (assets.Source, error)
 			Branch: c.FrontendBranch, Token: c.FrontendToken, APIURL: c.FrontendAPIURL, PagesURL: c.FrontendPagesURL,
 		})
 	case c.FrontendURL != "":
-		return assets.NewPlain(c.FrontendURL, client)
+		return assets.NewHTTPSource(c.FrontendURL, client)
 	}
 	return nil, nil
 }
 
 // FrontendShelf is where the settings say that taken builds are kept.
-func FrontendShelf(c config.Config) (*assets.Shelf, error) {
+func FrontendStore(c config.Config) (*assets.Store, error) {
 	if c.FrontendKey == "" {
-		return assets.NewShelf(c.FrontendDir(), nil), nil
+		return assets.NewStore(c.FrontendDir(), nil), nil
 	}
 	key, err := assets.ParseKey(c.FrontendKey)
 	if err != nil {
 		return nil, err
 	}
-	return assets.NewShelf(c.FrontendDir(), key), nil
+	return assets.NewStore(c.FrontendDir(), key), nil
 }
 
 // FrontendWarning says what is unsafe about where the settings say that newer builds are found, "" if nothing is.
@@ -66,11 +66,11 @@ func (a *App) openFrontend() error {
 	if err != nil {
 		return err
 	}
-	shelf, err := FrontendShelf(a.config)
+	store, err := FrontendStore(a.config)
 	if err != nil {
 		return err
 	}
-	a.frontend = assets.NewLibrary(embedded, shelf, Version, assets.LibraryOptions{Log: a.log, Since: a.longestMeeting})
+	a.frontend = assets.NewLibrary(embedded, store, Version, assets.LibraryOptions{Log: a.log, OldestMeeting: a.longestMeeting})
 	if a.config.FrontendUpdate == "off" {
 		return nil
 	}
@@ -82,14 +82,14 @@ func (a *App) openFrontend() error {
 	if err != nil {
 		return err
 	}
-	u := &assets.Update{Source: source, Shelf: shelf, Embedded: embedded, Version: Version, Client: client, Unasked: true}
+	u := &assets.Updater{Source: source, Store: store, Embedded: embedded, Version: Version, Client: client, Automatic: true}
 	interval := time.Duration(0) // once
 	if a.config.FrontendUpdate == "hourly" {
 		interval = time.Hour
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.serving.Go(func() { // ends when Close cancels it
-		assets.Follow(ctx, u, interval, a.log)
+		assets.Poll(ctx, u, interval, a.log)
 		client.CloseIdleConnections()
 	})
 	a.push("front end's updates", func(context.Context) error { cancel(); return nil })

@@ -171,7 +171,7 @@ func TestConvertedLineEndsAreNamed(t *testing.T) {
 		signed[name] = bytes.ReplaceAll(signed[name], []byte("\n"), []byte("\r\n"))
 	}
 	s, b := newStandIn(t), newBench(t)
-	b.shelf = assets.NewShelf(b.dir, ours.key(t))
+	b.shelf = assets.NewStore(b.dir, ours.key(t))
 	s.publish(signed, false)
 	_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
 	refused(t, err, fault.Invalid, `the line ends of the file "manifest.json" `+want)

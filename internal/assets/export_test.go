@@ -3,13 +3,13 @@ package assets
 import "time"
 
 // WithSteps calls f as a change comes along.
-func (s *Shelf) WithSteps(f func(step string)) *Shelf {
+func (s *Store) WithSteps(f func(step string)) *Store {
 	s.step = f
 	return s
 }
 
 // Hasty does not wait long for servers, nor before it asks again.
-func (u *Update) Hasty() *Update {
+func (u *Updater) Hasty() *Updater {
 	u.stall, u.pause = 200*time.Millisecond, time.Millisecond
 	return u
 }
@@ -17,7 +17,7 @@ func (u *Update) Hasty() *Update {
 const KeepRetired = keepRetired
 
 // Retire makes a build of the shelf one that was replaced that long ago.
-func (s *Shelf) Retire(id string, ago time.Duration) error {
+func (s *Store) Retire(id string, ago time.Duration) error {
 	r, err := s.read()
 	if err != nil {
 		return err

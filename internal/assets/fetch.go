@@ -27,15 +27,15 @@ const (
 
 // Progress is how far an update has come.
 type Progress struct {
-	Files, OfFiles int
-	Bytes, OfBytes int64
-	Took           time.Duration
+	Files, TotalFiles int
+	Bytes, TotalBytes int64
+	Elapsed           time.Duration
 }
 
 // fetcher fetches files of one edition.
 type fetcher struct {
 	client       *http.Client
-	places       []Place
+	places       []Location
 	parts, whole string // folders: of files that are not whole yet, and of those that are
 	stall, pause time.Duration
 	progress     func(Progress)
@@ -76,9 +76,9 @@ func (f *fetcher) all(ctx context.Context, files []File) error {
 	closing.Go(func() { wg.Wait(); close(events) }) // ends with the workers, and the loop below with it
 	defer closing.Wait()
 
-	p := Progress{OfFiles: len(files)}
+	p := Progress{TotalFiles: len(files)}
 	for _, file := range files {
-		p.OfBytes += file.Size
+		p.TotalBytes += file.Size
 	}
 	var first error
 	for e := range events {
@@ -90,7 +90,7 @@ func (f *fetcher) all(ctx context.Context, files []File) error {
 		case e.done && e.err == nil:
 			p.Files++
 		}
-		p.Took = time.Since(began)
+		p.Elapsed = time.Since(began)
 		if first == nil && f.progress != nil {
 			f.progress(p)
 		}
@@ -142,7 +142,7 @@ type final struct{ error }
 func (e final) Unwrap() error { return e.error }
 
 // try asks one place for what is missing of a file.
-func (f *fetcher) try(ctx context.Context, place Place, file File, part string, count func(int64)) error {
+func (f *fetcher) try(ctx context.Context, place Location, file File, part string, count func(int64)) error {
 	out, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return final{fmt.Errorf("write build: %w", err)}
@@ -188,7 +188,7 @@ func (f *fetcher) try(ctx context.Context, place Place, file File, part string, 
 }
 
 // append requests the rest of a file. have is what there is and what was counted, before and after.
-func (f *fetcher) append(ctx context.Context, place Place, file File, out *os.File, have *int64, count func(int64)) error {
+func (f *fetcher) append(ctx context.Context, place Location, file File, out *os.File, have *int64, count func(int64)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	req, err := place.request(ctx, file.Path)

@@ -74,7 +74,7 @@ func (g *gitHub) String() string {
 
 // Newest asks for the newest commit, which costs nothing of the rate limit when it is the one of before (GitHub takes
 // the commit for its ETag), and reads the manifest in it. Pages may lag behind: what it lacks, the commit has.
-func (g *gitHub) Newest(ctx context.Context, revision string) (e Edition, err error) {
+func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err error) {
 	sha, _, err := g.client.Repositories.GetCommitSHA1(ctx, g.owner, g.name, "heads/"+g.branch, revision)
 	if err != nil {
 		return e, g.explain(err, "there is no branch "+g.branch+" in it")
@@ -93,18 +93,18 @@ func (g *gitHub) Newest(ctx context.Context, revision string) (e Edition, err er
 	if err != nil || file.GetType() != "file" {
 		return e, refuse("%s of %s is no file", manifestName, g)
 	}
-	e = Edition{Revision: sha, Manifest: []byte(content)}
+	e = Release{Revision: sha, Manifest: []byte(content)}
 	if g.pages != "" {
-		e.Places = append(e.Places, Place{URL: g.pages})
+		e.Locations = append(e.Locations, Location{URL: g.pages})
 	}
 	return g.tree(e, file.GetDownloadURL()), nil
 }
 
 // tree adds the files of the commit itself: the API's, which needs the token of a private repository, or else where
 // the API says that its files are downloaded, which is not counted.
-func (g *gitHub) tree(e Edition, manifest string) Edition {
+func (g *gitHub) tree(e Release, manifest string) Release {
 	if g.token != "" {
-		e.Places = append(e.Places, Place{
+		e.Locations = append(e.Locations, Location{
 			URL:    g.client.BaseURL.String() + "repos/" + g.owner + "/" + g.name + "/contents/",
 			Query:  url.Values{"ref": {e.Revision}}.Encode(),
 			Header: http.Header{"Accept": {"application/vnd.github.raw"}, "Authorization": {"Bearer " + g.token}},
@@ -114,7 +114,7 @@ func (g *gitHub) tree(e Edition, manifest string) Edition {
 	if u, err := url.Parse(manifest); err == nil && u.Host != "" {
 		query := u.RawQuery
 		u.RawQuery = ""
-		e.Places = append(e.Places, Place{URL: strings.TrimSuffix(u.String(), manifestName), Query: query})
+		e.Locations = append(e.Locations, Location{URL: strings.TrimSuffix(u.String(), manifestName), Query: query})
 	}
 	return e
 }

@@ -18,7 +18,7 @@ import (
 // die is another process: it updates the shelf in that folder, and is killed at the step of that number.
 func die(dir string) {
 	steps, _ := strconv.Atoi(os.Getenv("ASSETS_TEST_STEPS"))
-	source, err := assets.NewPlain(os.Getenv("ASSETS_TEST_SOURCE"), assets.NewClient())
+	source, err := assets.NewHTTPSource(os.Getenv("ASSETS_TEST_SOURCE"), assets.NewClient())
 	var embedded *assets.Build
 	if err == nil {
 		embedded, err = assets.Open(os.DirFS(os.Getenv("ASSETS_TEST_EMBEDDED")), version, nil)
@@ -36,8 +36,8 @@ func die(dir string) {
 		}
 	}
 	if err == nil {
-		shelf := assets.NewShelf(dir, nil).WithSteps(reached)
-		_, err = (&assets.Update{Source: source, Shelf: shelf, Embedded: embedded, Version: version}).Run(context.Background())
+		shelf := assets.NewStore(dir, nil).WithSteps(reached)
+		_, err = (&assets.Updater{Source: source, Store: shelf, Embedded: embedded, Version: version}).Run(context.Background())
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -53,7 +53,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	embedded := lay(t, build(t, "embedded", time.Time{}))
 	s := newStandIn(t)
 	s.publish(one, true)
-	source, err := assets.NewPlain(s.URL+"/pages/", assets.NewClient())
+	source, err := assets.NewHTTPSource(s.URL+"/pages/", assets.NewClient())
 	if err != nil {
 		t.Fatal(err)
 	}

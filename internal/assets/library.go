@@ -17,15 +17,15 @@ const (
 type LibraryOptions struct {
 	// Since is when the longest of the meetings began that go on, zero when there is none: whoever is in one may still
 	// need the build that was in use then.
-	Since func() time.Time
-	Log   *slog.Logger
+	OldestMeeting func() time.Time
+	Log           *slog.Logger
 }
 
 // Library is the builds that a running server serves. It sees by itself when a build is put on the shelf, by this
 // process or another.
 type Library struct {
 	embedded *Build
-	shelf    *Shelf
+	shelf    *Store
 	version  string
 	options  LibraryOptions
 
@@ -41,12 +41,12 @@ type replaced struct {
 }
 
 // NewLibrary returns that of a shelf, or, where it has none that is good, of the embedded build.
-func NewLibrary(embedded *Build, s *Shelf, version string, o LibraryOptions) *Library {
+func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Library {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Since == nil {
-		o.Since = func() time.Time { return time.Time{} }
+	if o.OldestMeeting == nil {
+		o.OldestMeeting = func() time.Time { return time.Time{} }
 	}
 	l := &Library{embedded: embedded, shelf: s, version: version, options: o, current: embedded}
 	if r, err := s.read(); err == nil {
@@ -73,7 +73,7 @@ func (l *Library) Current() *Build {
 	if known {
 		return before
 	}
-	since := l.options.Since()
+	since := l.options.OldestMeeting()
 	l.mu.Lock()
 	l.seen = info
 	problem := l.refreshLocked(since)
@@ -133,7 +133,7 @@ func (l *Library) useLocked(b *Build, since time.Time) {
 }
 
 // With returns the newest build that has the file, or nil.
-func (l *Library) With(file string) *Build {
+func (l *Library) BuildWithFile(file string) *Build {
 	current := l.Current()
 	if _, ok := current.File(file); ok {
 		return current

@@ -10,7 +10,7 @@ import (
 var errBusy = missing("another update of the front end is under way; wait until it has ended")
 
 // lock keeps every other process from changing the shelf until release, or until this process ends.
-func (s *Shelf) lock() (release func() error, err error) {
+func (s *Store) lock() (release func() error, err error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of front ends: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // Rollback puts the last good build in the place of the current one, and remembers not to take that one again unasked.
 // It returns the build that is then in use.
-func (s *Shelf) Rollback(embedded *Build, version string) (*Build, error) {
+func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 	release, err := s.lock()
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (s *Shelf) Rollback(embedded *Build, version string) (*Build, error) {
 }
 
 // Entry of the list of builds.
-type Listed struct {
+type ListedBuild struct {
 	ID    string
 	State string    // what it is to the server
 	Taken time.Time // zero for the embedded one
@@ -46,13 +46,13 @@ type Listed struct {
 }
 
 // List tells which builds there are, the one in use first.
-func (s *Shelf) List(embedded *Build, version string) ([]Listed, error) {
+func (s *Store) List(embedded *Build, version string) ([]ListedBuild, error) {
 	r, err := s.read()
 	if err != nil {
 		return nil, err
 	}
-	own := Listed{ID: embedded.ID, State: "in this program", Build: &embedded.Manifest}
-	var list []Listed
+	own := ListedBuild{ID: embedded.ID, State: "in this program", Build: &embedded.Manifest}
+	var list []ListedBuild
 	if r.Current != "" {
 		list = append(list, s.listed(r.Current, "in use", embedded, version))
 	} else {
@@ -74,8 +74,8 @@ func (s *Shelf) List(embedded *Build, version string) ([]Listed, error) {
 	return append(list, own), nil
 }
 
-func (s *Shelf) listed(id, state string, embedded *Build, version string) Listed {
-	l := Listed{ID: id, State: state}
+func (s *Store) listed(id, state string, embedded *Build, version string) ListedBuild {
+	l := ListedBuild{ID: id, State: state}
 	info, err := os.Stat(s.path("builds", id))
 	if err != nil {
 		l.Problem = fmt.Errorf("read build: %w", err)

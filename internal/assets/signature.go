@@ -61,12 +61,12 @@ func (k *Key) signed(manifest, signature []byte) bool {
 }
 
 // signature fetches the signature of an edition from the first place that has one by the key. Without a key there is none.
-func (k *Key) signature(ctx context.Context, client *http.Client, e Edition) ([]byte, error) {
+func (k *Key) signature(ctx context.Context, client *http.Client, e Release) ([]byte, error) {
 	if k == nil {
 		return nil, nil
 	}
 	last := errUnsigned
-	for _, place := range e.Places { // one may lag behind another
+	for _, place := range e.Locations { // one may lag behind another
 		signature, err := place.small(ctx, client, signatureName)
 		if err == nil {
 			err = k.verify(e.Manifest, signature)
@@ -82,7 +82,7 @@ func (k *Key) signature(ctx context.Context, client *http.Client, e Edition) ([]
 }
 
 // small fetches a file of a few bytes; without the file there are none.
-func (p Place) small(ctx context.Context, client *http.Client, name string) ([]byte, error) {
+func (p Location) small(ctx context.Context, client *http.Client, name string) ([]byte, error) {
 	req, err := p.request(ctx, name)
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func TestOnlyBuildsSignedByTheKeyAreTaken(t *testing.T) {
 				"private": func(s *standIn) assets.GitHubOptions { s.token = "t0"; return assets.GitHubOptions{Token: "t0"} },
 			} {
 				s, b := newStandIn(t), newBench(t)
-				b.shelf = assets.NewShelf(b.dir, ours.key(t))
+				b.shelf = assets.NewStore(b.dir, ours.key(t))
 				s.publish(tt.published, true)
 				_, err := b.update(s.source(t, o(s))).Run(t.Context())
 				if tt.want == "" {
@@ -142,7 +142,7 @@ func TestKeyIsForTakenBuildsToo(t *testing.T) {
 	if b.inUse() != id(one) {
 		t.Fatalf("in use is %q", b.inUse())
 	}
-	b.shelf = assets.NewShelf(b.dir, ours.key(t))
+	b.shelf = assets.NewStore(b.dir, ours.key(t))
 	if b.inUse() != b.embedded.ID {
 		t.Errorf("in use is %q, which nobody signed", b.inUse())
 	}
@@ -177,7 +177,7 @@ func TestSignatureIsPassedOn(t *testing.T) {
 func TestSignatureThatCannotBeFetched(t *testing.T) {
 	ours := newSigner(t)
 	s, b := newStandIn(t), newBench(t)
-	b.shelf = assets.NewShelf(b.dir, ours.key(t))
+	b.shelf = assets.NewStore(b.dir, ours.key(t))
 	s.publish(ours.sign(build(t, "one", time.Time{})), true)
 	s.spoil("manifest.json.minisig", func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 		http.Error(w, "busy", http.StatusServiceUnavailable)

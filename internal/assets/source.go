@@ -17,18 +17,18 @@ type Source interface {
 	// String names it to people, without secrets.
 	String() string
 	// Newest finds the newest build. It is ErrUnchanged when its revision is the one given.
-	Newest(ctx context.Context, revision string) (Edition, error)
+	Newest(ctx context.Context, revision string) (Release, error)
 }
 
 // Edition is a build as it is published.
-type Edition struct {
-	Revision string // as the source tells one from another
-	Manifest []byte
-	Places   []Place // where its files are; what one lacks another may have
+type Release struct {
+	Revision  string // as the source tells one from another
+	Manifest  []byte
+	Locations []Location // where its files are; what one lacks another may have
 }
 
 // Place is a folder on another server.
-type Place struct {
+type Location struct {
 	URL    string // ends with a slash
 	Query  string
 	Header http.Header
@@ -37,7 +37,7 @@ type Place struct {
 // ErrUnchanged says that nothing was published since.
 var ErrUnchanged = fault.New(fault.Conflict, "nothing newer is published")
 
-func (p Place) request(ctx context.Context, path string) (*http.Request, error) {
+func (p Location) request(ctx context.Context, path string) (*http.Request, error) {
 	address := p.URL + path
 	if p.Query != "" {
 		address += "?" + p.Query
@@ -54,7 +54,7 @@ func (p Place) request(ctx context.Context, path string) (*http.Request, error) 
 }
 
 // NewPlain is the source at an address that holds a manifest.json: any web server, another Meet's /static/ included.
-func NewPlain(address string, client *http.Client) (Source, error) {
+func NewHTTPSource(address string, client *http.Client) (Source, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, refuse("%q is no address of a published build; it begins with https://", address)
@@ -75,10 +75,10 @@ func (p *plain) String() string {
 	return bare.String()
 }
 
-func (p *plain) Newest(ctx context.Context, revision string) (e Edition, err error) {
+func (p *plain) Newest(ctx context.Context, revision string) (e Release, err error) {
 	folder := *p.url
 	folder.RawQuery, folder.Fragment = "", ""
-	place := Place{URL: folder.String(), Query: p.url.RawQuery}
+	place := Location{URL: folder.String(), Query: p.url.RawQuery}
 	req, err := place.request(ctx, manifestName)
 	if err != nil {
 		return e, err
@@ -104,7 +104,7 @@ func (p *plain) Newest(ctx context.Context, revision string) (e Edition, err err
 	if err != nil {
 		return e, unreachable(p.url.Host, err)
 	}
-	e = Edition{Revision: resp.Header.Get("ETag"), Manifest: raw, Places: []Place{place}}
+	e = Release{Revision: resp.Header.Get("ETag"), Manifest: raw, Locations: []Location{place}}
 	if e.Revision == revision && revision != "" {
 		return e, ErrUnchanged
 	}

@@ -15,17 +15,17 @@ import (
 const askTimeout = time.Minute
 
 // Update takes the newest build of a source onto a shelf.
-type Update struct {
+type Updater struct {
 	Source   Source
-	Shelf    *Shelf
+	Store    *Store
 	Embedded *Build       // what is in use when nothing was taken; the pages it has are those a build must have
 	Version  string       // of this Meet
 	Client   *http.Client // nil is one of its own
 
-	Force    bool           // take a build that was made before the one in use, or does not say when it was made
-	Unasked  bool           // do not take again what an operator went back from
-	Progress func(Progress) // may be nil
-	Found    func(Outcome)  // is told what will be taken before it is fetched; may be nil
+	Force     bool           // take a build that was made before the one in use, or does not say when it was made
+	Automatic bool           // do not take again what an operator went back from
+	Progress  func(Progress) // may be nil
+	OnFound   func(Outcome)  // is told what will be taken before it is fetched; may be nil
 
 	stall, pause time.Duration // for tests; the constants of the same names unless set
 }
@@ -38,7 +38,7 @@ type Outcome struct {
 }
 
 // Check finds out what Run would take. Build is nil when nothing is newer.
-func (u *Update) Check(ctx context.Context) (Outcome, error) {
+func (u *Updater) Check(ctx context.Context) (Outcome, error) {
 	p, err := u.plan(ctx)
 	if errors.Is(err, ErrUnchanged) {
 		return Outcome{}, nil
@@ -47,13 +47,13 @@ func (u *Update) Check(ctx context.Context) (Outcome, error) {
 }
 
 // Run takes the newest build, if it is newer: whole and checked, or not at all.
-func (u *Update) Run(ctx context.Context) (Outcome, error) {
-	release, err := u.Shelf.lock()
+func (u *Updater) Run(ctx context.Context) (Outcome, error) {
+	release, err := u.Store.lock()
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer func() { _ = release() }() // closing a file that nothing was written to
-	u.Shelf.at("locked")
+	u.Store.at("locked")
 	p, err := u.plan(ctx)
 	if errors.Is(err, ErrUnchanged) {
 		return Outcome{}, nil
@@ -61,16 +61,16 @@ func (u *Update) Run(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if u.Found != nil {
-		u.Found(p.Outcome)
+	if u.OnFound != nil {
+		u.OnFound(p.Outcome)
 	}
-	u.Shelf.at("planned")
+	u.Store.at("planned")
 	b, folder, err := u.assemble(ctx, p)
 	if err != nil {
 		return Outcome{}, err
 	}
-	u.Shelf.at("whole")
-	if err := u.Shelf.put(folder, b, u.Source.String(), p.Revision); err != nil {
+	u.Store.at("whole")
+	if err := u.Store.put(folder, b, u.Source.String(), p.Revision); err != nil {
 		return Outcome{}, err
 	}
 	return p.Outcome, nil
@@ -79,26 +79,26 @@ func (u *Update) Run(ctx context.Context) (Outcome, error) {
 // plan is what there is to be done.
 type plan struct {
 	Outcome
-	edition   Edition
+	edition   Release
 	signature []byte             // of the manifest, if the shelf wants one
 	here      map[string]Content // by sum: files of builds that are here
 }
 
-func (u *Update) plan(ctx context.Context) (p plan, err error) {
-	r, err := u.Shelf.read()
+func (u *Updater) plan(ctx context.Context) (p plan, err error) {
+	r, err := u.Store.read()
 	if err != nil && !errors.Is(err, errRecord) {
 		return p, err
 	}
 	inUse, revision := u.Embedded, ""
 	if r.Current != "" {
 		// A build that is broken, or for another Meet, is as good as none.
-		if taken, err := u.Shelf.open(r.Current, u.Version, u.Embedded.Pages()); err == nil {
+		if taken, err := u.Store.open(r.Current, u.Version, u.Embedded.Pages()); err == nil {
 			inUse = taken
 		} else {
 			r.Revision = ""
 		}
 	}
-	if r.Source == u.Source.String() && (u.Unasked || r.RolledBack == "") {
+	if r.Source == u.Source.String() && (u.Automatic || r.RolledBack == "") {
 		revision = r.Revision
 	}
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
@@ -115,12 +115,12 @@ func (u *Update) plan(ctx context.Context) (p plan, err error) {
 	}
 	p.ID, p.Revision, p.Build = ID(p.edition.Manifest), p.edition.Revision, m
 	switch {
-	case p.ID == inUse.ID, u.Unasked && p.ID == r.RolledBack:
+	case p.ID == inUse.ID, u.Automatic && p.ID == r.RolledBack:
 		return p, ErrUnchanged
 	case m.Made.Before(inUse.Made) && !u.Force: // no date is before every date
 		return p, refuse("the published build was made on %s and the one in use on %s; take it with --force if that is meant", day(m.Made), day(inUse.Made))
 	}
-	if p.signature, err = u.Shelf.key.signature(asking, u.client(), p.edition); err != nil {
+	if p.signature, err = u.Store.key.signature(asking, u.client(), p.edition); err != nil {
 		return p, err
 	}
 	p.here = map[string]Content{}
@@ -138,18 +138,18 @@ func (u *Update) plan(ctx context.Context) (p plan, err error) {
 }
 
 // assemble makes the whole build in a folder and checks it as every start does.
-func (u *Update) assemble(ctx context.Context, p plan) (*Build, string, error) {
+func (u *Updater) assemble(ctx context.Context, p plan) (*Build, string, error) {
 	pages := u.Embedded.Pages()
-	if b, err := u.Shelf.open(p.ID, u.Version, pages); err == nil {
-		return b, u.Shelf.path("builds", p.ID), nil // taken before, and good
+	if b, err := u.Store.open(p.ID, u.Version, pages); err == nil {
+		return b, u.Store.path("builds", p.ID), nil // taken before, and good
 	}
-	parts, whole := u.Shelf.path("incoming", p.ID, "parts"), u.Shelf.path("incoming", p.ID, "whole")
+	parts, whole := u.Store.path("incoming", p.ID, "parts"), u.Store.path("incoming", p.ID, "whole")
 	for _, dir := range []string{parts, whole} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, "", fmt.Errorf("write build: %w", err)
 		}
 	}
-	f := &fetcher{client: u.client(), places: p.edition.Places, parts: parts, whole: whole, stall: stall, pause: pause, progress: u.Progress, step: u.Shelf.at}
+	f := &fetcher{client: u.client(), places: p.edition.Locations, parts: parts, whole: whole, stall: stall, pause: pause, progress: u.Progress, step: u.Store.at}
 	if u.stall > 0 {
 		f.stall, f.pause = u.stall, u.pause
 	}
@@ -175,19 +175,19 @@ func (u *Update) assemble(ctx context.Context, p plan) (*Build, string, error) {
 			return nil, "", err
 		}
 	}
-	u.Shelf.at("assembled")
+	u.Store.at("assembled")
 	if err := syncTree(whole); err != nil {
 		return nil, "", err
 	}
-	b, err := u.Shelf.openFolder(whole, u.Version, pages)
+	b, err := u.Store.openFolder(whole, u.Version, pages)
 	if err != nil {
 		// Files do not fit each other, or what was kept of an earlier try has changed on the disk; the next try starts from nothing.
-		return nil, "", errors.Join(err, os.RemoveAll(u.Shelf.path("incoming", p.ID)))
+		return nil, "", errors.Join(err, os.RemoveAll(u.Store.path("incoming", p.ID)))
 	}
 	return b, whole, nil
 }
 
-func (u *Update) client() *http.Client {
+func (u *Updater) client() *http.Client {
 	if u.Client == nil {
 		u.Client = NewClient()
 	}

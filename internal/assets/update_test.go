@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func id(build map[string][]byte) string { return assets.ID(build["manifest.json"]) }
 
-func run(t *testing.T, u *assets.Update) assets.Outcome {
+func run(t *testing.T, u *assets.Updater) assets.Outcome {
 	t.Helper()
 	o, err := u.Run(t.Context())
 	if err != nil {
@@ -95,7 +95,7 @@ func TestUpdateFromAnyAddress(t *testing.T) {
 	server := httptest.NewServer(http.StripPrefix("/x/y/", http.FileServer(folder)))
 	t.Cleanup(server.Close)
 	for _, address := range []string{"/x/y", "/x/y/", "/x/y/manifest.json"} {
-		source, err := assets.NewPlain(server.URL+address+"?sig=hunter2", assets.NewClient())
+		source, err := assets.NewHTTPSource(server.URL+address+"?sig=hunter2", assets.NewClient())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestUpdateFromAnyAddress(t *testing.T) {
 	}
 	s := newStandIn(t)
 	s.publish(build(t, "two", time.Time{}), true)
-	source, err := assets.NewPlain(s.URL+"/pages", assets.NewClient())
+	source, err := assets.NewHTTPSource(s.URL+"/pages", assets.NewClient())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestUpdateFromAnyAddress(t *testing.T) {
 	_, err = b.update(source).Run(t.Context())
 	refused(t, err, fault.Unavailable, "there is no manifest.json at "+s.URL+"/pages/; check the address")
 	for _, address := range []string{"", "x", "ftp://a/b", "file:///etc"} {
-		if _, err := assets.NewPlain(address, nil); err == nil {
+		if _, err := assets.NewHTTPSource(address, nil); err == nil {
 			t.Errorf("%q was accepted", address)
 		}
 	}
@@ -359,7 +359,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				if err != nil || b.inUse() != id(fresh) {
 					t.Errorf("error %v; in use is %q, want %q", err, b.inUse(), id(fresh))
 				}
-				if last.Files != last.OfFiles || last.Bytes != last.OfBytes {
+				if last.Files != last.TotalFiles || last.Bytes != last.TotalBytes {
 					t.Errorf("the last progress is %+v", last)
 				}
 				return
@@ -384,7 +384,7 @@ func TestOneUpdateAtATime(t *testing.T) {
 	s, b := newStandIn(t), newBench(t)
 	s.publish(build(t, "new", time.Time{}), false)
 	u := b.update(s.source(t, assets.GitHubOptions{}))
-	u.Found = func(assets.Outcome) {
+	u.OnFound = func(assets.Outcome) {
 		_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
 		refused(t, err, fault.Unavailable, "another update of the front end is under way")
 	}

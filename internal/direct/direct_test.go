@@ -163,7 +163,7 @@ func TestStrangersCannotEnterOrReachASession(t *testing.T) {
 	if next := eve.text("SessionReady"); next == own {
 		t.Error("the same id twice")
 	}
-	if s := h.Stats(); s.Sessions != 2 || s.People != 3 {
+	if s := h.Stats(); s.Sessions != 2 || s.Peers != 3 {
 		t.Errorf("%+v", s)
 	}
 	a.say(`{"VideoOffer":["still","` + id + `"]}`) // the others were not disturbed
@@ -257,7 +257,7 @@ func TestResumedClientKeepsItsPlace(t *testing.T) {
 func TestICEServersAreGivenForOpenSessionsOnly(t *testing.T) {
 	h, url := newHub(t)
 	h.opts.Port = 4321
-	h.opts.Relays = func(session string) (string, string) { return "user " + session, "password" }
+	h.opts.TURNCredentials = func(session string) (string, string) { return "user " + session, "password" }
 	a := connect(t, url)
 	a.say(`"SessionNew"`)
 	id := a.text("SessionReady")

@@ -33,7 +33,7 @@ type Options struct {
 	// NewRoom names a room of the meeting server for those of a session to whom a third comes; nil when there is none.
 	NewRoom func() string
 	// Relays makes credentials for TURN's relays for the two of a session; nil when there are none.
-	Relays func(session string) (username, credential string)
+	TURNCredentials func(session string) (username, credential string)
 }
 
 // Hub knows who is connected and who talks to whom.
@@ -53,7 +53,7 @@ type Hub struct {
 type session struct {
 	id       string
 	members  []*person
-	knocking []*person // who came when two were there; see knock.go
+	knocking []*person // who came when two were there; see admission.go
 }
 
 // New makes a Hub.
@@ -76,7 +76,7 @@ func (h *Hub) Close() {
 }
 
 // Stats are a Hub's figures of the moment.
-type Stats struct{ People, Sessions int }
+type Stats struct{ Peers, Sessions int }
 
 // Stats counts who is there.
 func (h *Hub) Stats() Stats {

@@ -29,9 +29,9 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	at := h.at(r)
-	servers := []ICEServer{{URLs: []string{h.STUN(r)}}}
-	if h.opts.Relays != nil {
-		user, password := h.opts.Relays(id)
+	servers := []ICEServer{{URLs: []string{h.STUNURL(r)}}}
+	if h.opts.TURNCredentials != nil {
+		user, password := h.opts.TURNCredentials(id)
 		servers = append(servers, ICEServer{
 			URLs: []string{"turn:" + at + "?transport=udp", "turn:" + at + "?transport=tcp"}, Username: user, Credential: password,
 		})
@@ -41,7 +41,7 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 }
 
 // STUN is where a browser that came with r learns its own address.
-func (h *Hub) STUN(r *http.Request) string { return "stun:" + h.at(r) }
+func (h *Hub) STUNURL(r *http.Request) string { return "stun:" + h.at(r) }
 
 // at is the host and port of STUN and TURN.
 func (h *Hub) at(r *http.Request) string {

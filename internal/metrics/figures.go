@@ -44,7 +44,7 @@ func figures() []figure {
 		}),
 		gauge("meet_relays", "Relays of TURN.", func(s *snapshot) int { return s.relays }),
 		gauge("meet_webhooks_pending", "Deliveries of events that receivers have yet to take.", func(s *snapshot) int { return s.Pending }),
-		gauge("meet_webhooks_aside", "Events put aside because a receiver never took them.", func(s *snapshot) int { return s.Aside }),
+		gauge("meet_webhooks_aside", "Events put aside because a receiver never took them.", func(s *snapshot) int { return s.DeadLetters }),
 
 		counterBy("meet_udp_packets_total", "Packets through the media socket.", func(s *snapshot) values {
 			return values{"in": float64(s.PacketsIn), "out": float64(s.PacketsOut)}

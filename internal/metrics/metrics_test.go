@@ -26,7 +26,7 @@ func sample() Sources {
 		Agents:   func() Agents { return Agents{Workers: 3, Jobs: 4, Waiting: 1} },
 		Socket:   func() Socket { return Socket{PacketsIn: 10, BytesIn: 1000, PacketsOut: 20, BytesOut: 3000, Dropped: 1} },
 		Relays:   func() int { return 8 },
-		Webhooks: func(context.Context) Webhooks { return Webhooks{Pending: 9, Aside: 2} },
+		Webhooks: func(context.Context) Webhooks { return Webhooks{Pending: 9, DeadLetters: 2} },
 	}
 }
 

@@ -45,6 +45,6 @@ type Agents struct{ Workers, Jobs, Waiting int }
 
 // Webhooks are events for other servers.
 type Webhooks struct {
-	Pending int // deliveries that receivers have yet to take
-	Aside   int // events that were put aside because a receiver never took them
+	Pending     int // deliveries that receivers have yet to take
+	DeadLetters int // events that were put aside because a receiver never took them
 }

@@ -29,7 +29,7 @@ const (
 // Builds are the front end's builds: the one in use, and those whose files an open page may still ask for.
 type Builds interface {
 	Current() *assets.Build
-	With(file string) *assets.Build // the newest that has the file, or nil
+	BuildWithFile(file string) *assets.Build // the newest that has the file, or nil
 }
 
 // Options is what a site may be told.

@@ -47,7 +47,7 @@ func library(t *testing.T) *assets.Library {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return assets.NewLibrary(build, assets.NewShelf(t.TempDir(), nil), "0.2.0", assets.LibraryOptions{})
+	return assets.NewLibrary(build, assets.NewStore(t.TempDir(), nil), "0.2.0", assets.LibraryOptions{})
 }
 
 type rig struct {

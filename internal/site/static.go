@@ -21,7 +21,7 @@ const staticPath = "/static/"
 // that parts of one are never joined with parts of another.
 func (s *Site) static(c echo.Context) error {
 	name := c.Param("*")
-	build := s.builds.With(name)
+	build := s.builds.BuildWithFile(name)
 	if build == nil {
 		return echo.ErrNotFound
 	}

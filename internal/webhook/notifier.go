@@ -41,13 +41,13 @@ const (
 
 // Options tune a Notifier.
 type Options struct {
-	Log     *slog.Logger
-	Private bool // names of receivers may lead to private addresses
+	Log          *slog.Logger
+	AllowPrivate bool // names of receivers may lead to private addresses
 	// Backoff gives the pause after an attempt that failed; nil doubles it from one second to a minute, with jitter.
 	Backoff func(tries int) time.Duration
 	// How long an event is offered to a receiver before it is put aside: to one that is down, 24 h when 0, and to one that
 	// objects to it, 5 min when 0.
-	GiveUp, GiveUpRefused time.Duration
+	DeliveryTimeout, RejectionTimeout time.Duration
 }
 
 // Notifier delivers events to all endpoints.
@@ -87,13 +87,13 @@ func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (
 	if o.Backoff == nil {
 		o.Backoff = backoff
 	}
-	if o.GiveUp == 0 {
-		o.GiveUp = defaultGiveUp
+	if o.DeliveryTimeout == 0 {
+		o.DeliveryTimeout = defaultGiveUp
 	}
-	if o.GiveUpRefused == 0 {
-		o.GiveUpRefused = defaultGiveUpRefused
+	if o.RejectionTimeout == 0 {
+		o.RejectionTimeout = defaultGiveUpRefused
 	}
-	n := &Notifier{endpoints: endpoints, opts: o, client: newClient(o.Private), kept: make(chan struct{}), wake: make(chan struct{}, 1)}
+	n := &Notifier{endpoints: endpoints, opts: o, client: newClient(o.AllowPrivate), kept: make(chan struct{}), wake: make(chan struct{}, 1)}
 	var err error
 	if n.queue, err = store.OpenQueue(ctx, s, "webhooks", store.QueueOptions{MaxAge: keepFor, MaxBytes: maxQueue}); err != nil {
 		return nil, err
@@ -270,7 +270,7 @@ func (n *Notifier) offer(ctx context.Context, l *lane, d store.Delivery) error {
 		l.objects = time.Now()
 	}
 	old := time.Since(d.At)
-	if old < n.opts.GiveUp && !(objects && min(old, time.Since(l.objects)) >= n.opts.GiveUpRefused) {
+	if old < n.opts.DeliveryTimeout && !(objects && min(old, time.Since(l.objects)) >= n.opts.RejectionTimeout) {
 		if d.Tries == 1 {
 			log.Warn("webhook receiver did not take an event; trying again", "id", d.ID, "err", err)
 		}

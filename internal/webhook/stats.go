@@ -4,8 +4,8 @@ import "context"
 
 // Stats are a Notifier's figures of the moment.
 type Stats struct {
-	Pending int // deliveries that receivers have yet to take
-	Aside   int // events that were put aside because a receiver never took them
+	Pending     int // deliveries that receivers have yet to take
+	DeadLetters int // events that were put aside because a receiver never took them
 }
 
 // Stats looks at the queues; what cannot be told before ctx ends is 0.
@@ -17,7 +17,7 @@ func (n *Notifier) Stats(ctx context.Context) Stats {
 		s.Pending += pending
 	}
 	if aside, err := n.aside.Len(ctx); err == nil {
-		s.Aside = aside
+		s.DeadLetters = aside
 	}
 	return s
 }

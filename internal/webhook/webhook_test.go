@@ -245,7 +245,7 @@ func TestRefusedEventIsPutAside(t *testing.T) {
 		return http.StatusOK
 	})
 	s := open(t, t.TempDir())
-	n := start(t, s, webhook.Options{GiveUpRefused: 100 * time.Millisecond}, r.endpoint())
+	n := start(t, s, webhook.Options{RejectionTimeout: 100 * time.Millisecond}, r.endpoint())
 	for i := range 3 {
 		n.Notify("room", event("room", i))
 	}
@@ -265,11 +265,11 @@ func TestEventsNotTakenInTimeArePutAside(t *testing.T) {
 	dead := newReceiver(t)
 	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
 	s := open(t, t.TempDir())
-	n := start(t, s, webhook.Options{GiveUp: 300 * time.Millisecond}, dead.endpoint())
+	n := start(t, s, webhook.Options{DeliveryTimeout: 300 * time.Millisecond}, dead.endpoint())
 	for i := range 3 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "all are aside", func() bool { return n.Stats(t.Context()) == webhook.Stats{Aside: 3} })
+	eventually(t, "all are aside", func() bool { return n.Stats(t.Context()) == webhook.Stats{DeadLetters: 3} })
 	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
 	n.Notify("room", event("room", 3))
 	eventually(t, "what is new comes", func() bool { return slices.Equal(dead.events("room"), []string{"3"}) })
@@ -291,7 +291,7 @@ func TestEventRefusedAfterAnOutageIsTriedAgain(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	n := start(t, open(t, t.TempDir()), webhook.Options{GiveUpRefused: limit}, r.endpoint())
+	n := start(t, open(t, t.TempDir()), webhook.Options{RejectionTimeout: limit}, r.endpoint())
 	n.Notify("room", event("room", 0))
 	n.Notify("room", event("room", 1))
 	eventually(t, "both come", func() bool { return slices.Equal(r.events("room"), []string{"0", "1"}) })

@@ -40,11 +40,11 @@ func TestRollbackUsesTheBuildBefore(t *testing.T) {
 	if err != nil || back.ID != id(one) || b.inUse() != id(one) {
 		t.Fatalf("back to %v, %v; in use is %q", back, err, b.inUse())
 	}
-	u.Unasked = true
+	u.Automatic = true
 	if o := run(t, u); o.Build != nil || b.inUse() != id(one) {
 		t.Errorf("the server took again what was rolled back: %q", b.inUse())
 	}
-	u.Unasked = false
+	u.Automatic = false
 	if run(t, u); b.inUse() != id(two) {
 		t.Errorf("asked for, in use is %q", b.inUse())
 	}
@@ -56,7 +56,7 @@ func TestRollbackUsesTheBuildBefore(t *testing.T) {
 	// A newer one than what was rolled back is taken.
 	three := build(t, "three", time.Time{})
 	s.publish(three, false)
-	u.Unasked = true
+	u.Automatic = true
 	if run(t, u); b.inUse() != id(three) {
 		t.Errorf("in use is %q", b.inUse())
 	}
@@ -126,7 +126,7 @@ func TestLibraryTakesNewBuildsAndServesOldFiles(t *testing.T) {
 	var since time.Time
 	var log bytes.Buffer
 	l := assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{
-		Since: func() time.Time { return since }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		OldestMeeting: func() time.Time { return since }, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if l.Current() != b.embedded {
 		t.Fatalf("in use is %q", l.Current().ID)
@@ -144,14 +144,14 @@ func TestLibraryTakesNewBuildsAndServesOldFiles(t *testing.T) {
 		t.Errorf("in use is %q, want %q", l.Current().ID, id(two))
 	}
 	for _, build := range []map[string][]byte{one, two, build(t, "embedded", time.Time{})} {
-		if got := l.With(script(t, build)); got == nil || got.ID != id(build) {
+		if got := l.BuildWithFile(script(t, build)); got == nil || got.ID != id(build) {
 			t.Errorf("%s is in %v, want %q", script(t, build), got, id(build))
 		}
 	}
-	if got := l.With("flist.txt"); got.ID != id(two) {
+	if got := l.BuildWithFile("flist.txt"); got.ID != id(two) {
 		t.Errorf("what all have comes from %q", got.ID)
 	}
-	if got := l.With("nowhere.js"); got != nil {
+	if got := l.BuildWithFile("nowhere.js"); got != nil {
 		t.Errorf("nowhere.js is in %q", got.ID)
 	}
 
@@ -195,9 +195,9 @@ func TestLibraryForgetsBuildsThatNoPageNeeds(t *testing.T) {
 		since time.Time
 		kept  bool
 	}{{"nobody is there", time.Time{}, false}, {"they came later", meeting, false}, {"they came before", meeting.Add(-30 * time.Hour), true}} {
-		l := assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{Since: func() time.Time { return tc.since }})
-		if l.Current().ID != id(two) || (l.With(script(t, one)) != nil) != tc.kept {
-			t.Errorf("%s: the build before is in %v, want it kept %v", tc.name, l.With(script(t, one)), tc.kept)
+		l := assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{OldestMeeting: func() time.Time { return tc.since }})
+		if l.Current().ID != id(two) || (l.BuildWithFile(script(t, one)) != nil) != tc.kept {
+			t.Errorf("%s: the build before is in %v, want it kept %v", tc.name, l.BuildWithFile(script(t, one)), tc.kept)
 		}
 	}
 	b.take(t, three)
@@ -292,12 +292,12 @@ type published struct {
 
 func (p *published) String() string { return "a test" }
 
-func (p *published) Newest(context.Context, string) (assets.Edition, error) {
+func (p *published) Newest(context.Context, string) (assets.Release, error) {
 	p.asked = append(p.asked, time.Now())
 	if time.Now().Before(p.broken) {
-		return assets.Edition{}, fault.New(fault.Unavailable, "the moon is in the way")
+		return assets.Release{}, fault.New(fault.Unavailable, "the moon is in the way")
 	}
-	return assets.Edition{}, assets.ErrUnchanged
+	return assets.Release{}, assets.ErrUnchanged
 }
 
 // A server asks every hour, a bit earlier or later, and tells of a failure once.
@@ -310,7 +310,7 @@ func TestFollowAsksEveryIntervalAndLogsAFailureOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Hour+time.Minute)
 		defer cancel()
 		began := time.Now()
-		assets.Follow(ctx, u, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
+		assets.Poll(ctx, u, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
 		if n := len(p.asked); n < 9 || n > 12 || !p.asked[0].Equal(began) {
 			t.Errorf("asked at %v", p.asked)
 		}
@@ -333,7 +333,7 @@ func TestFollowAsksEveryIntervalAndLogsAFailureOnce(t *testing.T) {
 		}
 	})
 	p := &published{}
-	assets.Follow(t.Context(), b.update(p), 0, slog.New(slog.DiscardHandler))
+	assets.Poll(t.Context(), b.update(p), 0, slog.New(slog.DiscardHandler))
 	if len(p.asked) != 1 {
 		t.Errorf("asked %d times", len(p.asked))
 	}

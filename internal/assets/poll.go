@@ -13,7 +13,7 @@ const updateTimeout = 15 * time.Minute
 // Follow takes what is published, at once and then again after every interval until ctx ends; an interval of 0 is once.
 // Intervals differ by up to a tenth, and the first is cut short at random, so that servers which start together do not
 // ask together. A failure is told once, until it is another one or over.
-func Follow(ctx context.Context, u *Update, interval time.Duration, log *slog.Logger) {
+func Poll(ctx context.Context, u *Updater, interval time.Duration, log *slog.Logger) {
 	told := ""
 	wait := time.Duration(rand.Int64N(int64(interval)/10 + 1))
 	for {
@@ -30,7 +30,7 @@ func Follow(ctx context.Context, u *Update, interval time.Duration, log *slog.Lo
 	}
 }
 
-func (u *Update) once(ctx context.Context, log *slog.Logger, told *string) {
+func (u *Updater) once(ctx context.Context, log *slog.Logger, told *string) {
 	running, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()
 	o, err := u.Run(running)

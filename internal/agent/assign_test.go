@@ -143,7 +143,7 @@ func TestJobOfAnAgentThatLeftEndsOrRestarts(t *testing.T) {
 // else.
 func TestAgentThatStaysAfterItsDispatchIsRemoved(t *testing.T) {
 	removed := make(chan string, 10)
-	d := New(keys, Options{Grace: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {
+	d := New(keys, Options{LeaveTimeout: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {
 		removed <- room + "/" + identity
 		return nil
 	}})

@@ -103,7 +103,7 @@ func (d *Dispatcher) wakeLocked(w *worker) {
 
 // await reports whether the worker that was asked has taken the job, or ended it.
 func (d *Dispatcher) await(j *job, w *worker, answer <-chan *livekit.AvailabilityResponse) bool {
-	limit := time.NewTimer(d.opts.Patience)
+	limit := time.NewTimer(d.opts.ResponseTimeout)
 	defer limit.Stop()
 	var a *livekit.AvailabilityResponse
 	select {

@@ -19,7 +19,7 @@ import (
 //	builds/<id>      whole builds, each checked before it got its name
 //	incoming/<id>    what has been fetched of one that is not whole yet
 //	lock             held by the process that changes any of these
-type Shelf struct {
+type Store struct {
 	dir  string
 	key  *Key         // that must have signed the builds; nil if none must
 	step func(string) // tells tests how far a change has come; nil in programs
@@ -27,7 +27,7 @@ type Shelf struct {
 
 // NewShelf returns the one in a folder, which need not exist yet. With a key it gives out only builds that are signed by it,
 // whenever they were taken.
-func NewShelf(dir string, key *Key) *Shelf { return &Shelf{dir: dir, key: key} }
+func NewStore(dir string, key *Key) *Store { return &Store{dir: dir, key: key} }
 
 // keepRetired is how long a build stays after another has replaced it, for pages that are open and, on the disk, for
 // those of a meeting during which the server restarts. Meetings last hours.
@@ -48,12 +48,12 @@ var errRecord = refuse("the file that says which front end is in use cannot be r
 
 var validID = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-func (s *Shelf) path(parts ...string) string {
+func (s *Store) path(parts ...string) string {
 	return filepath.Join(append([]string{s.dir}, parts...)...)
 }
 
 // read returns the record; without a file, that of a shelf that nothing was put on.
-func (s *Shelf) read() (r record, err error) {
+func (s *Store) read() (r record, err error) {
 	raw, err := os.ReadFile(s.path("current"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
@@ -68,7 +68,7 @@ func (s *Shelf) read() (r record, err error) {
 }
 
 // write replaces the record: a reader sees the one before or the new one, and so does the next start after a power cut.
-func (s *Shelf) write(r record) error {
+func (s *Store) write(r record) error {
 	raw, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode which front end is in use: %w", err)
@@ -91,12 +91,12 @@ func (s *Shelf) write(r record) error {
 }
 
 // open reads a build of the shelf.
-func (s *Shelf) open(id, version string, pages []string) (*Build, error) {
+func (s *Store) open(id, version string, pages []string) (*Build, error) {
 	return s.openFolder(s.path("builds", id), version, pages)
 }
 
 // openFolder does not follow links that lead out of the folder.
-func (s *Shelf) openFolder(dir, version string, pages []string) (*Build, error) {
+func (s *Store) openFolder(dir, version string, pages []string) (*Build, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refuse("the build's folder %s is gone", dir)
@@ -117,7 +117,7 @@ func (s *Shelf) openFolder(dir, version string, pages []string) (*Build, error) 
 }
 
 // put makes the whole build in a folder the current one.
-func (s *Shelf) put(from string, b *Build, source, revision string) error {
+func (s *Store) put(from string, b *Build, source, revision string) error {
 	r, err := s.read()
 	if err != nil && !errors.Is(err, errRecord) {
 		return err
@@ -163,7 +163,7 @@ func (r record) over(id string) record {
 }
 
 // prune removes what no page can need any more. Whatever is left of an interrupted one goes with the next.
-func (s *Shelf) prune(r record) error {
+func (s *Store) prune(r record) error {
 	entries, err := os.ReadDir(s.path("builds"))
 	if err != nil {
 		return fmt.Errorf("prune builds: %w", err)
@@ -189,7 +189,7 @@ func (s *Shelf) prune(r record) error {
 }
 
 // older lists the builds besides the current one that open pages may be of, the latest first.
-func (s *Shelf) older(r record) []string {
+func (s *Store) older(r record) []string {
 	ids := []string{}
 	if r.Previous != "" {
 		ids = append(ids, r.Previous)
@@ -205,7 +205,7 @@ func (s *Shelf) older(r record) []string {
 	return ids
 }
 
-func (s *Shelf) at(step string) {
+func (s *Store) at(step string) {
 	if s.step != nil {
 		s.step(step)
 	}

@@ -92,7 +92,7 @@ func FuzzDecode(f *testing.F) {
 		if frame.Decode(kind, raw, m) != nil {
 			return
 		}
-		d := New(keys, Options{Patience: time.Millisecond})
+		d := New(keys, Options{ResponseTimeout: time.Millisecond})
 		d.RoomStarted(blue, nil)
 		w := newWorker(nil, "devkey")
 		if err := d.enter(w); err != nil {

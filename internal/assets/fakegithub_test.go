@@ -225,14 +225,14 @@ func (s *standIn) source(t testing.TB, o assets.GitHubOptions) assets.Source {
 // bench is a shelf, what is embedded, and what updates it.
 type bench struct {
 	dir      string
-	shelf    *assets.Shelf
+	shelf    *assets.Store
 	embedded *assets.Build
 }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "frontend")
-	return &bench{dir, assets.NewShelf(dir, nil), open(t, build(t, "embedded", time.Time{}))}
+	return &bench{dir, assets.NewStore(dir, nil), open(t, build(t, "embedded", time.Time{}))}
 }
 
 func open(t testing.TB, build map[string][]byte) *assets.Build {
@@ -260,8 +260,8 @@ func lay(t testing.TB, build map[string][]byte) string {
 	return dir
 }
 
-func (b *bench) update(s assets.Source) *assets.Update {
-	return (&assets.Update{Source: s, Shelf: b.shelf, Embedded: b.embedded, Version: version}).Hasty()
+func (b *bench) update(s assets.Source) *assets.Updater {
+	return (&assets.Updater{Source: s, Store: b.shelf, Embedded: b.embedded, Version: version}).Hasty()
 }
 
 // inUse is what a server that starts now would serve.
