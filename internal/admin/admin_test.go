@@ -51,7 +51,7 @@ func TestAddressesAreConvertedOrRefused(t *testing.T) {
 }
 
 // What answers is a LiveKit server that refuses, a proxy in front of one, or something else.
-func TestFailedCallsGiveAKindAndOneSentence(t *testing.T) {
+func TestFailedCallReturnsKindAndOneSentence(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -103,7 +103,7 @@ func TestFailedCallsGiveAKindAndOneSentence(t *testing.T) {
 	}
 }
 
-func TestCallWithoutAServerIsUnreachable(t *testing.T) {
+func TestCallWithoutServerReturnsErrUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	_, err := connect(t, server.URL).ListRooms(t.Context())
@@ -112,7 +112,7 @@ func TestCallWithoutAServerIsUnreachable(t *testing.T) {
 	}
 }
 
-func TestServerThatDoesNotAnswerInTimeIsUnreachable(t *testing.T) {
+func TestServerTimeoutReturnsErrUnreachable(t *testing.T) {
 	for name, begin := range map[string]func(http.ResponseWriter){
 		"at once": func(http.ResponseWriter) {},
 		"after the header": func(w http.ResponseWriter) {
@@ -139,7 +139,7 @@ func TestServerThatDoesNotAnswerInTimeIsUnreachable(t *testing.T) {
 }
 
 // A call grants what it needs and no more: what goes over a plain line can be taken on the way.
-func TestTokensGrantOneCall(t *testing.T) {
+func TestTokenGrantsOnlyItsCall(t *testing.T) {
 	var seen token.VideoGrant
 	var lasts time.Duration
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

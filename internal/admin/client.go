@@ -38,21 +38,21 @@ func New(address, key, secret string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain := &http.Client{
+	httpClient := &http.Client{
 		Timeout: callTimeout,
 		// A POST that follows a redirect becomes a GET; what redirects is no API.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &Client{address: base, key: key, secret: secret, rooms: livekit.NewRoomServiceProtobufClient(base, plain)}, nil
+	return &Client{address: base, key: key, secret: secret, rooms: livekit.NewRoomServiceProtobufClient(base, httpClient)}, nil
 }
 
 // HTTPAddress spells a server's address as its API is reached: LiveKit's clients and its settings name the WebSocket.
-func HTTPAddress(address string) (string, error) { return respell(address, "http") }
+func HTTPAddress(address string) (string, error) { return withScheme(address, "http") }
 
 // SocketAddress spells a server's address as LiveKit's clients take it.
-func SocketAddress(address string) (string, error) { return respell(address, "ws") }
+func SocketAddress(address string) (string, error) { return withScheme(address, "ws") }
 
-func respell(address, scheme string) (string, error) {
+func withScheme(address, scheme string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return "", ErrAddress
@@ -97,7 +97,7 @@ func call[Request, Response any](
 	return resp, nil
 }
 
-func overRoom(room string) token.VideoGrant { return token.VideoGrant{RoomAdmin: true, Room: room} }
+func roomAdmin(room string) token.VideoGrant { return token.VideoGrant{RoomAdmin: true, Room: room} }
 
 // CreateRoom makes a room, or returns the one of that name as it is.
 func (c *Client) CreateRoom(ctx context.Context, req *livekit.CreateRoomRequest) (*livekit.Room, error) {
@@ -117,7 +117,7 @@ func (c *Client) DeleteRoom(ctx context.Context, room string) (*livekit.DeleteRo
 // ListParticipants lists who is in a room. The API answers with nobody for a room that does not exist; here that is
 // ErrNotFound.
 func (c *Client) ListParticipants(ctx context.Context, room string) (*livekit.ListParticipantsResponse, error) {
-	list, err := call(ctx, c, overRoom(room), c.rooms.ListParticipants, &livekit.ListParticipantsRequest{Room: room})
+	list, err := call(ctx, c, roomAdmin(room), c.rooms.ListParticipants, &livekit.ListParticipantsRequest{Room: room})
 	if err != nil || len(list.Participants) > 0 {
 		return list, err
 	}
@@ -126,14 +126,14 @@ func (c *Client) ListParticipants(ctx context.Context, room string) (*livekit.Li
 		return nil, err
 	}
 	if len(found.Rooms) == 0 {
-		return nil, &failure{ErrNotFound, "there is no such room"}
+		return nil, &callError{ErrNotFound, "there is no such room"}
 	}
 	return list, nil
 }
 
 // Participant returns one participant.
 func (c *Client) Participant(ctx context.Context, room, identity string) (*livekit.ParticipantInfo, error) {
-	return call(ctx, c, overRoom(room), c.rooms.GetParticipant, &livekit.RoomParticipantIdentity{Room: room, Identity: identity})
+	return call(ctx, c, roomAdmin(room), c.rooms.GetParticipant, &livekit.RoomParticipantIdentity{Room: room, Identity: identity})
 }
 
 // RemoveParticipant ends a participant's stay. Tokens issued before revoked no longer let it in; the zero time is now.
@@ -142,12 +142,12 @@ func (c *Client) RemoveParticipant(ctx context.Context, room, identity string, r
 	if !revoked.IsZero() {
 		req.RevokeTokenTs = revoked.Unix()
 	}
-	return call(ctx, c, overRoom(room), c.rooms.RemoveParticipant, req)
+	return call(ctx, c, roomAdmin(room), c.rooms.RemoveParticipant, req)
 }
 
 // Mute mutes or unmutes a track and returns it as it then is.
 func (c *Client) Mute(ctx context.Context, room, identity, track string, muted bool) (*livekit.TrackInfo, error) {
-	resp, err := call(ctx, c, overRoom(room), c.rooms.MutePublishedTrack, &livekit.MuteRoomTrackRequest{
+	resp, err := call(ctx, c, roomAdmin(room), c.rooms.MutePublishedTrack, &livekit.MuteRoomTrackRequest{
 		Room: room, Identity: identity, TrackSid: track, Muted: muted,
 	})
 	return resp.GetTrack(), err

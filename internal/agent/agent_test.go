@@ -13,16 +13,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestRoomHasAJobForNamelessWorkers: a room that names no agents has the job that workers without a name do, in either
+// TestNewRoomCreatesJobForUnnamedWorkers: a room that names no agents has the job that workers without a name do, in either
 // form of frames.
-func TestRoomHasAJobForNamelessWorkers(t *testing.T) {
+func TestNewRoomCreatesJobForUnnamedWorkers(t *testing.T) {
 	for _, inJSON := range []bool{false, true} {
-		g := newRig(t, 0)
+		g := newFixture(t, 0)
 		h := g.dial()
 		h.json = inJSON
 		h.register(livekit.JobType_JT_ROOM, "")
 		g.RoomStarted(blue, nil)
-		j, raw := h.take()
+		j, raw := h.acceptJob()
 		if j.Type != livekit.JobType_JT_ROOM || j.Room.GetName() != "blue" || j.State.ParticipantIdentity != "bot" || j.State.WorkerId == "" {
 			t.Errorf("job %v", j)
 		}
@@ -41,7 +41,7 @@ func TestRoomHasAJobForNamelessWorkers(t *testing.T) {
 			t.Errorf("the room's own dispatch is listed as %v", list)
 		}
 		g.RoomFinished(blue)
-		if got := h.hear().GetTermination(); got.GetJobId() != j.Id {
+		if got := h.receive().GetTermination(); got.GetJobId() != j.Id {
 			t.Errorf("told %v when the room ended", got)
 		}
 		if s := g.Stats(); s.Workers != 1 || s.Jobs != 0 {
@@ -50,13 +50,13 @@ func TestRoomHasAJobForNamelessWorkers(t *testing.T) {
 	}
 }
 
-// TestNamedAgentsComeByDispatchAndEndWithIt: agents that are named come by name, from the room's configuration and from
+// TestNamedAgentWorksUntilItsDispatchIsDeleted: agents that are named come by name, from the room's configuration and from
 // the API, and end with the dispatch.
-func TestNamedAgentsComeByDispatchAndEndWithIt(t *testing.T) {
-	g := newRig(t, 0)
-	scribe, nameless := g.hire(livekit.JobType_JT_ROOM, "scribe"), g.hire(livekit.JobType_JT_ROOM, "")
+func TestNamedAgentWorksUntilItsDispatchIsDeleted(t *testing.T) {
+	g := newFixture(t, 0)
+	scribe, nameless := g.registerWorker(livekit.JobType_JT_ROOM, "scribe"), g.registerWorker(livekit.JobType_JT_ROOM, "")
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe", Metadata: "m", Attributes: map[string]string{"a": "b"}}})
-	j, _ := scribe.take()
+	j, _ := scribe.acceptJob()
 	if j.Metadata != "m" || j.AgentName != "scribe" || j.Attributes["a"] != "b" {
 		t.Errorf("job %v", j)
 	}
@@ -65,7 +65,7 @@ func TestNamedAgentsComeByDispatchAndEndWithIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, _ := scribe.take()
+	second, _ := scribe.acceptJob()
 	list := g.List("blue", "")
 	if len(list) != 2 || list[1].Id != made.Id || !strings.HasPrefix(made.Id, "AD_") || made.State.CreatedAt == 0 {
 		t.Fatalf("dispatches %v", list)
@@ -77,7 +77,7 @@ func TestNamedAgentsComeByDispatchAndEndWithIt(t *testing.T) {
 	if err != nil || gone.State.DeletedAt == 0 {
 		t.Errorf("deleted %v, %v", gone, err)
 	}
-	if got := scribe.hear().GetTermination(); got.GetJobId() != second.Id {
+	if got := scribe.receive().GetTermination(); got.GetJobId() != second.Id {
 		t.Errorf("told %v", got)
 	}
 	if _, err := g.Delete("blue", made.Id); err == nil {
@@ -88,10 +88,10 @@ func TestNamedAgentsComeByDispatchAndEndWithIt(t *testing.T) {
 	}
 }
 
-// TestParticipantsAndPublishersHaveJobs: one for each participant and one for each publisher, and none about agents.
-func TestParticipantsAndPublishersHaveJobs(t *testing.T) {
-	g := newRig(t, 0)
-	greeter, tuner := g.hire(livekit.JobType_JT_PARTICIPANT, ""), g.hire(livekit.JobType_JT_PUBLISHER, "")
+// TestParticipantAndPublisherJobsAreCreated: one for each participant and one for each publisher, and none about agents.
+func TestParticipantAndPublisherJobsAreCreated(t *testing.T) {
+	g := newFixture(t, 0)
+	greeter, tuner := g.registerWorker(livekit.JobType_JT_PARTICIPANT, ""), g.registerWorker(livekit.JobType_JT_PUBLISHER, "")
 	g.RoomStarted(blue, nil)
 	for _, servant := range []*livekit.ParticipantInfo{
 		{Identity: "other-bot", Kind: livekit.ParticipantInfo_AGENT},
@@ -101,12 +101,12 @@ func TestParticipantsAndPublishersHaveJobs(t *testing.T) {
 		g.ParticipantJoined("blue", servant)
 	}
 	g.ParticipantJoined("blue", ada())
-	if j, _ := greeter.take(); j.Participant.GetIdentity() != "ada" {
+	if j, _ := greeter.acceptJob(); j.Participant.GetIdentity() != "ada" {
 		t.Errorf("job about %v", j.Participant)
 	}
 	g.TrackPublished("blue", ada())
 	g.TrackPublished("blue", ada()) // a second track
-	if j, _ := tuner.take(); j.Participant.GetIdentity() != "ada" {
+	if j, _ := tuner.acceptJob(); j.Participant.GetIdentity() != "ada" {
 		t.Errorf("job about %v", j.Participant)
 	}
 	tuner.ping()
@@ -114,29 +114,29 @@ func TestParticipantsAndPublishersHaveJobs(t *testing.T) {
 	if _, err := g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue"}); err != nil {
 		t.Fatal(err)
 	}
-	greeter.take()
-	tuner.take()
+	greeter.acceptJob()
+	tuner.acceptJob()
 	g.ParticipantLeft("blue", ada())
 	g.TrackPublished("blue", ada())
 	tuner.ping()
 }
 
-// TestWorkerThatDoesNotTakeAJobIsPassedOver: who declines, is full, is busy or says nothing is passed over.
-func TestWorkerThatDoesNotTakeAJobIsPassedOver(t *testing.T) {
-	g := newRig(t, 200*time.Millisecond)
-	declines, silent := g.hire(livekit.JobType_JT_ROOM, ""), g.hire(livekit.JobType_JT_ROOM, "")
-	full, busy := g.hire(livekit.JobType_JT_ROOM, ""), g.hire(livekit.JobType_JT_ROOM, "")
-	full.status(livekit.WorkerStatus_WS_FULL, 0)
-	busy.status(livekit.WorkerStatus_WS_AVAILABLE, 0.75)
+// TestUnavailableWorkersAreSkipped: who declines, is full, is busy or says nothing is passed over.
+func TestUnavailableWorkersAreSkipped(t *testing.T) {
+	g := newFixture(t, 200*time.Millisecond)
+	declines, silent := g.registerWorker(livekit.JobType_JT_ROOM, ""), g.registerWorker(livekit.JobType_JT_ROOM, "")
+	full, busy := g.registerWorker(livekit.JobType_JT_ROOM, ""), g.registerWorker(livekit.JobType_JT_ROOM, "")
+	full.setStatus(livekit.WorkerStatus_WS_FULL, 0)
+	busy.setStatus(livekit.WorkerStatus_WS_AVAILABLE, 0.75)
 	g.RoomStarted(blue, nil)
-	j, _ := declines.offered()
+	j, _ := declines.receiveOffer()
 	declines.answer(&livekit.AvailabilityResponse{JobId: j.Id})
-	silent.offered()
+	silent.receiveOffer()
 	eventually(t, "all were asked in vain", func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		for _, w := range g.workers {
-			if len(w.asked) > 0 || len(g.waiting) > 0 {
+			if len(w.offers) > 0 || len(g.waiting) > 0 {
 				return false
 			}
 		}
@@ -151,26 +151,26 @@ func TestWorkerThatDoesNotTakeAJobIsPassedOver(t *testing.T) {
 	}
 }
 
-// TestFailedJobGoesToAnotherWorker: the job of a worker that vanishes or fails goes to another, as often as is
+// TestFailedJobIsReassigned: the job of a worker that vanishes or fails goes to another, as often as is
 // reasonable, unless its dispatch forbids it.
-func TestFailedJobGoesToAnotherWorker(t *testing.T) {
-	g := newRig(t, 0)
-	first := g.hire(livekit.JobType_JT_ROOM, "scribe")
+func TestFailedJobIsReassigned(t *testing.T) {
+	g := newFixture(t, 0)
+	first := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe"}})
-	j, _ := first.take()
-	second := g.hire(livekit.JobType_JT_ROOM, "scribe")
+	j, _ := first.acceptJob()
+	second := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	_ = first.ws.Close()
 	for try := range maxRestarts {
-		again, resuming := second.offered()
+		again, resuming := second.receiveOffer()
 		if again.Id != j.Id || !resuming {
 			t.Fatalf("offered %v, resuming %v", again, resuming)
 		}
 		second.answer(&livekit.AvailabilityResponse{JobId: j.Id, Available: true})
-		second.hear()
+		second.receive()
 		if try == 0 {
-			second.update(j.Id, livekit.JobStatus_JS_RUNNING)
+			second.updateJob(j.Id, livekit.JobStatus_JS_RUNNING)
 		}
-		second.update(j.Id, livekit.JobStatus_JS_FAILED)
+		second.updateJob(j.Id, livekit.JobStatus_JS_FAILED)
 	}
 	second.ping() // and is not asked again
 	state := g.List("blue", "")[0].State.Jobs[0].State
@@ -180,8 +180,8 @@ func TestFailedJobGoesToAnotherWorker(t *testing.T) {
 	if _, err := g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue", AgentName: "scribe", RestartPolicy: livekit.JobRestartPolicy_JRP_NEVER}); err != nil {
 		t.Fatal(err)
 	}
-	once, _ := second.take()
-	second.update(once.Id, livekit.JobStatus_JS_FAILED)
-	second.update(once.Id, livekit.JobStatus_JS_FAILED) // is not its job any more
+	once, _ := second.acceptJob()
+	second.updateJob(once.Id, livekit.JobStatus_JS_FAILED)
+	second.updateJob(once.Id, livekit.JobStatus_JS_FAILED) // is not its job any more
 	second.ping()
 }

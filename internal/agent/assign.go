@@ -17,69 +17,69 @@ const (
 	// loadTarget is the load from which on a worker gets no more jobs (docs/protocol.md, 11).
 	loadTarget = 0.7
 	// maxAsked is how many questions a worker may have yet to answer: a burst of jobs must not fill its queue.
-	maxAsked = 64
+	maxOffers = 64
 	// agentTokenTTL is how long an agent has to join.
 	agentTokenTTL = time.Hour
 )
 
 // seekLocked looks for a worker for a job. A job is looked after by one goroutine at a time.
-func (d *Dispatcher) seekLocked(j *job, resuming bool) {
-	d.work.Go(func() { d.place(j, resuming) }) // ends when somebody has taken the job, or all were asked, or with Close
+func (d *Dispatcher) startAssignLocked(j *job, resuming bool) {
+	d.work.Go(func() { d.assign(j, resuming) }) // ends when somebody has taken the job, or all were asked, or with Close
 }
 
 // place asks one worker after another until one takes the job.
-func (d *Dispatcher) place(j *job, resuming bool) {
+func (d *Dispatcher) assign(j *job, resuming bool) {
 	for {
 		d.mu.Lock()
-		if j.over || d.closed {
+		if j.ended || d.closed {
 			d.mu.Unlock()
 			return
 		}
-		w := d.pickLocked(j)
+		w := d.pickWorkerLocked(j)
 		if w == nil {
-			d.nobodyLocked(j)
+			d.waitOrDropLocked(j)
 			d.mu.Unlock()
 			return
 		}
-		if j.refused == nil {
-			j.refused = map[string]bool{}
+		if j.tried == nil {
+			j.tried = map[string]bool{}
 		}
-		j.refused[w.id] = true // unless it says something else
+		j.tried[w.id] = true // unless it says something else
 		answer := make(chan *livekit.AvailabilityResponse, 1)
-		w.asked[j.Id] = answer
+		w.offers[j.Id] = answer
 		w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Availability{
 			Availability: &livekit.AvailabilityRequest{Job: proto.CloneOf(j.Job), Resuming: resuming},
 		}})
 		d.mu.Unlock()
-		if d.await(j, w, answer) {
+		if d.awaitAnswer(j, w, answer) {
 			return
 		}
 	}
 }
 
 // nobodyLocked lets a job wait for a worker, or gives it up.
-func (d *Dispatcher) nobodyLocked(j *job) {
-	one := j.dispatch
-	if d.asksTooMuchLocked(j) {
+func (d *Dispatcher) waitOrDropLocked(j *job) {
+	ad := j.dispatch
+	if d.saturatedLocked(j) {
 		d.waiting[j] = true // for a moment
 		return
 	}
 	d.opts.Log.Warn("no agent worker takes a job", "room", j.Room.GetName(), "agent", j.AgentName, "job", j.Id)
 	switch {
-	case one.only != nil:
-		j.over = true
-		delete(one.room.dispatches, one.Id)
-	case one.implicit && j.restarts == 0:
-		j.over = true
+	case ad.simulator != nil:
+		j.ended = true
+		delete(ad.room.dispatches, ad.Id)
+	case ad.implicit && j.restarts == 0:
+		j.ended = true
 	default:
 		d.waiting[j] = true
 	}
 }
 
 // asksTooMuchLocked reports whether a worker is free but for the many questions it has yet to answer.
-func (d *Dispatcher) asksTooMuchLocked(j *job) bool {
+func (d *Dispatcher) saturatedLocked(j *job) bool {
 	for _, w := range d.workers {
-		if len(w.asked) >= maxAsked && w.free(j) {
+		if len(w.offers) >= maxOffers && w.eligible(j) {
 			return true
 		}
 	}
@@ -87,22 +87,22 @@ func (d *Dispatcher) asksTooMuchLocked(j *job) bool {
 }
 
 // wakeLocked has the jobs that wait for such a worker placed, as many as it can be asked about.
-func (d *Dispatcher) wakeLocked(w *worker) {
-	room := maxAsked - len(w.asked)
+func (d *Dispatcher) assignWaitingLocked(w *worker) {
+	slots := maxOffers - len(w.offers)
 	for j := range d.waiting {
-		if room <= 0 {
+		if slots <= 0 {
 			return
 		}
-		if w.free(j) {
-			room--
+		if w.eligible(j) {
+			slots--
 			delete(d.waiting, j)
-			d.seekLocked(j, j.restarts > 0)
+			d.startAssignLocked(j, j.restarts > 0)
 		}
 	}
 }
 
 // await reports whether the worker that was asked has taken the job, or ended it.
-func (d *Dispatcher) await(j *job, w *worker, answer <-chan *livekit.AvailabilityResponse) bool {
+func (d *Dispatcher) awaitAnswer(j *job, w *worker, answer <-chan *livekit.AvailabilityResponse) bool {
 	limit := time.NewTimer(d.opts.ResponseTimeout)
 	defer limit.Stop()
 	var a *livekit.AvailabilityResponse
@@ -114,14 +114,14 @@ func (d *Dispatcher) await(j *job, w *worker, answer <-chan *livekit.Availabilit
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(w.asked, j.Id)
-	d.wakeLocked(w) // it has room for another question
+	delete(w.offers, j.Id)
+	d.assignWaitingLocked(w) // it has room for another question
 	switch {
-	case j.over:
+	case j.ended:
 		return true
 	case a.GetTerminate():
-		j.finish(livekit.JobStatus_JS_SUCCESS, "")
-		j.over = true
+		j.setOutcome(livekit.JobStatus_JS_SUCCESS, "")
+		j.ended = true
 		return true
 	case !a.GetAvailable() || d.workers[w.id] != w:
 		return false
@@ -170,11 +170,11 @@ func (d *Dispatcher) agentToken(j *job, w *worker, identity string, a *livekit.A
 }
 
 // pickLocked draws a worker for the job among those that are free, the likelier the less it has to do.
-func (d *Dispatcher) pickLocked(j *job) *worker {
+func (d *Dispatcher) pickWorkerLocked(j *job) *worker {
 	var free []*worker
 	var sum float32
 	for _, w := range d.workers {
-		if len(w.asked) < maxAsked && w.free(j) {
+		if len(w.offers) < maxOffers && w.eligible(j) {
 			free = append(free, w)
 			sum += 1 - w.load
 		}
@@ -192,11 +192,11 @@ func (d *Dispatcher) pickLocked(j *job) *worker {
 }
 
 // free reports whether the worker may be asked to do the job.
-func (w *worker) free(j *job) bool {
+func (w *worker) eligible(j *job) bool {
 	switch {
-	case j.refused[w.id] || !w.does(j.dispatch, j.Type) || w.namespace != j.Namespace:
+	case j.tried[w.id] || !w.accepts(j.dispatch, j.Type) || w.namespace != j.Namespace:
 		return false
-	case j.dispatch.only != nil:
+	case j.dispatch.simulator != nil:
 		return true // it has asked for it
 	}
 	return w.available && w.load < loadTarget

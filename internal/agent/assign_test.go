@@ -11,9 +11,9 @@ import (
 
 var scribes = []*livekit.RoomAgentDispatch{{AgentName: "scribe"}}
 
-// TestDrawPrefersTheLessLoaded: who has less to do is likelier to get more, in proportion, and who has too much gets
+// TestPickWorkerPrefersLowerLoad: who has less to do is likelier to get more, in proportion, and who has too much gets
 // nothing.
-func TestDrawPrefersTheLessLoaded(t *testing.T) {
+func TestPickWorkerPrefersLowerLoad(t *testing.T) {
 	d := New(keys, Options{})
 	defer d.Close()
 	loads := []float64{0, 0.5, 0.69, loadTarget, 1, math.NaN()}
@@ -27,7 +27,7 @@ func TestDrawPrefersTheLessLoaded(t *testing.T) {
 	drawn := map[float64]float64{}
 	j := &job{Job: &livekit.Job{}, dispatch: &dispatch{AgentDispatch: &livekit.AgentDispatch{}}}
 	for range draws {
-		drawn[math.Round(float64(d.pickLocked(j).load)*100)/100]++
+		drawn[math.Round(float64(d.pickWorkerLocked(j).load)*100)/100]++
 	}
 	const sum = 1 + 0.5 + 0.31
 	for _, load := range loads[:3] {
@@ -40,40 +40,40 @@ func TestDrawPrefersTheLessLoaded(t *testing.T) {
 	}
 }
 
-// TestOrderedJobWaitsForAWorker: agents that were ordered by name come once there is somebody; what every room has by
+// TestNamedJobWaitsForWorker: agents that were ordered by name come once there is somebody; what every room has by
 // itself is for those who are there.
-func TestOrderedJobWaitsForAWorker(t *testing.T) {
-	g := newRig(t, 0)
+func TestNamedJobWaitsForWorker(t *testing.T) {
+	g := newFixture(t, 0)
 	g.RoomStarted(blue, scribes)
 	g.RoomStarted(&livekit.Room{Sid: "RM_red", Name: "red"}, nil)
 	g.ParticipantJoined("blue", ada())
-	busy := g.hire(livekit.JobType_JT_ROOM, "scribe") // registers later than the rooms began
-	j, resuming := busy.offered()
+	busy := g.registerWorker(livekit.JobType_JT_ROOM, "scribe") // registers later than the rooms began
+	j, resuming := busy.receiveOffer()
 	if j.Room.Name != "blue" || resuming {
 		t.Errorf("offered %v", j)
 	}
 	busy.answer(&livekit.AvailabilityResponse{JobId: j.Id}) // declines
 	eventually(t, "the job waits", func() bool { return g.Stats().Waiting == 1 })
-	busy.status(livekit.WorkerStatus_WS_AVAILABLE, 0) // and is not asked again
-	next := g.hire(livekit.JobType_JT_ROOM, "scribe")
-	if again, _ := next.take(); again.Id != j.Id {
+	busy.setStatus(livekit.WorkerStatus_WS_AVAILABLE, 0) // and is not asked again
+	next := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
+	if again, _ := next.acceptJob(); again.Id != j.Id {
 		t.Errorf("took %v", again)
 	}
-	nameless := g.hire(livekit.JobType_JT_ROOM, "")
+	nameless := g.registerWorker(livekit.JobType_JT_ROOM, "")
 	nameless.ping() // red began without it
-	greeter := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
-	if about, _ := greeter.take(); about.Participant.GetIdentity() != "ada" {
+	greeter := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "scribe")
+	if about, _ := greeter.acceptJob(); about.Participant.GetIdentity() != "ada" {
 		t.Errorf("took %v", about)
 	}
 
 	// The only worker is replaced by a newer version of itself.
-	full := g.hire(livekit.JobType_JT_ROOM, "scribe")
-	full.status(livekit.WorkerStatus_WS_FULL, 0)
+	full := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
+	full.setStatus(livekit.WorkerStatus_WS_FULL, 0)
 	_ = busy.ws.Close()
 	_ = next.ws.Close()
 	eventually(t, "the job waits again", func() bool { return g.Stats().Waiting == 1 })
-	full.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateWorker{UpdateWorker: &livekit.UpdateWorkerStatus{Status: livekit.WorkerStatus_WS_AVAILABLE.Enum()}}})
-	again, resuming := full.offered()
+	full.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateWorker{UpdateWorker: &livekit.UpdateWorkerStatus{Status: livekit.WorkerStatus_WS_AVAILABLE.Enum()}}})
+	again, resuming := full.receiveOffer()
 	if again.Id != j.Id || !resuming {
 		t.Errorf("offered %v, resuming %v", again, resuming)
 	}
@@ -85,13 +85,13 @@ func TestOrderedJobWaitsForAWorker(t *testing.T) {
 	}
 }
 
-// TestWaitingJobIsForgottenWhenItsParticipantLeaves: a job about somebody that waits is forgotten when they go, and
+// TestWaitingJobIsDroppedWhenItsParticipantLeaves: a job about somebody that waits is forgotten when they go, and
 // made again when they return.
-func TestWaitingJobIsForgottenWhenItsParticipantLeaves(t *testing.T) {
-	g := newRig(t, 0)
+func TestWaitingJobIsDroppedWhenItsParticipantLeaves(t *testing.T) {
+	g := newFixture(t, 0)
 	g.RoomStarted(blue, scribes)
-	full := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
-	full.status(livekit.WorkerStatus_WS_FULL, 0)
+	full := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "scribe")
+	full.setStatus(livekit.WorkerStatus_WS_FULL, 0)
 	for range 2 {
 		g.ParticipantJoined("blue", ada())
 		eventually(t, "a job waits", func() bool { return g.Stats().Waiting == 1 })
@@ -102,13 +102,13 @@ func TestWaitingJobIsForgottenWhenItsParticipantLeaves(t *testing.T) {
 	}
 }
 
-// TestJobOfAnAgentThatLeftEndsOrRestarts: an agent that is put out of the room has no job any more; that of one that
+// TestJobEndsOrRestartsWhenItsAgentLeaves: an agent that is put out of the room has no job any more; that of one that
 // was lost is given out again; one that leaves by itself reports by its worker.
-func TestJobOfAnAgentThatLeftEndsOrRestarts(t *testing.T) {
-	g := newRig(t, 0)
-	h := g.hire(livekit.JobType_JT_ROOM, "scribe")
+func TestJobEndsOrRestartsWhenItsAgentLeaves(t *testing.T) {
+	g := newFixture(t, 0)
+	h := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, scribes)
-	j, _ := h.take()
+	j, _ := h.acceptJob()
 	gone := func(sid string, why livekit.DisconnectReason) {
 		bot := &livekit.ParticipantInfo{Sid: sid, Identity: "bot", Kind: livekit.ParticipantInfo_AGENT, DisconnectReason: why}
 		g.ParticipantJoined("blue", bot)
@@ -121,17 +121,17 @@ func TestJobOfAnAgentThatLeftEndsOrRestarts(t *testing.T) {
 	h.ping()
 
 	gone("PA_3", livekit.DisconnectReason_CONNECTION_TIMEOUT)
-	if got := h.hear().GetTermination(); got.GetJobId() != j.Id {
+	if got := h.receive().GetTermination(); got.GetJobId() != j.Id {
 		t.Fatalf("told %v", got)
 	}
-	if again, _ := h.take(); again.Id != j.Id {
+	if again, _ := h.acceptJob(); again.Id != j.Id {
 		t.Errorf("took %v", again)
 	}
 	gone("PA_4", livekit.DisconnectReason_PARTICIPANT_REMOVED)
-	if got := h.hear().GetTermination(); got.GetJobId() != j.Id {
+	if got := h.receive().GetTermination(); got.GetJobId() != j.Id {
 		t.Fatalf("told %v", got)
 	}
-	h.update(j.Id, livekit.JobStatus_JS_FAILED) // as the agent says goodbye
+	h.updateJob(j.Id, livekit.JobStatus_JS_FAILED) // as the agent says goodbye
 	h.ping()
 	state := g.List("blue", "")[0].State.Jobs[0].State
 	if state.Status != livekit.JobStatus_JS_FAILED || state.Error != "the agent left the room" {
@@ -139,29 +139,29 @@ func TestJobOfAnAgentThatLeftEndsOrRestarts(t *testing.T) {
 	}
 }
 
-// TestAgentThatStaysAfterItsDispatchIsRemoved: who does not leave when its dispatch is deleted is removed, and nobody
+// TestAgentThatOutlivesItsDispatchIsRemoved: who does not leave when its dispatch is deleted is removed, and nobody
 // else.
-func TestAgentThatStaysAfterItsDispatchIsRemoved(t *testing.T) {
+func TestAgentThatOutlivesItsDispatchIsRemoved(t *testing.T) {
 	removed := make(chan string, 10)
 	d := New(keys, Options{LeaveTimeout: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {
 		removed <- room + "/" + identity
 		return nil
 	}})
-	g := newRigOf(t, d)
-	h := g.hire(livekit.JobType_JT_ROOM, "scribe")
+	g := newFixtureWith(t, d)
+	h := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, nil)
 	for _, leaves := range []bool{true, false} {
 		one, err := g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue", AgentName: "scribe"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.take()
+		h.acceptJob()
 		bot := &livekit.ParticipantInfo{Sid: "PA_" + one.Id, Identity: "bot", Kind: livekit.ParticipantInfo_AGENT}
 		g.ParticipantJoined("blue", bot)
 		if _, err := g.Delete("blue", one.Id); err != nil {
 			t.Fatal(err)
 		}
-		h.hear() // the termination
+		h.receive() // the termination
 		if leaves {
 			g.ParticipantLeft("blue", bot)
 			g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: "PA_next", Identity: "bot", Kind: livekit.ParticipantInfo_AGENT})
@@ -178,40 +178,40 @@ func TestAgentThatStaysAfterItsDispatchIsRemoved(t *testing.T) {
 
 // TestDeploymentGetsItsOwnJobs: versions of an agent that run beside others get the jobs that are for them.
 func TestDeploymentGetsItsOwnJobs(t *testing.T) {
-	g := newRig(t, 0)
-	green, plain := g.dial(), g.hire(livekit.JobType_JT_ROOM, "scribe")
-	green.asks(&livekit.RegisterWorkerRequest{AgentName: "scribe", Deployment: "green"})
-	green.hear()
+	g := newFixture(t, 0)
+	green, plain := g.dial(), g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
+	green.sendRegister(&livekit.RegisterWorkerRequest{AgentName: "scribe", Deployment: "green"})
+	green.receive()
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe", Deployment: "green"}})
-	if j, _ := green.take(); j.Deployment != "green" {
+	if j, _ := green.acceptJob(); j.Deployment != "green" {
 		t.Errorf("took %v", j)
 	}
 	plain.ping()
 }
 
-// TestSimulatedJobGoesToItsWorker: a worker that wants to try its agent out gets the job itself, busy or not, and
+// TestSimulatedJobIsOfferedOnlyToItsWorker: a worker that wants to try its agent out gets the job itself, busy or not, and
 // nobody else does.
-func TestSimulatedJobGoesToItsWorker(t *testing.T) {
-	g := newRig(t, 0)
-	h, other := g.hire(livekit.JobType_JT_PUBLISHER, "scribe"), g.hire(livekit.JobType_JT_ROOM, "scribe")
+func TestSimulatedJobIsOfferedOnlyToItsWorker(t *testing.T) {
+	g := newFixture(t, 0)
+	h, other := g.registerWorker(livekit.JobType_JT_PUBLISHER, "scribe"), g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, nil)
-	h.status(livekit.WorkerStatus_WS_FULL, 1)
+	h.setStatus(livekit.WorkerStatus_WS_FULL, 1)
 	simulate := func(room string, p *livekit.ParticipantInfo) {
-		h.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_SimulateJob{SimulateJob: &livekit.SimulateJobRequest{Room: &livekit.Room{Name: room}, Participant: p}}})
+		h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_SimulateJob{SimulateJob: &livekit.SimulateJobRequest{Room: &livekit.Room{Name: room}, Participant: p}}})
 	}
 	simulate("none", nil)
 	simulate("blue", nil)
-	j, _ := h.take()
+	j, _ := h.acceptJob()
 	if j.Type != livekit.JobType_JT_ROOM || j.Room.Sid != blue.Sid || j.AgentName != "scribe" {
 		t.Errorf("took %v", j)
 	}
 	simulate("blue", ada())
-	about, _ := h.offered()
+	about, _ := h.receiveOffer()
 	if about.Type != livekit.JobType_JT_PUBLISHER || about.Participant.GetIdentity() != "ada" {
 		t.Errorf("offered %v", about)
 	}
 	h.answer(&livekit.AvailabilityResponse{JobId: about.Id})
-	h.update(j.Id, livekit.JobStatus_JS_FAILED)
+	h.updateJob(j.Id, livekit.JobStatus_JS_FAILED)
 	h.ping() // and it is not restarted
 	other.ping()
 	eventually(t, "nothing is left of it", func() bool {
@@ -226,7 +226,7 @@ func TestSimulatedJobGoesToItsWorker(t *testing.T) {
 		simulate("blue", nil)
 	}
 	for range maxSimulated {
-		h.offered()
+		h.receiveOffer()
 	}
 	h.ping() // and nothing else
 }

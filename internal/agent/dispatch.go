@@ -13,20 +13,20 @@ import (
 )
 
 var (
-	errTooMany  = fault.New(fault.Exhausted, "the room has as many agent dispatches as it may have")
-	errNoRoom   = fault.New(fault.NotFound, "requested room does not exist")
-	errNoSuch   = fault.New(fault.NotFound, "there is no such agent dispatch")
-	errShutdown = fault.New(fault.Unavailable, "the server is restarting; try again in a moment")
+	errTooMany    = fault.New(fault.Exhausted, "the room has as many agent dispatches as it may have")
+	errNoRoom     = fault.New(fault.NotFound, "requested room does not exist")
+	errNoDispatch = fault.New(fault.NotFound, "there is no such agent dispatch")
+	errShutdown   = fault.New(fault.Unavailable, "the server is restarting; try again in a moment")
 )
 
 // dispatch is an order for agents of one name.
 type dispatch struct {
 	*livekit.AgentDispatch
-	room     *room
-	implicit bool    // what a room has that names no agents
-	only     *worker // who simulates the job; such a dispatch is not shown
-	jobs     []*job
-	made     map[subject]bool // what jobs have been made for
+	room      *room
+	implicit  bool    // what a room has that names no agents
+	simulator *worker // who simulates the job; such a dispatch is not shown
+	jobs      []*job
+	created   map[subject]bool // what jobs have been made for
 }
 
 // subject is what there is one job for.
@@ -38,10 +38,10 @@ type subject struct {
 
 // Create adds a dispatch to a room that is there.
 func (d *Dispatcher) Create(req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
-	one := &dispatch{AgentDispatch: &livekit.AgentDispatch{
+	ad := &dispatch{AgentDispatch: &livekit.AgentDispatch{
 		AgentName: req.AgentName, Room: req.Room, Metadata: req.Metadata, RestartPolicy: req.RestartPolicy, Deployment: req.Deployment, Attributes: req.Attributes,
 	}}
-	if err := validate(one.AgentDispatch); err != nil {
+	if err := validate(ad.AgentDispatch); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -55,9 +55,9 @@ func (d *Dispatcher) Create(req *livekit.CreateAgentDispatchRequest) (*livekit.A
 	case len(r.dispatches) >= maxDispatches:
 		return nil, errTooMany
 	}
-	one.room = r
-	d.addLocked(one)
-	return one.shown(), nil
+	ad.room = r
+	d.addDispatchLocked(ad)
+	return ad.snapshot(), nil
 }
 
 // Delete takes a dispatch away and ends its jobs. Agents that do not leave are put out.
@@ -68,37 +68,37 @@ func (d *Dispatcher) Delete(roomName, id string) (*livekit.AgentDispatch, error)
 	if r == nil {
 		return nil, errNoRoom
 	}
-	one := r.dispatches[id]
-	if one == nil || one.only != nil {
-		return nil, errNoSuch
+	ad := r.dispatches[id]
+	if ad == nil || ad.simulator != nil {
+		return nil, errNoDispatch
 	}
 	delete(r.dispatches, id)
-	one.State.DeletedAt = time.Now().UnixNano()
-	staying := map[string]string{} // sids by identity
-	for _, j := range one.jobs {
+	ad.State.DeletedAt = time.Now().UnixNano()
+	remaining := map[string]string{} // sids by identity
+	for _, j := range ad.jobs {
 		if sid := r.agents[j.State.ParticipantIdentity]; j.worker != nil && sid != "" {
-			staying[j.State.ParticipantIdentity] = sid
+			remaining[j.State.ParticipantIdentity] = sid
 		}
 		d.endLocked(j, livekit.JobStatus_JS_SUCCESS, "")
 	}
-	if len(staying) > 0 && d.opts.Remove != nil && !d.closed {
-		d.work.Go(func() { d.putOut(r, staying) }) // ends after Grace, or with Close
+	if len(remaining) > 0 && d.opts.Remove != nil && !d.closed {
+		d.work.Go(func() { d.removeAgents(r, remaining) }) // ends after Grace, or with Close
 	}
-	return one.shown(), nil
+	return ad.snapshot(), nil
 }
 
 // putOut removes those agents that have not left by themselves in time.
-func (d *Dispatcher) putOut(r *room, staying map[string]string) {
+func (d *Dispatcher) removeAgents(r *room, remaining map[string]string) {
 	select {
 	case <-time.After(d.opts.LeaveTimeout):
 	case <-d.context.Done():
 		return
 	}
 	d.mu.Lock()
-	maps.DeleteFunc(staying, func(identity, sid string) bool { return r.agents[identity] != sid })
+	maps.DeleteFunc(remaining, func(identity, sid string) bool { return r.agents[identity] != sid })
 	name := r.info.Name
 	d.mu.Unlock()
-	for identity := range staying {
+	for identity := range remaining {
 		d.opts.Log.Warn("an agent whose dispatch was deleted did not leave and is put out", "room", name, "participant", identity)
 		if err := d.opts.Remove(d.context, name, identity); err != nil && d.context.Err() == nil {
 			d.opts.Log.Warn("an agent could not be put out", "room", name, "participant", identity, "err", err)
@@ -115,47 +115,47 @@ func (d *Dispatcher) List(roomName, id string) []*livekit.AgentDispatch {
 		return nil
 	}
 	var list []*livekit.AgentDispatch
-	for _, one := range slices.SortedFunc(maps.Values(r.dispatches), older) {
-		if one.only == nil && (id == "" || id == one.Id) {
-			list = append(list, one.shown())
+	for _, ad := range slices.SortedFunc(maps.Values(r.dispatches), byCreation) {
+		if ad.simulator == nil && (id == "" || id == ad.Id) {
+			list = append(list, ad.snapshot())
 		}
 	}
 	return list
 }
 
-func older(a, b *dispatch) int { return cmp.Compare(a.State.CreatedAt, b.State.CreatedAt) }
+func byCreation(a, b *dispatch) int { return cmp.Compare(a.State.CreatedAt, b.State.CreatedAt) }
 
 // addLocked takes in a dispatch, and makes its jobs for what is there already.
-func (d *Dispatcher) addLocked(one *dispatch) {
-	one.Id, one.State, one.made = newID("AD_"), &livekit.AgentDispatchState{CreatedAt: time.Now().UnixNano()}, map[subject]bool{}
-	one.room.dispatches[one.Id] = one
+func (d *Dispatcher) addDispatchLocked(ad *dispatch) {
+	ad.Id, ad.State, ad.created = newID("AD_"), &livekit.AgentDispatchState{CreatedAt: time.Now().UnixNano()}, map[subject]bool{}
+	ad.room.dispatches[ad.Id] = ad
 	for _, kind := range []livekit.JobType{livekit.JobType_JT_ROOM, livekit.JobType_JT_PARTICIPANT, livekit.JobType_JT_PUBLISHER} {
-		d.fillLocked(one, kind)
+		d.createJobsLocked(ad, kind)
 	}
 }
 
 // fillLocked makes the jobs of one kind for what is there.
-func (d *Dispatcher) fillLocked(one *dispatch, kind livekit.JobType) {
+func (d *Dispatcher) createJobsLocked(ad *dispatch, kind livekit.JobType) {
 	if kind == livekit.JobType_JT_ROOM {
-		d.launchLocked(one, kind, nil)
+		d.createPerNamespaceLocked(ad, kind, nil)
 		return
 	}
-	for _, who := range one.room.people {
+	for _, who := range ad.room.participants {
 		if kind == livekit.JobType_JT_PARTICIPANT || who.publishes {
-			d.launchLocked(one, kind, who.info)
+			d.createPerNamespaceLocked(ad, kind, who.info)
 		}
 	}
 }
 
 // forget lets a participant who comes back have jobs again.
-func (one *dispatch) forget(sid string) {
-	maps.DeleteFunc(one.made, func(s subject, _ bool) bool { return s.sid == sid })
+func (ad *dispatch) forgetParticipant(sid string) {
+	maps.DeleteFunc(ad.created, func(s subject, _ bool) bool { return s.sid == sid })
 }
 
 // shown is a copy with the jobs that a worker has taken.
-func (one *dispatch) shown() *livekit.AgentDispatch {
-	a := proto.CloneOf(one.AgentDispatch)
-	for _, j := range one.jobs {
+func (ad *dispatch) snapshot() *livekit.AgentDispatch {
+	a := proto.CloneOf(ad.AgentDispatch)
+	for _, j := range ad.jobs {
 		if j.State.WorkerId != "" {
 			a.State.Jobs = append(a.State.Jobs, proto.CloneOf(j.Job))
 		}

@@ -40,14 +40,14 @@ type Dispatcher struct {
 
 // room is one with what agents need to know of it.
 type room struct {
-	info       *livekit.Room
-	people     map[string]*person   // by identity, those whom agents are for
-	agents     map[string]string    // sids of the agents that are in it, by identity
-	dispatches map[string]*dispatch // by id
+	info         *livekit.Room
+	participants map[string]*participant // by identity, those whom agents are for
+	agents       map[string]string       // sids of the agents that are in it, by identity
+	dispatches   map[string]*dispatch    // by id
 }
 
 // person is a participant.
-type person struct {
+type participant struct {
 	info      *livekit.ParticipantInfo
 	publishes bool
 }
@@ -84,17 +84,17 @@ func (d *Dispatcher) Close() {
 func (d *Dispatcher) RoomStarted(info *livekit.Room, agents []*livekit.RoomAgentDispatch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := &room{info: info, people: map[string]*person{}, agents: map[string]string{}, dispatches: map[string]*dispatch{}}
+	r := &room{info: info, participants: map[string]*participant{}, agents: map[string]string{}, dispatches: map[string]*dispatch{}}
 	d.rooms[info.Name] = r
 	if len(agents) == 0 {
-		d.addLocked(&dispatch{room: r, implicit: true, AgentDispatch: &livekit.AgentDispatch{Room: info.Name}})
+		d.addDispatchLocked(&dispatch{room: r, implicit: true, AgentDispatch: &livekit.AgentDispatch{Room: info.Name}})
 	}
 	if err := d.Check(agents); err != nil { // of a token's room configuration; the API has checked its own
 		d.opts.Log.Warn("the agents that a token orders for a room are left out", "room", info.Name, "err", err)
 		return
 	}
 	for _, a := range agents {
-		d.addLocked(&dispatch{room: r, AgentDispatch: ordered(info.Name, a)})
+		d.addDispatchLocked(&dispatch{room: r, AgentDispatch: newDispatch(info.Name, a)})
 	}
 }
 
@@ -116,8 +116,8 @@ func (d *Dispatcher) RoomFinished(info *livekit.Room) {
 		return
 	}
 	delete(d.rooms, info.Name)
-	for _, one := range r.dispatches {
-		for _, j := range one.jobs {
+	for _, ad := range r.dispatches {
+		for _, j := range ad.jobs {
 			d.endLocked(j, livekit.JobStatus_JS_SUCCESS, "")
 		}
 	}
@@ -132,16 +132,16 @@ func (d *Dispatcher) ParticipantJoined(roomName string, p *livekit.ParticipantIn
 	case r == nil:
 	case p.Kind == livekit.ParticipantInfo_AGENT:
 		r.agents[p.Identity] = p.Sid
-	case !serves(p):
-		r.people[p.Identity] = &person{info: p}
-		for _, one := range r.dispatches {
-			d.launchLocked(one, livekit.JobType_JT_PARTICIPANT, p)
+	case !isService(p):
+		r.participants[p.Identity] = &participant{info: p}
+		for _, ad := range r.dispatches {
+			d.createPerNamespaceLocked(ad, livekit.JobType_JT_PARTICIPANT, p)
 		}
 	}
 }
 
 // serves reports whether a participant only serves others, as a recorder does. No agent is dispatched for it.
-func serves(p *livekit.ParticipantInfo) bool {
+func isService(p *livekit.ParticipantInfo) bool {
 	return p.Kind == livekit.ParticipantInfo_AGENT || p.Kind == livekit.ParticipantInfo_EGRESS || p.Permission.GetAgent() || p.Permission.GetRecorder()
 }
 
@@ -156,10 +156,10 @@ func (d *Dispatcher) ParticipantLeft(roomName string, p *livekit.ParticipantInfo
 	case r.agents[p.Identity] == p.Sid:
 		delete(r.agents, p.Identity)
 		d.agentLeftLocked(r, p)
-	case r.people[p.Identity] != nil && r.people[p.Identity].info.Sid == p.Sid:
-		delete(r.people, p.Identity)
-		for _, one := range r.dispatches {
-			one.forget(p.Sid)
+	case r.participants[p.Identity] != nil && r.participants[p.Identity].info.Sid == p.Sid:
+		delete(r.participants, p.Identity)
+		for _, ad := range r.dispatches {
+			ad.forgetParticipant(p.Sid)
 		}
 		for j := range d.waiting {
 			if j.Participant.GetSid() == p.Sid {
@@ -176,12 +176,12 @@ func (d *Dispatcher) agentLeftLocked(r *room, p *livekit.ParticipantInfo) {
 	case livekit.DisconnectReason_CLIENT_INITIATED, livekit.DisconnectReason_DUPLICATE_IDENTITY, livekit.DisconnectReason_MIGRATION:
 		return
 	}
-	for _, one := range r.dispatches {
-		for _, j := range one.jobs {
+	for _, ad := range r.dispatches {
+		for _, j := range ad.jobs {
 			if j.worker == nil || j.State.ParticipantIdentity != p.Identity {
 				continue
 			}
-			d.releaseLocked(j, livekit.JobStatus_JS_FAILED, "the agent left the room")
+			d.terminateLocked(j, livekit.JobStatus_JS_FAILED, "the agent left the room")
 			if p.DisconnectReason != livekit.DisconnectReason_PARTICIPANT_REMOVED {
 				d.restartLocked(j)
 			}
@@ -194,13 +194,13 @@ func (d *Dispatcher) TrackPublished(roomName string, p *livekit.ParticipantInfo)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.rooms[roomName]
-	if r == nil || r.people[p.Identity] == nil || r.people[p.Identity].publishes {
+	if r == nil || r.participants[p.Identity] == nil || r.participants[p.Identity].publishes {
 		return
 	}
-	who := r.people[p.Identity]
+	who := r.participants[p.Identity]
 	who.info, who.publishes = p, true
-	for _, one := range r.dispatches {
-		d.launchLocked(one, livekit.JobType_JT_PUBLISHER, p)
+	for _, ad := range r.dispatches {
+		d.createPerNamespaceLocked(ad, livekit.JobType_JT_PUBLISHER, p)
 	}
 }
 

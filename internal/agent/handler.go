@@ -44,18 +44,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // has been answered by the upgrader
 	}
-	one := newWorker(ws, grants.Issuer)
-	if err := h.dispatcher.enter(one); err != nil {
+	wk := newWorker(ws, grants.Issuer)
+	if err := h.dispatcher.addWorker(wk); err != nil {
 		frame := websocket.FormatCloseMessage(websocket.CloseTryAgainLater, fault.Public(err))
-		_ = ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(endLimit))
+		_ = ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeTimeout))
 		_ = ws.Close()
 		return
 	}
 	var writer sync.WaitGroup
-	writer.Go(one.write) // ends with the worker
-	one.read(h.dispatcher)
+	writer.Go(wk.writeLoop) // ends with the worker
+	wk.readLoop(h.dispatcher)
 	writer.Wait()
-	h.dispatcher.leave(one)
+	h.dispatcher.removeWorker(wk)
 }
 
 func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {

@@ -20,18 +20,18 @@ var serverInfo = &livekit.ServerInfo{Version: "1.13.5"}
 var keys = token.Keys{"devkey": "secret"}
 
 // rig is a Dispatcher behind a server.
-type rig struct {
+type fixture struct {
 	*Dispatcher
 	t   *testing.T
 	url string
 }
 
-func newRig(t *testing.T, patience time.Duration) *rig {
+func newFixture(t *testing.T, patience time.Duration) *fixture {
 	t.Helper()
-	return newRigOf(t, New(keys, Options{ServerInfo: serverInfo, ResponseTimeout: patience}))
+	return newFixtureWith(t, New(keys, Options{ServerInfo: serverInfo, ResponseTimeout: patience}))
 }
 
-func newRigOf(t *testing.T, d *Dispatcher) *rig {
+func newFixtureWith(t *testing.T, d *Dispatcher) *fixture {
 	t.Helper()
 	d.opts.ServerInfo = serverInfo
 	web := httptest.NewServer(NewHandler(d, token.NewVerifier(keys)))
@@ -39,17 +39,17 @@ func newRigOf(t *testing.T, d *Dispatcher) *rig {
 		d.Close()
 		web.Close() // waits for the workers' connections
 	})
-	return &rig{d, t, "ws" + strings.TrimPrefix(web.URL, "http") + "/agent"}
+	return &fixture{d, t, "ws" + strings.TrimPrefix(web.URL, "http") + "/agent"}
 }
 
 // hand is a worker as seen from its own side.
-type hand struct {
+type testWorker struct {
 	t    *testing.T
 	ws   *websocket.Conn
 	json bool
 }
 
-func bearing(t *testing.T, g token.VideoGrant) http.Header {
+func authHeader(t *testing.T, g token.VideoGrant) http.Header {
 	t.Helper()
 	raw, err := token.New("devkey", "secret").SetVideoGrant(g).ToJWT()
 	if err != nil {
@@ -58,19 +58,19 @@ func bearing(t *testing.T, g token.VideoGrant) http.Header {
 	return http.Header{"Authorization": {"Bearer " + raw}}
 }
 
-func (g *rig) dial() *hand {
+func (g *fixture) dial() *testWorker {
 	g.t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial(g.url, bearing(g.t, token.VideoGrant{Agent: true}))
+	ws, _, err := websocket.DefaultDialer.Dial(g.url, authHeader(g.t, token.VideoGrant{Agent: true}))
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { _ = ws.Close() })
 	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
-	return &hand{t: g.t, ws: ws}
+	return &testWorker{t: g.t, ws: ws}
 }
 
 // hire is a worker that has registered.
-func (g *rig) hire(kind livekit.JobType, name string) *hand {
+func (g *fixture) registerWorker(kind livekit.JobType, name string) *testWorker {
 	g.t.Helper()
 	h := g.dial()
 	h.register(kind, name)
@@ -78,22 +78,22 @@ func (g *rig) hire(kind livekit.JobType, name string) *hand {
 }
 
 // asks to be registered.
-func (h *hand) asks(r *livekit.RegisterWorkerRequest) {
+func (h *testWorker) sendRegister(r *livekit.RegisterWorkerRequest) {
 	h.t.Helper()
-	h.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: r}})
+	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: r}})
 }
 
-func (h *hand) register(kind livekit.JobType, name string) *livekit.RegisterWorkerResponse {
+func (h *testWorker) register(kind livekit.JobType, name string) *livekit.RegisterWorkerResponse {
 	h.t.Helper()
-	h.asks(&livekit.RegisterWorkerRequest{Type: kind, AgentName: name})
-	r := h.hear().GetRegister()
+	h.sendRegister(&livekit.RegisterWorkerRequest{Type: kind, AgentName: name})
+	r := h.receive().GetRegister()
 	if !strings.HasPrefix(r.GetWorkerId(), "AW_") || r.GetServerInfo().GetVersion() != "1.13.5" {
 		h.t.Fatalf("registered as %v", r)
 	}
 	return r
 }
 
-func (h *hand) say(m *livekit.WorkerMessage) {
+func (h *testWorker) send(m *livekit.WorkerMessage) {
 	h.t.Helper()
 	kind, frame := websocket.BinaryMessage, []byte(nil)
 	var err error
@@ -111,7 +111,7 @@ func (h *hand) say(m *livekit.WorkerMessage) {
 	}
 }
 
-func (h *hand) hear() *livekit.ServerMessage {
+func (h *testWorker) receive() *livekit.ServerMessage {
 	h.t.Helper()
 	kind, frame, err := h.ws.ReadMessage()
 	if err != nil {
@@ -130,44 +130,44 @@ func (h *hand) hear() *livekit.ServerMessage {
 }
 
 // offered waits until a job is offered.
-func (h *hand) offered() (*livekit.Job, bool) {
+func (h *testWorker) receiveOffer() (*livekit.Job, bool) {
 	h.t.Helper()
-	a := h.hear().GetAvailability()
+	a := h.receive().GetAvailability()
 	if a == nil || !strings.HasPrefix(a.Job.GetId(), "AJ_") {
 		h.t.Fatalf("offered %v", a)
 	}
 	return a.Job, a.Resuming
 }
 
-func (h *hand) answer(a *livekit.AvailabilityResponse) {
-	h.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Availability{Availability: a}})
+func (h *testWorker) answer(a *livekit.AvailabilityResponse) {
+	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Availability{Availability: a}})
 }
 
 // take accepts the job that is offered next and returns it as assigned, with its token.
-func (h *hand) take() (*livekit.Job, string) {
+func (h *testWorker) acceptJob() (*livekit.Job, string) {
 	h.t.Helper()
-	j, _ := h.offered()
+	j, _ := h.receiveOffer()
 	h.answer(&livekit.AvailabilityResponse{JobId: j.Id, Available: true, ParticipantIdentity: "bot", ParticipantName: "Bot"})
-	a := h.hear().GetAssignment()
+	a := h.receive().GetAssignment()
 	if a.GetJob().GetId() != j.Id || a.Job.State.Status != livekit.JobStatus_JS_RUNNING {
 		h.t.Fatalf("assigned %v", a)
 	}
 	return a.Job, a.Token
 }
 
-func (h *hand) update(id string, status livekit.JobStatus) {
-	h.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: id, Status: status, Error: "why"}}})
+func (h *testWorker) updateJob(id string, status livekit.JobStatus) {
+	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: id, Status: status, Error: "why"}}})
 }
 
-func (h *hand) status(s livekit.WorkerStatus, load float32) {
-	h.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateWorker{UpdateWorker: &livekit.UpdateWorkerStatus{Status: &s, Load: load}}})
+func (h *testWorker) setStatus(s livekit.WorkerStatus, load float32) {
+	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateWorker{UpdateWorker: &livekit.UpdateWorkerStatus{Status: &s, Load: load}}})
 	h.ping() // what came before has been done by then
 }
 
-func (h *hand) ping() {
+func (h *testWorker) ping() {
 	h.t.Helper()
-	h.say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Ping{Ping: &livekit.WorkerPing{Timestamp: 42}}})
-	if p := h.hear().GetPong(); p.GetLastTimestamp() != 42 || p.Timestamp == 0 {
+	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Ping{Ping: &livekit.WorkerPing{Timestamp: 42}}})
+	if p := h.receive().GetPong(); p.GetLastTimestamp() != 42 || p.Timestamp == 0 {
 		h.t.Fatalf("pong %v", p)
 	}
 }

@@ -17,52 +17,52 @@ type job struct {
 	*livekit.Job
 	dispatch *dispatch
 	worker   *worker         // who does it; nil while nobody does
-	refused  map[string]bool // ids of the workers that did not take it
+	tried    map[string]bool // ids of the workers that did not take it
 	restarts int
-	over     bool // nobody is to do it any more
+	ended    bool // nobody is to do it any more
 }
 
 // launchLocked makes a job for each namespace that has workers of that kind, busy or not, and looks for one to do it.
-func (d *Dispatcher) launchLocked(one *dispatch, kind livekit.JobType, p *livekit.ParticipantInfo) {
+func (d *Dispatcher) createPerNamespaceLocked(ad *dispatch, kind livekit.JobType, p *livekit.ParticipantInfo) {
 	for _, w := range d.workers {
 		about := subject{kind, w.namespace, p.GetSid()}
-		if !d.closed && w.does(one, kind) && !one.made[about] && !d.makeLocked(one, about, p) {
+		if !d.closed && w.accepts(ad, kind) && !ad.created[about] && !d.createJobLocked(ad, about, p) {
 			return
 		}
 	}
 }
 
 // makeLocked makes a job and looks for a worker to do it. It reports false if there are too many jobs.
-func (d *Dispatcher) makeLocked(one *dispatch, about subject, p *livekit.ParticipantInfo) bool {
-	if len(one.jobs) >= maxJobs {
-		past := slices.IndexFunc(one.jobs, func(j *job) bool { return j.over })
+func (d *Dispatcher) createJobLocked(ad *dispatch, about subject, p *livekit.ParticipantInfo) bool {
+	if len(ad.jobs) >= maxJobs {
+		past := slices.IndexFunc(ad.jobs, func(j *job) bool { return j.ended })
 		if past < 0 {
-			d.opts.Log.Warn("an agent dispatch has as many jobs as it may have", "room", one.room.info.Name, "agent", one.AgentName)
+			d.opts.Log.Warn("an agent dispatch has as many jobs as it may have", "room", ad.room.info.Name, "agent", ad.AgentName)
 			return false
 		}
-		one.jobs = slices.Delete(one.jobs, past, past+1)
+		ad.jobs = slices.Delete(ad.jobs, past, past+1)
 	}
-	one.made[about] = true
-	j := &job{dispatch: one, Job: &livekit.Job{
-		Id: newID("AJ_"), DispatchId: one.Id, Type: about.kind, Room: one.room.info, Participant: p, Metadata: one.Metadata, AgentName: one.AgentName,
-		Namespace: about.namespace, Deployment: one.Deployment, Attributes: one.Attributes, State: &livekit.JobState{},
+	ad.created[about] = true
+	j := &job{dispatch: ad, Job: &livekit.Job{
+		Id: newID("AJ_"), DispatchId: ad.Id, Type: about.kind, Room: ad.room.info, Participant: p, Metadata: ad.Metadata, AgentName: ad.AgentName,
+		Namespace: about.namespace, Deployment: ad.Deployment, Attributes: ad.Attributes, State: &livekit.JobState{},
 	}}
-	one.jobs = append(one.jobs, j)
-	d.seekLocked(j, false)
+	ad.jobs = append(ad.jobs, j)
+	d.startAssignLocked(j, false)
 	return true
 }
 
 // updateLocked takes what a worker says of its job.
-func (d *Dispatcher) updateLocked(w *worker, u *livekit.UpdateJobStatus) {
+func (d *Dispatcher) updateJobLocked(w *worker, u *livekit.UpdateJobStatus) {
 	j := w.jobs[u.JobId]
 	if j == nil {
 		return
 	}
 	switch u.Status {
 	case livekit.JobStatus_JS_SUCCESS:
-		d.leaveLocked(j, u.Status, u.Error)
+		d.unassignLocked(j, u.Status, u.Error)
 	case livekit.JobStatus_JS_FAILED:
-		d.leaveLocked(j, u.Status, u.Error)
+		d.unassignLocked(j, u.Status, u.Error)
 		d.restartLocked(j)
 	case livekit.JobStatus_JS_PENDING, livekit.JobStatus_JS_RUNNING:
 		j.State.Status, j.State.UpdatedAt = u.Status, time.Now().UnixNano()
@@ -72,26 +72,26 @@ func (d *Dispatcher) updateLocked(w *worker, u *livekit.UpdateJobStatus) {
 // endLocked ends a job for good, whoever does it or would have.
 func (d *Dispatcher) endLocked(j *job, status livekit.JobStatus, why string) {
 	delete(d.waiting, j)
-	d.releaseLocked(j, status, why)
-	j.over = true
+	d.terminateLocked(j, status, why)
+	j.ended = true
 }
 
 // releaseLocked tells the worker that its job has ended.
-func (d *Dispatcher) releaseLocked(j *job, status livekit.JobStatus, why string) {
+func (d *Dispatcher) terminateLocked(j *job, status livekit.JobStatus, why string) {
 	if j.worker == nil {
 		return
 	}
 	j.worker.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Termination{Termination: &livekit.JobTermination{JobId: j.Id}}})
-	d.leaveLocked(j, status, why)
+	d.unassignLocked(j, status, why)
 }
 
 // leaveLocked takes a job from its worker and notes its outcome. The job counts as ended, unless the caller assigns it to
 // another worker.
-func (d *Dispatcher) leaveLocked(j *job, status livekit.JobStatus, why string) {
+func (d *Dispatcher) unassignLocked(j *job, status livekit.JobStatus, why string) {
 	delete(j.worker.jobs, j.Id)
-	j.worker, j.over = nil, true
-	j.finish(status, why)
-	if j.dispatch.only != nil {
+	j.worker, j.ended = nil, true
+	j.setOutcome(status, why)
+	if j.dispatch.simulator != nil {
 		delete(j.dispatch.room.dispatches, j.DispatchId)
 	}
 }
@@ -100,13 +100,13 @@ func (d *Dispatcher) leaveLocked(j *job, status livekit.JobStatus, why string) {
 const maxReason = 1024
 
 // finish notes how the job ended.
-func (j *job) finish(status livekit.JobStatus, why string) {
+func (j *job) setOutcome(status livekit.JobStatus, why string) {
 	now := time.Now().UnixNano()
-	j.State.Status, j.State.Error, j.State.EndedAt, j.State.UpdatedAt = status, shorten(why), now, now
+	j.State.Status, j.State.Error, j.State.EndedAt, j.State.UpdatedAt = status, truncateReason(why), now, now
 }
 
 // shorten cuts text, which is valid UTF-8, between two characters.
-func shorten(text string) string {
+func truncateReason(text string) string {
 	if len(text) <= maxReason {
 		return text
 	}
@@ -119,13 +119,13 @@ func shorten(text string) string {
 
 // restartLocked gives a job that has failed to somebody else, where its dispatch wants that.
 func (d *Dispatcher) restartLocked(j *job) {
-	one := j.dispatch
-	if d.closed || one.RestartPolicy == livekit.JobRestartPolicy_JRP_NEVER || one.only != nil || j.restarts >= maxRestarts || one.room.dispatches[one.Id] != one {
+	ad := j.dispatch
+	if d.closed || ad.RestartPolicy == livekit.JobRestartPolicy_JRP_NEVER || ad.simulator != nil || j.restarts >= maxRestarts || ad.room.dispatches[ad.Id] != ad {
 		return
 	}
-	j.over, j.refused = false, nil
+	j.ended, j.tried = false, nil
 	j.restarts++
-	d.seekLocked(j, true)
+	d.startAssignLocked(j, true)
 }
 
 // newID makes an id as LiveKit's are: a prefix and twelve letters and digits.

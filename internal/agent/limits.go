@@ -26,7 +26,7 @@ func (d *Dispatcher) Check(agents []*livekit.RoomAgentDispatch) error {
 		return errTooMany
 	}
 	for _, a := range agents {
-		if err := validate(ordered("", a)); err != nil {
+		if err := validate(newDispatch("", a)); err != nil {
 			return err
 		}
 	}
@@ -34,7 +34,7 @@ func (d *Dispatcher) Check(agents []*livekit.RoomAgentDispatch) error {
 }
 
 // ordered is the dispatch that a room's configuration asks for.
-func ordered(room string, a *livekit.RoomAgentDispatch) *livekit.AgentDispatch {
+func newDispatch(room string, a *livekit.RoomAgentDispatch) *livekit.AgentDispatch {
 	return &livekit.AgentDispatch{
 		AgentName: a.GetAgentName(), Room: room, Metadata: a.GetMetadata(), RestartPolicy: a.GetRestartPolicy(), Deployment: a.GetDeployment(), Attributes: a.GetAttributes(),
 	}

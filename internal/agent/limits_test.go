@@ -19,19 +19,19 @@ import (
 	"meet/test/measure"
 )
 
-// TestHandlerRefusesWhoIsNoWorker: without the grant, without registering, and with what cannot be read, nobody is a
+// TestHandlerRefusesInvalidWorkers: without the grant, without registering, and with what cannot be read, nobody is a
 // worker.
-func TestHandlerRefusesWhoIsNoWorker(t *testing.T) {
-	g := newRig(t, 300*time.Millisecond)
+func TestHandlerRefusesInvalidWorkers(t *testing.T) {
+	g := newFixture(t, 300*time.Millisecond)
 	for name, h := range map[string]http.Header{
-		"no token": nil, "no grant": bearing(t, token.VideoGrant{RoomList: true}), "garbage": {"Authorization": {"Bearer x"}},
+		"no token": nil, "no grant": authHeader(t, token.VideoGrant{RoomList: true}), "garbage": {"Authorization": {"Bearer x"}},
 	} {
 		_, resp, err := websocket.DefaultDialer.Dial(g.url, h)
 		if err == nil || resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	worker := bearing(t, token.VideoGrant{Agent: true}).Get("Authorization")
+	worker := authHeader(t, token.VideoGrant{Agent: true}).Get("Authorization")
 	for header, want := range map[string]int{
 		worker:                                   http.StatusSwitchingProtocols,
 		strings.ToLower(worker[:7]) + worker[7:]: http.StatusSwitchingProtocols,
@@ -53,17 +53,21 @@ func TestHandlerRefusesWhoIsNoWorker(t *testing.T) {
 	if resp.StatusCode != http.StatusNotFound {
 		t.Errorf("no upgrade: %d", resp.StatusCode)
 	}
-	for name, act := range map[string]func(*hand){
-		"silent":                     func(*hand) {},
-		"pings only":                 func(h *hand) { h.ping() },
-		"speaks before it registers": func(h *hand) { h.update("AJ_x", livekit.JobStatus_JS_FAILED) },
-		"a type that is none":        func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Type: 9}) },
-		"a long name":                func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{AgentName: strings.Repeat("x", maxName+1)}) },
-		"a long namespace":           func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Namespace: new(strings.Repeat("x", maxName+1))}) },
-		"a bad deployment":           func(h *hand) { h.asks(&livekit.RegisterWorkerRequest{Deployment: "a_b"}) },
-		"garbage":                    func(h *hand) { _ = h.ws.WriteMessage(websocket.BinaryMessage, []byte{0xff, 0xff}) },
-		"garbage text":               func(h *hand) { _ = h.ws.WriteMessage(websocket.TextMessage, []byte("{")) },
-		"more than fits":             func(h *hand) { _ = h.ws.WriteMessage(websocket.BinaryMessage, make([]byte, frameLimit+1)) },
+	for name, act := range map[string]func(*testWorker){
+		"silent":                     func(*testWorker) {},
+		"pings only":                 func(h *testWorker) { h.ping() },
+		"speaks before it registers": func(h *testWorker) { h.updateJob("AJ_x", livekit.JobStatus_JS_FAILED) },
+		"a type that is none":        func(h *testWorker) { h.sendRegister(&livekit.RegisterWorkerRequest{Type: 9}) },
+		"a long name": func(h *testWorker) {
+			h.sendRegister(&livekit.RegisterWorkerRequest{AgentName: strings.Repeat("x", maxName+1)})
+		},
+		"a long namespace": func(h *testWorker) {
+			h.sendRegister(&livekit.RegisterWorkerRequest{Namespace: new(strings.Repeat("x", maxName+1))})
+		},
+		"a bad deployment": func(h *testWorker) { h.sendRegister(&livekit.RegisterWorkerRequest{Deployment: "a_b"}) },
+		"garbage":          func(h *testWorker) { _ = h.ws.WriteMessage(websocket.BinaryMessage, []byte{0xff, 0xff}) },
+		"garbage text":     func(h *testWorker) { _ = h.ws.WriteMessage(websocket.TextMessage, []byte("{")) },
+		"more than fits":   func(h *testWorker) { _ = h.ws.WriteMessage(websocket.BinaryMessage, make([]byte, frameLimit+1)) },
 	} {
 		h := g.dial()
 		act(h)
@@ -71,7 +75,7 @@ func TestHandlerRefusesWhoIsNoWorker(t *testing.T) {
 			t.Errorf("%s: is still heard", name)
 		}
 	}
-	h := g.hire(livekit.JobType_JT_ROOM, "") // the others harmed nobody
+	h := g.registerWorker(livekit.JobType_JT_ROOM, "") // the others harmed nobody
 	h.ping()
 }
 
@@ -95,18 +99,18 @@ func FuzzDecode(f *testing.F) {
 		d := New(keys, Options{ResponseTimeout: time.Millisecond})
 		d.RoomStarted(blue, nil)
 		w := newWorker(nil, "devkey")
-		if err := d.enter(w); err != nil {
+		if err := d.addWorker(w); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = d.handle(w, m), d.handle(w, m)
-		d.leave(w)
+		d.removeWorker(w)
 		d.Close()
 	})
 }
 
 // TestDispatchesAreBounded: whatever is ordered of agents is bounded, and refused with a sentence.
 func TestDispatchesAreBounded(t *testing.T) {
-	g := newRig(t, 0)
+	g := newFixture(t, 0)
 	g.RoomStarted(blue, nil)
 	long := strings.Repeat("x", maxMetadata+1)
 	for name, tt := range map[string]struct {
@@ -142,10 +146,10 @@ func TestDispatchesAreBounded(t *testing.T) {
 	}
 }
 
-// TestHandlerRefusesMoreWorkersThanMayBe: who comes when there are as many workers as may be is told so, as is who
+// TestHandlerRefusesWorkersBeyondTheLimit: who comes when there are as many workers as may be is told so, as is who
 // comes while the server ends.
-func TestHandlerRefusesMoreWorkersThanMayBe(t *testing.T) {
-	g := newRig(t, 0)
+func TestHandlerRefusesWorkersBeyondTheLimit(t *testing.T) {
+	g := newFixture(t, 0)
 	told := func(code int) {
 		t.Helper()
 		_, _, err := g.dial().ws.ReadMessage()
@@ -155,10 +159,10 @@ func TestHandlerRefusesMoreWorkersThanMayBe(t *testing.T) {
 	}
 	for range maxWorkers {
 		w := newWorker(nil, "devkey")
-		if err := g.enter(w); err != nil {
+		if err := g.addWorker(w); err != nil {
 			t.Fatal(err)
 		}
-		defer g.leave(w)
+		defer g.removeWorker(w)
 	}
 	told(websocket.CloseTryAgainLater)
 	g.mu.Lock()
@@ -167,10 +171,10 @@ func TestHandlerRefusesMoreWorkersThanMayBe(t *testing.T) {
 	told(websocket.CloseTryAgainLater)
 }
 
-// TestFloodOfFramesIsReadAtAPace: a worker that says more than there is to say is heard at the pace of one that does not.
-func TestFloodOfFramesIsReadAtAPace(t *testing.T) {
-	g := newRig(t, 0)
-	h := g.hire(livekit.JobType_JT_ROOM, "")
+// TestFloodOfFramesIsRateLimited: a worker that says more than there is to say is heard at the pace of one that does not.
+func TestFloodOfFramesIsRateLimited(t *testing.T) {
+	g := newFixture(t, 0)
+	h := g.registerWorker(livekit.JobType_JT_ROOM, "")
 	const tooMany = framesPerSecond / 2
 	began := time.Now()
 	ping, err := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Ping{Ping: &livekit.WorkerPing{}}})
@@ -179,64 +183,64 @@ func TestFloodOfFramesIsReadAtAPace(t *testing.T) {
 	}
 	var flood sync.WaitGroup
 	flood.Go(func() { // ends when all is said
-		for range framesAtOnce + tooMany {
+		for range frameBurst + tooMany {
 			_ = h.ws.WriteMessage(websocket.BinaryMessage, ping)
 		}
 	})
 	defer flood.Wait()
-	for range framesAtOnce + tooMany {
-		h.hear()
+	for range frameBurst + tooMany {
+		h.receive()
 	}
 	if took := time.Since(began); took < 400*time.Millisecond {
 		t.Errorf("all was heard in %v", took)
 	}
 }
 
-// TestDeafWorkerDoesNotDelayTheEnd: a worker that does not read and does not answer cannot hold up the server's end.
-func TestDeafWorkerDoesNotDelayTheEnd(t *testing.T) {
+// TestCloseDoesNotWaitForWorkerThatDoesNotRead: a worker that does not read and does not answer cannot hold up the server's end.
+func TestCloseDoesNotWaitForWorkerThatDoesNotRead(t *testing.T) {
 	d := New(keys, Options{})
-	g := newRigOf(t, d)
-	h := g.hire(livekit.JobType_JT_PARTICIPANT, "scribe")
+	g := newFixtureWith(t, d)
+	h := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "scribe")
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "scribe", Metadata: strings.Repeat("x", maxMetadata)}})
-	for i := range maxAsked {
+	for i := range maxOffers {
 		g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: fmt.Sprint("PA_", i), Identity: fmt.Sprint(i)})
 	}
 	began := time.Now()
 	d.Close() // with 32 MB on the way to it
 	// Three times this, which a busy machine may take, is still less than a Close that waits for its writes to fail.
-	measure.Within(t, "the server ends", time.Since(began), writeLimit/5)
+	measure.Within(t, "the server ends", time.Since(began), writeTimeout/5)
 	_ = h.ws.Close()
 }
 
-// TestJobsAreBounded: a dispatch forgets jobs that are over, never one that somebody does.
-func TestJobsAreBounded(t *testing.T) {
+// TestFullDispatchDropsOnlyEndedJobs: a dispatch forgets jobs that are over, never one that somebody does.
+func TestFullDispatchDropsOnlyEndedJobs(t *testing.T) {
 	d := New(keys, Options{})
 	defer d.Close()
 	d.RoomStarted(blue, nil)
 	w := newWorker(nil, "devkey")
 	w.registered, w.kind = true, livekit.JobType_JT_PARTICIPANT // not available, so that nobody is asked
-	if err := d.enter(w); err != nil {
+	if err := d.addWorker(w); err != nil {
 		t.Fatal(err)
 	}
-	defer d.leave(w)
-	one := slices.Collect(maps.Values(d.rooms["blue"].dispatches))[0]
-	first := &job{dispatch: one, Job: &livekit.Job{State: &livekit.JobState{}}, worker: w}
-	one.jobs = append(one.jobs, first)
+	defer d.removeWorker(w)
+	ad := slices.Collect(maps.Values(d.rooms["blue"].dispatches))[0]
+	first := &job{dispatch: ad, Job: &livekit.Job{State: &livekit.JobState{}}, worker: w}
+	ad.jobs = append(ad.jobs, first)
 	for range maxJobs - 1 {
-		one.jobs = append(one.jobs, &job{dispatch: one, Job: &livekit.Job{State: &livekit.JobState{}}, over: true})
+		ad.jobs = append(ad.jobs, &job{dispatch: ad, Job: &livekit.Job{State: &livekit.JobState{}}, ended: true})
 	}
 	d.ParticipantJoined("blue", ada())
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(one.jobs) != maxJobs || one.jobs[0] != first || one.jobs[maxJobs-1].Participant.GetIdentity() != "ada" {
-		t.Errorf("%d jobs, the first still there: %v", len(one.jobs), one.jobs[0] == first)
+	if len(ad.jobs) != maxJobs || ad.jobs[0] != first || ad.jobs[maxJobs-1].Participant.GetIdentity() != "ada" {
+		t.Errorf("%d jobs, the first still there: %v", len(ad.jobs), ad.jobs[0] == first)
 	}
 }
 
-// TestReasonOfAFailedJobIsCut: of why a job failed no more is kept than can be read, and what is kept is text.
-func TestReasonOfAFailedJobIsCut(t *testing.T) {
+// TestFailureReasonIsTruncated: of why a job failed no more is kept than can be read, and what is kept is text.
+func TestFailureReasonIsTruncated(t *testing.T) {
 	for _, text := range []string{"short", strings.Repeat("x", maxReason), strings.Repeat("x", 2*maxReason), strings.Repeat("ä", maxReason), strings.Repeat("x", maxReason-1) + "€"} {
-		if got := shorten(text); len(got) > maxReason || len(got) < min(len(text), maxReason-2) || !strings.HasPrefix(text, got) || !proto.Equal(&livekit.JobState{Error: got}, roundTrip(t, got)) {
+		if got := truncateReason(text); len(got) > maxReason || len(got) < min(len(text), maxReason-2) || !strings.HasPrefix(text, got) || !proto.Equal(&livekit.JobState{Error: got}, roundTrip(t, got)) {
 			t.Errorf("%d bytes became %d", len(text), len(got))
 		}
 	}
@@ -255,28 +259,28 @@ func roundTrip(t *testing.T, text string) *livekit.JobState {
 	return s
 }
 
-// TestSlowWorkerIsAskedNoMoreThanItsBound: one that does not read is asked no more than it can be asked, and what it
+// TestSlowWorkerGetsBoundedNumberOfOffers: one that does not read is asked no more than it can be asked, and what it
 // was asked goes to another.
-func TestSlowWorkerIsAskedNoMoreThanItsBound(t *testing.T) {
-	g := newRig(t, 0)
-	slow := g.hire(livekit.JobType_JT_PARTICIPANT, "")
+func TestSlowWorkerGetsBoundedNumberOfOffers(t *testing.T) {
+	g := newFixture(t, 0)
+	slow := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "")
 	g.RoomStarted(blue, nil)
-	const people = 3 * maxAsked
+	const people = 3 * maxOffers
 	for i := range people {
 		g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: fmt.Sprint("PA_", i), Identity: fmt.Sprint(i)})
 	}
-	eventually(t, "it has as many questions as it may have", func() bool { return g.Stats().Waiting == people-maxAsked })
-	other := g.hire(livekit.JobType_JT_PARTICIPANT, "") // takes what waits, and then what the slow one was asked
+	eventually(t, "it has as many questions as it may have", func() bool { return g.Stats().Waiting == people-maxOffers })
+	other := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "") // takes what waits, and then what the slow one was asked
 	taken := map[string]bool{}
 	take := func() {
-		switch m := other.hear(); {
+		switch m := other.receive(); {
 		case m.GetAvailability() != nil:
 			other.answer(&livekit.AvailabilityResponse{JobId: m.GetAvailability().Job.Id, Available: true})
 		case m.GetAssignment() != nil:
 			taken[m.GetAssignment().Job.Participant.Identity] = true
 		}
 	}
-	for len(taken) < people-maxAsked {
+	for len(taken) < people-maxOffers {
 		take()
 	}
 	_ = slow.ws.Close()

@@ -13,7 +13,7 @@ const maxSimulated = 16
 
 var (
 	errUnregistered = fault.New(fault.Invalid, "a worker has to register before it says anything else")
-	errKind         = fault.New(fault.Invalid, "there are no jobs of the type that the worker registers for")
+	errUnknownType  = fault.New(fault.Invalid, "there are no jobs of the type that the worker registers for")
 )
 
 // handle does what a worker's message says. An error is for the worker, which is not heard any further.
@@ -37,14 +37,14 @@ func (d *Dispatcher) handle(w *worker, m *livekit.WorkerMessage) error {
 	}
 	switch m := m.Message.(type) {
 	case *livekit.WorkerMessage_UpdateWorker:
-		d.statusLocked(w, m.UpdateWorker)
+		d.updateWorkerLocked(w, m.UpdateWorker)
 	case *livekit.WorkerMessage_Availability:
-		if answer := w.asked[m.Availability.GetJobId()]; answer != nil {
-			w.asked[m.Availability.JobId] = nil // a second answer is none
+		if answer := w.offers[m.Availability.GetJobId()]; answer != nil {
+			w.offers[m.Availability.JobId] = nil // a second answer is none
 			answer <- m.Availability
 		}
 	case *livekit.WorkerMessage_UpdateJob:
-		d.updateLocked(w, m.UpdateJob)
+		d.updateJobLocked(w, m.UpdateJob)
 	case *livekit.WorkerMessage_SimulateJob:
 		d.simulateLocked(w, m.SimulateJob)
 	}
@@ -53,7 +53,7 @@ func (d *Dispatcher) handle(w *worker, m *livekit.WorkerMessage) error {
 
 func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest) error {
 	if _, known := livekit.JobType_name[int32(r.GetType())]; !known {
-		return errKind
+		return errUnknownType
 	}
 	if err := validateName(r.GetAgentName(), r.GetNamespace(), r.GetDeployment()); err != nil {
 		return err
@@ -67,24 +67,24 @@ func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest)
 		Register: &livekit.RegisterWorkerResponse{WorkerId: w.id, ServerInfo: d.opts.ServerInfo},
 	}})
 	d.opts.Log.Info("agent worker registered", "worker", w.id, "agent", w.name, "type", w.kind.String(), "namespace", w.namespace)
-	d.wakeLocked(w)
+	d.assignWaitingLocked(w)
 	for _, room := range d.rooms { // what was ordered while nobody did such jobs
-		for _, one := range room.dispatches {
-			if !one.implicit && w.does(one, w.kind) {
-				d.fillLocked(one, w.kind)
+		for _, ad := range room.dispatches {
+			if !ad.implicit && w.accepts(ad, w.kind) {
+				d.createJobsLocked(ad, w.kind)
 			}
 		}
 	}
 	return nil
 }
 
-func (d *Dispatcher) statusLocked(w *worker, u *livekit.UpdateWorkerStatus) {
+func (d *Dispatcher) updateWorkerLocked(w *worker, u *livekit.UpdateWorkerStatus) {
 	if u.Status != nil {
 		w.available = *u.Status == livekit.WorkerStatus_WS_AVAILABLE
 	}
 	w.load = min(max(u.Load, 0), 1) // what is not a number stays one, and is below no target
 	if w.available {
-		d.wakeLocked(w)
+		d.assignWaitingLocked(w)
 	}
 }
 
@@ -96,8 +96,8 @@ func (d *Dispatcher) simulateLocked(w *worker, s *livekit.SimulateJobRequest) {
 	}
 	simulated := 0
 	for _, r := range d.rooms {
-		for _, one := range r.dispatches {
-			if one.only == w {
+		for _, ad := range r.dispatches {
+			if ad.simulator == w {
 				simulated++
 			}
 		}
@@ -109,10 +109,10 @@ func (d *Dispatcher) simulateLocked(w *worker, s *livekit.SimulateJobRequest) {
 	if s.Participant != nil {
 		kind = livekit.JobType_JT_PUBLISHER
 	}
-	one := &dispatch{
+	ad := &dispatch{
 		AgentDispatch: &livekit.AgentDispatch{Id: newID("AD_"), Room: r.info.Name, AgentName: w.name, State: &livekit.AgentDispatchState{CreatedAt: time.Now().UnixNano()}},
-		room:          r, only: w, made: map[subject]bool{},
+		room:          r, simulator: w, created: map[subject]bool{},
 	}
-	r.dispatches[one.Id] = one
-	d.launchLocked(one, kind, s.Participant)
+	r.dispatches[ad.Id] = ad
+	d.createPerNamespaceLocked(ad, kind, s.Participant)
 }

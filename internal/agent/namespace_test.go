@@ -8,25 +8,25 @@ import (
 )
 
 // hireIn is a worker that has registered in a namespace.
-func (g *rig) hireIn(namespace string, kind livekit.JobType, name string) *hand {
+func (g *fixture) registerInNamespace(namespace string, kind livekit.JobType, name string) *testWorker {
 	g.t.Helper()
 	h := g.dial()
-	h.asks(&livekit.RegisterWorkerRequest{Type: kind, AgentName: name, Namespace: &namespace})
-	if h.hear().GetRegister() == nil {
+	h.sendRegister(&livekit.RegisterWorkerRequest{Type: kind, AgentName: name, Namespace: &namespace})
+	if h.receive().GetRegister() == nil {
 		g.t.Fatal("not registered")
 	}
 	return h
 }
 
-// TestEachNamespaceHasAJobOfItsOwn: workers in different namespaces get one job each of every dispatch for their name,
+// TestEachNamespaceGetsItsOwnJob: workers in different namespaces get one job each of every dispatch for their name,
 // whether they register before the room is there or after, and those in one namespace share theirs.
-func TestEachNamespaceHasAJobOfItsOwn(t *testing.T) {
+func TestEachNamespaceGetsItsOwnJob(t *testing.T) {
 	both := []*livekit.RoomAgentDispatch{{}, {AgentName: "ag"}}
 	for _, kind := range []livekit.JobType{livekit.JobType_JT_ROOM, livekit.JobType_JT_PARTICIPANT, livekit.JobType_JT_PUBLISHER} {
 		for _, name := range []string{"", "ag"} {
 			for _, late := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v, name %q, late %t", kind, name, late), func(t *testing.T) {
-					g := newRig(t, 0)
+					g := newFixture(t, 0)
 					begin := func() {
 						g.RoomStarted(blue, both)
 						g.ParticipantJoined("blue", ada())
@@ -35,22 +35,22 @@ func TestEachNamespaceHasAJobOfItsOwn(t *testing.T) {
 					if late {
 						begin()
 					}
-					hands := map[string]*hand{}
+					hands := map[string]*testWorker{}
 					for _, ns := range []string{"", "namespace1", "namespace2"} {
-						hands[ns] = g.hireIn(ns, kind, name)
+						hands[ns] = g.registerInNamespace(ns, kind, name)
 					}
 					if !late {
 						begin()
 					}
 					ids := map[string]bool{}
 					for ns, h := range hands {
-						j, _ := h.take()
+						j, _ := h.acceptJob()
 						if j.Namespace != ns || j.Type != kind || j.AgentName != name || ids[j.Id] {
 							t.Errorf("namespace %q got %v", ns, j)
 						}
 						ids[j.Id] = true
 					}
-					second := g.hireIn("namespace1", kind, name)
+					second := g.registerInNamespace("namespace1", kind, name)
 					for _, h := range hands {
 						h.ping() // and there is nothing else to do
 					}
@@ -61,18 +61,18 @@ func TestEachNamespaceHasAJobOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestJobStaysInItsNamespace: a job that fails goes to another worker of its namespace only, and waits for one.
-func TestJobStaysInItsNamespace(t *testing.T) {
-	g := newRig(t, 0)
-	first, other := g.hireIn("one", livekit.JobType_JT_ROOM, "ag"), g.hireIn("two", livekit.JobType_JT_ROOM, "ag")
+// TestFailedJobIsReassignedWithinItsNamespace: a job that fails goes to another worker of its namespace only, and waits for one.
+func TestFailedJobIsReassignedWithinItsNamespace(t *testing.T) {
+	g := newFixture(t, 0)
+	first, other := g.registerInNamespace("one", livekit.JobType_JT_ROOM, "ag"), g.registerInNamespace("two", livekit.JobType_JT_ROOM, "ag")
 	g.RoomStarted(blue, []*livekit.RoomAgentDispatch{{AgentName: "ag"}})
-	j, _ := first.take()
-	other.take()
+	j, _ := first.acceptJob()
+	other.acceptJob()
 	_ = first.ws.Close()
 	eventually(t, "the job waits", func() bool { return g.Stats().Waiting == 1 })
 	other.ping()
-	next := g.hireIn("one", livekit.JobType_JT_ROOM, "ag")
-	if again, resuming := next.offered(); again.Id != j.Id || again.Namespace != "one" || !resuming {
+	next := g.registerInNamespace("one", livekit.JobType_JT_ROOM, "ag")
+	if again, resuming := next.receiveOffer(); again.Id != j.Id || again.Namespace != "one" || !resuming {
 		t.Errorf("offered %v, resuming %t", again, resuming)
 	}
 }

@@ -21,17 +21,17 @@ const (
 	frameLimit = 1 << 20
 	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for a worker. One that does not read is cut
 	// off, and its jobs go to others. The metadata of a room and of a job may have 512 KiB each.
-	queueLimit = 256
-	queueBytes = 8 << 20
+	maxQueuedMessages = 256
+	maxQueuedBytes    = 8 << 20
 	// pingInterval is the time between WebSocket pings; silence of silenceLimit means that the worker is gone. writeLimit is
 	// how long a write may take before it is.
 	pingInterval = 10 * time.Second
-	silenceLimit = 3 * pingInterval
-	writeLimit   = 5 * time.Second
-	endLimit     = time.Second // how long its end may take
+	idleTimeout  = 3 * pingInterval
+	writeTimeout = 5 * time.Second
+	closeTimeout = time.Second // how long its end may take
 	// A worker that says more is heard more slowly, so that answers to it find room in its queue. An honest one says a word
 	// every few seconds, and three for each job.
-	framesPerSecond, framesAtOnce = 200, 200
+	framesPerSecond, frameBurst = 200, 200
 	// maxWorkers bounds those of one server.
 	maxWorkers = 1024
 )
@@ -57,22 +57,22 @@ type worker struct {
 	available  bool
 	load       float32
 	jobs       map[string]*job                               // it does, by id
-	asked      map[string]chan *livekit.AvailabilityResponse // by the id of the job it was asked about
+	offers     map[string]chan *livekit.AvailabilityResponse // by the id of the job it was asked about
 }
 
 func newWorker(ws *websocket.Conn, key string) *worker {
 	return &worker{
-		id: newID("AW_"), key: key, ws: ws, queue: bytequeue.New[*livekit.ServerMessage](queueLimit, queueBytes, nil), ended: make(chan struct{}),
-		jobs: map[string]*job{}, asked: map[string]chan *livekit.AvailabilityResponse{},
+		id: newID("AW_"), key: key, ws: ws, queue: bytequeue.New[*livekit.ServerMessage](maxQueuedMessages, maxQueuedBytes, nil), ended: make(chan struct{}),
+		jobs: map[string]*job{}, offers: map[string]chan *livekit.AvailabilityResponse{},
 	}
 }
 
 // does reports whether it registered for such jobs.
-func (w *worker) does(one *dispatch, kind livekit.JobType) bool {
-	if one.only != nil {
-		return one.only == w
+func (w *worker) accepts(ad *dispatch, kind livekit.JobType) bool {
+	if ad.simulator != nil {
+		return ad.simulator == w
 	}
-	return w.registered && w.kind == kind && w.name == one.AgentName && w.deployment == one.Deployment
+	return w.registered && w.kind == kind && w.name == ad.AgentName && w.deployment == ad.Deployment
 }
 
 // send queues m; a worker that does not read is cut off. It never blocks.
@@ -87,13 +87,13 @@ func (w *worker) end() {
 	w.endOnce.Do(func() {
 		close(w.ended)
 		if w.ws != nil { // there is a socket
-			_ = w.ws.NetConn().SetDeadline(time.Now().Add(endLimit))
+			_ = w.ws.NetConn().SetDeadline(time.Now().Add(closeTimeout))
 		}
 	})
 }
 
 // write sends what is queued until the worker is ended.
-func (w *worker) write() {
+func (w *worker) writeLoop() {
 	defer func() { _ = w.ws.Close() }()
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
@@ -102,7 +102,7 @@ func (w *worker) write() {
 		case i := <-w.queue.Items():
 			w.queue.Done(i)
 			if w.hasEnded() {
-				w.sayGoodbye()
+				w.writeClose()
 				return
 			}
 			if w.writeMessage(i.Value) != nil {
@@ -110,12 +110,12 @@ func (w *worker) write() {
 				return
 			}
 		case <-ping.C:
-			if w.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit)) != nil {
+			if w.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)) != nil {
 				w.end()
 				return
 			}
 		case <-w.ended:
-			w.sayGoodbye()
+			w.writeClose()
 			return
 		}
 	}
@@ -130,8 +130,8 @@ func (w *worker) hasEnded() bool {
 	}
 }
 
-func (w *worker) sayGoodbye() {
-	_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(endLimit))
+func (w *worker) writeClose() {
+	_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(closeTimeout))
 }
 
 // writeMessage sends m in the form of the worker's latest frame.
@@ -144,29 +144,29 @@ func (w *worker) writeMessage(m *livekit.ServerMessage) error {
 	if err != nil {
 		return err
 	}
-	_ = w.ws.SetWriteDeadline(time.Now().Add(writeLimit))
+	_ = w.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
 	return w.ws.WriteMessage(kind, raw)
 }
 
 // read takes what the worker says until its socket fails or says something that cannot be read.
-func (w *worker) read(d *Dispatcher) {
+func (w *worker) readLoop(d *Dispatcher) {
 	defer w.end()
 	w.ws.SetReadLimit(frameLimit)
 	limit := time.Now().Add(d.opts.ResponseTimeout) // to register
 	_ = w.ws.SetReadDeadline(limit)
 	w.ws.SetPongHandler(func(string) error {
 		if d.isRegistered(w) {
-			_ = w.ws.SetReadDeadline(time.Now().Add(silenceLimit))
+			_ = w.ws.SetReadDeadline(time.Now().Add(idleTimeout))
 		}
 		return nil
 	})
-	pace := rate.NewLimiter(framesPerSecond, framesAtOnce)
+	pace := rate.NewLimiter(framesPerSecond, frameBurst)
 	for {
 		m := &livekit.WorkerMessage{}
 		kind, err := frame.Read(w.ws, m)
 		if err != nil {
 			if errors.Is(err, frame.ErrMalformed) {
-				w.refuse("this frame is not a WorkerMessage")
+				w.closeWithError("this frame is not a WorkerMessage")
 			}
 			return
 		}
@@ -175,11 +175,11 @@ func (w *worker) read(d *Dispatcher) {
 		}
 		w.json.Store(kind == websocket.TextMessage)
 		if err := d.handle(w, m); err != nil {
-			w.refuse(fault.Public(err))
+			w.closeWithError(fault.Public(err))
 			return
 		}
 		if d.isRegistered(w) {
-			_ = w.ws.SetReadDeadline(time.Now().Add(silenceLimit))
+			_ = w.ws.SetReadDeadline(time.Now().Add(idleTimeout))
 		}
 	}
 }
@@ -191,13 +191,13 @@ func (d *Dispatcher) isRegistered(w *worker) bool {
 }
 
 // refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
-func (w *worker) refuse(reason string) {
+func (w *worker) closeWithError(reason string) {
 	message := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
-	_ = w.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeLimit))
+	_ = w.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeTimeout))
 }
 
 // enter takes a worker in.
-func (d *Dispatcher) enter(w *worker) error {
+func (d *Dispatcher) addWorker(w *worker) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -212,7 +212,7 @@ func (d *Dispatcher) enter(w *worker) error {
 }
 
 // leave forgets a worker, whose connection has ended, and gives its jobs to others.
-func (d *Dispatcher) leave(w *worker) {
+func (d *Dispatcher) removeWorker(w *worker) {
 	defer d.work.Done()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -221,7 +221,7 @@ func (d *Dispatcher) leave(w *worker) {
 		d.opts.Log.Warn("an agent worker with jobs is gone", "worker", w.id, "agent", w.name, "jobs", len(w.jobs))
 	}
 	for _, j := range w.jobs {
-		d.leaveLocked(j, livekit.JobStatus_JS_FAILED, "the worker is gone")
+		d.unassignLocked(j, livekit.JobStatus_JS_FAILED, "the worker is gone")
 		d.restartLocked(j)
 	}
 }

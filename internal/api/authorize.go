@@ -32,50 +32,50 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Co
 }
 
 // right reports whether a token grants what a method needs.
-type right func(token.VideoGrant, *token.ClaimGrants) bool
+type grantCheck func(token.VideoGrant, *token.ClaimGrants) bool
 
 // The rights of server APIs (docs/protocol.md, 9.1).
 var (
-	createsRooms right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomCreate }
-	listsRooms   right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomList }
-	records      right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomRecord }
-	ingests      right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.IngressAdmin }
-	managesSIP   right = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Admin }
-	calls        right = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Call }
+	canCreateRooms   grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomCreate }
+	canListRooms     grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomList }
+	canRecord        grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomRecord }
+	canManageIngress grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.IngressAdmin }
+	canManageSIP     grantCheck = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Admin }
+	canCall          grantCheck = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Call }
 	// managesRoom is the right over one room. Which room the request names is checked once it is decoded, by mayAdmin.
-	managesRoom right = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin }
+	canAdminRoom grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin }
 )
 
 // rights maps each method to the right that it needs. The key "" is the default of a service. A method without a right is
 // refused.
-var rights = map[string]map[string]right{
+var requiredGrants = map[string]map[string]grantCheck{
 	"livekit.RoomService": {
-		"CreateRoom": createsRooms, "DeleteRoom": createsRooms, "ListRooms": listsRooms,
-		"UpdateRoomMetadata": managesRoom, "SendData": managesRoom, "PerformRpc": managesRoom,
-		"ListParticipants": managesRoom, "GetParticipant": managesRoom, "RemoveParticipant": managesRoom,
-		"UpdateParticipant": managesRoom, "UpdateSubscriptions": managesRoom, "MutePublishedTrack": managesRoom,
-		"ForwardParticipant": managesRoom, "MoveParticipant": managesRoom,
+		"CreateRoom": canCreateRooms, "DeleteRoom": canCreateRooms, "ListRooms": canListRooms,
+		"UpdateRoomMetadata": canAdminRoom, "SendData": canAdminRoom, "PerformRpc": canAdminRoom,
+		"ListParticipants": canAdminRoom, "GetParticipant": canAdminRoom, "RemoveParticipant": canAdminRoom,
+		"UpdateParticipant": canAdminRoom, "UpdateSubscriptions": canAdminRoom, "MutePublishedTrack": canAdminRoom,
+		"ForwardParticipant": canAdminRoom, "MoveParticipant": canAdminRoom,
 	},
-	"livekit.AgentDispatchService": {"CreateDispatch": managesRoom, "DeleteDispatch": managesRoom, "ListDispatch": managesRoom},
-	"livekit.Egress":               {"": records},
-	"livekit.Ingress":              {"": ingests},
-	"livekit.SIP":                  {"": managesSIP, "CreateSIPParticipant": calls, "TransferSIPParticipant": calls},
+	"livekit.AgentDispatchService": {"CreateDispatch": canAdminRoom, "DeleteDispatch": canAdminRoom, "ListDispatch": canAdminRoom},
+	"livekit.Egress":               {"": canRecord},
+	"livekit.Ingress":              {"": canManageIngress},
+	"livekit.SIP":                  {"": canManageSIP, "CreateSIPParticipant": canCall, "TransferSIPParticipant": canCall},
 }
 
 // authorize returns an error unless the token of the request grants what a method needs. It needs nothing of the body.
 func authorize(ctx context.Context, service, method string) error {
-	allowed := rights[service][method]
+	allowed := requiredGrants[service][method]
 	if allowed == nil {
-		allowed = rights[service][""]
+		allowed = requiredGrants[service][""]
 	}
 	if allowed == nil {
 		return errDenied
 	}
-	return permit(ctx, allowed)
+	return checkGrant(ctx, allowed)
 }
 
 // permit returns an error unless the bearer's token grants what allowed looks for.
-func permit(ctx context.Context, allowed right) error {
+func checkGrant(ctx context.Context, allowed grantCheck) error {
 	g, _ := ctx.Value(grantsKey{}).(*token.ClaimGrants)
 	if g == nil {
 		return errDenied
@@ -91,13 +91,13 @@ func permit(ctx context.Context, allowed right) error {
 }
 
 // mayAdmin is for what concerns one room.
-func mayAdmin(ctx context.Context, room string) error {
-	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin && v.Room == room })
+func authorizeRoom(ctx context.Context, room string) error {
+	return checkGrant(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin && v.Room == room })
 }
 
 // mayTake is for taking somebody from one room to another.
-func mayTake(ctx context.Context, room, destination string) error {
-	return permit(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool {
+func authorizeTransfer(ctx context.Context, room, destination string) error {
+	return checkGrant(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool {
 		return v.RoomAdmin && v.Room == room && v.DestinationRoom == destination
 	})
 }

@@ -25,7 +25,7 @@ func serve(t *testing.T) (address string) {
 }
 
 // Whoever lacks a grant is refused before the body is read, and so before anything of it is decoded.
-func TestRequestWithoutGrantIsRefusedBeforeItsBody(t *testing.T) {
+func TestRequestWithoutGrantIsRefusedBeforeBodyIsRead(t *testing.T) {
 	address := serve(t)
 	for who, jwt := range map[string]string{
 		"without a token": "", "with a token to join": bearer(t, token.VideoGrant{RoomJoin: true, Room: "room"}),
@@ -50,35 +50,35 @@ func TestRequestWithoutGrantIsRefusedBeforeItsBody(t *testing.T) {
 }
 
 // A small request does not become a large number of objects.
-func TestRequestOfTooManyValuesIsRefused(t *testing.T) {
+func TestRequestWithTooManyValuesIsRefused(t *testing.T) {
 	handler := newHandler(t)
-	able := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})
+	jwt := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})
 	for form, body := range map[string][]byte{
 		"application/protobuf": append([]byte("\x0a\x01a"), bytes.Repeat([]byte{0x72, 0x00}, 2_097_142)...),
 		"application/json":     []byte(`{"name":"a","agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`),
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/twirp/livekit.RoomService/CreateRoom", bytes.NewReader(body))
-		r.Header = http.Header{"Content-Type": {form}, "Authorization": {"Bearer " + able}}
+		r.Header = http.Header{"Content-Type": {form}, "Authorization": {"Bearer " + jwt}}
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
-		if code, msg := failure(t, w); w.Code != http.StatusBadRequest || code != "malformed" || !strings.Contains(msg, "too many values") {
+		if code, msg := decodeError(t, w); w.Code != http.StatusBadRequest || code != "malformed" || !strings.Contains(msg, "too many values") {
 			t.Errorf("%s: %d %s %q", form, w.Code, code, msg)
 		}
 	}
 }
 
 // A body that does not arrive is given up.
-func TestUnfinishedBodyIsGivenUp(t *testing.T) {
+func TestUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	address := serve(t)
-	able := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})
+	jwt := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	_, _ = fmt.Fprintf(conn, "POST /twirp/livekit.RoomService/ListRooms HTTP/1.1\r\nHost: meet\r\nContent-Type: %s\r\nContent-Length: 100\r\nAuthorization: Bearer %s\r\n\r\n{", "application/json", able)
+	_, _ = fmt.Fprintf(conn, "POST /twirp/livekit.RoomService/ListRooms HTTP/1.1\r\nHost: meet\r\nContent-Type: %s\r\nContent-Length: 100\r\nAuthorization: Bearer %s\r\n\r\n{", "application/json", jwt)
 	answer, err := io.ReadAll(conn) // until the server closes the connection
 	if err != nil || !strings.Contains(string(answer), " 400 ") {
 		t.Errorf("%q, %v", answer, err)

@@ -25,7 +25,7 @@ type dispatchService struct {
 
 // CreateDispatch makes the room if need be.
 func (s *dispatchService) CreateDispatch(ctx context.Context, req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	ordered := &livekit.RoomAgentDispatch{AgentName: req.AgentName, Metadata: req.Metadata, Attributes: req.Attributes, Deployment: req.Deployment}
@@ -39,14 +39,14 @@ func (s *dispatchService) CreateDispatch(ctx context.Context, req *livekit.Creat
 }
 
 func (s *dispatchService) DeleteDispatch(ctx context.Context, req *livekit.DeleteAgentDispatchRequest) (*livekit.AgentDispatch, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	return s.dispatcher.Delete(req.Room, req.DispatchId)
 }
 
 func (s *dispatchService) ListDispatch(ctx context.Context, req *livekit.ListAgentDispatchRequest) (*livekit.ListAgentDispatchResponse, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	if err := s.rooms.Exists(ctx, req.Room); err != nil {

@@ -12,37 +12,37 @@ import (
 type egressService struct{ rooms *rtc.Rooms }
 
 // start refuses what is asked of a room that does not exist with that, and the rest because it cannot be done.
-func (s *egressService) start(ctx context.Context, room string) (*livekit.EgressInfo, error) {
+func (s *egressService) refuseStart(ctx context.Context, room string) (*livekit.EgressInfo, error) {
 	if room != "" {
 		if err := s.rooms.Exists(ctx, room); err != nil {
 			return nil, err
 		}
 	}
-	return nil, errNoRecorder
+	return nil, errEgressUnsupported
 }
 
 func (s *egressService) StartEgress(ctx context.Context, req *livekit.StartEgressRequest) (*livekit.EgressInfo, error) {
-	return s.start(ctx, req.RoomName)
+	return s.refuseStart(ctx, req.RoomName)
 }
 
 func (s *egressService) StartRoomCompositeEgress(ctx context.Context, req *livekit.RoomCompositeEgressRequest) (*livekit.EgressInfo, error) {
-	return s.start(ctx, req.RoomName)
+	return s.refuseStart(ctx, req.RoomName)
 }
 
 func (s *egressService) StartWebEgress(ctx context.Context, _ *livekit.WebEgressRequest) (*livekit.EgressInfo, error) {
-	return s.start(ctx, "")
+	return s.refuseStart(ctx, "")
 }
 
 func (s *egressService) StartParticipantEgress(ctx context.Context, req *livekit.ParticipantEgressRequest) (*livekit.EgressInfo, error) {
-	return s.start(ctx, req.RoomName)
+	return s.refuseStart(ctx, req.RoomName)
 }
 
 func (s *egressService) StartTrackCompositeEgress(ctx context.Context, req *livekit.TrackCompositeEgressRequest) (*livekit.EgressInfo, error) {
-	return s.start(ctx, req.RoomName)
+	return s.refuseStart(ctx, req.RoomName)
 }
 
 func (s *egressService) StartTrackEgress(ctx context.Context, req *livekit.TrackEgressRequest) (*livekit.EgressInfo, error) {
-	return s.start(ctx, req.RoomName)
+	return s.refuseStart(ctx, req.RoomName)
 }
 
 func (*egressService) UpdateLayout(context.Context, *livekit.UpdateLayoutRequest) (*livekit.EgressInfo, error) {

@@ -15,7 +15,7 @@ import (
 	"meet/internal/rtc"
 )
 
-var codes = map[fault.Kind]twirp.ErrorCode{
+var twirpCodes = map[fault.Kind]twirp.ErrorCode{
 	fault.Invalid:         twirp.InvalidArgument,
 	fault.Unauthenticated: twirp.Unauthenticated,
 	fault.Denied:          twirp.PermissionDenied,
@@ -33,7 +33,7 @@ func translate(err error) twirp.Error {
 	if failed, ok := errors.AsType[*rtc.RPCError](err); ok {
 		return translateRPC(failed)
 	}
-	switch code, ok := codes[fault.KindOf(err)]; {
+	switch code, ok := twirpCodes[fault.KindOf(err)]; {
 	case ok:
 		return twirp.NewError(code, fault.Public(err))
 	case errors.Is(err, context.DeadlineExceeded):
@@ -74,7 +74,7 @@ func translateRPC(failed *rtc.RPCError) twirp.Error {
 
 // translateErrors stands between the stubs and the services. Whatever is unmarked, and a panic, is our mistake: it is
 // logged under an id, and only the id is told.
-func translateErrors(log *slog.Logger) twirp.Interceptor {
+func errorInterceptor(log *slog.Logger) twirp.Interceptor {
 	return func(next twirp.Method) twirp.Method {
 		return func(ctx context.Context, req any) (resp any, err error) {
 			defer func() {

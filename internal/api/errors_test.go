@@ -24,7 +24,7 @@ func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			resp, err := translateErrors(slog.New(slog.NewTextHandler(&log, nil)))(method)(t.Context(), nil)
+			resp, err := errorInterceptor(slog.New(slog.NewTextHandler(&log, nil)))(method)(t.Context(), nil)
 			e, ok := errors.AsType[twirp.Error](err)
 			if !ok || resp != nil || e.Code() != twirp.Internal {
 				t.Fatalf("%v, %v", resp, err)

@@ -26,7 +26,7 @@ func FuzzRequest(f *testing.F) {
 		if w.Code == http.StatusOK {
 			return
 		}
-		failure(t, w)
+		decodeError(t, w)
 		if w.Code == http.StatusInternalServerError {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}

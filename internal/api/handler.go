@@ -30,10 +30,10 @@ const (
 	// maxBody bounds a request in bytes: metadata of 512 KiB, every byte of it escaped in JSON, and what comes with it.
 	maxBody = 4 << 20
 	// bodyTime is how long a request may take to arrive.
-	bodyTime = 10 * time.Second
+	bodyTimeout = 10 * time.Second
 )
 
-var errTooMany = twirp.NewError(twirp.Malformed, "the request holds too many values")
+var errTooManyValues = twirp.NewError(twirp.Malformed, "the request holds too many values")
 
 // Options are what a Handler may be told.
 type Options struct {
@@ -53,14 +53,14 @@ func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Option
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	edge := twirp.WithServerInterceptors(translateErrors(o.Log), dropUnknown, lookupRooms)
+	interceptors := twirp.WithServerInterceptors(errorInterceptor(o.Log), dropUnknown, normalizeRoomNames)
 	h := &Handler{verifier: verifier, services: map[string]http.Handler{}}
 	for _, s := range []livekit.TwirpServer{
-		livekit.NewRoomServiceServer(&roomService{rooms: rooms, agents: agents, remoteUnmute: o.RemoteUnmute}, edge),
-		livekit.NewEgressServer(&egressService{rooms: rooms}, edge),
-		livekit.NewIngressServer(&ingressService{}, edge),
-		livekit.NewSIPServer(&sipService{}, edge),
-		livekit.NewAgentDispatchServiceServer(&dispatchService{rooms, agents}, edge),
+		livekit.NewRoomServiceServer(&roomService{rooms: rooms, agents: agents, remoteUnmute: o.RemoteUnmute}, interceptors),
+		livekit.NewEgressServer(&egressService{rooms: rooms}, interceptors),
+		livekit.NewIngressServer(&ingressService{}, interceptors),
+		livekit.NewSIPServer(&sipService{}, interceptors),
+		livekit.NewAgentDispatchServiceServer(&dispatchService{rooms, agents}, interceptors),
 	} {
 		h.services[strings.Trim(strings.TrimPrefix(s.PathPrefix(), Prefix), "/")] = s
 	}
@@ -72,16 +72,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*") // also on errors, or a browser could not read them
 	w.Header().Set("Access-Control-Expose-Headers", "*")
 	if r.Method == http.MethodOptions {
-		allow(w, r)
+		answerPreflight(w, r)
 		return
 	}
 	service, method, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
-	s, input := h.services[service], inputOf(service, method)
+	s, input := h.services[service], requestType(service, method)
 	if s == nil || input == nil {
 		livekit.WriteError(w, badRoute(r))
 		return
 	}
-	ctx, cancel := deadline(r)
+	ctx, cancel := withDeadline(r)
 	defer cancel()
 	ctx, err := h.authenticate(ctx, r)
 	if err == nil {
@@ -108,7 +108,7 @@ func dropUnknown(next twirp.Method) twirp.Method {
 }
 
 // inputOf is the type of a method's request, nil if there is no such method.
-func inputOf(service, method string) protoreflect.MessageDescriptor {
+func requestType(service, method string) protoreflect.MessageDescriptor {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
 	if err != nil {
 		return nil
@@ -127,7 +127,7 @@ func inputOf(service, method string) protoreflect.MessageDescriptor {
 // readBody reads the request within bounds of size and time, and returns an error if it holds more than one may. The
 // stubs decode it.
 func readBody(w http.ResponseWriter, r *http.Request, input protoreflect.MessageDescriptor) error {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // fails in a test without a connection
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // fails in a test without a connection
 	var body bytes.Buffer
 	if n := r.ContentLength; n > 0 && n <= maxBody {
 		body.Grow(int(n) + bytes.MinRead) // at once, instead of step by step
@@ -141,14 +141,14 @@ func readBody(w http.ResponseWriter, r *http.Request, input protoreflect.Message
 		check = decode.CheckJSON
 	}
 	if errors.Is(check(body.Bytes()), decode.ErrTooMany) {
-		return errTooMany
+		return errTooManyValues
 	}
 	r.Body = io.NopCloser(&body) // what is malformed, the stubs refuse in their words
 	return nil
 }
 
 // allow answers a browser that asks whether its page may call: any may, the token is the right.
-func allow(w http.ResponseWriter, r *http.Request) {
+func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Methods", "POST, OPTIONS")
 	if wanted := r.Header.Get("Access-Control-Request-Headers"); wanted != "" {
 		w.Header().Set("Access-Control-Allow-Headers", wanted)
@@ -158,7 +158,7 @@ func allow(w http.ResponseWriter, r *http.Request) {
 }
 
 // deadline shortens the request's life as the caller asks for in X-Twirp-Timeout-Ms.
-func deadline(r *http.Request) (context.Context, context.CancelFunc) {
+func withDeadline(r *http.Request) (context.Context, context.CancelFunc) {
 	ms, err := strconv.ParseUint(r.Header.Get("X-Twirp-Timeout-Ms"), 10, 31) // 24 days at most
 	if err != nil || ms == 0 {
 		return context.WithCancel(r.Context())

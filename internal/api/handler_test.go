@@ -60,7 +60,7 @@ func bearer(t testing.TB, g token.VideoGrant) string {
 }
 
 // failure reads an error's code and sentence; what is not LiveKit's form of one fails the test.
-func failure(t testing.TB, w *httptest.ResponseRecorder) (code, msg string) {
+func decodeError(t testing.TB, w *httptest.ResponseRecorder) (code, msg string) {
 	t.Helper()
 	var e struct{ Code, Msg string }
 	form := w.Header().Get("Content-Type")

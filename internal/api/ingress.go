@@ -11,9 +11,9 @@ type ingressService struct{}
 
 func (ingressService) CreateIngress(_ context.Context, req *livekit.CreateIngressRequest) (*livekit.IngressInfo, error) {
 	if req.ParticipantIdentity == "" {
-		return nil, errIngressEmpty
+		return nil, errIngressIdentity
 	}
-	return nil, errNoIngress
+	return nil, errIngressUnsupported
 }
 
 func (ingressService) UpdateIngress(_ context.Context, _ *livekit.UpdateIngressRequest) (*livekit.IngressInfo, error) {

@@ -17,21 +17,21 @@ var roomFields = []protoreflect.FullName{
 }
 
 // lookupRooms puts the names of rooms in a request into the form that rooms have. Tokens have them in that form too.
-func lookupRooms(next twirp.Method) twirp.Method {
+func normalizeRoomNames(next twirp.Method) twirp.Method {
 	return func(ctx context.Context, req any) (any, error) {
 		if m, ok := req.(proto.Message); ok {
-			lookupRoomsOf(m.ProtoReflect())
+			normalizeMessage(m.ProtoReflect())
 		}
 		return next(ctx, req)
 	}
 }
 
-func lookupRoomsOf(m protoreflect.Message) {
+func normalizeMessage(m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.Kind() == protoreflect.MessageKind && !f.IsList() && !f.IsMap():
-			lookupRoomsOf(v.Message())
-		case !namesRooms(f):
+			normalizeMessage(v.Message())
+		case !isRoomName(f):
 		case f.IsList():
 			for i := range v.List().Len() {
 				v.List().Set(i, protoreflect.ValueOfString(name.Lookup(v.List().Get(i).String())))
@@ -43,7 +43,7 @@ func lookupRoomsOf(m protoreflect.Message) {
 	})
 }
 
-func namesRooms(f protoreflect.FieldDescriptor) bool {
+func isRoomName(f protoreflect.FieldDescriptor) bool {
 	return f.Kind() == protoreflect.StringKind && !f.IsMap() &&
 		(slices.Contains([]protoreflect.Name{"room", "room_name", "destination_room"}, f.Name()) || slices.Contains(roomFields, f.FullName()))
 }

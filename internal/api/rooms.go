@@ -51,14 +51,14 @@ func (s *roomService) DeleteRoom(ctx context.Context, req *livekit.DeleteRoomReq
 }
 
 func (s *roomService) UpdateRoomMetadata(ctx context.Context, req *livekit.UpdateRoomMetadataRequest) (*livekit.Room, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	return s.rooms.SetMetadata(ctx, req.Room, req.Metadata)
 }
 
 func (s *roomService) SendData(ctx context.Context, req *livekit.SendDataRequest) (*livekit.SendDataResponse, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	return &livekit.SendDataResponse{}, s.rooms.SendData(ctx, req.Room, &livekit.DataPacket{
@@ -71,7 +71,7 @@ func (s *roomService) SendData(ctx context.Context, req *livekit.SendDataRequest
 }
 
 func (s *roomService) ListParticipants(ctx context.Context, req *livekit.ListParticipantsRequest) (*livekit.ListParticipantsResponse, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	list, err := s.rooms.Participants(ctx, req.Room)
@@ -79,14 +79,14 @@ func (s *roomService) ListParticipants(ctx context.Context, req *livekit.ListPar
 }
 
 func (s *roomService) GetParticipant(ctx context.Context, req *livekit.RoomParticipantIdentity) (*livekit.ParticipantInfo, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	return s.rooms.Participant(ctx, req.Room, req.Identity)
 }
 
 func (s *roomService) RemoveParticipant(ctx context.Context, req *livekit.RoomParticipantIdentity) (*livekit.RemoveParticipantResponse, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	return &livekit.RemoveParticipantResponse{}, s.rooms.Remove(ctx, req.Room, req.Identity, unixTime(req.RevokeTokenTs))
@@ -107,7 +107,7 @@ func unixTime(ts int64) time.Time {
 }
 
 func (s *roomService) UpdateSubscriptions(ctx context.Context, req *livekit.UpdateSubscriptionsRequest) (*livekit.UpdateSubscriptionsResponse, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	return &livekit.UpdateSubscriptionsResponse{}, s.rooms.Subscribe(ctx, req.Room, req.Identity, &livekit.UpdateSubscription{
@@ -116,7 +116,7 @@ func (s *roomService) UpdateSubscriptions(ctx context.Context, req *livekit.Upda
 }
 
 func (s *roomService) PerformRpc(ctx context.Context, req *livekit.PerformRpcRequest) (*livekit.PerformRpcResponse, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	if req.DestinationIdentity == "" {
@@ -128,7 +128,7 @@ func (s *roomService) PerformRpc(ctx context.Context, req *livekit.PerformRpcReq
 }
 
 func (s *roomService) MutePublishedTrack(ctx context.Context, req *livekit.MuteRoomTrackRequest) (*livekit.MuteRoomTrackResponse, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	if !req.Muted && !s.remoteUnmute {
@@ -142,7 +142,7 @@ func (s *roomService) MutePublishedTrack(ctx context.Context, req *livekit.MuteR
 }
 
 func (s *roomService) UpdateParticipant(ctx context.Context, req *livekit.UpdateParticipantRequest) (*livekit.ParticipantInfo, error) {
-	if err := mayAdmin(ctx, req.Room); err != nil {
+	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
 	return s.rooms.Update(ctx, req.Room, req.Identity, rtc.Change{
@@ -151,14 +151,14 @@ func (s *roomService) UpdateParticipant(ctx context.Context, req *livekit.Update
 }
 
 func (s *roomService) ForwardParticipant(ctx context.Context, req *livekit.ForwardParticipantRequest) (*livekit.ForwardParticipantResponse, error) {
-	if err := mayTake(ctx, req.Room, req.DestinationRoom); err != nil {
+	if err := authorizeTransfer(ctx, req.Room, req.DestinationRoom); err != nil {
 		return nil, err
 	}
 	return &livekit.ForwardParticipantResponse{}, s.rooms.Forward(ctx, req.Room, req.Identity, req.DestinationRoom)
 }
 
 func (s *roomService) MoveParticipant(ctx context.Context, req *livekit.MoveParticipantRequest) (*livekit.MoveParticipantResponse, error) {
-	if err := mayTake(ctx, req.Room, req.DestinationRoom); err != nil {
+	if err := authorizeTransfer(ctx, req.Room, req.DestinationRoom); err != nil {
 		return nil, err
 	}
 	return &livekit.MoveParticipantResponse{}, s.rooms.Move(ctx, req.Room, req.Identity, req.DestinationRoom)

@@ -28,15 +28,15 @@ func (sipService) ListSIPDispatchRule(_ context.Context, _ *livekit.ListSIPDispa
 }
 
 func (sipService) CreateSIPInboundTrunk(_ context.Context, _ *livekit.CreateSIPInboundTrunkRequest) (*livekit.SIPInboundTrunkInfo, error) {
-	return nil, errNoSIP
+	return nil, errSIPUnsupported
 }
 
 func (sipService) CreateSIPOutboundTrunk(_ context.Context, _ *livekit.CreateSIPOutboundTrunkRequest) (*livekit.SIPOutboundTrunkInfo, error) {
-	return nil, errNoSIP
+	return nil, errSIPUnsupported
 }
 
 func (sipService) CreateSIPDispatchRule(_ context.Context, _ *livekit.CreateSIPDispatchRuleRequest) (*livekit.SIPDispatchRuleInfo, error) {
-	return nil, errNoSIP
+	return nil, errSIPUnsupported
 }
 
 func (sipService) UpdateSIPInboundTrunk(_ context.Context, _ *livekit.UpdateSIPInboundTrunkRequest) (*livekit.SIPInboundTrunkInfo, error) {
@@ -68,11 +68,11 @@ func (sipService) DeleteSIPDispatchRule(_ context.Context, _ *livekit.DeleteSIPD
 }
 
 func (sipService) CreateSIPParticipant(_ context.Context, _ *livekit.CreateSIPParticipantRequest) (*livekit.SIPParticipantInfo, error) {
-	return nil, errNoSIP
+	return nil, errSIPUnsupported
 }
 
 func (sipService) TransferSIPParticipant(ctx context.Context, req *livekit.TransferSIPParticipantRequest) (*emptypb.Empty, error) {
-	if err := mayAdmin(ctx, req.RoomName); err != nil {
+	if err := authorizeRoom(ctx, req.RoomName); err != nil {
 		return nil, err
 	}
 	return nil, errCallerUnknown

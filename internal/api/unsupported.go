@@ -7,14 +7,14 @@ import (
 // Methods of services that this server does not have fail at once. The reference server waits for a service that does not
 // answer (docs/protocol.md, 9.4 to 9.6).
 var (
-	errNoRecorder = twirp.NewError(twirp.Unimplemented, "recording and streaming out are not part of this server yet, so no egress can be started")
-	errNoIngress  = twirp.NewError(twirp.Unimplemented, "RTMP, WHIP and URL input are not part of this server yet, so no ingress can be created")
-	errNoSIP      = twirp.NewError(twirp.Unimplemented, "telephony is not part of this server, so there are no trunks, rules or calls to make")
+	errEgressUnsupported  = twirp.NewError(twirp.Unimplemented, "recording and streaming out are not part of this server yet, so no egress can be started")
+	errIngressUnsupported = twirp.NewError(twirp.Unimplemented, "RTMP, WHIP and URL input are not part of this server yet, so no ingress can be created")
+	errSIPUnsupported     = twirp.NewError(twirp.Unimplemented, "telephony is not part of this server, so there are no trunks, rules or calls to make")
 
-	errEgressUnknown  = twirp.NewError(twirp.NotFound, "egress does not exist")
-	errIngressUnknown = twirp.NewError(twirp.NotFound, "ingress does not exist")
-	errTrunkUnknown   = twirp.NewError(twirp.NotFound, "requested sip trunk does not exist")
-	errRuleUnknown    = twirp.NewError(twirp.NotFound, "requested sip dispatch rule does not exist")
-	errCallerUnknown  = twirp.NewError(twirp.NotFound, "requested sip participant does not exist")
-	errIngressEmpty   = twirp.NewError(twirp.InvalidArgument, "the identity of the ingress's participant is missing")
+	errEgressUnknown   = twirp.NewError(twirp.NotFound, "egress does not exist")
+	errIngressUnknown  = twirp.NewError(twirp.NotFound, "ingress does not exist")
+	errTrunkUnknown    = twirp.NewError(twirp.NotFound, "requested sip trunk does not exist")
+	errRuleUnknown     = twirp.NewError(twirp.NotFound, "requested sip dispatch rule does not exist")
+	errCallerUnknown   = twirp.NewError(twirp.NotFound, "requested sip participant does not exist")
+	errIngressIdentity = twirp.NewError(twirp.InvalidArgument, "the identity of the ingress's participant is missing")
 )

@@ -37,7 +37,7 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.fits(version, pages); err != nil {
+	if err := m.checkFits(version, pages); err != nil {
 		return nil, err
 	}
 	b := &Build{ID: ID(raw), Manifest: *m, files: make(map[string]Content, len(m.Files)+1)}
@@ -51,7 +51,7 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 		}
 		b.files[f.Path] = Content{f, content}
 	}
-	b.add(manifestName, raw)
+	b.addFile(manifestName, raw)
 	if err := b.checkEncodings(); err != nil {
 		return nil, err
 	}
@@ -61,12 +61,12 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 	if b.signature, err = readLimited(folder, signatureName, maxSignature); err != nil {
 		return nil, err
 	}
-	b.add(signatureName, b.signature) // for servers that take their builds from this one
+	b.addFile(signatureName, b.signature) // for servers that take their builds from this one
 	return b, nil
 }
 
 // add is for the files that the manifest does not name.
-func (b *Build) add(path string, content []byte) {
+func (b *Build) addFile(path string, content []byte) {
 	sum := sha256.Sum256(content)
 	b.files[path] = Content{File{Path: path, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}, content}
 }
@@ -86,12 +86,12 @@ func (f File) check(content []byte) error {
 	switch {
 	case n == f.Size && hex.EncodeToString(sum[:]) == f.SHA256:
 		return nil
-	case n != f.Size && isConverted(bytes.NewReader(content), f):
-		return errConverted(f.Path)
+	case n != f.Size && lineEndingsConverted(bytes.NewReader(content), f):
+		return convertedError(f.Path)
 	case n != f.Size:
-		return refuse("the file %q has %d bytes and the manifest says %d", f.Path, n, f.Size)
+		return invalid("the file %q has %d bytes and the manifest says %d", f.Path, n, f.Size)
 	}
-	return refuse("the file %q is not what the manifest says: its SHA-256 sum differs", f.Path)
+	return invalid("the file %q is not what the manifest says: its SHA-256 sum differs", f.Path)
 }
 
 // readLimited reads a file that is one, not a link to one, and not larger than it should be.
@@ -99,13 +99,13 @@ func readLimited(folder fs.FS, path string, limit int64) ([]byte, error) {
 	info, err := fs.Lstat(folder, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, refuse("the build lacks the file %q", path)
+		return nil, invalid("the build lacks the file %q", path)
 	case err != nil:
 		return nil, fmt.Errorf("read build: %w", err)
 	case !info.Mode().IsRegular():
-		return nil, refuse("%q is a link or a folder, and only files are taken", path)
+		return nil, invalid("%q is a link or a folder, and only files are taken", path)
 	case info.Size() > limit:
-		return nil, refuse("the file %q has %s and may have %s", path, bytesText(info.Size()), bytesText(limit))
+		return nil, invalid("the file %q has %s and may have %s", path, formatBytes(info.Size()), formatBytes(limit))
 	}
 	f, err := folder.Open(path)
 	if err != nil {

@@ -43,7 +43,7 @@ func (m *Manifest) compress(files map[string][]byte) error {
 			}
 			name := f.Path + e.Suffix
 			files[name] = small
-			m.Files = append(m.Files, describe(name, small))
+			m.Files = append(m.Files, describeFile(name, small))
 		}
 	}
 	return nil
@@ -79,10 +79,10 @@ func (b *Build) checkEncodings() error {
 			}
 			plain, ok := b.files[name]
 			if !ok {
-				return refuse("the build has the compressed file %q and lacks %q itself", f.Path, name)
+				return invalid("the build has the compressed file %q and lacks %q itself", f.Path, name)
 			}
-			if !e.decodes(b.files[f.Path].Bytes, plain.Bytes) {
-				return refuse("the file %q does not decompress to %q; it was changed, or made from another version of it", f.Path, name)
+			if !e.decodesTo(b.files[f.Path].Bytes, plain.Bytes) {
+				return invalid("the file %q does not decompress to %q; it was changed, or made from another version of it", f.Path, name)
 			}
 		}
 	}
@@ -91,7 +91,7 @@ func (b *Build) checkEncodings() error {
 
 // decodes reports whether small is plain in that encoding, and nothing after it. It decompresses one byte beyond the
 // length of plain at most.
-func (e Encoding) decodes(small, plain []byte) bool {
+func (e Encoding) decodesTo(small, plain []byte) bool {
 	in := bytes.NewReader(small)
 	var r io.Reader = brotli.NewReader(in)
 	if e.Name == "gzip" {

@@ -14,7 +14,7 @@ import (
 
 const version = "0.2.0"
 
-func embedded(t *testing.T) *assets.Build {
+func embeddedBuild(t *testing.T) *assets.Build {
 	t.Helper()
 	b, err := assets.Open(web.Static, version, nil)
 	if err != nil {
@@ -24,8 +24,8 @@ func embedded(t *testing.T) *assets.Build {
 }
 
 // The committed build holds what its manifest and its list say, and nothing else.
-func TestEmbeddedBuildIsWhole(t *testing.T) {
-	b := embedded(t)
+func TestEmbeddedBuildMatchesItsManifest(t *testing.T) {
+	b := embeddedBuild(t)
 	list, _ := b.File("flist.txt")
 	listed := strings.Fields(string(list.Bytes))
 	err := fs.WalkDir(web.Static, ".", func(name string, d fs.DirEntry, err error) error {
@@ -49,8 +49,8 @@ func TestEmbeddedBuildIsWhole(t *testing.T) {
 var reference = regexp.MustCompile("[\"'`(](\\.{0,2}/?[\\w@./-]+\\.(?:js|css|woff2|svg|wasm|mp3|ogg|webp|png))[\"'`)]")
 
 // What any script or style of the build asks for is in the build.
-func TestEveryChunkFindsItsFiles(t *testing.T) {
-	b := embedded(t)
+func TestScriptsAndStylesReferenceExistingFiles(t *testing.T) {
+	b := embeddedBuild(t)
 	found := 0
 	for _, f := range b.Files {
 		if !slices.Contains([]string{".js", ".css"}, path.Ext(f.Path)) {
@@ -76,8 +76,8 @@ func TestEveryChunkFindsItsFiles(t *testing.T) {
 	}
 }
 
-func TestEveryPageHasItsFiles(t *testing.T) {
-	b := embedded(t)
+func TestEveryPageHasScriptStylesAndShell(t *testing.T) {
+	b := embeddedBuild(t)
 	for name, e := range b.Entries {
 		if e.Script == "" || len(e.Styles) == 0 || len(e.Preloads) == 0 || b.Icon == "" {
 			t.Errorf("%s: incomplete entry %+v", name, e)
@@ -89,8 +89,8 @@ func TestEveryPageHasItsFiles(t *testing.T) {
 }
 
 // What a visitor downloads before a page works, compressed, in bytes.
-func TestScriptsStayWithinBudget(t *testing.T) {
-	b := embedded(t)
+func TestPageScriptsStayWithinSizeBudget(t *testing.T) {
+	b := embeddedBuild(t)
 	for name, budget := range map[string]int64{"lobby": 10_000, "room": 330_000} {
 		e := b.Entries[name]
 		for _, encoding := range assets.Encodings() {
@@ -117,9 +117,9 @@ func TestScriptsStayWithinBudget(t *testing.T) {
 // XML, links in messages for developers, and the name of an RTP header extension.
 var namedHosts = []string{"www.w3.org", "react.dev", "aomediacodec.github.io", "github.com"}
 
-func TestBuildNamesNoOtherHost(t *testing.T) {
+func TestBuildReferencesNoForeignHosts(t *testing.T) {
 	address := regexp.MustCompile(`(?:https?|wss?):\\?/\\?/([a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+)`)
-	b := embedded(t)
+	b := embeddedBuild(t)
 	for _, f := range b.Files {
 		if strings.HasPrefix(f.Path, "shells/") {
 			continue // the form shows what an address looks like

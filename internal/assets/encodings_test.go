@@ -23,9 +23,9 @@ import (
 )
 
 // swap puts other content in the place of a file, with its right size and sum in the manifest; nil takes the file away.
-func swap(t testing.TB, build map[string][]byte, name string, content []byte) map[string][]byte {
+func replaceFile(t testing.TB, build map[string][]byte, name string, content []byte) map[string][]byte {
 	t.Helper()
-	build = edit(t, build, func(m *assets.Manifest) {
+	build = editManifest(t, build, func(m *assets.Manifest) {
 		m.Files = slices.DeleteFunc(m.Files, func(f assets.File) bool { return f.Path == name })
 		if content != nil {
 			sum := sha256.Sum256(content)
@@ -40,7 +40,7 @@ func swap(t testing.TB, build map[string][]byte, name string, content []byte) ma
 }
 
 // encoded compresses as the suffix of a file's name says.
-func encoded(t testing.TB, suffix string, content []byte) []byte {
+func compressed(t testing.TB, suffix string, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	var w io.WriteCloser = gzip.NewWriter(&b)
@@ -55,11 +55,11 @@ func encoded(t testing.TB, suffix string, content []byte) []byte {
 }
 
 // A compressed file is served in place of the one beside it, so it must decompress to that one, whatever its own sum.
-func TestCompressedFilesAreTheirOriginals(t *testing.T) {
-	good := build(t, "good", time.Time{})
-	name := script(t, good)
+func TestOpenRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
+	good := newBuild(t, "good", time.Time{})
+	name := scriptName(t, good)
 	plain := good[name]
-	another := encoded(t, ".gz", []byte("a second member"))
+	another := compressed(t, ".gz", []byte("a second member"))
 	for _, suffix := range []string{".br", ".gz"} {
 		small := good[name+suffix]
 		differs := fmt.Sprintf("the file %q does not decompress to %q", name+suffix, name)
@@ -67,25 +67,25 @@ func TestCompressedFilesAreTheirOriginals(t *testing.T) {
 			build map[string][]byte
 			want  string
 		}{
-			"of another text":       {swap(t, good, name+suffix, encoded(t, suffix, bytes.ToUpper(plain))), differs},
-			"of its beginning":      {swap(t, good, name+suffix, encoded(t, suffix, plain[:len(plain)-1])), differs},
-			"of it and more":        {swap(t, good, name+suffix, encoded(t, suffix, append(plain[:len(plain):len(plain)], '\n'))), differs},
-			"bomb of 8 MB":          {swap(t, good, name+suffix, encoded(t, suffix, make([]byte, 8<<20))), differs},
-			"not compressed":        {swap(t, good, name+suffix, plain), differs},
-			"empty":                 {swap(t, good, name+suffix, []byte{}), differs},
-			"cut off":               {swap(t, good, name+suffix, small[:len(small)-2]), differs},
-			"with a second member":  {swap(t, good, name+suffix, slices.Concat(small, another)), differs},
-			"with bytes after it":   {swap(t, good, name+suffix, slices.Concat(small, []byte{0})), differs},
-			"original was changed":  {swap(t, good, name, bytes.ToUpper(plain)), "does not decompress to"},
-			"of a file that is not": {swap(t, good, "assets/none.js"+suffix, small), fmt.Sprintf(`has the compressed file "assets/none.js%s" and lacks "assets/none.js" itself`, suffix)},
-			"of the manifest":       {swap(t, good, "manifest.json"+suffix, encoded(t, suffix, good["manifest.json"])), `does not decompress to "manifest.json"`},
-			"of the signature":      {swap(t, good, "manifest.json.minisig"+suffix, small), `lacks "manifest.json.minisig" itself`},
-			"compressed twice":      {swap(t, good, name+suffix+suffix, encoded(t, suffix, small)), ""},
+			"of another text":       {replaceFile(t, good, name+suffix, compressed(t, suffix, bytes.ToUpper(plain))), differs},
+			"of its beginning":      {replaceFile(t, good, name+suffix, compressed(t, suffix, plain[:len(plain)-1])), differs},
+			"of it and more":        {replaceFile(t, good, name+suffix, compressed(t, suffix, append(plain[:len(plain):len(plain)], '\n'))), differs},
+			"bomb of 8 MB":          {replaceFile(t, good, name+suffix, compressed(t, suffix, make([]byte, 8<<20))), differs},
+			"not compressed":        {replaceFile(t, good, name+suffix, plain), differs},
+			"empty":                 {replaceFile(t, good, name+suffix, []byte{}), differs},
+			"cut off":               {replaceFile(t, good, name+suffix, small[:len(small)-2]), differs},
+			"with a second member":  {replaceFile(t, good, name+suffix, slices.Concat(small, another)), differs},
+			"with bytes after it":   {replaceFile(t, good, name+suffix, slices.Concat(small, []byte{0})), differs},
+			"original was changed":  {replaceFile(t, good, name, bytes.ToUpper(plain)), "does not decompress to"},
+			"of a file that is not": {replaceFile(t, good, "assets/none.js"+suffix, small), fmt.Sprintf(`has the compressed file "assets/none.js%s" and lacks "assets/none.js" itself`, suffix)},
+			"of the manifest":       {replaceFile(t, good, "manifest.json"+suffix, compressed(t, suffix, good["manifest.json"])), `does not decompress to "manifest.json"`},
+			"of the signature":      {replaceFile(t, good, "manifest.json.minisig"+suffix, small), `lacks "manifest.json.minisig" itself`},
+			"compressed twice":      {replaceFile(t, good, name+suffix+suffix, compressed(t, suffix, small)), ""},
 		} {
 			t.Run(what+suffix, func(t *testing.T) {
-				_, err := assets.Open(os.DirFS(lay(t, tc.build)), version, nil)
+				_, err := assets.Open(os.DirFS(writeBuild(t, tc.build)), version, nil)
 				if tc.want != "" {
-					refused(t, err, fault.Invalid, tc.want)
+					wantError(t, err, fault.Invalid, tc.want)
 				} else if err != nil {
 					t.Error(err)
 				}
@@ -94,48 +94,48 @@ func TestCompressedFilesAreTheirOriginals(t *testing.T) {
 	}
 }
 
-func TestUpdateRefusesOtherCompressedFiles(t *testing.T) {
-	good := build(t, "good", time.Time{})
-	name := script(t, good) + ".br"
-	s, b := newStandIn(t), newBench(t)
-	s.publish(swap(t, good, name, encoded(t, ".br", []byte("something else"))), false)
+func TestUpdateRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
+	good := newBuild(t, "good", time.Time{})
+	name := scriptName(t, good) + ".br"
+	s, b := newFakeGitHub(t), newFixture(t)
+	s.publish(replaceFile(t, good, name, compressed(t, ".br", []byte("something else"))), false)
 	u := b.update(s.source(t, assets.GitHubOptions{}))
 	_, err := u.Run(t.Context())
-	refused(t, err, fault.Invalid, fmt.Sprintf("the file %q does not decompress to", name))
+	wantError(t, err, fault.Invalid, fmt.Sprintf("the file %q does not decompress to", name))
 	if b.inUse() != b.embedded.ID {
 		t.Errorf("in use is %q", b.inUse())
 	}
 	s.publish(good, false)
-	if run(t, u); b.inUse() != id(good) {
+	if runUpdate(t, u); b.inUse() != buildID(good) {
 		t.Errorf("published again, in use is %q", b.inUse())
 	}
 }
 
 // A build may lie on the shelf that was put there by hand, or by a Meet that did not look into compressed files.
-func TestStartDoesNotUseBuildsWithOtherCompressedFiles(t *testing.T) {
-	b := newBench(t)
-	good := build(t, "good", time.Time{})
-	b.take(t, good)
-	bad := swap(t, good, script(t, good)+".gz", encoded(t, ".gz", []byte("something else")))
-	if err := os.Rename(lay(t, bad), filepath.Join(b.dir, "builds", id(bad))); err != nil {
+func TestLibrarySkipsStoredBuildWithWrongCompressedFile(t *testing.T) {
+	b := newFixture(t)
+	good := newBuild(t, "good", time.Time{})
+	b.install(t, good)
+	bad := replaceFile(t, good, scriptName(t, good)+".gz", compressed(t, ".gz", []byte("something else")))
+	if err := os.Rename(writeBuild(t, bad), filepath.Join(b.dir, "builds", buildID(bad))); err != nil {
 		t.Fatal(err)
 	}
-	record := fmt.Sprintf(`{"current": %q, "previous": %q}`, id(bad), id(good))
+	record := fmt.Sprintf(`{"current": %q, "previous": %q}`, buildID(bad), buildID(good))
 	if err := os.WriteFile(filepath.Join(b.dir, "current"), []byte(record), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if b.inUse() != id(good) {
-		t.Errorf("in use is %q, want the last good one, %q", b.inUse(), id(good))
+	if b.inUse() != buildID(good) {
+		t.Errorf("in use is %q, want the last good one, %q", b.inUse(), buildID(good))
 	}
 }
 
 // Git converts line ends on the way to a branch, or to a folder that a web server publishes.
-func TestConvertedLineEndsAreNamed(t *testing.T) {
+func TestConvertedLineEndingsAreExplained(t *testing.T) {
 	const want = `were converted, as git does where the build's folder has no .gitattributes with the line "* -text"; publish the build again with that file`
-	good := build(t, "good", time.Time{})
-	name := script(t, good)
+	good := newBuild(t, "good", time.Time{})
+	name := scriptName(t, good)
 	crlf := bytes.ReplaceAll(good[name], []byte("\n"), []byte("\r\n"))
-	fromWindows := swap(t, swap(t, swap(t, good, name, crlf), name+".br", nil), name+".gz", nil)
+	fromWindows := replaceFile(t, replaceFile(t, replaceFile(t, good, name, crlf), name+".br", nil), name+".gz", nil)
 	for what, tc := range map[string]struct{ build, published map[string][]byte }{
 		"LF to CRLF": {good, maps.Clone(good)},
 		"CRLF to LF": {fromWindows, maps.Clone(fromWindows)},
@@ -146,23 +146,23 @@ func TestConvertedLineEndsAreNamed(t *testing.T) {
 		}
 		for _, length := range []string{"said", "not said"} {
 			t.Run(what+", length "+length, func(t *testing.T) {
-				s, b := newStandIn(t), newBench(t)
+				s, b := newFakeGitHub(t), newFixture(t)
 				s.publish(tc.published, false)
 				if length == "not said" {
-					s.spoil(name, inChunks(tc.published[name]))
+					s.setFault(name, sendChunked(tc.published[name]))
 				}
 				u := b.update(s.source(t, assets.GitHubOptions{}))
 				_, err := u.Run(t.Context())
-				refused(t, err, fault.Invalid, fmt.Sprintf("the line ends of the file %q ", name)+want)
-				s.spoil(name, nil)
+				wantError(t, err, fault.Invalid, fmt.Sprintf("the line ends of the file %q ", name)+want)
+				s.setFault(name, nil)
 				s.publish(tc.build, false)
-				if run(t, u); b.inUse() != id(tc.build) {
+				if runUpdate(t, u); b.inUse() != buildID(tc.build) {
 					t.Errorf("published again, in use is %q", b.inUse())
 				}
 			})
 		}
-		_, err := assets.Open(os.DirFS(lay(t, tc.published)), version, nil)
-		refused(t, err, fault.Invalid, want)
+		_, err := assets.Open(os.DirFS(writeBuild(t, tc.published)), version, nil)
+		wantError(t, err, fault.Invalid, want)
 	}
 
 	ours := newSigner(t)
@@ -170,15 +170,15 @@ func TestConvertedLineEndsAreNamed(t *testing.T) {
 	for _, name := range []string{"manifest.json", "manifest.json.minisig"} {
 		signed[name] = bytes.ReplaceAll(signed[name], []byte("\n"), []byte("\r\n"))
 	}
-	s, b := newStandIn(t), newBench(t)
-	b.shelf = assets.NewStore(b.dir, ours.key(t))
+	s, b := newFakeGitHub(t), newFixture(t)
+	b.store = assets.NewStore(b.dir, ours.key(t))
 	s.publish(signed, false)
 	_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
-	refused(t, err, fault.Invalid, `the line ends of the file "manifest.json" `+want)
+	wantError(t, err, fault.Invalid, `the line ends of the file "manifest.json" `+want)
 }
 
 // inChunks answers without a length.
-func inChunks(content []byte) answerer {
+func sendChunked(content []byte) faultFunc {
 	return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 		_ = http.NewResponseController(w).Flush()
 		_, _ = w.Write(content)
@@ -186,8 +186,8 @@ func inChunks(content []byte) answerer {
 	}
 }
 
-func TestPublishedBuildsKeepTheirLineEnds(t *testing.T) {
-	if got := string(build(t, "x", time.Time{})[".gitattributes"]); strings.TrimSpace(got) != "* -text" {
+func TestPackWritesGitattributesAgainstLineEndingConversion(t *testing.T) {
+	if got := string(newBuild(t, "x", time.Time{})[".gitattributes"]); strings.TrimSpace(got) != "* -text" {
 		t.Errorf(".gitattributes holds %q", got)
 	}
 }

@@ -4,17 +4,17 @@ import "time"
 
 // WithSteps calls f as a change comes along.
 func (s *Store) WithSteps(f func(step string)) *Store {
-	s.step = f
+	s.onStep = f
 	return s
 }
 
 // Hasty does not wait long for servers, nor before it asks again.
-func (u *Updater) Hasty() *Updater {
-	u.stall, u.pause = 200*time.Millisecond, time.Millisecond
+func (u *Updater) WithShortTimeouts() *Updater {
+	u.stallTimeout, u.retryDelay = 200*time.Millisecond, time.Millisecond
 	return u
 }
 
-const KeepRetired = keepRetired
+const Retention = retention
 
 // Retire makes a build of the shelf one that was replaced that long ago.
 func (s *Store) Retire(id string, ago time.Duration) error {

@@ -22,7 +22,7 @@ import (
 )
 
 // build makes a published build of one page, whose script is that text, and returns its files.
-func build(t testing.TB, script string, made time.Time) map[string][]byte {
+func newBuild(t testing.TB, script string, made time.Time) map[string][]byte {
 	t.Helper()
 	from, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	sum := sha1.Sum([]byte(script)) // Vite's hash in the names
@@ -47,10 +47,10 @@ func build(t testing.TB, script string, made time.Time) map[string][]byte {
 	if _, err := assets.Pack(from, out, assets.PackOptions{Version: version, Made: made}); err != nil {
 		t.Fatal(err)
 	}
-	return files(t, os.DirFS(out))
+	return readFiles(t, os.DirFS(out))
 }
 
-func files(t testing.TB, folder fs.FS) map[string][]byte {
+func readFiles(t testing.TB, folder fs.FS) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
 	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
@@ -67,7 +67,7 @@ func files(t testing.TB, folder fs.FS) map[string][]byte {
 }
 
 // edit changes what a build's manifest says.
-func edit(t testing.TB, build map[string][]byte, change func(*assets.Manifest)) map[string][]byte {
+func editManifest(t testing.TB, build map[string][]byte, change func(*assets.Manifest)) map[string][]byte {
 	t.Helper()
 	var m assets.Manifest
 	if err := json.Unmarshal(build["manifest.json"], &m); err != nil {
@@ -84,7 +84,7 @@ func edit(t testing.TB, build map[string][]byte, change func(*assets.Manifest)) 
 }
 
 // script is the one file of a build that no other has.
-func script(t testing.TB, build map[string][]byte) string {
+func scriptName(t testing.TB, build map[string][]byte) string {
 	t.Helper()
 	for name := range build {
 		if strings.HasPrefix(name, "assets/lobby-") && strings.HasSuffix(name, ".js") {
@@ -96,31 +96,31 @@ func script(t testing.TB, build map[string][]byte) string {
 }
 
 // standIn answers as GitHub's API, its raw files and its Pages do for the repository ada/build.
-type standIn struct {
+type fakeGitHub struct {
 	*httptest.Server
 
-	mu      sync.Mutex
-	commits map[string]map[string][]byte // the branch's files by commit
-	newest  string
-	pages   string              // the commit that Pages serves
-	token   string              // that must be shown, if any
-	fault   http.HandlerFunc    // answers API requests in place of the rest, if set
-	faults  map[string]answerer // answer requests for a file, by its path
-	asked   []string            // method-less requests, and what part was asked for
+	mu        sync.Mutex
+	commits   map[string]map[string][]byte // the branch's files by commit
+	newest    string
+	pages     string               // the commit that Pages serves
+	token     string               // that must be shown, if any
+	apiFault  http.HandlerFunc     // answers API requests in place of the rest, if set
+	faults    map[string]faultFunc // answer requests for a file, by its path
+	requested []string             // method-less requests, and what part was asked for
 }
 
 // answerer gets how often the file was asked for before, and says whether it has answered.
-type answerer func(w http.ResponseWriter, r *http.Request, before int) bool
+type faultFunc func(w http.ResponseWriter, r *http.Request, before int) bool
 
-func newStandIn(t testing.TB) *standIn {
-	s := &standIn{commits: map[string]map[string][]byte{}, faults: map[string]answerer{}}
-	s.Server = httptest.NewServer(http.HandlerFunc(s.answer))
+func newFakeGitHub(t testing.TB) *fakeGitHub {
+	s := &fakeGitHub{commits: map[string]map[string][]byte{}, faults: map[string]faultFunc{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
 }
 
 // publish puts a build on the branch. Pages follows only when it is told to.
-func (s *standIn) publish(build map[string][]byte, pages bool) (commit string) {
+func (s *fakeGitHub) publish(build map[string][]byte, pages bool) (commit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sum := sha1.Sum(fmt.Appendf(nil, "%d %s", len(s.commits), build["manifest.json"]))
@@ -133,26 +133,26 @@ func (s *standIn) publish(build map[string][]byte, pages bool) (commit string) {
 }
 
 // spoil lets a file's requests be answered like that; nil mends it.
-func (s *standIn) spoil(name string, a answerer) {
+func (s *fakeGitHub) setFault(name string, a faultFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[name] = a
 }
 
 // requests lists what was asked for since the last call.
-func (s *standIn) requests() []string {
+func (s *fakeGitHub) takeRequests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	asked := s.asked
-	s.asked = nil
+	asked := s.requested
+	s.requested = nil
 	return asked
 }
 
-func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
+func (s *fakeGitHub) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	before := len(slices.DeleteFunc(slices.Clone(s.asked), func(a string) bool { return strings.Fields(a)[0] != r.URL.Path }))
-	s.asked = append(s.asked, strings.TrimSpace(r.URL.Path+" "+r.Header.Get("Range")))
-	newest, pages, token, fault := s.newest, s.pages, s.token, s.fault
+	before := len(slices.DeleteFunc(slices.Clone(s.requested), func(a string) bool { return strings.Fields(a)[0] != r.URL.Path }))
+	s.requested = append(s.requested, strings.TrimSpace(r.URL.Path+" "+r.Header.Get("Range")))
+	newest, pages, token, fault := s.newest, s.pages, s.token, s.apiFault
 	s.mu.Unlock()
 	const api = "/api/v3/repos/ada/build/"
 	path, isAPI := strings.CutPrefix(r.URL.Path, api)
@@ -169,23 +169,23 @@ func (s *standIn) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		_, _ = w.Write([]byte(newest))
 	case isAPI && strings.HasPrefix(path, "contents/"):
-		s.contents(w, r, r.URL.Query().Get("ref"), strings.TrimPrefix(path, "contents/"), before)
+		s.serveContents(w, r, r.URL.Query().Get("ref"), strings.TrimPrefix(path, "contents/"), before)
 	case strings.HasPrefix(r.URL.Path, "/raw/") && token == "":
 		commit, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/raw/"), "/")
-		s.file(w, r, commit, name, before)
+		s.serveFile(w, r, commit, name, before)
 	case strings.HasPrefix(r.URL.Path, "/pages/"):
-		s.file(w, r, pages, strings.TrimPrefix(r.URL.Path, "/pages/"), before)
+		s.serveFile(w, r, pages, strings.TrimPrefix(r.URL.Path, "/pages/"), before)
 	default:
 		http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound)
 	}
 }
 
-func (s *standIn) contents(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
+func (s *fakeGitHub) serveContents(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
 	s.mu.Lock()
 	content, ok := s.commits[commit][name]
 	s.mu.Unlock()
 	if !ok || strings.Contains(r.Header.Get("Accept"), "raw") {
-		s.file(w, r, commit, name, before)
+		s.serveFile(w, r, commit, name, before)
 		return
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{
@@ -194,7 +194,7 @@ func (s *standIn) contents(w http.ResponseWriter, r *http.Request, commit, name 
 	})
 }
 
-func (s *standIn) file(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
+func (s *fakeGitHub) serveFile(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
 	s.mu.Lock()
 	content, ok := s.commits[commit][name]
 	fault := s.faults[name]
@@ -212,7 +212,7 @@ func (s *standIn) file(w http.ResponseWriter, r *http.Request, commit, name stri
 }
 
 // source is the real go-github's, pointed here.
-func (s *standIn) source(t testing.TB, o assets.GitHubOptions) assets.Source {
+func (s *fakeGitHub) source(t testing.TB, o assets.GitHubOptions) assets.Source {
 	t.Helper()
 	o.APIURL = s.URL
 	g, err := assets.NewGitHub("ada/build", assets.NewClient(), o)
@@ -223,21 +223,21 @@ func (s *standIn) source(t testing.TB, o assets.GitHubOptions) assets.Source {
 }
 
 // bench is a shelf, what is embedded, and what updates it.
-type bench struct {
+type fixture struct {
 	dir      string
-	shelf    *assets.Store
+	store    *assets.Store
 	embedded *assets.Build
 }
 
-func newBench(t testing.TB) *bench {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "frontend")
-	return &bench{dir, assets.NewStore(dir, nil), open(t, build(t, "embedded", time.Time{}))}
+	return &fixture{dir, assets.NewStore(dir, nil), openBuild(t, newBuild(t, "embedded", time.Time{}))}
 }
 
-func open(t testing.TB, build map[string][]byte) *assets.Build {
+func openBuild(t testing.TB, build map[string][]byte) *assets.Build {
 	t.Helper()
-	b, err := assets.Open(os.DirFS(lay(t, build)), version, nil)
+	b, err := assets.Open(os.DirFS(writeBuild(t, build)), version, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func open(t testing.TB, build map[string][]byte) *assets.Build {
 }
 
 // lay writes a build to a folder.
-func lay(t testing.TB, build map[string][]byte) string {
+func writeBuild(t testing.TB, build map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range build {
@@ -260,11 +260,11 @@ func lay(t testing.TB, build map[string][]byte) string {
 	return dir
 }
 
-func (b *bench) update(s assets.Source) *assets.Updater {
-	return (&assets.Updater{Source: s, Store: b.shelf, Embedded: b.embedded, Version: version}).Hasty()
+func (b *fixture) update(s assets.Source) *assets.Updater {
+	return (&assets.Updater{Source: s, Store: b.store, Embedded: b.embedded, Version: version}).WithShortTimeouts()
 }
 
 // inUse is what a server that starts now would serve.
-func (b *bench) inUse() string {
-	return assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{}).Current().ID
+func (b *fixture) inUse() string {
+	return assets.NewLibrary(b.embedded, b.store, version, assets.LibraryOptions{}).Current().ID
 }

@@ -16,13 +16,13 @@ import (
 const (
 	// parallel is how many files are fetched at once: enough to hide the way to a distant server, few enough not to
 	// annoy it.
-	parallel = 4
+	parallelFetches = 4
 	// tries is how often a place is asked for a file when its answer breaks off.
-	tries = 4
+	maxAttempts = 4
 	// stall is how long a server may send nothing.
-	stall = 30 * time.Second
+	stallTimeout = 30 * time.Second
 	// pause comes before the second try and doubles with each.
-	pause = 500 * time.Millisecond
+	retryDelay = 500 * time.Millisecond
 )
 
 // Progress is how far an update has come.
@@ -34,16 +34,16 @@ type Progress struct {
 
 // fetcher fetches files of one edition.
 type fetcher struct {
-	client       *http.Client
-	places       []Location
-	parts, whole string // folders: of files that are not whole yet, and of those that are
-	stall, pause time.Duration
-	progress     func(Progress)
-	step         func(string)
+	client                   *http.Client
+	locations                []Location
+	partialDir, completeDir  string // folders: of files that are not whole yet, and of those that are
+	stallTimeout, retryDelay time.Duration
+	progress                 func(Progress)
+	onStep                   func(string)
 }
 
 // all fetches the files, several at a time. It ends with the first that cannot be had; what has come stays.
-func (f *fetcher) all(ctx context.Context, files []File) error {
+func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type event struct {
@@ -64,10 +64,10 @@ func (f *fetcher) all(ctx context.Context, files []File) error {
 			}
 		}
 	})
-	for range parallel {
+	for range parallelFetches {
 		wg.Go(func() { // ends with the jobs
 			for file := range jobs {
-				err := f.one(ctx, file, func(n int64) { events <- event{bytes: n} })
+				err := f.fetchFile(ctx, file, func(n int64) { events <- event{bytes: n} })
 				events <- event{done: true, err: err}
 			}
 		})
@@ -102,21 +102,21 @@ func (f *fetcher) all(ctx context.Context, files []File) error {
 }
 
 // one fetches one file from the first place that has it, going on where an earlier try broke off.
-func (f *fetcher) one(ctx context.Context, file File, count func(int64)) error {
-	part := filepath.Join(f.parts, strings.ReplaceAll(file.Path, "/", "%")) // no path has a %
+func (f *fetcher) fetchFile(ctx context.Context, file File, count func(int64)) error {
+	part := filepath.Join(f.partialDir, strings.ReplaceAll(file.Path, "/", "%")) // no path has a %
 	var last error
-	for _, place := range f.places {
-		wait := f.pause
-		for range tries {
-			err := f.try(ctx, place, file, part, count)
+	for _, location := range f.locations {
+		wait := f.retryDelay
+		for range maxAttempts {
+			err := f.fetchFrom(ctx, location, file, part, count)
 			if err == nil {
-				return f.keep(file, part)
+				return f.finish(file, part)
 			}
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			last = err
-			if _, ok := errors.AsType[final](err); ok {
+			if _, ok := errors.AsType[permanentError](err); ok {
 				break
 			}
 			select {
@@ -128,175 +128,175 @@ func (f *fetcher) one(ctx context.Context, file File, count func(int64)) error {
 		}
 	}
 	if last == nil {
-		last = missing("there is no place to fetch the file %q from", file.Path)
+		last = unavailable("there is no place to fetch the file %q from", file.Path)
 	}
-	if end, ok := errors.AsType[final](last); ok {
+	if end, ok := errors.AsType[permanentError](last); ok {
 		return end.error
 	}
 	return last
 }
 
 // final is why a place need not be asked again.
-type final struct{ error }
+type permanentError struct{ error }
 
-func (e final) Unwrap() error { return e.error }
+func (e permanentError) Unwrap() error { return e.error }
 
 // try asks one place for what is missing of a file.
-func (f *fetcher) try(ctx context.Context, place Location, file File, part string, count func(int64)) error {
+func (f *fetcher) fetchFrom(ctx context.Context, location Location, file File, part string, count func(int64)) error {
 	out, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return final{fmt.Errorf("write build: %w", err)}
+		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	defer func() { _ = out.Close() }() // the error of writing is what counts
 	have, err := out.Seek(0, io.SeekEnd)
 	if err != nil {
-		return final{fmt.Errorf("write build: %w", err)}
+		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	resumed := have > 0
 	if have > file.Size { // of another build that had the same name for it
 		if err := out.Truncate(0); err != nil {
-			return final{fmt.Errorf("write build: %w", err)}
+			return permanentError{fmt.Errorf("write build: %w", err)}
 		}
 		have = 0
 	}
 	count(have) // what lay there counts as fetched
 	if have < file.Size {
-		if err := f.append(ctx, place, file, out, &have, count); err != nil {
+		if err := f.download(ctx, location, file, out, &have, count); err != nil {
 			count(-have)
 			return err
 		}
 	}
-	f.step("file fetched")
+	f.onStep("file fetched")
 	content := make([]byte, have)
 	if _, err := out.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
-		return final{fmt.Errorf("read build: %w", err)}
+		return permanentError{fmt.Errorf("read build: %w", err)}
 	}
 	if err := file.check(content); err != nil {
 		count(-have)
 		if err := out.Truncate(0); err != nil {
-			return final{fmt.Errorf("write build: %w", err)}
+			return permanentError{fmt.Errorf("write build: %w", err)}
 		}
 		if resumed {
 			return err // what lay there from before may be to blame
 		}
-		return final{err}
+		return permanentError{err}
 	}
 	if err := errors.Join(out.Sync(), out.Close()); err != nil {
-		return final{fmt.Errorf("write build: %w", err)}
+		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	return nil
 }
 
 // append requests the rest of a file. have is what there is and what was counted, before and after.
-func (f *fetcher) append(ctx context.Context, place Location, file File, out *os.File, have *int64, count func(int64)) error {
+func (f *fetcher) download(ctx context.Context, location Location, file File, out *os.File, have *int64, count func(int64)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := place.request(ctx, file.Path)
+	req, err := location.newRequest(ctx, file.Path)
 	if err != nil {
-		return final{err}
+		return permanentError{err}
 	}
 	if *have > 0 && *have < file.Size {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", *have))
 	}
-	watch := time.AfterFunc(f.stall, cancel)
-	defer watch.Stop()
+	stallTimer := time.AfterFunc(f.stallTimeout, cancel)
+	defer stallTimer.Stop()
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return f.broken(watch, req, file, *have, err)
+		return f.transferError(stallTimer, req, file, *have, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // only read
 	switch {
 	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", *have)):
 	case resp.StatusCode == http.StatusOK:
 		if *have > 0 { // the server does not continue files
-			if err := f.restart(out, have, count); err != nil {
+			if err := f.discard(out, have, count); err != nil {
 				return err
 			}
 		}
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable, resp.StatusCode == http.StatusPartialContent:
-		return errors.Join(missing("%s does not continue the file %q", req.URL.Host, file.Path), f.restart(out, have, count))
+		return errors.Join(unavailable("%s does not continue the file %q", req.URL.Host, file.Path), f.discard(out, have, count))
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
-		return missing("%s answers %q when asked for %q; try again later", req.URL.Host, resp.Status, file.Path)
+		return unavailable("%s answers %q when asked for %q; try again later", req.URL.Host, resp.Status, file.Path)
 	default:
-		return final{missing("%s answers %q when asked for %q; the build may be published only in part, try again in some minutes", req.URL.Host, resp.Status, file.Path)}
+		return permanentError{unavailable("%s answers %q when asked for %q; the build may be published only in part, try again in some minutes", req.URL.Host, resp.Status, file.Path)}
 	}
 	if _, err := out.Seek(*have, io.SeekStart); err != nil {
-		return final{fmt.Errorf("write build: %w", err)}
+		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	said := *have + resp.ContentLength
-	n, err := io.Copy(&counting{out, f, watch, count}, io.LimitReader(resp.Body, file.Size-*have+1))
+	n, err := io.Copy(&progressWriter{out, f, stallTimer, count}, io.LimitReader(resp.Body, file.Size-*have+1))
 	*have += n
-	if _, local := errors.AsType[final](err); local {
+	if _, local := errors.AsType[permanentError](err); local {
 		return err
 	}
 	if err != nil {
-		return f.broken(watch, req, file, *have, err)
+		return f.transferError(stallTimer, req, file, *have, err)
 	}
 	if *have == file.Size {
 		return nil
 	}
-	rest := io.TeeReader(resp.Body, &counting{io.Discard, f, watch, func(int64) {}})
-	if isConverted(io.MultiReader(io.NewSectionReader(out, 0, *have), rest), file) {
-		return final{errors.Join(errConverted(file.Path), out.Truncate(0))}
+	rest := io.TeeReader(resp.Body, &progressWriter{io.Discard, f, stallTimer, func(int64) {}})
+	if lineEndingsConverted(io.MultiReader(io.NewSectionReader(out, 0, *have), rest), file) {
+		return permanentError{errors.Join(convertedError(file.Path), out.Truncate(0))}
 	}
 	switch {
 	case resp.ContentLength >= 0:
-		return final{errors.Join(refuse("the file %q has %d bytes on %s and the manifest says %d; if it was published a moment ago, try again in some minutes", file.Path, said, req.URL.Host, file.Size), out.Truncate(0))}
+		return permanentError{errors.Join(invalid("the file %q has %d bytes on %s and the manifest says %d; if it was published a moment ago, try again in some minutes", file.Path, said, req.URL.Host, file.Size), out.Truncate(0))}
 	case *have > file.Size:
-		return final{errors.Join(refuse("the file %q is larger than the %d bytes that the manifest says", file.Path, file.Size), out.Truncate(0))}
+		return permanentError{errors.Join(invalid("the file %q is larger than the %d bytes that the manifest says", file.Path, file.Size), out.Truncate(0))}
 	}
-	return f.broken(watch, req, file, *have, io.ErrUnexpectedEOF)
+	return f.transferError(stallTimer, req, file, *have, io.ErrUnexpectedEOF)
 }
 
 // restart forgets what there is of a file.
-func (f *fetcher) restart(out *os.File, have *int64, count func(int64)) error {
+func (f *fetcher) discard(out *os.File, have *int64, count func(int64)) error {
 	count(-*have)
 	*have = 0
 	if err := out.Truncate(0); err != nil {
-		return final{fmt.Errorf("write build: %w", err)}
+		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	return nil
 }
 
 // broken says why an answer did not come whole.
-func (f *fetcher) broken(watch *time.Timer, req *http.Request, file File, have int64, err error) error {
+func (f *fetcher) transferError(stallTimer *time.Timer, req *http.Request, file File, have int64, err error) error {
 	switch {
-	case !watch.Stop() && errors.Is(err, context.Canceled):
-		return missing("%s sent nothing of the file %q for %d seconds; try again later, what has come is kept", req.URL.Host, file.Path, int(f.stall.Seconds()))
+	case !stallTimer.Stop() && errors.Is(err, context.Canceled):
+		return unavailable("%s sent nothing of the file %q for %d seconds; try again later, what has come is kept", req.URL.Host, file.Path, int(f.stallTimeout.Seconds()))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return missing("%s ended the file %q after %d of %d bytes; try again, what has come is kept", req.URL.Host, file.Path, have, file.Size)
+		return unavailable("%s ended the file %q after %d of %d bytes; try again, what has come is kept", req.URL.Host, file.Path, have, file.Size)
 	}
-	return unreachable(req.URL.Host, err)
+	return requestError(req.URL.Host, err)
 }
 
 // counting tells of bytes as they come, and that the server is alive.
-type counting struct {
-	out   io.Writer
-	f     *fetcher
-	watch *time.Timer
-	count func(int64)
+type progressWriter struct {
+	out        io.Writer
+	f          *fetcher
+	stallTimer *time.Timer
+	count      func(int64)
 }
 
-func (c *counting) Write(p []byte) (int, error) {
-	c.watch.Reset(c.f.stall)
+func (c *progressWriter) Write(p []byte) (int, error) {
+	c.stallTimer.Reset(c.f.stallTimeout)
 	n, err := c.out.Write(p)
 	if err != nil {
-		return n, final{fmt.Errorf("write build: %w", err)}
+		return n, permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	c.count(int64(n))
-	c.f.step("bytes written")
+	c.f.onStep("bytes written")
 	return n, nil
 }
 
 // keep moves a checked file to its place.
-func (f *fetcher) keep(file File, part string) error {
-	target := filepath.Join(f.whole, filepath.FromSlash(file.Path))
+func (f *fetcher) finish(file File, part string) error {
+	target := filepath.Join(f.completeDir, filepath.FromSlash(file.Path))
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return fmt.Errorf("write build: %w", err)
 	}
 	if err := os.Rename(part, target); err != nil {
 		return fmt.Errorf("write build: %w", err)
 	}
-	f.step("file kept")
+	f.onStep("file kept")
 	return nil
 }

@@ -35,28 +35,28 @@ func ValidRepository(name string) bool { return repositoryName.MatchString(name)
 func NewGitHub(repository string, client *http.Client, o GitHubOptions) (Source, error) {
 	parts := repositoryName.FindStringSubmatch(repository)
 	if parts == nil {
-		return nil, refuse("%q is no repository on GitHub; name it as owner/name", repository)
+		return nil, invalid("%q is no repository on GitHub; name it as owner/name", repository)
 	}
-	g := &gitHub{owner: parts[1], name: parts[2], branch: o.Branch, token: o.Token, pages: o.PagesURL, client: github.NewClient(client)}
+	g := &gitHub{owner: parts[1], name: parts[2], branch: o.Branch, token: o.Token, pagesURL: o.PagesURL, client: github.NewClient(client)}
 	if g.branch == "" {
 		g.branch = DefaultBranch
 	}
 	if g.token != "" {
 		g.client = g.client.WithAuthToken(g.token)
 	}
-	if g.pages == "" && o.APIURL == "" {
-		g.pages = "https://" + strings.ToLower(g.owner) + ".github.io/"
+	if g.pagesURL == "" && o.APIURL == "" {
+		g.pagesURL = "https://" + strings.ToLower(g.owner) + ".github.io/"
 		if !strings.EqualFold(g.name, g.owner+".github.io") {
-			g.pages += g.name + "/"
+			g.pagesURL += g.name + "/"
 		}
 	}
-	if g.pages != "" && !strings.HasSuffix(g.pages, "/") {
-		g.pages += "/"
+	if g.pagesURL != "" && !strings.HasSuffix(g.pagesURL, "/") {
+		g.pagesURL += "/"
 	}
 	if o.APIURL != "" {
 		var err error
 		if g.client, err = g.client.WithEnterpriseURLs(o.APIURL, o.APIURL); err != nil {
-			return nil, refuse("%q is no address of a GitHub server", o.APIURL)
+			return nil, invalid("%q is no address of a GitHub server", o.APIURL)
 		}
 	}
 	return g, nil
@@ -64,7 +64,7 @@ func NewGitHub(repository string, client *http.Client, o GitHubOptions) (Source,
 
 type gitHub struct {
 	owner, name, branch, token string
-	pages                      string // ends with a slash; "" is none
+	pagesURL                   string // ends with a slash; "" is none
 	client                     *github.Client
 }
 
@@ -77,32 +77,32 @@ func (g *gitHub) String() string {
 func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err error) {
 	sha, _, err := g.client.Repositories.GetCommitSHA1(ctx, g.owner, g.name, "heads/"+g.branch, revision)
 	if err != nil {
-		return e, g.explain(err, "there is no branch "+g.branch+" in it")
+		return e, g.apiError(err, "there is no branch "+g.branch+" in it")
 	}
 	switch {
 	case !commitSHA.MatchString(sha):
-		return e, missing("%s does not answer as GitHub does when asked for a commit; check --frontend-api-url", g.client.BaseURL.Host)
+		return e, unavailable("%s does not answer as GitHub does when asked for a commit; check --frontend-api-url", g.client.BaseURL.Host)
 	case sha == revision:
 		return e, ErrUnchanged
 	}
 	file, _, _, err := g.client.Repositories.GetContents(ctx, g.owner, g.name, manifestName, &github.RepositoryContentGetOptions{Ref: sha})
 	if err != nil {
-		return e, g.explain(err, "its branch "+g.branch+" holds no build (no "+manifestName+")")
+		return e, g.apiError(err, "its branch "+g.branch+" holds no build (no "+manifestName+")")
 	}
 	content, err := file.GetContent()
 	if err != nil || file.GetType() != "file" {
-		return e, refuse("%s of %s is no file", manifestName, g)
+		return e, invalid("%s of %s is no file", manifestName, g)
 	}
 	e = Release{Revision: sha, Manifest: []byte(content)}
-	if g.pages != "" {
-		e.Locations = append(e.Locations, Location{URL: g.pages})
+	if g.pagesURL != "" {
+		e.Locations = append(e.Locations, Location{URL: g.pagesURL})
 	}
-	return g.tree(e, file.GetDownloadURL()), nil
+	return g.addCommitLocation(e, file.GetDownloadURL()), nil
 }
 
 // tree adds the files of the commit itself: the API's, which needs the token of a private repository, or else where
 // the API says that its files are downloaded, which is not counted.
-func (g *gitHub) tree(e Release, manifest string) Release {
+func (g *gitHub) addCommitLocation(e Release, manifest string) Release {
 	if g.token != "" {
 		e.Locations = append(e.Locations, Location{
 			URL:    g.client.BaseURL.String() + "repos/" + g.owner + "/" + g.name + "/contents/",
@@ -120,34 +120,34 @@ func (g *gitHub) tree(e Release, manifest string) Release {
 }
 
 // explain says what GitHub's answer means. notFound completes "…, or".
-func (g *gitHub) explain(err error, notFound string) error {
+func (g *gitHub) apiError(err error, notFound string) error {
 	host := g.client.BaseURL.Host
 	if limit, ok := errors.AsType[*github.RateLimitError](err); ok {
-		return spent(host, limit.Rate.Reset.Time)
+		return rateLimitError(host, limit.Rate.Reset.Time)
 	}
 	if limit, ok := errors.AsType[*github.AbuseRateLimitError](err); ok {
 		wait := time.Minute // what GitHub advises when it does not say
 		if limit.RetryAfter != nil {
 			wait = *limit.RetryAfter
 		}
-		return spent(host, time.Now().Add(wait))
+		return rateLimitError(host, time.Now().Add(wait))
 	}
 	answer, ok := errors.AsType[*github.ErrorResponse](err)
 	if !ok {
-		return unreachable(host, err)
+		return requestError(host, err)
 	}
 	switch answer.Response.StatusCode {
 	case http.StatusNotModified:
 		return ErrUnchanged
 	case http.StatusUnauthorized:
-		return missing("%s refuses the token; make a new one and give it with --frontend-token", host)
+		return unavailable("%s refuses the token; make a new one and give it with --frontend-token", host)
 	case http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusConflict: // the second for an unknown branch, the third for an empty repository
-		return missing("the repository %s/%s is not on %s, or may not be seen with this token or without one, or %s; check --frontend-repository and --frontend-branch", g.owner, g.name, host, notFound)
+		return unavailable("the repository %s/%s is not on %s, or may not be seen with this token or without one, or %s; check --frontend-repository and --frontend-branch", g.owner, g.name, host, notFound)
 	}
-	return missing("%s answers %q; try again later", host, answer.Response.Status)
+	return unavailable("%s answers %q; try again later", host, answer.Response.Status)
 }
 
-func spent(host string, until time.Time) error {
+func rateLimitError(host string, until time.Time) error {
 	wait := max(time.Minute, time.Until(until).Round(time.Minute))
-	return missing("the rate limit of %s is spent until %s (%d minutes from now); wait until then, or give a token with --frontend-token", host, until.Format("15:04 MST"), wait/time.Minute)
+	return unavailable("the rate limit of %s is spent until %s (%d minutes from now); wait until then, or give a token with --frontend-token", host, until.Format("15:04 MST"), wait/time.Minute)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // What GitHub says no with.
-func TestGitHubRefusalIsExplained(t *testing.T) {
+func TestGitHubErrorsAreExplained(t *testing.T) {
 	reset := time.Now().Add(30 * time.Minute)
 	for _, tc := range []struct {
 		name   string
@@ -40,29 +40,29 @@ func TestGitHubRefusalIsExplained(t *testing.T) {
 		{"something else", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "does not answer as GitHub does"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, b := newStandIn(t), newBench(t)
-			s.fault = tc.answer
+			s, b := newFakeGitHub(t), newFixture(t)
+			s.apiFault = tc.answer
 			_, err := b.update(s.source(t, assets.GitHubOptions{Token: "hunter2"})).Run(t.Context())
-			refused(t, err, fault.Unavailable, tc.want)
+			wantError(t, err, fault.Unavailable, tc.want)
 			if err != nil && strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the message shows the token: %v", err)
 			}
 		})
 	}
 	t.Run("branch without a build", func(t *testing.T) {
-		s, b := newStandIn(t), newBench(t)
+		s, b := newFakeGitHub(t), newFixture(t)
 		s.publish(map[string][]byte{"index.html": nil}, true)
 		_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
-		refused(t, err, fault.Unavailable, "its branch gh-pages holds no build")
+		wantError(t, err, fault.Unavailable, "its branch gh-pages holds no build")
 	})
 }
 
-func TestUpdateWithoutAnAnswerIsExplained(t *testing.T) {
-	s, b := newStandIn(t), newBench(t)
+func TestUpdateExplainsUnreachableSource(t *testing.T) {
+	s, b := newFakeGitHub(t), newFixture(t)
 	source := s.source(t, assets.GitHubOptions{})
 	s.Close()
 	_, err := b.update(source).Run(t.Context())
-	refused(t, err, fault.Unavailable, "cannot be reached")
+	wantError(t, err, fault.Unavailable, "cannot be reached")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := b.update(source).Run(ctx); !errors.Is(err, context.Canceled) {

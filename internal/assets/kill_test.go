@@ -16,7 +16,7 @@ import (
 )
 
 // die is another process: it updates the shelf in that folder, and is killed at the step of that number.
-func die(dir string) {
+func runKilledUpdate(dir string) {
 	steps, _ := strconv.Atoi(os.Getenv("ASSETS_TEST_STEPS"))
 	source, err := assets.NewHTTPSource(os.Getenv("ASSETS_TEST_SOURCE"), assets.NewClient())
 	var embedded *assets.Build
@@ -48,10 +48,10 @@ func die(dir string) {
 
 // An update that is killed at any moment leaves a site that starts, with the build before or the new one, whole; the
 // next update ends what it began.
-func TestKilledAtEveryStep(t *testing.T) {
-	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
-	embedded := lay(t, build(t, "embedded", time.Time{}))
-	s := newStandIn(t)
+func TestUpdateKilledAtAnyStepLeavesUsableBuild(t *testing.T) {
+	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
+	embedded := writeBuild(t, newBuild(t, "embedded", time.Time{}))
+	s := newFakeGitHub(t)
 	s.publish(one, true)
 	source, err := assets.NewHTTPSource(s.URL+"/pages/", assets.NewClient())
 	if err != nil {
@@ -59,10 +59,10 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 	died := map[string]int{}
 	for n := 1; ; n++ {
-		b := newBench(t)
+		b := newFixture(t)
 		s.publish(one, true)
-		run(t, b.update(source))
-		if err := b.shelf.Retire("0000000000000000", assets.KeepRetired+time.Hour); err != nil {
+		runUpdate(t, b.update(source))
+		if err := b.store.Retire("0000000000000000", assets.Retention+time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.MkdirAll(b.dir+"/builds/0000000000000000", 0o700); err != nil { // so that there is something to prune
@@ -74,8 +74,8 @@ func TestKilledAtEveryStep(t *testing.T) {
 		out, err := cmd.Output()
 		step := strings.TrimSpace(string(out))
 		if err == nil {
-			if b.inUse() != id(two) {
-				t.Errorf("not killed, and in use is %q, want %q", b.inUse(), id(two))
+			if b.inUse() != buildID(two) {
+				t.Errorf("not killed, and in use is %q, want %q", b.inUse(), buildID(two))
 			}
 			break
 		}
@@ -84,15 +84,15 @@ func TestKilledAtEveryStep(t *testing.T) {
 			t.Fatalf("step %d: %v: %s", n, err, out)
 		}
 		died[step]++
-		want := id(one)
+		want := buildID(one)
 		if step == "swapped" || step == "pruning" {
-			want = id(two)
+			want = buildID(two)
 		}
 		if got := b.inUse(); got != want {
 			t.Errorf("killed at %q, in use is %q, want %q", step, got, want)
 		}
-		if run(t, b.update(source)); b.inUse() != id(two) {
-			t.Errorf("killed at %q; after the next update in use is %q, want %q", step, b.inUse(), id(two))
+		if runUpdate(t, b.update(source)); b.inUse() != buildID(two) {
+			t.Errorf("killed at %q; after the next update in use is %q, want %q", step, b.inUse(), buildID(two))
 		}
 	}
 	t.Logf("killed at %v", died)

@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxOlder bounds the memory of replaced builds, of about 2 MB each, on a server where somebody is always meeting.
-	maxOlder = 8
+	maxReplaced = 8
 )
 
 // LibraryOptions is what a library may be told.
@@ -25,19 +25,19 @@ type LibraryOptions struct {
 // process or another.
 type Library struct {
 	embedded *Build
-	shelf    *Store
+	store    *Store
 	version  string
 	options  LibraryOptions
 
-	mu      sync.Mutex
-	current *Build
-	older   []replaced  // the latest first
-	seen    os.FileInfo // the record that current was read from, nil if there was none
+	mu         sync.Mutex
+	current    *Build
+	replaced   []replacedBuild // the latest first
+	recordInfo os.FileInfo     // the record that current was read from, nil if there was none
 }
 
-type replaced struct {
-	build *Build
-	at    time.Time
+type replacedBuild struct {
+	build      *Build
+	replacedAt time.Time
 }
 
 // NewLibrary returns that of a shelf, or, where it has none that is good, of the embedded build.
@@ -48,12 +48,12 @@ func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Li
 	if o.OldestMeeting == nil {
 		o.OldestMeeting = func() time.Time { return time.Time{} }
 	}
-	l := &Library{embedded: embedded, shelf: s, version: version, options: o, current: embedded}
+	l := &Library{embedded: embedded, store: s, version: version, options: o, current: embedded}
 	if r, err := s.read(); err == nil {
-		for _, id := range s.older(r) {
+		for _, id := range s.previousBuilds(r) {
 			// One that cannot be read is one that no page gets.
-			if b, err := s.open(id, version, embedded.Pages()); err == nil && len(l.older) < maxOlder {
-				l.older = append(l.older, replaced{b, r.Retired[id]})
+			if b, err := s.open(id, version, embedded.Pages()); err == nil && len(l.replaced) < maxReplaced {
+				l.replaced = append(l.replaced, replacedBuild{b, r.Retired[id]})
 			}
 		}
 	}
@@ -63,19 +63,19 @@ func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Li
 
 // Current is the build that new pages use. It costs a look at a file's date.
 func (l *Library) Current() *Build {
-	info, err := os.Stat(l.shelf.path("current"))
+	info, err := os.Stat(l.store.path("current"))
 	if err != nil {
 		info = nil // nothing was taken yet
 	}
 	l.mu.Lock()
-	before, known := l.current, same(info, l.seen)
+	before, known := l.current, sameFile(info, l.recordInfo)
 	l.mu.Unlock()
 	if known {
 		return before
 	}
 	since := l.options.OldestMeeting()
 	l.mu.Lock()
-	l.seen = info
+	l.recordInfo = info
 	problem := l.refreshLocked(since)
 	b := l.current
 	l.mu.Unlock()
@@ -91,7 +91,7 @@ func (l *Library) Current() *Build {
 // refreshLocked takes what is on the shelf: the build in use, the last good one, or else the embedded one. Its error
 // says why it is not the first.
 func (l *Library) refreshLocked(since time.Time) error {
-	r, err := l.shelf.read()
+	r, err := l.store.read()
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (l *Library) refreshLocked(since time.Time) error {
 				continue
 			}
 		}
-		l.useLocked(b, since)
+		l.setCurrentLocked(b, since)
 		break
 	}
 	return problem
@@ -115,21 +115,21 @@ func (l *Library) openLocked(id string) (*Build, error) {
 	if l.current.ID == id {
 		return l.current, nil
 	}
-	return l.shelf.open(id, l.version, l.embedded.Pages())
+	return l.store.open(id, l.version, l.embedded.Pages())
 }
 
 // useLocked makes a build the current one, and lets those go that nobody can need.
-func (l *Library) useLocked(b *Build, since time.Time) {
+func (l *Library) setCurrentLocked(b *Build, since time.Time) {
 	now := time.Now()
 	if l.current != b && l.current != l.embedded {
-		l.older = slices.Insert(l.older, 0, replaced{l.current, now})
+		l.replaced = slices.Insert(l.replaced, 0, replacedBuild{l.current, now})
 	}
 	l.current = b
-	l.older = slices.DeleteFunc(l.older, func(r replaced) bool {
-		needed := now.Sub(r.at) < keepRetired || !since.IsZero() && since.Before(r.at)
+	l.replaced = slices.DeleteFunc(l.replaced, func(r replacedBuild) bool {
+		needed := now.Sub(r.replacedAt) < retention || !since.IsZero() && since.Before(r.replacedAt)
 		return !needed || r.build.ID == b.ID
 	})
-	l.older = l.older[:min(len(l.older), maxOlder)]
+	l.replaced = l.replaced[:min(len(l.replaced), maxReplaced)]
 }
 
 // With returns the newest build that has the file, or nil.
@@ -140,7 +140,7 @@ func (l *Library) BuildWithFile(file string) *Build {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range l.older {
+	for _, r := range l.replaced {
 		if _, ok := r.build.File(file); ok {
 			return r.build
 		}
@@ -151,7 +151,7 @@ func (l *Library) BuildWithFile(file string) *Build {
 	return nil
 }
 
-func same(a, b os.FileInfo) bool {
+func sameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}

@@ -15,18 +15,18 @@ const (
 )
 
 // errConverted refuses a file of which only the line ends were changed.
-func errConverted(path string) error {
-	return refuse("the line ends of the file %q were converted, as git does where the build's folder has no %s with the line \"* -text\"; publish the build again with that file", path, attributesName)
+func convertedError(path string) error {
+	return invalid("the line ends of the file %q were converted, as git does where the build's folder has no %s with the line \"* -text\"; publish the build again with that file", path, attributesName)
 }
 
 // isConverted reports whether the content is the file with other line ends. It reads twice the size of the file at most:
 // conversion adds a byte for each line.
-func isConverted(content io.Reader, file File) bool {
+func lineEndingsConverted(content io.Reader, file File) bool {
 	text, err := io.ReadAll(io.LimitReader(content, 2*file.Size+1))
 	if err != nil {
 		return false
 	}
-	for _, other := range [][]byte{withLF(text), bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))} {
+	for _, other := range [][]byte{toLF(text), bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))} {
 		if sum := sha256.Sum256(other); hex.EncodeToString(sum[:]) == file.SHA256 {
 			return true
 		}
@@ -35,4 +35,4 @@ func isConverted(content io.Reader, file File) bool {
 }
 
 // withLF converts CRLF to LF.
-func withLF(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+func toLF(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }

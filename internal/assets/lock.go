@@ -7,7 +7,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-var errBusy = missing("another update of the front end is under way; wait until it has ended")
+var errBusy = unavailable("another update of the front end is under way; wait until it has ended")
 
 // lock keeps every other process from changing the shelf until release, or until this process ends.
 func (s *Store) lock() (release func() error, err error) {

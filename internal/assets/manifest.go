@@ -78,17 +78,17 @@ func ID(manifest []byte) string {
 // ParseManifest reads a manifest and refuses one that does not make sense, or makes more of itself than it may.
 func ParseManifest(raw []byte) (*Manifest, error) {
 	if len(raw) > maxManifest {
-		return nil, refuse("the manifest is larger than %s, which is the most it may have", bytesText(maxManifest))
+		return nil, invalid("the manifest is larger than %s, which is the most it may have", formatBytes(maxManifest))
 	}
 	var m Manifest
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&m); err != nil {
-		return nil, refuse("the manifest cannot be read; this is no build of Meet's front end, or it is cut off")
+		return nil, invalid("the manifest cannot be read; this is no build of Meet's front end, or it is cut off")
 	}
 	if m.Format != Format {
-		return nil, refuse("the manifest has format %d and this Meet reads format %d; take a build made for this version", m.Format, Format)
+		return nil, invalid("the manifest has format %d and this Meet reads format %d; take a build made for this version", m.Format, Format)
 	}
 	if !semver.IsValid("v"+m.Meet.From) || !semver.IsValid("v"+m.Meet.Below) {
-		return nil, refuse("the manifest does not say which versions of Meet the build fits")
+		return nil, invalid("the manifest does not say which versions of Meet the build fits")
 	}
 	if err := m.checkFiles(); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func ParseManifest(raw []byte) (*Manifest, error) {
 
 func (m *Manifest) checkFiles() error {
 	if len(m.Files) > maxFiles {
-		return refuse("the build has %d files, and at most %d are taken", len(m.Files), maxFiles)
+		return invalid("the build has %d files, and at most %d are taken", len(m.Files), maxFiles)
 	}
 	var total int64
 	seen := map[string]bool{manifestName: true, signatureName: true}
@@ -108,18 +108,18 @@ func (m *Manifest) checkFiles() error {
 		}
 		// Some disks do not tell capitals from small letters.
 		if lower := strings.ToLower(f.Path); seen[lower] {
-			return refuse("the build names the file %q twice", f.Path)
+			return invalid("the build names the file %q twice", f.Path)
 		} else {
 			seen[lower] = true
 		}
 		switch sum, err := hex.DecodeString(f.SHA256); {
 		case err != nil || len(sum) != sha256.Size || f.SHA256 != strings.ToLower(f.SHA256):
-			return refuse("the manifest has no SHA-256 sum of %q", f.Path)
+			return invalid("the manifest has no SHA-256 sum of %q", f.Path)
 		case f.Size < 0 || f.Size > maxFile:
-			return refuse("the file %q would have %s, and at most %s are taken", f.Path, bytesText(f.Size), bytesText(maxFile))
+			return invalid("the file %q would have %s, and at most %s are taken", f.Path, formatBytes(f.Size), formatBytes(maxFile))
 		}
 		if total += f.Size; total > maxTotal {
-			return refuse("the build has more than %s, which is the most that is taken", bytesText(maxTotal))
+			return invalid("the build has more than %s, which is the most that is taken", formatBytes(maxTotal))
 		}
 	}
 	return nil
@@ -128,14 +128,14 @@ func (m *Manifest) checkFiles() error {
 // checkPath lets only such names through that mean the same file on every disk and in every address.
 func checkPath(path string) error {
 	if !fs.ValidPath(path) || path == "." {
-		return refuse("the build names the file %q, which leaves the build's folder", path)
+		return invalid("the build names the file %q, which leaves the build's folder", path)
 	}
 	if len(path) > maxPath || strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@/") != "" {
-		return refuse("the build names the file %q, and only letters, digits and . _ - @ are taken in at most %d characters", path, maxPath)
+		return invalid("the build names the file %q, and only letters, digits and . _ - @ are taken in at most %d characters", path, maxPath)
 	}
 	for part := range strings.SplitSeq(path, "/") {
 		if strings.HasPrefix(part, ".") {
-			return refuse("the build names the file %q, and hidden files are not taken", path)
+			return invalid("the build names the file %q, and hidden files are not taken", path)
 		}
 	}
 	return nil
@@ -143,7 +143,7 @@ func checkPath(path string) error {
 
 func (m *Manifest) checkEntries() error {
 	if len(m.Entries) == 0 {
-		return refuse("the manifest names no page")
+		return invalid("the manifest names no page")
 	}
 	has := map[string]bool{}
 	for _, f := range m.Files {
@@ -152,7 +152,7 @@ func (m *Manifest) checkEntries() error {
 	for name, e := range m.Entries {
 		for _, path := range slices.Concat([]string{e.Script, m.Icon}, e.Styles, e.Preloads) {
 			if !has[path] {
-				return refuse("the page %q needs the file %q, which the build lacks", name, path)
+				return invalid("the page %q needs the file %q, which the build lacks", name, path)
 			}
 		}
 	}
@@ -160,13 +160,13 @@ func (m *Manifest) checkEntries() error {
 }
 
 // fits says why the build is not for a server of that version with these pages, or nil.
-func (m *Manifest) fits(version string, pages []string) error {
+func (m *Manifest) checkFits(version string, pages []string) error {
 	if v := "v" + version; semver.Compare(v, "v"+m.Meet.From) < 0 || semver.Compare(v, "v"+m.Meet.Below) >= 0 {
-		return refuse("the build is for Meet from %s to below %s, and this is %s", m.Meet.From, m.Meet.Below, version)
+		return invalid("the build is for Meet from %s to below %s, and this is %s", m.Meet.From, m.Meet.Below, version)
 	}
 	for _, page := range pages {
 		if _, ok := m.Entries[page]; !ok {
-			return refuse("the build lacks the page %q, which this Meet has", page)
+			return invalid("the build lacks the page %q, which this Meet has", page)
 		}
 	}
 	return nil
@@ -174,7 +174,7 @@ func (m *Manifest) fits(version string, pages []string) error {
 
 // fitting is the range of a build made beside the server of that version: until the next version that may change
 // what pages and server expect of each other. Below 1.0 that is the middle number.
-func fitting(version string) (Versions, error) {
+func compatibleVersions(version string) (Versions, error) {
 	var major, minor, patch int
 	if n, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); n != 3 || err != nil {
 		return Versions{}, fmt.Errorf("read the version %q", version)

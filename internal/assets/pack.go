@@ -29,19 +29,19 @@ type PackOptions struct {
 // Pack makes a published build in the folder out, which it replaces whole, from what Vite left in the folder from. The
 // same input gives the same bytes.
 func Pack(from, out string, o PackOptions) (*Manifest, error) {
-	if err := replaceable(out); err != nil {
+	if err := checkReplaceable(out); err != nil {
 		return nil, err
 	}
-	files, m, err := gather(from)
+	files, m, err := readViteOutput(from)
 	if err != nil {
 		return nil, err
 	}
-	if m.Meet, err = fitting(o.Version); err != nil {
+	if m.Meet, err = compatibleVersions(o.Version); err != nil {
 		return nil, err
 	}
 	m.Format, m.Made, m.BasePath, m.StaticURL = Format, o.Made, o.BasePath, o.StaticURL
 	for name, content := range files {
-		m.Files = append(m.Files, describe(name, content))
+		m.Files = append(m.Files, describeFile(name, content))
 	}
 	if o.Shells != nil {
 		shells, err := o.Shells(m)
@@ -50,7 +50,7 @@ func Pack(from, out string, o PackOptions) (*Manifest, error) {
 		}
 		for name, content := range shells {
 			files[name] = content
-			m.Files = append(m.Files, describe(name, content))
+			m.Files = append(m.Files, describeFile(name, content))
 		}
 	}
 	if err := m.compress(files); err != nil {
@@ -58,8 +58,8 @@ func Pack(from, out string, o PackOptions) (*Manifest, error) {
 	}
 	byPath := func(a, b File) int { return cmp.Compare(a.Path, b.Path) }
 	slices.SortFunc(m.Files, byPath)
-	files[listName] = m.list()
-	m.Files = append(m.Files, describe(listName, files[listName]))
+	files[listName] = m.fileList()
+	m.Files = append(m.Files, describeFile(listName, files[listName]))
 	slices.SortFunc(m.Files, byPath)
 	raw, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -70,11 +70,11 @@ func Pack(from, out string, o PackOptions) (*Manifest, error) {
 		return nil, err // what nobody would take is not published
 	}
 	files[attributesName] = []byte(attributes)
-	return m, replace(out, files)
+	return m, replaceFolder(out, files)
 }
 
 // list names every file of the manifest, itself included, as tools fetch it that do not read JSON.
-func (m *Manifest) list() []byte {
+func (m *Manifest) fileList() []byte {
 	names := []string{listName}
 	for _, f := range m.Files {
 		names = append(names, f.Path)
@@ -83,7 +83,7 @@ func (m *Manifest) list() []byte {
 	return []byte(strings.Join(names, "\n") + "\n")
 }
 
-func describe(name string, content []byte) File {
+func describeFile(name string, content []byte) File {
 	sum := sha256.Sum256(content)
 	return File{Path: name, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
 }
@@ -98,7 +98,7 @@ type chunk struct {
 }
 
 // gather reads Vite's output and what its manifest says of the pages.
-func gather(from string) (files map[string][]byte, m *Manifest, err error) {
+func readViteOutput(from string) (files map[string][]byte, m *Manifest, err error) {
 	files = map[string][]byte{}
 	err = fs.WalkDir(os.DirFS(from), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -128,7 +128,7 @@ func gather(from string) (files map[string][]byte, m *Manifest, err error) {
 	slices.Sort(fonts)
 	for key, c := range chunks {
 		if c.IsEntry {
-			m.Entries[c.Name] = entry(chunks, key, fonts)
+			m.Entries[c.Name] = collectEntry(chunks, key, fonts)
 		}
 	}
 	return files, m, nil
@@ -136,7 +136,7 @@ func gather(from string) (files map[string][]byte, m *Manifest, err error) {
 
 // entry collects an entry's own files and those of everything it imports, imports first, so that shared styles come
 // before a page's own.
-func entry(chunks map[string]chunk, source string, fonts []string) Entry {
+func collectEntry(chunks map[string]chunk, source string, fonts []string) Entry {
 	e := Entry{Script: chunks[source].File, Styles: []string{}, Preloads: slices.Clone(fonts)}
 	seen := map[string]bool{}
 	var visit func(string)
@@ -164,7 +164,7 @@ func entry(chunks map[string]chunk, source string, fonts []string) Entry {
 }
 
 // replaceable keeps a mistyped folder from being replaced: only a build, or nothing, is.
-func replaceable(out string) error {
+func checkReplaceable(out string) error {
 	entries, err := os.ReadDir(out)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
@@ -173,13 +173,13 @@ func replaceable(out string) error {
 		return fmt.Errorf("read %s: %w", out, err)
 	}
 	if _, err := os.Stat(filepath.Join(out, manifestName)); err != nil {
-		return refuse("the folder %s holds something else than a build; name an empty one", out)
+		return invalid("the folder %s holds something else than a build; name an empty one", out)
 	}
 	return nil
 }
 
 // replace puts a folder with these files in the place of out.
-func replace(out string, files map[string][]byte) error {
+func replaceFolder(out string, files map[string][]byte) error {
 	parent := filepath.Dir(filepath.Clean(out))
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return fmt.Errorf("write build: %w", err)

@@ -15,8 +15,8 @@ import (
 	"meet/internal/assets"
 )
 
-func TestPackOfTheSameFilesIsTheSame(t *testing.T) {
-	one, again := build(t, "x", time.Time{}), build(t, "x", time.Time{})
+func TestPackIsReproducible(t *testing.T) {
+	one, again := newBuild(t, "x", time.Time{}), newBuild(t, "x", time.Time{})
 	if diff := cmp.Diff(one, again); diff != "" {
 		t.Errorf("the same input gave other bytes:\n%s", diff)
 	}
@@ -24,7 +24,7 @@ func TestPackOfTheSameFilesIsTheSame(t *testing.T) {
 	if err := json.Unmarshal(one["manifest.json"], &m); err != nil {
 		t.Fatal(err)
 	}
-	name := script(t, one)
+	name := scriptName(t, one)
 	want := map[string]assets.Entry{"lobby": {
 		Script: name, Styles: []string{"assets/lobby-0.css"}, Preloads: []string{"assets/shared-0.js", "assets/text-0.woff2"},
 	}}
@@ -46,7 +46,7 @@ func TestPackOfTheSameFilesIsTheSame(t *testing.T) {
 	}
 }
 
-func TestPackKeepsOtherFolders(t *testing.T) {
+func TestPackRefusesToReplaceForeignFolder(t *testing.T) {
 	out := t.TempDir()
 	precious := filepath.Join(out, "thesis.txt")
 	if err := os.WriteFile(precious, []byte("x"), 0o600); err != nil {
@@ -62,8 +62,8 @@ func TestPackKeepsOtherFolders(t *testing.T) {
 }
 
 // Imports come first, so that shared styles come before a page's own, also when they import each other.
-func TestPackPutsImportsFirst(t *testing.T) {
-	from := lay(t, map[string][]byte{
+func TestPackListsImportedStylesFirst(t *testing.T) {
+	from := writeBuild(t, map[string][]byte{
 		"p.js": nil, "a.js": nil, "b.js": nil, "p.css": nil, "a.css": nil, "b.css": nil, "i.svg": nil,
 		"manifest.json": []byte(`{
 			"page.ts": {"file":"p.js","name":"page","isEntry":true,"imports":["_a.js"],"css":["p.css"]},

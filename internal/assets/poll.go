@@ -14,10 +14,10 @@ const updateTimeout = 15 * time.Minute
 // Intervals differ by up to a tenth, and the first is cut short at random, so that servers which start together do not
 // ask together. A failure is told once, until it is another one or over.
 func Poll(ctx context.Context, u *Updater, interval time.Duration, log *slog.Logger) {
-	told := ""
+	lastFailure := ""
 	wait := time.Duration(rand.Int64N(int64(interval)/10 + 1))
 	for {
-		u.once(ctx, log, &told)
+		u.runOnce(ctx, log, &lastFailure)
 		if interval == 0 {
 			return
 		}
@@ -30,22 +30,22 @@ func Poll(ctx context.Context, u *Updater, interval time.Duration, log *slog.Log
 	}
 }
 
-func (u *Updater) once(ctx context.Context, log *slog.Logger, told *string) {
+func (u *Updater) runOnce(ctx context.Context, log *slog.Logger, lastFailure *string) {
 	running, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()
 	o, err := u.Run(running)
 	switch {
 	case ctx.Err() != nil: // the server is closing
 	case err != nil:
-		if text := err.Error(); text != *told {
-			*told = text
+		if text := err.Error(); text != *lastFailure {
+			*lastFailure = text
 			log.Warn("front end not updated; the one in use goes on", "source", u.Source.String(), "err", err)
 		}
 		return
 	case o.Build != nil:
 		log.Info("front end taken", "source", u.Source.String(), "build", o.ID, "revision", o.Revision, "files", len(o.New))
-	case *told != "":
+	case *lastFailure != "":
 		log.Info("front end's source answers again", "source", u.Source.String())
 	}
-	*told = ""
+	*lastFailure = ""
 }

@@ -21,7 +21,7 @@ func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 		return nil, err
 	}
 	if r.Current == "" {
-		return nil, refuse("the front end in use is the one of this program; there is none before it")
+		return nil, invalid("the front end in use is the one of this program; there is none before it")
 	}
 	b := embedded
 	if r.Previous != "" {
@@ -30,7 +30,7 @@ func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 		}
 	}
 	left := r.Current
-	r = r.over(r.Previous)
+	r = r.withCurrent(r.Previous)
 	r.Previous, r.RolledBack = "", left // what was left is not the last good one
 	return b, s.write(r)
 }
@@ -54,11 +54,11 @@ func (s *Store) List(embedded *Build, version string) ([]ListedBuild, error) {
 	own := ListedBuild{ID: embedded.ID, State: "in this program", Build: &embedded.Manifest}
 	var list []ListedBuild
 	if r.Current != "" {
-		list = append(list, s.listed(r.Current, "in use", embedded, version))
+		list = append(list, s.listedBuild(r.Current, "in use", embedded, version))
 	} else {
 		own.State = "in use, in this program"
 	}
-	for _, id := range s.older(r) {
+	for _, id := range s.previousBuilds(r) {
 		state := "replaced"
 		switch id {
 		case r.Previous:
@@ -66,7 +66,7 @@ func (s *Store) List(embedded *Build, version string) ([]ListedBuild, error) {
 		case r.RolledBack:
 			state = "rolled back"
 		}
-		l := s.listed(id, state, embedded, version)
+		l := s.listedBuild(id, state, embedded, version)
 		if !errors.Is(l.Problem, fs.ErrNotExist) {
 			list = append(list, l)
 		}
@@ -74,7 +74,7 @@ func (s *Store) List(embedded *Build, version string) ([]ListedBuild, error) {
 	return append(list, own), nil
 }
 
-func (s *Store) listed(id, state string, embedded *Build, version string) ListedBuild {
+func (s *Store) listedBuild(id, state string, embedded *Build, version string) ListedBuild {
 	l := ListedBuild{ID: id, State: state}
 	info, err := os.Stat(s.path("builds", id))
 	if err != nil {

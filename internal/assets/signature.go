@@ -18,8 +18,8 @@ const signatureName = manifestName + ".minisig"
 const maxSignature = 4 << 10
 
 var (
-	errUnsigned  = refuse("the build is not signed and --frontend-key wants a signature: there is no %s beside its manifest", signatureName)
-	errSignature = refuse("the signature of the build is not by the key of --frontend-key, or its manifest was changed: %s does not match", signatureName)
+	errUnsigned  = invalid("the build is not signed and --frontend-key wants a signature: there is no %s beside its manifest", signatureName)
+	errSignature = invalid("the signature of the build is not by the key of --frontend-key, or its manifest was changed: %s does not match", signatureName)
 )
 
 // Key is the public key of those who may make builds for a server. A nil Key accepts every build.
@@ -29,7 +29,7 @@ type Key struct{ public minisign.PublicKey }
 func ParseKey(text string) (*Key, error) {
 	public, err := minisign.NewPublicKey(text)
 	if err != nil {
-		return nil, refuse("%q is no public key of minisign; it begins with RW and has 56 characters", text)
+		return nil, invalid("%q is no public key of minisign; it begins with RW and has 56 characters", text)
 	}
 	return &Key{public}, nil
 }
@@ -43,15 +43,15 @@ func (k *Key) verify(manifest, signature []byte) error {
 		return errUnsigned
 	}
 	switch {
-	case k.signed(manifest, signature):
+	case k.matches(manifest, signature):
 		return nil
-	case k.signed(withLF(manifest), withLF(signature)):
-		return errConverted(manifestName)
+	case k.matches(toLF(manifest), toLF(signature)):
+		return convertedError(manifestName)
 	}
 	return errSignature
 }
 
-func (k *Key) signed(manifest, signature []byte) bool {
+func (k *Key) matches(manifest, signature []byte) bool {
 	parsed, err := minisign.DecodeSignature(string(signature))
 	if err != nil {
 		return false
@@ -61,13 +61,13 @@ func (k *Key) signed(manifest, signature []byte) bool {
 }
 
 // signature fetches the signature of an edition from the first place that has one by the key. Without a key there is none.
-func (k *Key) signature(ctx context.Context, client *http.Client, e Release) ([]byte, error) {
+func (k *Key) fetchSignature(ctx context.Context, client *http.Client, e Release) ([]byte, error) {
 	if k == nil {
 		return nil, nil
 	}
 	last := errUnsigned
-	for _, place := range e.Locations { // one may lag behind another
-		signature, err := place.small(ctx, client, signatureName)
+	for _, location := range e.Locations { // one may lag behind another
+		signature, err := location.fetchSmall(ctx, client, signatureName)
 		if err == nil {
 			err = k.verify(e.Manifest, signature)
 		}
@@ -82,14 +82,14 @@ func (k *Key) signature(ctx context.Context, client *http.Client, e Release) ([]
 }
 
 // small fetches a file of a few bytes; without the file there are none.
-func (p Location) small(ctx context.Context, client *http.Client, name string) ([]byte, error) {
-	req, err := p.request(ctx, name)
+func (p Location) fetchSmall(ctx context.Context, client *http.Client, name string) ([]byte, error) {
+	req, err := p.newRequest(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, unreachable(req.URL.Host, err)
+		return nil, requestError(req.URL.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // only read
 	switch resp.StatusCode {
@@ -97,11 +97,11 @@ func (p Location) small(ctx context.Context, client *http.Client, name string) (
 	case http.StatusNotFound:
 		return nil, nil
 	default:
-		return nil, missing("%s answers %q when asked for %q; try again later", req.URL.Host, resp.Status, name)
+		return nil, unavailable("%s answers %q when asked for %q; try again later", req.URL.Host, resp.Status, name)
 	}
 	content, err := io.ReadAll(io.LimitReader(resp.Body, maxSignature))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, unreachable(req.URL.Host, err))
+		return nil, fmt.Errorf("read %s: %w", name, requestError(req.URL.Host, err))
 	}
 	return content, nil
 }

@@ -57,8 +57,8 @@ func (s signer) sign(build map[string][]byte) map[string][]byte {
 	return build
 }
 
-// TestSignatureOfMinisignIsVerified verifies what minisign 0.11 made.
-func TestSignatureOfMinisignIsVerified(t *testing.T) {
+// TestVerifyAcceptsSignatureOfMinisign verifies what minisign 0.11 made.
+func TestVerifyAcceptsSignatureOfMinisign(t *testing.T) {
 	const public = "RWSXC0GqybzkC1Hkv8cK2s14YpbvLp8KV8bEVUjpdxCe7/rl2D/KIu6j"
 	const signature = `untrusted comment: signature from minisign secret key
 RUSXC0GqybzkC8tKfE0OppiYH+RlgsJpYBhs5nv/JT3SCtkA70GZDquT9P6FuMi2PpGWShXkcd90lSJXYHq0KJ0y93+TiSEO0AU=
@@ -72,7 +72,7 @@ trusted comment: build 1
 	if err := k.Verify([]byte("hello\n"), []byte(signature)); err != nil {
 		t.Error(err)
 	}
-	refused(t, k.Verify([]byte("hello"), []byte(signature)), fault.Invalid, "does not match")
+	wantError(t, k.Verify([]byte("hello"), []byte(signature)), fault.Invalid, "does not match")
 	for _, text := range []string{"", "RW", public[:55], public + "A", "untrusted comment: minisign public key\n" + public} {
 		if _, err := assets.ParseKey(text); err == nil {
 			t.Errorf("%q was accepted as a key", text)
@@ -80,12 +80,12 @@ trusted comment: build 1
 	}
 }
 
-// TestOnlyBuildsSignedByTheKeyAreTaken: with a key, only builds that it has signed are taken. A build that was changed after
+// TestUpdateInstallsOnlyBuildsSignedByTheKey: with a key, only builds that it has signed are taken. A build that was changed after
 // that is refused in a sentence.
-func TestOnlyBuildsSignedByTheKeyAreTaken(t *testing.T) {
+func TestUpdateInstallsOnlyBuildsSignedByTheKey(t *testing.T) {
 	ours, theirs := newSigner(t), newSigner(t)
-	good := build(t, "good", time.Time{})
-	other := build(t, "other", time.Time{})
+	good := newBuild(t, "good", time.Time{})
+	other := newBuild(t, "other", time.Time{})
 	mixed := maps.Clone(other)
 	mixed["manifest.json.minisig"] = ours.sign(good)["manifest.json.minisig"]
 	cut := ours.sign(good)
@@ -103,55 +103,55 @@ func TestOnlyBuildsSignedByTheKeyAreTaken(t *testing.T) {
 		"signed by another key":            {theirs.sign(good), "is not by the key of --frontend-key, or its manifest was changed"},
 		"signed by a key of the same name": {impostor.sign(good), "is not by the key of --frontend-key"},
 		"signature of another build":       {mixed, "is not by the key of --frontend-key"},
-		"changed after it was signed":      {edit(t, ours.sign(good), func(m *assets.Manifest) { m.Icon = m.Files[0].Path }), "is not by the key of --frontend-key"},
+		"changed after it was signed":      {editManifest(t, ours.sign(good), func(m *assets.Manifest) { m.Icon = m.Files[0].Path }), "is not by the key of --frontend-key"},
 		"signature cut off":                {cut, "is not by the key of --frontend-key"},
 		"signature of 1 MB":                {large, "is not by the key of --frontend-key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for place, o := range map[string]func(*standIn) assets.GitHubOptions{
-				"commit":  func(*standIn) assets.GitHubOptions { return assets.GitHubOptions{} },
-				"Pages":   func(s *standIn) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages/"} },
-				"private": func(s *standIn) assets.GitHubOptions { s.token = "t0"; return assets.GitHubOptions{Token: "t0"} },
+			for location, o := range map[string]func(*fakeGitHub) assets.GitHubOptions{
+				"commit":  func(*fakeGitHub) assets.GitHubOptions { return assets.GitHubOptions{} },
+				"Pages":   func(s *fakeGitHub) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages/"} },
+				"private": func(s *fakeGitHub) assets.GitHubOptions { s.token = "t0"; return assets.GitHubOptions{Token: "t0"} },
 			} {
-				s, b := newStandIn(t), newBench(t)
-				b.shelf = assets.NewStore(b.dir, ours.key(t))
+				s, b := newFakeGitHub(t), newFixture(t)
+				b.store = assets.NewStore(b.dir, ours.key(t))
 				s.publish(tt.published, true)
 				_, err := b.update(s.source(t, o(s))).Run(t.Context())
 				if tt.want == "" {
-					if err != nil || b.inUse() != id(tt.published) {
-						t.Errorf("%s: in use is %q, %v", place, b.inUse(), err)
+					if err != nil || b.inUse() != buildID(tt.published) {
+						t.Errorf("%s: in use is %q, %v", location, b.inUse(), err)
 					}
 					continue
 				}
-				refused(t, err, fault.Invalid, tt.want)
+				wantError(t, err, fault.Invalid, tt.want)
 				if b.inUse() != b.embedded.ID {
-					t.Errorf("%s: in use is %q", place, b.inUse())
+					t.Errorf("%s: in use is %q", location, b.inUse())
 				}
 			}
 		})
 	}
 }
 
-// TestKeyIsForTakenBuildsToo: a build that was taken before there was a key is not used any more, nor gone back to.
-func TestKeyIsForTakenBuildsToo(t *testing.T) {
+// TestKeyAppliesToInstalledBuilds: a build that was taken before there was a key is not used any more, nor gone back to.
+func TestKeyAppliesToInstalledBuilds(t *testing.T) {
 	ours := newSigner(t)
-	s, b := newStandIn(t), newBench(t)
-	one := build(t, "one", time.Time{})
+	s, b := newFakeGitHub(t), newFixture(t)
+	one := newBuild(t, "one", time.Time{})
 	s.publish(one, true)
-	run(t, b.update(s.source(t, assets.GitHubOptions{})))
-	if b.inUse() != id(one) {
+	runUpdate(t, b.update(s.source(t, assets.GitHubOptions{})))
+	if b.inUse() != buildID(one) {
 		t.Fatalf("in use is %q", b.inUse())
 	}
-	b.shelf = assets.NewStore(b.dir, ours.key(t))
+	b.store = assets.NewStore(b.dir, ours.key(t))
 	if b.inUse() != b.embedded.ID {
 		t.Errorf("in use is %q, which nobody signed", b.inUse())
 	}
 	s.publish(ours.sign(one), true) // the same build, and its signature beside it
-	run(t, b.update(s.source(t, assets.GitHubOptions{})))
-	if b.inUse() != id(one) {
-		t.Errorf("in use is %q, want %q", b.inUse(), id(one))
+	runUpdate(t, b.update(s.source(t, assets.GitHubOptions{})))
+	if b.inUse() != buildID(one) {
+		t.Errorf("in use is %q, want %q", b.inUse(), buildID(one))
 	}
-	signature := filepath.Join(b.dir, "builds", id(one), "manifest.json.minisig")
+	signature := filepath.Join(b.dir, "builds", buildID(one), "manifest.json.minisig")
 	if err := os.WriteFile(signature, []byte("changed on the disk"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -160,29 +160,29 @@ func TestKeyIsForTakenBuildsToo(t *testing.T) {
 	}
 }
 
-// TestSignatureIsPassedOn: a server can take its builds from another server, whose files are those of its builds.
-func TestSignatureIsPassedOn(t *testing.T) {
+// TestSignatureIsAmongTheFilesOfABuild: a server can take its builds from another server, whose files are those of its builds.
+func TestSignatureIsAmongTheFilesOfABuild(t *testing.T) {
 	ours := newSigner(t)
-	signed := ours.sign(build(t, "one", time.Time{}))
-	got, ok := open(t, signed).File("manifest.json.minisig")
+	signed := ours.sign(newBuild(t, "one", time.Time{}))
+	got, ok := openBuild(t, signed).File("manifest.json.minisig")
 	if !ok || string(got.Bytes) != string(signed["manifest.json.minisig"]) {
 		t.Errorf("the signature is not among the files: %q", got.Bytes)
 	}
-	if _, err := assets.ParseManifest(edit(t, signed, func(m *assets.Manifest) { m.Files[0].Path = "manifest.json.minisig" })["manifest.json"]); err == nil {
+	if _, err := assets.ParseManifest(editManifest(t, signed, func(m *assets.Manifest) { m.Files[0].Path = "manifest.json.minisig" })["manifest.json"]); err == nil {
 		t.Error("a build may name its signature as one of its files")
 	}
 }
 
-// TestSignatureThatCannotBeFetched: a server that fails is not taken for one that has no signature.
-func TestSignatureThatCannotBeFetched(t *testing.T) {
+// TestUpdateReportsSignatureThatCannotBeFetched: a server that fails is not taken for one that has no signature.
+func TestUpdateReportsSignatureThatCannotBeFetched(t *testing.T) {
 	ours := newSigner(t)
-	s, b := newStandIn(t), newBench(t)
-	b.shelf = assets.NewStore(b.dir, ours.key(t))
-	s.publish(ours.sign(build(t, "one", time.Time{})), true)
-	s.spoil("manifest.json.minisig", func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+	s, b := newFakeGitHub(t), newFixture(t)
+	b.store = assets.NewStore(b.dir, ours.key(t))
+	s.publish(ours.sign(newBuild(t, "one", time.Time{})), true)
+	s.setFault("manifest.json.minisig", func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 		http.Error(w, "busy", http.StatusServiceUnavailable)
 		return true
 	})
 	_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
-	refused(t, err, fault.Unavailable, `answers "503 Service Unavailable" when asked for "manifest.json.minisig"`)
+	wantError(t, err, fault.Unavailable, `answers "503 Service Unavailable" when asked for "manifest.json.minisig"`)
 }

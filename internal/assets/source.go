@@ -37,7 +37,7 @@ type Location struct {
 // ErrUnchanged says that nothing was published since.
 var ErrUnchanged = fault.New(fault.Conflict, "nothing newer is published")
 
-func (p Location) request(ctx context.Context, path string) (*http.Request, error) {
+func (p Location) newRequest(ctx context.Context, path string) (*http.Request, error) {
 	address := p.URL + path
 	if p.Query != "" {
 		address += "?" + p.Query
@@ -57,29 +57,29 @@ func (p Location) request(ctx context.Context, path string) (*http.Request, erro
 func NewHTTPSource(address string, client *http.Client) (Source, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, refuse("%q is no address of a published build; it begins with https://", address)
+		return nil, invalid("%q is no address of a published build; it begins with https://", address)
 	}
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, manifestName), "/") + "/"
-	return &plain{u, client}, nil
+	return &httpSource{u, client}, nil
 }
 
-type plain struct {
+type httpSource struct {
 	url    *url.URL
 	client *http.Client
 }
 
 // String leaves out what may be a secret.
-func (p *plain) String() string {
+func (p *httpSource) String() string {
 	bare := *p.url
 	bare.RawQuery, bare.Fragment, bare.User = "", "", nil
 	return bare.String()
 }
 
-func (p *plain) Newest(ctx context.Context, revision string) (e Release, err error) {
+func (p *httpSource) Newest(ctx context.Context, revision string) (e Release, err error) {
 	folder := *p.url
 	folder.RawQuery, folder.Fragment = "", ""
-	place := Location{URL: folder.String(), Query: p.url.RawQuery}
-	req, err := place.request(ctx, manifestName)
+	location := Location{URL: folder.String(), Query: p.url.RawQuery}
+	req, err := location.newRequest(ctx, manifestName)
 	if err != nil {
 		return e, err
 	}
@@ -88,7 +88,7 @@ func (p *plain) Newest(ctx context.Context, revision string) (e Release, err err
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return e, unreachable(p.url.Host, err)
+		return e, requestError(p.url.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // only read
 	switch resp.StatusCode {
@@ -96,15 +96,15 @@ func (p *plain) Newest(ctx context.Context, revision string) (e Release, err err
 	case http.StatusNotModified:
 		return e, ErrUnchanged
 	case http.StatusNotFound:
-		return e, missing("there is no %s at %s; check the address", manifestName, p)
+		return e, unavailable("there is no %s at %s; check the address", manifestName, p)
 	default:
-		return e, missing("%s answers %q when asked for %s; try again later", p.url.Host, resp.Status, manifestName)
+		return e, unavailable("%s answers %q when asked for %s; try again later", p.url.Host, resp.Status, manifestName)
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxManifest+1))
 	if err != nil {
-		return e, unreachable(p.url.Host, err)
+		return e, requestError(p.url.Host, err)
 	}
-	e = Release{Revision: resp.Header.Get("ETag"), Manifest: raw, Locations: []Location{place}}
+	e = Release{Revision: resp.Header.Get("ETag"), Manifest: raw, Locations: []Location{location}}
 	if e.Revision == revision && revision != "" {
 		return e, ErrUnchanged
 	}
@@ -112,7 +112,7 @@ func (p *plain) Newest(ctx context.Context, revision string) (e Release, err err
 }
 
 // unreachable is what broke on the way to a host. What the HTTP client says of it repeats the address.
-func unreachable(host string, err error) error {
+func requestError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
@@ -120,18 +120,18 @@ func unreachable(host string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return missing("%s ended its answer in the middle; try again", host)
+		return unavailable("%s ended its answer in the middle; try again", host)
 	case errors.Is(err, context.DeadlineExceeded):
-		return missing("%s did not answer in time; try again later", host)
+		return unavailable("%s did not answer in time; try again later", host)
 	}
-	return missing("%s cannot be reached: %v", host, err)
+	return unavailable("%s cannot be reached: %v", host, err)
 }
 
 // NewClient is the HTTP client that sources and updates share.
 func NewClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true // sizes and sums are those of the files
-	transport.ResponseHeaderTimeout = stall
+	transport.ResponseHeaderTimeout = stallTimeout
 	return &http.Client{Transport: transport, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		switch {
 		case len(via) >= 5:

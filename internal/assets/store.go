@@ -20,9 +20,9 @@ import (
 //	incoming/<id>    what has been fetched of one that is not whole yet
 //	lock             held by the process that changes any of these
 type Store struct {
-	dir  string
-	key  *Key         // that must have signed the builds; nil if none must
-	step func(string) // tells tests how far a change has come; nil in programs
+	dir    string
+	key    *Key         // that must have signed the builds; nil if none must
+	onStep func(string) // tells tests how far a change has come; nil in programs
 }
 
 // NewShelf returns the one in a folder, which need not exist yet. With a key it gives out only builds that are signed by it,
@@ -31,7 +31,7 @@ func NewStore(dir string, key *Key) *Store { return &Store{dir: dir, key: key} }
 
 // keepRetired is how long a build stays after another has replaced it, for pages that are open and, on the disk, for
 // those of a meeting during which the server restarts. Meetings last hours.
-const keepRetired = 24 * time.Hour
+const retention = 24 * time.Hour
 
 // record is what the file current says. An empty ID is the embedded build.
 type record struct {
@@ -44,7 +44,7 @@ type record struct {
 	Retired    map[string]time.Time `json:"retired,omitempty"`  // when each build on the shelf was last in use
 }
 
-var errRecord = refuse("the file that says which front end is in use cannot be read; update-templates makes a new one")
+var errBadRecord = invalid("the file that says which front end is in use cannot be read; update-templates makes a new one")
 
 var validID = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
@@ -62,7 +62,7 @@ func (s *Store) read() (r record, err error) {
 		return r, fmt.Errorf("read which front end is in use: %w", err)
 	}
 	if json.Unmarshal(raw, &r) != nil || r.Current != "" && !validID.MatchString(r.Current) || r.Previous != "" && !validID.MatchString(r.Previous) {
-		return record{}, errRecord
+		return record{}, errBadRecord
 	}
 	return r, nil
 }
@@ -82,11 +82,11 @@ func (s *Store) write(r record) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write which front end is in use: %w", err)
 	}
-	s.at("record written")
+	s.reached("record written")
 	if err := os.Rename(f.Name(), s.path("current")); err != nil {
 		return fmt.Errorf("write which front end is in use: %w", err)
 	}
-	s.at("swapped")
+	s.reached("swapped")
 	return syncFolder(s.dir)
 }
 
@@ -99,7 +99,7 @@ func (s *Store) open(id, version string, pages []string) (*Build, error) {
 func (s *Store) openFolder(dir, version string, pages []string) (*Build, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, refuse("the build's folder %s is gone", dir)
+		return nil, invalid("the build's folder %s is gone", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open build: %w", err)
@@ -117,9 +117,9 @@ func (s *Store) openFolder(dir, version string, pages []string) (*Build, error) 
 }
 
 // put makes the whole build in a folder the current one.
-func (s *Store) put(from string, b *Build, source, revision string) error {
+func (s *Store) install(from string, b *Build, source, revision string) error {
 	r, err := s.read()
-	if err != nil && !errors.Is(err, errRecord) {
+	if err != nil && !errors.Is(err, errBadRecord) {
 		return err
 	}
 	if err := os.MkdirAll(s.path("builds"), 0o700); err != nil {
@@ -130,17 +130,17 @@ func (s *Store) put(from string, b *Build, source, revision string) error {
 		if err := os.RemoveAll(target); err != nil { // a broken one: a good one is not fetched again
 			return fmt.Errorf("write build: %w", err)
 		}
-		s.at("place cleared")
+		s.reached("place cleared")
 		if err := os.Rename(from, target); err != nil {
 			return fmt.Errorf("write build: %w", err)
 		}
-		s.at("build placed")
+		s.reached("build placed")
 		if err := syncFolder(s.path("builds")); err != nil {
 			return err
 		}
 	}
 	if r.Current != b.ID {
-		r = r.over(b.ID)
+		r = r.withCurrent(b.ID)
 	}
 	r.RolledBack, r.Source, r.Revision = "", source, revision
 	if err := s.write(r); err != nil {
@@ -150,7 +150,7 @@ func (s *Store) put(from string, b *Build, source, revision string) error {
 }
 
 // over is the record once that build has replaced the current one.
-func (r record) over(id string) record {
+func (r record) withCurrent(id string) record {
 	if r.Retired == nil {
 		r.Retired = map[string]time.Time{}
 	}
@@ -170,10 +170,10 @@ func (s *Store) prune(r record) error {
 	}
 	for _, e := range entries {
 		id := e.Name()
-		if id == r.Current || id == r.Previous || time.Since(r.Retired[id]) < keepRetired {
+		if id == r.Current || id == r.Previous || time.Since(r.Retired[id]) < retention {
 			continue
 		}
-		s.at("pruning")
+		s.reached("pruning")
 		if err := os.RemoveAll(s.path("builds", id)); err != nil {
 			return fmt.Errorf("prune builds: %w", err)
 		}
@@ -189,7 +189,7 @@ func (s *Store) prune(r record) error {
 }
 
 // older lists the builds besides the current one that open pages may be of, the latest first.
-func (s *Store) older(r record) []string {
+func (s *Store) previousBuilds(r record) []string {
 	ids := []string{}
 	if r.Previous != "" {
 		ids = append(ids, r.Previous)
@@ -205,9 +205,9 @@ func (s *Store) older(r record) []string {
 	return ids
 }
 
-func (s *Store) at(step string) {
-	if s.step != nil {
-		s.step(step)
+func (s *Store) reached(step string) {
+	if s.onStep != nil {
+		s.onStep(step)
 	}
 }
 

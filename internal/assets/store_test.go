@@ -18,54 +18,54 @@ import (
 )
 
 // take puts a build on the bench's shelf.
-func (b *bench) take(t *testing.T, build map[string][]byte) {
+func (b *fixture) install(t *testing.T, build map[string][]byte) {
 	t.Helper()
-	s := newStandIn(t)
+	s := newFakeGitHub(t)
 	s.publish(build, false)
-	run(t, b.update(s.source(t, assets.GitHubOptions{})))
+	runUpdate(t, b.update(s.source(t, assets.GitHubOptions{})))
 }
 
-func TestRollbackUsesTheBuildBefore(t *testing.T) {
-	s, b := newStandIn(t), newBench(t)
-	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+func TestRollbackSelectsPreviousBuild(t *testing.T) {
+	s, b := newFakeGitHub(t), newFixture(t)
+	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	u := b.update(s.source(t, assets.GitHubOptions{}))
-	if _, err := b.shelf.Rollback(b.embedded, version); err == nil || !strings.Contains(err.Error(), "there is none before it") {
+	if _, err := b.store.Rollback(b.embedded, version); err == nil || !strings.Contains(err.Error(), "there is none before it") {
 		t.Errorf("nothing to roll back: %v", err)
 	}
 	s.publish(one, false)
-	run(t, u)
+	runUpdate(t, u)
 	s.publish(two, false)
-	run(t, u)
-	back, err := b.shelf.Rollback(b.embedded, version)
-	if err != nil || back.ID != id(one) || b.inUse() != id(one) {
+	runUpdate(t, u)
+	back, err := b.store.Rollback(b.embedded, version)
+	if err != nil || back.ID != buildID(one) || b.inUse() != buildID(one) {
 		t.Fatalf("back to %v, %v; in use is %q", back, err, b.inUse())
 	}
 	u.Automatic = true
-	if o := run(t, u); o.Build != nil || b.inUse() != id(one) {
+	if o := runUpdate(t, u); o.Build != nil || b.inUse() != buildID(one) {
 		t.Errorf("the server took again what was rolled back: %q", b.inUse())
 	}
 	u.Automatic = false
-	if run(t, u); b.inUse() != id(two) {
+	if runUpdate(t, u); b.inUse() != buildID(two) {
 		t.Errorf("asked for, in use is %q", b.inUse())
 	}
-	for _, want := range []string{id(one), b.embedded.ID} {
-		if _, err := b.shelf.Rollback(b.embedded, version); err != nil || b.inUse() != want {
+	for _, want := range []string{buildID(one), b.embedded.ID} {
+		if _, err := b.store.Rollback(b.embedded, version); err != nil || b.inUse() != want {
 			t.Errorf("back to %q: in use is %q, %v", want, b.inUse(), err)
 		}
 	}
 	// A newer one than what was rolled back is taken.
-	three := build(t, "three", time.Time{})
+	three := newBuild(t, "three", time.Time{})
 	s.publish(three, false)
 	u.Automatic = true
-	if run(t, u); b.inUse() != id(three) {
+	if runUpdate(t, u); b.inUse() != buildID(three) {
 		t.Errorf("in use is %q", b.inUse())
 	}
 }
 
 func TestListShowsBuildsAndTheirStates(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	states := func() (all []string) {
-		list, err := b.shelf.List(b.embedded, version)
+		list, err := b.store.List(b.embedded, version)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,71 +84,71 @@ func TestListShowsBuildsAndTheirStates(t *testing.T) {
 		}
 	}
 	want(b.embedded.ID + " in use, in this program")
-	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
-	b.take(t, one)
-	want(id(one)+" in use", b.embedded.ID+" in this program")
-	b.take(t, two)
-	want(id(two)+" in use", id(one)+" last good", b.embedded.ID+" in this program")
-	if err := os.Remove(filepath.Join(b.dir, "builds", id(one), "flist.txt")); err != nil {
+	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
+	b.install(t, one)
+	want(buildID(one)+" in use", b.embedded.ID+" in this program")
+	b.install(t, two)
+	want(buildID(two)+" in use", buildID(one)+" last good", b.embedded.ID+" in this program")
+	if err := os.Remove(filepath.Join(b.dir, "builds", buildID(one), "flist.txt")); err != nil {
 		t.Fatal(err)
 	}
-	want(id(two)+" in use", id(one)+" last good!", b.embedded.ID+" in this program")
+	want(buildID(two)+" in use", buildID(one)+" last good!", b.embedded.ID+" in this program")
 }
 
 // Old builds go, those that a page may need stay.
-func TestPruningKeepsBuildsThatAPageMayNeed(t *testing.T) {
-	b := newBench(t)
-	builds := []map[string][]byte{build(t, "one", time.Time{}), build(t, "two", time.Time{}), build(t, "three", time.Time{}), build(t, "four", time.Time{})}
+func TestPruneKeepsRecentlyReplacedBuilds(t *testing.T) {
+	b := newFixture(t)
+	builds := []map[string][]byte{newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{}), newBuild(t, "three", time.Time{}), newBuild(t, "four", time.Time{})}
 	for _, build := range builds[:3] {
-		b.take(t, build)
+		b.install(t, build)
 	}
 	there := func(build map[string][]byte) bool {
-		_, err := os.Stat(filepath.Join(b.dir, "builds", id(build)))
+		_, err := os.Stat(filepath.Join(b.dir, "builds", buildID(build)))
 		return err == nil
 	}
 	if !there(builds[0]) || !there(builds[1]) || !there(builds[2]) {
 		t.Error("a build that was in use a moment ago is gone")
 	}
 	for _, build := range builds[:2] {
-		if err := b.shelf.Retire(id(build), assets.KeepRetired+time.Minute); err != nil {
+		if err := b.store.Retire(buildID(build), assets.Retention+time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b.take(t, builds[3])
+	b.install(t, builds[3])
 	if there(builds[0]) || there(builds[1]) || !there(builds[2]) || !there(builds[3]) {
 		t.Errorf("there are %v %v %v %v, want the last two", there(builds[0]), there(builds[1]), there(builds[2]), there(builds[3]))
 	}
 }
 
 // A running server takes what is put on the shelf, and serves what pages of before may ask for, though it is gone there.
-func TestLibraryTakesNewBuildsAndServesOldFiles(t *testing.T) {
-	b := newBench(t)
+func TestLibraryUsesNewBuildAndStillServesOldFiles(t *testing.T) {
+	b := newFixture(t)
 	var since time.Time
 	var log bytes.Buffer
-	l := assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{
+	l := assets.NewLibrary(b.embedded, b.store, version, assets.LibraryOptions{
 		OldestMeeting: func() time.Time { return since }, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if l.Current() != b.embedded {
 		t.Fatalf("in use is %q", l.Current().ID)
 	}
-	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
-	b.take(t, one)
-	if l.Current().ID != id(one) {
-		t.Errorf("in use is %q, want %q", l.Current().ID, id(one))
+	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
+	b.install(t, one)
+	if l.Current().ID != buildID(one) {
+		t.Errorf("in use is %q, want %q", l.Current().ID, buildID(one))
 	}
-	b.take(t, two)
-	if err := os.RemoveAll(filepath.Join(b.dir, "builds", id(one))); err != nil {
+	b.install(t, two)
+	if err := os.RemoveAll(filepath.Join(b.dir, "builds", buildID(one))); err != nil {
 		t.Fatal(err)
 	}
-	if l.Current().ID != id(two) {
-		t.Errorf("in use is %q, want %q", l.Current().ID, id(two))
+	if l.Current().ID != buildID(two) {
+		t.Errorf("in use is %q, want %q", l.Current().ID, buildID(two))
 	}
-	for _, build := range []map[string][]byte{one, two, build(t, "embedded", time.Time{})} {
-		if got := l.BuildWithFile(script(t, build)); got == nil || got.ID != id(build) {
-			t.Errorf("%s is in %v, want %q", script(t, build), got, id(build))
+	for _, build := range []map[string][]byte{one, two, newBuild(t, "embedded", time.Time{})} {
+		if got := l.BuildWithFile(scriptName(t, build)); got == nil || got.ID != buildID(build) {
+			t.Errorf("%s is in %v, want %q", scriptName(t, build), got, buildID(build))
 		}
 	}
-	if got := l.BuildWithFile("flist.txt"); got.ID != id(two) {
+	if got := l.BuildWithFile("flist.txt"); got.ID != buildID(two) {
 		t.Errorf("what all have comes from %q", got.ID)
 	}
 	if got := l.BuildWithFile("nowhere.js"); got != nil {
@@ -160,7 +160,7 @@ func TestLibraryTakesNewBuildsAndServesOldFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if l.Current().ID != id(two) {
+		if l.Current().ID != buildID(two) {
 			t.Errorf("a broken record: in use is %q", l.Current().ID)
 		}
 	}
@@ -170,24 +170,24 @@ func TestLibraryTakesNewBuildsAndServesOldFiles(t *testing.T) {
 }
 
 // A newer Meet does not use what was taken for an older one.
-func TestLibraryDoesNotUseABuildForAnOlderMeet(t *testing.T) {
-	b := newBench(t)
-	b.take(t, build(t, "one", time.Time{}))
+func TestLibraryIgnoresBuildForOlderMeet(t *testing.T) {
+	b := newFixture(t)
+	b.install(t, newBuild(t, "one", time.Time{}))
 	var log bytes.Buffer
-	l := assets.NewLibrary(b.embedded, b.shelf, "0.3.0", assets.LibraryOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	l := assets.NewLibrary(b.embedded, b.store, "0.3.0", assets.LibraryOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if l.Current() != b.embedded || !strings.Contains(log.String(), "is for Meet from 0.2.0 to below 0.3.0, and this is 0.3.0") {
 		t.Errorf("in use is %q: %s", l.Current().ID, &log)
 	}
 }
 
 // Builds leave memory when nobody can be on a page of theirs.
-func TestLibraryForgetsBuildsThatNoPageNeeds(t *testing.T) {
-	b := newBench(t)
-	one, two, three := build(t, "one", time.Time{}), build(t, "two", time.Time{}), build(t, "three", time.Time{})
-	b.take(t, one)
+func TestLibraryDropsBuildsThatNoPageNeeds(t *testing.T) {
+	b := newFixture(t)
+	one, two, three := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{}), newBuild(t, "three", time.Time{})
+	b.install(t, one)
 	meeting := time.Now()
-	b.take(t, two)
-	if err := b.shelf.Retire(id(one), assets.KeepRetired+time.Minute); err != nil {
+	b.install(t, two)
+	if err := b.store.Retire(buildID(one), assets.Retention+time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -195,42 +195,42 @@ func TestLibraryForgetsBuildsThatNoPageNeeds(t *testing.T) {
 		since time.Time
 		kept  bool
 	}{{"nobody is there", time.Time{}, false}, {"they came later", meeting, false}, {"they came before", meeting.Add(-30 * time.Hour), true}} {
-		l := assets.NewLibrary(b.embedded, b.shelf, version, assets.LibraryOptions{OldestMeeting: func() time.Time { return tc.since }})
-		if l.Current().ID != id(two) || (l.BuildWithFile(script(t, one)) != nil) != tc.kept {
-			t.Errorf("%s: the build before is in %v, want it kept %v", tc.name, l.BuildWithFile(script(t, one)), tc.kept)
+		l := assets.NewLibrary(b.embedded, b.store, version, assets.LibraryOptions{OldestMeeting: func() time.Time { return tc.since }})
+		if l.Current().ID != buildID(two) || (l.BuildWithFile(scriptName(t, one)) != nil) != tc.kept {
+			t.Errorf("%s: the build before is in %v, want it kept %v", tc.name, l.BuildWithFile(scriptName(t, one)), tc.kept)
 		}
 	}
-	b.take(t, three)
+	b.install(t, three)
 }
 
 // A shelf that was damaged does not keep a server from starting.
-func TestDamagedShelfDoesNotStopTheStart(t *testing.T) {
-	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+func TestLibraryFallsBackWhenStoreIsDamaged(t *testing.T) {
+	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	for _, tc := range []struct {
 		name   string
 		damage func(dir string) error
 		want   string
 	}{
-		{"nothing", func(string) error { return nil }, id(two)},
+		{"nothing", func(string) error { return nil }, buildID(two)},
 		{"record cut off", func(dir string) error { return os.Truncate(filepath.Join(dir, "current"), 5) }, ""},
 		{"record of elsewhere", func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "current"), []byte(`{"current":"../../../etc"}`), 0o600)
 		}, ""},
-		{"current gone", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds", id(two))) }, id(one)},
+		{"current gone", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds", buildID(two))) }, buildID(one)},
 		{"current changed", func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "builds", id(two), "assets/lobby-0.css"), []byte("body { color: RED }"), 0o600)
-		}, id(one)},
+			return os.WriteFile(filepath.Join(dir, "builds", buildID(two), "assets/lobby-0.css"), []byte("body { color: RED }"), 0o600)
+		}, buildID(one)},
 		{"a link in it", func(dir string) error {
-			name := filepath.Join(dir, "builds", id(two), "assets/lobby-0.css")
+			name := filepath.Join(dir, "builds", buildID(two), "assets/lobby-0.css")
 			return errors.Join(os.Rename(name, name+"2"), os.Symlink(name+"2", name))
-		}, id(one)},
+		}, buildID(one)},
 		{"both gone", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds")) }, ""},
 		{"all gone", os.RemoveAll, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			b := newBench(t)
-			b.take(t, one)
-			b.take(t, two)
+			b := newFixture(t)
+			b.install(t, one)
+			b.install(t, two)
 			if err := tc.damage(b.dir); err != nil {
 				t.Fatal(err)
 			}
@@ -241,15 +241,15 @@ func TestDamagedShelfDoesNotStopTheStart(t *testing.T) {
 			if got := b.inUse(); got != want {
 				t.Errorf("in use is %q, want %q", got, want)
 			}
-			if b.take(t, two); b.inUse() != id(two) {
-				t.Errorf("after an update in use is %q, want %q", b.inUse(), id(two))
+			if b.install(t, two); b.inUse() != buildID(two) {
+				t.Errorf("after an update in use is %q, want %q", b.inUse(), buildID(two))
 			}
 		})
 	}
 }
 
 func TestOpenRefusesBrokenBuilds(t *testing.T) {
-	good := build(t, "good", time.Time{})
+	good := newBuild(t, "good", time.Time{})
 	name := "assets/lobby-0.css"
 	for _, tc := range []struct {
 		name   string
@@ -279,44 +279,44 @@ func TestOpenRefusesBrokenBuilds(t *testing.T) {
 			}
 			tc.change(folder)
 			_, err := assets.Open(folder, version, nil)
-			refused(t, err, fault.Invalid, tc.want)
+			wantError(t, err, fault.Invalid, tc.want)
 		})
 	}
 }
 
 // published is a source in this process, which is out of order for so long.
-type published struct {
-	broken time.Time
-	asked  []time.Time
+type fakeSource struct {
+	brokenUntil time.Time
+	queriedAt   []time.Time
 }
 
-func (p *published) String() string { return "a test" }
+func (p *fakeSource) String() string { return "a test" }
 
-func (p *published) Newest(context.Context, string) (assets.Release, error) {
-	p.asked = append(p.asked, time.Now())
-	if time.Now().Before(p.broken) {
+func (p *fakeSource) Newest(context.Context, string) (assets.Release, error) {
+	p.queriedAt = append(p.queriedAt, time.Now())
+	if time.Now().Before(p.brokenUntil) {
 		return assets.Release{}, fault.New(fault.Unavailable, "the moon is in the way")
 	}
 	return assets.Release{}, assets.ErrUnchanged
 }
 
 // A server asks every hour, a bit earlier or later, and tells of a failure once.
-func TestFollowAsksEveryIntervalAndLogsAFailureOnce(t *testing.T) {
-	b := newBench(t)
+func TestPollQueriesEveryIntervalAndLogsAFailureOnce(t *testing.T) {
+	b := newFixture(t)
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		p := &published{broken: time.Now().Add(5*time.Hour + 30*time.Minute)}
+		p := &fakeSource{brokenUntil: time.Now().Add(5*time.Hour + 30*time.Minute)}
 		u := b.update(p)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Hour+time.Minute)
 		defer cancel()
 		began := time.Now()
 		assets.Poll(ctx, u, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
-		if n := len(p.asked); n < 9 || n > 12 || !p.asked[0].Equal(began) {
-			t.Errorf("asked at %v", p.asked)
+		if n := len(p.queriedAt); n < 9 || n > 12 || !p.queriedAt[0].Equal(began) {
+			t.Errorf("asked at %v", p.queriedAt)
 		}
 		even := 0
-		for i, at := range p.asked[1:] {
-			if d := at.Sub(p.asked[i]); d < 54*time.Minute || d > 66*time.Minute {
+		for i, at := range p.queriedAt[1:] {
+			if d := at.Sub(p.queriedAt[i]); d < 54*time.Minute || d > 66*time.Minute {
 				t.Errorf("asked again after %v", d)
 			} else if d == time.Hour {
 				even++
@@ -332,9 +332,9 @@ func TestFollowAsksEveryIntervalAndLogsAFailureOnce(t *testing.T) {
 			t.Errorf("did not tell that it is over: %s", &log)
 		}
 	})
-	p := &published{}
+	p := &fakeSource{}
 	assets.Poll(t.Context(), b.update(p), 0, slog.New(slog.DiscardHandler))
-	if len(p.asked) != 1 {
-		t.Errorf("asked %d times", len(p.asked))
+	if len(p.queriedAt) != 1 {
+		t.Errorf("asked %d times", len(p.queriedAt))
 	}
 }

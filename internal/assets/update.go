@@ -12,7 +12,7 @@ import (
 )
 
 // askTimeout is how long a source may take to say what is newest: a few small answers.
-const askTimeout = time.Minute
+const queryTimeout = time.Minute
 
 // Update takes the newest build of a source onto a shelf.
 type Updater struct {
@@ -27,7 +27,7 @@ type Updater struct {
 	Progress  func(Progress) // may be nil
 	OnFound   func(Outcome)  // is told what will be taken before it is fetched; may be nil
 
-	stall, pause time.Duration // for tests; the constants of the same names unless set
+	stallTimeout, retryDelay time.Duration // for tests; the constants of the same names unless set
 }
 
 // Outcome says what an update did, or would do.
@@ -53,7 +53,7 @@ func (u *Updater) Run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer func() { _ = release() }() // closing a file that nothing was written to
-	u.Store.at("locked")
+	u.Store.reached("locked")
 	p, err := u.plan(ctx)
 	if errors.Is(err, ErrUnchanged) {
 		return Outcome{}, nil
@@ -64,29 +64,29 @@ func (u *Updater) Run(ctx context.Context) (Outcome, error) {
 	if u.OnFound != nil {
 		u.OnFound(p.Outcome)
 	}
-	u.Store.at("planned")
+	u.Store.reached("planned")
 	b, folder, err := u.assemble(ctx, p)
 	if err != nil {
 		return Outcome{}, err
 	}
-	u.Store.at("whole")
-	if err := u.Store.put(folder, b, u.Source.String(), p.Revision); err != nil {
+	u.Store.reached("whole")
+	if err := u.Store.install(folder, b, u.Source.String(), p.Revision); err != nil {
 		return Outcome{}, err
 	}
 	return p.Outcome, nil
 }
 
 // plan is what there is to be done.
-type plan struct {
+type updatePlan struct {
 	Outcome
 	edition   Release
 	signature []byte             // of the manifest, if the shelf wants one
-	here      map[string]Content // by sum: files of builds that are here
+	local     map[string]Content // by sum: files of builds that are here
 }
 
-func (u *Updater) plan(ctx context.Context) (p plan, err error) {
+func (u *Updater) plan(ctx context.Context) (p updatePlan, err error) {
 	r, err := u.Store.read()
-	if err != nil && !errors.Is(err, errRecord) {
+	if err != nil && !errors.Is(err, errBadRecord) {
 		return p, err
 	}
 	inUse, revision := u.Embedded, ""
@@ -101,16 +101,16 @@ func (u *Updater) plan(ctx context.Context) (p plan, err error) {
 	if r.Source == u.Source.String() && (u.Automatic || r.RolledBack == "") {
 		revision = r.Revision
 	}
-	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	queryCtx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	if p.edition, err = u.Source.Newest(asking, revision); err != nil {
+	if p.edition, err = u.Source.Newest(queryCtx, revision); err != nil {
 		return p, err
 	}
 	m, err := ParseManifest(p.edition.Manifest)
 	if err != nil {
 		return p, err
 	}
-	if err := m.fits(u.Version, u.Embedded.Pages()); err != nil {
+	if err := m.checkFits(u.Version, u.Embedded.Pages()); err != nil {
 		return p, err
 	}
 	p.ID, p.Revision, p.Build = ID(p.edition.Manifest), p.edition.Revision, m
@@ -118,19 +118,19 @@ func (u *Updater) plan(ctx context.Context) (p plan, err error) {
 	case p.ID == inUse.ID, u.Automatic && p.ID == r.RolledBack:
 		return p, ErrUnchanged
 	case m.Made.Before(inUse.Made) && !u.Force: // no date is before every date
-		return p, refuse("the published build was made on %s and the one in use on %s; take it with --force if that is meant", day(m.Made), day(inUse.Made))
+		return p, invalid("the published build was made on %s and the one in use on %s; take it with --force if that is meant", formatTime(m.Made), formatTime(inUse.Made))
 	}
-	if p.signature, err = u.Store.key.signature(asking, u.client(), p.edition); err != nil {
+	if p.signature, err = u.Store.key.fetchSignature(queryCtx, u.client(), p.edition); err != nil {
 		return p, err
 	}
-	p.here = map[string]Content{}
+	p.local = map[string]Content{}
 	for _, b := range []*Build{u.Embedded, inUse} {
 		for _, c := range b.files {
-			p.here[c.SHA256] = c
+			p.local[c.SHA256] = c
 		}
 	}
 	for _, f := range m.Files {
-		if _, ok := p.here[f.SHA256]; !ok {
+		if _, ok := p.local[f.SHA256]; !ok {
 			p.New = append(p.New, f)
 		}
 	}
@@ -138,7 +138,7 @@ func (u *Updater) plan(ctx context.Context) (p plan, err error) {
 }
 
 // assemble makes the whole build in a folder and checks it as every start does.
-func (u *Updater) assemble(ctx context.Context, p plan) (*Build, string, error) {
+func (u *Updater) assemble(ctx context.Context, p updatePlan) (*Build, string, error) {
 	pages := u.Embedded.Pages()
 	if b, err := u.Store.open(p.ID, u.Version, pages); err == nil {
 		return b, u.Store.path("builds", p.ID), nil // taken before, and good
@@ -149,33 +149,33 @@ func (u *Updater) assemble(ctx context.Context, p plan) (*Build, string, error) 
 			return nil, "", fmt.Errorf("write build: %w", err)
 		}
 	}
-	f := &fetcher{client: u.client(), places: p.edition.Locations, parts: parts, whole: whole, stall: stall, pause: pause, progress: u.Progress, step: u.Store.at}
-	if u.stall > 0 {
-		f.stall, f.pause = u.stall, u.pause
+	f := &fetcher{client: u.client(), locations: p.edition.Locations, partialDir: parts, completeDir: whole, stallTimeout: stallTimeout, retryDelay: retryDelay, progress: u.Progress, onStep: u.Store.reached}
+	if u.stallTimeout > 0 {
+		f.stallTimeout, f.retryDelay = u.stallTimeout, u.retryDelay
 	}
-	wanted, err := absent(whole, p.New)
+	toFetch, err := missingFiles(whole, p.New)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := f.all(ctx, wanted); err != nil {
+	if err := f.fetchAll(ctx, toFetch); err != nil {
 		return nil, "", err
 	}
 	for _, file := range p.Build.Files {
-		if c, ok := p.here[file.SHA256]; ok {
-			if err := write(filepath.Join(whole, filepath.FromSlash(file.Path)), c.Bytes); err != nil {
+		if c, ok := p.local[file.SHA256]; ok {
+			if err := writeFile(filepath.Join(whole, filepath.FromSlash(file.Path)), c.Bytes); err != nil {
 				return nil, "", err
 			}
 		}
 	}
-	if err := write(filepath.Join(whole, manifestName), p.edition.Manifest); err != nil {
+	if err := writeFile(filepath.Join(whole, manifestName), p.edition.Manifest); err != nil {
 		return nil, "", err
 	}
 	if len(p.signature) > 0 {
-		if err := write(filepath.Join(whole, signatureName), p.signature); err != nil {
+		if err := writeFile(filepath.Join(whole, signatureName), p.signature); err != nil {
 			return nil, "", err
 		}
 	}
-	u.Store.at("assembled")
+	u.Store.reached("assembled")
 	if err := syncTree(whole); err != nil {
 		return nil, "", err
 	}
@@ -195,20 +195,20 @@ func (u *Updater) client() *http.Client {
 }
 
 // absent leaves out the files that an interrupted update has brought already. Their sums are checked with the whole.
-func absent(whole string, files []File) (wanted []File, err error) {
+func missingFiles(whole string, files []File) (toFetch []File, err error) {
 	for _, f := range files {
 		info, err := os.Lstat(filepath.Join(whole, filepath.FromSlash(f.Path)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("read build: %w", err)
 		}
 		if err != nil || info.Size() != f.Size {
-			wanted = append(wanted, f)
+			toFetch = append(toFetch, f)
 		}
 	}
-	return wanted, nil
+	return toFetch, nil
 }
 
-func write(target string, content []byte) error {
+func writeFile(target string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return fmt.Errorf("write build: %w", err)
 	}
@@ -233,7 +233,7 @@ func syncTree(dir string) error {
 	})
 }
 
-func day(t time.Time) string {
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return "an unknown day"
 	}

@@ -20,14 +20,14 @@ import (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("ASSETS_TEST_DIE_IN"); dir != "" {
-		die(dir)
+		runKilledUpdate(dir)
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-func id(build map[string][]byte) string { return assets.ID(build["manifest.json"]) }
+func buildID(build map[string][]byte) string { return assets.ID(build["manifest.json"]) }
 
-func run(t *testing.T, u *assets.Updater) assets.Outcome {
+func runUpdate(t *testing.T, u *assets.Updater) assets.Outcome {
 	t.Helper()
 	o, err := u.Run(t.Context())
 	if err != nil {
@@ -38,48 +38,48 @@ func run(t *testing.T, u *assets.Updater) assets.Outcome {
 
 // What is new comes from Pages where Pages has it, from the commit where it has not, and never a second time.
 func TestUpdateFromGitHubFetchesEachFileOnce(t *testing.T) {
-	one, two := build(t, "one", time.Time{}), build(t, "two", time.Time{})
+	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	for _, tc := range []struct {
 		name    string
-		options func(*standIn) assets.GitHubOptions
+		options func(*fakeGitHub) assets.GitHubOptions
 		pages   bool
 		from    string // where the script must have come from in the end
 	}{
-		{"Pages", func(s *standIn) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages"} }, true, "/pages/"},
-		{"Pages lags", func(s *standIn) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages/"} }, false, "/raw/"},
-		{"no Pages", func(*standIn) assets.GitHubOptions { return assets.GitHubOptions{} }, true, "/raw/"},
-		{"private", func(s *standIn) assets.GitHubOptions { s.token = "t0"; return assets.GitHubOptions{Token: "t0"} }, true, "/api/v3/repos/ada/build/contents/"},
+		{"Pages", func(s *fakeGitHub) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages"} }, true, "/pages/"},
+		{"Pages lags", func(s *fakeGitHub) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages/"} }, false, "/raw/"},
+		{"no Pages", func(*fakeGitHub) assets.GitHubOptions { return assets.GitHubOptions{} }, true, "/raw/"},
+		{"private", func(s *fakeGitHub) assets.GitHubOptions { s.token = "t0"; return assets.GitHubOptions{Token: "t0"} }, true, "/api/v3/repos/ada/build/contents/"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, b := newStandIn(t), newBench(t)
+			s, b := newFakeGitHub(t), newFixture(t)
 			u := b.update(s.source(t, tc.options(s)))
 			s.publish(one, true)
-			if o := run(t, u); o.ID != id(one) || b.inUse() != id(one) {
-				t.Fatalf("took %q, in use is %q, want %q", o.ID, b.inUse(), id(one))
+			if o := runUpdate(t, u); o.ID != buildID(one) || b.inUse() != buildID(one) {
+				t.Fatalf("took %q, in use is %q, want %q", o.ID, b.inUse(), buildID(one))
 			}
-			if asked := s.requests(); !slices.ContainsFunc(asked, func(a string) bool { return strings.HasSuffix(a, script(t, one)) }) {
+			if asked := s.takeRequests(); !slices.ContainsFunc(asked, func(a string) bool { return strings.HasSuffix(a, scriptName(t, one)) }) {
 				t.Errorf("asked for %q", asked)
 			}
-			if o := run(t, u); o.Build != nil {
+			if o := runUpdate(t, u); o.Build != nil {
 				t.Errorf("took %q again", o.ID)
 			}
-			if asked := s.requests(); len(asked) != 1 {
+			if asked := s.takeRequests(); len(asked) != 1 {
 				t.Errorf("nothing is new, and it asked for %q", asked)
 			}
 			s.publish(two, tc.pages)
-			if o, err := u.Check(t.Context()); err != nil || o.ID != id(two) || b.inUse() != id(one) {
+			if o, err := u.Check(t.Context()); err != nil || o.ID != buildID(two) || b.inUse() != buildID(one) {
 				t.Errorf("check: %q, %v; in use is %q", o.ID, err, b.inUse())
 			}
-			s.requests()
-			o := run(t, u)
-			if b.inUse() != id(two) || len(o.New) != 4 { // script, its two compressed forms, the list
-				t.Errorf("in use is %q, want %q; fetched %v", b.inUse(), id(two), o.New)
+			s.takeRequests()
+			o := runUpdate(t, u)
+			if b.inUse() != buildID(two) || len(o.New) != 4 { // script, its two compressed forms, the list
+				t.Errorf("in use is %q, want %q; fetched %v", b.inUse(), buildID(two), o.New)
 			}
-			asked := s.requests()
-			if last := asked[slices.IndexFunc(asked, func(a string) bool { return strings.HasSuffix(a, script(t, two)) }):]; !slices.ContainsFunc(last, func(a string) bool {
-				return strings.HasPrefix(a, tc.from) && strings.HasSuffix(a, script(t, two))
+			asked := s.takeRequests()
+			if last := asked[slices.IndexFunc(asked, func(a string) bool { return strings.HasSuffix(a, scriptName(t, two)) }):]; !slices.ContainsFunc(last, func(a string) bool {
+				return strings.HasPrefix(a, tc.from) && strings.HasSuffix(a, scriptName(t, two))
 			}) {
-				t.Errorf("%s did not come from %s: %q", script(t, two), tc.from, asked)
+				t.Errorf("%s did not come from %s: %q", scriptName(t, two), tc.from, asked)
 			}
 			if slices.ContainsFunc(asked, func(a string) bool { return strings.HasSuffix(a, ".woff2") }) {
 				t.Errorf("fetched what was here already: %q", asked)
@@ -88,10 +88,10 @@ func TestUpdateFromGitHubFetchesEachFileOnce(t *testing.T) {
 	}
 }
 
-func TestUpdateFromAnyAddress(t *testing.T) {
-	b := newBench(t)
-	one := build(t, "one", time.Time{})
-	folder := http.Dir(lay(t, one))
+func TestUpdateFromHTTPAddress(t *testing.T) {
+	b := newFixture(t)
+	one := newBuild(t, "one", time.Time{})
+	folder := http.Dir(writeBuild(t, one))
 	server := httptest.NewServer(http.StripPrefix("/x/y/", http.FileServer(folder)))
 	t.Cleanup(server.Close)
 	for _, address := range []string{"/x/y", "/x/y/", "/x/y/manifest.json"} {
@@ -102,25 +102,25 @@ func TestUpdateFromAnyAddress(t *testing.T) {
 		if got := source.String(); got != server.URL+"/x/y/" {
 			t.Errorf("%s is told as %s", address, got)
 		}
-		run(t, b.update(source))
-		if b.inUse() != id(one) {
+		runUpdate(t, b.update(source))
+		if b.inUse() != buildID(one) {
 			t.Errorf("in use is %q", b.inUse())
 		}
 	}
-	s := newStandIn(t)
-	s.publish(build(t, "two", time.Time{}), true)
+	s := newFakeGitHub(t)
+	s.publish(newBuild(t, "two", time.Time{}), true)
 	source, err := assets.NewHTTPSource(s.URL+"/pages", assets.NewClient())
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, b.update(source))
-	s.requests()
-	if o := run(t, b.update(source)); o.Build != nil || len(s.requests()) != 1 {
+	runUpdate(t, b.update(source))
+	s.takeRequests()
+	if o := runUpdate(t, b.update(source)); o.Build != nil || len(s.takeRequests()) != 1 {
 		t.Errorf("what has the same ETag was taken again: %+v", o)
 	}
 	s.Config.Handler = http.NotFoundHandler()
 	_, err = b.update(source).Run(t.Context())
-	refused(t, err, fault.Unavailable, "there is no manifest.json at "+s.URL+"/pages/; check the address")
+	wantError(t, err, fault.Unavailable, "there is no manifest.json at "+s.URL+"/pages/; check the address")
 	for _, address := range []string{"", "x", "ftp://a/b", "file:///etc"} {
 		if _, err := assets.NewHTTPSource(address, nil); err == nil {
 			t.Errorf("%q was accepted", address)
@@ -134,8 +134,8 @@ func TestUpdateFromAnyAddress(t *testing.T) {
 }
 
 // Every refusal is a sentence, and changes nothing.
-func TestUpdateRefusesBuildsWithAReason(t *testing.T) {
-	good := build(t, "good", time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
+func TestUpdateExplainsWhyItRefusesABuild(t *testing.T) {
+	good := newBuild(t, "good", time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
 	file := func(change func(*assets.File)) func(*assets.Manifest) {
 		return func(m *assets.Manifest) { change(&m.Files[0]) }
 	}
@@ -183,18 +183,18 @@ func TestUpdateRefusesBuildsWithAReason(t *testing.T) {
 		{"older", func(m *assets.Manifest) { m.Made = m.Made.Add(-time.Hour) }, "made on 30 April 2026, 23:00 UTC and the one in use on 1 May 2026, 00:00 UTC"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, b := newStandIn(t), newBench(t)
+			s, b := newFakeGitHub(t), newFixture(t)
 			u := b.update(s.source(t, assets.GitHubOptions{}))
 			s.publish(good, false)
-			run(t, u)
-			s.publish(edit(t, good, tc.change), false)
-			s.requests()
+			runUpdate(t, u)
+			s.publish(editManifest(t, good, tc.change), false)
+			s.takeRequests()
 			_, err := u.Run(t.Context())
-			refused(t, err, fault.Invalid, tc.want)
-			if b.inUse() != id(good) {
+			wantError(t, err, fault.Invalid, tc.want)
+			if b.inUse() != buildID(good) {
 				t.Errorf("in use is %q", b.inUse())
 			}
-			if asked := s.requests(); slices.ContainsFunc(asked, func(a string) bool { return strings.HasPrefix(a, "/raw/") }) {
+			if asked := s.takeRequests(); slices.ContainsFunc(asked, func(a string) bool { return strings.HasPrefix(a, "/raw/") }) {
 				t.Errorf("fetched files of a build that it refuses: %q", asked)
 			}
 		})
@@ -202,25 +202,25 @@ func TestUpdateRefusesBuildsWithAReason(t *testing.T) {
 }
 
 // refused wants an error of the kind that is one sentence and says that.
-func refused(t *testing.T, err error, kind fault.Kind, want string) {
+func wantError(t *testing.T, err error, kind fault.Kind, want string) {
 	t.Helper()
 	if err == nil || fault.KindOf(err) != kind || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v (%v), want %v: %q", err, fault.KindOf(err), kind, want)
 	}
 }
 
-func TestOlderIsTakenByForce(t *testing.T) {
+func TestForcedUpdateInstallsOlderBuild(t *testing.T) {
 	day := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	for _, made := range []time.Time{day.Add(-time.Hour), {}} {
-		s, b := newStandIn(t), newBench(t)
+		s, b := newFakeGitHub(t), newFixture(t)
 		u := b.update(s.source(t, assets.GitHubOptions{}))
-		s.publish(build(t, "one", day), false)
-		run(t, u)
-		older := build(t, "two", made)
+		s.publish(newBuild(t, "one", day), false)
+		runUpdate(t, u)
+		older := newBuild(t, "two", made)
 		s.publish(older, false)
 		u.Force = true
-		if run(t, u); b.inUse() != id(older) {
-			t.Errorf("in use is %q, want %q", b.inUse(), id(older))
+		if runUpdate(t, u); b.inUse() != buildID(older) {
+			t.Errorf("in use is %q, want %q", b.inUse(), buildID(older))
 		}
 	}
 }
@@ -235,12 +235,12 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name   string
-		answer func(content string) answerer
+		answer func(content string) faultFunc
 		want   string     // in the error; "" is none
 		kind   fault.Kind // of the error
 		asked  string     // must have been asked for
 	}{
-		{"cut once", func(content string) answerer {
+		{"cut once", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
 				if before == 0 {
 					cut(w, content, 1000)
@@ -248,32 +248,32 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return false
 			}
 		}, "", 0, "bytes=1000-"},
-		{"cut always", func(content string) answerer {
+		{"cut always", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				cut(w, content, 1000)
 				return true
 			}
 		}, "after 1000 of ", fault.Unavailable, "bytes=1000-"},
-		{"shorter than said", func(content string) answerer {
+		{"shorter than said", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				_, _ = io.WriteString(w, content[:500])
 				return true
 			}
 		}, "has 500 bytes on ", fault.Invalid, ""},
-		{"breaks off in chunks", func(content string) answerer {
+		{"breaks off in chunks", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				_, _ = io.WriteString(w, content[:500])
 				_ = http.NewResponseController(w).Flush()
 				return r.Header.Get("Range") == ""
 			}
 		}, "", 0, "bytes=500-"},
-		{"tampered", func(content string) answerer {
+		{"tampered", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				_, _ = io.WriteString(w, strings.Replace(content, "new", "bad", 1))
 				return true
 			}
 		}, "is not what the manifest says: its SHA-256 sum differs", fault.Invalid, ""},
-		{"oversized", func(content string) answerer {
+		{"oversized", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				_, _ = io.WriteString(w, content)
 				for range 100 {
@@ -284,7 +284,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return true
 			}
 		}, "is larger than the", fault.Invalid, ""},
-		{"slow", func(content string) answerer {
+		{"slow", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				if r.Header.Get("Range") == "" {
 					_, _ = io.WriteString(w, content[:100])
@@ -294,10 +294,10 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return true
 			}
 		}, "sent nothing of the file", fault.Unavailable, ""},
-		{"missing", func(string) answerer {
+		{"missing", func(string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool { http.NotFound(w, r); return true }
 		}, `answers "404 Not Found" when asked for`, fault.Unavailable, ""},
-		{"out of order twice", func(string) answerer {
+		{"out of order twice", func(string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
 				if before < 2 {
 					http.Error(w, "", http.StatusBadGateway)
@@ -305,13 +305,13 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return before < 2
 			}
 		}, "", 0, ""},
-		{"out of order", func(string) answerer {
+		{"out of order", func(string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				http.Error(w, "", http.StatusBadGateway)
 				return true
 			}
 		}, `answers "502 Bad Gateway"`, fault.Unavailable, ""},
-		{"does not continue files", func(content string) answerer {
+		{"does not continue files", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, before int) bool {
 				if before == 0 {
 					cut(w, content, 1000)
@@ -323,7 +323,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return false
 			}
 		}, "", 0, "bytes=1000-"},
-		{"continues from the start", func(content string) answerer {
+		{"continues from the start", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, before int) bool {
 				if before == 0 {
 					cut(w, content, 1000)
@@ -332,7 +332,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return false
 			}
 		}, "", 0, "bytes=1000-"},
-		{"other bytes at first", func(content string) answerer {
+		{"other bytes at first", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
 				if before == 0 {
 					cut(w, strings.ToUpper(content), 1000)
@@ -342,53 +342,53 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 		}, "", 0, "bytes=1000-"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, b := newStandIn(t), newBench(t)
-			fresh := build(t, "new", time.Time{})
-			name := script(t, fresh)
+			s, b := newFakeGitHub(t), newFixture(t)
+			fresh := newBuild(t, "new", time.Time{})
+			name := scriptName(t, fresh)
 			s.publish(fresh, false)
-			s.spoil(name, tc.answer(string(fresh[name])))
+			s.setFault(name, tc.answer(string(fresh[name])))
 			u := b.update(s.source(t, assets.GitHubOptions{}))
 			var last assets.Progress
 			u.Progress = func(p assets.Progress) { last = p }
 			_, err := u.Run(t.Context())
-			asked := strings.Join(s.requests(), "\n")
+			asked := strings.Join(s.takeRequests(), "\n")
 			if !strings.Contains(asked, tc.asked) {
 				t.Errorf("was not asked for %s:\n%s", tc.asked, asked)
 			}
 			if tc.want == "" {
-				if err != nil || b.inUse() != id(fresh) {
-					t.Errorf("error %v; in use is %q, want %q", err, b.inUse(), id(fresh))
+				if err != nil || b.inUse() != buildID(fresh) {
+					t.Errorf("error %v; in use is %q, want %q", err, b.inUse(), buildID(fresh))
 				}
 				if last.Files != last.TotalFiles || last.Bytes != last.TotalBytes {
 					t.Errorf("the last progress is %+v", last)
 				}
 				return
 			}
-			refused(t, err, tc.kind, tc.want)
+			wantError(t, err, tc.kind, tc.want)
 			if b.inUse() != b.embedded.ID {
 				t.Errorf("in use is %q", b.inUse())
 			}
-			s.spoil(name, nil)
-			s.requests()
-			if run(t, u); b.inUse() != id(fresh) {
+			s.setFault(name, nil)
+			s.takeRequests()
+			if runUpdate(t, u); b.inUse() != buildID(fresh) {
 				t.Errorf("after the fault in use is %q", b.inUse())
 			}
-			if asked := s.requests(); tc.name == "cut always" && len(asked) > 3 { // commit, manifest, the script
+			if asked := s.takeRequests(); tc.name == "cut always" && len(asked) > 3 { // commit, manifest, the script
 				t.Errorf("fetched again what had come: %q", asked)
 			}
 		})
 	}
 }
 
-func TestOneUpdateAtATime(t *testing.T) {
-	s, b := newStandIn(t), newBench(t)
-	s.publish(build(t, "new", time.Time{}), false)
+func TestSecondUpdateIsRefusedWhileOneRuns(t *testing.T) {
+	s, b := newFakeGitHub(t), newFixture(t)
+	s.publish(newBuild(t, "new", time.Time{}), false)
 	u := b.update(s.source(t, assets.GitHubOptions{}))
 	u.OnFound = func(assets.Outcome) {
 		_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
-		refused(t, err, fault.Unavailable, "another update of the front end is under way")
+		wantError(t, err, fault.Unavailable, "another update of the front end is under way")
 	}
-	run(t, u)
+	runUpdate(t, u)
 	if left, _ := filepath.Glob(filepath.Join(b.dir, "incoming*")); left != nil {
 		t.Errorf("left behind: %v", left)
 	}

@@ -34,13 +34,13 @@ func newHub(t *testing.T) (*Hub, string) {
 }
 
 // rust is a client of the Rust signalling server: it sends and reads text only, as serde writes it.
-type rust struct {
+type rustClient struct {
 	t    *testing.T
 	ws   *websocket.Conn
 	user string
 }
 
-func connect(t *testing.T, url string) *rust {
+func connect(t *testing.T, url string) *rustClient {
 	t.Helper()
 	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
 	if err != nil {
@@ -48,14 +48,14 @@ func connect(t *testing.T, url string) *rust {
 	}
 	t.Cleanup(func() { _ = ws.Close() })
 	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
-	r := &rust{t: t, ws: ws}
-	if r.user = r.text("NewUser"); len(r.user) != idLength {
+	r := &rustClient{t: t, ws: ws}
+	if r.user = r.receiveText("NewUser"); len(r.user) != idLength {
 		t.Errorf("user id %q", r.user)
 	}
 	return r
 }
 
-func (r *rust) say(text string) {
+func (r *rustClient) send(text string) {
 	r.t.Helper()
 	if err := r.ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
 		r.t.Fatal(err)
@@ -63,7 +63,7 @@ func (r *rust) say(text string) {
 }
 
 // hear returns the next message word for word.
-func (r *rust) hear() string {
+func (r *rustClient) receive() string {
 	r.t.Helper()
 	_, raw, err := r.ws.ReadMessage()
 	if err != nil {
@@ -72,34 +72,34 @@ func (r *rust) hear() string {
 	return strings.TrimSpace(string(raw))
 }
 
-func (r *rust) expect(want string) {
+func (r *rustClient) wantMessage(want string) {
 	r.t.Helper()
-	if got := r.hear(); got != want {
+	if got := r.receive(); got != want {
 		r.t.Fatalf("heard %s, want %s", got, want)
 	}
 }
 
 // text is what a message of that name and one text carries.
-func (r *rust) text(name string) string {
+func (r *rustClient) receiveText(name string) string {
 	r.t.Helper()
 	var m map[string]string
-	if err := json.Unmarshal([]byte(r.hear()), &m); err != nil || len(m) != 1 || m[name] == "" {
+	if err := json.Unmarshal([]byte(r.receive()), &m); err != nil || len(m) != 1 || m[name] == "" {
 		r.t.Fatalf("heard %v, want %s", m, name)
 	}
 	return m[name]
 }
 
 // refused waits for an ICEError with that in it.
-func (r *rust) refused(says string) {
+func (r *rustClient) wantError(says string) {
 	r.t.Helper()
 	var m map[string][]string
-	if err := json.Unmarshal([]byte(r.hear()), &m); err != nil || len(m["ICEError"]) != 2 || !strings.Contains(m["ICEError"][0], says) {
+	if err := json.Unmarshal([]byte(r.receive()), &m); err != nil || len(m["ICEError"]) != 2 || !strings.Contains(m["ICEError"][0], says) {
 		r.t.Fatalf("heard %v, want an error with %q", m, says)
 	}
 }
 
 // gone waits until the server has closed the connection.
-func (r *rust) gone() {
+func (r *rustClient) wantClosed() {
 	r.t.Helper()
 	for {
 		if _, _, err := r.ws.ReadMessage(); err != nil {
@@ -112,27 +112,27 @@ func (r *rust) gone() {
 func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 	_, url := newHub(t)
 	a, b := connect(t, url), connect(t, url)
-	a.say(`"SessionNew"`)
-	id := a.text("SessionReady")
-	b.say(`{"SessionJoin":"` + id + `"}`)
-	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
-	b.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	a.send(`"SessionNew"`)
+	id := a.receiveText("SessionReady")
+	b.send(`{"SessionJoin":"` + id + `"}`)
+	a.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
+	b.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
 	for _, m := range []string{`{"VideoOffer":["v=0\r\no=- 1 ä","` + id + `"]}`, `{"IceCandidate":["candidate:1","` + id + `"]}`} {
-		b.say(m)
-		a.expect(m)
+		b.send(m)
+		a.wantMessage(m)
 	}
 	answer := `{"VideoAnswer":["v=0","` + id + `"]}`
-	a.say(answer)
-	b.expect(answer)
-	a.say(`"Debug"`) // is for the log
+	a.send(answer)
+	b.wantMessage(answer)
+	a.send(`"Debug"`) // is for the log
 
 	// Who leaves makes room for another.
 	_ = b.ws.Close()
-	a.refused("has left")
+	a.wantError("has left")
 	c := connect(t, url)
-	c.say(`{"SessionJoin":" ` + id + `\n"}`)
-	c.expect(`{"SessionJoinSuccess":"` + id + `"}`)
-	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	c.send(`{"SessionJoin":" ` + id + `\n"}`)
+	c.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
+	a.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
 }
 
 // TestStrangersCannotEnterOrReachASession: nobody enters a session that is full or is none, nor reaches into one that
@@ -140,127 +140,127 @@ func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 func TestStrangersCannotEnterOrReachASession(t *testing.T) {
 	h, url := newHub(t)
 	a, b, eve := connect(t, url), connect(t, url), connect(t, url)
-	a.say(`"SessionNew"`)
-	id := a.text("SessionReady")
-	a.say(`{"VideoOffer":["v=0","` + id + `"]}`)
-	a.refused("nobody else")
-	a.say(`{"SessionJoin":"` + id + `"}`) // its own
-	a.expect(`{"SessionJoinError":"` + id + `"}`)
-	b.say(`{"SessionJoin":"` + id + `"}`)
-	b.text("SessionJoinSuccess")
-	a.text("SessionJoinSuccess")
-	eve.say(`{"SessionJoin":"` + id + `"}`)
-	eve.expect(`{"SessionJoinError":"` + id + `"}`)
-	eve.say(`{"SessionJoin":"guess"}`)
-	eve.expect(`{"SessionJoinError":"guess"}`)
-	eve.say(`{"VideoOffer":["v=0","` + id + `"]}`)
-	eve.refused("not in that session")
-	eve.say(`"SessionNew"`)
-	own := eve.text("SessionReady")
-	eve.say(`{"IceCandidate":["x","` + id + `"]}`)
-	eve.refused("not in that session")
-	eve.say(`"SessionNew"`) // gives up the one before
-	if next := eve.text("SessionReady"); next == own {
+	a.send(`"SessionNew"`)
+	id := a.receiveText("SessionReady")
+	a.send(`{"VideoOffer":["v=0","` + id + `"]}`)
+	a.wantError("nobody else")
+	a.send(`{"SessionJoin":"` + id + `"}`) // its own
+	a.wantMessage(`{"SessionJoinError":"` + id + `"}`)
+	b.send(`{"SessionJoin":"` + id + `"}`)
+	b.receiveText("SessionJoinSuccess")
+	a.receiveText("SessionJoinSuccess")
+	eve.send(`{"SessionJoin":"` + id + `"}`)
+	eve.wantMessage(`{"SessionJoinError":"` + id + `"}`)
+	eve.send(`{"SessionJoin":"guess"}`)
+	eve.wantMessage(`{"SessionJoinError":"guess"}`)
+	eve.send(`{"VideoOffer":["v=0","` + id + `"]}`)
+	eve.wantError("not in that session")
+	eve.send(`"SessionNew"`)
+	own := eve.receiveText("SessionReady")
+	eve.send(`{"IceCandidate":["x","` + id + `"]}`)
+	eve.wantError("not in that session")
+	eve.send(`"SessionNew"`) // gives up the one before
+	if next := eve.receiveText("SessionReady"); next == own {
 		t.Error("the same id twice")
 	}
 	if s := h.Stats(); s.Sessions != 2 || s.Peers != 3 {
 		t.Errorf("%+v", s)
 	}
-	a.say(`{"VideoOffer":["still","` + id + `"]}`) // the others were not disturbed
-	b.expect(`{"VideoOffer":["still","` + id + `"]}`)
+	a.send(`{"VideoOffer":["still","` + id + `"]}`) // the others were not disturbed
+	b.wantMessage(`{"VideoOffer":["still","` + id + `"]}`)
 }
 
-// TestThirdClientWaitsForTheAnswerOfTheTwo: a third who comes waits until the two answer; all of them move, or it is
+// TestThirdClientWaitsUntilAdmittedOrDenied: a third who comes waits until the two answer; all of them move, or it is
 // refused, or gets a place that became free.
-func TestThirdClientWaitsForTheAnswerOfTheTwo(t *testing.T) {
+func TestThirdClientWaitsUntilAdmittedOrDenied(t *testing.T) {
 	_, url := newHub(t)
-	two := func(query string) (a, b *rust, id string) {
+	two := func(query string) (a, b *rustClient, id string) {
 		a, b = connect(t, url+query), connect(t, url+query)
-		a.say(`"SessionNew"`)
-		id = a.text("SessionReady")
-		b.say(`{"SessionJoin":"` + id + `"}`)
-		a.text("SessionJoinSuccess")
-		b.text("SessionJoinSuccess")
+		a.send(`"SessionNew"`)
+		id = a.receiveText("SessionReady")
+		b.send(`{"SessionJoin":"` + id + `"}`)
+		a.receiveText("SessionJoinSuccess")
+		b.receiveText("SessionJoinSuccess")
 		return a, b, id
 	}
-	knock := func(a, b *rust, id string) (c *rust) {
+	knock := func(a, b *rustClient, id string) (c *rustClient) {
 		c = connect(t, url+"?moves=1")
-		c.say(`{"SessionJoin":"` + id + `"}`)
-		for _, r := range []*rust{c, a, b} {
-			r.expect(`{"SessionKnock":"` + id + `"}`)
+		c.send(`{"SessionJoin":"` + id + `"}`)
+		for _, r := range []*rustClient{c, a, b} {
+			r.wantMessage(`{"SessionKnock":"` + id + `"}`)
 		}
 		return c
 	}
 	a, b, id := two("?moves=1")
 	c := knock(a, b, id)
-	c.say(`{"SessionAdmit":"` + id + `"}`)
-	c.refused("not in that session")
-	a.say(`{"SessionRefuse":"` + id + `"}`)
-	c.expect(`{"SessionJoinError":"` + id + `"}`)
+	c.send(`{"SessionAdmit":"` + id + `"}`)
+	c.wantError("not in that session")
+	a.send(`{"SessionRefuse":"` + id + `"}`)
+	c.wantMessage(`{"SessionJoinError":"` + id + `"}`)
 
 	c = knock(a, b, id)
 	d := knock(a, b, id)
 	_ = d.ws.Close() // who gives up is forgotten
-	b.say(`{"SessionAdmit":"` + id + `"}`)
-	for _, r := range []*rust{a, b, c} {
-		r.expect(`{"SessionMove":["abc-defg-hij","` + id + `"]}`)
+	b.send(`{"SessionAdmit":"` + id + `"}`)
+	for _, r := range []*rustClient{a, b, c} {
+		r.wantMessage(`{"SessionMove":["abc-defg-hij","` + id + `"]}`)
 	}
 
 	c = knock(a, b, id)
 	_ = b.ws.Close()
-	a.refused("has left")
-	a.expect(`{"SessionJoinSuccess":"` + id + `"}`)
-	c.expect(`{"SessionJoinSuccess":"` + id + `"}`)
+	a.wantError("has left")
+	a.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
+	c.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
 
 	// Clients of the Rust server know none of these messages, so nobody waits for their answer.
 	_, _, id = two("")
 	c = connect(t, url+"?moves=1")
-	c.say(`{"SessionJoin":"` + id + `"}`)
-	c.expect(`{"SessionJoinError":"` + id + `"}`)
+	c.send(`{"SessionJoin":"` + id + `"}`)
+	c.wantMessage(`{"SessionJoinError":"` + id + `"}`)
 }
 
-// TestResumedClientKeepsItsPlace: who connects again has its place, whether or not the connection before is known to be
+// TestReconnectedClientResumesItsSession: who connects again has its place, whether or not the connection before is known to be
 // broken, and the other is told nothing. Nobody takes the place of somebody whose id it does not know.
-func TestResumedClientKeepsItsPlace(t *testing.T) {
+func TestReconnectedClientResumesItsSession(t *testing.T) {
 	_, url := newHub(t)
-	again := func(user string) *rust {
+	again := func(user string) *rustClient {
 		t.Helper()
 		r := connect(t, url+"?moves=1")
-		r.say(`{"UserResume":"` + user + `"}`)
+		r.send(`{"UserResume":"` + user + `"}`)
 		return r
 	}
 	a := connect(t, url)
-	a.say(`"SessionNew"`)
-	id := a.text("SessionReady")
+	a.send(`"SessionNew"`)
+	id := a.receiveText("SessionReady")
 	a2 := again(a.user)
-	a2.say(`{"SessionJoin":"` + id + `"}`)
-	a2.expect(`{"SessionReady":"` + id + `"}`)
-	a.gone()
+	a2.send(`{"SessionJoin":"` + id + `"}`)
+	a2.wantMessage(`{"SessionReady":"` + id + `"}`)
+	a.wantClosed()
 
 	b := connect(t, url)
-	b.say(`{"SessionJoin":"` + id + `"}`)
-	b.text("SessionJoinSuccess")
-	a2.text("SessionJoinSuccess")
+	b.send(`{"SessionJoin":"` + id + `"}`)
+	b.receiveText("SessionJoinSuccess")
+	a2.receiveText("SessionJoinSuccess")
 	eve := again("guess")
-	eve.say(`{"SessionJoin":"` + id + `"}`)
-	eve.expect(`{"SessionKnock":"` + id + `"}`)
-	a2.expect(`{"SessionKnock":"` + id + `"}`)
+	eve.send(`{"SessionJoin":"` + id + `"}`)
+	eve.wantMessage(`{"SessionKnock":"` + id + `"}`)
+	a2.wantMessage(`{"SessionKnock":"` + id + `"}`)
 	b2 := again(b.user)
-	b2.say(`{"SessionJoin":"` + id + `"}`)
-	b2.expect(`{"SessionJoinSuccess":"` + id + `"}`)
-	b2.say(`{"VideoOffer":["v=0","` + id + `"]}`)
-	a2.expect(`{"VideoOffer":["v=0","` + id + `"]}`)
+	b2.send(`{"SessionJoin":"` + id + `"}`)
+	b2.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
+	b2.send(`{"VideoOffer":["v=0","` + id + `"]}`)
+	a2.wantMessage(`{"VideoOffer":["v=0","` + id + `"]}`)
 }
 
-// TestICEServersAreGivenForOpenSessionsOnly: who knows the id of an open session learns where STUN and TURN are, by the
+// TestICEServersAreServedForOpenSessionsOnly: who knows the id of an open session learns where STUN and TURN are, by the
 // way it came itself.
-func TestICEServersAreGivenForOpenSessionsOnly(t *testing.T) {
+func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 	h, url := newHub(t)
 	h.opts.Port = 4321
 	h.opts.TURNCredentials = func(session string) (string, string) { return "user " + session, "password" }
 	a := connect(t, url)
-	a.say(`"SessionNew"`)
-	id := a.text("SessionReady")
+	a.send(`"SessionNew"`)
+	id := a.receiveText("SessionReady")
 	get := func(host, session string) (int, string) {
 		r := httptest.NewRequest(http.MethodGet, "/direct/ice-servers?session="+session, nil)
 		r.Host = host
@@ -296,38 +296,38 @@ func TestInvalidMessageIsRefused(t *testing.T) {
 	_, url := newHub(t)
 	for _, text := range []string{`hello`, `"Hello"`, `{"SessionJoin":7}`, `{"SessionJoin":["a","b"]}`, `{"VideoOffer":"x"}`, `{"VideoOffer":["x"]}`, `{}`, `{"SessionJoin":"a","Debug":"b"}`, `[]`, `null`} {
 		r := connect(t, url)
-		r.say(text)
-		r.refused("none of the messages")
+		r.send(text)
+		r.wantError("none of the messages")
 	}
 	r := connect(t, url)
-	r.say(`{"SessionReady":"x"}`)
-	r.refused("only the server")
+	r.send(`{"SessionReady":"x"}`)
+	r.wantError("only the server")
 
 	large := connect(t, url)
-	large.say(`{"SessionJoin":"` + strings.Repeat("x", messageLimit) + `"}`)
-	large.gone()
+	large.send(`{"SessionJoin":"` + strings.Repeat("x", maxMessage) + `"}`)
+	large.wantClosed()
 	flood := connect(t, url)
-	for range burst + 100 {
+	for range messageBurst + 100 {
 		if flood.ws.WriteMessage(websocket.TextMessage, []byte(`"Debug"`)) != nil {
 			break
 		}
 	}
-	flood.gone()
+	flood.wantClosed()
 
 	if _, resp, err := websocket.DefaultDialer.Dial(url, http.Header{"Origin": {"https://elsewhere.example"}}); err == nil || resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a page of another site: %v", err)
 	}
-	r.say(`"SessionNew"`)
-	r.text("SessionReady")
+	r.send(`"SessionNew"`)
+	r.receiveText("SessionReady")
 }
 
-// TestDocumentNamesEveryMessage: docs/direct.md tells of every message.
-func TestDocumentNamesEveryMessage(t *testing.T) {
+// TestDocsDescribeEveryMessage: docs/direct.md tells of every message.
+func TestDocsDescribeEveryMessage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/direct.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range texts {
+	for name := range textCount {
 		if !regexp.MustCompile("`" + name + "[(`]").Match(page) {
 			t.Errorf("docs/direct.md says nothing of %s", name)
 		}
@@ -337,9 +337,9 @@ func TestDocumentNamesEveryMessage(t *testing.T) {
 // What waits for a peer that does not read is bounded in bytes.
 func TestQueuesAreBoundedInBytes(t *testing.T) {
 	h, _ := newHub(t)
-	offer := strings.Repeat("x", messageLimit)
-	p := &person{queue: h.newQueue(), ended: make(chan struct{})}
-	for range queueLimit {
+	offer := strings.Repeat("x", maxMessage)
+	p := &peer{queue: h.newQueue(), ended: make(chan struct{})}
+	for range maxQueuedMessages {
 		p.send(videoOffer, offer, "id")
 	}
 	select {
@@ -347,24 +347,24 @@ func TestQueuesAreBoundedInBytes(t *testing.T) {
 	default:
 		t.Error("a peer that does not read stays connected")
 	}
-	if n := p.queue.Bytes(); n > queueBytes || n < queueBytes/2 {
+	if n := p.queue.Bytes(); n > maxQueuedBytes || n < maxQueuedBytes/2 {
 		t.Errorf("%d bytes wait for one", n)
 	}
 	p.queue.Drop()
 }
 
 // What waits for all peers is bounded too, at the expense of those for whom most waits.
-func TestLongestQueuesEndFirstAtTheTotalLimit(t *testing.T) {
+func TestPeersWithLongestQueuesAreDroppedAtTotalLimit(t *testing.T) {
 	h, _ := newHub(t)
-	offer := strings.Repeat("x", messageLimit)
-	honest := &person{queue: h.newQueue(), ended: make(chan struct{})}
-	h.people["honest"] = honest
-	var slow []*person
-	for i := range 2 * allQueues / queueBytes {
-		p := &person{queue: h.newQueue(), ended: make(chan struct{})}
-		h.people[fmt.Sprint("slow", i)] = p
+	offer := strings.Repeat("x", maxMessage)
+	honest := &peer{queue: h.newQueue(), ended: make(chan struct{})}
+	h.peers["honest"] = honest
+	var slow []*peer
+	for i := range 2 * totalQueueBytes / maxQueuedBytes {
+		p := &peer{queue: h.newQueue(), ended: make(chan struct{})}
+		h.peers[fmt.Sprint("slow", i)] = p
 		slow = append(slow, p)
-		for range queueBytes/len(offer) - 1 {
+		for range maxQueuedBytes/len(offer) - 1 {
 			p.send(videoOffer, offer, "id")
 		}
 		h.handle(honest, Message{Name: debug})
@@ -378,24 +378,24 @@ func TestLongestQueuesEndFirstAtTheTotalLimit(t *testing.T) {
 		t.Error("a peer that reads was disconnected")
 	default:
 	}
-	if n := h.waiting.Bytes(); n > allQueues || n < allQueues/2 {
+	if n := h.queuedBytes.Bytes(); n > totalQueueBytes || n < totalQueueBytes/2 {
 		t.Errorf("%d bytes wait for all", n)
 	}
 	for _, p := range slow {
 		p.queue.Drop()
 	}
-	if n := h.waiting.Bytes(); n != 0 {
+	if n := h.queuedBytes.Bytes(); n != 0 {
 		t.Errorf("%d bytes count in the end", n)
 	}
-	clear(h.people)
+	clear(h.peers)
 }
 
 // Bytes that are not UTF-8 would become three each.
 func TestInvalidUTF8IsRefused(t *testing.T) {
 	_, url := newHub(t)
 	ada := connect(t, url)
-	ada.say("{\"SessionJoin\":\"\xff\xfe\"}")
-	ada.refused("none of the messages")
+	ada.send("{\"SessionJoin\":\"\xff\xfe\"}")
+	ada.wantError("none of the messages")
 }
 
 func FuzzMessage(f *testing.F) {

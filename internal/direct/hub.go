@@ -15,9 +15,9 @@ import (
 
 const (
 	// maxSessions and maxPeople bound those of one server.
-	maxSessions, maxPeople = 4096, 8192
+	maxSessions, maxPeers = 4096, 8192
 	// maxKnocking bounds those who wait to be let into one session.
-	maxKnocking = 8
+	maxWaiting = 8
 	// idLength is in letters of base 32: 80 bits, which nobody guesses.
 	idLength = 16
 )
@@ -38,22 +38,22 @@ type Options struct {
 
 // Hub knows who is connected and who talks to whom.
 type Hub struct {
-	opts    Options
-	waiting *bytequeue.Total // bytes in all queues
-	work    sync.WaitGroup   // connections
-	refused rate.Sometimes   // bounds lines about pages of other sites
+	opts           Options
+	queuedBytes    *bytequeue.Total // bytes in all queues
+	work           sync.WaitGroup   // connections
+	originWarnings rate.Sometimes   // bounds lines about pages of other sites
 
 	mu       sync.Mutex
-	people   map[string]*person // by their ids, which nobody else learns
+	peers    map[string]*peer // by their ids, which nobody else learns
 	sessions map[string]*session
 	closed   bool
 }
 
 // session is two people, or one who waits for the other.
 type session struct {
-	id       string
-	members  []*person
-	knocking []*person // who came when two were there; see admission.go
+	id      string
+	members []*peer
+	waiting []*peer // who came when two were there; see admission.go
 }
 
 // New makes a Hub.
@@ -61,14 +61,14 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Hub{opts: o, waiting: &bytequeue.Total{}, refused: rate.Sometimes{First: 100, Interval: time.Minute}, people: map[string]*person{}, sessions: map[string]*session{}}
+	return &Hub{opts: o, queuedBytes: &bytequeue.Total{}, originWarnings: rate.Sometimes{First: 100, Interval: time.Minute}, peers: map[string]*peer{}, sessions: map[string]*session{}}
 }
 
 // Close ends all connections and waits for them.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
-	for _, p := range h.people {
+	for _, p := range h.peers {
 		p.end()
 	}
 	h.mu.Unlock()
@@ -82,28 +82,28 @@ type Stats struct{ Peers, Sessions int }
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return Stats{len(h.people), len(h.sessions)}
+	return Stats{len(h.peers), len(h.sessions)}
 }
 
 // enter takes somebody in and tells it its id; false when there is no room.
-func (h *Hub) enter(p *person) bool {
+func (h *Hub) addPeer(p *peer) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.people) >= maxPeople {
+	if h.closed || len(h.peers) >= maxPeers {
 		return false
 	}
 	p.id = newID()
-	h.people[p.id] = p
+	h.peers[p.id] = p
 	h.work.Add(1) // until it has left
 	p.send(newUser, p.id)
 	return true
 }
 
 // shedLocked disconnects those with the longest queues while all queues together hold too much.
-func (h *Hub) shedLocked() {
-	for h.waiting.Bytes() > allQueues {
-		var longest *person
-		for _, p := range h.people {
+func (h *Hub) limitQueuesLocked() {
+	for h.queuedBytes.Bytes() > totalQueueBytes {
+		var longest *peer
+		for _, p := range h.peers {
 			if longest == nil || p.queue.Bytes() > longest.queue.Bytes() {
 				longest = p
 			}
@@ -118,17 +118,17 @@ func (h *Hub) shedLocked() {
 }
 
 // leave forgets somebody, and tells the other of its session.
-func (h *Hub) leave(p *person) {
+func (h *Hub) removePeer(p *peer) {
 	defer h.work.Done()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.people, p.id)
-	h.departLocked(p)
+	delete(h.peers, p.id)
+	h.leaveSessionLocked(p)
 }
 
 // departLocked ends somebody's part in its session. Who stays there can be joined again.
-func (h *Hub) departLocked(p *person) {
-	h.stopKnockingLocked(p)
+func (h *Hub) leaveSessionLocked(p *peer) {
+	h.cancelAdmissionLocked(p)
 	s := p.session
 	if s == nil {
 		return
@@ -136,18 +136,18 @@ func (h *Hub) departLocked(p *person) {
 	p.session = nil
 	other := s.other(p)
 	if other == nil {
-		h.refuseLocked(s)
+		h.denyAllLocked(s)
 		delete(h.sessions, s.id)
 		return
 	}
-	s.members = []*person{other}
+	s.members = []*peer{other}
 	other.send(iceError, "the other has left", s.id)
-	if len(s.knocking) > 0 { // the place is free now
-		h.joinLocked(s.knocking[0], s.id)
+	if len(s.waiting) > 0 { // the place is free now
+		h.joinLocked(s.waiting[0], s.id)
 	}
 }
 
-func (s *session) other(p *person) *person {
+func (s *session) other(p *peer) *peer {
 	for _, m := range s.members {
 		if m != p {
 			return m
@@ -157,63 +157,63 @@ func (s *session) other(p *person) *person {
 }
 
 // handle does what somebody's message asks.
-func (h *Hub) handle(p *person, m Message) {
+func (h *Hub) handle(p *peer, m Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	defer h.shedLocked()
+	defer h.limitQueuesLocked()
 	switch m.Name {
 	case sessionNew:
-		h.openLocked(p)
+		h.newSessionLocked(p)
 	case sessionJoin:
 		h.joinLocked(p, strings.TrimSpace(m.Texts[0]))
 	case videoOffer, videoAnswer, iceCandidate:
-		h.passLocked(p, m)
+		h.forwardLocked(p, m)
 	case userResume:
 		h.resumeLocked(p, m.Texts[0])
 	case sessionAdmit:
-		if s := h.ownLocked(p, m.Texts[0]); s != nil && h.opts.NewRoom != nil {
-			h.moveLocked(s)
+		if s := h.sessionOfLocked(p, m.Texts[0]); s != nil && h.opts.NewRoom != nil {
+			h.moveToRoomLocked(s)
 		}
 	case sessionRefuse:
-		if s := h.ownLocked(p, m.Texts[0]); s != nil {
-			h.refuseLocked(s)
+		if s := h.sessionOfLocked(p, m.Texts[0]); s != nil {
+			h.denyAllLocked(s)
 		}
 	case debug:
 		if h.opts.Debug {
-			h.opts.Log.Info("direct calls", "people", len(h.people), "sessions", len(h.sessions))
+			h.opts.Log.Info("direct calls", "people", len(h.peers), "sessions", len(h.sessions))
 		}
 	default:
 		p.send(iceError, "only the server sends "+m.Name, "")
 	}
 }
 
-func (h *Hub) openLocked(p *person) {
+func (h *Hub) newSessionLocked(p *peer) {
 	if len(h.sessions) >= maxSessions {
 		p.send(iceError, "there are as many direct calls as this server takes; try again later", "")
 		return
 	}
-	h.departLocked(p) // one at a time
-	s := &session{id: newID(), members: []*person{p}}
+	h.leaveSessionLocked(p) // one at a time
+	s := &session{id: newID(), members: []*peer{p}}
 	h.sessions[s.id], p.session = s, s
 	p.send(sessionReady, s.id)
 }
 
 // joinLocked brings somebody into a session that has room. A full one and one that is none get the same answer, except
 // that who can wait may ask the two of a full one.
-func (h *Hub) joinLocked(p *person, id string) {
+func (h *Hub) joinLocked(p *peer, id string) {
 	s := h.sessions[id]
 	if s != nil && p.resumed && p.session == s {
-		p.send(s.newest(), id)
+		p.send(s.stateMessage(), id)
 		return
 	}
-	if h.knockLocked(p, s) {
+	if h.requestAdmissionLocked(p, s) {
 		return
 	}
 	if s == nil || len(s.members) != 1 || s.members[0] == p {
 		p.send(sessionJoinError, id)
 		return
 	}
-	h.departLocked(p)
+	h.leaveSessionLocked(p)
 	s.members, p.session = append(s.members, p), s
 	for _, m := range s.members {
 		m.send(sessionJoinSuccess, id)
@@ -222,8 +222,8 @@ func (h *Hub) joinLocked(p *person, id string) {
 
 // resumeLocked gives somebody who connects again the place of the connection before, which may not know yet that it is
 // broken. To join the session then tells whether anybody else is there.
-func (h *Hub) resumeLocked(p *person, before string) {
-	old := h.people[before]
+func (h *Hub) resumeLocked(p *peer, before string) {
+	old := h.peers[before]
 	if old == nil || old == p || p.session != nil {
 		return
 	}
@@ -235,7 +235,7 @@ func (h *Hub) resumeLocked(p *person, before string) {
 }
 
 // newest is the message that says how a session stands.
-func (s *session) newest() string {
+func (s *session) stateMessage() string {
 	if len(s.members) == 2 {
 		return sessionJoinSuccess
 	}
@@ -243,9 +243,9 @@ func (s *session) newest() string {
 }
 
 // passLocked hands a message to the other of the sender's session.
-func (h *Hub) passLocked(p *person, m Message) {
+func (h *Hub) forwardLocked(p *peer, m Message) {
 	id := m.Texts[1]
-	s := h.ownLocked(p, id)
+	s := h.sessionOfLocked(p, id)
 	if s == nil {
 		return
 	}
@@ -258,7 +258,7 @@ func (h *Hub) passLocked(p *person, m Message) {
 }
 
 // ownLocked is somebody's own session, by its id; who is not in it is told so.
-func (h *Hub) ownLocked(p *person, id string) *session {
+func (h *Hub) sessionOfLocked(p *peer, id string) *session {
 	if p.session == nil || p.session.id != id {
 		p.send(iceError, "you are not in that session", id)
 		return nil

@@ -28,7 +28,7 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such direct call", http.StatusNotFound)
 		return
 	}
-	at := h.at(r)
+	at := h.serverAddress(r)
 	servers := []ICEServer{{URLs: []string{h.STUNURL(r)}}}
 	if h.opts.TURNCredentials != nil {
 		user, password := h.opts.TURNCredentials(id)
@@ -41,10 +41,10 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 }
 
 // STUN is where a browser that came with r learns its own address.
-func (h *Hub) STUNURL(r *http.Request) string { return "stun:" + h.at(r) }
+func (h *Hub) STUNURL(r *http.Request) string { return "stun:" + h.serverAddress(r) }
 
 // at is the host and port of STUN and TURN.
-func (h *Hub) at(r *http.Request) string {
+func (h *Hub) serverAddress(r *http.Request) string {
 	host := h.opts.Host
 	if host == "" { // how the browser came here is how it comes here by UDP
 		host = proxy.PageHost(r)

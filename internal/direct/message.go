@@ -33,13 +33,13 @@ const (
 )
 
 // texts is how many texts each message carries.
-var texts = map[string]int{
+var textCount = map[string]int{
 	newUser: 1, sessionNew: 0, sessionReady: 1, sessionJoin: 1, sessionJoinSuccess: 1, sessionJoinError: 1,
 	videoOffer: 2, videoAnswer: 2, iceCandidate: 2, iceError: 2, debug: 0,
 	userResume: 1, sessionKnock: 1, sessionAdmit: 1, sessionMove: 2, sessionRefuse: 1,
 }
 
-var errMessage = errors.New("this is none of the messages that are understood here")
+var errUnknownMessage = errors.New("this is none of the messages that are understood here")
 
 // Message is one message: a name and its texts.
 type Message struct {
@@ -67,21 +67,21 @@ func (m Message) encode(to *bytes.Buffer) {
 // readMessage decodes what encode writes. It refuses invalid UTF-8, each byte of which the decoder would replace by three.
 func readMessage(raw []byte) (m Message, err error) {
 	if !utf8.Valid(raw) {
-		return m, errMessage
+		return m, errUnknownMessage
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte(`"`)) {
 		if json.Unmarshal(raw, &m.Name) != nil {
-			return m, errMessage
+			return m, errUnknownMessage
 		}
 		return m, m.check()
 	}
 	var one map[string]json.RawMessage
 	if json.Unmarshal(raw, &one) != nil || len(one) != 1 {
-		return m, errMessage
+		return m, errUnknownMessage
 	}
 	for name, content := range one {
 		m.Name = name
-		if texts[name] == 1 {
+		if textCount[name] == 1 {
 			m.Texts = make([]string, 1)
 			err = json.Unmarshal(content, &m.Texts[0])
 		} else {
@@ -89,14 +89,14 @@ func readMessage(raw []byte) (m Message, err error) {
 		}
 	}
 	if err != nil {
-		return m, errMessage
+		return m, errUnknownMessage
 	}
 	return m, m.check()
 }
 
 func (m *Message) check() error {
-	if want, known := texts[m.Name]; !known || want != len(m.Texts) {
-		return errMessage
+	if want, known := textCount[m.Name]; !known || want != len(m.Texts) {
+		return errUnknownMessage
 	}
 	return nil
 }

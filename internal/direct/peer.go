@@ -15,36 +15,36 @@ import (
 
 const (
 	// messageLimit is in bytes: an offer of a camera, a microphone and a screen has some ten thousand.
-	messageLimit = 64 << 10
+	maxMessage = 64 << 10
 	// perSecond and burst are messages that one may send: candidates come dozens at a time. bytesPerSecond and bytesBurst
 	// bound them in bytes.
-	perSecond, burst           = 20, 200
-	bytesPerSecond, bytesBurst = 64 << 10, 1 << 20
+	messagesPerSecond, messageBurst = 20, 200
+	bytesPerSecond, byteBurst       = 64 << 10, 1 << 20
 	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for somebody; a peer that does
 	// not read is disconnected. While all queues together hold more than allQueues bytes, the longest go first.
-	queueLimit = 256
-	queueBytes = 512 << 10
-	allQueues  = 32 << 20
+	maxQueuedMessages = 256
+	maxQueuedBytes    = 512 << 10
+	totalQueueBytes   = 32 << 20
 	// pingInterval is the time between pings; silence of silenceLimit means that somebody is gone. writeLimit is how long
 	// a write may take.
 	pingInterval = 20 * time.Second
-	silenceLimit = 3 * pingInterval
-	writeLimit   = 5 * time.Second
+	idleTimeout  = 3 * pingInterval
+	writeTimeout = 5 * time.Second
 )
 
 // person is one connection.
-type person struct {
+type peer struct {
 	ws      *websocket.Conn
 	queue   *bytequeue.Queue[Message]
 	ended   chan struct{}
 	endOnce sync.Once
 
-	moves bool // it understands the messages about a third who comes
+	understandsMove bool // it understands the messages about a third who comes
 
-	id       string   // set once, under Hub.mu
-	resumed  bool     // guarded by Hub.mu; it has the place of a connection before
-	session  *session // guarded by Hub.mu; nil while in none
-	knocksAt *session // guarded by Hub.mu; where it waits to be let in
+	id         string   // set once, under Hub.mu
+	resumed    bool     // guarded by Hub.mu; it has the place of a connection before
+	session    *session // guarded by Hub.mu; nil while in none
+	waitingFor *session // guarded by Hub.mu; where it waits to be let in
 }
 
 // upgrader asks nothing about the origin, which has been checked.
@@ -54,7 +54,7 @@ var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return
 // the Rust server's do declare it in the address: ?moves=1.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !proxy.CheckOrigin(r) { // programs, and pages of this server alone
-		h.refused.Do(func() {
+		h.originWarnings.Do(func() {
 			h.opts.Log.Warn("a page was refused direct calls: it is of another site, or a proxy in front changes Host and sends no X-Forwarded-Host", "origin", r.Header.Get("Origin"), "host", r.Host)
 		})
 		http.Error(w, "pages of other sites may not use direct calls; if this one is the server's own, the proxy in front has to keep the header Host or send X-Forwarded-Host", http.StatusForbidden)
@@ -64,17 +64,17 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // has been answered by the upgrader
 	}
-	p := &person{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), moves: r.URL.Query().Get("moves") == "1"}
-	if !h.enter(p) {
-		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "too many direct calls"), time.Now().Add(writeLimit))
+	p := &peer{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), understandsMove: r.URL.Query().Get("moves") == "1"}
+	if !h.addPeer(p) {
+		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "too many direct calls"), time.Now().Add(writeTimeout))
 		_ = ws.Close()
 		return
 	}
 	var writer sync.WaitGroup
-	writer.Go(p.write) // ends with the person
-	p.read(h)
+	writer.Go(p.writeLoop) // ends with the person
+	p.readLoop(h)
 	writer.Wait()
-	h.leave(p)
+	h.removePeer(p)
 	p.queue.Drop() // nobody sends to it any more
 }
 
@@ -82,11 +82,11 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 const messageOverhead = 100
 
 func (h *Hub) newQueue() *bytequeue.Queue[Message] {
-	return bytequeue.New[Message](queueLimit, queueBytes, h.waiting)
+	return bytequeue.New[Message](maxQueuedMessages, maxQueuedBytes, h.queuedBytes)
 }
 
 // send queues a message, and disconnects a peer that does not read. It never blocks.
-func (p *person) send(name string, texts ...string) {
+func (p *peer) send(name string, texts ...string) {
 	size := messageOverhead
 	for _, text := range texts {
 		size += len(text)
@@ -102,9 +102,9 @@ func (p *person) send(name string, texts ...string) {
 }
 
 // end makes both goroutines end.
-func (p *person) end() { p.endOnce.Do(func() { close(p.ended) }) }
+func (p *peer) end() { p.endOnce.Do(func() { close(p.ended) }) }
 
-func (p *person) write() {
+func (p *peer) writeLoop() {
 	defer func() { _ = p.ws.Close() }()
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
@@ -115,9 +115,9 @@ func (p *person) write() {
 			p.queue.Done(i)
 			err = p.writeMessage(i.Value)
 		case <-ping.C:
-			err = p.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit))
+			err = p.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout))
 		case <-p.ended:
-			_ = p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(writeLimit))
+			_ = p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(writeTimeout))
 			return
 		}
 		if err != nil {
@@ -127,8 +127,8 @@ func (p *person) write() {
 	}
 }
 
-func (p *person) writeMessage(m Message) error {
-	_ = p.ws.SetWriteDeadline(time.Now().Add(writeLimit))
+func (p *peer) writeMessage(m Message) error {
+	_ = p.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
 	raw := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(raw)
 	raw.Reset()
@@ -140,13 +140,13 @@ func (p *person) writeMessage(m Message) error {
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // read handles the peer's messages. It answers what is no message with an error, and disconnects a peer that sends too much.
-func (p *person) read(h *Hub) {
+func (p *peer) readLoop(h *Hub) {
 	defer p.end()
-	p.ws.SetReadLimit(messageLimit)
-	alive := func(string) error { return p.ws.SetReadDeadline(time.Now().Add(silenceLimit)) }
+	p.ws.SetReadLimit(maxMessage)
+	alive := func(string) error { return p.ws.SetReadDeadline(time.Now().Add(idleTimeout)) }
 	_ = alive("")
 	p.ws.SetPongHandler(alive)
-	limiter, bytesLimiter := rate.NewLimiter(perSecond, burst), rate.NewLimiter(bytesPerSecond, bytesBurst)
+	limiter, bytesLimiter := rate.NewLimiter(messagesPerSecond, messageBurst), rate.NewLimiter(bytesPerSecond, byteBurst)
 	for {
 		_, r, err := p.ws.NextReader()
 		if err != nil || !limiter.Allow() {
@@ -161,7 +161,7 @@ func (p *person) read(h *Hub) {
 		m, err := readMessage(raw.Bytes())
 		buffers.Put(raw) // the message has copies of its texts
 		if err != nil {
-			p.send(iceError, errMessage.Error(), "")
+			p.send(iceError, errUnknownMessage.Error(), "")
 			continue
 		}
 		h.handle(p, m)

@@ -33,16 +33,16 @@ type Options struct {
 // Examine makes every check, in the order in which an operator would.
 func Examine(ctx context.Context, o Options) []Finding {
 	running := Serving(ctx, o.Listen)
-	findings := []Finding{dataFolder(o.DataDir), diskSpace(o.DataDir), tcpPort(o.Listen, running), udpPort(o.Listen, running)}
-	findings = append(findings, address(o.Listen, o.NodeIP), clock(), openFiles(), socketBuffers(), segmentOffload())
+	findings := []Finding{checkDataFolder(o.DataDir), checkDiskSpace(o.DataDir), checkTCPPort(o.Listen, running), checkUDPPort(o.Listen, running)}
+	findings = append(findings, checkAddress(o.Listen, o.NodeIP), checkClock(), checkOpenFiles(), checkSocketBuffers(), checkSegmentOffload())
 	return findings
 }
 
-func ok(check, format string, args ...any) Finding {
+func finding(check, format string, args ...any) Finding {
 	return Finding{check, OK, fmt.Sprintf(format, args...), ""}
 }
 
-func (f Finding) but(s Status, advice string) Finding {
+func (f Finding) withAdvice(s Status, advice string) Finding {
 	f.Status, f.Advice = s, advice
 	return f
 }

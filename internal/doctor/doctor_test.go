@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func wants(t *testing.T, f Finding, s Status, text string) {
+func wantFinding(t *testing.T, f Finding, s Status, text string) {
 	t.Helper()
 	if f.Status != s || !strings.Contains(f.Text, text) {
 		t.Errorf("%+v, want %s with %q", f, s, text)
@@ -27,7 +27,7 @@ func wants(t *testing.T, f Finding, s Status, text string) {
 	}
 }
 
-func TestDataFolderIsJudgedAndLeftUnchanged(t *testing.T) {
+func TestDataFolderIsCheckedAndLeftUnchanged(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -39,11 +39,11 @@ func TestDataFolderIsJudgedAndLeftUnchanged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wants(t, dataFolder(private), OK, "only by this user")
-	wants(t, dataFolder(open), Warn, "others can look into it")
-	wants(t, dataFolder(file), Fail, "not a folder")
-	wants(t, dataFolder(filepath.Join(file, "below")), Fail, "cannot be looked at")
-	wants(t, dataFolder(filepath.Join(dir, "a", "b")), OK, "does not exist yet")
+	wantFinding(t, checkDataFolder(private), OK, "only by this user")
+	wantFinding(t, checkDataFolder(open), Warn, "others can look into it")
+	wantFinding(t, checkDataFolder(file), Fail, "not a folder")
+	wantFinding(t, checkDataFolder(filepath.Join(file, "below")), Fail, "cannot be looked at")
+	wantFinding(t, checkDataFolder(filepath.Join(dir, "a", "b")), OK, "does not exist yet")
 	left, err := os.ReadDir(private)
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
@@ -56,14 +56,14 @@ func TestDataFolderIsJudgedAndLeftUnchanged(t *testing.T) {
 		if err := os.Mkdir(locked, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		wants(t, dataFolder(locked), Fail, "cannot be written")
-		wants(t, dataFolder(filepath.Join(locked, "below")), Fail, "cannot be made")
+		wantFinding(t, checkDataFolder(locked), Fail, "cannot be written")
+		wantFinding(t, checkDataFolder(filepath.Join(locked, "below")), Fail, "cannot be made")
 	}
-	wants(t, diskSpace(filepath.Join(dir, "a", "b")), OK, "free")
+	wantFinding(t, checkDiskSpace(filepath.Join(dir, "a", "b")), OK, "free")
 }
 
 // taken holds a TCP and a UDP port of one number.
-func taken(t *testing.T, h http.Handler) string {
+func listenBoth(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -76,20 +76,20 @@ func taken(t *testing.T, h http.Handler) string {
 	return address
 }
 
-func TestPortsAreReportedFreeTakenOrOfARunningMeet(t *testing.T) {
+func TestPortChecksReportFreeTakenOrRunningMeet(t *testing.T) {
 	free := "127.0.0.1:0"
-	wants(t, tcpPort(free, false), OK, "free")
-	wants(t, udpPort(free, false), OK, "packets reach it")
-	wants(t, udpPort(":0", false), OK, "packets reach it")
+	wantFinding(t, checkTCPPort(free, false), OK, "free")
+	wantFinding(t, checkUDPPort(free, false), OK, "packets reach it")
+	wantFinding(t, checkUDPPort(":0", false), OK, "packets reach it")
 
-	other := taken(t, http.NotFoundHandler())
+	other := listenBoth(t, http.NotFoundHandler())
 	if Serving(t.Context(), other) {
 		t.Error("something else is taken for a Meet")
 	}
-	wants(t, tcpPort(other, false), Fail, "taken by another program")
-	wants(t, udpPort(other, false), Fail, "taken by another program")
+	wantFinding(t, checkTCPPort(other, false), Fail, "taken by another program")
+	wantFinding(t, checkUDPPort(other, false), Fail, "taken by another program")
 
-	meet := taken(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	meet := listenBoth(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/rtc/validate" {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
@@ -98,19 +98,19 @@ func TestPortsAreReportedFreeTakenOrOfARunningMeet(t *testing.T) {
 	if !Serving(t.Context(), meet) {
 		t.Error("a running server is not recognized")
 	}
-	wants(t, tcpPort(meet, true), OK, "a running Meet")
-	wants(t, udpPort(meet, true), OK, "a running Meet")
+	wantFinding(t, checkTCPPort(meet, true), OK, "a running Meet")
+	wantFinding(t, checkUDPPort(meet, true), OK, "a running Meet")
 
 	nowhere := "192.0.2.1:9" // RFC 5737: nobody's
-	wants(t, tcpPort(nowhere, false), Fail, "no address")
-	wants(t, udpPort(nowhere, false), Fail, "no address")
+	wantFinding(t, checkTCPPort(nowhere, false), Fail, "no address")
+	wantFinding(t, checkUDPPort(nowhere, false), Fail, "no address")
 }
 
-func TestLocalReplacesTheUnspecifiedAddress(t *testing.T) {
+func TestLocalAddressReplacesUnspecifiedAddress(t *testing.T) {
 	for listen, want := range map[string]string{
 		":8080": "127.0.0.1:8080", "0.0.0.0:1": "127.0.0.1:1", "[::]:1": "[::1]:1", "192.0.2.7:1": "192.0.2.7:1", "example.org:1": "example.org:1",
 	} {
-		if got := local(listen); got != want {
+		if got := localAddress(listen); got != want {
 			t.Errorf("local(%q) = %q, want %q", listen, got, want)
 		}
 	}
@@ -139,21 +139,21 @@ func TestAddressThatOthersCannotReachIsReported(t *testing.T) {
 		{"127.0.0.1:8080", "", own("203.0.113.7"), Warn, "only this machine"},
 		{"[::1]:8080", "", own("203.0.113.7"), Warn, "only this machine"},
 	} {
-		t.Run(tc.listen+" "+tc.nodeIP, func(t *testing.T) { wants(t, judgeAddress(tc.listen, tc.nodeIP, tc.own), tc.status, tc.text) })
+		t.Run(tc.listen+" "+tc.nodeIP, func(t *testing.T) { wantFinding(t, judgeAddress(tc.listen, tc.nodeIP, tc.own), tc.status, tc.text) })
 	}
 }
 
 func TestClockThatMayBeWrongIsReported(t *testing.T) {
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
-	wants(t, judgeClock(now, now.Add(-time.Hour), true, true), OK, "kept right by NTP")
-	wants(t, judgeClock(now, time.Time{}, false, false), OK, "it is 2026-08-01T12:00:00Z")
-	wants(t, judgeClock(now, time.Time{}, false, true), Warn, "nothing keeps")
-	wants(t, judgeClock(now, now.Add(time.Hour), true, true), Fail, "before this program was built")
+	wantFinding(t, judgeClock(now, now.Add(-time.Hour), true, true), OK, "kept right by NTP")
+	wantFinding(t, judgeClock(now, time.Time{}, false, false), OK, "it is 2026-08-01T12:00:00Z")
+	wantFinding(t, judgeClock(now, time.Time{}, false, true), Warn, "nothing keeps")
+	wantFinding(t, judgeClock(now, now.Add(time.Hour), true, true), Fail, "before this program was built")
 }
 
-func TestSmallUDPBuffersAreWarnedOf(t *testing.T) {
-	wants(t, judgeBuffers(wantedBuffer, wantedBuffer), OK, "8.0 MiB")
-	wants(t, judgeBuffers(212992, wantedBuffer), Warn, "208 KiB to receive")
+func TestSmallUDPBuffersCauseWarning(t *testing.T) {
+	wantFinding(t, judgeBuffers(wantedBuffer, wantedBuffer), OK, "8.0 MiB")
+	wantFinding(t, judgeBuffers(212992, wantedBuffer), Warn, "208 KiB to receive")
 }
 
 // Every check runs on this machine, whatever it finds.

@@ -7,7 +7,7 @@ import (
 )
 
 // clockIsKept asks the kernel whether an NTP service keeps its clock (adjtimex(2)).
-func clockIsKept() (kept, known bool) {
+func clockSynchronized() (kept, known bool) {
 	var t unix.Timex // no mode: nothing is set
 	state, err := unix.Adjtimex(&t)
 	return state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, err == nil

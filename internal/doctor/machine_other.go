@@ -6,7 +6,7 @@ import "net"
 
 // Servers run on Linux; elsewhere these are not told.
 
-func clockIsKept() (kept, known bool) { return false, false }
+func clockSynchronized() (kept, known bool) { return false, false }
 
 func fileLimit() (limit uint64, known bool) { return 0, false }
 

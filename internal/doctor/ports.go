@@ -13,13 +13,13 @@ import (
 )
 
 // patience is how long this machine may take to answer itself.
-const patience = 2 * time.Second
+const selfTimeout = 2 * time.Second
 
 // Serving tells whether a Meet, or another server of LiveKit's protocol, answers at the address that one would listen on.
 func Serving(ctx context.Context, listen string) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, selfTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+local(listen)+"/rtc/validate", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+localAddress(listen)+"/rtc/validate", nil)
 	if err != nil {
 		return false
 	}
@@ -36,7 +36,7 @@ func Serving(ctx context.Context, listen string) bool {
 }
 
 // local is how this machine itself reaches what listens on an address.
-func local(listen string) string {
+func localAddress(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return listen
@@ -50,38 +50,38 @@ func local(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-func tcpPort(listen string, running bool) Finding {
+func checkTCPPort(listen string, running bool) Finding {
 	const check = "TCP port"
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return portError(check, "TCP", listen, err, running)
 	}
 	_ = l.Close() // nothing was accepted
-	return ok(check, "%s is free", listen)
+	return finding(check, "%s is free", listen)
 }
 
 // udpPort also sends a packet there, since a filter on this machine may let a port be opened and nothing reach it.
-func udpPort(listen string, running bool) Finding {
+func checkUDPPort(listen string, running bool) Finding {
 	const check = "UDP port"
 	conn, err := net.ListenPacket("udp", listen)
 	if err != nil {
 		return portError(check, "UDP", listen, err, running)
 	}
 	defer func() { _ = conn.Close() }() // what it was for has been seen
-	host, _, err := net.SplitHostPort(local(listen))
+	host, _, err := net.SplitHostPort(localAddress(listen))
 	if err != nil {
-		return ok(check, "%s is no address", listen).but(Fail, "give host:port with --listen")
+		return finding(check, "%s is no address", listen).withAdvice(Fail, "give host:port with --listen")
 	}
 	port := conn.LocalAddr().(*net.UDPAddr).Port // the one chosen, for port 0
-	if err := echo(conn, net.JoinHostPort(host, strconv.Itoa(port))); err != nil {
-		return ok(check, "%s is free, but a packet that this machine sends itself does not arrive: %v", listen, err).
-			but(Fail, "look at the firewall's rules for UDP; without it, media takes the TCP port, which is slower")
+	if err := sendToSelf(conn, net.JoinHostPort(host, strconv.Itoa(port))); err != nil {
+		return finding(check, "%s is free, but a packet that this machine sends itself does not arrive: %v", listen, err).
+			withAdvice(Fail, "look at the firewall's rules for UDP; without it, media takes the TCP port, which is slower")
 	}
-	return ok(check, "%s is free, and packets reach it on this machine; whether they do from elsewhere, only elsewhere can tell", listen)
+	return finding(check, "%s is free, and packets reach it on this machine; whether they do from elsewhere, only elsewhere can tell", listen)
 }
 
 // echo sends a packet to a socket of ours and waits for it.
-func echo(to net.PacketConn, address string) error {
+func sendToSelf(to net.PacketConn, address string) error {
 	from, err := net.Dial("udp", address)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func echo(to net.PacketConn, address string) error {
 	if _, err := from.Write([]byte(word)); err != nil {
 		return err
 	}
-	if err := to.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := to.SetReadDeadline(time.Now().Add(selfTimeout)); err != nil {
 		return err
 	}
 	buf := make([]byte, len(word))
@@ -109,14 +109,14 @@ func echo(to net.PacketConn, address string) error {
 func portError(check, network, listen string, err error, running bool) Finding {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) && running:
-		return ok(check, "%s is in use by a server of LiveKit's protocol, most likely a running Meet", listen)
+		return finding(check, "%s is in use by a server of LiveKit's protocol, most likely a running Meet", listen)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return ok(check, "%s %s is taken by another program", network, listen).but(Fail, "stop that program, or choose another port with --listen")
+		return finding(check, "%s %s is taken by another program", network, listen).withAdvice(Fail, "stop that program, or choose another port with --listen")
 	case errors.Is(err, syscall.EACCES):
-		return ok(check, "this user may not listen on %s %s", network, listen).
-			but(Fail, "choose a port from 1024 up with --listen, or give the program cap_net_bind_service")
+		return finding(check, "this user may not listen on %s %s", network, listen).
+			withAdvice(Fail, "choose a port from 1024 up with --listen, or give the program cap_net_bind_service")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return ok(check, "this machine has no address %s", listen).but(Fail, "choose another with --listen")
+		return finding(check, "this machine has no address %s", listen).withAdvice(Fail, "choose another with --listen")
 	}
-	return ok(check, "%s cannot be listened on: %v", listen, err).but(Fail, "choose another address with --listen")
+	return finding(check, "%s cannot be listened on: %v", listen, err).withAdvice(Fail, "choose another address with --listen")
 }

@@ -22,27 +22,27 @@ const (
 	frameLimit = 1 << 20
 	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for a client. One that is so far
 	// behind gets a Leave that tells it to reconnect, instead of memory without end. One message may be of any size.
-	queueLimit = 1024
-	queueBytes = 8 << 20
+	maxQueuedMessages = 1024
+	maxQueuedBytes    = 8 << 20
 	// pingInterval is the time between WebSocket pings; silence of silenceLimit means the client is gone. writeLimit is
 	// how long a write may take before it does.
 	pingInterval = 10 * time.Second
-	silenceLimit = 3 * pingInterval
-	writeLimit   = 5 * time.Second
+	idleTimeout  = 3 * pingInterval
+	writeTimeout = 5 * time.Second
 )
 
 // Conn is one client's signalling connection. It is an rtc.SignalSink from the start; the socket comes with serve.
 type Conn struct {
-	log     *slog.Logger
-	json    atomic.Bool // the client's last frame was text
-	queue   *bytequeue.Queue[*rtc.Message]
-	closing chan struct{}
-	close   sync.Once
-	slow    atomic.Bool // closed because the client did not read
+	log       *slog.Logger
+	json      atomic.Bool // the client's last frame was text
+	queue     *bytequeue.Queue[*rtc.Message]
+	closing   chan struct{}
+	closeOnce sync.Once
+	tooSlow   atomic.Bool // closed because the client did not read
 }
 
 func newConn(log *slog.Logger) *Conn {
-	return &Conn{log: log, queue: bytequeue.New[*rtc.Message](queueLimit, queueBytes, nil), closing: make(chan struct{})}
+	return &Conn{log: log, queue: bytequeue.New[*rtc.Message](maxQueuedMessages, maxQueuedBytes, nil), closing: make(chan struct{})}
 }
 
 // Send queues m; false means the connection is closed or was too slow and is being closed.
@@ -55,30 +55,30 @@ func (c *Conn) Send(m *rtc.Message) bool {
 	if c.queue.Put(m, m.Size()) {
 		return true
 	}
-	c.slow.Store(true)
+	c.tooSlow.Store(true)
 	c.Close()
 	return false
 }
 
 // Close lets what is queued go out and then closes the socket.
-func (c *Conn) Close() { c.close.Do(func() { close(c.closing) }) }
+func (c *Conn) Close() { c.closeOnce.Do(func() { close(c.closing) }) }
 
 // serve runs the connection on ws until either side ends it.
 func (c *Conn) serve(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	var writer sync.WaitGroup
 	writer.Go(func() { // ends when the Conn is closed, or the socket fails
-		c.write(ws)
+		c.writeLoop(ws)
 		_ = ws.Close()
 	})
-	c.read(ws, s, malformed)
+	c.readLoop(ws, s, malformed)
 	s.SignalLost()
 	c.Close()
 	writer.Wait()
 }
 
-func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
+func (c *Conn) readLoop(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	ws.SetReadLimit(frameLimit)
-	alive := func() { _ = ws.SetReadDeadline(time.Now().Add(silenceLimit)) }
+	alive := func() { _ = ws.SetReadDeadline(time.Now().Add(idleTimeout)) }
 	alive()
 	ws.SetPongHandler(func(string) error { alive(); return nil })
 	for {
@@ -96,7 +96,7 @@ func (c *Conn) read(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 		s.NoteActivity()
 		if err != nil {
 			malformed()
-			c.refuse(ws, "this frame is not a SignalRequest message")
+			c.closeMalformed(ws, "this frame is not a SignalRequest message")
 			drain(ws)
 			return
 		}
@@ -119,9 +119,9 @@ func drain(ws *websocket.Conn) {
 }
 
 // refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
-func (c *Conn) refuse(ws *websocket.Conn, reason string) {
+func (c *Conn) closeMalformed(ws *websocket.Conn, reason string) {
 	message := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
-	_ = ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeLimit))
+	_ = ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeTimeout))
 }
 
 // answerPing answers both forms of LiveKit's own ping, in milliseconds (docs/protocol.md, 1.8).
@@ -148,7 +148,7 @@ func pongRespMessage(pinged, now int64) *livekit.SignalResponse {
 }
 
 // write sends what is queued, and pings, until the Conn is closed and the queue empty.
-func (c *Conn) write(ws *websocket.Conn) {
+func (c *Conn) writeLoop(ws *websocket.Conn) {
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
 	for {
@@ -159,19 +159,19 @@ func (c *Conn) write(ws *websocket.Conn) {
 				return
 			}
 		case <-ping.C:
-			if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeLimit)) != nil {
+			if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)) != nil {
 				return
 			}
 		case <-c.closing:
-			c.finish(ws)
+			c.flushAndClose(ws)
 			return
 		}
 	}
 }
 
 // finish writes what is left, or to a client that is too slow only why it is cut off, and closes.
-func (c *Conn) finish(ws *websocket.Conn) {
-	if c.slow.Load() {
+func (c *Conn) flushAndClose(ws *websocket.Conn) {
+	if c.tooSlow.Load() {
 		c.log.Warn("client does not read its messages and was cut off")
 		c.writeMessage(ws, rtc.NewMessage(rtc.LeaveMessage(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)))
 	} else {
@@ -181,7 +181,7 @@ func (c *Conn) finish(ws *websocket.Conn) {
 			}
 		}
 	}
-	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(writeLimit))
+	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(writeTimeout))
 }
 
 func (c *Conn) writeMessage(ws *websocket.Conn, m *rtc.Message) bool {
@@ -194,6 +194,6 @@ func (c *Conn) writeMessage(ws *websocket.Conn, m *rtc.Message) bool {
 		c.log.Error("message not encoded", "err", err)
 		return true
 	}
-	_ = ws.SetWriteDeadline(time.Now().Add(writeLimit))
+	_ = ws.SetWriteDeadline(time.Now().Add(writeTimeout))
 	return ws.WriteMessage(kind, raw) == nil
 }

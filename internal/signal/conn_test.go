@@ -16,15 +16,15 @@ func TestSendQueueIsBoundedInBytes(t *testing.T) {
 		return rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: strings.Repeat("x", size)}})
 	}
 	c := newConn(slog.New(slog.DiscardHandler))
-	if !c.Send(message(2 * queueBytes)) {
+	if !c.Send(message(2 * maxQueuedBytes)) {
 		t.Error("a large message by itself was refused")
 	}
-	if c.Send(message(1)) || !c.slow.Load() {
+	if c.Send(message(1)) || !c.tooSlow.Load() {
 		t.Error("more was queued behind it")
 	}
 	c = newConn(slog.New(slog.DiscardHandler))
 	n := 0
-	for c.Send(message(queueBytes / 4)) {
+	for c.Send(message(maxQueuedBytes / 4)) {
 		n++
 	}
 	if n != 3 { // the fourth is over the limit by its own header

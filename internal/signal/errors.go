@@ -7,7 +7,7 @@ import (
 )
 
 // statuses maps kinds of faults to HTTP, for refused joins.
-var statuses = map[fault.Kind]int{
+var httpStatuses = map[fault.Kind]int{
 	fault.Invalid:         http.StatusBadRequest,
 	fault.Unauthenticated: http.StatusUnauthorized,
 	fault.Denied:          http.StatusForbidden,
@@ -19,11 +19,11 @@ var statuses = map[fault.Kind]int{
 }
 
 // fail answers a refused join with the status of its error's kind and its public text.
-func (h *Handler) fail(w http.ResponseWriter, err error) {
+func (h *Handler) writeError(w http.ResponseWriter, err error) {
 	text := fault.Public(err)
 	if text == "" {
 		h.log.Error("join failed", "err", err)
 		text = "something went wrong while joining"
 	}
-	http.Error(w, text, statuses[fault.KindOf(err)])
+	http.Error(w, text, httpStatuses[fault.KindOf(err)])
 }

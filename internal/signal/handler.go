@@ -63,7 +63,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil:
-		h.fail(w, err)
+		h.writeError(w, err)
 	case validate:
 		_, _ = w.Write([]byte("success"))
 	case !websocket.IsWebSocketUpgrade(r):
@@ -83,12 +83,12 @@ func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error)
 		return rtc.JoinRequest{}, err
 	}
 	req, err := joinRequest(grants, r.URL.Query(), r.UserAgent(), v1)
-	req.Loopback, req.RemoteIP = overLoopback(r), proxy.ClientIP(r)
+	req.Loopback, req.RemoteIP = viaLoopback(r), proxy.ClientIP(r)
 	return req, err
 }
 
 // overLoopback tells whether the client reached this server on a loopback address, so that media can too.
-func overLoopback(r *http.Request) bool {
+func viaLoopback(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
 		return false
@@ -103,7 +103,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinReque
 	session, err := h.rooms.Join(ctx, req, conn)
 	cancel()
 	if err != nil {
-		h.fail(w, err)
+		h.writeError(w, err)
 		return
 	}
 	ws, err := h.upgrader.Upgrade(w, r, nil)
@@ -120,12 +120,12 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinReque
 func (h *Handler) Connections() int { return int(h.connections.Load()) }
 
 // malformedEvery is the least time between two lines about malformed frames, in seconds.
-const malformedEvery = 10
+const malformedLogInterval = 10
 
 // countMalformed counts frames that could not be read; one line tells of all since the last one.
 func (h *Handler) countMalformed() {
 	n, now, last := h.malformed.Add(1), time.Now().Unix(), h.loggedAt.Load()
-	if now-last >= malformedEvery && h.loggedAt.CompareAndSwap(last, now) {
+	if now-last >= malformedLogInterval && h.loggedAt.CompareAndSwap(last, now) {
 		h.malformed.Add(-n)
 		h.log.Warn("malformed signalling frames were refused", "count", n)
 	}

@@ -75,16 +75,16 @@ func fromToken(g *token.ClaimGrants) (rtc.JoinRequest, error) {
 	}
 	req.Info = &livekit.ParticipantInfo{
 		Identity: g.Identity, Name: g.Name, Metadata: g.Metadata, Attributes: maps.Clone(g.Attributes),
-		Kind: kindOf(g.Kind), KindDetails: kindDetails(g.KindDetails), Permission: permission(g.Video),
+		Kind: parseKind(g.Kind), KindDetails: parseKindDetails(g.KindDetails), Permission: permission(g.Video),
 	}
 	return req, nil
 }
 
-func kindOf(name string) livekit.ParticipantInfo_Kind {
+func parseKind(name string) livekit.ParticipantInfo_Kind {
 	return livekit.ParticipantInfo_Kind(livekit.ParticipantInfo_Kind_value[strings.ToUpper(name)])
 }
 
-func kindDetails(names []string) []livekit.ParticipantInfo_KindDetail {
+func parseKindDetails(names []string) []livekit.ParticipantInfo_KindDetail {
 	var details []livekit.ParticipantInfo_KindDetail
 	for _, n := range names {
 		if v, ok := livekit.ParticipantInfo_KindDetail_value[strings.ToUpper(n)]; ok {
@@ -112,7 +112,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 	yes := func(key string) bool { v := q.Get(key); return v == "1" || v == "true" }
 	number := func(key string) int32 { n, _ := strconv.ParseInt(q.Get(key), 10, 32); return int32(n) }
 	req.Client = &livekit.ClientInfo{
-		Sdk: sdkOf(q.Get("sdk")), Version: q.Get("version"), Protocol: number("protocol"), Os: q.Get("os"), OsVersion: q.Get("os_version"),
+		Sdk: parseSDK(q.Get("sdk")), Version: q.Get("version"), Protocol: number("protocol"), Os: q.Get("os"), OsVersion: q.Get("os_version"),
 		DeviceModel: q.Get("device_model"), Browser: q.Get("browser"), BrowserVersion: q.Get("browser_version"), Network: q.Get("network"),
 		ClientProtocol: number("client_protocol"),
 	}
@@ -121,7 +121,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 			req.Client.Capabilities = append(req.Client.Capabilities, livekit.ClientInfo_Capability(v))
 		}
 	}
-	fillBrowser(req.Client, userAgent)
+	inferBrowser(req.Client, userAgent)
 	if as := q.Get("publish"); as != "" {
 		// A second connection of the same person that only publishes: what old clients shared screens by.
 		if !g.Video.MayPublish() {
@@ -141,7 +141,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 		if err != nil || json.Unmarshal(raw, &attributes) != nil {
 			return fault.New(fault.Invalid, "the attributes in the address are not a base64 text of a JSON object of texts")
 		}
-		return mergeOwn(req, g, "", attributes)
+		return applyClientData(req, g, "", attributes)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAge
 	if req.Client == nil {
 		req.Client = &livekit.ClientInfo{}
 	}
-	fillBrowser(req.Client, userAgent)
+	inferBrowser(req.Client, userAgent)
 	req.SinglePC = true
 	req.AutoSubscribe = settings.GetAutoSubscribe()
 	req.AutoSubscribeData = settings.GetAutoSubscribeDataTrack()
@@ -170,7 +170,7 @@ func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAge
 	if req.Reconnect {
 		return nil
 	}
-	return mergeOwn(req, g, join.Metadata, join.ParticipantAttributes)
+	return applyClientData(req, g, join.Metadata, join.ParticipantAttributes)
 }
 
 func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
@@ -208,7 +208,7 @@ func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 }
 
 // mergeOwn applies what the client says of itself over what the token says.
-func mergeOwn(req *rtc.JoinRequest, g *token.ClaimGrants, metadata string, attributes map[string]string) error {
+func applyClientData(req *rtc.JoinRequest, g *token.ClaimGrants, metadata string, attributes map[string]string) error {
 	if metadata == "" && len(attributes) == 0 {
 		return nil
 	}
@@ -230,7 +230,7 @@ func mergeOwn(req *rtc.JoinRequest, g *token.ClaimGrants, metadata string, attri
 	return nil
 }
 
-func sdkOf(name string) livekit.ClientInfo_SDK {
+func parseSDK(name string) livekit.ClientInfo_SDK {
 	switch name {
 	case "ios":
 		name = "swift"
@@ -243,7 +243,7 @@ func sdkOf(name string) livekit.ClientInfo_SDK {
 }
 
 // fillBrowser completes what a browser does not say of itself, which decides how it is treated.
-func fillBrowser(c *livekit.ClientInfo, userAgent string) {
+func inferBrowser(c *livekit.ClientInfo, userAgent string) {
 	if c.Browser != "" {
 		return
 	}

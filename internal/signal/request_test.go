@@ -12,8 +12,8 @@ import (
 	"meet/internal/token"
 )
 
-// TestVideoIsPausedUnlessClientRefuses: only a client that says no keeps every picture.
-func TestVideoIsPausedUnlessClientRefuses(t *testing.T) {
+// TestVideoMayBePausedUnlessClientRefuses: only a client that says no keeps every picture.
+func TestVideoMayBePausedUnlessClientRefuses(t *testing.T) {
 	grants := &token.ClaimGrants{Identity: "ada", Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
 	yes, no := true, false
 	for name, tt := range map[string]struct {
@@ -43,9 +43,9 @@ func TestVideoIsPausedUnlessClientRefuses(t *testing.T) {
 	}
 }
 
-// TestUnknownSourcesAndKindsAllowNothing: a list of sources never becomes empty, which would allow all, and a kind that is not known is
+// TestUnknownTrackSourceOrKindGrantsNothing: a list of sources never becomes empty, which would allow all, and a kind that is not known is
 // the one with the fewest rights.
-func TestUnknownSourcesAndKindsAllowNothing(t *testing.T) {
+func TestUnknownTrackSourceOrKindGrantsNothing(t *testing.T) {
 	for _, tt := range []struct {
 		sources []string
 		want    []livekit.TrackSource
@@ -61,7 +61,7 @@ func TestUnknownSourcesAndKindsAllowNothing(t *testing.T) {
 			t.Errorf("%q: %v, want %v", tt.sources, got, tt.want)
 		}
 	}
-	if kind := kindOf("superuser"); kind != livekit.ParticipantInfo_STANDARD {
+	if kind := parseKind("superuser"); kind != livekit.ParticipantInfo_STANDARD {
 		t.Errorf("a kind that is not known is %v", kind)
 	}
 }

@@ -27,7 +27,7 @@ type AccessToken struct {
 	key, secret string
 	grants      ClaimGrants
 	ttl         time.Duration
-	renews      bool // keeps the dates of the token it was made from, so that revoking that one revokes it too
+	keepsDates  bool // keeps the dates of the token it was made from, so that revoking that one revokes it too
 }
 
 // claims is the JSON form. RegisteredClaims has no field tagged like one of ClaimGrants, so both flatten into one object.
@@ -45,7 +45,7 @@ func New(key, secret string) *AccessToken {
 // issue.
 func Renew(key, secret string, granted *ClaimGrants) *AccessToken {
 	t := New(key, secret)
-	t.grants, t.renews = *granted, true
+	t.grants, t.keepsDates = *granted, true
 	t.grants.Attributes = maps.Clone(granted.Attributes)
 	return t
 }
@@ -145,7 +145,7 @@ func (t *AccessToken) ToJWT() (string, error) {
 	}
 	now := time.Now()
 	issued, notBefore := now, now
-	if t.renews {
+	if t.keepsDates {
 		issued, notBefore = t.grants.IssuedAt, t.grants.NotBefore
 	}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{

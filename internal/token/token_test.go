@@ -29,7 +29,7 @@ func sign(t *testing.T, method jwt.SigningMethod, signer any, claims jwt.MapClai
 	return raw
 }
 
-func TestEveryClaimComesBack(t *testing.T) {
+func TestClaimsSurviveSigningAndVerification(t *testing.T) {
 	want := token.ClaimGrants{
 		Identity: "ada__x1y2", Name: "Ada", Kind: "agent", KindDetails: []string{"cloud_agent"},
 		Metadata: `{"a":1}`, Attributes: map[string]string{"role": "host"},
@@ -71,7 +71,7 @@ func TestEveryClaimComesBack(t *testing.T) {
 }
 
 // A token and those refreshed from it are of one family, which no other token is of.
-func TestRefreshedTokenStaysInItsFamily(t *testing.T) {
+func TestRenewedTokenKeepsItsFamily(t *testing.T) {
 	verifier := token.NewVerifier(token.Keys{key: secret})
 	verify := func(tok *token.AccessToken) *token.ClaimGrants {
 		t.Helper()
@@ -108,7 +108,7 @@ func TestRefreshedTokenStaysInItsFamily(t *testing.T) {
 }
 
 // The names on the wire are LiveKit's; every client and server SDK depends on them.
-func TestClaimsHaveLiveKitsNames(t *testing.T) {
+func TestClaimsUseLiveKitsJSONNames(t *testing.T) {
 	raw, err := token.New(key, secret).SetIdentity("i").SetVideoGrant(token.VideoGrant{
 		RoomJoin: true, Room: "r", CanPublish: new(false), CanUpdateOwnMetadata: true,
 	}).ToJWT()
@@ -138,7 +138,7 @@ func TestClaimsHaveLiveKitsNames(t *testing.T) {
 	}
 }
 
-func TestVerifyRefusesTokens(t *testing.T) {
+func TestVerifyRefusesInvalidTokens(t *testing.T) {
 	at := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	good := jwt.MapClaims{"iss": key, "sub": "i", "exp": at(time.Hour)}
 	with := func(k string, v any) jwt.MapClaims {
@@ -189,7 +189,7 @@ func TestVerifyRefusesTokens(t *testing.T) {
 	}
 }
 
-func TestClocksMayDifferByAMinute(t *testing.T) {
+func TestVerifyToleratesClockSkewOfAMinute(t *testing.T) {
 	for name, c := range map[string]jwt.MapClaims{
 		"expired 30 s ago": {"iss": key, "exp": time.Now().Add(-30 * time.Second).Unix()},
 		"valid in 30 s":    {"iss": key, "exp": time.Now().Add(time.Hour).Unix(), "nbf": time.Now().Add(30 * time.Second).Unix()},
@@ -201,7 +201,7 @@ func TestClocksMayDifferByAMinute(t *testing.T) {
 }
 
 // A token's time of issue is its iat, without that its nbf, in whole seconds, and that of a renewed token is the same.
-func TestRenewedTokenKeepsItsTimeOfIssue(t *testing.T) {
+func TestRenewedTokenKeepsItsIssueTime(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
 	verifier := token.NewVerifier(token.Keys{key: secret})
@@ -241,7 +241,7 @@ func TestRenewedTokenKeepsItsTimeOfIssue(t *testing.T) {
 }
 
 // Tokens as other libraries write them.
-func TestVerifyTakesTokensOfOtherLibraries(t *testing.T) {
+func TestVerifyAcceptsTokensOfOtherLibraries(t *testing.T) {
 	exp := time.Now().Add(time.Hour).Unix()
 	read := func(c jwt.MapClaims) *token.ClaimGrants {
 		t.Helper()
@@ -263,7 +263,7 @@ func TestVerifyTakesTokensOfOtherLibraries(t *testing.T) {
 	}
 }
 
-func TestToJWTRefusesNonsense(t *testing.T) {
+func TestToJWTRefusesIncompleteTokens(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		tok  *token.AccessToken
@@ -304,7 +304,7 @@ func TestVideoGrantAllowsByDefault(t *testing.T) {
 	}
 }
 
-func TestParseTTLTakesSecondsAndUnits(t *testing.T) {
+func TestParseTTLAcceptsSecondsAndUnits(t *testing.T) {
 	for in, want := range map[string]time.Duration{
 		"300": 5 * time.Minute, "2d": 48 * time.Hour, "5h": 5 * time.Hour, "90m": 90 * time.Minute, "45s": 45 * time.Second,
 		"1d12h": 36 * time.Hour, " 1h30m ": 90 * time.Minute,
@@ -321,7 +321,7 @@ func TestParseTTLTakesSecondsAndUnits(t *testing.T) {
 }
 
 // Read shows what is refused too, and does not say that it is good.
-func TestReadShowsTokensThatVerifyRefuses(t *testing.T) {
+func TestReadReturnsClaimsOfTokensThatVerifyRefuses(t *testing.T) {
 	expired := jwt.MapClaims{"iss": key, "sub": "ada", "exp": 1000, "nbf": 900, "video": map[string]any{"roomJoin": true, "room": "r"}, "odd": 1}
 	g, claims, err := token.Read(sign(t, jwt.SigningMethodHS256, []byte("guess"), expired))
 	if err != nil {

@@ -75,7 +75,7 @@ func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	case err != nil:
 		return nil, ErrMalformed
 	}
-	g := c.grants(raw)
+	g := c.toGrants(raw)
 	if g.Video != nil {
 		g.Video.Room, g.Video.DestinationRoom = name.Lookup(g.Video.Room), name.Lookup(g.Video.DestinationRoom)
 	}
@@ -95,11 +95,11 @@ func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
 	if err != nil {
 		return nil, nil, ErrMalformed
 	}
-	return c.grants(raw), payload, nil
+	return c.toGrants(raw), payload, nil
 }
 
 // grants returns what the claims of the token raw grant, the registered claims included.
-func (c *claims) grants(raw string) *ClaimGrants {
+func (c *claims) toGrants(raw string) *ClaimGrants {
 	g := c.ClaimGrants
 	if g.Family == "" {
 		sum := sha256.Sum256([]byte(raw))
@@ -107,14 +107,14 @@ func (c *claims) grants(raw string) *ClaimGrants {
 	}
 	g.Identity = cmp.Or(c.Subject, c.ID, g.Identity) // old tokens carry the identity as jti
 	g.Issuer = c.RegisteredClaims.Issuer
-	g.ExpiresAt = instant(c.RegisteredClaims.ExpiresAt)
-	g.NotBefore = instant(c.RegisteredClaims.NotBefore)
-	g.IssuedAt = cmp.Or(instant(c.RegisteredClaims.IssuedAt), g.NotBefore)
+	g.ExpiresAt = timeOf(c.RegisteredClaims.ExpiresAt)
+	g.NotBefore = timeOf(c.RegisteredClaims.NotBefore)
+	g.IssuedAt = cmp.Or(timeOf(c.RegisteredClaims.IssuedAt), g.NotBefore)
 	return &g
 }
 
 // instant is the time of a date, zero if there is none. Some libraries write 0 for a date that is not set.
-func instant(d *jwt.NumericDate) time.Time {
+func timeOf(d *jwt.NumericDate) time.Time {
 	if d == nil || d.Unix() == 0 {
 		return time.Time{}
 	}

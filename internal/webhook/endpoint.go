@@ -59,18 +59,18 @@ const (
 )
 
 // refusedError is an answer that is no success.
-type refusedError struct {
-	status int
-	after  time.Duration // what the receiver asks us to wait
+type statusError struct {
+	status     int
+	retryAfter time.Duration // what the receiver asks us to wait
 }
 
-func (e *refusedError) Error() string {
+func (e *statusError) Error() string {
 	return fmt.Sprintf("the receiver answered with status %d", e.status)
 }
 
 // lasting reports whether the receiver objects to this very request, so that the same one later is unlikely to do better
 // (RFC 9110, section 15.5). A timeout, too early and too many requests are no objection.
-func (e *refusedError) lasting() bool {
+func (e *statusError) permanent() bool {
 	switch e.status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
@@ -107,10 +107,10 @@ func (e Endpoint) post(ctx context.Context, client *http.Client, body []byte) er
 		return nil
 	}
 	after, _ := time.ParseDuration(res.Header.Get("Retry-After") + "s")
-	return &refusedError{status: res.StatusCode, after: after}
+	return &statusError{status: res.StatusCode, retryAfter: after}
 }
 
-var errPrivate = errors.New("the receiver's name leads to a private address; allow that by the setting webhook_private if it is meant")
+var errPrivateAddress = errors.New("the receiver's name leads to a private address; allow that by the setting webhook_private if it is meant")
 
 // newClient makes the client for all endpoints. It follows no redirect: a signature is for one address. A name that
 // leads into the server's own network is refused unless private is set; an address written out, or localhost, is meant.
@@ -119,7 +119,7 @@ func newClient(private bool) *http.Client {
 	checked := &net.Dialer{Timeout: requestTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil || isPrivate(to.Addr()) {
-			return errPrivate
+			return errPrivateAddress
 		}
 		return nil
 	}}

@@ -10,7 +10,7 @@ import (
 )
 
 // A name that leads into the own network is refused, one that is meant, or an address written out, is not.
-func TestReceiverInThePrivateNetworkIsRefused(t *testing.T) {
+func TestReceiverOnPrivateAddressIsRefused(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
 	name := strings.Replace(server.URL, "127.0.0.1", "LOCALHOST", 1) // stands for any name that leads here: only its usual spelling is let through
@@ -21,7 +21,7 @@ func TestReceiverInThePrivateNetworkIsRefused(t *testing.T) {
 	}{
 		{server.URL, false, nil},
 		{strings.Replace(server.URL, "127.0.0.1", "localhost", 1), false, nil},
-		{name, false, errPrivate},
+		{name, false, errPrivateAddress},
 		{name, true, nil},
 	} {
 		client := newClient(c.private)
@@ -36,7 +36,7 @@ func TestReceiverInThePrivateNetworkIsRefused(t *testing.T) {
 	}
 }
 
-func TestBackoffGrowsToItsBound(t *testing.T) {
+func TestBackoffDoublesUpToOneMinute(t *testing.T) {
 	for tries, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute} {
 		for range 100 {
 			if got := backoff(tries); got < want*3/4 || got > want*5/4 {

@@ -18,7 +18,7 @@ import (
 	"meet/internal/webhook"
 )
 
-// childDir and childURL, when set, make the test binary the server that TestKilledServerLosesNoEvent kills.
+// childDir and childURL, when set, make the test binary the server that TestKilledServerLosesNoStoredEvent kills.
 const childDir, childURL = "WEBHOOK_TEST_DIR", "WEBHOOK_TEST_URL"
 
 func TestMain(m *testing.M) {
@@ -50,14 +50,14 @@ func notifyForever(dir, url string) error {
 	if err != nil {
 		return err
 	}
-	kept, err := queue.Len(ctx)
+	stored, err := queue.Len(ctx)
 	if err != nil {
 		return err
 	}
 	for i := from; ; i++ {
 		n.Notify("room", event("room", i))
-		for kept++; ; time.Sleep(time.Millisecond) {
-			if got, err := queue.Len(ctx); err != nil || got >= kept {
+		for stored++; ; time.Sleep(time.Millisecond) {
+			if got, err := queue.Len(ctx); err != nil || got >= stored {
 				break
 			}
 		}
@@ -67,7 +67,7 @@ func notifyForever(dir, url string) error {
 
 // A server that is killed at any moment loses no event that has reached the disk, and sends none out of order; one may
 // come twice, by the same id.
-func TestKilledServerLosesNoEvent(t *testing.T) {
+func TestKilledServerLosesNoStoredEvent(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
 	next := 0
 	for range 3 {
@@ -95,13 +95,13 @@ func TestKilledServerLosesNoEvent(t *testing.T) {
 	}
 	n := start(t, open(t, dir), webhook.Options{}, webhook.Endpoint{URL: r.URL, Key: "key", Secret: "secret"})
 	n.Notify("room", event("room", -1)) // the last, by which we know that all before it have come
-	eventually(t, "the last event comes", func() bool { return slices.Contains(r.events("room"), "-1") })
+	eventually(t, "the last event comes", func() bool { return slices.Contains(r.received("room"), "-1") })
 
 	seen := map[string]string{} // number by id
 	before := -1
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range r.taken {
+	for _, e := range r.accepted {
 		number := e.Room.Metadata
 		if old, again := seen[e.Id]; again && old != number {
 			t.Errorf("id %s is of %s and of %s", e.Id, old, number)

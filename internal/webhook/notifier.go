@@ -20,23 +20,23 @@ import (
 
 const (
 	// defaultGiveUp is how long an event is offered to a receiver that does not answer or has a fault of its own.
-	defaultGiveUp = 24 * time.Hour
+	defaultDeliveryTimeout = 24 * time.Hour
 	// defaultGiveUpRefused is how long to a receiver that does nothing but object: an event it cannot digest must not hold up
 	// all others for a day, but a receiver that is being set up, or started after an outage, deserves a moment.
-	defaultGiveUpRefused = 5 * time.Minute
+	defaultRejectionTimeout = 5 * time.Minute
 	// The queue forgets events a day after every receiver should have them. Those put aside are kept for a month, to be
 	// looked at.
-	keepFor, keepAsideFor = 2 * defaultGiveUp, 30 * 24 * time.Hour
-	maxQueue, maxAside    = 1 << 30, 64 << 20 // bytes; an event has about 1 kB
+	queueRetention, deadLetterRetention = 2 * defaultDeliveryTimeout, 30 * 24 * time.Hour
+	maxQueue, maxDeadLetters            = 1 << 30, 64 << 20 // bytes; an event has about 1 kB
 	// lanes is how many rooms' events are sent at a time to one receiver.
 	lanes = 8
 	// maxUnkept bounds the events in memory that wait for the disk. Only a disk that takes nothing fills it; then the
 	// oldest are dropped and counted.
-	maxUnkept = 100_000
+	maxUnstored = 100_000
 	// keepAgain is the pause after the disk has refused an event.
-	keepAgain = time.Second
+	storeRetryDelay = time.Second
 	// farewell is how long a request may go on once Close was called.
-	farewell = time.Second
+	closeGrace = time.Second
 )
 
 // Options tune a Notifier.
@@ -52,21 +52,21 @@ type Options struct {
 
 // Notifier delivers events to all endpoints.
 type Notifier struct {
-	endpoints []Endpoint
-	queue     *store.Queue
-	aside     *store.Queue
-	client    *http.Client
-	opts      Options
+	endpoints   []Endpoint
+	queue       *store.Queue
+	deadLetters *store.Queue
+	client      *http.Client
+	opts        Options
 
-	stop context.CancelFunc
-	work sync.WaitGroup // the keeping goroutine and the readers
-	kept chan struct{}  // closed when the keeping goroutine has ended
+	stop      context.CancelFunc
+	work      sync.WaitGroup // the keeping goroutine and the readers
+	storeDone chan struct{}  // closed when the keeping goroutine has ended
 
-	mu      sync.Mutex
-	unkept  []event
-	dropped int
-	closed  bool
-	wake    chan struct{} // capacity 1
+	mu       sync.Mutex
+	unstored []event
+	dropped  int
+	closed   bool
+	wake     chan struct{} // capacity 1
 }
 
 // event waits for the disk.
@@ -88,17 +88,17 @@ func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (
 		o.Backoff = backoff
 	}
 	if o.DeliveryTimeout == 0 {
-		o.DeliveryTimeout = defaultGiveUp
+		o.DeliveryTimeout = defaultDeliveryTimeout
 	}
 	if o.RejectionTimeout == 0 {
-		o.RejectionTimeout = defaultGiveUpRefused
+		o.RejectionTimeout = defaultRejectionTimeout
 	}
-	n := &Notifier{endpoints: endpoints, opts: o, client: newClient(o.AllowPrivate), kept: make(chan struct{}), wake: make(chan struct{}, 1)}
+	n := &Notifier{endpoints: endpoints, opts: o, client: newClient(o.AllowPrivate), storeDone: make(chan struct{}), wake: make(chan struct{}, 1)}
 	var err error
-	if n.queue, err = store.OpenQueue(ctx, s, "webhooks", store.QueueOptions{MaxAge: keepFor, MaxBytes: maxQueue}); err != nil {
+	if n.queue, err = store.OpenQueue(ctx, s, "webhooks", store.QueueOptions{MaxAge: queueRetention, MaxBytes: maxQueue}); err != nil {
 		return nil, err
 	}
-	if n.aside, err = store.OpenQueue(ctx, s, "webhooks_aside", store.QueueOptions{MaxAge: keepAsideFor, MaxBytes: maxAside}); err != nil {
+	if n.deadLetters, err = store.OpenQueue(ctx, s, "webhooks_aside", store.QueueOptions{MaxAge: deadLetterRetention, MaxBytes: maxDeadLetters}); err != nil {
 		return nil, err
 	}
 	if err := n.queue.KeepReaders(ctx, names, laneNames()); err != nil {
@@ -114,10 +114,10 @@ func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (
 				n.work.Wait()
 				return nil, err
 			}
-			n.work.Go(func() { n.deliver(working, e, r) }) // ends with Close
+			n.work.Go(func() { n.deliverLane(working, e, r) }) // ends with Close
 		}
 	}
-	n.work.Go(func() { n.keep(working) }) // ends when Close was called and everything is on the disk, or with Close
+	n.work.Go(func() { n.storeEvents(working) }) // ends when Close was called and everything is on the disk, or with Close
 	return n, nil
 }
 
@@ -149,16 +149,16 @@ func (n *Notifier) Notify(room string, e *livekit.WebhookEvent) {
 		n.mu.Unlock()
 		return
 	}
-	if len(n.unkept) >= maxUnkept {
-		n.unkept = n.unkept[1:]
+	if len(n.unstored) >= maxUnstored {
+		n.unstored = n.unstored[1:]
 		n.dropped++
 	}
-	n.unkept = append(n.unkept, event{lane: strconv.Itoa(int(h.Sum32() % lanes)), id: e.Id, body: body})
+	n.unstored = append(n.unstored, event{lane: strconv.Itoa(int(h.Sum32() % lanes)), id: e.Id, body: body})
 	n.mu.Unlock()
-	n.signal()
+	n.wakeUp()
 }
 
-func (n *Notifier) signal() {
+func (n *Notifier) wakeUp() {
 	select {
 	case n.wake <- struct{}{}:
 	default: // it is awake
@@ -166,12 +166,12 @@ func (n *Notifier) signal() {
 }
 
 // keep writes events to the disk in order.
-func (n *Notifier) keep(ctx context.Context) {
-	defer close(n.kept)
+func (n *Notifier) storeEvents(ctx context.Context) {
+	defer close(n.storeDone)
 	for range n.wake {
 		for {
 			n.mu.Lock()
-			if len(n.unkept) == 0 {
+			if len(n.unstored) == 0 {
 				closed := n.closed
 				n.mu.Unlock()
 				if closed {
@@ -179,13 +179,13 @@ func (n *Notifier) keep(ctx context.Context) {
 				}
 				break
 			}
-			e, dropped := n.unkept[0], n.dropped
-			n.unkept, n.dropped = n.unkept[1:], 0
+			e, dropped := n.unstored[0], n.dropped
+			n.unstored, n.dropped = n.unstored[1:], 0
 			n.mu.Unlock()
 			if dropped > 0 {
 				n.opts.Log.Error("webhook events were dropped because the disk takes none", "count", dropped)
 			}
-			if !n.put(ctx, e) {
+			if !n.storeEvent(ctx, e) {
 				return
 			}
 		}
@@ -193,7 +193,7 @@ func (n *Notifier) keep(ctx context.Context) {
 }
 
 // put writes one event, however long it takes; false means that the Notifier is closing and it could not.
-func (n *Notifier) put(ctx context.Context, e event) bool {
+func (n *Notifier) storeEvent(ctx context.Context, e event) bool {
 	for try := 1; ; try++ {
 		trying, cancel := context.WithTimeout(ctx, requestTimeout)
 		err := n.queue.Put(trying, e.lane, e.id, e.body)
@@ -202,7 +202,7 @@ func (n *Notifier) put(ctx context.Context, e event) bool {
 			return true
 		}
 		n.mu.Lock()
-		closed, behind := n.closed, len(n.unkept)
+		closed, behind := n.closed, len(n.unstored)
 		n.mu.Unlock()
 		if closed {
 			n.opts.Log.Error("webhook events are lost: the disk took none of them", "first", e.id, "count", 1+behind, "err", err)
@@ -212,7 +212,7 @@ func (n *Notifier) put(ctx context.Context, e event) bool {
 			n.opts.Log.Warn("a webhook event could not be kept; trying again", "err", err)
 		}
 		select {
-		case <-time.After(keepAgain):
+		case <-time.After(storeRetryDelay):
 		case <-ctx.Done(): // the next attempt fails, and closed is set
 		}
 	}
@@ -220,20 +220,20 @@ func (n *Notifier) put(ctx context.Context, e event) bool {
 
 // lane is one reader of one endpoint.
 type lane struct {
-	endpoint Endpoint
-	log      *slog.Logger
-	objects  time.Time // since when its receiver does nothing but object; zero: it does not
+	endpoint       Endpoint
+	log            *slog.Logger
+	rejectingSince time.Time // since when its receiver does nothing but object; zero: it does not
 }
 
 // deliver sends a lane's events to one endpoint until ctx ends.
-func (n *Notifier) deliver(ctx context.Context, e Endpoint, r *store.Reader) {
+func (n *Notifier) deliverLane(ctx context.Context, e Endpoint, r *store.Reader) {
 	l := &lane{endpoint: e, log: n.opts.Log.With("receiver", e.host())}
 	for ctx.Err() == nil {
-		err := r.Read(ctx, func(ctx context.Context, d store.Delivery) error { return n.offer(ctx, l, d) })
+		err := r.Read(ctx, func(ctx context.Context, d store.Delivery) error { return n.deliverEvent(ctx, l, d) })
 		if err != nil {
 			l.log.Warn("webhook queue could not be read; trying again", "err", err)
 			select {
-			case <-time.After(keepAgain):
+			case <-time.After(storeRetryDelay):
 			case <-ctx.Done():
 			}
 		}
@@ -241,16 +241,16 @@ func (n *Notifier) deliver(ctx context.Context, e Endpoint, r *store.Reader) {
 }
 
 // offer sends one event and decides what becomes of it.
-func (n *Notifier) offer(ctx context.Context, l *lane, d store.Delivery) error {
+func (n *Notifier) deliverEvent(ctx context.Context, l *lane, d store.Delivery) error {
 	e, log := l.endpoint, l.log
 	// A request under way when we close gets a moment for its answer; without one it is made again at the next start.
 	posting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, cancel) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeGrace, cancel) })()
 	err := e.post(posting, n.client, d.Body)
 	switch {
 	case err == nil:
-		l.objects = time.Time{}
+		l.rejectingSince = time.Time{}
 		if d.Tries > 1 {
 			log.Info("webhook receiver takes events again", "tries", d.Tries)
 		}
@@ -258,26 +258,26 @@ func (n *Notifier) offer(ctx context.Context, l *lane, d store.Delivery) error {
 	case ctx.Err() != nil: // we are closing; it is not the receiver's fault
 		return store.Retry{}
 	}
-	pause, objects := n.opts.Backoff(d.Tries), false
-	var refused *refusedError
+	pause, rejected := n.opts.Backoff(d.Tries), false
+	var refused *statusError
 	if errors.As(err, &refused) {
-		pause, objects = max(pause, min(refused.after, time.Hour)), refused.lasting()
+		pause, rejected = max(pause, min(refused.retryAfter, time.Hour)), refused.permanent()
 	}
 	switch {
-	case !objects:
-		l.objects = time.Time{}
-	case l.objects.IsZero():
-		l.objects = time.Now()
+	case !rejected:
+		l.rejectingSince = time.Time{}
+	case l.rejectingSince.IsZero():
+		l.rejectingSince = time.Now()
 	}
 	old := time.Since(d.At)
-	if old < n.opts.DeliveryTimeout && !(objects && min(old, time.Since(l.objects)) >= n.opts.RejectionTimeout) {
+	if old < n.opts.DeliveryTimeout && !(rejected && min(old, time.Since(l.rejectingSince)) >= n.opts.RejectionTimeout) {
 		if d.Tries == 1 {
 			log.Warn("webhook receiver did not take an event; trying again", "id", d.ID, "err", err)
 		}
 		return store.Retry{After: pause}
 	}
 	log.Error("webhook event put aside: the receiver did not take it in time", "id", d.ID, "tries", d.Tries, "err", err)
-	if err := n.aside.Put(ctx, e.name(), d.ID+"/"+e.name(), d.Body); err != nil {
+	if err := n.deadLetters.Put(ctx, e.name(), d.ID+"/"+e.name(), d.Body); err != nil {
 		return fmt.Errorf("put event aside: %w", err)
 	}
 	return nil
@@ -289,10 +289,10 @@ func (n *Notifier) Close(ctx context.Context) error {
 	n.mu.Lock()
 	n.closed = true
 	n.mu.Unlock()
-	n.signal()
+	n.wakeUp()
 	var err error
 	select {
-	case <-n.kept:
+	case <-n.storeDone:
 	case <-ctx.Done():
 		err = fmt.Errorf("keep webhook events: %w", ctx.Err())
 	}

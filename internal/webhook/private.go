@@ -4,7 +4,7 @@ import "net/netip"
 
 // notPublic are the special-purpose IPv4 blocks beyond those that package netip knows by name (loopback, private use,
 // link-local, multicast), from https://www.iana.org/assignments/iana-ipv4-special-registry.
-var notPublic = []netip.Prefix{
+var reservedIPv4 = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network: RFC 791, section 3.2
 	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT: RFC 6598
 	netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments: RFC 6890, section 2.1
@@ -18,7 +18,7 @@ var notPublic = []netip.Prefix{
 
 // notPublic6 are the special-purpose blocks inside of global, from
 // https://www.iana.org/assignments/iana-ipv6-special-registry.
-var notPublic6 = []netip.Prefix{
+var reservedIPv6 = []netip.Prefix{
 	netip.MustParsePrefix("2001::/23"),     // protocol assignments, with Teredo (RFC 4380): RFC 2928
 	netip.MustParsePrefix("2001:db8::/32"), // documentation: RFC 3849
 	netip.MustParsePrefix("3fff::/20"),     // documentation: RFC 9637
@@ -28,7 +28,7 @@ var (
 	// global is all of IPv6 that is assigned as global unicast (RFC 4291, section 2.4). Outside of it are loopback, unique
 	// local, link-local and multicast addresses, IPv4-compatible ones (::/96), and 64:ff9b:1::/48, in which a network may
 	// place an IPv4 address where it likes (RFC 8215).
-	global = netip.MustParsePrefix("2000::/3")
+	globalUnicast = netip.MustParsePrefix("2000::/3")
 	// nat64 holds an IPv4 address in its last 32 bits, which the network translates to (RFC 6052, section 2.1).
 	nat64 = netip.MustParsePrefix("64:ff9b::/96")
 	// sixToFour holds an IPv4 address behind its first 16 bits, to which packets are tunnelled (RFC 3056, section 2).
@@ -40,16 +40,16 @@ var (
 // private IPv4 address is private as well.
 func isPrivate(a netip.Addr) bool {
 	if a = a.Unmap(); a.Is4() {
-		return !a.IsGlobalUnicast() || a.IsPrivate() || within(notPublic, a)
+		return !a.IsGlobalUnicast() || a.IsPrivate() || containedIn(reservedIPv4, a)
 	}
-	if v4, ok := embedded(a); ok && isPrivate(v4) {
+	if v4, ok := embeddedIPv4(a); ok && isPrivate(v4) {
 		return true
 	}
-	return a.Zone() != "" || !global.Contains(a) && !nat64.Contains(a) || within(notPublic6, a)
+	return a.Zone() != "" || !globalUnicast.Contains(a) && !nat64.Contains(a) || containedIn(reservedIPv6, a)
 }
 
 // embedded returns the IPv4 address that packets to an IPv6 address are translated or tunnelled to.
-func embedded(a netip.Addr) (v4 netip.Addr, ok bool) {
+func embeddedIPv4(a netip.Addr) (v4 netip.Addr, ok bool) {
 	b := a.As16()
 	switch {
 	case nat64.Contains(a):
@@ -62,7 +62,7 @@ func embedded(a netip.Addr) (v4 netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-func within(blocks []netip.Prefix, a netip.Addr) bool {
+func containedIn(blocks []netip.Prefix, a netip.Addr) bool {
 	for _, block := range blocks {
 		if block.Contains(a) {
 			return true

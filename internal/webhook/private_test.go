@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestIsPrivateKnowsReservedAddresses(t *testing.T) {
+func TestIsPrivateReportsReservedAddresses(t *testing.T) {
 	for _, block := range []struct {
 		name    string
 		private bool

@@ -11,12 +11,12 @@ type Stats struct {
 // Stats looks at the queues; what cannot be told before ctx ends is 0.
 func (n *Notifier) Stats(ctx context.Context) Stats {
 	n.mu.Lock()
-	s := Stats{Pending: len(n.unkept) * len(n.endpoints)}
+	s := Stats{Pending: len(n.unstored) * len(n.endpoints)}
 	n.mu.Unlock()
 	if pending, err := n.queue.Pending(ctx); err == nil {
 		s.Pending += pending
 	}
-	if aside, err := n.aside.Len(ctx); err == nil {
+	if aside, err := n.deadLetters.Len(ctx); err == nil {
 		s.DeadLetters = aside
 	}
 	return s

@@ -29,10 +29,10 @@ type receiver struct {
 	*httptest.Server
 	t *testing.T
 
-	mu     sync.Mutex
-	answer func(e *livekit.WebhookEvent) int
-	taken  []*livekit.WebhookEvent
-	asked  int
+	mu       sync.Mutex
+	answer   func(e *livekit.WebhookEvent) int
+	accepted []*livekit.WebhookEvent
+	requests int
 }
 
 func newReceiver(t *testing.T) *receiver {
@@ -61,26 +61,26 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked++
+	r.requests++
 	status := r.answer(e)
 	if status == http.StatusOK {
-		r.taken = append(r.taken, e)
+		r.accepted = append(r.accepted, e)
 	}
 	w.WriteHeader(status)
 }
 
-func (r *receiver) behave(f func(*livekit.WebhookEvent) int) {
+func (r *receiver) setAnswer(f func(*livekit.WebhookEvent) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = f
 }
 
 // events are the numbers of the events of a room, in the order in which they were taken.
-func (r *receiver) events(room string) []string {
+func (r *receiver) received(room string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []string
-	for _, e := range r.taken {
+	for _, e := range r.accepted {
 		if e.Room.Name == room {
 			all = append(all, e.Room.Metadata)
 		}
@@ -147,9 +147,9 @@ func eventually(t *testing.T, what string, cond func() bool) {
 }
 
 // Receivers that fail at random get every event of a room once, in order.
-func TestEventsKeepTheirOrderUnderFailures(t *testing.T) {
+func TestEventsArriveInOrderDespiteFailures(t *testing.T) {
 	one, other := newReceiver(t), newReceiver(t)
-	one.behave(func(*livekit.WebhookEvent) int {
+	one.setAnswer(func(*livekit.WebhookEvent) int {
 		return []int{http.StatusOK, http.StatusServiceUnavailable, http.StatusTooManyRequests}[rand.IntN(3)]
 	})
 	n := start(t, open(t, t.TempDir()), webhook.Options{}, one.endpoint(), other.endpoint())
@@ -162,8 +162,8 @@ func TestEventsKeepTheirOrderUnderFailures(t *testing.T) {
 	for room := range 5 {
 		name := fmt.Sprint("room", room)
 		for _, r := range []*receiver{one, other} {
-			eventually(t, name, func() bool { return len(r.events(name)) >= each })
-			if got := r.events(name); !slices.Equal(got, numbers(0, each)) {
+			eventually(t, name, func() bool { return len(r.received(name)) >= each })
+			if got := r.received(name); !slices.Equal(got, numbers(0, each)) {
 				t.Errorf("%s: %v", name, got)
 			}
 		}
@@ -171,50 +171,50 @@ func TestEventsKeepTheirOrderUnderFailures(t *testing.T) {
 }
 
 // A dead receiver delays nobody else, and gets everything when it is back.
-func TestDeadReceiverDelaysNobodyElse(t *testing.T) {
-	dead, alive := newReceiver(t), newReceiver(t)
-	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
-	n := start(t, open(t, t.TempDir()), webhook.Options{}, dead.endpoint(), alive.endpoint())
+func TestDeadReceiverDoesNotDelayOtherReceivers(t *testing.T) {
+	down, up := newReceiver(t), newReceiver(t)
+	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
+	n := start(t, open(t, t.TempDir()), webhook.Options{}, down.endpoint(), up.endpoint())
 	for i := range 10 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "the other receiver has all", func() bool { return len(alive.events("room")) == 10 })
-	if got := dead.events("room"); got != nil {
+	eventually(t, "the other receiver has all", func() bool { return len(up.received("room")) == 10 })
+	if got := down.received("room"); got != nil {
 		t.Fatalf("a dead receiver took %v", got)
 	}
-	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
-	eventually(t, "it catches up", func() bool { return slices.Equal(dead.events("room"), numbers(0, 10)) })
+	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	eventually(t, "it catches up", func() bool { return slices.Equal(down.received("room"), numbers(0, 10)) })
 }
 
 // What was not delivered when the server stopped is delivered after its next start, before what is new.
-func TestRestartDeliversWhatWasLeft(t *testing.T) {
+func TestRestartDeliversUndeliveredEventsFirst(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
-	r.behave(func(*livekit.WebhookEvent) int { return http.StatusInternalServerError })
+	r.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusInternalServerError })
 	s := open(t, dir)
 	n := start(t, s, webhook.Options{}, r.endpoint())
 	for i := range 10 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "the receiver is asked", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.asked > 2 })
+	eventually(t, "the receiver is asked", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.requests > 2 })
 	stop(t, n)
 	s.Close()
-	r.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	r.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
 	n = start(t, open(t, dir), webhook.Options{}, r.endpoint())
 	for i := range 10 {
 		n.Notify("room", event("room", 10+i))
 	}
-	eventually(t, "everything comes", func() bool { return len(r.events("room")) >= 20 })
-	if got := r.events("room"); !slices.Equal(got, numbers(0, 20)) {
+	eventually(t, "everything comes", func() bool { return len(r.received("room")) >= 20 })
+	if got := r.received("room"); !slices.Equal(got, numbers(0, 20)) {
 		t.Error(got)
 	}
 }
 
 // An event that is under way when the server stops is not sent a second time: its answer is waited for.
-func TestStopWaitsForAnswers(t *testing.T) {
+func TestCloseWaitsForPendingAnswer(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
-	asked, closing := make(chan struct{}, 1), make(chan struct{})
-	r.behave(func(*livekit.WebhookEvent) int {
-		asked <- struct{}{}
+	requested, closing := make(chan struct{}, 1), make(chan struct{})
+	r.setAnswer(func(*livekit.WebhookEvent) int {
+		requested <- struct{}{}
 		<-closing
 		time.Sleep(100 * time.Millisecond) // Close has begun, or begins now: either way the answer counts
 		return http.StatusOK
@@ -222,23 +222,23 @@ func TestStopWaitsForAnswers(t *testing.T) {
 	s := open(t, dir)
 	n := start(t, s, webhook.Options{}, r.endpoint())
 	n.Notify("room", event("room", 0))
-	<-asked
+	<-requested
 	close(closing)
 	stop(t, n)
 	s.Close()
-	r.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	r.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
 	n = start(t, open(t, dir), webhook.Options{}, r.endpoint())
 	n.Notify("room", event("room", 1))
-	eventually(t, "the next comes", func() bool { return slices.Contains(r.events("room"), "1") })
-	if got := r.events("room"); !slices.Equal(got, numbers(0, 2)) {
+	eventually(t, "the next comes", func() bool { return slices.Contains(r.received("room"), "1") })
+	if got := r.received("room"); !slices.Equal(got, numbers(0, 2)) {
 		t.Error(got)
 	}
 }
 
 // An event that the receiver objects to holds up the others only for a while; it is put aside.
-func TestRefusedEventIsPutAside(t *testing.T) {
+func TestRejectedEventBecomesDeadLetter(t *testing.T) {
 	r := newReceiver(t)
-	r.behave(func(e *livekit.WebhookEvent) int {
+	r.setAnswer(func(e *livekit.WebhookEvent) int {
 		if e.Room.Metadata == "1" {
 			return http.StatusBadRequest
 		}
@@ -249,7 +249,7 @@ func TestRefusedEventIsPutAside(t *testing.T) {
 	for i := range 3 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "the others come", func() bool { return slices.Equal(r.events("room"), []string{"0", "2"}) })
+	eventually(t, "the others come", func() bool { return slices.Equal(r.received("room"), []string{"0", "2"}) })
 	aside, err := store.OpenQueue(t.Context(), s, "webhooks_aside", store.QueueOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -261,27 +261,27 @@ func TestRefusedEventIsPutAside(t *testing.T) {
 
 // What a receiver that is down has not taken in the time it is given is put aside, each event in its turn; when it is
 // back it gets what is new.
-func TestEventsNotTakenInTimeArePutAside(t *testing.T) {
-	dead := newReceiver(t)
-	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
+func TestUndeliveredEventsBecomeDeadLetters(t *testing.T) {
+	down := newReceiver(t)
+	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
 	s := open(t, t.TempDir())
-	n := start(t, s, webhook.Options{DeliveryTimeout: 300 * time.Millisecond}, dead.endpoint())
+	n := start(t, s, webhook.Options{DeliveryTimeout: 300 * time.Millisecond}, down.endpoint())
 	for i := range 3 {
 		n.Notify("room", event("room", i))
 	}
 	eventually(t, "all are aside", func() bool { return n.Stats(t.Context()) == webhook.Stats{DeadLetters: 3} })
-	dead.behave(func(*livekit.WebhookEvent) int { return http.StatusOK })
+	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
 	n.Notify("room", event("room", 3))
-	eventually(t, "what is new comes", func() bool { return slices.Equal(dead.events("room"), []string{"3"}) })
+	eventually(t, "what is new comes", func() bool { return slices.Equal(down.received("room"), []string{"3"}) })
 }
 
 // What has waited for a receiver that was down is not put aside because it objects at first, as a proxy does before
 // what is behind it has started.
-func TestEventRefusedAfterAnOutageIsTriedAgain(t *testing.T) {
+func TestEventRejectedAfterOutageIsRetried(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	r := newReceiver(t)
 	began, refused := time.Now(), false
-	r.behave(func(*livekit.WebhookEvent) int {
+	r.setAnswer(func(*livekit.WebhookEvent) int {
 		switch {
 		case time.Since(began) < 2*limit:
 			return http.StatusServiceUnavailable
@@ -294,15 +294,15 @@ func TestEventRefusedAfterAnOutageIsTriedAgain(t *testing.T) {
 	n := start(t, open(t, t.TempDir()), webhook.Options{RejectionTimeout: limit}, r.endpoint())
 	n.Notify("room", event("room", 0))
 	n.Notify("room", event("room", 1))
-	eventually(t, "both come", func() bool { return slices.Equal(r.events("room"), []string{"0", "1"}) })
+	eventually(t, "both come", func() bool { return slices.Equal(r.received("room"), []string{"0", "1"}) })
 }
 
 // A redirect is an answer like any other failure: what is signed for one address is not carried to another.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	other := newReceiver(t)
-	var asked sync.WaitGroup
-	asked.Add(1)
-	once := sync.OnceFunc(asked.Done)
+	var requested sync.WaitGroup
+	requested.Add(1)
+	once := sync.OnceFunc(requested.Done)
 	redirecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		http.Redirect(w, req, other.URL, http.StatusTemporaryRedirect)
 		once()
@@ -310,14 +310,14 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	defer redirecting.Close()
 	n := start(t, open(t, t.TempDir()), webhook.Options{}, webhook.Endpoint{URL: redirecting.URL, Key: "key", Secret: "secret"})
 	n.Notify("room", event("room", 0))
-	asked.Wait()
+	requested.Wait()
 	stop(t, n)
-	if got := other.events("room"); got != nil {
+	if got := other.received("room"); got != nil {
 		t.Errorf("the other address got %v", got)
 	}
 }
 
-func TestBadEndpointsAreRefused(t *testing.T) {
+func TestInvalidEndpointsAreRefused(t *testing.T) {
 	s := open(t, t.TempDir())
 	for _, url := range []string{"", "example.org/hook", "ftp://example.org", "http://", "http://a b"} {
 		_, err := webhook.New(t.Context(), s, []webhook.Endpoint{{URL: url, Key: "key", Secret: "secret"}}, webhook.Options{Log: slog.New(slog.DiscardHandler)})
