@@ -12,22 +12,25 @@ import (
 	"slices"
 )
 
-// Build is a whole build, in memory: it goes on being served whatever becomes of the folder it came from.
+// Build is a complete build of the front end, held in memory. It can be served even after its folder has been
+// deleted.
 type Build struct {
 	ID string
 	Manifest
 
-	files     map[string]Content
-	signature []byte // of the manifest, empty if there is none; only a Shelf with a key has checked it
+	files     map[string]Content // by path, including the manifest and its signature
+	signature []byte             // detached signature of the manifest, empty if there is none; only a Store with a key verifies it
 }
 
-// Content is one file and its sum.
+// Content is one file of a build with its bytes.
 type Content struct {
 	File
 	Bytes []byte
 }
 
-// Open reads a build and checks every byte of it, its fitness for the version and that it has the pages.
+// Open reads a build from folder into memory. It checks the size and SHA-256 sum of every file, that each compressed
+// file decompresses to its original, that the build is made for this version of Meet, and that it has all the pages.
+// It does not verify the signature of the manifest.
 func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 	raw, err := readLimited(folder, manifestName, maxManifest)
 	if err != nil {
@@ -42,7 +45,7 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 	}
 	b := &Build{ID: ID(raw), Manifest: *m, files: make(map[string]Content, len(m.Files)+1)}
 	for _, f := range m.Files {
-		content, err := readLimited(folder, f.Path, 2*f.Size) // check says more of what is a bit larger
+		content, err := readLimited(folder, f.Path, 2*f.Size) // check explains why a file that is only slightly too large is wrong
 		if err != nil {
 			return nil, err
 		}
@@ -61,26 +64,26 @@ func Open(folder fs.FS, version string, pages []string) (*Build, error) {
 	if b.signature, err = readLimited(folder, signatureName, maxSignature); err != nil {
 		return nil, err
 	}
-	b.addFile(signatureName, b.signature) // for servers that take their builds from this one
+	b.addFile(signatureName, b.signature) // for servers that fetch their builds from this server
 	return b, nil
 }
 
-// add is for the files that the manifest does not name.
+// addFile adds a file that the manifest does not list: the manifest itself or its signature.
 func (b *Build) addFile(path string, content []byte) {
 	sum := sha256.Sum256(content)
 	b.files[path] = Content{File{Path: path, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}, content}
 }
 
-// Pages are the names of the pages that the build has.
+// Pages returns the sorted names of the build's pages.
 func (b *Build) Pages() []string { return slices.Sorted(maps.Keys(b.Entries)) }
 
-// File returns a file of the build.
+// File returns the file at path, and whether the build has it.
 func (b *Build) File(path string) (Content, bool) {
 	c, ok := b.files[path]
 	return c, ok
 }
 
-// check returns an error if content is not the file's.
+// check returns an error unless content has the size and SHA-256 sum that the manifest lists for the file.
 func (f File) check(content []byte) error {
 	n, sum := int64(len(content)), sha256.Sum256(content)
 	switch {
@@ -94,7 +97,7 @@ func (f File) check(content []byte) error {
 	return invalid("the file %q is not what the manifest says: its SHA-256 sum differs", f.Path)
 }
 
-// readLimited reads a file that is one, not a link to one, and not larger than it should be.
+// readLimited reads a regular file of at most limit bytes. Symbolic links and folders are refused.
 func readLimited(folder fs.FS, path string, limit int64) ([]byte, error) {
 	info, err := fs.Lstat(folder, path)
 	switch {
@@ -103,9 +106,9 @@ func readLimited(folder fs.FS, path string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read build: %w", err)
 	case !info.Mode().IsRegular():
-		return nil, invalid("%q is a link or a folder, and only files are taken", path)
+		return nil, invalid("%q is a link or a folder, and only files are allowed", path)
 	case info.Size() > limit:
-		return nil, invalid("the file %q has %s and may have %s", path, formatBytes(info.Size()), formatBytes(limit))
+		return nil, invalid("the file %q has %s and may have at most %s", path, formatBytes(info.Size()), formatBytes(limit))
 	}
 	f, err := folder.Open(path)
 	if err != nil {

@@ -12,22 +12,22 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// Encoding is a compressed form in which a file may stand beside itself.
+// Encoding is a compressed form of a file, stored under the file's name with a suffix.
 type Encoding struct {
-	Name   string // as Accept-Encoding names it
-	Suffix string // of the file's name
+	Name   string // the content coding, as in the Accept-Encoding header
+	Suffix string // appended to the file's name, such as ".br"
 }
 
-// Encodings are the compressed forms, the smallest first.
+// Encodings returns the compressed forms that builds contain, in the order of preference: the smallest first.
 func Encodings() []Encoding {
 	return []Encoding{{"br", ".br"}, {"gzip", ".gz"}}
 }
 
-// compressible are the kinds of files that are text; fonts, sounds and pictures are compressed already.
+// compressible lists the extensions of text files. Fonts, audio and images are compressed already.
 var compressible = []string{".js", ".mjs", ".css", ".html", ".svg", ".json", ".txt", ".wasm", ".webmanifest", ".map"}
 
-// compress adds the compressed forms of every file that is a tenth smaller for it. Both encoders give the same bytes on
-// every machine, which those of Node do not.
+// compress adds each compressed form that is at least 10 % smaller than the file. Both encoders produce identical
+// bytes on every machine; those of Node do not.
 func (m *Manifest) compress(files map[string][]byte) error {
 	for _, f := range slices.Clone(m.Files) {
 		if !slices.Contains(compressible, path.Ext(f.Path)) {
@@ -49,6 +49,7 @@ func (m *Manifest) compress(files map[string][]byte) error {
 	return nil
 }
 
+// encode returns plain in compressed form, at the best compression level.
 func (e Encoding) encode(plain []byte) ([]byte, error) {
 	var b bytes.Buffer
 	var w io.WriteCloser = brotli.NewWriterLevel(&b, brotli.BestCompression)
@@ -68,8 +69,8 @@ func (e Encoding) encode(plain []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// checkEncodings returns an error if a compressed file does not decompress to the file that it is served in place of:
-// browsers would refuse it, or show something else.
+// checkEncodings returns an error if a compressed file does not decompress to the file that it is served in place of.
+// A browser would reject it, or show other content.
 func (b *Build) checkEncodings() error {
 	for _, f := range b.Files {
 		for _, e := range Encodings() {
@@ -79,7 +80,7 @@ func (b *Build) checkEncodings() error {
 			}
 			plain, ok := b.files[name]
 			if !ok {
-				return invalid("the build has the compressed file %q and lacks %q itself", f.Path, name)
+				return invalid("the build has the compressed file %q but lacks %q itself", f.Path, name)
 			}
 			if !e.decodesTo(b.files[f.Path].Bytes, plain.Bytes) {
 				return invalid("the file %q does not decompress to %q; it was changed, or made from another version of it", f.Path, name)
@@ -89,8 +90,8 @@ func (b *Build) checkEncodings() error {
 	return nil
 }
 
-// decodes reports whether small is plain in that encoding, and nothing after it. It decompresses one byte beyond the
-// length of plain at most.
+// decodesTo reports whether small is exactly the compressed form of plain, without trailing bytes. It decompresses at
+// most one byte more than plain has, so that a decompression bomb does no harm.
 func (e Encoding) decodesTo(small, plain []byte) bool {
 	in := bytes.NewReader(small)
 	var r io.Reader = brotli.NewReader(in)
@@ -99,7 +100,7 @@ func (e Encoding) decodesTo(small, plain []byte) bool {
 		if err != nil {
 			return false
 		}
-		z.Multistream(false) // not every browser reads a second member
+		z.Multistream(false) // some browsers ignore every gzip member after the first
 		r = z
 	}
 	content, err := io.ReadAll(io.LimitReader(r, int64(len(plain))+1))

@@ -77,7 +77,7 @@ func TestOpenRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
 			"with a second member":  {replaceFile(t, good, name+suffix, slices.Concat(small, another)), differs},
 			"with bytes after it":   {replaceFile(t, good, name+suffix, slices.Concat(small, []byte{0})), differs},
 			"original was changed":  {replaceFile(t, good, name, bytes.ToUpper(plain)), "does not decompress to"},
-			"of a file that is not": {replaceFile(t, good, "assets/none.js"+suffix, small), fmt.Sprintf(`has the compressed file "assets/none.js%s" and lacks "assets/none.js" itself`, suffix)},
+			"of a file that is not": {replaceFile(t, good, "assets/none.js"+suffix, small), fmt.Sprintf(`has the compressed file "assets/none.js%s" but lacks "assets/none.js" itself`, suffix)},
 			"of the manifest":       {replaceFile(t, good, "manifest.json"+suffix, compressed(t, suffix, good["manifest.json"])), `does not decompress to "manifest.json"`},
 			"of the signature":      {replaceFile(t, good, "manifest.json.minisig"+suffix, small), `lacks "manifest.json.minisig" itself`},
 			"compressed twice":      {replaceFile(t, good, name+suffix+suffix, compressed(t, suffix, small)), ""},
@@ -153,7 +153,7 @@ func TestConvertedLineEndingsAreExplained(t *testing.T) {
 				}
 				u := b.update(s.source(t, assets.GitHubOptions{}))
 				_, err := u.Run(t.Context())
-				wantError(t, err, fault.Invalid, fmt.Sprintf("the line ends of the file %q ", name)+want)
+				wantError(t, err, fault.Invalid, fmt.Sprintf("the line endings of the file %q ", name)+want)
 				s.setFault(name, nil)
 				s.publish(tc.build, false)
 				if runUpdate(t, u); b.inUse() != buildID(tc.build) {
@@ -174,7 +174,7 @@ func TestConvertedLineEndingsAreExplained(t *testing.T) {
 	b.store = assets.NewStore(b.dir, ours.key(t))
 	s.publish(signed, false)
 	_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
-	wantError(t, err, fault.Invalid, `the line ends of the file "manifest.json" `+want)
+	wantError(t, err, fault.Invalid, `the line endings of the file "manifest.json" `+want)
 }
 
 // inChunks answers without a length.

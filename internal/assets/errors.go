@@ -6,17 +6,18 @@ import (
 	"meet/internal/fault"
 )
 
-// refuse is what is wrong with a build, in one sentence. Asking again brings the same.
+// invalid returns an error, in one sentence, for a build or setting that is wrong. Trying again would give the same
+// error.
 func invalid(format string, args ...any) error {
 	return fault.New(fault.Invalid, fmt.Sprintf(format, args...))
 }
 
-// missing is what cannot be had at the moment.
+// unavailable returns an error, in one sentence, for something that cannot be fetched at the moment.
 func unavailable(format string, args ...any) error {
 	return fault.New(fault.Unavailable, fmt.Sprintf(format, args...))
 }
 
-// bytesText is a size as people read it.
+// formatBytes returns a size in MB, kB or bytes.
 func formatBytes(n int64) string {
 	switch {
 	case n >= 1<<20:

@@ -14,35 +14,36 @@ import (
 )
 
 const (
-	// parallel is how many files are fetched at once: enough to hide the way to a distant server, few enough not to
-	// annoy it.
+	// parallelFetches is the number of files fetched at the same time: enough to hide the latency of a distant
+	// server, few enough not to overload it.
 	parallelFetches = 4
-	// tries is how often a place is asked for a file when its answer breaks off.
+	// maxAttempts is how often a file is requested from one location when the transfer fails.
 	maxAttempts = 4
-	// stall is how long a server may send nothing.
+	// stallTimeout is how long a server may send nothing before the transfer is aborted.
 	stallTimeout = 30 * time.Second
-	// pause comes before the second try and doubles with each.
+	// retryDelay is the time before the second attempt. It doubles with each further attempt.
 	retryDelay = 500 * time.Millisecond
 )
 
-// Progress is how far an update has come.
+// Progress is the state of the transfers of an update.
 type Progress struct {
-	Files, TotalFiles int
-	Bytes, TotalBytes int64
-	Elapsed           time.Duration
+	Files, TotalFiles int           // fetched, and to be fetched in total
+	Bytes, TotalBytes int64         // fetched, and to be fetched in total
+	Elapsed           time.Duration // since the first transfer began
 }
 
-// fetcher fetches files of one edition.
+// fetcher downloads the files of one release.
 type fetcher struct {
 	client                   *http.Client
 	locations                []Location
-	partialDir, completeDir  string // folders: of files that are not whole yet, and of those that are
+	partialDir, completeDir  string // folders of incomplete and of complete files
 	stallTimeout, retryDelay time.Duration
 	progress                 func(Progress)
 	onStep                   func(string)
 }
 
-// all fetches the files, several at a time. It ends with the first that cannot be had; what has come stays.
+// fetchAll downloads the files, several at a time, and stops at the first one that fails. What has been downloaded by
+// then stays on disk for the next update.
 func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -52,9 +53,9 @@ func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 		err   error
 	}
 	began := time.Now()
-	jobs, events := make(chan File), make(chan event) // neither holds anything: who sends waits
+	jobs, events := make(chan File), make(chan event) // unbuffered: senders wait
 	var wg sync.WaitGroup
-	wg.Go(func() { // ends when all files are handed out or ctx ends
+	wg.Go(func() { // ends when all files are queued or ctx ends
 		defer close(jobs)
 		for _, file := range files {
 			select {
@@ -65,7 +66,7 @@ func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 		}
 	})
 	for range parallelFetches {
-		wg.Go(func() { // ends with the jobs
+		wg.Go(func() { // ends when jobs is closed
 			for file := range jobs {
 				err := f.fetchFile(ctx, file, func(n int64) { events <- event{bytes: n} })
 				events <- event{done: true, err: err}
@@ -73,7 +74,7 @@ func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 		})
 	}
 	var closing sync.WaitGroup
-	closing.Go(func() { wg.Wait(); close(events) }) // ends with the workers, and the loop below with it
+	closing.Go(func() { wg.Wait(); close(events) }) // ends when all workers have; then the loop below ends too
 	defer closing.Wait()
 
 	p := Progress{TotalFiles: len(files)}
@@ -96,14 +97,15 @@ func (f *fetcher) fetchAll(ctx context.Context, files []File) error {
 		}
 	}
 	if first == nil {
-		first = context.Cause(ctx) // ended from outside before all were handed out
+		first = context.Cause(ctx) // the caller cancelled before all files were queued
 	}
 	return first
 }
 
-// one fetches one file from the first place that has it, going on where an earlier try broke off.
+// fetchFile downloads one file from the first location that has it. It resumes a partial file of an earlier attempt.
+// count receives the number of bytes to add to the progress, negative when bytes are discarded.
 func (f *fetcher) fetchFile(ctx context.Context, file File, count func(int64)) error {
-	part := filepath.Join(f.partialDir, strings.ReplaceAll(file.Path, "/", "%")) // no path has a %
+	part := filepath.Join(f.partialDir, strings.ReplaceAll(file.Path, "/", "%")) // % is not allowed in the paths of a manifest
 	var last error
 	for _, location := range f.locations {
 		wait := f.retryDelay
@@ -128,7 +130,7 @@ func (f *fetcher) fetchFile(ctx context.Context, file File, count func(int64)) e
 		}
 	}
 	if last == nil {
-		last = unavailable("there is no place to fetch the file %q from", file.Path)
+		last = unavailable("there is no server to fetch the file %q from", file.Path)
 	}
 	if end, ok := errors.AsType[permanentError](last); ok {
 		return end.error
@@ -136,30 +138,31 @@ func (f *fetcher) fetchFile(ctx context.Context, file File, count func(int64)) e
 	return last
 }
 
-// final is why a place need not be asked again.
+// permanentError wraps an error after which the same location must not be tried again.
 type permanentError struct{ error }
 
+// Unwrap returns the wrapped error.
 func (e permanentError) Unwrap() error { return e.error }
 
-// try asks one place for what is missing of a file.
+// fetchFrom downloads the missing bytes of a file from one location into the file part, and checks the result.
 func (f *fetcher) fetchFrom(ctx context.Context, location Location, file File, part string, count func(int64)) error {
 	out, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
-	defer func() { _ = out.Close() }() // the error of writing is what counts
+	defer func() { _ = out.Close() }() // errors are reported by Sync and Close below
 	have, err := out.Seek(0, io.SeekEnd)
 	if err != nil {
 		return permanentError{fmt.Errorf("write build: %w", err)}
 	}
 	resumed := have > 0
-	if have > file.Size { // of another build that had the same name for it
+	if have > file.Size { // left over from another build with a file of this name
 		if err := out.Truncate(0); err != nil {
 			return permanentError{fmt.Errorf("write build: %w", err)}
 		}
 		have = 0
 	}
-	count(have) // what lay there counts as fetched
+	count(have) // bytes of an earlier attempt count as fetched
 	if have < file.Size {
 		if err := f.download(ctx, location, file, out, &have, count); err != nil {
 			count(-have)
@@ -177,7 +180,7 @@ func (f *fetcher) fetchFrom(ctx context.Context, location Location, file File, p
 			return permanentError{fmt.Errorf("write build: %w", err)}
 		}
 		if resumed {
-			return err // what lay there from before may be to blame
+			return err // the bytes of the earlier attempt may be wrong: retry from the start
 		}
 		return permanentError{err}
 	}
@@ -187,7 +190,8 @@ func (f *fetcher) fetchFrom(ctx context.Context, location Location, file File, p
 	return nil
 }
 
-// append requests the rest of a file. have is what there is and what was counted, before and after.
+// download requests the missing bytes of a file and appends them to out. On entry and return, *have is the number of
+// bytes in out that have been passed to count.
 func (f *fetcher) download(ctx context.Context, location Location, file File, out *os.File, have *int64, count func(int64)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -204,17 +208,17 @@ func (f *fetcher) download(ctx context.Context, location Location, file File, ou
 	if err != nil {
 		return f.transferError(stallTimer, req, file, *have, err)
 	}
-	defer func() { _ = resp.Body.Close() }() // only read
+	defer func() { _ = resp.Body.Close() }() // nothing was written
 	switch {
 	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", *have)):
 	case resp.StatusCode == http.StatusOK:
-		if *have > 0 { // the server does not continue files
+		if *have > 0 { // the server does not support range requests
 			if err := f.discard(out, have, count); err != nil {
 				return err
 			}
 		}
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable, resp.StatusCode == http.StatusPartialContent:
-		return errors.Join(unavailable("%s does not continue the file %q", req.URL.Host, file.Path), f.discard(out, have, count))
+		return errors.Join(unavailable("%s cannot resume the transfer of the file %q; try again", req.URL.Host, file.Path), f.discard(out, have, count))
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusTooManyRequests:
 		return unavailable("%s answers %q when asked for %q; try again later", req.URL.Host, resp.Status, file.Path)
 	default:
@@ -248,7 +252,7 @@ func (f *fetcher) download(ctx context.Context, location Location, file File, ou
 	return f.transferError(stallTimer, req, file, *have, io.ErrUnexpectedEOF)
 }
 
-// restart forgets what there is of a file.
+// discard removes all bytes of a partial file, and subtracts them from the progress.
 func (f *fetcher) discard(out *os.File, have *int64, count func(int64)) error {
 	count(-*have)
 	*have = 0
@@ -258,18 +262,18 @@ func (f *fetcher) discard(out *os.File, have *int64, count func(int64)) error {
 	return nil
 }
 
-// broken says why an answer did not come whole.
+// transferError returns the error for a transfer that ended early, with advice. have is the number of bytes on disk.
 func (f *fetcher) transferError(stallTimer *time.Timer, req *http.Request, file File, have int64, err error) error {
 	switch {
 	case !stallTimer.Stop() && errors.Is(err, context.Canceled):
-		return unavailable("%s sent nothing of the file %q for %d seconds; try again later, what has come is kept", req.URL.Host, file.Path, int(f.stallTimeout.Seconds()))
+		return unavailable("%s sent nothing of the file %q for %d seconds; try again later: the transfer will be resumed", req.URL.Host, file.Path, int(f.stallTimeout.Seconds()))
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return unavailable("%s ended the file %q after %d of %d bytes; try again, what has come is kept", req.URL.Host, file.Path, have, file.Size)
+		return unavailable("%s ended the file %q after %d of %d bytes; try again: the transfer will be resumed", req.URL.Host, file.Path, have, file.Size)
 	}
 	return requestError(req.URL.Host, err)
 }
 
-// counting tells of bytes as they come, and that the server is alive.
+// progressWriter writes to out, counts the bytes, and restarts the stall timer with each write.
 type progressWriter struct {
 	out        io.Writer
 	f          *fetcher
@@ -277,6 +281,7 @@ type progressWriter struct {
 	count      func(int64)
 }
 
+// Write implements io.Writer. An error of out is returned as a permanentError.
 func (c *progressWriter) Write(p []byte) (int, error) {
 	c.stallTimer.Reset(c.f.stallTimeout)
 	n, err := c.out.Write(p)
@@ -288,7 +293,7 @@ func (c *progressWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// keep moves a checked file to its place.
+// finish moves a checked file from the partial to the complete folder.
 func (f *fetcher) finish(file File, part string) error {
 	target := filepath.Join(f.completeDir, filepath.FromSlash(file.Path))
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {

@@ -12,15 +12,15 @@ import (
 	"github.com/google/go-github/v60/github"
 )
 
-// GitHubOptions is what a source on GitHub may be told.
+// GitHubOptions configures a GitHub source. The zero value is a public repository on github.com.
 type GitHubOptions struct {
-	Branch   string // "" is gh-pages
-	Token    string // for private repositories, and for more requests an hour
-	APIURL   string // of a GitHub Enterprise Server; "" is github.com
-	PagesURL string // where GitHub Pages serves the branch; "" is the usual place, with an Enterprise Server none
+	Branch   string // "" means gh-pages
+	Token    string // needed for private repositories; raises the rate limit for others
+	APIURL   string // API of a GitHub Enterprise Server; "" means github.com
+	PagesURL string // where GitHub Pages serves the branch; "" means owner.github.io, or nowhere if APIURL is set
 }
 
-// DefaultBranch is where GitHub Pages sites are.
+// DefaultBranch is the branch that GitHub Pages publishes by convention.
 const DefaultBranch = "gh-pages"
 
 var (
@@ -28,14 +28,14 @@ var (
 	commitSHA      = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 )
 
-// ValidRepository reports whether that is a repository's name.
+// ValidRepository reports whether name has the form owner/name of a GitHub repository.
 func ValidRepository(name string) bool { return repositoryName.MatchString(name) }
 
-// NewGitHub is the source on a branch of a repository owner/name.
+// NewGitHub returns the source that reads builds from a branch of the GitHub repository named owner/name.
 func NewGitHub(repository string, client *http.Client, o GitHubOptions) (Source, error) {
 	parts := repositoryName.FindStringSubmatch(repository)
 	if parts == nil {
-		return nil, invalid("%q is no repository on GitHub; name it as owner/name", repository)
+		return nil, invalid("%q is not the name of a GitHub repository; write it as owner/name", repository)
 	}
 	g := &gitHub{owner: parts[1], name: parts[2], branch: o.Branch, token: o.Token, pagesURL: o.PagesURL, client: github.NewClient(client)}
 	if g.branch == "" {
@@ -56,24 +56,27 @@ func NewGitHub(repository string, client *http.Client, o GitHubOptions) (Source,
 	if o.APIURL != "" {
 		var err error
 		if g.client, err = g.client.WithEnterpriseURLs(o.APIURL, o.APIURL); err != nil {
-			return nil, invalid("%q is no address of a GitHub server", o.APIURL)
+			return nil, invalid("%q is not the address of a GitHub server", o.APIURL)
 		}
 	}
 	return g, nil
 }
 
+// gitHub is the Source that NewGitHub returns.
 type gitHub struct {
 	owner, name, branch, token string
-	pagesURL                   string // ends with a slash; "" is none
+	pagesURL                   string // of GitHub Pages, ending with a slash; "" if the branch is not on Pages
 	client                     *github.Client
 }
 
+// String names the branch and the repository, without the token.
 func (g *gitHub) String() string {
 	return "branch " + g.branch + " of " + g.client.BaseURL.Host + "/" + g.owner + "/" + g.name
 }
 
-// Newest asks for the newest commit, which costs nothing of the rate limit when it is the one of before (GitHub takes
-// the commit for its ETag), and reads the manifest in it. Pages may lag behind: what it lacks, the commit has.
+// Newest requests the newest commit of the branch and reads its manifest. The request does not count towards the rate
+// limit if the commit is still revision, because GitHub accepts the commit's hash as the ETag. GitHub Pages may lag
+// behind: files that it does not have yet are fetched from the commit.
 func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err error) {
 	sha, _, err := g.client.Repositories.GetCommitSHA1(ctx, g.owner, g.name, "heads/"+g.branch, revision)
 	if err != nil {
@@ -100,8 +103,8 @@ func (g *gitHub) Newest(ctx context.Context, revision string) (e Release, err er
 	return g.addCommitLocation(e, file.GetDownloadURL()), nil
 }
 
-// tree adds the files of the commit itself: the API's, which needs the token of a private repository, or else where
-// the API says that its files are downloaded, which is not counted.
+// addCommitLocation appends the location of the commit's own files: with a token the API, which also serves private
+// repositories, otherwise the download address that the API gave for the manifest, which has no rate limit.
 func (g *gitHub) addCommitLocation(e Release, manifest string) Release {
 	if g.token != "" {
 		e.Locations = append(e.Locations, Location{
@@ -119,14 +122,15 @@ func (g *gitHub) addCommitLocation(e Release, manifest string) Release {
 	return e
 }
 
-// explain says what GitHub's answer means. notFound completes "…, or".
+// apiError translates an error of GitHub's API into one sentence with advice. notFound is one more possible cause of
+// a 404; it completes "…, or".
 func (g *gitHub) apiError(err error, notFound string) error {
 	host := g.client.BaseURL.Host
 	if limit, ok := errors.AsType[*github.RateLimitError](err); ok {
 		return rateLimitError(host, limit.Rate.Reset.Time)
 	}
 	if limit, ok := errors.AsType[*github.AbuseRateLimitError](err); ok {
-		wait := time.Minute // what GitHub advises when it does not say
+		wait := time.Minute // what GitHub's documentation recommends without a Retry-After header
 		if limit.RetryAfter != nil {
 			wait = *limit.RetryAfter
 		}
@@ -140,14 +144,15 @@ func (g *gitHub) apiError(err error, notFound string) error {
 	case http.StatusNotModified:
 		return ErrUnchanged
 	case http.StatusUnauthorized:
-		return unavailable("%s refuses the token; make a new one and give it with --frontend-token", host)
-	case http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusConflict: // the second for an unknown branch, the third for an empty repository
-		return unavailable("the repository %s/%s is not on %s, or may not be seen with this token or without one, or %s; check --frontend-repository and --frontend-branch", g.owner, g.name, host, notFound)
+		return unavailable("%s refuses the token; create a new one and pass it with --frontend-token", host)
+	case http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusConflict: // 422 means an unknown branch, 409 an empty repository
+		return unavailable("the repository %s/%s does not exist on %s, or needs another token, or %s; check --frontend-repository and --frontend-branch", g.owner, g.name, host, notFound)
 	}
 	return unavailable("%s answers %q; try again later", host, answer.Response.Status)
 }
 
+// rateLimitError returns the error for requests that GitHub refuses until a point in time.
 func rateLimitError(host string, until time.Time) error {
 	wait := max(time.Minute, time.Until(until).Round(time.Minute))
-	return unavailable("the rate limit of %s is spent until %s (%d minutes from now); wait until then, or give a token with --frontend-token", host, until.Format("15:04 MST"), wait/time.Minute)
+	return unavailable("the rate limit of %s is used up until %s (%d minutes from now); wait until then, or pass a token with --frontend-token", host, until.Format("15:04 MST"), wait/time.Minute)
 }

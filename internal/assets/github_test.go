@@ -27,14 +27,14 @@ func TestGitHubErrorsAreExplained(t *testing.T) {
 			w.Header().Set("X-RateLimit-Remaining", "0")
 			w.Header().Set("X-RateLimit-Reset", fmt.Sprint(reset.Unix()))
 			http.Error(w, `{"message":"API rate limit exceeded"}`, http.StatusForbidden)
-		}, "is spent until " + reset.Format("15:04 MST") + " (30 minutes from now); wait until then, or give a token with --frontend-token"},
+		}, "is used up until " + reset.Format("15:04 MST") + " (30 minutes from now); wait until then, or pass a token with --frontend-token"},
 		{"secondary rate limit", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "120")
 			http.Error(w, `{"message":"slow down","documentation_url":"https://docs.github.com/x#abuse-rate-limits"}`, http.StatusForbidden)
 		}, "(2 minutes from now)"},
 		{"bad token", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, `{"message":"Bad credentials"}`, http.StatusUnauthorized)
-		}, "refuses the token; make a new one"},
+		}, "refuses the token; create a new one"},
 		{"no repository", func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, "check --frontend-repository and --frontend-branch"},
 		{"trouble", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }, `answers "503 Service Unavailable"; try again later`},
 		{"something else", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "does not answer as GitHub does"},

@@ -9,20 +9,21 @@ import (
 )
 
 const (
-	// maxOlder bounds the memory of replaced builds, of about 2 MB each, on a server where somebody is always meeting.
+	// maxReplaced bounds the number of replaced builds in memory, of about 2 MB each, on a server where meetings
+	// never pause.
 	maxReplaced = 8
 )
 
-// LibraryOptions is what a library may be told.
+// LibraryOptions configures a Library. The zero value logs nothing and assumes that no meeting is in progress.
 type LibraryOptions struct {
-	// Since is when the longest of the meetings began that go on, zero when there is none: whoever is in one may still
-	// need the build that was in use then.
+	// OldestMeeting returns when the oldest meeting still in progress began, or the zero time if there is none. Its
+	// participants may still need files of the build that was in use then.
 	OldestMeeting func() time.Time
 	Log           *slog.Logger
 }
 
-// Library is the builds that a running server serves. It sees by itself when a build is put on the shelf, by this
-// process or another.
+// Library holds the builds that a running server serves. It notices by itself when this process or another one
+// changes which build of the store is in use.
 type Library struct {
 	embedded *Build
 	store    *Store
@@ -31,16 +32,18 @@ type Library struct {
 
 	mu         sync.Mutex
 	current    *Build
-	replaced   []replacedBuild // the latest first
-	recordInfo os.FileInfo     // the record that current was read from, nil if there was none
+	replaced   []replacedBuild // the most recently replaced first
+	recordInfo os.FileInfo     // of the file "current" when it was last read, nil if there was none
 }
 
+// replacedBuild is a build that open pages may still use, and when another build replaced it.
 type replacedBuild struct {
 	build      *Build
 	replacedAt time.Time
 }
 
-// NewLibrary returns that of a shelf, or, where it has none that is good, of the embedded build.
+// NewLibrary returns a Library that serves the store's build in use. If that build cannot be used, it serves the
+// previous one, and otherwise the embedded build.
 func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Library {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -51,7 +54,7 @@ func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Li
 	l := &Library{embedded: embedded, store: s, version: version, options: o, current: embedded}
 	if r, err := s.read(); err == nil {
 		for _, id := range s.previousBuilds(r) {
-			// One that cannot be read is one that no page gets.
+			// A build that cannot be read is skipped: no page can use it.
 			if b, err := s.open(id, version, embedded.Pages()); err == nil && len(l.replaced) < maxReplaced {
 				l.replaced = append(l.replaced, replacedBuild{b, r.Retired[id]})
 			}
@@ -61,11 +64,11 @@ func NewLibrary(embedded *Build, s *Store, version string, o LibraryOptions) *Li
 	return l
 }
 
-// Current is the build that new pages use. It costs a look at a file's date.
+// Current returns the build for new pages. Unless the store has changed, it costs one stat of a file.
 func (l *Library) Current() *Build {
 	info, err := os.Stat(l.store.path("current"))
 	if err != nil {
-		info = nil // nothing was taken yet
+		info = nil // nothing has been installed yet
 	}
 	l.mu.Lock()
 	before, known := l.current, sameFile(info, l.recordInfo)
@@ -80,16 +83,16 @@ func (l *Library) Current() *Build {
 	b := l.current
 	l.mu.Unlock()
 	if problem != nil {
-		l.options.Log.Warn("front end not usable", "using", b.ID, "err", problem)
+		l.options.Log.Warn("the front end cannot be used", "using", b.ID, "err", problem)
 	}
 	if b != before {
-		l.options.Log.Info("front end in use", "build", b.ID, "before", before.ID)
+		l.options.Log.Info("the front end has changed", "build", b.ID, "before", before.ID)
 	}
 	return b
 }
 
-// refreshLocked takes what is on the shelf: the build in use, the last good one, or else the embedded one. Its error
-// says why it is not the first.
+// refreshLocked loads the store's build in use, or the previous build, or the embedded one, whichever can be used
+// first. Its error explains why the build in use could not be loaded. l.mu is held.
 func (l *Library) refreshLocked(since time.Time) error {
 	r, err := l.store.read()
 	if err != nil {
@@ -110,7 +113,7 @@ func (l *Library) refreshLocked(since time.Time) error {
 	return problem
 }
 
-// openLocked returns a build from memory where it is there.
+// openLocked returns a build of the store, from memory if it is the current one. l.mu is held.
 func (l *Library) openLocked(id string) (*Build, error) {
 	if l.current.ID == id {
 		return l.current, nil
@@ -118,7 +121,7 @@ func (l *Library) openLocked(id string) (*Build, error) {
 	return l.store.open(id, l.version, l.embedded.Pages())
 }
 
-// useLocked makes a build the current one, and lets those go that nobody can need.
+// setCurrentLocked makes b the current build and drops replaced builds that no open page can need. l.mu is held.
 func (l *Library) setCurrentLocked(b *Build, since time.Time) {
 	now := time.Now()
 	if l.current != b && l.current != l.embedded {
@@ -132,7 +135,7 @@ func (l *Library) setCurrentLocked(b *Build, since time.Time) {
 	l.replaced = l.replaced[:min(len(l.replaced), maxReplaced)]
 }
 
-// With returns the newest build that has the file, or nil.
+// BuildWithFile returns the newest build that has the file, or nil.
 func (l *Library) BuildWithFile(file string) *Build {
 	current := l.Current()
 	if _, ok := current.File(file); ok {
@@ -151,6 +154,7 @@ func (l *Library) BuildWithFile(file string) *Build {
 	return nil
 }
 
+// sameFile reports whether both are nil or describe the same unchanged file.
 func sameFile(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

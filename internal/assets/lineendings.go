@@ -9,18 +9,18 @@ import (
 
 const (
 	attributesName = ".gitattributes"
-	// attributes keeps git from converting the line ends of a published build
+	// attributes prevents git from converting the line endings of a published build
 	// (https://git-scm.com/docs/gitattributes#_text).
 	attributes = "* -text\n"
 )
 
-// errConverted refuses a file of which only the line ends were changed.
+// convertedError returns the error for a file in which only the line endings have changed.
 func convertedError(path string) error {
-	return invalid("the line ends of the file %q were converted, as git does where the build's folder has no %s with the line \"* -text\"; publish the build again with that file", path, attributesName)
+	return invalid("the line endings of the file %q were converted, as git does where the build's folder has no %s with the line \"* -text\"; publish the build again with that file", path, attributesName)
 }
 
-// isConverted reports whether the content is the file with other line ends. It reads twice the size of the file at most:
-// conversion adds a byte for each line.
+// lineEndingsConverted reports whether content is the file with other line endings. It reads at most twice the size
+// of the file, because a conversion adds at most one byte for each line.
 func lineEndingsConverted(content io.Reader, file File) bool {
 	text, err := io.ReadAll(io.LimitReader(content, 2*file.Size+1))
 	if err != nil {
@@ -34,5 +34,5 @@ func lineEndingsConverted(content io.Reader, file File) bool {
 	return false
 }
 
-// withLF converts CRLF to LF.
+// toLF replaces CRLF by LF.
 func toLF(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }

@@ -15,80 +15,83 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// Format is the version of the manifest's own form. It changes when an older Meet would misread a newer manifest.
+// Format is the version of the manifest's format. It is increased when an older Meet would misread a newer manifest.
 const Format = 1
 
-// Names of the files every build has, besides those of the pages.
+// Names of the files that every build has, whatever its pages.
 const (
 	manifestName = "manifest.json"
-	listName     = "flist.txt" // every file that the manifest names, a line each
+	listName     = "flist.txt" // lists the files of the manifest, one per line
 )
 
-// Limits on what a build may be. The embedded one has about 30 files and 2 MB; what is far beyond that is a mistake or
-// meant to fill the disk.
+// Limits of a build. The embedded build has about 30 files and 2 MB; a build that is far larger is a mistake or an attempt
+// to fill the disk.
 const (
 	maxManifest = 1 << 20   // bytes
 	maxFiles    = 2000      // files
-	maxFile     = 32 << 20  // bytes; a speech or background model is the largest that is thought of
+	maxFile     = 32 << 20  // bytes; a model for speech recognition or background blur is the largest expected file
 	maxTotal    = 128 << 20 // bytes
 	maxPath     = 200       // bytes
 )
 
-// Manifest says what a build is made of and whom it is for.
+// Manifest lists the files and pages of a build, and the versions of Meet that it is made for. It is the JSON of
+// manifest.json.
 type Manifest struct {
 	Format int       `json:"format"`
 	Meet   Versions  `json:"meet"`
-	Made   time.Time `json:"made,omitzero"` // of the source that it was made from; builds embedded in the binary have none
+	Made   time.Time `json:"made,omitzero"` // date of the source code; builds embedded in the binary have none
 
-	// What build-frontend was told of where the page shells stand. Scripts and styles work under any path.
+	// Where the page shells will be served, as given to "meet build-frontend". Scripts and styles work under any path.
 	BasePath  string `json:"basePath,omitempty"`
 	StaticURL string `json:"staticUrl,omitempty"`
 
-	Entries map[string]Entry `json:"entries"` // by the name of the page
+	Entries map[string]Entry `json:"entries"` // by page name
 	Icon    string           `json:"icon"`
 	Files   []File           `json:"files"`
 }
 
-// Versions is the range of Meet's versions that a build fits.
+// Versions is the half-open range [From, Below) of Meet versions that a build works with.
 type Versions struct {
-	From  string `json:"from"`  // the first that it fits
-	Below string `json:"below"` // the first that it does not fit any more
+	From  string `json:"from"`  // first version that the build works with
+	Below string `json:"below"` // first version that it does not work with any more
 }
 
-// Entry lists the files that a page asks for before it works.
+// Entry lists the files that a page loads before it works. The strings are paths of files in the build.
 type Entry struct {
 	Script   string   `json:"script"`
 	Styles   []string `json:"styles"`
 	Preloads []string `json:"preloads"` // scripts that Script imports, and fonts
 }
 
-// File is one file of a build.
+// File is the description of one file of a build in its manifest.
 type File struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"` // in hexadecimal
+	SHA256 string `json:"sha256"` // lower-case hexadecimal
 }
 
-// ID names a build by what its manifest says, and the manifest names every byte of it: 64 bits, to tell a few builds apart.
+// ID returns the identifier of a build: the first 64 bits of the SHA-256 sum of its manifest, in hexadecimal. The
+// manifest contains the sums of all files, so two builds with the same ID are the same.
 func ID(manifest []byte) string {
 	sum := sha256.Sum256(manifest)
 	return hex.EncodeToString(sum[:8])
 }
 
-// ParseManifest reads a manifest and refuses one that does not make sense, or makes more of itself than it may.
+// ParseManifest reads a manifest. It returns an error if the manifest is incomplete, contradicts itself, or exceeds
+// the limits on builds.
 func ParseManifest(raw []byte) (*Manifest, error) {
 	if len(raw) > maxManifest {
-		return nil, invalid("the manifest is larger than %s, which is the most it may have", formatBytes(maxManifest))
+		return nil, invalid("the manifest is larger than the %s that are allowed", formatBytes(maxManifest))
 	}
 	var m Manifest
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&m); err != nil {
-		return nil, invalid("the manifest cannot be read; this is no build of Meet's front end, or it is cut off")
+		return nil, invalid("the manifest cannot be read; this is not a build of Meet's front end, or the file is truncated")
 	}
 	if m.Format != Format {
-		return nil, invalid("the manifest has format %d and this Meet reads format %d; take a build made for this version", m.Format, Format)
+		return nil, invalid("the manifest has format %d and this Meet reads format %d; use a build made for this version", m.Format, Format)
 	}
 	if !semver.IsValid("v"+m.Meet.From) || !semver.IsValid("v"+m.Meet.Below) {
-		return nil, invalid("the manifest does not say which versions of Meet the build fits")
+		return nil, invalid("the manifest does not say which versions of Meet the build works with")
 	}
 	if err := m.checkFiles(); err != nil {
 		return nil, err
@@ -96,9 +99,11 @@ func ParseManifest(raw []byte) (*Manifest, error) {
 	return &m, m.checkEntries()
 }
 
+// checkFiles returns an error if a path, sum or size in the list of files is not allowed, or if there are too many
+// files.
 func (m *Manifest) checkFiles() error {
 	if len(m.Files) > maxFiles {
-		return invalid("the build has %d files, and at most %d are taken", len(m.Files), maxFiles)
+		return invalid("the build has %d files, and at most %d are allowed", len(m.Files), maxFiles)
 	}
 	var total int64
 	seen := map[string]bool{manifestName: true, signatureName: true}
@@ -106,7 +111,7 @@ func (m *Manifest) checkFiles() error {
 		if err := checkPath(f.Path); err != nil {
 			return err
 		}
-		// Some disks do not tell capitals from small letters.
+		// Some file systems are not case-sensitive.
 		if lower := strings.ToLower(f.Path); seen[lower] {
 			return invalid("the build names the file %q twice", f.Path)
 		} else {
@@ -116,31 +121,33 @@ func (m *Manifest) checkFiles() error {
 		case err != nil || len(sum) != sha256.Size || f.SHA256 != strings.ToLower(f.SHA256):
 			return invalid("the manifest has no SHA-256 sum of %q", f.Path)
 		case f.Size < 0 || f.Size > maxFile:
-			return invalid("the file %q would have %s, and at most %s are taken", f.Path, formatBytes(f.Size), formatBytes(maxFile))
+			return invalid("the file %q would have %s, and at most %s are allowed", f.Path, formatBytes(f.Size), formatBytes(maxFile))
 		}
 		if total += f.Size; total > maxTotal {
-			return invalid("the build has more than %s, which is the most that is taken", formatBytes(maxTotal))
+			return invalid("the build is larger than the %s that are allowed", formatBytes(maxTotal))
 		}
 	}
 	return nil
 }
 
-// checkPath lets only such names through that mean the same file on every disk and in every address.
+// checkPath returns an error unless the path names the same file on every file system and in every URL, inside the
+// build's folder.
 func checkPath(path string) error {
 	if !fs.ValidPath(path) || path == "." {
-		return invalid("the build names the file %q, which leaves the build's folder", path)
+		return invalid("the build names the file %q, which is outside the build's folder", path)
 	}
 	if len(path) > maxPath || strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@/") != "" {
-		return invalid("the build names the file %q, and only letters, digits and . _ - @ are taken in at most %d characters", path, maxPath)
+		return invalid("the build names the file %q, and only letters, digits and . _ - @ are allowed, in at most %d characters", path, maxPath)
 	}
 	for part := range strings.SplitSeq(path, "/") {
 		if strings.HasPrefix(part, ".") {
-			return invalid("the build names the file %q, and hidden files are not taken", path)
+			return invalid("the build names the file %q, and hidden files are not allowed", path)
 		}
 	}
 	return nil
 }
 
+// checkEntries returns an error if there is no page, or if a page needs a file that is not in the list of files.
 func (m *Manifest) checkEntries() error {
 	if len(m.Entries) == 0 {
 		return invalid("the manifest names no page")
@@ -159,7 +166,7 @@ func (m *Manifest) checkEntries() error {
 	return nil
 }
 
-// fits says why the build is not for a server of that version with these pages, or nil.
+// checkFits returns an error if the build does not work with this version of Meet, or lacks one of its pages.
 func (m *Manifest) checkFits(version string, pages []string) error {
 	if v := "v" + version; semver.Compare(v, "v"+m.Meet.From) < 0 || semver.Compare(v, "v"+m.Meet.Below) >= 0 {
 		return invalid("the build is for Meet from %s to below %s, and this is %s", m.Meet.From, m.Meet.Below, version)
@@ -172,8 +179,9 @@ func (m *Manifest) checkFits(version string, pages []string) error {
 	return nil
 }
 
-// fitting is the range of a build made beside the server of that version: until the next version that may change
-// what pages and server expect of each other. Below 1.0 that is the middle number.
+// compatibleVersions returns the range of versions for a build made together with the server of the given version. It
+// ends before the next version that may change the interface between pages and server: the next minor version below
+// 1.0, the next major version from then on (https://semver.org/#spec-item-4).
 func compatibleVersions(version string) (Versions, error) {
 	var major, minor, patch int
 	if n, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); n != 3 || err != nil {
@@ -186,7 +194,7 @@ func compatibleVersions(version string) (Versions, error) {
 	return v, nil
 }
 
-// Size is the sum of all files.
+// Size returns the total size of all files in bytes.
 func (m *Manifest) Size() (n int64) {
 	for _, f := range m.Files {
 		n += f.Size
@@ -194,11 +202,12 @@ func (m *Manifest) Size() (n int64) {
 	return n
 }
 
-// Integrity is the file's sum as HTML spells it (https://www.w3.org/TR/SRI/#the-integrity-attribute).
+// Integrity returns the file's sum as a value of the HTML attribute integrity
+// (https://www.w3.org/TR/SRI/#the-integrity-attribute).
 func (f File) Integrity() string {
 	sum, err := hex.DecodeString(f.SHA256)
 	if err != nil {
-		return "" // ParseManifest refuses it
+		return "" // ParseManifest returns an error for such a sum
 	}
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum)
 }

@@ -16,18 +16,19 @@ import (
 	"time"
 )
 
-// PackOptions is what a build is told of itself.
+// PackOptions describes the build that Pack makes.
 type PackOptions struct {
-	Version             string    // of the Meet that it is made with
-	Made                time.Time // of the source; zero leaves it out
-	BasePath, StaticURL string
+	Version             string    // version of Meet that the build is made with
+	Made                time.Time // date of the source code; the zero time leaves it out
+	BasePath, StaticURL string    // as in Manifest
 
-	// Shells draws the pages' shells, files by name, from a manifest that has everything else.
+	// Shells renders the shells of the pages from a manifest that is complete except for them. It returns files by
+	// path.
 	Shells func(*Manifest) (map[string][]byte, error)
 }
 
-// Pack makes a published build in the folder out, which it replaces whole, from what Vite left in the folder from. The
-// same input gives the same bytes.
+// Pack makes a published build in the folder out from Vite's output in the folder from. It replaces out as a whole.
+// The same input produces identical bytes.
 func Pack(from, out string, o PackOptions) (*Manifest, error) {
 	if err := checkReplaceable(out); err != nil {
 		return nil, err
@@ -67,13 +68,14 @@ func Pack(from, out string, o PackOptions) (*Manifest, error) {
 	}
 	files[manifestName] = append(raw, '\n')
 	if _, err := ParseManifest(files[manifestName]); err != nil {
-		return nil, err // what nobody would take is not published
+		return nil, err // a build that every server would refuse is not published
 	}
 	files[attributesName] = []byte(attributes)
 	return m, replaceFolder(out, files)
 }
 
-// list names every file of the manifest, itself included, as tools fetch it that do not read JSON.
+// fileList returns the content of flist.txt: the paths of all files of the manifest, and of flist.txt itself, for
+// download tools that do not read JSON.
 func (m *Manifest) fileList() []byte {
 	names := []string{listName}
 	for _, f := range m.Files {
@@ -83,12 +85,13 @@ func (m *Manifest) fileList() []byte {
 	return []byte(strings.Join(names, "\n") + "\n")
 }
 
+// describeFile returns the manifest's description of a file.
 func describeFile(name string, content []byte) File {
 	sum := sha256.Sum256(content)
 	return File{Path: name, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
 }
 
-// chunk is one record of Vite's manifest (https://vite.dev/guide/backend-integration).
+// chunk is one record of Vite's own manifest (https://vite.dev/guide/backend-integration).
 type chunk struct {
 	File    string   `json:"file"`
 	Name    string   `json:"name"`
@@ -97,7 +100,8 @@ type chunk struct {
 	CSS     []string `json:"css"`
 }
 
-// gather reads Vite's output and what its manifest says of the pages.
+// readViteOutput reads the files in the folder from, and returns them with a manifest that has the pages and the
+// icon.
 func readViteOutput(from string) (files map[string][]byte, m *Manifest, err error) {
 	files = map[string][]byte{}
 	err = fs.WalkDir(os.DirFS(from), ".", func(name string, d fs.DirEntry, err error) error {
@@ -108,11 +112,11 @@ func readViteOutput(from string) (files map[string][]byte, m *Manifest, err erro
 		return err
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("read what Vite made: %w", err)
+		return nil, nil, fmt.Errorf("read Vite's output: %w", err)
 	}
 	var chunks map[string]chunk
 	if err := json.Unmarshal(files[manifestName], &chunks); err != nil {
-		return nil, nil, fmt.Errorf("read the manifest that Vite made: %w", err)
+		return nil, nil, fmt.Errorf("read Vite's manifest: %w", err)
 	}
 	delete(files, manifestName)
 	m = &Manifest{Entries: map[string]Entry{}}
@@ -134,8 +138,8 @@ func readViteOutput(from string) (files map[string][]byte, m *Manifest, err erro
 	return files, m, nil
 }
 
-// entry collects an entry's own files and those of everything it imports, imports first, so that shared styles come
-// before a page's own.
+// collectEntry returns the files of one page: those of its source module and of every module that it imports. Imports
+// come first, so that the page's own styles override shared ones.
 func collectEntry(chunks map[string]chunk, source string, fonts []string) Entry {
 	e := Entry{Script: chunks[source].File, Styles: []string{}, Preloads: slices.Clone(fonts)}
 	seen := map[string]bool{}
@@ -163,7 +167,8 @@ func collectEntry(chunks map[string]chunk, source string, fonts []string) Entry 
 	return e
 }
 
-// replaceable keeps a mistyped folder from being replaced: only a build, or nothing, is.
+// checkReplaceable returns an error if the folder out contains anything but a build, so that a mistyped folder is not
+// lost.
 func checkReplaceable(out string) error {
 	entries, err := os.ReadDir(out)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
@@ -173,12 +178,12 @@ func checkReplaceable(out string) error {
 		return fmt.Errorf("read %s: %w", out, err)
 	}
 	if _, err := os.Stat(filepath.Join(out, manifestName)); err != nil {
-		return invalid("the folder %s holds something else than a build; name an empty one", out)
+		return invalid("the folder %s does not contain a build; give an empty folder", out)
 	}
 	return nil
 }
 
-// replace puts a folder with these files in the place of out.
+// replaceFolder replaces the folder out by one with the given files.
 func replaceFolder(out string, files map[string][]byte) error {
 	parent := filepath.Dir(filepath.Clean(out))
 	if err := os.MkdirAll(parent, 0o777); err != nil {
@@ -188,7 +193,7 @@ func replaceFolder(out string, files map[string][]byte) error {
 	if err != nil {
 		return fmt.Errorf("write build: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(fresh) }() // what is left of it
+	defer func() { _ = os.RemoveAll(fresh) }() // the replaced folder, or what an error has left
 	whole := filepath.Join(fresh, "whole")
 	for name, content := range files {
 		target := filepath.Join(whole, filepath.FromSlash(name))

@@ -53,7 +53,7 @@ func TestPackRefusesToReplaceForeignFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := assets.Pack(t.TempDir(), out, assets.PackOptions{Version: version})
-	if err == nil || !strings.Contains(err.Error(), "something else than a build") {
+	if err == nil || !strings.Contains(err.Error(), "does not contain a build") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(precious); err != nil {

@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// updateTimeout is how long an update may take that nobody waits for. A slow line brings a build in a minute.
+// updateTimeout limits an automatic update, for which nobody waits. A slow connection needs about a minute.
 const updateTimeout = 15 * time.Minute
 
-// Follow takes what is published, at once and then again after every interval until ctx ends; an interval of 0 is once.
-// Intervals differ by up to a tenth, and the first is cut short at random, so that servers which start together do not
-// ask together. A failure is told once, until it is another one or over.
+// Poll runs u immediately and then after every interval until ctx ends. With an interval of 0 it runs u once. Each
+// interval is varied by up to 10 %, and the first is shortened at random, so that servers started together do not
+// query the source together. An error is logged when it first occurs, and not again until it changes or an update has
+// succeeded.
 func Poll(ctx context.Context, u *Updater, interval time.Duration, log *slog.Logger) {
 	lastFailure := ""
 	wait := time.Duration(rand.Int64N(int64(interval)/10 + 1))
@@ -30,6 +31,8 @@ func Poll(ctx context.Context, u *Updater, interval time.Duration, log *slog.Log
 	}
 }
 
+// runOnce runs one update and logs its result. *lastFailure is the text of the last logged error, "" if there is
+// none.
 func (u *Updater) runOnce(ctx context.Context, log *slog.Logger, lastFailure *string) {
 	running, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()
@@ -39,13 +42,13 @@ func (u *Updater) runOnce(ctx context.Context, log *slog.Logger, lastFailure *st
 	case err != nil:
 		if text := err.Error(); text != *lastFailure {
 			*lastFailure = text
-			log.Warn("front end not updated; the one in use goes on", "source", u.Source.String(), "err", err)
+			log.Warn("the front end was not updated and stays as it is", "source", u.Source.String(), "err", err)
 		}
 		return
 	case o.Build != nil:
-		log.Info("front end taken", "source", u.Source.String(), "build", o.ID, "revision", o.Revision, "files", len(o.New))
+		log.Info("front end installed", "source", u.Source.String(), "build", o.ID, "revision", o.Revision, "files", len(o.New))
 	case *lastFailure != "":
-		log.Info("front end's source answers again", "source", u.Source.String())
+		log.Info("the front end's source answers again", "source", u.Source.String())
 	}
 	*lastFailure = ""
 }

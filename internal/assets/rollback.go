@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Rollback puts the last good build in the place of the current one, and remembers not to take that one again unasked.
-// It returns the build that is then in use.
+// Rollback makes the previous build the current one, or the embedded build if there is no previous one, and returns
+// it. An automatic update will not install the build that was current until now again.
 func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 	release, err := s.lock()
 	if err != nil {
@@ -21,7 +21,7 @@ func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 		return nil, err
 	}
 	if r.Current == "" {
-		return nil, invalid("the front end in use is the one of this program; there is none before it")
+		return nil, invalid("the front end in use is the one in this program; there is no earlier one")
 	}
 	b := embedded
 	if r.Previous != "" {
@@ -29,23 +29,23 @@ func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 			return nil, err
 		}
 	}
-	left := r.Current
+	rolledBack := r.Current
 	r = r.withCurrent(r.Previous)
-	r.Previous, r.RolledBack = "", left // what was left is not the last good one
+	r.Previous, r.RolledBack = "", rolledBack // the build rolled back from is not a good one to return to
 	return b, s.write(r)
 }
 
-// Entry of the list of builds.
+// ListedBuild is one build in the result of List.
 type ListedBuild struct {
 	ID    string
-	State string    // what it is to the server
-	Taken time.Time // zero for the embedded one
-	Build *Manifest // nil when it cannot be used, and then Problem says why
+	State string    // such as "in use" or "replaced", in words for an operator
+	Taken time.Time // when it was installed, zero for the embedded build
+	Build *Manifest // nil if the build cannot be used
 
-	Problem error
+	Problem error // why Build is nil
 }
 
-// List tells which builds there are, the one in use first.
+// List returns the installed builds and the embedded one, the build in use first.
 func (s *Store) List(embedded *Build, version string) ([]ListedBuild, error) {
 	r, err := s.read()
 	if err != nil {
@@ -74,6 +74,7 @@ func (s *Store) List(embedded *Build, version string) ([]ListedBuild, error) {
 	return append(list, own), nil
 }
 
+// listedBuild describes one installed build. It reads and checks the whole build.
 func (s *Store) listedBuild(id, state string, embedded *Build, version string) ListedBuild {
 	l := ListedBuild{ID: id, State: state}
 	info, err := os.Stat(s.path("builds", id))

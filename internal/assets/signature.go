@@ -10,31 +10,32 @@ import (
 	"github.com/jedisct1/go-minisign"
 )
 
-// signatureName is the detached signature of the manifest in the format of minisign
-// (https://jedisct1.github.io/minisign/#signature-format). The manifest has the sum of every file, so this signs all of them.
+// signatureName is the file with the detached signature of the manifest, in minisign's format
+// (https://jedisct1.github.io/minisign/#signature-format). It covers all files, because the manifest contains their
+// sums.
 const signatureName = manifestName + ".minisig"
 
-// maxSignature is many times the size of a signature with its comments, in bytes.
+// maxSignature bounds a signature file in bytes, many times the size of a signature with its comments.
 const maxSignature = 4 << 10
 
 var (
-	errUnsigned  = invalid("the build is not signed and --frontend-key wants a signature: there is no %s beside its manifest", signatureName)
-	errSignature = invalid("the signature of the build is not by the key of --frontend-key, or its manifest was changed: %s does not match", signatureName)
+	errUnsigned  = invalid("the build is not signed, and --frontend-key requires a signature: there is no %s beside its manifest", signatureName)
+	errSignature = invalid("the signature of the build was not made with the key of --frontend-key, or its manifest was changed: %s does not match", signatureName)
 )
 
-// Key is the public key of those who may make builds for a server. A nil Key accepts every build.
+// Key is the minisign public key that must have signed the builds of a server. A nil Key accepts every build.
 type Key struct{ public minisign.PublicKey }
 
-// ParseKey reads a public key as minisign prints it: the last line of its file.
+// ParseKey reads a public key as minisign prints it, which is the last line of its public key file.
 func ParseKey(text string) (*Key, error) {
 	public, err := minisign.NewPublicKey(text)
 	if err != nil {
-		return nil, invalid("%q is no public key of minisign; it begins with RW and has 56 characters", text)
+		return nil, invalid("%q is not a minisign public key; such a key begins with RW and has 56 characters", text)
 	}
 	return &Key{public}, nil
 }
 
-// verify returns why a signature is none of a manifest by the key, or nil.
+// verify returns nil if signature is a signature of manifest by the key, or if k is nil, and otherwise the reason.
 func (k *Key) verify(manifest, signature []byte) error {
 	if k == nil {
 		return nil
@@ -51,6 +52,7 @@ func (k *Key) verify(manifest, signature []byte) error {
 	return errSignature
 }
 
+// matches reports whether signature is a valid signature of manifest by the key.
 func (k *Key) matches(manifest, signature []byte) bool {
 	parsed, err := minisign.DecodeSignature(string(signature))
 	if err != nil {
@@ -60,13 +62,14 @@ func (k *Key) matches(manifest, signature []byte) bool {
 	return err == nil && ok
 }
 
-// signature fetches the signature of an edition from the first place that has one by the key. Without a key there is none.
+// fetchSignature downloads the signature of a release from the first location that has one by the key. It returns nil
+// if k is nil.
 func (k *Key) fetchSignature(ctx context.Context, client *http.Client, e Release) ([]byte, error) {
 	if k == nil {
 		return nil, nil
 	}
 	last := errUnsigned
-	for _, location := range e.Locations { // one may lag behind another
+	for _, location := range e.Locations { // a location may still have the previous release
 		signature, err := location.fetchSmall(ctx, client, signatureName)
 		if err == nil {
 			err = k.verify(e.Manifest, signature)
@@ -74,14 +77,14 @@ func (k *Key) fetchSignature(ctx context.Context, client *http.Client, e Release
 		switch {
 		case err == nil:
 			return signature, nil
-		case !errors.Is(err, errUnsigned): // says more
+		case !errors.Is(err, errUnsigned): // more specific than errUnsigned
 			last = err
 		}
 	}
 	return nil, last
 }
 
-// small fetches a file of a few bytes; without the file there are none.
+// fetchSmall downloads a file of at most maxSignature bytes. It returns nil if the file does not exist.
 func (p Location) fetchSmall(ctx context.Context, client *http.Client, name string) ([]byte, error) {
 	req, err := p.newRequest(ctx, name)
 	if err != nil {
@@ -91,7 +94,7 @@ func (p Location) fetchSmall(ctx context.Context, client *http.Client, name stri
 	if err != nil {
 		return nil, requestError(req.URL.Host, err)
 	}
-	defer func() { _ = resp.Body.Close() }() // only read
+	defer func() { _ = resp.Body.Close() }() // nothing was written
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:

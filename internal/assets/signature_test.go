@@ -99,13 +99,13 @@ func TestUpdateInstallsOnlyBuildsSignedByTheKey(t *testing.T) {
 		want      string // in the error; "" is none
 	}{
 		"signed":                           {ours.sign(good), ""},
-		"unsigned":                         {good, "the build is not signed and --frontend-key wants a signature: there is no manifest.json.minisig"},
-		"signed by another key":            {theirs.sign(good), "is not by the key of --frontend-key, or its manifest was changed"},
-		"signed by a key of the same name": {impostor.sign(good), "is not by the key of --frontend-key"},
-		"signature of another build":       {mixed, "is not by the key of --frontend-key"},
-		"changed after it was signed":      {editManifest(t, ours.sign(good), func(m *assets.Manifest) { m.Icon = m.Files[0].Path }), "is not by the key of --frontend-key"},
-		"signature cut off":                {cut, "is not by the key of --frontend-key"},
-		"signature of 1 MB":                {large, "is not by the key of --frontend-key"},
+		"unsigned":                         {good, "the build is not signed, and --frontend-key requires a signature: there is no manifest.json.minisig"},
+		"signed by another key":            {theirs.sign(good), "was not made with the key of --frontend-key, or its manifest was changed"},
+		"signed by a key of the same name": {impostor.sign(good), "was not made with the key of --frontend-key"},
+		"signature of another build":       {mixed, "was not made with the key of --frontend-key"},
+		"changed after it was signed":      {editManifest(t, ours.sign(good), func(m *assets.Manifest) { m.Icon = m.Files[0].Path }), "was not made with the key of --frontend-key"},
+		"signature cut off":                {cut, "was not made with the key of --frontend-key"},
+		"signature of 1 MB":                {large, "was not made with the key of --frontend-key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for location, o := range map[string]func(*fakeGitHub) assets.GitHubOptions{

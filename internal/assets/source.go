@@ -12,31 +12,32 @@ import (
 	"meet/internal/fault"
 )
 
-// Source is where builds are published.
+// Source is a place on the network where builds are published.
 type Source interface {
-	// String names it to people, without secrets.
+	// String describes the source for logs and people, without secrets.
 	String() string
-	// Newest finds the newest build. It is ErrUnchanged when its revision is the one given.
+	// Newest returns the newest release, or ErrUnchanged if its revision is the one given.
 	Newest(ctx context.Context, revision string) (Release, error)
 }
 
-// Edition is a build as it is published.
+// Release is a published build.
 type Release struct {
-	Revision  string // as the source tells one from another
+	Revision  string // identifies this release within its source
 	Manifest  []byte
-	Locations []Location // where its files are; what one lacks another may have
+	Locations []Location // servers with its files, in the order to try them; some may lack files
 }
 
-// Place is a folder on another server.
+// Location is a folder on a web server.
 type Location struct {
-	URL    string // ends with a slash
-	Query  string
-	Header http.Header
+	URL    string      // ends with a slash
+	Query  string      // added to each request, without the question mark
+	Header http.Header // added to each request
 }
 
-// ErrUnchanged says that nothing was published since.
-var ErrUnchanged = fault.New(fault.Conflict, "nothing newer is published")
+// ErrUnchanged means that nothing has been published since the given revision.
+var ErrUnchanged = fault.New(fault.Conflict, "nothing newer has been published")
 
+// newRequest returns a GET request for the file at path.
 func (p Location) newRequest(ctx context.Context, path string) (*http.Request, error) {
 	address := p.URL + path
 	if p.Query != "" {
@@ -44,7 +45,7 @@ func (p Location) newRequest(ctx context.Context, path string) (*http.Request, e
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("ask for %s: %w", address, err)
+		return nil, fmt.Errorf("request %s: %w", address, err)
 	}
 	for name, values := range p.Header {
 		req.Header[name] = values
@@ -53,28 +54,31 @@ func (p Location) newRequest(ctx context.Context, path string) (*http.Request, e
 	return req, nil
 }
 
-// NewPlain is the source at an address that holds a manifest.json: any web server, another Meet's /static/ included.
+// NewHTTPSource returns the source at a URL of a folder with a manifest.json. Any web server can host it, including
+// /static/ of another Meet.
 func NewHTTPSource(address string, client *http.Client) (Source, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, invalid("%q is no address of a published build; it begins with https://", address)
+		return nil, invalid("%q is not the address of a published build; such an address begins with https://", address)
 	}
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, manifestName), "/") + "/"
 	return &httpSource{u, client}, nil
 }
 
+// httpSource is the Source that NewHTTPSource returns.
 type httpSource struct {
 	url    *url.URL
 	client *http.Client
 }
 
-// String leaves out what may be a secret.
+// String returns the URL without user information and query, which may be secrets.
 func (p *httpSource) String() string {
 	bare := *p.url
 	bare.RawQuery, bare.Fragment, bare.User = "", "", nil
 	return bare.String()
 }
 
+// Newest downloads the manifest. The revision is its ETag.
 func (p *httpSource) Newest(ctx context.Context, revision string) (e Release, err error) {
 	folder := *p.url
 	folder.RawQuery, folder.Fragment = "", ""
@@ -90,7 +94,7 @@ func (p *httpSource) Newest(ctx context.Context, revision string) (e Release, er
 	if err != nil {
 		return e, requestError(p.url.Host, err)
 	}
-	defer func() { _ = resp.Body.Close() }() // only read
+	defer func() { _ = resp.Body.Close() }() // nothing was written
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotModified:
@@ -111,7 +115,7 @@ func (p *httpSource) Newest(ctx context.Context, revision string) (e Release, er
 	return e, nil
 }
 
-// unreachable is what broke on the way to a host. What the HTTP client says of it repeats the address.
+// requestError translates an error of the HTTP client into one sentence. The client's own text would repeat the URL.
 func requestError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
@@ -120,17 +124,18 @@ func requestError(host string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return unavailable("%s ended its answer in the middle; try again", host)
+		return unavailable("%s broke off its answer; try again", host)
 	case errors.Is(err, context.DeadlineExceeded):
 		return unavailable("%s did not answer in time; try again later", host)
 	}
 	return unavailable("%s cannot be reached: %v", host, err)
 }
 
-// NewClient is the HTTP client that sources and updates share.
+// NewClient returns an HTTP client for sources and updates. It follows at most five redirects, none from https to
+// http.
 func NewClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableCompression = true // sizes and sums are those of the files
+	transport.DisableCompression = true // the manifest's sizes and sums are those of the stored files
 	transport.ResponseHeaderTimeout = stallTimeout
 	return &http.Client{Transport: transport, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		switch {

@@ -13,46 +13,47 @@ import (
 	"time"
 )
 
-// Shelf is the folder of the builds that were taken:
+// Store keeps the installed builds in a folder on disk:
 //
-//	current          which build is in use, and which was before it; replaced by one rename
-//	builds/<id>      whole builds, each checked before it got its name
-//	incoming/<id>    what has been fetched of one that is not whole yet
-//	lock             held by the process that changes any of these
+//	current          names the build in use and the previous one; replaced by one rename
+//	builds/<id>      complete builds, each checked before it was moved here
+//	incoming/<id>    the downloaded part of a build that is not complete yet
+//	lock             locked by the process that changes any of these
 type Store struct {
 	dir    string
-	key    *Key         // that must have signed the builds; nil if none must
-	onStep func(string) // tells tests how far a change has come; nil in programs
+	key    *Key         // must have signed every build; nil accepts all
+	onStep func(string) // called by tests at each step of a change; nil otherwise
 }
 
-// NewShelf returns the one in a folder, which need not exist yet. With a key it gives out only builds that are signed by it,
-// whenever they were taken.
+// NewStore returns a store in the folder dir, which need not exist yet. If key is not nil, builds that are not signed
+// by it cannot be opened, even if they were installed before the key was set.
 func NewStore(dir string, key *Key) *Store { return &Store{dir: dir, key: key} }
 
-// keepRetired is how long a build stays after another has replaced it, for pages that are open and, on the disk, for
-// those of a meeting during which the server restarts. Meetings last hours.
+// retention is how long a replaced build is kept: in memory for pages that are still open, and on disk for the pages
+// of a meeting that outlasts a restart of the server. Meetings last hours.
 const retention = 24 * time.Hour
 
-// record is what the file current says. An empty ID is the embedded build.
+// record is the content of the file "current". An empty ID means the embedded build.
 type record struct {
 	Current  string `json:"current"`
-	Previous string `json:"previous"` // the last good one
-	// RolledBack is the build that an operator went back from; it is not taken again unasked.
+	Previous string `json:"previous"` // in use before Current
+	// RolledBack is the build that an operator rolled back from. Automatic updates do not install it again.
 	RolledBack string               `json:"rolledBack,omitempty"`
-	Source     string               `json:"source,omitempty"`   // that Current came from
-	Revision   string               `json:"revision,omitempty"` // of it there
-	Retired    map[string]time.Time `json:"retired,omitempty"`  // when each build on the shelf was last in use
+	Source     string               `json:"source,omitempty"`   // where Current was fetched from
+	Revision   string               `json:"revision,omitempty"` // revision of Current at Source
+	Retired    map[string]time.Time `json:"retired,omitempty"`  // when each replaced build was last in use, by ID
 }
 
-var errBadRecord = invalid("the file that says which front end is in use cannot be read; update-templates makes a new one")
+var errBadRecord = invalid("the file that names the front end in use cannot be read; run update-templates to write a new one")
 
 var validID = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
+// path returns the path of a file or folder in the store.
 func (s *Store) path(parts ...string) string {
 	return filepath.Join(append([]string{s.dir}, parts...)...)
 }
 
-// read returns the record; without a file, that of a shelf that nothing was put on.
+// read returns the record. Before the first installation it returns the zero record.
 func (s *Store) read() (r record, err error) {
 	raw, err := os.ReadFile(s.path("current"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,7 +68,7 @@ func (s *Store) read() (r record, err error) {
 	return r, nil
 }
 
-// write replaces the record: a reader sees the one before or the new one, and so does the next start after a power cut.
+// write replaces the record atomically: readers see the old or the new record, also after a power failure.
 func (s *Store) write(r record) error {
 	raw, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -77,7 +78,7 @@ func (s *Store) write(r record) error {
 	if err != nil {
 		return fmt.Errorf("write which front end is in use: %w", err)
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already once renamed
+	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename, which is fine
 	_, err = f.Write(raw)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write which front end is in use: %w", err)
@@ -90,16 +91,17 @@ func (s *Store) write(r record) error {
 	return syncFolder(s.dir)
 }
 
-// open reads a build of the shelf.
+// open reads and checks an installed build, including its signature.
 func (s *Store) open(id, version string, pages []string) (*Build, error) {
 	return s.openFolder(s.path("builds", id), version, pages)
 }
 
-// openFolder does not follow links that lead out of the folder.
+// openFolder reads and checks the build in a folder, including its signature. It does not follow links out of the
+// folder.
 func (s *Store) openFolder(dir, version string, pages []string) (*Build, error) {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, invalid("the build's folder %s is gone", dir)
+		return nil, invalid("the build's folder %s is missing", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open build: %w", err)
@@ -116,7 +118,7 @@ func (s *Store) openFolder(dir, version string, pages []string) (*Build, error) 
 	return b, nil
 }
 
-// put makes the whole build in a folder the current one.
+// install moves the complete build b in the folder from into the store and makes it the current build.
 func (s *Store) install(from string, b *Build, source, revision string) error {
 	r, err := s.read()
 	if err != nil && !errors.Is(err, errBadRecord) {
@@ -127,7 +129,7 @@ func (s *Store) install(from string, b *Build, source, revision string) error {
 	}
 	target := s.path("builds", b.ID)
 	if from != target {
-		if err := os.RemoveAll(target); err != nil { // a broken one: a good one is not fetched again
+		if err := os.RemoveAll(target); err != nil { // a damaged build, since an intact one is not fetched again
 			return fmt.Errorf("write build: %w", err)
 		}
 		s.reached("place cleared")
@@ -149,7 +151,7 @@ func (s *Store) install(from string, b *Build, source, revision string) error {
 	return s.prune(r)
 }
 
-// over is the record once that build has replaced the current one.
+// withCurrent returns the record after the build id has replaced the current one.
 func (r record) withCurrent(id string) record {
 	if r.Retired == nil {
 		r.Retired = map[string]time.Time{}
@@ -162,7 +164,8 @@ func (r record) withCurrent(id string) record {
 	return r
 }
 
-// prune removes what no page can need any more. Whatever is left of an interrupted one goes with the next.
+// prune removes builds that no open page can need, and the temporary files of updates. If it is interrupted, the next
+// call removes the rest.
 func (s *Store) prune(r record) error {
 	entries, err := os.ReadDir(s.path("builds"))
 	if err != nil {
@@ -188,7 +191,8 @@ func (s *Store) prune(r record) error {
 	return err
 }
 
-// older lists the builds besides the current one that open pages may be of, the latest first.
+// previousBuilds returns the IDs of the builds, other than the current one, that open pages may use, the latest
+// first.
 func (s *Store) previousBuilds(r record) []string {
 	ids := []string{}
 	if r.Previous != "" {
@@ -205,13 +209,15 @@ func (s *Store) previousBuilds(r record) []string {
 	return ids
 }
 
+// reached notifies a test that a change has reached the named step.
 func (s *Store) reached(step string) {
 	if s.onStep != nil {
 		s.onStep(step)
 	}
 }
 
-// syncFolder makes names in a folder survive a power cut. Where folders cannot be synced, they need not be.
+// syncFolder makes the names of files in a folder survive a power failure. Errors of the sync itself are ignored:
+// file systems that do not support it do not need it.
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestRollbackSelectsPreviousBuild(t *testing.T) {
 	s, b := newFakeGitHub(t), newFixture(t)
 	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	u := b.update(s.source(t, assets.GitHubOptions{}))
-	if _, err := b.store.Rollback(b.embedded, version); err == nil || !strings.Contains(err.Error(), "there is none before it") {
+	if _, err := b.store.Rollback(b.embedded, version); err == nil || !strings.Contains(err.Error(), "there is no earlier one") {
 		t.Errorf("nothing to roll back: %v", err)
 	}
 	s.publish(one, false)
@@ -164,7 +164,7 @@ func TestLibraryUsesNewBuildAndStillServesOldFiles(t *testing.T) {
 			t.Errorf("a broken record: in use is %q", l.Current().ID)
 		}
 	}
-	if n := strings.Count(log.String(), "front end not usable"); n != 1 {
+	if n := strings.Count(log.String(), "the front end cannot be used"); n != 1 {
 		t.Errorf("told %d times: %s", n, &log)
 	}
 }
@@ -265,11 +265,11 @@ func TestOpenRefusesBrokenBuilds(t *testing.T) {
 		{"much longer file", func(f fstest.MapFS) {
 			f[name].Data = append(f[name].Data, f[name].Data...)
 			f[name].Data = append(f[name].Data, ' ')
-		}, "has 39 bytes and may have 38 bytes"},
+		}, "has 39 bytes and may have at most 38 bytes"},
 		{"other file", func(f fstest.MapFS) { f[name].Data[0]++ }, "its SHA-256 sum differs"},
 		{"link", func(f fstest.MapFS) {
 			f[name] = &fstest.MapFile{Data: []byte("lobby-1.css"), Mode: os.ModeSymlink}
-		}, "is a link or a folder, and only files are taken"},
+		}, "is a link or a folder, and only files are allowed"},
 		{"folder", func(f fstest.MapFS) { f[name].Mode = os.ModeDir }, "is a link or a folder"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -11,33 +11,33 @@ import (
 	"time"
 )
 
-// askTimeout is how long a source may take to say what is newest: a few small answers.
+// queryTimeout limits how long a source may take to return the newest release, which takes a few small requests.
 const queryTimeout = time.Minute
 
-// Update takes the newest build of a source onto a shelf.
+// Updater installs the newest build of a source in a store.
 type Updater struct {
 	Source   Source
 	Store    *Store
-	Embedded *Build       // what is in use when nothing was taken; the pages it has are those a build must have
-	Version  string       // of this Meet
-	Client   *http.Client // nil is one of its own
+	Embedded *Build       // in use before the first installation; every build must have its pages
+	Version  string       // version of this Meet
+	Client   *http.Client // nil means a client made by NewClient
 
-	Force     bool           // take a build that was made before the one in use, or does not say when it was made
-	Automatic bool           // do not take again what an operator went back from
-	Progress  func(Progress) // may be nil
-	OnFound   func(Outcome)  // is told what will be taken before it is fetched; may be nil
+	Force     bool           // also install a build that is older than the one in use, or has no date
+	Automatic bool           // do not install the build that an operator rolled back from
+	Progress  func(Progress) // called as bytes arrive; may be nil
+	OnFound   func(Outcome)  // called before the files are fetched; may be nil
 
-	stallTimeout, retryDelay time.Duration // for tests; the constants of the same names unless set
+	stallTimeout, retryDelay time.Duration // override the constants of the same names in tests
 }
 
-// Outcome says what an update did, or would do.
+// Outcome describes what an update did, or would do.
 type Outcome struct {
-	Build        *Manifest // nil when nothing newer is published
+	Build        *Manifest // nil if nothing newer has been published
 	ID, Revision string
-	New          []File // those that are fetched; the others are here already
+	New          []File // files to fetch; the others are already on this machine
 }
 
-// Check finds out what Run would take. Build is nil when nothing is newer.
+// Check returns what Run would do, without changing anything. Build is nil if nothing newer has been published.
 func (u *Updater) Check(ctx context.Context) (Outcome, error) {
 	p, err := u.plan(ctx)
 	if errors.Is(err, ErrUnchanged) {
@@ -46,7 +46,8 @@ func (u *Updater) Check(ctx context.Context) (Outcome, error) {
 	return p.Outcome, err
 }
 
-// Run takes the newest build, if it is newer: whole and checked, or not at all.
+// Run installs the newest build if it is newer than the build in use. The build is installed completely and checked,
+// or not at all. Only one update can run at a time, across processes.
 func (u *Updater) Run(ctx context.Context) (Outcome, error) {
 	release, err := u.Store.lock()
 	if err != nil {
@@ -76,14 +77,16 @@ func (u *Updater) Run(ctx context.Context) (Outcome, error) {
 	return p.Outcome, nil
 }
 
-// plan is what there is to be done.
+// updatePlan is the result of comparing the newest release with the builds on this machine.
 type updatePlan struct {
 	Outcome
 	edition   Release
-	signature []byte             // of the manifest, if the shelf wants one
-	local     map[string]Content // by sum: files of builds that are here
+	signature []byte             // of the manifest, nil if the store needs none
+	local     map[string]Content // by SHA-256 sum: files of the builds on this machine
 }
 
+// plan queries the source and checks whether the newest build can and should be installed. It returns ErrUnchanged if
+// there is nothing to install.
 func (u *Updater) plan(ctx context.Context) (p updatePlan, err error) {
 	r, err := u.Store.read()
 	if err != nil && !errors.Is(err, errBadRecord) {
@@ -91,7 +94,7 @@ func (u *Updater) plan(ctx context.Context) (p updatePlan, err error) {
 	}
 	inUse, revision := u.Embedded, ""
 	if r.Current != "" {
-		// A build that is broken, or for another Meet, is as good as none.
+		// A build that is damaged, or made for another version of Meet, counts as absent.
 		if taken, err := u.Store.open(r.Current, u.Version, u.Embedded.Pages()); err == nil {
 			inUse = taken
 		} else {
@@ -117,8 +120,8 @@ func (u *Updater) plan(ctx context.Context) (p updatePlan, err error) {
 	switch {
 	case p.ID == inUse.ID, u.Automatic && p.ID == r.RolledBack:
 		return p, ErrUnchanged
-	case m.Made.Before(inUse.Made) && !u.Force: // no date is before every date
-		return p, invalid("the published build was made on %s and the one in use on %s; take it with --force if that is meant", formatTime(m.Made), formatTime(inUse.Made))
+	case m.Made.Before(inUse.Made) && !u.Force: // a build without a date counts as older than any other
+		return p, invalid("the published build was made on %s and the one in use on %s; install it with --force if you want it", formatTime(m.Made), formatTime(inUse.Made))
 	}
 	if p.signature, err = u.Store.key.fetchSignature(queryCtx, u.client(), p.edition); err != nil {
 		return p, err
@@ -137,11 +140,12 @@ func (u *Updater) plan(ctx context.Context) (p updatePlan, err error) {
 	return p, nil
 }
 
-// assemble makes the whole build in a folder and checks it as every start does.
+// assemble puts the complete build together in a folder, checks it like every build that is opened, and returns it
+// with its folder.
 func (u *Updater) assemble(ctx context.Context, p updatePlan) (*Build, string, error) {
 	pages := u.Embedded.Pages()
 	if b, err := u.Store.open(p.ID, u.Version, pages); err == nil {
-		return b, u.Store.path("builds", p.ID), nil // taken before, and good
+		return b, u.Store.path("builds", p.ID), nil // installed before, and intact
 	}
 	parts, whole := u.Store.path("incoming", p.ID, "parts"), u.Store.path("incoming", p.ID, "whole")
 	for _, dir := range []string{parts, whole} {
@@ -181,12 +185,13 @@ func (u *Updater) assemble(ctx context.Context, p updatePlan) (*Build, string, e
 	}
 	b, err := u.Store.openFolder(whole, u.Version, pages)
 	if err != nil {
-		// Files do not fit each other, or what was kept of an earlier try has changed on the disk; the next try starts from nothing.
+		// The files contradict each other, or those of an earlier attempt were changed on disk: the next attempt starts over.
 		return nil, "", errors.Join(err, os.RemoveAll(u.Store.path("incoming", p.ID)))
 	}
 	return b, whole, nil
 }
 
+// client returns u.Client, or makes one.
 func (u *Updater) client() *http.Client {
 	if u.Client == nil {
 		u.Client = NewClient()
@@ -194,7 +199,8 @@ func (u *Updater) client() *http.Client {
 	return u.Client
 }
 
-// absent leaves out the files that an interrupted update has brought already. Their sums are checked with the whole.
+// missingFiles returns the files that an interrupted update has not yet stored in the folder whole. It compares sizes
+// only; the sums are checked when the build is complete.
 func missingFiles(whole string, files []File) (toFetch []File, err error) {
 	for _, f := range files {
 		info, err := os.Lstat(filepath.Join(whole, filepath.FromSlash(f.Path)))
@@ -208,6 +214,7 @@ func missingFiles(whole string, files []File) (toFetch []File, err error) {
 	return toFetch, nil
 }
 
+// writeFile writes a file, creates its folder if necessary, and syncs the file to disk.
 func writeFile(target string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return fmt.Errorf("write build: %w", err)
@@ -223,7 +230,7 @@ func writeFile(target string, content []byte) error {
 	return nil
 }
 
-// syncTree makes the names in a folder and below it survive a power cut.
+// syncTree makes the names of all files in a folder and below it survive a power failure.
 func syncTree(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -233,9 +240,10 @@ func syncTree(dir string) error {
 	})
 }
 
+// formatTime returns a date and time for an error message.
 func formatTime(t time.Time) string {
 	if t.IsZero() {
-		return "an unknown day"
+		return "an unknown date"
 	}
 	return t.UTC().Format("2 January 2006, 15:04 UTC")
 }

@@ -145,29 +145,29 @@ func TestUpdateExplainsWhyItRefusesABuild(t *testing.T) {
 		change func(*assets.Manifest)
 		want   string
 	}{
-		{"path upwards", named("../../etc/cron.d/x"), `names the file "../../etc/cron.d/x", which leaves the build's folder`},
-		{"path upwards within", named("assets/../../x"), "leaves the build's folder"},
-		{"path from the top", named("/etc/passwd"), "leaves the build's folder"},
+		{"path upwards", named("../../etc/cron.d/x"), `names the file "../../etc/cron.d/x", which is outside the build's folder`},
+		{"path upwards within", named("assets/../../x"), "is outside the build's folder"},
+		{"path from the top", named("/etc/passwd"), "is outside the build's folder"},
 		{"path of Windows", named(`c:\x`), "only letters, digits and"},
-		{"path that hides", named(".ssh/x"), "hidden files are not taken"},
+		{"path that hides", named(".ssh/x"), "hidden files are not allowed"},
 		{"path of a sort", named("a%2e%2e"), "only letters, digits and"},
 		{"long path", named(strings.Repeat("a", 201)), "at most 200 characters"},
-		{"no path", named(""), "leaves the build's folder"},
+		{"no path", named(""), "is outside the build's folder"},
 		{"the manifest itself", named("Manifest.json"), `names the file "Manifest.json" twice`},
 		{"a file twice", func(m *assets.Manifest) { m.Files = append(m.Files, m.Files[0]) }, "twice"},
 		{"no sum", file(func(f *assets.File) { f.SHA256 = "abc" }), "no SHA-256 sum"},
-		{"large file", file(func(f *assets.File) { f.Size = 33 << 20 }), "would have 33.0 MB, and at most 32.0 MB are taken"},
-		{"negative size", file(func(f *assets.File) { f.Size = -1 }), "at most 32.0 MB are taken"},
+		{"large file", file(func(f *assets.File) { f.Size = 33 << 20 }), "would have 33.0 MB, and at most 32.0 MB are allowed"},
+		{"negative size", file(func(f *assets.File) { f.Size = -1 }), "at most 32.0 MB are allowed"},
 		{"large build", func(m *assets.Manifest) {
 			for i := range 5 {
 				m.Files = append(m.Files, assets.File{Path: fmt.Sprint("f", i), Size: 30 << 20, SHA256: strings.Repeat("0", 64)})
 			}
-		}, "more than 128.0 MB"},
+		}, "larger than the 128.0 MB"},
 		{"many files", func(m *assets.Manifest) {
 			for i := range 2001 {
 				m.Files = append(m.Files, assets.File{Path: fmt.Sprint("f", i), SHA256: strings.Repeat("0", 64)})
 			}
-		}, "at most 2000 are taken"},
+		}, "at most 2000 are allowed"},
 		{"newer format", func(m *assets.Manifest) { m.Format = 2 }, "has format 2 and this Meet reads format 1"},
 		{"no versions", func(m *assets.Manifest) { m.Meet.From = "" }, "does not say which versions"},
 		{"newer Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.3.0", Below: "0.4.0"} }, "is for Meet from 0.3.0 to below 0.4.0, and this is 0.2.0"},
@@ -179,7 +179,7 @@ func TestUpdateExplainsWhyItRefusesABuild(t *testing.T) {
 			e.Script = "assets/none.js"
 			m.Entries = map[string]assets.Entry{"lobby": e}
 		}, `needs the file "assets/none.js", which the build lacks`},
-		{"without a date", func(m *assets.Manifest) { m.Made = time.Time{} }, "made on an unknown day and the one in use on 1 May 2026, 00:00 UTC; take it with --force"},
+		{"without a date", func(m *assets.Manifest) { m.Made = time.Time{} }, "made on an unknown date and the one in use on 1 May 2026, 00:00 UTC; install it with --force"},
 		{"older", func(m *assets.Manifest) { m.Made = m.Made.Add(-time.Hour) }, "made on 30 April 2026, 23:00 UTC and the one in use on 1 May 2026, 00:00 UTC"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -386,7 +386,7 @@ func TestSecondUpdateIsRefusedWhileOneRuns(t *testing.T) {
 	u := b.update(s.source(t, assets.GitHubOptions{}))
 	u.OnFound = func(assets.Outcome) {
 		_, err := b.update(s.source(t, assets.GitHubOptions{})).Run(t.Context())
-		wantError(t, err, fault.Unavailable, "another update of the front end is under way")
+		wantError(t, err, fault.Unavailable, "another update of the front end is in progress")
 	}
 	runUpdate(t, u)
 	if left, _ := filepath.Glob(filepath.Join(b.dir, "incoming*")); left != nil {
