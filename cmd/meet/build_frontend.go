@@ -34,7 +34,7 @@ Example:
 
 // Run makes a published build of the front end.
 func (b buildFrontend) Run(ctx context.Context, env environment) error {
-	o := assets.PackOptions{Version: app.Version, BasePath: b.BasePath, StaticURL: b.StaticURL, Shells: app.Shells}
+	o := assets.PackOptions{Version: app.Version, BasePath: b.BasePath, StaticURL: b.StaticURL, Shells: app.RenderShells}
 	if err := b.check(); err != nil {
 		return usageError{err}
 	}

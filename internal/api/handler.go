@@ -140,7 +140,7 @@ func readBody(w http.ResponseWriter, r *http.Request, input protoreflect.Message
 	if strings.EqualFold(strings.TrimSpace(form), "application/json") { // as the stubs tell them apart
 		check = decode.CheckJSON
 	}
-	if errors.Is(check(body.Bytes()), decode.ErrTooMany) {
+	if errors.Is(check(body.Bytes()), decode.ErrTooManyValues) {
 		return errTooManyValues
 	}
 	r.Body = io.NopCloser(&body) // what is malformed, the stubs refuse in their words

@@ -10,7 +10,7 @@ import (
 // onEvent tells the lobby and the webhooks what happens in rooms. It only changes their memory, so a room's loop may call it.
 func (a *App) onEvent(e rtc.Event) {
 	a.notify(e)
-	a.metrics.Event(string(e.Kind))
+	a.metrics.CountEvent(string(e.Kind))
 	a.tellAgents(e)
 	sid := e.Room.GetSid()
 	switch e.Kind {
@@ -20,10 +20,10 @@ func (a *App) onEvent(e rtc.Event) {
 		a.lobby.RoomChanged(sid, int(e.Room.NumParticipants), e.Room.Metadata)
 	case rtc.ParticipantJoined:
 		if e.Took > 0 { // who was moved, or is shown in another room, has not joined anew
-			a.metrics.Joined(e.Took)
+			a.metrics.ObserveJoin(e.Took)
 		}
 		if attends(e.Participant) {
-			a.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: e.Participant.Identity, Name: e.Participant.Name, At: e.At})
+			a.lobby.ParticipantJoined(sid, lobby.Arrival{Identity: e.Participant.Identity, Name: e.Participant.Name, At: e.At})
 		}
 	case rtc.ParticipantLeft:
 		if attends(e.Participant) {

@@ -13,8 +13,8 @@ import (
 	"meet/web"
 )
 
-// Shells draws the pages' shells for a published build of the front end.
-func Shells(m *assets.Manifest) (map[string][]byte, error) { return site.Shells(m) }
+// RenderShells draws the pages' shells for a published build of the front end.
+func RenderShells(m *assets.Manifest) (map[string][]byte, error) { return site.RenderShells(m) }
 
 // EmbeddedFrontend is the build of the front end that this program carries.
 func EmbeddedFrontend() (*assets.Build, error) {
@@ -38,7 +38,7 @@ func FrontendSource(c config.Config, client *http.Client) (assets.Source, error)
 	return nil, nil
 }
 
-// FrontendShelf is where the settings say that taken builds are kept.
+// FrontendStore is where the settings say that taken builds are kept.
 func FrontendStore(c config.Config) (*assets.Store, error) {
 	if c.FrontendKey == "" {
 		return assets.NewStore(c.FrontendDir(), nil), nil

@@ -22,11 +22,11 @@ func (a *App) openMetrics(media *wire.PacketConn) {
 		a.log.Info("metrics are off: other machines can reach this server, and no metrics_token is set")
 	}
 	a.metrics = metrics.New(Version, metrics.Sources{
-		Media:   func(ctx context.Context) metrics.Media { return metrics.Media(a.rooms.Stats(ctx)) },
-		Socket:  func() metrics.Socket { return socketFigures(media.Stats()) },
-		Signals: func() int { return a.signal.Connections() },
-		Agents:  func() metrics.Agents { return metrics.Agents(a.agents.Stats()) },
-		Relays:  func() int { return a.turn.Stats().Relays },
+		Media:             func(ctx context.Context) metrics.Media { return metrics.Media(a.rooms.Stats(ctx)) },
+		Socket:            func() metrics.Socket { return socketFigures(media.Stats()) },
+		SignalConnections: func() int { return a.signal.Connections() },
+		Agents:            func() metrics.Agents { return metrics.Agents(a.agents.Stats()) },
+		Relays:            func() int { return a.turn.Stats().Relays },
 		Webhooks: func(ctx context.Context) metrics.Webhooks {
 			if a.webhooks == nil {
 				return metrics.Webhooks{}

@@ -23,7 +23,7 @@ func (a *App) refreshToken(s rtc.TokenSubject) (string, error) {
 		return "", fmt.Errorf("refresh a token: its grants are a %T", s.Token.Grants)
 	}
 	ttl := max(minRefresh, time.Until(s.Token.ExpiresAt))
-	a.lobby.Refreshed(s.Room, presented.Identity, time.Now().Add(ttl))
+	a.lobby.TokenRefreshed(s.Room, presented.Identity, time.Now().Add(ttl))
 	return token.Renew(presented.Issuer, a.secret(presented.Issuer), presented).
 		SetName(s.Info.Name).SetMetadata(s.Info.Metadata).SetAttributes(s.Info.Attributes).
 		SetVideoGrant(videoGrant(*presented.Video, s)).SetTTL(ttl).ToJWT()

@@ -23,8 +23,8 @@ const (
 
 // Reasons a frame is refused.
 var (
-	ErrTooMany   = errors.New("decode: the message holds too many values")
-	ErrMalformed = errors.New("decode: the message cannot be read")
+	ErrTooManyValues = errors.New("decode: the message holds too many values")
+	ErrMalformed     = errors.New("decode: the message cannot be read")
 )
 
 // Proto decodes raw into m, without fields that m does not know.
@@ -78,10 +78,10 @@ func CheckProto(raw []byte, d protoreflect.MessageDescriptor) error {
 	return c.message(raw, d)
 }
 
-// CheckProtoStart returns ErrTooMany if the beginning of a message of that type holds more than the whole may.
-func CheckProtoStart(raw []byte, d protoreflect.MessageDescriptor) error {
+// CheckProtoPrefix returns ErrTooMany if the beginning of a message of that type holds more than the whole may.
+func CheckProtoPrefix(raw []byte, d protoreflect.MessageDescriptor) error {
 	c := counter{cut: true}
-	if err := c.message(raw, d); errors.Is(err, ErrTooMany) {
+	if err := c.message(raw, d); errors.Is(err, ErrTooManyValues) {
 		return err
 	}
 	return nil
@@ -90,9 +90,9 @@ func CheckProtoStart(raw []byte, d protoreflect.MessageDescriptor) error {
 // startSize is how much of a frame is read before it is looked at, in bytes.
 const startSize = 64 << 10
 
-// Fill reads all of r into frame. A frame of which the beginning holds more than the whole may is not read to its end: the
+// ReadFrame reads all of r into frame. A frame of which the beginning holds more than the whole may is not read to its end: the
 // error is that of check, which gets the beginning.
-func Fill(frame *bytes.Buffer, r io.Reader, check func(start []byte) error) error {
+func ReadFrame(frame *bytes.Buffer, r io.Reader, check func(start []byte) error) error {
 	n, err := frame.ReadFrom(io.LimitReader(r, startSize))
 	if err != nil || n < startSize {
 		return err
@@ -129,7 +129,7 @@ func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 			continue // it is skipped by the decoder too
 		}
 		if c.values++; c.values > maxValues {
-			return ErrTooMany
+			return ErrTooManyValues
 		}
 		if kind != protowire.BytesType {
 			continue
@@ -152,12 +152,12 @@ func (c *counter) content(raw []byte, f protoreflect.FieldDescriptor) error {
 		return nil
 	case protoreflect.MessageKind:
 		if c.messages++; c.messages > maxMessages {
-			return ErrTooMany
+			return ErrTooManyValues
 		}
 		return c.message(raw, f.Message())
 	}
 	if c.values += len(raw); c.values > maxValues { // numbers packed together, of at least a byte each
-		return ErrTooMany
+		return ErrTooManyValues
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func CheckJSON(raw []byte) error {
 		case inText:
 		case c == '{', c == '[':
 			if depth++; depth > maxDepth {
-				return ErrTooMany
+				return ErrTooManyValues
 			}
 			if values++; c == '{' {
 				messages++
@@ -186,7 +186,7 @@ func CheckJSON(raw []byte) error {
 			values++
 		}
 		if messages > maxMessages+1 || values > maxValues {
-			return ErrTooMany
+			return ErrTooManyValues
 		}
 	}
 	return nil

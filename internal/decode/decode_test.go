@@ -29,8 +29,8 @@ func TestProtoIsBounded(t *testing.T) {
 	}{
 		{"nothing", nil, &livekit.CreateRoomRequest{}, nil},
 		{"an honest number of messages", empty(agents, 4096), &livekit.CreateRoomRequest{}, nil},
-		{"2 million messages in 4 MiB", empty(agents, 2_097_142), &livekit.CreateRoomRequest{}, decode.ErrTooMany},
-		{"texts", empty(1, 1<<16+1), &livekit.ListRoomsRequest{}, decode.ErrTooMany},
+		{"2 million messages in 4 MiB", empty(agents, 2_097_142), &livekit.CreateRoomRequest{}, decode.ErrTooManyValues},
+		{"texts", empty(1, 1<<16+1), &livekit.ListRoomsRequest{}, decode.ErrTooManyValues},
 		{"an honest number of texts", empty(1, 1<<16), &livekit.ListRoomsRequest{}, nil},
 		{
 			"packed numbers", protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), make([]byte, 1<<17)),
@@ -38,7 +38,7 @@ func TestProtoIsBounded(t *testing.T) {
 		},
 		{
 			"packed numbers of a known field", protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), make([]byte, 1<<17)),
-			&livekit.UpdateLocalAudioTrack{}, decode.ErrTooMany,
+			&livekit.UpdateLocalAudioTrack{}, decode.ErrTooManyValues,
 		},
 		{"unknown fields", empty(5000, 1_000_000), &livekit.CreateRoomRequest{}, nil},
 		{"cut off", []byte{0x72, 0x05, 0x00}, &livekit.CreateRoomRequest{}, decode.ErrMalformed},
@@ -56,11 +56,11 @@ func TestJSONIsBounded(t *testing.T) {
 		want      error
 	}{
 		{"nothing", `{}`, nil},
-		{"messages", `{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`, decode.ErrTooMany},
+		{"messages", `{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`, decode.ErrTooManyValues},
 		{"an honest number of messages", `{"agents":[` + strings.Repeat("{},", 4095) + `{}]}`, nil},
-		{"texts", `{"tags":{"a":"` + strings.Repeat(`","b":"`, 100_000) + `"}}`, decode.ErrTooMany},
+		{"texts", `{"tags":{"a":"` + strings.Repeat(`","b":"`, 100_000) + `"}}`, decode.ErrTooManyValues},
 		{"brackets and commas in a text", `{"metadata":"` + strings.Repeat(`{[,\"`, 100_000) + `"}`, nil},
-		{"deep", `{"unknown":` + strings.Repeat(`[`, 10_000), decode.ErrTooMany},
+		{"deep", `{"unknown":` + strings.Repeat(`[`, 10_000), decode.ErrTooManyValues},
 		{"cut off", `{"metadata":"a`, decode.ErrMalformed},
 		{"a backslash at the end", `{"metadata":"\`, decode.ErrMalformed},
 	} {
@@ -106,12 +106,12 @@ func TestProtoStartRefusesHostileFramesOnly(t *testing.T) {
 			good.ParticipantTracks = append(good.ParticipantTracks, &livekit.ParticipantTracks{ParticipantSid: "PA_abcdefghijkl", TrackSids: []string{"TR_a"}})
 		}
 	}
-	if err := decode.CheckProtoStart(whole(hostile)[:64<<10], d); !errors.Is(err, decode.ErrTooMany) {
+	if err := decode.CheckProtoPrefix(whole(hostile)[:64<<10], d); !errors.Is(err, decode.ErrTooManyValues) {
 		t.Errorf("the beginning of a hostile frame: %v", err)
 	}
 	raw := whole(good)
 	for n := range raw {
-		if err := decode.CheckProtoStart(raw[:n], d); err != nil {
+		if err := decode.CheckProtoPrefix(raw[:n], d); err != nil {
 			t.Fatalf("the first %d bytes of a good one: %v", n, err)
 		}
 	}
@@ -134,7 +134,7 @@ func TestDropUnknownKeepsKnownFields(t *testing.T) {
 func same(t *testing.T, got, want proto.Message, err, plain error) {
 	t.Helper()
 	switch {
-	case errors.Is(err, decode.ErrTooMany):
+	case errors.Is(err, decode.ErrTooManyValues):
 	case (err == nil) != (plain == nil):
 		t.Fatalf("%v, and the protobuf module says %v", err, plain)
 	case err == nil && !proto.Equal(got, want):

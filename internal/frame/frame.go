@@ -29,8 +29,8 @@ func Read(ws *websocket.Conn, m proto.Message) (kind int, err error) {
 	raw := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(raw)
 	raw.Reset()
-	switch err = decode.Fill(raw, r, func(start []byte) error { return checkStart(kind, start, m) }); {
-	case errors.Is(err, decode.ErrTooMany):
+	switch err = decode.ReadFrame(raw, r, func(start []byte) error { return checkStart(kind, start, m) }); {
+	case errors.Is(err, decode.ErrTooManyValues):
 		return kind, fmt.Errorf("%w: %w", ErrMalformed, err)
 	case err != nil:
 		return kind, err
@@ -42,7 +42,7 @@ func checkStart(kind int, start []byte, m proto.Message) error {
 	if kind == websocket.TextMessage {
 		return decode.CheckJSON(start)
 	}
-	return decode.CheckProtoStart(start, m.ProtoReflect().Descriptor())
+	return decode.CheckProtoPrefix(start, m.ProtoReflect().Descriptor())
 }
 
 // Decode decodes the content of a frame of that kind into m, without fields that m does not know.

@@ -11,9 +11,9 @@ import (
 
 // What can be wrong with what somebody types into the lobby's one field.
 var (
-	ErrNoCode = fault.New(fault.Invalid, "Type a meeting code, or paste a link.")
-	ErrLink   = fault.New(fault.Invalid, "That link does not lead to a meeting.")
-	ErrCode   = fault.New(fault.Invalid, "That is not a meeting code: it is too long or has characters that cannot be shown.")
+	ErrCodeMissing = fault.New(fault.Invalid, "Type a meeting code, or paste a link.")
+	ErrLinkInvalid = fault.New(fault.Invalid, "That link does not lead to a meeting.")
+	ErrCodeInvalid = fault.New(fault.Invalid, "That is not a meeting code: it is too long or has characters that cannot be shown.")
 )
 
 // codeLetters is the length of a code without its hyphens: 26^10 codes are 47 bits.
@@ -37,12 +37,12 @@ func NewCode() string {
 
 func hyphenate(letters string) string { return letters[:3] + "-" + letters[3:7] + "-" + letters[7:] }
 
-// Find returns the name of the room that somebody means who types a code in any spelling, pastes a link to a
+// FindRoom returns the name of the room that somebody means who types a code in any spelling, pastes a link to a
 // room, or names a room otherwise.
-func (l *Lobby) Find(input string) (string, error) {
+func (l *Lobby) FindRoom(input string) (string, error) {
 	input = strings.TrimSpace(input)
 	if input == "" {
-		return "", ErrNoCode
+		return "", ErrCodeMissing
 	}
 	room, isLink, err := fromLink(input)
 	if err != nil {
@@ -54,7 +54,7 @@ func (l *Lobby) Find(input string) (string, error) {
 		}
 	}
 	if room, err = name.Room(room); err != nil {
-		return "", ErrCode
+		return "", ErrCodeInvalid
 	}
 	return room, nil
 }
@@ -68,7 +68,7 @@ func fromLink(input string) (room string, isLink bool, err error) {
 	}
 	if !found {
 		if strings.Contains(input, "://") {
-			return "", false, ErrLink
+			return "", false, ErrLinkInvalid
 		}
 		return "", false, nil
 	}
@@ -77,7 +77,7 @@ func fromLink(input string) (room string, isLink bool, err error) {
 	}
 	room, err = url.PathUnescape(tail)
 	if err != nil || strings.TrimSpace(room) == "" {
-		return "", false, ErrLink
+		return "", false, ErrLinkInvalid
 	}
 	return room, true, nil
 }

@@ -39,7 +39,7 @@ func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
 		return ConnectionDetails{}, err
 	}
 	identity := l.suffixed(room, person, r.Address, detailsTTL)
-	raw, err := l.pass(room, identity, person).SetMetadata(r.Metadata).SetTTL(detailsTTL).ToJWT()
+	raw, err := l.newToken(room, identity, person).SetMetadata(r.Metadata).SetTTL(detailsTTL).ToJWT()
 	if err != nil {
 		return ConnectionDetails{}, fmt.Errorf("mint token: %w", err)
 	}
@@ -61,15 +61,15 @@ func (l *Lobby) Token(room, person, address string) (string, error) {
 	if l.present(room, identity) || !l.reserved.reserve(room, identity, requesterAt(address), now.Add(token.DefaultTTL), now) {
 		identity = l.suffixed(room, person, address, token.DefaultTTL)
 	}
-	raw, err := l.pass(room, identity, person).ToJWT()
+	raw, err := l.newToken(room, identity, person).ToJWT()
 	if err != nil {
 		return "", fmt.Errorf("mint token: %w", err)
 	}
 	return raw, nil
 }
 
-// Refreshed keeps an identity for its bearer, who has been given a token that is valid until then.
-func (l *Lobby) Refreshed(room, identity string, until time.Time) {
+// TokenRefreshed keeps an identity for its bearer, who has been given a token that is valid until then.
+func (l *Lobby) TokenRefreshed(room, identity string, until time.Time) {
 	l.reserved.extend(room, identity, until, time.Now())
 }
 
@@ -92,7 +92,7 @@ func (l *Lobby) present(room, identity string) bool {
 	return l.options.Present != nil && l.options.Present(room, identity)
 }
 
-func (l *Lobby) pass(room, identity, person string) *token.AccessToken {
+func (l *Lobby) newToken(room, identity, person string) *token.AccessToken {
 	return token.New(l.options.APIKey, l.options.APISecret).SetIdentity(identity).SetName(person).SetGuest().SetVideoGrant(token.VideoGrant{
 		RoomJoin: true, Room: room, CanPublish: new(true), CanPublishData: new(true), CanSubscribe: new(true),
 	})

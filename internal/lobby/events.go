@@ -26,7 +26,7 @@ func (l *Lobby) RoomChanged(sid string, numParticipants int, metadata string) {
 }
 
 // ParticipantJoined records an arrival. The first one starts the meeting.
-func (l *Lobby) ParticipantJoined(roomSID string, a Attendance) {
+func (l *Lobby) ParticipantJoined(roomSID string, a Arrival) {
 	l.record(roomSID, func(m *Meeting) { m.join(a) })
 }
 

@@ -66,11 +66,11 @@ func TestTakenIdentityGetsASuffix(t *testing.T) {
 			t.Errorf("%s: identity %q, plain want %v", step.what, identity, step.plain)
 		}
 	}
-	l.Refreshed("blue", "Worker", time.Now().Add(time.Minute))
+	l.TokenRefreshed("blue", "Worker", time.Now().Add(time.Minute))
 	if identity := ask("blue", "Worker", "192.0.2.1"); identity == "Worker" {
 		t.Error("the identity of a token that was refreshed was issued to a stranger")
 	}
-	l.Refreshed("blue", "Past", time.Now().Add(-time.Second))
+	l.TokenRefreshed("blue", "Past", time.Now().Add(-time.Second))
 	if identity := ask("blue", "Past", "192.0.2.1"); identity != "Past" {
 		t.Errorf("an identity whose token has expired: %q", identity)
 	}

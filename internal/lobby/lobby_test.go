@@ -65,9 +65,9 @@ func TestMeetingIsLiveAndThenRecorded(t *testing.T) {
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon}) // said twice counts once
 	l.RoomStarted(lobby.Room{SID: "RM_2", Name: "empty", CreatedAt: after(1)})
-	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "ada", Name: "Ada", At: after(2)})
-	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "bo", Name: "Bo", At: after(3)})
-	l.ParticipantJoined("RM_9", lobby.Attendance{Identity: "x", Name: "X", At: after(3)}) // unknown room
+	l.ParticipantJoined("RM_1", lobby.Arrival{Identity: "ada", Name: "Ada", At: after(2)})
+	l.ParticipantJoined("RM_1", lobby.Arrival{Identity: "bo", Name: "Bo", At: after(3)})
+	l.ParticipantJoined("RM_9", lobby.Arrival{Identity: "x", Name: "X", At: after(3)}) // unknown room
 	l.RoomChanged("RM_1", 2, "agenda")
 	want := []lobby.Room{
 		{SID: "RM_2", Name: "empty", CreatedAt: after(1)},
@@ -111,8 +111,8 @@ func TestMeetingCutOffByACrashEndsAtTheNextStart(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
-	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "ada", Name: "Ada", At: noon})
-	l.ParticipantJoined("RM_1", lobby.Attendance{Identity: "bo", Name: "Bo", At: after(40)})
+	l.ParticipantJoined("RM_1", lobby.Arrival{Identity: "ada", Name: "Ada", At: noon})
+	l.ParticipantJoined("RM_1", lobby.Arrival{Identity: "bo", Name: "Bo", At: after(40)})
 	stop()
 	for range 2 {
 		l, stop = open(t, dir, lobby.Options{})
@@ -129,7 +129,7 @@ func TestOldestRecordsAreDeleted(t *testing.T) {
 	for i := range 1005 {
 		sid := fmt.Sprint("RM_", i)
 		l.RoomStarted(lobby.Room{SID: sid, Name: sid, CreatedAt: noon})
-		l.ParticipantJoined(sid, lobby.Attendance{Identity: "a", At: after(i)})
+		l.ParticipantJoined(sid, lobby.Arrival{Identity: "a", At: after(i)})
 		l.RoomFinished(sid, after(i))
 	}
 	first := l.Meetings()
@@ -237,25 +237,25 @@ func TestInvalidNamesAreRefused(t *testing.T) {
 		r    lobby.Request
 		want error
 	}{
-		{"no room", lobby.Request{Name: "Ada"}, name.ErrNoRoom},
-		{"blank room", lobby.Request{Room: " \t ", Name: "Ada"}, name.ErrNoRoom},
-		{"no name", lobby.Request{Room: "r"}, name.ErrNoPerson},
+		{"no room", lobby.Request{Name: "Ada"}, name.ErrRoomMissing},
+		{"blank room", lobby.Request{Room: " \t ", Name: "Ada"}, name.ErrRoomMissing},
+		{"no name", lobby.Request{Room: "r"}, name.ErrPersonMissing},
 		{"longest room", lobby.Request{Room: strings.Repeat("r", 256), Name: "Ada"}, nil},
-		{"long room", lobby.Request{Room: strings.Repeat("r", 257), Name: "Ada"}, name.ErrRoomLong},
+		{"long room", lobby.Request{Room: strings.Repeat("r", 257), Name: "Ada"}, name.ErrRoomTooLong},
 		{"longest name", lobby.Request{Room: "r", Name: strings.Repeat("ä", 128)}, nil},
 		{"long name", lobby.Request{Room: "r", Name: strings.Repeat("ä", 129)}, name.ErrPersonTooLong},
 		{"longest name, in its identity too", lobby.Request{Room: "r", Name: strings.Repeat("😀", 64)}, nil},
 		{"long name in bytes", lobby.Request{Room: "r", Name: strings.Repeat("😀", 65)}, name.ErrPersonTooLong},
 		{"emoji of several parts", lobby.Request{Room: "r", Name: "👩‍👩‍👧"}, nil},
-		{"control character in the room", lobby.Request{Room: "a\x00b", Name: "Ada"}, name.ErrRoom},
-		{"broken UTF-8 in the room", lobby.Request{Room: "a\xff", Name: "Ada"}, name.ErrRoom},
-		{"dots", lobby.Request{Room: "..", Name: "Ada"}, name.ErrRoom},
-		{"line break in the name", lobby.Request{Room: "r", Name: "A\nda"}, name.ErrPerson},
-		{"name that cannot be seen", lobby.Request{Room: "r", Name: "\u3164"}, name.ErrPersonUnseen},
-		{"room that cannot be seen", lobby.Request{Room: "\u200b", Name: "Ada"}, name.ErrRoomUnseen},
-		{"text turned round", lobby.Request{Room: "r", Name: "A\u202eda"}, name.ErrPerson},
-		{"long metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: strings.Repeat("m", 4097)}, lobby.ErrMetadataLong},
-		{"broken metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: "\xff"}, lobby.ErrMetadata},
+		{"control character in the room", lobby.Request{Room: "a\x00b", Name: "Ada"}, name.ErrRoomCharacters},
+		{"broken UTF-8 in the room", lobby.Request{Room: "a\xff", Name: "Ada"}, name.ErrRoomCharacters},
+		{"dots", lobby.Request{Room: "..", Name: "Ada"}, name.ErrRoomCharacters},
+		{"line break in the name", lobby.Request{Room: "r", Name: "A\nda"}, name.ErrPersonCharacters},
+		{"name that cannot be seen", lobby.Request{Room: "r", Name: "\u3164"}, name.ErrPersonInvisible},
+		{"room that cannot be seen", lobby.Request{Room: "\u200b", Name: "Ada"}, name.ErrRoomInvisible},
+		{"text turned round", lobby.Request{Room: "r", Name: "A\u202eda"}, name.ErrPersonCharacters},
+		{"long metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: strings.Repeat("m", 4097)}, lobby.ErrMetadataTooLong},
+		{"broken metadata", lobby.Request{Room: "r", Name: "Ada", Metadata: "\xff"}, lobby.ErrMetadataInvalid},
 	} {
 		_, err := l.ConnectionDetails(tc.r)
 		if !errors.Is(err, tc.want) {
@@ -300,27 +300,27 @@ func TestFindReadsCodesLinksAndNames(t *testing.T) {
 		"http://localhost:8080/rooms/a%2Fb%20c/":    "a/b c",
 		"/rooms/abc":                                "abc",
 	} {
-		if got, err := l.Find(in); err != nil || got != want {
-			t.Errorf("Find(%q) = %q, %v; want %q", in, got, err, want)
+		if got, err := l.FindRoom(in); err != nil || got != want {
+			t.Errorf("FindRoom(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
 	for in, want := range map[string]error{
-		"  ":                                 lobby.ErrNoCode,
-		"https://meet.example.org/":          lobby.ErrLink,
-		"https://meet.example.org/rooms/":    lobby.ErrLink,
-		"https://meet.example.org/rooms/%zz": lobby.ErrLink,
-		"https://example.org/?next=/rooms/a": lobby.ErrLink,
-		"a\x01b":                             lobby.ErrCode,
-		strings.Repeat("x", 300):             lobby.ErrCode,
-		"/rooms/%00":                         lobby.ErrCode,
+		"  ":                                 lobby.ErrCodeMissing,
+		"https://meet.example.org/":          lobby.ErrLinkInvalid,
+		"https://meet.example.org/rooms/":    lobby.ErrLinkInvalid,
+		"https://meet.example.org/rooms/%zz": lobby.ErrLinkInvalid,
+		"https://example.org/?next=/rooms/a": lobby.ErrLinkInvalid,
+		"a\x01b":                             lobby.ErrCodeInvalid,
+		strings.Repeat("x", 300):             lobby.ErrCodeInvalid,
+		"/rooms/%00":                         lobby.ErrCodeInvalid,
 	} {
-		if got, err := l.Find(in); !errors.Is(err, want) {
-			t.Errorf("Find(%q) = %q, %v; want %v", in, got, err, want)
+		if got, err := l.FindRoom(in); !errors.Is(err, want) {
+			t.Errorf("FindRoom(%q) = %q, %v; want %v", in, got, err, want)
 		}
 	}
 }
 
-func FuzzFind(f *testing.F) {
+func FuzzFindRoom(f *testing.F) {
 	for _, s := range []string{"abc-defg-hij", "https://h/rooms/a%2Fb", "..", "\xff", "/rooms/%25"} {
 		f.Add(s)
 	}
@@ -334,15 +334,15 @@ func FuzzFind(f *testing.F) {
 	}
 	f.Cleanup(func() { l.Close(); s.Close() })
 	f.Fuzz(func(t *testing.T, in string) {
-		room, err := l.Find(in)
+		room, err := l.FindRoom(in)
 		if err != nil {
 			if fault.KindOf(err) != fault.Invalid {
-				t.Fatalf("Find(%q): %v", in, err)
+				t.Fatalf("FindRoom(%q): %v", in, err)
 			}
 			return
 		}
 		if again, err := name.Room(room); err != nil || again != room {
-			t.Fatalf("Find(%q) = %q, which is no room name: %v", in, room, err)
+			t.Fatalf("FindRoom(%q) = %q, which is no room name: %v", in, room, err)
 		}
 	})
 }

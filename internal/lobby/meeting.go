@@ -18,8 +18,8 @@ type Room struct {
 	NumParticipants int
 }
 
-// Attendance is one participant's arrival.
-type Attendance struct {
+// Arrival is one participant's arrival.
+type Arrival struct {
 	Identity string
 	Name     string
 	At       time.Time
@@ -50,7 +50,7 @@ func (m *Meeting) Duration() time.Duration { return m.EndedAt.Sub(m.StartedAt) }
 
 // join counts somebody in. A known identity, or the name of somebody who has left, is the same person again; the
 // same name while its owner is present is another person.
-func (m *Meeting) join(a Attendance) {
+func (m *Meeting) join(a Arrival) {
 	a.Name = cmp.Or(a.Name, a.Identity)
 	if m.StartedAt.IsZero() {
 		m.StartedAt = a.At

@@ -32,7 +32,7 @@ func TestMeetingRecordsArrivalsAndDepartures(t *testing.T) {
 			for i, step := range strings.Fields(tc.script) {
 				at := start.Add(time.Duration(i) * time.Second)
 				if identity, name, joins := strings.Cut(step[1:], ":"); joins {
-					m.join(Attendance{identity, name, at})
+					m.join(Arrival{identity, name, at})
 				} else {
 					m.leave(identity, at)
 				}
@@ -56,7 +56,7 @@ func TestMeetingCountsParticipantsItDoesNotList(t *testing.T) {
 	var m Meeting
 	at := time.Unix(1000, 0)
 	for i := range maxPeople + 5 {
-		m.join(Attendance{Identity: fmt.Sprint(i), At: at})
+		m.join(Arrival{Identity: fmt.Sprint(i), At: at})
 	}
 	for i := range maxPeople {
 		m.leave(fmt.Sprint(i), at.Add(time.Second))

@@ -40,11 +40,11 @@ func New(version string, s Sources) *Metrics {
 	return m
 }
 
-// Event counts something that happened in a room.
-func (m *Metrics) Event(name string) { m.events.WithLabelValues(name).Inc() }
+// CountEvent counts something that happened in a room.
+func (m *Metrics) CountEvent(name string) { m.events.WithLabelValues(name).Inc() }
 
-// Joined takes how long a join took.
-func (m *Metrics) Joined(took time.Duration) { m.joins.Observe(took.Seconds()) }
+// ObserveJoin takes how long a join took.
+func (m *Metrics) ObserveJoin(took time.Duration) { m.joins.Observe(took.Seconds()) }
 
 // Handler serves the text.
 func (m *Metrics) Handler() http.Handler {
@@ -82,7 +82,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	s := snapshot{c.sources.Media(ctx), c.sources.Socket(), c.sources.Agents(), c.sources.Signals(), c.sources.Relays(), c.sources.Webhooks(ctx)}
+	s := snapshot{c.sources.Media(ctx), c.sources.Socket(), c.sources.Agents(), c.sources.SignalConnections(), c.sources.Relays(), c.sources.Webhooks(ctx)}
 	out <- prometheus.MustNewConstHistogram(c.trips, s.Reported, s.ReportedSeconds, s.ReportedWithin)
 	out <- prometheus.MustNewConstHistogram(c.ways, s.Forwarded, s.ForwardedSeconds, s.ForwardedWithin)
 	for _, f := range c.figures {

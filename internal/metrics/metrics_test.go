@@ -22,19 +22,19 @@ func sample() Sources {
 				ForwardedWithin: map[float64]uint64{0.0001: 7, 0.1: 8}, Forwarded: 9, ForwardedSeconds: 0.25,
 			}
 		},
-		Signals:  func() int { return 5 },
-		Agents:   func() Agents { return Agents{Workers: 3, Jobs: 4, Waiting: 1} },
-		Socket:   func() Socket { return Socket{PacketsIn: 10, BytesIn: 1000, PacketsOut: 20, BytesOut: 3000, Dropped: 1} },
-		Relays:   func() int { return 8 },
-		Webhooks: func(context.Context) Webhooks { return Webhooks{Pending: 9, DeadLetters: 2} },
+		SignalConnections: func() int { return 5 },
+		Agents:            func() Agents { return Agents{Workers: 3, Jobs: 4, Waiting: 1} },
+		Socket:            func() Socket { return Socket{PacketsIn: 10, BytesIn: 1000, PacketsOut: 20, BytesOut: 3000, Dropped: 1} },
+		Relays:            func() int { return 8 },
+		Webhooks:          func(context.Context) Webhooks { return Webhooks{Pending: 9, DeadLetters: 2} },
 	}
 }
 
 // TestScrapeShowsEveryFigureAndPassesTheLinter reads what a scrape gets, and lets Prometheus's own linter judge it.
 func TestScrapeShowsEveryFigureAndPassesTheLinter(t *testing.T) {
 	m := New("1.2.3", sample())
-	m.Event("room_started")
-	m.Joined(300 * time.Millisecond)
+	m.CountEvent("room_started")
+	m.ObserveJoin(300 * time.Millisecond)
 	problems, err := testutil.GatherAndLint(m.registry)
 	if err != nil {
 		t.Fatal(err)

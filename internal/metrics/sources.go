@@ -4,12 +4,12 @@ import "context"
 
 // Sources are what is asked on each scrape. All are required.
 type Sources struct {
-	Media    func(context.Context) Media
-	Signals  func() int // connections of signalling
-	Agents   func() Agents
-	Socket   func() Socket
-	Relays   func() int
-	Webhooks func(context.Context) Webhooks
+	Media             func(context.Context) Media
+	SignalConnections func() int // connections of signalling
+	Agents            func() Agents
+	Socket            func() Socket
+	Relays            func() int
+	Webhooks          func(context.Context) Webhooks
 }
 
 // Media is what goes on in rooms. The first part is of the moment, the rest since the start.

@@ -16,28 +16,28 @@ const maxPersonRunes = 128
 
 // What can be wrong with a name. The first two name the parameter, as clients of the endpoints know it.
 var (
-	ErrNoRoom        = fault.New(fault.Invalid, "roomName is missing")
-	ErrNoPerson      = fault.New(fault.Invalid, "participantName is missing")
-	ErrRoom          = fault.New(fault.Invalid, "the room's name contains characters that cannot be shown")
-	ErrRoomUnseen    = fault.New(fault.Invalid, "the room's name has no character that can be seen")
-	ErrRoomLong      = fault.New(fault.Invalid, "the room's name is longer than 256 bytes")
-	ErrPerson        = fault.New(fault.Invalid, "the participant's name contains characters that cannot be shown")
-	ErrPersonUnseen  = fault.New(fault.Invalid, "the participant's name has no character that can be seen")
-	ErrPersonTooLong = fault.New(fault.Invalid, "the participant's name is longer than 128 characters or 256 bytes")
+	ErrRoomMissing      = fault.New(fault.Invalid, "roomName is missing")
+	ErrPersonMissing    = fault.New(fault.Invalid, "participantName is missing")
+	ErrRoomCharacters   = fault.New(fault.Invalid, "the room's name contains characters that cannot be shown")
+	ErrRoomInvisible    = fault.New(fault.Invalid, "the room's name has no character that can be seen")
+	ErrRoomTooLong      = fault.New(fault.Invalid, "the room's name is longer than 256 bytes")
+	ErrPersonCharacters = fault.New(fault.Invalid, "the participant's name contains characters that cannot be shown")
+	ErrPersonInvisible  = fault.New(fault.Invalid, "the participant's name has no character that can be seen")
+	ErrPersonTooLong    = fault.New(fault.Invalid, "the participant's name is longer than 128 characters or 256 bytes")
 )
 
 // Room returns a room's name as it is used, or what is wrong with it.
 func Room(s string) (string, error) {
-	clean, err := strict(s, ErrNoRoom, ErrRoom, ErrRoomUnseen, ErrRoomLong)
+	clean, err := strict(s, ErrRoomMissing, ErrRoomCharacters, ErrRoomInvisible, ErrRoomTooLong)
 	if clean == "." || clean == ".." { // no link could lead to a room called by dots alone
-		return "", ErrRoom
+		return "", ErrRoomCharacters
 	}
 	return clean, err
 }
 
 // Person returns a person's name as it is shown, or what is wrong with it.
 func Person(s string) (string, error) {
-	clean, err := strict(s, ErrNoPerson, ErrPerson, ErrPersonUnseen, ErrPersonTooLong)
+	clean, err := strict(s, ErrPersonMissing, ErrPersonCharacters, ErrPersonInvisible, ErrPersonTooLong)
 	if utf8.RuneCountInString(clean) > maxPersonRunes {
 		return "", ErrPersonTooLong
 	}
@@ -47,7 +47,7 @@ func Person(s string) (string, error) {
 // Display returns what is shown of a person's name that a back end or a client chose: at most MaxBytes, and "" if nothing
 // can be seen of it. Composition may lengthen a name: NFC has no single character for some letters of Devanagari.
 func Display(s string) string {
-	s = Shown(s)
+	s = Visible(s)
 	if len(s) <= MaxBytes {
 		return s
 	}
@@ -55,7 +55,7 @@ func Display(s string) string {
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return Shown(s[:end])
+	return Visible(s[:end])
 }
 
 // Lookup returns the name under which a room called s is found. That is s itself if no room can be called so.
@@ -77,7 +77,7 @@ func strict(s string, missing, bad, unseen, long error) (string, error) {
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, unshowable):
 		return "", bad
 	}
-	switch s = Shown(s); {
+	switch s = Visible(s); {
 	case s == "":
 		return "", unseen
 	case len(s) > MaxBytes:

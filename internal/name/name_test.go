@@ -30,10 +30,10 @@ func examples(t testing.TB) (all []struct{ What, Given, Shown string }) {
 
 func TestShownLeavesOutWhatCannotBeSeen(t *testing.T) {
 	for _, e := range examples(t) {
-		if got := name.Shown(e.Given); got != e.Shown {
+		if got := name.Visible(e.Given); got != e.Shown {
 			t.Errorf("%s: %+q is shown as %+q, want %+q", e.What, e.Given, got, e.Shown)
 		}
-		if got := name.Shown(norm.NFD.String(e.Given)); got != e.Shown {
+		if got := name.Visible(norm.NFD.String(e.Given)); got != e.Shown {
 			t.Errorf("%s in NFD: %+q is shown as %+q, want %+q", e.What, e.Given, got, e.Shown)
 		}
 		room, err := name.Room(e.Given)
@@ -48,33 +48,33 @@ func TestBadNamesOfRoomsAndPeopleAreRefused(t *testing.T) {
 		what, given  string
 		room, person error
 	}{
-		{"nothing", "", name.ErrNoRoom, name.ErrNoPerson},
-		{"spaces", " \t\n ", name.ErrNoRoom, name.ErrNoPerson},
-		{"invisible", "\u200b", name.ErrRoomUnseen, name.ErrPersonUnseen},
-		{"invisible and spaces", " \u3164 \u2800 ", name.ErrRoomUnseen, name.ErrPersonUnseen},
-		{"control", "a\x00b", name.ErrRoom, name.ErrPerson},
-		{"tab within", "a\tb", name.ErrRoom, name.ErrPerson},
-		{"line break", "a\nb", name.ErrRoom, name.ErrPerson},
-		{"line separator", "a\u2028b", name.ErrRoom, name.ErrPerson},
-		{"broken UTF-8", "a\xff", name.ErrRoom, name.ErrPerson},
-		{"surrogate", "a\xed\xa0\x80", name.ErrRoom, name.ErrPerson},
-		{"replacement for broken text", "a\ufffd", name.ErrRoom, name.ErrPerson},
-		{"right-to-left override", "\u202eabc", name.ErrRoom, name.ErrPerson},
-		{"left-to-right embedding", "a\u202ab", name.ErrRoom, name.ErrPerson},
-		{"end of an embedding", "a\u202c", name.ErrRoom, name.ErrPerson},
-		{"isolate", "\u2068abc\u2069", name.ErrRoom, name.ErrPerson},
-		{"annotation", "a\ufff9b\ufffac\ufffb", name.ErrRoom, name.ErrPerson},
-		{"private use", "\uf8ff", name.ErrRoom, name.ErrPerson},
-		{"private plane", "\U000f0000", name.ErrRoom, name.ErrPerson},
-		{"no character", "a\ufdd0", name.ErrRoom, name.ErrPerson},
-		{"dot", ".", name.ErrRoom, nil},
-		{"dots with nothing between", ".\u200b.", name.ErrRoom, nil},
+		{"nothing", "", name.ErrRoomMissing, name.ErrPersonMissing},
+		{"spaces", " \t\n ", name.ErrRoomMissing, name.ErrPersonMissing},
+		{"invisible", "\u200b", name.ErrRoomInvisible, name.ErrPersonInvisible},
+		{"invisible and spaces", " \u3164 \u2800 ", name.ErrRoomInvisible, name.ErrPersonInvisible},
+		{"control", "a\x00b", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"tab within", "a\tb", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"line break", "a\nb", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"line separator", "a\u2028b", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"broken UTF-8", "a\xff", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"surrogate", "a\xed\xa0\x80", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"replacement for broken text", "a\ufffd", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"right-to-left override", "\u202eabc", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"left-to-right embedding", "a\u202ab", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"end of an embedding", "a\u202c", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"isolate", "\u2068abc\u2069", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"annotation", "a\ufff9b\ufffac\ufffb", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"private use", "\uf8ff", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"private plane", "\U000f0000", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"no character", "a\ufdd0", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"dot", ".", name.ErrRoomCharacters, nil},
+		{"dots with nothing between", ".\u200b.", name.ErrRoomCharacters, nil},
 		{"longest", strings.Repeat("a", 128), nil, nil},
 		{"longest room", strings.Repeat("a", 256), nil, name.ErrPersonTooLong},
-		{"longer", strings.Repeat("a", 257), name.ErrRoomLong, name.ErrPersonTooLong},
-		{"longer in bytes", strings.Repeat("語", 86), name.ErrRoomLong, name.ErrPersonTooLong},
+		{"longer", strings.Repeat("a", 257), name.ErrRoomTooLong, name.ErrPersonTooLong},
+		{"longer in bytes", strings.Repeat("語", 86), name.ErrRoomTooLong, name.ErrPersonTooLong},
 		{"long before it is normalized", strings.Repeat("e\u0301", 128), nil, nil},
-		{"much longer", strings.Repeat("a\u200b", 1<<20), name.ErrRoomLong, name.ErrPersonTooLong},
+		{"much longer", strings.Repeat("a\u200b", 1<<20), name.ErrRoomTooLong, name.ErrPersonTooLong},
 	} {
 		for what, check := range map[string]struct {
 			rule func(string) (string, error)
@@ -116,7 +116,7 @@ func TestLookupNormalizesOnlyValidNames(t *testing.T) {
 	}
 }
 
-func FuzzShown(f *testing.F) {
+func FuzzVisible(f *testing.F) {
 	for _, e := range examples(f) {
 		f.Add(e.Given)
 	}
@@ -126,24 +126,24 @@ func FuzzShown(f *testing.F) {
 		alphabet = append(alphabet, []rune(e.Given)...)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		checkShown(t, s)
+		checkVisible(t, s)
 		var b strings.Builder
 		for _, i := range []byte(s) {
 			b.WriteRune(alphabet[int(i)%len(alphabet)])
 		}
-		checkShown(t, b.String())
+		checkVisible(t, b.String())
 	})
 }
 
-func checkShown(t *testing.T, s string) {
-	got := name.Shown(s)
+func checkVisible(t *testing.T, s string) {
+	got := name.Visible(s)
 	switch {
 	case !utf8.ValidString(got), !norm.NFC.IsNormalString(got):
 		t.Errorf("%+q is shown as %+q, which is not in NFC", s, got)
-	case name.Shown(got) != got:
-		t.Errorf("%+q is shown as %+q, and that as %+q", s, got, name.Shown(got))
-	case name.Shown(norm.NFD.String(s)) != got && utf8.ValidString(s):
-		t.Errorf("%+q is shown as %+q, and its decomposition as %+q", s, got, name.Shown(norm.NFD.String(s)))
+	case name.Visible(got) != got:
+		t.Errorf("%+q is shown as %+q, and that as %+q", s, got, name.Visible(got))
+	case name.Visible(norm.NFD.String(s)) != got && utf8.ValidString(s):
+		t.Errorf("%+q is shown as %+q, and its decomposition as %+q", s, got, name.Visible(norm.NFD.String(s)))
 	case got != "" && !strings.ContainsFunc(got, seen):
 		t.Errorf("%+q is shown as %+q, of which nothing can be seen", s, got)
 	case got != strings.TrimSpace(got):

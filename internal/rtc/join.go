@@ -58,7 +58,7 @@ func (req *JoinRequest) validate() error {
 	if err := validateName("the identity", req.Identity); err != nil {
 		return err
 	}
-	if name.Shown(req.Identity) == "" {
+	if name.Visible(req.Identity) == "" {
 		return fault.New(fault.Invalid, "the identity has no character that can be seen")
 	}
 	if err := validateName("the display name", req.Info.Name); err != nil {

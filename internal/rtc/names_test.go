@@ -50,7 +50,7 @@ func TestClientSeesItsOwnNameAsItAsked(t *testing.T) {
 			r.announce(p, true) // of another change
 			r.flushUpdates(true)
 			own, others := ada.lastInfo("ada").GetName(), watch.lastInfo("ada").GetName()
-			if own != asked || others != name.Shown(asked) {
+			if own != asked || others != name.Visible(asked) {
 				t.Errorf("who asked for %+q is told %+q, and others %+q", asked, own, others)
 			}
 		}

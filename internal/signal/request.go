@@ -189,8 +189,8 @@ func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 			return nil, fmt.Errorf("%w: %w", errBadRequest, err)
 		}
 		var unpacked bytes.Buffer
-		err = decode.Fill(&unpacked, io.LimitReader(z, joinRequestLimit+1), func(start []byte) error {
-			return decode.CheckProtoStart(start, (*livekit.JoinRequest)(nil).ProtoReflect().Descriptor())
+		err = decode.ReadFrame(&unpacked, io.LimitReader(z, joinRequestLimit+1), func(start []byte) error {
+			return decode.CheckProtoPrefix(start, (*livekit.JoinRequest)(nil).ProtoReflect().Descriptor())
 		})
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errBadRequest, err)

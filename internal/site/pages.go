@@ -32,7 +32,7 @@ func (s *Site) newMeeting(c echo.Context) error {
 // join sends somebody who typed a code or a link to the room, or back to the lobby with what is wrong with it.
 func (s *Site) join(c echo.Context) error {
 	code := c.QueryParam("code")
-	room, err := s.lobby.Find(code)
+	room, err := s.lobby.FindRoom(code)
 	if fault.KindOf(err) == fault.Invalid {
 		problem := sentence(fault.Public(err))
 		v, err := s.lobbyView(c.Request().Context())
@@ -55,7 +55,7 @@ func (s *Site) roomPage(c echo.Context) error {
 	}
 	room, err := name.Room(given)
 	switch {
-	case errors.Is(err, name.ErrNoRoom):
+	case errors.Is(err, name.ErrRoomMissing):
 		return echo.ErrNotFound // what the API says of it, "roomName is missing", is for programmers
 	case err != nil:
 		return err

@@ -45,8 +45,8 @@ func shell(m *assets.Manifest, base, static, title, entry string) templates.Shel
 	}}
 }
 
-// Shells draws the pages with nothing in them, for a published build: files by name.
-func Shells(m *assets.Manifest) (map[string][]byte, error) {
+// RenderShells draws the pages with nothing in them, for a published build: files by name.
+func RenderShells(m *assets.Manifest) (map[string][]byte, error) {
 	static := m.StaticURL
 	if static == "" {
 		static = m.BasePath + staticPath
@@ -61,7 +61,7 @@ func Shells(m *assets.Manifest) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for name := range m.Entries {
 		if pages[name] == nil {
-			return nil, fmt.Errorf("the entry %q has no shell: draw it in site.Shells", name)
+			return nil, fmt.Errorf("the entry %q has no shell: draw it in site.RenderShells", name)
 		}
 		var b bytes.Buffer
 		if err := pages[name].Render(context.Background(), &b); err != nil {

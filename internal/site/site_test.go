@@ -92,8 +92,8 @@ func (r *rig) do(method, target, body string, headers ...string) *httptest.Respo
 // meet lets two people meet for 63 seconds in a room of that name; finished or not.
 func (r *rig) meet(sid, name string, finished bool) {
 	r.lobby.RoomStarted(lobby.Room{SID: sid, Name: name, CreatedAt: noon})
-	r.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: "a", Name: "Ada", At: noon})
-	r.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: "b", Name: "Bo", At: noon})
+	r.lobby.ParticipantJoined(sid, lobby.Arrival{Identity: "a", Name: "Ada", At: noon})
+	r.lobby.ParticipantJoined(sid, lobby.Arrival{Identity: "b", Name: "Bo", At: noon})
 	r.lobby.RoomChanged(sid, 2, "m")
 	if finished {
 		r.lobby.ParticipantLeft(sid, "a", noon)
@@ -479,7 +479,7 @@ func TestShellsLinkTheFilesOfTheirBuild(t *testing.T) {
 		{"/meet", "https://static.example.org/x/", `src="https://static.example.org/x/` + m.Entries["room"].Script + `"`, `href="/meet/"`},
 	} {
 		m.BasePath, m.StaticURL = tc.base, tc.static
-		files, err := site.Shells(&m)
+		files, err := site.RenderShells(&m)
 		if err != nil || len(files) != len(m.Entries) {
 			t.Fatalf("%d shells, %v", len(files), err)
 		}
@@ -489,7 +489,7 @@ func TestShellsLinkTheFilesOfTheirBuild(t *testing.T) {
 	}
 	m.Entries = maps.Clone(m.Entries)
 	m.Entries["attic"] = assets.Entry{}
-	if _, err := site.Shells(&m); err == nil || !strings.Contains(err.Error(), `the entry "attic" has no shell`) {
+	if _, err := site.RenderShells(&m); err == nil || !strings.Contains(err.Error(), `the entry "attic" has no shell`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -51,7 +51,7 @@ func TestLobbyStaysUnderItsSizeLimit(t *testing.T) {
 				r.lobby.RoomStarted(lobby.Room{SID: sid, Name: long, CreatedAt: noon})
 				for j := range 40 {
 					identity := fmt.Sprint(j)
-					r.lobby.ParticipantJoined(sid, lobby.Attendance{Identity: identity, Name: identity + long, At: noon})
+					r.lobby.ParticipantJoined(sid, lobby.Arrival{Identity: identity, Name: identity + long, At: noon})
 					r.lobby.ParticipantLeft(sid, identity, noon)
 				}
 				r.lobby.RoomFinished(sid, noon)

@@ -179,8 +179,8 @@ func deliver(ctx context.Context, m jetstream.Msg, f func(context.Context, Deliv
 	return m.DoubleAck(context.WithoutCancel(ctx))
 }
 
-// KeepReaders forgets how far readers not among these have come.
-func (q *Queue) KeepReaders(ctx context.Context, readers, lanes []string) error {
+// DeleteOtherReaders forgets how far readers not among these have come.
+func (q *Queue) DeleteOtherReaders(ctx context.Context, readers, lanes []string) error {
 	list := q.stream.ConsumerNames(ctx)
 	var gone []string
 	for name := range list.Name() {

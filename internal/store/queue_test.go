@@ -56,13 +56,13 @@ func TestReopenedReaderContinuesWithTheUnfinishedMessage(t *testing.T) {
 			t.Errorf("read %q until %s, want %q", got, tt.until, tt.want)
 		}
 	}
-	if err := q.KeepReaders(ctx, []string{"ada"}, []string{"lane"}); err != nil {
+	if err := q.DeleteOtherReaders(ctx, []string{"ada"}, []string{"lane"}); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := q.Pending(ctx); n != 1 || err != nil {
 		t.Errorf("%d pending, %v, want the one that is not done with", n, err)
 	}
-	if err := q.KeepReaders(ctx, []string{"bo"}, []string{"lane"}); err != nil {
+	if err := q.DeleteOtherReaders(ctx, []string{"bo"}, []string{"lane"}); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := q.Pending(ctx); n != 0 || err != nil {

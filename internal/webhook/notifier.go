@@ -101,7 +101,7 @@ func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (
 	if n.deadLetters, err = store.OpenQueue(ctx, s, "webhooks_aside", store.QueueOptions{MaxAge: deadLetterRetention, MaxBytes: maxDeadLetters}); err != nil {
 		return nil, err
 	}
-	if err := n.queue.KeepReaders(ctx, names, laneNames()); err != nil {
+	if err := n.queue.DeleteOtherReaders(ctx, names, laneNames()); err != nil {
 		return nil, err
 	}
 	working, stop := context.WithCancel(context.Background())

@@ -12,8 +12,8 @@ const maxMetadataBytes = 4096
 
 // What can be wrong with metadata.
 var (
-	ErrMetadata     = fault.New(fault.Invalid, "metadata is not text")
-	ErrMetadataLong = fault.New(fault.Invalid, "metadata is longer than 4096 bytes")
+	ErrMetadataInvalid = fault.New(fault.Invalid, "metadata is not text")
+	ErrMetadataTooLong = fault.New(fault.Invalid, "metadata is longer than 4096 bytes")
 )
 
 // names returns the names of a room and of a person in it as they are used.
@@ -29,9 +29,9 @@ func names(room, person string) (string, string, error) {
 func checkMetadata(s string) error {
 	switch {
 	case len(s) > maxMetadataBytes:
-		return ErrMetadataLong
+		return ErrMetadataTooLong
 	case !utf8.ValidString(s):
-		return ErrMetadata
+		return ErrMetadataInvalid
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 // cover the lines around.
 const maxMarks = 5
 
-// Shown returns what can be seen of s, in the form of all names. It may be empty.
-func Shown(s string) string {
+// Visible returns what can be seen of s, in the form of all names. It may be empty.
+func Visible(s string) string {
 	s = norm.NFC.String(s)
 	for { // what is left may compose, and change what its neighbours are to each other
 		next := norm.NFC.String(see(s))
