@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks everything, as CI does: format, vet, staticcheck, generated files, types, lint, dead code and every test.
-# --fast leaves out what takes minutes; .git/hooks/pre-commit may call it.
+# --fast leaves out the checks that take minutes; .githooks/pre-commit calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
