@@ -11,89 +11,92 @@ import (
 )
 
 const (
-	// allocationInterval is the least time between two divisions: feedback comes as often.
+	// allocationInterval is the minimum time between two divisions. Feedback arrives about as often.
 	allocationInterval = 100 * time.Millisecond
-	// allocatable is the share of the estimate that video is given. The rest is for retransmissions and for rates that
-	// rise before they are measured.
+	// videoShare is the share of the estimate that is divided among video. The remainder is for retransmissions and for
+	// bitrates that rise before they are measured.
 	videoShare = 0.95
-	// A track that has to fall because the path is full falls so far that what waits there is gone in drainTime, with at
-	// most drainMost of the estimate. Without that it falls in steps, each of which costs a key frame into a full queue.
+	// When the path is congested, tracks are lowered far enough to drain the queue on the path within drainTime, but by
+	// at most maxDrainShare of the estimate. Lowering them step by step would send a key frame into the full queue at
+	// each step.
 	drainTime, maxDrainShare = time.Second, 0.5
-	// overloaded is how many times the estimate must be sent for a better layer to be stopped at once: with less most of it
-	// still arrives until the lesser one begins.
+	// abandonFactor is the ratio of sent bitrate to estimate above which a layer that is too large is stopped
+	// immediately. Below it, most of its packets still arrive until the key frame of the smaller layer.
 	abandonFactor = 1.3
-	// A track that fell is not raised again for restLeast unless there is clearly room, and longer each time it has to
-	// fall again within restMemory.
+	// A track that was lowered is not raised again for holdoffMin, unless there is ample bandwidth. The wait doubles,
+	// up to holdoffMax, each time the track is lowered again within holdoffMemory.
 	holdoffMin, holdoffMax = 2 * time.Second, 16 * time.Second
 	holdoffMemory          = 10 * time.Second
-	// Where nothing can be sent to try the path with, a track is raised on trial after trialWait without a queue, and has
-	// trialTime to show that it is carried. The wait doubles after each failure.
+	// If no padding can be sent to probe the path, a track is raised on trial after trialWait without congestion. The
+	// estimate then has trialTime to grow enough for the higher layer. The wait doubles, up to maxTrialWait, after each
+	// trial.
 	trialWait, maxTrialWait = 4 * time.Second, time.Minute
 	trialTime               = 3 * time.Second
 )
 
-// Allocator divides what one subscriber's connection carries among the video it receives. Sound is not divided: it goes
-// out in any case. It works when feedback comes and each second; nothing of it waits.
+// Allocator divides the bandwidth estimate of one subscriber's connection among the video tracks sent on it. Audio
+// takes no part and is always sent. It runs in the goroutines that call Divide, Add and SetBitrateCap, and never blocks
+// them.
 type Allocator struct {
 	pacer *pacer.Pacer
-	// paused is called when pictures of tracks were paused or are resumed. It must not block.
+	// onPause is called after video was paused or resumed for lack of bandwidth. It must not block.
 	onPause func(changed []PauseChange)
-	// keeps is set when pictures may not be paused.
+	// neverPause is set if video may not be paused. The lowest layer is then always sent.
 	neverPause bool
 
-	bitrateCap   atomic.Int64 // bits/s; 0: none
-	dividing     atomic.Bool  // a division is under way
-	lastDivision atomic.Int64
+	bitrateCap   atomic.Int64 // upper bound of the estimate in bits/s; 0: none
+	dividing     atomic.Bool  // a goroutine is in Divide
+	lastDivision atomic.Int64 // Unix ns; 0 makes the next Divide run
 
 	mu          sync.Mutex
-	allocations []*allocation // copied on change
+	allocations []*allocation // replaced on change, never modified
 
-	// The rest belongs to the division.
-	requests   []request
-	measured   []*allocation
-	unmeasured []*allocation // have not been measured yet
-	indexes    []int
+	// The fields below are used only inside Divide.
+	requests   []request     // of the tracks in measured, in the same order
+	measured   []*allocation // tracks with a measured bitrate, highest priority first
+	unmeasured []*allocation // tracks whose bitrate has not been measured yet
+	indexes    []int         // the option chosen for each request
 	trial      trial
 }
 
-// PauseChange says that a DownTrack's picture was paused for want of bandwidth, or goes on.
+// PauseChange reports that a DownTrack's video was paused for lack of bandwidth (Paused true), or resumed.
 type PauseChange struct {
 	Track  *DownTrack
 	Paused bool
 }
 
-// share is the part of the estimate that one track gets.
+// allocation holds the Allocator's state of one track.
 type allocation struct {
 	track    *DownTrack
 	priority atomic.Int32
-	starved  atomic.Bool // gets less than it wants
+	starved  atomic.Bool // gets less than the subscriber wants
 
-	// The rest belongs to the division.
+	// The fields below are used only inside Divide.
 	options       []layerOption
 	allowedKnown  bool           // allowed has been set at least once
-	allowed       forward.Target // as last set
+	allowed       forward.Target // the layers that were allowed last
 	lastDowngrade time.Time
-	holdoff       time.Duration
+	holdoff       time.Duration // how long the track may not be raised after lastDowngrade
 	holdoffUntil  time.Time
 }
 
-// trial is a rise to a better layer without knowing whether the path carries it.
+// trial is an attempt to send a higher layer although it is not known whether the path carries it.
 type trial struct {
-	ends  time.Time // zero while there is none
-	extra int       // bits/s beyond the budget
-	wait  time.Duration
-	next  time.Time
+	ends  time.Time     // zero if no trial runs
+	extra int           // bits/s added to the estimate
+	wait  time.Duration // time from the end of this trial to the next
+	next  time.Time     // when the next trial may start; zero if none is planned
 }
 
-// NewAllocator makes the Allocator of the connection behind tap. With keeps set, pictures are never paused. changed is
-// called after each pause and resumption, and must not block.
-func NewAllocator(tap *Tap, keeps bool, changed func([]PauseChange)) *Allocator {
-	a := &Allocator{pacer: tap.pacer, neverPause: keeps, onPause: changed}
+// NewAllocator returns the Allocator of the connection that tap belongs to. If neverPause is set, video is never
+// paused. onPause is called after each pause and resumption, and must not block.
+func NewAllocator(tap *Tap, neverPause bool, onPause func([]PauseChange)) *Allocator {
+	a := &Allocator{pacer: tap.pacer, neverPause: neverPause, onPause: onPause}
 	tap.pacer.OnChange(a.Divide)
 	return a
 }
 
-// Add includes d in the division from now on, unless it is sound.
+// Add includes d in every division until Remove. It ignores audio.
 func (a *Allocator) Add(d *DownTrack) {
 	if !d.video {
 		return
@@ -101,30 +104,31 @@ func (a *Allocator) Add(d *DownTrack) {
 	a.mu.Lock()
 	a.allocations = append(slices.Clone(a.allocations), &allocation{track: d})
 	a.mu.Unlock()
-	a.lastDivision.Store(0) // a new track does not wait for its turn
+	a.lastDivision.Store(0) // divide immediately
 	a.Divide(time.Now())
 }
 
-// Remove leaves d out of the division from now on.
+// Remove excludes d from further divisions.
 func (a *Allocator) Remove(d *DownTrack) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.allocations = slices.DeleteFunc(slices.Clone(a.allocations), func(s *allocation) bool { return s.track == d })
 }
 
-// SetPriority lets d get its layers before tracks of a lower priority. The priority of a track is 0 until it is set.
+// SetPriority makes d get higher layers before tracks with a smaller priority. The default is 0.
 func (a *Allocator) SetPriority(d *DownTrack, priority int) {
 	if s := a.allocation(d); s != nil {
 		s.priority.Store(int32(priority))
 	}
 }
 
-// Starved reports whether the subscriber gets less of d than it wants, for want of bandwidth.
+// Starved reports whether the subscriber gets less of d than it wants, for lack of bandwidth.
 func (a *Allocator) Starved(d *DownTrack) bool {
 	s := a.allocation(d)
 	return s != nil && s.starved.Load()
 }
 
+// allocation returns the allocation of d, or nil if d was not added.
 func (a *Allocator) allocation(d *DownTrack) *allocation {
 	for _, s := range a.snapshot() {
 		if s.track == d {
@@ -134,6 +138,7 @@ func (a *Allocator) allocation(d *DownTrack) *allocation {
 	return nil
 }
 
+// snapshot returns the current allocations. The caller must not modify the slice.
 func (a *Allocator) snapshot() []*allocation {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -147,15 +152,16 @@ func (a *Allocator) SetBitrateCap(bitrate int) {
 	a.Divide(time.Now())
 }
 
-// limited returns known with the cap applied to the estimate.
+// capped returns known with the bitrate cap applied to its estimate.
 func (a *Allocator) capped(known pacer.Capacity) pacer.Capacity {
 	if limit := int(a.bitrateCap.Load()); limit > 0 && (!known.Known || known.Bitrate > limit) {
-		return pacer.Capacity{Bitrate: limit, AtCapacity: true, Known: true} // neither calm nor answering, or it would be tried whether there is more
+		return pacer.Capacity{Bitrate: limit, AtCapacity: true, Known: true} // without DelayStable and HasFeedback, so that no probe or trial looks for more
 	}
 	return known
 }
 
-// Divide divides the estimate among the tracks again, unless that has just been done or is being done.
+// Divide allocates the estimate to the tracks. It does nothing if the last division is more recent than
+// allocationInterval, or if another goroutine is in Divide.
 func (a *Allocator) Divide(now time.Time) {
 	if now.UnixNano()-a.lastDivision.Load() < int64(allocationInterval) || !a.dividing.CompareAndSwap(false, true) {
 		return
@@ -186,7 +192,8 @@ func (a *Allocator) Divide(now time.Time) {
 	}
 }
 
-// claim collects the tracks to divide among, the highest priority first.
+// collectRequests sorts the tracks that the subscriber wants into measured and unmeasured, and builds the requests of
+// the measured ones, highest priority first.
 func (a *Allocator) collectRequests(shares []*allocation, known pacer.Capacity, now time.Time) {
 	a.requests, a.measured, a.unmeasured = a.requests[:0], a.measured[:0], a.unmeasured[:0]
 	for _, s := range shares {
@@ -204,16 +211,17 @@ func (a *Allocator) collectRequests(shares []*allocation, known pacer.Capacity, 
 	slices.SortStableFunc(a.measured, func(x, y *allocation) int { return int(y.priority.Load()) - int(x.priority.Load()) })
 	for _, s := range a.measured {
 		c := request{options: s.options, priority: int(s.priority.Load()), current: s.currentOption(), heldOff: now.Before(s.holdoffUntil), atCapacity: known.AtCapacity}
-		// To take somebody's picture away needs proof that there is no room for it.
+		// Video is paused only if the path is known to be at capacity, or if it is paused already.
 		c.mayPause = !a.neverPause && (known.AtCapacity || c.current == currentPaused)
 		a.requests = append(a.requests, c)
 	}
 }
 
-// startSpatial is the highest layer forwarded of a track that has not been measured yet, where there is no room for more.
+// startSpatial is the highest spatial layer that an unmeasured track may send if there is no bandwidth left for more.
 const startSpatial = 1
 
-// begin sets what may be forwarded of the tracks that have not been measured yet, of what the others left, in bits/s.
+// allowUnmeasured allows layers for the tracks that have not been measured, within left, the bandwidth in bits/s that
+// the measured tracks do not use.
 func (a *Allocator) allowUnmeasured(left int) {
 	for _, s := range a.unmeasured {
 		spatial := startSpatial
@@ -225,7 +233,8 @@ func (a *Allocator) allowUnmeasured(left int) {
 	}
 }
 
-// divide sets what may be forwarded of the tracks that have been measured, and returns what is left, in bits/s.
+// allowMeasured allows layers for the measured tracks, starts probes and trials, and returns which tracks were paused
+// or resumed and the bandwidth that is left, in bits/s.
 func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed []PauseChange, left int) {
 	budget := int(videoShare * float64(known.Bitrate))
 	a.indexes, left = divide(budget+a.trial.extra, 0, a.requests, a.indexes)
@@ -234,7 +243,7 @@ func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed 
 		a.indexes, left = divide(budget+a.trial.extra, drain, a.requests, a.indexes)
 	}
 	wanted, peaks, given, sent := 0, 0, 0, 0
-	var pads *DownTrack
+	var padder *DownTrack
 	for i, s := range a.measured {
 		c, at := &a.requests[i], a.indexes[i]
 		top := len(c.options) - 1
@@ -248,7 +257,7 @@ func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed 
 		if at == top {
 			to.Temporal = MaxTemporals - 1
 			if left > max(c.options[top].cost, pacer.StartBitrate) {
-				to = allLayers // room for a layer that is only about to be sent
+				to = allLayers // there is bandwidth for a layer that starts before it is measured
 			}
 		}
 		if c.current >= 0 {
@@ -259,8 +268,8 @@ func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed 
 		}
 		s.starved.Store(at < top)
 		changed = s.setAllowed(to, changed)
-		if pads == nil && known.HasFeedback && s.track.canSendProbePadding() {
-			pads = s.track
+		if padder == nil && known.HasFeedback && s.track.canSendProbePadding() {
+			padder = s.track
 		}
 	}
 	if known.Queue > 0 && float64(sent) > abandonFactor*float64(known.Bitrate) {
@@ -268,14 +277,14 @@ func (a *Allocator) allowMeasured(known pacer.Capacity, now time.Time) (changed 
 			s.track.abandon()
 		}
 	}
-	if given < wanted && pads != nil {
-		a.pacer.Probe(peaks, now, pads.sendProbePadding)
+	if given < wanted && padder != nil {
+		a.pacer.Probe(peaks, now, padder.sendProbePadding)
 	}
-	a.updateTrial(known, given < wanted && pads == nil, now)
+	a.updateTrial(known, given < wanted && padder == nil, now)
 	return changed, left
 }
 
-// held is the index of the level that was allowed last.
+// currentOption returns the index of the option that was allowed last, currentPaused or currentUnknown.
 func (s *allocation) currentOption() int {
 	switch {
 	case !s.allowedKnown:
@@ -292,7 +301,7 @@ func (s *allocation) currentOption() int {
 	return held
 }
 
-// fall notes that the track has to do with less.
+// noteDowngrade starts the hold-off after the track was lowered.
 func (s *allocation) noteDowngrade(now time.Time) {
 	if now.Sub(s.lastDowngrade) < holdoffMemory {
 		s.holdoff = min(2*s.holdoff, holdoffMax)
@@ -302,7 +311,7 @@ func (s *allocation) noteDowngrade(now time.Time) {
 	s.lastDowngrade, s.holdoffUntil = now, now.Add(s.holdoff)
 }
 
-// allow sets what may be forwarded, and adds a pause or its end to changed.
+// setAllowed allows layers up to to. It appends a PauseChange to changed if that pauses or resumes the video.
 func (s *allocation) setAllowed(to forward.Target, changed []PauseChange) []PauseChange {
 	if s.allowedKnown && to == s.allowed {
 		return changed
@@ -316,7 +325,8 @@ func (s *allocation) setAllowed(to forward.Target, changed []PauseChange) []Paus
 	return changed
 }
 
-// attempt raises one track on trial where the path cannot be tried otherwise, and ends trials.
+// updateTrial ends the trial if there is congestion or its time has passed. It starts the next one when it is due and
+// wanting is set: more is wanted than allowed, and the path cannot be probed with padding.
 func (a *Allocator) updateTrial(known pacer.Capacity, wanting bool, now time.Time) {
 	t := &a.trial
 	if !known.DelayStable {

@@ -11,16 +11,18 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// arrivals records when each packet of a connection arrived, retransmissions and probes included, for transport-wide
-// feedback to the publisher.
+// arrivals records the arrival time of each packet of a connection, retransmissions and probes included. Transport-wide
+// feedback to the publisher is built from it.
 type arrivals struct {
 	mu       sync.Mutex
 	recorder *twcc.Recorder
 }
 
+// newArrivals returns an empty arrivals whose feedback is sent with senderSSRC.
 func newArrivals(senderSSRC uint32) arrivals { return arrivals{recorder: twcc.NewRecorder(senderSSRC)} }
 
-// bind records what is read of a stream, if it negotiated transport-wide sequence numbers.
+// bind returns a reader that records the arrivals of a stream. It returns r itself if the stream has not negotiated
+// transport-wide sequence numbers.
 func (a *arrivals) bind(info *interceptor.StreamInfo, r interceptor.RTPReader) interceptor.RTPReader {
 	id := extensionID(info.RTPHeaderExtensions, sdp.TransportCCURI)
 	if id == 0 {
@@ -40,7 +42,7 @@ func (a *arrivals) bind(info *interceptor.StreamInfo, r interceptor.RTPReader) i
 	})
 }
 
-// feedback returns the transport-wide feedback gathered since the last call, nil when there is none.
+// feedback returns the transport-wide feedback about the packets since the last call, nil if there were none.
 func (a *arrivals) feedback() []rtcp.Packet {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -50,6 +52,7 @@ func (a *arrivals) feedback() []rtcp.Packet {
 	return a.recorder.BuildFeedbackPacket()
 }
 
+// extensionID returns the id that was negotiated for the header extension uri, 0 if none was.
 func extensionID(exts []interceptor.RTPHeaderExtension, uri string) uint8 {
 	for _, e := range exts {
 		if e.URI == uri {
@@ -59,8 +62,8 @@ func extensionID(exts []interceptor.RTPHeaderExtension, uri string) uint8 {
 	return 0
 }
 
-// extension16 finds extension id in a raw RTP packet with one-byte or two-byte extension headers (RFC 8285) and
-// returns its first two bytes.
+// extension16 returns the first two bytes of header extension id in a raw RTP packet, and whether the packet has it. It
+// reads one-byte and two-byte extension headers (RFC 8285).
 func extension16(raw []byte, id uint8) (uint16, bool) {
 	if len(raw) < 12 || raw[0]&0x10 == 0 {
 		return 0, false
@@ -86,7 +89,7 @@ func extension16(raw []byte, id uint8) (uint16, bool) {
 		if oneByte {
 			got, size = raw[at]>>4, int(raw[at]&0x0f)+1
 			at++
-			if got == 0 || got == 15 { // reserved with a length: nothing from here on may be read
+			if got == 0 || got == 15 { // reserved ids; RFC 8285, section 4.2: stop reading here
 				return 0, false
 			}
 		} else {

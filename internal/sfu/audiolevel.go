@@ -6,35 +6,36 @@ import (
 	"time"
 )
 
-// How loudness becomes "is speaking": the reference server's values (docs/protocol.md, 5.3).
+// Parameters of speaker detection: LiveKit's values (docs/protocol.md, 5.3).
 const (
-	// LevelInterval is how often AudioLevel.Read is meant to be called.
+	// LevelInterval is the interval at which AudioLevel.Read must be called.
 	LevelInterval = 400 * time.Millisecond
 
-	activeLevel   = 35  // −dBov; louder (smaller) counts as sound
-	minPercentile = 40  // share of an interval that must be sound, in percent
-	smoothing     = 2.0 // intervals
-	silentAfter   = 2   // intervals without packets, after which a track counts as silent
+	activeLevel   = 35  // −dBov; louder levels, which are smaller numbers, count as speech
+	minPercentile = 40  // percentage of an interval that must be speech
+	smoothing     = 2.0 // in intervals
+	silentAfter   = 2   // number of intervals without packets after which a track counts as silent
 
-	silence   = 127                    // −dBov, the least there is (RFC 6464)
-	maxPacket = 120 * time.Millisecond // the longest Opus packet (RFC 7587, section 4.2)
+	silence   = 127                    // −dBov, the quietest level (RFC 6464)
+	maxPacket = 120 * time.Millisecond // duration of the longest Opus packet (RFC 7587, section 4.2)
 )
 
-// AudioLevel turns the levels that ride on audio packets (RFC 6464) into one smoothed value. Observe is called on the
-// packet path, Read by one room's loop.
+// AudioLevel computes a smoothed loudness from the audio levels in a track's packets (RFC 6464). Observe is called on
+// the packet path, Read by one room's loop.
 type AudioLevel struct {
 	packets       atomic.Uint32
 	active        atomic.Int64  // time covered by packets that are sound
-	loudest       atomic.Uint32 // silence − level, so that 0 is none
-	lastTimestamp atomic.Uint32 // timestamp of the latest packet
+	loudest       atomic.Uint32 // silence − level of the loudest packet; 0: none
+	lastTimestamp atomic.Uint32 // RTP timestamp of the latest packet
 
 	// Touched by Read only.
 	smoothed float64
-	idle     int // intervals without packets
+	idle     int // consecutive intervals without packets
 }
 
-// Observe takes the level of one packet in −dBov, 0 the loudest, 127 silence, and its timestamp at clockRate Hz. A packet
-// counts for the time since the one before: with discontinuous transmission few packets are little sound.
+// Observe records one packet: its level in −dBov, from 0 (loudest) to 127 (silence), and its RTP timestamp at clockRate
+// Hz. The packet covers the time since the previous packet's timestamp, because discontinuous transmission (DTX) sends
+// few packets in silence.
 func (a *AudioLevel) Observe(level uint8, timestamp, clockRate uint32) {
 	a.packets.Add(1)
 	covers := time.Duration(timestamp-a.lastTimestamp.Swap(timestamp)) * time.Second / time.Duration(max(1, clockRate))
@@ -42,7 +43,7 @@ func (a *AudioLevel) Observe(level uint8, timestamp, clockRate uint32) {
 		return
 	}
 	if covers <= 0 || covers > maxPacket {
-		covers = 20 * time.Millisecond // the usual packet: it is the first, or follows a gap
+		covers = 20 * time.Millisecond // the first packet, or one after a gap: assume the usual duration
 	}
 	a.active.Add(int64(covers))
 	for loud := uint32(silence - level); ; {
@@ -53,8 +54,9 @@ func (a *AudioLevel) Observe(level uint8, timestamp, clockRate uint32) {
 	}
 }
 
-// Read returns the loudness since the last Read, smoothed, from 0 to 1 in steps of 1/8, and starts a new interval: that of
-// the loudest packet, less for the time that was no sound. Only one goroutine may call it.
+// Read returns the smoothed loudness from 0 to 1, in steps of 1/8, and starts a new interval. The loudness of an
+// interval is that of its loudest packet, reduced by the share of time without speech. Only one goroutine may call
+// Read.
 func (a *AudioLevel) Read() float32 {
 	packets, active, loudest := a.packets.Swap(0), a.active.Swap(0), a.loudest.Swap(0)
 	share := min(1, float64(active)/float64(LevelInterval))
@@ -75,5 +77,5 @@ func (a *AudioLevel) Read() float32 {
 	return float32(min(1, math.Ceil(a.smoothed*8)/8))
 }
 
-// linear is the amplitude of a level in −dBov; 1 is the loudest.
+// linear returns the amplitude of a level in −dBov. 1 is the maximum.
 func linear(level float64) float64 { return math.Pow(10, -level/20) }

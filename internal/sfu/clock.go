@@ -2,17 +2,18 @@ package sfu
 
 import "time"
 
-// Clock maps the RTP timestamps of one layer to its publisher's wall clock, by a sender report. Sound and picture of one
-// publisher share that clock. It may differ from the server's, by Arrived - Sent less the time the report took: the least of
-// several is nearest.
+// Clock maps the RTP timestamps of one layer to its publisher's wall clock. It is made from one sender report. Audio
+// and video of one publisher have the same wall clock. That clock may differ from the server's, by Arrived - Sent minus
+// the report's travel time; of several reports, the one with the smallest difference is the most exact.
 type Clock struct {
-	// Sent is the report's moment on the publisher's clock, Arrived on the server's, Timestamp on the layer's.
+	// Sent is the report's time on the publisher's clock, Arrived on the server's clock, Timestamp as an RTP timestamp.
 	Sent, Arrived time.Time
 	Timestamp     uint32
-	Rate          uint32 // Hz
+	Rate          uint32 // Hz, of the RTP timestamps
 }
 
-// Clock returns the clock of layer n by the latest sender report, false until one has come that tells the time.
+// Clock returns the clock of layer n by its latest sender report. It returns false if there was no report yet, or none
+// with a wall clock time.
 func (r *Receiver) Clock(n int) (Clock, bool) {
 	l := r.layer(n)
 	if l == nil {
@@ -21,6 +22,7 @@ func (r *Receiver) Clock(n int) (Clock, bool) {
 	return l.clock()
 }
 
+// clock returns the layer's clock; see Receiver.Clock.
 func (l *layer) clock() (Clock, bool) {
 	sr := l.senderReport()
 	if sr.at.IsZero() || sr.ntp == 0 { // a sender without a clock may write 0 (RFC 3550, section 6.4.1)
@@ -29,8 +31,8 @@ func (l *layer) clock() (Clock, bool) {
 	return Clock{Sent: ntpTime(sr.ntp), Arrived: sr.at, Timestamp: sr.rtp, Rate: l.r.options.ClockRate}, true
 }
 
-// Time returns the moment of an RTP timestamp on the publisher's clock. It may lie half the range of timestamps before or
-// after the report.
+// Time returns the publisher's wall clock time of an RTP timestamp, which may be up to half of the 32-bit range before
+// or after the report.
 func (c Clock) Time(timestamp uint32) time.Time {
 	since := int64(int32(timestamp - c.Timestamp))
 	return c.Sent.Add(time.Duration(since * int64(time.Second) / int64(max(1, c.Rate))))
@@ -38,12 +40,14 @@ func (c Clock) Time(timestamp uint32) time.Time {
 
 // ntpEpoch is 1900-01-01 in Unix seconds, ntpEra how many seconds later the count begins again (RFC 5905, section 6).
 const (
+	// ntpEpoch is 1900-01-01 in Unix seconds. ntpEra is the number of seconds after which NTP time wraps (RFC 5905,
+	// section 6).
 	ntpEpoch = -2_208_988_800
 	ntpEra   = 1 << 32
 )
 
-// ntpTime converts 32.32 fixed point seconds (RFC 3550, section 4): with the first bit they count since 1900, without it
-// since 2036.
+// ntpTime converts an NTP timestamp, 32.32 fixed point seconds (RFC 3550, section 4). With its highest bit set it
+// counts from 1900, otherwise from the wrap in 2036.
 func ntpTime(ntp uint64) time.Time {
 	seconds := int64(ntp>>32) + ntpEpoch
 	if ntp>>63 == 0 {
@@ -52,8 +56,8 @@ func ntpTime(ntp uint64) time.Time {
 	return time.Unix(seconds, int64(ntp&0xffffffff*1_000_000_000>>32))
 }
 
-// align returns what must be added to timestamps of layer to so that they count as those of layer from do, by the sender
-// reports of both; false until both have come.
+// align returns the offset to add to timestamps of layer to, so that they match those of layer from. It compares the
+// latest sender reports of both layers, and returns false until both have arrived.
 func (r *Receiver) align(from, to int) (uint32, bool) {
 	a, b := r.layer(from), r.layer(to)
 	if a == nil || b == nil {
@@ -63,7 +67,7 @@ func (r *Receiver) align(from, to int) (uint32, bool) {
 	if sa.at.IsZero() || sb.at.IsZero() {
 		return 0, false
 	}
-	// The moment of b's report on a's timestamps, less b's own.
+	// The time between the two reports, in timestamp units.
 	apart := float64(int64(sb.ntp-sa.ntp)) / (1 << 32) * float64(r.options.ClockRate)
 	return sa.rtp + uint32(int32(apart)) - sb.rtp, true
 }

@@ -12,8 +12,8 @@ import (
 // This file lets a DownTrack play one track from several Receivers in turn, one for each codec it is published in
 // (docs/protocol.md, 12.9).
 
-// CanDecode reports whether the subscriber's connection has negotiated a codec in which it plays a Receiver's packets of that
-// MIME type. It is false before the connection has negotiated.
+// CanDecode reports whether the subscriber's connection has negotiated a codec for a track of that MIME type. It
+// returns false before the first negotiation.
 func (d *DownTrack) CanDecode(mime string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -21,9 +21,9 @@ func (d *DownTrack) CanDecode(mime string) bool {
 	return ok
 }
 
-// SwitchReceiver forwards from r from now on, in place of the Receiver before: the same track in another codec, with its format
-// parameters. Numbers and time go on; video begins with r's next key frame. It returns false, and changes nothing, when
-// the subscriber cannot play it.
+// SwitchReceiver makes d forward from r, which receives the same track in another codec; fmtp are r's format
+// parameters. Sequence numbers and timestamps continue without a gap, and video starts with r's next key frame.
+// SwitchReceiver returns false, and changes nothing, if the subscriber has no codec for it.
 func (d *DownTrack) SwitchReceiver(r *Receiver, fmtp string) bool {
 	d.mu.Lock()
 	before, started := d.receiver, d.started
@@ -44,13 +44,14 @@ func (d *DownTrack) SwitchReceiver(r *Receiver, fmtp string) bool {
 	return true
 }
 
-// settleLocked finds the payload types for the Receiver's codec, and reports whether there are any.
+// selectPayloadTypesLocked sets the payload types for the Receiver's codec, and reports whether the connection has
+// them.
 func (d *DownTrack) selectPayloadTypesLocked() bool {
-	c, unpacks, ok := d.findCodecLocked(d.receiver.options.MimeType, d.fmtp)
+	c, unpack, ok := d.findCodecLocked(d.receiver.options.MimeType, d.fmtp)
 	if !ok {
 		return false
 	}
-	d.binding.payloadType, d.binding.unpackRED, d.binding.rtxPayloadType = uint8(c.PayloadType), unpacks, 0
+	d.binding.payloadType, d.binding.unpackRED, d.binding.rtxPayloadType = uint8(c.PayloadType), unpack, 0
 	if pt, found := rtxFor(d.binding.codecs, c.PayloadType); found && d.binding.rtxSSRC != 0 {
 		d.binding.rtxPayloadType = uint8(pt)
 		if d.rtx.rtxRaw == nil {
@@ -61,9 +62,9 @@ func (d *DownTrack) selectPayloadTypesLocked() bool {
 	return true
 }
 
-// playableLocked finds the codec in which a track of that type goes to the subscriber: its own, or for RED also what is
-// inside. What is encrypted end to end cannot be unpacked.
-func (d *DownTrack) findCodecLocked(mime, fmtp string) (c webrtc.RTPCodecParameters, unpacks, ok bool) {
+// findCodecLocked returns the codec to send a track of type mime in: its own or, for RED, the Opus inside (unpack
+// true). A track that is encrypted end to end cannot be unpacked.
+func (d *DownTrack) findCodecLocked(mime, fmtp string) (c webrtc.RTPCodecParameters, unpack, ok bool) {
 	if c, ok = matchCodec(d.binding.codecs, mime, fmtp); ok {
 		return c, false, true
 	}
@@ -73,9 +74,9 @@ func (d *DownTrack) findCodecLocked(mime, fmtp string) (c webrtc.RTPCodecParamet
 	return c, ok, ok
 }
 
-// sends reports whether p is of a layer of the Receiver: packets of an earlier Receiver, or of a layer that has been
-// replaced, may still be under way.
+// isCurrent reports whether p belongs to a current layer of the Receiver. Late packets of a previous Receiver, or of a
+// layer that was replaced, do not.
 func (r *Receiver) isCurrent(p *Packet) bool { return p.from == r.layer(p.Layer) }
 
-// isVideo reports whether a MIME type is that of video.
+// isVideo reports whether mime is a video type.
 func isVideo(mime string) bool { return strings.HasPrefix(strings.ToLower(mime), "video/") }

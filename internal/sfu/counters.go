@@ -2,21 +2,22 @@ package sfu
 
 import "sync/atomic"
 
-// Counters count what is rare on the media path, or a sample of it, since the start, for all tracks that share them.
+// Counters count rare events on the media path, and a sample of frequent ones, since the server's start. Tracks share
+// them.
 type Counters struct {
-	// Towards publishers: packets asked for again, and key frames.
+	// Sent to publishers: packets requested with NACK, and key frame requests.
 	NACKsSent, KeyFrameRequestsSent atomic.Uint64
-	// From subscribers: packets asked for again, those of them that were sent again, and key frames wanted.
+	// From subscribers: packets requested with NACK, how many of those were retransmitted, and key frame requests.
 	NACKsReceived, Retransmitted, KeyFrameRequestsReceived atomic.Uint64
-	// What subscribers' reports say: packets that were sent, those of them that did not arrive, and round trips.
+	// From subscribers' receiver reports: packets sent to them, packets that did not arrive, and round-trip times.
 	ReportedExpected, ReportedLost atomic.Uint64
 	RoundTrips                     RoundTrips
-	// How long packets were on their way through the server.
+	// How long packets took from arrival to sending.
 	ForwardingTimes ForwardingTimes
 }
 
-// reported adds what a subscriber's report has added to its sums.
+// addReport adds the difference between two sums of a subscriber's reports.
 func (c *Counters) addReport(before, now Reception) {
 	c.ReportedExpected.Add(uint64(now.Expected - before.Expected))
-	c.ReportedLost.Add(uint64(max(0, now.Lost-before.Lost))) // fewer are lost when packets come late
+	c.ReportedLost.Add(uint64(max(0, now.Lost-before.Lost))) // Lost falls when a packet counted as lost arrives late
 }

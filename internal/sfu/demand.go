@@ -1,7 +1,7 @@
 package sfu
 
-// Demand returns the highest layer that a LayerSink wants, -1 while there is none. DownTracks do not count: who subscribes
-// is known elsewhere.
+// Demand returns the highest layer that any LayerSink wants, -1 if there is none. DownTracks are not included: the room
+// tracks what subscribers want.
 func (r *Receiver) Demand() int {
 	for n := MaxLayers - 1; n >= 0; n-- {
 		if r.demand[n].Load() > 0 {
@@ -11,7 +11,7 @@ func (r *Receiver) Demand() int {
 	return -1
 }
 
-// want counts one more LayerSink (by = 1) or one less (by = -1) that wants layer n.
+// addDemand adds by, 1 or -1, to the number of LayerSinks that want layer n.
 func (r *Receiver) addDemand(n int, by int32) {
 	r.demand[n].Add(by)
 	if r.options.DemandChanged != nil {

@@ -2,36 +2,38 @@ package sfu
 
 import "meet/internal/sfu/forward"
 
-// This file is the arithmetic of the Allocator: plain functions of rates and wishes.
+// This file holds the arithmetic of the Allocator: functions without state.
 
 const (
-	// riseMargin is how much more than a level costs must be free for it to be taken up, and resumeMargin the same for
-	// a picture that was paused: an estimate moves by a tenth without reason, a layer's rate too. A larger picture begins
-	// with a key frame, which on a path that is known to be full needs spatialMargin, or it would end what it begins.
+	// A higher option is chosen only if its bitrate plus upgradeMargin is available, paused video is resumed only with
+	// resumeMargin: estimates and bitrates vary by about a tenth without a cause. A higher spatial layer starts with a
+	// key frame, so it needs spatialMargin if the path is known to be at capacity; otherwise the key frame itself would
+	// cause congestion.
 	upgradeMargin, resumeMargin, spatialMargin = 0.10, 0.20, 0.35
-	// clearly is how many times what a level costs must be free for it to be taken up at once after a fall.
+	// holdoffOverride is the multiple of an option's peak that must be available to raise a track during its hold-off.
 	holdoffOverride = 1.5
-	// pauseMargin is how much less than the lowest level costs may be free before it is taken away: after congestion the
-	// estimate lies below what the path carries.
+	// pauseMargin is how far the available bitrate may fall below the lowest option's cost before the video is paused:
+	// after congestion the estimate is lower than the path's capacity.
 	pauseMargin = 0.20
 )
 
-// level is one way to forward a track, its layers up to target. It is kept for cost bits/s and taken up for peak. They
-// are the lesser and the greater of what it sent in the last second and in the last four: a key frame is no reason to
-// give up the level that just began with it, and a quiet second none to take up one that does not fit for long.
+// layerOption is a choice of layers to forward: those up to Target. An option stays chosen while cost is available, and
+// is newly chosen only if peak is available, both in bits/s. They are the minimum and the maximum of the bitrates
+// measured over one second and over four. So a single key frame does not end an option, and a quiet second does not
+// start one that is too large.
 type layerOption struct {
 	forward.Target
 	cost, peak int
 }
 
-// levelsOf lists the ways to forward a track, each dearer and better than the one before: what the rates say is sent, up
-// to what is wanted. There is none when nothing has been measured.
+// layerOptions returns the possible choices for a track up to wanted, each better and more expensive than the one
+// before. It reuses the memory of options. Without a measured bitrate there are none.
 func layerOptions(brief, lasting *Bitrates, wanted forward.Target, levels []layerOption) []layerOption {
 	levels = levels[:0]
 	rates := minRates(brief, lasting)
 	for s := range MaxLayers {
 		if s > wanted.Spatial && len(levels) > 0 {
-			break // nothing sends up to what is wanted: the least above that
+			break // no wanted layer is sent: use the lowest one above
 		}
 		for t := 0; t < MaxTemporals && t <= max(0, wanted.Temporal); t++ {
 			cost := int(rates[s][t])
@@ -39,13 +41,13 @@ func layerOptions(brief, lasting *Bitrates, wanted forward.Target, levels []laye
 			case cost == 0:
 				continue
 			case n > 0 && levels[n-1].Spatial == s && levels[n-1].cost == cost:
-				levels[n-1].Temporal = t // nothing is sent in between
+				levels[n-1].Temporal = t // the temporal layer adds nothing
 				continue
 			case t == 0 && n > 0 && rates[s][1] > rates[s][0] && rates[s][2] > rates[s][1]:
-				continue // a quarter of the pictures of a better layer is worse than all of a lesser one
+				continue // a quarter of the frame rate in a higher layer looks worse than a lower layer in full
 			}
 			for len(levels) > 0 && levels[len(levels)-1].cost >= cost {
-				levels = levels[:len(levels)-1] // this one is better and costs no more
+				levels = levels[:len(levels)-1] // the new option is better and costs no more
 			}
 			levels = append(levels, layerOption{forward.Target{Spatial: s, Temporal: t}, cost, int(max(brief[s][t], lasting[s][t]))})
 		}
@@ -53,7 +55,7 @@ func layerOptions(brief, lasting *Bitrates, wanted forward.Target, levels []laye
 	return levels
 }
 
-// lesser takes the lesser of two rates of each layer.
+// minRates returns the smaller of two bitrates for each layer.
 func minRates(a, b *Bitrates) (all Bitrates) {
 	for s := range all {
 		for t := range all[s] {
@@ -63,25 +65,26 @@ func minRates(a, b *Bitrates) (all Bitrates) {
 	return all
 }
 
-// Indexes of levels that are none.
+// Values of request.current that are no index of an option.
 const (
-	currentPaused  = -1 // nothing is forwarded
-	currentUnknown = -2 // the track is new
+	currentPaused  = -1 // no layer is forwarded
+	currentUnknown = -2 // no layer was allowed yet
 )
 
-// claim is the request of one track in the division.
+// request describes one track to divide.
 type request struct {
 	options    []layerOption
-	priority   int  // the highest gets first
-	current    int  // index of the level it has
-	mayPause   bool // it may be paused
-	heldOff    bool // it fell just now, and should not rise again at the next best moment
-	atCapacity bool // the path has shown that it carries no more
+	priority   int  // tracks with a higher one get bandwidth first
+	current    int  // index of the option allowed now, currentPaused or currentUnknown
+	mayPause   bool // the video may be paused
+	heldOff    bool // the track was lowered recently and should not be raised yet
+	atCapacity bool // the path is known to carry no more than the estimate
 }
 
-// divide gives each claim, the highest priority first, the index of a level, or heldPaused: first everybody the lowest,
-// then by priority more, among equals in turn, but for what is reserved. It returns what is left of the budget, below
-// zero when even the lowest levels are more than it.
+// divide chooses an option for each request, or currentPaused, and appends the indexes to out[:0]. The requests must be
+// sorted by priority. First each gets its lowest option; the remaining budget, without reserved, then raises them one
+// option at a time, in turn among equal priorities. divide also returns the unused budget in bits/s, which is negative
+// if the lowest options exceed it.
 func divide(budget, reserved int, claims []request, out []int) ([]int, int) {
 	out = out[:0]
 	for i := range claims {
@@ -121,7 +124,7 @@ func divide(budget, reserved int, claims []request, out []int) ([]int, int) {
 	return out, budget + reserved
 }
 
-// falls reports whether any claim gets less than it has.
+// anyDowngrade reports whether any request gets a lower option than it has now.
 func anyDowngrade(claims []request, indexes []int) bool {
 	for i := range claims {
 		if indexes[i] < claims[i].current {
@@ -131,21 +134,21 @@ func anyDowngrade(claims []request, indexes []int) bool {
 	return false
 }
 
-// rise returns what the level after at costs more, and whether that is within the budget.
-func (c *request) upgradeCost(at, budget int) (step int, ok bool) {
-	if at == currentPaused || at+1 >= len(c.options) {
+// upgradeCost returns the additional bitrate of the option after index from, and whether the budget has enough for it.
+func (c *request) upgradeCost(from, budget int) (step int, ok bool) {
+	if from == currentPaused || from+1 >= len(c.options) {
 		return 0, false
 	}
-	cost := c.options[at+1].cost
-	step = cost - c.options[at].cost
+	cost := c.options[from+1].cost
+	step = cost - c.options[from].cost
 	need := float64(step)
-	if c.current != currentUnknown && at+1 > c.current {
-		peak, margin := c.options[at+1].peak, upgradeMargin
-		if c.atCapacity && c.options[at+1].Spatial > c.options[at].Spatial {
+	if c.current != currentUnknown && from+1 > c.current {
+		peak, margin := c.options[from+1].peak, upgradeMargin
+		if c.atCapacity && c.options[from+1].Spatial > c.options[from].Spatial {
 			margin = spatialMargin
 		}
 		need += float64(peak-cost) + margin*float64(peak)
-		if c.heldOff && float64(budget+c.options[at].cost) < holdoffOverride*float64(peak) {
+		if c.heldOff && float64(budget+c.options[from].cost) < holdoffOverride*float64(peak) {
 			return 0, false
 		}
 	}

@@ -12,31 +12,33 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// DependencyDescriptorURI is the header extension AV1 and VP9 layers are described by (AV1 RTP specification, appendix A).
+// DependencyDescriptorURI is the header extension that describes the layers of AV1 and VP9 frames (AV1 RTP
+// specification, appendix A).
 const DependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 
-// ErrCodec says that a subscriber's connection did not negotiate the track's codec.
+// ErrCodec reports that a subscriber's connection has not negotiated the track's codec.
 var ErrCodec = errors.New("sfu: the subscriber does not decode this codec")
 
-// DownTrackOptions name a track as the subscriber sees it.
+// DownTrackOptions configure a DownTrack.
 type DownTrackOptions struct {
-	ID        string // track id: the track's sid
-	StreamID  string // stream id: participant sid, a bar, track sid or stream name
-	Fmtp      string // format parameters of the published codec, to pick the same profile
-	Tap       *Tap   // of the subscriber's connection
-	Trailer   []byte // ends frames the server makes itself, where the track is encrypted
+	ID        string // track id in the subscriber's SDP: the track's SID
+	StreamID  string // stream id in the subscriber's SDP: participant SID, "|", and track SID or stream name
+	Fmtp      string // format parameters of the published codec; they select the codec profile
+	Tap       *Tap   // the interceptor of the subscriber's connection
+	Trailer   []byte // appended to frames that the server makes, if the track is encrypted
 	Encrypted bool   // end to end: the server cannot read the payload
-	// PlayoutDelay is sent to the subscriber.
+	// PlayoutDelay is requested from the subscriber with a header extension.
 	PlayoutDelay PlayoutDelay
-	// CutTrailer removes the data that the publisher appends to its frames, which the subscriber does not know.
+	// CutTrailer removes the trailer (see trailerMagic) that the publisher appends to frames, for subscribers that do
+	// not understand it.
 	CutTrailer bool
-	// OnBound is called once the connection has settled codec and SSRC, so that Start can send, or with ErrCodec when it
-	// has not got the track's codec. It must not block.
+	// OnBound is called with nil when codec and SSRC are negotiated, so that Start may be called, or with ErrCodec if
+	// the connection lacks the track's codec. It must not block.
 	OnBound func(error)
 }
 
-// DownTrack is the server's end of a track towards one subscriber: a Sink of the track's Receiver and, for pion, a
-// TrackLocal of the subscriber's connection.
+// DownTrack is the server's end of a track towards one subscriber. It is a Sink of the track's Receiver and, for pion,
+// a TrackLocal of the subscriber's connection. It rewrites packets to one unbroken RTP stream.
 type DownTrack struct {
 	// Set once.
 	options DownTrackOptions
@@ -44,9 +46,9 @@ type DownTrack struct {
 	video   bool
 
 	mu        sync.Mutex
-	receiver  *Receiver // feeds the track
-	fmtp      string    // format parameters of its codec
-	started   bool      // the track is a sink of the Receiver
+	receiver  *Receiver // the source of packets; SwitchReceiver replaces it
+	fmtp      string    // format parameters of the Receiver's codec
+	started   bool      // between Start and Stop: the track is a Sink of the Receiver
 	selection selection
 	binding   binding
 	fwd       forward.Forwarder
@@ -55,23 +57,23 @@ type DownTrack struct {
 	rtx       rtxState
 }
 
-// scratch is memory that the packet path uses again.
+// scratch is memory that the packet path reuses.
 type scratch struct {
 	header      rtp.Header
 	payload     []byte
 	descriptor  []byte
-	twccNumber  [2]byte          // transport-wide
-	blocks      []codec.REDBlock // of a RED packet
-	unpacked    Packet           // what is inside a RED packet
-	padding     Packet           // nothing but padding
-	serverFrame Packet           // a frame the server makes
+	twccNumber  [2]byte          // transport-wide sequence number
+	blocks      []codec.REDBlock // the encodings of a RED packet
+	unpacked    Packet           // an encoding from a RED packet, as a packet of its own
+	padding     Packet           // a packet without payload
+	serverFrame Packet           // a frame made by the server, such as silence
 }
 
-// maxExtension is what a header extension element can hold (RFC 8285, section 4.3).
+// maxExtension is the maximum size of a header extension element in bytes (RFC 8285, section 4.3).
 const maxExtension = 255
 
-// NewDownTrack makes a DownTrack that is not fed yet: add it to a connection, and when OnBound has been called and the
-// connection is up, Start it.
+// NewDownTrack returns a stopped DownTrack for the packets of r. Add it to a connection, and call Start when OnBound
+// has been called and the connection is established.
 func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 	d := &DownTrack{
 		options:   o,
@@ -91,7 +93,7 @@ func NewDownTrack(r *Receiver, o DownTrackOptions) *DownTrack {
 	return d
 }
 
-// Start begins to forward; video begins with the next key frame, which it asks for.
+// Start begins forwarding. Video starts with the next key frame, which Start requests.
 func (d *DownTrack) Start() {
 	r := d.setStarted(true)
 	r.AddSink(d)
@@ -103,10 +105,10 @@ func (d *DownTrack) Start() {
 	}
 }
 
-// Stop ends forwarding.
+// Stop ends forwarding. A packet in progress may still be sent.
 func (d *DownTrack) Stop() { d.setStarted(false).RemoveSink(d) }
 
-// feeds notes whether the track is fed and returns its Receiver.
+// setStarted stores whether the track is forwarding and returns its Receiver.
 func (d *DownTrack) setStarted(started bool) *Receiver {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -114,11 +116,11 @@ func (d *DownTrack) setStarted(started bool) *Receiver {
 	return d.receiver
 }
 
-// WriteRTP forwards p if it belongs to the layer this subscriber gets, switching layers at key frames only.
+// WriteRTP forwards p if it belongs to the layers the subscriber gets. The simulcast layer changes only at key frames.
 func (d *DownTrack) WriteRTP(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// Asked before anything is decided: a key frame that cannot go out must not count as the beginning.
+	// Check this first: a key frame that cannot be sent must not start the stream.
 	if d.selection.target.Spatial < 0 || !d.binding.bound || !d.findWriterLocked() {
 		return
 	}
@@ -129,7 +131,8 @@ func (d *DownTrack) WriteRTP(p *Packet) {
 	}
 }
 
-// SetMuted stops forwarding with the end of a mute, until the next packet that can begin it.
+// SetMuted makes forwarding resume with a key frame when a mute ends. The Receiver itself withholds packets during the
+// mute.
 func (d *DownTrack) SetMuted(muted bool) {
 	if muted {
 		return
@@ -139,9 +142,10 @@ func (d *DownTrack) SetMuted(muted bool) {
 	d.fwd.Pause()
 }
 
-// Ended does nothing: the track stays on its connection until its owner removes it.
+// Ended does nothing: the track remains on its connection until its owner removes it.
 func (d *DownTrack) Ended() {}
 
+// writeLocked forwards p if it continues the current stream, or if forwarding can switch to p's stream.
 func (d *DownTrack) writeLocked(p *Packet) {
 	if d.fwd.Continues(&p.Packet) {
 		d.forwardLocked(p)
@@ -151,7 +155,7 @@ func (d *DownTrack) writeLocked(p *Packet) {
 	}
 }
 
-// forwardLocked sends a packet of the stream that is being forwarded, if it is of the layers the subscriber gets.
+// forwardLocked sends p, a packet of the current stream, if the subscriber gets its spatial and temporal layer.
 func (d *DownTrack) forwardLocked(p *Packet) {
 	v := d.fwd.Forward(&p.Packet, d.selection.target)
 	out := v.Sent
@@ -171,7 +175,8 @@ func (d *DownTrack) forwardLocked(p *Packet) {
 	}
 }
 
-// switchLocked decides about a packet of a layer that is not being forwarded and reports whether to forward from it on.
+// switchLocked starts forwarding with p, a packet of another stream, if the subscriber should get that stream and p is
+// decodable without earlier packets. It reports whether it did, and requests a key frame if only that is missing.
 func (d *DownTrack) switchLocked(p *Packet) bool {
 	if p.Layer != d.receiver.bestLayer(d.selection.target.Spatial) || !d.receiver.isCurrent(p) {
 		return false
@@ -181,7 +186,7 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 		return false
 	}
 	if len(p.Payload) == 0 {
-		return false // padding begins nothing
+		return false // padding cannot start a stream
 	}
 	d.fwd.Start(&p.Packet, d.receiver.align)
 	if d.video {
@@ -190,19 +195,20 @@ func (d *DownTrack) switchLocked(p *Packet) bool {
 	return true
 }
 
-// catchUpLocked sends what came before p though it belongs behind it: see layer.replay.
+// catchUpLocked sends packets that arrived before the key frame p although they follow it in the stream; see
+// layer.replay.
 func (d *DownTrack) catchUpLocked(p *Packet) {
 	p.from.replay(p, &d.rtx.packet, d.rtx.raw, d.forwardLocked)
 }
 
-// ID is the track's sid, for pion and the subscriber's SDP.
+// ID returns the track id in the subscriber's SDP. pion calls it.
 func (d *DownTrack) ID() string { return d.options.ID }
 
-// StreamID is the stream id in the subscriber's SDP.
+// StreamID returns the stream id in the subscriber's SDP. pion calls it.
 func (d *DownTrack) StreamID() string { return d.options.StreamID }
 
-// RID is empty: subscribers get one stream.
+// RID returns "": a subscriber gets a single stream without simulcast. pion calls it.
 func (d *DownTrack) RID() string { return "" }
 
-// Kind is audio or video.
+// Kind returns audio or video. pion calls it.
 func (d *DownTrack) Kind() webrtc.RTPCodecType { return d.kind }

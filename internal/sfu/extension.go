@@ -11,22 +11,22 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// Header extensions that are passed on or added besides the dependency descriptor (docs/protocol.md, 12.4).
+// Header extensions that are forwarded or added, besides the dependency descriptor (docs/protocol.md, 12.4).
 const (
-	// CaptureTimeURI says when a frame was captured, on the publisher's clock. Sender reports towards subscribers keep
-	// that clock, so the extension is passed on as it is.
+	// CaptureTimeURI is the extension with the capture time of a frame on the publisher's clock. It is forwarded
+	// unchanged, because sender reports to subscribers use the publisher's clock too.
 	CaptureTimeURI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
-	// PlayoutDelayURI bounds how long a subscriber may hold frames back.
+	// PlayoutDelayURI is the extension that bounds how long a subscriber may delay frames before it shows them.
 	PlayoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 )
 
-// PlayoutDelay is how long subscribers hold frames back. The zero value leaves it to them.
+// PlayoutDelay bounds how long subscribers delay frames before they show them. The zero value sets no bounds.
 type PlayoutDelay struct{ Min, Max time.Duration }
 
-// maxPlayoutDelay is the most the extension can say: 12 bits of 10 ms each.
+// maxPlayoutDelay is the maximum that the extension can encode: 12 bits in units of 10 ms.
 const maxPlayoutDelay = 0xfff * 10 * time.Millisecond
 
-// encode writes the extension's three bytes: two numbers of 12 bits.
+// encode returns the extension's three bytes: minimum and maximum with 12 bits each.
 func (p PlayoutDelay) encode() [3]byte {
 	unit := func(d time.Duration) uint32 { return uint32(min(max(d, 0), maxPlayoutDelay) / (10 * time.Millisecond)) }
 	var b [4]byte
@@ -34,16 +34,18 @@ func (p PlayoutDelay) encode() [3]byte {
 	return [3]byte(b[1:])
 }
 
-// extensions are the ids that a subscriber's media section has negotiated, and the state of the playout delay.
+// extensions holds the extension ids that a subscriber's media section has negotiated, and the state of the playout
+// delay.
 type extensions struct {
-	captureTime, playoutDelay uint8 // 0: not negotiated
+	captureTime, playoutDelay uint8 // extension ids; 0: not negotiated
 
-	delay         [3]byte
-	delaySeq      uint16 // number of the first packet that carried the delay
-	delaySent     bool   // some packet has carried it
-	delayReceived bool   // the subscriber has received one that did
+	delay         [3]byte // encoded
+	delaySeq      uint16  // sequence number of the first packet with the playout delay
+	delaySent     bool    // at least one packet carried the playout delay
+	delayReceived bool    // the subscriber has acknowledged such a packet
 }
 
+// bind stores the id of e if it is one of the extensions here.
 func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
 	switch e.URI {
 	case CaptureTimeURI:
@@ -53,8 +55,9 @@ func (x *extensions) bind(e webrtc.RTPHeaderExtensionParameter) {
 	}
 }
 
-// stampLocked adds extensions to h, the header of p towards the subscriber. A dependency descriptor has to be there
-// already: the form of the first extension is that of all, and only a long one can be of the form that takes long ones.
+// addExtensionsLocked adds extensions to h, the header that p is sent with. The dependency descriptor must be in h
+// already: pion chooses one-byte or two-byte headers by the first extension, and only the descriptor may need two-byte
+// headers.
 func (d *DownTrack) addExtensionsLocked(h *rtp.Header, p *Packet, out *forward.Rewrite) {
 	x := &d.binding.extensions
 	if x.captureTime != 0 && d.receiver.options.CaptureTimeID != 0 {
@@ -71,18 +74,19 @@ func (d *DownTrack) addExtensionsLocked(h *rtp.Header, p *Packet, out *forward.R
 	_ = h.SetExtension(x.playoutDelay, x.delay[:])
 }
 
-// acknowledge takes a report of the subscriber: once it has received a packet with the delay, no more need to carry it.
+// acknowledge handles a reception report: once the subscriber has received a packet with the playout delay, later
+// packets omit it.
 func (x *extensions) acknowledge(r *rtcp.ReceptionReport) {
 	if x.delaySent && int16(uint16(r.LastSequenceNumber)-x.delaySeq) >= 0 {
 		x.delayReceived = true
 	}
 }
 
-// trailerMagic ends what some clients append to a frame: data, its length in one inverted byte, and this
-// (docs/protocol.md, 12.4).
+// trailerMagic ends the trailer that some clients append to a frame: data, one byte with the trailer's length inverted,
+// and this string (docs/protocol.md, 12.4).
 const trailerMagic = "LKTS"
 
-// withoutTrailer returns the payload of a frame's last packet without the trailer.
+// withoutTrailer returns payload, the last packet of a frame, without the trailer.
 func withoutTrailer(payload []byte) []byte {
 	at := len(payload) - len(trailerMagic)
 	if at < 1 || string(payload[at:]) != trailerMagic {

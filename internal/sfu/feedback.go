@@ -8,30 +8,33 @@ import (
 )
 
 const (
-	// feedbackInterval is how often a publisher gets transport-wide feedback; libwebrtc's own receivers use 50 to 250 ms.
+	// feedbackInterval is the time between two packets of transport-wide feedback to a publisher. libwebrtc's receivers
+	// use 50 to 250 ms.
 	feedbackInterval = 50 * time.Millisecond
-	// reportInterval is how often receiver and sender reports go out; browsers do it each second for video.
+	// reportInterval is the time between receiver reports and between sender reports. Browsers use one second for
+	// video.
 	reportInterval = time.Second
-	// maxReports is how many reports one RTCP packet can count (RFC 3550, section 6.4.1: five bits).
+	// maxReports is the maximum number of reports in one RTCP packet (RFC 3550, section 6.4.1: a count of five bits).
 	maxReports = 31
 )
 
-// Feedback sends a publisher what its congestion control needs: transport-wide feedback, and reports on the Receivers
-// added to it.
+// Feedback sends a publisher the transport-wide feedback for its congestion control, and receiver reports on the
+// Receivers that were added.
 type Feedback struct {
 	*periodic[*Receiver]
 	tap         *Tap
 	send        func([]rtcp.Packet) error
-	lastReports time.Time // last receiver reports; touched by the calls only
+	lastReports time.Time // time of the latest receiver reports; used by sendFeedback only
 }
 
-// NewFeedback makes the feedback of one connection; it starts with the first Receiver. send must not block.
+// NewFeedback returns the Feedback of one connection. It starts when the first Receiver is added. send must not block.
 func NewFeedback(tap *Tap, send func([]rtcp.Packet) error) *Feedback {
 	f := &Feedback{tap: tap, send: send, lastReports: time.Now()}
 	f.periodic = newPeriodic(feedbackInterval, f.sendFeedback)
 	return f
 }
 
+// sendFeedback sends transport-wide feedback and, once each reportInterval, receiver reports.
 func (f *Feedback) sendFeedback(now time.Time, receivers []*Receiver) {
 	packets := f.tap.arrivals.feedback()
 	if now.Sub(f.lastReports) >= reportInterval {
@@ -43,6 +46,7 @@ func (f *Feedback) sendFeedback(now time.Time, receivers []*Receiver) {
 	}
 }
 
+// receiverReports returns the reception reports of all receivers, at most maxReports in each packet.
 func receiverReports(now time.Time, receivers []*Receiver) []rtcp.Packet {
 	var reports []rtcp.ReceptionReport
 	for _, r := range receivers {
@@ -55,20 +59,20 @@ func receiverReports(now time.Time, receivers []*Receiver) []rtcp.Packet {
 	return packets
 }
 
-// Reports sends a subscriber the sender reports of the DownTracks added to it, by which it plays sound and picture in
-// step.
+// SenderReports sends a subscriber the sender reports of the DownTracks that were added. The subscriber uses them to
+// synchronize audio and video.
 type SenderReports struct{ *periodic[*DownTrack] }
 
-// NewReports makes the sender reports of one connection; they start with the first DownTrack, and also is called each
-// time. Neither it nor send may block.
-func NewSenderReports(send func([]rtcp.Packet) error, also func(now time.Time)) *SenderReports {
+// NewSenderReports returns the SenderReports of one connection. It starts when the first DownTrack is added, and calls
+// beforeEach each time before it sends. Neither beforeEach nor send may block.
+func NewSenderReports(send func([]rtcp.Packet) error, beforeEach func(now time.Time)) *SenderReports {
 	return &SenderReports{newPeriodic(reportInterval, func(now time.Time, tracks []*DownTrack) {
-		also(now)
+		beforeEach(now)
 		var packets []rtcp.Packet
 		for _, d := range tracks {
 			packets = append(packets, d.senderReport(now)...)
 		}
-		// Sixteen tracks, a report and a description each, fill one packet of about 1,000 bytes.
+		// 32 packets are the report and the source description of 16 tracks: about 1,000 bytes.
 		for chunk := range slices.Chunk(packets, 32) {
 			_ = send(chunk)
 		}

@@ -5,47 +5,52 @@ import (
 	"time"
 )
 
-// roundTripBounds divide round trips: from a local network to what makes a conversation impossible.
+// roundTripBounds are the bucket bounds for round-trip times: from a local network to delays that make conversation
+// impossible.
 var roundTripBounds = [...]time.Duration{
 	5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
 	200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond,
 }
 
-// forwardingBounds divide ways through the server: from one that nothing holds up to what is heard in a conversation.
+// forwardingBounds are the bucket bounds for forwarding times in the server: from an idle server to delays that disturb
+// a conversation.
 var forwardingBounds = [...]time.Duration{
 	50 * time.Microsecond, 100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond, time.Millisecond,
 	2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
 	100 * time.Millisecond,
 }
 
-// forwardingSample is how many packets a DownTrack forwards for each that it takes the time of: a voice is sampled every
-// few seconds, and the clock, which costs half as much as a packet, is read a second time for few.
+// forwardingSampleEvery is the number of packets of a DownTrack from which one is timed: an audio track is sampled
+// every few seconds. Reading the clock costs half as much as forwarding a packet, so it is done for few.
 const forwardingSampleEvery = 256
 
-// RoundTrips counts round trips by how long they took.
+// RoundTrips is a histogram of the round-trip times to subscribers.
 type RoundTrips struct{ durationHistogram }
 
 func (r *RoundTrips) add(d time.Duration) { r.durationHistogram.add(roundTripBounds[:], d) }
 
-// Histogram returns how many samples took at most each bound in seconds, how many there are, and the sum of their seconds.
+// Histogram returns the number of samples up to each bound in seconds, the number of all samples, and their sum in
+// seconds.
 func (r *RoundTrips) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return r.histogram(roundTripBounds[:])
 }
 
-// Forwarding counts a sample of the packets that went to subscribers, by how long after their arrival they did.
+// ForwardingTimes is a histogram of the time from the arrival of a packet to its sending to a subscriber, for a sample
+// of packets.
 type ForwardingTimes struct{ durationHistogram }
 
 func (f *ForwardingTimes) add(d time.Duration) { f.durationHistogram.add(forwardingBounds[:], d) }
 
-// Histogram returns how many samples took at most each bound in seconds, how many there are, and the sum of their seconds.
+// Histogram returns the number of samples up to each bound in seconds, the number of all samples, and their sum in
+// seconds.
 func (f *ForwardingTimes) Histogram() (atMost map[float64]uint64, count uint64, seconds float64) {
 	return f.histogram(forwardingBounds[:])
 }
 
-// durations counts by bounds, which are always the same ones.
+// durationHistogram counts durations in buckets. Every call must pass the same bounds.
 type durationHistogram struct {
-	within [len(forwardingBounds) + 1]atomic.Uint64 // as many as the most bounds need; the last is beyond all of them
-	sum    atomic.Int64                             // nanoseconds
+	within [len(forwardingBounds) + 1]atomic.Uint64 // samples per bucket; forwardingBounds has the most bounds, and the last bucket is above all of them
+	sum    atomic.Int64                             // ns
 }
 
 func (h *durationHistogram) add(bounds []time.Duration, d time.Duration) {

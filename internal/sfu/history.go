@@ -7,31 +7,33 @@ import (
 	"meet/internal/sfu/pacer"
 )
 
-// Packets remembered for retransmission, at least as many as the reference server keeps (docs/protocol.md, 0.4). Powers of
-// two, for the index.
+// Number of packets stored for retransmission, at least as many as in LiveKit (docs/protocol.md, 0.4). Powers of two,
+// because the sequence number's low bits are the index.
 const (
 	videoHistory = 512
 	audioHistory = 256
 )
 
-// A packet that the Pacer drops because too many wait is asked for again, and must be remembered until then.
+// This fails to compile if videoHistory < pacer.MaxQueued. Packets that a full Pacer drops are requested again, and
+// must be stored until then.
 const _ = uint(videoHistory - pacer.MaxQueued)
 
-// History keeps the latest packets of one layer, raw as they came, to answer NACKs from.
+// History stores the latest raw packets of one layer, to answer NACKs.
 type History struct {
 	mu    sync.RWMutex
 	slots []historySlot
 }
 
+// historySlot holds the latest packet whose sequence number has this slot's index.
 type historySlot struct {
 	seq uint16
-	raw []byte // reused; empty means never filled
+	raw []byte // reused; empty if never filled
 }
 
-// newHistory makes a History of size packets, a power of two.
+// newHistory returns a History of size packets. size must be a power of two.
 func newHistory(size int) *History { return &History{slots: make([]historySlot, size)} }
 
-// Store copies one RTP packet in, in place of the one len(slots) before it.
+// Store copies one RTP packet into the History, in place of the packet len(slots) before it.
 func (h *History) Store(raw []byte) {
 	seq := binary.BigEndian.Uint16(raw[2:])
 	h.mu.Lock()
@@ -41,7 +43,8 @@ func (h *History) Store(raw []byte) {
 	s.raw = append(s.raw[:0], raw...)
 }
 
-// Load copies the packet numbered seq to dst and returns its length, or 0 when it is gone or does not fit.
+// Load copies the packet with sequence number seq to dst and returns its length, or 0 if it is no longer stored or does
+// not fit.
 func (h *History) Load(seq uint16, dst []byte) int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -8,13 +8,15 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// maxUndescribed bounds how many packets are kept for a structure that is late: more than a key frame has.
+// maxAwaitingStructure bounds the number of packets that wait for the structure of their dependency descriptor. A key
+// frame has fewer.
 const maxAwaitingStructure = 256
 
-// structureWait is how long a structure may be late before another key frame is asked for: by then a NACK would have
-// brought it, over all but the longest paths.
+// structureWait is the time after which a missing structure causes a key frame request. By then a NACK has brought it,
+// except on the slowest paths.
 const structureWait = 200 * time.Millisecond
 
+// keyFrameInterval returns the minimum time between two key frame requests for this layer.
 func (l *layer) keyFrameInterval() time.Duration {
 	if l.n == 0 {
 		return keyFrameInterval
@@ -22,7 +24,8 @@ func (l *layer) keyFrameInterval() time.Duration {
 	return keyFrameIntervalUp
 }
 
-// requestKeyFrame asks the publisher for a key frame; if it was asked too short a time ago, as soon as it may be.
+// requestKeyFrame requests a key frame from the publisher. If the previous request is more recent than
+// keyFrameInterval, the request is sent when that time has passed.
 func (l *layer) requestKeyFrame(now time.Time) {
 	l.mu.Lock()
 	early := now.Sub(l.keyFrameRequested) < l.keyFrameInterval()
@@ -37,8 +40,8 @@ func (l *layer) requestKeyFrame(now time.Time) {
 	}
 }
 
-// keyFrameCame forgets a request that is not due yet, and what was given up before packet ext, with which the key frame of
-// that timestamp begins: it serves all that.
+// noteKeyFrame records that a key frame arrived: packet ext is its first packet, timestamp its RTP timestamp. The key
+// frame answers a pending request and repairs the loss of earlier packets.
 func (l *layer) noteKeyFrame(ext uint64, timestamp uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,15 +49,15 @@ func (l *layer) noteKeyFrame(ext uint64, timestamp uint32) {
 	l.loss.noteKeyFrame(ext, timestamp)
 }
 
-// outdated reports whether packet seq is from before the one with the structure in force.
+// precedesStructure reports whether packet seq precedes the packet that brought the current structure.
 func (l *layer) precedesStructure(seq uint16) bool {
 	before := l.structureAt - seq
 	return l.descriptors.Known() && before > 0 && before < videoHistory
 }
 
-// keepUndescribed keeps packet seq, whose descriptor cannot be read yet: its structure came with the first packet of a key
-// frame, which is lost or late. It does not keep a late packet from before the one with the structure in force, because
-// the late packet's own structure is gone.
+// awaitStructure stores packet seq, whose descriptor cannot be read yet: the structure is in the first packet of a key
+// frame, which is lost or late. It ignores packets that precede the current structure, because their own structure is
+// no longer stored.
 func (l *layer) awaitStructure(seq uint16, now time.Time) {
 	if l.precedesStructure(seq) {
 		return
@@ -62,7 +65,7 @@ func (l *layer) awaitStructure(seq uint16, now time.Time) {
 	if len(l.awaitingStructure) == 0 {
 		l.awaitingSince = now
 	}
-	if len(l.awaitingStructure) < maxAwaitingStructure { // more are of no use: a new key frame is due
+	if len(l.awaitingStructure) < maxAwaitingStructure { // more do not help: a new key frame is needed
 		l.awaitingStructure = append(l.awaitingStructure, seq)
 	}
 	if now.Sub(l.awaitingSince) >= structureWait {
@@ -70,7 +73,7 @@ func (l *layer) awaitStructure(seq uint16, now time.Time) {
 	}
 }
 
-// deliverUndescribed delivers the packets behind the one just delivered, which had the structure that they need.
+// deliverAwaiting delivers the stored packets after the packet that was just delivered and had their structure.
 func (l *layer) deliverAwaiting(now time.Time) {
 	began := l.pkt.Header.SequenceNumber
 	p := &l.late
@@ -88,12 +91,13 @@ func (l *layer) deliverAwaiting(now time.Time) {
 	l.awaitingStructure = l.awaitingStructure[:0]
 }
 
-// replay gives write the packets that have come though they belong behind first: the rest of a key frame whose first packet
-// was lost and came again. It uses p and raw as scratch. Only the layer's read goroutine may call it.
+// replay calls write for each stored packet that follows first in the stream but arrived before it: the rest of a key
+// frame whose first packet was retransmitted. p and raw are scratch memory. Only the layer's read goroutine may call
+// replay.
 func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
 	highest, from := l.highest(), first.Header.SequenceNumber+1
 	if oldest := highest - videoHistory + 1; int16(oldest-from) > 0 {
-		from = oldest // what is older is gone
+		from = oldest // older packets are no longer stored
 	}
 	for seq := from; int16(highest-seq) >= 0; seq++ {
 		if l.loadHistory(seq, p, raw) && l.describe(p) == nil {
@@ -103,7 +107,8 @@ func (l *layer) replay(first, p *Packet, raw []byte, write func(*Packet)) {
 	}
 }
 
-// recall reads packet seq from the history into p, by way of raw, and reports whether it was there.
+// loadHistory reads packet seq from the history into p, and reports whether it was stored. raw holds the bytes that p
+// points to.
 func (l *layer) loadHistory(seq uint16, p *Packet, raw []byte) bool {
 	n := l.history.Load(seq, raw)
 	return n > 0 && p.Unmarshal(raw[:n]) == nil && codec.Parse(l.r.codec, p.Payload, &p.Info) == nil

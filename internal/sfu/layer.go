@@ -14,39 +14,41 @@ import (
 )
 
 const (
-	// mtu holds any packet a browser sends (1,200 bytes of payload and headers) and those of clients set for Ethernet.
+	// mtu is the maximum packet size: browsers send at most about 1,200 bytes of payload plus headers, other clients up
+	// to the MTU of Ethernet.
 	mtu = 1500
-	// keyFrameInterval is the least time between two key frame requests for the lowest layer, keyFrameIntervalUp for those
-	// above: a key frame costs some ten times a normal one, so a room of subscribers asking together must not multiply it
-	// (docs/protocol.md, 12.1).
+	// keyFrameInterval is the minimum time between two key frame requests for the lowest layer, keyFrameIntervalUp for
+	// higher layers. A key frame is about ten times as large as another frame, so the requests of many subscribers must
+	// be combined (docs/protocol.md, 12.1).
 	keyFrameInterval, keyFrameIntervalUp = 500 * time.Millisecond, time.Second
-	// layerTimeout is how long a layer may be silent before its subscribers move to another one. A camera sends at
-	// least 5 frames a second, and the picture shall move again in less than a second; a screen that does not change may
-	// send one frame in seconds.
+	// layerTimeout is the time without packets after which subscribers switch to another layer. Cameras send at least 5
+	// frames/s, and video must recover within a second. sparseTimeout is the same for screen shares, which may send a
+	// frame every few seconds.
 	layerTimeout, sparseTimeout = 500 * time.Millisecond, 4 * time.Second
-	// patientTimeout is the same where moving is worse than waiting. Layers above the lowest cost more than its subscribers
-	// may have, and publishers stop the lowest layer last. And after a key frame an encoder may pause until it has made up
-	// for the bits: the key frame that moving costs would make it pause again.
+	// longLayerTimeout replaces layerTimeout where waiting is better than switching. One case is the lowest active
+	// layer: higher layers may exceed a subscriber's bandwidth, and publishers stop the lowest layer last. The other is
+	// the time after a key frame: an encoder may pause to compensate for its size, and the key frame that a switch
+	// needs would make it pause again.
 	longLayerTimeout = 2 * time.Second
 )
 
-// layer is one RTP stream of a Receiver.
+// layer is one RTP stream of a Receiver: a simulcast layer, or the single stream of a track without simulcast.
 type layer struct {
 	r            *Receiver
 	n            int
 	source       TrackSource
 	ssrc         uint32
 	history      *History
-	pkt          Packet       // the one being forwarded; touched by the read goroutine only
+	pkt          Packet       // the packet being forwarded; used by the read goroutine only
 	lastArrival  atomic.Int64 // arrival of the latest packet, Unix ns
-	lastKeyFrame atomic.Int64 // the same of the latest key frame
+	lastKeyFrame atomic.Int64 // arrival of the latest key frame, Unix ns
 	meter        rateMeter
 
-	// Touched by the read goroutine only.
-	descriptors       *codec.DescriptorReader // nil where they are not read
-	structureAt       uint16                  // number of the latest packet with a structure
-	awaitingStructure []uint16                // numbers of packets whose structure has not come
-	awaitingSince     time.Time               // the first of them
+	// The fields below are used by the read goroutine only.
+	descriptors       *codec.DescriptorReader // nil if the track has no dependency descriptors
+	structureAt       uint16                  // sequence number of the latest packet with a structure
+	awaitingStructure []uint16                // sequence numbers of packets whose structure has not arrived
+	awaitingSince     time.Time               // arrival of the first of them
 	late              Packet                  // scratch
 	lateRaw           []byte                  // scratch
 
@@ -55,18 +57,19 @@ type layer struct {
 	nacks             []rtcp.NackPair // scratch
 	bytes             uint64
 	malformed         uint64
-	keyFrameRequested time.Time // last key frame request
-	keyFramePending   bool      // another was wanted before the interval was over
+	keyFrameRequested time.Time // time of the latest request
+	keyFramePending   bool      // another request is due when keyFrameInterval has passed
 	lastSenderReport  senderReport
 }
 
-// senderReport is the publisher's latest: its clock and its stream's timestamp at one moment.
+// senderReport is the publisher's latest sender report: its wall clock and its RTP timestamp at the same instant.
 type senderReport struct {
 	ntp uint64 // 32.32 fixed point seconds (RFC 3550, section 4)
 	rtp uint32
-	at  time.Time // when it came; zero if none did
+	at  time.Time // arrival; zero if there was none
 }
 
+// newLayer returns layer n of r, read from source. Its goroutines are not started.
 func newLayer(r *Receiver, n int, source TrackSource) *layer {
 	size := videoHistory
 	if r.codec == codec.Opus || r.codec == codec.RED {
@@ -82,12 +85,13 @@ func newLayer(r *Receiver, n int, source TrackSource) *layer {
 	return l
 }
 
+// readRTP reads and forwards packets until the source returns an error, then marks the layer as inactive.
 func (l *layer) readRTP() {
 	raw := make([]byte, mtu)
 	for {
 		n, err := l.source.ReadRTP(raw)
 		if errors.Is(err, io.ErrShortBuffer) {
-			l.countMalformed() // one packet that is too long is no reason to end the track
+			l.countMalformed() // a packet that is too long does not end the track
 			continue
 		}
 		if err != nil {
@@ -98,7 +102,7 @@ func (l *layer) readRTP() {
 	}
 }
 
-// handle takes one packet through to the sinks.
+// handle processes one received packet: statistics, NACKs, history, and delivery to the sinks.
 func (l *layer) handle(raw []byte, now time.Time) {
 	p := &l.pkt
 	if err := p.Unmarshal(raw); err != nil {
@@ -137,7 +141,7 @@ func (l *layer) handle(raw []byte, now time.Time) {
 	}
 }
 
-// parse reads what p says about itself.
+// parse reads p's payload descriptor and dependency descriptor into p.Info.
 func (l *layer) parse(p *Packet) error {
 	if err := codec.Parse(l.r.codec, p.Payload, &p.Info); err != nil {
 		return err
@@ -145,20 +149,21 @@ func (l *layer) parse(p *Packet) error {
 	return l.describe(p)
 }
 
-// describe reads p's dependency descriptor, if there is one.
+// describe reads p's dependency descriptor, if it has one, into p.Info.
 func (l *layer) describe(p *Packet) error {
 	if l.descriptors == nil {
 		return nil
 	}
 	if ext := p.Header.GetExtension(l.r.options.DescriptorID); ext != nil {
 		if l.precedesStructure(p.Header.SequenceNumber) && codec.HasStructure(ext) {
-			return codec.ErrNoStructure // it must not take the place of the one in force
+			return codec.ErrNoStructure // an older structure must not replace the current one
 		}
 		return l.descriptors.Read(ext, &p.Info)
 	}
 	return nil
 }
 
+// deliver passes p to the audio level and to all sinks.
 func (l *layer) deliver(p *Packet) {
 	if l.r.options.AudioLevelID != 0 {
 		if level := p.Header.GetExtension(l.r.options.AudioLevelID); len(level) == 1 {
@@ -170,10 +175,10 @@ func (l *layer) deliver(p *Packet) {
 	}
 }
 
-// note counts the packet and asks for missing ones and for a key frame that is due. It returns the packet's extended
-// number and whether it is one to forward: a duplicate is not.
+// notePacket counts the packet in l.pkt, and sends NACKs and key frame requests that are due. It returns the packet's
+// extended sequence number and whether the packet is new. A duplicate is not.
 func (l *layer) notePacket(raw []byte, now time.Time) (ext uint64, fresh bool) {
-	resumes := l.updateActive(now)
+	resumed := l.updateActive(now)
 	l.mu.Lock()
 	h := &l.pkt.Header
 	ext, fresh = l.loss.add(h.SequenceNumber, h.Timestamp, l.r.options.ClockRate, now)
@@ -184,8 +189,8 @@ func (l *layer) notePacket(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	}
 	l.pkt.Broken = l.r.codec.HasKeyFrames() && l.loss.hasUnrepairedLoss()
 	askKey := l.keyFramePending && now.Sub(l.keyFrameRequested) >= l.keyFrameInterval()
-	if resumes {
-		l.keyFrameRequested = time.Time{} // a publisher that sends nothing may have dropped the request or its answer
+	if resumed {
+		l.keyFrameRequested = time.Time{} // the request or its key frame may have been lost while the publisher sent nothing
 	}
 	l.mu.Unlock()
 	if l.r.options.NACK && len(nacks) > 0 {
@@ -200,7 +205,7 @@ func (l *layer) notePacket(raw []byte, now time.Time) (ext uint64, fresh bool) {
 	return ext, fresh
 }
 
-// silence is how long spatial layer s of the stream may send nothing before it counts as ended.
+// silenceTimeout returns the time without packets after which spatial layer s of the stream counts as inactive.
 func (l *layer) silenceTimeout(s int, now time.Time) time.Duration {
 	lower := uint32(1)<<l.n - 1
 	switch {
@@ -212,10 +217,11 @@ func (l *layer) silenceTimeout(s int, now time.Time) time.Duration {
 	return layerTimeout
 }
 
-// keepAlive marks the layer as sending and those as silent that have been for too long. Every layer does it for all,
-// so no timer is needed: when none sends there is nothing to choose. It reports whether the layer itself was silent.
-func (l *layer) updateActive(now time.Time) (resumes bool) {
-	resumes = now.UnixNano()-l.lastArrival.Swap(now.UnixNano()) > int64(l.silenceTimeout(0, now))
+// updateActive marks this layer as active, and other layers that exceeded their timeout as inactive. Because every
+// layer's packets trigger it, no timer is needed: if no layer sends, there is nothing to switch to. It reports whether
+// this layer resumed after its own timeout.
+func (l *layer) updateActive(now time.Time) (resumed bool) {
+	resumed = now.UnixNano()-l.lastArrival.Swap(now.UnixNano()) > int64(l.silenceTimeout(0, now))
 	alive := l.r.activeLayers.Load()
 	if alive&(1<<l.n) == 0 {
 		l.r.activeLayers.Or(1 << l.n)
@@ -228,9 +234,10 @@ func (l *layer) updateActive(now time.Time) (resumes bool) {
 			l.r.activeLayers.And(^uint32(1 << n))
 		}
 	}
-	return resumes
+	return resumed
 }
 
+// readRTCP stores sender reports until the source returns an error.
 func (l *layer) readRTCP() {
 	buf := make([]byte, mtu)
 	for {
@@ -257,25 +264,28 @@ func (l *layer) readRTCP() {
 	}
 }
 
+// countMalformed counts a packet that could not be parsed.
 func (l *layer) countMalformed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.malformed++
 }
 
-// highest returns the newest sequence number there is.
+// highest returns the newest sequence number received.
 func (l *layer) highest() uint16 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return uint16(l.loss.highest)
 }
 
+// senderReport returns the publisher's latest sender report, zero if there was none.
 func (l *layer) senderReport() senderReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.lastSenderReport
 }
 
+// report returns a reception report for the publisher. It returns false before the first packet.
 func (l *layer) report(now time.Time) (rtcp.ReceptionReport, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -290,6 +300,7 @@ func (l *layer) report(now time.Time) (rtcp.ReceptionReport, bool) {
 	return rr, true
 }
 
+// addTo adds the layer's counters to s.
 func (l *layer) addTo(s *Stats) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,45 +8,46 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// MaxTemporals is how many temporal layers one spatial layer may have: VP8 counts them with two bits.
+// MaxTemporals is the maximum number of temporal layers in one spatial layer: VP8 numbers them with two bits.
 const MaxTemporals = 4
 
 const (
-	// meterWindow is how often a meter adds what it has counted to its rates: a few pictures of a camera.
+	// meterWindow is the interval at which a rateMeter updates its rates: a few frames of a camera.
 	meterWindow = 250 * time.Millisecond
-	// meterMemory is the time by which a change of rate shows to 63 %, meterLasting the same of the rates in which a key
-	// frame does not stand out: it may have the bits of a second.
+	// meterMemory is the time constant of a rate: after it, a change of the rate shows by 63 %. meterLongMemory is that
+	// of the long-term rates, in which a key frame, which may have the bits of a whole second, does not stand out.
 	meterMemory, meterLongMemory = time.Second, 4 * time.Second
-	// meterBreak is a pause after which a camera's layer goes on at the rate it had before: it was muted, or not wanted. A
-	// rate with the pause in it would look like room for everything at the very moment there is least.
+	// meterMaxPause is the longest pause that counts as part of a camera's bitrate. After a longer one, because the
+	// track was muted or not wanted, the measurement continues with the rate before the pause. A rate that includes the
+	// pause would be too low, and suggest free bandwidth when the layer resumes.
 	meterMaxPause = 2 * time.Second
 )
 
-// Bitrates are what it costs to forward a track, in bits/s: [s][t] is spatial layer s with its temporal layers up to t,
-// and where spatial layers build on each other (SVC) with those below it. A layer that does not send has 0.
+// Bitrates are the bitrates in bits/s of forwarding a track: [s][t] is spatial layer s with its temporal layers up to
+// t. With scalable video coding (SVC) it includes the spatial layers below s. A layer that is not sent has 0.
 type Bitrates [MaxLayers][MaxTemporals]uint32
 
-// FrameRates are the frames a second of the same layers.
+// FrameRates are the frame rates in frames/s, indexed like Bitrates.
 type FrameRates [MaxLayers][MaxTemporals]float32
 
-// meter measures the rates of one stream, by the layers inside it. count is called by the stream's read goroutine only,
-// the rest by anybody.
+// rateMeter measures the bitrate and frame rate of each layer in one RTP stream. Only the stream's read goroutine calls
+// count. All other methods may be called by any goroutine.
 type rateMeter struct {
-	continuous  bool      // a camera: it does not send a picture now and then
-	windowStart time.Time // of the window
-	lastPacket  time.Time // packet
+	continuous  bool // a camera, which always sends; false for a screen share
+	windowStart time.Time
+	lastPacket  time.Time // arrival
 	total       float64   // seconds measured, up to meterLasting
 	bytes       [MaxLayers][MaxTemporals]uint32
 	frames      [MaxLayers][MaxTemporals]uint32
 
-	cumulative  atomic.Bool                   // the rates are those of decode targets, which have the lower layers in them
+	cumulative  atomic.Bool                   // each rate already includes the lower layers, as counted by decode target
 	bitRate     [MaxLayers][MaxTemporals]rate // bits/s
-	longBitRate [MaxLayers][MaxTemporals]rate // the same, remembered for longer
+	longBitRate [MaxLayers][MaxTemporals]rate // bits/s, over meterLongMemory
 	frameRate   [MaxLayers][MaxTemporals]rate // frames/s
-	lastSeen    [MaxLayers]atomic.Int64       // latest packet of each spatial layer, Unix ns
+	lastSeen    [MaxLayers]atomic.Int64       // arrival of the latest packet of each spatial layer, Unix ns
 }
 
-// count takes note of a packet of size bytes; ends says that it is the last of its frame.
+// count adds a packet of size bytes. ends is set on the last packet of a frame.
 func (m *rateMeter) count(info *codec.Info, size int, ends bool, now time.Time) {
 	if m.windowStart.IsZero() || m.continuous && now.Sub(m.lastPacket) > meterMaxPause {
 		m.windowStart = now
@@ -72,6 +73,7 @@ func (m *rateMeter) count(info *codec.Info, size int, ends bool, now time.Time) 
 	}
 }
 
+// add adds size bytes to one layer, and a frame if frame is set.
 func (m *rateMeter) add(spatial, temporal, size int, frame bool) {
 	spatial, temporal = min(spatial, MaxLayers-1), min(temporal, MaxTemporals-1)
 	m.bytes[spatial][temporal] += uint32(size)
@@ -80,7 +82,7 @@ func (m *rateMeter) add(spatial, temporal, size int, frame bool) {
 	}
 }
 
-// roll ends a window of that length in seconds.
+// endWindow updates the rates with a window of that many seconds, and clears it.
 func (m *rateMeter) endWindow(seconds float64) {
 	m.total = min(m.total+seconds, meterLongMemory.Seconds())
 	weight, lasting := m.weight(seconds, meterMemory), m.weight(seconds, meterLongMemory)
@@ -95,8 +97,8 @@ func (m *rateMeter) endWindow(seconds float64) {
 	}
 }
 
-// weight returns the weight of a window of that length in seconds against the earlier ones. Until as much as the memory has
-// been measured, rates are plain averages.
+// weight returns the weight of a window of that many seconds relative to earlier ones. Until memory has been measured,
+// rates are plain averages.
 func (m *rateMeter) weight(seconds float64, memory time.Duration) float64 {
 	if m.total < memory.Seconds() {
 		return seconds / m.total
@@ -104,34 +106,35 @@ func (m *rateMeter) weight(seconds float64, memory time.Duration) float64 {
 	return 1 - math.Exp(-seconds/memory.Seconds())
 }
 
-// sends reports whether spatial layer s has sent within timeout.
+// sentWithin reports whether spatial layer s had a packet within timeout before now.
 func (m *rateMeter) sentWithin(s int, timeout time.Duration, now time.Time) bool {
 	seen := m.lastSeen[s].Load()
 	return seen != 0 && now.UnixNano()-seen <= int64(timeout)
 }
 
-// rate is a smoothed rate that one goroutine moves and others read.
+// rate is a smoothed rate. One goroutine updates it, any goroutine may read it.
 type rate struct{ bits atomic.Uint64 }
 
+// value returns the rate.
 func (r *rate) value() float64 { return math.Float64frombits(r.bits.Load()) }
 
-// follow moves the rate towards sample by weight.
+// update moves the rate towards sample by weight, from 0 to 1.
 func (r *rate) update(sample, weight float64) {
 	old := r.value()
 	r.bits.Store(math.Float64bits(old + (sample-old)*weight))
 }
 
-// bitrates returns what each layer costs, measured over about a second.
+// bitrates returns the bitrate of each layer, measured over about a second.
 func (r *Receiver) bitrates(now time.Time) Bitrates {
 	return r.collectRates(now, func(m *rateMeter, s int) *[MaxTemporals]rate { return &m.bitRate[s] })
 }
 
-// lastingBitrates are the same over about four seconds.
+// longTermBitrates returns the bitrate of each layer, measured over about four seconds.
 func (r *Receiver) longTermBitrates(now time.Time) Bitrates {
 	return r.collectRates(now, func(m *rateMeter, s int) *[MaxTemporals]rate { return &m.longBitRate[s] })
 }
 
-// measured collects the rates that of picks for spatial layer s of a stream.
+// collectRates returns the bitrates that the function of selects in a meter for spatial layer s.
 func (r *Receiver) collectRates(now time.Time, of func(m *rateMeter, s int) *[MaxTemporals]rate) Bitrates {
 	var all Bitrates
 	r.eachLayer(now, func(row, s int, m *rateMeter) {
@@ -145,9 +148,10 @@ func (r *Receiver) collectRates(now time.Time, of func(m *rateMeter, s int) *[Ma
 	return all
 }
 
-// FrameRates returns how many frames a second each layer shows, measured over about a second.
+// FrameRates returns the frame rate of each layer in frames/s, measured over about a second.
 func (r *Receiver) FrameRates() FrameRates { return r.frameRates(time.Now()) }
 
+// frameRates returns the frame rate of each layer that is active at now.
 func (r *Receiver) frameRates(now time.Time) FrameRates {
 	var all FrameRates
 	r.eachLayer(now, func(row, s int, m *rateMeter) {
@@ -158,7 +162,7 @@ func (r *Receiver) frameRates(now time.Time) FrameRates {
 	return all
 }
 
-// upTo returns the rates of a spatial layer with its temporal layers up to each.
+// cumulativeRates returns, for each temporal layer, its rate including all lower temporal layers.
 func (m *rateMeter) cumulativeRates(layer *[MaxTemporals]rate) (all [MaxTemporals]float64) {
 	sums, before := m.cumulative.Load(), 0.0
 	for t := range layer {
@@ -172,8 +176,9 @@ func (m *rateMeter) cumulativeRates(layer *[MaxTemporals]rate) (all [MaxTemporal
 	return all
 }
 
-// eachLayer calls f for every spatial layer that sends: its place among the track's layers, and spatial layer s of the
-// stream measured by m. A stream of simulcast is one layer, the one stream of SVC holds all, the lowest first.
+// eachLayer calls f for every spatial layer that is active. row is the layer's index in the track; s its index in the
+// stream that m measures. A simulcast stream has one spatial layer. The single stream of SVC has all of them, the
+// lowest first.
 func (r *Receiver) eachLayer(now time.Time, f func(row, s int, m *rateMeter)) {
 	for n := range MaxLayers {
 		l := r.layer(n)

@@ -78,10 +78,10 @@ func clampLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
 // called at the same time.
 func (s *LayerSink) Start() {
 	s.control.Lock()
-	begins := s.state.CompareAndSwap(sinkStopped, sinkActive)
+	starts := s.state.CompareAndSwap(sinkStopped, sinkActive)
 	wanted := int(s.wanted.Load())
 	s.control.Unlock()
-	if !begins {
+	if !starts {
 		return
 	}
 	s.layer.Store(-1)

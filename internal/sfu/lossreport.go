@@ -6,22 +6,23 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// lossMemory is how long a subscriber's report of loss counts: browsers report on sound every five seconds or so
-// (RFC 3550, section 6.2).
+// lossMemory is how long a subscriber's loss report remains valid. Browsers send reports about audio every five seconds
+// or so (RFC 3550, section 6.2).
 const lossMemory = 6 * time.Second
 
-// reportedLoss is the loss a subscriber last reported.
+// reportedLoss is the loss in a subscriber's latest report.
 type reportedLoss struct {
-	fraction uint8 // of 256
+	fraction uint8 // in 1/256
 	at       time.Time
 }
 
-// note takes a report in.
+// note stores the loss of a report.
 func (l *reportedLoss) note(r *rtcp.ReceptionReport, now time.Time) {
 	*l = reportedLoss{r.FractionLost, now}
 }
 
-// Loss returns the loss the subscriber has reported lately, in 256ths.
+// Loss returns the loss in the subscriber's latest report, in 1/256. It returns 0 if the report is older than
+// lossMemory.
 func (d *DownTrack) Loss(now time.Time) uint8 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -31,9 +32,10 @@ func (d *DownTrack) Loss(now time.Time) uint8 {
 	return d.reports.loss.fraction
 }
 
-// worstLoss returns the highest loss of all sinks. Publishers of sound get it in receiver reports in place of the loss on
-// their own path, so that they send as much error correction as the worst path needs (docs/protocol.md, 12.5). The count
-// of lost packets stays that of their own path: by it they judge their bandwidth.
+// highestSinkLoss returns the highest loss of all sinks, in 1/256. A publisher of audio receives it in receiver reports
+// in place of the loss on its own path, so that it sends as much error correction as the worst path needs
+// (docs/protocol.md, 12.5). The count of lost packets remains that of the publisher's path, because it uses that to
+// estimate its bandwidth.
 func (r *Receiver) highestSinkLoss(now time.Time) uint8 {
 	var worst uint8
 	for _, s := range *r.sinks.Load() {

@@ -8,49 +8,50 @@ import (
 )
 
 const (
-	// A NACK is repeated when it has not brought its packet in a quarter more than repairs commonly take, within these
-	// bounds.
+	// A NACK is repeated if its packet has not arrived after 5/4 of the usual repair time, within these bounds.
 	minNACKInterval, maxNACKInterval = 100 * time.Millisecond, 300 * time.Millisecond
-	// nackTries is how often one packet is asked for, as libwebrtc does. After the first nackPatience of them in vain the
-	// packet counts as given up, and a key frame is asked for as well: a decoder that waits for the packet says so only
-	// after seconds (libwebrtc: three). Sound, and what a key frame has made needless, is not asked for any longer.
+	// maxNACKs is the number of NACKs for one packet, as in libwebrtc. After nacksBeforeKeyFrame of them the packet is
+	// given up and a key frame is requested too: a decoder that waits for the packet requests one only after seconds
+	// (libwebrtc: three). From then on, no more NACKs are sent for audio, or for packets before a key frame.
 	maxNACKs, nacksBeforeKeyFrame = 10, 5
-	// maxMissing bounds how many packets are chased at once; a longer gap is an interruption, not loss.
+	// maxMissing bounds the number of packets that are requested at a time. A longer gap counts as an interruption, not
+	// as loss.
 	maxMissing = 64
-	// firstCycle is what extended sequence numbers begin at: one cycle up, so that a packet from before the first one is
-	// no negative number.
+	// firstCycle is the first extended sequence number. It is one cycle above 0, so that a packet from before the first
+	// one has no negative number.
 	firstCycle = 1 << 16
 )
 
-// lossTracker follows the sequence numbers of one layer: it counts for receiver reports (RFC 3550, appendix A.3 and
-// A.8) and finds the gaps to ask for again. It is used by the layer's read goroutine alone, under the layer's lock.
+// lossTracker follows the sequence numbers of one layer. It computes reception reports (RFC 3550, appendix A.3 and A.8)
+// and the NACKs for missing packets. Only the layer's read goroutine updates it, under the layer's lock.
 type lossTracker struct {
 	started  bool
 	baseSeq  uint64
 	highest  uint64 // extended sequence number
 	received uint64
-	late     uint64 // received packets that had been counted missing: reordered or resent
+	late     uint64 // received packets that had been counted as missing: reordered or retransmitted
 
-	expectedBefore, receivedBefore uint64 // at the last report
+	expectedBefore, receivedBefore uint64 // at the latest report
 
 	jitter        float64 // timestamp units
 	lastArrival   time.Time
 	lastTimestamp uint32
 
 	missing           []missingPacket // oldest first
-	repairTime        time.Duration   // what it commonly takes from the first NACK to the packet
+	repairTime        time.Duration   // usual time from the first NACK for a packet to its arrival
 	keyFrame          uint64          // extended number the latest key frame begins with; 0 before the first
-	keyFrameTimestamp uint32          // its timestamp
+	keyFrameTimestamp uint32          // RTP timestamp of that key frame
 	givenUp           uint64          // the newest that was given up; 0 before the first
 }
 
+// missingPacket is a packet that has not arrived although a later one has.
 type missingPacket struct {
 	seq                 uint64 // extended sequence number
 	nacks               uint8
 	firstNACK, lastNACK time.Time // of the NACKs, the first and the latest
 }
 
-// add takes note of packet seq and returns its extended number and whether it was new; a duplicate is not.
+// add records packet seq. It returns the extended sequence number and whether the packet is new; a duplicate is not.
 func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time) (ext uint64, fresh bool) {
 	if !l.started {
 		l.started = true
@@ -82,7 +83,8 @@ func (l *lossTracker) add(seq uint16, timestamp, clockRate uint32, now time.Time
 	return ext, true
 }
 
-// fill counts a packet that came late and reports whether it was still missed.
+// noteLate records packet ext, which is not the newest, and reports whether it was missing. Otherwise it is a
+// duplicate, or was given up.
 func (l *lossTracker) noteLate(ext uint64, now time.Time) bool {
 	for i := range l.missing {
 		if m := &l.missing[i]; m.seq == ext {
@@ -101,18 +103,20 @@ func (l *lossTracker) noteLate(ext uint64, now time.Time) bool {
 	return false
 }
 
+// updateJitter updates the interarrival jitter (RFC 3550, section 6.4.1) with a packet.
 func (l *lossTracker) updateJitter(timestamp, clockRate uint32, now time.Time) {
 	apart := now.Sub(l.lastArrival).Seconds()*float64(clockRate) - float64(int32(timestamp-l.lastTimestamp))
-	if d := math.Abs(apart); d < float64(clockRate) { // a larger step is a new clock
+	if d := math.Abs(apart); d < float64(clockRate) { // a larger step means that the timestamps restarted
 		l.jitter += (d - l.jitter) / 16
 	}
 	l.lastArrival, l.lastTimestamp = now, timestamp
 }
 
-// giveUp gives packet ext up: what needs it waits for a key frame.
+// giveUp gives up packet ext. Frames that depend on it need a key frame.
 func (l *lossTracker) giveUp(ext uint64) { l.givenUp = max(l.givenUp, ext) }
 
-// keyFrameCame notes that packet ext begins a key frame. Of H264 more than one packet looks so: parameter sets and slices.
+// noteKeyFrame records that packet ext starts a key frame. With H.264 several packets of one key frame look like its
+// start: parameter sets and slices.
 func (l *lossTracker) noteKeyFrame(ext uint64, timestamp uint32) {
 	switch {
 	case l.keyFrame > 0 && timestamp == l.keyFrameTimestamp:
@@ -122,11 +126,11 @@ func (l *lossTracker) noteKeyFrame(ext uint64, timestamp uint32) {
 	}
 }
 
-// broken reports whether something has been given up that no key frame has made needless yet.
+// hasUnrepairedLoss reports whether a packet was given up and no key frame has arrived since.
 func (l *lossTracker) hasUnrepairedLoss() bool { return l.givenUp > l.keyFrame }
 
-// due appends to pairs what has to be asked for (again) now, and gives up what was asked for often enough or would come
-// too late to be kept.
+// dueNACKs appends the packets to request now to pairs. It gives up packets after nacksBeforeKeyFrame requests, and
+// those that would arrive too late for the history.
 func (l *lossTracker) dueNACKs(now time.Time, pairs []rtcp.NackPair) []rtcp.NackPair {
 	repeat := max(minNACKInterval, min(l.repairTime*5/4, maxNACKInterval))
 	keep := l.missing[:0]
@@ -152,7 +156,8 @@ func (l *lossTracker) dueNACKs(now time.Time, pairs []rtcp.NackPair) []rtcp.Nack
 	return pairs
 }
 
-// appendNack adds seq to the last pair if its bitmask of 16 followers reaches (RFC 4585, section 6.2.1).
+// appendNack adds seq to the bitmask of the last pair, which covers the 16 numbers after it (RFC 4585, section 6.2.1),
+// or appends a new pair.
 func appendNack(pairs []rtcp.NackPair, seq uint16) []rtcp.NackPair {
 	if n := len(pairs); n > 0 {
 		if d := seq - pairs[n-1].PacketID; d >= 1 && d <= 16 {
@@ -163,7 +168,7 @@ func appendNack(pairs []rtcp.NackPair, seq uint16) []rtcp.NackPair {
 	return append(pairs, rtcp.NackPair{PacketID: seq})
 }
 
-// report returns the reception report since the last one, without the sender report fields.
+// report returns the reception report since the previous call, without the fields about the sender report.
 func (l *lossTracker) report(ssrc uint32) rtcp.ReceptionReport {
 	expected := l.highest - l.baseSeq + 1
 	lost := int64(expected) - int64(l.received)
@@ -177,7 +182,7 @@ func (l *lossTracker) report(ssrc uint32) rtcp.ReceptionReport {
 		SSRC:               ssrc,
 		FractionLost:       fraction,
 		TotalLost:          uint32(max(0, min(lost, 1<<23-1))),
-		LastSequenceNumber: uint32(l.highest - firstCycle), // cycles count from 0
+		LastSequenceNumber: uint32(l.highest - firstCycle), // reports count cycles from 0
 		Jitter:             uint32(l.jitter),
 	}
 }

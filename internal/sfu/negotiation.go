@@ -9,25 +9,25 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// binding holds the results of the negotiation of a track's connection.
+// binding holds the negotiated parameters of a DownTrack.
 type binding struct {
-	bound  bool                        // the connection has settled the codec the Receiver gets
+	bound  bool                        // the subscriber's connection has a codec for the Receiver's packets
 	writer interceptor.RTPWriter       // nil until the connection can send
-	codecs []webrtc.RTPCodecParameters // those the subscriber's connection has settled on
+	codecs []webrtc.RTPCodecParameters // all that the subscriber's connection has negotiated for the track's kind
 
 	ssrc, rtxSSRC  uint32
 	payloadType    uint8
-	rtxPayloadType uint8 // 0 without retransmission stream
-	unpackRED      bool  // the track is RED and the subscriber takes only what is inside
+	rtxPayloadType uint8 // 0 without a retransmission stream
+	unpackRED      bool  // the track is RED, but the subscriber decodes only the Opus inside
 
-	descriptorID uint8 // dependency descriptor
-	twccID       uint8 // transport-wide sequence number
+	descriptorID uint8 // extension id of the dependency descriptor
+	twccID       uint8 // extension id of the transport-wide sequence number
 	extensions   extensions
 }
 
-// Bind is called by pion when the connection has negotiated; it picks the track's codec there. Where it is missing only
-// OnBound gets the error, and pion the codec that it would have been: an error would undo the negotiation of all other
-// tracks.
+// Bind selects the track's codec among those that the connection has negotiated. pion calls it after each negotiation.
+// If the codec is missing, OnBound gets ErrCodec, but Bind returns no error and the Receiver's own codec: with an
+// error, pion would undo the negotiation of all other tracks.
 func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	d.mu.Lock()
 	b := &d.binding
@@ -63,21 +63,21 @@ func (d *DownTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameter
 	return used, nil
 }
 
-// Reject reports to OnBound that the connection has no codec for the track: it is never bound.
+// Reject reports ErrCodec to OnBound: the connection has no codec for the track and will not call Bind.
 func (d *DownTrack) Reject() { d.options.OnBound(ErrCodec) }
 
-// Unbind is called by pion when the track leaves the connection.
+// Unbind stops sending. pion calls it when the track is removed from the connection.
 func (d *DownTrack) Unbind(webrtc.TrackLocalContext) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.options.Tap.sentTracks.setTrack(d.binding.ssrc, nil)
 	d.binding.bound, d.binding.writer = false, nil
-	d.options.Tap.pacer.DropQueued(d.binding.ssrc) // its numbers would count as lost
+	d.options.Tap.pacer.DropQueued(d.binding.ssrc) // the subscriber would count them as lost
 	return nil
 }
 
-// matchCodec finds the codec with that MIME type whose profile is the published one's; where no profile matches
-// exactly the first of the type serves, as decoders of one codec commonly take the neighbouring profiles.
+// matchCodec returns the codec with that MIME type and the same profile as the published format parameters fmtp. If no
+// profile matches, it returns the first codec of that type, because decoders usually support similar profiles too.
 func matchCodec(codecs []webrtc.RTPCodecParameters, mime, fmtp string) (webrtc.RTPCodecParameters, bool) {
 	var found *webrtc.RTPCodecParameters
 	for i := range codecs {
@@ -98,9 +98,9 @@ func matchCodec(codecs []webrtc.RTPCodecParameters, mime, fmtp string) (webrtc.R
 	return *found, true
 }
 
-// SameProfile reports whether two sets of format parameters (a=fmtp in SDP) of one codec choose the same decoder. It
-// compares H264's profile (the first four hex digits of profile-level-id; the rest is the level) and packetization mode
-// (RFC 6184, section 8.1), and VP9's and AV1's profile.
+// SameProfile reports whether two sets of format parameters (a=fmtp in SDP) of one codec need the same decoder. For
+// H.264 it compares the profile, which is the first four hex digits of profile-level-id, and the packetization mode
+// (RFC 6184, section 8.1). For VP9 and AV1 it compares the profile.
 func SameProfile(a, b string) bool {
 	pa, pb := fmtpParams(a), fmtpParams(b)
 	profile := func(m map[string]string) string {
@@ -121,6 +121,7 @@ func SameProfile(a, b string) bool {
 		def(pa, "profile", "0") == def(pb, "profile", "0")
 }
 
+// fmtpParams parses the value of an a=fmtp line into parameter names, in lower case, and values.
 func fmtpParams(line string) map[string]string {
 	params := map[string]string{}
 	for part := range strings.SplitSeq(line, ";") {
@@ -131,7 +132,7 @@ func fmtpParams(line string) map[string]string {
 	return params
 }
 
-// rtxFor finds the retransmission payload type that belongs to pt (RFC 4588, section 8.6: apt).
+// rtxFor returns the payload type for retransmissions of pt (RFC 4588, section 8.6: apt), and whether there is one.
 func rtxFor(codecs []webrtc.RTPCodecParameters, pt webrtc.PayloadType) (webrtc.PayloadType, bool) {
 	want := strconv.Itoa(int(pt))
 	for _, c := range codecs {

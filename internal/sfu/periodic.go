@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// periodic calls a function at an interval, with the members of the moment: from the first Add until Close.
+// periodic calls a function at an interval, with the current members, from the first Add until Close.
 type periodic[T comparable] struct {
 	every time.Duration
 	call  func(now time.Time, members []T)
@@ -15,15 +15,16 @@ type periodic[T comparable] struct {
 	wg    sync.WaitGroup
 
 	mu      sync.Mutex
-	members []T // copied on change, so that call may keep it
+	members []T // replaced on change, so call may use the slice without a lock
 	started bool
 }
 
+// newPeriodic returns a periodic without members that calls call every interval.
 func newPeriodic[T comparable](every time.Duration, call func(time.Time, []T)) *periodic[T] {
 	return &periodic[T]{every: every, call: call, stop: make(chan struct{})}
 }
 
-// Add includes m from now on.
+// Add adds m to the members, and starts the calls if it is the first.
 func (p *periodic[T]) Add(m T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -34,19 +35,20 @@ func (p *periodic[T]) Add(m T) {
 	}
 }
 
-// Remove leaves m out from now on.
+// Remove removes m from the members. A call in progress may still use it.
 func (p *periodic[T]) Remove(m T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.members = slices.DeleteFunc(slices.Clone(p.members), func(x T) bool { return x == m })
 }
 
-// Close ends the calls and waits for the one under way.
+// Close ends the calls and waits for a call in progress.
 func (p *periodic[T]) Close() {
 	p.once.Do(func() { close(p.stop) })
 	p.wg.Wait()
 }
 
+// run makes the calls until Close.
 func (p *periodic[T]) run() {
 	t := time.NewTicker(p.every)
 	defer t.Stop()

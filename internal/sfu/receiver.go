@@ -66,7 +66,7 @@ func (r *Receiver) ClockRate() uint32 { return r.options.ClockRate }
 // AddLayer starts forwarding layer n of the track, which comes from source. Goroutines of the layer read the source until
 // it returns an error; ended is then called from one of them, unless it is nil. It must not call Close, which waits for
 // it. A layer already there is replaced, as after a renegotiation.
-func (r *Receiver) AddLayer(n int, source TrackSource, ended func()) {
+func (r *Receiver) AddLayer(n int, source TrackSource, onEnd func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed || n < 0 || n >= MaxLayers {
@@ -77,8 +77,8 @@ func (r *Receiver) AddLayer(n int, source TrackSource, ended func()) {
 	// Both end with the source, for instance when the connection or the transceiver is closed: their read fails then.
 	r.wg.Go(func() {
 		l.readRTP()
-		if ended != nil {
-			ended()
+		if onEnd != nil {
+			onEnd()
 		}
 	})
 	r.wg.Go(l.readRTCP)

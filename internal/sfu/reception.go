@@ -28,9 +28,9 @@ const maxReported = 1 << 14
 func (t *receptionTracker) add(r *rtcp.ReceptionReport) {
 	expected := int64(int32(r.LastSequenceNumber - t.highest))
 	lost := int64(int32((r.TotalLost-t.lost)<<8) >> 8)
-	begins := !t.started
+	first := !t.started
 	t.started, t.highest, t.lost = true, r.LastSequenceNumber, r.TotalLost
-	if begins || expected < 0 || expected > maxReported {
+	if first || expected < 0 || expected > maxReported {
 		return
 	}
 	t.sum.Expected += expected

@@ -19,8 +19,8 @@ const (
 // retransmissions included, and what it says of a track. Neither waits for a reader: one for each subscription would be
 // a goroutine each, and one that pion starts while the connection closes would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
-	mine := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
-	if !mine && !t.streams.admit(time.Now()) {
+	about := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
+	if !about && !t.streams.admit(time.Now()) {
 		return discard{}
 	}
 	if kind == packetio.RTPBufferPacket {

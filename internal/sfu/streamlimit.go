@@ -28,30 +28,30 @@ const (
 
 // streamLimit bounds the streams of one connection.
 type streamLimit struct {
-	overflow func()
+	onOverflow func()
 
-	mu     sync.Mutex
-	bucket *tokens.Limiter
-	count  int
-	full   bool
+	mu       sync.Mutex
+	bucket   *tokens.Limiter
+	count    int
+	exceeded bool
 }
 
-func newStreamLimit(overflow func()) streamLimit {
-	return streamLimit{overflow: overflow, bucket: tokens.NewLimiter(streamRate, streamBurst)}
+func newStreamLimit(onOverflow func()) streamLimit {
+	return streamLimit{onOverflow: onOverflow, bucket: tokens.NewLimiter(streamRate, streamBurst)}
 }
 
 // admit reports whether there may be one more stream.
 func (l *streamLimit) admit(now time.Time) bool {
 	l.mu.Lock()
-	ok := !l.full && l.count < maxStreams && l.bucket.AllowN(now, 1)
-	first := !ok && !l.full
+	ok := !l.exceeded && l.count < maxStreams && l.bucket.AllowN(now, 1)
+	first := !ok && !l.exceeded
 	if ok {
 		l.count++
 	}
-	l.full = l.full || !ok
+	l.exceeded = l.exceeded || !ok
 	l.mu.Unlock()
-	if first && l.overflow != nil {
-		l.overflow()
+	if first && l.onOverflow != nil {
+		l.onOverflow()
 	}
 	return ok
 }

@@ -21,9 +21,9 @@ type Tap struct {
 
 // NewTap makes a Tap; add it to a connection's interceptor registry. overflow is called once when the client sends more
 // streams than it may, from a goroutine that must not be blocked; the connection has to be ended then.
-func NewTap(senderSSRC uint32, overflow func()) *Tap {
+func NewTap(senderSSRC uint32, onOverflow func()) *Tap {
 	return &Tap{
-		pacer: pacer.New(), streams: newStreamLimit(overflow), arrivals: newArrivals(senderSSRC), sentTracks: newTrackRouter(),
+		pacer: pacer.New(), streams: newStreamLimit(onOverflow), arrivals: newArrivals(senderSSRC), sentTracks: newTrackRouter(),
 		rtp: unreadBytes{limit: maxUnread}, rtcp: unreadBytes{limit: maxUnreadRTCP},
 	}
 }
