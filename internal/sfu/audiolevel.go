@@ -24,7 +24,7 @@ const (
 // the packet path, Read by one room's loop.
 type AudioLevel struct {
 	packets       atomic.Uint32
-	active        atomic.Int64  // time covered by packets that are sound
+	active        atomic.Int64  // ns; duration of the packets that are speech
 	loudest       atomic.Uint32 // silence − level of the loudest packet; 0: none
 	lastTimestamp atomic.Uint32 // RTP timestamp of the latest packet
 

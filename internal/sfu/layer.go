@@ -35,7 +35,7 @@ const (
 // layer is one RTP stream of a Receiver: a simulcast layer, or the single stream of a track without simulcast.
 type layer struct {
 	r            *Receiver
-	n            int
+	n            int // index among the Receiver's layers
 	source       TrackSource
 	ssrc         uint32
 	history      *History

@@ -35,10 +35,10 @@ type FrameRates [MaxLayers][MaxTemporals]float32
 type rateMeter struct {
 	continuous  bool // a camera, which always sends; false for a screen share
 	windowStart time.Time
-	lastPacket  time.Time // arrival
-	total       float64   // seconds measured, up to meterLasting
-	bytes       [MaxLayers][MaxTemporals]uint32
-	frames      [MaxLayers][MaxTemporals]uint32
+	lastPacket  time.Time                       // arrival
+	total       float64                         // seconds measured, at most meterLongMemory
+	bytes       [MaxLayers][MaxTemporals]uint32 // in this window
+	frames      [MaxLayers][MaxTemporals]uint32 // in this window
 
 	cumulative  atomic.Bool                   // each rate already includes the lower layers, as counted by decode target
 	bitRate     [MaxLayers][MaxTemporals]rate // bits/s

@@ -7,63 +7,65 @@ import (
 	"time"
 )
 
-// Consumer takes one layer of a track from a LayerSink, such as a recorder. Its methods are called one at a time, under a
-// lock of the LayerSink, and must not block; of the LayerSink they may call RequestKeyFrame, SetLayer and Layer.
+// Consumer receives one layer of a track from a LayerSink, for example to record it. Its methods are called one at a
+// time, under a lock of the LayerSink, and must not block. They may call RequestKeyFrame, SetLayer and Layer of the
+// LayerSink, but no other method.
 type Consumer interface {
-	// WritePacket takes one packet, and its moment on the publisher's clock: zero until the publisher's first sender report
-	// (Receiver.Clock dates those packets afterwards). The packet's memory is used again after the call.
+	// WritePacket receives one packet, and its time on the publisher's clock. The time is zero until the publisher's
+	// first sender report; Receiver.Clock gives the time of those packets later. The packet's memory is reused after
+	// the call.
 	//
-	// Packets come as they arrive, each once, and are not sorted: one that was lost and sent again follows later ones. What
-	// is missing may never come; Packet.Broken says so of video. A packet without payload is padding. Another SSRC than
-	// before means another layer, or a stream that was replaced: it counts sequence numbers and timestamps from other
-	// origins, and begins with a key frame if it is video.
+	// Packets come in order of arrival, each once: a retransmitted packet comes after later ones. A lost packet may
+	// never come; Packet.Broken reports that for video. A packet without payload is padding. A different SSRC than
+	// before means another layer or a replaced stream, whose sequence numbers and timestamps are unrelated to the
+	// previous ones. Its first packet is a key frame if it is video.
 	//
-	// The moments of packets in order never decrease, and a late packet has the moment it would have had in time. When the
-	// publisher sets its clock, they go on as before if the step is longer than maxClockStep (30 s). With a shorter step they
-	// move forward by it, or stand still until the clock is where it was.
+	// The times of packets in order never decrease, and a late packet has the time it would have had in order. If the
+	// publisher sets its clock by more than maxClockStep (30 s), the times continue as if it had not. After a smaller
+	// step forward they skip that time; after a smaller step backward they stay constant until the clock reaches them
+	// again.
 	WritePacket(p *Packet, at time.Time)
-	// SetMuted says that the publisher has muted or unmuted the track. A track that is muted when the LayerSink is started
-	// is not reported. No packets come until it is unmuted; then the first picture is a key frame.
+	// SetMuted reports that the publisher muted or unmuted the track. It is not called for a track that is muted when
+	// the LayerSink is started. No packets come until the track is unmuted; then video starts with a key frame.
 	SetMuted(muted bool)
-	// Ended says that the track no longer comes in this codec. It is the last call.
+	// Ended reports that the track no longer comes in this codec. It is the last call.
 	Ended()
 }
 
-// LayerSink is the Sink of a Consumer: it passes on one layer of a track, unchanged, and asks for the key frames that the
-// layer needs to begin. Of a stream that holds several spatial layers (SVC) it passes on all that the publisher sends.
-// Sound in RED (RFC 2198) stays packed: codec.ParseRED unpacks it.
+// LayerSink is the Sink of a Consumer. It passes one simulcast layer of a track unchanged, and requests the key frames
+// that the layer needs to start. If the stream contains several spatial layers (SVC), it passes all of them. Audio in
+// RED (RFC 2198) is passed as it is; codec.ParseRED unpacks it.
 type LayerSink struct {
 	receiver *Receiver
 	consumer Consumer
 
 	state  atomic.Int32 // a sinkState
-	wanted atomic.Int32
-	layer  atomic.Int32 // passed on; -1: none
+	wanted atomic.Int32 // highest layer to pass
+	layer  atomic.Int32 // the layer being passed; -1: none
 
-	// control is held while wanted changes, and while state does between stopped and others. Nothing is called under it.
+	// control is held while wanted changes, and while state changes from or to sinkStopped. Nothing is called under it.
 	control sync.Mutex
 
 	// mu is held while the Consumer is called, which keeps its packets in order.
 	mu                sync.Mutex
-	ssrc              uint32 // of the layer that is passed on
-	keyFrameRequested time.Time
+	ssrc              uint32    // of the layer being passed
+	keyFrameRequested time.Time // time of the latest request
 	timeline          timeline
 	late              Packet // scratch
 	raw               []byte // scratch
 }
 
-// sinkState is the state of a LayerSink. The comments say what it passes on.
+// sinkState is the state of a LayerSink. The comments say what it passes to the Consumer.
 type sinkState = int32
 
 const (
-	sinkStopped sinkState = iota // nothing: Start has not been called, or Stop has
+	sinkStopped sinkState = iota // nothing: Start was not called, or Stop was
 	sinkActive                   // packets and events
-	sinkMuted                    // events
+	sinkMuted                    // only events
 	sinkEnded                    // nothing: the Receiver is closed
 )
 
-// NewLayerSink makes a LayerSink that passes the best layer up to wanted, the index of a simulcast layer, to c once it is
-// started.
+// NewLayerSink returns a stopped LayerSink that passes the highest active simulcast layer up to wanted to c.
 func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 	s := &LayerSink{receiver: r, consumer: c, timeline: timeline{rate: r.options.ClockRate}}
 	s.wanted.Store(int32(clampLayer(wanted)))
@@ -71,11 +73,12 @@ func NewLayerSink(r *Receiver, wanted int, c Consumer) *LayerSink {
 	return s
 }
 
+// clampLayer returns n limited to the valid layer indexes.
 func clampLayer(n int) int { return max(0, min(n, MaxLayers-1)) }
 
-// Start begins to pass packets on: video with the next key frame, which it asks for. It counts in the Receiver's Demand
-// from then on. If the Receiver is closed, the Consumer's Ended is called before Start returns. Start and Stop may not be
-// called at the same time.
+// Start begins to pass packets. Video starts with the next key frame, which Start requests. From now on wanted counts
+// in the Receiver's Demand. If the Receiver is closed, Start calls the Consumer's Ended before it returns. Start and
+// Stop must not be called concurrently.
 func (s *LayerSink) Start() {
 	s.control.Lock()
 	starts := s.state.CompareAndSwap(sinkStopped, sinkActive)
@@ -90,8 +93,8 @@ func (s *LayerSink) Start() {
 	s.requestFirstKeyFrame(wanted)
 }
 
-// Stop ends what Start began. It does not wait: a call of the Consumer that is under way may return after it. No other
-// follows, and Ended is not called.
+// Stop ends what Start began. It does not wait: a call of the Consumer in progress may return after Stop does. No other
+// call follows, not even Ended.
 func (s *LayerSink) Stop() {
 	s.control.Lock()
 	ends := s.state.Swap(sinkStopped) != sinkStopped
@@ -104,7 +107,7 @@ func (s *LayerSink) Stop() {
 	}
 }
 
-// SetLayer changes to the best layer up to wanted, at its next key frame, which it asks for.
+// SetLayer switches to the highest active layer up to wanted, at its next key frame, which SetLayer requests.
 func (s *LayerSink) SetLayer(wanted int) {
 	wanted = clampLayer(wanted)
 	s.control.Lock()
@@ -119,16 +122,17 @@ func (s *LayerSink) SetLayer(wanted int) {
 	s.requestFirstKeyFrame(wanted)
 }
 
+// requestFirstKeyFrame requests the key frame that video starts with.
 func (s *LayerSink) requestFirstKeyFrame(wanted int) {
 	if s.receiver.codec.HasKeyFrames() {
 		s.receiver.requestFirstKeyFrame(wanted)
 	}
 }
 
-// Layer returns the layer that is passed on, -1 while none is.
+// Layer returns the layer that is being passed, -1 if none is.
 func (s *LayerSink) Layer() int { return int(s.layer.Load()) }
 
-// RequestKeyFrame asks for a key frame of the layer that is passed on, or is to be.
+// RequestKeyFrame requests a key frame of the layer that is being passed or, if none is, of the one to start with.
 func (s *LayerSink) RequestKeyFrame() {
 	if n := s.Layer(); n >= 0 {
 		s.receiver.RequestKeyFrame(n)
@@ -137,12 +141,12 @@ func (s *LayerSink) RequestKeyFrame() {
 	s.requestFirstKeyFrame(int(s.wanted.Load()))
 }
 
-// WriteRTP passes p on if it is of the layer, which changes at key frames only.
+// WriteRTP passes p if it belongs to the selected layer. The layer changes only at key frames.
 func (s *LayerSink) WriteRTP(p *Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state.Load() != sinkActive {
-		return // one packet may be under way when a mute begins, or after Stop
+		return // a packet may still come after a mute or after Stop
 	}
 	if p.Layer == s.Layer() && p.Header.SSRC == s.ssrc {
 		s.writeLocked(p)
@@ -152,7 +156,8 @@ func (s *LayerSink) WriteRTP(p *Packet) {
 	}
 }
 
-// switchLocked decides about a packet of a layer that is not passed on and reports whether to begin with it.
+// switchLocked starts to pass p's layer with p, a packet of another stream, if that layer is selected and p is
+// decodable without earlier packets. It reports whether it did, and requests a key frame if only that is missing.
 func (s *LayerSink) switchLocked(p *Packet) bool {
 	r := s.receiver
 	if p.Layer != r.bestLayer(int(s.wanted.Load())) || !r.isCurrent(p) {
@@ -163,7 +168,7 @@ func (s *LayerSink) switchLocked(p *Packet) bool {
 		return false
 	}
 	if len(p.Payload) == 0 {
-		return false // padding begins nothing
+		return false // padding cannot start a stream
 	}
 	s.layer.Store(int32(p.Layer))
 	s.ssrc = p.Header.SSRC
@@ -171,6 +176,7 @@ func (s *LayerSink) switchLocked(p *Packet) bool {
 	return true
 }
 
+// writeLocked passes p to the Consumer, and requests a key frame if p follows unrepaired loss.
 func (s *LayerSink) writeLocked(p *Packet) {
 	if p.Broken && !p.Info.KeyFrame {
 		s.requestKeyFrameLocked(p)
@@ -179,6 +185,7 @@ func (s *LayerSink) writeLocked(p *Packet) {
 	s.consumer.WritePacket(p, s.timeline.next(p, clock, known))
 }
 
+// requestKeyFrameLocked requests a key frame of p's layer, at most once each minKeyFrameRetry.
 func (s *LayerSink) requestKeyFrameLocked(p *Packet) {
 	if p.Arrival.Sub(s.keyFrameRequested) >= minKeyFrameRetry {
 		s.keyFrameRequested = p.Arrival
@@ -186,8 +193,8 @@ func (s *LayerSink) requestKeyFrameLocked(p *Packet) {
 	}
 }
 
-// catchUpLocked passes on what came before p though it belongs behind it: see layer.replay. Packets that waited for the
-// structure in p come by themselves: see layer.deliverUndescribed.
+// catchUpLocked passes packets that arrived before the key frame p although they follow it in the stream; see
+// layer.replay. It leaves out those that waited for the structure in p, because layer.deliverAwaiting passes them.
 func (s *LayerSink) catchUpLocked(p *Packet) {
 	if !s.receiver.codec.HasKeyFrames() {
 		return
@@ -202,7 +209,7 @@ func (s *LayerSink) catchUpLocked(p *Packet) {
 	})
 }
 
-// SetMuted tells the Consumer. After a mute the layer begins with a key frame.
+// SetMuted forwards the event to the Consumer. After a mute the layer starts with a key frame.
 func (s *LayerSink) SetMuted(muted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,13 +224,13 @@ func (s *LayerSink) SetMuted(muted bool) {
 	}
 }
 
-// WriteSilence does nothing: the Consumer learns of the mute by SetMuted.
+// WriteSilence does nothing: the Consumer's SetMuted reports the mute.
 func (s *LayerSink) WriteSilence(time.Time) {}
 
-// Loss returns 0: the Consumer is on no lossy path.
+// Loss returns 0: there is no lossy network path to the Consumer.
 func (s *LayerSink) Loss(time.Time) uint8 { return 0 }
 
-// Ended tells the Consumer.
+// Ended forwards the event to the Consumer.
 func (s *LayerSink) Ended() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

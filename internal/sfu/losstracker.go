@@ -39,9 +39,9 @@ type lossTracker struct {
 
 	missing           []missingPacket // oldest first
 	repairTime        time.Duration   // usual time from the first NACK for a packet to its arrival
-	keyFrame          uint64          // extended number the latest key frame begins with; 0 before the first
+	keyFrame          uint64          // extended sequence number of the first packet of the latest key frame; 0: none yet
 	keyFrameTimestamp uint32          // RTP timestamp of that key frame
-	givenUp           uint64          // the newest that was given up; 0 before the first
+	givenUp           uint64          // extended sequence number of the newest packet given up; 0: none yet
 }
 
 // missingPacket is a packet that has not arrived although a later one has.

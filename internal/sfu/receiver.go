@@ -12,16 +12,16 @@ import (
 	"meet/internal/sfu/forward"
 )
 
-// MaxLayers is how many simulcast layers a track may have: rids q, h and f.
+// MaxLayers is the maximum number of simulcast layers of a track: RIDs q, h and f.
 const MaxLayers = forward.MaxLayers
 
 // ReceiverOptions describe a published track.
 type ReceiverOptions struct {
 	Format
 	Sparse bool // a screen share: seconds may pass between two frames
-	// DemandChanged is called when Demand may have changed, from any goroutine. It must not block. Nil ignores it.
+	// DemandChanged is called when Demand may have changed, from any goroutine. It must not block. It may be nil.
 	DemandChanged func()
-	// Counters are shared with other tracks; nil makes ones of its own.
+	// Counters are shared with other tracks. If nil, the Receiver has its own.
 	Counters *Counters
 }
 
@@ -32,22 +32,22 @@ type Receiver struct {
 	codec   codec.Type
 
 	// Safe by themselves.
-	Level        AudioLevel             // loudness, for audio with the extension
-	sinks        atomic.Pointer[[]Sink] // copied on change; read on the packet path
-	activeLayers atomic.Uint32          // bit n: layer n sends
+	Level        AudioLevel             // loudness, for audio with the ssrc-audio-level extension
+	sinks        atomic.Pointer[[]Sink] // slice replaced on change; read on the packet path
+	activeLayers atomic.Uint32          // bit n is set while layer n sends
 	muted        atomic.Bool
 
 	layers [MaxLayers]atomic.Pointer[layer]
-	demand [MaxLayers]atomic.Int32 // how many LayerSinks want each layer
+	demand [MaxLayers]atomic.Int32 // number of LayerSinks that want each layer
 
-	mu          sync.Mutex    // also for changing sinks and layers
-	silenceStop chan struct{} // closed to end the silence that follows a mute; nil when there is none
+	mu          sync.Mutex    // also held to replace sinks and layers
+	silenceStop chan struct{} // closed to stop the silence that follows a mute; nil if none is sent
 	closed      bool
 
 	wg sync.WaitGroup
 }
 
-// NewReceiver makes a Receiver without layers.
+// NewReceiver returns a Receiver without layers.
 func NewReceiver(o ReceiverOptions) *Receiver {
 	if o.Counters == nil {
 		o.Counters = new(Counters)
@@ -57,15 +57,15 @@ func NewReceiver(o ReceiverOptions) *Receiver {
 	return r
 }
 
-// MimeType returns the codec, such as "video/VP8".
+// MimeType returns the codec's MIME type, such as "video/VP8".
 func (r *Receiver) MimeType() string { return r.options.MimeType }
 
-// ClockRate returns the rate of the track's RTP timestamps in Hz.
+// ClockRate returns the clock rate of the track's RTP timestamps in Hz.
 func (r *Receiver) ClockRate() uint32 { return r.options.ClockRate }
 
-// AddLayer starts forwarding layer n of the track, which comes from source. Goroutines of the layer read the source until
-// it returns an error; ended is then called from one of them, unless it is nil. It must not call Close, which waits for
-// it. A layer already there is replaced, as after a renegotiation.
+// AddLayer starts forwarding packets from source as layer n of the track. The layer's goroutines read the source until
+// it returns an error. One of them then calls onEnd, which may be nil and must not call Close, because Close waits for
+// that goroutine. A layer with the same index is replaced, as after a renegotiation.
 func (r *Receiver) AddLayer(n int, source TrackSource, onEnd func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +74,7 @@ func (r *Receiver) AddLayer(n int, source TrackSource, onEnd func()) {
 	}
 	l := newLayer(r, n, source)
 	r.layers[n].Store(l)
-	// Both end with the source, for instance when the connection or the transceiver is closed: their read fails then.
+	// Both end when the source returns an error, for example because the connection or the transceiver is closed.
 	r.wg.Go(func() {
 		l.readRTP()
 		if onEnd != nil {
@@ -84,7 +84,8 @@ func (r *Receiver) AddLayer(n int, source TrackSource, onEnd func()) {
 	r.wg.Go(l.readRTCP)
 }
 
-// AddSink begins to feed s, until RemoveSink or the Receiver's end. It learns of later mutes only.
+// AddSink adds a sink that receives packets until RemoveSink or Close. It is notified of later mutes, but not of a
+// current one. If the Receiver is closed, AddSink calls s.Ended.
 func (r *Receiver) AddSink(s Sink) {
 	r.mu.Lock()
 	closed := r.closed
@@ -98,7 +99,7 @@ func (r *Receiver) AddSink(s Sink) {
 	}
 }
 
-// RemoveSink stops feeding s. A packet under way may still reach it once.
+// RemoveSink removes s. A packet in progress may still reach it.
 func (r *Receiver) RemoveSink(s Sink) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,13 +107,14 @@ func (r *Receiver) RemoveSink(s Sink) {
 	r.sinks.Store(&sinks)
 }
 
-// SetMuted stops forwarding while the publisher is muted, whatever it sends; sound ends in a second of silence.
-// Afterwards subscribers go on with the next number, so that what was left out does not look lost to them.
+// SetMuted stops or resumes forwarding when the publisher mutes or unmutes the track, even if packets still arrive.
+// After a mute of audio, subscribers get a second of silence. When forwarding resumes, sequence numbers continue
+// without a gap, so that subscribers do not count the withheld packets as lost.
 func (r *Receiver) SetMuted(muted bool) {
 	if r.muted.Load() == muted {
 		return
 	}
-	if muted { // packets stop before the sinks learn of the mute, and come again after they have learned of its end
+	if muted { // packets stop before the sinks are notified, and resume after they are
 		r.muted.Store(true)
 	}
 	for _, s := range *r.sinks.Load() {
@@ -125,10 +127,11 @@ func (r *Receiver) SetMuted(muted bool) {
 	if muted && !r.closed && (r.codec == codec.Opus || r.codec == codec.RED) {
 		stop := make(chan struct{})
 		r.silenceStop = stop
-		r.wg.Go(func() { r.sendSilence(stop) }) // ends after a second, or with the mute, or with the Receiver
+		r.wg.Go(func() { r.sendSilence(stop) }) // ends after a second, on unmute, or on Close
 	}
 }
 
+// stopSilenceLocked ends the goroutine that sends silence, if it runs.
 func (r *Receiver) stopSilenceLocked() {
 	if r.silenceStop != nil {
 		close(r.silenceStop)
@@ -136,24 +139,26 @@ func (r *Receiver) stopSilenceLocked() {
 	}
 }
 
-// RequestKeyFrame asks the publisher for a key frame of layer n, no more often than the layer's throttle allows.
+// RequestKeyFrame requests a key frame of layer n from the publisher, at most once each keyFrameInterval of the layer.
 func (r *Receiver) RequestKeyFrame(n int) { r.requestKeyFrame(n, time.Now()) }
 
+// requestKeyFrame is RequestKeyFrame at a given time.
 func (r *Receiver) requestKeyFrame(n int, now time.Time) {
 	if l := r.layer(n); l != nil {
 		l.requestKeyFrame(now)
 	}
 }
 
-// requestFirst asks for a key frame of the layer with which a sink that may get layers up to wanted begins. It asks for no
-// other: a better layer may follow in a moment, and its request would have to wait for the throttle then.
+// requestFirstKeyFrame requests a key frame of the layer that a sink which wants layers up to wanted starts with. It
+// requests no other layer's: the sink may switch to a higher layer soon, and a request now would delay the one it needs
+// then.
 func (r *Receiver) requestFirstKeyFrame(wanted int) {
 	if n := r.bestLayer(wanted); n >= 0 {
 		r.RequestKeyFrame(n)
 	}
 }
 
-// RequestKeyFrames asks for a key frame of every layer that sends, when all subscribers have to restart.
+// RequestKeyFrames requests a key frame of every active layer. It is for when all subscribers must restart decoding.
 func (r *Receiver) RequestKeyFrames() {
 	for n := range r.layers {
 		if r.activeLayers.Load()&(1<<n) != 0 {
@@ -162,8 +167,8 @@ func (r *Receiver) RequestKeyFrames() {
 	}
 }
 
-// Close removes all sinks and waits for the layers' goroutines, which end once the connection's streams are closed; so
-// close those first. Then it tells the sinks that the track has ended.
+// Close removes all sinks, waits for the layers' goroutines, and then calls Ended of the sinks. Close the connection's
+// streams first: the goroutines end only when reading from their source fails.
 func (r *Receiver) Close() {
 	r.mu.Lock()
 	r.closed = true
@@ -176,12 +181,12 @@ func (r *Receiver) Close() {
 	}
 }
 
-// Stats are a Receiver's counters since it began.
+// Stats are a Receiver's counters since its creation.
 type Stats struct {
 	Packets, Bytes, Lost, Malformed uint64
 }
 
-// Stats sums the counters of all layers.
+// Stats returns the sum of the counters of all layers.
 func (r *Receiver) Stats() Stats {
 	var s Stats
 	for n := range r.layers {
@@ -192,6 +197,7 @@ func (r *Receiver) Stats() Stats {
 	return s
 }
 
+// layer returns layer n, nil if there is none.
 func (r *Receiver) layer(n int) *layer {
 	if n < 0 || n >= MaxLayers {
 		return nil
@@ -199,8 +205,8 @@ func (r *Receiver) layer(n int) *layer {
 	return r.layers[n].Load()
 }
 
-// best returns the layer for a sink that wants layers up to wanted: the highest of those that sends, else the lowest that
-// sends, or -1 when none does.
+// bestLayer returns the layer for a sink that wants layers up to wanted: the highest active one up to wanted, otherwise
+// the lowest active one, or -1 if none is active.
 func (r *Receiver) bestLayer(wanted int) int {
 	alive := r.activeLayers.Load()
 	for n := wanted; n >= 0; n-- {
@@ -216,7 +222,8 @@ func (r *Receiver) bestLayer(wanted int) int {
 	return -1
 }
 
-// reports returns a reception report for each layer.
+// receptionReports returns a reception report for each layer that has received packets. Reports on audio contain the
+// highest loss of the track's subscribers; see highestSinkLoss.
 func (r *Receiver) receptionReports(now time.Time) []rtcp.ReceptionReport {
 	var all []rtcp.ReceptionReport
 	for n := range r.layers {

@@ -6,25 +6,26 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// Reception is what a subscriber has reported of a track since its first report. Lost may fall when packets come late.
+// Reception sums up a subscriber's reports on a track since the first one: packets expected and lost, and the latest
+// round-trip time. Lost falls when a packet counted as lost arrives late.
 type Reception struct {
 	Expected, Lost int64
 	RoundTrip      time.Duration
 }
 
-// receptionTracker sums a subscriber's reports.
+// receptionTracker sums up the reception reports of a subscriber.
 type receptionTracker struct {
-	started bool
-	highest uint32 // extended sequence number of the latest report
-	lost    uint32 // its count of lost packets: 24 bits, signed
-	sum     Reception
+	started bool      // there was a report
+	highest uint32    // extended highest sequence number in the latest report
+	lost    uint32    // cumulative number of packets lost in the latest report: 24 bits, signed
+	sum     Reception // RoundTrip is not used
 }
 
-// maxReported bounds what one report can add, in packets: reports come each second or so, and what a hostile one says
+// maxReported bounds the number of packets that one report can add. Reports come about once a second; a malicious one
 // must not outweigh all others.
 const maxReported = 1 << 14
 
-// note takes a report in (RFC 3550, section 6.4.1).
+// add adds a reception report (RFC 3550, section 6.4.1) to the sum.
 func (t *receptionTracker) add(r *rtcp.ReceptionReport) {
 	expected := int64(int32(r.LastSequenceNumber - t.highest))
 	lost := int64(int32((r.TotalLost-t.lost)<<8) >> 8)
@@ -37,7 +38,7 @@ func (t *receptionTracker) add(r *rtcp.ReceptionReport) {
 	t.sum.Lost += max(-maxReported, min(lost, expected))
 }
 
-// Reception sums what the subscriber has reported.
+// Reception returns the sum of the subscriber's reports.
 func (d *DownTrack) Reception() Reception {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,19 +2,19 @@ package sfu
 
 import "meet/internal/sfu/codec"
 
-// unpackLocked forwards p, a RED packet (RFC 2198), to a subscriber that only takes plain Opus: the newest encoding in it,
-// and before that the earlier ones that it repeats and that have been lost on the publisher's path.
+// unpackREDLocked forwards the Opus in p, a RED packet (RFC 2198), to a subscriber that cannot decode RED. It sends the
+// newest encoding and, before it, those of the older ones whose own packets were lost on the publisher's path.
 func (d *DownTrack) unpackREDLocked(p *Packet) {
 	blocks, err := codec.ParseRED(p.Payload, d.scratch.blocks[:0])
 	if err != nil {
-		return // the publisher's garbage
+		return // malformed
 	}
 	d.scratch.blocks = blocks
 	q := &d.scratch.unpacked
 	*q = *p
 	q.Header.Padding, q.Header.PaddingSize = false, 0
 	for i, b := range blocks {
-		// Senders repeat what they sent just before, so the copies are those of the numbers before this one.
+		// RED has no sequence numbers for older encodings. Senders repeat those sent directly before this packet.
 		age := uint16(len(blocks) - 1 - i)
 		q.Header.SequenceNumber = p.Header.SequenceNumber - age
 		if len(b.Payload) == 0 || d.fwd.HasForwarded(&q.Packet) || age > 0 && !d.fwd.IsNewer(&q.Packet) {
@@ -23,14 +23,14 @@ func (d *DownTrack) unpackREDLocked(p *Packet) {
 		q.Header.Timestamp = p.Header.Timestamp - b.Offset
 		q.Header.Extensions = p.Header.Extensions
 		if age > 0 {
-			q.Header.Extensions = nil // they are of the newest
+			q.Header.Extensions = nil // extensions describe the newest encoding
 		}
 		q.Payload = b.Payload
 		d.writeLocked(q)
 	}
 }
 
-// newestBlock returns the newest encoding in a RED payload, nil if there is none.
+// newestREDBlock returns the newest encoding in a RED payload, nil if the payload is malformed.
 func (d *DownTrack) newestREDBlock(payload []byte) []byte {
 	blocks, err := codec.ParseRED(payload, d.scratch.blocks[:0])
 	if err != nil {

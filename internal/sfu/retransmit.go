@@ -7,15 +7,15 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// retransmission is how lost packets go out again.
+// rtxState holds the state and memory for retransmissions.
 type rtxState struct {
-	rtxSeq uint16 // of the retransmission stream
-	packet Packet // scratch: the one that is sent again
-	raw    []byte // scratch: the same as it came
-	rtxRaw []byte // scratch: its payload on the retransmission stream
+	rtxSeq uint16 // next sequence number of the retransmission stream
+	packet Packet // scratch: the packet to retransmit
+	raw    []byte // scratch: that packet as received
+	rtxRaw []byte // scratch: the payload on the retransmission stream
 }
 
-// handleRTCP takes the subscriber's feedback on this track.
+// handleRTCP handles an RTCP packet from the subscriber about this track.
 func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 	ssrc := d.sentSSRC()
 	switch p := p.(type) {
@@ -47,14 +47,14 @@ func (d *DownTrack) handleRTCP(p rtcp.Packet, now time.Time) {
 	}
 }
 
-// sentSSRC returns the SSRC the track is sent with.
+// sentSSRC returns the SSRC that the track is sent with.
 func (d *DownTrack) sentSSRC() uint32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.binding.ssrc
 }
 
-// requestKeyFrame passes a subscriber's request on to the layer it is watching.
+// requestKeyFrame forwards a subscriber's key frame request to the publisher, for the layer that the subscriber gets.
 func (d *DownTrack) requestKeyFrame() {
 	d.mu.Lock()
 	r, n, wanted := d.receiver, d.fwd.Layer(), d.selection.target.Spatial
@@ -66,8 +66,8 @@ func (d *DownTrack) requestKeyFrame() {
 	r.RequestKeyFrame(n)
 }
 
-// retransmit sends the packet that went out as seq again: on the retransmission stream (RFC 4588) if there is one. In place
-// of one that is gone, or was sent again often enough, a key frame is asked for.
+// retransmit sends the packet that was sent as seq again, on the retransmission stream (RFC 4588) if there is one. It
+// requests a key frame instead if the packet is no longer stored or was retransmitted too often.
 func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,7 +89,7 @@ func (d *DownTrack) retransmit(seq uint16, now time.Time) {
 	stale := d.fwd.Superseded(seq)
 	l := d.receiver.layer(int(sent.Layer))
 	if sent.Exhausted() || l == nil || l.ssrc != sent.SSRC || !l.loadHistory(sent.Source, &d.rtx.packet, d.rtx.raw) {
-		// Not for every loss of one bad link: the others get the key frames too.
+		// Limit these requests: all other subscribers get the key frames too.
 		if !stale && d.receiver.codec.HasKeyFrames() && now.Sub(d.selection.keyFrameRequested) >= maxKeyFrameRetry {
 			d.selection.keyFrameRequested = now
 			d.receiver.requestKeyFrame(d.fwd.Layer(), now)

@@ -8,16 +8,16 @@ import (
 	"github.com/pion/transport/v4/packetio"
 )
 
-// Limits of what waits to be read of one stream, in bytes: pion's own.
+// Bounds of the unread packets of one stream in bytes, as in pion.
 const (
 	rtpBufferSize  = 1_000_000
 	rtcpBufferSize = 100_000
 )
 
-// Buffer makes the buffer of one incoming stream; pion's SettingEngine takes it. It is where feedback arrives: what a client
-// says of the connection as a whole, which names any of the streams it receives as its subject, padding and
-// retransmissions included, and what it says of a track. Neither waits for a reader: one for each subscription would be
-// a goroutine each, and one that pion starts while the connection closes would never end.
+// Buffer returns the buffer for incoming packets of one stream; it is pion's SettingEngine.BufferFactory. Buffers for
+// RTCP process a client's feedback themselves, whether about the connection as a whole, which may name any stream's
+// SSRC, or about a DownTrack. Reading feedback with a goroutine per subscription would be expensive, and one that pion
+// starts while the connection closes would never end.
 func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 	about := kind == packetio.RTCPBufferPacket && t.sentTracks.isSent(ssrc)
 	if !about && !t.streams.admit(time.Now()) {
@@ -29,15 +29,16 @@ func (t *Tap) Buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCl
 	return &rtcpBuffer{newSharedBuffer(rtcpBufferSize, &t.rtcp), t, ssrc}
 }
 
-// rtcpBuffer keeps the RTCP packets about one stream, one by one as pion has decrypted them, that are for its reader.
+// rtcpBuffer buffers the decrypted RTCP packets about one stream that have a reader, and processes the others.
 type rtcpBuffer struct {
 	*sharedBuffer
 	tap  *Tap
 	ssrc uint32
 }
 
-// Write takes one packet. What is about the connection or a track that is sent is used here, and of the rest only sender
-// reports are kept: nothing else has a reader, and pion gives each packet to a stream for every SSRC that it names.
+// Write handles one packet. Feedback about the connection or a DownTrack is processed immediately. Of other packets
+// only sender reports are stored, because nothing else is read. pion writes a packet to the buffer of each SSRC that it
+// names.
 func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	now := time.Now()
 	if b.tap.pacer.HandleRTCP(raw, now) {
@@ -52,7 +53,7 @@ func (b *rtcpBuffer) Write(raw []byte) (int, error) {
 	}
 	packets, err := rtcp.Unmarshal(raw)
 	if err != nil {
-		return len(raw), nil // a subscriber's garbage is its own loss
+		return len(raw), nil // malformed feedback harms only its sender
 	}
 	for _, p := range packets {
 		d.handleRTCP(p, now)

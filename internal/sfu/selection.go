@@ -6,20 +6,21 @@ import (
 	"meet/internal/sfu/forward"
 )
 
+// The maximum and the minimum of selected layers.
 var (
 	allLayers = forward.Target{Spatial: MaxLayers - 1, Temporal: MaxTemporals - 1}
 	noLayers  = forward.Target{Spatial: -1, Temporal: -1}
 )
 
-// selection is which layers of a track the subscriber gets.
+// selection holds the layers of a track that the subscriber gets.
 type selection struct {
 	wanted            forward.Target // by the subscriber
-	allowed           forward.Target // by its bandwidth
-	target            forward.Target // the lesser of the two
-	keyFrameRequested time.Time      // last key frame request while waiting for one
+	allowed           forward.Target // by the subscriber's bandwidth
+	target            forward.Target // the lower of wanted and allowed
+	keyFrameRequested time.Time      // time of the latest request while waiting for a key frame
 }
 
-// SetWanted sets what the subscriber wants: nothing (enabled false), or layers up to the ones given.
+// SetWanted sets the layers that the subscriber wants: those up to spatial and temporal, or none if enabled is false.
 func (d *DownTrack) SetWanted(enabled bool, spatial, temporal int) {
 	wanted := noLayers
 	if enabled {
@@ -28,7 +29,8 @@ func (d *DownTrack) SetWanted(enabled bool, spatial, temporal int) {
 	d.setTarget(&d.selection.wanted, wanted)
 }
 
-// SetAllowed sets what the subscriber's bandwidth allows: layers up to the ones given, nothing with spatial -1.
+// SetAllowed sets the layers that the subscriber's bandwidth allows: those up to spatial and temporal, or none if
+// spatial is -1.
 func (d *DownTrack) SetAllowed(spatial, temporal int) {
 	allowed := noLayers
 	if spatial >= 0 {
@@ -37,7 +39,7 @@ func (d *DownTrack) SetAllowed(spatial, temporal int) {
 	d.setTarget(&d.selection.allowed, allowed)
 }
 
-// Current returns up to which layers is forwarded, spatial -1 when nothing is.
+// Current returns the highest layers that are forwarded, spatial -1 if none are.
 func (d *DownTrack) Current() (spatial, temporal int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -45,6 +47,7 @@ func (d *DownTrack) Current() (spatial, temporal int) {
 	return now.Spatial, now.Temporal
 }
 
+// setTarget stores value in which, one of selection's wanted and allowed, and updates the target.
 func (d *DownTrack) setTarget(which *forward.Target, value forward.Target) {
 	d.mu.Lock()
 	before := d.selection.target
@@ -62,8 +65,8 @@ func (d *DownTrack) setTarget(which *forward.Target, value forward.Target) {
 	}
 }
 
-// abandon stops a layer that is better than what is allowed before the allowed one has begun: on a path that is full
-// many times over, what still came of it would be lost and hold up what comes in its place.
+// abandon stops a layer above the allowed one without waiting for the allowed layer's key frame. It is for a path that
+// is far over its capacity, where the remaining packets would be lost and would delay those of the allowed layer.
 func (d *DownTrack) abandon() {
 	d.mu.Lock()
 	wanted, r := d.selection.target.Spatial, d.receiver
@@ -77,11 +80,12 @@ func (d *DownTrack) abandon() {
 	}
 }
 
-// A key frame that is waited for is asked for again after two round trips, within these bounds (docs/protocol.md,
-// 12.1). The layer has a throttle of its own.
+// A DownTrack repeats a key frame request after two round-trip times, within these bounds (docs/protocol.md, 12.1). In
+// addition, each layer limits the requests to the publisher.
 const minKeyFrameRetry, maxKeyFrameRetry = 200 * time.Millisecond, time.Second
 
-// askKeyFrameLocked asks for a key frame of p's stream, unless the answer to the last request may be under way.
+// requestKeyFrameLocked requests a key frame of p's layer, unless the key frame of the previous request may still
+// arrive.
 func (d *DownTrack) requestKeyFrameLocked(p *Packet) {
 	if p.Arrival.Sub(d.selection.keyFrameRequested) < max(minKeyFrameRetry, min(2*d.reports.roundTrip, maxKeyFrameRetry)) {
 		return
@@ -90,7 +94,7 @@ func (d *DownTrack) requestKeyFrameLocked(p *Packet) {
 	d.receiver.requestKeyFrame(p.Layer, p.Arrival)
 }
 
-// wish returns what the subscriber wants of the track, and the Receiver that feeds it.
+// wantedLayers returns the layers that the subscriber wants, and the track's Receiver.
 func (d *DownTrack) wantedLayers() (forward.Target, *Receiver) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"meet/internal/sfu/pacer"
 )
 
-// readyLocked finds the connection's writer, which exists once pion has started the sender.
+// findWriterLocked looks up the connection's writer, which exists once pion has started the sender, and reports whether
+// there is one.
 func (d *DownTrack) findWriterLocked() bool {
 	if d.binding.writer == nil {
 		d.binding.writer = d.options.Tap.sentTracks.writer(d.binding.ssrc)
@@ -18,8 +19,8 @@ func (d *DownTrack) findWriterLocked() bool {
 	return d.binding.writer != nil
 }
 
-// sendLocked writes p with the numbers of out and the given payload; urgent says that it does not wait behind others. It
-// reports whether the packet has gone out: the Pacer may hold it back.
+// sendLocked sends p with the numbers in out and the given payload. An urgent packet bypasses the Pacer's queue. It
+// reports whether the packet was sent; the Pacer may have queued or dropped it.
 func (d *DownTrack) sendLocked(p *Packet, out *forward.Rewrite, ssrc uint32, payloadType uint8, payload []byte, urgent bool) bool {
 	h := &d.scratch.header
 	*h = rtp.Header{
@@ -35,7 +36,7 @@ func (d *DownTrack) sendLocked(p *Packet, out *forward.Rewrite, ssrc uint32, pay
 		}
 	}
 	d.addExtensionsLocked(h, p, out)
-	front := len(payload) - len(p.Payload) // a retransmission has the original sequence number there
+	front := len(payload) - len(p.Payload) // a retransmission starts with the original sequence number
 	if v := &p.Info.VP8; v.Present && len(payload) <= len(d.scratch.payload) {
 		n := copy(d.scratch.payload, payload)
 		payload = d.scratch.payload[:n]
@@ -49,22 +50,23 @@ func (d *DownTrack) sendLocked(p *Packet, out *forward.Rewrite, ssrc uint32, pay
 	}, p.Arrival)
 }
 
-// sendPaddingLocked sends a packet of nothing but padding, which a receiver takes note of and throws away.
+// sendPaddingLocked sends a packet without payload as sequence number seq. Receivers count and ignore it.
 func (d *DownTrack) sendPaddingLocked(seq uint16) {
 	out := d.fwd.PaddingNumbers(seq)
-	d.scratch.padding.Arrival = time.Now() // of something rare that came from nobody
+	d.scratch.padding.Arrival = time.Now() // the packet has no arrival time of its own
 	d.sendLocked(&d.scratch.padding, &out, d.binding.ssrc, d.binding.payloadType, nil, false)
 }
 
-// canPad reports whether sendPadding can.
+// canSendProbePadding reports whether sendProbePadding can send packets.
 func (d *DownTrack) canSendProbePadding() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.binding.bound && d.binding.rtxPayloadType != 0 && d.binding.twccID != 0 && d.findWriterLocked()
 }
 
-// sendPadding sends a packet of nothing but padding on the retransmission stream, where receivers expect it (RFC 4588 has
-// no payload shorter than the number it begins with), and returns its size; 0 when there is no such stream.
+// sendProbePadding sends a packet of about size bytes of padding on the retransmission stream, and returns its size. It
+// returns 0 if the track has no such stream. Receivers expect padding there, because every RFC 4588 payload starts with
+// a sequence number.
 func (d *DownTrack) sendProbePadding(now time.Time, size int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

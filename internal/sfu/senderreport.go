@@ -6,24 +6,24 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// reporting holds the reports that a track and its subscriber send to each other.
+// reportState holds the counters and state for the reports that a track and its subscriber exchange.
 type reportState struct {
 	packets, octets uint64 // sent
 	reception       receptionTracker
 	loss            reportedLoss
 	sent            [4]sentReport // ring of the latest sender reports
-	sentCount       int           // of them
-	roundTrip       time.Duration
+	sentCount       int           // number of sender reports sent
+	roundTrip       time.Duration // 0 while unknown
 }
 
-// sentReport is a sender report that a subscriber's may answer. Both come each second and commonly cross, so more than
-// the last one is remembered.
+// sentReport is a sender report that a subscriber's report may refer to. Several are stored, because the reports of
+// both sides come each second and often cross.
 type sentReport struct {
-	ntp uint32 // middle bits
-	at  time.Time
+	ntp uint32    // middle 32 bits of the NTP timestamp
+	at  time.Time // when it was sent
 }
 
-// noteReport takes a receiver report on the track.
+// handleReceiverReport handles a reception report about the track.
 func (d *DownTrack) handleReceiverReport(r *rtcp.ReceptionReport, now time.Time) {
 	if d.video {
 		d.options.Tap.pacer.HandleLoss(float64(r.FractionLost)/256, now)
@@ -44,8 +44,8 @@ func (d *DownTrack) handleReceiverReport(r *rtcp.ReceptionReport, now time.Time)
 	}
 }
 
-// senderReport returns a sender report and the source's description, nothing before the publisher's first report. It
-// carries the publisher's clock, which sound and picture of one person share, moved on to now.
+// senderReport returns a sender report and a source description, or nothing before the publisher's first sender report.
+// It maps the RTP timestamp at now to the publisher's clock, which audio and video of one publisher share.
 func (d *DownTrack) senderReport(now time.Time) []rtcp.Packet {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,28 +9,29 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// This file makes the few frames that are the server's own (docs/protocol.md, 12.7 and 12.8).
+// This file sends frames and packets made by the server (docs/protocol.md, 12.7 and 12.8).
 
 const (
-	// silenceInterval and silencePackets are a second of Opus packets of 20 ms: enough for a decoder to fade out and for
-	// its concealment to end.
+	// After a mute, silencePackets Opus packets of silenceInterval are sent. This second is enough for decoders to fade
+	// out and to end their loss concealment.
 	silenceInterval = 20 * time.Millisecond
 	silencePackets  = 50
-	// blankFrames and blankInterval are a fifth of a second of video: if some are lost, one still arrives.
+	// When video ends, blackFrames frames are sent, blackFrameInterval apart in their timestamps: even if some are
+	// lost, one arrives.
 	blackFrames        = 6
 	blackFrameInterval = time.Second / 30
 )
 
-// The frames' bytes are the ones encrypting clients let through unencrypted (docs/protocol.md, 12.8).
+// Clients with end-to-end encryption accept exactly these bytes unencrypted (docs/protocol.md, 12.8).
 var (
-	// opusSilence is 20 ms of nothing in stereo.
+	// opusSilence is 20 ms of stereo silence.
 	opusSilence = append([]byte{0xf8, 0xff, 0xfe}, make([]byte, 77)...)
-	// vp8Blank is a key frame of 8 by 8 black pixels.
+	// vp8BlackFrame is a key frame of 8 by 8 black pixels.
 	vp8BlackFrame = []byte{
 		0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x08, 0x00, 0x08, 0x00, 0x00, 0x47, 0x08, 0x85, 0x85, 0x88,
 		0x85, 0x84, 0x88, 0x02, 0x02, 0x00, 0x0c, 0x0d, 0x60, 0x00, 0xfe, 0xff, 0xab, 0x50, 0x80,
 	}
-	// h264Blank are parameter sets and an IDR picture of 2 by 2 black pixels.
+	// h264BlackFrame holds the parameter sets and an IDR slice of 2 by 2 black pixels.
 	h264BlackFrame = [][]byte{
 		{
 			0x67, 0x42, 0xc0, 0x1f, 0x0f, 0xd9, 0x1f, 0x88, 0x88, 0x84, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00,
@@ -41,7 +42,7 @@ var (
 	}
 )
 
-// sendSilence sends everybody a second of silence. It ends then, or with stop.
+// sendSilence sends a second of silence to all sinks. It ends early when stop is closed.
 func (r *Receiver) sendSilence(stop <-chan struct{}) {
 	tick := time.NewTicker(silenceInterval)
 	defer tick.Stop()
@@ -58,7 +59,7 @@ func (r *Receiver) sendSilence(stop <-chan struct{}) {
 	}
 }
 
-// WriteSilence sends a packet of silence, if sound has gone out before.
+// WriteSilence sends a packet of silence, unless the track has sent nothing yet.
 func (d *DownTrack) WriteSilence(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -73,7 +74,8 @@ func (d *DownTrack) WriteSilence(now time.Time) {
 	d.sendServerFrameLocked(now, silenceInterval, append(append(frame, opusSilence...), d.options.Trailer...))
 }
 
-// SendBlackFrames sends black pictures, so that the last one of a track that has ended does not stay. Only VP8 and H264 have any.
+// SendBlackFrames sends black frames, so that the last frame of an ended track does not stay on the subscriber's
+// screen. It supports VP8 and H.264 and does nothing for other codecs.
 func (d *DownTrack) SendBlackFrames() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -98,8 +100,8 @@ func (d *DownTrack) SendBlackFrames() {
 	}
 }
 
-// SendWakeupPadding sends a padding packet if nothing of the track has gone out yet, and reports whether nothing had: some clients
-// report a track to the application only when its first packet comes.
+// SendWakeupPadding sends a padding packet if the track has sent nothing yet, and reports whether that was so. Some
+// clients report a track to the application only when its first packet arrives.
 func (d *DownTrack) SendWakeupPadding() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -112,8 +114,9 @@ func (d *DownTrack) SendWakeupPadding() bool {
 	return true
 }
 
-// insertLocked sends a whole frame of the server's own, whose timestamp follows the one before by after. It does not wait
-// in the Pacer: a black picture ends its track, and what waits of a track that has ended is dropped.
+// sendServerFrameLocked sends a complete frame made by the server, whose timestamp is after later than the previous
+// one. The frame bypasses the Pacer's queue, because a black frame ends its track, and the queue of an ended track is
+// dropped.
 func (d *DownTrack) sendServerFrameLocked(now time.Time, after time.Duration, payload []byte) {
 	out := d.fwd.Insert(now, after)
 	out.Marker = true

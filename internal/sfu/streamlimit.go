@@ -11,36 +11,38 @@ import (
 	tokens "golang.org/x/time/rate"
 )
 
-// Bounds of the streams of one connection that its client chooses. Pion keeps some 2 kB for each SSRC that the client
-// sends media with, and as much for each that it sends feedback about, until the connection ends; it opens the second along
-// with the first. So a publication of three layers, with their retransmissions, takes up to twelve streams. Their SSRCs are
-// not known before: browsers do not declare those of simulcast layers.
+// Limits on the streams that a client opens on one connection. For each SSRC, pion stores about 2 kB for media and,
+// from the first packet on, as much for feedback, until the connection ends. A publication of three layers with
+// retransmissions has up to twelve such streams. They cannot be limited to declared SSRCs, because browsers do not
+// declare those of simulcast layers.
 const (
-	streamBurst = 1024 // at once
-	streamRate  = 4    // more, each second
-	maxStreams  = 8192 // in all
-	// maxUnread and maxUnreadRTCP bound what waits to be read of all streams together, in bytes. Nobody reads one that
-	// belongs to no track. A stream of which less than freeUnread waits is not concerned: somebody reads it.
+	streamBurst = 1024 // at any time
+	streamRate  = 4    // more per second
+	maxStreams  = 8192 // in total
+	// maxUnread and maxUnreadRTCP bound the unread bytes of all streams of a connection together. Streams that belong
+	// to no track are never read. A stream with less than freeUnread unread bytes may exceed the bound, because it is
+	// being read.
 	maxUnread     = 4 << 20
 	maxUnreadRTCP = 256 << 10
 	freeUnread    = 16 << 10
 )
 
-// streamLimit bounds the streams of one connection.
+// streamLimit limits the streams of one connection.
 type streamLimit struct {
-	onOverflow func()
+	onOverflow func() // called once, when the limit is exceeded; may be nil
 
 	mu       sync.Mutex
-	bucket   *tokens.Limiter
-	count    int
-	exceeded bool
+	bucket   *tokens.Limiter // token bucket for new streams
+	count    int             // streams admitted
+	exceeded bool            // no more streams are admitted
 }
 
+// newStreamLimit returns the limit for a connection without streams.
 func newStreamLimit(onOverflow func()) streamLimit {
 	return streamLimit{onOverflow: onOverflow, bucket: tokens.NewLimiter(streamRate, streamBurst)}
 }
 
-// admit reports whether there may be one more stream.
+// admit reports whether one more stream is allowed, and counts it. After it has returned false once, it always does.
 func (l *streamLimit) admit(now time.Time) bool {
 	l.mu.Lock()
 	ok := !l.exceeded && l.count < maxStreams && l.bucket.AllowN(now, 1)
@@ -56,7 +58,7 @@ func (l *streamLimit) admit(now time.Time) bool {
 	return ok
 }
 
-// discard is the buffer of a stream beyond the limit.
+// discard is the buffer of a stream beyond the limit. It drops all packets.
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
@@ -65,26 +67,27 @@ func (discard) Read([]byte) (int, error) { return 0, io.EOF }
 
 func (discard) Close() error { return nil }
 
-// unread counts the bytes that wait in several buffers.
+// unreadBytes counts the unread bytes in several buffers.
 type unreadBytes struct {
 	limit int64
 	bytes atomic.Int64
 }
 
-// sharedBuffer is a packet buffer whose bytes count among those of others.
+// sharedBuffer is a packet buffer whose unread bytes count towards a total that several buffers share.
 type sharedBuffer struct {
 	*packetio.Buffer
 	total *unreadBytes
-	bytes atomic.Int64 // of total
+	bytes atomic.Int64 // this buffer's part of total
 }
 
+// newSharedBuffer returns an empty buffer for at most limit bytes.
 func newSharedBuffer(limit int, total *unreadBytes) *sharedBuffer {
 	b := &sharedBuffer{Buffer: packetio.NewBuffer(), total: total}
 	b.SetLimitSize(limit)
 	return b
 }
 
-// Write queues one packet; packetio.ErrFull says that it was dropped.
+// Write appends one packet. It returns packetio.ErrFull and drops the packet if the buffer or the total is full.
 func (b *sharedBuffer) Write(packet []byte) (int, error) {
 	size := int64(len(packet))
 	if b.total.bytes.Add(size) > b.total.limit && b.bytes.Load() >= freeUnread {
@@ -99,25 +102,26 @@ func (b *sharedBuffer) Write(packet []byte) (int, error) {
 	return n, err
 }
 
-// Read waits for a packet. One that does not fit into to is lost.
+// Read waits for a packet and copies it to to. A packet that does not fit is lost.
 func (b *sharedBuffer) Read(to []byte) (int, error) {
 	n, err := b.Buffer.Read(to)
 	size := int64(n)
-	if errors.Is(err, io.ErrShortBuffer) { // how long the packet was is not known
+	if errors.Is(err, io.ErrShortBuffer) { // the packet's size is unknown: compute it from the sizes before and after
 		size = b.bytes.Load() - int64(b.Size())
 	}
 	b.release(size)
 	return n, err
 }
 
-// Close ends reads. What still waits counts no more.
+// Close ends reads, and removes the unread bytes from the total.
 func (b *sharedBuffer) Close() error {
 	err := b.Buffer.Close()
 	b.release(b.bytes.Load())
 	return err
 }
 
-// release gives back the room of size bytes, of no more than there are: after Close a reader may still get what waited.
+// release subtracts size bytes from the buffer and the total, but never more than the buffer has: a reader may still
+// get packets after Close has released them.
 func (b *sharedBuffer) release(size int64) {
 	if left := b.bytes.Add(-size); left < 0 {
 		b.bytes.Add(-left)

@@ -6,21 +6,21 @@ import (
 	"meet/internal/sfu/pacer"
 )
 
-// Tap is the one interceptor of a peer connection. Towards publishers it records the arrival of every packet, for
-// transport-wide feedback. Towards subscribers it hands each DownTrack the connection's own writer, which spares the packet
-// path pion's interceptor chain and its allocation, and keeps the Pacer all of them send through.
+// Tap is the only interceptor of a peer connection. For incoming streams it records packet arrivals for transport-wide
+// feedback. For outgoing streams it gives each DownTrack the connection's writer, which avoids the cost and the
+// allocation of pion's interceptor chain for each packet, and it holds the Pacer that they all send through.
 type Tap struct {
 	interceptor.NoOp
 	pacer      *pacer.Pacer
 	streams    streamLimit
 	arrivals   arrivals
 	sentTracks trackRouter
-	// What waits to be read of all that the client sends.
+	// Unread bytes of all incoming streams.
 	rtp, rtcp unreadBytes
 }
 
-// NewTap makes a Tap; add it to a connection's interceptor registry. overflow is called once when the client sends more
-// streams than it may, from a goroutine that must not be blocked; the connection has to be ended then.
+// NewTap returns a Tap to add to a connection's interceptor registry. onOverflow is called once when the client exceeds
+// the limits on its streams; the connection must be closed then. It must not block.
 func NewTap(senderSSRC uint32, onOverflow func()) *Tap {
 	return &Tap{
 		pacer: pacer.New(), streams: newStreamLimit(onOverflow), arrivals: newArrivals(senderSSRC), sentTracks: newTrackRouter(),
@@ -28,28 +28,28 @@ func NewTap(senderSSRC uint32, onOverflow func()) *Tap {
 	}
 }
 
-// Close ends what the Pacer does by itself; pion calls it with the connection's end.
+// Close ends the Pacer's goroutine. pion calls it when the connection closes.
 func (t *Tap) Close() error {
 	t.pacer.Close()
 	return nil
 }
 
-// PacerStats returns what is known of the path to the subscriber.
+// PacerStats returns the bandwidth estimate and packet counters of the path to the subscriber.
 func (t *Tap) PacerStats() pacer.Stats { return t.pacer.Stats() }
 
-// NewInterceptor makes Tap its own factory: a registry is made for each connection.
+// NewInterceptor returns t: the Tap is its own interceptor.Factory, because each connection has its own registry.
 func (t *Tap) NewInterceptor(string) (interceptor.Interceptor, error) { return t, nil }
 
-// BindLocalStream keeps the writer for the DownTrack of that SSRC.
+// BindLocalStream stores the writer for the DownTrack with that SSRC.
 func (t *Tap) BindLocalStream(info *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
 	t.sentTracks.bind(info, w)
 	return w
 }
 
-// UnbindLocalStream forgets it.
+// UnbindLocalStream removes the writer of that stream.
 func (t *Tap) UnbindLocalStream(info *interceptor.StreamInfo) { t.sentTracks.unbind(info) }
 
-// BindRemoteStream records what is read, if the stream negotiated transport-wide sequence numbers.
+// BindRemoteStream records packet arrivals if the stream has negotiated transport-wide sequence numbers.
 func (t *Tap) BindRemoteStream(info *interceptor.StreamInfo, r interceptor.RTPReader) interceptor.RTPReader {
 	return t.arrivals.bind(info, r)
 }

@@ -2,32 +2,34 @@ package sfu
 
 import "time"
 
-// maxClockStep is the most by which a publisher's clock and the packets' arrivals may disagree on how much time has passed.
-// With more the publisher has set its clock, or its timestamps have stood still or wrapped around in a pause: arrivals
-// decide then. It is longer than any path holds packets back before the connection is given up.
+// maxClockStep bounds the difference between the time that passed on the publisher's clock and between packet arrivals.
+// A larger difference means that the publisher set its clock, or that its timestamps stopped or wrapped during a pause;
+// then the arrivals decide. The bound is longer than any path delays packets before the connection is given up.
 const maxClockStep = 30 * time.Second
 
-// timeline dates the packets of the streams that a LayerSink passes on, one after another, on the publisher's clock.
+// timeline computes each packet's time on the publisher's clock, for the packets that a LayerSink passes from one
+// stream after another.
 type timeline struct {
-	rate uint32 // of timestamps, Hz
+	rate uint32 // of RTP timestamps, Hz
 
-	// Of the newest packet.
-	at         time.Time // zero while unknown
+	// Values of the newest packet.
+	at         time.Time // on the publisher's clock; zero while unknown
 	arrival    time.Time
 	seq        uint16
 	timestamp  uint32
-	sameStream bool // the next packet is of the same stream
+	sameStream bool // the next packet belongs to the same stream
 
-	clockShift time.Duration // by how much the publisher has set its clock back
+	clockShift time.Duration // correction for steps that the publisher set its clock by
 }
 
-// restart notes that the next packet is the first of a stream, which counts from other origins.
+// restart marks the next packet as the first of another stream, with unrelated sequence numbers and timestamps.
 func (m *timeline) restart() { m.sameStream = false }
 
-// next returns the moment of p, by the clock of its layer if known; zero while there is nothing to tell it by.
+// next returns the time of p on the publisher's clock. clock is that of p's layer, if known. The time is zero while it
+// cannot be computed.
 func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	elapsed, stamp := p.Arrival.Sub(m.arrival), p.Header.Timestamp
-	follows := m.sameStream && elapsed <= maxClockStep // else numbers and timestamps may have wrapped around
+	follows := m.sameStream && elapsed <= maxClockStep // otherwise sequence numbers and timestamps may have wrapped
 	late := follows && int16(p.Header.SequenceNumber-m.seq) < 0
 	if (late || follows && stamp == m.timestamp) && !m.at.IsZero() {
 		return Clock{Sent: m.at, Timestamp: m.timestamp, Rate: m.rate}.Time(stamp)
@@ -39,18 +41,18 @@ func (m *timeline) next(p *Packet, clock Clock, known bool) time.Time {
 	if known {
 		at = m.correct(clock.Time(stamp), at)
 	}
-	if late { // and no moment was known yet
+	if late { // and no time is known yet
 		return at
 	}
-	if at.Before(m.at) { // two reports disagree by less than a picture, or the clock was set back a little
+	if at.Before(m.at) { // two reports differ by less than a frame, or the clock was set back a little
 		at = m.at
 	}
 	m.at, m.arrival, m.seq, m.timestamp, m.sameStream = at, p.Arrival, p.Header.SequenceNumber, stamp, true
 	return at
 }
 
-// compare returns the moment by the publisher's clock, corrected if that was set since; arrived is the moment by arrival,
-// zero if there is none.
+// correct returns the time by the publisher's clock, corrected if the clock was set since. arrived is the time expected
+// by the packet's arrival, zero if there is none.
 func (m *timeline) correct(clock, arrived time.Time) time.Time {
 	agrees := func(at time.Time) bool { return arrived.IsZero() || at.Sub(arrived).Abs() <= maxClockStep }
 	if agrees(clock) {

@@ -6,25 +6,26 @@ import (
 	"github.com/pion/interceptor"
 )
 
-// maxRetired bounds the SSRCs that count as ours after we have stopped sending: feedback about them still comes then, and
-// hundreds may stop at once.
+// maxRetired bounds the number of stored SSRCs that are no longer sent. Feedback about them still arrives for a while,
+// and hundreds of tracks may stop together.
 const maxRetired = 4096
 
-// trackRouter knows the streams that are sent over one connection: the writer of each, which it hands to the stream's
-// DownTrack, and the DownTrack that gets the RTCP about it.
+// trackRouter stores, for each SSRC sent on one connection, the writer for it and the DownTrack that handles RTCP about
+// it.
 type trackRouter struct {
 	mu       sync.Mutex
 	writers  map[uint32]interceptor.RTPWriter // by SSRC
-	tracks   map[uint32]*DownTrack            // those that are sent, by SSRC
-	ownSSRCs map[uint32]bool                  // SSRCs that we send, those of retransmissions included
-	retired  []uint32                         // those of own that we send no more, the oldest first
+	tracks   map[uint32]*DownTrack            // by SSRC
+	ownSSRCs map[uint32]bool                  // SSRCs that are sent, or were until recently; includes retransmission streams
+	retired  []uint32                         // those of ownSSRCs that are no longer sent, oldest first
 }
 
+// newTrackRouter returns an empty trackRouter.
 func newTrackRouter() trackRouter {
 	return trackRouter{writers: map[uint32]interceptor.RTPWriter{}, tracks: map[uint32]*DownTrack{}, ownSSRCs: map[uint32]bool{}}
 }
 
-// bind keeps the writer of a stream.
+// bind stores the writer of a stream.
 func (t *trackRouter) bind(info *interceptor.StreamInfo, w interceptor.RTPWriter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -32,7 +33,7 @@ func (t *trackRouter) bind(info *interceptor.StreamInfo, w interceptor.RTPWriter
 	t.ownSSRCs[info.SSRC], t.ownSSRCs[info.SSRCRetransmission] = true, true
 }
 
-// unbind forgets the writer of a stream.
+// unbind removes the writer of a stream, and retires its SSRCs.
 func (t *trackRouter) unbind(info *interceptor.StreamInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -44,21 +45,21 @@ func (t *trackRouter) unbind(info *interceptor.StreamInfo) {
 	}
 }
 
-// sends reports whether that SSRC is one of ours.
+// isSent reports whether the connection sends ssrc, or did until recently.
 func (t *trackRouter) isSent(ssrc uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ownSSRCs[ssrc]
 }
 
-// writer returns the writer of a stream, nil before pion has started the sender.
+// writer returns the writer of a stream, nil until pion has started the sender.
 func (t *trackRouter) writer(ssrc uint32) interceptor.RTPWriter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.writers[ssrc]
 }
 
-// route gives the RTCP about the stream that is sent with that SSRC to d, or to nobody with nil.
+// setTrack makes d handle the RTCP about ssrc. With nil nothing handles it.
 func (t *trackRouter) setTrack(ssrc uint32, d *DownTrack) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,7 +70,7 @@ func (t *trackRouter) setTrack(ssrc uint32, d *DownTrack) {
 	t.tracks[ssrc] = d
 }
 
-// track returns the track that is sent with that SSRC, nil if none is.
+// track returns the DownTrack that is sent with ssrc, nil if there is none.
 func (t *trackRouter) track(ssrc uint32) *DownTrack {
 	t.mu.Lock()
 	defer t.mu.Unlock()
