@@ -12,43 +12,46 @@ import (
 )
 
 const (
-	// StartBitrate is what a connection is believed to carry before it has said anything, in bits/s: a middle layer, and
-	// within what most carry.
+	// StartBitrate is the assumed capacity of a connection before its first feedback, in bits/s. It is enough for a
+	// middle layer of video, and most connections carry it.
 	StartBitrate = 800_000
-	// mtu is the longest payload that may wait.
+	// mtu is the maximum payload of a queued packet in bytes.
 	mtu = 1500
-	// paceFactor is how much faster than the estimate a burst goes out, as libwebrtc's pacer does: a key frame takes its
-	// time on the path anyway, and the queue there has room for a little.
+	// pacingFactor is the ratio of the pacing rate to the estimate, as in libwebrtc. A burst such as a key frame takes
+	// time on the path anyway, and a short queue there is harmless.
 	pacingFactor = 2.5
-	// paceQueued is the same while packets wait on the path, so that it empties: what more went out would only wait there or
-	// be lost, and here it can still be taken back.
+	// queuedPacingFactor replaces pacingFactor while there is a queue on the path, so that it drains. Packets sent into
+	// that queue would only wait or be lost, while packets in the Pacer's own queue can still be dropped.
 	queuedPacingFactor = 0.7
-	// A burst goes out at once if it is what paceBurst allows, and paceLeast bytes in any case: a few packets.
+	// A burst is sent without pacing if it is no longer than burstTime at the pacing rate, or than minBurst bytes: a
+	// few packets.
 	burstTime = 40 * time.Millisecond
 	minBurst  = 4 * 1200
-	// paceStep is how often what waits is looked at.
+	// pacingInterval is the interval at which queued packets are sent.
 	pacingInterval = 5 * time.Millisecond
-	// MaxWaiting is how many packets may wait; one more is dropped. It counts as lost, so the subscriber asks for it again
-	// when there may be room. The caller has to remember as many, to answer.
+	// MaxQueued is the maximum number of queued packets. Further packets are dropped. They count as lost, so the
+	// subscriber requests them later. The caller must therefore store at least as many packets for retransmission.
 	MaxQueued = 512
-	// paceLongest is how long what waits may take; with more the rate rises, because a picture that comes so late is no
-	// better than one that is lost.
+	// maxQueueTime is the maximum time to drain the queue. If it would take longer, the rate is raised, because a frame
+	// that is later than this is no better than a lost one.
 	maxQueueTime = 500 * time.Millisecond
-	// repairShare of the estimate may be retransmissions: on a full path they are what fills it.
+	// retransmitShare is the share of the estimate that retransmissions may use: on a congested path they would
+	// otherwise fill it.
 	retransmitShare   = 0.5
-	minRetransmitRate = 20_000 // bytes/s, for when the estimate is very low
+	minRetransmitRate = 20_000 // bytes/s; the lower bound if the estimate is very low
 	retransmitBurst   = 250 * time.Millisecond
-	// MaxPadding is how many bytes one packet of nothing but padding may hold (RFC 3550, section 5.1).
+	// MaxPadding is the maximum number of padding bytes in one packet (RFC 3550, section 5.1).
 	MaxPadding = 255
 )
 
-// Pacer sends one subscriber's packets to its connection: it numbers them for transport-wide feedback, estimates from that
-// feedback what the connection carries, and spreads bursts of video that exceed the estimate. A packet that need not wait
-// passes through without a copy. Sound never waits, nor do retransmissions.
+// Pacer sends one subscriber's packets. It numbers them for transport-wide feedback, estimates the connection's
+// capacity from that feedback, and spreads bursts of video that exceed the estimate. Packets that need not be queued
+// are sent without a copy. Audio and retransmissions are never queued.
 type Pacer struct {
-	wg   sync.WaitGroup // the goroutine that sends what waits, while there is something
+	wg   sync.WaitGroup // the goroutine that drains the queue
 	stop chan struct{}
-	// meters is set when what goes out without a number counts too: the client says how it fares without naming packets.
+	// countsUnnumbered is set if video sent without a transport-wide sequence number counts too, because the client's
+	// feedback, REMB or receiver reports, does not name packets.
 	countsUnnumbered atomic.Bool
 
 	mu            sync.Mutex
@@ -56,68 +59,70 @@ type Pacer struct {
 	onChange      func(now time.Time) // called when the estimate may have changed; may be nil
 	estimator     *bwe.Estimator
 	prober        bwe.Prober
-	seq           uint16      // transport-wide, of the latest packet
-	twcc          twccSupport // of feedback, by the client
-	firstNumbered time.Time   // when the first packet got a number; zero before
+	seq           uint16      // transport-wide sequence number of the latest packet
+	twcc          twccSupport // whether the client sends transport-wide feedback
+	firstNumbered time.Time   // when the first packet got a transport-wide sequence number; zero before
 
-	pacing           bool    // bursts are held back: the estimate is known
-	estimate         float64 // bytes/s
-	rate             float64 // bytes/s, of bursts
-	budget           float64 // bytes that may go out at once
-	retransmitBudget float64 // the same, of retransmissions
-	refilled         time.Time
+	pacing           bool            // bursts are queued, because the estimate is known
+	estimate         float64         // bytes/s
+	rate             float64         // bytes/s, pacing rate
+	budget           float64         // token bucket: bytes that may be sent without pacing
+	retransmitBudget float64         // token bucket of retransmissions, bytes
+	refilled         time.Time       // when the token buckets were last filled
 	queue            []*queuedPacket // oldest first
-	queuedBytes      int             // of them
+	queuedBytes      int             // payload bytes in queue
 	running          bool            // the goroutine runs
-	sending          bool            // it is writing a packet, before which none may pass
+	sending          bool            // the goroutine is writing a packet, which no other may overtake
 
 	probe activeProbe
 
-	sent, delayed, dropped uint64
+	sent, delayed, dropped uint64 // see Stats
 }
 
-// probing is a probe under way.
+// activeProbe is a bandwidth probe in progress.
 type activeProbe struct {
 	bwe.Probe
-	began, ends time.Time // zero while there is none
-	bytes       int
-	pad         func(now time.Time, size int) int
+	began, ends time.Time                         // zero if there is none
+	bytes       int                               // sent so far
+	pad         func(now time.Time, size int) int // sends a padding packet; see Pacer.Probe
 }
 
-// waitingPacket is a copy of a packet that waits for its turn.
+// queuedPacket is a copy of a packet in the queue.
 type queuedPacket struct {
 	writer        interceptor.RTPWriter
 	header        rtp.Header
 	payload       []byte
-	twccExtension uint8 // id of the transport-wide number; 0 without
+	twccExtension uint8 // extension id of the transport-wide sequence number; 0: none
 	twccNumber    [2]byte
-	raw           [mtu]byte // payload
-	extensions    [2 * maxExtension]byte
+	raw           [mtu]byte              // memory of payload
+	extensions    [2 * maxExtension]byte // memory of the header extensions
 }
 
-// maxWaitingExtension is the longest header extension that is sent, the dependency descriptor (RFC 8285: one byte of length).
+// maxExtension is the maximum size of a header extension, that of a dependency descriptor (RFC 8285: the length has one
+// byte).
 const maxExtension = 255
 
+// queuedPackets pools queuedPackets, because each has a few kilobytes of memory.
 var queuedPackets = sync.Pool{New: func() any { return new(queuedPacket) }}
 
-// New makes the Pacer of one connection.
+// New returns the Pacer of one connection.
 func New() *Pacer {
 	return &Pacer{stop: make(chan struct{}), estimator: bwe.New(StartBitrate)}
 }
 
-// Packet is a packet on its way to the connection. The memory of Header and Number is its owner's: a packet that waits is
+// Packet is a packet to send. The caller keeps the memory of Header, Payload and TWCCNumber: a packet that is queued is
 // copied.
 type Packet struct {
 	Writer        interceptor.RTPWriter
 	Header        *rtp.Header
 	Payload       []byte
-	TWCCExtension uint8    // id of the transport-wide number; 0 without
-	TWCCNumber    *[2]byte // memory for that number
+	TWCCExtension uint8    // extension id of the transport-wide sequence number; 0: none
+	TWCCNumber    *[2]byte // memory for the value of that extension
 	Video         bool
-	Urgent        bool // it does not wait: a retransmission, padding
+	Urgent        bool // bypasses the queue: a retransmission or padding
 }
 
-// Send sends a packet now or when its turn comes, and reports whether it has been sent.
+// Send sends or queues a packet, or drops it if the queue is full. It reports whether the packet was sent.
 func (p *Pacer) Send(o *Packet, now time.Time) bool {
 	if o.TWCCExtension != 0 || o.Video && p.countsUnnumbered.Load() {
 		p.mu.Lock()
@@ -128,12 +133,12 @@ func (p *Pacer) Send(o *Packet, now time.Time) bool {
 		p.numberLocked(o.Header, o.TWCCExtension, o.TWCCNumber, len(o.Payload), now)
 		p.mu.Unlock()
 	}
-	// A failed write is a closing connection; its owner learns that elsewhere.
+	// A write fails only if the connection is closing, which its owner notices elsewhere.
 	_, _ = o.Writer.Write(o.Header, o.Payload, nil)
 	return true
 }
 
-// numberLocked gives a packet its transport-wide number and counts it.
+// numberLocked writes the transport-wide sequence number into a packet and adds the packet to the estimator.
 func (p *Pacer) numberLocked(h *rtp.Header, extension uint8, number *[2]byte, size int, now time.Time) {
 	size += h.MarshalSize() + int(h.PaddingSize)
 	p.sent++
@@ -156,7 +161,8 @@ func (p *Pacer) numberLocked(h *rtp.Header, extension uint8, number *[2]byte, si
 	p.estimator.Sent(p.seq, size, probe, now)
 }
 
-// holdLocked keeps a copy of o for later if it may not go out now.
+// enqueueLocked queues a copy of o if it may not be sent yet, or drops it if the queue is full. It returns false if the
+// caller must send o.
 func (p *Pacer) enqueueLocked(o *Packet, now time.Time) bool {
 	p.refillLocked(now)
 	if len(p.queue) == 0 && !p.sending && p.budget > 0 {
@@ -178,7 +184,7 @@ func (p *Pacer) enqueueLocked(o *Packet, now time.Time) bool {
 	return true
 }
 
-// keep copies o.
+// copyFrom copies o, including its payload and header extensions.
 func (w *queuedPacket) copyFrom(o *Packet) {
 	extensions := w.header.Extensions[:0]
 	w.writer, w.header, w.twccExtension = o.Writer, *o.Header, o.TWCCExtension
@@ -194,7 +200,7 @@ func (w *queuedPacket) copyFrom(o *Packet) {
 	}
 }
 
-// refillLocked adds what the time since the last call allows.
+// refillLocked adds tokens to both budgets for the time since the last call.
 func (p *Pacer) refillLocked(now time.Time) {
 	elapsed := now.Sub(p.refilled).Seconds()
 	if elapsed <= 0 {
@@ -208,23 +214,24 @@ func (p *Pacer) refillLocked(now time.Time) {
 	p.retransmitBudget = min(p.retransmitBudget+repair*elapsed, max(minBurst, repair*retransmitBurst.Seconds()))
 }
 
-// RoundTrip returns that of the latest packets, the client's wait before it answers included; 0 while unknown.
+// RoundTrip returns the round-trip time of the latest packets, including the client's delay before its feedback; 0
+// while unknown.
 func (p *Pacer) RoundTrip() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.estimator.RoundTrip()
 }
 
-// AllowRepair reports whether a retransmission of size bytes is within the share of retransmissions, and counts it. stale
-// says that the picture can do without it, because a key frame has followed or is to follow: on a full path it would only
-// delay that key frame.
-func (p *Pacer) AllowRetransmission(size int, stale bool, now time.Time) bool {
+// AllowRetransmission reports whether a retransmission of size bytes is within the budget, and subtracts it. superseded
+// says that the packet is no longer needed, because a key frame has followed or will follow; at capacity it is refused,
+// because it would only delay that key frame.
+func (p *Pacer) AllowRetransmission(size int, superseded bool, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.pacing {
 		return true
 	}
-	if stale && p.estimator.AtCapacity() {
+	if superseded && p.estimator.AtCapacity() {
 		p.dropped++
 		return false
 	}
@@ -237,7 +244,8 @@ func (p *Pacer) AllowRetransmission(size int, stale bool, now time.Time) bool {
 	return true
 }
 
-// DropIfFull drops what waits of that stream, if the path is full: a key frame follows, which it would only hold up.
+// DropQueuedIfFull drops the queued packets with that SSRC if the path is at capacity. It is called before a key frame,
+// which they would only delay.
 func (p *Pacer) DropQueuedIfFull(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -246,13 +254,14 @@ func (p *Pacer) DropQueuedIfFull(ssrc uint32) {
 	}
 }
 
-// Drop drops what waits of a stream that has ended.
+// DropQueued drops the queued packets with that SSRC, because their stream has ended.
 func (p *Pacer) DropQueued(ssrc uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropQueuedLocked(ssrc)
 }
 
+// dropQueuedLocked drops the queued packets with that SSRC.
 func (p *Pacer) dropQueuedLocked(ssrc uint32) {
 	kept := p.queue[:0]
 	for _, w := range p.queue {
@@ -269,15 +278,15 @@ func (p *Pacer) dropQueuedLocked(ssrc uint32) {
 	p.queue = kept
 }
 
-// drainLocked starts the goroutine that sends what waits, if it does not run.
+// startLocked starts the goroutine that drains the queue, unless it runs.
 func (p *Pacer) startLocked() {
 	if !p.running && !p.closed {
 		p.running = true
-		p.wg.Go(p.run) // ends when nothing waits, or with Close
+		p.wg.Go(p.run) // ends when there is nothing to send, or with Close
 	}
 }
 
-// drain sends what waits, and padding while there is a probe, until there is neither.
+// run sends queued packets, and padding during a probe, until there is neither.
 func (p *Pacer) run() {
 	t := time.NewTicker(pacingInterval)
 	defer t.Stop()
@@ -295,7 +304,8 @@ func (p *Pacer) run() {
 	}
 }
 
-// rest ends the goroutine's work if nothing waits.
+// stopIfIdle marks the goroutine as ended if it has nothing to send, and reports whether it did. The goroutine must
+// then return.
 func (p *Pacer) stopIfIdle() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -303,7 +313,7 @@ func (p *Pacer) stopIfIdle() bool {
 	return !p.running
 }
 
-// releaseOne sends the oldest packet that waits, if the budget allows.
+// sendQueued sends the oldest queued packet if the budget allows, and reports whether it did.
 func (p *Pacer) sendQueued(now time.Time) bool {
 	p.mu.Lock()
 	p.refillLocked(now)
@@ -329,7 +339,7 @@ func (p *Pacer) sendQueued(now time.Time) bool {
 	return true
 }
 
-// Close ends the goroutine and waits for it. What waits is not sent; later packets go out at once.
+// Close ends the goroutine and waits for it. Queued packets are dropped; later ones are sent immediately.
 func (p *Pacer) Close() {
 	p.mu.Lock()
 	if !p.closed {
@@ -341,25 +351,24 @@ func (p *Pacer) Close() {
 	p.wg.Wait()
 }
 
-// Stats are what is known of the path to a subscriber.
+// Stats are the estimate and the packet counters of the path to a subscriber.
 type Stats struct {
 	Bitrate int  // estimate, bits/s
-	Known   bool // the estimate rests on what the subscriber says
-	Queued  int  // packets
-	// Since the beginning: packets of video that went out, that had to wait first, and that were dropped because too
-	// many waited or too much was asked for again.
+	Known   bool // the estimate is based on the subscriber's feedback
+	Queued  int  // packets in the queue
+	// Video packets since the start: sent; queued first; and dropped because the queue was full or retransmissions
+	// exceeded their budget.
 	Sent, Delayed, Dropped uint64
 }
 
-// Stats returns what is known of the path to the subscriber.
+// Stats returns the current estimate and counters.
 func (p *Pacer) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Stats{p.estimator.Bitrate(), p.estimator.Known(), len(p.queue), p.sent, p.delayed, p.dropped}
 }
 
-// OnChange sets the function that is called when the estimate may have changed, by the goroutine that called HandleRTCP.
-// It must not block.
+// OnChange sets the function that HandleRTCP calls when the estimate may have changed. It must not block.
 func (p *Pacer) OnChange(changed func(now time.Time)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,20 +8,21 @@ import (
 	"meet/internal/sfu/bwe"
 )
 
-// feedbackStale is how long after the first number a client that promised feedback may keep silent; then there is nothing
-// to estimate from.
+// feedbackTimeout is how long the Pacer waits for transport-wide feedback after the first numbered packet. Without
+// feedback by then, there is no estimate.
 const feedbackTimeout = 2 * time.Second
 
-// promise is the feedback that the client has negotiated.
+// twccSupport says whether the client has negotiated transport-wide feedback.
 type twccSupport uint8
 
 const (
-	twccUnknown    twccSupport = iota // nothing yet
-	twccNegotiated                    // it answers transport-wide numbers with feedback
-	twccAbsent
+	twccUnknown    twccSupport = iota // no video was negotiated yet
+	twccNegotiated                    // the client sends feedback
+	twccAbsent                        // the client sends none
 )
 
-// Negotiated notes what a video track has negotiated.
+// SetTWCC records whether a video track has negotiated transport-wide sequence numbers. One track is enough for
+// feedback.
 func (p *Pacer) SetTWCC(numbers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -32,7 +33,7 @@ func (p *Pacer) SetTWCC(numbers bool) {
 	}
 }
 
-// awaitedLocked reports whether feedback has yet to come.
+// awaitingFeedbackLocked reports whether the first feedback is still expected.
 func (p *Pacer) awaitingFeedbackLocked(now time.Time) bool {
 	switch p.twcc {
 	case twccUnknown:
@@ -43,7 +44,7 @@ func (p *Pacer) awaitingFeedbackLocked(now time.Time) bool {
 	return false
 }
 
-// HandleRTCP takes one RTCP packet with what the client says of its connection, and reports whether it was that.
+// HandleRTCP processes one RTCP packet if it is feedback about the connection, TWCC or REMB, and reports whether it is.
 func (p *Pacer) HandleRTCP(raw []byte, now time.Time) bool {
 	if !p.parseFeedback(raw, now) {
 		return false
@@ -57,12 +58,13 @@ func (p *Pacer) HandleRTCP(raw []byte, now time.Time) bool {
 	return true
 }
 
+// parseFeedback updates the estimate with raw, and reports whether raw is TWCC or REMB.
 func (p *Pacer) parseFeedback(raw []byte, now time.Time) bool {
 	switch {
 	case bwe.IsFeedback(raw):
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		_ = p.estimator.HandleFeedback(raw, now) // a subscriber's garbage is its own loss
+		_ = p.estimator.HandleFeedback(raw, now) // malformed feedback harms only its sender
 	case isREMB(raw):
 		remb := &rtcp.ReceiverEstimatedMaximumBitrate{}
 		if remb.Unmarshal(raw) != nil {
@@ -79,12 +81,12 @@ func (p *Pacer) parseFeedback(raw []byte, now time.Time) bool {
 	return true
 }
 
-// isREMB reports whether raw is the receiver's own estimate (draft-alvestrand-rmcat-remb-03, section 2.2).
+// isREMB reports whether raw is REMB, the receiver's own estimate (draft-alvestrand-rmcat-remb-03, section 2.2).
 func isREMB(raw []byte) bool {
 	return len(raw) >= 20 && raw[1] == uint8(rtcp.TypePayloadSpecificFeedback) && raw[0]&0x1f == rtcp.FormatREMB && string(raw[12:16]) == "REMB"
 }
 
-// Report takes the share of loss in a receiver report.
+// HandleLoss updates the estimate with the share of lost packets in a receiver report, from 0 to 1.
 func (p *Pacer) HandleLoss(loss float64, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +97,7 @@ func (p *Pacer) HandleLoss(loss float64, now time.Time) {
 	}
 }
 
-// adoptLocked sets the pace by the estimate.
+// updateRateLocked sets the pacing rate by the estimate.
 func (p *Pacer) updateRateLocked(now time.Time) {
 	p.pacing = p.estimator.Known()
 	p.estimate = float64(p.estimator.Bitrate()) / 8
@@ -105,17 +107,17 @@ func (p *Pacer) updateRateLocked(now time.Time) {
 	}
 }
 
-// Capacity describes how much a connection carries, as far as it is known.
+// Capacity is the estimated capacity of a connection.
 type Capacity struct {
-	Bitrate     int           // bits/s
-	AtCapacity  bool          // the path has shown that it carries no more
-	Known       bool          // false: there is nothing to go by, now or ever
-	DelayStable bool          // the delay does not grow
-	Queue       time.Duration // how long packets wait on the path
-	HasFeedback bool          // the subscriber says what became of each packet, padding included
+	Bitrate     int           // estimate, bits/s
+	AtCapacity  bool          // the path has shown that it carries no more than Bitrate
+	Known       bool          // false: the client sends no feedback, so there is no estimate
+	DelayStable bool          // the queueing delay does not grow
+	Queue       time.Duration // queueing delay on the path; 0 if it is short
+	HasFeedback bool          // the client sends TWCC, so that padding can probe the path
 }
 
-// Capacity returns what is known now.
+// Capacity returns the current estimate.
 func (p *Pacer) Capacity(now time.Time) Capacity {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,8 +129,8 @@ func (p *Pacer) Capacity(now time.Time) Capacity {
 	}
 }
 
-// Probe begins a probe if more than the estimate is wanted, in bits/s, and it is time for one. pad sends a packet of
-// about size bytes that is nothing but padding and returns what it came to; 0 if it could not.
+// Probe starts a bandwidth probe if wanted, in bits/s, exceeds the estimate and the next probe is due. pad must send a
+// padding packet of about size bytes and return its actual size, or 0 if it could not.
 func (p *Pacer) Probe(wanted int, now time.Time, pad func(now time.Time, size int) int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +146,7 @@ func (p *Pacer) Probe(wanted int, now time.Time, pad func(now time.Time, size in
 	p.startLocked()
 }
 
-// padOut sends the padding that is due, and reports whether a probe is under way.
+// sendProbePadding sends the padding that is due, and reports whether a probe is in progress.
 func (p *Pacer) sendProbePadding(now time.Time) bool {
 	p.mu.Lock()
 	probe := p.probe
