@@ -3,41 +3,44 @@ package bwe
 import "math"
 
 const (
-	// baseSpan is how long the shortest delay seen counts as that of the empty path, in µs. After twice as long a queue
-	// that others keep full counts as part of the path.
+	// baseSpan is how long the minimum delay remains the base delay, that of the path without a queue, in µs. After
+	// twice this time, a queue that other traffic keeps full counts as part of the path.
 	baseSpan = 10_000_000
-	// standing is the delay above that from which on a queue is there, µs, whether it grows or not.
+	// standingQueueDelay is the delay above the base delay, in µs, from which on there is a queue, whether it grows or
+	// not.
 	standingQueueDelay = 100_000
-	// settled is how long a queue may neither change nor lose, µs, before it counts as part of the path: a route that has
-	// become longer, or others who keep it.
+	// A queue that neither changes nor loses packets for standingQueueTime, in µs, counts as part of the path: a longer
+	// network route, or a queue that other traffic keeps full.
 	standingQueueTime = 2_000_000
-	// unmoved is how long it is looked at otherwise. It is no queue of ours if it stays as it is though what is sent fell to
-	// fellTo of what it was and no more than lossHigh is lost, as on a bad radio link: even where we have a third of the
-	// bottleneck only, a queue of ours shrinks by responds of the time since.
+	// A queue that loses packets counts as part of the path after unresponsiveTime, in µs, if it does not respond to
+	// our bitrate. That is so if the queue stayed constant although we sent less than loweredShare of our peak, with
+	// loss below lossHigh; an example is a bad radio link. A queue caused by us shrinks by at least responseShare of
+	// the elapsed time, even if we have only a third of the bottleneck.
 	unresponsiveTime = 1_000_000
 	loweredShare     = 0.7
 	responseShare    = 0.1
-	// A queue stays as it is within this share, but not less and not more than so many µs.
+	// A queue counts as constant within steadyShare of its length, bounded by minSteadyBand and maxSteadyBand in µs.
 	steadyShare                  = 0.15
 	minSteadyBand, maxSteadyBand = 20_000, 60_000
 )
 
-// baseDelay follows the shortest delay of the path, in two spans so that it can rise again. The delays are differences of
-// two clocks, of which only differences mean something.
+// baseDelay tracks the minimum delay of the path, over two spans of time, so that it can rise again. Delays are
+// differences of two clocks, so only their differences have a meaning.
 type baseDelay struct {
-	current, previous int64
-	spanStart         int64
+	current, previous int64 // minimum delay in this span and in the previous one, µs
+	spanStart         int64 // µs
 	started           bool
-	feedbackMin       int64 // in the feedback being read
+	feedbackMin       int64 // minimum delay in the feedback being read, µs; MaxInt64: none
 
-	// Of a queue that neither grows nor shrinks:
-	queueLevel, queueSince int64   // how long it is, and since when; 0 while there is none
-	lastLoss               int64   // when it last lost, or began
-	sent, lost             int     // packets
-	peakRate               float64 // the most that was sent, bits/s
-	loweredAt              int64   // since when less is sent; 0 while not
+	// State of a queue that neither grows nor shrinks; times in µs.
+	queueLevel, queueSince int64   // its length, and when it reached it; queueSince is 0 if there is none
+	lastLoss               int64   // when packets were last lost, or queueSince
+	sent, lost             int     // packets since queueSince
+	peakRate               float64 // maximum sent bitrate, bits/s
+	loweredAt              int64   // since when less than loweredShare of peakRate is sent; 0 if more is
 }
 
+// add records the delay of a received packet, in µs, at time at.
 func (b *baseDelay) add(delay, at int64) {
 	if !b.started || at-b.spanStart > baseSpan {
 		before := b.current
@@ -50,10 +53,10 @@ func (b *baseDelay) add(delay, at int64) {
 	b.feedbackMin = min(b.feedbackMin, delay)
 }
 
-// begin starts the reading of a feedback.
+// startFeedback prepares for the packets of the next feedback.
 func (b *baseDelay) startFeedback() { b.feedbackMin = math.MaxInt64 }
 
-// queue is how long the quickest packet of the feedback waited, µs.
+// queue returns the queueing delay of the fastest packet in the feedback, in µs.
 func (b *baseDelay) queue() int64 {
 	if b.feedbackMin == math.MaxInt64 {
 		return 0
@@ -61,15 +64,16 @@ func (b *baseDelay) queue() int64 {
 	return b.feedbackMin - min(b.current, b.previous)
 }
 
-// judge looks at what the feedback was like: how many packets it decided about and how many of those were lost, while rate
-// bits/s were being sent, over a path of that round trip, the queue included, in µs.
+// checkStandingQueue makes the current queue part of the base delay if it is not caused by us. Its parameters describe
+// the feedback: the numbers of reported packets and of lost ones among them, the sent bitrate in bits/s, the round-trip
+// time including the queue, and the current time, both in µs.
 func (b *baseDelay) checkStandingQueue(sent, lost int, rate float64, roundTrip, at int64) {
 	if lost > 0 {
 		b.lastLoss = at
 	}
 	b.sent, b.lost = b.sent+sent, b.lost+lost
 	if b.feedbackMin == math.MaxInt64 {
-		return // nothing arrived, which says nothing of a queue
+		return // nothing arrived: the queue is unknown
 	}
 	q := b.queue()
 	within := max(minSteadyBand, min(int64(steadyShare*float64(b.queueLevel)), maxSteadyBand))
@@ -88,9 +92,9 @@ func (b *baseDelay) checkStandingQueue(sent, lost int, rate float64, roundTrip, 
 	case b.loweredAt == 0:
 		b.loweredAt = at
 	}
-	// By then a queue of ours would have shrunk by more than within.
-	answered := roundTrip + int64(float64(within)/responseShare)
-	ours := b.loweredAt == 0 || at-b.loweredAt < answered || float64(b.lost) >= lossHigh*float64(b.sent)
+	// After this time a queue caused by us would have shrunk by more than within.
+	responded := roundTrip + int64(float64(within)/responseShare)
+	ours := b.loweredAt == 0 || at-b.loweredAt < responded || float64(b.lost) >= lossHigh*float64(b.sent)
 	if at-b.lastLoss > standingQueueTime || at-b.queueSince > unresponsiveTime && !ours {
 		b.current, b.previous, b.spanStart, b.queueSince = b.feedbackMin, b.feedbackMin, at, 0
 	}

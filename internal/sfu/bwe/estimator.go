@@ -6,17 +6,17 @@ import (
 )
 
 const (
-	// least and most bound the estimate, in bits/s: below the one even sound breaks off, above the other nothing in a
-	// call is waiting.
+	// minBitrate and maxBitrate bound the estimate in bits/s. Below minBitrate even audio would fail. No call needs
+	// more than maxBitrate.
 	minBitrate, maxBitrate = 30_000, 100_000_000
-	// limitedShare of the estimate is what has to be sent for the path to be tried; below, silence of the delay proves
-	// nothing.
+	// appLimitedShare is the share of the estimate that must be sent to test the path. If less is sent, a constant
+	// delay proves nothing.
 	appLimitedShare = 0.65
 )
 
-// Estimator estimates the capacity of one connection. Its caller guards it.
+// Estimator estimates the bandwidth of one connection. The caller must serialize the calls.
 type Estimator struct {
-	epoch    time.Time
+	epoch    time.Time // times are stored in µs since then
 	history  history
 	report   report
 	grouper  grouper
@@ -28,25 +28,26 @@ type Estimator struct {
 	loss     lossBound
 	clusters clusters
 
-	remb            float64 // the other side's own estimate, bits/s; 0 without
-	lossReportBound float64 // bound by reports of loss, bits/s; 0 without
-	beforeDrop      float64 // the estimate before it last fell; 0 once it is back there
-	queue           int64   // on the path, by the latest feedback, µs
-	lastLossReport  int64
+	remb            float64 // the receiver's own estimate, bits/s; 0: none
+	lossReportBound float64 // bound by loss in receiver reports, bits/s; 0: none
+	beforeDrop      float64 // the estimate before it last fell; 0 once it is reached again
+	queue           int64   // queueing delay in the latest feedback, µs
+	lastLossReport  int64   // µs
 
-	reference       int64 // the receiver's clock, unwrapped, µs
-	lastFeedback    int64 // latest feedback, µs
+	reference       int64 // the receiver's clock without wrapping, µs
+	lastFeedback    int64 // µs
 	feedbacks       int
-	highestReported uint16 // highest sequence number reported on
+	highestReported uint16 // highest sequence number in any feedback
 	roundTrip       int64  // µs
 }
 
-// New makes an Estimator which begins with an estimate of start bits/s.
+// New returns an Estimator with an initial estimate of start bits/s.
 func New(start int) *Estimator {
 	return &Estimator{trend: newTrendline(), loss: newLossBound(), aimd: aimd{rate: float64(start)}}
 }
 
-// Sent notes that packet seq of size bytes left at now, as part of a probe if that is not 0.
+// Sent records that packet seq of size bytes was sent at now. probe is the id of the probe that it belongs to, 0 if
+// none.
 func (e *Estimator) Sent(seq uint16, size int, probe uint8, now time.Time) {
 	at := e.micros(now)
 	e.history.add(seq, size, at, probe)
@@ -56,17 +57,17 @@ func (e *Estimator) Sent(seq uint16, size int, probe uint8, now time.Time) {
 	}
 }
 
-// Count notes that size bytes left without a number.
+// SentUnnumbered records size bytes that were sent without a transport-wide sequence number.
 func (e *Estimator) SentUnnumbered(size int, now time.Time) {
 	if e.feedbacks == 0 {
 		e.sending.add(size, e.micros(now))
 	}
 }
 
-// BeginProbe says that packets of probe id, which is not 0, follow.
+// BeginProbe starts probe id, which must not be 0. Pass id to Sent for its packets.
 func (e *Estimator) BeginProbe(id uint8) { e.clusters.begin(id) }
 
-// EndProbe says that all of them have been sent.
+// EndProbe says that all packets of probe id have been sent.
 func (e *Estimator) EndProbe(id uint8) {
 	if p := e.clusters.find(id); p != nil {
 		p.open = false
@@ -76,10 +77,10 @@ func (e *Estimator) EndProbe(id uint8) {
 	}
 }
 
-// probing reports whether the outcome of that probe is not known yet.
+// probing reports whether the result of probe id is still unknown.
 func (e *Estimator) probing(id uint8) bool { return e.clusters.find(id) != nil }
 
-// Feedback takes one RTCP packet with transport-wide feedback.
+// HandleFeedback updates the estimate with one RTCP packet of transport-wide feedback.
 func (e *Estimator) HandleFeedback(raw []byte, now time.Time) error {
 	if err := e.report.parse(raw); err != nil {
 		return err
@@ -100,7 +101,7 @@ func (e *Estimator) HandleFeedback(raw []byte, now time.Time) error {
 	}
 	ev.appLimited = ev.sent < appLimitedShare*e.aimd.rate
 	if ev.standingQueue && ev.usage == normal && lost > 0 {
-		ev.usage = overuse // a full queue does not grow: it drops
+		ev.usage = overuse // a full queue does not grow, it drops packets
 	}
 	e.aimd.update(ev, at)
 	e.loss.add(sent, lost, ev, e.bitrate(), at)
@@ -114,7 +115,7 @@ func (e *Estimator) HandleFeedback(raw []byte, now time.Time) error {
 	return nil
 }
 
-// moved notes that the estimate was before what it no longer is.
+// noteChange updates beforeDrop after the estimate changed from before.
 func (e *Estimator) noteChange(before float64) {
 	switch now := e.bitrate(); {
 	case now < before:
@@ -124,20 +125,20 @@ func (e *Estimator) noteChange(before float64) {
 	}
 }
 
-// Remote takes the other side's own estimate (draft-alvestrand-rmcat-remb-03), in bits/s. It counts as long as no
-// transport-wide feedback comes.
+// SetREMB sets the receiver's own estimate in bits/s (draft-alvestrand-rmcat-remb-03). It is used until transport-wide
+// feedback arrives.
 func (e *Estimator) SetREMB(bitrate float64) {
-	if bitrate >= 0 { // neither below nor not a number
+	if bitrate >= 0 { // neither negative nor NaN
 		before, first := e.bitrate(), e.remb == 0
 		e.remb = max(minBitrate, min(bitrate, maxBitrate))
-		if !first { // what came before was only our guess
+		if !first { // the estimate before it was a guess
 			e.noteChange(before)
 		}
 	}
 }
 
-// Report takes the share of loss in a receiver report, from 0 to 1. It counts as long as nothing better comes
-// (draft-ietf-rmcat-gcc-02, section 6).
+// HandleLoss updates the estimate with the share of lost packets in a receiver report, from 0 to 1
+// (draft-ietf-rmcat-gcc-02, section 6). It is used until REMB or transport-wide feedback arrives.
 func (e *Estimator) HandleLoss(loss float64, now time.Time) {
 	if e.feedbacks > 0 {
 		return
@@ -163,14 +164,15 @@ func (e *Estimator) HandleLoss(loss float64, now time.Time) {
 	}
 }
 
-// Known reports whether the estimate rests on anything that the other side has said.
+// Known reports whether the estimate is based on feedback of any kind.
 func (e *Estimator) Known() bool { return e.feedbacks > 0 || e.remb > 0 || e.lossReportBound > 0 }
 
-// Full reports whether the path has shown that it carries no more, and not yet the contrary.
+// AtCapacity reports whether the estimate has fallen and not yet recovered, so that the path is known to carry no more.
 func (e *Estimator) AtCapacity() bool { return e.beforeDrop > 0 }
 
-// take goes through the report and returns how many packets it has decided about and how many of them were lost; false
-// when it is about nothing that is known to be under way.
+// processReport processes the decoded feedback. It returns the number of packets whose outcome became known and the
+// number of lost ones among them. lost is lower by one for each packet that was reported lost before and arrived late.
+// ok is false if the feedback contains nothing new.
 func (e *Estimator) processReport(now int64) (sent, lost int, ok bool) {
 	r := &e.report
 	e.delay.startFeedback()
@@ -198,7 +200,7 @@ func (e *Estimator) processReport(now int64) (sent, lost int, ok bool) {
 			continue
 		}
 		if p.outcome == packetLost {
-			lost-- // counted already
+			lost-- // it was counted before
 		} else {
 			sent++
 		}
@@ -208,6 +210,7 @@ func (e *Estimator) processReport(now int64) (sent, lost int, ok bool) {
 	return sent, lost, ok
 }
 
+// handleArrival updates all measurements with a packet that was reported as received.
 func (e *Estimator) handleArrival(p *sentPacket, arrival, now int64) {
 	if e.roundTrip = now - p.sentAt; e.roundTrip < 0 {
 		e.roundTrip = 0
@@ -222,7 +225,8 @@ func (e *Estimator) handleArrival(p *sentPacket, arrival, now int64) {
 	}
 }
 
-// unwrap extends the receiver's clock, which wraps around every twelve days.
+// unwrap converts a time of the receiver's clock, which wraps every twelve days, to a time that does not wrap. Both are
+// in µs.
 func (e *Estimator) unwrap(arrival int64) int64 {
 	const cycle = int64(referenceUnit) << 24
 	diff := (arrival - e.reference) % cycle
@@ -236,9 +240,10 @@ func (e *Estimator) unwrap(arrival int64) int64 {
 	return e.reference
 }
 
-// Bitrate is the estimate in bits/s.
+// Bitrate returns the estimate in bits/s.
 func (e *Estimator) Bitrate() int { return int(e.bitrate()) }
 
+// bitrate returns the estimate by the best kind of feedback that has arrived, in bits/s.
 func (e *Estimator) bitrate() float64 {
 	switch {
 	case e.feedbacks > 0:
@@ -251,19 +256,20 @@ func (e *Estimator) bitrate() float64 {
 	return e.aimd.rate
 }
 
-// congestionStale is how long what the feedback said of the delay holds, µs: more than clients let pass between two while
-// packets come. Without any, as when all pictures are paused, nothing would ever say that the queue has emptied.
+// feedbackLifetime is how long the delay in a feedback remains valid, in µs. Clients send feedback more often while
+// they receive packets. If all video is paused, no feedback would ever report that the queue has drained.
 const feedbackLifetime = 1_000_000
 
-// Congested reports whether the delay grows at the moment.
+// Congested reports whether the queueing delay is growing.
 func (e *Estimator) Congested(now time.Time) bool {
 	return e.trend.state == overuse && e.micros(now)-e.lastFeedback < feedbackLifetime
 }
 
-// RoundTrip is that of the latest packets, the other side's wait before it answers included; 0 while unknown.
+// RoundTrip returns the round-trip time of the latest packets, including the receiver's delay before its feedback; 0
+// while unknown.
 func (e *Estimator) RoundTrip() time.Duration { return time.Duration(e.roundTrip) * time.Microsecond }
 
-// Queue is how long packets wait on the path at the moment; 0 when they hardly do.
+// Queue returns the current queueing delay on the path; 0 if it is at most standingQueueDelay.
 func (e *Estimator) Queue(now time.Time) time.Duration {
 	if e.queue <= standingQueueDelay || e.micros(now)-e.lastFeedback >= feedbackLifetime {
 		return 0
@@ -271,18 +277,18 @@ func (e *Estimator) Queue(now time.Time) time.Duration {
 	return time.Duration(e.queue) * time.Microsecond
 }
 
-// Feedbacks returns how many feedbacks have come and when the latest did.
+// Feedbacks returns the number of feedback packets and the arrival time of the latest one.
 func (e *Estimator) Feedbacks() (count int, latest time.Time) {
 	return e.feedbacks, e.epoch.Add(time.Duration(e.lastFeedback) * time.Microsecond)
 }
 
-// Sending is what was sent lately, in bits/s.
+// SendRate returns the bitrate sent in the last half second, in bits/s.
 func (e *Estimator) SendRate(now time.Time) int { return int(e.sending.rate(e.micros(now))) }
 
-// micros is the time since the first call, in µs.
+// micros returns now in µs since the epoch. The first call sets the epoch.
 func (e *Estimator) micros(now time.Time) int64 {
 	if e.epoch.IsZero() {
-		e.epoch = now.Add(-time.Second) // so that 0 can mean never
+		e.epoch = now.Add(-time.Second) // so that 0 means never
 	}
 	return now.Sub(e.epoch).Microseconds()
 }

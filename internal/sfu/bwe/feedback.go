@@ -5,23 +5,23 @@ import (
 	"errors"
 )
 
-// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1).
+// Constants of transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1).
 const (
 	rtpfb            = 205 // RTCP packet type
 	formatTransport  = 15
-	feedbackHeader   = 20 // bytes before the first status chunk
-	referenceUnit    = 64_000
-	deltaUnit        = 250 // µs
+	feedbackHeader   = 20     // bytes before the first status chunk
+	referenceUnit    = 64_000 // µs
+	deltaUnit        = 250    // µs
 	runLengthMax     = 1<<13 - 1
 	statusSmallDelta = 1
 	statusLargeDelta = 2
 )
 
-// maxStatuses is how many packets one feedback may speak of. It cannot matter to us what it says of more than were sent.
+// maxStatuses is the maximum number of packets in one feedback. More than historySize packets are not stored anyway.
 const maxStatuses = historySize
 
 var (
-	errNotFeedback = errors.New("bwe: no transport-wide feedback")
+	errNotFeedback = errors.New("bwe: not transport-wide feedback")
 	errFeedback    = errors.New("bwe: malformed transport-wide feedback")
 )
 
@@ -30,14 +30,14 @@ func IsFeedback(raw []byte) bool {
 	return len(raw) >= feedbackHeader && raw[1] == rtpfb && raw[0]&0x1f == formatTransport
 }
 
-// report is a decoded feedback: what became of the packets from base on. Its memory is used again.
+// report is a decoded feedback about the packets from sequence number base on. Its memory is reused.
 type report struct {
 	base     uint16
-	statuses []uint8 // 0: not received
-	arrivals []int64 // µs of the receiver's clock, modulo 2^24 reference units; of those received
+	statuses []uint8 // one per packet; 0: not received
+	arrivals []int64 // one per received packet, in µs of the receiver's clock, which wraps at 2^24 reference units
 }
 
-// parse reads raw, one RTCP packet.
+// parse decodes raw, one RTCP packet.
 func (r *report) parse(raw []byte) error {
 	if !IsFeedback(raw) {
 		return errNotFeedback
@@ -64,6 +64,7 @@ func (r *report) parse(raw []byte) error {
 	return r.readDeltas(rest, reference*referenceUnit)
 }
 
+// readStatuses decodes the status chunks for count packets, and returns the bytes after them.
 func (r *report) readStatuses(b []byte, count int) (rest []byte, err error) {
 	r.statuses = r.statuses[:0]
 	for len(r.statuses) < count {
@@ -79,13 +80,13 @@ func (r *report) readStatuses(b []byte, count int) (rest []byte, err error) {
 				r.statuses = append(r.statuses, uint8(chunk>>13)&3)
 			}
 			if chunk&runLengthMax == 0 {
-				return nil, errFeedback // says nothing, and could be repeated for ever
+				return nil, errFeedback // it has no meaning, and could be repeated endlessly
 			}
-		case chunk&0x4000 == 0: // fourteen symbols of one bit
+		case chunk&0x4000 == 0: // 14 symbols of one bit
 			for i := range min(left, 14) {
 				r.statuses = append(r.statuses, uint8(chunk>>(13-i))&1)
 			}
-		default: // seven of two bits
+		default: // 7 symbols of two bits
 			for i := range min(left, 7) {
 				r.statuses = append(r.statuses, uint8(chunk>>(12-2*i))&3)
 			}
@@ -94,6 +95,7 @@ func (r *report) readStatuses(b []byte, count int) (rest []byte, err error) {
 	return b, nil
 }
 
+// readDeltas decodes the arrival times of the received packets, relative to the reference time at.
 func (r *report) readDeltas(b []byte, at int64) error {
 	r.arrivals = r.arrivals[:0]
 	for _, s := range r.statuses {

@@ -1,28 +1,30 @@
 package bwe
 
-// Packets sent within groupSpan of each other are one group: a frame leaves in a burst, and inside a burst the delay says
-// more about the burst than about the path (draft-ietf-rmcat-gcc-02, section 5.2). Times are in µs.
+// Packets sent within groupSpan of each other form a group. A frame is sent in a burst, and delays within a burst
+// depend more on the burst than on the path (draft-ietf-rmcat-gcc-02, section 5.2). Times are in µs.
 const (
 	groupSpan    = 5_000
-	burstMax     = 100_000   // a queue that empties at once is one group for no longer
-	clockStep    = 3_000_000 // the receiver's clock has jumped
+	burstMax     = 100_000   // maximum duration of a group that arrives from a draining queue
+	clockStep    = 3_000_000 // a larger step means that the receiver's clock was set
 	reorderedMax = 3         // groups in a row that arrived before their predecessors
 )
 
+// group holds the times of the first and last packet of a group, in µs.
 type group struct {
 	firstSent, lastSent       int64
 	firstArrival, lastArrival int64
 }
 
-// grouper turns packets into groups and tells by how much each is farther from its predecessor on arrival than it was
-// when sent.
+// grouper combines packets into groups. For two consecutive groups it computes by how much their distance differs
+// between sending and arrival.
 type grouper struct {
 	current, previous    group
-	started, hasPrevious bool // the current group, the previous one
-	reordered            int
+	started, hasPrevious bool // current and previous are valid
+	reordered            int  // groups in a row that arrived before their predecessors
 }
 
-// add takes a packet and, when it begins a new group, returns the differences between the two before it.
+// add adds a packet. If it starts a new group and there are two earlier ones, add returns the time between those two
+// when sent and on arrival, in µs.
 func (g *grouper) add(sent, arrival int64) (sentDelta, arrivalDelta int64, ok bool) {
 	c := &g.current
 	switch {
@@ -30,12 +32,12 @@ func (g *grouper) add(sent, arrival int64) (sentDelta, arrivalDelta int64, ok bo
 		g.begin(sent, arrival)
 		return 0, 0, false
 	case sent < c.firstSent:
-		return 0, 0, false // reordered on the way
+		return 0, 0, false // reordered on the path
 	case !g.belongs(sent, arrival):
 		if g.hasPrevious {
 			sentDelta, arrivalDelta = c.lastSent-g.previous.lastSent, c.lastArrival-g.previous.lastArrival
 			ok = g.plausible(arrivalDelta)
-			if !g.hasPrevious { // not plausible at all: begin anew
+			if !g.hasPrevious { // the comparison has to restart
 				g.begin(sent, arrival)
 				return 0, 0, false
 			}
@@ -49,21 +51,24 @@ func (g *grouper) add(sent, arrival int64) (sentDelta, arrivalDelta int64, ok bo
 	return 0, 0, false
 }
 
+// begin starts a group with one packet.
 func (g *grouper) begin(sent, arrival int64) {
 	g.current, g.started = group{sent, sent, arrival, arrival}, true
 }
 
+// belongs reports whether a packet belongs to the current group.
 func (g *grouper) belongs(sent, arrival int64) bool {
 	c := &g.current
 	if sent-c.firstSent <= groupSpan {
 		return true
 	}
-	// Packets that come in faster than they were sent come out of a queue together.
+	// Packets that arrive faster than they were sent were queued together.
 	apart := arrival - c.lastArrival
 	return apart-(sent-c.lastSent) < 0 && apart <= groupSpan && arrival-c.firstArrival < burstMax
 }
 
-// plausible reports whether a difference in arrival can be used; too strange a one ends all comparison with the past.
+// plausible reports whether the time between two arrivals can be used. If it is negative too often, or too large,
+// plausible also clears hasPrevious, because the receiver's clock was probably set.
 func (g *grouper) plausible(arrivalDelta int64) bool {
 	switch {
 	case arrivalDelta > clockStep:

@@ -1,37 +1,38 @@
 package bwe
 
-// historySize is how many packets may be under way before the oldest is forgotten: a second of 20 Mbit/s. A power of two,
-// for the index.
+// historySize is the number of packets that are stored: a second of 20 Mbit/s. It is a power of two because the low
+// bits of the sequence number are the index.
 const historySize = 2048
 
-// maxAge is how long a packet may be under way and still be believed to have arrived, in µs.
+// maxAge is the maximum time from sending to feedback in µs. Later feedback about a packet is ignored.
 const maxAge = 10_000_000
 
-// fate is what is known of a packet that was sent.
+// outcome is the result of sending a packet.
 type outcome uint8
 
 const (
-	packetUnsent outcome = iota
-	packetInFlight
-	packetLost // reported as not arrived; it may still be reported to have come late
+	packetUnsent   outcome = iota // slot never used
+	packetInFlight                // no feedback yet
+	packetLost                    // reported as lost; later feedback may still report it as received
 	packetReceived
 )
 
-// packet is one that was sent. Sixteen bytes, because every subscriber has a ring of them.
+// sentPacket is a packet that was sent. It has 16 bytes, because every subscriber's connection has a ring of them.
 type sentPacket struct {
 	sentAt  int64 // µs
 	size    uint16
 	seq     uint16
-	probe   uint8
+	probe   uint8 // id of the probe that it belongs to; 0: none
 	outcome outcome
 }
 
-// history remembers what was sent, by transport-wide sequence number.
+// history stores the latest sent packets by transport-wide sequence number.
 type history struct {
-	ring   []sentPacket // made with the first packet: most of an audience's connections of a small room never need it
+	ring   []sentPacket // allocated with the first packet, because many connections send no video
 	latest uint16       // sequence number
 }
 
+// add stores a packet that was sent at at, in µs.
 func (h *history) add(seq uint16, size int, at int64, probe uint8) {
 	if h.ring == nil {
 		h.ring = make([]sentPacket, historySize)
@@ -40,7 +41,7 @@ func (h *history) add(seq uint16, size int, at int64, probe uint8) {
 	h.latest = seq
 }
 
-// find returns the packet numbered seq, nil if it was not sent lately.
+// find returns the packet with sequence number seq, nil if it was not sent within maxAge before now.
 func (h *history) find(seq uint16, now int64) *sentPacket {
 	if h.ring == nil {
 		return nil

@@ -3,34 +3,38 @@ package bwe
 import "math"
 
 const (
-	lossPackets = 20      // outcomes that make a sample
-	lossWindow  = 250_000 // µs that a sample spans at least
-	// Loss above what the path always loses: more than lossHigh is congestion, and up to lossLow none.
+	lossPackets = 20      // number of reported packets that make a sample
+	lossWindow  = 250_000 // minimum duration of a sample, µs
+	// Loss in addition to the baseline counts as congestion above lossHigh, and as none below lossLow.
 	lossHigh = 0.10
 	lossLow  = 0.04
-	// lossFollows: a cut to this share should show in the loss. When it does not, the loss is the path's own.
+	// After a cut of the sent bitrate to less than cutWorkedShare, the loss should also fall to less than that share.
+	// If it does not, the path itself causes the loss, and it becomes the baseline.
 	cutWorkedShare = 0.8
-	maxBaseline    = 0.5
-	// lossTries is how many samples after a cut are judged.
+	maxBaseline    = 0.5 // upper bound of the baseline
+	// maxJudgedSamples is the number of samples after a cut in which its effect is looked for.
 	maxJudgedSamples = 8
 )
 
-// lossBound bounds the estimate by loss. Delay shows a queue long before it overflows, so this is for paths that drop
-// without queueing. Random loss, as of radio, does not depend on what is sent and must not cut it.
+// lossBound bounds the estimate by packet loss. The delay shows a queue long before it overflows, so this bound is for
+// paths that drop packets without queueing. Random loss, for example on radio links, does not depend on the bitrate and
+// must not lower it.
 type lossBound struct {
-	rate        float64 // bits/s; +Inf while loss says nothing
-	baseline    float64 // share that the path loses whatever is sent
-	sampleStart int64
+	rate        float64 // bits/s; +Inf while loss sets no bound
+	baseline    float64 // share of packets that the path loses at any bitrate
+	sampleStart int64   // µs
 
-	sent, lost float64
-	// The latest cut, to judge by what follows it.
+	sent, lost float64 // packets in this sample
+	// The latest cut: the loss, the sent bitrate and the estimate before it. cutLoss is 0 once the cut is judged.
 	cutLoss, cutSent, cutFrom float64
 	judgedSamples             int
 }
 
+// newLossBound returns a lossBound that sets no bound.
 func newLossBound() lossBound { return lossBound{rate: math.Inf(1)} }
 
-// add takes the outcomes a feedback reports; current is the estimate.
+// add adds the numbers of reported and lost packets in a feedback. current is the estimate in bits/s, now the time in
+// µs.
 func (l *lossBound) add(sent, lost int, e feedbackSummary, current float64, now int64) {
 	if l.sent == 0 {
 		l.sampleStart = now
@@ -48,7 +52,7 @@ func (l *lossBound) add(sent, lost int, e feedbackSummary, current float64, now 
 		l.cutLoss, l.cutSent, l.cutFrom, l.judgedSamples = share, e.sent, current, 0
 		rate := current * (1 - excess/2)
 		if e.recent > 0 && !e.appLimited {
-			rate = min(current*0.95, max(rate, e.recent)) // what came through is what there is
+			rate = min(current*0.95, max(rate, e.recent)) // the received bitrate is the capacity
 		}
 		l.rate = rate
 	case excess < lossLow:
@@ -57,11 +61,11 @@ func (l *lossBound) add(sent, lost int, e feedbackSummary, current float64, now 
 			l.rate = math.Inf(1)
 		}
 	}
-	l.baseline = max(0, min(l.baseline, share+0.02)) // a path that gets better is believed at once
+	l.baseline = max(0, min(l.baseline, share+0.02)) // lower the baseline immediately when the path improves
 }
 
-// judge compares the loss after a cut with that before: when much less is sent and as much is lost, it is not the
-// sending that loses.
+// judge compares the loss after a cut with the loss before. If much less is sent and the loss remains, it becomes the
+// baseline and the cut is undone.
 func (l *lossBound) judge(share float64, e feedbackSummary) {
 	if l.cutLoss == 0 {
 		return
@@ -80,5 +84,5 @@ func (l *lossBound) judge(share float64, e feedbackSummary) {
 	l.cutLoss = 0
 }
 
-// raise takes the rate of a probe that the path has carried.
+// raise raises the bound to the rate of a successful probe.
 func (l *lossBound) raise(rate float64) { l.rate = max(l.rate, rate) }

@@ -1,34 +1,37 @@
 package bwe
 
 const (
-	maxClusters = 4 // under way at once
-	// A probe's rate is trusted when at least this share of its packets, and so many, arrived.
+	maxClusters = 4 // probes in progress
+	// A probe's result counts if at least minArrivedShare of its packets, and at least minArrivedPackets, arrived.
 	minArrivedShare   = 0.7
 	minArrivedPackets = 4
-	// clusterRatio: packets that come in at more than this multiple of the rate they left with were bunched on the way.
+	// maxBunching is the maximum ratio of the received to the sent bitrate. If it is higher, the path bunched the
+	// packets together, and the result does not count.
 	maxBunching = 2.0
-	// clusterFull is the share of the sending rate that must arrive for the path not to be full; if it was, a little
-	// less than what came through is safe.
+	// If at least notFullShare of the sent bitrate arrives, the probe did not congest the path. Otherwise safeShare of
+	// the received bitrate is the result.
 	notFullShare, safeShare = 0.9, 0.95
 )
 
-// cluster is a probe: packets sent in one burst at a known rate, to see at which rate they arrive.
+// cluster is a bandwidth probe: packets sent in a burst at a known bitrate, to measure the bitrate at which they
+// arrive.
 type cluster struct {
-	id    uint8 // 0: free
-	open  bool  // packets are still being added
-	last  uint16
-	sent  span
-	got   span
-	count int // packets sent
+	id    uint8  // 0: slot is free
+	open  bool   // more packets will be sent
+	last  uint16 // sequence number of the latest packet
+	sent  span   // of sending
+	got   span   // of arrival
+	count int    // packets sent
 }
 
-// span is when a series of packets began and ended, in µs, and its size in bytes.
+// span holds the times in µs of the first and last packet of a series, and its size.
 type span struct {
 	first, last         int64
-	firstSize, lastSize int
-	bytes, packets      int
+	firstSize, lastSize int // size of the first and last packet in bytes
+	bytes, packets      int // totals
 }
 
+// add adds a packet of size bytes at time at.
 func (s *span) add(size int, at int64) {
 	if s.packets == 0 || at < s.first {
 		s.first, s.firstSize = at, size
@@ -40,7 +43,8 @@ func (s *span) add(size int, at int64) {
 	s.packets++
 }
 
-// rate in bits/s over the span without the packet of size excluded, which took no time within it; 0 if there is no span.
+// rate returns the bitrate in bits/s over the span. excluded is the size of the packet that took no time within the
+// span: the last when sending, the first on arrival. It returns 0 for a span without duration.
 func (s *span) rate(excluded int) float64 {
 	if s.last <= s.first {
 		return 0
@@ -48,13 +52,15 @@ func (s *span) rate(excluded int) float64 {
 	return float64(s.bytes-excluded) * 8 / (float64(s.last-s.first) / 1e6)
 }
 
-// clusters are the probes under way.
+// clusters holds the probes in progress.
 type clusters [maxClusters]cluster
 
+// begin starts probe id, in place of an older one.
 func (c *clusters) begin(id uint8) {
 	c[int(id)%maxClusters] = cluster{id: id, open: true}
 }
 
+// find returns probe id, nil if it is not in progress.
 func (c *clusters) find(id uint8) *cluster {
 	if p := &c[int(id)%maxClusters]; id != 0 && p.id == id {
 		return p
@@ -62,6 +68,7 @@ func (c *clusters) find(id uint8) *cluster {
 	return nil
 }
 
+// sent records a packet of probe id that was sent at time at.
 func (c *clusters) sent(id uint8, seq uint16, size int, at int64) {
 	if p := c.find(id); p != nil && p.open {
 		p.sent.add(size, at)
@@ -70,13 +77,15 @@ func (c *clusters) sent(id uint8, seq uint16, size int, at int64) {
 	}
 }
 
+// arrived records a packet of probe id that arrived at time at.
 func (c *clusters) arrived(id uint8, size int, at int64) {
 	if p := c.find(id); p != nil {
 		p.got.add(size, at)
 	}
 }
 
-// done ends the probes of which everything up to seq is known, and returns the highest rate the path has carried.
+// done removes the probes whose packets, up to sequence number seq, are all reported. It returns the highest bitrate
+// that they proved, 0 if none.
 func (c *clusters) done(seq uint16) (rate float64) {
 	for i := range c {
 		p := &c[i]
@@ -89,14 +98,14 @@ func (c *clusters) done(seq uint16) (rate float64) {
 	return rate
 }
 
-// outcome is the rate the probe has proven, 0 if it proved nothing.
+// provenRate returns the bitrate that the probe proved, 0 if it proved nothing.
 func (c *cluster) provenRate() float64 {
 	if c.got.packets < minArrivedPackets || float64(c.got.packets) < minArrivedShare*float64(c.count) {
 		return 0
 	}
-	// The first arrival and the last departure are only the ends of their spans.
+	// The time span starts with the first arrival and ends with the last departure, so exclude the size of those packets.
 	sent, got := c.sent.rate(c.sent.lastSize), c.got.rate(c.got.firstSize)
-	// What was lost did not take its time on the path's narrowest part.
+	// Lost packets did not take time on the bottleneck, so only the received ones count.
 	if got == 0 || sent == 0 || got > maxBunching*sent {
 		return 0
 	}

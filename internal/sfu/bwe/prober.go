@@ -3,44 +3,48 @@ package bwe
 import "time"
 
 const (
-	// probeTime is how long a probe is sent at least: several times the grain of timers, and short enough for the queue of
-	// a path that does not carry it to hold it. At a low rate it takes as long as probePackets of padding take.
+	// minProbeDuration is the minimum duration of a probe: several times the resolution of timers, and short enough
+	// that the queue of a path which does not carry the probe can hold it. At low bitrates, a probe lasts until
+	// minProbeBits are sent.
 	minProbeDuration = 30 * time.Millisecond
-	minProbeBits     = 8 * 250 * 8 // bits
-	// A probe tries this multiple of the estimate: more while nothing is known, less than a doubling later, when the
-	// pictures of others depend on the path.
+	minProbeBits     = 8 * 250 * 8 // eight packets of 250 bytes
+	// A probe's bitrate is this multiple of the estimate: firstProbeFactor for the first one, and the smaller
+	// probeFactor later, when the path already carries video.
 	firstProbeFactor, probeFactor = 3.0, 2.0
-	// probeBeyond is how much more than is wanted needs to be proven: what the division keeps in hand, key frames included.
+	// wantedFactor is the multiple of the wanted bitrate that probes try to prove. It leaves a margin for the
+	// Allocator, and for key frames.
 	wantedFactor = 1.5
-	// probeProven is the share of a probe's rate which the estimate has to reach for the next to follow at once.
+	// provenProbeShare is the share of a probe's bitrate that the estimate must reach for the probe to be a success.
+	// The next probe may then follow immediately.
 	provenProbeShare = 0.7
-	// probeAnswer is how long the answer to a probe may take.
+	// probeTimeout is the maximum time to wait for a probe's result.
 	probeTimeout = time.Second
-	// After a failure a probe waits, longer each time. The longest wait bounds how late a path that has recovered is
-	// noticed.
+	// The wait after a failed probe starts at probeWait and doubles up to maxProbeWait, which bounds the delay until a
+	// recovered path is noticed.
 	probeWait, maxProbeWait = time.Second, 3 * time.Second
-	// probeCalm is how long the delay must not have grown before one.
+	// congestionWait is the time without congestion before a probe.
 	congestionWait = 500 * time.Millisecond
 )
 
-// Probe is a burst to send at a rate, in bits/s, for a time.
+// Probe describes a burst of packets to send.
 type Probe struct {
-	ID       uint8
-	Rate     int
+	ID       uint8 // never 0
+	Rate     int   // bits/s
 	Duration time.Duration
 }
 
-// Prober decides when to probe for more. Its caller guards it.
+// Prober decides when to probe for more bandwidth. The caller must serialize the calls.
 type Prober struct {
-	id          uint8
-	pendingRate float64   // rate of the probe whose answer is awaited; 0 when none is
-	deadline    time.Time // of the answer
-	next        time.Time // not before
-	wait        time.Duration
-	succeeded   bool // some probe has
+	id          uint8         // of the latest probe
+	pendingRate float64       // bitrate of the probe whose result is awaited; 0: none
+	deadline    time.Time     // for that result
+	next        time.Time     // no probe before then
+	wait        time.Duration // after the latest failure; 0 after a success
+	succeeded   bool          // at least one probe has succeeded
 }
 
-// Due returns a probe to send now, if it is time for one: when more is wanted, in bits/s, than e estimates.
+// Next returns the probe to start now. It returns false if none is due, or if e already estimates enough for wanted, in
+// bits/s.
 func (p *Prober) Next(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 	if count, _ := e.Feedbacks(); count == 0 {
 		return Probe{}, false
@@ -65,7 +69,7 @@ func (p *Prober) Next(e *Estimator, wanted int, now time.Time) (Probe, bool) {
 	return Probe{ID: p.id, Rate: int(p.pendingRate), Duration: length}, true
 }
 
-// judge looks at what became of the latest probe and reports whether it has ended.
+// judge evaluates the latest probe, and reports whether none is pending any more.
 func (p *Prober) judge(e *Estimator, estimate float64, now time.Time) bool {
 	switch {
 	case p.pendingRate == 0:
@@ -81,6 +85,7 @@ func (p *Prober) judge(e *Estimator, estimate float64, now time.Time) bool {
 	return true
 }
 
+// postpone makes the next probe wait until until or later.
 func (p *Prober) postpone(until time.Time) {
 	if until.After(p.next) {
 		p.next = until

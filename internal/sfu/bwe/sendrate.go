@@ -5,13 +5,14 @@ const (
 	meterSlot  = 50_000 // µs
 )
 
-// meter is the rate over the last half second, by slots of 50 ms.
+// meter measures a bitrate over the last half second, in slots of 50 ms.
 type meter struct {
 	bytes [meterSlots]int64
-	slot  int64 // of the latest
-	first int64 // µs; 0 before anything was sent
+	slot  int64 // number of the latest slot
+	first int64 // time of the first packet, µs; 0: none yet
 }
 
+// add adds a packet of size bytes, sent at at in µs.
 func (m *meter) add(size int, at int64) {
 	if m.first == 0 {
 		m.first, m.slot = at, at/meterSlot
@@ -20,7 +21,7 @@ func (m *meter) add(size int, at int64) {
 	m.bytes[int(m.slot%meterSlots)] += int64(size)
 }
 
-// turn empties the slots between the latest and this one.
+// advance makes slot the latest, and clears the slots in between.
 func (m *meter) advance(slot int64) {
 	if slot-m.slot >= meterSlots {
 		m.bytes, m.slot = [meterSlots]int64{}, slot
@@ -31,7 +32,7 @@ func (m *meter) advance(slot int64) {
 	}
 }
 
-// rate in bits/s.
+// rate returns the bitrate in bits/s.
 func (m *meter) rate(at int64) float64 {
 	if m.first == 0 {
 		return 0

@@ -2,27 +2,27 @@ package bwe
 
 import "math"
 
-// Windows over which throughput is measured, in µs: long enough for a few frames; the first one longer, because there is
-// nothing to compare it with.
+// Durations of the measuring windows in µs: long enough for a few frames. The first one is longer, because there is no
+// earlier measurement to combine it with.
 const (
 	throughputWindow = 150_000
 	throughputFirst  = 500_000
 )
 
-// throughput estimates how much arrives. Each window's rate moves the estimate the more the surer it is, so that one
-// large frame says little and a lasting change is believed within about half a second.
+// throughput estimates the received bitrate. The more certain a window's bitrate is, the more it changes the estimate.
+// A single large frame changes it little; a lasting change is adopted within about half a second.
 type throughput struct {
 	windowStart int64 // µs on the receiver's clock
-	last        int64
+	last        int64 // latest arrival, µs on the receiver's clock
 	started     bool
-	bits        float64
-	rate        float64 // bits/s; 0 until the first window has ended
-	lastWindow  float64 // of the last window
-	recent      float64 // of the last two: quick, for when something has just changed
-	variance    float64 // of what is believed; only its size beside a sample's counts
+	bits        float64 // received in this window
+	rate        float64 // estimate, bits/s; 0 until the first window has ended
+	lastWindow  float64 // bitrate of the latest window, bits/s
+	recent      float64 // average of the latest two windows, bits/s; reacts faster than rate
+	variance    float64 // of rate; only its ratio to a sample's variance matters
 }
 
-// add takes bytes that arrived.
+// add adds size bytes that arrived at arrival, in µs on the receiver's clock.
 func (t *throughput) add(size int, arrival int64) {
 	window := int64(throughputFirst)
 	if t.rate > 0 {
@@ -33,13 +33,14 @@ func (t *throughput) add(size int, arrival int64) {
 	}
 	t.last = max(arrival, t.windowStart)
 	if elapsed := arrival - t.windowStart; elapsed >= window {
-		// Silence beyond the window is somebody who sent nothing, which says nothing of the path.
+		// Time far beyond the window means that nothing was sent. It says nothing about the path.
 		t.observe(t.bits / (float64(min(elapsed, 2*window)) / 1e6))
 		t.windowStart, t.bits = arrival, 0
 	}
 	t.bits += float64(size) * 8
 }
 
+// observe combines the bitrate of one window, in bits/s, with the estimate.
 func (t *throughput) observe(sample float64) {
 	if t.rate == 0 {
 		t.rate, t.variance = max(sample, 1), 50*50
@@ -47,10 +48,10 @@ func (t *throughput) observe(sample float64) {
 		return
 	}
 	t.recent, t.lastWindow = (t.lastWindow+sample)/2, sample
-	// A sample's doubt grows with its distance from what is believed; what is believed grows doubtful with time.
-	doubt := 7 * math.Abs(t.rate-sample) / max(t.rate, sample)
-	sampleVariance := doubt * doubt
-	believed := t.variance + 5
-	t.rate = max((sampleVariance*t.rate+believed*sample)/(sampleVariance+believed), 1)
-	t.variance = sampleVariance * believed / (sampleVariance + believed)
+	// A sample's variance grows with its distance from the estimate. The estimate's variance grows with time.
+	distance := 7 * math.Abs(t.rate-sample) / max(t.rate, sample)
+	sampleVariance := distance * distance
+	variance := t.variance + 5
+	t.rate = max((sampleVariance*t.rate+variance*sample)/(sampleVariance+variance), 1)
+	t.variance = sampleVariance * variance / (sampleVariance + variance)
 }

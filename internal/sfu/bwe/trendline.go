@@ -2,54 +2,56 @@ package bwe
 
 import "math"
 
-// usage is what the delay says of the path.
+// usage is the state of the path by the trend of the delay.
 type usage uint8
 
 const (
-	normal usage = iota
-	overuse
-	underuse
+	normal   usage = iota // the delay is constant
+	overuse               // the delay grows: congestion
+	underuse              // the delay shrinks: a queue is draining
 )
 
-// What libwebrtc found to work for its trendline estimator; times in ms.
+// Parameters of libwebrtc's trendline estimator. Times are in ms.
 const (
 	trendWindow    = 20  // groups
-	trendSmoothing = 0.9 // weight of the past
+	trendSmoothing = 0.9 // weight of earlier delays
 	trendGain      = 4.0
-	trendMaxDeltas = 60 // groups after which the slope counts in full
+	trendMaxDeltas = 60 // number of groups after which the slope has its full weight
 	overuseTime    = 10.0
-	// The threshold follows the slope, up fast and down slowly, so that a path which always jitters, or one shared with
-	// flows that fill its queue, does not look congested for ever (draft-ietf-rmcat-gcc-02, section 5.4).
+	// The threshold follows the slope, up fast and down slowly. Otherwise a path with constant jitter, or one shared
+	// with flows that fill its queue, would look congested all the time (draft-ietf-rmcat-gcc-02, section 5.4).
 	thresholdStart = 12.5
-	thresholdLeast = 6.0
-	thresholdMost  = 600.0
+	minThreshold   = 6.0
+	maxThreshold   = 600.0
 	thresholdUp    = 0.0087
 	thresholdDown  = 0.039
-	thresholdSpike = 15.0 // farther off than this is a single event and teaches nothing
+	thresholdSpike = 15.0 // a trend this far above the threshold is a single event and does not change it
 	thresholdStep  = 100.0
 )
 
+// trendPoint is the smoothed delay at a time, both in ms.
 type trendPoint struct{ at, delay float64 }
 
-// trendline watches whether the delay of groups grows.
+// trendline detects whether the queueing delay of groups grows or shrinks.
 type trendline struct {
-	points   [trendWindow]trendPoint
-	count    int // groups so far
-	began    int64
-	sum      float64 // of delay, ms
-	smoothed float64
+	points   [trendWindow]trendPoint // ring
+	count    int                     // groups so far
+	began    int64                   // arrival of the first group, µs
+	sum      float64                 // accumulated delay, ms
+	smoothed float64                 // sum, smoothed
 
 	threshold        float64
-	thresholdUpdated int64 // µs; 0 before the first
+	thresholdUpdated int64 // µs; 0: not yet
 	slope            float64
-	overTime         float64 // ms spent over the threshold; -1 when not
-	overGroups       int
+	overTime         float64 // time above the threshold, ms; -1: not above
+	overGroups       int     // groups above the threshold
 	state            usage
 }
 
+// newTrendline returns a trendline without groups.
 func newTrendline() trendline { return trendline{threshold: thresholdStart, overTime: -1} }
 
-// add takes the differences between two groups, in µs, the later of which arrived at arrival.
+// add adds a group: the time since the previous group when sent and on arrival, and the arrival itself, all in µs.
 func (t *trendline) add(sentDelta, arrivalDelta, arrival int64) {
 	if t.count == 0 {
 		t.began = arrival
@@ -58,7 +60,7 @@ func (t *trendline) add(sentDelta, arrivalDelta, arrival int64) {
 	t.smoothed = trendSmoothing*t.smoothed + (1-trendSmoothing)*t.sum
 	t.points[t.count%trendWindow] = trendPoint{float64(arrival-t.began) / 1000, t.smoothed}
 	t.count++
-	if t.count == math.MaxInt32 { // no overflow in a year-long call
+	if t.count == math.MaxInt32 { // prevent overflow in a year-long call
 		t.count = trendWindow
 	}
 	slope := t.slope
@@ -68,7 +70,7 @@ func (t *trendline) add(sentDelta, arrivalDelta, arrival int64) {
 	t.detect(slope, float64(sentDelta)/1000, arrival)
 }
 
-// fit is the slope of the least-squares line through the points.
+// fit returns the slope of the least-squares line through the points, or otherwise if it is undefined.
 func (t *trendline) fit(otherwise float64) float64 {
 	var atSum, delaySum float64
 	for _, p := range t.points {
@@ -87,12 +89,13 @@ func (t *trendline) fit(otherwise float64) float64 {
 	return over / under
 }
 
+// detect updates the state with a new slope. sentDelta is in ms, arrival in µs.
 func (t *trendline) detect(slope, sentDelta float64, arrival int64) {
 	trend := float64(min(t.count, trendMaxDeltas)) * slope * trendGain
 	switch {
 	case trend > t.threshold:
 		if t.overTime < 0 {
-			t.overTime = sentDelta / 2 // it began somewhere in between
+			t.overTime = sentDelta / 2 // it was exceeded somewhere in between
 		} else {
 			t.overTime += sentDelta
 		}
@@ -109,6 +112,7 @@ func (t *trendline) detect(slope, sentDelta float64, arrival int64) {
 	t.updateThreshold(math.Abs(trend), arrival)
 }
 
+// updateThreshold moves the threshold towards trend, at arrival in µs.
 func (t *trendline) updateThreshold(trend float64, arrival int64) {
 	if t.thresholdUpdated == 0 {
 		t.thresholdUpdated = arrival
@@ -122,5 +126,5 @@ func (t *trendline) updateThreshold(trend float64, arrival int64) {
 	if trend < t.threshold {
 		k = thresholdDown
 	}
-	t.threshold = max(thresholdLeast, min(t.threshold+k*(trend-t.threshold)*elapsed, thresholdMost))
+	t.threshold = max(minThreshold, min(t.threshold+k*(trend-t.threshold)*elapsed, maxThreshold))
 }

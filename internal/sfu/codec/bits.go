@@ -49,10 +49,10 @@ type bitWriter struct {
 
 func (w *bitWriter) write(v uint32, n int) {
 	for n > 0 {
-		room := 8 - w.at&7
-		take := min(room, n)
+		free := 8 - w.at&7
+		take := min(free, n)
 		part := byte(v >> (n - take) & (1<<take - 1))
-		w.b[w.at>>3] |= part << (room - take)
+		w.b[w.at>>3] |= part << (free - take)
 		w.at += take
 		n -= take
 	}

@@ -41,17 +41,17 @@ func RewriteDescriptor(dst, ext []byte, number uint16, mask Mask) []byte {
 	w.copyFrom(&r, 8)
 	w.write(uint32(number), 16)
 	r.read(16)
-	had := false
+	hadMask := false
 	if len(ext) == 3 {
 		w.write(0b01000, 5)
 	} else {
 		w.copyFrom(&r, 1)
-		had = r.flag()
+		hadMask = r.flag()
 		w.write(1, 1)
 		w.copyFrom(&r, int(mask.at)-maskFlag-1)
 	}
 	w.write(mask.ActiveTargets, int(mask.Bits))
-	if had {
+	if hadMask {
 		r.read(int(mask.Bits))
 	}
 	if rest := 8*len(ext) - r.at; rest > 0 {

@@ -2,17 +2,18 @@ package forward
 
 import "meet/internal/sfu/codec"
 
-// frameMemory is how many frames' verdicts are remembered, a power of two: eight seconds of 30 pictures a second in one
-// layer, nearly three in three. Frames need others some ten frames back at most.
+// frameMemory is the number of frames whose decision is stored, a power of two: eight seconds at 30 frames/s with one
+// spatial layer, nearly three with three layers. Frames depend on others about ten frames back at most.
 const frameMemory = 256
 
-// frameVerdict is the decision on one frame.
-type frameVerdict struct {
-	number      uint16
+// frameDecision is the decision on one frame.
+type frameDecision struct {
+	number      uint16 // frame number in the dependency descriptor
 	state       frameState
-	carriesMask bool // its packets tell the new mask
+	carriesMask bool // its packets carry the new mask of active decode targets
 }
 
+// frameState says whether a frame was forwarded.
 type frameState uint8
 
 const (
@@ -21,14 +22,14 @@ const (
 	forwarded
 )
 
-// byDescriptor goes by the dependency descriptor: forwarded are the frames of one decode target. All packets of a frame
-// share the verdict on the first that came.
-func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want Target) verdict {
+// byDescriptor decides on a packet by its dependency descriptor. It forwards the frames of one decode target. The
+// decision on the first packet of a frame applies to all its packets. stamp is the packet's RTP timestamp.
+func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want Target) selection {
 	f := &info.Frame
 	h := &s.frames[f.Number%frameMemory]
-	var v verdict
+	var v selection
 	if h.state == undecided || h.number != f.Number {
-		*h = frameVerdict{number: f.Number, state: skipped}
+		*h = frameDecision{number: f.Number, state: skipped}
 		newer := !s.started || int16(f.Number-s.newest) > 0
 		if newer || f.NewStructure {
 			begins := !s.started || stamp != s.timestamp
@@ -50,12 +51,12 @@ func (s *selector) byDescriptor(info *codec.Info, stamp uint32, want Target) ver
 	return v
 }
 
-// retarget moves on to the decode target for want if the frame, newer than all before, allows it, and reports whether only
-// a key frame will. begins says that the frame is the first of its picture.
+// retarget switches to the decode target for want if frame info.Frame, the newest so far, allows it. It reports whether
+// only a key frame allows the switch. begins says that the frame is the first of its picture.
 func (s *selector) retarget(info *codec.Info, begins bool, want Target) (waits bool) {
 	f := &info.Frame
 	if f.NewStructure {
-		s.decodeTarget, s.sentMask = -1, f.ActiveTargets // what a structure says by itself
+		s.decodeTarget, s.sentMask = -1, f.ActiveTargets // a new structure implies this mask
 	}
 	if f.NewStructure || f.ActiveTargets != s.active || want != s.wanted {
 		s.active, s.wanted = f.ActiveTargets, want
@@ -71,7 +72,7 @@ func (s *selector) retarget(info *codec.Info, begins bool, want Target) (waits b
 	case s.decodeTarget < 0:
 		return true
 	}
-	// Meanwhile the temporal layers can change: fewer at any picture, more at a frame that begins them.
+	// Until the switch, the temporal layer may change: down at any picture, up at a frame that starts the layer.
 	same := closestTarget(f, Target{s.Spatial, want.Temporal})
 	if spatial, temporal := f.Structure.Layers(max(same, 0)); same >= 0 && same != s.decodeTarget && spatial == s.Spatial &&
 		(begins && temporal < s.Temporal || s.canSwitchTo(f, same)) {
@@ -81,14 +82,14 @@ func (s *selector) retarget(info *codec.Info, begins bool, want Target) (waits b
 	return spatial != s.Spatial && info.Temporal == 0 && int(info.Spatial) == spatial
 }
 
-// take goes on with a decode target.
+// setDecodeTarget forwards decode target decode from frame f on.
 func (s *selector) setDecodeTarget(f *codec.Frame, decode int) {
 	s.decodeTarget = decode
 	s.Spatial, s.Temporal = f.Structure.Layers(decode)
 	s.updateMask(f)
 }
 
-// remask finds the decode targets that are left of the publisher's: those inside the one that is forwarded.
+// updateMask sets the mask of active decode targets: those of the publisher that are contained in the forwarded one.
 func (s *selector) updateMask(f *codec.Frame) {
 	s.mask = 0
 	for t := range f.Structure.Targets {
@@ -98,8 +99,8 @@ func (s *selector) updateMask(f *codec.Frame) {
 	}
 }
 
-// begins reports whether a decode target can be decoded from frame f on: f is one of its switching points, and the frames
-// it needs have been forwarded.
+// canSwitchTo reports whether a decode target is decodable from frame f on: f is a switching point of the target, and
+// the frames that f depends on were forwarded.
 func (s *selector) canSwitchTo(f *codec.Frame, decode int) bool {
 	if f.Indication(decode) != codec.Switch {
 		return false
@@ -113,8 +114,8 @@ func (s *selector) canSwitchTo(f *codec.Frame, decode int) bool {
 	return true
 }
 
-// closest returns the decode target the publisher sends that comes closest to want from below, first in space; when all
-// have more, the one that has least; -1 when it sends none.
+// closestTarget returns the active decode target with the highest spatial layer, then temporal layer, within want. If
+// all exceed want, it returns the lowest one. It returns -1 if none is active.
 func closestTarget(f *codec.Frame, want Target) int {
 	best, rank := -1, 0
 	for t := range f.Structure.Targets {

@@ -2,30 +2,30 @@ package forward
 
 import "time"
 
-// Forwarder decides which packets of a track go to one subscriber, and rewrites them.
+// Forwarder decides which packets of a track are sent to one subscriber, and rewrites their headers.
 type Forwarder struct {
 	rewriter
 	selector selector
 	sent     sequencer
-	keySeq   uint16 // number that the latest key frame begins with
-	keyTS    uint32 // its timestamp, as sent
+	keySeq   uint16 // sequence number, as sent, of the latest key frame's first packet
+	keyTS    uint32 // RTP timestamp, as sent, of the latest key frame
 }
 
-// New makes a Forwarder for a track with that clock rate in Hz. described says that its packets carry the dependency
-// descriptor, history how many packets are remembered for retransmission: a power of two.
+// New returns a Forwarder for a track with clockRate in Hz. described says that packets have a dependency descriptor.
+// history is the number of packets to store for retransmission, a power of two.
 func New(clockRate uint32, described bool, history int) Forwarder {
 	return Forwarder{rewriter: newRewriter(clockRate), selector: newSelector(described), sent: newSequencer(history)}
 }
 
-// Replace continues with another track of that clock rate, whose layers and time count from other origins. Numbers and time
-// go on, the packets sent before are forgotten.
+// SwitchTrack continues with another track, whose layers and timestamps are unrelated to the previous ones. Sequence
+// numbers and timestamps continue without a gap; packets sent before can no longer be retransmitted.
 func (f *Forwarder) SwitchTrack(clockRate uint32, described bool) {
 	f.switchTrack(clockRate)
 	f.selector = newSelector(described)
 	f.sent.clear()
 }
 
-// Current returns up to which layers is forwarded, Spatial -1 when nothing is.
+// Current returns the highest layers being forwarded, Spatial -1 if none are.
 func (f *Forwarder) Current() Target {
 	if f.layer < 0 {
 		return Target{-1, -1}
@@ -33,30 +33,30 @@ func (f *Forwarder) Current() Target {
 	return Target{min(f.layer+min(f.selector.Spatial, f.selector.top), MaxLayers-1), f.selector.Temporal}
 }
 
-// HasForwarded reports whether p has gone out already, as a copy in a later packet.
+// HasForwarded reports whether p was already sent, for example as a redundant copy in a later packet.
 func (f *Forwarder) HasForwarded(p *Packet) bool {
 	return f.Continues(p) && f.sent.contains(p.Header.SequenceNumber+f.numbers.delta())
 }
 
-// Start begins to forward p's layer with p, a packet that needs none before it. align returns the timestamp difference
-// between two layers by their sender reports, false when it is unknown.
+// Start starts forwarding p's layer with p, a packet that is decodable without earlier ones. align returns the
+// timestamp offset between two layers by their sender reports, false if it is unknown.
 func (f *Forwarder) Start(p *Packet, align func(from, to int) (uint32, bool)) {
 	f.start(p, align)
 	f.keySeq = f.lastSeq + 1
 	f.selector.reset()
 }
 
-// Decision says what to do with a packet.
+// Decision says how to handle a packet.
 type Decision struct {
-	Sent          *Sent // how it goes out; nil when it does not
-	NeedsKeyFrame bool  // the layers that are wanted can only begin with a key frame
-	// Fill says that an empty packet has to go out as number Hole, whose place only a packet that is left out could take:
-	// the subscriber would ask for it until it gives up.
+	Sent          *Sent // the packet as sent; nil: do not send it
+	NeedsKeyFrame bool  // the wanted layers can start only with a key frame
+	// FillGap says that an empty packet must be sent with sequence number Gap. The number is left over because the
+	// packet for it is not forwarded, and without it the subscriber would keep requesting it.
 	FillGap bool
 	Gap     uint16
 }
 
-// Forward decides on p, which follows what is forwarded, for a subscriber that may get at most want.
+// Forward decides on p, a packet of the current stream, for a subscriber that gets layers up to want.
 func (f *Forwarder) Forward(p *Packet, want Target) (d Decision) {
 	v := f.selector.decide(p, Target{max(0, want.Spatial-p.Layer), want.Temporal})
 	d.NeedsKeyFrame = v.needsKeyFrame
@@ -68,7 +68,7 @@ func (f *Forwarder) Forward(p *Packet, want Target) (d Decision) {
 	}
 	seq := p.Header.SequenceNumber
 	run := f.numbers.find(seq)
-	if run == nil || !f.numbers.isNew(seq) && f.sent.contains(seq+run.seq) { // sent before, when what it needs came late
+	if run == nil || !f.numbers.isNew(seq) && f.sent.contains(seq+run.seq) { // already sent, by replay
 		return d
 	}
 	out := f.sent.slot(seq + run.seq)
@@ -76,9 +76,9 @@ func (f *Forwarder) Forward(p *Packet, want Target) (d Decision) {
 	out.Marker, out.Mask = p.Header.Marker || v.marker, v.mask
 	f.translate(p, run, &out.Rewrite)
 	if p.Info.KeyFrame {
-		f.keyFrame(out)
+		f.noteKeyFrame(out)
 	}
-	// The key frame's number follows at a distance, so that "before" stays meaningful after 32,768 packets.
+	// Sequence numbers compare correctly only within 32,768, so move keySeq along.
 	if f.lastSeq-f.keySeq > 1<<14 {
 		f.keySeq = f.lastSeq - 1<<13
 	}
@@ -86,14 +86,15 @@ func (f *Forwarder) Forward(p *Packet, want Target) (d Decision) {
 	return d
 }
 
-// keyFrame notes that out begins a key frame. Of H264 more than one packet looks so; the first does.
-func (f *Forwarder) keyFrame(out *Sent) {
+// noteKeyFrame records out as the start of a key frame. With H.264 several packets of a key frame look like its start;
+// only the first one counts.
+func (f *Forwarder) noteKeyFrame(out *Sent) {
 	if out.TS != f.keyTS && int16(out.Seq-f.keySeq) >= 0 {
 		f.keySeq, f.keyTS = out.Seq, out.TS
 	}
 }
 
-// fill notes that an empty packet takes number seq, and reports whether it has to go out.
+// fillGap reserves sequence number seq for an empty packet, and reports whether that packet must be sent.
 func (f *Forwarder) fillGap(seq uint16) bool {
 	if f.sent.contains(seq) || int(f.lastSeq-seq) >= len(f.sent.sent) {
 		return false
@@ -102,23 +103,25 @@ func (f *Forwarder) fillGap(seq uint16) bool {
 	return true
 }
 
-// Lookup returns the packet sent as seq, nil if it is forgotten or too short a time has passed since it was last sent again.
+// Lookup returns the packet sent as seq. It returns nil if the packet is no longer stored, or was resent too recently.
 func (f *Forwarder) Lookup(seq uint16, now time.Time, roundTrip time.Duration) *Sent {
 	return f.sent.lookup(seq, now, roundTrip)
 }
 
-// Stale reports whether the picture can do without the packet sent as seq: a key frame has followed it or is to follow.
+// Superseded reports whether the packet sent as seq is no longer needed, because a key frame has followed or will
+// follow.
 func (f *Forwarder) Superseded(seq uint16) bool { return f.layer < 0 || int16(seq-f.keySeq) < 0 }
 
-// InsertPadding returns the number for an empty packet that is not the publisher's.
+// InsertPadding returns the sequence number for an empty packet that the server adds to the stream.
 func (f *Forwarder) InsertPadding(now time.Time) uint16 {
 	seq := f.Insert(now, 0).Seq
 	f.sent.storePadding(seq)
 	return seq
 }
 
-// Padding returns the numbers of an empty packet that goes out as seq.
+// PaddingNumbers returns the header values of an empty packet with sequence number seq.
 func (f *Forwarder) PaddingNumbers(seq uint16) Rewrite { return Rewrite{Seq: seq, TS: f.lastTS} }
 
-// AppendVP8Descriptor appends the payload descriptor (RFC 7741, section 4.2) of a key frame that follows everything sent.
+// AppendVP8Descriptor appends the payload descriptor (RFC 7741, section 4.2) of a key frame that the server adds to the
+// stream.
 func (f *Forwarder) AppendVP8Descriptor(b []byte) []byte { return f.vp8.appendNextDescriptor(b) }

@@ -1,38 +1,39 @@
 package forward
 
-// maxRuns is how many runs of forwarded packets are remembered. With every second picture left out at 30 frames a second
-// that is four seconds, longer than anybody resends.
+// maxRuns is the number of stored runs. If every second frame is skipped at 30 frames/s, they cover four seconds, more
+// than any retransmission takes.
 const maxRuns = 64
 
-// reach is how far numbers may lie apart for "before" and "after" to have a meaning in 16 bits, with a margin.
+// maxDistance is the maximum distance of compared sequence numbers: 16-bit numbers compare correctly up to 32,768, this
+// is half of that for safety.
 const maxDistance = 1 << 14
 
-// numbering gives the packets of one stream their numbers when some of them are left out: between two such gaps is a run
-// with constant differences. A packet that comes late still gets the number it would have had in time.
+// numbering renumbers the packets of one stream, so that skipped packets leave no gap. Between two skipped packets
+// there is a run with a constant offset. A late packet gets the number it would have had in order.
 type numbering struct {
 	runs    [maxRuns]run // ring
-	newest  int
-	count   int
-	highest uint16 // the publisher's number, forwarded or left out
+	newest  int          // index in runs
+	count   int          // valid runs
+	highest uint16       // the publisher's highest sequence number, forwarded or skipped
 }
 
-// run is the offset that is added to the publisher's numbers from first on.
+// run holds the offsets that are added to the publisher's numbers, from packet first on.
 type run struct {
 	first   uint16 // the publisher's sequence number
-	seq     uint16
-	picture uint16 // VP8
+	seq     uint16 // offset of RTP sequence numbers
+	picture uint16 // offset of VP8 picture IDs
 }
 
-// begin forgets all and starts with r.
+// reset removes all runs and starts with r.
 func (n *numbering) reset(r run) {
 	n.newest, n.count, n.runs[0] = 0, 1, r
 	n.highest = r.first - 1
 }
 
-// delta returns the offset that is added to the newest numbers.
+// delta returns the offset of the newest run.
 func (n *numbering) delta() uint16 { return n.runs[n.newest].seq }
 
-// find returns the run of packet seq, nil for one from before the first that is remembered.
+// find returns the run of packet seq, nil if the packet precedes the oldest stored run.
 func (n *numbering) find(seq uint16) *run {
 	for i := range n.count {
 		if r := &n.runs[(n.newest-i)&(maxRuns-1)]; int16(seq-r.first) >= 0 {
@@ -42,10 +43,11 @@ func (n *numbering) find(seq uint16) *run {
 	return nil
 }
 
-// isNew reports whether seq is newer than all before.
+// isNew reports whether seq is newer than all packets before.
 func (n *numbering) isNew(seq uint16) bool { return int16(seq-n.highest) > 0 }
 
-// note takes seq for the highest, if it is. The newest run begins at most reach before it, so that old and new stay apart.
+// noteHighest updates highest with seq. It also keeps the start of the newest run within maxDistance of it, so that
+// comparisons remain correct.
 func (n *numbering) noteHighest(seq uint16) {
 	if !n.isNew(seq) {
 		return
@@ -57,7 +59,8 @@ func (n *numbering) noteHighest(seq uint16) {
 	}
 }
 
-// leaveOut goes on behind seq, which is newer than all before, as if it had not been; with picture also its picture.
+// skip leaves packet seq, the newest so far, out of the numbering. picture says that a VP8 picture ID is left out with
+// it.
 func (n *numbering) skip(seq uint16, picture bool) {
 	n.noteHighest(seq)
 	before := &n.runs[n.newest]

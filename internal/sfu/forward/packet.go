@@ -9,25 +9,25 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// MaxLayers is how many simulcast layers a track may have: rids q, h and f.
+// MaxLayers is the maximum number of simulcast layers of a track: RIDs q, h and f.
 const MaxLayers = 3
 
 var errPadding = errors.New("forward: padding longer than the packet")
 
-// Packet is one RTP packet of a publisher.
+// Packet is one RTP packet from a publisher.
 type Packet struct {
 	Header  rtp.Header
 	Payload []byte    // without padding
-	Layer   int       // index of the simulcast layer, 0 the smallest
-	Arrival time.Time // when it was read
+	Layer   int       // index of the simulcast layer, 0 is the smallest
+	Arrival time.Time // when it was received
 	Info    codec.Info
-	// Broken says that a packet before this one may never come, and no key frame has come since.
+	// Broken says that an earlier packet was given up and no key frame has arrived since.
 	Broken bool
 }
 
-// Unmarshal reads raw into p. The payload points into raw.
+// Unmarshal parses raw into p. The payload points into raw.
 func (p *Packet) Unmarshal(raw []byte) error {
-	// Unmarshal appends to these two, so their memory serves again.
+	// Header.Unmarshal appends to these slices, so their memory is reused.
 	p.Header.CSRC, p.Header.Extensions = p.Header.CSRC[:0], p.Header.Extensions[:0]
 	n, err := p.Header.Unmarshal(raw)
 	if err != nil {

@@ -8,101 +8,103 @@ import (
 	"meet/internal/sfu/codec"
 )
 
-// rewriter gives the packets of whichever layer is forwarded the numbers of one unbroken stream.
+// rewriter renumbers the packets of the forwarded layers to one unbroken stream.
 type rewriter struct {
 	clockRate uint32 // Hz
 
-	layer   int    // being forwarded; -1 before the first and while paused
-	ssrc    uint32 // of that layer's stream
+	layer   int    // being forwarded; -1: none, before the first packet and while paused
+	ssrc    uint32 // the publisher's SSRC of that layer
 	numbers numbering
 
-	// tsDelta is the offset that is added to each layer's timestamps, once known for the stream tsSource. Layers count from
-	// different origins.
-	tsDelta  [MaxLayers]uint32
-	tsKnown  [MaxLayers]certainty
-	tsSource [MaxLayers]uint32 // SSRC
+	// tsDelta is the offset that is added to each layer's timestamps, once it is known for the stream with SSRC
+	// tsSource. The layers' timestamps start at unrelated values.
+	tsDelta     [MaxLayers]uint32
+	tsAlignment [MaxLayers]alignment
+	tsSource    [MaxLayers]uint32 // SSRC
 
-	started     bool
-	lastSeq     uint16 // highest sent
-	lastTS      uint32
-	lastArrival time.Time
+	started     bool      // at least one packet was sent
+	lastSeq     uint16    // highest sent
+	lastTS      uint32    // of that packet
+	lastArrival time.Time // of that packet
 	lastLayer   int
 
 	vp8                   vp8Numbers
-	frameDelta, lastFrame uint16 // of the dependency descriptor
+	frameDelta, lastFrame uint16 // frame numbers of the dependency descriptor
 }
 
-// certainty is how the timestamps of two layers were aligned: by arrival they are off by the path's jitter.
-type certainty uint8
+// alignment says how the timestamps of a layer were aligned with the previous layer's.
+type alignment uint8
 
 const (
-	unknown certainty = iota
-	byArrival
-	byReports
+	notAligned alignment = iota
+	byArrival            // by the arrival times, with an error of the path's jitter
+	byReports            // by sender reports
 )
 
-// vp8Numbers keeps picture id, TL0PICIDX and KEYIDX contiguous over layer switches (RFC 7741, section 4.2).
+// vp8Numbers makes VP8 picture ID, TL0PICIDX and KEYIDX continue without a gap across layer switches (RFC 7741, section
+// 4.2).
 type vp8Numbers struct {
 	lastPicture       uint16
 	tl0Delta, lastTL0 uint8
 	keyDelta, lastKey uint8
-	skipped           uint16 // the publisher's id of the latest picture that was left out
+	skipped           uint16 // the publisher's picture ID of the latest skipped picture
 	hasSkipped        bool
 }
 
-// Rewrite holds the numbers that a forwarded packet carries in place of the publisher's.
+// Rewrite holds the values that replace the publisher's in a forwarded packet.
 type Rewrite struct {
-	Seq     uint16
-	TS      uint32
-	Picture uint16 // VP8
-	Frame   uint16 // of the dependency descriptor, if Described
-	TL0     uint8  // VP8
-	Key     uint8  // VP8
+	Seq     uint16 // RTP sequence number
+	TS      uint32 // RTP timestamp
+	Picture uint16 // VP8 picture ID
+	Frame   uint16 // frame number of the dependency descriptor, if Described
+	TL0     uint8  // VP8 TL0PICIDX
+	Key     uint8  // VP8 KEYIDX
 
-	Described bool
-	Marker    bool
+	Described bool       // the packet has a dependency descriptor
+	Marker    bool       // RTP marker bit
 	Mask      codec.Mask // active decode targets
 }
 
+// newRewriter returns a rewriter that has sent nothing.
 func newRewriter(clockRate uint32) rewriter {
 	return rewriter{clockRate: clockRate, layer: -1, lastLayer: -1}
 }
 
-// Pause stops forwarding: the next layer begins with a key frame and the next number.
+// Pause stops forwarding. The next layer starts with a key frame, and sequence numbers continue without a gap.
 func (f *rewriter) Pause() { f.layer = -1 }
 
-// Layer returns the layer that is forwarded, -1 when none is.
+// Layer returns the layer being forwarded, -1 if none is.
 func (f *rewriter) Layer() int { return f.layer }
 
-// SSRC returns the publisher's SSRC of the latest layer that was forwarded.
+// SSRC returns the publisher's SSRC of the layer being forwarded, or of the last one.
 func (f *rewriter) SSRC() uint32 { return f.ssrc }
 
 // LastTimestamp returns the newest timestamp sent.
 func (f *rewriter) LastTimestamp() uint32 { return f.lastTS }
 
-// TimestampOffset returns what is added to the timestamps of the layer that is forwarded. There must be one.
+// TimestampOffset returns the offset added to the publisher's timestamps. A layer must be forwarded.
 func (f *rewriter) TimestampOffset() uint32 { return f.tsDelta[f.layer] }
 
-// Follows reports whether p continues the stream that is forwarded. A layer whose stream was replaced does not: its numbers
-// restart.
+// Continues reports whether p belongs to the stream being forwarded. If a layer's stream was replaced, packets of the
+// new stream do not, because their sequence numbers are unrelated.
 func (f *rewriter) Continues(p *Packet) bool { return p.Layer == f.layer && p.Header.SSRC == f.ssrc }
 
-// Lacks reports whether p continues the stream that is forwarded and is newer than everything sent.
+// IsNewer reports whether p belongs to the stream being forwarded and is newer than all packets sent.
 func (f *rewriter) IsNewer(p *Packet) bool {
 	return f.Continues(p) && int16(p.Header.SequenceNumber+f.numbers.delta()-f.lastSeq) > 0
 }
 
-// start begins to forward p's layer with p, a packet that needs none before it. align gives the timestamp difference
-// between two layers by their sender reports, false when it is unknown.
+// start starts forwarding p's layer with p, a packet that is decodable without earlier ones. align returns the
+// timestamp offset between two layers by their sender reports, false if it is unknown.
 func (f *rewriter) start(p *Packet, align func(from, to int) (uint32, bool)) {
 	n := p.Layer
 	f.layer, f.ssrc = n, p.Header.SSRC
 	if f.tsSource[n] != f.ssrc {
-		f.tsSource[n], f.tsKnown[n] = f.ssrc, unknown
+		f.tsSource[n], f.tsAlignment[n] = f.ssrc, notAligned
 	}
 	if !f.started {
 		f.started = true
-		f.tsKnown[n] = byReports
+		f.tsAlignment[n] = byReports
 		f.lastSeq, f.lastTS, f.lastArrival = p.Header.SequenceNumber-1, p.Header.Timestamp-1, p.Arrival
 		f.lastLayer = n
 		f.vp8.reset(&p.Info.VP8)
@@ -118,24 +120,24 @@ func (f *rewriter) start(p *Packet, align func(from, to int) (uint32, bool)) {
 	f.lastLayer = n
 }
 
-// alignTime finds what to add to the timestamps of p's layer, which p is the first packet of.
+// alignTime computes the timestamp offset of p's layer, whose first packet is p.
 func (f *rewriter) alignTime(p *Packet, align func(from, to int) (uint32, bool)) {
 	n := p.Layer
-	if f.tsKnown[n] != byReports {
+	if f.tsAlignment[n] != byReports {
 		if delta, ok := align(f.lastLayer, n); ok && f.lastLayer != n {
-			f.tsDelta[n], f.tsKnown[n] = f.tsDelta[f.lastLayer]+delta, byReports
-		} else if f.tsKnown[n] == unknown {
+			f.tsDelta[n], f.tsAlignment[n] = f.tsDelta[f.lastLayer]+delta, byReports
+		} else if f.tsAlignment[n] == notAligned {
 			elapsed := uint32(p.Arrival.Sub(f.lastArrival).Seconds() * float64(f.clockRate))
-			f.tsDelta[n], f.tsKnown[n] = f.lastTS+elapsed-p.Header.Timestamp, byArrival
+			f.tsDelta[n], f.tsAlignment[n] = f.lastTS+elapsed-p.Header.Timestamp, byArrival
 		}
 	}
-	// Time never runs backwards, even if the reports of the two layers disagree by a frame.
+	// Timestamps never decrease, even if the sender reports of the two layers differ by a frame.
 	if ts := p.Header.Timestamp + f.tsDelta[n]; int32(ts-f.lastTS) <= 0 {
 		f.tsDelta[n] += f.lastTS + 1 - ts
 	}
 }
 
-// translate puts the numbers for p, a packet of the current layer in that run, into out.
+// translate stores the values for p, a packet of the current layer in the given run, in out.
 func (f *rewriter) translate(p *Packet, run *run, out *Rewrite) {
 	seq := p.Header.SequenceNumber
 	out.Seq = seq + run.seq
@@ -159,8 +161,8 @@ func (f *rewriter) translate(p *Packet, run *run, out *Rewrite) {
 	f.numbers.noteHighest(seq)
 }
 
-// leaveOut goes on as if p, a packet of the current layer, had not been. If others behind it have gone out already it
-// returns the number that stays open.
+// skip leaves p, a packet of the current layer, out of the numbering. If later packets were already sent, p's number
+// remains open; skip returns that number and true.
 func (f *rewriter) skip(p *Packet) (hole uint16, open bool) {
 	seq := p.Header.SequenceNumber
 	if !f.numbers.isNew(seq) {
@@ -174,11 +176,12 @@ func (f *rewriter) skip(p *Packet) (hole uint16, open bool) {
 	return 0, false
 }
 
+// reset starts with d, without changing its values.
 func (v *vp8Numbers) reset(d *codec.VP8Descriptor) {
 	*v = vp8Numbers{lastPicture: d.PictureID - 1, lastTL0: d.TL0 - 1, lastKey: d.KeyIndex - 1}
 }
 
-// resume goes on with d as the next and returns what to add to picture ids.
+// resume continues with d as the next picture, and returns the offset for picture IDs.
 func (v *vp8Numbers) resume(d *codec.VP8Descriptor) uint16 {
 	v.tl0Delta = v.lastTL0 + 1 - d.TL0
 	v.keyDelta = v.lastKey + 1 - d.KeyIndex
@@ -186,13 +189,15 @@ func (v *vp8Numbers) resume(d *codec.VP8Descriptor) uint16 {
 	return v.lastPicture + 1 - d.PictureID
 }
 
+// translate stores the VP8 values for a packet in out. pictureDelta is the offset for picture IDs.
 func (v *vp8Numbers) translate(d *codec.VP8Descriptor, pictureDelta uint16, out *Rewrite) {
 	out.Picture = (d.PictureID + pictureDelta) & 0x7fff
 	out.TL0 = d.TL0 + v.tl0Delta
 	out.Key = (d.KeyIndex + v.keyDelta) & 0x1f
 }
 
-// leaveOut reports whether d is of another picture than the last packet that was left out.
+// skipPicture records a skipped packet, and reports whether its picture is skipped too: true for the first packet of
+// each skipped picture.
 func (v *vp8Numbers) skipPicture(d *codec.VP8Descriptor) bool {
 	if !d.Present || v.hasSkipped && v.skipped == d.PictureID {
 		return false
@@ -201,8 +206,8 @@ func (v *vp8Numbers) skipPicture(d *codec.VP8Descriptor) bool {
 	return true
 }
 
-// Insert returns the numbers for a packet that is not the publisher's, whose timestamp follows the one before by after. The
-// publisher's next packet comes behind it.
+// Insert returns the values for a packet that the server adds to the stream, with a timestamp after later than the
+// previous one. The publisher's next packet is numbered after it.
 func (f *rewriter) Insert(now time.Time, after time.Duration) Rewrite {
 	f.Pause()
 	if !f.started {
@@ -215,14 +220,14 @@ func (f *rewriter) Insert(now time.Time, after time.Duration) Rewrite {
 	return Rewrite{Seq: f.lastSeq, TS: f.lastTS}
 }
 
-// leave makes the rewriter continue with a track whose layers and time count from other origins, at that clock rate.
+// switchTrack continues with another track, whose layers and timestamps are unrelated to the previous ones.
 func (f *rewriter) switchTrack(clockRate uint32) {
 	f.Pause()
 	f.clockRate = clockRate
-	f.tsKnown, f.lastLayer = [MaxLayers]certainty{}, -1
+	f.tsAlignment, f.lastLayer = [MaxLayers]alignment{}, -1
 }
 
-// describeNext appends the payload descriptor of a key frame that follows everything sent.
+// appendNextDescriptor appends the payload descriptor of a key frame after the last picture sent.
 func (v *vp8Numbers) appendNextDescriptor(b []byte) []byte {
 	v.lastPicture, v.lastTL0, v.lastKey = (v.lastPicture+1)&0x7fff, v.lastTL0+1, (v.lastKey+1)&0x1f
 	return append(b, 0x90, 0xd0, 0x80|byte(v.lastPicture>>8), byte(v.lastPicture), v.lastTL0, v.lastKey)

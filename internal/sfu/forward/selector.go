@@ -2,45 +2,46 @@ package forward
 
 import "meet/internal/sfu/codec"
 
-// Target is the most that may be forwarded: spatial layers up to Spatial, of them temporal layers up to Temporal.
+// Target is the highest spatial layer to forward, and the highest temporal layer of each spatial layer. Spatial -1
+// means none.
 type Target struct{ Spatial, Temporal int }
 
-// selector picks, of the one stream that is forwarded, the packets of the layers a subscriber is to get. It goes by the
-// dependency descriptor where there is one, else by the payload's; of a codec that tells neither everything is
-// forwarded.
+// selector selects the packets of the layers a subscriber gets, within one stream. It uses the dependency descriptor if
+// there is one, otherwise the payload descriptor. If a codec has neither, it selects all packets.
 type selector struct {
-	Target  // being forwarded
-	started bool
-	top     int // highest spatial layer inside the stream
+	Target       // being forwarded
+	started bool // at least one packet was decided on
+	top     int  // highest spatial layer seen in the stream
 
-	frames       *[frameMemory]frameVerdict // nil for a track without descriptors
-	decodeTarget int                        // target being forwarded, by number in the structure; -1: none
-	newest       uint16                     // frame
-	timestamp    uint32                     // timestamp of its picture
-	active       uint32                     // decode targets of the publisher, when best was found
-	wanted       Target                     // by the subscriber, at that time
-	bestTarget   int                        // decode target for wanted
-	mask         uint32                     // decode targets that what is forwarded can be decoded to
-	sentMask     uint32                     // mask the subscriber knows
+	frames       *[frameMemory]frameDecision // decisions by frame number modulo frameMemory; nil for a track without dependency descriptors
+	decodeTarget int                         // index in the structure of the decode target being forwarded; -1: none
+	newest       uint16                      // highest frame number
+	timestamp    uint32                      // RTP timestamp of that frame
+	active       uint32                      // the publisher's active decode targets when bestTarget was computed
+	wanted       Target                      // the subscriber's target at that time
+	bestTarget   int                         // decode target for wanted
+	mask         uint32                      // active decode targets for the subscriber, one bit each
+	sentMask     uint32                      // the mask that the subscriber has received
 }
 
-// verdict is the selector's decision on a packet.
-type verdict struct {
+// selection is the selector's decision on a packet.
+type selection struct {
 	forward       bool
-	marker        bool       // it is the last of its picture, towards this subscriber
-	needsKeyFrame bool       // what is wanted can only begin with a key frame
-	mask          codec.Mask // active decode targets to tell
+	marker        bool       // it is the last packet of its picture for this subscriber
+	needsKeyFrame bool       // the wanted layers can start only with a key frame
+	mask          codec.Mask // active decode targets to send
 }
 
+// newSelector returns a selector. described says that packets have a dependency descriptor.
 func newSelector(described bool) selector {
 	s := selector{decodeTarget: -1}
 	if described {
-		s.frames = new([frameMemory]frameVerdict)
+		s.frames = new([frameMemory]frameDecision)
 	}
 	return s
 }
 
-// begin forgets what was forwarded: the next packet is the first.
+// reset removes all state: the next packet is the first of a stream.
 func (s *selector) reset() {
 	s.started, s.top, s.decodeTarget, s.sentMask = false, 0, -1, 0
 	if s.frames != nil {
@@ -48,9 +49,9 @@ func (s *selector) reset() {
 	}
 }
 
-// choose decides on p, which belongs to the stream being forwarded. The first one after begin begins a key frame.
-func (s *selector) decide(p *Packet, want Target) verdict {
-	var v verdict
+// decide decides on p, a packet of the stream being forwarded. The first packet after reset must start a key frame.
+func (s *selector) decide(p *Packet, want Target) selection {
+	var v selection
 	switch info := &p.Info; {
 	case info.Frame.Structure != nil && s.frames != nil:
 		v = s.byDescriptor(info, p.Header.Timestamp, want)
@@ -67,8 +68,8 @@ func (s *selector) decide(p *Packet, want Target) verdict {
 	return v
 }
 
-// byVP8 goes by temporal layer. Only a picture that needs nothing of its own layer before it can be the first of that
-// layer, and it must be the next one: those above may need pictures of those between.
+// byVP8 decides on a VP8 packet by its temporal layer. It moves up only one temporal layer at a time, at a picture that
+// needs no earlier picture of its own layer, because higher layers may need the pictures of those between.
 func (s *selector) byVP8(info *codec.Info, want Target) bool {
 	if info.StartOfFrame {
 		switch {
@@ -81,9 +82,9 @@ func (s *selector) byVP8(info *codec.Info, want Target) bool {
 	return int(info.Temporal) <= s.Temporal
 }
 
-// byVP9 goes by the layers of the payload descriptor (RFC 9628, section 4.2). All lower spatial layers are forwarded,
-// as any may be needed; so the way down is open at any picture.
-func (s *selector) byVP9(info *codec.Info, want Target) verdict {
+// byVP9 decides on a VP9 packet by the layers in its payload descriptor (RFC 9628, section 4.2). It forwards all lower
+// spatial layers, because higher ones may need them. Therefore it can move down at any picture.
+func (s *selector) byVP9(info *codec.Info, want Target) selection {
 	if info.StartOfFrame {
 		if !s.started || info.KeyFrame {
 			s.Target = want
@@ -96,16 +97,17 @@ func (s *selector) byVP9(info *codec.Info, want Target) verdict {
 			s.Spatial = min(s.Spatial+1, want.Spatial)
 		}
 	}
-	return verdict{
+	return selection{
 		forward:       int(info.Spatial) <= s.Spatial && int(info.Temporal) <= s.Temporal,
 		marker:        info.EndOfFrame && int(info.Spatial) == s.Spatial,
 		needsKeyFrame: s.Spatial < want.Spatial && info.Temporal == 0 && int(info.Spatial) == s.Spatial+1,
 	}
 }
 
+// temporalByVP9 returns the temporal layer to forward from this packet on.
 func (s *selector) temporalByVP9(info *codec.Info, want Target) int {
 	switch {
-	case info.Spatial > 0: // the layers of a picture share its time
+	case info.Spatial > 0: // all spatial layers of a picture have the same temporal layer
 		return s.Temporal
 	case info.Sync && s.Temporal < want.Temporal && int(info.Temporal) == s.Temporal+1:
 		return s.Temporal + 1

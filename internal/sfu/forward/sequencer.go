@@ -3,52 +3,54 @@ package forward
 import "time"
 
 const (
-	// resendTries is how often one packet is sent again: where one in ten is lost, one in a million is lost with all of
-	// these. resendInterval is the least time after which a repeated NACK counts as a new loss and not as the same one
-	// crossing the answer. A round trip is waited for in any case.
+	// resendTries is the maximum number of retransmissions of one packet: if one in ten packets is lost, one in a
+	// million is lost with all its retransmissions. resendInterval is the minimum time between two of them: an earlier
+	// NACK may have crossed the first retransmission. The interval is at least one round-trip time.
 	resendTries    = 5
 	resendInterval = 60 * time.Millisecond
 )
 
-// sequencer remembers which source packet went out under which number, to answer a subscriber's NACKs.
+// sequencer stores the publisher's numbers of each sent packet, to answer a subscriber's NACKs.
 type sequencer struct {
 	sent []Sent
 }
 
-// Sent is a packet that has gone out.
+// Sent describes a packet that was sent.
 type Sent struct {
 	Rewrite
 	Source uint16 // the publisher's sequence number
-	SSRC   uint32 // its stream, which another may have replaced
-	Layer  int8
-	tries  int8  // -1: slot never used
-	resent int64 // Unix ns
+	SSRC   uint32 // the publisher's SSRC
+	Layer  int8   // simulcast layer; paddingLayer for an empty packet
+	tries  int8   // number of retransmissions; -1: slot never used
+	resent int64  // time of the latest retransmission, Unix ns
 }
 
+// newSequencer returns a sequencer for size packets. size must be a power of two.
 func newSequencer(size int) sequencer {
 	s := sequencer{sent: make([]Sent, size)}
 	s.clear()
 	return s
 }
 
-// slot returns where to put what goes out as seq, in place of the packet len(sent) before it.
+// slot returns the slot for the packet sent as seq, which replaces the packet len(sent) before it.
 func (s *sequencer) slot(seq uint16) *Sent { return &s.sent[int(seq)&(len(s.sent)-1)] }
 
-// storePadding remembers that seq went out as an empty packet.
+// storePadding records that seq was sent as an empty packet.
 func (s *sequencer) storePadding(seq uint16) {
 	*s.slot(seq) = Sent{Rewrite: Rewrite{Seq: seq}, Layer: paddingLayer}
 }
 
-// paddingLayer marks what came from no layer.
+// paddingLayer is the Layer of an empty packet made by the server.
 const paddingLayer = -1
 
-// holds reports whether seq has been sent, as far back as is remembered.
+// contains reports whether the packet sent as seq is stored.
 func (s *sequencer) contains(seq uint16) bool {
 	p := s.slot(seq)
 	return p.tries >= 0 && p.Seq == seq
 }
 
-// lookup returns the packet sent as seq, nil if it is forgotten or too short a time has passed since it was last sent again.
+// lookup returns the packet sent as seq. It returns nil if the packet is no longer stored, or if the latest
+// retransmission is more recent than resendInterval and roundTrip.
 func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) *Sent {
 	p := s.slot(seq)
 	if p.tries < 0 || p.Seq != seq || now.UnixNano()-p.resent < int64(max(resendInterval, roundTrip)) {
@@ -57,19 +59,19 @@ func (s *sequencer) lookup(seq uint16, now time.Time, roundTrip time.Duration) *
 	return p
 }
 
-// Padding reports whether p was an empty packet, which belongs to no layer.
+// Padding reports whether p is an empty packet made by the server.
 func (p *Sent) Padding() bool { return p.Layer == paddingLayer }
 
-// Exhausted reports whether p has been sent again as often as it may.
+// Exhausted reports whether p must not be retransmitted any more.
 func (p *Sent) Exhausted() bool { return p.tries >= resendTries }
 
-// Resend notes that p goes out again.
+// MarkResent counts a retransmission at now.
 func (p *Sent) MarkResent(now time.Time) {
 	p.tries++
 	p.resent = now.UnixNano()
 }
 
-// clear forgets everything.
+// clear removes all packets.
 func (s *sequencer) clear() {
 	for i := range s.sent {
 		s.sent[i].tries = -1
