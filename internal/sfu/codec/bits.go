@@ -2,15 +2,15 @@ package codec
 
 import "math/bits"
 
-// bitReader reads fields that do not end at bytes, the highest bit first. What lies behind the end reads as zeros and is
-// remembered in over.
+// bitReader reads fields that are not aligned to bytes, highest bit first. Reading beyond the end returns zeros and
+// sets over.
 type bitReader struct {
 	b    []byte
-	at   int // bits read
-	over bool
+	at   int  // position in bits
+	over bool // a read went beyond the end
 }
 
-// read takes the next n bits, at most 32.
+// read returns the next n bits. n is at most 32.
 func (r *bitReader) read(n int) uint32 {
 	if r.at+n > 8*len(r.b) {
 		r.over = true
@@ -28,12 +28,14 @@ func (r *bitReader) read(n int) uint32 {
 	return v
 }
 
+// flag returns the next bit.
 func (r *bitReader) flag() bool { return r.read(1) == 1 }
 
-// readBelow takes a number from 0 to n-1 in as few bits as will do (ns(n) of the AV1 bitstream specification, 4.10.7).
+// readNonSymmetric returns a number from 0 to n-1, encoded in as few bits as possible (ns(n) in the AV1 bitstream
+// specification, section 4.10.7).
 func (r *bitReader) readNonSymmetric(n uint32) uint32 {
 	width := bits.Len32(n)
-	short := uint32(1)<<width - n // so many values take one bit less
+	short := uint32(1)<<width - n // number of values encoded with one bit less
 	v := r.read(width - 1)
 	if v < short {
 		return v
@@ -41,12 +43,14 @@ func (r *bitReader) readNonSymmetric(n uint32) uint32 {
 	return v<<1 - short + r.read(1)
 }
 
-// bitWriter writes such fields into b, which is long enough and zero from at on.
+// bitWriter writes fields that are not aligned to bytes into b, highest bit first. b must be long enough, and zero from
+// at on.
 type bitWriter struct {
 	b  []byte
-	at int
+	at int // position in bits
 }
 
+// write writes the lowest n bits of v.
 func (w *bitWriter) write(v uint32, n int) {
 	for n > 0 {
 		free := 8 - w.at&7
@@ -58,7 +62,7 @@ func (w *bitWriter) write(v uint32, n int) {
 	}
 }
 
-// copyFrom writes the next n bits of r.
+// copyFrom copies the next n bits of r.
 func (w *bitWriter) copyFrom(r *bitReader, n int) {
 	for n > 0 {
 		take := min(n, 32)

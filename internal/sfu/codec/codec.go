@@ -5,20 +5,21 @@ import (
 	"strings"
 )
 
-// Type is a codec by the way its payload is read.
+// Type is a codec, or a payload format such as RED, that Meet distinguishes.
 type Type uint8
 
-// The codecs Meet forwards; Other is forwarded without looking inside.
+// The codecs that Meet forwards. Payloads of Other are not parsed.
 const (
 	Other Type = iota
 	Opus
-	RED // Opus, each packet repeating earlier ones (RFC 2198)
+	RED // Opus with redundancy: each packet repeats earlier ones (RFC 2198)
 	VP8
 	H264
 	VP9
 	AV1
 )
 
+// types maps MIME types in lower case to codecs.
 var types = map[string]Type{
 	"audio/opus": Opus,
 	"audio/red":  RED,
@@ -28,39 +29,41 @@ var types = map[string]Type{
 	"video/av1":  AV1,
 }
 
-// TypeOf returns the codec of a MIME type such as "video/VP8", whatever its case.
+// TypeOf returns the codec of a MIME type such as "video/VP8", in upper or lower case, and Other for an unknown one.
 func TypeOf(mime string) Type { return types[strings.ToLower(mime)] }
 
-// HasKeyFrames reports whether Parse, or the dependency descriptor, tells the codec's key frames from others.
+// HasKeyFrames reports whether the codec is video, so that Parse or the dependency descriptor detects its key frames.
 func (t Type) HasKeyFrames() bool { return t == VP8 || t == H264 || t == VP9 || t == AV1 }
 
-// Info is what the forwarder needs to know of one RTP payload.
+// Info holds the properties of one RTP payload that a forwarder needs.
 type Info struct {
-	// KeyFrame is true on the first packet of a picture that can be decoded without any before it; of H264 also on further
-	// packets of it that a parameter set or slice begins with.
+	// KeyFrame is set on the first packet of a key frame. With H.264 it is also set on further packets of the key frame
+	// that begin with a parameter set or slice.
 	KeyFrame bool
-	// Begins and Ends mark the first and last packet of a frame, which is one spatial layer of a picture. Of codecs that
-	// do not say so the marker bit tells the end.
+	// StartOfFrame and EndOfFrame are set on the first and last packet of a frame: one spatial layer of a picture. With
+	// codecs whose payload does not mark the end, EndOfFrame stays false; use the RTP marker bit.
 	StartOfFrame, EndOfFrame bool
-	// Spatial and Temporal are the layers the payload belongs to.
+	// Spatial and Temporal are the layers that the payload belongs to.
 	Spatial, Temporal uint8
-	// Sync says that the frame needs none of its own temporal layer before it.
+	// Sync says that the frame depends on no earlier frame of its own temporal layer.
 	Sync bool
-	// Layered says that a VP9 payload names its layers.
+	// HasLayers says that a VP9 payload descriptor contains the layers.
 	HasLayers bool
-	// Fresh says that a VP9 frame is not predicted from earlier pictures: at most from lower layers of its own.
+	// NotPredicted says that a VP9 frame is not predicted from earlier pictures, at most from lower layers of its own
+	// picture.
 	NotPredicted bool
-	// VP8 is the payload descriptor's numbers; Present only for VP8.
+	// VP8 is the VP8 payload descriptor. Its Present is set only for VP8.
 	VP8 VP8Descriptor
-	// Frame is what the dependency descriptor says, if Descriptors has read one; it comes before the payload's word.
+	// Frame is the content of the dependency descriptor, if DescriptorReader has read one. It overrides the payload
+	// descriptor.
 	Frame Frame
 }
 
-// ErrShort says that a payload ends inside its own descriptor.
+// ErrShort reports that a payload ends inside its descriptor.
 var ErrShort = errors.New("codec: payload ends inside its descriptor")
 
-// Parse reads the descriptor of payload into info, overwriting all of it. Payloads of Opus, RED and unknown codecs, and
-// the empty payload of a padding packet, have nothing to read. It returns ErrShort for a truncated descriptor.
+// Parse parses the payload descriptor of payload into info, and overwrites all of info. It parses nothing for Opus, RED
+// and Other, and for the empty payload of a padding packet. It returns ErrShort for a truncated descriptor.
 func Parse(t Type, payload []byte, info *Info) error {
 	*info = Info{}
 	if len(payload) == 0 {

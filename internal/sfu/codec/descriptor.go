@@ -2,51 +2,52 @@ package codec
 
 import "errors"
 
-// The dependency descriptor is an RTP header extension that says of each frame to which layers it belongs and which
-// frames it needs (AV1 RTP specification, appendix A). Chromium sends it with AV1 and VP9. Most of it is in a structure
+// The dependency descriptor is an RTP header extension with the layers that each frame belongs to and the frames that
+// it depends on (AV1 RTP specification, appendix A). Chromium sends it with AV1 and VP9. Most of it is in a structure
 // of templates that comes with each key frame; a packet then only names its template.
 
 var (
-	// ErrDescriptor says that a dependency descriptor cannot be read.
+	// ErrDescriptor reports that a dependency descriptor is malformed.
 	ErrDescriptor = errors.New("codec: broken dependency descriptor")
-	// ErrNoStructure says that a descriptor belongs to a structure that has not come, or not yet.
+	// ErrNoStructure reports that a descriptor refers to a structure that was not received.
 	ErrNoStructure = errors.New("codec: dependency descriptor of an unknown structure")
 )
 
-// Indication is what a frame is to one decode target.
+// Indication says how a frame matters to one decode target (DTI, decode target indication).
 type Indication uint8
 
-// The values of A.8.2 in their coding.
+// The values of an Indication, as encoded (AV1 RTP specification, section A.8.2).
 const (
-	NotPresent  Indication = iota // the target does without it
-	Discardable                   // nothing of the target needs it
-	Switch                        // from here on the target can be decoded
-	Required
+	NotPresent  Indication = iota // the frame is not part of the target
+	Discardable                   // no other frame of the target depends on it
+	Switch                        // the target is decodable from this frame on
+	Required                      // later frames of the target depend on it
 )
 
-// What a structure may hold: by the width of its fields, but for the differences, of which AV1 and VP9 have no more
-// than a frame has references.
+// Maximum sizes in a structure. They follow from the widths of its fields, except maxDiffs: AV1 and VP9 frames have no
+// more references.
 const (
 	maxTemplates = 64
 	maxTargets   = 32
 	maxDiffs     = 8
 )
 
-// Structure is the templates of one coded video sequence.
+// Structure is the template dependency structure of one coded video sequence.
 type Structure struct {
-	Targets int // decode targets: subsets of the layers that make a picture
+	Targets int // number of decode targets: combinations of layers that can be decoded alone
 
-	offset    uint8 // of template ids
-	templates int
-	chains    int
+	offset    uint8 // first template id
+	templates int   // number of templates
+	chains    int   // number of chains
 	template  [maxTemplates]template
-	layers    [maxTargets]struct{ spatial, temporal uint8 }
+	layers    [maxTargets]struct{ spatial, temporal uint8 } // highest layers of each decode target
 }
 
+// template holds the properties shared by many frames.
 type template struct {
 	spatial, temporal uint8
-	indications       uint64 // two bits each
-	diffs             [maxDiffs]uint16
+	indications       uint64           // an Indication for each decode target, two bits each
+	diffs             [maxDiffs]uint16 // differences to the frame numbers it depends on
 	diffCount         uint8
 }
 
@@ -55,48 +56,48 @@ func (s *Structure) Layers(target int) (spatial, temporal int) {
 	return int(s.layers[target].spatial), int(s.layers[target].temporal)
 }
 
-// Frame is what the descriptor of one packet says about its frame.
+// Frame is the content of one packet's dependency descriptor.
 type Frame struct {
-	Structure     *Structure // nil when there is no descriptor; good until the next packet of the stream is read
-	NewStructure  bool       // the structure came with this packet: a key frame begins
-	StartOfFrame  bool       // packet of the frame
-	EndOfFrame    bool
-	Number        uint16
-	ActiveTargets uint32 // decode targets the publisher sends, a bit each
-	HasMask       bool   // Active came with this packet
+	Structure     *Structure // nil if there is no descriptor; valid until the next packet of the stream is read
+	NewStructure  bool       // this packet contains the structure: a key frame starts
+	StartOfFrame  bool       // first packet of the frame
+	EndOfFrame    bool       // last packet of the frame
+	Number        uint16     // frame number
+	ActiveTargets uint32     // decode targets that the publisher sends, one bit each
+	HasMask       bool       // this packet contains ActiveTargets
 
 	indications uint64
 	diffs       [maxDiffs]uint16
 	diffCount   uint8
-	// Where in the descriptor the mask of active targets stands or would stand, in bits, and how many it has.
+	// Position in bits of the active targets in the descriptor, or where they would be inserted, and their number.
 	maskAt   uint16
 	maskBits uint8
 }
 
-// Indication returns what the frame is to a decode target.
+// Indication returns how the frame matters to a decode target.
 func (f *Frame) Indication(target int) Indication {
 	return Indication(f.indications >> (2 * target) & 3)
 }
 
-// Needs returns by how much the numbers of the frames it is predicted from are smaller than its own.
+// Dependencies returns the differences between the frame's number and the numbers of the frames that it depends on.
 func (f *Frame) Dependencies() []uint16 { return f.diffs[:f.diffCount] }
 
-// Descriptors reads the dependency descriptors of one stream.
+// DescriptorReader reads the dependency descriptors of one stream. The zero value is ready for use.
 type DescriptorReader struct {
-	known      bool
-	current    int
-	structures [2]Structure // the one in force, and room for the next
-	active     uint32
+	known      bool         // a structure was received
+	current    int          // index in structures
+	structures [2]Structure // the current one, and memory for the next
+	active     uint32       // decode targets that the publisher sends
 }
 
-// HasStructure reports whether a descriptor brings a structure: by its first flag, behind 24 bits.
+// HasStructure reports whether a descriptor contains a structure. That is its first flag, after 24 bits.
 func HasStructure(ext []byte) bool { return len(ext) > 3 && ext[3]&0x80 != 0 }
 
-// Known reports whether a structure has come.
+// Known reports whether a structure was received.
 func (d *DescriptorReader) Known() bool { return d.known }
 
-// Read reads a descriptor into info. It returns ErrNoStructure if its structure has not come yet, ErrDescriptor for what
-// is no descriptor; both leave info and the structure as they were.
+// Read parses a descriptor into info. It returns ErrNoStructure if the structure was not received, and ErrDescriptor
+// for a malformed descriptor. After an error, info and the structure are unchanged.
 func (d *DescriptorReader) Read(ext []byte, info *Info) error {
 	r := bitReader{b: ext}
 	f := Frame{StartOfFrame: r.flag(), EndOfFrame: r.flag()}
@@ -152,8 +153,8 @@ func (d *DescriptorReader) Read(ext []byte, info *Info) error {
 	return nil
 }
 
-// readDiffs reads a frame's own differences (frame_fdiffs): the width of each in units of four bits before it, 0 at the
-// end.
+// readDiffs reads the frame's own differences (frame_fdiffs). Two bits before each give its width in units of four
+// bits; 0 ends the list.
 func (f *Frame) readDiffs(r *bitReader) bool {
 	f.diffCount = 0
 	for {
@@ -169,7 +170,7 @@ func (f *Frame) readDiffs(r *bitReader) bool {
 	}
 }
 
-// read reads template_dependency_structure and reports whether it is one.
+// read parses template_dependency_structure and reports whether it is valid.
 func (s *Structure) read(r *bitReader) bool {
 	s.offset = uint8(r.read(6))
 	s.Targets = int(r.read(5)) + 1
@@ -189,7 +190,7 @@ func (s *Structure) read(r *bitReader) bool {
 		}
 	}
 	s.skipChains(r)
-	if r.flag() { // the size of each spatial layer: two numbers of 16 bits
+	if r.flag() { // width and height of each spatial layer, 16 bits each
 		for range int(s.template[s.templates-1].spatial) + 1 {
 			r.read(32)
 		}
@@ -198,8 +199,8 @@ func (s *Structure) read(r *bitReader) bool {
 	return !r.over
 }
 
-// readLayers reads template_layers: each template's layer is that of the one before, the next temporal or the next
-// spatial one, until 3.
+// readLayers reads template_layers. Two bits after each template say whether the next one has the same layers, the next
+// temporal layer or the next spatial layer; 3 ends the list.
 func (s *Structure) readLayers(r *bitReader) bool {
 	spatial, temporal := uint8(0), uint8(0)
 	for s.templates = 0; s.templates < maxTemplates; {
@@ -221,8 +222,8 @@ func (s *Structure) readLayers(r *bitReader) bool {
 	return false
 }
 
-// skipChains reads template_chains over. Chains tell whether all of a target has come; loss is mended by NACK and key
-// frames here.
+// skipChains reads template_chains without storing it. Chains serve to detect loss; here, NACKs and key frames repair
+// it.
 func (s *Structure) skipChains(r *bitReader) {
 	s.chains = int(r.readNonSymmetric(uint32(s.Targets) + 1))
 	if s.chains == 0 {
@@ -236,7 +237,7 @@ func (s *Structure) skipChains(r *bitReader) {
 	}
 }
 
-// findLayers finds each target's layers: the highest among the templates it has part in.
+// findLayers computes each target's layers: the highest among the templates that are part of it.
 func (s *Structure) findLayers() {
 	s.layers = [maxTargets]struct{ spatial, temporal uint8 }{}
 	for i := range s.templates {
@@ -250,6 +251,7 @@ func (s *Structure) findLayers() {
 	}
 }
 
+// readIndications reads one Indication for each of targets decode targets.
 func readIndications(r *bitReader, targets int) uint64 {
 	var all uint64
 	for target := range targets {

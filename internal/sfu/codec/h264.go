@@ -10,8 +10,8 @@ const (
 	nalFUA   = 28
 )
 
-// h264KeyFrame reports whether the payload begins a key frame. Encoders put the parameter sets before each IDR picture, so
-// the first packet holds an SPS; one that carries them out of band is known by the start of its IDR slice.
+// h264KeyFrame reports whether the payload starts a key frame. Encoders send the parameter sets before each IDR
+// picture, so its first packet contains an SPS. If they are sent out of band, the IDR slice starts it.
 func h264KeyFrame(p []byte) bool {
 	switch nal := p[0] & 0x1f; nal {
 	case nalIDR, nalSPS:
@@ -24,7 +24,8 @@ func h264KeyFrame(p []byte) bool {
 	return false
 }
 
-// stapHoldsKeyFrame walks the units of an aggregation packet: a 16-bit size before each (RFC 6184, section 5.7.1).
+// stapHoldsKeyFrame reports whether an aggregation packet contains an SPS or IDR slice. Each unit follows its 16-bit
+// size (RFC 6184, section 5.7.1).
 func stapHoldsKeyFrame(p []byte) bool {
 	for len(p) > 2 {
 		size := int(binary.BigEndian.Uint16(p))

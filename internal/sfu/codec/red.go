@@ -2,17 +2,17 @@ package codec
 
 import "encoding/binary"
 
-// REDBlock is one encoding inside a RED payload (RFC 2198, section 3): a copy of an earlier one, or the newest.
+// REDBlock is one encoding in a RED payload (RFC 2198, section 3): the newest one, or a redundant copy of an older one.
 type REDBlock struct {
-	Offset  uint32 // how far before the packet's timestamp it begins, in the clock's units
+	Offset  uint32 // how far its timestamp is before the packet's, in clock units
 	Payload []byte // points into the packet
 }
 
-// maxREDBlocks bounds the encodings in one packet; browsers send two or three.
+// maxREDBlocks is the maximum number of redundant encodings in one packet. Browsers send one or two.
 const maxREDBlocks = 8
 
-// ParseRED appends the encodings in payload to blocks, the oldest first and the newest last, and returns them. It
-// returns ErrShort for a payload whose headers promise more than it holds, or more blocks than any sender makes.
+// ParseRED appends the encodings in payload to blocks, from the oldest to the newest, and returns them. It returns
+// ErrShort for a payload that is shorter than its headers say, or that has more than maxREDBlocks redundant encodings.
 func ParseRED(payload []byte, blocks []REDBlock) ([]REDBlock, error) {
 	var sizes [maxREDBlocks]int
 	n, at := 0, 0
@@ -20,7 +20,7 @@ func ParseRED(payload []byte, blocks []REDBlock) ([]REDBlock, error) {
 		if at >= len(payload) {
 			return nil, ErrShort
 		}
-		if payload[at]&0x80 == 0 { // the last header is one byte: no offset, and the length is what is left
+		if payload[at]&0x80 == 0 { // the last header has one byte: its encoding has offset 0 and extends to the end
 			at++
 			break
 		}

@@ -2,30 +2,30 @@ package codec
 
 import "encoding/binary"
 
-// maskOffset is where the mask of active decode targets stands in a descriptor without structure: behind 24 bits that
-// are in every descriptor and five flags.
+// maskOffset is the position in bits of the active targets in a descriptor without a structure: after 24 mandatory bits
+// and five flags. maskFlag is the position of the flag for them.
 const maskOffset, maskFlag = 29, 25
 
-// Mask is what a forwarded descriptor says about active decode targets: the publisher's stay while Bits is 0.
+// Mask holds the active decode targets to write into a descriptor. With Bits 0, the publisher's remain.
 type Mask struct {
-	ActiveTargets uint32
-	at            uint16
-	Bits          uint8
+	ActiveTargets uint32 // one bit each
+	at            uint16 // position in bits
+	Bits          uint8  // number of targets
 }
 
-// Mask returns a mask that fits the descriptor f was read from.
+// Mask returns a Mask with the given targets for the descriptor that f was read from.
 func (f *Frame) Mask(active uint32) Mask {
 	return Mask{ActiveTargets: active, at: f.maskAt, Bits: f.maskBits}
 }
 
-// maxGrown is by how much a descriptor may grow: five flags and 32 targets.
+// maxGrowth is the maximum number of bytes by which rewriting extends a descriptor: five flags and 32 targets.
 const maxGrowth = 5
 
-// RewriteDescriptor appends to dst, which is empty and has room for five bytes more than ext, ext with frame number and
-// mask replaced, and returns it.
+// RewriteDescriptor appends ext to dst, with its frame number and active targets replaced, and returns the result. dst
+// must be empty and have a capacity of len(ext) + maxGrowth.
 func RewriteDescriptor(dst, ext []byte, number uint16, mask Mask) []byte {
 	if len(ext) > 3 && int(mask.at) > 8*len(ext) {
-		mask.Bits = 0 // not the descriptor the mask was made for
+		mask.Bits = 0 // the mask belongs to another descriptor
 	}
 	if len(ext) < 3 || cap(dst) < len(ext)+maxGrowth {
 		return append(dst, ext...)
@@ -57,6 +57,6 @@ func RewriteDescriptor(dst, ext []byte, number uint16, mask Mask) []byte {
 	if rest := 8*len(ext) - r.at; rest > 0 {
 		w.copyFrom(&r, rest)
 	}
-	// The publisher's padding may leave whole bytes of zeros at the end; they say nothing.
+	// Cut whole bytes of the publisher's zero padding.
 	return out[:min(len(out), (w.at+7)/8)]
 }

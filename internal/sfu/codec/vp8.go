@@ -2,21 +2,22 @@ package codec
 
 import "encoding/binary"
 
-// VP8Descriptor is the VP8 payload descriptor's numbering (RFC 7741, section 4.2) and where each number stands, so that
-// it can be replaced in a copy of the payload.
+// VP8Descriptor holds the numbers in a VP8 payload descriptor (RFC 7741, section 4.2) and their positions, so that they
+// can be replaced in a copy of the payload.
 type VP8Descriptor struct {
-	Present bool // the payload is VP8 and was read
+	Present bool // the payload is VP8 and was parsed
 
 	PictureID     uint16
-	PictureIDBits uint8 // 7 or 15; 0 when absent
-	TL0           uint8 // index of the last base temporal layer picture
+	PictureIDBits uint8 // 7 or 15; 0 if absent
+	TL0           uint8 // TL0PICIDX, index of the latest picture in the base temporal layer
 	HasTL0        bool
-	KeyIndex      uint8 // 5 bits
+	KeyIndex      uint8 // KEYIDX, 5 bits
 	HasKeyIndex   bool
 
 	pictureIDAt, tl0At, keyIndexAt uint8 // byte offsets in the payload
 }
 
+// parseVP8 parses a VP8 payload descriptor into info.
 func parseVP8(p []byte, info *Info) error {
 	d := &info.VP8
 	d.Present = true
@@ -38,7 +39,7 @@ func parseVP8(p []byte, info *Info) error {
 	return nil
 }
 
-// parseVP8Extension reads the optional fields behind the first byte and returns where the payload header begins.
+// parseVP8Extension parses the optional fields after the first byte, and returns the position of the payload header.
 func parseVP8Extension(p []byte, info *Info) (int, error) {
 	d := &info.VP8
 	if len(p) < 2 {
@@ -81,8 +82,8 @@ func parseVP8Extension(p []byte, info *Info) (int, error) {
 	return i, nil
 }
 
-// Rewrite puts the picture id, TL0PICIDX and KEYIDX given into payload, which must hold the bytes d was read from. Each
-// is cut to the width it has there; fields that are absent stay absent, so the length does not change.
+// Rewrite replaces picture ID, TL0PICIDX and KEYIDX in payload, which must be a copy of the payload d was read from.
+// Each value is truncated to its width there. Absent fields remain absent, so the length does not change.
 func (d *VP8Descriptor) Rewrite(payload []byte, pictureID uint16, tl0, keyIndex uint8) {
 	switch d.PictureIDBits {
 	case 7:
