@@ -21,16 +21,16 @@ import (
 )
 
 // allotted is a rig whose DownTrack numbers its packets and has a share of an Allocator.
-type allotted struct {
-	*rig
+type allocatorFixture struct {
+	*fixture
 	a       *Allocator
 	changes []PauseChange
 	seq     [MaxLayers]uint16
 }
 
-func newAllotted(t *testing.T, keeps bool) *allotted {
+func newAllocatorFixture(t *testing.T, keeps bool) *allocatorFixture {
 	t.Helper()
-	g := &allotted{rig: newRig(t, 3, true)}
+	g := &allocatorFixture{fixture: newFixture(t, 3, true)}
 	g.ctx.extensions = []webrtc.RTPHeaderExtensionParameter{{URI: sdp.TransportCCURI, ID: numberID}}
 	if _, err := g.d.Bind(g.ctx); err != nil {
 		t.Fatal(err)
@@ -42,12 +42,12 @@ func newAllotted(t *testing.T, keeps bool) *allotted {
 }
 
 // play lets three layers of some 100, 400 and 1,600 kbit/s come for d, every fifth frame a key frame.
-func (g *allotted) play(d time.Duration) {
+func (g *allocatorFixture) sendLayers(d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); <-time.After(50 * time.Millisecond) {
 		g.now = time.Now()
 		for n, packets := range []int{1, 4, 16} {
 			for i := range packets {
-				p := picture{seq: g.seq[n], ts: uint32(g.now.UnixMilli() * 90), key: g.seq[n]%5 == 0 && i == 0, part: i > 0}
+				p := vp8Packet{seq: g.seq[n], ts: uint32(g.now.UnixMilli() * 90), key: g.seq[n]%5 == 0 && i == 0, notFirst: i > 0}
 				g.seq[n]++
 				raw := p.raw(g.t, layerSSRC(n))
 				g.r.layer(n).handle(append(raw, make([]byte, 600)...), g.now)
@@ -57,13 +57,13 @@ func (g *allotted) play(d time.Duration) {
 }
 
 // hear is the subscriber's own estimate coming in.
-func (g *allotted) hear(bitrate float32) {
+func (g *allocatorFixture) receiveREMB(bitrate float32) {
 	g.d.options.Tap.pacer.HandleRTCP(remb(g.t, bitrate), time.Now())
 }
 
 func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
+		g := newAllocatorFixture(t, false)
 		if g.d.selection.allowed.Spatial != startSpatial {
 			t.Errorf("a track nothing is known of begins with %v", g.d.selection.allowed)
 		}
@@ -71,9 +71,9 @@ func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
 			bitrate float32
 			spatial int
 		}{{4e6, 2}, {7e5, 1}, {2e5, 0}, {5e4, -1}, {1.1e5, -1}, {2e5, 0}, {4e6, 2}} {
-			g.hear(tt.bitrate)
-			g.play(time.Second)
-			g.hear(tt.bitrate)
+			g.receiveREMB(tt.bitrate)
+			g.sendLayers(time.Second)
+			g.receiveREMB(tt.bitrate)
 			g.a.Divide(time.Now().Add(allocationInterval))
 			if got := min(g.d.selection.allowed.Spatial, 2); got != tt.spatial {
 				t.Errorf("at %v bits/s layer %d is allowed, want %d; it costs %v", tt.bitrate, got, tt.spatial, g.r.bitrates(time.Now()))
@@ -88,12 +88,12 @@ func TestAllocatorAllowsLayersByTheEstimate(t *testing.T) {
 	})
 }
 
-// TestNewTracksBeginWithAllLayersWhileThereIsRoom adds tracks of which nothing has been measured: each begins with
+// TestNewTracksStartWithAllLayersWhileBandwidthIsLeft adds tracks of which nothing has been measured: each begins with
 // everything while there is room for it.
-func TestNewTracksBeginWithAllLayersWhileThereIsRoom(t *testing.T) {
+func TestNewTracksStartWithAllLayersWhileBandwidthIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
-		g.hear(2.1 * pacer.StartBitrate)
+		g := newAllocatorFixture(t, false)
+		g.receiveREMB(2.1 * pacer.StartBitrate)
 		tracks := []*DownTrack{g.d}
 		for range 2 {
 			tracks = append(tracks, NewDownTrack(g.r, DownTrackOptions{Tap: g.d.options.Tap}))
@@ -107,13 +107,13 @@ func TestNewTracksBeginWithAllLayersWhileThereIsRoom(t *testing.T) {
 	})
 }
 
-func TestAllocatorThatKeepsPicturesPausesNone(t *testing.T) {
+func TestAllocatorWithNeverPausePausesNoVideo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, true)
-		g.hear(4e6)
-		g.play(time.Second)
-		g.hear(4e4)
-		g.play(time.Second)
+		g := newAllocatorFixture(t, true)
+		g.receiveREMB(4e6)
+		g.sendLayers(time.Second)
+		g.receiveREMB(4e4)
+		g.sendLayers(time.Second)
 		g.a.Divide(time.Now().Add(allocationInterval))
 		if g.d.selection.allowed.Spatial != 0 || len(g.changes) != 0 {
 			t.Errorf("layer %d is allowed to somebody who wants no pauses, who was told of %d", g.d.selection.allowed.Spatial, len(g.changes))
@@ -121,12 +121,12 @@ func TestAllocatorThatKeepsPicturesPausesNone(t *testing.T) {
 	})
 }
 
-// TestSubscriberWithoutPromisedFeedbackGetsAllLayers promised feedback and gives none: there is nothing to go by, so it
+// TestAllocatorAllowsAllLayersWhenNegotiatedFeedbackIsMissing promised feedback and gives none: there is nothing to go by, so it
 // gets all.
-func TestSubscriberWithoutPromisedFeedbackGetsAllLayers(t *testing.T) {
+func TestAllocatorAllowsAllLayersWhenNegotiatedFeedbackIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
-		g.play(3 * time.Second) // the pacer waits two for feedback
+		g := newAllocatorFixture(t, false)
+		g.sendLayers(3 * time.Second) // the pacer waits two for feedback
 		g.a.Divide(time.Now())
 		if g.d.selection.allowed != allLayers {
 			t.Errorf("%v is allowed", g.d.selection.allowed)
@@ -134,18 +134,18 @@ func TestSubscriberWithoutPromisedFeedbackGetsAllLayers(t *testing.T) {
 	})
 }
 
-// TestNewTrackAsksOneLayerForAKeyFrame: the key frames of the others stay free to be asked for when a better layer is
+// TestNewTrackRequestsAKeyFrameOfOneLayerOnly: the key frames of the others stay free to be asked for when a better layer is
 // allowed.
-func TestNewTrackAsksOneLayerForAKeyFrame(t *testing.T) {
+func TestNewTrackRequestsAKeyFrameOfOneLayerOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
+		g := newAllocatorFixture(t, false)
 		g.d.Stop()
-		g.play(time.Second)
-		g.forgetRequests()
-		g.up.take()
+		g.sendLayers(time.Second)
+		g.resetKeyFrameThrottle()
+		g.publisher.take()
 		g.d.SetAllowed(1, 0)
 		g.d.Start()
-		if got := g.up.keyFramesAsked(); !slices.Equal(got, []uint32{layerSSRC(1)}) {
+		if got := g.publisher.keyFrameRequests(); !slices.Equal(got, []uint32{layerSSRC(1)}) {
 			t.Errorf("key frames asked of %v", got)
 		}
 	})
@@ -155,7 +155,7 @@ func TestNewTrackAsksOneLayerForAKeyFrame(t *testing.T) {
 // at a rate of several times the estimate, numbered like all else, and its outcome in the estimate.
 func TestProbeRaisesTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
+		g := newAllocatorFixture(t, false)
 		recorder := twcc.NewRecorder(1)
 		var mu sync.Mutex
 		padding := 0
@@ -177,7 +177,7 @@ func TestProbeRaisesTheEstimate(t *testing.T) {
 			}))
 		g.d.binding.writer = nil
 		for range 30 {
-			g.play(100 * time.Millisecond)
+			g.sendLayers(100 * time.Millisecond)
 			mu.Lock()
 			feedback := recorder.BuildFeedbackPacket()
 			mu.Unlock()
@@ -198,25 +198,25 @@ func TestProbeRaisesTheEstimate(t *testing.T) {
 			t.Errorf("layer %d is allowed", g.d.selection.allowed.Spatial)
 		}
 		sent := padding
-		g.play(2 * time.Second)
+		g.sendLayers(2 * time.Second)
 		if padding != sent {
 			t.Errorf("%d more bytes of padding while all that is wanted is sent", padding-sent)
 		}
 	})
 }
 
-// TestSubscriberWithoutFeedbackGetsMoreOnTrial: a subscriber that could answer to padding but only tells its own
+// TestAllocatorRaisesLayersOnTrialWithoutTWCC: a subscriber that could answer to padding but only tells its own
 // estimate, which grows with what it gets, is sent more on trial.
-func TestSubscriberWithoutFeedbackGetsMoreOnTrial(t *testing.T) {
+func TestAllocatorRaisesLayersOnTrialWithoutTWCC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
-		g.hear(4e6)
-		g.play(time.Second)
-		g.hear(7e5)
+		g := newAllocatorFixture(t, false)
+		g.receiveREMB(4e6)
+		g.sendLayers(time.Second)
+		g.receiveREMB(7e5)
 		most := 0
 		for range 20 {
-			g.play(time.Second)
-			g.hear(7e5)
+			g.sendLayers(time.Second)
+			g.receiveREMB(7e5)
 			most = max(most, g.d.selection.allowed.Spatial)
 		}
 		if most < 2 {
@@ -225,8 +225,8 @@ func TestSubscriberWithoutFeedbackGetsMoreOnTrial(t *testing.T) {
 	})
 }
 
-// TestBufferKeepsSenderReportsOnly: sender reports of a stream reach its reader, and nothing else waits there.
-func TestBufferKeepsSenderReportsOnly(t *testing.T) {
+// TestRTCPBufferStoresOnlySenderReports: sender reports of a stream reach its reader, and nothing else waits there.
+func TestRTCPBufferStoresOnlySenderReports(t *testing.T) {
 	b := NewTap(1, nil).Buffer(packetio.RTCPBufferPacket, 5)
 	pli, err := (&rtcp.PictureLossIndication{MediaSSRC: 5}).Marshal()
 	if err != nil {
@@ -251,14 +251,14 @@ func TestBufferKeepsSenderReportsOnly(t *testing.T) {
 }
 
 // A limit takes the connection for a smaller one, whatever it reports itself, until it is lifted.
-func TestLimitCapsTheEstimateUntilItIsRemoved(t *testing.T) {
+func TestBitrateCapLimitsTheEstimateUntilRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
+		g := newAllocatorFixture(t, false)
 		for _, tt := range []struct{ limit, spatial int }{{0, 2}, {200_000, 0}, {700_000, 1}, {0, 2}} {
 			g.a.SetBitrateCap(tt.limit)
 			for range 6 { // a rise takes its time
-				g.hear(4e6)
-				g.play(time.Second)
+				g.receiveREMB(4e6)
+				g.sendLayers(time.Second)
 			}
 			if g.d.selection.allowed.Spatial != tt.spatial {
 				t.Errorf("under %d bits/s the layer is %d, want %d", tt.limit, g.d.selection.allowed.Spatial, tt.spatial)

@@ -86,8 +86,8 @@ func FuzzExtension16(f *testing.F) {
 	})
 }
 
-// TestTapRecordsArrivals checks that transport-wide feedback names what came and what did not, once.
-func TestTapRecordsArrivals(t *testing.T) {
+// TestTapReportsArrivalsOnceInFeedback checks that transport-wide feedback names what came and what did not, once.
+func TestTapReportsArrivalsOnceInFeedback(t *testing.T) {
 	tap := NewTap(77, nil)
 	info := &interceptor.StreamInfo{SSRC: 5, RTPHeaderExtensions: []interceptor.RTPHeaderExtension{{URI: sdp.TransportCCURI, ID: 3}}}
 	var next uint16
@@ -120,7 +120,7 @@ func TestTapRecordsArrivals(t *testing.T) {
 	}
 }
 
-func TestTapLeavesOtherStreamsAlone(t *testing.T) {
+func TestTapIgnoresStreamsWithoutTWCC(t *testing.T) {
 	tap := NewTap(77, nil)
 	reader := interceptor.RTPReaderFunc(nil)
 	if got := tap.BindRemoteStream(&interceptor.StreamInfo{SSRC: 5}, reader); got.(interceptor.RTPReaderFunc) != nil {

@@ -15,7 +15,7 @@ func observe(a *AudioLevel, n int, level uint8) {
 	}
 }
 
-func TestAudioLevelCountsTheTimeThatIsSound(t *testing.T) {
+func TestAudioLevelCountsTimeWithSpeech(t *testing.T) {
 	tests := []struct {
 		name          string
 		sound, silent int   // packets of the interval
@@ -45,7 +45,7 @@ func TestAudioLevelCountsTheTimeThatIsSound(t *testing.T) {
 	}
 }
 
-func TestAudioLevelSmooths(t *testing.T) {
+func TestAudioLevelIsSmoothedOverIntervals(t *testing.T) {
 	var a AudioLevel
 	var last float32
 	for i := range 10 {
@@ -77,7 +77,7 @@ func TestAudioLevelSmooths(t *testing.T) {
 }
 
 // The loudest packet counts, whenever in the interval it comes, and packets of other lengths count for their time.
-func TestAudioLevelIsOfTheLoudestPacket(t *testing.T) {
+func TestAudioLevelIsThatOfTheLoudestPacket(t *testing.T) {
 	for name, levels := range map[string][]uint8{"first": {6, 20, 30}, "in the middle": {20, 6, 30}, "last": {30, 20, 6}} {
 		var a AudioLevel
 		for i, level := range levels {

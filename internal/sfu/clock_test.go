@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestNTPTimeIsReadInBothEras(t *testing.T) {
+func TestNTPTimeConvertsBothEras(t *testing.T) {
 	for _, tt := range []struct {
 		ntp  uint64
 		want time.Time
@@ -21,8 +21,8 @@ func TestNTPTimeIsReadInBothEras(t *testing.T) {
 	}
 }
 
-func TestClockIsUnknownFromAReportWithoutTime(t *testing.T) {
-	g := newRig(t, 1, false)
+func TestClockIsUnknownAfterReportWithoutTime(t *testing.T) {
+	g := newFixture(t, 1, false)
 	l := g.r.layer(0)
 	l.mu.Lock()
 	l.lastSenderReport = senderReport{rtp: 1, at: g.now} // a sender without a clock writes 0

@@ -12,20 +12,20 @@ import (
 const backupType = 108
 
 // withBackup makes a rig whose subscriber also takes H264, and a second Receiver that gets it.
-func withBackup(t *testing.T) (*rig, *layer) {
+func newBackupFixture(t *testing.T) (*fixture, *layer) {
 	t.Helper()
-	g := newRig(t, 1, true)
+	g := newFixture(t, 1, true)
 	g.ctx.codecs = append(codecsFor(webrtc.MimeTypeVP8), codecOf(webrtc.MimeTypeH264, backupType, ""), codecOf("video/rtx", 109, "apt=108"))
 	if _, err := g.d.Bind(&boundContext{codecs: g.ctx.codecs, rtx: downRTX}); err != nil {
 		t.Fatal(err)
 	}
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeH264, ClockRate: 90000}})
-	r.layers[0].Store(testLayer(r, 0, 200, g.up))
+	r.layers[0].Store(testLayer(r, 0, 200, g.publisher))
 	return g, r.layer(0)
 }
 
 // nal is an H264 packet: an IDR picture if key is set.
-func nal(t *testing.T, seq uint16, ts uint32, key bool) []byte {
+func h264Packet(t *testing.T, seq uint16, ts uint32, key bool) []byte {
 	t.Helper()
 	payload := []byte{0x41, 0, 0}
 	if key {
@@ -39,10 +39,10 @@ func nal(t *testing.T, seq uint16, ts uint32, key bool) []byte {
 }
 
 // A subscriber goes over to the backup codec in the middle of a track, and sees one stream go on.
-func TestFeedContinuesOneStreamInAnotherCodec(t *testing.T) {
-	g, l := withBackup(t)
-	g.feed(0, picture{seq: 10, ts: 1000, id: 1, key: true})
-	g.feed(0, picture{seq: 11, ts: 4000, id: 2})
+func TestSwitchReceiverContinuesTheStreamInAnotherCodec(t *testing.T) {
+	g, l := newBackupFixture(t)
+	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 1, key: true})
+	g.receive(0, vp8Packet{seq: 11, ts: 4000, id: 2})
 	before := g.out.take()
 	if len(before) != 2 || before[1].PayloadType != downType {
 		t.Fatalf("%d packets went out before the change", len(before))
@@ -50,11 +50,11 @@ func TestFeedContinuesOneStreamInAnotherCodec(t *testing.T) {
 	if !g.d.SwitchReceiver(l.r, "") {
 		t.Fatal("the subscriber takes H264 and is not fed it")
 	}
-	g.feed(0, picture{seq: 12, ts: 7000, id: 3, key: true}) // one more of the old codec is nobody's
+	g.receive(0, vp8Packet{seq: 12, ts: 7000, id: 3, key: true}) // one more of the old codec is nobody's
 	g.now = g.now.Add(100 * time.Millisecond)
-	l.handle(nal(t, 500, 90, false), g.now) // nothing can begin with it
-	l.handle(nal(t, 501, 90, true), g.now)
-	l.handle(nal(t, 502, 3090, false), g.now)
+	l.handle(h264Packet(t, 500, 90, false), g.now) // nothing can begin with it
+	l.handle(h264Packet(t, 501, 90, true), g.now)
+	l.handle(h264Packet(t, 502, 3090, false), g.now)
 	after := g.out.take()
 	if got := sequenceNumbers(after); len(got) != 2 || got[0] != before[1].SequenceNumber+1 || got[1] != got[0]+1 {
 		t.Fatalf("sent %v after %v", got, sequenceNumbers(before))
@@ -67,21 +67,21 @@ func TestFeedContinuesOneStreamInAnotherCodec(t *testing.T) {
 	}
 }
 
-func TestFeedRefusesACodecThatIsNotNegotiated(t *testing.T) {
-	g, _ := withBackup(t)
+func TestSwitchReceiverRefusesCodecNotNegotiated(t *testing.T) {
+	g, _ := newBackupFixture(t)
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	if g.d.SwitchReceiver(r, "") {
 		t.Error("a subscriber without AV1 is fed it")
 	}
-	g.feed(0, picture{seq: 10, ts: 1000, id: 1, key: true})
+	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 1, key: true})
 	if got := g.out.take(); len(got) != 1 {
 		t.Errorf("%d packets of the codec before went out, want 1", len(got))
 	}
 }
 
 // One that does not take the primary codec is bound all the same, and plays once the backup is there.
-func TestFeedPlaysTheBackupAfterBindWithoutThePrimaryCodec(t *testing.T) {
-	g, l := withBackup(t)
+func TestSwitchReceiverWorksAfterBindWithoutPrimaryCodec(t *testing.T) {
+	g, l := newBackupFixture(t)
 	primary := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var told error
 	d := NewDownTrack(primary, DownTrackOptions{Tap: g.d.options.Tap, OnBound: func(err error) { told = err }})
@@ -96,7 +96,7 @@ func TestFeedPlaysTheBackupAfterBindWithoutThePrimaryCodec(t *testing.T) {
 	}
 	d.Start()
 	defer d.Stop()
-	l.handle(nal(t, 1, 90, true), g.now)
+	l.handle(h264Packet(t, 1, 90, true), g.now)
 	if got := g.out.take(); len(got) != 1 || got[0].PayloadType != backupType {
 		t.Errorf("sent %v", got)
 	}

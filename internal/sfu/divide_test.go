@@ -8,7 +8,7 @@ import (
 )
 
 // sending is a track of three layers without temporal ones, whose rates are given in kbit/s.
-func sending(rates ...uint32) *Bitrates {
+func layerBitrates(rates ...uint32) *Bitrates {
 	var b Bitrates
 	for s, r := range rates {
 		for t := range MaxTemporals {
@@ -19,11 +19,11 @@ func sending(rates ...uint32) *Bitrates {
 }
 
 // even is a level that costs the same at all times, in kbit/s.
-func even(spatial, temporal, cost int) layerOption {
+func constantOption(spatial, temporal, cost int) layerOption {
 	return layerOption{forward.Target{Spatial: spatial, Temporal: temporal}, cost * 1000, cost * 1000}
 }
 
-func TestLevelsOfListsLayersByCost(t *testing.T) {
+func TestLayerOptionsAreSortedByCost(t *testing.T) {
 	temporal := &Bitrates{{60_000, 90_000, 120_000, 120_000}, {200_000, 300_000, 400_000, 400_000}}
 	for name, tt := range map[string]struct {
 		rates  *Bitrates
@@ -31,16 +31,16 @@ func TestLevelsOfListsLayersByCost(t *testing.T) {
 		want   []layerOption
 	}{
 		"nothing measured":        {&Bitrates{}, allLayers, nil},
-		"one stream":              {sending(700), allLayers, []layerOption{even(0, 3, 700)}},
-		"three":                   {sending(100, 400, 1500), allLayers, []layerOption{even(0, 3, 100), even(1, 3, 400), even(2, 3, 1500)}},
-		"less is wanted":          {sending(100, 400, 1500), forward.Target{Spatial: 1, Temporal: 3}, []layerOption{even(0, 3, 100), even(1, 3, 400)}},
-		"the lowest is off":       {sending(0, 400, 1500), forward.Target{Spatial: 0, Temporal: 3}, []layerOption{even(1, 3, 400)}},
-		"a better one is cheaper": {sending(100, 400, 300), allLayers, []layerOption{even(0, 3, 100), even(2, 3, 300)}},
+		"one stream":              {layerBitrates(700), allLayers, []layerOption{constantOption(0, 3, 700)}},
+		"three":                   {layerBitrates(100, 400, 1500), allLayers, []layerOption{constantOption(0, 3, 100), constantOption(1, 3, 400), constantOption(2, 3, 1500)}},
+		"less is wanted":          {layerBitrates(100, 400, 1500), forward.Target{Spatial: 1, Temporal: 3}, []layerOption{constantOption(0, 3, 100), constantOption(1, 3, 400)}},
+		"the lowest is off":       {layerBitrates(0, 400, 1500), forward.Target{Spatial: 0, Temporal: 3}, []layerOption{constantOption(1, 3, 400)}},
+		"a better one is cheaper": {layerBitrates(100, 400, 300), allLayers, []layerOption{constantOption(0, 3, 100), constantOption(2, 3, 300)}},
 		// A quarter of the better pictures is not offered.
 		"temporal": {temporal, allLayers, []layerOption{
-			even(0, 0, 60), even(0, 1, 90), even(0, 3, 120), even(1, 1, 300), even(1, 3, 400),
+			constantOption(0, 0, 60), constantOption(0, 1, 90), constantOption(0, 3, 120), constantOption(1, 1, 300), constantOption(1, 3, 400),
 		}},
-		"few pictures a second": {temporal, forward.Target{Spatial: 1, Temporal: 0}, []layerOption{even(0, 0, 60)}},
+		"few pictures a second": {temporal, forward.Target{Spatial: 1, Temporal: 0}, []layerOption{constantOption(0, 0, 60)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := layerOptions(tt.rates, tt.rates, tt.wanted, nil); !slices.Equal(got, tt.want) {
@@ -50,11 +50,11 @@ func TestLevelsOfListsLayersByCost(t *testing.T) {
 	}
 }
 
-// TestLevelsKeepCostAndPeakApartAfterAKeyFrame: a key frame just now, or one a while ago, changes what a level must
+// TestLayerOptionsKeepCostAndPeakApartAfterKeyFrame: a key frame just now, or one a while ago, changes what a level must
 // have to be taken up, not what it must have to be kept.
-func TestLevelsKeepCostAndPeakApartAfterAKeyFrame(t *testing.T) {
-	usual, burst := sending(100, 400, 1500), sending(450, 600, 1500)
-	want := []layerOption{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, even(2, 3, 1500)}
+func TestLayerOptionsKeepCostAndPeakApartAfterKeyFrame(t *testing.T) {
+	usual, burst := layerBitrates(100, 400, 1500), layerBitrates(450, 600, 1500)
+	want := []layerOption{{forward.Target{Spatial: 0, Temporal: 3}, 100_000, 450_000}, {forward.Target{Spatial: 1, Temporal: 3}, 400_000, 600_000}, constantOption(2, 3, 1500)}
 	for _, rates := range [][2]*Bitrates{{usual, burst}, {burst, usual}} {
 		if got := layerOptions(rates[0], rates[1], allLayers, nil); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
@@ -63,7 +63,7 @@ func TestLevelsKeepCostAndPeakApartAfterAKeyFrame(t *testing.T) {
 }
 
 func TestDivideGivesLayersByPriority(t *testing.T) {
-	steady := sending(100, 400, 1500)
+	steady := layerBitrates(100, 400, 1500)
 	levels := layerOptions(steady, steady, allLayers, nil)
 	fresh := request{options: levels, current: currentUnknown, mayPause: true}
 	with := func(c request, change func(*request)) request { change(&c); return c }
@@ -71,7 +71,7 @@ func TestDivideGivesLayersByPriority(t *testing.T) {
 	important := with(fresh, func(c *request) { c.priority = 5 })
 	firm := with(fresh, func(c *request) { c.mayPause = false })
 	held := func(at int) request { return with(fresh, func(c *request) { c.current = at }) }
-	bursting := with(held(0), func(c *request) { c.options = layerOptions(steady, sending(100, 1000, 1500), allLayers, nil) })
+	bursting := with(held(0), func(c *request) { c.options = layerOptions(steady, layerBitrates(100, 1000, 1500), allLayers, nil) })
 	for name, tt := range map[string]struct {
 		budget, reserved int // kbit/s
 		claims           []request

@@ -33,45 +33,45 @@ func describe(t *testing.T, packets []written) []described {
 	return all
 }
 
-func TestDownTrackBeginsWithKeyFrame(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, ts: 100, id: 10})
-	if got := g.up.keyFramesAsked(); len(got) != 1 || got[0] != layerSSRC(0) {
+func TestDownTrackStartsWithKeyFrame(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, ts: 100, id: 10})
+	if got := g.publisher.keyFrameRequests(); len(got) != 1 || got[0] != layerSSRC(0) {
 		t.Errorf("key frames asked of %v, want one of %d", got, layerSSRC(0))
 	}
-	g.feed(0, picture{seq: 2, ts: 200, id: 11, part: true, key: true})
+	g.receive(0, vp8Packet{seq: 2, ts: 200, id: 11, notFirst: true, key: true})
 	if got := g.out.take(); got != nil {
 		t.Fatalf("sent before a key frame began: %v", sequenceNumbers(got))
 	}
-	if got := g.up.keyFramesAsked(); got != nil {
+	if got := g.publisher.keyFrameRequests(); got != nil {
 		t.Errorf("asked again at once: %v", got)
 	}
 	g.now = g.now.Add(keyFrameInterval)
-	g.feed(0, picture{seq: 3, ts: 300, id: 12})
-	if got := g.up.keyFramesAsked(); len(got) != 1 {
+	g.receive(0, vp8Packet{seq: 3, ts: 300, id: 12})
+	if got := g.publisher.keyFrameRequests(); len(got) != 1 {
 		t.Errorf("key frames asked of %v after %v without one, want one", got, keyFrameInterval)
 	}
-	g.feed(0, picture{seq: 4, ts: 400, id: 13, tl0: 5, keyIdx: 2, key: true})
-	g.feed(0, picture{seq: 5, ts: 500, id: 14, tl0: 6, keyIdx: 2})
-	g.feed(0, picture{seq: 3, ts: 300, id: 12}) // a duplicate
+	g.receive(0, vp8Packet{seq: 4, ts: 400, id: 13, tl0: 5, keyIdx: 2, key: true})
+	g.receive(0, vp8Packet{seq: 5, ts: 500, id: 14, tl0: 6, keyIdx: 2})
+	g.receive(0, vp8Packet{seq: 3, ts: 300, id: 12}) // a duplicate
 	want := []described{{4, 400, 13, 5, 2}, {5, 500, 14, 6, 2}}
 	if d := cmp.Diff(want, describe(t, g.out.take()), cmp.AllowUnexported(described{})); d != "" {
 		t.Error(d)
 	}
 }
 
-// TestDownTrackSwitchesAtKeyFrame goes up a layer, loses it and comes back, and looks for one unbroken stream.
-func TestDownTrackSwitchesAtKeyFrame(t *testing.T) {
-	g := newRig(t, 2, false)
+// TestDownTrackSwitchesLayersAtKeyFrames goes up a layer, loses it and comes back, and looks for one unbroken stream.
+func TestDownTrackSwitchesLayersAtKeyFrames(t *testing.T) {
+	g := newFixture(t, 2, false)
 	const frame = 33 * time.Millisecond
-	next := [2]picture{
+	next := [2]vp8Packet{
 		{seq: 100, ts: 10_000, id: 1000, tl0: 10, keyIdx: 1, key: true},
 		{seq: 60_000, ts: 1 << 31, id: 30_000, tl0: 200, keyIdx: 30},
 	}
 	feed := func(n int, key bool) {
 		p := &next[n]
 		p.key = key
-		g.feed(n, *p)
+		g.receive(n, *p)
 		p.seq, p.ts, p.id, p.tl0 = p.seq+1, p.ts+2970, p.id+1, p.tl0+1
 	}
 	for i := range 150 {
@@ -107,11 +107,11 @@ func TestDownTrackSwitchesAtKeyFrame(t *testing.T) {
 }
 
 func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
-	g := newRig(t, 3, false)
+	g := newFixture(t, 3, false)
 	all := func(key bool, seq uint16) []described {
 		t.Helper()
 		for n := range 3 {
-			g.feed(n, picture{seq: seq, ts: uint32(seq) * 10, id: uint16(n), key: key})
+			g.receive(n, vp8Packet{seq: seq, ts: uint32(seq) * 10, id: uint16(n), key: key})
 		}
 		g.now = g.now.Add(time.Second)
 		return describe(t, g.out.take())
@@ -121,12 +121,12 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 	if g.d.fwd.Layer() != 1 {
 		t.Fatalf("layer %d is forwarded, want 1", g.d.fwd.Layer())
 	}
-	g.up.take()
+	g.publisher.take()
 	g.d.SetWanted(true, -5, MaxTemporals-1) // the lowest
 	if got := all(false, 2); len(got) != 1 || g.d.fwd.Layer() != 1 {
 		t.Errorf("layer %d before a key frame of 0, sent %v", g.d.fwd.Layer(), got)
 	}
-	if got := g.up.keyFramesAsked(); len(got) != 1 || got[0] != layerSSRC(0) {
+	if got := g.publisher.keyFrameRequests(); len(got) != 1 || got[0] != layerSSRC(0) {
 		t.Errorf("key frames asked of %v, want one of layer 0", got)
 	}
 	before := all(true, 3)
@@ -134,10 +134,10 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 	if got := all(true, 4); got != nil || g.d.fwd.Layer() != -1 {
 		t.Errorf("a track that is not wanted was sent: %v", got)
 	}
-	g.up.take()
-	g.forgetRequests() // the rig's clock runs ahead of the one SetWanted reads
+	g.publisher.take()
+	g.resetKeyFrameThrottle() // the rig's clock runs ahead of the one SetWanted reads
 	g.d.SetWanted(true, 99, MaxTemporals-1)
-	if got := g.up.keyFramesAsked(); len(got) == 0 {
+	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
 		t.Error("no key frame was asked for when it was wanted again")
 	}
 	if got := all(false, 5); got != nil {
@@ -148,76 +148,76 @@ func TestDownTrackForwardsLayersUpToTheWantedOne(t *testing.T) {
 	}
 }
 
-// TestKeyFrameThatComesLateIsFollowedByItsRest loses the first packet of a key frame; when that comes again, what came
+// TestLateKeyFrameStartIsFollowedByItsStoredPackets loses the first packet of a key frame; when that comes again, what came
 // in between follows it.
-func TestKeyFrameThatComesLateIsFollowedByItsRest(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 65533, id: 4})
-	g.feed(0, picture{seq: 65535, ts: 10, id: 5, part: true, key: true})
-	g.feed(0, picture{seq: 1, ts: 20, id: 6}) // 0 is lost too
-	g.feed(0, picture{seq: 65534, ts: 10, id: 5, key: true})
-	g.feed(0, picture{seq: 0, ts: 10, id: 5, part: true})
-	g.feed(0, picture{seq: 2, ts: 30, id: 7})
+func TestLateKeyFrameStartIsFollowedByItsStoredPackets(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 65533, id: 4})
+	g.receive(0, vp8Packet{seq: 65535, ts: 10, id: 5, notFirst: true, key: true})
+	g.receive(0, vp8Packet{seq: 1, ts: 20, id: 6}) // 0 is lost too
+	g.receive(0, vp8Packet{seq: 65534, ts: 10, id: 5, key: true})
+	g.receive(0, vp8Packet{seq: 0, ts: 10, id: 5, notFirst: true})
+	g.receive(0, vp8Packet{seq: 2, ts: 30, id: 7})
 	want := []described{{65534, 10, 5, 0, 0}, {65535, 10, 5, 0, 0}, {1, 20, 6, 0, 0}, {0, 10, 5, 0, 0}, {2, 30, 7, 0, 0}}
 	if d := cmp.Diff(want, describe(t, g.out.take()), cmp.AllowUnexported(described{})); d != "" {
 		t.Error(d)
 	}
 }
 
-// TestMuteLeavesNoGap checks that what a muted publisher sends is not forwarded and does not look lost either.
-func TestMuteLeavesNoGap(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, ts: 100, id: 1, key: true})
+// TestMuteLeavesNoGapInSequenceNumbers checks that what a muted publisher sends is not forwarded and does not look lost either.
+func TestMuteLeavesNoGapInSequenceNumbers(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, ts: 100, id: 1, key: true})
 	g.r.SetMuted(true)
 	for seq := uint16(2); seq < 50; seq++ {
-		g.feed(0, picture{seq: seq, ts: 100 * uint32(seq), id: seq, key: true})
+		g.receive(0, vp8Packet{seq: seq, ts: 100 * uint32(seq), id: seq, key: true})
 	}
 	g.r.SetMuted(false)
-	g.feed(0, picture{seq: 50, ts: 5000, id: 50}) // needs pictures that were not sent
-	g.feed(0, picture{seq: 51, ts: 5100, id: 51, key: true})
+	g.receive(0, vp8Packet{seq: 50, ts: 5000, id: 50}) // needs pictures that were not sent
+	g.receive(0, vp8Packet{seq: 51, ts: 5100, id: 51, key: true})
 	g.r.SetMuted(false) // again: changes nothing
-	g.feed(0, picture{seq: 52, ts: 5200, id: 52})
+	g.receive(0, vp8Packet{seq: 52, ts: 5200, id: 52})
 	want := []described{{1, 100, 1, 0, 0}, {2, 5100, 2, 1, 1}, {3, 5200, 3, 1, 1}}
 	if d := cmp.Diff(want, describe(t, g.out.take()), cmp.AllowUnexported(described{})); d != "" {
 		t.Error(d)
 	}
 }
 
-// TestReplacedLayerContinuesAtAKeyFrame checks that a layer whose stream is another after a renegotiation goes on at a
+// TestReplacedLayerContinuesAtKeyFrame checks that a layer whose stream is another after a renegotiation goes on at a
 // key frame.
-func TestReplacedLayerContinuesAtAKeyFrame(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, ts: 100, id: 1, key: true})
-	g.r.layers[0].Store(testLayer(g.r, 0, 555, g.up))
+func TestReplacedLayerContinuesAtKeyFrame(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, ts: 100, id: 1, key: true})
+	g.r.layers[0].Store(testLayer(g.r, 0, 555, g.publisher))
 	g.now = g.now.Add(100 * time.Millisecond)
-	g.feed(0, picture{seq: 9000, ts: 1 << 30, id: 400})
-	g.feed(0, picture{seq: 9001, ts: 1<<30 + 3000, id: 401, key: true})
+	g.receive(0, vp8Packet{seq: 9000, ts: 1 << 30, id: 400})
+	g.receive(0, vp8Packet{seq: 9001, ts: 1<<30 + 3000, id: 401, key: true})
 	want := []described{{1, 100, 1, 0, 0}, {2, 9100, 2, 1, 1}}
 	if d := cmp.Diff(want, describe(t, g.out.take()), cmp.AllowUnexported(described{})); d != "" {
 		t.Error(d)
 	}
 }
 
-// TestKeyFrameBeforeTheConnectionIsReadyBeginsNothing checks that a key frame that cannot go out is not taken for the
+// TestKeyFrameBeforeConnectionIsReadyStartsNoStream checks that a key frame that cannot go out is not taken for the
 // beginning.
-func TestKeyFrameBeforeTheConnectionIsReadyBeginsNothing(t *testing.T) {
-	g := newRig(t, 1, false)
+func TestKeyFrameBeforeConnectionIsReadyStartsNoStream(t *testing.T) {
+	g := newFixture(t, 1, false)
 	info := &interceptor.StreamInfo{SSRC: downSSRC}
 	g.d.options.Tap.UnbindLocalStream(info)
-	g.feed(0, picture{seq: 1, key: true})
+	g.receive(0, vp8Packet{seq: 1, key: true})
 	g.d.options.Tap.BindLocalStream(info, g.out)
-	g.feed(0, picture{seq: 2})
+	g.receive(0, vp8Packet{seq: 2})
 	if got := g.out.take(); got != nil {
 		t.Errorf("sent %v without a key frame", sequenceNumbers(got))
 	}
-	g.feed(0, picture{seq: 3, key: true})
+	g.receive(0, vp8Packet{seq: 3, key: true})
 	if got := g.out.take(); len(got) != 1 {
 		t.Errorf("sent %v, want 3", sequenceNumbers(got))
 	}
 	if err := g.d.Unbind(g.ctx); err != nil {
 		t.Fatal(err)
 	}
-	g.feed(0, picture{seq: 4})
+	g.receive(0, vp8Packet{seq: 4})
 	if got := g.out.take(); got != nil {
 		t.Errorf("sent %v after the track left the connection", sequenceNumbers(got))
 	}
@@ -231,7 +231,7 @@ func (failingWriter) Write(*rtp.Header, []byte, interceptor.Attributes) (int, er
 }
 
 func TestPaddingIsForwarded(t *testing.T) {
-	g := newRig(t, 1, false)
+	g := newFixture(t, 1, false)
 	l := g.r.layer(0)
 	only := func(seq uint16) []byte {
 		return marshal(t, &rtp.Packet{Header: rtp.Header{
@@ -239,9 +239,9 @@ func TestPaddingIsForwarded(t *testing.T) {
 		}})
 	}
 	l.handle(only(0), g.now) // begins nothing
-	g.feed(0, picture{seq: 1, key: true, padding: 4})
+	g.receive(0, vp8Packet{seq: 1, key: true, padding: 4})
 	l.handle(only(2), g.now)
-	g.feed(0, picture{seq: 3})
+	g.receive(0, vp8Packet{seq: 3})
 	got := g.out.take()
 	if d := cmp.Diff([]uint16{1, 2, 3}, sequenceNumbers(got)); d != "" {
 		t.Fatal(d)
@@ -255,12 +255,12 @@ func TestPaddingIsForwarded(t *testing.T) {
 		t.Errorf("padding came with a payload % x", got[1].payload)
 	}
 	g.d.options.Tap.BindLocalStream(&interceptor.StreamInfo{SSRC: downSSRC}, failingWriter{})
-	g.feed(0, picture{seq: 4}) // must not disturb anything
+	g.receive(0, vp8Packet{seq: 4}) // must not disturb anything
 }
 
 func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	up := &feedbackLog{}
-	g := &rig{t: t, up: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}}
+	g := &fixture{t: t, publisher: up, out: &stubWriter{}, ctx: &boundContext{codecs: codecsFor(webrtc.MimeTypeOpus)}}
 	g.r = NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, AudioLevelID: 1}})
 	g.d = NewDownTrack(g.r, DownTrackOptions{ID: "TR_a", StreamID: "PA_x", Tap: NewTap(1, nil), OnBound: func(error) {}})
 	if _, err := g.d.Bind(g.ctx); err != nil {
@@ -271,7 +271,7 @@ func TestAudioNeedsNoKeyFrame(t *testing.T) {
 	if g.d.ID() != "TR_a" || g.d.StreamID() != "PA_x" || g.d.RID() != "" || g.d.Kind() != webrtc.RTPCodecTypeAudio {
 		t.Errorf("shown to the subscriber as %q %q %q %v", g.d.ID(), g.d.StreamID(), g.d.RID(), g.d.Kind())
 	}
-	l := testLayer(g.r, 0, 1, g.up)
+	l := testLayer(g.r, 0, 1, g.publisher)
 	g.r.layers[0].Store(l)
 	p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: 9, SSRC: 1}, Payload: []byte{0xfc, 1}}
 	if err := p.SetExtension(1, []byte{20}); err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestEncryptedFramesPassUntouched sends a key frame whose inside is noise through each codec: it begins the stream, and
+// TestEncryptedFramesAreForwardedUnchanged sends a key frame whose inside is noise through each codec: it begins the stream, and
 // every byte arrives, also when it is sent again.
-func TestEncryptedFramesPassUntouched(t *testing.T) {
+func TestEncryptedFramesAreForwardedUnchanged(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, tt := range []struct {
 		mime  string
@@ -27,7 +27,7 @@ func TestEncryptedFramesPassUntouched(t *testing.T) {
 		{webrtc.MimeTypeOpus, []byte{0x78}},
 	} {
 		t.Run(tt.mime, func(t *testing.T) {
-			g := newRigOf(t, rigOptions{mime: tt.mime, layers: 1, rtx: true})
+			g := newFixtureWith(t, fixtureOptions{mime: tt.mime, layers: 1, rtx: true})
 			payload := append([]byte{}, tt.clear...)
 			for range 500 {
 				payload = append(payload, byte(random.Uint32()))
@@ -46,9 +46,9 @@ func TestEncryptedFramesPassUntouched(t *testing.T) {
 	}
 }
 
-// TestEncryptedRedundancyIsNotUnpacked offers redundant sound to a subscriber that takes only plain Opus: not if it is
+// TestEncryptedREDIsNotUnpacked offers redundant sound to a subscriber that takes only plain Opus: not if it is
 // encrypted, when what looks like headers is noise.
-func TestEncryptedRedundancyIsNotUnpacked(t *testing.T) {
+func TestEncryptedREDIsNotUnpacked(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: "audio/red", ClockRate: 48000}})
 		r.layers[0].Store(testLayer(r, 0, 1, nil))

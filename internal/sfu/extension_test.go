@@ -15,7 +15,7 @@ const (
 )
 
 // extend gives g's subscriber both extensions, and its track that playout delay.
-func extend(t *testing.T, g *rig, delay PlayoutDelay) {
+func negotiateExtensions(t *testing.T, g *fixture, delay PlayoutDelay) {
 	t.Helper()
 	g.r.options.CaptureTimeID = captureUp
 	g.d.options.PlayoutDelay = delay
@@ -27,13 +27,13 @@ func extend(t *testing.T, g *rig, delay PlayoutDelay) {
 	}
 }
 
-func TestCaptureTimeIsPassedOn(t *testing.T) {
-	g := newRig(t, 1, false)
-	extend(t, g, PlayoutDelay{})
+func TestCaptureTimeExtensionIsForwarded(t *testing.T) {
+	g := newFixture(t, 1, false)
+	negotiateExtensions(t, g, PlayoutDelay{})
 	at := []byte{1, 2, 3, 4, 5, 6, 7, 8}
 	l := g.r.layer(0)
-	l.handle(extended(t, picture{seq: 1, key: true}.raw(t, l.ssrc), captureUp, at), g.now)
-	g.feed(0, picture{seq: 2})
+	l.handle(withExtension(t, vp8Packet{seq: 1, key: true}.raw(t, l.ssrc), captureUp, at), g.now)
+	g.receive(0, vp8Packet{seq: 2})
 	got := g.out.take()
 	if len(got) != 2 || !bytes.Equal(got[0].GetExtension(captureDown), at) || got[1].GetExtension(captureDown) != nil {
 		t.Fatalf("sent %v", got)
@@ -44,19 +44,19 @@ func TestCaptureTimeIsPassedOn(t *testing.T) {
 }
 
 // The delay is told until a report shows that the subscriber has got it.
-func TestPlayoutDelayIsSentUntilAReportConfirmsIt(t *testing.T) {
-	g := newRig(t, 1, false)
-	extend(t, g, PlayoutDelay{Min: 100 * time.Millisecond, Max: time.Minute})
+func TestPlayoutDelayIsSentUntilAcknowledged(t *testing.T) {
+	g := newFixture(t, 1, false)
+	negotiateExtensions(t, g, PlayoutDelay{Min: 100 * time.Millisecond, Max: time.Minute})
 	want := []byte{0x00, 0xaf, 0xff} // 10 and, as much as can be told, 4,095 times 10 ms
 	report := func(seq uint32) {
 		g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, LastSequenceNumber: seq}}}, g.now)
 	}
 	report(50) // of nothing
-	g.feed(0, picture{seq: 100, key: true})
+	g.receive(0, vp8Packet{seq: 100, key: true})
 	report(1<<16 | 99) // from before
-	g.feed(0, picture{seq: 101})
+	g.receive(0, vp8Packet{seq: 101})
 	report(1<<16 | 100)
-	g.feed(0, picture{seq: 102})
+	g.receive(0, vp8Packet{seq: 102})
 	got := g.out.take()
 	if len(got) != 3 || !bytes.Equal(got[0].GetExtension(delayDown), want) || !bytes.Equal(got[1].GetExtension(delayDown), want) || got[2].GetExtension(delayDown) != nil {
 		t.Errorf("sent % x, % x, % x", got[0].GetExtension(delayDown), got[1].GetExtension(delayDown), got[2].GetExtension(delayDown))
@@ -64,13 +64,13 @@ func TestPlayoutDelayIsSentUntilAReportConfirmsIt(t *testing.T) {
 }
 
 // What a publisher appends to its frames reaches only those who know it; retransmissions are cut alike.
-func TestTrailerIsCut(t *testing.T) {
-	g := newRig(t, 1, true)
+func TestTrailerIsCutForSubscribersWithoutSupport(t *testing.T) {
+	g := newFixture(t, 1, true)
 	g.d.options.CutTrailer = true
 	trailer := []byte{0xaa, 0xbb, 7 ^ 0xff, 'L', 'K', 'T', 'S'}
-	key := picture{seq: 1, key: true, more: append([]byte("body"), trailer...)}
-	g.feed(0, key)
-	g.feed(0, picture{seq: 2, open: true, more: append([]byte("body"), trailer...)}) // not the end of a frame
+	key := vp8Packet{seq: 1, key: true, suffix: append([]byte("body"), trailer...)}
+	g.receive(0, key)
+	g.receive(0, vp8Packet{seq: 2, notLast: true, suffix: append([]byte("body"), trailer...)}) // not the end of a frame
 	g.d.retransmit(1, g.now)
 	got := g.out.take()
 	if len(got) != 3 {
@@ -95,14 +95,14 @@ func FuzzWithoutTrailer(f *testing.F) {
 	})
 }
 
-func TestExtensionsAllocateNothing(t *testing.T) {
-	g := newRig(t, 1, false)
-	extend(t, g, PlayoutDelay{Min: time.Second})
+func TestHeaderExtensionsAllocateNothing(t *testing.T) {
+	g := newFixture(t, 1, false)
+	negotiateExtensions(t, g, PlayoutDelay{Min: time.Second})
 	g.d.options.CutTrailer = true
 	out := &countingWriter{}
 	g.d.binding.writer = out
 	l := g.r.layer(0)
-	raw := extended(t, picture{seq: 1, key: true}.raw(t, l.ssrc), captureUp, make([]byte, 8))
+	raw := withExtension(t, vp8Packet{seq: 1, key: true}.raw(t, l.ssrc), captureUp, make([]byte, 8))
 	seq := uint16(1)
 	if n := testing.AllocsPerRun(2*videoHistory, func() {
 		raw[2], raw[3] = byte(seq>>8), byte(seq)

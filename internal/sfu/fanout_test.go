@@ -87,7 +87,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 		f.descriptor = 12 + 4 + 1 // behind the headers of the packet, of the extensions and of this one
 	}
 	for range videoHistory { // fills the history, whose memory is then used again
-		f.packet()
+		f.send()
 	}
 	f.out = countingWriter{}
 	return f
@@ -98,7 +98,7 @@ func newFanOut(tb testing.TB, mime string, subscribers int) *fanOut {
 var keyDescriptor = []byte{0xc0, 0x00, 0x00, 0x80, 0x00, 0x3a, 0x40, 0x00}
 
 // packet sends one through.
-func (f *fanOut) packet() {
+func (f *fanOut) send() {
 	f.seq++
 	f.now = f.now.Add(time.Millisecond)
 	if f.descriptor > 0 {
@@ -114,7 +114,7 @@ func TestPacketPathAllocatesNothing(t *testing.T) {
 	for _, mime := range []string{webrtc.MimeTypeVP8, webrtc.MimeTypeOpus, webrtc.MimeTypeAV1} {
 		t.Run(mime, func(t *testing.T) {
 			f := newFanOut(t, mime, subscribers)
-			if n := testing.AllocsPerRun(packets, f.packet); n != 0 {
+			if n := testing.AllocsPerRun(packets, f.send); n != 0 {
 				t.Errorf("%v allocations for a packet to %d subscribers", n, subscribers)
 			}
 			const want = subscribers * (packets + 1) // AllocsPerRun warms up with one
@@ -147,7 +147,7 @@ func BenchmarkFanOut(b *testing.B) {
 				f := newFanOut(b, mime, subscribers)
 				b.ReportAllocs()
 				for b.Loop() {
-					f.packet()
+					f.send()
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.out.packets), "ns/delivered")
 			})

@@ -13,18 +13,18 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestSenderReportMovesThePublishersOnToNow checks that a subscriber's report is the publisher's, moved on to now and
+// TestSenderReportExtrapolatesThePublishersReport checks that a subscriber's report is the publisher's, moved on to now and
 // to the numbers that go out.
-func TestSenderReportMovesThePublishersOnToNow(t *testing.T) {
-	g := newRig(t, 2, false)
+func TestSenderReportExtrapolatesThePublishersReport(t *testing.T) {
+	g := newFixture(t, 2, false)
 	const ntp = 0x1122334400000000
 	g.r.layer(0).lastSenderReport = senderReport{ntp: ntp, rtp: 90_000, at: g.now}
 	g.r.layer(1).lastSenderReport = senderReport{ntp: ntp + 1<<31, rtp: 1<<31 + 45_000, at: g.now} // half a second later there
 	if got := g.d.senderReport(g.now); got != nil {
 		t.Errorf("report %v before anything was forwarded", got)
 	}
-	g.feed(0, picture{seq: 1, ts: 91_000, key: true})
-	g.feed(0, picture{seq: 2, ts: 94_000})
+	g.receive(0, vp8Packet{seq: 1, ts: 91_000, key: true})
+	g.receive(0, vp8Packet{seq: 2, ts: 94_000})
 	now := g.now.Add(250 * time.Millisecond)
 	want := func(ntp uint64, rtpTime, packets uint32) []rtcp.Packet {
 		return []rtcp.Packet{
@@ -39,22 +39,22 @@ func TestSenderReportMovesThePublishersOnToNow(t *testing.T) {
 	}
 	// The same moment on layer 1, whose clock begins at 1<<31 and whose report came half a second behind: 135,000 on
 	// layer 0's timestamps.
-	g.feed(1, picture{seq: 9, ts: 1<<31 + 50_000, key: true})
+	g.receive(1, vp8Packet{seq: 9, ts: 1<<31 + 50_000, key: true})
 	if got := g.out.take()[2].Timestamp; got != 140_000 {
 		t.Errorf("the picture goes out at %d, want 140000", got)
 	}
 	if d := cmp.Diff(want(ntp+1<<31+1<<30, 135_000+22_500, 3), g.d.senderReport(now)); d != "" {
 		t.Error(d)
 	}
-	g.r.layers[1].Store(testLayer(g.r, 1, 999, g.up))
+	g.r.layers[1].Store(testLayer(g.r, 1, 999, g.publisher))
 	g.r.layer(1).lastSenderReport = senderReport{ntp: ntp, rtp: 1, at: g.now}
 	if got := g.d.senderReport(now); got != nil {
 		t.Errorf("report %v by the clock of a stream that is not forwarded yet", got)
 	}
 }
 
-func TestAlignNeedsBothReports(t *testing.T) {
-	g := newRig(t, 2, false)
+func TestAlignNeedsSenderReportsOfBothLayers(t *testing.T) {
+	g := newFixture(t, 2, false)
 	check := func(what string, ok bool) {
 		t.Helper()
 		if _, got := g.r.align(0, 1); got != ok {
@@ -75,8 +75,8 @@ func TestAlignNeedsBothReports(t *testing.T) {
 	}
 }
 
-// TestFeedbackIsSentAtItsIntervals checks in virtual time what a publisher is sent and when.
-func TestFeedbackIsSentAtItsIntervals(t *testing.T) {
+// TestFeedbackAndReportsAreSentAtTheirIntervals checks in virtual time what a publisher is sent and when.
+func TestFeedbackAndReportsAreSentAtTheirIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := &feedbackLog{}
 		tap := NewTap(77, nil)
@@ -135,8 +135,8 @@ func TestFeedbackIsSentAtItsIntervals(t *testing.T) {
 	})
 }
 
-// TestReceiverReportsAreSplit checks that no RTCP packet counts more reports than its five bits hold.
-func TestReceiverReportsAreSplit(t *testing.T) {
+// TestReceiverReportsAreSplitAtMaxReports checks that no RTCP packet counts more reports than its five bits hold.
+func TestReceiverReportsAreSplitAtMaxReports(t *testing.T) {
 	var receivers []*Receiver
 	for i := range 40 {
 		r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000}})
@@ -154,14 +154,14 @@ func TestReceiverReportsAreSplit(t *testing.T) {
 	}
 }
 
-// TestReportsAreSentEachSecondInPacketsThatFit checks in virtual time that sender reports come each second and fit into
+// TestSenderReportsAreSentEachSecondInPacketsThatFit checks in virtual time that sender reports come each second and fit into
 // packets.
-func TestReportsAreSentEachSecondInPacketsThatFit(t *testing.T) {
+func TestSenderReportsAreSentEachSecondInPacketsThatFit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent [][]rtcp.Packet
 		s := NewSenderReports(func(p []rtcp.Packet) error { sent = append(sent, p); return nil }, func(time.Time) {})
-		g := newRig(t, 1, false)
-		g.feed(0, picture{seq: 1, key: true})
+		g := newFixture(t, 1, false)
+		g.receive(0, vp8Packet{seq: 1, key: true})
 		g.r.layer(0).lastSenderReport = senderReport{ntp: 1 << 40, rtp: 1, at: g.now}
 		for range 20 {
 			s.Add(g.d)

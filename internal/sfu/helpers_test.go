@@ -22,34 +22,34 @@ const (
 )
 
 // picture is one VP8 packet as a publisher sends it: a whole picture unless part is set.
-type picture struct {
-	seq     uint16
-	ts      uint32
-	id      uint16
-	tl0     uint8
-	keyIdx  uint8
-	key     bool
-	part    bool // not the first packet of its picture
-	padding uint8
-	open    bool   // not the last packet of its picture
-	more    []byte // at the end of the payload
+type vp8Packet struct {
+	seq      uint16
+	ts       uint32
+	id       uint16
+	tl0      uint8
+	keyIdx   uint8
+	key      bool
+	notFirst bool // not the first packet of its picture
+	padding  uint8
+	notLast  bool   // not the last packet of its picture
+	suffix   []byte // at the end of the payload
 }
 
 // raw marshals p with the 15-bit picture id, TL0PICIDX and KEYIDX browsers send with simulcast.
-func (p picture) raw(t testing.TB, ssrc uint32) []byte {
+func (p vp8Packet) raw(t testing.TB, ssrc uint32) []byte {
 	t.Helper()
 	first, frame := byte(0x90), byte(0x01)
-	if p.part {
+	if p.notFirst {
 		first = 0x80
 	}
 	if p.key {
 		frame = 0x00
 	}
 	payload := []byte{first, 0xf0, 0x80 | byte(p.id>>8), byte(p.id), p.tl0, p.keyIdx & 0x1f, frame, 0xaa, 0xbb}
-	payload = append(payload, p.more...)
+	payload = append(payload, p.suffix...)
 	return marshal(t, &rtp.Packet{
 		Header: rtp.Header{
-			Version: 2, PayloadType: 100, SequenceNumber: p.seq, Timestamp: p.ts, SSRC: ssrc, Marker: !p.open,
+			Version: 2, PayloadType: 100, SequenceNumber: p.seq, Timestamp: p.ts, SSRC: ssrc, Marker: !p.notLast,
 			Padding: p.padding > 0, PaddingSize: p.padding,
 		},
 		Payload: payload,
@@ -57,7 +57,7 @@ func (p picture) raw(t testing.TB, ssrc uint32) []byte {
 }
 
 // extended returns a marshalled packet with one more header extension.
-func extended(t testing.TB, raw []byte, id uint8, extension []byte) []byte {
+func withExtension(t testing.TB, raw []byte, id uint8, extension []byte) []byte {
 	t.Helper()
 	p := &rtp.Packet{}
 	if err := p.Unmarshal(raw); err != nil {
@@ -140,7 +140,7 @@ func (f *feedbackLog) take() []rtcp.Packet {
 }
 
 // keyFramesAsked returns the SSRCs of which key frames were requested since the last take.
-func (f *feedbackLog) keyFramesAsked() []uint32 {
+func (f *feedbackLog) keyFrameRequests() []uint32 {
 	var ssrcs []uint32
 	for _, p := range f.take() {
 		if pli, ok := p.(*rtcp.PictureLossIndication); ok {
@@ -154,7 +154,7 @@ func (f *feedbackLog) keyFramesAsked() []uint32 {
 type scriptedSource struct {
 	ssrc      uint32
 	rtp, rtcp func([]byte) (int, error)
-	up        *feedbackLog // nil drops feedback
+	publisher *feedbackLog // nil drops feedback
 }
 
 func (s *scriptedSource) Info() SourceInfo               { return SourceInfo{SSRC: s.ssrc} }
@@ -162,15 +162,15 @@ func (s *scriptedSource) ReadRTP(b []byte) (int, error)  { return s.rtp(b) }
 func (s *scriptedSource) ReadRTCP(b []byte) (int, error) { return s.rtcp(b) }
 
 func (s *scriptedSource) WriteRTCP(packets []rtcp.Packet) error {
-	if s.up == nil {
+	if s.publisher == nil {
 		return nil
 	}
-	return s.up.send(packets)
+	return s.publisher.send(packets)
 }
 
 // testLayer makes a layer that is fed by hand; up keeps its feedback, unless it is nil.
 func testLayer(r *Receiver, n int, ssrc uint32, up *feedbackLog) *layer {
-	return newLayer(r, n, &scriptedSource{ssrc: ssrc, up: up})
+	return newLayer(r, n, &scriptedSource{ssrc: ssrc, publisher: up})
 }
 
 // boundContext is what pion gives Bind.
@@ -199,19 +199,19 @@ func codecsFor(mime string) []webrtc.RTPCodecParameters {
 }
 
 // rig is a Receiver fed by hand, whose time is an argument, and one DownTrack with a stub writer.
-type rig struct {
-	t   *testing.T
-	up  *feedbackLog
-	r   *Receiver
-	ctx *boundContext
-	d   *DownTrack
-	out *stubWriter
-	now time.Time
+type fixture struct {
+	t         *testing.T
+	publisher *feedbackLog
+	r         *Receiver
+	ctx       *boundContext
+	d         *DownTrack
+	out       *stubWriter
+	now       time.Time
 }
 
 func layerSSRC(n int) uint32 { return uint32(100 + n) }
 
-type rigOptions struct {
+type fixtureOptions struct {
 	mime       string
 	layers     int
 	rtx        bool
@@ -219,17 +219,17 @@ type rigOptions struct {
 }
 
 // newRig makes a VP8 receiver with that many layers and a started DownTrack. retransmission says whether it got RTX.
-func newRig(t *testing.T, layers int, retransmission bool) *rig {
+func newFixture(t *testing.T, layers int, retransmission bool) *fixture {
 	t.Helper()
-	return newRigOf(t, rigOptions{mime: webrtc.MimeTypeVP8, layers: layers, rtx: retransmission})
+	return newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeVP8, layers: layers, rtx: retransmission})
 }
 
-func newRigOf(t *testing.T, o rigOptions) *rig {
+func newFixtureWith(t *testing.T, o fixtureOptions) *fixture {
 	t.Helper()
-	g := &rig{t: t, up: &feedbackLog{}, out: &stubWriter{}, now: time.Now()}
+	g := &fixture{t: t, publisher: &feedbackLog{}, out: &stubWriter{}, now: time.Now()}
 	g.r = NewReceiver(ReceiverOptions{Format: Format{MimeType: o.mime, ClockRate: 90000, NACK: true, DescriptorID: o.descriptor}})
 	for n := range o.layers {
-		g.r.layers[n].Store(testLayer(g.r, n, layerSSRC(n), g.up))
+		g.r.layers[n].Store(testLayer(g.r, n, layerSSRC(n), g.publisher))
 	}
 	g.ctx = &boundContext{codecs: codecsFor(o.mime)}
 	if o.rtx {
@@ -249,14 +249,14 @@ func newRigOf(t *testing.T, o rigOptions) *rig {
 }
 
 // feed gives layer n a packet now.
-func (g *rig) feed(n int, p picture) {
+func (g *fixture) receive(n int, p vp8Packet) {
 	g.t.Helper()
 	l := g.r.layer(n)
 	l.handle(p.raw(g.t, l.ssrc), g.now)
 }
 
 // forgetRequests makes every layer's last key frame request long ago.
-func (g *rig) forgetRequests() {
+func (g *fixture) resetKeyFrameThrottle() {
 	for n := range MaxLayers {
 		if l := g.r.layer(n); l != nil {
 			l.mu.Lock()

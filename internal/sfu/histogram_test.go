@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestRoundTripsAreCounted(t *testing.T) {
+func TestRoundTripsAreCountedInBuckets(t *testing.T) {
 	var r RoundTrips
 	for _, ms := range []int{1, 5, 6, 30, 900, 5000} {
 		r.add(time.Duration(ms) * time.Millisecond)
@@ -26,9 +26,9 @@ func TestRoundTripsAreCounted(t *testing.T) {
 	}
 }
 
-// TestForwardingTimesOnePacketInASample: of the packets to each subscriber one in forwardingSample is counted, with
+// TestForwardingTimesSampleOnePacketInMany: of the packets to each subscriber one in forwardingSample is counted, with
 // what the subscribers before it took.
-func TestForwardingTimesOnePacketInASample(t *testing.T) {
+func TestForwardingTimesSampleOnePacketInMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeOpus, 3)
 		slow := interceptor.RTPWriterFunc(func(*rtp.Header, []byte, interceptor.Attributes) (int, error) {
@@ -44,7 +44,7 @@ func TestForwardingTimesOnePacketInASample(t *testing.T) {
 		five, ten, twenty := within(0.005), within(0.01), within(0.02)
 		for range 2 * forwardingSampleEvery {
 			f.now = time.Now().Add(-time.Millisecond) // packet adds one
-			f.packet()
+			f.send()
 		}
 		_, count, seconds := sum.Histogram()
 		if count -= before; count != 6 {
@@ -59,9 +59,9 @@ func TestForwardingTimesOnePacketInASample(t *testing.T) {
 	})
 }
 
-// TestForwardingDoesNotTimePacketsThatWaited: what waits for a narrow connection says nothing about how fast the server
+// TestForwardingTimesExcludeQueuedPackets: what waits for a narrow connection says nothing about how fast the server
 // is.
-func TestForwardingDoesNotTimePacketsThatWaited(t *testing.T) {
+func TestForwardingTimesExcludeQueuedPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFanOut(t, webrtc.MimeTypeVP8, 1)
 		d := f.tracks[0]
@@ -72,7 +72,7 @@ func TestForwardingDoesNotTimePacketsThatWaited(t *testing.T) {
 		}
 		_, before, _ := d.receiver.options.Counters.ForwardingTimes.Histogram()
 		for range forwardingSampleEvery {
-			f.packet()
+			f.send()
 		}
 		if _, count, _ := d.receiver.options.Counters.ForwardingTimes.Histogram(); count != before || pacer.Stats().Delayed == 0 {
 			t.Errorf("%d were counted, with %d held back", count-before, pacer.Stats().Delayed)

@@ -22,9 +22,9 @@ func meteredReceiver(layers int) *Receiver {
 
 func near(got uint32, want float64) bool { return math.Abs(float64(got)-want) <= want/10 }
 
-// TestBitratesAddTemporalLayers sends three streams of 30 frames a second, each half in the upper of two temporal
+// TestBitratesIncludeLowerTemporalLayers sends three streams of 30 frames a second, each half in the upper of two temporal
 // layers, and then stops the highest.
-func TestBitratesAddTemporalLayers(t *testing.T) {
+func TestBitratesIncludeLowerTemporalLayers(t *testing.T) {
 	r, now := meteredReceiver(3), time.Now()
 	send := func(frames, layers int) {
 		for i := range frames {
@@ -55,9 +55,9 @@ func TestBitratesAddTemporalLayers(t *testing.T) {
 	}
 }
 
-// TestBitratesLeaveOutASilence: a camera that is switched off and on again costs at once what it did before, not what
+// TestBitratesExcludeLongPausesOfACamera: a camera that is switched off and on again costs at once what it did before, not what
 // it sent over the silence.
-func TestBitratesLeaveOutASilence(t *testing.T) {
+func TestBitratesExcludeLongPausesOfACamera(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	send := func(frames int) {
 		for range frames {
@@ -75,9 +75,9 @@ func TestBitratesLeaveOutASilence(t *testing.T) {
 	}
 }
 
-// TestBitratesOfAScreenAverageItsPauses: a screen that shows a picture each five seconds costs little, whatever it cost
+// TestBitratesOfAScreenShareIncludePauses: a screen that shows a picture each five seconds costs little, whatever it cost
 // while it moved.
-func TestBitratesOfAScreenAverageItsPauses(t *testing.T) {
+func TestBitratesOfAScreenShareIncludePauses(t *testing.T) {
 	r, now := meteredReceiver(0), time.Now()
 	r.options.Sparse = true
 	r.layers[0].Store(testLayer(r, 0, layerSSRC(0), nil))
@@ -92,8 +92,8 @@ func TestBitratesOfAScreenAverageItsPauses(t *testing.T) {
 	}
 }
 
-// TestBitratesOfSVCAddLowerSpatialLayers has two spatial layers in one stream: the upper one costs the lower one too.
-func TestBitratesOfSVCAddLowerSpatialLayers(t *testing.T) {
+// TestBitratesOfSVCIncludeLowerSpatialLayers has two spatial layers in one stream: the upper one costs the lower one too.
+func TestBitratesOfSVCIncludeLowerSpatialLayers(t *testing.T) {
 	r, now := meteredReceiver(1), time.Now()
 	for range 60 {
 		now = now.Add(time.Second / 30)
@@ -106,12 +106,12 @@ func TestBitratesOfSVCAddLowerSpatialLayers(t *testing.T) {
 	}
 }
 
-func TestDownTrackForwardsTheLesserOfWantedAndAllowed(t *testing.T) {
-	g := newRig(t, 3, false)
+func TestDownTrackForwardsTheLowerOfWantedAndAllowed(t *testing.T) {
+	g := newFixture(t, 3, false)
 	all := func(key bool, seq uint16) int {
 		t.Helper()
 		for n := range 3 {
-			g.feed(n, picture{seq: seq, ts: uint32(seq) * 10, id: uint16(n), key: key})
+			g.receive(n, vp8Packet{seq: seq, ts: uint32(seq) * 10, id: uint16(n), key: key})
 		}
 		g.now = g.now.Add(time.Second)
 		return len(g.out.take())
@@ -135,10 +135,10 @@ func TestDownTrackForwardsTheLesserOfWantedAndAllowed(t *testing.T) {
 	if n := all(true, 3); n != 0 {
 		t.Errorf("%d packets sent while paused", n)
 	}
-	g.forgetRequests()
-	g.up.take()
+	g.resetKeyFrameThrottle()
+	g.publisher.take()
 	g.d.SetAllowed(2, 3)
-	if got := g.up.keyFramesAsked(); len(got) == 0 {
+	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
 		t.Error("no key frame was asked for when it was resumed")
 	}
 	if n := all(false, 4); n != 0 {

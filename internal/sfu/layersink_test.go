@@ -11,7 +11,7 @@ import (
 )
 
 // taken is one packet, or one event, as a Consumer got it.
-type taken struct {
+type consumed struct {
 	layer int
 	seq   uint16
 	key   bool
@@ -20,27 +20,27 @@ type taken struct {
 }
 
 // memory is a Consumer that keeps what it gets.
-type memory struct{ all []taken }
+type recordingConsumer struct{ all []consumed }
 
-func (m *memory) WritePacket(p *Packet, at time.Time) {
-	m.all = append(m.all, taken{layer: p.Layer, seq: p.Header.SequenceNumber, key: p.Info.KeyFrame, at: at})
+func (m *recordingConsumer) WritePacket(p *Packet, at time.Time) {
+	m.all = append(m.all, consumed{layer: p.Layer, seq: p.Header.SequenceNumber, key: p.Info.KeyFrame, at: at})
 }
 
-func (m *memory) SetMuted(muted bool) {
-	m.all = append(m.all, taken{event: map[bool]string{true: "muted", false: "unmuted"}[muted]})
+func (m *recordingConsumer) SetMuted(muted bool) {
+	m.all = append(m.all, consumed{event: map[bool]string{true: "muted", false: "unmuted"}[muted]})
 }
 
-func (m *memory) Ended() { m.all = append(m.all, taken{event: "ended"}) }
+func (m *recordingConsumer) Ended() { m.all = append(m.all, consumed{event: "ended"}) }
 
 // take returns what came since the last call.
-func (m *memory) take() []taken {
+func (m *recordingConsumer) take() []consumed {
 	all := m.all
 	m.all = nil
 	return all
 }
 
 // numbers are the sequence numbers of the packets.
-func (m *memory) numbers() []uint16 {
+func (m *recordingConsumer) sequenceNumbers() []uint16 {
 	var all []uint16
 	for _, p := range m.take() {
 		all = append(all, p.seq)
@@ -48,49 +48,49 @@ func (m *memory) numbers() []uint16 {
 	return all
 }
 
-func newLayerRig(t *testing.T, layers, wanted int) (*rig, *LayerSink, *memory) {
+func newLayerSinkFixture(t *testing.T, layers, wanted int) (*fixture, *LayerSink, *recordingConsumer) {
 	t.Helper()
-	g, m := newRig(t, layers, false), &memory{}
+	g, m := newFixture(t, layers, false), &recordingConsumer{}
 	g.d.Stop() // the sink is alone
 	s := NewLayerSink(g.r, wanted, m)
 	s.Start()
 	t.Cleanup(s.Stop)
-	g.up.take()
+	g.publisher.take()
 	return g, s, m
 }
 
 // feedAll gives each layer a packet of that number.
-func (g *rig) feedAll(seq uint16, key bool) {
+func (g *fixture) receiveAll(seq uint16, key bool) {
 	g.t.Helper()
 	for n := range MaxLayers {
 		if g.r.layer(n) != nil {
-			g.feed(n, picture{seq: seq, ts: uint32(seq) * 3000, id: seq, key: key})
+			g.receive(n, vp8Packet{seq: seq, ts: uint32(seq) * 3000, id: seq, key: key})
 		}
 	}
 	g.now = g.now.Add(time.Second / 30)
 }
 
 func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
-	g, s, m := newLayerRig(t, 3, 2)
-	g.feedAll(1, false)
-	if asked := g.up.keyFramesAsked(); len(m.all) != 0 || len(asked) == 0 {
+	g, s, m := newLayerSinkFixture(t, 3, 2)
+	g.receiveAll(1, false)
+	if asked := g.publisher.keyFrameRequests(); len(m.all) != 0 || len(asked) == 0 {
 		t.Fatalf("%+v before a key frame, one asked of %v", m.all, asked)
 	}
-	g.feedAll(2, true)
+	g.receiveAll(2, true)
 	m.take() // while the layers begin to send, lower ones may be the best there are
-	g.feedAll(3, false)
-	g.feedAll(4, false)
+	g.receiveAll(3, false)
+	g.receiveAll(4, false)
 	if got := m.take(); len(got) != 2 || got[0].layer != 2 || got[1].layer != 2 || s.Layer() != 2 {
 		t.Fatalf("%+v, want two packets of layer 2", got)
 	}
-	g.forgetRequests()
+	g.resetKeyFrameThrottle()
 	s.SetLayer(0)
-	if asked := g.up.keyFramesAsked(); !slices.Contains(asked, layerSSRC(0)) {
+	if asked := g.publisher.keyFrameRequests(); !slices.Contains(asked, layerSSRC(0)) {
 		t.Errorf("key frames asked of %v, want one of the layer that is wanted", asked)
 	}
-	g.feedAll(5, false)
-	g.feedAll(6, true)
-	g.feedAll(7, false)
+	g.receiveAll(5, false)
+	g.receiveAll(6, true)
+	g.receiveAll(7, false)
 	got := m.take()
 	if len(got) < 3 || got[0].layer != 2 || got[len(got)-1].layer != 0 || s.Layer() != 0 {
 		t.Fatalf("%+v, want layer 2 up to a key frame of layer 0", got)
@@ -100,23 +100,23 @@ func TestLayerSinkSwitchesLayersAtKeyFrames(t *testing.T) {
 			t.Errorf("%+v changes the layer without a key frame", got[i])
 		}
 	}
-	g.forgetRequests()
+	g.resetKeyFrameThrottle()
 	s.RequestKeyFrame()
-	if asked := g.up.keyFramesAsked(); !slices.Equal(asked, []uint32{layerSSRC(0)}) {
+	if asked := g.publisher.keyFrameRequests(); !slices.Equal(asked, []uint32{layerSSRC(0)}) {
 		t.Errorf("key frames asked of %v, want one of the layer that is passed on", asked)
 	}
 }
 
-func TestLayerSinkReportsMutesAndTheEnd(t *testing.T) {
-	g, _, m := newLayerRig(t, 1, 2)
-	g.feedAll(1, true)
+func TestLayerSinkReportsMuteAndEnd(t *testing.T) {
+	g, _, m := newLayerSinkFixture(t, 1, 2)
+	g.receiveAll(1, true)
 	g.r.SetMuted(true)
-	g.feedAll(2, false)
+	g.receiveAll(2, false)
 	g.r.SetMuted(false)
-	g.feedAll(3, false)
-	g.feedAll(4, true)
+	g.receiveAll(3, false)
+	g.receiveAll(4, true)
 	g.r.Close()
-	want := []taken{{seq: 1, key: true}, {event: "muted"}, {event: "unmuted"}, {seq: 4, key: true}, {event: "ended"}}
+	want := []consumed{{seq: 1, key: true}, {event: "muted"}, {event: "unmuted"}, {seq: 4, key: true}, {event: "ended"}}
 	if got := m.take(); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -126,21 +126,21 @@ func TestLayerSinkReportsMutesAndTheEnd(t *testing.T) {
 	}
 }
 
-// TestLayerSinkPassesTheRestOfALateKeyFrame loses the first packet of a key frame; when that comes again, what came in
+// TestLayerSinkPassesStoredPacketsAfterLateKeyFrameStart loses the first packet of a key frame; when that comes again, what came in
 // between follows it.
-func TestLayerSinkPassesTheRestOfALateKeyFrame(t *testing.T) {
-	g, _, m := newLayerRig(t, 1, 0)
-	g.feed(0, picture{seq: 1, id: 4})
-	g.feed(0, picture{seq: 3, ts: 10, id: 5, part: true, key: true})
-	g.feed(0, picture{seq: 2, ts: 10, id: 5, key: true, open: true})
-	g.feed(0, picture{seq: 4, ts: 20, id: 6})
-	if got := m.numbers(); !slices.Equal(got, []uint16{2, 3, 4}) {
+func TestLayerSinkPassesStoredPacketsAfterLateKeyFrameStart(t *testing.T) {
+	g, _, m := newLayerSinkFixture(t, 1, 0)
+	g.receive(0, vp8Packet{seq: 1, id: 4})
+	g.receive(0, vp8Packet{seq: 3, ts: 10, id: 5, notFirst: true, key: true})
+	g.receive(0, vp8Packet{seq: 2, ts: 10, id: 5, key: true, notLast: true})
+	g.receive(0, vp8Packet{seq: 4, ts: 20, id: 6})
+	if got := m.sequenceNumbers(); !slices.Equal(got, []uint16{2, 3, 4}) {
 		t.Errorf("packets %v, want the key frame whole", got)
 	}
 }
 
 // report lets layer n have a sender report: timestamp ts was the publisher's moment at.
-func (g *rig) report(n int, ts uint32, at time.Time) {
+func (g *fixture) report(n int, ts uint32, at time.Time) {
 	l := g.r.layer(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,14 +148,14 @@ func (g *rig) report(n int, ts uint32, at time.Time) {
 	l.lastSenderReport = senderReport{ntp: uint64(since)<<32 | uint64(at.Nanosecond())<<32/1_000_000_000, rtp: ts, at: g.now}
 }
 
-// TestLayerSinkDatesPacketsAcrossALayerSwitch gives the two layers reports that disagree by 20 ms: moments are near the
+// TestLayerSinkTimesIncreaseAcrossLayerSwitches gives the two layers reports that disagree by 20 ms: moments are near the
 // truth and never decrease.
-func TestLayerSinkDatesPacketsAcrossALayerSwitch(t *testing.T) {
-	g, s, m := newLayerRig(t, 2, 0)
+func TestLayerSinkTimesIncreaseAcrossLayerSwitches(t *testing.T) {
+	g, s, m := newLayerSinkFixture(t, 2, 0)
 	if _, ok := g.r.Clock(0); ok {
 		t.Error("there is a clock without a sender report")
 	}
-	g.feedAll(1, true)
+	g.receiveAll(1, true)
 	if got := m.take(); len(got) != 1 || !got[0].at.IsZero() {
 		t.Fatalf("%+v, want one packet of unknown moment", got)
 	}
@@ -163,17 +163,17 @@ func TestLayerSinkDatesPacketsAcrossALayerSwitch(t *testing.T) {
 	truth := func(seq uint16) time.Time { return began.Add(time.Duration(seq) * time.Second / 30) }
 	g.report(0, 3000*100, truth(100)) // ahead of all packets
 	for seq := uint16(2); seq < 10; seq++ {
-		g.feedAll(seq, false)
+		g.receiveAll(seq, false)
 	}
 	s.SetLayer(1)
-	g.feedAll(10, true) // layer 1 has had no report
-	g.feedAll(11, false)
+	g.receiveAll(10, true) // layer 1 has had no report
+	g.receiveAll(11, false)
 	g.report(1, 0, began.Add(-20*time.Millisecond))
 	for seq := uint16(12); seq < 20; seq++ {
-		g.feedAll(seq, false)
+		g.receiveAll(seq, false)
 	}
-	g.feed(1, picture{seq: 19, ts: 19 * 3000, id: 19}) // a duplicate
-	var last taken
+	g.receive(1, vp8Packet{seq: 19, ts: 19 * 3000, id: 19}) // a duplicate
+	var last consumed
 	for _, p := range m.take() {
 		if off := p.at.Sub(truth(p.seq)); off.Abs() > 25*time.Millisecond || p.at.Before(last.at) {
 			t.Errorf("packet %d of layer %d is said to be of %v, off by %v, after %v", p.seq, p.layer, p.at, off, last.at)
@@ -183,8 +183,8 @@ func TestLayerSinkDatesPacketsAcrossALayerSwitch(t *testing.T) {
 	if last.layer != 1 || last.seq != 19 {
 		t.Errorf("the last packet is %+v", last)
 	}
-	g.feed(1, picture{seq: 21, ts: 21 * 3000, id: 21})
-	g.feed(1, picture{seq: 20, ts: 20 * 3000, id: 20}) // late
+	g.receive(1, vp8Packet{seq: 21, ts: 21 * 3000, id: 21})
+	g.receive(1, vp8Packet{seq: 20, ts: 20 * 3000, id: 20}) // late
 	if got := m.take(); len(got) != 2 || got[1].at.Sub(truth(20)).Abs() > 25*time.Millisecond || !got[1].at.Before(got[0].at) {
 		t.Errorf("a late packet's moment: %+v", got)
 	}
@@ -193,8 +193,8 @@ func TestLayerSinkDatesPacketsAcrossALayerSwitch(t *testing.T) {
 	}
 }
 
-func TestLayerSinkPassesSoundAtOnce(t *testing.T) {
-	up, m := &feedbackLog{}, &memory{}
+func TestLayerSinkPassesAudioWithoutKeyFrame(t *testing.T) {
+	up, m := &feedbackLog{}, &recordingConsumer{}
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000}})
 	l := testLayer(r, 0, 5, up)
 	r.layers[0].Store(l)
@@ -203,17 +203,17 @@ func TestLayerSinkPassesSoundAtOnce(t *testing.T) {
 	defer s.Stop()
 	now := time.Now()
 	for seq := range uint16(3) {
-		l.handle(picture{seq: seq}.raw(t, 5), now)
+		l.handle(vp8Packet{seq: seq}.raw(t, 5), now)
 	}
-	if got := m.numbers(); !slices.Equal(got, []uint16{0, 1, 2}) || len(up.take()) != 0 {
+	if got := m.sequenceNumbers(); !slices.Equal(got, []uint16{0, 1, 2}) || len(up.take()) != 0 {
 		t.Errorf("packets %v, want all, and nothing asked for", got)
 	}
 }
 
-func TestLayerSinksCountInTheDemand(t *testing.T) {
+func TestDemandIsTheHighestWantedLayer(t *testing.T) {
 	changes := 0
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, DemandChanged: func() { changes++ }})
-	one, two := NewLayerSink(r, 99, &memory{}), NewLayerSink(r, 1, &memory{})
+	one, two := NewLayerSink(r, 99, &recordingConsumer{}), NewLayerSink(r, 1, &recordingConsumer{})
 	check := func(what string, demand, changed int) {
 		t.Helper()
 		if r.Demand() != demand || changes != changed {
@@ -237,13 +237,13 @@ func TestLayerSinksCountInTheDemand(t *testing.T) {
 	check("both stopped", -1, 6)
 }
 
-// TestLayerSinkPassesPacketsOfALateStructureOnce: the packets that came before the structure they need wait in the
+// TestLayerSinkPassesPacketsAwaitingStructureOnce: the packets that came before the structure they need wait in the
 // layer, and are in the history too.
-func TestLayerSinkPassesPacketsOfALateStructureOnce(t *testing.T) {
+func TestLayerSinkPassesPacketsAwaitingStructureOnce(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
-	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, descriptor: recordedID})
+	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, descriptor: recordedID})
 	g.d.Stop()
-	m := &memory{}
+	m := &recordingConsumer{}
 	s := NewLayerSink(g.r, 0, m)
 	s.Start()
 	defer s.Stop()
@@ -261,33 +261,33 @@ func TestLayerSinkPassesPacketsOfALateStructureOnce(t *testing.T) {
 	for _, p := range packets {
 		want = append(want, binary.BigEndian.Uint16(p.raw[2:]))
 	}
-	if got := m.numbers(); !slices.Equal(got, want) {
+	if got := m.sequenceNumbers(); !slices.Equal(got, want) {
 		t.Errorf("packets %v, want %v", got, want)
 	}
 }
 
-func TestLayerSinkBeginsWithAKeyFrameWhenStartedAgain(t *testing.T) {
-	g, s, m := newLayerRig(t, 1, 0)
-	g.feedAll(1, true)
-	g.feedAll(2, false)
+func TestRestartedLayerSinkStartsWithKeyFrame(t *testing.T) {
+	g, s, m := newLayerSinkFixture(t, 1, 0)
+	g.receiveAll(1, true)
+	g.receiveAll(2, false)
 	s.Stop()
 	if s.Layer() != -1 {
 		t.Errorf("layer %d is passed on after Stop", s.Layer())
 	}
-	g.feedAll(3, false)
+	g.receiveAll(3, false)
 	s.Start()
-	g.feedAll(4, false)
-	g.feedAll(5, true)
-	g.feedAll(6, false)
-	if got := m.numbers(); !slices.Equal(got, []uint16{1, 2, 5, 6}) {
+	g.receiveAll(4, false)
+	g.receiveAll(5, true)
+	g.receiveAll(6, false)
+	if got := m.sequenceNumbers(); !slices.Equal(got, []uint16{1, 2, 5, 6}) {
 		t.Errorf("packets %v, want 1 and 2, then those from the key frame on", got)
 	}
 }
 
-// TestStoppedLayerSinkCallsNobody makes the calls that a Receiver may still have under way when Stop returns.
-func TestStoppedLayerSinkCallsNobody(t *testing.T) {
-	g, s, m := newLayerRig(t, 1, 0)
-	g.feedAll(1, true)
+// TestStoppedLayerSinkDoesNotCallItsConsumer makes the calls that a Receiver may still have under way when Stop returns.
+func TestStoppedLayerSinkDoesNotCallItsConsumer(t *testing.T) {
+	g, s, m := newLayerSinkFixture(t, 1, 0)
+	g.receiveAll(1, true)
 	s.Stop()
 	m.take()
 	s.WriteRTP(&g.r.layer(0).pkt)
@@ -299,38 +299,38 @@ func TestStoppedLayerSinkCallsNobody(t *testing.T) {
 	}
 }
 
-// TestNoSinkBeginsWithAReplacedLayer delivers what a layer still had under way when another took its place, with the same
+// TestSinksIgnorePacketsOfReplacedLayer delivers what a layer still had under way when another took its place, with the same
 // SSRC.
-func TestNoSinkBeginsWithAReplacedLayer(t *testing.T) {
-	g := newRig(t, 1, false)
-	m := &memory{}
+func TestSinksIgnorePacketsOfReplacedLayer(t *testing.T) {
+	g := newFixture(t, 1, false)
+	m := &recordingConsumer{}
 	s := NewLayerSink(g.r, 0, m)
 	s.Start()
 	defer s.Stop()
 	old := g.r.layer(0)
-	g.r.layers[0].Store(testLayer(g.r, 0, old.ssrc, g.up))
-	key := picture{seq: 1, ts: 3000, id: 1, key: true}
+	g.r.layers[0].Store(testLayer(g.r, 0, old.ssrc, g.publisher))
+	key := vp8Packet{seq: 1, ts: 3000, id: 1, key: true}
 	old.handle(key.raw(t, old.ssrc), g.now)
-	if recorded, sent := m.numbers(), g.out.take(); len(recorded) > 0 || len(sent) > 0 {
+	if recorded, sent := m.sequenceNumbers(), g.out.take(); len(recorded) > 0 || len(sent) > 0 {
 		t.Errorf("recorded %v, sent %d packets", recorded, len(sent))
 	}
-	g.feedAll(2, true)
-	if recorded, sent := m.numbers(), g.out.take(); !slices.Equal(recorded, []uint16{2}) || len(sent) != 1 {
+	g.receiveAll(2, true)
+	if recorded, sent := m.sequenceNumbers(), g.out.take(); !slices.Equal(recorded, []uint16{2}) || len(sent) != 1 {
 		t.Errorf("recorded %v, sent %d packets of the new layer, want number 2", recorded, len(sent))
 	}
 }
 
-// TestPacketOfAReplacedLayerIsDatedByItsOwnClock delivers a packet that was still under way when another layer, whose
+// TestPacketOfReplacedLayerUsesItsOwnClock delivers a packet that was still under way when another layer, whose
 // timestamps count from elsewhere, took the place of its own.
-func TestPacketOfAReplacedLayerIsDatedByItsOwnClock(t *testing.T) {
-	g, _, m := newLayerRig(t, 1, 0)
+func TestPacketOfReplacedLayerUsesItsOwnClock(t *testing.T) {
+	g, _, m := newLayerSinkFixture(t, 1, 0)
 	began := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	g.report(0, 0, began)
-	g.feedAll(1, true)
+	g.receiveAll(1, true)
 	old := g.r.layer(0)
-	g.r.layers[0].Store(testLayer(g.r, 0, old.ssrc+1, g.up))
+	g.r.layers[0].Store(testLayer(g.r, 0, old.ssrc+1, g.publisher))
 	g.report(0, 0, began.Add(10*time.Second))
-	late := picture{seq: 2, ts: 6000, id: 2}
+	late := vp8Packet{seq: 2, ts: 6000, id: 2}
 	old.handle(late.raw(t, old.ssrc), g.now)
 	got := m.take()
 	if want := began.Add(time.Second / 15); len(got) != 2 || got[1].at.Sub(want).Abs() > time.Millisecond {
@@ -340,22 +340,22 @@ func TestPacketOfAReplacedLayerIsDatedByItsOwnClock(t *testing.T) {
 
 // TestMutedLayerSinkPassesNoPackets makes the calls of a packet that is under way when a mute begins.
 func TestMutedLayerSinkPassesNoPackets(t *testing.T) {
-	g, s, m := newLayerRig(t, 1, 0)
-	g.feedAll(1, true)
+	g, s, m := newLayerSinkFixture(t, 1, 0)
+	g.receiveAll(1, true)
 	g.r.SetMuted(true)
 	s.WriteRTP(&g.r.layer(0).pkt)
 	g.r.SetMuted(false)
 	s.WriteRTP(&g.r.layer(0).pkt)
-	want := []taken{{seq: 1, key: true}, {event: "muted"}, {event: "unmuted"}, {seq: 1, key: true}}
+	want := []consumed{{seq: 1, key: true}, {event: "muted"}, {event: "unmuted"}, {seq: 1, key: true}}
 	if got := m.take(); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
-func TestLayerSinkLeavesNoDemandWhenStoppedWhileTheLayerChanges(t *testing.T) {
+func TestLayerSinkStoppedDuringSetLayerLeavesNoDemand(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	for range 1000 {
-		s := NewLayerSink(r, 0, &memory{})
+		s := NewLayerSink(r, 0, &recordingConsumer{})
 		s.Start()
 		var changing sync.WaitGroup
 		changing.Go(func() { s.SetLayer(2) })
@@ -384,7 +384,7 @@ func TestLayerSinkAllocatesNothing(t *testing.T) {
 		s.layer.Store(0)
 		s.ssrc = f.layer.ssrc // as if a key frame had come
 		f.layer.lastSenderReport = senderReport{ntp: 1 << 63, at: f.now}
-		if allocs := testing.AllocsPerRun(1000, f.packet); allocs != 0 || c.packets < 1000 {
+		if allocs := testing.AllocsPerRun(1000, f.send); allocs != 0 || c.packets < 1000 {
 			t.Errorf("%s: %v allocations for each of %d packets", mime, allocs, c.packets)
 		}
 		s.Stop()

@@ -10,9 +10,9 @@ import (
 
 // A publisher of sound hears of the loss of the subscriber who has the most, for as long as that lasts; one of video
 // does not, because it would send less to all.
-func TestWorstLossReachesThePublisher(t *testing.T) {
+func TestAudioPublisherIsReportedTheHighestLossOfItsSubscribers(t *testing.T) {
 	takes := []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}
-	l, d, _ := newSound(t, webrtc.MimeTypeOpus, takes, nil)
+	l, d, _ := newAudioTrack(t, webrtc.MimeTypeOpus, takes, nil)
 	other := NewDownTrack(l.r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}})
 	if _, err := other.Bind(&boundContext{codecs: takes}); err != nil {
 		t.Fatal(err)
@@ -20,7 +20,7 @@ func TestWorstLossReachesThePublisher(t *testing.T) {
 	other.Start()
 	t.Cleanup(other.Stop)
 	now := time.Now()
-	l.handle(sound(t, 1, 0, 1), now)
+	l.handle(opusPacket(t, 1, 0, 1), now)
 	reported := func(now time.Time) uint8 {
 		t.Helper()
 		rr := l.r.receptionReports(now)
@@ -43,8 +43,8 @@ func TestWorstLossReachesThePublisher(t *testing.T) {
 		t.Errorf("reported %d long after, want 0", got)
 	}
 
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, key: true})
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, key: true})
 	g.d.handleRTCP(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: downSSRC, FractionLost: 99}}}, g.now)
 	if rr := g.r.receptionReports(g.now); rr[0].FractionLost != 0 {
 		t.Errorf("reported %d of video", rr[0].FractionLost)
@@ -52,13 +52,13 @@ func TestWorstLossReachesThePublisher(t *testing.T) {
 }
 
 // What a publisher leaves out in silence is no gap in the numbers, so it is not loss; time goes on meanwhile.
-func TestDiscontinuousTransmissionIsNotLoss(t *testing.T) {
-	l, _, out := newSound(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
+func TestDiscontinuousTransmissionIsNotReportedAsLoss(t *testing.T) {
+	l, _, out := newAudioTrack(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
 	now := time.Now()
 	seq, ts := uint16(65530), uint32(1<<32-5*960)
 	for range 20 {
 		for range 5 {
-			l.handle(sound(t, seq, ts, 1, 2, 3), now)
+			l.handle(opusPacket(t, seq, ts, 1, 2, 3), now)
 			seq, ts, now = seq+1, ts+960, now.Add(20*time.Millisecond)
 		}
 		ts, now = ts+19200, now.Add(400*time.Millisecond) // nothing but one packet in 400 ms

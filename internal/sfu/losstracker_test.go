@@ -127,7 +127,7 @@ func TestLossTrackerMeasuresJitter(t *testing.T) {
 	}
 }
 
-func TestNACKsAreRepeatedAndGivenUp(t *testing.T) {
+func TestNACKsAreRepeatedThenGivenUp(t *testing.T) {
 	var l lossTracker
 	now := time.Now()
 	l.noteKeyFrame(1, 0)
@@ -169,8 +169,8 @@ func TestNACKsAreRepeatedAndGivenUp(t *testing.T) {
 	}
 }
 
-// TestNACKsWaitForLongPaths lets every repair take a time and counts what each costs in NACKs.
-func TestNACKsWaitForLongPaths(t *testing.T) {
+// TestNACKIntervalAdaptsToRepairTime lets every repair take a time and counts what each costs in NACKs.
+func TestNACKIntervalAdaptsToRepairTime(t *testing.T) {
 	const step, each = 10 * time.Millisecond, 200 // a packet each step, every 200th of which is lost
 	for _, tt := range []struct {
 		roundTrip   time.Duration
@@ -206,9 +206,9 @@ func TestNACKsWaitForLongPaths(t *testing.T) {
 	}
 }
 
-// TestPacketGivenUpCausesAKeyFrameRequest checks that a key frame is asked for, until it comes, when a packet stays
+// TestLostPacketGivenUpCausesKeyFrameRequest checks that a key frame is asked for, until it comes, when a packet stays
 // away that those after it may need.
-func TestPacketGivenUpCausesAKeyFrameRequest(t *testing.T) {
+func TestLostPacketGivenUpCausesKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		next uint16        // after packet 1, the key frame
@@ -220,22 +220,22 @@ func TestPacketGivenUpCausesAKeyFrameRequest(t *testing.T) {
 		{"an interruption", 3 + maxMissing, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, 1, false)
+			g := newFixture(t, 1, false)
 			g.r.options.NACK = tt.nack
 			seq := tt.next - 1
 			feed := func(key bool, after time.Duration) {
 				g.now, seq = g.now.Add(after), seq+1
-				g.feed(0, picture{seq: seq, ts: uint32(seq), key: key})
+				g.receive(0, vp8Packet{seq: seq, ts: uint32(seq), key: key})
 			}
 			asked := func(what string, want ...uint32) {
 				t.Helper()
-				if d := cmp.Diff(want, g.up.keyFramesAsked()); d != "" {
+				if d := cmp.Diff(want, g.publisher.keyFrameRequests()); d != "" {
 					t.Errorf("%s: %s", what, d)
 				}
 			}
-			g.feed(0, picture{seq: 1, key: true})
+			g.receive(0, vp8Packet{seq: 1, key: true})
 			g.now = g.now.Add(keyFrameInterval)
-			g.up.take()
+			g.publisher.take()
 			began := g.now
 			for feed(false, 0); g.now.Sub(began) < tt.wait; feed(false, minNACKInterval) {
 				asked("it may still come")
@@ -254,46 +254,46 @@ func TestPacketGivenUpCausesAKeyFrameRequest(t *testing.T) {
 	}
 }
 
-// TestPacketGivenUpCausesNoUselessKeyFrameRequest checks that none is asked for where it would be of no use.
-func TestPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
+// TestLostPacketGivenUpCausesNoUselessKeyFrameRequest checks that none is asked for where it would be of no use.
+func TestLostPacketGivenUpCausesNoUselessKeyFrameRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		spoil func(g *rig)
+		spoil func(g *fixture)
 	}{
-		{"before the latest one", func(g *rig) { g.feed(0, picture{seq: 4, ts: 4, key: true}) }},
-		{"it came late", func(g *rig) { g.feed(0, picture{seq: 2}) }},
-		{"of sound", func(g *rig) { g.r.codec = codec.Opus }},
-		{"while muted", func(g *rig) { g.r.SetMuted(true) }},
-		{"while nobody watches", func(g *rig) { g.d.Stop() }},
+		{"before the latest one", func(g *fixture) { g.receive(0, vp8Packet{seq: 4, ts: 4, key: true}) }},
+		{"it came late", func(g *fixture) { g.receive(0, vp8Packet{seq: 2}) }},
+		{"of sound", func(g *fixture) { g.r.codec = codec.Opus }},
+		{"while muted", func(g *fixture) { g.r.SetMuted(true) }},
+		{"while nobody watches", func(g *fixture) { g.d.Stop() }},
 	} {
-		g := newRig(t, 1, false)
-		g.feed(0, picture{seq: 1, key: true})
-		g.feed(0, picture{seq: 3})
-		g.up.take()
+		g := newFixture(t, 1, false)
+		g.receive(0, vp8Packet{seq: 1, key: true})
+		g.receive(0, vp8Packet{seq: 3})
+		g.publisher.take()
 		tt.spoil(g)
 		for i := range uint16(2 * maxNACKs) {
 			g.now = g.now.Add(minNACKInterval)
-			g.feed(0, picture{seq: 4 + i})
+			g.receive(0, vp8Packet{seq: 4 + i})
 		}
-		if got := g.up.keyFramesAsked(); got != nil {
+		if got := g.publisher.keyFrameRequests(); got != nil {
 			t.Errorf("%s: a key frame is asked for", tt.name)
 		}
 	}
 }
 
-// TestNACKReachesPublisher checks the way from a gap in what arrives to the feedback, and that it needs negotiation.
-func TestNACKReachesPublisher(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, key: true})
-	g.up.take()
-	g.feed(0, picture{seq: 3})
+// TestGapCausesNACKIfNegotiated checks the way from a gap in what arrives to the feedback, and that it needs negotiation.
+func TestGapCausesNACKIfNegotiated(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, key: true})
+	g.publisher.take()
+	g.receive(0, vp8Packet{seq: 3})
 	want := []rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: layerSSRC(0), Nacks: []rtcp.NackPair{{PacketID: 2}}}}
-	if d := cmp.Diff(want, g.up.take()); d != "" {
+	if d := cmp.Diff(want, g.publisher.take()); d != "" {
 		t.Error(d)
 	}
 	g.r.options.NACK = false
-	g.feed(0, picture{seq: 5})
-	if got := g.up.take(); got != nil {
+	g.receive(0, vp8Packet{seq: 5})
+	if got := g.publisher.take(); got != nil {
 		t.Errorf("feedback %v to a publisher that answers none", got)
 	}
 }

@@ -21,14 +21,14 @@ type arrival struct {
 }
 
 // inbox keeps what a subscriber got, by the publisher's count.
-type inbox struct {
+type receivedPackets struct {
 	mu       sync.Mutex
 	got      map[uint32]arrival
 	repaired int
 	broken   []string
 }
 
-func (in *inbox) take(p *rtp.Packet, repaired bool) {
+func (in *receivedPackets) take(p *rtp.Packet, repaired bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if len(p.Payload) < 12 {
@@ -47,7 +47,7 @@ func (in *inbox) take(p *rtp.Packet, repaired bool) {
 }
 
 // missing returns which of the packets from..to-1 have not come.
-func (in *inbox) missing(from, to uint32) []uint32 {
+func (in *receivedPackets) missing(from, to uint32) []uint32 {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	var m []uint32
@@ -59,15 +59,15 @@ func (in *inbox) missing(from, to uint32) []uint32 {
 	return m
 }
 
-func (in *inbox) empty() bool {
+func (in *receivedPackets) empty() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.got) == 0
 }
 
-// TestCallRepairsLossesOnBothPaths sends pictures through a network that loses packets in both directions before and
+// TestCallRepairsLossOnBothLegs sends pictures through a network that loses packets in both directions before and
 // behind the server.
-func TestCallRepairsLossesOnBothPaths(t *testing.T) {
+func TestCallRepairsLossOnBothLegs(t *testing.T) {
 	const packets = 600
 	for _, tt := range []struct {
 		percent, allowed int // lost on each way; packets that may stay away for good
@@ -77,7 +77,7 @@ func TestCallRepairsLossesOnBothPaths(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d%%", tt.percent), func(t *testing.T) {
 			c := newCall(t)
-			in := &inbox{got: map[uint32]arrival{}}
+			in := &receivedPackets{got: map[uint32]arrival{}}
 			publish(t, c)
 			c.subscribe(in.take)
 			sender := c.publisher.GetSenders()[0]
@@ -90,7 +90,7 @@ func TestCallRepairsLossesOnBothPaths(t *testing.T) {
 			deadline := time.After(20 * time.Second)
 			for {
 				// One key frame, for a later one would make repairs from before it needless.
-				send(t, local, count, control.keyFrameAsked() && begin == 0)
+				send(t, local, count, control.keyFrameRequested() && begin == 0)
 				count++
 				if begin == 0 && !in.empty() {
 					begin = count
@@ -113,7 +113,7 @@ func TestCallRepairsLossesOnBothPaths(t *testing.T) {
 }
 
 // publish adds the publisher's track and connects it to the server.
-func publish(t *testing.T, c *call) {
+func publish(t *testing.T, c *testCall) {
 	t.Helper()
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "video", "camera")
 	if err != nil {
@@ -129,7 +129,7 @@ func send(t *testing.T, track *webrtc.TrackLocalStaticRTP, count uint32, key boo
 	t.Helper()
 	err := track.WriteRTP(&rtp.Packet{
 		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: uint16(65500 + count), Timestamp: count * 360},
-		Payload: numbered(0, count, key || count == 0),
+		Payload: vp8Payload(0, count, key || count == 0),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func send(t *testing.T, track *webrtc.TrackLocalStaticRTP, count uint32, key boo
 }
 
 // checkOrder checks that every packet has the place among the others that the publisher gave it.
-func checkOrder(t *testing.T, in *inbox, begin uint32) {
+func checkOrder(t *testing.T, in *receivedPackets, begin uint32) {
 	t.Helper()
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -162,7 +162,7 @@ func checkOrder(t *testing.T, in *inbox, begin uint32) {
 }
 
 // checkFeedback checks that the repairs were needed and made on both legs, and that both ends got their reports.
-func checkFeedback(t *testing.T, c *call, in *inbox, control *received) {
+func checkFeedback(t *testing.T, c *testCall, in *receivedPackets, control *receivedRTCP) {
 	t.Helper()
 	fromServer := c.watch(c.subscriber.GetReceivers()[0].ReadRTCP)
 	eventually(t, func() string {
@@ -176,7 +176,7 @@ func checkFeedback(t *testing.T, c *call, in *inbox, control *received) {
 	eventually(t, func() string {
 		c.track.mu.Lock()
 		defer c.track.mu.Unlock()
-		if rtt := c.track.reports.roundTrip; rtt < 2*oneWay || rtt > time.Second {
+		if rtt := c.track.reports.roundTrip; rtt < 2*linkDelay || rtt > time.Second {
 			return fmt.Sprintf("the subscriber's reports give a round trip of %v", rtt)
 		}
 		return ""
@@ -191,7 +191,7 @@ func checkFeedback(t *testing.T, c *call, in *inbox, control *received) {
 		return ""
 	})
 	c.mu.Lock()
-	lost, repairs := c.lost, c.repairs
+	lost, repairs := c.lost, c.retransmitted
 	c.mu.Unlock()
 	in.mu.Lock()
 	repaired := in.repaired

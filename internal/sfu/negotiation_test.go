@@ -13,7 +13,7 @@ func codecOf(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodecPar
 	}
 }
 
-func TestMatchCodecPrefersTheSameProfile(t *testing.T) {
+func TestMatchCodecPrefersSameProfile(t *testing.T) {
 	codecs := []webrtc.RTPCodecParameters{
 		codecOf("video/VP8", 96, ""),
 		codecOf("video/rtx", 97, "apt=96"),
@@ -61,8 +61,8 @@ func TestRTXForFindsThePayloadTypeByApt(t *testing.T) {
 	}
 }
 
-// TestBindWithoutTheCodecReportsItAndSendsNothing checks that the owner learns of it and that nothing is sent then.
-func TestBindWithoutTheCodecReportsItAndSendsNothing(t *testing.T) {
+// TestBindWithoutCodecReportsErrCodecAndSendsNothing checks that the owner learns of it and that nothing is sent then.
+func TestBindWithoutCodecReportsErrCodecAndSendsNothing(t *testing.T) {
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}})
 	var told error
 	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(err error) { told = err }})
@@ -74,7 +74,7 @@ func TestBindWithoutTheCodecReportsItAndSendsNothing(t *testing.T) {
 	}
 	d.Start()
 	l := testLayer(r, 0, 1, nil)
-	l.handle(picture{seq: 1, key: true}.raw(t, 1), l.keyFrameRequested)
+	l.handle(vp8Packet{seq: 1, key: true}.raw(t, 1), l.keyFrameRequested)
 	d.Stop()
 	told = nil
 	if _, err := d.Bind(&boundContext{}); err != nil || !errors.Is(told, ErrCodec) {

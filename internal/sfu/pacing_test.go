@@ -23,7 +23,7 @@ func remb(t *testing.T, bitrate float32) []byte {
 }
 
 // number makes the subscribers of f get transport-wide numbers, and their connections known to carry plenty.
-func (f *fanOut) number(tb testing.TB) {
+func (f *fanOut) numberPackets(tb testing.TB) {
 	tb.Helper()
 	raw, err := (&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: 100_000_000, SSRCs: []uint32{downSSRC}}).Marshal()
 	if err != nil {
@@ -33,14 +33,14 @@ func (f *fanOut) number(tb testing.TB) {
 		d.binding.twccID = numberID
 		d.options.Tap.pacer.HandleRTCP(raw, f.now)
 	}
-	f.packet()
+	f.send()
 	f.out = countingWriter{}
 }
 
-func TestNumberedPacketPathAllocatesNothing(t *testing.T) {
+func TestPacketPathWithTWCCAllocatesNothing(t *testing.T) {
 	f := newFanOut(t, webrtc.MimeTypeVP8, 40)
-	f.number(t)
-	if n := testing.AllocsPerRun(100, f.packet); n != 0 || f.out.packets != 40*101 {
+	f.numberPackets(t)
+	if n := testing.AllocsPerRun(100, f.send); n != 0 || f.out.packets != 40*101 {
 		t.Errorf("%v allocations for a packet to 40 subscribers, %d delivered", n, f.out.packets)
 	}
 }
@@ -50,26 +50,26 @@ func BenchmarkFanOutNumbered(b *testing.B) {
 	for _, subscribers := range []int{1, 10, 40} {
 		b.Run(fmt.Sprintf("VP8/%d", subscribers), func(b *testing.B) {
 			f := newFanOut(b, webrtc.MimeTypeVP8, subscribers)
-			f.number(b)
+			f.numberPackets(b)
 			b.ReportAllocs()
 			for b.Loop() {
-				f.packet()
+				f.send()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(f.out.packets), "ns/delivered")
 		})
 	}
 }
 
-// TestUnbindDropsPacketsThatWait: what waits of a track that leaves the connection is not sent, nor numbered: it would
+// TestUnbindDropsQueuedPackets: what waits of a track that leaves the connection is not sent, nor numbered: it would
 // count as lost.
-func TestUnbindDropsPacketsThatWait(t *testing.T) {
+func TestUnbindDropsQueuedPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
-		g.hear(100_000)
+		g := newAllocatorFixture(t, false)
+		g.receiveREMB(100_000)
 		g.d.SetAllowed(2, 3)
 		p := g.d.options.Tap.pacer
-		g.play(50 * time.Millisecond)
-		g.play(50 * time.Millisecond)
+		g.sendLayers(50 * time.Millisecond)
+		g.sendLayers(50 * time.Millisecond)
 		waited := p.Stats().Queued
 		if waited == 0 {
 			t.Fatal("nothing waits")

@@ -20,11 +20,11 @@ import (
 )
 
 // oneWay is how long a datagram takes.
-const oneWay = 5 * time.Millisecond
+const linkDelay = 5 * time.Millisecond
 
 // call is a publisher, a Receiver with one DownTrack between two connections, and a subscriber, all real pion, on a
 // virtual network that loses what it is told to.
-type call struct {
+type testCall struct {
 	t      *testing.T
 	net    *vnet.Router
 	nextIP byte
@@ -36,19 +36,19 @@ type call struct {
 	feedback *Feedback
 	reports  *SenderReports
 
-	mu      sync.Mutex
-	random  *rand.Rand
-	wg      sync.WaitGroup // readers of the clients' RTCP
-	percent int            // of media and RTCP that is lost, both ways on both legs
-	lost    int
-	repairs int // retransmissions that arrived from the publisher
+	mu            sync.Mutex
+	random        *rand.Rand
+	wg            sync.WaitGroup // readers of the clients' RTCP
+	percent       int            // of media and RTCP that is lost, both ways on both legs
+	lost          int
+	retransmitted int // retransmissions that arrived from the publisher
 }
 
-func newCall(t *testing.T) *call {
+func newCall(t *testing.T) *testCall {
 	t.Helper()
-	c := &call{t: t, random: rand.New(rand.NewPCG(1, 2))}
+	c := &testCall{t: t, random: rand.New(rand.NewPCG(1, 2))}
 	loggers := logging.NewDefaultLoggerFactory()
-	network, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.9.0.0/24", MinDelay: oneWay, LoggerFactory: loggers})
+	network, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.9.0.0/24", MinDelay: linkDelay, LoggerFactory: loggers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,10 +86,10 @@ func newCall(t *testing.T) *call {
 type publishedTrack struct {
 	*webrtc.TrackRemote
 	receiver *webrtc.RTPReceiver
-	call     *call
+	call     *testCall
 }
 
-func (c *call) addLayer(remote *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
+func (c *testCall) addLayer(remote *webrtc.TrackRemote, r *webrtc.RTPReceiver) {
 	n := max(0, map[string]int{"q": 0, "h": 1, "f": 2}[remote.RID()])
 	c.receiver.AddLayer(n, &publishedTrack{remote, r, c}, nil)
 }
@@ -100,7 +100,7 @@ func (p *publishedTrack) ReadRTP(b []byte) (int, error) {
 	n, attributes, err := p.Read(b)
 	if attributes != nil && attributes.Get(webrtc.AttributeRtxSsrc) != nil {
 		p.call.mu.Lock()
-		p.call.repairs++
+		p.call.retransmitted++
 		p.call.mu.Unlock()
 	}
 	return n, err
@@ -118,7 +118,7 @@ func (p *publishedTrack) ReadRTCP(b []byte) (int, error) {
 func (p *publishedTrack) WriteRTCP(packets []rtcp.Packet) error { return p.call.up.WriteRTCP(packets) }
 
 // close ends everything in the order its users are asked to keep.
-func (c *call) close() {
+func (c *testCall) close() {
 	for _, pc := range []*webrtc.PeerConnection{c.publisher, c.subscriber, c.up, c.down} {
 		if err := pc.GracefulClose(); err != nil {
 			c.t.Error(err)
@@ -134,20 +134,20 @@ func (c *call) close() {
 	}
 }
 
-func (c *call) lose(percent int) {
+func (c *testCall) lose(percent int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.percent = percent
 }
 
-func (c *call) server(tap *Tap) *webrtc.PeerConnection {
+func (c *testCall) server(tap *Tap) *webrtc.PeerConnection {
 	media, registry := c.media(), &interceptor.Registry{}
 	registry.Add(tap)
 	return c.peer(media, registry, tap.Buffer)
 }
 
 // client has what browsers have: NACKs and their answers, reports, and transport-wide numbers on what it sends.
-func (c *call) client(publishes bool) *webrtc.PeerConnection {
+func (c *testCall) client(publishes bool) *webrtc.PeerConnection {
 	media, registry := c.media(), &interceptor.Registry{}
 	if publishes {
 		if err := webrtc.ConfigureTWCCHeaderExtensionSender(media, registry); err != nil {
@@ -163,7 +163,7 @@ func (c *call) client(publishes bool) *webrtc.PeerConnection {
 	return c.peer(media, registry, nil)
 }
 
-func (c *call) media() *webrtc.MediaEngine {
+func (c *testCall) media() *webrtc.MediaEngine {
 	c.t.Helper()
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterDefaultCodecs(); err != nil {
@@ -179,7 +179,7 @@ func (c *call) media() *webrtc.MediaEngine {
 
 type bufferFactory = func(packetio.BufferPacketType, uint32) io.ReadWriteCloser
 
-func (c *call) peer(media *webrtc.MediaEngine, registry *interceptor.Registry, buffers bufferFactory) *webrtc.PeerConnection {
+func (c *testCall) peer(media *webrtc.MediaEngine, registry *interceptor.Registry, buffers bufferFactory) *webrtc.PeerConnection {
 	c.t.Helper()
 	c.nextIP++
 	network, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{"10.9.0." + string('0'+rune(c.nextIP))}})
@@ -201,13 +201,13 @@ func (c *call) peer(media *webrtc.MediaEngine, registry *interceptor.Registry, b
 }
 
 // connect negotiates from a to b and waits until both can send.
-func (c *call) connect(a, b *webrtc.PeerConnection) {
+func (c *testCall) connect(a, b *webrtc.PeerConnection) {
 	c.t.Helper()
 	offer, err := a.CreateOffer(nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.settle(a, offer)
+	c.setLocalDescription(a, offer)
 	if err := b.SetRemoteDescription(*a.LocalDescription()); err != nil {
 		c.t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func (c *call) connect(a, b *webrtc.PeerConnection) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.settle(b, answer)
+	c.setLocalDescription(b, answer)
 	if err := a.SetRemoteDescription(*b.LocalDescription()); err != nil {
 		c.t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func (c *call) connect(a, b *webrtc.PeerConnection) {
 	})
 }
 
-func (c *call) settle(pc *webrtc.PeerConnection, d webrtc.SessionDescription) {
+func (c *testCall) setLocalDescription(pc *webrtc.PeerConnection, d webrtc.SessionDescription) {
 	c.t.Helper()
 	gathered := webrtc.GatheringCompletePromise(pc)
 	if err := pc.SetLocalDescription(d); err != nil {
@@ -237,7 +237,7 @@ func (c *call) settle(pc *webrtc.PeerConnection, d webrtc.SessionDescription) {
 }
 
 // subscribe connects the DownTrack to the subscriber and hands every packet that arrives there to take.
-func (c *call) subscribe(take func(p *rtp.Packet, repaired bool)) {
+func (c *testCall) subscribe(take func(p *rtp.Packet, repaired bool)) {
 	c.t.Helper()
 	if _, err := c.down.AddTrack(c.track); err != nil {
 		c.t.Fatal(err)
@@ -256,7 +256,7 @@ func (c *call) subscribe(take func(p *rtp.Packet, repaired bool)) {
 }
 
 // numbered makes the payload of a VP8 picture that carries its layer and a count.
-func numbered(layer int, count uint32, key bool) []byte {
+func vp8Payload(layer int, count uint32, key bool) []byte {
 	b := []byte{0x90, 0xf0, 0x80 | byte(count>>8)&0x7f, byte(count), byte(count), 0, 1, byte(layer), 0, 0, 0, 0}
 	if key {
 		b[6] = 0
@@ -285,7 +285,7 @@ func eventually(t *testing.T, reason func() string) {
 }
 
 // received counts the RTCP of one sender or receiver by kind.
-type received struct {
+type receivedRTCP struct {
 	mu           sync.Mutex
 	feedback     int // transport-wide
 	acknowledged int // packets in it
@@ -296,14 +296,14 @@ type received struct {
 }
 
 // watch counts what read returns, until the call closes.
-func (c *call) watch(read func() ([]rtcp.Packet, interceptor.Attributes, error)) *received {
-	r := &received{}
+func (c *testCall) watch(read func() ([]rtcp.Packet, interceptor.Attributes, error)) *receivedRTCP {
+	r := &receivedRTCP{}
 	c.wg.Go(func() { r.read(read) })
 	return r
 }
 
 // keyFrameAsked reports whether one was since the last time.
-func (r *received) keyFrameAsked() bool {
+func (r *receivedRTCP) keyFrameRequested() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	asked := r.keyFrames > 0
@@ -312,7 +312,7 @@ func (r *received) keyFrameAsked() bool {
 }
 
 // read takes what read returns until it fails.
-func (r *received) read(read func() ([]rtcp.Packet, interceptor.Attributes, error)) {
+func (r *receivedRTCP) read(read func() ([]rtcp.Packet, interceptor.Attributes, error)) {
 	for {
 		packets, _, err := read()
 		if err != nil {

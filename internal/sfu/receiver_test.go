@@ -14,11 +14,11 @@ import (
 // TestKeyFrameRequestsOfOneLayerAreThrottled checks that a layer asks once an interval, and that what was asked for too
 // early is asked for when the interval has passed.
 func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
-	g := newRig(t, 2, false)
+	g := newFixture(t, 2, false)
 	l, other := g.r.layer(0), g.r.layer(1)
 	asked := func(what string, want ...uint32) {
 		t.Helper()
-		if d := cmp.Diff(want, g.up.keyFramesAsked()); d != "" {
+		if d := cmp.Diff(want, g.publisher.keyFrameRequests()); d != "" {
 			t.Errorf("%s: %s", what, d)
 		}
 	}
@@ -29,7 +29,7 @@ func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	l.requestKeyFrame(at(1))
 	other.requestKeyFrame(at(1))
 	asked("too early for one layer, not for the other", layerSSRC(1))
-	packet := func(seq uint16, when time.Time) { l.handle(picture{seq: seq}.raw(t, l.ssrc), when) }
+	packet := func(seq uint16, when time.Time) { l.handle(vp8Packet{seq: seq}.raw(t, l.ssrc), when) }
 	packet(1, at(keyFrameInterval-1))
 	asked("the interval is not over")
 	packet(2, at(keyFrameInterval))
@@ -40,45 +40,45 @@ func TestKeyFrameRequestsOfOneLayerAreThrottled(t *testing.T) {
 	asked("a new one", layerSSRC(0))
 }
 
-// TestKeyFrameIsRequestedAgainAfterASilence checks a publisher that sends nothing, as nobody watches, and drops the
+// TestKeyFrameIsRequestedAgainWhenPublisherResumes checks a publisher that sends nothing, as nobody watches, and drops the
 // requests of a viewer that comes: it is asked again with its first packet, and only once.
-func TestKeyFrameIsRequestedAgainAfterASilence(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, key: true})
+func TestKeyFrameIsRequestedAgainWhenPublisherResumes(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, key: true})
 	g.d.SetWanted(false, 0, 0)
 	g.now = g.now.Add(time.Minute)
 	g.d.SetWanted(true, MaxLayers-1, 0)
 	g.r.requestKeyFrame(0, g.now)
 	g.r.requestKeyFrame(0, g.now) // too early, so it is pending
-	g.up.take()
+	g.publisher.take()
 	for seq := range uint16(10) {
 		g.now = g.now.Add(33 * time.Millisecond)
-		g.feed(0, picture{seq: 2 + seq})
+		g.receive(0, vp8Packet{seq: 2 + seq})
 	}
-	if d := cmp.Diff([]uint32{layerSSRC(0)}, g.up.keyFramesAsked()); d != "" {
+	if d := cmp.Diff([]uint32{layerSSRC(0)}, g.publisher.keyFrameRequests()); d != "" {
 		t.Error(d)
 	}
-	g.feed(0, picture{seq: 12, key: true})
+	g.receive(0, vp8Packet{seq: 12, key: true})
 	if got := sequenceNumbers(g.out.take()); len(got) != 2 {
 		t.Errorf("the viewer gets packets %v, want the key frames before and after", got)
 	}
 }
 
-func TestRequestKeyFramesAsksLayersThatSend(t *testing.T) {
-	g := newRig(t, 3, false)
+func TestRequestKeyFramesAsksActiveLayersOnly(t *testing.T) {
+	g := newFixture(t, 3, false)
 	g.d.Stop()
-	g.feed(2, picture{seq: 1})
-	g.feed(0, picture{seq: 1})
-	g.up.take()
+	g.receive(2, vp8Packet{seq: 1})
+	g.receive(0, vp8Packet{seq: 1})
+	g.publisher.take()
 	g.r.RequestKeyFrames()
-	if d := cmp.Diff([]uint32{layerSSRC(0), layerSSRC(2)}, g.up.keyFramesAsked()); d != "" {
+	if d := cmp.Diff([]uint32{layerSSRC(0), layerSSRC(2)}, g.publisher.keyFrameRequests()); d != "" {
 		t.Error(d)
 	}
 	g.r.RequestKeyFrame(-1) // of no layer
 	g.r.RequestKeyFrame(MaxLayers)
 }
 
-func TestBestPicksTheHighestLayerThatSends(t *testing.T) {
+func TestBestLayerIsTheHighestActiveUpToWanted(t *testing.T) {
 	for _, tt := range []struct {
 		alive  uint32
 		wanted int
@@ -101,8 +101,8 @@ func TestBestPicksTheHighestLayerThatSends(t *testing.T) {
 	}
 }
 
-// TestLayerCountsAsSendingUntilItsTimeout checks which layers count as sending as time goes by.
-func TestLayerCountsAsSendingUntilItsTimeout(t *testing.T) {
+// TestLayerIsActiveUntilItsTimeout checks which layers count as sending as time goes by.
+func TestLayerIsActiveUntilItsTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		sparse bool
 		goes   int // the layer that goes on
@@ -117,17 +117,17 @@ func TestLayerCountsAsSendingUntilItsTimeout(t *testing.T) {
 		{true, 0, sparseTimeout, 0b111},
 		{true, 0, sparseTimeout + 1, 0b001},
 	} {
-		g := newRig(t, 3, false)
+		g := newFixture(t, 3, false)
 		g.r.options.Sparse = tt.sparse
 		for n := range 3 {
-			g.feed(n, picture{seq: 1})
+			g.receive(n, vp8Packet{seq: 1})
 		}
 		g.now = g.now.Add(tt.gap)
-		g.feed(tt.goes, picture{seq: 2})
+		g.receive(tt.goes, vp8Packet{seq: 2})
 		if got := g.r.activeLayers.Load(); got != tt.want {
 			t.Errorf("sparse %v, only %d sends for %v: alive %03b, want %03b", tt.sparse, tt.goes, tt.gap, got, tt.want)
 		}
-		g.feed(2, picture{seq: 3})
+		g.receive(2, vp8Packet{seq: 3})
 		if got := g.r.activeLayers.Load(); got&0b100 == 0 {
 			t.Errorf("sparse %v: a layer that sends again is not alive", tt.sparse)
 		}
@@ -161,13 +161,13 @@ func (*recordingSink) WriteSilence(time.Time) {}
 func (*recordingSink) Loss(time.Time) uint8   { return 0 }
 func (s *recordingSink) Ended()               { s.ended++ }
 
-func TestReceiverReadsLayers(t *testing.T) {
+func TestReceiverDeliversPacketsOfAllLayers(t *testing.T) {
 	up := &feedbackLog{}
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}})
 	s := &recordingSink{}
 	r.AddSink(s)
 	r.AddSink(s) // twice is once
-	one, two := picture{seq: 1, key: true}.raw(t, 5), picture{seq: 2}.raw(t, 5)
+	one, two := vp8Packet{seq: 1, key: true}.raw(t, 5), vp8Packet{seq: 2}.raw(t, 5)
 	sr, err := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 5, NTPTime: 9 << 32, RTPTime: 77}})
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestReceiverReadsLayers(t *testing.T) {
 	noVP8[3] = 3
 	ended := 0
 	add := func(n int, ssrc uint32, rtp, rtcp func([]byte) (int, error)) {
-		r.AddLayer(n, &scriptedSource{ssrc: ssrc, rtp: rtp, rtcp: rtcp, up: up}, func() { ended++ })
+		r.AddLayer(n, &scriptedSource{ssrc: ssrc, rtp: rtp, rtcp: rtcp, publisher: up}, func() { ended++ })
 	}
 	add(-1, 1, sliceReader(one), sliceReader())
 	add(MaxLayers, 1, sliceReader(one), sliceReader())
@@ -211,14 +211,14 @@ func TestReceiverReadsLayers(t *testing.T) {
 	}
 }
 
-// TestReceiverReportsToThePublisher checks the fields a publisher takes its round trip and losses from.
-func TestReceiverReportsToThePublisher(t *testing.T) {
-	g := newRig(t, 2, false)
+// TestReceptionReportHasSenderReportFields checks the fields a publisher takes its round trip and losses from.
+func TestReceptionReportHasSenderReportFields(t *testing.T) {
+	g := newFixture(t, 2, false)
 	if got := g.r.receptionReports(g.now); got != nil {
 		t.Errorf("reports %v before any packet", got)
 	}
-	g.feed(1, picture{seq: 7})
-	g.feed(1, picture{seq: 10})
+	g.receive(1, vp8Packet{seq: 7})
+	g.receive(1, vp8Packet{seq: 10})
 	l := g.r.layer(1)
 	l.lastSenderReport = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
 	want := []rtcp.ReceptionReport{{

@@ -73,7 +73,7 @@ func mimeOf(recording string) string {
 }
 
 // viewer stands for the decoder of a subscriber and checks that it could show everything it is sent.
-type viewer struct {
+type decoderCheck struct {
 	t           *testing.T
 	descriptors codec.DescriptorReader
 	started     bool
@@ -88,10 +88,12 @@ type viewer struct {
 	last        codec.Frame
 }
 
-func newViewer(t *testing.T) *viewer { return &viewer{t: t, frames: map[uint16]bool{}} }
+func newDecoderCheck(t *testing.T) *decoderCheck {
+	return &decoderCheck{t: t, frames: map[uint16]bool{}}
+}
 
 // see takes packets in the order they were sent in.
-func (v *viewer) see(packets []written) {
+func (v *decoderCheck) receive(packets []written) {
 	v.t.Helper()
 	for _, p := range packets {
 		if v.started && p.SequenceNumber != v.lastSeq+1 {
@@ -108,7 +110,7 @@ func (v *viewer) see(packets []written) {
 	}
 }
 
-func (v *viewer) check(p *written, info *codec.Info) {
+func (v *decoderCheck) check(p *written, info *codec.Info) {
 	v.t.Helper()
 	f := &info.Frame
 	if !v.started && !info.KeyFrame {
@@ -136,16 +138,16 @@ func (v *viewer) check(p *written, info *codec.Info) {
 }
 
 // playRecording feeds a recording to a DownTrack; before each packet, act may change its mind.
-func playRecording(t *testing.T, name string, packets []recordedPacket, act func(g *rig, i int, v *viewer)) (*rig, *viewer) {
+func playRecording(t *testing.T, name string, packets []recordedPacket, act func(g *fixture, i int, v *decoderCheck)) (*fixture, *decoderCheck) {
 	t.Helper()
-	g := newRigOf(t, rigOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
+	g := newFixtureWith(t, fixtureOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
 	g.r.layer(0).ssrc = ssrcOf(packets[0].raw)
-	v, begin := newViewer(t), g.now
+	v, begin := newDecoderCheck(t), g.now
 	for i, p := range packets {
 		g.now = begin.Add(p.at)
 		act(g, i, v)
 		g.r.layer(0).handle(p.raw, g.now)
-		v.see(g.out.take())
+		v.receive(g.out.take())
 	}
 	return g, v
 }
@@ -158,7 +160,7 @@ func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 		for spatial := tt.spatial; spatial >= 0; spatial-- {
 			for temporal := tt.temporal; temporal >= 0; temporal-- {
 				t.Run(fmt.Sprintf("%s/S%dT%d", tt.name, spatial, temporal), func(t *testing.T) {
-					g, v := playRecording(t, tt.name, packets, func(g *rig, i int, _ *viewer) {
+					g, v := playRecording(t, tt.name, packets, func(g *fixture, i int, _ *decoderCheck) {
 						if i == 0 {
 							g.d.SetAllowed(spatial, temporal)
 						}
@@ -188,16 +190,16 @@ func TestRecordingIsForwardedUpToEachLayer(t *testing.T) {
 	}
 }
 
-// TestRecordingStaysDecodableThroughChangesOfLayer changes what is allowed every few packets: whatever is forwarded can
+// TestRecordingStaysDecodableWhenLayersChange changes what is allowed every few packets: whatever is forwarded can
 // be decoded.
-func TestRecordingStaysDecodableThroughChangesOfLayer(t *testing.T) {
+func TestRecordingStaysDecodableWhenLayersChange(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
 			packets := recording(t, tt.name)
 			for seed := range uint64(40) {
 				random := rand.New(rand.NewPCG(seed, 0))
 				allowed := forward.Target{Spatial: 2, Temporal: 2}
-				_, v := playRecording(t, tt.name, packets, func(g *rig, _ int, v *viewer) {
+				_, v := playRecording(t, tt.name, packets, func(g *fixture, _ int, v *decoderCheck) {
 					if random.IntN(8) == 0 {
 						allowed = forward.Target{Spatial: random.IntN(3), Temporal: random.IntN(3)}
 						g.d.SetAllowed(allowed.Spatial, allowed.Temporal)
@@ -211,14 +213,14 @@ func TestRecordingStaysDecodableThroughChangesOfLayer(t *testing.T) {
 	}
 }
 
-// TestRecordingDropsToTheLowestTemporalLayerAtOnce allows only the lowest temporal layer in the middle: the next frame
+// TestRecordingDropsToLowestTemporalLayerImmediately allows only the lowest temporal layer in the middle: the next frame
 // is of it.
-func TestRecordingDropsToTheLowestTemporalLayerAtOnce(t *testing.T) {
+func TestRecordingDropsToLowestTemporalLayerImmediately(t *testing.T) {
 	for _, tt := range layered {
 		t.Run(tt.name, func(t *testing.T) {
 			packets := recording(t, tt.name)
 			var before, after [MaxTemporals]int
-			_, v := playRecording(t, tt.name, packets, func(g *rig, i int, v *viewer) {
+			_, v := playRecording(t, tt.name, packets, func(g *fixture, i int, v *decoderCheck) {
 				switch i {
 				case len(packets) / 3:
 					g.d.SetAllowed(2, 0)
@@ -249,13 +251,13 @@ func paddingBefore(t *testing.T, raw []byte) []byte {
 	}})
 }
 
-// TestRecordingIsRetransmittedWithItsDescriptors asks for every packet again: each comes with the descriptor it had, as
+// TestRetransmittedRecordingHasRewrittenDescriptors asks for every packet again: each comes with the descriptor it had, as
 // rewritten.
-func TestRecordingIsRetransmittedWithItsDescriptors(t *testing.T) {
+func TestRetransmittedRecordingHasRewrittenDescriptors(t *testing.T) {
 	const name = "vp9-l2t2"
 	var sent []written
 	packets := recording(t, name)
-	g := newRigOf(t, rigOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
+	g := newFixtureWith(t, fixtureOptions{mime: mimeOf(name), layers: 1, rtx: true, descriptor: recordedID})
 	g.r.layer(0).ssrc = ssrcOf(packets[0].raw)
 	for i, p := range packets {
 		g.d.SetAllowed(1, i/20%2)

@@ -62,8 +62,8 @@ func opusOnly() []webrtc.RTPCodecParameters {
 	}}
 }
 
-// TestREDIsUnpacked checks what a subscriber of plain Opus gets of a RED track on which packets are lost.
-func TestREDIsUnpacked(t *testing.T) {
+// TestREDIsUnpackedForSubscribersWithoutRED checks what a subscriber of plain Opus gets of a RED track on which packets are lost.
+func TestREDIsUnpackedForSubscribersWithoutRED(t *testing.T) {
 	out := &stubWriter{}
 	l, d := newREDTrack(t, opusOnly(), out)
 	now := time.Now()
@@ -97,8 +97,8 @@ func TestREDIsUnpacked(t *testing.T) {
 	}
 }
 
-// TestREDIsForwardedToWhoTakesIt checks that nothing is unpacked for a connection that negotiated RED.
-func TestREDIsForwardedToWhoTakesIt(t *testing.T) {
+// TestREDIsForwardedIfNegotiated checks that nothing is unpacked for a connection that negotiated RED.
+func TestREDIsForwardedIfNegotiated(t *testing.T) {
 	out := &stubWriter{}
 	l, _ := newREDTrack(t, append(opusOnly(), webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/red", ClockRate: 48000, Channels: 2, SDPFmtpLine: "109/109"}, PayloadType: 63,

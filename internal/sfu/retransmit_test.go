@@ -22,11 +22,11 @@ func nackOf(ssrc uint32, seqs ...uint16) *rtcp.TransportLayerNack {
 // what is sent again with what was sent at first.
 func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 	for _, retransmission := range []bool{true, false} {
-		g := newRig(t, 2, retransmission)
-		g.feed(0, picture{seq: 50, ts: 100, id: 7, tl0: 8, keyIdx: 9, key: true})
-		g.feed(0, picture{seq: 51, ts: 3100, id: 8, tl0: 9, keyIdx: 9})
-		g.feed(1, picture{seq: 9000, ts: 1 << 20, id: 700, tl0: 80, keyIdx: 3, key: true, padding: 3})
-		g.feed(1, picture{seq: 9001, ts: 1<<20 + 3000, id: 701, tl0: 81, keyIdx: 3})
+		g := newFixture(t, 2, retransmission)
+		g.receive(0, vp8Packet{seq: 50, ts: 100, id: 7, tl0: 8, keyIdx: 9, key: true})
+		g.receive(0, vp8Packet{seq: 51, ts: 3100, id: 8, tl0: 9, keyIdx: 9})
+		g.receive(1, vp8Packet{seq: 9000, ts: 1 << 20, id: 700, tl0: 80, keyIdx: 3, key: true, padding: 3})
+		g.receive(1, vp8Packet{seq: 9001, ts: 1<<20 + 3000, id: 701, tl0: 81, keyIdx: 3})
 		first := g.out.take()
 		if d := cmp.Diff([]uint16{50, 51, 52, 53}, sequenceNumbers(first)); d != "" {
 			t.Fatal(d)
@@ -59,9 +59,9 @@ func TestRetransmissionRepeatsThePacketAsItWasSent(t *testing.T) {
 	}
 }
 
-func TestRetransmissionIsLimited(t *testing.T) {
-	g := newRig(t, 1, true)
-	g.feed(0, picture{seq: 1, key: true})
+func TestRetransmissionsOfOnePacketAreLimited(t *testing.T) {
+	g := newFixture(t, 1, true)
+	g.receive(0, vp8Packet{seq: 1, key: true})
 	g.out.take()
 	now, sent := g.now, 0
 	for range 20 {
@@ -73,16 +73,16 @@ func TestRetransmissionIsLimited(t *testing.T) {
 	if sent != resendTries {
 		t.Errorf("one packet was sent again %d times, want %d", sent, resendTries)
 	}
-	if got := g.up.keyFramesAsked(); len(got) == 0 {
+	if got := g.publisher.keyFrameRequests(); len(got) == 0 {
 		t.Error("no key frame is asked for in place of a packet that does not get through")
 	}
 	g.now = now.Add(keyFrameInterval)
-	g.feed(0, picture{seq: 2, ts: 3000, key: true})
-	g.up.take()
-	g.forgetRequests()
+	g.receive(0, vp8Packet{seq: 2, ts: 3000, key: true})
+	g.publisher.take()
+	g.resetKeyFrameThrottle()
 	g.d.selection.keyFrameRequested = time.Time{}
 	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
-	if got := g.up.keyFramesAsked(); got != nil {
+	if got := g.publisher.keyFrameRequests(); got != nil {
 		t.Error("a key frame is asked for in place of a packet from before the latest")
 	}
 	if err := g.d.Unbind(g.ctx); err != nil {
@@ -91,34 +91,34 @@ func TestRetransmissionIsLimited(t *testing.T) {
 	g.d.handleRTCP(nackOf(downSSRC, 1), now)
 }
 
-// TestKeyFrameOfManyPacketsBeginsWithTheFirst: of H264 parameter sets and slices look like the beginning of a key
+// TestH264KeyFrameStartsWithItsFirstPacket: of H264 parameter sets and slices look like the beginning of a key
 // frame. It begins with the first of one timestamp, so that one is asked for by another key frame when it does not get
 // through.
-func TestKeyFrameOfManyPacketsBeginsWithTheFirst(t *testing.T) {
-	g := newRig(t, 1, true)
+func TestH264KeyFrameStartsWithItsFirstPacket(t *testing.T) {
+	g := newFixture(t, 1, true)
 	for seq := range uint16(3) {
-		g.feed(0, picture{seq: 10 + seq, ts: 3000, key: true})
+		g.receive(0, vp8Packet{seq: 10 + seq, ts: 3000, key: true})
 	}
 	if got := g.r.layer(0).loss.keyFrame; got != firstCycle|10 {
 		t.Errorf("the key frame counts from %d on, want %d", got, firstCycle|10)
 	}
 	for range resendTries + 1 {
-		g.forgetRequests()
-		g.up.take()
+		g.resetKeyFrameThrottle()
+		g.publisher.take()
 		g.d.handleRTCP(nackOf(downSSRC, 10), g.now)
 		g.now = g.now.Add(maxKeyFrameRetry)
 	}
-	if got := g.up.keyFramesAsked(); len(got) != 1 {
+	if got := g.publisher.keyFrameRequests(); len(got) != 1 {
 		t.Errorf("key frames asked of %v, want one for a first packet that does not get through", got)
 	}
 }
 
-// TestRetransmissionOfAForgottenPacketSendsNothing asks for a packet that the publisher's layer has replaced since.
-func TestRetransmissionOfAForgottenPacketSendsNothing(t *testing.T) {
-	g := newRig(t, 1, true)
-	g.feed(0, picture{seq: 1, key: true})
-	g.feed(0, picture{seq: 2})
-	g.r.layer(0).history.Store(picture{seq: 2 + videoHistory}.raw(t, layerSSRC(0)))
+// TestPacketNoLongerStoredIsNotRetransmitted asks for a packet that the publisher's layer has replaced since.
+func TestPacketNoLongerStoredIsNotRetransmitted(t *testing.T) {
+	g := newFixture(t, 1, true)
+	g.receive(0, vp8Packet{seq: 1, key: true})
+	g.receive(0, vp8Packet{seq: 2})
+	g.r.layer(0).history.Store(vp8Packet{seq: 2 + videoHistory}.raw(t, layerSSRC(0)))
 	g.out.take()
 	g.d.handleRTCP(nackOf(downSSRC, 2), g.now)
 	if got := g.out.take(); got != nil {
@@ -126,14 +126,14 @@ func TestRetransmissionOfAForgottenPacketSendsNothing(t *testing.T) {
 	}
 }
 
-// TestRetransmissionOfAReplacedStreamSendsNothing asks for a packet of a stream in whose place another has come since,
+// TestPacketOfReplacedStreamIsNotRetransmitted asks for a packet of a stream in whose place another has come since,
 // which has a packet of that number too.
-func TestRetransmissionOfAReplacedStreamSendsNothing(t *testing.T) {
-	g := newRig(t, 1, true)
-	g.feed(0, picture{seq: 1, key: true})
+func TestPacketOfReplacedStreamIsNotRetransmitted(t *testing.T) {
+	g := newFixture(t, 1, true)
+	g.receive(0, vp8Packet{seq: 1, key: true})
 	g.out.take()
-	other := testLayer(g.r, 0, layerSSRC(0)+100, g.up)
-	other.history.Store(picture{seq: 1, key: true, id: 77}.raw(t, other.ssrc))
+	other := testLayer(g.r, 0, layerSSRC(0)+100, g.publisher)
+	other.history.Store(vp8Packet{seq: 1, key: true, id: 77}.raw(t, other.ssrc))
 	g.r.layers[0].Store(other)
 	g.d.handleRTCP(nackOf(downSSRC, 1), g.now)
 	if got := g.out.take(); got != nil {
@@ -141,9 +141,9 @@ func TestRetransmissionOfAReplacedStreamSendsNothing(t *testing.T) {
 	}
 }
 
-// TestSubscriberAsksForKeyFrame checks that requests go to the layer the subscriber watches, from the RTCP it sends.
-func TestSubscriberAsksForKeyFrame(t *testing.T) {
-	g := newRig(t, 2, false)
+// TestSubscribersKeyFrameRequestReachesItsLayer checks that requests go to the layer the subscriber watches, from the RTCP it sends.
+func TestSubscribersKeyFrameRequestReachesItsLayer(t *testing.T) {
+	g := newFixture(t, 2, false)
 	g.d.Stop()
 	buffer := g.d.options.Tap.Buffer(packetio.RTCPBufferPacket, downSSRC)
 	send := func(packets ...rtcp.Packet) {
@@ -152,7 +152,7 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.forgetRequests()
+		g.resetKeyFrameThrottle()
 		for _, raw := range [][]byte{raw, {1, 2}, make([]byte, 2*mtu)} { // garbage is its sender's own loss
 			if n, err := buffer.Write(raw); err != nil || n != len(raw) {
 				t.Fatal(n, err)
@@ -161,23 +161,23 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	}
 	asked := func(what string, want ...uint32) {
 		t.Helper()
-		if d := cmp.Diff(want, g.up.keyFramesAsked()); d != "" {
+		if d := cmp.Diff(want, g.publisher.keyFrameRequests()); d != "" {
 			t.Errorf("%s: %s", what, d)
 		}
 	}
 	pli := &rtcp.PictureLossIndication{MediaSSRC: downSSRC}
-	g.feed(0, picture{seq: 1, key: true})
-	g.feed(1, picture{seq: 1, key: true})
+	g.receive(0, vp8Packet{seq: 1, key: true})
+	g.receive(1, vp8Packet{seq: 1, key: true})
 	g.d.SetWanted(true, 0, MaxTemporals-1)
 	send(pli)
 	asked("before anything was forwarded: the layer it would get", layerSSRC(0))
 	g.d.Start()
-	g.feed(0, picture{seq: 2, key: true})
-	g.up.take()
+	g.receive(0, vp8Packet{seq: 2, key: true})
+	g.publisher.take()
 	send(pli)
 	asked("forwarding layer 0", layerSSRC(0))
 	g.d.SetWanted(true, 1, MaxTemporals-1)
-	g.feed(1, picture{seq: 2, key: true})
+	g.receive(1, vp8Packet{seq: 2, key: true})
 	send(&rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}, {SSRC: downSSRC}}})
 	asked("forwarding layer 1, by FIR", layerSSRC(1))
 	send(&rtcp.PictureLossIndication{MediaSSRC: 3}, &rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 3}}})
@@ -189,9 +189,9 @@ func TestSubscriberAsksForKeyFrame(t *testing.T) {
 	asked("when the track is no longer sent")
 }
 
-func TestReceiverReportFromSubscriberGivesLossAndRoundTrip(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, key: true})
+func TestSubscribersReceiverReportGivesLossAndRoundTrip(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, key: true})
 	g.r.layer(0).lastSenderReport = senderReport{ntp: 0x1122334455667788, rtp: 1, at: g.now}
 	sr := g.d.senderReport(g.now)[0].(*rtcp.SenderReport)
 	rr := &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{

@@ -14,12 +14,12 @@ import (
 const opusType = 111
 
 // newSound makes a Receiver of sound of that type and a started DownTrack towards a subscriber with those codecs.
-func newSound(t *testing.T, mime string, takes []webrtc.RTPCodecParameters, trailer []byte) (*layer, *DownTrack, *stubWriter) {
+func newAudioTrack(t *testing.T, mime string, codecs []webrtc.RTPCodecParameters, trailer []byte) (*layer, *DownTrack, *stubWriter) {
 	t.Helper()
 	r := NewReceiver(ReceiverOptions{Format: Format{MimeType: mime, ClockRate: 48000}})
 	r.layers[0].Store(testLayer(r, 0, 7, nil))
 	d := NewDownTrack(r, DownTrackOptions{Tap: NewTap(1, nil), OnBound: func(error) {}, Trailer: trailer})
-	if _, err := d.Bind(&boundContext{codecs: takes}); err != nil {
+	if _, err := d.Bind(&boundContext{codecs: codecs}); err != nil {
 		t.Fatal(err)
 	}
 	out := &stubWriter{}
@@ -30,7 +30,7 @@ func newSound(t *testing.T, mime string, takes []webrtc.RTPCodecParameters, trai
 	return r.layer(0), d, out
 }
 
-func sound(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
+func opusPacket(t *testing.T, seq uint16, ts uint32, payload ...byte) []byte {
 	t.Helper()
 	raw, err := (&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: ts, SSRC: 7}, Payload: payload}).Marshal()
 	if err != nil {
@@ -56,8 +56,8 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l, _, out := newSound(t, tt.mime, tt.takes, []byte(tt.trailer))
-				l.handle(sound(t, 100, 1000, tt.payload...), time.Now())
+				l, _, out := newAudioTrack(t, tt.mime, tt.takes, []byte(tt.trailer))
+				l.handle(opusPacket(t, 100, 1000, tt.payload...), time.Now())
 				out.take()
 				l.r.SetMuted(true)
 				time.Sleep(2 * time.Second) // of the bubble's clock: the silence is over
@@ -70,12 +70,12 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 						t.Fatalf("packet %d of the silence is %d at %d with % x", i, p.SequenceNumber, p.Timestamp, p.payload)
 					}
 				}
-				l.handle(sound(t, 101, 1960, tt.payload...), time.Now()) // what is sent in spite of the mute
+				l.handle(opusPacket(t, 101, 1960, tt.payload...), time.Now()) // what is sent in spite of the mute
 				if got := out.take(); got != nil {
 					t.Errorf("%d packets of a muted track went out", len(got))
 				}
 				l.r.SetMuted(false)
-				l.handle(sound(t, 102, 1000+100*960, tt.payload...), time.Now())
+				l.handle(opusPacket(t, 102, 1000+100*960, tt.payload...), time.Now())
 				if got := out.take(); len(got) != 1 || got[0].SequenceNumber != 101+silencePackets || got[0].Timestamp != 1000+100*960 {
 					t.Errorf("goes on with %v", got)
 				}
@@ -85,16 +85,16 @@ func TestMuteSendsASecondOfSilence(t *testing.T) {
 }
 
 // The silence ends with the mute, and nobody who has heard nothing gets any.
-func TestSilenceEndsWithTheMute(t *testing.T) {
+func TestSilenceStopsOnUnmute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, _, out := newSound(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
+		l, _, out := newAudioTrack(t, webrtc.MimeTypeOpus, []webrtc.RTPCodecParameters{codecOf(webrtc.MimeTypeOpus, opusType, "")}, nil)
 		l.r.SetMuted(true)
 		time.Sleep(2 * time.Second)
 		if got := out.take(); got != nil {
 			t.Errorf("%d packets of silence after nothing", len(got))
 		}
 		l.r.SetMuted(false)
-		l.handle(sound(t, 1, 0, 1), time.Now())
+		l.handle(opusPacket(t, 1, 0, 1), time.Now())
 		l.r.SetMuted(true)
 		time.Sleep(90 * time.Millisecond)
 		l.r.SetMuted(false)
@@ -110,13 +110,13 @@ func TestSilenceEndsWithTheMute(t *testing.T) {
 }
 
 // A black picture replaces the last one of a track that has ended.
-func TestBlankSendsABlackVP8Picture(t *testing.T) {
-	g := newRig(t, 1, false)
+func TestSendBlackFramesSendsVP8(t *testing.T) {
+	g := newFixture(t, 1, false)
 	g.d.SendBlackFrames()
 	if got := g.out.take(); got != nil {
 		t.Errorf("%d black pictures after none", len(got))
 	}
-	g.feed(0, picture{seq: 10, ts: 1000, id: 5, tl0: 3, keyIdx: 1, key: true})
+	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 5, tl0: 3, keyIdx: 1, key: true})
 	g.d.options.Trailer = []byte("the end")
 	g.d.SendBlackFrames()
 	got := g.out.take()
@@ -134,14 +134,14 @@ func TestBlankSendsABlackVP8Picture(t *testing.T) {
 	}
 }
 
-// TestBlankDoesNotWaitOnAFullPath: what waits is not sent any more once the track leaves the connection, which is at
+// TestSendBlackFramesBypassesThePacersQueue: what waits is not sent any more once the track leaves the connection, which is at
 // once; the black picture does not wait behind it.
-func TestBlankDoesNotWaitOnAFullPath(t *testing.T) {
+func TestSendBlackFramesBypassesThePacersQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newAllotted(t, false)
-		g.hear(100_000)
+		g := newAllocatorFixture(t, false)
+		g.receiveREMB(100_000)
 		g.d.SetAllowed(2, 3)
-		g.play(100 * time.Millisecond)
+		g.sendLayers(100 * time.Millisecond)
 		if g.d.options.Tap.PacerStats().Queued == 0 {
 			t.Fatal("nothing waits")
 		}
@@ -153,12 +153,12 @@ func TestBlankDoesNotWaitOnAFullPath(t *testing.T) {
 	})
 }
 
-func TestBlankSendsABlackH264Picture(t *testing.T) {
-	g, l := withBackup(t)
+func TestSendBlackFramesSendsH264(t *testing.T) {
+	g, l := newBackupFixture(t)
 	if !g.d.SwitchReceiver(l.r, "") {
 		t.Fatal("not fed")
 	}
-	l.handle(nal(t, 1, 0, true), g.now)
+	l.handle(h264Packet(t, 1, 0, true), g.now)
 	g.out.take()
 	g.d.SendBlackFrames()
 	got := g.out.take()
@@ -171,8 +171,8 @@ func TestBlankSendsABlackH264Picture(t *testing.T) {
 }
 
 // A client that waits for a packet gets one of padding, until the publisher sends; then the numbers go on.
-func TestRouseSendsPaddingBeforeTheFirstPacketOnly(t *testing.T) {
-	g := newRig(t, 1, false)
+func TestSendWakeupPaddingSendsOnlyBeforeFirstPacket(t *testing.T) {
+	g := newFixture(t, 1, false)
 	if first, second := g.d.SendWakeupPadding(), g.d.SendWakeupPadding(); !first || !second {
 		t.Fatal("nothing has gone out and nobody is to be roused")
 	}
@@ -180,7 +180,7 @@ func TestRouseSendsPaddingBeforeTheFirstPacketOnly(t *testing.T) {
 	if len(got) != 2 || !got[0].Padding || len(got[0].payload) != 0 || got[1].SequenceNumber != got[0].SequenceNumber+1 {
 		t.Fatalf("sent %v", got)
 	}
-	g.feed(0, picture{seq: 10, ts: 1000, id: 5, key: true})
+	g.receive(0, vp8Packet{seq: 10, ts: 1000, id: 5, key: true})
 	if after := g.out.take(); len(after) != 1 || after[0].SequenceNumber != got[1].SequenceNumber+1 || int32(after[0].Timestamp-got[1].Timestamp) <= 0 {
 		t.Errorf("goes on with %v", after)
 	}

@@ -15,9 +15,9 @@ import (
 )
 
 // camera publishes three layers as rids q, h and f, a picture of each every tick, and answers key frame requests.
-type camera struct {
+type simulcastPublisher struct {
 	tracks   [MaxLayers]*webrtc.TrackLocalStaticRTP
-	control  [MaxLayers]*received
+	control  [MaxLayers]*receivedRTCP
 	mid      string
 	midID    uint8
 	ridID    uint8
@@ -26,9 +26,9 @@ type camera struct {
 	begin    time.Time
 }
 
-func newCamera(t *testing.T, c *call) *camera {
+func newCamera(t *testing.T, c *testCall) *simulcastPublisher {
 	t.Helper()
-	cam := &camera{begin: time.Now()}
+	cam := &simulcastPublisher{begin: time.Now()}
 	var sender *webrtc.RTPSender
 	for n, rid := range []string{"q", "h", "f"} {
 		track, err := webrtc.NewTrackLocalStaticRTP(
@@ -65,11 +65,11 @@ func newCamera(t *testing.T, c *call) *camera {
 }
 
 // send sends one picture of each layer. The layers count numbers and time from different origins.
-func (cam *camera) send(t *testing.T) {
+func (cam *simulcastPublisher) send(t *testing.T) {
 	t.Helper()
 	elapsed := uint32(time.Since(cam.begin).Milliseconds()) * 90
 	for n, track := range cam.tracks {
-		key := cam.control[n].keyFrameAsked()
+		key := cam.control[n].keyFrameRequested()
 		if cam.disabled > 0 && n >= cam.disabled {
 			continue
 		}
@@ -78,7 +78,7 @@ func (cam *camera) send(t *testing.T) {
 				Version: 2, Marker: true, SequenceNumber: uint16(1000*n) + uint16(cam.count),
 				Timestamp: uint32(n)<<30 + elapsed,
 			},
-			Payload: numbered(n, cam.count, key || cam.count == 0),
+			Payload: vp8Payload(n, cam.count, key || cam.count == 0),
 		}
 		binary.BigEndian.PutUint32(p.Payload[12:], elapsed)
 		for id, value := range map[uint8]string{cam.midID: cam.mid, cam.ridID: track.RID()} {
@@ -94,7 +94,7 @@ func (cam *camera) send(t *testing.T) {
 }
 
 // screen checks that what arrives is one unbroken stream, and remembers its layer.
-type screen struct {
+type streamChecker struct {
 	mu    sync.Mutex
 	layer int
 	last  *rtp.Packet
@@ -102,7 +102,7 @@ type screen struct {
 	wrong []string
 }
 
-func (s *screen) take(p *rtp.Packet, _ bool) {
+func (s *streamChecker) take(p *rtp.Packet, _ bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	layer, count := int(p.Payload[7]), binary.BigEndian.Uint32(p.Payload[8:])
@@ -131,7 +131,7 @@ const slack = 45_000
 func TestSimulcastCallSwitchesLayers(t *testing.T) {
 	c := newCall(t)
 	cam := newCamera(t, c)
-	s := &screen{layer: -1}
+	s := &streamChecker{layer: -1}
 	c.subscribe(s.take)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

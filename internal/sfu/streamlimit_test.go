@@ -13,7 +13,7 @@ import (
 )
 
 // A client has a number of streams at once and a few more as time goes by. Feedback about what it is sent is free.
-func TestStreamsAreBounded(t *testing.T) {
+func TestStreamsOfAConnectionAreLimited(t *testing.T) {
 	ended := 0
 	l := newStreamLimit(func() { ended++ })
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -43,7 +43,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-func TestBufferDiscardsStreamsBeyondTheBound(t *testing.T) {
+func TestBufferDiscardsStreamsBeyondTheLimit(t *testing.T) {
 	tap := NewTap(1, nil)
 	tap.BindLocalStream(&interceptor.StreamInfo{SSRC: 7, SSRCRetransmission: 8}, nil)
 	for ssrc := range uint32(2 * streamBurst) {
@@ -77,7 +77,7 @@ func TestBufferDiscardsStreamsBeyondTheBound(t *testing.T) {
 }
 
 // What nobody reads is bounded over all streams of a connection together.
-func TestUnreadPacketsAreBounded(t *testing.T) {
+func TestUnreadBytesOfAConnectionAreBounded(t *testing.T) {
 	tap := NewTap(1, nil)
 	packet := make([]byte, 1200)
 	var buffers []io.ReadWriteCloser
@@ -125,7 +125,7 @@ func TestUnreadPacketsAreBounded(t *testing.T) {
 }
 
 // Sender reports of a publisher's tracks arrive, however much other feedback comes about streams that nobody reads.
-func TestSenderReportsAreNotCrowdedOut(t *testing.T) {
+func TestSenderReportsArriveDespiteUnreadFeedback(t *testing.T) {
 	tap := NewTap(1, nil)
 	marshal := func(p rtcp.Packet) []byte {
 		t.Helper()

@@ -13,8 +13,8 @@ import (
 
 // shutter sends one picture of each of three layers 30 times a second, the higher the later, and answers key frame
 // requests after 60 ms. Each layer counts numbers and time from its own origin.
-type shutter struct {
-	g       *rig
+type threeLayers struct {
+	g       *fixture
 	frame   int
 	pending [MaxLayers]time.Time // when a key frame is due
 }
@@ -22,7 +22,7 @@ type shutter struct {
 // jitter of arrival, in ms, by picture.
 var jitter = []time.Duration{0, 9, 3, 14, 1, 6, 12, 2}
 
-func (s *shutter) tick(dead int) {
+func (s *threeLayers) tick(dead int) {
 	g := s.g
 	begin := g.now
 	for n := range MaxLayers {
@@ -33,13 +33,13 @@ func (s *shutter) tick(dead int) {
 			s.pending[n] = time.Time{}
 		}
 		if n != dead {
-			g.feed(n, picture{
+			g.receive(n, vp8Packet{
 				seq: uint16(n*20000 + s.frame), ts: uint32(n)<<30 + uint32(s.frame)*3000, id: uint16(n*5000 + s.frame),
 				tl0: uint8(n*50 + s.frame), keyIdx: uint8(n), key: key,
 			})
 		}
 	}
-	for _, ssrc := range g.up.keyFramesAsked() {
+	for _, ssrc := range g.publisher.keyFrameRequests() {
 		if n := int(ssrc - layerSSRC(0)); s.pending[n].IsZero() {
 			s.pending[n] = g.now.Add(60 * time.Millisecond)
 		}
@@ -49,7 +49,7 @@ func (s *shutter) tick(dead int) {
 }
 
 // report gives each layer a sender report of the moment.
-func (s *shutter) report() {
+func (s *threeLayers) report() {
 	for n := range MaxLayers {
 		l := s.g.r.layer(n)
 		l.mu.Lock()
@@ -58,9 +58,9 @@ func (s *shutter) report() {
 	}
 }
 
-// TestTenSwitchesLeaveOneUnbrokenStream goes up and down ten times. The stream is unbroken, never still for more than a
+// TestTenLayerSwitchesLeaveOneUnbrokenStream goes up and down ten times. The stream is unbroken, never still for more than a
 // picture or two, and its time is that of the clock, off by less than a picture.
-func TestTenSwitchesLeaveOneUnbrokenStream(t *testing.T) {
+func TestTenLayerSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		reports func(switches int) bool // whether sender reports have come
@@ -70,8 +70,8 @@ func TestTenSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 		{"by arrival, then by reports", func(switches int) bool { return switches == 4 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, MaxLayers, true)
-			s := &shutter{g: g}
+			g := newFixture(t, MaxLayers, true)
+			s := &threeLayers{g: g}
 			type shown struct {
 				described
 				at time.Time
@@ -116,10 +116,10 @@ func TestTenSwitchesLeaveOneUnbrokenStream(t *testing.T) {
 	}
 }
 
-// TestLayerThatStopsIsReplacedWithinASecond stops the highest layer without a word: the next one goes on within a second.
-func TestLayerThatStopsIsReplacedWithinASecond(t *testing.T) {
-	g := newRig(t, MaxLayers, true)
-	s := &shutter{g: g}
+// TestStoppedLayerIsReplacedWithinASecond stops the highest layer without a word: the next one goes on within a second.
+func TestStoppedLayerIsReplacedWithinASecond(t *testing.T) {
+	g := newFixture(t, MaxLayers, true)
+	s := &threeLayers{g: g}
 	run := func(pictures, dead int) (still time.Duration) {
 		last := g.now
 		for range pictures {
@@ -143,48 +143,48 @@ func TestLayerThatStopsIsReplacedWithinASecond(t *testing.T) {
 	}
 }
 
-// TestKeyFrameThrottleIsLongerForHigherLayers counts the requests of a subscriber who waits in vain: no more than one
+// TestKeyFrameIntervalIsLongerForHigherLayers counts the requests of a subscriber who waits in vain: no more than one
 // in 500 ms for the lowest layer, one a second for those above.
-func TestKeyFrameThrottleIsLongerForHigherLayers(t *testing.T) {
+func TestKeyFrameIntervalIsLongerForHigherLayers(t *testing.T) {
 	for n, want := range []int{11, 6, 6} {
-		g := newRig(t, MaxLayers, false)
+		g := newFixture(t, MaxLayers, false)
 		l := g.r.layer(n)
-		g.up.take()
+		g.publisher.take()
 		for i := range 500 {
 			l.requestKeyFrame(g.now)
-			l.handle(picture{seq: uint16(i)}.raw(t, l.ssrc), g.now)
+			l.handle(vp8Packet{seq: uint16(i)}.raw(t, l.ssrc), g.now)
 			g.now = g.now.Add(10 * time.Millisecond)
 		}
-		if got := len(g.up.keyFramesAsked()); got > want || got < want-1 {
+		if got := len(g.publisher.keyFrameRequests()); got > want || got < want-1 {
 			t.Errorf("layer %d: %d requests in 5 s, want %d", n, got, want)
 		}
 	}
 }
 
-// TestKeyFrameServesAllRequests lets a second request come before the key frame that the first one brings: it needs no
+// TestOneKeyFrameAnswersAllPendingRequests lets a second request come before the key frame that the first one brings: it needs no
 // key frame of its own.
-func TestKeyFrameServesAllRequests(t *testing.T) {
-	g := newRig(t, 1, false)
-	g.feed(0, picture{seq: 1, key: true})
-	g.forgetRequests()
-	g.up.take()
+func TestOneKeyFrameAnswersAllPendingRequests(t *testing.T) {
+	g := newFixture(t, 1, false)
+	g.receive(0, vp8Packet{seq: 1, key: true})
+	g.resetKeyFrameThrottle()
+	g.publisher.take()
 	g.r.requestKeyFrame(0, g.now)
 	g.r.requestKeyFrame(0, g.now.Add(20*time.Millisecond))
 	g.now = g.now.Add(100 * time.Millisecond)
-	g.feed(0, picture{seq: 2, key: true})
+	g.receive(0, vp8Packet{seq: 2, key: true})
 	g.now = g.now.Add(time.Second)
-	g.feed(0, picture{seq: 3})
-	if got := g.up.keyFramesAsked(); len(got) != 1 {
+	g.receive(0, vp8Packet{seq: 3})
+	if got := g.publisher.keyFrameRequests(); len(got) != 1 {
 		t.Errorf("%d key frames were asked for, want 1", len(got))
 	}
 }
 
-// TestPacketsBeforeALateStructureAreSentOnceItComes loses the first packet of the stream, which has the structure. What
+// TestPacketsAwaitingStructureAreSentWhenItArrives loses the first packet of the stream, which has the structure. What
 // follows cannot be understood until it comes again; then all of it goes out.
-func TestPacketsBeforeALateStructureAreSentOnceItComes(t *testing.T) {
+func TestPacketsAwaitingStructureAreSentWhenItArrives(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
 	for _, late := range []int{1, 5, 11} {
-		g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+		g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 		l := g.r.layer(0)
 		l.ssrc = ssrcOf(packets[0].raw)
 		// The server knows where the stream begins, as if padding had come before.
@@ -199,36 +199,36 @@ func TestPacketsBeforeALateStructureAreSentOnceItComes(t *testing.T) {
 		for _, p := range packets[late+1:] {
 			l.handle(p.raw, g.now)
 		}
-		v := newViewer(t)
-		v.see(g.out.take())
+		v := newDecoderCheck(t)
+		v.receive(g.out.take())
 		if v.pictures != 3 || v.spatial != 2 {
 			t.Errorf("%d pictures up to layer %d came, want 3 up to 2", v.pictures, v.spatial)
 		}
 	}
 }
 
-// TestStructureThatNeverComesCausesAKeyFrameRequest asks for another key frame.
-func TestStructureThatNeverComesCausesAKeyFrameRequest(t *testing.T) {
+// TestMissingStructureCausesKeyFrameRequest asks for another key frame.
+func TestMissingStructureCausesKeyFrameRequest(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[1:12]
-	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
-	g.up.take()
+	g.publisher.take()
 	asked := 0
 	for _, p := range packets {
 		l.handle(p.raw, g.now)
 		g.now = g.now.Add(30 * time.Millisecond)
-		asked += len(g.up.keyFramesAsked())
+		asked += len(g.publisher.keyFrameRequests())
 	}
 	if d := cmp.Diff(1, asked); d != "" {
 		t.Errorf("key frames asked for in 300 ms: %s", d)
 	}
 }
 
-// TestLatePacketOfAnEarlierStructureIsDropped: what comes late from before a key frame cannot be understood any more,
+// TestLatePacketOfEarlierStructureIsDropped: what comes late from before a key frame cannot be understood any more,
 // and nobody needs it.
-func TestLatePacketOfAnEarlierStructureIsDropped(t *testing.T) {
+func TestLatePacketOfEarlierStructureIsDropped(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
-	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
 	l.ssrc = ssrcOf(packets[0].raw)
 	late := func(before int) []byte {
@@ -251,22 +251,22 @@ func TestLatePacketOfAnEarlierStructureIsDropped(t *testing.T) {
 	for _, p := range packets {
 		l.handle(p.raw, g.now)
 	}
-	g.forgetRequests()
-	g.up.take()
+	g.resetKeyFrameThrottle()
+	g.publisher.take()
 	for before := 3; before > 0; before-- {
 		g.now = g.now.Add(structureWait)
 		l.handle(late(before), g.now)
 	}
-	if got := g.up.keyFramesAsked(); len(got) > 0 {
+	if got := g.publisher.keyFrameRequests(); len(got) > 0 {
 		t.Errorf("%d key frames were asked for", len(got))
 	}
 }
 
-// TestLateKeyFrameLeavesTheNewerStructureInForce lets the first packet of a key frame come behind that of the next one,
+// TestLateKeyFrameDoesNotReplaceNewerStructure lets the first packet of a key frame come behind that of the next one,
 // whose structure stays in force.
-func TestLateKeyFrameLeavesTheNewerStructureInForce(t *testing.T) {
+func TestLateKeyFrameDoesNotReplaceNewerStructure(t *testing.T) {
 	packets := recording(t, "av1-l3t3key")[:12]
-	g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
+	g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeAV1, layers: 1, rtx: true, descriptor: recordedID})
 	l := g.r.layer(0)
 	l.ssrc = ssrcOf(packets[0].raw)
 	first := &rtp.Packet{}
@@ -286,8 +286,8 @@ func TestLateKeyFrameLeavesTheNewerStructureInForce(t *testing.T) {
 	for _, p := range packets[1:] {
 		l.handle(p.raw, g.now)
 	}
-	v := newViewer(t)
-	v.see(g.out.take())
+	v := newDecoderCheck(t)
+	v.receive(g.out.take())
 	if v.pictures != 3 || v.spatial != 2 {
 		t.Errorf("%d pictures up to layer %d came, want 3 up to 2", v.pictures, v.spatial)
 	}

@@ -14,7 +14,7 @@ import (
 // group the upper layers need pictures of their own layer of the first.
 type temporalVP8 struct {
 	t     *testing.T
-	g     *rig
+	g     *fixture
 	count int
 	seq   uint16
 	tl0   uint8
@@ -79,10 +79,10 @@ func temporalOf(t *testing.T, packets []written) []int {
 	return all
 }
 
-// TestVP8TemporalLayersAreLeftOutWithoutGaps lowers and raises the temporal layer: down at once, up where nothing is
+// TestVP8TemporalLayersAreSkippedWithoutGaps lowers and raises the temporal layer: down at once, up where nothing is
 // missing, and the numbers know nothing of it.
-func TestVP8TemporalLayersAreLeftOutWithoutGaps(t *testing.T) {
-	g := newRig(t, 1, true)
+func TestVP8TemporalLayersAreSkippedWithoutGaps(t *testing.T) {
+	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 65000, tl0: 250}
 	var all []written
 	run := func(pictures int, key bool) []int {
@@ -141,10 +141,10 @@ func TestVP8TemporalLayersAreLeftOutWithoutGaps(t *testing.T) {
 	}
 }
 
-// TestLatePacketOfAnUnwantedLayerIsReplacedByPadding loses both packets of a picture that is not wanted. When they come
+// TestLatePacketOfUnwantedLayerIsReplacedByPadding loses both packets of a picture that is not wanted. When they come
 // again their numbers are already between those of others: they are filled, and a NACK for them is answered.
-func TestLatePacketOfAnUnwantedLayerIsReplacedByPadding(t *testing.T) {
-	g := newRig(t, 1, true)
+func TestLatePacketOfUnwantedLayerIsReplacedByPadding(t *testing.T) {
+	g := newFixture(t, 1, true)
 	s := &temporalVP8{t: t, g: g, seq: 100}
 	g.d.SetAllowed(2, 0)
 	s.feed(true)
@@ -176,7 +176,7 @@ func TestLatePacketOfAnUnwantedLayerIsReplacedByPadding(t *testing.T) {
 func TestVP9IsForwardedByItsPayloadDescriptor(t *testing.T) {
 	packets := recording(t, "vp9-l2t2")
 	for _, want := range []forward.Target{{Spatial: 2, Temporal: 2}, {Spatial: 1, Temporal: 0}, {Spatial: 0, Temporal: 2}, {Spatial: 0, Temporal: 0}} {
-		g := newRigOf(t, rigOptions{mime: webrtc.MimeTypeVP9, layers: 1})
+		g := newFixtureWith(t, fixtureOptions{mime: webrtc.MimeTypeVP9, layers: 1})
 		l := g.r.layer(0)
 		l.ssrc = ssrcOf(packets[0].raw)
 		g.d.SetAllowed(want.Spatial, want.Temporal)

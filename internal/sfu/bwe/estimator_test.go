@@ -8,18 +8,18 @@ import (
 )
 
 // share is the estimate as a share of rate.
-func (c *call) share(rate float64) float64 { return float64(c.e.Bitrate()) / rate }
+func (c *simulation) estimateShare(rate float64) float64 { return float64(c.e.Bitrate()) / rate }
 
 // average runs for d and returns the mean estimate.
-func (c *call) average(d time.Duration) float64 {
+func (c *simulation) meanEstimateShare(d time.Duration) float64 {
 	var sum float64
 	n := 0
 	c.run(d, func() { sum += float64(c.e.Bitrate()); n++ })
 	return sum / float64(n)
 }
 
-func TestEstimateComesCloseToTheLink(t *testing.T) {
-	for name, p := range map[string]path{
+func TestEstimateConvergesToLinkRate(t *testing.T) {
+	for name, p := range map[string]link{
 		"quick":         {delay: 10 * time.Millisecond},
 		"far":           {delay: 100 * time.Millisecond},
 		"jitter":        {delay: 30 * time.Millisecond, jitter: 10 * time.Millisecond},
@@ -35,11 +35,11 @@ func TestEstimateComesCloseToTheLink(t *testing.T) {
 			if p.queue == 0 {
 				p.queue = 300 * time.Millisecond
 			}
-			c := newCall(t, p)
-			c.tuned, c.wanted = true, 6_000_000
+			c := newSimulation(t, p)
+			c.adaptive, c.wanted = true, 6_000_000
 			c.run(10*time.Second, nil)
 			c.delayMost = 0
-			if got := c.average(30*time.Second) / p.rate; got < 0.6 || got > 1.15 {
+			if got := c.meanEstimateShare(30*time.Second) / p.rate; got < 0.6 || got > 1.15 {
 				t.Errorf("the estimate is %.2f of the link in the mean", got)
 			}
 			if c.delayMost > 300*time.Millisecond+p.jitter {
@@ -49,34 +49,34 @@ func TestEstimateComesCloseToTheLink(t *testing.T) {
 	}
 }
 
-// TestEstimateReachesAGoodLinkInASecond: on a good link all that is wanted is allowed within a second of the first
+// TestEstimateReachesWantedBitrateOnGoodLinkInASecond: on a good link all that is wanted is allowed within a second of the first
 // packet.
-func TestEstimateReachesAGoodLinkInASecond(t *testing.T) {
-	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+func TestEstimateReachesWantedBitrateOnGoodLinkInASecond(t *testing.T) {
+	c := newSimulation(t, link{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(time.Second, nil)
 	if got := c.rate(); got != 1_700_000 {
 		t.Errorf("%d bits/s are sent after a second, the estimate being %d", got, c.e.Bitrate())
 	}
 }
 
-// TestEstimateFollowsALinkThatNarrowsAndWidens is 3 Mbit/s, 300 kbit/s and 3 Mbit/s again.
-func TestEstimateFollowsALinkThatNarrowsAndWidens(t *testing.T) {
+// TestEstimateFollowsLinkRateDownAndUp is 3 Mbit/s, 300 kbit/s and 3 Mbit/s again.
+func TestEstimateFollowsLinkRateDownAndUp(t *testing.T) {
 	for name, tuned := range map[string]bool{"layers": false, "tuned": true} {
 		t.Run(name, func(t *testing.T) {
-			c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
-			c.tuned = tuned
+			c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+			c.adaptive = tuned
 			c.run(10*time.Second, nil)
 			c.path.rate = 3e5
 			c.run(3*time.Second, nil)
-			if c.share(3e5) > 1.1 || c.share(3e5) < 0.4 || c.queued() > 50*time.Millisecond {
-				t.Errorf("three seconds later the estimate is %d and the queue %v", c.e.Bitrate(), c.queued())
+			if c.estimateShare(3e5) > 1.1 || c.estimateShare(3e5) < 0.4 || c.queueDelay() > 50*time.Millisecond {
+				t.Errorf("three seconds later the estimate is %d and the queue %v", c.e.Bitrate(), c.queueDelay())
 			}
 			c.sent, c.dropped = 0, 0
 			c.run(20*time.Second, nil)
 			if c.dropped*50 > c.sent {
 				t.Errorf("%d of %d packets were lost once it had settled", c.dropped, c.sent)
 			}
-			if c.share(3e5) < 0.5 || c.share(3e5) > 1.3 {
+			if c.estimateShare(3e5) < 0.5 || c.estimateShare(3e5) > 1.3 {
 				t.Errorf("the estimate is %d", c.e.Bitrate())
 			}
 			c.path.rate = 3e6
@@ -91,7 +91,7 @@ func TestEstimateFollowsALinkThatNarrowsAndWidens(t *testing.T) {
 // TestLongerPathDoesNotLowerTheEstimate: a path that takes longer from one moment on has no queue, and no less room,
 // even if it loses as well.
 func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
-	for name, then := range map[string]path{
+	for name, then := range map[string]link{
 		"no loss":   {},
 		"2 % loss":  {loss: 0.02},
 		"5 % loss":  {loss: 0.05},
@@ -99,7 +99,7 @@ func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
 		"all of it": {loss: 0.05, jitter: 30 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCall(t, path{rate: 10e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+			c := newSimulation(t, link{rate: 10e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 			c.run(10*time.Second, nil)
 			c.path.delay += 150 * time.Millisecond
 			c.path.loss, c.path.jitter = then.loss, then.jitter
@@ -118,8 +118,8 @@ func TestLongerPathDoesNotLowerTheEstimate(t *testing.T) {
 	}
 }
 
-// TestOwnQueueIsNotTakenForALongerPath: what waits because of us is not taken for the path, however the sending goes on.
-func TestOwnQueueIsNotTakenForALongerPath(t *testing.T) {
+// TestOwnQueueIsNotMistakenForLongerPath: what waits because of us is not taken for the path, however the sending goes on.
+func TestOwnQueueIsNotMistakenForLongerPath(t *testing.T) {
 	const layer = 500_000 // bits/s
 	for name, tt := range map[string]struct {
 		narrows float64 // bits/s
@@ -135,7 +135,7 @@ func TestOwnQueueIsNotTakenForALongerPath(t *testing.T) {
 		"rising": {0.95 * layer, 300 * time.Millisecond, []int{layer, layer * 3 / 2}, func(second int) int { return min(1, second/6) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCall(t, path{rate: 3e6, queue: tt.queue, delay: 20 * time.Millisecond})
+			c := newSimulation(t, link{rate: 3e6, queue: tt.queue, delay: 20 * time.Millisecond})
 			c.layers = tt.layers
 			c.run(10*time.Second, nil)
 			c.path.rate = tt.narrows
@@ -145,7 +145,7 @@ func TestOwnQueueIsNotTakenForALongerPath(t *testing.T) {
 				if tt.sends != nil {
 					c.layers = all[tt.sends(int(c.now.Sub(began)/time.Second)):][:1]
 				}
-				if c.queued() > standingQueueDelay*time.Microsecond*3/2 && c.now.Sub(began) > time.Second {
+				if c.queueDelay() > standingQueueDelay*time.Microsecond*3/2 && c.now.Sub(began) > time.Second {
 					waiting++
 					if c.e.Queue(c.now) == 0 {
 						unseen++
@@ -165,20 +165,20 @@ func TestOwnQueueIsNotTakenForALongerPath(t *testing.T) {
 
 // TestLossWithoutQueueLowersTheEstimate is a link that drops what is too much at once: only loss tells.
 func TestLossWithoutQueueLowersTheEstimate(t *testing.T) {
-	c := newCall(t, path{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
-	c.tuned, c.wanted = true, 2_000_000
+	c := newSimulation(t, link{rate: 20e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.adaptive, c.wanted = true, 2_000_000
 	c.run(10*time.Second, nil)
 	c.path.rate, c.path.queue = 1e6, 8*time.Millisecond
 	c.run(3*time.Second, nil)
-	if got := c.average(10*time.Second) / 1e6; got > 1.25 || got < 0.5 {
+	if got := c.meanEstimateShare(10*time.Second) / 1e6; got > 1.25 || got < 0.5 {
 		t.Errorf("the estimate is %.2f of the link", got)
 	}
 }
 
-// TestEstimateStandsStillWhileLittleIsSent: while little is sent, the estimate neither grows nor falls for want of
+// TestEstimateIsConstantWhileLittleIsSent: while little is sent, the estimate neither grows nor falls for want of
 // evidence.
-func TestEstimateStandsStillWhileLittleIsSent(t *testing.T) {
-	c := newCall(t, path{rate: 5e6, queue: 300 * time.Millisecond, delay: 30 * time.Millisecond, jitter: 20 * time.Millisecond})
+func TestEstimateIsConstantWhileLittleIsSent(t *testing.T) {
+	c := newSimulation(t, link{rate: 5e6, queue: 300 * time.Millisecond, delay: 30 * time.Millisecond, jitter: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	before := c.e.Bitrate()
 	c.layers, c.wanted = []int{150_000}, 150_000
@@ -188,31 +188,31 @@ func TestEstimateStandsStillWhileLittleIsSent(t *testing.T) {
 	}
 	c.path.rate = 1e5
 	c.run(5*time.Second, nil)
-	if c.share(1e5) > 1.2 {
+	if c.estimateShare(1e5) > 1.2 {
 		t.Errorf("the estimate of a link of 100 kbit/s is %d", c.e.Bitrate())
 	}
 }
 
-// TestEstimateMakesRoomForCrossTraffic: somebody else takes two thirds of the link and gives them back.
-func TestEstimateMakesRoomForCrossTraffic(t *testing.T) {
-	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
-	c.tuned, c.wanted = true, 6_000_000
+// TestEstimateAdaptsToCrossTraffic: somebody else takes two thirds of the link and gives them back.
+func TestEstimateAdaptsToCrossTraffic(t *testing.T) {
+	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+	c.adaptive, c.wanted = true, 6_000_000
 	c.run(10*time.Second, nil)
 	c.path.cross = 2e6
 	c.run(5*time.Second, nil)
-	if got := c.average(10*time.Second) / 1e6; got < 0.5 || got > 1.3 {
+	if got := c.meanEstimateShare(10*time.Second) / 1e6; got < 0.5 || got > 1.3 {
 		t.Errorf("the estimate is %.2f of what is left", got)
 	}
 	c.path.cross = 0
 	c.run(10*time.Second, nil)
-	if got := c.average(5*time.Second) / 3e6; got < 0.6 {
+	if got := c.meanEstimateShare(5*time.Second) / 3e6; got < 0.6 {
 		t.Errorf("ten seconds later the estimate is %.2f of the link", got)
 	}
 }
 
-// TestEstimateSurvivesAnInterruption: a path that was cut for a while goes on where it was.
-func TestEstimateSurvivesAnInterruption(t *testing.T) {
-	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+// TestEstimateRecoversAfterInterruption: a path that was cut for a while goes on where it was.
+func TestEstimateRecoversAfterInterruption(t *testing.T) {
+	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.loss = 1
 	c.run(3*time.Second, nil)
@@ -223,14 +223,14 @@ func TestEstimateSurvivesAnInterruption(t *testing.T) {
 	}
 }
 
-// TestEstimateRecoversAfterAPauseInCongestion: who has to pause every picture because the delay grows hears no more of
+// TestEstimateRecoversAfterVideoIsPausedByCongestion: who has to pause every picture because the delay grows hears no more of
 // the path, and tries it again all the same.
-func TestEstimateRecoversAfterAPauseInCongestion(t *testing.T) {
-	c := newCall(t, path{rate: 3e6, queue: 2 * time.Second, delay: 20 * time.Millisecond})
+func TestEstimateRecoversAfterVideoIsPausedByCongestion(t *testing.T) {
+	c := newSimulation(t, link{rate: 3e6, queue: 2 * time.Second, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.rate = 1e5
-	c.run(5*time.Second, func() { c.quiet = c.quiet || c.e.Congested(c.now) })
-	if !c.quiet {
+	c.run(5*time.Second, func() { c.probesOnly = c.probesOnly || c.e.Congested(c.now) })
+	if !c.probesOnly {
 		t.Fatal("a link of a thirtieth shows no congestion")
 	}
 	c.path.rate = 3e6
@@ -240,10 +240,10 @@ func TestEstimateRecoversAfterAPauseInCongestion(t *testing.T) {
 	}
 }
 
-// TestReportsDoNotCountBesideFeedback: reports of loss are nothing to go by where feedback comes, neither for the
+// TestLossReportsAreIgnoredWithTWCC: reports of loss are nothing to go by where feedback comes, neither for the
 // estimate nor for whether the path is full.
-func TestReportsDoNotCountBesideFeedback(t *testing.T) {
-	c := newCall(t, path{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
+func TestLossReportsAreIgnoredWithTWCC(t *testing.T) {
+	c := newSimulation(t, link{rate: 3e6, queue: 300 * time.Millisecond, delay: 20 * time.Millisecond})
 	c.run(10*time.Second, nil)
 	c.path.rate = 3e5
 	c.run(3*time.Second, nil)

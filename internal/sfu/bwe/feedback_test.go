@@ -8,7 +8,7 @@ import (
 	"github.com/pion/rtcp"
 )
 
-func TestParseReadsFeedback(t *testing.T) {
+func TestParseDecodesFeedback(t *testing.T) {
 	f := &rtcp.TransportLayerCC{
 		Header:             rtcp.Header{Count: rtcp.FormatTCC, Type: rtcp.TypeTransportSpecificFeedback, Length: 7},
 		BaseSequenceNumber: 65534, PacketStatusCount: 12, ReferenceTime: 5, FbPktCount: 1,
@@ -39,7 +39,7 @@ func TestParseReadsFeedback(t *testing.T) {
 	}
 }
 
-func TestParseRefusesBrokenFeedback(t *testing.T) {
+func TestParseRejectsMalformedFeedback(t *testing.T) {
 	header := func(count int, rest ...byte) []byte {
 		b := make([]byte, feedbackHeader, 64)
 		b[0], b[1], b[14], b[15] = 0x80|formatTransport, rtpfb, byte(count>>8), byte(count)

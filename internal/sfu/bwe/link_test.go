@@ -12,7 +12,7 @@ import (
 const step = time.Millisecond
 
 // path is a link in virtual time: a queue in front of a bottleneck, then a delay.
-type path struct {
+type link struct {
 	rate    float64 // bits/s
 	queue   time.Duration
 	delay   time.Duration // one way
@@ -22,24 +22,24 @@ type path struct {
 	cross   float64       // bits/s of somebody else
 }
 
-type flight struct {
+type packetOnLink struct {
 	seq     uint16
 	arrival time.Time
 }
 
 // call is a sender behind an Estimator, a path, and a receiver that gives feedback. Time goes by in run only.
-type call struct {
+type simulation struct {
 	t      *testing.T
-	path   path
+	path   link
 	now    time.Time
 	random *rand.Rand
 
-	e      *Estimator
-	prober Prober
-	layers []int // rates that can be sent, ascending; the highest that the estimate carries is
-	wanted int
-	tuned  bool // sends what the estimate allows, up to wanted
-	quiet  bool // sends nothing but probes: all pictures are paused
+	e          *Estimator
+	prober     Prober
+	layers     []int // rates that can be sent, ascending; the highest that the estimate carries is
+	wanted     int
+	adaptive   bool // sends what the estimate allows, up to wanted
+	probesOnly bool // sends nothing but probes: all pictures are paused
 
 	seq      uint16
 	frameDue time.Time
@@ -51,8 +51,8 @@ type call struct {
 
 	free        time.Time // when the bottleneck has sent what it holds
 	crossBudget float64
-	under       []flight
-	feedback    []delayed
+	under       []packetOnLink
+	feedback    []delayedFeedback
 	recorder    *twcc.Recorder
 	reportDue   time.Time
 
@@ -61,23 +61,23 @@ type call struct {
 	delayMost     time.Duration
 }
 
-type delayed struct {
+type delayedFeedback struct {
 	raw []byte
 	at  time.Time
 }
 
-func newCall(t *testing.T, p path) *call {
+func newSimulation(t *testing.T, p link) *simulation {
 	now := time.Unix(1_700_000_000, 0)
-	return &call{
+	return &simulation{
 		t: t, path: p, now: now, random: rand.New(rand.NewPCG(3, 4)), e: New(800_000), wanted: 1_700_000,
 		layers: []int{150_000, 500_000, 1_700_000}, recorder: twcc.NewRecorder(5), free: now, frameDue: now, reportDue: now,
 	}
 }
 
 // run lets time go by; each is called every step if it is not nil.
-func (c *call) run(d time.Duration, each func()) {
+func (c *simulation) run(d time.Duration, each func()) {
 	for end := c.now.Add(d); c.now.Before(end); c.now = c.now.Add(step) {
-		c.others()
+		c.sendCrossTraffic()
 		c.produce()
 		c.pace()
 		c.receive()
@@ -92,9 +92,9 @@ func (c *call) run(d time.Duration, each func()) {
 }
 
 // rate is what the source sends.
-func (c *call) rate() int {
+func (c *simulation) rate() int {
 	carried := c.e.Bitrate() * 95 / 100
-	if c.tuned {
+	if c.adaptive {
 		return min(carried, c.wanted)
 	}
 	rate := c.layers[0]
@@ -107,12 +107,12 @@ func (c *call) rate() int {
 }
 
 // produce makes a frame each 33 ms.
-func (c *call) produce() {
+func (c *simulation) produce() {
 	if c.now.Before(c.frameDue) {
 		return
 	}
 	c.frameDue = c.frameDue.Add(33 * time.Millisecond)
-	if c.quiet {
+	if c.probesOnly {
 		c.backlog = 0
 		return
 	}
@@ -120,7 +120,7 @@ func (c *call) produce() {
 }
 
 // pace sends what waits at two and a half times the estimate, and probes.
-func (c *call) pace() {
+func (c *simulation) pace() {
 	c.budget = min(c.budget+2.5*float64(c.e.Bitrate())/8*step.Seconds(), 4800)
 	probing := c.probe.ID != 0
 	for c.backlog > 0 && c.budget > 0 {
@@ -144,7 +144,7 @@ func (c *call) pace() {
 	}
 }
 
-func (c *call) send(size int) {
+func (c *simulation) send(size int) {
 	c.seq++
 	c.sent++
 	c.sentBytes += size
@@ -153,7 +153,7 @@ func (c *call) send(size int) {
 		c.dropped++
 		return
 	}
-	if !c.enter(size) {
+	if !c.enqueue(size) {
 		c.dropped++
 		return
 	}
@@ -165,11 +165,11 @@ func (c *call) send(size int) {
 		}
 	}
 	c.delayMost = max(c.delayMost, arrival.Sub(c.now)-c.path.delay)
-	c.under = append(c.under, flight{c.seq, arrival})
+	c.under = append(c.under, packetOnLink{c.seq, arrival})
 }
 
 // enter puts size bytes into the bottleneck's queue, if they fit.
-func (c *call) enter(size int) bool {
+func (c *simulation) enqueue(size int) bool {
 	if c.free.Before(c.now) {
 		c.free = c.now
 	}
@@ -180,15 +180,15 @@ func (c *call) enter(size int) bool {
 	return true
 }
 
-func (c *call) others() {
+func (c *simulation) sendCrossTraffic() {
 	c.crossBudget += c.path.cross / 8 * step.Seconds()
 	for c.crossBudget > 1200 {
 		c.crossBudget -= 1200
-		c.enter(1200)
+		c.enqueue(1200)
 	}
 }
 
-func (c *call) receive() {
+func (c *simulation) receive() {
 	left := c.under[:0]
 	for _, f := range c.under {
 		if f.arrival.After(c.now) {
@@ -205,7 +205,7 @@ func (c *call) receive() {
 			if err != nil {
 				c.t.Fatal(err)
 			}
-			c.feedback = append(c.feedback, delayed{raw, c.now.Add(c.path.delay)})
+			c.feedback = append(c.feedback, delayedFeedback{raw, c.now.Add(c.path.delay)})
 		}
 	}
 	for len(c.feedback) > 0 && !c.feedback[0].at.After(c.now) {
@@ -217,4 +217,4 @@ func (c *call) receive() {
 }
 
 // queued is how long a packet would wait at the bottleneck now.
-func (c *call) queued() time.Duration { return max(0, c.free.Sub(c.now)) }
+func (c *simulation) queueDelay() time.Duration { return max(0, c.free.Sub(c.now)) }

@@ -28,7 +28,7 @@ func unhex(t testing.TB, s string) []byte {
 }
 
 // tell says in short what was read of a frame: a letter for each decode target, as the specification has them.
-func tell(info *Info) string {
+func summarize(info *Info) string {
 	f := &info.Frame
 	targets := ""
 	for t := range f.Structure.Targets {
@@ -38,7 +38,7 @@ func tell(info *Info) string {
 		targets, f.Dependencies(), f.ActiveTargets, f.NewStructure, f.StartOfFrame, f.EndOfFrame, info.KeyFrame)
 }
 
-func TestDescriptorsReadStructuresAndFrames(t *testing.T) {
+func TestDescriptorReaderReadsStructuresAndFrames(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		exts []string
@@ -70,7 +70,7 @@ func TestDescriptorsReadStructuresAndFrames(t *testing.T) {
 				if err := d.Read(unhex(t, ext), &info); err != nil {
 					t.Fatalf("descriptor %d: %v", i, err)
 				}
-				if d := cmp.Diff(tt.want[i], tell(&info)); d != "" {
+				if d := cmp.Diff(tt.want[i], summarize(&info)); d != "" {
 					t.Errorf("descriptor %d: %s", i, d)
 				}
 			}
@@ -78,7 +78,7 @@ func TestDescriptorsReadStructuresAndFrames(t *testing.T) {
 	}
 }
 
-func TestDecodeTargetsHaveTheirHighestLayers(t *testing.T) {
+func TestDecodeTargetLayersAreTheHighestOfTheirTemplates(t *testing.T) {
 	var d DescriptorReader
 	var info Info
 	if err := d.Read(unhex(t, keyL3T3), &info); err != nil {
@@ -91,7 +91,7 @@ func TestDecodeTargetsHaveTheirHighestLayers(t *testing.T) {
 	}
 }
 
-func TestBrokenDescriptorsAreRefused(t *testing.T) {
+func TestMalformedDescriptorsAreRejected(t *testing.T) {
 	key := unhex(t, keyL2T2)
 	for _, tt := range []struct {
 		name string
@@ -158,7 +158,7 @@ func TestRewriteDescriptorReplacesNumberAndMask(t *testing.T) {
 		}
 		want := was
 		want.Frame.Number, want.Frame.ActiveTargets = 60000+uint16(i), 0b0101
-		if d := cmp.Diff(tell(&want), tell(&is)); d != "" || !is.Frame.HasMask {
+		if d := cmp.Diff(summarize(&want), summarize(&is)); d != "" || !is.Frame.HasMask {
 			t.Errorf("descriptor %d, has a mask: %v: %s", i, is.Frame.HasMask, d)
 		}
 		same := RewriteDescriptor(make([]byte, 0, 255), raw, was.Frame.Number, Mask{})
@@ -191,7 +191,7 @@ func FuzzDescriptors(f *testing.F) {
 				t.Fatalf("% x became % x: %v", ext, out, err)
 			}
 			was.Frame.Number, was.Frame.ActiveTargets = number, active
-			if a, b := tell(&was), tell(&is); a != b {
+			if a, b := summarize(&was), summarize(&is); a != b {
 				t.Fatalf("% x\nwas %s\nis  %s", ext, a, b)
 			}
 		}

@@ -47,7 +47,7 @@ func TestNumberingLeavesGapsForLostPacketsOnly(t *testing.T) {
 	}
 }
 
-func TestNumberingForgetsOldRuns(t *testing.T) {
+func TestNumberingRemovesOldRuns(t *testing.T) {
 	var n numbering
 	n.reset(run{first: 10})
 	for seq := uint16(10); seq < 10+4*maxRuns; seq++ {

@@ -38,7 +38,7 @@ func vp8(picture uint16, tl0, key uint8) *codec.VP8Descriptor {
 	}
 }
 
-func TestRewriterMakesOneStreamOfLayers(t *testing.T) {
+func TestRewriterMakesOneStreamFromLayers(t *testing.T) {
 	tests := []struct {
 		name  string
 		align func(from, to int) (uint32, bool)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestSequencerLimitsRepetitions(t *testing.T) {
+func TestSequencerLimitsRetransmissionRate(t *testing.T) {
 	now := time.Now()
 	s := newSequencer(4)
 	if s.lookup(0, now, 0) != nil {

@@ -24,7 +24,7 @@ func remb(t *testing.T, bitrate float32) []byte {
 }
 
 // paced is a Pacer whose subscriber says that its connection carries bitrate.
-type paced struct {
+type fixture struct {
 	*Pacer
 	out    *stubWriter
 	header rtp.Header
@@ -32,9 +32,9 @@ type paced struct {
 	buf    []byte
 }
 
-func newPaced(t *testing.T, bitrate float32) *paced {
+func newFixture(t *testing.T, bitrate float32) *fixture {
 	t.Helper()
-	p := &paced{Pacer: New(), out: &stubWriter{}, buf: make([]byte, 1200)}
+	p := &fixture{Pacer: New(), out: &stubWriter{}, buf: make([]byte, 1200)}
 	if !p.HandleRTCP(remb(t, bitrate), time.Now()) {
 		t.Fatal("that was no estimate")
 	}
@@ -43,7 +43,7 @@ func newPaced(t *testing.T, bitrate float32) *paced {
 }
 
 // give sends a packet, in memory that is used again for the next one.
-func (p *paced) give(seq uint16, video, urgent bool) {
+func (p *fixture) send(seq uint16, video, urgent bool) {
 	p.header = rtp.Header{Version: 2, SequenceNumber: seq, SSRC: downSSRC, Extensions: p.header.Extensions[:0]}
 	_ = p.header.SetExtension(3, []byte{byte(seq), 1, 2})
 	binary.BigEndian.PutUint16(p.buf, seq)
@@ -54,18 +54,18 @@ func (p *paced) give(seq uint16, video, urgent bool) {
 	p.Send(&o, time.Now())
 }
 
-func TestBurstIsSpread(t *testing.T) {
+func TestPacerSpreadsBursts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(t, 300_000)
+		p := newFixture(t, 300_000)
 		for seq := range uint16(20) {
-			p.give(seq, true, false)
+			p.send(seq, true, false)
 		}
 		atOnce := len(p.out.take())
 		if atOnce < 4 || atOnce > 6 {
 			t.Errorf("%d of twenty packets went out at once", atOnce)
 		}
-		p.give(100, false, false)
-		p.give(101, true, true)
+		p.send(100, false, false)
+		p.send(101, true, true)
 		if got := sequenceNumbers(p.out.take()); len(got) != 2 {
 			t.Errorf("sound and retransmission waited: %v went out", got)
 		}
@@ -92,13 +92,13 @@ func TestBurstIsSpread(t *testing.T) {
 	})
 }
 
-// TestPacketsWithinTheEstimateDoNotWait sends frames of a camera at the rate the connection carries.
-func TestPacketsWithinTheEstimateDoNotWait(t *testing.T) {
+// TestPacketsWithinTheEstimateAreNotQueued sends frames of a camera at the rate the connection carries.
+func TestPacketsWithinTheEstimateAreNotQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(t, 1_000_000)
+		p := newFixture(t, 1_000_000)
 		for frame := range 100 {
 			for i := range 3 {
-				p.give(uint16(3*frame+i), true, false)
+				p.send(uint16(3*frame+i), true, false)
 			}
 			if got := len(p.out.take()); got != 3 {
 				t.Fatalf("%d packets of frame %d went out at once", got, frame)
@@ -108,11 +108,11 @@ func TestPacketsWithinTheEstimateDoNotWait(t *testing.T) {
 	})
 }
 
-func TestPacerDropsPacketsBeyondItsBound(t *testing.T) {
+func TestPacerDropsPacketsBeyondMaxQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(t, 100_000)
+		p := newFixture(t, 100_000)
 		for seq := range uint16(2 * MaxQueued) {
-			p.give(seq, true, false)
+			p.send(seq, true, false)
 		}
 		if s := p.Stats(); s.Queued != MaxQueued || s.Dropped < MaxQueued-10 || s.Delayed != MaxQueued {
 			t.Errorf("%+v", s)
@@ -124,23 +124,23 @@ func TestPacerDropsPacketsBeyondItsBound(t *testing.T) {
 			t.Errorf("%d packets have gone out after three seconds", got)
 		}
 		for seq := range uint16(100) {
-			p.give(seq, true, false)
+			p.send(seq, true, false)
 		}
 		p.Close()
 		p.out.take()
-		p.give(1, true, false)
+		p.send(1, true, false)
 		if got := len(p.out.take()); got != 1 {
 			t.Errorf("%d packets went out after the end, want one", got)
 		}
 	})
 }
 
-// TestDropIfFullDropsOneStreamOnAFullPath: on a full path, and of that stream only.
-func TestDropIfFullDropsOneStreamOnAFullPath(t *testing.T) {
+// TestDropQueuedIfFullDropsOneStreamAtCapacity: on a full path, and of that stream only.
+func TestDropQueuedIfFullDropsOneStreamAtCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(t, 300_000)
+		p := newFixture(t, 300_000)
 		for seq := range uint16(20) {
-			p.give(seq, true, false)
+			p.send(seq, true, false)
 		}
 		before := len(p.out.take())
 		p.DropQueuedIfFull(downSSRC)
@@ -153,7 +153,7 @@ func TestDropIfFullDropsOneStreamOnAFullPath(t *testing.T) {
 			t.Errorf("%d packets of another stream wait, want %d", got, 20-before)
 		}
 		p.DropQueuedIfFull(downSSRC)
-		p.give(100, true, false)
+		p.send(100, true, false)
 		<-time.After(time.Second)
 		if got := sequenceNumbers(p.out.take()); len(got) != 1 || got[0] != 100 {
 			t.Errorf("%v went out, want what came after the switch", got)
@@ -161,10 +161,10 @@ func TestDropIfFullDropsOneStreamOnAFullPath(t *testing.T) {
 	})
 }
 
-// TestRepairsAreBounded: retransmissions are at most half of what the connection carries.
-func TestRepairsAreBounded(t *testing.T) {
+// TestRetransmissionsAreBoundedByTheEstimate: retransmissions are at most half of what the connection carries.
+func TestRetransmissionsAreBoundedByTheEstimate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(t, 800_000)
+		p := newFixture(t, 800_000)
 		sent := 0
 		for range 200 {
 			for range 10 {
@@ -188,12 +188,12 @@ func TestRepairsAreBounded(t *testing.T) {
 	})
 }
 
-// TestDropLeavesNoBytes: what waits of a stream that has ended counts no more.
-func TestDropLeavesNoBytes(t *testing.T) {
+// TestDropQueuedSubtractsQueuedBytes: what waits of a stream that has ended counts no more.
+func TestDropQueuedSubtractsQueuedBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPaced(t, 300_000)
+		p := newFixture(t, 300_000)
 		for seq := range uint16(20) {
-			p.give(seq, true, false)
+			p.send(seq, true, false)
 		}
 		p.mu.Lock()
 		waited := p.queuedBytes
