@@ -8,26 +8,28 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// pendingTrack is a track that AddTrack has announced and whose media has not come yet.
+// pendingTrack is a track that the client has announced with AddTrack and for which no media has arrived.
 type pendingTrack struct {
 	info *livekit.TrackInfo
-	cids []string // the track IDs by which the client's SDP may name it; that of the request first
-	// public is set for a track that is muted from the start: others are notified of it at once, because no media will
-	// come.
+	cids []string // IDs that the client's SDP may use for the track; the one of the request is the first
+	// public is set if the track was muted when it was announced. No media will arrive, so the other participants are
+	// sent the track immediately.
 	public  bool
-	offered bool // the client has offered a section for it
+	offered bool // set if the client has offered a media section for the track
 }
 
 const (
-	// maxTracks bounds what one participant may publish or announce; a person has four sources.
+	// maxTracks is the maximum number of tracks that one participant may publish or announce. A person needs four
+	// sources.
 	maxTracks = 64
-	// maxTrackInfo bounds what a client may say of one track, in bytes: all of it is repeated to everybody at each change.
+	// maxTrackInfo is the maximum size in bytes of the description of one track. The whole description is sent to every
+	// participant at each change.
 	maxTrackInfo = 16 << 10
-	// maxCodecs bounds the codecs of one track; clients publish two.
+	// maxCodecs is the maximum number of codecs of one track. Clients publish two.
 	maxCodecs = 4
 )
 
-// addTrack announces a track and answers at once, before any media (docs/protocol.md, 3.1).
+// addTrack announces a track and answers the request immediately, before any media arrives (docs/protocol.md, 3.1).
 func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 	p := pb.p
 	refuse := func(reason livekit.RequestResponse_Reason, message string) {
@@ -43,7 +45,7 @@ func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 		refuse(livekit.RequestResponse_UNSUPPORTED_TYPE, "only audio and video tracks can be published")
 		return
 	case proto.Size(req) > maxTrackInfo || len(req.SimulcastCodecs) > maxCodecs || !p.mayAnnounce(req):
-		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "this says too much of the track")
+		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "the description of the track is too long, or it has too many codecs")
 		return
 	case req.Sid != "":
 		if reason, message := pb.addCodecs(req); message != "" {
@@ -56,10 +58,10 @@ func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 		if len(pb.queued) < maxTracks {
 			pb.queued = append(pb.queued, req)
 		}
-		refuse(livekit.RequestResponse_QUEUED, "this track is being published already; once it is not, it will be again")
+		refuse(livekit.RequestResponse_QUEUED, "a track with this ID is published already; this request waits until that track ends")
 		return
 	case len(pb.pending)+len(pb.publications) >= maxTracks:
-		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "too many tracks are published from here")
+		refuse(livekit.RequestResponse_LIMIT_EXCEEDED, "you have published too many tracks; unpublish one first")
 		return
 	}
 	info := newTrackInfo(req, p.quirks.publishable)
@@ -73,8 +75,8 @@ func (pb *publishing) addTrack(req *livekit.AddTrackRequest) {
 	pb.publishOffered()
 }
 
-// addCodecs announces further codecs of a track: a backup for subscribers that cannot decode the primary. A message means
-// that the request is refused.
+// addCodecs announces further codecs of an announced or published track: backups for subscribers that cannot decode the
+// primary codec. If it refuses the request, it returns the reason and a message; otherwise the message is empty.
 func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestResponse_Reason, string) {
 	pub, t := pb.publications[req.Sid], pb.pendingBySID(req.Sid)
 	var info *livekit.TrackInfo
@@ -86,7 +88,7 @@ func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 		info, announced = t.info, t.cids[0]
 	}
 	if info == nil || info.Type != req.Type {
-		return livekit.RequestResponse_NOT_FOUND, "there is no such track to add a codec to"
+		return livekit.RequestResponse_NOT_FOUND, "there is no track with this ID and kind to add a codec to"
 	}
 	allowed := pb.p.quirks.publishable
 	for _, c := range req.SimulcastCodecs {
@@ -94,7 +96,7 @@ func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 		i := slices.IndexFunc(info.Codecs, func(o *livekit.SimulcastCodecInfo) bool { return strings.EqualFold(o.MimeType, entry.MimeType) })
 		switch {
 		case entry.Cid != "" && pb.hasCID(entry.Cid) && !slices.Contains(cidsOf(announced, info), entry.Cid):
-			return livekit.RequestResponse_INVALID_REQUEST, "another track has this id"
+			return livekit.RequestResponse_INVALID_REQUEST, "another track has this ID"
 		case i >= 0:
 			info.Codecs[i].Cid, info.Codecs[i].Layers, info.Codecs[i].VideoLayerMode = entry.Cid, entry.Layers, entry.VideoLayerMode
 		case len(info.Codecs) >= maxCodecs:
@@ -113,23 +115,24 @@ func (pb *publishing) addCodecs(req *livekit.AddTrackRequest) (livekit.RequestRe
 	return 0, ""
 }
 
+// sendPublished confirms an announced track to the client, which knows the track by cid.
 func (pb *publishing) sendPublished(cid string, info *livekit.TrackInfo) {
 	pb.p.send(trackPublishedMessage(cid, proto.CloneOf(info)))
 }
 
-// mayPublish reports whether p may publish such a track. Where only some sources are granted, a microphone has to be
-// audio.
+// mayPublish reports whether p's permission allows a track of this kind from this source. If the permission lists
+// sources, audio sources must be published as audio and the others as video.
 func (p *Participant) mayPublish(kind livekit.TrackType, source livekit.TrackSource) bool {
 	perm := p.info.Permission
 	if !perm.GetCanPublish() || len(perm.CanPublishSources) == 0 {
 		return perm.GetCanPublish()
 	}
-	sound := source == livekit.TrackSource_MICROPHONE || source == livekit.TrackSource_SCREEN_SHARE_AUDIO
-	// A list names sources that this server does not know as unknown, and such a name must not allow anything.
-	return source != livekit.TrackSource_UNKNOWN && slices.Contains(perm.CanPublishSources, source) && sound == (kind == livekit.TrackType_AUDIO)
+	isAudio := source == livekit.TrackSource_MICROPHONE || source == livekit.TrackSource_SCREEN_SHARE_AUDIO
+	// Sources that this server does not know are decoded as UNKNOWN, which must not match anything.
+	return source != livekit.TrackSource_UNKNOWN && slices.Contains(perm.CanPublishSources, source) && isAudio == (kind == livekit.TrackType_AUDIO)
 }
 
-// addQueued announces the tracks that have waited until earlier ones with their IDs were unpublished.
+// addQueued announces the queued tracks whose client IDs are no longer used by another track.
 func (pb *publishing) addQueued() {
 	for {
 		i := slices.IndexFunc(pb.queued, func(req *livekit.AddTrackRequest) bool { return !pb.hasCID(req.Cid) })
@@ -142,6 +145,7 @@ func (pb *publishing) addQueued() {
 	}
 }
 
+// hasCID reports whether a pending or published track of the participant uses the client ID cid.
 func (pb *publishing) hasCID(cid string) bool {
 	for _, pub := range pb.publications {
 		if slices.Contains(pub.cids, cid) {
@@ -151,6 +155,7 @@ func (pb *publishing) hasCID(cid string) bool {
 	return slices.ContainsFunc(pb.pending, func(t *pendingTrack) bool { return slices.Contains(t.cids, cid) })
 }
 
+// pendingBySID returns the pending track with the server's track ID sid, or nil.
 func (pb *publishing) pendingBySID(sid string) *pendingTrack {
 	for _, t := range pb.pending {
 		if t.info.Sid == sid {
@@ -160,7 +165,8 @@ func (pb *publishing) pendingBySID(sid string) *pendingTrack {
 	return nil
 }
 
-// newTrackInfo describes the track of a request. A codec that is not among the allowed ones is replaced by the first.
+// newTrackInfo returns the description of the track that req announces. A codec that is not in allowed is replaced by
+// the first allowed one; duplicates are dropped.
 func newTrackInfo(req *livekit.AddTrackRequest, allowed []*livekit.Codec) *livekit.TrackInfo {
 	info := &livekit.TrackInfo{
 		Sid: newTrackID(req.Type, req.Source), Type: req.Type, Name: req.Name, Muted: req.Muted,
@@ -194,7 +200,8 @@ func newTrackInfo(req *livekit.AddTrackRequest, allowed []*livekit.Codec) *livek
 	return info
 }
 
-// newCodecInfo describes one codec of a request.
+// newCodecInfo returns the description of one codec of req. A video codec that is not in allowed is replaced by the
+// first allowed one.
 func newCodecInfo(req *livekit.AddTrackRequest, c *livekit.SimulcastCodec, allowed []*livekit.Codec) *livekit.SimulcastCodecInfo {
 	mime := strings.ToLower(c.Codec)
 	if mime != "" && !strings.Contains(mime, "/") {
@@ -205,13 +212,13 @@ func newCodecInfo(req *livekit.AddTrackRequest, c *livekit.SimulcastCodec, allow
 	}
 	layers := c.Layers
 	if len(layers) == 0 && req.Sid != "" {
-		layers = req.Layers // the request is about this codec alone
+		layers = req.Layers // a request with a track ID describes only the codecs that it adds
 	}
 	return &livekit.SimulcastCodecInfo{MimeType: mime, Cid: c.Cid, Layers: layers, VideoLayerMode: layerMode(c.VideoLayerMode, mime)}
 }
 
-// layerMode returns how layers are sent: as the client says, else in one stream for VP9 and AV1, and in one stream each
-// otherwise.
+// layerMode returns how the layers of a video codec are sent: m if the client has set it, otherwise all in one stream
+// for VP9 and AV1 and one stream per layer for other codecs. For audio it returns m.
 func layerMode(m livekit.VideoLayer_Mode, mime string) livekit.VideoLayer_Mode {
 	switch {
 	case m != livekit.VideoLayer_MODE_UNUSED || !strings.HasPrefix(mime, "video/"):
@@ -222,6 +229,7 @@ func layerMode(m livekit.VideoLayer_Mode, mime string) livekit.VideoLayer_Mode {
 	return livekit.VideoLayer_ONE_SPATIAL_LAYER_PER_STREAM
 }
 
+// defaultStream returns the name of the MediaStream that groups the tracks of source, for clients that do not name one.
 func defaultStream(s livekit.TrackSource) string {
 	switch s {
 	case livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE:

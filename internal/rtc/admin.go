@@ -14,18 +14,18 @@ import (
 	"meet/internal/fault"
 )
 
-// This file holds the methods of the server API. Each runs on the loop of the room it is about and returns copies; its
-// errors are faults whose text is for the caller, or those of its context.
+// This file holds the methods of the server API. Each method runs on the loop of its room and returns copies. Their
+// errors are faults whose text is meant for the caller, or the error of the context.
 
-// Back ends compare these texts, which are those of LiveKit's server.
+// Back ends compare these texts, so they are the same as in LiveKit's server.
 var (
 	errNoRoom        = fault.New(fault.NotFound, "requested room does not exist")
 	errNoParticipant = fault.New(fault.NotFound, "participant does not exist")
 	errNoTrack       = fault.New(fault.NotFound, "track is not found")
 )
 
-// Create returns the room of that name as it is, or makes it. A new one waits for its first participant as long as its
-// empty timeout says.
+// Create returns the room called name. If the room does not exist, Create makes it; the new room waits for its first
+// participant for its empty timeout and closes if nobody joins.
 func (rs *Rooms) Create(ctx context.Context, name string, config *livekit.RoomConfiguration) (*livekit.Room, error) {
 	if err := validateRoom(name, config.GetMetadata()); err != nil {
 		return nil, err
@@ -41,6 +41,7 @@ func (rs *Rooms) Create(ctx context.Context, name string, config *livekit.RoomCo
 	return made, nil
 }
 
+// validateRoom returns an error if a room with this name and metadata may not be created.
 func validateRoom(room, metadata string) error {
 	if room == "" {
 		return fault.New(fault.Invalid, "no room name")
@@ -51,7 +52,8 @@ func validateRoom(room, metadata string) error {
 	return validateMetadata(metadata, nil)
 }
 
-// List returns the rooms of those names, or all rooms if no name is given, ordered by name.
+// List returns the rooms with the given names, or all rooms if names is empty, sorted by name. Names without a room are
+// left out.
 func (rs *Rooms) List(ctx context.Context, names []string) ([]*livekit.Room, error) {
 	var found []*Room
 	rs.mu.Lock()
@@ -75,12 +77,12 @@ func (rs *Rooms) List(ctx context.Context, names []string) ([]*livekit.Room, err
 	return list, nil
 }
 
-// Exists returns an error if there is no room of that name.
+// Exists returns a NotFound error if there is no room called room.
 func (rs *Rooms) Exists(ctx context.Context, room string) error {
 	return rs.withRoom(ctx, room, func(*Room) error { return nil })
 }
 
-// Delete ends a room for everybody in it.
+// Delete closes a room and disconnects all its participants.
 func (rs *Rooms) Delete(ctx context.Context, room string) error {
 	return rs.withRoom(ctx, room, func(r *Room) error {
 		r.close(livekit.DisconnectReason_ROOM_DELETED)
@@ -88,7 +90,7 @@ func (rs *Rooms) Delete(ctx context.Context, room string) error {
 	})
 }
 
-// SetMetadata changes a room's metadata and sends it to everybody.
+// SetMetadata replaces the metadata of a room, sends the change to its participants and returns the room's new state.
 func (rs *Rooms) SetMetadata(ctx context.Context, room, metadata string) (*livekit.Room, error) {
 	if err := validateMetadata(metadata, nil); err != nil {
 		return nil, err
@@ -107,8 +109,8 @@ func (rs *Rooms) SetMetadata(ctx context.Context, room, metadata string) (*livek
 	return changed, nil
 }
 
-// Participants lists the participants of a room, hidden ones included, in the order in which they came. A room that does
-// not exist has none.
+// Participants returns the participants of a room in the order in which they joined, including hidden ones. If the room
+// does not exist, the list is empty.
 func (rs *Rooms) Participants(ctx context.Context, room string) ([]*livekit.ParticipantInfo, error) {
 	var list []*livekit.ParticipantInfo
 	err := rs.withRoom(ctx, room, func(r *Room) error {
@@ -129,12 +131,12 @@ func (rs *Rooms) Participants(ctx context.Context, room string) ([]*livekit.Part
 	return list, nil
 }
 
-// Participant returns one participant.
+// Participant returns the state of one participant.
 func (rs *Rooms) Participant(ctx context.Context, room, identity string) (*livekit.ParticipantInfo, error) {
 	return rs.withParticipant(ctx, room, identity, func(*Participant) error { return nil })
 }
 
-// Subscribe changes what a participant receives, as if it had asked for it.
+// Subscribe changes which tracks a participant receives, as if its client had sent the request.
 func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *livekit.UpdateSubscription) error {
 	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		p.subscribing.updateSubscription(u)
@@ -143,7 +145,7 @@ func (rs *Rooms) Subscribe(ctx context.Context, room, identity string, u *liveki
 	return err
 }
 
-// Present reports whether a participant of that identity is in a room.
+// Present reports whether a participant with this identity is in the room.
 func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 	present := false
 	err := rs.withRoom(ctx, room, func(r *Room) error {
@@ -153,37 +155,37 @@ func (rs *Rooms) Present(ctx context.Context, room, identity string) bool {
 	return err == nil && present
 }
 
-// Remove ends a participant and keeps it out of the room: tokens of its identity that were issued before revoked are
-// refused from then on. The zero time revokes those issued until now; a participant that may return gets a new one.
+// Remove disconnects a participant and bans its identity from the room: tokens issued before revoked are refused. If
+// revoked is zero, all tokens issued so far are refused. To let the participant return, issue a new token.
 func (rs *Rooms) Remove(ctx context.Context, room, identity string, revoked time.Time) error {
 	b := ban{before: revoked}
 	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
-		if revoked.IsZero() { // tokens know whole seconds, and the one it came with may be of this one
+		if revoked.IsZero() { // tokens have a resolution of 1 s; the participant's own may have been issued in this second
 			b.before = later(time.Now().Truncate(time.Second), p.req.Token.IssuedAt.Add(time.Second))
 		}
 		b.until = p.req.Token.ExpiresAt
 		if p.forwarding.source == nil {
-			rs.bans.add(room, p.bannedIdentity(), b) // before it is removed, because it may return at once
+			rs.bans.add(room, p.bannedIdentity(), b) // before the removal, because the client may return immediately
 		}
 		p.room.remove(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 		return nil
 	})
 	if fault.KindOf(err) == fault.NotFound && !revoked.IsZero() {
-		rs.bans.add(room, identity, b) // a join of it may be under way
+		rs.bans.add(room, identity, b) // the participant may be joining right now
 	}
 	return err
 }
 
-// Change describes the changes of a participant. Empty fields stay as they are, an attribute without a value is removed,
-// and a permission replaces the old one as a whole.
+// Change describes a change of a participant. An empty field is not changed. An attribute with an empty value is
+// removed. A permission replaces the old permission completely.
 type Change struct {
 	Name, Metadata string
 	Attributes     map[string]string
 	Permission     *livekit.ParticipantPermission
 }
 
-// Update changes a participant, completely or not at all, and returns its new state. It takes effect at once: tracks that
-// may not be published or received after the change end.
+// Update changes a participant and returns its new state. The change is applied completely, or not at all if it is
+// invalid. It takes effect immediately: tracks that the participant may no longer publish or receive end.
 func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*livekit.ParticipantInfo, error) {
 	return rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if p.forwarding.source != nil {
@@ -195,7 +197,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 		if c.Permission != nil {
 			p.setPermission(c.Permission)
 			p.granted = p.info.Permission
-			if !p.req.companion() { // a companion returns with the rights of its participant
+			if !p.req.companion() { // a companion rejoins with the rights of its participant
 				p.room.family(p.req.Token).granted = p.granted
 			}
 			if c := p.room.companionOf(p); c != nil {
@@ -209,7 +211,7 @@ func (rs *Rooms) Update(ctx context.Context, room, identity string, c Change) (*
 	})
 }
 
-// Mute mutes or unmutes a participant's track and returns its new state.
+// Mute mutes or unmutes a participant's track and returns the track's new state.
 func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted bool) (*livekit.TrackInfo, error) {
 	var track *livekit.TrackInfo
 	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
@@ -229,7 +231,8 @@ func (rs *Rooms) Mute(ctx context.Context, room, identity, sid string, muted boo
 	return track, nil
 }
 
-// SendData sends a packet of the server to the participants that it names, or to everybody (docs/protocol.md, 6.5).
+// SendData sends a packet from the server to the participants that the packet names, or to all participants if it names
+// none (docs/protocol.md, 6.5).
 func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.DataPacket) error {
 	user := packet.GetUser()
 	if n := len(user.GetNonce()); n != 0 && n != nonceSize {
@@ -262,7 +265,7 @@ func (rs *Rooms) SendData(ctx context.Context, room string, packet *livekit.Data
 	return nil
 }
 
-// about runs f on the loop of a participant's room and returns the participant's state after it.
+// withParticipant runs f with a participant on the loop of its room and returns the state of the participant after f.
 func (rs *Rooms) withParticipant(ctx context.Context, room, identity string, f func(*Participant) error) (*livekit.ParticipantInfo, error) {
 	var info *livekit.ParticipantInfo
 	err := rs.withRoom(ctx, room, func(r *Room) error {
@@ -282,7 +285,7 @@ func (rs *Rooms) withParticipant(ctx context.Context, room, identity string, f f
 	return info, nil
 }
 
-// within runs f on the loop of the room of that name.
+// withRoom runs f on the loop of an existing room. It returns errNoRoom if there is no such room.
 func (rs *Rooms) withRoom(ctx context.Context, room string, f func(*Room) error) error {
 	rs.mu.Lock()
 	r := rs.rooms[room]
@@ -297,7 +300,7 @@ func (rs *Rooms) withRoom(ctx context.Context, room string, f func(*Room) error)
 	return err
 }
 
-// open runs f on the loop of the room of that name, which is made if it does not exist.
+// withRoomCreated runs f on the loop of the room called name. If the room does not exist, it is created with config.
 func (rs *Rooms) withRoomCreated(ctx context.Context, name string, config *livekit.RoomConfiguration, f func(*Room) error) error {
 	for try := 1; ; try++ {
 		r, err := rs.room(name, config)
@@ -307,7 +310,7 @@ func (rs *Rooms) withRoomCreated(ctx context.Context, name string, config *livek
 		if err = r.doErr(ctx, func() error { return f(r) }); !errors.Is(err, errRoomClosed) || try == maxJoinTries {
 			return err
 		}
-		select { // its name is free in a moment
+		select { // the room is closing; its name becomes free when its loop ends
 		case <-r.loop.Done():
 		case <-ctx.Done():
 			return ctx.Err()
@@ -315,8 +318,8 @@ func (rs *Rooms) withRoomCreated(ctx context.Context, name string, config *livek
 	}
 }
 
-// ask runs f on the loop and returns its error. When it returns ctx's error, f may still run; so what f writes may only
-// be read without an error.
+// doErr runs f on the room's loop and returns f's error, or errRoomClosed if the room has closed. If it returns ctx's
+// error, f may still run later; therefore read what f writes only if the error is nil.
 func (r *Room) doErr(ctx context.Context, f func() error) error {
 	var failed error
 	err := r.loop.Do(ctx, func() {
@@ -327,7 +330,7 @@ func (r *Room) doErr(ctx context.Context, f func() error) error {
 		failed = f()
 	})
 	if err != nil {
-		return fmt.Errorf("ask room: %w", err)
+		return fmt.Errorf("run on the loop of the room: %w", err)
 	}
 	return failed
 }

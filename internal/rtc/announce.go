@@ -9,26 +9,28 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// updateInterval is the least time between two rounds of updates about participants that publish nothing. It makes the work
-// of a large audience that comes or goes grow with the audience, not with its square.
+// updateInterval is the minimum time between two batches of updates about participants that publish nothing. With
+// batches, the work for a large audience that joins or leaves grows linearly with the audience, not quadratically.
 const updateInterval = 150 * time.Millisecond
 
-// maxUpdateSize bounds one update in bytes, by the participants' own sizes (docs/protocol.md, 0.4).
+// maxUpdateSize is the maximum size in bytes of one update message, without framing (docs/protocol.md, 0.4). A single
+// participant may exceed it.
 const maxUpdateSize = 128 << 10
 
-// news holds the changes of the room that have not been sent to everybody yet.
+// updateQueue holds the changes of the room that have not been sent to the participants yet.
 type updateQueue struct {
-	participants []*Participant // whose state has changed, each once, in order
-	roomChanged  bool           // the room's own state has changed
-	recording    bool           // everybody was told that the room is being recorded
-	timer        *time.Timer    // until the next round; nil if it can be sent at once
+	participants []*Participant // participants whose state has changed, without duplicates, oldest change first
+	roomChanged  bool           // set if the room's own state has changed
+	recording    bool           // last value of ActiveRecording that was sent
+	timer        *time.Timer    // fires when the next batch may be sent; nil if a batch may be sent now
 }
 
-// announce sends p's new state to everybody who may see it: at once if p publishes, because media must not come before
-// the update, else with the next round. p itself gets it at once if self is set.
+// announce sends p's new state to every participant that may see p. If p publishes, the update is sent immediately,
+// because it must arrive before the media; otherwise it is sent with the next batch. If self is set, p itself gets its
+// state immediately.
 func (r *Room) announce(p *Participant, self bool) {
 	p.info.Version++
-	p.bucket.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // long metadata is a back end's, or was charged as it was set
+	p.bucket.charge(min(proto.Size(p.info)+p.announced(), maxAnnounced)) // metadata above the bound comes from a back end, or was charged when it was set
 	p.forwarding.syncMirrors()
 	if self {
 		p.send(updateMessage(p.selfInfo()))
@@ -36,9 +38,9 @@ func (r *Room) announce(p *Participant, self bool) {
 	r.queueUpdate(p)
 }
 
-// announceDeparture tells the others that p has gone. Clients that know identities by their newest sid need no update
-// about a participant that was replaced; older clients need one before that of the new participant (docs/protocol.md,
-// 1.7).
+// announceDeparture informs the other participants that p has left. If p was replaced by a newer connection of its
+// identity, current clients get no update, because the newest SID identifies the participant; older clients get the
+// departure before the update about the new connection (docs/protocol.md, 1.7).
 func (r *Room) announceDeparture(p *Participant) {
 	if p.hidden() {
 		return
@@ -59,8 +61,8 @@ func (r *Room) announceDeparture(p *Participant) {
 	}
 }
 
-// queueUpdate notes that p's state has changed, and sends the updates if it is time or p's cannot wait. Earlier updates go
-// first, so that everybody gets all in one order.
+// queueUpdate records that p's state has changed. It sends the queued updates if a batch is due or if p's update cannot
+// wait. Older changes are sent first, so all clients get the updates in the same order.
 func (r *Room) queueUpdate(p *Participant) {
 	if p.hidden() {
 		return
@@ -71,7 +73,8 @@ func (r *Room) queueUpdate(p *Participant) {
 	r.flushUpdates(p.info.IsPublisher || p.hasVisibleTracks())
 }
 
-// flushUpdates sends everybody what has changed, at once or when the last round is long enough ago.
+// flushUpdates sends the queued changes to all participants. Unless now is set, it does nothing until updateInterval
+// has passed since the last batch.
 func (r *Room) flushUpdates(now bool) {
 	n := &r.updates
 	if n.timer != nil && !now || r.closed {
@@ -93,34 +96,35 @@ func (r *Room) flushUpdates(now bool) {
 	}
 }
 
-// sendParticipantUpdates sends everybody the state of the participants that have changed, in updates of bounded size.
+// sendParticipantUpdates sends the state of the changed participants to all participants, in messages of at most
+// maxUpdateSize.
 func (r *Room) sendParticipantUpdates() {
-	people := r.updates.participants
+	changed := r.updates.participants
 	r.updates.participants = nil
-	if len(people) == 1 { // which knows its own state already
-		m := NewMessage(updateMessage(people[0].snapshot()))
+	if len(changed) == 1 { // a participant already has its own state
+		m := NewMessage(updateMessage(changed[0].snapshot()))
 		for _, o := range r.participants {
-			if o != people[0] {
+			if o != changed[0] {
 				o.sendShared(m)
 			}
 		}
 		return
 	}
-	infos := make([]*livekit.ParticipantInfo, len(people))
-	for i, p := range people {
+	infos := make([]*livekit.ParticipantInfo, len(changed))
+	for i, p := range changed {
 		infos[i] = p.snapshot()
 	}
 	for chunk := range splitUpdates(infos) {
 		r.sendToAll(chunk)
 	}
-	for _, p := range people {
+	for _, p := range changed {
 		if p.requestedName != "" {
 			p.send(updateMessage(p.selfInfo()))
 		}
 	}
 }
 
-// sendToAll sends everybody the same message.
+// sendToAll sends m to all participants. The message is encoded once.
 func (r *Room) sendToAll(m *livekit.SignalResponse) {
 	shared := NewMessage(m)
 	for _, p := range r.participants {
@@ -128,7 +132,7 @@ func (r *Room) sendToAll(m *livekit.SignalResponse) {
 	}
 }
 
-// updates packs infos into as few messages as their sizes allow.
+// splitUpdates packs infos into as few update messages as maxUpdateSize allows.
 func splitUpdates(infos []*livekit.ParticipantInfo) iter.Seq[*livekit.SignalResponse] {
 	return func(yield func(*livekit.SignalResponse) bool) {
 		for len(infos) > 0 {
@@ -147,16 +151,17 @@ func splitUpdates(infos []*livekit.ParticipantInfo) iter.Seq[*livekit.SignalResp
 	}
 }
 
-// departure is a participant that has left, for those whose signalling connection was down at that time.
+// departure is the last state of a participant that has left. Clients whose signalling connection was down at that time
+// get it when they resume.
 type departure struct {
 	at   time.Time
 	info *livekit.ParticipantInfo
 }
 
-// maxDepartures bounds how many departures are remembered; older ones are forgotten first.
+// maxDepartures is the maximum number of departures that a room stores. The oldest are dropped first.
 const maxDepartures = 512
 
-// activate marks p as connected, once.
+// activate marks p as connected and announces that. Later calls do nothing.
 func (p *Participant) activate() {
 	if p.info.State == livekit.ParticipantInfo_ACTIVE {
 		return

@@ -7,14 +7,14 @@ import (
 	"meet/internal/peer"
 )
 
-// handleOffer answers the client's offer on the connection it publishes on.
+// handleOffer passes the client's offer to the publisher transport, which answers it.
 func (pb *publishing) handleOffer(d *livekit.SessionDescription) {
 	if t := pb.p.conn.publisherTransport(); t != nil {
 		t.HandleOffer(d, peer.AnswerPreferences{Tracks: pb.sendPreferences(), Disabled: pb.p.quirks.disabled.GetPublish()})
 	}
 }
 
-// sendPreferences lists how the client wants to send its tracks: those it has announced and those it publishes.
+// sendPreferences returns how the client should send its pending and published tracks: one entry for each codec.
 func (pb *publishing) sendPreferences() []peer.SendPreference {
 	var all []peer.SendPreference
 	add := func(info *livekit.TrackInfo, cids []string, mime string) {
@@ -45,8 +45,8 @@ func (pb *publishing) sendPreferences() []peer.SendPreference {
 	return all
 }
 
-// codecCIDs lists the track IDs by which a client's SDP may name a track in that codec, none for a codec that the client
-// does not send.
+// codecCIDs returns the track IDs by which the client's SDP may name a track in codec c. The list is empty for a codec
+// that the client does not send. announced is the ID of the track's announcement; it belongs to the primary codec.
 func codecCIDs(announced string, c *livekit.SimulcastCodecInfo, primary bool) []string {
 	var cids []string
 	for _, cid := range []string{c.Cid, c.SdpCid} {

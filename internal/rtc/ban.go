@@ -7,32 +7,37 @@ import (
 	"meet/internal/fault"
 )
 
-// errBanned refuses a participant that was removed and comes back with a token from before.
+// errBanned refuses a removed participant that returns with a token issued before its removal.
 var errBanned = fault.New(fault.Denied, "you were removed from this meeting; ask its host for a new invitation")
 
 const (
-	// banTime is how long tokens from before a removal are refused at least. Tokens of LiveKit's SDKs are valid for six
-	// hours by default, and one identity may have several.
+	// banTime is the minimum time for which a ban is stored. Tokens of LiveKit's SDKs are valid for six hours by
+	// default, and one identity may have several.
 	banTime = 24 * time.Hour
-	// banLeeway is how much the clocks of the tokens' issuer and ours may differ.
+	// banLeeway is the tolerated difference between the token issuer's clock and ours.
 	banLeeway = time.Minute
-	// maxBans bounds the bans that are remembered; the one that would be forgotten first anyway is dropped.
+	// maxBans is the maximum number of bans stored. Beyond it, the ban that expires first is dropped.
 	maxBans = 10_000
 )
 
-// ban refuses an identity's tokens that were issued before a time. It is forgotten once those tokens have expired.
+// ban refuses an identity's tokens that were issued before a time. It is dropped at until, when those tokens have
+// expired.
 type ban struct{ before, until time.Time }
 
+// banKey identifies the participant that a ban is about.
 type banKey struct{ room, identity string }
 
-// bans are kept apart from rooms: an empty room ends, and a new one may take its name.
+// bans holds the bans of all rooms. They outlive their room, because a new room may reuse its name. bans may be used
+// from any goroutine.
 type bans struct {
 	mu  sync.Mutex
 	all map[banKey]ban
 }
 
+// add stores a ban. If the identity is already banned in the room, the later times of both bans count.
 func (l *bans) add(room, identity string, b ban) { l.addAt(room, identity, b, time.Now()) }
 
+// addAt is add at the time now.
 func (l *bans) addAt(room, identity string, b ban, now time.Time) {
 	b.until = later(b.until.Add(banLeeway), now.Add(banTime))
 	l.mu.Lock()
@@ -49,14 +54,14 @@ func (l *bans) addAt(room, identity string, b ban, now time.Time) {
 	l.all[key] = b
 }
 
-// lift forgets the ban of an identity.
+// remove deletes the ban of an identity in a room.
 func (l *bans) remove(room, identity string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.all, banKey{room, identity})
 }
 
-// evictLocked forgets the bans that have expired, else the one that would expire first.
+// evictLocked deletes the expired bans, or the ban that expires first if none has expired. The caller holds mu.
 func (l *bans) evictLocked(now time.Time) {
 	var first banKey
 	for key, b := range l.all {
@@ -71,7 +76,7 @@ func (l *bans) evictLocked(now time.Time) {
 	}
 }
 
-// refuse returns an error if a token of that identity is banned that was issued at the given time.
+// check returns errBanned if the identity's tokens issued at the time issued are refused at the time now.
 func (l *bans) check(room, identity string, issued, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,6 +86,7 @@ func (l *bans) check(room, identity string, issued, now time.Time) error {
 	return nil
 }
 
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

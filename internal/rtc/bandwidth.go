@@ -6,18 +6,18 @@ import (
 	"meet/internal/sfu"
 )
 
-// This file gives a subscriber's Allocator the priorities of tracks, and tells the client which tracks its bandwidth does
-// not suffice for.
+// This file sets the priorities of a subscriber's tracks in its Allocator, which divides the bandwidth, and sends the
+// client the videos that the bandwidth does not suffice for.
 
-// Priorities of video when the bandwidth does not suffice for all of it (docs/protocol.md, 12.3): a shared screen comes
-// first, then the speaker, then what the client asks for, which is at most maxPriority.
+// Priorities of video when the bandwidth does not suffice for all videos (docs/protocol.md, 12.3): a shared screen
+// comes first, then the main speaker, then the priorities that the client sets, which are at most maxPriority.
 const (
 	maxPriority     = 100
 	speakerPriority = 200
 	screenPriority  = 300
 )
 
-// priority returns the priority of the track for its subscriber.
+// priority returns the priority of the track in its subscriber's Allocator. Larger is more important.
 func (s *Subscription) priority() int {
 	switch {
 	case s.pub.info.Source == livekit.TrackSource_SCREEN_SHARE:
@@ -28,24 +28,27 @@ func (s *Subscription) priority() int {
 	return int(min(s.subscriber.subscribing.settings[s.pub.info.Sid].GetPriority(), maxPriority))
 }
 
-// prioritize passes a changed priority to the Allocator. It only changes memory, so the loop does it.
+// prioritize sets the priority of a video in the Allocator. It only changes memory, so it may run on the loop.
 func (s *Subscription) prioritize() {
 	if s.pub.info.Type == livekit.TrackType_VIDEO {
 		s.subscriber.conn.receivingTransport().Allocator.SetPriority(s.down, s.priority())
 	}
 }
 
-// mainSpeaker is the main speaker, by whom tracks are prioritized. A cough does not change it.
+// mainSpeaker tracks the participant whose video has priority because it is speaking. A short noise, such as a cough,
+// does not replace the main speaker.
 type mainSpeaker struct {
-	participant *Participant // nil until somebody has spoken
-	candidate   *Participant // the loudest at the latest ticks
-	ticks       int          // how many
+	participant *Participant // the main speaker; nil until anybody has spoken
+	candidate   *Participant // the loudest participant of the last ticks; nil if it is the main speaker
+	ticks       int          // number of ticks in a row in which candidate was the loudest
 }
 
-// mainSpeakerTicks is how long a participant has to be the loudest to become the main speaker: about a second.
+// mainSpeakerTicks is the number of ticks in which a participant must be the loudest to become the main speaker: about
+// 1 s.
 const mainSpeakerTicks = 3
 
-// updateMainSpeaker finds the main speaker, and updates priorities when it changes.
+// updateMainSpeaker chooses the main speaker from the current levels. When it changes, the priorities of both
+// participants' videos are updated.
 func (r *Room) updateMainSpeaker() {
 	f := &r.mainSpeaker
 	var loudest *Participant
@@ -78,7 +81,7 @@ func (r *Room) updateMainSpeaker() {
 	}
 }
 
-// videoPaused notes which videos the bandwidth has become too low for, or high enough again, and tells the client.
+// videoPaused records which videos the Allocator has paused or resumed and sends the changes to the client.
 func (sb *subscribing) videoPaused(changed []sfu.PauseChange) {
 	var states []*livekit.StreamStateInfo
 	for _, c := range changed {
@@ -92,8 +95,8 @@ func (sb *subscribing) videoPaused(changed []sfu.PauseChange) {
 	sb.sendStreamStates(states)
 }
 
-// carried returns the best score that the subscriber's bandwidth allows the track: GOOD if it does not suffice for the
-// wanted layer, POOR if it suffices for none.
+// bandwidthScore returns the best score that the subscriber's bandwidth allows for the track: poorScore if the video is
+// paused, goodScore if the wanted layer does not fit, bestScore otherwise.
 func (s *Subscription) bandwidthScore() float64 {
 	switch {
 	case s.paused:
@@ -104,7 +107,7 @@ func (s *Subscription) bandwidthScore() float64 {
 	return bestScore
 }
 
-// sendAllStreamStates tells a client that has resumed which videos are paused, because it may have missed that.
+// sendAllStreamStates sends a resumed client the state of all its videos, because it may have missed changes.
 func (sb *subscribing) sendAllStreamStates() {
 	var states []*livekit.StreamStateInfo
 	for _, s := range sb.subscriptions {
@@ -115,6 +118,7 @@ func (sb *subscribing) sendAllStreamStates() {
 	sb.sendStreamStates(states)
 }
 
+// streamState returns the client's message about the video: active or paused.
 func (s *Subscription) streamState() *livekit.StreamStateInfo {
 	state := livekit.StreamState_ACTIVE
 	if s.paused {
@@ -123,6 +127,7 @@ func (s *Subscription) streamState() *livekit.StreamStateInfo {
 	return &livekit.StreamStateInfo{ParticipantSid: s.pub.owner.sid(), TrackSid: s.pub.info.Sid, State: state}
 }
 
+// sendStreamStates sends the states to the client, if there are any.
 func (sb *subscribing) sendStreamStates(states []*livekit.StreamStateInfo) {
 	if len(states) > 0 {
 		sb.p.send(streamStateMessage(states))

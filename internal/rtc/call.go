@@ -5,20 +5,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Calls between participants (docs/protocol.md, 6.3) are forwarded as data, with two exceptions. The server itself refuses
-// a call that cannot be answered; otherwise the caller would wait 7 s, and the method might run. And hidden participants,
-// whose packets carry no sender, can call and answer.
+// Calls between participants (docs/protocol.md, 6.3) are forwarded as data, with two exceptions. First, the server
+// itself refuses a call that cannot be answered; otherwise the caller would wait for 7 s and the method might run.
+// Second, hidden participants, whose packets carry no sender, can still call and answer.
 
 const (
+	// rpcRequestTopic and rpcResponseTopic are the topics of text streams that carry calls and answers of version 2;
+	// rpcRequestID is the stream attribute that holds the ID of the call.
 	rpcRequestTopic  = "lk.rpc_request"
 	rpcResponseTopic = "lk.rpc_response"
 	rpcRequestID     = "lk.rpc_request_id"
 
+	// callerPrefix is the prefix of the random identity under which a hidden participant calls.
 	callerPrefix = "CALLER_"
 )
 
-// callID returns the id of the call that a packet makes, if it makes one. A call of version 1 is a message of its own, one
-// of version 2 a text stream.
+// callID reports whether packet makes a call, and returns the ID of the call. A call of version 1 is an RpcRequest; a
+// call of version 2 is a text stream.
 func callID(packet *livekit.DataPacket) (id string, calls bool) {
 	switch v := packet.Value.(type) {
 	case *livekit.DataPacket_RpcRequest:
@@ -31,7 +34,8 @@ func callID(packet *livekit.DataPacket) (id string, calls bool) {
 	return "", false
 }
 
-// callError returns why the participant's call to these identities cannot be answered, or nil.
+// callError returns the reason why a call from the participant to these identities cannot be answered, or nil if it
+// can.
 func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	p := d.p
 	if !p.info.Permission.GetCanPublishData() {
@@ -39,7 +43,7 @@ func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	}
 	for _, identity := range to {
 		switch o := p.room.participants[identity]; {
-		case o == nil || o == p, o.hidden() && !o.info.Permission.GetCanPublishData(): // no error reveals who is hidden
+		case o == nil || o == p, o.hidden() && !o.info.Permission.GetCanPublishData(): // the error must not reveal hidden participants
 			return &livekit.RpcError{Code: RPCRecipientNotFound, Message: "Recipient not found"}
 		case o.forwarding.source != nil:
 			return &livekit.RpcError{Code: RPCRecipientNotFound, Message: errCallForwarded.Message}
@@ -53,8 +57,9 @@ func (d *dataTransfer) callError(to []string) *livekit.RpcError {
 	return nil
 }
 
-// refuseCall turns the participant's call into the server's answer to it, and returns the answer's receivers. Some
-// clients read a response only after an acknowledgement.
+// refuseCall replaces the participant's call in packet by an error response from the server, and returns the response's
+// recipient, which is the caller. It sends an acknowledgement first, because some clients read a response only after
+// one.
 func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *livekit.RpcError) []*outbox {
 	ack := &livekit.DataPacket{Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}}
 	raw, err := proto.Marshal(ack)
@@ -69,9 +74,10 @@ func (d *dataTransfer) refuseCall(packet *livekit.DataPacket, id string, e *live
 	return []*outbox{d.out}
 }
 
-// hiddenSender returns the identity in a packet of a hidden participant: "" except for calls. A call carries a made-up
-// name that it can be answered to. An answer carries the participant's identity, because the caller accepts the answer's
-// stream only from the identity it called. See Room.receivers for calls to everybody.
+// hiddenSender returns the sender identity for a packet of a hidden participant. A call gets a random alias, to which
+// it can be answered. An answer gets the participant's real identity, because the caller accepts an answer only from
+// the identity that it called. All other packets get "". Calls to all participants do not reach hidden ones (see
+// Room.recipients).
 func (d *dataTransfer) hiddenSender(packet *livekit.DataPacket) string {
 	if _, calls := callID(packet); calls {
 		if d.callerAlias == "" {

@@ -12,55 +12,56 @@ import (
 	"meet/internal/sfu"
 )
 
-// connections are one client's signalling connection and its one or two peer connections.
+// connections holds the signalling connection and the one or two peer connections of one client.
 type connections struct {
 	p *Participant
 
 	sink         SignalSink   // nil while the client has no signalling connection
-	lastReceived atomic.Int64 // when the client last said something on it, in Unix nanoseconds
+	lastReceived atomic.Int64 // time of the client's last signalling message, in Unix nanoseconds
 
-	single     bool       // there is one peer connection, on which the client makes the offers
-	publisher  *Transport // what the client sends; in single mode also what it receives. Made when first needed
-	subscriber *Transport // what it receives; nil in single mode and for a client that may not subscribe
-	// subscriberFirst is set when the subscriber connection is the primary one: it was there from the start, so the data
-	// channels are on it.
+	single     bool       // one peer connection for both directions, on which the client makes the offers
+	publisher  *Transport // receives the client's media; in single mode also sends. Created when first needed
+	subscriber *Transport // sends media to the client; nil in single mode and for a client that may not subscribe
+	// subscriberFirst is set if the subscriber connection is the primary connection: it is created at the join, and the
+	// server opens the data channels on it.
 	subscriberFirst bool
 
-	deadline *time.Timer // of the join, later of a lost connection
+	deadline *time.Timer // of the join; later the deadline for restoring a lost connection
 }
 
+// init sets the fields that follow from p's join request. It creates no peer connection.
 func (cn *connections) init(p *Participant, sink SignalSink) {
 	cn.p, cn.sink, cn.single = p, sink, p.req.SinglePC
 	cn.subscriberFirst = !cn.single && p.req.Info.Permission.GetCanSubscribe()
 }
 
-// open makes the primary peer connection.
+// open creates the primary peer connection.
 func (cn *connections) open() (err error) {
 	if cn.subscriberFirst {
 		cn.subscriber, err = cn.newTransport(livekit.SignalTarget_SUBSCRIBER)
 	} else {
-		// The client's own connection is the only one: it will be needed.
+		// The publisher connection is the only one, so it will be needed.
 		cn.publisher, err = cn.newTransport(livekit.SignalTarget_PUBLISHER)
 	}
 	return err
 }
 
-// transferTo passes the connections on to a participant of another room.
+// transferTo moves the connections to the successor of the participant in another room.
 func (cn *connections) transferTo(to *connections) {
 	to.lastReceived.Store(cn.lastReceived.Load())
 	to.sink, to.publisher, to.subscriber = cn.sink, cn.publisher, cn.subscriber
-	to.subscriberFirst = cn.subscriberFirst // a right to subscribe that was granted since the join does not change it
+	to.subscriberFirst = cn.subscriberFirst // permission to subscribe that was granted after the join does not change it
 	cn.sink, cn.publisher, cn.subscriber = nil, nil, nil
 }
 
-// Transport is one of a participant's peer connections, with its state as the room's loop knows it.
+// Transport is one of a participant's peer connections, together with its state as seen by the room's loop.
 type Transport struct {
 	*peer.Transport
 	connected   bool
-	connectedAt time.Time // latest; zero: never
+	connectedAt time.Time // latest time the connection was established; zero if never
 }
 
-// newTransport makes one of the client's peer connections.
+// newTransport creates the client's peer connection for target.
 func (cn *connections) newTransport(target livekit.SignalTarget) (*Transport, error) {
 	t, err := cn.p.room.rooms.engine.NewTransport(cn.options(target), cn.hooks(target), cn.p.log)
 	if err != nil {
@@ -69,7 +70,7 @@ func (cn *connections) newTransport(target livekit.SignalTarget) (*Transport, er
 	return &Transport{Transport: t}, nil
 }
 
-// options returns what differs for this client.
+// options returns the options of the peer connection for target, which depend on the client.
 func (cn *connections) options(target livekit.SignalTarget) peer.Options {
 	p := cn.p
 	return peer.Options{
@@ -80,8 +81,8 @@ func (cn *connections) options(target livekit.SignalTarget) peer.Options {
 	}
 }
 
-// publisherTransport returns the connection on which the client makes the offers. It is made at its first use, because
-// most of an audience never needs one.
+// publisherTransport returns the connection on which the client makes the offers, or nil if creating it fails. The
+// connection is created at its first use, because most of an audience never needs it.
 func (cn *connections) publisherTransport() *Transport {
 	if cn.publisher == nil {
 		t, err := cn.newTransport(livekit.SignalTarget_PUBLISHER)
@@ -94,7 +95,7 @@ func (cn *connections) publisherTransport() *Transport {
 	return cn.publisher
 }
 
-// receiving returns the transport on which the client receives media, nil if there is none.
+// receivingTransport returns the transport on which the client receives media, or nil if there is none.
 func (cn *connections) receivingTransport() *Transport {
 	if cn.single {
 		return cn.publisher
@@ -102,12 +103,12 @@ func (cn *connections) receivingTransport() *Transport {
 	return cn.subscriber
 }
 
-// transports lists the one or two transports that exist.
+// transports returns the transports that exist, at most two.
 func (cn *connections) transports() []*Transport {
 	return slices.DeleteFunc([]*Transport{cn.publisher, cn.subscriber}, func(t *Transport) bool { return t == nil })
 }
 
-// primary returns the transport whose state is the participant's.
+// primaryTransport returns the transport whose connection state decides the participant's state.
 func (cn *connections) primaryTransport() *Transport {
 	if cn.subscriberFirst {
 		return cn.subscriber
@@ -115,13 +116,15 @@ func (cn *connections) primaryTransport() *Transport {
 	return cn.publisher
 }
 
-// lost reports whether ICE hears nothing of the client any more, or there is no connection.
+// disconnected reports whether the primary connection is down or does not exist. ICE detects a connection on which
+// nothing arrives any more.
 func (cn *connections) disconnected() bool {
 	t := cn.primaryTransport()
 	return t == nil || !t.connected
 }
 
-// openSubscriber makes the connection of a participant that joined without the right to receive.
+// openSubscriber creates the connection for a participant that joined without permission to subscribe and has now got
+// it.
 func (cn *connections) openSubscriber() {
 	if cn.single {
 		cn.publisherTransport()
@@ -135,7 +138,7 @@ func (cn *connections) openSubscriber() {
 	cn.subscriber = t
 }
 
-// hooks returns the callbacks of a Transport, which run on the room's loop.
+// hooks returns the callbacks of the Transport for target. All but DataChannel post their work to the room's loop.
 func (cn *connections) hooks(target livekit.SignalTarget) peer.Hooks {
 	post := func(f func(*Participant)) {
 		cn.p.onLoop(func(p *Participant) {
@@ -166,14 +169,14 @@ func (cn *connections) hooks(target livekit.SignalTarget) peer.Hooks {
 			post(func(p *Participant) { p.publishing.mediaArrived(incomingStream{source, section}) })
 		},
 		DataChannel: func(dc *webrtc.DataChannel) {
-			cn.p.data.handleChannel(dc) // handlers must be set before the callback returns, or the first message is lost
+			cn.p.data.handleChannel(dc) // message handlers must be set before the callback returns, or the first message is lost
 		},
 		PauseChanged: func(changed []sfu.PauseChange) { post(func(p *Participant) { p.subscribing.videoPaused(changed) }) },
 		Failed:       func(err error) { post(func(p *Participant) { p.conn.negotiationFailed(err) }) },
 	}
 }
 
-// closeSocket closes the client's socket, if it has one.
+// closeSocket closes the client's signalling connection, if it has one.
 func (cn *connections) closeSocket() {
 	if cn.sink != nil {
 		cn.sink.Close()
@@ -181,8 +184,7 @@ func (cn *connections) closeSocket() {
 	}
 }
 
-// closeTransports closes the connections and waits until they have ended. No new ones may be made after it has been
-// called.
+// closeTransports closes the peer connections and waits until they have ended. After it, no new ones may be created.
 func (cn *connections) closeTransports() {
 	cn.p.cancel()
 	for _, t := range cn.transports() {

@@ -10,14 +10,14 @@ import (
 	"meet/internal/peer"
 )
 
-// returnTimeout is how long a participant whose media connection has failed may take to come back.
+// returnTimeout is the time a participant has to restore a failed media connection before it is removed.
 const returnTimeout = 5 * time.Second
 
-// leaveDelay is how much later than the end of its media the Leave of a client may arrive: the end comes by UDP, the
-// Leave by TCP and perhaps through a proxy.
+// leaveDelay is how long after the end of its media a client's Leave message may arrive. The end of the media arrives
+// over UDP, the Leave over TCP and possibly through a proxy.
 const leaveDelay = time.Second
 
-// stateChanged acts on a change in the state of one of the client's connections.
+// stateChanged handles a new state of the client's connection for target.
 func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerConnectionState) {
 	p := cn.p
 	t := cn.publisher
@@ -38,7 +38,7 @@ func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerCo
 	case webrtc.PeerConnectionStateDisconnected:
 		t.connected = false
 	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-		// Closed comes from the client's own DTLS close, as when its page goes away.
+		// The state Closed follows from the client's DTLS close, for example when its page is closed.
 		t.connected = false
 		if s == webrtc.PeerConnectionStateFailed {
 			cn.considerTCPFallback(t)
@@ -48,8 +48,8 @@ func (cn *connections) stateChanged(target livekit.SignalTarget, s webrtc.PeerCo
 	p.updateMediaLost()
 }
 
-// lostMedia gives the client a few seconds to resume. If the client closed its media itself, its Leave may still be on
-// its way.
+// lostMedia handles the loss of the media connection. The client gets returnTimeout to resume. If the client itself
+// closed the media connection (closedByClient), its Leave may still arrive, so lostMedia first waits for leaveDelay.
 func (cn *connections) lostMedia(closedByClient bool) {
 	p := cn.p
 	switch sink := cn.sink; {
@@ -73,12 +73,12 @@ func (cn *connections) lostMedia(closedByClient bool) {
 	cn.startReturnTimer()
 }
 
-// recentActivity is how recently a client must have sent something for the failure of its media to be blamed on UDP and not
-// on its whole network: two of the intervals at which clients ping.
+// recentActivity is the maximum age of the client's last signalling message for which a media failure is attributed to
+// UDP instead of the client's network: two ping intervals.
 const recentActivity = 2 * pingInterval * time.Second
 
-// considerTCPFallback moves the client to TCP if the failure of t, from which the client is about to resume, is to be blamed on
-// UDP.
+// considerTCPFallback switches the client to TCP if the failure of t is attributed to UDP. The client is about to
+// resume and then connects over TCP.
 func (cn *connections) considerTCPFallback(t *Transport) {
 	now := time.Now()
 	if !cn.mayUseTCP() || cn.sink == nil || now.Sub(time.Unix(0, cn.lastReceived.Load())) > recentActivity {
@@ -96,23 +96,26 @@ func (cn *connections) considerTCPFallback(t *Transport) {
 	}
 }
 
+// clientKey returns the key by which the Fallback remembers whether the client needs TCP.
 func (cn *connections) clientKey() peer.ClientKey {
 	return peer.ClientKey{Room: cn.p.room.info.Name, Identity: cn.p.identity()}
 }
 
-// mayUseTCP reports whether the client can connect without UDP.
+// mayUseTCP reports whether server and client support media over ICE-TCP.
 func (cn *connections) mayUseTCP() bool { return cn.p.room.rooms.opts.TCP != nil && cn.p.quirks.tcp }
 
-// prefersTCP reports whether the client is to connect without UDP.
+// prefersTCP reports whether the client should connect over TCP only.
 func (cn *connections) prefersTCP() bool {
 	return cn.mayUseTCP() && cn.p.room.rooms.fallback.TCPOnly(cn.clientKey(), time.Now())
 }
 
+// startReturnTimer starts the time after which the participant is removed if its connection is still down.
 func (cn *connections) startReturnTimer() {
 	cn.deadline.Stop()
 	cn.deadline = cn.p.room.after(returnTimeout, cn.removeIfDisconnected)
 }
 
+// removeIfDisconnected removes the participant if its connection is still down.
 func (cn *connections) removeIfDisconnected() {
 	p := cn.p
 	if !p.closed && cn.disconnected() {
@@ -120,11 +123,12 @@ func (cn *connections) removeIfDisconnected() {
 	}
 }
 
-// signalLost notes that the client's socket has closed. Without media the client has left; with media it may come back.
+// signalLost handles the end of the client's signalling connection sink. A participant without media has left; one with
+// media may resume.
 func (cn *connections) signalLost(sink SignalSink) {
 	p := cn.p
 	if p.closed || cn.sink != sink {
-		return // a newer socket has taken over
+		return // a newer signalling connection has replaced this one
 	}
 	cn.sink.Close()
 	cn.sink = nil
@@ -137,16 +141,17 @@ func (cn *connections) signalLost(sink SignalSink) {
 	}
 }
 
-// negotiationFailed makes the client join again, because the two sides no longer agree on the state of their connection.
+// negotiationFailed makes the client rejoin, because client and server no longer agree on the state of their
+// connection.
 func (cn *connections) negotiationFailed(err error) {
 	if errors.Is(err, peer.ErrNoAnswer) && cn.sink == nil {
-		return // the client was not there to answer; it gets the offer again when it resumes
+		return // the client could not answer without a socket; it gets the offer again when it resumes
 	}
 	cn.p.log.Warn("negotiation failed", "err", err)
 	cn.p.reconnect()
 }
 
-// reconnect makes the client join again.
+// reconnect sends the client a Leave that asks it to rejoin, and removes the participant.
 func (p *Participant) reconnect() {
 	p.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
 	p.room.depart(p, livekit.DisconnectReason_STATE_MISMATCH)

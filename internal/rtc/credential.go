@@ -11,51 +11,54 @@ import (
 	"meet/internal/fault"
 )
 
-// Credential holds the parts of the presented access token that rooms need. Identities are visible to everybody in a
-// room, so an identity never proves who somebody is: only the credential does.
+// Credential holds the parts of the presented access token that rooms need. Identities are visible to all participants
+// of a room, so an identity proves nothing: only the credential proves who joins.
 type Credential struct {
-	// Identity is the token's own. It differs from the participant's identity for a companion (see JoinRequest.companion).
+	// Identity is the identity in the token. For a companion it differs from the participant's identity (see
+	// JoinRequest.companion).
 	Identity string
-	// Family is shared by a token and all tokens refreshed from it.
+	// Family is the ID shared by a token and all tokens refreshed from it; "" if the token has none.
 	Family string
-	// Guest is set for a token that this server issued to a requester it cannot identify. Any other comes from a back end.
+	// Guest is set for a token that this server issued to a requester whom it cannot identify. All other tokens come
+	// from a back end.
 	Guest               bool
 	IssuedAt, ExpiresAt time.Time
-	// Grants holds the token's grants, in the form of the package that verified it. Rooms only pass it to
+	// Grants holds the token's grants in the form of the package that verified the token. Rooms only pass it to
 	// Options.RefreshToken.
 	Grants any
 }
 
 var (
-	errIdentityInUse   = fault.New(fault.Conflict, "somebody with this identity is in the meeting already; join under another one")
-	errNoMain          = fault.New(fault.Conflict, "a connection that only publishes needs its participant to be in the meeting first")
-	errSecondCompanion = fault.New(fault.Conflict, "this participant has a second connection that only publishes already")
+	errIdentityInUse   = fault.New(fault.Conflict, "a participant with this identity is already in the meeting; join under another identity")
+	errNoMain          = fault.New(fault.Conflict, "a publish-only connection may join only while its participant is in the meeting; join as the participant first")
+	errSecondCompanion = fault.New(fault.Conflict, "this participant already has a publish-only connection; close that one first")
 )
 
-// controls reports whether the bearer of c may take the place of the session that was opened with opened: with a token of
-// the same family, or with one from a back end.
+// mayReplace reports whether the bearer of c may take over a session that was opened with the credential opened. Tokens
+// of the same family and tokens from a back end may.
 func (c Credential) mayReplace(opened Credential) bool {
 	return !c.Guest || c.Family == opened.Family
 }
 
-// companion reports whether the request is for a second connection of a participant, which only publishes: old clients
-// share screens by it. Its identity is the token's with a suffix (docs/protocol.md, 1.3).
+// companion reports whether the request is for a companion: a second, publish-only connection of a participant, which
+// old clients use to share a screen. Its identity is the token's identity with a suffix (docs/protocol.md, 1.3).
 func (req *JoinRequest) companion() bool {
 	return req.Token.Identity != "" && req.Token.Identity != req.Identity
 }
 
-// companionIdentity is the identity of a companion: that of the token, a separator and a name.
+// companionIdentity returns the identity of a companion of identity: identity, a separator and name.
 func companionIdentity(identity, name string) string { return identity + companionSeparator + name }
 
+// companionSeparator separates a participant's identity from the name of its companion.
 const companionSeparator = "#"
 
-// SetCompanion makes the request one for a companion of that name.
+// SetCompanion turns the request into one for the companion called name, which may not subscribe.
 func (req *JoinRequest) SetCompanion(name string) {
 	req.Identity = companionIdentity(req.Token.Identity, name)
 	req.Info.Identity, req.Info.Permission.CanSubscribe = req.Identity, false
 }
 
-// checkIdentity returns why req may not join under its identity, or nil.
+// checkIdentity returns the reason why req may not join under its identity, or nil if it may.
 func (r *Room) checkIdentity(req JoinRequest) error {
 	old := r.participants[req.Identity]
 	if old != nil && !req.Token.mayReplace(old.req.Token) {
@@ -65,7 +68,7 @@ func (r *Room) checkIdentity(req JoinRequest) error {
 		return nil
 	}
 	if old != nil && (!old.req.companion() || old.req.Token.Identity != req.Token.Identity) {
-		return errIdentityInUse // of a participant whose own name looks like a companion's
+		return errIdentityInUse // that participant is no companion, although its identity looks like one
 	}
 	main := r.participants[req.Token.Identity]
 	if main == nil || main.forwarding.source != nil || !req.Token.mayReplace(main.req.Token) {
@@ -77,7 +80,7 @@ func (r *Room) checkIdentity(req JoinRequest) error {
 	return nil
 }
 
-// companionOf finds the companion of a participant, nil if it has none.
+// companionOf returns the companion of the participant main, or nil if it has none.
 func (r *Room) companionOf(main *Participant) *Participant {
 	if main.req.companion() {
 		return nil
@@ -90,8 +93,8 @@ func (r *Room) companionOf(main *Participant) *Participant {
 	return nil
 }
 
-// refuses returns an error if the token of a request was revoked. The token's identity counts, also for a companion. A
-// companion that was removed does not come back under any name, while its participant may.
+// checkRequest returns errBanned if the token of req is banned. Bans of the token's identity also apply to companions.
+// A companion that was removed may not return under any name, but its participant may.
 func (l *bans) checkRequest(req JoinRequest, now time.Time) error {
 	identities := []string{req.Token.Identity, req.Identity}
 	if req.companion() {
@@ -113,10 +116,11 @@ func (p *Participant) bannedIdentity() string {
 	return p.identity()
 }
 
-// allCompanionsKey returns a name for all companions of an identity that no identity can have.
+// allCompanionsKey returns the ban key for all companions of an identity. No valid identity equals it, because it
+// contains a NUL character.
 func allCompanionsKey(identity string) string { return identity + "\x00" + companionSeparator }
 
-// requireNoCompanion returns an error if a participant is a companion.
+// requireNoCompanion returns errCompanion if the participant is a companion.
 func (rs *Rooms) requireNoCompanion(ctx context.Context, room, identity string) error {
 	_, err := rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		if p.req.companion() {
@@ -127,8 +131,8 @@ func (rs *Rooms) requireNoCompanion(ctx context.Context, room, identity string) 
 	return err
 }
 
-// restricted returns the participant of a request, with no more rights than a back end has left to its family, and in a
-// companion no more than its participant has.
+// restrictedInfo returns the participant info of req with its permission restricted to what a back end has granted to
+// its token family. The permission of a companion is also restricted to that of its participant.
 func (r *Room) restrictedInfo(req JoinRequest) *livekit.ParticipantInfo {
 	info := proto.CloneOf(req.Info)
 	if granted := r.family(req.Token).granted; granted != nil {
@@ -140,8 +144,8 @@ func (r *Room) restrictedInfo(req JoinRequest) *livekit.ParticipantInfo {
 	return info
 }
 
-// mayResume reports whether a request may resume p: it names p's session, and its token controls it. A token of another
-// family cannot turn p into something else than it joined as.
+// mayResume reports whether req may resume p: it names p's session, and its token may replace the token of that
+// session. A token of another family must be for the same kind of participant as p.
 func (p *Participant) mayResume(req JoinRequest) bool {
 	if p.closed || p.forwarding.source != nil || req.SID != p.sid() || !req.Token.mayReplace(p.req.Token) {
 		return false
@@ -154,7 +158,7 @@ func (p *Participant) mayResume(req JoinRequest) bool {
 		has.GetRecorder() == had.GetRecorder() && has.GetAgent() == had.GetAgent()
 }
 
-// resumeWith makes the presented token p's own. What it does not grant, p may not do any more.
+// resumeWith makes the presented token p's token. Rights that it does not grant are revoked.
 func (p *Participant) resumeWith(req JoinRequest) {
 	if req.Token.Family == p.req.Token.Family {
 		return
@@ -163,11 +167,12 @@ func (p *Participant) resumeWith(req JoinRequest) {
 	p.granted = intersectPermissions(p.info.Permission, req.Info.Permission)
 	if !proto.Equal(p.granted, p.info.Permission) {
 		p.setPermission(p.granted)
-		p.room.announce(p, false) // its own state is sent with the rest of the room's
+		p.room.announce(p, false) // p's own state is sent with the state of the room
 	}
 }
 
-// narrower returns what both permissions allow. What a participant is, such as a recorder, comes from a.
+// intersectPermissions returns a permission that allows what both a and b allow. Properties that are not rights, such
+// as recorder and hidden, come from a.
 func intersectPermissions(a, b *livekit.ParticipantPermission) *livekit.ParticipantPermission {
 	both := proto.CloneOf(a)
 	both.CanSubscribe = a.GetCanSubscribe() && b.GetCanSubscribe()

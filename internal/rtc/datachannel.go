@@ -19,20 +19,22 @@ const (
 )
 
 const (
-	// maxForwarded is what the buffers of clients built on pion hold, in bytes.
+	// maxForwarded is the maximum size of a forwarded packet in bytes: the read buffer size of clients built on pion.
 	maxForwarded = 65_535
-	// maxChannels bounds the channels open at a time, ours included: each has a buffer of 64 KiB for reading.
+	// maxChannels is the maximum number of open channels of one client, including the server's. Each has a read buffer
+	// of 64 KiB.
 	maxChannels = 32
-	// maxChannelsOpened bounds the channels of one client over its whole stay, and maxLabel the length of a channel's name, in
-	// bytes: pion keeps both until the connection ends. A client that exceeds them has to join again.
+	// maxChannelsOpened is the maximum number of channels that a client may open during its session, and maxLabel the
+	// maximum length of a channel's label and protocol in bytes. Pion stores both until the connection ends. A client
+	// that exceeds them must rejoin.
 	maxChannelsOpened = 4096
 	maxLabel          = 512
 )
 
-// channelCount counts the data channels of one client, as pion tells us.
+// channelCount counts the data channels that a client has opened: open now, and total since the join.
 type channelCount struct{ open, total atomic.Int32 }
 
-// openChannels opens the server's data channels, before the first offer.
+// openChannels opens the server's data channels. It is called before the first offer.
 func (d *dataTransfer) openChannels() {
 	t := d.p.conn.subscriber
 	t.OpenDataChannel(reliableLabel, true, d.channelOpened)
@@ -40,8 +42,8 @@ func (d *dataTransfer) openChannels() {
 	t.OpenDataChannel(dataTrackLabel, false, d.channelOpened)
 }
 
-// handleChannel receives the client's messages on dc. In single mode, and for a client that may not subscribe, the server
-// also sends on it.
+// handleChannel receives the client's messages on dc. In single mode, and for a client that may not subscribe, the
+// server also sends on dc. Pion calls it, not the loop.
 func (d *dataTransfer) handleChannel(dc *webrtc.DataChannel) {
 	if size := len(dc.Label()) + len(dc.Protocol()); d.channels.total.Add(1) > maxChannelsOpened || size > maxLabel {
 		_ = dc.Close()
@@ -56,8 +58,8 @@ func (d *dataTransfer) handleChannel(dc *webrtc.DataChannel) {
 	dc.OnClose(func() { d.channels.open.Add(-1) })
 	take := d.receiver(dc)
 	dc.OnMessage(func(m webrtc.DataChannelMessage) {
-		if len(m.Data) > peer.MaxMessageSize { // pion has grown its buffer for it, and keeps it
-			d.failWith(fmt.Errorf("a message on data channel %q has %d bytes, of %d allowed", dc.Label(), len(m.Data), peer.MaxMessageSize))
+		if len(m.Data) > peer.MaxMessageSize { // pion has grown its read buffer for the message and does not shrink it
+			d.failWith(fmt.Errorf("rtc: a message on data channel %q has %d bytes; at most %d are allowed", dc.Label(), len(m.Data), peer.MaxMessageSize))
 			return
 		}
 		take(m.Data)
@@ -67,8 +69,8 @@ func (d *dataTransfer) handleChannel(dc *webrtc.DataChannel) {
 	}
 }
 
-// receiver returns the handler of a channel's messages. Pion calls it for one message after another and waits, so that a
-// client that floods waits for itself: SCTP's window closes.
+// receiver returns the handler of the messages on dc. Pion calls it for one message at a time and waits for it to
+// return. A client that floods the channel is thus slowed down by SCTP's flow control.
 func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 	switch label := dc.Label(); label {
 	case dataTrackLabel:
@@ -79,7 +81,7 @@ func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 			kind = livekit.DataPacket_LOSSY
 		}
 		return func(raw []byte) { d.handleData(kind, raw) }
-	default: // an application's own
+	default: // a channel of the application
 		kind := livekit.DataPacket_RELIABLE
 		if dc.MaxRetransmits() != nil || dc.MaxPacketLifeTime() != nil {
 			kind = livekit.DataPacket_LOSSY
@@ -88,7 +90,7 @@ func (d *dataTransfer) receiver(dc *webrtc.DataChannel) func([]byte) {
 	}
 }
 
-// channelOpened notes a channel on which the server can send. It is called by pion.
+// channelOpened makes dc available for sending. Pion calls it.
 func (d *dataTransfer) channelOpened(dc *webrtc.DataChannel) {
 	d.p.onLoop(func(p *Participant) {
 		if p.closed {
@@ -103,16 +105,16 @@ func (d *dataTransfer) channelOpened(dc *webrtc.DataChannel) {
 	})
 }
 
-// disconnectSlowReader makes a client join again that reads its data too slowly: it would otherwise miss reliable messages without
-// learning of it.
+// disconnectSlowReader makes a client that reads its data too slowly rejoin. Otherwise reliable messages would be lost
+// without the client noticing.
 func (d *dataTransfer) disconnectSlowReader() { d.failWith(errSlowReader) }
 
 var (
-	errSlowReader = errors.New("rtc: the client does not read its data")
-	errChannels   = errors.New("rtc: too many data channels, or one with too long a name")
+	errSlowReader = errors.New("rtc: the client reads its data channels too slowly")
+	errChannels   = errors.New("rtc: the client has opened too many data channels, or one whose name is too long")
 )
 
-// failWith makes a client join again because of what happened on its data channels. It may be called from any goroutine.
+// failWith makes a client rejoin because of an error on its data channels. It may be called from any goroutine.
 func (d *dataTransfer) failWith(err error) {
 	d.p.onLoop(func(p *Participant) {
 		if p.closed {

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// The header of a data track's packet (docs/protocol.md, 6.6), in bytes.
+// The layout of the header of a data track's packet, in bytes (docs/protocol.md, 6.6).
 const (
 	frameHeaderSize = 12
 	handleOffset    = 2
 	frameOffset     = 6
-	extensionFlag   = 1 << 2 // of the first byte, whose upper three bits are the version
+	extensionFlag   = 1 << 2 // flag in the first byte; the upper three bits of that byte are the version
 	versionShift    = 5
 )
 
-// frameHeader holds the fields of the header that forwarding needs.
+// frameHeader holds the header fields that forwarding needs.
 type frameHeader struct {
-	handle uint16 // of the track
-	frame  uint16 // number of the frame, of which the packet may be a part
+	handle uint16 // identifies the track
+	frame  uint16 // number of the frame; a frame may consist of several packets
 }
 
-// parseFrame reads the header of a data track's packet, and reports whether it is valid.
+// parseFrame parses the header of a data track's packet and reports whether it is valid.
 func parseFrame(b []byte) (frameHeader, bool) {
 	if len(b) < frameHeaderSize || b[0]>>versionShift != 0 {
 		return frameHeader{}, false
@@ -30,7 +30,7 @@ func parseFrame(b []byte) (frameHeader, bool) {
 		if len(b) < frameHeaderSize+2 {
 			return frameHeader{}, false
 		}
-		// The field counts 32-bit words, itself included, minus one.
+		// The field is the length of the extensions in 32-bit words, including the field, minus one.
 		words := int(binary.BigEndian.Uint16(b[frameHeaderSize:])) + 1
 		if len(b) < frameHeaderSize+4*words {
 			return frameHeader{}, false
@@ -40,23 +40,25 @@ func parseFrame(b []byte) (frameHeader, bool) {
 	return h, h.handle != 0
 }
 
-// setHandle writes the handle by which the receiver knows the track.
+// setHandle writes into a packet the handle by which the track's subscribers know it.
 func setHandle(b []byte, handle uint16) { binary.BigEndian.PutUint16(b[handleOffset:], handle) }
 
-// frameLimiter lets whole frames through at a bounded rate.
+// frameLimiter limits the frame rate of a data track. It drops whole frames, never parts. It may be used from any
+// goroutine.
 type frameLimiter struct {
 	mu       sync.Mutex
-	interval time.Duration // between frames; 0 lets all through
-	due      time.Time     // of the next
-	recent   [2]decision   // on the latest frames: their packets come in any order
+	interval time.Duration // minimum time between frames; 0 means no limit
+	due      time.Time     // earliest time of the next frame
+	recent   [2]decision   // decisions about the last two frames, whose packets may be interleaved
 }
 
+// decision records whether the packets of a frame are forwarded. It is empty unless valid is set.
 type decision struct {
 	frame          uint16
 	valid, forward bool
 }
 
-// setRate bounds the frames each second; 0 bounds nothing.
+// setRate limits the frame rate to fps frames per second; 0 removes the limit.
 func (g *frameLimiter) setRate(fps uint32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -66,7 +68,7 @@ func (g *frameLimiter) setRate(fps uint32) {
 	}
 }
 
-// passes reports whether to forward a packet of that frame at that time.
+// allows reports whether to forward a packet of a frame that arrives at the time now.
 func (g *frameLimiter) allows(frame uint16, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -81,7 +83,7 @@ func (g *frameLimiter) allows(frame uint16, now time.Time) bool {
 	yes := !now.Before(g.due)
 	if yes {
 		if now.Sub(g.due) > g.interval {
-			g.due = now // after a pause there is nothing to make up for
+			g.due = now // a pause earns no extra frames
 		}
 		g.due = g.due.Add(g.interval)
 	}

@@ -10,8 +10,8 @@ import (
 	"meet/internal/decode"
 )
 
-// handleData forwards a DataPacket from the client's channel of that kind to its receivers (docs/protocol.md, 6.1). It runs
-// on the channel's goroutine, and waits there for slow receivers.
+// handleData forwards a DataPacket that the client sent on its channel of that kind (docs/protocol.md, 6.1). It runs on
+// the channel's goroutine and waits for slow recipients.
 func (d *dataTransfer) handleData(kind livekit.DataPacket_Kind, raw []byte) {
 	if packet := readPacket(raw); packet != nil {
 		packet.Kind = kind
@@ -19,8 +19,8 @@ func (d *dataTransfer) handleData(kind livekit.DataPacket_Kind, raw []byte) {
 	}
 }
 
-// readPacket decodes a DataPacket and returns nil if raw is none. Unknown fields are dropped, except in a packet without
-// a known value: its value is newer than this server, so it is forwarded as it is.
+// readPacket decodes a DataPacket and returns nil if raw is not one. Unknown fields are dropped. A packet whose value
+// is unknown comes from a newer protocol and is returned unchanged.
 func readPacket(raw []byte) *livekit.DataPacket {
 	packet := &livekit.DataPacket{}
 	if decode.Proto(raw, packet) != nil {
@@ -35,14 +35,16 @@ func readPacket(raw []byte) *livekit.DataPacket {
 	return packet
 }
 
-// handlePayload forwards a message from a channel of the application's own as user data.
+// handlePayload forwards a message from one of the application's own channels as user data.
 func (d *dataTransfer) handlePayload(kind livekit.DataPacket_Kind, raw []byte) {
 	d.forwardData(&livekit.DataPacket{Kind: kind, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: raw}}})
 }
 
+// forwardData sends packet to its recipients and waits for slow ones. It runs on the goroutine of the client's channel.
 func (d *dataTransfer) forwardData(packet *livekit.DataPacket) {
 	var to []*outbox
-	// The loop only decides. Encoding and queueing happen here, one packet of the channel after another.
+	// The loop only determines the recipients. Encoding and queueing happen here, for one packet of the channel at a
+	// time.
 	life := func(p *Participant) context.Context { return p.context }
 	if d.p.doOnLoop(life, func(p *Participant) { to = p.data.processPacket(packet) }) != nil || len(to) == 0 {
 		return
@@ -66,7 +68,8 @@ func (d *dataTransfer) forwardData(packet *livekit.DataPacket) {
 	}
 }
 
-// route checks and signs a packet of the participant and returns the outboxes of its receivers.
+// processPacket checks a packet from the participant, sets its sender and returns the outboxes of its recipients; none
+// if the packet is dropped.
 func (d *dataTransfer) processPacket(packet *livekit.DataPacket) []*outbox {
 	p := d.p
 	if p.closed || d.handleRPCAnswer(packet) {
@@ -78,7 +81,7 @@ func (d *dataTransfer) processPacket(packet *livekit.DataPacket) []*outbox {
 	}
 	if packet.Kind == livekit.DataPacket_RELIABLE && packet.Sequence > 0 {
 		if packet.Sequence <= d.lastSequence {
-			return nil // sent again after a resume
+			return nil // a duplicate sent after a resume
 		}
 		d.lastSequence = packet.Sequence
 	}
@@ -88,7 +91,7 @@ func (d *dataTransfer) processPacket(packet *livekit.DataPacket) []*outbox {
 		}
 	}
 	switch v := packet.Value.(type) {
-	case *livekit.DataPacket_Speaker: // long replaced by speakers_changed
+	case *livekit.DataPacket_Speaker: // obsolete: replaced by speakers_changed
 		return nil
 	case *livekit.DataPacket_Transcription:
 		if p.info.Kind != livekit.ParticipantInfo_AGENT {
@@ -100,14 +103,15 @@ func (d *dataTransfer) processPacket(packet *livekit.DataPacket) []*outbox {
 		}
 	case nil:
 		if len(packet.ProtoReflect().GetUnknown()) == 0 {
-			return nil // nothing at all, as opposed to something newer than we are
+			return nil // the packet is empty; a value newer than this server would be an unknown field
 		}
 	}
 	d.sign(packet)
 	return p.room.recipients(p, packet)
 }
 
-// sign writes the sender into the packet, whatever the client wrote there.
+// sign sets the sender of the packet. It overwrites the client's values, except that an agent may send chat and text on
+// behalf of another identity; such messages are marked as generated.
 func (d *dataTransfer) sign(packet *livekit.DataPacket) {
 	p := d.p
 	packet.ParticipantSid = p.sid()
@@ -140,7 +144,8 @@ func (d *dataTransfer) sign(packet *livekit.DataPacket) {
 	}
 }
 
-// receivers returns the outboxes of a packet's receivers: the participants that it names, else everybody but the sender.
+// recipients returns the outboxes of the participants that the packet names, or of all participants but the sender if
+// it names none. from is nil for a packet from the server.
 func (r *Room) recipients(from *Participant, packet *livekit.DataPacket) []*outbox {
 	_, metrics := packet.Value.(*livekit.DataPacket_Metrics)
 	lossy := packet.Kind == livekit.DataPacket_LOSSY
@@ -148,7 +153,7 @@ func (r *Room) recipients(from *Participant, packet *livekit.DataPacket) []*outb
 	add := func(o *Participant) {
 		switch {
 		case metrics && !o.info.Permission.GetCanSubscribeMetrics():
-		case o == from && !metrics: // metrics go back to their sender too, if it collects them
+		case o == from && !metrics: // metrics are also returned to a sender that collects them
 		case lossy && o.info.State != livekit.ParticipantInfo_ACTIVE:
 		default:
 			to = append(to, o.data.out)
@@ -158,13 +163,13 @@ func (r *Room) recipients(from *Participant, packet *livekit.DataPacket) []*outb
 	if len(identities) == 0 && len(sids) == 0 {
 		_, calls := callID(packet)
 		for _, o := range r.participants {
-			if !calls || !o.hidden() { // its answer would reveal its identity
+			if !calls || !o.hidden() { // the answer would reveal the hidden participant's identity
 				add(o)
 			}
 		}
 		return to
 	}
-	// By a set of those named, since a packet may name thousands.
+	// A packet may name thousands of participants, so the names are matched by sets.
 	named := make(map[*Participant]bool, min(len(identities)+len(sids), len(r.participants)))
 	for _, identity := range identities {
 		if o := cmp.Or(r.participants[identity], r.callerAliases[identity]); o != nil {
@@ -189,19 +194,19 @@ func (r *Room) recipients(from *Participant, packet *livekit.DataPacket) []*outb
 }
 
 const (
-	nonceSize = 16 // bytes (docs/protocol.md, 6.1)
-	// maxNonces bounds how many are remembered for a room; the oldest is forgotten first.
+	nonceSize = 16 // in bytes (docs/protocol.md, 6.1)
+	// maxNonces is the maximum number of nonces stored for a room. The oldest are dropped first.
 	maxNonces = 4096
 )
 
-// nonceSet remembers the latest nonces of user packets, so that a packet that is sent twice arrives once.
+// nonceSet stores the latest nonces of user packets, so that a packet that is sent twice is forwarded once.
 type nonceSet struct {
 	seen map[[nonceSize]byte]bool
 	ring [][nonceSize]byte
 	next int
 }
 
-// first reports whether n is new, and remembers it.
+// addIfNew stores n and reports whether it was not stored already.
 func (s *nonceSet) addIfNew(n [nonceSize]byte) bool {
 	if s.seen[n] {
 		return false

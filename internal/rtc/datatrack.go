@@ -14,38 +14,40 @@ import (
 )
 
 const (
-	// maxHandle and the limits of names are LiveKit's (docs/protocol.md, 0.4 and 6.6), names in characters.
+	// maxHandle is LiveKit's maximum handle of a data track. maxDataTrackName and maxEncodingName are LiveKit's maximum
+	// lengths of names in characters (docs/protocol.md, 0.4 and 6.6).
 	maxHandle        = 1<<16 - 1
 	maxDataTrackName = 256
 	maxEncodingName  = 32
-	// maxDataTracks bounds what one participant may publish: all of it is repeated to everybody at each change.
+	// maxDataTracks is the maximum number of data tracks of one participant. All of them are sent to all participants
+	// at each change.
 	maxDataTracks = 256
 )
 
-// DataTrack is a published data track. Its packets go from its publisher's channel to the outboxes of its subscribers
-// without passing the room's loop.
+// DataTrack is a published data track. Its packets go from the publisher's data channel to the outboxes of the
+// subscribers without passing through the room's loop.
 type DataTrack struct {
 	owner  *Participant
 	info   *livekit.DataTrackInfo
-	handle uint16 // by which all its subscribers know it; its publisher knows it by info.PubHandle
+	handle uint16 // identifies the track to all its subscribers; the publisher's own handle is info.PubHandle
 	subs   map[*Participant]*dataSubscription
-	sinks  atomic.Pointer[[]*dataSubscription] // the same, copied at each change
+	sinks  atomic.Pointer[[]*dataSubscription] // copy of subs for the goroutine of the publisher's channel
 }
 
-// dataSubscription is one participant's receipt of one data track.
+// dataSubscription is one participant's subscription to one data track.
 type dataSubscription struct {
 	track   *DataTrack
 	out     *outbox
 	limiter frameLimiter
 }
 
-// dataChoice is a client's request about a data track, whether the track exists or not.
+// dataChoice is what a client has requested for a data track. The track need not exist yet.
 type dataChoice struct {
 	subscribe bool
-	fps       uint32 // frames it wants each second; 0: all
+	fps       uint32 // maximum number of frames per second; 0 means all frames
 }
 
-// publish publishes a data track and answers (docs/protocol.md, 6.6).
+// publish publishes a data track and answers the request (docs/protocol.md, 6.6).
 func (d *dataTransfer) publish(req *livekit.PublishDataTrackRequest) {
 	p := d.p
 	if reason, message := d.refusal(req); reason != livekit.RequestResponse_OK {
@@ -68,7 +70,7 @@ func (d *dataTransfer) publish(req *livekit.PublishDataTrackRequest) {
 	t.reconcile()
 }
 
-// refusal returns why the participant may not publish this, if it may not.
+// refusal returns the reason and message for refusing req, or OK and "" if the participant may publish the data track.
 func (d *dataTransfer) refusal(req *livekit.PublishDataTrackRequest) (livekit.RequestResponse_Reason, string) {
 	p := d.p
 	name := utf8.RuneCountInString(req.Name)
@@ -76,33 +78,33 @@ func (d *dataTransfer) refusal(req *livekit.PublishDataTrackRequest) (livekit.Re
 	case !p.info.Permission.GetCanPublishData():
 		return livekit.RequestResponse_NOT_ALLOWED, "you may not publish data here"
 	case req.PubHandle == 0 || req.PubHandle > maxHandle:
-		return livekit.RequestResponse_INVALID_HANDLE, fmt.Sprintf("the handle of a data track is between 1 and %d", maxHandle)
+		return livekit.RequestResponse_INVALID_HANDLE, fmt.Sprintf("the handle of a data track must be between 1 and %d", maxHandle)
 	case name == 0 || name > maxDataTrackName:
-		return livekit.RequestResponse_INVALID_NAME, fmt.Sprintf("the name of a data track has 1 to %d characters", maxDataTrackName)
+		return livekit.RequestResponse_INVALID_NAME, fmt.Sprintf("the name of a data track must have 1 to %d characters", maxDataTrackName)
 	case utf8.RuneCountInString(req.FrameEncoding.GetCustom()) > maxEncodingName,
 		utf8.RuneCountInString(req.Schema.GetEncoding().GetCustom()) > maxEncodingName:
-		return livekit.RequestResponse_INVALID_REQUEST, fmt.Sprintf("the name of an encoding has at most %d characters", maxEncodingName)
+		return livekit.RequestResponse_INVALID_REQUEST, fmt.Sprintf("the name of an encoding must have at most %d characters", maxEncodingName)
 	case req.Schema != nil && (req.Schema.Name == "" || utf8.RuneCountInString(req.Schema.Name) > maxDataTrackName):
-		return livekit.RequestResponse_INVALID_REQUEST, fmt.Sprintf("the name of a schema has 1 to %d characters", maxDataTrackName)
+		return livekit.RequestResponse_INVALID_REQUEST, fmt.Sprintf("the name of a schema must have 1 to %d characters", maxDataTrackName)
 	case proto.Size(req) > maxTrackInfo:
-		return livekit.RequestResponse_INVALID_REQUEST, "this says too much of the data track"
+		return livekit.RequestResponse_INVALID_REQUEST, "the description of the data track is too long"
 	case !p.mayAnnounce(req):
-		return livekit.RequestResponse_LIMIT_EXCEEDED, "too much is said of the tracks that are published from here"
+		return livekit.RequestResponse_LIMIT_EXCEEDED, "the descriptions of your tracks are too long in total"
 	case d.tracks[req.PubHandle] != nil:
-		return livekit.RequestResponse_DUPLICATE_HANDLE, "you have published a data track by this handle already"
+		return livekit.RequestResponse_DUPLICATE_HANDLE, "you have already published a data track with this handle"
 	case len(d.tracks) >= maxDataTracks || len(p.room.dataTracks) >= maxHandle:
 		return livekit.RequestResponse_LIMIT_EXCEEDED, "too many data tracks are published"
 	}
 	for _, t := range d.tracks {
 		if t.info.Name == req.Name {
-			return livekit.RequestResponse_DUPLICATE_NAME, "you have published a data track of this name already"
+			return livekit.RequestResponse_DUPLICATE_NAME, "you have already published a data track with this name"
 		}
 	}
 	return livekit.RequestResponse_OK, ""
 }
 
-// newHandle returns a free handle for a track's subscribers. It was not used lately, because packets of its last track
-// may still be on their way.
+// newHandle returns an unused handle for a track's subscribers. Handles are reused as late as possible, because packets
+// of the previous track with the handle may still arrive.
 func (r *Room) newHandle() uint16 {
 	for {
 		r.lastHandle++
@@ -112,11 +114,11 @@ func (r *Room) newHandle() uint16 {
 	}
 }
 
-// unpublish takes a data track back and answers.
+// unpublish ends a data track of the participant and answers the request.
 func (d *dataTransfer) unpublish(req *livekit.UnpublishDataTrackRequest) {
 	t := d.tracks[req.PubHandle]
 	if t == nil {
-		d.p.refuse(livekit.RequestResponse_NOT_FOUND, "you have published no data track by this handle", func(r *livekit.RequestResponse) {
+		d.p.refuse(livekit.RequestResponse_NOT_FOUND, "you have not published a data track with this handle", func(r *livekit.RequestResponse) {
 			r.Request = &livekit.RequestResponse_UnpublishDataTrack{UnpublishDataTrack: req}
 		})
 		return
@@ -124,7 +126,7 @@ func (d *dataTransfer) unpublish(req *livekit.UnpublishDataTrackRequest) {
 	d.unpublishTracks(t)
 }
 
-// drop ends some of the participant's data tracks, at its request or because it may not publish data any more.
+// unpublishTracks ends the given data tracks of the participant and informs its client and the room.
 func (d *dataTransfer) unpublishTracks(tracks ...*DataTrack) {
 	p := d.p
 	for _, t := range tracks {
@@ -138,8 +140,8 @@ func (d *dataTransfer) unpublishTracks(tracks ...*DataTrack) {
 	}
 }
 
-// rightsChanged ends what the participant may not publish or receive any more, and begins what it may receive from now
-// on.
+// rightsChanged applies a changed permission: it ends data tracks that the participant may no longer publish and
+// updates its subscriptions.
 func (d *dataTransfer) rightsChanged() {
 	if !d.p.info.Permission.GetCanPublishData() && len(d.tracks) > 0 {
 		d.unpublishTracks(slices.Collect(maps.Values(d.tracks))...)
@@ -147,14 +149,14 @@ func (d *dataTransfer) rightsChanged() {
 	d.reconcile()
 }
 
-// withdraw ends all subscriptions to the track.
+// unsubscribeAll ends all subscriptions to the track.
 func (t *DataTrack) unsubscribeAll() {
 	for o := range t.subs {
 		t.unsubscribe(o)
 	}
 }
 
-// end ends all subscriptions to the track and removes it from the room.
+// end ends all subscriptions to the track and removes the track from the room.
 func (t *DataTrack) end() {
 	t.unsubscribeAll()
 	for _, o := range t.owner.room.participants {
@@ -163,13 +165,14 @@ func (t *DataTrack) end() {
 	delete(t.owner.room.dataTracks, t.handle)
 }
 
-// shareTracks tells the channel's goroutine which tracks there are.
+// shareTracks publishes a copy of the current tracks for the goroutine of the client's channel.
 func (d *dataTransfer) shareTracks() {
 	tracks := maps.Clone(d.tracks)
 	d.sharedTracks.Store(&tracks)
 }
 
-// choose notes which data tracks the client wants. It may name tracks that do not exist yet.
+// updateSubscription stores which data tracks the client wants and applies that. The request may name tracks that do
+// not exist yet.
 func (d *dataTransfer) updateSubscription(u *livekit.UpdateDataSubscription) {
 	named := make(map[string]bool, len(u.Updates))
 	for _, c := range u.Updates {
@@ -187,38 +190,39 @@ func (d *dataTransfer) updateSubscription(u *livekit.UpdateDataSubscription) {
 	}
 }
 
-// reconcile brings everybody's subscription to the track in line with what they want and may receive.
+// reconcile starts or ends each participant's subscription to the track, as the participant wants and may.
 func (t *DataTrack) reconcile() {
 	for _, o := range t.owner.room.participants {
 		t.reconcileFor(o)
 	}
 }
 
-// reconcile brings the participant's subscriptions to all data tracks of the room in line, when it joins or its rights
-// change.
+// reconcile starts or ends the participant's subscriptions to all data tracks of the room. It is called when the
+// participant joins or its permission changes.
 func (d *dataTransfer) reconcile() {
 	for _, t := range d.p.room.dataTracks {
 		t.reconcileFor(d.p)
 	}
 }
 
-// reconcileSubscribers brings everybody's subscriptions to the participant's tracks in line, when it joins or others may receive
-// more or less of it.
+// reconcileSubscribers starts or ends the subscriptions of all participants to this participant's tracks. It is called
+// when the participant joins or changes who may subscribe.
 func (d *dataTransfer) reconcileSubscribers() {
 	for _, t := range d.tracks {
 		t.reconcile()
 	}
 }
 
-// unsubscribeOthers ends everybody's subscriptions to the participant's tracks.
+// unsubscribeOthers ends all subscriptions to the participant's tracks.
 func (d *dataTransfer) unsubscribeOthers() {
 	for _, t := range d.tracks {
 		t.unsubscribeAll()
 	}
 }
 
+// reconcileFor starts, updates or ends p's subscription to the track.
 func (t *DataTrack) reconcileFor(p *Participant) {
-	if p == t.owner || p.closed || t.owner.hidden() { // others do not know what a hidden participant publishes
+	if p == t.owner || p.closed || t.owner.hidden() { // tracks of hidden participants are not visible to others
 		return
 	}
 	choice, made := p.data.choices[t.info.Sid]
@@ -241,12 +245,14 @@ func (t *DataTrack) reconcileFor(p *Participant) {
 	}
 }
 
+// unsubscribe ends p's subscription to the track.
 func (t *DataTrack) unsubscribe(p *Participant) {
 	delete(t.subs, p)
 	delete(p.data.subscriptions, t.handle)
 	t.subscribersChanged(p)
 }
 
+// subscribersChanged updates t.sinks after p's subscription has started or ended, and marks p's handles for sending.
 func (t *DataTrack) subscribersChanged(p *Participant) {
 	sinks := make([]*dataSubscription, 0, len(t.subs))
 	for _, s := range t.subs {
@@ -267,7 +273,8 @@ func (d *dataTransfer) sendHandles() {
 	d.p.send(dataTrackHandlesMessage(handles))
 }
 
-// forwardFrame passes a packet of a data track on to its subscribers. It runs on the channel's goroutine.
+// forwardFrame forwards a packet of a data track to the track's subscribers. It runs on the goroutine of the
+// publisher's channel.
 func (d *dataTransfer) forwardFrame(packet []byte) {
 	h, ok := parseFrame(packet)
 	tracks := d.p.latest().data.sharedTracks.Load()
@@ -282,7 +289,7 @@ func (d *dataTransfer) forwardFrame(packet []byte) {
 	if sinks == nil {
 		return
 	}
-	setHandle(packet, t.handle) // once for all subscribers: they share the packet, which is ours
+	setHandle(packet, t.handle) // once for all subscribers, which share the packet; pion has given it to us
 	now := time.Now()
 	for _, s := range *sinks {
 		if s.limiter.allows(h.frame, now) {

@@ -14,16 +14,17 @@ type dataTransfer struct {
 	out           *outbox
 	outboxRunning bool
 	channels      *channelCount
-	lastSequence  uint32 // highest reliable sequence number accepted
-	callerAlias   string // the name a hidden participant is answered under, once it has called somebody
+	lastSequence  uint32 // highest sequence number of a reliable packet that was accepted
+	callerAlias   string // alias to which a hidden participant's calls are answered; "" until it makes a call
 
-	// Data tracks.
-	tracks        map[uint32]*DataTrack                 // published, by the client's handle
-	sharedTracks  atomic.Pointer[map[uint32]*DataTrack] // the same, for the channel's goroutine
-	subscriptions map[uint16]*dataSubscription          // by the track's handle in the room
-	choices       map[string]dataChoice                 // explicit UpdateDataSubscription, by track sid
+	// The data tracks that the participant publishes and receives.
+	tracks        map[uint32]*DataTrack                 // published tracks, by the client's handle
+	sharedTracks  atomic.Pointer[map[uint32]*DataTrack] // copy of tracks for the goroutine of the client's channel
+	subscriptions map[uint16]*dataSubscription          // received tracks, by their handle in the room
+	choices       map[string]dataChoice                 // explicit requests for data tracks, by track SID
 }
 
+// init sets d up for the participant p.
 func (d *dataTransfer) init(p *Participant) {
 	d.p = p
 	d.out, d.channels = newOutbox(d.disconnectSlowReader), &channelCount{}
@@ -32,8 +33,8 @@ func (d *dataTransfer) init(p *Participant) {
 	d.choices = map[string]dataChoice{}
 }
 
-// transferTo passes the channels, the messages that have to arrive on them, and the tracks on to a participant of another
-// room.
+// transferTo moves the data channels, the queued reliable messages and the data tracks to the successor of the
+// participant in another room.
 func (d *dataTransfer) transferTo(to *dataTransfer) {
 	to.outboxRunning, to.channels, to.lastSequence = d.outboxRunning, d.channels, d.lastSequence
 	to.out.takeOver(d.out)
@@ -42,7 +43,7 @@ func (d *dataTransfer) transferTo(to *dataTransfer) {
 	}
 }
 
-// enterRoom makes what was handed over part of the room.
+// enterRoom adds the transferred data tracks to the participant's new room and starts the outbox.
 func (d *dataTransfer) enterRoom() {
 	r := d.p.room
 	if d.outboxRunning {
@@ -55,7 +56,7 @@ func (d *dataTransfer) enterRoom() {
 	d.shareTracks()
 }
 
-// end ends everything, when the participant itself ends.
+// end ends all data tracks, subscriptions and calls of a participant that is leaving.
 func (d *dataTransfer) end() {
 	d.out.close()
 	d.failPendingRPCs()
@@ -70,7 +71,7 @@ func (d *dataTransfer) end() {
 	}
 }
 
-// infos describes the published data tracks.
+// infos returns the descriptions of the published data tracks.
 func (d *dataTransfer) infos() []*livekit.DataTrackInfo {
 	var infos []*livekit.DataTrackInfo
 	for _, t := range d.tracks {
@@ -79,7 +80,7 @@ func (d *dataTransfer) infos() []*livekit.DataTrackInfo {
 	return infos
 }
 
-// announced returns the size of what was announced of the data tracks, in bytes.
+// announced returns the total size of the descriptions of the data tracks, in bytes.
 func (d *dataTransfer) announced() int {
 	size := 0
 	for _, t := range d.tracks {

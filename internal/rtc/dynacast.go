@@ -12,19 +12,20 @@ import (
 	"meet/internal/sfu"
 )
 
-// This file decides which of a track's codecs each subscriber plays, and which codecs and layers its publisher has to
-// send (docs/protocol.md, 3.3, 3.4 and 12.9).
+// This file decides which of a track's codecs each subscriber receives, and which codecs and layers the publisher has
+// to send (docs/protocol.md, 3.3, 3.4 and 12.9).
 
-// demandDelay is how long a layer is still requested that nobody watches: a viewer that resizes or hides a window for a
-// moment gets the layer back without waiting for the encoder.
+// demandDelay is how long a layer is still requested after its last viewer has gone. A viewer that resizes or hides a
+// window for a moment thus gets the layer back without waiting for the encoder.
 const demandDelay = 5 * time.Second
 
-// watched is the highest quality of a codec that somebody watches, or noDemand.
+// demandLevel is the highest quality (livekit.VideoQuality) of a codec that anybody receives, or noDemand.
 type demandLevel int8
 
+// noDemand means that nobody receives the codec.
 const noDemand demandLevel = -1
 
-// demand returns how much of the codec is watched.
+// demand returns the highest quality of the codec that subscribers, other sinks or mirrors receive.
 func (c *publishedCodec) demand() demandLevel {
 	layers := sortedLayers(c.layers())
 	top := max(c.mirrorDemand(), c.sinkDemand(layers))
@@ -36,8 +37,9 @@ func (c *publishedCodec) demand() demandLevel {
 	return top
 }
 
-// demand returns how much of a codec with those layers s watches. Bandwidth does not matter: a paused video resumes when
-// its layers fit, so they have to come. Audio counts even while s has disabled it, because its levels show who speaks.
+// demand returns the highest quality that s wants of a codec with these layers. The subscriber's bandwidth does not
+// matter: a paused video can resume only if the publisher keeps sending it. Audio counts even if s has disabled it,
+// because its level shows who speaks.
 func (s *Subscription) demand(layers []*livekit.VideoLayer) demandLevel {
 	if !s.enabled && s.pub.info.Type == livekit.TrackType_VIDEO {
 		return noDemand
@@ -45,8 +47,8 @@ func (s *Subscription) demand(layers []*livekit.VideoLayer) demandLevel {
 	return qualityOf(s.wanted, layers)
 }
 
-// sinkDemand returns how much of a codec with those layers recorders take, and other sinks that are not subscribers. For
-// a mirror it is noDemand: the sinks of its Receiver count in the source's room.
+// sinkDemand returns the highest quality of the codec that sinks other than subscribers take, such as recorders. It is
+// noDemand for a mirror, because the sinks of its Receiver count in the source's room.
 func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) demandLevel {
 	if c.receiver == nil || c.pub.owner.forwarding.source != nil {
 		return noDemand
@@ -54,7 +56,8 @@ func (c *publishedCodec) sinkDemand(layers []*livekit.VideoLayer) demandLevel {
 	return qualityOf(c.receiver.Demand(), layers)
 }
 
-// qualityOf returns the quality of a layer by its index, noDemand for -1.
+// qualityOf returns the quality of the layer with that index in layers, noDemand for a negative index, and HIGH if the
+// layers are unknown.
 func qualityOf(layer int, layers []*livekit.VideoLayer) demandLevel {
 	switch {
 	case layer < 0:
@@ -65,14 +68,14 @@ func qualityOf(layer int, layers []*livekit.VideoLayer) demandLevel {
 	return demandLevel(layers[min(layer, len(layers)-1)].Quality)
 }
 
-// demandChanged notes that recorders, or other sinks that are not subscribers, take more or less of the codec. It may be
-// called from anywhere.
+// demandChanged schedules an update of the demand after sinks that are not subscribers have changed the layers that
+// they take. It may be called from any goroutine.
 func (c *publishedCodec) demandChanged() {
 	c.pub.owner.onLoop(func(p *Participant) { p.room.dirtyDemand[c.latest().pub] = true })
 }
 
-// updateDemand tells the publisher of a change in what is watched: of more at once, of less after a while. A muted track
-// sends nothing anyway.
+// updateDemand sends the publisher a changed demand: more demand immediately, less demand after demandDelay. Nothing is
+// sent for a muted track, which sends no media. For a mirror, the demand goes to the source's room.
 func (pub *Publication) updateDemand() {
 	if pub.closed {
 		return
@@ -108,13 +111,13 @@ func (pub *Publication) updateDemand() {
 	}
 }
 
-// dynamic reports whether the publisher learns which layers and codecs are watched: of video, and of audio in several
-// codecs.
+// dynamic reports whether the publisher is sent the demand for the track. That is so for video, and for audio in
+// several codecs.
 func (pub *Publication) dynamic() bool {
 	return pub.info.Type == livekit.TrackType_VIDEO || len(pub.codecs) > 1
 }
 
-// resendDemand tells the publisher what is watched now.
+// resendDemand sends the publisher the current demand, also where it is less than before.
 func (pub *Publication) resendDemand() {
 	for _, c := range pub.codecs {
 		c.requested = c.demand()
@@ -122,8 +125,8 @@ func (pub *Publication) resendDemand() {
 	pub.sendDemand()
 }
 
-// sendDemand tells the publisher which codecs and layers of the track are watched (dynacast, docs/protocol.md, 3.4).
-// Clients that know one codec only read the flat list.
+// sendDemand sends the publisher the requested codecs and layers of the track (dynacast, docs/protocol.md, 3.4).
+// Clients that support only one codec read the flat list SubscribedQualities.
 func (pub *Publication) sendDemand() {
 	if !pub.dynamic() {
 		return
@@ -144,6 +147,7 @@ func (pub *Publication) sendDemand() {
 	pub.owner.send(subscribedQualityMessage(u))
 }
 
+// sendAudioDemand sends the publisher the requested codecs of an audio track.
 func (pub *Publication) sendAudioDemand() {
 	u := &livekit.SubscribedAudioCodecUpdate{TrackSid: pub.info.Sid}
 	for _, c := range pub.codecs {
@@ -154,24 +158,24 @@ func (pub *Publication) sendAudioDemand() {
 	pub.owner.send(subscribedAudioCodecMessage(u))
 }
 
-// shortName returns a MIME type's codec in lower case, without the kind.
+// shortName returns the codec name in a MIME type, in lower case: "vp8" for "video/VP8".
 func shortName(mime string) string {
 	_, name, _ := strings.Cut(strings.ToLower(mime), "/")
 	return name
 }
 
-// sortedLayers returns the layers, the smallest first.
+// sortedLayers returns at most sfu.MaxLayers layers of list, the lowest quality first.
 func sortedLayers(list []*livekit.VideoLayer) []*livekit.VideoLayer {
 	layers := slices.SortedFunc(slices.Values(list), func(a, b *livekit.VideoLayer) int { return int(a.Quality) - int(b.Quality) })
 	return layers[:min(len(layers), sfu.MaxLayers)]
 }
 
-// regressionThreshold is how many participants a room must have for its publishers to send a second codec for the sake of
-// one that cannot decode the first: with fewer, the publisher changes to the backup alone. It is the reference server's
-// number.
+// regressionThreshold is the number of participants from which on a publisher sends both the primary and the backup
+// codec if one participant cannot decode the primary. In smaller rooms it sends only the backup, which LiveKit calls
+// regression. The number is that of the reference server.
 const regressionThreshold = 5
 
-// chooseCodecs brings the codecs that subscribers play in line with what their clients take and what the publisher sends.
+// chooseCodecs chooses the codec of each subscriber from those that its client can decode and the publisher sends.
 func (pub *Publication) chooseCodecs() {
 	if len(pub.codecs) < 2 {
 		return
@@ -182,8 +186,8 @@ func (pub *Publication) chooseCodecs() {
 	}
 }
 
-// needsBackupOnly reports whether the publisher is to send only the backup. That stays so as long as anybody needs the backup:
-// a room whose size varies must not make the publisher change back and forth.
+// needsBackupOnly reports whether the publisher should send only the backup codecs. Once that is so, it remains so
+// while any subscriber needs a backup: in a room whose size varies, the publisher must not switch back and forth.
 func (pub *Publication) needsBackupOnly() bool {
 	primary, backups := pub.codecs[0], pub.codecs[1:]
 	needed := slices.ContainsFunc(pub.subs, func(s *Subscription) bool {
@@ -198,7 +202,7 @@ func (pub *Publication) needsBackupOnly() bool {
 	return needed && (pub.backupOnly || pub.owner.room.headCount() < regressionThreshold)
 }
 
-// codecOrder lists the codecs in the order in which a subscriber is to get them.
+// codecOrder returns the codecs in the order in which they are offered to a subscriber.
 func (pub *Publication) codecOrder() []*publishedCodec {
 	if !pub.backupOnly {
 		return pub.codecs
@@ -206,9 +210,9 @@ func (pub *Publication) codecOrder() []*publishedCodec {
 	return append(slices.Clone(pub.codecs[1:]), pub.codecs[0])
 }
 
-// mimes lists the codecs that a subscriber's media section offers, the primary first. A codec that every client has comes
-// last, even if the track is not in it: pion does not recover from a section that is rejected because it offers nothing
-// the client takes.
+// offeredMimeTypes returns the codecs that a subscriber's media section offers, the primary codec first. The last one
+// is a codec that every client supports, even if the track is not sent in it: pion cannot reuse a section that the
+// client has rejected because it supports no offered codec.
 func (pub *Publication) offeredMimeTypes() []string {
 	var all []string
 	for _, c := range pub.codecs {
@@ -218,18 +222,19 @@ func (pub *Publication) offeredMimeTypes() []string {
 	if pub.info.Type == livekit.TrackType_AUDIO {
 		last = strings.ToLower(webrtc.MimeTypeOpus)
 	}
-	if !slices.Contains(all, last) && !slices.Contains(all, peer.MimeTypeRED) { // RED brings Opus with it
+	if !slices.Contains(all, last) && !slices.Contains(all, peer.MimeTypeRED) { // Opus is offered together with RED
 		all = append(all, last)
 	}
 	return all
 }
 
-// choose decides which codec s is to play: the first that its client takes. Until that codec comes, s goes on with the
-// one it plays, or with any that its client takes. If the client takes none, the codec is nil.
+// chooseCodec sets targetCodec to the first codec in codecOrder that the client can decode, or nil if there is none.
+// While the target codec has no media, s continues with its current codec, or with any available codec that the client
+// can decode.
 func (s *Subscription) chooseCodec() {
 	order := s.pub.codecOrder()
 	if s.state == subscriptionNegotiating {
-		s.targetCodec = order[0] // most clients take it
+		s.targetCodec = order[0] // most clients support it
 		return
 	}
 	s.targetCodec = nil
@@ -255,7 +260,8 @@ func (s *Subscription) chooseCodec() {
 	}
 }
 
-// play changes to c. A client that cannot follow a change of codec within a track gets it as a new track.
+// switchCodec switches s to the codec c. A client that cannot follow a change of codec within a track gets c as a new
+// track.
 func (s *Subscription) switchCodec(c *publishedCodec) {
 	p := s.subscriber
 	if s.state == subscriptionPlaying && p.quirks.fixedReceiveCodec {
@@ -269,4 +275,5 @@ func (s *Subscription) switchCodec(c *publishedCodec) {
 	}
 }
 
+// canDecode reports whether the client has negotiated the codec c.
 func (s *Subscription) canDecode(c *publishedCodec) bool { return s.down.CanDecode(c.info.MimeType) }

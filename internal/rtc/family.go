@@ -9,18 +9,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// family holds what a room remembers of the bearers of one family of tokens, from one connection to the next.
+// family holds the state that a room stores for one family of tokens, across the connections of the tokens' bearers.
 type family struct {
 	bucket *announceBucket
-	// granted is the permission that a back end has given since the token was issued; nil if it has not.
+	// granted is the permission that a back end has granted since the token was issued, or nil.
 	granted *livekit.ParticipantPermission
 }
 
-// maxFamilies bounds the families of a room. Beyond it the room forgets a family whose rights no back end has changed,
-// else any: a participant of it that comes back has a full bucket, and the rights of its token.
+// maxFamilies is the maximum number of families stored in a room. Beyond it, the room drops a family whose rights no
+// back end has changed, or else any family. A participant of a dropped family that rejoins gets a full bucket and the
+// rights of its token.
 const maxFamilies = 4096
 
-// family returns what the room remembers of the family of a credential. A credential without a family gets a new one.
+// family returns the stored state of the credential's family and creates it if necessary. A credential without a family
+// gets a new family, which is not stored.
 func (r *Room) family(c Credential) *family {
 	f := r.families[c.Family]
 	if f != nil {
@@ -36,7 +38,7 @@ func (r *Room) family(c Credential) *family {
 	return f
 }
 
-// evictFamily makes room for another family.
+// evictFamily drops a family to make space for another.
 func (r *Room) evictFamily() {
 	var chosen string
 	for name, f := range r.families {
@@ -47,7 +49,8 @@ func (r *Room) evictFamily() {
 	delete(r.families, chosen)
 }
 
-// expireFamilies removes the families about which nothing has to be remembered: their buckets are full again.
+// expireFamilies drops the families whose state equals that of a new family: their bucket is full, and no back end has
+// changed their rights.
 func (r *Room) expireFamilies(now time.Time) {
 	for name, f := range r.families {
 		if f.granted == nil && f.bucket.full(now) {
@@ -56,29 +59,34 @@ func (r *Room) expireFamilies(now time.Time) {
 	}
 }
 
-// Bounds of announcements: what everybody in the room is sent about one participant. What a client announces goes to all
-// others at each change.
+// Limits for the state that all participants of a room are sent about one participant. Each change of it is sent to
+// everybody.
 const (
-	// maxAnnounced bounds what a participant has announced of its tracks, in bytes. A track takes some 300.
+	// maxAnnounced is the maximum total size of the descriptions of a participant's tracks, in bytes. One track takes
+	// about 300.
 	maxAnnounced = 64 << 10
-	// announceRate and announceBurst bound the announcements about one family, in bytes per second and bytes. A client
-	// that exceeds them waits: its next message is read, or its next join handled, when the bucket is positive again.
+	// announceRate and announceBurst limit the updates about the participants of one family, in bytes per second and
+	// bytes. A client that exceeds them must wait: its next message or join is handled when the bucket is positive
+	// again.
 	announceRate, announceBurst = 128 << 10, 512 << 10
-	// joinCost and policyCost are what a join and a change of a subscription policy cost, in bytes: others are sent the
-	// participant's arrival and departure, or what they may receive.
+	// joinCost and policyCost are the bytes charged for a join and for a change of subscription permissions. Other
+	// participants are then sent the join and the departure, or changed permissions.
 	joinCost, policyCost = 4 << 10, 4 << 10
-	// maxAnnounceWait bounds how long one message waits, so that the client's pings are answered in time.
+	// maxAnnounceWait is the maximum time that one message waits for the bucket, so that the client's pings are
+	// answered in time.
 	maxAnnounceWait = 5 * time.Second
 )
 
-// announceBucket is a token bucket of bytes, which may go below zero. It may be used by several rooms at once.
+// announceBucket is a token bucket that counts bytes and may become negative. It may be used from any goroutine, and by
+// several rooms.
 type announceBucket struct{ limiter *rate.Limiter }
 
+// newAnnounceBucket returns a full bucket.
 func newAnnounceBucket() *announceBucket {
 	return &announceBucket{rate.NewLimiter(announceRate, announceBurst)}
 }
 
-// charge takes n bytes out of the bucket.
+// charge takes n bytes from the bucket.
 func (b *announceBucket) charge(n int) {
 	for ; n > announceBurst; n -= announceBurst {
 		b.limiter.ReserveN(time.Now(), announceBurst)
@@ -86,9 +94,10 @@ func (b *announceBucket) charge(n int) {
 	b.limiter.ReserveN(time.Now(), n)
 }
 
+// full reports whether the bucket is full at the time now.
 func (b *announceBucket) full(now time.Time) bool { return b.limiter.TokensAt(now) >= announceBurst }
 
-// wait waits until the bucket is positive, or one of the contexts ends.
+// wait waits until the bucket is positive, for at most maxAnnounceWait. It returns earlier if one of the contexts ends.
 func (b *announceBucket) wait(ctx, ended context.Context) {
 	missing := -b.limiter.TokensAt(time.Now())
 	if missing <= 0 {
@@ -103,11 +112,11 @@ func (b *announceBucket) wait(ctx, ended context.Context) {
 	}
 }
 
-// announced returns the size of what p has announced of its tracks, in bytes.
+// announced returns the total size of the descriptions of p's tracks, in bytes.
 func (p *Participant) announced() int { return p.publishing.announced() + p.data.announced() }
 
-// mayAnnounce reports whether p may announce one more track, as a request describes it.
+// mayAnnounce reports whether one more track as described by req is within maxAnnounced.
 func (p *Participant) mayAnnounce(req proto.Message) bool {
-	const added = 64 // bytes of what the server adds, such as the sid
+	const added = 64 // estimated bytes that the server adds, such as the track ID
 	return p.announced()+proto.Size(req)+added <= maxAnnounced
 }

@@ -10,50 +10,54 @@ import (
 	"meet/internal/fault"
 )
 
-// This file shows a participant of one room in another one too, with its tracks.
+// This file forwards a participant of one room to another room, with its tracks (LiveKit's ForwardParticipant).
 //
-// There it has a mirror, a Participant without connections whose publications are fed by the same Receivers. Whenever
-// the participant changes, its room's loop posts a copy of its state to the loop of the other room; what is watched
-// there comes back the same way. Media passes neither. Data and data tracks are not forwarded.
+// In the other room the participant has a mirror: a Participant without connections whose publications use the same
+// Receivers. Whenever the source participant changes, its room's loop posts a copy of its state to the loop of the
+// other room. The demand for its tracks in the other room is posted back. Media does not pass through the loops. Data
+// and data tracks are not forwarded.
 
 var (
-	errIdentityTaken = fault.New(fault.Conflict, "somebody of this identity is in the destination room already")
+	errIdentityTaken = fault.New(fault.Conflict, "a participant with this identity is already in the destination room")
 	errForwarded     = fault.New(fault.Invalid, "the participant is forwarded from another room; change it there")
 )
 
-// forwarding holds the mirrors of a participant in other rooms. If the participant is a mirror itself, it holds what is
-// known of its source.
+// forwarding holds the links to a participant's mirrors in other rooms. For a mirror, it holds the link to its source
+// and the source's state.
 type forwarding struct {
 	p       *Participant
-	mirrors map[string]*mirrorLink // by the names of the other rooms
+	mirrors map[string]*mirrorLink // by name of the mirror's room
 
-	source *mirrorLink // nil unless the participant is a mirror
-	lost   bool        // the source's media connection was lost
-	level  float32     // how loud the source is
+	source *mirrorLink // link to the source; nil unless the participant is a mirror
+	lost   bool        // of a mirror: set while the source's media connection is down
+	level  float32     // of a mirror: the source's audio level, 0 to 1
 }
 
-// forward connects a participant and its mirror in another room.
+// mirrorLink connects a participant (from) with its mirror in the room to.
 type mirrorLink struct {
 	from, mirror *Participant
 	to           *Room
 }
 
-// mirrorState is the state that a mirror is to take over. It is a copy, so it may pass from loop to loop.
+// mirrorState is the state of a participant that its mirrors take over. It is a copy, so it may be passed between
+// loops.
 type mirrorState struct {
 	info    *livekit.ParticipantInfo
 	policy  *policy
 	lost    bool
-	pending []*pendingTrack // those that others see
+	pending []*pendingTrack // only tracks that other participants see
 	tracks  []mirrorTrack
 }
 
+// mirrorTrack is the state of one track in a mirrorState.
 type mirrorTrack struct {
 	info   *livekit.TrackInfo
-	codecs []publishedCodec // of each, only what plays
+	codecs []publishedCodec // only the fields that a mirror uses are set
 }
 
-// Forward shows a participant in another room, which is made if it does not exist, until the participant leaves its own room
-// or is removed from the other. It may be shown in several.
+// Forward shows a participant also in the room called destination, which is created if it does not exist. The
+// forwarding ends when the participant leaves its own room or is removed from the destination. A participant may be
+// forwarded to several rooms. Forward returns when the participant has been admitted there.
 func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string) error {
 	if room == destination {
 		return errSameRoom
@@ -65,7 +69,7 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 		return err
 	}
 	if _, err := rs.Participant(ctx, room, identity); err != nil {
-		return err // before a room is made for nobody
+		return err // before a room is created in vain
 	}
 	if err := rs.requireNoCompanion(ctx, room, identity); err != nil {
 		return err
@@ -99,7 +103,8 @@ func (rs *Rooms) Forward(ctx context.Context, room, identity, destination string
 	}
 }
 
-// show begins to show the participant in the other room, and sends the outcome to result.
+// startMirror posts the creation of a mirror to the loop of the room to. The outcome is sent to result, which must have
+// a buffer.
 func (fw *forwarding) startMirror(to *Room, result chan<- error) {
 	p := fw.p
 	req := p.req
@@ -107,7 +112,7 @@ func (fw *forwarding) startMirror(to *Room, result chan<- error) {
 	req.AutoSubscribe, req.AutoSubscribeData = false, false
 	f := &mirrorLink{from: p, to: to, mirror: blankParticipant(to, req, nil)}
 	f.mirror.forwarding.source = f
-	f.mirror.data.out.close() // nobody would read it
+	f.mirror.data.out.close() // a mirror has no client that could read it
 	if fw.mirrors == nil {
 		fw.mirrors = map[string]*mirrorLink{}
 	}
@@ -120,7 +125,8 @@ func (fw *forwarding) startMirror(to *Room, result chan<- error) {
 	}
 }
 
-// begin admits the mirror. Like the other methods of forward it runs on the loop of the mirror's room.
+// admit adds the mirror to its room, or returns the reason why it may not join. Like the other methods of mirrorLink,
+// it runs on the loop of the mirror's room.
 func (f *mirrorLink) admit(state *mirrorState) error {
 	refused := f.to.checkCapacity(f.mirror.req)
 	if refused == nil && f.to.participants[f.mirror.identity()] != nil {
@@ -138,7 +144,7 @@ func (f *mirrorLink) admit(state *mirrorState) error {
 	return nil
 }
 
-// forget removes the mirror from what the source knows.
+// unlink removes the link from the source participant. Its demand no longer counts.
 func (f *mirrorLink) unlink() {
 	f.from.onLoop(func(p *Participant) {
 		if p.forwarding.mirrors[f.to.info.Name] != f {
@@ -152,7 +158,7 @@ func (f *mirrorLink) unlink() {
 	})
 }
 
-// state returns the state that mirrors of the participant are to show.
+// snapshot returns the state for the participant's mirrors.
 func (fw *forwarding) snapshot() *mirrorState {
 	p := fw.p
 	state := &mirrorState{info: proto.CloneOf(p.info), policy: p.publishing.policy, lost: p.mediaLost()}
@@ -171,7 +177,7 @@ func (fw *forwarding) snapshot() *mirrorState {
 	return state
 }
 
-// update brings the participant's mirrors up to date.
+// syncMirrors posts the participant's current state to its mirrors.
 func (fw *forwarding) syncMirrors() {
 	for _, f := range fw.mirrors {
 		state := fw.snapshot()
@@ -183,7 +189,7 @@ func (fw *forwarding) syncMirrors() {
 	}
 }
 
-// end ends the participant's mirrors. If the participant is a mirror itself, its source forgets it.
+// end removes the participant's mirrors. If the participant is a mirror itself, it is unlinked from its source.
 func (fw *forwarding) end(reason livekit.DisconnectReason) {
 	for _, f := range fw.mirrors {
 		f.to.loop.Post(func() { f.to.remove(f.mirror, reason) })
@@ -194,7 +200,8 @@ func (fw *forwarding) end(reason livekit.DisconnectReason) {
 	}
 }
 
-// apply gives a mirror the state of its source, and announces it.
+// apply sets a mirror's state to its source's and announces the changes. The mirror keeps its own SID, version and join
+// time.
 func (fw *forwarding) apply(state *mirrorState) {
 	p := fw.p
 	sid, version, joined, joinedMs := p.info.Sid, p.info.Version, p.info.JoinedAt, p.info.JoinedAtMs
@@ -206,7 +213,7 @@ func (fw *forwarding) apply(state *mirrorState) {
 		p.info.IsPublisher = publishes
 		p.setPublisher(now)
 	}
-	added := p.publishing.mirror(state)
+	added := p.publishing.applyState(state)
 	p.room.announce(p, false)
 	if !active && p.info.State == livekit.ParticipantInfo_ACTIVE {
 		p.room.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
@@ -216,15 +223,15 @@ func (fw *forwarding) apply(state *mirrorState) {
 		p.room.emit(Event{Kind: TrackPublished, Participant: p.snapshot(), Track: proto.CloneOf(pub.info)})
 	}
 	for _, pub := range p.publishing.publications {
-		p.room.reconcileSubscribers(pub) // also for a policy that has changed
+		p.room.reconcileSubscribers(pub) // also because the policy may have changed
 		p.room.dirtyDemand[pub] = true
 	}
 	fw.lost = state.lost
 	p.updateMediaLost()
 }
 
-// mirror makes the tracks of a mirror those of its source, and returns the ones that are new. The caller announces them.
-func (pb *publishing) mirror(state *mirrorState) (added []*Publication) {
+// applyState sets the tracks of a mirror to those of its source and returns the new ones, which the caller has to announce.
+func (pb *publishing) applyState(state *mirrorState) (added []*Publication) {
 	pb.policy, pb.pending = state.policy, state.pending
 	gone := map[string]bool{}
 	for sid := range pb.publications {
@@ -233,11 +240,11 @@ func (pb *publishing) mirror(state *mirrorState) (added []*Publication) {
 	for _, t := range state.tracks {
 		delete(gone, t.info.Sid)
 		if pub := pb.publications[t.info.Sid]; pub != nil {
-			pub.mirror(t)
+			pub.applyState(t)
 			continue
 		}
 		pub := &Publication{owner: pb.p, cids: []string{t.info.Sid}}
-		pub.mirror(t)
+		pub.applyState(t)
 		pb.publications[t.info.Sid] = pub
 		added = append(added, pub)
 	}
@@ -247,8 +254,9 @@ func (pb *publishing) mirror(state *mirrorState) (added []*Publication) {
 	return added
 }
 
-// mirror gives a mirror's track the state of the source's track.
-func (pub *Publication) mirror(t mirrorTrack) {
+// applyState sets the state of a mirror's track to the state t of the source's track. Subscriptions end if the Receiver or
+// the codec has been replaced.
+func (pub *Publication) applyState(t mirrorTrack) {
 	pub.info = t.info
 	for i, now := range t.codecs {
 		if i == len(pub.codecs) {
@@ -266,7 +274,7 @@ func (pub *Publication) mirror(t mirrorTrack) {
 	}
 }
 
-// reportDemand reports to the source's room what is watched of a track in the mirror's room.
+// reportDemand posts the demand for a track in the mirror's room to the source's room.
 func (f *mirrorLink) reportDemand(pub *Publication) {
 	sid, demand := pub.info.Sid, make([]demandLevel, len(pub.codecs))
 	for i, c := range pub.codecs {
@@ -289,7 +297,7 @@ func (f *mirrorLink) reportDemand(pub *Publication) {
 	})
 }
 
-// mirrorDemand returns how much of codec c is watched in other rooms.
+// mirrorDemand returns the highest demand for codec c in the rooms of the mirrors.
 func (c *publishedCodec) mirrorDemand() demandLevel {
 	top := noDemand
 	for _, w := range c.pub.mirrorDemands {
@@ -300,7 +308,8 @@ func (c *publishedCodec) mirrorDemand() demandLevel {
 	return top
 }
 
-// sendLevelToMirrors tells the mirrors how loud the participant is: reading a level resets it, so they cannot read it themselves.
+// sendLevelToMirrors posts the participant's audio level to its mirrors. They cannot read it themselves, because
+// reading a level resets it.
 func (fw *forwarding) sendLevelToMirrors() {
 	for _, f := range fw.mirrors {
 		level := fw.p.publishing.level

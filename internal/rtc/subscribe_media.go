@@ -9,11 +9,11 @@ import (
 	"meet/internal/sfu"
 )
 
-// This file starts subscriptions: it makes the DownTrack, binds it to a media section of the client's connection, and
+// This file starts subscriptions: it creates the DownTrack, binds it to a media section of the client's connection, and
 // starts it.
 
-// listen makes the DownTrack. It is fed in the codec that most clients take until it is known which ones this client
-// takes.
+// newDownTrack creates the DownTrack of s. Until the negotiation shows which codecs the client can decode, the
+// DownTrack reads the Receiver of the first available codec in codecOrder, which most clients can decode.
 func (s *Subscription) newDownTrack(t *Transport) {
 	p, pub := s.subscriber, s.pub
 	for _, c := range pub.codecOrder() {
@@ -37,7 +37,7 @@ func (s *Subscription) newDownTrack(t *Transport) {
 	})
 }
 
-// advance brings s to its state after an event and has the event's effect.
+// advance moves s to the state that follows from e and carries out the effect of e.
 func (s *Subscription) advance(e subscriptionEvent) {
 	var effect subscriptionEffect
 	s.state, effect = s.state.next(e)
@@ -53,8 +53,8 @@ func (s *Subscription) advance(e subscriptionEvent) {
 	}
 }
 
-// onBound notes that the connection has negotiated. An error means that it does not carry the codec in which the track is
-// fed.
+// onBound is called on the loop after a negotiation with the client. A non-nil err means that the client did not accept
+// the codec of the current Receiver.
 func (s *Subscription) onBound(err error) {
 	p := s.subscriber
 	if s.state == subscriptionEnded {
@@ -70,20 +70,20 @@ func (s *Subscription) onBound(err error) {
 		return
 	}
 	delete(p.subscribing.awaited, s.pub.info.Sid)
-	p.room.dirtyDemand[s.pub] = true // the publisher may have to send another codec for it
+	p.room.dirtyDemand[s.pub] = true // the publisher may have to send another codec for this subscriber
 	if p.conn.single && p.conn.publisher.connected {
-		// The answer has only just been sent. Media that overtakes it is thrown away by the client, and with it the
-		// key frame everything after depends on.
+		// The answer was sent only now. The client discards media that arrives before the answer. If that includes the
+		// key frame, the client cannot decode the frames that follow.
 		p.room.after(answerGrace, func() { s.advance(clientReady) })
 		return
 	}
 	s.advance(clientReady)
 }
 
-// answerGrace is how much later than the answer media follows, so that the client has applied the answer by then.
+// answerGrace is the delay between sending the answer and starting media, in which the client applies the answer.
 const answerGrace = 100 * time.Millisecond
 
-// refuse tells the client that it takes none of the track's codecs.
+// refuse sends the client the error that it can decode none of the track's codecs, and ends the subscription.
 func (s *Subscription) refuse() {
 	p, sid := s.subscriber, s.pub.info.Sid
 	p.subscribing.choices[sid] = false
@@ -91,13 +91,14 @@ func (s *Subscription) refuse() {
 	s.end()
 }
 
-// tryStart lets media flow if the connection works and there is a codec that the client takes.
+// tryStart starts media if the connection is up and there is a Receiver in a codec that the client can decode.
 func (s *Subscription) tryStart() {
 	if s.state == subscriptionReady && s.currentCodec != nil && s.subscriber.conn.receivingTransport().connected {
 		s.advance(mediaReady)
 	}
 }
 
+// start starts the DownTrack. It also informs the publisher of the track's first subscriber.
 func (s *Subscription) start() {
 	s.down.Start()
 	if s.subscriber.quirks.needsFirstPacket {
@@ -109,13 +110,16 @@ func (s *Subscription) start() {
 	}
 }
 
-// A client that waits for the first packet of a track gets one of padding this often, for five seconds, until the
-// publisher sends (docs/protocol.md, 12.7).
+// wakeupInterval and wakeupTries are the interval and number of padding packets for a client that reports a track to
+// the application only after the track's first packet. They are sent until the publisher sends media, for at most 5 s
+// (docs/protocol.md, 12.7).
 const (
 	wakeupInterval = 100 * time.Millisecond
 	wakeupTries    = 50
 )
 
+// sendWakeups sends a padding packet after wakeupInterval, and repeats that up to tries times while no media has been
+// sent.
 func (s *Subscription) sendWakeups(tries int) {
 	p := s.subscriber
 	if tries == 0 || s.state == subscriptionEnded {
@@ -128,6 +132,7 @@ func (s *Subscription) sendWakeups(tries int) {
 	})
 }
 
+// requestKeyFrame requests a key frame from the publisher if media is being sent to the subscriber.
 func (s *Subscription) requestKeyFrame() {
 	if s.state == subscriptionPlaying && s.currentCodec != nil {
 		s.currentCodec.receiver.RequestKeyFrames()
