@@ -170,9 +170,9 @@ func sortedLayers(list []*livekit.VideoLayer) []*livekit.VideoLayer {
 	return layers[:min(len(layers), sfu.MaxLayers)]
 }
 
-// regressionThreshold is the number of participants from which on a publisher sends both the primary and the backup
-// codec if one participant cannot decode the primary. In smaller rooms it sends only the backup, which LiveKit calls
-// regression. The number is that of the reference server.
+// regressionThreshold is the number of participants in a room at which publishers start to send both the primary and
+// the backup codec if one participant cannot decode the primary. In smaller rooms they send only the backup, which
+// LiveKit calls regression. The number is that of the reference server.
 const regressionThreshold = 5
 
 // chooseCodecs chooses the codec of each subscriber from those that its client can decode and the publisher sends.

@@ -6,7 +6,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// The kinds of session ids by their prefixes; clients check PA_ and TR_ (docs/protocol.md, 0.2).
+// Prefixes of the IDs that the server assigns. Clients check PA_ and TR_ (docs/protocol.md, 0.2).
 const (
 	roomPrefix        = "RM_"
 	participantPrefix = "PA_"
@@ -14,10 +14,11 @@ const (
 	dataTrackPrefix   = "DTR_"
 )
 
-// idAlphabet has 62 characters; newID draws evenly by throwing away the bytes past the last full multiple of it.
+// idAlphabet holds the 62 characters of IDs. newID draws them with equal probability: it discards random bytes beyond
+// the last multiple of 62.
 const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// newID returns prefix and 12 random alphanumerics, 71 bits.
+// newID returns prefix followed by 12 random alphanumeric characters (71 bits).
 func newID(prefix string) string {
 	const length = 12
 	id := []byte(prefix)
@@ -33,7 +34,7 @@ func newID(prefix string) string {
 	return string(id)
 }
 
-// newTrackID returns an ID whose prefix names the track's kind and source, for readers of logs.
+// newTrackID returns a random ID. Its prefix shows the track's kind and source to readers of logs.
 func newTrackID(kind livekit.TrackType, source livekit.TrackSource) string {
 	k := "V"
 	if kind == livekit.TrackType_AUDIO {

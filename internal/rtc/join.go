@@ -14,21 +14,21 @@ import (
 	"meet/internal/name"
 )
 
-// JoinRequest describes a participant by its token and its client's first message.
+// JoinRequest describes a joining or resuming participant, by its token and its client's first message.
 type JoinRequest struct {
 	Room       string
 	Info       *livekit.ParticipantInfo // identity, name, metadata, attributes, kind, permission
-	Identity   string                   // the same as Info.Identity
+	Identity   string                   // equal to Info.Identity
 	Client     *livekit.ClientInfo
 	Token      Credential
 	RoomConfig *livekit.RoomConfiguration
 
-	AutoSubscribe     bool
-	AutoSubscribeData bool // to data tracks
-	SinglePC          bool // the client sent a join request: one connection, on which it offers
-	FullICE           bool // the client asked for full ICE instead of ICE-lite
-	Loopback          bool // it reached us over loopback
-	NeverPause        bool // video is not to be paused if the bandwidth does not suffice
+	AutoSubscribe     bool // subscribe to media tracks without being asked
+	AutoSubscribeData bool // subscribe to data tracks without being asked
+	SinglePC          bool // use one peer connection, on which the client makes the offers
+	FullICE           bool // use full ICE instead of ICE-lite, as the client asked
+	Loopback          bool // the client reached us over the loopback interface
+	NeverPause        bool // do not pause video when the bandwidth does not suffice
 	RemoteIP          string
 
 	AddTracks []*livekit.AddTrackRequest
@@ -36,21 +36,22 @@ type JoinRequest struct {
 
 	Reconnect bool
 	Reason    livekit.ReconnectReason
-	SID       string // of the participant to resume
+	SID       string // ID of the participant to resume
 }
 
-// Limits of what a client may say of itself, in bytes: LiveKit's (docs/protocol.md, 0.4).
+// Maximum sizes of a participant's metadata and attributes in bytes. The numbers are LiveKit's (docs/protocol.md, 0.4).
 const (
 	maxMetadata   = 512 << 10
 	maxAttributes = 64 << 10
 )
 
+// validate returns an error if the request lacks a required field or a field exceeds its limits.
 func (req *JoinRequest) validate() error {
 	if req.Room == "" {
-		return fault.New(fault.Invalid, "the token names no room")
+		return fault.New(fault.Invalid, "the token does not name a room; add the room to its video grant")
 	}
 	if req.Identity == "" {
-		return fault.New(fault.Invalid, "the token names no identity")
+		return fault.New(fault.Invalid, "the token does not name an identity; set one")
 	}
 	if err := validateRoomName(req.Room); err != nil {
 		return err
@@ -67,15 +68,17 @@ func (req *JoinRequest) validate() error {
 	return validateMetadata(req.Info.Metadata, req.Info.Attributes)
 }
 
-// validateRoomName refuses every form of a name but the one by which rooms are looked up.
+// validateRoomName returns an error unless room is in the normalized form in which rooms are looked up.
 func validateRoomName(room string) error {
 	clean, err := name.Room(room)
 	if err == nil && clean != room {
-		err = fault.New(fault.Invalid, "the room's name is not in the form that rooms have")
+		err = fault.New(fault.Invalid, "the room's name is not normalized: use Unicode NFC without invisible characters and surrounding spaces")
 	}
 	return err
 }
 
+// validateName returns an error if value is too long, not valid UTF-8 or contains control characters. what names the
+// value in the error.
 func validateName(what, value string) error {
 	switch {
 	case len(value) > name.MaxBytes:
@@ -83,11 +86,12 @@ func validateName(what, value string) error {
 	case !utf8.ValidString(value):
 		return fault.New(fault.Invalid, what+" is not valid UTF-8 text")
 	case strings.ContainsFunc(value, unicode.IsControl):
-		return fault.New(fault.Invalid, what+" holds a control character; use visible characters only")
+		return fault.New(fault.Invalid, what+" contains a control character; use visible characters only")
 	}
 	return nil
 }
 
+// validateMetadata returns an error if the metadata or the attributes are too long.
 func validateMetadata(metadata string, attributes map[string]string) error {
 	if len(metadata) > maxMetadata {
 		return fault.New(fault.Invalid, fmt.Sprintf("the metadata has %d bytes; at most %d are allowed", len(metadata), maxMetadata))
@@ -102,14 +106,15 @@ func validateMetadata(metadata string, attributes map[string]string) error {
 	return nil
 }
 
-// dependent reports whether the participant only serves others: it is not counted and does not hold a room open.
+// dependent reports whether the participant is an agent or a recorder, which only serve the other participants. It is
+// not counted and does not keep a room open.
 func (req *JoinRequest) dependent() bool {
 	k, perm := req.Info.Kind, req.Info.Permission
 	return k == livekit.ParticipantInfo_AGENT || k == livekit.ParticipantInfo_EGRESS || perm.GetAgent() || perm.GetRecorder()
 }
 
-// begin sends the first messages in the order that clients need (docs/protocol.md, 2.1): the join, then the tracks, then
-// the answers to the requests that came with the join.
+// sendInitialMessages sends a new participant's first messages in the order that clients need (docs/protocol.md, 2.1):
+// the join response, then the tracks, then the answers to requests that came with the join.
 func (p *Participant) sendInitialMessages() {
 	p.info.State = livekit.ParticipantInfo_JOINED
 	p.send(joinMessage(p.joinResponse()))
@@ -135,32 +140,34 @@ func (p *Participant) sendInitialMessages() {
 		}
 	} else if p.conn.subscriberFirst {
 		p.data.openChannels()
-		p.room.dirtyTransports[p] = true // the first offer goes out with or without tracks
+		p.room.dirtyTransports[p] = true // the first offer is sent even if there is no track to offer
 	}
 	p.refreshToken()
 }
 
-// defaultAnnounceDelay is the time after which others learn of a participant whose media has not connected: LiveKit sends
-// updates about all participants that publish nothing every 3 s (pkg/rtc/room.go). Most connect sooner, and are announced
-// once, as active.
+// defaultAnnounceDelay is the time after which a participant whose media has not connected is announced to the others.
+// LiveKit sends updates about participants that publish nothing every 3 s (pkg/rtc/room.go). Most participants connect
+// sooner, so they are announced only once, as active.
 const defaultAnnounceDelay = 3 * time.Second
 
-// introduce announces p if it has never been announced.
+// announceIfNew announces p if that has not been done yet.
 func (p *Participant) announceIfNew() {
 	if !p.closed && p.info.Version == 0 {
 		p.room.announce(p, false)
 	}
 }
 
-// joinTimeout is how long a participant may take from joining to a working connection.
+// joinTimeout is the maximum time from the join to an established media connection.
 const joinTimeout = time.Minute
 
-// Liveness of the signalling connection as announced to clients, in seconds.
+// Interval of the client's pings on the signalling connection, and the time after which it considers the connection
+// lost, in seconds. They are sent to the client at the join.
 const (
 	pingInterval = 5
 	pingTimeout  = 15
 )
 
+// joinResponse returns the first message to a new participant.
 func (p *Participant) joinResponse() *livekit.JoinResponse {
 	r := p.room
 	server := proto.CloneOf(r.rooms.opts.ServerInfo)
@@ -177,11 +184,12 @@ func (p *Participant) joinResponse() *livekit.JoinResponse {
 		SifTrailer:           r.sifTrailer,
 		EnabledPublishCodecs: p.quirks.publishable,
 		FastPublish:          p.info.Permission.GetCanPublish() && !p.conn.prefersTCP(),
-		// No ICE servers: every address of ours is one that the client can reach or not, whatever it knows of its own.
+		// There are no ICE servers: either the client can reach one of our addresses directly, or learning its own
+		// public address would not help.
 	}
 }
 
-// others returns the participants that p learns of as it joins.
+// otherParticipants returns the states of the other participants that are not hidden.
 func (p *Participant) otherParticipants() []*livekit.ParticipantInfo {
 	var all []*livekit.ParticipantInfo
 	for _, o := range p.room.participants {

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Message is a message for one client or many. However many get it, it is encoded once in each format that is asked for.
-// It must not be changed after NewMessage.
+// Message is a signalling message for one client or several. It is encoded at most once in each format. It must not be
+// changed after NewMessage.
 type Message struct {
 	*livekit.SignalResponse
 
@@ -18,23 +18,23 @@ type Message struct {
 	binary, text encoding
 }
 
-// encoding is a Message in one format, once it has been encoded.
+// encoding holds the encoded form of a Message in one format.
 type encoding struct {
 	once sync.Once
 	raw  []byte
 	err  error
 }
 
-// NewMessage makes m ready to be sent.
+// NewMessage returns a Message that holds m.
 func NewMessage(m *livekit.SignalResponse) *Message { return &Message{SignalResponse: m} }
 
-// Size returns the size of m as protobuf, in bytes.
+// Size returns the size of m in protobuf format, in bytes.
 func (m *Message) Size() int {
 	m.measure.Do(func() { m.size = proto.Size(m.SignalResponse) })
 	return m.size
 }
 
-// Encode returns m as protobuf, or as JSON for clients that speak that. The result is shared.
+// Encode returns m in JSON if json is set, otherwise in protobuf. The result is shared and must not be changed.
 func (m *Message) Encode(json bool) ([]byte, error) {
 	e := &m.binary
 	if json {

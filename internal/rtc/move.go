@@ -9,20 +9,21 @@ import (
 	"meet/internal/fault"
 )
 
-// This file moves a participant to another room while its connections go on (docs/protocol.md, 5.8).
+// This file moves a participant to another room without interrupting its connections (docs/protocol.md, 5.8).
 //
-// In the room it leaves it has ended, as if it had left: that Participant is closed and has a successor, a Participant of
-// the other room, which gets its socket, its connections and the Receivers of its tracks. What pion, timers and the socket
-// still report to the old one finds the successor by onLoop. Only the loop that hands over, and then the one that takes
-// in, touches the successor.
+// The Participant in the old room ends as if it had left. It has a successor: a Participant of the other room, which
+// takes over its socket, its peer connections and the Receivers of its tracks. What pion, timers and the socket still
+// report to the old Participant reaches the successor through onLoop. The successor is first accessed by the loop of
+// the old room, which fills it, and then only by the loop of the new room, which admits it.
 
 var (
 	errSameRoom    = fault.New(fault.Invalid, "destination room cannot be the same as source room")
-	errCompanion   = fault.New(fault.Invalid, "this is a connection that only publishes; it goes where its participant goes")
+	errCompanion   = fault.New(fault.Invalid, "this is a publish-only connection; move or forward its participant instead")
 	errInterrupted = fault.New(fault.Unavailable, "the participant's connection is interrupted; try again in a moment")
 )
 
-// Move takes a participant to another room, which is made if it does not exist. Older clients have to join it themselves.
+// Move moves a participant to the room called destination, which is created if it does not exist. Clients that do not
+// support RoomMoved are sent a token for the destination and asked to join it.
 func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) error {
 	if room == destination {
 		return errSameRoom
@@ -30,7 +31,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	if err := validateRoom(destination, ""); err != nil {
 		return err
 	}
-	who, err := rs.Participant(ctx, room, identity)
+	info, err := rs.Participant(ctx, room, identity)
 	if err != nil {
 		return err
 	}
@@ -40,12 +41,12 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	var to *Room
 	err = rs.withRoomCreated(ctx, destination, nil, func(r *Room) error {
 		to = r
-		return r.checkCapacity(JoinRequest{Identity: identity, Info: who})
+		return r.checkCapacity(JoinRequest{Identity: identity, Info: info})
 	})
 	if err != nil {
 		return err
 	}
-	rs.bans.remove(destination, identity) // the back end wants it there
+	rs.bans.remove(destination, identity) // the back end wants the participant there, even if it was banned
 	_, err = rs.withParticipant(ctx, room, identity, func(p *Participant) error {
 		switch {
 		case p.forwarding.source != nil:
@@ -62,7 +63,7 @@ func (rs *Rooms) Move(ctx context.Context, room, identity, destination string) e
 	return err
 }
 
-// redirectTo gives the client a token for the other room and makes it join with that.
+// redirectTo gives the client a token for the room called destination and makes it join that room.
 func (p *Participant) redirectTo(destination string) {
 	if t := p.mintToken(destination); t != "" {
 		p.send(refreshTokenMessage(t))
@@ -71,7 +72,7 @@ func (p *Participant) redirectTo(destination string) {
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
 }
 
-// moveTo hands everything p has over to a successor in the other room. It runs on the loop of p's room.
+// moveTo transfers all state of p to a successor in the room to. It runs on the loop of p's room.
 func (p *Participant) moveTo(to *Room) {
 	successor := p.newSuccessor(to)
 	p.subscribing.transferTo(&successor.subscribing)
@@ -80,16 +81,16 @@ func (p *Participant) moveTo(to *Room) {
 	p.conn.transferTo(&successor.conn)
 
 	taken := to.loop.Post(func() { to.admitMoved(successor) })
-	p.successor.Store(successor) // events of p go there from here on, after admitMoved
+	p.successor.Store(successor) // events of p go to the successor from here on; they run after admitMoved
 	p.room.depart(p, livekit.DisconnectReason_PARTICIPANT_REMOVED)
-	if !taken { // the other room has just ended
+	if !taken { // the other room has just closed
 		successor.sendLeave(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)
 		successor.conn.closeSocket()
 		p.room.wg.Go(successor.conn.closeTransports) // ends when the connections have closed; the room waits for it
 	}
 }
 
-// newSuccessor makes the participant that p becomes in the other room, with p's present state and rights.
+// newSuccessor returns a participant of the room to with p's current state and rights.
 func (p *Participant) newSuccessor(to *Room) *Participant {
 	req := p.req
 	req.Room, req.Info = to.info.Name, proto.CloneOf(p.info)
@@ -99,7 +100,8 @@ func (p *Participant) newSuccessor(to *Room) *Participant {
 	return successor
 }
 
-// transferTo makes the publication that the track becomes in its owner's successor, with the same Receivers.
+// transferTo returns the publication of the same track in the room of owner, with the same Receivers. pub keeps none of
+// them.
 func (pub *Publication) transferTo(owner *Participant) *Publication {
 	next := &Publication{owner: owner, info: proto.CloneOf(pub.info), cids: pub.cids, backupOnly: pub.backupOnly, trackSubscribedSent: pub.trackSubscribedSent}
 	for i, c := range pub.codecs {
@@ -107,24 +109,24 @@ func (pub *Publication) transferTo(owner *Participant) *Publication {
 			pub: next, info: next.info.Codecs[i], section: c.section, receiver: c.receiver, fmtp: c.fmtp, streams: c.streams, requested: c.requested,
 		}
 		c.successor = now
-		c.receiver = nil // it goes on; unpublish would end it
+		c.receiver = nil // otherwise unpublish would close the Receiver
 		next.codecs = append(next.codecs, now)
 	}
 	return next
 }
 
-// admitMoved admits a successor, which has connections already.
+// admitMoved admits a successor, whose connections exist already.
 func (r *Room) admitMoved(p *Participant) {
 	if r.closed {
 		p.closed = true
 		p.sendLeave(livekit.DisconnectReason_ROOM_CLOSED, livekit.LeaveRequest_DISCONNECT)
 		p.conn.closeSocket()
-		r.rooms.wg.Go(p.conn.closeTransports) // ends when the connections have closed; this room may wait for nothing any more
+		r.rooms.wg.Go(p.conn.closeTransports) // ends when the connections have closed; this room has already stopped waiting
 		return
 	}
 	r.addParticipant(p)
 	p.send(roomMovedMessage(p.roomMoved()))
-	p.conn.deadline = r.after(returnTimeout, p.conn.removeIfDisconnected) // if its connection was lost just now
+	p.conn.deadline = r.after(returnTimeout, p.conn.removeIfDisconnected) // in case the connection was lost during the move
 	p.data.enterRoom()
 	r.emit(Event{Kind: ParticipantJoined, Participant: p.snapshot()})
 	r.announce(p, false)
@@ -138,18 +140,20 @@ func (r *Room) admitMoved(p *Participant) {
 	p.data.reconcileSubscribers()
 	r.reconcile(p)
 	p.data.reconcile()
-	r.dirtyTransports[p] = true // what it received before goes with the same negotiation
+	r.dirtyTransports[p] = true // the same negotiation removes the tracks of the previous room
 	p.refreshToken()
 	p.log.Info("participant moved here")
 }
 
+// roomMoved returns the message that informs the client of its new room.
 func (p *Participant) roomMoved() *livekit.RoomMovedResponse {
 	return &livekit.RoomMovedResponse{
 		Room: p.room.snapshot(), Token: p.mintToken(p.room.info.Name), Participant: p.snapshot(), OtherParticipants: p.otherParticipants(),
 	}
 }
 
-// latest returns p, or its latest successor if it has moved. It may be called from anywhere.
+// latest returns the participant in the room where it is now: p, or its latest successor. It may be called from any
+// goroutine.
 func (p *Participant) latest() *Participant {
 	for {
 		successor := p.successor.Load()
@@ -160,12 +164,12 @@ func (p *Participant) latest() *Participant {
 	}
 }
 
-// onLoop runs f with p, or its successor, on the loop of the room that this participant is in. It may be called from
-// anywhere and does not wait.
+// onLoop runs f with p, or its latest successor, on the loop of that participant's room. It may be called from any
+// goroutine and does not wait for f.
 func (p *Participant) onLoop(f func(*Participant)) {
 	p = p.latest()
 	p.room.loop.Post(func() {
-		if p.successor.Load() != nil { // it moved meanwhile
+		if p.successor.Load() != nil { // p has moved in the meantime
 			p.onLoop(f)
 			return
 		}
@@ -173,10 +177,11 @@ func (p *Participant) onLoop(f func(*Participant)) {
 	})
 }
 
-// doOnLoop runs f as onLoop does, and waits for it.
+// doOnLoop is like onLoop but waits for f. ctx returns the context for a participant; doOnLoop stops waiting when it
+// ends.
 func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*Participant)) error {
 	for {
-		now := p.latest() // a variable of this round: an f that Do has given up on may still run, and must see that now has moved
+		now := p.latest() // declared per iteration: after Do has returned ctx's error, its closure may still run and must use this participant
 		moved := false
 		err := now.room.loop.Do(ctx(now), func() {
 			if moved = now.successor.Load() != nil; !moved {
@@ -187,7 +192,7 @@ func (p *Participant) doOnLoop(ctx func(*Participant) context.Context, f func(*P
 			return err
 		}
 		if err != nil && ctx(now.latest()).Err() != nil {
-			return err // the caller's own end
+			return err // the context that ended is the caller's own
 		}
 	}
 }

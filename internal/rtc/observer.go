@@ -11,68 +11,68 @@ import (
 	"meet/internal/sfu"
 )
 
-// Observer is notified of the tracks of one room, to record them or to send them elsewhere. Its methods run on the room's
-// loop: they must not block, nor call Rooms. Starting and stopping a LayerSink does not block. An Observer that panics is
-// detached; the room goes on.
+// Observer is notified of the tracks of one room, for example to record them. Its methods run on the room's loop: they
+// must not block and must not call Rooms. Starting and stopping a LayerSink does not block. An Observer that panics is
+// detached; the room continues.
 //
-// An Observer gets every track, also those of hidden participants and those that their publishers let only some subscribe
-// to: what it may do with them is for its owner to decide, by ObservedTrack.Participant. Participants do not learn of it:
-// a room is known to be recorded when a participant with the recorder permission is in it.
+// An Observer sees every track, including tracks of hidden participants and tracks that only some participants may
+// subscribe to. The Observer's owner decides what it may do with them, by ObservedTrack.Participant. Participants do
+// not notice an Observer: a room is shown as recorded while a participant with the recorder permission is in it.
 type Observer interface {
-	// TrackPublished says that there is a track: a new one, one that was there before the Observer, one that was moved here
-	// with its participant, or one that is shown here from another room. A participant whose connection is interrupted and
-	// resumed keeps its tracks; one that joins again publishes other ones.
+	// TrackPublished reports a track: a new one, one that existed before the Observer, one whose participant has moved
+	// here, or one that is forwarded from another room. A participant that resumes keeps its tracks; one that rejoins
+	// publishes new ones.
 	TrackPublished(t ObservedTrack)
-	// TrackMuted says that a track has been muted or unmuted: see t.Info.Muted.
+	// TrackMuted reports that a track was muted or unmuted; t.Info.Muted is the new state.
 	TrackMuted(t ObservedTrack)
-	// TrackCodecs says that the codecs in which a track comes have changed: one was added, has ended, or has another
+	// TrackCodecs reports that the list of a track's codecs has changed: a codec was added, has ended, or has a new
 	// Receiver.
 	TrackCodecs(t ObservedTrack)
-	// TrackUnpublished says that the track has left the room, and names no codecs. Its Receivers may go on in another room,
-	// so the Observer has to stop its sinks.
+	// TrackUnpublished reports that a track has left the room; t.Codecs is empty. The track's Receivers may continue in
+	// another room, so the Observer must stop its sinks.
 	TrackUnpublished(t ObservedTrack)
 	// RoomEnded is the last call. All tracks have been unpublished before.
 	RoomEnded()
 }
 
-// ObservedTrack is a track as an Observer sees it. The messages are its own to keep, and not to change.
+// ObservedTrack is a track as reported to an Observer. The Observer may keep the messages, but must not change them.
 type ObservedTrack struct {
 	Participant *livekit.ParticipantInfo
 	Info        *livekit.TrackInfo
-	Codecs      []ObservedCodec // in which it comes or is expected, the publisher's preferred one first
+	Codecs      []ObservedCodec // codecs that arrive or are expected, the publisher's preferred one first
 }
 
-// ObservedCodec is one of the codecs in which a track comes.
+// ObservedCodec is one of the codecs in which a track arrives.
 type ObservedCodec struct {
-	MimeType string // such as "video/vp8"
-	Fmtp     string // its format parameters in SDP
+	MimeType string // for example "video/vp8"
+	Fmtp     string // format parameters from the SDP
 	Receiver *sfu.Receiver
 }
 
-// observation holds what one Observer knows.
+// observation holds the state of one attached Observer.
 type observation struct {
 	observer Observer
 	notified map[*Publication]*notifiedTrack
 }
 
-// notifiedTrack is the state of a track of which an Observer was notified last.
+// notifiedTrack is the state of a track that an Observer was last notified of.
 type notifiedTrack struct {
 	muted     bool
-	receivers []*sfu.Receiver // by codec; nil where none comes
+	receivers []*sfu.Receiver // one per codec; nil for a codec without media
 }
 
-// Observe notifies o of the tracks of a room, which must exist, until detach is called or the room ends. It does not hold
-// the room open. It waits for the room's loop, so code that runs there must not call it: Options.OnEvent, for instance.
+// Observe attaches o to an existing room until detach is called or the room ends. It does not keep the room open. It
+// waits for the room's loop, so it must not be called on the loop, for example by Options.OnEvent.
 //
-// detach may be called from anywhere, more than once, and does not wait: a call under way may still reach o. It leaves the
-// sinks to o.
+// detach may be called from any goroutine and more than once. It does not wait: a call that is in progress may still
+// reach o. It does not stop o's sinks.
 func (rs *Rooms) Observe(ctx context.Context, room string, o Observer) (detach func(), err error) {
 	seen := &observation{observer: o, notified: map[*Publication]*notifiedTrack{}}
 	var r *Room
-	// What is queued on the loop will run, so the caller has to learn of it.
+	// The queued function runs even if ctx ends, so wait for it: the caller needs detach.
 	err = rs.withRoom(context.WithoutCancel(ctx), room, func(of *Room) error {
 		r = of
-		r.observations = append(r.observations, seen) // notified of the tracks that there are after this turn of the loop
+		r.observations = append(r.observations, seen) // after this turn of the loop it is notified of the existing tracks
 		return nil
 	})
 	if err != nil {
@@ -85,13 +85,13 @@ func (rs *Rooms) Observe(ctx context.Context, room string, o Observer) (detach f
 	}, nil
 }
 
-// updateObservers notifies the observers of changes since the last turn of the loop.
+// updateObservers notifies the observers of the changes made by the last turn of the loop.
 func (r *Room) updateObservers() {
 	r.observations = slices.DeleteFunc(r.observations, func(o *observation) bool { return !r.updateObserver(o) })
 }
 
-// updateObserver notifies one observer and reports whether it is to be notified of later changes too. It recovers from a
-// panic of the observer, whose fault must not end the room.
+// updateObserver notifies one observer and reports whether it remains attached. It recovers from a panic of the
+// observer, which must not end the room.
 func (r *Room) updateObserver(o *observation) (attached bool) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -105,7 +105,7 @@ func (r *Room) updateObserver(o *observation) (attached bool) {
 	return !r.closed
 }
 
-// update notifies the observer of the differences between the tracks of the room and those that it knows.
+// update notifies the observer of the differences between the room's tracks and those of the last notification.
 func (o *observation) update(r *Room) {
 	for pub := range o.notified {
 		if pub.closed {
@@ -131,7 +131,7 @@ func (o *observation) update(r *Room) {
 	}
 }
 
-// describe returns the track as an Observer sees it.
+// observed returns the track as reported to an Observer.
 func (pub *Publication) observed() ObservedTrack {
 	t := ObservedTrack{Participant: pub.owner.snapshot(), Info: proto.CloneOf(pub.info)}
 	for _, c := range pub.codecs {
@@ -142,7 +142,7 @@ func (pub *Publication) observed() ObservedTrack {
 	return t
 }
 
-// codecReceivers lists the Receivers of the codecs, nil for those that do not come.
+// codecReceivers returns the Receiver of each codec, nil for a codec without media.
 func (pub *Publication) codecReceivers() []*sfu.Receiver {
 	all := make([]*sfu.Receiver, len(pub.codecs))
 	for i, c := range pub.codecs {

@@ -7,32 +7,34 @@ import (
 )
 
 const (
-	// maxReliableBytes bounds the reliable messages that wait for one client, in bytes. Beyond it a client that has read before
-	// is cut off; for a client whose channel is not open yet the oldest are dropped, as if it had joined later. Clients
-	// share the memory of a message.
+	// maxReliableBytes is the maximum size of the reliable messages queued for one client, in bytes. A client that
+	// exceeds it is disconnected. While the client's channel is not open yet, the oldest messages are dropped instead,
+	// as if the client had joined later. Clients share the memory of a message.
 	maxReliableBytes = 8 << 20
-	// highWater is the number of bytes from which on senders to a client are held back, until half of them are gone.
+	// highWater is the queue size in bytes above which backpressure slows the senders down. The backpressure ends when
+	// the queue has shrunk to half of it.
 	highWater = 1 << 20
-	// maxBackpressureWait is how long a slow client may hold back a sender that sends to others as well; maxStall is how long the
-	// only receiver of a sender may take nothing. After that its messages wait, up to maxReliableBytes.
+	// maxBackpressureWait is the maximum time for which a slow client delays a sender that has other recipients too.
+	// maxStall is the maximum time for which a sender waits for its only recipient while that recipient takes no
+	// message. After these times messages are queued without waiting, up to maxReliableBytes.
 	maxBackpressureWait = 5 * time.Second
 	maxStall            = 30 * time.Second
-	// maxInFlight bounds the reliable bytes inside SCTP, which copies them for each client: enough for 40 Mbit/s with a
-	// round trip of 100 ms.
+	// maxInFlight is the maximum number of reliable bytes buffered inside SCTP, which copies them for each client. It
+	// suffices for 40 Mbit/s with a round-trip time of 100 ms.
 	maxInFlight = 512 << 10
 
-	// Lossy messages wait no longer than maxLossyAge, because later they are of no use (docs/protocol.md, 6.6). maxLossyBytes
-	// bounds them in bytes; the oldest are dropped.
+	// maxLossyAge is the maximum time that lossy messages wait, because later they are useless (docs/protocol.md, 6.6).
+	// maxLossyBytes is their maximum total size; beyond it the oldest are dropped.
 	maxLossyAge   = 100 * time.Millisecond
 	maxLossyBytes = 1 << 20
-	// minWindow is the least number of bytes that SCTP gets: its congestion window begins very small, and grows only while
-	// something waits for it. At 1 Mbit/s that much leaves within little more than maxLossyAge. windowAge is how long a
-	// measured window is used.
+	// minWindow is the minimum number of bytes buffered inside SCTP. SCTP's congestion window is very small at first
+	// and grows only while data waits for it. At 1 Mbit/s minWindow takes little more than maxLossyAge to send.
+	// windowAge is the time for which a measured congestion window is used.
 	minWindow = 16 << 10
 	windowAge = 100 * time.Millisecond
 )
 
-// channel is the part of a webrtc.DataChannel that an outbox needs.
+// channel is the part of a webrtc.DataChannel that an outbox uses.
 type channel interface {
 	Label() string
 	Send([]byte) error
@@ -41,44 +43,48 @@ type channel interface {
 	OnBufferedAmountLow(func())
 }
 
-// outbox holds what waits for one client on its data channels. Anybody may put; one goroutine, run, sends.
+// outbox queues the messages for one client's data channels. Messages may be put from any goroutine; one goroutine,
+// run, sends them.
 type outbox struct {
-	overflow func()        // called when reliable messages would have to be dropped
-	wake     chan struct{} // holds one token when there may be something to send
+	overflow func()        // called when the queue of reliable messages is full
+	wake     chan struct{} // holds a token when run should check the queues
 	done     chan struct{} // closed by close
 	ended    chan struct{} // closed when run has returned
 
 	mu                           sync.Mutex
 	reliable                     sendQueue
 	lossy                        sendQueue
-	frames                       sendQueue     // of data tracks
-	backpressure                 chan struct{} // not nil while the client is slow; closed when it has caught up
-	backpressureSince, lastTaken time.Time     // when backpressure began, and when a reliable message was last taken
+	frames                       sendQueue     // packets of data tracks
+	backpressure                 chan struct{} // non-nil while the client is slow; closed when the client has caught up
+	backpressureSince, lastTaken time.Time     // start of the backpressure; time when a reliable message last left the queue
 	closed                       bool
 	running                      bool
-	predecessorDone              chan struct{} // closed when nobody else sends on the channels any more; nil if nobody does
+	predecessorDone              chan struct{} // closed when the previous outbox has stopped sending on the channels; nil if there is none
 }
 
-// sendQueue holds the messages that wait for one channel, the oldest first.
+// sendQueue holds the messages queued for one data channel, the oldest first.
 type sendQueue struct {
-	to       channel // nil until open
+	to       channel // nil until the channel is open
 	window   func() uint64
 	messages []queued
 	bytes    int
 }
 
+// queued is a message in a sendQueue, with the time when it was put there.
 type queued struct {
 	raw []byte
 	at  time.Time
 }
 
-// queuedOverhead is the memory that a queued message takes besides its content, in bytes.
+// queuedOverhead is the memory that a queued message takes in addition to its content, in bytes.
 const queuedOverhead = 64
 
+// newOutbox returns an empty outbox. The caller starts run.
 func newOutbox(overflow func()) *outbox {
 	return &outbox{overflow: overflow, wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
 }
 
+// push appends a message and drops the oldest messages until at most limit bytes are queued.
 func (q *sendQueue) push(raw []byte, limit int, now time.Time) {
 	q.messages = append(q.messages, queued{raw, now})
 	q.bytes += len(raw) + queuedOverhead
@@ -87,6 +93,7 @@ func (q *sendQueue) push(raw []byte, limit int, now time.Time) {
 	}
 }
 
+// pop removes and returns the oldest message. The queue must not be empty.
 func (q *sendQueue) pop() queued {
 	m := q.messages[0]
 	q.messages[0] = queued{}
@@ -95,10 +102,10 @@ func (q *sendQueue) pop() queued {
 	return m
 }
 
+// clear drops all messages.
 func (q *sendQueue) clear() { q.messages, q.bytes = nil, 0 }
 
-// open makes c the channel for the messages with its label. window returns how many bytes the network takes without
-// queueing.
+// open sends the messages for the label of c on c from now on. window returns SCTP's congestion window in bytes.
 func (o *outbox) open(c channel, window func() uint64) {
 	o.mu.Lock()
 	switch c.Label() {
@@ -115,6 +122,7 @@ func (o *outbox) open(c channel, window func() uint64) {
 	o.wakeUp()
 }
 
+// wakeUp makes run check the queues.
 func (o *outbox) wakeUp() {
 	select {
 	case o.wake <- struct{}{}:
@@ -122,7 +130,7 @@ func (o *outbox) wakeUp() {
 	}
 }
 
-// put queues a message that has to arrive.
+// put queues a reliable message. If the queue is full and the channel is open, it closes o and calls overflow.
 func (o *outbox) put(raw []byte) {
 	now := time.Now()
 	o.mu.Lock()
@@ -138,7 +146,7 @@ func (o *outbox) put(raw []byte) {
 		o.startBackpressureLocked()
 	}
 	if over {
-		o.closeLocked() // nothing more may go out: it would follow a gap
+		o.closeLocked() // later messages must not be sent after a gap
 	}
 	o.mu.Unlock()
 	if over {
@@ -148,18 +156,20 @@ func (o *outbox) put(raw []byte) {
 	o.wakeUp()
 }
 
+// startBackpressureLocked starts backpressure if the reliable queue exceeds highWater. The caller holds mu.
 func (o *outbox) startBackpressureLocked() {
 	if o.backpressure == nil && o.reliable.bytes > highWater {
 		o.backpressure, o.backpressureSince = make(chan struct{}), time.Now()
 	}
 }
 
-// putLossy queues a message that is of use only at once. Without an open channel it is dropped.
+// putLossy queues a message that is useless if it is late. It is dropped if the channel is not open.
 func (o *outbox) putLossy(raw []byte) { o.putLossyTo(&o.lossy, raw) }
 
 // putFrame queues a packet of a data track like a lossy message.
 func (o *outbox) putFrame(raw []byte) { o.putLossyTo(&o.frames, raw) }
 
+// putLossyTo queues a lossy message in q.
 func (o *outbox) putLossyTo(q *sendQueue, raw []byte) {
 	o.mu.Lock()
 	if q.to == nil || o.closed {
@@ -171,8 +181,9 @@ func (o *outbox) putLossyTo(q *sendQueue, raw []byte) {
 	o.wakeUp()
 }
 
-// hold waits while the client is slow, within bounds. soleReceiver says that the client is the only receiver of what the caller
-// sends. It returns early when ctx, the sender's, ends.
+// waitBackpressure waits until the backpressure ends, for at most maxBackpressureWait. If the client is the sender's
+// only recipient (soleReceiver), it waits until the client has taken no message for maxStall. It returns early when
+// ctx, which is the sender's, ends.
 func (o *outbox) waitBackpressure(ctx context.Context, soleReceiver bool) {
 	for {
 		o.mu.Lock()
@@ -191,7 +202,7 @@ func (o *outbox) waitBackpressure(ctx context.Context, soleReceiver bool) {
 		timer := time.NewTimer(left)
 		select {
 		case <-backpressure:
-		case <-timer.C: // it may have moved meanwhile
+		case <-timer.C: // the client may have taken a message in the meantime
 		case <-ctx.Done():
 		}
 		timer.Stop()
@@ -201,19 +212,19 @@ func (o *outbox) waitBackpressure(ctx context.Context, soleReceiver bool) {
 	}
 }
 
-// takeOver makes o continue with old's channels, and with those of old's waiting messages that have to arrive. It ends
-// old.
+// takeOver makes o continue with the channels and the queued reliable messages of old, and closes old. Lossy messages
+// are dropped.
 func (o *outbox) takeOver(old *outbox) {
 	old.mu.Lock()
 	queues := []sendQueue{old.reliable, old.lossy, old.frames}
 	after := old.predecessorDone
 	if old.running {
-		after = old.ended // it may be sending the message before the first of these
+		after = old.ended // run may still be sending the message before the first queued one
 	}
 	if old.closed {
 		queues[0].messages, queues[0].bytes = nil, 0
 	} else {
-		old.reliable.clear() // before close, which would take the queue's messages with it
+		old.reliable.clear() // so that closing does not drop the messages, which o has now
 		old.closeLocked()
 	}
 	old.mu.Unlock()
@@ -232,7 +243,7 @@ func (o *outbox) takeOver(old *outbox) {
 	o.wakeUp()
 }
 
-// close drops what waits and ends run.
+// close drops the queued messages and makes run return. It may be called more than once.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -241,6 +252,7 @@ func (o *outbox) close() {
 	}
 }
 
+// closeLocked is close for an outbox that is not closed. The caller holds mu.
 func (o *outbox) closeLocked() {
 	o.closed = true
 	close(o.done)
@@ -253,7 +265,7 @@ func (o *outbox) closeLocked() {
 	}
 }
 
-// run sends until close. Lossy messages go first.
+// run sends the queued messages until close is called. Lossy messages have priority over reliable ones.
 func (o *outbox) run() {
 	defer close(o.ended)
 	o.mu.Lock()
@@ -286,16 +298,17 @@ func (o *outbox) run() {
 	}
 }
 
-// sender moves messages from one queue to its channel. It belongs to run.
+// sender passes the messages of one queue to the queue's channel. Only run uses it.
 type sender struct {
 	o        *outbox
 	q        *sendQueue
 	lossy    bool
-	limit    uint64 // of bytes inside SCTP
-	windowAt time.Time
+	limit    uint64    // maximum number of bytes buffered inside SCTP
+	windowAt time.Time // time when limit was last computed from the congestion window
 }
 
-// send passes one message to the channel and reports whether it did: not if there is none, or SCTP has enough for now.
+// send passes one message to the channel and reports whether it did. It does not if there is no message or channel, or
+// if SCTP has buffered limit bytes.
 func (s *sender) send() bool {
 	s.o.mu.Lock()
 	to, window, waiting := s.q.to, s.q.window, len(s.q.messages)
@@ -308,7 +321,8 @@ func (s *sender) send() bool {
 		s.limit, s.windowAt = max(window(), minWindow), now
 	}
 	if to.BufferedAmount() >= s.limit {
-		// Pion wakes us when the amount falls below this; it may have just now.
+		// Pion calls wakeUp when the buffered amount falls below the threshold. It may have fallen below it just
+		// before.
 		to.SetBufferedAmountLowThreshold(s.limit / 2)
 		if to.BufferedAmount() > s.limit/2 {
 			return false
@@ -318,12 +332,14 @@ func (s *sender) send() bool {
 	if raw == nil {
 		return false
 	}
-	// It fails when the connection is about to end, or for a message larger than the client takes: its own wish.
+	// Send fails when the connection is ending, or if the message is larger than the client's own maximum. Both are no
+	// error of ours.
 	_ = to.Send(raw)
 	return true
 }
 
-// take removes the next message from q and drops those that are too old.
+// dequeue removes and returns the next message of q, or nil if there is none. It drops lossy messages older than
+// maxLossyAge.
 func (o *outbox) dequeue(q *sendQueue, lossy bool, now time.Time) []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -12,7 +12,8 @@ import (
 	"meet/internal/name"
 )
 
-// Participant is one connection of one identity to a room. It is touched on the room's loop only.
+// Participant is one connection of one identity to a room. Except for context and successor, it is accessed on the
+// room's loop only.
 type Participant struct {
 	room   *Room
 	log    *slog.Logger
@@ -20,18 +21,18 @@ type Participant struct {
 	quirks clientQuirks
 	joined time.Time
 
-	// context ends with p: a data channel that waits for the loop, or for slow receivers, must not hold up p's end.
+	// context ends with p. A data channel that waits for the loop or for slow recipients must not delay the end of p.
 	context   context.Context
 	cancel    context.CancelFunc
 	closed    bool
 	replaced  bool                        // by a newer connection of the same identity
-	successor atomic.Pointer[Participant] // in the room that it has moved to
+	successor atomic.Pointer[Participant] // participant in the room to which p has moved; nil if it has not moved
 
 	info          *livekit.ParticipantInfo       // without tracks; snapshot adds them
 	shared        *livekit.ParticipantInfo       // the latest snapshot without tracks
-	requestedName string                         // the name the client asked for, if it is shown in another form
-	granted       *livekit.ParticipantPermission // what a back end has granted since the token; nil: what the token says
-	refresh       *time.Timer                    // of the token
+	requestedName string                         // display name as requested by the client; "" if it equals info.Name
+	granted       *livekit.ParticipantPermission // permission granted by a back end since the token was issued; nil if the token's applies
+	refresh       *time.Timer                    // fires when the token must be refreshed
 	bucket        *announceBucket                // of announcements about p
 
 	conn        connections
@@ -44,7 +45,7 @@ type Participant struct {
 	simulation simulation
 }
 
-// newParticipant makes a participant and its primary connection. The caller admits it or closes its transports.
+// newParticipant creates a participant and its primary connection. The caller must admit it or close its transports.
 func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, error) {
 	p := blankParticipant(r, req, sink)
 	if err := p.conn.open(); err != nil {
@@ -54,7 +55,7 @@ func newParticipant(r *Room, req JoinRequest, sink SignalSink) (*Participant, er
 	return p, nil
 }
 
-// blankParticipant makes a participant that has no connections yet.
+// blankParticipant creates a participant without peer connections.
 func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	now := time.Now()
 	p := &Participant{
@@ -68,7 +69,7 @@ func blankParticipant(r *Room, req JoinRequest, sink SignalSink) *Participant {
 	p.subscribing.init(p)
 	p.data.init(p)
 	p.info.Sid = newID(participantPrefix)
-	p.info.Name = name.Display(p.info.Name) // "" lets clients show the identity
+	p.info.Name = name.Display(p.info.Name) // if it is "", clients show the identity
 	p.info.JoinedAt, p.info.JoinedAtMs = now.Unix(), now.UnixMilli()
 	p.info.State = livekit.ParticipantInfo_JOINING
 	p.info.ClientProtocol = req.Client.GetClientProtocol()
@@ -82,25 +83,26 @@ func (p *Participant) sid() string      { return p.info.Sid }
 func (p *Participant) hidden() bool     { return p.info.Permission.GetHidden() }
 func (p *Participant) recorder() bool   { return p.info.Permission.GetRecorder() }
 
-// shows reports whether others see tracks of p.
+// hasVisibleTracks reports whether p has media or data tracks that other participants see.
 func (p *Participant) hasVisibleTracks() bool {
 	return p.publishing.hasVisibleTracks() || len(p.data.tracks) > 0
 }
 
-// snapshot returns a copy of p's state, tracks included, that may leave the loop. It is shared, so nobody may change it.
+// snapshot returns a copy of p's state, including its tracks, that may leave the loop. The copy is shared and must not
+// be changed.
 func (p *Participant) snapshot() *livekit.ParticipantInfo {
 	if p.hasVisibleTracks() {
 		return p.snapshotWithTracks()
 	}
-	// Updates about an audience are frequent, and its state changes rarely.
+	// Updates about an audience are frequent, while its state changes rarely; so the copy is reused.
 	if s := p.shared; s == nil || s.Version != p.info.Version || s.State != p.info.State {
 		p.shared = proto.CloneOf(p.info)
 	}
 	return p.shared
 }
 
-// selfInfo returns p's state as its own client gets it, with the name that the client asked for: LiveKit's JS SDK waits
-// to see exactly that name.
+// selfInfo returns p's state for its own client, with the display name that the client requested. LiveKit's JS SDK
+// waits until it sees exactly that name.
 func (p *Participant) selfInfo() *livekit.ParticipantInfo {
 	info := p.snapshot()
 	if p.requestedName != "" {
@@ -110,17 +112,18 @@ func (p *Participant) selfInfo() *livekit.ParticipantInfo {
 	return info
 }
 
+// snapshotWithTracks returns a new copy of p's state, including its tracks.
 func (p *Participant) snapshotWithTracks() *livekit.ParticipantInfo {
 	info := proto.CloneOf(p.info)
 	info.Tracks, info.DataTracks = p.publishing.infos(), p.data.infos()
 	return info
 }
 
-// send queues a message for the client. Without a signalling connection the message is dropped; a resume sends the whole
-// state.
+// send queues a message for the client. Without a signalling connection the message is dropped; the client gets the
+// full state when it resumes.
 func (p *Participant) send(m *livekit.SignalResponse) { p.sendShared(NewMessage(m)) }
 
-// sendShared is send for a message that is sent to others too.
+// sendShared is like send, for a message that other participants get too.
 func (p *Participant) sendShared(m *Message) {
 	if p.conn.sink != nil && !p.conn.sink.Send(m) {
 		sink := p.conn.sink
@@ -128,11 +131,12 @@ func (p *Participant) sendShared(m *Message) {
 	}
 }
 
+// sendLeave sends the client a Leave message.
 func (p *Participant) sendLeave(reason livekit.DisconnectReason, action livekit.LeaveRequest_Action) {
 	p.send(LeaveMessage(reason, action))
 }
 
-// end closes everything p has and announces that it has gone.
+// end ends p's connections, tracks and subscriptions and announces its departure.
 func (p *Participant) end(reason livekit.DisconnectReason) {
 	p.closed = true
 	wasActive := p.info.State == livekit.ParticipantInfo_ACTIVE
@@ -158,7 +162,7 @@ func (p *Participant) end(reason livekit.DisconnectReason) {
 	p.log.Info("participant left", "reason", reason.String(), "seconds", int(time.Since(p.joined).Seconds()))
 }
 
-// disconnect closes the signalling connection, and the peer connections without waiting for them.
+// disconnect closes the signalling connection immediately and the peer connections in the background.
 func (p *Participant) disconnect() {
 	p.conn.closeSocket()
 	p.room.wg.Go(p.conn.closeTransports) // ends when the connections have closed; the room waits for it

@@ -7,10 +7,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// This file holds what a participant may do, and what follows when that changes.
+// This file applies changes of a participant's permission.
 
-// setPermission replaces p's permission and ends what p may not do any more. The caller announces it. Whether p is a
-// recorder or an agent does not change after its join, because others know it as such.
+// setPermission replaces p's permission and ends what p may no longer do. The caller announces the change. The
+// properties recorder and agent do not change after the join, because other participants have already seen them.
 func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 	old := p.info.Permission
 	p.info.Permission = proto.CloneOf(now)
@@ -29,7 +29,7 @@ func (p *Participant) setPermission(now *livekit.ParticipantPermission) {
 	}
 }
 
-// dropForbidden unpublishes what p may not publish any more.
+// dropForbidden ends the published, pending and queued tracks that the participant may no longer publish.
 func (pb *publishing) dropForbidden() {
 	p := pb.p
 	pb.pending = slices.DeleteFunc(pb.pending, func(t *pendingTrack) bool {
@@ -48,8 +48,8 @@ func (pb *publishing) dropForbidden() {
 	}
 }
 
-// sendUnpublished tells the client that the server has unpublished its track. A client that does not know that message is
-// told that the track is muted (docs/protocol.md, 1.7).
+// sendUnpublished informs the client that the server has unpublished its track. A client that does not support that
+// message is sent a mute instead (docs/protocol.md, 1.7).
 func (pb *publishing) sendUnpublished(sid string) {
 	if !pb.p.quirks.trackUnpublished {
 		pb.sendMute(sid, true)
@@ -58,7 +58,7 @@ func (pb *publishing) sendUnpublished(sid string) {
 	pb.p.send(trackUnpublishedMessage(sid))
 }
 
-// setHidden hides p from the others, as if it had left, or shows it, as if it had joined.
+// setHidden hides p from the other participants as if it had left, or shows it as if it had joined.
 func (p *Participant) setHidden(hidden bool) {
 	r := p.room
 	if !hidden {

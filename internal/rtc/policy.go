@@ -2,30 +2,30 @@ package rtc
 
 import "github.com/livekit/protocol/livekit"
 
-// policy says who may subscribe to a participant's tracks. A nil policy allows everybody.
+// policy holds which subscribers may receive a participant's tracks. A nil policy allows all.
 type policy struct {
-	byIdentity, bySID map[string]*trackRights // by the subscriber's
+	byIdentity, bySID map[string]*trackRights // keyed by the subscriber's identity or SID
 }
 
-// trackRights are the tracks that one subscriber may receive.
+// trackRights holds the tracks that one subscriber may receive.
 type trackRights struct {
 	all    bool
-	tracks map[string]bool // by sid
+	tracks map[string]bool // keyed by track SID
 }
 
-// maxPolicy bounds a policy: its subscribers and their tracks together. What is beyond it is not permitted.
+// maxPolicy is the maximum number of subscribers and tracks in a policy. Entries beyond it grant nothing.
 const maxPolicy = 16384
 
-// newPolicy reads a policy. Of two entries for one subscriber the later counts.
+// newPolicy converts a client's message. If a subscriber has several entries, the last one applies.
 func newPolicy(m *livekit.SubscriptionPermission) *policy {
 	if m.GetAllParticipants() {
 		return nil
 	}
 	p := &policy{byIdentity: map[string]*trackRights{}, bySID: map[string]*trackRights{}}
-	kept := 0
+	size := 0
 	for _, t := range m.GetTrackPermissions() {
 		rights := &trackRights{all: t.AllTracks, tracks: map[string]bool{}}
-		if kept += 1 + len(t.TrackSids); kept > maxPolicy {
+		if size += 1 + len(t.TrackSids); size > maxPolicy {
 			break
 		}
 		for _, sid := range t.TrackSids {
@@ -41,7 +41,7 @@ func newPolicy(m *livekit.SubscriptionPermission) *policy {
 	return p
 }
 
-// allows reports whether o may receive the track.
+// allows reports whether the subscriber o may receive the track sid.
 func (p *policy) allows(o *Participant, sid string) bool {
 	if p == nil {
 		return true
@@ -53,17 +53,18 @@ func (p *policy) allows(o *Participant, sid string) bool {
 	return rights != nil && (rights.all || rights.tracks[sid])
 }
 
-// permits reports whether the participant lets o receive its track sid. Recorders are exempt (docs/protocol.md, 4).
+// allowsSubscriber reports whether o may receive the participant's track sid. Recorders always may (docs/protocol.md,
+// 4).
 func (pb *publishing) allowsSubscriber(o *Participant, sid string) bool {
 	return o.recorder() || pb.policy.allows(o, sid)
 }
 
-// setPolicy replaces the participant's policy and acts on it.
+// setPolicy replaces the participant's policy and starts or ends subscriptions accordingly.
 func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
 	p := pb.p
 	old := pb.policy
 	pb.policy = newPolicy(m)
-	if old == nil && pb.policy == nil { // as clients say at each join
+	if old == nil && pb.policy == nil { // clients send this at each join
 		return
 	}
 	p.bucket.charge(policyCost)
@@ -73,9 +74,9 @@ func (pb *publishing) setPolicy(m *livekit.SubscriptionPermission) {
 	p.data.reconcileSubscribers()
 }
 
-// sendPermission tells the client whether it may have a track it wants, the first time and when that changes.
+// sendPermission informs the client whether it may receive a track that it wants, the first time and when that changes.
 func (sb *subscribing) sendPermission(pub *Publication, allowed bool) {
-	if was, told := sb.permitted[pub.info.Sid]; told && was == allowed {
+	if last, sent := sb.permitted[pub.info.Sid]; sent && last == allowed {
 		return
 	}
 	sb.permitted[pub.info.Sid] = allowed

@@ -16,32 +16,32 @@ import (
 type Publication struct {
 	owner  *Participant
 	info   *livekit.TrackInfo
-	cids   []string          // the client's ids of it; the first is the one it was announced with
-	codecs []*publishedCodec // as the client listed them, the primary first
-	subs   []*Subscription   // everybody who is subscribed
+	cids   []string          // IDs of the track on the client's side; the first is the one of its announcement
+	codecs []*publishedCodec // in the client's order, the primary codec first
+	subs   []*Subscription   // one for each subscriber
 
-	mirrorDemands  map[*mirrorLink][]demandLevel // what is watched in other rooms, by codec
-	reportedDemand []demandLevel                 // of a mirror: what the source's room was last told is watched here
+	mirrorDemands  map[*mirrorLink][]demandLevel // demand in the rooms of the mirrors, by codec
+	reportedDemand []demandLevel                 // of a mirror: demand last reported to the source's room, by codec
 
-	quality             trackScore  // of what arrives
-	backupOnly          bool        // all subscribers that take the backup get it
-	trackSubscribedSent bool        // the owner knows that somebody subscribed
-	lowerTimer          *time.Timer // running while less is wanted than the owner was told
+	quality             trackScore  // of the media that arrives from the publisher
+	backupOnly          bool        // set if subscribers that support the backup codec get it
+	trackSubscribedSent bool        // set if the publisher was informed of its first subscriber
+	lowerTimer          *time.Timer // runs while the demand is less than what was requested
 	closed              bool
 }
 
-// newPublication makes a publication of an announced track, without media.
+// newPublication returns the publication of a pending track, without media.
 func newPublication(p *Participant, t *pendingTrack) *Publication {
 	pub := &Publication{owner: p, info: t.info, cids: t.cids}
 	if len(pub.info.Codecs) == 0 {
 		pub.info.Codecs = []*livekit.SimulcastCodecInfo{{Cid: pub.cids[0], Layers: pub.info.Layers}}
 	}
 	pub.addListedCodecs()
-	pub.codecs[0].requested = demandLevel(livekit.VideoQuality_HIGH) // clients send all layers until told otherwise
+	pub.codecs[0].requested = demandLevel(livekit.VideoQuality_HIGH) // clients send all layers until they get a demand
 	return pub
 }
 
-// addListedCodecs adds the codecs that the track's list has gained.
+// addListedCodecs adds a publishedCodec for each codec that has been added to the track's description.
 func (pub *Publication) addListedCodecs() {
 	for _, info := range pub.info.Codecs[len(pub.codecs):] {
 		pub.codecs = append(pub.codecs, &publishedCodec{pub: pub, info: info, requested: noDemand})
@@ -49,7 +49,7 @@ func (pub *Publication) addListedCodecs() {
 	pub.cids = cidsOf(pub.cids[0], pub.info)
 }
 
-// publish makes a track public whose media has begun, or is to come in a known codec.
+// publish makes a track visible to the room, after its media has arrived or its codec has been negotiated.
 func (r *Room) publish(pub *Publication) {
 	p := pub.owner
 	p.publishing.publications[pub.info.Sid] = pub
@@ -59,17 +59,17 @@ func (r *Room) publish(pub *Publication) {
 	p.log.Debug("track published", "track", pub.info.Sid, "codec", pub.info.MimeType)
 	r.addPublication(pub)
 	r.reconcileSubscribers(pub)
-	r.dirtyDemand[pub] = true // perhaps by nobody
+	r.dirtyDemand[pub] = true // there may be no subscriber
 }
 
-// expect makes the Receiver of media that is to come.
+// expectMedia creates the Receiver for a track that the client has offered, before its media arrives.
 func (pub *Publication) expectMedia(o peer.OfferedTrack) {
 	if c := pub.codecOf(o.Format.MimeType, o.CID); c != nil {
 		c.createReceiver(o.Format, o.CID, o.Section)
 	}
 }
 
-// addMedia takes a stream that belongs to the track, and reports whether that brought a codec which was not there.
+// addMedia adds a stream to the codec that it belongs to. It reports whether that codec had no Receiver before.
 func (pub *Publication) addMedia(s incomingStream) bool {
 	info := s.Info()
 	pub.correctCodec(info.Format, s.section)
@@ -78,16 +78,16 @@ func (pub *Publication) addMedia(s incomingStream) bool {
 		pub.owner.log.Debug("media in a codec that was not announced", "track", pub.info.Sid, "codec", info.MimeType)
 		return false
 	}
-	begins := c.receiver == nil
-	if begins {
+	isNew := c.receiver == nil
+	if isNew {
 		c.createReceiver(info.Format, info.ID, s.section)
 	}
 	c.addStream(s)
-	return begins
+	return isNew
 }
 
-// correctCodec drops a codec that was expected on a section where media comes in another codec. All subscriptions end,
-// because they were negotiated for the wrong codec.
+// correctCodec drops a codec that was expected on a section on which media in another codec has arrived. All
+// subscriptions end, because they were negotiated for the wrong codec.
 func (pub *Publication) correctCodec(f sfu.Format, section peer.MediaSection) {
 	i := slices.IndexFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section && c.expected() })
 	if i < 0 {
@@ -101,14 +101,16 @@ func (pub *Publication) correctCodec(f sfu.Format, section peer.MediaSection) {
 	c.stop()
 }
 
+// unsubscribeAll ends all subscriptions to the track.
 func (pub *Publication) unsubscribeAll() {
 	for _, s := range slices.Clone(pub.subs) {
 		s.end()
 	}
 }
 
-// codecOf finds a codec of the track by its name, else by the client's ID of it, because a client may send another codec
-// than it announced.
+// codecOf returns the track's codec with this MIME type, or else a codec without Receiver that has the client ID cid,
+// or else the primary codec if it has no Receiver: a client may send another codec than it announced. If none matches,
+// codecOf returns nil.
 func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
 	for _, match := range []func(*publishedCodec) bool{
 		func(c *publishedCodec) bool { return strings.EqualFold(c.info.MimeType, mime) },
@@ -122,14 +124,14 @@ func (pub *Publication) codecOf(mime, cid string) *publishedCodec {
 	return nil
 }
 
-// note copies what describes the primary codec to the track's own description.
+// copyPrimary copies the properties of the primary codec to the track's own description.
 func (pub *Publication) copyPrimary() {
 	primary := pub.codecs[0].info
 	pub.info.MimeType, pub.info.Mid = primary.MimeType, primary.Mid
 	pub.cids = cidsOf(pub.cids[0], pub.info)
 }
 
-// cidsOf lists the ids by which a client's SDP may name the track, that of its announcement first.
+// cidsOf returns the IDs by which a client's SDP may name the track, the ID of the announcement first.
 func cidsOf(announced string, info *livekit.TrackInfo) []string {
 	cids := []string{announced}
 	for _, c := range info.Codecs {
@@ -142,17 +144,17 @@ func cidsOf(announced string, info *livekit.TrackInfo) []string {
 	return cids
 }
 
-// usesSection reports whether a codec of the track comes on that media section.
+// usesSection reports whether a codec of the track arrives on that media section.
 func (pub *Publication) usesSection(section peer.MediaSection) bool {
 	return slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.section == section })
 }
 
-// silent reports whether no media of the track has come.
+// hasNoMedia reports whether no media of the track is arriving.
 func (pub *Publication) hasNoMedia() bool {
 	return !slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool { return c.streams > 0 })
 }
 
-// receivers returns the Receivers of the codecs that come.
+// receivers returns the Receivers of the codecs that have one.
 func (pub *Publication) receivers() []*sfu.Receiver {
 	var all []*sfu.Receiver
 	for _, c := range pub.codecs {
@@ -163,7 +165,7 @@ func (pub *Publication) receivers() []*sfu.Receiver {
 	return all
 }
 
-// stats sums the counters of all codecs.
+// stats returns the sum of the counters of all codecs.
 func (pub *Publication) stats() sfu.Stats {
 	var sum sfu.Stats
 	for _, r := range pub.receivers() {
@@ -176,7 +178,7 @@ func (pub *Publication) stats() sfu.Stats {
 	return sum
 }
 
-// level returns the loudness of the track since the last call, as sfu.AudioLevel.Read does.
+// level returns the track's audio level since the last call, 0 to 1 (see sfu.AudioLevel.Read).
 func (pub *Publication) level() float32 {
 	var level float32
 	for _, r := range pub.receivers() {
@@ -185,6 +187,7 @@ func (pub *Publication) level() float32 {
 	return level
 }
 
+// setMuted mutes or unmutes the track. The caller announces the change.
 func (pub *Publication) setMuted(muted bool) {
 	pub.info.Muted = muted
 	for _, r := range pub.receivers() {
@@ -194,11 +197,11 @@ func (pub *Publication) setMuted(muted bool) {
 		}
 	}
 	if !muted {
-		pub.resendDemand() // an unmuted track begins with all its layers
+		pub.resendDemand() // clients start all layers of an unmuted track
 	}
 }
 
-// unpublish ends the track. The caller announces it.
+// unpublish ends the track and closes its Receivers. The caller announces the change.
 func (r *Room) unpublish(pub *Publication) {
 	if pub.closed {
 		return
@@ -210,7 +213,7 @@ func (r *Room) unpublish(pub *Publication) {
 	}
 }
 
-// withdraw ends all subscriptions to the track and removes it from the room.
+// detachPublication ends all subscriptions to the track and removes it from the room, but does not close its Receivers.
 func (r *Room) detachPublication(pub *Publication) {
 	pub.closed = true
 	if pub.lowerTimer != nil {

@@ -10,27 +10,27 @@ import (
 	"meet/internal/sfu"
 )
 
-// publishedCodec is a track in one of the codecs it is published in: the primary one, or a backup for subscribers that
-// cannot decode the primary (docs/protocol.md, 12.9).
+// publishedCodec is one of the codecs in which a track is published: the primary codec, or a backup for subscribers
+// that cannot decode the primary (docs/protocol.md, 12.9).
 type publishedCodec struct {
 	pub       *Publication
-	info      *livekit.SimulcastCodecInfo // the entry in the track's list
-	section   peer.MediaSection           // on which its media comes or is expected; zero for a source of our own
-	receiver  *sfu.Receiver               // nil unless media in this codec comes or is expected
+	info      *livekit.SimulcastCodecInfo // the codec's entry in the track's description
+	section   peer.MediaSection           // section on which its media arrives or is expected; zero for media that the server makes
+	receiver  *sfu.Receiver               // nil unless media in this codec arrives or is expected
 	fmtp      string
-	streams   int             // still arriving
-	requested demandLevel     // what the owner was last told to send
-	successor *publishedCodec // in the room that its owner has moved to
+	streams   int             // number of streams (layers) that arrive
+	requested demandLevel     // highest quality last requested from the publisher
+	successor *publishedCodec // in the room to which the publisher has moved; nil if it has not moved
 }
 
-// take makes the codec's Receiver, when its media begins or is known to come on a media section, which names the track
-// cid.
+// createReceiver creates the codec's Receiver when media arrives, or when the negotiation shows that media will arrive
+// on section. cid is the track ID in the client's SDP.
 func (c *publishedCodec) createReceiver(f sfu.Format, cid string, section peer.MediaSection) {
 	f.MimeType = strings.ToLower(f.MimeType)
 	c.fmtp = f.Parameters
 	c.info.MimeType, c.info.VideoLayerMode = f.MimeType, layerMode(c.info.VideoLayerMode, f.MimeType)
 	if c.info.SdpCid = cid; c.info.SdpCid == c.info.Cid {
-		c.info.SdpCid = "" // given only where it differs
+		c.info.SdpCid = "" // set only where it differs from Cid
 	}
 	p := c.pub.owner
 	c.section = section
@@ -46,12 +46,12 @@ func (c *publishedCodec) createReceiver(f sfu.Format, cid string, section peer.M
 	c.pub.copyPrimary()
 }
 
-// expected reports whether media is to come in the codec and has not.
+// expected reports whether the codec has a Receiver but no media has arrived yet.
 func (c *publishedCodec) expected() bool { return c.receiver != nil && c.streams == 0 }
 
-// addStream takes one more stream of the codec.
+// addStream adds a stream of the codec to its Receiver, as one more layer.
 func (c *publishedCodec) addStream(s incomingStream) {
-	c.section = s.section // another one than before after an interruption of the codec
+	c.section = s.section // differs from before if the codec was interrupted and has returned
 	c.streams++
 	owner := c.pub.owner
 	c.receiver.AddLayer(layerOf(s.Info().RID, c.layers()), s.TrackSource, func() {
@@ -64,7 +64,7 @@ func (c *publishedCodec) addStream(s incomingStream) {
 	}
 }
 
-// layers returns the layers of this codec if the client described them, else those of the track.
+// layers returns the layers that the client has described for this codec, or else those of the track.
 func (c *publishedCodec) layers() []*livekit.VideoLayer {
 	if len(c.info.Layers) > 0 {
 		return c.info.Layers
@@ -72,8 +72,8 @@ func (c *publishedCodec) layers() []*livekit.VideoLayer {
 	return c.pub.info.Layers
 }
 
-// layerOf returns the index of the layer with that rid: its place among the qualities the track has, smallest first
-// (docs/protocol.md, 3.3). Some clients number their rids from the top.
+// layerOf returns the index of the layer with this RID among the qualities of the track, the lowest first
+// (docs/protocol.md, 3.3). Some clients number their RIDs from the highest layer down: 0 is the highest.
 func layerOf(rid string, layers []*livekit.VideoLayer) int {
 	quality, ok := map[string]livekit.VideoQuality{
 		"q": livekit.VideoQuality_LOW, "h": livekit.VideoQuality_MEDIUM, "f": livekit.VideoQuality_HIGH,
@@ -94,7 +94,7 @@ func layerOf(rid string, layers []*livekit.VideoLayer) int {
 	return min(below, sfu.MaxLayers-1)
 }
 
-// streamEnded counts a stream that has ended. The codec ends with its last stream, and the track with its last codec.
+// streamEnded handles the end of one stream. The codec ends with its last stream, and the track with its last codec.
 func (c *publishedCodec) streamEnded() {
 	pub := c.pub
 	if c.streams--; c.streams > 0 || pub.closed || pub.owner.closed {
@@ -112,7 +112,7 @@ func (c *publishedCodec) streamEnded() {
 	pub.owner.room.dirtyDemand[pub] = true
 }
 
-// latest returns c, or its latest successor if its owner has moved.
+// latest returns the codec in the room where its publisher is now: c, or its latest successor.
 func (c *publishedCodec) latest() *publishedCodec {
 	for c.successor != nil {
 		c = c.successor
@@ -120,7 +120,8 @@ func (c *publishedCodec) latest() *publishedCodec {
 	return c
 }
 
-// stop ends the codec's Receiver. Subscriptions that play it have to choose another codec.
+// stop closes the codec's Receiver. Subscriptions that use it must choose another codec. A mirror only drops the
+// Receiver, which belongs to its source.
 func (c *publishedCodec) stop() {
 	if c.receiver == nil {
 		return
@@ -136,7 +137,7 @@ func (c *publishedCodec) stop() {
 		}
 	}
 	if p.forwarding.source != nil {
-		return // it is its publisher's to close
+		return // the Receiver is closed in the source's room
 	}
-	p.room.wg.Go(receiver.Close) // ends when its streams have; the room waits for it
+	p.room.wg.Go(receiver.Close) // ends when the Receiver's streams have ended; the room waits for that
 }
