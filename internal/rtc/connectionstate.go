@@ -89,7 +89,7 @@ func (cn *connections) considerTCPFallback(t *Transport) {
 		lasted = now.Sub(t.connectedAt)
 	}
 	if cn.p.room.rooms.fallback.RecordFailure(cn.clientKey(), lasted, now) {
-		cn.p.log.Info("media goes over TCP from now on", "held", lasted)
+		cn.p.log.Info("media switched to TCP", "held", lasted)
 		for _, t := range cn.transports() {
 			t.SetTCPOnly(true)
 		}

@@ -142,7 +142,7 @@ func (r *Room) admitMoved(p *Participant) {
 	p.data.reconcile()
 	r.dirtyTransports[p] = true // the same negotiation removes the tracks of the previous room
 	p.refreshToken()
-	p.log.Info("participant moved here")
+	p.log.Info("participant moved to this room")
 }
 
 // roomMoved returns the message that informs the client of its new room.

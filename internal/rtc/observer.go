@@ -95,7 +95,7 @@ func (r *Room) updateObservers() {
 func (r *Room) updateObserver(o *observation) (attached bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			r.log.Error("observer detached after a programming error", "panic", v, "stack", string(debug.Stack()))
+			r.log.Error("observer detached after a panic", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	o.update(r)

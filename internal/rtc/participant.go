@@ -28,12 +28,12 @@ type Participant struct {
 	replaced  bool                        // by a newer connection of the same identity
 	successor atomic.Pointer[Participant] // participant in the room to which p has moved; nil if it has not moved
 
-	info          *livekit.ParticipantInfo       // without tracks; snapshot adds them
-	shared        *livekit.ParticipantInfo       // the latest snapshot without tracks
+	info          *livekit.ParticipantInfo       // state without tracks; snapshot adds them
+	shared        *livekit.ParticipantInfo       // cached snapshot without tracks
 	requestedName string                         // display name as requested by the client; "" if it equals info.Name
 	granted       *livekit.ParticipantPermission // permission granted by a back end since the token was issued; nil if the token's applies
 	refresh       *time.Timer                    // fires when the token must be refreshed
-	bucket        *announceBucket                // of announcements about p
+	bucket        *announceBucket                // limits updates about p
 
 	conn        connections
 	publishing  publishing

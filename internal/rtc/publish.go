@@ -11,15 +11,15 @@ import (
 	"meet/internal/sfu"
 )
 
-// incomingStream is a stream of media, and the media section on which a client sends it. The section is zero for a source
-// of our own.
+// incomingStream is a media stream and the media section on which the client sends it. The section is zero for media
+// that the server makes.
 type incomingStream struct {
 	sfu.TrackSource
 	section peer.MediaSection
 }
 
-// sending notes on which sections the client offers to send. It drops announced tracks that are not among them any more,
-// and media that nobody has announced.
+// offeredTracksChanged stores which tracks the client's latest offer sends, on which sections. It drops announced
+// tracks that were offered before and no longer are, and early media that is no longer offered.
 func (pb *publishing) offeredTracksChanged(tracks []peer.OfferedTrack) {
 	p := pb.p
 	pb.offered = tracks
@@ -27,34 +27,34 @@ func (pb *publishing) offeredTracksChanged(tracks []peer.OfferedTrack) {
 		return slices.ContainsFunc(tracks, func(o peer.OfferedTrack) bool { return o.CID == cid })
 	}
 	pb.earlyMedia = slices.DeleteFunc(pb.earlyMedia, func(s incomingStream) bool { id := s.Info().ID; return id != "" && !offered(id) })
-	shown, given := false, false
+	announce, freed := false, false // freed: a client ID is unused again
 	pb.pending = slices.DeleteFunc(pb.pending, func(t *pendingTrack) bool {
 		now := slices.ContainsFunc(t.cids, offered)
 		gone := t.offered && !now
 		t.offered = now
-		shown, given = shown || gone && t.public, given || gone
+		announce, freed = announce || gone && t.public, freed || gone
 		return gone
 	})
 	for _, pub := range pb.publications {
 		if pub.hasNoMedia() && !slices.ContainsFunc(pub.cids, offered) {
 			p.room.unpublish(pub)
-			shown, given = true, true
+			announce, freed = true, true
 		}
 	}
 	for _, o := range tracks {
 		pb.assignSection(o)
 	}
 	pb.publishOffered()
-	if shown {
+	if announce {
 		p.room.announce(p, true)
 	}
-	if given {
+	if freed {
 		pb.addQueued()
 	}
 }
 
-// adopt assigns a section whose track ID is not known to the first announced track of its kind that has no section,
-// because some browsers put other IDs in their SDP (docs/protocol.md, 3.2).
+// assignSection assigns a section with an unknown track ID to the first announced track of its kind that has no section
+// yet, because some browsers use other IDs in their SDP than in AddTrack (docs/protocol.md, 3.2).
 func (pb *publishing) assignSection(o peer.OfferedTrack) {
 	if pb.hasCID(o.CID) {
 		return
@@ -71,8 +71,8 @@ func (pb *publishing) assignSection(o peer.OfferedTrack) {
 	}
 }
 
-// publishOffered publishes the announced tracks that the client has offered, once the connection works and their codec is
-// known. It does not wait for media.
+// publishOffered publishes the announced tracks that the client has offered, if the connection is up and the
+// negotiation shows which codec they are sent in. It does not wait for media.
 func (pb *publishing) publishOffered() {
 	p := pb.p
 	if p.conn.publisher == nil || !p.conn.publisher.connected {
@@ -92,12 +92,13 @@ func (pb *publishing) publishOffered() {
 	}
 }
 
-// sendsFirstCodec reports whether the client will send a track in the codec that stands first in the answer.
+// sendsFirstCodec reports whether the client will send the track t in the codec that comes first in the answer.
 func (pb *publishing) sendsFirstCodec(t *pendingTrack, o peer.OfferedTrack) bool {
 	return o.Section != (peer.MediaSection{}) && (o.SingleCodec || o.Kind == livekit.TrackType_AUDIO || !pb.p.quirks.fixedSendCodec || strings.EqualFold(t.info.MimeType, o.Format.MimeType))
 }
 
-// mediaArrived is called with each stream of a track when its first packet has come.
+// mediaArrived handles a stream whose first packet has arrived. It adds the stream to its track, and publishes a
+// pending track. Media of a track that is not announced yet is stored.
 func (pb *publishing) mediaArrived(s incomingStream) {
 	info := s.Info()
 	if pub := pb.publicationOf(info, s.section); pub != nil {
@@ -119,7 +120,7 @@ func (pb *publishing) mediaArrived(s incomingStream) {
 	}
 }
 
-// retryEarlyMedia looks again at the media that came before its announcement.
+// retryEarlyMedia handles the stored media again after an announcement.
 func (pb *publishing) retryEarlyMedia() {
 	early := pb.earlyMedia
 	pb.earlyMedia = nil
@@ -128,17 +129,18 @@ func (pb *publishing) retryEarlyMedia() {
 	}
 }
 
+// addMedia adds a stream to a published track and announces a codec that is new.
 func (pb *publishing) addMedia(pub *Publication, s incomingStream) {
 	p := pb.p
 	if pub.addMedia(s) {
 		p.log.Debug("track published in one more codec", "track", pub.info.Sid, "codec", s.Info().MimeType)
 		p.room.announce(p, true)
-		p.room.reconcileSubscribers(pub) // to those who had negotiated for the codec that was expected
+		p.room.reconcileSubscribers(pub) // for subscriptions that ended in correctCodec
 		p.room.dirtyDemand[pub] = true
 	}
 }
 
-// publicationOf finds the published track that this media belongs to: one more layer of it, or another codec.
+// publicationOf returns the published track that the media belongs to, as one more layer or codec, or nil.
 func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSection) *Publication {
 	for _, pub := range pb.publications {
 		if pub.info.Type == kindOf(info) && (pub.usesSection(section) || slices.Contains(pub.cids, info.ID)) {
@@ -148,7 +150,8 @@ func (pb *publishing) publicationOf(info sfu.SourceInfo, section peer.MediaSecti
 	return nil
 }
 
-// awaiting finds a published track that is to come in this codec too, for clients whose SDP has other IDs.
+// publicationAwaiting returns a published track that was announced with this codec and has no media in it yet, or nil.
+// It is for clients whose SDP uses other IDs.
 func (pb *publishing) publicationAwaiting(info sfu.SourceInfo) *Publication {
 	for _, pub := range pb.publications {
 		if slices.ContainsFunc(pub.codecs, func(c *publishedCodec) bool {
@@ -160,9 +163,9 @@ func (pb *publishing) publicationAwaiting(info sfu.SourceInfo) *Publication {
 	return nil
 }
 
-// claimPending finds the announced track that the media belongs to, by the track ID in its SDP, else the first of its
-// kind, because some browsers put another ID there (docs/protocol.md, 3.2). The kind always has to match, because rights
-// depend on it.
+// claimPending removes and returns the pending track that the media belongs to: the one with the ID in the SDP, or else
+// the first of the same kind, because some browsers use other IDs (docs/protocol.md, 3.2). It returns nil if there is
+// none. The kind must always match, because permissions depend on it.
 func (pb *publishing) claimPending(info sfu.SourceInfo) *pendingTrack {
 	kind := kindOf(info)
 	i := slices.IndexFunc(pb.pending, func(t *pendingTrack) bool { return t.info.Type == kind && slices.Contains(t.cids, info.ID) })
@@ -177,6 +180,7 @@ func (pb *publishing) claimPending(info sfu.SourceInfo) *pendingTrack {
 	return t
 }
 
+// kindOf returns the kind of a media source as a protocol value.
 func kindOf(info sfu.SourceInfo) livekit.TrackType {
 	if info.Kind == webrtc.RTPCodecTypeAudio {
 		return livekit.TrackType_AUDIO
@@ -184,7 +188,7 @@ func kindOf(info sfu.SourceInfo) livekit.TrackType {
 	return livekit.TrackType_VIDEO
 }
 
-// setMuted acts on the client's own mute or unmute.
+// setMuted handles the client's own mute or unmute of a track.
 func (pb *publishing) setMuted(m *livekit.SignalRequest_Mute) {
 	p := pb.p
 	sid, muted := m.Mute.GetSid(), m.Mute.GetMuted()
@@ -209,8 +213,9 @@ func (pb *publishing) setMuted(m *livekit.SignalRequest_Mute) {
 	p.room.announce(p, true)
 }
 
-// muteByServer mutes or unmutes a track of the participant. Its client gets a message of its own first: one that only saw
-// its track muted in an update would answer that the track is not muted (docs/protocol.md, 3.4).
+// muteByServer mutes or unmutes a track of the participant and returns the track's description, or nil if there is no
+// such track. The client is sent a mute message before the update: a client that sees only the update would correct it
+// (docs/protocol.md, 3.4).
 func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	p := pb.p
 	pub, t := pb.publications[sid], pb.pendingBySID(sid)
@@ -234,10 +239,12 @@ func (pb *publishing) muteByServer(sid string, muted bool) *livekit.TrackInfo {
 	return nil
 }
 
+// sendMute makes the client mute or unmute its track.
 func (pb *publishing) sendMute(sid string, muted bool) {
 	pb.p.send(muteMessage(sid, muted))
 }
 
+// updateAudioTrack handles the client's changed description of an audio track.
 func (pb *publishing) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack) {
 	p := pb.p
 	info, seen := pb.trackInfo(m.UpdateAudioTrack.GetTrackSid())
@@ -248,7 +255,7 @@ func (pb *publishing) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack
 		return
 	}
 	features := m.UpdateAudioTrack.Features
-	info.AudioFeatures = slices.Clone(features[:min(len(features), len(livekit.AudioTrackFeature_name))]) // each once, at most
+	info.AudioFeatures = slices.Clone(features[:min(len(features), len(livekit.AudioTrackFeature_name))]) // the length is bounded: each feature is useful once
 	info.Stereo = slices.Contains(info.AudioFeatures, livekit.AudioTrackFeature_TF_STEREO)
 	info.DisableDtx = slices.Contains(info.AudioFeatures, livekit.AudioTrackFeature_TF_NO_DTX)
 	if seen {
@@ -256,6 +263,7 @@ func (pb *publishing) updateAudioTrack(m *livekit.SignalRequest_UpdateAudioTrack
 	}
 }
 
+// updateVideoTrack handles the client's changed description of a video track.
 func (pb *publishing) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack) {
 	p := pb.p
 	info, seen := pb.trackInfo(m.UpdateVideoTrack.GetTrackSid())
@@ -271,7 +279,8 @@ func (pb *publishing) updateVideoTrack(m *livekit.SignalRequest_UpdateVideoTrack
 	}
 }
 
-// trackInfo finds a track of the participant, published or announced, and reports whether others see it.
+// trackInfo returns the description of a published or pending track, or nil, and whether other participants see the
+// track.
 func (pb *publishing) trackInfo(sid string) (info *livekit.TrackInfo, seen bool) {
 	if pub := pb.publications[sid]; pub != nil {
 		return pub.info, true

@@ -9,27 +9,29 @@ import (
 	"meet/internal/peer"
 )
 
-// publishing holds what one participant sends: the tracks that it has announced and published, and who may receive them.
+// publishing holds what one participant sends: its announced and published tracks, and the permissions to subscribe to
+// them.
 type publishing struct {
 	p *Participant
 
 	pending      []*pendingTrack
-	queued       []*livekit.AddTrackRequest // wait because an earlier track has their client ID
-	earlyMedia   []incomingStream           // media whose AddTrack has not come yet
-	offered      []peer.OfferedTrack        // of the client's latest offer
-	publications map[string]*Publication    // by track sid
+	queued       []*livekit.AddTrackRequest // requests that wait because another track uses their client ID
+	earlyMedia   []incomingStream           // media that arrived before its AddTrack request
+	offered      []peer.OfferedTrack        // from the client's latest offer
+	publications map[string]*Publication    // keyed by track SID
 	policy       *policy                    // nil: everybody may subscribe
-	subscribers  map[*Participant]int       // the participants that receive something of it, with the number of tracks
-	level        float32                    // the loudness that others were last told: 0 to 1 in steps of 1/8; 0 is silent
+	subscribers  map[*Participant]int       // participants that receive tracks of this one, with the number of their subscriptions
+	level        float32                    // audio level that was last sent to the others: 0 to 1 in steps of 1/8; 0 is silence
 }
 
+// init sets pb up for the participant p.
 func (pb *publishing) init(p *Participant) {
 	pb.p = p
 	pb.publications = map[string]*Publication{}
 	pb.subscribers = map[*Participant]int{}
 }
 
-// transferTo passes the tracks on to a participant of another room, and ends them in this room.
+// transferTo moves the tracks to the successor of the participant in another room, and ends them in this room.
 func (pb *publishing) transferTo(to *publishing) {
 	to.policy = pb.policy
 	for sid, pub := range pb.publications {
@@ -40,20 +42,20 @@ func (pb *publishing) transferTo(to *publishing) {
 	pb.pending, pb.queued, pb.earlyMedia, pb.offered = nil, nil, nil, nil
 }
 
-// end ends all tracks, when the participant itself ends.
+// end ends all tracks of a participant that is leaving.
 func (pb *publishing) end() {
 	for _, pub := range pb.publications {
 		pb.p.room.unpublish(pub)
 	}
-	pb.pending = nil // so that its last state shows no track
+	pb.pending = nil // so that the last state shows no track
 }
 
-// shown reports whether others see tracks of the participant.
+// hasVisibleTracks reports whether other participants see a track of this one.
 func (pb *publishing) hasVisibleTracks() bool {
 	return len(pb.publications) > 0 || slices.ContainsFunc(pb.pending, func(t *pendingTrack) bool { return t.public })
 }
 
-// infos describes the tracks that others see.
+// infos returns the descriptions of the tracks that other participants see.
 func (pb *publishing) infos() []*livekit.TrackInfo {
 	var infos []*livekit.TrackInfo
 	for _, pub := range pb.publications {
@@ -67,7 +69,7 @@ func (pb *publishing) infos() []*livekit.TrackInfo {
 	return infos
 }
 
-// announced returns the size of what was announced of the tracks, pending and queued ones included, in bytes.
+// announced returns the total size of the descriptions of all tracks, including pending and queued ones, in bytes.
 func (pb *publishing) announced() int {
 	size := 0
 	for _, pub := range pb.publications {

@@ -7,15 +7,14 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// qualityState holds how good a participant's connection was at the last look.
+// qualityState holds the connection quality of a participant when it was last computed.
 type qualityState struct {
-	known bool
-	score float64 // of its worst track, either way
-	lost  bool    // the media connection is down
+	known bool    // set once the quality has been computed
+	score float64 // of the worst track, sent or received; 0 to 100
+	lost  bool    // set while the media connection is down
 }
 
-// updateQuality grades all connections. It tells each participant the grades of its own connection and of those it
-// receives from, if one of them has changed.
+// updateQuality computes the quality of all connections and sends the changes to the participants concerned.
 func (r *Room) updateQuality() {
 	for _, pub := range r.published {
 		pub.updateQuality()
@@ -29,14 +28,14 @@ func (r *Room) updateQuality() {
 	r.sendQualityUpdates(changed)
 }
 
-// updateQuality grades what arrives of the track.
+// updateQuality updates the score of the media that arrives from the publisher.
 func (pub *Publication) updateQuality() {
 	s := pub.stats()
 	pub.quality.update(counts{int64(s.Packets + s.Lost), int64(s.Lost)}, lossWeight(pub.info.MimeType), 0, 0)
 }
 
-// updateQuality grades p by the worst track that it sends or receives, and reports whether others see a difference. What
-// was lost between a publisher and the server does not count for its subscribers.
+// updateQuality sets p's score to that of the worst track that p sends or receives. It reports whether the quality that
+// others see has changed. Losses between a publisher and the server do not count for its subscribers.
 func (p *Participant) updateQuality() bool {
 	if p.info.State != livekit.ParticipantInfo_ACTIVE {
 		return false
@@ -56,7 +55,8 @@ func (p *Participant) updateQuality() bool {
 	return !known || p.grade() != was
 }
 
-// mediaLost reports whether ICE hears nothing of p any more. A participant without a client has no connection to lose.
+// mediaLost reports whether p's media connection is down. For a mirror, that is the connection of its source. A
+// participant without a client has no connection to lose.
 func (p *Participant) mediaLost() bool {
 	if p.forwarding.source != nil {
 		return p.forwarding.lost
@@ -64,7 +64,8 @@ func (p *Participant) mediaLost() bool {
 	return p.conn.primaryTransport() != nil && p.conn.disconnected()
 }
 
-// updateMediaLost tells the others at once when p's media connection is lost, or is back.
+// updateMediaLost sends the participants concerned a change immediately when p's media connection goes down or comes
+// back.
 func (p *Participant) updateMediaLost() {
 	if lost := p.mediaLost(); p.quality.known && p.quality.lost != lost {
 		p.quality.lost = lost
@@ -73,8 +74,8 @@ func (p *Participant) updateMediaLost() {
 	}
 }
 
-// sendQualityUpdates sends the grades of all that they receive from to participants that have changed, and to those that receive
-// from them.
+// sendQualityUpdates sends quality updates to the participants whose quality has changed and to their subscribers. Each
+// gets its own quality and that of all participants that it receives from.
 func (r *Room) sendQualityUpdates(changed []*Participant) {
 	concerned := map[*Participant]bool{}
 	for _, p := range changed {
@@ -92,6 +93,7 @@ func (r *Room) sendQualityUpdates(changed []*Participant) {
 	}
 }
 
+// grade returns p's connection quality as a protocol value.
 func (p *Participant) grade() livekit.ConnectionQuality {
 	if p.quality.lost {
 		return livekit.ConnectionQuality_LOST
@@ -99,18 +101,18 @@ func (p *Participant) grade() livekit.ConnectionQuality {
 	return grade(p.quality.score)
 }
 
-// sendQuality sends p the grades of those participants' connections that are known.
-func (p *Participant) sendQuality(people ...*Participant) {
-	infos := make([]*livekit.ConnectionQualityInfo, 0, len(people))
-	for _, o := range people {
+// sendQuality sends p the connection quality of those participants for which it is known.
+func (p *Participant) sendQuality(participants ...*Participant) {
+	infos := make([]*livekit.ConnectionQualityInfo, 0, len(participants))
+	for _, o := range participants {
 		if !o.quality.known {
 			continue
 		}
 		info := &livekit.ConnectionQualityInfo{ParticipantSid: o.sid(), Quality: o.grade(), Score: meanOpinionScore(o.quality.score)}
 		if info.Quality == livekit.ConnectionQuality_LOST {
 			info.Score = meanOpinionScore(0)
-			// A client that learns this of itself gives its connection up, which is for ICE to decide; older clients do
-			// not know it.
+			// A client that is sent LOST for itself would end its connection, which ICE should decide. Older clients do
+			// not support LOST.
 			if o == p || !p.quirks.lostQuality {
 				info.Quality = livekit.ConnectionQuality_POOR
 			}

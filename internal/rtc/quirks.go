@@ -11,49 +11,49 @@ import (
 	"meet/internal/peer"
 )
 
-// clientQuirks hold what has to be done differently for a client (docs/protocol.md, 1.7). They are computed from what the
-// client says of itself when it joins, and never change.
+// clientQuirks holds the properties of a client that make the server treat it differently (docs/protocol.md, 1.7). They
+// are derived from the description that the client sends when it joins, and never change.
 type clientQuirks struct {
-	sdk string // its name, for the log
+	sdk string // name of the SDK, for logs
 
-	// Its connections.
-	fullICE        bool // it does not support ICE-lite
-	tcp            bool // it may connect by ICE over TCP
-	zeroChecksum   bool // it takes SCTP packets without a checksum (RFC 9653)
-	red, av1       bool // it plays RED, and AV1; other clients offer to play them and fail
-	reusesSections bool // it plays another track on a media section that has carried one
-	syncsStreams   bool // it plays tracks of one stream in step, so it gets the streams' names
-	mapsSections   bool // it gets the streams' names, and finds a track by its media section
+	// Properties of its connections.
+	fullICE        bool // does not support ICE-lite
+	tcp            bool // supports ICE over TCP
+	zeroChecksum   bool // accepts SCTP packets without a checksum (RFC 9653)
+	red, av1       bool // can play RED and AV1; clients without the flag offer the codec but cannot play it
+	reusesSections bool // can play a second track on a media section that has carried another
+	syncsStreams   bool // plays the tracks of one stream in sync, so its SDP contains the streams' names
+	mapsSections   bool // can find a track by its media section when its SDP contains the streams' names
 
-	// The tracks it sends and receives.
-	fixedSendCodec    bool                    // it sends a track in the codec the track was made with, whatever the answer prefers
-	fixedReceiveCodec bool                    // it reads a track in the codec the track began with
-	ignoresCodecOrder bool                    // it sends any codec of an answer, not the first
-	needsFirstPacket  bool                    // it reports a track to the application only when the track's first packet comes
-	disabled          *livekit.DisabledCodecs // the codecs that it fails with
-	publishable       []*livekit.Codec        // the codecs that it may publish, the preferred first; never empty
+	// Properties of the tracks that it sends and receives.
+	fixedSendCodec    bool                    // sends a track in the codec with which the track was created, whatever the answer prefers
+	fixedReceiveCodec bool                    // cannot follow a change of codec within a received track
+	ignoresCodecOrder bool                    // may send any codec of an answer, not only the first
+	needsFirstPacket  bool                    // reports a received track to the application only after the track's first packet
+	disabled          *livekit.DisabledCodecs // codecs that the client offers but fails with
+	publishable       []*livekit.Codec        // codecs that the client may publish, the preferred one first; never empty
 
-	// The messages it knows.
-	allResponses      bool // it ignores messages that are newer than it
-	reconnectResponse bool // it knows ReconnectResponse, or ignores it
-	trackUnpublished  bool // it knows that the server can unpublish a track
-	lostQuality       bool // it knows the quality LOST
-	newestSID         bool // it knows identities by their newest sid, so it needs no update about a participant that was replaced
-	resumeAction      bool // it knows a Leave that makes it resume
-	metadataResponse  bool // it waits for an answer to a change of its metadata
-	roomMoved         bool // it knows RoomMoved
+	// Messages that it supports.
+	allResponses      bool // ignores unknown messages
+	reconnectResponse bool // supports or ignores ReconnectResponse
+	trackUnpublished  bool // supports TrackUnpublished from the server
+	lostQuality       bool // supports the connection quality LOST
+	newestSID         bool // identifies participants by their newest SID, so needs no update when one is replaced
+	resumeAction      bool // supports a Leave that asks it to resume
+	metadataResponse  bool // waits for an answer to a change of its metadata
+	roomMoved         bool // supports RoomMoved
 }
 
-// quirksOf computes the quirks of a client.
+// quirksOf derives the quirks of a client from its description.
 func quirksOf(info *livekit.ClientInfo) clientQuirks {
 	c := clientInfo{info}
 	sdk, protocol := c.GetSdk(), c.GetProtocol()
 	goSDK, js := sdk == livekit.ClientInfo_GO, sdk == livekit.ClientInfo_JS
 	unknown := sdk == livekit.ClientInfo_UNKNOWN
-	pion := goSDK || unknown // a client that does not say what it is may be built on pion
+	pion := goSDK || unknown // a client of unknown SDK may be built on pion
 	firefox, safari := c.firefox(), c.safari()
-	// SDKs for browsers before 2.16 find a track only by the names in the SDP. An SDK that does not say its version, such as
-	// that of LiveKit's own tests, counts as old.
+	// LiveKit's JS SDK before 2.16 finds a track only by the names in the SDP. An SDK without a version counts as old,
+	// for example the one of LiveKit's own tests.
 	maps := !js || c.atLeast(2, 16)
 	syncs := js && protocol > 9 && !firefox
 	disabled := c.disabledCodecs()
@@ -66,9 +66,9 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 		zeroChecksum: !unknown && (!goSDK || c.atLeast(2, 4, 0)),
 		red:          !firefox && !safari,
 		av1:          !safari,
-		// Safari does not play a second track on a section, nor does LiveKit's Go SDK: its pion stops a section for good that the
-		// server makes inactive. A client that finds tracks by their names would take the second track for the first, because a
-		// browser keeps the first one's name.
+		// Safari cannot play a second track on a section. LiveKit's Go SDK cannot either: its pion stops a section
+		// permanently when the server makes the section inactive. A client that finds tracks by name would mistake the
+		// second track for the first, because a browser keeps the first track's name.
 		reusesSections: !safari && !pion && protocol > 3 && (!syncs || maps),
 		syncsStreams:   syncs,
 		mapsSections:   syncs && maps,
@@ -80,9 +80,9 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 		disabled:          disabled,
 		publishable:       publishCodecs(disabled),
 
-		// Rust clients before protocol 10 fail on messages that came later, old SDKs for browsers on a ReconnectResponse.
+		// Rust clients before protocol 10 fail on unknown messages. JS SDKs before 1.6.3 fail on a ReconnectResponse.
 		allResponses:      sdk != livekit.ClientInfo_RUST || protocol >= 10,
-		reconnectResponse: !js || c.GetVersion() == "" || c.atLeast(1, 6, 3), // an SDK that does not say its version counts as new
+		reconnectResponse: !js || c.GetVersion() == "" || c.atLeast(1, 6, 3), // an SDK without a version counts as new here
 		trackUnpublished:  protocol >= 7,
 		lostQuality:       protocol >= 11,
 		newestSID:         protocol >= 12,
@@ -92,35 +92,38 @@ func quirksOf(info *livekit.ClientInfo) clientQuirks {
 	}
 }
 
-// configuration returns the configuration that the client gets with its join.
+// configuration returns the configuration that is sent to the client at its join.
 func (q *clientQuirks) configuration() *livekit.ClientConfiguration {
 	return &livekit.ClientConfiguration{ResumeConnection: livekit.ClientConfigSetting_ENABLED, DisabledCodecs: q.disabled}
 }
 
-// clientInfo is a client's description of itself.
+// clientInfo is the description that a client sends of itself.
 type clientInfo struct{ *livekit.ClientInfo }
 
+// firefox reports whether the client runs in Firefox.
 func (c clientInfo) firefox() bool {
 	return strings.Contains(strings.ToLower(c.GetBrowser()), "firefox")
 }
+
+// safari reports whether the client runs in Safari.
 func (c clientInfo) safari() bool { return strings.EqualFold(c.GetBrowser(), "safari") }
 
+// runsOn reports whether the client runs on the operating system os.
 func (c clientInfo) runsOn(os string) bool { return strings.EqualFold(c.GetOs(), os) }
 
-// since reports whether the client's SDK has that version or a newer one. An SDK that does not say its version counts as
-// old.
+// atLeast reports whether the client's SDK has this version or a newer one. An SDK without a version counts as old.
 func (c clientInfo) atLeast(version ...int) bool {
 	return slices.Compare(parseVersion(c.GetVersion()), version) >= 0
 }
 
-// deviceRule names a codec that some clients offer and fail with.
+// deviceRule disables a codec for clients that offer it but fail with it.
 type deviceRule struct {
 	applies     func(clientInfo) bool
 	mime        string
-	publishOnly bool // they play it without fault
+	publishOnly bool // the client can play the codec, but not send it
 }
 
-// deviceRules are those of LiveKit 1.13.5 (pkg/clientconfiguration/conf.go).
+// deviceRules lists the rules of LiveKit 1.13.5 (pkg/clientconfiguration/conf.go).
 var deviceRules = []deviceRule{
 	{clientInfo.safari, webrtc.MimeTypeAV1, false},
 	{clientInfo.safariAfter18_3, webrtc.MimeTypeVP9, true},
@@ -128,19 +131,22 @@ var deviceRules = []deviceRule{
 	{clientInfo.xiaomi2201117TI, webrtc.MimeTypeH264, true},
 }
 
+// safariAfter18_3 reports whether the client runs in a Safari newer than 18.3.
 func (c clientInfo) safariAfter18_3() bool {
 	return c.safari() && newerThan(c.GetBrowserVersion(), 18, 3)
 }
 
+// firefoxWithoutH264 reports whether the client runs in a Firefox that cannot send H264.
 func (c clientInfo) firefoxWithoutH264() bool {
 	return c.firefox() && (c.runsOn("linux") || c.runsOn("android"))
 }
 
+// xiaomi2201117TI reports whether the client runs on this model of phone.
 func (c clientInfo) xiaomi2201117TI() bool {
 	return c.runsOn("android") && strings.EqualFold(c.GetDeviceModel(), "xiaomi 2201117ti")
 }
 
-// disabledCodecs returns the codecs that the client offers and fails with, nil if there are none.
+// disabledCodecs returns the codecs that the client offers but fails with, or nil if there are none.
 func (c clientInfo) disabledCodecs() *livekit.DisabledCodecs {
 	var off *livekit.DisabledCodecs
 	for _, rule := range deviceRules {
@@ -161,18 +167,19 @@ func (c clientInfo) disabledCodecs() *livekit.DisabledCodecs {
 	return off
 }
 
-// publishCodecs returns the enabled codecs without the disabled ones.
+// publishCodecs returns the server's enabled codecs except those in off.
 func publishCodecs(off *livekit.DisabledCodecs) []*livekit.Codec {
 	return slices.DeleteFunc(peer.EnabledCodecs(), func(c *livekit.Codec) bool {
 		return hasCodec(off.GetCodecs(), c.Mime) || hasCodec(off.GetPublish(), c.Mime)
 	})
 }
 
+// hasCodec reports whether codecs contains the MIME type, ignoring case.
 func hasCodec(codecs []*livekit.Codec, mime string) bool {
 	return slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return strings.EqualFold(c.Mime, mime) })
 }
 
-// newerThan compares a version such as "18.3.1" with major.minor, which means major.minor.0.
+// newerThan reports whether a version such as "18.3.1" is newer than major.minor.0.
 func newerThan(version string, major, minor int) bool {
 	v := parseVersion(version)
 	for len(v) > 2 && v[len(v)-1] == 0 {
@@ -181,7 +188,8 @@ func newerThan(version string, major, minor int) bool {
 	return slices.Compare(v, []int{major, minor}) > 0
 }
 
-// parseVersion reads a version such as "1.6.3-rc1". A part that is no number counts as 0. No version is older than any.
+// parseVersion parses a version such as "1.6.3-rc1" into its numbers, without the suffix. A part that is not a number
+// becomes 0. For "" it returns nil, which compares as older than any version.
 func parseVersion(text string) []int {
 	if text == "" {
 		return nil

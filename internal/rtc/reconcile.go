@@ -8,29 +8,29 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// This file decides who is subscribed to what (docs/protocol.md, 4). Each change looks only at what it can concern:
-// one subscriber, one publication, or both.
+// This file decides which tracks each participant is subscribed to (docs/protocol.md, 4). A change is handled only for
+// the subscriber, the publication, or both, that it concerns.
 
-// reconcile brings p's subscriptions in line with what p wants and may receive, the oldest publications first.
+// reconcile starts or ends p's subscriptions to all tracks of the room, the oldest first, as p wants and may.
 func (r *Room) reconcile(p *Participant) {
 	for _, pub := range r.published {
 		p.subscribing.reconcileTrack(pub)
 	}
 }
 
-// reconcileSubscribers brings everybody's subscription to pub in line.
+// reconcileSubscribers starts or ends each participant's subscription to pub, as the participant wants and may.
 func (r *Room) reconcileSubscribers(pub *Publication) {
 	for _, p := range r.participants {
 		p.subscribing.reconcileTrack(pub)
 	}
 }
 
-// follow brings the participant's subscription to pub in line with what it wants and may receive.
+// reconcileTrack starts or ends the participant's subscription to pub, as the participant wants and may.
 func (sb *subscribing) reconcileTrack(pub *Publication) {
 	p := sb.p
 	o := pub.owner
 	if p.closed || pub.closed || o == p || o.hidden() || p.conn.receivingTransport() == nil {
-		return // clients drop media of a participant they do not know
+		return // clients discard media of participants that they have not been sent
 	}
 	sid := pub.info.Sid
 	s, wants := sb.subscriptions[sid], sb.wantsTrack(sid)
@@ -48,7 +48,8 @@ func (sb *subscribing) reconcileTrack(pub *Publication) {
 	}
 }
 
-// wants reports whether the participant is to receive track sid: as it chose, else as it joined.
+// wantsTrack reports whether the participant wants to receive the track sid: as it requested, or else as it chose at
+// the join. Without permission to subscribe the result is false.
 func (sb *subscribing) wantsTrack(sid string) bool {
 	if !sb.p.info.Permission.GetCanSubscribe() {
 		return false
@@ -59,7 +60,7 @@ func (sb *subscribing) wantsTrack(sid string) bool {
 	return sb.p.req.AutoSubscribe
 }
 
-// limit returns how many tracks of the kind one participant may be subscribed to; 0 means no limit.
+// limit returns the maximum number of tracks of this kind to which one participant may be subscribed; 0 means no limit.
 func (r *Room) limit(kind livekit.TrackType) int {
 	if kind == livekit.TrackType_AUDIO {
 		return r.rooms.opts.SubscriptionLimitAudio
@@ -67,8 +68,8 @@ func (r *Room) limit(kind livekit.TrackType) int {
 	return r.rooms.opts.SubscriptionLimitVideo
 }
 
-// withinLimit reports whether one more track of pub's kind is within the participant's limit. Further tracks wait until
-// one is given up.
+// withinLimit reports whether one more track of pub's kind is within the participant's limit. If it is not, the track
+// must wait until a subscription of its kind ends.
 func (sb *subscribing) withinLimit(pub *Publication) bool {
 	limit := sb.p.room.limit(pub.info.Type)
 	if limit == 0 {
@@ -82,7 +83,8 @@ func (sb *subscribing) withinLimit(pub *Publication) bool {
 	return limit > 0
 }
 
-// choose notes what the client wants to receive. It may name tracks that do not exist yet.
+// updateSubscription stores which tracks the client wants to receive and applies that. The request may name tracks that
+// do not exist yet.
 func (sb *subscribing) updateSubscription(u *livekit.UpdateSubscription) {
 	sids := slices.Clone(u.TrackSids)
 	for _, t := range u.ParticipantTracks {
@@ -105,19 +107,19 @@ func (sb *subscribing) updateSubscription(u *livekit.UpdateSubscription) {
 	}
 }
 
-// maxTrackChoices bounds what is remembered of tracks that do not exist, for one subscriber. What is remembered of a track
-// that exists is forgotten with it.
+// maxTrackChoices is the maximum number of requests stored for one subscriber about tracks that do not exist. Requests
+// about an existing track are dropped when the track ends.
 const maxTrackChoices = 4096
 
-// mayStoreChoice reports whether to remember what the client says of track sid, while kept others are remembered.
-func (sb *subscribing) mayStoreChoice(sid string, kept int) bool {
-	return sb.p.room.publication(sid) != nil || kept < maxTrackChoices && validSID(sid)
+// mayStoreChoice reports whether a request about the track sid may be stored when stored others are.
+func (sb *subscribing) mayStoreChoice(sid string, stored int) bool {
+	return sb.p.room.publication(sid) != nil || stored < maxTrackChoices && validSID(sid)
 }
 
-// validSID reports whether a client's text has the form of a track's sid.
+// validSID reports whether a text sent by a client has the form of a track SID.
 func validSID(sid string) bool { return strings.HasPrefix(sid, trackPrefix) && len(sid) <= 32 }
 
-// publication finds a track by its sid, among those that others may know.
+// publication returns the track with this SID, or nil if it does not exist or its publisher is hidden.
 func (r *Room) publication(sid string) *Publication {
 	if pub := r.bySID[sid]; pub != nil && !pub.owner.hidden() {
 		return pub
@@ -126,19 +128,20 @@ func (r *Room) publication(sid string) *Publication {
 }
 
 const (
-	// trackTimeout is how long a track that does not exist is waited for before the client gets an error.
+	// trackTimeout is the maximum time to wait for a track that does not exist, before the client is sent an error.
 	trackTimeout = 60 * time.Second
-	// bindTimeout is how long a track may take to get a media section on a connection that works.
+	// bindTimeout is the maximum time in which a track must get a media section on an established connection.
 	bindTimeout = 15 * time.Second
 )
 
-// wait is a track that a client is to receive: it gets an error if the track does not come in time.
+// trackWait is a track that a client waits for. The client is sent an error if the track does not come within timeout.
 type trackWait struct {
 	since   time.Time
 	timeout time.Duration
 }
 
-// await notes that the client waits for track sid: for the track to exist, or to get a media section.
+// awaitTrack records that the client waits for the track sid: for the track to exist (trackTimeout) or to get a media
+// section (bindTimeout).
 func (sb *subscribing) awaitTrack(sid string, timeout time.Duration) {
 	if _, waits := sb.awaited[sid]; !waits || timeout == bindTimeout {
 		sb.awaited[sid] = trackWait{time.Now(), timeout}
@@ -146,7 +149,7 @@ func (sb *subscribing) awaitTrack(sid string, timeout time.Duration) {
 	sb.p.room.awaitingTracks[sb.p] = true
 }
 
-// giveUp tells clients of tracks that did not come in time. It runs with every tick.
+// expireWaits sends errors for the tracks that did not come in time. It is called at every tick.
 func (r *Room) expireWaits(now time.Time) {
 	for p := range r.awaitingTracks {
 		p.subscribing.expireWaits(now)
@@ -156,6 +159,7 @@ func (r *Room) expireWaits(now time.Time) {
 	}
 }
 
+// expireWaits sends the client errors for the tracks that did not come in time.
 func (sb *subscribing) expireWaits(now time.Time) {
 	t := sb.p.conn.receivingTransport()
 	for sid, w := range sb.awaited {
@@ -171,7 +175,7 @@ func (sb *subscribing) expireWaits(now time.Time) {
 			if s != nil {
 				sb.sendSubscriptionError(sid, livekit.SubscriptionError_SE_UNKNOWN)
 			}
-		case sb.p.room.publication(sid) != nil: // it waits for permission or the limit, which clients learn otherwise
+		case sb.p.room.publication(sid) != nil: // the track waits for permission or for the limit; neither is an error
 			delete(sb.awaited, sid)
 		default:
 			delete(sb.awaited, sid)
@@ -181,16 +185,18 @@ func (sb *subscribing) expireWaits(now time.Time) {
 	}
 }
 
+// sendSubscriptionError sends the client the reason why it does not receive a track.
 func (sb *subscribing) sendSubscriptionError(sid string, e livekit.SubscriptionError) {
 	sb.p.send(subscriptionResponseMessage(sid, e))
 }
 
-// list makes pub known to the room; removePublication forgets it and what subscribers have said of it.
+// addPublication adds pub to the room's indexes.
 func (r *Room) addPublication(pub *Publication) {
 	r.published = append(r.published, pub)
 	r.bySID[pub.info.Sid] = pub
 }
 
+// removePublication removes pub from the room's indexes, and the requests that subscribers have made for it.
 func (r *Room) removePublication(pub *Publication) {
 	sid := pub.info.Sid
 	r.published = slices.DeleteFunc(r.published, func(x *Publication) bool { return x == pub })

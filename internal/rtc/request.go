@@ -12,14 +12,14 @@ import (
 	"meet/internal/name"
 )
 
-// Handle processes one message of the client. It waits for the client's token bucket of announcements, for the room's
-// loop, and for transports that are behind, so a flooding client slows only itself. Once a newer connection has taken
-// over the session, its messages are ignored.
+// Handle processes one message from the client. It waits for the client's announcement bucket, for the room's loop, and
+// for transports whose queues are too long, so a flooding client slows down only itself. When a newer connection has
+// taken over the session, messages are ignored.
 func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	if s.room == nil {
 		return nil
 	}
-	size := proto.Size(m) // before the loop keeps parts of it
+	size := proto.Size(m) // computed before the loop keeps parts of m
 	latest := s.participant.latest()
 	latest.bucket.wait(ctx, latest.context)
 	var transports []*Transport
@@ -36,14 +36,15 @@ func (s *Session) Handle(ctx context.Context, m *livekit.SignalRequest) error {
 	return err
 }
 
-// NoteActivity notes that the client has sent something, if only a ping.
+// NoteActivity records that the client has sent a message, including pings. It may be called from any goroutine.
 func (s *Session) NoteActivity() {
 	if s.participant != nil {
 		s.participant.latest().conn.lastReceived.Store(time.Now().UnixNano())
 	}
 }
 
-// SignalLost notes that the signalling connection has ended without a Leave. The participant stays as long as its media does.
+// SignalLost reports that the signalling connection has ended without a Leave. The participant stays while its media
+// connection is up.
 func (s *Session) SignalLost() {
 	if s.room == nil {
 		return
@@ -51,6 +52,7 @@ func (s *Session) SignalLost() {
 	s.participant.onLoop(func(p *Participant) { p.conn.signalLost(s.sink) })
 }
 
+// handle dispatches a client's message by its type. Unknown types are ignored.
 func (p *Participant) handle(req *livekit.SignalRequest) {
 	switch m := req.Message.(type) {
 	case *livekit.SignalRequest_Offer:
@@ -96,7 +98,8 @@ func (p *Participant) handle(req *livekit.SignalRequest) {
 	}
 }
 
-// clientReason returns the reason a client gives for leaving, if clients may give it (docs/protocol.md, 1.9).
+// clientReason returns the reason that a client gives for leaving if clients may give it (docs/protocol.md, 1.9), or
+// else CLIENT_INITIATED.
 func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
 	switch r {
 	case livekit.DisconnectReason_USER_UNAVAILABLE, livekit.DisconnectReason_USER_REJECTED, livekit.DisconnectReason_AGENT_ERROR:
@@ -105,14 +108,15 @@ func clientReason(r livekit.DisconnectReason) livekit.DisconnectReason {
 	return livekit.DisconnectReason_CLIENT_INITIATED
 }
 
-// refuse answers a request that is not carried out; echo puts the request into the answer, by which clients match the
-// two.
+// refuse answers a request that is not carried out. echo copies the request into the answer, because clients match
+// answers with requests by it.
 func (p *Participant) refuse(reason livekit.RequestResponse_Reason, message string, echo func(*livekit.RequestResponse)) {
 	r := &livekit.RequestResponse{Reason: reason, Message: message}
 	echo(r)
 	p.respond(r)
 }
 
+// respond sends the answer to a request, unless the client fails on such messages.
 func (p *Participant) respond(r *livekit.RequestResponse) {
 	if !p.quirks.allResponses {
 		return
@@ -120,14 +124,15 @@ func (p *Participant) respond(r *livekit.RequestResponse) {
 	p.send(requestResponseMessage(r))
 }
 
-// refuseBlobs refuses requests for data blobs. The reference server does not offer them by default either; clients wait
-// for an answer with the ID of their request.
+// refuseBlobs refuses a request for data blobs. The reference server does not support them by default either. Clients
+// wait for an answer with the ID of their request.
 func (p *Participant) refuseBlobs(id uint32) {
 	p.respond(&livekit.RequestResponse{
 		RequestId: id, Reason: livekit.RequestResponse_NOT_ALLOWED, Message: "data blobs are not offered by this server",
 	})
 }
 
+// addCandidate passes the client's ICE candidate to the transport that it is for.
 func (cn *connections) addCandidate(t *livekit.TrickleRequest) {
 	transport := cn.publisher
 	if t.Target == livekit.SignalTarget_SUBSCRIBER && cn.subscriber != nil {
@@ -140,8 +145,9 @@ func (cn *connections) addCandidate(t *livekit.TrickleRequest) {
 
 var errInvisibleName = fault.New(fault.Invalid, "the display name has no character that can be seen")
 
-// describe changes p's name, metadata and attributes, all or none. The caller announces it.
-func (p *Participant) applyChange(called, metadata string, changed map[string]string) error {
+// applyChange changes p's name, metadata and attributes, or nothing if one of them is invalid. Empty values are not
+// changed; an attribute with an empty value is removed. The caller announces the change.
+func (p *Participant) applyChange(displayName, metadata string, changed map[string]string) error {
 	attributes := maps.Clone(p.info.Attributes)
 	if attributes == nil {
 		attributes = map[string]string{}
@@ -152,11 +158,11 @@ func (p *Participant) applyChange(called, metadata string, changed map[string]st
 			delete(attributes, k)
 		}
 	}
-	if err := validateName("the display name", called); err != nil {
+	if err := validateName("the display name", displayName); err != nil {
 		return err
 	}
-	shown := name.Display(called)
-	if called != "" && shown == "" {
+	shown := name.Display(displayName)
+	if displayName != "" && shown == "" {
 		return errInvisibleName
 	}
 	if err := validateMetadata(metadata, attributes); err != nil {
@@ -172,7 +178,8 @@ func (p *Participant) applyChange(called, metadata string, changed map[string]st
 	return nil
 }
 
-// updateMetadata changes the client's own name, metadata and attributes, if it may.
+// updateMetadata changes the client's own name, metadata and attributes, if its permission allows that, and answers the
+// request.
 func (p *Participant) updateMetadata(u *livekit.UpdateParticipantMetadata) {
 	answer := &livekit.RequestResponse{
 		RequestId: u.RequestId,

@@ -2,7 +2,8 @@ package rtc
 
 import "github.com/livekit/protocol/livekit"
 
-// This file makes the messages that clients are sent, each named for its field of SignalResponse.
+// This file contains the constructors of the messages that are sent to clients. Each is named for its field of
+// SignalResponse.
 
 func joinMessage(m *livekit.JoinResponse) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Join{Join: m}}
@@ -20,7 +21,8 @@ func refreshTokenMessage(token string) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: token}}
 }
 
-// LeaveMessage makes the message by which the server ends a session. The client may come back unless it is to disconnect.
+// LeaveMessage returns the message by which the server ends a session. It allows the client to reconnect unless action
+// is DISCONNECT.
 func LeaveMessage(reason livekit.DisconnectReason, action livekit.LeaveRequest_Action) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Leave{Leave: &livekit.LeaveRequest{
 		Reason: reason, Action: action, CanReconnect: action != livekit.LeaveRequest_DISCONNECT,
@@ -39,7 +41,7 @@ func answerMessage(d *livekit.SessionDescription) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Answer{Answer: d}}
 }
 
-// mediaSectionsMessage asks the client for more receive-only media sections.
+// mediaSectionsMessage returns a message that asks the client to offer more receive-only media sections.
 func mediaSectionsMessage(audio, video uint32) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_MediaSectionsRequirement{
 		MediaSectionsRequirement: &livekit.MediaSectionsRequirement{NumAudios: audio, NumVideos: video},

@@ -7,15 +7,18 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// resumeCheckDelay is how long a client that has resumed has to show that its media connection still works. A client that
-// receives media sends reports several times a second; for any other a needless ICE restart costs nothing.
+// resumeCheckDelay is the time in which a resumed client must show that its media connection still works. A client that
+// receives media sends RTCP reports several times per second. For other clients an unnecessary ICE restart does no
+// harm.
 const resumeCheckDelay = time.Second
 
-// resume gives a returning client its participant back: the sid, tracks and subscriptions. The first message is a
-// ReconnectResponse, or a Leave that asks for a new join if there is nothing to resume (docs/protocol.md, 7.2).
+// resume connects a returning client to its participant, which has kept its SID, tracks and subscriptions. The first
+// message is a ReconnectResponse. If there is nothing to resume, it is a Leave that asks the client to rejoin
+// (docs/protocol.md, 7.2).
 func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	p := r.participants[req.Identity]
-	// The reference compares only identities, which everybody in the room knows.
+	// The reference server checks only the identity, which every participant of the room knows. That is not enough
+	// here.
 	if r.closed || p == nil || !p.mayResume(req) {
 		return refuseResume(sink)
 	}
@@ -41,19 +44,20 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	}
 	p.resumeWith(req)
 	p.sendFullState()
-	clear(p.subscribing.permitted) // what was sent of it meanwhile is lost
+	clear(p.subscribing.permitted) // sent again, because the client may have missed them
 	r.reconcile(p)
 	p.subscribing.sendAllStreamStates()
 	for _, pub := range p.publishing.publications {
-		pub.sendDemand() // what was sent of it meanwhile is lost
+		pub.sendDemand() // sent again, because the client may have missed it
 	}
 	if t := p.conn.subscriber; t != nil {
-		// Media does not depend on the socket: ICE is restarted only where it has to be. The client may know before us
-		// that its media has failed.
+		// Media does not depend on the socket, so ICE is restarted only if necessary. The client may have noticed a
+		// media failure before the server.
 		restart, now := moved || !t.connected || req.Reason != livekit.ReconnectReason_RR_SIGNAL_DISCONNECTED, time.Now()
 		t.Resume(restart)
 		if !restart {
-			// The client may not have noticed yet, for instance if it went from cable to wireless behind one address.
+			// The client may not have noticed the failure yet, for example when it changed from cable to Wi-Fi behind
+			// one public address.
 			r.after(resumeCheckDelay, func() {
 				if !p.closed && p.conn.sink == sink {
 					t.RestartICEIfSilent(now)
@@ -69,13 +73,13 @@ func (r *Room) resume(req JoinRequest, sink SignalSink) *Session {
 	return &Session{room: r, participant: p, sink: sink}
 }
 
-// dropSocket closes the connection on which a resume has just begun, as a bad network would.
+// dropSocket simulates a bad network: it closes the signalling connection on which a resume has just begun.
 func (p *Participant) dropSocket(sink SignalSink) *Session {
 	p.conn.signalLost(sink)
 	return &Session{room: p.room, participant: p, sink: sink}
 }
 
-// refuseResume makes the client join again. The session it returns takes no messages.
+// refuseResume makes the client rejoin. The returned session ignores all messages.
 func refuseResume(sink SignalSink) *Session {
 	sink.Send(NewMessage(LeaveMessage(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)))
 	sink.Close()
@@ -85,7 +89,7 @@ func refuseResume(sink SignalSink) *Session {
 // sendFullState sends the state of the whole room, in place of the updates that p missed while it had no socket.
 func (p *Participant) sendFullState() {
 	var all []*livekit.ParticipantInfo
-	for _, d := range p.room.departed { // clients drop only participants that an update names
+	for _, d := range p.room.departed { // clients remove a participant only when an update names it
 		if d.at.After(p.joined) && p.room.participants[d.info.Identity] == nil {
 			all = append(all, d.info)
 		}
@@ -115,7 +119,8 @@ func (p *Participant) sendFullState() {
 	}
 }
 
-// syncState compares what a resuming client believes with the participant's state and takes over its subscriptions.
+// syncState compares the state that a resuming client believes to have with the participant's state. If the published
+// tracks differ, the client must rejoin; otherwise its subscriptions are adopted.
 func (p *Participant) syncState(s *livekit.SyncState) {
 	mismatch := false
 	for _, t := range s.PublishTracks {

@@ -18,51 +18,50 @@ import (
 
 var (
 	errRoomClosed = fault.New(fault.Unavailable, "the meeting has just ended; join again to start a new one")
-	errRoomFull   = fault.New(fault.Exhausted, "this meeting is full; try again when somebody has left")
+	errRoomFull   = fault.New(fault.Exhausted, "this meeting is full; try again when a participant has left")
 )
 
-// Room is one call. All its state is touched on its loop only.
+// Room is one call. Its state is accessed on its loop only.
 type Room struct {
 	rooms *Rooms
 	loop  *loop.Loop
 	log   *slog.Logger
-	wg    sync.WaitGroup // closing connections; waited for before the loop ends
+	wg    sync.WaitGroup // connections that are closing; the loop ends after them
 
-	// context ends when the room closes: data channels that wait for the loop must not hold up their own closing.
+	// context ends when the room closes, because a data channel that waits for the loop must not delay its own end.
 	context context.Context
 	cancel  context.CancelFunc
 
 	info          *livekit.Room
 	participants  map[string]*Participant // by identity
-	families      map[string]*family      // by their names; see family.go
-	published     []*Publication          // of all of them, the oldest first
-	bySID         map[string]*Publication // the same
-	departed      []departure             // the latest
+	families      map[string]*family      // by the ID of the token family
+	published     []*Publication          // all tracks, the oldest first
+	bySID         map[string]*Publication // all tracks, by SID
+	departed      []departure             // the latest departures
 	updates       updateQueue
 	nonces        nonceSet
-	rpcs          map[string]*rpcCall     // the server's own, by their ids
-	callerAliases map[string]*Participant // hidden participants that have called others, by their made-up names
+	rpcs          map[string]*rpcCall     // calls by the server, by ID
+	callerAliases map[string]*Participant // hidden participants that have made a call, by their alias
 	dataTracks    map[uint16]*DataTrack   // by the handle of their subscribers
-	lastHandle    uint16                  // given to a data track
+	lastHandle    uint16                  // handle that was last assigned to a data track
 
-	// Of the participants: how many only serve others, and how many record.
+	// dependents counts agents and recorders; recorders counts the participants with the recorder permission.
 	dependents, recorders int
 
-	playoutDelay sfu.PlayoutDelay // for everybody; never changed
+	playoutDelay sfu.PlayoutDelay // for all subscribers; never changed
 
-	sifTrailer []byte // ends frames the server makes itself (docs/protocol.md, 12.8)
-	// What has to be brought up to date after this turn of the loop: connections to negotiate, and tracks whose watchers
-	// have changed.
-	dirtyTransports    map[*Participant]bool
-	dirtyDemand        map[*Publication]bool
-	dirtyHandles       map[*Participant]bool // receive other data tracks than before
-	dirtySubscriptions map[*Participant]bool // gave up a track, so another one may be within the limit
-	awaitingTracks     map[*Participant]bool // wait for a track that has to come in time
+	sifTrailer []byte // marks frames that the server makes itself (docs/protocol.md, 12.8)
+	// The dirty sets hold the objects that flushDirty updates after the current turn of the loop.
+	dirtyTransports    map[*Participant]bool // the receiving transport must negotiate
+	dirtyDemand        map[*Publication]bool // the demand for the track may have changed
+	dirtyHandles       map[*Participant]bool // the participant's data subscriptions have changed
+	dirtySubscriptions map[*Participant]bool // a subscription has ended, so another track may be within the limit
+	awaitingTracks     map[*Participant]bool // participants with tracks that must come in time
 
-	agents      []*livekit.RoomAgentDispatch // of its configuration, until it has started
+	agents      []*livekit.RoomAgentDispatch // from the room's configuration; nil after the room has started
 	everJoined  bool
-	idleTimer   *time.Timer // closes the room when nobody comes
-	ticker      *time.Timer // speakers and, every quality-th time, connection quality
+	idleTimer   *time.Timer // closes the room when no participant has joined
+	ticker      *time.Timer // fires every sfu.LevelInterval: speakers and, less often, connection quality
 	ticks       int
 	mainSpeaker mainSpeaker
 	closed      bool
@@ -70,6 +69,7 @@ type Room struct {
 	observations []*observation // see observer.go
 }
 
+// newRoom returns a room. The caller runs its loop and start.
 func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	now := time.Now()
 	r := &Room{
@@ -102,7 +102,8 @@ func newRoom(rs *Rooms, name string, config *livekit.RoomConfiguration) *Room {
 	return r
 }
 
-// configure applies what the first participant's token says of the room.
+// configure applies a room configuration. It comes from the first participant's token or from the back end that creates
+// the room.
 func (r *Room) configure(c *livekit.RoomConfiguration) {
 	if c.EmptyTimeout > 0 {
 		r.info.EmptyTimeout = c.EmptyTimeout
@@ -118,6 +119,7 @@ func (r *Room) configure(c *livekit.RoomConfiguration) {
 	}
 }
 
+// start emits RoomStarted and starts the timers. It runs as the first function on the loop.
 func (r *Room) start() {
 	r.emit(Event{Kind: RoomStarted, Agents: r.agents})
 	r.agents = nil
@@ -125,18 +127,18 @@ func (r *Room) start() {
 	r.restartIdleTimer()
 }
 
-// panicked ends this room after a programming error; the others go on.
+// panicked ends this room after a panic on its loop; the other rooms are not affected.
 func (r *Room) panicked(v any) {
-	r.log.Error("room ended by a programming error", "panic", v, "stack", string(debug.Stack()))
+	r.log.Error("room closed after a panic", "panic", v, "stack", string(debug.Stack()))
 	if !r.closed {
-		r.loop.Post(func() {}) // settle may be what has failed: let it run once more
+		r.loop.Post(func() {}) // the panic may have been in flushDirty; this makes it run once more
 	}
 	r.close(livekit.DisconnectReason_ROOM_CLOSED)
 }
 
-// settle brings observers in line with the tracks, connections with the subscriptions that have changed, and publishers
-// with what is watched: once, however much has changed. Observers come first, so that they learn that the room has ended
-// even if something else here fails.
+// flushDirty runs after each turn of the loop. It notifies the observers and updates the objects in the dirty sets:
+// once each, whatever the number of changes. The observers come first, so that they are notified of the end of the room
+// even if another step panics.
 func (r *Room) flushDirty() {
 	r.updateObservers()
 	for p := range r.dirtySubscriptions {
@@ -159,15 +161,16 @@ func (r *Room) flushDirty() {
 	clear(r.dirtyHandles)
 }
 
-// after runs f on the loop after d, unless the room has closed.
+// after runs f on the loop after d. The timer does nothing if the loop has ended.
 func (r *Room) after(d time.Duration, f func()) *time.Timer {
 	return time.AfterFunc(d, func() { r.loop.Post(f) })
 }
 
-// enter admits a new participant or resumes one.
+// enter admits a new participant or resumes one. It waits for the loop, and for the announcement bucket of the token's
+// family.
 func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
 	caller := ctx
-	// What is queued on the loop will run: returning before it would leave a participant without a client.
+	// The queued function runs even if ctx ends. Returning earlier would leave a participant without a client.
 	ctx = context.WithoutCancel(ctx)
 	if req.Reconnect {
 		var s *Session
@@ -185,7 +188,7 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 		return nil, err
 	}
 	bucket.wait(caller, r.context)
-	// The connection is made here, on the caller's goroutine, because that takes milliseconds.
+	// Creating the connection takes milliseconds, so it is done on the caller's goroutine.
 	p, err := newParticipant(r, req, sink)
 	if err != nil {
 		return nil, err
@@ -193,11 +196,11 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 	p.bucket = bucket
 	refused := errRoomClosed
 	err = r.loop.Do(ctx, func() {
-		if refused = r.checkJoin(req); refused == nil { // it may have been removed since Join looked
+		if refused = r.checkJoin(req); refused == nil { // the participant may have been banned since Join checked
 			refused = r.rooms.bans.checkRequest(req, time.Now())
 		}
 		if refused != nil {
-			p.closed = true // what its connections report from now on is ignored
+			p.closed = true // events of its connections are ignored from here on
 			return
 		}
 		r.admit(p)
@@ -206,13 +209,13 @@ func (r *Room) enter(ctx context.Context, req JoinRequest, sink SignalSink) (*Se
 		err = refused
 	}
 	if err != nil {
-		p.conn.closeTransports() // the sink stays open: the next room of this name may take the participant
+		p.conn.closeTransports() // the sink stays open, because the participant may join the next room of this name
 		return nil, err
 	}
 	return &Session{room: r, participant: p, sink: sink}, nil
 }
 
-// checkJoin returns why req may not join now, or nil.
+// checkJoin returns the reason why req may not join now, or nil if it may.
 func (r *Room) checkJoin(req JoinRequest) error {
 	if err := r.checkCapacity(req); err != nil {
 		return err
@@ -220,7 +223,8 @@ func (r *Room) checkJoin(req JoinRequest) error {
 	return r.checkIdentity(req)
 }
 
-// checkCapacity returns an error if the room has closed, or has no place for req.
+// checkCapacity returns an error if the room has closed or is full. Agents and recorders always fit, and so does a
+// participant that replaces itself.
 func (r *Room) checkCapacity(req JoinRequest) error {
 	if r.closed {
 		return errRoomClosed
@@ -232,22 +236,23 @@ func (r *Room) checkCapacity(req JoinRequest) error {
 	return nil
 }
 
-// headCount returns the number of participants without agents and recorders.
+// headCount returns the number of participants that are not agents or recorders.
 func (r *Room) headCount() int { return len(r.participants) - r.dependents }
 
-// admit makes p a participant of the room. An older one with its identity has to leave.
+// admit adds the new participant p and sends it its first messages. An older participant with the same identity is
+// removed.
 func (r *Room) admit(p *Participant) {
-	p.info.Permission = r.restrictedInfo(p.req).Permission // it may have changed since its connections were made
+	p.info.Permission = r.restrictedInfo(p.req).Permission // may have changed while the connections were created
 	if r.family(p.req.Token).granted != nil && !p.req.companion() {
 		p.granted = p.info.Permission
 	}
 	p.bucket.charge(joinCost)
 	r.addParticipant(p)
-	p.sendInitialMessages() // its first message is the join, so the others' news of the room come after
+	p.sendInitialMessages() // the join response must come before any update about the room
 	r.countsChanged()
 }
 
-// addParticipant adds p to the participants of the room.
+// addParticipant adds p to the room. An older participant with the same identity is removed.
 func (r *Room) addParticipant(p *Participant) {
 	if old := r.participants[p.identity()]; old != nil {
 		old.replaced = true
@@ -259,7 +264,8 @@ func (r *Room) addParticipant(p *Participant) {
 	r.restartIdleTimer()
 }
 
-// adjustCounts adds p to the room's counts (by = 1) or removes it (by = -1). countsChanged announces them.
+// adjustCounts adds p to the room's counts (by = 1) or removes it from them (by = -1). The caller announces the change
+// with countsChanged.
 func (r *Room) adjustCounts(p *Participant, by int) {
 	if p.req.dependent() {
 		r.dependents += by
@@ -274,7 +280,8 @@ func (r *Room) adjustCounts(p *Participant, by int) {
 	r.info.ActiveRecording = r.recorders > 0
 }
 
-// setPublisher notes whether p publishes: from its first track on, as long as it may.
+// setPublisher sets whether p counts as a publisher. A participant becomes one with its first track and remains one
+// until its permission to publish ends.
 func (p *Participant) setPublisher(publishes bool) {
 	if p.info.IsPublisher == publishes {
 		return
@@ -288,7 +295,8 @@ func (p *Participant) setPublisher(publishes bool) {
 	p.room.countsChanged()
 }
 
-// countsChanged announces the room's counts with the next round of updates, and at once that it is being recorded.
+// countsChanged announces the room's counts with the next batch of updates. The start or end of a recording is
+// announced immediately.
 func (r *Room) countsChanged() {
 	r.updates.roomChanged = true
 	r.flushUpdates(r.updates.recording != r.info.ActiveRecording)
@@ -297,7 +305,7 @@ func (r *Room) countsChanged() {
 // snapshot returns a copy of the room's state that may leave the loop.
 func (r *Room) snapshot() *livekit.Room { return proto.CloneOf(r.info) }
 
-// remove ends p with a Leave that gives the reason.
+// remove disconnects p, with a Leave that states the reason.
 func (r *Room) remove(p *Participant, reason livekit.DisconnectReason) {
 	if p.closed {
 		return
@@ -306,24 +314,25 @@ func (r *Room) remove(p *Participant, reason livekit.DisconnectReason) {
 	r.depart(p, reason)
 }
 
-// depart removes p from the room and announces that.
+// depart removes p from the room without sending it a Leave, and announces the departure.
 func (r *Room) depart(p *Participant, reason livekit.DisconnectReason) {
 	if p.closed {
 		return
 	}
-	if r.participants[p.identity()] == p { // first, because the events of its end count the others
+	if r.participants[p.identity()] == p { // first, because the events emitted by end count the remaining participants
 		delete(r.participants, p.identity())
 		r.adjustCounts(p, -1)
 	}
 	p.end(reason)
-	if c := r.companionOf(p); c != nil { // it has no right to be there on its own
+	if c := r.companionOf(p); c != nil { // a companion may not stay without its participant
 		r.remove(c, reason)
 	}
 	r.countsChanged()
 	r.restartIdleTimer()
 }
 
-// restartIdleTimer starts the time after which the room closes, if nobody holds it open.
+// restartIdleTimer starts the time after which the room closes, if it has no participants that keep it open; otherwise
+// it stops the timer.
 func (r *Room) restartIdleTimer() {
 	if r.idleTimer != nil {
 		r.idleTimer.Stop()
@@ -343,7 +352,7 @@ func (r *Room) restartIdleTimer() {
 	})
 }
 
-// close ends the room for everybody. The loop ends when all connections have.
+// close ends the room for all participants. The loop ends when all connections have closed.
 func (r *Room) close(reason livekit.DisconnectReason) {
 	if r.closed {
 		return
@@ -359,12 +368,13 @@ func (r *Room) close(reason livekit.DisconnectReason) {
 	}
 	r.cancel()
 	r.emit(Event{Kind: RoomFinished})
-	r.rooms.wg.Go(func() { // ends with the last connection, and ends the loop
+	r.rooms.wg.Go(func() { // ends when the last connection has closed, then ends the loop
 		r.wg.Wait()
 		r.loop.Stop()
 	})
 }
 
+// emit completes the event e and passes it to Options.OnEvent.
 func (r *Room) emit(e Event) {
 	e.At = time.Now()
 	e.Room = r.snapshot()

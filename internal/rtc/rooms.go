@@ -17,28 +17,28 @@ import (
 	"meet/internal/sfu"
 )
 
-// Options describe Rooms.
+// Options configures Rooms.
 type Options struct {
 	Log    *slog.Logger // required
-	NodeIP netip.Addr   // the address media is offered on; zero: this machine's own
-	TCP    peer.TCPMux  // takes media to clients that UDP does not reach; nil: none does. It stays the caller's to close
-	// OnEvent receives everything that happens in rooms, in order for each room. It runs on the room's loop, so it must not
-	// block, nor call a method of Rooms that waits for the loop.
+	NodeIP netip.Addr   // address announced in ICE candidates; zero means this machine's own
+	TCP    peer.TCPMux  // carries the media of clients that cannot use UDP; nil disables that. The caller closes it
+	// OnEvent receives all events of the rooms, in order for each room. It runs on the room's loop, so it must not
+	// block and must not call a method of Rooms that waits for the loop.
 	OnEvent func(Event)
-	// RefreshToken makes a token by which the participant can return, with the grants of the token it presented. Nil
-	// sends none.
+	// RefreshToken makes a token with which the participant can return, with the grants of the token that it presented.
+	// If it is nil, no tokens are sent.
 	RefreshToken func(TokenSubject) (string, error)
-	ServerInfo   *livekit.ServerInfo // sent to clients; its version must have the form of LiveKit's
-	// EmptyTimeout is how long a room stays that nobody has joined, DepartureTimeout how long one stays that everybody
-	// has left; zero means 5 minutes and 20 seconds.
+	ServerInfo   *livekit.ServerInfo // sent to clients; its version must have the form of LiveKit's versions
+	// EmptyTimeout is the time after which a room closes that nobody has joined; zero means 5 minutes. DepartureTimeout
+	// is the time after which a room closes that all participants have left; zero means 20 seconds.
 	EmptyTimeout, DepartureTimeout time.Duration
-	// The subscription limits are how many tracks of a kind one participant may be subscribed to at once; zero means no
-	// limit.
+	// SubscriptionLimitAudio and SubscriptionLimitVideo are the maximum numbers of tracks of a kind to which one
+	// participant may be subscribed; zero means no limit.
 	SubscriptionLimitAudio, SubscriptionLimitVideo int
 
-	// These are shorter in tests; zero means the usual time.
+	// The following times are shorter in tests; zero means the default.
 	answerTimeout time.Duration // see peer.EngineOptions
-	announceDelay time.Duration // until others learn of a participant whose media has not connected
+	announceDelay time.Duration // see defaultAnnounceDelay
 }
 
 const (
@@ -46,7 +46,7 @@ const (
 	defaultDepartureTimeout = 20 * time.Second
 )
 
-// Rooms are all rooms of this process.
+// Rooms holds all rooms of this process. Its exported methods may be called from any goroutine.
 type Rooms struct {
 	opts   Options
 	engine *peer.Engine
@@ -63,7 +63,7 @@ type Rooms struct {
 	bans bans
 }
 
-// New makes Rooms whose media goes over udp, which it closes in Close.
+// New returns Rooms that send and receive media on udp. Close closes udp.
 func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 	e, err := peer.NewEngine(udp, peer.EngineOptions{
 		TCP: o.TCP, NodeIP: o.NodeIP, Logs: pionlog.Factory{Log: o.Log}, AnswerTimeout: o.answerTimeout,
@@ -86,22 +86,22 @@ func New(udp peer.UDPMux, o Options) (*Rooms, error) {
 	return &Rooms{opts: o, engine: e, log: o.Log, fallback: peer.NewTCPFallback(), rooms: map[string]*Room{}}, nil
 }
 
-// SignalSink takes messages for one client. Send never blocks: it queues, and returns false once the connection cannot
-// take any more, because it has ended or is too slow. Close sends what is queued and then closes the connection.
+// SignalSink sends messages to one client. Send queues a message and never blocks; it returns false if the connection
+// has ended or its queue is full. Close sends the queued messages and then closes the connection.
 type SignalSink interface {
 	Send(*Message) bool
 	Close()
 }
 
-// Session is the hold of one signalling connection on its participant.
+// Session connects one signalling connection with its participant.
 type Session struct {
 	room        *Room
 	participant *Participant
 	sink        SignalSink
 }
 
-// Join brings a participant into a room, which is made if it does not exist, or resumes one that is there. The first
-// message is queued in sink when it returns. Errors are faults whose text is for the client.
+// Join adds a participant to a room, which is created if it does not exist, or resumes a participant. When Join
+// returns, the first message is queued in sink. Errors are faults whose text is meant for the client.
 func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*Session, error) {
 	if err := req.validate(); err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 		}
 		s, err := r.enter(ctx, req, sink)
 		if errors.Is(err, errRoomClosed) && try < maxJoinTries {
-			select { // the room ended between our finding and entering it; its name is free in a moment
+			select { // the room closed before req could enter; its name becomes free when its loop ends
 			case <-r.loop.Done():
 				continue
 			case <-ctx.Done():
@@ -129,11 +129,11 @@ func (rs *Rooms) Join(ctx context.Context, req JoinRequest, sink SignalSink) (*S
 	}
 }
 
-// maxJoinTries bounds how often a join meets rooms that end. More than two in a row are no coincidence but a fault of
-// ours that the join itself causes.
+// maxJoinTries is the number of closing rooms that a join retries on. If more rooms close in a row, the join itself
+// probably causes that, by a fault of ours.
 const maxJoinTries = 3
 
-// Check returns why a Join with req would be refused now, without joining.
+// Check returns the reason why Join would refuse req now, or nil, without joining.
 func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	if err := req.validate(); err != nil {
 		return err
@@ -157,7 +157,8 @@ func (rs *Rooms) Check(ctx context.Context, req JoinRequest) error {
 	return err
 }
 
-// roomFor finds the room to join or makes it. For a request to resume it makes none, and returns nil.
+// roomFor returns the room that req is for and creates it if necessary. For a request to resume it creates none and may
+// return nil.
 func (rs *Rooms) roomFor(req JoinRequest) (*Room, error) {
 	if !req.Reconnect {
 		return rs.room(req.Room, req.RoomConfig)
@@ -170,7 +171,7 @@ func (rs *Rooms) roomFor(req JoinRequest) (*Room, error) {
 	return rs.rooms[req.Room], nil
 }
 
-// room finds the room of that name or makes it.
+// room returns the room called name and creates it with config if necessary.
 func (rs *Rooms) room(name string, config *livekit.RoomConfiguration) (*Room, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -203,8 +204,8 @@ func (rs *Rooms) Count() int {
 	return len(rs.rooms)
 }
 
-// Close ends every room, telling its participants that the server stops, waits for all of them and closes the media
-// socket. It returns ctx's error if that takes too long.
+// Close ends all rooms with the reason SERVER_SHUTDOWN, waits until they have ended, and closes the media socket. It
+// returns an error if ctx ends earlier.
 func (rs *Rooms) Close(ctx context.Context) error {
 	rs.mu.Lock()
 	rs.closed = true

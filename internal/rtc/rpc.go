@@ -11,9 +11,9 @@ import (
 	"meet/internal/fault"
 )
 
-// This file calls participants' methods for the server (docs/protocol.md, 6.3).
+// This file implements calls from the server to methods of participants (docs/protocol.md, 6.3).
 
-// Codes of an RPCError; numbers below 1400 and above 1599 are the application's own.
+// Codes of an RPCError. Codes below 1400 and above 1599 belong to the application.
 const (
 	RPCUnsupportedMethod     = 1400
 	RPCRecipientNotFound     = 1401
@@ -28,12 +28,13 @@ const (
 	RPCSendFailed            = 1505
 )
 
-// RPCError is the error of a call that did not succeed: the participant's answer, or the reason why there is none.
+// RPCError is the error of a failed call: the participant's error response, or the reason why there is no response.
 type RPCError struct {
 	Code          uint32
 	Message, Data string
 }
 
+// Error returns the code, message and data.
 func (e *RPCError) Error() string {
 	text := fmt.Sprintf("RpcError %d: %s", e.Code, e.Message)
 	if e.Data != "" {
@@ -43,39 +44,43 @@ func (e *RPCError) Error() string {
 }
 
 const (
-	// maxRPCPayload bounds both directions in bytes, maxRPCMessage the text of an error. Clients have the same bounds.
+	// maxRPCPayload is the maximum size in bytes of a request's or response's payload, maxRPCMessage that of an error's
+	// text. Clients have the same limits.
 	maxRPCPayload = 15 << 10
 	maxRPCMessage = 256
-	// rpcAckTime is how long a participant may take to acknowledge the call, which clients do at once.
+	// rpcAckTime is the time in which a participant must acknowledge a call; clients do so immediately.
 	rpcAckTime = 2 * time.Second
-	// rpcDefaultTime is how long an answer may take by default, rpcLeastTime how long the participant gets at least.
+	// rpcDefaultTime is the default time for a response. rpcLeastTime is the minimum time that the participant is
+	// granted.
 	rpcDefaultTime = 10 * time.Second
 	rpcLeastTime   = time.Second
-	// maxRPCs bounds the calls of a room that wait for an answer.
+	// maxRPCs is the maximum number of calls of a room that wait for a response.
 	maxRPCs = 1024
 
 	rpcVersion  = 1 // the payload is in the request itself
 	rpcIDPrefix = "RPC_"
 )
 
-// errCallForwarded answers a call to a participant that has no connection in the room.
+// errCallForwarded answers a call to a mirror, which has no connection.
 var errCallForwarded = &RPCError{Code: RPCRecipientNotFound, Message: "Recipient not found: it is forwarded from another room; call it there"}
 
-var errManyRPCs = fault.New(fault.Exhausted, "too many calls to participants of this room wait for an answer")
+var errManyRPCs = fault.New(fault.Exhausted, "too many calls to participants of this room are waiting for a response; try again later")
 
-// rpcCall is a call that waits for its answer. Its channels have room for what the loop sends.
+// rpcCall is a call that waits for its response. Its channels are buffered, so the loop does not block on them.
 type rpcCall struct {
 	to     *Participant
 	acked  chan struct{}
 	answer chan rpcAnswer
 }
 
+// rpcAnswer is the outcome of a call: the response's payload, or an error.
 type rpcAnswer struct {
 	payload string
 	err     error
 }
 
-// PerformRPC calls a method of a participant and waits for the answer. A zero limit means that of LiveKit's clients.
+// PerformRPC calls a method of a participant and returns the response's payload. limit is the maximum time for the
+// call; zero means the default of LiveKit's clients, 10 s.
 func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload string, limit time.Duration) (string, error) {
 	if len(payload) > maxRPCPayload {
 		return "", &RPCError{Code: RPCRequestTooLarge, Message: "Request payload too large"}
@@ -86,7 +91,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	id := newID(rpcIDPrefix)
 	packet := &livekit.DataPacket{
 		Kind: livekit.DataPacket_RELIABLE,
-		// The client answers the identity named here, so no participant may have it.
+		// The client sends its response to this identity, so it must not be the identity of a participant.
 		ParticipantIdentity: id, DestinationIdentities: []string{identity},
 		Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{
 			Id: id, Method: method, Payload: payload, Version: rpcVersion,
@@ -107,7 +112,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 			return errManyRPCs
 		}
 		call.to, r = p, p.room
-		r.rpcs[id] = call // before it is sent: the answer may be quick
+		r.rpcs[id] = call // before sending, because the response may arrive quickly
 		p.data.out.put(raw)
 		return nil
 	})
@@ -118,7 +123,7 @@ func (rs *Rooms) PerformRPC(ctx context.Context, room, identity, method, payload
 	return call.wait(ctx, limit)
 }
 
-// wait returns the answer, or the reason why none came in time.
+// wait returns the response, or the reason why none came in time.
 func (c *rpcCall) wait(ctx context.Context, limit time.Duration) (string, error) {
 	end, ack := time.NewTimer(limit), time.NewTimer(rpcAckTime)
 	defer end.Stop()
@@ -141,8 +146,8 @@ func (c *rpcCall) wait(ctx context.Context, limit time.Duration) (string, error)
 	}
 }
 
-// handleRPCAnswer reports whether the packet answers a call of the server, and passes it to that call. An answer of another
-// participant than the called one is ignored.
+// handleRPCAnswer reports whether packet answers a call by the server, and passes it to that call. An answer from a
+// participant that was not called is ignored.
 func (d *dataTransfer) handleRPCAnswer(packet *livekit.DataPacket) bool {
 	switch v := packet.Value.(type) {
 	case *livekit.DataPacket_RpcAck:
@@ -150,7 +155,7 @@ func (d *dataTransfer) handleRPCAnswer(packet *livekit.DataPacket) bool {
 		if call != nil && call.to == d.p {
 			select {
 			case call.acked <- struct{}{}:
-			default: // it was acknowledged already
+			default: // the call was already acknowledged
 			}
 		}
 		return call != nil
@@ -164,6 +169,7 @@ func (d *dataTransfer) handleRPCAnswer(packet *livekit.DataPacket) bool {
 	return false
 }
 
+// rpcAnswerOf converts a response and limits its size.
 func rpcAnswerOf(m *livekit.RpcResponse) rpcAnswer {
 	e := m.GetError()
 	switch {
@@ -177,7 +183,7 @@ func rpcAnswerOf(m *livekit.RpcResponse) rpcAnswer {
 	return rpcAnswer{payload: m.GetPayload()}
 }
 
-// finish passes on the first answer. Later ones are dropped.
+// finish delivers the first answer to the call. Later ones are dropped.
 func (c *rpcCall) finish(a rpcAnswer) {
 	select {
 	case c.answer <- a:
@@ -185,7 +191,7 @@ func (c *rpcCall) finish(a rpcAnswer) {
 	}
 }
 
-// failPendingRPCs ends the calls that wait for the participant, which is leaving.
+// failPendingRPCs ends the server's calls to the participant, which is leaving.
 func (d *dataTransfer) failPendingRPCs() {
 	for id, call := range d.p.room.rpcs {
 		if call.to == d.p {

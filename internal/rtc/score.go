@@ -7,21 +7,23 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// This file grades one track in one direction, from 0 to 100 like the R factor of ITU-T G.107, and a whole connection by
-// its worst track (docs/protocol.md, 5.4).
+// This file scores one track in one direction, from 0 to 100 like the R factor of ITU-T G.107, and a connection by its
+// worst track (docs/protocol.md, 5.4).
 
 const (
 	bestScore  = 100.0
-	worstScore = 20.0 // from a lower one a track would take long to recover
-	goodScore  = 80.0 // at most this is GOOD, above it EXCELLENT
-	poorScore  = 40.0 // at most this is POOR
+	worstScore = 20.0 // lower bound; from a lower score a track would take long to recover
+	goodScore  = 80.0 // scores up to this one are GOOD, higher ones EXCELLENT
+	poorScore  = 40.0 // scores up to this one are POOR
 
-	// The weight of the newest look in the score: a score falls faster than it rises.
+	// fallWeight and riseWeight are the weights of the latest measurement in a falling and a rising score: a score
+	// falls faster than it rises.
 	fallWeight, riseWeight = 0.7, 0.4
 )
 
-// lossWeight returns how many points one percent of loss costs: audio with redundancy tolerates most, then Opus with its
-// own error correction, then video, where one packet damages a picture. The numbers are the reference server's.
+// lossWeight returns the points that 1 % of packet loss costs. Audio with redundancy tolerates most loss, then Opus
+// with its own error correction, then video, where one lost packet damages a frame. The numbers are those of the
+// reference server.
 func lossWeight(mime string) float64 {
 	switch {
 	case strings.HasPrefix(mime, "video/"):
@@ -32,20 +34,20 @@ func lossWeight(mime string) float64 {
 	return 5.3
 }
 
-// counts are the packets of a track since it began.
+// counts holds the numbers of expected and lost packets of a track since its start.
 type counts struct{ expected, lost int64 }
 
-// trackScore grades one track in one direction.
+// trackScore computes the score of one track in one direction.
 type trackScore struct {
-	before  counts
-	busiest int64   // most packets expected between two looks
-	loss    float64 // between the last two, from 0 to 1
-	score   float64 // 0 before the first look
+	before  counts  // at the last update
+	busiest int64   // largest number of packets expected between two updates
+	loss    float64 // fraction lost between the last two updates, 0 to 1
+	score   float64 // 0 before the first update
 }
 
-// look grades the track by what has been counted until now. excused is the share that was lost before this direction
-// began, roundTrip the round-trip time, 0 if unknown. A track that is quiet most of the time, as with discontinuous
-// transmission, loses little when it loses some of its few packets.
+// update updates the score from the packet counts so far. excused is the fraction of packets that was lost before this
+// direction began; roundTrip is the round-trip time, 0 if unknown. Loss counts less while the track sends few packets,
+// as with discontinuous transmission (DTX).
 func (t *trackScore) update(now counts, weight, excused float64, roundTrip time.Duration) {
 	expected, lost := now.expected-t.before.expected, now.lost-t.before.lost
 	t.before = now
@@ -68,8 +70,8 @@ func (t *trackScore) update(now counts, weight, excused float64, roundTrip time.
 	}
 }
 
-// delayCost returns the points that delay costs, which is half a round-trip time: few up to 160 ms, and beyond that,
-// where people begin to talk over each other, a point for each 10 ms.
+// delayCost returns the points that the one-way delay, half the round-trip time, costs: few up to 160 ms, and one more
+// for each 10 ms beyond that, where people begin to talk over each other.
 func delayCost(roundTrip time.Duration) float64 {
 	ms := float64(roundTrip.Milliseconds()) / 2
 	if ms > 160 {
@@ -78,7 +80,7 @@ func delayCost(roundTrip time.Duration) float64 {
 	return ms / 40
 }
 
-// grade returns a score in LiveKit's three steps.
+// grade converts a score to one of LiveKit's three steps.
 func grade(score float64) livekit.ConnectionQuality {
 	switch {
 	case score > goodScore:
@@ -89,7 +91,7 @@ func grade(score float64) livekit.ConnectionQuality {
 	return livekit.ConnectionQuality_POOR
 }
 
-// opinion returns a score as a mean opinion score, from 1 to 4.5 (ITU-T G.107, appendix B).
+// meanOpinionScore converts a score to a mean opinion score, from 1 to 4.5 (ITU-T G.107, appendix B).
 func meanOpinionScore(score float64) float32 {
 	switch {
 	case score <= 0:
@@ -97,5 +99,5 @@ func meanOpinionScore(score float64) float32 {
 	case score >= 100:
 		return 4.5
 	}
-	return max(1, float32(1+0.035*score+7e-6*score*(score-60)*(100-score))) // the curve dips below its lowest mark
+	return max(1, float32(1+0.035*score+7e-6*score*(score-60)*(100-score))) // the formula falls below 1 for small scores
 }

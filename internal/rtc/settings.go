@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	// debounceDelay is how long changed settings wait for the next change: a user who drags a window's edge changes them
-	// with every picture, and each change of layer costs a key frame (docs/protocol.md, 4).
+	// debounceDelay is how long changed settings wait for further changes (docs/protocol.md, 4). A user who drags a
+	// window's edge changes them with every frame, and each change of layer costs a key frame.
 	debounceDelay = 100 * time.Millisecond
-	// frameRateInterval is how often the temporal layer for a wanted frame rate is looked up again. Rates are measured
-	// over about a second.
+	// frameRateInterval is the interval at which the temporal layer for a wanted frame rate is chosen again. Frame
+	// rates are measured over about 1 s.
 	frameRateInterval = 2 * time.Second
 )
 
-// updateSettings notes how tracks are to be received. It may name tracks that do not exist yet.
+// updateSettings stores how the client wants to receive tracks and applies that. The request may name tracks that do
+// not exist yet.
 func (sb *subscribing) updateSettings(u *livekit.UpdateTrackSettings) {
 	stored := &livekit.UpdateTrackSettings{
 		Disabled: u.Disabled, Quality: u.Quality, Width: u.Width, Height: u.Height, Fps: u.Fps, Priority: u.Priority,
@@ -33,7 +34,7 @@ func (sb *subscribing) updateSettings(u *livekit.UpdateTrackSettings) {
 	}
 }
 
-// change applies settings: at once if they enable the track, else when they have settled.
+// debounceSettings applies settings immediately if they enable the track, and otherwise after debounceDelay.
 func (s *Subscription) debounceSettings(u *livekit.UpdateTrackSettings) {
 	if !s.enabled && !u.Disabled {
 		s.applySettings(u)
@@ -42,8 +43,8 @@ func (s *Subscription) debounceSettings(u *livekit.UpdateTrackSettings) {
 	s.applyAfter(debounceDelay)
 }
 
-// applyAfter applies the settings at the end of d, or earlier if a timer is running that ends before, so that settings
-// that never stop changing take effect too.
+// applyAfter applies the stored settings after d, or earlier if a timer with an earlier end is running. Settings that
+// change continuously thus take effect too.
 func (s *Subscription) applyAfter(d time.Duration) {
 	due := time.Now().Add(d)
 	if s.applyTimer != nil {
@@ -57,7 +58,7 @@ func (s *Subscription) applyAfter(d time.Duration) {
 	p, sid := s.subscriber, s.pub.info.Sid
 	timer = p.room.after(d, func() {
 		if s.applyTimer != timer {
-			return // the timer fired while it was stopped
+			return // the timer fired while it was being stopped
 		}
 		s.applyTimer = nil
 		if u := p.subscribing.settings[sid]; s.state != subscriptionEnded && u != nil {
@@ -67,7 +68,7 @@ func (s *Subscription) applyAfter(d time.Duration) {
 	s.applyTimer = timer
 }
 
-// apply turns the client's settings into what the DownTrack forwards.
+// applySettings configures the DownTrack according to the client's settings.
 func (s *Subscription) applySettings(u *livekit.UpdateTrackSettings) {
 	if u == nil {
 		return
@@ -78,13 +79,13 @@ func (s *Subscription) applySettings(u *livekit.UpdateTrackSettings) {
 		if s.currentCodec != nil && s.currentCodec.receiver != nil {
 			temporal = temporalLayerFor(s.currentCodec.receiver.FrameRates(), s.wanted, float32(u.Fps))
 		}
-		s.applyAfter(frameRateInterval) // the publisher's frame rate may change
+		s.applyAfter(frameRateInterval) // choose again later, because the publisher's frame rate may change
 	}
 	s.down.SetWanted(s.enabled, s.wanted, temporal)
 	s.pub.owner.room.dirtyDemand[s.pub] = true
 }
 
-// stopApplyTimer stops the timer.
+// stopApplyTimer stops the timer that would apply settings.
 func (s *Subscription) stopApplyTimer() {
 	if s.applyTimer != nil {
 		s.applyTimer.Stop()
@@ -92,9 +93,10 @@ func (s *Subscription) stopApplyTimer() {
 	}
 }
 
-// wantedLayer returns the smallest layer that covers about nine tenths of the size the client shows, else the one of the
-// quality it asks for (docs/protocol.md, 4). The highest announced layer stands for all above, because it is not known
-// before media comes how many there are.
+// wantedLayer returns the index of the smallest layer that covers about nine tenths of the size at which the client
+// shows the track. If the client has sent no size, it is the layer of the quality that it wants (docs/protocol.md, 4).
+// If that is the highest announced layer, the result is the highest possible index, because the number of layers is not
+// known before media arrives.
 func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	layers := sortedLayers(info.Layers)
 	top := len(layers) - 1
@@ -119,8 +121,8 @@ func wantedLayer(info *livekit.TrackInfo, u *livekit.UpdateTrackSettings) int {
 	return wanted
 }
 
-// temporalLayerFor returns the highest temporal layer with which a layer up to wanted has no more than fps, plus a tenth; all
-// temporal layers while nothing has been measured.
+// temporalLayerFor returns the highest temporal layer whose frame rate is at most fps plus 10 %, in the best measured
+// spatial layer up to wanted. Without measurements it returns the highest temporal layer.
 func temporalLayerFor(rates sfu.FrameRates, wanted int, fps float32) int {
 	const most = sfu.MaxTemporals - 1
 	for n := min(wanted, sfu.MaxLayers-1); n >= 0; n-- {

@@ -6,10 +6,11 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// simulation holds the faults that a client has asked for, to test applications (docs/protocol.md, 7.4).
+// simulation holds the faults that a client has requested to test its application (docs/protocol.md, 7.4).
 type simulation struct {
+	// speaksUntil is the time until which the participant appears to speak.
 	speaksUntil time.Time
-	// dropUntil is the time until which resumes are cut short, at most drops of them: after their first message, or
+	// dropUntil is the time until which resumes are interrupted, at most drops times: after their first message, or
 	// without any message if silently is set.
 	dropUntil time.Time
 	drops     int
@@ -17,24 +18,24 @@ type simulation struct {
 }
 
 const (
-	// simulateResume is how long a client may take to begin the resume that is to be cut short.
+	// simulateResume is the time in which a client must begin the resume that is to be interrupted.
 	simulateResume = 5 * time.Second
-	// silentDrops is the number of resumes in a row that get no message.
+	// silentDrops is the number of consecutive resumes that get no message.
 	silentDrops = 3
-	// maxSpeech bounds the time of a simulated speaker.
+	// maxSpeech is the maximum duration of simulated speech.
 	maxSpeech = time.Minute
-	// simulatedLevel is the loudness of a simulated speaker, from 0 to 1.
+	// simulatedLevel is the audio level of simulated speech, from 0 to 1.
 	simulatedLevel = 0.9
 )
 
-// simulate carries out what the client asks for. It concerns only that client, so any may ask.
+// simulate carries out the scenario that the client requests. It affects only that client, so it needs no permission.
 func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	now := time.Now()
 	switch m := s.GetScenario().(type) {
 	case *livekit.SimulateScenario_SpeakerUpdate:
 		p.simulation.speaksUntil = now.Add(min(time.Duration(max(m.SpeakerUpdate, 0))*time.Second, maxSpeech))
 	case *livekit.SimulateScenario_NodeFailure:
-		p.room.depart(p, livekit.DisconnectReason_UNKNOWN_REASON) // without a word; the next resume finds nothing
+		p.room.depart(p, livekit.DisconnectReason_UNKNOWN_REASON) // without a message; the next resume finds no participant
 	case *livekit.SimulateScenario_Migration:
 		p.room.depart(p, livekit.DisconnectReason_MIGRATION)
 	case *livekit.SimulateScenario_ServerLeave:
@@ -50,12 +51,13 @@ func (p *Participant) simulate(s *livekit.SimulateScenario) {
 	case *livekit.SimulateScenario_DisconnectSignalOnResumeNoMessages:
 		p.simulation.dropUntil, p.simulation.drops, p.simulation.silently = now.Add(simulateResume), silentDrops, true
 	case *livekit.SimulateScenario_LeaveRequestFullReconnect:
-		// The reference server does nothing here.
+		// The reference server ignores this scenario.
 		p.reconnect()
 	}
 }
 
-// dropResume reports whether to cut short the resume that begins, and whether before its first message.
+// dropResume reports whether to interrupt the resume that has just begun, and whether to do so before its first
+// message.
 func (p *Participant) dropResume(now time.Time) (drop, silently bool) {
 	s := &p.simulation
 	if s.drops == 0 || now.After(s.dropUntil) {
@@ -65,8 +67,8 @@ func (p *Participant) dropResume(now time.Time) (drop, silently bool) {
 	return true, s.silently
 }
 
-// switchProtocol moves the client's media to TCP, or back to UDP, by an ICE restart. Where the client makes the offers it
-// has to restart ICE itself: LiveKit's clients join again.
+// switchProtocol moves the client's media to TCP, or back to UDP, by an ICE restart. On a connection where the client
+// makes the offers, the client must restart ICE itself; LiveKit's clients rejoin.
 func (cn *connections) switchProtocol(to livekit.CandidateProtocol) {
 	if !cn.mayUseTCP() {
 		return

@@ -8,10 +8,10 @@ import (
 	"meet/internal/sfu"
 )
 
-// qualityTicks is how many ticks pass between two looks at connection quality: 5 s, as the reference server does.
+// qualityTicks is the number of ticks between two updates of the connection quality: 5 s, as in the reference server.
 const qualityTicks = int(5 * time.Second / sfu.LevelInterval)
 
-// tick runs every sfu.LevelInterval.
+// tick runs every sfu.LevelInterval until the room closes.
 func (r *Room) tick() {
 	if r.closed {
 		return
@@ -26,8 +26,8 @@ func (r *Room) tick() {
 	}
 }
 
-// updateSpeakers tells participants who has begun, changed or stopped speaking: the speakers themselves, and those that
-// receive them.
+// updateSpeakers sends changes of audio levels to the speakers themselves and to the participants that receive from
+// them.
 func (r *Room) updateSpeakers() {
 	var changed []*livekit.SpeakerInfo
 	updates := map[*Participant][]*livekit.SpeakerInfo{}
@@ -48,7 +48,7 @@ func (r *Room) updateSpeakers() {
 	if len(changed) == 0 {
 		return
 	}
-	all := NewMessage(speakersChangedMessage(changed)) // most participants hear everybody
+	all := NewMessage(speakersChangedMessage(changed)) // shared, because most participants receive from all others
 	for o, infos := range updates {
 		if len(infos) == len(changed) {
 			o.sendShared(all)
@@ -58,7 +58,8 @@ func (r *Room) updateSpeakers() {
 	}
 }
 
-// loudness returns the level of p's microphones since the last call. A muted one is silent.
+// currentLevel returns the audio level of p's microphones since the last call, 0 to 1. A muted microphone counts as
+// silent.
 func (p *Participant) currentLevel() float32 {
 	if p.forwarding.source != nil {
 		return p.forwarding.level
@@ -78,20 +79,22 @@ func (p *Participant) currentLevel() float32 {
 	return level
 }
 
+// speakerInfo returns p's audio level as a protocol message.
 func (p *Participant) speakerInfo() *livekit.SpeakerInfo {
 	return &livekit.SpeakerInfo{Sid: p.sid(), Level: p.publishing.level, Active: p.publishing.level > 0}
 }
 
-// hears reports whether p receives something of o.
+// receivesFrom reports whether p is subscribed to a track of o.
 func (p *Participant) receivesFrom(o *Participant) bool { return o.publishing.subscribers[p] > 0 }
 
+// sendSpeakers sends p the given levels, if there are any.
 func (p *Participant) sendSpeakers(speakers []*livekit.SpeakerInfo) {
 	if len(speakers) > 0 {
 		p.send(speakersChangedMessage(speakers))
 	}
 }
 
-// sendSpeakerState tells p, which has just subscribed to o, whether o is speaking and how good its connection is.
+// sendSpeakerState sends p, which has just subscribed to o, the audio level and connection quality of o.
 func (p *Participant) sendSpeakerState(o *Participant) {
 	if o.publishing.level > 0 {
 		p.sendSpeakers([]*livekit.SpeakerInfo{o.speakerInfo()})

@@ -7,32 +7,35 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Stats are the counters of all rooms.
+// Stats holds the counters of all rooms.
 type Stats struct {
-	// At the moment.
+	// Current numbers.
 	Rooms, Participants, Publishers        int
 	AudioTracks, VideoTracks, DataTracks   int // published
 	AudioSubscriptions, VideoSubscriptions int
-	PausedVideos                           int // video subscriptions that are paused by their bandwidth
-	Waiting                                int // closures queued on rooms' loops
+	PausedVideos                           int // video subscriptions that are paused because the bandwidth does not suffice
+	Waiting                                int // functions queued on the rooms' loops
 
-	// Since the start. Towards publishers: packets that were requested again, and key frames.
+	// Totals since the start, towards publishers: packets requested again, and key frames requested.
 	Missed, KeyFramesAsked uint64
-	// From subscribers: packets requested again, those of them that were retransmitted, and key frames.
+	// Totals from subscribers: packets requested again, those of them that were retransmitted, and key frames
+	// requested.
 	NACKed, Resent, KeyFramesWanted uint64
-	// From subscribers' reports: packets sent to them, packets lost, and round-trip times: by upper bounds in seconds how
-	// many were at most that long, how many there were, and their sum.
+	// Totals from subscribers' RTCP reports: packets sent to them and packets lost. Then a histogram of round-trip
+	// times: the cumulative number of times by upper bound in seconds, the number of all times, and their sum in
+	// seconds.
 	Expected, Lost  uint64
 	ReportedWithin  map[float64]uint64
 	Reported        uint64
 	ReportedSeconds float64
-	// Times that a sample of packets took through the server, in the same form.
+	// Histogram, in the same form, of the time that packets spent in the server. Only a sample of packets is measured.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
 	ForwardedSeconds float64
 }
 
-// Stats asks every room. A room that ends meanwhile, or does not answer before ctx ends, is left out.
+// Stats collects the counters of all rooms. A room that ends meanwhile, or does not respond before ctx ends, is left
+// out.
 func (rs *Rooms) Stats(ctx context.Context) Stats {
 	rs.mu.Lock()
 	rooms := make([]*Room, 0, len(rs.rooms))
@@ -55,6 +58,7 @@ func (rs *Rooms) Stats(ctx context.Context) Stats {
 	return s
 }
 
+// addTo adds the room's current numbers to s.
 func (r *Room) addTo(s *Stats) {
 	s.Participants += len(r.participants)
 	s.DataTracks += len(r.dataTracks)
@@ -75,6 +79,7 @@ func (r *Room) addTo(s *Stats) {
 	}
 }
 
+// addTo adds the subscription to all.
 func (s *Subscription) addTo(all *Stats) {
 	if s.down.Kind() == webrtc.RTPCodecTypeAudio {
 		all.AudioSubscriptions++

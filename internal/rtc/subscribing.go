@@ -2,19 +2,20 @@ package rtc
 
 import "github.com/livekit/protocol/livekit"
 
-// subscribing holds what one participant receives of others' tracks, and what it has said of them.
+// subscribing holds what one participant receives of the others' media tracks, and what its client has requested.
 type subscribing struct {
 	p *Participant
 
-	subscriptions map[string]*Subscription                // by track sid
-	choices       map[string]bool                         // explicit UpdateSubscription, by track sid
-	permitted     map[string]bool                         // the publisher's permission as the client was told, by track sid
-	settings      map[string]*livekit.UpdateTrackSettings // by track sid
-	awaited       map[string]trackWait                    // tracks that have to come in time, by track sid
+	subscriptions map[string]*Subscription                // by track SID
+	choices       map[string]bool                         // explicit UpdateSubscription requests, by track SID
+	permitted     map[string]bool                         // publisher's permission as last sent to the client, by track SID
+	settings      map[string]*livekit.UpdateTrackSettings // by track SID
+	awaited       map[string]trackWait                    // tracks that must come in time, by track SID
 
-	sifTrailer []byte // of the room it first joined, which its client knows
+	sifTrailer []byte // of the room that it joined first, which its client has stored
 }
 
+// init sets sb up for the participant p.
 func (sb *subscribing) init(p *Participant) {
 	sb.p = p
 	sb.subscriptions = map[string]*Subscription{}
@@ -25,7 +26,8 @@ func (sb *subscribing) init(p *Participant) {
 	sb.sifTrailer = p.room.sifTrailer
 }
 
-// transferTo passes on what holds in another room too. It ends the subscriptions, because the tracks stay where they are.
+// transferTo moves what also applies in another room to the participant's successor. It ends the subscriptions, because
+// the tracks do not move.
 func (sb *subscribing) transferTo(to *subscribing) {
 	for _, s := range sb.subscriptions {
 		s.end()
@@ -33,7 +35,7 @@ func (sb *subscribing) transferTo(to *subscribing) {
 	to.sifTrailer = sb.sifTrailer
 }
 
-// forget forgets what the client has said of a track that has ended.
+// forget drops what the client has requested for a track that has ended.
 func (sb *subscribing) forget(sid string) {
 	delete(sb.choices, sid)
 	delete(sb.settings, sid)
@@ -41,14 +43,14 @@ func (sb *subscribing) forget(sid string) {
 	delete(sb.awaited, sid)
 }
 
-// connected starts the media that has waited for the connection.
+// connected starts the subscriptions that have waited for the connection.
 func (sb *subscribing) connected() {
 	for _, s := range sb.subscriptions {
 		s.tryStart()
 	}
 }
 
-// detach stops all media, when the participant itself ends.
+// detach stops all media to a participant that is leaving.
 func (sb *subscribing) detach() {
 	for _, s := range sb.subscriptions {
 		s.detach()

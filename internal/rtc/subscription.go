@@ -10,30 +10,31 @@ import (
 	"meet/internal/sfu"
 )
 
-// Subscription is one participant's reception of one publication.
+// Subscription is one participant's subscription to one publication.
 type Subscription struct {
 	subscriber *Participant
 	pub        *Publication
 	down       *sfu.DownTrack
 	state      subscriptionState
-	// The codecs of the publication come and go under any state: a Playing subscription waits for the next one with its
+	// The codecs can change in any state. A Playing subscription that waits for media in another codec keeps its
 	// DownTrack started.
-	targetCodec  *publishedCodec // to play; its media may not have come yet
-	currentCodec *publishedCodec // fed to the DownTrack; nil until there is one that the client takes
+	targetCodec  *publishedCodec // codec to switch to; it may have no media yet
+	currentCodec *publishedCodec // codec that the DownTrack sends; nil until there is one that the client can decode
 	subscriptionInputs
-	applyTimer *time.Timer // running until changed settings, or a measured frame rate, take effect
+	applyTimer *time.Timer // runs until changed settings, or a measured frame rate, take effect
 	applyDue   time.Time
-	quality    trackScore // of what the subscriber gets
+	quality    trackScore // of the media that the subscriber receives
 }
 
-// subscriptionInputs are the decisions of others about a subscription. They change what its DownTrack forwards and what
-// the publisher is asked for, never the subscription's state.
+// subscriptionInputs holds the decisions of the subscriber and its Allocator. They change which layers the DownTrack
+// forwards and which the publisher is asked for, but never the state of the subscription.
 type subscriptionInputs struct {
-	enabled bool // by the subscriber: it shows the track
-	wanted  int  // by the subscriber: the highest layer it shows
-	paused  bool // by the Allocator: the subscriber's bandwidth does not suffice for the track
+	enabled bool // set by the subscriber while it shows the track
+	wanted  int  // highest layer that the subscriber shows
+	paused  bool // set by the Allocator while the subscriber's bandwidth does not suffice for the track
 }
 
+// subscribe starts a subscription to pub and schedules a negotiation.
 func (sb *subscribing) subscribe(pub *Publication) {
 	p := sb.p
 	t := p.conn.receivingTransport()
@@ -53,9 +54,9 @@ func (sb *subscribing) subscribe(pub *Publication) {
 	}
 }
 
-// streamID returns the name of the stream in the SDP, by which the client finds the participant and the track. Browsers
-// play tracks of one stream in step, so clients that support that get the stream's name in place of the track's sid
-// (docs/protocol.md, 2.6).
+// streamID returns the stream name in the SDP, by which the client finds the participant and the track. Browsers play
+// the tracks of one stream in sync; for clients that support that, it contains the name of the stream instead of the
+// track's SID (docs/protocol.md, 2.6).
 func streamID(p *Participant, pub *Publication) string {
 	if p.quirks.syncsStreams && pub.info.Stream != "" &&
 		!strings.HasPrefix(pub.info.Stream, trackPrefix) && !strings.ContainsAny(pub.info.Stream, "| ") {
@@ -64,8 +65,8 @@ func streamID(p *Participant, pub *Publication) string {
 	return pub.owner.sid() + "|" + pub.info.Sid
 }
 
-// sectionPrefix precedes a track's sid in the SDP for clients that have to find it by its media section: a browser keeps
-// the name of a section's first track for all later ones.
+// sectionPrefix precedes a track's SID in the SDP for clients that must find the track by its media section, because a
+// browser keeps the name of a section's first track for all later ones.
 const sectionPrefix = "~"
 
 // trackID returns the track's name in the SDP.
@@ -76,10 +77,10 @@ func trackID(p *Participant, pub *Publication) string {
 	return pub.info.Sid
 }
 
-// sidOf returns the sid of our track with that name in the SDP.
+// sidOf returns the SID of the track that has this name in the SDP.
 func sidOf(trackID string) string { return strings.TrimPrefix(trackID, sectionPrefix) }
 
-// end ends the subscription. The client learns it with the next negotiation.
+// end ends the subscription. The client is informed by the next negotiation.
 func (s *Subscription) end() {
 	p := s.subscriber
 	s.detach()
@@ -90,12 +91,12 @@ func (s *Subscription) end() {
 		p.room.dirtySubscriptions[p] = true
 	}
 	if o := s.pub.owner; o.publishing.level > 0 && !p.receivesFrom(o) {
-		// Later changes will not reach p, so o would speak for ever.
+		// p gets no later changes of o's level, so o would appear to speak forever.
 		p.sendSpeakers([]*livekit.SpeakerInfo{{Sid: o.sid()}})
 	}
 }
 
-// detach stops the media of s.
+// detach stops the media of s and removes s from the publication.
 func (s *Subscription) detach() {
 	s.advance(subscriptionDetached)
 	s.stopApplyTimer()

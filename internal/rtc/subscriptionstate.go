@@ -1,41 +1,41 @@
 package rtc
 
-// subscriptionState is the state of a subscription between its start and its end.
+// subscriptionState is the state of a subscription.
 type subscriptionState uint8
 
 const (
-	subscriptionNegotiating subscriptionState = iota // it is not known yet which codecs the client takes
-	subscriptionBound                                // the connection has negotiated; the answer may still be on its way
-	subscriptionUnplayable                           // the client takes none of the track's codecs
-	subscriptionReady                                // media may follow, once the connection works and a codec comes
+	subscriptionNegotiating subscriptionState = iota // the first negotiation has not shown yet which codecs the client can decode
+	subscriptionBound                                // the connection has negotiated; the client may not have received the answer yet
+	subscriptionUnplayable                           // the client can decode none of the track's codecs
+	subscriptionReady                                // media may start when the connection is up and a codec has media
 	subscriptionPlaying                              // the DownTrack is started
-	subscriptionEnded                                // the subscriber does not receive the track any more
+	subscriptionEnded                                // the subscriber no longer receives the track
 )
 
-// subscriptionEvent is something that changes the state of a subscription.
+// subscriptionEvent is an event that may change the state of a subscription.
 type subscriptionEvent uint8
 
 const (
 	connectionNegotiated subscriptionEvent = iota // the connection has negotiated
-	codecsRefused                                 // the client was found to take none of the track's codecs
-	clientReady                                   // the client knows of the media section
-	mediaReady                                    // the connection works, and the DownTrack is fed in a codec the client takes
+	codecsRefused                                 // the negotiation shows that the client can decode none of the track's codecs
+	clientReady                                   // the client has had time to apply the answer or has made it
+	mediaReady                                    // the connection is up, and the DownTrack has a codec that the client can decode
 	subscriptionDetached                          // the subscription ends
 )
 
-// subscriptionEffect is the action that follows from an event.
+// subscriptionEffect is the action to take after an event.
 type subscriptionEffect uint8
 
 const (
 	noEffect    subscriptionEffect = iota
-	refuseTrack                    // tell the client that it cannot play the track, and unsubscribe it
-	tryStart                       // see whether media can flow already
+	refuseTrack                    // send the client an error and end the subscription
+	tryStart                       // start media if the connection is up and a codec has media
 	startMedia                     // start the DownTrack
-	stopMedia                      // stop it
+	stopMedia                      // stop the DownTrack
 )
 
-// next returns the state after an event, and the event's effect. What the subscriber shows and what its bandwidth allows
-// do not matter here: see subscriptionInputs.
+// next returns the state after the event e and the effect of e. The layers that the subscriber shows and its bandwidth
+// do not matter here (see subscriptionInputs).
 func (s subscriptionState) next(e subscriptionEvent) (subscriptionState, subscriptionEffect) {
 	if s == subscriptionEnded {
 		return s, noEffect

@@ -6,21 +6,23 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// This file gives clients the tokens with which they can return, or join another room.
+// This file sends clients the tokens with which they can return to their room or join another.
 
-// TokenSubject describes the participant that a refreshed token is for.
+// TokenSubject describes the participant for which a token is refreshed.
 type TokenSubject struct {
-	Room  string                   // differs from the token's after a move to another room
-	Info  *livekit.ParticipantInfo // for its name, metadata and attributes
-	Token Credential               // the one that was presented
-	// Granted replaces the token's grants inside the room if a back end has changed them since the join, else it is nil.
+	Room  string                   // differs from the presented token's room after a move
+	Info  *livekit.ParticipantInfo // source of the name, metadata and attributes
+	Token Credential               // the presented token
+	// Granted replaces the token's grants for the room if a back end has changed them since the join; otherwise it is
+	// nil.
 	Granted *livekit.ParticipantPermission
 }
 
-// refreshInterval is how often a client gets a new token.
+// refreshInterval is the interval at which a client is sent a new token.
 const refreshInterval = 5 * time.Minute
 
-// mintToken makes a token by which p can join that room, or returns "" if tokens are not refreshed.
+// mintToken returns a token with which p can join the room called room, or "" if tokens are not refreshed or making it
+// fails.
 func (p *Participant) mintToken(room string) string {
 	mint := p.room.rooms.opts.RefreshToken
 	if mint == nil {
@@ -34,6 +36,7 @@ func (p *Participant) mintToken(room string) string {
 	return t
 }
 
+// refreshToken sends the client a new token, now and after each refreshInterval.
 func (p *Participant) refreshToken() {
 	if t := p.mintToken(p.room.info.Name); t != "" {
 		p.send(refreshTokenMessage(t))
