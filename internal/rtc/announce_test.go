@@ -52,7 +52,7 @@ func (r *Room) admitActive(p *Participant) *Participant {
 }
 
 // A large audience costs everybody some messages, not one for each who comes.
-func TestAudienceIsAnnouncedTogether(t *testing.T) {
+func TestAudienceIsAnnouncedInBatches(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
 	h.runInRoom(func(r *Room) {
@@ -79,7 +79,7 @@ func TestAudienceIsAnnouncedTogether(t *testing.T) {
 }
 
 // Who publishes is announced at once, and not before what happened earlier.
-func TestPublishersAreAnnouncedAtOnce(t *testing.T) {
+func TestPublisherIsAnnouncedImmediately(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
 	var before int
@@ -103,7 +103,7 @@ func TestPublishersAreAnnouncedAtOnce(t *testing.T) {
 }
 
 // Clients of protocol 12 and later take a new sid for the old one's end; a word of that could take the new one away.
-func TestReplacedParticipantIsAnnouncedToOldClientsOnly(t *testing.T) {
+func TestDepartureOfReplacedParticipantIsSentToOldClientsOnly(t *testing.T) {
 	h := newHarness(t)
 	current, old := &sink{}, &sink{}
 	h.runInRoom(func(r *Room) {
@@ -138,7 +138,7 @@ func filter(list []string, prefix string) []string {
 	return some
 }
 
-func TestUpdatesAreBounded(t *testing.T) {
+func TestUpdateMessagesAreBoundedInSize(t *testing.T) {
 	var infos []*livekit.ParticipantInfo
 	for i := range 40 {
 		infos = append(infos, &livekit.ParticipantInfo{Identity: fmt.Sprint(i), Metadata: strings.Repeat("x", 10_000*(i%3))})

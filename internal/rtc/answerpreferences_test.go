@@ -27,7 +27,7 @@ func answerTo(t *testing.T, req JoinRequest, announced ...*livekit.AddTrackReque
 }
 
 // What Opus is asked to be: silence left out unless the client wants it sent, stereo where it is stereo.
-func TestAnswerAsksOpusForStereoAndDTX(t *testing.T) {
+func TestAnswerRequestsStereoAndDTXAsAnnounced(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		add         *livekit.AddTrackRequest
@@ -60,7 +60,7 @@ func camera(codecs ...string) *livekit.AddTrackRequest {
 }
 
 // The codec a client asked for stands first in the answer; alone where it would send another one all the same.
-func TestAnswerPutsTheAskedCodecFirst(t *testing.T) {
+func TestAnswerPutsRequestedCodecFirst(t *testing.T) {
 	if got := codecsIn(answerTo(t, request("ada"), camera("vp9"))[0]); got[0] != "vp9" || len(got) < 3 {
 		t.Errorf("answered %v", got)
 	}

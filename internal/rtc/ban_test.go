@@ -37,7 +37,7 @@ func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {
 }
 
 // However many are removed, what is remembered is bounded, and the latest is remembered.
-func TestBansAreBounded(t *testing.T) {
+func TestBansAreBoundedInNumber(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	var l bans
 	for i := range maxBans + 100 {
@@ -56,7 +56,7 @@ func TestBansAreBounded(t *testing.T) {
 }
 
 // A back end that moves a participant to a room wants it there, though it was removed from that room before.
-func TestMovingLiftsABan(t *testing.T) {
+func TestMoveRemovesBanInDestination(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
 	g.inspect(func(p *Participant) { p.activate() })
@@ -70,7 +70,7 @@ func TestMovingLiftsABan(t *testing.T) {
 }
 
 // Who is removed while another join of its is under way does not get in by that.
-func TestParticipantRemovedWhileJoiningStaysOut(t *testing.T) {
+func TestParticipantRemovedDuringItsJoinIsRefused(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
 	g := h.join(req)

@@ -18,7 +18,7 @@ func (g *testClient) subscription(sid string) (s *Subscription) {
 	return s
 }
 
-func TestScreenAndSpeakerHavePriority(t *testing.T) {
+func TestScreenShareAndMainSpeakerHavePriority(t *testing.T) {
 	h := newHarness(t)
 	ada, cy, bo := h.join(request("ada")), h.join(request("cy")), h.join(request("bo"))
 	adas := bo.subscription(ada.publishWithoutMedia(livekit.TrackType_VIDEO).info.Sid)
@@ -58,7 +58,7 @@ func TestScreenAndSpeakerHavePriority(t *testing.T) {
 	priorities("a screen", screenPriority, speakerPriority)
 }
 
-func TestStarvedSubscriberIsNotExcellent(t *testing.T) {
+func TestPausedVideoLowersSubscriberScore(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)

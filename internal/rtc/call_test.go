@@ -47,7 +47,7 @@ func (g *testClient) lastQueuedPacket(n int) *livekit.DataPacket {
 }
 
 // A call that cannot be answered fails at once, and its method does not run.
-func TestUnanswerableCallFailsAtOnce(t *testing.T) {
+func TestUnanswerableCallFailsImmediately(t *testing.T) {
 	h := newHarness(t)
 	far := request("far")
 	far.Room = "other"
@@ -121,7 +121,7 @@ func TestRepeatedCallIsDropped(t *testing.T) {
 }
 
 // A hidden participant gets the answers to its calls, and the participants that it calls do not learn its identity.
-func TestHiddenCallerIsAnsweredAndStaysUnknown(t *testing.T) {
+func TestHiddenCallerIsAnsweredWithoutRevealingItsIdentity(t *testing.T) {
 	h := newHarness(t)
 	ghost, bo := h.join(hidden("ghost")), h.join(request("bo"))
 	got, answered := 0, 0
@@ -158,7 +158,7 @@ func TestHiddenCallerIsAnsweredAndStaysUnknown(t *testing.T) {
 }
 
 // A hidden participant answers whoever calls it by its identity, and only that caller learns it.
-func TestHiddenParticipantIsKnownToItsCallerOnly(t *testing.T) {
+func TestHiddenParticipantRevealsItsIdentityToItsCallerOnly(t *testing.T) {
 	h := newHarness(t)
 	ada, ghost := h.join(request("ada")), h.join(hidden("ghost"))
 	for _, call := range calls("1") {

@@ -9,7 +9,7 @@ import (
 
 // The primary connection is settled by the join. The right to subscribe that somebody was granted later makes a second
 // connection, but neither that nor a move makes it the primary one.
-func TestGrantAndMoveKeepThePrimaryConnection(t *testing.T) {
+func TestGrantAndMoveDoNotChangePrimaryConnection(t *testing.T) {
 	rooms := &Rooms{log: slog.New(slog.DiscardHandler)}
 	req := request("ada")
 	req.Info.Permission.CanSubscribe = false

@@ -14,7 +14,7 @@ import (
 )
 
 // A client that leaves an offer without an answer joins again, but not while it has no socket to answer on.
-func TestUnansweredOfferMakesTheClientRejoin(t *testing.T) {
+func TestUnansweredOfferMakesClientRejoin(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.answerTimeout = 50 * time.Millisecond })
 	g := h.join(request("ada"))
 	eventually(t, "ada is told to join again", func() bool {
@@ -35,7 +35,7 @@ func TestUnansweredOfferMakesTheClientRejoin(t *testing.T) {
 }
 
 // A connection over UDP that fails soon after it was made, while the client still talks to us, is followed by one over TCP.
-func TestFailureOverUDPLeadsToTCP(t *testing.T) {
+func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

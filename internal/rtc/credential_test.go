@@ -36,7 +36,7 @@ func (h *harness) canResume(req JoinRequest) bool {
 	return first.GetReconnect() != nil
 }
 
-func TestResumeNeedsTheSessionAndItsToken(t *testing.T) {
+func TestResumeRequiresSessionIDAndItsToken(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))
 	sid := ada.participant.sid()
@@ -61,7 +61,7 @@ func TestResumeNeedsTheSessionAndItsToken(t *testing.T) {
 }
 
 // A token of a back end that grants less than the session has leaves it no more than that.
-func TestResumeIsBoundByThePresentedGrants(t *testing.T) {
+func TestResumeLimitsRightsToPresentedGrants(t *testing.T) {
 	var subject TokenSubject
 	h := newHarness(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { subject = s; return "token", nil }
@@ -91,7 +91,7 @@ func TestResumeIsBoundByThePresentedGrants(t *testing.T) {
 	}
 }
 
-func TestNarrowerPermissionAllowsWhatBothAllow(t *testing.T) {
+func TestIntersectPermissionsAllowsWhatBothAllow(t *testing.T) {
 	camera, microphone := livekit.TrackSource_CAMERA, livekit.TrackSource_MICROPHONE
 	for _, tc := range []struct {
 		what       string
@@ -119,7 +119,7 @@ func TestNarrowerPermissionAllowsWhatBothAllow(t *testing.T) {
 	}
 }
 
-func TestGuestsDoNotDisplaceOthers(t *testing.T) {
+func TestGuestCannotReplaceOtherParticipant(t *testing.T) {
 	h := newHarness(t)
 	h.join(guestRequest("ada", "hers"))
 	mallory := guestRequest("ada", "other")
@@ -144,7 +144,7 @@ func companionRequest(identity, family, name string) JoinRequest {
 	return req
 }
 
-func TestCompanionJoinsOnlyWithItsParticipant(t *testing.T) {
+func TestCompanionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
@@ -173,7 +173,7 @@ func TestCompanionJoinsOnlyWithItsParticipant(t *testing.T) {
 }
 
 // A ban is of the token's identity: neither a companion nor another name of one gets around it.
-func TestBanHoldsForCompanionsOfTheTokensIdentity(t *testing.T) {
+func TestBanAppliesToCompanionsOfTokenIdentity(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})
@@ -204,7 +204,7 @@ func TestBanHoldsForCompanionsOfTheTokensIdentity(t *testing.T) {
 }
 
 // A list of sources allows what it names and nothing else, also where it names something that is not known.
-func TestUnknownSourceInAGrantAllowsNothing(t *testing.T) {
+func TestUnknownSourceInGrantAllowsNothing(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_UNKNOWN}
@@ -219,7 +219,7 @@ func TestUnknownSourceInAGrantAllowsNothing(t *testing.T) {
 }
 
 // What a back end takes from a participant stays taken: from its companion, and when it joins again with the same token.
-func TestRevokedRightsStayRevokedAfterARejoin(t *testing.T) {
+func TestRevokedRightsStayRevokedAfterRejoin(t *testing.T) {
 	h := newHarness(t)
 	permission := func(identity string) *livekit.ParticipantPermission {
 		t.Helper()
@@ -259,7 +259,7 @@ func TestRevokedRightsStayRevokedAfterARejoin(t *testing.T) {
 }
 
 // A name that looks like a companion's is a participant of its own.
-func TestParticipantNamedLikeACompanionIsNone(t *testing.T) {
+func TestParticipantNamedLikeCompanionIsNotTreatedAsOne(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {
 		_, err := h.Join(t.Context(), req, &sink{})

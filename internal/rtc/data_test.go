@@ -57,7 +57,7 @@ func hidden(identity string) JoinRequest {
 }
 
 // Whatever a client claims, the others read who really sent it; only agents may speak for somebody, and are marked.
-func TestDataCarriesItsRealSender(t *testing.T) {
+func TestDataPacketCarriesRealSender(t *testing.T) {
 	h := newHarness(t)
 	ada, bot, ghost, bo := h.join(request("ada")), h.join(agent("bot")), h.join(hidden("ghost")), h.join(request("bo"))
 	text := func() *livekit.DataPacket_StreamHeader {
@@ -109,7 +109,7 @@ func TestDataCarriesItsRealSender(t *testing.T) {
 	}
 }
 
-func TestDataReachesItsDestinationsOnly(t *testing.T) {
+func TestDataPacketReachesOnlyItsDestinations(t *testing.T) {
 	h := newHarness(t)
 	collector := request("cy")
 	collector.Info.Permission.CanSubscribeMetrics = true
@@ -174,7 +174,7 @@ func TestDataReachesItsDestinationsOnly(t *testing.T) {
 }
 
 // What was sent again after a resume, or twice for safety, arrives once; what cannot be read, not at all.
-func TestRepeatedDataArrivesOnce(t *testing.T) {
+func TestRepeatedDataPacketIsForwardedOnce(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	arrives := func(what string, want int, packet *livekit.DataPacket) {
@@ -220,7 +220,7 @@ func TestRepeatedDataArrivesOnce(t *testing.T) {
 }
 
 // An application's own channel reaches the others as user data.
-func TestApplicationChannelCarriesUserData(t *testing.T) {
+func TestApplicationChannelIsForwardedAsUserData(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.participant.data.handlePayload(livekit.DataPacket_RELIABLE, []byte("raw"))
@@ -230,7 +230,7 @@ func TestApplicationChannelCarriesUserData(t *testing.T) {
 	}
 }
 
-func TestNoncesAreBounded(t *testing.T) {
+func TestStoredNoncesAreBounded(t *testing.T) {
 	var s nonceSet
 	at := func(i int) [nonceSize]byte { return [nonceSize]byte{byte(i), byte(i >> 8)} }
 	for i := range 2 * maxNonces {
@@ -285,7 +285,7 @@ func FuzzData(f *testing.F) {
 
 // Pion keeps what there was of a channel until the connection ends, its name too; so one who opens and closes channels for
 // hours, or gives them long names, has to join again.
-func TestChannelsAreBoundedOverTime(t *testing.T) {
+func TestExcessiveDataChannelsEndSession(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before int32
 		label  string
@@ -313,7 +313,7 @@ func TestChannelsAreBoundedOverTime(t *testing.T) {
 }
 
 // Nobody can make the server hold a buffer for each of thousands of data channels.
-func TestChannelsAreBounded(t *testing.T) {
+func TestOpenDataChannelsAreBounded(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
 	req.SinglePC = true
@@ -335,7 +335,7 @@ func TestChannelsAreBounded(t *testing.T) {
 }
 
 // A client that sends more than was agreed on is told to join again, and does not make the server hold more.
-func TestTooLargeMessageEndsTheSession(t *testing.T) {
+func TestTooLargeDataMessageEndsSession(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
 	req.SinglePC = true

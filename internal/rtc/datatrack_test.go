@@ -72,7 +72,7 @@ func FuzzParseFrame(f *testing.F) {
 }
 
 // A subscriber that asks for fewer frames gets whole ones, evenly, in whatever order their packets come.
-func TestFrameGatePassesWholeFramesAtItsRate(t *testing.T) {
+func TestFrameLimiterPassesWholeFramesAtItsRate(t *testing.T) {
 	var g frameLimiter
 	start := time.Unix(0, 0)
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second / 60) }
@@ -254,7 +254,7 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 }
 
 // Who receives a data track, as everything it depends on changes; the whole map of handles is told each time.
-func TestDataTrackSubscriptionsFollowChoiceAndRights(t *testing.T) {
+func TestDataTrackSubscriptionsFollowRequestsAndPermissions(t *testing.T) {
 	h := newHarness(t)
 	auto, deaf := request("auto"), request("deaf")
 	auto.AutoSubscribeData, deaf.AutoSubscribeData = true, true
@@ -319,7 +319,7 @@ func TestDataTrackSubscriptionsFollowChoiceAndRights(t *testing.T) {
 }
 
 // Packets reach the subscribers under the handle they were told, and nobody else.
-func TestDataTrackPacketsAreForwarded(t *testing.T) {
+func TestDataTrackPacketsAreForwardedToSubscribersOnly(t *testing.T) {
 	h := newHarness(t)
 	ada, bo, cy := h.join(request("ada")), h.join(request("bo")), h.join(request("cy"))
 	pipes := map[*testClient]*fakeChannel{}
@@ -363,7 +363,7 @@ func TestDataTrackPacketsAreForwarded(t *testing.T) {
 	}
 }
 
-func TestSyncStateChecksDataTracks(t *testing.T) {
+func TestSyncStateWithUnknownDataTrackMakesClientRejoin(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.publishDataTrack(1, "one")
@@ -383,7 +383,7 @@ func TestSyncStateChecksDataTracks(t *testing.T) {
 	}
 }
 
-func TestBlobsAreRefused(t *testing.T) {
+func TestDataBlobRequestsAreRefused(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_StoreDataBlobRequest{StoreDataBlobRequest: &livekit.StoreDataBlobRequest{RequestId: 7}}})

@@ -128,7 +128,7 @@ func TestPausedVideoStaysRequested(t *testing.T) {
 	})
 }
 
-func TestUnwatchedTrackIsSwitchedOffAfterItsMute(t *testing.T) {
+func TestUnwatchedTrackIsSwitchedOffWhenUnmuted(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
 		s.update(func() { s.pub.setMuted(true) })
@@ -172,7 +172,7 @@ func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
 }
 
 // A recorder is no subscriber, and yet what it takes stays on.
-func TestRecordedLayersStayOn(t *testing.T) {
+func TestRecordedLayersStayRequested(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP9", "video/VP8"}, func(s *dynacastTest) {
 		c := s.pub.codecs[0]
 		s.update(func() {

@@ -35,9 +35,9 @@ func (h *harness) checkEvents(t *testing.T, room string, want ...string) {
 	}
 }
 
-// TestEventsCountTheParticipantsPresent: participant_joined counts the one who joins, participant_left and
+// TestEventsCountPresentParticipants: participant_joined counts the one who joins, participant_left and
 // participant_connection_aborted only those who remain, also when one leaves because another takes its identity.
-func TestEventsCountTheParticipantsPresent(t *testing.T) {
+func TestEventsCountPresentParticipants(t *testing.T) {
 	for _, end := range []EventKind{ParticipantLeft, ParticipantAborted} {
 		t.Run(string(end), func(t *testing.T) {
 			h := newHarness(t)
@@ -91,8 +91,8 @@ func TestEventsCountTheParticipantsPresent(t *testing.T) {
 	}
 }
 
-// TestDeletedRoomFinishesAfterEverybodyHasLeft: everybody has left when a room that was deleted finishes.
-func TestDeletedRoomFinishesAfterEverybodyHasLeft(t *testing.T) {
+// TestDeletedRoomFinishesAfterAllParticipantsLeft: everybody has left when a room that was deleted finishes.
+func TestDeletedRoomFinishesAfterAllParticipantsLeft(t *testing.T) {
 	h := newHarness(t)
 	for _, who := range []string{"ada", "bo"} {
 		h.join(request(who)).inspect(func(p *Participant) { p.activate() })
@@ -106,9 +106,9 @@ func TestDeletedRoomFinishesAfterEverybodyHasLeft(t *testing.T) {
 	}
 }
 
-// TestLastStateHasNoTracks: what is told of a participant that has left shows no track of it, not even one that was
+// TestDepartedParticipantHasNoTracks: what is told of a participant that has left shows no track of it, not even one that was
 // announced as muted and never sent.
-func TestLastStateHasNoTracks(t *testing.T) {
+func TestDepartedParticipantHasNoTracks(t *testing.T) {
 	h := newHarness(t)
 	bo, ada := h.join(request("bo")), h.join(request("ada"))
 	add := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -131,9 +131,9 @@ func TestLastStateHasNoTracks(t *testing.T) {
 	eventually(t, "bo hears of it", func() bool { return bo.sink.got(told) })
 }
 
-// TestForwardedParticipantJoinsBeforeItsTracks: in the room that a participant is shown in, and in the one that it moves
+// TestForwardedParticipantJoinsBeforeItsTracksArePublished: in the room that a participant is shown in, and in the one that it moves
 // to, its tracks are published after it has joined.
-func TestForwardedParticipantJoinsBeforeItsTracks(t *testing.T) {
+func TestForwardedParticipantJoinsBeforeItsTracksArePublished(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
@@ -159,8 +159,8 @@ func TestForwardedParticipantJoinsBeforeItsTracks(t *testing.T) {
 	})
 }
 
-// TestDemotedPublisherIsNotCounted: whoever may no longer publish is no publisher, and is one again with its next track.
-func TestDemotedPublisherIsNotCounted(t *testing.T) {
+// TestPublisherWithoutPermissionIsNotCounted: whoever may no longer publish is no publisher, and is one again with its next track.
+func TestPublisherWithoutPermissionIsNotCounted(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {

@@ -31,7 +31,7 @@ func publishData(handle uint32, size int) *livekit.SignalRequest {
 }
 
 // What one participant may have announced is bounded in bytes, over all kinds of tracks.
-func TestAnnouncedStateIsBounded(t *testing.T) {
+func TestAnnouncedTrackDescriptionsAreBounded(t *testing.T) {
 	h := newHarness(t)
 	watch, mallory := h.join(request("watch")), h.join(request("mallory"))
 	for i := range uint32(40) { // of 2 kB each
@@ -61,7 +61,7 @@ func TestAnnouncedStateIsBounded(t *testing.T) {
 
 // A client that changes what it announces in a loop waits for itself: what others are sent of it grows by the rate of its
 // bucket, however fast it is.
-func TestAnnouncementsAreBoundedInRate(t *testing.T) {
+func TestAnnouncementRateIsBounded(t *testing.T) {
 	for name, flood := range map[string]func(i int) *livekit.SignalRequest{
 		"mute toggles": func(i int) *livekit.SignalRequest {
 			return &livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: "TR_mic", Muted: i%2 == 0}}}
@@ -106,7 +106,7 @@ func TestAnnouncementsAreBoundedInRate(t *testing.T) {
 }
 
 // Nor does a client get further by leaving and joining again, or by resuming, with the same token.
-func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
+func TestAnnouncementRateIsBoundedAcrossReconnects(t *testing.T) {
 	for name, again := range map[string]func(h *harness, sid string) error{
 		"joins": func(h *harness, _ string) error {
 			_, err := h.Join(h.t.Context(), guestRequest("mallory", "its"), &sink{})
@@ -160,7 +160,7 @@ func TestAnnouncementsAreBoundedOverConnections(t *testing.T) {
 }
 
 // What is remembered of families goes when there is nothing to remember, and is bounded.
-func TestFamiliesAreForgotten(t *testing.T) {
+func TestTokenFamiliesExpireAndAreBounded(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))
 	ada.inspect(func(p *Participant) {

@@ -9,7 +9,7 @@ import (
 
 // What is watched in another room counts where the track comes from, so that its publisher sends it; and no longer
 // once it is not watched, or not shown there.
-func TestWatchingInAnotherRoomCountsForThePublisher(t *testing.T) {
+func TestDemandInForwardedRoomReachesPublisher(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("a", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))

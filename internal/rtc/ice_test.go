@@ -8,7 +8,7 @@ import (
 )
 
 // The server is ICE-lite, except towards who asks for more and Firefox (docs/protocol.md, 2.10).
-func TestFullICEIsForFirefoxAndClientsThatAskForIt(t *testing.T) {
+func TestFullICEIsUsedForFirefoxAndOnRequest(t *testing.T) {
 	h := newHarness(t)
 	for name, tt := range map[string]struct {
 		change func(*JoinRequest)
@@ -31,7 +31,7 @@ func TestFullICEIsForFirefoxAndClientsThatAskForIt(t *testing.T) {
 }
 
 // What is neither sound nor picture is no track, and the client is told which request that was.
-func TestTrackOfAnotherKindIsRefused(t *testing.T) {
+func TestTrackOfUnsupportedKindIsRefused(t *testing.T) {
 	ada := newHarness(t).join(request("ada"))
 	ada.send(addTrack("d", livekit.TrackType_DATA, livekit.TrackSource_UNKNOWN))
 	refused := func(m *livekit.SignalResponse) bool {

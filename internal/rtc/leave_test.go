@@ -6,9 +6,9 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// TestLeaveCountsAfterTheMediaHasEnded: a client that closes its media connection and says that it leaves has left by its own
+// TestLeaveAfterMediaHasEndedIsAccepted: a client that closes its media connection and says that it leaves has left by its own
 // will, whichever is heard first. One that says nothing is asked to resume.
-func TestLeaveCountsAfterTheMediaHasEnded(t *testing.T) {
+func TestLeaveAfterMediaHasEndedIsAccepted(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	for _, g := range []*testClient{ada, bo} {

@@ -11,7 +11,7 @@ import (
 )
 
 // What a client says of tracks is remembered within bounds.
-func TestChoicesOfUnknownTracksAreBounded(t *testing.T) {
+func TestRequestsForUnknownTracksAreBounded(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))
 	long := strings.Repeat("x", 100_000)
@@ -29,7 +29,7 @@ func TestChoicesOfUnknownTracksAreBounded(t *testing.T) {
 }
 
 // However much is remembered of tracks that are gone, or never were, what is said of one that is there counts.
-func TestChoiceOfAnExistingTrackCountsBeyondTheBound(t *testing.T) {
+func TestRequestForExistingTrackIsExemptFromBound(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
@@ -55,7 +55,7 @@ func TestChoiceOfAnExistingTrackCountsBeyondTheBound(t *testing.T) {
 }
 
 // What was said of a track is forgotten with it, or a long call would fill the memory of choices.
-func TestChoiceIsForgottenWithItsTrack(t *testing.T) {
+func TestRequestIsDroppedWithItsTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
@@ -72,7 +72,7 @@ func TestChoiceIsForgottenWithItsTrack(t *testing.T) {
 	})
 }
 
-func TestAnnouncedTracksAreBounded(t *testing.T) {
+func TestTrackWithTooLongNameIsRefused(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))
 	req := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -114,7 +114,7 @@ func (g *testClient) newOffer() *livekit.SignalRequest {
 }
 
 // A client that sends faster than its connection can work waits for it; the queue does not grow.
-func TestFloodingClientWaitsForItsConnection(t *testing.T) {
+func TestFloodingClientWaitsForItsTransport(t *testing.T) {
 	h := newHarness(t)
 	m := h.join(request("mallory"))
 	gate, busy := make(chan struct{}), make(chan struct{})
@@ -150,7 +150,7 @@ func addCandidate(text string) *livekit.SignalRequest {
 }
 
 // A mistake of ours that some SDP brings out ends that client's negotiation, not the process.
-func TestPanicInNegotiationEndsThatClientOnly(t *testing.T) {
+func TestPanicInNegotiationEndsOnlyThatClient(t *testing.T) {
 	h := newHarness(t)
 	ada, m := h.join(request("ada")), h.join(request("mallory"))
 	m.setAnswerHook(func() { panic("a mistake") })
@@ -168,7 +168,7 @@ func TestPanicInNegotiationEndsThatClientOnly(t *testing.T) {
 }
 
 // Garbage for SDP and candidates ends in a Leave, never in a panic or a room that stays.
-func TestHostileDescriptionEndsInALeave(t *testing.T) {
+func TestInvalidSDPEndsInAnswerOrLeave(t *testing.T) {
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 )
 
 // Back ends choose display names and identities. The first are shown as far as they can be, the second never change.
-func TestDisplayNamesAreNormalizedAndIdentitiesKept(t *testing.T) {
+func TestDisplayNamesAreNormalizedAndIdentitiesAreNot(t *testing.T) {
 	h := newHarness(t)
 	for identity, names := range map[string][2]string{
 		"ada": {" Cafe\u0301 \u202eAda\u202c\u200b ", "Café Ada"}, "e\u0301\u200bve": {"\u200b", ""}, "\u202ebo": {"👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"},
@@ -34,7 +34,7 @@ func TestDisplayNamesAreNormalizedAndIdentitiesKept(t *testing.T) {
 }
 
 // The JS SDK's setName waits until its own participant is called exactly as it asked. Others see the form of all names.
-func TestClientSeesItsOwnNameAsItAsked(t *testing.T) {
+func TestClientSeesItsOwnNameAsRequested(t *testing.T) {
 	h := newHarness(t)
 	watch, ada := &sink{}, &sink{}
 	h.runInRoom(func(r *Room) {
@@ -68,7 +68,7 @@ func TestClientSeesItsOwnNameAsItAsked(t *testing.T) {
 }
 
 // NFC may make a name longer than names may be. The token by which the participant returns is good all the same.
-func TestParticipantWhoseNameGrewByNFCCanReturn(t *testing.T) {
+func TestParticipantWithNameLengthenedByNFCCanReturn(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
 	req.Info.Name = strings.Repeat("\u0958", 85)
@@ -87,7 +87,7 @@ func TestParticipantWhoseNameGrewByNFCCanReturn(t *testing.T) {
 }
 
 // No room is made under a name in another form than the one that it would be looked up in.
-func TestRoomNameInAnotherFormIsRefused(t *testing.T) {
+func TestUnnormalizedRoomNameIsRefused(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	for _, room := range []string{" sp ", "cafe\u0301", "a\u200b", "\u200b", "\u202eabc", ".."} {

@@ -133,7 +133,7 @@ func TestUnconnectedClientPublishesNothing(t *testing.T) {
 }
 
 // A track that never sent anything ends when it is no longer offered, and one that waits for its id follows.
-func TestSilentTrackEndsWhenNotOfferedAnyMore(t *testing.T) {
+func TestTrackWithoutMediaEndsWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	mic := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -160,7 +160,7 @@ func TestSilentTrackEndsWhenNotOfferedAnyMore(t *testing.T) {
 
 // A client that sends another codec than negotiation foretold is heard and seen all the same, also by those who had
 // subscribed before.
-func TestTrackInAnUnexpectedCodecIsReceived(t *testing.T) {
+func TestTrackInUnexpectedCodecIsReceived(t *testing.T) {
 	for _, add := range []*livekit.AddTrackRequest{camera(), camera("vp8", "h264")} {
 		h := newHarness(t)
 		req := request("ada")
@@ -201,7 +201,7 @@ func TestTrackInAnUnexpectedCodecIsReceived(t *testing.T) {
 }
 
 // Format parameters that do not choose a decoder, as Chromium's x-google-start-bitrate, may differ from what was negotiated.
-func TestExpectedCodecStaysWithOtherParametersOfTheSameProfile(t *testing.T) {
+func TestReceiverIsKeptIfOnlyOtherFormatParametersDiffer(t *testing.T) {
 	receiver := sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: webrtc.MimeTypeVP8}})
 	pub := &Publication{}
 	pub.codecs = []*publishedCodec{{
@@ -214,7 +214,7 @@ func TestExpectedCodecStaysWithOtherParametersOfTheSameProfile(t *testing.T) {
 }
 
 // A subscriber in another room gets a track again whose Receiver is replaced by one of the same codec.
-func TestMirrorFollowsAReplacedReceiver(t *testing.T) {
+func TestMirrorSwitchesToReplacedReceiver(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Version: "2.23.0"}
@@ -255,7 +255,7 @@ func TestMirrorFollowsAReplacedReceiver(t *testing.T) {
 }
 
 // A track that has not sent anything moves with its participant, and its media comes in the other room.
-func TestSilentTrackMovesWithItsParticipant(t *testing.T) {
+func TestTrackWithoutMediaMovesWithItsParticipant(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))

@@ -23,9 +23,9 @@ func cameraRequest() *livekit.SignalRequest {
 	return req
 }
 
-// TestRecorderGetsATrackThroughAllItsChanges records the camera of somebody who is alone, through mute, change of layer,
+// TestRecorderFollowsTrackThroughAllChanges records the camera of somebody who is alone, through mute, change of layer,
 // reconnection, change of codec and end.
-func TestRecorderGetsATrackThroughAllItsChanges(t *testing.T) {
+func TestRecorderFollowsTrackThroughAllChanges(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	cam := newLayeredCamera(ada)
@@ -148,9 +148,9 @@ func checkRecording(t *testing.T, all []writtenPacket) {
 	}
 }
 
-// TestObserversFollowATrackToOtherRooms: a track that is shown in another room, or moves there, has the same Receiver, and
+// TestForwardedAndMovedTrackKeepsItsReceiver: a track that is shown in another room, or moves there, has the same Receiver, and
 // what is recorded of it counts for its publisher.
-func TestObserversFollowATrackToOtherRooms(t *testing.T) {
+func TestForwardedAndMovedTrackKeepsItsReceiver(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	cam := newLayeredCamera(ada)
@@ -238,7 +238,7 @@ func TestPanickingObserverIsDetached(t *testing.T) {
 
 // Observers learn of the end of a room that ends by a programming error, also by one in what runs after each turn of the
 // loop, as they do.
-func TestObserversLearnOfAnEndByPanic(t *testing.T) {
+func TestObserversAreNotifiedWhenPanicEndsRoom(t *testing.T) {
 	for name, fail := range map[string]func(r *Room){
 		"in a turn of the loop": func(*Room) { panic("a mistake") },
 		"after it":              func(r *Room) { r.dirtyTransports[nil] = true },

@@ -137,7 +137,7 @@ func inOrder(list []int, first int) bool {
 }
 
 // Who is still connecting gets what was sent meanwhile, in order and once, when the channel opens.
-func TestReliableMessagesWaitForTheChannel(t *testing.T) {
+func TestReliableMessagesWaitForOpenChannel(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		for i := range 20 {
 			o.put(chunk(i))
@@ -158,7 +158,7 @@ func TestReliableMessagesWaitForTheChannel(t *testing.T) {
 }
 
 // One that never opens its channel costs bounded memory, holds nobody up and is not cut off: it gets the latest.
-func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
+func TestMessagesBeforeChannelOpensAreBounded(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		const n = 2 * maxReliableBytes / queuedChunkSize
 		start := time.Now()
@@ -182,7 +182,7 @@ func TestMessagesBeforeTheChannelAreBounded(t *testing.T) {
 }
 
 // A sender is slowed down to what its receiver takes, however much it sends; nothing is lost and little waits.
-func TestSenderIsSlowedToItsReceiver(t *testing.T) {
+func TestBackpressureSlowsSenderToItsRecipient(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		c := &fakeChannel{label: reliableLabel}
 		o.open(c, zeroWindow)
@@ -210,7 +210,7 @@ func TestSenderIsSlowedToItsReceiver(t *testing.T) {
 }
 
 // One that takes nothing holds a sender with other receivers up once, for a bounded time, and is then cut off.
-func TestStuckReceiverIsCutOff(t *testing.T) {
+func TestStalledRecipientIsDisconnected(t *testing.T) {
 	for _, c := range []struct {
 		alone bool
 		want  time.Duration
@@ -238,7 +238,7 @@ func TestStuckReceiverIsCutOff(t *testing.T) {
 }
 
 // A sender that leaves while it waits for somebody waits no longer; nor does one whose receiver leaves.
-func TestHeldSenderIsFreedWhenEitherSideLeaves(t *testing.T) {
+func TestBackpressureEndsWhenEitherSideLeaves(t *testing.T) {
 	for _, leave := range []func(cancel func(), o *outboxTest){
 		func(cancel func(), _ *outboxTest) { cancel() },
 		func(_ func(), o *outboxTest) { o.close() },
@@ -261,7 +261,7 @@ func TestHeldSenderIsFreedWhenEitherSideLeaves(t *testing.T) {
 }
 
 // Lossy messages arrive fresh or not at all, and never before the channel opens.
-func TestLossyMessagesArriveInTimeOrNever(t *testing.T) {
+func TestLateLossyMessagesAreDropped(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		o.putLossy(chunk(99))
 		lossy, frames := &fakeChannel{label: lossyLabel}, &fakeChannel{label: dataTrackLabel}
@@ -292,7 +292,7 @@ func TestLossyMessagesArriveInTimeOrNever(t *testing.T) {
 
 // An outbox that takes over from another sends after it, also past a message that the other is just sending, and though
 // one in between has not begun.
-func TestSucceedingOutboxKeepsTheOrder(t *testing.T) {
+func TestOutboxThatTakesOverKeepsMessageOrder(t *testing.T) {
 	for name, between := range map[string]bool{"the next": false, "the one after the next": true} {
 		t.Run(name, func(t *testing.T) {
 			withOutbox(t, func(t *testing.T, old *outboxTest) {
@@ -323,7 +323,7 @@ func TestSucceedingOutboxKeepsTheOrder(t *testing.T) {
 	}
 }
 
-func TestLossyMessagesAreBounded(t *testing.T) {
+func TestQueuedLossyMessagesAreBounded(t *testing.T) {
 	withOutbox(t, func(t *testing.T, o *outboxTest) {
 		c := &fakeChannel{label: lossyLabel}
 		o.open(c, zeroWindow)

@@ -52,7 +52,7 @@ func (s *sink) tokens() []string {
 }
 
 // Whom a room counts, and that a recording is known at once.
-func TestHeadCountLeavesOutAgentsAndRecorders(t *testing.T) {
+func TestParticipantCountExcludesAgentsAndRecorders(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	agent := request("agent")
@@ -92,7 +92,7 @@ func TestHeadCountLeavesOutAgentsAndRecorders(t *testing.T) {
 }
 
 // Somebody who is only joining is told of where there is something to tell, and whoever leaves, with the reason.
-func TestOthersSeeAParticipantJoinConnectAndLeave(t *testing.T) {
+func TestOthersSeeParticipantJoinConnectAndLeave(t *testing.T) {
 	h := newHarness(t)
 	watch := h.join(request("watch"))
 	plain := h.join(request("plain"))
@@ -129,7 +129,7 @@ func TestOthersSeeAParticipantJoinConnectAndLeave(t *testing.T) {
 }
 
 // A change of one's own name, metadata or attributes is whole or not at all; each brings a new token to return with.
-func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
+func TestMetadataChangeIsAppliedCompletelyOrNotAtAll(t *testing.T) {
 	h := newHarness(t, func(o *Options) {
 		o.RefreshToken = func(s TokenSubject) (string, error) { return "token of " + s.Info.Name + s.Info.Metadata, nil }
 	})
@@ -187,7 +187,7 @@ func TestOwnMetadataChangesWholeOrNotAtAll(t *testing.T) {
 }
 
 // Who leaves while speaking is silent before it is gone, and a new subscriber is told who speaks, once.
-func TestLeavingSpeakerFallsSilentFirst(t *testing.T) {
+func TestSpeakerIsReportedSilentBeforeItLeaves(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	mic := ada.publishWithoutMedia(livekit.TrackType_AUDIO)

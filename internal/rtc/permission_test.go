@@ -16,7 +16,7 @@ func notAllowed(m *livekit.SignalResponse) bool {
 }
 
 // Somebody who may publish a microphone only sends pictures under the name of a microphone.
-func TestVideoUnderAMicrophoneGrantIsNotPublished(t *testing.T) {
+func TestVideoWithMicrophoneGrantIsNotPublished(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
 	req.Info.Permission.CanPublishSources = []livekit.TrackSource{livekit.TrackSource_MICROPHONE}
@@ -39,7 +39,7 @@ func TestVideoUnderAMicrophoneGrantIsNotPublished(t *testing.T) {
 }
 
 // Media of somebody hidden reaches nobody.
-func TestTrackOfHiddenParticipantReachesNobody(t *testing.T) {
+func TestTrackOfHiddenParticipantHasNoSubscribers(t *testing.T) {
 	h := newHarness(t)
 	bo := h.join(request("bo"))
 	req := request("ghost")

@@ -46,7 +46,7 @@ func (g *testClient) lastTrackOf(identity string) *livekit.TrackInfo {
 }
 
 // Changes of a track count before its media comes, and are seen once it is.
-func TestVideoTrackUpdateBeforeMediaIsSeenWithIt(t *testing.T) {
+func TestVideoTrackUpdateBeforeMediaIsAnnouncedWithTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	video := func(sid string, width uint32) *livekit.SignalRequest {
@@ -71,7 +71,7 @@ func TestVideoTrackUpdateBeforeMediaIsSeenWithIt(t *testing.T) {
 	}
 }
 
-func TestAudioFeaturesOfAMutedTrackAreSeen(t *testing.T) {
+func TestAudioFeaturesOfMutedTrackAreAnnounced(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	req := addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -88,7 +88,7 @@ func TestAudioFeaturesOfAMutedTrackAreSeen(t *testing.T) {
 }
 
 // Media that came before its AddTrack waits for that; when it ends first, nothing of it stays.
-func TestMediaBeforeAddTrackWaitsForIt(t *testing.T) {
+func TestMediaBeforeAddTrackIsStored(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.sendMedia(webrtc.MimeTypeVP8, "kept")
@@ -118,7 +118,7 @@ func TestMediaBeforeAddTrackWaitsForIt(t *testing.T) {
 }
 
 // A track that was announced, offered and given up before any media does not wait for somebody else's.
-func TestAnnouncedTrackNotOfferedAnyMoreIsDropped(t *testing.T) {
+func TestAnnouncedTrackIsDroppedWhenNoLongerOffered(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("silent", livekit.TrackType_VIDEO, livekit.TrackSource_CAMERA))
@@ -156,7 +156,7 @@ func TestAnnouncedTrackNotOfferedAnyMoreIsDropped(t *testing.T) {
 }
 
 // Codecs are added to tracks that are there, within bounds.
-func TestCodecsAreAddedWithinBounds(t *testing.T) {
+func TestCodecsCanBeAddedToTrackWithinLimits(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	add := func(sid, cid string, kind livekit.TrackType, codecs ...string) livekit.RequestResponse_Reason {
@@ -214,7 +214,7 @@ func TestCodecsAreAddedWithinBounds(t *testing.T) {
 }
 
 // Sound in several codecs is dynamic too: the publisher is told which somebody hears.
-func TestPublisherLearnsWhichAudioCodecsAreHeard(t *testing.T) {
+func TestPublisherIsSentAudioCodecDemand(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
@@ -251,7 +251,7 @@ func TestPublisherLearnsWhichAudioCodecsAreHeard(t *testing.T) {
 }
 
 // Tracks whose ids are in use are announced as soon as the earlier ones are given up, all of them.
-func TestQueuedTracksFollowWhenTheirIDsAreFree(t *testing.T) {
+func TestQueuedTracksAreAnnouncedWhenTheirIDsAreFree(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	kinds := map[string]livekit.TrackType{"a": livekit.TrackType_AUDIO, "v": livekit.TrackType_VIDEO}

@@ -24,7 +24,7 @@ func mimes(codecs []*livekit.Codec) []string {
 }
 
 // What each client is told not to use, as the reference server tells it (docs/protocol.md, 1.7).
-func TestClientsLearnTheCodecsTheyFailWith(t *testing.T) {
+func TestCodecsThatClientFailsWithAreDisabled(t *testing.T) {
 	for _, tt := range []struct {
 		name                                 string
 		client                               *livekit.ClientInfo
@@ -67,7 +67,7 @@ func TestClientsLearnTheCodecsTheyFailWith(t *testing.T) {
 }
 
 // What some versions of LiveKit's SDKs do not get along with, as in LiveKit 1.13.5 (pkg/rtc/clientinfo.go).
-func TestSDKVersionsDecideOnTCPChecksumsAndResponses(t *testing.T) {
+func TestSDKVersionDecidesTCPChecksumsAndResponses(t *testing.T) {
 	for _, tt := range []struct {
 		client                       *livekit.ClientInfo
 		tcp, zeroChecksum, responses bool
@@ -96,7 +96,7 @@ func TestSDKVersionsDecideOnTCPChecksumsAndResponses(t *testing.T) {
 }
 
 // The quirks of the clients that matter most, whole.
-func TestQuirksOfMajorClientsAreKnown(t *testing.T) {
+func TestQuirksOfMajorClients(t *testing.T) {
 	modern := clientQuirks{ // what every quirk is for a client without any
 		tcp: true, zeroChecksum: true, red: true, av1: true, reusesSections: true, syncsStreams: true, mapsSections: true,
 		allResponses: true, reconnectResponse: true, trackUnpublished: true, lostQuality: true, newestSID: true,
@@ -139,7 +139,7 @@ func TestQuirksOfMajorClientsAreKnown(t *testing.T) {
 	} {
 		want, got := modern, quirksOf(tt.client)
 		tt.change(&want)
-		got.disabled, got.publishable = nil, nil // see TestClientsLearnTheCodecsTheyFailWith
+		got.disabled, got.publishable = nil, nil // see TestCodecsThatClientFailsWithAreDisabled
 		if d := cmp.Diff(want, got, cmp.AllowUnexported(clientQuirks{})); d != "" {
 			t.Errorf("%s: %s", tt.name, d)
 		}
@@ -148,7 +148,7 @@ func TestQuirksOfMajorClientsAreKnown(t *testing.T) {
 
 // A codec that the client is not to publish is missing from the sections on which it sends, and stays in the others, by
 // which it receives. A section that holds nothing else is left as it is.
-func TestDisabledCodecsAreNotAnswered(t *testing.T) {
+func TestDisabledCodecsAreRemovedFromAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		client *livekit.ClientInfo
@@ -198,7 +198,7 @@ func TestDisabledCodecsAreNotAnswered(t *testing.T) {
 }
 
 // A codec that the client may not publish is replaced by one it may, once.
-func TestForbiddenCodecIsReplacedByAnAllowedOne(t *testing.T) {
+func TestDisabledCodecInAddTrackIsReplaced(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
 	req.Client = &livekit.ClientInfo{Sdk: livekit.ClientInfo_JS, Protocol: 17, Browser: "Firefox", Os: "Linux"}
@@ -251,7 +251,7 @@ func codecsIn(m *sdp.MediaDescription) []string {
 
 // What a subscriber's first section offers: the track's codecs but the ones its browser fails with, then one everybody has,
 // and then, to learn what the client can do, all others.
-func TestFirstSectionOffersTheTracksCodecsFirst(t *testing.T) {
+func TestFirstSectionOffersTrackCodecsFirst(t *testing.T) {
 	for _, tt := range []struct {
 		browser, mime string
 		want          []string
@@ -294,7 +294,7 @@ func TestFirstSectionOffersTheTracksCodecsFirst(t *testing.T) {
 }
 
 // The extension for it is there where the room bounds the delay.
-func TestPlayoutDelayIsOfferedWhereTheRoomBoundsIt(t *testing.T) {
+func TestPlayoutDelayIsOfferedIfRoomSetsIt(t *testing.T) {
 	for _, delay := range []uint32{0, 200} {
 		h := newHarness(t)
 		req := request("ada")
@@ -309,7 +309,7 @@ func TestPlayoutDelayIsOfferedWhereTheRoomBoundsIt(t *testing.T) {
 }
 
 // Lost sound is asked for again, but where each packet brings the ones before it along.
-func TestLostAudioIsRequestedAgainExceptInRED(t *testing.T) {
+func TestNACKIsOfferedForAudioExceptRED(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	pub := ada.publishWithoutMedia(livekit.TrackType_AUDIO)

@@ -80,7 +80,7 @@ func (g *testClient) permit(all bool, permissions ...*livekit.TrackPermission) {
 }
 
 // What somebody asks for that does not exist is waited for, a minute long.
-func TestUnknownTrackIsAnErrorAfterAMinute(t *testing.T) {
+func TestRequestForUnknownTrackFailsAfterTimeout(t *testing.T) {
 	h := newHarness(t)
 	bo := h.join(request("bo"))
 	bo.choose("TR_VCnone", true)
@@ -103,7 +103,7 @@ func TestUnknownTrackIsAnErrorAfterAMinute(t *testing.T) {
 }
 
 // A choice holds for a track that comes later; one that comes in time is no error.
-func TestSubscriptionBeforeTheTrackHolds(t *testing.T) {
+func TestRequestBeforeTrackExistsIsApplied(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")
@@ -125,7 +125,7 @@ func TestSubscriptionBeforeTheTrackHolds(t *testing.T) {
 }
 
 // A track that finds no place on a connection that works is an error; on one that does not yet, it waits.
-func TestTrackWithoutSectionIsAnErrorOnceConnected(t *testing.T) {
+func TestTrackWithoutSectionFailsOnceConnected(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	ada.publishWithoutMedia(livekit.TrackType_VIDEO)
@@ -150,7 +150,7 @@ func TestTrackWithoutSectionIsAnErrorOnceConnected(t *testing.T) {
 }
 
 // Whatever comes first, the policy, the track or the subscriber: who may not receive does not, and is told so.
-func TestPolicyHoldsInEveryOrderOfEvents(t *testing.T) {
+func TestSubscriptionPolicyAppliesInEveryOrderOfEvents(t *testing.T) {
 	steps := [][3]string{
 		{"policy", "track", "bo"},
 		{"policy", "bo", "track"},
@@ -227,7 +227,7 @@ func TestPolicyHoldsInEveryOrderOfEvents(t *testing.T) {
 }
 
 // A recorder receives whatever the policy says; a policy past all measure permits no more than is kept of it.
-func TestPolicyExemptsRecordersAndIsBounded(t *testing.T) {
+func TestSubscriptionPolicyExemptsRecordersAndIsBounded(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	req := request("recorder")
@@ -251,7 +251,7 @@ func TestPolicyExemptsRecordersAndIsBounded(t *testing.T) {
 }
 
 // Tracks over the limit wait until one is given up, each kind for itself.
-func TestTracksBeyondTheLimitWait(t *testing.T) {
+func TestTracksBeyondSubscriptionLimitWait(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.SubscriptionLimitVideo = 2 })
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	var video [4]*Publication
@@ -284,7 +284,7 @@ func TestTracksBeyondTheLimitWait(t *testing.T) {
 }
 
 // What a client says of a track holds before it is subscribed, over a mute and after it has given the track up.
-func TestSettingsHoldBeforeAndAfterASubscription(t *testing.T) {
+func TestTrackSettingsApplyBeforeAndAfterSubscription(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	req := request("bo")

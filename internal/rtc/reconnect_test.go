@@ -26,7 +26,7 @@ func (h *harness) resume(change func(*JoinRequest), identity string) *sink {
 }
 
 // Everybody who comes back sees all there is, themselves included even if nobody else sees them.
-func TestResumeBringsTheWholeRoom(t *testing.T) {
+func TestResumeSendsWholeRoom(t *testing.T) {
 	h := newHarness(t)
 	h.join(request("ada"))
 	req := request("spy")
@@ -73,7 +73,7 @@ func TestOldSDKResumesWithoutReconnectResponse(t *testing.T) {
 
 // What there is to resume is told by a Leave that asks for a new join: for nobody, for somebody else's session, and for
 // publications we do not have.
-func TestResumeOfNothingAsksForANewJoin(t *testing.T) {
+func TestResumeOfUnknownSessionAsksForRejoin(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
 	again := func(m *livekit.SignalResponse) bool {
@@ -118,7 +118,7 @@ func TestJoinWhileShuttingDownIsRefused(t *testing.T) {
 }
 
 // A full room says so, before the join and at it; a client that comes again takes its own place, and who serves others none.
-func TestFullRoomRefusesAllButRecorders(t *testing.T) {
+func TestFullRoomAdmitsOnlyRecordersAndRejoins(t *testing.T) {
 	h := newHarness(t)
 	first := request("ada")
 	first.RoomConfig = &livekit.RoomConfiguration{MaxParticipants: 1}

@@ -32,7 +32,7 @@ func (g *testClient) acceptOffer() {
 
 // ICE is restarted for a client whose media has failed, though we may not know of that yet; and an offer that was lost
 // with the old socket is made again, for otherwise no other could follow it.
-func TestResumeRestartsICEAndRepeatsALostOffer(t *testing.T) {
+func TestResumeRestartsICEAndRepeatsLostOffer(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
 	g.acceptOffer()
@@ -71,7 +71,7 @@ func TestResumeRestartsICEAndRepeatsALostOffer(t *testing.T) {
 }
 
 // The time for a lost connection goes on while it is another one that works again.
-func TestSecondaryConnectionDoesNotStopTheDeadline(t *testing.T) {
+func TestSecondaryConnectionDoesNotStopReturnTimer(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
 	g.inspect(func(p *Participant) {

@@ -18,7 +18,7 @@ import (
 
 var (
 	errRoomClosed = fault.New(fault.Unavailable, "the meeting has just ended; join again to start a new one")
-	errRoomFull   = fault.New(fault.Exhausted, "this meeting is full; try again when a participant has left")
+	errRoomFull   = fault.New(fault.Exhausted, "this meeting is full; try again when somebody has left")
 )
 
 // Room is one call. Its state is accessed on its loop only.

@@ -9,7 +9,7 @@ import (
 )
 
 // Somebody who comes in the moment a room ends gets the next room of that name, as if it had been empty.
-func TestJoinWhileARoomEndsGetsTheNext(t *testing.T) {
+func TestJoinWhileRoomClosesEntersNextRoom(t *testing.T) {
 	h := newHarness(t)
 	first := h.join(request("ada"))
 	room := first.room
@@ -31,7 +31,7 @@ func TestJoinWhileARoomEndsGetsTheNext(t *testing.T) {
 }
 
 // A client that gives up while it joins leaves nobody behind.
-func TestAbandonedJoinLeavesNobodyBehind(t *testing.T) {
+func TestCancelledJoinLeavesNoParticipant(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	busy := make(chan struct{})

@@ -71,7 +71,7 @@ func addCamera(codec string) *livekit.SignalRequest {
 }
 
 // What the page wants of its tracks reaches the sections of the answer, though their ids are others.
-func TestSafariSectionsGetTheAnnouncedPreferences(t *testing.T) {
+func TestSafariAnswerFollowsAnnouncedTracks(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		g := newHarness(t).join(safari(single))
 		mic := addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE)
@@ -103,7 +103,7 @@ func TestSafariSectionsGetTheAnnouncedPreferences(t *testing.T) {
 }
 
 // A layer that is paused as it is offered may be sent later.
-func TestSafariPausedLayersMayBeSentLater(t *testing.T) {
+func TestSafariPausedLayersAreAccepted(t *testing.T) {
 	g := newHarness(t).join(safari(true))
 	g.send(addCamera("vp8"))
 	_, m := g.sendOfferFrom("simulcast.sdp")
@@ -128,7 +128,7 @@ func TestSafariWithH264OnlyIsAnswered(t *testing.T) {
 }
 
 // Sections that only receive or do nothing are in nobody's way; with one connection they carry what comes.
-func TestSafariIdleSectionsStayUnused(t *testing.T) {
+func TestSafariIdleSectionsAreNotUsed(t *testing.T) {
 	for _, single := range []bool{true, false} {
 		h := newHarness(t)
 		bo := h.join(request("bo"))
@@ -156,7 +156,7 @@ func TestSafariIdleSectionsStayUnused(t *testing.T) {
 }
 
 // Browsers that make up track ids publish, mute, and unpublish even what never sent anything.
-func TestTracksWithMadeUpIDsAreAnnouncedOnes(t *testing.T) {
+func TestTracksWithRandomIDsMatchAnnouncedTracks(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(safari(false))
 	ada.send(addTrack("script-audio", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))

@@ -13,7 +13,7 @@ const (
 	excellent = livekit.ConnectionQuality_EXCELLENT
 )
 
-func TestTrackScoreOfLossAndDelay(t *testing.T) {
+func TestTrackScoreFallsWithLossAndDelay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		mime      string
 		lost      int64 // of each 1,000 packets

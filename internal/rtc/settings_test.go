@@ -9,7 +9,7 @@ import (
 	"meet/internal/sfu"
 )
 
-func TestWantedLayerCoversTheShownSize(t *testing.T) {
+func TestWantedLayerCoversShownSize(t *testing.T) {
 	const top = sfu.MaxLayers - 1
 	layers := func(heights ...uint32) *livekit.TrackInfo {
 		info := &livekit.TrackInfo{}
@@ -45,7 +45,7 @@ func TestWantedLayerCoversTheShownSize(t *testing.T) {
 	}
 }
 
-func TestTemporalLayerStaysWithinTheFrameRate(t *testing.T) {
+func TestTemporalLayerStaysWithinFrameRate(t *testing.T) {
 	const most = sfu.MaxTemporals - 1
 	camera := [sfu.MaxTemporals]float32{7.4, 15.1, 30.2, 30.2}
 	plain := [sfu.MaxTemporals]float32{30, 30, 30, 30}
@@ -73,7 +73,7 @@ func TestTemporalLayerStaysWithinTheFrameRate(t *testing.T) {
 }
 
 // Settings take effect when they have settled, but at once where they enable the track.
-func TestSettingsApplyWhenSettledOrEnabling(t *testing.T) {
+func TestSettingsAreDebouncedUnlessTheyEnableTrack(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)

@@ -124,7 +124,7 @@ func (r *receivedPackets) countIn(first, last uint32) (count int) {
 
 // A track that the server makes itself is published by a participant without a connection, and received, muted and ended
 // like one of a client.
-func TestTrackOfASourceIsReceived(t *testing.T) {
+func TestServerMadeTrackIsReceived(t *testing.T) {
 	for _, tt := range []struct {
 		kind   livekit.TrackType
 		source *generator

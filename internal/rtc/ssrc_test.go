@@ -68,7 +68,7 @@ func (g *testClient) gotReconnect() bool {
 }
 
 // A client that sends every packet with an SSRC of its own is ended, long before what is kept of them matters.
-func TestNewSSRCsEndTheConnection(t *testing.T) {
+func TestChangingSSRCsEndConnection(t *testing.T) {
 	h := newHarness(t)
 	ssrcs := &newSSRCs{}
 	registry := &interceptor.Registry{}
@@ -86,7 +86,7 @@ func TestNewSSRCsEndTheConnection(t *testing.T) {
 }
 
 // So is one whose feedback is about an SSRC of its own in every packet.
-func TestFeedbackAboutNewSSRCsEndsTheConnection(t *testing.T) {
+func TestFeedbackAboutChangingSSRCsEndsConnection(t *testing.T) {
 	h := newHarness(t)
 	mallory, _ := h.joinFlooder(&interceptor.Registry{})
 	ssrc := uint32(1_000_000)

@@ -36,7 +36,7 @@ func (s *sink) statesOf(identity string) []string {
 
 // A participant whose media never connects is shown to the others after a while, as it changes, and as it leaves. A
 // webhook of its join is never sent.
-func TestUnconnectedParticipantIsShown(t *testing.T) {
+func TestUnconnectedParticipantIsAnnouncedAfterDelay(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.announceDelay = 20 * time.Millisecond })
 	ada := h.join(request("ada"))
 	bo := h.join(request("bo"))
@@ -68,7 +68,7 @@ func TestUnconnectedParticipantIsShown(t *testing.T) {
 }
 
 // A participant whose media connects in time is announced once, and a hidden one never.
-func TestConnectedParticipantIsNotIntroduced(t *testing.T) {
+func TestConnectedParticipantIsAnnouncedOnce(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
 	h.runInRoom(func(r *Room) {
@@ -90,7 +90,7 @@ func TestConnectedParticipantIsNotIntroduced(t *testing.T) {
 }
 
 // A participant that is shown in another room joins and leaves there as in its own: once its media works, or not at all.
-func TestForwardedParticipantJoinsOnceItsMediaConnects(t *testing.T) {
+func TestForwardedParticipantJoinsWhenItsMediaConnects(t *testing.T) {
 	h := newHarness(t)
 	for _, tt := range []struct {
 		identity string
