@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// told lists what s was told of participants, in order, each as identity and state.
+// participantStates returns the participant updates that s got, in order, each as identity and state.
 func (s *sink) participantStates() []string {
 	var list []string
 	for _, m := range s.all() {
@@ -20,7 +20,7 @@ func (s *sink) participantStates() []string {
 	return list
 }
 
-// updates counts the messages about participants, and those about the room.
+// updateCounts returns the number of messages with participant updates and with room updates that s got.
 func (s *sink) updateCounts() (people, room int) {
 	for _, m := range s.all() {
 		if m.GetUpdate() != nil {
@@ -33,7 +33,7 @@ func (s *sink) updateCounts() (people, room int) {
 	return people, room
 }
 
-// runInRoom runs f on the loop of h's room, which is made for it.
+// runInRoom runs f on the loop of the room called "room", which is created if necessary.
 func (h *harness) runInRoom(f func(r *Room)) {
 	h.t.Helper()
 	r, err := h.roomFor(JoinRequest{Room: "room"})
@@ -45,13 +45,14 @@ func (h *harness) runInRoom(f func(r *Room)) {
 	}
 }
 
+// admitActive admits p and marks it as connected.
 func (r *Room) admitActive(p *Participant) *Participant {
 	r.admit(p)
 	p.activate()
 	return p
 }
 
-// A large audience costs everybody some messages, not one for each who comes.
+// 300 participants that join together cost each other participant a few messages, not 300.
 func TestAudienceIsAnnouncedInBatches(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
@@ -61,24 +62,24 @@ func TestAudienceIsAnnouncedInBatches(t *testing.T) {
 			r.admitActive(bareParticipant(r, fmt.Sprint("listener", i), &sink{}))
 		}
 	})
-	eventually(t, "everybody is known", func() bool {
+	eventually(t, "all participants are announced", func() bool {
 		known := map[string]bool{}
-		for _, who := range watch.participantStates() {
-			if name, active := strings.CutSuffix(who, " ACTIVE"); active && name != "watch" {
+		for _, s := range watch.participantStates() {
+			if name, active := strings.CutSuffix(s, " ACTIVE"); active && name != "watch" {
 				known[name] = true
 			}
 		}
 		return len(known) == 300
 	})
 	if people, room := watch.updateCounts(); people > 10 || room > 10 {
-		t.Errorf("%d updates of people and %d of the room for 300 who came at once", people, room)
+		t.Errorf("300 joins made %d participant updates and %d room updates, want at most 10 each", people, room)
 	}
-	eventually(t, "the count is known", func() bool {
+	eventually(t, "the count is sent", func() bool {
 		return watch.got(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetNumParticipants() == 301 })
 	})
 }
 
-// Who publishes is announced at once, and not before what happened earlier.
+// The update about a publisher is sent immediately, after the updates that were queued before.
 func TestPublisherIsAnnouncedImmediately(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
@@ -95,14 +96,15 @@ func TestPublisherIsAnnouncedImmediately(t *testing.T) {
 		r.announce(second, true)
 		r.remove(star, livekit.DisconnectReason_CLIENT_INITIATED)
 	})
-	// The watcher is among those who have changed since the last round.
+	// The watcher itself has changed since the last batch, so it is in the update.
 	want := "watch ACTIVE, first DISCONNECTED, second ACTIVE, star ACTIVE, second ACTIVE, star DISCONNECTED"
 	if got := strings.Join(watch.participantStates()[before:], ", "); got != want {
-		t.Errorf("told at once: %s\nwant %s", got, want)
+		t.Errorf("sent immediately: %s\nwant %s", got, want)
 	}
 }
 
-// Clients of protocol 12 and later take a new sid for the old one's end; a word of that could take the new one away.
+// Clients since protocol 12 conclude from a new SID that the old connection has ended. A separate departure could make
+// them remove the new one.
 func TestDepartureOfReplacedParticipantIsSentToOldClientsOnly(t *testing.T) {
 	h := newHarness(t)
 	current, old := &sink{}, &sink{}
@@ -117,17 +119,18 @@ func TestDepartureOfReplacedParticipantIsSentToOldClientsOnly(t *testing.T) {
 	ada := func(s *sink) string {
 		return strings.Join(filter(s.participantStates(), "ada"), ", ")
 	}
-	eventually(t, "the new one is known", func() bool {
+	eventually(t, "the new connection is announced", func() bool {
 		return strings.HasSuffix(ada(current), "ACTIVE") && strings.HasSuffix(ada(old), "ACTIVE")
 	})
 	if got := ada(current); strings.Contains(got, "DISCONNECTED") {
-		t.Errorf("a current client was told %s", got)
+		t.Errorf("a current client got %s", got)
 	}
 	if got := ada(old); !strings.Contains(got, "ada DISCONNECTED, ada ACTIVE") {
-		t.Errorf("an old client was told %s", got)
+		t.Errorf("an old client got %s", got)
 	}
 }
 
+// filter returns the elements of list that have the prefix.
 func filter(list []string, prefix string) []string {
 	var some []string
 	for _, s := range list {
@@ -147,7 +150,7 @@ func TestUpdateMessagesAreBoundedInSize(t *testing.T) {
 	var got []string
 	for m := range splitUpdates(infos) {
 		all := m.GetUpdate().Participants
-		if len(all) > 1 && proto.Size(m) > maxUpdateSize+len(all)*8+16 { // and what frames each of them
+		if len(all) > 1 && proto.Size(m) > maxUpdateSize+len(all)*8+16 { // plus the framing of each participant
 			t.Errorf("an update of %d participants has %d bytes", len(all), proto.Size(m))
 		}
 		for _, p := range all {
@@ -155,9 +158,9 @@ func TestUpdateMessagesAreBoundedInSize(t *testing.T) {
 		}
 	}
 	if len(got) != len(infos) || got[41] != "last" {
-		t.Errorf("told of %v", got)
+		t.Errorf("updates contain %v", got)
 	}
 	for range splitUpdates(nil) {
-		t.Error("an update of nobody")
+		t.Error("an update without participants")
 	}
 }

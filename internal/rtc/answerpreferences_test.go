@@ -10,7 +10,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// answerTo is what ada gets for tracks announced so, offered by a plain pion client under those ids.
+// answerTo returns the media sections of the server's answer to a client that announces these tracks and offers them
+// with plain pion.
 func answerTo(t *testing.T, req JoinRequest, announced ...*livekit.AddTrackRequest) []*sdp.MediaDescription {
 	t.Helper()
 	ada := newHarness(t).join(req)
@@ -26,7 +27,7 @@ func answerTo(t *testing.T, req JoinRequest, announced ...*livekit.AddTrackReque
 	return sectionsOf(t, ada.sink.answers()[0])
 }
 
-// What Opus is asked to be: silence left out unless the client wants it sent, stereo where it is stereo.
+// The answer requests DTX unless the client has disabled it, and stereo for stereo tracks.
 func TestAnswerRequestsStereoAndDTXAsAnnounced(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -51,6 +52,7 @@ func TestAnswerRequestsStereoAndDTXAsAnnounced(t *testing.T) {
 	}
 }
 
+// camera returns a request that announces a camera track with the client ID "v" in these codecs.
 func camera(codecs ...string) *livekit.AddTrackRequest {
 	add := &livekit.AddTrackRequest{Cid: "v", Type: livekit.TrackType_VIDEO, Source: livekit.TrackSource_CAMERA}
 	for _, c := range codecs {
@@ -59,7 +61,7 @@ func camera(codecs ...string) *livekit.AddTrackRequest {
 	return add
 }
 
-// The codec a client asked for stands first in the answer; alone where it would send another one all the same.
+// For Firefox on Linux, which may send any codec of the answer, the requested codec is the only one.
 func TestAnswerPutsRequestedCodecFirst(t *testing.T) {
 	if got := codecsIn(answerTo(t, request("ada"), camera("vp9"))[0]); got[0] != "vp9" || len(got) < 3 {
 		t.Errorf("answered %v", got)
@@ -73,11 +75,11 @@ func TestAnswerPutsRequestedCodecFirst(t *testing.T) {
 	formats := strings.Join(m.MediaName.Formats, " ")
 	for _, a := range m.Attributes {
 		if pt, _, _ := strings.Cut(a.Value, " "); (a.Key == "rtpmap" || a.Key == "fmtp" || a.Key == "rtcp-fb") && !strings.Contains(formats, pt) {
-			t.Errorf("a=%s:%s is of none of the types %s", a.Key, a.Value, formats)
+			t.Errorf("a=%s:%s belongs to none of the payload types %s", a.Key, a.Value, formats)
 		}
 	}
 	if len(m.MediaName.Formats) < 2 {
-		t.Errorf("there is nothing for retransmissions in %s", formats)
+		t.Errorf("no payload type for retransmissions in %s", formats)
 	}
 	req.Client.Os = "windows"
 	if got := codecsIn(answerTo(t, req, camera("vp9"))[0]); len(got) < 3 {

@@ -5,9 +5,10 @@ import (
 	"testing"
 )
 
-// counter is a sink that encodes what it gets, as a connection would, and counts.
+// countingSink is a SignalSink that encodes messages, as a connection would, and counts them.
 type countingSink struct{ messages, bytes int }
 
+// Send encodes m and counts it.
 func (c *countingSink) Send(m *Message) bool {
 	raw, err := m.Encode(false)
 	if err != nil {
@@ -18,16 +19,17 @@ func (c *countingSink) Send(m *Message) bool {
 	return true
 }
 
+// Close does nothing.
 func (c *countingSink) Close() {}
 
-// bare is a participant of r without connections.
+// bareParticipant returns a participant of r without connections, which may not subscribe.
 func bareParticipant(r *Room, identity string, sink SignalSink) *Participant {
 	req := request(identity)
 	req.Info.Permission.CanSubscribe = false
 	return blankParticipant(r, req, sink)
 }
 
-// audience brings n participants who publish nothing into r, without connections, and returns their sinks.
+// admitAudience admits n participants that publish nothing and have no connections, and returns their sinks.
 func admitAudience(b *testing.B, r *Room, n int) []*countingSink {
 	sinks := make([]*countingSink, n)
 	for i := range n {
@@ -40,7 +42,7 @@ func admitAudience(b *testing.B, r *Room, n int) []*countingSink {
 	return sinks
 }
 
-// BenchmarkAudienceJoins is the work of the room when a large audience comes: messages and their encoding, without
+// BenchmarkAudienceJoins measures the room's work when a large audience joins: the messages and their encoding, without
 // connections.
 func BenchmarkAudienceJoins(b *testing.B) {
 	for _, n := range []int{300, 1000, 3000} {

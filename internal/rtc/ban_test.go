@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// longAgo is a time before every token, so that nothing is revoked by it.
+// longAgo is before the issue time of every token. Removing a participant with it bans nothing.
 var longAgo = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	var l bans
 	l.addAt("room", "ada", ban{before: now, until: now.Add(time.Hour)}, now)
-	l.addAt("room", "ada", ban{before: now.Add(-time.Hour)}, now) // an older one takes nothing back
+	l.addAt("room", "ada", ban{before: now.Add(-time.Hour)}, now) // an older ban does not shorten a newer one
 	l.addAt("room", "bo", ban{before: now, until: now.Add(100 * time.Hour)}, now)
 	for _, tt := range []struct {
 		name, room, identity string
 		issued, at           time.Time
 		refused              bool
 	}{
-		{"a token of before", "room", "ada", now.Add(-time.Second), now, true},
-		{"a token without a time", "room", "ada", time.Time{}, now, true},
-		{"a token of then", "room", "ada", now, now, false},
+		{"earlier token", "room", "ada", now.Add(-time.Second), now, true},
+		{"token without issue time", "room", "ada", time.Time{}, now, true},
+		{"token issued at the time of the ban", "room", "ada", now, now, false},
 		{"another room", "other", "ada", now.Add(-time.Second), now, false},
 		{"another identity", "room", "cy", now.Add(-time.Second), now, false},
-		{"as long as most tokens last", "room", "ada", now.Add(-time.Second), now.Add(23 * time.Hour), true},
-		{"when they are over", "room", "ada", now.Add(-time.Second), now.Add(25 * time.Hour), false},
-		{"as long as its own lasts", "room", "bo", now.Add(-time.Second), now.Add(100 * time.Hour), true},
+		{"before the minimum ban time has passed", "room", "ada", now.Add(-time.Second), now.Add(23 * time.Hour), true},
+		{"after the minimum ban time", "room", "ada", now.Add(-time.Second), now.Add(25 * time.Hour), false},
+		{"before the banned token expires", "room", "bo", now.Add(-time.Second), now.Add(100 * time.Hour), true},
 	} {
 		if err := l.check(tt.room, tt.identity, tt.issued, tt.at); errors.Is(err, errBanned) != tt.refused {
 			t.Errorf("%s: %v", tt.name, err)
@@ -36,7 +36,7 @@ func TestBanRefusesEarlierTokensUntilTheyExpire(t *testing.T) {
 	}
 }
 
-// However many are removed, what is remembered is bounded, and the latest is remembered.
+// Beyond the maximum, the ban that expires first is dropped.
 func TestBansAreBoundedInNumber(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	var l bans
@@ -44,18 +44,18 @@ func TestBansAreBoundedInNumber(t *testing.T) {
 		l.addAt("room", fmt.Sprint(i), ban{before: now}, now.Add(time.Duration(i)*time.Second))
 	}
 	if len(l.all) != maxBans {
-		t.Errorf("%d are remembered, of %d allowed", len(l.all), maxBans)
+		t.Errorf("%d bans are stored, at most %d are allowed", len(l.all), maxBans)
 	}
 	if l.check("room", fmt.Sprint(maxBans+99), time.Time{}, now) == nil || l.check("room", "0", time.Time{}, now) != nil {
-		t.Error("not the first was forgotten")
+		t.Error("the dropped ban is not the one that expires first")
 	}
 	l.addAt("room", "x", ban{before: now}, now.Add(1000*time.Hour))
 	if len(l.all) != 1 {
-		t.Errorf("%d are remembered though all but one are over", len(l.all))
+		t.Errorf("%d bans are stored although all but one have expired", len(l.all))
 	}
 }
 
-// A back end that moves a participant to a room wants it there, though it was removed from that room before.
+// A back end may move a participant to a room from which it was removed before.
 func TestMoveRemovesBanInDestination(t *testing.T) {
 	h := newHarness(t)
 	g := h.join(request("ada"))
@@ -65,11 +65,11 @@ func TestMoveRemovesBanInDestination(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := h.bans.check("other", "ada", longAgo, time.Now()); err != nil {
-		t.Errorf("the token that it was given there: %v", err)
+		t.Errorf("its new token is refused: %v", err)
 	}
 }
 
-// Who is removed while another join of its is under way does not get in by that.
+// A join that was under way when the participant was removed must not succeed.
 func TestParticipantRemovedDuringItsJoinIsRefused(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
@@ -77,7 +77,7 @@ func TestParticipantRemovedDuringItsJoinIsRefused(t *testing.T) {
 	if err := h.Remove(t.Context(), "room", "mallory", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.room.enter(t.Context(), req, &sink{}); !errors.Is(err, errBanned) { // past what Join looks at first
+	if _, err := g.room.enter(t.Context(), req, &sink{}); !errors.Is(err, errBanned) { // bypasses the first check, in Join
 		t.Errorf("the join ended with %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"meet/internal/sfu"
 )
 
-// subscription is g's of track sid.
+// subscription returns g's subscription to the track sid. The test fails if there is none.
 func (g *testClient) subscription(sid string) (s *Subscription) {
 	g.t.Helper()
 	g.inspect(func(p *Participant) { s = p.subscribing.subscriptions[sid] })
@@ -31,9 +31,9 @@ func TestScreenShareAndMainSpeakerHavePriority(t *testing.T) {
 			}
 		})
 	}
-	speaks := func(a, c float32, ticks int) {
+	setLevels := func(a, c float32, ticks int) {
 		bo.inspect(func(p *Participant) {
-			p.room.ticker.Stop() // the levels are not those of sound
+			p.room.ticker.Stop() // the levels do not come from audio
 			ada.participant.publishing.level, cy.participant.publishing.level = a, c
 			for range ticks {
 				p.room.updateMainSpeaker()
@@ -44,18 +44,18 @@ func TestScreenShareAndMainSpeakerHavePriority(t *testing.T) {
 	bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: &livekit.UpdateTrackSettings{
 		TrackSids: []string{cys.pub.info.Sid}, Priority: 1 << 31,
 	}}})
-	priorities("the client says so", 0, maxPriority)
-	speaks(0.5, 0, 1)
+	priorities("the client sets a priority", 0, maxPriority)
+	setLevels(0.5, 0, 1)
 	priorities("the first to speak", speakerPriority, maxPriority)
-	speaks(0, 1, mainSpeakerTicks-1)
-	priorities("a cough", speakerPriority, maxPriority)
-	speaks(0.5, 0, 1)
-	speaks(0.5, 1, mainSpeakerTicks)
-	priorities("somebody else speaks", 0, speakerPriority)
-	speaks(0, 0, mainSpeakerTicks)
+	setLevels(0, 1, mainSpeakerTicks-1)
+	priorities("a short noise", speakerPriority, maxPriority)
+	setLevels(0.5, 0, 1)
+	setLevels(0.5, 1, mainSpeakerTicks)
+	priorities("another participant speaks", 0, speakerPriority)
+	setLevels(0, 0, mainSpeakerTicks)
 	priorities("silence", 0, speakerPriority)
 	bo.inspect(func(*Participant) { adas.pub.info.Source = livekit.TrackSource_SCREEN_SHARE })
-	priorities("a screen", screenPriority, speakerPriority)
+	priorities("a shared screen", screenPriority, speakerPriority)
 }
 
 func TestPausedVideoLowersSubscriberScore(t *testing.T) {
@@ -63,7 +63,7 @@ func TestPausedVideoLowersSubscriberScore(t *testing.T) {
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
 	pub := ada.publishWithoutMedia(livekit.TrackType_VIDEO)
 	s := bo.subscription(pub.info.Sid)
-	told := func(state livekit.StreamState, times int) bool {
+	gotState := func(state livekit.StreamState, times int) bool {
 		n := 0
 		for _, m := range bo.sink.all() {
 			for _, st := range m.GetStreamStateUpdate().GetStreamStates() {
@@ -88,21 +88,21 @@ func TestPausedVideoLowersSubscriberScore(t *testing.T) {
 	}
 	pause(s.down, true)
 	score(poorScore)
-	if !told(livekit.StreamState_PAUSED, 1) || grade(poorScore) != poor || grade(goodScore) != good {
-		t.Errorf("bo was told %v", bo.sink.all())
+	if !gotState(livekit.StreamState_PAUSED, 1) || grade(poorScore) != poor || grade(goodScore) != good {
+		t.Errorf("bo got %v", bo.sink.all())
 	}
 	bo.inspect(func(p *Participant) { p.subscribing.sendAllStreamStates() })
-	if !told(livekit.StreamState_PAUSED, 2) {
-		t.Error("what is paused was not repeated")
+	if !gotState(livekit.StreamState_PAUSED, 2) {
+		t.Error("the paused state was not repeated")
 	}
 	pause(s.down, false)
 	score(bestScore)
-	if !told(livekit.StreamState_ACTIVE, 1) {
-		t.Error("bo was not told of the end")
+	if !gotState(livekit.StreamState_ACTIVE, 1) {
+		t.Error("bo did not get the end of the pause")
 	}
 	bo.choose(pub.info.Sid, false)
 	pause(s.down, true)
-	if !told(livekit.StreamState_PAUSED, 2) {
-		t.Error("bo was told of a track it does not receive any more")
+	if !gotState(livekit.StreamState_PAUSED, 2) {
+		t.Error("bo got the state of a track that it no longer receives")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// calls are a call in each version, and answers the answers that clients give.
+// calls returns a call with this ID to these identities in each version of the protocol.
 func calls(id string, to ...string) map[string]*livekit.DataPacket {
 	return map[string]*livekit.DataPacket{
 		"version 1": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcRequest{RpcRequest: &livekit.RpcRequest{Id: id, Method: "m", Version: 1}}},
@@ -18,6 +18,7 @@ func calls(id string, to ...string) map[string]*livekit.DataPacket {
 	}
 }
 
+// answers returns the messages by which a client can answer a call: acknowledgement and response, in each version.
 func answers(id string, to ...string) map[string]*livekit.DataPacket {
 	return map[string]*livekit.DataPacket{
 		"acknowledgement": {DestinationIdentities: to, Value: &livekit.DataPacket_RpcAck{RpcAck: &livekit.RpcAck{RequestId: id}}},
@@ -26,6 +27,7 @@ func answers(id string, to ...string) map[string]*livekit.DataPacket {
 	}
 }
 
+// streamHeader returns the header of a text stream that carries a call or a response.
 func streamHeader(topic, id string) *livekit.DataPacket_StreamHeader {
 	return &livekit.DataPacket_StreamHeader{StreamHeader: &livekit.DataStream_Header{
 		Topic: topic, Attributes: map[string]string{rpcRequestID: id},
@@ -33,12 +35,13 @@ func streamHeader(topic, id string) *livekit.DataPacket_StreamHeader {
 	}}
 }
 
-// received returns the last of the n packets that wait for g.
+// lastQueuedPacket returns the last of the packets queued for g, or nil if n is 0. The test fails unless there are n
+// packets.
 func (g *testClient) lastQueuedPacket(n int) *livekit.DataPacket {
 	g.t.Helper()
 	packets := g.queuedPackets()
 	if len(packets) != n {
-		g.t.Fatalf("%d packets arrive, want %d: %v", len(packets), n, packets)
+		g.t.Fatalf("%d packets are queued, want %d: %v", len(packets), n, packets)
 	}
 	if n == 0 {
 		return nil
@@ -46,7 +49,7 @@ func (g *testClient) lastQueuedPacket(n int) *livekit.DataPacket {
 	return packets[n-1]
 }
 
-// A call that cannot be answered fails at once, and its method does not run.
+// The method must not run, and the caller must not have to wait for a timeout.
 func TestUnanswerableCallFailsImmediately(t *testing.T) {
 	h := newHarness(t)
 	far := request("far")
@@ -70,15 +73,15 @@ func TestUnanswerableCallFailsImmediately(t *testing.T) {
 		to     []string
 		code   uint32
 	}{
-		{"nobody", request("ada"), []string{"nobody"}, RPCRecipientNotFound},
-		{"one who left", request("ada"), []string{"gone"}, RPCRecipientNotFound},
+		{"unknown recipient", request("ada"), []string{"nobody"}, RPCRecipientNotFound},
+		{"recipient that has left", request("ada"), []string{"gone"}, RPCRecipientNotFound},
 		{"the caller itself", request("ada"), []string{"ada"}, RPCRecipientNotFound},
-		{"one who is shown from another room", request("ada"), []string{"far"}, RPCRecipientNotFound},
-		{"one who may not publish data", request("ada"), []string{"mute"}, RPCUnsupportedMethod},
-		{"a hidden one that may not publish data", request("ada"), []string{"egress"}, RPCRecipientNotFound},
-		{"one of two who cannot answer", request("ada"), []string{"bo", "mute"}, RPCUnsupportedMethod},
-		{"by one who may not publish data", mute, []string{"bo"}, RPCSendFailed},
-		{"by a hidden one", hidden("ghost"), []string{"nobody"}, RPCRecipientNotFound},
+		{"mirror of a participant in another room", request("ada"), []string{"far"}, RPCRecipientNotFound},
+		{"recipient that may not publish data", request("ada"), []string{"mute"}, RPCUnsupportedMethod},
+		{"hidden recipient that may not publish data", request("ada"), []string{"egress"}, RPCRecipientNotFound},
+		{"one of two recipients cannot answer", request("ada"), []string{"bo", "mute"}, RPCUnsupportedMethod},
+		{"caller that may not publish data", mute, []string{"bo"}, RPCSendFailed},
+		{"hidden caller", hidden("ghost"), []string{"nobody"}, RPCRecipientNotFound},
 	} {
 		for version, call := range calls("1", tt.to...) {
 			t.Run(tt.name+", "+version, func(t *testing.T) {
@@ -96,11 +99,11 @@ func TestUnanswerableCallFailsImmediately(t *testing.T) {
 	}
 	var failed *RPCError
 	if _, err := h.PerformRPC(t.Context(), "room", "far", "m", "", time.Second); !errors.As(err, &failed) || failed.Code != RPCRecipientNotFound {
-		t.Errorf("the server's call to one who is shown from another room: %v", err)
+		t.Errorf("the server's call to a mirror: %v", err)
 	}
 }
 
-// A packet that is sent again after a resume is dropped, also if it is a call that can no longer be answered.
+// A packet that is sent again after a resume is dropped, even if it is a call that can no longer be answered.
 func TestRepeatedCallIsDropped(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -120,7 +123,7 @@ func TestRepeatedCallIsDropped(t *testing.T) {
 	ada.lastQueuedPacket(2)
 }
 
-// A hidden participant gets the answers to its calls, and the participants that it calls do not learn its identity.
+// The called participant sees a random alias, and can use it only for its answer.
 func TestHiddenCallerIsAnsweredWithoutRevealingItsIdentity(t *testing.T) {
 	h := newHarness(t)
 	ghost, bo := h.join(hidden("ghost")), h.join(request("bo"))
@@ -142,7 +145,7 @@ func TestHiddenCallerIsAnsweredWithoutRevealingItsIdentity(t *testing.T) {
 			}
 		}
 	}
-	for _, call := range calls("2", name) { // the name is for answers alone
+	for _, call := range calls("2", name) { // the alias is valid only for answers
 		bo.sendPacket(call)
 		got += 2
 		if e := bo.lastQueuedPacket(got).GetRpcResponse().GetError(); e.GetCode() != RPCRecipientNotFound {
@@ -152,12 +155,12 @@ func TestHiddenCallerIsAnsweredWithoutRevealingItsIdentity(t *testing.T) {
 	ghost.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	ghost.inspect(func(p *Participant) {
 		if len(p.room.callerAliases) > 0 {
-			t.Errorf("%v are kept", p.room.callerAliases)
+			t.Errorf("%v are still stored", p.room.callerAliases)
 		}
 	})
 }
 
-// A hidden participant answers whoever calls it by its identity, and only that caller learns it.
+// A hidden participant can be called by its identity, and only the answer contains that identity.
 func TestHiddenParticipantRevealsItsIdentityToItsCallerOnly(t *testing.T) {
 	h := newHarness(t)
 	ada, ghost := h.join(request("ada")), h.join(hidden("ghost"))

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The primary connection is settled by the join. The right to subscribe that somebody was granted later makes a second
-// connection, but neither that nor a move makes it the primary one.
+// The join decides which connection is the primary one. A later permission to subscribe adds a second connection, but
+// neither that nor a move changes the primary one.
 func TestGrantAndMoveDoNotChangePrimaryConnection(t *testing.T) {
 	rooms := &Rooms{log: slog.New(slog.DiscardHandler)}
 	req := request("ada")

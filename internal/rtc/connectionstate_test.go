@@ -13,11 +13,11 @@ import (
 	"meet/internal/wire"
 )
 
-// A client that leaves an offer without an answer joins again, but not while it has no socket to answer on.
+// A client without a socket cannot answer, so it does not have to rejoin.
 func TestUnansweredOfferMakesClientRejoin(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.answerTimeout = 50 * time.Millisecond })
 	g := h.join(request("ada"))
-	eventually(t, "ada is told to join again", func() bool {
+	eventually(t, "ada is asked to rejoin", func() bool {
 		return g.sink.got(func(m *livekit.SignalResponse) bool {
 			l := m.GetLeave()
 			return l.GetAction() == livekit.LeaveRequest_RECONNECT && l.GetReason() == livekit.DisconnectReason_STATE_MISMATCH && l.GetCanReconnect()
@@ -28,13 +28,14 @@ func TestUnansweredOfferMakesClientRejoin(t *testing.T) {
 		p.conn.sink = nil
 		p.conn.negotiationFailed(peer.ErrNoAnswer)
 		if p.closed {
-			t.Error("bo had no socket to answer on")
+			t.Error("bo was removed although it had no socket to answer on")
 		}
 		p.conn.sink = bo.sink
 	})
 }
 
-// A connection over UDP that fails soon after it was made, while the client still talks to us, is followed by one over TCP.
+// If a UDP connection fails soon after it was established while signalling messages still arrive, the next one uses
+// TCP.
 func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,16 +51,16 @@ func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 		p.conn.lastReceived.Store(time.Now().Add(-time.Minute).UnixNano())
 		p.conn.considerTCPFallback(p.conn.subscriber)
 		if p.conn.prefersTCP() {
-			t.Error("a client that is silent altogether has other troubles than UDP")
+			t.Error("the failure was attributed to UDP although signalling had stopped too")
 		}
 		p.conn.lastReceived.Store(time.Now().UnixNano())
 		p.conn.stateChanged(livekit.SignalTarget_SUBSCRIBER, webrtc.PeerConnectionStateFailed)
 		if !p.conn.prefersTCP() {
-			t.Error("UDP is not given up")
+			t.Error("the client does not fall back to TCP")
 		}
 	})
 	if !g.sink.got(func(m *livekit.SignalResponse) bool { return m.GetLeave().GetAction() == livekit.LeaveRequest_RESUME }) || !g.sink.ended() {
-		t.Error("the client is not told to resume")
+		t.Error("the client is not asked to resume")
 	}
 	req.Reconnect, req.SID, req.Reason = true, g.participant.sid(), livekit.ReconnectReason_RR_SUBSCRIBER_FAILED
 	back := &sink{}
@@ -67,7 +68,7 @@ func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	var offer string
-	eventually(t, "an offer over TCP alone", func() bool {
+	eventually(t, "an offer with TCP candidates only", func() bool {
 		for _, o := range back.offers() {
 			offer = o.Sdp
 		}
@@ -75,16 +76,16 @@ func TestFailedUDPConnectionFallsBackToTCP(t *testing.T) {
 	})
 	joined := back.all()[0].GetReconnect()
 	if joined == nil {
-		t.Errorf("began with %v", back.all()[0])
+		t.Errorf("the first message is %v", back.all()[0])
 	}
 	again := req
 	again.Reconnect, again.Identity, again.Info.Identity = false, "ada", "ada"
 	if g := h.join(again); g.sink.all()[0].GetJoin().GetFastPublish() || strings.Contains(g.firstOffer(), " udp ") {
-		t.Error("a new join begins with UDP")
+		t.Error("a new join starts with UDP")
 	}
 }
 
-// firstOffer waits for the server's first offer.
+// firstOffer waits for the server's first offer and returns its SDP.
 func (g *testClient) firstOffer() string {
 	g.t.Helper()
 	eventually(g.t, "an offer", func() bool { return len(g.sink.offers()) > 0 })

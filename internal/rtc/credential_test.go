@@ -9,19 +9,21 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// guestRequest returns a join request with a token of this family that the server issued to a guest.
 func guestRequest(identity, family string) JoinRequest {
 	req := request(identity)
 	req.Token = Credential{Identity: identity, Family: family, Guest: true}
 	return req
 }
 
+// backEndRequest returns a join request with a token of this family from a back end.
 func backEndRequest(identity, family string) JoinRequest {
 	req := guestRequest(identity, family)
 	req.Token.Guest = false
 	return req
 }
 
-// resumes reports whether the request resumes a session.
+// canResume reports whether the server lets req resume a session.
 func (h *harness) canResume(req JoinRequest) bool {
 	h.t.Helper()
 	req.Reconnect = true
@@ -48,10 +50,10 @@ func TestResumeRequiresSessionIDAndItsToken(t *testing.T) {
 		{"no sid", "", guestRequest("ada", "hers"), false},
 		{"no sid, from a back end", "", backEndRequest("ada", "other"), false},
 		{"another sid", "PA_other", guestRequest("ada", "hers"), false},
-		{"a guest's other token", sid, guestRequest("ada", "other"), false},
-		{"her token", sid, guestRequest("ada", "hers"), true},
-		{"a back end's token", sid, backEndRequest("ada", "back end"), true},
-		{"her token, after the back end's took its place", sid, guestRequest("ada", "hers"), false},
+		{"guest token of another family", sid, guestRequest("ada", "other"), false},
+		{"token of the session's family", sid, guestRequest("ada", "hers"), true},
+		{"token of a back end", sid, backEndRequest("ada", "back end"), true},
+		{"token of the old family after a back end's token has replaced it", sid, guestRequest("ada", "hers"), false},
 	} {
 		tc.req.SID = tc.sid
 		if got := h.canResume(tc.req); got != tc.want {
@@ -60,7 +62,7 @@ func TestResumeRequiresSessionIDAndItsToken(t *testing.T) {
 	}
 }
 
-// A token of a back end that grants less than the session has leaves it no more than that.
+// A back end's token that grants less than the session has revokes the difference.
 func TestResumeLimitsRightsToPresentedGrants(t *testing.T) {
 	var subject TokenSubject
 	h := newHarness(t, func(o *Options) {
@@ -71,15 +73,15 @@ func TestResumeLimitsRightsToPresentedGrants(t *testing.T) {
 	less.SID = ada.participant.sid()
 	less.Info.Permission.CanPublish = false
 	less.Info.Permission.CanPublishData = false
-	less.Token.Grants = "what the second grants"
+	less.Token.Grants = "grants of the second token"
 	if !h.canResume(less) {
 		t.Fatal("not resumed")
 	}
 	ada.inspect(func(p *Participant) {
 		if now := p.info.Permission; now.CanPublish || now.CanPublishData || !now.CanSubscribe {
-			t.Errorf("may now %v", now)
+			t.Errorf("the permission is now %v", now)
 		}
-		if subject.Token.Grants != "what the second grants" || subject.Granted.GetCanPublish() {
+		if subject.Token.Grants != "grants of the second token" || subject.Granted.GetCanPublish() {
 			t.Errorf("the token was refreshed from %+v", subject)
 		}
 	})
@@ -87,7 +89,7 @@ func TestResumeLimitsRightsToPresentedGrants(t *testing.T) {
 	agent.SID = ada.participant.sid()
 	agent.Info.Kind = livekit.ParticipantInfo_AGENT
 	if h.canResume(agent) {
-		t.Error("resumed by a token of another kind of participant")
+		t.Error("resumed with a token for another kind of participant")
 	}
 }
 
@@ -98,7 +100,7 @@ func TestIntersectPermissionsAllowsWhatBothAllow(t *testing.T) {
 		a, b, want *livekit.ParticipantPermission
 	}{
 		{"rights of both", &livekit.ParticipantPermission{CanSubscribe: true, CanPublish: true}, &livekit.ParticipantPermission{CanPublish: true, CanPublishData: true}, &livekit.ParticipantPermission{CanPublish: true}},
-		{"what it is stays", &livekit.ParticipantPermission{Recorder: true, Hidden: true}, &livekit.ParticipantPermission{}, &livekit.ParticipantPermission{Recorder: true, Hidden: true}},
+		{"properties of the first", &livekit.ParticipantPermission{Recorder: true, Hidden: true}, &livekit.ParticipantPermission{}, &livekit.ParticipantPermission{Recorder: true, Hidden: true}},
 		{
 			"sources of one", &livekit.ParticipantPermission{CanPublish: true}, &livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{camera}},
 			&livekit.ParticipantPermission{CanPublish: true, CanPublishSources: []livekit.TrackSource{camera}},
@@ -124,20 +126,21 @@ func TestGuestCannotReplaceOtherParticipant(t *testing.T) {
 	h.join(guestRequest("ada", "hers"))
 	mallory := guestRequest("ada", "other")
 	if err := h.Check(t.Context(), mallory); !errors.Is(err, errIdentityInUse) {
-		t.Errorf("validate says %v", err)
+		t.Errorf("Check returned %v", err)
 	}
 	if _, err := h.Join(t.Context(), mallory, &sink{}); !errors.Is(err, errIdentityInUse) {
 		t.Errorf("the join ended with %v", err)
 	}
-	again := h.join(guestRequest("ada", "hers")) // as after a full reconnect
+	again := h.join(guestRequest("ada", "hers")) // as in a full reconnect
 	h.join(backEndRequest("ada", "back end"))
-	eventually(t, "a back end's token displaces her", func() bool {
+	eventually(t, "the back end's token replaces the session", func() bool {
 		return again.sink.got(func(m *livekit.SignalResponse) bool {
 			return m.GetLeave().GetReason() == livekit.DisconnectReason_DUPLICATE_IDENTITY
 		})
 	})
 }
 
+// companionRequest returns a guest's request for the companion called name.
 func companionRequest(identity, family, name string) JoinRequest {
 	req := guestRequest(identity, family)
 	req.SetCompanion(name)
@@ -151,20 +154,20 @@ func TestCompanionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
 		return err
 	}
 	if err := join(companionRequest("ada", "hers", "screen")); !errors.Is(err, errNoMain) {
-		t.Errorf("without its participant: %v", err)
+		t.Errorf("companion of an absent participant: %v", err)
 	}
 	ada := h.join(guestRequest("ada", "hers"))
 	if err := join(companionRequest("ada", "other", "screen")); !errors.Is(err, errNoMain) {
-		t.Errorf("of somebody else: %v", err)
+		t.Errorf("companion with another token family: %v", err)
 	}
 	if err := join(companionRequest("ada", "hers", "screen")); err != nil {
-		t.Errorf("the first: %v", err)
+		t.Errorf("first companion: %v", err)
 	}
 	if err := join(companionRequest("ada", "hers", "second")); !errors.Is(err, errSecondCompanion) {
-		t.Errorf("the second: %v", err)
+		t.Errorf("second companion: %v", err)
 	}
 	if err := join(companionRequest("ada", "hers", "screen")); err != nil {
-		t.Errorf("the first again: %v", err)
+		t.Errorf("first companion rejoining: %v", err)
 	}
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
 	if h.Present(t.Context(), "room", "ada#screen") {
@@ -172,7 +175,7 @@ func TestCompanionJoinsOnlyIfItsParticipantIsPresent(t *testing.T) {
 	}
 }
 
-// A ban is of the token's identity: neither a companion nor another name of one gets around it.
+// Neither a companion nor another companion name circumvents a ban of the token's identity.
 func TestBanAppliesToCompanionsOfTokenIdentity(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {
@@ -203,7 +206,7 @@ func TestBanAppliesToCompanionsOfTokenIdentity(t *testing.T) {
 	}
 }
 
-// A list of sources allows what it names and nothing else, also where it names something that is not known.
+// A list of sources allows only the sources in it, even if it contains an unknown one.
 func TestUnknownSourceInGrantAllowsNothing(t *testing.T) {
 	h := newHarness(t)
 	req := request("ada")
@@ -218,7 +221,8 @@ func TestUnknownSourceInGrantAllowsNothing(t *testing.T) {
 	}
 }
 
-// What a back end takes from a participant stays taken: from its companion, and when it joins again with the same token.
+// Rights that a back end revokes stay revoked for the participant's companion and when the participant rejoins with its
+// old token.
 func TestRevokedRightsStayRevokedAfterRejoin(t *testing.T) {
 	h := newHarness(t)
 	permission := func(identity string) *livekit.ParticipantPermission {
@@ -258,7 +262,7 @@ func TestRevokedRightsStayRevokedAfterRejoin(t *testing.T) {
 	}
 }
 
-// A name that looks like a companion's is a participant of its own.
+// A participant may have an identity that looks like that of a companion.
 func TestParticipantNamedLikeCompanionIsNotTreatedAsOne(t *testing.T) {
 	h := newHarness(t)
 	join := func(req JoinRequest) error {

@@ -13,7 +13,7 @@ import (
 	"meet/internal/peer"
 )
 
-// waiting decodes what waits for g until its channel opens.
+// queuedPackets returns the packets that are queued until g's channel opens.
 func (g *testClient) queuedPackets() []*livekit.DataPacket {
 	g.t.Helper()
 	o := g.participant.data.out
@@ -30,7 +30,7 @@ func (g *testClient) queuedPackets() []*livekit.DataPacket {
 	return packets
 }
 
-// gives hands over a reliable packet as the client's channel would.
+// sendPacket passes a reliable packet to the server as if g had sent it on its data channel.
 func (g *testClient) sendPacket(packet *livekit.DataPacket) {
 	g.t.Helper()
 	raw, err := proto.Marshal(packet)
@@ -40,23 +40,27 @@ func (g *testClient) sendPacket(packet *livekit.DataPacket) {
 	g.participant.data.handleData(livekit.DataPacket_RELIABLE, raw)
 }
 
+// user returns a user packet with this payload.
 func user(payload string) *livekit.DataPacket_User {
 	return &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte(payload)}}
 }
 
+// agent returns the join request of an agent.
 func agent(identity string) JoinRequest {
 	req := request(identity)
 	req.Info.Kind = livekit.ParticipantInfo_AGENT
 	return req
 }
 
+// hidden returns the join request of a hidden participant.
 func hidden(identity string) JoinRequest {
 	req := request(identity)
 	req.Info.Permission.Hidden = true
 	return req
 }
 
-// Whatever a client claims, the others read who really sent it; only agents may speak for somebody, and are marked.
+// The server overwrites the sender that a client claims. Only agents may send on behalf of another participant, and
+// such messages are marked.
 func TestDataPacketCarriesRealSender(t *testing.T) {
 	h := newHarness(t)
 	ada, bot, ghost, bo := h.join(request("ada")), h.join(agent("bot")), h.join(hidden("ghost")), h.join(request("bo"))
@@ -72,25 +76,25 @@ func TestDataPacketCarriesRealSender(t *testing.T) {
 		return &livekit.DataPacket_ChatMessage{ChatMessage: &livekit.ChatMessage{Message: "hello"}}
 	}
 	for _, c := range []struct {
-		what      string
+		name      string
 		from      *testClient
 		packet    *livekit.DataPacket
 		identity  string
 		generated bool
 	}{
-		{"a person's lie", ada, &livekit.DataPacket{ParticipantIdentity: "bo", ParticipantSid: "PA_x", Value: chat()}, "ada", false},
-		{"user data", ada, &livekit.DataPacket{Value: user("x")}, "ada", false},
-		{"an agent's chat for somebody", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: chat()}, "ada", true},
-		{"an agent's own chat", bot, &livekit.DataPacket{Value: chat()}, "bot", false},
-		{"an agent's text for somebody", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: text()}, "ada", true},
-		{"an agent's file for somebody", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: file}, "bot", false},
-		{"a hidden one's", ghost, &livekit.DataPacket{ParticipantIdentity: "ghost", Value: user("boo")}, "", false},
+		{"false sender", ada, &livekit.DataPacket{ParticipantIdentity: "bo", ParticipantSid: "PA_x", Value: chat()}, "ada", false},
+		{"user packet", ada, &livekit.DataPacket{Value: user("x")}, "ada", false},
+		{"chat of an agent for another participant", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: chat()}, "ada", true},
+		{"chat of an agent", bot, &livekit.DataPacket{Value: chat()}, "bot", false},
+		{"text of an agent for another participant", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: text()}, "ada", true},
+		{"file of an agent for another participant", bot, &livekit.DataPacket{ParticipantIdentity: "ada", Value: file}, "bot", false},
+		{"hidden sender", ghost, &livekit.DataPacket{ParticipantIdentity: "ghost", Value: user("boo")}, "", false},
 	} {
 		before := len(bo.queuedPackets())
 		c.from.sendPacket(c.packet)
 		got := bo.queuedPackets()[before:]
 		if len(got) != 1 {
-			t.Fatalf("%s: %d packets arrived", c.what, len(got))
+			t.Fatalf("%s: %d packets arrived", c.name, len(got))
 		}
 		p := got[0]
 		sid := c.from.participant.sid()
@@ -98,13 +102,13 @@ func TestDataPacketCarriesRealSender(t *testing.T) {
 			sid = ""
 		}
 		if p.ParticipantIdentity != c.identity || p.ParticipantSid != sid || p.GetUser().GetParticipantSid() != "" && p.GetUser().ParticipantSid != sid {
-			t.Errorf("%s: signed %q %q", c.what, p.ParticipantIdentity, p.ParticipantSid)
+			t.Errorf("%s: the sender is %q, %q", c.name, p.ParticipantIdentity, p.ParticipantSid)
 		}
 		if p.GetChatMessage().GetGenerated() != c.generated && p.GetStreamHeader().GetTextHeader().GetGenerated() != c.generated {
-			t.Errorf("%s: generated is not %v", c.what, c.generated)
+			t.Errorf("%s: generated is not %v", c.name, c.generated)
 		}
 		if u := p.GetUser(); u != nil && u.ParticipantIdentity != c.identity {
-			t.Errorf("%s: the user packet says %q", c.what, u.ParticipantIdentity)
+			t.Errorf("%s: the user packet says %q", c.name, u.ParticipantIdentity)
 		}
 	}
 }
@@ -131,27 +135,27 @@ func TestDataPacketReachesOnlyItsDestinations(t *testing.T) {
 	newer := &livekit.DataPacket{} // a value of a later protocol
 	newer.ProtoReflect().SetUnknown([]byte{0xc2, 0x3e, 0x01, 0x78})
 	for _, c := range []struct {
-		what, from string
+		name, from string
 		packet     *livekit.DataPacket
 		to         string
 	}{
-		{"to nobody in particular", "ada", named(nil, nil, nil), "bo bot cy mute"},
-		{"by identity", "ada", named([]string{"bo", "bo", "nobody"}, nil, nil), "bo"},
-		{"by identity in the user packet", "ada", named(nil, nil, []string{"cy"}), "cy"},
-		{"by both, the envelope's count", "ada", named([]string{"bo"}, nil, []string{"cy"}), "bo"},
-		{"by sid", "ada", named(nil, []string{sid("bo")}, nil), "bo"},
-		{"by identity and sid", "ada", named([]string{"cy"}, []string{sid("bo")}, nil), "bo cy"},
-		{"to oneself", "ada", named([]string{"ada"}, nil, nil), ""},
-		{"to somebody who has left", "ada", named([]string{"gone"}, nil, nil), ""},
-		{"without the right", "mute", named(nil, nil, nil), ""},
-		{"a person's transcription", "ada", transcription, ""},
-		{"an agent's transcription", "bot", transcription, "ada bo cy mute"},
+		{"no destination", "ada", named(nil, nil, nil), "bo bot cy mute"},
+		{"identity", "ada", named([]string{"bo", "bo", "nobody"}, nil, nil), "bo"},
+		{"identity in the user packet", "ada", named(nil, nil, []string{"cy"}), "cy"},
+		{"identities in packet and user packet: the packet's apply", "ada", named([]string{"bo"}, nil, []string{"cy"}), "bo"},
+		{"SID", "ada", named(nil, []string{sid("bo")}, nil), "bo"},
+		{"identity and SID", "ada", named([]string{"cy"}, []string{sid("bo")}, nil), "bo cy"},
+		{"the sender itself", "ada", named([]string{"ada"}, nil, nil), ""},
+		{"participant that has left", "ada", named([]string{"gone"}, nil, nil), ""},
+		{"sender without permission", "mute", named(nil, nil, nil), ""},
+		{"transcription not from an agent", "ada", transcription, ""},
+		{"transcription from an agent", "bot", transcription, "ada bo cy mute"},
 		{"metrics", "ada", metrics, "cy"},
-		{"metrics of one who collects them", "cy", metrics, "cy"},
-		{"encrypted", "ada", sealed, "bo bot cy mute"},
-		{"something newer", "ada", newer, "bo bot cy mute"},
-		{"nothing", "ada", &livekit.DataPacket{}, ""},
-		{"speakers", "ada", &livekit.DataPacket{Value: &livekit.DataPacket_Speaker{Speaker: &livekit.ActiveSpeakerUpdate{}}}, ""},
+		{"metrics of a participant that collects them", "cy", metrics, "cy"},
+		{"encrypted packet", "ada", sealed, "bo bot cy mute"},
+		{"unknown value", "ada", newer, "bo bot cy mute"},
+		{"empty packet", "ada", &livekit.DataPacket{}, ""},
+		{"obsolete speaker update", "ada", &livekit.DataPacket{Value: &livekit.DataPacket_Speaker{Speaker: &livekit.ActiveSpeakerUpdate{}}}, ""},
 	} {
 		before := map[string]int{}
 		for name, g := range clients {
@@ -163,17 +167,18 @@ func TestDataPacketReachesOnlyItsDestinations(t *testing.T) {
 			for _, p := range clients[name].queuedPackets()[before[name]:] {
 				got = append(got, name)
 				if u := p.GetUser(); u != nil && strings.Join(u.DestinationIdentities, " ") != strings.Join(p.DestinationIdentities, " ") {
-					t.Errorf("%s: the lists say %v and %v", c.what, p.DestinationIdentities, u.DestinationIdentities)
+					t.Errorf("%s: the lists say %v and %v", c.name, p.DestinationIdentities, u.DestinationIdentities)
 				}
 			}
 		}
 		if to := strings.Join(got, " "); to != c.to {
-			t.Errorf("%s: goes to %q, want %q", c.what, to, c.to)
+			t.Errorf("%s: recipients are %q, want %q", c.name, to, c.to)
 		}
 	}
 }
 
-// What was sent again after a resume, or twice for safety, arrives once; what cannot be read, not at all.
+// Duplicates by sequence number (sent again after a resume) or by nonce are dropped, and so are packets that are too
+// large or malformed.
 func TestRepeatedDataPacketIsForwardedOnce(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -206,7 +211,7 @@ func TestRepeatedDataPacketIsForwardedOnce(t *testing.T) {
 	before := len(bo.queuedPackets())
 	ada.participant.data.handleData(livekit.DataPacket_RELIABLE, []byte{0xff})
 	if len(bo.queuedPackets()) != before {
-		t.Error("what is no packet arrives")
+		t.Error("a malformed packet was forwarded")
 	}
 	back := request("ada")
 	back.Reconnect, back.SID = true, ada.participant.sid()
@@ -215,11 +220,10 @@ func TestRepeatedDataPacketIsForwardedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := s.all()[0].GetReconnect(); r.GetLastMessageSeq() != 7 {
-		t.Errorf("the resumed client is told %v", r)
+		t.Errorf("the resumed client got %v", r)
 	}
 }
 
-// An application's own channel reaches the others as user data.
 func TestApplicationChannelIsForwardedAsUserData(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -239,14 +243,14 @@ func TestStoredNoncesAreBounded(t *testing.T) {
 		}
 	}
 	if len(s.seen) != maxNonces || len(s.ring) != maxNonces {
-		t.Errorf("%d and %d are remembered", len(s.seen), len(s.ring))
+		t.Errorf("%d and %d nonces are stored", len(s.seen), len(s.ring))
 	}
 	if s.addIfNew(at(2*maxNonces - 1)) {
-		t.Error("the latest is forgotten")
+		t.Error("the latest nonce is not stored")
 	}
 }
 
-// FuzzData takes whatever a client sends on its channels; a programming error would end the process.
+// FuzzData processes arbitrary packets from a client. A panic on the loop would end the room.
 func FuzzData(f *testing.F) {
 	for _, packet := range []*livekit.DataPacket{
 		{Value: user("x"), DestinationIdentities: []string{"ada"}, Sequence: 1},
@@ -283,8 +287,8 @@ func FuzzData(f *testing.F) {
 	})
 }
 
-// Pion keeps what there was of a channel until the connection ends, its name too; so one who opens and closes channels for
-// hours, or gives them long names, has to join again.
+// Pion stores data about a channel, including its label, until the connection ends. A client that opens too many
+// channels over time, or one with too long a label, must therefore rejoin.
 func TestExcessiveDataChannelsEndSession(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before int32
@@ -303,7 +307,7 @@ func TestExcessiveDataChannelsEndSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.negotiate()
-			eventually(t, "mallory has to begin anew", func() bool {
+			eventually(t, "mallory is asked to rejoin", func() bool {
 				return m.sink.got(func(m *livekit.SignalResponse) bool {
 					return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 				})
@@ -312,7 +316,7 @@ func TestExcessiveDataChannelsEndSession(t *testing.T) {
 	}
 }
 
-// Nobody can make the server hold a buffer for each of thousands of data channels.
+// Each open channel has a read buffer, so a client may not open thousands of them.
 func TestOpenDataChannelsAreBounded(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
@@ -328,13 +332,13 @@ func TestOpenDataChannelsAreBounded(t *testing.T) {
 		dc.OnClose(func() { closed.Add(1) })
 	}
 	m.negotiate()
-	eventually(t, "those over the limit are closed", func() bool { return closed.Load() == extra })
+	eventually(t, "the channels beyond the limit are closed", func() bool { return closed.Load() == extra })
 	if n := m.participant.data.channels.open.Load(); n != maxChannels {
 		t.Errorf("%d channels are open", n)
 	}
 }
 
-// A client that sends more than was agreed on is told to join again, and does not make the server hold more.
+// Pion would enlarge its read buffer for a message that exceeds the negotiated size.
 func TestTooLargeDataMessageEndsSession(t *testing.T) {
 	h := newHarness(t)
 	req := request("mallory")
@@ -345,7 +349,7 @@ func TestTooLargeDataMessageEndsSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	limit := fmt.Sprintf("a=max-message-size:%d", peer.MaxMessageSize)
-	m.tamper = func(sdp string) string { // for pion keeps to the limit it is told
+	m.tamper = func(sdp string) string { // pion's client respects the limit in the SDP
 		if !strings.Contains(sdp, limit) {
 			t.Error("the limit is not in the answer")
 		}
@@ -358,7 +362,7 @@ func TestTooLargeDataMessageEndsSession(t *testing.T) {
 	if err := dc.Send(make([]byte, peer.MaxMessageSize+1)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "mallory is told to join again", func() bool {
+	eventually(t, "mallory is asked to rejoin", func() bool {
 		return m.sink.got(func(r *livekit.SignalResponse) bool {
 			return r.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 		})

@@ -12,10 +12,11 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// frame makes a data track's packet with that handle and frame number, and an extension of the given words if any.
+// frame returns a packet of a data track with this handle, frame number and payload, and extensions of this many 32-bit
+// words.
 func frame(handle, number uint16, words int, payload string) []byte {
 	b := make([]byte, frameHeaderSize)
-	b[0] = 0b11 << 3 // the whole frame
+	b[0] = 0b11 << 3 // first and last packet of the frame
 	binary.BigEndian.PutUint16(b[handleOffset:], handle)
 	binary.BigEndian.PutUint16(b[frameOffset:], number)
 	if words > 0 {
@@ -33,16 +34,16 @@ func TestParseFrameAcceptsValidHeadersOnly(t *testing.T) {
 		b  []byte
 		ok bool
 	}{
-		"plain":                 {frame(7, 9, 0, "x"), true},
-		"without payload":       {frame(7, 9, 0, ""), true},
-		"with extensions":       {frame(7, 9, 4, "x"), true},
-		"extensions to the end": {frame(7, 9, 1, ""), true},
-		"short":                 {frame(7, 9, 0, "")[:11], false},
-		"empty":                 {nil, false},
-		"extensions cut off":    {frame(7, 9, 4, "")[:27], false},
-		"no length":             {frame(7, 9, 4, "")[:13], false},
-		"a later version":       {change(frame(7, 9, 0, "x"), func(b []byte) { b[0] |= 1 << versionShift }), false},
-		"handle 0":              {frame(0, 9, 0, "x"), false},
+		"plain":                    {frame(7, 9, 0, "x"), true},
+		"without payload":          {frame(7, 9, 0, ""), true},
+		"with extensions":          {frame(7, 9, 4, "x"), true},
+		"extensions to the end":    {frame(7, 9, 1, ""), true},
+		"shorter than the header":  {frame(7, 9, 0, "")[:11], false},
+		"empty":                    {nil, false},
+		"extensions cut off":       {frame(7, 9, 4, "")[:27], false},
+		"extension length missing": {frame(7, 9, 4, "")[:13], false},
+		"unknown version":          {change(frame(7, 9, 0, "x"), func(b []byte) { b[0] |= 1 << versionShift }), false},
+		"handle 0":                 {frame(0, 9, 0, "x"), false},
 	} {
 		h, ok := parseFrame(c.b)
 		if ok != c.ok || ok && h != (frameHeader{7, 9}) {
@@ -51,6 +52,7 @@ func TestParseFrameAcceptsValidHeadersOnly(t *testing.T) {
 	}
 }
 
+// FuzzParseFrame checks that setHandle changes only the handle of a valid packet.
 func FuzzParseFrame(f *testing.F) {
 	f.Add(frame(7, 9, 0, "payload"))
 	f.Add(frame(7, 9, 3, "payload"))
@@ -66,12 +68,12 @@ func FuzzParseFrame(f *testing.F) {
 		}
 		setHandle(b, h.handle)
 		if !bytes.Equal(b, original) {
-			t.Error("more than the handle was written")
+			t.Error("setHandle changed more than the handle")
 		}
 	})
 }
 
-// A subscriber that asks for fewer frames gets whole ones, evenly, in whatever order their packets come.
+// All packets of a frame get the same decision, even if packets of two frames are interleaved.
 func TestFrameLimiterPassesWholeFramesAtItsRate(t *testing.T) {
 	var g frameLimiter
 	start := time.Unix(0, 0)
@@ -81,10 +83,10 @@ func TestFrameLimiterPassesWholeFramesAtItsRate(t *testing.T) {
 		for i := from; i < from+n; i++ {
 			first, second := g.allows(uint16(i), at(i)), g.allows(uint16(i), at(i))
 			if first != second {
-				t.Fatalf("frame %d is torn", i)
+				t.Fatalf("frame %d is passed only in part", i)
 			}
-			if i > from && g.allows(uint16(i-1), at(i)) != before { // a packet that comes late
-				t.Fatalf("frame %d is torn", i-1)
+			if i > from && g.allows(uint16(i-1), at(i)) != before { // a late packet of the previous frame
+				t.Fatalf("frame %d is passed only in part", i-1)
 			}
 			if before = first; first {
 				passed++
@@ -93,17 +95,18 @@ func TestFrameLimiterPassesWholeFramesAtItsRate(t *testing.T) {
 		return passed
 	}
 	if n := count(0, 600); n != 600 {
-		t.Errorf("%d of 600 frames without a bound", n)
+		t.Errorf("%d of 600 frames passed without a limit", n)
 	}
 	for _, fps := range []uint32{30, 15, 7, 1} {
 		g.setRate(fps)
-		if n := count(65_000, 600); n < int(10*fps) || n > int(10*fps)+1 { // past the end of 16 bits
-			t.Errorf("%d frames in ten seconds, want %d each", n, fps)
+		if n := count(65_000, 600); n < int(10*fps) || n > int(10*fps)+1 { // frame numbers wrap around at 16 bits
+			t.Errorf("%d frames passed in ten seconds, want %d per second", n, fps)
 		}
 		g = frameLimiter{}
 	}
 }
 
+// publishDataTrack requests that a data track is published.
 func (g *testClient) publishDataTrack(handle uint32, name string) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{
@@ -111,6 +114,7 @@ func (g *testClient) publishDataTrack(handle uint32, name string) {
 	}})
 }
 
+// unpublishDataTrack requests that a data track is unpublished.
 func (g *testClient) unpublishDataTrack(handle uint32) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UnpublishDataTrackRequest{
@@ -118,6 +122,7 @@ func (g *testClient) unpublishDataTrack(handle uint32) {
 	}})
 }
 
+// subscribeData requests or declines the data track sid.
 func (g *testClient) subscribeData(sid string, subscribe bool) {
 	g.t.Helper()
 	g.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_UpdateDataSubscription{
@@ -125,10 +130,10 @@ func (g *testClient) subscribeData(sid string, subscribe bool) {
 	}})
 }
 
-// handles are the tracks' sids g was last told of, sorted; nil if it was told nothing.
+// lastHandles returns the SIDs in the handles that were last sent to g, sorted; nil if none were sent.
 func (g *testClient) lastHandles() []string {
 	g.t.Helper()
-	g.inspect(func(*Participant) {}) // what was changed has been told
+	g.inspect(func(*Participant) {}) // after this, pending handles have been sent
 	var sids []string
 	for _, m := range g.sink.all() {
 		if h := m.GetDataTrackSubscriberHandles(); h != nil {
@@ -142,7 +147,7 @@ func (g *testClient) lastHandles() []string {
 	return sids
 }
 
-// dataTrack is the sid of g's data track of that handle.
+// dataTrackSID returns the SID of g's data track with that handle. The test fails if there is none.
 func (g *testClient) dataTrackSID(handle uint32) string {
 	g.t.Helper()
 	sid := ""
@@ -163,7 +168,7 @@ func TestInvalidDataTrackIsRefused(t *testing.T) {
 	quiet.Info.Permission.CanPublishData = false
 	ada, mute := h.join(request("ada")), h.join(quiet)
 	ada.publishDataTrack(1, "one")
-	long := strings.Repeat("ä", maxDataTrackName) // characters, not bytes
+	long := strings.Repeat("ä", maxDataTrackName) // the limit counts characters, not bytes
 	custom := func(name string) *livekit.DataTrackFrameEncoding {
 		return &livekit.DataTrackFrameEncoding{Value: &livekit.DataTrackFrameEncoding_Custom{Custom: name}}
 	}
@@ -208,7 +213,7 @@ func TestInvalidDataTrackIsRefused(t *testing.T) {
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
 		return m.GetRequestResponse().GetReason() == livekit.RequestResponse_LIMIT_EXCEEDED
 	}) {
-		t.Error("there is no limit")
+		t.Error("the number of data tracks is not limited")
 	}
 }
 
@@ -229,31 +234,31 @@ func TestDataTracksAreAnnounced(t *testing.T) {
 	}
 	ada.publishDataTrack(3, "position")
 	if i := last(); !i.GetIsPublisher() || len(i.DataTracks) != 1 || i.DataTracks[0].Name != "position" {
-		t.Errorf("bo is told %v", i)
+		t.Errorf("bo got %v", i)
 	}
 	cy := h.join(request("cy"))
 	if join := cy.sink.all()[0].GetJoin(); !slices.ContainsFunc(join.OtherParticipants, func(i *livekit.ParticipantInfo) bool { return len(i.DataTracks) == 1 }) {
-		t.Error("who comes later is not told")
+		t.Error("a participant that joins later is not sent the data track")
 	}
 	ada.unpublishDataTrack(3)
 	if i := last(); len(i.GetDataTracks()) != 0 {
-		t.Errorf("bo is told %v", i)
+		t.Errorf("bo got %v", i)
 	}
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
 		return m.GetUnpublishDataTrackResponse().GetInfo().GetPubHandle() == 3
 	}) {
-		t.Error("the end is not answered")
+		t.Error("the unpublish request is not answered")
 	}
 	ada.unpublishDataTrack(3)
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool {
 		r := m.GetRequestResponse()
 		return r.GetReason() == livekit.RequestResponse_NOT_FOUND && r.GetUnpublishDataTrack().GetPubHandle() == 3
 	}) {
-		t.Error("a track that is not there was unpublished")
+		t.Error("unpublishing a missing track was not refused")
 	}
 }
 
-// Who receives a data track, as everything it depends on changes; the whole map of handles is told each time.
+// Each change of what a participant receives sends it the complete map of handles.
 func TestDataTrackSubscriptionsFollowRequestsAndPermissions(t *testing.T) {
 	h := newHarness(t)
 	auto, deaf := request("auto"), request("deaf")
@@ -272,32 +277,32 @@ func TestDataTrackSubscriptionsFollowRequestsAndPermissions(t *testing.T) {
 	ghost.publishDataTrack(1, "unseen")
 	one, two := ada.dataTrackSID(1), ada.dataTrackSID(2)
 	receives("by default", bo)
-	receives("automatically", eager, one, two)
-	receives("without the right", unable)
-	receives("its own", ada)
+	receives("AutoSubscribeData", eager, one, two)
+	receives("without permission", unable)
+	receives("own tracks", ada)
 	bo.subscribeData(one, true)
 	bo.subscribeData(ghost.dataTrackSID(1), true)
-	receives("asked for", bo, one)
+	receives("one requested", bo, one)
 	bo.subscribeData(two, true)
-	receives("asked for another", bo, one, two)
+	receives("another requested", bo, one, two)
 	eager.subscribeData(one, false)
-	receives("no longer wanted", eager, two)
+	receives("declined", eager, two)
 	permit := func(p *livekit.SubscriptionPermission) {
 		ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_SubscriptionPermission{SubscriptionPermission: p}})
 	}
 	permit(&livekit.SubscriptionPermission{TrackPermissions: []*livekit.TrackPermission{{ParticipantIdentity: "bo", TrackSids: []string{two}}}})
-	receives("permitted one", bo, two)
+	receives("one permitted", bo, two)
 	receives("not permitted", eager)
 	permit(&livekit.SubscriptionPermission{AllParticipants: true})
 	receives("permitted again", bo, one, two)
 	ada.unpublishDataTrack(2)
 	receives("unpublished", bo, one)
 	ada.publishDataTrack(2, "two")
-	receives("another of the name", bo, one)
+	receives("a new track of the same name", bo, one)
 	late := request("late")
 	late.AutoSubscribeData = true
 	cy := h.join(late)
-	receives("come late", cy, one, ada.dataTrackSID(2))
+	receives("joined later", cy, one, ada.dataTrackSID(2))
 	back := request("bo")
 	back.Reconnect, back.SID = true, bo.participant.sid()
 	s := &sink{}
@@ -307,18 +312,19 @@ func TestDataTrackSubscriptionsFollowRequestsAndPermissions(t *testing.T) {
 	if !s.got(func(m *livekit.SignalResponse) bool {
 		return len(m.GetDataTrackSubscriberHandles().GetSubHandles()) == 1
 	}) {
-		t.Error("a resumed client is not told its handles")
+		t.Error("a resumed client is not sent its handles")
 	}
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	receives("gone", cy)
+	receives("publisher has left", cy)
 	cy.inspect(func(p *Participant) {
 		if n := len(p.room.dataTracks); n != 1 {
-			t.Errorf("%d data tracks are left in the room, want the hidden one's", n)
+			t.Errorf("%d data tracks are left in the room, want only the hidden participant's", n)
 		}
 	})
 }
 
-// Packets reach the subscribers under the handle they were told, and nobody else.
+// Subscribers get the packets with their own handle for the track. No packet is sent for unknown handles, or after
+// permission is revoked.
 func TestDataTrackPacketsAreForwardedToSubscribersOnly(t *testing.T) {
 	h := newHarness(t)
 	ada, bo, cy := h.join(request("ada")), h.join(request("bo")), h.join(request("cy"))
@@ -340,7 +346,7 @@ func TestDataTrackPacketsAreForwardedToSubscribersOnly(t *testing.T) {
 		}
 	}
 	ada.participant.data.forwardFrame(frame(9, 1, 2, "hello"))
-	ada.participant.data.forwardFrame(frame(8, 1, 0, "of no track"))
+	ada.participant.data.forwardFrame(frame(8, 1, 0, "unknown handle"))
 	ada.participant.data.forwardFrame([]byte("nonsense"))
 	ada.participant.data.forwardFrame(frame(9, 2, 0, "bye"))
 	want := []string{string(frame(handle, 1, 2, "hello")), string(frame(handle, 2, 0, "bye"))}
@@ -349,9 +355,9 @@ func TestDataTrackPacketsAreForwardedToSubscribersOnly(t *testing.T) {
 		p.info.Permission.CanPublishData = false
 		p.data.rightsChanged()
 	})
-	ada.participant.data.forwardFrame(frame(9, 3, 0, "without the right"))
+	ada.participant.data.forwardFrame(frame(9, 3, 0, "without permission"))
 	if !ada.sink.got(func(m *livekit.SignalResponse) bool { return m.GetUnpublishDataTrackResponse() != nil }) {
-		t.Error("ada is not told that the track has ended")
+		t.Error("ada is not sent the end of the track")
 	}
 	if got := bo.lastHandles(); len(got) != 0 {
 		t.Errorf("bo still has handles for %v", got)
@@ -376,10 +382,10 @@ func TestSyncStateWithUnknownDataTrackMakesClientRejoin(t *testing.T) {
 		})
 	}
 	if sync(ada.dataTrackSID(1)) {
-		t.Error("a track that is there is a mismatch")
+		t.Error("an existing track was treated as a mismatch")
 	}
 	if !sync("DTR_unknown") {
-		t.Error("a track that is not there is no mismatch")
+		t.Error("an unknown track was not treated as a mismatch")
 	}
 }
 

@@ -14,14 +14,14 @@ import (
 	"meet/internal/sfu"
 )
 
-// stage is a published track in virtual time, with viewers that have no connection.
+// dynacastTest is a published track in virtual time, with viewers that have no connection.
 type dynacastTest struct {
 	t    *testing.T
-	sink *sink // the publisher's
+	sink *sink // gets the publisher's messages
 	pub  *Publication
 }
 
-// withDynacastTest runs f in virtual time with a track of three layers, in the codecs of mimes.
+// withDynacastTest runs f in virtual time with a track of three layers in the given codecs.
 func withDynacastTest(t *testing.T, mimes []string, f func(s *dynacastTest)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(&Rooms{log: slog.New(slog.DiscardHandler)}, "room", nil)
@@ -42,14 +42,14 @@ func withDynacastTest(t *testing.T, mimes []string, f func(s *dynacastTest)) {
 	})
 }
 
-// change runs f on the room's loop and lets the publisher know what it changed.
+// update runs f on the room's loop and updates the demand for the track.
 func (s *dynacastTest) update(f func()) {
 	r := s.pub.owner.room
 	r.loop.Post(func() { f(); r.dirtyDemand[s.pub] = true })
 	synctest.Wait()
 }
 
-// views adds a viewer of layers up to wanted.
+// addViewer adds a subscriber that shows layers up to wanted.
 func (s *dynacastTest) addViewer(identity string, wanted int) *Subscription {
 	v := &Subscription{
 		subscriber: blankParticipant(s.pub.owner.room, request(identity), nil), pub: s.pub, targetCodec: s.pub.codecs[0],
@@ -59,12 +59,13 @@ func (s *dynacastTest) addViewer(identity string, wanted int) *Subscription {
 	return v
 }
 
+// removeViewer ends the subscription v.
 func (s *dynacastTest) removeViewer(v *Subscription) {
 	s.update(func() { s.pub.subs = slices.DeleteFunc(s.pub.subs, func(x *Subscription) bool { return x == v }) })
 }
 
-// told checks what the publisher was told since the last call, one word for each message: for each codec the initials of
-// the qualities that are enabled.
+// checkSent compares the demand messages sent to the publisher since the last call with want. Each message is written
+// as its codecs with the initials of the enabled qualities, for example "vp8:LMH".
 func (s *dynacastTest) checkSent(what string, want ...string) {
 	s.t.Helper()
 	var got []string
@@ -85,7 +86,7 @@ func (s *dynacastTest) checkSent(what string, want ...string) {
 	s.sink.messages = nil
 	s.sink.mu.Unlock()
 	if !slices.Equal(got, want) {
-		s.t.Errorf("%s: the publisher is told %q, want %q", what, got, want)
+		s.t.Errorf("%s: the publisher got %q, want %q", what, got, want)
 	}
 }
 
@@ -95,36 +96,37 @@ func TestTrackWithoutViewersIsSwitchedOff(t *testing.T) {
 		s.checkSent("before the delay has passed")
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		s.checkSent("nobody has come", "vp8:")
+		s.checkSent("no viewer", "vp8:")
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
-		s.checkSent("a viewer comes", "vp8:LMH")
+		s.checkSent("first viewer", "vp8:LMH")
 		s.removeViewer(bo)
 		time.Sleep(demandDelay - time.Nanosecond)
 		bo = s.addViewer("bo", sfu.MaxLayers-1)
 		time.Sleep(time.Minute)
-		s.checkSent("the viewer returns in time")
+		s.checkSent("viewer returns before the delay has passed")
 
 		cy := s.addViewer("cy", 0)
 		s.update(func() { bo.enabled = false })
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.checkSent("one of two disables it", "vp8:L")
+		s.checkSent("one of two viewers disables the track", "vp8:L")
 		s.update(func() { cy.enabled = false })
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.checkSent("both have disabled it", "vp8:")
+		s.checkSent("both viewers disable the track", "vp8:")
 		s.update(func() { cy.enabled = true })
-		s.checkSent("one enables it", "vp8:L")
+		s.checkSent("one viewer enables the track", "vp8:L")
 	})
 }
 
-// A viewer whose connection has no room for the picture still watches: without packets nobody would learn when there is.
+// A subscriber whose bandwidth does not suffice still counts: without packets the server would not notice that the
+// bandwidth has increased.
 func TestPausedVideoStaysRequested(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP8"}, func(s *dynacastTest) {
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
 		s.update(func() { bo.paused = true })
 		time.Sleep(time.Minute)
-		s.checkSent("a paused picture")
+		s.checkSent("paused video")
 	})
 }
 
@@ -134,14 +136,14 @@ func TestUnwatchedTrackIsSwitchedOffWhenUnmuted(t *testing.T) {
 		s.update(func() { s.pub.setMuted(true) })
 		s.removeViewer(bo)
 		time.Sleep(time.Minute)
-		s.checkSent("while it is muted")
+		s.checkSent("muted track")
 		s.update(func() { s.pub.setMuted(false) })
-		s.checkSent("unmuted for nobody", "vp8:")
+		s.checkSent("unmuted without viewers", "vp8:")
 		s.update(func() { s.pub.setMuted(true) })
 		s.addViewer("bo", sfu.MaxLayers-1)
-		s.checkSent("a viewer of a muted track")
+		s.checkSent("viewer of a muted track")
 		s.update(func() { s.pub.setMuted(false) })
-		s.checkSent("unmuted for a viewer", "vp8:LMH")
+		s.checkSent("unmuted with a viewer", "vp8:LMH")
 	})
 }
 
@@ -149,29 +151,29 @@ func TestUnwatchedTrackIsSwitchedOffInEveryCodec(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP9", "video/VP8"}, func(s *dynacastTest) {
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.checkSent("nobody has come", "vp9: vp8:")
+		s.checkSent("no viewer", "vp9: vp8:")
 	})
 }
 
-// Sound in several codecs: a subscriber counts even while it has disabled the track.
+// A subscriber that has disabled an audio track still counts, unlike for video.
 func TestAudioCodecsAreSwitchedOffWithoutSubscribers(t *testing.T) {
 	withDynacastTest(t, []string{"audio/red", "audio/opus"}, func(s *dynacastTest) {
 		s.pub.info.Type = livekit.TrackType_AUDIO
 		bo := s.addViewer("bo", sfu.MaxLayers-1)
 		s.update(func() { bo.enabled = false })
 		time.Sleep(time.Minute)
-		s.checkSent("disabled")
+		s.checkSent("track disabled by its subscriber")
 		s.removeViewer(bo)
 		time.Sleep(demandDelay)
 		synctest.Wait()
 		all := s.sink.all()
 		if got := fmt.Sprint(all[len(all)-1].GetSubscribedAudioCodecUpdate()); len(all) != 1 || strings.Contains(got, "enabled") {
-			t.Errorf("the publisher is told %v", all)
+			t.Errorf("the publisher got %v", all)
 		}
 	})
 }
 
-// A recorder is no subscriber, and yet what it takes stays on.
+// A LayerSink counts in the demand, although it is not a subscriber.
 func TestRecordedLayersStayRequested(t *testing.T) {
 	withDynacastTest(t, []string{"video/VP9", "video/VP8"}, func(s *dynacastTest) {
 		c := s.pub.codecs[0]
@@ -186,17 +188,17 @@ func TestRecordedLayersStayRequested(t *testing.T) {
 		s.checkSent("two layers are recorded", "vp9:LM vp8:")
 		bo := s.addViewer("bo", 0)
 		time.Sleep(time.Minute)
-		s.checkSent("and one is watched")
+		s.checkSent("two layers are recorded and one is watched")
 		recording.SetLayer(2)
 		synctest.Wait()
-		s.checkSent("all are recorded", "vp9:LMH vp8:")
+		s.checkSent("all layers are recorded", "vp9:LMH vp8:")
 		recording.Stop()
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.checkSent("none is recorded", "vp9:L vp8:")
+		s.checkSent("recording stopped", "vp9:L vp8:")
 		s.removeViewer(bo)
 		time.Sleep(demandDelay)
 		synctest.Wait()
-		s.checkSent("nobody is left", "vp9: vp8:")
+		s.checkSent("no viewer left", "vp9: vp8:")
 	})
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// story lists what has happened in a room, with the counts that each event tells: participants, publishers, recording.
+// eventLog returns the events of a room, one line each: kind, identity and, except for track events, the numbers of
+// participants and publishers and whether the room is recorded.
 func (h *harness) eventLog(room string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -20,7 +21,7 @@ func (h *harness) eventLog(room string) []string {
 			continue
 		}
 		line := fmt.Sprint(e.Kind, " ", e.Participant.GetIdentity())
-		if e.Track == nil { // webhooks of tracks tell no counts
+		if e.Track == nil { // webhooks of tracks contain no counts
 			line += fmt.Sprint(" ", e.Room.NumParticipants, " ", e.Room.NumPublishers, " ", e.Room.ActiveRecording)
 		}
 		list = append(list, line)
@@ -28,6 +29,7 @@ func (h *harness) eventLog(room string) []string {
 	return list
 }
 
+// checkEvents compares the events of a room with want.
 func (h *harness) checkEvents(t *testing.T, room string, want ...string) {
 	t.Helper()
 	if got := h.eventLog(room); !slices.Equal(got, want) {
@@ -35,17 +37,17 @@ func (h *harness) checkEvents(t *testing.T, room string, want ...string) {
 	}
 }
 
-// TestEventsCountPresentParticipants: participant_joined counts the one who joins, participant_left and
-// participant_connection_aborted only those who remain, also when one leaves because another takes its identity.
+// participant_joined counts the participant that joins. participant_left and participant_connection_aborted count only
+// the remaining participants, also when one is replaced by a new connection of its identity.
 func TestEventsCountPresentParticipants(t *testing.T) {
 	for _, end := range []EventKind{ParticipantLeft, ParticipantAborted} {
 		t.Run(string(end), func(t *testing.T) {
 			h := newHarness(t)
 			var want []string
-			told := func(kind EventKind, who string, people, publishers int, recording bool) {
+			expect := func(kind EventKind, who string, people, publishers int, recording bool) {
 				want = append(want, fmt.Sprint(kind, " ", who, " ", people, " ", publishers, " ", recording))
 			}
-			comes := func(req JoinRequest, publishes bool) {
+			join := func(req JoinRequest, publishes bool) {
 				h.join(req).inspect(func(p *Participant) {
 					if publishes {
 						p.setPublisher(true)
@@ -55,43 +57,42 @@ func TestEventsCountPresentParticipants(t *testing.T) {
 					}
 				})
 			}
-			joins := func(who string, people, publishers int, recording bool) {
+			expectJoined := func(who string, people, publishers int, recording bool) {
 				if end == ParticipantLeft {
-					told(ParticipantJoined, who, people, publishers, recording)
+					expect(ParticipantJoined, who, people, publishers, recording)
 				}
 			}
-			told(RoomStarted, "", 0, 0, false)
+			expect(RoomStarted, "", 0, 0, false)
 			for i, who := range []string{"ada", "bo", "cy"} {
-				comes(request(who), true)
-				joins(who, i+1, i+1, false)
+				join(request(who), true)
+				expectJoined(who, i+1, i+1, false)
 			}
 			hidden := request("ghost")
 			hidden.Info.Permission.Hidden = true
-			comes(hidden, false)
-			joins("ghost", 4, 3, false)
+			join(hidden, false)
+			expectJoined("ghost", 4, 3, false)
 			recorder := request("recorder")
 			recorder.Info.Permission.Recorder, recorder.Info.Permission.Hidden = true, true
-			comes(recorder, false)
-			joins("recorder", 4, 3, true)
-			comes(request("ada"), false)
-			told(end, "ada", 3, 2, true)
-			joins("ada", 4, 2, true)
+			join(recorder, false)
+			expectJoined("recorder", 4, 3, true)
+			join(request("ada"), false)
+			expect(end, "ada", 3, 2, true)
+			expectJoined("ada", 4, 2, true)
 			for i, who := range []string{"cy", "bo", "ada", "ghost"} {
 				if err := h.Remove(t.Context(), "room", who, longAgo); err != nil {
 					t.Fatal(err)
 				}
-				told(end, who, 3-i, max(0, 1-i), true)
+				expect(end, who, 3-i, max(0, 1-i), true)
 			}
 			if err := h.Remove(t.Context(), "room", "recorder", longAgo); err != nil {
 				t.Fatal(err)
 			}
-			told(end, "recorder", 0, 0, false)
+			expect(end, "recorder", 0, 0, false)
 			h.checkEvents(t, "room", want...)
 		})
 	}
 }
 
-// TestDeletedRoomFinishesAfterAllParticipantsLeft: everybody has left when a room that was deleted finishes.
 func TestDeletedRoomFinishesAfterAllParticipantsLeft(t *testing.T) {
 	h := newHarness(t)
 	for _, who := range []string{"ada", "bo"} {
@@ -106,8 +107,8 @@ func TestDeletedRoomFinishesAfterAllParticipantsLeft(t *testing.T) {
 	}
 }
 
-// TestDepartedParticipantHasNoTracks: what is told of a participant that has left shows no track of it, not even one that was
-// announced as muted and never sent.
+// The last state of a participant that has left contains no track, not even one that was announced as muted and never
+// sent.
 func TestDepartedParticipantHasNoTracks(t *testing.T) {
 	h := newHarness(t)
 	bo, ada := h.join(request("bo")), h.join(request("ada"))
@@ -123,23 +124,22 @@ func TestDepartedParticipantHasNoTracks(t *testing.T) {
 	if last.Participant.GetIdentity() != "ada" || len(last.Participant.Tracks) != 0 {
 		t.Errorf("the last event is %s of %v", last.Kind, last.Participant)
 	}
-	told := func(m *livekit.SignalResponse) bool {
+	leftWithoutTracks := func(m *livekit.SignalResponse) bool {
 		return slices.ContainsFunc(m.GetUpdate().GetParticipants(), func(p *livekit.ParticipantInfo) bool {
 			return p.Identity == "ada" && p.State == livekit.ParticipantInfo_DISCONNECTED && len(p.Tracks) == 0
 		})
 	}
-	eventually(t, "bo hears of it", func() bool { return bo.sink.got(told) })
+	eventually(t, "bo gets the departure", func() bool { return bo.sink.got(leftWithoutTracks) })
 }
 
-// TestForwardedParticipantJoinsBeforeItsTracksArePublished: in the room that a participant is shown in, and in the one that it moves
-// to, its tracks are published after it has joined.
+// The order also holds in the room to which a participant moves.
 func TestForwardedParticipantJoinsBeforeItsTracksArePublished(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
 	ada.send(addTrack("a", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
 	ada.sendMedia(webrtc.MimeTypeOpus, "a")
 	ada.negotiate()
-	eventually(t, "the track is there", func() bool { return len(h.published()) == 1 })
+	eventually(t, "the track is published", func() bool { return len(h.published()) == 1 })
 	ada.inspect(func(p *Participant) { p.activate() })
 	if err := h.Forward(t.Context(), "room", "ada", "shown"); err != nil {
 		t.Fatal(err)
@@ -154,12 +154,13 @@ func TestForwardedParticipantJoinsBeforeItsTracksArePublished(t *testing.T) {
 	if want := []string{"track_unpublished ada", "participant_left ada 0 0 false"}; !slices.Equal(all[len(all)-2:], want) {
 		t.Errorf("got %q, want %q", all[len(all)-2:], want)
 	}
-	eventually(t, "the mirror is gone", func() bool {
+	eventually(t, "the mirror has left", func() bool {
 		return slices.Contains(h.eventLog("shown"), "participant_left ada 0 0 false")
 	})
 }
 
-// TestPublisherWithoutPermissionIsNotCounted: whoever may no longer publish is no publisher, and is one again with its next track.
+// A participant that loses the permission to publish is no longer a publisher. It becomes one again with its next
+// track.
 func TestPublisherWithoutPermissionIsNotCounted(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(request("ada"))
@@ -179,7 +180,7 @@ func TestPublisherWithoutPermissionIsNotCounted(t *testing.T) {
 		if n := publishers("room"); n != want {
 			t.Errorf("%d publishers, want %d", n, want)
 		}
-		eventually(t, "the other room counts so too", func() bool { return publishers("shown") == want })
+		eventually(t, "the other room has the same count", func() bool { return publishers("shown") == want })
 	}
 	for range 2 {
 		ada.inspect(func(p *Participant) { p.setPublisher(true); p.room.announce(p, true) })

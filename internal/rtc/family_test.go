@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// received is how many bytes of updates about that participant a client got.
+// updateBytes returns the total size of the updates about a participant that s got, in bytes.
 func (s *sink) updateBytes(identity string) (bytes int) {
 	for _, m := range s.all() {
 		for _, p := range m.GetUpdate().GetParticipants() {
@@ -23,6 +23,7 @@ func (s *sink) updateBytes(identity string) (bytes int) {
 	return bytes
 }
 
+// publishData returns a request to publish a data track whose description has about size bytes.
 func publishData(handle uint32, size int) *livekit.SignalRequest {
 	schema := strings.Repeat("😀", size/8)
 	return &livekit.SignalRequest{Message: &livekit.SignalRequest_PublishDataTrackRequest{PublishDataTrackRequest: &livekit.PublishDataTrackRequest{
@@ -30,7 +31,7 @@ func publishData(handle uint32, size int) *livekit.SignalRequest {
 	}}}
 }
 
-// What one participant may have announced is bounded in bytes, over all kinds of tracks.
+// The limit applies to the total size of a participant's track descriptions, media and data tracks together.
 func TestAnnouncedTrackDescriptionsAreBounded(t *testing.T) {
 	h := newHarness(t)
 	watch, mallory := h.join(request("watch")), h.join(request("mallory"))
@@ -41,7 +42,7 @@ func TestAnnouncedTrackDescriptionsAreBounded(t *testing.T) {
 		return mallory.sink.got(func(m *livekit.SignalResponse) bool { return m.GetRequestResponse().GetReason() == reason })
 	}
 	if !refused(livekit.RequestResponse_LIMIT_EXCEEDED) {
-		t.Error("nothing was refused")
+		t.Error("no track was refused")
 	}
 	mallory.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 		Cid: "cam", Type: livekit.TrackType_VIDEO, Source: livekit.TrackSource_CAMERA, Name: strings.Repeat("n", 3000), Muted: true,
@@ -51,16 +52,16 @@ func TestAnnouncedTrackDescriptionsAreBounded(t *testing.T) {
 			t.Errorf("%d bytes are announced", n)
 		}
 		if len(p.publishing.pending) > 0 {
-			t.Error("a track beyond the bound is pending")
+			t.Error("a track beyond the limit is pending")
 		}
 	})
 	if n := proto.Size(watch.sink.lastInfo("mallory")); n > maxAnnounced+1000 {
-		t.Errorf("the others are told %d bytes of one participant", n)
+		t.Errorf("the others are sent %d bytes about one participant", n)
 	}
 }
 
-// A client that changes what it announces in a loop waits for itself: what others are sent of it grows by the rate of its
-// bucket, however fast it is.
+// A client that changes its announced state in a loop is delayed, so the updates sent to others grow only by the rate
+// of its bucket.
 func TestAnnouncementRateIsBounded(t *testing.T) {
 	for name, flood := range map[string]func(i int) *livekit.SignalRequest{
 		"mute toggles": func(i int) *livekit.SignalRequest {
@@ -96,16 +97,16 @@ func TestAnnouncementRateIsBounded(t *testing.T) {
 			}
 			got, allowed := watch.sink.updateBytes("mallory")-before, announceBurst+int(announceRate*time.Since(begin).Seconds())
 			if got > allowed+2*maxAnnounced+100_000 {
-				t.Errorf("%d messages made %d bytes for another, of %d allowed", n, got, allowed)
+				t.Errorf("%d messages made %d bytes of updates for another participant, of %d allowed", n, got, allowed)
 			}
 			if got < announceBurst/4 {
-				t.Errorf("only %d bytes arrived: nothing was flooded", got)
+				t.Errorf("only %d bytes arrived: the flood did not reach the limit", got)
 			}
 		})
 	}
 }
 
-// Nor does a client get further by leaving and joining again, or by resuming, with the same token.
+// A client does not get a new bucket by rejoining or resuming with the same token.
 func TestAnnouncementRateIsBoundedAcrossReconnects(t *testing.T) {
 	for name, again := range map[string]func(h *harness, sid string) error{
 		"joins": func(h *harness, _ string) error {
@@ -150,16 +151,17 @@ func TestAnnouncementRateIsBoundedAcrossReconnects(t *testing.T) {
 			}
 			got, allowed := watch.sink.updateBytes("mallory")-before, announceBurst+int(announceRate*time.Since(begin).Seconds())
 			if got > allowed+3*maxAnnounced {
-				t.Errorf("%d %s made %d bytes for another, of %d allowed", n, name, got, allowed)
+				t.Errorf("%d %s made %d bytes of updates for another participant, of %d allowed", n, name, got, allowed)
 			}
 			if got < announceBurst/8 {
-				t.Errorf("only %d bytes arrived: nothing was flooded", got)
+				t.Errorf("only %d bytes arrived: the flood did not reach the limit", got)
 			}
 		})
 	}
 }
 
-// What is remembered of families goes when there is nothing to remember, and is bounded.
+// A family expires when its bucket is full again and no back end has changed its rights. Beyond the maximum, families
+// whose rights a back end has changed are dropped last.
 func TestTokenFamiliesExpireAndAreBounded(t *testing.T) {
 	h := newHarness(t)
 	ada := h.join(guestRequest("ada", "hers"))
@@ -168,25 +170,25 @@ func TestTokenFamiliesExpireAndAreBounded(t *testing.T) {
 		now := time.Now()
 		r.expireFamilies(now)
 		if r.families["hers"] == nil {
-			t.Error("a family was forgotten before its bucket was full again")
+			t.Error("a family expired before its bucket was full again")
 		}
 		r.expireFamilies(now.Add(time.Minute))
 		if len(r.families) != 0 {
-			t.Errorf("%d families are remembered", len(r.families))
+			t.Errorf("%d families are stored", len(r.families))
 		}
 		r.family(Credential{Family: "demoted"}).granted = &livekit.ParticipantPermission{}
 		for i := range 2 * maxFamilies {
 			r.family(Credential{Family: fmt.Sprint("flood", i)})
 		}
 		if f := r.families["demoted"]; f == nil || len(r.families) != maxFamilies {
-			t.Errorf("a flood of families makes the room forget what a back end took from one, of %d", len(r.families))
+			t.Errorf("a family with changed rights was dropped, or %d families are stored", len(r.families))
 		}
 		for i := range 2 * maxFamilies {
 			r.family(Credential{Family: fmt.Sprint(i)}).granted = &livekit.ParticipantPermission{}
 		}
 		r.expireFamilies(now.Add(time.Hour))
 		if len(r.families) != maxFamilies {
-			t.Errorf("%d families are remembered", len(r.families))
+			t.Errorf("%d families are stored", len(r.families))
 		}
 	})
 }

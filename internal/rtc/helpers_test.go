@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// harness is rooms on a loopback socket, with what has happened in them.
+// harness runs Rooms on a loopback socket and records their events.
 type harness struct {
 	*Rooms
 	t testing.TB
@@ -30,6 +30,8 @@ type harness struct {
 	events []Event
 }
 
+// newHarness starts Rooms, which are closed when the test ends. change may adapt their options. TEST_LOG=1 prints the
+// log.
 func newHarness(t testing.TB, change ...func(*Options)) *harness {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -70,7 +72,7 @@ func newHarness(t testing.TB, change ...func(*Options)) *harness {
 	return h
 }
 
-// published lists the tracks that became public.
+// published returns the tracks that have been published so far.
 func (h *harness) published() []*livekit.TrackInfo {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,6 +85,7 @@ func (h *harness) published() []*livekit.TrackInfo {
 	return tracks
 }
 
+// request returns the join request of a client on LiveKit's Go SDK that may subscribe and publish, for the room "room".
 func request(identity string) JoinRequest {
 	return JoinRequest{
 		Room: "room", Identity: identity, AutoSubscribe: true, Loopback: true,
@@ -93,13 +96,14 @@ func request(identity string) JoinRequest {
 	}
 }
 
-// sink notes what a client would get.
+// sink is a SignalSink that stores the messages.
 type sink struct {
 	mu       sync.Mutex
 	messages []*livekit.SignalResponse
 	closed   bool
 }
 
+// Send stores m, unless the sink is closed.
 func (s *sink) Send(m *Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,29 +113,33 @@ func (s *sink) Send(m *Message) bool {
 	return !s.closed
 }
 
+// Close marks the sink as closed.
 func (s *sink) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 }
 
+// ended reports whether the sink was closed.
 func (s *sink) ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closed
 }
 
+// all returns the messages so far.
 func (s *sink) all() []*livekit.SignalResponse {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.messages)
 }
 
+// got reports whether a message matches.
 func (s *sink) got(match func(*livekit.SignalResponse) bool) bool {
 	return slices.ContainsFunc(s.all(), match)
 }
 
-// offers lists the server's offers so far.
+// offers returns the server's offers so far.
 func (s *sink) offers() []*livekit.SessionDescription {
 	var list []*livekit.SessionDescription
 	for _, m := range s.all() {
@@ -142,7 +150,7 @@ func (s *sink) offers() []*livekit.SessionDescription {
 	return list
 }
 
-// answers lists the text of the server's answers so far.
+// answers returns the SDP of the server's answers so far.
 func (s *sink) answers() []string {
 	var list []string
 	for _, m := range s.all() {
@@ -153,16 +161,17 @@ func (s *sink) answers() []string {
 	return list
 }
 
-// guest is a client with one bare connection, which can do what proper clients do not.
+// testClient is a client with one plain pion connection. Unlike LiveKit's clients, it can violate the protocol.
 type testClient struct {
 	*Session
 	t    testing.TB
 	sink *sink
 	pc   *webrtc.PeerConnection
 
-	tamper func(sdp string) string // changes the server's answer before it is applied; may be nil
+	tamper func(sdp string) string // changes the server's answer before the client applies it; may be nil
 }
 
+// join lets a new client join. The test fails if the server refuses.
 func (h *harness) join(req JoinRequest) *testClient {
 	h.t.Helper()
 	g := &testClient{t: h.t, sink: &sink{}}
@@ -180,6 +189,7 @@ func (h *harness) join(req JoinRequest) *testClient {
 	return g
 }
 
+// send passes a message to the server.
 func (g *testClient) send(m *livekit.SignalRequest) {
 	g.t.Helper()
 	if err := g.Handle(g.t.Context(), m); err != nil {
@@ -187,7 +197,7 @@ func (g *testClient) send(m *livekit.SignalRequest) {
 	}
 }
 
-// sends adds a track with that client id and sends samples on it until the test ends.
+// sendMedia adds a track with the client ID cid and sends samples on it until the test ends.
 func (g *testClient) sendMedia(mime, cid string) {
 	g.t.Helper()
 	track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mime}, cid, "stream")
@@ -214,7 +224,7 @@ func (g *testClient) sendMedia(mime, cid string) {
 	g.t.Cleanup(func() { cancel(); wg.Wait() })
 }
 
-// negotiate offers what was added and applies the answer.
+// negotiate sends an offer and applies the answer.
 func (g *testClient) negotiate() {
 	g.t.Helper()
 	offer, err := g.pc.CreateOffer(nil)
@@ -238,7 +248,7 @@ func (g *testClient) negotiate() {
 	}
 }
 
-// state runs f where p's state may be looked at.
+// inspect runs f with g's participant on the room's loop and waits for it.
 func (g *testClient) inspect(f func(p *Participant)) {
 	g.t.Helper()
 	if err := g.room.loop.Do(g.t.Context(), func() { f(g.participant) }); err != nil {
@@ -246,14 +256,14 @@ func (g *testClient) inspect(f func(p *Participant)) {
 	}
 }
 
-// settle waits until the worker of t has done what it was asked to. A large message makes a client wait for what is queued,
-// here for something that changes nothing.
+// waitForWorker waits until t's worker has finished its queue. UseTCP(false) only queues work that changes nothing;
+// CatchUp waits for the queue because of the large size.
 func (t *Transport) waitForWorker(ctx context.Context) {
 	t.SetTCPOnly(false)
 	t.WaitBackpressure(ctx, math.MaxInt)
 }
 
-// eventually polls until cond holds; media and messages arrive on their own time.
+// eventually polls cond every 5 ms for at most 10 s. what is the expected condition, for the error message.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	limit := time.NewTimer(10 * time.Second)
@@ -264,7 +274,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting for: %s", what)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// The server is ICE-lite, except towards who asks for more and Firefox (docs/protocol.md, 2.10).
+// The server is ICE-lite for all other clients (docs/protocol.md, 2.10).
 func TestFullICEIsUsedForFirefoxAndOnRequest(t *testing.T) {
 	h := newHarness(t)
 	for name, tt := range map[string]struct {
@@ -30,7 +30,7 @@ func TestFullICEIsUsedForFirefoxAndOnRequest(t *testing.T) {
 	}
 }
 
-// What is neither sound nor picture is no track, and the client is told which request that was.
+// The refusal contains the client's request.
 func TestTrackOfUnsupportedKindIsRefused(t *testing.T) {
 	ada := newHarness(t).join(request("ada"))
 	ada.send(addTrack("d", livekit.TrackType_DATA, livekit.TrackSource_UNKNOWN))

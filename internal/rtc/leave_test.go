@@ -6,8 +6,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// TestLeaveAfterMediaHasEndedIsAccepted: a client that closes its media connection and says that it leaves has left by its own
-// will, whichever is heard first. One that says nothing is asked to resume.
+// A client that closes its media connection and sends a Leave has left by its own decision, in whichever order the two
+// arrive. A client that sends no Leave is asked to resume.
 func TestLeaveAfterMediaHasEndedIsAccepted(t *testing.T) {
 	h := newHarness(t)
 	ada, bo := h.join(request("ada")), h.join(request("bo"))
@@ -17,7 +17,7 @@ func TestLeaveAfterMediaHasEndedIsAccepted(t *testing.T) {
 			p.conn.lostMedia(true)
 		})
 		if g.sink.ended() {
-			t.Error("what the client says next is not heard")
+			t.Error("the socket was closed before a Leave could arrive")
 		}
 	}
 	ada.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})

@@ -10,7 +10,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// eventsOf lists what happened to a participant, each as kind and room.
+// eventsOf returns the events of a participant, each as kind and room.
 func (h *harness) eventsOf(identity string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -23,7 +23,7 @@ func (h *harness) eventsOf(identity string) []string {
 	return list
 }
 
-// statesOf lists the states in which s was told of a participant.
+// statesOf returns the states of a participant in the updates that s got.
 func (s *sink) statesOf(identity string) []string {
 	var states []string
 	for _, t := range s.participantStates() {
@@ -34,16 +34,16 @@ func (s *sink) statesOf(identity string) []string {
 	return states
 }
 
-// A participant whose media never connects is shown to the others after a while, as it changes, and as it leaves. A
-// webhook of its join is never sent.
+// A participant whose media never connects is announced after a delay, when it changes and when it leaves. No webhook
+// reports a join.
 func TestUnconnectedParticipantIsAnnouncedAfterDelay(t *testing.T) {
 	h := newHarness(t, func(o *Options) { o.announceDelay = 20 * time.Millisecond })
 	ada := h.join(request("ada"))
 	bo := h.join(request("bo"))
-	eventually(t, "ada is told of bo", func() bool { return slices.Equal(ada.sink.statesOf("bo"), []string{"JOINED"}) })
+	eventually(t, "ada gets bo's state", func() bool { return slices.Equal(ada.sink.statesOf("bo"), []string{"JOINED"}) })
 	late := h.join(request("late"))
 	if p := late.sink.lastInfo("bo"); p.GetState() != livekit.ParticipantInfo_JOINED {
-		t.Errorf("one who comes later is told of %v", p)
+		t.Errorf("a participant that joins later got %v", p)
 	}
 	list, err := h.Participants(t.Context(), "room")
 	if err != nil || len(list) != 3 || list[1].Identity != "bo" || list[1].State != livekit.ParticipantInfo_JOINED {
@@ -52,22 +52,22 @@ func TestUnconnectedParticipantIsAnnouncedAfterDelay(t *testing.T) {
 	if _, err := h.Update(t.Context(), "room", "bo", Change{Name: "Bo"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ada is told of bo's name", func() bool {
+	eventually(t, "ada gets bo's name", func() bool {
 		p := ada.sink.lastInfo("bo")
 		return p.Name == "Bo" && p.State == livekit.ParticipantInfo_JOINED
 	})
 	bo.send(addTrack("b", livekit.TrackType_AUDIO, livekit.TrackSource_MICROPHONE))
 	if n := len(ada.sink.lastInfo("bo").Tracks); n != 0 {
-		t.Errorf("ada is told of %d tracks whose media cannot come", n)
+		t.Errorf("ada got %d tracks although bo cannot send media", n)
 	}
 	bo.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: &livekit.LeaveRequest{}}})
-	eventually(t, "ada is told that bo left", func() bool { return ada.sink.lastInfo("bo").State == livekit.ParticipantInfo_DISCONNECTED })
+	eventually(t, "ada gets bo's departure", func() bool { return ada.sink.lastInfo("bo").State == livekit.ParticipantInfo_DISCONNECTED })
 	if d := cmp.Diff([]string{"participant_connection_aborted room"}, h.eventsOf("bo")); d != "" {
 		t.Error(d)
 	}
 }
 
-// A participant whose media connects in time is announced once, and a hidden one never.
+// A hidden participant is never announced.
 func TestConnectedParticipantIsAnnouncedOnce(t *testing.T) {
 	h := newHarness(t)
 	watch := &sink{}
@@ -89,7 +89,8 @@ func TestConnectedParticipantIsAnnouncedOnce(t *testing.T) {
 	}
 }
 
-// A participant that is shown in another room joins and leaves there as in its own: once its media works, or not at all.
+// In the other room, a forwarded participant joins and leaves as in its own: it joins when its media connects, or
+// never.
 func TestForwardedParticipantJoinsWhenItsMediaConnects(t *testing.T) {
 	h := newHarness(t)
 	for _, tt := range []struct {
