@@ -13,14 +13,15 @@ import (
 	"meet/internal/decode"
 )
 
-// ErrMalformed says that a frame is not a message of the expected type, or holds more than one frame may.
-var ErrMalformed = errors.New("frame: the message cannot be read")
+// ErrMalformed is the error for a frame that is not a message of the expected type or exceeds the limits of package decode.
+var ErrMalformed = errors.New("frame: malformed message")
 
-// buffers holds buffers for frames. What is decoded from a frame shares no memory with it.
+// buffers holds buffers for frames. They can be reused because a decoded message shares no memory with its frame.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Read waits for the next frame of ws, decodes it into m and returns its kind, websocket.BinaryMessage or TextMessage. The
-// error wraps ErrMalformed if the frame cannot be decoded; any other error is the socket's.
+// Read waits for the next frame of ws and decodes it into m. It returns the type of the frame, websocket.BinaryMessage or
+// websocket.TextMessage. The error wraps ErrMalformed if the frame cannot be decoded; any other error comes from the
+// connection.
 func Read(ws *websocket.Conn, m proto.Message) (kind int, err error) {
 	kind, r, err := ws.NextReader()
 	if err != nil {
@@ -38,6 +39,7 @@ func Read(ws *websocket.Conn, m proto.Message) (kind int, err error) {
 	return kind, Decode(kind, raw.Bytes(), m)
 }
 
+// checkStart checks the limits of package decode on the first bytes of a frame, before the rest is read.
 func checkStart(kind int, start []byte, m proto.Message) error {
 	if kind == websocket.TextMessage {
 		return decode.CheckJSON(start)
@@ -45,7 +47,7 @@ func checkStart(kind int, start []byte, m proto.Message) error {
 	return decode.CheckProtoPrefix(start, m.ProtoReflect().Descriptor())
 }
 
-// Decode decodes the content of a frame of that kind into m, without fields that m does not know.
+// Decode decodes raw, the payload of a frame of type kind, into m. It discards unknown fields.
 func Decode(kind int, raw []byte, m proto.Message) error {
 	read := decode.Proto
 	if kind == websocket.TextMessage {
@@ -57,7 +59,7 @@ func Decode(kind int, raw []byte, m proto.Message) error {
 	return nil
 }
 
-// Encode returns m as the content of a frame of that kind.
+// Encode returns m as the payload of a frame of type kind.
 func Encode(kind int, m proto.Message) ([]byte, error) {
 	if kind == websocket.TextMessage {
 		return protojson.Marshal(m)

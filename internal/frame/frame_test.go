@@ -15,9 +15,8 @@ import (
 	"meet/internal/frame"
 )
 
-// TestReadDecodesBothForms: a message comes back from either form, and what cannot be decoded is told from a socket
-// that fails.
-func TestReadDecodesBothForms(t *testing.T) {
+// A frame that cannot be decoded gives ErrMalformed, which a failing connection does not.
+func TestReadDecodesProtobufAndJSON(t *testing.T) {
 	sent := &livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Type: "offer", Sdp: strings.Repeat("v", 100_000)}}}
 	unknown := protowire.AppendBytes(protowire.AppendTag(nil, 5000, protowire.BytesType), []byte("x"))
 	many := strings.Repeat(`{},`, 100_000)
@@ -55,6 +54,7 @@ func TestReadDecodesBothForms(t *testing.T) {
 	}
 }
 
+// encoded returns m as the payload of a frame of type kind.
 func encoded(t *testing.T, kind int, m proto.Message) []byte {
 	t.Helper()
 	raw, err := frame.Encode(kind, m)
@@ -64,7 +64,7 @@ func encoded(t *testing.T, kind int, m proto.Message) []byte {
 	return raw
 }
 
-// socket returns a client's end of a WebSocket on which a server sends one frame.
+// socket returns the client end of a WebSocket on which the server sends one frame.
 func socket(t *testing.T, kind int, raw []byte) *websocket.Conn {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

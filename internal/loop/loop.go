@@ -6,30 +6,32 @@ import (
 	"sync"
 )
 
-// ErrStopped is the error that Do returns once the loop has ended, unless Options name another.
-var ErrStopped = errors.New("loop: it has ended")
+// ErrStopped is the error that Do returns after Stop, unless Options.StoppedErr is set.
+var ErrStopped = errors.New("loop: stopped")
 
-// Options describe a Loop; the zero value is usable.
+// Options configure a Loop. The zero value is usable.
 type Options struct {
-	StoppedErr error     // what Do returns once the loop has ended; nil: ErrEnded
-	OnPanic    func(any) // receives the value of a panic in a closure; nil lets it crash
-	AfterBatch func()    // runs after each batch of closures; nil does nothing
+	StoppedErr error // returned by Do after Stop; nil means ErrStopped
+	// OnPanic is called with the value of a panic in a closure; then the loop continues. If OnPanic is nil, panics are not
+	// recovered.
+	OnPanic    func(any)
+	AfterBatch func() // called after each batch of closures, on the loop; may be nil
 }
 
-// Loop runs closures one after another on one goroutine. Its queue is unbounded: callers of Post may neither wait nor
-// drop, because the loop may be closing the very connection that calls.
+// Loop runs closures one at a time on the goroutine that calls Run. Its queue is unbounded: callers of Post may neither wait
+// nor drop the closure, because the loop may be closing the very connection whose goroutine calls Post.
 type Loop struct {
 	options Options
-	wake    chan struct{} // holds one token when the queue may have something
-	done    chan struct{} // closed when Run has returned
+	wake    chan struct{} // capacity 1: signals that the queue may not be empty
+	done    chan struct{} // stopped when Run has returned
 
-	mu     sync.Mutex
-	queue  []func()
-	taken  int // closures that Run has taken off the queue and not begun
-	closed bool
+	mu      sync.Mutex
+	queue   []func()
+	taken   int // number of closures that Run has removed from the queue but not yet started
+	stopped bool
 }
 
-// New makes a Loop; its owner has to call Run.
+// New returns a Loop. Its owner has to call Run.
 func New(o Options) *Loop {
 	if o.StoppedErr == nil {
 		o.StoppedErr = ErrStopped
@@ -37,10 +39,10 @@ func New(o Options) *Loop {
 	return &Loop{options: o, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// Post queues f and returns at once; false means the loop has ended and f will not run.
+// Post queues f and returns without waiting for it. It returns false after Stop; then f does not run.
 func (l *Loop) Post(f func()) bool {
 	l.mu.Lock()
-	if l.closed {
+	if l.stopped {
 		l.mu.Unlock()
 		return false
 	}
@@ -53,7 +55,8 @@ func (l *Loop) Post(f func()) bool {
 	return true
 }
 
-// Do runs f on the loop and waits for it. f must not block and must not call Do.
+// Do runs f on the loop and waits until it has run. f must not block and must not call Do. If ctx ends first, Do returns its
+// error, but f still runs later.
 func (l *Loop) Do(ctx context.Context, f func()) error {
 	ran := make(chan struct{})
 	if !l.Post(func() { f(); close(ran) }) {
@@ -64,14 +67,14 @@ func (l *Loop) Do(ctx context.Context, f func()) error {
 		return nil
 	case <-l.done:
 		select {
-		case <-ran: // it was the last thing the loop did
+		case <-ran: // f was the last closure of the loop
 			return nil
 		default:
 			return l.options.StoppedErr
 		}
 	case <-ctx.Done():
 		select {
-		case <-ran: // what f did, or what ran after it, ended ctx
+		case <-ran: // f, or a closure after it, canceled ctx
 			return nil
 		default:
 			return ctx.Err()
@@ -79,17 +82,17 @@ func (l *Loop) Do(ctx context.Context, f func()) error {
 	}
 }
 
-// Len returns the number of closures that have not begun.
+// Len returns the number of closures that have not started.
 func (l *Loop) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.queue) + l.taken
 }
 
-// Done returns a channel that is closed when Run has returned.
+// Done returns a channel that is closed when Run returns.
 func (l *Loop) Done() <-chan struct{} { return l.done }
 
-// Run executes what is queued until Stop has been called and the queue is empty.
+// Run runs queued closures until Stop has been called and the queue is empty.
 func (l *Loop) Run() {
 	defer close(l.done)
 	for range l.wake {
@@ -97,7 +100,7 @@ func (l *Loop) Run() {
 			l.mu.Lock()
 			batch := l.queue
 			l.queue, l.taken = nil, len(batch)
-			ended := l.closed && len(batch) == 0
+			last := l.stopped && len(batch) == 0
 			l.mu.Unlock()
 			for _, f := range batch {
 				l.mu.Lock()
@@ -105,7 +108,7 @@ func (l *Loop) Run() {
 				l.mu.Unlock()
 				l.call(f)
 			}
-			if ended {
+			if last {
 				return
 			}
 			if len(batch) == 0 {
@@ -118,6 +121,7 @@ func (l *Loop) Run() {
 	}
 }
 
+// call runs f and passes its panic to OnPanic, if that is set.
 func (l *Loop) call(f func()) {
 	if l.options.OnPanic != nil {
 		defer func() {
@@ -129,10 +133,11 @@ func (l *Loop) call(f func()) {
 	f()
 }
 
-// Stop lets Run return once it has run what is queued; later posts are refused.
+// Stop makes Run return after the closures that are already queued. Later calls of Post are refused. Stop does not wait, and
+// may be called more than once.
 func (l *Loop) Stop() {
 	l.mu.Lock()
-	l.closed = true
+	l.stopped = true
 	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:

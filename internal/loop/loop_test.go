@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start runs l until the test ends.
+// start runs l in a goroutine until the test ends.
 func start(t *testing.T, l *Loop) {
 	t.Helper()
 	go l.Run() // ends with Stop
@@ -21,30 +21,30 @@ func start(t *testing.T, l *Loop) {
 	})
 }
 
-// Callers that throttle themselves by Waiting must also see what Run has taken in one go and not begun.
-func TestWaitingCountsClosuresTakenButNotBegun(t *testing.T) {
+// Callers of Len limit themselves by it, so it has to include closures that Run has removed from the queue but not started.
+func TestLenIncludesClosuresOfABatchThatHaveNotStarted(t *testing.T) {
 	l := New(Options{})
-	gate, begun := make(chan struct{}), make(chan struct{})
-	l.Post(func() { close(begun); <-gate })
+	gate, started := make(chan struct{}), make(chan struct{})
+	l.Post(func() { close(started); <-gate })
 	for range 5 {
 		l.Post(func() {})
 	}
 	go l.Run() // ends with Stop
-	<-begun
+	<-started
 	if n := l.Len(); n != 5 {
-		t.Errorf("%d are waiting, want 5", n)
+		t.Errorf("Len returned %d, want 5", n)
 	}
 	close(gate)
 	l.Stop()
 	<-l.Done()
 	if n := l.Len(); n != 0 {
-		t.Errorf("%d are waiting at the end", n)
+		t.Errorf("Len returned %d after the end", n)
 	}
 }
 
-func TestStoppedLoopRunsWhatIsQueuedAndRefusesMore(t *testing.T) {
-	errOver := errors.New("over")
-	l := New(Options{StoppedErr: errOver})
+func TestStopRunsQueuedClosuresAndRefusesMore(t *testing.T) {
+	errClosed := errors.New("closed")
+	l := New(Options{StoppedErr: errClosed})
 	ran := 0
 	for range 3 {
 		l.Post(func() { ran++ })
@@ -56,9 +56,9 @@ func TestStoppedLoopRunsWhatIsQueuedAndRefusesMore(t *testing.T) {
 		t.Errorf("%d closures ran, want 3", ran)
 	}
 	if l.Post(func() {}) {
-		t.Error("a closure was queued after the end")
+		t.Error("Post accepted a closure after Stop")
 	}
-	if err := l.Do(t.Context(), func() {}); !errors.Is(err, errOver) {
+	if err := l.Do(t.Context(), func() {}); !errors.Is(err, errClosed) {
 		t.Errorf("Do returned %v", err)
 	}
 	if err := New(Options{}).options.StoppedErr; !errors.Is(err, ErrStopped) {
@@ -66,7 +66,7 @@ func TestStoppedLoopRunsWhatIsQueuedAndRefusesMore(t *testing.T) {
 	}
 }
 
-func TestDoReturnsWhenItsContextEnds(t *testing.T) {
+func TestDoReturnsWhenItsContextIsCanceled(t *testing.T) {
 	l := New(Options{})
 	start(t, l)
 	gate := make(chan struct{})
@@ -82,7 +82,7 @@ func TestDoReturnsWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestPanicDoesNotEndALoopThatRecovers(t *testing.T) {
+func TestLoopWithOnPanicContinuesAfterAPanic(t *testing.T) {
 	var panics []any
 	l := New(Options{OnPanic: func(v any) { panics = append(panics, v) }})
 	l.Post(func() { panic("a mistake") })
