@@ -23,7 +23,7 @@ type Options struct {
 type Loop struct {
 	options Options
 	wake    chan struct{} // capacity 1: signals that the queue may not be empty
-	done    chan struct{} // stopped when Run has returned
+	done    chan struct{} // closed when Run returns
 
 	mu      sync.Mutex
 	queue   []func()

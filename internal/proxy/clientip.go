@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// Trusted are the networks of reverse proxies whose word about a client's address is taken. None means all addresses that
-// are not public: loopback, private and link-local ones.
+// Trusted lists the networks of reverse proxies whose headers are believed about the client's address. An empty list means
+// all loopback, private and link-local addresses.
 type Trusted []netip.Prefix
 
-// Contains reports whether a is the address of such a proxy.
+// Contains reports whether a is the address of a trusted proxy.
 func (t Trusted) Contains(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if len(t) == 0 {
@@ -22,20 +22,21 @@ func (t Trusted) Contains(a netip.Addr) bool {
 	return slices.ContainsFunc(t, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// maxHops bounds how many proxies in a row are believed.
+// maxHops bounds the number of proxies whose headers are followed for one request.
 const maxHops = 32
 
+// clientKey is the context key of the client's address.
 type clientKey struct{}
 
-// Handler determines for each request which client sent it, for ClientIP.
+// Handler wraps next so that ClientIP returns the address of the client according to t.
 func (t Trusted) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, t.clientIP(r))))
 	})
 }
 
-// ClientIP returns the address of the client that sent r, as Handler determined it; without a Handler, with the default
-// networks trusted.
+// ClientIP returns the address of the client that sent r. If r did not pass through Trusted.Handler, it trusts the proxies
+// of an empty Trusted.
 func ClientIP(r *http.Request) string {
 	if ip, ok := r.Context().Value(clientKey{}).(string); ok {
 		return ip
@@ -43,7 +44,9 @@ func ClientIP(r *http.Request) string {
 	return Trusted(nil).clientIP(r)
 }
 
-// clientIP follows the addresses back from the peer, for as long as a trusted proxy names the next one.
+// clientIP starts at the peer of the TCP connection and follows the listed addresses, nearest first, while the current
+// address is a trusted proxy. It returns the first address that is not, or else the last valid one. If the peer has no IP
+// address, it returns r.RemoteAddr.
 func (t Trusted) clientIP(r *http.Request) string {
 	client := address(r.RemoteAddr)
 	if !client.IsValid() {
@@ -66,9 +69,9 @@ func (t Trusted) clientIP(r *http.Request) string {
 	return client.String()
 }
 
-// hops yields the senders that the proxies of a request name, the nearest first. X-Forwarded-For comes before Forwarded: a
-// proxy that appends to one of them may pass on the other as the client wrote it. Nothing is copied, since clients choose
-// how long headers are.
+// hops yields the sender addresses that proxies have added to the headers, the nearest first. It prefers X-Forwarded-For to
+// Forwarded: a proxy that appends to X-Forwarded-For may pass on the client's Forwarded unchanged. It copies nothing,
+// because clients choose the length of headers.
 func hops(h http.Header) iter.Seq[string] {
 	lines, name := h.Values("X-Forwarded-For"), func(element string) string { return element }
 	if len(lines) == 0 {
@@ -90,13 +93,13 @@ func hops(h http.Header) iter.Seq[string] {
 	}
 }
 
-// address reads an IP address, with or without a port: [2001:db8::1]:443 and 192.0.2.7 alike. It is the zero address for
-// any other text.
+// address parses an IP address with or without a port, such as [2001:db8::1]:443 or 192.0.2.7. It returns the zero address
+// for any other text.
 func address(text string) netip.Addr {
 	text = strings.TrimSpace(text)
 	if at, err := netip.ParseAddrPort(text); err == nil {
 		return at.Addr().Unmap()
 	}
-	a, _ := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")) // the zero address is right
+	a, _ := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")) // a is the zero address if this fails
 	return a.Unmap()
 }

@@ -1,6 +1,6 @@
-// Package proxy reads what reverse proxies say about a request that they pass on: who sent it, and the scheme and host by
-// which a browser reached this server. Nothing else in the server reads these headers.
+// Package proxy reads the headers that reverse proxies add to requests: the address of the client, and the scheme and host
+// that the browser used. No other package reads these headers.
 //
-// The client's address decides about limits, so only trusted proxies are believed (Trusted). Scheme and host are believed
-// from any request: a client that lies about them only gets an address that does not work for it.
+// Limits depend on the client's address, so it is read only from headers of trusted proxies (Trusted). Scheme and host are
+// accepted from any request: a client that forges them only receives URLs that do not work for it.
 package proxy

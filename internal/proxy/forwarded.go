@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// announcing are the headers by which proxies say that a browser came by TLS: as a scheme (X-Forwarded-Proto of nearly
-// all, CloudFront-Forwarded-Proto of Amazon's, X-Scheme and X-Forwarded-Scheme of nginx in Kubernetes) or as "on"
-// (X-Forwarded-Ssl, and Front-End-Https of Microsoft's).
-var announcing = []string{
+// tlsHeaders are the headers with which proxies report that the browser used TLS. The value is a scheme in X-Forwarded-Proto
+// (nearly all proxies), CloudFront-Forwarded-Proto (Amazon CloudFront), X-Scheme and X-Forwarded-Scheme (ingress-nginx), and
+// "on" in X-Forwarded-Ssl and Front-End-Https (Microsoft).
+var tlsHeaders = []string{
 	"X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Scheme", "X-Url-Scheme",
 	"Cloudfront-Forwarded-Proto", "X-Forwarded-Ssl", "Front-End-Https",
 }
 
-// HTTPS reports whether the browser came by TLS. Where proxies stand in a row, the first element of a header is of the
-// outermost; one header that says so is enough, for a proxy behind another knows only its own scheme.
+// HTTPS reports whether the browser used TLS. In a header that lists several proxies, the first element comes from the
+// outermost proxy. One header that reports TLS is enough, because a proxy behind another reports only its own scheme.
 func HTTPS(r *http.Request) bool {
 	secure := func(v string) bool {
 		return slices.Contains([]string{"https", "wss", "on"}, strings.ToLower(v))
 	}
 	return r.TLS != nil || secure(parameter(outermost(r.Header, "Forwarded"), "proto")) ||
-		slices.ContainsFunc(announcing, func(name string) bool { return secure(outermost(r.Header, name)) })
+		slices.ContainsFunc(tlsHeaders, func(name string) bool { return secure(outermost(r.Header, name)) })
 }
 
-// Host is the host, perhaps with a port, by which the browser reached this server: what the outermost proxy says, or else
-// the header Host.
+// Host returns the host that the browser connected to, with its port if there is one: the host that the outermost proxy
+// reports, else the Host header.
 func Host(r *http.Request) string {
 	for _, host := range []string{
 		outermost(r.Header, "X-Forwarded-Host"), parameter(outermost(r.Header, "Forwarded"), "host"),
-		outermost(r.Header, "X-Original-Host"), // of Azure's Application Gateway
+		outermost(r.Header, "X-Original-Host"), // Azure Application Gateway
 	} {
 		if ValidHost(host) {
 			return host
@@ -38,7 +38,8 @@ func Host(r *http.Request) string {
 	return r.Host
 }
 
-// PageHost is the host of the page that asks, as its script says in ?host=, or else Host. A proxy may hide it from the server.
+// PageHost returns the host of the page that sent r. The page's script passes it as the query parameter host, because a
+// proxy may hide it from the server. Without that parameter PageHost returns Host.
 func PageHost(r *http.Request) string {
 	if host := r.URL.Query().Get("host"); ValidHost(host) {
 		return host
@@ -46,26 +47,27 @@ func PageHost(r *http.Request) string {
 	return Host(r)
 }
 
-// ValidHost reports whether text is made as hosts are, so that it changes nothing else of an address or a header it stands in.
+// ValidHost reports whether text contains only characters of hosts and ports, so that inserting it into a URL or a header
+// cannot change any other part.
 func ValidHost(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_") == ""
 }
 
-// Forwarded reports whether a proxy says that it passed r on.
+// Forwarded reports whether r has a header that proxies add.
 func Forwarded(r *http.Request) bool {
-	headers := append([]string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host", "X-Original-Host", "Forwarded", "Via"}, announcing...)
+	headers := append([]string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Host", "X-Original-Host", "Forwarded", "Via"}, tlsHeaders...)
 	return slices.ContainsFunc(headers, func(name string) bool { return r.Header.Get(name) != "" })
 }
 
-// outermost is the first element of a header that is a list.
+// outermost returns the first element of a header whose value is a list.
 func outermost(h http.Header, name string) string {
 	element, _, _ := strings.Cut(h.Get(name), ",")
 	return strings.TrimSpace(element)
 }
 
-// parameter returns a parameter of one element of the header Forwarded (RFC 7239, section 4). Addresses, hosts and schemes
-// hold no commas, semicolons or escapes, so these separate even in quotes: a quote that a client opens cannot swallow what
-// a proxy appends.
+// parameter returns a parameter of one element of the Forwarded header (RFC 7239, section 4). It splits at commas and
+// semicolons even within quotes, because addresses, hosts and schemes contain neither these nor escapes. So a quote that a
+// client opens cannot swallow an element that a proxy appends.
 func parameter(element, name string) string {
 	for pair := range strings.SplitSeq(element, ";") {
 		if n, value, _ := strings.Cut(pair, "="); strings.EqualFold(strings.TrimSpace(n), name) {

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// SameHostOrigin reports whether a page of that origin (RFC 6454) is this server's own: whether it is the host that the request was
-// sent to, or the one that a proxy says it was sent to. A page of another site cannot add headers to a WebSocket, and to a
-// request only after a CORS preflight, which is refused. The schemes may differ: a proxy may speak TLS.
+// SameHostOrigin reports whether a page with this origin (RFC 6454) was served by this server: its host is the Host header
+// of r, or the host that a proxy reports. Scripts of other sites cannot forge a proxy's headers: they cannot set headers on
+// a WebSocket, and on other requests only after a CORS preflight, which is refused. The schemes may differ, because a proxy
+// may terminate TLS.
 func SameHostOrigin(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" {
@@ -21,7 +22,7 @@ func SameHostOrigin(origin string, r *http.Request) bool {
 	})
 }
 
-// withoutPort drops the port that belongs to http or https: origins leave it out, and some proxies send it in Host.
+// withoutPort removes port 80 or 443 from host, because origins omit these and some proxies send them in Host.
 func withoutPort(host string) string {
 	name, port, err := net.SplitHostPort(host)
 	switch {
@@ -33,7 +34,8 @@ func withoutPort(host string) string {
 	return name
 }
 
-// CheckOrigin reports whether a WebSocket is asked for by a program, which sends no Origin, or by a page of this server.
+// CheckOrigin reports whether a WebSocket request comes from a program, which sends no Origin, or from a page of this
+// server.
 func CheckOrigin(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	return !slices.ContainsFunc(origins, func(origin string) bool { return !SameHostOrigin(origin, r) })

@@ -10,7 +10,7 @@ import (
 	"meet/internal/proxy"
 )
 
-// request is one with these headers, each "Name: value".
+// request returns a request with the given headers, each in the form "Name: value".
 func request(headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Host = "10.0.0.5:8080"
@@ -26,9 +26,9 @@ func TestHTTPSIsReadFromTheOutermostProxy(t *testing.T) {
 		"":                                     false,
 		"X-Forwarded-Proto: https":             true,
 		"X-Forwarded-Proto: HTTPS":             true,
-		"X-Forwarded-Proto: https, http":       true, // the outermost speaks TLS
+		"X-Forwarded-Proto: https, http":       true, // the outermost proxy terminates TLS
 		"X-Forwarded-Proto: http, https":       false,
-		"X-Forwarded-Proto: wss":               true, // of Traefik, for a WebSocket
+		"X-Forwarded-Proto: wss":               true, // Traefik, for a WebSocket
 		"X-Forwarded-Proto: http":              false,
 		"X-Forwarded-Protocol: https":          true,
 		"X-Forwarded-Ssl: on":                  true,
@@ -52,11 +52,11 @@ func TestHTTPSIsReadFromTheOutermostProxy(t *testing.T) {
 		}
 	}
 	if !proxy.HTTPS(request("X-Forwarded-Proto: http", "CloudFront-Forwarded-Proto: https")) {
-		t.Error("a proxy behind another that speaks TLS hides it")
+		t.Error("one header reports HTTP, the other HTTPS: got HTTP")
 	}
 	r := httptest.NewRequest(http.MethodGet, "https://meet.example.org/", nil)
 	if !proxy.HTTPS(r) {
-		t.Error("a request that came by TLS itself did not")
+		t.Error("a request over TLS is not reported as HTTPS")
 	}
 }
 
@@ -84,7 +84,7 @@ func TestHostIsReadFromTheOutermostProxy(t *testing.T) {
 	}
 	r.URL.RawQuery = "host=a/b"
 	if got := proxy.PageHost(r); got != "pub.example.org" {
-		t.Errorf("the host of a page that says nonsense is %q", got)
+		t.Errorf("with an invalid host parameter the page's host is %q", got)
 	}
 }
 
@@ -98,27 +98,27 @@ func TestClientIPIsReadFromTrustedProxiesOnly(t *testing.T) {
 		{"no proxy", "198.51.100.7:50", "", nil, "198.51.100.7"},
 		{"a proxy on this machine", "127.0.0.1:50", "X-Forwarded-For: 198.51.100.7", nil, "198.51.100.7"},
 		{"a proxy by IPv6", "[::1]:50", "X-Forwarded-For: 2001:db8::7", nil, "2001:db8::7"},
-		{"a client that lies", "198.51.100.7:50", "X-Forwarded-For: 192.0.2.1", nil, "198.51.100.7"},
-		{"a client that lies to a proxy", "10.0.0.1:50", "X-Forwarded-For: 192.0.2.1, 198.51.100.7", nil, "198.51.100.7"},
+		{"forged by a client without a proxy", "198.51.100.7:50", "X-Forwarded-For: 192.0.2.1", nil, "198.51.100.7"},
+		{"forged by a client behind a proxy", "10.0.0.1:50", "X-Forwarded-For: 192.0.2.1, 198.51.100.7", nil, "198.51.100.7"},
 		{"proxies in a row", "10.0.0.1:50", "X-Forwarded-For: 198.51.100.7, 192.168.0.2,fd00::3", nil, "198.51.100.7"},
-		{"everybody is private", "10.0.0.1:50", "X-Forwarded-For: 192.168.0.9, 192.168.0.2", nil, "192.168.0.9"},
+		{"all addresses are private", "10.0.0.1:50", "X-Forwarded-For: 192.168.0.9, 192.168.0.2", nil, "192.168.0.9"},
 		{"a port, as Azure writes it", "10.0.0.1:50", "X-Forwarded-For: 198.51.100.7:4711", nil, "198.51.100.7"},
 		{"no address", "10.0.0.1:50", "X-Forwarded-For: unknown", nil, "10.0.0.1"},
-		{"no address further out", "10.0.0.1:50", "X-Forwarded-For: unknown, 10.0.0.2", nil, "10.0.0.2"},
+		{"no address from the outer proxy", "10.0.0.1:50", "X-Forwarded-For: unknown, 10.0.0.2", nil, "10.0.0.2"},
 		{"mapped addresses", "[::ffff:10.0.0.1]:50", "X-Forwarded-For: ::ffff:198.51.100.7", nil, "198.51.100.7"},
 		{"a link-local proxy", "[fe80::1%eth0]:50", "X-Forwarded-For: 198.51.100.7", nil, "198.51.100.7"},
 		{"Forwarded", "10.0.0.1:50", `Forwarded: for="[2001:db8::7]:4711";proto=https, for=10.0.0.2`, nil, "2001:db8::7"},
 		{"Forwarded without a port", "10.0.0.1:50", `Forwarded: For=198.51.100.7;by=10.0.0.1`, nil, "198.51.100.7"},
 		{"a quote that the client opened", "10.0.0.1:50", `Forwarded: for=192.0.2.1;x=", for=198.51.100.7`, nil, "198.51.100.7"},
 		{"a quote before an address", "10.0.0.1:50", `X-Forwarded-For: ", 198.51.100.7`, nil, "198.51.100.7"},
-		{"Forwarded names nobody", "10.0.0.1:50", `Forwarded: for=_hidden, proto=https`, nil, "10.0.0.1"},
+		{"Forwarded without an address", "10.0.0.1:50", `Forwarded: for=_hidden, proto=https`, nil, "10.0.0.1"},
 
 		{"a named proxy", "203.0.113.9:50", "X-Forwarded-For: 198.51.100.7", named, "198.51.100.7"},
 		{"a named proxy by Forwarded", "[2001:db8:f::1]:50", "Forwarded: for=198.51.100.7", named, "198.51.100.7"},
-		{"outside of the named network", "203.0.113.16:50", "X-Forwarded-For: 198.51.100.7", named, "203.0.113.16"},
-		{"private, but not named", "10.0.0.1:50", "X-Forwarded-For: 198.51.100.7", named, "10.0.0.1"},
+		{"a proxy outside the named network", "203.0.113.16:50", "X-Forwarded-For: 198.51.100.7", named, "203.0.113.16"},
+		{"a private proxy that is not named", "10.0.0.1:50", "X-Forwarded-For: 198.51.100.7", named, "10.0.0.1"},
 		{"a private client of a named proxy", "203.0.113.9:50", "X-Forwarded-For: 198.51.100.7, 10.0.0.1", named, "10.0.0.1"},
-		{"no socket", "@", "X-Forwarded-For: 198.51.100.7", named, "@"},
+		{"peer is not an IP address", "@", "X-Forwarded-For: 198.51.100.7", named, "@"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := request(tt.header)
@@ -136,12 +136,12 @@ func TestClientIPIsReadFromTrustedProxiesOnly(t *testing.T) {
 	lines := request(`Forwarded: for=192.0.2.1;x="`, "Forwarded: for=198.51.100.7")
 	lines.RemoteAddr = "10.0.0.1:50"
 	if got := proxy.ClientIP(lines); got != "198.51.100.7" {
-		t.Errorf("of two lines the client is %s", got)
+		t.Errorf("with two header lines the client is %s", got)
 	}
 	both := request("X-Forwarded-For: 198.51.100.7", "Forwarded: for=192.0.2.1")
 	both.RemoteAddr = "10.0.0.1:50"
 	if got := proxy.ClientIP(both); got != "198.51.100.7" {
-		t.Errorf("of two headers the client is %s", got)
+		t.Errorf("with both headers the client is %s", got)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestSameHostOriginRefusesPagesOfOtherHosts(t *testing.T) {
 		{"https://h", "h", "", true},
 		{"https://h", "h:443", "", true},
 		{"http://h", "h:80", "", true},
-		{"https://h", "h:80", "", true}, // of a proxy behind one that speaks TLS
+		{"https://h", "h:80", "", true}, // from a proxy behind one that terminates TLS
 		{"https://H.Example", "h.example:443", "", true},
 		{"https://h:8443", "h:8443", "", true},
 		{"https://[2001:db8::1]", "[2001:db8::1]:443", "", true},
@@ -179,8 +179,8 @@ func TestSameHostOriginRefusesPagesOfOtherHosts(t *testing.T) {
 	}
 }
 
-// TestLongHeadersAllocateLittle reads headers as long as net/http takes them.
-func TestLongHeadersAllocateLittle(t *testing.T) {
+// The headers are as long as net/http accepts them.
+func TestLongHeadersCauseFewAllocations(t *testing.T) {
 	for _, r := range []*http.Request{
 		request("Forwarded: " + strings.Repeat("a,", 500_000)),
 		request("Forwarded: " + strings.Repeat(";", 1_000_000)),
@@ -194,7 +194,8 @@ func TestLongHeadersAllocateLittle(t *testing.T) {
 	}
 }
 
-// FuzzHeaders gives the headers to all that read them. What a proxy appends is believed, whatever stands before it.
+// FuzzHeaders passes arbitrary headers to every function that reads them, and checks that the address that a proxy appends
+// is used whatever precedes it.
 func FuzzHeaders(f *testing.F) {
 	f.Add(`for="[2001:db8::7]:4711";proto=https, host="a\"b"`, "198.51.100.7, unknown")
 	f.Fuzz(func(t *testing.T, forwarded, list string) {
