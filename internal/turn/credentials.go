@@ -2,7 +2,7 @@ package turn
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what the scheme asks for
+	"crypto/sha1" //nolint:gosec // required by draft-uberti-behave-turn-rest-00
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -12,37 +12,39 @@ import (
 	"github.com/pion/turn/v5"
 )
 
-// CredentialTTL is how long somebody has to ask for a relay. Who has one by then keeps it.
+// CredentialTTL is how long after credentials are made they can be used to allocate relays. Relays that exist by then remain
+// usable.
 const CredentialTTL = 5 * time.Minute
 
-// Credentials let one browser ask for relays until they run out, as every TURN server's shared secret does
+// Credentials let a browser allocate relays until they expire. Both values follow the shared secret scheme of TURN servers
 // (draft-uberti-behave-turn-rest-00).
 type Credentials struct {
-	Username string `json:"username"`   // when they run out in Unix seconds, a colon, and who it is
-	Password string `json:"credential"` // base64
+	Username string `json:"username"`   // expiry as Unix time in seconds, a colon, and the user
+	Password string `json:"credential"` // HMAC-SHA1 of Username in base64
 }
 
-// mint makes credentials for somebody, good until then.
-func mint(secret []byte, who string, until time.Time) Credentials {
-	username := strconv.FormatInt(until.Unix(), 10) + ":" + who
+// mint makes credentials for user that expire at expiry.
+func mint(secret []byte, user string, expiry time.Time) Credentials {
+	username := strconv.FormatInt(expiry.Unix(), 10) + ":" + user
 	return Credentials{Username: username, Password: password(secret, username)}
 }
 
+// password returns the password that belongs to username under secret.
 func password(secret []byte, username string) string {
 	mac := hmac.New(sha1.New, secret)
 	mac.Write([]byte(username))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// authenticate finds the key of a request. Credentials that have run out still keep what was got by them: a call may
-// last longer than anybody has to begin one.
+// authenticate returns a handler that checks the credentials of a request and returns their key. Expired credentials cannot
+// allocate a relay, but all other requests accept them, because a call may outlast CredentialTTL.
 func authenticate(secret []byte, now func() time.Time) turn.AuthHandler {
-	return func(r *turn.RequestAttributes) (user string, key []byte, ok bool) {
-		until, who, _ := strings.Cut(r.Username, ":")
-		seconds, err := strconv.ParseInt(until, 10, 64)
-		if err != nil || who == "" || r.Method == stun.MethodAllocate && now().Unix() >= seconds {
+	return func(r *turn.RequestAttributes) (userID string, key []byte, ok bool) {
+		expiry, user, _ := strings.Cut(r.Username, ":")
+		seconds, err := strconv.ParseInt(expiry, 10, 64)
+		if err != nil || user == "" || r.Method == stun.MethodAllocate && now().Unix() >= seconds {
 			return "", nil, false
 		}
-		return who, turn.GenerateAuthKey(r.Username, r.Realm, password(secret, r.Username)), true
+		return user, turn.GenerateAuthKey(r.Username, r.Realm, password(secret, r.Username)), true
 	}
 }

@@ -1,12 +1,13 @@
-// Package turn is the STUN and TURN server (RFC 8489, RFC 8656) for browsers that talk to each other without the SFU.
+// Package turn is a STUN and TURN server (RFC 8489, RFC 8656) for browsers in a direct call, which does not use the SFU.
 //
 //	browser ─▶ one UDP or TCP port ─▶ Server ─▶ relay ═▶ relay ─▶ Server ─▶ the other browser
 //
-// Each browser learns from STUN how others see it. Where no direct path exists both ask for a relay, and what the one
-// sends arrives at the other's. Relays are inside this process: one passes packets only to relays of the same session (the
-// TURN user), to no address of any network, so no further port is opened and nobody can use the server to reach somebody
-// else's address or call. What is relayed stays encrypted between the browsers.
+// Each browser asks STUN for its public address. If no direct connection is possible, both browsers allocate a relay (a TURN
+// allocation) each and send through it. Relays exist only inside this process: a relay forwards packets to relays of the
+// same session (the TURN user) and to no network address. So the server opens no further ports, and nobody can use it to
+// reach other hosts or the relays of another call. Relayed packets remain encrypted between the browsers.
 //
-// Goroutines are pion's: one for each socket and each connection, and one for each relay, which reads what came to it.
-// Close ends and waits for the sockets' part. Locks: that of the relays' table and that of a user count, never together.
+// Goroutines are Pion's: one for each socket, one for each TCP connection, and one for each relay, which reads the packets
+// queued for its browser. Server.Close ends those of the sockets and waits for them. Locks: relays.mu and Server.mu are
+// never held together.
 package turn

@@ -14,36 +14,38 @@ import (
 )
 
 const (
-	// Ports of relays are names inside the process, from the range that IANA leaves free (RFC 6335, section 6).
+	// firstPort and lastPort bound the ports of relays, which only identify a relay inside this process: no socket uses them.
+	// The range is that of dynamic ports (RFC 6335, section 6).
 	firstPort, lastPort = 49152, 65535
-	// relayQueue is how many bytes may wait to be sent on to a browser; what comes on top is lost, as on any full link. It
-	// is a quarter of a second of a good picture.
+	// relayQueue is the capacity in bytes of a relay's queue towards its browser. Packets that do not fit are dropped. It holds
+	// 250 ms of a video of 4 Mbit/s.
 	relayQueue = 128 << 10
 )
 
-var errFull = errors.New("turn: there are too many relays")
+var errFull = errors.New("turn: too many relays")
 
-// relays are all that there are, by the port that names each. It is pion's generator of relayed addresses.
+// relays is the set of all relays. It implements turn.RelayAddressGenerator, by which Pion creates them.
 type relays struct {
-	v4, v6 netip.Addr // what they seem to be on
-	most   int
+	v4, v6 netip.Addr // addresses of all relays, by IP version
+	limit  int        // maximum number of relays
 
 	mu     sync.Mutex
 	byPort map[uint16]*relay
 }
 
-func newRelays(v4, v6 netip.Addr, most int) *relays {
-	return &relays{v4: v4, v6: v6, most: most, byPort: map[uint16]*relay{}}
+// newRelays returns an empty set of at most limit relays with the addresses v4 and v6.
+func newRelays(v4, v6 netip.Addr, limit int) *relays {
+	return &relays{v4: v4, v6: v6, limit: limit, byPort: map[uint16]*relay{}}
 }
 
-// Validate has nothing to say.
+// Validate implements turn.RelayAddressGenerator; there is nothing to check.
 func (rs *relays) Validate() error { return nil }
 
-// AllocatePacketConn makes a relay.
+// AllocatePacketConn makes a relay for the user of the request. It fails if there are rs.limit relays already.
 func (rs *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if len(rs.byPort) >= rs.most {
+	if len(rs.byPort) >= rs.limit {
 		return nil, nil, errFull
 	}
 	port := uint16(c.RequestedPort)
@@ -60,24 +62,24 @@ func (rs *relays) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketC
 	return r, r.LocalAddr(), nil
 }
 
-// AllocateListener refuses TCP behind the relay (RFC 6062), which no browser asks for.
+// AllocateListener refuses TCP allocations (RFC 6062), which no browser requests.
 func (rs *relays) AllocateListener(turn.AllocateListenerConfig) (net.Listener, net.Addr, error) {
 	return nil, nil, errors.ErrUnsupported
 }
 
-// AllocateConn refuses it too.
+// AllocateConn refuses outgoing TCP connections (RFC 6062), which no browser requests.
 func (rs *relays) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// permits tells whether anything may be sent to that address: relays are all on one.
+// permits reports whether a client may send to peer. That is only the address of the relays.
 func (rs *relays) permits(_ net.Addr, peer net.IP) bool {
 	a, ok := netip.AddrFromSlice(peer)
 	return ok && (a.Unmap() == rs.v4 || a == rs.v6)
 }
 
-// find returns the relay of a session at an address, nil if there is none. Permissions (RFC 8656, section 9) name only an
-// IP address, which all relays share, so they cannot keep sessions apart: the session of the relay does.
+// find returns the relay of session whose address is to, or nil. TURN permissions (RFC 8656, section 9) cannot keep sessions
+// apart: a permission names only an IP address, and all relays have the same one. So find compares sessions.
 func (rs *relays) find(session string, to net.Addr) *relay {
 	udp, ok := to.(*net.UDPAddr)
 	if !ok || !rs.permits(nil, udp.IP) {
@@ -91,28 +93,31 @@ func (rs *relays) find(session string, to net.Addr) *relay {
 	return nil
 }
 
+// remove deletes the relay with the given port from the set.
 func (rs *relays) remove(port uint16) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	delete(rs.byPort, port)
 }
 
+// count returns the number of relays.
 func (rs *relays) count() int {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	return len(rs.byPort)
 }
 
-// relay is one browser's address among the relays: what others write to it, pion reads and sends on to the browser.
+// relay is the relayed transport address of one browser, as the net.PacketConn that Pion uses: WriteTo sends the browser's
+// packets to another relay, and ReadFrom returns packets from other relays for the browser.
 type relay struct {
 	all     *relays
-	session string // the TURN user: both browsers of a direct call
+	session string // the TURN user, which both browsers of a direct call share
 	address netip.AddrPort
-	queue   *packetio.Buffer // each packet behind the port of the relay it is from
+	queue   *packetio.Buffer // each entry is the port of the sending relay, followed by the packet
 }
 
-// WriteTo queues b at the relay with that address, if it belongs to the same session. Packets to any other address, and
-// those that find the queue full, are dropped.
+// WriteTo queues b at the relay with the address to, if it belongs to the same session. Packets to other addresses and
+// packets that do not fit the queue are dropped without an error.
 func (r *relay) WriteTo(b []byte, to net.Addr) (int, error) {
 	if other := r.all.find(r.session, to); other != nil {
 		packet := make([]byte, 2, 2+len(b))
@@ -122,7 +127,7 @@ func (r *relay) WriteTo(b []byte, to net.Addr) (int, error) {
 	return len(b), nil
 }
 
-// ReadFrom waits for a packet.
+// ReadFrom waits for the next packet and returns it with the address of the relay that sent it.
 func (r *relay) ReadFrom(b []byte) (int, net.Addr, error) {
 	packet := make([]byte, 2+len(b))
 	n, err := r.queue.Read(packet)
@@ -133,20 +138,20 @@ func (r *relay) ReadFrom(b []byte) (int, net.Addr, error) {
 	return copy(b, packet[2:n]), net.UDPAddrFromAddrPort(from), nil
 }
 
-// Close ends the relay; a read under way fails.
+// Close removes the relay. A pending ReadFrom fails.
 func (r *relay) Close() error {
 	r.all.remove(r.address.Port())
 	return r.queue.Close()
 }
 
-// LocalAddr is the relay's address.
+// LocalAddr returns the relay's address, a *net.UDPAddr.
 func (r *relay) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(r.address) }
 
-// SetDeadline bounds reads; writes never wait.
+// SetDeadline sets the deadline of reads. Writes never wait.
 func (r *relay) SetDeadline(t time.Time) error { return r.queue.SetReadDeadline(t) }
 
-// SetReadDeadline bounds reads.
+// SetReadDeadline sets the deadline of reads.
 func (r *relay) SetReadDeadline(t time.Time) error { return r.queue.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing: writes never wait.
+// SetWriteDeadline does nothing, because writes never wait.
 func (r *relay) SetWriteDeadline(time.Time) error { return nil }

@@ -15,40 +15,40 @@ import (
 )
 
 const (
-	// realm is what passwords are for (RFC 8489, section 9.2).
+	// realm is the authentication realm that the server announces (RFC 8489, section 9.2).
 	realm = "meet"
-	// mostRelays bounds the relays; a call that needs them has two for each connection a browser tries.
-	mostRelays = 4096
-	// mostOfOne bounds those of one user, which are the two browsers of a call: each asks once for each of its networks and
-	// each of our two ports, and once more when it has changed networks.
-	mostOfOne = 32
+	// maxRelays bounds all relays. A call that needs relays uses two for each connection that a browser tries.
+	maxRelays = 4096
+	// maxUserRelays bounds the relays of one user, that is of the two browsers of a call. Each browser allocates one relay for
+	// each pair of its own network interfaces and the server's UDP and TCP ports, and further ones when it changes networks.
+	maxUserRelays = 32
 )
 
-// Options are what a Server may be told.
+// Options configure a Server. The zero value is usable.
 type Options struct {
-	// RelayAddress is what relays seem to be on: this machine's own as others know it; one of its own unless set. Nothing is there
-	// at the relays' ports, but browsers try.
+	// RelayAddress is the IP address of all relays in TURN messages. Browsers also try to send to it directly, but nothing
+	// listens on the relays' ports. It should be this machine's public address; if zero, an address of this machine is used.
 	RelayAddress netip.Addr
-	Log          *slog.Logger
+	Log          *slog.Logger // nil discards all messages
 }
 
-// Server answers STUN and TURN.
+// Server answers STUN and TURN requests.
 type Server struct {
 	server *turn.Server
 	relays *relays
 	secret []byte
 
 	mu    sync.Mutex
-	users map[string]int // relays of each
+	users map[string]int // number of relays by TURN user
 }
 
-// Stats are a Server's figures of the moment.
+// Stats are the current counts of a Server.
 type Stats struct {
-	Relays int
+	Relays int // open TURN allocations
 }
 
-// New serves on a socket of UDP and a listener of TCP, which it closes in the end. Its credentials are good as long as it
-// runs.
+// New starts a Server on a UDP socket and a TCP listener, and takes ownership of both. Credentials of one Server are not
+// valid for another, nor after a restart.
 func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -60,13 +60,13 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 	case o.RelayAddress.Is6():
 		v6 = o.RelayAddress
 	}
-	s := &Server{relays: newRelays(v4, v6, mostRelays), secret: make([]byte, 32), users: map[string]int{}}
-	_, _ = rand.Read(s.secret) // it never fails
+	s := &Server{relays: newRelays(v4, v6, maxRelays), secret: make([]byte, 32), users: map[string]int{}}
+	_, _ = rand.Read(s.secret) // never fails (crypto/rand)
 	var err error
 	s.server, err = turn.NewServer(turn.ServerConfig{
 		Realm:         realm,
 		AuthHandler:   authenticate(s.secret, time.Now),
-		QuotaHandler:  s.admits,
+		QuotaHandler:  s.allowsRelay,
 		EventHandler:  turn.EventHandler{OnAllocationCreated: s.created, OnAllocationDeleted: s.deleted},
 		LoggerFactory: pionlog.Factory{Log: o.Log},
 		PacketConnConfigs: []turn.PacketConnConfig{
@@ -77,14 +77,14 @@ func New(packets net.PacketConn, streams net.Listener, o Options) (*Server, erro
 		},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open TURN: %w", err)
+		return nil, fmt.Errorf("start the TURN server: %w", err)
 	}
 	return s, nil
 }
 
-// ownAddresses are one of each family that others may know this machine by, else those of loopback.
+// ownAddresses returns one global address of this machine for each IP version, or the loopback address if there is none.
 func ownAddresses() (v4, v6 netip.Addr) {
-	addresses, _ := net.InterfaceAddrs() // none is as good as an error
+	addresses, _ := net.InterfaceAddrs() // on an error there are no addresses
 	for _, a := range addresses {
 		prefix, err := netip.ParsePrefix(a.String())
 		switch ip := prefix.Addr(); {
@@ -104,35 +104,38 @@ func ownAddresses() (v4, v6 netip.Addr) {
 	return v4, v6
 }
 
-// Credentials let somebody ask for relays, each of whom has a few.
-func (s *Server) Credentials(who string) Credentials {
-	return mint(s.secret, who, time.Now().Add(CredentialTTL))
+// Credentials returns new credentials for the TURN user named user. Relays can reach each other only if their users are equal, so
+// both browsers of a call need the same user.
+func (s *Server) Credentials(user string) Credentials {
+	return mint(s.secret, user, time.Now().Add(CredentialTTL))
 }
 
-// Stats tells how much there is to do.
+// Stats returns the current counts.
 func (s *Server) Stats() Stats { return Stats{Relays: s.relays.count()} }
 
-// Close ends all relays and closes the sockets.
+// Close closes the sockets and all relays.
 func (s *Server) Close() error {
 	if err := s.server.Close(); err != nil {
-		return fmt.Errorf("close TURN: %w", err)
+		return fmt.Errorf("close the TURN server: %w", err)
 	}
 	return nil
 }
 
-// admits tells whether a user may have one more relay.
-func (s *Server) admits(user, _ string, _ net.Addr) bool {
+// allowsRelay reports whether user may allocate another relay.
+func (s *Server) allowsRelay(user, _ string, _ net.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.users[user] < mostOfOne
+	return s.users[user] < maxUserRelays
 }
 
+// created counts a new relay of user.
 func (s *Server) created(_, _ net.Addr, _, user, _ string, _ net.Addr, _ int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.users[user]++
 }
 
+// deleted uncounts a closed relay of user.
 func (s *Server) deleted(_, _ net.Addr, _, user, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs a Server on one port of loopback, UDP and TCP.
+// serve starts a Server on one loopback port for UDP and TCP, and returns it with the address of the port.
 func serve(t *testing.T) (*Server, string) {
 	t.Helper()
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,7 +37,7 @@ func serve(t *testing.T) (*Server, string) {
 	return s, tcp.Addr().String()
 }
 
-// browser is pion's client, over UDP or TCP.
+// browser returns a TURN client that uses UDP or TCP.
 func browser(t *testing.T, network, address string, c Credentials) *turn.Client {
 	t.Helper()
 	var conn net.PacketConn
@@ -67,6 +67,7 @@ func browser(t *testing.T, network, address string, c Credentials) *turn.Client 
 	return client
 }
 
+// allocate allocates a relay for c.
 func allocate(t *testing.T, c *turn.Client) net.PacketConn {
 	t.Helper()
 	relay, err := c.Allocate()
@@ -77,6 +78,7 @@ func allocate(t *testing.T, c *turn.Client) net.PacketConn {
 	return relay
 }
 
+// send sends text from one relay to another.
 func send(t *testing.T, from, to net.PacketConn, text string) {
 	t.Helper()
 	if _, err := from.WriteTo([]byte(text), to.LocalAddr()); err != nil {
@@ -84,6 +86,7 @@ func send(t *testing.T, from, to net.PacketConn, text string) {
 	}
 }
 
+// receive reads the next packet of relay, which must be want from the relay from.
 func receive(t *testing.T, relay, from net.PacketConn, want string) {
 	t.Helper()
 	buf := make([]byte, 1500)
@@ -94,8 +97,8 @@ func receive(t *testing.T, relay, from net.PacketConn, want string) {
 	}
 }
 
-// Two clients talk by their relays, one over UDP and one over TCP, and nothing stays behind.
-func TestRelaysCarryPacketsOverUDPAndTCP(t *testing.T) {
+// One client uses UDP, the other TCP.
+func TestRelaysForwardPacketsOverUDPAndTCP(t *testing.T) {
 	s, address := serve(t)
 	ada, bo := browser(t, "udp", address, s.Credentials("call")), browser(t, "tcp", address, s.Credentials("call"))
 	if seen, err := ada.SendBindingRequest(); err != nil || !strings.HasPrefix(seen.String(), "127.0.0.1:") {
@@ -106,7 +109,7 @@ func TestRelaysCarryPacketsOverUDPAndTCP(t *testing.T) {
 		t.Errorf("%d relays, want 2", got)
 	}
 	for range 3 { // the first binds a channel, the others use it
-		send(t, b, a, "what b lets in") // who has not asked for an address gets nothing from it
+		send(t, b, a, "creates the permission") // sending to a creates the permission of b for packets from a
 		send(t, a, b, "hello")
 		receive(t, b, a, "hello")
 		send(t, b, a, "and you")
@@ -120,7 +123,7 @@ func TestRelaysCarryPacketsOverUDPAndTCP(t *testing.T) {
 	awaitNone(t, s)
 }
 
-// skipTo reads until that comes.
+// skipTo reads packets from relay until one of them is want.
 func skipTo(t *testing.T, relay net.PacketConn, want string) {
 	t.Helper()
 	buf := make([]byte, 1500)
@@ -136,6 +139,7 @@ func skipTo(t *testing.T, relay net.PacketConn, want string) {
 	}
 }
 
+// awaitNone waits until s has no relays and counts none for any user.
 func awaitNone(t *testing.T, s *Server) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -153,8 +157,8 @@ func awaitNone(t *testing.T, s *Server) {
 	}
 }
 
-// TestRelayReachesOtherRelaysOnly: a relay sends nothing to any address but the relays', whatever it has permission for.
-func TestRelayReachesOtherRelaysOnly(t *testing.T) {
+// A relay must not send to any address but those of relays, even with a permission for it.
+func TestRelaySendsOnlyToRelays(t *testing.T) {
 	s, address := serve(t)
 	victim, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -165,11 +169,11 @@ func TestRelayReachesOtherRelaysOnly(t *testing.T) {
 	relay := allocate(t, ada)
 	send(t, relay, victim, "to the same address, and a port that is no relay's")
 	if err := ada.CreatePermission(&net.UDPAddr{IP: net.IPv4(198, 51, 100, 7), Port: 53}); err == nil {
-		t.Error("permission for somebody else's address was given")
+		t.Error("permission for an address that is no relay's was granted")
 	}
 	bo := allocate(t, browser(t, "udp", address, s.Credentials("ada")))
 	send(t, bo, relay, "open")
-	send(t, relay, bo, "round trip") // by then the first has been dealt with
+	send(t, relay, bo, "round trip") // by then the server has handled the packet to victim
 	skipTo(t, bo, "round trip")
 	_ = victim.SetReadDeadline(time.Now())
 	if n, _, err := victim.ReadFrom(make([]byte, 100)); err == nil {
@@ -177,9 +181,8 @@ func TestRelayReachesOtherRelaysOnly(t *testing.T) {
 	}
 }
 
-// TestRelayOfAnotherSessionGetsNothing sends from the relay of one session to the relay of another, which has given its
-// permission for the address that all relays share.
-func TestRelayOfAnotherSessionGetsNothing(t *testing.T) {
+// The victim has a permission for the IP address that all relays share.
+func TestRelayReceivesNothingFromAnotherSession(t *testing.T) {
 	s, address := serve(t)
 	victim := allocate(t, browser(t, "udp", address, s.Credentials("call")))
 	friend := allocate(t, browser(t, "udp", address, s.Credentials("call")))
@@ -187,7 +190,7 @@ func TestRelayOfAnotherSessionGetsNothing(t *testing.T) {
 	send(t, victim, friend, "permission for the address")
 	send(t, attacker, victim, "from outside")
 	send(t, victim, attacker, "from inside")
-	for range 3 { // a packet of the same session arrives after those of the other, which share its path to the server
+	for range 3 { // friend's packet arrives after those of attacker, because the server handles both in order
 		send(t, attacker, victim, "from outside")
 		send(t, friend, victim, "from the call")
 		receive(t, victim, friend, "from the call")
@@ -198,11 +201,11 @@ func TestRelayOfAnotherSessionGetsNothing(t *testing.T) {
 	}
 }
 
-func TestBadCredentialsAndTooManyRelaysAreRefused(t *testing.T) {
+func TestAllocationFailsForBadCredentialsOrTooManyRelays(t *testing.T) {
 	s, address := serve(t)
 	for name, c := range map[string]Credentials{
 		"wrong password": {s.Credentials("ada").Username, "guess"},
-		"run out":        mint(s.secret, "ada", time.Now().Add(-time.Second)),
+		"expired":        mint(s.secret, "ada", time.Now().Add(-time.Second)),
 		"no time":        mint(s.secret, "", time.Now().Add(time.Hour)),
 		"no name":        {"ada", password(s.secret, "ada")},
 	} {
@@ -212,16 +215,15 @@ func TestBadCredentialsAndTooManyRelaysAreRefused(t *testing.T) {
 		}
 	}
 	c := s.Credentials("greedy")
-	for range mostOfOne {
+	for range maxUserRelays {
 		allocate(t, browser(t, "udp", address, c))
 	}
 	if _, err := browser(t, "udp", address, c).Allocate(); err == nil || !strings.Contains(err.Error(), "486") {
-		t.Errorf("one more than everybody may have: %v", err)
+		t.Errorf("allocation beyond maxUserRelays: %v", err)
 	}
 }
 
-// TestExpiredCredentialsKeepARelayButGetNoNewOne: what was got in time is kept.
-func TestExpiredCredentialsKeepARelayButGetNoNewOne(t *testing.T) {
+func TestExpiredCredentialsKeepRelaysButCannotAllocate(t *testing.T) {
 	secret := []byte("secret")
 	now := time.Now()
 	c := mint(secret, "ada", now.Add(CredentialTTL))
@@ -231,25 +233,25 @@ func TestExpiredCredentialsKeepARelayButGetNoNewOne(t *testing.T) {
 		return ok && user == "ada" && string(key) == string(turn.GenerateAuthKey(c.Username, realm, c.Password))
 	}
 	if !may(stun.MethodAllocate) {
-		t.Error("good credentials are refused")
+		t.Error("valid credentials are refused")
 	}
 	now = now.Add(CredentialTTL)
 	if may(stun.MethodAllocate) {
-		t.Error("credentials that have run out give a relay")
+		t.Error("expired credentials can allocate a relay")
 	}
 	if !may(stun.MethodRefresh) || !may(stun.MethodChannelBind) {
-		t.Error("a relay ends with the credentials it was got by")
+		t.Error("expired credentials cannot refresh a relay")
 	}
 }
 
-func TestRelaysAreBounded(t *testing.T) {
+func TestNumberOfRelaysAndTheirQueuesAreBounded(t *testing.T) {
 	rs := newRelays(netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), 1)
 	r, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := rs.AllocatePacketConn(turn.AllocateListenerConfig{Network: "udp4"}); err == nil {
-		t.Error("one relay more than there may be")
+		t.Error("a relay beyond the limit was allocated")
 	}
 	for range 2 * relayQueue / 1000 { // nobody reads
 		if _, err := r.WriteTo(make([]byte, 1000), r.LocalAddr()); err != nil {
@@ -257,7 +259,7 @@ func TestRelaysAreBounded(t *testing.T) {
 		}
 	}
 	if got := r.(*relay).queue.Size(); got > relayQueue {
-		t.Errorf("%d bytes wait, want at most %d", got, relayQueue)
+		t.Errorf("%d bytes queued, want at most %d", got, relayQueue)
 	}
 	if err := r.Close(); err != nil || rs.count() != 0 {
 		t.Errorf("%v, %d relays after the last has closed", err, rs.count())
