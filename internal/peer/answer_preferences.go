@@ -8,28 +8,29 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// AnswerPreferences say how the answer to a client's offer is written.
+// AnswerPreferences control the answer to a client's offer.
 type AnswerPreferences struct {
-	Tracks []SendPreference // that the client has announced or publishes
-	// Disabled are codecs that the client must not publish: they are removed from the media sections on which it sends.
+	Tracks []SendPreference // the tracks that the client has announced or publishes
+	// Disabled are the codecs that the client must not publish. They are removed from the media sections on which it sends.
 	Disabled []*livekit.Codec
 }
 
-// SendPreference says how a client wants to send one track in one codec.
+// SendPreference describes how a client wants to send one track in one codec. A track with two codecs (simulcast codecs) has
+// two.
 type SendPreference struct {
 	Kind        livekit.TrackType
-	CIDs        []string // the track IDs by which the client's SDP may name it
-	MimeType    string   // such as "video/vp9"; "" leaves the codec to the client
-	SingleCodec bool     // the answer names this codec alone, because the client ignores the order of codecs
+	CIDs        []string // the IDs that the track may have in the client's SDP
+	MimeType    string   // such as "video/vp9"; "" expresses no preference
+	SingleCodec bool     // the answer has only this codec, because the client ignores the order of codecs
 	Stereo      bool
-	DTX         bool // leave silence out
+	DTX         bool // discontinuous transmission: send nothing during silence
 }
 
-// apply writes the preferences into an answer: browsers take stereo and discontinuous transmission from the remote
-// description (RFC 7587, section 6.1), and send the codec that stands first in it (docs/protocol.md, 2.8). Where the
-// client sends, the codecs it is not to publish are removed.
+// apply changes answer according to the preferences. Browsers take stereo and DTX from the remote description (RFC 7587,
+// section 6.1), and send the first codec in it (docs/protocol.md, 2.8). The disabled codecs are removed from the sections on
+// which the client sends.
 func (p AnswerPreferences) apply(answer, offer *sdp.SessionDescription) {
-	matched := p.match(offer)
+	matched := p.matchTracks(offer)
 	sending := sendingSections(offer)
 	for _, m := range answer.MediaDescriptions {
 		mid, _ := m.Attribute(sdp.AttrKeyMID)
@@ -43,14 +44,14 @@ func (p AnswerPreferences) apply(answer, offer *sdp.SessionDescription) {
 		preferCodec(m, track.MimeType)
 		switch {
 		case track.Kind == livekit.TrackType_AUDIO:
-			track.tuneOpus(m)
+			track.setOpusParameters(m)
 		case track.SingleCodec:
 			keepCodec(m, track.MimeType)
 		}
 	}
 }
 
-// sendingSections returns the mids of the media sections on which the client offers to send.
+// sendingSections returns the set of mids of the media sections on which the client sends or wants to send.
 func sendingSections(offer *sdp.SessionDescription) map[string]bool {
 	mids := map[string]bool{}
 	for _, m := range offer.MediaDescriptions {
@@ -60,10 +61,10 @@ func sendingSections(offer *sdp.SessionDescription) map[string]bool {
 	return mids
 }
 
-// match finds the track for each media section on which the client offers to send, by mid: the track with the section's
-// track ID, else the first track of the section's kind that has no section, because some browsers put other IDs there
-// (docs/protocol.md, 3.2).
-func (p AnswerPreferences) match(offer *sdp.SessionDescription) map[string]*SendPreference {
+// matchTracks returns the track for each media section on which the client sends or wants to send, by mid. That is the track
+// with the track ID of the section. If there is none, because some browsers put other IDs into SDP (docs/protocol.md, 3.2),
+// it is the first track of the kind that has no section yet.
+func (p AnswerPreferences) matchTracks(offer *sdp.SessionDescription) map[string]*SendPreference {
 	matched := map[string]*SendPreference{}
 	taken := make([]bool, len(p.Tracks))
 	take := func(m *sdp.MediaDescription, fits func(track *SendPreference) bool) {
@@ -91,7 +92,7 @@ func (p AnswerPreferences) match(offer *sdp.SessionDescription) map[string]*Send
 	return matched
 }
 
-// preferCodec moves the payload types of a codec to the front and keeps their order.
+// preferCodec moves the payload types of the codec mime to the front and otherwise retains their order.
 func preferCodec(m *sdp.MediaDescription, mime string) {
 	name := codecName(mime)
 	wanted := map[string]bool{} // by payload type
@@ -112,20 +113,20 @@ func preferCodec(m *sdp.MediaDescription, mime string) {
 	})
 }
 
-// keepCodec leaves only one codec in the media section, if the section has it.
+// keepCodec removes all other codecs from the media section, if the section has the codec mime.
 func keepCodec(m *sdp.MediaDescription, mime string) {
 	keepCodecs(m, func(name string) bool { return name == codecName(mime) })
 }
 
-// removeCodecs removes codecs from the media section, unless it has no others.
+// removeCodecs removes codecs from the media section. If the section has no others, it does nothing.
 func removeCodecs(m *sdp.MediaDescription, codecs []*livekit.Codec) {
 	keepCodecs(m, func(name string) bool {
 		return name != "rtx" && !slices.ContainsFunc(codecs, func(c *livekit.Codec) bool { return name == codecName(c.Mime) })
 	})
 }
 
-// keepCodecs leaves only the payload types of the wanted codecs in the media section, and their retransmissions. Without any
-// wanted codec nothing changes.
+// keepCodecs removes all codecs from the media section except the wanted ones and their retransmission formats. If the
+// section has no wanted codec, it does nothing.
 func keepCodecs(m *sdp.MediaDescription, wanted func(name string) bool) {
 	kept := map[string]bool{} // by payload type
 	for _, a := range m.Attributes {
@@ -150,8 +151,8 @@ func keepCodecs(m *sdp.MediaDescription, wanted func(name string) bool) {
 	})
 }
 
-// tuneOpus asks the client for the track's form of Opus.
-func (p *SendPreference) tuneOpus(m *sdp.MediaDescription) {
+// setOpusParameters adds the format parameters for DTX and stereo to Opus in the media section m.
+func (p *SendPreference) setOpusParameters(m *sdp.MediaDescription) {
 	extra := ""
 	if p.DTX {
 		extra += ";usedtx=1"
@@ -166,7 +167,7 @@ func (p *SendPreference) tuneOpus(m *sdp.MediaDescription) {
 	}
 }
 
-// codecName returns a MIME type's codec in lower case, without the kind.
+// codecName returns the codec of a MIME type in lower case, such as "vp8" for "video/VP8".
 func codecName(mime string) string {
 	_, name, _ := strings.Cut(strings.ToLower(mime), "/")
 	return name

@@ -7,6 +7,7 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
+// FuzzAnswerPreferences applies preferences to arbitrary SDP as both the offer and the answer.
 func FuzzAnswerPreferences(f *testing.F) {
 	f.Add("v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=msid:s a\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n")
 	preferences := AnswerPreferences{

@@ -10,57 +10,58 @@ import (
 )
 
 const (
-	// pairSilent is how long no check may come from the candidate pair in use before the tracker follows a check from
-	// another one. Clients check their pair every two to three seconds, so one of these checks may be lost.
-	pairSilent = 5 * time.Second
-	// pairRenewed is the same limit for a pair from which no check has come before: the client's address has just changed.
-	// It is less than the time between two checks, so the first check from there is followed.
-	pairRenewed = 1500 * time.Millisecond
-	// maxKnown bounds the pairs that are remembered.
-	maxKnown = 32
+	// pairTimeout is how long the current pair may receive no connectivity check before the tracker switches to another pair
+	// that receives one. Clients check their pair every 2 to 3 s, so the loss of one check does not cause a switch.
+	pairTimeout = 5 * time.Second
+	// newPairTimeout replaces pairTimeout if the check is the first on its pair, because then the client's address has just
+	// changed. It is shorter than the interval of checks, so the tracker switches on the first check.
+	newPairTimeout = 1500 * time.Millisecond
+	// maxKnownPairs bounds pairTracker.known.
+	maxKnownPairs = 32
 )
 
-// pairTracker tracks which ICE candidate pair a client uses, so that media follows the client at once to a new address,
-// such as one that its router has just given it. A client that changes its pair nominates the new one, and pion follows
-// that. Some clients only check the pair that they nominated before, from whatever address they have.
+// pairTracker tracks which ICE candidate pair a client uses, so that media follows the client immediately to a new address,
+// for example after NAT rebinding. A client that switches pairs should nominate the new pair, which Pion follows by itself.
+// But some clients only continue to check the nominated pair, from whichever address they have.
 type pairTracker struct {
-	checked atomic.Int64 // when the latest check came, in Unix nanoseconds
+	lastCheck atomic.Int64 // time of the latest check on any pair, in Unix nanoseconds
 
-	// Touched by pion's agent only.
-	current *ice.CandidatePair
-	at      time.Time            // of the latest check on it
-	known   []*ice.CandidatePair // the latest, the oldest first
+	// The following fields are used only by the goroutine of Pion's ICE agent.
+	current      *ice.CandidatePair
+	currentCheck time.Time            // time of the latest check on current
+	known        []*ice.CandidatePair // the latest pairs that received a check, oldest first
 }
 
-// check notes a connectivity check of the client and reports whether media is to be sent to where the check came from.
-func (p *pairTracker) check(m *stun.Message, pair *ice.CandidatePair, now time.Time) bool {
-	p.checked.Store(now.UnixNano())
-	limit := pairSilent
+// observeCheck records a connectivity check of the client on pair and reports whether Pion has to select pair. It returns
+// false if Pion does so by itself, because the check nominates the pair.
+func (p *pairTracker) observeCheck(m *stun.Message, pair *ice.CandidatePair, now time.Time) bool {
+	p.lastCheck.Store(now.UnixNano())
+	limit := pairTimeout
 	if !slices.Contains(p.known, pair) {
-		limit = pairRenewed
-		p.known = append(p.known[max(0, len(p.known)+1-maxKnown):], pair)
+		limit = newPairTimeout
+		p.known = append(p.known[max(0, len(p.known)+1-maxKnownPairs):], pair)
 	}
 	if pair == p.current || p.current == nil || m.Contains(stun.AttrUseCandidate) {
-		p.current, p.at = pair, now
+		p.current, p.currentCheck = pair, now
 		return false
 	}
-	if now.Sub(p.at) < limit {
+	if now.Sub(p.currentCheck) < limit {
 		return false
 	}
-	p.current, p.at = pair, now
+	p.current, p.currentCheck = pair, now
 	return true
 }
 
-// RestartICEIfSilent restarts ICE if nothing has come from the client since then.
+// RestartICEIfSilent restarts ICE if nothing has been received from the client after the time since.
 func (t *Transport) RestartICEIfSilent(since time.Time) {
 	t.work.Post(func() {
-		if t.closed || t.pc.pairs.checked.Load() >= since.UnixNano() {
+		if t.closed || t.pc.pairs.lastCheck.Load() >= since.UnixNano() {
 			return
 		}
 		if pair, ok := t.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok && pair.LastPacketReceivedTimestamp.Time().After(since) {
 			return
 		}
-		t.log.Debug("nothing comes over the old candidate pair")
+		t.log.Debug("restarting ICE because the candidate pair receives nothing")
 		t.resumeOffers(true)
 	})
 }

@@ -8,25 +8,27 @@ import (
 	"meet/internal/sfu"
 )
 
-// This file is for a Transport on which the client makes the offers: the PUBLISHER connection, which in single mode also
-// carries what the client receives (docs/protocol.md, 2.9).
+// This file implements offers of the client, on the PUBLISHER connection. If the client uses a single peer connection, that
+// connection also carries the media that the client receives (docs/protocol.md, 2.9).
 
-// clientOffers holds what the client's media sections can carry in single mode.
+// clientOffers is the state of negotiation if the client makes the offers. It matters only if the client also receives media
+// on the connection.
 type clientOffers struct {
-	// free counts the sections the client offered to receive on that carried nothing in the last answer.
+	// free is the number of the client's receive-only sections that carried no track in the latest answer.
 	free map[webrtc.RTPCodecType]int
-	// carrying holds the track IDs of the latest answer, by the mids of their sections.
-	carrying map[string]string
-	// asked counts the sections requested since the client's last offer.
-	asked map[webrtc.RTPCodecType]uint32
-	// stale is set when something changed on sections that are there: an offer is needed though no section is missing.
-	stale bool
-	// waiting has no section until the client adds one. We make none ourselves: pion's sections for sending alone could
-	// never receive, and clients publish on any that they offered (LiveKit's Go SDK does, on the first).
-	waiting []*sfu.DownTrack
+	// carried is the track ID of each section that carries a track in the latest answer, by mid.
+	carried map[string]string
+	// requested is the number of sections requested from the client since its latest offer.
+	requested map[webrtc.RTPCodecType]uint32
+	// needsOffer is set when a track was added to or removed from an existing section, so an offer is needed even if no
+	// further section is.
+	needsOffer bool
+	// queued are the tracks that wait until the client adds a section. The server adds none itself: Pion could never receive
+	// on a section that it added for sending, but clients publish on any section (LiveKit's Go SDK does, on the first).
+	queued []*sfu.DownTrack
 }
 
-// HandleOffer answers the client's offer.
+// HandleOffer answers the client's offer, with an answer that follows preferences.
 func (t *Transport) HandleOffer(d *livekit.SessionDescription, preferences AnswerPreferences) {
 	t.work.Post(func() {
 		if t.closed {
@@ -38,6 +40,7 @@ func (t *Transport) HandleOffer(d *livekit.SessionDescription, preferences Answe
 	})
 }
 
+// answer implements HandleOffer on the worker.
 func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPreferences) error {
 	offer := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.Sdp}
 	parsed, err := offer.Unmarshal()
@@ -48,7 +51,7 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 		return err
 	}
 	t.clientOffers.free = t.freeSections(parsed)
-	if err := t.attachWaiting(); err != nil {
+	if err := t.attachQueued(); err != nil {
 		return err
 	}
 	answer, err := t.pc.CreateAnswer(nil)
@@ -72,18 +75,19 @@ func (t *Transport) answer(d *livekit.SessionDescription, preferences AnswerPref
 	t.hooks.Answer(out)
 	t.hooks.OfferedTracks(offeredTracks(parsed, local, t.receivers()))
 
-	t.clientOffers.asked, t.clientOffers.stale = nil, false
-	t.clientOffers.carrying = out.MidToTrackId
-	t.clientOffers.free = t.freeSections(parsed) // with those that this answer has freed
-	if err := t.attachWaiting(); err != nil {
+	t.clientOffers.requested, t.clientOffers.needsOffer = nil, false
+	t.clientOffers.carried = out.MidToTrackId
+	t.clientOffers.free = t.freeSections(parsed) // including sections that this answer has freed
+	if err := t.attachQueued(); err != nil {
 		return err
 	}
-	t.askSections()
+	t.requestSections()
 	return nil
 }
 
-// freeSections counts the media sections on which the client offers only to receive, that have no track, and that had none
-// in the latest answer either: pion does not use a section again whose track was removed before an answer has said so.
+// freeSections counts the media sections on which the client offers only to receive and that carry no track. A section that
+// carried a track in the latest answer does not count: Pion does not reuse it until an answer without the track has been
+// sent.
 func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCodecType]int {
 	receiving := map[string]bool{}
 	for _, m := range offer.MediaDescriptions {
@@ -92,56 +96,58 @@ func (t *Transport) freeSections(offer *sdp.SessionDescription) map[webrtc.RTPCo
 	}
 	free := map[webrtc.RTPCodecType]int{}
 	for _, tr := range t.pc.GetTransceivers() {
-		if _, carries := t.clientOffers.carrying[tr.Mid()]; receiving[tr.Mid()] && tr.Sender() == nil && !carries {
+		if _, carries := t.clientOffers.carried[tr.Mid()]; receiving[tr.Mid()] && tr.Sender() == nil && !carries {
 			free[tr.Kind()]++
 		}
 	}
 	return free
 }
 
-// attach puts d on a free media section of the client, or keeps it until the client has added one. pion's AddTrack finds
-// the free section; without one it would make a section for both directions, so it is called only if there is one.
-func (t *Transport) attach(d *sfu.DownTrack) error {
+// attachOrQueue puts d on a free media section of the client, or queues d until the client has added one. Pion's AddTrack
+// selects the free section. Without a free section it would add a section for both directions, so it is called only if one
+// is free.
+func (t *Transport) attachOrQueue(d *sfu.DownTrack) error {
 	if t.clientOffers.free[d.Kind()] == 0 {
-		if len(t.pc.GetTransceivers())+len(t.clientOffers.waiting) >= maxSections {
-			return errSections
+		if len(t.pc.GetTransceivers())+len(t.clientOffers.queued) >= maxSections {
+			return errTooManySections
 		}
-		t.clientOffers.waiting = append(t.clientOffers.waiting, d)
+		t.clientOffers.queued = append(t.clientOffers.queued, d)
 		return nil
 	}
 	t.clientOffers.free[d.Kind()]--
-	t.clientOffers.stale = true
+	t.clientOffers.needsOffer = true
 	_, err := t.pc.AddTrack(d)
 	return err
 }
 
-// attachWaiting puts the tracks that wait on the media sections the client has added.
-func (t *Transport) attachWaiting() error {
-	waiting := t.clientOffers.waiting
-	t.clientOffers.waiting = nil
+// attachQueued puts queued tracks on free media sections. Tracks for which there is none remain queued.
+func (t *Transport) attachQueued() error {
+	waiting := t.clientOffers.queued
+	t.clientOffers.queued = nil
 	for _, d := range waiting {
-		if err := t.attach(d); err != nil {
+		if err := t.attachOrQueue(d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// askSections asks the client for the media sections that are missing and were not asked for yet, or only for an offer if
-// something else has changed. Before the client's first offer there is nothing to ask: it comes by itself.
-func (t *Transport) askSections() {
+// requestSections asks the client for the media sections that are missing and not yet requested, or only for a new offer if
+// needsOffer is set. Before the client's first offer it does nothing, because the client sends that offer without being
+// asked.
+func (t *Transport) requestSections() {
 	if t.closed || !t.remoteSet {
 		return
 	}
 	missing := map[webrtc.RTPCodecType]uint32{}
-	for _, d := range t.clientOffers.waiting {
+	for _, d := range t.clientOffers.queued {
 		missing[d.Kind()]++
 	}
-	audio := missing[webrtc.RTPCodecTypeAudio] - min(missing[webrtc.RTPCodecTypeAudio], t.clientOffers.asked[webrtc.RTPCodecTypeAudio])
-	video := missing[webrtc.RTPCodecTypeVideo] - min(missing[webrtc.RTPCodecTypeVideo], t.clientOffers.asked[webrtc.RTPCodecTypeVideo])
-	if audio == 0 && video == 0 && !t.clientOffers.stale {
+	audio := missing[webrtc.RTPCodecTypeAudio] - min(missing[webrtc.RTPCodecTypeAudio], t.clientOffers.requested[webrtc.RTPCodecTypeAudio])
+	video := missing[webrtc.RTPCodecTypeVideo] - min(missing[webrtc.RTPCodecTypeVideo], t.clientOffers.requested[webrtc.RTPCodecTypeVideo])
+	if audio == 0 && video == 0 && !t.clientOffers.needsOffer {
 		return
 	}
-	t.clientOffers.asked, t.clientOffers.stale = missing, false
+	t.clientOffers.requested, t.clientOffers.needsOffer = missing, false
 	t.hooks.NeedSections(audio, video)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// LiveKit's SDKs take back an offer whose answer was lost with the signalling connection by applying the answer before it
-// once more, and then offer with an ICE restart. That offer is answered, and media connects again.
+// When the answer to an offer is lost with the signal connection, LiveKit's SDKs revert the offer by applying the previous
+// answer again, and then send an offer with an ICE restart.
 func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true, Loopback: true})
 	if _, err := p.pc.CreateDataChannel("data", nil); err != nil {
@@ -26,7 +26,7 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 		p.HandleOffer(&livekit.SessionDescription{Type: "offer", Sdp: sdp, Id: id}, AnswerPreferences{})
 	}
 	offer(2, nil)
-	p.onWorker(func() {}) // it is answered
+	p.onWorker(func() {}) // wait until the offer has been answered
 	p.remote(webrtc.SDPTypeAnswer, p.pc.CurrentRemoteDescription().SDP)
 	offer(3, &webrtc.OfferOptions{ICERestart: true})
 	p.onWorker(func() {})
@@ -37,7 +37,7 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 		t.Fatalf("%d answers: %v", len(answers), answers)
 	}
 	if pair, ok := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats(); ok {
-		t.Fatalf("the restart has left a candidate pair: %v", pair)
+		t.Fatalf("after the ICE restart there is still a candidate pair: %v", pair)
 	}
 	p.remote(webrtc.SDPTypeAnswer, answers[2].Sdp)
 	eventually(t, "the client is connected again", func() bool {
@@ -46,9 +46,9 @@ func TestOfferAfterLostAnswerRestartsICE(t *testing.T) {
 	})
 }
 
-// A media section is free once an answer has said that its track is gone. A track that was put on it earlier would get a
-// section of the server's own, of which the client never learns.
-func TestTrackWaitsForAnAnswerThatFreesASection(t *testing.T) {
+// Until an answer says that a media section carries no track, a track cannot reuse the section: Pion would give it a new
+// section, which is not in the client's offer.
+func TestTrackWaitsUntilAnAnswerFreesASection(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true})
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 		t.Fatal(err)
@@ -68,13 +68,13 @@ func TestTrackWaitsForAnAnswerThatFreesASection(t *testing.T) {
 	}
 	p.onWorker(func() {
 		if n := len(p.Transport.pc.GetTransceivers()); n != 1 {
-			t.Errorf("the server has %d sections, want the client's only", n)
+			t.Errorf("the server has %d sections, want only the one of the client", n)
 		}
 	})
 }
 
-// A section that has carried nothing so far is used without asking the client for more.
-func TestTrackUsesAnEmptySectionOfTheClient(t *testing.T) {
+// The server must not request another section.
+func TestTrackUsesTheFreeSectionOfTheClient(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Subscribes: true})
 	if _, err := p.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 		t.Fatal(err)
@@ -89,6 +89,6 @@ func TestTrackUsesAnEmptySectionOfTheClient(t *testing.T) {
 		t.Errorf("the sections carry %v", carried)
 	}
 	if len(p.needs) != 1 || p.needs[0] != [2]uint32{} {
-		t.Errorf("the server has asked for %v, want an offer and no sections", p.needs)
+		t.Errorf("the server requested %v, want an offer without further sections", p.needs)
 	}
 }

@@ -14,13 +14,14 @@ import (
 	"meet/internal/sfu"
 )
 
-// MimeTypeRED is Opus with redundancy: packets that repeat earlier ones (RFC 2198), so that audio survives loss.
+// MimeTypeRED is Opus with redundant audio data (RFC 2198): each packet repeats earlier ones, so audio survives packet loss.
 const MimeTypeRED = "audio/red"
 
+// opusFmtp are the format parameters of Opus in every description of the server.
 const opusFmtp = "minptime=10;useinbandfec=1"
 
-// videoCodecs are the codecs that Meet forwards, with LiveKit's payload types; a retransmission type follows each.
-// Clients publish the first, VP8, unless they choose another.
+// videoCodecs are the video codecs that Meet forwards, in order of preference, with LiveKit's payload types. The payload
+// type after each is its retransmission format (rtxOf).
 var videoCodecs = []webrtc.RTPCodecParameters{
 	videoCodec(webrtc.MimeTypeVP8, 96, ""),
 	videoCodec(webrtc.MimeTypeH264, 125, "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f"),
@@ -30,6 +31,7 @@ var videoCodecs = []webrtc.RTPCodecParameters{
 	videoCodec(webrtc.MimeTypeAV1, 35, ""),
 }
 
+// videoCodec returns a video codec with its payload type and format parameters.
 func videoCodec(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000, SDPFmtpLine: fmtp},
@@ -37,6 +39,7 @@ func videoCodec(mime string, pt webrtc.PayloadType, fmtp string) webrtc.RTPCodec
 	}
 }
 
+// audioCodecs are the audio codecs that Meet forwards, in order of preference, with LiveKit's payload types.
 var audioCodecs = []webrtc.RTPCodecParameters{
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: opusFmtp}, PayloadType: 111},
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: MimeTypeRED, ClockRate: 48000, Channels: 2, SDPFmtpLine: "111/111"}, PayloadType: 63},
@@ -44,10 +47,11 @@ var audioCodecs = []webrtc.RTPCodecParameters{
 	{RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}, PayloadType: 8},
 }
 
+// newMediaEngine registers the codecs and RTP header extensions of a Transport with the Options o.
 func newMediaEngine(o Options) (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	for _, c := range audioCodecs {
-		if !o.carries(c.MimeType) {
+		if !o.supports(c.MimeType) {
 			continue
 		}
 		c.RTCPFeedback = audioFeedback(c.MimeType)
@@ -56,7 +60,7 @@ func newMediaEngine(o Options) (*webrtc.MediaEngine, error) {
 		}
 	}
 	for _, c := range videoCodecs {
-		if !o.carries(c.MimeType) {
+		if !o.supports(c.MimeType) {
 			continue
 		}
 		c.RTCPFeedback = videoFeedback(o.Subscribes)
@@ -69,12 +73,13 @@ func newMediaEngine(o Options) (*webrtc.MediaEngine, error) {
 	}
 	for _, x := range headerExtensions(o) {
 		if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: x.uri}, x.kind, x.directions...); err != nil {
-			return nil, fmt.Errorf("extension %s: %w", x.uri, err)
+			return nil, fmt.Errorf("register header extension %s: %w", x.uri, err)
 		}
 	}
 	return m, nil
 }
 
+// rtxOf returns the retransmission format (RFC 4588) of the video codec c.
 func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: fmt.Sprintf("apt=%d", c.PayloadType)},
@@ -82,8 +87,8 @@ func rtxOf(c webrtc.RTPCodecParameters) webrtc.RTPCodecParameters {
 	}
 }
 
-// audioFeedback returns the feedback of an audio codec: a NACK for each lost packet, except in RED, where the next packet
-// repeats the lost one.
+// audioFeedback returns the RTCP feedback types of an audio codec: NACK, but none for RED, where the next packet repeats a
+// lost one.
 func audioFeedback(mime string) []webrtc.RTCPFeedback {
 	if mime == MimeTypeRED {
 		return nil
@@ -91,6 +96,7 @@ func audioFeedback(mime string) []webrtc.RTCPFeedback {
 	return []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
 }
 
+// videoFeedback returns the RTCP feedback types of every video codec. toSubscriber adds REMB.
 func videoFeedback(toSubscriber bool) []webrtc.RTCPFeedback {
 	feedback := []webrtc.RTCPFeedback{
 		{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
@@ -99,18 +105,21 @@ func videoFeedback(toSubscriber bool) []webrtc.RTCPFeedback {
 	}
 	feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC})
 	if toSubscriber {
-		// For clients that do not know the former.
+		// For clients that do not support transport-wide congestion control.
 		feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBGoogREMB})
 	}
 	return feedback
 }
 
+// headerExtension is an RTP header extension, the kind of media that it is for, and the directions in which it is
+// negotiated.
 type headerExtension struct {
 	uri        string
 	kind       webrtc.RTPCodecType
 	directions []webrtc.RTPTransceiverDirection
 }
 
+// headerExtensions returns the header extensions of a Transport with the Options o.
 func headerExtensions(o Options) []headerExtension {
 	in := []webrtc.RTPTransceiverDirection{webrtc.RTPTransceiverDirectionRecvonly}
 	if !o.Publishes {
@@ -121,8 +130,8 @@ func headerExtensions(o Options) []headerExtension {
 		}, sharedExtensions(o, out)...)
 	}
 	if o.Subscribes {
-		// Chrome offers further sections with the extensions the earlier ones settled on, so a section it only receives
-		// on must not be answered with fewer: it could not publish simulcast afterwards.
+		// Chrome offers later sections with the extensions that were negotiated for earlier ones. If a section on which Chrome
+		// only receives had fewer, Chrome could not publish simulcast afterwards.
 		in = append(in, webrtc.RTPTransceiverDirectionSendonly)
 	}
 	return append([]headerExtension{
@@ -136,7 +145,7 @@ func headerExtensions(o Options) []headerExtension {
 	}, sharedExtensions(o, in)...)
 }
 
-// sharedExtensions returns the extensions that both directions have.
+// sharedExtensions returns the header extensions that are used both to and from the client.
 func sharedExtensions(o Options, directions []webrtc.RTPTransceiverDirection) []headerExtension {
 	list := []headerExtension{
 		{sfu.CaptureTimeURI, webrtc.RTPCodecTypeAudio, directions},
@@ -148,7 +157,8 @@ func sharedExtensions(o Options, directions []webrtc.RTPTransceiverDirection) []
 	return list
 }
 
-// EnabledCodecs lists the codecs that clients may use: each once, the preferred first, retransmission left out.
+// EnabledCodecs returns the codecs that clients may use, each once, the preferred ones first, without retransmission
+// formats.
 func EnabledCodecs() []*livekit.Codec {
 	var list []*livekit.Codec
 	for _, c := range append(append([]webrtc.RTPCodecParameters{}, videoCodecs...), audioCodecs...) {
@@ -160,23 +170,23 @@ func EnabledCodecs() []*livekit.Codec {
 	return list
 }
 
-// preference returns what a subscriber's media section offers for a track in those codecs, in their order: the codecs'
-// profiles and their retransmission types, and for RED also Opus, for clients that do not take RED. Codecs that the
-// connection does not carry are left out.
-func (o Options) preference(mimes ...string) []webrtc.RTPCodecParameters {
+// codecsFor returns the codecs that a subscriber's media section offers for a track with the MIME types mimes, in that
+// order, with all profiles and retransmission formats. RED is followed by Opus, for clients that do not support RED. Codecs
+// that the Transport does not support are left out.
+func (o Options) codecsFor(mimes ...string) []webrtc.RTPCodecParameters {
 	var list []webrtc.RTPCodecParameters
 	for _, mime := range mimes {
 		for _, c := range audioCodecs {
-			if strings.EqualFold(c.MimeType, mime) && o.carries(c.MimeType) {
+			if strings.EqualFold(c.MimeType, mime) && o.supports(c.MimeType) {
 				c.RTCPFeedback = audioFeedback(c.MimeType)
 				list = append(list, c)
 			}
 		}
 		if strings.EqualFold(mime, MimeTypeRED) {
-			list = append(list, o.preference(webrtc.MimeTypeOpus)...)
+			list = append(list, o.codecsFor(webrtc.MimeTypeOpus)...)
 		}
 		for _, c := range videoCodecs {
-			if strings.EqualFold(c.MimeType, mime) && o.carries(c.MimeType) {
+			if strings.EqualFold(c.MimeType, mime) && o.supports(c.MimeType) {
 				c.RTCPFeedback = videoFeedback(true)
 				list = append(list, c, rtxOf(c))
 			}
@@ -185,8 +195,8 @@ func (o Options) preference(mimes ...string) []webrtc.RTPCodecParameters {
 	return list
 }
 
-// carries reports whether the connection negotiates the codec.
-func (o Options) carries(mime string) bool {
+// supports reports whether the Transport may negotiate the codec.
+func (o Options) supports(mime string) bool {
 	switch {
 	case mime == MimeTypeRED:
 		return o.RED
@@ -196,6 +206,7 @@ func (o Options) carries(mime string) bool {
 	return true
 }
 
+// randomSSRC returns a random SSRC (RFC 3550, section 8).
 func randomSSRC() uint32 {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)

@@ -1,17 +1,17 @@
-// Package peer holds one peer connection of a participant: its offers and answers, codecs, ICE candidates, and what it
-// sends and receives. It knows no rooms: Options say what differs for a client, and Hooks report what happens.
+// Package peer implements one peer connection of a participant: offers and answers, codecs, ICE candidates, and the media
+// that it sends and receives. It does not depend on rooms: Options describe the client, and Hooks report events.
 //
-// An Engine makes Transports, which share one UDP socket, one TCP port and one certificate. Where the client publishes, it
-// makes the offers (client_offers.go), else the server does (server_offers.go). A Fallback remembers which clients are to
-// use TCP alone when they connect again.
+// An Engine makes Transports that share one UDP socket, one TCP port and one certificate. If the client publishes on a
+// Transport, the client makes the offers (client_offers.go); otherwise the server makes them (server_offers.go). A
+// TCPFallback remembers which clients have to use TCP when they reconnect.
 //
-//	room loop ─TakeOffer, SendTrack, Negotiate─▶ worker ─▶ pion
-//	     ◀─────────────── Hooks ───────────────────┴────────┘
+//	room loop ─HandleOffer, AddTrack, Negotiate─▶ worker ─▶ pion
+//	     ◀───────────────── Hooks ───────────────────┴────────┘
 //
-// Goroutines: each Transport has a worker, a loop that runs whatever may take milliseconds in pion, one thing after
-// another. It ends when Close has been called and its queue is empty; Wait waits for it, and for the goroutines of
-// sfu.Feedback and sfu.Reports. Hooks are called by the worker and by goroutines of pion, so they must not wait for the
-// Transport or for a loop that does.
+// Goroutines: each Transport has a worker, a loop that runs calls into Pion that may take milliseconds, one at a time. The
+// worker ends when Close has been called and its queue is empty. Wait waits for the worker and for the goroutines of
+// sfu.Feedback and sfu.Reports. Hooks are called by the worker and by Pion's goroutines, so they must not wait for the
+// Transport, nor for a loop that waits for it.
 //
-// Locks: the mutexes of Fallback and of the bound on RTCP senders are held alone.
+// Locks: TCPFallback.mu and rtcpSenders.mu are never held together, and nothing is called under them.
 package peer

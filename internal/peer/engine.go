@@ -19,46 +19,46 @@ import (
 	"meet/internal/sfu"
 )
 
-// Times after which ICE calls a connection disconnected and then failed, and between keep-alives: those of the reference
-// server (docs/protocol.md, 7.3).
+// ICE timeouts, with the values of the LiveKit server (docs/protocol.md, 7.3): a connection is disconnected when nothing has
+// been received for iceDisconnected, and has failed after iceFailed more. A keepalive is sent every iceKeepAlive.
 const (
 	iceDisconnected = 10 * time.Second
 	iceFailed       = 5 * time.Second
 	iceKeepAlive    = 2 * time.Second
 )
 
-// sctpRTOMax bounds the time after which SCTP retransmits. Doubled up to a minute (RFC 9260, section 6.3.3), it would
-// delay data long after a client's network has come back.
+// sctpRTOMax is the maximum retransmission timeout of SCTP. Without it, the timeout doubles up to 60 s (RFC 9260, section
+// 6.3.3) and delays data long after a client's network has recovered.
 const sctpRTOMax = 2 * time.Second
 
-// sctpMinWindow is the smallest congestion window of SCTP, in bytes: the ten packets with which TCP begins (RFC 6928).
-// Where packets are lost for other reasons than congestion, as over radio, a window of one packet makes the transfer of a
-// megabyte take three times as long (measured with 10 % loss).
+// sctpMinWindow is the minimum congestion window of SCTP in bytes: ten packets, the initial window of TCP (RFC 6928). On
+// radio links packets are lost without congestion. With 10 % random loss, a minimum window of one packet tripled the time to
+// transfer one megabyte (measured).
 const sctpMinWindow = 12_000
 
-// MaxMessageSize bounds the messages that a client may send on a data channel, in bytes; our SDP says it (RFC 8841, section
-// 6). LiveKit's clients send at most 64,000. It leaves room for the sender's names, so that a forwarded message fits the
-// buffers of clients built on pion.
+// MaxMessageSize is the largest message in bytes that a client may send on a data channel, as announced in SDP (RFC 8841,
+// section 6). LiveKit's clients send at most 64,000 bytes. It is below 64 KiB so that a forwarded message, to which the
+// sender's identity is added, fits the receive buffer of clients built on Pion.
 const MaxMessageSize = 64_500
 
-// UDPMux shares a UDP socket between peer connections.
+// UDPMux shares a UDP socket between peer connections. LocalAddr returns the address that the socket is bound to.
 type UDPMux interface {
 	ice.UDPMux
 	LocalAddr() net.Addr
 }
 
-// TCPMux shares a TCP port between peer connections.
+// TCPMux shares a TCP port between peer connections. LocalAddr returns the address that the port is bound to.
 type TCPMux interface {
 	ice.TCPMux
 	LocalAddr() net.Addr
 }
 
-// EngineOptions describe an Engine; the zero value is usable.
+// EngineOptions configure an Engine. The zero value is usable.
 type EngineOptions struct {
-	TCP           TCPMux     // nil: media goes over UDP alone. It stays the caller's to close
-	NodeIP        netip.Addr // address to offer instead of the host's own; zero: the host's own
-	Logs          logging.LoggerFactory
-	AnswerTimeout time.Duration // how long a client may take to answer an offer; zero: 15 s
+	TCP           TCPMux                // ICE over TCP; nil means UDP only. The caller closes it
+	NodeIP        netip.Addr            // the address in ICE candidates; zero means this machine's own addresses
+	Logs          logging.LoggerFactory // for Pion; nil means Pion's default
+	AnswerTimeout time.Duration         // how long to wait for a client's answer before the Transport fails; 0 means 15 s
 }
 
 // Engine makes peer connections that share one UDP socket, one TCP port and one certificate.
@@ -66,18 +66,18 @@ type Engine struct {
 	options     EngineOptions
 	udp         UDPMux
 	certificate webrtc.Certificate
-	bound       netip.Addr // address the socket is bound to; unspecified: all
+	bound       netip.Addr // address that the UDP socket is bound to; unspecified means all addresses
 }
 
-// NewEngine makes an Engine whose media goes over udp, which it closes in Close.
+// NewEngine returns an Engine that sends media through udp. Engine.Close closes udp.
 func NewEngine(udp UDPMux, o EngineOptions) (*Engine, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make the media key: %w", err)
+		return nil, fmt.Errorf("generate the DTLS key: %w", err)
 	}
 	cert, err := webrtc.GenerateCertificate(key)
 	if err != nil {
-		return nil, fmt.Errorf("make the media certificate: %w", err)
+		return nil, fmt.Errorf("generate the DTLS certificate: %w", err)
 	}
 	if o.AnswerTimeout == 0 {
 		o.AnswerTimeout = answerTimeout
@@ -89,54 +89,57 @@ func NewEngine(udp UDPMux, o EngineOptions) (*Engine, error) {
 	return e, nil
 }
 
-// Close closes the UDP socket.
+// Close closes the UDP mux.
 func (e *Engine) Close() error { return e.udp.Close() }
 
-// visibleMux is the UDP socket for one client. It lists only the addresses to offer: pion offers every address that a mux
-// lists.
-type visibleMux struct {
+// filteredUDPMux is the UDP mux as one client's peer connection uses it. Pion offers every address that a mux lists, so
+// filteredUDPMux lists only the addresses that this client can use.
+type filteredUDPMux struct {
 	UDPMux
 	engine   *Engine
-	loopback bool
+	loopback bool // list loopback addresses
 	senders  *rtcpSenders
 }
 
-// GetConn makes a connection; its name and parameters are those of ice.UDPMux.
-func (v visibleMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
-	return v.senders.bounded(v.UDPMux.GetConn(ufrag, local))
+// GetConn implements ice.UDPMux. The connection it returns drops RTCP beyond the limits of v.senders.
+func (v filteredUDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
+	return v.senders.limit(v.UDPMux.GetConn(ufrag, local))
 }
 
-func (v visibleMux) GetListenAddresses() []net.Addr {
+// GetListenAddresses implements ice.UDPMux. It returns the addresses to offer to the client.
+func (v filteredUDPMux) GetListenAddresses() []net.Addr {
 	return slices.DeleteFunc(v.UDPMux.GetListenAddresses(), func(a net.Addr) bool {
 		udp, ok := a.(*net.UDPAddr)
 		if !ok || udp.IP.IsLoopback() && !v.loopback {
 			return true
 		}
-		return udp.AddrPort().Addr().Unmap() != v.engine.bound && !v.engine.offered(udp.IP) // a socket bound to one address has no other
+		// A socket that is bound to one address always offers that address.
+		return udp.AddrPort().Addr().Unmap() != v.engine.bound && !v.engine.offersAddress(udp.IP)
 	})
 }
 
-// connection is a peer connection and the Tap on its media.
+// connection is a Pion peer connection with the parts that Meet attaches to it.
 type connection struct {
 	*webrtc.PeerConnection
-	tap     *sfu.Tap
+	tap     *sfu.Tap // intercepts its RTP and RTCP
 	pairs   *pairTracker
 	senders *rtcpSenders
 }
 
+// newConnection makes a peer connection. overflow is called when the client sends more RTP streams than sfu.Tap allows.
 func (e *Engine) newConnection(o Options, overflow func()) (*connection, error) {
 	media, err := newMediaEngine(o)
 	if err != nil {
-		return nil, fmt.Errorf("set up codecs: %w", err)
+		return nil, fmt.Errorf("register codecs: %w", err)
 	}
 	senders := newRTCPSenders()
 	settings, err := e.settings(o, senders)
 	if err != nil {
-		return nil, fmt.Errorf("set up ICE: %w", err)
+		return nil, fmt.Errorf("configure ICE: %w", err)
 	}
 	pairs := &pairTracker{}
 	settings.SetICEBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
-		return pairs.check(m, pair, time.Now())
+		return pairs.observeCheck(m, pair, time.Now())
 	})
 	tap := sfu.NewTap(randomSSRC(), overflow)
 	registry := &interceptor.Registry{}
@@ -145,18 +148,19 @@ func (e *Engine) newConnection(o Options, overflow func()) (*connection, error) 
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(*settings), webrtc.WithInterceptorRegistry(registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{Certificates: []webrtc.Certificate{e.certificate}})
 	if err != nil {
-		return nil, fmt.Errorf("make a peer connection: %w", err)
+		return nil, fmt.Errorf("create a peer connection: %w", err)
 	}
 	return &connection{PeerConnection: pc, tap: tap, pairs: pairs, senders: senders}, nil
 }
 
+// settings returns Pion's settings for a client.
 func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngine, error) {
 	s := &webrtc.SettingEngine{LoggerFactory: e.options.Logs}
 	loopback := o.Loopback || e.bound.IsLoopback()
-	s.SetICEUDPMux(visibleMux{e.udp, e, loopback, senders})
+	s.SetICEUDPMux(filteredUDPMux{e.udp, e, loopback, senders})
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if o.TCP && e.options.TCP != nil {
-		s.SetICETCPMux(boundedTCP{e.options.TCP, senders})
+		s.SetICETCPMux(limitedTCPMux{e.options.TCP, senders})
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	s.SetNetworkTypes(networks)
@@ -165,19 +169,20 @@ func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngin
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
 	s.SetIncludeLoopbackCandidate(loopback)
-	s.SetIPFilter(e.offered)
+	s.SetIPFilter(e.offersAddress)
 	if e.options.NodeIP.IsValid() && !e.ownAddress(e.options.NodeIP) {
 		rule := webrtc.ICEAddressRewriteRule{
 			External: []string{e.options.NodeIP.String()}, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
 		}
 		if o.Loopback {
-			rule.Mode = webrtc.ICEAddressRewriteAppend // a caller on this machine cannot use the outside address
+			rule.Mode = webrtc.ICEAddressRewriteAppend // a client on this machine may not be able to use the public address
 		}
 		if err := s.SetICEAddressRewriteRules(rule); err != nil {
 			return nil, err
 		}
 	}
-	// Both save a round trip or work for each packet: ICE has already proven the client's address, and DTLS its data.
+	// The DTLS cookie costs a round trip, the SCTP checksum time for each packet. Neither is needed: ICE has verified the
+	// client's address, and DTLS authenticates the data.
 	s.SetDTLSInsecureSkipHelloVerify(true)
 	s.EnableSCTPZeroChecksum(o.ZeroChecksum)
 	s.SetSCTPMaxMessageSize(MaxMessageSize)
@@ -185,14 +190,15 @@ func (e *Engine) settings(o Options, senders *rtcpSenders) (*webrtc.SettingEngin
 	s.SetSCTPMinCwnd(sctpMinWindow)
 	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)
 	s.SetReceiveMTU(1500)
-	s.SetIgnoreRidPauseForRecv(true)     // a layer that is paused as it is offered may be sent later
-	s.SetSRTPReplayProtectionWindow(512) // wider than the deepest reordering a NACKed packet can have
+	s.SetIgnoreRidPauseForRecv(true)     // a layer that is offered as paused may be sent later
+	s.SetSRTPReplayProtectionWindow(512) // packets; retransmissions arrive up to this far out of order
 	return s, nil
 }
 
-// offered reports whether to offer an address of this machine: no address that works on one link only, and none but
-// NodeIP if that is an address of this machine.
-func (e *Engine) offered(ip net.IP) bool {
+// offersAddress reports whether ip may be in ICE candidates. Link-local addresses may not. If NodeIP is an address of this
+// machine, no other non-loopback address may. Loopback is limited to IPv4 here, and filteredUDPMux decides about it for each
+// client.
+func (e *Engine) offersAddress(ip net.IP) bool {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok {
 		return false
@@ -202,11 +208,12 @@ func (e *Engine) offered(ip net.IP) bool {
 		return false
 	}
 	if a.IsLoopback() {
-		return a.Is4() // whether loopback is offered at all is decided for each client
+		return a.Is4() // filteredUDPMux decides for each client
 	}
 	return !e.options.NodeIP.IsValid() || !e.ownAddress(e.options.NodeIP) || a == e.options.NodeIP
 }
 
+// ownAddress reports whether a is an address of a network interface of this machine.
 func (e *Engine) ownAddress(a netip.Addr) bool {
 	addrs, err := net.InterfaceAddrs()
 	return err == nil && slices.ContainsFunc(addrs, func(x net.Addr) bool {

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newTestEngine makes an Engine on a loopback socket that ends with the test.
+// newTestEngine returns an Engine on a loopback socket. The cleanup of the test closes it.
 func newTestEngine(t testing.TB) *Engine {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -37,23 +37,23 @@ func newTestEngine(t testing.TB) *Engine {
 	return e
 }
 
-// pair is a Transport and the client at its other end.
+// pair is a Transport with a client at the other end.
 type pair struct {
 	*Transport
 	t  testing.TB
-	pc *webrtc.PeerConnection // the client's
+	pc *webrtc.PeerConnection // the client
 
 	mu              sync.Mutex
-	offers, answers []*livekit.SessionDescription // what the Transport has sent
-	states          []webrtc.PeerConnectionState  // what it has reported
-	needs           [][2]uint32                   // media sections that it has asked for, of audio and video
+	offers, answers []*livekit.SessionDescription // descriptions that the Transport has sent
+	states          []webrtc.PeerConnectionState  // connection states that the Transport has reported
+	needs           [][2]uint32                   // calls of NeedSections: audio, video
 }
 
-// newPair makes a Transport and its client, which have not exchanged anything.
+// newPair returns a Transport and its client before any negotiation.
 func newPair(t testing.TB, o Options) *pair {
 	t.Helper()
 	p := &pair{t: t}
-	note := func(list *[]*livekit.SessionDescription) func(*livekit.SessionDescription) {
+	record := func(list *[]*livekit.SessionDescription) func(*livekit.SessionDescription) {
 		return func(d *livekit.SessionDescription) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -62,7 +62,7 @@ func newPair(t testing.TB, o Options) *pair {
 	}
 	var err error
 	p.Transport, err = newTestEngine(t).NewTransport(o, Hooks{
-		Offer: note(&p.offers), Answer: note(&p.answers),
+		Offer: record(&p.offers), Answer: record(&p.answers),
 		NeedSections: func(audio, video uint32) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -96,11 +96,11 @@ func newPair(t testing.TB, o Options) *pair {
 	return p
 }
 
-// sent waits until the Transport has sent n offers in all and returns the latest.
+// sent waits until the Transport has sent n offers in total and returns the latest.
 func (p *pair) sent(n int) *livekit.SessionDescription {
 	p.t.Helper()
 	var latest *livekit.SessionDescription
-	eventually(p.t, "an offer", func() bool {
+	eventually(p.t, "an offer is sent", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if len(p.offers) == n {
@@ -111,7 +111,7 @@ func (p *pair) sent(n int) *livekit.SessionDescription {
 	return latest
 }
 
-// local applies a description that the client has made and returns it with all candidates.
+// local applies a description that the client has created and returns its SDP with all candidates.
 func (p *pair) local(d webrtc.SessionDescription, err error) string {
 	p.t.Helper()
 	if err != nil {
@@ -124,7 +124,7 @@ func (p *pair) local(d webrtc.SessionDescription, err error) string {
 	return p.pc.LocalDescription().SDP
 }
 
-// remote makes the client apply a description of the Transport.
+// remote applies a description of the Transport at the client.
 func (p *pair) remote(kind webrtc.SDPType, text string) {
 	p.t.Helper()
 	if err := p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: text}); err != nil {
@@ -132,25 +132,25 @@ func (p *pair) remote(kind webrtc.SDPType, text string) {
 	}
 }
 
-// accept makes the client answer an offer.
+// accept lets the client answer an offer of the Transport.
 func (p *pair) accept(offer *livekit.SessionDescription) {
 	p.t.Helper()
 	p.remote(webrtc.SDPTypeOffer, offer.Sdp)
 	p.HandleAnswer(&livekit.SessionDescription{Type: "answer", Sdp: p.local(p.pc.CreateAnswer(nil)), Id: offer.Id})
 }
 
-// offer makes the client offer and apply the answer.
+// offer lets the client send an offer and apply the answer.
 func (p *pair) offer() {
 	p.t.Helper()
 	p.HandleOffer(&livekit.SessionDescription{Type: "offer", Sdp: p.local(p.pc.CreateOffer(nil))}, AnswerPreferences{})
-	p.onWorker(func() {}) // it is answered
+	p.onWorker(func() {}) // wait until the offer has been answered
 	p.mu.Lock()
 	answer := p.answers[len(p.answers)-1]
 	p.mu.Unlock()
 	p.remote(webrtc.SDPTypeAnswer, answer.Sdp)
 }
 
-// onWorker runs f where the state of the Transport may be looked at.
+// onWorker runs f on the worker of the Transport, where f may use its internal state.
 func (p *pair) onWorker(f func()) {
 	p.t.Helper()
 	if err := p.work.Do(context.Background(), f); err != nil {
@@ -158,13 +158,13 @@ func (p *pair) onWorker(f func()) {
 	}
 }
 
-// downTrack makes a track of sound to be sent to the client.
+// downTrack returns an audio track to send to the client.
 func (p *pair) downTrack(id string) *sfu.DownTrack {
 	receiver := sfu.NewReceiver(sfu.ReceiverOptions{Format: sfu.Format{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000}})
 	return sfu.NewDownTrack(receiver, sfu.DownTrackOptions{ID: id, StreamID: "stream", Tap: p.Tap, OnBound: func(error) {}})
 }
 
-// eventually polls until cond holds; media and messages arrive on their own time.
+// eventually polls until cond holds. The test fails after 10 s.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	limit := time.NewTimer(10 * time.Second)
@@ -175,7 +175,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }

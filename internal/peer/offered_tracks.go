@@ -12,18 +12,18 @@ import (
 	"meet/internal/sfu"
 )
 
-// OfferedTrack is a media section on which the client offers to send.
+// OfferedTrack is a media section on which the client sends or wants to send.
 type OfferedTrack struct {
 	Kind livekit.TrackType
-	CID  string // the track ID in the section, which some browsers make up
-	// Section is zero if the media section was rejected. Format is that of the first codec of the answer; Only reports
-	// whether the answer has no other.
+	CID  string // the track ID in the section; some browsers put an ID there that the client does not know
+	// Section is zero if the answer rejects the media section. Format is the format of the first codec in the answer.
+	// SingleCodec is set if the answer has no other codec.
 	Section     MediaSection
 	Format      sfu.Format
 	SingleCodec bool
 }
 
-// receivers returns the receiver of each media section, by mid.
+// receivers returns the RTP receiver of each media section, by mid.
 func (t *Transport) receivers() map[string]*webrtc.RTPReceiver {
 	byMid := map[string]*webrtc.RTPReceiver{}
 	for _, tr := range t.pc.GetTransceivers() {
@@ -32,7 +32,8 @@ func (t *Transport) receivers() map[string]*webrtc.RTPReceiver {
 	return byMid
 }
 
-// offeredTracks lists the media sections on which the client offers to send, with what the answer makes of them.
+// offeredTracks returns the media sections of offer on which the client sends or wants to send, with their codecs in answer.
+// receivers has the RTP receivers by mid.
 func offeredTracks(offer, answer *sdp.SessionDescription, receivers map[string]*webrtc.RTPReceiver) []OfferedTrack {
 	answered := map[string]*sdp.MediaDescription{}
 	for _, m := range answer.MediaDescriptions {
@@ -49,15 +50,15 @@ func offeredTracks(offer, answer *sdp.SessionDescription, receivers map[string]*
 		o := OfferedTrack{Kind: livekit.TrackType(kind), CID: cid}
 		mid, _ := m.Attribute(sdp.AttrKeyMID)
 		if a, r := answered[mid], receivers[mid]; a != nil && a.MediaName.Port.Value != 0 && r != nil {
-			o.settle(a, r)
+			o.setAnswer(a, r)
 		}
 		tracks = append(tracks, o)
 	}
 	return tracks
 }
 
-// settle notes the media section of the answer and the codec that stands first there.
-func (o *OfferedTrack) settle(answer *sdp.MediaDescription, receiver *webrtc.RTPReceiver) {
+// setAnswer sets Section, Format and SingleCodec from the media section of the answer.
+func (o *OfferedTrack) setAnswer(answer *sdp.MediaDescription, receiver *webrtc.RTPReceiver) {
 	params := receiver.GetParameters()
 	for _, format := range answer.MediaName.Formats {
 		i := slices.IndexFunc(params.Codecs, func(c webrtc.RTPCodecParameters) bool {
@@ -73,16 +74,17 @@ func (o *OfferedTrack) settle(answer *sdp.MediaDescription, receiver *webrtc.RTP
 	}
 }
 
-// offeredCID reports whether the client sends on the media section, and returns the track ID there.
+// offeredCID returns the track ID in a media section of an offer, and whether the client sends or wants to send on the
+// section.
 func offeredCID(m *sdp.MediaDescription) (cid string, sends bool) {
 	_, inactive := m.Attribute(sdp.AttrKeyInactive)
 	_, receives := m.Attribute(sdp.AttrKeyRecvOnly)
-	_, bundled := m.Attribute("bundle-only") // which has no port of its own (RFC 9143, section 6)
+	_, bundled := m.Attribute("bundle-only") // its port is 0, although it is not rejected (RFC 9143, section 6)
 	return sectionCID(m), !inactive && !receives && (bundled || m.MediaName.Port.Value != 0)
 }
 
-// sectionCID returns the track ID in a media section of the client: that of the section (RFC 8830) or, as older browsers
-// write it, that of its first source (RFC 5576).
+// sectionCID returns the track ID in a media section of the client: from the section's msid attribute (RFC 8830) or, in the
+// SDP of older browsers, from the first ssrc attribute (RFC 5576).
 func sectionCID(m *sdp.MediaDescription) string {
 	if msid, ok := m.Attribute(sdp.AttrKeyMsid); ok {
 		_, cid, _ := strings.Cut(msid, " ")

@@ -12,32 +12,33 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Bounds of a client's description. They apply to the parsed description: a bound on the lines of the text could disagree
-// with the parser on what ends a line.
+// Limits of a client's description. They apply to the parsed description, because a limit on the lines of the text could
+// disagree with the parser about what ends a line.
 const (
-	// maxSections bounds the media sections of a connection. A client that exceeds it reconnects.
+	// maxSections bounds the media sections of a connection. When a client exceeds it, the Transport fails and the client
+	// reconnects.
 	maxSections = 1000
-	// maxSectionLines bounds the attributes of a media section, and of the session; browsers write up to some 200.
+	// maxSectionLines bounds the attributes of each media section and of the session. Browsers write about 200.
 	maxSectionLines = 1000
-	// maxCandidates bounds the client's candidates that are used between two ICE restarts. None is vital: we answer
-	// wherever the client reaches us from. Each may make us send to an address that the client names.
+	// maxCandidates bounds the candidates of a client that are used between two ICE restarts. Each makes the server send to an
+	// address that the client chooses. The server does not depend on them: it answers checks from any address.
 	maxCandidates = 32
-	// maxCandidate bounds a candidate in bytes; honest ones have some 200.
+	// maxCandidate bounds the length of a candidate in bytes. Real ones have about 200.
 	maxCandidate = 2048
-	// restartInterval is the least time between two ICE restarts after which a client may name further candidates.
+	// restartInterval is the minimum time between two ICE restarts of a client that each allow further candidates.
 	restartInterval = time.Second
 )
 
 var (
-	errSections   = errors.New("peer: the connection has too many sections")
-	errAttributes = errors.New("peer: a section of the description has too many attributes")
+	errTooManySections   = errors.New("peer: too many media sections")
+	errTooManyAttributes = errors.New("peer: too many attributes in the session or a media section")
 )
 
-// boundRemote returns an error if a client's description is larger than one may be, and removes the candidates from it
-// that are not used. It changes parsed and d.
-func (t *Transport) boundRemote(d *webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
+// limitDescription returns an error if a client's description exceeds the limits. It removes candidates that must not be
+// used from both parsed and d, which have the same content.
+func (t *Transport) limitDescription(d *webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
 	if len(parsed.MediaDescriptions) > maxSections {
-		return errSections
+		return errTooManySections
 	}
 	lists := []*[]sdp.Attribute{&parsed.Attributes}
 	for _, m := range parsed.MediaDescriptions {
@@ -45,15 +46,15 @@ func (t *Transport) boundRemote(d *webrtc.SessionDescription, parsed *sdp.Sessio
 	}
 	for _, list := range lists {
 		if len(*list) > maxSectionLines {
-			return errAttributes
+			return errTooManyAttributes
 		}
 	}
-	t.noteRestart(parsed)
+	t.detectICERestart(parsed)
 	removed := false
 	for _, list := range lists {
 		before := len(*list)
 		*list = slices.DeleteFunc(*list, func(a sdp.Attribute) bool {
-			return a.Key == sdp.AttrKeyCandidate && !t.uses(a.Value)
+			return a.Key == sdp.AttrKeyCandidate && !t.acceptsCandidate(a.Value)
 		})
 		removed = removed || len(*list) < before
 	}
@@ -65,9 +66,10 @@ func (t *Transport) boundRemote(d *webrtc.SessionDescription, parsed *sdp.Sessio
 	return err
 }
 
-// noteRestart lets a client name further candidates when it restarts ICE, that is when the username fragment changes
-// which pion uses: that of the session, else that of the first section of the bundle, else that of the first section.
-func (t *Transport) noteRestart(parsed *sdp.SessionDescription) {
+// detectICERestart clears remoteCandidates if the client restarts ICE, so the client may add further candidates. An ICE
+// restart is a change of the username fragment that Pion uses: that of the session, else of the first section in the bundle
+// group, else of the first section.
+func (t *Transport) detectICERestart(parsed *sdp.SessionDescription) {
 	ufrag, _ := parsed.Attribute("ice-ufrag")
 	if m := bundleSection(parsed); ufrag == "" && m != nil {
 		ufrag, _ = m.Attribute("ice-ufrag")
@@ -78,7 +80,8 @@ func (t *Transport) noteRestart(parsed *sdp.SessionDescription) {
 	}
 }
 
-// bundleSection returns the section whose transport the others share (RFC 9143, section 7), nil if there are no sections.
+// bundleSection returns the section whose transport the bundled sections share (RFC 9143, section 7), else the first
+// section, or nil if there are no sections.
 func bundleSection(parsed *sdp.SessionDescription) *sdp.MediaDescription {
 	group, _ := parsed.Attribute(sdp.AttrKeyGroup)
 	if mids := strings.Fields(group); len(mids) > 1 && mids[0] == "BUNDLE" {
@@ -94,27 +97,29 @@ func bundleSection(parsed *sdp.SessionDescription) *sdp.MediaDescription {
 	return parsed.MediaDescriptions[0]
 }
 
-// uses reports whether to use a candidate of the client, as spelled in SDP.
-func (t *Transport) uses(candidate string) bool {
+// acceptsCandidate reports whether to use a candidate of the client, given in SDP syntax without "candidate:". If so, it
+// adds the candidate to remoteCandidates.
+func (t *Transport) acceptsCandidate(candidate string) bool {
 	if len(candidate) > maxCandidate {
 		return false
 	}
 	if t.remoteCandidates[candidate] {
-		return true // browsers repeat them in each section
+		return true // browsers repeat candidates in each section
 	}
 	c, err := ice.UnmarshalCandidate(candidate)
 	if err != nil || len(t.remoteCandidates) >= maxCandidates {
 		return false
 	}
-	if t.tcpOnly && c.NetworkType().IsUDP() || !t.reaches(c.Address()) {
+	if t.tcpOnly && c.NetworkType().IsUDP() || !t.acceptsAddress(c.Address()) {
 		return false
 	}
 	t.remoteCandidates[candidate] = true
 	return true
 }
 
-// reaches reports whether we may send to an address that a client names. Host names are refused: we look none up.
-func (t *Transport) reaches(address string) bool {
+// acceptsAddress reports whether the server may send to an address that a client names: global unicast addresses, and
+// loopback if loopback is set. Host names are refused, because the server does not resolve them.
+func (t *Transport) acceptsAddress(address string) bool {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Zone() != "" {
 		return false
@@ -123,7 +128,7 @@ func (t *Transport) reaches(address string) bool {
 	return a.IsGlobalUnicast() || a.IsLoopback() && t.loopback
 }
 
-// candidateText returns a trickled candidate as spelled in SDP.
+// candidateText returns a trickled candidate in the syntax of acceptsCandidate.
 func candidateText(c webrtc.ICECandidateInit) string {
 	return strings.TrimPrefix(c.Candidate, "candidate:")
 }

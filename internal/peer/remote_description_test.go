@@ -11,26 +11,28 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// offerHead is the session part of an offer.
 const offerHead = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 
+// offerSection returns a media section with the given mid and attribute lines.
 func offerSection(mid int, attributes ...string) string {
 	return fmt.Sprintf("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:%d\r\na=ice-ufrag:one\r\n", mid) +
 		strings.Join(append(attributes, ""), "\r\n")
 }
 
-// bound parses text and bounds it, as a client's offer is.
-func bound(t *Transport, text string) (string, error) {
+// limited parses text as a client's offer and returns it after limitDescription.
+func limited(t *Transport, text string) (string, error) {
 	d := webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}
 	parsed := &sdp.SessionDescription{}
 	if err := parsed.UnmarshalString(text); err != nil {
 		return "", err
 	}
-	err := t.boundRemote(&d, parsed)
+	err := t.limitDescription(&d, parsed)
 	return d.SDP, err
 }
 
-// The bounds are of what the parser reads, which skips a bare carriage return in front of a line.
-func TestDescriptionsAreBounded(t *testing.T) {
+// The parser skips a bare carriage return before a line, so it finds more lines than a scanner for CRLF.
+func TestTooManySectionsOrAttributesAreRefused(t *testing.T) {
 	sections := func(n int) string {
 		var b strings.Builder
 		b.WriteString(offerHead)
@@ -45,20 +47,20 @@ func TestDescriptionsAreBounded(t *testing.T) {
 		text string
 		want error
 	}{
-		"the most sections":                          {sections(maxSections), nil},
-		"too many sections":                          {sections(maxSections + 1), errSections},
-		"too many sections, bare carriage returns":   {bare(sections(7001)), errSections},
-		"too many attributes":                        {attributes, errAttributes},
-		"too many attributes, bare carriage returns": {bare(attributes), errAttributes},
+		"maximum of sections":                        {sections(maxSections), nil},
+		"too many sections":                          {sections(maxSections + 1), errTooManySections},
+		"too many sections, bare carriage returns":   {bare(sections(7001)), errTooManySections},
+		"too many attributes":                        {attributes, errTooManyAttributes},
+		"too many attributes, bare carriage returns": {bare(attributes), errTooManyAttributes},
 	} {
-		if _, err := bound(&Transport{remoteCandidates: map[string]bool{}}, tc.text); !errors.Is(err, tc.want) {
+		if _, err := limited(&Transport{remoteCandidates: map[string]bool{}}, tc.text); !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %v", name, err, tc.want)
 		}
 	}
 }
 
-// Of a client's candidates a few are used, none of which leads to somewhere that only this machine or its link reaches.
-func TestCandidatesAreBounded(t *testing.T) {
+// Candidates with addresses that only this machine or its local network can reach are not used either.
+func TestCandidatesAreLimitedInNumberAndAddress(t *testing.T) {
 	candidate := func(address string) string {
 		return "1 1 udp 2130706431 " + address + " 40000 typ host"
 	}
@@ -69,12 +71,12 @@ func TestCandidatesAreBounded(t *testing.T) {
 		"metadata.internal": false, "3a1f.local": false,
 	} {
 		remote := &Transport{remoteCandidates: map[string]bool{}}
-		if got := remote.uses(candidate(address)); got != want {
-			t.Errorf("%s is used: %v", address, got)
+		if got := remote.acceptsCandidate(candidate(address)); got != want {
+			t.Errorf("acceptsCandidate for %s returned %v", address, got)
 		}
 	}
-	if here := (&Transport{loopback: true, remoteCandidates: map[string]bool{}}); !here.uses(candidate("127.0.0.1")) {
-		t.Error("a client on this machine is not reached over loopback")
+	if here := (&Transport{loopback: true, remoteCandidates: map[string]bool{}}); !here.acceptsCandidate(candidate("127.0.0.1")) {
+		t.Error("a loopback candidate of a client on this machine is refused")
 	}
 
 	tr := &Transport{remoteCandidates: map[string]bool{}}
@@ -83,34 +85,34 @@ func TestCandidatesAreBounded(t *testing.T) {
 		lines = append(lines, "a=candidate:"+candidate(fmt.Sprintf("192.0.%d.%d", i/256%256, i%256)))
 	}
 	first := offerHead + offerSection(0, lines[:500]...) + offerSection(1, lines[:500]...)
-	kept, err := bound(tr, first)
+	kept, err := limited(tr, first)
 	if n := strings.Count(kept, "a=candidate:"); err != nil || n != 2*maxCandidates {
-		t.Errorf("%d candidates are left in two sections, %v", n, err)
+		t.Errorf("%d candidates remain in two sections, %v", n, err)
 	}
-	if tr.uses(candidate("198.51.100.1")) {
-		t.Error("one more is used")
+	if tr.acceptsCandidate(candidate("198.51.100.1")) {
+		t.Error("a candidate beyond maxCandidates is accepted")
 	}
 	again := strings.ReplaceAll(offerHead+offerSection(0), "ufrag:one", "ufrag:two")
-	if _, err := bound(tr, again); err != nil || tr.uses(candidate("198.51.100.1")) {
-		t.Errorf("one is used after ICE was restarted twice at once: %v", err)
+	if _, err := limited(tr, again); err != nil || tr.acceptsCandidate(candidate("198.51.100.1")) {
+		t.Errorf("accepted after a second ICE restart within restartInterval: %v", err)
 	}
 	tr.restarted = time.Now().Add(-restartInterval)
-	if _, err := bound(tr, "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:one\r\n"+offerSection(0)); err != nil || tr.uses(candidate("198.51.100.1")) {
-		t.Errorf("one is used though the fragment of the session is the same: %v", err)
+	if _, err := limited(tr, "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:one\r\n"+offerSection(0)); err != nil || tr.acceptsCandidate(candidate("198.51.100.1")) {
+		t.Errorf("accepted though the session's username fragment is unchanged: %v", err)
 	}
-	if tr.uses(candidate("198.51.100.1") + strings.Repeat(" generation 0", maxCandidate)) {
-		t.Error("a candidate of any length is used")
+	if tr.acceptsCandidate(candidate("198.51.100.1") + strings.Repeat(" generation 0", maxCandidate)) {
+		t.Error("a candidate longer than maxCandidate is accepted")
 	}
-	if _, err := bound(tr, again); err != nil || !tr.uses(candidate("198.51.100.1")) {
-		t.Errorf("none is used after ICE was restarted: %v", err)
+	if _, err := limited(tr, again); err != nil || !tr.acceptsCandidate(candidate("198.51.100.1")) {
+		t.Errorf("refused after an ICE restart: %v", err)
 	}
 }
 
-func FuzzBoundRemote(f *testing.F) {
+func FuzzLimitDescription(f *testing.F) {
 	f.Add(offerHead + offerSection(0, "a=candidate:1 1 udp 1 192.0.2.1 9 typ host"))
 	f.Fuzz(func(t *testing.T, text string) {
 		tr := &Transport{remoteCandidates: map[string]bool{}}
-		kept, err := bound(tr, text)
+		kept, err := limited(tr, text)
 		if err != nil {
 			return
 		}

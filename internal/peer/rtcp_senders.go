@@ -11,28 +11,30 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Bounds of the SSRCs that RTCP of one connection names as its sender. Pion keeps some 250 bytes for each until the
-// connection ends and does not report them. A client has one, or one for each track that it receives.
+// Limits of the number of different sender SSRCs in the RTCP packets of one connection. Pion stores about 250 bytes for each
+// SSRC until the connection ends, and does not report them. A client uses one SSRC, or one for each track that it receives.
 const (
-	senderBurst = 1024 // at once
-	senderRate  = 4    // more, each second
-	maxSenders  = 8192 // in all
+	senderBurst = 1024 // token bucket: SSRCs accepted immediately
+	senderRate  = 4    // token bucket: further SSRCs accepted per second
+	maxSenders  = 8192 // SSRCs accepted in total
 )
 
-// rtcpSenders drops RTCP of senders beyond the bound. It sees packets before they are decrypted, when anybody may have
-// sent them, so it does not end the connection: a flood keeps out the feedback of new senders, while that of known
-// senders goes on.
+// rtcpSenders drops RTCP packets whose sender SSRC exceeds the limits. It sees packets before they are decrypted, so anybody
+// can forge them. Therefore it does not close the connection: during a flood, RTCP from new senders is lost, but RTCP from
+// known senders still passes.
 type rtcpSenders struct {
 	mu     sync.Mutex
 	bucket *rate.Limiter
-	known  map[uint32]bool
+	known  map[uint32]bool // accepted SSRCs
 }
 
+// newRTCPSenders returns an rtcpSenders that knows no sender.
 func newRTCPSenders() *rtcpSenders {
 	return &rtcpSenders{bucket: rate.NewLimiter(senderRate, senderBurst), known: map[uint32]bool{}}
 }
 
-// admit reports whether to pass on a packet.
+// admit reports whether packet may pass. Packets that are not RTCP always pass. now is called only for the first packet of a
+// sender.
 func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
 	if len(packet) < 8 || packet[0]>>6 != 2 || packet[1] < 192 || packet[1] > 223 { // RFC 5761, section 4
 		return true
@@ -50,19 +52,21 @@ func (s *rtcpSenders) admit(packet []byte, now func() time.Time) bool {
 	return true
 }
 
-// packetConn is a mux's connection for one username fragment, with the methods that save pion allocations.
+// packetConn is a connection of a UDP or TCP mux for one ICE username fragment. With ice.AddrPortReaderWriter, Pion reads
+// and writes without allocating.
 type packetConn interface {
 	net.PacketConn
 	ice.AddrPortReaderWriter
 }
 
-// sendersConn drops packets of RTCP senders beyond the bound.
-type sendersConn struct {
+// limitedConn is a packetConn that skips packets which senders does not admit.
+type limitedConn struct {
 	packetConn
 	senders *rtcpSenders
 }
 
-func (c sendersConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+// ReadFromAddrPort reads the next admitted packet without allocating.
+func (c limitedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := c.packetConn.ReadFromAddrPort(b)
 		if err != nil || c.senders.admit(b[:n], time.Now) {
@@ -71,7 +75,8 @@ func (c sendersConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-func (c sendersConn) ReadFrom(b []byte) (int, net.Addr, error) {
+// ReadFrom reads the next admitted packet.
+func (c limitedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := c.packetConn.ReadFrom(b)
 		if err != nil || c.senders.admit(b[:n], time.Now) {
@@ -80,21 +85,22 @@ func (c sendersConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// bounded applies the bound to a connection that a mux has made. All connections of one peer connection share it.
-func (s *rtcpSenders) bounded(conn net.PacketConn, err error) (net.PacketConn, error) {
+// limit wraps conn, which a mux returned together with err, in a limitedConn. All connections of one peer connection share
+// s.
+func (s *rtcpSenders) limit(conn net.PacketConn, err error) (net.PacketConn, error) {
 	if c, ok := conn.(packetConn); ok && err == nil {
-		return sendersConn{c, s}, nil
+		return limitedConn{c, s}, nil
 	}
 	return conn, err
 }
 
-// boundedTCP is a TCP mux whose connections have the bound.
-type boundedTCP struct {
+// limitedTCPMux is a TCP mux whose connections drop RTCP beyond the limits of senders.
+type limitedTCPMux struct {
 	TCPMux
 	senders *rtcpSenders
 }
 
-// GetConnByUfrag makes a connection; its name and parameters are those of ice.TCPMux.
-func (m boundedTCP) GetConnByUfrag(ufrag string, six bool, local net.IP) (net.PacketConn, error) {
-	return m.senders.bounded(m.TCPMux.GetConnByUfrag(ufrag, six, local))
+// GetConnByUfrag implements ice.TCPMux.
+func (m limitedTCPMux) GetConnByUfrag(ufrag string, six bool, local net.IP) (net.PacketConn, error) {
+	return m.senders.limit(m.TCPMux.GetConnByUfrag(ufrag, six, local))
 }

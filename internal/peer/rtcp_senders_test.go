@@ -12,7 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestRTCPSendersAreBounded(t *testing.T) {
+func TestNumberOfRTCPSendersIsBounded(t *testing.T) {
 	s := newRTCPSenders()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
@@ -22,39 +22,39 @@ func TestRTCPSendersAreBounded(t *testing.T) {
 		binary.BigEndian.PutUint32(b[4:], sender)
 		return b
 	}
-	taken := 0
+	admitted := 0
 	for sender := range uint32(50_000) {
 		if s.admit(packet(0x80, 201, sender), clock) {
-			taken++
+			admitted++
 		}
 	}
-	if taken != senderBurst {
-		t.Errorf("%d senders at once", taken)
+	if admitted != senderBurst {
+		t.Errorf("%d senders were admitted immediately", admitted)
 	}
 	if !s.admit(packet(0x81, 205, 7), clock) {
-		t.Error("feedback of a known sender is left out")
+		t.Error("RTCP of a known sender is dropped")
 	}
 	for name, p := range map[string][]byte{
 		"RTP": packet(0x80, 96, 60_000), "RTP with a marker": packet(0x80, 96|0x80, 60_001), "DTLS": packet(22, 254, 60_002), "a short packet": {0x80, 201, 0},
 	} {
 		if !s.admit(p, clock) {
-			t.Errorf("%s is left out", name)
+			t.Errorf("%s is dropped", name)
 		}
 	}
 	if now = now.Add(time.Second); !s.admit(packet(0x80, 200, 70_000), clock) {
-		t.Error("a new sender a second later is left out")
+		t.Error("a new sender after one second is dropped")
 	}
 	for sender := uint32(100_000); now.Year() == 2026; sender++ {
 		now = now.Add(time.Minute)
 		s.admit(packet(0x80, 200, sender), clock)
 	}
 	if len(s.known) != maxSenders {
-		t.Errorf("%d senders in all", len(s.known))
+		t.Errorf("%d senders were admitted in total", len(s.known))
 	}
 }
 
-// The bound applies to real packets: feedback of ever new senders is dropped before it is decrypted.
-func TestFeedbackOfNewSendersIsDropped(t *testing.T) {
+// A connected client sends RTCP from ever new SSRCs.
+func TestRTCPFloodWithNewSSRCsIsDropped(t *testing.T) {
 	mallory := newPair(t, Options{Publishes: true, Subscribes: true, Loopback: true})
 	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8}, "cam", "stream")
 	if err == nil {
@@ -65,7 +65,7 @@ func TestFeedbackOfNewSendersIsDropped(t *testing.T) {
 	}
 	mallory.offer()
 	eventually(t, "mallory is connected", func() bool { return mallory.pc.ConnectionState() == webrtc.PeerConnectionStateConnected })
-	begin, sent := time.Now(), uint32(0)
+	start, sent := time.Now(), uint32(0)
 	known := func() int {
 		senders := mallory.Transport.pc.senders
 		senders.mu.Lock()
@@ -82,18 +82,19 @@ func TestFeedbackOfNewSendersIsDropped(t *testing.T) {
 	for range 5 {
 		flood()
 	}
-	if n, most := known(), senderBurst+int(senderRate*time.Since(begin).Seconds())+1; n > most {
-		t.Errorf("%d of %d senders are known, of %d allowed", n, sent, most)
+	if n, most := known(), senderBurst+int(senderRate*time.Since(start).Seconds())+1; n > most {
+		t.Errorf("%d of %d senders were admitted, want at most %d", n, sent, most)
 	}
 }
 
-// script is a packet connection from which packets come one after another.
-type script struct {
+// packetList is a packetConn whose reads return the given packets and then io.EOF.
+type packetList struct {
 	packetConn
 	packets [][]byte
 }
 
-func (s *script) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+// ReadFromAddrPort returns the next packet.
+func (s *packetList) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	if len(s.packets) == 0 {
 		return 0, netip.AddrPort{}, io.EOF
 	}
@@ -102,23 +103,23 @@ func (s *script) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	return n, netip.AddrPort{}, nil
 }
 
-func (s *script) ReadFrom(b []byte) (int, net.Addr, error) {
+// ReadFrom returns the next packet.
+func (s *packetList) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, _, err := s.ReadFromAddrPort(b)
 	return n, nil, err
 }
 
-// Packets of senders beyond the bound are not passed on by either way of reading.
-func TestPacketsOfTooManySendersAreDropped(t *testing.T) {
-	for name, read := range map[string]func(sendersConn, []byte) (int, error){
-		"ReadFrom":         func(c sendersConn, b []byte) (int, error) { n, _, err := c.ReadFrom(b); return n, err },
-		"ReadFromAddrPort": func(c sendersConn, b []byte) (int, error) { n, _, err := c.ReadFromAddrPort(b); return n, err },
+func TestReadsSkipPacketsOfTooManySenders(t *testing.T) {
+	for name, read := range map[string]func(limitedConn, []byte) (int, error){
+		"ReadFrom":         func(c limitedConn, b []byte) (int, error) { n, _, err := c.ReadFrom(b); return n, err },
+		"ReadFromAddrPort": func(c limitedConn, b []byte) (int, error) { n, _, err := c.ReadFromAddrPort(b); return n, err },
 	} {
 		var packets [][]byte
 		for sender := range uint32(2 * senderBurst) {
 			packets = append(packets, binary.BigEndian.AppendUint32([]byte{0x80, 201, 0, 1}, sender))
 		}
 		packets = append(packets, []byte("\x80\x60 a packet of media"))
-		c := sendersConn{&script{packets: packets}, newRTCPSenders()}
+		c := limitedConn{&packetList{packets: packets}, newRTCPSenders()}
 		passed, last := 0, ""
 		for {
 			b := make([]byte, 100)

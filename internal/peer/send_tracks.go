@@ -9,9 +9,10 @@ import (
 	"meet/internal/sfu"
 )
 
-// AddTrack adds d to the connection; it takes effect with the next Negotiate. Where the server makes the offers, a media
-// section for d offers the codecs of those MIME types. Where the client makes them, d goes on a free section of the
-// client's, or on one that the client has yet to add.
+// AddTrack adds d to the connection. It takes effect with the next Negotiate. If the server makes the offers, d gets a media
+// section that offers the codecs with the MIME types mimes, in order of preference. If the client makes them, mimes is
+// ignored, and d is put on a free receive-only section, or waits until the client adds one. If the client supports none of
+// the codecs, d is rejected.
 func (t *Transport) AddTrack(d *sfu.DownTrack, mimes []string) {
 	t.work.Post(func() {
 		if t.closed {
@@ -19,7 +20,7 @@ func (t *Transport) AddTrack(d *sfu.DownTrack, mimes []string) {
 		}
 		var err error
 		if t.options.Publishes {
-			err = t.attach(d)
+			err = t.attachOrQueue(d)
 		} else {
 			err = t.addTrack(d, mimes)
 		}
@@ -34,8 +35,8 @@ func (t *Transport) AddTrack(d *sfu.DownTrack, mimes []string) {
 	})
 }
 
-// RemoveTrack removes d, which has been stopped, from the connection; it takes effect with the next Negotiate. The last
-// picture of a track that has ended disappears.
+// RemoveTrack removes d, which has been stopped, from the connection. It takes effect with the next Negotiate. If ended is
+// set, the track itself has ended, so a black frame replaces the last frame of a video.
 func (t *Transport) RemoveTrack(d *sfu.DownTrack, ended bool) {
 	t.work.Post(func() {
 		if ended {
@@ -43,14 +44,14 @@ func (t *Transport) RemoveTrack(d *sfu.DownTrack, ended bool) {
 		}
 		t.reports.Remove(d)
 		t.Allocator.Remove(d)
-		t.clientOffers.stale = true
-		t.clientOffers.waiting = slices.DeleteFunc(t.clientOffers.waiting, func(w *sfu.DownTrack) bool { return w == d })
+		t.clientOffers.needsOffer = true
+		t.clientOffers.queued = slices.DeleteFunc(t.clientOffers.queued, func(w *sfu.DownTrack) bool { return w == d })
 		for _, s := range t.pc.GetSenders() {
 			if s.Track() == webrtc.TrackLocal(d) {
 				if err := t.pc.RemoveTrack(s); err != nil {
-					t.log.Debug("remove a track", "err", err)
+					t.log.Debug("failed to remove a track", "err", err)
 				}
-				if t.serverOffers.id > 0 { // else the client offers, and says itself what is free
+				if t.serverOffers.id > 0 { // otherwise the client makes the offers, and freeSections counts
 					t.serverOffers.reuse.dropped = append(t.serverOffers.reuse.dropped, d.Kind())
 				}
 			}
@@ -58,11 +59,11 @@ func (t *Transport) RemoveTrack(d *sfu.DownTrack, ended bool) {
 	})
 }
 
-// Negotiate makes added and dropped tracks take effect: by an offer, at once or after the answer that is awaited, or where
-// the client makes the offers, by asking it for one.
+// Negotiate makes added and removed tracks take effect. If the server makes the offers, it sends one, after the pending
+// answer if there is one. Otherwise it asks the client for an offer.
 func (t *Transport) Negotiate() {
 	if t.options.Publishes {
-		t.work.Post(t.askSections)
+		t.work.Post(t.requestSections)
 	} else {
 		t.work.Post(t.sendOffer)
 	}

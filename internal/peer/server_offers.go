@@ -13,34 +13,36 @@ import (
 	"meet/internal/sfu"
 )
 
-// This file is for a Transport on which the server makes the offers: the SUBSCRIBER connection of dual mode.
+// This file implements offers of the server, on the SUBSCRIBER connection of a client with two peer connections
+// (docs/protocol.md, 2.9).
 
-// serverOffers is the state of the exchange of offers. Only one offer is out at a time; what changes meanwhile goes into
-// one more.
+// serverOffers is the state of negotiation if the server makes the offers. Only one offer is unanswered at any time; changes
+// made meanwhile go into the next offer.
 type serverOffers struct {
-	id      uint32 // of the latest offer, from 1
-	out     bool   // waiting for the answer
-	again   bool   // something changed meanwhile
-	restart bool   // the next offer restarts ICE
-	sent    time.Time
-	timer   *time.Timer // for the answer
-	reuse   reuse
-	taken   map[webrtc.RTPCodecType]map[string]bool // the codecs of the client's answers, in lower case; nil before the first
+	id          uint32 // session description ID of the latest offer; the first is 1
+	pending     bool   // the latest offer has not been answered
+	changed     bool   // something has changed since the latest offer, which is pending
+	restartICE  bool   // the next offer restarts ICE
+	sent        time.Time
+	answerTimer *time.Timer // fires when the answer is overdue
+	reuse       reuse
+	// clientCodecs is the set of MIME types in the client's answers, in lower case; nil for a kind before the first answer.
+	clientCodecs map[webrtc.RTPCodecType]map[string]bool
 }
 
-// reuse tracks which media sections can be used again, so that their number does not grow in a long meeting with many
-// arrivals. A section can carry another track once the client has agreed that it carries none.
+// reuse tracks which media sections carry no track and can carry another one. Without reuse the SDP would grow in a long
+// meeting with many arrivals. A section is free when the client has answered the offer in which the section is inactive.
 type reuse struct {
-	dropped []webrtc.RTPCodecType       // sections whose track has gone since the latest offer, by their kinds
-	leaving []webrtc.RTPCodecType       // whose track has gone with the offer that is out
-	free    map[webrtc.RTPCodecType]int // that carry nothing
+	dropped []webrtc.RTPCodecType       // kinds of the sections whose track was removed since the latest offer
+	leaving []webrtc.RTPCodecType       // kinds of the sections that are inactive in the unanswered offer
+	free    map[webrtc.RTPCodecType]int // number of free sections
 }
 
-// offered notes an offer, in which dropped sections are inactive.
-func (r *reuse) offered() { r.dropped, r.leaving = nil, append(r.leaving, r.dropped...) }
+// offerSent records that an offer with the dropped sections as inactive was sent.
+func (r *reuse) offerSent() { r.dropped, r.leaving = nil, append(r.leaving, r.dropped...) }
 
-// answered notes that the client has agreed.
-func (r *reuse) answered() {
+// answerReceived marks the sections as free that were inactive in the answered offer.
+func (r *reuse) answerReceived() {
 	if r.free == nil {
 		r.free = map[webrtc.RTPCodecType]int{}
 	}
@@ -50,8 +52,8 @@ func (r *reuse) answered() {
 	r.leaving = nil
 }
 
-// take reports whether there is a free section of that kind, and takes it.
-func (r *reuse) take(kind webrtc.RTPCodecType) bool {
+// acquire reports whether a section of that kind is free. If so, the section counts as used from now on.
+func (r *reuse) acquire(kind webrtc.RTPCodecType) bool {
 	if r.free[kind] == 0 {
 		return false
 	}
@@ -59,86 +61,87 @@ func (r *reuse) take(kind webrtc.RTPCodecType) bool {
 	return true
 }
 
-// answerTimeout is how long a client may take to answer an offer by default (docs/protocol.md, 2.10).
+// answerTimeout is the default of EngineOptions.AnswerTimeout (docs/protocol.md, 2.10).
 const answerTimeout = 15 * time.Second
 
-// ErrNoAnswer is the error with which a Transport fails when the client has not answered an offer in time.
+// ErrNoAnswer is passed to Hooks.Failed when the client has not answered an offer in time.
 var ErrNoAnswer = errors.New("peer: the client did not answer an offer in time")
 
-// expectAnswer starts the client's time for an answer.
-func (t *Transport) expectAnswer() {
-	if t.serverOffers.timer != nil {
-		t.serverOffers.timer.Stop()
+// startAnswerTimer makes the Transport fail with ErrNoAnswer unless the client answers within answerTimeout.
+func (t *Transport) startAnswerTimer() {
+	if t.serverOffers.answerTimer != nil {
+		t.serverOffers.answerTimer.Stop()
 	}
 	t.serverOffers.sent = time.Now()
-	t.serverOffers.timer = time.AfterFunc(t.answerTimeout, func() {
+	t.serverOffers.answerTimer = time.AfterFunc(t.answerTimeout, func() {
 		t.work.Post(func() {
-			if t.serverOffers.out && time.Since(t.serverOffers.sent) >= t.answerTimeout { // else it was repeated meanwhile
+			if t.serverOffers.pending && time.Since(t.serverOffers.sent) >= t.answerTimeout { // else it was answered or repeated
 				t.fail(ErrNoAnswer)
 			}
 		})
 	})
 }
 
-// addTrack gives d a media section that offers the codecs of those MIME types. It returns sfu.ErrCodec if the client takes
-// none of them.
+// addTrack gives d a media section that offers the codecs with the MIME types mimes, in order of preference. It returns
+// sfu.ErrCodec if the client supports none of them.
 func (t *Transport) addTrack(d *sfu.DownTrack, mimes []string) error {
-	codecs := t.offered(d.Kind(), mimes)
+	codecs := t.offeredCodecs(d.Kind(), mimes)
 	if len(codecs) == 0 {
 		return sfu.ErrCodec
 	}
-	tr, err := t.section(d)
+	tr, err := t.reuseOrAddSection(d)
 	if err != nil {
 		return err
 	}
 	return tr.SetCodecPreferences(codecs)
 }
 
-// offered returns the codecs that a media section offers for a track in those MIME types. Before the client has answered
-// for that kind, all others follow: pion takes the first answer for all that the client can do.
-func (t *Transport) offered(kind webrtc.RTPCodecType, mimes []string) []webrtc.RTPCodecParameters {
-	taken := t.serverOffers.taken[kind]
-	if taken == nil {
+// offeredCodecs returns the codecs that a media section offers for a track with the MIME types mimes. Until
+// the client has answered a section of that kind, all other codecs of the kind follow, because Pion takes the client's first
+// answer as the full list of its codecs.
+func (t *Transport) offeredCodecs(kind webrtc.RTPCodecType, mimes []string) []webrtc.RTPCodecParameters {
+	supported := t.serverOffers.clientCodecs[kind]
+	if supported == nil {
 		for _, c := range EnabledCodecs() {
 			if strings.HasPrefix(c.Mime, kind.String()+"/") && !slices.ContainsFunc(mimes, func(m string) bool { return strings.EqualFold(m, c.Mime) }) {
 				mimes = append(slices.Clone(mimes), c.Mime)
 			}
 		}
 	}
-	seen := map[webrtc.PayloadType]bool{} // RED brings Opus along
-	return slices.DeleteFunc(t.options.preference(mimes...), func(c webrtc.RTPCodecParameters) bool {
-		twice := seen[c.PayloadType]
+	seen := map[webrtc.PayloadType]bool{} // codecsFor adds Opus to RED
+	return slices.DeleteFunc(t.options.codecsFor(mimes...), func(c webrtc.RTPCodecParameters) bool {
+		duplicate := seen[c.PayloadType]
 		seen[c.PayloadType] = true
-		return twice || taken != nil && !taken[strings.ToLower(c.MimeType)]
+		return duplicate || supported != nil && !supported[strings.ToLower(c.MimeType)]
 	})
 }
 
-// takeCodecs notes what the client's answer says it can do.
-func (o *serverOffers) takeCodecs(answer *sdp.SessionDescription) {
+// recordCodecs adds the codecs of the client's answer to clientCodecs.
+func (o *serverOffers) recordCodecs(answer *sdp.SessionDescription) {
 	for _, m := range answer.MediaDescriptions {
 		kind := webrtc.NewRTPCodecType(m.MediaName.Media)
 		if kind == webrtc.RTPCodecTypeUnknown {
 			continue
 		}
-		if o.taken == nil {
-			o.taken = map[webrtc.RTPCodecType]map[string]bool{}
+		if o.clientCodecs == nil {
+			o.clientCodecs = map[webrtc.RTPCodecType]map[string]bool{}
 		}
-		if o.taken[kind] == nil {
-			o.taken[kind] = map[string]bool{}
+		if o.clientCodecs[kind] == nil {
+			o.clientCodecs[kind] = map[string]bool{}
 		}
 		for _, a := range m.Attributes {
 			if _, encoding, ok := strings.Cut(a.Value, " "); ok && a.Key == "rtpmap" {
 				name, _, _ := strings.Cut(encoding, "/")
-				o.taken[kind][kind.String()+"/"+strings.ToLower(name)] = true
+				o.clientCodecs[kind][kind.String()+"/"+strings.ToLower(name)] = true
 			}
 		}
 	}
 }
 
-// section gives d a free media section, else a new one. pion's AddTrack finds the free section; without one it would make
-// a section for both directions, so it is called only if there is one.
-func (t *Transport) section(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
-	if !t.options.ReusesSections || !t.serverOffers.reuse.take(d.Kind()) {
+// reuseOrAddSection puts d on a free media section, or on a new one if none is free. Pion's AddTrack selects the free
+// section. Without a free section it would add a section for both directions, so it is called only if one is free.
+func (t *Transport) reuseOrAddSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
+	if !t.options.ReusesSections || !t.serverOffers.reuse.acquire(d.Kind()) {
 		return t.addSection(d)
 	}
 	sender, err := t.pc.AddTrack(d)
@@ -149,22 +152,24 @@ func (t *Transport) section(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
 	return all[slices.IndexFunc(all, func(tr *webrtc.RTPTransceiver) bool { return tr.Sender() == sender })], nil
 }
 
+// addSection puts d on a new send-only media section. It fails if there are maxSections.
 func (t *Transport) addSection(d *sfu.DownTrack) (*webrtc.RTPTransceiver, error) {
 	if len(t.pc.GetTransceivers()) >= maxSections {
-		return nil, errSections
+		return nil, errTooManySections
 	}
 	return t.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 }
 
+// sendOffer sends an offer, or notes that one is needed if an earlier one is unanswered.
 func (t *Transport) sendOffer() {
 	if t.closed {
 		return
 	}
-	if t.serverOffers.out {
-		t.serverOffers.again = true
+	if t.serverOffers.pending {
+		t.serverOffers.changed = true
 		return
 	}
-	offer, err := t.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: t.serverOffers.restart && t.remoteSet})
+	offer, err := t.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: t.serverOffers.restartICE && t.remoteSet})
 	if err != nil {
 		t.fail(err)
 		return
@@ -175,36 +180,38 @@ func (t *Transport) sendOffer() {
 		return
 	}
 	t.serverOffers.id++
-	t.serverOffers.out, t.serverOffers.again, t.serverOffers.restart = true, false, false
-	t.serverOffers.reuse.offered()
+	t.serverOffers.pending, t.serverOffers.changed, t.serverOffers.restartICE = true, false, false
+	t.serverOffers.reuse.offerSent()
 	t.hooks.Offer(out)
-	t.expectAnswer()
+	t.startAnswerTimer()
 }
 
-// Resume brings a client up to date that has a new signalling connection. It repeats an offer that may have been lost with
-// the old one, or whose answer may have been lost; and it restarts ICE if asked to, with the offer after that one if one
-// is out.
+// Resume continues negotiation after the client has opened a new signal connection. It repeats a pending offer, because the
+// offer or its answer may have been lost with the old signal connection. If restartICE is set, it also restarts ICE, in the
+// offer after the pending one if there is one.
 func (t *Transport) Resume(restartICE bool) {
 	t.work.Post(func() { t.resumeOffers(restartICE) })
 }
 
+// resumeOffers implements Resume on the worker.
 func (t *Transport) resumeOffers(restartICE bool) {
-	t.serverOffers.restart = t.serverOffers.restart || restartICE
+	t.serverOffers.restartICE = t.serverOffers.restartICE || restartICE
 	switch {
 	case t.closed:
-	case t.serverOffers.out:
-		t.hooks.Offer(t.local(t.serverOffers.id))
-		t.expectAnswer()
+	case t.serverOffers.pending:
+		t.hooks.Offer(t.localDescription(t.serverOffers.id))
+		t.startAnswerTimer()
 	case restartICE:
 		t.sendOffer()
 	}
 }
 
-// HandleAnswer applies the client's answer to our latest offer.
+// HandleAnswer applies the client's answer to the pending offer. It ignores an answer to another offer. An ID of 0 matches
+// any offer.
 func (t *Transport) HandleAnswer(d *livekit.SessionDescription) {
 	t.work.Post(func() {
-		if t.closed || !t.serverOffers.out || (d.Id != 0 && d.Id != t.serverOffers.id) {
-			t.log.Debug("answer to no offer", "id", d.Id)
+		if t.closed || !t.serverOffers.pending || (d.Id != 0 && d.Id != t.serverOffers.id) {
+			t.log.Debug("ignored an answer without a matching offer", "id", d.Id)
 			return
 		}
 		answer := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: d.Sdp}
@@ -216,11 +223,11 @@ func (t *Transport) HandleAnswer(d *livekit.SessionDescription) {
 			t.fail(err)
 			return
 		}
-		t.serverOffers.takeCodecs(parsed)
-		t.serverOffers.out = false
-		t.serverOffers.timer.Stop()
-		t.serverOffers.reuse.answered()
-		if t.serverOffers.again || t.serverOffers.restart {
+		t.serverOffers.recordCodecs(parsed)
+		t.serverOffers.pending = false
+		t.serverOffers.answerTimer.Stop()
+		t.serverOffers.reuse.answerReceived()
+		if t.serverOffers.changed || t.serverOffers.restartICE {
 			t.sendOffer()
 		}
 	})

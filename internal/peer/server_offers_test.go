@@ -6,9 +6,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// A media section whose track has gone is used for the next track only when the client has agreed that it carries none:
-// until then pion would not find it free, and make one for both directions.
-func TestSectionIsNotUsedAgainBeforeTheAnswer(t *testing.T) {
+// Before the answer, Pion does not consider the section free, and would add a section for both directions.
+func TestSectionIsNotReusedBeforeTheAnswer(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, ReusesSections: true, Loopback: true})
 	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})
 	p.Negotiate()
@@ -25,24 +24,24 @@ func TestSectionIsNotUsedAgainBeforeTheAnswer(t *testing.T) {
 	}
 	drop()
 	withoutTrack := p.sent(3)
-	p.AddTrack(noise, mimes) // while that is not answered
+	p.AddTrack(noise, mimes) // while withoutTrack is unanswered
 	p.Negotiate()
 	p.onWorker(func() {
 		for _, s := range p.Transport.pc.GetTransceivers() {
 			if s.Direction() == webrtc.RTPTransceiverDirectionSendrecv {
-				t.Error("a section for both directions")
+				t.Error("a section is sendrecv")
 			}
 		}
 	})
 	p.accept(withoutTrack)
-	p.accept(p.sent(4)) // a section for the other track
+	p.accept(p.sent(4)) // adds a section for noise
 	noise.Stop()
 	p.RemoveTrack(noise, false)
 	p.Negotiate()
-	p.accept(p.sent(5)) // both without a track
+	p.accept(p.sent(5)) // both sections are inactive
 	p.onWorker(func() {
 		if n := p.serverOffers.reuse.free[webrtc.RTPCodecTypeAudio]; n != 2 {
-			t.Errorf("%d sections are free, of two that the client has agreed carry nothing", n)
+			t.Errorf("%d sections are free, want 2", n)
 		}
 	})
 }

@@ -6,73 +6,76 @@ import (
 	"time"
 )
 
-// A client whose media connection fails over UDP is moved to TCP: the Fallback remembers its room and identity, and from
-// then on neither side learns of the other's UDP addresses (docs/protocol.md, 2.10).
+// Limits of TCPFallback. When the media connection of a client fails, UDP may be blocked, so the client is moved to TCP: UDP
+// candidates are removed from the descriptions of both sides (docs/protocol.md, 2.10).
 const (
-	// shortLived is how long a connection has to last for its failure not to be blamed on UDP.
-	shortLived = 90 * time.Second
-	// failedTwice is the time within which a second failure is blamed on UDP, however long the connections lasted.
-	failedTwice = time.Minute
-	// rememberClient is how long a choice holds. The client may be on another network by then.
-	rememberClient = 10 * time.Minute
-	// maxClients bounds the remembered clients; the oldest is forgotten first.
+	// minConnectionTime is the duration below which a connection that fails moves its client to TCP.
+	minConnectionTime = 90 * time.Second
+	// failureWindow is the time between two failures below which the second one moves the client to TCP, regardless of how
+	// long the connections lasted.
+	failureWindow = time.Minute
+	// preferenceTTL is how long a preference is remembered. Later, the client may be on another network.
+	preferenceTTL = 10 * time.Minute
+	// maxClients bounds the number of remembered clients. The one whose preference is oldest is removed first.
 	maxClients = 4096
 )
 
-// ClientKey names a client across its connections.
+// ClientKey identifies a client across its connections.
 type ClientKey struct{ Room, Identity string }
 
-// reachability holds what is known about how a client reaches us.
-type reachability struct {
-	tcp    bool // over TCP alone
-	failed time.Time
-	noted  time.Time // the last change
+// transportPreference is the transport that a client has to use, and the failures that led to it.
+type transportPreference struct {
+	tcp     bool      // only TCP
+	failed  time.Time // latest failure; zero if there was none
+	updated time.Time // latest change
 }
 
-// TCPFallback remembers which clients are not to use UDP. All rooms share it: a client that reconnects may join a new room
-// of the same name.
+// TCPFallback remembers which clients must not use UDP. All rooms share one, because a client that reconnects may join a new
+// room with the same name. Its methods may be called from any goroutine.
 type TCPFallback struct {
 	mu      sync.Mutex
-	clients map[ClientKey]reachability
+	clients map[ClientKey]transportPreference
 }
 
-// NewTCPFallback makes a Fallback that remembers nothing.
-func NewTCPFallback() *TCPFallback { return &TCPFallback{clients: map[ClientKey]reachability{}} }
+// NewTCPFallback returns a TCPFallback that remembers no clients.
+func NewTCPFallback() *TCPFallback { return &TCPFallback{clients: map[ClientKey]transportPreference{}} }
 
-// TCPOnly reports whether the client is to use TCP alone.
+// TCPOnly reports whether the client k must use only TCP.
 func (f *TCPFallback) TCPOnly(k ClientKey, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.clients[k]
-	return c.tcp && now.Sub(c.noted) < rememberClient
+	return c.tcp && now.Sub(c.updated) < preferenceTTL
 }
 
-// SetTCPOnly notes whether the client is to use TCP alone.
+// SetTCPOnly sets whether the client k must use only TCP, and forgets its failures.
 func (f *TCPFallback) SetTCPOnly(k ClientKey, tcp bool, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.noteLocked(k, reachability{tcp: tcp, noted: now})
+	f.storeLocked(k, transportPreference{tcp: tcp, updated: now})
 }
 
-// RecordFailure notes that a connection has failed after it lasted for held, and reports whether the client is to use TCP alone.
-func (f *TCPFallback) RecordFailure(k ClientKey, held time.Duration, now time.Time) bool {
+// RecordFailure records that a connection of the client k failed at now and had worked for lasted, and reports whether k
+// must use only TCP.
+func (f *TCPFallback) RecordFailure(k ClientKey, lasted time.Duration, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.clients[k]
-	if now.Sub(c.noted) >= rememberClient {
-		c = reachability{}
+	if now.Sub(c.updated) >= preferenceTTL {
+		c = transportPreference{}
 	}
-	c.tcp = c.tcp || held < shortLived || !c.failed.IsZero() && now.Sub(c.failed) < failedTwice
-	c.failed, c.noted = now, now
-	f.noteLocked(k, c)
+	c.tcp = c.tcp || lasted < minConnectionTime || !c.failed.IsZero() && now.Sub(c.failed) < failureWindow
+	c.failed, c.updated = now, now
+	f.storeLocked(k, c)
 	return c.tcp
 }
 
-func (f *TCPFallback) noteLocked(k ClientKey, c reachability) {
+// storeLocked stores the preference of the client k, and removes the oldest preference if there are more than maxClients.
+func (f *TCPFallback) storeLocked(k ClientKey, c transportPreference) {
 	if _, known := f.clients[k]; !known && len(f.clients) >= maxClients {
 		var oldest ClientKey
 		for k, c := range f.clients {
-			if o, ok := f.clients[oldest]; !ok || c.noted.Before(o.noted) {
+			if o, ok := f.clients[oldest]; !ok || c.updated.Before(o.updated) {
 				oldest = k
 			}
 		}
@@ -81,12 +84,13 @@ func (f *TCPFallback) noteLocked(k ClientKey, c reachability) {
 	f.clients[k] = c
 }
 
-// withoutUDP removes the UDP candidates from a description of ours, if that leaves any candidate.
+// withoutUDP removes the UDP candidates from a description of the server. If there are no others, it returns the description
+// unchanged.
 func withoutUDP(description string) string {
 	kept, left := strings.Builder{}, false
 	for line := range strings.Lines(description) {
 		candidate, ok := strings.CutPrefix(line, "a=candidate:")
-		if ok && overUDP(candidate) {
+		if ok && isUDPCandidate(candidate) {
 			continue
 		}
 		left = left || ok
@@ -98,8 +102,8 @@ func withoutUDP(description string) string {
 	return kept.String()
 }
 
-// overUDP reports whether a candidate's transport is UDP, by its third field (RFC 8839, section 5.1).
-func overUDP(candidate string) bool {
+// isUDPCandidate reports whether the transport of a candidate, its third field (RFC 8839, section 5.1), is UDP.
+func isUDPCandidate(candidate string) bool {
 	fields := strings.Fields(candidate)
 	return len(fields) > 2 && strings.EqualFold(fields[2], "udp")
 }

@@ -10,11 +10,11 @@ import (
 	"meet/internal/sfu"
 )
 
-// MediaSection identifies a media section on which the client sends, or offers to send. Two of one connection are equal if
-// they receive the same track; the zero value is no section.
+// MediaSection identifies a media section on which the client sends or wants to send. Values of one connection can be
+// compared with ==. The zero value is no section.
 type MediaSection struct{ receiver *webrtc.RTPReceiver }
 
-// MID returns the identification of the section in SDP, "" before it is negotiated.
+// MID returns the mid of the section, or "" before the section has been negotiated. It must not be called on the zero value.
 func (s MediaSection) MID() string {
 	if tr := s.receiver.RTPTransceiver(); tr != nil {
 		return tr.Mid()
@@ -22,7 +22,7 @@ func (s MediaSection) MID() string {
 	return ""
 }
 
-// formatOf returns the format of a codec on a media section with those parameters.
+// formatOf returns the sfu.Format of a codec that was negotiated with params.
 func formatOf(codec webrtc.RTPCodecParameters, params webrtc.RTPParameters) sfu.Format {
 	id := func(uri string) uint8 {
 		if i := slices.IndexFunc(params.HeaderExtensions, func(e webrtc.RTPHeaderExtensionParameter) bool { return e.URI == uri }); i >= 0 {
@@ -37,13 +37,14 @@ func formatOf(codec webrtc.RTPCodecParameters, params webrtc.RTPParameters) sfu.
 	}
 }
 
-// remoteTrack is a stream that a client sends, as a TrackSource.
+// remoteTrack is an RTP stream that the client sends, as an sfu.TrackSource.
 type remoteTrack struct {
 	track    *webrtc.TrackRemote
 	receiver *webrtc.RTPReceiver
 	pc       *connection
 }
 
+// Info returns the identity and the format of the stream.
 func (r *remoteTrack) Info() sfu.SourceInfo {
 	return sfu.SourceInfo{
 		ID: r.track.ID(), RID: r.track.RID(), Kind: r.track.Kind(), SSRC: uint32(r.track.SSRC()),
@@ -51,11 +52,13 @@ func (r *remoteTrack) Info() sfu.SourceInfo {
 	}
 }
 
+// ReadRTP reads the next RTP packet.
 func (r *remoteTrack) ReadRTP(b []byte) (int, error) {
 	n, _, err := r.track.Read(b)
 	return n, err
 }
 
+// ReadRTCP reads the next RTCP packet that concerns the stream.
 func (r *remoteTrack) ReadRTCP(b []byte) (int, error) {
 	if rid := r.track.RID(); rid != "" {
 		n, _, err := r.receiver.ReadSimulcast(b, rid)
@@ -65,4 +68,5 @@ func (r *remoteTrack) ReadRTCP(b []byte) (int, error) {
 	return n, err
 }
 
+// WriteRTCP sends RTCP packets to the client.
 func (r *remoteTrack) WriteRTCP(packets []rtcp.Packet) error { return r.pc.WriteRTCP(packets) }

@@ -19,91 +19,92 @@ import (
 	"meet/internal/sfu"
 )
 
-// Options describe a Transport: what differs between the connections of two clients.
+// Options describe the client of a Transport and what the Transport is for.
 type Options struct {
-	// Publishes is set when the client sends media on the connection; then the client makes the offers, else the server.
-	// Subscribes is set when the client receives media on it. One connection may do both.
+	// Publishes is set if the client sends media on the connection. Then the client makes the offers, otherwise the server
+	// does. Subscribes is set if the client receives media on the connection. Both may be set.
 	Publishes, Subscribes bool
 
-	Loopback       bool // the client reached us over loopback, so 127.0.0.1 is an address it can use
-	FullICE        bool // the client does not support ICE-lite
-	ReusesSections bool // the client plays another track on a media section that has carried one
-	TCP            bool // the client may connect by TCP too
-	TCPOnly        bool // UDP has failed for the client: neither side learns of the other's UDP addresses
-	ZeroChecksum   bool // the client takes SCTP packets without a checksum
-	NeverPause     bool // the client wants the lowest layer of every video, however little its connection carries
+	Loopback       bool // the client connects over loopback, so it can use 127.0.0.1
+	FullICE        bool // the client does not support a peer with ICE-lite (RFC 8445, section 2.5)
+	ReusesSections bool // the client can play a new track on a media section that carried another track
+	TCP            bool // the client may also connect over TCP
+	TCPOnly        bool // UDP has failed: UDP candidates of both sides are removed
+	ZeroChecksum   bool // the client accepts SCTP packets without a checksum (RFC 9653)
+	NeverPause     bool // the lowest layer of every video is sent even if the bandwidth estimate is too low for it
 
-	RED          bool // the client plays RED
-	NoAV1        bool // the client says that it knows AV1 and fails with it
-	PlayoutDelay bool // the room bounds how long frames are held back
+	RED          bool // the client can decode audio/red
+	NoAV1        bool // the client announces AV1 but cannot decode it
+	PlayoutDelay bool // the room sets a playout delay, which is sent in an RTP header extension
 }
 
-// Hooks report what happens on a Transport. They are called on the Transport's worker or by pion and must not
-// block; only DataChannel may do more than post to a loop.
+// Hooks are called by a Transport when something happens. The worker and Pion's goroutines call them, so they must not
+// block: they may only post to a loop. Only DataChannel may do more.
 type Hooks struct {
-	// Offer and Answer send a description to the client, with the track ID of each media section that we send on.
+	// Offer and Answer send a description to the client. Its MidToTrackId has the track ID for each media section on which the
+	// server sends.
 	Offer, Answer func(*livekit.SessionDescription)
-	// NeedSections asks the client for that many more receive-only media sections and a new offer.
+	// NeedSections asks the client for a new offer with this many additional receive-only media sections. Both may be 0.
 	NeedSections func(audio, video uint32)
-	// OfferedTracks receives the media sections on which the client offers to send, after each of its offers.
+	// OfferedTracks receives the media sections on which the client sends or wants to send, after each of its offers.
 	OfferedTracks func([]OfferedTrack)
-	// StateChanged receives each change of the connection's state.
+	// StateChanged receives each new connection state.
 	StateChanged func(webrtc.PeerConnectionState)
-	// TrackStarted receives each stream of media when its first packet has come, and the media section it arrives on.
+	// TrackStarted receives each RTP stream, with its media section, when the first packet of the stream has arrived.
 	TrackStarted func(sfu.TrackSource, MediaSection)
-	// DataChannel receives each data channel, ours included. It must set the channel's handlers before it returns, or the
-	// first message is lost.
+	// DataChannel receives each data channel, including those that the server opened. It has to set the channel's handlers
+	// before it returns, otherwise the first message may be lost.
 	DataChannel func(*webrtc.DataChannel)
-	// PauseChanged receives the videos that the bandwidth estimate has become too low for, or high enough again.
+	// PauseChanged receives the videos that were paused because the bandwidth estimate is too low, or that were resumed.
 	PauseChanged func([]sfu.PauseChange)
-	// Failed reports that negotiation broke; the client has to reconnect.
+	// Failed reports an error in negotiation, after which the client has to reconnect.
 	Failed func(error)
 }
 
-// Transport is one peer connection of a participant. Whatever may take time in pion runs on its worker, one thing after
-// another; the Hooks report the outcome.
+// Transport is one peer connection of a participant. Its methods may be called from any goroutine. Those that may take time
+// in Pion only queue the work for the Transport's worker, in the order of the calls; Hooks report the outcome.
 type Transport struct {
-	// Set once; each is safe for concurrent use.
+	// These are set once and are safe for concurrent use.
 	Tap       *sfu.Tap
-	Feedback  *sfu.Feedback  // towards the client as publisher
-	Allocator *sfu.Allocator // towards the client as subscriber: divides the bandwidth of the connection
+	Feedback  *sfu.Feedback  // sends feedback about the media that the client publishes
+	Allocator *sfu.Allocator // divides the bandwidth to the client between its DownTracks
 
 	pc            *connection
 	options       Options
 	hooks         Hooks
-	reports       *sfu.SenderReports // towards the client as subscriber
+	reports       *sfu.SenderReports // sends sender reports about the media that the client receives
 	log           *slog.Logger
 	answerTimeout time.Duration
-	loopback      bool          // the client reached us over loopback
-	gathered      chan struct{} // holds one token when gathering may have completed
+	loopback      bool          // loopback candidates of the client are accepted
+	gathered      chan struct{} // capacity 1: signals that ICE gathering may have completed
 
 	work *loop.Loop
 	wg   sync.WaitGroup
 
-	// The rest is touched on the worker only.
-	state        webrtc.PeerConnectionState // as last reported
-	remoteSet    bool
-	candidates   []webrtc.ICECandidateInit // came before the remote description
-	serverOffers serverOffers              // when we offer
-	clientOffers clientOffers              // when the client offers
-	tcpOnly      bool                      // neither side learns of the other's UDP addresses
-	closed       bool
+	// The following fields are used only on the worker.
+	state             webrtc.PeerConnectionState // the state last passed to StateChanged
+	remoteSet         bool                       // a description of the client has been applied
+	pendingCandidates []webrtc.ICECandidateInit  // candidates that arrived before the first remote description
+	serverOffers      serverOffers               // used if the server makes the offers
+	clientOffers      clientOffers               // used if the client makes the offers
+	tcpOnly           bool                       // UDP candidates of both sides are removed
+	closed            bool
 
-	remoteUfrag      string          // the client's, which changes when it restarts ICE
-	restarted        time.Time       // when that changed
-	remoteCandidates map[string]bool // of the client since then, that are used
+	remoteUfrag      string          // the client's ICE username fragment, which changes when the client restarts ICE
+	restarted        time.Time       // when remoteUfrag last changed
+	remoteCandidates map[string]bool // the candidates of the client that are in use since then, in SDP syntax
 }
 
-var errPanic = errors.New("peer: a programming error in negotiation")
+var errPanic = errors.New("peer: negotiation panicked")
 
-// NewTransport makes a peer connection. Close ends it.
+// NewTransport makes a Transport and starts its worker. The caller has to call Close and then Wait.
 func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transport, error) {
-	var t *Transport                                     // set before the first packet arrives
-	work := loop.New(loop.Options{OnPanic: func(v any) { // a client's SDP must not end the rooms of others
-		log.Error("negotiation ended by a programming error", "panic", v, "stack", string(debug.Stack()))
+	var t *Transport                                     // assigned before any callback can run
+	work := loop.New(loop.Options{OnPanic: func(v any) { // a client's SDP must not crash the server
+		log.Error("negotiation panicked", "panic", v, "stack", string(debug.Stack()))
 		t.fail(errPanic)
 	}})
-	pc, err := e.newConnection(o, func() { work.Post(func() { t.fail(errStreams) }) })
+	pc, err := e.newConnection(o, func() { work.Post(func() { t.fail(errTooManyStreams) }) })
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 			return
 		}
 		select {
-		case t.gathered <- struct{}{}: // the state is Complete by now
+		case t.gathered <- struct{}{}: // the gathering state is Complete before this callback runs
 		default:
 		}
 	})
@@ -133,31 +134,33 @@ func (e *Engine) NewTransport(o Options, hooks Hooks, log *slog.Logger) (*Transp
 }
 
 const (
-	// maxBehind is how many things may be queued for the worker before the client has to wait.
-	maxBehind = 16
-	// largeMessage is the size in bytes from which on the client waits after each message, because the queue keeps
-	// messages whole.
+	// highWater is the queue length of the worker above which WaitBackpressure waits.
+	highWater = 16
+	// largeMessage is the message size in bytes above which WaitBackpressure waits for every message, because the queue holds
+	// whole messages in memory.
 	largeMessage = 64 << 10
 )
 
-// WaitBackpressure waits until the worker has caught up, if many things are queued, or if the client's latest message, of size
-// bytes, is large.
+// WaitBackpressure slows down a client that sends signal messages faster than the worker handles them. It waits until the
+// worker has run everything that is queued, if the queue is longer than highWater or if size, the size of the client's
+// latest message in bytes, exceeds largeMessage. It returns early when ctx ends or the Transport is closed.
 func (t *Transport) WaitBackpressure(ctx context.Context, size int) {
-	if behind := t.work.Len(); behind > maxBehind || behind > 0 && size > largeMessage {
-		_ = t.work.Do(ctx, func() {}) // fails when the connection is closed, and then there is nothing to wait for
+	if behind := t.work.Len(); behind > highWater || behind > 0 && size > largeMessage {
+		_ = t.work.Do(ctx, func() {}) // on an error there is nothing to wait for
 	}
 }
 
-// AddCandidate adds a trickled candidate of the client, in the JSON of RTCIceCandidateInit, in order with descriptions.
+// AddCandidate adds a trickled candidate of the client. init is an RTCIceCandidateInit in JSON. Candidates and descriptions
+// are applied in the order in which they were received.
 func (t *Transport) AddCandidate(init string) {
 	var c webrtc.ICECandidateInit
 	if len(init) > maxCandidate || json.Unmarshal([]byte(init), &c) != nil || c.Candidate == "" {
-		return // the end of candidates is an empty one; anything else is the client's loss
+		return // an empty candidate marks the end of candidates; invalid ones are ignored
 	}
 	t.work.Post(func() {
 		if !t.remoteSet {
-			if len(t.candidates) < maxCandidates {
-				t.candidates = append(t.candidates, c)
+			if len(t.pendingCandidates) < maxCandidates {
+				t.pendingCandidates = append(t.pendingCandidates, c)
 			}
 			return
 		}
@@ -165,25 +168,26 @@ func (t *Transport) AddCandidate(init string) {
 	})
 }
 
+// addCandidate adds c to the peer connection, unless it exceeds the limits of acceptsCandidate.
 func (t *Transport) addCandidate(c webrtc.ICECandidateInit) {
-	if !t.uses(candidateText(c)) {
+	if !t.acceptsCandidate(candidateText(c)) {
 		return
 	}
 	if err := t.pc.AddICECandidate(c); err != nil {
-		t.log.Debug("candidate refused", "err", err)
+		t.log.Debug("failed to add a remote candidate", "err", err)
 	}
 }
 
-// LimitBandwidth caps what the client is sent, in bits per second; 0 lifts the cap.
+// LimitBandwidth caps the bandwidth estimate at bps (bits/s); 0 or less removes the cap.
 func (t *Transport) LimitBandwidth(bps int64) {
 	t.Allocator.SetBitrateCap(int(min(max(bps, 0), math.MaxInt32)))
 }
 
-// SetTCPOnly makes the next ICE restart use TCP alone, or UDP again.
+// SetTCPOnly makes the next ICE restart use only TCP, or UDP again if only is false.
 func (t *Transport) SetTCPOnly(only bool) { t.work.Post(func() { t.tcpOnly = only }) }
 
-// reportState reports the state of the connection if it has changed. pion reports each change on a goroutine of its own, so
-// what it reports last need not be the latest.
+// reportState calls StateChanged if the connection state has changed. Pion calls its state handler on a new goroutine for
+// each change, possibly out of order, so reportState reads the current state instead.
 func (t *Transport) reportState() {
 	if state := t.pc.ConnectionState(); state != t.state {
 		t.state = state
@@ -191,7 +195,7 @@ func (t *Transport) reportState() {
 	}
 }
 
-// fail reports that negotiation broke, unless the connection has ended, as when its client has left meanwhile.
+// fail calls Failed, unless the connection has been closed, for example because the client left.
 func (t *Transport) fail(err error) {
 	if t.closed || t.pc.ConnectionState() == webrtc.PeerConnectionStateClosed {
 		return
@@ -199,49 +203,52 @@ func (t *Transport) fail(err error) {
 	t.hooks.Failed(err)
 }
 
-var errStreams = errors.New("peer: the client sends more streams than it may")
+var errTooManyStreams = errors.New("peer: the client sends too many RTP streams")
 
-// setRemote applies a client's description; parsed is its parsed form.
+// setRemote applies d, a description of the client, and then the candidates that arrived before it. parsed is the parsed
+// form of d.
 func (t *Transport) setRemote(d webrtc.SessionDescription, parsed *sdp.SessionDescription) error {
-	if err := t.boundRemote(&d, parsed); err != nil {
+	if err := t.limitDescription(&d, parsed); err != nil {
 		return err
 	}
 	if err := t.pc.SetRemoteDescription(d); err != nil {
 		return err
 	}
 	t.remoteSet = true
-	for _, c := range t.candidates {
+	for _, c := range t.pendingCandidates {
 		t.addCandidate(c)
 	}
-	t.candidates = nil
+	t.pendingCandidates = nil
 	return nil
 }
 
-// gatherLimit is far more than gathering our own addresses takes.
+// gatherLimit is how long to wait for ICE gathering. Only local addresses are gathered, which takes about a millisecond.
 const gatherLimit = 5 * time.Second
 
-var errGather = errors.New("peer: our own addresses were not gathered in time")
+var errGatherTimeout = errors.New("peer: ICE candidates were not gathered in time")
 
-// setLocal applies our description d and returns the one to send. That holds all candidates, which are our own and
-// gathered within a millisecond, so the client need not wait for trickled ones.
+// setLocal applies d, a description of the server, and returns it in the form to send, with the session description ID id.
+// It waits until all candidates have been gathered, about a millisecond, so the description is complete and no candidate
+// needs to be trickled.
 func (t *Transport) setLocal(d webrtc.SessionDescription, id uint32) (*livekit.SessionDescription, error) {
 	if err := t.pc.SetLocalDescription(d); err != nil {
 		return nil, err
 	}
 	timeout := time.After(gatherLimit)
-	// webrtc.GatheringCompletePromise misses the end of gathering if it is called at that very moment, which is possible
-	// after an ICE restart: pion gathers from then on.
+	// After an ICE restart Pion has already begun to gather here, and webrtc.GatheringCompletePromise would never complete if
+	// gathering completed during its call.
 	for t.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete {
 		select {
 		case <-t.gathered:
 		case <-timeout:
-			return nil, errGather
+			return nil, errGatherTimeout
 		}
 	}
-	return t.local(id), nil
+	return t.localDescription(id), nil
 }
 
-func (t *Transport) local(id uint32) *livekit.SessionDescription {
+// localDescription returns the current local description in the form to send, without UDP candidates if tcpOnly is set.
+func (t *Transport) localDescription(id uint32) *livekit.SessionDescription {
 	d := t.pc.LocalDescription()
 	text := d.SDP
 	if t.tcpOnly {
@@ -250,6 +257,7 @@ func (t *Transport) local(id uint32) *livekit.SessionDescription {
 	return &livekit.SessionDescription{Type: d.Type.String(), Sdp: text, Id: id, MidToTrackId: t.midToTrack()}
 }
 
+// midToTrack returns the track IDs that the server sends, by the mid of their media section.
 func (t *Transport) midToTrack() map[string]string {
 	mids := map[string]string{}
 	for _, tr := range t.pc.GetTransceivers() {
@@ -262,8 +270,8 @@ func (t *Transport) midToTrack() map[string]string {
 	return mids
 }
 
-// OpenDataChannel opens a data channel, before the first offer. An unreliable one sends each message once, in any order.
-// opened is called by pion when messages can be sent.
+// OpenDataChannel opens a data channel. It has to be called before the first offer. If reliable is false, messages are
+// unordered and never retransmitted. Pion calls opened when the channel is open.
 func (t *Transport) OpenDataChannel(label string, reliable bool, opened func(*webrtc.DataChannel)) {
 	never := uint16(0)
 	init := &webrtc.DataChannelInit{Ordered: &reliable}
@@ -281,21 +289,21 @@ func (t *Transport) OpenDataChannel(label string, reliable bool, opened func(*we
 	})
 }
 
-// Close ends the connection without waiting; Wait waits until all of it has ended.
+// Close closes the connection. It does not wait; see Wait.
 func (t *Transport) Close() {
 	t.work.Post(func() {
 		t.closed = true
-		if t.serverOffers.timer != nil {
-			t.serverOffers.timer.Stop()
+		if t.serverOffers.answerTimer != nil {
+			t.serverOffers.answerTimer.Stop()
 		}
 		if err := t.pc.Close(); err != nil {
-			t.log.Debug("close of a peer connection", "err", err)
+			t.log.Debug("failed to close a peer connection", "err", err)
 		}
 	})
 	t.work.Stop()
 }
 
-// Wait waits until the connection and everything that it started have ended; Close has to be called first.
+// Wait waits until the worker and all other goroutines of the Transport have ended. Close has to be called first.
 func (t *Transport) Wait() {
 	t.wg.Wait()
 	t.Feedback.Close()

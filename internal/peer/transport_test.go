@@ -10,14 +10,14 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// A connection that is closed while DTLS still waits ends at once, not when DTLS gives up, half a minute later.
-func TestCloseDuringHandshakeDoesNotWait(t *testing.T) {
+// Without Close, the DTLS handshake would give up only after 30 s.
+func TestCloseInterruptsTheDTLSHandshake(t *testing.T) {
 	p := newPair(t, Options{Subscribes: true, Loopback: true})
 	p.OpenDataChannel("data", true, func(*webrtc.DataChannel) {})
 	p.Negotiate()
 	offer := p.sent(1)
 	p.remote(webrtc.SDPTypeOffer, strings.ReplaceAll(offer.Sdp, "a=setup:actpass", "a=setup:active"))
-	// Each side is told that the other begins, so neither does.
+	// Both sides act as DTLS servers, so neither starts the handshake.
 	sdp := strings.ReplaceAll(p.local(p.pc.CreateAnswer(nil)), "a=setup:passive", "a=setup:active")
 	p.HandleAnswer(&livekit.SessionDescription{Type: "answer", Sdp: sdp, Id: offer.Id})
 	eventually(t, "the server waits in DTLS", func() bool {
@@ -25,20 +25,20 @@ func TestCloseDuringHandshakeDoesNotWait(t *testing.T) {
 	})
 	p.Close()
 	ended := make(chan struct{})
-	go func() { p.Wait(); close(ended) }() // ends with the connection
+	go func() { p.Wait(); close(ended) }() // ends when the Transport has ended
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):
-		t.Error("the connection has not ended")
+		t.Error("the Transport has not ended within 10 s")
 	}
 }
 
-// A client that sends faster than its connection can work waits for it; the queue does not grow.
-func TestCatchUpWaitsForABusyWorker(t *testing.T) {
+// The client sends candidates faster than the worker handles them. The queue must not grow.
+func TestWaitBackpressureBoundsTheWorkersQueue(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Loopback: true})
 	gate, busy := make(chan struct{}), make(chan struct{})
 	p.work.Post(func() { close(busy); <-gate })
-	<-busy // what is queued from here on stays queued
+	<-busy // from here on the worker is blocked
 	const flood = 200
 	sent := make(chan struct{}, flood)
 	go func() {
@@ -48,9 +48,9 @@ func TestCatchUpWaitsForABusyWorker(t *testing.T) {
 			sent <- struct{}{}
 		}
 	}()
-	eventually(t, "the client waits", func() bool { return p.work.Len() > maxBehind })
-	if n := p.work.Len(); n > maxBehind+2 { // one more, and what the waiting itself takes
-		t.Errorf("%d things are queued", n)
+	eventually(t, "the client waits", func() bool { return p.work.Len() > highWater })
+	if n := p.work.Len(); n > highWater+2 { // one more candidate, and the closure that WaitBackpressure queues
+		t.Errorf("%d closures are queued", n)
 	}
 	close(gate)
 	for range flood {
@@ -58,8 +58,8 @@ func TestCatchUpWaitsForABusyWorker(t *testing.T) {
 	}
 }
 
-// pion reports each change on a goroutine of its own. A report that comes late is of no older state and repeats nothing.
-func TestLateReportOfAStateRepeatsNothing(t *testing.T) {
+// Pion calls its state handler on a new goroutine for each change, so a call may come late.
+func TestLateStateHandlerDoesNotRepeatAState(t *testing.T) {
 	p := newPair(t, Options{Publishes: true, Loopback: true})
 	if _, err := p.pc.CreateDataChannel("data", nil); err != nil {
 		t.Fatal(err)
@@ -72,12 +72,12 @@ func TestLateReportOfAStateRepeatsNothing(t *testing.T) {
 		}
 	}
 	p.offer()
-	eventually(t, "the connection works", reported(webrtc.PeerConnectionStateConnected))
-	p.onWorker(p.Transport.reportState) // as after "connecting"
+	eventually(t, "the connected state is reported", reported(webrtc.PeerConnectionStateConnected))
+	p.onWorker(p.Transport.reportState) // as a late call for "connecting" would
 	if err := p.pc.Close(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the client's end is reported", reported(webrtc.PeerConnectionStateClosed))
+	eventually(t, "the closed state is reported", reported(webrtc.PeerConnectionStateClosed))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(slices.Compact(slices.Clone(p.states))) != len(p.states) {
