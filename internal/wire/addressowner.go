@@ -15,32 +15,32 @@ const (
 	maxSharers = 8
 )
 
-// owner is the connection that packets from an address are for, and those that say so too.
+// addressOwner is the connection that packets from an address are for, and those that say so too.
 //
 // A second connection claims an address when a router gives a port that one client has left to another, or when a client that was
 // killed comes back with the same port. ICE takes seconds to notice that the first one is gone, and the second is heard before.
 // But anybody in a meeting can make its own connection answer a request from another participant's address: it need only spoof
-// it. So a claim alone takes nothing away from the owner. Both connections get what comes from the address, and each drops what
+// it. So a claim alone takes nothing away from the addressOwner. Both connections get what comes from the address, and each drops what
 // its own keys do not fit.
 //
-// The second connection becomes the owner when it proves that its client receives at the address, by a whole DTLS handshake over
-// it, or when no request for the owner has come from there for ownerSilence.
-type owner struct {
-	conn    *UDPMuxedConn
-	asked   atomic.Int64    // Unix time in ns of the last request for conn from the address
-	heard   atomic.Bool     // whether anything has come from the address
-	sharers []*UDPMuxedConn // copied on change, guarded by DatagramMux.mu
+// The second connection becomes the addressOwner when it proves that its client receives at the address, by a whole DTLS handshake over
+// it, or when no request for the addressOwner has come from there for ownerSilence.
+type addressOwner struct {
+	conn        *UDPMuxedConn
+	lastRequest atomic.Int64    // Unix time in ns of the last request for conn from the address
+	received    atomic.Bool     // whether anything has come from the address
+	sharers     []*UDPMuxedConn // copied on change, guarded by DatagramMux.mu
 }
 
-// find returns the connection that b is for, or nil, and those that get a copy.
-func (m *UDPMux) find(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxedConn) {
+// route returns the connection that b is for, or nil, and those that get a copy.
+func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxedConn) {
 	from = unmapped(from)
 	request := stunType(b) == stunBinding
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	o := m.owners[from]
 	if o != nil {
-		o.hear()
+		o.markReceived()
 	}
 	if !request {
 		if o == nil {
@@ -54,7 +54,7 @@ func (m *UDPMux) find(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxed
 		return nil, nil
 	}
 	if o != nil && o.conn.key == key {
-		o.asked.Store(m.now().UnixNano())
+		o.lastRequest.Store(m.now().UnixNano())
 	}
 	return list[0], nil
 }
@@ -65,7 +65,7 @@ func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, answers bool) {
 	a = unmapped(a)
 	m.mu.RLock()
 	o := m.owners[a]
-	nothing := o != nil && (o.conn == c || !answers || slices.Contains(o.sharers, c) && !m.silent(o))
+	nothing := o != nil && (o.conn == c || !answers || slices.Contains(o.sharers, c) && !m.ownerSilent(o))
 	m.mu.RUnlock()
 	if nothing {
 		return
@@ -76,18 +76,18 @@ func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, answers bool) {
 	case c.closed.Load():
 	case o == nil:
 		m.ownLocked(c, a, nil)
-		m.owners[a].heard.Store(answers) // what is answered has come from there
+		m.owners[a].received.Store(answers) // what is answered has come from there
 	case o.conn == c || !answers:
-	case m.silent(o):
+	case m.ownerSilent(o):
 		m.replaceLocked(o, c, a)
 	case !slices.Contains(o.sharers, c):
 		m.shareLocked(o, c, a)
 	}
 }
 
-// prove makes c the owner of an address at which its client has proved to receive.
-func (m *UDPMux) prove(c *UDPMuxedConn, a netip.AddrPort) {
-	if m.streams.Load().shookHands(c.key.ufrag) {
+// confirm makes c the owner of an address at which its client has proved to receive.
+func (m *UDPMux) confirm(c *UDPMuxedConn, a netip.AddrPort) {
+	if m.tcp.Load().handshakeStarted(c.key.ufrag) {
 		return
 	}
 	a = unmapped(a)
@@ -98,13 +98,13 @@ func (m *UDPMux) prove(c *UDPMuxedConn, a netip.AddrPort) {
 	}
 }
 
-// silent reports whether no request for the owner has come for too long.
-func (m *UDPMux) silent(o *owner) bool {
-	return m.now().UnixNano()-o.asked.Load() > int64(ownerSilence)
+// ownerSilent reports whether no request for the owner has come for too long.
+func (m *UDPMux) ownerSilent(o *addressOwner) bool {
+	return m.now().UnixNano()-o.lastRequest.Load() > int64(ownerSilence)
 }
 
 // replaceLocked makes c the owner of a in place of o, which may become a sharer by its next answer.
-func (m *UDPMux) replaceLocked(o *owner, c *UDPMuxedConn, a netip.AddrPort) {
+func (m *UDPMux) replaceLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
 	o.conn.owned = without(o.conn.owned, a)
 	c.shared = without(c.shared, a)
 	m.ownLocked(c, a, without(o.sharers, c))
@@ -115,10 +115,10 @@ func (m *UDPMux) ownLocked(c *UDPMuxedConn, a netip.AddrPort, sharers []*UDPMuxe
 	if len(c.owned) == maxOwned {
 		m.releaseLocked(c, c.owned[0])
 	}
-	o := &owner{conn: c, sharers: sharers}
-	o.asked.Store(m.now().UnixNano())
+	o := &addressOwner{conn: c, sharers: sharers}
+	o.lastRequest.Store(m.now().UnixNano())
 	if before := m.owners[a]; before != nil {
-		o.heard.Store(before.heard.Load())
+		o.received.Store(before.received.Load())
 	}
 	m.owners[a] = o
 	c.owned = append(c.owned, a)
@@ -136,7 +136,7 @@ func (m *UDPMux) releaseLocked(c *UDPMuxedConn, a netip.AddrPort) {
 }
 
 // shareLocked makes c a sharer of a.
-func (m *UDPMux) shareLocked(o *owner, c *UDPMuxedConn, a netip.AddrPort) {
+func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
 	if len(o.sharers) == maxSharers {
 		m.unshareLocked(o.sharers[0], a)
 	}

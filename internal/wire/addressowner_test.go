@@ -10,7 +10,7 @@ import (
 
 // reach returns those that a packet from the client's address reaches, by their fragments.
 func (m *muxed) reach(b []byte) []string {
-	to, sharers := m.find(b, m.address)
+	to, sharers := m.route(b, m.address)
 	var all []string
 	for _, c := range append([]*UDPMuxedConn{to}, sharers...) {
 		if c != nil {

@@ -14,10 +14,10 @@ const (
 
 // batch is packets waiting to be sent, grouped into runs. Nothing in it is allocated after newBatch.
 type batch struct {
-	bytes   []byte // the packets' contents, in order of arrival
-	packets []packet
-	runs    []run
-	open    map[netip.AddrPort]int32 // the newest run of each destination
+	bytes     []byte // the packets' contents, in order of arrival
+	packets   []packet
+	runs      []run
+	newestRun map[netip.AddrPort]int32 // the newest run of each destination
 }
 
 // packet is one datagram inside batch.bytes, linked to the next of its run.
@@ -39,10 +39,10 @@ type run struct {
 
 func newBatch() *batch {
 	return &batch{
-		bytes:   make([]byte, 0, batchBytes),
-		packets: make([]packet, 0, batchPackets),
-		runs:    make([]run, 0, batchPackets),
-		open:    make(map[netip.AddrPort]int32, batchPackets),
+		bytes:     make([]byte, 0, batchBytes),
+		packets:   make([]packet, 0, batchPackets),
+		runs:      make([]run, 0, batchPackets),
+		newestRun: make(map[netip.AddrPort]int32, batchPackets),
 	}
 }
 
@@ -59,7 +59,7 @@ func (b *batch) add(data []byte, to netip.AddrPort) bool {
 	start := int32(len(b.bytes))
 	b.bytes = append(b.bytes, data...)
 	b.packets = append(b.packets, packet{start: start, end: start + size, next: -1})
-	if at, ok := b.open[to]; ok && b.runs[at].takes(size) {
+	if at, ok := b.newestRun[to]; ok && b.runs[at].accepts(size) {
 		r := &b.runs[at]
 		b.packets[r.last].next = index
 		r.last = index
@@ -68,16 +68,16 @@ func (b *batch) add(data []byte, to netip.AddrPort) bool {
 		r.full = size < r.size
 		return true
 	}
-	b.open[to] = int32(len(b.runs))
+	b.newestRun[to] = int32(len(b.runs))
 	b.runs = append(b.runs, run{to: to, first: index, last: index, count: 1, size: size, bytes: size})
 	return true
 }
 
-func (r *run) takes(size int32) bool {
+func (r *run) accepts(size int32) bool {
 	return !r.full && size > 0 && size <= r.size && r.count < runPackets && r.bytes+size <= runBytes
 }
 
 func (b *batch) reset() {
 	b.bytes, b.packets, b.runs = b.bytes[:0], b.packets[:0], b.runs[:0]
-	clear(b.open)
+	clear(b.newestRun)
 }

@@ -27,24 +27,24 @@ func TestChecksOfUnheardAddressesAreBounded(t *testing.T) {
 	m.now = func() time.Time { return now }
 	victim := addrPort(listen(t, "udp4", "127.0.0.1:0", Options{}).udp)
 	attacker := m.open("attacker")
-	if n := m.checked(attacker, victim, 10*maxChecks); n != maxChecks {
+	if n := m.checked(attacker, victim, 10*maxConnChecks); n != maxConnChecks {
 		t.Errorf("%d checks went to an address that says nothing", n)
 	}
 	m.send(request("attacker"), attacker)
 	m.reply(attacker)
 	m.send(media, attacker)
-	if n := m.checked(attacker, m.address, 10*maxChecks); n != 10*maxChecks {
-		t.Errorf("%d of %d checks went to an address that answers", n, 10*maxChecks)
+	if n := m.checked(attacker, m.address, 10*maxConnChecks); n != 10*maxConnChecks {
+		t.Errorf("%d of %d checks went to an address that answers", n, 10*maxConnChecks)
 	}
 
-	total := maxChecks
-	for range 2 * checkBurst / maxChecks {
-		total += m.checked(m.open("another"), victim, maxChecks)
+	total := maxConnChecks
+	for range 2 * checkBurst / maxConnChecks {
+		total += m.checked(m.open("another"), victim, maxConnChecks)
 	}
 	if total != checkBurst {
 		t.Errorf("%d checks in all went to an address that says nothing", total)
 	}
-	if now = now.Add(time.Second); m.checked(m.open("later"), victim, maxChecks) != maxChecks {
+	if now = now.Add(time.Second); m.checked(m.open("later"), victim, maxConnChecks) != maxConnChecks {
 		t.Error("no checks a second later")
 	}
 }

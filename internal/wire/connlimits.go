@@ -22,36 +22,36 @@ var (
 	defaultICE  = ConnLimits{Total: 16384, PerAddress: 2048}
 )
 
-// reportInterval is the least time between two reports of refused connections of one kind.
-const reportInterval = time.Minute
+// refusedReportInterval is the least time between two reports of refused connections of one kind.
+const refusedReportInterval = time.Minute
 
-// census counts the open connections of one kind.
-type census struct {
-	kind      string
-	quota     ConnLimits
+// connCounter counts the open connections of one kind.
+type connCounter struct {
+	protocol  string
+	limits    ConnLimits
 	onRefused func(kind string, total uint64) // may be nil
-	proxy     func(netip.Addr) bool           // may be nil
+	isProxy   func(netip.Addr) bool           // may be nil
 	now       func() time.Time
 
-	mu        sync.Mutex
-	open      int
-	byAddress map[netip.Prefix]int
-	refused   uint64
-	reported  time.Time
+	mu         sync.Mutex
+	open       int
+	byAddress  map[netip.Prefix]int
+	refused    uint64
+	lastReport time.Time
 }
 
-func newCensus(kind string, quota, usual ConnLimits, o ProtocolMuxOptions) *census {
+func newConnCounter(kind string, quota, usual ConnLimits, o ProtocolMuxOptions) *connCounter {
 	if quota == (ConnLimits{}) {
 		quota = usual
 	}
-	return &census{kind: kind, quota: quota, onRefused: o.OnRefused, proxy: o.IsProxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
+	return &connCounter{protocol: kind, limits: quota, onRefused: o.OnRefused, isProxy: o.IsProxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
 }
 
-// enter counts a connection from a and reports whether there may be one more. If so, the caller calls leave when it ends.
-func (c *census) enter(a netip.Addr) bool {
+// acquire counts a connection from a and reports whether there may be one more. If so, the caller calls leave when it ends.
+func (c *connCounter) acquire(a netip.Addr) bool {
 	network := source.Prefix(a)
 	c.mu.Lock()
-	if c.open < c.quota.Total && (c.shared(a) || c.byAddress[network] < c.quota.PerAddress) {
+	if c.open < c.limits.Total && (c.maybeProxy(a) || c.byAddress[network] < c.limits.PerAddress) {
 		c.open++
 		c.byAddress[network]++
 		c.mu.Unlock()
@@ -59,19 +59,19 @@ func (c *census) enter(a netip.Addr) bool {
 	}
 	c.refused++
 	total, now := c.refused, c.now()
-	due := now.Sub(c.reported) >= reportInterval
+	due := now.Sub(c.lastReport) >= refusedReportInterval
 	if due {
-		c.reported = now
+		c.lastReport = now
 	}
 	c.mu.Unlock()
 	if due && c.onRefused != nil {
-		c.onRefused(c.kind, total)
+		c.onRefused(c.protocol, total)
 	}
 	return false
 }
 
-// leave ends what enter began.
-func (c *census) leave(a netip.Addr) {
+// release ends what enter began.
+func (c *connCounter) release(a netip.Addr) {
 	network := source.Prefix(a)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,11 +81,11 @@ func (c *census) leave(a netip.Addr) {
 	}
 }
 
-// carrierNAT is the address range inside carrier-grade NAT (RFC 6598), which private networks use too.
-var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+// carrierGradeNAT is the address range inside carrier-grade NAT (RFC 6598), which private networks use too.
+var carrierGradeNAT = netip.MustParsePrefix("100.64.0.0/10")
 
-// shared reports whether a may be a reverse proxy that carries the connections of everybody.
-func (c *census) shared(a netip.Addr) bool {
+// maybeProxy reports whether a may be a reverse proxy that carries the connections of everybody.
+func (c *connCounter) maybeProxy(a netip.Addr) bool {
 	a = a.Unmap()
-	return c.proxy != nil && c.proxy(a) || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || carrierNAT.Contains(a)
+	return c.isProxy != nil && c.isProxy(a) || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || carrierGradeNAT.Contains(a)
 }

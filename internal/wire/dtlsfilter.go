@@ -36,26 +36,26 @@ const (
 // A second bound is for clients that are authenticated but hostile: pion keeps every handshake message for as long as the
 // connection lasts, so the filter passes only maxHandshake bytes of them.
 type dtlsFilter struct {
-	ended    atomic.Bool // the handshake has ended
-	finished atomic.Bool // we have sent Finished
-	received atomic.Bool // an encrypted record has come, or one that looks so
+	handshakeEnded    atomic.Bool // the handshake has ended
+	sentFinished      atomic.Bool // we have sent Finished
+	receivedEncrypted atomic.Bool // an encrypted record has come, or one that looks so
 
-	handshake atomic.Int64 // bytes of handshake records that have come
+	handshakeBytes atomic.Int64 // bytes of handshake records that have come
 
-	mu        sync.Mutex
-	peer      netip.AddrPort // to which this side has sent the first record of its handshake
-	elsewhere bool           // it has sent others to other addresses
+	mu           sync.Mutex
+	peer         netip.AddrPort // to which this side has sent the first record of its handshake
+	severalPeers bool           // it has sent others to other addresses
 }
 
-// sent notes what this side sends, and reports whether it completes this side of a handshake of which every record has gone to
-// that address. Then whoever the handshake is with can read what is sent to the address: we send Finished only after the other
+// observeSent notes what this side sends, and reports whether it completes this side of a handshake of which every record has gone to
+// that address. Then whoever the handshake is with can read what is observeSent to the address: we send Finished only after the other
 // side has signed, or proved to have derived its keys from, the random number in our first message.
-func (f *dtlsFilter) sent(b []byte, to netip.AddrPort) bool {
-	if f.ended.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
+func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
+	if f.handshakeEnded.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
 		return false
 	}
 	if b[0] >= firstMedia {
-		f.ended.Store(true)
+		f.handshakeEnded.Store(true)
 		return false
 	}
 	proved := false
@@ -63,59 +63,59 @@ func (f *dtlsFilter) sent(b []byte, to netip.AddrPort) bool {
 		if recordEpoch(b) > 0 {
 			switch b[0] {
 			case recordData:
-				f.ended.Store(true)
+				f.handshakeEnded.Store(true)
 			case recordHandshake:
-				f.finished.Store(true)
-				proved = f.wholly(to)
+				f.sentFinished.Store(true)
+				proved = f.sentOnlyTo(to)
 			}
 		} else {
-			f.note(to)
+			f.recordPeer(to)
 		}
 		b = b[size:]
 	}
-	f.conclude()
+	f.updateEnded()
 	return proved
 }
 
-// note keeps to which addresses the handshake goes.
-func (f *dtlsFilter) note(to netip.AddrPort) {
+// recordPeer keeps to which addresses the handshake goes.
+func (f *dtlsFilter) recordPeer(to netip.AddrPort) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.peer.IsValid() {
 		f.peer = unmapped(to)
 	}
-	f.elsewhere = f.elsewhere || f.peer != unmapped(to)
+	f.severalPeers = f.severalPeers || f.peer != unmapped(to)
 }
 
-// wholly reports whether the handshake has gone to that address alone.
-func (f *dtlsFilter) wholly(to netip.AddrPort) bool {
+// sentOnlyTo reports whether the handshake has gone to that address alone.
+func (f *dtlsFilter) sentOnlyTo(to netip.AddrPort) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.peer == unmapped(to) && !f.elsewhere
+	return f.peer == unmapped(to) && !f.severalPeers
 }
 
-// shookHands reports whether any of a handshake has been sent.
-func (f *dtlsFilter) shookHands() bool {
+// handshakeStarted reports whether any of a handshake has been sent.
+func (f *dtlsFilter) handshakeStarted() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.peer.IsValid()
 }
 
-// conclude notes the end of a handshake.
-func (f *dtlsFilter) conclude() {
-	if f.finished.Load() && f.received.Load() {
-		f.ended.Store(true)
+// updateEnded notes the end of a handshake.
+func (f *dtlsFilter) updateEnded() {
+	if f.sentFinished.Load() && f.receivedEncrypted.Load() {
+		f.handshakeEnded.Store(true)
 	}
 }
 
-// admit moves the records that may pass to the front of a packet and returns their length. It passes what is not DTLS whole.
-func (f *dtlsFilter) admit(b []byte) int {
+// filter moves the records that may pass to the front of a packet and returns their length. It passes what is not DTLS whole.
+func (f *dtlsFilter) filter(b []byte) int {
 	if len(b) == 0 || b[0] < firstDTLS || b[0] > lastDTLS {
 		return len(b)
 	}
 	kept, rest := 0, b
 	for size := recordSize(rest); size > 0; size = recordSize(rest) {
-		if f.passes(rest[:size]) {
+		if f.allows(rest[:size]) {
 			kept += copy(b[kept:], rest[:size])
 		}
 		rest = rest[size:]
@@ -123,21 +123,21 @@ func (f *dtlsFilter) admit(b []byte) int {
 	return kept // without an incomplete record at the end, for which pion would drop the whole datagram
 }
 
-// passes reports whether a record that has come may pass.
-func (f *dtlsFilter) passes(record []byte) bool {
+// allows reports whether a record that has come may pass.
+func (f *dtlsFilter) allows(record []byte) bool {
 	kind, epoch := record[0], recordEpoch(record)
-	if epoch > 0 && !f.received.Load() {
-		f.received.Store(true)
-		f.conclude()
+	if epoch > 0 && !f.receivedEncrypted.Load() {
+		f.receivedEncrypted.Store(true)
+		f.updateEnded()
 	}
-	ended := f.ended.Load()
+	ended := f.handshakeEnded.Load()
 	switch {
 	case ended && epoch == 0:
 		return kind == recordChangeCipherSpec && len(record) == recordHeader+1 && record[recordHeader] == 1
 	case ended && (epoch > 1 || kind < recordAlert || kind > recordData): // there is no renegotiation (RFC 8827, section 6.5)
 		return false
 	case kind == recordHandshake:
-		return f.handshake.Add(int64(len(record))) <= maxHandshake
+		return f.handshakeBytes.Add(int64(len(record))) <= maxHandshake
 	}
 	return true
 }

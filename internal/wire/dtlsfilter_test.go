@@ -40,15 +40,15 @@ func TestDTLSFilterKnowsTheEndOfAHandshake(t *testing.T) {
 		f := &dtlsFilter{}
 		for i := range max(len(c.sent), len(c.come)) {
 			if i < len(c.sent) {
-				f.sent(c.sent[i], netip.AddrPort{})
+				f.observeSent(c.sent[i], netip.AddrPort{})
 			}
 			if i < len(c.come) {
-				if n := f.admit(bytes.Clone(c.come[i])); n != len(c.come[i]) && !f.ended.Load() {
+				if n := f.filter(bytes.Clone(c.come[i])); n != len(c.come[i]) && !f.handshakeEnded.Load() {
 					t.Errorf("%s: %d bytes of %d pass during the handshake", name, n, len(c.come[i]))
 				}
 			}
 		}
-		if f.ended.Load() != c.want {
+		if f.handshakeEnded.Load() != c.want {
 			t.Errorf("%s: ended %v, want %v", name, !c.want, c.want)
 		}
 	}
@@ -78,9 +78,9 @@ func TestDTLSFilterCutsPlainRecords(t *testing.T) {
 		"half a record behind a record": {join(data, alert[:14]), data},
 	} {
 		f := &dtlsFilter{}
-		f.ended.Store(true)
+		f.handshakeEnded.Store(true)
 		packet := bytes.Clone(c.packet)
-		if got := packet[:f.admit(packet)]; !bytes.Equal(got, c.want) {
+		if got := packet[:f.filter(packet)]; !bytes.Equal(got, c.want) {
 			t.Errorf("%s: % x passes, want % x", name, got, c.want)
 		}
 	}
@@ -91,12 +91,12 @@ func TestHandshakesAreBounded(t *testing.T) {
 	for _, epoch := range []uint16{0, 1} {
 		f, passed := &dtlsFilter{}, 0
 		for range 1000 {
-			passed += f.admit(dtlsRecord(recordHandshake, epoch, 1000))
+			passed += f.filter(dtlsRecord(recordHandshake, epoch, 1000))
 		}
 		if passed < maxHandshake-2000 || passed > maxHandshake {
 			t.Errorf("%d bytes of handshakes pass in epoch %d", passed, epoch)
 		}
-		if n := f.admit(dtlsRecord(recordData, 1, 100)); n != recordHeader+100 {
+		if n := f.filter(dtlsRecord(recordData, 1, 100)); n != recordHeader+100 {
 			t.Errorf("of data %d bytes pass", n)
 		}
 	}
@@ -113,7 +113,7 @@ func TestDTLSFilterIsSharedByAFragment(t *testing.T) {
 	if _, err := a.WriteToAddrPort(media, m.address); err != nil {
 		t.Fatal(err)
 	}
-	if other := six.(*UDPMuxedConn); !other.dtls.ended.Load() || b.dtls.ended.Load() {
+	if other := six.(*UDPMuxedConn); !other.dtls.handshakeEnded.Load() || b.dtls.handshakeEnded.Load() {
 		t.Error("not the same filter for one fragment, or the same for two")
 	}
 }
@@ -121,7 +121,7 @@ func TestDTLSFilterIsSharedByAFragment(t *testing.T) {
 func TestFilterAllocatesNothing(t *testing.T) {
 	f := &dtlsFilter{}
 	flight := append(dtlsRecord(recordHandshake, 0, 700), dtlsRecord(recordHandshake, 1, 40)...)
-	if n := testing.AllocsPerRun(1000, func() { f.sent(flight, netip.AddrPort{}); f.admit(flight[:f.admit(flight)]) }); n > 0 {
+	if n := testing.AllocsPerRun(1000, func() { f.observeSent(flight, netip.AddrPort{}); f.filter(flight[:f.filter(flight)]) }); n > 0 {
 		t.Errorf("%v allocations for a packet", n)
 	}
 }
@@ -133,9 +133,9 @@ func FuzzDTLSFilter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, packet []byte, ended bool) {
 		filter := &dtlsFilter{}
-		filter.ended.Store(ended)
+		filter.handshakeEnded.Store(ended)
 		got := bytes.Clone(packet)
-		got = got[:filter.admit(got)]
+		got = got[:filter.filter(got)]
 		if len(packet) == 0 || packet[0] < firstDTLS || packet[0] > lastDTLS {
 			if !bytes.Equal(got, packet) {
 				t.Fatalf("% x becomes % x", packet, got)

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// defaultGather catches the packets of a video frame, which a publisher sends in one burst. On an idle
+	// defaultBatchDelay catches the packets of a video frame, which a publisher sends in one burst. On an idle
 	// machine a timer takes up to a millisecond more; still far below what a jitter buffer notices.
-	defaultGather = 200 * time.Microsecond
+	defaultBatchDelay = 200 * time.Microsecond
 	// busyBatch is a batch large enough to expect more: a packet for each of a few dozen subscribers.
 	busyBatch = 32
 	// defaultBuffer holds about 50 ms of 1 Gbit/s, so a pause of the collector or the scheduler loses nothing.
@@ -44,12 +44,12 @@ type Stats struct {
 
 // PacketConn is a UDP socket that gathers what is written to it. Its methods may be called from any goroutine.
 type PacketConn struct {
-	udp    *net.UDPConn
-	gather time.Duration
+	udp        *net.UDPConn
+	batchDelay time.Duration
 
-	in    reader
-	out   sender // guarded by sendMu
-	aside atomic.Pointer[STUNConn]
+	in   reader
+	out  sender // guarded by sendMu
+	stun atomic.Pointer[STUNConn]
 
 	sendMu sync.Mutex
 
@@ -63,7 +63,7 @@ type PacketConn struct {
 	work sync.WaitGroup
 
 	packetsOut, callsOut, dropped atomic.Uint64
-	unanswered                    atomic.Uint64
+	rateLimited                   atomic.Uint64
 	packetsIn, callsIn            atomic.Uint64
 	bytesIn, bytesOut             atomic.Uint64
 }
@@ -71,7 +71,7 @@ type PacketConn struct {
 // New takes over conn; closing the PacketConn closes it.
 func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	if opts.BatchDelay == 0 {
-		opts.BatchDelay = defaultGather
+		opts.BatchDelay = defaultBatchDelay
 	}
 	if opts.ReadBuffer == 0 {
 		opts.ReadBuffer = defaultBuffer
@@ -83,7 +83,7 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	_ = conn.SetReadBuffer(opts.ReadBuffer)
 	_ = conn.SetWriteBuffer(opts.WriteBuffer)
 	c := &PacketConn{
-		udp: conn, gather: opts.BatchDelay, batch: newBatch(), spare: newBatch(),
+		udp: conn, batchDelay: opts.BatchDelay, batch: newBatch(), spare: newBatch(),
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if err := c.in.init(conn, opts.NoOffload); err != nil {
@@ -101,7 +101,7 @@ func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := c.in.read(b, &c.packetsIn, &c.callsIn)
 		c.bytesIn.Add(uint64(n))
-		if err != nil || !c.aside.Load().take(b[:n], from) {
+		if err != nil || !c.stun.Load().intercept(b[:n], from) {
 			return n, from, err
 		}
 	}
@@ -167,7 +167,7 @@ func (c *PacketConn) flushAll() {
 		case <-c.wake:
 		}
 		if busy {
-			time.Sleep(c.gather)
+			time.Sleep(c.batchDelay)
 		} else {
 			c.yield()
 		}
@@ -182,7 +182,7 @@ func (c *PacketConn) yield() {
 		c.mu.Lock()
 		n := c.batch.len()
 		c.mu.Unlock()
-		if n <= before || time.Since(start) > c.gather {
+		if n <= before || time.Since(start) > c.batchDelay {
 			return
 		}
 		before = n
@@ -223,7 +223,7 @@ func (c *PacketConn) Stats() Stats {
 	return Stats{
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), CallsIn: c.callsIn.Load(),
 		PacketsOut: c.packetsOut.Load(), BytesOut: c.bytesOut.Load(), CallsOut: c.callsOut.Load(),
-		Dropped: c.dropped.Load(), RateLimited: c.unanswered.Load(), Offload: c.out.offload.Load(),
+		Dropped: c.dropped.Load(), RateLimited: c.rateLimited.Load(), Offload: c.out.offload.Load(),
 	}
 }
 

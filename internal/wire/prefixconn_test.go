@@ -189,7 +189,7 @@ func TestTURNWithoutRelayEnds(t *testing.T) {
 	<-sent
 
 	client, server = acceptTURN(t, s)
-	if _, err := server.Write(stunMessage(stunAllocated)); err != nil {
+	if _, err := server.Write(stunMessage(stunAllocateSuccess)); err != nil {
 		t.Fatal(err)
 	}
 	later := time.AfterFunc(3*shortStall, func() { _, _ = client.Write([]byte("later")) })
@@ -257,9 +257,9 @@ func TestConnectionBeyondItsQuotaIsClosed(t *testing.T) {
 			_ = servers[0].Close() // which frees no second place
 		} else {
 			waitFor(t, "the place of an ICE connection is free", func() bool {
-				s.streams.mu.Lock()
-				defer s.streams.mu.Unlock()
-				return s.streams.open == 1
+				s.iceConns.mu.Lock()
+				defer s.iceConns.mu.Unlock()
+				return s.iceConns.open == 1
 			})
 		}
 		connect()
@@ -287,7 +287,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 
 func TestCensusLimitsConnectionsOfOneAddress(t *testing.T) {
 	var reports []uint64
-	c := newCensus("x", ConnLimits{Total: 5, PerAddress: 2}, ConnLimits{}, ProtocolMuxOptions{
+	c := newConnCounter("x", ConnLimits{Total: 5, PerAddress: 2}, ConnLimits{}, ProtocolMuxOptions{
 		OnRefused: func(_ string, total uint64) { reports = append(reports, total) },
 	})
 	now := time.Now()
@@ -295,7 +295,7 @@ func TestCensusLimitsConnectionsOfOneAddress(t *testing.T) {
 	enter := func(want bool, addresses ...string) {
 		t.Helper()
 		for _, a := range addresses {
-			if got := c.enter(netip.MustParseAddr(a)); got != want {
+			if got := c.acquire(netip.MustParseAddr(a)); got != want {
 				t.Errorf("%s may connect: %v, want %v", a, got, want)
 			}
 		}
@@ -304,19 +304,19 @@ func TestCensusLimitsConnectionsOfOneAddress(t *testing.T) {
 	enter(false, "192.0.2.1")
 	enter(true, "2001:db8::ffff:1")
 	enter(false, "2001:db8::2")
-	now = now.Add(reportInterval)
+	now = now.Add(refusedReportInterval)
 	enter(true, "2001:db8:0:100::1")
 	enter(false, "192.0.2.2", "127.0.0.1") // five are open
-	c.leave(netip.MustParseAddr("2001:db8::1"))
+	c.release(netip.MustParseAddr("2001:db8::1"))
 	enter(true, "2001:db8::3")
 	if len(reports) != 2 || reports[0] != 1 || reports[1] != 3 {
 		t.Errorf("reports %v, want 1 and 3: two within the first minute, two in the next", reports)
 	}
 	for _, a := range []string{"127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1%lo", "100.64.0.1", "203.0.113.9"} {
 		named := netip.MustParseAddr("203.0.113.9")
-		c := newCensus("x", ConnLimits{Total: 100, PerAddress: 1}, ConnLimits{}, ProtocolMuxOptions{IsProxy: func(a netip.Addr) bool { return a == named }})
+		c := newConnCounter("x", ConnLimits{Total: 100, PerAddress: 1}, ConnLimits{}, ProtocolMuxOptions{IsProxy: func(a netip.Addr) bool { return a == named }})
 		for range 50 {
-			if !c.enter(netip.MustParseAddr(a)) {
+			if !c.acquire(netip.MustParseAddr(a)) {
 				t.Fatalf("%s may be a proxy, but is refused", a)
 			}
 		}

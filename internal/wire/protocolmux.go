@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// defaultPatience is how long a connection may take to say what it carries. Browsers open some in advance.
-	defaultPatience = 10 * time.Second
-	// defaultWaiting is how many connections may be silent at a time. One more, and the one that has been so for longest is
+	// defaultSniffTimeout is how long a connection may take to say what it carries. Browsers open some in advance.
+	defaultSniffTimeout = 10 * time.Second
+	// defaultMaxUnsniffed is how many connections may be silent at a time. One more, and the one that has been so for longest is
 	// closed: a thousand that never speak must not keep others out.
-	defaultWaiting = 1024
-	// acceptPause is how long to wait when the system has no room for another connection.
-	acceptPause = 50 * time.Millisecond
-	// defaultStall is how long a client may take nothing of what is written to it. Mobile networks hand over in less.
-	defaultStall = 30 * time.Second
+	defaultMaxUnsniffed = 1024
+	// retryDelay is how long to wait when the system has no room for another connection.
+	retryDelay = 50 * time.Millisecond
+	// defaultWriteTimeout is how long a client may take nothing of what is written to it. Mobile networks hand over in less.
+	defaultWriteTimeout = 30 * time.Second
 )
 
 // ProtocolMuxOptions tunes a Split. The zero value is right for a server.
@@ -43,46 +43,46 @@ type ProtocolMuxOptions struct {
 type ProtocolMux struct {
 	listener net.Listener
 	options  ProtocolMuxOptions
-	ice      *TCPMux
-	streams  *census // of ICE
-	web      *handed
-	turn     *handed
+	tcp      *TCPMux
+	iceConns *connCounter // of ICE
+	http     *chanListener
+	turn     *chanListener
 	done     chan struct{}
 	work     sync.WaitGroup
 
-	mu      sync.Mutex
-	waiting list.List // of net.Conn that have not been handed on, the oldest first
-	closed  bool
+	mu        sync.Mutex
+	unsniffed list.List // of net.Conn that have not been handed on, the oldest first
+	closed    bool
 }
 
 // NewProtocolMux takes over listener; closing the Split closes it.
 func NewProtocolMux(listener net.Listener, o ProtocolMuxOptions) *ProtocolMux {
 	if o.SniffTimeout == 0 {
-		o.SniffTimeout = defaultPatience
+		o.SniffTimeout = defaultSniffTimeout
 	}
 	if o.MaxUnsniffed == 0 {
-		o.MaxUnsniffed = defaultWaiting
+		o.MaxUnsniffed = defaultMaxUnsniffed
 	}
 	if o.WriteTimeout == 0 {
-		o.WriteTimeout = defaultStall
+		o.WriteTimeout = defaultWriteTimeout
 	}
 	s := &ProtocolMux{listener: listener, options: o, done: make(chan struct{})}
-	s.web = newHanded(s, newCensus("HTTP", o.HTTP, defaultHTTP, o), newHTTPConn)
-	s.turn = newHanded(s, newCensus("TURN", o.TURN, defaultTURN, o), newTURNConn)
-	s.streams = newCensus("ICE", o.ICE, defaultICE, o)
-	s.ice = newStreamMux(listener.Addr())
+	s.http = newChanListener(s, newConnCounter("HTTP", o.HTTP, defaultHTTP, o), newHTTPConn)
+	s.turn = newChanListener(s, newConnCounter("TURN", o.TURN, defaultTURN, o), newTURNConn)
+	s.iceConns = newConnCounter("ICE", o.ICE, defaultICE, o)
+	s.tcp = newStreamMux(listener.Addr())
 	s.work.Go(s.accept) // ends when Close closes the listener
 	return s
 }
 
 // HTTPListener is the listener of connections that carry HTTPListener. Closing it refuses further ones; ICE goes on.
-func (s *ProtocolMux) HTTPListener() net.Listener { return s.web }
+func (s *ProtocolMux) HTTPListener() net.Listener { return s.http }
 
 // TURNListener is the listener of connections that carry TURNListener.
 func (s *ProtocolMux) TURNListener() net.Listener { return s.turn }
 
 // TCPMux is the mux of connections that carry TCPMux.
-func (s *ProtocolMux) TCPMux() *TCPMux { return s.ice }
+func (s *ProtocolMux) TCPMux() *TCPMux { return s.tcp }
 
 // Close closes the port and every connection but those that carry HTTP or TURN, and waits for what reads from them.
 func (s *ProtocolMux) Close() error {
@@ -93,11 +93,11 @@ func (s *ProtocolMux) Close() error {
 	}
 	s.closed = true
 	close(s.done)
-	for e := s.waiting.Front(); e != nil; e = e.Next() {
+	for e := s.unsniffed.Front(); e != nil; e = e.Next() {
 		_ = e.Value.(net.Conn).Close()
 	}
 	s.mu.Unlock()
-	err := errors.Join(s.listener.Close(), s.ice.Close())
+	err := errors.Join(s.listener.Close(), s.tcp.Close())
 	s.work.Wait()
 	return err
 }
@@ -110,41 +110,41 @@ func (s *ProtocolMux) accept() {
 		}
 		if err != nil { // too many open files, or a client that has gone again
 			select {
-			case <-time.After(acceptPause):
+			case <-time.After(retryDelay):
 				continue
 			case <-s.done:
 				return
 			}
 		}
-		if ticket := s.admit(conn); ticket != nil {
-			s.work.Go(func() { s.hand(conn, ticket) }) // ends when the connection is handed on, or silent for too long, or closed
+		if ticket := s.addUnsniffed(conn); ticket != nil {
+			s.work.Go(func() { s.sniff(conn, ticket) }) // ends when the connection is handed on, or silent for too long, or closed
 		}
 	}
 }
 
-// admit puts conn among those that wait, at the cost of the oldest if there are too many.
-func (s *ProtocolMux) admit(conn net.Conn) *list.Element {
+// addUnsniffed puts conn among those that wait, at the cost of the oldest if there are too many.
+func (s *ProtocolMux) addUnsniffed(conn net.Conn) *list.Element {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		_ = conn.Close()
 		return nil
 	}
-	if s.waiting.Len() >= s.options.MaxUnsniffed {
-		_ = s.waiting.Remove(s.waiting.Front()).(net.Conn).Close() // its goroutine finds it closed
+	if s.unsniffed.Len() >= s.options.MaxUnsniffed {
+		_ = s.unsniffed.Remove(s.unsniffed.Front()).(net.Conn).Close() // its goroutine finds it closed
 	}
-	return s.waiting.PushBack(conn)
+	return s.unsniffed.PushBack(conn)
 }
 
-// hand finds out what conn carries and gives it to whom it concerns. A connection of ICE is read here until it ends.
-func (s *ProtocolMux) hand(conn net.Conn, ticket *list.Element) {
+// sniff finds out what conn carries and gives it to whom it concerns. A connection of ICE is read here until it ends.
+func (s *ProtocolMux) sniff(conn net.Conn, ticket *list.Element) {
 	_ = conn.SetReadDeadline(time.Now().Add(s.options.SniffTimeout))
 	reader := bufio.NewReaderSize(conn, frameBuffer)
 	what := undecided
 	for n := 1; what == undecided; n++ {
 		b, err := reader.Peek(n)
 		if err != nil {
-			what = carriesNeither
+			what = protocolUnknown
 			break
 		}
 		what = classify(b)
@@ -152,23 +152,23 @@ func (s *ProtocolMux) hand(conn net.Conn, ticket *list.Element) {
 	var first []byte
 	from := addrOf(conn.RemoteAddr()).Addr()
 	switch what {
-	case carriesHTTP:
+	case protocolHTTP:
 		_ = conn.SetReadDeadline(time.Time{})
-		s.web.give(conn, reader)
-	case carriesTURN: // keeps the deadline, see turnConn
-		s.turn.give(conn, reader)
-	case carriesICE:
+		s.http.deliver(conn, reader)
+	case protocolTURN: // keeps the deadline, see turnConn
+		s.turn.deliver(conn, reader)
+	case protocolICE:
 		first, _ = nextFrame(reader)
 	}
 	s.mu.Lock()
-	s.waiting.Remove(ticket) // does nothing if it was pushed out
+	s.unsniffed.Remove(ticket) // does nothing if it was pushed out
 	s.mu.Unlock()
 	switch {
-	case first != nil && s.streams.enter(from):
-		defer s.streams.leave(from)
+	case first != nil && s.iceConns.acquire(from):
+		defer s.iceConns.release(from)
 		_ = conn.SetReadDeadline(time.Time{}) // from here on ICE decides who is gone
-		s.ice.serve(conn, reader, first)
-	case what != carriesHTTP && what != carriesTURN:
+		s.tcp.serve(conn, reader, first)
+	case what != protocolHTTP && what != protocolTURN:
 		_ = conn.Close()
 	}
 }

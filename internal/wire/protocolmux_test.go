@@ -64,17 +64,17 @@ func TestClassifyKnowsProtocolsByTheirFirstBytes(t *testing.T) {
 	turn := append([]byte{0x00, 0x03, 0x00, 0x08, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 20)...)
 	for name, c := range map[string]struct {
 		first []byte
-		want  kind
+		want  protocol
 	}{
 		"nothing yet":      {nil, undecided},
-		"HTTP":             {[]byte("G"), carriesHTTP},
-		"TLS":              {[]byte{0x16}, carriesHTTP},
+		"HTTP":             {[]byte("G"), protocolHTTP},
+		"TLS":              {[]byte{0x16}, protocolHTTP},
 		"the start of ICE": {binding("a:b")[:9], undecided},
-		"ICE":              {binding("a:b")[:10], carriesICE},
-		"TURN":             {turn, carriesTURN},
-		"STUN":             {binding("")[2:], carriesTURN},
-		"zeros":            {make([]byte, 10), carriesNeither},
-		"a frame of media": {frame(strings.Repeat("\x80", 200)), carriesNeither},
+		"ICE":              {binding("a:b")[:10], protocolICE},
+		"TURN":             {turn, protocolTURN},
+		"STUN":             {binding("")[2:], protocolTURN},
+		"zeros":            {make([]byte, 10), protocolUnknown},
+		"a frame of media": {frame(strings.Repeat("\x80", 200)), protocolUnknown},
 	} {
 		if got := classify(c.first); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
@@ -93,7 +93,7 @@ func FuzzFirst(f *testing.F) {
 			if decided != undecided && k != decided {
 				t.Fatalf("%v after %v", k, decided)
 			}
-			if k == undecided && n >= firstBytes {
+			if k == undecided && n >= sniffBytes {
 				t.Fatalf("undecided after %d bytes", n)
 			}
 			decided = k
@@ -252,7 +252,7 @@ func TestSlowStreamDropsPackets(t *testing.T) {
 	one := streams.list[0]
 	streams.mu.Unlock()
 	one.mu.Lock()
-	if n := len(one.unsent) + cap(one.spare); n > 3*maxUnsent {
+	if n := len(one.queued) + cap(one.spare); n > 3*maxQueuedBytes {
 		t.Errorf("%d bytes wait", n)
 	}
 	one.mu.Unlock()

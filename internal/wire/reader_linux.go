@@ -40,7 +40,7 @@ type reader struct {
 	buffers  [ringMessages][]byte
 
 	count, at int            // messages in the ring, and the one being handed out
-	rest      []byte         // of that message
+	unread    []byte         // of that message
 	size      int            // of its packets
 	from      netip.AddrPort // its sender
 	zones     map[uint32]string
@@ -82,22 +82,22 @@ func (r *reader) init(conn *net.UDPConn, noOffload bool) error {
 func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrPort, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.rest) == 0 {
+	for len(r.unread) == 0 {
 		if r.at == r.count {
 			if err := r.fill(calls); err != nil {
 				return 0, netip.AddrPort{}, err
 			}
 		}
-		if r.open(r.at); len(r.rest) == 0 {
+		if r.openMessage(r.at); len(r.unread) == 0 {
 			r.at++
 			packets.Add(1)
 			return 0, r.from, nil // an empty datagram is one, too
 		}
 		r.at++
 	}
-	size := min(r.size, len(r.rest))
-	n := copy(b, r.rest[:size])
-	r.rest = r.rest[size:]
+	size := min(r.size, len(r.unread))
+	n := copy(b, r.unread[:size])
+	r.unread = r.unread[size:]
 	packets.Add(1)
 	return n, r.from, nil
 }
@@ -136,10 +136,10 @@ func (r *reader) recvmmsg(fd uintptr) bool {
 	return errno != unix.EAGAIN && errno != unix.EINTR
 }
 
-// open makes message i the one to hand out.
-func (r *reader) open(i int) {
+// openMessage makes message i the one to hand out.
+func (r *reader) openMessage(i int) {
 	m := &r.messages[i]
-	r.rest = r.buffers[i][:m.n]
+	r.unread = r.buffers[i][:m.n]
 	r.size = int(m.n)
 	c := &r.controls[i]
 	if int(m.header.Controllen) >= unix.CmsgLen(4) && c.Level == unix.SOL_UDP && c.Type == unix.UDP_GRO && c.size > 0 {

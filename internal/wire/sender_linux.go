@@ -82,7 +82,7 @@ func (s *sender) send(b *batch) (calls, dropped int) {
 			if s.errno == unix.EIO { // a device without checksum offload cannot segment
 				s.offload.Store(false)
 			}
-			more, lost := s.singly(b)
+			more, lost := s.sendUnsegmented(b)
 			calls, dropped = calls+more, dropped+lost
 			return calls, dropped
 		default:
@@ -99,8 +99,8 @@ func offloadRefused(errno unix.Errno) bool {
 	return errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE
 }
 
-// singly sends what is left of the batch, one message for each packet.
-func (s *sender) singly(b *batch) (calls, dropped int) {
+// sendUnsegmented sends what is left of the batch, one message for each packet.
+func (s *sender) sendUnsegmented(b *batch) (calls, dropped int) {
 	done := 0
 	for i := range s.from {
 		done += int(s.packets[i])
@@ -161,17 +161,17 @@ func (s *sender) prepare(b *batch, skip int, segment bool) {
 				s.messages[m].header.SetIovlen(int(s.packets[m]))
 				continue
 			}
-			s.begin(r.to, iov)
+			s.startMessage(r.to, iov)
 			begun = true
 		}
 		if segment && s.packets[s.count-1] > 1 {
-			s.segmented(s.count-1, uint16(r.size))
+			s.setSegmentSize(s.count-1, uint16(r.size))
 		}
 	}
 }
 
-// begin starts a message with its first packet.
-func (s *sender) begin(to netip.AddrPort, iov *unix.Iovec) {
+// startMessage starts a message with its first packet.
+func (s *sender) startMessage(to netip.AddrPort, iov *unix.Iovec) {
 	m := s.count
 	s.count++
 	s.packets[m] = 1
@@ -213,7 +213,7 @@ func scope(zone string) uint32 {
 	return uint32(itf.Index)
 }
 
-func (s *sender) segmented(m int, size uint16) {
+func (s *sender) setSegmentSize(m int, size uint16) {
 	c := &s.controls[m]
 	c.Level, c.Type, c.size = unix.SOL_UDP, unix.UDP_SEGMENT, size
 	c.SetLen(unix.CmsgLen(2))

@@ -2,19 +2,19 @@ package wire
 
 import "encoding/binary"
 
-// kind is what a TCP connection turns out to carry.
-type kind int
+// protocol is what a TCP connection turns out to carry.
+type protocol int
 
 const (
-	undecided kind = iota // more bytes are needed
-	carriesHTTP
-	carriesICE
-	carriesTURN
-	carriesNeither
+	undecided protocol = iota // more bytes are needed
+	protocolHTTP
+	protocolICE
+	protocolTURN
+	protocolUnknown
 )
 
-// firstBytes is how many bytes always decide.
-const firstBytes = 10
+// sniffBytes is how many bytes always decide.
+const sniffBytes = 10
 
 const (
 	// stunHeader is the length of a STUN header, and stunCookie what stands at its fifth byte (RFC 8489, section 5).
@@ -23,36 +23,36 @@ const (
 	// stunBinding is the type of the first message of an ICE connection: a Binding request. A connection of TURN begins
 	// with that too, or with stunAllocate.
 	stunBinding, stunAllocate = 0x0001, 0x0003
-	// stunAllocated is the type of TURN's answer to an Allocate request that gives a relay (RFC 8656, section 17).
-	stunAllocated = 0x0103
-	// stunAnswer is the type of a Binding success response, notSTUN none: the first two bits of a type are 0.
-	stunAnswer, notSTUN = 0x0101, 0xffff
+	// stunAllocateSuccess is the type of TURN's answer to an Allocate request that gives a relay (RFC 8656, section 17).
+	stunAllocateSuccess = 0x0103
+	// stunBindingSuccess is the type of a Binding success response, notSTUN none: the first two bits of a type are 0.
+	stunBindingSuccess, notSTUN = 0x0101, 0xffff
 	// stunUsername is the attribute that names both sides' fragments (RFC 8489, section 14.3).
 	stunUsername = 0x0006
-	// maxFirst bounds the first message: a Binding request with every attribute in use has some 150 bytes.
-	maxFirst = 1024
+	// maxFirstMessage bounds the first message: a Binding request with every attribute in use has some 150 bytes.
+	maxFirstMessage = 1024
 )
 
 // classify tells what a connection carries by its first bytes. ICE begins with the length of a frame (RFC 4571, section
 // 2), which is small, and a STUN Binding request; TURN with a request that is in no frame, so that STUN's cookie stands two
 // bytes before where it does in ICE; HTTP with a method's capital letter, TLS with 0x16.
-func classify(b []byte) kind {
+func classify(b []byte) protocol {
 	switch {
 	case len(b) == 0:
 		return undecided
-	case b[0] >= maxFirst>>8:
-		return carriesHTTP
-	case len(b) < firstBytes:
+	case b[0] >= maxFirstMessage>>8:
+		return protocolHTTP
+	case len(b) < sniffBytes:
 		return undecided
 	}
 	if first := binary.BigEndian.Uint16(b); (first == stunAllocate || first == stunBinding) && binary.BigEndian.Uint32(b[4:]) == stunCookie {
-		return carriesTURN
+		return protocolTURN
 	}
 	frame, message := int(binary.BigEndian.Uint16(b)), int(binary.BigEndian.Uint16(b[4:]))
 	if binary.BigEndian.Uint16(b[2:]) != stunBinding || binary.BigEndian.Uint32(b[6:]) != stunCookie || frame != stunHeader+message {
-		return carriesNeither
+		return protocolUnknown
 	}
-	return carriesICE
+	return protocolICE
 }
 
 // stunType is the type of a STUN message, or notSTUN.

@@ -9,23 +9,23 @@ import (
 	"github.com/pion/transport/v4/packetio"
 )
 
-// asideQueue is how many bytes may wait for the reader of an Aside; what comes on top is lost, as in any full socket.
-const asideQueue = 1 << 20
+// stunQueue is how many bytes may wait for the reader of an Aside; what comes on top is lost, as in any full socket.
+const stunQueue = 1 << 20
 
 // STUNConn is the UDP socket as those see it who serve what is not of a peer connection: STUN for whoever asks how others
 // see it, and TURN. Closing it leaves the socket open.
 type STUNConn struct {
-	conn   *PacketConn
-	queue  *packetio.Buffer // each packet behind its sender's address
-	askers *askers
+	conn    *PacketConn
+	queue   *packetio.Buffer // each packet behind its sender's address
+	limiter *stunLimiter
 }
 
 // STUNConn returns the socket for STUN and TURN; until it is asked for, such packets are the media's to ignore.
 func (c *PacketConn) STUNConn() *STUNConn {
-	a := &STUNConn{conn: c, queue: packetio.NewBuffer(), askers: newAskers()}
-	a.queue.SetLimitSize(asideQueue)
-	if !c.aside.CompareAndSwap(nil, a) {
-		return c.aside.Load()
+	a := &STUNConn{conn: c, queue: packetio.NewBuffer(), limiter: newSTUNLimiter()}
+	a.queue.SetLimitSize(stunQueue)
+	if !c.stun.CompareAndSwap(nil, a) {
+		return c.stun.Load()
 	}
 	return a
 }
@@ -33,13 +33,13 @@ func (c *PacketConn) STUNConn() *STUNConn {
 // addressSize is that of an IPv6 address and a port.
 const addressSize = 18
 
-// take keeps b for the reader, if it is not media's, and reports whether it was. Requests beyond their rate are dropped.
-func (a *STUNConn) take(b []byte, from netip.AddrPort) bool {
-	if a == nil || !isAside(b) {
+// intercept keeps b for the reader, if it is not media's, and reports whether it was. Requests beyond their rate are dropped.
+func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
+	if a == nil || !isSTUNTraffic(b) {
 		return false
 	}
-	if isRequest(b) && !a.askers.admit(from.Addr(), time.Now()) {
-		a.conn.unanswered.Add(1)
+	if isRequest(b) && !a.limiter.allow(from.Addr(), time.Now()) {
+		a.conn.rateLimited.Add(1)
 		return true
 	}
 	packet := make([]byte, addressSize, addressSize+len(b))
@@ -58,8 +58,8 @@ const (
 	stunMethod, stunClass = 0x3eef, 0x0110
 )
 
-// isAside reports whether a datagram is none of a peer connection's. Binding requests with a USERNAME belong to peer connections.
-func isAside(b []byte) bool {
+// isSTUNTraffic reports whether a datagram is none of a peer connection's. Binding requests with a USERNAME belong to peer connections.
+func isSTUNTraffic(b []byte) bool {
 	if len(b) > 0 && b[0]>>4 == channelData {
 		return true
 	}

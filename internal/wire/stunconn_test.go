@@ -37,7 +37,7 @@ func TestIsAsideKnowsWhatIsNotMedia(t *testing.T) {
 		"a short STUN":                   {stunMessage(stunAllocate)[:19], false},
 		"something that begins likewise": {make([]byte, 30), false},
 	} {
-		if got := isAside(c.packet); got != c.want {
+		if got := isSTUNTraffic(c.packet); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -47,7 +47,7 @@ func FuzzIsAside(f *testing.F) {
 	f.Add(stunMessage(stunAllocate))
 	f.Add(binding("ours:theirs")[2:])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if isAside(b) && len(b) > 0 && b[0] >= 0x80 {
+		if isSTUNTraffic(b) && len(b) > 0 && b[0] >= 0x80 {
 			t.Errorf("% x is media", b)
 		}
 	})

@@ -34,9 +34,9 @@ func (b *bucket) take(now time.Duration, rate, burst int) bool {
 	return true
 }
 
-// askers limits the STUN and TURN requests that are answered, for each address and in total. UDP addresses can be spoofed, and
+// stunLimiter limits the STUN and TURN requests that are answered, for each address and in total. UDP addresses can be spoofed, and
 // answers are longer than requests: without a limit the server would amplify anybody's traffic towards a victim.
-type askers struct {
+type stunLimiter struct {
 	start time.Time
 
 	mu      sync.Mutex
@@ -44,12 +44,12 @@ type askers struct {
 	sources map[netip.Prefix]bucket
 }
 
-func newAskers() *askers {
-	return &askers{start: time.Now(), sources: make(map[netip.Prefix]bucket, maxSources)}
+func newSTUNLimiter() *stunLimiter {
+	return &stunLimiter{start: time.Now(), sources: make(map[netip.Prefix]bucket, maxSources)}
 }
 
-// admit reports whether a request from a may be answered.
-func (a *askers) admit(from netip.Addr, at time.Time) bool {
+// allow reports whether a request from a may be answered.
+func (a *stunLimiter) allow(from netip.Addr, at time.Time) bool {
 	now, network := at.Sub(a.start), source.Prefix(from)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -58,7 +58,7 @@ func (a *askers) admit(from netip.Addr, at time.Time) bool {
 		return false
 	}
 	if !known && len(a.sources) >= maxSources {
-		a.forgetLocked(now)
+		a.removeFullLocked(now)
 		if len(a.sources) >= maxSources { // thousands have asked within milliseconds
 			return false
 		}
@@ -70,8 +70,8 @@ func (a *askers) admit(from netip.Addr, at time.Time) bool {
 	return true
 }
 
-// forgetLocked removes the sources whose buckets are full.
-func (a *askers) forgetLocked(now time.Duration) {
+// removeFullLocked removes the sources whose buckets are full.
+func (a *stunLimiter) removeFullLocked(now time.Duration) {
 	for source, b := range a.sources {
 		if time.Duration(b) <= now {
 			delete(a.sources, source)

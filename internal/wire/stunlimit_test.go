@@ -8,11 +8,11 @@ import (
 )
 
 // asked lets that many requests come from each address at a time, and returns how many of each are admitted.
-func asked(a *askers, at time.Duration, count int, addresses ...netip.Addr) int {
+func asked(a *stunLimiter, at time.Duration, count int, addresses ...netip.Addr) int {
 	admitted := 0
 	for range count {
 		for _, from := range addresses {
-			if a.admit(from, a.start.Add(at)) {
+			if a.allow(from, a.start.Add(at)) {
 				admitted++
 			}
 		}
@@ -22,7 +22,7 @@ func asked(a *askers, at time.Duration, count int, addresses ...netip.Addr) int 
 
 func TestAskersOfOneAddressAreLimited(t *testing.T) {
 	four, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-	a := newAskers()
+	a := newSTUNLimiter()
 	if n := asked(a, 0, 10_000, four); n != sourceBurst {
 		t.Errorf("%d of one address are admitted at once, want %d", n, sourceBurst)
 	}
@@ -43,7 +43,7 @@ func TestAskersOfOneAddressAreLimited(t *testing.T) {
 
 // TestSpoofedAskersAreBounded: with a new address for each request, a stranger uses up the total and no memory.
 func TestSpoofedAskersAreBounded(t *testing.T) {
-	a, admitted, seconds := newAskers(), 0, 4
+	a, admitted, seconds := newSTUNLimiter(), 0, 4
 	for i := range seconds * 20_000 { // 20,000 each second
 		from := netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(i))))
 		admitted += asked(a, time.Duration(i)*50*time.Microsecond, 1, from)
@@ -57,7 +57,7 @@ func TestSpoofedAskersAreBounded(t *testing.T) {
 	if n := asked(a, time.Minute, 1, netip.MustParseAddr("192.0.2.1")); n != 1 {
 		t.Error("nobody is admitted afterwards")
 	}
-	if allocs := testing.AllocsPerRun(1000, func() { a.admit(netip.MustParseAddr("192.0.2.1"), a.start.Add(time.Hour)) }); allocs > 0 {
+	if allocs := testing.AllocsPerRun(1000, func() { a.allow(netip.MustParseAddr("192.0.2.1"), a.start.Add(time.Hour)) }); allocs > 0 {
 		t.Errorf("%v allocations for a request", allocs)
 	}
 }
@@ -75,11 +75,11 @@ func TestAsideDropsRequestsThatComeTooFast(t *testing.T) {
 		"Send indication": {stunMessage(0x0016), true},
 		"ChannelData":     {[]byte{0x40, 0x01, 0, 1, 9}, true},
 	} {
-		aside.askers = newAskers()
+		aside.limiter = newSTUNLimiter()
 		before := c.Stats().RateLimited
 		const sent = 2 * sourceBurst
 		for range sent {
-			if !aside.take(kept.packet, from) {
+			if !aside.intercept(kept.packet, from) {
 				t.Fatalf("%s is not the Aside's", name)
 			}
 		}

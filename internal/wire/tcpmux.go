@@ -66,7 +66,7 @@ func (m *TCPMux) RemoveConnByUfrag(ufrag string) {
 	delete(m.conns, ufrag)
 	m.mu.Unlock()
 	for _, s := range all {
-		s.end()
+		s.closeStreams()
 	}
 }
 
@@ -79,7 +79,7 @@ func (m *TCPMux) Close() error {
 	m.mu.Unlock()
 	for _, list := range all {
 		for _, s := range list {
-			s.end()
+			s.closeStreams()
 		}
 	}
 	return nil
@@ -110,8 +110,8 @@ func (m *TCPMux) find(ufrag string, local netip.Addr) *TCPMuxedConn {
 	return all[0]
 }
 
-// shookHands reports whether a DTLS handshake of the connection with ufrag has gone over TCP, if only in part.
-func (m *TCPMux) shookHands(ufrag string) bool {
+// handshakeStarted reports whether a DTLS handshake of the connection with ufrag has gone over TCP, if only in part.
+func (m *TCPMux) handshakeStarted(ufrag string) bool {
 	if m == nil {
 		return false
 	}
@@ -121,12 +121,12 @@ func (m *TCPMux) shookHands(ufrag string) bool {
 		filter = all[0].dtls // which they share
 	}
 	m.mu.Unlock()
-	return filter != nil && filter.shookHands()
+	return filter != nil && filter.handshakeStarted()
 }
 
 // serve reads conn's frames, of which first is the first, until it ends.
 func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
-	s := newStream(conn)
+	s := newTCPStream(conn)
 	to := m.find(localFragment(first), addrOf(conn.LocalAddr()).Addr())
 	if to == nil || !to.add(s) {
 		_ = conn.Close()
@@ -135,7 +135,7 @@ func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 	var writer sync.WaitGroup
 	writer.Go(s.writeAll) // ends when the stream is dropped
 	defer writer.Wait()
-	defer to.drop(s)
+	defer to.remove(s)
 	var err error
 	for frame := first; err == nil; frame, err = nextFrame(reader) {
 		if !to.deliver(s, frame) {

@@ -23,18 +23,18 @@ type TCPMuxedConn struct {
 	done chan struct{}
 
 	mu     sync.Mutex
-	list   []*stream // few, so not a map
+	list   []*tcpStream // few, so not a map
 	closed bool
 }
 
 // inbound is a packet on its way from a stream to who reads; taken says that it was copied.
 type inbound struct {
 	packet []byte
-	from   *stream
+	from   *tcpStream
 }
 
 // add takes s in, unless there are enough.
-func (c *TCPMuxedConn) add(s *stream) bool {
+func (c *TCPMuxedConn) add(s *tcpStream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || len(c.list) >= maxStreams {
@@ -44,16 +44,16 @@ func (c *TCPMuxedConn) add(s *stream) bool {
 	return true
 }
 
-func (c *TCPMuxedConn) drop(s *stream) {
+func (c *TCPMuxedConn) remove(s *tcpStream) {
 	s.close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.list = slices.DeleteFunc(c.list, func(x *stream) bool { return x == s })
+	c.list = slices.DeleteFunc(c.list, func(x *tcpStream) bool { return x == s })
 }
 
 // deliver waits until packet has been read; false means that nobody reads any more. It changes packet.
-func (c *TCPMuxedConn) deliver(s *stream, packet []byte) bool {
-	if packet = packet[:c.dtls.admit(packet)]; len(packet) == 0 {
+func (c *TCPMuxedConn) deliver(s *tcpStream, packet []byte) bool {
+	if packet = packet[:c.dtls.filter(packet)]; len(packet) == 0 {
 		return true
 	}
 	select {
@@ -61,7 +61,7 @@ func (c *TCPMuxedConn) deliver(s *stream, packet []byte) bool {
 	case <-c.done:
 		return false
 	}
-	<-s.taken // comes always: who has taken the packet only copies it
+	<-s.copied // comes always: who has taken the packet only copies it
 	return true
 }
 
@@ -70,7 +70,7 @@ func (c *TCPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case p := <-c.in:
 		n, from := copy(b, p.packet), p.from.remote
-		p.from.taken <- struct{}{}
+		p.from.copied <- struct{}{}
 		return n, from, nil
 	case <-c.done:
 		return 0, netip.AddrPort{}, net.ErrClosed
@@ -82,8 +82,8 @@ func (c *TCPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 func (c *TCPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	c.mu.Lock()
 	closed := c.closed
-	i := slices.IndexFunc(c.list, func(s *stream) bool { return s.remote == to })
-	var s *stream
+	i := slices.IndexFunc(c.list, func(s *tcpStream) bool { return s.remote == to })
+	var s *tcpStream
 	if i >= 0 {
 		s = c.list[i]
 	}
@@ -92,7 +92,7 @@ func (c *TCPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error)
 		return 0, net.ErrClosed
 	}
 	if s != nil {
-		c.dtls.sent(b, to)
+		c.dtls.observeSent(b, to)
 		s.write(b)
 	}
 	return len(b), nil
@@ -118,11 +118,11 @@ func (c *TCPMuxedConn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.l
 // Close closes all connections.
 func (c *TCPMuxedConn) Close() error {
 	c.mux.remove(c)
-	c.end()
+	c.closeStreams()
 	return nil
 }
 
-func (c *TCPMuxedConn) end() {
+func (c *TCPMuxedConn) closeStreams() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -9,51 +9,51 @@ import (
 )
 
 const (
-	// maxUnsent bounds what waits for one connection in bytes: a second at 2 Mbit/s. What is older is of no use to a call,
+	// maxQueuedBytes bounds what waits for one connection in bytes: a second at 2 Mbit/s. What is older is of no use to a call,
 	// so with more waiting, packets are dropped, which tells the sender of media to send less.
-	maxUnsent = 256 << 10
-	// kernelUnsent bounds what waits behind that in the kernel, which would otherwise hold megabytes, or many seconds.
-	kernelUnsent = 256 << 10
-	// stuck is how long a connection may take nothing at all before it is given up.
-	stuck = 10 * time.Second
-	// closing is how long a closing connection has to take what waits, such as the end of DTLS.
-	closing = time.Second
+	maxQueuedBytes = 256 << 10
+	// streamSendBuffer bounds what waits behind that in the kernel, which would otherwise hold megabytes, or many seconds.
+	streamSendBuffer = 256 << 10
+	// streamWriteTimeout is how long a connection may take nothing at all before it is given up.
+	streamWriteTimeout = 10 * time.Second
+	// streamCloseTimeout is how long a streamCloseTimeout connection has to take what waits, such as the end of DTLS.
+	streamCloseTimeout = time.Second
 )
 
-// stream is one TCP connection that carries packets, each after its length (RFC 4571).
-type stream struct {
+// tcpStream is one TCP connection that carries packets, each after its length (RFC 4571).
+type tcpStream struct {
 	conn   net.Conn
 	remote netip.AddrPort
-	taken  chan struct{} // capacity 1: the packet last delivered has been copied
+	copied chan struct{} // capacity 1: the packet last delivered has been copied
 
 	wake chan struct{} // capacity 1: something waits, or the stream has closed
 
 	mu            sync.Mutex
-	unsent, spare []byte // frames that wait; the other buffer is being sent
+	queued, spare []byte // frames that wait; the other buffer is being sent
 	closed        bool
 }
 
-func newStream(conn net.Conn) *stream {
+func newTCPStream(conn net.Conn) *tcpStream {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(kernelUnsent) // best effort
+		_ = tcp.SetWriteBuffer(streamSendBuffer) // best effort
 	}
-	return &stream{conn: conn, remote: addrOf(conn.RemoteAddr()), taken: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	return &tcpStream{conn: conn, remote: addrOf(conn.RemoteAddr()), copied: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 }
 
 // write queues one packet, or drops it if too much waits.
-func (s *stream) write(b []byte) {
+func (s *tcpStream) write(b []byte) {
 	s.mu.Lock()
-	if s.closed || len(s.unsent)+2+len(b) > maxUnsent || len(b) > frameBuffer {
+	if s.closed || len(s.queued)+2+len(b) > maxQueuedBytes || len(b) > frameBuffer {
 		s.mu.Unlock()
 		return
 	}
-	s.unsent = binary.BigEndian.AppendUint16(s.unsent, uint16(len(b)))
-	s.unsent = append(s.unsent, b...)
+	s.queued = binary.BigEndian.AppendUint16(s.queued, uint16(len(b)))
+	s.queued = append(s.queued, b...)
 	s.mu.Unlock()
 	s.signal()
 }
 
-func (s *stream) signal() {
+func (s *tcpStream) signal() {
 	select {
 	case s.wake <- struct{}{}:
 	default: // the writer is on its way
@@ -62,14 +62,14 @@ func (s *stream) signal() {
 
 // writeAll sends what is queued, many frames with one system call, until the stream closes or the connection fails. It
 // closes the connection, which ends the reading from it.
-func (s *stream) writeAll() {
+func (s *tcpStream) writeAll() {
 	defer func() { _ = s.conn.Close() }()
 	for range s.wake {
 		s.mu.Lock()
-		batch, limit, closed := s.unsent, stuck, s.closed
-		s.unsent, s.spare = s.spare[:0], nil
+		batch, limit, closed := s.queued, streamWriteTimeout, s.closed
+		s.queued, s.spare = s.spare[:0], nil
 		if closed {
-			limit = closing
+			limit = streamCloseTimeout
 		}
 		_ = s.conn.SetWriteDeadline(time.Now().Add(limit)) // under the lock: close may shorten it
 		s.mu.Unlock()
@@ -85,11 +85,11 @@ func (s *stream) writeAll() {
 }
 
 // close lets what is queued go out and then ends the connection.
-func (s *stream) close() {
+func (s *tcpStream) close() {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
-		_ = s.conn.SetWriteDeadline(time.Now().Add(closing)) // also for what is being sent
+		_ = s.conn.SetWriteDeadline(time.Now().Add(streamCloseTimeout)) // also for what is being sent
 	}
 	s.mu.Unlock()
 	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // ends the reading at once

@@ -14,7 +14,7 @@ func TestClosingStreamWaitsBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe() // nobody reads
 		defer func() { _ = theirs.Close() }()
-		s := newStream(ours)
+		s := newTCPStream(ours)
 		var writer sync.WaitGroup
 		writer.Go(s.writeAll)
 		s.write([]byte("media"))
@@ -22,8 +22,8 @@ func TestClosingStreamWaitsBriefly(t *testing.T) {
 		began := time.Now()
 		s.close()
 		writer.Wait()
-		if took := time.Since(began); took > closing {
-			t.Errorf("it took %v to close, of %v", took, closing)
+		if took := time.Since(began); took > streamCloseTimeout {
+			t.Errorf("it took %v to close, of %v", took, streamCloseTimeout)
 		}
 	})
 }

@@ -20,12 +20,12 @@ type UDPMux struct {
 	now  func() time.Time // time.Now, but in tests
 	work sync.WaitGroup
 
-	streams atomic.Pointer[TCPMux] // may be nil
-	checks  checks
+	tcp    atomic.Pointer[TCPMux] // may be nil
+	checks checkLimiter
 
 	mu        sync.RWMutex
 	fragments map[fragment][]*UDPMuxedConn // in the order in which they were made
-	owners    map[netip.AddrPort]*owner
+	owners    map[netip.AddrPort]*addressOwner
 	closed    bool
 }
 
@@ -38,15 +38,15 @@ type fragment struct {
 // NewUDPMux takes over conn; closing the mux closes it.
 func NewUDPMux(conn *PacketConn) *UDPMux {
 	m := &UDPMux{
-		conn: conn, now: time.Now, checks: checks{start: time.Now()},
-		fragments: map[fragment][]*UDPMuxedConn{}, owners: map[netip.AddrPort]*owner{},
+		conn: conn, now: time.Now, checks: checkLimiter{start: time.Now()},
+		fragments: map[fragment][]*UDPMuxedConn{}, owners: map[netip.AddrPort]*addressOwner{},
 	}
 	m.work.Go(m.receive) // ends when the socket is closed
 	return m
 }
 
 // SetTCPMux names the mux of the peer connections that use this one, for those that go over TCP.
-func (m *UDPMux) SetTCPMux(streams *TCPMux) { m.streams.Store(streams) }
+func (m *UDPMux) SetTCPMux(streams *TCPMux) { m.tcp.Store(streams) }
 
 // LocalAddr is what the socket is bound to, a *net.UDPAddr.
 func (m *UDPMux) LocalAddr() net.Addr { return m.conn.LocalAddr() }
@@ -152,20 +152,20 @@ func (m *UDPMux) receive() {
 			return
 		}
 		if err != nil { // the system is short of something
-			time.Sleep(acceptPause)
+			time.Sleep(retryDelay)
 			continue
 		}
-		to, sharers := m.find(d.buffer[:n], from)
+		to, sharers := m.route(d.buffer[:n], from)
 		for _, c := range sharers {
-			c.takeCopy(d.buffer[:n], from)
+			c.enqueueCopy(d.buffer[:n], from)
 		}
 		if to == nil {
 			continue
 		}
-		d.n, d.from = to.dtls.admit(d.buffer[:n]), from
+		d.n, d.from = to.dtls.filter(d.buffer[:n]), from
 		switch {
 		case d.n == 0:
-		case to.take(d):
+		case to.enqueue(d):
 			d = datagrams.Get().(*datagram)
 		default:
 			m.conn.dropped.Add(1)

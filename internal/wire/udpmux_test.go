@@ -15,7 +15,7 @@ func request(ours string) []byte { return binding(ours + ":theirs")[2:] }
 
 func answer() []byte {
 	m := request("")
-	binary.BigEndian.PutUint16(m, stunAnswer)
+	binary.BigEndian.PutUint16(m, stunBindingSuccess)
 	return m
 }
 
@@ -156,7 +156,7 @@ func TestFullQueueDropsOnlyItsOwnPackets(t *testing.T) {
 	m := newMuxed(t)
 	idle, c := m.open("idle"), m.open("c")
 	for range datagramQueue + 10 {
-		if to, _ := m.find(request("idle"), m.address); to.take(new(datagram)) {
+		if to, _ := m.route(request("idle"), m.address); to.enqueue(new(datagram)) {
 			continue
 		}
 		if len(idle.in) != datagramQueue {
@@ -174,7 +174,7 @@ func FuzzFind(f *testing.F) {
 		f.Add(packet)
 	}
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		switch to, _ := m.find(packet, m.address); {
+		switch to, _ := m.route(packet, m.address); {
 		case to == b && localFragment(packet) != "b":
 			t.Errorf("%x reaches b, which it does not name", packet)
 		case to == nil && stunType(packet) != stunBinding:

@@ -46,8 +46,8 @@ type UDPMuxedConn struct {
 	owned, shared []netip.AddrPort
 }
 
-// take queues d, which is then no longer the caller's, unless the queue is full.
-func (c *UDPMuxedConn) take(d *datagram) bool {
+// enqueue queues d, which is then no longer the caller's, unless the queue is full.
+func (c *UDPMuxedConn) enqueue(d *datagram) bool {
 	select {
 	case c.in <- d:
 		return true
@@ -56,11 +56,11 @@ func (c *UDPMuxedConn) take(d *datagram) bool {
 	}
 }
 
-// takeCopy queues a copy of a packet, unless the queue is full.
-func (c *UDPMuxedConn) takeCopy(b []byte, from netip.AddrPort) {
+// enqueueCopy queues a copy of a packet, unless the queue is full.
+func (c *UDPMuxedConn) enqueueCopy(b []byte, from netip.AddrPort) {
 	d := datagrams.Get().(*datagram)
 	d.from, d.n = from, copy(d.buffer[:], b)
-	if d.n = c.dtls.admit(d.buffer[:d.n]); d.n == 0 || !c.take(d) {
+	if d.n = c.dtls.filter(d.buffer[:d.n]); d.n == 0 || !c.enqueue(d) {
 		datagrams.Put(d)
 	}
 }
@@ -83,12 +83,12 @@ func (c *UDPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error)
 		return 0, io.ErrClosedPipe
 	}
 	if t := stunType(b); t != notSTUN {
-		if t == stunBinding && !c.mux.mayCheck(c, to) {
+		if t == stunBinding && !c.mux.allowCheck(c, to) {
 			return len(b), nil // as if it were lost on the way
 		}
-		c.mux.claim(c, to, t == stunAnswer)
-	} else if c.dtls.sent(b, to) {
-		c.mux.prove(c, to)
+		c.mux.claim(c, to, t == stunBindingSuccess)
+	} else if c.dtls.observeSent(b, to) {
+		c.mux.confirm(c, to)
 	}
 	return c.mux.conn.WriteToAddrPort(b, to)
 }
