@@ -8,31 +8,35 @@ import (
 )
 
 const (
-	// ownerSilence is how long an owner may be asked nothing before a sharer replaces it. Clients check every two to six seconds
-	// that the path still works (RFC 7675, section 5.1), and ICE itself gives up a connection after 15 s (peer/engine.go).
+	// ownerSilence is how long no request for the owner may come from the address before a sharer replaces the owner. Clients
+	// send a request every 2 to 6 s to verify consent (RFC 7675, section 5.1), and ICE itself declares a connection failed after
+	// 15 s (peer/engine.go).
 	ownerSilence = 15 * time.Second
-	// maxSharers bounds the sharers of an address, the oldest is dropped first. Each costs a copy of every packet.
+	// maxSharers bounds the sharers of an address; the oldest is removed first. Each receives a copy of every packet.
 	maxSharers = 8
 )
 
-// addressOwner is the connection that packets from an address are for, and those that say so too.
+// addressOwner is the connection that receives the packets from one client address. Its sharers are other connections that
+// claim the address.
 //
-// A second connection claims an address when a router gives a port that one client has left to another, or when a client that was
-// killed comes back with the same port. ICE takes seconds to notice that the first one is gone, and the second is heard before.
-// But anybody in a meeting can make its own connection answer a request from another participant's address: it need only spoof
-// it. So a claim alone takes nothing away from the addressOwner. Both connections get what comes from the address, and each drops what
-// its own keys do not fit.
+// A second connection claims an address when a NAT reassigns the port of one client to another, or when a client is killed
+// and restarted with the same port. ICE needs seconds to notice that the first connection is dead, but the second one has to
+// receive packets immediately. On the other hand, any participant can make its own connection claim the address of another
+// participant: it only has to send a request with that source address. So a claim does not take the address from its owner.
+// Instead, both connections receive the packets from there, and each drops those that it cannot decrypt.
 //
-// The second connection becomes the addressOwner when it proves that its client receives at the address, by a whole DTLS handshake over
-// it, or when no request for the addressOwner has come from there for ownerSilence.
+// The second connection becomes the owner when it proves that its client receives packets at the address, by a complete DTLS
+// handshake over it, or when no request for the owner has come from there for ownerSilence.
 type addressOwner struct {
 	conn        *UDPMuxedConn
-	lastRequest atomic.Int64    // Unix time in ns of the last request for conn from the address
-	received    atomic.Bool     // whether anything has come from the address
-	sharers     []*UDPMuxedConn // copied on change, guarded by DatagramMux.mu
+	lastRequest atomic.Int64    // Unix time in ns of the latest STUN request for conn from the address
+	received    atomic.Bool     // something has been received from the address
+	sharers     []*UDPMuxedConn // oldest first; copied on change, guarded by UDPMux.mu
 }
 
-// route returns the connection that b is for, or nil, and those that get a copy.
+// route returns the connection for a packet b that came from the address from, or nil, and the sharers that receive copies.
+// A Binding request goes to the connection with its username fragment, all other packets to the owner and sharers of the
+// address.
 func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxedConn) {
 	from = unmapped(from)
 	request := stunType(b) == stunBinding
@@ -59,15 +63,16 @@ func (m *UDPMux) route(b []byte, from netip.AddrPort) (*UDPMuxedConn, []*UDPMuxe
 	return list[0], nil
 }
 
-// claim notes that c sends a STUN message to an address: c becomes its owner if it has none. If c answers a request, which pion
-// does once the request has proved to come from c's client, c becomes a sharer, or the owner in place of one that is silent.
-func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, answers bool) {
+// claim records that c sends a STUN message to the address a. If a has no owner, c becomes the owner. Otherwise, if the
+// message is a response (isResponse), c becomes a sharer, or replaces an owner that is silent. Pion responds to a request
+// only if it was authenticated as coming from the client of c.
+func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, isResponse bool) {
 	a = unmapped(a)
 	m.mu.RLock()
 	o := m.owners[a]
-	nothing := o != nil && (o.conn == c || !answers || slices.Contains(o.sharers, c) && !m.ownerSilent(o))
+	unchanged := o != nil && (o.conn == c || !isResponse || slices.Contains(o.sharers, c) && !m.ownerSilent(o))
 	m.mu.RUnlock()
-	if nothing {
+	if unchanged {
 		return
 	}
 	m.mu.Lock()
@@ -76,8 +81,8 @@ func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, answers bool) {
 	case c.closed.Load():
 	case o == nil:
 		m.ownLocked(c, a, nil)
-		m.owners[a].received.Store(answers) // what is answered has come from there
-	case o.conn == c || !answers:
+		m.owners[a].received.Store(isResponse) // a response follows a request from a
+	case o.conn == c || !isResponse:
 	case m.ownerSilent(o):
 		m.replaceLocked(o, c, a)
 	case !slices.Contains(o.sharers, c):
@@ -85,7 +90,8 @@ func (m *UDPMux) claim(c *UDPMuxedConn, a netip.AddrPort, answers bool) {
 	}
 }
 
-// confirm makes c the owner of an address at which its client has proved to receive.
+// confirm makes c the owner of the address a, because a DTLS handshake has proved that the client of c receives packets
+// there. If a part of the handshake went over TCP, it proves nothing, and confirm does nothing.
 func (m *UDPMux) confirm(c *UDPMuxedConn, a netip.AddrPort) {
 	if m.tcp.Load().handshakeStarted(c.key.ufrag) {
 		return
@@ -98,19 +104,19 @@ func (m *UDPMux) confirm(c *UDPMuxedConn, a netip.AddrPort) {
 	}
 }
 
-// ownerSilent reports whether no request for the owner has come for too long.
+// ownerSilent reports whether no request for o has come for longer than ownerSilence.
 func (m *UDPMux) ownerSilent(o *addressOwner) bool {
 	return m.now().UnixNano()-o.lastRequest.Load() > int64(ownerSilence)
 }
 
-// replaceLocked makes c the owner of a in place of o, which may become a sharer by its next answer.
+// replaceLocked makes c the owner of a in place of o. The connection of o becomes a sharer when it next sends a response.
 func (m *UDPMux) replaceLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
 	o.conn.owned = without(o.conn.owned, a)
 	c.shared = without(c.shared, a)
 	m.ownLocked(c, a, without(o.sharers, c))
 }
 
-// ownLocked makes c the owner of a.
+// ownLocked makes c the owner of a, with sharers. If c owns maxOwned addresses, it loses the oldest.
 func (m *UDPMux) ownLocked(c *UDPMuxedConn, a netip.AddrPort, sharers []*UDPMuxedConn) {
 	if len(c.owned) == maxOwned {
 		m.releaseLocked(c, c.owned[0])
@@ -124,7 +130,7 @@ func (m *UDPMux) ownLocked(c *UDPMuxedConn, a netip.AddrPort, sharers []*UDPMuxe
 	c.owned = append(c.owned, a)
 }
 
-// releaseLocked takes a from its owner c and gives it to the sharer that came first.
+// releaseLocked takes a from its owner c and makes the oldest sharer the owner, if there is one.
 func (m *UDPMux) releaseLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	c.owned = without(c.owned, a)
 	sharers := m.owners[a].sharers
@@ -135,7 +141,7 @@ func (m *UDPMux) releaseLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	}
 }
 
-// shareLocked makes c a sharer of a.
+// shareLocked makes c a sharer of a, whose owner is o.
 func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort) {
 	if len(o.sharers) == maxSharers {
 		m.unshareLocked(o.sharers[0], a)
@@ -147,7 +153,7 @@ func (m *UDPMux) shareLocked(o *addressOwner, c *UDPMuxedConn, a netip.AddrPort)
 	c.shared = append(c.shared, a)
 }
 
-// unshareLocked ends the share of c in a.
+// unshareLocked removes c from the sharers of a.
 func (m *UDPMux) unshareLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	c.shared = without(c.shared, a)
 	if o := m.owners[a]; o != nil {
@@ -155,7 +161,7 @@ func (m *UDPMux) unshareLocked(c *UDPMuxedConn, a netip.AddrPort) {
 	}
 }
 
-// without returns a copy of list without x.
+// without returns a copy of list that does not contain x.
 func without[T comparable](list []T, x T) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(y T) bool { return y == x })
 }

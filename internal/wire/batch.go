@@ -3,40 +3,41 @@ package wire
 import "net/netip"
 
 const (
-	// batchPackets and batchBytes bound a batch: a packet of 1,200 bytes for each of 400 subscribers.
+	// batchPackets and batchBytes bound a batch: one packet of 1,200 bytes for each of 400 subscribers.
 	batchPackets = 512
 	batchBytes   = 512 << 10
-	// runPackets is UDP_MAX_SEGMENTS of Linux up to 6.8; later ones allow twice that.
+	// runPackets bounds the packets of a run: UDP_MAX_SEGMENTS of Linux up to 6.8. Later versions allow 128.
 	runPackets = 64
-	// runBytes keeps a run within the 64 KiB that one message may carry, headers included.
+	// runBytes bounds a run in bytes: a message may carry 64 KiB, including headers.
 	runBytes = 65000
 )
 
-// batch is packets waiting to be sent, grouped into runs. Nothing in it is allocated after newBatch.
+// batch is a queue of packets to send, grouped into runs. Only newBatch allocates memory.
 type batch struct {
-	bytes     []byte // the packets' contents, in order of arrival
+	bytes     []byte // contents of all packets, in the order of add
 	packets   []packet
 	runs      []run
-	newestRun map[netip.AddrPort]int32 // the newest run of each destination
+	newestRun map[netip.AddrPort]int32 // index of the newest run of each destination
 }
 
-// packet is one datagram inside batch.bytes, linked to the next of its run.
+// packet is one datagram: batch.bytes[start:end]. The packets of a run form a linked list.
 type packet struct {
 	start, end int32
-	next       int32 // index of the run's next packet, -1 for none
+	next       int32 // index of the next packet in the run, or -1
 }
 
-// run is packets to one destination that may travel as one message: all of one size but the last, which may be
-// shorter, see https://docs.kernel.org/networking/segmentation-offloads.html and UDP_SEGMENT in udp(7).
+// run is a list of packets to one destination that can be sent as one message with UDP_SEGMENT: all have the same size,
+// except the last one, which may be shorter. See https://docs.kernel.org/networking/segmentation-offloads.html and udp(7).
 type run struct {
 	to          netip.AddrPort
-	first, last int32
+	first, last int32 // indexes of packets
 	count       int32
-	size        int32 // of each packet
+	size        int32 // size in bytes of each packet except the last
 	bytes       int32
-	full        bool // its last packet was shorter, so none may follow
+	full        bool // the last packet is shorter, so no other may follow
 }
 
+// newBatch returns an empty batch.
 func newBatch() *batch {
 	return &batch{
 		bytes:     make([]byte, 0, batchBytes),
@@ -50,7 +51,7 @@ func (b *batch) empty() bool { return len(b.packets) == 0 }
 
 func (b *batch) len() int { return len(b.packets) }
 
-// add copies a packet in and reports whether there was room for it.
+// add appends a copy of a packet to the batch and reports whether it fitted.
 func (b *batch) add(data []byte, to netip.AddrPort) bool {
 	if len(b.packets) == batchPackets || len(b.bytes)+len(data) > batchBytes {
 		return false
@@ -73,10 +74,12 @@ func (b *batch) add(data []byte, to netip.AddrPort) bool {
 	return true
 }
 
+// accepts reports whether a packet of that size can be added to the run. Empty packets are sent in a run of their own.
 func (r *run) accepts(size int32) bool {
 	return !r.full && size > 0 && size <= r.size && r.count < runPackets && r.bytes+size <= runBytes
 }
 
+// reset removes all packets.
 func (b *batch) reset() {
 	b.bytes, b.packets, b.runs = b.bytes[:0], b.packets[:0], b.runs[:0]
 	clear(b.newestRun)

@@ -7,21 +7,23 @@ import (
 	"sync"
 )
 
-// chanListener is the listener of the connections that carry one thing.
+// chanListener is a net.Listener whose connections come from a ProtocolMux: those of one protocol.
 type chanListener struct {
 	mux     *ProtocolMux
 	counter *connCounter
-	wrap    func(*prefixConn) net.Conn
-	conns   chan net.Conn // not buffered: who gives one waits until it is taken
+	wrap    func(*prefixConn) net.Conn // makes the connection that Accept returns
+	conns   chan net.Conn              // unbuffered: deliver waits until Accept receives the connection
 	done    chan struct{}
 	close   sync.Once
 }
 
+// newChanListener returns a listener whose connections c counts and wrap makes.
 func newChanListener(s *ProtocolMux, c *connCounter, wrap func(*prefixConn) net.Conn) *chanListener {
 	return &chanListener{mux: s, counter: c, wrap: wrap, conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// deliver waits until conn is accepted, or closes it.
+// deliver waits until Accept has returned conn. reader holds the bytes that were read from conn to detect its protocol.
+// deliver closes conn if it exceeds the limits, or if the listener or the mux is closed.
 func (l *chanListener) deliver(conn net.Conn, reader *bufio.Reader) {
 	from := addrOf(conn.RemoteAddr()).Addr()
 	if !l.counter.acquire(from) {
@@ -29,19 +31,20 @@ func (l *chanListener) deliver(conn net.Conn, reader *bufio.Reader) {
 		return
 	}
 	first, _ := reader.Peek(reader.Buffered())
-	given := l.wrap(&prefixConn{
-		Conn: conn, prefix: bytes.Clone(first), // the buffer is larger than what was said
+	wrapped := l.wrap(&prefixConn{
+		Conn: conn, prefix: bytes.Clone(first), // a copy, because reader's buffer is much larger
 		writeTimeout: l.mux.options.WriteTimeout, onClose: func() { l.counter.release(from) },
 	})
 	select {
-	case l.conns <- given:
+	case l.conns <- wrapped:
 	case <-l.done:
-		_ = given.Close()
+		_ = wrapped.Close()
 	case <-l.mux.done:
-		_ = given.Close()
+		_ = wrapped.Close()
 	}
 }
 
+// Accept waits for the next connection. It returns net.ErrClosed when the listener or the mux has been closed.
 func (l *chanListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
@@ -53,9 +56,11 @@ func (l *chanListener) Accept() (net.Conn, error) {
 	}
 }
 
+// Close makes Accept return net.ErrClosed. It does not close the port.
 func (l *chanListener) Close() error {
 	l.close.Do(func() { close(l.done) })
 	return nil
 }
 
+// Addr returns the address of the port.
 func (l *chanListener) Addr() net.Addr { return l.mux.listener.Addr() }

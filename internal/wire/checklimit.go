@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Bounds of connectivity checks (RFC 8445, section 7.2.4) to addresses that nothing has come from. A client names the
-// addresses that are checked, so they may be those of somebody else, and a check is larger than what names an address.
-// Checks are not vital: clients check themselves, and what they send is answered.
+// Limits of connectivity checks (RFC 8445, section 7.2.4) to addresses from which nothing has been received. A client names the
+// addresses that the server checks, so they may be addresses of a victim, and a check is larger than the candidate that names an
+// address. The server does not depend on these checks: clients send checks themselves, which are always answered.
 const (
-	// maxConnChecks bounds those of one connection until ICE is restarted: some ten candidates, each some times.
+	// maxConnChecks bounds the checks of one connection until ICE restarts: about ten candidates with a few checks each.
 	maxConnChecks = 100
-	// checkRate and checkBurst bound those of the server, each second and at once: 56 kB/s.
+	// checkRate (per second) and checkBurst are the token bucket of all connections together: 56 KB/s.
 	checkRate, checkBurst = 500, 4000
 )
 
-// checkLimiter is the bucket of a server's checkLimiter.
+// checkLimiter limits the checks of all connections of a UDPMux.
 type checkLimiter struct {
 	start time.Time
 
@@ -24,25 +24,26 @@ type checkLimiter struct {
 	bucket bucket
 }
 
+// allow reports whether a check may be sent at the time at, and counts it.
 func (c *checkLimiter) allow(at time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.bucket.take(at.Sub(c.start), checkRate, checkBurst)
 }
 
-// allowCheck reports whether c may send a check to an address: always if something has come from there for it, else a
-// bounded number.
+// allowCheck reports whether c may send a connectivity check to the address a. It always may if something has been received
+// from a; otherwise the limits apply.
 func (m *UDPMux) allowCheck(c *UDPMuxedConn, a netip.AddrPort) bool {
 	m.mu.RLock()
 	o := m.owners[unmapped(a)]
-	heard := o != nil && o.received.Load()
+	received := o != nil && o.received.Load()
 	m.mu.RUnlock()
-	return heard || c.checks.Add(1) <= maxConnChecks && m.checks.allow(m.now())
+	return received || c.checks.Add(1) <= maxConnChecks && m.checks.allow(m.now())
 }
 
-// markReceived notes that something has come from the owner's address.
+// markReceived records that something has been received from the owner's address.
 func (o *addressOwner) markReceived() {
-	if !o.received.Load() { // most packets are not the first, and a load is cheaper than a store
+	if !o.received.Load() { // a load is cheaper than a store, and nearly always true
 		o.received.Store(true)
 	}
 }

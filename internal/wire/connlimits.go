@@ -8,24 +8,24 @@ import (
 	"meet/internal/source"
 )
 
-// ConnLimits bounds the open connections of one kind.
+// ConnLimits bound the open TCP connections of one protocol.
 type ConnLimits struct {
-	Total      int // of all addresses together
-	PerAddress int // of one public IPv4 address or IPv6 /56
+	Total      int // all client addresses together
+	PerAddress int // each public IPv4 address or IPv6 /56; see ProtocolMuxOptions.IsProxy
 }
 
-// Defaults. Behind one address may be the carrier-grade NAT or the school of hundreds of participants, each of whom opens up to
-// seven connections of HTTP at once, and a few of TURN or ICE where UDP is blocked.
+// Default limits. One address may be that of a carrier-grade NAT (RFC 6598) or a school with hundreds of participants. Each
+// opens up to seven HTTP connections at the same time and, where UDP is blocked, a few TURN or ICE connections.
 var (
 	defaultHTTP = ConnLimits{Total: 16384, PerAddress: 4096}
 	defaultTURN = ConnLimits{Total: 4096, PerAddress: 512}
 	defaultICE  = ConnLimits{Total: 16384, PerAddress: 2048}
 )
 
-// refusedReportInterval is the least time between two reports of refused connections of one kind.
+// refusedReportInterval is the minimum time between two calls of OnRefused for one protocol.
 const refusedReportInterval = time.Minute
 
-// connCounter counts the open connections of one kind.
+// connCounter counts the open connections of one protocol and applies their ConnLimits.
 type connCounter struct {
 	protocol  string
 	limits    ConnLimits
@@ -40,14 +40,16 @@ type connCounter struct {
 	lastReport time.Time
 }
 
-func newConnCounter(kind string, quota, usual ConnLimits, o ProtocolMuxOptions) *connCounter {
+// newConnCounter returns a counter with limits, or with defaults if limits is zero.
+func newConnCounter(kind string, quota, defaults ConnLimits, o ProtocolMuxOptions) *connCounter {
 	if quota == (ConnLimits{}) {
-		quota = usual
+		quota = defaults
 	}
 	return &connCounter{protocol: kind, limits: quota, onRefused: o.OnRefused, isProxy: o.IsProxy, now: time.Now, byAddress: map[netip.Prefix]int{}}
 }
 
-// acquire counts a connection from a and reports whether there may be one more. If so, the caller calls leave when it ends.
+// acquire counts a connection from a and returns true, or returns false if the limits do not allow another one. After true,
+// the caller has to call release when the connection ends.
 func (c *connCounter) acquire(a netip.Addr) bool {
 	network := source.Prefix(a)
 	c.mu.Lock()
@@ -70,7 +72,7 @@ func (c *connCounter) acquire(a netip.Addr) bool {
 	return false
 }
 
-// release ends what enter began.
+// release uncounts a connection that acquire has counted.
 func (c *connCounter) release(a netip.Addr) {
 	network := source.Prefix(a)
 	c.mu.Lock()
@@ -81,10 +83,10 @@ func (c *connCounter) release(a netip.Addr) {
 	}
 }
 
-// carrierGradeNAT is the address range inside carrier-grade NAT (RFC 6598), which private networks use too.
+// carrierGradeNAT is the address range of carrier-grade NAT (RFC 6598), which private networks use too.
 var carrierGradeNAT = netip.MustParsePrefix("100.64.0.0/10")
 
-// maybeProxy reports whether a may be a reverse proxy that carries the connections of everybody.
+// maybeProxy reports whether a may be a reverse proxy, so that PerAddress does not apply to it.
 func (c *connCounter) maybeProxy(a netip.Addr) bool {
 	a = a.Unmap()
 	return c.isProxy != nil && c.isProxy(a) || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || carrierGradeNAT.Contains(a)

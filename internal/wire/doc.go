@@ -1,57 +1,61 @@
-// Package wire is the one UDP and the one TCP port.
+// Package wire implements the server's one UDP socket and one TCP port, which all peer connections, STUN, TURN and HTTP
+// share.
 //
-// UDP: batched reads and segment-offloaded writes behind net.PacketConn.
+// UDP: PacketConn is a net.PacketConn with batched reads and segmentation-offloaded writes.
 //
 //	readers ◀─ ReadFrom ◀─ ring ◀─ recvmmsg, UDP_GRO
 //	writers ─▶ WriteTo ─▶ batch ─▶ flusher goroutine ─▶ sendmmsg, UDP_SEGMENT
 //
-// A media server sends many small packets: each to every subscriber, and each video frame as a burst. One system
-// call for each costs more than encrypting it. So a write copies the packet into the current batch and returns;
-// the flusher sends the whole batch with one sendmmsg, in which packets of equal size to one destination are a
-// single message that the kernel, or the network card, cuts into datagrams. After a large batch the flusher waits
-// [Options.Gather] before the next, so that the packets of a video frame leave together; otherwise it only yields
-// while the batch grows, so a lone packet does not wait. Where the kernel has none of this, packets are written
-// one by one.
+// A media server sends many small packets: each packet to every subscriber, and each video frame as a burst. One system call
+// for each packet would cost more CPU time than encrypting it. So a write only copies the packet into the current batch. The
+// flusher sends the whole batch with one sendmmsg call, in which packets of equal size to one destination form a single
+// message that the kernel or the network card splits into datagrams. After a large batch the flusher waits for
+// [Options.BatchDelay], so that the packets of a video frame share a batch. Otherwise it only yields the processor while the
+// batch grows, so that a single packet is sent without delay. On systems without sendmmsg, packets are sent one by one.
 //
-// Packets to one destination keep their order. The batch is bounded; a writer that finds it full sends it
-// itself, so a slow network slows the writers and nothing is dropped here. A packet the kernel refuses is
-// counted as dropped; its writer, long gone, is not told, as with any datagram lost on the way.
+// The order of packets to one destination is preserved. The batch is bounded: a writer that finds it full sends it itself,
+// so a slow network slows down the writers, and no packet is dropped here. A packet that the kernel refuses is counted as
+// dropped. Its writer gets no error, because the write has returned long before.
 //
-// The system calls are made here and not by golang.org/x/net/ipv4 (0.60). Its ReadBatch allocates the sender's address twice
-// for each message, where the packet path allocates nothing, and took 8 % more CPU time: 600 ns against 550 ns for a packet
-// of 1,000 bytes (Linux 6.18, two cores, loopback). Its WriteBatch costs the same as this package: 3.0 µs for a packet alone
-// and 0.7 µs in runs of twelve. But it needs a net.Addr for each destination, so a cache of them, one package for each address
-// family, and the control messages of UDP_SEGMENT and UDP_GRO written here all the same.
+// This package makes the system calls itself instead of using golang.org/x/net/ipv4 (0.60). ReadBatch of that package
+// allocates the sender's address twice for each message, while the packet path must not allocate, and took 8 % more CPU
+// time: 600 ns against 550 ns for a packet of 1,000 bytes (Linux 6.18, two cores, loopback). Its WriteBatch is as fast as
+// this package: 3.0 µs for a single packet and 0.7 µs for each packet in runs of twelve. But it would need a cache of
+// net.Addr values, a package for each IP version, and the same code for the control messages of UDP_SEGMENT and UDP_GRO.
 //
-// A [UDPMux] gives pion what comes in, each peer connection's as a packet connection of its own:
+// A [UDPMux] divides the received packets between peer connections. STUN and TURN packets that belong to no peer connection
+// go to the [STUNConn]:
 //
-//	PacketConn ─┬─▶ DatagramMux ─▶ Datagrams, one for each username fragment
-//	            └─▶ Aside: STUN and TURN
+//	PacketConn ─┬─▶ UDPMux ─▶ UDPMuxedConn, one for each ICE username fragment
+//	            └─▶ STUNConn: STUN and TURN
 //
-// Packets from an address go to its owner, the connection whose requests came from there. Another that claims the address gets
-// copies, and becomes the owner once it has proved that its client receives there, or once the owner has been silent for some
-// seconds; see owner.
+// Packets from an address go to its owner: the connection that first sent a STUN message to the address. Another connection
+// that claims the address receives copies. It becomes the owner when it has proved that its client receives packets at the
+// address, or when no request for the owner has come from there for ownerSilence; see addressOwner.
 //
-// Once the DTLS handshake of a peer connection has ended, its connections drop unencrypted DTLS records, which anybody who
-// spoofs an address can send; see dtlsFilter.
+// When the DTLS handshake of a peer connection has completed, its connections drop unencrypted DTLS records, which anybody
+// can forge; see dtlsFilter.
 //
-// TCP: a [ProtocolMux] tells HTTP from ICE by the first bytes of each connection, and a [TCPMux] gives pion those of ICE as
-// packet connections.
+// TCP: a [ProtocolMux] detects the protocol of each connection by its first bytes. HTTP and TURN connections go to a
+// listener each; a [TCPMux] presents those that carry ICE as packet connections.
 //
 //	                      ┌─▶ net/http
-//	accept ─▶ first bytes ┤
-//	                      └─▶ StreamMux ─▶ Streams ◀─ frames ─▶ stream, one for each TCP connection
+//	accept ─▶ first bytes ┼─▶ TURN server
+//	                      └─▶ TCPMux ─▶ TCPMuxedConn ◀─ frames ─▶ tcpStream, one for each TCP connection
 //
-// A connection has some seconds to say what it is, and only so many may be silent at a time. Each kind has a [ConnLimits] in total
-// and for each address; one connection more is closed. A client of HTTP or TURN that takes nothing of what it is sent for
-// [ProtocolMuxOptions.Stall] loses its connection, as does one of TURN that is given no relay in time. A stream whose client takes
-// less than is sent drops packets, as UDP would: its queue is bounded, and nobody waits for it.
+// A connection has to send its first bytes within [ProtocolMuxOptions.SniffTimeout], and at most MaxUnsniffed connections
+// may be waiting for them. [ConnLimits] bound the open connections of each protocol, in total and for each client address;
+// further connections are closed. An HTTP or TURN connection is closed when its client reads nothing for
+// [ProtocolMuxOptions.WriteTimeout]. A TURN connection is also closed when its client allocates no relay in time. An ICE
+// connection whose client reads too slowly drops packets, as UDP would: its queue is bounded, and no writer waits for it.
 //
-// Goroutines of UDP: one flusher for each PacketConn and one that hands out what a DatagramMux reads, ended by Close. Locks:
-// sendMu is held while a batch is sent, then mu for the moment of swapping batches; mu alone by writers. Those of DatagramMux,
-// dtlsFilter, checks and askers are held with no other.
+// Goroutines of UDP: one flusher for each PacketConn, and one for each UDPMux that distributes received packets. Close ends
+// them. Locks: PacketConn.sendMu is held while a batch is sent, and PacketConn.mu is taken under it for the moment in which
+// batches are swapped; writers take only mu. The locks of UDPMux, dtlsFilter, checkLimiter and stunLimiter are held alone,
+// except that UDPMux.mu is held while a connection's channel is closed.
 //
-// Goroutines of TCP: one that accepts, one for each connection that has not said what it is or that carries ICE, and one
-// that writes to each that carries ICE. Split.Close ends all of them and waits. Locks: Streams.mu is held while its streams
-// are closed, each under its own; those of Split, census, handedConn and StreamMux are held with no other.
+// Goroutines of TCP: one that accepts connections, one for each connection whose protocol is not yet known or that carries
+// ICE, and one that writes to each connection that carries ICE. ProtocolMux.Close ends all of them and waits. Locks:
+// TCPMuxedConn.mu is held while its streams are closed, each under its own tcpStream.mu. The locks of ProtocolMux,
+// connCounter, prefixConn and TCPMux are held alone.
 package wire

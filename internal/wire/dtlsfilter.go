@@ -8,48 +8,51 @@ import (
 )
 
 const (
-	// recordHeader is the length of the header of a DTLS 1.2 record: type, version, epoch, sequence number and length
+	// recordHeader is the length in bytes of the header of a DTLS 1.2 record: type, version, epoch, sequence number and length
 	// (RFC 6347, section 4.1).
 	recordHeader = 13
-	// Types of DTLS records (RFC 5246, section 6.2.1).
+	// recordChangeCipherSpec to recordData are the types of DTLS records (RFC 5246, section 6.2.1).
 	recordChangeCipherSpec, recordAlert, recordHandshake, recordData = 20, 21, 22, 23
-	// firstDTLS and lastDTLS bound the first byte of DTLS, firstMedia and lastMedia that of RTP and RTCP (RFC 7983, section 7).
+	// firstDTLS and lastDTLS bound the first byte of DTLS packets, firstMedia and lastMedia that of RTP and RTCP packets
+	// (RFC 7983, section 7).
 	firstDTLS, lastDTLS   = 20, 63
 	firstMedia, lastMedia = 128, 191
-	// maxHandshake bounds the handshake records of one connection in bytes. A handshake has 2 to 4 KB in each direction, and
-	// timers that double repeat it at most ten times in the 30 s until pion gives up.
+	// maxHandshake bounds the handshake records of one connection in bytes. A handshake has 2 to 4 KB in each direction, and is
+	// repeated at most ten times, with doubling timeouts, in the 30 s until Pion gives up.
 	maxHandshake = 64 << 10
 )
 
-// dtlsFilter drops the DTLS records by which a stranger who spoofs a client's address could end its connection.
+// dtlsFilter drops DTLS records with which an attacker who spoofs a client's address could break its connection.
 //
-// DTLS protects records of epoch 1. Those of epoch 0 are plain: before the handshake has ended they are needed, and after
-// that pion still obeys them. An alert closes the connection; application data, a record of unknown type or a malformed
-// ChangeCipherSpec makes pion send a fatal alert to the client; and a thousand fragments of handshake messages that never
-// become whole fill a buffer, after which pion drops everything, encrypted records included.
+// DTLS encrypts and authenticates records of epoch 1. Records of epoch 0 are plaintext. They are needed during the
+// handshake, but Pion still processes them afterwards. An alert closes the connection. Application data, a record of unknown
+// type or a malformed ChangeCipherSpec makes Pion send a fatal alert to the client. And a thousand fragments of incomplete
+// handshake messages fill a buffer, after which Pion drops all records, even encrypted ones.
 //
-// The filter knows that the handshake has ended by what this side sends, which nobody else can forge: media, encrypted data,
-// or a Finished message if the other side has sent encrypted records too. From then on it passes encrypted records and the
-// one valid ChangeCipherSpec. A client that has not received our last flight repeats its own, which ends with an encrypted
-// Finished; that record alone makes pion repeat ours, so the unencrypted part of the flight is cut from its datagram.
+// The filter detects the end of the handshake by packets that the server sends, which nobody else can forge: media,
+// encrypted application data, or a Finished message if encrypted records of the client have arrived too. From then on it
+// passes only encrypted records and the one valid ChangeCipherSpec. A client that has not received the server's last flight
+// repeats its own, which ends with an encrypted Finished message. This message alone makes Pion repeat the server's flight,
+// so the filter can remove the plaintext records from the client's flight.
 //
-// A second bound is for clients that are authenticated but hostile: pion keeps every handshake message for as long as the
-// connection lasts, so the filter passes only maxHandshake bytes of them.
+// The filter also limits authenticated but hostile clients. Pion stores every handshake message until the connection ends,
+// so the filter passes only maxHandshake bytes of handshake records.
 type dtlsFilter struct {
-	handshakeEnded    atomic.Bool // the handshake has ended
-	sentFinished      atomic.Bool // we have sent Finished
-	receivedEncrypted atomic.Bool // an encrypted record has come, or one that looks so
+	handshakeEnded    atomic.Bool // the handshake has completed
+	sentFinished      atomic.Bool // the server has sent a Finished message
+	receivedEncrypted atomic.Bool // a record that claims to be encrypted has been received
 
-	handshakeBytes atomic.Int64 // bytes of handshake records that have come
+	handshakeBytes atomic.Int64 // bytes of handshake records received
 
 	mu           sync.Mutex
-	peer         netip.AddrPort // to which this side has sent the first record of its handshake
-	severalPeers bool           // it has sent others to other addresses
+	peer         netip.AddrPort // address of the first plaintext handshake record that the server has sent
+	severalPeers bool           // the server has sent others to other addresses
 }
 
-// observeSent notes what this side sends, and reports whether it completes this side of a handshake of which every record has gone to
-// that address. Then whoever the handshake is with can read what is observeSent to the address: we send Finished only after the other
-// side has signed, or proved to have derived its keys from, the random number in our first message.
+// observeSent records a packet that the server sends to the address to. It reports whether the packet completes the server's
+// side of a handshake whose records were all sent to that address. If so, the client of the handshake can read packets sent
+// there: the server sends Finished only after the client has signed the random number in the server's first message, or has
+// proved that it derived its keys from that number.
 func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	if f.handshakeEnded.Load() || len(b) == 0 || b[0] < firstDTLS || b[0] > lastMedia {
 		return false
@@ -77,7 +80,7 @@ func (f *dtlsFilter) observeSent(b []byte, to netip.AddrPort) bool {
 	return proved
 }
 
-// recordPeer keeps to which addresses the handshake goes.
+// recordPeer records that a plaintext record of the handshake is sent to the address to.
 func (f *dtlsFilter) recordPeer(to netip.AddrPort) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -87,28 +90,29 @@ func (f *dtlsFilter) recordPeer(to netip.AddrPort) {
 	f.severalPeers = f.severalPeers || f.peer != unmapped(to)
 }
 
-// sentOnlyTo reports whether the handshake has gone to that address alone.
+// sentOnlyTo reports whether all plaintext records of the handshake were sent to the address to.
 func (f *dtlsFilter) sentOnlyTo(to netip.AddrPort) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.peer == unmapped(to) && !f.severalPeers
 }
 
-// handshakeStarted reports whether any of a handshake has been sent.
+// handshakeStarted reports whether the server has sent a plaintext handshake record.
 func (f *dtlsFilter) handshakeStarted() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.peer.IsValid()
 }
 
-// updateEnded notes the end of a handshake.
+// updateEnded sets handshakeEnded if both sides have sent encrypted records.
 func (f *dtlsFilter) updateEnded() {
 	if f.sentFinished.Load() && f.receivedEncrypted.Load() {
 		f.handshakeEnded.Store(true)
 	}
 }
 
-// filter moves the records that may pass to the front of a packet and returns their length. It passes what is not DTLS whole.
+// filter moves the records that may pass to the front of the received packet b and returns their total length. It passes
+// packets that are not DTLS unchanged.
 func (f *dtlsFilter) filter(b []byte) int {
 	if len(b) == 0 || b[0] < firstDTLS || b[0] > lastDTLS {
 		return len(b)
@@ -120,10 +124,10 @@ func (f *dtlsFilter) filter(b []byte) int {
 		}
 		rest = rest[size:]
 	}
-	return kept // without an incomplete record at the end, for which pion would drop the whole datagram
+	return kept // an incomplete record at the end is removed, because of which Pion would drop the whole datagram
 }
 
-// allows reports whether a record that has come may pass.
+// allows reports whether a received record may pass, and counts it.
 func (f *dtlsFilter) allows(record []byte) bool {
 	kind, epoch := record[0], recordEpoch(record)
 	if epoch > 0 && !f.receivedEncrypted.Load() {
@@ -142,7 +146,7 @@ func (f *dtlsFilter) allows(record []byte) bool {
 	return true
 }
 
-// recordSize returns the length of the first record in b, or 0 if it is not whole.
+// recordSize returns the length of the first record in b in bytes, or 0 if it is incomplete.
 func recordSize(b []byte) int {
 	if len(b) < recordHeader {
 		return 0
@@ -154,5 +158,5 @@ func recordSize(b []byte) int {
 	return size
 }
 
-// recordEpoch returns the epoch of the first record in b.
+// recordEpoch returns the epoch of the first record in b, which has to be complete.
 func recordEpoch(b []byte) uint16 { return binary.BigEndian.Uint16(b[3:]) }

@@ -12,37 +12,40 @@ import (
 )
 
 const (
-	// defaultBatchDelay catches the packets of a video frame, which a publisher sends in one burst. On an idle
-	// machine a timer takes up to a millisecond more; still far below what a jitter buffer notices.
+	// defaultBatchDelay is the default of Options.BatchDelay. A publisher sends the packets of a video frame in one burst, which
+	// arrives within that time. On an idle machine a timer takes up to 1 ms longer, which jitter buffers still absorb.
 	defaultBatchDelay = 200 * time.Microsecond
-	// busyBatch is a batch large enough to expect more: a packet for each of a few dozen subscribers.
+	// busyBatch is the number of packets in a batch after which the flusher waits for BatchDelay: one packet for each of a few
+	// dozen subscribers.
 	busyBatch = 32
-	// defaultBuffer holds about 50 ms of 1 Gbit/s, so a pause of the collector or the scheduler loses nothing.
+	// defaultBuffer is the default size in bytes of the kernel's buffers. It holds about 50 ms of 1 Gbit/s, so pauses of the
+	// garbage collector or the scheduler lose no packets.
 	defaultBuffer = 8 << 20
-	// maxDatagram is the largest UDP payload over IPv4.
+	// maxDatagram is the largest UDP payload over IPv4 in bytes.
 	maxDatagram = 65507
 )
 
-var errTooLong = errors.New("the packet is longer than a datagram can be")
+var errTooLong = errors.New("wire: the packet exceeds the maximum size of a UDP datagram")
 
-// Options tunes a PacketConn. The zero value is right for a server.
+// Options configure a PacketConn. The zero value is right for a server.
 type Options struct {
-	BatchDelay  time.Duration // how long a busy socket waits for more packets, 200 us when 0
-	ReadBuffer  int           // bytes asked of the kernel, 8 MiB when 0
-	WriteBuffer int           // bytes asked of the kernel, 8 MiB when 0
-	NoOffload   bool          // neither UDP_SEGMENT nor UDP_GRO, for measuring and for drivers that lie
+	BatchDelay  time.Duration // how long to wait for more packets after a large batch; 200 µs if zero
+	ReadBuffer  int           // size in bytes of the kernel's receive buffer; 8 MiB if zero
+	WriteBuffer int           // size in bytes of the kernel's send buffer; 8 MiB if zero
+	NoOffload   bool          // do not use UDP_SEGMENT and UDP_GRO: for benchmarks, and for drivers with faulty offload
 }
 
-// Stats counts since the start. Packets over Calls is how many shared a system call.
+// Stats are counts since the start. PacketsIn/CallsIn and PacketsOut/CallsOut are the average numbers of packets for each
+// system call.
 type Stats struct {
 	PacketsIn, BytesIn, CallsIn    uint64
 	PacketsOut, BytesOut, CallsOut uint64
-	Dropped                        uint64 // refused by the kernel, or not taken in time by a peer connection
-	RateLimited                    uint64 // requests of STUN and TURN that came too fast
-	Offload                        bool   // packets leave in segmented runs
+	Dropped                        uint64 // packets refused by the kernel, or by the full queue of a peer connection
+	RateLimited                    uint64 // STUN and TURN requests dropped by the rate limit
+	Offload                        bool   // packets are sent with UDP_SEGMENT
 }
 
-// PacketConn is a UDP socket that gathers what is written to it. Its methods may be called from any goroutine.
+// PacketConn is a UDP socket that sends packets in batches. Its methods may be called from any goroutine.
 type PacketConn struct {
 	udp        *net.UDPConn
 	batchDelay time.Duration
@@ -55,10 +58,10 @@ type PacketConn struct {
 
 	mu     sync.Mutex
 	batch  *batch
-	spare  *batch // the other one; nil only while it is being sent
+	spare  *batch // an empty batch; nil while it is being sent
 	closed bool
 
-	wake chan struct{} // capacity 1: the batch is no longer empty
+	wake chan struct{} // capacity 1: signals that batch is no longer empty
 	done chan struct{}
 	work sync.WaitGroup
 
@@ -68,7 +71,7 @@ type PacketConn struct {
 	bytesIn, bytesOut             atomic.Uint64
 }
 
-// New takes over conn; closing the PacketConn closes it.
+// New returns a PacketConn that uses conn. PacketConn.Close closes conn.
 func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	if opts.BatchDelay == 0 {
 		opts.BatchDelay = defaultBatchDelay
@@ -79,7 +82,7 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 	if opts.WriteBuffer == 0 {
 		opts.WriteBuffer = defaultBuffer
 	}
-	// Best effort: the kernel's own limit may be lower, which costs packets only under stress.
+	// Best effort: if the kernel's limit is lower, packets are lost only under high load.
 	_ = conn.SetReadBuffer(opts.ReadBuffer)
 	_ = conn.SetWriteBuffer(opts.WriteBuffer)
 	c := &PacketConn{
@@ -87,16 +90,16 @@ func New(conn *net.UDPConn, opts Options) (*PacketConn, error) {
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if err := c.in.init(conn, opts.NoOffload); err != nil {
-		return nil, fmt.Errorf("prepare to read packets: %w", err)
+		return nil, fmt.Errorf("prepare the UDP socket for reading: %w", err)
 	}
 	if err := c.out.init(conn, opts.NoOffload); err != nil {
-		return nil, fmt.Errorf("prepare to write packets: %w", err)
+		return nil, fmt.Errorf("prepare the UDP socket for writing: %w", err)
 	}
-	c.work.Go(c.flushAll) // ends with done
+	c.work.Go(c.flushAll) // ends when done is closed
 	return c, nil
 }
 
-// ReadFromAddrPort reads one packet without allocating. What is the Aside's goes there.
+// ReadFromAddrPort reads one packet without allocating. Packets for the STUNConn are passed there instead.
 func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := c.in.read(b, &c.packetsIn, &c.callsIn)
@@ -116,7 +119,7 @@ func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
-// WriteTo queues one packet; b may be reused at once.
+// WriteTo queues one packet. b may be reused when it returns.
 func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	addr, ok := to.(*net.UDPAddr)
 	if !ok {
@@ -125,8 +128,8 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, addr.AddrPort())
 }
 
-// WriteToAddrPort queues one packet without allocating; b may be reused at once. It waits only when the batch is
-// full and the network does not take it.
+// WriteToAddrPort queues one packet without allocating. b may be reused when it returns. It waits only if the batch is full,
+// until the network has accepted that batch.
 func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	to = unmapped(to)
 	if !to.Addr().IsValid() || len(b) > maxDatagram {
@@ -151,14 +154,14 @@ func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		if first {
 			select {
 			case c.wake <- struct{}{}:
-			default: // the flusher is on its way
+			default: // the flusher has been woken already
 			}
 		}
 		return len(b), nil
 	}
 }
 
-// flushAll sends batch after batch until the connection closes.
+// flushAll sends batches until the connection is closed.
 func (c *PacketConn) flushAll() {
 	for busy := false; ; {
 		select {
@@ -175,7 +178,7 @@ func (c *PacketConn) flushAll() {
 	}
 }
 
-// yield lets other goroutines run for as long as they add packets, at most c.gather.
+// yield lets other goroutines run while they add packets to the batch, for at most c.batchDelay.
 func (c *PacketConn) yield() {
 	start, before := time.Now(), 0
 	for {
@@ -190,8 +193,7 @@ func (c *PacketConn) yield() {
 	}
 }
 
-// flush sends what is queued and returns how many packets that was. Batches are sent in the order in which they
-// were filled.
+// flush sends the current batch and returns its number of packets. Batches are sent in the order in which they were filled.
 func (c *PacketConn) flush() int {
 	c.sendMu.Lock()
 	defer c.sendMu.Unlock()
@@ -218,7 +220,7 @@ func (c *PacketConn) flush() int {
 	return n
 }
 
-// Stats is what has been counted so far.
+// Stats returns the counts since the start.
 func (c *PacketConn) Stats() Stats {
 	return Stats{
 		PacketsIn: c.packetsIn.Load(), BytesIn: c.bytesIn.Load(), CallsIn: c.callsIn.Load(),
@@ -227,19 +229,19 @@ func (c *PacketConn) Stats() Stats {
 	}
 }
 
-// LocalAddr is the socket's address, a *net.UDPAddr.
+// LocalAddr returns the socket's address, a *net.UDPAddr.
 func (c *PacketConn) LocalAddr() net.Addr { return c.udp.LocalAddr() }
 
-// SetReadDeadline limits reads.
+// SetReadDeadline sets the deadline of reads.
 func (c *PacketConn) SetReadDeadline(t time.Time) error { return c.udp.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing: writes only queue, and one writer's deadline must not lose another's packets.
+// SetWriteDeadline does nothing: writes only queue, and the deadline of one writer must not drop packets of another.
 func (c *PacketConn) SetWriteDeadline(time.Time) error { return nil }
 
-// SetDeadline limits reads.
+// SetDeadline sets the deadline of reads.
 func (c *PacketConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// Close sends what is queued, closes the socket and waits for the flusher.
+// Close sends the queued packets, closes the socket and waits for the flusher.
 func (c *PacketConn) Close() error {
 	c.mu.Lock()
 	if c.closed {
@@ -249,7 +251,7 @@ func (c *PacketConn) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	close(c.done)
-	// A network that takes nothing must not hold up the end of the program.
+	// A network that accepts no packets must not delay the shutdown.
 	_ = c.udp.SetWriteDeadline(time.Now().Add(time.Second))
 	c.flush()
 	err := c.udp.Close()

@@ -8,13 +8,14 @@ import (
 	"sync/atomic"
 )
 
-// sender writes the batch packet by packet where the kernel has no sendmmsg.
+// sender sends batches packet by packet, on systems without sendmmsg.
 type sender struct {
 	udp     *net.UDPConn
-	six     bool
-	offload atomic.Bool // stays false
+	six     bool        // an IPv6 socket, which needs IPv4-mapped addresses for IPv4
+	offload atomic.Bool // always false
 }
 
+// init prepares the sender for conn.
 func (s *sender) init(conn *net.UDPConn, _ bool) error {
 	s.udp = conn
 	local, ok := conn.LocalAddr().(*net.UDPAddr)
@@ -22,6 +23,7 @@ func (s *sender) init(conn *net.UDPConn, _ bool) error {
 	return nil
 }
 
+// send sends the batch. It returns the number of system calls, and of packets that the kernel refused.
 func (s *sender) send(b *batch) (calls, dropped int) {
 	for i := range b.runs {
 		r := &b.runs[i]
@@ -40,14 +42,16 @@ func (s *sender) send(b *batch) (calls, dropped int) {
 	return calls, dropped
 }
 
-// reader reads packet by packet.
+// reader reads packets one by one, on systems without recvmmsg.
 type reader struct{ udp *net.UDPConn }
 
+// init prepares the reader for conn.
 func (r *reader) init(conn *net.UDPConn, _ bool) error {
 	r.udp = conn
 	return nil
 }
 
+// read reads one packet and adds to the counts of packets and system calls.
 func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrPort, error) {
 	n, from, err := r.udp.ReadFromUDPAddrPort(b)
 	calls.Add(1)

@@ -9,27 +9,29 @@ import (
 )
 
 const (
-	// writeChunk is how many bytes are written at a time, each of which has SplitOptions.Stall.
+	// writeChunk is the size in bytes of the parts in which data is written. Each part has its own ProtocolMuxOptions.WriteTimeout.
 	writeChunk = 64 << 10
-	// kernelSendBuffer is how many bytes the kernel keeps for one client. It also says how fast a client has to read, because the
-	// kernel takes more only when a third of its buffer is free: 3 KB/s with the default Stall.
+	// kernelSendBuffer is the size in bytes of the kernel's send buffer of one connection. It also determines how fast a client
+	// has to read, because the kernel accepts more data only when a third of the buffer is free: 3 KB/s with the default
+	// WriteTimeout.
 	kernelSendBuffer = 256 << 10
 )
 
-// prefixConn is a connection of which the first bytes have been read already. A write fails once the client has taken nothing
-// for a while, unless the user of the connection has set a deadline of its own: a client must not hold a connection, and what
-// is to be written to it, by not reading. How long a response takes as a whole is not bounded.
+// prefixConn is a connection of which the first bytes have been read already; Read returns them first. Writes fail when the
+// client reads nothing for writeTimeout, so that a client cannot hold a connection and its unsent data by not reading. There
+// is no limit on the time for a whole response. A caller of SetWriteDeadline replaces this timeout by its own deadline.
 type prefixConn struct {
 	net.Conn
-	prefix       []byte // read by one goroutine at a time
+	prefix       []byte // bytes that Read has not returned yet; used by one goroutine at a time
 	writeTimeout time.Duration
-	onClose      func() // called once
+	onClose      func() // called once, by the first Close
 	once         sync.Once
 
 	mu             sync.Mutex
-	customDeadline bool // the user has set a deadline for writes
+	customDeadline bool // the user of the connection has set a write deadline
 }
 
+// Read reads from the prefix, then from the connection.
 func (c *prefixConn) Read(b []byte) (int, error) {
 	if len(c.prefix) > 0 {
 		n := copy(b, c.prefix)
@@ -39,6 +41,7 @@ func (c *prefixConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
+// Write writes b in chunks, each with its own write deadline.
 func (c *prefixConn) Write(b []byte) (written int, err error) {
 	for {
 		c.extendWriteDeadline()
@@ -50,7 +53,7 @@ func (c *prefixConn) Write(b []byte) (written int, err error) {
 	}
 }
 
-// extendWriteDeadline gives the next chunk its time.
+// extendWriteDeadline sets the write deadline of the next chunk, unless the user of the connection has set one.
 func (c *prefixConn) extendWriteDeadline() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +62,7 @@ func (c *prefixConn) extendWriteDeadline() {
 	}
 }
 
-// SetWriteDeadline replaces the deadline of each chunk; the zero time brings that back.
+// SetWriteDeadline replaces writeTimeout by a deadline for all writes. The zero time restores writeTimeout.
 func (c *prefixConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,7 +70,7 @@ func (c *prefixConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// SetDeadline sets the deadlines of reads and writes.
+// SetDeadline calls SetWriteDeadline and SetReadDeadline.
 func (c *prefixConn) SetDeadline(t time.Time) error {
 	if err := c.SetWriteDeadline(t); err != nil {
 		return err
@@ -75,18 +78,20 @@ func (c *prefixConn) SetDeadline(t time.Time) error {
 	return c.SetReadDeadline(t)
 }
 
+// Close closes the connection and calls onClose, unless it has done so before.
 func (c *prefixConn) Close() error {
 	c.once.Do(c.onClose)
 	return c.Conn.Close()
 }
 
-// httpConn is a connection of HTTP. What net/http knows of TCP connections, such as to send files without copying them, goes
-// on working.
+// httpConn is an HTTP connection. It has the methods of a TCP connection that net/http looks for, for example to send files
+// without copying them (sendfile).
 type httpConn struct {
 	*prefixConn
 	tcp *net.TCPConn
 }
 
+// newHTTPConn returns c as an httpConn if it is a TCP connection, otherwise c itself.
 func newHTTPConn(c *prefixConn) net.Conn {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(kernelSendBuffer) // best effort
@@ -95,9 +100,9 @@ func newHTTPConn(c *prefixConn) net.Conn {
 	return c
 }
 
-// ReadFrom sends what r holds in chunks, each of which has its time.
+// ReadFrom sends everything from r in chunks, each with its own write deadline.
 func (c *httpConn) ReadFrom(r io.Reader) (sent int64, err error) {
-	whole, ok := r.(*io.LimitedReader) // as net/http passes; the kernel sends files from no deeper inside than one
+	whole, ok := r.(*io.LimitedReader) // net/http passes a LimitedReader; net.TCPConn uses sendfile only for a file within one LimitedReader, not two
 	if !ok {
 		whole = &io.LimitedReader{R: r, N: 1<<63 - 1}
 	}
@@ -114,20 +119,22 @@ func (c *httpConn) ReadFrom(r io.Reader) (sent int64, err error) {
 	return sent, nil
 }
 
-// CloseWrite lets the client read to the end of a response to a request that was not read to its own.
+// CloseWrite closes the sending side. The client can then read the whole response even if the server has not read its whole
+// request.
 func (c *httpConn) CloseWrite() error { return c.tcp.CloseWrite() }
 
-// turnIdleTimeout is how long a connection with a relay may be silent. Clients refresh a relay before it ends, which it does after ten
-// minutes (RFC 8656, section 7.2), browsers a minute before.
+// turnIdleTimeout is how long a TURN connection with a relay may be silent. A relay expires ten minutes after its last
+// refresh (RFC 8656, section 7.2), and browsers refresh it one minute earlier.
 const turnIdleTimeout = 11 * time.Minute
 
-// turnConn is a connection of TURN. It ends with the deadline that a connection has at first, unless its client is given a relay
-// by then; afterwards it ends when the client is silent.
+// turnConn is a TURN connection. Until its client has been given a relay, its read deadline is the one set by
+// ProtocolMux.sniff. After that, it ends when the client is silent for turnIdleTimeout.
 type turnConn struct {
 	*prefixConn
-	hasRelay atomic.Bool // the client has been given one
+	hasRelay atomic.Bool // the server has sent a successful Allocate response
 }
 
+// newTURNConn returns c as a turnConn.
 func newTURNConn(c *prefixConn) net.Conn {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(kernelSendBuffer) // best effort
@@ -135,6 +142,7 @@ func newTURNConn(c *prefixConn) net.Conn {
 	return &turnConn{prefixConn: c}
 }
 
+// Read reads from the connection. If the client has a relay, it first sets the read deadline to turnIdleTimeout from now.
 func (c *turnConn) Read(b []byte) (int, error) {
 	if c.hasRelay.Load() {
 		_ = c.SetReadDeadline(time.Now().Add(turnIdleTimeout))
@@ -142,6 +150,7 @@ func (c *turnConn) Read(b []byte) (int, error) {
 	return c.prefixConn.Read(b)
 }
 
+// Write writes b and notes whether it is a successful Allocate response.
 func (c *turnConn) Write(b []byte) (int, error) {
 	if stunType(b) == stunAllocateSuccess {
 		c.hasRelay.Store(true)

@@ -11,51 +11,58 @@ import (
 )
 
 const (
-	// defaultSniffTimeout is how long a connection may take to say what it carries. Browsers open some in advance.
+	// defaultSniffTimeout is the default of ProtocolMuxOptions.SniffTimeout. Browsers open some connections in advance, and
+	// send the first bytes later.
 	defaultSniffTimeout = 10 * time.Second
-	// defaultMaxUnsniffed is how many connections may be silent at a time. One more, and the one that has been so for longest is
-	// closed: a thousand that never speak must not keep others out.
+	// defaultMaxUnsniffed is the default of ProtocolMuxOptions.MaxUnsniffed.
 	defaultMaxUnsniffed = 1024
-	// retryDelay is how long to wait when the system has no room for another connection.
+	// retryDelay is the pause after a failed accept or read, for example because too many files are open.
 	retryDelay = 50 * time.Millisecond
-	// defaultWriteTimeout is how long a client may take nothing of what is written to it. Mobile networks hand over in less.
+	// defaultWriteTimeout is the default of ProtocolMuxOptions.WriteTimeout. A handover between mobile networks takes less.
 	defaultWriteTimeout = 30 * time.Second
 )
 
-// ProtocolMuxOptions tunes a Split. The zero value is right for a server.
+// ProtocolMuxOptions configure a ProtocolMux. The zero value is right for a server.
 type ProtocolMuxOptions struct {
-	SniffTimeout time.Duration // how long a connection may be silent at first, and one of TURN without a relay; 10 s when 0
-	MaxUnsniffed int           // how many may be silent, 1024 when 0
-	WriteTimeout time.Duration // how long a client of HTTP or TURN may take nothing of what it is sent, 30 s when 0
+	// SniffTimeout is how long a connection may take to send the first bytes, and how long a TURN connection may take to
+	// allocate a relay; 10 s if zero.
+	SniffTimeout time.Duration
+	// MaxUnsniffed is how many connections may be open whose protocol is not yet known; 1024 if zero. Another one replaces the
+	// oldest, so that connections without data cannot keep others out.
+	MaxUnsniffed int
+	// WriteTimeout is how long the client of an HTTP or TURN connection may read nothing while data waits for it; 30 s if zero.
+	WriteTimeout time.Duration
 
-	// IsProxy tells which addresses, besides those that are not public, are of reverse proxies: they carry the connections of
-	// everybody, so only the total of a Quota bounds theirs. It may be nil.
+	// IsProxy reports whether an address belongs to a reverse proxy, which carries the connections of many clients, so that
+	// ConnLimits.PerAddress does not apply to it. Private, loopback and link-local addresses always count as proxies. It may
+	// be nil.
 	IsProxy func(netip.Addr) bool
-	// Quotas of connections. One beyond them is closed at once. The zero Quota is the default.
+	// HTTP, TURN and ICE limit the open connections of each protocol. Further connections are closed immediately. The zero value
+	// means the default.
 	HTTP, TURN, ICE ConnLimits
-	// OnRefused is called when a connection has been closed for a quota, at most once a minute for each kind, with the number
-	// of those closed since the start. It may be nil.
-	OnRefused func(kind string, total uint64)
+	// OnRefused is called when a connection has been closed because of ConnLimits, at most once a minute for each protocol, with
+	// the number of connections of that protocol closed since the start. It may be nil.
+	OnRefused func(protocol string, total uint64)
 }
 
-// ProtocolMux shares one TCP port between HTTP, with TLS or without, ICE and TURN. It reads as much of each connection as it takes
-// to tell which it is.
+// ProtocolMux shares one TCP port between HTTP, with or without TLS, ICE and TURN. It reads as many bytes of each connection
+// as are necessary to detect the protocol.
 type ProtocolMux struct {
 	listener net.Listener
 	options  ProtocolMuxOptions
 	tcp      *TCPMux
-	iceConns *connCounter // of ICE
+	iceConns *connCounter // counts ICE connections
 	http     *chanListener
 	turn     *chanListener
 	done     chan struct{}
 	work     sync.WaitGroup
 
 	mu        sync.Mutex
-	unsniffed list.List // of net.Conn that have not been handed on, the oldest first
+	unsniffed list.List // elements are net.Conn whose protocol is not yet known, oldest first
 	closed    bool
 }
 
-// NewProtocolMux takes over listener; closing the Split closes it.
+// NewProtocolMux starts to accept connections from listener. ProtocolMux.Close closes listener.
 func NewProtocolMux(listener net.Listener, o ProtocolMuxOptions) *ProtocolMux {
 	if o.SniffTimeout == 0 {
 		o.SniffTimeout = defaultSniffTimeout
@@ -70,21 +77,23 @@ func NewProtocolMux(listener net.Listener, o ProtocolMuxOptions) *ProtocolMux {
 	s.http = newChanListener(s, newConnCounter("HTTP", o.HTTP, defaultHTTP, o), newHTTPConn)
 	s.turn = newChanListener(s, newConnCounter("TURN", o.TURN, defaultTURN, o), newTURNConn)
 	s.iceConns = newConnCounter("ICE", o.ICE, defaultICE, o)
-	s.tcp = newStreamMux(listener.Addr())
+	s.tcp = newTCPMux(listener.Addr())
 	s.work.Go(s.accept) // ends when Close closes the listener
 	return s
 }
 
-// HTTPListener is the listener of connections that carry HTTPListener. Closing it refuses further ones; ICE goes on.
+// HTTPListener returns the listener that accepts HTTP connections. Closing it refuses further HTTP connections; ICE and TURN
+// are not affected.
 func (s *ProtocolMux) HTTPListener() net.Listener { return s.http }
 
-// TURNListener is the listener of connections that carry TURNListener.
+// TURNListener returns the listener that accepts TURN connections.
 func (s *ProtocolMux) TURNListener() net.Listener { return s.turn }
 
-// TCPMux is the mux of connections that carry TCPMux.
+// TCPMux returns the mux of the connections that carry ICE.
 func (s *ProtocolMux) TCPMux() *TCPMux { return s.tcp }
 
-// Close closes the port and every connection but those that carry HTTP or TURN, and waits for what reads from them.
+// Close closes the port and all connections except those of HTTP and TURN, which their servers close. It waits for the
+// goroutines.
 func (s *ProtocolMux) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -102,13 +111,14 @@ func (s *ProtocolMux) Close() error {
 	return err
 }
 
+// accept starts a goroutine for each accepted connection until the listener is closed.
 func (s *ProtocolMux) accept() {
 	for {
 		conn, err := s.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // too many open files, or a client that has gone again
+		if err != nil { // too many open files, or the client has disconnected
 			select {
 			case <-time.After(retryDelay):
 				continue
@@ -116,13 +126,14 @@ func (s *ProtocolMux) accept() {
 				return
 			}
 		}
-		if ticket := s.addUnsniffed(conn); ticket != nil {
-			s.work.Go(func() { s.sniff(conn, ticket) }) // ends when the connection is handed on, or silent for too long, or closed
+		if element := s.addUnsniffed(conn); element != nil {
+			s.work.Go(func() { s.sniff(conn, element) }) // ends when the protocol is known, after SniffTimeout or with the connection; with ICE, when the connection ends
 		}
 	}
 }
 
-// addUnsniffed puts conn among those that wait, at the cost of the oldest if there are too many.
+// addUnsniffed adds conn to unsniffed and returns its element. If the list is full, it closes the oldest connection. It
+// closes conn and returns nil if s is closed.
 func (s *ProtocolMux) addUnsniffed(conn net.Conn) *list.Element {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,44 +142,45 @@ func (s *ProtocolMux) addUnsniffed(conn net.Conn) *list.Element {
 		return nil
 	}
 	if s.unsniffed.Len() >= s.options.MaxUnsniffed {
-		_ = s.unsniffed.Remove(s.unsniffed.Front()).(net.Conn).Close() // its goroutine finds it closed
+		_ = s.unsniffed.Remove(s.unsniffed.Front()).(net.Conn).Close() // which ends its goroutine
 	}
 	return s.unsniffed.PushBack(conn)
 }
 
-// sniff finds out what conn carries and gives it to whom it concerns. A connection of ICE is read here until it ends.
-func (s *ProtocolMux) sniff(conn net.Conn, ticket *list.Element) {
+// sniff detects the protocol of conn and passes conn to the listener or mux of that protocol. With ICE it reads from conn
+// until the connection ends.
+func (s *ProtocolMux) sniff(conn net.Conn, element *list.Element) {
 	_ = conn.SetReadDeadline(time.Now().Add(s.options.SniffTimeout))
 	reader := bufio.NewReaderSize(conn, frameBuffer)
-	what := undecided
-	for n := 1; what == undecided; n++ {
+	detected := undecided
+	for n := 1; detected == undecided; n++ {
 		b, err := reader.Peek(n)
 		if err != nil {
-			what = protocolUnknown
+			detected = protocolUnknown
 			break
 		}
-		what = classify(b)
+		detected = classify(b)
 	}
 	var first []byte
 	from := addrOf(conn.RemoteAddr()).Addr()
-	switch what {
+	switch detected {
 	case protocolHTTP:
 		_ = conn.SetReadDeadline(time.Time{})
 		s.http.deliver(conn, reader)
-	case protocolTURN: // keeps the deadline, see turnConn
+	case protocolTURN: // retains the deadline, see turnConn
 		s.turn.deliver(conn, reader)
 	case protocolICE:
 		first, _ = nextFrame(reader)
 	}
 	s.mu.Lock()
-	s.unsniffed.Remove(ticket) // does nothing if it was pushed out
+	s.unsniffed.Remove(element) // does nothing if addUnsniffed has removed it
 	s.mu.Unlock()
 	switch {
 	case first != nil && s.iceConns.acquire(from):
 		defer s.iceConns.release(from)
-		_ = conn.SetReadDeadline(time.Time{}) // from here on ICE decides who is gone
+		_ = conn.SetReadDeadline(time.Time{}) // from here on ICE detects disconnected clients
 		s.tcp.serve(conn, reader, first)
-	case what != protocolHTTP && what != protocolTURN:
+	case detected != protocolHTTP && detected != protocolTURN:
 		_ = conn.Close()
 	}
 }

@@ -249,7 +249,7 @@ func TestSlowStreamDropsPackets(t *testing.T) {
 	}
 	streams := conn.(*TCPMuxedConn)
 	streams.mu.Lock()
-	one := streams.list[0]
+	one := streams.streams[0]
 	streams.mu.Unlock()
 	one.mu.Lock()
 	if n := len(one.queued) + cap(one.spare); n > 3*maxQueuedBytes {

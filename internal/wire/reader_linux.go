@@ -14,50 +14,51 @@ import (
 )
 
 const (
-	// ringMessages is how many messages one call may bring; with offload each may hold many packets.
+	// ringMessages is the number of messages that one recvmmsg call can return. With UDP_GRO, each may hold many packets.
 	ringMessages = 32
-	// ringBytes is room for one message: 64 KiB when the kernel joins packets, else more than any MTU in use.
+	// ringBytes is the buffer size of one message with UDP_GRO, ringBytesPlain without: more than any MTU in use.
 	ringBytes      = 64 << 10
 	ringBytesPlain = 10 << 10
 )
 
-// groControl is the control message in which UDP_GRO tells the size of the packets it joined.
+// groControl is the control message with which UDP_GRO reports the size of the packets that it joined into one message.
 type groControl struct {
 	unix.Cmsghdr
 	size int32
-	_    [4]byte // CMSG_SPACE pads to a word
+	_    [4]byte // padding of CMSG_SPACE
 }
 
-// reader hands out packets from a ring that one recvmmsg fills.
+// reader reads packets from a ring of messages that one recvmmsg call fills.
 type reader struct {
 	raw syscall.RawConn
 
-	mu       sync.Mutex // held while waiting for packets: whoever holds it reads for itself
+	mu       sync.Mutex // held for a whole read, also while it waits for packets
 	messages [ringMessages]message
 	vectors  [ringMessages]unix.Iovec
 	names    [ringMessages]unix.RawSockaddrInet6
 	controls [ringMessages]groControl
 	buffers  [ringMessages][]byte
 
-	count, at int            // messages in the ring, and the one being handed out
-	unread    []byte         // of that message
-	size      int            // of its packets
-	from      netip.AddrPort // its sender
-	zones     map[uint32]string
+	count, at int               // number of messages in the ring, and index of the next message to open
+	unread    []byte            // rest of the open message
+	size      int               // size in bytes of the packets in the open message; the last may be shorter
+	from      netip.AddrPort    // sender of the open message
+	zones     map[uint32]string // names of network interfaces by index
 
-	errno unix.Errno
+	errno unix.Errno // result of the latest call
 	call  func(fd uintptr) bool
 }
 
+// init prepares the reader for conn.
 func (r *reader) init(conn *net.UDPConn, noOffload bool) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
 	}
-	room := ringBytesPlain
+	size := ringBytesPlain
 	err = raw.Control(func(fd uintptr) {
 		if !noOffload && unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_GRO, 1) == nil {
-			room = ringBytes
+			size = ringBytes
 		}
 	})
 	if err != nil {
@@ -66,9 +67,9 @@ func (r *reader) init(conn *net.UDPConn, noOffload bool) error {
 	r.raw, r.call = raw, r.recvmmsg
 	r.zones = map[uint32]string{}
 	for i := range r.messages {
-		r.buffers[i] = make([]byte, room)
+		r.buffers[i] = make([]byte, size)
 		r.vectors[i].Base = &r.buffers[i][0]
-		r.vectors[i].SetLen(room)
+		r.vectors[i].SetLen(size)
 		h := &r.messages[i].header
 		h.Name = (*byte)(unsafe.Pointer(&r.names[i]))
 		h.Iov = &r.vectors[i]
@@ -78,7 +79,8 @@ func (r *reader) init(conn *net.UDPConn, noOffload bool) error {
 	return nil
 }
 
-// read copies the next packet into b; what does not fit is cut off, as recvfrom does.
+// read reads the next packet into b and adds to the counts of packets and system calls. As with recvfrom, bytes that do not
+// fit into b are lost.
 func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrPort, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +93,7 @@ func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrP
 		if r.openMessage(r.at); len(r.unread) == 0 {
 			r.at++
 			packets.Add(1)
-			return 0, r.from, nil // an empty datagram is one, too
+			return 0, r.from, nil // an empty datagram counts as a packet
 		}
 		r.at++
 	}
@@ -102,7 +104,7 @@ func (r *reader) read(b []byte, packets, calls *atomic.Uint64) (int, netip.AddrP
 	return n, r.from, nil
 }
 
-// fill waits for packets.
+// fill waits for packets and fills the ring.
 func (r *reader) fill(calls *atomic.Uint64) error {
 	for {
 		r.count, r.at = 0, 0
@@ -119,13 +121,14 @@ func (r *reader) fill(calls *atomic.Uint64) error {
 		case 0:
 			return nil
 		case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH:
-			// An ICMP answer to one of our packets says nothing about the socket.
+			// An ICMP error for a sent packet does not affect the socket.
 		default:
 			return fmt.Errorf("receive packets: %w", r.errno)
 		}
 	}
 }
 
+// recvmmsg makes one system call without blocking. It returns false if it has to be repeated when the socket is readable.
 func (r *reader) recvmmsg(fd uintptr) bool {
 	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd,
 		uintptr(unsafe.Pointer(&r.messages[0])), ringMessages, unix.MSG_DONTWAIT, 0, 0)
@@ -136,7 +139,7 @@ func (r *reader) recvmmsg(fd uintptr) bool {
 	return errno != unix.EAGAIN && errno != unix.EINTR
 }
 
-// openMessage makes message i the one to hand out.
+// openMessage makes message i the one from which read returns packets.
 func (r *reader) openMessage(i int) {
 	m := &r.messages[i]
 	r.unread = r.buffers[i][:m.n]
@@ -148,6 +151,7 @@ func (r *reader) openMessage(i int) {
 	r.from = r.address(&r.names[i])
 }
 
+// address converts a socket address.
 func (r *reader) address(name *unix.RawSockaddrInet6) netip.AddrPort {
 	if name.Family == unix.AF_INET {
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
@@ -160,7 +164,8 @@ func (r *reader) address(name *unix.RawSockaddrInet6) netip.AddrPort {
 	return netip.AddrPortFrom(addr, networkOrder(name.Port))
 }
 
-// zone is the name of an interface; there are few, and they are looked up once.
+// zone returns the name of the network interface with that index, or the index in decimal if there is none. It looks up each
+// name only once.
 func (r *reader) zone(index uint32) string {
 	name, ok := r.zones[index]
 	if !ok {

@@ -13,38 +13,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// message is struct mmsghdr of sendmmsg(2) and recvmmsg(2).
+// message is struct mmsghdr of sendmmsg(2) and recvmmsg(2). n is its msg_len.
 type message struct {
 	header unix.Msghdr
 	n      uint32
 }
 
-// segmentControl is the control message that carries UDP_SEGMENT's packet size.
+// segmentControl is the control message that sets the packet size for UDP_SEGMENT.
 type segmentControl struct {
 	unix.Cmsghdr
 	size uint16
-	_    [6]byte // CMSG_SPACE pads to a word
+	_    [6]byte // padding of CMSG_SPACE
 }
 
-// sender sends batches. Its arrays are what the kernel reads from; they are allocated once.
+// sender sends batches. Its arrays are the arguments of the system call and are allocated only once.
 type sender struct {
 	raw     syscall.RawConn
-	six     bool // an IPv6 socket, which takes IPv4 addresses in their mapped form
+	six     bool // an IPv6 socket, which needs IPv4-mapped addresses for IPv4
 	offload atomic.Bool
 
 	messages [batchPackets]message
 	vectors  [batchPackets]unix.Iovec
-	names    [batchPackets]unix.RawSockaddrInet6 // large enough for either family
+	names    [batchPackets]unix.RawSockaddrInet6 // also large enough for RawSockaddrInet4
 	controls [batchPackets]segmentControl
-	packets  [batchPackets]int32 // datagrams in each message
-	count    int                 // messages in use
+	packets  [batchPackets]int32 // number of datagrams in each message
+	count    int                 // number of messages in use
 
-	// One call's state, here because the closure that makes the call is made once.
+	// Arguments and results of call. They are fields so that the closure is allocated only once.
 	from, sent int
 	errno      unix.Errno
 	call       func(fd uintptr) bool
 }
 
+// init prepares the sender for conn and detects whether the kernel supports UDP_SEGMENT.
 func (s *sender) init(conn *net.UDPConn, noOffload bool) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -61,25 +62,25 @@ func (s *sender) init(conn *net.UDPConn, noOffload bool) error {
 		_, probe = unix.GetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT)
 	})
 	if err = errors.Join(err, family); err != nil {
-		return fmt.Errorf("look at the socket: %w", err)
+		return fmt.Errorf("inspect the UDP socket: %w", err)
 	}
 	s.offload.Store(probe == nil && !noOffload)
 	return nil
 }
 
-// send sends the batch and returns the number of system calls and of packets the kernel refused.
+// send sends the batch. It returns the number of system calls, and of packets that the kernel refused.
 func (s *sender) send(b *batch) (calls, dropped int) {
 	s.prepare(b, 0, s.offload.Load())
 	for s.from = 0; s.from < s.count; {
 		err := s.raw.Write(s.call)
 		calls++
 		switch {
-		case err != nil: // closed, or its deadline passed: nothing will go out any more
+		case err != nil: // closed, or past its deadline: all further packets are lost
 			return calls, dropped + s.remaining()
 		case s.errno == 0:
 			s.from += s.sent
 		case s.packets[s.from] > 1 && offloadRefused(s.errno):
-			if s.errno == unix.EIO { // a device without checksum offload cannot segment
+			if s.errno == unix.EIO { // a network device without checksum offload cannot segment
 				s.offload.Store(false)
 			}
 			more, lost := s.sendUnsegmented(b)
@@ -93,13 +94,13 @@ func (s *sender) send(b *batch) (calls, dropped int) {
 	return calls, dropped
 }
 
-// offloadRefused reports whether an error may be about the run rather than about the destination: EIO from devices,
-// EINVAL and EMSGSIZE when a segment exceeds the path's MTU, which plain datagrams survive as fragments.
+// offloadRefused reports whether errno may be caused by segmentation instead of the destination. Devices return EIO. EINVAL
+// and EMSGSIZE mean that a segment exceeds the path MTU; without segmentation, the kernel would fragment such a datagram.
 func offloadRefused(errno unix.Errno) bool {
 	return errno == unix.EIO || errno == unix.EINVAL || errno == unix.EMSGSIZE
 }
 
-// sendUnsegmented sends what is left of the batch, one message for each packet.
+// sendUnsegmented sends the rest of the batch with one message for each packet. It returns the same counts as send.
 func (s *sender) sendUnsegmented(b *batch) (calls, dropped int) {
 	done := 0
 	for i := range s.from {
@@ -122,6 +123,7 @@ func (s *sender) sendUnsegmented(b *batch) (calls, dropped int) {
 	return calls, dropped
 }
 
+// remaining returns the number of packets that have not been sent.
 func (s *sender) remaining() int {
 	n := 0
 	for i := s.from; i < s.count; i++ {
@@ -130,7 +132,8 @@ func (s *sender) remaining() int {
 	return n
 }
 
-// prepare fills the messages with the batch's packets in the order of their runs, leaving out the first skip.
+// prepare fills the messages with the packets of b in the order of their runs, without the first skip packets. If segment is
+// set, each run is one message, otherwise each packet.
 func (s *sender) prepare(b *batch, skip int, segment bool) {
 	s.count = 0
 	vector := 0
@@ -140,7 +143,7 @@ func (s *sender) prepare(b *batch, skip int, segment bool) {
 			skip -= int(r.count)
 			continue
 		}
-		begun := false
+		started := false
 		for at := r.first; at >= 0; at = b.packets[at].next {
 			if skip > 0 {
 				skip--
@@ -155,14 +158,14 @@ func (s *sender) prepare(b *batch, skip int, segment bool) {
 				iov.Base = nil
 			}
 			iov.SetLen(int(p.end - p.start))
-			if begun && segment {
+			if started && segment {
 				m := s.count - 1
 				s.packets[m]++
 				s.messages[m].header.SetIovlen(int(s.packets[m]))
 				continue
 			}
 			s.startMessage(r.to, iov)
-			begun = true
+			started = true
 		}
 		if segment && s.packets[s.count-1] > 1 {
 			s.setSegmentSize(s.count-1, uint16(r.size))
@@ -170,7 +173,7 @@ func (s *sender) prepare(b *batch, skip int, segment bool) {
 	}
 }
 
-// startMessage starts a message with its first packet.
+// startMessage adds a message to the destination to, with one packet.
 func (s *sender) startMessage(to netip.AddrPort, iov *unix.Iovec) {
 	m := s.count
 	s.count++
@@ -184,6 +187,7 @@ func (s *sender) startMessage(to netip.AddrPort, iov *unix.Iovec) {
 	h.SetControllen(0)
 }
 
+// name stores the address to as the destination of message m and returns its length in bytes.
 func (s *sender) name(m int, to netip.AddrPort) uint32 {
 	if !s.six {
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.names[m]))
@@ -201,18 +205,20 @@ func (s *sender) name(m int, to netip.AddrPort) uint32 {
 	return unix.SizeofSockaddrInet6
 }
 
-// scope is the number of a link-local address's zone, which the kernel gives and ICE keeps as a name.
+// scope returns the interface index for a zone, the interface name in a link-local address, or 0 if there is no such
+// interface.
 func scope(zone string) uint32 {
 	if zone == "" {
 		return 0
 	}
 	itf, err := net.InterfaceByName(zone)
 	if err != nil {
-		return 0 // the kernel refuses a link-local address without it
+		return 0 // the kernel refuses link-local addresses without an index
 	}
 	return uint32(itf.Index)
 }
 
+// setSegmentSize makes the kernel split message m into packets of size bytes.
 func (s *sender) setSegmentSize(m int, size uint16) {
 	c := &s.controls[m]
 	c.Level, c.Type, c.size = unix.SOL_UDP, unix.UDP_SEGMENT, size
@@ -222,8 +228,8 @@ func (s *sender) setSegmentSize(m int, size uint16) {
 	h.SetControllen(unix.CmsgSpace(2))
 }
 
-// sendmmsg makes one call for the messages from s.from on; false asks to be called again once the socket is
-// writable.
+// sendmmsg makes one system call for the messages from s.from on, without blocking. It returns false if it has to be
+// repeated when the socket is writable.
 func (s *sender) sendmmsg(fd uintptr) bool {
 	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd,
 		uintptr(unsafe.Pointer(&s.messages[s.from])), uintptr(s.count-s.from), unix.MSG_DONTWAIT, 0, 0)
@@ -231,6 +237,7 @@ func (s *sender) sendmmsg(fd uintptr) bool {
 	return errno != unix.EAGAIN && errno != unix.EINTR
 }
 
+// networkOrder converts a port between host and network byte order.
 func networkOrder(port uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], port)

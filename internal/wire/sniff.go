@@ -2,7 +2,7 @@ package wire
 
 import "encoding/binary"
 
-// protocol is what a TCP connection turns out to carry.
+// protocol is the protocol of a TCP connection, as detected by its first bytes.
 type protocol int
 
 const (
@@ -13,29 +13,31 @@ const (
 	protocolUnknown
 )
 
-// sniffBytes is how many bytes always decide.
+// sniffBytes is the number of bytes with which classify always decides.
 const sniffBytes = 10
 
 const (
-	// stunHeader is the length of a STUN header, and stunCookie what stands at its fifth byte (RFC 8489, section 5).
+	// stunHeader is the length of a STUN header in bytes. stunCookie is the magic cookie in bytes 4 to 7 (RFC 8489, section 5).
 	stunHeader = 20
 	stunCookie = 0x2112A442
-	// stunBinding is the type of the first message of an ICE connection: a Binding request. A connection of TURN begins
-	// with that too, or with stunAllocate.
+	// stunBinding is the message type of a Binding request, stunAllocate of a TURN Allocate request. An ICE connection begins
+	// with a Binding request, a TURN connection with either.
 	stunBinding, stunAllocate = 0x0001, 0x0003
-	// stunAllocateSuccess is the type of TURN's answer to an Allocate request that gives a relay (RFC 8656, section 17).
+	// stunAllocateSuccess is the message type of a successful Allocate response, which grants a relay (RFC 8656, section 17).
 	stunAllocateSuccess = 0x0103
-	// stunBindingSuccess is the type of a Binding success response, notSTUN none: the first two bits of a type are 0.
+	// stunBindingSuccess is the message type of a successful Binding response. notSTUN is no message type, because the first two
+	// bits of a message type are 0.
 	stunBindingSuccess, notSTUN = 0x0101, 0xffff
-	// stunUsername is the attribute that names both sides' fragments (RFC 8489, section 14.3).
+	// stunUsername is the USERNAME attribute, which contains the username fragments of both peers (RFC 8489, section 14.3).
 	stunUsername = 0x0006
-	// maxFirstMessage bounds the first message: a Binding request with every attribute in use has some 150 bytes.
+	// maxFirstMessage bounds the first message of an ICE connection. A Binding request with all attributes in use has about 150
+	// bytes.
 	maxFirstMessage = 1024
 )
 
-// classify tells what a connection carries by its first bytes. ICE begins with the length of a frame (RFC 4571, section
-// 2), which is small, and a STUN Binding request; TURN with a request that is in no frame, so that STUN's cookie stands two
-// bytes before where it does in ICE; HTTP with a method's capital letter, TLS with 0x16.
+// classify detects the protocol of a connection whose first bytes are b. An ICE connection begins with the length of a frame
+// (RFC 4571, section 2), whose first byte is small, and a STUN Binding request. A TURN connection begins with a STUN request
+// without a frame, so its cookie is two bytes earlier. HTTP begins with an upper-case letter, TLS with 0x16.
 func classify(b []byte) protocol {
 	switch {
 	case len(b) == 0:
@@ -55,7 +57,7 @@ func classify(b []byte) protocol {
 	return protocolICE
 }
 
-// stunType is the type of a STUN message, or notSTUN.
+// stunType returns the message type of a STUN message, or notSTUN if b is not one.
 func stunType(b []byte) uint16 {
 	if len(b) < stunHeader || b[0] > 3 || binary.BigEndian.Uint32(b[4:]) != stunCookie {
 		return notSTUN
@@ -63,25 +65,25 @@ func stunType(b []byte) uint16 {
 	return binary.BigEndian.Uint16(b)
 }
 
-// localFragment returns the username fragment of ours that a Binding request is for: it stands before the colon
-// (RFC 8445, section 7.2.2). Empty if the message is not whole or names none.
+// localFragment returns the server's username fragment in a Binding request m, the part of USERNAME before the colon (RFC
+// 8445, section 7.2.2). It returns "" if m is incomplete or has no such attribute.
 func localFragment(m []byte) string {
 	if len(m) < stunHeader || int(binary.BigEndian.Uint16(m[2:])) != len(m)-stunHeader {
 		return ""
 	}
-	for rest := m[stunHeader:]; len(rest) >= 4; {
-		name, length := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
+	for attributes := m[stunHeader:]; len(attributes) >= 4; {
+		name, length := binary.BigEndian.Uint16(attributes), int(binary.BigEndian.Uint16(attributes[2:]))
 		padded := (length + 3) &^ 3
-		if rest = rest[4:]; padded > len(rest) {
+		if attributes = attributes[4:]; padded > len(attributes) {
 			return ""
 		}
 		if name != stunUsername {
-			rest = rest[padded:]
+			attributes = attributes[padded:]
 			continue
 		}
-		for i, c := range rest[:length] {
+		for i, c := range attributes[:length] {
 			if c == ':' {
-				return string(rest[:i])
+				return string(attributes[:i])
 			}
 		}
 		return ""

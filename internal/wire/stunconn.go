@@ -9,18 +9,19 @@ import (
 	"github.com/pion/transport/v4/packetio"
 )
 
-// stunQueue is how many bytes may wait for the reader of an Aside; what comes on top is lost, as in any full socket.
+// stunQueue is the capacity in bytes of a STUNConn's queue. Packets that do not fit are dropped.
 const stunQueue = 1 << 20
 
-// STUNConn is the UDP socket as those see it who serve what is not of a peer connection: STUN for whoever asks how others
-// see it, and TURN. Closing it leaves the socket open.
+// STUNConn is the socket's STUN and TURN traffic as a net.PacketConn: every STUN and TURN packet that is not a connectivity
+// check or response of a peer connection. Closing it does not close the socket.
 type STUNConn struct {
 	conn    *PacketConn
-	queue   *packetio.Buffer // each packet behind its sender's address
+	queue   *packetio.Buffer // each entry is the sender's address, followed by the packet
 	limiter *stunLimiter
 }
 
-// STUNConn returns the socket for STUN and TURN; until it is asked for, such packets are the media's to ignore.
+// STUNConn returns the STUN and TURN traffic of the socket. Until the first call, PacketConn.ReadFrom returns these packets;
+// later calls return the same STUNConn.
 func (c *PacketConn) STUNConn() *STUNConn {
 	a := &STUNConn{conn: c, queue: packetio.NewBuffer(), limiter: newSTUNLimiter()}
 	a.queue.SetLimitSize(stunQueue)
@@ -30,10 +31,11 @@ func (c *PacketConn) STUNConn() *STUNConn {
 	return a
 }
 
-// addressSize is that of an IPv6 address and a port.
+// addressSize is the length in bytes of an IPv6 address and a port.
 const addressSize = 18
 
-// intercept keeps b for the reader, if it is not media's, and reports whether it was. Requests beyond their rate are dropped.
+// intercept reports whether b is STUN or TURN traffic. If so, it queues b for ReadFrom, or drops it if it is a request
+// beyond the rate limit. a may be nil.
 func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 	if a == nil || !isSTUNTraffic(b) {
 		return false
@@ -46,19 +48,20 @@ func (a *STUNConn) intercept(b []byte, from netip.AddrPort) bool {
 	address := from.Addr().As16()
 	copy(packet, address[:])
 	binary.BigEndian.PutUint16(packet[16:], from.Port())
-	_, _ = a.queue.Write(append(packet, b...)) // fails when it is full
+	_, _ = a.queue.Write(append(packet, b...)) // fails if the queue is full
 	return true
 }
 
 const (
-	// channelData begins TURN's shorter messages: 0x40 to 0x4f (RFC 8656, section 12). RTP, RTCP and DTLS begin otherwise
-	// (RFC 7983, section 7).
+	// channelData is the upper half of the first byte of TURN ChannelData messages, 0x40 to 0x4f (RFC 8656, section 12). RTP,
+	// RTCP and DTLS begin with other bytes (RFC 7983, section 7).
 	channelData = 0x4
-	// stunMethods and stunClass pick a message type apart (RFC 8489, section 5); of class 0 are requests.
+	// stunMethod and stunClass are the masks of method and class in a message type (RFC 8489, section 5). Class 0 is a request.
 	stunMethod, stunClass = 0x3eef, 0x0110
 )
 
-// isSTUNTraffic reports whether a datagram is none of a peer connection's. Binding requests with a USERNAME belong to peer connections.
+// isSTUNTraffic reports whether a datagram belongs to the STUNConn. Binding requests with a USERNAME and Binding responses
+// belong to peer connections.
 func isSTUNTraffic(b []byte) bool {
 	if len(b) > 0 && b[0]>>4 == channelData {
 		return true
@@ -73,7 +76,7 @@ func isSTUNTraffic(b []byte) bool {
 	return message&stunClass == 0 && localFragment(b) == ""
 }
 
-// isRequest reports whether a datagram is a STUN or TURN request, the only messages that are answered.
+// isRequest reports whether b is a STUN or TURN request. Only requests are answered.
 func isRequest(b []byte) bool {
 	message := stunType(b)
 	return message != notSTUN && message&stunClass == 0
@@ -90,20 +93,20 @@ func (a *STUNConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return copy(b, packet[addressSize:n]), net.UDPAddrFromAddrPort(from), nil
 }
 
-// WriteTo sends b with all else that the socket sends.
+// WriteTo queues b at the socket.
 func (a *STUNConn) WriteTo(b []byte, to net.Addr) (int, error) { return a.conn.WriteTo(b, to) }
 
-// Close ends reads.
+// Close makes ReadFrom fail. It does not close the socket.
 func (a *STUNConn) Close() error { return a.queue.Close() }
 
-// LocalAddr is the socket's address.
+// LocalAddr returns the socket's address, a *net.UDPAddr.
 func (a *STUNConn) LocalAddr() net.Addr { return a.conn.LocalAddr() }
 
-// SetReadDeadline limits reads.
+// SetReadDeadline sets the deadline of reads.
 func (a *STUNConn) SetReadDeadline(t time.Time) error { return a.queue.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing: writes only queue.
+// SetWriteDeadline does nothing, because writes only queue.
 func (a *STUNConn) SetWriteDeadline(time.Time) error { return nil }
 
-// SetDeadline limits reads.
+// SetDeadline sets the deadline of reads.
 func (a *STUNConn) SetDeadline(t time.Time) error { return a.SetReadDeadline(t) }

@@ -9,21 +9,23 @@ import (
 )
 
 const (
-	// A client sends some 20 requests when it starts a direct call: it asks for its address and for relays, on each of its
-	// networks. So hundreds behind one carrier-grade NAT may start within seconds. Answers have 40 to 64 bytes, up to 3.2 times
-	// their requests (1.9 with the headers of IP and UDP), so a stranger who spoofs the address of a victim can have it sent no
-	// more than 13 KB/s for long.
+	// sourceRate (per second) and sourceBurst are the token bucket of one client address. A client sends about 20 requests when a
+	// direct call starts: one for its public address and some for relays, on each of its networks. So hundreds of clients behind
+	// one carrier-grade NAT (RFC 6598) can start calls within seconds. Responses have 40 to 64 bytes, up to 3.2 times the size
+	// of their requests (1.9 times with IP and UDP headers), so an attacker who spoofs a victim's address can have at most
+	// 13 KB/s sent there for long.
 	sourceRate, sourceBurst = 200, 2000
-	// All answers together are 320 KB/s.
+	// totalRate (per second) and totalBurst are the token bucket of all addresses together: 320 KB/s of responses.
 	totalRate, totalBurst = 5000, 10_000
-	// maxSources bounds the table. An address is in it until its bucket is full again, which takes 5 ms for each request.
+	// maxSources bounds stunLimiter.sources. An address remains there until its bucket is full again: 5 ms for each request.
 	maxSources = 4096
 )
 
-// bucket is a token bucket: the time at which it will be full again. A bucket of the past is full.
+// bucket is a token bucket, represented by the time at which it is full again. If that time is past, the bucket is full.
 type bucket time.Duration
 
-// take takes one of burst tokens, of which rate come back in a second, and reports whether there was one.
+// take removes a token and reports whether there was one. The bucket holds burst tokens and gains rate tokens per second.
+// now is the time since an arbitrary start.
 func (b *bucket) take(now time.Duration, rate, burst int) bool {
 	each := time.Second / time.Duration(rate)
 	full := max(time.Duration(*b), now) + each
@@ -34,8 +36,9 @@ func (b *bucket) take(now time.Duration, rate, burst int) bool {
 	return true
 }
 
-// stunLimiter limits the STUN and TURN requests that are answered, for each address and in total. UDP addresses can be spoofed, and
-// answers are longer than requests: without a limit the server would amplify anybody's traffic towards a victim.
+// stunLimiter limits the STUN and TURN requests that are answered, for each client address and in total. Source addresses
+// can be spoofed, and responses are larger than requests. Without a limit, the server could be abused to amplify traffic
+// towards a victim.
 type stunLimiter struct {
 	start time.Time
 
@@ -44,11 +47,12 @@ type stunLimiter struct {
 	sources map[netip.Prefix]bucket
 }
 
+// newSTUNLimiter returns a limiter with full buckets.
 func newSTUNLimiter() *stunLimiter {
 	return &stunLimiter{start: time.Now(), sources: make(map[netip.Prefix]bucket, maxSources)}
 }
 
-// allow reports whether a request from a may be answered.
+// allow reports whether to answer a request that arrives from the address from at the time at.
 func (a *stunLimiter) allow(from netip.Addr, at time.Time) bool {
 	now, network := at.Sub(a.start), source.Prefix(from)
 	a.mu.Lock()
@@ -59,7 +63,7 @@ func (a *stunLimiter) allow(from netip.Addr, at time.Time) bool {
 	}
 	if !known && len(a.sources) >= maxSources {
 		a.removeFullLocked(now)
-		if len(a.sources) >= maxSources { // thousands have asked within milliseconds
+		if len(a.sources) >= maxSources { // thousands of addresses have sent requests within milliseconds
 			return false
 		}
 	}
@@ -70,7 +74,7 @@ func (a *stunLimiter) allow(from netip.Addr, at time.Time) bool {
 	return true
 }
 
-// removeFullLocked removes the sources whose buckets are full.
+// removeFullLocked removes the addresses whose buckets are full.
 func (a *stunLimiter) removeFullLocked(now time.Duration) {
 	for source, b := range a.sources {
 		if time.Duration(b) <= now {

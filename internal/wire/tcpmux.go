@@ -11,37 +11,38 @@ import (
 	"sync"
 )
 
-// frameBuffer holds the largest frame that is taken, with its length. Packets of media are smaller than a datagram on
-// Ethernet; pion takes no more than 8 KiB.
+// frameBuffer is the size in bytes of the largest accepted frame, including its length field. Media packets are smaller than
+// an Ethernet packet, and Pion accepts at most 8 KiB.
 const frameBuffer = 2 + 8192
 
-// TCPMux gathers the TCP connections of ICE (RFC 6544) by the username fragment that their first message is for. It is
-// an ice.TCPMux; its connections have the methods by which pion saves allocations.
+// TCPMux groups the TCP connections of ICE (RFC 6544) by the username fragment in their first message. It implements
+// ice.TCPMux, and its connections implement ice.AddrPortReaderWriter, with which Pion does not allocate.
 //
-// A connection for a fragment nobody asked for is closed: fragments are told to clients only once they are in use here,
-// so none comes early.
+// A TCP connection for an unknown fragment is closed. No connection can arrive too early, because a client learns a fragment
+// only after GetConnByUfrag has registered it.
 type TCPMux struct {
 	local net.Addr
 
 	mu     sync.Mutex
-	conns  map[string][]*TCPMuxedConn // by fragment
+	conns  map[string][]*TCPMuxedConn // by username fragment, in the order of GetConnByUfrag
 	closed bool
 }
 
-func newStreamMux(local net.Addr) *TCPMux {
+// newTCPMux returns a mux for the port with the address local.
+func newTCPMux(local net.Addr) *TCPMux {
 	return &TCPMux{local: local, conns: map[string][]*TCPMuxedConn{}}
 }
 
-// LocalAddr is what the port is bound to; pion offers no other addresses.
+// LocalAddr returns the address that the port is bound to. Pion offers no other addresses.
 func (m *TCPMux) LocalAddr() net.Addr { return m.local }
 
-// GetConnByUfrag makes a packet connection of the TCP connections that come for ufrag to the address local. The name and
-// the parameters are those of ice.TCPMux.
+// GetConnByUfrag implements ice.TCPMux. It returns a packet connection for the TCP connections to ufrag at the address
+// local.
 func (m *TCPMux) GetConnByUfrag(ufrag string, _ bool, local net.IP) (net.PacketConn, error) {
 	tcp, ok := m.local.(*net.TCPAddr)
 	ip, valid := netip.AddrFromSlice(local)
 	if !ok || !valid {
-		return nil, net.InvalidAddrError("not an address of a TCP port")
+		return nil, net.InvalidAddrError("not a TCP address")
 	}
 	s := &TCPMuxedConn{
 		mux: m, ufrag: ufrag, local: netip.AddrPortFrom(ip.Unmap(), uint16(tcp.Port)), dtls: &dtlsFilter{},
@@ -53,7 +54,7 @@ func (m *TCPMux) GetConnByUfrag(ufrag string, _ bool, local net.IP) (net.PacketC
 		return nil, net.ErrClosed
 	}
 	if others := m.conns[ufrag]; len(others) > 0 {
-		s.dtls = others[0].dtls // of one peer connection, so of one handshake
+		s.dtls = others[0].dtls // connections of one fragment belong to one peer connection, which has one DTLS handshake
 	}
 	m.conns[ufrag] = append(m.conns[ufrag], s)
 	return s, nil
@@ -70,7 +71,7 @@ func (m *TCPMux) RemoveConnByUfrag(ufrag string) {
 	}
 }
 
-// Close closes every connection. The Split waits for what reads from and writes to them.
+// Close closes every connection. ProtocolMux.Close waits for their goroutines.
 func (m *TCPMux) Close() error {
 	m.mu.Lock()
 	m.closed = true
@@ -85,6 +86,7 @@ func (m *TCPMux) Close() error {
 	return nil
 }
 
+// remove removes s from conns.
 func (m *TCPMux) remove(s *TCPMuxedConn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,8 +95,9 @@ func (m *TCPMux) remove(s *TCPMuxedConn) {
 	}
 }
 
-// find returns who waits for connections with ufrag: on that address, else on any, since several addresses of this
-// machine may have been offered as one.
+// find returns the packet connection for TCP connections to ufrag at the address local. If there is none for that address,
+// it returns the oldest for ufrag, because several addresses of this machine may have been offered as one public address. It
+// returns nil for an unknown ufrag.
 func (m *TCPMux) find(ufrag string, local netip.Addr) *TCPMuxedConn {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -110,7 +113,8 @@ func (m *TCPMux) find(ufrag string, local netip.Addr) *TCPMuxedConn {
 	return all[0]
 }
 
-// handshakeStarted reports whether a DTLS handshake of the connection with ufrag has gone over TCP, if only in part.
+// handshakeStarted reports whether the server has sent a part of a DTLS handshake over the TCP connections of ufrag. m may
+// be nil.
 func (m *TCPMux) handshakeStarted(ufrag string) bool {
 	if m == nil {
 		return false
@@ -118,13 +122,13 @@ func (m *TCPMux) handshakeStarted(ufrag string) bool {
 	var filter *dtlsFilter
 	m.mu.Lock()
 	if all := m.conns[ufrag]; len(all) > 0 {
-		filter = all[0].dtls // which they share
+		filter = all[0].dtls // shared by all connections of ufrag
 	}
 	m.mu.Unlock()
 	return filter != nil && filter.handshakeStarted()
 }
 
-// serve reads conn's frames, of which first is the first, until it ends.
+// serve reads frames from conn until it ends. first is the first frame, which reader still holds.
 func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 	s := newTCPStream(conn)
 	to := m.find(localFragment(first), addrOf(conn.LocalAddr()).Addr())
@@ -133,7 +137,7 @@ func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 		return
 	}
 	var writer sync.WaitGroup
-	writer.Go(s.writeAll) // ends when the stream is dropped
+	writer.Go(s.writeAll) // ends when the stream is closed
 	defer writer.Wait()
 	defer to.remove(s)
 	var err error
@@ -147,10 +151,10 @@ func (m *TCPMux) serve(conn net.Conn, reader *bufio.Reader, first []byte) {
 	}
 }
 
-var errFrame = errors.New("the frame is larger than a packet of ICE, DTLS or media")
+var errFrameTooLarge = errors.New("wire: the frame exceeds the maximum packet size")
 
-// nextFrame returns the next packet, which stays in reader until it is discarded together with its length
-// (RFC 4571, section 2).
+// nextFrame returns the next frame of reader without its length field (RFC 4571, section 2). It does not consume the frame;
+// the slice is valid until the next read.
 func nextFrame(reader *bufio.Reader) ([]byte, error) {
 	header, err := reader.Peek(2)
 	if err != nil {
@@ -158,7 +162,7 @@ func nextFrame(reader *bufio.Reader) ([]byte, error) {
 	}
 	n := 2 + int(binary.BigEndian.Uint16(header))
 	if n > reader.Size() {
-		return nil, errFrame
+		return nil, errFrameTooLarge
 	}
 	frame, err := reader.Peek(n)
 	if err != nil {
@@ -167,7 +171,8 @@ func nextFrame(reader *bufio.Reader) ([]byte, error) {
 	return frame[2:], nil
 }
 
-// addrOf is an address of TCP or UDP without the IPv6 form that sockets of both families give IPv4 addresses.
+// addrOf returns the IP address and port of a TCP or UDP address, without IPv4-mapped IPv6. It returns the zero value for
+// other types of addresses.
 func addrOf(a net.Addr) netip.AddrPort {
 	ap, ok := a.(interface{ AddrPort() netip.AddrPort })
 	if !ok {

@@ -8,50 +8,51 @@ import (
 	"time"
 )
 
-// maxStreams bounds the TCP connections of one fragment: a client has one for each of its addresses, and after a resume
-// for a moment twice as many.
+// maxStreams bounds the TCP connections of one username fragment. A client has one for each of its addresses, and twice as
+// many for a moment when it reconnects.
 const maxStreams = 16
 
-// TCPMuxedConn are the TCP connections to one address of ours that came for one username fragment, as a packet connection.
+// TCPMuxedConn presents the TCP connections to one username fragment and one local address as a net.PacketConn.
 type TCPMuxedConn struct {
 	mux   *TCPMux
 	ufrag string
 	local netip.AddrPort
-	dtls  *dtlsFilter // shared by all connections of the fragment
+	dtls  *dtlsFilter // shared by all connections of the username fragment
 
-	in   chan inbound // not buffered: a reader that is behind closes the window of TCP
+	in   chan inbound // unbuffered, so that a slow reader makes TCP slow down the client
 	done chan struct{}
 
-	mu     sync.Mutex
-	list   []*tcpStream // few, so not a map
-	closed bool
+	mu      sync.Mutex
+	streams []*tcpStream // at most maxStreams, so not a map
+	closed  bool
 }
 
-// inbound is a packet on its way from a stream to who reads; taken says that it was copied.
+// inbound is a received packet. The reader confirms on from.copied that it has copied the packet.
 type inbound struct {
 	packet []byte
 	from   *tcpStream
 }
 
-// add takes s in, unless there are enough.
+// add adds s and reports whether the number of connections allows it.
 func (c *TCPMuxedConn) add(s *tcpStream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.list) >= maxStreams {
+	if c.closed || len(c.streams) >= maxStreams {
 		return false
 	}
-	c.list = append(c.list, s)
+	c.streams = append(c.streams, s)
 	return true
 }
 
+// remove closes and removes s.
 func (c *TCPMuxedConn) remove(s *tcpStream) {
 	s.close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.list = slices.DeleteFunc(c.list, func(x *tcpStream) bool { return x == s })
+	c.streams = slices.DeleteFunc(c.streams, func(x *tcpStream) bool { return x == s })
 }
 
-// deliver waits until packet has been read; false means that nobody reads any more. It changes packet.
+// deliver waits until a reader has copied packet, which came from s. It returns false if c is closed. It modifies packet.
 func (c *TCPMuxedConn) deliver(s *tcpStream, packet []byte) bool {
 	if packet = packet[:c.dtls.filter(packet)]; len(packet) == 0 {
 		return true
@@ -61,11 +62,11 @@ func (c *TCPMuxedConn) deliver(s *tcpStream, packet []byte) bool {
 	case <-c.done:
 		return false
 	}
-	<-s.copied // comes always: who has taken the packet only copies it
+	<-s.copied // always arrives, because a reader that has received the packet only copies it
 	return true
 }
 
-// ReadFromAddrPort reads one packet. What does not fit into b is lost, as of a datagram.
+// ReadFromAddrPort reads one packet. Bytes that do not fit into b are lost.
 func (c *TCPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case p := <-c.in:
@@ -77,15 +78,15 @@ func (c *TCPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteToAddrPort queues one packet for the connection from that address. To one that is gone, or that takes less than
-// is sent, packets are lost, as they are on other paths.
+// WriteToAddrPort queues one packet for the TCP connection whose remote address is to. The packet is dropped without an
+// error if that connection has ended or its queue is full.
 func (c *TCPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	c.mu.Lock()
 	closed := c.closed
-	i := slices.IndexFunc(c.list, func(s *tcpStream) bool { return s.remote == to })
+	i := slices.IndexFunc(c.streams, func(s *tcpStream) bool { return s.remote == to })
 	var s *tcpStream
 	if i >= 0 {
-		s = c.list[i]
+		s = c.streams[i]
 	}
 	c.mu.Unlock()
 	if closed {
@@ -112,16 +113,17 @@ func (c *TCPMuxedConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, addrOf(to))
 }
 
-// LocalAddr is a *net.TCPAddr.
+// LocalAddr returns the local address that was passed to GetConnByUfrag, a *net.TCPAddr.
 func (c *TCPMuxedConn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
 
-// Close closes all connections.
+// Close removes c from its mux and closes its TCP connections.
 func (c *TCPMuxedConn) Close() error {
 	c.mux.remove(c)
 	c.closeStreams()
 	return nil
 }
 
+// closeStreams closes all TCP connections and makes reads and writes fail. It may be called more than once.
 func (c *TCPMuxedConn) closeStreams() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,16 +132,17 @@ func (c *TCPMuxedConn) closeStreams() {
 	}
 	c.closed = true
 	close(c.done)
-	for _, s := range c.list {
+	for _, s := range c.streams {
 		s.close()
 	}
 }
 
-// SetDeadline does nothing, nor do the others: pion sets deadlines only to end reads before it closes, and Close ends them.
+// SetDeadline does nothing. Pion sets deadlines only to interrupt reads before it closes the connection, and Close
+// interrupts them.
 func (c *TCPMuxedConn) SetDeadline(time.Time) error { return nil }
 
-// SetReadDeadline does nothing.
+// SetReadDeadline does nothing, see SetDeadline.
 func (c *TCPMuxedConn) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing: writes only queue.
+// SetWriteDeadline does nothing, because writes only queue.
 func (c *TCPMuxedConn) SetWriteDeadline(time.Time) error { return nil }

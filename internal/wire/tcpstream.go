@@ -9,30 +9,33 @@ import (
 )
 
 const (
-	// maxQueuedBytes bounds what waits for one connection in bytes: a second at 2 Mbit/s. What is older is of no use to a call,
-	// so with more waiting, packets are dropped, which tells the sender of media to send less.
+	// maxQueuedBytes bounds the queue of one connection in bytes: one second at 2 Mbit/s. Older packets are of no use to a call,
+	// so further packets are dropped, and congestion control reduces the bitrate because of the loss.
 	maxQueuedBytes = 256 << 10
-	// streamSendBuffer bounds what waits behind that in the kernel, which would otherwise hold megabytes, or many seconds.
+	// streamSendBuffer is the size in bytes of the kernel's send buffer of one connection. By default, the kernel would hold
+	// megabytes, which may be many seconds of media.
 	streamSendBuffer = 256 << 10
-	// streamWriteTimeout is how long a connection may take nothing at all before it is given up.
+	// streamWriteTimeout is how long a client may read nothing before its connection is closed.
 	streamWriteTimeout = 10 * time.Second
-	// streamCloseTimeout is how long a streamCloseTimeout connection has to take what waits, such as the end of DTLS.
+	// streamCloseTimeout is how long a connection that is being closed may take to send its queue, for example DTLS
+	// close_notify.
 	streamCloseTimeout = time.Second
 )
 
-// tcpStream is one TCP connection that carries packets, each after its length (RFC 4571).
+// tcpStream is one TCP connection that carries packets, each preceded by its length (RFC 4571).
 type tcpStream struct {
 	conn   net.Conn
 	remote netip.AddrPort
-	copied chan struct{} // capacity 1: the packet last delivered has been copied
+	copied chan struct{} // capacity 1: the reader has copied the packet that TCPMuxedConn.deliver passed to it
 
-	wake chan struct{} // capacity 1: something waits, or the stream has closed
+	wake chan struct{} // capacity 1: signals that queued is not empty or that closed has been set
 
 	mu            sync.Mutex
-	queued, spare []byte // frames that wait; the other buffer is being sent
+	queued, spare []byte // frames to send, and an empty buffer (nil while the former queue is being sent)
 	closed        bool
 }
 
+// newTCPStream returns a stream that uses conn. The caller has to run writeAll.
 func newTCPStream(conn net.Conn) *tcpStream {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(streamSendBuffer) // best effort
@@ -40,7 +43,7 @@ func newTCPStream(conn net.Conn) *tcpStream {
 	return &tcpStream{conn: conn, remote: addrOf(conn.RemoteAddr()), copied: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
 }
 
-// write queues one packet, or drops it if too much waits.
+// write queues one packet. It drops the packet if the queue is full or the stream is closed.
 func (s *tcpStream) write(b []byte) {
 	s.mu.Lock()
 	if s.closed || len(s.queued)+2+len(b) > maxQueuedBytes || len(b) > frameBuffer {
@@ -53,15 +56,16 @@ func (s *tcpStream) write(b []byte) {
 	s.signal()
 }
 
+// signal wakes writeAll.
 func (s *tcpStream) signal() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // the writer is on its way
+	default: // writeAll has been woken already
 	}
 }
 
-// writeAll sends what is queued, many frames with one system call, until the stream closes or the connection fails. It
-// closes the connection, which ends the reading from it.
+// writeAll sends queued frames, many with one system call, until the stream is closed or the connection fails. Then it
+// closes the connection, which also ends TCPMux.serve.
 func (s *tcpStream) writeAll() {
 	defer func() { _ = s.conn.Close() }()
 	for range s.wake {
@@ -71,12 +75,12 @@ func (s *tcpStream) writeAll() {
 		if closed {
 			limit = streamCloseTimeout
 		}
-		_ = s.conn.SetWriteDeadline(time.Now().Add(limit)) // under the lock: close may shorten it
+		_ = s.conn.SetWriteDeadline(time.Now().Add(limit)) // under the lock, because close may shorten it
 		s.mu.Unlock()
 		_, err := s.conn.Write(batch)
 		s.mu.Lock()
 		s.spare = batch
-		s.closed = s.closed || err != nil // nobody needs to queue any more
+		s.closed = s.closed || err != nil // refuse further packets
 		s.mu.Unlock()
 		if closed || err != nil {
 			return
@@ -84,14 +88,14 @@ func (s *tcpStream) writeAll() {
 	}
 }
 
-// close lets what is queued go out and then ends the connection.
+// close sends what is queued, for at most streamCloseTimeout, and then closes the connection. It does not wait.
 func (s *tcpStream) close() {
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
-		_ = s.conn.SetWriteDeadline(time.Now().Add(streamCloseTimeout)) // also for what is being sent
+		_ = s.conn.SetWriteDeadline(time.Now().Add(streamCloseTimeout)) // applies to a write in progress too
 	}
 	s.mu.Unlock()
-	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // ends the reading at once
+	_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // ends TCPMux.serve immediately
 	s.signal()
 }

@@ -10,48 +10,49 @@ import (
 	"time"
 )
 
-// UDPMux shares the socket between peer connections; it is an ice.UDPMux. A STUN Binding request names by a username
-// fragment whom it is for (RFC 8445, section 7.2.2). What else comes from an address goes to its owner: the connection that has
-// answered a request from there.
+// UDPMux shares a PacketConn between peer connections. It implements ice.UDPMux. A STUN Binding request contains the
+// username fragment of the connection that it is for (RFC 8445, section 7.2.2). All other packets go to the owner of the
+// address from which they come, see addressOwner.
 //
-// Several connections may claim one address, see owner. Pion's own mux gives even requests to whoever had the address first.
+// Pion's own mux passes even Binding requests to the connection that first used an address.
 type UDPMux struct {
 	conn *PacketConn
-	now  func() time.Time // time.Now, but in tests
+	now  func() time.Time // time.Now, except in tests
 	work sync.WaitGroup
 
-	tcp    atomic.Pointer[TCPMux] // may be nil
+	tcp    atomic.Pointer[TCPMux] // see SetTCPMux; may be nil
 	checks checkLimiter
 
 	mu        sync.RWMutex
-	fragments map[fragment][]*UDPMuxedConn // in the order in which they were made
+	fragments map[fragment][]*UDPMuxedConn // in the order of GetConn
 	owners    map[netip.AddrPort]*addressOwner
 	closed    bool
 }
 
-// fragment names a connection to the clients of one IP version; pion tells those of both versions apart.
+// fragment is a username fragment together with an IP version. Pion creates a connection for each IP version.
 type fragment struct {
 	ufrag string
-	six   bool
+	six   bool // IPv6
 }
 
-// NewUDPMux takes over conn; closing the mux closes it.
+// NewUDPMux returns a UDPMux that reads from conn. UDPMux.Close closes conn.
 func NewUDPMux(conn *PacketConn) *UDPMux {
 	m := &UDPMux{
 		conn: conn, now: time.Now, checks: checkLimiter{start: time.Now()},
 		fragments: map[fragment][]*UDPMuxedConn{}, owners: map[netip.AddrPort]*addressOwner{},
 	}
-	m.work.Go(m.receive) // ends when the socket is closed
+	m.work.Go(m.receive) // ends when conn is closed
 	return m
 }
 
-// SetTCPMux names the mux of the peer connections that use this one, for those that go over TCP.
-func (m *UDPMux) SetTCPMux(streams *TCPMux) { m.tcp.Store(streams) }
+// SetTCPMux sets the TCPMux that the same peer connections use for ICE over TCP.
+func (m *UDPMux) SetTCPMux(tcp *TCPMux) { m.tcp.Store(tcp) }
 
-// LocalAddr is what the socket is bound to, a *net.UDPAddr.
+// LocalAddr returns the address that the socket is bound to, a *net.UDPAddr.
 func (m *UDPMux) LocalAddr() net.Addr { return m.conn.LocalAddr() }
 
-// GetListenAddresses are the addresses by which this machine can be reached at the socket, those of loopback included.
+// GetListenAddresses returns the addresses at which this machine receives packets for the socket, including loopback
+// addresses.
 func (m *UDPMux) GetListenAddresses() []net.Addr {
 	bound, ok := m.LocalAddr().(*net.UDPAddr)
 	if !ok || !bound.IP.IsUnspecified() {
@@ -70,12 +71,12 @@ func (m *UDPMux) GetListenAddresses() []net.Addr {
 	return all
 }
 
-// GetConn makes a connection for the packets to ufrag, of the IP version of local. The first of several that are made for
-// one fragment gets them.
+// GetConn returns a connection for the packets to ufrag, of the IP version of local. If several connections exist for one
+// fragment and IP version, the oldest receives the packets.
 func (m *UDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 	udp, ok := local.(*net.UDPAddr)
 	if !ok {
-		return nil, net.InvalidAddrError("not an address of UDP")
+		return nil, net.InvalidAddrError("not a UDP address")
 	}
 	c := &UDPMuxedConn{
 		mux: m, key: fragment{ufrag, udp.IP.To4() == nil}, local: local, dtls: &dtlsFilter{},
@@ -88,7 +89,7 @@ func (m *UDPMux) GetConn(ufrag string, local net.Addr) (net.PacketConn, error) {
 	}
 	for _, six := range []bool{false, true} {
 		if others := m.fragments[fragment{ufrag, six}]; len(others) > 0 {
-			c.dtls = others[0].dtls // of one peer connection, so of one handshake
+			c.dtls = others[0].dtls // connections of one fragment belong to one peer connection, which has one DTLS handshake
 		}
 	}
 	m.fragments[c.key] = append(m.fragments[c.key], c)
@@ -101,7 +102,7 @@ func (m *UDPMux) RemoveConnByUfrag(ufrag string) {
 	defer m.mu.Unlock()
 	for _, six := range []bool{false, true} {
 		for _, c := range slices.Clone(m.fragments[fragment{ufrag, six}]) {
-			m.endLocked(c)
+			m.closeConnLocked(c)
 		}
 	}
 }
@@ -112,7 +113,7 @@ func (m *UDPMux) Close() error {
 	m.closed = true
 	for _, list := range m.fragments {
 		for _, c := range slices.Clone(list) {
-			m.endLocked(c)
+			m.closeConnLocked(c)
 		}
 	}
 	m.mu.Unlock()
@@ -121,13 +122,15 @@ func (m *UDPMux) Close() error {
 	return err
 }
 
-func (m *UDPMux) end(c *UDPMuxedConn) {
+// closeConn closes c; see closeConnLocked.
+func (m *UDPMux) closeConn(c *UDPMuxedConn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.endLocked(c)
+	m.closeConnLocked(c)
 }
 
-func (m *UDPMux) endLocked(c *UDPMuxedConn) {
+// closeConnLocked closes c and removes it from fragments and owners. If c is closed already, it does nothing.
+func (m *UDPMux) closeConnLocked(c *UDPMuxedConn) {
 	if c.closed.Swap(true) {
 		return
 	}
@@ -143,7 +146,7 @@ func (m *UDPMux) endLocked(c *UDPMuxedConn) {
 	}
 }
 
-// receive hands out packets until the socket is closed.
+// receive reads packets and passes them to the connections until the socket is closed.
 func (m *UDPMux) receive() {
 	d := datagrams.Get().(*datagram)
 	for {
@@ -151,7 +154,7 @@ func (m *UDPMux) receive() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // the system is short of something
+		if err != nil { // for example out of memory
 			time.Sleep(retryDelay)
 			continue
 		}
@@ -173,5 +176,5 @@ func (m *UDPMux) receive() {
 	}
 }
 
-// unmapped is an address as both kinds of sockets write it.
+// unmapped returns a with an IPv4 address instead of an IPv4-mapped IPv6 address.
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

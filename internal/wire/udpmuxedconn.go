@@ -10,43 +10,45 @@ import (
 )
 
 const (
-	// datagramQueue is how many packets may wait for pion; what comes on top is lost, as in any full socket. It holds 50 ms
-	// of some 40 Mbit/s.
+	// datagramQueue is the capacity in packets of a connection's queue: 50 ms of about 40 Mbit/s. Packets that do not fit are
+	// dropped.
 	datagramQueue = 256
-	// maxDatagramIn is the longest packet that is taken; pion takes no longer ones.
+	// maxDatagramIn is the largest packet in bytes that is read; Pion accepts no larger ones.
 	maxDatagramIn = 8192
-	// maxOwned bounds the addresses of one connection; the oldest is given up first. A client has a few, and new ones when
-	// it moves between networks.
+	// maxOwned bounds the addresses that one connection owns, and those that it shares; the oldest is given up first. A client
+	// has a few addresses, and further ones when it changes networks.
 	maxOwned = 64
 )
 
-// datagram is a packet on its way to who reads.
+// datagram is a received packet: the first n bytes of buffer.
 type datagram struct {
 	n      int
 	from   netip.AddrPort
 	buffer [maxDatagramIn]byte
 }
 
+// datagrams holds unused datagrams.
 var datagrams = sync.Pool{New: func() any { return new(datagram) }}
 
-// UDPMuxedConn are the packets for one username fragment, as a packet connection.
+// UDPMuxedConn is a net.PacketConn for the packets to one username fragment.
 type UDPMuxedConn struct {
 	mux   *UDPMux
 	key   fragment
 	local net.Addr
-	dtls  *dtlsFilter // shared by all connections of the fragment
+	dtls  *dtlsFilter // shared by all connections of the username fragment
 
 	in     chan *datagram
 	done   chan struct{}
 	closed atomic.Bool
 
-	checks atomic.Int32 // that it has sent to addresses which nothing has come from
+	checks atomic.Int32 // number of checks sent to addresses from which nothing was received
 
-	// Addresses that it owns and that it shares, the oldest first, at most maxOwned of each. Guarded by DatagramMux.mu.
+	// owned and shared are the addresses that the connection owns and shares, oldest first, at most maxOwned each. They are
+	// guarded by UDPMux.mu.
 	owned, shared []netip.AddrPort
 }
 
-// enqueue queues d, which is then no longer the caller's, unless the queue is full.
+// enqueue queues d for ReadFrom and reports whether the queue had room. After true, the caller must not use d.
 func (c *UDPMuxedConn) enqueue(d *datagram) bool {
 	select {
 	case c.in <- d:
@@ -56,7 +58,7 @@ func (c *UDPMuxedConn) enqueue(d *datagram) bool {
 	}
 }
 
-// enqueueCopy queues a copy of a packet, unless the queue is full.
+// enqueueCopy queues a copy of the packet b, after filtering it, or drops it if the queue is full.
 func (c *UDPMuxedConn) enqueueCopy(b []byte, from netip.AddrPort) {
 	d := datagrams.Get().(*datagram)
 	d.from, d.n = from, copy(d.buffer[:], b)
@@ -65,7 +67,7 @@ func (c *UDPMuxedConn) enqueueCopy(b []byte, from netip.AddrPort) {
 	}
 }
 
-// ReadFromAddrPort reads one packet without allocating. What does not fit into b is lost.
+// ReadFromAddrPort reads one packet without allocating. Bytes that do not fit into b are lost.
 func (c *UDPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	select {
 	case d := <-c.in:
@@ -77,14 +79,15 @@ func (c *UDPMuxedConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteToAddrPort queues one packet without allocating; b may be reused at once.
+// WriteToAddrPort queues one packet without allocating. b may be reused when it returns. Connectivity checks beyond the
+// limits of allowCheck are dropped without an error.
 func (c *UDPMuxedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if c.closed.Load() {
 		return 0, io.ErrClosedPipe
 	}
 	if t := stunType(b); t != notSTUN {
 		if t == stunBinding && !c.mux.allowCheck(c, to) {
-			return len(b), nil // as if it were lost on the way
+			return len(b), nil // like a lost packet
 		}
 		c.mux.claim(c, to, t == stunBindingSuccess)
 	} else if c.dtls.observeSent(b, to) {
@@ -107,20 +110,21 @@ func (c *UDPMuxedConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, addrOf(to))
 }
 
-// LocalAddr is a *net.UDPAddr.
+// LocalAddr returns the local address that was passed to GetConn, a *net.UDPAddr.
 func (c *UDPMuxedConn) LocalAddr() net.Addr { return c.local }
 
-// Close ends reads and gives up the fragment and the addresses.
+// Close makes reads return io.EOF and writes fail, and gives up the username fragment and all addresses.
 func (c *UDPMuxedConn) Close() error {
-	c.mux.end(c)
+	c.mux.closeConn(c)
 	return nil
 }
 
-// SetDeadline does nothing, nor do the others: pion sets deadlines only to end reads before it closes, and Close ends them.
+// SetDeadline does nothing. Pion sets deadlines only to interrupt reads before it closes the connection, and Close
+// interrupts them.
 func (c *UDPMuxedConn) SetDeadline(time.Time) error { return nil }
 
-// SetReadDeadline does nothing.
+// SetReadDeadline does nothing, see SetDeadline.
 func (c *UDPMuxedConn) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline does nothing: writes only queue.
+// SetWriteDeadline does nothing, because writes only queue.
 func (c *UDPMuxedConn) SetWriteDeadline(time.Time) error { return nil }
