@@ -32,7 +32,7 @@ Example:
   meet build-frontend --out /tmp/build --base-path /meet`
 }
 
-// Run makes a published build of the front end.
+// Run builds the front end and writes the publishable build, with its manifest, to --out.
 func (b buildFrontend) Run(ctx context.Context, env environment) error {
 	o := assets.PackOptions{Version: app.Version, BasePath: b.BasePath, StaticURL: b.StaticURL, Shells: app.RenderShells}
 	if err := b.check(); err != nil {
@@ -49,7 +49,7 @@ func (b buildFrontend) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(made) }() // only a copy
+	defer func() { _ = os.RemoveAll(made) }() // temporary build; Pack has copied it
 	if err := b.vite(ctx, env, made); err != nil {
 		return err
 	}
@@ -74,7 +74,8 @@ func (b buildFrontend) check() error {
 	return nil
 }
 
-// vite lets Vite build into a folder, with the packages of the lock file.
+// vite runs Vite, which builds the front end into the folder out. It first installs the packages of package-lock.json
+// if they are missing or outdated.
 func (b buildFrontend) vite(ctx context.Context, env environment, out string) error {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return errors.New("npm was not found: making the front end needs Node.js 20 or later with npm (running Meet does not)")
@@ -98,7 +99,7 @@ func npm(ctx context.Context, env environment, dir string, args ...string) error
 	return nil
 }
 
-// sourceDate reads the time of the source as builds that can be repeated are told it
+// sourceDate returns the time in the SOURCE_DATE_EPOCH variable, or the zero time if it is not set
 // (https://reproducible-builds.org/specs/source-date-epoch/).
 func sourceDate(environ []string) (t time.Time, err error) {
 	for _, v := range environ {

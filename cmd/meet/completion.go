@@ -9,8 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The scripts are made from the commands themselves. kong's completion libraries run the program at every press of the
-// key and bring four more modules; a script that knows all words needs neither.
+// completionScripts holds the templates of the completion scripts, which are filled from the commands. kong's
+// completion libraries run the program on every completion and add four dependencies; a static script avoids both.
 //
 //go:embed completion/*.tmpl
 var completionScripts embed.FS
@@ -26,7 +26,7 @@ Example:
   source <(meet completion bash)`
 }
 
-// Run prints the script.
+// Run prints the completion script for the shell.
 func (c completion) Run(parsed *kong.Context, env environment) error {
 	scripts, err := template.New("").Funcs(template.FuncMap{
 		"join": strings.Join, "quote": shellQuote, "brackets": zshHelp, "colons": zshColons, "action": zshAction,
@@ -37,7 +37,7 @@ func (c completion) Run(parsed *kong.Context, env environment) error {
 	return scripts.ExecuteTemplate(env.stdout, c.Shell+".tmpl", newCompletionModel(parsed.Model))
 }
 
-// completionModel is what there is to complete.
+// completionModel is the data of the completion templates: the program's commands and their flags.
 type completionModel struct {
 	Name  string
 	Verbs []completionVerb
@@ -45,12 +45,12 @@ type completionModel struct {
 
 type completionVerb struct {
 	Name, Help string
-	Default    bool // runs when none is named
+	Default    bool // the command that runs when none is named
 	Flags      []completionFlag
-	Arguments  []string // what its argument may be, where that is known
+	Arguments  []string // permitted values of the first argument, if its tag lists them
 }
 
-// Words are all that can follow the verb.
+// Words returns everything that can follow the command on the command line: its arguments and flags.
 func (v completionVerb) Words() []string {
 	words := slices.Clone(v.Arguments)
 	for _, f := range v.Flags {
@@ -61,8 +61,8 @@ func (v completionVerb) Words() []string {
 
 type completionFlag struct {
 	Name, Help       string
-	HasValue, IsPath bool     // a value follows; it is a path
-	Values           []string // which, where that is known
+	HasValue, IsPath bool     // HasValue: the flag takes a value; IsPath: the value is a file or folder
+	Values           []string // permitted values, if the flag's tag lists them
 }
 
 func newCompletionModel(app *kong.Application) completionModel {
@@ -82,7 +82,7 @@ func newCompletionModel(app *kong.Application) completionModel {
 	return m
 }
 
-// completionFlags are a flag and, where it has one, its opposite.
+// completionFlags returns the completion entry of a flag and, if the flag is negatable, the entry of its --no- form.
 func completionFlags(f *kong.Flag) []completionFlag {
 	flag := completionFlag{Name: f.Name, Help: f.Help, HasValue: !f.IsBool(), IsPath: f.PlaceHolder == "FILE" || f.PlaceHolder == "DIR", Values: values(f.Value)}
 	if f.Tag.Negatable == "" {
@@ -91,23 +91,23 @@ func completionFlags(f *kong.Flag) []completionFlag {
 	return []completionFlag{flag, {Name: "no-" + f.Name, Help: "Not --" + f.Name + "."}}
 }
 
-// values are what a flag or an argument may be, where its tag lists that.
+// values returns the permitted values of a flag or argument, or nil if its tag lists none.
 func values(v *kong.Value) []string {
 	return slices.DeleteFunc(strings.Split(v.Tag.Enum, ","), func(s string) bool { return s == "" })
 }
 
-// shellQuote returns s as one word of bash, zsh and fish. Quoting libraries know POSIX shells only; this form is also read by
-// fish, as long as s has no backslash, which fish alone interprets between single quotes.
+// shellQuote returns s as one quoted word for bash, zsh and fish. s must not contain a backslash: only fish
+// interprets it between single quotes. Existing Go quoting libraries support POSIX shells but not fish.
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// zshHelp is a flag's help as _arguments wants it.
+// zshHelp formats a flag's help text for zsh's _arguments.
 func zshHelp(s string) string {
 	return "[" + strings.NewReplacer("[", `\[`, "]", `\]`).Replace(s) + "]"
 }
 
 func zshColons(s string) string { return strings.ReplaceAll(s, ":", `\:`) }
 
-// zshAction is what may follow a flag.
+// zshAction returns the part of an _arguments specification that completes the flag's value, or "" if it takes none.
 func zshAction(f completionFlag) string {
 	switch {
 	case len(f.Values) > 0:

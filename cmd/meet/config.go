@@ -17,14 +17,14 @@ Example:
   meet config --listen :9000 > meet.yaml`
 }
 
-// Run prints the settings, each explained by the words of its flag.
+// Run prints the settings as YAML. The comment above each setting is the help text of its flag.
 func (c configCommand) Run(parsed *kong.Context, env environment) error {
 	cfg, err := load(env, c.Config, c.flags())
 	if err != nil {
 		return err
 	}
 	yaml, err := cfg.YAML(func(key string) string {
-		if key == "region_urls" { // the one without a flag
+		if key == "region_urls" { // the only setting without a flag
 			return "Servers that browsers of a region are sent to, as \"region: address\" lines (LIVEKIT_URL_<REGION>)."
 		}
 		for _, f := range parsed.Selected().Flags {

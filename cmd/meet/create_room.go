@@ -28,7 +28,7 @@ Example:
   meet create-room myroom --empty-timeout 2h --max-participants 50`
 }
 
-// Run makes the room and shows it.
+// Run creates the room and prints it.
 func (c createRoom) Run(ctx context.Context, env environment) error {
 	if err := fill(target{"--name", "the room's name", &c.Name}).from(c.NameArg); err != nil {
 		return err
@@ -57,7 +57,8 @@ func (c createRoom) Run(ctx context.Context, env environment) error {
 	return printRooms(env, []*livekit.Room{room})
 }
 
-// wholeSeconds reads a span as LiveKit's messages hold it; "" is the server's default.
+// wholeSeconds parses the duration given for flag into whole seconds, as LiveKit's messages hold it. An empty text
+// returns 0, which selects the server's default.
 func wholeSeconds(flag, text string) (uint32, error) {
 	if text == "" {
 		return 0, nil

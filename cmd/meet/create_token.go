@@ -41,7 +41,7 @@ Example:
   meet create-token --join --room myroom --identity ada --ttl 2d`
 }
 
-// Run prints the token or the link, and nothing else, so that a script can take it.
+// Run prints only the token or the link, so that scripts can use the output.
 func (t createToken) Run(env environment) error {
 	t.Room, t.Identity = cmp.Or(t.Room, t.R), cmp.Or(t.Identity, t.P)
 	if err := t.check(); err != nil {
@@ -98,7 +98,7 @@ func (t createToken) check() error {
 	return nil
 }
 
-// link is the page that joins any LiveKit server with a token, on the server itself.
+// link returns the address of the server's /custom page, which joins a LiveKit server with the token raw.
 func (t createToken) link(cfg config.Config, raw string) (string, error) {
 	address, err := serverAddress(t.URL, cfg)
 	if err != nil {

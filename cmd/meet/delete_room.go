@@ -17,7 +17,7 @@ Example:
   meet delete-room myroom`
 }
 
-// Run ends the room.
+// Run deletes the room and disconnects everybody in it.
 func (c deleteRoom) Run(ctx context.Context, env environment) error {
 	room, err := c.name()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command meet is Meet's server and the tools around it, one file for each subcommand.
+// Command meet is Meet's server and its command-line tools. Each subcommand has a file of its own.
 //
-// It ends with status 0 when it did what was asked, 1 when that failed, and 2 when what was asked makes no sense; then
-// it says in one sentence which flag or setting is wrong.
+// The exit status is 0 on success, 1 if the operation failed, and 2 if the command line or the settings are wrong.
+// With status 2, one sentence for each problem names the flag or setting.
 package main

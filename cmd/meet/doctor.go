@@ -24,12 +24,12 @@ Example:
   meet doctor --listen :9000 --data-dir /var/lib/meet`
 }
 
-// errFailedChecks ends with status 1; the lines above it say why.
+// errFailedChecks makes the command exit with status 1 after the findings were printed.
 var errFailedChecks = errors.New("this machine is not fit to serve like that; mend what says fail")
 
-// Run examines the machine.
+// Run checks the machine and prints the findings.
 func (d doctorCommand) Run(ctx context.Context, env environment) error {
-	// Wrong settings are a finding like others: the rest is examined with those that are right.
+	// Invalid settings are findings too. The other checks use the valid settings.
 	cfg, problems := config.Load(config.Source{File: d.Config, DotEnv: ".env", Environ: env.environ, Flags: d.flags()})
 	findings := append(settingsFindings(cfg, problems), doctor.Examine(ctx, doctor.Options{
 		Listen: cfg.Listen, DataDir: cfg.DataDir, NodeIP: cfg.NodeIP,
@@ -58,12 +58,13 @@ func (d doctorCommand) print(env environment, findings []doctor.Finding) error {
 		if f.Advice != "" {
 			text += " → " + printable(f.Advice)
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", f.Status, f.Check, text) // Flush returns what fails
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", f.Status, f.Check, text) // Flush returns the error
 	}
 	return t.Flush()
 }
 
-// minSecretLength is in characters: HS256 signs with 32 bytes (RFC 7518, section 3.2).
+// minSecretLength is the shortest secret, in characters, that is not warned about: HS256 needs a key of 32 bytes (RFC
+// 7518, section 3.2).
 const minSecretLength = 32
 
 func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
@@ -110,7 +111,7 @@ func ownKeyFinding(cfg config.Config) doctor.Finding {
 	return f
 }
 
-// splitErrors takes apart what config.Load has joined.
+// splitErrors returns the errors that config.Load joined into err.
 func splitErrors(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
@@ -121,10 +122,10 @@ func splitErrors(err error) []error {
 	return nil
 }
 
-// apiFinding calls the running server with the key that these settings sign with.
+// apiFinding calls the server that runs on this machine, with the API key of these settings, and reports the result.
 func apiFinding(ctx context.Context, cfg config.Config) doctor.Finding {
 	f := doctor.Finding{Check: "running server", Status: doctor.Fail}
-	cfg.LiveKitURL = "" // this is about the one on this machine
+	cfg.LiveKitURL = "" // check the server on this machine, not the one that browsers are sent to
 	address, err := serverAddress("", cfg)
 	if err != nil {
 		f.Text = err.Error()

@@ -8,8 +8,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// onSignal tells of people who come and go, and of what they publish. It is called before the client has taken the message,
-// for one message after another.
+// onSignal reports participants that join or leave and tracks that are published, muted or unpublished. The client
+// calls it for each message in order, before it applies the message.
 func (s *session) onSignal(m *livekit.SignalResponse) {
 	switch m := m.Message.(type) {
 	case *livekit.SignalResponse_Join:
@@ -29,12 +29,12 @@ func (s *session) onSignal(m *livekit.SignalResponse) {
 	}
 }
 
-// reportParticipants compares what people are said to be with what they were.
+// reportParticipants prints how the listed participants differ from the last known state, and stores the new state.
 func (s *session) reportParticipants(people []*livekit.ParticipantInfo) {
 	for _, p := range people {
 		known := s.participants[p.Identity]
 		switch {
-		case p.Sid == s.self, known != nil && known.Sid == p.Sid && p.Version < known.Version: // we, or old news
+		case p.Sid == s.self, known != nil && known.Sid == p.Sid && p.Version < known.Version: // ourselves, or an outdated update
 		case p.State == livekit.ParticipantInfo_DISCONNECTED:
 			if known != nil && known.Sid == p.Sid {
 				s.updateParticipants(func() { delete(s.participants, p.Identity) })
@@ -51,14 +51,14 @@ func (s *session) reportParticipants(people []*livekit.ParticipantInfo) {
 	}
 }
 
-// updateParticipants changes what is known of the others.
+// updateParticipants runs change, which may modify s.participants, with s.mu held.
 func (s *session) updateParticipants(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
 }
 
-// reportTracks tells what somebody publishes and no longer publishes.
+// reportTracks prints how the tracks of the participant owner changed: published, unpublished, muted or unmuted.
 func (s *session) reportTracks(owner string, before, after []*livekit.TrackInfo) {
 	find := func(in []*livekit.TrackInfo, t *livekit.TrackInfo) *livekit.TrackInfo {
 		if i := slices.IndexFunc(in, func(o *livekit.TrackInfo) bool { return o.Sid == t.Sid }); i >= 0 {
@@ -88,7 +88,8 @@ func muted(what string, muted bool) string {
 	return what + " unmuted"
 }
 
-// onData shows what is sent to everybody.
+// onData prints a received data packet: user data, a chat message, the header of a file, or a text stream once it is
+// complete.
 func (s *session) onData(p *livekit.DataPacket) {
 	from := p.ParticipantIdentity
 	switch v := p.Value.(type) {
@@ -111,8 +112,8 @@ func (s *session) onData(p *livekit.DataPacket) {
 	}
 }
 
-// textStreams puts streams of text together, in which newer clients send chat. The packets of one come in order, so that they
-// need no sorting.
+// textStreams reassembles text streams, which newer clients use for chat. The chunks of a stream arrive in order, so
+// they are not sorted.
 type textStreams struct {
 	mu   sync.Mutex
 	open map[streamKey]*textStream
@@ -126,7 +127,8 @@ type textStream struct {
 }
 
 const (
-	// maxTextStreams and textMost bound what strangers make us keep: further streams are not shown, longer ones cut.
+	// maxTextStreams and maxTextSize bound the memory that remote participants can make us use. Further streams are
+	// ignored; the text of a stream is cut after maxTextSize bytes.
 	maxTextStreams, maxTextSize = 64, 64 << 10
 )
 
@@ -149,7 +151,7 @@ func (t *textStreams) add(from string, c *livekit.DataStream_Chunk) {
 	}
 }
 
-// end is the whole text, nil if its beginning was missed.
+// end removes a stream and returns its text, or nil if its header was not received.
 func (t *textStreams) end(from string, tr *livekit.DataStream_Trailer) *textStream {
 	t.mu.Lock()
 	defer t.mu.Unlock()

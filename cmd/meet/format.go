@@ -8,10 +8,11 @@ import (
 	"unicode"
 )
 
-// maxCellLength is in characters: more pushes the other columns off a terminal.
+// maxCellLength is the longest table cell in characters. Longer cells would move the other columns out of the
+// terminal.
 const maxCellLength = 48
 
-// printTable prints rows under a heading, in columns.
+// printTable prints a heading and rows, aligned in columns.
 func printTable(env environment, heading []string, rows [][]string) error {
 	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{heading}, rows...) {
@@ -25,8 +26,8 @@ func printTable(env environment, heading []string, rows [][]string) error {
 	return t.Flush()
 }
 
-// tableCell makes one line of a terminal of what a stranger wrote: no control character reaches it, nor what turns the
-// direction of text, and what is too long is cut.
+// tableCell returns s as a cell of one line. Control characters and characters that change the text direction are
+// replaced, and a long text is cut, because s may come from a stranger.
 func tableCell(s string) string {
 	s = printable(s)
 	if chars := []rune(s); len(chars) > maxCellLength {
@@ -38,7 +39,7 @@ func tableCell(s string) string {
 	return s
 }
 
-// printable replaces what a terminal would act on instead of showing it.
+// printable replaces characters that a terminal would interpret instead of showing.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -48,7 +49,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// formatDuration says how long something takes in its two largest units, as people do: 3d4h, 5h2m, 45s.
+// formatDuration formats a duration in its two largest units, such as 3d4h, 5h2m or 45s.
 func formatDuration(d time.Duration) string {
 	d = max(0, d.Round(time.Second))
 	units := []struct {
@@ -70,16 +71,17 @@ func formatDuration(d time.Duration) string {
 	return "0s"
 }
 
-// formatSeconds is span of what LiveKit's messages count in seconds.
+// formatSeconds formats a number of seconds, the unit of LiveKit's messages.
 func formatSeconds(n uint32) string { return formatDuration(time.Duration(n) * time.Second) }
 
-// formatAge says how long ago something was that a server dates. A server that does not date it sends 0.
+// formatAge formats the time that has passed since a server's timestamp, in milliseconds since 1970. It returns ""
+// for 0, which a server sends if it has no timestamp.
 func formatAge(unixMilli int64, now time.Time) string {
 	if unixMilli == 0 {
 		return ""
 	}
 	ago := now.Sub(time.UnixMilli(unixMilli))
-	if ago < time.Second { // or in the future, by a clock that goes wrong
+	if ago < time.Second { // or in the future, if the clocks differ
 		return "just now"
 	}
 	return formatDuration(ago) + " ago"

@@ -15,7 +15,7 @@ Example:
   meet generate-keys > keys.yaml && chmod 600 keys.yaml && meet --key-file keys.yaml`
 }
 
-// Run prints a new pair.
+// Run prints a new API key and its secret.
 func (generateKeys) Run(env environment) error {
 	_, err := fmt.Fprint(env.stdout, config.NewKey().Line())
 	return err

@@ -13,7 +13,7 @@ import (
 	"meet/internal/token"
 )
 
-// grantFlags are what a token allows.
+// grantFlags are the flags for a token's grants.
 type grantFlags struct {
 	Join           bool     `help:"May join --room."`
 	CanPublish     *bool    `negatable:"" help:"May publish tracks; yes unless set."`
@@ -42,13 +42,14 @@ type grantFlags struct {
 	Observability   bool `name:"observability-write" help:"May write traces and logs."`
 }
 
-// any tells whether the flags allow anything at all. What a participant may do means nothing without --join.
+// any reports whether the flags grant anything. Flags such as --can-publish do not count: they have no effect without
+// --join.
 func (g grantFlags) any() bool {
 	return g.Join || g.Create || g.List || g.Admin || g.Record || g.IngressAdmin || g.Worker || g.AgentAdmin || g.SimulationAdmin ||
 		g.SIPAdmin || g.SIPCall || g.Inference || g.Observability
 }
 
-// grant puts the grants into a token.
+// grant adds the grants of the flags to a token. room is the room that they apply to.
 func (g grantFlags) grant(t *token.AccessToken, room string) {
 	t.SetVideoGrant(token.VideoGrant{
 		RoomJoin: g.Join, Room: room, RoomCreate: g.Create, RoomList: g.List, RoomAdmin: g.Admin, RoomRecord: g.Record,
@@ -70,7 +71,8 @@ func (g grantFlags) grant(t *token.AccessToken, room string) {
 	}
 }
 
-// roomConfigFlags are how the room is made when the token's join creates it.
+// roomConfigFlags are the flags for the configuration of the room, which applies if joining with the token creates
+// the room.
 type roomConfigFlags struct {
 	RoomConfig  string `name:"room-config" aliases:"room-configuration" help:"Configuration of the room, should this token's join create it: LiveKit's RoomConfiguration as JSON, or @ and a file of it." placeholder:"JSON"`
 	RoomPreset  string `help:"Name of such a configuration that the server knows." placeholder:"NAME"`
@@ -78,7 +80,8 @@ type roomConfigFlags struct {
 	JobMetadata string `help:"What that agent is told." placeholder:"TEXT"`
 }
 
-// roomConfig checks the configuration as strictly as a settings file: a server would overlook what it does not know.
+// roomConfig returns the room configuration as JSON, or nil if there is none. Unknown fields are an error, because a
+// server would ignore them.
 func (f roomConfigFlags) roomConfig() (json.RawMessage, error) {
 	var config livekit.RoomConfiguration
 	switch text := f.RoomConfig; {

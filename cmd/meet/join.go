@@ -42,7 +42,8 @@ Example:
   meet join myroom --identity bot --video film.ivf --audio film.ogg --loop`
 }
 
-// Run is one stay in a room.
+// Run joins the room, publishes the files, and leaves when they have ended, when --duration has passed, or on a
+// signal.
 func (j join) Run(ctx context.Context, env environment) (err error) {
 	if err := j.check(); err != nil {
 		return usageError{err}
@@ -62,7 +63,7 @@ func (j join) Run(ctx context.Context, env environment) (err error) {
 	if err != nil {
 		return err
 	}
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	context.AfterFunc(ctx, stop) // a second Ctrl-C exits immediately
 	return newSession(j, env).run(ctx, address, raw, files)
 }
 
@@ -87,9 +88,10 @@ func (j join) check() error {
 	return nil
 }
 
-// open opens the files to publish, in the order of the flags.
+// open opens the files to publish, in the order of the flags. On an error it also returns the files opened so far,
+// which the caller closes.
 func (j join) open() (files []*mediafile.File, err error) {
-	fps := 0.0 // the file's own
+	fps := 0.0 // use the file's own rate
 	if j.FPS != nil {
 		fps = *j.FPS
 	}
@@ -114,7 +116,7 @@ func (j join) open() (files []*mediafile.File, err error) {
 	return files, nil
 }
 
-// serverAndToken is where the server is and a token for it.
+// serverAndToken returns the WebSocket address of the server and an access token for it.
 func (j join) serverAndToken(env environment) (address, raw string, err error) {
 	cfg, raw, err := j.accessToken(env)
 	if err != nil {
@@ -130,7 +132,7 @@ func (j join) serverAndToken(env environment) (address, raw string, err error) {
 	return socket, raw, nil
 }
 
-// accessToken is the token that was given, or one that the settings' key signs.
+// accessToken returns the token of --token, or a new one signed with the configured API key, and the settings.
 func (j join) accessToken(env environment) (config.Config, string, error) {
 	if j.Token != "" {
 		cfg, _, err := j.load(env)

@@ -9,14 +9,14 @@ import (
 	"meet/internal/config"
 )
 
-// keyFlags say with which API key a command signs or checks. Every command that needs one finds it here.
+// keyFlags are the flags that choose the API key with which a command signs or verifies.
 type keyFlags struct {
 	keySettings
 	APIKey    string `name:"api-key" help:"API key to use; the first configured one unless set (LIVEKIT_API_KEY)." placeholder:"KEY"`
 	APISecret string `name:"api-secret" help:"Secret of --api-key, unless the settings know it (LIVEKIT_API_SECRET)." placeholder:"SECRET"`
 }
 
-// check finds what is wrong with the flags alone, before anything is read.
+// check validates the flags before the settings are read.
 func (k keyFlags) check() error {
 	if k.APIKey == "" && k.APISecret != "" {
 		return usageError{errors.New("--api-key: --api-secret needs the key it belongs to")}
@@ -24,8 +24,9 @@ func (k keyFlags) check() error {
 	return nil
 }
 
-// load reads the settings, and the keys to use in the order in which they come: the pair of --api-key and --api-secret,
-// else those configured, else the pair that a server made for itself in the data folder. Without any, the list is empty.
+// load reads the settings and returns the API keys to use. These are the pair of --api-key and --api-secret, or else
+// the configured keys, or else the pair that the server generated in the data folder. The list is empty if there are
+// none.
 func (k keyFlags) load(env environment) (config.Config, []config.Key, error) {
 	if err := k.check(); err != nil {
 		return config.Config{}, nil, err
@@ -48,7 +49,8 @@ func (k keyFlags) load(env environment) (config.Config, []config.Key, error) {
 	return cfg, keys[i : i+1], nil
 }
 
-// usableKeys are those configured, else the pair that a server made for itself in the data folder, if there is one.
+// usableKeys returns the configured API keys, or else the pair that the server generated in the data folder, or nil
+// if there is none.
 func usableKeys(cfg config.Config) ([]config.Key, error) {
 	if len(cfg.Keys) > 0 {
 		return cfg.Keys, nil
@@ -60,7 +62,7 @@ func usableKeys(cfg config.Config) ([]config.Key, error) {
 	return keys, err
 }
 
-// signingKey is the settings and the one key that signs.
+// signingKey returns the settings and the API key that signs. It fails if there is no key.
 func (k keyFlags) signingKey(env environment) (config.Config, config.Key, error) {
 	cfg, keys, err := k.load(env)
 	if err != nil {

@@ -19,7 +19,7 @@ func (listParticipants) Help() string {
   meet list-participants myroom`
 }
 
-// Run lists who is in the room.
+// Run lists the participants of the room.
 func (c listParticipants) Run(ctx context.Context, env environment) error {
 	room, err := c.name()
 	if err != nil {
@@ -50,7 +50,7 @@ func (c listParticipants) Run(ctx context.Context, env environment) error {
 	return printTable(env, []string{"IDENTITY", "NAME", "ID", "STATE", "JOINED", "TRACKS"}, rows)
 }
 
-// describeTracks says what somebody sends.
+// describeTracks lists a participant's tracks in words, such as "microphone (muted), camera".
 func describeTracks(tracks []*livekit.TrackInfo) string {
 	all := make([]string, len(tracks))
 	for i, t := range tracks {
@@ -62,7 +62,7 @@ func describeTracks(tracks []*livekit.TrackInfo) string {
 	return strings.Join(all, ", ")
 }
 
-// describeSource is where a track comes from, in words; one whose maker did not say is called by its kind.
+// describeSource returns a track's source in words, or its type if the publisher did not state the source.
 func describeSource(t *livekit.TrackInfo) string {
 	words := t.Source.String()
 	if t.Source == livekit.TrackSource_UNKNOWN {

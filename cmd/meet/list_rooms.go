@@ -15,7 +15,7 @@ func (listRooms) Help() string {
   meet list-rooms --url https://meet.example.org`
 }
 
-// Run lists the live rooms.
+// Run lists the open rooms.
 func (c listRooms) Run(ctx context.Context, env environment) error {
 	server, err := c.connect(env)
 	if err != nil {
@@ -49,7 +49,8 @@ func printRooms(env environment, rooms []*livekit.Room) error {
 	return printTable(env, []string{"NAME", "ID", "PARTICIPANTS", "PUBLISHERS", "CREATED", "CLOSES EMPTY / LEFT", "METADATA"}, rows)
 }
 
-// creationTimeMs is when a room was made, in milliseconds. Older servers know seconds only.
+// creationTimeMs returns the time at which a room was created, in milliseconds since 1970. Older servers send it in
+// seconds only.
 func creationTimeMs(r *livekit.Room) int64 {
 	if r.CreationTimeMs != 0 {
 		return r.CreationTimeMs

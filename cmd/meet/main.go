@@ -11,7 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The command line. The first command runs when none is named.
+// command is the command line. Serve runs when no command is named.
 type command struct {
 	Serve             serve             `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is named."`
 	GenerateKeys      generateKeys      `cmd:"" help:"Make an API key and its secret."`
@@ -33,20 +33,21 @@ type command struct {
 	Version           version           `cmd:"" help:"Say which version this is."`
 }
 
-// environment is what a command sees of the process. The environment is the whole list, since an unknown MEET_ variable is
-// named in a warning and can only be found there.
+// environment is what a command uses of the process. environ holds all environment variables, because a warning names
+// the unknown ones that begin with MEET_.
 type environment struct {
 	environ        []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-// usageError is what the one who typed the command got wrong.
+// usageError is a mistake in the command line or the settings; the program exits with status 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// statusError ends the program with a status that a command gives a meaning; what there is to say was said.
+// statusError makes the program exit with a status that has a meaning for the command. The command has already
+// printed the explanation.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
@@ -55,7 +56,7 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], environment{os.Environ(), os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// run does what args say and returns the exit status.
+// run executes the command line args and returns the exit status.
 func run(ctx context.Context, args []string, env environment) int {
 	var c command
 	helped := false
@@ -63,13 +64,13 @@ func run(ctx context.Context, args []string, env environment) int {
 		kong.Name("meet"),
 		kong.Description("Meet is a video conferencing site in one program. With no command and no settings it serves on port 8080.\n\nExample:\n  meet --listen :9000"),
 		kong.Writers(env.stdout, env.stderr),
-		kong.Exit(func(int) { helped = true }), // only --help asks to exit
+		kong.Exit(func(int) { helped = true }), // kong calls it for --help only
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(env),
 	)
 	if err != nil {
-		panic(err) // the struct above is wrong
+		panic(err) // the tags of command are invalid
 	}
 	parsed, err := parser.Parse(args)
 	if helped {
@@ -95,7 +96,8 @@ func run(ctx context.Context, args []string, env environment) int {
 	return 1
 }
 
-// parseError is what kong found wrong. Of a flag without its value it speaks in terms of its own scanner.
+// parseError turns kong's error into a usageError. It rewords the error for a flag without a value, which names a
+// token of kong's scanner.
 func parseError(err error) error {
 	if flag, rest, _ := strings.Cut(err.Error(), ": "); strings.HasSuffix(rest, "(<EOL>)") {
 		err = fmt.Errorf("%s: got no value", flag)

@@ -24,7 +24,7 @@ func (mute) Help() string {
   meet mute myroom ada --source microphone`
 }
 
-// Run mutes one track after the other and says which.
+// Run mutes the tracks one after another and prints each of them.
 func (c mute) Run(ctx context.Context, env environment) error {
 	room, identity, err := c.names()
 	if err != nil {
@@ -68,7 +68,7 @@ func (c mute) Run(ctx context.Context, env environment) error {
 	return nil
 }
 
-// wanted are the ids of the tracks to mute: those that are named, else those of the wanted sources.
+// wanted returns the SIDs of the tracks to mute: those of --track, or else all tracks of the chosen sources.
 func (c mute) wanted(ctx context.Context, server *admin.Client, room, identity string) (sids []string, err error) {
 	if len(c.Track) > 0 {
 		return c.Track, nil
@@ -86,7 +86,7 @@ func (c mute) failed(room, identity string, err error) error {
 	return withAdvice(fmt.Errorf("%s %q in room %q: %w", c.verb("m", "unm"), identity, room, err))
 }
 
-// verb is "mute" or "unmute" with the beginning that is given for each.
+// verb returns "mute" or "unmute". muting and unmuting are everything before "ute", such as "M" and "Unm".
 func (c mute) verb(muting, unmuting string) string {
 	if c.Unmute {
 		return unmuting + "ute"

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// eventPrinter prints what happens, a line for each thing: for people, with a line of figures below it on a terminal, or for
-// programs.
+// eventPrinter prints one line for each event, as JSON for programs or as text for people. On a terminal, a status
+// line stays below the text.
 type eventPrinter struct {
 	env   environment
 	json  bool
 	start time.Time
 
-	mu       sync.Mutex // of what is printed
+	mu       sync.Mutex // guards the output and the fields below
 	status   *statusLine
-	buffered []func() // what is printed later, nil when nothing is held back
+	buffered []func() // functions that print the buffered events; nil if events are printed immediately
 }
 
 func newEventPrinter(env environment, json bool) *eventPrinter {
@@ -27,14 +27,14 @@ func newEventPrinter(env environment, json bool) *eventPrinter {
 	return j
 }
 
-// buffer keeps what happens back until release.
+// buffer makes print keep events until flush.
 func (j *eventPrinter) buffer() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.buffered = []func(){}
 }
 
-// flush prints a line, and then what was held back.
+// flush prints an event, then the buffered events, and ends buffering.
 func (j *eventPrinter) flush(what string, pairs ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -45,7 +45,7 @@ func (j *eventPrinter) flush(what string, pairs ...any) {
 	j.buffered = nil
 }
 
-// print prints a line; pairs are names and values.
+// print prints an event, or keeps it for flush. pairs are alternating names and values.
 func (j *eventPrinter) print(what string, pairs ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -63,7 +63,7 @@ func (j *eventPrinter) printLocked(what string, pairs []any) {
 		for i := 0; i+1 < len(pairs); i += 2 {
 			line[fmt.Sprint(pairs[i])] = pairs[i+1]
 		}
-		_ = json.NewEncoder(j.env.stdout).Encode(line) // nobody reads it any more
+		_ = json.NewEncoder(j.env.stdout).Encode(line) // the reader has closed the pipe
 		return
 	}
 	j.status.above(func() {
@@ -75,7 +75,7 @@ func (j *eventPrinter) printLocked(what string, pairs []any) {
 	})
 }
 
-// hasStatusLine tells whether there is a line of figures.
+// hasStatusLine reports whether a status line is shown: only for text output on a terminal.
 func (j *eventPrinter) hasStatusLine() bool { return j.status != nil }
 
 func (j *eventPrinter) showStatus(format string, args ...any) {

@@ -19,29 +19,31 @@ import (
 type player struct {
 	file             *mediafile.File
 	track            *client.Publication
-	position         time.Duration // how far it has played
-	ended            bool          // it has played to the end
-	keyFrameRequests chan struct{} // a subscriber needs a key frame; one request is kept
-	lastKeyFrame     time.Time     // when the last key frame was sent
-	// What has been printed: that a subscriber waits, since the last key frame; that the file ends early.
+	position         time.Duration // how much of the file has been sent
+	ended            bool          // all frames have been sent
+	keyFrameRequests chan struct{} // key frame requests of subscribers; holds one
+	lastKeyFrame     time.Time     // time at which the last key frame was sent
+	// waitPrinted: a viewer's wait was printed since the last key frame. earlyEndPrinted: the damaged end of the file
+	// was printed.
 	waitPrinted, earlyEndPrinted bool
 }
 
 const (
-	// maxStartDelay is how long the first frames are held for subscribers. A subscription takes a few round trips, and a browser
-	// that is busy a second.
+	// maxStartDelay is how long sending the first frames waits for subscribers. A subscription takes a few round
+	// trips, and in a busy browser up to a second.
 	maxStartDelay = 2 * time.Second
-	// restartWindow is how long after its beginning a file restarts for a subscriber that missed the first key frame.
+	// restartWindow is how long after its start a file restarts for a subscriber that missed the first key frame.
 	restartWindow = 2 * time.Second
-	// keyFrameInFlight is how long after a key frame a request was sent before the key frame arrived: a round trip.
+	// keyFrameInFlight is the time after sending a key frame in which a request for one is ignored: the subscriber
+	// sent the request before the key frame arrived. It is about a round trip.
 	keyFrameInFlight = 200 * time.Millisecond
 )
 
-// errRestart ends a round of playing early.
+// errRestart makes playOnce return so that all files restart.
 var errRestart = errors.New("a subscriber missed the first key frame")
 
-// playAll publishes the files and plays them side by side from one beginning, so that sound and picture stay together,
-// until all have ended. With --loop they restart together when the longest has ended.
+// playAll publishes the files and plays them until all have ended. They start at the same time, so that audio and
+// video are synchronised. With --loop, all restart when the longest has ended.
 func (s *session) playAll(ctx context.Context, files []*mediafile.File) error {
 	if len(files) == 0 {
 		return nil
@@ -60,7 +62,7 @@ func (s *session) playAll(ctx context.Context, files []*mediafile.File) error {
 	for latest := start.Add(restartWindow); ; {
 		length, err := s.playOnce(ctx, players, start, latest)
 		restart := errors.Is(err, errRestart)
-		if restart { // not at the end of the frames under way; RTP timestamps increase by a millisecond at least
+		if restart { // frames being sent are cut short; RTP timestamps must still increase, so by at least a millisecond
 			length = min(length, time.Since(start)+time.Millisecond)
 		}
 		if ctx.Err() != nil || err != nil && !restart {
@@ -90,7 +92,7 @@ func (s *session) publishAll(ctx context.Context, files []*mediafile.File) (play
 			OnKeyFrameRequest: func(int) {
 				select {
 				case p.keyFrameRequests <- struct{}{}:
-				default: // one that is not answered yet serves both
+				default: // a request is already waiting; one key frame answers both
 				}
 			},
 		})
@@ -103,8 +105,8 @@ func (s *session) publishAll(ctx context.Context, files []*mediafile.File) (play
 	return players, nil
 }
 
-// awaitSubscribers waits until the server sends every track to somebody, who then receives it from its first frame on. Nobody may
-// want a track, so it does not wait for long, and in an empty room not at all.
+// awaitSubscribers waits until each track has a subscriber, so that the subscriber receives it from the first frame
+// on. It waits for at most maxStartDelay, since nobody may subscribe, and not at all in an empty room.
 func (s *session) awaitSubscribers(ctx context.Context, players []*player) error {
 	if s.alone() {
 		return nil
@@ -116,30 +118,30 @@ func (s *session) awaitSubscribers(ctx context.Context, players []*player) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxStartDelay)
 	defer cancel()
-	_ = s.client.Until(ctx, func() bool { // when the session has ended, playing fails too
+	_ = s.client.Until(ctx, func() bool { // if the session has ended, playing fails as well
 		return !slices.ContainsFunc(players, func(p *player) bool { return !p.track.Subscribed() })
 	})
 	return nil
 }
 
-// alone reports whether nobody else is in the room. Room.NumParticipants counts us and those who are hidden, but no
-// recorders.
+// alone reports whether there is nobody else in the room. Room.NumParticipants counts this participant and hidden
+// ones, but not recorders.
 func (s *session) alone() bool {
 	room := s.client.Room()
 	return len(s.client.RemoteParticipants()) == 0 && room.GetNumParticipants() <= 1 && !room.GetActiveRecording()
 }
 
-// playOnce plays all files to their ends and returns how long the longest is. One that fails ends the others, and so does
-// one that has to restart.
+// playOnce plays all files once and returns the duration of the longest. If one fails or must restart, it stops all
+// of them.
 func (s *session) playOnce(ctx context.Context, players []*player, start, latest time.Time) (length time.Duration, err error) {
 	playing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(players))
 	var all sync.WaitGroup
-	var left atomic.Int32 // files that play
+	var left atomic.Int32 // number of files that are still playing
 	left.Store(int32(len(players)))
 	for i, p := range players {
-		all.Go(func() { // ends with the longest file, or with playing
+		all.Go(func() { // ends with the longest file, or when playing is cancelled
 			defer cancel()
 			errs[i] = s.play(playing, p, start, latest)
 			if errs[i] == nil && left.Add(-1) > 0 {
@@ -157,7 +159,8 @@ func (s *session) playOnce(ctx context.Context, players []*player, start, latest
 	return 0, errors.New("there is nothing to play in the files")
 }
 
-// rewind goes back to the beginning of the files after a round of length; those that ended before pause until then.
+// rewind returns all files to their start after a round of the given length. It moves the RTP clock of shorter files
+// on to the end of the round.
 func rewind(players []*player, length time.Duration) error {
 	for _, p := range players {
 		p.track.AdvanceClock(length - p.position)
@@ -169,8 +172,8 @@ func rewind(players []*player, length time.Duration) error {
 	return nil
 }
 
-// play sends each frame when it is due and returns when the last one has ended. Key frames cannot be made for subscribers
-// that ask for one: until latest the files restart, later they wait for the next one in the file.
+// play sends each frame at its time and returns after the last one. Key frames cannot be generated on request: before
+// the time latest a request makes the files restart, later the viewer waits for the next key frame of the file.
 func (s *session) play(ctx context.Context, p *player, start, latest time.Time) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -198,8 +201,8 @@ func (s *session) play(ctx context.Context, p *player, start, latest time.Time) 
 	}
 }
 
-// answerRequestsUntil answers requests for key frames until due or until ctx ends. While the first key frame can answer them, it
-// sends padding where the file pauses: a server may ask for a subscriber only when a packet arrives.
+// answerRequestsUntil answers key frame requests until due fires or ctx ends. While a restart can still answer them,
+// it sends padding during pauses of the file, because some servers request a key frame only when a packet arrives.
 func (s *session) answerRequestsUntil(ctx context.Context, p *player, due <-chan time.Time, latest time.Time) error {
 	pause := time.NewTicker(keyFrameInFlight)
 	defer pause.Stop()
@@ -235,16 +238,17 @@ func (s *session) send(p *player, frame mediafile.Frame) error {
 	return p.track.WriteFrame(frame.Data, frame.Duration)
 }
 
-// mayRestart reports whether the file may restart for a subscriber: it has key frames, and latest has not come.
+// mayRestart reports whether the file may restart for a subscriber: it has sent a key frame, and the time is before
+// latest.
 func (p *player) mayRestart(latest time.Time) bool {
 	return !p.lastKeyFrame.IsZero() && time.Now().Before(latest)
 }
 
-// answerKeyFrameRequest returns errRestart if a request for a key frame is answered by the first one. Otherwise it prints, once until
-// the next key frame, that a subscriber waits for that, or that there is none.
+// answerKeyFrameRequest returns errRestart if the files should restart. Otherwise it prints, once until the next key
+// frame, that the viewer waits for that key frame or that the file has ended.
 func (s *session) answerKeyFrameRequest(p *player, latest time.Time) error {
 	switch {
-	case p.position == 0, time.Since(p.lastKeyFrame) < keyFrameInFlight: // one is under way
+	case p.position == 0, time.Since(p.lastKeyFrame) < keyFrameInFlight: // a key frame is about to arrive
 	case p.mayRestart(latest):
 		return errRestart
 	case p.waitPrinted:

@@ -13,23 +13,23 @@ import (
 	"meet/internal/mediafile"
 )
 
-// trackRecording records one track, in a file for each codec it comes in.
+// trackRecording records one received track. It writes one file for each codec that the track uses in turn.
 type trackRecording struct {
 	session *session
 	track   *client.RemoteTrack
 	owner   string
 
-	codec               string              // at present, "" before the first packet
-	recorder            *mediafile.Recorder // nil when there is nothing to record to
-	lastKeyFrameRequest time.Time           // for a key frame
+	codec               string              // current codec as a MIME type, "" before the first packet
+	recorder            *mediafile.Recorder // nil if the track is not recorded
+	lastKeyFrameRequest time.Time           // time of the last key frame request
 }
 
-// keyFrameInterval is how often a key frame is asked for while there is none.
+// keyFrameInterval is the interval between key frame requests while the recording needs a key frame.
 const keyFrameInterval = time.Second
 
-// receive reads one track to its end.
+// receive reads a track until it ends and, with --record-to, records it.
 func (s *session) receive(t *client.RemoteTrack) {
-	if t.SID() == "" { // the last, black picture of a track that is over already
+	if t.SID() == "" { // the black frames that end a track that was already unpublished
 		t.Drain()
 		return
 	}
@@ -65,7 +65,7 @@ func (s *session) receive(t *client.RemoteTrack) {
 	}
 }
 
-// open makes the file for a codec.
+// open creates the recording's file for a codec. It creates none if the track is end-to-end encrypted.
 func (t *trackRecording) open(codec string) {
 	t.codec = codec
 	_, info := t.session.trackInfo(t.track)
@@ -82,7 +82,7 @@ func (t *trackRecording) open(codec string) {
 	t.recorder = r
 }
 
-// close closes the file. One without a frame is no use to anybody.
+// close closes the recording's file and deletes it if it contains no frame.
 func (t *trackRecording) close() {
 	r := t.recorder
 	if r == nil {
@@ -104,11 +104,12 @@ func (t *trackRecording) close() {
 func (t *trackRecording) requestKeyFrame() {
 	if now := time.Now(); now.Sub(t.lastKeyFrameRequest) >= keyFrameInterval {
 		t.lastKeyFrameRequest = now
-		_ = t.track.RequestKeyFrame() // a connection that is gone has no more packets either
+		_ = t.track.RequestKeyFrame() // if the connection is lost, no more packets arrive either
 	}
 }
 
-// trackInfo is who publishes a track, by identity, and how it was announced, nil if it was not. Servers announce first.
+// trackInfo returns the identity of a track's publisher and the announced track, or nil if the server has not
+// announced it. Servers announce a track before they send it.
 func (s *session) trackInfo(t *client.RemoteTrack) (owner string, info *livekit.TrackInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +127,7 @@ func (s *session) trackInfo(t *client.RemoteTrack) (owner string, info *livekit.
 	return t.ParticipantSID(), nil
 }
 
-// fileName keeps of a name what is harmless in every file system.
+// fileName replaces the characters of name that are not allowed in every file system, and cuts it at 64 bytes.
 func fileName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {

@@ -19,7 +19,7 @@ Example:
   meet remove-participant myroom ada`
 }
 
-// Run removes the participant.
+// Run removes the participant from the room.
 func (c removeParticipant) Run(ctx context.Context, env environment) error {
 	room, identity, err := c.names()
 	if err != nil {
@@ -29,9 +29,9 @@ func (c removeParticipant) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	var revoked time.Time // now
+	var revoked time.Time // zero: the server revokes the tokens issued before now
 	if c.MayReturn {
-		revoked = time.Unix(1, 0) // 0 would be now; no token is from before 1970
+		revoked = time.Unix(1, 0) // revokes nothing: no token is older than 1970; the Unix time 0 would mean now
 	}
 	answer, err := server.RemoveParticipant(ctx, room, identity, revoked)
 	switch {

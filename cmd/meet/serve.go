@@ -21,11 +21,11 @@ Example:
   meet serve --listen :9000 --data-dir /var/lib/meet`
 }
 
-// Run serves until a signal. The first one ends it politely, a second one at once.
+// Run serves until it receives a signal. The first signal starts a graceful shutdown, the second exits immediately.
 func (s serve) Run(ctx context.Context, env environment) error {
 	cfg, err := loadQuietly(env, s.Config, s.flags())
 	if err != nil {
-		warnUnknown(env, cfg) // one may be the cause
+		warnUnknown(env, cfg) // an ignored variable may be the cause
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))

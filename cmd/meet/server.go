@@ -13,14 +13,14 @@ import (
 	"meet/internal/config"
 )
 
-// serverFlags say which server a command speaks to, and how the answer is printed.
+// serverFlags are the flags that choose the server a command calls and the format of its output.
 type serverFlags struct {
 	URL  string `name:"url" help:"Address of the server (LIVEKIT_URL); the one that these settings start on this machine unless set." placeholder:"URL"`
 	JSON bool   `name:"json" help:"Print what the server answers as JSON, for programs."`
 	keyFlags
 }
 
-// connect makes a client of the server. Nothing is sent yet.
+// connect returns an API client for the server. It does not send anything.
 func (s serverFlags) connect(env environment) (*admin.Client, error) {
 	cfg, key, err := s.signingKey(env)
 	if err != nil {
@@ -41,8 +41,8 @@ func addressError(address string) error {
 	return usageError{fmt.Errorf("--url: got %q, %w", address, admin.ErrAddress)}
 }
 
-// serverAddress is where the server is: what --url says, else the settings' livekit_url, which LIVEKIT_URL sets, else
-// this machine at the port that the settings name.
+// serverAddress returns the address of the server: url, the value of --url, or else the setting livekit_url, which
+// LIVEKIT_URL sets too, or else this machine with the port of the setting listen.
 func serverAddress(url string, cfg config.Config) (string, error) {
 	switch {
 	case url != "":
@@ -50,7 +50,7 @@ func serverAddress(url string, cfg config.Config) (string, error) {
 	case cfg.LiveKitURL != "":
 		return cfg.LiveKitURL, nil
 	}
-	host, port, err := net.SplitHostPort(cfg.Listen) // checked by config
+	host, port, err := net.SplitHostPort(cfg.Listen) // config has validated it
 	if err != nil || port == "0" {
 		return "", usageError{errors.New("--url: the settings let the server choose its port; say where it is")}
 	}
@@ -60,7 +60,7 @@ func serverAddress(url string, cfg config.Config) (string, error) {
 	return "http://" + net.JoinHostPort(host, port), nil
 }
 
-// withAdvice adds what to do to an error of the server's API.
+// withAdvice adds to an error of the server's API what the user can do about it.
 func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, admin.ErrUnreachable):
@@ -73,10 +73,10 @@ func withAdvice(err error) error {
 	return err
 }
 
-// wireJSON prints messages as the server's API does: names in snake_case, and every field, so that programs find them.
+// wireJSON prints messages like the server's API: field names in snake_case, including fields with default values.
 var wireJSON = protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}
 
-// printMessage prints an answer for programs.
+// printMessage prints a message of the server's API as JSON.
 func printMessage(env environment, m proto.Message) error {
 	raw, err := wireJSON.Marshal(m)
 	if err != nil {
@@ -85,7 +85,8 @@ func printMessage(env environment, m proto.Message) error {
 	return printJSON(env, json.RawMessage(raw))
 }
 
-// printJSON prints indented JSON. protojson varies its spaces from build to build; this does not.
+// printJSON prints v as indented JSON. Unlike protojson, whose whitespace differs between builds, its output is
+// stable.
 func printJSON(env environment, v any) error {
 	e := json.NewEncoder(env.stdout)
 	e.SetIndent("", "  ")

@@ -14,26 +14,27 @@ import (
 	"meet/internal/mediafile"
 )
 
-// session is what goes on between joining and leaving.
+// session is the time between joining a room and leaving it.
 type session struct {
 	join
 	events       *eventPrinter
 	client       *client.Client
-	recordingErr chan error // what a recording failed with, the first alone
+	recordingErr chan error // first error of a recording
 
-	frames, packets, bytes atomic.Uint64 // published, received
+	frames, packets, bytes atomic.Uint64 // frames published; packets and bytes received
 
-	self        string // our SID; hear alone uses it
+	self        string // our SID; used by onSignal only
 	textStreams textStreams
 
 	mu           sync.Mutex
-	participants map[string]*livekit.ParticipantInfo // the others by identity, as last told of; hear alone writes it
+	participants map[string]*livekit.ParticipantInfo // remote participants by identity, as last announced; only onSignal writes it
 }
 
 const (
-	// joinTimeout is how long a server may take to let somebody in.
+	// joinTimeout is the longest time that joining may take.
 	joinTimeout = 20 * time.Second
-	// progressInterval is how often it is told how much was sent and received, figuresInterval the same on a terminal.
+	// progressInterval is the interval between printed progress events, statusInterval that between updates of the
+	// status line on a terminal.
 	progressInterval, statusInterval = 10 * time.Second, time.Second
 )
 
@@ -61,7 +62,7 @@ func (s *session) run(ctx context.Context, address, raw string, files []*mediafi
 	s.events.showStatus("")
 	s.events.print("left", "frames", s.frames.Load(), "packets", s.packets.Load(), "bytes", s.bytes.Load())
 	if err == nil {
-		err = s.recordingError() // of a recording's last words
+		err = s.recordingError() // a recording may have failed while it was closed
 	}
 	return err
 }
@@ -69,7 +70,7 @@ func (s *session) run(ctx context.Context, address, raw string, files []*mediafi
 func (s *session) joinRoom(ctx context.Context, address, raw string) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	s.events.buffer() // who is there is told behind that we are
+	s.events.buffer() // print our own join before the participants that are already there
 	c, err := client.Join(ctx, address, raw, client.Options{
 		NoAutoSubscribe: !s.Subscribe, AutoResume: true, OnTrack: s.receive, OnSignal: s.onSignal, OnData: s.onData,
 		OnLeave: func(l *livekit.LeaveRequest) { s.events.print("told to leave", "reason", l.Reason.String()) },
@@ -82,7 +83,7 @@ func (s *session) joinRoom(ctx context.Context, address, raw string) error {
 	return nil
 }
 
-// withDuration is ctx until the stay is over, at the latest after --duration.
+// withDuration returns a context that ends after --duration, if that is set.
 func (s *session) withDuration(ctx context.Context) (context.Context, context.CancelFunc) {
 	if s.Duration > 0 {
 		return context.WithTimeout(ctx, s.Duration)
@@ -90,7 +91,8 @@ func (s *session) withDuration(ctx context.Context) (context.Context, context.Ca
 	return context.WithCancel(ctx)
 }
 
-// wait returns when the stay is over.
+// wait returns when the session ends: when the files have ended and ends is set, on an error, when the server ends
+// it, or with ctx.
 func (s *session) wait(ctx context.Context, played <-chan error, ends bool) error {
 	every := progressInterval
 	if s.events.hasStatusLine() {
@@ -113,12 +115,12 @@ func (s *session) wait(ctx context.Context, played <-chan error, ends bool) erro
 		case <-s.client.Done():
 			return fmt.Errorf("the stay is over: %w", s.client.Err())
 		case <-ctx.Done():
-			return nil // Ctrl-C, or --duration
+			return nil // Ctrl-C, or --duration has passed
 		}
 	}
 }
 
-// reportConnection tells when the connection is lost; that it is there again is heard.
+// reportConnection prints when the connection is lost. onSignal prints when it is restored.
 func (s *session) reportConnection(ctx context.Context) {
 	for s.client.Until(ctx, s.client.SignalLost) == nil {
 		s.events.print("connection lost, trying again")
@@ -128,7 +130,8 @@ func (s *session) reportConnection(ctx context.Context) {
 	}
 }
 
-// reportProgress tells how much was sent and received, and returns the bytes for the next time.
+// reportProgress prints how much was sent and received. before is the number of bytes that the last call returned,
+// since the time that has passed since then; it returns the new number.
 func (s *session) reportProgress(since time.Duration, before uint64) uint64 {
 	frames, packets, bytes := s.frames.Load(), s.packets.Load(), s.bytes.Load()
 	kilobits := float64(bytes-before) * 8 / 1000 / since.Seconds()
@@ -141,11 +144,11 @@ func (s *session) reportProgress(since time.Duration, before uint64) uint64 {
 	return bytes
 }
 
-// fail ends the stay with an error.
+// fail stores the error of a recording, which ends the session.
 func (s *session) fail(err error) {
 	select {
 	case s.recordingErr <- err:
-	default: // one is enough
+	default: // only the first error is reported
 	}
 }
 

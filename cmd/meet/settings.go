@@ -8,13 +8,13 @@ import (
 	"meet/internal/config"
 )
 
-// dataSettings are the flags of what works on the server's own data.
+// dataSettings are the flags of commands that use the server's data folder.
 type dataSettings struct {
 	Config  string `help:"YAML file of settings (MEET_CONFIG)." placeholder:"FILE"`
 	DataDir string `help:"Folder of keys and records, ./meet-data unless set (MEET_DATA_DIR)." placeholder:"DIR"`
 }
 
-// keySettings are the flags that say which API keys there are.
+// keySettings are the flags that set the API keys.
 type keySettings struct {
 	dataSettings
 	Keys    string `help:"API keys, as \"key: secret\", one pair a line (MEET_KEYS)." placeholder:"PAIRS"`
@@ -22,7 +22,7 @@ type keySettings struct {
 	Dev     bool   `help:"Accept the well-known key devkey with secret \"secret\". For development only (MEET_DEV)."`
 }
 
-// frontendSettings are the flags that say where newer builds of the front end are found.
+// frontendSettings are the flags that set where newer builds of the front end are published.
 type frontendSettings struct {
 	FrontendRepository string `help:"Repository on GitHub whose newest published build of the front end is taken, as owner/name (MEET_FRONTEND_REPOSITORY)." placeholder:"NAME"`
 	FrontendBranch     string `help:"Branch of the repository; gh-pages unless set (MEET_FRONTEND_BRANCH)." placeholder:"BRANCH"`
@@ -41,7 +41,8 @@ func (f frontendSettings) flags() map[string]string {
 	}
 }
 
-// serverSettings are the flags of the server. Each is also a line of the settings file and a MEET_ variable.
+// serverSettings are the flags of the server. Each of them can also be set in the settings file and by a MEET_
+// variable.
 type serverSettings struct {
 	keySettings
 	Listen         string   `help:"host:port to listen on, TCP and UDP, \":8080\" unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
@@ -97,8 +98,8 @@ func (s serverSettings) flags() map[string]string {
 	return flags
 }
 
-// load reads the settings from everywhere; what is wrong with them is the caller's to mend. A variable that sets nothing
-// is named in a warning, which the server writes to its log instead.
+// load reads the settings from all sources. Invalid settings are a usageError. Unknown MEET_ variables are printed as
+// warnings.
 func load(env environment, file string, flags map[string]string) (config.Config, error) {
 	c, err := loadQuietly(env, file, flags)
 	warnUnknown(env, c)
@@ -119,7 +120,7 @@ func loadQuietly(env environment, file string, flags map[string]string) (config.
 	return c, nil
 }
 
-// unknownText says what a variable that sets nothing was probably meant to be.
+// unknownText returns the warning about an unknown variable. It suggests the setting with the most similar name.
 func unknownText(v config.UnknownVariable) string {
 	if v.Closest == "" {
 		return "no setting has this name, so it is ignored"

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/term"
 )
 
-// statusLine is the last line of a terminal, which is written over as things change. Where there is no terminal it is
-// nil, and nothing is shown.
+// statusLine is the last line of a terminal, which is overwritten by each update. A nil statusLine shows nothing; it
+// stands for output that is not a terminal.
 type statusLine struct {
 	terminal *os.File
 	text     string
@@ -23,21 +23,21 @@ func newStatusLine(w io.Writer) *statusLine {
 	return &statusLine{terminal: file}
 }
 
-// show replaces the line.
+// show replaces the text of the line.
 func (l *statusLine) show(text string) {
 	if l == nil {
 		return
 	}
 	l.text = text
 	chars := []rune(printable(text))
-	// One column less than there are: a full line makes some terminals begin another.
+	// One column stays free: some terminals wrap after a full line.
 	if width, _, err := term.GetSize(int(l.terminal.Fd())); err == nil && width > 0 && len(chars) >= width {
 		chars = chars[:width-1]
 	}
-	fmt.Fprint(l.terminal, "\r\x1b[K", string(chars)) // back to the first column, and clear to the end
+	fmt.Fprint(l.terminal, "\r\x1b[K", string(chars)) // return to the first column and clear the line
 }
 
-// above lets print write whole lines, and shows the line below them again.
+// above clears the status line, calls print, which must print whole lines, and shows the status line below them.
 func (l *statusLine) above(print func()) {
 	if l == nil {
 		print()

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// roomTarget is the room a command is about, as the first argument or as the flag LiveKit's tools have.
+// roomTarget is the room that a command acts on. It is the first argument, or a flag as in LiveKit's tools.
 type roomTarget struct {
 	RoomArg string `arg:"" optional:"" name:"room" help:"The room."`
 	Room    string `name:"room" help:"The room, as a flag." placeholder:"NAME"`
@@ -19,7 +19,8 @@ func (t roomTarget) name() (string, error) {
 	return room, fill(target{"--room", "the room's name", &room}).from(t.RoomArg)
 }
 
-// participantTarget is one participant, likewise.
+// participantTarget is the participant that a command acts on: a room and an identity, given as arguments or as
+// flags.
 type participantTarget struct {
 	RoomArg     string `arg:"" optional:"" name:"room" help:"The room."`
 	IdentityArg string `arg:"" optional:"" name:"identity" help:"Who: the identity, not the name that others see."`
@@ -35,7 +36,7 @@ func (t participantTarget) names() (room, identity string, err error) {
 	return room, identity, err
 }
 
-// target is something a command must know.
+// target is a required value of a command, which can be given as a flag or as an argument.
 type target struct {
 	flag, what string
 	value      *string
@@ -45,7 +46,8 @@ type targets []target
 
 func fill(t ...target) targets { return t }
 
-// from gives each target that its flag left empty the next argument.
+// from sets each target without a value to the next of the arguments. It fails if a target has no value or an
+// argument is left.
 func (t targets) from(args ...string) error {
 	for _, one := range t {
 		if *one.value == "" && len(args) > 0 {
@@ -63,6 +65,6 @@ func (t targets) from(args ...string) error {
 	return nil
 }
 
-// unusedName makes a name up: prefix and eight random letters and digits (40 bits), so that commands which start at the
-// same moment get different ones.
+// unusedName returns prefix and eight random letters and digits (40 bits), so that commands that start at the same
+// time get different names.
 func unusedName(prefix string) string { return prefix + strings.ToLower(rand.Text()[:8]) }

@@ -8,14 +8,14 @@ import (
 	"meet/internal/assets"
 )
 
-// updateProgress tells how far an update has come: on a terminal in one line that changes, elsewhere in a line a second.
+// updateProgress prints the progress of an update: on a terminal in a status line, otherwise as one line a second.
 type updateProgress struct {
 	out  io.Writer
 	line *statusLine
-	next time.Duration // when the next plain line is due
+	next time.Duration // download time at which the next line is printed
 }
 
-// plainLineInterval is the time between plain lines.
+// plainLineInterval is the interval between progress lines if the output is not a terminal.
 const plainLineInterval = time.Second
 
 func newUpdateProgress(out io.Writer) *updateProgress {
@@ -46,14 +46,14 @@ func (p *updateProgress) show(s assets.Progress) {
 	}
 }
 
-// finishLine leaves the line that changes.
+// finishLine ends the status line, so that the next output starts on a new line.
 func (p *updateProgress) finishLine() {
 	if p.line != nil && p.line.text != "" {
 		p.printf("\n")
 	}
 }
 
-// printf ignores that nobody may be reading: the update goes on.
+// printf prints to the output and ignores errors: the update continues when nobody reads the output.
 func (p *updateProgress) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, format, args...)
 }

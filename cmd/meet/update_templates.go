@@ -32,10 +32,10 @@ Example:
   meet update-templates --frontend-url https://builds.example.org/meet/ --check`
 }
 
-// statusNewer is the exit status of --check when something newer is published.
+// statusNewer is the exit status of --check if a newer build is published.
 const statusNewer = 3
 
-// Run takes the newest build, or does what else is asked.
+// Run takes the newest published build, or does what --check, --list or --rollback ask for.
 func (u updateTemplates) Run(ctx context.Context, env environment) error {
 	flags := u.frontendSettings.flags()
 	maps.Copy(flags, u.dataSettings.flags())
@@ -98,7 +98,7 @@ func (u updateTemplates) Run(ctx context.Context, env environment) error {
 	return err
 }
 
-// check says whether something newer is published, and by the exit status too.
+// check prints whether a newer build is published, and returns statusNewer if so.
 func check(ctx context.Context, env environment, u *assets.Updater) error {
 	o, err := u.Check(ctx)
 	if err != nil {

@@ -28,10 +28,11 @@ Example:
   meet create-token --join --room myroom --identity ada | meet verify-token -`
 }
 
-// maxTokenSize is in bytes: metadata and attributes make some thousands, and no header or URL takes more.
+// maxTokenSize is the largest token that is read, in bytes. Tokens have a few kilobytes at most, and HTTP headers and
+// URLs cannot carry more.
 const maxTokenSize = 1 << 20
 
-// Run prints what the token says, and fails if it is not valid.
+// Run prints the contents of the token, and fails if the token is not valid.
 func (v verifyToken) Run(env environment) error {
 	raw := v.Token
 	if raw == "-" {
@@ -66,7 +67,8 @@ func (v verifyToken) Run(env environment) error {
 
 var errNoToken = errors.New("this is no access token: a LiveKit token is three parts of letters and digits with dots between them")
 
-// describeInvalid adds to why a token is refused what its owner can see of it.
+// describeInvalid adds to the reason why a token is invalid what the token's owner needs to know, such as how long
+// ago it expired.
 func describeInvalid(err error, g *token.ClaimGrants, now time.Time) error {
 	switch {
 	case errors.Is(err, token.ErrExpired):
@@ -81,7 +83,7 @@ func describeInvalid(err error, g *token.ClaimGrants, now time.Time) error {
 	return err
 }
 
-// verdict is the answer for programs.
+// verdict is the output of --json.
 type verdict struct {
 	Valid   bool            `json:"valid"`
 	Problem string          `json:"problem,omitempty"`
@@ -96,12 +98,12 @@ func printVerdict(env environment, invalid error, payload json.RawMessage) error
 	return printJSON(env, v)
 }
 
-// printGrants prints what a token says, a line for each thing.
+// printGrants prints the contents of a token, one line for each property.
 func printGrants(env environment, g *token.ClaimGrants, valid bool, now time.Time) error {
 	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	line := func(label, value string) {
 		if value != "" {
-			_, _ = fmt.Fprintf(t, "%s\t%s\n", label, printable(value)) // Flush returns what fails
+			_, _ = fmt.Fprintf(t, "%s\t%s\n", label, printable(value)) // Flush returns the error
 		}
 	}
 	state := "no"
@@ -141,7 +143,7 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// rights are the grants in words.
+// rights lists the token's grants in words.
 func rights(g *token.ClaimGrants) (list []string) {
 	add := func(granted bool, words string) {
 		if granted {
@@ -172,7 +174,7 @@ func rights(g *token.ClaimGrants) (list []string) {
 	return list
 }
 
-// participantRights is what the bearer may do once it has joined.
+// participantRights lists what the bearer may do as a participant, in words.
 func participantRights(v token.VideoGrant) (list []string) {
 	publish := "publish tracks"
 	if len(v.CanPublishSources) > 0 {

@@ -16,7 +16,7 @@ func (version) Help() string {
   meet version --json`
 }
 
-// Run prints the version, and what it was built with for reports of mistakes.
+// Run prints the version of Meet, and those of Go and the platform, which bug reports need.
 func (v version) Run(env environment) error {
 	if v.JSON {
 		return printJSON(env, map[string]string{"version": app.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
