@@ -17,16 +17,16 @@ import (
 )
 
 type buildFrontend struct {
-	Out       string `required:"" help:"Folder to make; a build that is there already is replaced." placeholder:"DIR"`
-	Source    string `default:"web/app" help:"Folder of the front end's source." placeholder:"DIR"`
-	BasePath  string `help:"Path that the site will stand under, such as /meet; for the links of the page shells." placeholder:"PATH"`
-	StaticURL string `name:"static-url" help:"Where the page shells find this folder, when it is not /static/ of the site." placeholder:"URL"`
+	Out       string `required:"" help:"Output folder; an existing build in it is replaced." placeholder:"DIR"`
+	Source    string `default:"web/app" help:"Folder with the source of the front end." placeholder:"DIR"`
+	BasePath  string `help:"URL path of the site, such as /meet, for links in the page shells." placeholder:"PATH"`
+	StaticURL string `name:"static-url" help:"URL at which the build is served, if it is not /static/ of the site." placeholder:"URL"`
 }
 
 func (buildFrontend) Help() string {
-	return `It needs Node.js and npm. The same source gives the same bytes; with SOURCE_DATE_EPOCH the build says when its
-source was made, and a server that uses such a build refuses one that is older or has no date. Scripts and styles work under
-any path. Servers with --frontend-key take it once "minisign -S -m DIR/manifest.json" has signed it.
+	return `Building needs Node.js and npm. Builds are reproducible: the same source gives the same bytes. SOURCE_DATE_EPOCH sets the
+date of the build; a server that uses a dated build refuses older and undated ones. Scripts and styles work under any path.
+For servers with --frontend-key, sign the build with "minisign -S -m DIR/manifest.json".
 
 Example:
   meet build-frontend --out /tmp/build --base-path /meet`
@@ -47,7 +47,7 @@ func (b buildFrontend) Run(ctx context.Context, env environment) error {
 	}
 	made, err := os.MkdirTemp("", "meet-build-")
 	if err != nil {
-		return fmt.Errorf("make a folder to build in: %w", err)
+		return fmt.Errorf("create a temporary folder: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(made) }() // temporary build; Pack has copied it
 	if err := b.vite(ctx, env, made); err != nil {
@@ -66,10 +66,10 @@ func (b buildFrontend) check() error {
 		return fmt.Errorf(`--base-path: got %q, want a path such as "/meet"`, b.BasePath)
 	}
 	if u, err := url.Parse(b.StaticURL); err != nil || b.StaticURL != "" && u.Host == "" && !strings.HasPrefix(u.Path, "/") {
-		return fmt.Errorf("--static-url: got %q, want an address such as https://static.example.org/meet/", b.StaticURL)
+		return fmt.Errorf("--static-url: got %q, want a URL such as https://static.example.org/meet/", b.StaticURL)
 	}
 	if _, err := os.Stat(filepath.Join(b.Source, "vite.config.ts")); err != nil {
-		return fmt.Errorf("--source: %s is not the front end's source; run this in Meet's repository", b.Source)
+		return fmt.Errorf("--source: %s is not the source of the front end; run this command in Meet's repository", b.Source)
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (b buildFrontend) check() error {
 // if they are missing or outdated.
 func (b buildFrontend) vite(ctx context.Context, env environment, out string) error {
 	if _, err := exec.LookPath("npm"); err != nil {
-		return errors.New("npm was not found: making the front end needs Node.js 20 or later with npm (running Meet does not)")
+		return errors.New("npm was not found: building the front end needs Node.js 20 or later with npm (running Meet does not)")
 	}
 	installed, err := os.Stat(filepath.Join(b.Source, "node_modules", ".package-lock.json"))
 	locked, lockErr := os.Stat(filepath.Join(b.Source, "package-lock.json"))
@@ -94,7 +94,7 @@ func npm(ctx context.Context, env environment, dir string, args ...string) error
 	cmd := exec.CommandContext(ctx, "npm", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, env.stderr, env.stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("npm %s failed; what it wrote says why: %w", args[0], err)
+		return fmt.Errorf("npm %s failed; see its output above: %w", args[0], err)
 	}
 	return nil
 }

@@ -16,11 +16,11 @@ import (
 var completionScripts embed.FS
 
 type completion struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell: bash, zsh or fish."`
 }
 
 func (completion) Help() string {
-	return `The script says in its first lines how to keep it.
+	return `Comments at the top of the script explain how to install it.
 
 Example:
   source <(meet completion bash)`
@@ -88,7 +88,7 @@ func completionFlags(f *kong.Flag) []completionFlag {
 	if f.Tag.Negatable == "" {
 		return []completionFlag{flag}
 	}
-	return []completionFlag{flag, {Name: "no-" + f.Name, Help: "Not --" + f.Name + "."}}
+	return []completionFlag{flag, {Name: "no-" + f.Name, Help: "Turns off --" + f.Name + "."}}
 }
 
 // values returns the permitted values of a flag or argument, or nil if its tag lists none.

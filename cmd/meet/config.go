@@ -10,8 +10,8 @@ import (
 type configCommand struct{ serverSettings }
 
 func (configCommand) Help() string {
-	return `The settings come from the same places as those of the server: flags, MEET_ variables, .env and --config. What is
-printed is a file for --config. Secrets are hidden: they stand there as comments.
+	return `The settings come from the same sources as the server's: flags, MEET_ variables, .env and --config. The output is a file
+for --config. Secrets are hidden; their settings are printed as comments.
 
 Example:
   meet config --listen :9000 > meet.yaml`
@@ -25,7 +25,7 @@ func (c configCommand) Run(parsed *kong.Context, env environment) error {
 	}
 	yaml, err := cfg.YAML(func(key string) string {
 		if key == "region_urls" { // the only setting without a flag
-			return "Servers that browsers of a region are sent to, as \"region: address\" lines (LIVEKIT_URL_<REGION>)."
+			return "Signalling server for browsers of each region, as \"region: URL\" lines (LIVEKIT_URL_<REGION>)."
 		}
 		for _, f := range parsed.Selected().Flags {
 			if f.Name == strings.ReplaceAll(key, "_", "-") {
@@ -37,6 +37,6 @@ func (c configCommand) Run(parsed *kong.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(env.stdout, "# Settings of Meet. Without keys, the server uses the pair it made for itself in the data folder.\n\n", yaml)
+	_, err = fmt.Fprint(env.stdout, "# Settings of Meet. Without keys, the server uses the API key that it generated in the data folder.\n\n", yaml)
 	return err
 }

@@ -12,17 +12,17 @@ import (
 )
 
 type createRoom struct {
-	NameArg          string `arg:"" optional:"" name:"name" help:"The room."`
-	Name             string `aliases:"room" help:"The room, as a flag." placeholder:"NAME"`
-	Metadata         string `help:"The room's metadata." placeholder:"TEXT"`
-	EmptyTimeout     string `help:"How long it waits for its first participant: seconds, or a span such as 90m or 2h." placeholder:"SPAN"`
-	DepartureTimeout string `help:"How long it stays open when the last one has left; likewise." placeholder:"SPAN"`
-	MaxParticipants  uint32 `help:"How many may be in it; without limit unless set." placeholder:"N"`
+	NameArg          string `arg:"" optional:"" name:"name" help:"Name of the room."`
+	Name             string `aliases:"room" help:"Name of the room, as a flag." placeholder:"NAME"`
+	Metadata         string `help:"Metadata of the room." placeholder:"TEXT"`
+	EmptyTimeout     string `help:"How long the room stays open before anybody joins: seconds, or a duration such as 90m or 2h." placeholder:"DURATION"`
+	DepartureTimeout string `help:"How long the room stays open after the last participant has left: seconds, or a duration such as 90m or 2h." placeholder:"DURATION"`
+	MaxParticipants  uint32 `help:"Maximum number of participants; unlimited unless set." placeholder:"N"`
 	serverFlags
 }
 
 func (createRoom) Help() string {
-	return `A room that exists is shown as it is: nothing about it changes.
+	return `If the room exists, it is printed and not changed.
 
 Example:
   meet create-room myroom --empty-timeout 2h --max-participants 50`
@@ -30,7 +30,7 @@ Example:
 
 // Run creates the room and prints it.
 func (c createRoom) Run(ctx context.Context, env environment) error {
-	if err := fill(target{"--name", "the room's name", &c.Name}).from(c.NameArg); err != nil {
+	if err := fill(target{"--name", "the name of the room", &c.Name}).from(c.NameArg); err != nil {
 		return err
 	}
 	empty, err := wholeSeconds("--empty-timeout", c.EmptyTimeout)
@@ -65,7 +65,7 @@ func wholeSeconds(flag, text string) (uint32, error) {
 	}
 	d, err := token.ParseTTL(text)
 	if err != nil || d < time.Second || d > math.MaxUint32*time.Second {
-		return 0, usageError{fmt.Errorf("%s: got %q, want seconds or a span such as 90m or 2h", flag, text)}
+		return 0, usageError{fmt.Errorf("%s: got %q, want seconds or a duration such as 90m or 2h", flag, text)}
 	}
 	return uint32(d / time.Second), nil
 }

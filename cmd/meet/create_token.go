@@ -12,30 +12,31 @@ import (
 )
 
 type createToken struct {
-	Room     string            `aliases:"r" help:"The room." placeholder:"NAME"`
-	Identity string            `aliases:"p" help:"Who joins; unique in the room." placeholder:"ID"`
-	R        string            `name:"r" hidden:"" help:"As --room; the spelling of early LiveKit tools."`
-	P        string            `name:"p" hidden:"" help:"As --identity; likewise."`
-	Name     string            `help:"The name others see; the identity unless set." placeholder:"NAME"`
-	Metadata string            `help:"The participant's metadata." placeholder:"TEXT"`
-	Attrs    map[string]string `name:"attributes" aliases:"attribute" help:"The participant's attributes; repeatable." placeholder:"KEY=VALUE;…"`
-	Kind     string            `help:"standard, ingress, egress, sip, agent, connector or bridge." enum:",standard,ingress,egress,sip,agent,connector,bridge" default:"" placeholder:"KIND"`
-	Details  []string          `name:"kind-detail" sep:"none" help:"Says more of the kind, such as cloud_agent; repeatable." placeholder:"DETAIL"`
-	TTL      string            `name:"ttl" aliases:"valid-for" help:"How long the token is valid: seconds, or a span such as 90m, 5h or 2d." default:"6h"`
+	Room     string            `aliases:"r" help:"Name of the room." placeholder:"NAME"`
+	Identity string            `aliases:"p" help:"Identity of the participant, unique in the room." placeholder:"ID"`
+	R        string            `name:"r" hidden:"" help:"Same as --room; used by early LiveKit tools."`
+	P        string            `name:"p" hidden:"" help:"Same as --identity; used by early LiveKit tools."`
+	Name     string            `help:"Display name of the participant; the identity unless set." placeholder:"NAME"`
+	Metadata string            `help:"Metadata of the participant." placeholder:"TEXT"`
+	Attrs    map[string]string `name:"attributes" aliases:"attribute" help:"Attributes of the participant; repeatable." placeholder:"KEY=VALUE;…"`
+	Kind     string            `help:"Kind of participant: standard, ingress, egress, sip, agent, connector or bridge." enum:",standard,ingress,egress,sip,agent,connector,bridge" default:"" placeholder:"KIND"`
+	Details  []string          `name:"kind-detail" sep:"none" help:"Detail of the kind, such as cloud_agent; repeatable." placeholder:"DETAIL"`
+	TTL      string            `name:"ttl" aliases:"valid-for" help:"How long the token is valid: seconds, or a duration such as 90m, 5h or 2d." default:"6h"`
 
 	grantFlags
 	roomConfigFlags
 
-	SHA256 string `name:"sha256" help:"Base64 sum of the body of a webhook that the token goes with." placeholder:"SUM"`
-	Open   bool   `help:"Print the link by which a browser joins with the token, instead of the token alone."`
-	URL    string `name:"url" help:"Server that --open leads to (LIVEKIT_URL); the one that these settings start on this machine unless set." placeholder:"URL"`
+	SHA256 string `name:"sha256" help:"SHA-256 of the body of the webhook that the token signs, in Base64." placeholder:"SUM"`
+	Open   bool   `help:"Print a link that joins the room in a browser, instead of the token."`
+	URL    string `name:"url" help:"Server that the link of --open joins (LIVEKIT_URL); the server on this machine unless set." placeholder:"URL"`
 	keyFlags
 }
 
 func (createToken) Help() string {
-	return `It signs with --api-key, else the first configured key, else the key the server in the data folder made for itself.
+	return `The token is signed with --api-key, or else the first configured key, or else the key that the server generated in the
+data folder.
 
-Whoever has the token, or the link of --open, which holds it, is who it says until it expires.
+Keep the token and the link of --open secret: until the token expires, anybody who has it can join as this participant.
 
 Example:
   meet create-token --join --room myroom --identity ada --ttl 2d`
@@ -49,7 +50,7 @@ func (t createToken) Run(env environment) error {
 	}
 	ttl, err := token.ParseTTL(t.TTL)
 	if err != nil {
-		return usageError{fmt.Errorf("--ttl: got %q, want seconds or a span such as 90m, 5h or 2d", t.TTL)}
+		return usageError{fmt.Errorf("--ttl: got %q, want seconds or a duration such as 90m, 5h or 2d", t.TTL)}
 	}
 	roomConfig, err := t.roomConfig()
 	if err != nil {
@@ -79,21 +80,21 @@ func (t createToken) Run(env environment) error {
 func (t createToken) check() error {
 	switch {
 	case !t.any() && t.SHA256 == "":
-		return errors.New("--join: a token must allow something; give --join, --create, --list, --admin, --record, --ingress-admin or another grant")
+		return errors.New("--join: the token has no grant; give --join, --create, --list, --admin, --record, --ingress-admin or another grant")
 	case t.Join && t.Room == "":
-		return errors.New("--room: --join needs the room's name")
+		return errors.New("--room: --join needs the name of the room")
 	case t.Join && t.Identity == "":
-		return errors.New("--identity: --join needs to know who joins")
+		return errors.New("--identity: --join needs an identity")
 	case t.Admin && t.Room == "":
-		return errors.New("--room: --admin needs the room's name")
+		return errors.New("--room: --admin needs the name of the room")
 	case t.Destination != "" && !t.Admin:
-		return errors.New("--destination-room: it needs --admin of the room that somebody is taken from")
+		return errors.New("--destination-room: it needs --admin of the room that participants leave")
 	case len(t.Details) > 0 && t.Kind == "":
-		return errors.New("--kind-detail: it needs the --kind that it says more of")
+		return errors.New("--kind-detail: it needs --kind")
 	case t.Open && !t.Join:
 		return errors.New("--open: only a token with --join has a link")
 	case t.URL != "" && !t.Open:
-		return errors.New("--url: only --open leads to a server")
+		return errors.New("--url: it has no effect without --open")
 	}
 	return nil
 }

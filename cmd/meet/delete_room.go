@@ -11,7 +11,7 @@ type deleteRoom struct {
 }
 
 func (deleteRoom) Help() string {
-	return `Everybody in it is sent out of it.
+	return `Everybody in the room is disconnected.
 
 Example:
   meet delete-room myroom`

@@ -13,19 +13,19 @@ import (
 
 type doctorCommand struct {
 	serverSettings
-	JSON bool `name:"json" help:"Print the findings as JSON, for programs."`
+	JSON bool `name:"json" help:"Print the findings as JSON."`
 }
 
 func (doctorCommand) Help() string {
-	return `Give it the settings of the server. It changes nothing, and asks nothing of any other machine. Each line says ok, warn
-or fail, and what to do; the status is 1 when one says fail.
+	return `Give it the settings of the server. It changes nothing and contacts no other machine. Each line begins with ok, warn or
+fail and says what to do. The exit status is 1 if a check fails.
 
 Example:
   meet doctor --listen :9000 --data-dir /var/lib/meet`
 }
 
 // errFailedChecks makes the command exit with status 1 after the findings were printed.
-var errFailedChecks = errors.New("this machine is not fit to serve like that; mend what says fail")
+var errFailedChecks = errors.New("the server cannot run with these settings on this machine; fix what is marked fail")
 
 // Run checks the machine and prints the findings.
 func (d doctorCommand) Run(ctx context.Context, env environment) error {
@@ -85,11 +85,11 @@ func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 		switch {
 		case k == config.DevKey:
 			findings = append(findings, doctor.Finding{
-				Check: "API keys", Status: doctor.Warn, Text: "everybody knows the secret of devkey, and can control every room", Advice: "leave --dev away where strangers reach the server",
+				Check: "API keys", Status: doctor.Warn, Text: "the secret of devkey is public: anybody can control every room", Advice: "do not use --dev on a server that others can reach",
 			})
 		case len(k.Secret) < minSecretLength:
 			findings = append(findings, doctor.Finding{
-				Check: "API keys", Status: doctor.Warn, Text: fmt.Sprintf("the secret of %s is shorter than %d characters", k.Name, minSecretLength), Advice: "make a key that cannot be guessed with meet generate-keys",
+				Check: "API keys", Status: doctor.Warn, Text: fmt.Sprintf("the secret of %s is shorter than %d characters", k.Name, minSecretLength), Advice: "generate a strong key with meet generate-keys",
 			})
 		}
 	}
@@ -101,12 +101,12 @@ func settingsFindings(cfg config.Config, problems error) []doctor.Finding {
 
 func ownKeyFinding(cfg config.Config) doctor.Finding {
 	keys, err := usableKeys(cfg)
-	f := doctor.Finding{Check: "API keys", Status: doctor.OK, Text: "the pair in " + cfg.GeneratedKeyFile() + ", which the server made for itself"}
+	f := doctor.Finding{Check: "API keys", Status: doctor.OK, Text: "the key in " + cfg.GeneratedKeyFile() + ", which the server generated"}
 	switch {
 	case err == nil && len(keys) == 0:
-		f.Text = "none are set: the server will make a pair and keep it in " + cfg.GeneratedKeyFile()
+		f.Text = "none are set: the server will generate a key in " + cfg.GeneratedKeyFile()
 	case err != nil:
-		f.Status, f.Text, f.Advice = doctor.Fail, err.Error(), "mend that file, or name keys with --key-file"
+		f.Status, f.Text, f.Advice = doctor.Fail, err.Error(), "fix this file, or set keys with --key-file"
 	}
 	return f
 }
@@ -133,7 +133,7 @@ func apiFinding(ctx context.Context, cfg config.Config) doctor.Finding {
 	}
 	keys, err := usableKeys(cfg)
 	if err != nil || len(keys) == 0 {
-		f.Status, f.Text, f.Advice = doctor.Warn, "it answers at "+address+", and its API key is not in these settings", "say with --data-dir or --key-file where its keys are"
+		f.Status, f.Text, f.Advice = doctor.Warn, "it answers at "+address+", but these settings have no API key for it", "set its keys with --data-dir or --key-file"
 		return f
 	}
 	server, err := admin.New(address, keys[0].Name, keys[0].Secret)
@@ -143,9 +143,9 @@ func apiFinding(ctx context.Context, cfg config.Config) doctor.Finding {
 	}
 	list, err := server.ListRooms(ctx)
 	if err != nil {
-		f.Text, f.Advice = err.Error(), "say with --data-dir or --key-file where its keys are"
+		f.Text, f.Advice = err.Error(), "set its keys with --data-dir or --key-file"
 		return f
 	}
-	f.Status, f.Text = doctor.OK, fmt.Sprintf("it answers at %s and takes the API key %s; %d rooms are open", address, keys[0].Name, len(list.Rooms))
+	f.Status, f.Text = doctor.OK, fmt.Sprintf("it answers at %s and accepts the API key %s; %d rooms are open", address, keys[0].Name, len(list.Rooms))
 	return f
 }

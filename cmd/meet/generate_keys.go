@@ -9,7 +9,7 @@ import (
 type generateKeys struct{}
 
 func (generateKeys) Help() string {
-	return `It prints one "key: secret" line, which is what --key-file and --keys take.
+	return `It prints one "key: secret" line, the format of --key-file and --keys.
 
 Example:
   meet generate-keys > keys.yaml && chmod 600 keys.yaml && meet --key-file keys.yaml`

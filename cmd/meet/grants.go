@@ -15,31 +15,31 @@ import (
 
 // grantFlags are the flags for a token's grants.
 type grantFlags struct {
-	Join           bool     `help:"May join --room."`
-	CanPublish     *bool    `negatable:"" help:"May publish tracks; yes unless set."`
-	CanSubscribe   *bool    `negatable:"" help:"May receive tracks; yes unless set."`
-	CanPublishData *bool    `negatable:"" help:"May send data; as --can-publish unless set."`
-	Sources        []string `name:"can-publish-source" aliases:"allow-source" help:"May publish from this source only; repeatable." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
-	UpdateMetadata bool     `name:"can-update-own-metadata" aliases:"allow-update-metadata" help:"May change its own name, metadata and attributes."`
-	Metrics        bool     `name:"can-subscribe-metrics" help:"May receive others' metrics."`
-	AgentSession   bool     `name:"can-manage-agent-session" help:"May steer the session of an agent."`
-	Hidden         bool     `help:"Is not shown to others."`
-	Recorder       bool     `help:"Is a recorder."`
+	Join           bool     `help:"Allow joining --room."`
+	CanPublish     *bool    `negatable:"" help:"Allow publishing tracks; allowed unless set."`
+	CanSubscribe   *bool    `negatable:"" help:"Allow subscribing to tracks; allowed unless set."`
+	CanPublishData *bool    `negatable:"" help:"Allow sending data; same as --can-publish unless set."`
+	Sources        []string `name:"can-publish-source" aliases:"allow-source" help:"Allow publishing from this source only; repeatable." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
+	UpdateMetadata bool     `name:"can-update-own-metadata" aliases:"allow-update-metadata" help:"Allow changing the participant's own name, metadata and attributes."`
+	Metrics        bool     `name:"can-subscribe-metrics" help:"Allow receiving the metrics of other participants."`
+	AgentSession   bool     `name:"can-manage-agent-session" help:"Allow managing the session of an agent."`
+	Hidden         bool     `help:"Hide the participant from others."`
+	Recorder       bool     `help:"Mark the participant as a recorder."`
 
-	Create       bool   `help:"May create and delete rooms."`
-	List         bool   `help:"May list rooms."`
-	Admin        bool   `help:"May control --room."`
-	Destination  string `name:"destination-room" help:"With --admin: may move and forward participants to this room." placeholder:"NAME"`
-	Record       bool   `aliases:"egress" help:"May record rooms."`
-	IngressAdmin bool   `aliases:"ingress" help:"May control ingresses."`
+	Create       bool   `help:"Allow creating and deleting rooms."`
+	List         bool   `help:"Allow listing rooms."`
+	Admin        bool   `help:"Allow controlling --room."`
+	Destination  string `name:"destination-room" help:"With --admin: allow moving and forwarding participants to this room." placeholder:"NAME"`
+	Record       bool   `aliases:"egress" help:"Allow recording rooms."`
+	IngressAdmin bool   `aliases:"ingress" help:"Allow controlling ingresses."`
 
-	Worker          bool `name:"agent-worker" help:"May register as an agent worker."`
-	AgentAdmin      bool `help:"May control agents."`
-	SimulationAdmin bool `name:"agent-simulation-admin" help:"May control simulations of agents."`
-	SIPAdmin        bool `name:"sip-admin" help:"May control trunks and rules of telephony."`
-	SIPCall         bool `name:"sip-call" help:"May make telephone calls."`
-	Inference       bool `help:"May use hosted models."`
-	Observability   bool `name:"observability-write" help:"May write traces and logs."`
+	Worker          bool `name:"agent-worker" help:"Allow registering as an agent worker."`
+	AgentAdmin      bool `help:"Allow controlling agents."`
+	SimulationAdmin bool `name:"agent-simulation-admin" help:"Allow controlling simulations of agents."`
+	SIPAdmin        bool `name:"sip-admin" help:"Allow controlling SIP trunks and dispatch rules."`
+	SIPCall         bool `name:"sip-call" help:"Allow making telephone calls."`
+	Inference       bool `help:"Allow using hosted models."`
+	Observability   bool `name:"observability-write" help:"Allow writing traces and logs."`
 }
 
 // any reports whether the flags grant anything. Flags such as --can-publish do not count: they have no effect without
@@ -74,10 +74,10 @@ func (g grantFlags) grant(t *token.AccessToken, room string) {
 // roomConfigFlags are the flags for the configuration of the room, which applies if joining with the token creates
 // the room.
 type roomConfigFlags struct {
-	RoomConfig  string `name:"room-config" aliases:"room-configuration" help:"Configuration of the room, should this token's join create it: LiveKit's RoomConfiguration as JSON, or @ and a file of it." placeholder:"JSON"`
-	RoomPreset  string `help:"Name of such a configuration that the server knows." placeholder:"NAME"`
-	Agent       string `help:"Name of an agent that comes to the room, should this token's join create it." placeholder:"NAME"`
-	JobMetadata string `help:"What that agent is told." placeholder:"TEXT"`
+	RoomConfig  string `name:"room-config" aliases:"room-configuration" help:"Configuration of the room, if joining creates it: LiveKit's RoomConfiguration as JSON, or @ and the name of a file with it." placeholder:"JSON"`
+	RoomPreset  string `help:"Name of a room configuration on the server." placeholder:"NAME"`
+	Agent       string `help:"Name of an agent to dispatch to the room, if joining creates it." placeholder:"NAME"`
+	JobMetadata string `help:"Metadata for the job of --agent." placeholder:"TEXT"`
 }
 
 // roomConfig returns the room configuration as JSON, or nil if there is none. Unknown fields are an error, because a
@@ -86,7 +86,7 @@ func (f roomConfigFlags) roomConfig() (json.RawMessage, error) {
 	var config livekit.RoomConfiguration
 	switch text := f.RoomConfig; {
 	case f.JobMetadata != "" && f.Agent == "":
-		return nil, errors.New("--job-metadata: it needs the --agent that is told")
+		return nil, errors.New("--job-metadata: it needs --agent")
 	case text == "" && f.Agent == "":
 		return nil, nil
 	case text != "":
@@ -98,7 +98,7 @@ func (f roomConfigFlags) roomConfig() (json.RawMessage, error) {
 			text = string(raw)
 		}
 		if err := protojson.Unmarshal([]byte(text), &config); err != nil {
-			return nil, fmt.Errorf(`--room-config: got something else than LiveKit's RoomConfiguration as JSON, want such as {"maxParticipants": 10} (%w)`, err)
+			return nil, fmt.Errorf(`--room-config: got no valid RoomConfiguration of LiveKit, want JSON such as {"maxParticipants": 10} (%w)`, err)
 		}
 	}
 	if f.Agent != "" {

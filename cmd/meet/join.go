@@ -19,24 +19,24 @@ import (
 
 type join struct {
 	roomTarget
-	Identity  string        `aliases:"p" help:"Who joins; unique in the room. Made up unless set." placeholder:"ID"`
-	P         string        `name:"p" hidden:"" help:"As --identity; the spelling of early LiveKit tools."`
-	Name      string        `help:"The name others see; the identity unless set." placeholder:"NAME"`
-	Token     string        `help:"Access token to join with, in place of a room and a key." placeholder:"TOKEN"`
-	Audio     string        `help:"Publish this file as a microphone: Ogg with Opus." placeholder:"FILE"`
-	Video     string        `help:"Publish this file as a camera: IVF with VP8, VP9 or AV1, or H264 as a byte stream." placeholder:"FILE"`
-	FPS       *float64      `name:"fps" help:"Pictures a second of an H264 file; what it says, or 30, unless set." placeholder:"RATE"`
-	Loop      bool          `help:"Begin the files anew when they end."`
-	Stay      bool          `help:"Stay in the room when the files have ended."`
-	Subscribe bool          `help:"Receive what others publish." default:"true" negatable:""`
-	RecordTo  string        `help:"Write what is received to this folder, a file for each track." placeholder:"DIR"`
-	Duration  time.Duration `help:"Leave after that time in the room." placeholder:"SPAN"`
+	Identity  string        `aliases:"p" help:"Identity of the participant, unique in the room; random unless set." placeholder:"ID"`
+	P         string        `name:"p" hidden:"" help:"Same as --identity; used by early LiveKit tools."`
+	Name      string        `help:"Display name of the participant; the identity unless set." placeholder:"NAME"`
+	Token     string        `help:"Access token to join with, instead of a room and an API key." placeholder:"TOKEN"`
+	Audio     string        `help:"Publish this file as the microphone: Ogg with Opus." placeholder:"FILE"`
+	Video     string        `help:"Publish this file as the camera: IVF with VP8, VP9 or AV1, or H264 as a byte stream." placeholder:"FILE"`
+	FPS       *float64      `name:"fps" help:"Frame rate of an H264 file; the rate that the file states, or 30, unless set." placeholder:"RATE"`
+	Loop      bool          `help:"Repeat the files when they end."`
+	Stay      bool          `help:"Stay in the room after the files have ended."`
+	Subscribe bool          `help:"Subscribe to the tracks of others." default:"true" negatable:""`
+	RecordTo  string        `help:"Record received tracks to this folder, one file for each track." placeholder:"DIR"`
+	Duration  time.Duration `help:"Leave the room after this time." placeholder:"DURATION"`
 	serverFlags
 }
 
 func (join) Help() string {
-	return `It tells who comes and goes and what they publish, until the files have ended, or Ctrl-C.
-A viewer that comes later waits for the next key frame of the video; ffmpeg's -g sets how often there is one.
+	return `It prints who joins and leaves and what they publish, and leaves when the files have ended, or on Ctrl-C. A viewer that
+joins later waits for the next key frame of the video; ffmpeg's option -g sets the interval between key frames.
 
 Example:
   meet join myroom --identity bot --video film.ivf --audio film.ogg --loop`
@@ -70,19 +70,19 @@ func (j join) Run(ctx context.Context, env environment) (err error) {
 func (j join) check() error {
 	switch {
 	case j.FPS != nil && (*j.FPS < 1 || *j.FPS > 240):
-		return fmt.Errorf("--fps: got %v, want 1 to 240 pictures a second", *j.FPS)
+		return fmt.Errorf("--fps: got %v, want 1 to 240 frames per second", *j.FPS)
 	case j.Duration < 0:
-		return fmt.Errorf("--duration: got %v, want a span such as 30s or 5m", j.Duration)
+		return fmt.Errorf("--duration: got %v, want a duration such as 30s or 5m", j.Duration)
 	case j.Token != "" && (j.RoomArg != "" || j.Room != "" || j.R != "" || j.Identity != "" || j.P != ""):
-		return errors.New("--token: it names the room and who joins already; leave those out")
+		return errors.New("--token: it already contains the room and the identity; do not give them too")
 	case (j.Loop || j.FPS != nil) && j.Audio == "" && j.Video == "":
-		return errors.New("--video: there is no file to play; give one, or --audio, or leave --loop and --fps out")
+		return errors.New("--video: --loop and --fps need a file; give --video or --audio")
 	case j.RecordTo != "" && !j.Subscribe:
-		return errors.New("--record-to: nothing is received with --no-subscribe")
+		return errors.New("--record-to: it cannot record with --no-subscribe")
 	}
 	if j.RecordTo != "" {
 		if info, err := os.Stat(j.RecordTo); err != nil || !info.IsDir() {
-			return fmt.Errorf("--record-to: %s is no folder; make it first", j.RecordTo)
+			return fmt.Errorf("--record-to: there is no folder %s; create it first", j.RecordTo)
 		}
 	}
 	return nil
@@ -110,7 +110,7 @@ func (j join) open() (files []*mediafile.File, err error) {
 		}
 		files = append(files, f)
 		if !strings.HasPrefix(f.MimeType, one.kind) {
-			return files, fmt.Errorf("%s: %s holds %s", one.flag, one.path, f.MimeType)
+			return files, fmt.Errorf("%s: %s contains %s", one.flag, one.path, f.MimeType)
 		}
 	}
 	return files, nil

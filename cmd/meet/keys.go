@@ -12,14 +12,14 @@ import (
 // keyFlags are the flags that choose the API key with which a command signs or verifies.
 type keyFlags struct {
 	keySettings
-	APIKey    string `name:"api-key" help:"API key to use; the first configured one unless set (LIVEKIT_API_KEY)." placeholder:"KEY"`
-	APISecret string `name:"api-secret" help:"Secret of --api-key, unless the settings know it (LIVEKIT_API_SECRET)." placeholder:"SECRET"`
+	APIKey    string `name:"api-key" help:"API key to use; the first configured key unless set (LIVEKIT_API_KEY)." placeholder:"KEY"`
+	APISecret string `name:"api-secret" help:"Secret of --api-key, if it is not in the settings (LIVEKIT_API_SECRET)." placeholder:"SECRET"`
 }
 
 // check validates the flags before the settings are read.
 func (k keyFlags) check() error {
 	if k.APIKey == "" && k.APISecret != "" {
-		return usageError{errors.New("--api-key: --api-secret needs the key it belongs to")}
+		return usageError{errors.New("--api-key: --api-secret needs the API key that it belongs to")}
 	}
 	return nil
 }
@@ -44,7 +44,7 @@ func (k keyFlags) load(env environment) (config.Config, []config.Key, error) {
 	}
 	i := slices.IndexFunc(keys, func(c config.Key) bool { return c.Name == k.APIKey })
 	if i < 0 {
-		return cfg, nil, usageError{fmt.Errorf("--api-secret: no secret is configured for API key %q; give it here", k.APIKey)}
+		return cfg, nil, usageError{fmt.Errorf("--api-secret: no secret is configured for API key %q; give --api-secret", k.APIKey)}
 	}
 	return cfg, keys[i : i+1], nil
 }

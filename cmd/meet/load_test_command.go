@@ -14,30 +14,30 @@ import (
 )
 
 type loadTest struct {
-	Room        string        `help:"Room to fill, or with --rooms the beginning of their names." placeholder:"NAME"`
-	Rooms       int           `help:"Rooms to fill side by side." default:"1"`
-	Publishers  int           `help:"Who publish a picture, in each room." default:"3"`
-	Audio       int           `name:"audio-publishers" help:"Who publish sound, in each room."`
-	Subscribers int           `name:"subscribers" help:"Who only receive, in each room." default:"40"`
-	Tiles       int           `help:"Pictures that each subscriber receives, all of one size; everybody's unless set." placeholder:"N"`
-	Layout      string        `help:"A subscriber's screen, of which the last places stay empty if too few publish: speaker (one large and five small), 3x3 (of medium size), 4x4 or 5x5 (small)." placeholder:"LAYOUT"`
-	Simulcast   bool          `help:"Publish pictures in three layers, of which each subscriber receives the one that fits the place on its screen."`
-	Frames      int           `help:"Pictures a second of each publisher." default:"30"`
-	Packets     int           `help:"Packets of each picture, sent at once." default:"7"`
-	Size        int           `help:"Bytes of each packet." default:"1100"`
-	Ramp        float64       `help:"Joins a second; one after another unless set." placeholder:"N"`
-	Settle      time.Duration `help:"How long to wait before measuring." default:"3s"`
-	Duration    time.Duration `help:"How long to measure." default:"20s"`
-	Single      bool          `name:"single-connection" help:"One peer connection for each participant, as newer clients have."`
-	Feedback    bool          `help:"Send reports, NACKs and transport feedback, as browsers do."`
-	PID         int           `name:"pid" help:"Process of a server on this machine, whose CPU time and memory are told." placeholder:"ID"`
-	Joins       int           `name:"join-latency" help:"Measure instead how long so many joins wait for a picture, in small and large rooms." placeholder:"N"`
+	Room        string        `help:"Name of the room, or with --rooms the prefix of their names." placeholder:"NAME"`
+	Rooms       int           `help:"Number of rooms." default:"1"`
+	Publishers  int           `help:"Participants that publish video, in each room." default:"3"`
+	Audio       int           `name:"audio-publishers" help:"Participants that publish audio, in each room."`
+	Subscribers int           `name:"subscribers" help:"Participants that only subscribe, in each room." default:"40"`
+	Tiles       int           `help:"Video tracks that each subscriber receives, all of one size; all tracks unless set." placeholder:"N"`
+	Layout      string        `help:"Layout of each subscriber's screen: speaker (one large and five small tiles), 3x3 (medium), 4x4 or 5x5 (small)." placeholder:"LAYOUT"`
+	Simulcast   bool          `help:"Publish video in three simulcast layers; a subscriber receives the layer that fits the tile."`
+	Frames      int           `help:"Video frames per second." default:"30"`
+	Packets     int           `help:"Packets per video frame, sent back to back." default:"7"`
+	Size        int           `help:"Size of a video packet in bytes." default:"1100"`
+	Ramp        float64       `help:"Joins per second; one after another unless set." placeholder:"N"`
+	Settle      time.Duration `help:"Time to wait before measuring." default:"3s"`
+	Duration    time.Duration `help:"Time to measure." default:"20s"`
+	Single      bool          `name:"single-connection" help:"Use one peer connection per participant, as newer clients do."`
+	Feedback    bool          `help:"Send RTCP reports, NACKs and transport feedback, as browsers do."`
+	PID         int           `name:"pid" help:"Process id of a server on this machine, to report its CPU time and memory." placeholder:"ID"`
+	Joins       int           `name:"join-latency" help:"Measure instead how long this number of joins takes to receive video, in small and large rooms." placeholder:"N"`
 	serverFlags
 }
 
 func (loadTest) Help() string {
-	return `It works against any LiveKit-compatible server. Without flags it is three publishers of 210 packets of 1,100 bytes a second
-and forty subscribers of all of them: about 25,000 packets a second delivered.
+	return `It works with any LiveKit-compatible server. By default, 3 publishers each send 210 packets of 1,100 bytes a second, and 40
+subscribers receive all of them: about 25,000 packets a second delivered.
 
 Example:
   meet load-test --publishers 10 --audio-publishers 10 --subscribers 100 --layout 3x3 --simulcast --ramp 20`
@@ -47,7 +47,7 @@ Example:
 func (l loadTest) Run(ctx context.Context, env environment) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	context.AfterFunc(ctx, stop) // a second Ctrl-C exits immediately
 	plan, err := l.plan(env)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (l loadTest) Run(ctx context.Context, env environment) error {
 	}
 	p.status.show("")
 	if ctx.Err() != nil {
-		return errors.New("interrupted; there is no report")
+		return errors.New("the load test was interrupted; there is no report")
 	}
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (l loadTest) Run(ctx context.Context, env environment) error {
 		_, err = fmt.Fprint(env.stdout, report)
 	}
 	if r, ok := report.(loadtest.Report); ok && r.Disconnected > 0 && err == nil {
-		err = fmt.Errorf("%d people lost their connection under the load", r.Disconnected)
+		err = fmt.Errorf("%d participants lost their connection during the test", r.Disconnected)
 	}
 	return err
 }
@@ -83,7 +83,7 @@ func (l loadTest) layout() (loadtest.Layout, error) {
 	case l.Tiles != 0 && l.Layout != "":
 		return loadtest.Layout{}, errors.New("--layout: got --tiles too, want one of them")
 	case l.Tiles < 0 || l.Tiles > l.Publishers:
-		return loadtest.Layout{}, fmt.Errorf("--tiles: got %d, want at most the %d that publish pictures", l.Tiles, l.Publishers)
+		return loadtest.Layout{}, fmt.Errorf("--tiles: got %d, want at most the number of --publishers, %d", l.Tiles, l.Publishers)
 	case l.Layout == "":
 		return loadtest.EqualTiles(l.Tiles), nil
 	}
@@ -114,7 +114,7 @@ func (l loadTest) checkJoins() error {
 		{"--pid", l.PID != 0},
 	} {
 		if one.given && l.Joins > 0 {
-			return fmt.Errorf("%s: --join-latency fills rooms of its own; leave this out", one.flag)
+			return fmt.Errorf("%s: --join-latency uses rooms of its own; do not give both", one.flag)
 		}
 	}
 	return nil
@@ -172,10 +172,10 @@ func (l *loadProgress) show(p loadtest.Progress) {
 	if p.Stage == "measuring" {
 		text += fmt.Sprintf(" s, %d of %.0f packets/s", p.Packets, p.ExpectedRate)
 	} else {
-		text += " people"
+		text += " participants"
 	}
 	if l.status != nil {
-		l.status.show(text + "; Ctrl-C ends it")
+		l.status.show(text + "; Ctrl-C stops")
 		return
 	}
 	if p.Stage == l.stage && time.Since(l.lastLine) < 5*time.Second && p.Done < p.Total {

@@ -13,24 +13,24 @@ import (
 
 // command is the command line. Serve runs when no command is named.
 type command struct {
-	Serve             serve             `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is named."`
-	GenerateKeys      generateKeys      `cmd:"" help:"Make an API key and its secret."`
-	CreateToken       createToken       `cmd:"" help:"Make an access token."`
-	VerifyToken       verifyToken       `cmd:"" help:"Say what an access token allows, and whether it is valid."`
-	CreateRoom        createRoom        `cmd:"" help:"Open a room on a server."`
-	ListRooms         listRooms         `cmd:"" help:"List the rooms that are open on a server."`
-	DeleteRoom        deleteRoom        `cmd:"" help:"End a room for everybody in it."`
-	ListParticipants  listParticipants  `cmd:"" help:"List who is in a room."`
-	RemoveParticipant removeParticipant `cmd:"" help:"Send somebody out of a room."`
-	Mute              mute              `cmd:"" help:"Mute what somebody sends."`
-	Join              join              `cmd:"" help:"Join a room from here: publish files, record what comes."`
-	BuildFrontend     buildFrontend     `cmd:"" help:"Make a build of the front end that servers can take."`
-	UpdateTemplates   updateTemplates   `cmd:"" help:"Take the newest published build of the front end."`
-	Config            configCommand     `cmd:"" help:"Print the settings that are in effect, as a settings file."`
-	Doctor            doctorCommand     `cmd:"" help:"Check that this machine is fit to serve."`
-	LoadTest          loadTest          `cmd:"" help:"Put a load on a server and measure it."`
-	Completion        completion        `cmd:"" help:"Print what makes a shell complete these commands."`
-	Version           version           `cmd:"" help:"Say which version this is."`
+	Serve             serve             `cmd:"" default:"withargs" help:"Run the server; the default command."`
+	GenerateKeys      generateKeys      `cmd:"" help:"Generate an API key and its secret."`
+	CreateToken       createToken       `cmd:"" help:"Create an access token."`
+	VerifyToken       verifyToken       `cmd:"" help:"Show the contents of an access token, and whether it is valid."`
+	CreateRoom        createRoom        `cmd:"" help:"Create a room on a server."`
+	ListRooms         listRooms         `cmd:"" help:"List the open rooms of a server."`
+	DeleteRoom        deleteRoom        `cmd:"" help:"Delete a room and disconnect everybody in it."`
+	ListParticipants  listParticipants  `cmd:"" help:"List the participants of a room."`
+	RemoveParticipant removeParticipant `cmd:"" help:"Remove a participant from a room."`
+	Mute              mute              `cmd:"" help:"Mute tracks of a participant."`
+	Join              join              `cmd:"" help:"Join a room to publish files or record tracks."`
+	BuildFrontend     buildFrontend     `cmd:"" help:"Build the front end for publishing."`
+	UpdateTemplates   updateTemplates   `cmd:"" help:"Update the front end to the newest published build."`
+	Config            configCommand     `cmd:"" help:"Print the effective settings as a settings file."`
+	Doctor            doctorCommand     `cmd:"" help:"Check whether the server can run on this machine."`
+	LoadTest          loadTest          `cmd:"" help:"Measure a server under load."`
+	Completion        completion        `cmd:"" help:"Print a shell completion script."`
+	Version           version           `cmd:"" help:"Print the version."`
 }
 
 // environment is what a command uses of the process. environ holds all environment variables, because a warning names
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	helped := false
 	parser, err := kong.New(&c,
 		kong.Name("meet"),
-		kong.Description("Meet is a video conferencing site in one program. With no command and no settings it serves on port 8080.\n\nExample:\n  meet --listen :9000"),
+		kong.Description("Meet is a video conferencing site in one program. Without a command and settings it serves on port 8080.\n\nExample:\n  meet --listen :9000"),
 		kong.Writers(env.stdout, env.stderr),
 		kong.Exit(func(int) { helped = true }), // kong calls it for --help only
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -13,9 +13,9 @@ import (
 
 type mute struct {
 	participantTarget
-	Track  []string `help:"Id of a track (TR_…), as list-participants --json shows it; repeatable." placeholder:"ID"`
-	Source []string `help:"Every track of this source; repeatable. Microphone and camera unless --track or this is set." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
-	Unmute bool     `help:"Unmute instead, where the server allows it (--remote-unmute)."`
+	Track  []string `help:"SID of a track (TR_…), as printed by list-participants --json; repeatable." placeholder:"ID"`
+	Source []string `help:"Source whose tracks are muted; repeatable. Microphone and camera unless --track or this is set." enum:"camera,microphone,screen_share,screen_share_audio" placeholder:"SOURCE"`
+	Unmute bool     `help:"Unmute instead, if the server allows it (--remote-unmute)."`
 	serverFlags
 }
 
@@ -54,7 +54,7 @@ func (c mute) Run(ctx context.Context, env environment) error {
 		if !c.JSON {
 			_, err = fmt.Fprintf(env.stdout, "%sd %s of %s (%s).\n", c.verb("M", "Unm"), describeSource(track), printable(identity), sid)
 		} else if raw, encoding := wireJSON.Marshal(track); encoding != nil {
-			err = fmt.Errorf("encode the answer: %w", encoding)
+			err = fmt.Errorf("encode the response: %w", encoding)
 		} else {
 			done = append(done, raw)
 		}

@@ -156,7 +156,7 @@ func (s *session) playOnce(ctx context.Context, players []*player, start, latest
 	if err := errors.Join(errs...); err != nil || ctx.Err() != nil || length > 0 {
 		return length, err
 	}
-	return 0, errors.New("there is nothing to play in the files")
+	return 0, errors.New("the files contain no frames")
 }
 
 // rewind returns all files to their start after a round of the given length. It moves the RTP clock of shorter files
@@ -254,7 +254,7 @@ func (s *session) answerKeyFrameRequest(p *player, latest time.Time) error {
 	case p.waitPrinted:
 	case p.ended && !s.Loop:
 		p.waitPrinted = true
-		s.events.print("viewer sees nothing, the file has ended", "track", p.track.SID())
+		s.events.print("viewer receives no video, the file has ended", "track", p.track.SID())
 	default:
 		p.waitPrinted = true
 		s.events.print("viewer waits for the next key frame in the file", "track", p.track.SID())

@@ -142,7 +142,7 @@ func TestPlayWaitsForHiddenViewers(t *testing.T) {
 // viewer waits, or that the film has ended before its sound.
 func TestPlayReportsOnceThatAViewerWaits(t *testing.T) {
 	address, _ := startServer(t)
-	const waits, ended = "viewer waits for the next key frame in the file", "viewer sees nothing, the file has ended"
+	const waits, ended = "viewer waits for the next key frame in the file", "viewer receives no video, the file has ended"
 	for name, tt := range map[string]struct {
 		files       []string
 		says, never string

@@ -70,7 +70,7 @@ func (t *trackRecording) open(codec string) {
 	t.codec = codec
 	_, info := t.session.trackInfo(t.track)
 	if info.GetEncryption() != livekit.Encryption_NONE {
-		t.session.events.print("not recorded", "track", t.track.SID(), "reason", "it is encrypted from end to end")
+		t.session.events.print("not recorded", "track", t.track.SID(), "reason", "it is end-to-end encrypted")
 		return
 	}
 	path := filepath.Join(t.session.RecordTo, fileName(t.owner)+"-"+fileName(t.track.SID()))
@@ -91,7 +91,7 @@ func (t *trackRecording) close() {
 	t.recorder = nil
 	err := r.Close()
 	if err == nil && r.Frames == 0 {
-		t.session.events.print("not recorded", "track", t.track.SID(), "reason", "nothing whole was received")
+		t.session.events.print("not recorded", "track", t.track.SID(), "reason", "no complete frame was received")
 		err = os.Remove(r.Path)
 	} else if err == nil {
 		t.session.events.print("recorded", "track", t.track.SID(), "file", r.Path, "frames", r.Frames)

@@ -8,12 +8,12 @@ import (
 
 type removeParticipant struct {
 	participantTarget
-	MayReturn bool `help:"Only end this stay: the tokens it has let it in again."`
+	MayReturn bool `help:"Let the participant join again with the tokens it has."`
 	serverFlags
 }
 
 func (removeParticipant) Help() string {
-	return `Who was removed stays out with every token it has until now, for as long as those last. A new token lets it in again.
+	return `The participant's tokens are revoked: it can join again only with a token issued later.
 
 Example:
   meet remove-participant myroom ada`
@@ -40,9 +40,9 @@ func (c removeParticipant) Run(ctx context.Context, env environment) error {
 	case c.JSON:
 		return printMessage(env, answer)
 	case c.MayReturn:
-		_, err = fmt.Fprintf(env.stdout, "Removed %s from room %s; the tokens it has let it in again.\n", printable(identity), printable(room))
+		_, err = fmt.Fprintf(env.stdout, "Removed %s from room %s; its tokens remain valid.\n", printable(identity), printable(room))
 	default:
-		_, err = fmt.Fprintf(env.stdout, "Removed %s from room %s; only a new token lets it in again.\n", printable(identity), printable(room))
+		_, err = fmt.Fprintf(env.stdout, "Removed %s from room %s; it can join again only with a new token.\n", printable(identity), printable(room))
 	}
 	return err
 }

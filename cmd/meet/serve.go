@@ -15,7 +15,7 @@ import (
 type serve struct{ serverSettings }
 
 func (serve) Help() string {
-	return `It needs no settings: it makes its own keys, keeps its data in ./meet-data and prints the link to open.
+	return `It needs no settings: it generates an API key, stores its data in ./meet-data and prints the link to open.
 
 Example:
   meet serve --listen :9000 --data-dir /var/lib/meet`
@@ -44,7 +44,7 @@ func (s serve) Run(ctx context.Context, env environment) error {
 	}
 	err = a.Greet(env.stdout)
 	if err != nil {
-		err = fmt.Errorf("greet: %w", err)
+		err = fmt.Errorf("print the start message: %w", err)
 	} else {
 		err = a.Run(ctx)
 	}

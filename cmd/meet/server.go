@@ -15,8 +15,8 @@ import (
 
 // serverFlags are the flags that choose the server a command calls and the format of its output.
 type serverFlags struct {
-	URL  string `name:"url" help:"Address of the server (LIVEKIT_URL); the one that these settings start on this machine unless set." placeholder:"URL"`
-	JSON bool   `name:"json" help:"Print what the server answers as JSON, for programs."`
+	URL  string `name:"url" help:"URL of the server (LIVEKIT_URL); the server on this machine unless set." placeholder:"URL"`
+	JSON bool   `name:"json" help:"Print JSON instead of text."`
 	keyFlags
 }
 
@@ -52,7 +52,7 @@ func serverAddress(url string, cfg config.Config) (string, error) {
 	}
 	host, port, err := net.SplitHostPort(cfg.Listen) // config has validated it
 	if err != nil || port == "0" {
-		return "", usageError{errors.New("--url: the settings let the server choose its port; say where it is")}
+		return "", usageError{errors.New("--url: the server's port is unknown, because it is set to 0; give --url")}
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "localhost"
@@ -64,11 +64,11 @@ func serverAddress(url string, cfg config.Config) (string, error) {
 func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, admin.ErrUnreachable):
-		return fmt.Errorf("%w: start it with \"meet\", or say with --url where it is", err)
+		return fmt.Errorf("%w: start the server with \"meet\", or set its URL with --url", err)
 	case errors.Is(err, admin.ErrNotLiveKit):
-		return fmt.Errorf("%w: say with --url where the server is", err)
+		return fmt.Errorf("%w: set the server's URL with --url", err)
 	case errors.Is(err, admin.ErrRefused):
-		return fmt.Errorf("%w: give a key that it knows with --api-key and --api-secret, or its folder with --data-dir", err)
+		return fmt.Errorf("%w: give one of its keys with --api-key and --api-secret, or its data folder with --data-dir", err)
 	}
 	return err
 }
@@ -80,7 +80,7 @@ var wireJSON = protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: tr
 func printMessage(env environment, m proto.Message) error {
 	raw, err := wireJSON.Marshal(m)
 	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
+		return fmt.Errorf("encode the response: %w", err)
 	}
 	return printJSON(env, json.RawMessage(raw))
 }

@@ -73,10 +73,10 @@ func (s *session) joinRoom(ctx context.Context, address, raw string) error {
 	s.events.buffer() // print our own join before the participants that are already there
 	c, err := client.Join(ctx, address, raw, client.Options{
 		NoAutoSubscribe: !s.Subscribe, AutoResume: true, OnTrack: s.receive, OnSignal: s.onSignal, OnData: s.onData,
-		OnLeave: func(l *livekit.LeaveRequest) { s.events.print("told to leave", "reason", l.Reason.String()) },
+		OnLeave: func(l *livekit.LeaveRequest) { s.events.print("server ended the session", "reason", l.Reason.String()) },
 	})
 	if err != nil {
-		return fmt.Errorf("%s does not let us in: %w", address, err)
+		return fmt.Errorf("join %s: %w", address, err)
 	}
 	s.client = c
 	s.events.flush("joined", "room", c.Room().GetName(), "identity", c.Participant().GetIdentity())
@@ -113,7 +113,7 @@ func (s *session) wait(ctx context.Context, played <-chan error, ends bool) erro
 		case <-progress.C:
 			bytes = s.reportProgress(every, bytes)
 		case <-s.client.Done():
-			return fmt.Errorf("the stay is over: %w", s.client.Err())
+			return fmt.Errorf("the session ended: %w", s.client.Err())
 		case <-ctx.Done():
 			return nil // Ctrl-C, or --duration has passed
 		}
@@ -123,7 +123,7 @@ func (s *session) wait(ctx context.Context, played <-chan error, ends bool) erro
 // reportConnection prints when the connection is lost. onSignal prints when it is restored.
 func (s *session) reportConnection(ctx context.Context) {
 	for s.client.Until(ctx, s.client.SignalLost) == nil {
-		s.events.print("connection lost, trying again")
+		s.events.print("connection lost, reconnecting")
 		if s.client.Until(ctx, func() bool { return !s.client.SignalLost() }) != nil {
 			return
 		}

@@ -92,7 +92,7 @@ func TestJoinEndsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
 	}
 	stop()
 	left.waitExit(t, 1)
-	if !strings.Contains(left.errs.String(), "the stay is over") {
+	if !strings.Contains(left.errs.String(), "the session ended") {
 		t.Errorf("it says %s", left.errs.String())
 	}
 }
@@ -104,7 +104,7 @@ func TestJoinReconnectsWhenItsConnectionBreaks(t *testing.T) {
 	r := startCommand(t, front, "join", "blue", "--identity", "bot")
 	r.waitOutput(t, "joined")
 	cut()
-	r.waitOutput(t, "connection lost, trying again", "reconnected")
+	r.waitOutput(t, "connection lost, reconnecting", "reconnected")
 	joinAs(t, address, "blue", "ada")
 	r.waitOutput(t, "participant joined  identity ada")
 	r.cancel()
@@ -125,7 +125,7 @@ func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
 		if err := pub.WriteFrame([]byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond); err != nil {
 			return err.Error()
 		}
-		if !strings.Contains(r.out.String(), "not recorded  track "+pub.SID()+"  reason it is encrypted") {
+		if !strings.Contains(r.out.String(), "not recorded  track "+pub.SID()+"  reason it is end-to-end encrypted") {
 			return "nothing is said"
 		}
 		return ""

@@ -10,27 +10,27 @@ import (
 
 // dataSettings are the flags of commands that use the server's data folder.
 type dataSettings struct {
-	Config  string `help:"YAML file of settings (MEET_CONFIG)." placeholder:"FILE"`
-	DataDir string `help:"Folder of keys and records, ./meet-data unless set (MEET_DATA_DIR)." placeholder:"DIR"`
+	Config  string `help:"Settings file in YAML (MEET_CONFIG)." placeholder:"FILE"`
+	DataDir string `help:"Data folder, for keys and the store; ./meet-data unless set (MEET_DATA_DIR)." placeholder:"DIR"`
 }
 
 // keySettings are the flags that set the API keys.
 type keySettings struct {
 	dataSettings
-	Keys    string `help:"API keys, as \"key: secret\", one pair a line (MEET_KEYS)." placeholder:"PAIRS"`
-	KeyFile string `help:"File of \"key: secret\" lines (MEET_KEY_FILE)." placeholder:"FILE"`
-	Dev     bool   `help:"Accept the well-known key devkey with secret \"secret\". For development only (MEET_DEV)."`
+	Keys    string `help:"API keys and secrets, as \"key: secret\" lines (MEET_KEYS)." placeholder:"PAIRS"`
+	KeyFile string `help:"File with \"key: secret\" lines (MEET_KEY_FILE)." placeholder:"FILE"`
+	Dev     bool   `help:"Accept the public API key devkey with secret \"secret\", for development only (MEET_DEV)."`
 }
 
 // frontendSettings are the flags that set where newer builds of the front end are published.
 type frontendSettings struct {
-	FrontendRepository string `help:"Repository on GitHub whose newest published build of the front end is taken, as owner/name (MEET_FRONTEND_REPOSITORY)." placeholder:"NAME"`
-	FrontendBranch     string `help:"Branch of the repository; gh-pages unless set (MEET_FRONTEND_BRANCH)." placeholder:"BRANCH"`
-	FrontendURL        string `name:"frontend-url" help:"Address of a published build, in place of a repository: any that holds a manifest.json (MEET_FRONTEND_URL)." placeholder:"URL"`
-	FrontendToken      string `help:"GitHub token, for a private repository or a spent rate limit (MEET_FRONTEND_TOKEN)." placeholder:"TOKEN"`
-	FrontendKey        string `help:"Public key of minisign; builds that are not signed by it are refused (MEET_FRONTEND_KEY)." placeholder:"KEY"`
-	FrontendAPIURL     string `name:"frontend-api-url" help:"GitHub Enterprise Server of the repository; github.com unless set (MEET_FRONTEND_API_URL)." placeholder:"URL"`
-	FrontendPagesURL   string `name:"frontend-pages-url" help:"Where GitHub Pages serves the branch, if it has a domain of its own (MEET_FRONTEND_PAGES_URL)." placeholder:"URL"`
+	FrontendRepository string `help:"GitHub repository that publishes builds of the front end, as owner/name (MEET_FRONTEND_REPOSITORY)." placeholder:"NAME"`
+	FrontendBranch     string `help:"Branch of --frontend-repository; gh-pages unless set (MEET_FRONTEND_BRANCH)." placeholder:"BRANCH"`
+	FrontendURL        string `name:"frontend-url" help:"URL of a published build with a manifest.json, instead of a repository (MEET_FRONTEND_URL)." placeholder:"URL"`
+	FrontendToken      string `help:"GitHub token, for a private repository or a higher rate limit (MEET_FRONTEND_TOKEN)." placeholder:"TOKEN"`
+	FrontendKey        string `help:"Public key of minisign; only builds signed with it are accepted (MEET_FRONTEND_KEY)." placeholder:"KEY"`
+	FrontendAPIURL     string `name:"frontend-api-url" help:"URL of the repository's GitHub Enterprise Server; github.com unless set (MEET_FRONTEND_API_URL)." placeholder:"URL"`
+	FrontendPagesURL   string `name:"frontend-pages-url" help:"URL at which GitHub Pages serves the branch, if it has a custom domain (MEET_FRONTEND_PAGES_URL)." placeholder:"URL"`
 }
 
 func (f frontendSettings) flags() map[string]string {
@@ -45,23 +45,23 @@ func (f frontendSettings) flags() map[string]string {
 // variable.
 type serverSettings struct {
 	keySettings
-	Listen         string   `help:"host:port to listen on, TCP and UDP, \":8080\" unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
-	NodeIP         string   `name:"node-ip" help:"Address media is offered on; this machine's own unless set (MEET_NODE_IP)." placeholder:"IP"`
-	LivekitURL     string   `name:"livekit-url" help:"Server that browsers are sent to; this one unless set (LIVEKIT_URL)." placeholder:"URL"`
-	WebhookURL     []string `name:"webhook-url" sep:"none" help:"Receiver of signed events; may be given several times (MEET_WEBHOOK_URL)." placeholder:"URL"`
-	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs events: one for all receivers or one for each; the first unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
-	RemoteUnmute   bool     `help:"Let server APIs unmute people, not only mute them (MEET_REMOTE_UNMUTE)."`
-	DirectRooms    bool     `help:"Let two who are alone in a meeting talk without this server in between, where they can reach each other; each then learns the other's address (MEET_DIRECT_ROOMS)."`
-	WebhookPrivate bool     `help:"Let receivers' names lead to private addresses (MEET_WEBHOOK_PRIVATE)."`
-	MetricsToken   string   `name:"metrics-token" help:"Secret for reading /metrics, as a Bearer token. Unless set, only programs on this machine may read it, and only if the server listens on loopback alone (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
-	LimitVideo     string   `name:"subscription-limit-video" help:"Pictures one participant may receive at once; further ones wait. Without limit unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
-	LimitAudio     string   `name:"subscription-limit-audio" help:"Voices one participant may receive at once (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
-	AllowedOrigins []string `help:"Other sites whose pages may use /token, /api/ and /rtc, such as https://example.org; the server's own pages always may, and all sites unless set (MEET_ALLOWED_ORIGINS)." placeholder:"ORIGIN"`
-	TrustedProxies []string `help:"Addresses or networks of reverse proxies that name the client in X-Forwarded-For or Forwarded; private addresses unless set (MEET_TRUSTED_PROXIES)." placeholder:"CIDR"`
-	BasePath       string   `help:"Path that the site stands under, such as /meet (MEET_BASE_PATH)." placeholder:"PATH"`
+	Listen         string   `help:"host:port to listen on, TCP and UDP; \":8080\" unless set (MEET_LISTEN)." placeholder:"ADDRESS"`
+	NodeIP         string   `name:"node-ip" help:"IP address in ICE candidates; the addresses of this machine unless set (MEET_NODE_IP)." placeholder:"IP"`
+	LivekitURL     string   `name:"livekit-url" help:"URL of the signalling server for browsers; this server unless set (LIVEKIT_URL)." placeholder:"URL"`
+	WebhookURL     []string `name:"webhook-url" sep:"none" help:"URL that receives webhooks; repeatable (MEET_WEBHOOK_URL)." placeholder:"URL"`
+	WebhookKey     []string `name:"webhook-key" sep:"none" help:"API key that signs webhooks, one for all URLs or one for each; the first key unless set (MEET_WEBHOOK_KEY)." placeholder:"KEY"`
+	RemoteUnmute   bool     `help:"Let server APIs unmute participants, not only mute them (MEET_REMOTE_UNMUTE)."`
+	DirectRooms    bool     `help:"Connect the only two participants of a meeting directly, if possible; this shows each the other's IP address (MEET_DIRECT_ROOMS)."`
+	WebhookPrivate bool     `help:"Allow webhook URLs whose host name resolves to a private address (MEET_WEBHOOK_PRIVATE)."`
+	MetricsToken   string   `name:"metrics-token" help:"Bearer token for /metrics; without it, /metrics is open only to this machine, if the server listens on loopback (MEET_METRICS_TOKEN)." placeholder:"SECRET"`
+	LimitVideo     string   `name:"subscription-limit-video" help:"Maximum number of video tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_VIDEO)." placeholder:"TRACKS"`
+	LimitAudio     string   `name:"subscription-limit-audio" help:"Maximum number of audio tracks that a participant receives; unlimited unless set (MEET_SUBSCRIPTION_LIMIT_AUDIO)." placeholder:"TRACKS"`
+	AllowedOrigins []string `help:"Origins of other sites that may use /token, /api/ and /rtc, such as https://example.org; all origins unless set (MEET_ALLOWED_ORIGINS)." placeholder:"ORIGIN"`
+	TrustedProxies []string `help:"Addresses or networks of reverse proxies whose X-Forwarded-For and Forwarded headers are trusted; private addresses unless set (MEET_TRUSTED_PROXIES)." placeholder:"CIDR"`
+	BasePath       string   `help:"URL path of the site, such as /meet (MEET_BASE_PATH)." placeholder:"PATH"`
 	frontendSettings
-	FrontendUpdate string `help:"When to take a newer build by itself: off, start or hourly; off unless set (MEET_FRONTEND_UPDATE)." placeholder:"WHEN"`
-	LogLevel       string `help:"debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
+	FrontendUpdate string `help:"When to update the front end automatically: off, start or hourly; off unless set (MEET_FRONTEND_UPDATE)." placeholder:"WHEN"`
+	LogLevel       string `help:"Log level: debug, info, warn or error; info unless set (MEET_LOG_LEVEL)." placeholder:"LEVEL"`
 }
 
 func (d dataSettings) flags() map[string]string { return map[string]string{"data_dir": d.DataDir} }
@@ -123,7 +123,7 @@ func loadQuietly(env environment, file string, flags map[string]string) (config.
 // unknownText returns the warning about an unknown variable. It suggests the setting with the most similar name.
 func unknownText(v config.UnknownVariable) string {
 	if v.Closest == "" {
-		return "no setting has this name, so it is ignored"
+		return "no setting has this name; it is ignored"
 	}
-	return "no setting has this name, so it is ignored; did you mean " + v.Closest + "?"
+	return "no setting has this name; it is ignored; did you mean " + v.Closest + "?"
 }

@@ -9,30 +9,30 @@ import (
 
 // roomTarget is the room that a command acts on. It is the first argument, or a flag as in LiveKit's tools.
 type roomTarget struct {
-	RoomArg string `arg:"" optional:"" name:"room" help:"The room."`
-	Room    string `name:"room" help:"The room, as a flag." placeholder:"NAME"`
-	R       string `name:"r" hidden:"" help:"As --room; the spelling of early LiveKit tools."`
+	RoomArg string `arg:"" optional:"" name:"room" help:"Name of the room."`
+	Room    string `name:"room" help:"Name of the room, as a flag." placeholder:"NAME"`
+	R       string `name:"r" hidden:"" help:"Same as --room; used by early LiveKit tools."`
 }
 
 func (t roomTarget) name() (string, error) {
 	room := cmp.Or(t.Room, t.R)
-	return room, fill(target{"--room", "the room's name", &room}).from(t.RoomArg)
+	return room, fill(target{"--room", "the name of the room", &room}).from(t.RoomArg)
 }
 
 // participantTarget is the participant that a command acts on: a room and an identity, given as arguments or as
 // flags.
 type participantTarget struct {
-	RoomArg     string `arg:"" optional:"" name:"room" help:"The room."`
-	IdentityArg string `arg:"" optional:"" name:"identity" help:"Who: the identity, not the name that others see."`
-	Room        string `name:"room" help:"The room, as a flag." placeholder:"NAME"`
-	Identity    string `name:"identity" help:"Who, as a flag." placeholder:"ID"`
-	R           string `name:"r" hidden:"" help:"As --room; the spelling of early LiveKit tools."`
-	P           string `name:"p" hidden:"" help:"As --identity; likewise."`
+	RoomArg     string `arg:"" optional:"" name:"room" help:"Name of the room."`
+	IdentityArg string `arg:"" optional:"" name:"identity" help:"Identity of the participant, not its display name."`
+	Room        string `name:"room" help:"Name of the room, as a flag." placeholder:"NAME"`
+	Identity    string `name:"identity" help:"Identity of the participant, as a flag." placeholder:"ID"`
+	R           string `name:"r" hidden:"" help:"Same as --room; used by early LiveKit tools."`
+	P           string `name:"p" hidden:"" help:"Same as --identity; used by early LiveKit tools."`
 }
 
 func (t participantTarget) names() (room, identity string, err error) {
 	room, identity = cmp.Or(t.Room, t.R), cmp.Or(t.Identity, t.P)
-	err = fill(target{"--room", "the room's name", &room}, target{"--identity", "who it is", &identity}).from(t.RoomArg, t.IdentityArg)
+	err = fill(target{"--room", "the name of the room", &room}, target{"--identity", "the identity of the participant", &identity}).from(t.RoomArg, t.IdentityArg)
 	return room, identity, err
 }
 

@@ -17,15 +17,15 @@ import (
 type updateTemplates struct {
 	dataSettings
 	frontendSettings
-	Check    bool `xor:"do" help:"Only say whether something newer is published: exit status 0 if not, 3 if so."`
-	List     bool `xor:"do" help:"List the builds that are here."`
-	Rollback bool `xor:"do" help:"Go back to the build before; the one that is left is not taken again unasked."`
-	Force    bool `aliases:"allow-older" help:"Take a published build although it was made before the one in use, or does not say when it was made."`
+	Check    bool `xor:"do" help:"Only check whether a newer build is published: exit status 3 if so, else 0."`
+	List     bool `xor:"do" help:"List the builds in the data folder."`
+	Rollback bool `xor:"do" help:"Return to the previous build; the current one is not taken again automatically."`
+	Force    bool `aliases:"allow-older" help:"Take the published build even if it is older than the one in use, or has no date."`
 }
 
 func (updateTemplates) Help() string {
-	return `The newest published build of the front end is fetched, checked file by file, and put in use by one rename. A running
-server takes it at once; people in a call keep theirs until they leave. What goes wrong changes nothing.
+	return `The newest published build of the front end is fetched, verified and activated atomically. A running server uses it
+immediately; pages that are open keep their build until they are reloaded. If anything fails, nothing changes.
 
 Example:
   meet update-templates --frontend-repository owner/name
@@ -63,7 +63,7 @@ func (u updateTemplates) Run(ctx context.Context, env environment) error {
 		return usageError{err}
 	}
 	if source == nil {
-		return usageError{errors.New("name where builds are published, with --frontend-repository owner/name or with --frontend-url")}
+		return usageError{errors.New("no source of builds is set; give --frontend-repository owner/name or --frontend-url")}
 	}
 	if warning := app.FrontendWarning(cfg); warning != "" {
 		if _, err := fmt.Fprintf(env.stderr, "meet: warning: %s\n", warning); err != nil {
@@ -80,20 +80,20 @@ func (u updateTemplates) Run(ctx context.Context, env environment) error {
 	if u.Check {
 		return check(ctx, env, &update)
 	}
-	if _, err = fmt.Fprintf(env.stdout, "Asking %s\n", printable(source.String())); err != nil {
+	if _, err = fmt.Fprintf(env.stdout, "Checking %s\n", printable(source.String())); err != nil {
 		return err
 	}
 	o, err := update.Run(ctx)
 	p.finishLine()
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted; what has come is kept, and the front end in use has not changed")
+		return errors.New("the update was interrupted; fetched files are kept, and the front end in use has not changed")
 	case err != nil:
 		return errors.Join(err, errors.New("the front end in use has not changed"))
 	case o.Build == nil:
-		_, err = fmt.Fprintln(env.stdout, "Nothing newer is published.")
+		_, err = fmt.Fprintln(env.stdout, "No newer build is published.")
 	default:
-		_, err = fmt.Fprintf(env.stdout, "Build %s is in use, in a running server too.\n", o.ID)
+		_, err = fmt.Fprintf(env.stdout, "Build %s is in use, also by a running server.\n", o.ID)
 	}
 	return err
 }
@@ -105,7 +105,7 @@ func check(ctx context.Context, env environment, u *assets.Updater) error {
 		return err
 	}
 	if o.Build == nil {
-		_, err = fmt.Fprintln(env.stdout, "Nothing newer is published.")
+		_, err = fmt.Fprintln(env.stdout, "No newer build is published.")
 		return err
 	}
 	if _, err = fmt.Fprintf(env.stdout, "Build %s is newer: %s\n", o.ID, describePlan(o)); err != nil {
@@ -121,9 +121,9 @@ func rollback(env environment, s *assets.Store, embedded *assets.Build) error {
 	}
 	name := "Build " + b.ID
 	if b.ID == embedded.ID {
-		name = "The build in this program, " + b.ID + ","
+		name = "The built-in build, " + b.ID + ","
 	}
-	_, err = fmt.Fprintf(env.stdout, "%s is in use, in a running server too.\n", name)
+	_, err = fmt.Fprintf(env.stdout, "%s is in use, also by a running server.\n", name)
 	return err
 }
 

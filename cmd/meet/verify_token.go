@@ -15,14 +15,14 @@ import (
 )
 
 type verifyToken struct {
-	Token string `arg:"" help:"The token, or - to read it from the standard input."`
-	JSON  bool   `name:"json" help:"Print the verdict and the claims as JSON, for programs."`
+	Token string `arg:"" help:"Access token, or - to read it from standard input."`
+	JSON  bool   `name:"json" help:"Print the result and the claims as JSON."`
 	keyFlags
 }
 
 func (verifyToken) Help() string {
-	return `Status 0 says that the token is valid now and signed by a key of these settings, 1 that it is not. What it says is
-printed either way; believe it only if it is valid.
+	return `The exit status is 0 if the token is valid now and signed with a key of these settings, else 1. The contents are printed in
+both cases; do not trust those of an invalid token.
 
 Example:
   meet create-token --join --room myroom --identity ada | meet verify-token -`
@@ -65,7 +65,7 @@ func (v verifyToken) Run(env environment) error {
 	return errors.Join(err, invalid)
 }
 
-var errNoToken = errors.New("this is no access token: a LiveKit token is three parts of letters and digits with dots between them")
+var errNoToken = errors.New("this is not an access token: a LiveKit token has three parts of letters and digits, separated by dots")
 
 // describeInvalid adds to the reason why a token is invalid what the token's owner needs to know, such as how long
 // ago it expired.
@@ -74,11 +74,11 @@ func describeInvalid(err error, g *token.ClaimGrants, now time.Time) error {
 	case errors.Is(err, token.ErrExpired):
 		return fmt.Errorf("%w: %s ago", err, formatDuration(now.Sub(g.ExpiresAt)))
 	case errors.Is(err, token.ErrNotYetValid):
-		return fmt.Errorf("%w: it will be in %s", err, formatDuration(g.NotBefore.Sub(now)))
+		return fmt.Errorf("%w: it becomes valid in %s", err, formatDuration(g.NotBefore.Sub(now)))
 	case errors.Is(err, token.ErrUnknownKey):
-		return fmt.Errorf("the access token is signed with API key %q, which these settings do not have: give it with --api-key and --api-secret", printable(g.Issuer))
+		return fmt.Errorf("the access token is signed with API key %q, which is not in these settings: give --api-key and --api-secret", printable(g.Issuer))
 	case errors.Is(err, token.ErrMalformed) && g.ExpiresAt.IsZero():
-		return errors.New("the access token does not say when it expires, which servers refuse")
+		return errors.New("the access token has no expiry, so servers refuse it")
 	}
 	return err
 }
@@ -159,7 +159,7 @@ func rights(g *token.ClaimGrants) (list []string) {
 		list = append(list, participantRights(v)...)
 	}
 	add(v.RoomAdmin, fmt.Sprintf("control room %q", v.Room))
-	add(v.DestinationRoom != "", fmt.Sprintf("take participants from there to room %q", v.DestinationRoom))
+	add(v.DestinationRoom != "", fmt.Sprintf("move and forward participants to room %q", v.DestinationRoom))
 	add(v.RoomCreate, "create and delete rooms")
 	add(v.RoomList, "list rooms")
 	add(v.RoomRecord, "record rooms")
@@ -185,13 +185,13 @@ func participantRights(v token.VideoGrant) (list []string) {
 		words   string
 	}{
 		{v.MayPublish(), publish},
-		{v.MaySubscribe(), "receive tracks"},
+		{v.MaySubscribe(), "subscribe to tracks"},
 		{v.MayPublishData(), "send data"},
 		{v.CanUpdateOwnMetadata, "change its own name, metadata and attributes"},
 		{v.CanSubscribeMetrics, "receive metrics"},
-		{v.CanManageAgentSession, "steer an agent's session"},
-		{v.Hidden, "be there hidden"},
-		{v.Recorder, "be there as a recorder"},
+		{v.CanManageAgentSession, "manage the session of an agent"},
+		{v.Hidden, "be hidden from others"},
+		{v.Recorder, "join as a recorder"},
 	} {
 		if right.granted {
 			list = append(list, right.words)

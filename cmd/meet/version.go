@@ -8,7 +8,7 @@ import (
 )
 
 type version struct {
-	JSON bool `name:"json" help:"Print it as JSON, for programs."`
+	JSON bool `name:"json" help:"Print the version as JSON."`
 }
 
 func (version) Help() string {

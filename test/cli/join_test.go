@@ -348,12 +348,12 @@ func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 		status int
 		says   string
 	}{
-		{[]string{"r", "--audio", picture}, 2, "meet: --audio: " + picture + " holds video/VP8\n"},
+		{[]string{"r", "--audio", picture}, 2, "meet: --audio: " + picture + " contains video/VP8\n"},
 		{[]string{"r", "--video", reordered}, 2, "B-frames"},
 		{[]string{"r", "--video", deep}, 2, "its pixel format is not 8-bit 4:2:0"},
 		{[]string{"r", "--video", webm}, 2, "it is video/webm, want IVF (VP8, VP9 or AV1), H264 (Annex B) or Ogg (Opus); make one with ffmpeg -i FILE -c:v libvpx -b:v 1M -g 60 video.ivf\n"},
 		{[]string{"r", "--audio", webm}, 2, "; make one with ffmpeg -i FILE -vn -c:a libopus -ac 2 audio.ogg\n"},
-		{[]string{"r", "--audio", silent, "--loop"}, 1, "meet: there is nothing to play in the files\n"},
+		{[]string{"r", "--audio", silent, "--loop"}, 1, "meet: the files contain no frames\n"},
 		{[]string{"--token", strings.TrimSpace(string(mute)), "--video", picture}, 1, "the server refused it"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
