@@ -12,72 +12,74 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrClosed is what waiting calls return once the client was closed.
+// ErrClosed is returned by calls that wait when the client is closed.
 var ErrClosed = errors.New("the client is closed")
 
-// Options changes how a client joins. The zero value joins with two peer connections, subscribes to everything
-// and resumes only when told to.
+// Options are the settings of a client. With the zero value, a client uses two peer connections, subscribes to all
+// tracks, and resumes only when Resume is called.
 type Options struct {
-	SinglePC        bool // one peer connection, /rtc/v1
-	NoAutoSubscribe bool // subscribe only by SetSubscribed
-	AdaptiveStream  bool // say that track settings will follow
-	AutoResume      bool // reopen a lost socket without being told
-	JSON            bool // send text frames
-	HostOnly        bool // use host candidates alone, none of the server's STUN and TURN servers
-	NoInterceptors  bool // no interceptors: no reports, no NACKs, no feedback; for load at the lowest cost
-	// UDPProxy reaches the server's UDP candidates at this address instead, a proxy's, and leaves out its TCP ones.
+	SinglePC        bool // use one peer connection, with the endpoint /rtc/v1
+	NoAutoSubscribe bool // subscribe only to tracks chosen with SetSubscribed
+	AdaptiveStream  bool // announce that UpdateTrackSettings will be used
+	AutoResume      bool // resume automatically after the signalling socket is lost
+	JSON            bool // send signalling messages as JSON instead of protobuf
+	HostOnly        bool // use host candidates only, not the server's STUN and TURN servers
+	NoInterceptors  bool // send no RTCP reports, NACKs or transport feedback; for cheap load tests
+	// UDPProxy, if valid, replaces the address of the server's UDP candidates, so that media passes through a proxy.
+	// TCP candidates are dropped.
 	UDPProxy netip.AddrPort
 	Logger   *slog.Logger
-	// ExcludeCodecs names codecs that this client does not have, by MIME type.
+	// ExcludeCodecs lists the MIME types of codecs that the client does not offer.
 	ExcludeCodecs []string
-	// ClientInfo is what it says of itself; nil says that it is a Go client. Servers treat some clients differently.
+	// ClientInfo is sent to the server, which treats some clients differently. Nil announces a Go client.
 	ClientInfo *livekit.ClientInfo
 
-	// SettingEngine adjusts pion before the first connection is made.
+	// SettingEngine, if not nil, may change pion's settings before the first connection is created.
 	SettingEngine func(*webrtc.SettingEngine)
-	// OnSignal sees every message of the server in order, before the client acts on it. It must not block and
-	// may call Send and accessors only.
+	// OnSignal, if not nil, is called for each message of the server, in order, before the client handles it. It must
+	// not block, and may call only Send and accessors.
 	OnSignal func(*livekit.SignalResponse)
-	// OnTrack is called on a goroutine of its own when the first packet of a track arrives. It usually reads
-	// the track until that fails; Close waits for it. Without it, tracks are read and dropped.
+	// OnTrack, if not nil, is called on its own goroutine when the first packet of a track arrives. It usually reads
+	// the track until an error; Close waits for it. If it is nil, the client reads and discards tracks.
 	OnTrack func(*RemoteTrack)
-	// OnData is called for each data packet, in order for each channel. It must not block.
+	// OnData, if not nil, is called for each data packet, in order within each data channel. It must not block.
 	OnData func(*livekit.DataPacket)
-	// OnDataTrackPacket is called for each packet of a data track, header included. It must not block.
+	// OnDataTrackPacket, if not nil, is called for each packet of a data track, including its header. It must not
+	// block.
 	OnDataTrackPacket func([]byte)
-	// OnLeave is called with the server's Leave. It must not block.
+	// OnLeave, if not nil, is called when the server sends Leave. It must not block.
 	OnLeave func(*livekit.LeaveRequest)
 }
 
-// Client is one participant's session. Its methods may be called from any goroutine.
+// Client is one participant's connection to a room. Its methods may be called from any goroutine.
 type Client struct {
 	opts   Options
 	log    *slog.Logger
 	server string
 
-	// Set by Join before anything else runs.
+	// Join sets these fields before it starts any goroutine.
 	api        *webrtc.API
 	publisher  *transport
 	subscriber *transport // nil with a single peer connection
 	data       *dataChannels
 
-	work sync.WaitGroup // goroutines of this package and callbacks running on pion's
-	done chan struct{}  // closed when the session is over
+	work sync.WaitGroup // goroutines of this package, and callbacks on pion's goroutines
+	done chan struct{}  // closed when the session ends
 
-	resuming sync.Mutex // one resume at a time
+	resuming sync.Mutex // held during a resume, so that there is one at a time
 
 	mu           sync.Mutex
-	changed      chan struct{} // closed and replaced whenever something below or in a transport changed
+	changed      chan struct{} // closed and replaced whenever state below or in a transport has changed
 	closed       bool
-	err          error // why the session is over
+	err          error // why the session ended; nil until then
 	sock         *socket
-	lost         bool // the socket ended and none replaced it
-	autoResuming bool // resumeAgain is running
+	lost         bool // the socket has ended and is not replaced yet
+	autoResuming bool // autoResume is running
 	token        string
 	session      session
 }
 
-// Join enters the room that token names and returns when the primary transport is connected and its data channels
+// Join joins the room that the token names. It returns when the primary transport is connected and its data channels
 // are open.
 func Join(ctx context.Context, serverURL, token string, opts Options) (*Client, error) {
 	c := &Client{
@@ -129,8 +131,8 @@ func (c *Client) join(ctx context.Context) error {
 	return c.untilLost(ctx, c.joined)
 }
 
-// prepare makes the peer connections, with data channels and, where the client is the only offerer, the sections
-// that every LiveKit client offers for a start: three of each kind.
+// prepare creates the peer connections and the data channels. With a single peer connection, where only the client
+// makes offers, it also adds three receiving media sections each for audio and video, as LiveKit's clients do.
 func (c *Client) prepare() error {
 	var err error
 	if c.api, err = newWebRTCAPI(&c.opts); err != nil {
@@ -166,7 +168,7 @@ func (c *Client) connection(target livekit.SignalTarget) (*transport, error) {
 	return t, nil
 }
 
-// setICEServers gives the transports the server's STUN and TURN servers before they gather.
+// setICEServers configures the server's STUN and TURN servers. It must be called before candidates are gathered.
 func (c *Client) setICEServers(servers []*livekit.ICEServer) error {
 	if c.opts.HostOnly {
 		return nil
@@ -186,7 +188,8 @@ func (c *Client) setICEServers(servers []*livekit.ICEServer) error {
 	return nil
 }
 
-// startNegotiation starts this side's negotiation, if it has to speak first or is invited to.
+// startNegotiation starts the publisher's negotiation. If the subscriber's transport is primary and the server does
+// not request FastPublish, the first offer waits until something is published.
 func (c *Client) startNegotiation(join *livekit.JoinResponse) error {
 	if c.opts.SinglePC {
 		return c.publisher.setFirstOffer()
@@ -198,7 +201,7 @@ func (c *Client) startNegotiation(join *livekit.JoinResponse) error {
 	return err
 }
 
-// joined reports whether the participant is in: the primary transport is connected and can carry data.
+// joined reports whether the primary transport is connected and its data channels are open.
 func (c *Client) joined() bool {
 	c.mu.Lock()
 	subscribing := c.session.subscriberPrimary && c.subscriber != nil
@@ -219,7 +222,7 @@ func (c *Client) transports() []*transport {
 	return all
 }
 
-// unexpectedFirst turns a first message that should have been another into an error.
+// unexpectedFirst returns an error that describes a first message of the wrong type.
 func unexpectedFirst(msg *livekit.SignalResponse) error {
 	if leave := msg.GetLeave(); leave != nil {
 		return fmt.Errorf("the server said to leave: %s, %s", leave.Reason, leave.Action)
@@ -227,25 +230,27 @@ func unexpectedFirst(msg *livekit.SignalResponse) error {
 	return fmt.Errorf("the server began with an unexpected %T", msg.Message)
 }
 
-// Done is closed when the session is over: the server said so, or Close was called.
+// Done returns a channel that is closed when the session ends: because of Close, Leave, a Leave of the server, or a
+// failed resume.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err tells why the session is over, nil while it is not.
+// Err returns the reason why the session ended, or nil if it has not ended.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Leave says goodbye and closes.
+// Leave notifies the server that the participant leaves, and closes the client.
 func (c *Client) Leave() error {
 	leave := &livekit.LeaveRequest{Reason: livekit.DisconnectReason_CLIENT_INITIATED}
-	// Without a socket there is nobody to tell.
+	// Without a socket the server cannot be notified, so the error is ignored.
 	_ = c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Leave{Leave: leave}})
 	return c.Close()
 }
 
-// Close ends the session without a goodbye and waits for every goroutine. It must not be called from a callback.
+// Close ends the session without notifying the server and waits for all goroutines. It must not be called from a
+// callback.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	c.mu.Lock()
@@ -263,7 +268,7 @@ func (c *Client) Close() error {
 	return errors.Join(errs...)
 }
 
-// end marks the session as over; what is open stays open until Close.
+// end records why the session ended and closes Done. Connections stay open until Close.
 func (c *Client) end(reason error) {
 	c.update(func() {
 		if c.err == nil {

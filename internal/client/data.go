@@ -11,24 +11,25 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxReplayPackets bounds the reliable packets kept for a resume; the server's own memory of them is shorter.
+// maxReplayPackets is the number of reliable packets that are kept to be sent again after a resume. Servers remember
+// fewer.
 const maxReplayPackets = 256
 
-// A sender waits while fullBuffer bytes wait in a channel, until half of them are gone: the server slows it down by not
-// reading.
+// maxBufferedAmount is the number of bytes that a data channel may buffer. When it is reached, senders wait until
+// half of it is sent: this is backpressure from a server that reads slowly.
 const maxBufferedAmount = 1 << 20
 
 const dataTrackLabel = "_data_track"
 
-// dataChannels are the channels this side opens, and what was sent reliably.
+// dataChannels are the data channels that this client opens, and the reliable packets it has sent.
 type dataChannels struct {
 	reliable, lossy, dataTrack *webrtc.DataChannel
 
-	openedByServer atomic.Int32 // channels that the server opened to this side
+	openedByServer atomic.Int32 // number of data channels opened by the server
 
-	mu           sync.Mutex // held while sending a reliable packet, so that numbers go out in order
+	mu           sync.Mutex // held while a reliable packet is sent, so that packets are sent in the order of their sequence numbers
 	lastSequence uint32
-	sent         []*livekit.DataPacket // the newest keptPackets
+	sent         []*livekit.DataPacket // the newest reliable packets, at most maxReplayPackets
 }
 
 func openDataChannels(c *Client, pc *webrtc.PeerConnection) (*dataChannels, error) {
@@ -58,7 +59,7 @@ func (d *dataChannels) open() bool {
 	return d.reliable.ReadyState() == webrtc.DataChannelStateOpen && d.lossy.ReadyState() == webrtc.DataChannelStateOpen
 }
 
-// onDataChannel takes a channel that the server opened.
+// onDataChannel handles a data channel that the server opened.
 func (c *Client) onDataChannel(dc *webrtc.DataChannel) {
 	if dc.Label() == c.data.reliable.Label() || dc.Label() == c.data.lossy.Label() {
 		dc.OnOpen(func() {
@@ -69,7 +70,7 @@ func (c *Client) onDataChannel(dc *webrtc.DataChannel) {
 	c.receiveData(dc)
 }
 
-// receiveData hands over what arrives on a channel, whichever side opened it.
+// receiveData passes the messages of a data channel to OnData or OnDataTrackPacket.
 func (c *Client) receiveData(dc *webrtc.DataChannel) {
 	if dc.Label() == dataTrackLabel {
 		dc.OnMessage(func(msg webrtc.DataChannelMessage) {
@@ -91,8 +92,8 @@ func (c *Client) receiveData(dc *webrtc.DataChannel) {
 	})
 }
 
-// PublishData sends a packet on the channel of this kind, when that is open and has room. A reliable packet is
-// numbered, so that a resume neither loses nor doubles it.
+// PublishData sends a packet on the reliable or lossy data channel. It waits until the channel is open and not full.
+// Reliable packets get sequence numbers, so that a resume neither loses nor repeats them.
 func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, packet *livekit.DataPacket) error {
 	dc := c.data.lossy
 	if kind == livekit.DataPacket_RELIABLE {
@@ -107,7 +108,8 @@ func (c *Client) PublishData(ctx context.Context, kind livekit.DataPacket_Kind, 
 	return send(dc, packet)
 }
 
-// PublishDataTrackPacket sends a packet of a data track, header included, when the channel is open and has room.
+// PublishDataTrackPacket sends a packet of a data track, including its header. It waits until the channel is open and
+// not full.
 func (c *Client) PublishDataTrackPacket(ctx context.Context, packet []byte) error {
 	if err := c.awaitSendable(ctx, c.data.dataTrack); err != nil {
 		return fmt.Errorf("publish a frame: %w", err)
@@ -118,7 +120,7 @@ func (c *Client) PublishDataTrackPacket(ctx context.Context, packet []byte) erro
 	return nil
 }
 
-// awaitSendable waits until dc is open and not full.
+// awaitSendable waits until dc is open and its buffer is not full.
 func (c *Client) awaitSendable(ctx context.Context, dc *webrtc.DataChannel) error {
 	if err := c.openPublisher(ctx); err != nil {
 		return err
@@ -135,7 +137,7 @@ func (c *Client) awaitSendable(ctx context.Context, dc *webrtc.DataChannel) erro
 	return nil
 }
 
-// openPublisher negotiates the publisher's transport if nothing has yet.
+// openPublisher starts the publisher's negotiation if there was none, and waits until its transport is connected.
 func (c *Client) openPublisher(ctx context.Context) error {
 	if !c.publisher.negotiated() {
 		if _, err := c.publisher.offer(false); err != nil {
@@ -158,7 +160,8 @@ func (d *dataChannels) sendReliable(packet *livekit.DataPacket) error {
 	return send(d.reliable, numbered)
 }
 
-// resend sends again what the server has not accepted before its socket was lost.
+// resend sends the reliable packets after the sequence number accepted, the last one that the server received before
+// the socket was lost.
 func (d *dataChannels) resend(accepted uint32) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -173,7 +176,7 @@ func (d *dataChannels) resend(accepted uint32) error {
 	return nil
 }
 
-// infos describes the channels for a SyncState.
+// infos returns the descriptions of the data channels for a SyncState message.
 func (d *dataChannels) infos() []*livekit.DataChannelInfo {
 	var infos []*livekit.DataChannelInfo
 	for _, dc := range []*webrtc.DataChannel{d.reliable, d.lossy, d.dataTrack} {

@@ -13,13 +13,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// protocolVersion is the newest signalling protocol that LiveKit 1.13 knows.
+// protocolVersion is the newest signalling protocol version of LiveKit 1.13.
 const protocolVersion = 17
 
-// clientVersion is what this package reports of itself; servers only use it to work around old releases.
+// clientVersion is the SDK version sent to the server. Servers use it only to work around bugs in old releases.
 const clientVersion = "2.18.0"
 
-// joinURL is the address of the signalling socket. resumeSID is the participant to resume, or empty.
+// joinURL returns the URL of the signalling socket. resumeSID is the SID of the participant to resume, or "" to join.
 func joinURL(server string, opts *Options, offer *livekit.SessionDescription, resumeSID string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil {
@@ -50,7 +50,7 @@ func joinURL(server string, opts *Options, offer *livekit.SessionDescription, re
 	return u.String(), nil
 }
 
-// info is what the client says of itself.
+// info returns the client description that is sent to the server.
 func (o *Options) info() *livekit.ClientInfo {
 	if o.ClientInfo != nil {
 		return o.ClientInfo

@@ -14,29 +14,30 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// maxPayload leaves room for headers, SRTP and tunnels below an Ethernet MTU.
+// maxPayload is the largest RTP payload in bytes. It leaves space for headers, SRTP and tunnels below an Ethernet
+// MTU.
 const maxPayload = 1200
 
-// LocalLayer is one encoding of a publication. It implements webrtc.TrackLocal.
+// LocalLayer is one encoding of a published track. It implements webrtc.TrackLocal.
 type LocalLayer struct {
 	p          *Publication
 	rid, mime  string
 	payloader  rtp.Payloader
-	audioLevel atomic.Int32 // audio level to send with each packet, -1 for none
+	audioLevel atomic.Int32 // audio level of each packet in -dBov, -1 for none
 
 	mu            sync.Mutex
-	binding       *negotiatedParams // nil while nothing is negotiated
+	binding       *negotiatedParams // nil until negotiated
 	packetizer    rtp.Packetizer
-	lastPacket    *rtp.Packet // of the last frame
-	tickRemainder int64       // of durations that are no whole ticks of the clock, in ticks times nanoseconds
+	lastPacket    *rtp.Packet // last packet of the last frame
+	tickRemainder int64       // rest of earlier durations that was less than a clock tick, in ticks times nanoseconds
 }
 
-// negotiatedParams is what the negotiation settled.
+// negotiatedParams are the RTP parameters that the negotiation set for a layer.
 type negotiatedParams struct {
 	writer      webrtc.TrackLocalWriter
 	ssrc        uint32
 	payloadType uint8
-	midID       uint8 // header extension ids, 0 when not negotiated
+	midID       uint8 // ids of header extensions, 0 if not negotiated
 	ridID       uint8
 	levelID     uint8
 }
@@ -51,7 +52,7 @@ func newLocalLayer(p *Publication, rid, mime string) (*LocalLayer, error) {
 	return l, nil
 }
 
-// Bind is called by pion when the layer is negotiated.
+// Bind stores the negotiated parameters. pion calls it when the layer is negotiated.
 func (l *LocalLayer) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, codec := range ctx.CodecParameters() {
 		if !strings.EqualFold(codec.MimeType, l.mime) {
@@ -80,7 +81,7 @@ func (l *LocalLayer) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParamete
 	return webrtc.RTPCodecParameters{}, fmt.Errorf("the server does not take %s", l.mime)
 }
 
-// Unbind is called by pion when the layer is no longer sent.
+// Unbind stops the layer. pion calls it when the layer is no longer sent.
 func (l *LocalLayer) Unbind(webrtc.TrackLocalContext) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,16 +89,16 @@ func (l *LocalLayer) Unbind(webrtc.TrackLocalContext) error {
 	return nil
 }
 
-// ID is the track id that the SDP carries: the publication's cid.
+// ID returns the track id in the SDP, which is the publication's cid.
 func (l *LocalLayer) ID() string { return l.p.cid }
 
-// RID is the simulcast layer, empty for a single stream.
+// RID returns the layer's RID, or "" without simulcast.
 func (l *LocalLayer) RID() string { return l.rid }
 
-// StreamID is the media stream that the SDP carries.
+// StreamID returns the id of the layer's MediaStream in the SDP.
 func (l *LocalLayer) StreamID() string { return "stream-" + l.p.cid }
 
-// Kind is audio or video.
+// Kind returns whether the track is audio or video.
 func (l *LocalLayer) Kind() webrtc.RTPCodecType {
 	if strings.HasPrefix(strings.ToLower(l.mime), "audio/") {
 		return webrtc.RTPCodecTypeAudio
@@ -105,11 +106,12 @@ func (l *LocalLayer) Kind() webrtc.RTPCodecType {
 	return webrtc.RTPCodecTypeVideo
 }
 
-// SetAudioLevel sets the audio level that goes with each packet, in -dBov: 0 is loudest, 127 silence, -1 sends none.
+// SetAudioLevel sets the audio level that is sent with each packet, in -dBov: 0 is loudest, 127 is silence. -1 sends
+// none.
 func (l *LocalLayer) SetAudioLevel(level int) { l.audioLevel.Store(int32(level)) }
 
-// WriteRTP sends a packet with the negotiated payload type and SSRC; everything else goes out as it is. What is
-// written to a muted track is dropped.
+// WriteRTP sends a packet with the negotiated payload type and SSRC; other fields are not changed. It drops the
+// packet if the track is muted or not negotiated.
 func (l *LocalLayer) WriteRTP(packet *rtp.Packet) error {
 	l.mu.Lock()
 	b := l.binding
@@ -120,7 +122,7 @@ func (l *LocalLayer) WriteRTP(packet *rtp.Packet) error {
 	return l.write(b, packet)
 }
 
-// WriteSample packs one frame into packets and sends them.
+// WriteSample splits a frame into packets and sends them. It drops them if the track is muted or not negotiated.
 func (l *LocalLayer) WriteSample(sample media.Sample) error {
 	l.mu.Lock()
 	b := l.binding
@@ -128,7 +130,7 @@ func (l *LocalLayer) WriteSample(sample media.Sample) error {
 		l.mu.Unlock()
 		return nil
 	}
-	// Even a muted track's clock goes on.
+	// The RTP clock of a muted track advances too.
 	packets := l.packetizer.Packetize(sample.Data, l.ticksLocked(sample.Duration))
 	if len(packets) > 0 {
 		l.lastPacket = packets[len(packets)-1]
@@ -144,8 +146,8 @@ func (l *LocalLayer) WriteSample(sample media.Sample) error {
 	return errors.Join(errs...)
 }
 
-// WritePadding sends a packet of padding alone, with the timestamp of the last frame. Some servers announce a track only
-// when its first packet arrives.
+// WritePadding sends a packet with padding only and the timestamp of the last frame. Some servers announce a track
+// only after its first packet.
 func (l *LocalLayer) WritePadding() error {
 	l.mu.Lock()
 	b := l.binding
@@ -161,8 +163,8 @@ func (l *LocalLayer) WritePadding() error {
 	return l.write(b, packet)
 }
 
-// AdvanceClock lets the clock of what is written go on without a frame, or back if d is negative. The timestamp of the next frame
-// must be later than that of the last one.
+// AdvanceClock advances the RTP clock by d without a frame, or moves it back if d is negative. The next frame's
+// timestamp must be later than that of the last frame.
 func (l *LocalLayer) AdvanceClock(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,8 +173,8 @@ func (l *LocalLayer) AdvanceClock(d time.Duration) {
 	}
 }
 
-// ticksLocked is a duration in ticks of the RTP clock. What is less than a tick is kept for the next one, or thirty
-// pictures a second would be a second slow within an hour.
+// ticksLocked converts d to ticks of the RTP clock. It keeps the fraction of a tick for the next call: otherwise
+// video at 30 frames per second would lag by a second within an hour. l.mu must be held.
 func (l *LocalLayer) ticksLocked(d time.Duration) uint32 {
 	rate := int64(90_000)
 	if l.Kind() == webrtc.RTPCodecTypeAudio {
@@ -187,7 +189,7 @@ func (l *LocalLayer) write(b *negotiatedParams, packet *rtp.Packet) error {
 	header := packet.Header.Clone()
 	header.SSRC, header.PayloadType = b.ssrc, b.payloadType
 	if l.rid != "" && b.ridID != 0 {
-		// Servers learn a simulcast layer's SSRC from these two.
+		// Servers assign the SSRC to a simulcast layer by these two extensions.
 		if err := header.SetExtension(b.ridID, []byte(l.rid)); err != nil {
 			return fmt.Errorf("write RTP: %w", err)
 		}
@@ -198,7 +200,7 @@ func (l *LocalLayer) write(b *negotiatedParams, packet *rtp.Packet) error {
 		}
 	}
 	if level := l.audioLevel.Load(); level >= 0 && b.levelID != 0 {
-		voice := byte(0x80) // https://www.rfc-editor.org/rfc/rfc6464#section-3: top bit, voice activity
+		voice := byte(0x80) // the top bit is voice activity (RFC 6464, section 3)
 		if err := header.SetExtension(b.levelID, []byte{voice | byte(level)&0x7f}); err != nil {
 			return fmt.Errorf("write RTP: %w", err)
 		}

@@ -22,7 +22,8 @@ func payloaderFor(mime string) (rtp.Payloader, error) {
 	case strings.ToLower(webrtc.MimeTypeAV1):
 		return &codecs.AV1Payloader{}, nil
 	case strings.ToLower(webrtc.MimeTypeH264):
-		// pion aggregates only the last of several picture parameter sets, and drops sets that exceed a packet together.
+		// pion aggregates only the last of several picture parameter sets, and drops parameter sets that do not fit
+		// into one packet together.
 		return &codecs.H264Payloader{DisableStapA: true}, nil
 	case strings.ToLower(webrtc.MimeTypePCMU), strings.ToLower(webrtc.MimeTypePCMA):
 		return &codecs.G711Payloader{}, nil
@@ -30,15 +31,16 @@ func payloaderFor(mime string) (rtp.Payloader, error) {
 	return nil, fmt.Errorf("there is no way to pack %q into RTP", mime)
 }
 
-// vp8Payloader packs VP8 with a picture id of 15 bits in every packet (RFC 7741, section 4.2). pion's leaves out an id of
-// 0, the first and every 32,768th, and libwebrtc cannot decode the frames behind one without an id up to the next key frame.
+// vp8Payloader packetizes VP8 with a 15-bit picture id in every packet (RFC 7741, section 4.2). pion's payloader
+// omits the picture id 0, that is, in the first and every 32,768th frame. After a frame without an id, libwebrtc
+// cannot decode until the next key frame.
 type vp8Payloader struct{ pictureID uint16 }
 
-// Payload packs a frame.
+// Payload splits a frame into RTP payloads.
 func (p *vp8Payloader) Payload(mtu uint16, frame []byte) (packets [][]byte) {
-	const extended, start = 0x80, 0x10 // X and S of the first byte
-	const hasPictureID = 0x80          // I of the second
-	const long = 0x8000                // M of the picture id
+	const extended, start = 0x80, 0x10 // bits X and S of the first byte
+	const hasPictureID = 0x80          // bit I of the second byte
+	const long = 0x8000                // bit M of the picture id
 	first := byte(extended | start)
 	for len(frame) > 0 && mtu > 4 {
 		packet := binary.BigEndian.AppendUint16([]byte{first, hasPictureID}, long|p.pictureID)
@@ -50,11 +52,11 @@ func (p *vp8Payloader) Payload(mtu uint16, frame []byte) (packets [][]byte) {
 	return packets
 }
 
-// vp9Payloader is pion's, which takes a frame that shows an earlier one again for a key frame.
+// vp9Payloader corrects pion's VP9 payloader, which marks a frame that only shows an earlier frame as a key frame.
 type vp9Payloader struct{ codecs.VP9Payloader }
 
-// Payload packs a frame. Such a frame has one packet, whose descriptor is corrected: it is predicted from earlier frames
-// (P) and has no scalability structure (V) (RFC 9628, section 4.2).
+// Payload splits a frame into RTP payloads. For a frame that only shows an earlier one, which has one packet, it sets
+// P (inter-picture predicted) and clears V (scalability structure) in the payload descriptor (RFC 9628, section 4.2).
 func (p *vp9Payloader) Payload(mtu uint16, frame []byte) [][]byte {
 	packets := p.VP9Payloader.Payload(mtu, frame)
 	var h vp9.Header
@@ -63,6 +65,6 @@ func (p *vp9Payloader) Payload(mtu uint16, frame []byte) [][]byte {
 	}
 	const predicted, structure = 0x40, 0x02
 	first := packets[0]
-	descriptor := []byte{first[0]&^structure | predicted, first[1], first[2]} // flags and picture id
+	descriptor := []byte{first[0]&^structure | predicted, first[1], first[2]} // flags, and two bytes of picture id
 	return [][]byte{append(descriptor, frame...)}
 }

@@ -17,26 +17,28 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// publishTimeout is how long LiveKit's clients wait for the reply to AddTrack.
+// publishTimeout is the longest time that publishing may take. LiveKit's clients wait as long for the response to
+// AddTrack.
 const publishTimeout = 10 * time.Second
 
-// PublishOptions describes a track to publish.
+// PublishOptions describe a track to publish.
 type PublishOptions struct {
 	Name          string
-	Source        livekit.TrackSource // camera or microphone when unset
-	MimeType      string              // one of webrtc.MimeType…; the kind of track follows from it
+	Source        livekit.TrackSource // camera or microphone if unset
+	MimeType      string              // one of webrtc.MimeType…; determines whether the track is audio or video
 	Width, Height uint32
-	Layers        []Layer // simulcast layers, smallest first; none for a single stream
+	Layers        []Layer // simulcast layers, smallest first; empty without simulcast
 	Muted         bool
 	Stereo        bool
 	DisableDTX    bool
 	DisableRED    bool
-	Stream        string // groups tracks; the server chooses by source when unset
+	Stream        string // MediaStream that groups tracks; if empty, the server chooses it by the source
 	Encryption    livekit.Encryption_Type
-	// BackupCodec is a codec in which the track can be published too, for those who cannot decode MimeType; see [Client.PublishBackup].
+	// BackupCodec is the MIME type of a codec that can be published in addition, for subscribers that cannot decode
+	// MimeType. See [Client.PublishBackup].
 	BackupCodec  string
 	BackupPolicy livekit.BackupCodecPolicy
-	// OnKeyFrameRequest is called when a subscriber needs a key frame, with the index of the layer.
+	// OnKeyFrameRequest, if not nil, is called with the layer's index when a subscriber requests a key frame.
 	OnKeyFrameRequest func(layer int)
 }
 
@@ -60,17 +62,18 @@ type Publication struct {
 	keyFrames   atomic.Uint64
 }
 
-// Publish announces a track and returns when the server has accepted and negotiated it.
+// Publish publishes a track. It returns when the server has accepted the track and the negotiation is complete.
 func (c *Client) Publish(ctx context.Context, opts PublishOptions) (*Publication, error) {
 	return c.publish(ctx, opts, "")
 }
 
-// PublishBackup publishes a track in one more codec, that of opts. Servers ask for it when somebody needs it.
+// PublishBackup publishes a published track in a second codec, that of opts. Servers request it when a subscriber
+// cannot decode the first codec.
 func (c *Client) PublishBackup(ctx context.Context, track *Publication, opts PublishOptions) (*Publication, error) {
 	return c.publish(ctx, opts, track.SID())
 }
 
-// publish announces a track, or with a sid one more codec of that track.
+// publish publishes a new track, or a second codec of the track sid if sid is not empty.
 func (c *Client) publish(ctx context.Context, opts PublishOptions, sid string) (*Publication, error) {
 	p := &Publication{c: c, cid: "TR_" + rand.Text()[:12]}
 	p.muted.Store(opts.Muted)
@@ -140,7 +143,7 @@ func addTrack(cid string, kind livekit.TrackType, layers []Layer, opts *PublishO
 	return req
 }
 
-// announce sends AddTrack and waits for its reply.
+// announce sends AddTrack and waits for the server's response.
 func (p *Publication) announce(ctx context.Context, req *livekit.AddTrackRequest) error {
 	c := p.c
 	if err := c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: req}}); err != nil {
@@ -165,7 +168,7 @@ func (p *Publication) announce(ctx context.Context, req *livekit.AddTrackRequest
 	return nil
 }
 
-// attach adds the track to the transport, negotiates it and starts reading its RTCP.
+// attach adds the track to the publisher's transport, waits for the negotiation, and starts reading RTCP.
 func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
 	t := p.c.publisher
 	tr, err := t.pc.AddTransceiverFromTrack(p.layers[0], webrtc.RTPTransceiverInit{
@@ -185,7 +188,7 @@ func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
 		return err
 	}
 	for i := range p.layers {
-		sender := tr.Sender() // nil once the track was taken off again
+		sender := tr.Sender() // nil if the track was removed meanwhile
 		p.c.spawn(func() { p.readRTCP(sender, i, opts.OnKeyFrameRequest) })
 	}
 	if err := p.c.Until(ctx, func() bool { return t.answered(id) && t.connected() }); err != nil {
@@ -194,7 +197,8 @@ func (p *Publication) attach(ctx context.Context, opts *PublishOptions) error {
 	return nil
 }
 
-// readRTCP keeps pion's NACK responder fed and counts requests for key frames, until the sender stops.
+// readRTCP reads a layer's RTCP until the sender stops, and counts key frame requests. Reading also drives pion's
+// NACK responder.
 func (p *Publication) readRTCP(sender *webrtc.RTPSender, layer int, onKeyFrame func(int)) {
 	read := sender.ReadRTCP
 	if rid := p.layers[layer].rid; rid != "" {
@@ -212,7 +216,7 @@ func (p *Publication) readRTCP(sender *webrtc.RTPSender, layer int, onKeyFrame f
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				p.keyFrames.Add(1)
 				if !p.subscribed.Swap(true) {
-					p.c.update(func() {}) // for Until
+					p.c.update(func() {}) // wakes calls of Until
 				}
 				if onKeyFrame != nil {
 					onKeyFrame(layer)
@@ -222,50 +226,50 @@ func (p *Publication) readRTCP(sender *webrtc.RTPSender, layer int, onKeyFrame f
 	}
 }
 
-// SID is the server's id of the track.
+// SID returns the track SID, which the server assigned.
 func (p *Publication) SID() string { return p.info.Sid }
 
-// CID is this side's id of the track.
+// CID returns the track's id that the client chose.
 func (p *Publication) CID() string { return p.cid }
 
-// Info is the server's first description of the track.
+// Info returns the track description in the server's response to AddTrack.
 func (p *Publication) Info() *livekit.TrackInfo { return p.info }
 
-// Muted reports whether the track is muted, by this side or by the server.
+// Muted reports whether the track is muted, by this client or by the server.
 func (p *Publication) Muted() bool { return p.muted.Load() }
 
-// Subscribed reports whether the server has begun to send the track to somebody; [Client.Until] waits for it. Servers
-// do not report hidden subscribers, but ask for a key frame for them.
+// Subscribed reports whether the server has started to send the track to a subscriber. [Client.Until] can wait for
+// it. For hidden subscribers, it becomes true when the server requests a key frame for them.
 func (p *Publication) Subscribed() bool { return p.subscribed.Load() }
 
-// KeyFrameRequests counts the requests for key frames on all layers.
+// KeyFrameRequests returns the number of key frame requests received for all layers.
 func (p *Publication) KeyFrameRequests() uint64 { return p.keyFrames.Load() }
 
-// Layers are the encodings to write to, smallest first; a track without simulcast has one.
+// Layers returns the encodings to write to, smallest first. A track without simulcast has one.
 func (p *Publication) Layers() []*LocalLayer { return p.layers }
 
-// WriteRTP writes to the last layer, see [LocalLayer.WriteRTP].
+// WriteRTP sends a packet on the last layer. See [LocalLayer.WriteRTP].
 func (p *Publication) WriteRTP(packet *rtp.Packet) error {
 	return p.layers[len(p.layers)-1].WriteRTP(packet)
 }
 
-// WriteFrame packs one frame that lasts so long, and sends it on the track's only layer.
+// WriteFrame packetizes a frame of the given duration and sends it on the last layer.
 func (p *Publication) WriteFrame(data []byte, duration time.Duration) error {
 	return p.WriteSample(media.Sample{Data: data, Duration: duration})
 }
 
-// WritePadding writes to the last layer, see [LocalLayer.WritePadding].
+// WritePadding sends padding on the last layer. See [LocalLayer.WritePadding].
 func (p *Publication) WritePadding() error { return p.layers[len(p.layers)-1].WritePadding() }
 
-// AdvanceClock lets the clock of the last layer go on without a frame.
+// AdvanceClock advances the RTP clock of the last layer. See [LocalLayer.AdvanceClock].
 func (p *Publication) AdvanceClock(d time.Duration) { p.layers[len(p.layers)-1].AdvanceClock(d) }
 
-// WriteSample writes to the last layer, see [LocalLayer.WriteSample].
+// WriteSample sends a frame on the last layer. See [LocalLayer.WriteSample].
 func (p *Publication) WriteSample(sample media.Sample) error {
 	return p.layers[len(p.layers)-1].WriteSample(sample)
 }
 
-// SetMuted tells the server that the track is muted or not. A muted track drops what is written to it.
+// SetMuted mutes or unmutes the track and notifies the server. A muted track drops all packets.
 func (p *Publication) SetMuted(muted bool) error {
 	p.muted.Store(muted)
 	req := &livekit.MuteTrackRequest{Sid: p.info.Sid, Muted: muted}
@@ -275,7 +279,8 @@ func (p *Publication) SetMuted(muted bool) error {
 	return nil
 }
 
-// Unpublish takes the track back. There is no message for it: the server sees its section become inactive.
+// Unpublish removes the track and waits for the negotiation. There is no signalling message for it: the server
+// detects that the media section has become inactive.
 func (c *Client) Unpublish(ctx context.Context, p *Publication) error {
 	if p.transceiver == nil {
 		return errors.New("unpublish: the track was never published")
@@ -294,5 +299,5 @@ func (c *Client) Unpublish(ctx context.Context, p *Publication) error {
 	return nil
 }
 
-// mid is the track's section of the SDP.
+// mid returns the id (MID) of the track's media section.
 func (p *Publication) mid() string { return p.transceiver.Mid() }

@@ -14,14 +14,14 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// resumeTries and resumeStep give an automatic resume about half a minute, as LiveKit's own clients take.
+// maxResumeAttempts and resumeBackoff give an automatic resume about half a minute, as long as LiveKit's clients try.
 const (
 	maxResumeAttempts = 10
 	resumeBackoff     = 300 * time.Millisecond
 )
 
-// Resume opens a new socket for the same session: same SID, same tracks. It returns when the server accepted it
-// and the transports are connected, or when the new socket is lost before that.
+// Resume opens a new signalling socket for the same participant SID and tracks. It returns when the server has
+// accepted the resume and the transports are connected, or with an error when the new socket is lost before.
 func (c *Client) Resume(ctx context.Context) error {
 	c.resuming.Lock()
 	defer c.resuming.Unlock()
@@ -56,7 +56,8 @@ func (c *Client) Resume(ctx context.Context) error {
 	return c.data.resend(reconnect.LastMessageSeq)
 }
 
-// reopen restarts the publisher's ICE if it is in use, and waits until everything is connected or the socket is lost.
+// reopen restarts the publisher's ICE, if it was negotiated, and waits until all transports in use are connected. It
+// fails if the socket is lost.
 func (c *Client) reopen(ctx context.Context) error {
 	used := c.transports()
 	if c.publisher.negotiated() {
@@ -71,7 +72,8 @@ func (c *Client) reopen(ctx context.Context) error {
 	})
 }
 
-// syncState tells the server what this side believes to have.
+// syncState returns the SyncState message, which describes the client's tracks, subscriptions, data channels and last
+// session descriptions.
 func (c *Client) syncState() *livekit.SyncState {
 	state := &livekit.SyncState{DataChannels: c.data.infos()}
 	described := c.publisher
@@ -88,7 +90,7 @@ func (c *Client) syncState() *livekit.SyncState {
 	for _, p := range c.session.publications {
 		state.PublishTracks = append(state.PublishTracks, &livekit.TrackPublishedResponse{Cid: p.cid, Track: p.info})
 	}
-	// Only what differs from the rule has to be told.
+	// List only the tracks that differ from the automatic subscription.
 	choice := &livekit.UpdateSubscription{Subscribe: c.opts.NoAutoSubscribe}
 	for sid, wanted := range c.session.subscribed {
 		if wanted == c.opts.NoAutoSubscribe {
@@ -106,7 +108,8 @@ func describe(desc *webrtc.SessionDescription) *livekit.SessionDescription {
 	return &livekit.SessionDescription{Type: desc.Type.String(), Sdp: desc.SDP}
 }
 
-// finishAutoResume reports whether the client has a socket. If so, the end of that socket begins the next automatic resume.
+// finishAutoResume reports whether the client has a socket again. If so, autoResume must return; the loss of that
+// socket starts the next one.
 func (c *Client) finishAutoResume() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +117,8 @@ func (c *Client) finishAutoResume() bool {
 	return !c.lost
 }
 
-// autoResume tries to resume with growing pauses until that works or cannot.
+// autoResume calls Resume, with growing random pauses, until it succeeds, is refused, or has failed maxResumeAttempts
+// times.
 func (c *Client) autoResume() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -143,5 +147,5 @@ func (c *Client) autoResume() {
 			break
 		}
 	}
-	c.end(cmp.Or(err, ErrSignalLost)) // the last resume may have worked for a moment
+	c.end(cmp.Or(err, ErrSignalLost)) // the last Resume may have succeeded before its socket was lost
 }

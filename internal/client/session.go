@@ -10,19 +10,19 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// session is what the server told, guarded by Client.mu.
+// session is the state that the server has announced. Client.mu guards it.
 type session struct {
 	subscriberPrimary bool
-	pingInterval      time.Duration // 0 for none
+	pingInterval      time.Duration // 0 if the server wants no pings
 	pingTimeout       time.Duration
 	room              *livekit.Room
 	self              *livekit.ParticipantInfo
 	others            map[string]*livekit.ParticipantInfo // by SID
-	mids              map[string]string                   // section to track SID
-	published         map[string]*livekit.TrackInfo       // replies to AddTrack, by cid
-	refused           map[string]*livekit.RequestResponse // likewise
+	mids              map[string]string                   // track SID by MID of its media section
+	published         map[string]*livekit.TrackInfo       // successful responses to AddTrack, by cid
+	refused           map[string]*livekit.RequestResponse // refusals of AddTrack, by cid
 	publications      map[string]*Publication             // by SID
-	subscribed        map[string]bool                     // choices made by SetSubscribed, by track SID
+	subscribed        map[string]bool                     // subscriptions set by SetSubscribed, by track SID
 }
 
 func newSession() session {
@@ -55,9 +55,10 @@ func (s *session) updateParticipants(infos []*livekit.ParticipantInfo) {
 		case p.State == livekit.ParticipantInfo_DISCONNECTED:
 			delete(s.others, p.Sid)
 		case known != nil && p.Version < known.Version:
-			// An older state that was overtaken.
+			// An outdated update that arrived late.
 		default:
-			// The same identity under a new SID replaces the old session without a word about it.
+			// A participant that joins with the identity of another replaces it; the server does not announce that
+			// the old one left.
 			maps.DeleteFunc(s.others, func(_ string, old *livekit.ParticipantInfo) bool {
 				return old.Identity == p.Identity && old.Sid != p.Sid && old.JoinedAt <= p.JoinedAt
 			})
@@ -66,7 +67,7 @@ func (s *session) updateParticipants(infos []*livekit.ParticipantInfo) {
 	}
 }
 
-// update changes the state and wakes whoever waits for a change.
+// update runs f, which may change the state, with c.mu held, and wakes the calls that wait for a change.
 func (c *Client) update(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,8 +76,8 @@ func (c *Client) update(f func()) {
 	c.changed = make(chan struct{})
 }
 
-// Until waits until cond holds, looking again whenever a message arrived or a transport changed. It fails when
-// ctx ends or the session does.
+// Until waits until cond returns true. It calls cond again after each message and each transport change. It fails
+// when ctx or the session ends.
 func (c *Client) Until(ctx context.Context, cond func() bool) error {
 	for {
 		c.mu.Lock()
@@ -96,7 +97,7 @@ func (c *Client) Until(ctx context.Context, cond func() bool) error {
 	}
 }
 
-// untilLost waits as Until does, and fails with ErrNoSignal if the socket is lost meanwhile.
+// untilLost waits like Until, but fails with ErrSignalLost if the socket is lost.
 func (c *Client) untilLost(ctx context.Context, cond func() bool) error {
 	lost := false
 	err := c.Until(ctx, func() bool {
@@ -109,21 +110,21 @@ func (c *Client) untilLost(ctx context.Context, cond func() bool) error {
 	return err
 }
 
-// Room is the room as last described by the server.
+// Room returns the room as the server last described it.
 func (c *Client) Room() *livekit.Room {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.session.room
 }
 
-// Participant is this participant as last described by the server.
+// Participant returns the local participant as the server last described it.
 func (c *Client) Participant() *livekit.ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.session.self
 }
 
-// RemoteParticipants are the others in the room, ordered by identity.
+// RemoteParticipants returns the other participants of the room, sorted by identity.
 func (c *Client) RemoteParticipants() []*livekit.ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,7 +133,7 @@ func (c *Client) RemoteParticipants() []*livekit.ParticipantInfo {
 	})
 }
 
-// RemoteParticipant is the participant of this identity, nil if there is none.
+// RemoteParticipant returns the other participant with this identity, or nil if there is none.
 func (c *Client) RemoteParticipant(identity string) *livekit.ParticipantInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +145,7 @@ func (c *Client) RemoteParticipant(identity string) *livekit.ParticipantInfo {
 	return nil
 }
 
-// Token is the newest token the server gave, or the one used to join.
+// Token returns the newest token that the server sent, or the token used to join.
 func (c *Client) Token() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,11 +9,11 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrSignalLost is returned for a message that has no socket to travel on, because it was lost, and by a join or a resume
-// whose socket is lost before it is done.
+// ErrSignalLost is returned when a message cannot be sent because the signalling socket is lost, and by a join or a
+// resume whose socket is lost before it completes.
 var ErrSignalLost = errors.New("the signalling socket is lost")
 
-// open dials the server and reads its first message.
+// open opens a signalling socket and reads the server's first message.
 func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, resumeSID string) (*socket, *livekit.SignalResponse, error) {
 	url, err := joinURL(c.server, &c.opts, offer, resumeSID)
 	if err != nil {
@@ -34,8 +34,8 @@ func (c *Client) open(ctx context.Context, offer *livekit.SessionDescription, re
 	return sock, first, nil
 }
 
-// detach closes the client's socket, if there is one, and waits until what was read from it is handled: a message of the
-// old socket after one of the new would bring back a state that has passed.
+// detach closes the client's socket, if there is one, and waits until all messages read from it are handled.
+// Otherwise a message of the old socket, handled after one of the new socket, would restore outdated state.
 func (c *Client) detach() {
 	c.mu.Lock()
 	sock := c.sock
@@ -47,8 +47,8 @@ func (c *Client) detach() {
 	}
 }
 
-// attach makes sock the client's socket, in place of one that is detached, and starts its goroutines; both end when the
-// socket does.
+// attach makes sock the client's socket and starts its goroutines, which end with the socket. The previous socket
+// must be detached.
 func (c *Client) attach(sock *socket) {
 	c.mu.Lock()
 	interval := c.session.pingInterval
@@ -68,7 +68,7 @@ func (c *Client) attach(sock *socket) {
 	}
 }
 
-// spawn runs f on a goroutine that Close waits for, unless the client is closed already.
+// spawn runs f on a goroutine that Close waits for. It does nothing if the client is closed.
 func (c *Client) spawn(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +77,8 @@ func (c *Client) spawn(f func()) {
 	}
 }
 
-// beginWork lets a callback on somebody else's goroutine count as work that Close waits for; it ends with work.Done.
+// beginWork registers a callback that runs on one of pion's goroutines, so that Close waits for it. If it returns
+// true, the callback must call c.work.Done when it ends; if false, the client is closed.
 func (c *Client) beginWork() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,21 +89,21 @@ func (c *Client) beginWork() bool {
 	return true
 }
 
-// receive handles the socket's messages in order until it ends.
+// receive handles the messages of the socket in order until it ends, then starts an automatic resume if needed.
 func (c *Client) receive(sock *socket) {
 	err := c.handleAll(sock)
 	sock.close()
 	mine, resumes := false, false
 	c.update(func() {
-		// One that was replaced by a resume, or was to end, is missed by nobody.
+		// Ignore the end of a socket that a resume has replaced, and the end after the session ended.
 		if mine = c.sock == sock && c.err == nil; !mine {
 			return
 		}
 		c.lost = true
-		resumes = c.opts.AutoResume && !c.autoResuming // else resumeAgain sees that the socket is lost
+		resumes = c.opts.AutoResume && !c.autoResuming // otherwise the running autoResume detects the loss
 		c.autoResuming = c.autoResuming || resumes
 	})
-	close(sock.ended) // only now: who waits for it may resume, after which the socket is not lost
+	close(sock.ended) // last: after it, Resume may attach a new socket, so lost must not be set any more
 	if mine {
 		c.log.Warn("signalling socket lost", "err", err)
 	}
@@ -131,7 +132,7 @@ func (c *Client) handleAll(sock *socket) error {
 	}
 }
 
-// handle acts on one message. Messages that need no action here are for OnSignal alone.
+// handle acts on one message. It ignores messages that are only of interest to OnSignal.
 func (c *Client) handle(msg *livekit.SignalResponse) error {
 	switch m := msg.Message.(type) {
 	case *livekit.SignalResponse_Offer:
@@ -158,7 +159,7 @@ func (c *Client) handle(msg *livekit.SignalResponse) error {
 	return nil
 }
 
-// apply remembers what a message says. Client.mu is held.
+// apply stores the state that a message announces. c.mu must be held.
 func (c *Client) apply(msg *livekit.SignalResponse) {
 	s := &c.session
 	switch m := msg.Message.(type) {
@@ -195,7 +196,8 @@ func (c *Client) storeMids(desc *livekit.SessionDescription) {
 	})
 }
 
-// addSections offers what the server needs to send more tracks. Even a requirement of nothing asks for an offer.
+// addSections adds the receiving media sections that the server requires and makes an offer. It makes an offer even
+// if no section is required.
 func (c *Client) addSections(need *livekit.MediaSectionsRequirement) error {
 	if err := c.publisher.addReceivers(webrtc.RTPCodecTypeAudio, int(need.NumAudios)); err != nil {
 		return err
@@ -207,7 +209,7 @@ func (c *Client) addSections(need *livekit.MediaSectionsRequirement) error {
 	return err
 }
 
-// handleLeave handles the server's Leave. Only a server that allows a resume leaves the session alive.
+// handleLeave handles the server's Leave. The session ends unless the server allows a resume.
 func (c *Client) handleLeave(leave *livekit.LeaveRequest) {
 	if c.opts.OnLeave != nil {
 		c.opts.OnLeave(leave)
@@ -217,7 +219,7 @@ func (c *Client) handleLeave(leave *livekit.LeaveRequest) {
 	}
 }
 
-// Send sends a message as it is.
+// Send sends a signalling message without changing it.
 func (c *Client) Send(req *livekit.SignalRequest) error {
 	c.mu.Lock()
 	sock, lost := c.sock, c.lost
@@ -228,15 +230,15 @@ func (c *Client) Send(req *livekit.SignalRequest) error {
 	return sock.send(req)
 }
 
-// SignalLost reports whether the signalling socket ended and none has replaced it.
+// SignalLost reports whether the signalling socket has ended and is not replaced yet.
 func (c *Client) SignalLost() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lost
 }
 
-// DropSignal cuts the signalling socket as a dying network would. Media goes on; [Client.Resume] brings
-// signalling back.
+// DropSignal resets the signalling socket, like a failing network. Media continues; [Client.Resume] restores
+// signalling.
 func (c *Client) DropSignal() {
 	c.mu.Lock()
 	sock := c.sock

@@ -18,38 +18,41 @@ import (
 )
 
 const (
-	// writeTimeout bounds how long one message may take to leave; a server that does not read for so long is gone.
+	// writeTimeout is the longest time that writing a message may take. A server that does not read for so long is
+	// considered lost.
 	writeTimeout = 5 * time.Second
-	// firstMessageTimeout is how long the other LiveKit clients wait for the first message.
+	// firstMessageTimeout is the time to wait for the first message, as in LiveKit's clients.
 	firstMessageTimeout = 5 * time.Second
-	// maxMessageSize bounds one message from the server; a full room's participant list stays far below it.
+	// maxMessageSize is the largest message accepted from the server, in bytes. The participant list of a full room
+	// is far smaller.
 	maxMessageSize = 16 << 20
 )
 
-// HandshakeError is a server's refusal to open the signalling socket.
+// HandshakeError is returned when the server refuses to open the signalling socket.
 type HandshakeError struct {
 	Status int    // HTTP status, such as 401
-	Text   string // the body, cut at one kilobyte
+	Text   string // response body, cut after one kilobyte
 }
 
-// Error tells the status and what the server said.
+// Error returns the status and the body of the response.
 func (e *HandshakeError) Error() string {
 	return fmt.Sprintf("the server refused the connection with status %d: %s", e.Status, e.Text)
 }
 
-// socket carries signalling messages in one WebSocket.
+// socket is a WebSocket that carries signalling messages.
 type socket struct {
 	ws          *websocket.Conn
 	json        bool          // send text frames
 	readTimeout time.Duration // read deadline after each message, 0 for none; set before the read goroutine starts
-	ended       chan struct{} // closed by the read goroutine when it stops reading
+	ended       chan struct{} // closed when the read goroutine has stopped reading
 
-	mu sync.Mutex // one writer at a time
+	mu sync.Mutex // serialises writes
 }
 
 func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
 	header := http.Header{"Authorization": {"Bearer " + token}}
-	// During the handshake gorilla looks at ctx's deadline alone, so a cancelled ctx ends the connection's patience.
+	// During the handshake, gorilla/websocket respects only the deadline of ctx. To respect cancellation too, the
+	// deadline of the connection is set to the past.
 	stop := func() bool { return true }
 	dialer := *websocket.DefaultDialer
 	dialer.NetDialContext = func(opening context.Context, network, address string) (net.Conn, error) {
@@ -77,7 +80,7 @@ func dial(ctx context.Context, url, token string, json bool) (*socket, error) {
 	return &socket{ws: ws, json: json, ended: make(chan struct{})}, nil
 }
 
-// readFirst reads the message that decides how the session begins.
+// readFirst reads the server's first message, which accepts or refuses the join or resume.
 func (s *socket) readFirst(ctx context.Context) (*livekit.SignalResponse, error) {
 	deadline := time.Now().Add(firstMessageTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
@@ -86,7 +89,7 @@ func (s *socket) readFirst(ctx context.Context) (*livekit.SignalResponse, error)
 	if err := s.ws.SetReadDeadline(deadline); err != nil {
 		return nil, fmt.Errorf("set read deadline: %w", err)
 	}
-	// A cancelled ctx must end the read at once, not at its deadline.
+	// A cancelled ctx must end the read immediately, not at its deadline.
 	stop := context.AfterFunc(ctx, func() { _ = s.ws.SetReadDeadline(time.Unix(1, 0)) })
 	msg, err := s.decode()
 	if !stop() && err != nil {
@@ -107,8 +110,8 @@ func (s *socket) read() (*livekit.SignalResponse, error) {
 	return s.decode()
 }
 
-// decode reads one message. It does not use package frame, whose limits on the number of values are for what a server takes
-// from strangers: a JoinResponse of a large room exceeds them.
+// decode reads one message. It does not use package frame, which limits the number of values in messages from
+// untrusted clients: the JoinResponse of a large room exceeds these limits.
 func (s *socket) decode() (*livekit.SignalResponse, error) {
 	kind, data, err := s.ws.ReadMessage()
 	if err != nil {
@@ -126,7 +129,8 @@ func (s *socket) decode() (*livekit.SignalResponse, error) {
 	return msg, nil
 }
 
-// send writes one message. It fails with ErrNoSignal when the socket cannot carry it: no later message can follow then.
+// send writes one message. It fails with ErrSignalLost if the socket cannot send it; no later message can be sent
+// then.
 func (s *socket) send(req *livekit.SignalRequest) error {
 	kind, marshal := websocket.BinaryMessage, proto.Marshal
 	if s.json {
@@ -147,10 +151,10 @@ func (s *socket) send(req *livekit.SignalRequest) error {
 	return nil
 }
 
-// close ends the socket without a word on the LiveKit level; callers that leave say so first.
+// close closes the socket without sending Leave.
 func (s *socket) close() { _ = s.ws.Close() }
 
-// reset cuts the TCP connection as a dying network would: reset, no close frame.
+// reset closes the TCP connection with a reset and without a close frame, like a failing network.
 func (s *socket) reset() {
 	if tcp, ok := s.ws.NetConn().(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -158,7 +162,7 @@ func (s *socket) reset() {
 	_ = s.ws.NetConn().Close()
 }
 
-// ping keeps the connection and its liveness check going until the socket ends.
+// ping sends pings at the given interval until the socket ends.
 func (s *socket) ping(interval time.Duration) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -169,7 +173,7 @@ func (s *socket) ping(interval time.Duration) {
 		case now := <-tick.C:
 			req := &livekit.Ping{Timestamp: now.UnixMilli()}
 			if s.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_PingReq{PingReq: req}}) != nil {
-				return // the read side sees the same failure and reports it
+				return // the read goroutine detects and reports the loss
 			}
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// receiveMTU is the largest packet pion hands over.
+// receiveMTU is the size in bytes of the largest packet that pion returns.
 const receiveMTU = 1460
 
-// RemoteTrack is a track of another participant. One goroutine may read it.
+// RemoteTrack is a subscribed track of another participant. Only one goroutine may read it at a time.
 type RemoteTrack struct {
 	track          *webrtc.TrackRemote
 	pc             *webrtc.PeerConnection
@@ -23,13 +23,13 @@ type RemoteTrack struct {
 
 	packets, bytes, lost atomic.Uint64
 	started              bool
-	nextSequence         uint16 // sequence number expected next
+	nextSequence         uint16 // expected sequence number of the next packet
 }
 
-// TrackStats is what a remote track has counted.
+// TrackStats are the counters of a remote track.
 type TrackStats struct {
 	Packets, Bytes uint64
-	// Lost counts gaps in the sequence numbers, less the packets that came late.
+	// Lost is the number of packets missing in the sequence numbers. Packets that arrive late are subtracted.
 	Lost uint64
 }
 
@@ -57,7 +57,8 @@ func (c *Client) onTrack(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 	c.opts.OnTrack(t)
 }
 
-// readReports feeds pion's own reports, which tell the server when they answer one of its: by that it knows the round trip.
+// readReports reads a receiver's RTCP until the receiver stops. pion's receiver reports then refer to the server's
+// sender reports, from which the server computes the round-trip time.
 func readReports(receiver *webrtc.RTPReceiver) {
 	b := make([]byte, receiveMTU)
 	for {
@@ -67,7 +68,8 @@ func readReports(receiver *webrtc.RTPReceiver) {
 	}
 }
 
-// trackSID finds the SID of a track whose stream id does not name it.
+// trackSID returns the SID of a track whose stream id does not contain it. It is found by the MID of the media
+// section; the default is the track id.
 func (c *Client) trackSID(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) string {
 	if tr := receiver.RTPTransceiver(); tr != nil {
 		c.mu.Lock()
@@ -80,22 +82,22 @@ func (c *Client) trackSID(track *webrtc.TrackRemote, receiver *webrtc.RTPReceive
 	return track.ID()
 }
 
-// SID is the server's id of the track.
+// SID returns the track SID, which the server assigned.
 func (t *RemoteTrack) SID() string { return t.sid }
 
-// ParticipantSID is the id of the participant who publishes it.
+// ParticipantSID returns the SID of the participant that publishes the track.
 func (t *RemoteTrack) ParticipantSID() string { return t.participantSID }
 
-// Kind is audio or video.
+// Kind returns whether the track is audio or video.
 func (t *RemoteTrack) Kind() webrtc.RTPCodecType { return t.track.Kind() }
 
-// Codec is the codec in use.
+// Codec returns the current codec.
 func (t *RemoteTrack) Codec() webrtc.RTPCodecParameters { return t.track.Codec() }
 
-// SSRC is the stream's SSRC.
+// SSRC returns the SSRC of the track's RTP stream.
 func (t *RemoteTrack) SSRC() webrtc.SSRC { return t.track.SSRC() }
 
-// Read reads one packet into b and counts it.
+// Read reads one RTP packet into b and counts it.
 func (t *RemoteTrack) Read(b []byte) (int, error) {
 	n, _, err := t.track.Read(b)
 	if err != nil {
@@ -105,7 +107,7 @@ func (t *RemoteTrack) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// ReadRTP reads one packet.
+// ReadRTP reads and counts one RTP packet.
 func (t *RemoteTrack) ReadRTP() (*rtp.Packet, error) {
 	b := make([]byte, receiveMTU)
 	n, err := t.Read(b)
@@ -119,7 +121,7 @@ func (t *RemoteTrack) ReadRTP() (*rtp.Packet, error) {
 	return packet, nil
 }
 
-// Drain reads and counts until the track ends.
+// Drain reads and counts packets until the track ends.
 func (t *RemoteTrack) Drain() {
 	b := make([]byte, receiveMTU)
 	for {
@@ -144,16 +146,16 @@ func (t *RemoteTrack) count(packet []byte) {
 		t.lost.Add(uint64(ahead))
 		t.nextSequence = seq + 1
 	} else if t.lost.Load() > 0 {
-		t.lost.Add(^uint64(0)) // late, so not lost after all
+		t.lost.Add(^uint64(0)) // the packet was only late, not lost
 	}
 }
 
-// Stats tells what has been read so far.
+// Stats returns the counters of the packets read so far.
 func (t *RemoteTrack) Stats() TrackStats {
 	return TrackStats{Packets: t.packets.Load(), Bytes: t.bytes.Load(), Lost: t.lost.Load()}
 }
 
-// RequestKeyFrame asks the publisher for a key frame.
+// RequestKeyFrame sends a Picture Loss Indication (PLI) for the track.
 func (t *RemoteTrack) RequestKeyFrame() error {
 	pli := &rtcp.PictureLossIndication{MediaSSRC: uint32(t.track.SSRC())}
 	if err := t.pc.WriteRTCP([]rtcp.Packet{pli}); err != nil {
@@ -162,7 +164,7 @@ func (t *RemoteTrack) RequestKeyFrame() error {
 	return nil
 }
 
-// SetSubscribed asks for tracks or gives them up.
+// SetSubscribed subscribes to tracks or unsubscribes from them.
 func (c *Client) SetSubscribed(subscribed bool, trackSIDs ...string) error {
 	c.update(func() {
 		for _, sid := range trackSIDs {
@@ -173,7 +175,7 @@ func (c *Client) SetSubscribed(subscribed bool, trackSIDs ...string) error {
 	return c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: req}})
 }
 
-// UpdateTrackSettings says what this side wants of tracks it subscribes to: which quality, or nothing for now.
+// UpdateTrackSettings sends the wanted quality of subscribed tracks to the server, or disables them.
 func (c *Client) UpdateTrackSettings(settings *livekit.UpdateTrackSettings) error {
 	return c.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_TrackSetting{TrackSetting: settings}})
 }

@@ -13,46 +13,46 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// transport is one peer connection and the order of its offers and answers.
+// transport is one peer connection. It serialises the exchange of offers and answers.
 type transport struct {
 	pc       *webrtc.PeerConnection
 	target   livekit.SignalTarget
-	udpProxy netip.AddrPort // see Options.Via
+	udpProxy netip.AddrPort // address that replaces that of the server's candidates, if valid
 	send     func(*livekit.SignalRequest) error
 
 	mu                sync.Mutex
-	pendingCandidates []webrtc.ICECandidateInit // arrived before the remote description
+	pendingCandidates []webrtc.ICECandidateInit // received before the remote description
 	localOffer        *webrtc.SessionDescription
 	offerID           uint32
-	offerPending      bool // an offer of ours is out
-	offerAgain        bool // one more was asked for meanwhile
-	restartICE        bool // and that one is to restart ICE
+	offerPending      bool // our offer waits for its answer
+	offerAgain        bool // another offer is needed after the answer
+	restartICE        bool // the next offer must restart ICE
 	answeredID        uint32
 }
 
-// newTransport makes the connection; send is called with what the server has to hear of it.
-func newTransport(media *webrtc.API, target livekit.SignalTarget, via netip.AddrPort, send func(*livekit.SignalRequest) error) (*transport, error) {
+// newTransport creates a peer connection. It uses send for messages to the server.
+func newTransport(media *webrtc.API, target livekit.SignalTarget, proxy netip.AddrPort, send func(*livekit.SignalRequest) error) (*transport, error) {
 	pc, err := media.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
 		return nil, fmt.Errorf("make peer connection: %w", err)
 	}
-	t := &transport{pc: pc, target: target, udpProxy: via, send: send}
+	t := &transport{pc: pc, target: target, udpProxy: proxy, send: send}
 	pc.OnICECandidate(func(cand *webrtc.ICECandidate) {
 		if cand == nil {
-			return // the last one may carry `final`; no server needs it
+			return // end of candidates: no server needs it
 		}
 		init, err := json.Marshal(cand.ToJSON())
 		if err != nil {
 			return
 		}
 		trickle := &livekit.TrickleRequest{CandidateInit: string(init), Target: target}
-		// A lost socket loses candidates; the ICE restart of the resume gathers them anew.
+		// If the socket is lost, so are candidates. The ICE restart of the resume gathers new ones.
 		_ = send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Trickle{Trickle: trickle}})
 	})
 	return t, nil
 }
 
-// firstOffer makes the offer that travels in the join request. It becomes local with sent.
+// firstOffer creates the offer that is sent in the join request. setFirstOffer applies it later.
 func (t *transport) firstOffer() (*livekit.SessionDescription, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,7 +65,8 @@ func (t *transport) firstOffer() (*livekit.SessionDescription, error) {
 	return &livekit.SessionDescription{Type: "offer", Sdp: offer.SDP, Id: t.offerID}, nil
 }
 
-// setFirstOffer makes the first offer local, which begins gathering: the socket is there to carry the candidates.
+// setFirstOffer applies the first offer as the local description, which starts gathering. The socket must be open, to
+// send the candidates.
 func (t *transport) setFirstOffer() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,8 +83,8 @@ func (t *transport) setFirstOfferLocked() error {
 	return nil
 }
 
-// offer negotiates what changed and returns the id whose answer completes it. While an offer is out, the next
-// one waits for its answer, so asking many times is one negotiation.
+// offer makes an offer and returns the id whose answer completes the negotiation. If an offer is pending, the next
+// one is made after its answer; one offer serves all calls until then.
 func (t *transport) offer(restart bool) (uint32, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,8 +115,8 @@ func (t *transport) sendOfferLocked() error {
 	return t.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: desc}})
 }
 
-// restart negotiates with an ICE restart after the socket was replaced. An offer that was out may have been lost
-// with the old socket, so it goes out again first.
+// restart makes an offer with an ICE restart after the socket was replaced. If an offer is pending, it is sent again
+// first, since it may have been lost with the old socket.
 func (t *transport) restart() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -133,28 +134,29 @@ func (t *transport) negotiated() bool {
 	return t.offerID > 0
 }
 
-// answered reports whether the offer with this id, or a later one, has its answer.
+// answered reports whether the offer with this id, or a later one, was answered.
 func (t *transport) answered(id uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.answeredID >= id
 }
 
-// idle reports whether no negotiation is under way.
+// idle reports whether no offer is pending.
 func (t *transport) idle() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return !t.offerPending
 }
 
-// acceptAnswer applies the server's answer and makes the offer that was asked for meanwhile.
+// acceptAnswer applies the server's answer. If another offer is needed, it makes that offer. It ignores an answer
+// that does not belong to the pending offer.
 func (t *transport) acceptAnswer(desc *livekit.SessionDescription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.offerPending || (desc.Id != 0 && desc.Id != t.offerID) {
-		return nil // an answer to an older offer, or one that came twice
+		return nil // answer to an older offer, or received twice
 	}
-	if err := t.setFirstOfferLocked(); err != nil { // the socket may be quicker with the first answer than begin
+	if err := t.setFirstOfferLocked(); err != nil { // the first answer may arrive before startNegotiation has run
 		return err
 	}
 	remote := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: replaceCandidates(t.udpProxy, desc.Sdp)}
@@ -171,7 +173,7 @@ func (t *transport) acceptAnswer(desc *livekit.SessionDescription) error {
 	return nil
 }
 
-// acceptOffer answers the server's offer.
+// acceptOffer applies the server's offer and sends the answer.
 func (t *transport) acceptOffer(desc *livekit.SessionDescription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -193,7 +195,7 @@ func (t *transport) acceptOffer(desc *livekit.SessionDescription) error {
 	return t.send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Answer{Answer: reply}})
 }
 
-// addCandidate adds a candidate of the server, now or when the remote description is there.
+// addCandidate adds a candidate of the server, or stores it until there is a remote description.
 func (t *transport) addCandidate(init string) error {
 	var cand webrtc.ICECandidateInit
 	if err := json.Unmarshal([]byte(init), &cand); err != nil {
@@ -201,7 +203,7 @@ func (t *transport) addCandidate(init string) error {
 	}
 	if cand.Candidate != "" {
 		if cand.Candidate = replaceCandidates(t.udpProxy, cand.Candidate); cand.Candidate == "" {
-			return nil // not one that leads through the proxy
+			return nil // not a UDP candidate, so it cannot use the proxy
 		}
 	}
 	t.mu.Lock()
@@ -224,7 +226,7 @@ func (t *transport) addPendingLocked() error {
 	return nil
 }
 
-// addReceivers adds sections on which the server may send.
+// addReceivers adds n media sections on which the server may send.
 func (t *transport) addReceivers(kind webrtc.RTPCodecType, n int) error {
 	for range n {
 		_, err := t.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{
@@ -241,13 +243,14 @@ func (t *transport) connected() bool {
 	return t.pc.ConnectionState() == webrtc.PeerConnectionStateConnected
 }
 
-// hasRemoteDataSection reports whether the server's offer has a section for data channels.
+// hasRemoteDataSection reports whether the server's last description has a media section for data channels.
 func (t *transport) hasRemoteDataSection() bool {
 	remote := t.pc.RemoteDescription()
 	return remote != nil && strings.Contains(remote.SDP, "m=application")
 }
 
-// close ends the connection and waits for pion's goroutines. That the server has closed its end first is no error.
+// close closes the peer connection and waits for pion's goroutines. It is not an error if the server has closed its
+// side first.
 func (t *transport) close() error {
 	if err := t.pc.GracefulClose(); err != nil && !errors.Is(err, sctp.ErrResetPacketInStateNotExist) {
 		return fmt.Errorf("close peer connection: %w", err)

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// replaceCandidates returns a description, or one candidate, with every UDP candidate of component 1 at the address via. Others
-// are left out. Without an address the text stays as it is.
+// replaceCandidates replaces the address of every UDP candidate of component 1 in text, which is a session
+// description or a single candidate, by the address proxy. It removes all other candidates. If proxy is not valid, it
+// returns text without changes.
 //
 //	candidate:<foundation> <component> <transport> <priority> <address> <port> typ ...   (RFC 8839 section 5.1)
-func replaceCandidates(via netip.AddrPort, text string) string {
-	if !via.IsValid() {
+func replaceCandidates(proxy netip.AddrPort, text string) string {
+	if !proxy.IsValid() {
 		return text
 	}
 	var kept strings.Builder
@@ -25,7 +26,7 @@ func replaceCandidates(via netip.AddrPort, text string) string {
 		if len(fields) < 7 || fields[1] != "1" || !strings.EqualFold(fields[2], "udp") {
 			continue
 		}
-		fields[4], fields[5] = via.Addr().String(), strconv.Itoa(int(via.Port()))
+		fields[4], fields[5] = proxy.Addr().String(), strconv.Itoa(int(proxy.Port()))
 		kept.WriteString(strings.Join(fields, " "))
 	}
 	return kept.String()

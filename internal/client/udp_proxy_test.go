@@ -15,7 +15,7 @@ import (
 )
 
 func TestThroughReplacesUDPCandidatesAndDropsOthers(t *testing.T) {
-	via := netip.MustParseAddrPort("127.0.0.2:4000")
+	proxy := netip.MustParseAddrPort("127.0.0.2:4000")
 	for _, tt := range []struct{ name, text, want string }{
 		{"UDP", "a=candidate:1 1 udp 2130706431 10.0.0.1 7880 typ host\r\n", "a=candidate:1 1 udp 2130706431 127.0.0.2 4000 typ host\r\n"},
 		{"TCP", "a=mid:0\r\na=candidate:2 1 tcp 1671430143 10.0.0.1 7880 typ host tcptype passive\r\n", "a=mid:0\r\n"},
@@ -25,7 +25,7 @@ func TestThroughReplacesUDPCandidatesAndDropsOthers(t *testing.T) {
 		{"none", "v=0\r\na=end-of-candidates\r\n", "v=0\r\na=end-of-candidates\r\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := replaceCandidates(via, tt.text); got != tt.want {
+			if got := replaceCandidates(proxy, tt.text); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 			if got := replaceCandidates(netip.AddrPort{}, tt.text); got != tt.text {

@@ -11,11 +11,12 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// dependencyDescriptorURI names the AV1 dependency descriptor, see
-// https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension
+// dependencyDescriptorURI is the URI of the AV1 dependency descriptor header extension
+// (https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension).
 const dependencyDescriptorURI = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 
-// newWebRTCAPI builds the pion API of one client. Interceptors keep state for each connection, so it is not shared.
+// newWebRTCAPI creates the pion API of one client. Clients cannot share it, because interceptors have state for each
+// connection.
 func newWebRTCAPI(opts *Options) (*webrtc.API, error) {
 	var engine webrtc.MediaEngine
 	if err := registerCodecs(&engine, opts.ExcludeCodecs); err != nil {
@@ -52,11 +53,13 @@ func registerInterceptors(engine *webrtc.MediaEngine, registry *interceptor.Regi
 	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
 		return err
 	}
-	// Number outgoing packets too, as browsers do, so that a server can estimate this publisher's uplink.
+	// Send transport-wide sequence numbers, as browsers do, so that servers can estimate the bandwidth of this
+	// publisher.
 	return webrtc.ConfigureTWCCHeaderExtensionSender(engine, registry)
 }
 
-// registerCodecs registers pion's codecs but those left out. Without any to leave out they are pion's own list.
+// registerCodecs registers pion's codecs except those in without. If without is empty, it registers pion's default
+// codecs.
 func registerCodecs(engine *webrtc.MediaEngine, without []string) error {
 	if len(without) == 0 {
 		return engine.RegisterDefaultCodecs()

@@ -10,80 +10,82 @@ import (
 	"strings"
 )
 
-// Config is every setting of a server.
+// Config holds all settings of a server.
 type Config struct {
-	Listen   string     // host:port, TCP and UDP; port 0 picks a free one
-	DataDir  string     // keys and the store live here
-	NodeIP   string     // the address media is offered on; "" offers those of this machine
-	Dev      bool       // the well-known key devkey is valid
-	LogLevel slog.Level // the least severe line that is logged
+	Listen   string     // host:port, for TCP and UDP; port 0 selects a free port
+	DataDir  string     // folder for keys, the store and builds of the front end
+	NodeIP   string     // IP address in ICE candidates; "" for the addresses of this machine
+	Dev      bool       // whether DevKey is valid
+	LogLevel slog.Level // lowest level that is logged
 
-	// Keys are the configured API keys; the first signs what the server makes. Empty: the server's own pair.
+	// Keys are the configured API keys. The first one signs the tokens that the server issues. If empty, the server
+	// uses the key that it generated.
 	Keys    []Key
-	KeyFile string // where some or all of Keys were read from, "" if nowhere
+	KeyFile string // file from which some or all of Keys were read, or ""
 
-	LiveKitURL string            // where browsers are sent for signalling; "" is this server
-	RegionURLs map[string]string // by region, as regionKey spells it; instead of LiveKitURL
+	LiveKitURL string            // URL of the signalling server for browsers; "" for this server
+	RegionURLs map[string]string // signalling server by region, named as regionKey returns; takes precedence over LiveKitURL
 
-	// How many tracks of a kind one participant may receive at once, further ones waiting; 0 is without limit. For hosts
-	// whose people have weak machines or lines.
+	// SubscriptionLimitVideo and SubscriptionLimitAudio are the maximum numbers of tracks that one participant
+	// receives; further tracks wait. 0 means no limit. Limits protect participants with slow machines or connections.
 	SubscriptionLimitVideo, SubscriptionLimitAudio int
 
-	MetricsToken string // the Bearer token for /metrics; "" opens it to this machine if Listen is loopback, else to nobody
+	MetricsToken string // Bearer token for /metrics; if "", /metrics is open to this machine if Listen is a loopback address, otherwise to nobody
 
-	RemoteUnmute bool // server APIs may unmute people, not only mute them
+	RemoteUnmute bool // whether server APIs may unmute participants, not only mute them
 
-	DirectRooms bool // two who are alone in a meeting may talk without this server in between
+	DirectRooms bool // whether the only two participants of a meeting may connect to each other directly
 
-	// AllowedOrigins are the other sites whose pages may use /token, /api/ and /rtc, as browsers spell them, such as
-	// "https://example.org". Empty: all sites.
+	// AllowedOrigins are the origins of other sites that may use /token, /api/ and /rtc, as browsers serialise them,
+	// such as "https://example.org". If empty, all origins are allowed.
 	AllowedOrigins []string
 
-	// TrustedProxies are the networks of reverse proxies that name the client in X-Forwarded-For or Forwarded, such as
-	// 192.0.2.0/24. Empty: loopback, link-local and private addresses.
+	// TrustedProxies are the networks of reverse proxies whose X-Forwarded-For and Forwarded headers are trusted,
+	// such as 192.0.2.0/24. If empty, these are the loopback, link-local and private addresses.
 	TrustedProxies []netip.Prefix
 
-	BasePath string // the path that the site stands under, such as /meet; "" is the top of the host
+	BasePath string // URL path of the site, such as /meet; "" for the root
 
-	// Where newer builds of the front end are found: a repository of GitHub's, or any address; neither is nowhere.
+	// Source of newer builds of the front end: a GitHub repository or a URL. If both are "", there is no source.
 	FrontendRepository, FrontendURL string
-	FrontendBranch                  string // of the repository; "" is where GitHub Pages sites are
-	FrontendToken                   string // for the repository's server
-	FrontendAPIURL                  string // of a GitHub Enterprise Server
-	FrontendPagesURL                string // where Pages serves the branch, if not in the usual place
-	FrontendKey                     string // minisign's public key that must have signed the builds; "" takes unsigned ones too
-	FrontendUpdate                  string // when the server takes them by itself: off, start or hourly
+	FrontendBranch                  string // branch of the repository; "" for the usual branch of GitHub Pages
+	FrontendToken                   string // GitHub token
+	FrontendAPIURL                  string // API of a GitHub Enterprise Server; "" for github.com
+	FrontendPagesURL                string // URL at which GitHub Pages serves the branch; "" for the default
+	FrontendKey                     string // minisign public key with which builds must be signed; "" accepts unsigned builds
+	FrontendUpdate                  string // when the server updates automatically: off, start or hourly
 
-	WebhookURLs    []string // receivers of what happens in rooms
-	WebhookKeys    []string // names of the API keys that sign for them: one for all or one for each; the first of Keys when empty
-	WebhookPrivate bool     // receivers' names may lead to private addresses
+	WebhookURLs    []string // URLs that receive webhooks
+	WebhookKeys    []string // names of the API keys that sign webhooks, one for all or one for each URL; if empty, the first of Keys
+	WebhookPrivate bool     // whether webhook host names may resolve to private addresses
 
-	UnknownVariables []UnknownVariable // MEET_ variables that set nothing, by name
+	UnknownVariables []UnknownVariable // MEET_ variables that are not settings, sorted by name
 }
 
 // Key is an API key and its secret.
 type Key struct{ Name, Secret string }
 
-// DevKey is valid on a server started with --dev, and known to everybody.
+// DevKey is the public API key that --dev makes valid.
 var DevKey = Key{"devkey", "secret"}
 
-// Default returns the settings of a server that was told nothing.
+// Default returns the settings of a server for which nothing is set.
 func Default() Config {
 	return Config{Listen: ":8080", DataDir: "meet-data", FrontendUpdate: "off", LogLevel: slog.LevelInfo}
 }
 
-// FrontendDir is where builds of the front end are kept that were taken.
+// FrontendDir returns the folder in which downloaded builds of the front end are stored.
 func (c Config) FrontendDir() string { return filepath.Join(c.DataDir, "frontend") }
 
-// GeneratedKeyFile is where the server keeps the key pair it made for itself.
+// GeneratedKeyFile returns the path of the file with the API key that the server generated.
 func (c Config) GeneratedKeyFile() string { return filepath.Join(c.DataDir, "keys.yaml") }
 
-// ServerURL is where browsers in a region are sent for signalling; "" is this server.
+// ServerURL returns the URL of the signalling server for browsers in a region; "" is this server.
 func (c Config) ServerURL(region string) string {
 	return cmp.Or(c.RegionURLs[regionKey(region)], c.LiveKitURL)
 }
 
-// WebhookKey is the API key that signs what goes to the receiver of that index. own are the keys in use.
+// WebhookKey returns the API key that signs webhooks for the URL with index receiver. own are the API keys of the
+// server.
 func (c Config) WebhookKey(receiver int, own []Key) Key {
 	name := ""
 	switch len(c.WebhookKeys) {
@@ -95,13 +97,14 @@ func (c Config) WebhookKey(receiver int, own []Key) Key {
 		name = c.WebhookKeys[receiver]
 	}
 	i := slices.IndexFunc(own, func(k Key) bool { return k.Name == name })
-	return own[max(0, i)] // Load has seen to it that there is one
+	return own[max(0, i)] // Load has checked that the key exists
 }
 
-// regionKey spells a region as the environment does: LIVEKIT_URL_EU_WEST is region "eu-west".
+// regionKey returns the form of a region's name in environment variables: EU_WEST, as in LIVEKIT_URL_EU_WEST, for
+// "eu-west".
 func regionKey(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
 
-// ServerURLs lists every configured address that ServerURL may return, in no order.
+// ServerURLs returns all configured URLs that ServerURL may return, in no particular order.
 func (c Config) ServerURLs() []string {
 	urls := slices.Collect(maps.Values(c.RegionURLs))
 	if c.LiveKitURL != "" {

@@ -1,6 +1,7 @@
-// Package config is Meet's settings: one struct, its defaults, and how it is loaded and checked.
+// Package config holds Meet's settings: a struct, the defaults, and functions that load and check the settings.
 //
-// A setting comes from, in rising order, [Default], the YAML file, the environment (with .env beneath it) and the
-// command line. [Load] reads all of them and reports every problem at once, each as "name: got X, want Y" under
-// the name it was given by. Only app and cmd/meet import this package; every other one takes its own small Options.
+// Settings come from four sources. In rising precedence, these are [Default], the YAML file, the environment,
+// including .env, and the command line. [Load] reads all of them and reports all problems together. Each problem has
+// the form "name: got X, want Y" with the name under which the setting was given. Only app and cmd/meet import this
+// package; other packages have small Options of their own.
 package config

@@ -14,13 +14,13 @@ import (
 
 var errNotText = errors.New("it is not text; save it as UTF-8")
 
-// readText reads a file as text.
+// readText reads a file with decodeText.
 func readText(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // nothing was written
+	defer func() { _ = f.Close() }() // read only
 	text, err := decodeText(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -28,13 +28,14 @@ func readText(path string) ([]byte, error) {
 	return text, nil
 }
 
-// decodeText reads UTF-8, and UTF-16 with a byte order mark, as Windows PowerShell writes it. The mark is dropped.
+// decodeText reads text in UTF-8, or in UTF-16 with a byte order mark, which Windows PowerShell writes. It removes
+// the mark.
 func decodeText(r io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(transform.NewReader(r, unicode.BOMOverride(transform.Nop)))
 	if err != nil {
 		return nil, err
 	}
-	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 { // zeros: UTF-16 without a mark
+	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 { // zero bytes: UTF-16 without a byte order mark
 		return nil, errNotText
 	}
 	return text, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/jedisct1/go-minisign"
 )
 
-// basePathPattern is one or more parts that no address has to escape.
+// basePathPattern matches one or more path segments that need no escaping in URLs.
 var basePathPattern = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 
 func setBasePath(c *Config, v string) error {
@@ -42,7 +42,7 @@ func setFrontendBranch(c *Config, v string) error {
 	return nil
 }
 
-// errToken does not show what was given.
+// errToken does not contain the invalid value, which may be a secret.
 var errToken = errors.New("got something that is no token")
 
 func setFrontendToken(c *Config, v string) error {
@@ -80,7 +80,7 @@ func setAddress(field func(*Config) *string) func(*Config, string) error {
 	}
 }
 
-// frontendProblems reports settings of the front end that contradict each other.
+// frontendProblems returns an error for each contradiction between front end settings.
 func (c *Config) frontendProblems() (problems []error) {
 	if c.FrontendRepository != "" && c.FrontendURL != "" {
 		problems = append(problems, errors.New("frontend_url: got an address and frontend_repository too, want one of them"))

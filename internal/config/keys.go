@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Mistakes in a set of keys. None repeats what it found: it may be a secret.
+// These errors about API keys do not contain the invalid text, which may be a secret.
 var (
 	errPairs         = errors.New(`got something else than "key: secret" lines (with a space after the colon)`)
 	errDuplicate     = errors.New("the same name stands there twice")
@@ -23,7 +23,7 @@ var (
 
 type pair struct{ name, value string }
 
-// parsePairs reads a YAML mapping of text to text and keeps its order, since the first key signs.
+// parsePairs parses a YAML mapping of strings to strings. It keeps the order, because the first key signs.
 func parsePairs(text []byte) ([]pair, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
@@ -58,18 +58,18 @@ func parseKeys(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// ReadKeyFile reads a file of "key: secret" lines and refuses one that other users could have read.
+// ReadKeyFile reads a file of "key: secret" lines. It refuses a file that other users can access.
 func ReadKeyFile(path string) ([]Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
-	defer func() { _ = f.Close() }() // nothing was written
+	defer func() { _ = f.Close() }() // read only
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
-	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // Windows keeps no such bits
+	if info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" { // Windows has no such permission bits
 		return nil, fmt.Errorf("read key file %s: %w", path, errWorldReadable)
 	}
 	text, err := decodeText(f)
@@ -83,19 +83,19 @@ func ReadKeyFile(path string) ([]Key, error) {
 	return keys, nil
 }
 
-// LoadOrCreateKeys returns the pair in the file the server keeps for itself and makes it the first time. The caller
-// holds the data folder, so nobody else makes one at the same moment; the file appears whole or not at all.
+// LoadOrCreateKeys returns the API key in the file at path. If the file does not exist, it generates a key and
+// creates the file atomically. The caller must hold the lock of the data folder.
 func LoadOrCreateKeys(path string) ([]Key, error) {
 	keys, err := ReadKeyFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, err
 	}
 	k := NewKey()
-	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // CreateTemp makes it 0600
+	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // with mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("make key file: %w", err)
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already once renamed
+	defer func() { _ = os.Remove(f.Name()) }() // fails if it was renamed
 	_, err = f.WriteString(k.Line())
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
@@ -107,10 +107,10 @@ func LoadOrCreateKeys(path string) ([]Key, error) {
 	return []Key{k}, nil
 }
 
-// NewKey makes a random pair: 60 bits name it, 260 bits protect it.
+// NewKey returns a random API key: the name has 60 random bits, the secret 260.
 func NewKey() Key {
 	return Key{"API" + rand.Text()[:12], rand.Text() + rand.Text()}
 }
 
-// Line returns the pair as a key file holds it.
+// Line returns the key as a line of a key file.
 func (k Key) Line() string { return k.Name + ": " + k.Secret + "\n" }

@@ -14,21 +14,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Source is where settings come from, besides the defaults.
+// Source lists the sources of settings besides the defaults.
 type Source struct {
-	File    string            // path of the YAML file; "" is that of MEET_CONFIG, or none
-	DotEnv  string            // path of a file of variables; it need not exist
-	Environ []string          // NAME=value, as os.Environ gives them; wins over DotEnv
-	Flags   map[string]string // by key; wins over everything
+	File    string            // path of the YAML file; if "", that of MEET_CONFIG, if any
+	DotEnv  string            // path of a file of variables, which need not exist
+	Environ []string          // variables as NAME=value, as from os.Environ; they take precedence over DotEnv
+	Flags   map[string]string // flag values by setting key; they take precedence over all other sources
 }
 
-// namedValue is a value and the name under which somebody gave it.
+// namedValue is a value and the name under which it was given, for error messages.
 type namedValue struct{ name, value string }
 
-// settingsLayer is what one source says, by key.
+// settingsLayer holds the settings of one source, by key.
 type settingsLayer map[string]namedValue
 
-// Load reads every source. Its error joins all problems there are.
+// Load loads the settings from all sources. The error joins all problems.
 func Load(src Source) (Config, error) {
 	vars, err := variables(src)
 	if err != nil {
@@ -64,7 +64,7 @@ func Load(src Source) (Config, error) {
 	return c, errors.Join(append(problems, c.webhookProblems()...)...)
 }
 
-// apply sets what a layer says. A layer that names keys replaces those of the layers beneath it.
+// apply applies the settings of a layer. If the layer has API keys, they replace those of earlier layers.
 func (c *Config) apply(l settingsLayer) (problems []error) {
 	beneath, file := c.Keys, c.KeyFile
 	c.Keys, c.KeyFile = nil, ""
@@ -86,7 +86,7 @@ func (c *Config) apply(l settingsLayer) (problems []error) {
 	return problems
 }
 
-// conflictingKeys reports a key that two of the places a source names give different secrets.
+// conflictingKeys returns an error for each API key that was given twice with different secrets.
 func conflictingKeys(keys []Key) (problems []error) {
 	secrets := map[string]string{}
 	for _, k := range keys {
@@ -98,7 +98,7 @@ func conflictingKeys(keys []Key) (problems []error) {
 	return problems
 }
 
-// webhookProblems reports keys that cannot sign for the receivers there are.
+// webhookProblems returns an error if the webhook keys do not match the webhook URLs or the API keys.
 func (c *Config) webhookProblems() (problems []error) {
 	if n := len(c.WebhookKeys); n > 1 && n != len(c.WebhookURLs) {
 		problems = append(problems, fmt.Errorf("webhook_key: got %d keys for %d receivers, want one for all or one for each", n, len(c.WebhookURLs)))
@@ -111,7 +111,8 @@ func (c *Config) webhookProblems() (problems []error) {
 	return problems
 }
 
-// variables is the environment laid over the .env file, without the service links of Kubernetes.
+// variables returns the environment variables, with those of the .env file as defaults, and without the variables
+// that Kubernetes adds for services.
 func variables(src Source) (map[string]string, error) {
 	vars := map[string]string{}
 	if src.DotEnv != "" {
@@ -120,7 +121,7 @@ func variables(src Source) (map[string]string, error) {
 			return nil, fmt.Errorf("read settings: %w", err)
 		}
 		if vars, err = godotenv.UnmarshalBytes(text); err != nil {
-			// The library's text quotes the line, which may hold a secret.
+			// godotenv's error contains the line, which may hold a secret.
 			return nil, fmt.Errorf("%s: got a line that is not NAME=value, want only such lines and comments", src.DotEnv)
 		}
 	}
@@ -132,10 +133,11 @@ func variables(src Source) (map[string]string, error) {
 	return vars, nil
 }
 
-// regionPrefix starts the variable that holds the address for one region.
+// regionPrefix is the prefix of variables that set the signalling server of a region.
 const regionPrefix = "LIVEKIT_URL_"
 
-// envLayer reads MEET_* and the names LiveKit's own tools use, which MEET_* win over.
+// envLayer returns the settings in MEET_ variables and in the variables of LiveKit's tools. MEET_ variables take
+// precedence.
 func envLayer(vars map[string]string) (l settingsLayer, problems []error) {
 	l = settingsLayer{}
 	for _, prefix := range []string{"LK", "LIVEKIT"} {
@@ -178,7 +180,7 @@ func (l settingsLayer) setVariable(vars map[string]string, key, name string) {
 	}
 }
 
-// applyPort lets SERVER_PORT change the port alone, unless MEET_LISTEN says it all.
+// applyPort replaces the port of Listen by SERVER_PORT, unless MEET_LISTEN is set.
 func (c *Config) applyPort(vars map[string]string) []error {
 	port := vars["SERVER_PORT"]
 	if port == "" || vars["MEET_LISTEN"] != "" {
@@ -192,7 +194,7 @@ func (c *Config) applyPort(vars map[string]string) []error {
 	return nil
 }
 
-// fileLayer reads the YAML file.
+// fileLayer returns the settings in the YAML file.
 func fileLayer(path string) (settingsLayer, []error) {
 	text, err := readText(path)
 	if err != nil {
@@ -224,16 +226,16 @@ func fileLayer(path string) (settingsLayer, []error) {
 	return l, problems
 }
 
-// asYAML writes pairs so that any text survives; JSON is YAML.
+// asYAML encodes pairs as JSON, which is valid YAML, so that any text can be a value.
 func asYAML(pairs map[string]string) string {
 	b, err := json.Marshal(pairs)
 	if err != nil {
-		panic(err) // text always encodes
+		panic(err) // strings can always be encoded
 	}
 	return string(b)
 }
 
-// SettingNames lists the settings by the names they have in a file.
+// SettingNames returns the names of all settings, as in the settings file.
 func SettingNames() []string {
 	all := make([]string, len(settings))
 	for i, s := range settings {

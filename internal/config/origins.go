@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// setAllowedOrigins stores origins as browsers serialize them in the Origin header (RFC 6454, section 6.2): in lower case, and
-// without the port that belongs to the scheme.
+// setAllowedOrigins stores origins in the form that browsers send in the Origin header (RFC 6454, section 6.2): in
+// lower case, and without the scheme's default port.
 func setAllowedOrigins(c *Config, v string) error {
 	c.AllowedOrigins = nil
 	for _, item := range parseItems(v) {
@@ -17,13 +17,13 @@ func setAllowedOrigins(c *Config, v string) error {
 		}
 		c.AllowedOrigins = append(c.AllowedOrigins, origin)
 	}
-	if c.AllowedOrigins == nil { // an empty list would allow all sites, which nobody means who writes one
+	if c.AllowedOrigins == nil { // an empty list would allow all origins, which is not what the user meant
 		return errValue
 	}
 	return nil
 }
 
-// parseItems reads a list whose items are separated by commas, spaces or lines, or a YAML list.
+// parseItems parses a list with commas, spaces or line breaks between the items, or a YAML list.
 func parseItems(v string) (items []string) {
 	for _, line := range parseLines(v) {
 		items = append(items, strings.FieldsFunc(line, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })...)
@@ -31,7 +31,8 @@ func parseItems(v string) (items []string) {
 	return items
 }
 
-// parseOrigin reads a scheme, a host and perhaps a port. The scheme may be that of an app, such as capacitor.
+// parseOrigin parses an origin: a scheme, a host and an optional port. The scheme may be that of an app, such as
+// capacitor.
 func parseOrigin(v string) (origin string, ok bool) {
 	u, err := url.Parse(strings.ToLower(v))
 	if err != nil || u.Scheme == "" || u.Hostname() == "" || u.User != nil || strings.Contains(v, "*") {

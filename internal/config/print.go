@@ -11,27 +11,28 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// redacted stands for a secret where settings are printed.
+// redacted replaces secrets in printed settings.
 const redacted = "(hidden)"
 
-// printedValues is each setting as a YAML value, by key. nil is a setting that is not set; it is printed as a comment.
+// printedValues returns the value of each setting to print as YAML, by key. A setting with the value nil is printed
+// as a comment.
 var printedValues = map[string]func(Config) any{
 	"listen":                   func(c Config) any { return c.Listen },
 	"data_dir":                 func(c Config) any { return c.DataDir },
 	"node_ip":                  func(c Config) any { return orNil(c.NodeIP) },
 	"dev":                      func(c Config) any { return c.Dev },
-	"keys":                     func(Config) any { return nil }, // see comment
+	"keys":                     func(Config) any { return nil }, // printed by Config.comment
 	"key_file":                 func(c Config) any { return orNil(c.KeyFile) },
 	"livekit_url":              func(c Config) any { return publicURL(c.LiveKitURL) },
 	"region_urls":              func(c Config) any { return publicURLs(c.RegionURLs) },
-	"metrics_token":            func(Config) any { return nil }, // see comment
+	"metrics_token":            func(Config) any { return nil }, // printed by Config.comment
 	"allowed_origins":          func(c Config) any { return publicList(c.AllowedOrigins) },
 	"trusted_proxies":          func(c Config) any { return listOrNil(c.TrustedProxies) },
 	"base_path":                func(c Config) any { return orNil(c.BasePath) },
 	"frontend_repository":      func(c Config) any { return orNil(c.FrontendRepository) },
 	"frontend_branch":          func(c Config) any { return orNil(c.FrontendBranch) },
 	"frontend_url":             func(c Config) any { return publicURL(c.FrontendURL) },
-	"frontend_token":           func(Config) any { return nil }, // see comment
+	"frontend_token":           func(Config) any { return nil }, // printed by Config.comment
 	"frontend_api_url":         func(c Config) any { return publicURL(c.FrontendAPIURL) },
 	"frontend_pages_url":       func(c Config) any { return publicURL(c.FrontendPagesURL) },
 	"frontend_key":             func(c Config) any { return orNil(c.FrontendKey) },
@@ -46,9 +47,10 @@ var printedValues = map[string]func(Config) any{
 	"log_level":                func(c Config) any { return strings.ToLower(c.LogLevel.String()) },
 }
 
-// YAML prints the settings as a file that Load takes. about returns the words that explain a setting, by key.
+// YAML returns the settings as a settings file that Load accepts. about returns the explanation of a setting, by its
+// key.
 //
-// What is secret stands there hidden and as a comment: a file with a false secret in its place would be taken for true.
+// A secret is replaced and its setting is a comment, so that the printed file does not set a wrong secret.
 func (c Config) YAML(about func(key string) string) (string, error) {
 	var b strings.Builder
 	for _, s := range settings {
@@ -71,7 +73,7 @@ func (c Config) YAML(about func(key string) string) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
-// comment is what stands for a setting that has no value to print.
+// comment returns the comment that is printed for a setting without a value to print.
 func (c Config) comment(key string) string {
 	lines := []string{"# " + key + ":"}
 	switch {
@@ -103,7 +105,8 @@ func (c Config) comment(key string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// webhookKeysKnown is nil when loading the printed file would miss the keys: those whose secrets it hides.
+// webhookKeysKnown returns WebhookKeys if the key file contains all of them. Otherwise it returns nil: the printed
+// file hides the other keys' secrets, so it could not be loaded with these names.
 func (c Config) webhookKeysKnown() any {
 	if len(c.WebhookKeys) == 0 || c.KeyFile == "" {
 		return nil
@@ -117,7 +120,8 @@ func (c Config) webhookKeysKnown() any {
 	return c.WebhookKeys
 }
 
-// redact hides what may be a secret in an address.
+// redact replaces everything but the scheme and host of a URL if it contains a user, a query or a fragment, which may
+// be secret.
 func redact(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -136,7 +140,7 @@ func orNil(s string) any {
 	return s
 }
 
-// publicURL, and its likes for several, are nil when there is none, or one that not everybody may see.
+// publicURL returns the URL, or nil if it is empty or may contain a secret.
 func publicURL(address string) any {
 	if redact(address) != address {
 		return nil
@@ -170,5 +174,5 @@ func listOrNil[T any](items []T) any {
 	return items
 }
 
-// oneLine keeps a text from ending the comment it stands in.
+// oneLine replaces line breaks in a text that is printed in a comment.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -14,18 +14,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A setting is one thing that can be set: in the file by key, in the environment as MEET_ and the key in capitals,
-// on the command line as the key with hyphens.
+// setting is one setting. Its key is its name in the settings file. With the prefix MEET_ and in upper case it is the
+// name of the environment variable, and with hyphens that of the flag.
 type setting struct {
 	key  string
-	want string // completes "got X, want …"
+	want string // completes the message "got X, want …"
 	set  func(c *Config, value string) error
 }
 
-// errValue means only that the value is not what the setting wants.
+// errValue is returned for an invalid value. The caller adds the value to the message.
 var errValue = errors.New("not what is wanted")
 
-// settings is in the order in which they are applied within one source: the key file adds to the keys.
+// settings lists all settings in the order in which those of one source are applied: key_file follows keys because it
+// adds to them.
 var settings = []setting{
 	{"listen", `host:port, such as ":8080" or "127.0.0.1:8080"`, setListen},
 	{"data_dir", "a folder", func(c *Config, v string) error { c.DataDir = v; return nil }},
@@ -83,7 +84,7 @@ func checkPort(v string) error {
 func setNodeIP(c *Config, v string) error {
 	ip, err := netip.ParseAddr(v)
 	ip = ip.Unmap()
-	// An address with a zone, such as fe80::1%eth0, means something on this machine only (RFC 4007, section 6).
+	// An address with a zone, such as fe80::1%eth0, is valid on this machine only (RFC 4007, section 6).
 	if err != nil || ip.Zone() != "" || !ip.IsGlobalUnicast() && !ip.IsLoopback() {
 		return errValue
 	}
@@ -166,7 +167,7 @@ func setRemoteUnmute(c *Config, v string) (err error) {
 	return nil
 }
 
-// errWeak does not show what was given.
+// errWeak does not contain the invalid value, which may be a secret.
 var errWeak = errors.New("got something that is easily guessed")
 
 func setMetricsToken(c *Config, v string) error {
@@ -198,7 +199,7 @@ func setWebhookPrivate(c *Config, v string) (err error) {
 	return nil
 }
 
-// parseLines reads a list: one item a line, or a YAML list.
+// parseLines parses a list with one item on each line, or a YAML list.
 func parseLines(v string) []string {
 	var list []string
 	if yaml.Unmarshal([]byte(v), &list) == nil {
@@ -224,6 +225,6 @@ func setLogLevel(c *Config, v string) error {
 
 func isServerURL(v string) bool {
 	u, err := url.Parse(v)
-	// Browsers know no zones: https://url.spec.whatwg.org/#concept-ipv6-parser
+	// Browsers do not support zones: https://url.spec.whatwg.org/#concept-ipv6-parser
 	return err == nil && u.Hostname() != "" && !strings.Contains(u.Hostname(), "%") && slices.Contains([]string{"ws", "wss", "http", "https"}, u.Scheme)
 }

@@ -14,17 +14,17 @@ const (
 	fileVariable   = "MEET_CONFIG" // path of the settings file
 )
 
-// variable returns the environment variable of a setting.
+// variable returns the name of a setting's environment variable.
 func variable(key string) string { return variablePrefix + strings.ToUpper(key) }
 
-// UnknownVariable is a MEET_ variable that sets nothing.
+// UnknownVariable is an environment variable with the prefix MEET_ that is not a setting.
 type UnknownVariable struct {
 	Name    string
-	Closest string // the variable that was probably meant, "" if none is similar
+	Closest string // the most similar variable of a setting, "" if none is similar
 }
 
-// unknownVariables returns the MEET_ variables that are no settings. They are no error: programs that start the server
-// add variables of their own.
+// unknownVariables returns the MEET_ variables that are not settings. They are not an error, because other programs
+// may set such variables too.
 func unknownVariables(vars map[string]string) (unknown []UnknownVariable) {
 	known := []string{fileVariable}
 	for _, s := range settings {
@@ -39,11 +39,11 @@ func unknownVariables(vars map[string]string) (unknown []UnknownVariable) {
 	return unknown
 }
 
-// listenSynonyms are names that other servers have for the address to listen on.
+// listenSynonyms are the names of variables that set the listen address of other servers.
 var listenSynonyms = []string{"MEET_PORT", "MEET_HOST", "MEET_ADDR", "MEET_ADDRESS", "MEET_BIND"}
 
-// closest returns the known name that means the same, or else the one that differs least, unless more than a third of the
-// letters differ.
+// closest returns the variable that sets the same in Meet, or else the most similar name. It returns "" if more than
+// a third of the letters differ.
 func closest(name string, known []string) string {
 	if slices.Contains(listenSynonyms, strings.ToUpper(name)) {
 		return variable("listen")
@@ -56,9 +56,9 @@ func closest(name string, known []string) string {
 	return best
 }
 
-// serviceLinks are the names and values of the variables that Kubernetes sets in every container for each service of its
-// namespace. They begin with the service's name and may look like settings: a service named meet gives MEET_PORT, and one
-// named server SERVER_PORT. https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+// serviceLinks match the variables that Kubernetes sets in every container for each service of the namespace. They
+// begin with the service's name, so they can look like settings: a service named meet sets MEET_PORT, and one named
+// server sets SERVER_PORT (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 var serviceLinks = []struct{ name, value *regexp.Regexp }{
 	{regexp.MustCompile(`^[A-Z0-9_]+_SERVICE_HOST$`), regexp.MustCompile(`^[0-9a-f.:]+$`)}, // an IP address
 	{regexp.MustCompile(`^[A-Z0-9_]+_SERVICE_PORT(_[A-Z0-9_]+)?$`), regexp.MustCompile(`^[0-9]+$`)},
@@ -66,8 +66,8 @@ var serviceLinks = []struct{ name, value *regexp.Regexp }{
 	{regexp.MustCompile(`^[A-Z0-9_]+_PORT_[0-9]+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)$`), regexp.MustCompile(`.`)},
 }
 
-// isServiceLink reports whether Kubernetes set a variable. The value counts, since SERVER_PORT=8080 is a setting and
-// SERVER_PORT=tcp://10.0.0.5:8080 is a link.
+// isServiceLink reports whether Kubernetes has set the variable. It also checks the value: SERVER_PORT=8080 is a
+// setting, SERVER_PORT=tcp://10.0.0.5:8080 is set by Kubernetes.
 func isServiceLink(name, value string) bool {
 	for _, link := range serviceLinks {
 		if link.name.MatchString(name) && link.value.MatchString(value) {

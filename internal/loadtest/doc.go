@@ -1,7 +1,7 @@
-// Package loadtest puts a load on a LiveKit-compatible server and tells what became of it: how long people waited to get
-// in, what they lost, how late it came, and what it cost the server. Nothing is encoded or decoded, so one machine can
-// carry both sides.
+// Package loadtest puts load on a LiveKit-compatible server and measures join times, packet loss, delay, and the
+// server's CPU time and memory. Media is not encoded or decoded, so one machine can run both the server and the
+// clients.
 //
-// Goroutines: one for each track that is sent, one for each that is received (the client's), and those that join side by
-// side; Run ends and waits for all of them.
+// Goroutines: one for each sent track, one for each received track (the client's), and one for each join in progress.
+// Run ends and waits for all of them.
 package loadtest

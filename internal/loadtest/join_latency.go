@@ -14,40 +14,40 @@ import (
 	"meet/internal/client"
 )
 
-// population is who is in a room before somebody joins it.
+// population describes the participants that are in a room before the measured joins.
 type population struct {
 	name      string
-	video     int // who publish a picture, all of them listening
-	audio     int // who publish sound, seldom heard, as in a meeting where most are silent
+	video     int // number of participants that publish video; all of them subscribe too
+	audio     int // number of participants that publish audio, mostly silence, as in a meeting
 	listeners int
 }
 
-// populations are the rooms that are compared: the first is the smallest there can be.
+// populations are the rooms in which joins are measured. The first is the smallest possible.
 var populations = []population{
 	{name: "two people", video: 1},
 	{name: "100 people, 10 pictures", video: 10, listeners: 89},
 	{name: "100 people, 100 voices", video: 1, audio: 98},
 }
 
-// joinTimes is how long one joiner had to wait.
+// joinTimes are the times of one join, from its start.
 type joinTimes struct {
-	connected, firstPacket, firstKeyFrame, allKeyFrames time.Duration // connection up; first video packet; first and every picture's key frame whole
+	connected, firstPacket, firstKeyFrame, allKeyFrames time.Duration // until the transport is connected; until the first video packet; until the first, and every, video track's key frame is complete
 }
 
-// JoinTimes is how long those who joined one crowd's room had to wait, from the beginning of the join.
+// JoinTimes summarises the joins of one room. All times are measured from the start of the join.
 type JoinTimes struct {
 	Room          string      `json:"room"`
 	Joins         int         `json:"joins"`
-	Connected     Percentiles `json:"connected"` // until the connection worked
-	FirstPacket   Percentiles `json:"packet"`    // the first of video
-	FirstKeyFrame Percentiles `json:"key_frame"` // the first that is whole
-	AllKeyFrames  Percentiles `json:"all"`       // those of all pictures
+	Connected     Percentiles `json:"connected"` // until the transport is connected
+	FirstPacket   Percentiles `json:"packet"`    // until the first video packet
+	FirstKeyFrame Percentiles `json:"key_frame"` // until the first complete key frame
+	AllKeyFrames  Percentiles `json:"all"`       // until all video tracks have a complete key frame
 }
 
-// JoinReport is what Joins measured.
+// JoinReport is the result of MeasureJoins, with one element for each room.
 type JoinReport []JoinTimes
 
-// String tells the medians in words.
+// String returns a table of the medians.
 func (r JoinReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-26s %10s %10s %10s %10s   medians, ms\n", "room", "connected", "packet", "key frame", "all")
@@ -57,7 +57,8 @@ func (r JoinReport) String() string {
 	return b.String()
 }
 
-// MeasureJoins lets somebody join each of the crowds' rooms by turns, so many times.
+// MeasureJoins fills rooms of several sizes and measures joins: in each of the rounds, one participant joins each
+// room.
 func MeasureJoins(ctx context.Context, p Plan, rounds int, progress func(string)) (JoinReport, error) {
 	return p.measureJoins(ctx, populations, rounds, progress)
 }
@@ -108,7 +109,8 @@ func (p *Plan) measureJoins(ctx context.Context, crowds []population, rounds int
 	return report, nil
 }
 
-// fill brings a crowd into the room.
+// fill lets the participants of a population join the room p.Room. It adds their clients to clients, and the
+// goroutines that send their media to sending.
 func (p *Plan) fill(ctx context.Context, c population, sending *sync.WaitGroup, clients *[]*client.Client) error {
 	join := func(identity string, publish bool) (*client.Client, error) {
 		raw, err := p.token(p.Room, identity, publish)
@@ -126,20 +128,20 @@ func (p *Plan) fill(ctx context.Context, c population, sending *sync.WaitGroup, 
 		if err != nil {
 			return err
 		}
-		asked := make(chan struct{}, 1)
+		keyFrameRequests := make(chan struct{}, 1)
 		track, err := member.Publish(ctx, client.PublishOptions{
 			Name: "camera", MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720,
 			OnKeyFrameRequest: func(int) {
 				select {
-				case asked <- struct{}{}:
-				default: // one is on its way
+				case keyFrameRequests <- struct{}{}:
+				default: // a request is already waiting
 				}
 			},
 		})
 		if err != nil {
 			return err
 		}
-		sending.Go(func() { p.sendVideo(ctx, track, asked) }) // ends with ctx
+		sending.Go(func() { p.sendVideo(ctx, track, keyFrameRequests) }) // ends with ctx
 	}
 	for n := range c.audio {
 		member, err := join(fmt.Sprint("audio-", n), true)
@@ -160,8 +162,9 @@ func (p *Plan) fill(ctx context.Context, c population, sending *sync.WaitGroup, 
 	return nil
 }
 
-// sendVideo sends ten small frames a second, and a key frame at once when one is asked for: what is measured is the server.
-func (p *Plan) sendVideo(ctx context.Context, track *client.Publication, asked <-chan struct{}) {
+// sendVideo sends ten small frames a second, and a key frame immediately when one is requested, so that the measured
+// times are those of the server.
+func (p *Plan) sendVideo(ctx context.Context, track *client.Publication, keyFrameRequests <-chan struct{}) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 200)}
@@ -170,7 +173,7 @@ func (p *Plan) sendVideo(ctx context.Context, track *client.Publication, asked <
 		select {
 		case <-ctx.Done():
 			return
-		case <-asked:
+		case <-keyFrameRequests:
 			key = true
 		case <-tick.C:
 		}
@@ -189,7 +192,7 @@ func (p *Plan) sendVideo(ctx context.Context, track *client.Publication, asked <
 	}
 }
 
-// sendAudioEverySecond sends one packet of sound a second.
+// sendAudioEverySecond sends one audio packet a second.
 func (p *Plan) sendAudioEverySecond(ctx context.Context, track *client.Publication) {
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0xf8, 0xff, 0xfe}}
 	for pause(ctx, time.Second) == nil {
@@ -201,16 +204,16 @@ func (p *Plan) sendAudioEverySecond(ctx context.Context, track *client.Publicati
 	}
 }
 
-// videoWaiter notes when video comes.
+// videoWaiter records when video packets and key frames arrive.
 type videoWaiter struct {
 	mu          sync.Mutex
 	firstPacket time.Time
-	keyFrames   []time.Time // when the key frame of each track was whole
+	keyFrames   []time.Time // times at which the key frames of the tracks were complete
 	done        chan struct{}
 	want        int
 }
 
-// joinAndWait joins, waits until want pictures are there, and leaves.
+// joinAndWait joins, waits for the key frames of want video tracks, leaves, and returns the times.
 func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a joinTimes, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -246,7 +249,7 @@ func (p *Plan) joinAndWait(ctx context.Context, identity string, want int) (a jo
 	return a, err
 }
 
-// readFirstKeyFrame reads until the track's first key frame is whole.
+// readFirstKeyFrame reads a track until its first key frame is complete.
 func (w *videoWaiter) readFirstKeyFrame(t *client.RemoteTrack) {
 	begun := false
 	for {
@@ -273,7 +276,8 @@ func (w *videoWaiter) readFirstKeyFrame(t *client.RemoteTrack) {
 	}
 }
 
-// beginsKeyFrame looks for what vp8 writes, whatever the length of the descriptor in front.
+// beginsKeyFrame reports whether the payload begins with a key frame that writeVP8Header wrote. It finds the start
+// code behind a payload descriptor of any length.
 func beginsKeyFrame(payload []byte) bool {
 	return strings.Contains(string(payload[:min(len(payload), 16)]), "\x9d\x01\x2a")
 }

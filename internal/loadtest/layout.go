@@ -6,11 +6,11 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// Layout is a subscriber's screen: how many places for pictures it has, by the layer that fits them. Where fewer people
-// publish, the last places stay empty.
+// Layout is a subscriber's screen: the numbers of tiles for the high, medium and low quality. If there are fewer
+// video tracks than tiles, the last tiles stay empty.
 type Layout struct{ High, Medium, Low int }
 
-// layouts are those of LiveKit's load tester, by name.
+// layouts are the layouts of LiveKit's load tester.
 var layouts = []struct {
 	name string
 	Layout
@@ -18,7 +18,7 @@ var layouts = []struct {
 	{"speaker", Layout{High: 1, Low: 5}}, {"3x3", Layout{Medium: 9}}, {"4x4", Layout{Low: 16}}, {"5x5", Layout{Low: 25}},
 }
 
-// LayoutByName finds a layout by its name.
+// LayoutByName returns the layout with this name.
 func LayoutByName(name string) (Layout, bool) {
 	for _, l := range layouts {
 		if l.name == name {
@@ -28,7 +28,7 @@ func LayoutByName(name string) (Layout, bool) {
 	return Layout{}, false
 }
 
-// LayoutNames are the names, for a message.
+// LayoutNames returns the names of all layouts, separated by commas.
 func LayoutNames() string {
 	var names []string
 	for _, l := range layouts {
@@ -37,7 +37,7 @@ func LayoutNames() string {
 	return strings.Join(names, ", ")
 }
 
-// EqualTiles is a screen of so many equal places.
+// EqualTiles returns a layout of n tiles of the same size. More tiles are smaller.
 func EqualTiles(n int) Layout {
 	switch {
 	case n <= 1:
@@ -48,7 +48,7 @@ func EqualTiles(n int) Layout {
 	return Layout{Low: n}
 }
 
-// qualities is the layers of so many pictures on the screen, largest first.
+// qualities returns the qualities of the tiles that show this number of video tracks, highest first.
 func (l Layout) qualities(tracks int) (qualities []livekit.VideoQuality) {
 	for _, row := range []struct {
 		n       int

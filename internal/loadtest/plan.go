@@ -12,38 +12,39 @@ import (
 	"meet/internal/token"
 )
 
-// Plan is what to do. What it asks for is done or refused, never less.
+// Plan describes a load test. A plan is executed completely or refused by Validate.
 type Plan struct {
 	URL, Key, Secret string
-	Room             string // of more than one room, the beginning of their names
+	Room             string // name of the room; with several rooms, the prefix of their names
 	Rooms            int
 
-	// Of each room: who publish a picture, who publish sound, and who only receive.
+	// Numbers of participants in each room: those that publish video, that publish audio, and that only subscribe.
 	VideoPublishers, AudioPublishers, Subscribers int
-	// Layout is the subscribers' screen; the zero one shows all pictures.
+	// Layout is the screen of each subscriber. The zero value shows all video tracks.
 	Layout    Layout
-	Simulcast bool // pictures in three layers, of which subscribers get the one that fits its place
+	Simulcast bool // publish three layers; subscribers receive the layer for the tile's size
 
-	// A picture has Packets packets of Size bytes, sent at once, Frames times a second.
+	// Video has FrameRate frames a second. Each frame has PacketsPerFrame packets of PacketSize bytes, sent back to
+	// back.
 	FrameRate, PacketsPerFrame, PacketSize int
 
-	JoinRate float64 // joins a second, 0 for as fast as the server lets people in
+	JoinRate float64 // joins a second; 0 for one after another
 	Settle   time.Duration
-	Duration time.Duration // of measuring
+	Duration time.Duration // of the measurement
 
 	SinglePC bool
-	Feedback bool // reports, NACKs and transport feedback, as browsers send
-	PID      int  // of the server's process on this machine, 0 to leave its cost out
+	Feedback bool // send RTCP reports, NACKs and transport feedback, as browsers do
+	PID      int  // process id of the server on this machine, or 0 to measure no CPU time and memory
 }
 
 const (
-	// maxParticipants bounds the people of one run: more do not fit on the ports of one machine.
+	// maxParticipants is the largest number of participants of a run. More would not find free ports on one machine.
 	maxParticipants = 10_000
-	// minPacketSize is what a packet must hold: the header of a picture and the moment at which it was sent.
+	// minPacketSize is the smallest video packet in bytes: it contains the VP8 header and the send time.
 	minPacketSize = vp8HeaderSize + timestampSize
 )
 
-// Validate says what is wrong with a plan, by the names of its flags.
+// Validate returns an error for each invalid value, with the name of its flag.
 func (p *Plan) Validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
@@ -69,7 +70,7 @@ func (p *Plan) Validate() error {
 	return errors.Join(errs...)
 }
 
-// subscribedQualities is the layers of the pictures that each subscriber receives, largest first.
+// subscribedQualities returns the qualities of the video tracks that each subscriber receives, highest first.
 func (p *Plan) subscribedQualities() []livekit.VideoQuality {
 	if p.Layout == (Layout{}) {
 		return EqualTiles(p.VideoPublishers).qualities(p.VideoPublishers)
@@ -77,8 +78,8 @@ func (p *Plan) subscribedQualities() []livekit.VideoQuality {
 	return p.Layout.qualities(p.VideoPublishers)
 }
 
-// layerPackets is how many packets a picture has in each layer, smallest first: a third of the next larger one's.
-// Without simulcast all are the same.
+// layerPackets returns the number of packets of a frame in each layer, lowest quality first. Each layer has a third
+// of the packets of the next. Without simulcast, all have the same number.
 func (p *Plan) layerPackets() [3]int {
 	if !p.Simulcast {
 		return [3]int{p.PacketsPerFrame, p.PacketsPerFrame, p.PacketsPerFrame}
@@ -86,7 +87,7 @@ func (p *Plan) layerPackets() [3]int {
 	return [3]int{max(1, p.PacketsPerFrame/9), max(1, p.PacketsPerFrame/3), p.PacketsPerFrame}
 }
 
-// expectedRate is how many packets a second all subscribers together should receive.
+// expectedRate returns the number of packets that all subscribers together should receive in a second.
 func (p *Plan) expectedRate() float64 {
 	each, packets := p.AudioPublishers*audioPacketRate, p.layerPackets()
 	for _, quality := range p.subscribedQualities() {
@@ -106,7 +107,7 @@ func (p *Plan) clientOptions() client.Options {
 	return client.Options{SinglePC: p.SinglePC, NoInterceptors: !p.Feedback, HostOnly: true, SettingEngine: useUDPv4Only}
 }
 
-// useUDPv4Only keeps what does not matter here out of the measurement.
+// useUDPv4Only restricts ICE to UDP over IPv4, so that other candidates do not affect the measurement.
 func useUDPv4Only(s *webrtc.SettingEngine) {
 	s.DisableActiveTCP(true)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})

@@ -8,16 +8,18 @@ import (
 	"time"
 )
 
-// clockTick is the unit of times in /proc: USER_HZ, which Linux fixes at 100 a second for programs.
+// clockTick is the unit of times in /proc, USER_HZ, which is 100 a second on Linux.
 const clockTick = 10 * time.Millisecond
 
-// cpuTime is the user and system time of a process, 0 for this one, see proc_pid_stat(5).
+// cpuTime returns the user and system time of a process, as in proc_pid_stat(5). pid 0 is this process. It returns 0
+// if the time cannot be read.
 func cpuTime(pid int) time.Duration {
 	raw, err := os.ReadFile(procPath(pid) + "/stat")
 	if err != nil {
 		return 0
 	}
-	// The name in parentheses may hold anything; fields count from behind it: state is 3, utime 14, stime 15.
+	// The program's name, in parentheses, may contain spaces. The fields after it are numbered from 3: state is 3,
+	// utime 14, stime 15.
 	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
 	if len(fields) < 13 {
 		return 0
@@ -33,7 +35,7 @@ func cpuTime(pid int) time.Duration {
 	return sum
 }
 
-// residentBytes is the memory of a process, 0 for none.
+// residentBytes returns the resident memory of a process, or 0 for pid 0.
 func residentBytes(pid int) (uint64, error) {
 	if pid == 0 {
 		return 0, nil

@@ -13,30 +13,31 @@ import (
 	"meet/internal/client"
 )
 
-// vp8HeaderSize is what vp8 writes, stampSize the moment of sending at the end of a packet: Unix time in µs.
+// vp8HeaderSize is the number of bytes that writeVP8Header writes. timestampSize is the size of the send time at the
+// end of a packet, which is Unix time in microseconds.
 const vp8HeaderSize, timestampSize = 14, 8
 
-// audioPacketRate is packets of sound a second: 20 ms each.
+// audioPacketRate is the number of audio packets a second; each is 20 ms long.
 const audioPacketRate = 50
 
-// simulcastLayers are those of a picture in simulcast.
+// simulcastLayers are the layers of a video track with simulcast.
 var simulcastLayers = []client.Layer{
 	{RID: "q", Quality: livekit.VideoQuality_LOW, Width: 320, Height: 180},
 	{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
 	{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
 }
 
-// videoPublisher sends frames of equal packets that pass for VP8.
+// videoPublisher sends frames of packets of equal size, which look like VP8 to the server.
 type videoPublisher struct {
 	track  *client.Publication
 	layers []*layerSender
 }
 
-// layerSender is one layer.
+// layerSender sends one layer.
 type layerSender struct {
 	layer             *client.LocalLayer
 	packets           int
-	keyFrameRequested atomic.Bool // a key frame was asked for
+	keyFrameRequested atomic.Bool // the next frame must be a key frame
 	packet            rtp.Packet
 }
 
@@ -66,7 +67,8 @@ func (p *Plan) publishVideo(ctx context.Context, c *client.Client) (*videoPublis
 	return cam, nil
 }
 
-// run sends frames until ctx ends. A late tick is made up for, so that the load is the same on a busy machine.
+// run sends frames until ctx ends. After a late tick it sends the missed frames, so that the load does not depend on
+// how busy the machine is.
 func (cam *videoPublisher) run(ctx context.Context, frames int) {
 	every := time.Second / time.Duration(frames)
 	tick := time.NewTicker(every)
@@ -81,7 +83,7 @@ func (cam *videoPublisher) run(ctx context.Context, frames int) {
 		for ; time.Duration(frame)*every < time.Since(start); frame++ {
 			for _, s := range cam.layers {
 				if s.send(uint16(frame), uint32(90_000/frames)) != nil {
-					return // the connection is gone, which its owner finds out
+					return // the connection is lost; Report counts it
 				}
 			}
 		}
@@ -104,12 +106,12 @@ func (s *layerSender) send(frame uint16, ticks uint32) error {
 	return nil
 }
 
-// sendAudio sends sound, a packet each 20 ms, until ctx ends.
+// sendAudio sends an audio packet every 20 ms until ctx ends.
 func sendAudio(ctx context.Context, track *client.Publication) {
 	tick := time.NewTicker(time.Second / audioPacketRate)
 	defer tick.Stop()
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: make([]byte, 80)}
-	packet.Payload[0] = 0x78 // Opus: CELT, full band, 20 ms, mono, one frame (RFC 6716, section 3.1)
+	packet.Payload[0] = 0x78 // TOC byte: CELT, full band, 20 ms, mono, one frame (RFC 6716, section 3.1)
 	for {
 		select {
 		case <-ctx.Done():
@@ -125,8 +127,8 @@ func sendAudio(ctx context.Context, track *client.Publication) {
 	}
 }
 
-// writeVP8Header writes a payload descriptor with a 15-bit picture id, and the header that begins a frame, see
-// https://www.rfc-editor.org/rfc/rfc7741#section-4.2 and https://www.rfc-editor.org/rfc/rfc6386#section-9.1
+// writeVP8Header writes a VP8 payload descriptor with a 15-bit picture id (RFC 7741, section 4.2). If startsFrame is
+// set, it also writes the frame tag, and for a key frame the start code and the dimensions (RFC 6386, section 9.1).
 func writeVP8Header(b []byte, frame uint16, key, startsFrame bool) {
 	clear(b[:vp8HeaderSize])
 	b[0] = 0x80 // X: extension follows
@@ -140,5 +142,5 @@ func writeVP8Header(b []byte, frame uint16, key, startsFrame bool) {
 		b[4] = 1 // inverse key frame flag
 		return
 	}
-	copy(b[7:], []byte{0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02}) // start code, 1280 by 720
+	copy(b[7:], []byte{0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02}) // start code, 1280 by 720 pixels
 }

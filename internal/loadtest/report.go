@@ -10,39 +10,40 @@ import (
 	"meet/internal/client"
 )
 
-// Report is what a run measured.
+// Report is the result of a run.
 type Report struct {
 	Publishers  int     `json:"publishers"`
 	Subscribers int     `json:"subscribers"`
-	Seconds     float64 `json:"seconds"` // measured
+	Seconds     float64 `json:"seconds"` // duration of the measurement
 
 	Rooms        int `json:"rooms"`
-	VideoTracks  int `json:"pictures_each"` // that each subscriber receives
-	Disconnected int `json:"gone"`          // whose connection was lost
+	VideoTracks  int `json:"pictures_each"` // number of video tracks that each subscriber receives
+	Disconnected int `json:"gone"`          // number of participants whose connection was lost
 
-	Packets   uint64  `json:"packets"` // received
+	Packets   uint64  `json:"packets"` // packets received
 	Rate      float64 `json:"packets_per_second"`
-	Expected  float64 `json:"expected_packets_per_second"` // by what was sent and asked for
+	Expected  float64 `json:"expected_packets_per_second"` // Plan's expected rate
 	Mbits     float64 `json:"megabits_per_second"`
 	Lost      uint64  `json:"lost"`
-	LossRatio float64 `json:"loss"` // share, 0 to 1
+	LossRatio float64 `json:"loss"` // lost packets as a fraction of all packets, 0 to 1
 
-	// Of single subscribers, from the one that fared best to the one that fared worst.
+	// Loss ratios and rates of single subscribers, from the best to the worst.
 	LossPerSubscriber  Distribution `json:"loss_each"`
 	MbitsPerSubscriber Distribution `json:"megabits_per_second_each"`
 
-	Join       Percentiles `json:"join"`        // of everybody, until the connection worked
-	FirstMedia Percentiles `json:"first_media"` // of subscribers, from the beginning of the join
-	Delay      Percentiles `json:"delay"`       // of packets, from one side's process back into it
+	Join       Percentiles `json:"join"`        // duration of joins
+	FirstMedia Percentiles `json:"first_media"` // from the start of a subscriber's join to its first packet
+	Delay      Percentiles `json:"delay"`       // from sending a packet to receiving it, both in this process
 
-	ServerCPU    float64 `json:"server_cpu_us_per_packet,omitempty"` // µs
+	ServerCPU    float64 `json:"server_cpu_us_per_packet,omitempty"` // microseconds
 	ServerCores  float64 `json:"server_cores,omitempty"`
 	Memory       uint64  `json:"server_memory_bytes,omitempty"`
 	MemoryBefore uint64  `json:"server_memory_before_bytes,omitempty"`
 	OwnCPU       float64 `json:"own_cpu_us_per_packet"`
 }
 
-// Distribution is how something was for half of the subscribers, for 90 and 99 of a hundred, and for all of them, or better.
+// Distribution shows the values of subscribers: 50, 90 and 99 percent of the subscribers have the value P50, P90 and
+// P99 or a better one. Worst is the worst value.
 type Distribution struct {
 	P50   float64 `json:"p50"`
 	P90   float64 `json:"p90"`
@@ -50,7 +51,7 @@ type Distribution struct {
 	Worst float64 `json:"all"`
 }
 
-// Percentiles of times, in milliseconds.
+// Percentiles are the percentiles and the maximum of times, in milliseconds.
 type Percentiles struct {
 	P50 float64 `json:"p50_ms"`
 	P90 float64 `json:"p90_ms"`
@@ -58,7 +59,7 @@ type Percentiles struct {
 	Max float64 `json:"max_ms"`
 }
 
-// distribution sorts all, the best first.
+// distribution sorts the values, best first, and returns their distribution. better compares two values.
 func distribution(all []float64, better func(a, b float64) int) (s Distribution) {
 	if len(all) == 0 {
 		return s
@@ -84,7 +85,7 @@ func microsecondsPerPacket(cpu time.Duration, packets uint64) float64 {
 	return float64(cpu.Microseconds()) / float64(max(1, packets))
 }
 
-// report sums up what the subscribers have noted.
+// report sums up the subscribers' measurements. took is the duration of the measurement.
 func (r *run) report(took time.Duration) Report {
 	joins, firsts, delays := slices.Clone(r.publisherJoins), []time.Duration(nil), []time.Duration(nil)
 	var losses, rates []float64
@@ -122,7 +123,7 @@ func mbits(r client.TrackStats, took time.Duration) float64 {
 	return float64(r.Bytes) * 8 / 1e6 / took.Seconds()
 }
 
-// String tells the report in words.
+// String returns the report as text.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "people       %d publishers, %d subscribers of %d pictures each, in %d rooms, measured for %.0f s\n", r.Publishers, r.Subscribers, r.VideoTracks, r.Rooms, r.Seconds)

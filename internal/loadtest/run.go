@@ -12,27 +12,28 @@ import (
 	"meet/internal/client"
 )
 
-// Progress tells how far a run is.
+// Progress is the progress of a run.
 type Progress struct {
 	Stage        string // "joining", "settling" or "measuring"
-	Done, Total  int    // people, or seconds of measuring
-	Packets      uint64 // a second, of measuring
+	Done, Total  int    // participants, or while measuring seconds
+	Packets      uint64 // received in the last second; only while measuring
 	ExpectedRate float64
 }
 
-// run is a plan under way.
+// run is the state of a run of a plan.
 type run struct {
 	*Plan
 	progress func(Progress)
-	sending  sync.WaitGroup // ends with the run's context
+	sending  sync.WaitGroup // goroutines that send; they end with the run's context
 
 	mu             sync.Mutex
 	clients        []*client.Client
 	subscribers    []*subscriber
-	publisherJoins []time.Duration // how long their joins took
+	publisherJoins []time.Duration // duration of each publisher's join
 }
 
-// Run does what the plan says, and leaves. progress is called now and then, from one goroutine at a time.
+// Run executes a plan, leaves the rooms and returns the measurements. It calls progress several times, never
+// concurrently.
 func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, err error) {
 	if err := p.Validate(); err != nil {
 		return report, err
@@ -59,7 +60,7 @@ func Run(ctx context.Context, p Plan, progress func(Progress)) (report Report, e
 	return report, err
 }
 
-// joinAll lets everybody in, the publishers of all rooms first, at the ramp's pace.
+// joinAll lets all participants join, first the publishers of all rooms, at the rate JoinRate.
 func (r *run) joinAll(ctx context.Context) error {
 	var steps []func(context.Context) error
 	for room := range r.Rooms {
@@ -84,7 +85,8 @@ func (r *run) joinAll(ctx context.Context) error {
 	return nil
 }
 
-// joinAtRate begins one step after another, however long each takes.
+// joinAtRate starts the steps at the rate JoinRate and does not wait for one before it starts the next. The first
+// error cancels the others.
 func (r *run) joinAtRate(ctx context.Context, steps []func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -109,14 +111,15 @@ func (r *run) joinAtRate(ctx context.Context, steps []func(context.Context) erro
 	return context.Cause(ctx)
 }
 
-// joinPublisher lets a publisher in, which sends until ctx ends: the first of a room send pictures, the others sound.
+// joinPublisher joins as the publisher with number n in a room and sends media until ctx ends. The first
+// VideoPublishers publishers send video, the others audio. The context joining limits the join.
 func (r *run) joinPublisher(ctx, joining context.Context, room string, n int) error {
 	raw, err := r.token(room, fmt.Sprint("publisher-", n), true)
 	if err != nil {
 		return err
 	}
 	o := r.clientOptions()
-	o.NoAutoSubscribe = true // the load is that of the subscribers
+	o.NoAutoSubscribe = true // only subscribers should receive
 	began := time.Now()
 	c, err := client.Join(joining, r.URL, raw, o)
 	if err != nil {
@@ -141,7 +144,7 @@ func (r *run) joinPublisher(ctx, joining context.Context, room string, n int) er
 	return nil
 }
 
-// joinSubscriber lets a subscriber in.
+// joinSubscriber joins as the subscriber with number n in a room.
 func (r *run) joinSubscriber(ctx context.Context, room string, n int) error {
 	s, err := r.subscribe(ctx, room, fmt.Sprint("subscriber-", n))
 	if err != nil {
@@ -161,10 +164,10 @@ func (r *run) joinSubscriber(ctx context.Context, room string, n int) error {
 	return nil
 }
 
-// trackTimeout is how long tracks may take to come.
+// trackTimeout is the longest time to wait for tracks.
 const trackTimeout = 30 * time.Second
 
-// settle waits until everybody receives what the plan says, and some time more.
+// settle waits until all subscribers receive all expected tracks, and then for the plan's Settle time.
 func (r *run) settle(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, trackTimeout)
 	defer cancel()
@@ -180,7 +183,7 @@ func (r *run) settle(ctx context.Context) error {
 	return pause(ctx, r.Settle)
 }
 
-// measure counts for the plan's duration.
+// measure counts packets for the plan's Duration.
 func (r *run) measure(ctx context.Context) (Report, error) {
 	for _, s := range r.subscribers {
 		s.startMeasuring()
@@ -210,7 +213,7 @@ func (r *run) measure(ctx context.Context) (Report, error) {
 	return report, err
 }
 
-// leaveAll ends everybody's stay, side by side: thousands one after another take minutes.
+// leaveAll makes all clients leave concurrently: one after another, thousands would take minutes.
 func leaveAll(clients []*client.Client) error {
 	errs := make([]error, len(clients))
 	var leaving sync.WaitGroup

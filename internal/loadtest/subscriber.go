@@ -14,23 +14,24 @@ import (
 )
 
 const (
-	// delaySampleInterval is of how many packets one is looked at for its delay, and delayMost how many delays one subscriber keeps.
+	// delaySampleInterval: the delay is measured for one in this number of packets. maxDelaySamples is the number of
+	// delays that a subscriber keeps.
 	delaySampleInterval, maxDelaySamples = 8, 4096
 	receiveMTU                           = 1500
 )
 
-// subscriber counts what it receives.
+// subscriber receives tracks and counts their packets.
 type subscriber struct {
 	client *client.Client
 	start  time.Time
 
 	mu          sync.Mutex
-	joinTime    time.Duration // it took
-	firstPacket time.Duration // until the first packet, 0 before it
+	joinTime    time.Duration // duration of the join
+	firstPacket time.Duration // time from start to the first packet, 0 before it
 	tracks      []*client.RemoteTrack
-	delays      []time.Duration   // since measuring began
-	delaysSeen  int               // how many there were to choose delays from
-	baseline    client.TrackStats // when measuring began
+	delays      []time.Duration   // random sample of the delays since startMeasuring
+	delaysSeen  int               // number of delays measured since startMeasuring
+	baseline    client.TrackStats // counters at startMeasuring
 }
 
 func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscriber, error) {
@@ -51,34 +52,36 @@ func (p *Plan) subscribe(ctx context.Context, room, identity string) (*subscribe
 	return s, nil
 }
 
-// selectsTracks tells whether subscribers say what they want, instead of receiving everything as it is.
+// selectsTracks reports whether subscribers choose tracks and layers, instead of receiving all tracks by automatic
+// subscription.
 func (p *Plan) selectsTracks() bool {
 	return p.VideoPublishers > 0 && (p.Simulcast || len(p.subscribedQualities()) < p.VideoPublishers)
 }
 
-// selectTracks subscribes to the pictures that fit on the subscriber's screen, another part of all for each, and to all sound.
-// It waits until all of them are announced.
+// selectTracks waits until all tracks are announced. It subscribes to all audio tracks and to as many video tracks as
+// the layout shows, beginning with the track at index n, so that subscribers differ. With simulcast it requests the
+// quality of each tile.
 func (s *subscriber) selectTracks(ctx context.Context, p *Plan, n int) error {
-	var pictures, sounds []string
+	var videoSIDs, audioSIDs []string
 	err := s.client.Until(ctx, func() bool {
-		pictures, sounds = nil, nil
+		videoSIDs, audioSIDs = nil, nil
 		for _, o := range s.client.RemoteParticipants() {
 			for _, t := range o.Tracks {
 				if t.Type == livekit.TrackType_VIDEO {
-					pictures = append(pictures, t.Sid)
+					videoSIDs = append(videoSIDs, t.Sid)
 				} else {
-					sounds = append(sounds, t.Sid)
+					audioSIDs = append(audioSIDs, t.Sid)
 				}
 			}
 		}
-		return len(pictures) == p.VideoPublishers && len(sounds) == p.AudioPublishers
+		return len(videoSIDs) == p.VideoPublishers && len(audioSIDs) == p.AudioPublishers
 	})
 	if err != nil {
 		return err
 	}
-	shown := append(slices.Clone(pictures[n%len(pictures):]), pictures[:n%len(pictures)]...)
+	shown := append(slices.Clone(videoSIDs[n%len(videoSIDs):]), videoSIDs[:n%len(videoSIDs)]...)
 	layers := p.subscribedQualities()
-	if err := s.client.SetSubscribed(true, append(shown[:len(layers):len(layers)], sounds...)...); err != nil || !p.Simulcast {
+	if err := s.client.SetSubscribed(true, append(shown[:len(layers):len(layers)], audioSIDs...)...); err != nil || !p.Simulcast {
 		return err
 	}
 	sizes := map[livekit.VideoQuality][]string{}
@@ -93,7 +96,7 @@ func (s *subscriber) selectTracks(ctx context.Context, p *Plan, n int) error {
 	return nil
 }
 
-// receive reads one track to its end.
+// receive reads a track until it ends.
 func (s *subscriber) receive(t *client.RemoteTrack) {
 	s.mu.Lock()
 	s.tracks = append(s.tracks, t)
@@ -110,7 +113,7 @@ func (s *subscriber) receive(t *client.RemoteTrack) {
 	}
 }
 
-// recordDelay takes the moment at which a packet was sent from its end. Padding has none.
+// recordDelay adds a packet's delay to the sample. The send time is at the end of the packet; padding has none.
 func (s *subscriber) recordDelay(packet []byte) {
 	now := time.Now()
 	if len(packet) < 12+timestampSize || packet[0]&0x20 != 0 {
@@ -123,9 +126,9 @@ func (s *subscriber) recordDelay(packet []byte) {
 		s.firstPacket = now.Sub(s.start)
 	}
 	if delay < 0 || delay >= time.Minute {
-		return // not one of ours
+		return // not a packet of a load test
 	}
-	// Of more delays than are kept, each has the same chance to be.
+	// Reservoir sampling: each delay has the same probability of being kept.
 	s.delaysSeen++
 	if len(s.delays) < maxDelaySamples {
 		s.delays = append(s.delays, delay)
@@ -134,7 +137,7 @@ func (s *subscriber) recordDelay(packet []byte) {
 	}
 }
 
-// startMeasuring begins the measurement.
+// startMeasuring resets the measurement.
 func (s *subscriber) startMeasuring() {
 	_, before := s.totalStats()
 	s.mu.Lock()
@@ -142,18 +145,18 @@ func (s *subscriber) startMeasuring() {
 	s.delays, s.delaysSeen, s.baseline = nil, 0, before
 }
 
-// measuredStats is what came since restart.
+// measuredStats returns the counters since startMeasuring.
 func (s *subscriber) measuredStats() client.TrackStats {
 	_, now := s.totalStats()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// A packet that was lost at the beginning may have come since, late.
+	// Packets counted as lost before startMeasuring may have arrived late since then.
 	return client.TrackStats{
 		Packets: now.Packets - s.baseline.Packets, Bytes: now.Bytes - s.baseline.Bytes, Lost: now.Lost - min(now.Lost, s.baseline.Lost),
 	}
 }
 
-// totalStats is how many tracks there are, and what came of them.
+// totalStats returns the number of received tracks and the sum of their counters.
 func (s *subscriber) totalStats() (tracks int, sum client.TrackStats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

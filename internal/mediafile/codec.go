@@ -11,32 +11,33 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ivfCodec is what an IVF file may contain.
+// ivfCodec describes a codec that an IVF file may contain.
 type ivfCodec struct {
 	mime        string
-	isKeyFrame  func(frame []byte) bool  // decodes without the frames before it
-	isHidden    func(frame []byte) bool  // is decoded, but not shown
-	makeVisible func(frame []byte)       // makes a frame visible; nil where hidden ones are put into superframes
-	check       func(frame []byte) error // whether browsers can decode it
+	isKeyFrame  func(frame []byte) bool  // reports whether the frame decodes without earlier frames
+	isHidden    func(frame []byte) bool  // reports whether the frame is decoded but not shown
+	makeVisible func(frame []byte)       // marks a hidden frame as visible; nil if hidden frames are put into superframes
+	check       func(frame []byte) error // returns an error if browsers cannot decode the frame
 }
 
-// ivfCodecs are the codecs by their four characters in the header.
+// ivfCodecs are the supported codecs, by the FourCC in the IVF header.
 var ivfCodecs = map[string]ivfCodec{
 	"VP80": {webrtc.MimeTypeVP8, isVP8KeyFrame, isVP8Hidden, makeVP8Visible, func([]byte) error { return nil }},
 	"VP90": {webrtc.MimeTypeVP9, isVP9KeyFrame, isVP9Hidden, nil, checkVP9},
-	// A frame is a whole temporal unit, which is visible.
+	// A frame is a complete temporal unit, which is visible.
 	"AV01": {webrtc.MimeTypeAV1, isAV1KeyFrame, func([]byte) bool { return false }, func([]byte) {}, checkAV1},
 }
 
-// isVP8KeyFrame, vp8Hidden and vp8Reveal use the frame tag (RFC 6386, section 9.1). Whether a frame is shown has no influence on
-// its decoding.
+// isVP8KeyFrame reports whether a VP8 frame is a key frame. Like the next two functions, it uses the frame tag (RFC
+// 6386, section 9.1). The show_frame bit does not affect decoding.
 func isVP8KeyFrame(frame []byte) bool { return len(frame) > 0 && frame[0]&1 == 0 }
 
 func isVP8Hidden(frame []byte) bool { return len(frame) > 0 && frame[0]&0x10 == 0 }
 
 func makeVP8Visible(frame []byte) { frame[0] |= 0x10 }
 
-// isVP9KeyFrame and vp9Hidden look at the uncompressed header, in a superframe that of the first frame.
+// isVP9KeyFrame reports whether a VP9 frame is a key frame. Like isVP9Hidden, it reads the uncompressed header; in a
+// superframe, that of the first frame.
 func isVP9KeyFrame(frame []byte) bool {
 	var h vp9.Header
 	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.NonKeyFrame
@@ -47,10 +48,11 @@ func isVP9Hidden(frame []byte) bool {
 	return h.Unmarshal(frame) == nil && !h.ShowExistingFrame && !h.ShowFrame && !isSuperframe(frame)
 }
 
-// maxSuperframeFrames is how many frames a superframe has at most (VP9 bitstream specification, annex B).
+// maxSuperframeFrames is the largest number of frames in a superframe (VP9 bitstream specification, annex B).
 const maxSuperframeFrames = 8
 
-// superframe joins frames and appends an index of their sizes, between two markers. A single frame stays as it is.
+// superframe joins frames into a VP9 superframe, which ends with an index of their sizes between two markers. It
+// returns a single frame without changes.
 func superframe(frames [][]byte) []byte {
 	if len(frames) == 1 {
 		return frames[0]
@@ -64,27 +66,28 @@ func superframe(frames [][]byte) []byte {
 	return append(slices.Concat(frames...), append(index, marker)...)
 }
 
-// isSuperframe reports whether a frame ends with such an index.
+// isSuperframe reports whether a VP9 frame ends with a superframe index.
 func isSuperframe(frame []byte) bool {
 	marker := frame[len(frame)-1]
 	size := 2 + (int(marker>>3&3)+1)*(int(marker&7)+1)
 	return marker>>5 == 6 && size <= len(frame) && frame[len(frame)-size] == marker
 }
 
-// checkVP9 allows profile 0, which is 8-bit 4:2:0.
+// checkVP9 returns an error unless the frame has profile 0, which is 8-bit 4:2:0.
 func checkVP9(frame []byte) error {
 	var h vp9.Header
-	if _ = h.Unmarshal(frame); h.Profile != 0 { // which stands before anything that may fail
+	if _ = h.Unmarshal(frame); h.Profile != 0 { // the profile is read before anything that may fail
 		return errPixelFormat
 	}
 	return nil
 }
 
-// isAV1KeyFrame looks for a sequence header, which precedes each key frame that a stream may begin with (AV1 specification,
-// section 7.5).
+// isAV1KeyFrame reports whether a frame contains a sequence header. One precedes each key frame at which decoding can
+// start (AV1 specification, section 7.5).
 func isAV1KeyFrame(frame []byte) bool { return av1SequenceHeader(frame) != nil }
 
-// av1SequenceHeader returns the sequence header of a frame, nil if it has none. Every unit states its size.
+// av1SequenceHeader returns the sequence header OBU of a frame, or nil if it has none. In IVF, every OBU has a size
+// field.
 func av1SequenceHeader(frame []byte) []byte {
 	for len(frame) > 0 {
 		h, err := obu.ParseOBUHeader(frame)
@@ -104,7 +107,8 @@ func av1SequenceHeader(frame []byte) []byte {
 	return nil
 }
 
-// checkAV1 allows 8-bit 4:2:0 with colours. A header that mediacommon cannot parse to its end is let through.
+// checkAV1 returns an error unless the frame is 8-bit 4:2:0 with colours. It accepts a header that mediacommon cannot
+// parse completely.
 func checkAV1(frame []byte) error {
 	var h av1.SequenceHeader
 	sequence := av1SequenceHeader(frame)
@@ -118,7 +122,8 @@ func checkAV1(frame []byte) error {
 	return nil
 }
 
-// isH264KeyFrame looks for a sequence parameter set, without which a file cannot begin (ITU-T H.264, table 7-1).
+// isH264KeyFrame reports whether a frame contains a sequence parameter set, with which a file must begin (ITU-T
+// H.264, table 7-1).
 func isH264KeyFrame(frame []byte) bool {
 	for {
 		i := bytes.Index(frame, []byte{0, 0, 1})

@@ -11,30 +11,30 @@ import (
 )
 
 var (
-	// ErrFormat is returned for a file in a format that this package does not read.
+	// ErrFormat is returned for a file in an unsupported format.
 	ErrFormat = errors.New("want IVF (VP8, VP9 or AV1), H264 (Annex B) or Ogg (Opus)")
-	// ErrDamaged is returned where a file is cut off or damaged, so that nothing further can be read.
+	// ErrDamaged is returned when a file is truncated or damaged, so that no more frames can be read.
 	ErrDamaged = errors.New("it is cut off or damaged")
 
 	errPixelFormat = errors.New("its pixel format is not 8-bit 4:2:0, the only one that all browsers decode; encode it with ffmpeg's -pix_fmt yuv420p")
 )
 
-// Frame is one picture, or one packet of sound. Without data it is a pause.
+// Frame is a video frame or an audio packet. A frame without data is a pause.
 type Frame struct {
 	Data     []byte
 	Duration time.Duration
-	KeyFrame bool // a picture that decodes without those before it
+	KeyFrame bool // the frame decodes without earlier frames
 }
 
-// frameReader reads one file from its beginning; next returns io.EOF behind the last frame.
+// frameReader reads the frames of a file. next returns io.EOF after the last frame.
 type frameReader interface {
 	next() (Frame, error)
 }
 
-// File is media in a file. It is recognized by its content, not by its name.
+// File is an open media file. Its format is detected by its content, not by its name.
 type File struct {
 	MimeType      string // such as "video/VP8"
-	Width, Height int    // of pictures, 0 if the file does not say
+	Width, Height int    // of the video, 0 if unknown
 	Stereo        bool
 
 	name   string
@@ -43,14 +43,14 @@ type File struct {
 	frames frameReader
 }
 
-// source is an open file.
+// source is the underlying file.
 type source interface {
 	io.ReadSeekCloser
 	io.ReaderAt
 }
 
-// Open opens a file. fps is the rate of pictures of an H264 byte stream, which need not contain it; 0 for the file's own,
-// else 30.
+// Open opens a file. fps is the frame rate of an H264 byte stream. If fps is 0, the rate that the file states is
+// used, or else 30.
 func Open(path string, fps float64) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -64,10 +64,10 @@ func Open(path string, fps float64) (*File, error) {
 	return f, nil
 }
 
-// sniffLength is how many bytes http.DetectContentType looks at.
+// sniffLength is the number of bytes that http.DetectContentType examines.
 const sniffLength = 512
 
-// Rewind goes back to the first frame.
+// Rewind returns to the first frame.
 func (f *File) Rewind() error {
 	head := make([]byte, sniffLength)
 	n, err := f.file.ReadAt(head, 0)
@@ -85,7 +85,7 @@ func (f *File) Rewind() error {
 		f.frames, err = f.readOgg()
 	case strings.HasPrefix(string(head), "\x00\x00"):
 		if f.frames, err = f.readH264(); errors.Is(err, ErrFormat) {
-			err = unknownFormat(head) // an MP4 begins with zeros too
+			err = unknownFormat(head) // MP4 files begin with zeros too
 		}
 	default:
 		err = unknownFormat(head)
@@ -93,13 +93,13 @@ func (f *File) Rewind() error {
 	return err
 }
 
-// unknownFormat names what a file contains in place of the formats that are read.
+// unknownFormat returns an error with the detected content type and the supported formats.
 func unknownFormat(head []byte) error {
 	if len(head) == 0 {
 		return fmt.Errorf("it is empty, %w", ErrFormat)
 	}
 	found, _, _ := strings.Cut(http.DetectContentType(head), ";")
-	if found == "application/octet-stream" { // unknown, or an MP4 of a brand that is not in the table
+	if found == "application/octet-stream" { // unknown, or an MP4 with a brand that DetectContentType does not recognise
 		if len(head) < 8 || string(head[4:8]) != "ftyp" {
 			return fmt.Errorf("its format is unknown, %w", ErrFormat)
 		}
@@ -108,7 +108,7 @@ func unknownFormat(head []byte) error {
 	return fmt.Errorf("it is %s, %w", found, ErrFormat)
 }
 
-// Next returns the next frame, io.EOF behind the last, ErrDamaged in place of io.EOF in a damaged file.
+// Next returns the next frame. After the last frame it returns io.EOF, or ErrDamaged if the file is damaged.
 func (f *File) Next() (Frame, error) {
 	frame, err := f.frames.next()
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -120,5 +120,5 @@ func (f *File) Next() (Frame, error) {
 // Close closes the file.
 func (f *File) Close() error { return f.file.Close() }
 
-// Name is the file's path as it was opened.
+// Name returns the path with which the file was opened.
 func (f *File) Name() string { return f.name }

@@ -11,8 +11,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/h264reader"
 )
 
-// h264Reader gathers the units of one picture: what comes before a slice belongs to it, and a slice that begins at the first
-// macroblock begins another picture (ITU-T H.264, section 7.4.1.2.4).
+// h264Reader combines NAL units into frames. Units before a slice belong to the slice's frame. A slice that starts at
+// the first macroblock starts a new frame (ITU-T H.264, section 7.4.1.2.4).
 type h264Reader struct {
 	units    *h264Units
 	duration time.Duration
@@ -36,14 +36,14 @@ func (f *File) readH264() (frameReader, error) {
 	return h, nil
 }
 
-// h264Units reads NAL units, without the zeros that may follow one (ITU-T H.264, section B.1.1).
+// h264Units reads NAL units and removes trailing zeros (ITU-T H.264, section B.1.1).
 type h264Units struct{ reader *h264reader.H264Reader }
 
-// maxLeadingZeros is how many zeros may precede the first start code; one is usual.
+// maxLeadingZeros is the largest number of zeros before the first start code. One is usual.
 const maxLeadingZeros = 64 << 10
 
-// h264Units begins to read at the first start code, which any number of zeros may precede; pion's reader takes one at
-// most.
+// h264Units returns a reader that starts at the first start code. It skips the zeros before it, because pion's reader
+// accepts only one.
 func (f *File) h264Units() (*h264Units, error) {
 	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
@@ -77,12 +77,13 @@ func (u *h264Units) next() (*h264reader.NAL, error) {
 	}
 }
 
-// frameRate is the rate that was asked for, else the file's, else one of a camera.
+// frameRate returns the requested rate if it is set, else the rate that the file states if it is plausible, else
+// defaultFrameRate.
 func frameRate(requested, stated float64) float64 {
 	switch {
 	case requested > 0:
 		return requested
-	case stated >= 1 && stated <= maxFrameRate: // also not one that is no number
+	case stated >= 1 && stated <= maxFrameRate: // false for NaN
 		return stated
 	}
 	return defaultFrameRate
@@ -93,7 +94,7 @@ func (h *h264Reader) next() (Frame, error) {
 	var units []*h264reader.NAL
 	for ; h.err == nil; h.nextUnit, h.err = h.units.next() {
 		unit := h.nextUnit
-		// The number of its first macroblock is coded so that 0 is a bit that is set.
+		// first_mb_in_slice is 0 if its first bit is set.
 		first := isSlice(unit) && unit.Data[1]&0x80 != 0
 		if slices > 0 && (first || !isSlice(unit)) {
 			break
@@ -125,20 +126,21 @@ func (h *h264Reader) next() (Frame, error) {
 	return frame, nil
 }
 
-// parameterSets are the sequence and picture parameter sets in force, each in the order in which their ids came first.
+// parameterSets are the current sequence and picture parameter sets, each in the order in which their ids first
+// appeared.
 type parameterSets struct{ sequence, picture []*h264reader.NAL }
 
-// store remembers a parameter set in place of one with the same id.
+// store adds a parameter set, or replaces the one with the same id.
 func (s *parameterSets) store(unit *h264reader.NAL) {
 	switch unit.UnitType {
 	case h264reader.NalUnitTypeSPS:
-		s.sequence = replace(s.sequence, unit, 4) // behind the profile, its constraints and the level
+		s.sequence = replace(s.sequence, unit, 4) // the id follows the profile, the constraints and the level
 	case h264reader.NalUnitTypePPS:
 		s.picture = replace(s.picture, unit, 1)
 	}
 }
 
-// replace puts unit in place of the set with the same id, or appends it. The id follows skip bytes of a unit.
+// replace replaces the set with unit's id by unit, or appends unit. The id is encoded after skip bytes.
 func replace(sets []*h264reader.NAL, unit *h264reader.NAL, skip int) []*h264reader.NAL {
 	for i, old := range sets {
 		if setID(old.Data, skip) == setID(unit.Data, skip) {
@@ -151,11 +153,12 @@ func replace(sets []*h264reader.NAL, unit *h264reader.NAL, skip int) []*h264read
 
 func setID(unit []byte, skip int) uint32 {
 	pos := 0
-	id, _ := bits.ReadGolombUnsigned(unit[min(skip, len(unit)):], &pos) // checkUnit has read it
+	id, _ := bits.ReadGolombUnsigned(unit[min(skip, len(unit)):], &pos) // checkUnit has validated it
 	return id
 }
 
-// prependTo puts all parameter sets in front of the other units of an IDR picture: a viewer may begin with it.
+// prependTo returns the units of an IDR picture with all parameter sets before the other units, so that decoding can
+// start at this picture.
 func (s *parameterSets) prependTo(units []*h264reader.NAL) []*h264reader.NAL {
 	all := append(append(make([]*h264reader.NAL, 0, len(units)), s.sequence...), s.picture...)
 	for _, unit := range units {

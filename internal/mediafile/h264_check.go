@@ -15,14 +15,15 @@ var (
 )
 
 const (
-	// inspectedUnits is how many units are looked at before a file is published.
+	// inspectedUnits is the number of NAL units that are checked before a file is published.
 	inspectedUnits = 256
-	// maxParameterSetSize bounds the bytes of a parameter set, which is repeated before each IDR picture. One with all scaling
-	// lists has less than a kilobyte.
+	// maxParameterSetSize is the largest size of a parameter set in bytes. Parameter sets are repeated before each
+	// IDR picture. One with all scaling lists has less than a kilobyte.
 	maxParameterSetSize = 4 << 10
 )
 
-// inspectH264 returns what the file says of its pictures, and refuses what calls cannot carry.
+// inspectH264 returns the first sequence parameter set. It returns an error if the beginning of the file cannot be
+// sent over WebRTC.
 func (f *File) inspectH264() (set mch264.SPS, err error) {
 	units, err := f.h264Units()
 	if err != nil {
@@ -50,7 +51,7 @@ func (f *File) inspectH264() (set mch264.SPS, err error) {
 	return set, nil
 }
 
-// checkUnit refuses parameter sets and slices that calls cannot carry.
+// checkUnit returns an error for a parameter set or slice that cannot be sent over WebRTC.
 func checkUnit(unit *h264reader.NAL) error {
 	switch unit.UnitType {
 	case h264reader.NalUnitTypeSPS:
@@ -79,7 +80,8 @@ func checkSPS(set *mch264.SPS) error {
 	return nil
 }
 
-// checkPPS reads up to num_slice_groups_minus1 (ITU-T H.264, section 7.3.2.2).
+// checkPPS checks a picture parameter set. It parses the fields up to num_slice_groups_minus1 (ITU-T H.264, section
+// 7.3.2.2).
 func checkPPS(unit []byte) error {
 	if len(unit) > maxParameterSetSize {
 		return ErrDamaged
@@ -91,7 +93,7 @@ func checkPPS(unit []byte) error {
 			return ErrDamaged
 		}
 	}
-	if _, err := bits.ReadBits(unit, &pos, 2); err != nil { // entropy_coding_mode_flag and the order of fields
+	if _, err := bits.ReadBits(unit, &pos, 2); err != nil { // entropy_coding_mode_flag, bottom_field_pic_order_in_frame_present_flag
 		return ErrDamaged
 	}
 	switch groups, err := bits.ReadGolombUnsigned(unit, &pos); {
@@ -103,8 +105,8 @@ func checkPPS(unit []byte) error {
 	return nil
 }
 
-// sliceReorders reports whether a slice is bidirectional, which in practice means that pictures are reordered, in a stream
-// that does not say whether it does (ITU-T H.264, table 7-6).
+// sliceReorders reports whether a slice indicates reordered frames. It does if it is a B slice (ITU-T H.264, table
+// 7-6) and the sequence parameter set does not state the order.
 func sliceReorders(unit []byte, set *mch264.SPS) bool {
 	if set.PicOrderCntType == 2 || set.VUI != nil && set.VUI.BitstreamRestriction != nil {
 		return false

@@ -10,33 +10,36 @@ import (
 	"time"
 )
 
-// ivfReader reads one frame ahead: a frame lasts until the next one begins.
+// ivfReader reads IVF frames. It reads one frame ahead, because a frame lasts until the next one starts.
 type ivfReader struct {
 	in           *bufio.Reader
 	codec        ivfCodec
-	rate         uint64 // the file's clock ticks rate/scale times a second
+	rate         uint64 // the file's clock has rate/scale ticks a second
 	scale        uint64
-	frameTicks   uint64   // ticks from one visible frame to the next
-	hiddenFrames [][]byte // hidden frames that become part of the next visible one
+	frameTicks   uint64   // ticks between visible frames
+	hiddenFrames [][]byte // hidden frames to be joined with the next visible one
 	nextFrame    ivfFrame
-	err          error // behind ahead
-	// clockLead is how far the frames returned so far are ahead of the file's clock, because none is shorter than shortest.
+	err          error // error of reading the frame after nextFrame
+	// clockLead is the time by which the returned frames are ahead of the file's clock, because none is shorter than
+	// minFrameDuration.
 	clockLead time.Duration
 }
 
 type ivfFrame struct {
-	data   []byte // nil behind the last frame
+	data   []byte // nil after the last frame
 	tick   uint64
 	hidden bool
 }
 
 const (
-	// minFrameDuration is the least duration of a frame: hidden ones have none of their own, but need an RTP timestamp. Browsers,
-	// whose clocks are of milliseconds, draw only the latest of two frames that are as close.
+	// minFrameDuration is the shortest duration of a frame. A hidden frame has no duration of its own but needs an
+	// RTP timestamp. Browsers, whose clocks have millisecond resolution, draw only the later of two frames this close
+	// together.
 	minFrameDuration = 100 * time.Microsecond
-	// maxDuration is longer than any file.
+	// maxDuration is the longest duration; no file is longer.
 	maxDuration = 10_000 * time.Hour
-	// maxFrameRate and fallback are pictures a second: the most that a file may state, and what it is played at otherwise.
+	// maxFrameRate is the highest frame rate that a file may state, and defaultFrameRate the rate that is used
+	// otherwise, in frames per second.
 	maxFrameRate, defaultFrameRate = 240, 30
 )
 
@@ -54,23 +57,23 @@ func (f *File) readIVF() (frameReader, error) {
 	if v.rate == 0 || v.scale == 0 {
 		return nil, fmt.Errorf("its time base is %d/%d: %w", v.scale, v.rate, ErrDamaged)
 	}
-	// Some writers leave the length of the header at 0.
+	// Some writers set the length of the header to 0.
 	if _, err := v.in.Discard(max(0, int(binary.LittleEndian.Uint16(h[6:]))-ivfHeaderSize)); err != nil {
 		return nil, ErrDamaged
 	}
 	f.MimeType = v.codec.mime
 	f.Width, f.Height = int(binary.LittleEndian.Uint16(h[12:])), int(binary.LittleEndian.Uint16(h[14:]))
 	v.frameTicks = 1
-	if v.rate > maxFrameRate*v.scale { // finer than any rate of pictures
+	if v.rate > maxFrameRate*v.scale { // the tick is shorter than any plausible frame
 		v.frameTicks = max(1, v.rate/(defaultFrameRate*v.scale))
 	}
 	if v.nextFrame, v.err = v.read(); errors.Is(v.err, io.EOF) {
-		return nil, ErrDamaged // no frame at all
+		return nil, ErrDamaged // the file contains no frame
 	}
 	return v, v.err
 }
 
-// time converts ticks of the file's clock.
+// time converts ticks of the file's clock to a duration, at most maxDuration.
 func (v *ivfReader) time(ticks uint64) time.Duration {
 	hi, lo := bits.Mul64(ticks, v.scale)
 	if hi >= v.rate {
@@ -83,10 +86,11 @@ func (v *ivfReader) time(ticks uint64) time.Duration {
 	return time.Duration(seconds)*time.Second + time.Duration(rest*uint64(time.Second)/v.rate)
 }
 
-// read returns the next frame that is not empty. Encoders leave empty ones where they dropped a picture.
+// read returns the next frame with data. Encoders write empty frames in place of dropped ones.
 //
-// WebRTC's decoders take a frame that yields no picture for an error and wait for a key frame. Hidden frames of VP9 are
-// thus put into a superframe with the next visible one, and those of VP8, which has none, are sent as visible.
+// WebRTC decoders treat a frame without a picture as an error and wait for a key frame. For this reason, hidden VP9
+// frames are joined with the next visible frame into a superframe. VP8 has no superframes: its hidden frames are
+// marked as visible.
 func (v *ivfReader) read() (ivfFrame, error) {
 	for {
 		data, tick, err := v.readFrame()
@@ -114,7 +118,7 @@ func (v *ivfReader) read() (ivfFrame, error) {
 	}
 }
 
-// readFrame reads a frame and its header.
+// readFrame reads a frame header and the frame's data.
 func (v *ivfReader) readFrame() (data []byte, tick uint64, err error) {
 	var h [ivfFrameHeaderSize]byte
 	switch _, err := io.ReadFull(v.in, h[:]); {
@@ -146,14 +150,14 @@ func (v *ivfReader) next() (Frame, error) {
 	return frame, nil
 }
 
-// frameDuration returns the time from the beginning of one frame to the next.
+// frameDuration returns the time between the starts of the frame now and the frame then.
 func (v *ivfReader) frameDuration(now, then ivfFrame) time.Duration {
 	ticks := then.tick - now.tick
 	switch {
-	case then.data == nil, then.tick < now.tick, ticks == 0 && !now.hidden: // the last one, or no usable clock
+	case then.data == nil, then.tick < now.tick, ticks == 0 && !now.hidden: // the last frame, or no usable timestamps
 		return v.time(v.frameTicks)
 	case now.hidden && ticks == v.frameTicks:
-		// ffmpeg's muxer moves frames that share a timestamp apart, and all later ones with them.
+		// ffmpeg's muxer increases the second of two equal timestamps, and all later timestamps with it.
 		return 0
 	case !now.hidden && !then.hidden:
 		v.frameTicks = ticks

@@ -15,12 +15,15 @@ import (
 var errChannels = errors.New("it has several Opus streams, one for each part of its channels, which calls cannot carry; encode it with ffmpeg's -ac 2")
 
 const (
-	// maxOggPacket bounds a packet in bytes; Opus has 1,275 for each of at most 48 frames (RFC 6716, section 3.4). Longer
-	// ones are comment headers with pictures in them (RFC 7845, section 5.2), which are not needed.
+	// maxOggPacket is the largest Ogg packet in bytes. Opus needs 1,275 for each of at most 48 frames (RFC 6716,
+	// section 3.4). Larger packets are comment headers with embedded images (RFC 7845, section 5.2), which are
+	// ignored.
 	maxOggPacket = 64 << 10
-	// maxOpusTicks is the longest packet, 120 ms (RFC 6716, section 3.4), in ticks of Opus's clock.
+	// maxOpusTicks is the duration of the longest Opus packet, 120 ms (RFC 6716, section 3.4), in ticks of the Opus
+	// clock.
 	maxOpusTicks = audioClock * 120 / 1000
-	// minOpusTicks is the shortest packet, 2.5 ms; granule positions that differ by less leave no gap.
+	// minOpusTicks is the duration of the shortest Opus packet, 2.5 ms. Shorter gaps between granule positions are
+	// not pauses.
 	minOpusTicks = audioClock * 25 / 10_000
 
 	// noGranule is the granule position of a page on which no packet ends (RFC 3533, section 6).
@@ -29,21 +32,21 @@ const (
 	opusHead, opusTags = "OpusHead", "OpusTags"
 )
 
-// oggReader reads the packets of the first Opus stream of each link of a chain (RFC 3533, section 4: links follow one another,
-// and each may multiplex several streams).
+// oggReader reads Opus packets from an Ogg file. A file is a chain of links, each of which may multiplex several
+// streams (RFC 3533, section 4). From each link, the reader reads the first Opus stream.
 type oggReader struct {
 	pages         *oggPageReader
-	inHeaderPages bool // among the first pages of a link, one for each of its streams
-	opusFound     bool // one of those is played
+	inHeaderPages bool // reading the first pages of a link, one for each stream
+	opusFound     bool // this link's Opus stream was found
 	playing       bool
-	serial        uint32 // of the stream that is played
+	serial        uint32 // serial number of the Opus stream
 	stereo        bool
 
-	sequence     uint32 // of the page before
-	partial      []byte // of a packet that goes on on the next page
-	incomplete   bool   // the beginning of that packet is lost, or it is too long
-	granule      uint64 // granule position behind the last packet
-	granuleKnown bool   // at is known
+	sequence     uint32 // of the previous page
+	partial      []byte // beginning of a packet that continues on the next page
+	incomplete   bool   // the packet is too long, or its beginning was lost
+	granule      uint64 // granule position after the last packet
+	granuleKnown bool   // granule is valid
 	queue        []Frame
 }
 
@@ -80,7 +83,7 @@ func (o *oggReader) next() (Frame, error) {
 	return frame, nil
 }
 
-// addPage queues what a page completes.
+// addPage adds the packets that end on a page to the queue.
 func (o *oggReader) addPage(p oggPage) error {
 	if p.flags&oggFirst != 0 {
 		return o.startStream(p)
@@ -91,7 +94,7 @@ func (o *oggReader) addPage(p oggPage) error {
 	}
 	if p.flags&oggContinued == 0 {
 		o.partial, o.incomplete = nil, false
-	} else if p.sequence != o.sequence+1 || o.partial == nil { // the page before is lost
+	} else if p.sequence != o.sequence+1 || o.partial == nil { // the previous page was lost
 		o.partial, o.incomplete = nil, true
 	}
 	o.sequence = p.sequence
@@ -99,7 +102,7 @@ func (o *oggReader) addPage(p oggPage) error {
 	return nil
 }
 
-// startStream takes the first page of a stream, which is played if it is the link's first with Opus.
+// startStream handles the first page of a stream. The stream is selected if it is the link's first Opus stream.
 func (o *oggReader) startStream(p oggPage) error {
 	if !o.inHeaderPages {
 		o.inHeaderPages, o.opusFound = true, false
@@ -120,10 +123,10 @@ func (o *oggReader) startStream(p oggPage) error {
 	return nil
 }
 
-// parseOpusHead returns whether a stream is stereo (RFC 7845, section 5.1). Packets are plain Opus where the table of
-// channels names a single stream, and in mapping family 0, which has no table.
+// parseOpusHead reports whether an Opus stream is stereo (RFC 7845, section 5.1). It returns an error if the channels
+// are in several Opus streams. Mapping family 0 has no channel table and always has one stream.
 func parseOpusHead(head []byte) (stereo bool, err error) {
-	if len(head) < 19 || head[8]>>4 != 0 || head[9] == 0 { // the version's upper bits are those of incompatible changes
+	if len(head) < 19 || head[8]>>4 != 0 || head[9] == 0 { // different upper bits of the version are incompatible
 		return false, ErrDamaged
 	}
 	if head[18] == 0 {
@@ -141,7 +144,7 @@ func parseOpusHead(head []byte) (stereo bool, err error) {
 	return head[20] == 1, nil
 }
 
-// split returns the packets of sound that end on a page. A lacing value of less than 255 ends a packet.
+// split returns the Opus packets that end on a page. A packet ends with a lacing value less than 255.
 func (o *oggReader) split(p oggPage) (packets []Frame) {
 	body := p.body
 	for _, n := range p.lacing {
@@ -164,8 +167,8 @@ func (o *oggReader) split(p oggPage) (packets []Frame) {
 	return packets
 }
 
-// queuePackets queues packets, behind a pause if the page's granule position leaves a gap before them: nothing was recorded
-// there, or a page was lost (RFC 7845, section 4.1).
+// queuePackets adds packets to the queue. If the page's granule position leaves a gap before them, it adds a pause
+// first: nothing was recorded, or a page was lost (RFC 7845, section 4.1).
 func (o *oggReader) queuePackets(p oggPage, packets []Frame) {
 	if len(packets) == 0 {
 		return
@@ -184,7 +187,7 @@ func (o *oggReader) queuePackets(p oggPage, packets []Frame) {
 	o.granule, o.granuleKnown = p.granule, true
 }
 
-// ticksDuration converts ticks of Opus's clock.
+// ticksDuration converts ticks of the Opus clock to a duration, at most maxDuration.
 func ticksDuration(ticks uint64) time.Duration {
 	seconds := ticks / audioClock
 	if seconds >= uint64(maxDuration/time.Second) {
@@ -193,7 +196,8 @@ func ticksDuration(ticks uint64) time.Duration {
 	return time.Duration(seconds)*time.Second + time.Duration(ticks%audioClock)*time.Second/audioClock
 }
 
-// opusTicks is how long a packet sounds, in ticks of Opus's clock; 0 for one that is not sound.
+// opusTicks returns the duration of an Opus packet in ticks of the Opus clock. It returns 0 for headers and invalid
+// packets.
 func opusTicks(packet []byte) uint64 {
 	if bytes.HasPrefix(packet, []byte(opusHead)) || bytes.HasPrefix(packet, []byte(opusTags)) {
 		return 0

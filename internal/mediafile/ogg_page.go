@@ -8,23 +8,23 @@ import (
 	"io"
 )
 
-// capturePattern is what every Ogg page begins with.
+// capturePattern is the beginning of every Ogg page.
 const capturePattern = "OggS"
 
 const (
-	oggHeaderSize = 27 // bytes of a page before its lacing values
-	// maxOggPageSize is the size of the largest page: 255 lacing values of 255.
+	oggHeaderSize = 27 // size in bytes of a page header without lacing values
+	// maxOggPageSize is the size of the largest page in bytes. It has 255 lacing values of 255.
 	maxOggPageSize = oggHeaderSize + 255 + 255*255
 )
 
-// Flags of a page's header.
+// Flags in a page header.
 const (
-	oggContinued = 1 << iota // its first packet began on the page before
-	oggFirst                 // the first page of a logical stream
-	oggLast                  // the last page of a logical stream
+	oggContinued = 1 << iota // the first packet continues from the previous page
+	oggFirst                 // first page of a logical stream
+	oggLast                  // last page of a logical stream
 )
 
-// oggPage is one page of a physical Ogg stream (RFC 3533, section 6).
+// oggPage is a page of a physical Ogg stream (RFC 3533, section 6).
 type oggPage struct {
 	flags            byte
 	granule          uint64
@@ -32,17 +32,18 @@ type oggPage struct {
 	lacing, body     []byte // valid until the next page is read
 }
 
-// oggPageReader reads pages. What is no page, or one with a wrong checksum, is skipped up to the next capture pattern.
+// oggPageReader reads pages. It skips damaged pages and other data up to the next capture pattern.
 type oggPageReader struct {
-	in      *bufio.Reader // holds the largest page
-	skipped bool          // something since the last page
+	in      *bufio.Reader // large enough for the largest page
+	skipped bool          // data was skipped since the last page
 }
 
 func newOggPageReader(file io.Reader) *oggPageReader {
 	return &oggPageReader{in: bufio.NewReaderSize(file, maxOggPageSize)}
 }
 
-// next returns the next page; at the end of the file io.EOF, or ErrDamaged if something other than a page is there.
+// next returns the next page. At the end of the file it returns io.EOF, or ErrDamaged if other data than pages
+// precedes the end.
 func (o *oggPageReader) next() (oggPage, error) {
 	for {
 		head, err := o.in.Peek(oggHeaderSize)
@@ -65,7 +66,7 @@ func (o *oggPageReader) next() (oggPage, error) {
 			continue
 		}
 		o.skipped = false
-		_, _ = o.in.Discard(len(raw)) // it was peeked at
+		_, _ = o.in.Discard(len(raw)) // cannot fail: the page was peeked at
 		body := oggHeaderSize + int(raw[26])
 		return oggPage{
 			flags: raw[5], granule: binary.LittleEndian.Uint64(raw[6:]),
@@ -75,7 +76,8 @@ func (o *oggPageReader) next() (oggPage, error) {
 	}
 }
 
-// peekPage peeks at a page with that number of lacing values; nil if the file ends before the page does.
+// peekPage returns the next page, which has the given number of lacing values, without consuming it. It returns nil
+// if the file ends within the page.
 func (o *oggPageReader) peekPage(lacing byte) []byte {
 	size := oggHeaderSize + int(lacing)
 	head, err := o.in.Peek(size)
@@ -92,7 +94,7 @@ func (o *oggPageReader) peekPage(lacing byte) []byte {
 	return raw
 }
 
-// skipToPage moves on by at least a byte, to the next capture pattern or to what may be its beginning.
+// skipToPage discards at least one byte, up to the next capture pattern or what may be the beginning of one.
 func (o *oggPageReader) skipToPage() {
 	o.skipped = true
 	seen, _ := o.in.Peek(o.in.Buffered())
@@ -100,11 +102,11 @@ func (o *oggPageReader) skipToPage() {
 	if n == 0 {
 		n = max(1, len(seen)-len(capturePattern)+1)
 	}
-	_, _ = o.in.Discard(n) // it is in the buffer
+	_, _ = o.in.Discard(n) // cannot fail: the bytes are buffered
 }
 
-// oggCRCTable is for a CRC of 32 bits with the generator polynomial 0x04c11db7, most significant bit first; hash/crc32 has
-// the other order only.
+// oggCRCTable is the table of Ogg's 32-bit CRC, with the polynomial 0x04c11db7 and the most significant bit first.
+// hash/crc32 supports only the reversed bit order.
 var oggCRCTable = func() (table [256]uint32) {
 	for i := range table {
 		crc := uint32(i) << 24
@@ -116,7 +118,7 @@ var oggCRCTable = func() (table [256]uint32) {
 	return table
 }()
 
-// oggChecksum is the checksum of a page, taken with the field of the checksum as 0.
+// oggChecksum returns the checksum of a page. The checksum field counts as 0.
 func oggChecksum(page []byte) (crc uint32) {
 	for i, b := range page {
 		if i >= 22 && i < 26 {

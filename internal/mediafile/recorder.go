@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	videoClock, audioClock = 90_000, 48_000 // ticks a second of RTP timestamps
-	// maxFrameSize bounds the bytes of one frame; a key frame of 4K has a tenth of it.
+	videoClock, audioClock = 90_000, 48_000 // RTP clock rates in Hz
+	// maxFrameSize is the largest frame in bytes, ten times a key frame in 4K.
 	maxFrameSize = 16 << 20
 )
 
-// ErrCodec is returned for a codec that there is no file format for.
+// ErrCodec is returned for a codec that cannot be recorded.
 var ErrCodec = errors.New("there is no file format for this codec here")
 
-// Recorder writes the frames of one track to a file, in the order in which they were sent. A picture that is not whole,
-// and those that follow it up to the next key frame, are left out, as a browser would not show them either.
+// Recorder writes the frames of a received track to a file, in the order in which they were sent. After a loss it
+// writes no frames until the next key frame, because decoders could not show them.
 type Recorder struct {
 	Path   string
-	Frames uint64 // written
+	Frames uint64 // number of frames written
 
 	format  format
 	reorder reorderBuffer
@@ -32,29 +32,29 @@ type Recorder struct {
 	writer  frameWriter
 
 	depacketizer  rtp.Depacketizer
-	frame         []byte // what came of it so far
-	size          int    // bytes of the packets it came of, some of which the depacketizer may hold
-	inFrame       bool   // a frame has begun
-	timestamp     uint32 // its RTP timestamp
-	needsKeyFrame bool   // for a key frame
+	frame         []byte // data of the current frame so far
+	size          int    // bytes received of the current frame; the depacketizer may buffer some of them
+	inFrame       bool   // a frame has started
+	timestamp     uint32 // RTP timestamp of the current frame
+	needsKeyFrame bool   // discard frames until a key frame
 
-	now           time.Time // of the packet at hand
-	lastWrite     time.Time // when the last frame was written, zero before the first
-	lastTimestamp uint32    // RTP timestamp of the last frame written
-	frameTicks    uint64    // ticks between the first and the last frame written
-	err           error     // the first that writing failed with
+	now           time.Time // arrival time of the current packet
+	lastWrite     time.Time // arrival time of the last written frame, zero before the first
+	lastTimestamp uint32    // RTP timestamp of the last written frame
+	frameTicks    uint64    // time of the last written frame, in clock ticks since the first
+	err           error     // first write error
 }
 
-// format is how a codec is recorded.
+// format describes how a codec is recorded.
 type format struct {
 	extension    string
 	clock        uint32
 	depacketizer func() rtp.Depacketizer
-	isKeyFrame   func(frame []byte) bool // nil for sound
+	isKeyFrame   func(frame []byte) bool // nil for audio
 	newWriter    func(file *os.File, width, height int) (frameWriter, error)
 }
 
-// recordingFormat finds the format of a codec.
+// recordingFormat returns the format in which a codec is recorded.
 func recordingFormat(mime string) (f format, ok bool) {
 	ivf := func(fourCC string) func(*os.File, int, int) (frameWriter, error) {
 		return func(f *os.File, width, height int) (frameWriter, error) {
@@ -81,8 +81,8 @@ func recordingFormat(mime string) (f format, ok bool) {
 	return f, true
 }
 
-// NewRecorder makes the file: path with the ending that belongs to the codec, and a number before it if there is such a file
-// already. Sizes are those of pictures, 0 if unknown.
+// NewRecorder creates a recorder and its file. The file's name is path with the codec's extension, and with a number
+// if that file exists. width and height are those of the video, 0 if unknown.
 func NewRecorder(path, mime string, width, height int) (*Recorder, error) {
 	codec, ok := recordingFormat(mime)
 	if !ok {
@@ -100,7 +100,7 @@ func NewRecorder(path, mime string, width, height int) (*Recorder, error) {
 	return r, nil
 }
 
-// createNew makes a file that was not there.
+// createNew creates a file with the given name and extension. If it exists, it adds a number to the name.
 func createNew(path, ending string) (file *os.File, err error) {
 	name := path + ending
 	for n := 2; n < 1000; n++ {
@@ -113,15 +113,15 @@ func createNew(path, ending string) (file *os.File, err error) {
 	return file, err
 }
 
-// Write takes a packet that arrived now; it may be early or late. It returns whether the record cannot go on without
-// a key frame, and none is arriving.
+// Write adds a packet that arrived at the time now. Packets may arrive out of order. It returns whether the recorder
+// needs a key frame and is not receiving one.
 func (r *Recorder) Write(p *rtp.Packet, now time.Time) (waits bool, err error) {
 	r.now = now
 	r.reorder.push(p, now)
 	return r.needsKeyFrame && !(r.inFrame && r.format.isKeyFrame(r.frame)), r.err
 }
 
-// Close writes what waits and ends the file.
+// Close writes the buffered packets and closes the file.
 func (r *Recorder) Close() error {
 	r.reorder.flush(r.now)
 	r.writeFrame()
@@ -131,7 +131,7 @@ func (r *Recorder) Close() error {
 	return errors.Join(r.err, r.file.Close())
 }
 
-// addPacket puts the packets of a frame together.
+// addPacket adds the next packet in order to the current frame. lost means that packets before it are missing.
 func (r *Recorder) addPacket(p *rtp.Packet, lost bool) {
 	if lost {
 		r.discardFrame()
@@ -161,20 +161,20 @@ func (r *Recorder) addPacket(p *rtp.Packet, lost bool) {
 	}
 }
 
-// isPaddingOnly reports whether a packet has nothing else. LiveKit's server pads what is padding already: the payload that is left
-// ends with its own length.
+// isPaddingOnly reports whether a packet contains only padding. LiveKit's server adds padding to packets of padding:
+// their payload then ends with a byte that equals its length.
 func isPaddingOnly(p *rtp.Packet) bool {
 	n := len(p.Payload)
 	return n == 0 || p.Padding && int(p.Payload[n-1]) == n
 }
 
-// discardFrame gives up the frame at hand, on which those behind it depend.
+// discardFrame drops the current frame. Later frames depend on it, so the recorder needs a key frame.
 func (r *Recorder) discardFrame() {
 	r.inFrame, r.frame = false, nil
 	r.needsKeyFrame = r.format.isKeyFrame != nil
 }
 
-// writeFrame writes the frame at hand, if it is of use.
+// writeFrame writes the current frame, unless it is empty or the recorder needs a key frame.
 func (r *Recorder) writeFrame() {
 	frame := r.frame
 	r.inFrame, r.frame = false, nil
@@ -193,8 +193,8 @@ func (r *Recorder) writeFrame() {
 	r.Frames++
 }
 
-// advanceClock sets the time of the frame at hand. It is never that of the frame before or an earlier one, and never further
-// from it than the clock on the wall says, or one forged timestamp could fill the disk with silence.
+// advanceClock sets the time of the current frame. It is later than that of the previous frame, but by no more than
+// the time that has passed plus maxPacketDelay: otherwise a forged timestamp could fill the disk with silence.
 func (r *Recorder) advanceClock() {
 	if !r.lastWrite.IsZero() {
 		most := int64((r.now.Sub(r.lastWrite) + maxPacketDelay).Seconds() * float64(r.format.clock))

@@ -7,30 +7,31 @@ import (
 )
 
 const (
-	// maxPacketDelay is how long a packet is waited for: several round trips, in which it is asked for again.
+	// maxPacketDelay is the time to wait for a missing packet. Within several round trips it may be retransmitted.
 	maxPacketDelay = time.Second
-	// maxWaitingPackets bounds the packets that wait behind a missing one; beyond it the missing one is given up.
+	// maxWaitingPackets is the largest number of packets that wait for a missing one. If there are more, the missing
+	// packet counts as lost.
 	maxWaitingPackets = 1024
 )
 
-// reorderBuffer puts packets back into the order in which they were sent. pion's sample builder does that too, but takes the
-// padding that servers probe with for a loss, and needs a megabyte for each track.
+// reorderBuffer sorts received packets by sequence number. pion's sample builder also does that, but it treats the
+// padding with which servers probe the bandwidth as a loss, and needs a megabyte for each track.
 type reorderBuffer struct {
-	deliver func(p *rtp.Packet, lost bool) // lost: packets before this one never came
+	deliver func(p *rtp.Packet, lost bool) // lost means that packets before p are missing
 
 	started      bool
-	next         uint16                 // the sequence number to deliver next
-	waiting      map[uint16]*rtp.Packet // those behind it
-	waitingSince time.Time              // when the oldest of early came
+	next         uint16                 // sequence number of the next packet to deliver
+	waiting      map[uint16]*rtp.Packet // packets after next, by sequence number
+	waitingSince time.Time              // arrival time of the first waiting packet, or of the last delivery
 }
 
-// push takes a packet that arrived now.
+// push adds a packet that arrived at the time now, and delivers the packets that are in order.
 func (o *reorderBuffer) push(p *rtp.Packet, now time.Time) {
 	if !o.started {
 		o.started, o.next, o.waiting = true, p.SequenceNumber, map[uint16]*rtp.Packet{}
 	}
 	if int16(p.SequenceNumber-o.next) < 0 {
-		return // delivered already, or given up
+		return // delivered already, or counted as lost
 	}
 	if len(o.waiting) == 0 {
 		o.waitingSince = now
@@ -43,7 +44,7 @@ func (o *reorderBuffer) push(p *rtp.Packet, now time.Time) {
 	}
 }
 
-// flush delivers what waits; what is missing is given up.
+// flush delivers all waiting packets. Missing packets count as lost.
 func (o *reorderBuffer) flush(now time.Time) {
 	for len(o.waiting) > 0 {
 		o.skipMissing()
@@ -51,14 +52,14 @@ func (o *reorderBuffer) flush(now time.Time) {
 	}
 }
 
-// skipMissing gives up what is missing in front of the first that is there.
+// skipMissing counts the missing packets before the first waiting one as lost.
 func (o *reorderBuffer) skipMissing() {
 	for o.waiting[o.next] == nil {
 		o.next++
 	}
 }
 
-// deliverNext delivers as far as nothing is missing.
+// deliverNext delivers waiting packets up to the next missing one. lost applies to the first of them.
 func (o *reorderBuffer) deliverNext(lost bool, now time.Time) {
 	for p := o.waiting[o.next]; p != nil; p = o.waiting[o.next] {
 		delete(o.waiting, o.next)

@@ -8,20 +8,22 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
 )
 
-// frameWriter puts frames into a file of one format; at is when, in ticks of the codec's clock since the first frame.
+// frameWriter writes frames to a file. at is the time of a frame, in ticks of the codec's clock since the first
+// frame.
 type frameWriter interface {
 	write(frame []byte, at uint64) error
 	close() error
 }
 
-// ivfWriter writes whole frames; pion's takes packets alone, and stumbles over those that are cut short.
+// ivfWriter writes an IVF file. Unlike pion's writer, it takes whole frames; pion's takes packets and fails on
+// truncated ones.
 //
 //	"DKIF", version, length of header, codec, width, height, rate, scale, length, unused; then for each frame
 //	its length, its time in units of scale/rate, and its bytes
 type ivfWriter struct {
 	file     *os.File
 	frames   uint64
-	lastTick uint64 // the last
+	lastTick uint64 // time of the last frame
 }
 
 const ivfHeaderSize, ivfFrameHeaderSize = 32, 12
@@ -44,14 +46,16 @@ func (w *ivfWriter) write(frame []byte, at uint64) error {
 	return err
 }
 
-// close fills in the length. libvpx counts it in frames and ffmpeg in ticks; ffmpeg alone reads it again.
+// close writes the length into the header. libvpx counts it in frames and ffmpeg in ticks. It is written in ticks,
+// because only ffmpeg reads it.
 func (w *ivfWriter) close() error {
 	length := w.lastTick + w.lastTick/max(1, w.frames-1)
 	_, err := w.file.WriteAt(binary.LittleEndian.AppendUint32(nil, uint32(length)), 24)
 	return err
 }
 
-// av1Writer begins each frame with a temporal delimiter, which RTP leaves out and files need.
+// av1Writer writes AV1 to an IVF file. It adds a temporal delimiter before each frame; IVF requires one, and RTP
+// omits it.
 type av1Writer struct{ *ivfWriter }
 
 func newAV1Writer(file *os.File, width, height int) (frameWriter, error) {
@@ -63,7 +67,7 @@ func (w av1Writer) write(frame []byte, at uint64) error {
 	return w.ivfWriter.write(append([]byte{0x12, 0x00}, frame...), at)
 }
 
-// h264Writer writes a byte stream, which has no times.
+// h264Writer writes an H264 byte stream, which has no timestamps.
 type h264Writer struct{ *os.File }
 
 func newH264Writer(file *os.File, _, _ int) (frameWriter, error) { return h264Writer{file}, nil }
@@ -75,12 +79,12 @@ func (w h264Writer) write(frame []byte, _ uint64) error {
 
 func (w h264Writer) close() error { return nil }
 
-// opusWriter writes packets of sound. Ogg has no times but the sum of what was written, so pauses in which nothing was
-// sent are filled.
+// opusWriter writes Opus packets to an Ogg file. Ogg has no timestamps other than the total duration, so it fills
+// pauses in which nothing was sent.
 type opusWriter struct {
 	ogg   *oggwriter.Writer
 	track *oggwriter.Track
-	ticks uint64 // ticks written
+	ticks uint64 // total duration written, in ticks
 }
 
 func newOpusWriter(file *os.File, _, _ int) (frameWriter, error) {
@@ -92,7 +96,7 @@ func newOpusWriter(file *os.File, _, _ int) (frameWriter, error) {
 	return &opusWriter{ogg: ogg, track: track}, err
 }
 
-// withoutClose hides Close: the file has another owner.
+// withoutClose wraps the file without its Close method, because the Recorder closes the file.
 type withoutClose struct{ file *os.File }
 
 func (k withoutClose) Write(b []byte) (int, error) { return k.file.Write(b) }
@@ -100,9 +104,9 @@ func (k withoutClose) Write(b []byte) (int, error) { return k.file.Write(b) }
 func (w *opusWriter) write(packet []byte, at uint64) error {
 	length := opusTicks(packet)
 	if length == 0 {
-		return nil // not Opus
+		return nil // not a valid Opus packet
 	}
-	// A packet of one frame without content makes decoders go on as over a lost one: a fading, comfortable silence.
+	// For a packet with an empty frame, decoders conceal a loss: the audio fades to silence.
 	emptyFrame := []byte{packet[0] &^ 3}
 	for step := opusTicks(emptyFrame); w.ticks+step <= at; w.ticks += step {
 		if err := w.track.WriteRTP(&rtp.Packet{Payload: emptyFrame}); err != nil {

@@ -1,4 +1,5 @@
-// Package harness starts Meet's server in a test's own process.
+// Package harness runs Meet's server in a test's own process.
 //
-// One goroutine for each Server runs App.Run. Server.Stop, or else the end of the test, ends it and waits for it.
+// Each Server has one goroutine, which runs App.Run. Server.Stop ends it and waits for it; so does the end of the
+// test.
 package harness

@@ -5,7 +5,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// APIPaths lists every method of the server APIs that Meet answers, as paths.
+// APIPaths returns the URL path of every method of the server APIs.
 func APIPaths() []string {
 	var paths []string
 	for _, file := range []protoreflect.FileDescriptor{

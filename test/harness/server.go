@@ -16,37 +16,37 @@ import (
 	"meet/internal/config"
 )
 
-// Server is an app that runs until the test ends.
+// Server is a server that runs until the test ends.
 type Server struct {
 	*app.App
 	T       *testing.T
-	HTTP    *http.Client // with connections of its own
-	Address string       // host:port, TCP and UDP
-	Dir     string       // the data folder
+	HTTP    *http.Client // client with its own connections
+	Address string       // host:port, for TCP and UDP
+	Dir     string       // data folder
 
 	stop    context.CancelFunc
 	runErr  chan error
 	stopped bool
 }
 
-// Settings are the defaults, on a free port of loopback and with a data folder of the test's.
+// Settings returns the default settings with a free port on the loopback interface and a temporary data folder.
 func Settings(t *testing.T) config.Config {
 	c := config.Default()
 	c.Listen, c.DataDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "data")
 	return c
 }
 
-// Start runs a server whose log is discarded, or written to standard error if TEST_LOG is set.
+// Start starts a server. Its log is discarded, or written to standard error if TEST_LOG is set.
 func Start(t *testing.T, cfg config.Config) *Server {
 	t.Helper()
 	var log slog.Handler = slog.DiscardHandler
-	if os.Getenv("TEST_LOG") != "" { // not the test's own output: connections may end after it
+	if os.Getenv("TEST_LOG") != "" { // not to the test's output, because connections may end after the test
 		log = slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})
 	}
 	return StartLogging(t, cfg, log)
 }
 
-// StartLogging runs a server that logs to a handler.
+// StartLogging starts a server that logs to the given handler.
 func StartLogging(t *testing.T, cfg config.Config, log slog.Handler) *Server {
 	t.Helper()
 	a, err := app.New(t.Context(), cfg, slog.New(log))
@@ -64,13 +64,13 @@ func StartLogging(t *testing.T, cfg config.Config, log slog.Handler) *Server {
 		s.HTTP.CloseIdleConnections()
 		if err := s.Stop(); err != nil {
 			t.Errorf("Close: %v", err)
-			_ = pprof.Lookup("goroutine").WriteTo(t.Output(), 1) // who holds it up
+			_ = pprof.Lookup("goroutine").WriteTo(t.Output(), 1) // shows which goroutines are left
 		}
 	})
 	return s
 }
 
-// Stop ends the server as a signal would. Once it has ended, Stop does nothing.
+// Stop shuts the server down gracefully, as a signal does. Further calls do nothing.
 func (s *Server) Stop() error {
 	if s.stopped {
 		return nil
@@ -83,11 +83,11 @@ func (s *Server) Stop() error {
 	return s.Close()
 }
 
-// URL is the server's address for HTTP, SocketURL the one for signalling.
+// URL returns the server's HTTP URL. SocketURL returns its WebSocket URL.
 func (s *Server) URL() string       { return "http://" + s.Address }
 func (s *Server) SocketURL() string { return "ws://" + s.Address }
 
-// Get decodes JSON from a path.
+// Get requests the URL path from the server and decodes the JSON response into v.
 func (s *Server) Get(path string, v any) {
 	s.T.Helper()
 	resp, err := s.HTTP.Get(s.URL() + path)
@@ -104,7 +104,7 @@ func (s *Server) Get(path string, v any) {
 	}
 }
 
-// Bearer is an HTTP client whose requests carry a token, as LiveKit's generated clients take one.
+// Bearer is an HTTP client that sends a token in the Authorization header. LiveKit's generated API clients accept it.
 type Bearer struct {
 	*http.Client
 	Token string
@@ -116,7 +116,7 @@ func (b Bearer) Do(r *http.Request) (*http.Response, error) {
 	return b.Client.Do(r)
 }
 
-// Eventually polls until cond holds; media and messages arrive on their own time. The test fails when ctx ends.
+// Eventually polls until cond returns true. The test fails if ctx ends first; what describes the condition.
 func Eventually(ctx context.Context, t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)

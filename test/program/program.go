@@ -1,4 +1,4 @@
-// Package program builds the program for tests that run it.
+// Package program builds the meet binary for tests that run it.
 package program
 
 import (
@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Main builds the program, runs the tests of m with the path of the binary in path, and ends the process with their status.
-// A package's TestMain calls it.
+// Main builds the binary, stores its path in path, runs the tests of m, and exits with their status. A package's
+// TestMain calls it.
 func Main(m *testing.M, path *string) {
 	status, err := buildAndRun(m, path)
 	if err != nil {
