@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-func TestShellsReadQuotedWordsUnchanged(t *testing.T) {
+func TestShellQuoteIsReadUnchangedByEveryShell(t *testing.T) {
 	for _, shell := range []string{"sh", "bash", "zsh", "fish"} {
 		if _, err := exec.LookPath(shell); err != nil {
-			continue // not on this machine
+			continue // not installed
 		}
 		for _, want := range []string{"", "two words", "the person's name", "''", `"$HOME" $(id) *`, "a; b & c"} {
 			got, err := exec.Command(shell, "-c", "printf %s "+shellQuote(want)).Output()

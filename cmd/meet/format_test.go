@@ -10,24 +10,24 @@ import (
 	"meet/internal/config"
 )
 
-func TestSpanShowsAtMostTwoUnits(t *testing.T) {
+func TestFormatDurationShowsAtMostTwoUnits(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", -time.Hour: "0s", 400 * time.Millisecond: "0s", 45 * time.Second: "45s", time.Minute: "1m", 90 * time.Second: "1m30s",
 		5*time.Hour + 2*time.Minute + 3*time.Second: "5h2m", 2 * time.Hour: "2h", 24*time.Hour + 5*time.Minute: "1d", 76 * time.Hour: "3d4h",
 	} {
 		if got := formatDuration(d); got != want {
-			t.Errorf("span(%v) = %q, want %q", d, got, want)
+			t.Errorf("formatDuration(%v) = %q, want %q", d, got, want)
 		}
 	}
 	now := time.UnixMilli(1_000_000_000)
 	for at, want := range map[int64]string{0: "", now.UnixMilli() - 61_000: "1m1s ago", now.UnixMilli() + 5000: "just now"} {
 		if got := formatAge(at, now); got != want {
-			t.Errorf("since(%d) = %q, want %q", at, got, want)
+			t.Errorf("formatAge(%d) = %q, want %q", at, got, want)
 		}
 	}
 }
 
-func TestWholeSecondsNamesTheFlagOfABadValue(t *testing.T) {
+func TestWholeSecondsErrorNamesTheFlag(t *testing.T) {
 	for text, want := range map[string]uint32{"": 0, "90": 90, "2h": 7200, "49710d": 4294944000} {
 		if got, err := wholeSeconds("--x", text); err != nil || got != want {
 			t.Errorf("wholeSeconds(%q) = %d, %v; want %d", text, got, err, want)
@@ -40,22 +40,22 @@ func TestWholeSecondsNamesTheFlagOfABadValue(t *testing.T) {
 	}
 }
 
-// What strangers name themselves is shown and not obeyed.
-func FuzzCell(f *testing.F) {
+// FuzzTableCell checks that cells are short and contain only printable characters.
+func FuzzTableCell(f *testing.F) {
 	f.Add("ada")
 	f.Add("\x1b[2J\u202e\n\t")
 	f.Add(strings.Repeat("å", maxCellLength+1))
 	f.Fuzz(func(t *testing.T, in string) {
 		if len(in) > 4*maxCellLength {
-			return // the fuzzer would take minutes to minimise it
+			return // minimising longer inputs takes minutes
 		}
 		out := tableCell(in)
 		if out == "" || utf8.RuneCountInString(out) > maxCellLength {
-			t.Fatalf("cell(%q) = %q", in, out)
+			t.Fatalf("tableCell(%q) = %q", in, out)
 		}
 		for _, r := range out {
 			if !unicode.IsPrint(r) {
-				t.Fatalf("cell(%q) lets %q through", in, r)
+				t.Fatalf("tableCell(%q) contains %q", in, r)
 			}
 		}
 	})
@@ -70,11 +70,11 @@ func TestRoomAndIdentityComeFromFlagsOrArguments(t *testing.T) {
 	}{
 		{"arguments", [2]string{}, [2]string{"r", "i"}, "r", "i", ""},
 		{"flags", [2]string{"r", "i"}, [2]string{}, "r", "i", ""},
-		{"a flag and an argument", [2]string{"r", ""}, [2]string{"i", ""}, "r", "i", ""},
-		{"the other flag and an argument", [2]string{"", "i"}, [2]string{"r", ""}, "r", "i", ""},
-		{"nothing", [2]string{}, [2]string{}, "", "", "--room: got no value"},
-		{"a room only", [2]string{}, [2]string{"r", ""}, "r", "", "--identity: got no value"},
-		{"too much", [2]string{"r", "i"}, [2]string{"j", ""}, "r", "i", `--identity: got "i" and "j"`},
+		{"room flag and an argument", [2]string{"r", ""}, [2]string{"i", ""}, "r", "i", ""},
+		{"identity flag and an argument", [2]string{"", "i"}, [2]string{"r", ""}, "r", "i", ""},
+		{"no arguments", [2]string{}, [2]string{}, "", "", "--room: got no value"},
+		{"room only", [2]string{}, [2]string{"r", ""}, "r", "", "--identity: got no value"},
+		{"too many arguments", [2]string{"r", "i"}, [2]string{"j", ""}, "r", "i", `--identity: got "i" and "j"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			room, identity, err := participantTarget{Room: tc.flags[0], Identity: tc.flags[1], RoomArg: tc.args[0], IdentityArg: tc.args[1]}.names()

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testKey, testSecret = "key", "a secret of more than thirty-two characters"
 
-// startServer runs the whole server in this process until stop, or the test's end.
+// startServer runs the server in this process until stop is called or the test ends.
 func startServer(t *testing.T) (address string, stop func()) {
 	t.Helper()
 	cfg := harness.Settings(t)
@@ -35,7 +35,7 @@ func startServer(t *testing.T) (address string, stop func()) {
 	}
 }
 
-// syncBuffer is what a command prints, while it runs.
+// syncBuffer is a buffer for the output of a running command.
 type syncBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -53,14 +53,14 @@ func (o *syncBuffer) String() string {
 	return o.text.String()
 }
 
-// runningCommand is a command.
+// runningCommand is a command that runs in the background.
 type runningCommand struct {
 	out, errs syncBuffer
-	cancel    context.CancelFunc // as Ctrl-C does
+	cancel    context.CancelFunc // has the same effect as Ctrl-C
 	status    chan int
 }
 
-// startCommand runs a command against a server.
+// startCommand runs a command with the server's address and API key.
 func startCommand(t *testing.T, address string, args ...string) *runningCommand {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -70,13 +70,13 @@ func startCommand(t *testing.T, address string, args ...string) *runningCommand 
 	t.Cleanup(func() {
 		cancel()
 		if t.Failed() {
-			t.Logf("%s says\n%s%s", args[0], r.out.String(), r.errs.String())
+			t.Logf("output of %s:\n%s%s", args[0], r.out.String(), r.errs.String())
 		}
 	})
 	return r
 }
 
-// waitExit waits until the command has ended with that status.
+// waitExit waits until the command ends, and checks its exit status.
 func (r *runningCommand) waitExit(t *testing.T, want int) {
 	t.Helper()
 	select {
@@ -85,17 +85,17 @@ func (r *runningCommand) waitExit(t *testing.T, want int) {
 			t.Errorf("status %d, want %d", got, want)
 		}
 	case <-time.After(30 * time.Second):
-		t.Fatal("it does not end")
+		t.Fatal("the command does not end")
 	}
 }
 
-// waitOutput waits until the command has printed all of that.
+// waitOutput waits until the command has printed all of the given texts.
 func (r *runningCommand) waitOutput(t *testing.T, want ...string) {
 	t.Helper()
 	poll(t, func() string {
 		for _, one := range want {
 			if !strings.Contains(r.out.String(), one) {
-				return "nothing said of " + one
+				return "not printed: " + one
 			}
 		}
 		return ""
@@ -117,7 +117,7 @@ func poll(t *testing.T, problem func() string) {
 	}
 }
 
-// joinAs lets somebody join from the test.
+// joinAs joins a room of the server under the given identity.
 func joinAs(t *testing.T, address, room, identity string) *client.Client {
 	t.Helper()
 	raw, err := token.New(testKey, testSecret).SetIdentity(identity).SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: room}).ToJWT()
@@ -128,11 +128,11 @@ func joinAs(t *testing.T, address, room, identity string) *client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() }) // has left, mostly
+	t.Cleanup(func() { _ = c.Close() }) // usually left already
 	return c
 }
 
-// tcpProxy is a TCP port that leads to a server, and what cuts the connections through it.
+// tcpProxy forwards TCP connections to a server. It returns its address and a function that closes all connections.
 func tcpProxy(t *testing.T, server string) (address string, cut func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,7 +17,8 @@ import (
 	"meet/internal/token"
 )
 
-// ivfWithOneKeyFrame writes a film that can be watched only from its first picture on. Pictures are every/20 seconds apart.
+// ivfWithOneKeyFrame writes an IVF file of VP8 in which only the first frame is a key frame. Frames are ticks/20
+// seconds apart.
 func ivfWithOneKeyFrame(t *testing.T, frames byte, ticks uint64) string {
 	t.Helper()
 	file := append([]byte("DKIF\x00\x00\x20\x00VP80"), 16, 0, 16, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -29,17 +30,17 @@ func ivfWithOneKeyFrame(t *testing.T, frames byte, ticks uint64) string {
 		file = binary.LittleEndian.AppendUint32(file, uint32(len(frame)))
 		file = append(binary.LittleEndian.AppendUint64(file, uint64(n)*ticks), frame...)
 	}
-	path := filepath.Join(t.TempDir(), "film.ivf")
+	path := filepath.Join(t.TempDir(), "video.ivf")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// silentOgg is an Ogg file of silence, of 50 packets a second.
+// silentOgg writes an Ogg file of silence, with 50 packets a second.
 func silentOgg(t *testing.T, packets uint32) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "sound.ogg")
+	path := filepath.Join(t.TempDir(), "audio.ogg")
 	w, err := oggwriter.New(path, 48_000, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func silentOgg(t *testing.T, packets uint32) string {
 	return path
 }
 
-// joinViewer lets somebody join and receive tracks.
+// joinViewer joins the room with the given grant and passes subscribed tracks to onTrack.
 func joinViewer(t *testing.T, address string, grant token.VideoGrant, onTrack func(*client.RemoteTrack)) {
 	t.Helper()
 	grant.RoomJoin, grant.Room = true, "blue"
@@ -67,10 +68,10 @@ func joinViewer(t *testing.T, address string, grant token.VideoGrant, onTrack fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() }) // its result no longer matters
+	t.Cleanup(func() { _ = c.Close() }) // the result does not matter
 }
 
-// forwardVideo sends the packets of pictures that a viewer receives, the first few of them.
+// forwardVideo returns an OnTrack callback that sends received video packets to a channel until it is full.
 func forwardVideo(to chan<- *rtp.Packet) func(*client.RemoteTrack) {
 	return func(track *client.RemoteTrack) {
 		for {
@@ -83,33 +84,33 @@ func forwardVideo(to chan<- *rtp.Packet) func(*client.RemoteTrack) {
 			}
 			select {
 			case to <- p:
-			default: // a later one
+			default: // the channel is full
 			}
 		}
 	}
 }
 
-// expectFirstFrame fails unless the first picture that a viewer receives, in time, is that of the film.
+// expectFirstFrame checks that the first received video packet contains the file's key frame.
 func expectFirstFrame(t *testing.T, received <-chan *rtp.Packet) {
 	t.Helper()
 	select {
 	case p := <-received:
 		if !strings.HasSuffix(string(p.Payload), string(keyFrame)) {
-			t.Errorf("the first picture is %x", p.Payload)
+			t.Errorf("the first packet is %x, want one with the key frame", p.Payload)
 		}
 	case <-time.After(8 * time.Second):
-		t.Error("no picture is received")
+		t.Error("no video is received")
 	}
 }
 
-// Somebody who comes when the film has just begun gets it from the first picture on, even if only that
-// one can be decoded by itself, if the next one is due in ten seconds, or if only the sound goes on.
-func TestPlayRestartsForAViewerWhoJoinsEarly(t *testing.T) {
+// A viewer that joins shortly after the start receives the video from its first frame, even if only that frame is a
+// key frame, if the next frame is due in ten seconds, or if only the audio is still playing.
+func TestPlayRestartsForViewerThatJoinsEarly(t *testing.T) {
 	address, _ := startServer(t)
 	for name, files := range map[string][]string{
-		"film":                {"--video", ivfWithOneKeyFrame(t, 60, 1)},
-		"slides":              {"--video", ivfWithOneKeyFrame(t, 2, 200)},
-		"picture and a sound": {"--video", ivfWithOneKeyFrame(t, 1, 1), "--audio", silentOgg(t, 500)},
+		"video":               {"--video", ivfWithOneKeyFrame(t, 60, 1)},
+		"slide show":          {"--video", ivfWithOneKeyFrame(t, 2, 200)},
+		"one frame and audio": {"--video", ivfWithOneKeyFrame(t, 1, 1), "--audio", silentOgg(t, 500)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startCommand(t, address, append([]string{"join", "blue"}, files...)...)
@@ -123,7 +124,7 @@ func TestPlayRestartsForAViewerWhoJoinsEarly(t *testing.T) {
 	}
 }
 
-// TestPlayWaitsForHiddenViewers: the film is held for participants that are not shown too, and none of it is lost to them.
+// Playing starts only when hidden viewers have subscribed, so they receive all frames.
 func TestPlayWaitsForHiddenViewers(t *testing.T) {
 	address, _ := startServer(t)
 	for name, grant := range map[string]token.VideoGrant{"participant": {Hidden: true}, "recorder": {Hidden: true, Recorder: true}} {
@@ -132,23 +133,23 @@ func TestPlayWaitsForHiddenViewers(t *testing.T) {
 			joinViewer(t, address, grant, forwardVideo(received))
 			r := startCommand(t, address, "join", "blue", "--video", ivfWithOneKeyFrame(t, 2, 10))
 			expectFirstFrame(t, received)
-			r.waitOutput(t, "left  frames 2 ") // it has not restarted
+			r.waitOutput(t, "left  frames 2 ") // both frames once: it has not restarted
 			r.waitExit(t, 0)
 		})
 	}
 }
 
-// Requests for key frames restart the film at first; later the output says, once, that a
-// viewer waits, or that the film has ended before its sound.
-func TestPlayReportsOnceThatAViewerWaits(t *testing.T) {
+// A key frame request soon after the start restarts the files. Later requests are printed once: the viewer waits for
+// a key frame, or the video has ended before the audio.
+func TestPlayReportsWaitingViewerOnce(t *testing.T) {
 	address, _ := startServer(t)
 	const waits, ended = "viewer waits for the next key frame in the file", "viewer receives no video, the file has ended"
 	for name, tt := range map[string]struct {
 		files       []string
 		says, never string
 	}{
-		"film":                {[]string{"--video", ivfWithOneKeyFrame(t, 60, 1)}, waits, ended},
-		"picture and a sound": {[]string{"--video", ivfWithOneKeyFrame(t, 1, 1), "--audio", silentOgg(t, 150)}, ended, waits},
+		"video":               {[]string{"--video", ivfWithOneKeyFrame(t, 60, 1)}, waits, ended},
+		"one frame and audio": {[]string{"--video", ivfWithOneKeyFrame(t, 1, 1), "--audio", silentOgg(t, 150)}, ended, waits},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startCommand(t, address, append([]string{"join", "blue"}, tt.files...)...)
@@ -166,21 +167,21 @@ func TestPlayReportsOnceThatAViewerWaits(t *testing.T) {
 					return err.Error()
 				}
 				if !strings.Contains(r.out.String(), tt.says+"  track "+track.SID()) {
-					return "no request is printed"
+					return "the request is not printed"
 				}
 				return ""
 			})
 			r.waitOutput(t, "left  frames")
 			r.waitExit(t, 0)
 			if out := r.out.String(); strings.Count(out, tt.says) != 1 || strings.Contains(out, tt.never) {
-				t.Error("requests are not printed as they should be")
+				t.Error("the output does not contain exactly one message about the viewer")
 			}
 		})
 	}
 }
 
-// TestPlayWithoutSubscribersStartsAnyway: where nobody subscribes, the film is held for a moment only.
-func TestPlayWithoutSubscribersStartsAnyway(t *testing.T) {
+// If nobody subscribes, playing starts after a short wait.
+func TestPlayStartsWithoutSubscribers(t *testing.T) {
 	address, _ := startServer(t)
 	other := startCommand(t, address, "join", "blue", "--identity", "other", "--no-subscribe")
 	other.waitOutput(t, "joined")

@@ -15,11 +15,11 @@ import (
 	"meet/internal/client"
 )
 
-// keyFrame is the beginning of a VP8 key frame of 16 by 16.
+// keyFrame is the beginning of a VP8 key frame of 16 by 16 pixels.
 var keyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 
-// TestJoinReportsPeopleTracksAndMessages: join tells who comes and goes, what they publish, mute and say, in both forms.
-func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
+// Join prints who joins and leaves, what they publish, mute and send, as text and as JSON.
+func TestJoinPrintsParticipantsTracksAndMessages(t *testing.T) {
 	address, _ := startServer(t)
 	people, programs := startCommand(t, address, "join", "blue", "--identity", "bot"), startCommand(t, address, "join", "blue", "--identity", "bot2", "--json")
 	people.waitOutput(t, "joined  room blue  identity bot", "participant joined  identity bot2")
@@ -34,7 +34,7 @@ func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
 			return err.Error()
 		}
 		if !strings.Contains(people.out.String(), "receiving  track "+pub.SID()) {
-			return "nothing is received"
+			return "no track is received"
 		}
 		return ""
 	})
@@ -79,8 +79,7 @@ func TestJoinReportsPeopleTracksAndMessages(t *testing.T) {
 	}
 }
 
-// TestJoinEndsWithStatus1WhenRemovedOrServerStops: who is put out, or whose server ends, is told so, and the status is 1.
-func TestJoinEndsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
+func TestJoinExitsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
 	address, stop := startServer(t)
 	removed, left := startCommand(t, address, "join", "red", "--identity", "out"), startCommand(t, address, "join", "red", "--identity", "in")
 	removed.waitOutput(t, "joined")
@@ -88,17 +87,16 @@ func TestJoinEndsWithStatus1WhenRemovedOrServerStops(t *testing.T) {
 	startCommand(t, address, "remove-participant", "red", "out").waitExit(t, 0)
 	removed.waitExit(t, 1)
 	if !strings.Contains(removed.errs.String(), "PARTICIPANT_REMOVED") {
-		t.Errorf("it says %s", removed.errs.String())
+		t.Errorf("the output is %s", removed.errs.String())
 	}
 	stop()
 	left.waitExit(t, 1)
 	if !strings.Contains(left.errs.String(), "the session ended") {
-		t.Errorf("it says %s", left.errs.String())
+		t.Errorf("the output is %s", left.errs.String())
 	}
 }
 
-// TestJoinReconnectsWhenItsConnectionBreaks: a client whose connection breaks joins again under the same name.
-func TestJoinReconnectsWhenItsConnectionBreaks(t *testing.T) {
+func TestJoinReconnectsWhenConnectionBreaks(t *testing.T) {
 	address, _ := startServer(t)
 	front, cut := tcpProxy(t, strings.TrimPrefix(address, "http://"))
 	r := startCommand(t, front, "join", "blue", "--identity", "bot")
@@ -111,7 +109,7 @@ func TestJoinReconnectsWhenItsConnectionBreaks(t *testing.T) {
 	r.waitExit(t, 0)
 }
 
-// TestJoinDoesNotRecordEncryptedTracks: what is encrypted between browsers would be noise in a file.
+// A recording of a track that is encrypted between browsers would contain only noise.
 func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
 	address, _ := startServer(t)
 	dir := t.TempDir()
@@ -126,19 +124,18 @@ func TestJoinDoesNotRecordEncryptedTracks(t *testing.T) {
 			return err.Error()
 		}
 		if !strings.Contains(r.out.String(), "not recorded  track "+pub.SID()+"  reason it is end-to-end encrypted") {
-			return "nothing is said"
+			return "the reason is not printed"
 		}
 		return ""
 	})
 	r.cancel()
 	r.waitExit(t, 0)
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
-		t.Errorf("there are %v, %v", files, err)
+		t.Errorf("the folder contains %v, %v", files, err)
 	}
 }
 
-// TestInterruptedJoinWithoutAnswerEndsWithStatus0: Ctrl-C ends even a join that gets no answer, without an error.
-func TestInterruptedJoinWithoutAnswerEndsWithStatus0(t *testing.T) {
+func TestJoinExitsWithStatus0WhenInterruptedWithoutResponse(t *testing.T) {
 	asked := make(chan struct{}, 10)
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
@@ -151,8 +148,7 @@ func TestInterruptedJoinWithoutAnswerEndsWithStatus0(t *testing.T) {
 	r.waitExit(t, 0)
 }
 
-// TestJoinEndsWithStatus1WhenItCannotRecord: what cannot be recorded ends the stay with status 1.
-func TestJoinEndsWithStatus1WhenItCannotRecord(t *testing.T) {
+func TestJoinExitsWithStatus1WhenRecordingFails(t *testing.T) {
 	address, _ := startServer(t)
 	dir := t.TempDir()
 	r := startCommand(t, address, "join", "green", "--record-to", dir)
@@ -162,7 +158,7 @@ func TestJoinEndsWithStatus1WhenItCannotRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// No file can be made in a folder that is gone.
+	// No file can be created in a deleted folder.
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +171,7 @@ func TestJoinEndsWithStatus1WhenItCannotRecord(t *testing.T) {
 		case status = <-r.status:
 			return ""
 		default:
-			return "it goes on"
+			return "the command continues"
 		}
 	})
 	if status != 1 || !strings.Contains(r.errs.String(), fmt.Sprintf("track %s, audio/opus: record: open %s", pub.SID(), dir)) {

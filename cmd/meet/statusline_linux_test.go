@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pseudoTerminal is a pseudo terminal of 40 columns, and what is shown on it.
+// pseudoTerminal opens a pseudo-terminal with 40 columns. shown collects what is written to it.
 func pseudoTerminal(t *testing.T) (tty *os.File, shown *syncBuffer) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -59,12 +59,12 @@ func pseudoTerminal(t *testing.T) (tty *os.File, shown *syncBuffer) {
 	return tty, shown
 }
 
-// Figures stand below the lines, are as wide as the terminal at most, and go away.
-func TestStatusLineIsCutToTheTerminalAndCleared(t *testing.T) {
+// The status line stays below the events, fits into one line of the terminal, and is cleared at the end.
+func TestStatusLineFitsTheTerminalAndIsCleared(t *testing.T) {
 	tty, shown := pseudoTerminal(t)
 	j := newEventPrinter(environment{stdout: tty}, false)
 	if !j.hasStatusLine() {
-		t.Fatal("it is not taken for a terminal")
+		t.Fatal("the terminal is not detected")
 	}
 	j.showStatus("%s", strings.Repeat("x", 60)+"\x1b")
 	j.print("joined", "room", "blue")
@@ -73,17 +73,16 @@ func TestStatusLineIsCutToTheTerminalAndCleared(t *testing.T) {
 	want := line + "\r\x1b[K" + "   0.0s  joined  room blue\r\n" + line + "\r\x1b[K"
 	poll(t, func() string {
 		if got := shown.String(); got != want {
-			return fmt.Sprintf("shown is %q, want %q", got, want)
+			return fmt.Sprintf("the terminal shows %q, want %q", got, want)
 		}
 		return ""
 	})
 	if newEventPrinter(environment{stdout: tty}, true).hasStatusLine() || newStatusLine(shown) != nil {
-		t.Error("programs get a status line")
+		t.Error("a status line is shown with JSON output or without a terminal")
 	}
 }
 
-// TestJoinAndLoadTestUpdateFiguresOnATerminal: both commands keep their line up to date, and print the rest as elsewhere.
-func TestJoinAndLoadTestUpdateFiguresOnATerminal(t *testing.T) {
+func TestJoinAndLoadTestUpdateTheStatusLineOnATerminal(t *testing.T) {
 	address, _ := startServer(t)
 	tty, shown := pseudoTerminal(t)
 	args := []string{"--url", address, "--api-key", testKey, "--api-secret", testSecret}

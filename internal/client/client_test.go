@@ -69,12 +69,12 @@ func TestJoinPublishAndLeaveWorkInBinaryAndJSON(t *testing.T) {
 			t.Errorf("ended with %v", c.Err())
 		}
 		if f.json != json {
-			t.Error("the frames are of the wrong kind")
+			t.Error("the frames have the wrong encoding")
 		}
 	}
 }
 
-func TestReliableDataIsNumberedAndLossyIsNot(t *testing.T) {
+func TestReliableDataHasSequenceNumbersAndLossyDataHasNone(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	got := make(chan *livekit.DataPacket, 10)
 	opts := f.options()
@@ -123,7 +123,7 @@ func TestResumeSyncsStateAndResendsUnacknowledgedData(t *testing.T) {
 			}
 			return ""
 		})
-		// The fake acknowledges nothing, so the packet is sent again.
+		// The fake server acknowledges nothing, so the packet is sent again.
 		poll(ctx, t, func() string {
 			if !f.hasReceived("sync_state") || got.Load() != 2 {
 				return "no sync state, or the packet was not replayed"
@@ -168,13 +168,13 @@ func TestLeaveFromTheServerEndsTheSession(t *testing.T) {
 		t.Errorf("left with %v, %v", l, c.Err())
 	}
 	if err := c.Until(ctx, func() bool { return false }); err == nil {
-		t.Error("waiting goes on after the end")
+		t.Error("Until succeeded after the session ended")
 	}
 }
 
-func TestSilentServerIsLost(t *testing.T) {
+func TestSignalIsLostWhenServerIsSilent(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
-	c := f.join(ctx, f.options()) // the fake announces 3 s and answers no pings
+	c := f.join(ctx, f.options()) // the fake server announces a ping timeout of 3 s and does not answer pings
 	waitUntil(ctx, t, c, func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -212,15 +212,15 @@ func TestParticipantUpdatesKeepTheNewestState(t *testing.T) {
 	}
 }
 
-func TestReceivedCountsLosses(t *testing.T) {
+func TestTrackStatsCountLostPackets(t *testing.T) {
 	for name, test := range map[string]struct {
 		seqs []uint16
 		lost uint64
 	}{
-		"in order":           {[]uint16{65534, 65535, 0, 1}, 0},
-		"a gap":              {[]uint16{10, 13}, 2},
-		"a gap over the end": {[]uint16{65535, 2}, 2},
-		"late":               {[]uint16{10, 12, 11, 13}, 0},
+		"in order":              {[]uint16{65534, 65535, 0, 1}, 0},
+		"a gap":                 {[]uint16{10, 13}, 2},
+		"a gap at the overflow": {[]uint16{65535, 2}, 2},
+		"a late packet":         {[]uint16{10, 12, 11, 13}, 0},
 	} {
 		track := &RemoteTrack{}
 		for _, seq := range test.seqs {
@@ -233,7 +233,7 @@ func TestReceivedCountsLosses(t *testing.T) {
 	}
 }
 
-func TestJoinURLKeepsThePathAndCarriesTheOptions(t *testing.T) {
+func TestJoinURLKeepsThePathAndContainsTheOptions(t *testing.T) {
 	for server, want := range map[string]string{
 		"ws://host:1":          "ws://host:1/rtc?",
 		"http://host":          "ws://host/rtc?",
@@ -252,8 +252,8 @@ func TestJoinURLKeepsThePathAndCarriesTheOptions(t *testing.T) {
 	}
 }
 
-// A server that takes the connection and says nothing does not keep who changes their mind.
-func TestCancelledJoinReturnsWithoutAnAnswer(t *testing.T) {
+// A server accepts the connection and sends nothing. Cancelling the context ends the join.
+func TestCancelledJoinReturnsWithoutServerResponse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

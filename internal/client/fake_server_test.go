@@ -22,8 +22,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// fakeServer is the smallest server a client can join with one peer connection: it answers offers, accepts tracks and
-// sends data back. Real servers are what internal/app and the live tests use.
+// fakeServer is a minimal server for clients with one peer connection. It answers offers, accepts tracks and echoes
+// data. The tests in server_test.go use a real server.
 type fakeServer struct {
 	*httptest.Server
 	t  *testing.T
@@ -35,10 +35,10 @@ type fakeServer struct {
 	joins         []*livekit.JoinRequest
 	requests      []*livekit.SignalRequest
 	tracks        int
-	firstResponse *livekit.SignalResponse // the first message, instead of the right one
-	offersToDrop  int                     // that many offers get no answer, but the end of the socket
+	firstResponse *livekit.SignalResponse // sent as the first message instead of the expected one
+	offersToDrop  int                     // number of offers to which it reacts by closing the socket
 	afterResume   *livekit.SignalResponse // sent after the first message of a resume
-	closedSockets int                     // sockets that have ended
+	closedSockets int                     // number of sockets that have ended
 }
 
 func newFakeServer(t *testing.T) *fakeServer {
@@ -194,7 +194,7 @@ func (f *fakeServer) handle(req *livekit.SignalRequest) {
 	}
 }
 
-// dropOffer closes the socket if an offer is to get no answer.
+// dropOffer closes the socket and returns true if the next offer is to get no answer.
 func (f *fakeServer) dropOffer() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -206,7 +206,7 @@ func (f *fakeServer) dropOffer() bool {
 	return true
 }
 
-// answer answers with all candidates at once.
+// answer sends the answer to an offer, with all candidates in it.
 func (f *fakeServer) answer(offer *livekit.SessionDescription) {
 	err := f.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer.Sdp})
 	if err != nil {
@@ -222,7 +222,7 @@ func (f *fakeServer) answer(offer *livekit.SessionDescription) {
 		f.t.Error(err)
 		return
 	}
-	for f.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete { // a promise may be lost when ICE restarts
+	for f.pc.ICEGatheringState() != webrtc.ICEGatheringStateComplete { // polled: the promise may be lost during an ICE restart
 		time.Sleep(time.Millisecond)
 	}
 	desc := &livekit.SessionDescription{Type: "answer", Sdp: f.pc.LocalDescription().SDP, Id: offer.Id}
@@ -240,11 +240,11 @@ func (f *fakeServer) send(msg *livekit.SignalResponse) {
 	if err != nil {
 		f.t.Error(err)
 	}
-	// The client may be gone.
+	// Writing fails if the client is gone.
 	_ = f.ws.WriteMessage(kind, data)
 }
 
-// hasReceived reports whether a request of this kind, such as "sync_state", has arrived.
+// hasReceived reports whether a request of this type, such as "sync_state", has arrived.
 func (f *fakeServer) hasReceived(kind string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestRTPClockDoesNotDriftInAnHour: an hour of frames that are no whole ticks long is an hour of the RTP clock.
+// Frames of 1/30 s are not a whole number of clock ticks, yet an hour of them is an hour of the RTP clock.
 func TestRTPClockDoesNotDriftInAnHour(t *testing.T) {
 	for mime, rate := range map[string]uint32{webrtc.MimeTypeVP8: 90_000, webrtc.MimeTypeOpus: 48_000} {
 		l, err := newLocalLayer(&Publication{}, "", mime)
@@ -29,8 +29,7 @@ func TestRTPClockDoesNotDriftInAnHour(t *testing.T) {
 	}
 }
 
-// TestRTPClockGoesBackAndOnByTheSameAmount: the clock goes back and on by exactly as much.
-func TestRTPClockGoesBackAndOnByTheSameAmount(t *testing.T) {
+func TestRTPClockMovesBackAndForwardByTheSameAmount(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// Every packet has a picture id, also those of the first frame and of the one where ids begin again.
+// The frames include the first one and the one at which the picture ids wrap around.
 func TestEveryVP8PacketHasAPictureID(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeVP8)
 	if err != nil {
@@ -33,12 +33,12 @@ func TestEveryVP8PacketHasAPictureID(t *testing.T) {
 		if !bytes.Equal(whole, frame) {
 			t.Fatalf("frame %d has changed", n)
 		}
-		frame = frame[:4] // the first alone needs several packets
+		frame = frame[:4] // only the first frame needs several packets
 	}
 }
 
-// Only key frames are marked as such, with their size, and not a frame that shows an earlier one again.
-func TestOnlyVP9KeyFramesAreMarkedAsSuch(t *testing.T) {
+// A frame that only shows an earlier frame is not a key frame.
+func TestVP9PayloaderMarksOnlyKeyFramesAsKeyFrames(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeVP9)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestOnlyVP9KeyFramesAreMarkedAsSuch(t *testing.T) {
 	}
 }
 
-// TestAllH264ParameterSetsAreSent: all parameter sets of a picture are sent, not only the last of each kind.
+// Every parameter set of a frame is sent, not only the last one of each kind.
 func TestAllH264ParameterSetsAreSent(t *testing.T) {
 	payloader, err := payloaderFor(webrtc.MimeTypeH264)
 	if err != nil {
@@ -78,7 +78,7 @@ func TestAllH264ParameterSetsAreSent(t *testing.T) {
 	}
 }
 
-// packetLog keeps what is written to a track.
+// packetLog records the packets written to a track.
 type packetLog struct{ packets []rtp.Packet }
 
 func (s *packetLog) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
@@ -88,9 +88,9 @@ func (s *packetLog) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 
 func (s *packetLog) Write([]byte) (int, error) { panic("not used here") }
 
-// A packet of padding has no content, and is no later than the last frame, so that the next one may
-// come before the last one ends.
-func TestPaddingIsEmptyAndNoLaterThanTheLastFrame(t *testing.T) {
+// Padding has the timestamp of the last frame, not a later one, because the next frame may start before the last one
+// ends.
+func TestPaddingHasNoPayloadAndTheTimestampOfTheLastFrame(t *testing.T) {
 	l, err := newLocalLayer(&Publication{}, "", webrtc.MimeTypeVP8)
 	if err != nil {
 		t.Fatal(err)

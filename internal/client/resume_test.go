@@ -11,8 +11,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// dropSocketOn makes the client lose its socket once it has received a message for which lose holds, just before it acts on it.
-// It returns how to arm it for one such message, and what is closed when that has come.
+// dropSocketOn makes a client lose its socket when it has received a message for which lose returns true, just before
+// it handles the message. arm enables this for one message; cut is closed when it has happened.
 func dropSocketOn(opts *Options, lose func(*livekit.SignalResponse) bool) (arm func(*Client), cut <-chan struct{}) {
 	var armed atomic.Pointer[Client]
 	done := make(chan struct{})
@@ -31,7 +31,7 @@ func dropSocketOn(opts *Options, lose func(*livekit.SignalResponse) bool) (arm f
 	return func(c *Client) { armed.Store(c) }, done
 }
 
-// An answer or an offer that cannot be sent because the socket has just been lost ends the socket, not the session.
+// If an answer or an offer cannot be sent because the socket has just been lost, the session continues.
 func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 	for name, auto := range map[string]bool{"automatic": true, "manual": false} {
 		t.Run(name, func(t *testing.T) {
@@ -59,13 +59,13 @@ func TestSendOnALostSocketDoesNotEndTheSession(t *testing.T) {
 			})
 			waitUntil(ctx, t, c, c.publisher.idle)
 			if n := len(c.publisher.pc.GetTransceivers()); n != 7 {
-				t.Errorf("%d sections, of six from the start and one that the server asked for", n)
+				t.Errorf("%d media sections, want six of the start and the required one", n)
 			}
 		})
 	}
 }
 
-// A resume whose new socket is lost before its offer is answered fails; it does not wait for an answer that cannot come.
+// Resume fails if its socket is lost before the offer is answered. It does not wait for an answer that cannot arrive.
 func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	c := f.join(ctx, f.options())
@@ -84,7 +84,8 @@ func TestResumeFailsWhenNewSocketIsLost(t *testing.T) {
 	}
 }
 
-// A join whose socket is lost before its offer is answered fails at once, or goes on with the resume that follows.
+// Join fails immediately if the socket is lost before the offer is answered. With AutoResume it completes after the
+// resume.
 func TestJoinFailsOrResumesWhenSocketIsLost(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	opts := f.options()
@@ -101,8 +102,8 @@ func TestJoinFailsOrResumesWhenSocketIsLost(t *testing.T) {
 	}
 }
 
-// Several new sockets are lost in a row: the client resumes until one holds, one resume at a time.
-func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
+// Several new sockets are lost in a row. The client resumes, one resume at a time, until a socket stays open.
+func TestAutoResumeRetriesWhenNewSocketIsLost(t *testing.T) {
 	const cuts = 3
 	f, ctx := newFakeServer(t), testContext(t)
 	opts := f.options()
@@ -117,7 +118,7 @@ func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if c.lost || c.autoResuming {
-				return "no resume that holds"
+				return "no successful resume"
 			}
 			return ""
 		})
@@ -125,12 +126,12 @@ func TestAutomaticResumeGoesOnWhenNewSocketIsLost(t *testing.T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.joins); n != 1+cuts+1+1 {
-		t.Errorf("%d joins and resumes, want one join, %d resumes in vain and two that hold", n, cuts)
+		t.Errorf("%d joins and resumes, want one join, %d failed resumes and two successful ones", n, cuts)
 	}
 }
 
-// What was read from the old socket is handled before anything of the new one, though that may have arrived earlier.
-func TestResumeHandlesOldSocketFirst(t *testing.T) {
+// Messages of the old socket are handled before those of the new one, even if the new ones arrive first.
+func TestResumeHandlesMessagesOfOldSocketFirst(t *testing.T) {
 	f, ctx := newFakeServer(t), testContext(t)
 	room := func(name string) *livekit.SignalResponse {
 		return &livekit.SignalResponse{Message: &livekit.SignalResponse_RoomUpdate{
@@ -153,7 +154,7 @@ func TestResumeHandlesOldSocketFirst(t *testing.T) {
 	<-reached
 	resumed := make(chan error, 1)
 	go func() { resumed <- c.Resume(ctx) }() // ends with the resume
-	// The client closes the old socket once the new one is there.
+	// The client closes the old socket when the new one is open.
 	poll(ctx, t, func() string {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -171,9 +172,9 @@ func TestResumeHandlesOldSocketFirst(t *testing.T) {
 	}
 }
 
-// The socket is lost just when the client is about to act on a message, while offers and answers are under way. After the
-// resume, media and negotiation go on.
-func TestLiveResumeWhileNegotiatingRestoresMedia(t *testing.T) {
+// The socket is lost just before the client handles a message, while offers and answers are pending. After the
+// resume, media arrives and negotiation works.
+func TestResumeDuringNegotiationRestoresMedia(t *testing.T) {
 	eachMode(t, func(t *testing.T, opts Options) {
 		losses := map[string]func(*livekit.SignalResponse) bool{
 			"answer": func(m *livekit.SignalResponse) bool { return m.GetAnswer() != nil },
@@ -211,7 +212,7 @@ func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.Signa
 					return
 				}
 			case <-ctx.Done():
-				t.Fatalf("%s does not arrive", p.Info().Name)
+				t.Fatalf("track %s does not arrive", p.Info().Name)
 			}
 		}
 	}
@@ -224,7 +225,7 @@ func resumeWhileNegotiating(t *testing.T, opts Options, lose func(*livekit.Signa
 		return p
 	}
 	arm(bo)
-	if _, err := bo.publisher.offer(false); err != nil { // for its answer
+	if _, err := bo.publisher.offer(false); err != nil { // to receive its answer
 		t.Fatal(err)
 	}
 	first := publish(ada, "first")

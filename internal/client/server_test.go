@@ -21,7 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testServer is a running server: Meet itself, or the one that LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and LIVEKIT_TEST_SECRET name.
+// testServer is a running server: Meet in this process, or the server that LIVEKIT_TEST_URL, LIVEKIT_TEST_KEY and
+// LIVEKIT_TEST_SECRET name.
 type testServer struct{ url, key, secret, room string }
 
 func startServer(t *testing.T) *testServer {
@@ -61,7 +62,7 @@ func (l *testServer) join(ctx context.Context, t *testing.T, identity string, op
 	return c
 }
 
-// sendPackets writes a packet every 5 ms until the returned function is called.
+// sendPackets writes a packet to each layer every 5 ms until stop is called.
 func sendPackets(t *testing.T, p *Publication) (stop func()) {
 	t.Helper()
 	var work sync.WaitGroup
@@ -81,7 +82,7 @@ func sendPackets(t *testing.T, p *Publication) (stop func()) {
 					Payload: append([]byte{0x10, 0x00, 0x9d, 0x01, 0x2a, 0x08, 0x00, 0x08, 0x00, byte(i)}, make([]byte, 200)...),
 				}
 				if l.Kind() == webrtc.RTPCodecTypeVideo {
-					// A VP8 payload descriptor, then a key frame's header with its start code.
+					// A VP8 payload descriptor, and a key frame header with its start code.
 					packet.Payload = append([]byte{0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x08, 0x00, 0x08, 0x00}, make([]byte, 200)...)
 				}
 				if err := l.WriteRTP(packet); err != nil {
@@ -96,13 +97,13 @@ func sendPackets(t *testing.T, p *Publication) (stop func()) {
 
 func eachMode(t *testing.T, f func(t *testing.T, opts Options)) {
 	for name, opts := range map[string]Options{
-		"dual": {}, "single": {SinglePC: true}, "json": {JSON: true}, "bare": {NoInterceptors: true, SinglePC: true},
+		"two peer connections": {}, "one peer connection": {SinglePC: true}, "JSON": {JSON: true}, "no interceptors": {NoInterceptors: true, SinglePC: true},
 	} {
 		t.Run(name, func(t *testing.T) { f(t, opts) })
 	}
 }
 
-func TestLiveTracksReachTheSubscriber(t *testing.T) {
+func TestTracksReachSubscriber(t *testing.T) {
 	eachMode(t, func(t *testing.T, opts Options) {
 		l := startServer(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -144,7 +145,7 @@ func TestLiveTracksReachTheSubscriber(t *testing.T) {
 				if r := tracks[sid]; r == nil {
 					return "no track " + sid
 				} else if r.Stats().Packets < 50 {
-					return "few packets"
+					return "too few packets"
 				} else if r.ParticipantSID() != ada.Participant().Sid {
 					return "wrong owner of " + sids[i]
 				}
@@ -157,7 +158,7 @@ func TestLiveTracksReachTheSubscriber(t *testing.T) {
 	})
 }
 
-func TestLiveMuteAndUnpublishAreSeenByOthers(t *testing.T) {
+func TestMuteAndUnpublishAreAnnouncedToOthers(t *testing.T) {
 	eachMode(t, func(t *testing.T, opts Options) {
 		l := startServer(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -187,7 +188,7 @@ func TestLiveMuteAndUnpublishAreSeenByOthers(t *testing.T) {
 	})
 }
 
-func TestLiveDataArrivesBeforeAndAfterAResume(t *testing.T) {
+func TestDataArrivesBeforeAndAfterResume(t *testing.T) {
 	eachMode(t, func(t *testing.T, opts Options) {
 		l := startServer(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -198,7 +199,7 @@ func TestLiveDataArrivesBeforeAndAfterAResume(t *testing.T) {
 			if string(p.GetUser().GetPayload()) != "hello" {
 				return
 			}
-			if p.Sequence == 0 { // only reliable packets are numbered
+			if p.Sequence == 0 { // only reliable packets have sequence numbers
 				lossy.Add(1)
 			} else {
 				reliable.Add(1)
@@ -214,9 +215,9 @@ func TestLiveDataArrivesBeforeAndAfterAResume(t *testing.T) {
 		say(livekit.DataPacket_RELIABLE)
 		sid := ada.Participant().Sid
 		poll(ctx, t, func() string {
-			say(livekit.DataPacket_LOSSY) // one alone may be lost, as when bo's channel is not quite open
+			say(livekit.DataPacket_LOSSY) // repeated: a lossy packet may be lost while bo's channel opens
 			if reliable.Load() < 1 || lossy.Load() < 1 {
-				return "too few messages"
+				return "messages are missing"
 			}
 			return ""
 		})
@@ -230,23 +231,23 @@ func TestLiveDataArrivesBeforeAndAfterAResume(t *testing.T) {
 		say(livekit.DataPacket_RELIABLE)
 		poll(ctx, t, func() string {
 			if reliable.Load() < 2 {
-				return "too few messages"
+				return "messages are missing"
 			}
 			return ""
 		})
 	})
 }
 
-func TestLiveJoinWithABadTokenIsRefused(t *testing.T) {
+func TestJoinWithBadTokenIsRefused(t *testing.T) {
 	l := startServer(t)
 	if _, err := Join(t.Context(), l.url, "nonsense", Options{}); err == nil {
-		t.Fatal("joined with nonsense for a token")
+		t.Fatal("joined with an invalid token")
 	} else {
 		t.Log(err)
 	}
 }
 
-// poll looks every 10 ms until cond has nothing to complain of.
+// poll calls cond every 10 ms until it returns "". cond returns what is missing.
 func poll(ctx context.Context, t *testing.T, cond func() string) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -8,9 +8,9 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// The answer to the first offer, which travels in the join request, may be read before
-// the offer is local.
-func TestAnswerBeforeTheOfferIsLocalIsApplied(t *testing.T) {
+// The first offer is sent in the join request. Its answer may arrive before the offer is set as the local
+// description.
+func TestAnswerThatArrivesBeforeLocalDescriptionIsApplied(t *testing.T) {
 	media, err := newWebRTCAPI(&Options{})
 	if err != nil {
 		t.Fatal(err)

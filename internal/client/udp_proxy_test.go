@@ -14,15 +14,15 @@ import (
 	"meet/test/impair"
 )
 
-func TestThroughReplacesUDPCandidatesAndDropsOthers(t *testing.T) {
+func TestReplaceCandidatesReplacesUDPAndDropsOthers(t *testing.T) {
 	proxy := netip.MustParseAddrPort("127.0.0.2:4000")
 	for _, tt := range []struct{ name, text, want string }{
 		{"UDP", "a=candidate:1 1 udp 2130706431 10.0.0.1 7880 typ host\r\n", "a=candidate:1 1 udp 2130706431 127.0.0.2 4000 typ host\r\n"},
 		{"TCP", "a=mid:0\r\na=candidate:2 1 tcp 1671430143 10.0.0.1 7880 typ host tcptype passive\r\n", "a=mid:0\r\n"},
 		{"RTCP", "a=candidate:1 2 udp 2130706431 10.0.0.1 7880 typ host\r\n", ""},
 		{"IPv6", "candidate:1 1 UDP 2130706431 2001:db8::1 7880 typ srflx raddr :: rport 9", "candidate:1 1 UDP 2130706431 127.0.0.2 4000 typ srflx raddr :: rport 9"},
-		{"half a candidate", "candidate:1 1 udp", ""},
-		{"none", "v=0\r\na=end-of-candidates\r\n", "v=0\r\na=end-of-candidates\r\n"},
+		{"truncated candidate", "candidate:1 1 udp", ""},
+		{"no candidate", "v=0\r\na=end-of-candidates\r\n", "v=0\r\na=end-of-candidates\r\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := replaceCandidates(proxy, tt.text); got != tt.want {
@@ -35,17 +35,17 @@ func TestThroughReplacesUDPCandidatesAndDropsOthers(t *testing.T) {
 	}
 }
 
-// All of a client's media goes through its proxy, and ends with it.
-func TestMediaOfAClientGoesThroughItsProxy(t *testing.T) {
+// All media of the client passes through the proxy.
+func TestMediaPassesThroughUDPProxy(t *testing.T) {
 	l := startServer(t)
-	address := strings.TrimPrefix(l.url, "ws://") // Meet's port for UDP is that for HTTP
+	address := strings.TrimPrefix(l.url, "ws://") // Meet uses the same port for UDP and HTTP
 	if os.Getenv("LIVEKIT_TEST_URL") != "" {
 		if address = os.Getenv("LIVEKIT_TEST_UDP"); address == "" {
-			t.Skip("LIVEKIT_TEST_UDP does not say where the server's media is")
+			t.Skip("LIVEKIT_TEST_UDP, the server's address for media, is not set")
 		}
 	}
 	for _, single := range []bool{false, true} {
-		t.Run(map[bool]string{false: "two connections", true: "one connection"}[single], func(t *testing.T) {
+		t.Run(map[bool]string{false: "two peer connections", true: "one peer connection"}[single], func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			proxy, err := impair.Listen(netip.MustParseAddrPort(address))

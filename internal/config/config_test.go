@@ -16,7 +16,7 @@ import (
 	"meet/internal/config"
 )
 
-// write puts text in a new file that only its owner can read.
+// write creates a file with mode 0600.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -126,7 +126,7 @@ func TestVariablesOfMeetAndOtherToolsAreRead(t *testing.T) {
 		want    func(*config.Config)
 	}{
 		{"SERVER_PORT", []string{"SERVER_PORT=6080"}, func(c *config.Config) { c.Listen = ":6080" }},
-		{"MEET_LISTEN says more", []string{"SERVER_PORT=6080", "MEET_LISTEN=[::1]:7"}, func(c *config.Config) { c.Listen = "[::1]:7" }},
+		{"MEET_LISTEN overrides SERVER_PORT", []string{"SERVER_PORT=6080", "MEET_LISTEN=[::1]:7"}, func(c *config.Config) { c.Listen = "[::1]:7" }},
 		{"LK pair", []string{"LK_API_KEY=k", "LK_API_SECRET=s: #'\""}, func(c *config.Config) { c.Keys = []config.Key{{Name: "k", Secret: "s: #'\""}} }},
 		{
 			"LIVEKIT pair before LK",
@@ -139,7 +139,7 @@ func TestVariablesOfMeetAndOtherToolsAreRead(t *testing.T) {
 		{"LIVEKIT_URL and a region", []string{"LIVEKIT_URL=ws://a:1", "LIVEKIT_URL_EU=wss://b"}, func(c *config.Config) {
 			c.LiveKitURL, c.RegionURLs = "ws://a:1", map[string]string{"EU": "wss://b"}
 		}},
-		{"receivers", []string{"MEET_WEBHOOK_URL=http://a/1\nhttps://b\n", "MEET_WEBHOOK_KEY=devkey", "MEET_DEV=1"}, func(c *config.Config) {
+		{"webhooks", []string{"MEET_WEBHOOK_URL=http://a/1\nhttps://b\n", "MEET_WEBHOOK_KEY=devkey", "MEET_DEV=1"}, func(c *config.Config) {
 			c.Dev, c.Keys = true, []config.Key{config.DevKey}
 			c.WebhookURLs, c.WebhookKeys = []string{"http://a/1", "https://b"}, []string{"devkey"}
 		}},
@@ -168,7 +168,7 @@ func TestVariablesOfMeetAndOtherToolsAreRead(t *testing.T) {
 	}
 }
 
-// Every message names what was given by the name it was given under, and no message shows a secret.
+// Every message begins with the name under which the value was given, and no message contains a secret.
 func TestEveryErrorNamesItsSettingAndHidesSecrets(t *testing.T) {
 	readable := write(t, "open.yaml", "k: hunter2\n")
 	if err := os.Chmod(readable, 0o644); err != nil {
@@ -198,7 +198,7 @@ func TestEveryErrorNamesItsSettingAndHidesSecrets(t *testing.T) {
 	}
 }
 
-func TestTrustedProxyThatIsNoNetworkIsRefused(t *testing.T) {
+func TestTrustedProxyThatIsNotANetworkIsRefused(t *testing.T) {
 	for _, bad := range []string{"proxy.example.org", "10.0.0.0/33", "10.0.0.1:80", "fe80::1%eth0", "::ffff:10.0.0.0/104", "*", ","} {
 		if c, err := config.Load(config.Source{Flags: map[string]string{"trusted_proxies": bad}}); err == nil {
 			t.Errorf("%s gives %q", bad, c.TrustedProxies)
@@ -206,7 +206,7 @@ func TestTrustedProxyThatIsNoNetworkIsRefused(t *testing.T) {
 	}
 }
 
-func TestAllowedOriginThatIsNoOriginIsRefused(t *testing.T) {
+func TestInvalidAllowedOriginIsRefused(t *testing.T) {
 	for _, bad := range []string{
 		"*", "null", "example.org", "https://", "https://*.example.org", "https://a/path", "https://a/?", "https://a/#", "https://a?x",
 		"https://user@a", "https://bücher.example", "https://a:port", "https://a b", "//a",
@@ -217,7 +217,7 @@ func TestAllowedOriginThatIsNoOriginIsRefused(t *testing.T) {
 	}
 }
 
-func TestServerURLOfAnUnknownRegionIsTheGeneralOne(t *testing.T) {
+func TestServerURLOfUnknownRegionIsTheDefault(t *testing.T) {
 	c := load(t, config.Source{Environ: []string{"LIVEKIT_URL=wss://all", "LIVEKIT_URL_EU_WEST=wss://eu"}})
 	for region, want := range map[string]string{"": "wss://all", "eu-west": "wss://eu", "EU_WEST": "wss://eu", "moon": "wss://all"} {
 		if got := c.ServerURL(region); got != want {
@@ -229,33 +229,33 @@ func TestServerURLOfAnUnknownRegionIsTheGeneralOne(t *testing.T) {
 	}
 }
 
-func TestBadSettingsAreRefusedWithTheirCause(t *testing.T) {
+func TestInvalidSettingsAreRefusedWithTheReason(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		src  config.Source
 		want []string
 	}{
-		{"several at once", config.Source{Environ: []string{"MEET_LISTEN=x", "MEET_DEV=y"}, Flags: map[string]string{"node_ip": "z"}}, []string{"MEET_LISTEN:", "MEET_DEV:", "--node-ip:"}},
+		{"several problems", config.Source{Environ: []string{"MEET_LISTEN=x", "MEET_DEV=y"}, Flags: map[string]string{"node_ip": "z"}}, []string{"MEET_LISTEN:", "MEET_DEV:", "--node-ip:"}},
 		{"port out of range", config.Source{Flags: map[string]string{"listen": ":65536"}}, []string{`got ":65536"`}},
 		{"SERVER_PORT", config.Source{Environ: []string{"SERVER_PORT=http"}}, []string{"SERVER_PORT:"}},
 		{"unknown key in the file", config.Source{File: write(t, "c.yaml", "port: 1\n")}, []string{"port: got an unknown setting", "listen"}},
-		{"key twice in the file", config.Source{File: write(t, "c.yaml", "dev: true\ndev: false\n")}, []string{"already defined"}},
-		{"file of something else", config.Source{File: write(t, "c.yaml", "- a\n- b\n")}, []string{"want \"name: value\" lines"}},
-		{"list where a text belongs", config.Source{File: write(t, "c.yaml", "listen: [a]\n")}, []string{"listen:"}},
+		{"setting twice in the file", config.Source{File: write(t, "c.yaml", "dev: true\ndev: false\n")}, []string{"already defined"}},
+		{"file that is not a mapping", config.Source{File: write(t, "c.yaml", "- a\n- b\n")}, []string{"want \"name: value\" lines"}},
+		{"list instead of a string", config.Source{File: write(t, "c.yaml", "listen: [a]\n")}, []string{"listen:"}},
 		{"no such file", config.Source{File: "missing.yaml"}, []string{"missing.yaml"}},
 		{"file from the environment", config.Source{Environ: []string{"MEET_CONFIG=missing.yaml"}}, []string{"missing.yaml"}},
-		{"key of nobody for a receiver", config.Source{Flags: map[string]string{"webhook_url": "http://a", "webhook_key": "nobody"}}, []string{`webhook_key: got "nobody"`}},
-		{"keys for other receivers", config.Source{Flags: map[string]string{"keys": "a: 1\nb: 2", "webhook_url": "http://a", "webhook_key": "a\nb"}}, []string{"got 2 keys for 1 receivers"}},
+		{"unknown webhook key", config.Source{Flags: map[string]string{"webhook_url": "http://a", "webhook_key": "nobody"}}, []string{`webhook_key: got "nobody"`}},
+		{"two webhook keys for one URL", config.Source{Flags: map[string]string{"keys": "a: 1\nb: 2", "webhook_url": "http://a", "webhook_key": "a\nb"}}, []string{"got 2 keys for 1 receivers"}},
 		{"two sources of the front end", config.Source{Flags: map[string]string{"frontend_url": "http://a", "frontend_repository": "a/b"}}, []string{"frontend_url: got an address and frontend_repository too"}},
-		{"updates from nowhere", config.Source{Flags: map[string]string{"frontend_update": "start"}}, []string{`frontend_update: got "start" and nowhere`}},
-		{"one bad receiver of two", config.Source{File: write(t, "c.yaml", "webhook_url: [\"http://a\", \"b\"]\n")}, []string{"webhook_url:"}},
+		{"updates without a source", config.Source{Flags: map[string]string{"frontend_update": "start"}}, []string{`frontend_update: got "start" and nowhere`}},
+		{"one invalid webhook URL of two", config.Source{File: write(t, "c.yaml", "webhook_url: [\"http://a\", \"b\"]\n")}, []string{"webhook_url:"}},
 		{"no such key file", config.Source{Flags: map[string]string{"key_file": "missing.yaml"}}, []string{"--key-file:", "missing.yaml"}},
 		{"key without secret", config.Source{Environ: []string{"LIVEKIT_API_KEY=k"}}, []string{"LIVEKIT_API_SECRET: got no value"}},
 		{"secret without key", config.Source{Environ: []string{"LK_API_SECRET=k"}}, []string{"LK_API_KEY: got no value"}},
-		{"region", config.Source{Environ: []string{"LIVEKIT_URL_EU=b"}}, []string{"LIVEKIT_URL_EU:"}},
+		{"invalid region URL", config.Source{Environ: []string{"LIVEKIT_URL_EU=b"}}, []string{"LIVEKIT_URL_EU:"}},
 		{"one key, two secrets", config.Source{Flags: map[string]string{"keys": "k: a", "key_file": write(t, "k.yaml", "k: b\n")}}, []string{`two secrets for API key "k"`}},
 		{"same key twice", config.Source{Flags: map[string]string{"keys": "k: a\nk: b"}}, []string{"--keys:"}},
-		{"keys within keys", config.Source{Flags: map[string]string{"keys": "k: {a: b}"}}, []string{"--keys:"}},
+		{"nested mapping as keys", config.Source{Flags: map[string]string{"keys": "k: {a: b}"}}, []string{"--keys:"}},
 		{"no keys in the file", config.Source{Flags: map[string]string{"key_file": write(t, "k.yaml", "{}")}}, []string{"no key in it"}},
 		{"UTF-16 without a byte order mark", config.Source{DotEnv: write(t, ".env", "M\x00E\x00=\x00x\x00")}, []string{".env: it is not text"}},
 		{".env", config.Source{DotEnv: write(t, ".env", "LIVEKIT_API_SECRET hunter2\n")}, []string{".env: got a line"}},
@@ -267,7 +267,7 @@ func TestBadSettingsAreRefusedWithTheirCause(t *testing.T) {
 			}
 			for _, want := range tc.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error %q does not say %q", err, want)
+					t.Errorf("error %q does not contain %q", err, want)
 				}
 			}
 			if strings.Contains(err.Error(), "hunter2") {
@@ -277,7 +277,7 @@ func TestBadSettingsAreRefusedWithTheirCause(t *testing.T) {
 	}
 }
 
-func TestOwnKeysAreMadeOnce(t *testing.T) {
+func TestKeyIsGeneratedOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.yaml")
 	first, err := config.LoadOrCreateKeys(path)
 	if err != nil {
@@ -307,13 +307,13 @@ func TestOwnKeysAreMadeOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := config.LoadOrCreateKeys(path); err == nil {
-		t.Error("a broken key file was replaced; links made with the old pair would die silently")
+		t.Error("a damaged key file was replaced, which would invalidate all tokens signed with the old key")
 	}
 }
 
-func TestMissingKeyFileIsReportedAsNotExisting(t *testing.T) {
+func TestMissingKeyFileReturnsErrNotExist(t *testing.T) {
 	if _, err := config.ReadKeyFile(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error %v, want one that says the file does not exist", err)
+		t.Errorf("error %v, want fs.ErrNotExist", err)
 	}
 }
 

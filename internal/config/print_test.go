@@ -20,12 +20,12 @@ func printed(t *testing.T, c config.Config) string {
 	return yaml
 }
 
-// What is printed can be loaded, and means the same but for what is secret.
+// Loading the printed settings gives the same settings, except for secrets.
 func TestPrintedSettingsLoadUnchanged(t *testing.T) {
 	keyFile := write(t, "keys.yaml", "k2: s2\n")
 	for name, file := range map[string]string{
-		"nothing": "",
-		"all": `
+		"default settings": "",
+		"all settings": `
 listen: 127.0.0.1:9000
 data_dir: "a folder: with # marks"
 node_ip: 192.0.2.7
@@ -65,20 +65,20 @@ webhook_key: [k1]
 `)})
 	yaml := printed(t, c)
 	if strings.Contains(yaml, "top-secret") {
-		t.Errorf("a secret is printed:\n%s", yaml)
+		t.Errorf("the output contains a secret:\n%s", yaml)
 	}
 	for _, want := range []string{"#   k1: (hidden)", "# livekit_url: wss://live.example.org/(hidden)", "#   EU: wss://eu.example.org/", "#   - https://a.example.org/(hidden)", "#   - k1"} {
 		if !strings.Contains(yaml, want) {
 			t.Errorf("%q is not in\n%s", want, yaml)
 		}
 	}
-	got := load(t, config.Source{File: write(t, "printed.yaml", yaml)}) // a comment is no false secret
+	got := load(t, config.Source{File: write(t, "printed.yaml", yaml)}) // secrets are comments, so they are not loaded
 	if diff := cmp.Diff(config.Default(), got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestPrintedSettingsAreExplained(t *testing.T) {
+func TestEveryPrintedSettingHasAnExplanation(t *testing.T) {
 	yaml := printed(t, config.Default())
 	for _, key := range config.SettingNames() {
 		if !strings.Contains(yaml, "# About "+key+". More.\n") {

@@ -8,8 +8,8 @@ import (
 	"meet/internal/config"
 )
 
-// Kubernetes sets these for services of other names too, each of which could be mistaken for a setting.
-func TestServiceLinksSetNothing(t *testing.T) {
+// Kubernetes sets such variables for every service. With these service names, they look like settings.
+func TestKubernetesServiceVariablesAreIgnored(t *testing.T) {
 	for _, service := range []string{"MEET", "MEET_TURN", "MEET_LISTEN", "MEET_CONFIG", "SERVER", "LIVEKIT_URL", "LIVEKIT_URL_EU"} {
 		environ := []string{
 			"SERVICE_HOST=10.0.0.5", "SERVICE_PORT=8080", "SERVICE_PORT_HTTP_WEB=8080", "PORT=tcp://10.0.0.5:8080",
@@ -28,14 +28,14 @@ func TestServiceLinksSetNothing(t *testing.T) {
 	}
 }
 
-func TestServiceLinkDoesNotHideASetting(t *testing.T) {
+func TestKubernetesServiceVariableDoesNotOverrideDotEnv(t *testing.T) {
 	c := load(t, config.Source{DotEnv: write(t, ".env", "SERVER_PORT=6080\n"), Environ: []string{"SERVER_PORT=tcp://10.0.0.5:80"}})
 	if c.Listen != ":6080" {
 		t.Errorf("listens on %s, want the port of .env", c.Listen)
 	}
 }
 
-func TestUnknownVariablesAreNamed(t *testing.T) {
+func TestUnknownVariablesAreListedWithTheClosestSetting(t *testing.T) {
 	c := load(t, config.Source{
 		DotEnv:  write(t, ".env", "MEET_LOGLEVEL=debug\n"),
 		Environ: []string{"MEET_LISTN=:1", "MEET_listen=:1", "MEET_PORT=8080", "MEET_SERVICE_HOST=meet", "MEET_CONFIGS=a", "MEET_SPEED=", "MEETING=x"},
@@ -75,21 +75,21 @@ func TestServerURLThatBrowsersCannotUseIsRefused(t *testing.T) {
 	for _, bad := range []string{"ws://:7880", "ws://[fe80::1%25eth0]:7880", "live.example.org"} {
 		for key, value := range map[string]string{"livekit_url": bad, "region_urls": `eu: "` + bad + `"`} {
 			if _, err := config.Load(config.Source{Flags: map[string]string{key: value}}); err == nil {
-				t.Errorf("%s=%s is taken", key, value)
+				t.Errorf("%s=%s is accepted", key, value)
 			}
 		}
 	}
 }
 
-// Editors and shells of Windows write byte order marks, UTF-16 and other line ends.
-func TestFilesInEncodingsOfWindowsAreRead(t *testing.T) {
+// Windows editors and shells write byte order marks, UTF-16 and CRLF line ends.
+func TestFilesInWindowsEncodingsAreRead(t *testing.T) {
 	want := config.Default()
 	want.Listen, want.LogLevel = ":9000", -4
 	want.Keys = []config.Key{{Name: "k", Secret: "s"}}
 	for name, encode := range map[string]func(string) string{
-		"UTF-8 with a mark": func(s string) string { return "\ufeff" + s },
-		"UTF-16, little":    func(s string) string { return utf16Text(s, "\xff\xfe", 0) },
-		"UTF-16, big":       func(s string) string { return utf16Text(s, "\xfe\xff", 1) },
+		"UTF-8 with byte order mark": func(s string) string { return "\ufeff" + s },
+		"UTF-16 little-endian":       func(s string) string { return utf16Text(s, "\xff\xfe", 0) },
+		"UTF-16 big-endian":          func(s string) string { return utf16Text(s, "\xfe\xff", 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			want.KeyFile = write(t, "keys.yaml", encode("k: s\r\n"))
@@ -97,7 +97,7 @@ func TestFilesInEncodingsOfWindowsAreRead(t *testing.T) {
 			if diff := cmp.Diff(want, load(t, config.Source{DotEnv: dotEnv})); diff != "" {
 				t.Error(".env:", diff)
 			}
-			first := write(t, ".env", encode("MEET_LISTEN=:9000\r\n")) // the mark does not belong to the name
+			first := write(t, ".env", encode("MEET_LISTEN=:9000\r\n")) // the byte order mark is not part of the variable's name
 			if c := load(t, config.Source{DotEnv: first}); c.Listen != ":9000" {
 				t.Errorf(".env: listens on %s", c.Listen)
 			}
@@ -109,7 +109,8 @@ func TestFilesInEncodingsOfWindowsAreRead(t *testing.T) {
 	}
 }
 
-// utf16Text encodes ASCII after a byte order mark, with its byte at that place of the two.
+// utf16Text encodes ASCII text as UTF-16 after the byte order mark. place is the index of the significant byte: 0 for
+// little-endian, 1 for big-endian.
 func utf16Text(s, mark string, place int) string {
 	text := []byte(mark)
 	for _, b := range []byte(s) {

@@ -13,8 +13,8 @@ func validPlan() Plan {
 	return Plan{Rooms: 1, VideoPublishers: 3, Subscribers: 40, FrameRate: 30, PacketsPerFrame: 7, PacketSize: 1100, Duration: time.Second}
 }
 
-// TestValidateRefusesABadPlanByItsFlag: what cannot be done is refused by the flag's name, never made less.
-func TestValidateRefusesABadPlanByItsFlag(t *testing.T) {
+// An invalid value is an error that begins with the name of its flag.
+func TestValidateNamesTheFlagOfAnInvalidValue(t *testing.T) {
 	p := validPlan()
 	if err := p.Validate(); err != nil {
 		t.Error(err)
@@ -33,7 +33,7 @@ func TestValidateRefusesABadPlanByItsFlag(t *testing.T) {
 	}
 }
 
-func TestPercentilesSortTheirTimes(t *testing.T) {
+func TestPercentilesSortTimes(t *testing.T) {
 	var all []time.Duration
 	for i := range 1000 {
 		all = append(all, time.Duration(1000-i)*time.Millisecond)
@@ -46,8 +46,8 @@ func TestPercentilesSortTheirTimes(t *testing.T) {
 	}
 }
 
-// Who gets what, and so how much, when there are fewer pictures than places and when there are more.
-func TestLayoutsGiveQualitiesAndPacketRates(t *testing.T) {
+// The cases have fewer video tracks than tiles, and more.
+func TestLayoutDeterminesQualitiesAndPacketRate(t *testing.T) {
 	for _, tt := range []struct {
 		layout              string
 		tiles, video        int
@@ -88,8 +88,7 @@ func TestLayoutsGiveQualitiesAndPacketRates(t *testing.T) {
 	}
 }
 
-// TestSpreadTakesTheMostLossAndTheLeastRate: of losses the most is the worst, of rates the least.
-func TestSpreadTakesTheMostLossAndTheLeastRate(t *testing.T) {
+func TestDistributionTakesHighestLossAndLowestRateAsWorst(t *testing.T) {
 	if got, want := distribution([]float64{3, 1, 2}, ascending), (Distribution{2, 3, 3, 3}); got != want {
 		t.Errorf("losses %v, want %v", got, want)
 	}
@@ -98,8 +97,8 @@ func TestSpreadTakesTheMostLossAndTheLeastRate(t *testing.T) {
 	}
 }
 
-// TestDelaysKeepASampleOfTheWholeRun: a long run keeps no more delays than a short one, and those of its end too.
-func TestDelaysKeepASampleOfTheWholeRun(t *testing.T) {
+// A long run keeps no more delays than a short one, and they include delays from its end.
+func TestDelaySampleCoversTheWholeRun(t *testing.T) {
 	s := &subscriber{start: time.Now()}
 	packet := make([]byte, 40)
 	for n := range 4 * maxDelaySamples {
@@ -121,7 +120,7 @@ func TestDelaysKeepASampleOfTheWholeRun(t *testing.T) {
 	}
 }
 
-func FuzzNote(f *testing.F) {
+func FuzzRecordDelay(f *testing.F) {
 	f.Add([]byte{0x80, 0x60, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, packet []byte) {
@@ -136,7 +135,7 @@ func FuzzNote(f *testing.F) {
 	})
 }
 
-func TestReportPrintsItsFiguresInWords(t *testing.T) {
+func TestReportStringContainsEveryValue(t *testing.T) {
 	r := Report{Publishers: 3, Subscribers: 2, VideoTracks: 3, Rooms: 1, Disconnected: 2, Seconds: 20, Packets: 999, Lost: 1, LossRatio: 0.001, Rate: 50, ServerCPU: 8.5, Memory: 3e6, MemoryBefore: 1e6}
 	for _, want := range []string{"3 publishers, 2 subscribers of 3 pictures each, in 1 rooms", "2 people lost their connection", "1 of 1000 packets (0.1000 %)", "8.50 µs per delivered packet", "1.00 MB for each subscriber"} {
 		if !strings.Contains(r.String(), want) {

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testPlan is a small plan for a whole server that runs in this process until stop, or the test's end.
+// testPlan returns a small plan for a server that runs in this process until stop is called or the test ends.
 func testPlan(t *testing.T) (p Plan, stop func()) {
 	t.Helper()
 	p = Plan{
@@ -35,15 +35,15 @@ func testPlan(t *testing.T) (p Plan, stop func()) {
 	return p, stop
 }
 
-// TestRunMeasuresEveryFigure: what is sent arrives, each figure is measured, and nobody stays behind.
-func TestRunMeasuresEveryFigure(t *testing.T) {
+// All packets arrive, every value is measured, and all participants leave.
+func TestRunMeasuresEveryValueOfTheReport(t *testing.T) {
 	p, _ := testPlan(t)
 	for name, change := range map[string]func(*Plan){
-		"everything to all": func(*Plan) {},
-		"a speaker's layout in two rooms, by a ramp": func(p *Plan) {
+		"all tracks to all subscribers": func(*Plan) {},
+		"speaker layout in two rooms at a join rate": func(p *Plan) {
 			p.Rooms, p.AudioPublishers, p.Simulcast, p.Layout, p.JoinRate = 2, 1, true, Layout{High: 1, Low: 5}, 50
 		},
-		"sound alone": func(p *Plan) { p.VideoPublishers, p.AudioPublishers, p.SinglePC = 0, 2, true },
+		"audio only": func(p *Plan) { p.VideoPublishers, p.AudioPublishers, p.SinglePC = 0, 2, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := p
@@ -55,23 +55,22 @@ func TestRunMeasuresEveryFigure(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Publishers != p.Rooms*(p.VideoPublishers+p.AudioPublishers) || r.Subscribers != p.Rooms*p.Subscribers || r.VideoTracks != p.VideoPublishers || r.Disconnected != 0 {
-				t.Errorf("people: %+v", r)
+				t.Errorf("wrong numbers of participants or tracks: %+v", r)
 			}
-			// A busy machine is late.
+			// A busy machine sends and receives late.
 			if r.Expected != p.expectedRate() || r.Rate < r.Expected/2 || r.Rate > r.Expected*1.5 || r.LossRatio > 0.05 {
 				t.Errorf("%.0f packets a second, want about %.0f; %.3f lost", r.Rate, r.Expected, r.LossRatio)
 			}
 			if r.Join.P50 == 0 || r.FirstMedia.P99 < r.FirstMedia.P50 || r.FirstMedia.P50 == 0 || r.Delay.P50 == 0 || r.MbitsPerSubscriber.Worst == 0 || r.MbitsPerSubscriber.Worst > r.MbitsPerSubscriber.P50 || r.Memory == 0 || r.ServerCPU == 0 {
-				t.Errorf("not all is measured: %+v", r)
+				t.Errorf("a value is not measured: %+v", r)
 			}
 			if want := p.Rooms * (p.VideoPublishers + p.AudioPublishers + p.Subscribers); stages["joining"] != want || stages["settling"] != 1 || stages["measuring"] == 0 {
-				t.Errorf("told of %v, want %d joins", stages, want)
+				t.Errorf("progress was reported for %v, want %d joins", stages, want)
 			}
 		})
 	}
 }
 
-// TestRunEndsWhenCancelledAtAnyStage: a run that is ended leaves nothing behind, wherever it is.
 func TestRunEndsWhenCancelledAtAnyStage(t *testing.T) {
 	p, _ := testPlan(t)
 	for _, at := range []string{"joining", "settling", "measuring"} {
@@ -89,8 +88,7 @@ func TestRunEndsWhenCancelledAtAnyStage(t *testing.T) {
 	}
 }
 
-// TestRunCountsPeopleLostWithTheServer: a server that ends under the load is no quiet server.
-func TestRunCountsPeopleLostWithTheServer(t *testing.T) {
+func TestRunCountsParticipantsDisconnectedWhenServerStops(t *testing.T) {
 	p, stop := testPlan(t)
 	p.Duration = 2 * time.Second
 	r, err := Run(t.Context(), p, func(p Progress) {
@@ -99,20 +97,19 @@ func TestRunCountsPeopleLostWithTheServer(t *testing.T) {
 		}
 	})
 	if err != nil || r.Disconnected != 4 {
-		t.Errorf("%d of 4 are gone, %v", r.Disconnected, err)
+		t.Errorf("%d of 4 participants are disconnected, %v", r.Disconnected, err)
 	}
 }
 
-// Who joins waits first for the connection, then for a packet, then for a picture.
-func TestJoinsMeasureConnectionPacketAndPicture(t *testing.T) {
+func TestMeasureJoinsMeasuresConnectionPacketAndKeyFrames(t *testing.T) {
 	p, _ := testPlan(t)
-	told := 0
-	report, err := p.measureJoins(t.Context(), []population{{name: "two", video: 1}, {name: "six", video: 2, audio: 2, listeners: 2}}, 2, func(string) { told++ })
+	reports := 0
+	report, err := p.measureJoins(t.Context(), []population{{name: "two", video: 1}, {name: "six", video: 2, audio: 2, listeners: 2}}, 2, func(string) { reports++ })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(report) != 2 || told != 4 {
-		t.Fatalf("%d rows, told of %d times", len(report), told)
+	if len(report) != 2 || reports != 4 {
+		t.Fatalf("%d rooms, progress was reported %d times", len(report), reports)
 	}
 	for _, w := range report {
 		if w.Joins != 2 || w.Connected.P50 == 0 || w.FirstPacket.P50 == 0 || w.FirstKeyFrame.P50 < w.FirstPacket.P50 || w.AllKeyFrames.P50 < w.FirstKeyFrame.P50 {

@@ -44,7 +44,8 @@ func FuzzRecorder(f *testing.F) {
 	})
 }
 
-// FuzzFile reads whatever begins like one of the formats. Ogg pages get right checksums, without which they are skipped.
+// FuzzFile reads input that begins like one of the formats. Ogg pages get valid checksums, because damaged pages are
+// skipped.
 func FuzzFile(f *testing.F) {
 	var ogg bytes.Buffer
 	opusStream(&ogg, 1, opusHeader(2, 0), oggTags)
@@ -68,8 +69,8 @@ func FuzzFile(f *testing.F) {
 				return
 			}
 			pause := file.MimeType == webrtc.MimeTypeOpus && frame.Data == nil
-			// A picture of H264 may repeat parameter sets from before, its start codes may be longer than the file's, and a
-			// frame of VP9 may get an index.
+			// An H264 frame may contain repeated parameter sets and longer start codes than the file, and a VP9 frame
+			// may get a superframe index.
 			if frame.Duration <= 0 || frame.Duration > maxDuration || len(frame.Data) == 0 && !pause || len(frame.Data) > 2*len(raw) || n > len(raw) {
 				t.Fatalf("frame %d of %d bytes lasts %v", n, len(frame.Data), frame.Duration)
 			}
@@ -77,12 +78,12 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// inMemory is a file that is not on the disk.
+// inMemory is a file in memory.
 type inMemory struct{ *bytes.Reader }
 
 func (inMemory) Close() error { return nil }
 
-// setChecksums gives all whole Ogg pages the right checksum.
+// setChecksums sets the checksums of all complete Ogg pages.
 func setChecksums(raw []byte) {
 	for {
 		i := bytes.Index(raw, []byte(capturePattern))
@@ -90,7 +91,7 @@ func setChecksums(raw []byte) {
 			return
 		}
 		raw = raw[i:]
-		size := len(raw) + 1 // of a page that is not whole
+		size := len(raw) + 1 // size if the page is incomplete
 		if len(raw) >= oggHeaderSize {
 			body := min(oggHeaderSize+int(raw[26]), len(raw))
 			size = body

@@ -12,8 +12,8 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/bits"
 )
 
-// TestH264RateIsTheGivenOrTheFilesOwn: what is asked for, else what the file says, else that of a camera.
-func TestH264RateIsTheGivenOrTheFilesOwn(t *testing.T) {
+// The frame rate is the requested one, else the stated one if it is plausible, else 30.
+func TestH264FrameRateIsTheRequestedOrElseTheStated(t *testing.T) {
 	path := makeFile(t, "a.h264", samples["any.h264"].args...)
 	for fps, want := range map[float64]time.Duration{0: 100 * time.Millisecond, 25: 40 * time.Millisecond} {
 		f, err := Open(path, fps)
@@ -21,28 +21,28 @@ func TestH264RateIsTheGivenOrTheFilesOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		if frame, err := f.Next(); err != nil || frame.Duration != want {
-			t.Errorf("at %v a second a picture lasts %v, want %v; %v", fps, frame.Duration, want, err)
+			t.Errorf("at %v frames a second a frame lasts %v, want %v; %v", fps, frame.Duration, want, err)
 		}
 		_ = f.Close()
 	}
 	for _, told := range []float64{0, -1, 0.5, 1000, math.Inf(1), math.NaN()} {
 		if got := frameRate(0, told); got != 30 {
-			t.Errorf("a file that says %v is played at %v", told, got)
+			t.Errorf("a file that states the rate %v is played at %v", told, got)
 		}
 	}
 }
 
-// TestH264ThatCallsCannotCarryIsRefused: what decodes elsewhere but not in a call is refused, with what to do.
-func TestH264ThatCallsCannotCarryIsRefused(t *testing.T) {
+// Frames in another order than shown, and several Opus streams, can be decoded but not sent over WebRTC.
+func TestReorderedH264AndMultichannelOpusAreRefused(t *testing.T) {
 	if _, err := Open(makeFile(t, "b.h264", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"), 0); !errors.Is(err, errReorder) {
-		t.Errorf("pictures that depend on later ones: %v", err)
+		t.Errorf("B-frames: %v", err)
 	}
 	if _, err := Open(makeFile(t, "six.ogg", "-c:a", "libopus", "-ac", "6"), 0); !errors.Is(err, errChannels) {
 		t.Errorf("six channels: %v", err)
 	}
 }
 
-// bitWriter writes the header of a unit of H264.
+// bitWriter writes the bits of an H264 NAL unit.
 type bitWriter struct {
 	buf []byte
 	pos int
@@ -54,7 +54,7 @@ func (w *bitWriter) bits(value uint64, n int) {
 	w.buf = w.buf[:(w.pos+7)/8]
 }
 
-// golomb writes ue(v) (ITU-T H.264, section 9.1).
+// golomb writes values as ue(v) (ITU-T H.264, section 9.1).
 func (w *bitWriter) golomb(values ...uint64) {
 	for _, v := range values {
 		n := 0
@@ -65,13 +65,14 @@ func (w *bitWriter) golomb(values ...uint64) {
 	}
 }
 
-// finish ends a unit, behind a start code.
+// finish ends the unit and returns it with a start code and the given NAL unit header.
 func (w *bitWriter) finish(header byte) []byte {
 	w.bits(1, 1)
 	return append([]byte{0, 0, 1, header}, w.buf...)
 }
 
-// testSPS is a sequence parameter set of the main profile, 16 by 16, without a word on the order of pictures.
+// testSPS returns a sequence parameter set of the main profile for 16 by 16 pixels, without information about
+// reordering.
 func testSPS(id, orderType, frameOnly uint64) []byte {
 	w := &bitWriter{buf: []byte{77, 0, 10}, pos: 24}
 	w.golomb(id, 0, orderType)
@@ -109,22 +110,21 @@ const (
 	idrHeader, nonIDRHeader = 0x65, 0x41
 )
 
-// TestH264ThatBrowsersDoNotDecodeIsRefused: what browsers do not decode is refused before it is published.
-func TestH264ThatBrowsersDoNotDecodeIsRefused(t *testing.T) {
+func TestH264ThatBrowsersCannotDecodeIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		units [][]byte
 		want  error
 	}{
-		"plain":                               {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)}, nil},
-		"interlaced":                          {[][]byte{testSPS(0, 0, 0), testPPS(0, 0, 0), testSlice(idrHeader, sliceI)}, errInterlaced},
-		"slice groups":                        {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 1), testSlice(idrHeader, sliceI)}, errSlices},
-		"data partitions":                     {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(0x42, sliceP)}, errSlices},
-		"B slices, no word on the order":      {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP), testSlice(1, sliceB)}, errReorder},
-		"B slices in the order of decoding":   {[][]byte{testSPS(0, 2, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceB)}, nil},
-		"an SPS with an id out of range":      {[][]byte{testSPS(32, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI)}, ErrDamaged},
-		"a PPS with an id out of range":       {[][]byte{testSPS(0, 0, 1), testPPS(256, 0, 0), testSlice(idrHeader, sliceI)}, ErrDamaged},
-		"pictures alone":                      {[][]byte{testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)}, ErrFormat},
-		"an interlaced part behind the first": {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSPS(0, 0, 0), testSlice(idrHeader, sliceI)}, errInterlaced},
+		"plain":                              {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)}, nil},
+		"interlaced":                         {[][]byte{testSPS(0, 0, 0), testPPS(0, 0, 0), testSlice(idrHeader, sliceI)}, errInterlaced},
+		"slice groups":                       {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 1), testSlice(idrHeader, sliceI)}, errSlices},
+		"data partitions":                    {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(0x42, sliceP)}, errSlices},
+		"B slices without order information": {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP), testSlice(1, sliceB)}, errReorder},
+		"B slices in decoding order":         {[][]byte{testSPS(0, 2, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceB)}, nil},
+		"an SPS with an id out of range":     {[][]byte{testSPS(32, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI)}, ErrDamaged},
+		"a PPS with an id out of range":      {[][]byte{testSPS(0, 0, 1), testPPS(256, 0, 0), testSlice(idrHeader, sliceI)}, ErrDamaged},
+		"slices without parameter sets":      {[][]byte{testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)}, ErrFormat},
+		"interlaced after progressive":       {[][]byte{testSPS(0, 0, 1), testPPS(0, 0, 0), testSlice(idrHeader, sliceI), testSPS(0, 0, 0), testSlice(idrHeader, sliceI)}, errInterlaced},
 	} {
 		f, err := Open(writeTemp(t, slices.Concat(tt.units...)), 0)
 		if !errors.Is(err, tt.want) {
@@ -152,14 +152,14 @@ func TestH264ThatBrowsersDoNotDecodeIsRefused(t *testing.T) {
 	}
 }
 
-// TestH264KeyFrameComesWithAllParameterSets: all sets that are in force come with each picture that a viewer may begin with.
-func TestH264KeyFrameComesWithAllParameterSets(t *testing.T) {
+// All current parameter sets precede each key frame, because decoding may start there.
+func TestH264KeyFrameIncludesAllParameterSets(t *testing.T) {
 	key, delta := testSlice(idrHeader, sliceI), testSlice(nonIDRHeader, sliceP)
 	file := slices.Concat(
 		testSPS(0, 0, 1), testSPS(1, 0, 1), testPPS(0, 0, 0), testPPS(1, 1, 0), key, delta, // 0, 1
 		key, delta, // 2, 3
-		testPPS(1, 0, 0), key, // 4: one set is replaced
-		delta, testPPS(2, 0, 0), delta, // 5, 6: one is added
+		testPPS(1, 0, 0), key, // 4: replaces a set
+		delta, testPPS(2, 0, 0), delta, // 5, 6: adds a set
 		testSPS(0, 2, 1), key) // 7
 	f, err := Open(writeTemp(t, file), 0)
 	if err != nil {
@@ -189,8 +189,8 @@ func TestH264KeyFrameComesWithAllParameterSets(t *testing.T) {
 	}
 }
 
-// TestH264StartCodeMayFollowAnyZeros: any number of zeros may stand before a start code, also before the first.
-func TestH264StartCodeMayFollowAnyZeros(t *testing.T) {
+// Zeros may also precede the first start code.
+func TestH264StartCodeMayFollowAnyNumberOfZeros(t *testing.T) {
 	plain, err := os.ReadFile(makeFile(t, "a.h264", samples["any.h264"].args...))
 	if err != nil {
 		t.Fatal(err)

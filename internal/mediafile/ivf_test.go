@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// vp8Picture and vp8Delta are the beginnings of a VP8 key frame of 16 by 16 and of a visible frame that is none.
+// These are the beginnings of VP8 frames: a key frame of 16 by 16 pixels, a visible inter frame, and a hidden frame.
 var (
 	vp8KeyFrame    = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 	vp8DeltaFrame  = []byte{0x11, 0x02, 0x00, 0x00}
 	vp8HiddenFrame = []byte{0x01, 0x02, 0x00, 0x00}
 )
 
-// ivfFile is a file whose clock ticks rate/scale times a second.
+// ivfFile returns an IVF file whose clock has rate/scale ticks a second.
 func ivfFile(rate, scale uint32, fourCC string, frames ...ivfFrame) []byte {
 	file := append([]byte("DKIF\x00\x00\x20\x00"), fourCC...)
 	file = append(file, 16, 0, 16, 0)
 	file = binary.LittleEndian.AppendUint32(file, rate)
 	file = binary.LittleEndian.AppendUint32(file, scale)
-	file = append(file, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0) // more frames than there are
+	file = append(file, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0) // states more frames than the file has
 	for _, f := range frames {
 		file = binary.LittleEndian.AppendUint32(file, uint32(len(f.data)))
 		file = append(binary.LittleEndian.AppendUint64(file, f.tick), f.data...)
@@ -32,7 +32,7 @@ func ivfFile(rate, scale uint32, fourCC string, frames ...ivfFrame) []byte {
 	return file
 }
 
-// visibleFrames are visible frames at those ticks.
+// visibleFrames returns visible frames with the given timestamps.
 func visibleFrames(ticks ...uint64) (frames []ivfFrame) {
 	for i, tick := range ticks {
 		data := vp8DeltaFrame
@@ -44,8 +44,7 @@ func visibleFrames(ticks ...uint64) (frames []ivfFrame) {
 	return frames
 }
 
-// TestIVFWithAnOddClockKeepsItsLength plays files with odd clocks.
-func TestIVFWithAnOddClockKeepsItsLength(t *testing.T) {
+func TestIVFWithUnusualTimestampsKeepsItsDuration(t *testing.T) {
 	unseen := func(frames []ivfFrame, hidden ...int) []ivfFrame {
 		for _, i := range hidden {
 			frames[i].data = vp8HiddenFrame
@@ -56,34 +55,33 @@ func TestIVFWithAnOddClockKeepsItsLength(t *testing.T) {
 		file []byte
 		want time.Duration
 	}{
-		"from a second on":                 {ivfFile(10, 1, "VP80", visibleFrames(10, 11, 12)...), 300 * time.Millisecond},
-		"milliseconds":                     {ivfFile(1000, 1, "VP80", visibleFrames(0, 40, 80)...), 120 * time.Millisecond},
-		"one picture, in milliseconds":     {ivfFile(1000, 1, "VP80", visibleFrames(0)...), 33 * time.Millisecond},
-		"one picture a second":             {ivfFile(1, 1, "VP80", visibleFrames(0, 1)...), 2 * time.Second},
-		"a picture left out":               {ivfFile(10, 1, "VP80", visibleFrames(0, 1, 3, 4)...), 500 * time.Millisecond},
-		"an empty frame":                   {ivfFile(10, 1, "VP80", append(visibleFrames(0, 1), ivfFrame{tick: 2}, ivfFrame{vp8DeltaFrame, 3, false})...), 500 * time.Millisecond},
-		"a clock that stands":              {ivfFile(10, 1, "VP80", visibleFrames(0, 0, 0)...), 300 * time.Millisecond},
-		"a clock that is set back":         {ivfFile(10, 1, "VP80", visibleFrames(0, 1, 2, 0, 1, 2)...), 600 * time.Millisecond},
-		"hidden, sharing a timestamp":      {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 1, 2, 3, 3, 4), 1, 5)...), 500 * time.Millisecond},
-		"hidden, moved apart by ffmpeg":    {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 2, 3, 4, 5, 6), 1, 5)...), 500 * time.Millisecond},
-		"hidden, a tick behind, of 1/1000": {ivfFile(1000, 1, "VP80", unseen(visibleFrames(0, 1, 100, 200, 201, 300), 1, 4)...), 400 * time.Millisecond},
-		"hidden, the last":                 {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 2), 2)...), 300 * time.Millisecond},
+		"first timestamp of a second":                   {ivfFile(10, 1, "VP80", visibleFrames(10, 11, 12)...), 300 * time.Millisecond},
+		"clock in milliseconds":                         {ivfFile(1000, 1, "VP80", visibleFrames(0, 40, 80)...), 120 * time.Millisecond},
+		"one frame, clock in milliseconds":              {ivfFile(1000, 1, "VP80", visibleFrames(0)...), 33 * time.Millisecond},
+		"one frame a second":                            {ivfFile(1, 1, "VP80", visibleFrames(0, 1)...), 2 * time.Second},
+		"a missing frame":                               {ivfFile(10, 1, "VP80", visibleFrames(0, 1, 3, 4)...), 500 * time.Millisecond},
+		"an empty frame":                                {ivfFile(10, 1, "VP80", append(visibleFrames(0, 1), ivfFrame{tick: 2}, ivfFrame{vp8DeltaFrame, 3, false})...), 500 * time.Millisecond},
+		"equal timestamps":                              {ivfFile(10, 1, "VP80", visibleFrames(0, 0, 0)...), 300 * time.Millisecond},
+		"timestamps that restart":                       {ivfFile(10, 1, "VP80", visibleFrames(0, 1, 2, 0, 1, 2)...), 600 * time.Millisecond},
+		"hidden frames with equal timestamps":           {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 1, 2, 3, 3, 4), 1, 5)...), 500 * time.Millisecond},
+		"hidden frames with timestamps moved by ffmpeg": {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 2, 3, 4, 5, 6), 1, 5)...), 500 * time.Millisecond},
+		"hidden frames a tick of 1/1000 s later":        {ivfFile(1000, 1, "VP80", unseen(visibleFrames(0, 1, 100, 200, 201, 300), 1, 4)...), 400 * time.Millisecond},
+		"last frame hidden":                             {ivfFile(10, 1, "VP80", unseen(visibleFrames(0, 1, 2), 2)...), 300 * time.Millisecond},
 	} {
 		f, err := Open(writeTemp(t, tt.file), 0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if _, length, err := readAll(f); length != tt.want || !errors.Is(err, io.EOF) {
-			t.Errorf("%s: %v long, then %v; want %v", name, length, err, tt.want)
+			t.Errorf("%s: duration %v, then %v; want %v", name, length, err, tt.want)
 		}
 		_ = f.Close()
 	}
 }
 
-// TestIVFWithHiddenFramesKeepsItsTimestamps plays what two passes of libvpx make of eight seconds: 240 pictures, and
-// hidden ones that share the timestamp of the next one, as vpxenc writes them, or that ffmpeg's muxer has moved from
-// there.
-func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
+// The file is libvpx's two-pass output for eight seconds: 240 visible frames and some hidden ones. A hidden frame has
+// the timestamp of the next frame, as vpxenc writes it, or ffmpeg's muxer has changed the timestamps.
+func TestIVFWithHiddenFramesKeepsItsDuration(t *testing.T) {
 	log := writeTemp(t, nil)
 	args := []string{"-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "25", "-b:v", "300k", "-passlogfile", log}
 	source := []string{"-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30:duration=8", "-map", "1:v"}
@@ -119,17 +117,17 @@ func TestIVFWithHiddenFramesKeepsItsTimestamps(t *testing.T) {
 	}
 }
 
-// TestIVFThatIsCutOffEndsAsDamaged: what is cut off or followed by something else ends as damaged, after all whole frames.
-func TestIVFThatIsCutOffEndsAsDamaged(t *testing.T) {
+// All complete frames are returned before ErrDamaged.
+func TestTruncatedIVFEndsWithErrDamaged(t *testing.T) {
 	whole := ivfFile(10, 1, "VP80", visibleFrames(0, 1, 2)...)
 	for name, tt := range map[string]struct {
 		file   []byte
 		frames int
 	}{
-		"cut in the last frame": {whole[:len(whole)-1], 2},
-		"cut in its header":     {whole[:len(whole)-10], 2},
-		"bytes behind the end":  {append(append([]byte{}, whole...), "and so on"...), 3},
-		"a huge frame":          {append(append([]byte{}, whole...), "and so on, and so on"...), 3},
+		"truncated last frame":      {whole[:len(whole)-1], 2},
+		"truncated frame header":    {whole[:len(whole)-10], 2},
+		"data after the last frame": {append(append([]byte{}, whole...), "and so on"...), 3},
+		"implausible frame size":    {append(append([]byte{}, whole...), "and so on, and so on"...), 3},
 	} {
 		f, err := Open(writeTemp(t, tt.file), 0)
 		if err != nil {
@@ -142,8 +140,8 @@ func TestIVFThatIsCutOffEndsAsDamaged(t *testing.T) {
 	}
 }
 
-// TestIVFClockIsExact: 29.97 pictures a second are neither 29 nor 30, and a clock with nonsense does no harm.
-func TestIVFClockIsExact(t *testing.T) {
+// Durations at 29.97 frames per second are not rounded, and extreme clock values do not overflow.
+func TestIVFFrameDurationIsExact(t *testing.T) {
 	f, err := Open(makeFile(t, "ntsc.ivf", "-r", "30000/1001", "-c:v", "libvpx"), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -162,8 +160,7 @@ func TestIVFClockIsExact(t *testing.T) {
 	}
 }
 
-// TestIVFOtherThan8Bit420IsRefused: only 8-bit 4:2:0 is published.
-func TestIVFOtherThan8Bit420IsRefused(t *testing.T) {
+func TestIVFWithPixelFormatOtherThan8Bit420IsRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"VP9 profile 1":  {"-c:v", "libvpx-vp9", "-pix_fmt", "yuv444p"},
 		"VP9 profile 2":  {"-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p10le"},
@@ -176,7 +173,7 @@ func TestIVFOtherThan8Bit420IsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// A later key frame too.
+	// The pixel format of later key frames is checked too.
 	f, err := Open(writeTemp(t, ivfFile(10, 1, "VP90", ivfFrame{data: []byte{0x86, 0, 0}}, ivfFrame{data: []byte{0xa0, 0x49, 0x83, 0x42}})), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +184,7 @@ func TestIVFOtherThan8Bit420IsRefused(t *testing.T) {
 	}
 }
 
-// TestVP9FrameThatIsNotShownIsHidden: a frame that is not shown is hidden unless it is in a superframe, which has a visible one.
+// A hidden frame in a superframe does not count: the superframe has a visible frame.
 func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
 	for name, tt := range map[string]struct {
 		frame       []byte
@@ -205,7 +202,7 @@ func TestVP9FrameThatIsNotShownIsHidden(t *testing.T) {
 	}
 }
 
-// TestIVFHiddenFramesAreNotReturnedAlone: decoders get no frame alone that yields no picture.
+// Decoders never get a frame that yields no picture.
 func TestIVFHiddenFramesAreNotReturnedAlone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file []byte

@@ -14,7 +14,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// makeFile lets ffmpeg make a second of a test picture at 10 frames a second, or of a tone.
+// makeFile uses ffmpeg to create a file with one second of a test video at 10 frames a second, or of a tone.
 func makeFile(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -29,7 +29,7 @@ func makeFile(t *testing.T, name string, args ...string) string {
 	return path
 }
 
-// samples are the formats that are read, with what ffmpeg makes of them.
+// samples are the supported formats, with the ffmpeg arguments that create them.
 var samples = map[string]struct {
 	args   []string
 	mime   string
@@ -39,12 +39,11 @@ var samples = map[string]struct {
 	"vp9.ivf":  {[]string{"-c:v", "libvpx-vp9", "-g", "5", "-lag-in-frames", "0"}, webrtc.MimeTypeVP9, 10},
 	"av1.ivf":  {[]string{"-c:v", "libaom-av1", "-g", "5", "-cpu-used", "8", "-lag-in-frames", "0"}, webrtc.MimeTypeAV1, 10},
 	"any.h264": {[]string{"-c:v", "libx264", "-g", "5", "-bf", "0", "-slices", "2", "-pix_fmt", "yuv420p"}, webrtc.MimeTypeH264, 10},
-	"opus.ogg": {[]string{"-c:a", "libopus", "-ac", "2"}, webrtc.MimeTypeOpus, 51}, // and what the encoder looks ahead
+	"opus.ogg": {[]string{"-c:a", "libopus", "-ac", "2"}, webrtc.MimeTypeOpus, 51}, // one more for the encoder's lookahead
 }
 
-// TestFilesAreReadToTheEndAndAgain reads every format to its end, again after a rewind, and lets the frames last as
-// long as the media.
-func TestFilesAreReadToTheEndAndAgain(t *testing.T) {
+// Every format is read completely, and again after a rewind. The frames last as long as the media.
+func TestFileIsReadCompletelyAndAgainAfterRewind(t *testing.T) {
 	for name, want := range samples {
 		t.Run(name, func(t *testing.T) {
 			f := openSample(t, name)
@@ -78,8 +77,7 @@ func TestFilesAreReadToTheEndAndAgain(t *testing.T) {
 	}
 }
 
-// TestFilesWithNothingToPlayAreRefused: what contains nothing to play is refused with a reason.
-func TestFilesWithNothingToPlayAreRefused(t *testing.T) {
+func TestFileWithoutMediaIsRefusedWithTheReason(t *testing.T) {
 	box := []byte("\x00\x00\x00\x18ftypqt  \x00\x00\x02\x00qt  \x00\x00\x00\x00")
 	for name, tt := range map[string]struct {
 		content []byte
@@ -87,14 +85,14 @@ func TestFilesWithNothingToPlayAreRefused(t *testing.T) {
 		says    string
 	}{
 		"empty":                 {nil, ErrFormat, "it is empty, want IVF"},
-		"text":                  {[]byte("hello, this is no media"), ErrFormat, "it is text/plain, want IVF"},
+		"text":                  {[]byte("hello, this is not media"), ErrFormat, "it is text/plain, want IVF"},
 		"unknown":               {[]byte{1, 2, 3, 4, 5}, ErrFormat, "its format is unknown"},
 		"QuickTime named .h264": {box, ErrFormat, "it is video/mp4"},
 		"zeros":                 {make([]byte, 100<<10), ErrFormat, "want IVF"},
 		"H265":                  {[]byte("\x00\x00\x00\x01\x40\x01\x0c\x01\xff\xff"), ErrFormat, "want IVF"},
-		"half a header":         {[]byte("DKIF\x00\x00"), ErrDamaged, "cut off"},
+		"truncated header":      {[]byte("DKIF\x00\x00"), ErrDamaged, "cut off"},
 		"no frame":              {ivfFile(30, 1, "VP80"), ErrDamaged, "cut off"},
-		"another codec":         {ivfFile(30, 1, "MJPG"), ErrFormat, `it is IVF with "MJPG"`},
+		"unsupported codec":     {ivfFile(30, 1, "MJPG"), ErrFormat, `it is IVF with "MJPG"`},
 		"no time base":          {ivfFile(30, 0, "VP80", ivfFrame{data: vp8KeyFrame}), ErrDamaged, "its time base is 0/30"},
 		"a damaged SPS":         {[]byte("\x00\x00\x01\x67\x64"), ErrDamaged, "damaged"},
 	} {
@@ -113,10 +111,9 @@ func TestFilesWithNothingToPlayAreRefused(t *testing.T) {
 	}
 }
 
-// TestCutFilesEndAsDamaged: of a file that is cut off, all that is whole is returned, and then ErrDamaged in place of
-// io.EOF.
-func TestCutFilesEndAsDamaged(t *testing.T) {
-	for name, want := range map[string]int{"opus.ogg": 0, "vp8.ivf": 9} { // Ogg is lost by the page, IVF by the frame
+// All complete frames are returned before ErrDamaged.
+func TestTruncatedFileEndsWithErrDamaged(t *testing.T) {
+	for name, want := range map[string]int{"opus.ogg": 0, "vp8.ivf": 9} { // a truncated Ogg file loses a page, IVF loses a frame
 		whole, err := os.ReadFile(makeFile(t, name, samples[name].args...))
 		if err != nil {
 			t.Fatal(err)

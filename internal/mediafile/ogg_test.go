@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// oggWriter writes the pages of one logical stream.
+// oggWriter writes the pages of a logical Ogg stream.
 type oggWriter struct {
 	out              *bytes.Buffer
 	serial, sequence uint32
 	granule          uint64
 }
 
-// writePackets writes packets on as many pages as they need.
+// writePackets writes packets to as many pages as they need.
 func (m *oggWriter) writePackets(flags byte, packets ...[]byte) {
 	var lacing, body []byte
 	for _, p := range packets {
@@ -58,13 +58,13 @@ func (m *oggWriter) writePage(flags byte, granule uint64, lacing, body []byte) {
 	m.sequence++
 }
 
-// opusHeader is an OpusHead packet; table is what follows the mapping family.
+// opusHeader returns an OpusHead packet. table follows the mapping family.
 func opusHeader(channels, family byte, table ...byte) []byte {
 	head := append([]byte(opusHead), 1, channels, 0x38, 0x01, 0x80, 0xbb, 0, 0, 0, 0, family)
 	return append(head, table...)
 }
 
-// opusPackets are packets of 20 ms whose content is their number.
+// opusPackets returns n packets of 20 ms that contain their number.
 func opusPackets(n int) (packets [][]byte) {
 	for i := range n {
 		packets = append(packets, binary.BigEndian.AppendUint16([]byte{0xfc}, uint16(i)))
@@ -74,7 +74,7 @@ func opusPackets(n int) (packets [][]byte) {
 
 var oggTags = append([]byte(opusTags), make([]byte, 8)...)
 
-// opusStream is three seconds of sound: 151 packets, 50 on a page.
+// opusStream writes three seconds of audio: 151 packets, 50 on each page.
 func opusStream(out *bytes.Buffer, serial uint32, head, tags []byte) {
 	m := &oggWriter{out: out, serial: serial}
 	m.writePackets(oggFirst, head)
@@ -95,14 +95,14 @@ func writeTemp(t *testing.T, content []byte) string {
 
 var stereo = opusHeader(2, 0)
 
-// oggStreams are the files of TestOggStreamIsReadToItsEnd with their expected content, by default 151 packets of 20 ms.
+// oggStreams are the files of TestOggStreamIsReadCompletely. By default they contain 151 packets of 20 ms.
 var oggStreams = map[string]struct {
 	make    func(out *bytes.Buffer)
 	packets int
 	length  time.Duration
 	mono    bool
 }{
-	"a cover in the comment header": {make: func(out *bytes.Buffer) {
+	"cover image in the comment header": {make: func(out *bytes.Buffer) {
 		opusStream(out, 1, stereo, append(bytes.Clone(oggTags), bytes.Repeat([]byte("cover "), 142_000/6)...))
 	}},
 	"no comment header": {make: func(out *bytes.Buffer) {
@@ -118,7 +118,7 @@ var oggStreams = map[string]struct {
 		opusStream(out, 1, stereo, oggTags)
 		opusStream(out, 1, stereo, oggTags)
 	}},
-	"a second header in the stream": {packets: 302, make: func(out *bytes.Buffer) {
+	"second header in a stream": {packets: 302, make: func(out *bytes.Buffer) {
 		m := &oggWriter{out: out, serial: 1}
 		for i := range 2 {
 			m.writePackets(byte(oggFirst*(1-i)), stereo)
@@ -126,7 +126,7 @@ var oggStreams = map[string]struct {
 			m.writePackets(0, opusPackets(151)...)
 		}
 	}},
-	"a link of Vorbis between two": {packets: 302, make: func(out *bytes.Buffer) {
+	"Vorbis link between Opus links": {packets: 302, make: func(out *bytes.Buffer) {
 		opusStream(out, 1, stereo, oggTags)
 		opusStream(out, 1, []byte("\x01vorbis and so on"), []byte("\x03vorbis"))
 		opusStream(out, 1, stereo, oggTags)
@@ -145,7 +145,7 @@ var oggStreams = map[string]struct {
 		}
 		skeleton.writePackets(oggLast)
 	}},
-	"two streams of Opus": {make: func(out *bytes.Buffer) {
+	"two multiplexed Opus streams": {make: func(out *bytes.Buffer) {
 		one, two := &oggWriter{out: out, serial: 1}, &oggWriter{out: out, serial: 2}
 		one.writePackets(oggFirst, stereo)
 		two.writePackets(oggFirst, opusHeader(1, 0))
@@ -180,7 +180,7 @@ var oggStreams = map[string]struct {
 		out.WriteString("OggS of no page, whose number of lacing values is past the end of the file: " + string([]byte{255}))
 		out.Write(whole.Bytes()[last:])
 	}},
-	"a damaged page": {packets: 101, length: 3020 * time.Millisecond, make: func(out *bytes.Buffer) { // with a pause
+	"a damaged page": {packets: 101, length: 3020 * time.Millisecond, make: func(out *bytes.Buffer) { // the lost page becomes a pause
 		opusStream(out, 1, stereo, oggTags)
 		out.Bytes()[bytes.LastIndex(out.Bytes(), []byte{0, 99})]++
 	}},
@@ -188,12 +188,12 @@ var oggStreams = map[string]struct {
 		m := &oggWriter{out: out, serial: 1}
 		m.writePackets(oggFirst, stereo)
 		m.writePackets(0, oggTags)
-		m.granule = 1 << 40 // a recording may begin at any position
+		m.granule = 1 << 40 // the first granule position may have any value
 		m.writePackets(0, opusPackets(2)...)
 		m.granule += 10 * audioClock
 		m.writePackets(oggLast, opusPackets(1)...)
 	}},
-	"a packet over two pages": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
+	"packet on two pages": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
 		m := &oggWriter{out: out, serial: 1}
 		m.writePackets(oggFirst, stereo)
 		m.writePackets(0, oggTags)
@@ -201,7 +201,7 @@ var oggStreams = map[string]struct {
 		m.writePage(0, noGranule, []byte{255}, packet[:255])
 		m.writePage(oggContinued, 960, []byte{10}, packet[255:])
 	}},
-	"half a packet is lost": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
+	"page with the start of a packet lost": {packets: 1, length: 20 * time.Millisecond, make: func(out *bytes.Buffer) {
 		m := &oggWriter{out: out, serial: 1}
 		m.writePackets(oggFirst, stereo)
 		m.writePackets(0, oggTags)
@@ -212,8 +212,7 @@ var oggStreams = map[string]struct {
 	}},
 }
 
-// TestOggStreamIsReadToItsEnd reads streams to their end, whatever is around their packets.
-func TestOggStreamIsReadToItsEnd(t *testing.T) {
+func TestOggStreamIsReadCompletely(t *testing.T) {
 	for name, tt := range oggStreams {
 		t.Run(name, func(t *testing.T) {
 			if tt.packets == 0 {
@@ -240,7 +239,7 @@ func TestOggStreamIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// readAll counts the frames up to an error, and how long they last.
+// readAll reads frames until an error. It returns their number and total duration.
 func readAll(f *File) (frames int, length time.Duration, err error) {
 	for {
 		frame, err := f.Next()
@@ -253,14 +252,12 @@ func readAll(f *File) (frames int, length time.Duration, err error) {
 	}
 }
 
-// TestOggThatCallsCannotCarryIsRefused: a stream that calls cannot carry, and one that is not sound, are refused before
-// they are published.
-func TestOggThatCallsCannotCarryIsRefused(t *testing.T) {
+func TestUnsupportedOggIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		head []byte
 		want error
 	}{
-		"two streams":              {opusHeader(4, 1, 2, 2, 0, 1, 2, 3), errChannels},
+		"two coupled streams":      {opusHeader(4, 1, 2, 2, 0, 1, 2, 3), errChannels},
 		"an incompatible version":  {append(append([]byte(opusHead), 16), opusHeader(2, 0)[9:]...), ErrDamaged},
 		"no channels":              {opusHeader(0, 0), ErrDamaged},
 		"three channels, family 0": {opusHeader(3, 0), ErrDamaged},
@@ -275,8 +272,8 @@ func TestOggThatCallsCannotCarryIsRefused(t *testing.T) {
 	}
 }
 
-// TestOggEnds: what is cut off or followed by something else ends as damaged, after all whole pages.
-func TestOggEnds(t *testing.T) {
+// All complete pages are returned before ErrDamaged.
+func TestTruncatedOggEndsWithErrDamaged(t *testing.T) {
 	var out bytes.Buffer
 	opusStream(&out, 1, opusHeader(2, 0), oggTags)
 	whole := out.Bytes()
@@ -284,11 +281,11 @@ func TestOggEnds(t *testing.T) {
 		content []byte
 		packets int
 	}{
-		"cut in the last page":   {whole[:len(whole)-1], 150},
-		"cut in its header":      {whole[:bytes.LastIndex(whole, []byte(capturePattern))+10], 150},
-		"bytes behind the end":   {append(bytes.Clone(whole), "and so on"...), 151},
-		"an ID3 tag at the end":  {append(bytes.Clone(whole), append([]byte("TAG"), make([]byte, 125)...)...), 151},
-		"a megabyte of anything": {append(bytes.Clone(whole), bytes.Repeat([]byte("Ogg"), 1<<20/3)...), 151},
+		"truncated last page":      {whole[:len(whole)-1], 150},
+		"truncated page header":    {whole[:bytes.LastIndex(whole, []byte(capturePattern))+10], 150},
+		"data after the last page": {append(bytes.Clone(whole), "and so on"...), 151},
+		"an ID3 tag at the end":    {append(bytes.Clone(whole), append([]byte("TAG"), make([]byte, 125)...)...), 151},
+		"a megabyte of other data": {append(bytes.Clone(whole), bytes.Repeat([]byte("Ogg"), 1<<20/3)...), 151},
 	} {
 		f, err := Open(writeTemp(t, tt.content), 0)
 		if err != nil {

@@ -30,7 +30,7 @@ func payloader(mime string) rtp.Payloader {
 	return &codecs.OpusPayloader{}
 }
 
-// packets are those of a whole file, in small pieces, the frames one after another.
+// packets returns the RTP packets of a whole file, with small payloads, in order.
 func packets(t *testing.T, f *File) (all []*rtp.Packet) {
 	t.Helper()
 	clock := uint32(videoClock)
@@ -69,8 +69,8 @@ func newTestRecorder(t *testing.T, f *File) *Recorder {
 	return r
 }
 
-// TestRecorderWritesFilesThatDecode sends every file over RTP with packets in the wrong order, one twice, and padding
-// between them. Every frame is in the record, ffmpeg decodes it without a word, and it lasts as long as the file.
+// Packets arrive out of order, one of them twice, with padding between them. The recording has all frames and the
+// duration of the file, and ffmpeg decodes it without messages.
 func TestRecorderWritesFilesThatDecode(t *testing.T) {
 	for name, sample := range samples {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestRecorderWritesFilesThatDecode(t *testing.T) {
 			}
 			p := probe(t, r.Path)
 			if p.frames != sample.frames {
-				t.Errorf("%s holds %d frames, %d were sent", filepath.Base(r.Path), p.frames, sample.frames)
+				t.Errorf("%s contains %d frames, %d were sent", filepath.Base(r.Path), p.frames, sample.frames)
 			}
 			if filepath.Ext(r.Path) != ".h264" && (p.seconds < 0.85 || p.seconds > 1.1) {
 				t.Errorf("%s lasts %.2f s, want one", filepath.Base(r.Path), p.seconds)
@@ -107,14 +107,13 @@ func TestRecorderWritesFilesThatDecode(t *testing.T) {
 	}
 }
 
-// TestRecorderSkipsToAKeyFrameAfterLoss: a lost packet costs the pictures up to the next key frame, which is asked for,
-// and no more.
+// After a lost packet, only the frames up to the next key frame are missing.
 func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
 		t.Run(name, func(t *testing.T) {
 			f := openSample(t, name)
 			all := packets(t, f)
-			// The last packet of the third picture, of those between two key frames.
+			// The last packet of the third frame, between two key frames.
 			markers := 0
 			lost := slices.IndexFunc(all, func(p *rtp.Packet) bool {
 				if p.Marker {
@@ -127,7 +126,7 @@ func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 				if i == lost {
 					continue
 				}
-				now = now.Add(400 * time.Millisecond) // the loss is given up before the next key frame comes
+				now = now.Add(400 * time.Millisecond) // the packet counts as lost before the next key frame arrives
 				waits, err := r.Write(p, now)
 				if err != nil {
 					t.Fatal(err)
@@ -137,15 +136,15 @@ func TestRecorderSkipsToAKeyFrameAfterLoss(t *testing.T) {
 			if err := r.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if got := probe(t, r.Path).frames; !waited || got != 7 { // 0, 1, and 5 to 9
-				t.Errorf("%d frames, want 7; waited for a key frame: %v", got, waited)
+			if got := probe(t, r.Path).frames; !waited || got != 7 { // frames 0, 1, and 5 to 9
+				t.Errorf("%d frames, want 7; needed a key frame: %v", got, waited)
 			}
 		})
 	}
 }
 
-// TestRecorderAsksUntilAKeyFrameArrives: a key frame is asked for until one arrives, not until it is whole.
-func TestRecorderAsksUntilAKeyFrameArrives(t *testing.T) {
+// The recorder needs a key frame until the first packet of one arrives, not until the frame is complete.
+func TestRecorderNeedsKeyFrameUntilOneStartsToArrive(t *testing.T) {
 	for _, name := range []string{"vp8.ivf", "vp9.ivf", "av1.ivf", "any.h264"} {
 		t.Run(name, func(t *testing.T) {
 			f := openSample(t, name)
@@ -160,11 +159,11 @@ func TestRecorderAsksUntilAKeyFrameArrives(t *testing.T) {
 			}
 			padding := &rtp.Packet{Header: rtp.Header{SequenceNumber: all[0].SequenceNumber - 1, Padding: true}}
 			if !write(padding) {
-				t.Error("it does not wait before the first key frame")
+				t.Error("it needs no key frame before the first one")
 			}
 			for i, p := range all[:3] {
 				if p.Marker || write(p) {
-					t.Errorf("packet %d of the first key frame: it waits, or the frame is short", i)
+					t.Errorf("packet %d of the first key frame: the recorder still needs one, or the frame has too few packets", i)
 				}
 			}
 			if err := r.Close(); err != nil {
@@ -174,9 +173,9 @@ func TestRecorderAsksUntilAKeyFrameArrives(t *testing.T) {
 	}
 }
 
-// TestRecorderKeepsPausesWithinTheLengthOfTheCall: who says nothing sends nothing, and the record is as long as the
-// call; but no longer, whatever the packets say.
-func TestRecorderKeepsPausesWithinTheLengthOfTheCall(t *testing.T) {
+// A pause in which nothing is sent is recorded with its duration, but timestamps cannot make the recording longer
+// than the call.
+func TestRecordingKeepsPausesButIsNotLongerThanTheCall(t *testing.T) {
 	r, err := NewRecorder(filepath.Join(t.TempDir(), "record"), webrtc.MimeTypeOpus, 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -196,22 +195,21 @@ func TestRecorderKeepsPausesWithinTheLengthOfTheCall(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := probe(t, r.Path).seconds; got < 10.9 || got > 11.2 { // and the second that a packet may be late
-		t.Errorf("the record lasts %.2f s, want 11", got)
+	if got := probe(t, r.Path).seconds; got < 10.9 || got > 11.2 { // plus maxPacketDelay, one second
+		t.Errorf("the recording lasts %.2f s, want 11", got)
 	}
 }
 
-func TestRecordRefuses(t *testing.T) {
+func TestNewRecorderFailsForUnknownCodecOrMissingFolder(t *testing.T) {
 	if _, err := NewRecorder(filepath.Join(t.TempDir(), "record"), "audio/PCMU", 0, 0); !errors.Is(err, ErrCodec) {
 		t.Errorf("a codec without a format: %v", err)
 	}
 	if _, err := NewRecorder(filepath.Join(t.TempDir(), "none", "record"), webrtc.MimeTypeVP8, 0, 0); err == nil {
-		t.Error("recorded into a folder that is not there")
+		t.Error("recorded into a missing folder")
 	}
 }
 
-// TestRecordDoesNotReplaceAFile: a file that is there is not written over.
-func TestRecordDoesNotReplaceAFile(t *testing.T) {
+func TestNewRecorderDoesNotOverwriteFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, want := range []string{"a.h264", "a-2.h264", "a-3.h264"} {
 		r, err := NewRecorder(filepath.Join(dir, "a"), webrtc.MimeTypeH264, 0, 0)
@@ -232,7 +230,7 @@ type probeResult struct {
 	seconds float64
 }
 
-// probe lets ffmpeg decode a whole file, in which it may find nothing wrong, and tells what is in it.
+// probe decodes a file with ffmpeg, which must find no errors, and returns its number of frames and duration.
 func probe(t *testing.T, path string) (p probeResult) {
 	t.Helper()
 	if out, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
@@ -255,6 +253,6 @@ func probe(t *testing.T, path string) (p probeResult) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.seconds, _ = strconv.ParseFloat(info.Format.Duration, 64) // a byte stream of H264 has none
+	p.seconds, _ = strconv.ParseFloat(info.Format.Duration, 64) // H264 byte streams have no duration
 	return p
 }

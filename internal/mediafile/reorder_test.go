@@ -8,19 +8,20 @@ import (
 	"github.com/pion/rtp"
 )
 
-// TestOrderSortsPackets: rows of numbers that arrive, and what is delivered; a minus stands for a loss.
-func TestOrderSortsPackets(t *testing.T) {
+// in are the sequence numbers in the order of arrival, want those in the order of delivery. A negative number means
+// that packets before it are lost.
+func TestReorderBufferSortsPackets(t *testing.T) {
 	for name, tt := range map[string]struct {
 		in   []uint16
 		want []int
 	}{
-		"in order":       {[]uint16{1, 2, 3}, []int{1, 2, 3}},
-		"two swapped":    {[]uint16{1, 3, 2, 4}, []int{1, 2, 3, 4}},
-		"twice":          {[]uint16{1, 2, 2, 1, 3}, []int{1, 2, 3}},
-		"around the end": {[]uint16{65534, 0, 65535, 1}, []int{65534, 65535, 0, 1}},
-		"one lost":       {[]uint16{1, 3, 4}, []int{1, -3, 4}},
-		"two lost":       {[]uint16{1, 3, 6}, []int{1, -3, -6}},
-		"too late":       {[]uint16{5, 4, 6}, []int{5, 6}},
+		"in order":    {[]uint16{1, 2, 3}, []int{1, 2, 3}},
+		"two swapped": {[]uint16{1, 3, 2, 4}, []int{1, 2, 3, 4}},
+		"duplicates":  {[]uint16{1, 2, 2, 1, 3}, []int{1, 2, 3}},
+		"wraparound":  {[]uint16{65534, 0, 65535, 1}, []int{65534, 65535, 0, 1}},
+		"one lost":    {[]uint16{1, 3, 4}, []int{1, -3, 4}},
+		"two lost":    {[]uint16{1, 3, 6}, []int{1, -3, -6}},
+		"late packet": {[]uint16{5, 4, 6}, []int{5, 6}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []int
@@ -43,8 +44,8 @@ func TestOrderSortsPackets(t *testing.T) {
 	}
 }
 
-// TestOrderGivesUpALostPacketInTime: a lost packet is waited for a second, or until a thousand others wait.
-func TestOrderGivesUpALostPacketInTime(t *testing.T) {
+// A lost packet is skipped after more than a second, or if more than maxWaitingPackets packets wait for it.
+func TestReorderBufferSkipsLostPacketAfterTimeOrCountLimit(t *testing.T) {
 	delivered := 0
 	o := reorderBuffer{deliver: func(*rtp.Packet, bool) { delivered++ }}
 	now := time.Now()
@@ -60,6 +61,6 @@ func TestOrderGivesUpALostPacketInTime(t *testing.T) {
 		o.push(&rtp.Packet{Header: rtp.Header{SequenceNumber: 7 + seq}}, now.Add(maxPacketDelay+2))
 	}
 	if delivered != 4+maxWaitingPackets+1 || len(o.waiting) != 0 {
-		t.Errorf("%d delivered, %d wait", delivered, len(o.waiting))
+		t.Errorf("%d delivered, %d waiting", delivered, len(o.waiting))
 	}
 }

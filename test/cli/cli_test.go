@@ -23,12 +23,12 @@ import (
 	"meet/test/program"
 )
 
-// binary is the program under test, built once by TestMain.
+// binary is the path of the meet binary, which TestMain builds.
 var binary string
 
 func TestMain(m *testing.M) { program.Main(m, &binary) }
 
-func TestCommandsBehaveAsTheirScriptsSay(t *testing.T) {
+func TestCommandsPassTheirScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -44,7 +44,7 @@ func TestCommandsBehaveAsTheirScriptsSay(t *testing.T) {
 	})
 }
 
-// status N program args… runs a program and wants exactly that exit status.
+// status implements the script command "status N program args…". It runs a program and checks its exit status.
 func status(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	got := 0
@@ -58,13 +58,13 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// serverReady waits until a server answers on $PORT.
+// serverReady implements the script command "serving". It waits until a server is ready on $PORT.
 func serverReady(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(waitReady("http://127.0.0.1:" + ts.Getenv("PORT")))
 }
 
-// freePort is a TCP port that was free a moment ago. A server that is told port 0 would not need it, but a script
-// cannot read the port a server chose.
+// freePort returns a TCP port that is free. Servers could choose a port themselves, but a script cannot read which
+// port that is.
 func freePort(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,7 +74,7 @@ func freePort(t testing.TB) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// waitReady polls until a server is ready.
+// waitReady polls until the server is ready, for at most 10 seconds.
 func waitReady(address string) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -89,13 +89,13 @@ func waitReady(address string) error {
 			err = errors.New(resp.Status)
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("not serving: %w", err)
+			return fmt.Errorf("the server is not ready: %w", err)
 		}
 	}
 	return nil
 }
 
-// startServer starts a server on a folder and waits until it is ready.
+// startServer starts a server with the data folder dir and waits until it is ready.
 func startServer(t *testing.T, dir string, args ...string) (address string, cmd *exec.Cmd) {
 	t.Helper()
 	listen := "127.0.0.1:" + freePort(t)
@@ -104,7 +104,7 @@ func startServer(t *testing.T, dir string, args ...string) (address string, cmd 
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // ended already, in most tests
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // usually ended already
 	if err := waitReady("http://" + listen); err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +123,8 @@ func getJSON(t *testing.T, address string, v any) {
 	}
 }
 
-// The server promises to serve within a second of its first start. The best of three counts: a busy machine is not
-// the server's fault.
+// The first start takes less than a second. The fastest of three starts counts, because other programs may slow one
+// down.
 func TestFirstStartTakesLessThanASecond(t *testing.T) {
 	best := time.Hour
 	for range 3 {
@@ -141,7 +141,7 @@ func TestFirstStartTakesLessThanASecond(t *testing.T) {
 	measure.Within(t, "serving", best, time.Second)
 }
 
-func TestKillingTheServerKeepsTheMeeting(t *testing.T) {
+func TestMeetingSurvivesKilledServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -156,16 +156,16 @@ func TestKillingTheServerKeepsTheMeeting(t *testing.T) {
 	var rooms []struct{ NumParticipants int }
 	for len(rooms) != 1 || rooms[0].NumParticipants != 1 {
 		if ctx.Err() != nil {
-			t.Fatalf("the room is not live: %+v", rooms)
+			t.Fatalf("the room has no participant: %+v", rooms)
 		}
 		getJSON(t, address+"/api/rooms", &rooms)
 	}
-	// The lobby shows the room as soon as it knows; the record is on the disk some milliseconds later.
+	// The list of rooms shows the participant some milliseconds before the store has written the meeting to disk.
 	waitForMeeting(ctx, t, dir)
 	if err := cmd.Process.Kill(); err != nil { // SIGKILL
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // killed, as asked
+	_ = cmd.Wait() // the error says that it was killed
 
 	address, _ = startServer(t, dir)
 	var meetings []struct {
@@ -178,7 +178,7 @@ func TestKillingTheServerKeepsTheMeeting(t *testing.T) {
 	}
 }
 
-// waitForMeeting polls the store's files for the participant's name.
+// waitForMeeting polls the files of the store for the participant's name.
 func waitForMeeting(ctx context.Context, t *testing.T, dir string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -195,7 +195,7 @@ func waitForMeeting(ctx context.Context, t *testing.T, dir string) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("no record of Ada in %v", files)
+			t.Fatalf("Ada is not in %v", files)
 		case <-tick.C:
 		}
 	}

@@ -15,13 +15,14 @@ import (
 	"meet/internal/client"
 )
 
-// expired is a token that devkey signed, and that was valid until September 2001.
+// expired is a token signed with devkey that expired in September 2001.
 const expired = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." +
 	"eyJpc3MiOiJkZXZrZXkiLCJzdWIiOiJhZGEiLCJleHAiOjEwMDAwMDAwMDB9." +
 	"xAC-rsv2IB2pRyNGShge7Af9icrrfGaEk5_XtgjM5yA"
 
-// joinParticipant ROOM IDENTITY TOKEN brings somebody into a room of the server on $PORT by the token in a file, who sends from a
-// microphone and a camera until the script ends. It returns when the server shows both. With !, the server lets nobody in.
+// joinParticipant implements the script command "joined ROOM IDENTITY TOKEN". A participant joins the room with the
+// token in the file TOKEN and sends audio and video until the script ends. The command returns when the server lists
+// both tracks. With !, it checks that the server refuses the join.
 func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	ts.Defer(cancel)
@@ -29,7 +30,7 @@ func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		if err == nil {
 			_ = who.Close() // the script has failed
-			ts.Fatalf("%s was let in", args[1])
+			ts.Fatalf("%s joined, want a refusal", args[1])
 		}
 		ts.Logf("refused: %v", err)
 		return
@@ -38,7 +39,7 @@ func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	var sending sync.WaitGroup
 	ts.Defer(func() {
 		cancel()
-		_ = who.Close() // removed already, in some scripts
+		_ = who.Close() // some scripts have removed the participant
 		sending.Wait()
 	})
 	silence, keyFrame := []byte{0xf8, 0xff, 0xfe}, []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
@@ -69,7 +70,7 @@ func joinParticipant(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send repeats one sample: servers show a track once media comes.
+// send repeats one sample, because servers list a track only after its first packet.
 func send(ctx context.Context, p *client.Publication, sample []byte) {
 	const every = 20 * time.Millisecond
 	tick := time.NewTicker(every)
@@ -79,13 +80,14 @@ func send(ctx context.Context, p *client.Publication, sample []byte) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = p.WriteSample(media.Sample{Data: sample, Duration: every}) // fails once it was removed
+			_ = p.WriteSample(media.Sample{Data: sample, Duration: every}) // fails after the participant was removed
 		}
 	}
 }
 
-// json PATH VALUE parses what the last command printed and wants a value in it: json rooms.0.name blue. An array's length
-// is its last step "len". With !, that there is nothing at PATH.
+// jsonHas implements the script command "json PATH VALUE". It parses the output of the last command and compares the
+// value at PATH, as in "json rooms.0.name blue". The last step "len" is the length of an array. With !, it checks
+// that there is no value at PATH.
 func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
 	var v any
 	out := ts.ReadFile("stdout")

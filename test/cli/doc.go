@@ -1,2 +1,2 @@
-// Package cli tests the built binary from outside: what every command prints, and the status it ends with.
+// Package cli tests the meet binary: the output and the exit status of every command.
 package cli

@@ -20,7 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// writeBuild makes a build like the committed one, with another script of the lobby, and returns its folder.
+// writeBuild writes a build to dir that differs from the committed build in the script of the lobby.
 func writeBuild(dir, mark string) error {
 	if err := os.CopyFS(dir, os.DirFS("../../web/static")); err != nil {
 		return err
@@ -54,7 +54,8 @@ func writeBuild(dir, mark string) error {
 	return os.WriteFile(filepath.Join(dir, name), text, 0o600)
 }
 
-// serveBuild serves a build at $SOURCE. With "tampered", its new script is not what its manifest says.
+// serveBuild implements the script command "published". It serves a build at $SOURCE. With the argument "tampered", a
+// script does not match the manifest.
 func serveBuild(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs("published")
 	ts.Check(os.RemoveAll(dir))
@@ -69,7 +70,7 @@ func serveBuild(ts *testscript.TestScript, _ bool, args []string) {
 
 var lobbyScript = regexp.MustCompile(`/static/assets/lobby-[\w-]+\.js`)
 
-// page returns a page of a server, which must be there.
+// page returns the body of a page, which must have status 200.
 func page(t *testing.T, address string) string {
 	t.Helper()
 	resp, err := http.Get(address)
@@ -90,8 +91,8 @@ func updateCommand(ctx context.Context, t *testing.T, dir, source string, args .
 	return cmd
 }
 
-// A running server serves what was taken, and goes on serving what open pages are made of.
-func TestRunningServerServesTheUpdate(t *testing.T) {
+// The server serves the new build, and continues to serve the files of the old build to open pages.
+func TestRunningServerServesUpdatedFrontend(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
 	if err := writeBuild(source, "fresh"); err != nil {
 		t.Fatal(err)
@@ -122,8 +123,8 @@ func TestRunningServerServesTheUpdate(t *testing.T) {
 	}
 }
 
-// A server takes by itself what is published, also when it is offline at first.
-func TestServerUpdatesItself(t *testing.T) {
+// One server takes the published build. Another one, whose source cannot be reached, serves its own build.
+func TestServerUpdatesFrontendAutomatically(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
 	if err := writeBuild(source, "fresh"); err != nil {
 		t.Fatal(err)
@@ -135,13 +136,13 @@ func TestServerUpdatesItself(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--frontend-url", server.URL, "--frontend-update", "start")
 	for deadline := time.Now().Add(10 * time.Second); lobbyScript.FindString(page(t, address)) != "/static/assets/lobby-fresh.js"; {
 		if time.Now().After(deadline) {
-			t.Fatal("the server does not take the build")
+			t.Fatal("the server does not update")
 		}
 	}
 }
 
-// An update that is killed in the middle of a file leaves a server that starts, and the next update goes on.
-func TestKilledUpdateLeavesAServerThatStarts(t *testing.T) {
+// The update is killed while it fetches a file. The next update continues from there.
+func TestServerStartsAfterKilledUpdate(t *testing.T) {
 	data, source := filepath.Join(t.TempDir(), "data"), t.TempDir()
 	if err := writeBuild(source, "fresh"); err != nil {
 		t.Fatal(err)
@@ -180,13 +181,13 @@ func TestKilledUpdateLeavesAServerThatStarts(t *testing.T) {
 			}
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("nothing is kept of a file that is on its way")
+			t.Fatal("the received part of the file is not stored")
 		}
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // killed, as asked
+	_ = cmd.Wait() // the error says that it was killed
 
 	address, _ := startServer(t, data)
 	if script := lobbyScript.FindString(page(t, address)); script == "" || script == "/static/assets/lobby-fresh.js" {
@@ -199,6 +200,6 @@ func TestKilledUpdateLeavesAServerThatStarts(t *testing.T) {
 		t.Errorf("after the next update the lobby's script is %q", script)
 	}
 	if first, second := <-parts, <-parts; first != "" || second != "bytes=1000-" {
-		t.Errorf("asked for %q and then for %q", first, second)
+		t.Errorf("requested the ranges %q and %q", first, second)
 	}
 }

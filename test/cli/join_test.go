@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// makeFile lets ffmpeg make three seconds of a test picture, or of a tone, in a file.
+// makeFile uses ffmpeg to create a file with three seconds of a test video or of a tone.
 func makeFile(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -30,9 +30,8 @@ func makeFile(t *testing.T, name string, args ...string) string {
 	return path
 }
 
-// TestJoinRecordsWhatJoinPublishes lets one process publish files of every codec, and another record them: what is
-// recorded is the film.
-func TestJoinRecordsWhatJoinPublishes(t *testing.T) {
+// One process publishes files of every codec and another records them. The recordings have all frames.
+func TestJoinRecordsEveryCodecThatJoinPublishes(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	sound := makeFile(t, "a.ogg", "-c:a", "libopus", "-ac", "2")
 	for name, args := range map[string][]string{
@@ -47,35 +46,35 @@ func TestJoinRecordsWhatJoinPublishes(t *testing.T) {
 			defer cancel()
 			room := strings.ReplaceAll(name, ".", "-")
 			events, stop := startRecorder(ctx, t, address, room)
-			out, err := clientCommand(ctx, t, address, "join", room, "--identity", "the film/maker", "--audio", sound, "--video", makeFile(t, name, args...)).Output()
+			out, err := clientCommand(ctx, t, address, "join", room, "--identity", "the video/maker", "--audio", sound, "--video", makeFile(t, name, args...)).Output()
 			if err != nil {
 				t.Fatalf("publisher: %v\n%s", err, out)
 			}
 			if !strings.Contains(string(out), "published") || !strings.Contains(string(out), "left  frames") {
-				t.Errorf("publisher says\n%s", out)
+				t.Errorf("output of the publisher:\n%s", out)
 			}
 			waitForText(ctx, t, events, `"participant left"`)
 			stop()
-			for path, told := range recordedFiles(t, readFile(t, events), 2) {
-				if !strings.HasPrefix(filepath.Base(path), "the_film_maker-TR_") {
+			for path, stated := range recordedFiles(t, readFile(t, events), 2) {
+				if !strings.HasPrefix(filepath.Base(path), "the_video_maker-TR_") {
 					t.Errorf("recorded as %s", filepath.Base(path))
 				}
 				all, film := countFrames(t, path)
 				if !strings.HasSuffix(path, ".ogg") && !isComplete(film, 45, out, 45+151) {
-					t.Errorf("%s holds %d pictures of 45", path, film)
+					t.Errorf("%s contains %d of 45 video frames", path, film)
 				}
 				if strings.HasSuffix(path, ".ogg") && !isComplete(all, 151, out, 45+151) {
-					t.Errorf("%s holds %d packets of 151", path, all)
+					t.Errorf("%s contains %d of 151 packets", path, all)
 				}
-				if all != told {
-					t.Errorf("%s holds %d frames, told of were %d", path, all, told)
+				if all != stated {
+					t.Errorf("%s contains %d frames, the event states %d", path, all, stated)
 				}
 			}
 		})
 	}
 }
 
-// startRecorder starts a recorder in a room. It returns the file that its events are written to, and a function that ends it.
+// startRecorder starts a recorder in a room. It returns the file with its events and a function that stops it.
 func startRecorder(ctx context.Context, t *testing.T, address, room string) (events string, stop func()) {
 	t.Helper()
 	recorder := clientCommand(ctx, t, address, "join", room, "--identity", "recorder", "--record-to", t.TempDir(), "--json")
@@ -83,7 +82,7 @@ func startRecorder(ctx context.Context, t *testing.T, address, room string) (eve
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = f.Close() }) // only the recorder writes
+	t.Cleanup(func() { _ = f.Close() }) // only the recorder writes to it
 	recorder.Stdout = f
 	if err := recorder.Start(); err != nil {
 		t.Fatal(err)
@@ -99,14 +98,15 @@ func startRecorder(ctx context.Context, t *testing.T, address, room string) (eve
 	}
 }
 
-// isComplete reports whether a recorder received all frames of a file, want of them. On a busy machine the publisher restarts
-// for the recorder, so it sends more than once frames, and the recorder may receive more than want.
+// isComplete reports whether a recording has all frames of a file, whose number is want. On a busy machine the
+// publisher restarts the file for the recorder. It then sends more frames than once, the number without a restart,
+// and the recording may have more than want.
 func isComplete(frames, want int, publisher []byte, once int) bool {
 	restarted := !bytes.Contains(publisher, fmt.Appendf(nil, "left  frames %d ", once))
 	return frames == want || restarted && frames > want
 }
 
-// waitForText polls a file that somebody writes.
+// waitForText polls a file until it contains the text.
 func waitForText(ctx context.Context, t *testing.T, path, want string) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -136,7 +136,8 @@ func clientCommand(ctx context.Context, t *testing.T, address string, args ...st
 	return cmd
 }
 
-// recordedFiles are the files that a recorder tells of, and how many frames it says are in them.
+// recordedFiles returns the files that the events of a recorder name, with the number of frames that the events
+// state. It checks that there are want files.
 func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 	t.Helper()
 	seen, paths := map[string]bool{}, map[string]int{}
@@ -155,7 +156,7 @@ func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 	}
 	for _, want := range []string{"joined", "participant joined", "track published", "receiving", "recorded", "participant left", "left"} {
 		if !seen[want] {
-			t.Errorf("nothing told of %q:\n%s", want, events)
+			t.Errorf("no event %q:\n%s", want, events)
 		}
 	}
 	if len(paths) != want {
@@ -164,8 +165,8 @@ func recordedFiles(t *testing.T, events []byte, want int) map[string]int {
 	return paths
 }
 
-// countFrames lets ffmpeg decode a file, in which it may find nothing wrong, and counts all its frames, and those of the film:
-// the server ends VP8 and H264 with black pictures of less than a hundred bytes.
+// countFrames decodes a file with ffmpeg, which must find no errors. It returns the number of all frames and of those
+// with at least 100 bytes: when a VP8 or H264 track ends, the server adds smaller black frames.
 func countFrames(t *testing.T, path string) (all, film int) {
 	t.Helper()
 	for _, size := range strings.Fields(ffprobe(t, path, "packet=size")) {
@@ -178,7 +179,7 @@ func countFrames(t *testing.T, path string) (all, film int) {
 		}
 	}
 	if decoded, err := strconv.Atoi(ffprobe(t, path, "stream=nb_read_frames")); err != nil || (decoded != all && !strings.HasSuffix(path, ".ogg")) {
-		t.Errorf("%s holds %d frames, of which %d can be decoded; %v", path, all, decoded, err)
+		t.Errorf("%s contains %d frames, of which %d can be decoded; %v", path, all, decoded, err)
 	}
 	return all, film
 }
@@ -195,7 +196,7 @@ func ffprobe(t *testing.T, path, entry string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestJoinRestartsLoopedFilesTogether: files of different lengths restart together, without a jump in the record.
+// Files of different durations restart together, and the recordings have no gaps.
 func TestJoinRestartsLoopedFilesTogether(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -234,8 +235,8 @@ func TestJoinRestartsLoopedFilesTogether(t *testing.T) {
 	}
 }
 
-// TestJoinPlaysFilesFromTheFirstFrame lets a recorder wait for files with few key frames: it gets all pictures, from
-// the first one on. The parameter sets of the H264 file stand only at its start, behind more zeros than usual.
+// The recorder receives all frames from the first one, though the files have few key frames. The H264 file has
+// parameter sets only at its beginning, and more zeros before the first start code than usual.
 func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for name, args := range map[string][]string{
@@ -246,7 +247,7 @@ func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			path := makeFile(t, name, append([]string{"-vf", "settb=1/40,setpts=N/40/TB", "-r", "40"}, args...)...) // 45 pictures in little more than a second
+			path := makeFile(t, name, append([]string{"-vf", "settb=1/40,setpts=N/40/TB", "-r", "40"}, args...)...) // 45 frames in little more than a second
 			if strings.HasSuffix(name, ".h264") {
 				keepFirstParameterSets(t, path)
 			}
@@ -260,17 +261,17 @@ func TestJoinPlaysFilesFromTheFirstFrame(t *testing.T) {
 			stop()
 			for record := range recordedFiles(t, readFile(t, events), 1) {
 				if _, film := countFrames(t, record); !isComplete(film, 45, out, 45) {
-					t.Errorf("%d pictures of 45", film)
+					t.Errorf("%d of 45 frames", film)
 				}
 				if firstPicture(t, record) != firstPicture(t, path) {
-					t.Error("another picture than the first one of the film is the first")
+					t.Error("the recording does not begin with the first frame of the file")
 				}
 			}
 		})
 	}
 }
 
-// firstPicture is a hash of the first picture in a file.
+// firstPicture returns a hash of the first video frame in a file.
 func firstPicture(t *testing.T, path string) string {
 	t.Helper()
 	out, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-f", "md5", "-").Output()
@@ -280,8 +281,8 @@ func firstPicture(t *testing.T, path string) string {
 	return string(out)
 }
 
-// keepFirstParameterSets leaves parameter sets only in front of the first picture of an H264 file, and adds a zero before the first
-// start code.
+// keepFirstParameterSets removes all parameter sets of an H264 file except those before the first frame, and adds a
+// zero before the first start code.
 func keepFirstParameterSets(t *testing.T, path string) {
 	t.Helper()
 	var out []byte
@@ -295,16 +296,15 @@ func keepFirstParameterSets(t *testing.T, path string) {
 	}
 }
 
-// TestJoinReportsDamagedFilesAndStays: a file that is cut off, or that something follows, ends with a line that says
-// so, once, and the stay goes on.
-func TestJoinReportsDamagedFilesAndStays(t *testing.T) {
+// The damaged or truncated file is reported once, and the session continues.
+func TestJoinReportsDamagedFileOnceAndStays(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	for flag, whole := range map[string][]byte{
 		"--video": readFile(t, makeFile(t, "a.ivf", "-t", "0.5", "-c:v", "libvpx")), "--audio": readFile(t, makeFile(t, "a.ogg", "-t", "0.5", "-c:a", "libopus", "-page_duration", "100000", "-ac", "2")),
 	} {
-		for name, content := range map[string][]byte{"cut": whole[:len(whole)-5], "longer": append(bytes.Clone(whole), "and so on"...)} {
-			for _, goes := range []string{"--loop", "--stay"} {
-				t.Run(flag+" "+name+" "+goes, func(t *testing.T) {
+		for name, content := range map[string][]byte{"truncated": whole[:len(whole)-5], "trailing data": append(bytes.Clone(whole), "and so on"...)} {
+			for _, option := range []string{"--loop", "--stay"} {
+				t.Run(flag+" "+name+" "+option, func(t *testing.T) {
 					t.Parallel()
 					ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 					defer cancel()
@@ -312,12 +312,12 @@ func TestJoinReportsDamagedFilesAndStays(t *testing.T) {
 					if err := os.WriteFile(path, content, 0o600); err != nil {
 						t.Fatal(err)
 					}
-					out, err := clientCommand(ctx, t, address, "join", "r", flag, path, goes, "--duration", "1500ms", "--json").Output()
+					out, err := clientCommand(ctx, t, address, "join", "r", flag, path, option, "--duration", "1500ms", "--json").Output()
 					if err != nil {
 						t.Errorf("%v\n%s", err, out)
 					}
 					if bytes.Count(out, []byte(`"file ends early"`)) != 1 || !bytes.Contains(out, []byte(`"reason":"it is cut off or damaged"`)) || !bytes.Contains(out, []byte(`"left"`)) {
-						t.Errorf("it says\n%s", out)
+						t.Errorf("the output is\n%s", out)
 					}
 				})
 			}
@@ -325,7 +325,7 @@ func TestJoinReportsDamagedFilesAndStays(t *testing.T) {
 	}
 }
 
-// TestJoinRefusesFilesItCannotPublish: what cannot be published is refused before anybody joins.
+// The error is reported before anything is published.
 func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 	address, _ := startServer(t, filepath.Join(t.TempDir(), "data"), "--keys", "devkey: secret")
 	picture := makeFile(t, "a.ivf", "-t", "1", "-c:v", "libvpx")
@@ -333,7 +333,7 @@ func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 	silent := filepath.Join(t.TempDir(), "silent.ogg")
 	if raw, err := os.ReadFile(sound); err != nil {
 		t.Fatal(err)
-	} else if err := os.WriteFile(silent, raw[:bytes.LastIndex(raw[:1024], []byte("OggS"))], 0o600); err != nil { // headers alone
+	} else if err := os.WriteFile(silent, raw[:bytes.LastIndex(raw[:1024], []byte("OggS"))], 0o600); err != nil { // only headers
 		t.Fatal(err)
 	}
 	reordered := makeFile(t, "b.h264", "-t", "1", "-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p")
@@ -362,9 +362,9 @@ func TestJoinRefusesFilesItCannotPublish(t *testing.T) {
 			cmd := clientCommand(ctx, t, address, append([]string{"join"}, tt.args...)...)
 			var said bytes.Buffer
 			cmd.Stderr = &said
-			_ = cmd.Run() // the status is looked at
+			_ = cmd.Run() // the exit status is checked below
 			if got := cmd.ProcessState.ExitCode(); got != tt.status || !strings.Contains(said.String(), tt.says) || strings.Count(said.String(), "\n") != 1 {
-				t.Errorf("status %d, want %d with one sentence of %q; it says\n%s", got, tt.status, tt.says, said.String())
+				t.Errorf("status %d, want %d with one line that contains %q; the output is\n%s", got, tt.status, tt.says, said.String())
 			}
 		})
 	}

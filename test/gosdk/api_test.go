@@ -15,7 +15,7 @@ import (
 	"github.com/twitchtv/twirp"
 )
 
-// The SDK's clients of the server APIs, which send protobuf.
+// The SDK's API clients send protobuf, not JSON.
 func TestServerAPIsAnswerTheSDK(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
@@ -72,13 +72,13 @@ func TestServerAPIsAnswerTheSDK(t *testing.T) {
 	cy.awaitPackets("ada-mic")
 	cy.await(func() string {
 		if p := cy.GetParticipantByIdentity("ada"); p == nil {
-			return "ada to be with cy"
+			return "ada in the room of cy"
 		}
 		return ""
 	})
 	ada.await(func() string {
 		if name := ada.Name(); name != there && updatesRoomName {
-			return fmt.Sprintf("ada to know that she is in %s, not in %s", there, name)
+			return fmt.Sprintf("the room name %s at ada, not %s", there, name)
 		}
 		return ""
 	})
@@ -98,8 +98,8 @@ func TestServerAPIsAnswerTheSDK(t *testing.T) {
 	}
 }
 
-// What participants are given by the server: somebody's track, and somebody of another room.
-func TestServerSubscribesAndForwardsParticipants(t *testing.T) {
+// The server subscribes a participant to a track and forwards a participant to another room.
+func TestServerAPIsSubscribeAndForwardParticipants(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	api := lksdk.NewRoomServiceClient("http"+strings.TrimPrefix(server.url, "ws"), server.key, server.secret)
@@ -126,7 +126,7 @@ func TestServerSubscribesAndForwardsParticipants(t *testing.T) {
 	}
 	dee.await(func() string {
 		if m := dee.Metadata(); m != "news" {
-			return "dee to read the news, not " + m
+			return "the metadata news at dee, not " + m
 		}
 		return ""
 	})

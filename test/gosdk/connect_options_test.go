@@ -4,13 +4,13 @@ package gosdk
 
 import lksdk "github.com/livekit/server-sdk-go/v2"
 
-// connectModes are the ways this version of the SDK can connect.
+// connectModes are the connection modes of this SDK version.
 var connectModes = map[string][]lksdk.ConnectOption{
 	"two peer connections": nil,
 	"one peer connection":  {lksdk.WithSinglePeerConnection()},
 }
 
 const (
-	canUnpublish    = true // it takes a track back
-	updatesRoomName = true // after a move
+	canUnpublish    = true // the SDK can unpublish tracks
+	updatesRoomName = true // after a move, the SDK knows the new room's name
 )

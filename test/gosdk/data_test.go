@@ -13,7 +13,7 @@ import (
 	lksdk "github.com/livekit/server-sdk-go/v2"
 )
 
-// receivedStream is what has come of streams, noted by the reader of each.
+// receivedStream is a data stream that has been received completely.
 type receivedStream struct {
 	from, text string
 	bytes      []byte
@@ -40,18 +40,18 @@ func TestDataReachesItsDestinations(t *testing.T) {
 				cy.awaitData("ada: for all")
 				cy.locked(func() {
 					if len(cy.data) != 1 {
-						t.Errorf("cy has got %q", cy.data)
+						t.Errorf("cy received %q", cy.data)
 					}
 				})
 			})
-			t.Run("streams", func(t *testing.T) { testDataStreams(t, ada, bo) })
-			t.Run("calls", func(t *testing.T) { testRPC(t, ada, bo, ghost) })
+			t.Run("data streams", func(t *testing.T) { testDataStreams(t, ada, bo) })
+			t.Run("RPC", func(t *testing.T) { testRPC(t, ada, bo, ghost) })
 		})
 	}
 }
 
-// testDataStreams sends a text and a megabyte. The SDK sends each chunk of 15,000 bytes only when the last one was
-// acknowledged, which pion, at the other end, puts off by up to 200 ms: larger ones take long by its own doing.
+// testDataStreams sends a text and a megabyte of bytes. The SDK sends a chunk of 15,000 bytes only when the previous
+// one is acknowledged, and pion on the other side may delay acknowledgements by 200 ms. More data would take long.
 func testDataStreams(t *testing.T, ada, bo *participant) {
 	arrived := make(chan receivedStream, 2)
 	if err := bo.RegisterTextStreamHandler("files", func(r *lksdk.TextStreamReader, from string) {
@@ -88,7 +88,7 @@ func testDataStreams(t *testing.T, ada, bo *participant) {
 	}
 }
 
-// joinHidden joins as a participant the others are not told of.
+// joinHidden joins as a hidden participant, which is not announced to others.
 func joinHidden(t *testing.T, room string, opts ...lksdk.ConnectOption) *lksdk.Room {
 	t.Helper()
 	token, err := auth.NewAccessToken(server.key, server.secret).SetIdentity("ghost").
@@ -131,10 +131,10 @@ func testRPC(t *testing.T, ada, bo *participant, ghost *lksdk.Room) {
 		t.Errorf("answered %q, %v", answer, err)
 	}
 	if answer, err := callBy(ghost, "bo", "greet"); !strings.HasSuffix(answer, " said hello") || strings.Contains(answer, "ghost") || err != nil {
-		t.Errorf("the hidden one is answered %q, %v", answer, err)
+		t.Errorf("the hidden participant gets the response %q, %v", answer, err)
 	}
 	if answer, err := callBy(ada.Room, "ghost", "haunt"); answer != "ada is haunted" || err != nil {
-		t.Errorf("the hidden one answers %q, %v", answer, err)
+		t.Errorf("the hidden participant responds %q, %v", answer, err)
 	}
 	var failed *lksdk.RpcError
 	if _, err := callBy(ada.Room, "nobody", "greet"); !errors.As(err, &failed) || failed.Code != lksdk.RpcRecipientNotFound {

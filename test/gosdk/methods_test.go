@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// wantCodes is what each method of the SDK's clients is answered about a room, an egress, … that is not there. "" is no
-// error.
+// wantCodes are the error codes of the methods of the SDK's clients, if the room, egress or other object does not
+// exist. "" means no error.
 var wantCodes = map[string]twirp.ErrorCode{
 	"CreateRoom": "", "ListRooms": "", "ListParticipants": "", "DeleteRoom": twirp.NotFound, "GetParticipant": twirp.NotFound,
 	"RemoveParticipant": twirp.NotFound, "MutePublishedTrack": twirp.NotFound, "UpdateParticipant": twirp.NotFound,
@@ -37,7 +37,6 @@ var wantCodes = map[string]twirp.ErrorCode{
 	"CreateSIPParticipant": twirp.Unimplemented, "TransferSIPParticipant": twirp.NotFound,
 }
 
-// TestEveryMethodOfTheSDKIsAnswered calls every method that the SDK's clients have.
 func TestEveryMethodOfTheSDKIsAnswered(t *testing.T) {
 	url := "http" + strings.TrimPrefix(server.url, "ws")
 	for _, client := range []any{
@@ -71,7 +70,7 @@ func isRPCMethod(f reflect.Type) bool {
 	return f.NumIn() == 2 && f.NumOut() == 2 && f.In(0) == reflect.TypeFor[context.Context]() && f.In(1).Implements(message)
 }
 
-// callMethod calls a method with a message about nothing that is there.
+// callMethod calls a method with a request about an object that does not exist.
 func callMethod(t *testing.T, f reflect.Value) (twirp.ErrorCode, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -85,7 +84,7 @@ func callMethod(t *testing.T, f reflect.Value) (twirp.ErrorCode, error) {
 			v.SetString(text)
 		}
 	}
-	switch m := req.Interface().(type) { // what the SDK itself insists on
+	switch m := req.Interface().(type) { // fields that the SDK requires
 	case *livekit.MuteRoomTrackRequest:
 		m.Muted = true
 	case *livekit.CreateSIPInboundTrunkRequest:

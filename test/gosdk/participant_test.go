@@ -14,7 +14,7 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media"
 )
 
-// keyFrame is an 8 by 8 pixel VP8 key frame, silence an Opus packet of 20 ms.
+// keyFrame is a VP8 key frame of 8 by 8 pixels. silence is an Opus packet of 20 ms.
 var (
 	keyFrame = []byte{
 		0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x08, 0x00, 0x08, 0x00, 0x00, 0x47, 0x08, 0x85, 0x85, 0x88,
@@ -23,18 +23,18 @@ var (
 	silence = []byte{0xf8, 0xff, 0xfe}
 )
 
-// participant is one participant and what it noticed.
+// participant is a participant and a record of the events it received.
 type participant struct {
 	*lksdk.Room
 	t *testing.T
 
 	mu            sync.Mutex
-	packets       map[string]int    // by name of the track
+	packets       map[string]int    // number received, by track name
 	data          []string          // payloads with their sender
-	payload       map[string][]byte // the last packet's, by name of the track
+	payload       map[string][]byte // payload of the last packet, by track name
 	muted         map[string]bool
 	disconnected  []string
-	reconnections int // reconnections, of whichever kind
+	reconnections int // number of reconnections
 }
 
 func join(t *testing.T, room, identity string, opts ...lksdk.ConnectOption) *participant {
@@ -88,7 +88,7 @@ func (g *participant) read(track *webrtc.TrackRemote, pub *lksdk.RemoteTrackPubl
 	}()
 }
 
-// publish publishes a track and feeds it until the test ends; change may alter what it is published as.
+// publish publishes a track and sends samples until the test ends. change may modify the publication options.
 func (g *participant) publish(name, mime string, source livekit.TrackSource, change ...func(*lksdk.TrackPublicationOptions)) *lksdk.LocalTrackPublication {
 	g.t.Helper()
 	sample, rate, every := keyFrame, uint32(90_000), 33*time.Millisecond
@@ -111,7 +111,7 @@ func (g *participant) publish(name, mime string, source livekit.TrackSource, cha
 	return pub
 }
 
-// sendSamples writes the sample to the track until the test ends.
+// sendSamples writes the sample to the track at the given interval until the test ends.
 func (g *participant) sendSamples(track *lksdk.LocalTrack, sample []byte, every time.Duration) {
 	var sending sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
@@ -128,7 +128,7 @@ func (g *participant) sendSamples(track *lksdk.LocalTrack, sample []byte, every 
 	g.t.Cleanup(func() { cancel(); sending.Wait() })
 }
 
-// await polls until the guest's notes satisfy cond, which says what is missing.
+// await polls until cond returns "". cond returns what is missing; the participant is locked meanwhile.
 func (g *participant) await(cond func() string) {
 	g.t.Helper()
 	deadline, tick := time.After(15*time.Second), time.NewTicker(20*time.Millisecond)
@@ -160,7 +160,7 @@ func (g *participant) awaitPackets(names ...string) {
 	})
 }
 
-// awaitMorePackets waits for further packets of tracks whose packets came before.
+// awaitMorePackets waits for 20 more packets of each track.
 func (g *participant) awaitMorePackets(names ...string) {
 	g.t.Helper()
 	before := map[string]int{}

@@ -9,13 +9,13 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Whatever breaks, both hear each other again, and nobody is there twice.
-func TestCallGoesOnAfterAReconnect(t *testing.T) {
+// After each kind of reconnection, both participants receive each other's audio, and nobody is listed twice.
+func TestCallContinuesAfterReconnect(t *testing.T) {
 	for name, opts := range connectModes {
 		for what, scenario := range map[string]lksdk.SimulateScenario{
-			"signalling is lost": lksdk.SimulateSignalReconnect,
-			"the node fails":     lksdk.SimulateNodeFailure,
-			"migration":          lksdk.SimulateMigration,
+			"lost signalling": lksdk.SimulateSignalReconnect,
+			"failed node":     lksdk.SimulateNodeFailure,
+			"migration":       lksdk.SimulateMigration,
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				room := newRoom()

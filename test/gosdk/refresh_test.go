@@ -1,6 +1,6 @@
 //go:build !gosdk_2_16
 
-// The older SDK names a right of agents otherwise than LiveKit 1.13.5.
+// The older SDK uses another name for a grant of agents than LiveKit 1.13.5.
 
 package gosdk
 
@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// setAllFields gives every claim a value.
+// setAllFields sets every claim to a value.
 func setAllFields(t *testing.T, v reflect.Value) {
 	t.Helper()
 	if v.Type() == reflect.TypeFor[*auth.RoomConfiguration]() {
@@ -51,7 +51,7 @@ func setAllFields(t *testing.T, v reflect.Value) {
 	}
 }
 
-// signed is a JWT with these claims.
+// signed returns a JWT with the claims, signed with the server's API key.
 func signed(t *testing.T, claims map[string]any) string {
 	t.Helper()
 	payload, err := json.Marshal(claims)
@@ -64,7 +64,7 @@ func signed(t *testing.T, claims map[string]any) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// TestRefreshedTokenHasEveryClaim: a token with every claim that LiveKit's library knows is refreshed with all of them.
+// The token has every claim of LiveKit's Go library, and the refreshed token has the same claims.
 func TestRefreshedTokenHasEveryClaim(t *testing.T) {
 	var grants auth.ClaimGrants
 	setAllFields(t, reflect.ValueOf(&grants).Elem())

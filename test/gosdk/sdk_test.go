@@ -24,7 +24,7 @@ func TestParticipantsReceiveEachOther(t *testing.T) {
 			bo.awaitPackets("ada-mic", "ada-cam")
 			ada.awaitPackets("bo-mic", "bo-cam")
 
-			// Somebody who comes later sees what is already there.
+			// A participant that joins later receives the existing tracks.
 			cy := join(t, room, "cy", opts...)
 			cy.awaitPackets("ada-mic", "ada-cam", "bo-mic", "bo-cam")
 
@@ -64,7 +64,7 @@ func TestParticipantsReceiveEachOther(t *testing.T) {
 			ada.Disconnect()
 			bo.await(func() string {
 				if len(bo.disconnected) == 0 {
-					return "ada to be gone"
+					return "that ada has left"
 				}
 				return ""
 			})

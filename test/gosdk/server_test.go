@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// server is where the tests connect to.
+// server is the server that the tests use.
 var server struct{ url, key, secret string }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// start builds and runs the binary; the returned function asks it to end and waits.
+// start builds and starts the binary. stop interrupts it and waits until it has ended.
 func start(folder string) (stop func() error, err error) {
 	binary := filepath.Join(folder, "meet")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/meet")
@@ -78,7 +78,7 @@ func start(folder string) (stop func() error, err error) {
 	return stop, nil
 }
 
-// freeAddress finds a loopback port that is free for TCP and UDP alike.
+// freeAddress returns a loopback address whose port is free for both TCP and UDP.
 func freeAddress() (string, error) {
 	for range 20 {
 		tcp, err := net.Listen("tcp", "127.0.0.1:0")

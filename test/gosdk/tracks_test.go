@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestSimulcastLayersAreChosen(t *testing.T) {
+func TestSimulcastTrackArrivesWithThreeLayers(t *testing.T) {
 	for name, opts := range connectModes {
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
@@ -39,7 +39,7 @@ func TestSimulcastLayersAreChosen(t *testing.T) {
 	}
 }
 
-// What the SDK encrypts itself arrives as it was, with what the server says of frames of its own.
+// A sample that the SDK has encrypted arrives unchanged, and the server announces the trailer of its own frames.
 func TestEncryptedMediaPassesUnchanged(t *testing.T) {
 	key, err := lksdk.DeriveKeyFromString("our secret")
 	if err != nil {
@@ -71,12 +71,12 @@ func TestEncryptedMediaPassesUnchanged(t *testing.T) {
 				t.Errorf("the track is shown as %v", info.GetEncryption())
 			}
 			if len(bo.SifTrailer()) == 0 {
-				t.Error("the server does not say how its own frames end")
+				t.Error("the server announces no trailer of its own frames")
 			}
 			var got []byte
 			bo.locked(func() { got = bo.payload["mic"] })
 			if opened, err := lksdk.DecryptGCMAudioSample(got, key, bo.SifTrailer()); err != nil || !bytes.Equal(opened, plain) {
-				t.Errorf("the sample came as %q, %v", opened, err)
+				t.Errorf("received the sample %q, %v", opened, err)
 			}
 		})
 	}

@@ -125,7 +125,7 @@ func Eventually(ctx context.Context, t *testing.T, what string, cond func() bool
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("gave up waiting: %s", what)
 		}
 	}
 }

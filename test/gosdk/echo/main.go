@@ -1,8 +1,8 @@
 //go:build !gosdk_2_16
 
-// Command echo is a participant of LiveKit's Go SDK for tests of other SDKs against it: it answers calls of "greet",
-// sends texts of topic "files" back under "back", and when the packet "call me" comes, calls the sender's "greet" and
-// sends it the answer as a packet.
+// Command echo is a participant for tests of other SDKs, built with LiveKit's Go SDK. It answers the RPC method
+// "greet", sends texts of the topic "files" back with the topic "back", and on the data packet "call me" calls the
+// sender's method "greet" and sends the result to the sender as a data packet.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// run joins and takes part until standard input ends.
+// run joins the room and serves requests until standard input ends.
 func run() error {
 	url := flag.String("url", "", "address of the server")
 	info := lksdk.ConnectInfo{ParticipantIdentity: "go"}
@@ -35,7 +35,7 @@ func run() error {
 	callback := &lksdk.RoomCallback{ParticipantCallback: lksdk.ParticipantCallback{
 		OnDataPacket: func(data lksdk.DataPacket, params lksdk.DataReceiveParams) {
 			if user, ok := data.(*lksdk.UserDataPacket); ok && string(user.Payload) == "call me" {
-				go callBack(room, params.SenderIdentity) // ends with the answer, or after its limit
+				go callBack(room, params.SenderIdentity) // ends with the response, or after the timeout of the call
 			}
 		},
 	}}
