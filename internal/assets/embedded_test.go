@@ -14,6 +14,7 @@ import (
 
 const version = "0.2.0"
 
+// embeddedBuild opens the build that is embedded in the binary.
 func embeddedBuild(t *testing.T) *assets.Build {
 	t.Helper()
 	b, err := assets.Open(web.Static, version, nil)
@@ -23,7 +24,6 @@ func embeddedBuild(t *testing.T) *assets.Build {
 	return b
 }
 
-// The committed build holds what its manifest and its list say, and nothing else.
 func TestEmbeddedBuildMatchesItsManifest(t *testing.T) {
 	b := embeddedBuild(t)
 	list, _ := b.File("flist.txt")
@@ -33,7 +33,7 @@ func TestEmbeddedBuildMatchesItsManifest(t *testing.T) {
 			return err
 		}
 		if _, ok := b.File(name); !ok || !slices.Contains(listed, name) {
-			t.Errorf("%s is in the folder, and in the manifest %v, in flist.txt %v", name, ok, slices.Contains(listed, name))
+			t.Errorf("%s is in the folder; in the manifest: %v, in flist.txt: %v", name, ok, slices.Contains(listed, name))
 		}
 		return nil
 	})
@@ -45,10 +45,9 @@ func TestEmbeddedBuildMatchesItsManifest(t *testing.T) {
 	}
 }
 
-// reference finds what scripts and styles ask for by a path of their own.
+// reference matches quoted relative paths of files in scripts and styles.
 var reference = regexp.MustCompile("[\"'`(](\\.{0,2}/?[\\w@./-]+\\.(?:js|css|woff2|svg|wasm|mp3|ogg|webp|png))[\"'`)]")
 
-// What any script or style of the build asks for is in the build.
 func TestScriptsAndStylesReferenceExistingFiles(t *testing.T) {
 	b := embeddedBuild(t)
 	found := 0
@@ -72,7 +71,7 @@ func TestScriptsAndStylesReferenceExistingFiles(t *testing.T) {
 		}
 	}
 	if found < 5 {
-		t.Errorf("found only %d references; the pattern misses how files are named now", found)
+		t.Errorf("found only %d references; the pattern no longer matches how files are referenced", found)
 	}
 }
 
@@ -88,7 +87,7 @@ func TestEveryPageHasScriptStylesAndShell(t *testing.T) {
 	}
 }
 
-// What a visitor downloads before a page works, compressed, in bytes.
+// The budget is for everything that a visitor downloads before the page works, in bytes after compression.
 func TestPageScriptsStayWithinSizeBudget(t *testing.T) {
 	b := embeddedBuild(t)
 	for name, budget := range map[string]int64{"lobby": 10_000, "room": 330_000} {
@@ -113,8 +112,8 @@ func TestPageScriptsStayWithinSizeBudget(t *testing.T) {
 	}
 }
 
-// Hosts that the libraries name without ever fetching from them: namespaces of
-// XML, links in messages for developers, and the name of an RTP header extension.
+// namedHosts lists hosts whose names appear in the libraries, which never connect to them: XML namespaces, links in
+// messages for developers, and the name of an RTP header extension.
 var namedHosts = []string{"www.w3.org", "react.dev", "aomediacodec.github.io", "github.com"}
 
 func TestBuildReferencesNoForeignHosts(t *testing.T) {
@@ -122,7 +121,7 @@ func TestBuildReferencesNoForeignHosts(t *testing.T) {
 	b := embeddedBuild(t)
 	for _, f := range b.Files {
 		if strings.HasPrefix(f.Path, "shells/") {
-			continue // the form shows what an address looks like
+			continue // the form contains an example of an address
 		}
 		content, _ := b.File(f.Path)
 		for _, match := range address.FindAllSubmatch(content.Bytes, -1) {

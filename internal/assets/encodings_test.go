@@ -22,7 +22,8 @@ import (
 	"meet/internal/fault"
 )
 
-// swap puts other content in the place of a file, with its right size and sum in the manifest; nil takes the file away.
+// replaceFile returns a copy of build in which the file has other content, with its correct size and sum in the
+// manifest. If content is nil, the file is removed.
 func replaceFile(t testing.TB, build map[string][]byte, name string, content []byte) map[string][]byte {
 	t.Helper()
 	build = editManifest(t, build, func(m *assets.Manifest) {
@@ -39,7 +40,7 @@ func replaceFile(t testing.TB, build map[string][]byte, name string, content []b
 	return build
 }
 
-// encoded compresses as the suffix of a file's name says.
+// compressed returns content compressed as the file name suffix .br or .gz says.
 func compressed(t testing.TB, suffix string, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -54,7 +55,7 @@ func compressed(t testing.TB, suffix string, content []byte) []byte {
 	return b.Bytes()
 }
 
-// A compressed file is served in place of the one beside it, so it must decompress to that one, whatever its own sum.
+// A compressed file is served in place of its original, so it must decompress to it. A correct sum is not enough.
 func TestOpenRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
 	good := newBuild(t, "good", time.Time{})
 	name := scriptName(t, good)
@@ -67,20 +68,20 @@ func TestOpenRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
 			build map[string][]byte
 			want  string
 		}{
-			"of another text":       {replaceFile(t, good, name+suffix, compressed(t, suffix, bytes.ToUpper(plain))), differs},
-			"of its beginning":      {replaceFile(t, good, name+suffix, compressed(t, suffix, plain[:len(plain)-1])), differs},
-			"of it and more":        {replaceFile(t, good, name+suffix, compressed(t, suffix, append(plain[:len(plain):len(plain)], '\n'))), differs},
-			"bomb of 8 MB":          {replaceFile(t, good, name+suffix, compressed(t, suffix, make([]byte, 8<<20))), differs},
-			"not compressed":        {replaceFile(t, good, name+suffix, plain), differs},
-			"empty":                 {replaceFile(t, good, name+suffix, []byte{}), differs},
-			"cut off":               {replaceFile(t, good, name+suffix, small[:len(small)-2]), differs},
-			"with a second member":  {replaceFile(t, good, name+suffix, slices.Concat(small, another)), differs},
-			"with bytes after it":   {replaceFile(t, good, name+suffix, slices.Concat(small, []byte{0})), differs},
-			"original was changed":  {replaceFile(t, good, name, bytes.ToUpper(plain)), "does not decompress to"},
-			"of a file that is not": {replaceFile(t, good, "assets/none.js"+suffix, small), fmt.Sprintf(`has the compressed file "assets/none.js%s" but lacks "assets/none.js" itself`, suffix)},
-			"of the manifest":       {replaceFile(t, good, "manifest.json"+suffix, compressed(t, suffix, good["manifest.json"])), `does not decompress to "manifest.json"`},
-			"of the signature":      {replaceFile(t, good, "manifest.json.minisig"+suffix, small), `lacks "manifest.json.minisig" itself`},
-			"compressed twice":      {replaceFile(t, good, name+suffix+suffix, compressed(t, suffix, small)), ""},
+			"other text":                 {replaceFile(t, good, name+suffix, compressed(t, suffix, bytes.ToUpper(plain))), differs},
+			"original without its end":   {replaceFile(t, good, name+suffix, compressed(t, suffix, plain[:len(plain)-1])), differs},
+			"original and one more byte": {replaceFile(t, good, name+suffix, compressed(t, suffix, append(plain[:len(plain):len(plain)], '\n'))), differs},
+			"decompression bomb of 8 MB": {replaceFile(t, good, name+suffix, compressed(t, suffix, make([]byte, 8<<20))), differs},
+			"not compressed":             {replaceFile(t, good, name+suffix, plain), differs},
+			"empty":                      {replaceFile(t, good, name+suffix, []byte{}), differs},
+			"truncated":                  {replaceFile(t, good, name+suffix, small[:len(small)-2]), differs},
+			"second gzip member":         {replaceFile(t, good, name+suffix, slices.Concat(small, another)), differs},
+			"trailing byte":              {replaceFile(t, good, name+suffix, slices.Concat(small, []byte{0})), differs},
+			"original was changed":       {replaceFile(t, good, name, bytes.ToUpper(plain)), "does not decompress to"},
+			"original is missing":        {replaceFile(t, good, "assets/none.js"+suffix, small), fmt.Sprintf(`has the compressed file "assets/none.js%s" but lacks "assets/none.js" itself`, suffix)},
+			"compressed manifest":        {replaceFile(t, good, "manifest.json"+suffix, compressed(t, suffix, good["manifest.json"])), `does not decompress to "manifest.json"`},
+			"compressed signature":       {replaceFile(t, good, "manifest.json.minisig"+suffix, small), `lacks "manifest.json.minisig" itself`},
+			"compressed twice":           {replaceFile(t, good, name+suffix+suffix, compressed(t, suffix, small)), ""},
 		} {
 			t.Run(what+suffix, func(t *testing.T) {
 				_, err := assets.Open(os.DirFS(writeBuild(t, tc.build)), version, nil)
@@ -111,7 +112,7 @@ func TestUpdateRefusesCompressedFileThatDiffersFromOriginal(t *testing.T) {
 	}
 }
 
-// A build may lie on the shelf that was put there by hand, or by a Meet that did not look into compressed files.
+// Such a build may have been copied into the store by hand.
 func TestLibrarySkipsStoredBuildWithWrongCompressedFile(t *testing.T) {
 	b := newFixture(t)
 	good := newBuild(t, "good", time.Time{})
@@ -129,7 +130,7 @@ func TestLibrarySkipsStoredBuildWithWrongCompressedFile(t *testing.T) {
 	}
 }
 
-// Git converts line ends on the way to a branch, or to a folder that a web server publishes.
+// Git may convert line endings when a build is committed or checked out for a web server.
 func TestConvertedLineEndingsAreExplained(t *testing.T) {
 	const want = `were converted, as git does where the build's folder has no .gitattributes with the line "* -text"; publish the build again with that file`
 	good := newBuild(t, "good", time.Time{})
@@ -144,11 +145,11 @@ func TestConvertedLineEndingsAreExplained(t *testing.T) {
 		if what == "CRLF to LF" {
 			tc.published[name] = good[name]
 		}
-		for _, length := range []string{"said", "not said"} {
+		for _, length := range []string{"known", "unknown"} {
 			t.Run(what+", length "+length, func(t *testing.T) {
 				s, b := newFakeGitHub(t), newFixture(t)
 				s.publish(tc.published, false)
-				if length == "not said" {
+				if length == "unknown" {
 					s.setFault(name, sendChunked(tc.published[name]))
 				}
 				u := b.update(s.source(t, assets.GitHubOptions{}))
@@ -177,7 +178,7 @@ func TestConvertedLineEndingsAreExplained(t *testing.T) {
 	wantError(t, err, fault.Invalid, `the line endings of the file "manifest.json" `+want)
 }
 
-// inChunks answers without a length.
+// sendChunked answers with content but without a Content-Length header.
 func sendChunked(content []byte) faultFunc {
 	return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 		_ = http.NewResponseController(w).Flush()

@@ -2,13 +2,13 @@ package assets
 
 import "time"
 
-// WithSteps calls f as a change comes along.
+// WithSteps makes the store call f at each step of a change.
 func (s *Store) WithSteps(f func(step string)) *Store {
 	s.onStep = f
 	return s
 }
 
-// Hasty does not wait long for servers, nor before it asks again.
+// WithShortTimeouts shortens the timeout of transfers and the delay before retries.
 func (u *Updater) WithShortTimeouts() *Updater {
 	u.stallTimeout, u.retryDelay = 200*time.Millisecond, time.Millisecond
 	return u
@@ -16,7 +16,7 @@ func (u *Updater) WithShortTimeouts() *Updater {
 
 const Retention = retention
 
-// Retire makes a build of the shelf one that was replaced that long ago.
+// Retire records that the build id was replaced ago before now.
 func (s *Store) Retire(id string, ago time.Duration) error {
 	r, err := s.read()
 	if err != nil {
@@ -29,5 +29,5 @@ func (s *Store) Retire(id string, ago time.Duration) error {
 	return s.write(r)
 }
 
-// Verify exports verify to tests.
+// Verify exports verify for tests.
 func (k *Key) Verify(manifest, signature []byte) error { return k.verify(manifest, signature) }

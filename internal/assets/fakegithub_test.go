@@ -21,14 +21,14 @@ import (
 	"meet/internal/assets"
 )
 
-// build makes a published build of one page, whose script is that text, and returns its files.
+// newBuild makes a published build of one page, whose script contains the given text, and returns its files by path.
 func newBuild(t testing.TB, script string, made time.Time) map[string][]byte {
 	t.Helper()
 	from, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
-	sum := sha1.Sum([]byte(script)) // Vite's hash in the names
+	sum := sha1.Sum([]byte(script)) // in the place of Vite's hash in file names
 	name := "assets/lobby-" + hex.EncodeToString(sum[:4]) + ".js"
 	for path, text := range map[string]string{
-		name:                     script + strings.Repeat("\n// as long as it takes to be worth compressing", 200),
+		name:                     script + strings.Repeat("\n// long enough to be worth compressing", 200),
 		"assets/lobby-0.css":     "body { color: red }",
 		"assets/text-0.woff2":    "a font",
 		"assets/favicon-0.svg":   "<svg/>",
@@ -50,6 +50,7 @@ func newBuild(t testing.TB, script string, made time.Time) map[string][]byte {
 	return readFiles(t, os.DirFS(out))
 }
 
+// readFiles returns the content of all files below folder by path.
 func readFiles(t testing.TB, folder fs.FS) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
@@ -66,7 +67,7 @@ func readFiles(t testing.TB, folder fs.FS) map[string][]byte {
 	return all
 }
 
-// edit changes what a build's manifest says.
+// editManifest returns a copy of build with a changed manifest.
 func editManifest(t testing.TB, build map[string][]byte, change func(*assets.Manifest)) map[string][]byte {
 	t.Helper()
 	var m assets.Manifest
@@ -83,7 +84,7 @@ func editManifest(t testing.TB, build map[string][]byte, change func(*assets.Man
 	return build
 }
 
-// script is the one file of a build that no other has.
+// scriptName returns the path of the page's script, which differs between builds.
 func scriptName(t testing.TB, build map[string][]byte) string {
 	t.Helper()
 	for name := range build {
@@ -95,23 +96,25 @@ func scriptName(t testing.TB, build map[string][]byte) string {
 	return ""
 }
 
-// standIn answers as GitHub's API, its raw files and its Pages do for the repository ada/build.
+// fakeGitHub serves the repository ada/build as GitHub's API, raw file server and Pages do.
 type fakeGitHub struct {
 	*httptest.Server
 
 	mu        sync.Mutex
-	commits   map[string]map[string][]byte // the branch's files by commit
+	commits   map[string]map[string][]byte // files of the branch by commit and path
 	newest    string
 	pages     string               // the commit that Pages serves
-	token     string               // that must be shown, if any
-	apiFault  http.HandlerFunc     // answers API requests in place of the rest, if set
-	faults    map[string]faultFunc // answer requests for a file, by its path
-	requested []string             // method-less requests, and what part was asked for
+	token     string               // required of requests if not ""
+	apiFault  http.HandlerFunc     // answers all API requests if not nil
+	faults    map[string]faultFunc // answer requests for a file, by its path in the build
+	requested []string             // URL path and Range header of each request
 }
 
-// answerer gets how often the file was asked for before, and says whether it has answered.
+// faultFunc answers a request for a file and reports whether it did. before is the number of earlier requests for the
+// file.
 type faultFunc func(w http.ResponseWriter, r *http.Request, before int) bool
 
+// newFakeGitHub starts a server with an empty repository.
 func newFakeGitHub(t testing.TB) *fakeGitHub {
 	s := &fakeGitHub{commits: map[string]map[string][]byte{}, faults: map[string]faultFunc{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
@@ -119,7 +122,7 @@ func newFakeGitHub(t testing.TB) *fakeGitHub {
 	return s
 }
 
-// publish puts a build on the branch. Pages follows only when it is told to.
+// publish commits a build to the branch and returns the commit. Pages serves the commit only if pages is true.
 func (s *fakeGitHub) publish(build map[string][]byte, pages bool) (commit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,14 +135,14 @@ func (s *fakeGitHub) publish(build map[string][]byte, pages bool) (commit string
 	return commit
 }
 
-// spoil lets a file's requests be answered like that; nil mends it.
+// setFault makes f answer the requests for a file. Nil removes the fault.
 func (s *fakeGitHub) setFault(name string, a faultFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[name] = a
 }
 
-// requests lists what was asked for since the last call.
+// takeRequests returns the requests since its last call.
 func (s *fakeGitHub) takeRequests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,6 +151,7 @@ func (s *fakeGitHub) takeRequests() []string {
 	return asked
 }
 
+// serve answers all requests.
 func (s *fakeGitHub) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	before := len(slices.DeleteFunc(slices.Clone(s.requested), func(a string) bool { return strings.Fields(a)[0] != r.URL.Path }))
@@ -160,7 +164,7 @@ func (s *fakeGitHub) serve(w http.ResponseWriter, r *http.Request) {
 	case isAPI && fault != nil:
 		fault(w, r)
 	case isAPI && token != "" && r.Header.Get("Authorization") != "Bearer "+token:
-		http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound) // so GitHub says of what may not be seen
+		http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound) // GitHub answers so for repositories that the token does not cover
 	case path == "commits/heads/gh-pages" && newest != "":
 		w.Header().Set("ETag", `"`+newest+`"`)
 		if r.Header.Get("If-None-Match") == `"`+newest+`"` {
@@ -180,6 +184,7 @@ func (s *fakeGitHub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// serveContents answers an API request for the contents of a file, as JSON or raw.
 func (s *fakeGitHub) serveContents(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
 	s.mu.Lock()
 	content, ok := s.commits[commit][name]
@@ -194,6 +199,7 @@ func (s *fakeGitHub) serveContents(w http.ResponseWriter, r *http.Request, commi
 	})
 }
 
+// serveFile answers a request for a file of a commit.
 func (s *fakeGitHub) serveFile(w http.ResponseWriter, r *http.Request, commit, name string, before int) {
 	s.mu.Lock()
 	content, ok := s.commits[commit][name]
@@ -211,7 +217,7 @@ func (s *fakeGitHub) serveFile(w http.ResponseWriter, r *http.Request, commit, n
 	}
 }
 
-// source is the real go-github's, pointed here.
+// source returns a GitHub source that uses this server.
 func (s *fakeGitHub) source(t testing.TB, o assets.GitHubOptions) assets.Source {
 	t.Helper()
 	o.APIURL = s.URL
@@ -222,19 +228,21 @@ func (s *fakeGitHub) source(t testing.TB, o assets.GitHubOptions) assets.Source 
 	return g
 }
 
-// bench is a shelf, what is embedded, and what updates it.
+// fixture is a store with an embedded build to fall back to.
 type fixture struct {
 	dir      string
 	store    *assets.Store
 	embedded *assets.Build
 }
 
+// newFixture returns a fixture with an empty store.
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "frontend")
 	return &fixture{dir, assets.NewStore(dir, nil), openBuild(t, newBuild(t, "embedded", time.Time{}))}
 }
 
+// openBuild opens a build from its files.
 func openBuild(t testing.TB, build map[string][]byte) *assets.Build {
 	t.Helper()
 	b, err := assets.Open(os.DirFS(writeBuild(t, build)), version, nil)
@@ -244,7 +252,7 @@ func openBuild(t testing.TB, build map[string][]byte) *assets.Build {
 	return b
 }
 
-// lay writes a build to a folder.
+// writeBuild writes the files of a build to a temporary folder and returns it.
 func writeBuild(t testing.TB, build map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -260,11 +268,12 @@ func writeBuild(t testing.TB, build map[string][]byte) string {
 	return dir
 }
 
+// update returns an Updater from s to the store.
 func (b *fixture) update(s assets.Source) *assets.Updater {
 	return (&assets.Updater{Source: s, Store: b.store, Embedded: b.embedded, Version: version}).WithShortTimeouts()
 }
 
-// inUse is what a server that starts now would serve.
+// inUse returns the ID of the build that a server started now would serve.
 func (b *fixture) inUse() string {
 	return assets.NewLibrary(b.embedded, b.store, version, assets.LibraryOptions{}).Current().ID
 }

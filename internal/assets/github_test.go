@@ -14,7 +14,6 @@ import (
 	"meet/internal/fault"
 )
 
-// What GitHub says no with.
 func TestGitHubErrorsAreExplained(t *testing.T) {
 	reset := time.Now().Add(30 * time.Minute)
 	for _, tc := range []struct {
@@ -36,8 +35,8 @@ func TestGitHubErrorsAreExplained(t *testing.T) {
 			http.Error(w, `{"message":"Bad credentials"}`, http.StatusUnauthorized)
 		}, "refuses the token; create a new one"},
 		{"no repository", func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, "check --frontend-repository and --frontend-branch"},
-		{"trouble", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }, `answers "503 Service Unavailable"; try again later`},
-		{"something else", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "does not answer as GitHub does"},
+		{"server error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }, `answers "503 Service Unavailable"; try again later`},
+		{"answer that is not GitHub's", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }, "does not answer as GitHub does"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, b := newFakeGitHub(t), newFixture(t)

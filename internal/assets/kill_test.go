@@ -15,7 +15,8 @@ import (
 	"meet/internal/assets"
 )
 
-// die is another process: it updates the shelf in that folder, and is killed at the step of that number.
+// runKilledUpdate runs in a child process. It updates the store in dir and kills the process at the step whose number
+// is in the environment.
 func runKilledUpdate(dir string) {
 	steps, _ := strconv.Atoi(os.Getenv("ASSETS_TEST_STEPS"))
 	source, err := assets.NewHTTPSource(os.Getenv("ASSETS_TEST_SOURCE"), assets.NewClient())
@@ -23,7 +24,7 @@ func runKilledUpdate(dir string) {
 	if err == nil {
 		embedded, err = assets.Open(os.DirFS(os.Getenv("ASSETS_TEST_EMBEDDED")), version, nil)
 	}
-	var mu sync.Mutex // workers reach steps side by side
+	var mu sync.Mutex // several downloads reach steps concurrently
 	reached := func(step string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -36,18 +37,17 @@ func runKilledUpdate(dir string) {
 		}
 	}
 	if err == nil {
-		shelf := assets.NewStore(dir, nil).WithSteps(reached)
-		_, err = (&assets.Updater{Source: source, Store: shelf, Embedded: embedded, Version: version}).Run(context.Background())
+		store := assets.NewStore(dir, nil).WithSteps(reached)
+		_, err = (&assets.Updater{Source: source, Store: store, Embedded: embedded, Version: version}).Run(context.Background())
 	}
 	if err != nil {
 		fmt.Println(err)
-		os.Exit(3) // 1 is who was killed on Windows
+		os.Exit(3) // Windows reports 1 for killed processes
 	}
 	os.Exit(0)
 }
 
-// An update that is killed at any moment leaves a site that starts, with the build before or the new one, whole; the
-// next update ends what it began.
+// The server must be able to use the old or the new build completely, and the next update must succeed.
 func TestUpdateKilledAtAnyStepLeavesUsableBuild(t *testing.T) {
 	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	embedded := writeBuild(t, newBuild(t, "embedded", time.Time{}))

@@ -61,7 +61,7 @@ func TestPackRefusesToReplaceForeignFolder(t *testing.T) {
 	}
 }
 
-// Imports come first, so that shared styles come before a page's own, also when they import each other.
+// The order must also hold if modules import each other.
 func TestPackListsImportedStylesFirst(t *testing.T) {
 	from := writeBuild(t, map[string][]byte{
 		"p.js": nil, "a.js": nil, "b.js": nil, "p.css": nil, "a.css": nil, "b.css": nil, "i.svg": nil,
@@ -85,7 +85,7 @@ func TestPackListsImportedStylesFirst(t *testing.T) {
 }
 
 func FuzzParseManifest(f *testing.F) {
-	// A build's own manifest has 2 KB, which the fuzzer would take minutes to minimise each time it reaches new code.
+	// The manifest of a real build has 2 KB, which the fuzzer would need minutes to minimise for each new code path.
 	small := []byte(`{"format":1,"meet":{"from":"0.2.0","below":"1.0.0"},"icon":"b.js","entries":{"a":{"script":"b.js","styles":["b.js"],"preloads":[]}},` +
 		`"files":[{"path":"b.js","size":1,"sha256":"` + strings.Repeat("0", 64) + `"}]}`)
 	if _, err := assets.ParseManifest(small); err != nil {

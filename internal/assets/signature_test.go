@@ -18,13 +18,14 @@ import (
 	"meet/internal/fault"
 )
 
-// signer is a key pair of minisign.
+// signer is a minisign key pair.
 type signer struct {
-	id     string // eight bytes
+	id     string // key ID of eight bytes
 	secret ed25519.PrivateKey
 	public string
 }
 
+// newSigner generates a key pair.
 func newSigner(t *testing.T) signer {
 	t.Helper()
 	public, secret, err := ed25519.GenerateKey(rand.Reader)
@@ -36,6 +37,7 @@ func newSigner(t *testing.T) signer {
 	return s
 }
 
+// key returns the public key.
 func (s signer) key(t *testing.T) *assets.Key {
 	t.Helper()
 	k, err := assets.ParseKey(s.public)
@@ -45,7 +47,7 @@ func (s signer) key(t *testing.T) *assets.Key {
 	return k
 }
 
-// sign returns a build with a signature of its manifest, as minisign -S makes it.
+// sign returns a copy of build with a signature of its manifest in the format of minisign -S.
 func (s signer) sign(build map[string][]byte) map[string][]byte {
 	const comment = "a build"
 	sum := blake2b.Sum512(build["manifest.json"])
@@ -57,7 +59,7 @@ func (s signer) sign(build map[string][]byte) map[string][]byte {
 	return build
 }
 
-// TestVerifyAcceptsSignatureOfMinisign verifies what minisign 0.11 made.
+// The signature was made with minisign 0.11.
 func TestVerifyAcceptsSignatureOfMinisign(t *testing.T) {
 	const public = "RWSXC0GqybzkC1Hkv8cK2s14YpbvLp8KV8bEVUjpdxCe7/rl2D/KIu6j"
 	const signature = `untrusted comment: signature from minisign secret key
@@ -80,8 +82,6 @@ trusted comment: build 1
 	}
 }
 
-// TestUpdateInstallsOnlyBuildsSignedByTheKey: with a key, only builds that it has signed are taken. A build that was changed after
-// that is refused in a sentence.
 func TestUpdateInstallsOnlyBuildsSignedByTheKey(t *testing.T) {
 	ours, theirs := newSigner(t), newSigner(t)
 	good := newBuild(t, "good", time.Time{})
@@ -93,7 +93,7 @@ func TestUpdateInstallsOnlyBuildsSignedByTheKey(t *testing.T) {
 	large := ours.sign(good)
 	large["manifest.json.minisig"] = append(large["manifest.json.minisig"], make([]byte, 1<<20)...)
 	impostor := theirs
-	impostor.id = ours.id // the number of a key is not secret
+	impostor.id = ours.id // the ID of a key is not secret
 	for name, tt := range map[string]struct {
 		published map[string][]byte
 		want      string // in the error; "" is none
@@ -101,10 +101,10 @@ func TestUpdateInstallsOnlyBuildsSignedByTheKey(t *testing.T) {
 		"signed":                           {ours.sign(good), ""},
 		"unsigned":                         {good, "the build is not signed, and --frontend-key requires a signature: there is no manifest.json.minisig"},
 		"signed by another key":            {theirs.sign(good), "was not made with the key of --frontend-key, or its manifest was changed"},
-		"signed by a key of the same name": {impostor.sign(good), "was not made with the key of --frontend-key"},
+		"signed by a key with the same ID": {impostor.sign(good), "was not made with the key of --frontend-key"},
 		"signature of another build":       {mixed, "was not made with the key of --frontend-key"},
 		"changed after it was signed":      {editManifest(t, ours.sign(good), func(m *assets.Manifest) { m.Icon = m.Files[0].Path }), "was not made with the key of --frontend-key"},
-		"signature cut off":                {cut, "was not made with the key of --frontend-key"},
+		"signature truncated":              {cut, "was not made with the key of --frontend-key"},
 		"signature of 1 MB":                {large, "was not made with the key of --frontend-key"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestUpdateInstallsOnlyBuildsSignedByTheKey(t *testing.T) {
 	}
 }
 
-// TestKeyAppliesToInstalledBuilds: a build that was taken before there was a key is not used any more, nor gone back to.
+// A build that was installed before the key was set must be neither used nor rolled back to.
 func TestKeyAppliesToInstalledBuilds(t *testing.T) {
 	ours := newSigner(t)
 	s, b := newFakeGitHub(t), newFixture(t)
@@ -144,7 +144,7 @@ func TestKeyAppliesToInstalledBuilds(t *testing.T) {
 	}
 	b.store = assets.NewStore(b.dir, ours.key(t))
 	if b.inUse() != b.embedded.ID {
-		t.Errorf("in use is %q, which nobody signed", b.inUse())
+		t.Errorf("in use is %q, which is not signed", b.inUse())
 	}
 	s.publish(ours.sign(one), true) // the same build, and its signature beside it
 	runUpdate(t, b.update(s.source(t, assets.GitHubOptions{})))
@@ -160,7 +160,7 @@ func TestKeyAppliesToInstalledBuilds(t *testing.T) {
 	}
 }
 
-// TestSignatureIsAmongTheFilesOfABuild: a server can take its builds from another server, whose files are those of its builds.
+// A server serves the files of its builds, so that other servers can fetch and verify builds from it.
 func TestSignatureIsAmongTheFilesOfABuild(t *testing.T) {
 	ours := newSigner(t)
 	signed := ours.sign(newBuild(t, "one", time.Time{}))
@@ -169,11 +169,11 @@ func TestSignatureIsAmongTheFilesOfABuild(t *testing.T) {
 		t.Errorf("the signature is not among the files: %q", got.Bytes)
 	}
 	if _, err := assets.ParseManifest(editManifest(t, signed, func(m *assets.Manifest) { m.Files[0].Path = "manifest.json.minisig" })["manifest.json"]); err == nil {
-		t.Error("a build may name its signature as one of its files")
+		t.Error("a manifest that lists its own signature was accepted")
 	}
 }
 
-// TestUpdateReportsSignatureThatCannotBeFetched: a server that fails is not taken for one that has no signature.
+// A server error must not be mistaken for a missing signature.
 func TestUpdateReportsSignatureThatCannotBeFetched(t *testing.T) {
 	ours := newSigner(t)
 	s, b := newFakeGitHub(t), newFixture(t)

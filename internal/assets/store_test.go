@@ -17,7 +17,7 @@ import (
 	"meet/internal/fault"
 )
 
-// take puts a build on the bench's shelf.
+// install installs a build in the store.
 func (b *fixture) install(t *testing.T, build map[string][]byte) {
 	t.Helper()
 	s := newFakeGitHub(t)
@@ -42,18 +42,18 @@ func TestRollbackSelectsPreviousBuild(t *testing.T) {
 	}
 	u.Automatic = true
 	if o := runUpdate(t, u); o.Build != nil || b.inUse() != buildID(one) {
-		t.Errorf("the server took again what was rolled back: %q", b.inUse())
+		t.Errorf("the server installed the build again that was rolled back from: %q", b.inUse())
 	}
 	u.Automatic = false
 	if runUpdate(t, u); b.inUse() != buildID(two) {
-		t.Errorf("asked for, in use is %q", b.inUse())
+		t.Errorf("requested by the operator, in use is %q", b.inUse())
 	}
 	for _, want := range []string{buildID(one), b.embedded.ID} {
 		if _, err := b.store.Rollback(b.embedded, version); err != nil || b.inUse() != want {
 			t.Errorf("back to %q: in use is %q, %v", want, b.inUse(), err)
 		}
 	}
-	// A newer one than what was rolled back is taken.
+	// A build that is newer than the one rolled back from is installed.
 	three := newBuild(t, "three", time.Time{})
 	s.publish(three, false)
 	u.Automatic = true
@@ -95,7 +95,6 @@ func TestListShowsBuildsAndTheirStates(t *testing.T) {
 	want(buildID(two)+" in use", buildID(one)+" last good!", b.embedded.ID+" in this program")
 }
 
-// Old builds go, those that a page may need stay.
 func TestPruneKeepsRecentlyReplacedBuilds(t *testing.T) {
 	b := newFixture(t)
 	builds := []map[string][]byte{newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{}), newBuild(t, "three", time.Time{}), newBuild(t, "four", time.Time{})}
@@ -120,7 +119,7 @@ func TestPruneKeepsRecentlyReplacedBuilds(t *testing.T) {
 	}
 }
 
-// A running server takes what is put on the shelf, and serves what pages of before may ask for, though it is gone there.
+// The files of replaced builds are served from memory, even after their folders have been deleted.
 func TestLibraryUsesNewBuildAndStillServesOldFiles(t *testing.T) {
 	b := newFixture(t)
 	var since time.Time
@@ -161,15 +160,14 @@ func TestLibraryUsesNewBuildAndStillServesOldFiles(t *testing.T) {
 	}
 	for range 3 {
 		if l.Current().ID != buildID(two) {
-			t.Errorf("a broken record: in use is %q", l.Current().ID)
+			t.Errorf("with a damaged record, in use is %q", l.Current().ID)
 		}
 	}
 	if n := strings.Count(log.String(), "the front end cannot be used"); n != 1 {
-		t.Errorf("told %d times: %s", n, &log)
+		t.Errorf("logged %d times: %s", n, &log)
 	}
 }
 
-// A newer Meet does not use what was taken for an older one.
 func TestLibraryIgnoresBuildForOlderMeet(t *testing.T) {
 	b := newFixture(t)
 	b.install(t, newBuild(t, "one", time.Time{}))
@@ -180,7 +178,6 @@ func TestLibraryIgnoresBuildForOlderMeet(t *testing.T) {
 	}
 }
 
-// Builds leave memory when nobody can be on a page of theirs.
 func TestLibraryDropsBuildsThatNoPageNeeds(t *testing.T) {
 	b := newFixture(t)
 	one, two, three := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{}), newBuild(t, "three", time.Time{})
@@ -194,7 +191,7 @@ func TestLibraryDropsBuildsThatNoPageNeeds(t *testing.T) {
 		name  string
 		since time.Time
 		kept  bool
-	}{{"nobody is there", time.Time{}, false}, {"they came later", meeting, false}, {"they came before", meeting.Add(-30 * time.Hour), true}} {
+	}{{"no meeting", time.Time{}, false}, {"meeting began later", meeting, false}, {"meeting began before", meeting.Add(-30 * time.Hour), true}} {
 		l := assets.NewLibrary(b.embedded, b.store, version, assets.LibraryOptions{OldestMeeting: func() time.Time { return tc.since }})
 		if l.Current().ID != buildID(two) || (l.BuildWithFile(scriptName(t, one)) != nil) != tc.kept {
 			t.Errorf("%s: the build before is in %v, want it kept %v", tc.name, l.BuildWithFile(scriptName(t, one)), tc.kept)
@@ -203,7 +200,6 @@ func TestLibraryDropsBuildsThatNoPageNeeds(t *testing.T) {
 	b.install(t, three)
 }
 
-// A shelf that was damaged does not keep a server from starting.
 func TestLibraryFallsBackWhenStoreIsDamaged(t *testing.T) {
 	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	for _, tc := range []struct {
@@ -211,21 +207,21 @@ func TestLibraryFallsBackWhenStoreIsDamaged(t *testing.T) {
 		damage func(dir string) error
 		want   string
 	}{
-		{"nothing", func(string) error { return nil }, buildID(two)},
-		{"record cut off", func(dir string) error { return os.Truncate(filepath.Join(dir, "current"), 5) }, ""},
-		{"record of elsewhere", func(dir string) error {
+		{"undamaged", func(string) error { return nil }, buildID(two)},
+		{"record truncated", func(dir string) error { return os.Truncate(filepath.Join(dir, "current"), 5) }, ""},
+		{"record names a path outside", func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "current"), []byte(`{"current":"../../../etc"}`), 0o600)
 		}, ""},
-		{"current gone", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds", buildID(two))) }, buildID(one)},
-		{"current changed", func(dir string) error {
+		{"current build missing", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds", buildID(two))) }, buildID(one)},
+		{"current build changed", func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "builds", buildID(two), "assets/lobby-0.css"), []byte("body { color: RED }"), 0o600)
 		}, buildID(one)},
-		{"a link in it", func(dir string) error {
+		{"current build has a link", func(dir string) error {
 			name := filepath.Join(dir, "builds", buildID(two), "assets/lobby-0.css")
 			return errors.Join(os.Rename(name, name+"2"), os.Symlink(name+"2", name))
 		}, buildID(one)},
-		{"both gone", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds")) }, ""},
-		{"all gone", os.RemoveAll, ""},
+		{"both builds missing", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "builds")) }, ""},
+		{"store missing", os.RemoveAll, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newFixture(t)
@@ -257,7 +253,7 @@ func TestOpenRefusesBrokenBuilds(t *testing.T) {
 		want   string
 	}{
 		{"no manifest", func(f fstest.MapFS) { delete(f, "manifest.json") }, `lacks the file "manifest.json"`},
-		{"cut manifest", func(f fstest.MapFS) { f["manifest.json"].Data = f["manifest.json"].Data[:100] }, "cannot be read"},
+		{"truncated manifest", func(f fstest.MapFS) { f["manifest.json"].Data = f["manifest.json"].Data[:100] }, "cannot be read"},
 		{"large manifest", func(f fstest.MapFS) { f["manifest.json"].Data = make([]byte, 1<<20+1) }, "1.0 MB"},
 		{"no file", func(f fstest.MapFS) { delete(f, name) }, `lacks the file "assets/lobby-0.css"`},
 		{"shorter file", func(f fstest.MapFS) { f[name].Data = f[name].Data[1:] }, "has 18 bytes and the manifest says 19"},
@@ -266,7 +262,7 @@ func TestOpenRefusesBrokenBuilds(t *testing.T) {
 			f[name].Data = append(f[name].Data, f[name].Data...)
 			f[name].Data = append(f[name].Data, ' ')
 		}, "has 39 bytes and may have at most 38 bytes"},
-		{"other file", func(f fstest.MapFS) { f[name].Data[0]++ }, "its SHA-256 sum differs"},
+		{"changed file", func(f fstest.MapFS) { f[name].Data[0]++ }, "its SHA-256 sum differs"},
 		{"link", func(f fstest.MapFS) {
 			f[name] = &fstest.MapFile{Data: []byte("lobby-1.css"), Mode: os.ModeSymlink}
 		}, "is a link or a folder, and only files are allowed"},
@@ -284,7 +280,7 @@ func TestOpenRefusesBrokenBuilds(t *testing.T) {
 	}
 }
 
-// published is a source in this process, which is out of order for so long.
+// fakeSource is a source without new builds. It returns an error until brokenUntil.
 type fakeSource struct {
 	brokenUntil time.Time
 	queriedAt   []time.Time
@@ -292,15 +288,15 @@ type fakeSource struct {
 
 func (p *fakeSource) String() string { return "a test" }
 
+// Newest records the time of the query.
 func (p *fakeSource) Newest(context.Context, string) (assets.Release, error) {
 	p.queriedAt = append(p.queriedAt, time.Now())
 	if time.Now().Before(p.brokenUntil) {
-		return assets.Release{}, fault.New(fault.Unavailable, "the moon is in the way")
+		return assets.Release{}, fault.New(fault.Unavailable, "out of order")
 	}
 	return assets.Release{}, assets.ErrUnchanged
 }
 
-// A server asks every hour, a bit earlier or later, and tells of a failure once.
 func TestPollQueriesEveryIntervalAndLogsAFailureOnce(t *testing.T) {
 	b := newFixture(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -312,29 +308,29 @@ func TestPollQueriesEveryIntervalAndLogsAFailureOnce(t *testing.T) {
 		began := time.Now()
 		assets.Poll(ctx, u, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
 		if n := len(p.queriedAt); n < 9 || n > 12 || !p.queriedAt[0].Equal(began) {
-			t.Errorf("asked at %v", p.queriedAt)
+			t.Errorf("queried at %v", p.queriedAt)
 		}
 		even := 0
 		for i, at := range p.queriedAt[1:] {
 			if d := at.Sub(p.queriedAt[i]); d < 54*time.Minute || d > 66*time.Minute {
-				t.Errorf("asked again after %v", d)
+				t.Errorf("queried again after %v", d)
 			} else if d == time.Hour {
 				even++
 			}
 		}
 		if even > 2 {
-			t.Errorf("asked by the clock %d times", even)
+			t.Errorf("queried after exactly an hour %d times", even)
 		}
-		if n := strings.Count(log.String(), "the moon is in the way"); n != 1 {
-			t.Errorf("told %d times: %s", n, &log)
+		if n := strings.Count(log.String(), "out of order"); n != 1 {
+			t.Errorf("logged %d times: %s", n, &log)
 		}
 		if !strings.Contains(log.String(), "answers again") {
-			t.Errorf("did not tell that it is over: %s", &log)
+			t.Errorf("did not log that the failure has ended: %s", &log)
 		}
 	})
 	p := &fakeSource{}
 	assets.Poll(t.Context(), b.update(p), 0, slog.New(slog.DiscardHandler))
 	if len(p.queriedAt) != 1 {
-		t.Errorf("asked %d times", len(p.queriedAt))
+		t.Errorf("queried %d times", len(p.queriedAt))
 	}
 }

@@ -25,8 +25,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
+// buildID returns the ID of a build.
 func buildID(build map[string][]byte) string { return assets.ID(build["manifest.json"]) }
 
+// runUpdate runs u and fails the test if it returns an error.
 func runUpdate(t *testing.T, u *assets.Updater) assets.Outcome {
 	t.Helper()
 	o, err := u.Run(t.Context())
@@ -36,14 +38,14 @@ func runUpdate(t *testing.T, u *assets.Updater) assets.Outcome {
 	return o
 }
 
-// What is new comes from Pages where Pages has it, from the commit where it has not, and never a second time.
+// New files come from Pages if Pages has them, and otherwise from the commit.
 func TestUpdateFromGitHubFetchesEachFileOnce(t *testing.T) {
 	one, two := newBuild(t, "one", time.Time{}), newBuild(t, "two", time.Time{})
 	for _, tc := range []struct {
 		name    string
 		options func(*fakeGitHub) assets.GitHubOptions
 		pages   bool
-		from    string // where the script must have come from in the end
+		from    string // prefix of the path that the script must be fetched from
 	}{
 		{"Pages", func(s *fakeGitHub) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages"} }, true, "/pages/"},
 		{"Pages lags", func(s *fakeGitHub) assets.GitHubOptions { return assets.GitHubOptions{PagesURL: s.URL + "/pages/"} }, false, "/raw/"},
@@ -58,13 +60,13 @@ func TestUpdateFromGitHubFetchesEachFileOnce(t *testing.T) {
 				t.Fatalf("took %q, in use is %q, want %q", o.ID, b.inUse(), buildID(one))
 			}
 			if asked := s.takeRequests(); !slices.ContainsFunc(asked, func(a string) bool { return strings.HasSuffix(a, scriptName(t, one)) }) {
-				t.Errorf("asked for %q", asked)
+				t.Errorf("requested %q", asked)
 			}
 			if o := runUpdate(t, u); o.Build != nil {
-				t.Errorf("took %q again", o.ID)
+				t.Errorf("installed %q again", o.ID)
 			}
 			if asked := s.takeRequests(); len(asked) != 1 {
-				t.Errorf("nothing is new, and it asked for %q", asked)
+				t.Errorf("nothing is new, but it requested %q", asked)
 			}
 			s.publish(two, tc.pages)
 			if o, err := u.Check(t.Context()); err != nil || o.ID != buildID(two) || b.inUse() != buildID(one) {
@@ -100,7 +102,7 @@ func TestUpdateFromHTTPAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := source.String(); got != server.URL+"/x/y/" {
-			t.Errorf("%s is told as %s", address, got)
+			t.Errorf("the source at %s is described as %s", address, got)
 		}
 		runUpdate(t, b.update(source))
 		if b.inUse() != buildID(one) {
@@ -116,7 +118,7 @@ func TestUpdateFromHTTPAddress(t *testing.T) {
 	runUpdate(t, b.update(source))
 	s.takeRequests()
 	if o := runUpdate(t, b.update(source)); o.Build != nil || len(s.takeRequests()) != 1 {
-		t.Errorf("what has the same ETag was taken again: %+v", o)
+		t.Errorf("a manifest with the same ETag was installed again: %+v", o)
 	}
 	s.Config.Handler = http.NotFoundHandler()
 	_, err = b.update(source).Run(t.Context())
@@ -133,7 +135,7 @@ func TestUpdateFromHTTPAddress(t *testing.T) {
 	}
 }
 
-// Every refusal is a sentence, and changes nothing.
+// A refused build must change nothing.
 func TestUpdateExplainsWhyItRefusesABuild(t *testing.T) {
 	good := newBuild(t, "good", time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC))
 	file := func(change func(*assets.File)) func(*assets.Manifest) {
@@ -145,16 +147,16 @@ func TestUpdateExplainsWhyItRefusesABuild(t *testing.T) {
 		change func(*assets.Manifest)
 		want   string
 	}{
-		{"path upwards", named("../../etc/cron.d/x"), `names the file "../../etc/cron.d/x", which is outside the build's folder`},
-		{"path upwards within", named("assets/../../x"), "is outside the build's folder"},
-		{"path from the top", named("/etc/passwd"), "is outside the build's folder"},
-		{"path of Windows", named(`c:\x`), "only letters, digits and"},
-		{"path that hides", named(".ssh/x"), "hidden files are not allowed"},
-		{"path of a sort", named("a%2e%2e"), "only letters, digits and"},
+		{"path to a parent folder", named("../../etc/cron.d/x"), `names the file "../../etc/cron.d/x", which is outside the build's folder`},
+		{"path through a parent folder", named("assets/../../x"), "is outside the build's folder"},
+		{"absolute path", named("/etc/passwd"), "is outside the build's folder"},
+		{"Windows path", named(`c:\x`), "only letters, digits and"},
+		{"hidden file", named(".ssh/x"), "hidden files are not allowed"},
+		{"escaped path", named("a%2e%2e"), "only letters, digits and"},
 		{"long path", named(strings.Repeat("a", 201)), "at most 200 characters"},
-		{"no path", named(""), "is outside the build's folder"},
-		{"the manifest itself", named("Manifest.json"), `names the file "Manifest.json" twice`},
-		{"a file twice", func(m *assets.Manifest) { m.Files = append(m.Files, m.Files[0]) }, "twice"},
+		{"empty path", named(""), "is outside the build's folder"},
+		{"manifest lists itself", named("Manifest.json"), `names the file "Manifest.json" twice`},
+		{"duplicate file", func(m *assets.Manifest) { m.Files = append(m.Files, m.Files[0]) }, "twice"},
 		{"no sum", file(func(f *assets.File) { f.SHA256 = "abc" }), "no SHA-256 sum"},
 		{"large file", file(func(f *assets.File) { f.Size = 33 << 20 }), "would have 33.0 MB, and at most 32.0 MB are allowed"},
 		{"negative size", file(func(f *assets.File) { f.Size = -1 }), "at most 32.0 MB are allowed"},
@@ -170,17 +172,17 @@ func TestUpdateExplainsWhyItRefusesABuild(t *testing.T) {
 		}, "at most 2000 are allowed"},
 		{"newer format", func(m *assets.Manifest) { m.Format = 2 }, "has format 2 and this Meet reads format 1"},
 		{"no versions", func(m *assets.Manifest) { m.Meet.From = "" }, "does not say which versions"},
-		{"newer Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.3.0", Below: "0.4.0"} }, "is for Meet from 0.3.0 to below 0.4.0, and this is 0.2.0"},
-		{"older Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.0.1", Below: "0.2.0"} }, "and this is 0.2.0"},
+		{"build for a newer Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.3.0", Below: "0.4.0"} }, "is for Meet from 0.3.0 to below 0.4.0, and this is 0.2.0"},
+		{"build for an older Meet", func(m *assets.Manifest) { m.Meet = assets.Versions{From: "0.0.1", Below: "0.2.0"} }, "and this is 0.2.0"},
 		{"no pages", func(m *assets.Manifest) { m.Entries = nil }, "names no page"},
-		{"another page", func(m *assets.Manifest) { m.Entries = map[string]assets.Entry{"other": m.Entries["lobby"]} }, `lacks the page "lobby", which this Meet has`},
+		{"missing page", func(m *assets.Manifest) { m.Entries = map[string]assets.Entry{"other": m.Entries["lobby"]} }, `lacks the page "lobby", which this Meet has`},
 		{"page without its script", func(m *assets.Manifest) {
 			e := m.Entries["lobby"]
 			e.Script = "assets/none.js"
 			m.Entries = map[string]assets.Entry{"lobby": e}
 		}, `needs the file "assets/none.js", which the build lacks`},
-		{"without a date", func(m *assets.Manifest) { m.Made = time.Time{} }, "made on an unknown date and the one in use on 1 May 2026, 00:00 UTC; install it with --force"},
-		{"older", func(m *assets.Manifest) { m.Made = m.Made.Add(-time.Hour) }, "made on 30 April 2026, 23:00 UTC and the one in use on 1 May 2026, 00:00 UTC"},
+		{"no date", func(m *assets.Manifest) { m.Made = time.Time{} }, "made on an unknown date and the one in use on 1 May 2026, 00:00 UTC; install it with --force"},
+		{"older build", func(m *assets.Manifest) { m.Made = m.Made.Add(-time.Hour) }, "made on 30 April 2026, 23:00 UTC and the one in use on 1 May 2026, 00:00 UTC"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, b := newFakeGitHub(t), newFixture(t)
@@ -201,7 +203,7 @@ func TestUpdateExplainsWhyItRefusesABuild(t *testing.T) {
 	}
 }
 
-// refused wants an error of the kind that is one sentence and says that.
+// wantError fails the test unless err has the given kind and is one sentence that contains want.
 func wantError(t *testing.T, err error, kind fault.Kind, want string) {
 	t.Helper()
 	if err == nil || fault.KindOf(err) != kind || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -225,7 +227,6 @@ func TestForcedUpdateInstallsOlderBuild(t *testing.T) {
 	}
 }
 
-// What a server may do to a file while it is fetched.
 func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 	cut := func(w http.ResponseWriter, content string, n int) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
@@ -238,7 +239,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 		answer func(content string) faultFunc
 		want   string     // in the error; "" is none
 		kind   fault.Kind // of the error
-		asked  string     // must have been asked for
+		asked  string     // part of a request that must have been made
 	}{
 		{"cut once", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
@@ -254,13 +255,13 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return true
 			}
 		}, "after 1000 of ", fault.Unavailable, "bytes=1000-"},
-		{"shorter than said", func(content string) faultFunc {
+		{"shorter than in the manifest", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				_, _ = io.WriteString(w, content[:500])
 				return true
 			}
 		}, "has 500 bytes on ", fault.Invalid, ""},
-		{"breaks off in chunks", func(content string) faultFunc {
+		{"chunked answer breaks off", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				_, _ = io.WriteString(w, content[:500])
 				_ = http.NewResponseController(w).Flush()
@@ -284,7 +285,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return true
 			}
 		}, "is larger than the", fault.Invalid, ""},
-		{"slow", func(content string) faultFunc {
+		{"stalled", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool {
 				if r.Header.Get("Range") == "" {
 					_, _ = io.WriteString(w, content[:100])
@@ -297,7 +298,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 		{"missing", func(string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, _ int) bool { http.NotFound(w, r); return true }
 		}, `answers "404 Not Found" when asked for`, fault.Unavailable, ""},
-		{"out of order twice", func(string) faultFunc {
+		{"two server errors", func(string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
 				if before < 2 {
 					http.Error(w, "", http.StatusBadGateway)
@@ -305,13 +306,13 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return before < 2
 			}
 		}, "", 0, ""},
-		{"out of order", func(string) faultFunc {
+		{"permanent server error", func(string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				http.Error(w, "", http.StatusBadGateway)
 				return true
 			}
 		}, `answers "502 Bad Gateway"`, fault.Unavailable, ""},
-		{"does not continue files", func(content string) faultFunc {
+		{"range not satisfiable", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, before int) bool {
 				if before == 0 {
 					cut(w, content, 1000)
@@ -323,7 +324,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return false
 			}
 		}, "", 0, "bytes=1000-"},
-		{"continues from the start", func(content string) faultFunc {
+		{"range ignored", func(content string) faultFunc {
 			return func(w http.ResponseWriter, r *http.Request, before int) bool {
 				if before == 0 {
 					cut(w, content, 1000)
@@ -332,7 +333,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				return false
 			}
 		}, "", 0, "bytes=1000-"},
-		{"other bytes at first", func(content string) faultFunc {
+		{"wrong bytes at first", func(content string) faultFunc {
 			return func(w http.ResponseWriter, _ *http.Request, before int) bool {
 				if before == 0 {
 					cut(w, strings.ToUpper(content), 1000)
@@ -353,7 +354,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 			_, err := u.Run(t.Context())
 			asked := strings.Join(s.takeRequests(), "\n")
 			if !strings.Contains(asked, tc.asked) {
-				t.Errorf("was not asked for %s:\n%s", tc.asked, asked)
+				t.Errorf("did not request %s:\n%s", tc.asked, asked)
 			}
 			if tc.want == "" {
 				if err != nil || b.inUse() != buildID(fresh) {
@@ -374,7 +375,7 @@ func TestUpdateRecoversFromOrExplainsBadTransfers(t *testing.T) {
 				t.Errorf("after the fault in use is %q", b.inUse())
 			}
 			if asked := s.takeRequests(); tc.name == "cut always" && len(asked) > 3 { // commit, manifest, the script
-				t.Errorf("fetched again what had come: %q", asked)
+				t.Errorf("fetched the same bytes again: %q", asked)
 			}
 		})
 	}
