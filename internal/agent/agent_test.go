@@ -13,8 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestNewRoomCreatesJobForUnnamedWorkers: a room that names no agents has the job that workers without a name do, in either
-// form of frames.
+// A room without named agents gets a job for workers without a name, with binary and with JSON messages.
 func TestNewRoomCreatesJobForUnnamedWorkers(t *testing.T) {
 	for _, inJSON := range []bool{false, true} {
 		g := newFixture(t, 0)
@@ -42,7 +41,7 @@ func TestNewRoomCreatesJobForUnnamedWorkers(t *testing.T) {
 		}
 		g.RoomFinished(blue)
 		if got := h.receive().GetTermination(); got.GetJobId() != j.Id {
-			t.Errorf("told %v when the room ended", got)
+			t.Errorf("received %v when the room ended", got)
 		}
 		if s := g.Stats(); s.Workers != 1 || s.Jobs != 0 {
 			t.Errorf("%+v", s)
@@ -50,8 +49,7 @@ func TestNewRoomCreatesJobForUnnamedWorkers(t *testing.T) {
 	}
 }
 
-// TestNamedAgentWorksUntilItsDispatchIsDeleted: agents that are named come by name, from the room's configuration and from
-// the API, and end with the dispatch.
+// A dispatch can come from the room's configuration or from the API.
 func TestNamedAgentWorksUntilItsDispatchIsDeleted(t *testing.T) {
 	g := newFixture(t, 0)
 	scribe, nameless := g.registerWorker(livekit.JobType_JT_ROOM, "scribe"), g.registerWorker(livekit.JobType_JT_ROOM, "")
@@ -60,7 +58,7 @@ func TestNamedAgentWorksUntilItsDispatchIsDeleted(t *testing.T) {
 	if j.Metadata != "m" || j.AgentName != "scribe" || j.Attributes["a"] != "b" {
 		t.Errorf("job %v", j)
 	}
-	nameless.ping() // and has heard of nothing
+	nameless.ping() // it was offered nothing
 	made, err := g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue", AgentName: "scribe", Metadata: "second"})
 	if err != nil {
 		t.Fatal(err)
@@ -78,50 +76,50 @@ func TestNamedAgentWorksUntilItsDispatchIsDeleted(t *testing.T) {
 		t.Errorf("deleted %v, %v", gone, err)
 	}
 	if got := scribe.receive().GetTermination(); got.GetJobId() != second.Id {
-		t.Errorf("told %v", got)
+		t.Errorf("received %v, want the termination", got)
 	}
 	if _, err := g.Delete("blue", made.Id); err == nil {
 		t.Error("deleted twice")
 	}
 	if _, err := g.Create(&livekit.CreateAgentDispatchRequest{Room: "none", AgentName: "scribe"}); err == nil {
-		t.Error("dispatched to a room that is not there")
+		t.Error("created a dispatch in a room that does not exist")
 	}
 }
 
-// TestParticipantAndPublisherJobsAreCreated: one for each participant and one for each publisher, and none about agents.
+// There is one job for each participant and one for each publisher, but none about agents and recorders.
 func TestParticipantAndPublisherJobsAreCreated(t *testing.T) {
 	g := newFixture(t, 0)
-	greeter, tuner := g.registerWorker(livekit.JobType_JT_PARTICIPANT, ""), g.registerWorker(livekit.JobType_JT_PUBLISHER, "")
+	participantWorker, publisherWorker := g.registerWorker(livekit.JobType_JT_PARTICIPANT, ""), g.registerWorker(livekit.JobType_JT_PUBLISHER, "")
 	g.RoomStarted(blue, nil)
-	for _, servant := range []*livekit.ParticipantInfo{
+	for _, service := range []*livekit.ParticipantInfo{
 		{Identity: "other-bot", Kind: livekit.ParticipantInfo_AGENT},
 		{Identity: "egress", Kind: livekit.ParticipantInfo_EGRESS},
 		{Identity: "recorder", Permission: &livekit.ParticipantPermission{Recorder: true}},
 	} {
-		g.ParticipantJoined("blue", servant)
+		g.ParticipantJoined("blue", service)
 	}
 	g.ParticipantJoined("blue", ada())
-	if j, _ := greeter.acceptJob(); j.Participant.GetIdentity() != "ada" {
+	if j, _ := participantWorker.acceptJob(); j.Participant.GetIdentity() != "ada" {
 		t.Errorf("job about %v", j.Participant)
 	}
 	g.TrackPublished("blue", ada())
 	g.TrackPublished("blue", ada()) // a second track
-	if j, _ := tuner.acceptJob(); j.Participant.GetIdentity() != "ada" {
+	if j, _ := publisherWorker.acceptJob(); j.Participant.GetIdentity() != "ada" {
 		t.Errorf("job about %v", j.Participant)
 	}
-	tuner.ping()
-	// Who comes to a room later finds what is there.
+	publisherWorker.ping()
+	// A later dispatch gets jobs about the participants that are in the room.
 	if _, err := g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue"}); err != nil {
 		t.Fatal(err)
 	}
-	greeter.acceptJob()
-	tuner.acceptJob()
+	participantWorker.acceptJob()
+	publisherWorker.acceptJob()
 	g.ParticipantLeft("blue", ada())
 	g.TrackPublished("blue", ada())
-	tuner.ping()
+	publisherWorker.ping()
 }
 
-// TestUnavailableWorkersAreSkipped: who declines, is full, is busy or says nothing is passed over.
+// A worker may decline the job, be full, have too high a load, or not answer in time.
 func TestUnavailableWorkersAreSkipped(t *testing.T) {
 	g := newFixture(t, 200*time.Millisecond)
 	declines, silent := g.registerWorker(livekit.JobType_JT_ROOM, ""), g.registerWorker(livekit.JobType_JT_ROOM, "")
@@ -132,7 +130,7 @@ func TestUnavailableWorkersAreSkipped(t *testing.T) {
 	j, _ := declines.receiveOffer()
 	declines.answer(&livekit.AvailabilityResponse{JobId: j.Id})
 	silent.receiveOffer()
-	eventually(t, "all were asked in vain", func() bool {
+	eventually(t, "all offers have been declined or have timed out", func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		for _, w := range g.workers {
@@ -142,7 +140,7 @@ func TestUnavailableWorkersAreSkipped(t *testing.T) {
 		}
 		return true
 	})
-	full.ping() // and busy: neither was asked
+	full.ping() // neither full nor busy was offered the job
 	busy.ping()
 	silent.answer(&livekit.AvailabilityResponse{JobId: j.Id, Available: true}) // too late
 	silent.ping()
@@ -151,8 +149,8 @@ func TestUnavailableWorkersAreSkipped(t *testing.T) {
 	}
 }
 
-// TestFailedJobIsReassigned: the job of a worker that vanishes or fails goes to another, as often as is
-// reasonable, unless its dispatch forbids it.
+// A job is reassigned when its worker disconnects or reports a failure, up to maxRestarts times, unless the restart
+// policy of its dispatch forbids it.
 func TestFailedJobIsReassigned(t *testing.T) {
 	g := newFixture(t, 0)
 	first := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
@@ -172,7 +170,7 @@ func TestFailedJobIsReassigned(t *testing.T) {
 		}
 		second.updateJob(j.Id, livekit.JobStatus_JS_FAILED)
 	}
-	second.ping() // and is not asked again
+	second.ping() // it is not offered the job again
 	state := g.List("blue", "")[0].State.Jobs[0].State
 	if state.Status != livekit.JobStatus_JS_FAILED || state.Error != "why" || state.EndedAt == 0 {
 		t.Errorf("state %v", state)
@@ -182,6 +180,6 @@ func TestFailedJobIsReassigned(t *testing.T) {
 	}
 	once, _ := second.acceptJob()
 	second.updateJob(once.Id, livekit.JobStatus_JS_FAILED)
-	second.updateJob(once.Id, livekit.JobStatus_JS_FAILED) // is not its job any more
+	second.updateJob(once.Id, livekit.JobStatus_JS_FAILED) // ignored: the job is no longer assigned to it
 	second.ping()
 }

@@ -14,20 +14,22 @@ import (
 )
 
 const (
-	// loadTarget is the load from which on a worker gets no more jobs (docs/protocol.md, 11).
+	// loadTarget is the load at which a worker is offered no more jobs (docs/protocol.md, 11).
 	loadTarget = 0.7
-	// maxAsked is how many questions a worker may have yet to answer: a burst of jobs must not fill its queue.
+	// maxOffers bounds a worker's unanswered offers, so that a burst of jobs does not fill its queue.
 	maxOffers = 64
-	// agentTokenTTL is how long an agent has to join.
+	// agentTokenTTL is how long an agent has to join the room.
 	agentTokenTTL = time.Hour
 )
 
-// seekLocked looks for a worker for a job. A job is looked after by one goroutine at a time.
+// startAssignLocked starts the goroutine that offers a job to workers. A job must have only one such goroutine at a
+// time.
 func (d *Dispatcher) startAssignLocked(j *job, resuming bool) {
-	d.work.Go(func() { d.assign(j, resuming) }) // ends when somebody has taken the job, or all were asked, or with Close
+	d.work.Go(func() { d.assign(j, resuming) }) // ends when the job is assigned or has ended, when no worker is left to ask, or with Close
 }
 
-// place asks one worker after another until one takes the job.
+// assign offers the job to one worker after another until one accepts it. resuming tells workers that the job ran
+// before.
 func (d *Dispatcher) assign(j *job, resuming bool) {
 	for {
 		d.mu.Lock()
@@ -44,7 +46,7 @@ func (d *Dispatcher) assign(j *job, resuming bool) {
 		if j.tried == nil {
 			j.tried = map[string]bool{}
 		}
-		j.tried[w.id] = true // unless it says something else
+		j.tried[w.id] = true
 		answer := make(chan *livekit.AvailabilityResponse, 1)
 		w.offers[j.Id] = answer
 		w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Availability{
@@ -57,14 +59,15 @@ func (d *Dispatcher) assign(j *job, resuming bool) {
 	}
 }
 
-// nobodyLocked lets a job wait for a worker, or gives it up.
+// waitOrDropLocked makes a job wait for a worker. It ends the job instead if it is simulated, or if it belongs to the
+// implicit dispatch and has not run before.
 func (d *Dispatcher) waitOrDropLocked(j *job) {
 	ad := j.dispatch
 	if d.saturatedLocked(j) {
-		d.waiting[j] = true // for a moment
+		d.waiting[j] = true // until that worker answers an offer
 		return
 	}
-	d.opts.Log.Warn("no agent worker takes a job", "room", j.Room.GetName(), "agent", j.AgentName, "job", j.Id)
+	d.opts.Log.Warn("no agent worker accepts a job", "room", j.Room.GetName(), "agent", j.AgentName, "job", j.Id)
 	switch {
 	case ad.simulator != nil:
 		j.ended = true
@@ -76,7 +79,7 @@ func (d *Dispatcher) waitOrDropLocked(j *job) {
 	}
 }
 
-// asksTooMuchLocked reports whether a worker is free but for the many questions it has yet to answer.
+// saturatedLocked reports whether a worker could do the job but has too many unanswered offers.
 func (d *Dispatcher) saturatedLocked(j *job) bool {
 	for _, w := range d.workers {
 		if len(w.offers) >= maxOffers && w.eligible(j) {
@@ -86,7 +89,7 @@ func (d *Dispatcher) saturatedLocked(j *job) bool {
 	return false
 }
 
-// wakeLocked has the jobs that wait for such a worker placed, as many as it can be asked about.
+// assignWaitingLocked starts to assign waiting jobs that the worker can do, as many as it may be offered.
 func (d *Dispatcher) assignWaitingLocked(w *worker) {
 	slots := maxOffers - len(w.offers)
 	for j := range d.waiting {
@@ -101,7 +104,8 @@ func (d *Dispatcher) assignWaitingLocked(w *worker) {
 	}
 }
 
-// await reports whether the worker that was asked has taken the job, or ended it.
+// awaitAnswer waits for the worker's answer to the offer of a job. It returns true if the job was assigned or has
+// ended, and false if it must be offered to another worker.
 func (d *Dispatcher) awaitAnswer(j *job, w *worker, answer <-chan *livekit.AvailabilityResponse) bool {
 	limit := time.NewTimer(d.opts.ResponseTimeout)
 	defer limit.Stop()
@@ -115,7 +119,7 @@ func (d *Dispatcher) awaitAnswer(j *job, w *worker, answer <-chan *livekit.Avail
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(w.offers, j.Id)
-	d.assignWaitingLocked(w) // it has room for another question
+	d.assignWaitingLocked(w) // it may be sent another offer
 	switch {
 	case j.ended:
 		return true
@@ -129,12 +133,13 @@ func (d *Dispatcher) awaitAnswer(j *job, w *worker, answer <-chan *livekit.Avail
 	return d.assignLocked(j, w, a)
 }
 
-// assignLocked gives the job to the worker, with a token for its agent.
+// assignLocked assigns the job to the worker and sends it a token for its agent. It returns false if no token can be
+// made.
 func (d *Dispatcher) assignLocked(j *job, w *worker, a *livekit.AvailabilityResponse) bool {
 	identity := cmp.Or(a.ParticipantIdentity, "agent-"+j.Id)
 	raw, err := d.agentToken(j, w, identity, a)
 	if err != nil {
-		d.opts.Log.Error("an agent's token could not be made", "err", err)
+		d.opts.Log.Error("an agent's token could not be created", "err", err)
 		return false
 	}
 	now := time.Now().UnixNano()
@@ -150,7 +155,8 @@ func (d *Dispatcher) assignLocked(j *job, w *worker, a *livekit.AvailabilityResp
 	return true
 }
 
-// agentToken lets the agent into the job's room, with the permissions its worker asked for.
+// agentToken returns a token with which the agent can join the job's room, with the permissions that its worker
+// registered.
 func (d *Dispatcher) agentToken(j *job, w *worker, identity string, a *livekit.AvailabilityResponse) (string, error) {
 	attributes := maps.Clone(a.ParticipantAttributes)
 	if attributes == nil {
@@ -169,7 +175,8 @@ func (d *Dispatcher) agentToken(j *job, w *worker, identity string, a *livekit.A
 	}).ToJWT()
 }
 
-// pickLocked draws a worker for the job among those that are free, the likelier the less it has to do.
+// pickWorkerLocked returns a random eligible worker, or nil if there is none. The probability of each worker is
+// proportional to 1 minus its load.
 func (d *Dispatcher) pickWorkerLocked(j *job) *worker {
 	var free []*worker
 	var sum float32
@@ -179,25 +186,25 @@ func (d *Dispatcher) pickWorkerLocked(j *job) *worker {
 			sum += 1 - w.load
 		}
 	}
-	at := mathrand.Float32() * sum
+	point := mathrand.Float32() * sum
 	for _, w := range free {
-		if at -= 1 - w.load; at <= 0 {
+		if point -= 1 - w.load; point <= 0 {
 			return w
 		}
 	}
-	if len(free) > 0 { // rounding
+	if len(free) > 0 { // point is above 0 only because of rounding
 		return free[len(free)-1]
 	}
 	return nil
 }
 
-// free reports whether the worker may be asked to do the job.
+// eligible reports whether the job may be offered to the worker.
 func (w *worker) eligible(j *job) bool {
 	switch {
 	case j.tried[w.id] || !w.accepts(j.dispatch, j.Type) || w.namespace != j.Namespace:
 		return false
 	case j.dispatch.simulator != nil:
-		return true // it has asked for it
+		return true // whatever its load: the worker requested the job
 	}
 	return w.available && w.load < loadTarget
 }

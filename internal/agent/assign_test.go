@@ -11,8 +11,7 @@ import (
 
 var scribes = []*livekit.RoomAgentDispatch{{AgentName: "scribe"}}
 
-// TestPickWorkerPrefersLowerLoad: who has less to do is likelier to get more, in proportion, and who has too much gets
-// nothing.
+// The probability is proportional to 1 minus the load. Workers at or above the load target are never picked.
 func TestPickWorkerPrefersLowerLoad(t *testing.T) {
 	d := New(keys, Options{})
 	defer d.Close()
@@ -40,29 +39,28 @@ func TestPickWorkerPrefersLowerLoad(t *testing.T) {
 	}
 }
 
-// TestNamedJobWaitsForWorker: agents that were ordered by name come once there is somebody; what every room has by
-// itself is for those who are there.
+// A job of a named dispatch waits. A job of the implicit dispatch is dropped if there is no worker.
 func TestNamedJobWaitsForWorker(t *testing.T) {
 	g := newFixture(t, 0)
 	g.RoomStarted(blue, scribes)
 	g.RoomStarted(&livekit.Room{Sid: "RM_red", Name: "red"}, nil)
 	g.ParticipantJoined("blue", ada())
-	busy := g.registerWorker(livekit.JobType_JT_ROOM, "scribe") // registers later than the rooms began
+	busy := g.registerWorker(livekit.JobType_JT_ROOM, "scribe") // registers after the rooms have started
 	j, resuming := busy.receiveOffer()
 	if j.Room.Name != "blue" || resuming {
 		t.Errorf("offered %v", j)
 	}
 	busy.answer(&livekit.AvailabilityResponse{JobId: j.Id}) // declines
 	eventually(t, "the job waits", func() bool { return g.Stats().Waiting == 1 })
-	busy.setStatus(livekit.WorkerStatus_WS_AVAILABLE, 0) // and is not asked again
+	busy.setStatus(livekit.WorkerStatus_WS_AVAILABLE, 0) // it is not offered the job again
 	next := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	if again, _ := next.acceptJob(); again.Id != j.Id {
 		t.Errorf("took %v", again)
 	}
 	nameless := g.registerWorker(livekit.JobType_JT_ROOM, "")
-	nameless.ping() // red began without it
-	greeter := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "scribe")
-	if about, _ := greeter.acceptJob(); about.Participant.GetIdentity() != "ada" {
+	nameless.ping() // red started before it registered
+	participantWorker := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "scribe")
+	if about, _ := participantWorker.acceptJob(); about.Participant.GetIdentity() != "ada" {
 		t.Errorf("took %v", about)
 	}
 
@@ -85,8 +83,7 @@ func TestNamedJobWaitsForWorker(t *testing.T) {
 	}
 }
 
-// TestWaitingJobIsDroppedWhenItsParticipantLeaves: a job about somebody that waits is forgotten when they go, and
-// made again when they return.
+// The job is created again when the participant returns.
 func TestWaitingJobIsDroppedWhenItsParticipantLeaves(t *testing.T) {
 	g := newFixture(t, 0)
 	g.RoomStarted(blue, scribes)
@@ -102,36 +99,36 @@ func TestWaitingJobIsDroppedWhenItsParticipantLeaves(t *testing.T) {
 	}
 }
 
-// TestJobEndsOrRestartsWhenItsAgentLeaves: an agent that is put out of the room has no job any more; that of one that
-// was lost is given out again; one that leaves by itself reports by its worker.
+// A removed agent loses its job. The job of an agent whose connection timed out restarts. If an agent leaves by
+// itself, its worker reports the state of the job.
 func TestJobEndsOrRestartsWhenItsAgentLeaves(t *testing.T) {
 	g := newFixture(t, 0)
 	h := g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
 	g.RoomStarted(blue, scribes)
 	j, _ := h.acceptJob()
-	gone := func(sid string, why livekit.DisconnectReason) {
+	leave := func(sid string, why livekit.DisconnectReason) {
 		bot := &livekit.ParticipantInfo{Sid: sid, Identity: "bot", Kind: livekit.ParticipantInfo_AGENT, DisconnectReason: why}
 		g.ParticipantJoined("blue", bot)
 		g.ParticipantLeft("blue", bot)
 	}
-	gone("PA_1", livekit.DisconnectReason_CLIENT_INITIATED)
-	gone("PA_2", livekit.DisconnectReason_DUPLICATE_IDENTITY)
-	h.ping() // nothing has happened
+	leave("PA_1", livekit.DisconnectReason_CLIENT_INITIATED)
+	leave("PA_2", livekit.DisconnectReason_DUPLICATE_IDENTITY)
+	h.ping() // there was no termination
 	g.ParticipantLeft("blue", &livekit.ParticipantInfo{Sid: "PA_other", Identity: "bot", Kind: livekit.ParticipantInfo_AGENT})
 	h.ping()
 
-	gone("PA_3", livekit.DisconnectReason_CONNECTION_TIMEOUT)
+	leave("PA_3", livekit.DisconnectReason_CONNECTION_TIMEOUT)
 	if got := h.receive().GetTermination(); got.GetJobId() != j.Id {
-		t.Fatalf("told %v", got)
+		t.Fatalf("received %v, want the termination", got)
 	}
 	if again, _ := h.acceptJob(); again.Id != j.Id {
 		t.Errorf("took %v", again)
 	}
-	gone("PA_4", livekit.DisconnectReason_PARTICIPANT_REMOVED)
+	leave("PA_4", livekit.DisconnectReason_PARTICIPANT_REMOVED)
 	if got := h.receive().GetTermination(); got.GetJobId() != j.Id {
-		t.Fatalf("told %v", got)
+		t.Fatalf("received %v, want the termination", got)
 	}
-	h.updateJob(j.Id, livekit.JobStatus_JS_FAILED) // as the agent says goodbye
+	h.updateJob(j.Id, livekit.JobStatus_JS_FAILED) // the worker reports late
 	h.ping()
 	state := g.List("blue", "")[0].State.Jobs[0].State
 	if state.Status != livekit.JobStatus_JS_FAILED || state.Error != "the agent left the room" {
@@ -139,8 +136,7 @@ func TestJobEndsOrRestartsWhenItsAgentLeaves(t *testing.T) {
 	}
 }
 
-// TestAgentThatOutlivesItsDispatchIsRemoved: who does not leave when its dispatch is deleted is removed, and nobody
-// else.
+// Agents that leave in time, or that only have the same identity, must not be removed.
 func TestAgentThatOutlivesItsDispatchIsRemoved(t *testing.T) {
 	removed := make(chan string, 10)
 	d := New(keys, Options{LeaveTimeout: 20 * time.Millisecond, Remove: func(_ context.Context, room, identity string) error {
@@ -176,7 +172,6 @@ func TestAgentThatOutlivesItsDispatchIsRemoved(t *testing.T) {
 	}
 }
 
-// TestDeploymentGetsItsOwnJobs: versions of an agent that run beside others get the jobs that are for them.
 func TestDeploymentGetsItsOwnJobs(t *testing.T) {
 	g := newFixture(t, 0)
 	green, plain := g.dial(), g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
@@ -189,8 +184,7 @@ func TestDeploymentGetsItsOwnJobs(t *testing.T) {
 	plain.ping()
 }
 
-// TestSimulatedJobIsOfferedOnlyToItsWorker: a worker that wants to try its agent out gets the job itself, busy or not, and
-// nobody else does.
+// The worker gets the simulated job even if it is full.
 func TestSimulatedJobIsOfferedOnlyToItsWorker(t *testing.T) {
 	g := newFixture(t, 0)
 	h, other := g.registerWorker(livekit.JobType_JT_PUBLISHER, "scribe"), g.registerWorker(livekit.JobType_JT_ROOM, "scribe")
@@ -212,9 +206,9 @@ func TestSimulatedJobIsOfferedOnlyToItsWorker(t *testing.T) {
 	}
 	h.answer(&livekit.AvailabilityResponse{JobId: about.Id})
 	h.updateJob(j.Id, livekit.JobStatus_JS_FAILED)
-	h.ping() // and it is not restarted
+	h.ping() // the job is not restarted
 	other.ping()
-	eventually(t, "nothing is left of it", func() bool {
+	eventually(t, "the simulated dispatches are removed", func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return len(g.rooms["blue"].dispatches) == 1
@@ -228,5 +222,5 @@ func TestSimulatedJobIsOfferedOnlyToItsWorker(t *testing.T) {
 	for range maxSimulated {
 		h.receiveOffer()
 	}
-	h.ping() // and nothing else
+	h.ping() // there are no further offers
 }

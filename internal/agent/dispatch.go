@@ -13,30 +13,30 @@ import (
 )
 
 var (
-	errTooMany    = fault.New(fault.Exhausted, "the room has as many agent dispatches as it may have")
+	errTooMany    = fault.New(fault.Exhausted, "the room has too many agent dispatches; delete some first")
 	errNoRoom     = fault.New(fault.NotFound, "requested room does not exist")
 	errNoDispatch = fault.New(fault.NotFound, "there is no such agent dispatch")
 	errShutdown   = fault.New(fault.Unavailable, "the server is restarting; try again in a moment")
 )
 
-// dispatch is an order for agents of one name.
+// dispatch is a request for agents of one name in one room. It is guarded by Dispatcher.mu.
 type dispatch struct {
 	*livekit.AgentDispatch
 	room      *room
-	implicit  bool    // what a room has that names no agents
-	simulator *worker // who simulates the job; such a dispatch is not shown
+	implicit  bool    // made for a room that requests no agents by name
+	simulator *worker // if not nil, the only worker to get the job, which it simulates; not listed by the API
 	jobs      []*job
-	created   map[subject]bool // what jobs have been made for
+	created   map[subject]bool // subjects that already have a job
 }
 
-// subject is what there is one job for.
+// subject identifies what a job of a dispatch is about. There is at most one job for each subject.
 type subject struct {
 	kind      livekit.JobType
-	namespace string // of the workers, each of which has a job of its own
-	sid       string // of the participant it is about, "" for the room
+	namespace string // namespace of the workers that may do the job
+	sid       string // participant that the job is about, "" for the room
 }
 
-// Create adds a dispatch to a room that is there.
+// Create adds a dispatch to an existing room and returns a copy.
 func (d *Dispatcher) Create(req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
 	ad := &dispatch{AgentDispatch: &livekit.AgentDispatch{
 		AgentName: req.AgentName, Room: req.Room, Metadata: req.Metadata, RestartPolicy: req.RestartPolicy, Deployment: req.Deployment, Attributes: req.Attributes,
@@ -60,7 +60,8 @@ func (d *Dispatcher) Create(req *livekit.CreateAgentDispatchRequest) (*livekit.A
 	return ad.snapshot(), nil
 }
 
-// Delete takes a dispatch away and ends its jobs. Agents that do not leave are put out.
+// Delete removes a dispatch and ends its jobs. Agents that do not leave the room within LeaveTimeout are removed from
+// it.
 func (d *Dispatcher) Delete(roomName, id string) (*livekit.AgentDispatch, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,7 +75,7 @@ func (d *Dispatcher) Delete(roomName, id string) (*livekit.AgentDispatch, error)
 	}
 	delete(r.dispatches, id)
 	ad.State.DeletedAt = time.Now().UnixNano()
-	remaining := map[string]string{} // sids by identity
+	remaining := map[string]string{} // SIDs of the agents in the room, by identity
 	for _, j := range ad.jobs {
 		if sid := r.agents[j.State.ParticipantIdentity]; j.worker != nil && sid != "" {
 			remaining[j.State.ParticipantIdentity] = sid
@@ -87,7 +88,8 @@ func (d *Dispatcher) Delete(roomName, id string) (*livekit.AgentDispatch, error)
 	return ad.snapshot(), nil
 }
 
-// putOut removes those agents that have not left by themselves in time.
+// removeAgents waits for LeaveTimeout and removes the agents that have not left the room by then. remaining maps
+// their identities to SIDs.
 func (d *Dispatcher) removeAgents(r *room, remaining map[string]string) {
 	select {
 	case <-time.After(d.opts.LeaveTimeout):
@@ -99,14 +101,15 @@ func (d *Dispatcher) removeAgents(r *room, remaining map[string]string) {
 	name := r.info.Name
 	d.mu.Unlock()
 	for identity := range remaining {
-		d.opts.Log.Warn("an agent whose dispatch was deleted did not leave and is put out", "room", name, "participant", identity)
+		d.opts.Log.Warn("an agent whose dispatch was deleted did not leave and is removed", "room", name, "participant", identity)
 		if err := d.opts.Remove(d.context, name, identity); err != nil && d.context.Err() == nil {
-			d.opts.Log.Warn("an agent could not be put out", "room", name, "participant", identity, "err", err)
+			d.opts.Log.Warn("an agent could not be removed", "room", name, "participant", identity, "err", err)
 		}
 	}
 }
 
-// List returns the dispatches of a room, the oldest first; only the one of that id if it is not "".
+// List returns copies of a room's dispatches, the oldest first. If id is not "", it returns only the dispatch with
+// this ID.
 func (d *Dispatcher) List(roomName, id string) []*livekit.AgentDispatch {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -123,9 +126,10 @@ func (d *Dispatcher) List(roomName, id string) []*livekit.AgentDispatch {
 	return list
 }
 
+// byCreation compares the creation times of two dispatches.
 func byCreation(a, b *dispatch) int { return cmp.Compare(a.State.CreatedAt, b.State.CreatedAt) }
 
-// addLocked takes in a dispatch, and makes its jobs for what is there already.
+// addDispatchLocked adds a dispatch to its room, and creates jobs for the room and the participants in it.
 func (d *Dispatcher) addDispatchLocked(ad *dispatch) {
 	ad.Id, ad.State, ad.created = newID("AD_"), &livekit.AgentDispatchState{CreatedAt: time.Now().UnixNano()}, map[subject]bool{}
 	ad.room.dispatches[ad.Id] = ad
@@ -134,25 +138,26 @@ func (d *Dispatcher) addDispatchLocked(ad *dispatch) {
 	}
 }
 
-// fillLocked makes the jobs of one kind for what is there.
+// createJobsLocked creates the dispatch's jobs of one type: for the room, for all participants, or for all
+// publishers.
 func (d *Dispatcher) createJobsLocked(ad *dispatch, kind livekit.JobType) {
 	if kind == livekit.JobType_JT_ROOM {
 		d.createPerNamespaceLocked(ad, kind, nil)
 		return
 	}
-	for _, who := range ad.room.participants {
-		if kind == livekit.JobType_JT_PARTICIPANT || who.publishes {
-			d.createPerNamespaceLocked(ad, kind, who.info)
+	for _, p := range ad.room.participants {
+		if kind == livekit.JobType_JT_PARTICIPANT || p.publishes {
+			d.createPerNamespaceLocked(ad, kind, p.info)
 		}
 	}
 }
 
-// forget lets a participant who comes back have jobs again.
+// forgetParticipant allows new jobs about the participant sid, in case it joins again.
 func (ad *dispatch) forgetParticipant(sid string) {
 	maps.DeleteFunc(ad.created, func(s subject, _ bool) bool { return s.sid == sid })
 }
 
-// shown is a copy with the jobs that a worker has taken.
+// snapshot returns a copy of the dispatch for the API. It includes the jobs that have been assigned to a worker.
 func (ad *dispatch) snapshot() *livekit.AgentDispatch {
 	a := proto.CloneOf(ad.AgentDispatch)
 	for _, j := range ad.jobs {

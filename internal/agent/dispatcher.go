@@ -11,48 +11,49 @@ import (
 	"meet/internal/token"
 )
 
-// Options are what a Dispatcher may be told.
+// Options configures a Dispatcher. The zero value is usable.
 type Options struct {
 	Log        *slog.Logger
-	ServerInfo *livekit.ServerInfo // told to workers
-	// Remove puts an agent out of a room, which has not left although its dispatch was deleted. Nil lets it be.
+	ServerInfo *livekit.ServerInfo // sent to workers when they register
+	// Remove removes an agent from a room after its dispatch was deleted. If nil, such an agent may stay.
 	Remove func(ctx context.Context, room, identity string) error
-	// Patience is how long a worker may take to register and to say whether it takes a job, 10 s when 0; Grace how long an
-	// agent may take to leave, 3 s when 0.
+	// ResponseTimeout is how long a worker may take to register, and to accept or decline a job; 10 s if 0.
+	// LeaveTimeout is how long an agent may take to leave the room after its dispatch was deleted; 3 s if 0.
 	ResponseTimeout, LeaveTimeout time.Duration
 }
 
-// Dispatcher knows the workers, and what is to be done in which room.
+// Dispatcher assigns the jobs of all rooms to the registered workers.
 type Dispatcher struct {
 	keys token.Keys
 	opts Options
 
-	context context.Context // ends with Close
+	context context.Context // cancelled by Close
 	cancel  context.CancelFunc
-	work    sync.WaitGroup // connections of workers, what looks for workers, and what waits for agents to leave
+	work    sync.WaitGroup // worker connections, job assignments and waits for agents to leave
 
 	mu      sync.Mutex
-	workers map[string]*worker
-	rooms   map[string]*room // by name
-	waiting map[*job]bool    // jobs for which no worker is free
+	workers map[string]*worker // connected, by ID
+	rooms   map[string]*room   // by name
+	waiting map[*job]bool      // jobs without a free worker
 	closed  bool
 }
 
-// room is one with what agents need to know of it.
+// room is an open room and its dispatches.
 type room struct {
 	info         *livekit.Room
-	participants map[string]*participant // by identity, those whom agents are for
-	agents       map[string]string       // sids of the agents that are in it, by identity
+	participants map[string]*participant // by identity, without agents and recorders
+	agents       map[string]string       // SIDs of the agents in the room, by identity
 	dispatches   map[string]*dispatch    // by id
 }
 
-// person is a participant.
+// participant is a participant that jobs can be about.
 type participant struct {
 	info      *livekit.ParticipantInfo
 	publishes bool
 }
 
-// New makes a Dispatcher that signs the tokens of agents with the key of the worker that runs them.
+// New returns a Dispatcher. It signs an agent's token with the API key that the agent's worker has authenticated
+// with.
 func New(keys token.Keys, o Options) *Dispatcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -68,7 +69,7 @@ func New(keys token.Keys, o Options) *Dispatcher {
 	return d
 }
 
-// Close ends the workers' connections and waits for them, and for what the Dispatcher does by itself.
+// Close disconnects all workers and waits for all goroutines of the Dispatcher.
 func (d *Dispatcher) Close() {
 	d.mu.Lock()
 	d.closed = true
@@ -80,7 +81,8 @@ func (d *Dispatcher) Close() {
 	d.work.Wait()
 }
 
-// RoomStarted takes note of a room, and of the agents it was made with. A room that names none has those without a name.
+// RoomStarted adds a room with the dispatches of its configuration. A room without any gets the implicit dispatch,
+// for workers without a name.
 func (d *Dispatcher) RoomStarted(info *livekit.Room, agents []*livekit.RoomAgentDispatch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,8 +91,8 @@ func (d *Dispatcher) RoomStarted(info *livekit.Room, agents []*livekit.RoomAgent
 	if len(agents) == 0 {
 		d.addDispatchLocked(&dispatch{room: r, implicit: true, AgentDispatch: &livekit.AgentDispatch{Room: info.Name}})
 	}
-	if err := d.Check(agents); err != nil { // of a token's room configuration; the API has checked its own
-		d.opts.Log.Warn("the agents that a token orders for a room are left out", "room", info.Name, "err", err)
+	if err := d.Check(agents); err != nil { // possible only for the room configuration of a token: the API has called Check
+		d.opts.Log.Warn("the agents in the room configuration of a token are ignored", "room", info.Name, "err", err)
 		return
 	}
 	for _, a := range agents {
@@ -98,7 +100,7 @@ func (d *Dispatcher) RoomStarted(info *livekit.Room, agents []*livekit.RoomAgent
 	}
 }
 
-// RoomChanged takes note of what a room is like now.
+// RoomChanged updates the information that jobs contain about a room.
 func (d *Dispatcher) RoomChanged(info *livekit.Room) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,7 +109,7 @@ func (d *Dispatcher) RoomChanged(info *livekit.Room) {
 	}
 }
 
-// RoomFinished ends all jobs of a room.
+// RoomFinished removes a room and ends all of its jobs. A later room with the same name is not affected.
 func (d *Dispatcher) RoomFinished(info *livekit.Room) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -123,7 +125,7 @@ func (d *Dispatcher) RoomFinished(info *livekit.Room) {
 	}
 }
 
-// ParticipantJoined makes the jobs about that participant.
+// ParticipantJoined adds a participant to a room and creates the jobs about it.
 func (d *Dispatcher) ParticipantJoined(roomName string, p *livekit.ParticipantInfo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -140,13 +142,13 @@ func (d *Dispatcher) ParticipantJoined(roomName string, p *livekit.ParticipantIn
 	}
 }
 
-// serves reports whether a participant only serves others, as a recorder does. No agent is dispatched for it.
+// isService reports whether a participant is an agent or a recorder. There are no jobs about such participants.
 func isService(p *livekit.ParticipantInfo) bool {
 	return p.Kind == livekit.ParticipantInfo_AGENT || p.Kind == livekit.ParticipantInfo_EGRESS || p.Permission.GetAgent() || p.Permission.GetRecorder()
 }
 
-// ParticipantLeft forgets a participant and the jobs about it that nobody has begun; whether others are over is the
-// agents' to say, who see it leave.
+// ParticipantLeft removes a participant and its waiting jobs. Running jobs continue: their agents see the participant
+// leave and decide when to end.
 func (d *Dispatcher) ParticipantLeft(roomName string, p *livekit.ParticipantInfo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -169,8 +171,9 @@ func (d *Dispatcher) ParticipantLeft(roomName string, p *livekit.ParticipantInfo
 	}
 }
 
-// agentLeftLocked ends the job of an agent that was put out of the room, and has that of one that was lost begun anew.
-// One that goes by itself, or comes back in another connection, says by its worker what becomes of its job.
+// agentLeftLocked takes jobs from an agent that left the room. The job ends if the agent was removed, and restarts if
+// the agent lost its connection. If the agent left by itself or reconnected, nothing happens: its worker reports the
+// state of the job.
 func (d *Dispatcher) agentLeftLocked(r *room, p *livekit.ParticipantInfo) {
 	switch p.DisconnectReason {
 	case livekit.DisconnectReason_CLIENT_INITIATED, livekit.DisconnectReason_DUPLICATE_IDENTITY, livekit.DisconnectReason_MIGRATION:
@@ -189,7 +192,7 @@ func (d *Dispatcher) agentLeftLocked(r *room, p *livekit.ParticipantInfo) {
 	}
 }
 
-// TrackPublished makes the jobs about a participant that has just begun to publish.
+// TrackPublished creates the publisher jobs about a participant when it publishes its first track.
 func (d *Dispatcher) TrackPublished(roomName string, p *livekit.ParticipantInfo) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -197,17 +200,17 @@ func (d *Dispatcher) TrackPublished(roomName string, p *livekit.ParticipantInfo)
 	if r == nil || r.participants[p.Identity] == nil || r.participants[p.Identity].publishes {
 		return
 	}
-	who := r.participants[p.Identity]
-	who.info, who.publishes = p, true
+	publisher := r.participants[p.Identity]
+	publisher.info, publisher.publishes = p, true
 	for _, ad := range r.dispatches {
 		d.createPerNamespaceLocked(ad, livekit.JobType_JT_PUBLISHER, p)
 	}
 }
 
-// Stats are a Dispatcher's figures of the moment.
+// Stats holds the current numbers of connected workers, assigned jobs, and jobs that wait for a worker.
 type Stats struct{ Workers, Jobs, Waiting int }
 
-// Stats counts the workers, the jobs they have, and those that wait for one.
+// Stats returns the current numbers.
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,18 +1,19 @@
-// Package agent gives jobs to agent workers: programs that join rooms by themselves, such as assistants that listen and
-// speak (docs/protocol.md, 11).
+// Package agent assigns jobs to agent workers. A worker is a program that runs agents: participants without a human,
+// such as a voice assistant (docs/protocol.md, 11).
 //
-//	worker ─ /agent ─▶ Handler ─▶ worker ◀─ asks, assigns ─┐
-//	rooms ─ RoomStarted, … ─▶ Dispatcher ─▶ dispatch ─▶ job ┘
+//	worker ─ /agent ─▶ Handler ─▶ worker ◀─ offers, assigns ─┐
+//	rooms ─ RoomStarted, … ─▶ Dispatcher ─▶ dispatch ─▶ job ─┘
 //	AgentDispatchService ────────▲
 //
-// A dispatch says which agents a room is to have. It makes jobs: one for the room, one for each participant and one for
-// each publisher, of which those are made for which there is a worker of that type and name. Workers of one type and name
-// that register in different namespaces get a job each. A job that somebody ordered by name waits while no worker is
-// free, and so does one whose worker vanished or failed; the jobs that every room has by itself are for the workers that
-// are there.
+// A dispatch requests an agent for a room. It has up to three types of jobs: one for the room, one for each
+// participant and one for each publisher. A job is created only if a worker has registered for its type and agent
+// name. Workers in different namespaces get one job each. A job of a named dispatch waits while no worker is free,
+// and so does a job whose worker failed or disconnected. A job of the implicit dispatch, which rooms without a named
+// dispatch have, is dropped if no worker takes it.
 //
-// Goroutines: two for each worker's socket, ended by it or by Close; one for each job while a worker is looked for, ended
-// by the answers' time limit or by Close; one for a moment after a dispatch was deleted. Close waits for all. Locks:
-// Dispatcher.mu guards all state of workers, dispatches and jobs; nothing is sent or waited for under it but into queues
+// Goroutines: two for each worker's socket, which end with the socket or with Close; one for each job while it is
+// offered to workers, which ends at the latest when the last of them has had ResponseTimeout to answer, or with
+// Close; one after each deletion of a dispatch, which ends after LeaveTimeout or with Close. Close waits for all.
+// Locks: Dispatcher.mu guards all state of workers, dispatches and jobs. Code that holds it sends only into queues
 // that never block.
 package agent

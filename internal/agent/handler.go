@@ -11,25 +11,25 @@ import (
 	"meet/internal/token"
 )
 
-// Handler serves /agent, the socket of workers.
+// Handler serves /agent, the WebSocket of workers.
 type Handler struct {
 	dispatcher *Dispatcher
 	verifier   *token.Verifier
 	upgrader   websocket.Upgrader
 }
 
-// NewHandler makes a Handler that lets in bearers of worker tokens: those with the grant "agent" that join no room. The
-// token of an agent that does a job has that grant too, and is only for the job's room.
+// NewHandler returns a Handler that accepts worker tokens: those with the grant "agent" and without the grant
+// "roomJoin". The token of a running agent has both and is refused: it is only for joining the job's room.
 func NewHandler(d *Dispatcher, verifier *token.Verifier) *Handler {
 	return &Handler{dispatcher: d, verifier: verifier, upgrader: websocket.Upgrader{
-		// Any page may use a token it was given, as with LiveKit; the token is the right.
+		// Any origin is allowed, as in LiveKit: access is granted by the token alone.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}}
 }
 
 var errNotAgent = fault.New(fault.Unauthenticated, "permissions denied")
 
-// ServeHTTP is one worker's stay.
+// ServeHTTP upgrades the request and serves the worker until its connection ends.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
 		http.NotFound(w, r)
@@ -42,7 +42,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ws, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // has been answered by the upgrader
+		return // the upgrader has sent the response
 	}
 	wk := newWorker(ws, grants.Issuer)
 	if err := h.dispatcher.addWorker(wk); err != nil {
@@ -58,6 +58,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.dispatcher.removeWorker(wk)
 }
 
+// authenticate returns the grants of the request's token, or an error if it is not a worker token.
 func (h *Handler) authenticate(r *http.Request) (*token.ClaimGrants, error) {
 	raw, err := token.FromRequest(r.Header.Get("Authorization"), r.URL.Query().Get("access_token"))
 	if err != nil {

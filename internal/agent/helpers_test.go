@@ -19,18 +19,20 @@ var serverInfo = &livekit.ServerInfo{Version: "1.13.5"}
 
 var keys = token.Keys{"devkey": "secret"}
 
-// rig is a Dispatcher behind a server.
+// fixture is a Dispatcher behind an HTTP server.
 type fixture struct {
 	*Dispatcher
 	t   *testing.T
 	url string
 }
 
-func newFixture(t *testing.T, patience time.Duration) *fixture {
+// newFixture starts a Dispatcher whose workers must answer within responseTimeout, or the default if it is 0.
+func newFixture(t *testing.T, responseTimeout time.Duration) *fixture {
 	t.Helper()
-	return newFixtureWith(t, New(keys, Options{ServerInfo: serverInfo, ResponseTimeout: patience}))
+	return newFixtureWith(t, New(keys, Options{ServerInfo: serverInfo, ResponseTimeout: responseTimeout}))
 }
 
+// newFixtureWith starts a server in front of d.
 func newFixtureWith(t *testing.T, d *Dispatcher) *fixture {
 	t.Helper()
 	d.opts.ServerInfo = serverInfo
@@ -42,13 +44,14 @@ func newFixtureWith(t *testing.T, d *Dispatcher) *fixture {
 	return &fixture{d, t, "ws" + strings.TrimPrefix(web.URL, "http") + "/agent"}
 }
 
-// hand is a worker as seen from its own side.
+// testWorker is the client side of a worker's connection.
 type testWorker struct {
 	t    *testing.T
 	ws   *websocket.Conn
-	json bool
+	json bool // send text frames and expect them in return
 }
 
+// authHeader returns an Authorization header with a token that has the given grant.
 func authHeader(t *testing.T, g token.VideoGrant) http.Header {
 	t.Helper()
 	raw, err := token.New("devkey", "secret").SetVideoGrant(g).ToJWT()
@@ -58,6 +61,7 @@ func authHeader(t *testing.T, g token.VideoGrant) http.Header {
 	return http.Header{"Authorization": {"Bearer " + raw}}
 }
 
+// dial connects a worker without registering it.
 func (g *fixture) dial() *testWorker {
 	g.t.Helper()
 	ws, _, err := websocket.DefaultDialer.Dial(g.url, authHeader(g.t, token.VideoGrant{Agent: true}))
@@ -69,7 +73,7 @@ func (g *fixture) dial() *testWorker {
 	return &testWorker{t: g.t, ws: ws}
 }
 
-// hire is a worker that has registered.
+// registerWorker connects and registers a worker.
 func (g *fixture) registerWorker(kind livekit.JobType, name string) *testWorker {
 	g.t.Helper()
 	h := g.dial()
@@ -77,12 +81,13 @@ func (g *fixture) registerWorker(kind livekit.JobType, name string) *testWorker 
 	return h
 }
 
-// asks to be registered.
+// sendRegister sends a registration.
 func (h *testWorker) sendRegister(r *livekit.RegisterWorkerRequest) {
 	h.t.Helper()
 	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: r}})
 }
 
+// register registers the worker and returns the server's response.
 func (h *testWorker) register(kind livekit.JobType, name string) *livekit.RegisterWorkerResponse {
 	h.t.Helper()
 	h.sendRegister(&livekit.RegisterWorkerRequest{Type: kind, AgentName: name})
@@ -93,6 +98,7 @@ func (h *testWorker) register(kind livekit.JobType, name string) *livekit.Regist
 	return r
 }
 
+// send sends one message.
 func (h *testWorker) send(m *livekit.WorkerMessage) {
 	h.t.Helper()
 	kind, frame := websocket.BinaryMessage, []byte(nil)
@@ -111,6 +117,7 @@ func (h *testWorker) send(m *livekit.WorkerMessage) {
 	}
 }
 
+// receive returns the next message from the server.
 func (h *testWorker) receive() *livekit.ServerMessage {
 	h.t.Helper()
 	kind, frame, err := h.ws.ReadMessage()
@@ -129,7 +136,7 @@ func (h *testWorker) receive() *livekit.ServerMessage {
 	return m
 }
 
-// offered waits until a job is offered.
+// receiveOffer returns the next message, which must offer a job, and whether the job ran before.
 func (h *testWorker) receiveOffer() (*livekit.Job, bool) {
 	h.t.Helper()
 	a := h.receive().GetAvailability()
@@ -139,11 +146,12 @@ func (h *testWorker) receiveOffer() (*livekit.Job, bool) {
 	return a.Job, a.Resuming
 }
 
+// answer accepts or declines an offer.
 func (h *testWorker) answer(a *livekit.AvailabilityResponse) {
 	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Availability{Availability: a}})
 }
 
-// take accepts the job that is offered next and returns it as assigned, with its token.
+// acceptJob accepts the job that is offered next, and returns the assigned job and the token for its agent.
 func (h *testWorker) acceptJob() (*livekit.Job, string) {
 	h.t.Helper()
 	j, _ := h.receiveOffer()
@@ -155,15 +163,18 @@ func (h *testWorker) acceptJob() (*livekit.Job, string) {
 	return a.Job, a.Token
 }
 
+// updateJob reports a job's status.
 func (h *testWorker) updateJob(id string, status livekit.JobStatus) {
 	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: id, Status: status, Error: "why"}}})
 }
 
+// setStatus reports the worker's status and load, and waits until the server has applied them.
 func (h *testWorker) setStatus(s livekit.WorkerStatus, load float32) {
 	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateWorker{UpdateWorker: &livekit.UpdateWorkerStatus{Status: &s, Load: load}}})
-	h.ping() // what came before has been done by then
+	h.ping() // messages are handled in order
 }
 
+// ping sends LiveKit's ping and requires that the pong is the next message from the server.
 func (h *testWorker) ping() {
 	h.t.Helper()
 	h.send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Ping{Ping: &livekit.WorkerPing{Timestamp: 42}}})
@@ -174,9 +185,10 @@ func (h *testWorker) ping() {
 
 var blue = &livekit.Room{Sid: "RM_blue", Name: "blue"}
 
+// ada returns the participant that most tests use.
 func ada() *livekit.ParticipantInfo { return &livekit.ParticipantInfo{Sid: "PA_ada", Identity: "ada"} }
 
-// eventually polls until cond holds.
+// eventually polls until cond returns true, for at most 20 s.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -184,7 +196,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 		select {
 		case <-tick:
 		case <-deadline:
-			t.Fatalf("never: %s", what)
+			t.Fatalf("timed out before %s", what)
 		}
 	}
 }

@@ -9,20 +9,21 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// maxRestarts is how often a job that fails is given to somebody again: more is no accident.
+// maxRestarts is how often a failed job is reassigned. A job that fails more often has a permanent fault.
 const maxRestarts = 5
 
-// job is one piece of work. All of it is guarded by Dispatcher.mu.
+// job is one job of a dispatch. All fields are guarded by Dispatcher.mu.
 type job struct {
 	*livekit.Job
 	dispatch *dispatch
-	worker   *worker         // who does it; nil while nobody does
-	tried    map[string]bool // ids of the workers that did not take it
+	worker   *worker         // that the job is assigned to, or nil
+	tried    map[string]bool // IDs of workers that did not accept it since it was created or restarted
 	restarts int
-	ended    bool // nobody is to do it any more
+	ended    bool // must not be assigned to a worker any more
 }
 
-// launchLocked makes a job for each namespace that has workers of that kind, busy or not, and looks for one to do it.
+// createPerNamespaceLocked creates a job in each namespace with workers for this type of job, whether they are free
+// or not, unless it exists already. p is the participant that the jobs are about, nil for a room job.
 func (d *Dispatcher) createPerNamespaceLocked(ad *dispatch, kind livekit.JobType, p *livekit.ParticipantInfo) {
 	for _, w := range d.workers {
 		about := subject{kind, w.namespace, p.GetSid()}
@@ -32,12 +33,13 @@ func (d *Dispatcher) createPerNamespaceLocked(ad *dispatch, kind livekit.JobType
 	}
 }
 
-// makeLocked makes a job and looks for a worker to do it. It reports false if there are too many jobs.
+// createJobLocked creates a job and starts to assign it. It returns false if the dispatch already has maxJobs jobs
+// that have not ended.
 func (d *Dispatcher) createJobLocked(ad *dispatch, about subject, p *livekit.ParticipantInfo) bool {
 	if len(ad.jobs) >= maxJobs {
 		past := slices.IndexFunc(ad.jobs, func(j *job) bool { return j.ended })
 		if past < 0 {
-			d.opts.Log.Warn("an agent dispatch has as many jobs as it may have", "room", ad.room.info.Name, "agent", ad.AgentName)
+			d.opts.Log.Warn("an agent dispatch has too many running jobs", "room", ad.room.info.Name, "agent", ad.AgentName)
 			return false
 		}
 		ad.jobs = slices.Delete(ad.jobs, past, past+1)
@@ -52,7 +54,7 @@ func (d *Dispatcher) createJobLocked(ad *dispatch, about subject, p *livekit.Par
 	return true
 }
 
-// updateLocked takes what a worker says of its job.
+// updateJobLocked applies a worker's report about one of its jobs.
 func (d *Dispatcher) updateJobLocked(w *worker, u *livekit.UpdateJobStatus) {
 	j := w.jobs[u.JobId]
 	if j == nil {
@@ -69,14 +71,14 @@ func (d *Dispatcher) updateJobLocked(w *worker, u *livekit.UpdateJobStatus) {
 	}
 }
 
-// endLocked ends a job for good, whoever does it or would have.
+// endLocked finishes a job permanently, assigned or not.
 func (d *Dispatcher) endLocked(j *job, status livekit.JobStatus, why string) {
 	delete(d.waiting, j)
 	d.terminateLocked(j, status, why)
 	j.ended = true
 }
 
-// releaseLocked tells the worker that its job has ended.
+// terminateLocked tells the job's worker, if any, to stop, and unassigns the job.
 func (d *Dispatcher) terminateLocked(j *job, status livekit.JobStatus, why string) {
 	if j.worker == nil {
 		return
@@ -85,8 +87,8 @@ func (d *Dispatcher) terminateLocked(j *job, status livekit.JobStatus, why strin
 	d.unassignLocked(j, status, why)
 }
 
-// leaveLocked takes a job from its worker and notes its outcome. The job counts as ended, unless the caller assigns it to
-// another worker.
+// unassignLocked takes an assigned job from its worker and records the outcome. The job is ended unless the caller
+// then calls restartLocked. If it is simulated, its dispatch is removed too.
 func (d *Dispatcher) unassignLocked(j *job, status livekit.JobStatus, why string) {
 	delete(j.worker.jobs, j.Id)
 	j.worker, j.ended = nil, true
@@ -96,16 +98,16 @@ func (d *Dispatcher) unassignLocked(j *job, status livekit.JobStatus, why string
 	}
 }
 
-// maxReason bounds what is kept of a worker's words on why a job ended, in bytes.
+// maxReason bounds the stored text of why a job failed, in bytes.
 const maxReason = 1024
 
-// finish notes how the job ended.
+// setOutcome records how the job ended, and when.
 func (j *job) setOutcome(status livekit.JobStatus, why string) {
 	now := time.Now().UnixNano()
 	j.State.Status, j.State.Error, j.State.EndedAt, j.State.UpdatedAt = status, truncateReason(why), now, now
 }
 
-// shorten cuts text, which is valid UTF-8, between two characters.
+// truncateReason returns at most maxReason bytes of valid UTF-8 text, cut between two characters.
 func truncateReason(text string) string {
 	if len(text) <= maxReason {
 		return text
@@ -117,7 +119,7 @@ func truncateReason(text string) string {
 	return text[:end]
 }
 
-// restartLocked gives a job that has failed to somebody else, where its dispatch wants that.
+// restartLocked offers a failed job to workers again, unless its restart policy or maxRestarts forbids it.
 func (d *Dispatcher) restartLocked(j *job) {
 	ad := j.dispatch
 	if d.closed || ad.RestartPolicy == livekit.JobRestartPolicy_JRP_NEVER || ad.simulator != nil || j.restarts >= maxRestarts || ad.room.dispatches[ad.Id] != ad {
@@ -128,7 +130,7 @@ func (d *Dispatcher) restartLocked(j *job) {
 	d.startAssignLocked(j, true)
 }
 
-// newID makes an id as LiveKit's are: a prefix and twelve letters and digits.
+// newID returns a random ID in LiveKit's format: a prefix and twelve letters and digits.
 func newID(prefix string) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	id := []byte(prefix)

@@ -10,17 +10,19 @@ import (
 )
 
 const (
-	// maxDispatches bounds those of one room, maxJobs the jobs that one of them remembers.
+	// maxDispatches bounds the dispatches of a room. maxJobs bounds the jobs stored in a dispatch, ended ones
+	// included.
 	maxDispatches = 64
 	maxJobs       = 4096
-	// maxName bounds an agent's name and namespace, as those of rooms and participants; maxDeployment is LiveKit's bound. In
-	// bytes.
+	// maxName bounds the agent's name and namespace in bytes, like the names of rooms and participants. maxDeployment
+	// bounds the deployment's name in bytes, as in LiveKit.
 	maxName, maxDeployment = 256, 64
-	// Metadata and attributes for agents have the bounds of those of participants (docs/protocol.md, 0.4). In bytes.
+	// maxMetadata and maxAttributes bound an agent's metadata and the sum of its attributes in bytes, as for
+	// participants (docs/protocol.md, 0.4).
 	maxMetadata, maxAttributes = 512 << 10, 64 << 10
 )
 
-// Check tells what is wrong with the agents that a room is to be made with.
+// Check returns an error if a room must not be created with these agents.
 func (d *Dispatcher) Check(agents []*livekit.RoomAgentDispatch) error {
 	if len(agents) > maxDispatches {
 		return errTooMany
@@ -33,13 +35,14 @@ func (d *Dispatcher) Check(agents []*livekit.RoomAgentDispatch) error {
 	return nil
 }
 
-// ordered is the dispatch that a room's configuration asks for.
+// newDispatch returns the dispatch for an agent in a room's configuration.
 func newDispatch(room string, a *livekit.RoomAgentDispatch) *livekit.AgentDispatch {
 	return &livekit.AgentDispatch{
 		AgentName: a.GetAgentName(), Room: room, Metadata: a.GetMetadata(), RestartPolicy: a.GetRestartPolicy(), Deployment: a.GetDeployment(), Attributes: a.GetAttributes(),
 	}
 }
 
+// validate returns an error if a field of the dispatch exceeds its limit.
 func validate(a *livekit.AgentDispatch) error {
 	size := 0
 	for k, v := range a.Attributes {
@@ -54,7 +57,8 @@ func validate(a *livekit.AgentDispatch) error {
 	return validateName(a.AgentName, "", a.Deployment)
 }
 
-// validateName tells what is wrong with the name of an agent, its namespace, or a version of it that runs beside others.
+// validateName returns an error if an agent's name, namespace or deployment is not allowed. A deployment is a version
+// of an agent that runs beside other versions.
 func validateName(name, namespace, deployment string) error {
 	switch {
 	case len(name) > maxName:

@@ -19,8 +19,7 @@ import (
 	"meet/test/measure"
 )
 
-// TestHandlerRefusesInvalidWorkers: without the grant, without registering, and with what cannot be read, nobody is a
-// worker.
+// A worker needs the grant, must register in time, and must send valid messages.
 func TestHandlerRefusesInvalidWorkers(t *testing.T) {
 	g := newFixture(t, 300*time.Millisecond)
 	for name, h := range map[string]http.Header{
@@ -35,7 +34,7 @@ func TestHandlerRefusesInvalidWorkers(t *testing.T) {
 	for header, want := range map[string]int{
 		worker:                                   http.StatusSwitchingProtocols,
 		strings.ToLower(worker[:7]) + worker[7:]: http.StatusSwitchingProtocols,
-		"Basic YTpi":                             http.StatusUnauthorized, // and the parameter does not count
+		"Basic YTpi":                             http.StatusUnauthorized, // the query parameter is ignored if there is a header
 	} {
 		ws, resp, _ := websocket.DefaultDialer.Dial(g.url+"?access_token="+worker[7:], http.Header{"Authorization": {header}})
 		if resp == nil || resp.StatusCode != want {
@@ -54,32 +53,32 @@ func TestHandlerRefusesInvalidWorkers(t *testing.T) {
 		t.Errorf("no upgrade: %d", resp.StatusCode)
 	}
 	for name, act := range map[string]func(*testWorker){
-		"silent":                     func(*testWorker) {},
-		"pings only":                 func(h *testWorker) { h.ping() },
-		"speaks before it registers": func(h *testWorker) { h.updateJob("AJ_x", livekit.JobStatus_JS_FAILED) },
-		"a type that is none":        func(h *testWorker) { h.sendRegister(&livekit.RegisterWorkerRequest{Type: 9}) },
-		"a long name": func(h *testWorker) {
+		"silent":                      func(*testWorker) {},
+		"pings only":                  func(h *testWorker) { h.ping() },
+		"message before registration": func(h *testWorker) { h.updateJob("AJ_x", livekit.JobStatus_JS_FAILED) },
+		"unknown job type":            func(h *testWorker) { h.sendRegister(&livekit.RegisterWorkerRequest{Type: 9}) },
+		"long name": func(h *testWorker) {
 			h.sendRegister(&livekit.RegisterWorkerRequest{AgentName: strings.Repeat("x", maxName+1)})
 		},
-		"a long namespace": func(h *testWorker) {
+		"long namespace": func(h *testWorker) {
 			h.sendRegister(&livekit.RegisterWorkerRequest{Namespace: new(strings.Repeat("x", maxName+1))})
 		},
-		"a bad deployment": func(h *testWorker) { h.sendRegister(&livekit.RegisterWorkerRequest{Deployment: "a_b"}) },
-		"garbage":          func(h *testWorker) { _ = h.ws.WriteMessage(websocket.BinaryMessage, []byte{0xff, 0xff}) },
-		"garbage text":     func(h *testWorker) { _ = h.ws.WriteMessage(websocket.TextMessage, []byte("{")) },
-		"more than fits":   func(h *testWorker) { _ = h.ws.WriteMessage(websocket.BinaryMessage, make([]byte, frameLimit+1)) },
+		"invalid deployment": func(h *testWorker) { h.sendRegister(&livekit.RegisterWorkerRequest{Deployment: "a_b"}) },
+		"garbage":            func(h *testWorker) { _ = h.ws.WriteMessage(websocket.BinaryMessage, []byte{0xff, 0xff}) },
+		"garbage text":       func(h *testWorker) { _ = h.ws.WriteMessage(websocket.TextMessage, []byte("{")) },
+		"oversized frame":    func(h *testWorker) { _ = h.ws.WriteMessage(websocket.BinaryMessage, make([]byte, frameLimit+1)) },
 	} {
 		h := g.dial()
 		act(h)
 		if _, _, err := h.ws.ReadMessage(); err == nil {
-			t.Errorf("%s: is still heard", name)
+			t.Errorf("%s: was not disconnected", name)
 		}
 	}
-	h := g.registerWorker(livekit.JobType_JT_ROOM, "") // the others harmed nobody
+	h := g.registerWorker(livekit.JobType_JT_ROOM, "") // other workers are not affected
 	h.ping()
 }
 
-// FuzzDecode: whatever a worker sends is an error or a message, and its handling harms nobody.
+// Arbitrary frames must be an error or a message that handle can process twice.
 func FuzzDecode(f *testing.F) {
 	register, _ := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: &livekit.RegisterWorkerRequest{AgentName: "a"}}})
 	update, _ := proto.Marshal(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: "AJ_x"}}})
@@ -108,7 +107,6 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestDispatchesAreBounded: whatever is ordered of agents is bounded, and refused with a sentence.
 func TestDispatchesAreBounded(t *testing.T) {
 	g := newFixture(t, 0)
 	g.RoomStarted(blue, nil)
@@ -117,11 +115,11 @@ func TestDispatchesAreBounded(t *testing.T) {
 		agent *livekit.RoomAgentDispatch
 		says  string
 	}{
-		"name":       {&livekit.RoomAgentDispatch{AgentName: long[:maxName+1]}, "name has 257 bytes"},
-		"metadata":   {&livekit.RoomAgentDispatch{Metadata: long}, "metadata has"},
-		"attributes": {&livekit.RoomAgentDispatch{Attributes: map[string]string{"a": long[:maxAttributes]}}, "attributes have"},
-		"deployment": {&livekit.RoomAgentDispatch{Deployment: "blue_green"}, "letters, digits"},
-		"long one":   {&livekit.RoomAgentDispatch{Deployment: long[:maxDeployment+1]}, "at most 64"},
+		"name":            {&livekit.RoomAgentDispatch{AgentName: long[:maxName+1]}, "name has 257 bytes"},
+		"metadata":        {&livekit.RoomAgentDispatch{Metadata: long}, "metadata has"},
+		"attributes":      {&livekit.RoomAgentDispatch{Attributes: map[string]string{"a": long[:maxAttributes]}}, "attributes have"},
+		"deployment":      {&livekit.RoomAgentDispatch{Deployment: "blue_green"}, "letters, digits"},
+		"long deployment": {&livekit.RoomAgentDispatch{Deployment: long[:maxDeployment+1]}, "at most 64"},
 	} {
 		a := tt.agent
 		_, err := g.Create(&livekit.CreateAgentDispatchRequest{
@@ -135,22 +133,21 @@ func TestDispatchesAreBounded(t *testing.T) {
 		}
 	}
 	if err := g.Check(make([]*livekit.RoomAgentDispatch, maxDispatches+1)); err == nil {
-		t.Error("a room with agents without end")
+		t.Error("a room with too many agents was accepted")
 	}
 	var err error
 	for range maxDispatches {
 		_, err = g.Create(&livekit.CreateAgentDispatchRequest{Room: "blue", AgentName: "other"})
 	}
 	if err == nil {
-		t.Error("dispatches without end")
+		t.Error("too many dispatches were accepted")
 	}
 }
 
-// TestHandlerRefusesWorkersBeyondTheLimit: who comes when there are as many workers as may be is told so, as is who
-// comes while the server ends.
+// The handler also refuses workers while the server is closing.
 func TestHandlerRefusesWorkersBeyondTheLimit(t *testing.T) {
 	g := newFixture(t, 0)
-	told := func(code int) {
+	wantClosed := func(code int) {
 		t.Helper()
 		_, _, err := g.dial().ws.ReadMessage()
 		if !websocket.IsCloseError(err, code) {
@@ -164,14 +161,13 @@ func TestHandlerRefusesWorkersBeyondTheLimit(t *testing.T) {
 		}
 		defer g.removeWorker(w)
 	}
-	told(websocket.CloseTryAgainLater)
+	wantClosed(websocket.CloseTryAgainLater)
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
-	told(websocket.CloseTryAgainLater)
+	wantClosed(websocket.CloseTryAgainLater)
 }
 
-// TestFloodOfFramesIsRateLimited: a worker that says more than there is to say is heard at the pace of one that does not.
 func TestFloodOfFramesIsRateLimited(t *testing.T) {
 	g := newFixture(t, 0)
 	h := g.registerWorker(livekit.JobType_JT_ROOM, "")
@@ -182,7 +178,7 @@ func TestFloodOfFramesIsRateLimited(t *testing.T) {
 		t.Fatal(err)
 	}
 	var flood sync.WaitGroup
-	flood.Go(func() { // ends when all is said
+	flood.Go(func() { // ends when all frames are sent
 		for range frameBurst + tooMany {
 			_ = h.ws.WriteMessage(websocket.BinaryMessage, ping)
 		}
@@ -192,11 +188,10 @@ func TestFloodOfFramesIsRateLimited(t *testing.T) {
 		h.receive()
 	}
 	if took := time.Since(began); took < 400*time.Millisecond {
-		t.Errorf("all was heard in %v", took)
+		t.Errorf("all frames were answered in %v", took)
 	}
 }
 
-// TestCloseDoesNotWaitForWorkerThatDoesNotRead: a worker that does not read and does not answer cannot hold up the server's end.
 func TestCloseDoesNotWaitForWorkerThatDoesNotRead(t *testing.T) {
 	d := New(keys, Options{})
 	g := newFixtureWith(t, d)
@@ -206,19 +201,18 @@ func TestCloseDoesNotWaitForWorkerThatDoesNotRead(t *testing.T) {
 		g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: fmt.Sprint("PA_", i), Identity: fmt.Sprint(i)})
 	}
 	began := time.Now()
-	d.Close() // with 32 MB on the way to it
+	d.Close() // while 32 MB are queued or in flight
 	// Three times this, which a busy machine may take, is still less than a Close that waits for its writes to fail.
 	measure.Within(t, "the server ends", time.Since(began), writeTimeout/5)
 	_ = h.ws.Close()
 }
 
-// TestFullDispatchDropsOnlyEndedJobs: a dispatch forgets jobs that are over, never one that somebody does.
 func TestFullDispatchDropsOnlyEndedJobs(t *testing.T) {
 	d := New(keys, Options{})
 	defer d.Close()
 	d.RoomStarted(blue, nil)
 	w := newWorker(nil, "devkey")
-	w.registered, w.kind = true, livekit.JobType_JT_PARTICIPANT // not available, so that nobody is asked
+	w.registered, w.kind = true, livekit.JobType_JT_PARTICIPANT // not available, so that no job is offered
 	if err := d.addWorker(w); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +231,7 @@ func TestFullDispatchDropsOnlyEndedJobs(t *testing.T) {
 	}
 }
 
-// TestFailureReasonIsTruncated: of why a job failed no more is kept than can be read, and what is kept is text.
+// The truncated text must still be valid UTF-8, which protobuf requires.
 func TestFailureReasonIsTruncated(t *testing.T) {
 	for _, text := range []string{"short", strings.Repeat("x", maxReason), strings.Repeat("x", 2*maxReason), strings.Repeat("ä", maxReason), strings.Repeat("x", maxReason-1) + "€"} {
 		if got := truncateReason(text); len(got) > maxReason || len(got) < min(len(text), maxReason-2) || !strings.HasPrefix(text, got) || !proto.Equal(&livekit.JobState{Error: got}, roundTrip(t, got)) {
@@ -246,6 +240,7 @@ func TestFailureReasonIsTruncated(t *testing.T) {
 	}
 }
 
+// roundTrip returns a job state with the error text after encoding and decoding.
 func roundTrip(t *testing.T, text string) *livekit.JobState {
 	t.Helper()
 	raw, err := proto.Marshal(&livekit.JobState{Error: text})
@@ -259,8 +254,7 @@ func roundTrip(t *testing.T, text string) *livekit.JobState {
 	return s
 }
 
-// TestSlowWorkerGetsBoundedNumberOfOffers: one that does not read is asked no more than it can be asked, and what it
-// was asked goes to another.
+// The jobs that a worker leaves unanswered are offered to another worker once it disconnects.
 func TestSlowWorkerGetsBoundedNumberOfOffers(t *testing.T) {
 	g := newFixture(t, 0)
 	slow := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "")
@@ -269,8 +263,8 @@ func TestSlowWorkerGetsBoundedNumberOfOffers(t *testing.T) {
 	for i := range people {
 		g.ParticipantJoined("blue", &livekit.ParticipantInfo{Sid: fmt.Sprint("PA_", i), Identity: fmt.Sprint(i)})
 	}
-	eventually(t, "it has as many questions as it may have", func() bool { return g.Stats().Waiting == people-maxOffers })
-	other := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "") // takes what waits, and then what the slow one was asked
+	eventually(t, "the slow worker has maxOffers unanswered offers", func() bool { return g.Stats().Waiting == people-maxOffers })
+	other := g.registerWorker(livekit.JobType_JT_PARTICIPANT, "") // accepts the waiting jobs, and then those offered to slow
 	taken := map[string]bool{}
 	take := func() {
 		switch m := other.receive(); {

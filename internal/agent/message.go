@@ -8,20 +8,21 @@ import (
 	"meet/internal/fault"
 )
 
-// maxSimulated bounds the jobs that one worker has simulated at a time.
+// maxSimulated bounds the simulated jobs that one worker has at a time.
 const maxSimulated = 16
 
 var (
-	errUnregistered = fault.New(fault.Invalid, "a worker has to register before it says anything else")
-	errUnknownType  = fault.New(fault.Invalid, "there are no jobs of the type that the worker registers for")
+	errUnregistered = fault.New(fault.Invalid, "a worker must register before it sends other messages")
+	errUnknownType  = fault.New(fault.Invalid, "the job type in the registration is unknown")
 )
 
-// handle does what a worker's message says. An error is for the worker, which is not heard any further.
+// handle processes one message of a worker. If it returns an error, the caller sends it to the worker and disconnects
+// it.
 func (d *Dispatcher) handle(w *worker, m *livekit.WorkerMessage) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch m := m.Message.(type) {
-	case *livekit.WorkerMessage_Ping: // also while it has not registered, as with LiveKit
+	case *livekit.WorkerMessage_Ping: // allowed before the registration, as in LiveKit
 		w.send(&livekit.ServerMessage{Message: &livekit.ServerMessage_Pong{
 			Pong: &livekit.WorkerPong{LastTimestamp: m.Ping.GetTimestamp(), Timestamp: time.Now().UnixMilli()},
 		}})
@@ -40,7 +41,7 @@ func (d *Dispatcher) handle(w *worker, m *livekit.WorkerMessage) error {
 		d.updateWorkerLocked(w, m.UpdateWorker)
 	case *livekit.WorkerMessage_Availability:
 		if answer := w.offers[m.Availability.GetJobId()]; answer != nil {
-			w.offers[m.Availability.JobId] = nil // a second answer is none
+			w.offers[m.Availability.JobId] = nil // a second answer is ignored
 			answer <- m.Availability
 		}
 	case *livekit.WorkerMessage_UpdateJob:
@@ -51,6 +52,8 @@ func (d *Dispatcher) handle(w *worker, m *livekit.WorkerMessage) error {
 	return nil
 }
 
+// registerLocked registers a worker, assigns waiting jobs to it, and creates the jobs of named dispatches that had no
+// worker before.
 func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest) error {
 	if _, known := livekit.JobType_name[int32(r.GetType())]; !known {
 		return errUnknownType
@@ -68,7 +71,7 @@ func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest)
 	}})
 	d.opts.Log.Info("agent worker registered", "worker", w.id, "agent", w.name, "type", w.kind.String(), "namespace", w.namespace)
 	d.assignWaitingLocked(w)
-	for _, room := range d.rooms { // what was ordered while nobody did such jobs
+	for _, room := range d.rooms { // dispatches created before this worker registered
 		for _, ad := range room.dispatches {
 			if !ad.implicit && w.accepts(ad, w.kind) {
 				d.createJobsLocked(ad, w.kind)
@@ -78,17 +81,19 @@ func (d *Dispatcher) registerLocked(w *worker, r *livekit.RegisterWorkerRequest)
 	return nil
 }
 
+// updateWorkerLocked applies a worker's report about its status and load. The load is clamped to [0, 1].
 func (d *Dispatcher) updateWorkerLocked(w *worker, u *livekit.UpdateWorkerStatus) {
 	if u.Status != nil {
 		w.available = *u.Status == livekit.WorkerStatus_WS_AVAILABLE
 	}
-	w.load = min(max(u.Load, 0), 1) // what is not a number stays one, and is below no target
+	w.load = min(max(u.Load, 0), 1) // NaN stays NaN, which is below no target
 	if w.available {
 		d.assignWaitingLocked(w)
 	}
 }
 
-// simulateLocked gives the worker a job of a room that is there, for whoever tries an agent out.
+// simulateLocked creates a job in an existing room for the worker that requested it, so that a developer can try an
+// agent.
 func (d *Dispatcher) simulateLocked(w *worker, s *livekit.SimulateJobRequest) {
 	r := d.rooms[s.GetRoom().GetName()]
 	if r == nil || d.closed || len(r.dispatches) >= maxDispatches {

@@ -7,7 +7,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// hireIn is a worker that has registered in a namespace.
+// registerInNamespace connects a worker and registers it in a namespace.
 func (g *fixture) registerInNamespace(namespace string, kind livekit.JobType, name string) *testWorker {
 	g.t.Helper()
 	h := g.dial()
@@ -18,8 +18,7 @@ func (g *fixture) registerInNamespace(namespace string, kind livekit.JobType, na
 	return h
 }
 
-// TestEachNamespaceGetsItsOwnJob: workers in different namespaces get one job each of every dispatch for their name,
-// whether they register before the room is there or after, and those in one namespace share theirs.
+// Workers may register before or after the room has started. A second worker in a namespace gets no job of its own.
 func TestEachNamespaceGetsItsOwnJob(t *testing.T) {
 	both := []*livekit.RoomAgentDispatch{{}, {AgentName: "ag"}}
 	for _, kind := range []livekit.JobType{livekit.JobType_JT_ROOM, livekit.JobType_JT_PARTICIPANT, livekit.JobType_JT_PUBLISHER} {
@@ -35,15 +34,15 @@ func TestEachNamespaceGetsItsOwnJob(t *testing.T) {
 					if late {
 						begin()
 					}
-					hands := map[string]*testWorker{}
+					workers := map[string]*testWorker{}
 					for _, ns := range []string{"", "namespace1", "namespace2"} {
-						hands[ns] = g.registerInNamespace(ns, kind, name)
+						workers[ns] = g.registerInNamespace(ns, kind, name)
 					}
 					if !late {
 						begin()
 					}
 					ids := map[string]bool{}
-					for ns, h := range hands {
+					for ns, h := range workers {
 						j, _ := h.acceptJob()
 						if j.Namespace != ns || j.Type != kind || j.AgentName != name || ids[j.Id] {
 							t.Errorf("namespace %q got %v", ns, j)
@@ -51,8 +50,8 @@ func TestEachNamespaceGetsItsOwnJob(t *testing.T) {
 						ids[j.Id] = true
 					}
 					second := g.registerInNamespace("namespace1", kind, name)
-					for _, h := range hands {
-						h.ping() // and there is nothing else to do
+					for _, h := range workers {
+						h.ping() // there are no other jobs
 					}
 					second.ping()
 				})
@@ -61,7 +60,6 @@ func TestEachNamespaceGetsItsOwnJob(t *testing.T) {
 	}
 }
 
-// TestFailedJobIsReassignedWithinItsNamespace: a job that fails goes to another worker of its namespace only, and waits for one.
 func TestFailedJobIsReassignedWithinItsNamespace(t *testing.T) {
 	g := newFixture(t, 0)
 	first, other := g.registerInNamespace("one", livekit.JobType_JT_ROOM, "ag"), g.registerInNamespace("two", livekit.JobType_JT_ROOM, "ag")

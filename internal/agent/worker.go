@@ -17,32 +17,33 @@ import (
 )
 
 const (
-	// frameLimit bounds a worker's message in bytes: metadata and attributes of an agent make the largest.
+	// frameLimit bounds a worker's message in bytes. An agent's metadata and attributes make the largest messages.
 	frameLimit = 1 << 20
-	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for a worker. One that does not read is cut
-	// off, and its jobs go to others. The metadata of a room and of a job may have 512 KiB each.
+	// maxQueuedMessages and maxQueuedBytes bound the messages queued for a worker. A worker that exceeds them does
+	// not read: it is disconnected and its jobs are reassigned. The metadata of a room and of a job may have 512 KiB
+	// each.
 	maxQueuedMessages = 256
 	maxQueuedBytes    = 8 << 20
-	// pingInterval is the time between WebSocket pings; silence of silenceLimit means that the worker is gone. writeLimit is
-	// how long a write may take before it is.
+	// pingInterval is the time between WebSocket pings. A worker that sends nothing for idleTimeout, not even a pong,
+	// is disconnected, and so is one for which a write takes longer than writeTimeout.
 	pingInterval = 10 * time.Second
 	idleTimeout  = 3 * pingInterval
 	writeTimeout = 5 * time.Second
-	closeTimeout = time.Second // how long its end may take
-	// A worker that says more is heard more slowly, so that answers to it find room in its queue. An honest one says a word
-	// every few seconds, and three for each job.
+	closeTimeout = time.Second // for the closing handshake
+	// framesPerSecond and frameBurst limit the rate at which a worker's messages are read, so that the replies fit in
+	// its queue. A normal worker sends one message every few seconds and three for each job.
 	framesPerSecond, frameBurst = 200, 200
-	// maxWorkers bounds those of one server.
+	// maxWorkers bounds the workers connected to this server.
 	maxWorkers = 1024
 )
 
-var errTooManyWorkers = fault.New(fault.Exhausted, "there are as many agent workers as this server takes")
+var errTooManyWorkers = fault.New(fault.Exhausted, "too many agent workers are connected to this server; try again later")
 
-// worker is one connection of a program that does jobs.
+// worker is the connection of one agent worker.
 type worker struct {
-	id, key string // key is the API key of its token
+	id, key string // key is the API key that signed its token
 	ws      *websocket.Conn
-	json    atomic.Bool // its last frame was text
+	json    atomic.Bool // the worker's last frame was text
 	queue   *bytequeue.Queue[*livekit.ServerMessage]
 	ended   chan struct{}
 	endOnce sync.Once
@@ -51,15 +52,16 @@ type worker struct {
 	registered bool
 	kind       livekit.JobType
 	name       string
-	namespace  string // keeps workers of one name apart: each namespace has jobs of its own
+	namespace  string // workers in different namespaces get separate jobs
 	deployment string
 	permission *livekit.ParticipantPermission
 	available  bool
 	load       float32
-	jobs       map[string]*job                               // it does, by id
-	offers     map[string]chan *livekit.AvailabilityResponse // by the id of the job it was asked about
+	jobs       map[string]*job                               // assigned to the worker, by ID
+	offers     map[string]chan *livekit.AvailabilityResponse // unanswered offers by job ID; nil once the answer was received
 }
 
+// newWorker returns a worker that authenticated with the API key key. Tests may pass a nil ws.
 func newWorker(ws *websocket.Conn, key string) *worker {
 	return &worker{
 		id: newID("AW_"), key: key, ws: ws, queue: bytequeue.New[*livekit.ServerMessage](maxQueuedMessages, maxQueuedBytes, nil), ended: make(chan struct{}),
@@ -67,7 +69,7 @@ func newWorker(ws *websocket.Conn, key string) *worker {
 	}
 }
 
-// does reports whether it registered for such jobs.
+// accepts reports whether the worker has registered for the dispatch's jobs of this type.
 func (w *worker) accepts(ad *dispatch, kind livekit.JobType) bool {
 	if ad.simulator != nil {
 		return ad.simulator == w
@@ -75,24 +77,24 @@ func (w *worker) accepts(ad *dispatch, kind livekit.JobType) bool {
 	return w.registered && w.kind == kind && w.name == ad.AgentName && w.deployment == ad.Deployment
 }
 
-// send queues m; a worker that does not read is cut off. It never blocks.
+// send queues m and never blocks. If the queue is full, it disconnects the worker.
 func (w *worker) send(m *livekit.ServerMessage) {
 	if !w.hasEnded() && !w.queue.Put(m, proto.Size(m)) {
 		w.end()
 	}
 }
 
-// end makes both goroutines of the socket end, within endLimit whatever the other side does.
+// end makes both goroutines of the socket end within closeTimeout, even if the worker does not react.
 func (w *worker) end() {
 	w.endOnce.Do(func() {
 		close(w.ended)
-		if w.ws != nil { // there is a socket
+		if w.ws != nil {
 			_ = w.ws.NetConn().SetDeadline(time.Now().Add(closeTimeout))
 		}
 	})
 }
 
-// write sends what is queued until the worker is ended.
+// writeLoop sends queued messages and pings until the worker is ended.
 func (w *worker) writeLoop() {
 	defer func() { _ = w.ws.Close() }()
 	ping := time.NewTicker(pingInterval)
@@ -121,6 +123,7 @@ func (w *worker) writeLoop() {
 	}
 }
 
+// hasEnded reports whether end was called.
 func (w *worker) hasEnded() bool {
 	select {
 	case <-w.ended:
@@ -130,11 +133,12 @@ func (w *worker) hasEnded() bool {
 	}
 }
 
+// writeClose sends a close frame.
 func (w *worker) writeClose() {
 	_ = w.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(closeTimeout))
 }
 
-// writeMessage sends m in the form of the worker's latest frame.
+// writeMessage sends m as JSON text or as binary protobuf, whichever the worker used last.
 func (w *worker) writeMessage(m *livekit.ServerMessage) error {
 	kind := websocket.BinaryMessage
 	if w.json.Load() {
@@ -148,12 +152,11 @@ func (w *worker) writeMessage(m *livekit.ServerMessage) error {
 	return w.ws.WriteMessage(kind, raw)
 }
 
-// read takes what the worker says until its socket fails or says something that cannot be read.
+// readLoop handles the worker's messages until the socket fails or a message is malformed or refused.
 func (w *worker) readLoop(d *Dispatcher) {
 	defer w.end()
 	w.ws.SetReadLimit(frameLimit)
-	limit := time.Now().Add(d.opts.ResponseTimeout) // to register
-	_ = w.ws.SetReadDeadline(limit)
+	_ = w.ws.SetReadDeadline(time.Now().Add(d.opts.ResponseTimeout)) // to register
 	w.ws.SetPongHandler(func(string) error {
 		if d.isRegistered(w) {
 			_ = w.ws.SetReadDeadline(time.Now().Add(idleTimeout))
@@ -170,7 +173,7 @@ func (w *worker) readLoop(d *Dispatcher) {
 			}
 			return
 		}
-		if pace.Wait(d.context) != nil { // its next frames wait in its own socket
+		if pace.Wait(d.context) != nil { // meanwhile, further frames wait in the socket
 			return
 		}
 		w.json.Store(kind == websocket.TextMessage)
@@ -184,19 +187,20 @@ func (w *worker) readLoop(d *Dispatcher) {
 	}
 }
 
+// isRegistered reports whether the worker has registered.
 func (d *Dispatcher) isRegistered(w *worker) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return w.registered
 }
 
-// refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
+// closeWithError sends a close frame with status 1007, invalid data (RFC 6455, section 7.4.1).
 func (w *worker) closeWithError(reason string) {
 	message := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
 	_ = w.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeTimeout))
 }
 
-// enter takes a worker in.
+// addWorker adds a connected worker. It returns an error if the server is closing or has maxWorkers workers.
 func (d *Dispatcher) addWorker(w *worker) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -211,17 +215,17 @@ func (d *Dispatcher) addWorker(w *worker) error {
 	return nil
 }
 
-// leave forgets a worker, whose connection has ended, and gives its jobs to others.
+// removeWorker removes a worker whose connection has ended, and restarts its jobs.
 func (d *Dispatcher) removeWorker(w *worker) {
 	defer d.work.Done()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.workers, w.id)
 	if len(w.jobs) > 0 {
-		d.opts.Log.Warn("an agent worker with jobs is gone", "worker", w.id, "agent", w.name, "jobs", len(w.jobs))
+		d.opts.Log.Warn("an agent worker with running jobs has disconnected", "worker", w.id, "agent", w.name, "jobs", len(w.jobs))
 	}
 	for _, j := range w.jobs {
-		d.unassignLocked(j, livekit.JobStatus_JS_FAILED, "the worker is gone")
+		d.unassignLocked(j, livekit.JobStatus_JS_FAILED, "the worker has disconnected")
 		d.restartLocked(j)
 	}
 }
