@@ -43,7 +43,7 @@ type room struct {
 	info         *livekit.Room
 	participants map[string]*participant // by identity, without agents and recorders
 	agents       map[string]string       // SIDs of the agents in the room, by identity
-	dispatches   map[string]*dispatch    // by id
+	dispatches   map[string]*dispatch    // by ID
 }
 
 // participant is a participant that jobs can be about.

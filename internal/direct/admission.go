@@ -2,16 +2,18 @@ package direct
 
 import "slices"
 
-// This file is about a third who comes to a session of two. The two are asked; they refuse, or all three move to a room
-// of the meeting server, which has place for more.
+// This file handles a third peer that wants to join a session of two. It waits until one of the two denies it, or admits it
+// and all three move to a room of the meeting server.
 
-// knockLocked lets somebody wait at a full session, when all concerned know what that is.
+// requestAdmissionLocked makes a peer wait to be admitted to a full session, and notifies the session's members. It
+// returns false if the session is not full, if maxWaiting peers are waiting, or if the peer's client or both members'
+// clients do not understand the messages about admission.
 func (h *Hub) requestAdmissionLocked(p *peer, s *session) bool {
 	if s == nil || !p.understandsMove || len(s.members) < 2 || p.session == s || len(s.waiting) >= maxWaiting {
 		return false
 	}
 	if !slices.ContainsFunc(s.members, func(m *peer) bool { return m.understandsMove }) {
-		return false // nobody there could answer
+		return false // neither member could answer
 	}
 	h.leaveSessionLocked(p)
 	s.waiting, p.waitingFor = append(s.waiting, p), s
@@ -24,7 +26,7 @@ func (h *Hub) requestAdmissionLocked(p *peer, s *session) bool {
 	return true
 }
 
-// stopKnockingLocked ends somebody's waiting.
+// cancelAdmissionLocked stops a peer from waiting for admission.
 func (h *Hub) cancelAdmissionLocked(p *peer) {
 	if s := p.waitingFor; s != nil {
 		s.waiting = slices.DeleteFunc(s.waiting, func(k *peer) bool { return k == p })
@@ -32,7 +34,7 @@ func (h *Hub) cancelAdmissionLocked(p *peer) {
 	}
 }
 
-// refuseLocked tells all who wait at a session that they are not let in.
+// denyAllLocked denies all peers that wait for admission to a session.
 func (h *Hub) denyAllLocked(s *session) {
 	for _, k := range s.waiting {
 		k.waitingFor = nil
@@ -41,8 +43,8 @@ func (h *Hub) denyAllLocked(s *session) {
 	s.waiting = nil
 }
 
-// moveLocked sends everybody of a session, and who waits at it, to a room. The two stay in the session until they have
-// arrived there.
+// moveToRoomLocked sends the members of a session and the peers waiting for admission to a new room. The members stay
+// in the session until they disconnect.
 func (h *Hub) moveToRoomLocked(s *session) {
 	room := h.opts.NewRoom()
 	for _, p := range slices.Concat(s.members, s.waiting) {

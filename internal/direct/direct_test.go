@@ -19,6 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// newHub starts a Hub and returns it with its WebSocket URL.
 func newHub(t *testing.T) (*Hub, string) {
 	t.Helper()
 	h := New(Options{Debug: true, NewRoom: func() string { return "abc-defg-hij" }})
@@ -27,19 +28,20 @@ func newHub(t *testing.T) (*Hub, string) {
 		h.Close()
 		web.Close()
 		if s := h.Stats(); s != (Stats{}) {
-			t.Errorf("%+v stayed behind", s)
+			t.Errorf("left behind: %+v", s)
 		}
 	})
 	return h, "ws" + strings.TrimPrefix(web.URL, "http")
 }
 
-// rust is a client of the Rust signalling server: it sends and reads text only, as serde writes it.
+// rustClient is a client of the Rust server. It compares messages as text, in the format of serde.
 type rustClient struct {
 	t    *testing.T
 	ws   *websocket.Conn
-	user string
+	user string // its ID
 }
 
+// connect connects a client and receives its ID.
 func connect(t *testing.T, url string) *rustClient {
 	t.Helper()
 	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
@@ -55,6 +57,7 @@ func connect(t *testing.T, url string) *rustClient {
 	return r
 }
 
+// send sends one message.
 func (r *rustClient) send(text string) {
 	r.t.Helper()
 	if err := r.ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
@@ -62,7 +65,7 @@ func (r *rustClient) send(text string) {
 	}
 }
 
-// hear returns the next message word for word.
+// receive returns the next message as text.
 func (r *rustClient) receive() string {
 	r.t.Helper()
 	_, raw, err := r.ws.ReadMessage()
@@ -72,33 +75,34 @@ func (r *rustClient) receive() string {
 	return strings.TrimSpace(string(raw))
 }
 
+// wantMessage fails the test unless the next message is want.
 func (r *rustClient) wantMessage(want string) {
 	r.t.Helper()
 	if got := r.receive(); got != want {
-		r.t.Fatalf("heard %s, want %s", got, want)
+		r.t.Fatalf("received %s, want %s", got, want)
 	}
 }
 
-// text is what a message of that name and one text carries.
+// receiveText returns the text of the next message, which must have the given name and one text.
 func (r *rustClient) receiveText(name string) string {
 	r.t.Helper()
 	var m map[string]string
 	if err := json.Unmarshal([]byte(r.receive()), &m); err != nil || len(m) != 1 || m[name] == "" {
-		r.t.Fatalf("heard %v, want %s", m, name)
+		r.t.Fatalf("received %v, want %s", m, name)
 	}
 	return m[name]
 }
 
-// refused waits for an ICEError with that in it.
+// wantError fails the test unless the next message is an ICEError with the given text in it.
 func (r *rustClient) wantError(says string) {
 	r.t.Helper()
 	var m map[string][]string
 	if err := json.Unmarshal([]byte(r.receive()), &m); err != nil || len(m["ICEError"]) != 2 || !strings.Contains(m["ICEError"][0], says) {
-		r.t.Fatalf("heard %v, want an error with %q", m, says)
+		r.t.Fatalf("received %v, want an error with %q", m, says)
 	}
 }
 
-// gone waits until the server has closed the connection.
+// wantClosed waits until the server closes the connection.
 func (r *rustClient) wantClosed() {
 	r.t.Helper()
 	for {
@@ -108,7 +112,6 @@ func (r *rustClient) wantClosed() {
 	}
 }
 
-// TestTwoClientsExchangeOffersAndCandidates is the exchange of the Rust server's clients from beginning to end.
 func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 	_, url := newHub(t)
 	a, b := connect(t, url), connect(t, url)
@@ -124,9 +127,9 @@ func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 	answer := `{"VideoAnswer":["v=0","` + id + `"]}`
 	a.send(answer)
 	b.wantMessage(answer)
-	a.send(`"Debug"`) // is for the log
+	a.send(`"Debug"`) // only logs
 
-	// Who leaves makes room for another.
+	// When a peer leaves, another one can join.
 	_ = b.ws.Close()
 	a.wantError("has left")
 	c := connect(t, url)
@@ -135,8 +138,7 @@ func TestTwoClientsExchangeOffersAndCandidates(t *testing.T) {
 	a.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
 }
 
-// TestStrangersCannotEnterOrReachASession: nobody enters a session that is full or is none, nor reaches into one that
-// is not its own.
+// A peer must not join a session that is full or unknown to it, nor send messages into another session.
 func TestStrangersCannotEnterOrReachASession(t *testing.T) {
 	h, url := newHub(t)
 	a, b, eve := connect(t, url), connect(t, url), connect(t, url)
@@ -159,19 +161,18 @@ func TestStrangersCannotEnterOrReachASession(t *testing.T) {
 	own := eve.receiveText("SessionReady")
 	eve.send(`{"IceCandidate":["x","` + id + `"]}`)
 	eve.wantError("not in that session")
-	eve.send(`"SessionNew"`) // gives up the one before
+	eve.send(`"SessionNew"`) // leaves the previous session
 	if next := eve.receiveText("SessionReady"); next == own {
-		t.Error("the same id twice")
+		t.Error("two sessions have the same ID")
 	}
 	if s := h.Stats(); s.Sessions != 2 || s.Peers != 3 {
 		t.Errorf("%+v", s)
 	}
-	a.send(`{"VideoOffer":["still","` + id + `"]}`) // the others were not disturbed
+	a.send(`{"VideoOffer":["still","` + id + `"]}`) // the other session is not affected
 	b.wantMessage(`{"VideoOffer":["still","` + id + `"]}`)
 }
 
-// TestThirdClientWaitsUntilAdmittedOrDenied: a third who comes waits until the two answer; all of them move, or it is
-// refused, or gets a place that became free.
+// The third peer also joins if one of the two leaves.
 func TestThirdClientWaitsUntilAdmittedOrDenied(t *testing.T) {
 	_, url := newHub(t)
 	two := func(query string) (a, b *rustClient, id string) {
@@ -200,7 +201,7 @@ func TestThirdClientWaitsUntilAdmittedOrDenied(t *testing.T) {
 
 	c = knock(a, b, id)
 	d := knock(a, b, id)
-	_ = d.ws.Close() // who gives up is forgotten
+	_ = d.ws.Close() // a waiting peer may disconnect
 	b.send(`{"SessionAdmit":"` + id + `"}`)
 	for _, r := range []*rustClient{a, b, c} {
 		r.wantMessage(`{"SessionMove":["abc-defg-hij","` + id + `"]}`)
@@ -212,15 +213,14 @@ func TestThirdClientWaitsUntilAdmittedOrDenied(t *testing.T) {
 	a.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
 	c.wantMessage(`{"SessionJoinSuccess":"` + id + `"}`)
 
-	// Clients of the Rust server know none of these messages, so nobody waits for their answer.
+	// Clients of the Rust server do not understand the messages about admission, so the third peer does not wait.
 	_, _, id = two("")
 	c = connect(t, url+"?moves=1")
 	c.send(`{"SessionJoin":"` + id + `"}`)
 	c.wantMessage(`{"SessionJoinError":"` + id + `"}`)
 }
 
-// TestReconnectedClientResumesItsSession: who connects again has its place, whether or not the connection before is known to be
-// broken, and the other is told nothing. Nobody takes the place of somebody whose id it does not know.
+// The other peer is not notified. Without the ID of the earlier connection, a peer cannot take its place.
 func TestReconnectedClientResumesItsSession(t *testing.T) {
 	_, url := newHub(t)
 	again := func(user string) *rustClient {
@@ -252,8 +252,7 @@ func TestReconnectedClientResumesItsSession(t *testing.T) {
 	a2.wantMessage(`{"VideoOffer":["v=0","` + id + `"]}`)
 }
 
-// TestICEServersAreServedForOpenSessionsOnly: who knows the id of an open session learns where STUN and TURN are, by the
-// way it came itself.
+// The addresses use the host name of the browser's request unless Options.Host is set.
 func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 	h, url := newHub(t)
 	h.opts.Port = 4321
@@ -275,7 +274,7 @@ func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 		want := `{"iceServers":[{"urls":["stun:` + at + `"]},{"urls":["turn:` + at + `?transport=udp","turn:` + at +
 			`?transport=tcp"],"username":"user ` + id + `","credential":"password"}]}`
 		if code != http.StatusOK || body != want {
-			t.Errorf("by way of %s: %d %s, want %s", host, code, body, want)
+			t.Errorf("for the host %s: %d %s, want %s", host, code, body, want)
 		}
 	}
 	if _, body := get("127.0.0.1:8080", id+"&host=meet.example:8443"); !strings.Contains(body, `"stun:meet.example:4321"`) {
@@ -286,18 +285,17 @@ func TestICEServersAreServedForOpenSessionsOnly(t *testing.T) {
 	}
 	h.opts.Host = "192.0.2.7"
 	if _, body := get("meet.example", id); !strings.Contains(body, "stun:192.0.2.7:4321") {
-		t.Errorf("told to be elsewhere: %s", body)
+		t.Errorf("with Options.Host: %s", body)
 	}
 }
 
-// TestInvalidMessageIsRefused: what is no message gets a sentence, what is too much ends the connection, and nobody
-// else notices.
+// Malformed messages are answered with an error. Exceeding a limit ends the connection. Other peers are not affected.
 func TestInvalidMessageIsRefused(t *testing.T) {
 	_, url := newHub(t)
 	for _, text := range []string{`hello`, `"Hello"`, `{"SessionJoin":7}`, `{"SessionJoin":["a","b"]}`, `{"VideoOffer":"x"}`, `{"VideoOffer":["x"]}`, `{}`, `{"SessionJoin":"a","Debug":"b"}`, `[]`, `null`} {
 		r := connect(t, url)
 		r.send(text)
-		r.wantError("none of the messages")
+		r.wantError("unknown or malformed")
 	}
 	r := connect(t, url)
 	r.send(`{"SessionReady":"x"}`)
@@ -321,7 +319,6 @@ func TestInvalidMessageIsRefused(t *testing.T) {
 	r.receiveText("SessionReady")
 }
 
-// TestDocsDescribeEveryMessage: docs/direct.md tells of every message.
 func TestDocsDescribeEveryMessage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/direct.md")
 	if err != nil {
@@ -329,12 +326,11 @@ func TestDocsDescribeEveryMessage(t *testing.T) {
 	}
 	for name := range textCount {
 		if !regexp.MustCompile("`" + name + "[(`]").Match(page) {
-			t.Errorf("docs/direct.md says nothing of %s", name)
+			t.Errorf("docs/direct.md does not describe %s", name)
 		}
 	}
 }
 
-// What waits for a peer that does not read is bounded in bytes.
 func TestQueuesAreBoundedInBytes(t *testing.T) {
 	h, _ := newHub(t)
 	offer := strings.Repeat("x", maxMessage)
@@ -348,12 +344,11 @@ func TestQueuesAreBoundedInBytes(t *testing.T) {
 		t.Error("a peer that does not read stays connected")
 	}
 	if n := p.queue.Bytes(); n > maxQueuedBytes || n < maxQueuedBytes/2 {
-		t.Errorf("%d bytes wait for one", n)
+		t.Errorf("%d bytes are queued for one peer", n)
 	}
 	p.queue.Drop()
 }
 
-// What waits for all peers is bounded too, at the expense of those for whom most waits.
 func TestPeersWithLongestQueuesAreDroppedAtTotalLimit(t *testing.T) {
 	h, _ := newHub(t)
 	offer := strings.Repeat("x", maxMessage)
@@ -379,23 +374,23 @@ func TestPeersWithLongestQueuesAreDroppedAtTotalLimit(t *testing.T) {
 	default:
 	}
 	if n := h.queuedBytes.Bytes(); n > totalQueueBytes || n < totalQueueBytes/2 {
-		t.Errorf("%d bytes wait for all", n)
+		t.Errorf("%d bytes are queued for all peers", n)
 	}
 	for _, p := range slow {
 		p.queue.Drop()
 	}
 	if n := h.queuedBytes.Bytes(); n != 0 {
-		t.Errorf("%d bytes count in the end", n)
+		t.Errorf("%d bytes still count after all queues are dropped", n)
 	}
 	clear(h.peers)
 }
 
-// Bytes that are not UTF-8 would become three each.
+// The JSON decoder would replace each invalid byte by three bytes.
 func TestInvalidUTF8IsRefused(t *testing.T) {
 	_, url := newHub(t)
 	ada := connect(t, url)
 	ada.send("{\"SessionJoin\":\"\xff\xfe\"}")
-	ada.wantError("none of the messages")
+	ada.wantError("unknown or malformed")
 }
 
 func FuzzMessage(f *testing.F) {

@@ -1,9 +1,10 @@
-// Package direct introduces two programs to each other, mostly browsers, which then talk without this server in between.
-// It passes on their offers, answers and candidates. The messages (docs/direct.md) are those of an earlier signalling
-// server in Rust, whose clients work unchanged: JSON as Rust's serde writes enums.
+// Package direct is the signalling server for calls between two peers, mostly browsers, whose media does not pass
+// through this server. It forwards their offers, answers and ICE candidates. The messages (docs/direct.md) are those
+// of an earlier signalling server in Rust, whose clients work unchanged: JSON in the format of Rust's serde for
+// enums.
 //
-//	socket ─ Message ─▶ Hub ─ session ─▶ the other's queue ─ Message ─▶ socket
+//	socket ─ Message ─▶ Hub ─ session ─▶ queue of the other peer ─ Message ─▶ socket
 //
-// Goroutines: one that reads and one that writes for each socket, ended by it or by Close, which waits for both. Locks:
-// Hub.mu guards sessions and who is in them; nothing blocks under it.
+// Goroutines: a reader and a writer for each socket. They end with the socket or with Close, which waits for both.
+// Locks: Hub.mu guards sessions and their members. Nothing blocks while it is held.
 package direct

@@ -14,49 +14,52 @@ import (
 )
 
 const (
-	// maxSessions and maxPeople bound those of one server.
+	// maxSessions and maxPeers bound the sessions and the connections of one server.
 	maxSessions, maxPeers = 4096, 8192
-	// maxKnocking bounds those who wait to be let into one session.
+	// maxWaiting bounds the peers that wait to be admitted to one session.
 	maxWaiting = 8
-	// idLength is in letters of base 32: 80 bits, which nobody guesses.
+	// idLength is the length of an ID in base32 characters. Its 80 random bits cannot be guessed.
 	idLength = 16
 )
 
-// Options are what a Hub may be told.
+// Options configures a Hub. The zero value is usable.
 type Options struct {
 	Log *slog.Logger
-	// Debug answers the message of that name with a line in the log: how many there are. For development only.
+	// Debug makes the Hub answer the message "Debug" by logging the number of peers and sessions. For development
+	// only.
 	Debug bool
-	// Host and Port are where STUN and TURN are served; without a Host it is where a browser finds this server.
+	// Host and Port are the address of STUN and TURN. If Host is "", it is the host name in the browser's request.
 	Host string
 	Port int
-	// NewRoom names a room of the meeting server for those of a session to whom a third comes; nil when there is none.
+	// NewRoom returns the name of a new room of the meeting server, to which the members of a session move when a
+	// third peer joins them. If nil, they cannot move.
 	NewRoom func() string
-	// Relays makes credentials for TURN's relays for the two of a session; nil when there are none.
+	// TURNCredentials returns credentials for TURN, for the two peers of a session. If nil, peers get no TURN
+	// servers.
 	TURNCredentials func(session string) (username, credential string)
 }
 
-// Hub knows who is connected and who talks to whom.
+// Hub keeps the connected peers and the sessions between them.
 type Hub struct {
 	opts           Options
 	queuedBytes    *bytequeue.Total // bytes in all queues
-	work           sync.WaitGroup   // connections
-	originWarnings rate.Sometimes   // bounds lines about pages of other sites
+	work           sync.WaitGroup   // handlers of connected peers
+	originWarnings rate.Sometimes   // limits the log messages about pages of other sites
 
 	mu       sync.Mutex
-	peers    map[string]*peer // by their ids, which nobody else learns
-	sessions map[string]*session
+	peers    map[string]*peer    // by ID, which is secret to the peer
+	sessions map[string]*session // by ID
 	closed   bool
 }
 
-// session is two people, or one who waits for the other.
+// session is a call between two peers, or one peer that waits for the other.
 type session struct {
 	id      string
 	members []*peer
-	waiting []*peer // who came when two were there; see admission.go
+	waiting []*peer // further peers that wait to be admitted, at most maxWaiting
 }
 
-// New makes a Hub.
+// New returns a Hub without peers.
 func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -64,7 +67,7 @@ func New(o Options) *Hub {
 	return &Hub{opts: o, queuedBytes: &bytequeue.Total{}, originWarnings: rate.Sometimes{First: 100, Interval: time.Minute}, peers: map[string]*peer{}, sessions: map[string]*session{}}
 }
 
-// Close ends all connections and waits for them.
+// Close disconnects all peers and waits for their handlers.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
@@ -75,17 +78,17 @@ func (h *Hub) Close() {
 	h.work.Wait()
 }
 
-// Stats are a Hub's figures of the moment.
+// Stats holds the current numbers of connected peers and open sessions.
 type Stats struct{ Peers, Sessions int }
 
-// Stats counts who is there.
+// Stats returns the current numbers.
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return Stats{len(h.peers), len(h.sessions)}
 }
 
-// enter takes somebody in and tells it its id; false when there is no room.
+// addPeer adds a peer and sends it its ID. It returns false if the server is closing or has maxPeers peers.
 func (h *Hub) addPeer(p *peer) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,7 +102,7 @@ func (h *Hub) addPeer(p *peer) bool {
 	return true
 }
 
-// shedLocked disconnects those with the longest queues while all queues together hold too much.
+// limitQueuesLocked disconnects the peers with the longest queues while all queues together exceed totalQueueBytes.
 func (h *Hub) limitQueuesLocked() {
 	for h.queuedBytes.Bytes() > totalQueueBytes {
 		var longest *peer
@@ -109,15 +112,15 @@ func (h *Hub) limitQueuesLocked() {
 			}
 		}
 		if longest == nil || longest.queue.Bytes() == 0 {
-			return // what is left belongs to connections that have ended, and goes with them
+			return // the rest belongs to connections that have ended and will drop their queues
 		}
-		h.opts.Log.Warn("a peer of a direct call that does not read was disconnected: too much waits for all", "waiting", longest.queue.Bytes())
+		h.opts.Log.Warn("a peer of a direct call does not read and was disconnected: the queues of all peers are too long", "waiting", longest.queue.Bytes())
 		longest.end()
 		longest.queue.Drop()
 	}
 }
 
-// leave forgets somebody, and tells the other of its session.
+// removePeer removes a disconnected peer and notifies the other peer of its session.
 func (h *Hub) removePeer(p *peer) {
 	defer h.work.Done()
 	h.mu.Lock()
@@ -126,7 +129,8 @@ func (h *Hub) removePeer(p *peer) {
 	h.leaveSessionLocked(p)
 }
 
-// departLocked ends somebody's part in its session. Who stays there can be joined again.
+// leaveSessionLocked removes a peer from its session. The session stays open for the other peer, whom the first
+// waiting peer joins. A session without members is deleted.
 func (h *Hub) leaveSessionLocked(p *peer) {
 	h.cancelAdmissionLocked(p)
 	s := p.session
@@ -142,11 +146,12 @@ func (h *Hub) leaveSessionLocked(p *peer) {
 	}
 	s.members = []*peer{other}
 	other.send(iceError, "the other has left", s.id)
-	if len(s.waiting) > 0 { // the place is free now
+	if len(s.waiting) > 0 {
 		h.joinLocked(s.waiting[0], s.id)
 	}
 }
 
+// other returns the other member of a session, or nil.
 func (s *session) other(p *peer) *peer {
 	for _, m := range s.members {
 		if m != p {
@@ -156,7 +161,7 @@ func (s *session) other(p *peer) *peer {
 	return nil
 }
 
-// handle does what somebody's message asks.
+// handle processes one message of a peer.
 func (h *Hub) handle(p *peer, m Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -187,19 +192,21 @@ func (h *Hub) handle(p *peer, m Message) {
 	}
 }
 
+// newSessionLocked opens a session for a peer, which leaves its previous session.
 func (h *Hub) newSessionLocked(p *peer) {
 	if len(h.sessions) >= maxSessions {
-		p.send(iceError, "there are as many direct calls as this server takes; try again later", "")
+		p.send(iceError, "there are too many direct calls on this server; try again later", "")
 		return
 	}
-	h.leaveSessionLocked(p) // one at a time
+	h.leaveSessionLocked(p)
 	s := &session{id: newID(), members: []*peer{p}}
 	h.sessions[s.id], p.session = s, s
 	p.send(sessionReady, s.id)
 }
 
-// joinLocked brings somebody into a session that has room. A full one and one that is none get the same answer, except
-// that who can wait may ask the two of a full one.
+// joinLocked adds a peer to a session. If the session is full, the peer waits to be admitted if it supports that. The
+// reply for a full session is the same as for one that does not exist. A peer that has resumed its connection gets
+// the state of its session instead.
 func (h *Hub) joinLocked(p *peer, id string) {
 	s := h.sessions[id]
 	if s != nil && p.resumed && p.session == s {
@@ -220,10 +227,11 @@ func (h *Hub) joinLocked(p *peer, id string) {
 	}
 }
 
-// resumeLocked gives somebody who connects again the place of the connection before, which may not know yet that it is
-// broken. To join the session then tells whether anybody else is there.
-func (h *Hub) resumeLocked(p *peer, before string) {
-	old := h.peers[before]
+// resumeLocked gives a peer that reconnects the place of its earlier connection, which may not have failed yet.
+// previousID is the ID that the peer had in that connection. Without such a connection, or if the peer is in a
+// session, nothing happens.
+func (h *Hub) resumeLocked(p *peer, previousID string) {
+	old := h.peers[previousID]
 	if old == nil || old == p || p.session != nil {
 		return
 	}
@@ -234,7 +242,7 @@ func (h *Hub) resumeLocked(p *peer, before string) {
 	old.end()
 }
 
-// newest is the message that says how a session stands.
+// stateMessage returns the name of the message that describes a session's current state.
 func (s *session) stateMessage() string {
 	if len(s.members) == 2 {
 		return sessionJoinSuccess
@@ -242,7 +250,7 @@ func (s *session) stateMessage() string {
 	return sessionReady
 }
 
-// passLocked hands a message to the other of the sender's session.
+// forwardLocked sends a message to the other peer of the sender's session.
 func (h *Hub) forwardLocked(p *peer, m Message) {
 	id := m.Texts[1]
 	s := h.sessionOfLocked(p, id)
@@ -257,7 +265,8 @@ func (h *Hub) forwardLocked(p *peer, m Message) {
 	other.send(m.Name, m.Texts...)
 }
 
-// ownLocked is somebody's own session, by its id; who is not in it is told so.
+// sessionOfLocked returns the peer's session if it has the given ID. Otherwise it sends the peer an error and returns
+// nil.
 func (h *Hub) sessionOfLocked(p *peer, id string) *session {
 	if p.session == nil || p.session.id != id {
 		p.send(iceError, "you are not in that session", id)
@@ -266,4 +275,5 @@ func (h *Hub) sessionOfLocked(p *peer, id string) *session {
 	return p.session
 }
 
+// newID returns a random ID.
 func newID() string { return strings.ToLower(rand.Text()[:idLength]) }

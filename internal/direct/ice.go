@@ -9,17 +9,17 @@ import (
 	"meet/internal/proxy"
 )
 
-// ICEServer is one server for a browser's RTCConfiguration (W3C webrtc, 4.2.4).
+// ICEServer is an RTCIceServer in a browser's RTCConfiguration (W3C webrtc, 4.2.4).
 type ICEServer struct {
 	URLs       []string `json:"urls"`
 	Username   string   `json:"username,omitempty"`
 	Credential string   `json:"credential,omitempty"`
 }
 
-// ServeICEServers answers a page that asks which servers help the two of ?session= to find each other: STUN, and relays
-// for when nothing else works. Only who knows the id of a session that is open gets credentials.
+// ServeICEServers responds with the STUN and TURN servers for the session in the query parameter "session". It
+// responds with 404 unless the session is open, so that only peers that know its ID get TURN credentials.
 func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store") // credentials run out
+	w.Header().Set("Cache-Control", "no-store") // credentials expire
 	id := r.URL.Query().Get("session")
 	h.mu.Lock()
 	_, open := h.sessions[id]
@@ -37,16 +37,16 @@ func (h *Hub) ServeICEServers(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string][]ICEServer{"iceServers": servers}) // who is gone needs no answer
+	_ = json.NewEncoder(w).Encode(map[string][]ICEServer{"iceServers": servers}) // fails only if the client has disconnected
 }
 
-// STUN is where a browser that came with r learns its own address.
+// STUNURL returns the URL of the STUN server for the browser that sent r.
 func (h *Hub) STUNURL(r *http.Request) string { return "stun:" + h.serverAddress(r) }
 
-// at is the host and port of STUN and TURN.
+// serverAddress returns the host and port of STUN and TURN for the browser that sent r.
 func (h *Hub) serverAddress(r *http.Request) string {
 	host := h.opts.Host
-	if host == "" { // how the browser came here is how it comes here by UDP
+	if host == "" { // a host that the browser reaches by HTTP, it reaches by UDP too
 		host = proxy.PageHost(r)
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
@@ -55,7 +55,7 @@ func (h *Hub) serverAddress(r *http.Request) string {
 	return net.JoinHostPort(trimBrackets(host), strconv.Itoa(h.opts.Port))
 }
 
-// trimBrackets undoes how an IPv6 address without a port is written in a Host header.
+// trimBrackets removes the brackets around an IPv6 address without a port in a Host header.
 func trimBrackets(host string) string {
 	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
 		return host[1 : len(host)-1]

@@ -7,48 +7,48 @@ import (
 	"unicode/utf8"
 )
 
-// Names of messages. Those of one text carry an id; those of two a text and the id of a session; the rest nothing.
+// Message names. A message with one text carries an ID. One with two texts carries a text and the ID of a session.
 const (
-	newUser            = "NewUser"            // to who connects: its own id
-	sessionNew         = "SessionNew"         // from who wants to open a session
-	sessionReady       = "SessionReady"       // to it: the session's id
-	sessionJoin        = "SessionJoin"        // from who was told an id
-	sessionJoinSuccess = "SessionJoinSuccess" // to both: the other is there
-	sessionJoinError   = "SessionJoinError"   // to who was told a wrong one
+	newUser            = "NewUser"            // to a connected peer: its own ID
+	sessionNew         = "SessionNew"         // from a peer: opens a session
+	sessionReady       = "SessionReady"       // to that peer: the session's ID
+	sessionJoin        = "SessionJoin"        // from another peer: the ID of the session to join
+	sessionJoinSuccess = "SessionJoinSuccess" // to both peers: the session's ID
+	sessionJoinError   = "SessionJoinError"   // to the joining peer: the session is full or does not exist
 	videoOffer         = "VideoOffer"
 	videoAnswer        = "VideoAnswer"
 	iceCandidate       = "IceCandidate"
-	iceError           = "ICEError" // to who did something wrong, or whose other is gone: a sentence
+	iceError           = "ICEError" // to a peer: a sentence about its mistake, or that the other peer has left
 	debug              = "Debug"
 )
 
-// Messages that the Rust server lacks. They are sent only to clients that declare them (see moves); others do not know
-// the names. All but userResume are for a third participant, which waits until the two answer.
+// Message names that the Rust server does not have. They are sent only to clients that announce support with ?moves=1. All
+// but userResume are about a third peer that wants to join a session of two.
 const (
-	userResume    = "UserResume"    // from who connects again: the id it had before
-	sessionKnock  = "SessionKnock"  // to the two of a session: a third has its id; to the third: they have been asked
-	sessionAdmit  = "SessionAdmit"  // from one of the two: all of them go to a room
-	sessionMove   = "SessionMove"   // to all of them: which room
-	sessionRefuse = "SessionRefuse" // from one of the two: the third is not let in, and gets a SessionJoinError
+	userResume    = "UserResume"    // from a peer that reconnects: the ID that it had before
+	sessionKnock  = "SessionKnock"  // to the two: a third peer wants to join; to the third: it must wait
+	sessionAdmit  = "SessionAdmit"  // from one of the two: admits the third
+	sessionMove   = "SessionMove"   // to all three: the room to move to
+	sessionRefuse = "SessionRefuse" // from one of the two: denies the third, which gets SessionJoinError
 )
 
-// texts is how many texts each message carries.
+// textCount maps the name of each message to its number of texts.
 var textCount = map[string]int{
 	newUser: 1, sessionNew: 0, sessionReady: 1, sessionJoin: 1, sessionJoinSuccess: 1, sessionJoinError: 1,
 	videoOffer: 2, videoAnswer: 2, iceCandidate: 2, iceError: 2, debug: 0,
 	userResume: 1, sessionKnock: 1, sessionAdmit: 1, sessionMove: 2, sessionRefuse: 1,
 }
 
-var errUnknownMessage = errors.New("this is none of the messages that are understood here")
+var errUnknownMessage = errors.New("the message is unknown or malformed")
 
-// Message is one message: a name and its texts.
+// Message is one signalling message.
 type Message struct {
 	Name  string
-	Texts []string
+	Texts []string // as many as textCount has for Name
 }
 
-// encode writes "SessionNew", {"SessionJoin":"id"} or {"VideoOffer":["sdp","id"]}, as serde does for enums. Characters of
-// HTML stay as they are: escaped, a text could become six times as long.
+// encode appends the message as JSON: "SessionNew", {"SessionJoin":"id"} or {"VideoOffer":["sdp","id"]}, the format
+// of Rust's serde for enums. HTML characters are not escaped, because that could make a text six times as long.
 func (m Message) encode(to *bytes.Buffer) {
 	var form any = m.Name
 	switch len(m.Texts) {
@@ -60,11 +60,12 @@ func (m Message) encode(to *bytes.Buffer) {
 	}
 	e := json.NewEncoder(to)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(form)        // texts and maps of them can always be encoded
+	_ = e.Encode(form)        // strings and maps of strings can always be encoded
 	to.Truncate(to.Len() - 1) // the line break
 }
 
-// readMessage decodes what encode writes. It refuses invalid UTF-8, each byte of which the decoder would replace by three.
+// readMessage decodes JSON in the format of encode. It refuses invalid UTF-8, because the JSON decoder would replace
+// each invalid byte by three bytes.
 func readMessage(raw []byte) (m Message, err error) {
 	if !utf8.Valid(raw) {
 		return m, errUnknownMessage
@@ -94,6 +95,7 @@ func readMessage(raw []byte) (m Message, err error) {
 	return m, m.check()
 }
 
+// check returns an error if the name is unknown or the number of texts is wrong.
 func (m *Message) check() error {
 	if want, known := textCount[m.Name]; !known || want != len(m.Texts) {
 		return errUnknownMessage

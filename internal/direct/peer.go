@@ -14,55 +14,56 @@ import (
 )
 
 const (
-	// messageLimit is in bytes: an offer of a camera, a microphone and a screen has some ten thousand.
+	// maxMessage bounds a message in bytes. An offer with a camera, a microphone and a screen has about 10 kB.
 	maxMessage = 64 << 10
-	// perSecond and burst are messages that one may send: candidates come dozens at a time. bytesPerSecond and bytesBurst
-	// bound them in bytes.
+	// messagesPerSecond and messageBurst limit the messages that a peer may send. ICE candidates come dozens at a
+	// time. bytesPerSecond and byteBurst limit their bytes.
 	messagesPerSecond, messageBurst = 20, 200
 	bytesPerSecond, byteBurst       = 64 << 10, 1 << 20
-	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for somebody; a peer that does
-	// not read is disconnected. While all queues together hold more than allQueues bytes, the longest go first.
+	// maxQueuedMessages and maxQueuedBytes bound the messages queued for one peer. A peer that exceeds them does not
+	// read and is disconnected. While all queues together exceed totalQueueBytes, the peer with the longest queue is
+	// disconnected.
 	maxQueuedMessages = 256
 	maxQueuedBytes    = 512 << 10
 	totalQueueBytes   = 32 << 20
-	// pingInterval is the time between pings; silence of silenceLimit means that somebody is gone. writeLimit is how long
-	// a write may take.
+	// pingInterval is the time between WebSocket pings. A peer that sends nothing for idleTimeout, not even a pong,
+	// is disconnected. writeTimeout limits each write.
 	pingInterval = 20 * time.Second
 	idleTimeout  = 3 * pingInterval
 	writeTimeout = 5 * time.Second
 )
 
-// person is one connection.
+// peer is one WebSocket connection.
 type peer struct {
 	ws      *websocket.Conn
 	queue   *bytequeue.Queue[Message]
 	ended   chan struct{}
 	endOnce sync.Once
 
-	understandsMove bool // it understands the messages about a third who comes
+	understandsMove bool // the client understands the messages about a third peer
 
 	id         string   // set once, under Hub.mu
-	resumed    bool     // guarded by Hub.mu; it has the place of a connection before
-	session    *session // guarded by Hub.mu; nil while in none
-	waitingFor *session // guarded by Hub.mu; where it waits to be let in
+	resumed    bool     // guarded by Hub.mu; the peer has taken the place of its earlier connection
+	session    *session // guarded by Hub.mu; nil if in none
+	waitingFor *session // guarded by Hub.mu; session that it waits to be admitted to, or nil
 }
 
-// upgrader asks nothing about the origin, which has been checked.
+// upgrader accepts every origin, because ServeHTTP has checked it.
 var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 
-// ServeHTTP is one connection's stay. Clients that understand more messages than
-// the Rust server's do declare it in the address: ?moves=1.
+// ServeHTTP upgrades the request and serves the peer until its connection ends. Clients announce with ?moves=1 that
+// they understand the messages that the Rust server does not have.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !proxy.CheckOrigin(r) { // programs, and pages of this server alone
+	if !proxy.CheckOrigin(r) { // only this server's own pages, and clients other than browsers
 		h.originWarnings.Do(func() {
-			h.opts.Log.Warn("a page was refused direct calls: it is of another site, or a proxy in front changes Host and sends no X-Forwarded-Host", "origin", r.Header.Get("Origin"), "host", r.Host)
+			h.opts.Log.Warn("direct calls were refused to a page: it is of another site, or a proxy changes the Host header and does not send X-Forwarded-Host", "origin", r.Header.Get("Origin"), "host", r.Host)
 		})
-		http.Error(w, "pages of other sites may not use direct calls; if this one is the server's own, the proxy in front has to keep the header Host or send X-Forwarded-Host", http.StatusForbidden)
+		http.Error(w, "pages of other sites may not use direct calls; if this page is the server's own, the proxy in front of the server must keep the Host header or send X-Forwarded-Host", http.StatusForbidden)
 		return
 	}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // has been answered by the upgrader
+		return // the upgrader has sent the response
 	}
 	p := &peer{ws: ws, queue: h.newQueue(), ended: make(chan struct{}), understandsMove: r.URL.Query().Get("moves") == "1"}
 	if !h.addPeer(p) {
@@ -71,21 +72,22 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var writer sync.WaitGroup
-	writer.Go(p.writeLoop) // ends with the person
+	writer.Go(p.writeLoop) // ends when the peer is ended
 	p.readLoop(h)
 	writer.Wait()
 	h.removePeer(p)
-	p.queue.Drop() // nobody sends to it any more
+	p.queue.Drop() // nothing is sent to a removed peer
 }
 
-// messageOverhead is the size of a message without its texts, in bytes.
+// messageOverhead is the assumed memory of a queued message without its texts, in bytes.
 const messageOverhead = 100
 
+// newQueue returns a message queue that counts towards the total of all queues.
 func (h *Hub) newQueue() *bytequeue.Queue[Message] {
 	return bytequeue.New[Message](maxQueuedMessages, maxQueuedBytes, h.queuedBytes)
 }
 
-// send queues a message, and disconnects a peer that does not read. It never blocks.
+// send queues a message and never blocks. If the queue is full, it disconnects the peer.
 func (p *peer) send(name string, texts ...string) {
 	size := messageOverhead
 	for _, text := range texts {
@@ -101,9 +103,10 @@ func (p *peer) send(name string, texts ...string) {
 	}
 }
 
-// end makes both goroutines end.
+// end makes both goroutines of the connection end.
 func (p *peer) end() { p.endOnce.Do(func() { close(p.ended) }) }
 
+// writeLoop sends queued messages and pings until the peer is ended.
 func (p *peer) writeLoop() {
 	defer func() { _ = p.ws.Close() }()
 	ping := time.NewTicker(pingInterval)
@@ -127,6 +130,7 @@ func (p *peer) writeLoop() {
 	}
 }
 
+// writeMessage sends one message.
 func (p *peer) writeMessage(m Message) error {
 	_ = p.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
 	raw := buffers.Get().(*bytes.Buffer)
@@ -136,10 +140,11 @@ func (p *peer) writeMessage(m Message) error {
 	return p.ws.WriteMessage(websocket.TextMessage, raw.Bytes())
 }
 
-// buffers holds memory for the JSON of messages.
+// buffers holds memory for encoded messages.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// read handles the peer's messages. It answers what is no message with an error, and disconnects a peer that sends too much.
+// readLoop handles the peer's messages. It answers a malformed message with an error, and disconnects a peer that
+// exceeds a limit.
 func (p *peer) readLoop(h *Hub) {
 	defer p.end()
 	p.ws.SetReadLimit(maxMessage)
@@ -159,7 +164,7 @@ func (p *peer) readLoop(h *Hub) {
 		}
 		_ = alive("")
 		m, err := readMessage(raw.Bytes())
-		buffers.Put(raw) // the message has copies of its texts
+		buffers.Put(raw) // readMessage has copied the texts
 		if err != nil {
 			p.send(iceError, errUnknownMessage.Error(), "")
 			continue
