@@ -50,7 +50,7 @@ func TestAddressesAreConvertedOrRefused(t *testing.T) {
 	}
 }
 
-// What answers is a LiveKit server that refuses, a proxy in front of one, or something else.
+// The server may be LiveKit, a proxy in front of it, or something else.
 func TestFailedCallReturnsKindAndOneSentence(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -63,23 +63,23 @@ func TestFailedCallReturnsKindAndOneSentence(t *testing.T) {
 		}, admin.ErrRefused, "refuses the API key APItest: permissions denied"},
 		{"refused by LiveKit's middleware", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = w.Write([]byte("invalid API key")) // the test sees what arrives
+			_, _ = w.Write([]byte("invalid API key")) // an error would fail the test's assertions
 		}, admin.ErrRefused, "refuses the API key APItest: invalid API key"},
-		{"refused with a page", func(w http.ResponseWriter, _ *http.Request) {
+		{"refused with an HTML page", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = w.Write([]byte(strings.Repeat("<p>", 1000)))
 		}, admin.ErrRefused, "refuses the API key APItest: Error from intermediary"},
 		{"unknown room", func(w http.ResponseWriter, _ *http.Request) {
 			livekit.WriteError(w, twirp.NotFoundError("requested room does not exist"))
 		}, admin.ErrNotFound, "requested room does not exist"},
-		{"unknown path", http.NotFound, admin.ErrNotLiveKit, "is no LiveKit server: status 404"},
+		{"unknown path", http.NotFound, admin.ErrNotLiveKit, "is not a LiveKit server: it answered an API call with status 404"},
 		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, admin.ErrNotLiveKit, "status 302"},
-		{"page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, admin.ErrNotLiveKit, "its answer cannot be read"},
+		{"HTML page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, admin.ErrNotLiveKit, "its response cannot be read"},
 		{"unknown method", func(w http.ResponseWriter, _ *http.Request) {
 			livekit.WriteError(w, twirp.NewError(twirp.BadRoute, "no such method"))
-		}, admin.ErrNotLiveKit, "does not know this call: no such method"},
+		}, admin.ErrNotLiveKit, "does not support this call: no such method"},
 		{"bad gateway", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, admin.ErrNotLiveKit, "status 502"},
-		{"server's mistake", func(w http.ResponseWriter, _ *http.Request) {
+		{"internal error", func(w http.ResponseWriter, _ *http.Request) {
 			livekit.WriteError(w, twirp.NewError(twirp.Internal, "something went wrong (ABCDEFGH)"))
 		}, nil, "something went wrong (ABCDEFGH)"},
 	} {
@@ -114,31 +114,31 @@ func TestCallWithoutServerReturnsErrUnreachable(t *testing.T) {
 
 func TestServerTimeoutReturnsErrUnreachable(t *testing.T) {
 	for name, begin := range map[string]func(http.ResponseWriter){
-		"at once": func(http.ResponseWriter) {},
-		"after the header": func(w http.ResponseWriter) {
+		"without a response": func(http.ResponseWriter) {},
+		"after the response header": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "application/protobuf")
 			w.WriteHeader(http.StatusOK)
-			_ = http.NewResponseController(w).Flush() // the test sees what arrives
+			_ = http.NewResponseController(w).Flush() // an error would fail the test's assertions
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body) // only then is it seen that the client goes
+				_, _ = io.Copy(io.Discard, r.Body) // the server notices a disconnect only after reading the body
 				begin(w)
 				<-r.Context().Done()
 			}))
 			defer server.Close()
 			_, err := connect(t, server.URL).ListRooms(ctx)
 			if !errors.Is(err, admin.ErrUnreachable) || !strings.Contains(err.Error(), "in time") {
-				t.Errorf("%v, want ErrUnreachable that says so", err)
+				t.Errorf("%v, want ErrUnreachable that mentions the timeout", err)
 			}
 		})
 	}
 }
 
-// A call grants what it needs and no more: what goes over a plain line can be taken on the way.
+// A token that is sent over an unencrypted connection can be intercepted.
 func TestTokenGrantsOnlyItsCall(t *testing.T) {
 	var seen token.VideoGrant
 	var lasts time.Duration
@@ -177,6 +177,7 @@ func TestTokenGrantsOnlyItsCall(t *testing.T) {
 	}
 }
 
+// connect returns a client for the server at address.
 func connect(t *testing.T, address string) *admin.Client {
 	t.Helper()
 	c, err := admin.New(address, key, secret)

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// tokenTTL is how long a call's token lasts, as with LiveKit's own server SDKs.
+	// tokenTTL is the lifetime of the token of a call, as in LiveKit's own server SDKs.
 	tokenTTL = 10 * time.Minute
-	// callTimeout is how long a server may take to answer; a working one takes milliseconds.
+	// callTimeout limits one call. A working server answers within milliseconds.
 	callTimeout = 15 * time.Second
 )
 
-// ErrAddress is returned for an address that no server can have.
+// ErrAddress is returned for a string that is not a server's address.
 var ErrAddress = errors.New("want the address of a server, such as http://localhost:8080 or wss://live.example.org")
 
 // Client calls one server with one API key.
@@ -32,7 +32,7 @@ type Client struct {
 	rooms       livekit.RoomService
 }
 
-// New makes a client of the server at an address of http, https, ws or wss.
+// New returns a client for the server at an http, https, ws or wss URL.
 func New(address, key, secret string) (*Client, error) {
 	base, err := HTTPAddress(address)
 	if err != nil {
@@ -40,18 +40,20 @@ func New(address, key, secret string) (*Client, error) {
 	}
 	httpClient := &http.Client{
 		Timeout: callTimeout,
-		// A POST that follows a redirect becomes a GET; what redirects is no API.
+		// A redirected POST would become a GET. An API does not redirect.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &Client{address: base, key: key, secret: secret, rooms: livekit.NewRoomServiceProtobufClient(base, httpClient)}, nil
 }
 
-// HTTPAddress spells a server's address as its API is reached: LiveKit's clients and its settings name the WebSocket.
+// HTTPAddress converts a server's address to an http or https URL, as its API requires. LiveKit's clients and
+// settings use ws or wss.
 func HTTPAddress(address string) (string, error) { return withScheme(address, "http") }
 
-// SocketAddress spells a server's address as LiveKit's clients take it.
+// SocketAddress converts a server's address to a ws or wss URL, as LiveKit's clients require.
 func SocketAddress(address string) (string, error) { return withScheme(address, "ws") }
 
+// withScheme replaces the scheme of an address by the given one, with an appended "s" if the address is encrypted.
 func withScheme(address, scheme string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -68,10 +70,10 @@ func withScheme(address, scheme string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-// Address is where the server's API is reached.
+// Address returns the URL of the server's API.
 func (c *Client) Address() string { return c.address }
 
-// sign puts a token with these rights into what the call sends.
+// sign returns a context that makes Twirp's client send a token with the grant.
 func (c *Client) sign(ctx context.Context, grant token.VideoGrant) (context.Context, error) {
 	raw, err := token.New(c.key, c.secret).SetTTL(tokenTTL).SetVideoGrant(grant).ToJWT()
 	if err != nil {
@@ -80,7 +82,7 @@ func (c *Client) sign(ctx context.Context, grant token.VideoGrant) (context.Cont
 	return twirp.WithHTTPRequestHeaders(ctx, http.Header{"Authorization": {"Bearer " + raw}})
 }
 
-// call signs, calls, and translates what came of it.
+// call calls one method with a token for the grant, and translates its error.
 func call[Request, Response any](
 	ctx context.Context, c *Client, grant token.VideoGrant,
 	method func(context.Context, Request) (Response, error), req Request,
@@ -97,25 +99,26 @@ func call[Request, Response any](
 	return resp, nil
 }
 
+// roomAdmin returns the grant to administer one room.
 func roomAdmin(room string) token.VideoGrant { return token.VideoGrant{RoomAdmin: true, Room: room} }
 
-// CreateRoom makes a room, or returns the one of that name as it is.
+// CreateRoom creates a room, or returns the open room with this name unchanged.
 func (c *Client) CreateRoom(ctx context.Context, req *livekit.CreateRoomRequest) (*livekit.Room, error) {
 	return call(ctx, c, token.VideoGrant{RoomCreate: true}, c.rooms.CreateRoom, req)
 }
 
-// ListRooms lists the live rooms of those names, all without any.
+// ListRooms returns the open rooms with these names, or all open rooms if there are no names.
 func (c *Client) ListRooms(ctx context.Context, names ...string) (*livekit.ListRoomsResponse, error) {
 	return call(ctx, c, token.VideoGrant{RoomList: true}, c.rooms.ListRooms, &livekit.ListRoomsRequest{Names: names})
 }
 
-// DeleteRoom ends a room for everybody in it.
+// DeleteRoom ends a room and disconnects its participants.
 func (c *Client) DeleteRoom(ctx context.Context, room string) (*livekit.DeleteRoomResponse, error) {
 	return call(ctx, c, token.VideoGrant{RoomCreate: true}, c.rooms.DeleteRoom, &livekit.DeleteRoomRequest{Room: room})
 }
 
-// ListParticipants lists who is in a room. The API answers with nobody for a room that does not exist; here that is
-// ErrNotFound.
+// ListParticipants returns the participants of a room. For a room that does not exist the API returns an empty list;
+// this method returns ErrNotFound.
 func (c *Client) ListParticipants(ctx context.Context, room string) (*livekit.ListParticipantsResponse, error) {
 	list, err := call(ctx, c, roomAdmin(room), c.rooms.ListParticipants, &livekit.ListParticipantsRequest{Room: room})
 	if err != nil || len(list.Participants) > 0 {
@@ -131,12 +134,13 @@ func (c *Client) ListParticipants(ctx context.Context, room string) (*livekit.Li
 	return list, nil
 }
 
-// Participant returns one participant.
+// Participant returns the participant with the given identity.
 func (c *Client) Participant(ctx context.Context, room, identity string) (*livekit.ParticipantInfo, error) {
 	return call(ctx, c, roomAdmin(room), c.rooms.GetParticipant, &livekit.RoomParticipantIdentity{Room: room, Identity: identity})
 }
 
-// RemoveParticipant ends a participant's stay. Tokens issued before revoked no longer let it in; the zero time is now.
+// RemoveParticipant disconnects a participant. Tokens of the participant that were issued before revoked are no
+// longer valid for the room; the zero time means now.
 func (c *Client) RemoveParticipant(ctx context.Context, room, identity string, revoked time.Time) (*livekit.RemoveParticipantResponse, error) {
 	req := &livekit.RoomParticipantIdentity{Room: room, Identity: identity}
 	if !revoked.IsZero() {
@@ -145,7 +149,7 @@ func (c *Client) RemoveParticipant(ctx context.Context, room, identity string, r
 	return call(ctx, c, roomAdmin(room), c.rooms.RemoveParticipant, req)
 }
 
-// Mute mutes or unmutes a track and returns it as it then is.
+// Mute mutes or unmutes a track and returns its new state.
 func (c *Client) Mute(ctx context.Context, room, identity, track string, muted bool) (*livekit.TrackInfo, error) {
 	resp, err := call(ctx, c, roomAdmin(room), c.rooms.MutePublishedTrack, &livekit.MuteRoomTrackRequest{
 		Room: room, Identity: identity, TrackSid: track, Muted: muted,

@@ -1,5 +1,5 @@
-// Package admin calls the RoomService of a LiveKit server, this one's or any other, as an operator or a back end does.
+// Package admin calls the RoomService of this server or any other LiveKit server, as an operator or a back end does.
 //
-// Every call signs a token of its own that lasts some minutes and grants what this one call needs. Errors are one sentence
-// about the server; the sentinels tell which kind of mistake it is, so that a command can say what to do about it.
+// Each call has a token of its own, which is valid for some minutes and grants only this call. An error is one
+// sentence about the server. It wraps one of the Err variables, so that a command can add advice.
 package admin

@@ -9,15 +9,15 @@ import (
 	"github.com/twitchtv/twirp"
 )
 
-// Kinds of failure. What Client returns wraps one of them, or none when the server said something else.
+// Kinds of errors. An error of Client wraps one of them, or none if the server returned another error.
 var (
 	ErrUnreachable = errors.New("no server answers")
-	ErrNotLiveKit  = errors.New("what answers is no LiveKit server")
+	ErrNotLiveKit  = errors.New("the server is not a LiveKit server")
 	ErrRefused     = errors.New("the server refuses the API key")
-	ErrNotFound    = errors.New("there is no such thing")
+	ErrNotFound    = errors.New("not found")
 )
 
-// failure is a sentence of one of the kinds.
+// callError is an error of one of the kinds with its own text.
 type callError struct {
 	kind error
 	text string
@@ -26,48 +26,50 @@ type callError struct {
 func (f *callError) Error() string { return f.text }
 func (f *callError) Unwrap() error { return f.kind }
 
-// translate makes a sentence of what Twirp's client returned.
+// translate converts an error of Twirp's client into one sentence that wraps a kind.
 func (c *Client) translate(err error) error {
-	said, ok := errors.AsType[twirp.Error](err)
+	twirpErr, ok := errors.AsType[twirp.Error](err)
 	if !ok {
 		return fmt.Errorf("call %s: %w", c.address, err)
 	}
-	if failed, ok := errors.AsType[*url.Error](said); ok {
-		return c.unreachableError(failed.Err, failed.Timeout())
+	if urlErr, ok := errors.AsType[*url.Error](twirpErr); ok {
+		return c.unreachableError(urlErr.Err, urlErr.Timeout())
 	}
-	if errors.Is(said, context.DeadlineExceeded) { // the answer began, and did not end
-		return c.unreachableError(said, true)
+	if errors.Is(twirpErr, context.DeadlineExceeded) { // the response began but did not end in time
+		return c.unreachableError(twirpErr, true)
 	}
-	if status := said.Meta("status_code"); said.Meta("http_error_from_intermediary") != "" && said.Code() != twirp.Unauthenticated {
-		return &callError{ErrNotLiveKit, fmt.Sprintf("what answers at %s is no LiveKit server: status %s to a call of its API", c.address, status)}
+	if status := twirpErr.Meta("status_code"); twirpErr.Meta("http_error_from_intermediary") != "" && twirpErr.Code() != twirp.Unauthenticated {
+		return &callError{ErrNotLiveKit, fmt.Sprintf("the server at %s is not a LiveKit server: it answered an API call with status %s", c.address, status)}
 	}
-	switch said.Code() {
+	switch twirpErr.Code() {
 	case twirp.Unauthenticated, twirp.PermissionDenied:
-		return &callError{ErrRefused, fmt.Sprintf("%s refuses the API key %s: %s", c.address, c.key, refusalReason(said))}
+		return &callError{ErrRefused, fmt.Sprintf("%s refuses the API key %s: %s", c.address, c.key, refusalReason(twirpErr))}
 	case twirp.NotFound:
-		return &callError{ErrNotFound, said.Msg()}
+		return &callError{ErrNotFound, twirpErr.Msg()}
 	case twirp.BadRoute:
-		return &callError{ErrNotLiveKit, fmt.Sprintf("what answers at %s does not know this call: %s", c.address, said.Msg())}
+		return &callError{ErrNotLiveKit, fmt.Sprintf("the server at %s does not support this call: %s", c.address, twirpErr.Msg())}
 	case twirp.Internal:
-		if errors.Unwrap(said) != nil { // made here, of an answer that could not be read
-			return &callError{ErrNotLiveKit, fmt.Sprintf("what answers at %s is no LiveKit server: its answer cannot be read", c.address)}
+		if errors.Unwrap(twirpErr) != nil { // from Twirp's client, which could not read the response
+			return &callError{ErrNotLiveKit, fmt.Sprintf("the server at %s is not a LiveKit server: its response cannot be read", c.address)}
 		}
 	}
-	return fmt.Errorf("%s: %s", c.address, said.Msg())
+	return fmt.Errorf("%s: %s", c.address, twirpErr.Msg())
 }
 
-// reason is why a key is refused. LiveKit's server says it in plain text, which Twirp's client keeps as the body.
-func refusalReason(said twirp.Error) string {
-	const longest = 200 // bytes; a proxy may answer with a page
-	if body := said.Meta("body"); body != "" && len(body) <= longest {
+// refusalReason returns why the server refuses an API key. LiveKit answers in plain text, which Twirp's client keeps
+// as the metadata "body".
+func refusalReason(twirpErr twirp.Error) string {
+	const longest = 200 // bytes; a proxy may answer with a whole page
+	if body := twirpErr.Meta("body"); body != "" && len(body) <= longest {
 		return body
 	}
-	return said.Msg()
+	return twirpErr.Msg()
 }
 
-func (c *Client) unreachableError(why error, late bool) error {
-	if late || errors.Is(why, context.DeadlineExceeded) {
-		why = errors.New("it did not in time")
+// unreachableError returns the error for a call without a response. timedOut tells whether it took too long.
+func (c *Client) unreachableError(why error, timedOut bool) error {
+	if timedOut || errors.Is(why, context.DeadlineExceeded) {
+		why = errors.New("no response in time")
 	}
 	return &callError{ErrUnreachable, fmt.Sprintf("no server answers at %s (%v)", c.address, why)}
 }

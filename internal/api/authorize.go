@@ -9,20 +9,21 @@ import (
 	"meet/internal/token"
 )
 
-// errDenied is what LiveKit answers to whoever lacks a grant: unauthenticated, never permission_denied, and no word on
-// which grant it was (docs/protocol.md, 9.1).
+// errDenied is LiveKit's error for a missing grant. Its code is unauthenticated, never permission_denied, and it does
+// not name the grant (docs/protocol.md, 9.1).
 var errDenied = twirp.NewError(twirp.Unauthenticated, "permissions denied")
 
+// grantsKey is the context key of the token's *token.ClaimGrants.
 type grantsKey struct{}
 
-// authenticate puts the grants of the request's token into its context.
+// authenticate verifies the request's token and adds its grants to the context.
 func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Context, error) {
 	raw, err := token.FromRequest(r.Header.Get("Authorization"), r.URL.Query().Get("access_token"))
 	if err != nil {
 		return ctx, translate(err)
 	}
 	if raw == "" {
-		return ctx, errDenied // in LiveKit's words
+		return ctx, errDenied // LiveKit's error for a missing token
 	}
 	grants, err := h.verifier.Verify(raw)
 	if err != nil {
@@ -31,10 +32,10 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request) (context.Co
 	return context.WithValue(ctx, grantsKey{}, grants), nil
 }
 
-// right reports whether a token grants what a method needs.
+// grantCheck reports whether a token grants what a method requires.
 type grantCheck func(token.VideoGrant, *token.ClaimGrants) bool
 
-// The rights of server APIs (docs/protocol.md, 9.1).
+// The grants that methods require (docs/protocol.md, 9.1).
 var (
 	canCreateRooms   grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomCreate }
 	canListRooms     grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomList }
@@ -42,12 +43,13 @@ var (
 	canManageIngress grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.IngressAdmin }
 	canManageSIP     grantCheck = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Admin }
 	canCall          grantCheck = func(_ token.VideoGrant, g *token.ClaimGrants) bool { return g.SIP != nil && g.SIP.Call }
-	// managesRoom is the right over one room. Which room the request names is checked once it is decoded, by mayAdmin.
+	// canAdminRoom checks only that the token may administer some room. The methods themselves call authorizeRoom to
+	// check that it is the room in the request.
 	canAdminRoom grantCheck = func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin }
 )
 
-// rights maps each method to the right that it needs. The key "" is the default of a service. A method without a right is
-// refused.
+// requiredGrants maps services and methods to the grant that they require. The method "" is the default of a service.
+// A method without an entry is refused.
 var requiredGrants = map[string]map[string]grantCheck{
 	"livekit.RoomService": {
 		"CreateRoom": canCreateRooms, "DeleteRoom": canCreateRooms, "ListRooms": canListRooms,
@@ -62,7 +64,8 @@ var requiredGrants = map[string]map[string]grantCheck{
 	"livekit.SIP":                  {"": canManageSIP, "CreateSIPParticipant": canCall, "TransferSIPParticipant": canCall},
 }
 
-// authorize returns an error unless the token of the request grants what a method needs. It needs nothing of the body.
+// authorize returns an error unless the request's token grants what the method requires. It does not need the
+// request's body, so that it can run before the body is read.
 func authorize(ctx context.Context, service, method string) error {
 	allowed := requiredGrants[service][method]
 	if allowed == nil {
@@ -74,7 +77,7 @@ func authorize(ctx context.Context, service, method string) error {
 	return checkGrant(ctx, allowed)
 }
 
-// permit returns an error unless the bearer's token grants what allowed looks for.
+// checkGrant returns an error unless the context has a token that passes the check.
 func checkGrant(ctx context.Context, allowed grantCheck) error {
 	g, _ := ctx.Value(grantsKey{}).(*token.ClaimGrants)
 	if g == nil {
@@ -90,12 +93,12 @@ func checkGrant(ctx context.Context, allowed grantCheck) error {
 	return nil
 }
 
-// mayAdmin is for what concerns one room.
+// authorizeRoom returns an error unless the token may administer the room.
 func authorizeRoom(ctx context.Context, room string) error {
 	return checkGrant(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool { return v.RoomAdmin && v.Room == room })
 }
 
-// mayTake is for taking somebody from one room to another.
+// authorizeTransfer returns an error unless the token may forward or move participants from room to destination.
 func authorizeTransfer(ctx context.Context, room, destination string) error {
 	return checkGrant(ctx, func(v token.VideoGrant, _ *token.ClaimGrants) bool {
 		return v.RoomAdmin && v.Room == room && v.DestinationRoom == destination

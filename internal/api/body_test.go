@@ -16,7 +16,7 @@ import (
 	"meet/test/harness"
 )
 
-// serve serves the API at an address.
+// serve starts a server with the API and returns its host and port.
 func serve(t *testing.T) (address string) {
 	t.Helper()
 	web := httptest.NewServer(newHandler(t))
@@ -24,7 +24,6 @@ func serve(t *testing.T) (address string) {
 	return strings.TrimPrefix(web.URL, "http://")
 }
 
-// Whoever lacks a grant is refused before the body is read, and so before anything of it is decoded.
 func TestRequestWithoutGrantIsRefusedBeforeBodyIsRead(t *testing.T) {
 	address := serve(t)
 	for who, jwt := range map[string]string{
@@ -37,7 +36,7 @@ func TestRequestWithoutGrantIsRefusedBeforeBodyIsRead(t *testing.T) {
 			}
 			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 			_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: meet\r\nContent-Type: %s\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n\r\n", path, "application/protobuf", 4<<20, jwt)
-			resp, err := http.ReadResponse(bufio.NewReader(conn), nil) // the body never comes
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil) // the body is never sent
 			if err != nil {
 				t.Fatalf("%s %s: %v", path, who, err)
 			}
@@ -49,7 +48,7 @@ func TestRequestWithoutGrantIsRefusedBeforeBodyIsRead(t *testing.T) {
 	}
 }
 
-// A small request does not become a large number of objects.
+// A small request must not decode to a large number of objects.
 func TestRequestWithTooManyValuesIsRefused(t *testing.T) {
 	handler := newHandler(t)
 	jwt := bearer(t, token.VideoGrant{RoomCreate: true, RoomList: true})
@@ -67,7 +66,6 @@ func TestRequestWithTooManyValuesIsRefused(t *testing.T) {
 	}
 }
 
-// A body that does not arrive is given up.
 func TestUnfinishedBodyTimesOut(t *testing.T) {
 	t.Parallel()
 	address := serve(t)

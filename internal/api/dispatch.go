@@ -8,29 +8,29 @@ import (
 	"meet/internal/rtc"
 )
 
-// Dispatcher knows which agents are to be in which room.
+// Dispatcher manages the agent dispatches of rooms.
 type Dispatcher interface {
-	// Check tells what is wrong with agents that a room is to be made with.
+	// Check returns an error if a room must not be created with these agents.
 	Check([]*livekit.RoomAgentDispatch) error
 	Create(*livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error)
 	Delete(room, id string) (*livekit.AgentDispatch, error)
 	List(room, id string) []*livekit.AgentDispatch
 }
 
-// dispatchService is livekit.AgentDispatchService (docs/protocol.md, 9.3).
+// dispatchService implements livekit.AgentDispatchService (docs/protocol.md, 9.3).
 type dispatchService struct {
 	rooms      *rtc.Rooms
 	dispatcher Dispatcher
 }
 
-// CreateDispatch makes the room if need be.
+// CreateDispatch adds a dispatch to a room, which is created if it does not exist.
 func (s *dispatchService) CreateDispatch(ctx context.Context, req *livekit.CreateAgentDispatchRequest) (*livekit.AgentDispatch, error) {
 	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
 	}
-	ordered := &livekit.RoomAgentDispatch{AgentName: req.AgentName, Metadata: req.Metadata, Attributes: req.Attributes, Deployment: req.Deployment}
-	if err := s.dispatcher.Check([]*livekit.RoomAgentDispatch{ordered}); err != nil {
-		return nil, err // before a room is made for it
+	requested := &livekit.RoomAgentDispatch{AgentName: req.AgentName, Metadata: req.Metadata, Attributes: req.Attributes, Deployment: req.Deployment}
+	if err := s.dispatcher.Check([]*livekit.RoomAgentDispatch{requested}); err != nil {
+		return nil, err // before the room is created
 	}
 	if _, err := s.rooms.Create(ctx, req.Room, nil); err != nil {
 		return nil, err
@@ -38,6 +38,7 @@ func (s *dispatchService) CreateDispatch(ctx context.Context, req *livekit.Creat
 	return s.dispatcher.Create(req)
 }
 
+// DeleteDispatch deletes a dispatch and ends its jobs.
 func (s *dispatchService) DeleteDispatch(ctx context.Context, req *livekit.DeleteAgentDispatchRequest) (*livekit.AgentDispatch, error) {
 	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err
@@ -45,6 +46,7 @@ func (s *dispatchService) DeleteDispatch(ctx context.Context, req *livekit.Delet
 	return s.dispatcher.Delete(req.Room, req.DispatchId)
 }
 
+// ListDispatch returns the dispatches of an existing room.
 func (s *dispatchService) ListDispatch(ctx context.Context, req *livekit.ListAgentDispatchRequest) (*livekit.ListAgentDispatchResponse, error) {
 	if err := authorizeRoom(ctx, req.Room); err != nil {
 		return nil, err

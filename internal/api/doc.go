@@ -1,6 +1,7 @@
-// Package api is LiveKit's server APIs over Twirp: what a back end asks of rooms, in JSON or protobuf.
+// Package api serves LiveKit's server APIs over Twirp, with which a back end controls rooms, in JSON or protobuf.
 //
-// Each method checks the grant, translates, and makes one call. [Handler] verifies the token, bounds the body and finds
-// the service; decoding, encoding and routing inside a service are LiveKit's generated stubs. Errors become Twirp's codes
-// in errors.go. There are no goroutines here: each request runs on the HTTP server's own.
+// Each method checks the grant, translates the request, and makes one call to package rtc or agent. [Handler]
+// verifies the token, bounds the body and selects the service. LiveKit's generated stubs select the method, decode
+// and encode. errors.go maps errors to Twirp's codes. There are no goroutines here: each request runs on the HTTP
+// server's own.
 package api

@@ -8,10 +8,12 @@ import (
 	"meet/internal/rtc"
 )
 
-// egressService is livekit.Egress (docs/protocol.md, 9.4).
+// egressService implements livekit.Egress (docs/protocol.md, 9.4). Recording is not implemented: starting an egress
+// fails, and the list of egresses is empty.
 type egressService struct{ rooms *rtc.Rooms }
 
-// start refuses what is asked of a room that does not exist with that, and the rest because it cannot be done.
+// refuseStart returns the error for starting an egress: the room does not exist, or egress is not implemented. room
+// is "" if the egress is not about a room.
 func (s *egressService) refuseStart(ctx context.Context, room string) (*livekit.EgressInfo, error) {
 	if room != "" {
 		if err := s.rooms.Exists(ctx, room); err != nil {

@@ -15,6 +15,7 @@ import (
 	"meet/internal/rtc"
 )
 
+// twirpCodes maps kinds of faults to Twirp's codes. A kind that is missing here is an internal error.
 var twirpCodes = map[fault.Kind]twirp.ErrorCode{
 	fault.Invalid:         twirp.InvalidArgument,
 	fault.Unauthenticated: twirp.Unauthenticated,
@@ -25,7 +26,8 @@ var twirpCodes = map[fault.Kind]twirp.ErrorCode{
 	fault.Unavailable:     twirp.Unavailable,
 }
 
-// translate gives an error Twirp's code and its public text. What is nobody's business stays internal.
+// translate returns err as a Twirp error with its public text. An error without a public text becomes an internal
+// error with an empty message, which errorInterceptor replaces.
 func translate(err error) twirp.Error {
 	if known, ok := errors.AsType[twirp.Error](err); ok {
 		return known
@@ -44,7 +46,8 @@ func translate(err error) twirp.Error {
 	return twirp.NewError(twirp.Internal, "")
 }
 
-// rpcCodes are the reference server's (docs/protocol.md, 6.3); any other number is the application's own.
+// rpcCodes maps error codes of RPCs between participants to Twirp's codes, as the reference server does
+// (docs/protocol.md, 6.3). All other codes belong to the application and become internal errors.
 var rpcCodes = map[uint32]twirp.ErrorCode{
 	rtc.RPCUnsupportedMethod:     twirp.InvalidArgument,
 	rtc.RPCRecipientNotFound:     twirp.NotFound,
@@ -56,7 +59,8 @@ var rpcCodes = map[uint32]twirp.ErrorCode{
 	rtc.RPCRecipientDisconnected: twirp.Unavailable,
 }
 
-// translateRPC keeps the participant's own answer in the error's metadata, where it can be read without parsing a text.
+// translateRPC returns the Twirp error for a failed RPC. The participant's own code, message and data are in the
+// error's metadata, so that clients need not parse the text.
 func translateRPC(failed *rtc.RPCError) twirp.Error {
 	code, ok := rpcCodes[failed.Code]
 	if !ok {
@@ -72,8 +76,8 @@ func translateRPC(failed *rtc.RPCError) twirp.Error {
 	return err
 }
 
-// translateErrors stands between the stubs and the services. Whatever is unmarked, and a panic, is our mistake: it is
-// logged under an id, and only the id is told.
+// errorInterceptor returns a Twirp interceptor that translates the errors of the services. Panics and errors without
+// a public text are mistakes of this server: they are logged with an ID, and the client receives only the ID.
 func errorInterceptor(log *slog.Logger) twirp.Interceptor {
 	return func(next twirp.Method) twirp.Method {
 		return func(ctx context.Context, req any) (resp any, err error) {

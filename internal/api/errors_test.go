@@ -15,7 +15,7 @@ import (
 	"meet/internal/fault"
 )
 
-// What is our mistake is told as an id alone, by which the log says what it was; panics too.
+// The log has the error under the ID that the client receives.
 func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 	for name, method := range map[string]twirp.Method{
 		"unmarked": func(context.Context, any) (any, error) { return "half", errors.New("disk 7 is on fire") },
@@ -29,9 +29,9 @@ func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 			if !ok || resp != nil || e.Code() != twirp.Internal {
 				t.Fatalf("%v, %v", resp, err)
 			}
-			told := regexp.MustCompile(`^something went wrong \((\w+)\)$`).FindStringSubmatch(e.Msg())
-			if told == nil || !strings.Contains(log.String(), "id="+told[1]) || !strings.Contains(log.String(), "disk 7 is on fire") {
-				t.Errorf("told %q, logged %s", e.Msg(), log.String())
+			sent := regexp.MustCompile(`^something went wrong \((\w+)\)$`).FindStringSubmatch(e.Msg())
+			if sent == nil || !strings.Contains(log.String(), "id="+sent[1]) || !strings.Contains(log.String(), "disk 7 is on fire") {
+				t.Errorf("sent %q, logged %s", e.Msg(), log.String())
 			}
 		})
 	}
@@ -48,6 +48,6 @@ func TestFaultKindsMapToTwirpCodes(t *testing.T) {
 		}
 	}
 	if e := translate(fmt.Errorf("ask: %w", context.Canceled)); e.Code() != twirp.Canceled {
-		t.Errorf("who has gone away is told %v", e)
+		t.Errorf("a cancelled call is translated as %v", e)
 	}
 }

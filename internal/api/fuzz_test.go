@@ -10,7 +10,7 @@ import (
 	"meet/internal/token"
 )
 
-// FuzzRequest sends anything to the edge: every answer is LiveKit's error or a message, never a broken connection.
+// FuzzRequest sends arbitrary requests. Every response must be a message or an error in LiveKit's format.
 func FuzzRequest(f *testing.F) {
 	handler := newHandler(f)
 	jwt := bearer(f, token.VideoGrant{RoomList: true})

@@ -23,32 +23,33 @@ import (
 	"meet/internal/token"
 )
 
-// Prefix is the path under which the services are.
+// Prefix is the URL path below which all services are.
 const Prefix = "/twirp/"
 
 const (
-	// maxBody bounds a request in bytes: metadata of 512 KiB, every byte of it escaped in JSON, and what comes with it.
+	// maxBody bounds a request's body in bytes. It allows for 512 KiB of metadata with every byte escaped in JSON (6
+	// bytes for 1), and some more.
 	maxBody = 4 << 20
-	// bodyTime is how long a request may take to arrive.
+	// bodyTimeout limits how long a request's body may take to arrive.
 	bodyTimeout = 10 * time.Second
 )
 
 var errTooManyValues = twirp.NewError(twirp.Malformed, "the request holds too many values")
 
-// Options are what a Handler may be told.
+// Options configures a Handler. The zero value is usable.
 type Options struct {
 	Log *slog.Logger
-	// RemoteUnmute lets back ends unmute people. Without it they can only mute, as with LiveKit.
+	// RemoteUnmute allows back ends to unmute tracks. Otherwise they can only mute, as in LiveKit by default.
 	RemoteUnmute bool
 }
 
-// Handler serves /twirp/livekit.<Service>/<Method>.
+// Handler serves POST /twirp/livekit.<Service>/<Method>.
 type Handler struct {
 	verifier *token.Verifier
 	services map[string]http.Handler // by name
 }
 
-// New makes a Handler of all services.
+// New returns a Handler with all services.
 func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -67,9 +68,10 @@ func New(rooms *rtc.Rooms, agents Dispatcher, verifier *token.Verifier, o Option
 	return h
 }
 
-// ServeHTTP answers one call. Every error is Twirp's JSON, whatever the request's form: clients read nothing else.
+// ServeHTTP serves one call. All errors are Twirp's JSON, even if the request is protobuf, because clients expect
+// that.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Access-Control-Allow-Origin", "*") // also on errors, or a browser could not read them
+	w.Header().Set("Access-Control-Allow-Origin", "*") // on errors too, or pages could not read them
 	w.Header().Set("Access-Control-Expose-Headers", "*")
 	if r.Method == http.MethodOptions {
 		answerPreflight(w, r)
@@ -97,7 +99,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// dropUnknown keeps fields that this server does not know out of rooms: they would be relayed unchecked.
+// dropUnknown is a Twirp interceptor that removes unknown fields from requests. They would otherwise be relayed to
+// participants unchecked.
 func dropUnknown(next twirp.Method) twirp.Method {
 	return func(ctx context.Context, req any) (any, error) {
 		if m, ok := req.(proto.Message); ok {
@@ -107,7 +110,7 @@ func dropUnknown(next twirp.Method) twirp.Method {
 	}
 }
 
-// inputOf is the type of a method's request, nil if there is no such method.
+// requestType returns the type of a method's request, or nil if there is no such method.
 func requestType(service, method string) protoreflect.MessageDescriptor {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
 	if err != nil {
@@ -124,40 +127,41 @@ func requestType(service, method string) protoreflect.MessageDescriptor {
 	return m.Input()
 }
 
-// readBody reads the request within bounds of size and time, and returns an error if it holds more than one may. The
-// stubs decode it.
+// readBody reads the body into memory. It returns an error if the body is too large or too slow, or would decode to
+// too many values. The stubs decode it.
 func readBody(w http.ResponseWriter, r *http.Request, input protoreflect.MessageDescriptor) error {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // fails in a test without a connection
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // fails only in tests, which have no connection
 	var body bytes.Buffer
 	if n := r.ContentLength; n > 0 && n <= maxBody {
-		body.Grow(int(n) + bytes.MinRead) // at once, instead of step by step
+		body.Grow(int(n) + bytes.MinRead) // avoids growing in steps
 	}
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		return bodyError(err)
 	}
 	check := func(raw []byte) error { return decode.CheckProto(raw, input) }
 	form, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	if strings.EqualFold(strings.TrimSpace(form), "application/json") { // as the stubs tell them apart
+	if strings.EqualFold(strings.TrimSpace(form), "application/json") { // the same rule as in the stubs
 		check = decode.CheckJSON
 	}
 	if errors.Is(check(body.Bytes()), decode.ErrTooManyValues) {
 		return errTooManyValues
 	}
-	r.Body = io.NopCloser(&body) // what is malformed, the stubs refuse in their words
+	r.Body = io.NopCloser(&body) // the stubs return LiveKit's errors for malformed bodies
 	return nil
 }
 
-// allow answers a browser that asks whether its page may call: any may, the token is the right.
+// answerPreflight answers a browser's CORS preflight request. Every origin is allowed: access is granted by the token
+// alone.
 func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Methods", "POST, OPTIONS")
 	if wanted := r.Header.Get("Access-Control-Request-Headers"); wanted != "" {
 		w.Header().Set("Access-Control-Allow-Headers", wanted)
 	}
-	w.Header().Set("Access-Control-Max-Age", "86400") // seconds: a day, as the reference server
+	w.Header().Set("Access-Control-Max-Age", "86400") // one day in seconds, as the reference server
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// deadline shortens the request's life as the caller asks for in X-Twirp-Timeout-Ms.
+// withDeadline returns the request's context with the timeout of the header X-Twirp-Timeout-Ms, if there is one.
 func withDeadline(r *http.Request) (context.Context, context.CancelFunc) {
 	ms, err := strconv.ParseUint(r.Header.Get("X-Twirp-Timeout-Ms"), 10, 31) // 24 days at most
 	if err != nil || ms == 0 {
@@ -166,6 +170,7 @@ func withDeadline(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), time.Duration(ms)*time.Millisecond)
 }
 
+// bodyError returns the error for a body that could not be read.
 func bodyError(err error) error {
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return twirp.NewError(twirp.Malformed, fmt.Sprintf("the request is larger than the %d bytes that are allowed", maxBody))
@@ -173,6 +178,7 @@ func bodyError(err error) error {
 	return twirp.NewError(twirp.Malformed, "the request could not be read")
 }
 
+// badRoute returns Twirp's error for an unknown service or method.
 func badRoute(r *http.Request) error {
 	return twirp.NewError(twirp.BadRoute, fmt.Sprintf("no handler for path %q", r.URL.Path)).
 		WithMeta("twirp_invalid_route", r.Method+" "+r.URL.Path)

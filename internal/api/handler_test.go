@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newHandler is the API over rooms that nobody joins.
+// newHandler returns the API of a server without rooms.
 func newHandler(t testing.TB) http.Handler {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -50,6 +50,7 @@ func newHandler(t testing.TB) http.Handler {
 	return api.New(rooms, agents, token.NewVerifier(keys), api.Options{})
 }
 
+// bearer returns a token with the given grant.
 func bearer(t testing.TB, g token.VideoGrant) string {
 	t.Helper()
 	jwt, err := token.New("devkey", "secret").SetIdentity("ada").SetVideoGrant(g).ToJWT()
@@ -59,13 +60,14 @@ func bearer(t testing.TB, g token.VideoGrant) string {
 	return jwt
 }
 
-// failure reads an error's code and sentence; what is not LiveKit's form of one fails the test.
+// decodeError returns the code and message of an error response. It fails the test if the response is not in
+// LiveKit's format.
 func decodeError(t testing.TB, w *httptest.ResponseRecorder) (code, msg string) {
 	t.Helper()
 	var e struct{ Code, Msg string }
 	form := w.Header().Get("Content-Type")
 	if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || form != "application/json" || e.Code == "" || e.Msg == "" {
-		t.Errorf("%d %q %s is no error of LiveKit's form", w.Code, form, w.Body)
+		t.Errorf("%d %q %s is not an error in LiveKit's format", w.Code, form, w.Body)
 	}
 	return e.Code, e.Msg
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/livekit/protocol/livekit"
 )
 
-// ingressService is livekit.Ingress (docs/protocol.md, 9.5).
+// ingressService implements livekit.Ingress (docs/protocol.md, 9.5). Ingress is not implemented: creating one fails,
+// and the list is empty.
 type ingressService struct{}
 
 func (ingressService) CreateIngress(_ context.Context, req *livekit.CreateIngressRequest) (*livekit.IngressInfo, error) {

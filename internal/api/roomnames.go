@@ -11,12 +11,13 @@ import (
 	"meet/internal/name"
 )
 
-// roomFields are the fields of requests that name rooms.
+// roomFields lists request fields with room names whose own names do not say so.
 var roomFields = []protoreflect.FullName{
 	"livekit.CreateRoomRequest.name", "livekit.ListRoomsRequest.names",
 }
 
-// lookupRooms puts the names of rooms in a request into the form that rooms have. Tokens have them in that form too.
+// normalizeRoomNames is a Twirp interceptor that brings the room names in a request into the normal form in which
+// rooms are stored. Package token does this for the names in tokens.
 func normalizeRoomNames(next twirp.Method) twirp.Method {
 	return func(ctx context.Context, req any) (any, error) {
 		if m, ok := req.(proto.Message); ok {
@@ -26,6 +27,7 @@ func normalizeRoomNames(next twirp.Method) twirp.Method {
 	}
 }
 
+// normalizeMessage normalizes the room names in a message and its submessages.
 func normalizeMessage(m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
@@ -43,6 +45,7 @@ func normalizeMessage(m protoreflect.Message) {
 	})
 }
 
+// isRoomName reports whether a field contains room names.
 func isRoomName(f protoreflect.FieldDescriptor) bool {
 	return f.Kind() == protoreflect.StringKind && !f.IsMap() &&
 		(slices.Contains([]protoreflect.Name{"room", "room_name", "destination_room"}, f.Name()) || slices.Contains(roomFields, f.FullName()))

@@ -10,7 +10,7 @@ import (
 	"meet/internal/rtc"
 )
 
-// roomService is livekit.RoomService (docs/protocol.md, 9.2).
+// roomService implements livekit.RoomService (docs/protocol.md, 9.2).
 type roomService struct {
 	rooms        *rtc.Rooms
 	agents       Dispatcher
@@ -18,7 +18,7 @@ type roomService struct {
 }
 
 var (
-	errPreset      = twirp.NewError(twirp.InvalidArgument, "there is no room preset of this name on this server")
+	errPreset      = twirp.NewError(twirp.InvalidArgument, "this server has no room preset with this name")
 	errDestination = twirp.NewError(twirp.InvalidArgument, "destination identity is required")
 	errUnmute      = twirp.NewError(twirp.FailedPrecondition, "remote unmute not enabled")
 	errEgressRoom  = twirp.NewError(twirp.InvalidArgument, "egress.room.room_name must be the name of the room")
@@ -92,10 +92,11 @@ func (s *roomService) RemoveParticipant(ctx context.Context, req *livekit.RoomPa
 	return &livekit.RemoveParticipantResponse{}, s.rooms.Remove(ctx, req.Room, req.Identity, unixTime(req.RevokeTokenTs))
 }
 
-// latestSeconds is the year 5138: a number past it counts milliseconds, as LiveKit's Rust SDK documents it.
+// latestSeconds is the largest timestamp read as seconds, in the year 5138. LiveKit's Rust SDK documents
+// milliseconds, so a larger number is read as such.
 const latestSeconds = 100_000_000_000
 
-// unixTime reads a Unix timestamp; 0 is the zero time.
+// unixTime converts a Unix timestamp in seconds or milliseconds. 0 becomes the zero time.
 func unixTime(ts int64) time.Time {
 	switch {
 	case ts == 0:

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// sipService is livekit.SIP (docs/protocol.md, 9.6). There is no telephony here: lists are empty, what is named does
-// not exist, and nothing can be made.
+// sipService implements livekit.SIP (docs/protocol.md, 9.6). Telephony is not implemented: lists are empty, named
+// objects do not exist, and creating anything fails.
 type sipService struct{}
 
 func (sipService) ListSIPTrunk(_ context.Context, _ *livekit.ListSIPTrunkRequest) (*livekit.ListSIPTrunkResponse, error) {

@@ -4,8 +4,8 @@ import (
 	"github.com/twitchtv/twirp"
 )
 
-// Methods of services that this server does not have fail at once. The reference server waits for a service that does not
-// answer (docs/protocol.md, 9.4 to 9.6).
+// Errors of the services that this server does not implement. They are returned immediately, whereas the reference server
+// waits until its request to the missing service times out (docs/protocol.md, 9.4 to 9.6).
 var (
 	errEgressUnsupported  = twirp.NewError(twirp.Unimplemented, "recording and streaming out are not part of this server yet, so no egress can be started")
 	errIngressUnsupported = twirp.NewError(twirp.Unimplemented, "RTMP, WHIP and URL input are not part of this server yet, so no ingress can be created")

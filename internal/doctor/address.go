@@ -7,26 +7,27 @@ import (
 	"strings"
 )
 
-// address checks whether people can reach media where it is offered.
+// checkAddress checks whether other machines can reach the addresses that the server offers for media.
 func checkAddress(listen, nodeIP string) Finding {
 	own, err := ownAddresses()
 	if err != nil {
-		return finding("address", "the addresses of this machine cannot be listed: %v", err).withAdvice(Warn, "give the one others reach it by with --node-ip")
+		return finding("address", "the addresses of this machine cannot be listed: %v", err).withAdvice(Warn, "give the address by which others reach this machine with --node-ip")
 	}
 	return judgeAddress(listen, nodeIP, own)
 }
 
+// judgeAddress is checkAddress with the machine's addresses as an argument.
 func judgeAddress(listen, nodeIP string, own []netip.Addr) Finding {
 	const check = "address"
 	if host, _, err := net.SplitHostPort(listen); err == nil {
 		if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
-			return finding(check, "it listens on %s: only this machine reaches it", ip).withAdvice(Warn, "give --listen an address that others reach, unless a proxy and nobody's media is what you want")
+			return finding(check, "the server listens on %s, which only this machine can reach", ip).withAdvice(Warn, "give an address that others can reach with --listen, unless the server is only used through a proxy and without media")
 		}
 	}
 	if nodeIP != "" {
 		if ip, err := netip.ParseAddr(nodeIP); err == nil && !slices.Contains(own, ip) {
 			return finding(check, "media is offered on %s, which is not an address of this machine", nodeIP).
-				withAdvice(Warn, "that is right behind a router that forwards the UDP and the TCP port here; else correct --node-ip")
+				withAdvice(Warn, "this is right if a router forwards the UDP and the TCP port to this machine; otherwise correct --node-ip")
 		}
 		return finding(check, "media is offered on %s, an address of this machine", nodeIP)
 	}
@@ -44,15 +45,16 @@ func judgeAddress(listen, nodeIP string, own []netip.Addr) Finding {
 	case len(public) > 0:
 		return finding(check, "media is offered on %s", strings.Join(append(public, private...), ", "))
 	case len(private) > 0:
-		return finding(check, "media is offered on %s: the local network reaches that, the internet does not", strings.Join(private, ", ")).
-			withAdvice(Warn, "to meet with people elsewhere, give the public address with --node-ip and forward the ports to this machine")
+		return finding(check, "media is offered on %s, which only the local network can reach", strings.Join(private, ", ")).
+			withAdvice(Warn, "for meetings over the internet, give the public address with --node-ip and forward the ports to this machine")
 	}
-	return finding(check, "this machine has no address but its loopback").withAdvice(Fail, "connect it to a network, or give --node-ip")
+	return finding(check, "this machine has no address except loopback").withAdvice(Fail, "connect it to a network, or give --node-ip")
 }
 
-// shared is the range of carriers' networks (RFC 6598): as little reachable as a private one.
+// carrierGradeNAT is the block of addresses behind carrier-grade NAT (RFC 6598), which the internet cannot reach.
 var carrierGradeNAT = netip.MustParsePrefix("100.64.0.0/10")
 
+// ownAddresses returns the addresses of this machine's network interfaces.
 func ownAddresses() (ips []netip.Addr, err error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

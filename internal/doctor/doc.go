@@ -1,5 +1,6 @@
-// Package doctor checks whether a machine is fit to serve: its data folder, ports, addresses, clock and limits.
+// Package doctor checks whether a machine is fit to run the server: its data folder, ports, addresses, clock and
+// limits.
 //
-// [Examine] changes nothing that stays: it opens and closes sockets, and writes and removes one file in the data folder.
-// Nothing is asked of any other machine.
+// [Examine] leaves nothing behind: it opens and closes sockets, and creates and removes one file in the data folder.
+// It does not contact other machines.
 package doctor

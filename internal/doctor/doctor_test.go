@@ -17,13 +17,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// wantFinding fails the test unless f has the status, text in its text, and advice exactly if it is not OK.
 func wantFinding(t *testing.T, f Finding, s Status, text string) {
 	t.Helper()
 	if f.Status != s || !strings.Contains(f.Text, text) {
 		t.Errorf("%+v, want %s with %q", f, s, text)
 	}
 	if (f.Status == OK) != (f.Advice == "") {
-		t.Errorf("%+v: advice belongs to what is not ok, and only to that", f)
+		t.Errorf("%+v: a finding must have advice exactly if it is not ok", f)
 	}
 }
 
@@ -40,9 +41,9 @@ func TestDataFolderIsCheckedAndLeftUnchanged(t *testing.T) {
 		}
 	}
 	wantFinding(t, checkDataFolder(private), OK, "only by this user")
-	wantFinding(t, checkDataFolder(open), Warn, "others can look into it")
+	wantFinding(t, checkDataFolder(open), Warn, "other users can read it")
 	wantFinding(t, checkDataFolder(file), Fail, "not a folder")
-	wantFinding(t, checkDataFolder(filepath.Join(file, "below")), Fail, "cannot be looked at")
+	wantFinding(t, checkDataFolder(filepath.Join(file, "below")), Fail, "cannot be inspected")
 	wantFinding(t, checkDataFolder(filepath.Join(dir, "a", "b")), OK, "does not exist yet")
 	left, err := os.ReadDir(private)
 	if err != nil || len(left) != 0 {
@@ -62,7 +63,7 @@ func TestDataFolderIsCheckedAndLeftUnchanged(t *testing.T) {
 	wantFinding(t, checkDiskSpace(filepath.Join(dir, "a", "b")), OK, "free")
 }
 
-// taken holds a TCP and a UDP port of one number.
+// listenBoth serves h on a TCP port, opens the UDP port with the same number, and returns their address.
 func listenBoth(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -70,7 +71,7 @@ func listenBoth(t *testing.T, h http.Handler) string {
 	address := server.Listener.Addr().String()
 	udp, err := net.ListenPacket("udp", address)
 	if err != nil {
-		t.Skipf("the UDP port of the same number is taken: %v", err)
+		t.Skipf("the UDP port with the same number is in use: %v", err)
 	}
 	t.Cleanup(func() { _ = udp.Close() }) // nothing was sent
 	return address
@@ -79,15 +80,15 @@ func listenBoth(t *testing.T, h http.Handler) string {
 func TestPortChecksReportFreeTakenOrRunningMeet(t *testing.T) {
 	free := "127.0.0.1:0"
 	wantFinding(t, checkTCPPort(free, false), OK, "free")
-	wantFinding(t, checkUDPPort(free, false), OK, "packets reach it")
-	wantFinding(t, checkUDPPort(":0", false), OK, "packets reach it")
+	wantFinding(t, checkUDPPort(free, false), OK, "packets from this machine reach it")
+	wantFinding(t, checkUDPPort(":0", false), OK, "packets from this machine reach it")
 
 	other := listenBoth(t, http.NotFoundHandler())
 	if Serving(t.Context(), other) {
-		t.Error("something else is taken for a Meet")
+		t.Error("another web server is reported as a Meet")
 	}
-	wantFinding(t, checkTCPPort(other, false), Fail, "taken by another program")
-	wantFinding(t, checkUDPPort(other, false), Fail, "taken by another program")
+	wantFinding(t, checkTCPPort(other, false), Fail, "in use by another program")
+	wantFinding(t, checkUDPPort(other, false), Fail, "in use by another program")
 
 	meet := listenBoth(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/rtc/validate" {
@@ -101,7 +102,7 @@ func TestPortChecksReportFreeTakenOrRunningMeet(t *testing.T) {
 	wantFinding(t, checkTCPPort(meet, true), OK, "a running Meet")
 	wantFinding(t, checkUDPPort(meet, true), OK, "a running Meet")
 
-	nowhere := "192.0.2.1:9" // RFC 5737: nobody's
+	nowhere := "192.0.2.1:9" // RFC 5737: not an address of this machine
 	wantFinding(t, checkTCPPort(nowhere, false), Fail, "no address")
 	wantFinding(t, checkUDPPort(nowhere, false), Fail, "no address")
 }
@@ -145,9 +146,9 @@ func TestAddressThatOthersCannotReachIsReported(t *testing.T) {
 
 func TestClockThatMayBeWrongIsReported(t *testing.T) {
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
-	wantFinding(t, judgeClock(now, now.Add(-time.Hour), true, true), OK, "kept right by NTP")
+	wantFinding(t, judgeClock(now, now.Add(-time.Hour), true, true), OK, "synchronized by NTP")
 	wantFinding(t, judgeClock(now, time.Time{}, false, false), OK, "it is 2026-08-01T12:00:00Z")
-	wantFinding(t, judgeClock(now, time.Time{}, false, true), Warn, "nothing keeps")
+	wantFinding(t, judgeClock(now, time.Time{}, false, true), Warn, "no service synchronizes")
 	wantFinding(t, judgeClock(now, now.Add(time.Hour), true, true), Fail, "before this program was built")
 }
 
@@ -156,7 +157,7 @@ func TestSmallUDPBuffersCauseWarning(t *testing.T) {
 	wantFinding(t, judgeBuffers(212992, wantedBuffer), Warn, "208 KiB to receive")
 }
 
-// Every check runs on this machine, whatever it finds.
+// The findings depend on the machine that runs the test, so only their presence is checked.
 func TestExamineReportsEveryCheck(t *testing.T) {
 	findings := Examine(context.Background(), Options{Listen: "127.0.0.1:0", DataDir: t.TempDir()})
 	seen := map[string]bool{}
@@ -168,7 +169,7 @@ func TestExamineReportsEveryCheck(t *testing.T) {
 	}
 	for _, want := range []string{"data folder", "disk space", "TCP port", "UDP port", "address", "clock", "open files", "UDP buffers", "UDP segmentation"} {
 		if !seen[want] {
-			t.Errorf("nothing about %s in %+v", want, findings)
+			t.Errorf("there is no finding for %s in %+v", want, findings)
 		}
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"runtime"
 )
 
-// dataFolder checks whether this user can keep data there, and others cannot read it.
+// checkDataFolder checks whether this user can write the data folder and other users cannot read it.
 func checkDataFolder(dir string) Finding {
 	const check = "data folder"
-	const choose = "give this user the right to, or choose another with --data-dir"
+	const choose = "give this user the right to write there, or choose another folder with --data-dir"
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -22,20 +22,20 @@ func checkDataFolder(dir string) Finding {
 		}
 		return finding(check, "%s does not exist yet and can be made", dir)
 	case err != nil:
-		return finding(check, "%s cannot be looked at: %v", dir, err).withAdvice(Fail, choose)
+		return finding(check, "%s cannot be inspected: %v", dir, err).withAdvice(Fail, choose)
 	case !info.IsDir():
-		return finding(check, "%s is not a folder", dir).withAdvice(Fail, "choose another with --data-dir")
+		return finding(check, "%s is not a folder", dir).withAdvice(Fail, "choose another folder with --data-dir")
 	}
 	if err := checkWritable(dir); err != nil {
 		return finding(check, "%s cannot be written", dir).withAdvice(Fail, choose)
 	}
-	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // Windows keeps no such bits
-		return finding(check, "%s can be written, and others can look into it: it holds keys", dir).withAdvice(Warn, fmt.Sprintf("run chmod 700 %s", dir))
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" { // Windows has no such permission bits
+		return finding(check, "%s can be written, but other users can read it, and it contains keys", dir).withAdvice(Warn, fmt.Sprintf("run chmod 700 %s", dir))
 	}
 	return finding(check, "%s can be written, and only by this user", dir)
 }
 
-// existing is the nearest folder on the way up that exists.
+// nearestExisting returns dir, or its nearest parent folder that exists.
 func nearestExisting(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
@@ -45,7 +45,7 @@ func nearestExisting(dir string) string {
 	}
 }
 
-// writable tries it: rights alone do not tell of a disk that is mounted read-only, or of root.
+// checkWritable creates and removes a file in dir. Permission bits alone do not show a read-only file system.
 func checkWritable(dir string) error {
 	f, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {
@@ -54,29 +54,30 @@ func checkWritable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Bytes a server needs: records are small, recordings are not.
+// Limits for free disk space in bytes. The server's records are small, but recordings are large.
 const (
-	lowSpace = 1 << 30
-	minSpace = 64 << 20
+	lowSpace = 1 << 30  // less causes a warning
+	minSpace = 64 << 20 // less is a failure
 )
 
+// checkDiskSpace checks how much space is free on the disk of the data folder.
 func checkDiskSpace(dir string) Finding {
 	const check = "disk space"
 	free, known := freeBytes(nearestExisting(dir))
 	if !known {
-		return finding(check, "how much is free cannot be told on this system")
+		return finding(check, "the free space cannot be read on this system")
 	}
 	f := finding(check, "%s free for the data folder", formatBytes(free))
 	switch {
 	case free < minSpace:
-		return f.withAdvice(Fail, "make room, or choose a folder on another disk with --data-dir")
+		return f.withAdvice(Fail, "free some space, or choose a folder on another disk with --data-dir")
 	case free < lowSpace:
-		return f.withAdvice(Warn, "make room before it is needed, or choose a folder on another disk with --data-dir")
+		return f.withAdvice(Warn, "free some space before it is needed, or choose a folder on another disk with --data-dir")
 	}
 	return f
 }
 
-// size says bytes as people do.
+// formatBytes returns a size in GiB, MiB or KiB.
 func formatBytes(n uint64) string {
 	switch {
 	case n >= 1<<30:

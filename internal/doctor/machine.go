@@ -8,31 +8,33 @@ import (
 	"meet/internal/wire"
 )
 
-// clock checks whether tokens, which other machines make and check, are dated right.
+// checkClock checks whether the clock is right, on which the validity of access tokens from other machines depends.
 func checkClock() Finding {
 	now := time.Now()
 	built := buildTime()
-	kept, known := clockSynchronized()
-	return judgeClock(now, built, kept, known)
+	synchronized, known := clockSynchronized()
+	return judgeClock(now, built, synchronized, known)
 }
 
-func judgeClock(now, built time.Time, kept, known bool) Finding {
+// judgeClock is checkClock with its inputs as arguments: the time, the build time of the program or zero, whether an
+// NTP service synchronizes the clock, and whether that is known.
+func judgeClock(now, built time.Time, synchronized, known bool) Finding {
 	const check = "clock"
 	f := finding(check, "it is %s", now.UTC().Format(time.RFC3339))
 	switch {
 	case now.Before(built):
 		f.Text += ", which is before this program was built"
 		return f.withAdvice(Fail, "set the clock: access tokens would not be valid")
-	case known && !kept:
-		f.Text += ", and nothing keeps the clock right"
-		return f.withAdvice(Warn, "run an NTP service, such as systemd-timesyncd or chrony: a minute off, and access tokens are refused")
+	case known && !synchronized:
+		f.Text += ", and no service synchronizes the clock"
+		return f.withAdvice(Warn, "run an NTP service, such as systemd-timesyncd or chrony: access tokens are refused if the clock is wrong by more than a minute")
 	case known:
-		f.Text += ", kept right by NTP"
+		f.Text += ", synchronized by NTP"
 	}
 	return f
 }
 
-// buildTime is that of the source, or zero.
+// buildTime returns the date of the commit that the program was built from, or zero if it is unknown.
 func buildTime() (t time.Time) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -46,35 +48,37 @@ func buildTime() (t time.Time) {
 	return t
 }
 
-// enoughFiles leaves room for a thousand people: each has a socket for pages, one for signalling, at times one for media.
+// minOpenFiles is enough for a thousand participants. Each has a socket for pages, one for signalling and sometimes
+// one for media.
 const minOpenFiles = 4096
 
+// checkOpenFiles checks the limit on open files.
 func checkOpenFiles() Finding {
 	const check = "open files"
 	limit, known := fileLimit()
 	if !known {
-		return finding(check, "this system names no limit")
+		return finding(check, "this system has no known limit")
 	}
 	f := finding(check, "at most %d", limit)
 	if limit < minOpenFiles {
-		return f.withAdvice(Warn, "each person needs about three: raise it with ulimit -n 65536, or LimitNOFILE=65536 in the systemd unit")
+		return f.withAdvice(Warn, "each participant needs about three: raise it with ulimit -n 65536, or LimitNOFILE=65536 in the systemd unit")
 	}
 	return f
 }
 
-// wantedBuffer is what the server asks the kernel for.
+// wantedBuffer is the size of the UDP socket buffers that the server requests from the kernel, in bytes.
 const wantedBuffer = 8 << 20
 
-// socketBuffers asks for the buffers of the server's socket and looks at what it got.
+// checkSocketBuffers requests the server's socket buffer sizes and checks which sizes the kernel grants.
 func checkSocketBuffers() Finding {
 	const check = "UDP buffers"
 	conn, err := net.ListenUDP("udp", nil)
 	if err != nil {
-		return finding(check, "no UDP socket can be opened: %v", err).withAdvice(Fail, "look at this machine's network")
+		return finding(check, "no UDP socket can be opened: %v", err).withAdvice(Fail, "check this machine's network configuration")
 	}
 	defer func() { _ = conn.Close() }()   // nothing was sent
-	_ = conn.SetReadBuffer(wantedBuffer)  // what it got is read below
-	_ = conn.SetWriteBuffer(wantedBuffer) // likewise
+	_ = conn.SetReadBuffer(wantedBuffer)  // bufferSizes returns the granted size
+	_ = conn.SetWriteBuffer(wantedBuffer) // bufferSizes returns the granted size
 	in, out, known := bufferSizes(conn)
 	if !known {
 		return finding(check, "their size cannot be read on this system")
@@ -82,29 +86,31 @@ func checkSocketBuffers() Finding {
 	return judgeBuffers(in, out)
 }
 
+// judgeBuffers is checkSocketBuffers with the granted sizes as arguments, in bytes.
 func judgeBuffers(in, out int) Finding {
 	f := finding("UDP buffers", "%s to receive, %s to send", formatBytes(uint64(in)), formatBytes(uint64(out)))
 	if in < wantedBuffer || out < wantedBuffer {
-		return f.withAdvice(Warn, "with many people, packets are lost when the machine is busy: run sysctl -w net.core.rmem_max=8388608 net.core.wmem_max=8388608")
+		return f.withAdvice(Warn, "with many participants, packets are lost when the machine is busy: run sysctl -w net.core.rmem_max=8388608 net.core.wmem_max=8388608")
 	}
 	return f
 }
 
-// segmentOffload opens a media socket as the server does.
+// checkSegmentOffload opens a media socket like the server's and checks whether the kernel supports UDP segmentation
+// offload.
 func checkSegmentOffload() Finding {
 	const check = "UDP segmentation"
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		return finding(check, "no UDP socket can be opened: %v", err).withAdvice(Fail, "look at this machine's network")
+		return finding(check, "no UDP socket can be opened: %v", err).withAdvice(Fail, "check this machine's network configuration")
 	}
 	media, err := wire.New(udp, wire.Options{})
 	if err != nil {
-		_ = udp.Close() // it is not wanted any more
-		return finding(check, "a media socket cannot be opened: %v", err).withAdvice(Fail, "look at this machine's network")
+		_ = udp.Close() // nothing was sent
+		return finding(check, "a media socket cannot be opened: %v", err).withAdvice(Fail, "check this machine's network configuration")
 	}
 	defer func() { _ = media.Close() }() // nothing is queued
 	if !media.Stats().Offload {
-		return finding(check, "this kernel sends packet by packet").withAdvice(Warn, "media costs two to three times the CPU: use Linux 4.18 or later where many meet")
+		return finding(check, "this kernel does not support UDP segmentation offload (GSO)").withAdvice(Warn, "media needs two to three times as much CPU: use Linux 4.18 or later for large meetings")
 	}
-	return finding(check, "the kernel sends packets in runs (GSO)")
+	return finding(check, "the kernel supports UDP segmentation offload (GSO)")
 }

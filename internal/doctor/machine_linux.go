@@ -6,27 +6,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clockIsKept asks the kernel whether an NTP service keeps its clock (adjtimex(2)).
-func clockSynchronized() (kept, known bool) {
+// clockSynchronized asks the kernel whether an NTP service synchronizes its clock (adjtimex(2)).
+func clockSynchronized() (synchronized, known bool) {
 	var t unix.Timex // no mode: nothing is set
 	state, err := unix.Adjtimex(&t)
 	return state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, err == nil
 }
 
-// fileLimit is how many files the server may have open. Go raises the soft limit to the hard one by itself.
+// fileLimit returns the hard limit on open files, to which Go raises the soft limit at startup.
 func fileLimit() (limit uint64, known bool) {
 	var r unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r)
 	return r.Max, err == nil
 }
 
+// freeBytes returns the bytes that this user may still write on the disk of dir.
 func freeBytes(dir string) (free uint64, known bool) {
 	var s unix.Statfs_t
 	err := unix.Statfs(dir, &s)
 	return s.Bavail * uint64(s.Bsize), err == nil
 }
 
-// bufferSizes is what a socket's data may fill. Linux counts twice what was asked, for its own use (socket(7)).
+// bufferSizes returns the sizes of a socket's receive and send buffers in bytes, as they were requested. Linux
+// reports twice the requested size, to account for its own overhead (socket(7)).
 func bufferSizes(conn *net.UDPConn) (in, out int, known bool) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

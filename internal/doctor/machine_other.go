@@ -4,9 +4,9 @@ package doctor
 
 import "net"
 
-// Servers run on Linux; elsewhere these are not told.
+// Servers run on Linux. On other systems these values are unknown.
 
-func clockSynchronized() (kept, known bool) { return false, false }
+func clockSynchronized() (synchronized, known bool) { return false, false }
 
 func fileLimit() (limit uint64, known bool) { return 0, false }
 

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// patience is how long this machine may take to answer itself.
+// selfTimeout limits how long this machine may take to answer its own request or packet.
 const selfTimeout = 2 * time.Second
 
-// Serving tells whether a Meet, or another server of LiveKit's protocol, answers at the address that one would listen on.
+// Serving reports whether a running Meet, or another server with LiveKit's protocol, answers at the listen address.
 func Serving(ctx context.Context, listen string) bool {
 	ctx, cancel := context.WithTimeout(ctx, selfTimeout)
 	defer cancel()
@@ -23,19 +23,19 @@ func Serving(ctx context.Context, listen string) bool {
 	if err != nil {
 		return false
 	}
-	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: this is about this machine
+	direct := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy, because the server is on this machine
 	resp, err := direct.Do(req)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	// Without a token this is refused, and the sentence speaks of tokens or permissions, here as in LiveKit's server.
-	said := strings.ToLower(string(body))
-	return err == nil && resp.StatusCode == http.StatusUnauthorized && (strings.Contains(said, "token") || strings.Contains(said, "permission"))
+	// A request without a token is refused. Both Meet and LiveKit mention tokens or permissions in the response.
+	text := strings.ToLower(string(body))
+	return err == nil && resp.StatusCode == http.StatusUnauthorized && (strings.Contains(text, "token") || strings.Contains(text, "permission"))
 }
 
-// local is how this machine itself reaches what listens on an address.
+// localAddress returns the address by which this machine reaches a server that listens on listen.
 func localAddress(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -50,6 +50,7 @@ func localAddress(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
+// checkTCPPort checks whether the server can listen on the TCP port. running tells whether a server already does.
 func checkTCPPort(listen string, running bool) Finding {
 	const check = "TCP port"
 	l, err := net.Listen("tcp", listen)
@@ -60,27 +61,28 @@ func checkTCPPort(listen string, running bool) Finding {
 	return finding(check, "%s is free", listen)
 }
 
-// udpPort also sends a packet there, since a filter on this machine may let a port be opened and nothing reach it.
+// checkUDPPort checks whether the server can listen on the UDP port, and whether a packet from this machine arrives
+// there: a firewall may drop packets although the port can be opened. running tells whether a server already listens.
 func checkUDPPort(listen string, running bool) Finding {
 	const check = "UDP port"
 	conn, err := net.ListenPacket("udp", listen)
 	if err != nil {
 		return portError(check, "UDP", listen, err, running)
 	}
-	defer func() { _ = conn.Close() }() // what it was for has been seen
+	defer func() { _ = conn.Close() }() // nothing was sent
 	host, _, err := net.SplitHostPort(localAddress(listen))
 	if err != nil {
-		return finding(check, "%s is no address", listen).withAdvice(Fail, "give host:port with --listen")
+		return finding(check, "%s is not an address", listen).withAdvice(Fail, "give host:port with --listen")
 	}
-	port := conn.LocalAddr().(*net.UDPAddr).Port // the one chosen, for port 0
+	port := conn.LocalAddr().(*net.UDPAddr).Port // the port chosen by the kernel if listen has port 0
 	if err := sendToSelf(conn, net.JoinHostPort(host, strconv.Itoa(port))); err != nil {
-		return finding(check, "%s is free, but a packet that this machine sends itself does not arrive: %v", listen, err).
-			withAdvice(Fail, "look at the firewall's rules for UDP; without it, media takes the TCP port, which is slower")
+		return finding(check, "%s is free, but a packet from this machine to itself does not arrive: %v", listen, err).
+			withAdvice(Fail, "check the firewall's rules for UDP; without UDP, media uses the TCP port, which is slower")
 	}
-	return finding(check, "%s is free, and packets reach it on this machine; whether they do from elsewhere, only elsewhere can tell", listen)
+	return finding(check, "%s is free, and packets from this machine reach it; packets from other machines were not tested", listen)
 }
 
-// echo sends a packet to a socket of ours and waits for it.
+// sendToSelf sends a packet to one of this process's sockets and waits until it arrives.
 func sendToSelf(to net.PacketConn, address string) error {
 	from, err := net.Dial("udp", address)
 	if err != nil {
@@ -100,23 +102,24 @@ func sendToSelf(to net.PacketConn, address string) error {
 		if err != nil {
 			return err
 		}
-		if string(buf[:n]) == word { // a stranger's packet may come first
+		if string(buf[:n]) == word { // another program's packet may arrive first
 			return nil
 		}
 	}
 }
 
+// portError returns the finding for a port on which the server cannot listen.
 func portError(check, network, listen string, err error, running bool) Finding {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) && running:
-		return finding(check, "%s is in use by a server of LiveKit's protocol, most likely a running Meet", listen)
+		return finding(check, "%s is in use by a server with LiveKit's protocol, most likely a running Meet", listen)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return finding(check, "%s %s is taken by another program", network, listen).withAdvice(Fail, "stop that program, or choose another port with --listen")
+		return finding(check, "%s %s is in use by another program", network, listen).withAdvice(Fail, "stop that program, or choose another port with --listen")
 	case errors.Is(err, syscall.EACCES):
 		return finding(check, "this user may not listen on %s %s", network, listen).
 			withAdvice(Fail, "choose a port from 1024 up with --listen, or give the program cap_net_bind_service")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return finding(check, "this machine has no address %s", listen).withAdvice(Fail, "choose another with --listen")
+		return finding(check, "this machine has no address %s", listen).withAdvice(Fail, "choose another address with --listen")
 	}
 	return finding(check, "%s cannot be listened on: %v", listen, err).withAdvice(Fail, "choose another address with --listen")
 }

@@ -18,34 +18,37 @@ import (
 )
 
 const (
-	// frameLimit bounds a client's message in bytes. The largest honest one is an offer of some hundred sections.
+	// frameLimit bounds a client's message in bytes. The largest valid one is an offer with about 100 media sections.
 	frameLimit = 1 << 20
-	// queueLimit and queueBytes are how many messages, and bytes of them, may wait for a client. One that is so far
-	// behind gets a Leave that tells it to reconnect, instead of memory without end. One message may be of any size.
+	// maxQueuedMessages and maxQueuedBytes bound the messages queued for a client. A client that exceeds them is sent
+	// a Leave that makes it reconnect. A single message may have any size if the queue is empty.
 	maxQueuedMessages = 1024
 	maxQueuedBytes    = 8 << 20
-	// pingInterval is the time between WebSocket pings; silence of silenceLimit means the client is gone. writeLimit is
-	// how long a write may take before it does.
+	// pingInterval is the time between WebSocket pings. A client that sends nothing for idleTimeout, not even a pong,
+	// is disconnected, and so is one for which a write takes longer than writeTimeout.
 	pingInterval = 10 * time.Second
 	idleTimeout  = 3 * pingInterval
 	writeTimeout = 5 * time.Second
 )
 
-// Conn is one client's signalling connection. It is an rtc.SignalSink from the start; the socket comes with serve.
+// Conn is a client's signalling connection. It implements rtc.SignalSink: messages can be queued as soon as it
+// exists, and serve sends them when the WebSocket is open.
 type Conn struct {
 	log       *slog.Logger
 	json      atomic.Bool // the client's last frame was text
 	queue     *bytequeue.Queue[*rtc.Message]
 	closing   chan struct{}
 	closeOnce sync.Once
-	tooSlow   atomic.Bool // closed because the client did not read
+	tooSlow   atomic.Bool // closed because the queue was full
 }
 
+// newConn returns a Conn without a WebSocket.
 func newConn(log *slog.Logger) *Conn {
 	return &Conn{log: log, queue: bytequeue.New[*rtc.Message](maxQueuedMessages, maxQueuedBytes, nil), closing: make(chan struct{})}
 }
 
-// Send queues m; false means the connection is closed or was too slow and is being closed.
+// Send queues m and never blocks. It returns false if the connection is closed, or if the queue is full, in which
+// case it closes the connection.
 func (c *Conn) Send(m *rtc.Message) bool {
 	select {
 	case <-c.closing:
@@ -60,10 +63,11 @@ func (c *Conn) Send(m *rtc.Message) bool {
 	return false
 }
 
-// Close lets what is queued go out and then closes the socket.
+// Close makes serve send the queued messages and close the WebSocket. It does not wait.
 func (c *Conn) Close() { c.closeOnce.Do(func() { close(c.closing) }) }
 
-// serve runs the connection on ws until either side ends it.
+// serve runs the connection on ws until either side closes it. malformed is called for each frame that cannot be
+// read.
 func (c *Conn) serve(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	var writer sync.WaitGroup
 	writer.Go(func() { // ends when the Conn is closed, or the socket fails
@@ -76,6 +80,8 @@ func (c *Conn) serve(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	writer.Wait()
 }
 
+// readLoop passes the client's messages to the session until the WebSocket fails, a frame is malformed, or the room
+// ends.
 func (c *Conn) readLoop(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 	ws.SetReadLimit(frameLimit)
 	alive := func() { _ = ws.SetReadDeadline(time.Now().Add(idleTimeout)) }
@@ -104,27 +110,28 @@ func (c *Conn) readLoop(ws *websocket.Conn, s *rtc.Session, malformed func()) {
 		if c.answerPing(m) {
 			continue
 		}
-		if s.Handle(context.Background(), m) != nil { // waits only for its turn on the room's loop
+		if s.Handle(context.Background(), m) != nil { // waits only for the room's loop
 			return // the room has ended
 		}
 	}
 }
 
-// drain reads on for a moment after the close frame for a message that was not read to its end: a socket closed with bytes unread is
-// reset, and the client would never see why.
+// drain reads for up to a second after a close frame was sent in the middle of a message. If a TCP socket is closed
+// with unread bytes, it is reset, and the client may not receive the close frame.
 func drain(ws *websocket.Conn) {
 	conn := ws.NetConn()
 	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 	_, _ = io.CopyN(io.Discard, conn, 4*frameLimit)
 }
 
-// refuse closes the socket with the status for data that is not what was agreed on (RFC 6455, section 7.4.1).
+// closeMalformed sends a close frame with status 1007, invalid data (RFC 6455, section 7.4.1).
 func (c *Conn) closeMalformed(ws *websocket.Conn, reason string) {
 	message := websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, reason)
 	_ = ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(writeTimeout))
 }
 
-// answerPing answers both forms of LiveKit's own ping, in milliseconds (docs/protocol.md, 1.8).
+// answerPing answers LiveKit's own pings, in both forms (docs/protocol.md, 1.8). It returns false if m is not a ping.
+// Times are in milliseconds.
 func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
 	now := time.Now().UnixMilli()
 	switch ping := m.Message.(type) {
@@ -136,18 +143,19 @@ func (c *Conn) answerPing(m *livekit.SignalRequest) bool {
 	return false
 }
 
-// pongMessage answers a ping of the older form, which carries nothing back.
+// pongMessage returns the answer to a ping of the older form, which has no timestamp to repeat.
 func pongMessage(now int64) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_Pong{Pong: now}}
 }
 
+// pongRespMessage returns the answer to a ping of the newer form, with the ping's timestamp.
 func pongRespMessage(pinged, now int64) *livekit.SignalResponse {
 	return &livekit.SignalResponse{Message: &livekit.SignalResponse_PongResp{
 		PongResp: &livekit.Pong{LastPingTimestamp: pinged, Timestamp: now},
 	}}
 }
 
-// write sends what is queued, and pings, until the Conn is closed and the queue empty.
+// writeLoop sends queued messages and pings until the Conn is closed and the queue is empty, or a write fails.
 func (c *Conn) writeLoop(ws *websocket.Conn) {
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
@@ -169,10 +177,11 @@ func (c *Conn) writeLoop(ws *websocket.Conn) {
 	}
 }
 
-// finish writes what is left, or to a client that is too slow only why it is cut off, and closes.
+// flushAndClose sends the queued messages and a close frame. A client that is too slow is sent a Leave instead of the
+// queued messages.
 func (c *Conn) flushAndClose(ws *websocket.Conn) {
 	if c.tooSlow.Load() {
-		c.log.Warn("client does not read its messages and was cut off")
+		c.log.Warn("a client does not read its messages and was disconnected")
 		c.writeMessage(ws, rtc.NewMessage(rtc.LeaveMessage(livekit.DisconnectReason_STATE_MISMATCH, livekit.LeaveRequest_RECONNECT)))
 	} else {
 		for c.queue.Len() > 0 {
@@ -184,14 +193,15 @@ func (c *Conn) flushAndClose(ws *websocket.Conn) {
 	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(writeTimeout))
 }
 
+// writeMessage sends m in the format of the client's last frame. It returns false if the WebSocket has failed.
 func (c *Conn) writeMessage(ws *websocket.Conn, m *rtc.Message) bool {
-	kind, text := websocket.BinaryMessage, c.json.Load() // the client's own format
+	kind, text := websocket.BinaryMessage, c.json.Load() // the client's format
 	if text {
 		kind = websocket.TextMessage
 	}
 	raw, err := m.Encode(text)
 	if err != nil {
-		c.log.Error("message not encoded", "err", err)
+		c.log.Error("a message could not be encoded", "err", err)
 		return true
 	}
 	_ = ws.SetWriteDeadline(time.Now().Add(writeTimeout))

@@ -6,7 +6,7 @@ import (
 	"meet/internal/fault"
 )
 
-// statuses maps kinds of faults to HTTP, for refused joins.
+// httpStatuses maps kinds of faults to HTTP statuses for refused joins.
 var httpStatuses = map[fault.Kind]int{
 	fault.Invalid:         http.StatusBadRequest,
 	fault.Unauthenticated: http.StatusUnauthorized,
@@ -18,12 +18,13 @@ var httpStatuses = map[fault.Kind]int{
 	fault.Internal:        http.StatusInternalServerError,
 }
 
-// fail answers a refused join with the status of its error's kind and its public text.
+// writeError responds to a refused join with the status of the error's kind and its public text. An error without a
+// public text is logged.
 func (h *Handler) writeError(w http.ResponseWriter, err error) {
 	text := fault.Public(err)
 	if text == "" {
-		h.log.Error("join failed", "err", err)
-		text = "something went wrong while joining"
+		h.log.Error("a join failed", "err", err)
+		text = "something went wrong while joining; try again"
 	}
 	http.Error(w, text, httpStatuses[fault.KindOf(err)])
 }

@@ -17,7 +17,7 @@ import (
 	"meet/internal/token"
 )
 
-// Handler serves /rtc, /rtc/v1 and their validate siblings.
+// Handler serves the paths /rtc, /rtc/v1, /rtc/validate and /rtc/v1/validate.
 type Handler struct {
 	rooms    *rtc.Rooms
 	verifier *token.Verifier
@@ -26,35 +26,35 @@ type Handler struct {
 
 	connections atomic.Int64
 
-	malformed atomic.Int64 // frames since the last line about them
-	loggedAt  atomic.Int64 // Unix seconds
+	malformed atomic.Int64 // malformed frames since the last log message about them
+	loggedAt  atomic.Int64 // time of the last log message about malformed frames, in Unix seconds
 }
 
-// New makes a Handler that lets bearers of valid tokens into rooms.
+// New returns a Handler for joining rooms with tokens that verifier accepts.
 func New(rooms *rtc.Rooms, verifier *token.Verifier, log *slog.Logger) *Handler {
 	return &Handler{rooms: rooms, verifier: verifier, log: log, upgrader: websocket.Upgrader{
-		// Any page may use a token it was given, as with LiveKit; the token is the right.
+		// Any origin is allowed, as in LiveKit: access is granted by the token alone.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}}
 }
 
-// ServeHTTP joins the bearer of the request's token. What is wrong with a request is told by its status and a sentence,
-// before the upgrade.
+// ServeHTTP joins the room of the request's token. A refused join is answered with an HTTP status and a sentence,
+// before the WebSocket upgrade. The validate paths only check whether the join would be accepted.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, validate := strings.CutSuffix(strings.Trim(r.URL.Path, "/"), "/validate")
-	w.Header().Set("Access-Control-Allow-Origin", "*") // also on errors, or a browser could not read them
+	w.Header().Set("Access-Control-Allow-Origin", "*") // on errors too, or pages could not read them
 	switch {
 	case path != "rtc" && path != "rtc/v1":
 		http.NotFound(w, r)
 		return
-	case r.Method == http.MethodOptions: // a browser asks whether it may send the token in a header
+	case r.Method == http.MethodOptions: // a browser's CORS preflight request for the token's header
 		w.Header().Set("Access-Control-Allow-Methods", "GET")
 		w.Header().Set("Access-Control-Allow-Headers", "Authorization")
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", "GET, OPTIONS")
-		http.Error(w, "only GET is answered here", http.StatusMethodNotAllowed)
+		http.Error(w, "only GET is allowed here", http.StatusMethodNotAllowed)
 		return
 	}
 	req, err := h.joinRequest(r, path == "rtc/v1")
@@ -73,6 +73,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// joinRequest verifies the request's token and returns the join request. v1 means the path /rtc/v1.
 func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error) {
 	raw, err := token.FromRequest(r.Header.Get("Authorization"), r.URL.Query().Get("access_token"))
 	if err != nil {
@@ -87,7 +88,7 @@ func (h *Handler) joinRequest(r *http.Request, v1 bool) (rtc.JoinRequest, error)
 	return req, err
 }
 
-// overLoopback tells whether the client reached this server on a loopback address, so that media can too.
+// viaLoopback reports whether the client reached this server on a loopback address, so that its media can too.
 func viaLoopback(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
@@ -97,6 +98,7 @@ func viaLoopback(r *http.Request) bool {
 	return err == nil && a.Addr().Unmap().IsLoopback()
 }
 
+// join joins the room and then upgrades the request and serves the connection.
 func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinRequest) {
 	conn := newConn(h.log.With("room", req.Room, "participant", req.Identity))
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
@@ -107,7 +109,7 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinReque
 		return
 	}
 	ws, err := h.upgrader.Upgrade(w, r, nil)
-	if err != nil { // has been answered by the upgrader
+	if err != nil { // the upgrader has sent the response
 		session.SignalLost()
 		return
 	}
@@ -116,13 +118,14 @@ func (h *Handler) join(w http.ResponseWriter, r *http.Request, req rtc.JoinReque
 	conn.serve(ws, session, h.countMalformed)
 }
 
-// Connections is how many there are.
+// Connections returns the number of open connections.
 func (h *Handler) Connections() int { return int(h.connections.Load()) }
 
-// malformedEvery is the least time between two lines about malformed frames, in seconds.
+// malformedLogInterval is the minimum time between two log messages about malformed frames, in seconds.
 const malformedLogInterval = 10
 
-// countMalformed counts frames that could not be read; one line tells of all since the last one.
+// countMalformed counts a malformed frame. At most once per malformedLogInterval it logs the number of frames since
+// the last log message.
 func (h *Handler) countMalformed() {
 	n, now, last := h.malformed.Add(1), time.Now().Unix(), h.loggedAt.Load()
 	if now-last >= malformedLogInterval && h.loggedAt.CompareAndSwap(last, now) {

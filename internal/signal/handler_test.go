@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// While the HTTP server still serves, joins of rooms that have closed are answered 503, which clients try again.
+// Clients retry after status 503.
 func TestJoinAfterRoomsHaveClosedIsUnavailable(t *testing.T) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

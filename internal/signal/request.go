@@ -21,7 +21,7 @@ import (
 	"meet/internal/token"
 )
 
-// joinRequestLimit bounds a join request once it is unpacked, in bytes (docs/protocol.md, 0.4).
+// joinRequestLimit bounds a decompressed join request in bytes (docs/protocol.md, 0.4).
 const joinRequestLimit = 1 << 20
 
 var (
@@ -31,12 +31,12 @@ var (
 	errNoIdentity = fault.New(fault.Invalid, "identity cannot be empty: the token does not say who joins")
 	errMetadata   = fault.New(fault.Unauthenticated, "the token does not allow changing your own metadata or attributes")
 	errNoPublish  = fault.New(fault.Unauthenticated, "permissions denied: the token does not allow publishing")
-	errNoRequest  = fault.New(fault.Invalid, "join_request is missing from the address")
+	errNoRequest  = fault.New(fault.Invalid, "join_request is missing from the query")
 	errBadRequest = fault.New(fault.Invalid, "join_request is not a valid join request")
 	errTooLarge   = fault.New(fault.Invalid, "join request too large: at most 1 MiB are allowed")
 )
 
-// joinRequest builds what rtc needs of a join from the token and the query. v1 is the path that needs a join_request.
+// joinRequest returns the join request from the token's grants and the query. v1 means that join_request is required.
 func joinRequest(g *token.ClaimGrants, q url.Values, userAgent string, v1 bool) (rtc.JoinRequest, error) {
 	req, err := fromToken(g)
 	if err != nil {
@@ -51,6 +51,7 @@ func joinRequest(g *token.ClaimGrants, q url.Values, userAgent string, v1 bool) 
 	return req, fromQuery(&req, g, q, userAgent)
 }
 
+// fromToken returns the join request as far as the token determines it.
 func fromToken(g *token.ClaimGrants) (rtc.JoinRequest, error) {
 	req := rtc.JoinRequest{Identity: g.Identity, Token: rtc.Credential{
 		Identity: g.Identity, Family: g.Family, Guest: g.Guest, IssuedAt: g.IssuedAt, ExpiresAt: g.ExpiresAt, Grants: g,
@@ -80,10 +81,13 @@ func fromToken(g *token.ClaimGrants) (rtc.JoinRequest, error) {
 	return req, nil
 }
 
+// parseKind returns the participant kind with a name in any case. Unknown names become STANDARD, the kind without
+// special rights.
 func parseKind(name string) livekit.ParticipantInfo_Kind {
 	return livekit.ParticipantInfo_Kind(livekit.ParticipantInfo_Kind_value[strings.ToUpper(name)])
 }
 
+// parseKindDetails returns the known details among the names.
 func parseKindDetails(names []string) []livekit.ParticipantInfo_KindDetail {
 	var details []livekit.ParticipantInfo_KindDetail
 	for _, n := range names {
@@ -94,6 +98,7 @@ func parseKindDetails(names []string) []livekit.ParticipantInfo_KindDetail {
 	return details
 }
 
+// permission returns the participant's permissions that the token grants.
 func permission(v *token.VideoGrant) *livekit.ParticipantPermission {
 	p := &livekit.ParticipantPermission{
 		CanSubscribe: v.MaySubscribe(), CanPublish: v.MayPublish(), CanPublishData: v.MayPublishData(),
@@ -101,13 +106,13 @@ func permission(v *token.VideoGrant) *livekit.ParticipantPermission {
 		CanManageAgentSession: v.CanManageAgentSession,
 	}
 	p.Recorder, p.Agent = v.Recorder, v.Agent
-	for _, s := range v.CanPublishSources { // a name that is not known is kept as unknown: an empty list would allow everything
+	for _, s := range v.CanPublishSources { // unknown names become UNKNOWN, because an empty list would allow all sources
 		p.CanPublishSources = append(p.CanPublishSources, livekit.TrackSource(livekit.TrackSource_value[strings.ToUpper(s)]))
 	}
 	return p
 }
 
-// fromQuery reads the parameters of /rtc (docs/protocol.md, 1.3).
+// fromQuery completes the join request from the query parameters of /rtc (docs/protocol.md, 1.3).
 func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAgent string) error {
 	yes := func(key string) bool { v := q.Get(key); return v == "1" || v == "true" }
 	number := func(key string) int32 { n, _ := strconv.ParseInt(q.Get(key), 10, 32); return int32(n) }
@@ -123,7 +128,7 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 	}
 	inferBrowser(req.Client, userAgent)
 	if as := q.Get("publish"); as != "" {
-		// A second connection of the same person that only publishes: what old clients shared screens by.
+		// Old clients share a screen by a second connection that only publishes.
 		if !g.Video.MayPublish() {
 			return errNoPublish
 		}
@@ -139,14 +144,14 @@ func fromQuery(req *rtc.JoinRequest, g *token.ClaimGrants, q url.Values, userAge
 		raw, err := base64.URLEncoding.DecodeString(packed)
 		attributes := map[string]string{}
 		if err != nil || json.Unmarshal(raw, &attributes) != nil {
-			return fault.New(fault.Invalid, "the attributes in the address are not a base64 text of a JSON object of texts")
+			return fault.New(fault.Invalid, "the attributes parameter must be the base64url encoding of a JSON object with string values")
 		}
 		return applyClientData(req, g, "", attributes)
 	}
 	return nil
 }
 
-// fromJoinRequest reads a WrappedJoinRequest (docs/protocol.md, 1.4).
+// fromJoinRequest completes the join request from a WrappedJoinRequest (docs/protocol.md, 1.4).
 func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAgent string) error {
 	join, err := unpackJoinRequest(packed)
 	if err != nil {
@@ -162,8 +167,8 @@ func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAge
 	req.AutoSubscribe = settings.GetAutoSubscribe()
 	req.AutoSubscribeData = settings.GetAutoSubscribeDataTrack()
 	req.FullICE = settings.GetDisableIceLite()
-	// The reference takes silence for a no. A picture that stands still for a while is better than a call in which the
-	// sound breaks off, so here only an explicit no is one.
+	// In the reference server, an unset subscriber_allow_pause means no. Here only an explicit no does: video that pauses for
+	// a while is better than a call with interrupted audio.
 	req.NeverPause = settings != nil && settings.SubscriberAllowPause != nil && !*settings.SubscriberAllowPause
 	req.AddTracks, req.Offer = join.AddTrackRequests, join.PublisherOffer
 	req.Reconnect, req.Reason, req.SID = join.Reconnect, join.ReconnectReason, join.ParticipantSid
@@ -173,6 +178,7 @@ func fromJoinRequest(req *rtc.JoinRequest, g *token.ClaimGrants, packed, userAge
 	return applyClientData(req, g, join.Metadata, join.ParticipantAttributes)
 }
 
+// unpackJoinRequest decodes the parameter join_request: base64url of a WrappedJoinRequest, whose body may be gzipped.
 func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 	raw, err := base64.URLEncoding.DecodeString(packed)
 	if err != nil {
@@ -207,7 +213,8 @@ func unpackJoinRequest(packed string) (*livekit.JoinRequest, error) {
 	return join, nil
 }
 
-// mergeOwn applies what the client says of itself over what the token says.
+// applyClientData lets the client override the token's metadata and attributes, if the token allows that. Empty
+// values are ignored.
 func applyClientData(req *rtc.JoinRequest, g *token.ClaimGrants, metadata string, attributes map[string]string) error {
 	if metadata == "" && len(attributes) == 0 {
 		return nil
@@ -230,6 +237,7 @@ func applyClientData(req *rtc.JoinRequest, g *token.ClaimGrants, metadata string
 	return nil
 }
 
+// parseSDK returns the SDK with the name in the query parameter "sdk".
 func parseSDK(name string) livekit.ClientInfo_SDK {
 	switch name {
 	case "ios":
@@ -242,7 +250,8 @@ func parseSDK(name string) livekit.ClientInfo_SDK {
 	return livekit.ClientInfo_SDK(livekit.ClientInfo_SDK_value[strings.ToUpper(name)])
 }
 
-// fillBrowser completes what a browser does not say of itself, which decides how it is treated.
+// inferBrowser sets the client's browser from the User-Agent header if the client did not. Some codec decisions
+// depend on the browser.
 func inferBrowser(c *livekit.ClientInfo, userAgent string) {
 	if c.Browser != "" {
 		return

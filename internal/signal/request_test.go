@@ -12,7 +12,6 @@ import (
 	"meet/internal/token"
 )
 
-// TestVideoMayBePausedUnlessClientRefuses: only a client that says no keeps every picture.
 func TestVideoMayBePausedUnlessClientRefuses(t *testing.T) {
 	grants := &token.ClaimGrants{Identity: "ada", Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
 	yes, no := true, false
@@ -21,7 +20,7 @@ func TestVideoMayBePausedUnlessClientRefuses(t *testing.T) {
 		says  *bool
 		want  bool
 	}{
-		"silence": {"", nil, false}, "yes": {"subscriber_allow_pause=1", &yes, false}, "no": {"subscriber_allow_pause=0", &no, true},
+		"unset": {"", nil, false}, "yes": {"subscriber_allow_pause=1", &yes, false}, "no": {"subscriber_allow_pause=0", &no, true},
 	} {
 		q, err := url.ParseQuery(tt.query)
 		if err != nil {
@@ -37,14 +36,13 @@ func TestVideoMayBePausedUnlessClientRefuses(t *testing.T) {
 		wrapped := url.Values{"join_request": {base64.URLEncoding.EncodeToString(raw)}}
 		for path, q := range map[bool]url.Values{false: q, true: wrapped} {
 			if req, err := joinRequest(grants, q, "", path); err != nil || req.NeverPause != tt.want {
-				t.Errorf("%s, v1 %v: pictures are kept: %v, %v", name, path, req.NeverPause, err)
+				t.Errorf("%s, v1 %v: never pause: %v, %v", name, path, req.NeverPause, err)
 			}
 		}
 	}
 }
 
-// TestUnknownTrackSourceOrKindGrantsNothing: a list of sources never becomes empty, which would allow all, and a kind that is not known is
-// the one with the fewest rights.
+// An unknown source must not leave the list empty, which would allow all sources.
 func TestUnknownTrackSourceOrKindGrantsNothing(t *testing.T) {
 	for _, tt := range []struct {
 		sources []string
@@ -62,6 +60,6 @@ func TestUnknownTrackSourceOrKindGrantsNothing(t *testing.T) {
 		}
 	}
 	if kind := parseKind("superuser"); kind != livekit.ParticipantInfo_STANDARD {
-		t.Errorf("a kind that is not known is %v", kind)
+		t.Errorf("an unknown kind becomes %v", kind)
 	}
 }

@@ -12,37 +12,37 @@ import (
 	"meet/internal/fault"
 )
 
-// DefaultTTL is how long a token lasts that was not given a lifetime, as in LiveKit's own server SDKs.
+// DefaultTTL is the lifetime of a token without SetTTL, as in LiveKit's own server SDKs.
 const DefaultTTL = 6 * time.Hour
 
-// Mistakes in what a token is asked to say.
+// Errors of ToJWT for incomplete tokens.
 var (
 	ErrNoIdentity = fault.New(fault.Invalid, "a token that joins a room needs an identity")
 	ErrNoRoom     = fault.New(fault.Invalid, "a token that joins a room needs the room's name")
 	ErrRoomConfig = fault.New(fault.Invalid, "the room configuration is not JSON")
 )
 
-// AccessToken collects the claims of a token to be signed.
+// AccessToken builds a token: its setters collect claims, and ToJWT signs them.
 type AccessToken struct {
 	key, secret string
 	grants      ClaimGrants
 	ttl         time.Duration
-	keepsDates  bool // keeps the dates of the token it was made from, so that revoking that one revokes it too
+	keepsDates  bool // made by Renew: iat and nbf are those of the earlier token, so that revoking the earlier one by date revokes this one too
 }
 
-// claims is the JSON form. RegisteredClaims has no field tagged like one of ClaimGrants, so both flatten into one object.
+// claims is the JSON object in a token. No field of RegisteredClaims has the same JSON name as one of ClaimGrants, so
+// both are flattened into one object.
 type claims struct {
 	jwt.RegisteredClaims
 	ClaimGrants
 }
 
-// New starts a token that the given API key and its secret will sign.
+// New returns a token without grants that ToJWT will sign with the API key and its secret.
 func New(key, secret string) *AccessToken {
 	return &AccessToken{key: key, secret: secret, ttl: DefaultTTL}
 }
 
-// Renew starts a token that grants what an earlier one granted. It belongs to the same family and says the same time of
-// issue.
+// Renew returns a token with the grants, the family and the time of issue of an earlier one.
 func Renew(key, secret string, granted *ClaimGrants) *AccessToken {
 	t := New(key, secret)
 	t.grants, t.keepsDates = *granted, true
@@ -50,13 +50,13 @@ func Renew(key, secret string, granted *ClaimGrants) *AccessToken {
 	return t
 }
 
-// SetIdentity says who the bearer is; unique in a room.
+// SetIdentity sets the participant's identity, which is unique in a room.
 func (t *AccessToken) SetIdentity(identity string) *AccessToken {
 	t.grants.Identity = identity
 	return t
 }
 
-// SetName sets the name others see.
+// SetName sets the participant's display name.
 func (t *AccessToken) SetName(name string) *AccessToken { t.grants.Name = name; return t }
 
 // SetMetadata sets the participant's metadata.
@@ -71,13 +71,13 @@ func (t *AccessToken) SetAttributes(attributes map[string]string) *AccessToken {
 	return t
 }
 
-// SetKind sets the participant's kind, such as "agent", and details of it.
+// SetKind sets the participant's kind, such as "agent", and its details.
 func (t *AccessToken) SetKind(kind string, details ...string) *AccessToken {
 	t.grants.Kind, t.grants.KindDetails = kind, details
 	return t
 }
 
-// SetTTL sets how long the token is valid; zero keeps the default.
+// SetTTL sets how long the token is valid; zero keeps DefaultTTL.
 func (t *AccessToken) SetTTL(ttl time.Duration) *AccessToken {
 	if ttl != 0 {
 		t.ttl = ttl
@@ -85,49 +85,49 @@ func (t *AccessToken) SetTTL(ttl time.Duration) *AccessToken {
 	return t
 }
 
-// SetVideoGrant sets what the bearer may do with rooms.
+// SetVideoGrant sets the rights in rooms.
 func (t *AccessToken) SetVideoGrant(g VideoGrant) *AccessToken { t.grants.Video = &g; return t }
 
-// SetSIPGrant sets what the bearer may do with telephone calls.
+// SetSIPGrant sets the rights for telephony.
 func (t *AccessToken) SetSIPGrant(g SIPGrant) *AccessToken { t.grants.SIP = &g; return t }
 
-// SetAgentGrant sets what the bearer may do with agents.
+// SetAgentGrant sets the rights for agents.
 func (t *AccessToken) SetAgentGrant(g AgentGrant) *AccessToken { t.grants.Agent = &g; return t }
 
-// SetInferenceGrant sets what the bearer may do with hosted models.
+// SetInferenceGrant sets the rights for hosted models.
 func (t *AccessToken) SetInferenceGrant(g InferenceGrant) *AccessToken {
 	t.grants.Inference = &g
 	return t
 }
 
-// SetObservabilityGrant sets what the bearer may do with traces and logs.
+// SetObservabilityGrant sets the rights for traces and logs.
 func (t *AccessToken) SetObservabilityGrant(g ObservabilityGrant) *AccessToken {
 	t.grants.Observability = &g
 	return t
 }
 
-// SetRoomConfig sets the configuration a room is made with when this token's join creates it, as proto JSON.
+// SetRoomConfig sets the configuration of the room, as protobuf JSON, in case the bearer's join creates it.
 func (t *AccessToken) SetRoomConfig(config json.RawMessage) *AccessToken {
 	t.grants.RoomConfig = config
 	return t
 }
 
-// SetRoomPreset names a room configuration known to the server.
+// SetRoomPreset names a room configuration that the server has stored.
 func (t *AccessToken) SetRoomPreset(preset string) *AccessToken {
 	t.grants.RoomPreset = preset
 	return t
 }
 
-// SetGuest marks the token as one for a requester that this server cannot identify, and makes it the first of a family.
+// SetGuest marks the token as issued to a requester whom this server could not identify, and starts a new family.
 func (t *AccessToken) SetGuest() *AccessToken {
 	t.grants.Guest, t.grants.Family = true, rand.Text()
 	return t
 }
 
-// SetSHA256 sets the base64 sum of a webhook's body.
+// SetSHA256 sets the base64 SHA-256 sum of a webhook's body.
 func (t *AccessToken) SetSHA256(sum string) *AccessToken { t.grants.SHA256 = sum; return t }
 
-// ToJWT signs the token.
+// ToJWT returns the signed token. It returns an error if the API key, its secret, or a required claim is missing.
 func (t *AccessToken) ToJWT() (string, error) {
 	if t.key == "" || t.secret == "" {
 		return "", errors.New("sign token: no API key or secret")
@@ -160,7 +160,7 @@ func (t *AccessToken) ToJWT() (string, error) {
 	}).SignedString([]byte(t.secret))
 }
 
-// numericDate is nil for the zero time, which is then left out.
+// numericDate converts a time. The zero time becomes nil, which is omitted in JSON.
 func numericDate(t time.Time) *jwt.NumericDate {
 	if t.IsZero() {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"meet/internal/fault"
 )
 
-// ErrNotBearer says that an Authorization header has another scheme than Bearer.
-var ErrNotBearer = fault.New(fault.Unauthenticated, "invalid authorization header: it must be Bearer and a token")
+// ErrNotBearer is returned for an Authorization header with a scheme other than Bearer.
+var ErrNotBearer = fault.New(fault.Unauthenticated, "invalid authorization header: it must be Bearer followed by a token")
 
 // FromBearer returns the token of an Authorization header (RFC 6750, section 2.1). The scheme is case-insensitive and may be
 // followed by more than one space (RFC 9110, sections 11.1 and 11.4).
@@ -19,8 +19,9 @@ func FromBearer(header string) (string, error) {
 	return strings.TrimLeft(raw, " "), nil
 }
 
-// FromRequest returns the token of a request from its Authorization header, else from its parameter access_token
-// (docs/protocol.md, 1.2). It returns "" if neither is set. A header with another scheme is an error, as with LiveKit.
+// FromRequest returns the token of a request: from its Authorization header if there is one, otherwise from the query
+// parameter access_token (docs/protocol.md, 1.2). It returns "" if neither is set. A header with another scheme is an
+// error, as in LiveKit.
 func FromRequest(header, accessToken string) (string, error) {
 	if header == "" {
 		return accessToken, nil

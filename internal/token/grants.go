@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Keys maps an API key to its secret. Several are valid at once.
+// Keys maps API keys to their secrets. All of them are valid at the same time.
 type Keys map[string]string
 
-// ClaimGrants is what a token says about its bearer.
+// ClaimGrants holds the claims of a token: who its bearer is, and what the bearer may do.
 type ClaimGrants struct {
 	Identity      string              `json:"identity,omitempty"`
 	Name          string              `json:"name,omitempty"`
@@ -26,19 +26,20 @@ type ClaimGrants struct {
 	RoomPreset    string              `json:"roomPreset,omitempty"`
 	SHA256        string              `json:"sha256,omitempty"` // base64 sum of a webhook's body
 
-	// Family names a token together with all tokens refreshed from it. Verify derives it for a token that has none.
+	// Family identifies a token and all tokens renewed from it. Verify derives it from the token if the claim is
+	// absent.
 	Family string `json:"meetFamily,omitempty"`
-	// Guest marks a token that this server issued to a requester it cannot identify. A token without it comes from a back
-	// end, which holds the API key's secret, or was refreshed from such a token.
+	// Guest marks a token that this server issued to a requester whom it could not identify, or that was renewed from
+	// one. Other tokens come from a back end that has the API key's secret.
 	Guest bool `json:"meetGuest,omitempty"`
 
-	Issuer    string    `json:"-"` // the API key that signed, set by Verify and Read, as are the times
-	IssuedAt  time.Time `json:"-"` // its iat, else its nbf, else zero; a refreshed token has that of the first
-	NotBefore time.Time `json:"-"` // zero if it does not say
-	ExpiresAt time.Time `json:"-"` // zero only when Read from a token that does not say
+	Issuer    string    `json:"-"` // API key; like the times below, set by Verify and Read
+	IssuedAt  time.Time `json:"-"` // iat, or nbf without iat, or zero; of the first token of the family
+	NotBefore time.Time `json:"-"` // zero without nbf
+	ExpiresAt time.Time `json:"-"` // zero without exp, which Verify refuses
 }
 
-// VideoGrant is what the bearer may do with rooms. An optional right that is nil has the default its method gives.
+// VideoGrant holds the rights in rooms. The method of an optional right defines its value when the field is nil.
 type VideoGrant struct {
 	RoomCreate   bool `json:"roomCreate,omitempty"`
 	RoomList     bool `json:"roomList,omitempty"`
@@ -65,7 +66,7 @@ type VideoGrant struct {
 	DestinationRoom string `json:"destinationRoom,omitempty"`
 }
 
-// UnmarshalJSON also takes canUpdateMetadata, the name under which the Elixir SDK writes canUpdateOwnMetadata.
+// UnmarshalJSON also accepts canUpdateMetadata, the name that the Elixir SDK uses for canUpdateOwnMetadata.
 func (g *VideoGrant) UnmarshalJSON(b []byte) error {
 	type plain VideoGrant
 	var v struct {
@@ -80,13 +81,13 @@ func (g *VideoGrant) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MayPublish reports whether the bearer may publish tracks at all; true unless the token says no.
+// MayPublish reports whether the bearer may publish tracks; true by default.
 func (g *VideoGrant) MayPublish() bool { return g.CanPublish == nil || *g.CanPublish }
 
-// MaySubscribe reports whether the bearer may receive tracks; true unless the token says no.
+// MaySubscribe reports whether the bearer may receive tracks; true by default.
 func (g *VideoGrant) MaySubscribe() bool { return g.CanSubscribe == nil || *g.CanSubscribe }
 
-// MayPublishData reports whether the bearer may send data; as MayPublish unless the token says otherwise.
+// MayPublishData reports whether the bearer may send data; by default the result of MayPublish.
 func (g *VideoGrant) MayPublishData() bool {
 	if g.CanPublishData == nil {
 		return g.MayPublish()
@@ -94,29 +95,29 @@ func (g *VideoGrant) MayPublishData() bool {
 	return *g.CanPublishData
 }
 
-// MayPublishSource reports whether the bearer may publish from a source, spelled as in CanPublishSources.
+// MayPublishSource reports whether the bearer may publish tracks of a source, named as in CanPublishSources.
 func (g *VideoGrant) MayPublishSource(source string) bool {
 	return g.MayPublish() && (len(g.CanPublishSources) == 0 || slices.Contains(g.CanPublishSources, source))
 }
 
-// SIPGrant is what the bearer may do with telephone calls.
+// SIPGrant holds the rights for telephony.
 type SIPGrant struct {
 	Admin bool `json:"admin,omitempty"`
 	Call  bool `json:"call,omitempty"`
 }
 
-// AgentGrant is what the bearer may do with agents.
+// AgentGrant holds the rights for agents.
 type AgentGrant struct {
 	Admin           bool `json:"admin,omitempty"`
 	SimulationAdmin bool `json:"simulationAdmin,omitempty"`
 }
 
-// InferenceGrant is what the bearer may do with hosted models.
+// InferenceGrant holds the rights for hosted models.
 type InferenceGrant struct {
 	Perform bool `json:"perform,omitempty"`
 }
 
-// ObservabilityGrant is what the bearer may do with traces and logs.
+// ObservabilityGrant holds the rights for traces and logs.
 type ObservabilityGrant struct {
 	Write bool `json:"write,omitempty"`
 }

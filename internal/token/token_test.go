@@ -20,6 +20,7 @@ const (
 	secret = "a-secret-that-is-long-enough-for-hs256"
 )
 
+// sign returns a token with arbitrary claims.
 func sign(t *testing.T, method jwt.SigningMethod, signer any, claims jwt.MapClaims) string {
 	t.Helper()
 	raw, err := jwt.NewWithClaims(method, claims).SignedString(signer)
@@ -66,11 +67,11 @@ func TestClaimsSurviveSigningAndVerification(t *testing.T) {
 	}
 	want.Issuer, want.IssuedAt, want.NotBefore, want.ExpiresAt, want.Family = key, got.IssuedAt, got.NotBefore, got.ExpiresAt, got.Family
 	if diff := cmp.Diff(want, *got); diff != "" {
-		t.Errorf("claims changed on the way (-sent +read):\n%s", diff)
+		t.Errorf("claims have changed (-want +got):\n%s", diff)
 	}
 }
 
-// A token and those refreshed from it are of one family, which no other token is of.
+// Every other token must have a family of its own.
 func TestRenewedTokenKeepsItsFamily(t *testing.T) {
 	verifier := token.NewVerifier(token.Keys{key: secret})
 	verify := func(tok *token.AccessToken) *token.ClaimGrants {
@@ -97,7 +98,7 @@ func TestRenewedTokenKeepsItsFamily(t *testing.T) {
 	} {
 		g := verify(tok)
 		if other, taken := families[g.Family]; taken || g.Family == "" {
-			t.Errorf("%s family is %q, as that of %s", name, g.Family, other)
+			t.Errorf("%s family is %q, the same as %s", name, g.Family, other)
 		}
 		families[g.Family] = name
 		renewed := verify(token.Renew(key, secret, g).SetName("now").SetTTL(time.Hour))
@@ -107,7 +108,7 @@ func TestRenewedTokenKeepsItsFamily(t *testing.T) {
 	}
 }
 
-// The names on the wire are LiveKit's; every client and server SDK depends on them.
+// All client and server SDKs depend on these names.
 func TestClaimsUseLiveKitsJSONNames(t *testing.T) {
 	raw, err := token.New(key, secret).SetIdentity("i").SetVideoGrant(token.VideoGrant{
 		RoomJoin: true, Room: "r", CanPublish: new(false), CanUpdateOwnMetadata: true,
@@ -200,7 +201,7 @@ func TestVerifyToleratesClockSkewOfAMinute(t *testing.T) {
 	}
 }
 
-// A token's time of issue is its iat, without that its nbf, in whole seconds, and that of a renewed token is the same.
+// The issue time is iat, or nbf without iat, in whole seconds.
 func TestRenewedTokenKeepsItsIssueTime(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
@@ -240,7 +241,6 @@ func TestRenewedTokenKeepsItsIssueTime(t *testing.T) {
 	}
 }
 
-// Tokens as other libraries write them.
 func TestVerifyAcceptsTokensOfOtherLibraries(t *testing.T) {
 	exp := time.Now().Add(time.Hour).Unix()
 	read := func(c jwt.MapClaims) *token.ClaimGrants {
@@ -288,7 +288,7 @@ func TestVideoGrantAllowsByDefault(t *testing.T) {
 		publish, subscribe, data bool
 		camera, microphone       bool
 	}{
-		{"nothing said", token.VideoGrant{}, true, true, true, true, true},
+		{"no optional rights", token.VideoGrant{}, true, true, true, true, true},
 		{"no publishing", token.VideoGrant{CanPublish: new(false)}, false, true, false, false, false},
 		{"data only", token.VideoGrant{CanPublish: new(false), CanPublishData: new(true)}, false, true, true, false, false},
 		{"no data", token.VideoGrant{CanPublishData: new(false)}, true, true, false, true, true},
@@ -320,7 +320,6 @@ func TestParseTTLAcceptsSecondsAndUnits(t *testing.T) {
 	}
 }
 
-// Read shows what is refused too, and does not say that it is good.
 func TestReadReturnsClaimsOfTokensThatVerifyRefuses(t *testing.T) {
 	expired := jwt.MapClaims{"iss": key, "sub": "ada", "exp": 1000, "nbf": 900, "video": map[string]any{"roomJoin": true, "room": "r"}, "odd": 1}
 	g, claims, err := token.Read(sign(t, jwt.SigningMethodHS256, []byte("guess"), expired))
@@ -347,6 +346,7 @@ func TestReadReturnsClaimsOfTokensThatVerifyRefuses(t *testing.T) {
 	}
 }
 
+// FuzzVerify requires that Verify returns grants or an Unauthenticated fault, and that Read agrees with it.
 func FuzzVerify(f *testing.F) {
 	raw, err := token.New(key, secret).SetIdentity("i").ToJWT()
 	if err != nil {
@@ -374,6 +374,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// FuzzParseTTL requires that ParseTTL never returns a lifetime that is not positive.
 func FuzzParseTTL(f *testing.F) {
 	f.Add("1d12h")
 	f.Add("300")

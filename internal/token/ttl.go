@@ -9,10 +9,11 @@ import (
 	"meet/internal/fault"
 )
 
-// ErrTTL is returned for a lifetime that cannot be read.
+// ErrTTL is returned for a lifetime that cannot be parsed or is not positive.
 var ErrTTL = fault.New(fault.Invalid, `a token's lifetime is a number of seconds or a span such as "90m", "5h" or "2d"`)
 
-// ParseTTL reads a lifetime: plain seconds ("300"), or a span of days, hours, minutes and seconds ("2d", "1d12h", "90m").
+// ParseTTL parses a positive lifetime: seconds ("300"), or days, hours, minutes and seconds with units ("2d",
+// "1d12h", "90m").
 func ParseTTL(s string) (time.Duration, error) {
 	s = strings.TrimSpace(s)
 	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -39,7 +40,7 @@ func ParseTTL(s string) (time.Duration, error) {
 	return days + d, nil
 }
 
-// scale multiplies without overflow and refuses what is not positive.
+// scale returns n times unit. It returns an error if n is not positive or the product overflows.
 func scale(n int64, unit time.Duration) (time.Duration, error) {
 	if n <= 0 || n > int64(math.MaxInt64/unit) {
 		return 0, ErrTTL

@@ -15,10 +15,10 @@ import (
 	"meet/internal/name"
 )
 
-// leeway is how far the clocks of the one who signed and the one who verifies may differ, as LiveKit allows.
+// leeway is the allowed difference between the clocks of the signer and this server, as in LiveKit.
 const leeway = time.Minute
 
-// Reasons a token is refused.
+// Errors of Verify and Read.
 var (
 	ErrMissing     = fault.New(fault.Unauthenticated, "no access token was given")
 	ErrUnknownKey  = fault.New(fault.Unauthenticated, "the access token is signed with an API key this server does not know")
@@ -28,16 +28,16 @@ var (
 	ErrMalformed   = fault.New(fault.Unauthenticated, "the access token is not valid")
 )
 
-// familyBytes is how much of a token's SHA-256 sum names its family.
+// familyBytes is the number of bytes of a token's SHA-256 sum that form its family.
 const familyBytes = 16
 
-// Verifier checks tokens against a fixed set of API keys.
+// Verifier verifies tokens with a fixed set of API keys.
 type Verifier struct {
 	keys   Keys
 	parser *jwt.Parser
 }
 
-// NewVerifier returns a verifier that accepts tokens signed by any of the keys.
+// NewVerifier returns a Verifier that accepts tokens signed with any of the keys.
 func NewVerifier(keys Keys) *Verifier {
 	return &Verifier{
 		keys: maps.Clone(keys),
@@ -49,8 +49,9 @@ func NewVerifier(keys Keys) *Verifier {
 	}
 }
 
-// Verify returns what a signed and valid token says, with the names of rooms as rooms have them. Its errors are faults of
-// kind Unauthenticated; the library's own texts are dropped, because they may quote the token.
+// Verify returns the claims of a token if its signature and dates are valid. Room names are in the normal form of
+// package name. Errors are faults of kind Unauthenticated. They omit the JWT library's text, which may quote the
+// token.
 func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	if raw == "" {
 		return nil, ErrMissing
@@ -82,8 +83,8 @@ func (v *Verifier) Verify(raw string) (*ClaimGrants, error) {
 	return g, nil
 }
 
-// Read returns what a token says, and its claims as they stand in it, without any check of who signed it and whether it
-// has expired: it may be a stranger's invention. It is for showing a token to a person, never for letting anybody in.
+// Read returns the claims of a token, parsed and as raw JSON, without verifying its signature or dates. Anybody could
+// have written such a token: use Read to show a token to a person, never to grant access.
 func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
 	var c claims
 	parser := jwt.NewParser()
@@ -98,7 +99,7 @@ func Read(raw string) (*ClaimGrants, json.RawMessage, error) {
 	return c.toGrants(raw), payload, nil
 }
 
-// grants returns what the claims of the token raw grant, the registered claims included.
+// toGrants returns the grants of the token raw, completed from the registered claims.
 func (c *claims) toGrants(raw string) *ClaimGrants {
 	g := c.ClaimGrants
 	if g.Family == "" {
@@ -113,7 +114,7 @@ func (c *claims) toGrants(raw string) *ClaimGrants {
 	return &g
 }
 
-// instant is the time of a date, zero if there is none. Some libraries write 0 for a date that is not set.
+// timeOf converts a date. Nil and 0, which some libraries write for an unset date, become the zero time.
 func timeOf(d *jwt.NumericDate) time.Time {
 	if d == nil || d.Unix() == 0 {
 		return time.Time{}

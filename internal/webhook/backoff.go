@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// Pauses between attempts: short enough that a receiver which is back is told within a minute, long enough not to wear
-// down one that struggles.
+// initialBackoff and maxBackoff are the first and the longest delay between attempts. A receiver that has recovered
+// gets its events within about a minute, and one that is overloaded is not burdened further.
 const initialBackoff, maxBackoff = time.Second, time.Minute
 
-// backoff doubles the pause with each attempt, give or take a quarter, so that lanes do not knock together.
+// backoff returns the delay after the given number of failed attempts, at least 1. It doubles with each attempt and
+// is varied by up to 25 %, so that lanes do not send at the same time.
 func backoff(tries int) time.Duration {
 	pause := maxBackoff
 	if tries < 7 {

@@ -22,10 +22,10 @@ import (
 // Endpoint is a receiver of events.
 type Endpoint struct {
 	URL         string // http or https
-	Key, Secret string // the API key that signs what is sent there
+	Key, Secret string // API key and its secret, which sign the requests
 }
 
-// validate tells what is wrong with an endpoint.
+// validate returns an error if the URL is not usable.
 func (e Endpoint) validate() error {
 	u, err := url.Parse(e.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
@@ -34,13 +34,13 @@ func (e Endpoint) validate() error {
 	return nil
 }
 
-// name is what the endpoint's place in the queue is remembered by.
+// name returns the endpoint's identifier in the store, a hash of its URL.
 func (e Endpoint) name() string {
 	sum := sha256.Sum256([]byte(e.URL))
 	return hex.EncodeToString(sum[:8])
 }
 
-// host is what logs call it: addresses may hold secrets in their path.
+// host returns the URL's host for logs. The rest of the URL may contain secrets.
 func (e Endpoint) host() string {
 	u, err := url.Parse(e.URL)
 	if err != nil {
@@ -50,26 +50,27 @@ func (e Endpoint) host() string {
 }
 
 const (
-	// requestTimeout is how long a receiver may take to answer. The queue's readers have 15 s for a message.
+	// requestTimeout limits one request. It must be shorter than the 15 s that the store's queue gives a reader for
+	// one message.
 	requestTimeout = 10 * time.Second
-	// tokenTTL is how long the signature of a request is good for, as with LiveKit.
+	// tokenTTL is how long a request's signature is valid, as in LiveKit.
 	tokenTTL = 5 * time.Minute
-	// contentType is what LiveKit's receivers look for.
+	// contentType is required by LiveKit's receivers.
 	contentType = "application/webhook+json"
 )
 
-// refusedError is an answer that is no success.
+// statusError is the error for a response with a status other than 2xx.
 type statusError struct {
 	status     int
-	retryAfter time.Duration // what the receiver asks us to wait
+	retryAfter time.Duration // from the Retry-After header, 0 if there is none
 }
 
 func (e *statusError) Error() string {
 	return fmt.Sprintf("the receiver answered with status %d", e.status)
 }
 
-// lasting reports whether the receiver objects to this very request, so that the same one later is unlikely to do better
-// (RFC 9110, section 15.5). A timeout, too early and too many requests are no objection.
+// permanent reports whether the receiver rejects this very request, so that sending it again will probably fail as
+// well (RFC 9110, section 15.5). Statuses 408 (timeout), 425 (too early) and 429 (too many requests) are temporary.
 func (e *statusError) permanent() bool {
 	switch e.status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -78,7 +79,7 @@ func (e *statusError) permanent() bool {
 	return e.status < 500 || e.status == http.StatusNotImplemented
 }
 
-// post sends one event; nil means that the receiver took it.
+// post sends one event. It returns nil if the receiver accepted it, and a *statusError if the receiver refused it.
 func (e Endpoint) post(ctx context.Context, client *http.Client, body []byte) error {
 	sum := sha256.Sum256(body)
 	signature, err := token.New(e.Key, e.Secret).SetSHA256(base64.StdEncoding.EncodeToString(sum[:])).SetTTL(tokenTTL).ToJWT()
@@ -96,12 +97,12 @@ func (e Endpoint) post(ctx context.Context, client *http.Client, body []byte) er
 	res, err := client.Do(req)
 	if err != nil {
 		var failed *url.Error
-		if errors.As(err, &failed) { // its text holds the address
+		if errors.As(err, &failed) { // its text contains the URL, which may hold secrets
 			err = failed.Err
 		}
 		return fmt.Errorf("send event: %w", err)
 	}
-	_, _ = io.CopyN(io.Discard, res.Body, 64<<10) // so that the connection can be used again
+	_, _ = io.CopyN(io.Discard, res.Body, 64<<10) // so that the connection can be reused
 	_ = res.Body.Close()
 	if res.StatusCode/100 == 2 {
 		return nil
@@ -110,10 +111,11 @@ func (e Endpoint) post(ctx context.Context, client *http.Client, body []byte) er
 	return &statusError{status: res.StatusCode, retryAfter: after}
 }
 
-var errPrivateAddress = errors.New("the receiver's name leads to a private address; allow that by the setting webhook_private if it is meant")
+var errPrivateAddress = errors.New("the receiver's name resolves to a private address; to allow that, set webhook_private")
 
-// newClient makes the client for all endpoints. It follows no redirect: a signature is for one address. A name that
-// leads into the server's own network is refused unless private is set; an address written out, or localhost, is meant.
+// newClient returns the HTTP client for all endpoints. It follows no redirects, because a signature is for one URL.
+// Unless private is set, it refuses host names that resolve to private addresses, to prevent requests into the
+// server's own network. IP addresses and "localhost" in a URL are always allowed.
 func newClient(private bool) *http.Client {
 	dial := &net.Dialer{Timeout: requestTimeout}
 	checked := &net.Dialer{Timeout: requestTimeout, Control: func(_, address string, _ syscall.RawConn) error {
@@ -124,7 +126,7 @@ func newClient(private bool) *http.Client {
 		return nil
 	}}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil // a proxy would do the dialling, and the check would be of its address
+	transport.Proxy = nil // with a proxy, the check would see only the proxy's address
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)
 		if _, literal := netip.ParseAddr(host); private || err == nil && (literal == nil || host == "localhost") {

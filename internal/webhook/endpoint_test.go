@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// A name that leads into the own network is refused, one that is meant, or an address written out, is not.
+// Only host names that resolve to a private address are refused.
 func TestReceiverOnPrivateAddressIsRefused(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	name := strings.Replace(server.URL, "127.0.0.1", "LOCALHOST", 1) // stands for any name that leads here: only its usual spelling is let through
+	name := strings.Replace(server.URL, "127.0.0.1", "LOCALHOST", 1) // stands for any name that resolves to this machine: only the lower-case spelling is always allowed
 	for _, c := range []struct {
 		url     string
 		private bool
@@ -30,7 +30,7 @@ func TestReceiverOnPrivateAddressIsRefused(t *testing.T) {
 			t.Errorf("%s, private %v: %v", c.url, c.private, err)
 		}
 		if err != nil && strings.Contains(err.Error(), c.url) {
-			t.Errorf("the error tells the address: %v", err)
+			t.Errorf("the error contains the URL: %v", err)
 		}
 		client.CloseIdleConnections()
 	}

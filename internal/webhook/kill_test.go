@@ -18,7 +18,8 @@ import (
 	"meet/internal/webhook"
 )
 
-// childDir and childURL, when set, make the test binary the server that TestKilledServerLosesNoStoredEvent kills.
+// childDir and childURL are environment variables. If they are set, the test binary runs as the server that
+// TestKilledServerLosesNoStoredEvent kills.
 const childDir, childURL = "WEBHOOK_TEST_DIR", "WEBHOOK_TEST_URL"
 
 func TestMain(m *testing.M) {
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// notifyForever notifies of one event after another and says of each that it is on the disk.
+// notifyForever notifies of one event after another, and prints the number of each event once it is stored.
 func notifyForever(dir, url string) error {
 	ctx := context.Background()
 	s, err := store.Open(ctx, store.Options{Dir: dir})
@@ -65,8 +66,7 @@ func notifyForever(dir, url string) error {
 	}
 }
 
-// A server that is killed at any moment loses no event that has reached the disk, and sends none out of order; one may
-// come twice, by the same id.
+// Events must arrive in order. An event may arrive twice with the same ID.
 func TestKilledServerLosesNoStoredEvent(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
 	next := 0
@@ -82,7 +82,7 @@ func TestKilledServerLosesNoStoredEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := bufio.NewScanner(out)
-		for count := 0; lines.Scan(); count++ { // to the end: it goes on until the kill takes effect
+		for count := 0; lines.Scan(); count++ { // until the output ends, because the process continues until the kill takes effect
 			if next, err = strconv.Atoi(lines.Text()); err != nil {
 				t.Fatal(err)
 			}
@@ -91,11 +91,11 @@ func TestKilledServerLosesNoStoredEvent(t *testing.T) {
 				_ = cmd.Process.Kill()
 			}
 		}
-		_ = cmd.Wait() // it was killed, which is what the error says
+		_ = cmd.Wait() // returns an error because the process was killed
 	}
 	n := start(t, open(t, dir), webhook.Options{}, webhook.Endpoint{URL: r.URL, Key: "key", Secret: "secret"})
-	n.Notify("room", event("room", -1)) // the last, by which we know that all before it have come
-	eventually(t, "the last event comes", func() bool { return slices.Contains(r.received("room"), "-1") })
+	n.Notify("room", event("room", -1)) // the last event: when it arrives, all others have arrived
+	eventually(t, "the last event arrives", func() bool { return slices.Contains(r.received("room"), "-1") })
 
 	seen := map[string]string{} // number by id
 	before := -1
@@ -104,14 +104,14 @@ func TestKilledServerLosesNoStoredEvent(t *testing.T) {
 	for _, e := range r.accepted {
 		number := e.Room.Metadata
 		if old, again := seen[e.Id]; again && old != number {
-			t.Errorf("id %s is of %s and of %s", e.Id, old, number)
+			t.Errorf("ID %s belongs to events %s and %s", e.Id, old, number)
 		} else if !again {
 			i, err := strconv.Atoi(number)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if i != -1 && i < before {
-				t.Errorf("event %d came after %d", i, before)
+				t.Errorf("event %d arrived after %d", i, before)
 			}
 			before = i
 		}

@@ -19,34 +19,37 @@ import (
 )
 
 const (
-	// defaultGiveUp is how long an event is offered to a receiver that does not answer or has a fault of its own.
+	// defaultDeliveryTimeout is how long an event is offered to a receiver that is unreachable or has an error of its
+	// own.
 	defaultDeliveryTimeout = 24 * time.Hour
-	// defaultGiveUpRefused is how long to a receiver that does nothing but object: an event it cannot digest must not hold up
-	// all others for a day, but a receiver that is being set up, or started after an outage, deserves a moment.
+	// defaultRejectionTimeout is how long an event is offered to a receiver that only rejects events. It is short,
+	// because an event that the receiver cannot process must not delay all others for a day. It is not zero, because
+	// a receiver may be starting, or not be fully configured yet.
 	defaultRejectionTimeout = 5 * time.Minute
-	// The queue forgets events a day after every receiver should have them. Those put aside are kept for a month, to be
-	// looked at.
+	// queueRetention is how long the queue keeps events: a day longer than they are offered. Dead letters are kept
+	// for a month for inspection.
 	queueRetention, deadLetterRetention = 2 * defaultDeliveryTimeout, 30 * 24 * time.Hour
 	maxQueue, maxDeadLetters            = 1 << 30, 64 << 20 // bytes; an event has about 1 kB
-	// lanes is how many rooms' events are sent at a time to one receiver.
+	// lanes is the number of lanes: requests that one receiver gets at the same time.
 	lanes = 8
-	// maxUnkept bounds the events in memory that wait for the disk. Only a disk that takes nothing fills it; then the
-	// oldest are dropped and counted.
+	// maxUnstored bounds the events in memory that are not stored yet. It is reached only if the store accepts
+	// nothing; then the oldest are dropped and counted.
 	maxUnstored = 100_000
-	// keepAgain is the pause after the disk has refused an event.
+	// storeRetryDelay is the delay after the store has failed.
 	storeRetryDelay = time.Second
-	// farewell is how long a request may go on once Close was called.
+	// closeGrace is how long a request in progress may continue after Close was called.
 	closeGrace = time.Second
 )
 
-// Options tune a Notifier.
+// Options configures a Notifier. The zero value is usable except for Log, which is required.
 type Options struct {
 	Log          *slog.Logger
-	AllowPrivate bool // names of receivers may lead to private addresses
-	// Backoff gives the pause after an attempt that failed; nil doubles it from one second to a minute, with jitter.
+	AllowPrivate bool // receivers' host names may resolve to private addresses
+	// Backoff returns the delay after the given number of failed attempts. Nil doubles it from one second to a
+	// minute, with jitter.
 	Backoff func(tries int) time.Duration
-	// How long an event is offered to a receiver before it is put aside: to one that is down, 24 h when 0, and to one that
-	// objects to it, 5 min when 0.
+	// DeliveryTimeout and RejectionTimeout are how long an event is offered to a receiver before it becomes a dead
+	// letter: 24 h if 0 for a receiver that is down, 5 min if 0 for one that rejects the event.
 	DeliveryTimeout, RejectionTimeout time.Duration
 }
 
@@ -59,23 +62,24 @@ type Notifier struct {
 	opts        Options
 
 	stop      context.CancelFunc
-	work      sync.WaitGroup // the keeping goroutine and the readers
-	storeDone chan struct{}  // closed when the keeping goroutine has ended
+	work      sync.WaitGroup // storeEvents and the lane readers
+	storeDone chan struct{}  // closed when storeEvents has returned
 
 	mu       sync.Mutex
 	unstored []event
 	dropped  int
 	closed   bool
-	wake     chan struct{} // capacity 1
+	wake     chan struct{} // wakes storeEvents; capacity 1
 }
 
-// event waits for the disk.
+// event is an event that is not stored yet.
 type event struct {
 	lane, id string
 	body     []byte
 }
 
-// New starts delivering, first what an earlier run has left. Its errors name the endpoint that is wrong.
+// New returns a Notifier and starts delivering, beginning with events that an earlier run has stored. It returns an
+// error if an endpoint's URL or the store is unusable.
 func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (*Notifier, error) {
 	var names []string
 	for _, e := range endpoints {
@@ -117,10 +121,11 @@ func New(ctx context.Context, s *store.Store, endpoints []Endpoint, o Options) (
 			n.work.Go(func() { n.deliverLane(working, e, r) }) // ends with Close
 		}
 	}
-	n.work.Go(func() { n.storeEvents(working) }) // ends when Close was called and everything is on the disk, or with Close
+	n.work.Go(func() { n.storeEvents(working) }) // ends when all events are stored after Close was called, or when Close gives up
 	return n, nil
 }
 
+// laneNames returns the names of all lanes.
 func laneNames() []string {
 	var names []string
 	for i := range lanes {
@@ -129,7 +134,8 @@ func laneNames() []string {
 	return names
 }
 
-// Notify takes an event of the named room and returns at once. It fills in the event's id if there is none.
+// Notify queues an event of the named room for delivery and returns immediately. It sets the event's ID if it has
+// none. Without endpoints it does nothing.
 func (n *Notifier) Notify(room string, e *livekit.WebhookEvent) {
 	if len(n.endpoints) == 0 {
 		return
@@ -139,7 +145,7 @@ func (n *Notifier) Notify(room string, e *livekit.WebhookEvent) {
 	}
 	body, err := protojson.Marshal(e)
 	if err != nil {
-		n.opts.Log.Error("event could not be encoded", "event", e.Event, "err", err)
+		n.opts.Log.Error("a webhook event could not be encoded", "event", e.Event, "err", err)
 		return
 	}
 	h := fnv.New32a()
@@ -158,14 +164,15 @@ func (n *Notifier) Notify(room string, e *livekit.WebhookEvent) {
 	n.wakeUp()
 }
 
+// wakeUp makes storeEvents look for events.
 func (n *Notifier) wakeUp() {
 	select {
 	case n.wake <- struct{}{}:
-	default: // it is awake
+	default: // already woken
 	}
 }
 
-// keep writes events to the disk in order.
+// storeEvents moves events from memory to the store in order, until the Notifier is closed and no event is left.
 func (n *Notifier) storeEvents(ctx context.Context) {
 	defer close(n.storeDone)
 	for range n.wake {
@@ -183,7 +190,7 @@ func (n *Notifier) storeEvents(ctx context.Context) {
 			n.unstored, n.dropped = n.unstored[1:], 0
 			n.mu.Unlock()
 			if dropped > 0 {
-				n.opts.Log.Error("webhook events were dropped because the disk takes none", "count", dropped)
+				n.opts.Log.Error("webhook events were dropped because the store accepts none", "count", dropped)
 			}
 			if !n.storeEvent(ctx, e) {
 				return
@@ -192,7 +199,8 @@ func (n *Notifier) storeEvents(ctx context.Context) {
 	}
 }
 
-// put writes one event, however long it takes; false means that the Notifier is closing and it could not.
+// storeEvent stores one event and retries until it succeeds. It returns false if that failed while the Notifier was
+// closing.
 func (n *Notifier) storeEvent(ctx context.Context, e event) bool {
 	for try := 1; ; try++ {
 		trying, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -205,11 +213,11 @@ func (n *Notifier) storeEvent(ctx context.Context, e event) bool {
 		closed, behind := n.closed, len(n.unstored)
 		n.mu.Unlock()
 		if closed {
-			n.opts.Log.Error("webhook events are lost: the disk took none of them", "first", e.id, "count", 1+behind, "err", err)
+			n.opts.Log.Error("webhook events are lost because the store accepts none", "first", e.id, "count", 1+behind, "err", err)
 			return false
 		}
 		if try == 1 {
-			n.opts.Log.Warn("a webhook event could not be kept; trying again", "err", err)
+			n.opts.Log.Warn("a webhook event could not be stored; trying again", "err", err)
 		}
 		select {
 		case <-time.After(storeRetryDelay):
@@ -218,20 +226,20 @@ func (n *Notifier) storeEvent(ctx context.Context, e event) bool {
 	}
 }
 
-// lane is one reader of one endpoint.
+// lane is the state of one lane of one endpoint.
 type lane struct {
 	endpoint       Endpoint
 	log            *slog.Logger
-	rejectingSince time.Time // since when its receiver does nothing but object; zero: it does not
+	rejectingSince time.Time // when the receiver began to reject every request; zero if the last one was not rejected
 }
 
-// deliver sends a lane's events to one endpoint until ctx ends.
+// deliverLane sends the events of one lane to one endpoint until ctx ends.
 func (n *Notifier) deliverLane(ctx context.Context, e Endpoint, r *store.Reader) {
 	l := &lane{endpoint: e, log: n.opts.Log.With("receiver", e.host())}
 	for ctx.Err() == nil {
 		err := r.Read(ctx, func(ctx context.Context, d store.Delivery) error { return n.deliverEvent(ctx, l, d) })
 		if err != nil {
-			l.log.Warn("webhook queue could not be read; trying again", "err", err)
+			l.log.Warn("the webhook queue could not be read; trying again", "err", err)
 			select {
 			case <-time.After(storeRetryDelay):
 			case <-ctx.Done():
@@ -240,10 +248,11 @@ func (n *Notifier) deliverLane(ctx context.Context, e Endpoint, r *store.Reader)
 	}
 }
 
-// offer sends one event and decides what becomes of it.
+// deliverEvent sends one event. It returns nil if the event is finished: accepted, or stored as a dead letter. It
+// returns a store.Retry if the event must be sent again.
 func (n *Notifier) deliverEvent(ctx context.Context, l *lane, d store.Delivery) error {
 	e, log := l.endpoint, l.log
-	// A request under way when we close gets a moment for its answer; without one it is made again at the next start.
+	// If the Notifier closes meanwhile, the request may continue for closeGrace. If it fails, it is sent again after the next start.
 	posting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeGrace, cancel) })()
@@ -252,10 +261,10 @@ func (n *Notifier) deliverEvent(ctx context.Context, l *lane, d store.Delivery) 
 	case err == nil:
 		l.rejectingSince = time.Time{}
 		if d.Tries > 1 {
-			log.Info("webhook receiver takes events again", "tries", d.Tries)
+			log.Info("the webhook receiver accepts events again", "tries", d.Tries)
 		}
 		return nil
-	case ctx.Err() != nil: // we are closing; it is not the receiver's fault
+	case ctx.Err() != nil: // the Notifier is closing
 		return store.Retry{}
 	}
 	pause, rejected := n.opts.Backoff(d.Tries), false
@@ -269,22 +278,23 @@ func (n *Notifier) deliverEvent(ctx context.Context, l *lane, d store.Delivery) 
 	case l.rejectingSince.IsZero():
 		l.rejectingSince = time.Now()
 	}
-	old := time.Since(d.At)
-	if old < n.opts.DeliveryTimeout && !(rejected && min(old, time.Since(l.rejectingSince)) >= n.opts.RejectionTimeout) {
+	age := time.Since(d.At)
+	if age < n.opts.DeliveryTimeout && !(rejected && min(age, time.Since(l.rejectingSince)) >= n.opts.RejectionTimeout) {
 		if d.Tries == 1 {
-			log.Warn("webhook receiver did not take an event; trying again", "id", d.ID, "err", err)
+			log.Warn("the webhook receiver did not accept an event; trying again", "id", d.ID, "err", err)
 		}
 		return store.Retry{After: pause}
 	}
-	log.Error("webhook event put aside: the receiver did not take it in time", "id", d.ID, "tries", d.Tries, "err", err)
+	log.Error("a webhook event became a dead letter: the receiver did not accept it in time", "id", d.ID, "tries", d.Tries, "err", err)
 	if err := n.deadLetters.Put(ctx, e.name(), d.ID+"/"+e.name(), d.Body); err != nil {
-		return fmt.Errorf("put event aside: %w", err)
+		return fmt.Errorf("store dead letter: %w", err)
 	}
 	return nil
 }
 
-// Close keeps what is not on the disk yet, stops delivering and waits. What was not delivered is when a Notifier starts
-// on the same store.
+// Close stores the events that are still in memory, stops delivering, and waits for the goroutines. If ctx ends
+// first, it returns an error and the events in memory are lost. Stored events that were not delivered are delivered
+// by the next Notifier on the same store.
 func (n *Notifier) Close(ctx context.Context) error {
 	n.mu.Lock()
 	n.closed = true
@@ -294,7 +304,7 @@ func (n *Notifier) Close(ctx context.Context) error {
 	select {
 	case <-n.storeDone:
 	case <-ctx.Done():
-		err = fmt.Errorf("keep webhook events: %w", ctx.Err())
+		err = fmt.Errorf("store webhook events: %w", ctx.Err())
 	}
 	n.stop()
 	n.work.Wait()

@@ -2,8 +2,8 @@ package webhook
 
 import "net/netip"
 
-// notPublic are the special-purpose IPv4 blocks beyond those that package netip knows by name (loopback, private use,
-// link-local, multicast), from https://www.iana.org/assignments/iana-ipv4-special-registry.
+// reservedIPv4 lists the special-purpose IPv4 blocks of https://www.iana.org/assignments/iana-ipv4-special-registry,
+// except those that methods of netip.Addr recognize: loopback, private use, link-local and multicast.
 var reservedIPv4 = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network: RFC 791, section 3.2
 	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT: RFC 6598
@@ -16,7 +16,7 @@ var reservedIPv4 = []netip.Prefix{
 	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, with the broadcast address: RFC 1112, section 4
 }
 
-// notPublic6 are the special-purpose blocks inside of global, from
+// reservedIPv6 lists the special-purpose blocks inside globalUnicast, from
 // https://www.iana.org/assignments/iana-ipv6-special-registry.
 var reservedIPv6 = []netip.Prefix{
 	netip.MustParsePrefix("2001::/23"),     // protocol assignments, with Teredo (RFC 4380): RFC 2928
@@ -25,19 +25,21 @@ var reservedIPv6 = []netip.Prefix{
 }
 
 var (
-	// global is all of IPv6 that is assigned as global unicast (RFC 4291, section 2.4). Outside of it are loopback, unique
-	// local, link-local and multicast addresses, IPv4-compatible ones (::/96), and 64:ff9b:1::/48, in which a network may
-	// place an IPv4 address where it likes (RFC 8215).
+	// globalUnicast is the part of IPv6 from which global unicast addresses are assigned (RFC 4291, section 2.4).
+	// Outside of it are loopback, unique local, link-local and multicast addresses, IPv4-compatible ones (::/96), and
+	// 64:ff9b:1::/48, in which a network may embed an IPv4 address at a position of its choice (RFC 8215).
 	globalUnicast = netip.MustParsePrefix("2000::/3")
-	// nat64 holds an IPv4 address in its last 32 bits, which the network translates to (RFC 6052, section 2.1).
+	// nat64 is the prefix of addresses whose last 32 bits are an IPv4 address to which the network translates them
+	// (RFC 6052, section 2.1).
 	nat64 = netip.MustParsePrefix("64:ff9b::/96")
-	// sixToFour holds an IPv4 address behind its first 16 bits, to which packets are tunnelled (RFC 3056, section 2).
+	// sixToFour is the prefix of addresses whose next 32 bits are the IPv4 address to which packets are tunnelled
+	// (RFC 3056, section 2).
 	sixToFour = netip.MustParsePrefix("2002::/16")
 )
 
-// isPrivate reports whether an address is not one of the public internet: of this machine, of its network, of a cloud's own
-// services, or of nobody. An IPv6 address that leads to a
-// private IPv4 address is private as well.
+// isPrivate reports whether an address is not on the public internet: it belongs to this machine, its network or a
+// cloud's own services, or is reserved. An IPv6 address that is translated or tunnelled to a private IPv4 address is
+// private too.
 func isPrivate(a netip.Addr) bool {
 	if a = a.Unmap(); a.Is4() {
 		return !a.IsGlobalUnicast() || a.IsPrivate() || containedIn(reservedIPv4, a)
@@ -48,7 +50,7 @@ func isPrivate(a netip.Addr) bool {
 	return a.Zone() != "" || !globalUnicast.Contains(a) && !nat64.Contains(a) || containedIn(reservedIPv6, a)
 }
 
-// embedded returns the IPv4 address that packets to an IPv6 address are translated or tunnelled to.
+// embeddedIPv4 returns the IPv4 address that packets to an IPv6 address are translated or tunnelled to, if any.
 func embeddedIPv4(a netip.Addr) (v4 netip.Addr, ok bool) {
 	b := a.As16()
 	switch {
@@ -62,6 +64,7 @@ func embeddedIPv4(a netip.Addr) (v4 netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
+// containedIn reports whether one of the blocks contains a.
 func containedIn(blocks []netip.Prefix, a netip.Addr) bool {
 	for _, block := range blocks {
 		if block.Contains(a) {

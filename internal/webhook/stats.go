@@ -2,13 +2,13 @@ package webhook
 
 import "context"
 
-// Stats are a Notifier's figures of the moment.
+// Stats holds a Notifier's current numbers.
 type Stats struct {
-	Pending     int // deliveries that receivers have yet to take
-	DeadLetters int // events that were put aside because a receiver never took them
+	Pending     int // deliveries that receivers have not accepted yet
+	DeadLetters int // deliveries that a receiver did not accept in time
 }
 
-// Stats looks at the queues; what cannot be told before ctx ends is 0.
+// Stats returns the current numbers. A number that cannot be read from the store before ctx ends is 0.
 func (n *Notifier) Stats(ctx context.Context) Stats {
 	n.mu.Lock()
 	s := Stats{Pending: len(n.unstored) * len(n.endpoints)}

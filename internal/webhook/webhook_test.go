@@ -24,17 +24,18 @@ import (
 	"meet/internal/webhook"
 )
 
-// receiver is a server that notes what it takes, and answers as it is told.
+// receiver is an HTTP server that records the events it accepts.
 type receiver struct {
 	*httptest.Server
 	t *testing.T
 
 	mu       sync.Mutex
-	answer   func(e *livekit.WebhookEvent) int
+	answer   func(e *livekit.WebhookEvent) int // returns the status of the response
 	accepted []*livekit.WebhookEvent
 	requests int
 }
 
+// newReceiver starts a receiver that accepts every event.
 func newReceiver(t *testing.T) *receiver {
 	r := &receiver{t: t, answer: func(*livekit.WebhookEvent) int { return http.StatusOK }}
 	r.Server = httptest.NewServer(r)
@@ -42,11 +43,11 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// ServeHTTP checks a request as LiveKit's receivers do.
+// ServeHTTP checks a request's signature, as LiveKit's receivers do.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
-		return // the sender has gone in the middle; it will come again
+		return // the sender was killed and will send it again
 	}
 	e := &livekit.WebhookEvent{}
 	if err := protojson.Unmarshal(body, e); err != nil {
@@ -69,13 +70,14 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(status)
 }
 
+// setAnswer sets the function that chooses the status of responses.
 func (r *receiver) setAnswer(f func(*livekit.WebhookEvent) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = f
 }
 
-// events are the numbers of the events of a room, in the order in which they were taken.
+// received returns the numbers of the events of a room that were accepted, in order.
 func (r *receiver) received(room string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,10 +90,12 @@ func (r *receiver) received(room string) []string {
 	return all
 }
 
+// endpoint returns the receiver as an Endpoint.
 func (r *receiver) endpoint() webhook.Endpoint {
 	return webhook.Endpoint{URL: r.URL + "/events", Key: "key", Secret: "secret"}
 }
 
+// open opens a store in dir and closes it after the test.
 func open(t *testing.T, dir string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir})
@@ -102,6 +106,7 @@ func open(t *testing.T, dir string) *store.Store {
 	return s
 }
 
+// start starts a Notifier with a short backoff and closes it after the test.
 func start(t *testing.T, s *store.Store, o webhook.Options, endpoints ...webhook.Endpoint) *webhook.Notifier {
 	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
@@ -116,6 +121,7 @@ func start(t *testing.T, s *store.Store, o webhook.Options, endpoints ...webhook
 	return n
 }
 
+// stop closes a Notifier.
 func stop(t *testing.T, n *webhook.Notifier) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -125,10 +131,12 @@ func stop(t *testing.T, n *webhook.Notifier) {
 	}
 }
 
+// event returns an event of a room with a number.
 func event(room string, number int) *livekit.WebhookEvent {
 	return &livekit.WebhookEvent{Event: "room_started", Room: &livekit.Room{Name: room, Metadata: fmt.Sprint(number)}}
 }
 
+// numbers returns the numbers in [from, to) as strings.
 func numbers(from, to int) []string {
 	var all []string
 	for i := from; i < to; i++ {
@@ -137,16 +145,17 @@ func numbers(from, to int) []string {
 	return all
 }
 
+// eventually polls until cond returns true, for at most 20 s.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("waited in vain: " + what)
+			t.Fatal("timed out before " + what)
 		}
 	}
 }
 
-// Receivers that fail at random get every event of a room once, in order.
+// Each event must arrive exactly once at each receiver.
 func TestEventsArriveInOrderDespiteFailures(t *testing.T) {
 	one, other := newReceiver(t), newReceiver(t)
 	one.setAnswer(func(*livekit.WebhookEvent) int {
@@ -170,7 +179,7 @@ func TestEventsArriveInOrderDespiteFailures(t *testing.T) {
 	}
 }
 
-// A dead receiver delays nobody else, and gets everything when it is back.
+// The receiver gets all events when it is back.
 func TestDeadReceiverDoesNotDelayOtherReceivers(t *testing.T) {
 	down, up := newReceiver(t), newReceiver(t)
 	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
@@ -178,15 +187,14 @@ func TestDeadReceiverDoesNotDelayOtherReceivers(t *testing.T) {
 	for i := range 10 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "the other receiver has all", func() bool { return len(up.received("room")) == 10 })
+	eventually(t, "the other receiver has all events", func() bool { return len(up.received("room")) == 10 })
 	if got := down.received("room"); got != nil {
-		t.Fatalf("a dead receiver took %v", got)
+		t.Fatalf("a receiver that is down accepted %v", got)
 	}
 	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
 	eventually(t, "it catches up", func() bool { return slices.Equal(down.received("room"), numbers(0, 10)) })
 }
 
-// What was not delivered when the server stopped is delivered after its next start, before what is new.
 func TestRestartDeliversUndeliveredEventsFirst(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
 	r.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusInternalServerError })
@@ -195,7 +203,7 @@ func TestRestartDeliversUndeliveredEventsFirst(t *testing.T) {
 	for i := range 10 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "the receiver is asked", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.requests > 2 })
+	eventually(t, "the receiver gets requests", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.requests > 2 })
 	stop(t, n)
 	s.Close()
 	r.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
@@ -203,20 +211,20 @@ func TestRestartDeliversUndeliveredEventsFirst(t *testing.T) {
 	for i := range 10 {
 		n.Notify("room", event("room", 10+i))
 	}
-	eventually(t, "everything comes", func() bool { return len(r.received("room")) >= 20 })
+	eventually(t, "all events arrive", func() bool { return len(r.received("room")) >= 20 })
 	if got := r.received("room"); !slices.Equal(got, numbers(0, 20)) {
 		t.Error(got)
 	}
 }
 
-// An event that is under way when the server stops is not sent a second time: its answer is waited for.
+// The event of a request that is in progress must not be sent again after a restart.
 func TestCloseWaitsForPendingAnswer(t *testing.T) {
 	r, dir := newReceiver(t), t.TempDir()
 	requested, closing := make(chan struct{}, 1), make(chan struct{})
 	r.setAnswer(func(*livekit.WebhookEvent) int {
 		requested <- struct{}{}
 		<-closing
-		time.Sleep(100 * time.Millisecond) // Close has begun, or begins now: either way the answer counts
+		time.Sleep(100 * time.Millisecond) // in Close or before it: the response must count in both cases
 		return http.StatusOK
 	})
 	s := open(t, dir)
@@ -229,13 +237,13 @@ func TestCloseWaitsForPendingAnswer(t *testing.T) {
 	r.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
 	n = start(t, open(t, dir), webhook.Options{}, r.endpoint())
 	n.Notify("room", event("room", 1))
-	eventually(t, "the next comes", func() bool { return slices.Contains(r.received("room"), "1") })
+	eventually(t, "the next event arrives", func() bool { return slices.Contains(r.received("room"), "1") })
 	if got := r.received("room"); !slices.Equal(got, numbers(0, 2)) {
 		t.Error(got)
 	}
 }
 
-// An event that the receiver objects to holds up the others only for a while; it is put aside.
+// The events after a rejected one arrive once RejectionTimeout has passed.
 func TestRejectedEventBecomesDeadLetter(t *testing.T) {
 	r := newReceiver(t)
 	r.setAnswer(func(e *livekit.WebhookEvent) int {
@@ -249,18 +257,17 @@ func TestRejectedEventBecomesDeadLetter(t *testing.T) {
 	for i := range 3 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "the others come", func() bool { return slices.Equal(r.received("room"), []string{"0", "2"}) })
+	eventually(t, "the other events arrive", func() bool { return slices.Equal(r.received("room"), []string{"0", "2"}) })
 	aside, err := store.OpenQueue(t.Context(), s, "webhooks_aside", store.QueueOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := aside.Len(t.Context()); err != nil || got != 1 {
-		t.Errorf("%d events are aside, %v", got, err)
+		t.Errorf("%d dead letters, %v", got, err)
 	}
 }
 
-// What a receiver that is down has not taken in the time it is given is put aside, each event in its turn; when it is
-// back it gets what is new.
+// The receiver gets later events when it is back.
 func TestUndeliveredEventsBecomeDeadLetters(t *testing.T) {
 	down := newReceiver(t)
 	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusBadGateway })
@@ -269,14 +276,13 @@ func TestUndeliveredEventsBecomeDeadLetters(t *testing.T) {
 	for i := range 3 {
 		n.Notify("room", event("room", i))
 	}
-	eventually(t, "all are aside", func() bool { return n.Stats(t.Context()) == webhook.Stats{DeadLetters: 3} })
+	eventually(t, "all events are dead letters", func() bool { return n.Stats(t.Context()) == webhook.Stats{DeadLetters: 3} })
 	down.setAnswer(func(*livekit.WebhookEvent) int { return http.StatusOK })
 	n.Notify("room", event("room", 3))
-	eventually(t, "what is new comes", func() bool { return slices.Equal(down.received("room"), []string{"3"}) })
+	eventually(t, "the new event arrives", func() bool { return slices.Equal(down.received("room"), []string{"3"}) })
 }
 
-// What has waited for a receiver that was down is not put aside because it objects at first, as a proxy does before
-// what is behind it has started.
+// After an outage, a proxy may reject events with 404 until the receiver behind it has started.
 func TestEventRejectedAfterOutageIsRetried(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	r := newReceiver(t)
@@ -294,10 +300,10 @@ func TestEventRejectedAfterOutageIsRetried(t *testing.T) {
 	n := start(t, open(t, t.TempDir()), webhook.Options{RejectionTimeout: limit}, r.endpoint())
 	n.Notify("room", event("room", 0))
 	n.Notify("room", event("room", 1))
-	eventually(t, "both come", func() bool { return slices.Equal(r.received("room"), []string{"0", "1"}) })
+	eventually(t, "both events arrive", func() bool { return slices.Equal(r.received("room"), []string{"0", "1"}) })
 }
 
-// A redirect is an answer like any other failure: what is signed for one address is not carried to another.
+// A signature is for one URL, so the request must not be sent to another.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	other := newReceiver(t)
 	var requested sync.WaitGroup
