@@ -134,7 +134,7 @@ func listBuilds(env environment, s *assets.Store, embedded *assets.Build) error 
 	}
 	var rows [][]string
 	for _, l := range list {
-		row := []string{l.ID, l.State, formatLocalTime(l.Taken), "", "", ""}
+		row := []string{l.ID, l.State, formatLocalTime(l.Installed), "", "", ""}
 		if l.Problem != nil {
 			row[1] = "unusable: " + l.Problem.Error()
 		} else {

@@ -17,7 +17,7 @@ var (
 	ErrNotFound    = errors.New("not found")
 )
 
-// callError is an error of one of the kinds with its own text.
+// callError is the error of a failed call: one of the variables above, with a sentence about this call.
 type callError struct {
 	kind error
 	text string
@@ -66,7 +66,7 @@ func refusalReason(twirpErr twirp.Error) string {
 	return twirpErr.Msg()
 }
 
-// unreachableError returns the error for a call without a response. timedOut tells whether it took too long.
+// unreachableError returns the error for a call without a response. timedOut means that the call took too long.
 func (c *Client) unreachableError(why error, timedOut bool) error {
 	if timedOut || errors.Is(why, context.DeadlineExceeded) {
 		why = errors.New("no response in time")

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A room without named agents gets a job for workers without a name, with binary and with JSON messages.
+// The room has no dispatches in its configuration. The test uses binary and JSON messages.
 func TestNewRoomCreatesJobForUnnamedWorkers(t *testing.T) {
 	for _, inJSON := range []bool{false, true} {
 		g := newFixture(t, 0)

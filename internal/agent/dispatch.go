@@ -83,7 +83,7 @@ func (d *Dispatcher) Delete(roomName, id string) (*livekit.AgentDispatch, error)
 		d.endLocked(j, livekit.JobStatus_JS_SUCCESS, "")
 	}
 	if len(remaining) > 0 && d.opts.Remove != nil && !d.closed {
-		d.work.Go(func() { d.removeAgents(r, remaining) }) // ends after Grace, or with Close
+		d.work.Go(func() { d.removeAgents(r, remaining) }) // ends after LeaveTimeout, or with Close
 	}
 	return ad.snapshot(), nil
 }

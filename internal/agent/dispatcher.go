@@ -46,7 +46,7 @@ type room struct {
 	dispatches   map[string]*dispatch    // by ID
 }
 
-// participant is a participant that jobs can be about.
+// participant is a participant of a room for which jobs are created. Agents and recorders are not among them.
 type participant struct {
 	info      *livekit.ParticipantInfo
 	publishes bool
@@ -81,8 +81,8 @@ func (d *Dispatcher) Close() {
 	d.work.Wait()
 }
 
-// RoomStarted adds a room with the dispatches of its configuration. A room without any gets the implicit dispatch,
-// for workers without a name.
+// RoomStarted adds a room with the dispatches of its configuration. If there are none, the room gets an implicit
+// dispatch for workers without a name.
 func (d *Dispatcher) RoomStarted(info *livekit.Room, agents []*livekit.RoomAgentDispatch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -58,7 +58,7 @@ type worker struct {
 	available  bool
 	load       float32
 	jobs       map[string]*job                               // assigned to the worker, by ID
-	offers     map[string]chan *livekit.AvailabilityResponse // unanswered offers by job ID; nil once the answer was received
+	offers     map[string]chan *livekit.AvailabilityResponse // offers by job ID; the channel is nil once the answer was received
 }
 
 // newWorker returns a worker that authenticated with the API key key. Tests may pass a nil ws.

@@ -16,7 +16,7 @@ func (u *Updater) WithShortTimeouts() *Updater {
 
 const Retention = retention
 
-// Retire records that the build id was replaced ago before now.
+// Retire records that the build id was replaced by another one, as long before now as ago says.
 func (s *Store) Retire(id string, ago time.Duration) error {
 	r, err := s.read()
 	if err != nil {

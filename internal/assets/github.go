@@ -122,8 +122,8 @@ func (g *gitHub) addCommitLocation(e Release, manifest string) Release {
 	return e
 }
 
-// apiError translates an error of GitHub's API into one sentence with advice. notFound is one more possible cause of
-// a 404; it completes "…, or".
+// apiError translates an error of GitHub's API into one sentence with advice. notFound describes a further possible
+// cause of the status 404.
 func (g *gitHub) apiError(err error, notFound string) error {
 	host := g.client.BaseURL.Host
 	if limit, ok := errors.AsType[*github.RateLimitError](err); ok {

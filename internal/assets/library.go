@@ -91,8 +91,8 @@ func (l *Library) Current() *Build {
 	return b
 }
 
-// refreshLocked loads the store's build in use, or the previous build, or the embedded one, whichever can be used
-// first. Its error explains why the build in use could not be loaded. l.mu is held.
+// refreshLocked loads the store's build in use. If that fails, it loads the previous build, and if that fails too, it
+// uses the embedded one. Its error explains why the build in use could not be loaded. l.mu is held.
 func (l *Library) refreshLocked(since time.Time) error {
 	r, err := l.store.read()
 	if err != nil {

@@ -180,8 +180,8 @@ func (m *Manifest) checkFits(version string, pages []string) error {
 }
 
 // compatibleVersions returns the range of versions for a build made together with the server of the given version. It
-// ends before the next version that may change the interface between pages and server: the next minor version below
-// 1.0, the next major version from then on (https://semver.org/#spec-item-4).
+// ends before the next version that may change the interface between pages and server. Below 1.0 that is the next
+// minor version, otherwise the next major version (https://semver.org/#spec-item-4).
 func compatibleVersions(version string) (Versions, error) {
 	var major, minor, patch int
 	if n, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); n != 3 || err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// updateTimeout limits an automatic update, for which nobody waits. A slow connection needs about a minute.
+// updateTimeout limits the duration of an automatic update. A slow connection needs about a minute.
 const updateTimeout = 15 * time.Minute
 
 // Poll runs u immediately and then after every interval until ctx ends. With an interval of 0 it runs u once. Each

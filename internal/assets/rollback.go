@@ -9,7 +9,7 @@ import (
 )
 
 // Rollback makes the previous build the current one, or the embedded build if there is no previous one, and returns
-// it. An automatic update will not install the build that was current until now again.
+// it. Automatic updates do not install the replaced build again.
 func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 	release, err := s.lock()
 	if err != nil {
@@ -37,10 +37,10 @@ func (s *Store) Rollback(embedded *Build, version string) (*Build, error) {
 
 // ListedBuild is one build in the result of List.
 type ListedBuild struct {
-	ID    string
-	State string    // such as "in use" or "replaced", in words for an operator
-	Taken time.Time // when it was installed, zero for the embedded build
-	Build *Manifest // nil if the build cannot be used
+	ID        string
+	State     string    // such as "in use" or "replaced", in words for an operator
+	Installed time.Time // when it was installed, zero for the embedded build
+	Build     *Manifest // nil if the build cannot be used
 
 	Problem error // why Build is nil
 }
@@ -82,7 +82,7 @@ func (s *Store) listedBuild(id, state string, embedded *Build, version string) L
 		l.Problem = fmt.Errorf("read build: %w", err)
 		return l
 	}
-	l.Taken = info.ModTime()
+	l.Installed = info.ModTime()
 	b, err := s.open(id, version, embedded.Pages())
 	if err != nil {
 		l.Problem = err

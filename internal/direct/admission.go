@@ -6,8 +6,9 @@ import "slices"
 // and all three move to a room of the meeting server.
 
 // requestAdmissionLocked makes a peer wait to be admitted to a full session, and notifies the session's members. It
-// returns false if the session is not full, if maxWaiting peers are waiting, or if the peer's client or both members'
-// clients do not understand the messages about admission.
+// returns false if the peer cannot wait: the session is not full or is the peer's own, maxWaiting peers are waiting
+// already, or the clients do not understand the messages about admission. The peer's client and that of at least one
+// member must.
 func (h *Hub) requestAdmissionLocked(p *peer, s *session) bool {
 	if s == nil || !p.understandsMove || len(s.members) < 2 || p.session == s || len(s.waiting) >= maxWaiting {
 		return false
@@ -44,7 +45,7 @@ func (h *Hub) denyAllLocked(s *session) {
 }
 
 // moveToRoomLocked sends the members of a session and the peers waiting for admission to a new room. The members stay
-// in the session until they disconnect.
+// in the session, so that their call continues until they have joined the room.
 func (h *Hub) moveToRoomLocked(s *session) {
 	room := h.opts.NewRoom()
 	for _, p := range slices.Concat(s.members, s.waiting) {

@@ -50,7 +50,7 @@ func localAddress(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// checkTCPPort checks whether the server can listen on the TCP port. running tells whether a server already does.
+// checkTCPPort checks whether the server can listen on the TCP port. running means that a server is already running.
 func checkTCPPort(listen string, running bool) Finding {
 	const check = "TCP port"
 	l, err := net.Listen("tcp", listen)
@@ -62,7 +62,7 @@ func checkTCPPort(listen string, running bool) Finding {
 }
 
 // checkUDPPort checks whether the server can listen on the UDP port, and whether a packet from this machine arrives
-// there: a firewall may drop packets although the port can be opened. running tells whether a server already listens.
+// there: a firewall may drop packets although the port can be opened. running means that a server is already running.
 func checkUDPPort(listen string, running bool) Finding {
 	const check = "UDP port"
 	conn, err := net.ListenPacket("udp", listen)

@@ -10,7 +10,7 @@ import (
 	"meet/internal/rtc"
 )
 
-// A single message may have any size.
+// The bound does not apply to a single message in an empty queue.
 func TestSendQueueIsBoundedInBytes(t *testing.T) {
 	message := func(size int) *rtc.Message {
 		return rtc.NewMessage(&livekit.SignalResponse{Message: &livekit.SignalResponse_RefreshToken{RefreshToken: strings.Repeat("x", size)}})

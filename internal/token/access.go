@@ -27,7 +27,7 @@ type AccessToken struct {
 	key, secret string
 	grants      ClaimGrants
 	ttl         time.Duration
-	keepsDates  bool // made by Renew: iat and nbf are those of the earlier token, so that revoking the earlier one by date revokes this one too
+	renewed     bool // made by Renew: iat and nbf are those of the earlier token, so that revoking the earlier one by date revokes this one too
 }
 
 // claims is the JSON object in a token. No field of RegisteredClaims has the same JSON name as one of ClaimGrants, so
@@ -45,7 +45,7 @@ func New(key, secret string) *AccessToken {
 // Renew returns a token with the grants, the family and the time of issue of an earlier one.
 func Renew(key, secret string, granted *ClaimGrants) *AccessToken {
 	t := New(key, secret)
-	t.grants, t.keepsDates = *granted, true
+	t.grants, t.renewed = *granted, true
 	t.grants.Attributes = maps.Clone(granted.Attributes)
 	return t
 }
@@ -145,7 +145,7 @@ func (t *AccessToken) ToJWT() (string, error) {
 	}
 	now := time.Now()
 	issued, notBefore := now, now
-	if t.keepsDates {
+	if t.renewed {
 		issued, notBefore = t.grants.IssuedAt, t.grants.NotBefore
 	}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{

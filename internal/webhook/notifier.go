@@ -30,7 +30,8 @@ const (
 	// for a month for inspection.
 	queueRetention, deadLetterRetention = 2 * defaultDeliveryTimeout, 30 * 24 * time.Hour
 	maxQueue, maxDeadLetters            = 1 << 30, 64 << 20 // bytes; an event has about 1 kB
-	// lanes is the number of lanes: requests that one receiver gets at the same time.
+	// lanes is the number of lanes of each endpoint. Lanes are served in parallel; each room's events belong to one
+	// lane.
 	lanes = 8
 	// maxUnstored bounds the events in memory that are not stored yet. It is reached only if the store accepts
 	// nothing; then the oldest are dropped and counted.
@@ -45,11 +46,11 @@ const (
 type Options struct {
 	Log          *slog.Logger
 	AllowPrivate bool // receivers' host names may resolve to private addresses
-	// Backoff returns the delay after the given number of failed attempts. Nil doubles it from one second to a
-	// minute, with jitter.
+	// Backoff returns the delay after the given number of failed attempts. If nil, the delay doubles from one second
+	// to a minute, with jitter.
 	Backoff func(tries int) time.Duration
-	// DeliveryTimeout and RejectionTimeout are how long an event is offered to a receiver before it becomes a dead
-	// letter: 24 h if 0 for a receiver that is down, 5 min if 0 for one that rejects the event.
+	// DeliveryTimeout is how long an event is offered to a receiver that is down before it becomes a dead letter, 24
+	// h if 0. RejectionTimeout is this limit for a receiver that rejects the event, 5 min if 0.
 	DeliveryTimeout, RejectionTimeout time.Duration
 }
 
@@ -226,7 +227,7 @@ func (n *Notifier) storeEvent(ctx context.Context, e event) bool {
 	}
 }
 
-// lane is the state of one lane of one endpoint.
+// lane is the state of one of the parallel sequences in which an endpoint gets events. Each room belongs to one lane.
 type lane struct {
 	endpoint       Endpoint
 	log            *slog.Logger

@@ -64,7 +64,7 @@ func embeddedIPv4(a netip.Addr) (v4 netip.Addr, ok bool) {
 	return netip.Addr{}, false
 }
 
-// containedIn reports whether one of the blocks contains a.
+// containedIn reports whether one of the blocks contains the address a.
 func containedIn(blocks []netip.Prefix, a netip.Addr) bool {
 	for _, block := range blocks {
 		if block.Contains(a) {
