@@ -9,24 +9,24 @@ import (
 	"meet/internal/name"
 )
 
-// What can be wrong with what somebody types into the lobby's one field.
+// Errors of FindRoom, about the text that a visitor types into the lobby's field.
 var (
 	ErrCodeMissing = fault.New(fault.Invalid, "Type a meeting code, or paste a link.")
 	ErrLinkInvalid = fault.New(fault.Invalid, "That link does not lead to a meeting.")
 	ErrCodeInvalid = fault.New(fault.Invalid, "That is not a meeting code: it is too long or has characters that cannot be shown.")
 )
 
-// codeLetters is the length of a code without its hyphens: 26^10 codes are 47 bits.
+// codeLetters is the number of letters in a meeting code, without its hyphens. 26^10 codes are 47 bits.
 const codeLetters = 10
 
-// NewCode returns a fresh room name such as abc-defg-hij that nobody can guess.
+// NewCode returns a random room name such as abc-defg-hij, which nobody can guess.
 func NewCode() string {
 	letters := make([]byte, 0, codeLetters)
 	var random [codeLetters]byte
 	for len(letters) < codeLetters {
-		_, _ = rand.Read(random[:]) // never fails: it ends the process rather than return an error
+		_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the process instead of returning an error
 		for _, b := range random {
-			// 234 is the largest multiple of 26 in a byte: beyond it the first letters would come more often.
+			// 234 is the largest multiple of 26 in a byte. Larger values would make the first letters more frequent.
 			if b < 234 && len(letters) < codeLetters {
 				letters = append(letters, 'a'+b%26)
 			}
@@ -35,22 +35,23 @@ func NewCode() string {
 	return hyphenate(string(letters))
 }
 
+// hyphenate inserts the hyphens of a meeting code into ten letters.
 func hyphenate(letters string) string { return letters[:3] + "-" + letters[3:7] + "-" + letters[7:] }
 
-// FindRoom returns the name of the room that somebody means who types a code in any spelling, pastes a link to a
-// room, or names a room otherwise.
+// FindRoom returns the name of the room that a visitor's input stands for. The input is a meeting code in any spelling,
+// a link to a room, or the name of a room.
 func (l *Lobby) FindRoom(input string) (string, error) {
 	input = strings.TrimSpace(input)
 	if input == "" {
 		return "", ErrCodeMissing
 	}
-	room, isLink, err := fromLink(input)
+	room, isLink, err := roomFromLink(input)
 	if err != nil {
 		return "", err
 	}
 	if !isLink {
 		if room = name.Lookup(input); !l.isLive(room) {
-			room = fromCode(room)
+			room = addHyphens(room)
 		}
 	}
 	if room, err = name.Room(room); err != nil {
@@ -59,8 +60,9 @@ func (l *Lobby) FindRoom(input string) (string, error) {
 	return room, nil
 }
 
-// fromLink takes the room out of a link to it, with or without the scheme in front.
-func fromLink(input string) (room string, isLink bool, err error) {
+// roomFromLink extracts the room's name from a link, with or without a scheme. isLink is false if the input is not a
+// link.
+func roomFromLink(input string) (room string, isLink bool, err error) {
 	const path = "/rooms/"
 	head, tail, found := strings.Cut(input, path)
 	if strings.ContainsAny(head, "?#") {
@@ -82,8 +84,9 @@ func fromLink(input string) (room string, isLink bool, err error) {
 	return room, true, nil
 }
 
-// fromCode gives a code its hyphens back when ten letters are there, and leaves any other name alone.
-func fromCode(room string) string {
+// addHyphens returns a meeting code in its usual spelling if the input has exactly ten letters besides hyphens and
+// spaces. It returns any other name unchanged.
+func addHyphens(room string) string {
 	letters := strings.ToLower(strings.NewReplacer("-", "", " ", "").Replace(room))
 	if len(letters) != codeLetters || strings.ContainsFunc(letters, func(r rune) bool { return r < 'a' || r > 'z' }) {
 		return room

@@ -10,17 +10,18 @@ import (
 	"meet/internal/token"
 )
 
-// detailsTTL is how long a browser has from asking to connecting; once connected it needs the token no more.
+// detailsTTL is how long the token of connection details is valid. The client needs it only to connect.
 const detailsTTL = 5 * time.Minute
 
-// Request is what somebody asks who wants to enter a room.
+// Request describes who wants to enter which room. Metadata becomes the participant's metadata; Region chooses the
+// server.
 type Request struct {
 	Room, Name, Metadata, Region string
-	Address                      string // network address of the one who asks
+	Address                      string // network address of the client
 }
 
-// ConnectionDetails is what a LiveKit client needs to enter a room. ServerURL is "" for this server, whose address the one
-// who asks knows.
+// ConnectionDetails is what a LiveKit client needs to enter a room. ServerURL is "" if the client should connect to this
+// server.
 type ConnectionDetails struct {
 	ServerURL        string `json:"serverUrl"`
 	RoomName         string `json:"roomName"`
@@ -28,17 +29,17 @@ type ConnectionDetails struct {
 	ParticipantName  string `json:"participantName"`
 }
 
-// ConnectionDetails lets somebody into a room under a name. The identity is the name and a random suffix, so two
-// people of the same name do not push each other out.
+// ConnectionDetails returns what a client needs to enter a room. The participant's identity is the name with a random
+// suffix, so that two people with one name do not replace each other.
 func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
-	room, person, err := names(r.Room, r.Name)
+	room, person, err := cleanNames(r.Room, r.Name)
 	if err == nil {
 		err = checkMetadata(r.Metadata)
 	}
 	if err != nil {
 		return ConnectionDetails{}, err
 	}
-	identity := l.suffixed(room, person, r.Address, detailsTTL)
+	identity := l.reserveSuffixed(room, person, r.Address, detailsTTL)
 	raw, err := l.newToken(room, identity, person).SetMetadata(r.Metadata).SetTTL(detailsTTL).ToJWT()
 	if err != nil {
 		return ConnectionDetails{}, fmt.Errorf("mint token: %w", err)
@@ -50,16 +51,17 @@ func (l *Lobby) ConnectionDetails(r Request) (ConnectionDetails, error) {
 	return ConnectionDetails{url, room, raw, person}, nil
 }
 
-// Token returns a token for a client that names itself: its identity is the name, while that is free. It is not while a
-// participant in the room has it, or while a token for it is valid that was issued to another network address.
+// Token returns an access token for a client. The participant's identity is the given name if that identity is free,
+// otherwise the name with a random suffix. An identity is free unless a participant in the room has it or a valid token
+// for it was issued to another network address.
 func (l *Lobby) Token(room, person, address string) (string, error) {
-	room, person, err := names(room, person)
+	room, person, err := cleanNames(room, person)
 	if err != nil {
 		return "", err
 	}
 	identity, now := person, time.Now()
-	if l.present(room, identity) || !l.reserved.reserve(room, identity, requesterAt(address), now.Add(token.DefaultTTL), now) {
-		identity = l.suffixed(room, person, address, token.DefaultTTL)
+	if l.present(room, identity) || !l.reservations.reserve(room, identity, requesterAt(address), now.Add(token.DefaultTTL), now) {
+		identity = l.reserveSuffixed(room, person, address, token.DefaultTTL)
 	}
 	raw, err := l.newToken(room, identity, person).ToJWT()
 	if err != nil {
@@ -68,30 +70,35 @@ func (l *Lobby) Token(room, person, address string) (string, error) {
 	return raw, nil
 }
 
-// TokenRefreshed keeps an identity for its bearer, who has been given a token that is valid until then.
+// TokenRefreshed reserves an identity until the given time, when the participant's refreshed token expires. Until then
+// no other client gets a token for this identity.
 func (l *Lobby) TokenRefreshed(room, identity string, until time.Time) {
-	l.reserved.extend(room, identity, until, time.Now())
+	l.reservations.extend(room, identity, until, time.Now())
 }
 
-// suffixed makes an identity that nobody else has: the name, or its beginning if it is long, and a random suffix.
-func (l *Lobby) suffixed(room, person, address string, ttl time.Duration) string {
-	const tries = 3 // the second is needed once in a million
+// reserveSuffixed returns an identity that is free, and reserves it for ttl. The identity is the name, shortened if it
+// is long, with a random suffix. If no identity can be reserved, it returns an unreserved one: rooms refuse a guest
+// whose identity is taken.
+func (l *Lobby) reserveSuffixed(room, person, address string, ttl time.Duration) string {
+	const tries = 3 // a second try is needed about once in a million
 	person = strings.ToValidUTF8(person[:min(len(person), name.MaxBytes-len("__2345"))], "")
 	by, now := requesterAt(address), time.Now()
 	for try := 1; ; try++ {
-		// Text gives letters and the digits 2 to 7: 20 random bits in four characters.
+		// rand.Text consists of letters and the digits 2 to 7, so four characters are 20 random bits.
 		identity := person + "__" + strings.ToLower(rand.Text()[:4])
-		free := !l.present(room, identity) && l.reserved.reserve(room, identity, by, now.Add(ttl), now)
-		if free || try == tries { // nothing more can be reserved: rooms refuse whoever comes second
+		free := !l.present(room, identity) && l.reservations.reserve(room, identity, by, now.Add(ttl), now)
+		if free || try == tries { // after the last try the identity is unreserved
 			return identity
 		}
 	}
 }
 
+// present reports whether a participant with this identity is in the room.
 func (l *Lobby) present(room, identity string) bool {
 	return l.options.Present != nil && l.options.Present(room, identity)
 }
 
+// newToken returns an unsigned guest token that allows joining the room, publishing and subscribing.
 func (l *Lobby) newToken(room, identity, person string) *token.AccessToken {
 	return token.New(l.options.APIKey, l.options.APISecret).SetIdentity(identity).SetName(person).SetGuest().SetVideoGrant(token.VideoGrant{
 		RoomJoin: true, Room: room, CanPublish: new(true), CanPublishData: new(true), CanSubscribe: new(true),

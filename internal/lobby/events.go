@@ -2,7 +2,7 @@ package lobby
 
 import "time"
 
-// RoomStarted adds a live room.
+// RoomStarted adds an open room. It does nothing if a room with this SID is already open.
 func (l *Lobby) RoomStarted(r Room) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -13,7 +13,7 @@ func (l *Lobby) RoomStarted(r Room) {
 	l.notifyLocked()
 }
 
-// RoomChanged sets a live room's head count and metadata.
+// RoomChanged sets the number of participants and the metadata of an open room.
 func (l *Lobby) RoomChanged(sid string, numParticipants int, metadata string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -25,17 +25,19 @@ func (l *Lobby) RoomChanged(sid string, numParticipants int, metadata string) {
 	l.notifyLocked()
 }
 
-// ParticipantJoined records an arrival. The first one starts the meeting.
+// ParticipantJoined records an arrival. The first arrival in a room starts its meeting.
 func (l *Lobby) ParticipantJoined(roomSID string, a Arrival) {
-	l.record(roomSID, func(m *Meeting) { m.join(a) })
+	l.updateMeeting(roomSID, func(m *Meeting) { m.join(a) })
 }
 
 // ParticipantLeft records a departure.
 func (l *Lobby) ParticipantLeft(roomSID, identity string, at time.Time) {
-	l.record(roomSID, func(m *Meeting) { m.leave(identity, at) })
+	l.updateMeeting(roomSID, func(m *Meeting) { m.leave(identity, at) })
 }
 
-func (l *Lobby) record(sid string, change func(*Meeting)) {
+// updateMeeting applies change to the meeting of an open room, and marks the meeting to be written if anybody has
+// attended it.
+func (l *Lobby) updateMeeting(sid string, change func(*Meeting)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r, ok := l.live[sid]
@@ -44,12 +46,12 @@ func (l *Lobby) record(sid string, change func(*Meeting)) {
 	}
 	change(&r.meeting)
 	if r.meeting.Count > 0 {
-		l.changeLocked(sid, &r.meeting)
-		l.notifyLocked() // the last to leave makes it a meeting that was
+		l.markDirtyLocked(sid, &r.meeting)
+		l.notifyLocked() // a meeting is listed as ended as soon as everybody has left
 	}
 }
 
-// RoomFinished removes a live room and ends its meeting. A room that nobody ever joined leaves no record.
+// RoomFinished removes an open room and ends its meeting. A room that nobody joined leaves no record.
 func (l *Lobby) RoomFinished(sid string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,37 +62,40 @@ func (l *Lobby) RoomFinished(sid string, at time.Time) {
 	delete(l.live, sid)
 	if r.meeting.Count > 0 {
 		r.meeting.end(at)
-		l.endedLocked(&r.meeting)
-		l.changeLocked(sid, &r.meeting)
+		l.addEndedLocked(&r.meeting)
+		l.markDirtyLocked(sid, &r.meeting)
 	}
 	l.notifyLocked()
 }
 
-// endedLocked lists a meeting as the latest one and drops the oldest beyond what is kept.
-func (l *Lobby) endedLocked(m *Meeting) {
+// addEndedLocked adds the meeting that ended last. It drops the oldest meetings beyond maxListed from the list, and
+// marks the oldest records beyond maxStored for deletion.
+func (l *Lobby) addEndedLocked(m *Meeting) {
 	l.ended = append(l.ended, m)
 	l.ended = l.ended[max(0, len(l.ended)-maxListed):]
-	l.kept = append(l.kept, m.ID)
-	for len(l.kept) > maxKept {
-		l.changeLocked(l.kept[0], nil)
-		l.kept = l.kept[1:]
+	l.stored = append(l.stored, m.ID)
+	for len(l.stored) > maxStored {
+		l.markDirtyLocked(l.stored[0], nil)
+		l.stored = l.stored[1:]
 	}
 }
 
-// changeLocked leaves the meeting's state for keep to write; nil deletes it.
-func (l *Lobby) changeLocked(id string, m *Meeting) {
-	l.changed[id] = m
-	mark(l.wake)
+// markDirtyLocked makes writeChanges write the meeting's state to the store, or delete its record if m is nil.
+func (l *Lobby) markDirtyLocked(id string, m *Meeting) {
+	l.dirty[id] = m
+	wakeUp(l.wake)
 }
 
+// notifyLocked notifies all subscribers of a change.
 func (l *Lobby) notifyLocked() {
 	for c := range l.subscribers {
-		mark(c)
+		wakeUp(c)
 	}
 }
 
-// mark never waits: a mark that is already there says the same.
-func mark(c chan<- struct{}) {
+// wakeUp puts a notification into c, which has capacity 1. It never blocks: if c already holds one, another would add
+// nothing.
+func wakeUp(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

@@ -9,40 +9,44 @@ import (
 )
 
 const (
-	// maxReserved bounds the identities that are remembered, at some 100 bytes each.
+	// maxReserved bounds the number of reservations in memory, at about 100 bytes each.
 	maxReserved = 1 << 16
-	// maxReservedByOne bounds those of one requester, so that a few of them cannot use up all.
-	maxReservedByOne = 2048
+	// maxReservedPerRequester bounds the reservations of one requester, so that a few requesters cannot use up
+	// maxReserved.
+	maxReservedPerRequester = 2048
 )
 
-// reservations remembers which identities tokens were issued for, and to whom, until those tokens expire. An identity in
-// a room belongs to the requester that got it first. They are kept in memory only: after a restart nobody is in a room
-// whose place could be taken.
+// reservations records which identities tokens were issued for, and to which requester, until these tokens expire. An
+// identity in a room belongs to the requester that got it first. Reservations are in memory only: after a restart no
+// participant is connected whose identity could be taken.
 type reservations struct {
-	mu     sync.Mutex
-	all    map[reserved]reservation
-	counts map[requester]int // of all, by requester
-	swept  time.Time         // when those that had expired were removed
+	mu           sync.Mutex
+	byKey        map[reservationKey]reservation
+	perRequester map[requester]int // number of reservations of each requester
+	lastExpiry   time.Time         // when expired reservations were last removed
 }
 
-// reserved is the sum of a room's name and an identity: both are of a stranger's choosing, and long.
-type reserved [16]byte
+// reservationKey is a hash of a room's name and an identity. Clients choose both, and both can be long.
+type reservationKey [16]byte
 
-// requester tells those who ask for tokens apart, as well as a server can: by a sum of their network address.
+// requester distinguishes clients that ask for tokens, by a hash of their network address.
 type requester [16]byte
 
+// reservation is one reserved identity.
 type reservation struct {
-	by    requester // zero for somebody who got the token elsewhere
+	owner requester // zero if this server did not issue the token
 	until time.Time
 }
 
+// newReservations returns an empty set of reservations.
 func newReservations() *reservations {
-	return &reservations{all: map[reserved]reservation{}, counts: map[requester]int{}}
+	return &reservations{byKey: map[reservationKey]reservation{}, perRequester: map[requester]int{}}
 }
 
-func reservedKey(room, identity string) reserved {
-	sum := sha256.Sum256([]byte(room + "\x00" + identity)) // no name holds a zero
-	return reserved(sum[:16])
+// keyOf returns the key of an identity in a room.
+func keyOf(room, identity string) reservationKey {
+	sum := sha256.Sum256([]byte(room + "\x00" + identity)) // no room name contains a zero byte
+	return reservationKey(sum[:16])
 }
 
 // requesterAt returns the requester at a network address.
@@ -51,73 +55,76 @@ func requesterAt(address string) requester {
 	return requester(sum[:16])
 }
 
-// reserve reports whether by may have a token for the identity until then, and keeps it for them.
+// reserve reserves an identity for a requester until the given time. It reports false if another requester holds the
+// identity or the bounds on reservations are reached.
 func (r *reservations) reserve(room, identity string, by requester, until, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := reservedKey(room, identity)
-	old, taken := r.all[key]
-	if taken && now.Before(old.until) && old.by != by {
+	key := keyOf(room, identity)
+	old, taken := r.byKey[key]
+	if taken && now.Before(old.until) && old.owner != by {
 		return false
 	}
 	if taken {
 		r.removeLocked(key)
 	}
-	if len(r.all) >= maxReserved || r.counts[by] >= maxReservedByOne {
+	if len(r.byKey) >= maxReserved || r.perRequester[by] >= maxReservedPerRequester {
 		r.expireLocked(now)
 	}
-	if len(r.all) >= maxReserved || r.counts[by] >= maxReservedByOne {
+	if len(r.byKey) >= maxReserved || r.perRequester[by] >= maxReservedPerRequester {
 		return false
 	}
-	if old.by == by && old.until.After(until) {
+	if old.owner == by && old.until.After(until) {
 		until = old.until
 	}
-	r.all[key] = reservation{by, until}
-	r.counts[by]++
+	r.byKey[key] = reservation{by, until}
+	r.perRequester[by]++
 	return true
 }
 
-// extend keeps an identity for whoever has it until then, or for a bearer of a token that was issued elsewhere.
+// extend prolongs a reservation for its present holder. If there is none, it makes one without a holder, for a token
+// that was issued elsewhere.
 func (r *reservations) extend(room, identity string, until, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := reservedKey(room, identity)
-	old, taken := r.all[key]
-	if !taken && len(r.all) >= maxReserved {
-		if r.expireLocked(now); len(r.all) >= maxReserved {
+	key := keyOf(room, identity)
+	old, taken := r.byKey[key]
+	if !taken && len(r.byKey) >= maxReserved {
+		if r.expireLocked(now); len(r.byKey) >= maxReserved {
 			return
 		}
 	}
-	if taken && !now.Before(old.until) { // it had expired, and somebody else's token may be in use now
+	if taken && !now.Before(old.until) { // expired: another requester's token may be in use now
 		r.removeLocked(key)
 		old, taken = reservation{}, false
 	}
 	if !taken {
-		r.counts[old.by]++
+		r.perRequester[old.owner]++
 	}
 	if until.After(old.until) {
 		old.until = until
 	}
-	r.all[key] = old
+	r.byKey[key] = old
 }
 
-// expireLocked removes reservations that have expired, once a second at most: it looks at all of them.
+// expireLocked removes expired reservations. It runs at most once a second, because it visits all reservations.
 func (r *reservations) expireLocked(now time.Time) {
-	if now.Sub(r.swept) < time.Second {
+	if now.Sub(r.lastExpiry) < time.Second {
 		return
 	}
-	r.swept = now
-	for key, one := range r.all {
+	r.lastExpiry = now
+	for key, one := range r.byKey {
 		if !now.Before(one.until) {
 			r.removeLocked(key)
 		}
 	}
 }
 
-func (r *reservations) removeLocked(key reserved) {
-	by := r.all[key].by
-	delete(r.all, key)
-	if r.counts[by]--; r.counts[by] <= 0 {
-		delete(r.counts, by)
+// removeLocked removes a reservation and lowers its holder's count.
+func (r *reservations) removeLocked(key reservationKey) {
+	by := r.byKey[key].owner
+	delete(r.byKey, key)
+	if r.perRequester[by]--; r.perRequester[by] <= 0 {
+		delete(r.perRequester, by)
 	}
 }

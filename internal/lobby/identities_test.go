@@ -12,6 +12,7 @@ import (
 	"meet/internal/token"
 )
 
+// identityOf verifies a guest token and returns its identity.
 func identityOf(t *testing.T, raw string, err error) string {
 	t.Helper()
 	if err != nil {
@@ -27,7 +28,7 @@ func identityOf(t *testing.T, raw string, err error) string {
 	return g.Identity
 }
 
-// A name of the greatest length makes an identity that rooms take.
+// The longest allowed name, with its suffix, still fits the limit on identities.
 func TestLongNameMakesAValidIdentity(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	long := "a" + strings.Repeat("\u00e9", 127)
@@ -38,7 +39,8 @@ func TestLongNameMakesAValidIdentity(t *testing.T) {
 	}
 }
 
-// A token for a plain identity is issued to the first address that asks, and to nobody while a participant has it.
+// An identity without a suffix is issued only to the first address that asks, and to no address while a participant has
+// it.
 func TestTakenIdentityGetsASuffix(t *testing.T) {
 	present := map[string]bool{"blue/Grace": true}
 	l, _ := open(t, t.TempDir(), lobby.Options{Present: func(room, identity string) bool { return present[room+"/"+identity] }})
@@ -81,7 +83,7 @@ func TestTakenIdentityGetsASuffix(t *testing.T) {
 	}
 }
 
-// One address cannot use up the identities that are remembered, and gets suffixed ones beyond its share.
+// One address cannot use up all reservations. Beyond its bound it gets identities with a suffix.
 func TestReservationsOfOneAddressAreBounded(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	plain := 0

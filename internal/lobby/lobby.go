@@ -13,92 +13,94 @@ import (
 	"meet/internal/store"
 )
 
-// maxListed is how many meetings are shown; maxKept, how many records the store holds before the oldest goes.
+// maxListed is the number of ended meetings that are shown. maxStored is the number of records in the store; the oldest
+// are deleted beyond it.
 const (
 	maxListed = 100
-	maxKept   = 1000
+	maxStored = 1000
 )
 
-// Options is what a lobby may be told. APIKey and APISecret sign tokens; without them none are handed out.
+// Options configures a lobby. APIKey and APISecret sign tokens.
 type Options struct {
 	APIKey, APISecret string
-	ServerURL         func(region string) string // where a region's browsers are sent; nil or "" is this server
-	// Present reports whether a participant of that identity is in the room of that name. Nil: it never is.
+	ServerURL         func(region string) string // server that browsers of a region connect to; nil or "" means this server
+	// Present reports whether a participant with this identity is in the room. Nil means that none ever is.
 	Present func(room, identity string) bool
 	Log     *slog.Logger
 }
 
-// Lobby is the list of live rooms and the record of meetings.
+// Lobby holds the open rooms and the records of meetings. Its methods may be called from any goroutine.
 type Lobby struct {
-	options  Options
-	meetings *store.Bucket[Meeting]
-	alive    *store.Bucket[time.Time]
-	reserved *reservations
-	wake     chan struct{} // holds one mark; another one would say the same
-	stop     chan struct{}
-	stopOnce sync.Once
-	wg       sync.WaitGroup
+	options      Options
+	meetings     *store.Bucket[Meeting]
+	heartbeat    *store.Bucket[time.Time]
+	reservations *reservations
+	wake         chan struct{} // capacity 1: wakes writeChanges
+	stop         chan struct{}
+	stopOnce     sync.Once
+	wg           sync.WaitGroup
 
 	mu          sync.Mutex
 	live        map[string]*liveRoom // by SID
-	ended       []*Meeting           // the latest maxListed, oldest first; never changed once here
-	kept        []string             // IDs of all ended meetings in the store, oldest first
-	changed     map[string]*Meeting  // what the store does not have yet; nil is a deletion
+	ended       []*Meeting           // the latest maxListed, oldest first; the meetings do not change any more
+	stored      []string             // IDs of all ended meetings in the store, oldest first
+	dirty       map[string]*Meeting  // meetings that the store does not have yet; nil means delete
 	subscribers map[chan struct{}]struct{}
 }
 
+// liveRoom is an open room and the meeting in it.
 type liveRoom struct {
 	Room
 	meeting Meeting
 }
 
-// New opens the records and ends those that a crash left open.
+// New reads the records from the store and ends those that a crash left open.
 func New(ctx context.Context, s *store.Store, o Options) (*Lobby, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Lobby{
-		options:     o,
-		reserved:    newReservations(),
-		wake:        make(chan struct{}, 1),
-		stop:        make(chan struct{}),
-		live:        map[string]*liveRoom{},
-		changed:     map[string]*Meeting{},
-		subscribers: map[chan struct{}]struct{}{},
+		options:      o,
+		reservations: newReservations(),
+		wake:         make(chan struct{}, 1),
+		stop:         make(chan struct{}),
+		live:         map[string]*liveRoom{},
+		dirty:        map[string]*Meeting{},
+		subscribers:  map[chan struct{}]struct{}{},
 	}
 	var err error
 	if l.meetings, err = store.OpenBucket[Meeting](ctx, s, "meetings"); err != nil {
 		return nil, fmt.Errorf("open lobby: %w", err)
 	}
-	if l.alive, err = store.OpenBucket[time.Time](ctx, s, "lobby"); err != nil {
+	if l.heartbeat, err = store.OpenBucket[time.Time](ctx, s, "lobby"); err != nil {
 		return nil, fmt.Errorf("open lobby: %w", err)
 	}
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open lobby: %w", err)
 	}
-	l.wg.Go(l.keep) // ends when stop is closed
+	l.wg.Go(l.writeChanges) // ends when stop is closed
 	return l, nil
 }
 
-// Close writes what is not yet written and ends the lobby's goroutine.
+// Close writes all remaining changes and ends the lobby's goroutine.
 func (l *Lobby) Close() {
 	l.stopOnce.Do(func() { close(l.stop) })
 	l.wg.Wait()
 }
 
-// deserted tells whether everybody has left. Such a room is kept for some seconds, so that who comes back continues the
-// meeting; to people who look at the lobby it is over.
-func (r *liveRoom) deserted() bool {
-	return r.NumParticipants == 0 && r.meeting.Count > 0 && !r.meeting.attended()
+// isDeserted reports whether everybody has left the room. The room stays open for some seconds, so that a participant
+// that returns continues the meeting, but the lobby shows the meeting as ended.
+func (r *liveRoom) isDeserted() bool {
+	return r.NumParticipants == 0 && r.meeting.Count > 0 && !r.meeting.hasParticipants()
 }
 
-// Rooms returns the live rooms, the newest first.
+// Rooms returns the open rooms that are not deserted, newest first.
 func (l *Lobby) Rooms() []Room {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rooms := make([]Room, 0, len(l.live))
 	for _, r := range l.live {
-		if !r.deserted() {
+		if !r.isDeserted() {
 			rooms = append(rooms, r.Room)
 		}
 	}
@@ -108,15 +110,16 @@ func (l *Lobby) Rooms() []Room {
 	return rooms
 }
 
-// Meetings returns the latest meetings that have ended or that everybody has left, the last one first. Callers do not change them.
+// Meetings returns the latest meetings that have ended or that everybody has left, the last to end first. Callers must
+// not change them.
 func (l *Lobby) Meetings() []*Meeting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	meetings := slices.Clone(l.ended)
 	for _, r := range l.live {
-		if r.deserted() {
+		if r.isDeserted() {
 			m := r.meeting.clone()
-			m.end(m.lastKnown())
+			m.end(m.lastEvent())
 			meetings = append(meetings, m)
 		}
 	}
@@ -124,9 +127,10 @@ func (l *Lobby) Meetings() []*Meeting {
 	return meetings
 }
 
-// Subscribe returns a channel that gets a mark after any number of changes to rooms or meetings, until cancel.
+// Subscribe returns a channel that is notified after changes to rooms or meetings, until cancel is called. Several
+// changes may cause one notification.
 func (l *Lobby) Subscribe() (changes <-chan struct{}, cancel func()) {
-	c := make(chan struct{}, 1) // full: the reader has yet to look, and will then see the latest
+	c := make(chan struct{}, 1) // if it is full, the reader has not looked yet and will see the latest state
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.subscribers[c] = struct{}{}
@@ -137,6 +141,7 @@ func (l *Lobby) Subscribe() (changes <-chan struct{}, cancel func()) {
 	}
 }
 
+// isLive reports whether a room with this name is open.
 func (l *Lobby) isLive(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -27,9 +27,10 @@ const (
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
+// after returns the time that many seconds after noon.
 func after(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 
-// open opens a lobby on a folder; stop closes it as the end of the process would.
+// open opens a lobby with its records in a folder. stop closes it in the way the end of the process does.
 func open(t *testing.T, dir string, o lobby.Options) (l *lobby.Lobby, stop func()) {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir})
@@ -47,6 +48,7 @@ func open(t *testing.T, dir string, o lobby.Options) (l *lobby.Lobby, stop func(
 	return l, stop
 }
 
+// summary returns one line for each meeting: name, duration, number of people, and their names.
 func summary(l *lobby.Lobby) string {
 	var b strings.Builder
 	for _, m := range l.Meetings() {
@@ -59,11 +61,11 @@ func summary(l *lobby.Lobby) string {
 	return b.String()
 }
 
-func TestMeetingIsLiveAndThenRecorded(t *testing.T) {
+func TestMeetingIsListedAsOpenThenAsEnded(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
-	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon}) // said twice counts once
+	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon}) // a repeated event has no effect
 	l.RoomStarted(lobby.Room{SID: "RM_2", Name: "empty", CreatedAt: after(1)})
 	l.ParticipantJoined("RM_1", lobby.Arrival{Identity: "ada", Name: "Ada", At: after(2)})
 	l.ParticipantJoined("RM_1", lobby.Arrival{Identity: "bo", Name: "Bo", At: after(3)})
@@ -77,12 +79,12 @@ func TestMeetingIsLiveAndThenRecorded(t *testing.T) {
 		t.Errorf("live (-want +got):\n%s", diff)
 	}
 	if got := summary(l); got != "" {
-		t.Errorf("previous meetings while it lasts: %q", got)
+		t.Errorf("meetings listed as ended while it lasts: %q", got)
 	}
 	l.ParticipantLeft("RM_1", "ada", after(30))
 	l.ParticipantLeft("RM_1", "bo", after(65))
 	if got := summary(l); got != "" {
-		t.Errorf("over before the room says so: %q", got)
+		t.Errorf("listed as ended before the room is empty: %q", got)
 	}
 	l.RoomChanged("RM_1", 0, "agenda")
 	record := "blue 1m3s 2 Ada Bo\n"
@@ -106,8 +108,8 @@ func TestMeetingIsLiveAndThenRecorded(t *testing.T) {
 	}
 }
 
-// The process ends in the middle of a meeting, and again after recovery: the record ends when it was last heard of.
-func TestMeetingCutOffByACrashEndsAtTheNextStart(t *testing.T) {
+// If the process ends in the middle of a meeting, the record ends at the last known time, also after several restarts.
+func TestMeetingInterruptedByCrashEndsAtLastKnownTime(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "blue", CreatedAt: noon})
@@ -123,7 +125,7 @@ func TestMeetingCutOffByACrashEndsAtTheNextStart(t *testing.T) {
 	}
 }
 
-func TestOldestRecordsAreDeleted(t *testing.T) {
+func TestOldestRecordsAreDeletedBeyondTheLimit(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := open(t, dir, lobby.Options{})
 	for i := range 1005 {
@@ -159,7 +161,7 @@ func TestOldestRecordsAreDeleted(t *testing.T) {
 	}
 }
 
-func TestSubscribersGetOneMarkForManyChanges(t *testing.T) {
+func TestSubscriberGetsOneNotificationForManyChanges(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	changes, cancel := l.Subscribe()
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "a"})
@@ -169,13 +171,13 @@ func TestSubscribersGetOneMarkForManyChanges(t *testing.T) {
 	<-changes
 	select {
 	case <-changes:
-		t.Error("a second mark without a change since")
+		t.Error("a second notification without a change")
 	default:
 	}
-	l.RoomChanged("RM_1", 100, "") // says nothing new
+	l.RoomChanged("RM_1", 100, "") // no change
 	select {
 	case <-changes:
-		t.Error("a mark for no change")
+		t.Error("a notification without a change")
 	default:
 	}
 	l.RoomFinished("RM_1", noon)
@@ -184,7 +186,7 @@ func TestSubscribersGetOneMarkForManyChanges(t *testing.T) {
 	l.RoomStarted(lobby.Room{SID: "RM_2", Name: "b"})
 	select {
 	case <-changes:
-		t.Error("a mark after cancel")
+		t.Error("a notification after cancel")
 	default:
 	}
 }
@@ -285,14 +287,14 @@ func TestNewCodeIsWellFormedAndUnique(t *testing.T) {
 	}
 }
 
-func TestFindReadsCodesLinksAndNames(t *testing.T) {
+func TestFindRoomReadsCodesLinksAndNames(t *testing.T) {
 	l, _ := open(t, t.TempDir(), lobby.Options{})
 	l.RoomStarted(lobby.Room{SID: "RM_1", Name: "standupnow"})
 	for in, want := range map[string]string{
 		"abc-defg-hij":                       "abc-defg-hij",
 		" ABC DEFG HIJ ":                     "abc-defg-hij",
 		"abcdefghij":                         "abc-defg-hij",
-		"standupnow":                         "standupnow", // a live room of that very name comes first
+		"standupnow":                         "standupnow", // the name of an open room takes precedence
 		"Weekly stand-up":                    "Weekly stand-up",
 		"team/blue":                          "team/blue",
 		"https://meet.example.org/rooms/abc": "abc",

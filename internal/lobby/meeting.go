@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// maxPeople bounds the people listed in one record; more are only counted.
+// maxPeople bounds the people listed in one record. Further people are only counted.
 const maxPeople = 1000
 
-// Room is a room that is live.
+// Room is an open room.
 type Room struct {
 	SID             string
 	Name            string
@@ -18,38 +18,38 @@ type Room struct {
 	NumParticipants int
 }
 
-// Arrival is one participant's arrival.
+// Arrival is the arrival of one participant.
 type Arrival struct {
 	Identity string
 	Name     string
 	At       time.Time
 }
 
-// Meeting is the record of what met in one room, from the first arrival to the last departure.
+// Meeting is the record of one meeting, from the first arrival in a room to the last departure.
 type Meeting struct {
 	ID        string    `json:"id"` // the room's SID
 	Name      string    `json:"name"`
 	StartedAt time.Time `json:"startedAt"`
-	EndedAt   time.Time `json:"endedAt,omitzero"` // zero while it lasts
+	EndedAt   time.Time `json:"endedAt,omitzero"` // zero until it ends
 	Count     int       `json:"count"`            // distinct people
 	People    []Person  `json:"people"`           // the first maxPeople of them, in order of arrival
 }
 
-// Person is somebody who was there, however often they came back.
+// Person is one attendee. Someone who leaves and returns is still one Person.
 type Person struct {
-	Identity string    `json:"identity"` // the latest, since a rejoin gets a new one
+	Identity string    `json:"identity"` // the latest one: rejoining gives a new identity
 	Name     string    `json:"name"`
 	JoinedAt time.Time `json:"joinedAt"`
 	LeftAt   time.Time `json:"leftAt,omitzero"` // zero while present
 
-	connections int // more than one while a participant replaces itself
+	connections int // 2 while a new connection replaces an old one
 }
 
-// Duration is how long a meeting lasted.
+// Duration returns how long an ended meeting lasted.
 func (m *Meeting) Duration() time.Duration { return m.EndedAt.Sub(m.StartedAt) }
 
-// join counts somebody in. A known identity, or the name of somebody who has left, is the same person again; the
-// same name while its owner is present is another person.
+// join records an arrival. It is the return of a listed person if the identity is the same, or if the name is the same
+// and that person has left. Someone with the name of a person who is present is a different person.
 func (m *Meeting) join(a Arrival) {
 	a.Name = cmp.Or(a.Name, a.Identity)
 	if m.StartedAt.IsZero() {
@@ -72,7 +72,7 @@ func (m *Meeting) join(a Arrival) {
 	p.connections++
 }
 
-// leave counts somebody out.
+// leave records a departure. It ignores identities that are not present.
 func (m *Meeting) leave(identity string, at time.Time) {
 	i := slices.IndexFunc(m.People, func(p Person) bool { return p.Identity == identity && p.connections > 0 })
 	if i < 0 {
@@ -85,12 +85,12 @@ func (m *Meeting) leave(identity string, at time.Time) {
 	}
 }
 
-// attended tells whether somebody listed is there.
-func (m *Meeting) attended() bool {
+// hasParticipants reports whether any listed person is present.
+func (m *Meeting) hasParticipants() bool {
 	return slices.ContainsFunc(m.People, func(p Person) bool { return p.connections > 0 })
 }
 
-// end closes the record: at the last departure, or at the given time when somebody listed was still there.
+// end ends the meeting at the last departure, or at the given time if a listed person was still present.
 func (m *Meeting) end(at time.Time) {
 	last := m.StartedAt
 	for i := range m.People {
@@ -101,13 +101,13 @@ func (m *Meeting) end(at time.Time) {
 		last = later(last, p.LeftAt)
 	}
 	if m.Count > len(m.People) {
-		last = later(last, at) // who is only counted may have stayed longest
+		last = later(last, at) // people beyond maxPeople may have left last
 	}
 	m.EndedAt = last
 }
 
-// lastKnown is the latest time the record itself speaks of.
-func (m *Meeting) lastKnown() time.Time {
+// lastEvent returns the time of the latest arrival or departure in the record.
+func (m *Meeting) lastEvent() time.Time {
 	last := m.StartedAt
 	for _, p := range m.People {
 		last = later(last, later(p.JoinedAt, p.LeftAt))
@@ -115,12 +115,14 @@ func (m *Meeting) lastKnown() time.Time {
 	return last
 }
 
+// clone returns a deep copy.
 func (m *Meeting) clone() *Meeting {
 	c := *m
 	c.People = slices.Clone(m.People)
 	return &c
 }
 
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

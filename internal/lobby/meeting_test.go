@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestMeetingRecordsArrivalsAndDepartures replays arrivals (+identity:name) and departures (-identity), one a second.
+// The script lists arrivals (+identity:name) and departures (-identity), one per second.
 func TestMeetingRecordsArrivalsAndDepartures(t *testing.T) {
 	for _, tc := range []struct {
 		name, script string
@@ -15,16 +15,16 @@ func TestMeetingRecordsArrivalsAndDepartures(t *testing.T) {
 		count        int
 		ended        int
 	}{
-		{"one", "+a:Ada -a", "Ada@0-1", 1, 1},
-		{"two", "+a:Ada +b:Bo -a -b", "Ada@0-2 Bo@1-3", 2, 3},
+		{"one person", "+a:Ada -a", "Ada@0-1", 1, 1},
+		{"two people", "+a:Ada +b:Bo -a -b", "Ada@0-2 Bo@1-3", 2, 3},
 		{"a rejoin counts once", "+a1:Ada -a1 +a2:Ada -a2", "Ada@0-3", 1, 3},
-		{"two of a name at once are two", "+a1:Ada +a2:Ada -a1 -a2", "Ada@0-2 Ada@1-3", 2, 3},
-		{"and stay two when one comes back", "+a1:Ada +a2:Ada -a1 +a3:Ada -a2 -a3", "Ada@0-5 Ada@1-4", 2, 5},
-		{"a fixed identity that renames itself", "+a:Ada -a +a:Countess -a", "Countess@0-3", 1, 3},
-		{"a participant replaced by itself", "+a:Ada +a:Ada -a +b:Bo -a -b", "Ada@0-4 Bo@3-5", 1 + 1, 5},
-		{"no name", "+a: -a", "a@0-1", 1, 1},
-		{"left without having come", "+a:Ada -x -a", "Ada@0-2", 1, 2},
-		{"closed on those inside", "+a:Ada +b:Bo -a", "Ada@0-2 Bo@1-9", 2, 9},
+		{"two people with one name count as two", "+a1:Ada +a2:Ada -a1 -a2", "Ada@0-2 Ada@1-3", 2, 3},
+		{"two people with one name, one returns", "+a1:Ada +a2:Ada -a1 +a3:Ada -a2 -a3", "Ada@0-5 Ada@1-4", 2, 5},
+		{"one identity with a new name", "+a:Ada -a +a:Countess -a", "Countess@0-3", 1, 3},
+		{"a new connection replaces the old one", "+a:Ada +a:Ada -a +b:Bo -a -b", "Ada@0-4 Bo@3-5", 1 + 1, 5},
+		{"identity stands in for a missing name", "+a: -a", "a@0-1", 1, 1},
+		{"unknown identity leaves", "+a:Ada -x -a", "Ada@0-2", 1, 2},
+		{"room closes while a person is present", "+a:Ada +b:Bo -a", "Ada@0-2 Bo@1-9", 2, 9},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -52,7 +52,7 @@ func TestMeetingRecordsArrivalsAndDepartures(t *testing.T) {
 	}
 }
 
-func TestMeetingCountsParticipantsItDoesNotList(t *testing.T) {
+func TestMeetingCountsPeopleBeyondTheListLimit(t *testing.T) {
 	var m Meeting
 	at := time.Unix(1000, 0)
 	for i := range maxPeople + 5 {

@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	// aliveEvery is how often the time is noted while somebody meets, so that a crash costs a meeting's record at most this much.
-	aliveEvery = 10 * time.Second
-	// writeTimeout bounds one round of writing; what failed is tried again with the next.
+	// heartbeatInterval is how often the time is stored while rooms are open. A crash shortens a meeting's record by at
+	// most this duration.
+	heartbeatInterval = 10 * time.Second
+	// writeTimeout bounds one round of writing. Records that fail are written in the next round.
 	writeTimeout = 2 * time.Second
-	aliveKey     = "alive"
+	heartbeatKey = "alive"
 )
 
-// load reads the records and ends those that were still open, at the last time anything is known of them.
+// load reads all records. It ends meetings that a crash left open, at the latest time that is known of them.
 func (l *Lobby) load(ctx context.Context) error {
 	if err := l.meetings.Compact(ctx); err != nil {
 		return err
 	}
-	alive, err := l.alive.Get(ctx, aliveKey)
+	alive, err := l.heartbeat.Get(ctx, heartbeatKey)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -37,27 +38,27 @@ func (l *Lobby) load(ctx context.Context) error {
 	for _, e := range entries {
 		m := &e.Value
 		if m.EndedAt.IsZero() {
-			m.end(later(m.lastKnown(), alive))
-			l.changeLocked(m.ID, m)
+			m.end(later(m.lastEvent(), alive))
+			l.markDirtyLocked(m.ID, m)
 		}
 		all = append(all, m)
 	}
 	slices.SortStableFunc(all, func(a, b *Meeting) int { return a.EndedAt.Compare(b.EndedAt) })
 	for _, m := range all {
-		l.endedLocked(m)
+		l.addEndedLocked(m)
 	}
 	return nil
 }
 
-// keep writes what changes until the lobby closes, and then what is left.
-func (l *Lobby) keep() {
-	tick := time.NewTicker(aliveEvery)
+// writeChanges writes changed meetings and the heartbeat until the lobby closes, then writes what remains.
+func (l *Lobby) writeChanges() {
+	tick := time.NewTicker(heartbeatInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-l.wake:
 		case now := <-tick.C:
-			l.noteAlive(now)
+			l.writeHeartbeat(now)
 		case <-l.stop:
 			l.flush()
 			return
@@ -66,18 +67,19 @@ func (l *Lobby) keep() {
 	}
 }
 
-// flush writes the latest state of every changed meeting; what fails stays for the next round.
+// flush writes the latest state of every changed meeting. Records that fail are kept for the next round.
 func (l *Lobby) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	for id, m := range l.takeChanged() {
+	for id, m := range l.takeDirty() {
 		if err := l.write(ctx, id, m); err != nil {
-			l.options.Log.Warn("meeting not recorded yet", "meeting", id, "err", err)
-			l.putBack(id, m)
+			l.options.Log.Warn("could not write a meeting's record, will retry", "meeting", id, "err", err)
+			l.requeue(id, m)
 		}
 	}
 }
 
+// write stores a meeting's record, or deletes it if m is nil.
 func (l *Lobby) write(ctx context.Context, id string, m *Meeting) error {
 	if m == nil {
 		return l.meetings.Delete(ctx, id)
@@ -85,30 +87,33 @@ func (l *Lobby) write(ctx context.Context, id string, m *Meeting) error {
 	return l.meetings.Put(ctx, id, *m)
 }
 
-// takeChanged returns copies, since those of live meetings go on changing.
-func (l *Lobby) takeChanged() map[string]*Meeting {
+// takeDirty returns copies of the changed meetings and clears the list. Copies are needed because open meetings keep
+// changing.
+func (l *Lobby) takeDirty() map[string]*Meeting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	taken := make(map[string]*Meeting, len(l.changed))
-	for id, m := range l.changed {
+	taken := make(map[string]*Meeting, len(l.dirty))
+	for id, m := range l.dirty {
 		if m != nil {
 			m = m.clone()
 		}
 		taken[id] = m
 	}
-	clear(l.changed)
+	clear(l.dirty)
 	return taken
 }
 
-func (l *Lobby) putBack(id string, m *Meeting) {
+// requeue marks a meeting to be written again, unless a newer state is already waiting.
+func (l *Lobby) requeue(id string, m *Meeting) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, newer := l.changed[id]; !newer {
-		l.changed[id] = m
+	if _, newer := l.dirty[id]; !newer {
+		l.dirty[id] = m
 	}
 }
 
-func (l *Lobby) noteAlive(now time.Time) {
+// writeHeartbeat stores the current time if any room is open.
+func (l *Lobby) writeHeartbeat(now time.Time) {
 	l.mu.Lock()
 	idle := len(l.live) == 0
 	l.mu.Unlock()
@@ -117,7 +122,7 @@ func (l *Lobby) noteAlive(now time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	if err := l.alive.Put(ctx, aliveKey, now); err != nil {
-		l.options.Log.Warn("time not noted", "err", fmt.Errorf("write %s: %w", aliveKey, err))
+	if err := l.heartbeat.Put(ctx, heartbeatKey, now); err != nil {
+		l.options.Log.Warn("could not write the lobby's heartbeat", "err", fmt.Errorf("write %s: %w", heartbeatKey, err))
 	}
 }

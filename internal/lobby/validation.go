@@ -7,17 +7,17 @@ import (
 	"meet/internal/name"
 )
 
-// maxMetadataBytes bounds what a token carries, since proxies refuse long URLs.
+// maxMetadataBytes bounds the metadata in a token. Tokens are sent in URLs, and proxies refuse long URLs.
 const maxMetadataBytes = 4096
 
-// What can be wrong with metadata.
+// Errors about a participant's metadata.
 var (
 	ErrMetadataInvalid = fault.New(fault.Invalid, "metadata is not text")
 	ErrMetadataTooLong = fault.New(fault.Invalid, "metadata is longer than 4096 bytes")
 )
 
-// names returns the names of a room and of a person in it as they are used.
-func names(room, person string) (string, string, error) {
+// cleanNames validates and normalizes the names of a room and of a person.
+func cleanNames(room, person string) (string, string, error) {
 	room, err := name.Room(room)
 	if err != nil {
 		return "", "", err
@@ -26,6 +26,7 @@ func names(room, person string) (string, string, error) {
 	return room, person, err
 }
 
+// checkMetadata returns an error if metadata is too long or is not valid UTF-8.
 func checkMetadata(s string) error {
 	switch {
 	case len(s) > maxMetadataBytes:
