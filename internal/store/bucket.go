@@ -9,10 +9,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNotFound is returned for a key that is not there.
+// ErrNotFound is the error for a key that has no record.
 var ErrNotFound = errors.New("no such record")
 
-// Bucket holds records of one type by key. Keys are made of letters, digits and - _ = . /
+// Bucket holds records of one type by key. Keys consist of letters, digits and the characters - _ = . /
 type Bucket[T any] struct {
 	name string
 	kv   jetstream.KeyValue
@@ -24,7 +24,7 @@ type Entry[T any] struct {
 	Value T
 }
 
-// OpenBucket opens the bucket of that name and makes it the first time.
+// OpenBucket opens the bucket with this name, or creates it.
 func OpenBucket[T any](ctx context.Context, s *Store, name string) (*Bucket[T], error) {
 	kv, err := s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: name, Storage: jetstream.FileStorage, History: 1})
 	if err != nil {
@@ -33,7 +33,7 @@ func OpenBucket[T any](ctx context.Context, s *Store, name string) (*Bucket[T], 
 	return &Bucket[T]{name, kv}, nil
 }
 
-// Get returns the record of a key, or ErrNotFound.
+// Get returns the record with this key, or ErrNotFound.
 func (b *Bucket[T]) Get(ctx context.Context, key string) (T, error) {
 	var v T
 	e, err := b.kv.Get(ctx, key)
@@ -46,7 +46,7 @@ func (b *Bucket[T]) Get(ctx context.Context, key string) (T, error) {
 	return b.decode(e)
 }
 
-// Put writes a record; when it returns nil, the record is on the disk.
+// Put writes a record. When it returns nil, the record is on the disk.
 func (b *Bucket[T]) Put(ctx context.Context, key string, v T) error {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -58,7 +58,7 @@ func (b *Bucket[T]) Put(ctx context.Context, key string, v T) error {
 	return nil
 }
 
-// Delete removes a record; one that is not there is no error.
+// Delete removes a record. Deleting a record that does not exist is not an error.
 func (b *Bucket[T]) Delete(ctx context.Context, key string) error {
 	if err := b.kv.Purge(ctx, key); err != nil {
 		return fmt.Errorf("delete %s/%s: %w", b.name, key, err)
@@ -66,18 +66,18 @@ func (b *Bucket[T]) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// List returns every record, in the order in which they were last written.
+// List returns all records, ordered by the time of their last write.
 func (b *Bucket[T]) List(ctx context.Context) ([]Entry[T], error) {
 	w, err := b.kv.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", b.name, err)
 	}
-	defer func() { _ = w.Stop() }() // it only watches
+	defer func() { _ = w.Stop() }() // nothing is lost if it fails
 	var all []Entry[T]
 	for {
 		select {
 		case e := <-w.Updates():
-			if e == nil { // the watcher's mark that it has shown all there is
+			if e == nil { // the watcher sends nil after the last existing record
 				return all, nil
 			}
 			v, err := b.decode(e)
@@ -91,7 +91,7 @@ func (b *Bucket[T]) List(ctx context.Context) ([]Entry[T], error) {
 	}
 }
 
-// Compact forgets the marks that deleted records leave behind.
+// Compact removes the tombstones of deleted records.
 func (b *Bucket[T]) Compact(ctx context.Context) error {
 	if err := b.kv.PurgeDeletes(ctx, jetstream.DeleteMarkersOlderThan(-1)); err != nil {
 		return fmt.Errorf("compact %s: %w", b.name, err)
@@ -99,6 +99,7 @@ func (b *Bucket[T]) Compact(ctx context.Context) error {
 	return nil
 }
 
+// decode parses the JSON of a record.
 func (b *Bucket[T]) decode(e jetstream.KeyValueEntry) (v T, err error) {
 	if err := json.Unmarshal(e.Value(), &v); err != nil {
 		return v, fmt.Errorf("decode %s/%s: %w", b.name, e.Key(), err)

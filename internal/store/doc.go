@@ -1,7 +1,8 @@
-// Package store keeps typed records on NATS JetStream: the server runs embedded, in this process, without a socket.
+// Package store keeps typed records and queues on NATS JetStream, whose server runs embedded in this process, without a
+// socket.
 //
-// Every write is flushed to the disk before it is acknowledged, so what [Bucket.Put] has returned for survives a
-// power cut. One process owns a folder at a time; app sees to that before it opens the store.
+// Every write is flushed to the disk before it is acknowledged, so a record survives a power failure once [Bucket.Put]
+// has returned. Only one process may use a folder at a time; package app locks the folder before it opens the store.
 //
-// The embedded server and its client run goroutines of their own; [Store.Close] ends them all and waits.
+// The embedded server and its client run goroutines of their own. [Store.Close] ends them all and waits for them.
 package store

@@ -11,24 +11,24 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Queue is a list of messages on the disk, in lanes. Each reader gets every message of a lane in order, the next once it
-// has done with the one before, also after a restart.
+// Queue is a persistent message queue, divided into lanes. Each reader receives all messages of a lane in order. It
+// receives the next message when it has finished the one before, also after a restart.
 type Queue struct {
 	name   string
 	js     jetstream.JetStream
 	stream jetstream.Stream
 }
 
-// QueueOptions bound what a queue keeps.
+// QueueOptions bounds what a queue stores.
 type QueueOptions struct {
-	MaxAge   time.Duration // older messages are forgotten, whether they were read or not
-	MaxBytes int64         // beyond it the oldest are
+	MaxAge   time.Duration // older messages are deleted, read or not
+	MaxBytes int64         // the oldest messages are deleted beyond it
 }
 
-// laneSubject is where messages of a lane go; a reader's durable consumers are named after both.
+// laneSubject returns the NATS subject of a lane's messages.
 func (q *Queue) laneSubject(lane string) string { return q.name + "." + lane }
 
-// OpenQueue opens the queue of that name and makes it the first time. Names are made of letters, digits, - and _.
+// OpenQueue opens the queue with this name, or creates it. Names consist of letters, digits, - and _.
 func OpenQueue(ctx context.Context, s *Store, name string, o QueueOptions) (*Queue, error) {
 	stream, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: name, Subjects: []string{name + ".*"}, Storage: jetstream.FileStorage,
@@ -40,8 +40,8 @@ func OpenQueue(ctx context.Context, s *Store, name string, o QueueOptions) (*Que
 	return &Queue{name: name, js: s.js, stream: stream}, nil
 }
 
-// Put appends a message to a lane; when it returns nil, the message is on the disk. A second one of the same id within
-// two minutes is taken for a repetition and not kept.
+// Put appends a message to a lane. When it returns nil, the message is on the disk. A second message with the same id
+// within two minutes counts as a duplicate and is dropped.
 func (q *Queue) Put(ctx context.Context, lane, id string, body []byte) error {
 	m := &nats.Msg{Subject: q.laneSubject(lane), Data: body, Header: nats.Header{jetstream.MsgIDHeader: {id}}}
 	if _, err := q.js.PublishMsg(ctx, m); err != nil {
@@ -50,46 +50,49 @@ func (q *Queue) Put(ctx context.Context, lane, id string, body []byte) error {
 	return nil
 }
 
-// Delivery is one message on its way to a reader.
+// Delivery is one message as a reader receives it.
 type Delivery struct {
 	ID    string
 	Body  []byte
 	At    time.Time // when it was put
-	Tries int       // how often it has been delivered, this time included
+	Tries int       // number of deliveries so far, including this one
 }
 
-// Retry, returned by a reader's function, has the message delivered again after that time. Those behind it wait.
+// Retry is the error by which a reader's function requests another delivery of its message, after the given time. Later
+// messages of the lane wait until then.
 type Retry struct{ After time.Duration }
 
 func (r Retry) Error() string { return fmt.Sprintf("deliver again after %v", r.After) }
 
-// ackWait is how long a reader may take over one message before it counts as lost with the process that read it.
+// ackWait is how long a reader may take to process one message. After that NATS delivers the message again, since the
+// process that read it has probably ended.
 const ackWait = 15 * time.Second
 
-// Reader is one reader's place in a lane. It is remembered on the disk.
+// Reader is one reader of a lane. Its position is stored on the disk.
 type Reader struct {
 	queue    *Queue
 	consumer jetstream.Consumer
 }
 
-// durables are the names of a reader's consumers, of which it has one, and two for a moment while it is opened.
-func durables(name, lane string) [2]string {
+// consumerNames returns the names of a reader's NATS consumers. A reader has one consumer, and two while it is being
+// opened.
+func consumerNames(name, lane string) [2]string {
 	return [2]string{name + "_" + lane + "_a", name + "_" + lane + "_b"}
 }
 
-// Reader returns the named reader of a lane, which nobody else uses. It goes on behind the last message that it was done
-// with; one that is new gets what is put from now on.
+// Reader opens the reader with this name on a lane. Only one process may use it at a time. It continues after the last
+// message that it finished. A new reader receives the messages put from now on.
 //
-// What an earlier process had begun and was killed over is begun again at once: the consumer it used would hold that
-// message back, and with it all behind, until ackWait is over. So a new one takes over where the old one's
-// acknowledgements end.
+// If an earlier process was killed while it processed a message, that message is delivered again immediately. Its old
+// consumer would hold back this message and all later ones until ackWait has passed, so a new consumer replaces it,
+// starting after the last acknowledged message.
 func (q *Queue) Reader(ctx context.Context, name, lane string) (*Reader, error) {
-	names := durables(name, lane)
+	names := consumerNames(name, lane)
 	config := jetstream.ConsumerConfig{
 		Durable: names[0], FilterSubject: q.laneSubject(lane), DeliverPolicy: jetstream.DeliverNewPolicy,
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1, // which keeps the order
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 1, // 1 keeps the order
 	}
-	old, done, err := q.lastRead(ctx, names)
+	old, done, err := q.findConsumer(ctx, names)
 	if err != nil {
 		return nil, fmt.Errorf("read queue %s: %w", q.name, err)
 	}
@@ -97,7 +100,7 @@ func (q *Queue) Reader(ctx context.Context, name, lane string) (*Reader, error) 
 		if config.Durable = names[0]; old == names[0] {
 			config.Durable = names[1]
 		}
-		// Left behind by a process that was killed while it took over, and no further than the old one.
+		// A process that was killed while it replaced the consumer may have left this one. It is not ahead of the old one.
 		if err := q.stream.DeleteConsumer(ctx, config.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return nil, fmt.Errorf("read queue %s: %w", q.name, err)
 		}
@@ -113,9 +116,9 @@ func (q *Queue) Reader(ctx context.Context, name, lane string) (*Reader, error) 
 	return &Reader{q, consumer}, nil
 }
 
-// lastRead finds a reader's consumer, "" if it has none, and the last message it was done with. Of two it is the one that
-// has come less far.
-func (q *Queue) lastRead(ctx context.Context, names [2]string) (old string, done uint64, err error) {
+// findConsumer returns the name of a reader's consumer, "" if it has none, and the number of the last message that it
+// acknowledged. If there are two consumers, it returns the one that has acknowledged less.
+func (q *Queue) findConsumer(ctx context.Context, names [2]string) (old string, done uint64, err error) {
 	for _, name := range names {
 		c, err := q.stream.Consumer(ctx, name)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -138,8 +141,8 @@ func (q *Queue) lastRead(ctx context.Context, names [2]string) (old string, done
 	return old, min(done, info.State.LastSeq), nil
 }
 
-// Read calls f for each message, one after another, until ctx ends. When f returns nil the message is done with, after a
-// Retry it comes again; any other error ends Read.
+// Read calls f for each message, one after another, until ctx ends. A message is finished when f returns nil, and is
+// delivered again when f returns a Retry. Any other error of f ends Read.
 func (r *Reader) Read(ctx context.Context, f func(context.Context, Delivery) error) error {
 	messages, err := r.consumer.Messages(jetstream.PullMaxMessages(1))
 	if err != nil {
@@ -160,6 +163,7 @@ func (r *Reader) Read(ctx context.Context, f func(context.Context, Delivery) err
 	}
 }
 
+// deliver calls f with a message and acknowledges the message, or requests another delivery.
 func deliver(ctx context.Context, m jetstream.Msg, f func(context.Context, Delivery) error) error {
 	meta, err := m.Metadata()
 	if err != nil {
@@ -175,18 +179,18 @@ func deliver(ctx context.Context, m jetstream.Msg, f func(context.Context, Deliv
 	case err != nil:
 		return err
 	}
-	// Waits for the answer, so that what is done with is not delivered again by a process started in this moment.
+	// DoubleAck waits for the server's reply, so that a process that starts now does not get a finished message again.
 	return m.DoubleAck(context.WithoutCancel(ctx))
 }
 
-// DeleteOtherReaders forgets how far readers not among these have come.
+// DeleteOtherReaders deletes the positions of all readers except the given readers of the given lanes.
 func (q *Queue) DeleteOtherReaders(ctx context.Context, readers, lanes []string) error {
 	list := q.stream.ConsumerNames(ctx)
 	var gone []string
 	for name := range list.Name() {
 		known := slices.ContainsFunc(readers, func(r string) bool {
 			return slices.ContainsFunc(lanes, func(l string) bool {
-				names := durables(r, l)
+				names := consumerNames(r, l)
 				return slices.Contains(names[:], name)
 			})
 		})
@@ -199,29 +203,29 @@ func (q *Queue) DeleteOtherReaders(ctx context.Context, readers, lanes []string)
 	}
 	for _, name := range gone {
 		if err := q.stream.DeleteConsumer(ctx, name); err != nil {
-			return fmt.Errorf("forget a reader of queue %s: %w", q.name, err)
+			return fmt.Errorf("delete a reader of queue %s: %w", q.name, err)
 		}
 	}
 	return nil
 }
 
-// Len is how many messages the queue holds.
+// Len returns the number of messages in the queue.
 func (q *Queue) Len(ctx context.Context) (int, error) {
 	info, err := q.stream.Info(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("look at queue %s: %w", q.name, err)
+		return 0, fmt.Errorf("get the size of queue %s: %w", q.name, err)
 	}
 	return int(info.State.Msgs), nil
 }
 
-// Pending is how many messages the readers have yet to be done with, summed over all of them.
+// Pending returns the number of messages that readers have not finished, summed over all readers.
 func (q *Queue) Pending(ctx context.Context) (int, error) {
 	list, pending := q.stream.ListConsumers(ctx), 0
 	for c := range list.Info() {
 		pending += int(c.NumPending) + c.NumAckPending
 	}
 	if err := list.Err(); err != nil {
-		return 0, fmt.Errorf("look at the readers of queue %s: %w", q.name, err)
+		return 0, fmt.Errorf("list the readers of queue %s: %w", q.name, err)
 	}
 	return pending, nil
 }

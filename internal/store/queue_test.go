@@ -9,10 +9,9 @@ import (
 	"meet/internal/store"
 )
 
-// A reader that is opened again begins with what it had not done with, and does not wait for it; who is
-// new gets what is put from then on.
+// A reader that is opened again receives its unfinished message immediately. A new reader receives only later messages.
 func TestReopenedReaderContinuesWithTheUnfinishedMessage(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // less than a message is held back that nobody finishes
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // shorter than ackWait
 	defer cancel()
 	q, err := store.OpenQueue(ctx, open(t, t.TempDir()), "q", store.QueueOptions{MaxAge: time.Hour, MaxBytes: 1 << 20})
 	if err != nil {
@@ -26,7 +25,7 @@ func TestReopenedReaderContinuesWithTheUnfinishedMessage(t *testing.T) {
 			}
 		}
 	}
-	// read opens the reader and reads until that message comes, which is not done with.
+	// read opens the reader and reads up to the given message, which it does not finish.
 	cut := errors.New("killed")
 	read := func(until string) (got string) {
 		t.Helper()
@@ -60,12 +59,12 @@ func TestReopenedReaderContinuesWithTheUnfinishedMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := q.Pending(ctx); n != 1 || err != nil {
-		t.Errorf("%d pending, %v, want the one that is not done with", n, err)
+		t.Errorf("%d pending, %v, want the unfinished message", n, err)
 	}
 	if err := q.DeleteOtherReaders(ctx, []string{"bo"}, []string{"lane"}); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := q.Pending(ctx); n != 0 || err != nil {
-		t.Errorf("%d pending for nobody, %v", n, err)
+		t.Errorf("%d pending without readers, %v", n, err)
 	}
 }

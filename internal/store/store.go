@@ -12,26 +12,28 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// startTimeout bounds the recovery of a large folder after a crash; an ordinary start takes tens of milliseconds.
+// startTimeout bounds the start, which may have to recover a large folder after a crash. A normal start takes tens of
+// milliseconds.
 const startTimeout = 30 * time.Second
 
-// maxRecord is the largest record in bytes. NATS' own default of 1 MB is too near a meeting of a thousand people.
+// maxRecord is the largest record in bytes. The default of NATS, 1 MB, is close to the size of a meeting of a thousand
+// people.
 const maxRecord = 8 << 20
 
-// Options says where and how records are kept.
+// Options configures a store.
 type Options struct {
-	Dir string       // the folder, whose subfolder "jetstream" is made; required
-	Log *slog.Logger // gets the warnings of the embedded server; nil drops them
+	Dir string       // folder in which the store creates the subfolder "jetstream"; required
+	Log *slog.Logger // receives the warnings of the embedded server; nil drops them
 }
 
-// Store is an open folder of records.
+// Store is an open store.
 type Store struct {
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream
 }
 
-// Open starts the embedded server on the folder and waits until it answers.
+// Open starts the embedded server on the folder and waits until it responds.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -43,7 +45,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		StoreDir:               o.Dir,
 		SyncAlways:             true,
 		MaxPayload:             maxRecord,
-		NoSigs:                 true, // signals are app's business
+		NoSigs:                 true, // package app handles signals
 		DisableJetStreamBanner: true,
 	})
 	if err != nil {
@@ -53,7 +55,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	ns.SetLoggerV2(lines, false, false, false)
 	s := &Store{server: ns}
 	ns.Start()
-	err = lines.fatal() // Start reports only to its log that JetStream cannot use the folder
+	err = lines.fatalError() // Start reports an unusable folder only to its logger
 	if err == nil {
 		err = s.connect(ctx)
 	}
@@ -64,6 +66,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// connect waits for the embedded server and connects to it.
 func (s *Store) connect(ctx context.Context) (err error) {
 	if !s.server.ReadyForConnections(startTimeout) {
 		return errors.New("the embedded server did not start")
@@ -89,10 +92,10 @@ func (s *Store) Close() {
 	s.server.WaitForShutdown()
 }
 
-// Ping tells whether the store answers.
+// Ping returns an error if the store does not respond.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := s.js.AccountInfo(ctx); err != nil {
-		return fmt.Errorf("ask the store: %w", err)
+		return fmt.Errorf("ping the store: %w", err)
 	}
 	return nil
 }

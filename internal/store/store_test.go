@@ -18,7 +18,8 @@ import (
 	"meet/internal/store"
 )
 
-// childDir, when set, makes the test binary the writer that TestKilledWriterLosesNoAcknowledgedRecord kills.
+// childDir is an environment variable. If it is set, the test binary runs as the writer that
+// TestKilledWriterLosesNoAcknowledgedRecord kills, with its store in the given folder.
 const childDir = "STORE_TEST_WRITE_TO"
 
 func TestMain(m *testing.M) {
@@ -29,11 +30,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// record is the type of the test's records.
 type record struct {
 	N    int
 	Text string
 }
 
+// open opens a store until the test ends.
 func open(t *testing.T, dir string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir})
@@ -44,6 +47,7 @@ func open(t *testing.T, dir string) *store.Store {
 	return s
 }
 
+// bucket opens a bucket of test records.
 func bucket(t *testing.T, s *store.Store) *store.Bucket[record] {
 	t.Helper()
 	b, err := store.OpenBucket[record](t.Context(), s, "records")
@@ -53,7 +57,7 @@ func bucket(t *testing.T, s *store.Store) *store.Bucket[record] {
 	return b
 }
 
-func TestRecordsComeBackAfterARestart(t *testing.T) {
+func TestRecordsSurviveRestart(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	s := open(t, dir)
 	b := bucket(t, s)
@@ -95,7 +99,7 @@ func TestRecordsComeBackAfterARestart(t *testing.T) {
 	}
 }
 
-func TestRecordOfTwoMegabytesComesBack(t *testing.T) {
+func TestRecordOfTwoMegabytesIsStored(t *testing.T) {
 	b := bucket(t, open(t, t.TempDir()))
 	want := record{1, strings.Repeat("ä", 1<<20)}
 	if err := b.Put(t.Context(), "k", want); err != nil {
@@ -106,7 +110,7 @@ func TestRecordOfTwoMegabytesComesBack(t *testing.T) {
 	}
 }
 
-func TestOpenOfAFileFailsAndNamesIt(t *testing.T) {
+func TestOpenFailsAndNamesTheFileIfFolderIsAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -121,7 +125,7 @@ func TestOpenOfAFileFailsAndNamesIt(t *testing.T) {
 	}
 }
 
-// A process that is killed while it writes loses no record it was told is written.
+// A process that is killed while it writes loses no record whose write was acknowledged.
 func TestKilledWriterLosesNoAcknowledgedRecord(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0])
@@ -155,6 +159,7 @@ func TestKilledWriterLosesNoAcknowledgedRecord(t *testing.T) {
 	}
 }
 
+// writeForever writes records and prints the number of each one after its write was acknowledged.
 func writeForever(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
