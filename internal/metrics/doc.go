@@ -1,4 +1,4 @@
-// Package metrics turns what a server counts into Prometheus's text. Nothing is pushed but what happens once in a
-// while; everything else is read from its owner when somebody asks. No label has more values than the code knows: none
-// names a room or a person.
+// Package metrics exports the server's statistics in Prometheus's text format. Rare events are counted when they happen;
+// all other values are read from their [Sources] on each scrape. Every label has a fixed set of values: none names a
+// room or a person.
 package metrics

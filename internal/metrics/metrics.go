@@ -10,27 +10,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics answers scrapes.
+// Metrics serves the server's metrics. Its methods may be called from any goroutine.
 type Metrics struct {
 	registry *prometheus.Registry
 	events   *prometheus.CounterVec
 	joins    prometheus.Histogram
 }
 
-// New makes Metrics of these sources, in a build of that version.
+// New returns the metrics of these sources. version is that of the running build.
 func New(version string, s Sources) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "meet_room_events_total", Help: "What happened in rooms, by the names of LiveKit's webhooks.",
+			Name: "meet_room_events_total", Help: "Events in rooms, named as in LiveKit's webhooks.",
 		}, []string{"event"}),
 		joins: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "meet_join_seconds", Help: "From the request to join until the connection worked.",
+			Name: "meet_join_seconds", Help: "Time from a participant's join request until its connection is established.",
 			Buckets: []float64{0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3, 6, 12},
 		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "meet_build_info", Help: "Always 1; the label says which version runs.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "meet_build_info", Help: "Always 1; the label is the running version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
 	m.registry.MustRegister(
@@ -40,52 +40,53 @@ func New(version string, s Sources) *Metrics {
 	return m
 }
 
-// CountEvent counts something that happened in a room.
+// CountEvent counts an event in a room, by its webhook name.
 func (m *Metrics) CountEvent(name string) { m.events.WithLabelValues(name).Inc() }
 
-// ObserveJoin takes how long a join took.
+// ObserveJoin records how long a participant took to join.
 func (m *Metrics) ObserveJoin(took time.Duration) { m.joins.Observe(took.Seconds()) }
 
-// Handler serves the text.
+// Handler returns the handler that answers scrapes.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: scrapeTimeout})
 }
 
-// scrapeTimeout is how long the rooms may take to answer; Prometheus gives up after 10 s.
+// scrapeTimeout is how long a scrape may wait for the rooms' statistics. Prometheus itself gives up after 10 s.
 const scrapeTimeout = 5 * time.Second
 
-// collector reads the sources on each scrape.
+// collector is the prometheus.Collector that reads all sources on each scrape.
 type collector struct {
-	sources Sources
-	figures []figure
-	trips   *prometheus.Desc
-	ways    *prometheus.Desc
+	sources     Sources
+	definitions []definition
+	roundTrips  *prometheus.Desc
+	forwarding  *prometheus.Desc
 }
 
+// newCollector returns a collector of these sources.
 func newCollector(s Sources) *collector {
-	trips := prometheus.NewDesc("meet_subscriber_round_trip_seconds", "Round trips to subscribers, by their reports.", nil, nil)
-	ways := prometheus.NewDesc("meet_forwarding_seconds", "From when a publisher's packet was read and decrypted until a subscriber's copy was encrypted and "+
-		"queued for the socket: of a sample, without those held back because the subscriber's connection is too narrow.", nil, nil)
-	return &collector{sources: s, figures: figures(), trips: trips, ways: ways}
+	trips := prometheus.NewDesc("meet_subscriber_round_trip_seconds", "Round-trip time to subscribers, according to their receiver reports.", nil, nil)
+	ways := prometheus.NewDesc("meet_forwarding_seconds", "Time from when a publisher's packet was read and decrypted until a subscriber's copy was encrypted and "+
+		"queued for the socket. Measured for a sample of the packets, without those that the pacer delayed.", nil, nil)
+	return &collector{sources: s, definitions: definitions(), roundTrips: trips, forwarding: ways}
 }
 
-// Describe tells Prometheus's registry all names.
+// Describe sends the descriptions of all metrics, as prometheus.Collector requires.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, f := range c.figures {
+	for _, f := range c.definitions {
 		out <- f.desc
 	}
-	out <- c.trips
-	out <- c.ways
+	out <- c.roundTrips
+	out <- c.forwarding
 }
 
-// Collect reads everything once.
+// Collect reads all sources once and sends the metrics' values.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	s := snapshot{c.sources.Media(ctx), c.sources.Socket(), c.sources.Agents(), c.sources.SignalConnections(), c.sources.Relays(), c.sources.Webhooks(ctx)}
-	out <- prometheus.MustNewConstHistogram(c.trips, s.Reported, s.ReportedSeconds, s.ReportedWithin)
-	out <- prometheus.MustNewConstHistogram(c.ways, s.Forwarded, s.ForwardedSeconds, s.ForwardedWithin)
-	for _, f := range c.figures {
+	out <- prometheus.MustNewConstHistogram(c.roundTrips, s.Reported, s.ReportedSeconds, s.ReportedWithin)
+	out <- prometheus.MustNewConstHistogram(c.forwarding, s.Forwarded, s.ForwardedSeconds, s.ForwardedWithin)
+	for _, f := range c.definitions {
 		for label, value := range f.read(&s) {
 			if f.labelled {
 				out <- prometheus.MustNewConstMetric(f.desc, f.kind, value, label)

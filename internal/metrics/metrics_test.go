@@ -12,7 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func sample() Sources {
+// exampleSources returns sources with fixed values.
+func exampleSources() Sources {
 	return Sources{
 		Media: func(context.Context) Media {
 			return Media{
@@ -30,9 +31,9 @@ func sample() Sources {
 	}
 }
 
-// TestScrapeShowsEveryFigureAndPassesTheLinter reads what a scrape gets, and lets Prometheus's own linter judge it.
-func TestScrapeShowsEveryFigureAndPassesTheLinter(t *testing.T) {
-	m := New("1.2.3", sample())
+// Prometheus's linter checks the metrics, too.
+func TestScrapeShowsEveryMetricAndPassesTheLinter(t *testing.T) {
+	m := New("1.2.3", exampleSources())
 	m.CountEvent("room_started")
 	m.ObserveJoin(300 * time.Millisecond)
 	problems, err := testutil.GatherAndLint(m.registry)
@@ -65,9 +66,9 @@ func TestScrapeShowsEveryFigureAndPassesTheLinter(t *testing.T) {
 	}
 }
 
-// Of our own figures no label has values but those the code lists, so that no meeting makes a new one.
-func TestLabelsHaveOnlyListedValues(t *testing.T) {
-	families, err := New("1.2.3", sample()).registry.Gather()
+// No meeting may create a new label value, so all values of the meet_ metrics are listed here.
+func TestLabelsHaveOnlyFixedValues(t *testing.T) {
+	families, err := New("1.2.3", exampleSources()).registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

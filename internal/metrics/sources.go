@@ -2,49 +2,51 @@ package metrics
 
 import "context"
 
-// Sources are what is asked on each scrape. All are required.
+// Sources are the functions that a scrape calls. All are required.
 type Sources struct {
 	Media             func(context.Context) Media
-	SignalConnections func() int // connections of signalling
+	SignalConnections func() int // number of open signalling connections
 	Agents            func() Agents
 	Socket            func() Socket
 	Relays            func() int
 	Webhooks          func(context.Context) Webhooks
 }
 
-// Media is what goes on in rooms. The first part is of the moment, the rest since the start.
+// Media holds the statistics of all rooms. The first group of fields describes the present, the others count since the
+// start.
 type Media struct {
 	Rooms, Participants, Publishers        int
 	AudioTracks, VideoTracks, DataTracks   int
 	AudioSubscriptions, VideoSubscriptions int
 	PausedVideos                           int
-	Waiting                                int // things that rooms' loops have yet to do
+	Waiting                                int // tasks queued in the rooms' event loops
 
-	Missed, KeyFramesAsked          uint64 // towards publishers
-	NACKed, Resent, KeyFramesWanted uint64 // from subscribers
-	Expected, Lost                  uint64 // by subscribers' reports: packets sent to them, and those that did not arrive
-	// Round trips to subscribers: how many took at most so many seconds, how many there were, and what they took together.
+	Missed, KeyFramesAsked          uint64 // packets lost from publishers and requested again; key frames requested from publishers
+	NACKed, Resent, KeyFramesWanted uint64 // packets that subscribers requested again; packets resent to them; key frames that they requested
+	Expected, Lost                  uint64 // packets sent to subscribers and lost on the way, by their receiver reports
+	// Histogram of round-trip times to subscribers. ReportedWithin maps a bucket's upper bound in seconds to the number of
+	// reports up to it. Reported is the number of reports, ReportedSeconds the sum of their times.
 	ReportedWithin  map[float64]uint64
 	Reported        uint64
 	ReportedSeconds float64
-	// Packets of a sample on their way through the server, likewise.
+	// Histogram of the times that a sample of the packets took through the server, in the same form.
 	ForwardedWithin  map[float64]uint64
 	Forwarded        uint64
 	ForwardedSeconds float64
 }
 
-// Socket is what went through the UDP socket since the start.
+// Socket counts packets, bytes and system calls of the media socket since the start.
 type Socket struct {
 	PacketsIn, BytesIn, CallsIn    uint64
 	PacketsOut, BytesOut, CallsOut uint64
 	Dropped                        uint64
 }
 
-// Agents are workers of agents, the jobs they have, and jobs that wait for one.
+// Agents counts connected agent workers, running jobs, and jobs that wait for a worker.
 type Agents struct{ Workers, Jobs, Waiting int }
 
-// Webhooks are events for other servers.
+// Webhooks counts webhook deliveries.
 type Webhooks struct {
-	Pending     int // deliveries that receivers have yet to take
-	DeadLetters int // events that were put aside because a receiver never took them
+	Pending     int // deliveries that receivers have not accepted yet
+	DeadLetters int // events stored as dead letters because every retry failed
 }
