@@ -11,23 +11,24 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Limits of one frame. The largest honest ones list the tracks or the permissions of some thousand participants.
+// Limits for one frame. The largest legitimate frames list the tracks or permissions of about a thousand participants.
 const (
-	// maxMessages bounds the messages inside a frame. Each takes 50 to 300 bytes decoded.
+	// maxMessages bounds the number of messages nested in a frame. Each takes 50 to 300 bytes when decoded.
 	maxMessages = 4096
-	// maxValues bounds the values in all its fields. A text takes 16 bytes besides its content.
+	// maxValues bounds the number of values in all fields of a frame. A string takes 16 bytes besides its content.
 	maxValues = 1 << 16
-	// maxDepth bounds how deep JSON is nested; LiveKit's messages are at most 8 deep.
+	// maxDepth bounds the nesting of JSON. LiveKit's messages nest at most 8 levels deep.
 	maxDepth = 64
 )
 
-// Reasons a frame is refused.
+// Errors for frames that are refused.
 var (
 	ErrTooManyValues = errors.New("decode: the message holds too many values")
 	ErrMalformed     = errors.New("decode: the message cannot be read")
 )
 
-// Proto decodes raw into m, without fields that m does not know.
+// Proto decodes a protobuf message into m and drops fields that m does not know. It returns ErrTooManyValues if raw
+// exceeds a limit, or ErrMalformed.
 func Proto(raw []byte, m proto.Message) error {
 	if err := CheckProto(raw, m.ProtoReflect().Descriptor()); err != nil {
 		return err
@@ -38,7 +39,8 @@ func Proto(raw []byte, m proto.Message) error {
 	return nil
 }
 
-// JSON decodes raw, proto3 JSON, into m, without fields that m does not know.
+// JSON decodes proto3 JSON into m and drops fields that m does not know. It returns ErrTooManyValues if raw exceeds a
+// limit, or ErrMalformed.
 func JSON(raw []byte, m proto.Message) error {
 	if err := CheckJSON(raw); err != nil {
 		return err
@@ -49,9 +51,10 @@ func JSON(raw []byte, m proto.Message) error {
 	return nil
 }
 
-// DropUnknown removes the fields of m that it does not know, also from the messages in it.
+// DropUnknown removes unknown fields from m and from all messages in it.
 func DropUnknown(m proto.Message) { dropUnknown(m.ProtoReflect()) }
 
+// dropUnknown implements DropUnknown, recursively.
 func dropUnknown(m protoreflect.Message) {
 	m.SetUnknown(nil)
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
@@ -72,29 +75,29 @@ func dropUnknown(m protoreflect.Message) {
 	})
 }
 
-// CheckProto returns an error if raw, a message of that type, is malformed or holds more than a frame may. It allocates nothing.
+// CheckProto returns an error if raw is not a well-formed message of type d, or exceeds a limit. It allocates no memory.
 func CheckProto(raw []byte, d protoreflect.MessageDescriptor) error {
 	c := counter{}
 	return c.message(raw, d)
 }
 
-// CheckProtoPrefix returns ErrTooMany if the beginning of a message of that type holds more than the whole may.
+// CheckProtoPrefix returns ErrTooManyValues if raw, the first bytes of a message of type d, already exceeds a limit.
 func CheckProtoPrefix(raw []byte, d protoreflect.MessageDescriptor) error {
-	c := counter{cut: true}
+	c := counter{prefixOnly: true}
 	if err := c.message(raw, d); errors.Is(err, ErrTooManyValues) {
 		return err
 	}
 	return nil
 }
 
-// startSize is how much of a frame is read before it is looked at, in bytes.
-const startSize = 64 << 10
+// prefixSize is the number of bytes that ReadFrame reads before it checks them.
+const prefixSize = 64 << 10
 
-// ReadFrame reads all of r into frame. A frame of which the beginning holds more than the whole may is not read to its end: the
-// error is that of check, which gets the beginning.
+// ReadFrame reads all of r into frame. After the first 64 KiB it passes them to check and stops reading if check returns
+// an error, which it returns.
 func ReadFrame(frame *bytes.Buffer, r io.Reader, check func(start []byte) error) error {
-	n, err := frame.ReadFrom(io.LimitReader(r, startSize))
-	if err != nil || n < startSize {
+	n, err := frame.ReadFrom(io.LimitReader(r, prefixSize))
+	if err != nil || n < prefixSize {
 		return err
 	}
 	if err := check(frame.Bytes()); err != nil {
@@ -104,12 +107,13 @@ func ReadFrame(frame *bytes.Buffer, r io.Reader, check func(start []byte) error)
 	return err
 }
 
-// counter counts what a frame holds.
+// counter counts the messages and values of a frame.
 type counter struct {
 	messages, values int
-	cut              bool // the frame may end anywhere
+	prefixOnly       bool // the frame may be cut off anywhere
 }
 
+// message counts the content of a message of type d.
 func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 	fields := d.Fields()
 	for len(raw) > 0 {
@@ -121,12 +125,12 @@ func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 		value := raw
 		if n = protowire.ConsumeFieldValue(number, kind, raw); n >= 0 {
 			value, raw = raw[:n], raw[n:]
-		} else if raw = nil; !c.cut {
+		} else if raw = nil; !c.prefixOnly {
 			return ErrMalformed
 		}
 		f := fields.ByNumber(number)
 		if f == nil {
-			continue // it is skipped by the decoder too
+			continue // the decoder skips it, too
 		}
 		if c.values++; c.values > maxValues {
 			return ErrTooManyValues
@@ -145,7 +149,7 @@ func (c *counter) message(raw []byte, d protoreflect.MessageDescriptor) error {
 	return nil
 }
 
-// content counts what a field with a length holds.
+// content counts the content of a length-delimited field.
 func (c *counter) content(raw []byte, f protoreflect.FieldDescriptor) error {
 	switch f.Kind() {
 	case protoreflect.StringKind, protoreflect.BytesKind:
@@ -156,13 +160,14 @@ func (c *counter) content(raw []byte, f protoreflect.FieldDescriptor) error {
 		}
 		return c.message(raw, f.Message())
 	}
-	if c.values += len(raw); c.values > maxValues { // numbers packed together, of at least a byte each
+	if c.values += len(raw); c.values > maxValues { // packed numbers of at least one byte each
 		return ErrTooManyValues
 	}
 	return nil
 }
 
-// CheckJSON returns an error if raw holds more than a frame may. Whether it is JSON at all is the decoder's to say.
+// CheckJSON returns ErrTooManyValues if raw exceeds a limit. It does not check whether raw is valid JSON; the decoder
+// does.
 func CheckJSON(raw []byte) error {
 	messages, values, depth := 0, 0, 0
 	inText := false

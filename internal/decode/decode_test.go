@@ -14,8 +14,8 @@ import (
 	"meet/internal/decode"
 )
 
-// empty is n empty values of the length-delimited field of that number.
-func empty(number protowire.Number, n int) []byte {
+// emptyFields returns n empty length-delimited fields with that number.
+func emptyFields(number protowire.Number, n int) []byte {
 	return bytes.Repeat(protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), nil), n)
 }
 
@@ -27,22 +27,22 @@ func TestProtoIsBounded(t *testing.T) {
 		into proto.Message
 		want error
 	}{
-		{"nothing", nil, &livekit.CreateRoomRequest{}, nil},
-		{"an honest number of messages", empty(agents, 4096), &livekit.CreateRoomRequest{}, nil},
-		{"2 million messages in 4 MiB", empty(agents, 2_097_142), &livekit.CreateRoomRequest{}, decode.ErrTooManyValues},
-		{"texts", empty(1, 1<<16+1), &livekit.ListRoomsRequest{}, decode.ErrTooManyValues},
-		{"an honest number of texts", empty(1, 1<<16), &livekit.ListRoomsRequest{}, nil},
+		{"empty message", nil, &livekit.CreateRoomRequest{}, nil},
+		{"4096 messages", emptyFields(agents, 4096), &livekit.CreateRoomRequest{}, nil},
+		{"2 million messages in 4 MiB", emptyFields(agents, 2_097_142), &livekit.CreateRoomRequest{}, decode.ErrTooManyValues},
+		{"too many strings", emptyFields(1, 1<<16+1), &livekit.ListRoomsRequest{}, decode.ErrTooManyValues},
+		{"65536 strings", emptyFields(1, 1<<16), &livekit.ListRoomsRequest{}, nil},
 		{
-			"packed numbers", protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), make([]byte, 1<<17)),
+			"packed numbers of an unknown field", protowire.AppendBytes(protowire.AppendTag(nil, 3, protowire.BytesType), make([]byte, 1<<17)),
 			&livekit.UpdateLocalAudioTrack{}, nil, // field 3 is not known
 		},
 		{
 			"packed numbers of a known field", protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), make([]byte, 1<<17)),
 			&livekit.UpdateLocalAudioTrack{}, decode.ErrTooManyValues,
 		},
-		{"unknown fields", empty(5000, 1_000_000), &livekit.CreateRoomRequest{}, nil},
-		{"cut off", []byte{0x72, 0x05, 0x00}, &livekit.CreateRoomRequest{}, decode.ErrMalformed},
-		{"a bad tag", []byte{0xff}, &livekit.CreateRoomRequest{}, decode.ErrMalformed},
+		{"unknown fields", emptyFields(5000, 1_000_000), &livekit.CreateRoomRequest{}, nil},
+		{"truncated", []byte{0x72, 0x05, 0x00}, &livekit.CreateRoomRequest{}, decode.ErrMalformed},
+		{"invalid tag", []byte{0xff}, &livekit.CreateRoomRequest{}, decode.ErrMalformed},
 	} {
 		if err := decode.Proto(tc.raw, tc.into); !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
@@ -55,13 +55,13 @@ func TestJSONIsBounded(t *testing.T) {
 		name, raw string
 		want      error
 	}{
-		{"nothing", `{}`, nil},
-		{"messages", `{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`, decode.ErrTooManyValues},
-		{"an honest number of messages", `{"agents":[` + strings.Repeat("{},", 4095) + `{}]}`, nil},
-		{"texts", `{"tags":{"a":"` + strings.Repeat(`","b":"`, 100_000) + `"}}`, decode.ErrTooManyValues},
-		{"brackets and commas in a text", `{"metadata":"` + strings.Repeat(`{[,\"`, 100_000) + `"}`, nil},
-		{"deep", `{"unknown":` + strings.Repeat(`[`, 10_000), decode.ErrTooManyValues},
-		{"cut off", `{"metadata":"a`, decode.ErrMalformed},
+		{"empty message", `{}`, nil},
+		{"a million messages", `{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`, decode.ErrTooManyValues},
+		{"4096 messages", `{"agents":[` + strings.Repeat("{},", 4095) + `{}]}`, nil},
+		{"too many strings", `{"tags":{"a":"` + strings.Repeat(`","b":"`, 100_000) + `"}}`, decode.ErrTooManyValues},
+		{"brackets and commas in a string", `{"metadata":"` + strings.Repeat(`{[,\"`, 100_000) + `"}`, nil},
+		{"nested 10,000 levels deep", `{"unknown":` + strings.Repeat(`[`, 10_000), decode.ErrTooManyValues},
+		{"truncated", `{"metadata":"a`, decode.ErrMalformed},
 		{"a backslash at the end", `{"metadata":"\`, decode.ErrMalformed},
 	} {
 		if err := decode.JSON([]byte(tc.raw), &livekit.CreateRoomRequest{}); !errors.Is(err, tc.want) {
@@ -70,7 +70,7 @@ func TestJSONIsBounded(t *testing.T) {
 	}
 }
 
-// Unknown fields do not survive, however deep they are.
+// Unknown fields are dropped at every depth.
 func TestUnknownFieldsAreDropped(t *testing.T) {
 	schema := &livekit.DataTrackSchemaId{Name: "schema"}
 	schema.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 5000, protowire.BytesType), make([]byte, 15_000)))
@@ -89,8 +89,8 @@ func TestUnknownFieldsAreDropped(t *testing.T) {
 	}
 }
 
-// The beginning of a frame is enough to refuse it, and never enough to refuse one that is good.
-func TestProtoStartRefusesHostileFramesOnly(t *testing.T) {
+// CheckProtoPrefix refuses a hostile frame by its first bytes, and never a good frame, wherever that is cut off.
+func TestProtoPrefixIsRefusedOnlyIfHostile(t *testing.T) {
 	d := (&livekit.SignalRequest{}).ProtoReflect().Descriptor()
 	whole := func(u *livekit.UpdateSubscription) []byte {
 		raw, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Subscription{Subscription: u}})
@@ -130,8 +130,9 @@ func TestDropUnknownKeepsKnownFields(t *testing.T) {
 	}
 }
 
-// same fails unless this package and the protobuf module, whose error is plain, agree on a frame that is not too large.
-func same(t *testing.T, got, want proto.Message, err, plain error) {
+// checkAgreement fails the test unless this package and the protobuf module agree on a frame that is within the limits.
+// plain is the protobuf module's error.
+func checkAgreement(t *testing.T, got, want proto.Message, err, plain error) {
 	t.Helper()
 	switch {
 	case errors.Is(err, decode.ErrTooManyValues):
@@ -144,12 +145,12 @@ func same(t *testing.T, got, want proto.Message, err, plain error) {
 
 func FuzzProto(f *testing.F) {
 	f.Add([]byte{})
-	f.Add(empty(14, 10))
+	f.Add(emptyFields(14, 10))
 	offer, _ := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{Offer: &livekit.SessionDescription{Sdp: "v=0"}}})
 	f.Add(offer)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, want := &livekit.SignalRequest{}, &livekit.SignalRequest{}
-		same(t, got, want, decode.Proto(raw, got), proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want))
+		checkAgreement(t, got, want, decode.Proto(raw, got), proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want))
 	})
 }
 
@@ -157,7 +158,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"offer":{"sdp":"v=0\r\n\"{"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, want := &livekit.SignalRequest{}, &livekit.SignalRequest{}
-		same(t, got, want, decode.JSON(raw, got), protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want))
+		checkAgreement(t, got, want, decode.JSON(raw, got), protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(raw, want))
 	})
 }
 

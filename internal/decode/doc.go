@@ -1,6 +1,7 @@
-// Package decode reads protobuf messages that strangers send, as protobuf or as JSON.
+// Package decode reads protobuf messages from untrusted clients, as protobuf or as JSON.
 //
-// In protobuf an empty message takes two bytes, and a hundred once it is decoded: a megabyte becomes fifty. The decoders of
-// the protobuf module bound neither the number of messages nor the memory they take, so a frame is counted here before it
-// is decoded. Fields that this program does not know are dropped: what is stored or relayed is what was checked.
+// An empty protobuf message takes two bytes on the wire and about a hundred bytes when decoded, so a megabyte can become
+// fifty. The decoders of the protobuf module bound neither the number of messages nor the memory they take. Therefore
+// this package counts the content of a frame before it decodes the frame. It drops unknown fields, so that only checked
+// data is stored or relayed.
 package decode

@@ -2,19 +2,19 @@ package fault
 
 import "errors"
 
-// Kind says what went wrong in terms the other side can act on.
+// Kind classifies an error by what the client can do about it.
 type Kind int
 
-// The kinds. The zero value is Internal, so an error nobody thought about never shows its text.
+// The kinds of errors. The zero value is Internal, so the text of an unmarked error is never shown.
 const (
-	Internal        Kind = iota // our mistake; the text is for the log only
-	Invalid                     // the input is wrong and will stay wrong
-	Unauthenticated             // we do not know who is asking
-	Denied                      // we know who is asking, and they may not
-	NotFound                    // what was named does not exist
-	Conflict                    // it collides with what is already there
-	Exhausted                   // too much, too often, or full
-	Unavailable                 // not at the moment; trying again may work
+	Internal        Kind = iota // a fault of the server; the text is for the log only
+	Invalid                     // the input is wrong; trying again is useless
+	Unauthenticated             // the client's identity is unknown
+	Denied                      // the client is known and has no permission
+	NotFound                    // the named object does not exist
+	Conflict                    // the request conflicts with existing state
+	Exhausted                   // a limit on size, rate or number is reached
+	Unavailable                 // temporarily impossible; trying again may work
 )
 
 var names = [...]string{
@@ -22,7 +22,7 @@ var names = [...]string{
 	NotFound: "not_found", Conflict: "conflict", Exhausted: "exhausted", Unavailable: "unavailable",
 }
 
-// String returns the kind as logs and JSON spell it.
+// String returns the name of the kind in logs and JSON.
 func (k Kind) String() string {
 	if k < 0 || int(k) >= len(names) {
 		return names[Internal]
@@ -30,6 +30,7 @@ func (k Kind) String() string {
 	return names[k]
 }
 
+// fault is an error made by New.
 type fault struct {
 	kind   Kind
 	public string
@@ -37,10 +38,10 @@ type fault struct {
 
 func (f *fault) Error() string { return f.public }
 
-// New returns an error of the given kind whose text may be shown to whoever caused it.
+// New returns an error of the given kind. Its text may be shown to the client, unless the kind is Internal.
 func New(kind Kind, public string) error { return &fault{kind, public} }
 
-// KindOf returns the kind of the outermost marked error in err's chain, or Internal when none is marked.
+// KindOf returns the kind of the outermost error in err's chain that was made by New, or Internal if there is none.
 func KindOf(err error) Kind {
 	if f := find(err); f != nil {
 		return f.kind
@@ -48,7 +49,7 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Public returns the text that may be shown to a stranger, or "" when err is Internal.
+// Public returns the text of err that may be shown to a client, or "" if err is Internal.
 func Public(err error) string {
 	if f := find(err); f != nil && f.kind != Internal {
 		return f.public
@@ -56,6 +57,7 @@ func Public(err error) string {
 	return ""
 }
 
+// find returns the outermost error in err's chain that was made by New, or nil.
 func find(err error) *fault {
 	f, _ := errors.AsType[*fault](err)
 	return f

@@ -23,7 +23,7 @@ func TestKindAndPublicTextSurviveWrapping(t *testing.T) {
 		{"sentinel", gone, fault.NotFound, "there is no such meeting"},
 		{"wrapped", fmt.Errorf("open room 7: %w", gone), fault.NotFound, "there is no such meeting"},
 		{"joined", errors.Join(io.EOF, fmt.Errorf("a: %w", gone)), fault.NotFound, "there is no such meeting"},
-		{"internal keeps its text", fmt.Errorf("b: %w", secret), fault.Internal, ""},
+		{"text of an internal error is not public", fmt.Errorf("b: %w", secret), fault.Internal, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := fault.KindOf(tc.err); got != tc.kind {
@@ -39,7 +39,7 @@ func TestKindAndPublicTextSurviveWrapping(t *testing.T) {
 	}
 }
 
-func TestEveryKindHasANameOfItsOwn(t *testing.T) {
+func TestKindNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for k := fault.Internal; k <= fault.Unavailable; k++ {
 		if seen[k.String()] || k.String() == "" {

@@ -1,18 +1,19 @@
-// Package name normalizes the names of rooms and people, so that names that differ only in what cannot be seen are equal.
+// Package name normalizes the names of rooms and people, so that names that look the same are equal.
 //
-// Names are in Unicode's normalization form C (UAX #15), with single spaces, and without characters that are not seen.
-// Joiners, variation selectors and tags stay where they change how their neighbours look: joiners by the rules of
-// RFC 5892 (appendix A) and between emoji, U+FE0F on emoji that are text without it, tags in the three flags of UTS #51.
-// web/app/lib/name.ts is the same rule for what browsers type and show, and testdata/names.json the examples that both
-// are tested with.
+// Names are in Unicode's normalization form C (UAX #15), with single spaces and without invisible characters. Joiners,
+// variation selectors and tags are kept where they change the appearance of their neighbours: joiners by the rules of
+// RFC 5892 (appendix A) and between emoji, U+FE0F after emoji that are text without it, tags in the three flags of UTS
+// #51. web/app/lib/name.ts implements these rules for the browser. Both implementations are tested with the examples in
+// testdata/names.json.
 //
-// Some names stay apart though fonts may draw them alike. A joiner stays between any two emoji, since fonts decide which
-// they draw as one, and after any virama. U+FE0F stays on emoji that are text by default, other selectors on any ideograph
-// and Mongolian letter. For ZWNJ all letters of Syriac and of the supplements of Arabic count as joining: neither x/text
-// nor JavaScript tells the joining type of a letter, and only the common Arabic letters are listed here.
-// Letters that only resemble others, such as Cyrillic ones (UTS #39), are different letters.
+// Some names remain different although fonts may draw them alike. A joiner is kept between any two emoji, since fonts
+// decide which pairs they draw as one, and after any virama. U+FE0F is kept after emoji that are text by default, other
+// selectors after any ideograph and Mongolian letter. For ZWNJ all letters of Syriac and of the supplements of Arabic
+// count as joining, because neither x/text nor JavaScript provides the joining type of a letter, and only the common
+// Arabic letters are listed here. Letters that only resemble others, such as Cyrillic ones (UTS #39), are different
+// letters.
 //
-// Room names are changed to this form wherever one comes in: in pages ([Room]), in access tokens and in requests of the
-// server APIs ([Lookup]). Rooms refuse to be made under any other. Identities stay byte by byte what back ends chose,
-// since clients address each other by them.
+// Room names are normalized wherever they enter the server: in pages by [Room], in access tokens and in requests to the
+// server APIs by [Lookup]. No room can be created under a name that is not normalized. Identities are not changed,
+// because clients address each other by them.
 package name

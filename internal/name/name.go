@@ -8,13 +8,13 @@ import (
 	"meet/internal/fault"
 )
 
-// MaxBytes bounds a name, as LiveKit does. A room's name is part of a link and a key in many places.
+// MaxBytes is the longest allowed name, in bytes. LiveKit has the same limit. Room names are used in links and as keys.
 const MaxBytes = 256
 
-// maxPersonRunes bounds what people type for their own name.
+// maxPersonRunes is the longest name, in characters, that a person may enter.
 const maxPersonRunes = 128
 
-// What can be wrong with a name. The first two name the parameter, as clients of the endpoints know it.
+// Errors about invalid names. The first two contain the name of the request parameter.
 var (
 	ErrRoomMissing      = fault.New(fault.Invalid, "roomName is missing")
 	ErrPersonMissing    = fault.New(fault.Invalid, "participantName is missing")
@@ -26,26 +26,27 @@ var (
 	ErrPersonTooLong    = fault.New(fault.Invalid, "the participant's name is longer than 128 characters or 256 bytes")
 )
 
-// Room returns a room's name as it is used, or what is wrong with it.
+// Room returns the normalized name of a room, or an error if the name is invalid.
 func Room(s string) (string, error) {
-	clean, err := strict(s, ErrRoomMissing, ErrRoomCharacters, ErrRoomInvisible, ErrRoomTooLong)
-	if clean == "." || clean == ".." { // no link could lead to a room called by dots alone
+	clean, err := clean(s, ErrRoomMissing, ErrRoomCharacters, ErrRoomInvisible, ErrRoomTooLong)
+	if clean == "." || clean == ".." { // browsers resolve these in the path of a link
 		return "", ErrRoomCharacters
 	}
 	return clean, err
 }
 
-// Person returns a person's name as it is shown, or what is wrong with it.
+// Person returns the normalized name of a person, or an error if the name is invalid.
 func Person(s string) (string, error) {
-	clean, err := strict(s, ErrPersonMissing, ErrPersonCharacters, ErrPersonInvisible, ErrPersonTooLong)
+	clean, err := clean(s, ErrPersonMissing, ErrPersonCharacters, ErrPersonInvisible, ErrPersonTooLong)
 	if utf8.RuneCountInString(clean) > maxPersonRunes {
 		return "", ErrPersonTooLong
 	}
 	return clean, err
 }
 
-// Display returns what is shown of a person's name that a back end or a client chose: at most MaxBytes, and "" if nothing
-// can be seen of it. Composition may lengthen a name: NFC has no single character for some letters of Devanagari.
+// Display normalizes a person's name that a back end or a client has chosen, and truncates it to MaxBytes. The result is
+// "" if no character of the name is visible. Truncation is needed after normalization, because NFC can lengthen a name:
+// some letters of Devanagari have no composed form.
 func Display(s string) string {
 	s = Visible(s)
 	if len(s) <= MaxBytes {
@@ -58,7 +59,7 @@ func Display(s string) string {
 	return Visible(s[:end])
 }
 
-// Lookup returns the name under which a room called s is found. That is s itself if no room can be called so.
+// Lookup returns the normalized form of a room name, or s itself if s is not a valid room name.
 func Lookup(s string) string {
 	if clean, err := Room(s); err == nil {
 		return clean
@@ -66,15 +67,16 @@ func Lookup(s string) string {
 	return s
 }
 
-// strict applies the rule, with the errors for a name that is missing, not text, invisible, or too long.
-func strict(s string, missing, bad, unseen, long error) (string, error) {
+// clean normalizes s. The other arguments are the errors for a name that is missing, has forbidden characters or broken
+// UTF-8, has no visible character, or is too long.
+func clean(s string, missing, bad, unseen, long error) (string, error) {
 	s = strings.TrimSpace(s)
 	switch {
 	case s == "":
 		return "", missing
-	case len(s) > 4*MaxBytes: // before work is done that grows with it
+	case len(s) > 4*MaxBytes: // bounds the work of normalization
 		return "", long
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, unshowable):
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, isForbidden):
 		return "", bad
 	}
 	switch s = Visible(s); {
@@ -86,13 +88,13 @@ func strict(s string, missing, bad, unseen, long error) (string, error) {
 	return s, nil
 }
 
-// unshowable reports whether a character makes a name unfit to be shown: controls and line breaks, what turns the
-// direction of the text around it (UAX #9), annotations, and what is no character or a private one.
-func unshowable(r rune) bool {
+// isForbidden reports whether a name must not contain this character. Forbidden are control characters and line breaks,
+// characters that change the direction of text (UAX #9), annotations, noncharacters, and private-use characters.
+func isForbidden(r rune) bool {
 	switch {
 	case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Co, unicode.Noncharacter_Code_Point),
 		r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, // embeddings, overrides, isolates
-		r >= 0xfff9 && r <= 0xfffd: // interlinear annotations, and what stands for objects and for broken text
+		r >= 0xfff9 && r <= 0xfffd: // interlinear annotations, object replacement and replacement character
 		return true
 	}
 	return false

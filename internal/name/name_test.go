@@ -15,7 +15,7 @@ import (
 	"meet/internal/name"
 )
 
-// examples are names and what can be seen of them. The front end is tested with them too.
+// examples returns names together with their visible form. The tests of the front end use the same file.
 func examples(t testing.TB) (all []struct{ What, Given, Shown string }) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/names.json")
@@ -28,7 +28,7 @@ func examples(t testing.TB) (all []struct{ What, Given, Shown string }) {
 	return all
 }
 
-func TestShownLeavesOutWhatCannotBeSeen(t *testing.T) {
+func TestVisibleRemovesInvisibleCharacters(t *testing.T) {
 	for _, e := range examples(t) {
 		if got := name.Visible(e.Given); got != e.Shown {
 			t.Errorf("%s: %+q is shown as %+q, want %+q", e.What, e.Given, got, e.Shown)
@@ -43,12 +43,12 @@ func TestShownLeavesOutWhatCannotBeSeen(t *testing.T) {
 	}
 }
 
-func TestBadNamesOfRoomsAndPeopleAreRefused(t *testing.T) {
+func TestInvalidNamesOfRoomsAndPeopleAreRefused(t *testing.T) {
 	for _, tc := range []struct {
 		what, given  string
 		room, person error
 	}{
-		{"nothing", "", name.ErrRoomMissing, name.ErrPersonMissing},
+		{"empty", "", name.ErrRoomMissing, name.ErrPersonMissing},
 		{"spaces", " \t\n ", name.ErrRoomMissing, name.ErrPersonMissing},
 		{"invisible", "\u200b", name.ErrRoomInvisible, name.ErrPersonInvisible},
 		{"invisible and spaces", " \u3164 \u2800 ", name.ErrRoomInvisible, name.ErrPersonInvisible},
@@ -66,9 +66,9 @@ func TestBadNamesOfRoomsAndPeopleAreRefused(t *testing.T) {
 		{"annotation", "a\ufff9b\ufffac\ufffb", name.ErrRoomCharacters, name.ErrPersonCharacters},
 		{"private use", "\uf8ff", name.ErrRoomCharacters, name.ErrPersonCharacters},
 		{"private plane", "\U000f0000", name.ErrRoomCharacters, name.ErrPersonCharacters},
-		{"no character", "a\ufdd0", name.ErrRoomCharacters, name.ErrPersonCharacters},
+		{"noncharacter", "a\ufdd0", name.ErrRoomCharacters, name.ErrPersonCharacters},
 		{"dot", ".", name.ErrRoomCharacters, nil},
-		{"dots with nothing between", ".\u200b.", name.ErrRoomCharacters, nil},
+		{"dots with an invisible character between", ".\u200b.", name.ErrRoomCharacters, nil},
 		{"longest", strings.Repeat("a", 128), nil, nil},
 		{"longest room", strings.Repeat("a", 256), nil, name.ErrPersonTooLong},
 		{"longer", strings.Repeat("a", 257), name.ErrRoomTooLong, name.ErrPersonTooLong},
@@ -91,8 +91,8 @@ func TestBadNamesOfRoomsAndPeopleAreRefused(t *testing.T) {
 	}
 }
 
-// Back ends and clients choose names that NFC makes longer than a token may carry.
-func TestDisplayNormalizesAndCutsLongNames(t *testing.T) {
+// NFC can make a name longer than a token may carry.
+func TestDisplayNormalizesAndTruncatesNames(t *testing.T) {
 	for given, want := range map[string]string{
 		"":                                    "",
 		" Cafe\u0301\u200b ":                  "Café",
@@ -121,7 +121,7 @@ func FuzzVisible(f *testing.F) {
 		f.Add(e.Given)
 	}
 	f.Add("a\u202eb\x00\xff")
-	var alphabet []rune // of the characters that the rule is about, which random bytes hardly ever are
+	var alphabet []rune // characters that the rules treat specially; random bytes rarely form them
 	for _, e := range examples(f) {
 		alphabet = append(alphabet, []rune(e.Given)...)
 	}
@@ -135,6 +135,7 @@ func FuzzVisible(f *testing.F) {
 	})
 }
 
+// checkVisible checks properties that the results of Visible, Display and Room must have for every input.
 func checkVisible(t *testing.T, s string) {
 	got := name.Visible(s)
 	switch {
@@ -144,7 +145,7 @@ func checkVisible(t *testing.T, s string) {
 		t.Errorf("%+q is shown as %+q, and that as %+q", s, got, name.Visible(got))
 	case name.Visible(norm.NFD.String(s)) != got && utf8.ValidString(s):
 		t.Errorf("%+q is shown as %+q, and its decomposition as %+q", s, got, name.Visible(norm.NFD.String(s)))
-	case got != "" && !strings.ContainsFunc(got, seen):
+	case got != "" && !strings.ContainsFunc(got, isVisible):
 		t.Errorf("%+q is shown as %+q, of which nothing can be seen", s, got)
 	case got != strings.TrimSpace(got):
 		t.Errorf("%+q is shown as %+q, with spaces around it", s, got)
@@ -161,7 +162,7 @@ func checkVisible(t *testing.T, s string) {
 	}
 }
 
-// seen reports whether a character is drawn by itself, or is one that Go does not know yet.
-func seen(r rune) bool {
+// isVisible reports whether a character has a glyph of its own, or is unknown to this version of Go.
+func isVisible(r rune) bool {
 	return r != 0x2800 && r != 0x3164 && r != 0xffa0 && !unicode.In(r, unicode.M, unicode.Z, unicode.Cc, unicode.Co, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }

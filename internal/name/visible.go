@@ -7,15 +7,15 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxMarks is how many marks one letter may carry above and below. Hebrew with vowels and accents has five; more only
-// cover the lines around.
+// maxMarks is the number of combining marks that a letter may have. Hebrew with vowels and accents needs five; more
+// marks would only cover neighbouring lines.
 const maxMarks = 5
 
-// Visible returns what can be seen of s, in the form of all names. It may be empty.
+// Visible returns s in normalized form without invisible characters. The result may be empty.
 func Visible(s string) string {
 	s = norm.NFC.String(s)
-	for { // what is left may compose, and change what its neighbours are to each other
-		next := norm.NFC.String(see(s))
+	for { // removing characters can make others compose or become invisible
+		next := norm.NFC.String(removeInvisible(s))
 		if next == s {
 			return s
 		}
@@ -23,13 +23,13 @@ func Visible(s string) string {
 	}
 }
 
-// see leaves out what cannot be seen, and what is too much.
-func see(s string) string {
+// removeInvisible does one pass: it removes invisible characters, surplus spaces and surplus combining marks.
+func removeInvisible(s string) string {
 	var (
 		in    = []rune(s)
 		out   = make([]rune, 0, len(in))
-		base  = ' ' // the last of out that is no mark, joiner or selector
-		marks int   // on base
+		base  = ' ' // last character of out that is not a mark, joiner or selector
+		marks int   // number of marks after base
 	)
 	for i := 0; i < len(in); i++ {
 		next := rune(0)
@@ -41,9 +41,9 @@ func see(s string) string {
 			if base != ' ' {
 				out, base, marks = append(out, ' '), ' ', 0
 			}
-		case unshowable(r):
-		case ignorable(r):
-			if shapes(r, out, base, next) {
+		case isForbidden(r):
+		case isIgnorable(r):
+			if changesNeighbours(r, out, base, next) {
 				out = append(out, r)
 			}
 		case unicode.In(r, unicode.Mn, unicode.Me):
@@ -64,13 +64,13 @@ func see(s string) string {
 	return strings.TrimSuffix(string(out), " ")
 }
 
-// ignorable reports whether a character draws nothing by itself: Default_Ignorable_Code_Point of UAX #44, and those
-// that are blank by design.
-func ignorable(r rune) bool {
+// isIgnorable reports whether a character has no glyph of its own: Default_Ignorable_Code_Point of UAX #44, and
+// characters that are blank by design.
+func isIgnorable(r rune) bool {
 	switch {
 	case r == 0x2800, r == 0x1d159, r == 0x16fe4: // blank in Braille, null notehead, Khitan filler
 		return true
-	case r >= 0x13430 && r <= 0x1343f: // hieroglyph controls, which fonts draw
+	case r >= 0x13430 && r <= 0x1343f: // hieroglyph format controls affect rendering
 		return false
 	case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 		return true
@@ -78,59 +78,62 @@ func ignorable(r rune) bool {
 	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// shapes reports whether the ignorable r changes how the characters around it look.
-func shapes(r rune, out []rune, base, next rune) bool {
+// changesNeighbours reports whether the ignorable character r changes the appearance of the characters around it. out is
+// the text before r, base its last character that is not a mark, joiner or selector, and next the character after r.
+func changesNeighbours(r rune, out []rune, base, next rune) bool {
 	if len(out) == 0 {
 		return false
 	}
 	last := out[len(out)-1]
 	switch {
 	case r == 0x2800:
-		return braille(base) && braille(next)
+		return isBraille(base) && isBraille(next)
 	case r == 0x200c, r == 0x200d: // ZWNJ and ZWJ
-		if ignorable(last) && !unicode.Is(unicode.Variation_Selector, last) {
+		if isIgnorable(last) && !unicode.Is(unicode.Variation_Selector, last) {
 			return false
 		}
-		return r == 0x200c && separates(last, base, next) || r == 0x200d && joins(last, base, next)
+		return r == 0x200c && nonJoinerMatters(last, base, next) || r == 0x200d && joinerMatters(last, base, next)
 	case r >= 0x180b && r <= 0x180f: // selectors and the vowel separator of Mongolian
 		return unicode.Is(unicode.Mongolian, last)
 	case r == 0xfe0f: // emoji style
-		return strings.ContainsRune(textStyle, last) || next == 0x20e3 && strings.ContainsRune("0123456789#*", last)
-	case r >= 0xe0100 && r <= 0xe01ef: // variants of ideographs (UTS #37), as Japanese names have them
+		return strings.ContainsRune(textStyleEmoji, last) || next == 0x20e3 && strings.ContainsRune("0123456789#*", last)
+	case r >= 0xe0100 && r <= 0xe01ef: // variation selectors for ideographs (UTS #37), used in Japanese names
 		return unicode.Is(unicode.Han, last)
 	}
 	return false
 }
 
-func braille(r rune) bool { return r > 0x2800 && r <= 0x28ff }
+// isBraille reports whether r is a Braille pattern with at least one dot.
+func isBraille(r rune) bool { return r > 0x2800 && r <= 0x28ff }
 
-// separates reports whether ZWNJ changes how its neighbours look: it parts a virama from a letter, or two letters that
-// would join (RFC 5892, appendix A.1).
-func separates(last, base, next rune) bool {
+// nonJoinerMatters reports whether a ZWNJ between last and next changes their appearance: it separates a virama from a
+// letter, or two letters that would join (RFC 5892, appendix A.1).
+func nonJoinerMatters(last, base, next rune) bool {
 	if !unicode.IsLetter(base) || !unicode.IsLetter(next) {
 		return false
 	}
-	return virama(last, base) && block(next) == block(base) || cursive(base, next)
+	return isVirama(last, base) && blockOf(next) == blockOf(base) || canJoin(base, next)
 }
 
-// joins reports whether ZWJ changes how its neighbours look: it makes one emoji of two (UTS #51), shapes what follows a
-// virama (RFC 5892, appendix A.2), or keeps ra in its full form before one (The Unicode Standard, chapter 12).
-func joins(last, base, next rune) bool {
-	return pictograph(base) && pictograph(next) || virama(last, base) || strings.ContainsRune("\u09b0\u0cb0", last) && virama(next, base)
+// joinerMatters reports whether a ZWJ between last and next changes their appearance: it combines two emoji into one
+// (UTS #51), shapes the letter after a virama (RFC 5892, appendix A.2), or keeps the full form of ra before a virama
+// (The Unicode Standard, chapter 12).
+func joinerMatters(last, base, next rune) bool {
+	return isPictograph(base) && isPictograph(next) || isVirama(last, base) || strings.ContainsRune("\u09b0\u0cb0", last) && isVirama(next, base)
 }
 
-// virama reports whether r joins the letter base to the next.
-func virama(r, base rune) bool {
+// isVirama reports whether r is the virama of the script of base. A virama joins a letter to the next one.
+func isVirama(r, base rune) bool {
 	const viramas = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
-	return strings.ContainsRune(viramas, r) && block(r) == block(base)
+	return strings.ContainsRune(viramas, r) && blockOf(r) == blockOf(base)
 }
 
-// block tells the scripts of India apart, each of which has 128 code points.
-func block(r rune) rune { return r >> 7 }
+// blockOf identifies the Unicode block of a letter of an Indic script. Each of these blocks has 128 code points.
+func blockOf(r rune) rune { return r >> 7 }
 
-// cursive reports whether two letters are of one script that joins its letters, and the first may join to the second.
-func cursive(a, b rune) bool {
-	if unicode.Is(endsJoin, a) || strings.ContainsRune("\u0621\u0674", b) {
+// canJoin reports whether two letters belong to one cursive script, and the first can join to the second.
+func canJoin(a, b rune) bool {
+	if unicode.Is(nonJoiningToNext, a) || strings.ContainsRune("\u0621\u0674", b) {
 		return false
 	}
 	for _, script := range []*unicode.RangeTable{unicode.Adlam, unicode.Arabic, unicode.Mongolian, unicode.Nko, unicode.Syriac} {
@@ -141,8 +144,9 @@ func cursive(a, b rune) bool {
 	return false
 }
 
-// endsJoin are the letters of the Arabic block that never join to the next: Joining_Type R and U of ArabicShaping.txt.
-var endsJoin = &unicode.RangeTable{R16: []unicode.Range16{
+// nonJoiningToNext contains the letters of the Arabic block that never join to the next letter: Joining_Type R and U in
+// ArabicShaping.txt.
+var nonJoiningToNext = &unicode.RangeTable{R16: []unicode.Range16{
 	{0x621, 0x625, 1},
 	{0x627, 0x629, 2},
 	{0x62f, 0x632, 1},
@@ -158,24 +162,24 @@ var endsJoin = &unicode.RangeTable{R16: []unicode.Range16{
 	{0x6ee, 0x6ef, 1},
 }}
 
-// textStyle are the emoji that are text unless U+FE0F follows: Emoji without Emoji_Presentation in emoji-data.txt of
-// UTS #51, version 17, digits apart.
-const textStyle = "©®‼⁉™ℹ↔↕↖↗↘↙↩↪⌨⏏⏭⏮⏯⏱⏲⏸⏹⏺Ⓜ▪▫▶◀◻◼☀☁☂☃☄☎☑☘☝☠☢☣☦☪☮☯☸☹☺♀♂♟♠♣♥♦♨♻♾⚒⚔⚕⚖⚗⚙⚛⚜⚠⚧" +
+// textStyleEmoji contains the emoji that are drawn as text unless U+FE0F follows: Emoji without Emoji_Presentation in
+// emoji-data.txt of UTS #51, version 17, except digits.
+const textStyleEmoji = "©®‼⁉™ℹ↔↕↖↗↘↙↩↪⌨⏏⏭⏮⏯⏱⏲⏸⏹⏺Ⓜ▪▫▶◀◻◼☀☁☂☃☄☎☑☘☝☠☢☣☦☪☮☯☸☹☺♀♂♟♠♣♥♦♨♻♾⚒⚔⚕⚖⚗⚙⚛⚜⚠⚧" +
 	"⚰⚱⛈⛏⛑⛓⛩⛰⛱⛴⛷⛸⛹✂✈✉✌✍✏✒✔✖✝✡✳✴❄❇❣❤➡⤴⤵⬅⬆⬇〰〽㊗㊙🅰🅱🅾🅿🈂🈷🌡🌤🌥🌦🌧🌨🌩🌪🌫🌬🌶🍽🎖🎗🎙🎚🎛🎞🎟🏋🏌🏍🏎🏔" +
 	"🏕🏖🏗🏘🏙🏚🏛🏜🏝🏞🏟🏳🏵🏷🐿👁📽🕉🕊🕯🕰🕳🕴🕵🕶🕷🕸🕹🖇🖊🖋🖌🖍🖐🖥🖨🖱🖲🖼🗂🗃🗄🗑🗒🗓🗜🗝🗞🗡🗣🗨🗯🗳🗺🛋🛍🛎🛏🛠🛡🛢🛣🛤🛥🛩🛰🛳"
 
-// pictograph reports whether ZWJ may make an emoji of a character and another (emoji-zwj-sequences.txt of UTS #51): it is
-// in a block of emoji, skin tones included, or one of the older symbols.
-func pictograph(r rune) bool {
+// isPictograph reports whether a ZWJ can combine this character with another one into an emoji (emoji-zwj-sequences.txt
+// of UTS #51). Such a character is in a block of emoji, which include skin tones, or is one of the older symbols.
+func isPictograph(r rune) bool {
 	switch {
 	case r >= 0x1f300 && r <= 0x1f64f, r >= 0x1f680 && r <= 0x1f6ff, r >= 0x1f900 && r <= 0x1f9ff, r >= 0x1fa70 && r <= 0x1faff:
 		return true
 	}
-	return r == '⬛' || strings.ContainsRune(textStyle, r)
+	return r == '⬛' || strings.ContainsRune(textStyleEmoji, r)
 }
 
-// flagLength is the number of runes at the beginning of s that are one character: 1, or more for the flags of England,
-// Scotland and Wales, the only ones that UTS #51 spells with tags.
+// flagLength returns the number of runes at the beginning of s that form one character: 7 for the flags of England,
+// Scotland and Wales, the only ones that UTS #51 spells with tags, otherwise 1.
 func flagLength(s []rune) int {
 	const flag, tag, length = 0x1f3f4, 0xe0000, 7
 	if s[0] != flag || len(s) < length {
