@@ -1,7 +1,7 @@
 package site
 
 import (
-	_ "embed" // of the description
+	_ "embed" // openAPIDocument
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,6 +15,7 @@ import (
 	"meet/internal/proxy"
 )
 
+// roomJSON is a room in /api/rooms and in lobby events.
 type roomJSON struct {
 	URL             string    `json:"url"`
 	ID              string    `json:"id"`
@@ -25,6 +26,7 @@ type roomJSON struct {
 	Metadata        string    `json:"metadata"`
 }
 
+// meetingJSON is a meeting in /api/meetings and in lobby events.
 type meetingJSON struct {
 	ID              string    `json:"id"`
 	Name            string    `json:"name"`
@@ -38,44 +40,47 @@ type meetingJSON struct {
 // lobbyJSON is the data of a lobby event.
 type lobbyJSON struct {
 	Rooms        json.RawMessage `json:"rooms"`
-	MoreRooms    int             `json:"moreRooms"` // how many there are beyond those in the list
+	MoreRooms    int             `json:"moreRooms"` // number of rooms with participants that are not in the list
 	Meetings     json.RawMessage `json:"meetings"`
 	MoreMeetings int             `json:"moreMeetings"`
 }
 
-// detailsJSON is what a page needs to enter a room.
+// detailsJSON is the response of /api/connection-details.
 type detailsJSON struct {
 	lobby.ConnectionDetails
-	Direct *directJSON `json:"direct,omitempty"` // nil: everything goes by the server
+	Direct *directJSON `json:"direct,omitempty"` // nil if media always goes through the server
 }
 
-// directJSON lets two who are alone in a room find each other (W3C webrtc, 4.2.4).
+// directJSON lets two participants that are alone in a room connect to each other directly (W3C webrtc, 4.2.4).
 type directJSON struct {
 	ICEServers []iceServerJSON `json:"iceServers"`
 }
 
+// iceServerJSON is an ICE server, as in RTCIceServer of the W3C.
 type iceServerJSON struct {
 	URLs []string `json:"urls"`
 }
 
 //go:embed openapi.yaml
-var description []byte
+var openAPIDocument []byte
 
-// openAPI is the description of these and of the token endpoint.
+// openAPI serves the OpenAPI document of /api and /token.
 func (s *Site) openAPI(c echo.Context) error {
-	return c.Blob(http.StatusOK, "application/yaml", description)
+	return c.Blob(http.StatusOK, "application/yaml", openAPIDocument)
 }
 
+// rooms serves the list of open rooms.
 func (s *Site) rooms(c echo.Context) error {
-	return s.list(c, func(now *snapshot) []byte { return now.rooms })
+	return s.snapshotList(c, func(now *snapshot) []byte { return now.rooms })
 }
 
+// meetings serves the list of ended meetings.
 func (s *Site) meetings(c echo.Context) error {
-	return s.list(c, func(now *snapshot) []byte { return now.meetings })
+	return s.snapshotList(c, func(now *snapshot) []byte { return now.meetings })
 }
 
-// list answers with a list of the current snapshot.
-func (s *Site) list(c echo.Context, of func(*snapshot) []byte) error {
+// snapshotList serves one of the lists of the current snapshot.
+func (s *Site) snapshotList(c echo.Context, of func(*snapshot) []byte) error {
 	now, err := s.snapshots.current(c.Request().Context())
 	if err != nil {
 		return err
@@ -84,6 +89,7 @@ func (s *Site) list(c echo.Context, of func(*snapshot) []byte) error {
 	return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, of(now))
 }
 
+// connectionDetails serves what a client needs to enter a room.
 func (s *Site) connectionDetails(c echo.Context) error {
 	details, err := s.lobby.ConnectionDetails(lobby.Request{
 		Room:     c.QueryParam("roomName"),
@@ -97,7 +103,7 @@ func (s *Site) connectionDetails(c echo.Context) error {
 	}
 	switch {
 	case details.ServerURL != "":
-	case c.QueryParam("host") != "": // a page of this server, which knows better than any proxy how it was reached
+	case c.QueryParam("host") != "": // a page of this server, which uses its own address
 		details.ServerURL = s.base + "/"
 	default:
 		details.ServerURL = socketURL(c.Request()) + s.base
@@ -106,11 +112,13 @@ func (s *Site) connectionDetails(c echo.Context) error {
 	if s.stun != nil {
 		answer.Direct = &directJSON{ICEServers: []iceServerJSON{{URLs: []string{s.stun(c.Request())}}}}
 	}
-	return fresh(c, answer)
+	return jsonNoStore(c, answer)
 }
 
-var errTokenBody = fault.New(fault.Invalid, "the body must be JSON with roomName and participantName as text")
+// errTokenBody is the error for a request to /token whose body cannot be parsed.
+var errTokenBody = fault.New(fault.Invalid, "the body must be JSON with roomName and participantName as strings")
 
+// token serves an access token as a JSON string.
 func (s *Site) token(c echo.Context) error {
 	var body struct {
 		RoomName        string `json:"roomName"`
@@ -127,16 +135,16 @@ func (s *Site) token(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return fresh(c, raw)
+	return jsonNoStore(c, raw)
 }
 
-// fresh answers with JSON that is true only at this moment.
-func fresh(c echo.Context, v any) error {
+// jsonNoStore sends JSON that must not be cached.
+func jsonNoStore(c echo.Context, v any) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.JSON(http.StatusOK, v)
 }
 
-// socketURL is this server as the one who asks reached it.
+// socketURL returns the WebSocket address at which the client reached this server.
 func socketURL(r *http.Request) string {
 	if proxy.HTTPS(r) {
 		return "wss://" + proxy.Host(r)

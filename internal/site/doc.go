@@ -1,9 +1,11 @@
-// Package site is what a browser sees besides the call: pages, their static files, and the JSON they load.
+// Package site serves what a browser needs besides the call: pages, static files, and JSON.
 //
-// A handler decodes, makes one call and renders; what may be done is decided in lobby. Every error ends in one
-// function, fail, which answers in the form the route promises and never shows the text of an unmarked error.
+// A handler decodes the request, makes one call and renders the result; package lobby decides what is allowed. All
+// errors are answered by one function, handleError, which uses the format of the route and never shows the text of an
+// internal error.
 //
-// What the lobby shows is bounded, and encoded once for all who ask: see snapshot. The package starts no goroutine: of the
-// event streams, the one that takes the mark of a change makes the next snapshot, and the others wait until it is there.
-// An event stream ends with its request's context, so app ends all of them by ending the server's base context.
+// The data of the lobby page is bounded in size and encoded once for all clients: see snapshot. The package starts no
+// goroutine. Of the open event streams, the one that receives the notification of a change builds the next snapshot, and
+// the others wait for it. An event stream ends with the context of its request, so package app ends all streams by
+// cancelling the server's base context.
 package site

@@ -17,9 +17,10 @@ import (
 	"meet/web/templates"
 )
 
+// errTooMany is the error for a client that exceeds the rate of token requests.
 var errTooMany = fault.New(fault.Exhausted, "too many requests from this address; wait a moment and try again")
 
-// statuses maps kinds of faults to HTTP.
+// statuses maps kinds of errors to HTTP status codes.
 var statuses = map[fault.Kind]int{
 	fault.Invalid:         http.StatusBadRequest,
 	fault.Unauthenticated: http.StatusUnauthorized,
@@ -30,17 +31,17 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable:     http.StatusServiceUnavailable,
 }
 
-// problem is an error as a stranger may see it.
+// problem is an error as a client may see it.
 type problem struct {
 	status int
 	text   string
-	id     string // names the line in the log, for errors whose text stays there
+	id     string // identifies the line in the log; "" unless the error is internal
 }
 
-// fail answers every error of every route.
-func (s *Site) fail(err error, c echo.Context) {
+// handleError answers the errors of all routes.
+func (s *Site) handleError(err error, c echo.Context) {
 	if c.Response().Committed || errors.Is(err, context.Canceled) {
-		return // the answer has begun, or nobody waits for it
+		return // the response has already started, or the client is gone
 	}
 	p := s.problem(err, c)
 	if p.status == http.StatusTooManyRequests {
@@ -48,18 +49,18 @@ func (s *Site) fail(err error, c echo.Context) {
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if err := s.respond(c, p); err != nil {
-		s.log.Debug("error not delivered", "err", err)
+		s.log.Debug("could not send an error response", "err", err)
 	}
 }
 
-// problem decides what of an error may be seen. Anything unmarked is ours: it is logged under an id, and only the id shown.
+// problem returns what a client may see of an error. It logs internal errors under an id, and only the id is shown.
 func (s *Site) problem(err error, c echo.Context) problem {
 	if status, ok := statuses[fault.KindOf(err)]; ok {
-		s.refused.count(s.log)
+		s.refusals.count(s.log)
 		return problem{status: status, text: fault.Public(err)}
 	}
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok && he.Code < http.StatusInternalServerError {
-		s.refused.count(s.log)
+		s.refusals.count(s.log)
 		return problem{status: he.Code, text: strings.ToLower(http.StatusText(he.Code))}
 	}
 	id := rand.Text()[:8]
@@ -67,7 +68,7 @@ func (s *Site) problem(err error, c echo.Context) problem {
 	return problem{status: http.StatusInternalServerError, text: fmt.Sprintf("something went wrong (%s)", id), id: id}
 }
 
-// respond writes a problem in the form the route promises.
+// respond writes a problem in the format of the route.
 func (s *Site) respond(c echo.Context, p problem) error {
 	switch path := c.Request().URL.Path; {
 	case c.Request().Method == http.MethodHead:
@@ -85,15 +86,16 @@ func (s *Site) respond(c echo.Context, p problem) error {
 	}
 }
 
+// problemView returns the error page of a problem.
 func (s *Site) problemView(p problem) templates.ProblemView {
 	heading, text := "That did not work", sentence(p.text)
 	switch {
 	case p.status == http.StatusNotFound:
 		heading, text = "There is no such page", "The link may be incomplete, or it belongs to another server."
 	case p.status == http.StatusTooManyRequests:
-		heading = "That was a lot at once"
+		heading = "Too many requests"
 	case p.id != "":
-		heading, text = "Something went wrong", "This is a mistake on our side, and it is in the server's log. Trying again may work."
+		heading, text = "Something went wrong", "This is a fault of the server, and it is in the server's log. Trying again may work."
 	}
 	return templates.ProblemView{
 		Shell:  s.plainShell(heading + " · Meet"),
@@ -101,7 +103,7 @@ func (s *Site) problemView(p problem) templates.ProblemView {
 	}
 }
 
-// sentence makes a fault's text stand alone on a page.
+// sentence capitalizes an error's text and adds a full stop, for display on a page.
 func sentence(text string) string {
 	if text == "" {
 		return ""
@@ -113,26 +115,27 @@ func sentence(text string) string {
 	return text
 }
 
-// withStack keeps where a panic happened for the line that fail logs.
-func withStack(_ echo.Context, err error, stack []byte) error {
+// wrapPanic wraps the error of a panic with its stack, so that handleError logs it.
+func wrapPanic(_ echo.Context, err error, stack []byte) error {
 	return fmt.Errorf("panic: %w\n%s", err, stack)
 }
 
-// counter says how many requests were refused, a line a minute at most: strangers must not be able to fill the log.
-type counter struct {
+// refusalCounter counts refused requests and logs the count at most once a minute, so that clients cannot fill the log.
+type refusalCounter struct {
 	mu     sync.Mutex
 	n      int
 	logged time.Time
 }
 
-func (c *counter) count(log *slog.Logger) {
+// count counts a refused request and logs the number of refused requests if a log line is due.
+func (c *refusalCounter) count(log *slog.Logger) {
 	if n := c.add(time.Now()); n > 0 {
 		log.Info("requests refused", "count", n)
 	}
 }
 
-// add returns how many there were since the last line when it is time for the next one, else 0.
-func (c *counter) add(now time.Time) int {
+// add counts a request. It returns the number of requests since the last log line if a line is due, otherwise 0.
+func (c *refusalCounter) add(now time.Time) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n++

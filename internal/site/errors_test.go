@@ -12,8 +12,8 @@ import (
 	"meet/internal/site"
 )
 
-func TestWrongMethodIsNotAllowed(t *testing.T) {
-	r := newRig(t, site.Options{})
+func TestWrongMethodIsAnswered405(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	for path, method := range map[string]string{
 		"/": "POST", "/new": "DELETE", "/join": "POST", "/rooms/blue": "PUT", "/static/x.js": "POST", "/token": "GET",
 		"/api/rooms": "POST", "/api/meetings": "PATCH", "/api/events": "POST", "/api/connection-details": "POST",
@@ -28,8 +28,8 @@ func TestWrongMethodIsNotAllowed(t *testing.T) {
 	}
 }
 
-func TestErrorsHaveTheFormOfTheirRoute(t *testing.T) {
-	r := newRig(t, site.Options{})
+func TestErrorsHaveTheFormatOfTheirRoute(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	const browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
 	for _, tc := range []struct{ path, accept, ctype, text string }{
 		{"/nowhere", browser, "text/html", "There is no such page"},
@@ -50,12 +50,12 @@ func TestErrorsHaveTheFormOfTheirRoute(t *testing.T) {
 		}
 	}
 	if n := strings.Count(r.log.String(), "\n"); n > 1 {
-		t.Errorf("%d lines logged about strangers' mistakes, want one that counts:\n%s", n, r.log)
+		t.Errorf("%d lines logged about invalid requests, want one with their number:\n%s", n, r.log)
 	}
 }
 
 func TestInternalErrorsShowOnlyAnID(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	r.echo.GET("/broken", func(echo.Context) error { return errors.New("the password is hunter2") })
 	r.echo.GET("/panics", func(echo.Context) error { panic("hunter2") })
 	for _, path := range []string{"/broken", "/panics"} {
@@ -65,10 +65,10 @@ func TestInternalErrorsShowOnlyAnID(t *testing.T) {
 			t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 		}
 		if !strings.Contains(r.log.String(), "id="+id[1]) || !strings.Contains(r.log.String(), "hunter2") {
-			t.Errorf("%s: the log does not tell what %s was:\n%s", path, id[1], r.log)
+			t.Errorf("%s: the log lacks the error %s:\n%s", path, id[1], r.log)
 		}
 	}
 	if !strings.Contains(r.log.String(), "site_test.go") {
-		t.Error("the log does not tell where it panicked")
+		t.Error("the log lacks the stack of the panic")
 	}
 }

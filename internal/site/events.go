@@ -14,26 +14,29 @@ import (
 )
 
 const (
-	// heartbeat keeps proxies from closing a quiet stream; most allow a minute.
-	heartbeat = 15 * time.Second
-	// patience is how long a reader may stall before its stream ends; the browser opens a new one.
-	patience = 10 * time.Second
-	// eventRate bounds what one reader gets, in bytes per second: a full event (two lists of maxListBytes) a second. A lobby
-	// with some dozens of rooms sends five events a second at most, because of pause.
+	// heartbeatInterval keeps proxies from closing an idle stream. Most of them allow a minute.
+	heartbeatInterval = 15 * time.Second
+	// writeTimeout is how long writing to a client may block before its stream ends. The browser then opens a new
+	// stream.
+	writeTimeout = 10 * time.Second
+	// eventRate bounds what one client receives, in bytes per second: one event of the largest size (two lists of
+	// maxListBytes) per second. A lobby with some dozens of rooms sends at most five events per second, because of
+	// minSnapshotInterval.
 	eventRate = 2 * maxListBytes
-	// maxStreams bounds the streams of a server, each of which costs a connection and about 30 kB; maxStreamsOfOne those of
-	// one network, such as an office behind one address.
-	maxStreams, maxStreamsOfOne = 4000, 1000
+	// maxStreams bounds the event streams of a server. Each costs a connection and about 30 kB. maxStreamsPerNetwork
+	// bounds those of one network, such as an office behind one address.
+	maxStreams, maxStreamsPerNetwork = 4000, 1000
 )
 
 var (
-	errStreams      = fault.New(fault.Unavailable, "too many people watch the lobby; the page shows what is live when it is loaded again")
-	errStreamsOfOne = fault.New(fault.Exhausted, "too many people watch the lobby from this address; the page shows what is live when it is loaded again")
+	errTooManyStreams            = fault.New(fault.Unavailable, "too many clients watch the lobby; reload the page to see the current rooms")
+	errTooManyStreamsFromNetwork = fault.New(fault.Exhausted, "too many clients watch the lobby from this address; reload the page to see the current rooms")
 )
 
-// events streams the lobby's state: at once, and after every change until the browser or the server ends it.
+// events streams the state of the lobby as server-sent events: immediately, and after every change until the client or
+// the server closes the connection.
 func (s *Site) events(c echo.Context) error {
-	leave, err := s.streams.enter(source.Key(c.RealIP()))
+	leave, err := s.streams.acquire(source.Key(c.RealIP()))
 	if err != nil {
 		return err
 	}
@@ -46,10 +49,10 @@ func (s *Site) events(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "text/event-stream")
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	h.Set("X-Accel-Buffering", "no") // otherwise nginx buffers events
 	c.Response().WriteHeader(http.StatusOK)
 
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(heartbeatInterval)
 	defer beat.Stop()
 	for {
 		if err := send(c, current.event); err != nil {
@@ -66,26 +69,26 @@ func (s *Site) events(c echo.Context) error {
 				return nil
 			case <-current.replaced:
 				waiting = false
-			case <-s.snapshots.changes: // only one stream gets it
-				s.snapshots.stale.Store(true)
+			case <-s.snapshots.changes: // only one stream receives it
+				s.snapshots.outdated.Store(true)
 				waiting = false
 			case <-beat.C:
-				if err := send(c, []byte(":\n\n")); err != nil { // a comment, which the browser drops
+				if err := send(c, []byte(":\n\n")); err != nil { // a comment, which browsers ignore
 					return err
 				}
 			}
 		}
-		// Whoever took the mark of a change makes the snapshot that the other streams wait for, even if its reader has gone.
+		// The stream that received the notification builds the snapshot for all streams, even if its client is gone.
 		if current, err = s.snapshots.current(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
 	}
 }
 
-// send writes and flushes, or fails when the reader stalls.
+// send writes and flushes an event. It fails if the client does not read for writeTimeout.
 func send(c echo.Context, event []byte) error {
 	stream := http.NewResponseController(c.Response())
-	if err := stream.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+	if err := stream.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return fmt.Errorf("set deadline of event stream: %w", err)
 	}
 	if _, err := c.Response().Write(event); err != nil {
@@ -97,37 +100,38 @@ func send(c echo.Context, event []byte) error {
 	return nil
 }
 
-// streams counts the event streams that are open.
+// streams counts the open event streams.
 type streams struct {
-	total, each int // the most there may be, and of one network
+	total, perNetwork int // upper bounds, for all networks and for each
 
-	mu   sync.Mutex
-	open int
-	of   map[string]int // by network
+	mu        sync.Mutex
+	open      int
+	byNetwork map[string]int // number of open streams of each network
 }
 
+// newStreams returns a counter with these bounds.
 func newStreams(total, each int) *streams {
-	return &streams{total: total, each: each, of: map[string]int{}}
+	return &streams{total: total, perNetwork: each, byNetwork: map[string]int{}}
 }
 
-// enter counts a stream of a network until leave, or says why there may not be one more.
-func (s *streams) enter(network string) (leave func(), err error) {
+// acquire counts a stream of a network until the returned function is called. It returns an error if a bound is reached.
+func (s *streams) acquire(network string) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.of[network] >= s.each:
-		return nil, errStreamsOfOne
+	case s.byNetwork[network] >= s.perNetwork:
+		return nil, errTooManyStreamsFromNetwork
 	case s.open >= s.total:
-		return nil, errStreams
+		return nil, errTooManyStreams
 	}
 	s.open++
-	s.of[network]++
+	s.byNetwork[network]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.open--
-		if s.of[network]--; s.of[network] == 0 {
-			delete(s.of, network)
+		if s.byNetwork[network]--; s.byNetwork[network] == 0 {
+			delete(s.byNetwork, network)
 		}
 	}, nil
 }

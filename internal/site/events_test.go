@@ -18,13 +18,14 @@ import (
 	"meet/internal/site"
 )
 
+// lobbyEvent is the data of a lobby event.
 type lobbyEvent struct {
 	Rooms    []struct{ Name string }
 	Meetings []struct{ Name string }
 }
 
-// stream opens the lobby's events; next waits for one.
-func stream(t *testing.T, ctx context.Context, address string) (next func() (lobbyEvent, bool)) {
+// openStream opens an event stream. next waits for an event and returns false at the end of the stream.
+func openStream(t *testing.T, ctx context.Context, address string) (next func() (lobbyEvent, bool)) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/api/events", nil)
 	if err != nil {
@@ -56,17 +57,17 @@ func stream(t *testing.T, ctx context.Context, address string) (next func() (lob
 	}
 }
 
-func TestEventsShowTheLatest(t *testing.T) {
-	r := newRig(t, site.Options{})
+func TestEventsShowTheLatestState(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	server := httptest.NewServer(r.echo)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	next := stream(t, ctx, server.URL)
+	next := openStream(t, ctx, server.URL)
 	if e, ok := next(); !ok || e.Rooms == nil || e.Meetings == nil || len(e.Rooms) != 0 {
-		t.Fatalf("at once: %+v, %v; want empty lists", e, ok)
+		t.Fatalf("first event: %+v, %v; want empty lists", e, ok)
 	}
-	r.meet("RM_1", "blue", false)
+	r.holdMeeting("RM_1", "blue", false)
 	if e, ok := next(); !ok || len(e.Rooms) != 1 || e.Rooms[0].Name != "blue" {
 		t.Fatalf("a room started: %+v, %v", e, ok)
 	}
@@ -85,34 +86,34 @@ func TestEventsShowTheLatest(t *testing.T) {
 	}
 }
 
-func TestEventsEndWithTheServer(t *testing.T) {
-	r := newRig(t, site.Options{})
+func TestEventStreamEndsWhenTheServerShutsDown(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	base, shutdown := context.WithCancel(t.Context())
 	server := httptest.NewUnstartedServer(r.echo)
 	server.Config.BaseContext = func(net.Listener) context.Context { return base }
 	server.Start()
 	defer server.Close()
-	next := stream(t, t.Context(), server.URL)
+	next := openStream(t, t.Context(), server.URL)
 	if _, ok := next(); !ok {
 		t.Fatal("no first event")
 	}
 	shutdown()
 	if e, ok := next(); ok {
-		t.Errorf("an event after the end: %+v", e)
+		t.Errorf("an event after the shutdown: %+v", e)
 	}
-	r.lobby.RoomStarted(lobby.Room{SID: "RM_1"}) // nobody listens any more
+	r.lobby.RoomStarted(lobby.Room{SID: "RM_1"}) // no stream is open any more
 }
 
-// TestEventsReachEveryReader: one of the streams makes the event, and all get it.
-func TestEventsReachEveryReader(t *testing.T) {
-	r := newRig(t, site.Options{})
+// One stream builds the event for all streams.
+func TestEventsReachEveryStream(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	server := httptest.NewServer(r.echo)
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var readers []func() (lobbyEvent, bool)
 	for range 10 {
-		next := stream(t, ctx, server.URL)
+		next := openStream(t, ctx, server.URL)
 		if _, ok := next(); !ok {
 			t.Fatal("no first event")
 		}
@@ -128,9 +129,8 @@ func TestEventsReachEveryReader(t *testing.T) {
 	}
 }
 
-// TestOneNetworkCannotTakeAllStreams: one address cannot take all the streams that there may be.
 func TestOneNetworkCannotTakeAllStreams(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	server := httptest.NewServer(r.echo)
 	t.Cleanup(server.Close) // after the bodies
 	open := func(from string) *http.Response {
@@ -139,7 +139,7 @@ func TestOneNetworkCannotTakeAllStreams(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("X-Forwarded-For", from) // the test stands for a proxy on this machine
+		req.Header.Set("X-Forwarded-For", from) // the test acts as a proxy on this machine
 		resp, err := server.Client().Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -147,14 +147,14 @@ func TestOneNetworkCannotTakeAllStreams(t *testing.T) {
 		t.Cleanup(func() { _ = resp.Body.Close() })
 		return resp
 	}
-	for i := range site.MaxStreamsOfOne {
+	for i := range site.MaxStreamsPerNetwork {
 		if resp := open(fmt.Sprintf("2001:db8::%x", i+1)); resp.StatusCode != http.StatusOK {
 			t.Fatalf("stream %d: %s", i, resp.Status)
 		}
 	}
 	last := open("2001:db8::ffff")
 	text, err := io.ReadAll(last.Body)
-	if last.StatusCode != http.StatusTooManyRequests || !strings.Contains(string(text), `{"error":"too many people watch the lobby from this address`) || last.Header.Get("Retry-After") == "" {
+	if last.StatusCode != http.StatusTooManyRequests || !strings.Contains(string(text), `{"error":"too many clients watch the lobby from this address`) || last.Header.Get("Retry-After") == "" {
 		t.Errorf("one more: %s %s %v", last.Status, text, err)
 	}
 	for _, from := range []string{"2001:db8:0:100::1", "198.51.100.7"} {
@@ -164,7 +164,7 @@ func TestOneNetworkCannotTakeAllStreams(t *testing.T) {
 	}
 }
 
-func TestStreamsAreCounted(t *testing.T) {
+func TestStreamsAreLimitedInTotalAndPerNetwork(t *testing.T) {
 	enter := site.NewStreams(3, 2)
 	var leaves []func()
 	for _, tt := range []struct {
@@ -184,7 +184,7 @@ func TestStreamsAreCounted(t *testing.T) {
 	}
 	for range 2 {
 		if _, err := enter("a"); err != nil {
-			t.Errorf("after all have left: %v", err)
+			t.Errorf("after all streams are closed: %v", err)
 		}
 	}
 }

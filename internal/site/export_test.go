@@ -2,7 +2,7 @@ package site
 
 import "context"
 
-// Event returns the event that a stream would send.
+// Event returns the event that a stream would send now.
 func (s *Site) Event(ctx context.Context) ([]byte, error) {
 	current, err := s.snapshots.current(ctx)
 	if err != nil {
@@ -11,13 +11,13 @@ func (s *Site) Event(ctx context.Context) ([]byte, error) {
 	return current.event, nil
 }
 
-// NewStreams counts event streams, that many in total and of each network.
+// NewStreams returns the acquire function of a stream counter with these bounds.
 func NewStreams(total, each int) func(network string) (leave func(), err error) {
-	return newStreams(total, each).enter
+	return newStreams(total, each).acquire
 }
 
 const (
-	MaxListBytes    = maxListBytes
-	MaxStreamsOfOne = maxStreamsOfOne
-	Pause           = pause
+	MaxListBytes         = maxListBytes
+	MaxStreamsPerNetwork = maxStreamsPerNetwork
+	SnapshotInterval     = minSnapshotInterval
 )

@@ -16,6 +16,7 @@ import (
 	"meet/web/templates"
 )
 
+// lobbyPage serves the lobby.
 func (s *Site) lobbyPage(c echo.Context) error {
 	v, err := s.lobbyView(c.Request().Context())
 	if err != nil {
@@ -24,12 +25,13 @@ func (s *Site) lobbyPage(c echo.Context) error {
 	return render(c, http.StatusOK, templates.LobbyPage(v))
 }
 
-// newMeeting answers GET as well, so that a bookmark or a link can start a meeting.
+// newMeeting redirects to a new room. It also answers GET, so that a bookmark or a link can start a meeting.
 func (s *Site) newMeeting(c echo.Context) error {
 	return s.redirect(c, lobby.NewCode())
 }
 
-// join sends somebody who typed a code or a link to the room, or back to the lobby with what is wrong with it.
+// join redirects to the room of a meeting code or link. If the input is invalid, it serves the lobby with an error
+// message.
 func (s *Site) join(c echo.Context) error {
 	code := c.QueryParam("code")
 	room, err := s.lobby.FindRoom(code)
@@ -48,24 +50,25 @@ func (s *Site) join(c echo.Context) error {
 	return s.redirect(c, room)
 }
 
+// roomPage serves the page of a room.
 func (s *Site) roomPage(c echo.Context) error {
-	given, err := param(c, "room")
+	given, err := pathParam(c, "room")
 	if err != nil {
 		return err
 	}
 	room, err := name.Room(given)
 	switch {
 	case errors.Is(err, name.ErrRoomMissing):
-		return echo.ErrNotFound // what the API says of it, "roomName is missing", is for programmers
+		return echo.ErrNotFound // the text of the error names a parameter of the API
 	case err != nil:
 		return err
 	}
-	c.Response().Header().Set("X-Robots-Tag", "noindex") // a room's link is for those it was given to
+	c.Response().Header().Set("X-Robots-Tag", "noindex") // links to rooms are private
 	return render(c, http.StatusOK, templates.RoomPage(s.roomView(room)))
 }
 
-// customPage is a call on any LiveKit server, for whoever has its address and a token. The token is the page's to read:
-// it may stand behind the #, which no server sees.
+// customPage serves a call on any LiveKit server, given its address and a token. Only the page's script reads the token:
+// it may be in the URL's fragment, which browsers do not send.
 func (s *Site) customPage(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set("X-Robots-Tag", "noindex")
@@ -77,27 +80,28 @@ func (s *Site) customPage(c echo.Context) error {
 	}
 	connects := connectSources([]string{address})
 	if connects == "" {
-		return render(c, http.StatusBadRequest, templates.CustomPage(s.customView("", address, "This is no address of a server. It begins with wss:// or https://.")))
+		return render(c, http.StatusBadRequest, templates.CustomPage(s.customView("", address, "This is not the address of a server. Addresses begin with wss:// or https://.")))
 	}
 	h.Set("Content-Security-Policy", s.policy(templ.GetNonce(c.Request().Context()), proxy.Host(c.Request()), connects))
 	return render(c, http.StatusOK, templates.CustomPage(s.customView(address, "", "")))
 }
 
-// directPage is a call between two browsers. Whether the session is there, the page asks when somebody joins it.
+// directPage serves a call between two browsers. It does not check whether the session exists; the page does when a
+// visitor joins.
 func (s *Site) directPage(c echo.Context) error {
-	session, err := param(c, "session")
+	session, err := pathParam(c, "session")
 	if err != nil {
 		return err
 	}
 	if session != "" {
-		c.Response().Header().Set("X-Robots-Tag", "noindex") // its link is for who it was given to
+		c.Response().Header().Set("X-Robots-Tag", "noindex") // links to sessions are private
 	}
 	return render(c, http.StatusOK, templates.DirectPage(s.directView(session)))
 }
 
-// param returns a part of the path as it is meant. Echo hands it out still escaped when the path had escapes that
-// URLs do not need or that hide a slash; then, and only then, RawPath is set.
-func param(c echo.Context, name string) (string, error) {
+// pathParam returns an unescaped parameter of the path. Echo returns a parameter still escaped if RawPath is set, which
+// is the case if the path has escapes that are unnecessary or that stand for a slash.
+func pathParam(c echo.Context, name string) (string, error) {
 	value := c.Param(name)
 	if c.Request().URL.RawPath == "" {
 		return value, nil
@@ -109,15 +113,16 @@ func param(c echo.Context, name string) (string, error) {
 	return value, nil
 }
 
-// redirect answers 303, so that a form's POST becomes a GET of the room.
+// redirect answers 303, so that the POST of a form is followed by a GET of the room.
 func (s *Site) redirect(c echo.Context, room string) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	return c.Redirect(http.StatusSeeOther, s.roomURL(room))
 }
 
+// roomURL returns the path of a room's page.
 func (s *Site) roomURL(room string) string { return s.base + "/rooms/" + url.PathEscape(room) }
 
-// render writes a page. Browsers ask again each time, since what it shows and the files it names change.
+// render writes a page. Browsers must revalidate it each time, since its content and its files change.
 func render(c echo.Context, status int, page templ.Component) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, echo.MIMETextHTMLCharsetUTF8)

@@ -9,7 +9,7 @@ import (
 	"meet/internal/proxy"
 )
 
-// secure sets the headers that keep a page to this server, and gives it the nonce its scripts carry.
+// secure is middleware that sets the security headers of a response, and a nonce for the page's scripts.
 func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		nonce := rand.Text()
@@ -26,15 +26,16 @@ func (s *Site) secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// policy lets a page load from and talk to this server alone, besides the configured signalling servers and the sources
-// given. Older Safari does not count a socket as 'self', so the host is named as well.
+// policy returns a content security policy. It allows a page to load from and connect to this server, the configured
+// signalling servers, and the sources in connects. It contains the host because older Safari does not match WebSockets
+// with 'self'.
 func (s *Site) policy(nonce, host, connects string) string {
 	sockets := ""
 	if proxy.ValidHost(host) {
 		sockets = " ws://" + host + " wss://" + host
 	}
 	return "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" + nonce + "'; " +
-		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'" + sockets + s.connects + connects + "; " +
+		"img-src 'self' data: blob:; font-src 'self'; connect-src 'self'" + sockets + s.connectSources + connects + "; " +
 		"media-src 'self' blob: mediastream:; worker-src 'self' blob:; manifest-src 'self'; " +
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }

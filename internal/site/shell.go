@@ -11,20 +11,20 @@ import (
 	"meet/web/templates"
 )
 
-// shell is what stands around a page whose entry in the build has that name.
+// shell returns the frame of a page with the files of an entry of the current build.
 func (s *Site) shell(title, entry string) templates.Shell {
 	return shell(&s.builds.Current().Manifest, s.base, s.base+staticPath, title, entry)
 }
 
-// plainShell is that of a page that only has the look of the others.
+// plainShell returns the frame of a page without scripts.
 func (s *Site) plainShell(title string) templates.Shell {
 	v := s.shell(title, "lobby")
 	v.Assets.Scripts = nil
 	return v
 }
 
-// shell takes every file from the manifest. It panics when the build lacks the entry: assets lets no such build
-// through, so the name is a mistake.
+// shell returns the frame of a page, with the files that the manifest lists for an entry. It panics if the build lacks
+// the entry: package assets accepts no such build, so the name is a programming error.
 func shell(m *assets.Manifest, base, static, title, entry string) templates.Shell {
 	e, ok := m.Entries[entry]
 	if !ok {
@@ -45,7 +45,7 @@ func shell(m *assets.Manifest, base, static, title, entry string) templates.Shel
 	}}
 }
 
-// RenderShells draws the pages with nothing in them, for a published build: files by name.
+// RenderShells renders the pages of a published build without content. The result maps file names to pages.
 func RenderShells(m *assets.Manifest) (map[string][]byte, error) {
 	static := m.StaticURL
 	if static == "" {
@@ -61,11 +61,11 @@ func RenderShells(m *assets.Manifest) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for name := range m.Entries {
 		if pages[name] == nil {
-			return nil, fmt.Errorf("the entry %q has no shell: draw it in site.RenderShells", name)
+			return nil, fmt.Errorf("the entry %q has no shell: add it to site.RenderShells", name)
 		}
 		var b bytes.Buffer
 		if err := pages[name].Render(context.Background(), &b); err != nil {
-			return nil, fmt.Errorf("draw the shell of %s: %w", name, err)
+			return nil, fmt.Errorf("render the shell of %s: %w", name, err)
 		}
 		files["shells/"+name+".html"] = b.Bytes()
 	}

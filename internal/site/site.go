@@ -17,108 +17,109 @@ import (
 	"meet/internal/source"
 )
 
-// Limits on asking for tokens from one address. A class of hundreds behind one router may arrive at once; nobody
-// needs more than the refill for long.
+// Limits on the requests for tokens from one address. Hundreds of students behind one router may arrive at the same time;
+// tokensPerSecond is enough after that.
 const (
 	tokensPerSecond = 20
 	tokenBurst      = 600
-	bodyLimit       = "64K" // of the largest form or JSON a page sends, many times over
-	bodyTime        = 10 * time.Second
+	bodyLimit       = "64K" // far more than any form or JSON of a page
+	bodyTimeout     = 10 * time.Second
 )
 
-// Builds are the front end's builds: the one in use, and those whose files an open page may still ask for.
+// Builds provides builds of the front end.
 type Builds interface {
-	Current() *assets.Build
-	BuildWithFile(file string) *assets.Build // the newest that has the file, or nil
+	Current() *assets.Build                  // the build that pages use
+	BuildWithFile(file string) *assets.Build // the newest build that has the file, or nil
 }
 
-// Options is what a site may be told.
+// Options configures a site.
 type Options struct {
-	BasePath   string   // the path that the site stands under, such as "/meet"; "" is the top
+	BasePath   string   // path below which the site is served, such as "/meet", or ""
 	ServerURLs []string // other servers that pages may connect to for signalling
-	// STUN is where a browser that came with that request learns its own address, if two who are alone in a room may
-	// talk without the server in between; nil if they may not.
+	// STUN returns the address of a STUN server for the browser that sent the request. It is nil if participants that are
+	// alone in a room must not connect directly.
 	STUN func(*http.Request) string
 	Log  *slog.Logger
 }
 
-// Site serves the pages.
+// Site serves pages and JSON.
 type Site struct {
-	lobby     *lobby.Lobby
-	builds    Builds
-	base      string
-	stun      func(*http.Request) string // nil: no room is direct
-	log       *slog.Logger
-	connects  string // what the policy lets pages connect to besides this server
-	snapshots *snapshots
-	streams   *streams
-	refused   counter
+	lobby          *lobby.Lobby
+	builds         Builds
+	base           string
+	stun           func(*http.Request) string // nil if direct connections are disabled
+	log            *slog.Logger
+	connectSources string // sources besides this server that pages may connect to
+	snapshots      *snapshots
+	streams        *streams
+	refusals       refusalCounter
 }
 
-// New returns the site of a lobby, with that front end.
+// New returns a site for a lobby and builds of the front end.
 func New(l *lobby.Lobby, b Builds, o Options) *Site {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Site{
-		lobby: l, builds: b, base: o.BasePath, stun: o.STUN, log: o.Log, connects: connectSources(o.ServerURLs),
-		streams: newStreams(maxStreams, maxStreamsOfOne),
+		lobby: l, builds: b, base: o.BasePath, stun: o.STUN, log: o.Log, connectSources: connectSources(o.ServerURLs),
+		streams: newStreams(maxStreams, maxStreamsPerNetwork),
 	}
 	s.snapshots = newSnapshots(l, s.roomURL)
 	return s
 }
 
-// Routes mounts every page and makes e answer errors as the site does.
+// Routes adds all routes to e and makes the site answer e's errors.
 func (s *Site) Routes(e *echo.Echo) {
-	e.HTTPErrorHandler = s.fail
+	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = proxy.ClientIP
-	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: withStack}))
+	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: wrapPanic}))
 
-	// Not by groups: a group with middleware takes every path below it, and then a wrong method is "not found".
+	// Groups are not used: a group with middleware handles every path below it and answers 404 for a wrong method.
 	e.Use(s.secure)
 
-	compressed := middleware.Gzip() // not for what is compressed already or streamed
+	compressed := middleware.Gzip() // for pages and JSON; static files are compressed already, events are streamed
 	limited := s.limitTokens()
 
-	get(e, "/", s.lobbyPage, compressed)
-	get(e, "/new", s.newMeeting)
+	handleGet(e, "/", s.lobbyPage, compressed)
+	handleGet(e, "/new", s.newMeeting)
 	e.POST("/new", s.newMeeting, limitBody())
-	get(e, "/join", s.join, compressed)
-	get(e, "/rooms/:room", s.roomPage, compressed)
-	get(e, "/custom", s.customPage, compressed)
-	get(e, "/direct", s.directPage, compressed)
-	get(e, "/direct/:session", s.directPage, compressed)
+	handleGet(e, "/join", s.join, compressed)
+	handleGet(e, "/rooms/:room", s.roomPage, compressed)
+	handleGet(e, "/custom", s.customPage, compressed)
+	handleGet(e, "/direct", s.directPage, compressed)
+	handleGet(e, "/direct/:session", s.directPage, compressed)
 
-	get(e, "/api/rooms", s.rooms, compressed)
-	get(e, "/api/meetings", s.meetings, compressed)
-	get(e, "/api/openapi.yaml", s.openAPI, compressed)
+	handleGet(e, "/api/rooms", s.rooms, compressed)
+	handleGet(e, "/api/meetings", s.meetings, compressed)
+	handleGet(e, "/api/openapi.yaml", s.openAPI, compressed)
 	e.GET("/api/events", s.events)
-	get(e, "/api/connection-details", s.connectionDetails, limited)
+	handleGet(e, "/api/connection-details", s.connectionDetails, limited)
 
 	e.POST("/token", s.token, anyOrigin, limited, limitBody())
 	e.OPTIONS("/token", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) }, anyOrigin)
 
-	get(e, staticPath+"*", s.static)
+	handleGet(e, staticPath+"*", s.static)
 }
 
-// get serves HEAD too: link checkers and load balancers ask that way.
-func get(e *echo.Echo, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
+// handleGet adds a route for GET and HEAD. Link checkers and load balancers send HEAD.
+func handleGet(e *echo.Echo, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
 	e.Match([]string{http.MethodGet, http.MethodHead}, path, h, m...)
 }
 
-// limitBody bounds a body in size and in the time it may take to arrive.
+// limitBody returns middleware that bounds the size of a body and the time that it may take to arrive.
 func limitBody() echo.MiddlewareFunc {
 	size := middleware.BodyLimit(bodyLimit)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		next = size(next)
 		return func(c echo.Context) error {
-			// What fails here has no deadline, as in a test without a connection.
-			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTime))
+			// This fails only in tests without a connection.
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout))
 			return next(c)
 		}
 	}
 }
 
+// limitTokens returns middleware that limits the rate of token requests from one network address.
 func (s *Site) limitTokens() echo.MiddlewareFunc {
 	return middleware.RateLimiterWithConfig(middleware.RateLimiterConfig{
 		Store: middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{
@@ -129,13 +130,13 @@ func (s *Site) limitTokens() echo.MiddlewareFunc {
 	})
 }
 
-// anyOrigin lets pages of any other site ask for a token, as the token server this endpoint stands in for does.
+// anyOrigin is middleware that lets pages of other sites request a token, as LiveKit's token servers do.
 var anyOrigin = middleware.CORSWithConfig(middleware.CORSConfig{
 	AllowOrigins: []string{"*"}, AllowMethods: []string{http.MethodPost}, AllowHeaders: []string{echo.HeaderContentType},
 })
 
-// connectSources turns addresses of servers into sources of a content security policy. A LiveKit client uses both
-// the socket's scheme and its HTTP twin.
+// connectSources converts addresses of servers to sources of a content security policy. A LiveKit client uses the
+// WebSocket scheme and the corresponding HTTP scheme. Invalid addresses are left out.
 func connectSources(addresses []string) string {
 	twins := map[string][]string{"ws": {"ws", "http"}, "http": {"ws", "http"}, "wss": {"wss", "https"}, "https": {"wss", "https"}}
 	var b strings.Builder

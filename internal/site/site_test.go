@@ -40,8 +40,8 @@ const (
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-// library has the embedded build alone.
-func library(t *testing.T) *assets.Library {
+// embeddedLibrary returns a library that has only the embedded build of the front end.
+func embeddedLibrary(t *testing.T) *assets.Library {
 	t.Helper()
 	build, err := assets.Open(web.Static, "0.2.0", nil)
 	if err != nil {
@@ -50,14 +50,16 @@ func library(t *testing.T) *assets.Library {
 	return assets.NewLibrary(build, assets.NewStore(t.TempDir(), nil), "0.2.0", assets.LibraryOptions{})
 }
 
-type rig struct {
+// testSite is a site with its lobby and log.
+type testSite struct {
 	lobby *lobby.Lobby
 	echo  *echo.Echo
 	site  *site.Site
 	log   *bytes.Buffer
 }
 
-func newRig(t *testing.T, o site.Options) *rig {
+// newTestSite opens a site with an empty lobby until the test ends.
+func newTestSite(t *testing.T, o site.Options) *testSite {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
 	if err != nil {
@@ -69,15 +71,15 @@ func newRig(t *testing.T, o site.Options) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	r := &rig{lobby: l, echo: echo.New(), log: &bytes.Buffer{}}
+	r := &testSite{lobby: l, echo: echo.New(), log: &bytes.Buffer{}}
 	o.Log = slog.New(slog.NewTextHandler(r.log, nil))
-	r.site = site.New(l, library(t), o)
+	r.site = site.New(l, embeddedLibrary(t), o)
 	r.site.Routes(r.echo)
 	return r
 }
 
-// do sends one request; headers are "Name: value".
-func (r *rig) do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+// do sends one request and returns the response. Headers have the form "Name: value".
+func (r *testSite) do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
 	req.Host = "meet.test:8080"
 	for _, h := range headers {
@@ -89,8 +91,8 @@ func (r *rig) do(method, target, body string, headers ...string) *httptest.Respo
 	return w
 }
 
-// meet lets two people meet for 63 seconds in a room of that name; finished or not.
-func (r *rig) meet(sid, name string, finished bool) {
+// holdMeeting makes Ada and Bo join a room. If finished is true, they leave after 63 seconds and the room ends.
+func (r *testSite) holdMeeting(sid, name string, finished bool) {
 	r.lobby.RoomStarted(lobby.Room{SID: sid, Name: name, CreatedAt: noon})
 	r.lobby.ParticipantJoined(sid, lobby.Arrival{Identity: "a", Name: "Ada", At: noon})
 	r.lobby.ParticipantJoined(sid, lobby.Arrival{Identity: "b", Name: "Bo", At: noon})
@@ -103,9 +105,9 @@ func (r *rig) meet(sid, name string, finished bool) {
 }
 
 func TestLobbyPageShowsRoomsAndMeetings(t *testing.T) {
-	r := newRig(t, site.Options{ServerURLs: []string{"wss://live.example.org/x", "not; an address"}})
-	r.meet("RM_1", "blue/red", false)
-	r.meet("RM_2", "<b>done</b>", true)
+	r := newTestSite(t, site.Options{ServerURLs: []string{"wss://live.example.org/x", "not; an address"}})
+	r.holdMeeting("RM_1", "blue/red", false)
+	r.holdMeeting("RM_2", "<b>done</b>", true)
 	w := r.do("GET", "/", "")
 	if w.Code != http.StatusOK {
 		t.Fatalf("status %d", w.Code)
@@ -118,14 +120,14 @@ func TestLobbyPageShowsRoomsAndMeetings(t *testing.T) {
 	csp := w.Header().Get("Content-Security-Policy")
 	nonce := regexp.MustCompile(`'nonce-([A-Z2-7]{26})'`).FindStringSubmatch(csp)
 	if nonce == nil || !strings.Contains(w.Body.String(), `nonce="`+nonce[1]+`"`) {
-		t.Errorf("the page's nonce is not that of its policy %q", csp)
+		t.Errorf("the page's nonce is not in its policy %q", csp)
 	}
 	connect := "connect-src 'self' ws://meet.test:8080 wss://meet.test:8080 wss://live.example.org https://live.example.org;"
 	if !strings.Contains(csp, connect) || strings.Contains(csp, "unsafe") {
 		t.Errorf("policy %q, want %q", csp, connect)
 	}
 	if again := r.do("GET", "/", "").Header().Get("Content-Security-Policy"); again == csp {
-		t.Error("the nonce came twice")
+		t.Error("the nonce was used twice")
 	}
 	for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy"} {
 		if w.Header().Get(name) == "" {
@@ -135,7 +137,7 @@ func TestLobbyPageShowsRoomsAndMeetings(t *testing.T) {
 }
 
 func TestHostCannotChangeThePolicy(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	req := httptest.NewRequest("GET", "/", nil)
 	req.Host = "x; script-src *"
 	w := httptest.NewRecorder()
@@ -146,7 +148,7 @@ func TestHostCannotChangeThePolicy(t *testing.T) {
 }
 
 func TestNewAndJoinRedirectToARoom(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	code := regexp.MustCompile(`^/rooms/[a-z]{3}-[a-z]{4}-[a-z]{3}$`)
 	for _, method := range []string{"GET", "POST"} {
 		if w := r.do(method, "/new", ""); w.Code != http.StatusSeeOther || !code.MatchString(w.Header().Get("Location")) {
@@ -168,7 +170,7 @@ func TestNewAndJoinRedirectToARoom(t *testing.T) {
 }
 
 func TestRoomPageNamesItsRoom(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	for path, room := range map[string]string{"/rooms/abc-defg-hij": "abc-defg-hij", "/rooms/a%2Fb%20%22": `a/b &#34;`, "/rooms/%C3%A4": "ä", "/rooms/100%25": "100%"} {
 		if w := r.do("GET", path, ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-room="`+room+`"`) {
 			t.Errorf("%s: %d, no data-room=%q", path, w.Code, room)
@@ -179,16 +181,16 @@ func TestRoomPageNamesItsRoom(t *testing.T) {
 	}
 }
 
-// TestCustomPageHidesTheToken: the page of a call on any server talks to that server and no other, and its address,
-// which holds a token, is told to nobody.
+// The page of a call on another server connects only to that server, and browsers send the page's address, which
+// contains the token, to no other site.
 func TestCustomPageHidesTheToken(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	w := r.do("GET", "/custom?liveKitUrl=wss://live.example.org&token=secret", "")
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `data-server="wss://live.example.org"`) {
 		t.Errorf("the call: %d %s", w.Code, w.Body)
 	}
 	if strings.Contains(w.Body.String(), "secret") {
-		t.Error("the token stands in the page")
+		t.Error("the page contains the token")
 	}
 	h := w.Header()
 	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "wss://live.example.org https://live.example.org;") {
@@ -202,15 +204,15 @@ func TestCustomPageHidesTheToken(t *testing.T) {
 	}
 	for _, address := range []string{"live.example.org", "javascript:alert(1)", "wss://a;script-src *", "ftp://live.example.org"} {
 		w := r.do("GET", "/custom?token=secret&liveKitUrl="+url.QueryEscape(address), "")
-		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "This is no address of a server.") {
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "This is not the address of a server.") {
 			t.Errorf("%s: %d %s", address, w.Code, w.Body)
 		}
 	}
 }
 
 func TestHeadAnswersLikeGet(t *testing.T) {
-	r := newRig(t, site.Options{})
-	for _, path := range []string{"/", "/rooms/x", "/api/rooms", "/static/" + asset(t, ".js")} {
+	r := newTestSite(t, site.Options{})
+	for _, path := range []string{"/", "/rooms/x", "/api/rooms", "/static/" + assetPath(t, ".js")} {
 		if w := r.do("HEAD", path, ""); w.Code != http.StatusOK {
 			t.Errorf("HEAD %s: %d", path, w.Code)
 		}
@@ -218,12 +220,12 @@ func TestHeadAnswersLikeGet(t *testing.T) {
 }
 
 func TestAPIListsRoomsAndMeetings(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	if got := r.do("GET", "/api/rooms", "").Body.String(); strings.TrimSpace(got) != "[]" {
 		t.Errorf("no rooms: %q, want an empty list", got)
 	}
-	r.meet("RM_1", "blue red", false)
-	r.meet("RM_2", "done", true)
+	r.holdMeeting("RM_1", "blue red", false)
+	r.holdMeeting("RM_2", "done", true)
 	for path, want := range map[string]string{
 		"/api/rooms": `[{"url":"/rooms/blue%20red","id":"RM_1","name":"blue red","creationTime":"2026-03-04T12:00:00Z",` +
 			`"numParticipants":2,"isActive":true,"metadata":"m"}]`,
@@ -241,7 +243,7 @@ func TestAPIListsRoomsAndMeetings(t *testing.T) {
 }
 
 func TestConnectionDetailsHoldTokenAndServerURL(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	w := r.do("GET", "/api/connection-details?roomName=blue&participantName=Ada&metadata=m", "")
 	var got map[string]string
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
@@ -272,14 +274,13 @@ func TestConnectionDetailsHoldTokenAndServerURL(t *testing.T) {
 	}
 }
 
-// TestDirectPathIsOfferedOnlyIfEnabled: a page may look for a direct path only where the operator lets it, and is told
-// where to learn its address.
-func TestDirectPathIsOfferedOnlyIfEnabled(t *testing.T) {
+// The connection details name a STUN server for a direct connection only if the operator allows direct connections.
+func TestDirectConnectionIsOfferedOnlyIfEnabled(t *testing.T) {
 	const query = "/api/connection-details?roomName=blue&participantName=Ada"
-	if w := newRig(t, site.Options{}).do("GET", query, ""); strings.Contains(w.Body.String(), "direct") {
-		t.Errorf("unasked: %s", w.Body)
+	if w := newTestSite(t, site.Options{}).do("GET", query, ""); strings.Contains(w.Body.String(), "direct") {
+		t.Errorf("offered by default: %s", w.Body)
 	}
-	r := newRig(t, site.Options{STUN: func(r *http.Request) string { return "stun:" + r.Host }})
+	r := newTestSite(t, site.Options{STUN: func(r *http.Request) string { return "stun:" + r.Host }})
 	var got struct{ Direct any }
 	if err := json.Unmarshal(r.do("GET", query, "").Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -291,7 +292,7 @@ func TestDirectPathIsOfferedOnlyIfEnabled(t *testing.T) {
 }
 
 func TestTokenIsIssuedToPagesOfAnyOrigin(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	const ctype, origin = "Content-Type: application/json", "Origin: https://other.example.org"
 	w := r.do("POST", "/token", `{"roomName":"blue","participantName":"Ada"}`, ctype, origin)
 	var raw string
@@ -309,11 +310,11 @@ func TestTokenIsIssuedToPagesOfAnyOrigin(t *testing.T) {
 		t.Errorf("preflight: %d %v", pre.Code, pre.Header())
 	}
 	for body, want := range map[string]string{
-		"":   "the body must be JSON with roomName and participantName as text",
-		"{":  "the body must be JSON with roomName and participantName as text",
-		"[]": "the body must be JSON with roomName and participantName as text",
-		`{"roomName":"b","participantName":"A"} x`: "the body must be JSON with roomName and participantName as text",
-		`{"roomName":1,"participantName":"A"}`:     "the body must be JSON with roomName and participantName as text",
+		"":   "the body must be JSON with roomName and participantName as strings",
+		"{":  "the body must be JSON with roomName and participantName as strings",
+		"[]": "the body must be JSON with roomName and participantName as strings",
+		`{"roomName":"b","participantName":"A"} x`: "the body must be JSON with roomName and participantName as strings",
+		`{"roomName":1,"participantName":"A"}`:     "the body must be JSON with roomName and participantName as strings",
 		"null":                                     "roomName is missing",
 		`{"participantName":"A"}`:                  "roomName is missing",
 		`{"roomName":"b"}`:                         "participantName is missing",
@@ -332,12 +333,12 @@ func TestTokenIsIssuedToPagesOfAnyOrigin(t *testing.T) {
 	unsized := httptest.NewRequest("POST", "/token", io.MultiReader(strings.NewReader(strings.Repeat("x", 70_000))))
 	w = httptest.NewRecorder()
 	if r.echo.ServeHTTP(w, unsized); w.Code != http.StatusRequestEntityTooLarge {
-		t.Errorf("70 kB that do not say so: %d", w.Code)
+		t.Errorf("70 kB without Content-Length: %d", w.Code)
 	}
 }
 
-func TestTokensOverTheRateAreRefused(t *testing.T) {
-	r := newRig(t, site.Options{})
+func TestTokenRequestsOverTheRateAreRefused(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	var last *httptest.ResponseRecorder
 	for range 700 {
 		if last = r.do("GET", "/api/connection-details?roomName=b&participantName=A", ""); last.Code != http.StatusOK {
@@ -352,11 +353,11 @@ func TestTokensOverTheRateAreRefused(t *testing.T) {
 	}
 }
 
-// asset names a file of the build by its ending.
-func asset(t *testing.T, ending string) string {
+// assetPath returns the path of a file of the build with this ending.
+func assetPath(t *testing.T, ending string) string {
 	t.Helper()
-	for _, f := range library(t).Current().Files {
-		if strings.HasSuffix(f.Path, ending) && f.Size > 1000 { // what is smaller may stand there uncompressed
+	for _, f := range embeddedLibrary(t).Current().Files {
+		if strings.HasSuffix(f.Path, ending) && f.Size > 1000 { // smaller files may have no compressed form
 			return f.Path
 		}
 	}
@@ -364,10 +365,10 @@ func asset(t *testing.T, ending string) string {
 	return ""
 }
 
-func TestStaticFilesAreCachedCompressedAndInRanges(t *testing.T) {
-	r := newRig(t, site.Options{})
+func TestStaticFilesSupportCachingCompressionAndRanges(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	for ending, ctype := range map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"} {
-		path := "/static/" + asset(t, ending)
+		path := "/static/" + assetPath(t, ending)
 		plain := r.do("GET", path, "")
 		if plain.Code != http.StatusOK || plain.Header().Get("Content-Type") != ctype || !strings.Contains(plain.Header().Get("Cache-Control"), "immutable") {
 			t.Errorf("%s: %d %v", path, plain.Code, plain.Header())
@@ -402,6 +403,7 @@ func TestStaticFilesAreCachedCompressedAndInRanges(t *testing.T) {
 	}
 }
 
+// decoder returns a reader that decompresses a content coding.
 func decoder(t *testing.T, coding string, r io.Reader) io.Reader {
 	t.Helper()
 	switch coding {
@@ -419,7 +421,7 @@ func decoder(t *testing.T, coding string, r io.Reader) io.Reader {
 }
 
 func TestPagesAreCompressed(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	for _, path := range []string{"/", "/api/meetings"} {
 		if w := r.do("GET", path, "", "Accept-Encoding: gzip"); w.Header().Get("Content-Encoding") != "gzip" {
 			t.Errorf("%s: %v", path, w.Header())
@@ -427,16 +429,17 @@ func TestPagesAreCompressed(t *testing.T) {
 	}
 }
 
-var named = regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
+// linkAttribute matches the attributes of a page that contain an address.
+var linkAttribute = regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
 
-// Every page names only files that are there, with the sums they have, and stays under the site's path.
+// Every file that a page names exists, has the stated hash, and is below the base path.
 func TestPagesNameExistingFilesUnderTheBasePath(t *testing.T) {
 	for _, base := range []string{"", "/meet"} {
-		r := newRig(t, site.Options{BasePath: base})
-		r.meet("RM_1", "blue", false)
+		r := newTestSite(t, site.Options{BasePath: base})
+		r.holdMeeting("RM_1", "blue", false)
 		for _, page := range []string{"/", "/rooms/blue", "/custom", "/custom?liveKitUrl=wss://live.example.org", "/nowhere"} {
 			body := r.do("GET", page, "", "Accept: text/html").Body.String()
-			for _, m := range named.FindAllStringSubmatch(body, -1) {
+			for _, m := range linkAttribute.FindAllStringSubmatch(body, -1) {
 				path, ok := strings.CutPrefix(m[1], base+"/")
 				if !ok && m[1] != "" && !strings.HasPrefix(m[1], "#") {
 					t.Errorf("%s under %q names %s", page, base, m[1])
@@ -450,11 +453,11 @@ func TestPagesNameExistingFilesUnderTheBasePath(t *testing.T) {
 			for _, m := range regexp.MustCompile(`(?:src|href)="([^"]*)" integrity="sha256-([^"]*)"`).FindAllStringSubmatch(body, -1) {
 				sum := sha256.Sum256(r.do("GET", strings.TrimPrefix(m[1], base), "").Body.Bytes())
 				if got := base64.StdEncoding.EncodeToString(sum[:]); got != html.UnescapeString(m[2]) {
-					t.Errorf("%s: the sum of %s is %s and the page says %s", page, m[1], got, m[2])
+					t.Errorf("%s: the hash of %s is %s and the page has %s", page, m[1], got, m[2])
 				}
 			}
 			if strings.Contains(body, "integrity=") != strings.Contains(body, "stylesheet") {
-				t.Errorf("%s: styles without sums", page)
+				t.Errorf("%s: styles without integrity", page)
 			}
 		}
 		if to := r.do("GET", "/new", "").Header().Get("Location"); !strings.HasPrefix(to, base+"/rooms/") {
@@ -470,9 +473,8 @@ func TestPagesNameExistingFilesUnderTheBasePath(t *testing.T) {
 	}
 }
 
-// The shells of a published build are its pages with nothing in them, wherever its files are.
 func TestShellsLinkTheFilesOfTheirBuild(t *testing.T) {
-	m := library(t).Current().Manifest
+	m := embeddedLibrary(t).Current().Manifest
 	for _, tc := range []struct{ base, static, want, link string }{
 		{"", "", `src="/static/` + m.Entries["room"].Script + `"`, `href="/"`},
 		{"/meet", "", `src="/meet/static/` + m.Entries["room"].Script + `"`, `href="/meet/"`},
@@ -494,9 +496,9 @@ func TestShellsLinkTheFilesOfTheirBuild(t *testing.T) {
 	}
 }
 
-// TestServerURLFollowsTheProxysHeaders: programs find this server by what proxies say, pages by their own address.
-func TestServerURLFollowsTheProxysHeaders(t *testing.T) {
-	r := newRig(t, site.Options{BasePath: "/meet"})
+// Programs get the address from the proxy's headers. Pages use their own address.
+func TestServerURLIsReadFromProxyHeaders(t *testing.T) {
+	r := newTestSite(t, site.Options{BasePath: "/meet"})
 	for _, tt := range []struct{ query, header, want string }{
 		{"", "Host: pub.example.org", "ws://pub.example.org/meet"},
 		{"", "X-Forwarded-Proto: https", "wss://pub.example.org/meet"},
@@ -523,8 +525,8 @@ func TestServerURLFollowsTheProxysHeaders(t *testing.T) {
 	}
 }
 
-// TestConfiguredServerURLIsGivenToPages: where another server is set, a page is not sent to its own.
-func TestConfiguredServerURLIsGivenToPages(t *testing.T) {
+// A page connects to the configured signalling server, not to its own server.
+func TestConfiguredServerURLIsSentToPages(t *testing.T) {
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -535,8 +537,8 @@ func TestConfiguredServerURLIsGivenToPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	r := &rig{lobby: l, echo: echo.New()}
-	site.New(l, library(t), site.Options{}).Routes(r.echo)
+	r := &testSite{lobby: l, echo: echo.New()}
+	site.New(l, embeddedLibrary(t), site.Options{}).Routes(r.echo)
 	for _, query := range []string{"", "&host=meet.test"} {
 		if w := r.do("GET", "/api/connection-details?roomName=b&participantName=A"+query, ""); !strings.Contains(w.Body.String(), `"wss://live.example.org"`) {
 			t.Errorf("%q: %s", query, w.Body)
@@ -544,9 +546,9 @@ func TestConfiguredServerURLIsGivenToPages(t *testing.T) {
 	}
 }
 
-// TestPolicyNamesThePublicHost: older Safari counts a socket as the page's own only if its host is named.
+// Older Safari allows a page's WebSocket only if the policy names its host.
 func TestPolicyNamesThePublicHost(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	for _, path := range []string{"/rooms/blue", "/custom?liveKitUrl=wss://live.example.org", "/direct"} {
 		csp := r.do("GET", path, "", "X-Forwarded-Host: pub.example.org").Header().Get("Content-Security-Policy")
 		if !strings.Contains(csp, " wss://pub.example.org") {

@@ -14,66 +14,67 @@ import (
 	"meet/web/templates"
 )
 
-// Bounds on what the lobby shows. Strangers choose the names of rooms and people, and everybody in the lobby gets them.
+// Bounds on what the lobby shows. Clients choose the names of rooms and people, and every visitor of the lobby receives them.
 const (
-	maxListed     = 100      // rooms, and meetings
-	maxListBytes  = 64 << 10 // of JSON for each of the two lists; a room or a meeting mostly has 200 to 400
-	maxNamesBytes = 2 << 10  // of the names of the people in one meeting
-	// pause is the least time between two snapshots, whatever the number of readers. It also lets changes gather, such as
-	// those of a room that fills.
-	pause = 200 * time.Millisecond
+	maxItems      = 100      // number of rooms, and of meetings
+	maxListBytes  = 64 << 10 // JSON of each of the two lists; most rooms and meetings take 200 to 400 bytes
+	maxNamesBytes = 2 << 10  // names of the people in one meeting
+	// minSnapshotInterval is the shortest time between two snapshots, for any number of clients. Changes that happen in
+	// this time, such as a room that fills, share one snapshot.
+	minSnapshotInterval = 200 * time.Millisecond
 )
 
-// snapshot is the lobby at one moment, encoded once for all who ask. It does not change.
+// snapshot is the state of the lobby at one time, encoded once for all clients. It does not change.
 type snapshot struct {
 	rooms, meetings         []byte // JSON lists
 	event                   []byte // both in one server-sent event
 	cards                   []templates.RoomCard
 	rows                    []templates.MeetingRow
-	moreRooms, moreMeetings int // how many there are beyond those listed; of rooms, those that somebody is in
-	made                    time.Time
-	replaced                chan struct{} // closed when there is a later snapshot
+	moreRooms, moreMeetings int // numbers of rooms with participants and of meetings that are not listed
+	createdAt               time.Time
+	replaced                chan struct{} // closed when there is a newer snapshot
 }
 
-// snapshots makes the snapshots of a lobby.
+// snapshots builds the snapshots of a lobby.
 type snapshots struct {
-	lobby   *lobby.Lobby
-	roomURL func(room string) string
-	changes <-chan struct{} // has a mark after a change that no snapshot shows yet, unless stale says so
-	stale   atomic.Bool
+	lobby    *lobby.Lobby
+	roomURL  func(room string) string
+	changes  <-chan struct{} // notified of changes; whoever receives a notification sets outdated
+	outdated atomic.Bool     // a change has happened that latest does not show
 
-	turn   chan struct{} // holds one: the mark of whoever reads and replaces latest
-	latest *snapshot
+	latestLock chan struct{} // semaphore of one: guards latest
+	latest     *snapshot
 }
 
+// newSnapshots returns the snapshots of a lobby. roomURL returns the path of a room's page.
 func newSnapshots(l *lobby.Lobby, roomURL func(string) string) *snapshots {
-	changes, _ := l.Subscribe() // for as long as the lobby lives
-	return &snapshots{lobby: l, roomURL: roomURL, changes: changes, turn: make(chan struct{}, 1)}
+	changes, _ := l.Subscribe() // never cancelled: the subscription lasts as long as the lobby
+	return &snapshots{lobby: l, roomURL: roomURL, changes: changes, latestLock: make(chan struct{}, 1)}
 }
 
-// current returns a snapshot that shows every change made before the call. If the latest does not, it makes another one, and
-// waits for that until pause has passed.
+// current returns a snapshot that shows every change made before the call. If the latest one does not, current builds a
+// new one, at least minSnapshotInterval after the latest.
 func (s *snapshots) current(ctx context.Context) (*snapshot, error) {
 	select {
-	case s.turn <- struct{}{}:
+	case s.latestLock <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-s.turn }()
-	s.note()
+	defer func() { <-s.latestLock }()
+	s.pollChanges()
 	last := s.latest
 	if last != nil {
-		if !s.stale.Load() {
+		if !s.outdated.Load() {
 			return last, nil
 		}
-		// Not cut short with ctx: the streams wait for the snapshot of whoever has the turn.
-		<-time.After(time.Until(last.made.Add(pause)))
-		s.note()
+		// This wait ignores ctx, because other streams wait for the snapshot, too.
+		<-time.After(time.Until(last.createdAt.Add(minSnapshotInterval)))
+		s.pollChanges()
 	}
-	s.stale.Store(false) // before reading the lobby, so that a change meanwhile counts for the next one
-	next, err := s.make()
+	s.outdated.Store(false) // before reading the lobby, so that a later change causes another snapshot
+	next, err := s.build()
 	if err != nil {
-		s.stale.Store(true)
+		s.outdated.Store(true)
 		return nil, err
 	}
 	s.latest = next
@@ -83,27 +84,28 @@ func (s *snapshots) current(ctx context.Context) (*snapshot, error) {
 	return next, nil
 }
 
-// note takes the mark of a change.
-func (s *snapshots) note() {
+// pollChanges sets outdated if a notification of a change has arrived. It does not block.
+func (s *snapshots) pollChanges() {
 	select {
 	case <-s.changes:
-		s.stale.Store(true)
+		s.outdated.Store(true)
 	default:
 	}
 }
 
-func (s *snapshots) make() (*snapshot, error) {
-	next := &snapshot{made: time.Now(), replaced: make(chan struct{})}
-	rooms, meetings := list{}, list{}
+// build reads the lobby and encodes a snapshot.
+func (s *snapshots) build() (*snapshot, error) {
+	next := &snapshot{createdAt: time.Now(), replaced: make(chan struct{})}
+	rooms, meetings := jsonList{}, jsonList{}
 	live := s.lobby.Rooms()
-	// Rooms that wait for their first participant are listed for programs, behind those that people can see.
+	// Rooms without participants are listed for programs only, after the rooms that the page shows.
 	slices.SortStableFunc(live, func(a, b lobby.Room) int { return cmp.Compare(min(b.NumParticipants, 1), min(a.NumParticipants, 1)) })
 	for _, r := range live {
 		if r.NumParticipants > 0 {
 			next.moreRooms++
 		}
 	}
-	for _, r := range live[:min(len(live), maxListed)] {
+	for _, r := range live[:min(len(live), maxItems)] {
 		url := s.roomURL(r.Name)
 		fits, err := rooms.add(roomJSON{
 			URL: url, ID: r.SID, Name: r.Name, CreationTime: r.CreatedAt.UTC(),
@@ -118,8 +120,8 @@ func (s *snapshots) make() (*snapshot, error) {
 		}
 	}
 	ended := s.lobby.Meetings()
-	for _, m := range ended[:min(len(ended), maxListed)] {
-		names := people(m)
+	for _, m := range ended[:min(len(ended), maxItems)] {
+		names := peopleNames(m)
 		fits, err := meetings.add(meetingJSON{
 			ID: m.ID, Name: m.Name, Participants: names, NumParticipants: m.Count,
 			StartedAt: m.StartedAt.UTC(), EndedAt: m.EndedAt.UTC(), DurationSeconds: int(m.Duration().Round(time.Second) / time.Second),
@@ -144,11 +146,12 @@ func (s *snapshots) make() (*snapshot, error) {
 	return next, nil
 }
 
-// list is a list in JSON of at most maxListBytes.
-type list struct{ items []byte }
+// jsonList is a JSON list of at most maxListBytes.
+type jsonList struct{ items []byte }
 
-// add appends an item and reports whether it fits. One that does not keeps smaller ones after it from nothing.
-func (l *list) add(item any) (fits bool, err error) {
+// add appends an item if it fits, and reports whether it did. If an item is too large, smaller ones may still be added
+// after it.
+func (l *jsonList) add(item any) (fits bool, err error) {
 	text, err := encode(item)
 	if err != nil || len(l.items)+len(text)+len("[,]") > maxListBytes {
 		return false, err
@@ -160,9 +163,11 @@ func (l *list) add(item any) (fits bool, err error) {
 	return true, nil
 }
 
-func (l *list) json() []byte { return append(append([]byte{'['}, l.items...), ']') }
+// json returns the list as JSON.
+func (l *jsonList) json() []byte { return append(append([]byte{'['}, l.items...), ']') }
 
-// encode does not escape what only HTML would misread: names of "<" would have six times their size.
+// encode returns v as JSON without escaping characters that are special in HTML only, since each "<" would take six
+// bytes.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -173,12 +178,14 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// maxNamed is how many people of one meeting are listed by name; the count says how many there were.
-const maxNamed = 100
+// maxPeoplePerMeeting is the number of people of one meeting that are listed by name. The meeting's count includes the
+// others.
+const maxPeoplePerMeeting = 100
 
-func people(m *lobby.Meeting) []string {
+// peopleNames returns the names of a meeting's attendees, at most maxPeoplePerMeeting and maxNamesBytes of them.
+func peopleNames(m *lobby.Meeting) []string {
 	names, size := []string{}, 0
-	for _, p := range m.People[:min(len(m.People), maxNamed)] {
+	for _, p := range m.People[:min(len(m.People), maxPeoplePerMeeting)] {
 		if size += len(p.Name); size > maxNamesBytes {
 			break
 		}

@@ -13,16 +13,16 @@ import (
 	"meet/internal/site"
 )
 
-// openRooms opens rooms, the last of which is the newest; fill is the end of their names.
-func (r *rig) openRooms(n int, fill string) {
+// openRooms opens n rooms with one participant each. The last one is the newest. Their names end with fill.
+func (r *testSite) openRooms(n int, fill string) {
 	for i := range n {
 		r.lobby.RoomStarted(lobby.Room{SID: fmt.Sprint("RM_", i), Name: fmt.Sprintf("%04d%s", i, fill), CreatedAt: noon.Add(time.Duration(i) * time.Second)})
 		r.lobby.RoomChanged(fmt.Sprint("RM_", i), 1, "")
 	}
 }
 
-// lobbyState returns the event that a stream would send now.
-func (r *rig) lobbyState(t *testing.T) (size int, state struct {
+// lobbyState returns the size and the content of the event that a stream would send now.
+func (r *testSite) lobbyState(t *testing.T) (size int, state struct {
 	Rooms, Meetings         []struct{ Name string }
 	MoreRooms, MoreMeetings int
 },
@@ -39,12 +39,11 @@ func (r *rig) lobbyState(t *testing.T) (size int, state struct {
 	return len(event), state
 }
 
-// TestLobbyStaysUnderItsSizeLimit fills the lobby with the longest names that strangers can choose, of characters that
-// HTML, JSON or addresses escape.
-func TestLobbyStaysUnderItsSizeLimit(t *testing.T) {
+// The lobby is filled with names of the greatest length, whose characters are escaped in HTML, JSON or URLs.
+func TestLobbyWithLongestNamesStaysUnderSizeLimit(t *testing.T) {
 	for name, letter := range map[string]string{"HTML": "<", "JSON": `"`, "address": "\U0001F600"} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, site.Options{})
+			r := newTestSite(t, site.Options{})
 			long := strings.Repeat(letter, 248/len(letter)) + "."
 			for i := range 120 {
 				sid := fmt.Sprint("RM_done", i)
@@ -84,15 +83,15 @@ func TestLobbyStaysUnderItsSizeLimit(t *testing.T) {
 					t.Errorf("the page does not say %q", want)
 				}
 			}
-			if len(page) > 12*site.MaxListBytes { // a " has six times its size in HTML, and twice in JSON
+			if len(page) > 12*site.MaxListBytes { // a " takes six bytes in HTML and two in JSON
 				t.Errorf("the page has %d bytes", len(page))
 			}
 		})
 	}
 }
 
-func TestLobbyListsTheNewestRoomsAndCountsTheRest(t *testing.T) {
-	r := newRig(t, site.Options{})
+func TestLobbyListsNewestRoomsAndCountsTheOthers(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	r.openRooms(450, "")
 	if _, state := r.lobbyState(t); len(state.Rooms) != 100 || state.MoreRooms != 350 || state.Rooms[0].Name != "0449" {
 		t.Errorf("%d rooms and %d more, the first is %v", len(state.Rooms), state.MoreRooms, state.Rooms[:1])
@@ -100,16 +99,16 @@ func TestLobbyListsTheNewestRoomsAndCountsTheRest(t *testing.T) {
 	if page := r.do("GET", "/", "").Body.String(); !strings.Contains(page, "and 350 more") {
 		t.Error("the page does not say that there are more")
 	}
-	r.lobby.RoomChanged("RM_449", 1, strings.Repeat("m", 2*site.MaxListBytes)) // does not fit, and the others do
+	r.lobby.RoomChanged("RM_449", 1, strings.Repeat("m", 2*site.MaxListBytes)) // does not fit; the others do
 	if _, state := r.lobbyState(t); len(state.Rooms) != 99 || state.MoreRooms != 351 || state.Rooms[0].Name != "0448" {
 		t.Errorf("%d rooms and %d more, the first is %v", len(state.Rooms), state.MoreRooms, state.Rooms[:1])
 	}
 }
 
-// TestEmptyRoomsAreListedLastAndNotCounted: they do not keep rooms with people off the list, nor count among those that
-// a visitor does not see.
+// Rooms without participants do not displace rooms with participants, and the number of further rooms does not include
+// them.
 func TestEmptyRoomsAreListedLastAndNotCounted(t *testing.T) {
-	r := newRig(t, site.Options{})
+	r := newTestSite(t, site.Options{})
 	r.openRooms(3, "")
 	for i := range 200 {
 		r.lobby.RoomStarted(lobby.Room{SID: fmt.Sprint("RM_empty", i), Name: fmt.Sprint("empty", i), CreatedAt: noon.Add(time.Hour)})
@@ -123,18 +122,18 @@ func TestEmptyRoomsAreListedLastAndNotCounted(t *testing.T) {
 	}
 }
 
-// TestSnapshotsAreShared: however many ask while rooms change, the lobby is encoded once in a while and for all of
-// them, and nobody gets what is older than their question.
-func TestSnapshotsAreShared(t *testing.T) {
-	r := newRig(t, site.Options{})
+// While rooms change, the lobby is encoded at most once per interval for all clients, and every client gets a state that
+// is at least as new as its request.
+func TestConcurrentRequestsShareSnapshots(t *testing.T) {
+	r := newTestSite(t, site.Options{})
 	r.openRooms(1, "")
 	began := time.Now()
 	var mu sync.Mutex
 	made := map[*byte]bool{}
 	var wg sync.WaitGroup
 	for range 20 {
-		wg.Go(func() { // ends with the time
-			for time.Since(began) < 5*site.Pause {
+		wg.Go(func() { // ends after five intervals
+			for time.Since(began) < 5*site.SnapshotInterval {
 				event, err := r.site.Event(t.Context())
 				if err != nil {
 					t.Error(err)
@@ -147,7 +146,7 @@ func TestSnapshotsAreShared(t *testing.T) {
 		})
 	}
 	people := 0
-	for ; time.Since(began) < 5*site.Pause; people++ {
+	for ; time.Since(began) < 5*site.SnapshotInterval; people++ {
 		r.lobby.RoomChanged("RM_0", people+1, "")
 		event, err := r.site.Event(t.Context())
 		if want := fmt.Sprintf(`"numParticipants":%d,`, people+1); err != nil || !bytes.Contains(event, []byte(want)) {
@@ -155,7 +154,7 @@ func TestSnapshotsAreShared(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if most := int(time.Since(began)/site.Pause) + 1; len(made) > most || people < 2 {
+	if most := int(time.Since(began)/site.SnapshotInterval) + 1; len(made) > most || people < 2 {
 		t.Errorf("encoded %d times in %v for %d changes, want %d at most", len(made), time.Since(began), people, most)
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"meet/internal/assets"
 )
 
-// staticPath is where the front end's files are found.
+// staticPath is the path of the front end's files.
 const staticPath = "/static/"
 
-// static serves a file of a build, in the smallest form that the browser takes. Each form has its own sum as its tag, so
-// that parts of one are never joined with parts of another.
+// static serves a file of a build, in the smallest encoding that the browser accepts. Each encoding has its own hash as
+// ETag, so that ranges of different encodings are never combined.
 func (s *Site) static(c echo.Context) error {
 	name := c.Param("*")
 	build := s.builds.BuildWithFile(name)
@@ -30,10 +30,10 @@ func (s *Site) static(c echo.Context) error {
 	h.Set(echo.HeaderContentType, contentType(name))
 	h.Set(echo.HeaderVary, echo.HeaderAcceptEncoding)
 	h.Set("Cache-Control", "no-cache")
-	if strings.HasPrefix(name, "assets/") { // the build puts a hash of the content in these names
+	if strings.HasPrefix(name, "assets/") { // these names contain a hash of the content
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	takes := accepted(c.Request().Header.Get(echo.HeaderAcceptEncoding))
+	takes := acceptedEncodings(c.Request().Header.Get(echo.HeaderAcceptEncoding))
 	for _, e := range assets.Encodings() {
 		if small, ok := build.File(name + e.Suffix); ok && takes(e.Name) {
 			h.Set(echo.HeaderContentEncoding, e.Name)
@@ -41,12 +41,13 @@ func (s *Site) static(c echo.Context) error {
 			break
 		}
 	}
-	h.Set("ETag", `"`+file.SHA256[:32]+`"`) // 128 bits tell any two files apart
+	h.Set("ETag", `"`+file.SHA256[:32]+`"`) // 128 bits are enough to be unique
 	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(file.Bytes))
 	return nil
 }
 
-// contentType does not depend on what the machine's own tables say.
+// contentType returns the content type of a file by its extension. The common types do not depend on the machine's MIME
+// tables.
 func contentType(name string) string {
 	switch ext := path.Ext(name); ext {
 	case ".js", ".mjs":
@@ -67,9 +68,10 @@ func contentType(name string) string {
 	}
 }
 
-// accepted reads an Accept-Encoding header; "gzip;q=0" is a refusal, and * stands for all that are not named
-// (https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3).
-func accepted(header string) func(coding string) bool {
+// acceptedEncodings parses an Accept-Encoding header and returns a function that reports whether a content coding is
+// accepted. A weight of 0 refuses a coding, and * stands for all codings that the header does not name (RFC 9110,
+// section 12.5.3).
+func acceptedEncodings(header string) func(coding string) bool {
 	weights := map[string]float64{}
 	for item := range strings.SplitSeq(header, ",") {
 		coding, parameter, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(item), " ", ""), ";")

@@ -8,8 +8,9 @@ import (
 	"meet/web/templates"
 )
 
-// The lobby's script writes times in the same words (web/app/lib/time.ts), in the visitor's own time zone.
+// web/app/lib/time.ts formats times in the same words, in the visitor's time zone.
 
+// lobbyView returns the content of the lobby page.
 func (s *Site) lobbyView(ctx context.Context) (templates.LobbyView, error) {
 	v := templates.LobbyView{Shell: s.shell("Meet", "lobby")}
 	v.Shell.Description = "Video meetings on this server. Share a link and start talking."
@@ -20,17 +21,19 @@ func (s *Site) lobbyView(ctx context.Context) (templates.LobbyView, error) {
 	v.Meetings, v.MoreRooms, v.MoreMeetings = current.rows, current.moreRooms, current.moreMeetings
 	now := time.Now()
 	for _, card := range current.cards {
-		card.Since = sinceText(now.Sub(card.StartedAt))
+		card.Since = elapsedText(now.Sub(card.StartedAt))
 		v.Rooms = append(v.Rooms, card)
 	}
 	return v, nil
 }
 
+// roomView returns the content of a room's page.
 func (s *Site) roomView(room string) templates.RoomView {
 	return templates.RoomView{Shell: s.shell(room+" · Meet", "room"), Room: room}
 }
 
-// customView is the call on that server, or the form with what was typed and what is wrong with it.
+// customView returns the content of the page for a call on another server. With server it is the call; without, it is a
+// form that shows the input and the problem with it.
 func (s *Site) customView(server, typed, problem string) templates.CustomView {
 	v := templates.CustomView{Shell: s.shell("Meet", "custom"), ServerURL: server, Address: typed, Problem: problem}
 	if server == "" {
@@ -39,19 +42,22 @@ func (s *Site) customView(server, typed, problem string) templates.CustomView {
 	return v
 }
 
+// directView returns the content of the page for a direct call. session is "" for a new call.
 func (s *Site) directView(session string) templates.DirectView {
 	v := templates.DirectView{Shell: s.shell("Direct call · Meet", "direct"), Session: session}
 	v.Shell.Description = "Two people, browser to browser. This server only introduces them."
 	return v
 }
 
-func sinceText(d time.Duration) string {
+// elapsedText formats how long a room has been open.
+func elapsedText(d time.Duration) string {
 	if d < time.Minute {
 		return "just started"
 	}
 	return "for " + hoursMinutes(d)
 }
 
+// durationText formats the duration of an ended meeting.
 func durationText(d time.Duration) string {
 	if d = max(0, d.Round(time.Second)); d < time.Minute {
 		return fmt.Sprintf("%d s", d/time.Second)
@@ -59,6 +65,7 @@ func durationText(d time.Duration) string {
 	return hoursMinutes(d)
 }
 
+// hoursMinutes formats a duration in hours and minutes, rounded down.
 func hoursMinutes(d time.Duration) string {
 	hours, minutes := d/time.Hour, d%time.Hour/time.Minute
 	switch {

@@ -55,7 +55,7 @@ test('without an address the page asks for one', async ({ person, server }) => {
   await ada.page.getByRole('textbox', { name: 'LiveKit server' }).fill('nowhere');
   await ada.page.getByRole('textbox', { name: 'Access token' }).fill('x');
   await ada.page.getByRole('button', { name: 'Connect' }).click();
-  await expect(ada.page.getByRole('alert')).toHaveText(/no address of a server/);
+  await expect(ada.page.getByRole('alert')).toHaveText(/not the address of a server/);
   await ada.page.getByRole('textbox', { name: 'LiveKit server' }).fill(server.url.replace('http', 'ws'));
   await ada.page.getByRole('textbox', { name: 'Access token' }).fill('x');
   await ada.page.getByRole('button', { name: 'Connect' }).click();

@@ -57,7 +57,7 @@ func TestPagesMatchTheirGoldenFiles(t *testing.T) {
 		{"lobby-refused", LobbyPage(LobbyView{Shell: shell("Meet"), Code: `"><script>`, Problem: "This link does not lead to a meeting."})},
 		{"room", RoomPage(RoomView{Shell: shell("standup · Meet"), Room: `a"b`})},
 		{"custom", CustomPage(CustomView{Shell: shell("Join with a token · Meet")})},
-		{"custom-refused", CustomPage(CustomView{Shell: shell("Join with a token · Meet"), Address: `"><script>`, Problem: "This is no address of a server."})},
+		{"custom-refused", CustomPage(CustomView{Shell: shell("Join with a token · Meet"), Address: `"><script>`, Problem: "This is not the address of a server."})},
 		{"custom-call", CustomPage(CustomView{Shell: shell("Meet"), ServerURL: `wss://live.example.org/a"b`})},
 		{"direct", DirectPage(DirectView{Shell: shell("Direct call · Meet"), Session: `a"b`})},
 		{"problem", ProblemPage(ProblemView{
