@@ -8,8 +8,8 @@ import (
 	"meet/test/harness"
 )
 
-// api is RoomService as a back end with that grant uses it, on a server that knows the development key.
-func (s *server) api(g token.VideoGrant) livekit.RoomService {
+// roomService returns a RoomService client with this grant. The server must have the development key.
+func (s *server) roomService(g token.VideoGrant) livekit.RoomService {
 	s.T.Helper()
 	raw, err := token.New(config.DevKey.Name, config.DevKey.Secret).SetVideoGrant(g).ToJWT()
 	if err != nil {

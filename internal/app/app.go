@@ -35,55 +35,59 @@ import (
 )
 
 const (
-	// closeTimeout is how long rooms and requests get to end; the store needs a moment after them, and five seconds are promised.
+	// closeTimeout is how long rooms and requests may take to end. The store needs some time after them, and the whole
+	// shutdown should take at most five seconds.
 	closeTimeout = 3 * time.Second
-	// headerTimeout is how long a client may take to say what it wants.
+	// headerTimeout is how long a client may take to send the headers of a request.
 	headerTimeout = 10 * time.Second
-	// idleTimeout is how long an unused connection is kept.
+	// idleTimeout is how long an idle HTTP connection is kept open.
 	idleTimeout = 2 * time.Minute
 )
 
-// App is a server.
+// App is a whole server.
 type App struct {
-	config   config.Config
-	log      *slog.Logger
-	keys     []config.Key
-	tcp      *wire.ProtocolMux
-	turn     *turn.Server
-	http     *http.Server
-	proxies  proxy.Trusted
-	lobby    *lobby.Lobby
-	frontend *assets.Library
-	rooms    *rtc.Rooms
-	webhooks *webhook.Notifier // nil when nobody is to be told
-	metrics  *metrics.Metrics
-	agents   *agent.Dispatcher
-	direct   *direct.Hub
-	signal   *signal.Handler
-	store    *store.Store
-	refusals rate.Sometimes // bounds lines about requests that strangers can repeat
-	serving  sync.WaitGroup
-	closing  atomic.Bool
+	config     config.Config
+	log        *slog.Logger
+	keys       []config.Key
+	tcp        *wire.ProtocolMux
+	turn       *turn.Server
+	http       *http.Server
+	proxies    proxy.Trusted
+	lobby      *lobby.Lobby
+	frontend   *assets.Library
+	rooms      *rtc.Rooms
+	webhooks   *webhook.Notifier // nil if no webhooks are configured
+	metrics    *metrics.Metrics
+	agents     *agent.Dispatcher
+	direct     *direct.Hub
+	signal     *signal.Handler
+	store      *store.Store
+	refusalLog rate.Sometimes // bounds log lines about refused requests, which clients can repeat
+	goroutines sync.WaitGroup
+	closing    atomic.Bool
 
 	closeOnce sync.Once
 	closeErr  error
-	stack     []closer // what Close closes, last first
+	closers   []closer // parts that Close closes, in reverse order
 }
 
+// closer is a part that Close must close.
 type closer struct {
 	name  string
 	close func(context.Context) error
 }
 
-// New opens everything a server needs. When it returns, clients can connect; they are answered once Run is called.
+// New opens everything that a server needs. Clients can connect when it returns; their requests are answered once Run is
+// called. If it fails, it closes what it has opened.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*App, error) {
-	a := &App{config: cfg, log: slog.New(newBoundLog(log.Handler())), refusals: rate.Sometimes{First: 100, Interval: time.Minute}}
+	a := &App{config: cfg, log: slog.New(newBoundLog(log.Handler())), refusalLog: rate.Sometimes{First: 100, Interval: time.Minute}}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
+// open builds all parts in order. It stops at the first error and leaves the parts built so far on the stack.
 func (a *App) open(ctx context.Context) error {
 	tcp, udp, err := listen(a.config.Listen)
 	if err != nil {
@@ -99,13 +103,13 @@ func (a *App) open(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("open media socket: %w", err), udp.Close())
 	}
 	a.push("media socket", func(context.Context) error { return ignoreClosed(media.Close()) })
-	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // checked by config; "" gives the zero address, which is right
+	nodeIP, _ := netip.ParseAddr(a.config.NodeIP) // validated by config; "" gives the zero address, which means none
 	if a.turn, err = turn.New(media.STUNConn(), a.tcp.TURNListener(), turn.Options{RelayAddress: nodeIP, Log: a.log}); err != nil {
 		return err
 	}
 	a.push("TURN", func(context.Context) error { return a.turn.Close() })
 
-	release, err := takeFolder(a.config.DataDir, a.log)
+	release, err := lockDataFolder(a.config.DataDir, a.log)
 	if err != nil {
 		return err
 	}
@@ -172,6 +176,7 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
+// openWebhooks starts sending webhooks, if any are configured.
 func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error) {
 	if len(a.config.WebhookURLs) == 0 {
 		return nil
@@ -189,16 +194,17 @@ func (a *App) openWebhooks(ctx context.Context, records *store.Store) (err error
 	return nil
 }
 
-// newHTTP makes the HTTP server. Closing it first ends the event streams, which would otherwise keep it from closing.
+// newHTTP creates the HTTP server and returns its router. Closing the server first ends all event streams, which would
+// otherwise delay the shutdown.
 func (a *App) newHTTP() *echo.Echo {
 	e := echo.New()
 	base, endStreams := context.WithCancel(context.Background())
 	a.http = &http.Server{
-		Handler:           bodyDeadlines{under(a.config.BasePath, e), bodyTimeout, drainTimeout},
+		Handler:           bodyDeadlines{withBasePath(a.config.BasePath, e), bodyTimeout, drainTimeout},
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // strangers' broken connections
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // mostly broken connections of clients
 	}
 	a.push("HTTP server", func(ctx context.Context) error {
 		endStreams()
@@ -210,8 +216,9 @@ func (a *App) newHTTP() *echo.Echo {
 	return e
 }
 
+// mount adds all routes and middleware to the router.
 func (a *App) mount(e *echo.Echo, keys token.Keys) {
-	e.Pre(echo.WrapMiddleware(a.proxies.Handler), meetClients, a.explainUpgrade)
+	e.Pre(echo.WrapMiddleware(a.proxies.Handler), allowClientProbes, a.explainUpgrade)
 	if len(a.config.AllowedOrigins) > 0 {
 		e.Pre(a.guardOrigins)
 	}
@@ -234,11 +241,11 @@ func (a *App) mount(e *echo.Echo, keys token.Keys) {
 	site.New(a.lobby, a.frontend, pages).Routes(e)
 }
 
-// readyTimeout is how long the store may take to answer.
+// readyTimeout is how long the store may take to respond to a readiness check.
 const readyTimeout = 2 * time.Second
 
-// ready tells load balancers to send nobody here while the rooms end, or while records cannot be kept. The sockets are
-// open: New saw to that.
+// ready answers readiness checks. It answers 503 while the server is shutting down or the store does not respond, so
+// that load balancers send no clients here. It need not check the sockets, because New has opened them.
 func (a *App) ready(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
@@ -251,13 +258,13 @@ func (a *App) ready(c echo.Context) error {
 	return c.String(http.StatusOK, "ok\n")
 }
 
-// Addr is what the server listens on, TCP and UDP, with the true port.
+// Addr returns the address of the TCP and UDP sockets, with the actual port.
 func (a *App) Addr() netip.AddrPort { return a.tcp.HTTPListener().Addr().(*net.TCPAddr).AddrPort() }
 
-// Run serves until ctx ends, which is no error, or until serving fails. It does not close the app.
+// Run serves until ctx ends, and then returns nil, or until serving fails. It does not close the app.
 func (a *App) Run(ctx context.Context) error {
 	failed := make(chan error, 1)
-	a.serving.Go(func() { failed <- a.http.Serve(a.tcp.HTTPListener()) }) // ends when Close closes the server or its socket
+	a.goroutines.Go(func() { failed <- a.http.Serve(a.tcp.HTTPListener()) }) // ends when Close closes the server or its socket
 	select {
 	case <-ctx.Done():
 		return nil
@@ -269,30 +276,31 @@ func (a *App) Run(ctx context.Context) error {
 	}
 }
 
-// Close ends the rooms, telling everybody in them, and then every part in reverse order of opening. Whatever fails,
-// the rest is still closed.
+// Close ends the rooms, which notifies their participants, and then closes all parts in reverse order of opening. If a
+// part fails to close, the others are still closed, and all errors are returned.
 func (a *App) Close() error {
 	a.closeOnce.Do(func() {
 		a.closing.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		var errs []error
-		for _, c := range slices.Backward(a.stack) {
+		for _, c := range slices.Backward(a.closers) {
 			if err := c.close(ctx); err != nil {
 				errs = append(errs, fmt.Errorf("close %s: %w", c.name, err))
 			}
 		}
-		a.serving.Wait()
+		a.goroutines.Wait()
 		a.closeErr = errors.Join(errs...)
 	})
 	return a.closeErr
 }
 
+// push registers a function that Close calls. name appears in its error.
 func (a *App) push(name string, f func(context.Context) error) {
-	a.stack = append(a.stack, closer{name, f})
+	a.closers = append(a.closers, closer{name, f})
 }
 
-// ignoreClosed is for sockets that the part using them has closed already.
+// ignoreClosed drops the error of closing a socket that its user has already closed.
 func ignoreClosed(err error) error {
 	if errors.Is(err, net.ErrClosed) {
 		return nil

@@ -26,16 +26,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server is an app, which the tests of this package ask in several ways.
+// server is an app with methods for the requests of this package's tests.
 type server struct{ *harness.Server }
 
+// start starts a server that ends with the test.
 func start(t *testing.T, cfg config.Config) *server {
 	t.Helper()
 	return &server{harness.Start(t, cfg)}
 }
 
-// join enters a room the way a browser does: it asks for details and connects with them.
-func (s *server) join(ctx context.Context, room, name string, o client.Options) *client.Client {
+// joinByPage joins a room as a browser does: it requests connection details and connects with them.
+func (s *server) joinByPage(ctx context.Context, room, name string, o client.Options) *client.Client {
 	s.T.Helper()
 	var d struct{ ServerURL, ParticipantToken string }
 	s.Get(fmt.Sprintf("/api/connection-details?roomName=%s&participantName=%s", room, name), &d)
@@ -48,25 +49,27 @@ func (s *server) join(ctx context.Context, room, name string, o client.Options) 
 	return c
 }
 
+// liveRoom is a room as /api/rooms lists it.
 type liveRoom struct {
 	Name            string
 	NumParticipants int
 	IsActive        bool
 }
 
+// meeting is a meeting as /api/meetings lists it.
 type meeting struct {
 	Name            string
 	Participants    []string
 	DurationSeconds int
 }
 
-func TestLobbyShowsMeetingLiveAndAfterRestart(t *testing.T) {
+func TestLobbyListsMeetingWhileOpenAndAfterRestart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	cfg := harness.Settings(t)
 	s := start(t, cfg)
-	ada := s.join(ctx, "blue", "Ada", client.Options{})
-	s.join(ctx, "blue", "Bo", client.Options{SinglePC: true})
+	ada := s.joinByPage(ctx, "blue", "Ada", client.Options{})
+	s.joinByPage(ctx, "blue", "Bo", client.Options{SinglePC: true})
 	var rooms []liveRoom
 	harness.Eventually(ctx, t, "two people in blue", func() bool {
 		s.Get("/api/rooms", &rooms)
@@ -95,7 +98,7 @@ func TestShutdownSendsLeaveWithinFiveSeconds(t *testing.T) {
 	defer cancel()
 	s := start(t, harness.Settings(t))
 	left := make(chan *livekit.LeaveRequest, 1)
-	s.join(ctx, "blue", "Ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
+	s.joinByPage(ctx, "blue", "Ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})
 	stream, err := s.HTTP.Get(s.URL() + "/api/events") // would keep the HTTP server from closing
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +115,7 @@ func TestShutdownSendsLeaveWithinFiveSeconds(t *testing.T) {
 			t.Errorf("reason %v, want SERVER_SHUTDOWN", l.Reason)
 		}
 	case <-ctx.Done():
-		t.Error("nobody told Ada")
+		t.Error("Ada received no Leave")
 	}
 }
 
@@ -137,7 +140,7 @@ func TestOwnKeyPairSurvivesRestart(t *testing.T) {
 	}
 }
 
-// What stands in the way of a start is said in one sentence that names what to do, and nothing stays open.
+// The error is one sentence that names the setting to change, and nothing stays open.
 func TestFailedStartSaysWhatToDo(t *testing.T) {
 	taken := start(t, harness.Settings(t))
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -173,7 +176,7 @@ func TestFailedStartSaysWhatToDo(t *testing.T) {
 			a, err := app.New(t.Context(), cfg, slog.New(slog.DiscardHandler))
 			if err == nil {
 				_ = a.Close()
-				t.Fatal("it started")
+				t.Fatal("the server started")
 			}
 			for _, want := range tc.want {
 				if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -196,7 +199,7 @@ func TestGreetingNamesAddressAndVersion(t *testing.T) {
 		}
 	}
 	if strings.Contains(b.String(), "DEVELOPMENT") {
-		t.Error("it claims to be in development mode")
+		t.Error("the greeting mentions development mode")
 	}
 }
 
@@ -214,7 +217,7 @@ func TestHealthAndReadinessAnswerOK(t *testing.T) {
 	}
 }
 
-// What LiveKit's clients ask of the server before and beside joining.
+// LiveKit's clients send these requests before and while they join.
 func TestClientProbesAreAnswered(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	for _, tt := range []struct {
@@ -244,7 +247,7 @@ func TestClientProbesAreAnswered(t *testing.T) {
 	}
 }
 
-// A room that a back end made is live in the lobby before anybody joins it, and is the one that people join.
+// A room that a back end creates is listed in the lobby before anybody joins it, and participants join this room.
 func TestLobbyShowsRoomsCreatedByTheAPI(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -283,7 +286,7 @@ func TestLobbyShowsRoomsCreatedByTheAPI(t *testing.T) {
 		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 1 && rooms[0].Name == "blue" && rooms[0].NumParticipants == 0
 	})
-	s.join(ctx, "blue", "Ada", client.Options{})
+	s.joinByPage(ctx, "blue", "Ada", client.Options{})
 	harness.Eventually(ctx, t, "Ada is in it", func() bool {
 		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 1 && rooms[0].NumParticipants == 1
@@ -292,7 +295,7 @@ func TestLobbyShowsRoomsCreatedByTheAPI(t *testing.T) {
 		t.Errorf("Ada is in %s, not in %s", again, made)
 	}
 	call("DeleteRoom", `{"room":"blue"}`)
-	harness.Eventually(ctx, t, "it is over", func() bool {
+	harness.Eventually(ctx, t, "the room is no longer listed", func() bool {
 		s.Get("/api/rooms", &rooms)
 		return len(rooms) == 0
 	})

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// under serves a site that stands under a path of its host. Requests without it are the site's as well: some proxies
-// take it away before they pass a request on, and programs on this machine ask without it.
-func under(base string, site http.Handler) http.Handler {
+// withBasePath serves a site below the path base, such as "/meet". It also serves requests without this prefix, because
+// some proxies remove it and programs on this machine do not use it.
+func withBasePath(base string, site http.Handler) http.Handler {
 	if base == "" {
 		return site
 	}

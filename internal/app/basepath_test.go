@@ -20,7 +20,7 @@ import (
 	"meet/test/harness"
 )
 
-// A site under a path of its host answers there, whole: pages, files, JSON, events, signalling and the server APIs.
+// Pages, files, JSON, events, signalling and the server APIs all work below the base path.
 func TestSiteWorksUnderABasePath(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.BasePath, cfg.Keys = "/a/meet", []config.Key{config.DevKey}
@@ -52,7 +52,7 @@ func TestSiteWorksUnderABasePath(t *testing.T) {
 		}
 	}
 	if status, _ := get(s.URL() + "/a/meeting"); status != http.StatusNotFound {
-		t.Errorf("a path that only begins alike: %d", status)
+		t.Errorf("a path that only has the same prefix: %d", status)
 	}
 
 	var details struct{ ServerURL, ParticipantToken string }
@@ -78,7 +78,7 @@ func TestSiteWorksUnderABasePath(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	for lines := bufio.NewScanner(resp.Body); ; {
 		if !lines.Scan() {
-			t.Fatal("no event tells of the room")
+			t.Fatal("no event contains the room")
 		}
 		if strings.Contains(lines.Text(), `"url":"/a/meet/rooms/blue"`) {
 			break

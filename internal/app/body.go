@@ -8,20 +8,22 @@ import (
 )
 
 const (
-	// bodyTimeout is how long the body of a request may take, unless its handler sets a deadline of its own.
+	// bodyTimeout is how long the body of a request may take to arrive, unless its handler sets another deadline.
 	bodyTimeout = 30 * time.Second
-	// drainTimeout is how long the rest of a body may take that its handler did not want.
+	// drainTimeout is how long the remainder of a body may take that the handler did not read.
 	drainTimeout = time.Second
 )
 
-// bodyDeadlines bounds how long request bodies take. The ReadTimeout of http.Server does not do: it stays while the response is
-// written, and its end cancels the request's context, as of an event stream. Requests without a body get no deadline here, and
-// that of a body ends with it.
+// bodyDeadlines is a handler that bounds how long request bodies take to arrive. The ReadTimeout of http.Server is
+// unsuitable: it remains in force while the response is written, and its expiry cancels the context of the request, for
+// example of an event stream. Requests without a body get no deadline. The deadline of a body is removed when the body
+// has been read.
 type bodyDeadlines struct {
 	http.Handler
 	timeout, drain time.Duration
 }
 
+// ServeHTTP serves a request with deadlines for its body.
 func (d bodyDeadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		d.Handler.ServeHTTP(w, r)
@@ -29,28 +31,30 @@ func (d bodyDeadlines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body := &timedBody{ReadCloser: r.Body, conn: http.NewResponseController(w)}
 	r.Body = body
-	body.limit(d.timeout)
+	body.setDeadline(d.timeout)
 	d.Handler.ServeHTTP(w, r)
-	if !body.read { // net/http reads up to 256 KB more before it answers
-		body.limit(d.drain)
+	if !body.complete { // net/http reads up to 256 KB of the remainder before it answers
+		body.setDeadline(d.drain)
 	}
 }
 
-// timedBody is a body with a deadline.
+// timedBody is a request body with a read deadline.
 type timedBody struct {
 	io.ReadCloser
-	conn *http.ResponseController
-	read bool // to its end
+	conn     *http.ResponseController
+	complete bool // the body has been read to its end
 }
 
+// Read reads from the body and removes the deadline at the end of the body.
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) && !b.read {
-		b.read = true
+	if errors.Is(err, io.EOF) && !b.complete {
+		b.complete = true
 		_ = b.conn.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }
 
-// limit lets the body take so long from now on. What fails here has no connection, as in a test.
-func (b *timedBody) limit(d time.Duration) { _ = b.conn.SetReadDeadline(time.Now().Add(d)) }
+// setDeadline lets the body take at most d from now on. The error is ignored: it only occurs in tests without a
+// connection.
+func (b *timedBody) setDeadline(d time.Duration) { _ = b.conn.SetReadDeadline(time.Now().Add(d)) }

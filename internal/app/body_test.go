@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// serveBodies runs a handler behind deadlines and returns a connection on which that request was sent.
+// serveBodies starts a server with these body deadlines, and returns a connection on which the request was sent.
 func serveBodies(t *testing.T, timeout, drain time.Duration, h http.HandlerFunc, request string) net.Conn {
 	t.Helper()
 	s := httptest.NewServer(bodyDeadlines{h, timeout, drain})
@@ -33,9 +33,10 @@ func serveBodies(t *testing.T, timeout, drain time.Duration, h http.HandlerFunc,
 	return conn
 }
 
+// unsentBody is a request whose body is never sent to its end.
 const unsentBody = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nsome"
 
-func TestUnsentBodyEndsItsConnection(t *testing.T) {
+func TestReadingAnIncompleteBodyTimesOut(t *testing.T) {
 	failed := make(chan error, 1)
 	conn := serveBodies(t, 50*time.Millisecond, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
@@ -44,16 +45,16 @@ func TestUnsentBodyEndsItsConnection(t *testing.T) {
 	select {
 	case err := <-failed:
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("a body that does not come ends with %v", err)
+			t.Errorf("an incomplete body ends with %v", err)
 		}
 	case <-time.After(5 * time.Second):
-		t.Error("a body that does not come is waited for")
+		t.Error("an incomplete body has no deadline")
 		_ = conn.Close()
 		<-failed
 	}
 }
 
-func TestUnwantedBodyDoesNotHoldTheConnection(t *testing.T) {
+func TestUnreadBodyDoesNotKeepTheConnectionOpen(t *testing.T) {
 	conn := serveBodies(t, time.Hour, 50*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}, unsentBody)
@@ -63,7 +64,7 @@ func TestUnwantedBodyDoesNotHoldTheConnection(t *testing.T) {
 	}
 }
 
-// TestResponsesOutliveBodyDeadlines: an event stream goes on after the deadline of its request's body, if it has one.
+// An event stream continues after the deadline of its request's body.
 func TestResponsesOutliveBodyDeadlines(t *testing.T) {
 	const timeout = 20 * time.Millisecond
 	for name, request := range map[string]string{

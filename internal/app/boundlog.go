@@ -10,37 +10,40 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Bounds of the log. Much of what is logged happens because strangers do something, and holds names that they choose.
+// Bounds on logging. Clients cause many log lines and choose the names in them.
 const (
-	// logRate and logBurst are lines of one level, each second and at once.
+	// logRate is the allowed number of lines of one level per second, logBurst the number of lines in one burst.
 	logRate, logBurst = 20, 400
-	// maxLogName bounds texts that strangers choose, maxLogValue others, in bytes: errors may quote what a stranger wrote.
-	maxLogName, maxLogValue, maxLogStack = 64, 1 << 10, 16 << 10
+	// maxUntrustedBytes bounds strings that clients choose, maxValueBytes other strings and errors, which may quote
+	// clients, and maxStackBytes stack traces. All are in bytes.
+	maxUntrustedBytes, maxValueBytes, maxStackBytes = 64, 1 << 10, 16 << 10
 )
 
-// logNames are the keys whose values strangers choose.
-var logNames = map[string]bool{"room": true, "participant": true, "agent": true, "track": true, "label": true, "origin": true, "host": true}
+// untrustedKeys are the attribute keys whose values clients choose.
+var untrustedKeys = map[string]bool{"room": true, "participant": true, "agent": true, "track": true, "label": true, "origin": true, "host": true}
 
-// boundLog is a slog.Handler that leaves out lines that come too fast, and shortens texts that strangers choose. The next
-// line says how many were left out.
+// boundLog is a slog.Handler that drops lines above a rate and truncates long values. The first line after dropped ones
+// has an attribute with their number.
 type boundLog struct {
 	slog.Handler
-	levels *logLevels // shared by all that were derived from one
+	limits *levelLimits // shared with all handlers derived from this one
 }
 
-// logLevels has a token bucket for each level, so that a flood of one does not hide the others.
-type logLevels struct {
+// levelLimits has a token bucket for each level, so that a flood of lines of one level does not suppress other levels.
+type levelLimits struct {
 	mu      sync.Mutex
 	buckets map[slog.Level]*rate.Limiter
-	leftOut map[slog.Level]int
+	dropped map[slog.Level]int
 }
 
+// newBoundLog returns a handler that writes to next.
 func newBoundLog(next slog.Handler) *boundLog {
-	return &boundLog{next, &logLevels{buckets: map[slog.Level]*rate.Limiter{}, leftOut: map[slog.Level]int{}}}
+	return &boundLog{next, &levelLimits{buckets: map[slog.Level]*rate.Limiter{}, dropped: map[slog.Level]int{}}}
 }
 
-// admit reports whether a line of that level may be written, and how many were left out since the last one.
-func (l *logLevels) admit(level slog.Level) (ok bool, leftOut int) {
+// allow reports whether a line of this level may be written. It also returns the number of lines dropped since the last
+// one.
+func (l *levelLimits) allow(level slog.Level) (ok bool, leftOut int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bucket := l.buckets[level]
@@ -49,23 +52,23 @@ func (l *logLevels) admit(level slog.Level) (ok bool, leftOut int) {
 		l.buckets[level] = bucket
 	}
 	if !bucket.Allow() {
-		l.leftOut[level]++
+		l.dropped[level]++
 		return false, 0
 	}
-	leftOut = l.leftOut[level]
-	l.leftOut[level] = 0
+	leftOut = l.dropped[level]
+	l.dropped[level] = 0
 	return true, leftOut
 }
 
-// Handle writes a line, unless too many of its level were written already.
+// Handle writes a line, unless the rate of its level is exceeded.
 func (h *boundLog) Handle(ctx context.Context, r slog.Record) error {
-	ok, leftOut := h.levels.admit(r.Level)
+	ok, leftOut := h.limits.allow(r.Level)
 	if !ok {
 		return nil
 	}
 	short := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
-		short.AddAttrs(shorten(a))
+		short.AddAttrs(truncate(a))
 		return true
 	})
 	if leftOut > 0 {
@@ -74,31 +77,32 @@ func (h *boundLog) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, short)
 }
 
-// WithAttrs returns a handler whose lines have those attributes.
+// WithAttrs returns a handler that adds these attributes, truncated, to every line.
 func (h *boundLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 	short := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
-		short[i] = shorten(a)
+		short[i] = truncate(a)
 	}
-	return &boundLog{h.Handler.WithAttrs(short), h.levels}
+	return &boundLog{h.Handler.WithAttrs(short), h.limits}
 }
 
-// WithGroup returns a handler whose further attributes are in a group.
+// WithGroup returns a handler that puts later attributes into a group.
 func (h *boundLog) WithGroup(name string) slog.Handler {
-	return &boundLog{h.Handler.WithGroup(name), h.levels}
+	return &boundLog{h.Handler.WithGroup(name), h.limits}
 }
 
-func shorten(a slog.Attr) slog.Attr {
+// truncate shortens the value of a string or error attribute to the limit for its key, without splitting a character.
+func truncate(a slog.Attr) slog.Attr {
 	_, isError := a.Value.Any().(error)
 	if a.Value.Kind() != slog.KindString && !isError {
 		return a
 	}
-	limit := maxLogValue
+	limit := maxValueBytes
 	switch {
-	case logNames[a.Key]:
-		limit = maxLogName
-	case a.Key == "stack" || isError && strings.Contains(a.Value.String(), "panic: "): // with its stack
-		limit = maxLogStack
+	case untrustedKeys[a.Key]:
+		limit = maxUntrustedBytes
+	case a.Key == "stack" || isError && strings.Contains(a.Value.String(), "panic: "): // contains a stack trace
+		limit = maxStackBytes
 	}
 	text := a.Value.String()
 	if len(text) <= limit {

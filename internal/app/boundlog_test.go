@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Somebody who joins in a loop under a long name does not fill the disk, nor hide what is logged at other levels.
+// A client that joins in a loop under a long name neither fills the disk nor suppresses lines of other levels.
 func TestLogDropsLinesOverItsRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -28,7 +28,7 @@ func TestLogDropsLinesOverItsRate(t *testing.T) {
 			t.Errorf("an error and a stack make a log of %d bytes", n)
 		}
 		if strings.Contains(out.String(), "\ufffd") {
-			t.Error("a name is cut within a character")
+			t.Error("a name is truncated within a character")
 		}
 		log.Warn("something else")
 		time.Sleep(time.Second)

@@ -8,9 +8,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// meetClients does what LiveKit's clients need of every page (docs/protocol.md, 1.1): they append their paths to an
-// address that may end with a slash, and browsers ask from any site whether the server can be reached at all.
-func meetClients(next echo.HandlerFunc) echo.HandlerFunc {
+// allowClientProbes supports two habits of LiveKit's clients (docs/protocol.md, 1.1): they append paths to an address
+// that may end with a slash, so that requests begin with several slashes, and browsers on any site check whether the
+// server is reachable.
+func allowClientProbes(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		url := c.Request().URL
 		if strings.HasPrefix(url.Path, "//") {
@@ -24,18 +25,19 @@ func meetClients(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// explainUpgrade answers a request for a WebSocket whose hop-by-hop headers a proxy has not passed on (RFC 9110, section
-// 7.6.1). Its own, such as Sec-WebSocket-Key, arrive. Browsers show pages nothing of the answer, so it is logged.
+// explainUpgrade answers WebSocket requests whose hop-by-hop headers a proxy has removed (RFC 9110, section 7.6.1). Such
+// a request still has end-to-end headers such as Sec-WebSocket-Key. The error is logged, too, because browsers do not
+// show pages the response to a failed WebSocket.
 func (a *App) explainUpgrade(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if r.Header.Get("Sec-Websocket-Key") == "" || websocket.IsWebSocketUpgrade(r) {
 			return next(c)
 		}
-		a.refusals.Do(func() {
-			a.log.Warn("a WebSocket was refused: a proxy in front does not pass on the headers Upgrade and Connection", "host", r.Host, "peer", r.RemoteAddr)
+		a.refusalLog.Do(func() {
+			a.log.Warn("a WebSocket was refused: the proxy in front must pass on the headers Upgrade and Connection", "host", r.Host, "peer", r.RemoteAddr)
 		})
 		c.Response().Header().Set(echo.HeaderUpgrade, "websocket")
-		return c.String(http.StatusUpgradeRequired, "a proxy in front of this server has to pass on the headers Upgrade and Connection\n")
+		return c.String(http.StatusUpgradeRequired, "the proxy in front of this server must pass on the headers Upgrade and Connection\n")
 	}
 }

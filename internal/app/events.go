@@ -7,11 +7,12 @@ import (
 	"meet/internal/rtc"
 )
 
-// onEvent tells the lobby and the webhooks what happens in rooms. It only changes their memory, so a room's loop may call it.
+// onEvent passes an event in a room to the lobby, the webhooks, the metrics and the agents. It is called on the room's
+// event loop and does not block: the receivers only change memory.
 func (a *App) onEvent(e rtc.Event) {
-	a.notify(e)
+	a.notifyWebhooks(e)
 	a.metrics.CountEvent(string(e.Kind))
-	a.tellAgents(e)
+	a.notifyAgents(e)
 	sid := e.Room.GetSid()
 	switch e.Kind {
 	case rtc.RoomStarted:
@@ -19,14 +20,14 @@ func (a *App) onEvent(e rtc.Event) {
 	case rtc.RoomChanged:
 		a.lobby.RoomChanged(sid, int(e.Room.NumParticipants), e.Room.Metadata)
 	case rtc.ParticipantJoined:
-		if e.Took > 0 { // who was moved, or is shown in another room, has not joined anew
+		if e.Took > 0 { // 0 for participants that were moved or forwarded to this room
 			a.metrics.ObserveJoin(e.Took)
 		}
-		if attends(e.Participant) {
+		if countsAsAttendee(e.Participant) {
 			a.lobby.ParticipantJoined(sid, lobby.Arrival{Identity: e.Participant.Identity, Name: e.Participant.Name, At: e.At})
 		}
 	case rtc.ParticipantLeft:
-		if attends(e.Participant) {
+		if countsAsAttendee(e.Participant) {
 			a.lobby.ParticipantLeft(sid, e.Participant.Identity, e.At)
 		}
 	case rtc.RoomFinished:
@@ -34,8 +35,8 @@ func (a *App) onEvent(e rtc.Event) {
 	}
 }
 
-// tellAgents passes on what makes jobs for agents.
-func (a *App) tellAgents(e rtc.Event) {
+// notifyAgents passes on events that may start or end jobs of agents.
+func (a *App) notifyAgents(e rtc.Event) {
 	switch e.Kind {
 	case rtc.RoomStarted:
 		a.agents.RoomStarted(e.Room, e.Agents)
@@ -52,8 +53,9 @@ func (a *App) tellAgents(e rtc.Event) {
 	}
 }
 
-// notify passes on what LiveKit's webhooks tell. Of tracks' rooms and owners they name no more than who they are.
-func (a *App) notify(e rtc.Event) {
+// notifyWebhooks queues the webhook of an event. Webhooks about tracks contain only the ids and names of the room and
+// the participant, as LiveKit's do.
+func (a *App) notifyWebhooks(e rtc.Event) {
 	if a.webhooks == nil || e.Kind == rtc.RoomChanged {
 		return
 	}
@@ -65,7 +67,8 @@ func (a *App) notify(e rtc.Event) {
 	a.webhooks.Notify(e.Room.Name, event)
 }
 
-// attends tells people from recorders and agents, which belong to no meeting's record.
-func attends(p *livekit.ParticipantInfo) bool {
+// countsAsAttendee reports whether a participant is listed in the record of a meeting. Hidden participants, recorders
+// and agents are not.
+func countsAsAttendee(p *livekit.ParticipantInfo) bool {
 	return !p.GetPermission().GetHidden() && (p.Kind == livekit.ParticipantInfo_STANDARD || p.Kind == livekit.ParticipantInfo_SIP)
 }

@@ -2,7 +2,7 @@ package app
 
 import "github.com/labstack/echo/v4"
 
-// Routes are all that the server has.
+// Routes returns all routes of the server.
 func (a *App) Routes() []*echo.Route {
 	return a.http.Handler.(bodyDeadlines).Handler.(*echo.Echo).Routes()
 }

@@ -4,5 +4,5 @@ package app
 
 import "log/slog"
 
-// tightenFolder does nothing: the system keeps no such modes.
-func tightenFolder(string, *slog.Logger) error { return nil }
+// restrictDataFolder does nothing, because this system has no file modes.
+func restrictDataFolder(string, *slog.Logger) error { return nil }

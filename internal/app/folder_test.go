@@ -15,8 +15,8 @@ import (
 	"meet/test/harness"
 )
 
-// oldFolder makes a data folder as a careless hand did: everybody can read it and its keys.
-func oldFolder(t *testing.T, others ...string) config.Config {
+// worldReadableFolder creates a data folder that everybody can read, with keys that everybody can read.
+func worldReadableFolder(t *testing.T, others ...string) config.Config {
 	t.Helper()
 	cfg := harness.Settings(t)
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -27,7 +27,7 @@ func oldFolder(t *testing.T, others ...string) config.Config {
 		if err := os.WriteFile(path, []byte("key: a-secret-that-is-long-enough-for-hs256\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(path, 0o644); err != nil { // whatever the umask
+		if err := os.Chmod(path, 0o644); err != nil { // independent of the umask
 			t.Fatal(err)
 		}
 	}
@@ -37,7 +37,7 @@ func oldFolder(t *testing.T, others ...string) config.Config {
 	return cfg
 }
 
-// openLogged opens an app and closes it, and returns what it logged.
+// openLogged opens and closes an app and returns its log.
 func openLogged(t *testing.T, cfg config.Config) string {
 	t.Helper()
 	var log bytes.Buffer
@@ -51,6 +51,7 @@ func openLogged(t *testing.T, cfg config.Config) string {
 	return log.String()
 }
 
+// wantModes checks the modes of files in a folder; "" is the folder.
 func wantModes(t *testing.T, dir string, want map[string]os.FileMode) {
 	t.Helper()
 	for name, mode := range want {
@@ -60,8 +61,8 @@ func wantModes(t *testing.T, dir string, want map[string]os.FileMode) {
 	}
 }
 
-func TestExistingDataFolderIsTightened(t *testing.T) {
-	cfg := oldFolder(t)
+func TestExistingDataFolderBecomesPrivate(t *testing.T) {
+	cfg := worldReadableFolder(t)
 	log := openLogged(t, cfg)
 	wantModes(t, cfg.DataDir, map[string]os.FileMode{"": 0o700, "keys.yaml": 0o600, "lock": 0o600})
 	for _, want := range []string{"name=. mode=-rwxr-xr-x", "name=keys.yaml mode=-rw-r--r--"} {
@@ -74,9 +75,9 @@ func TestExistingDataFolderIsTightened(t *testing.T) {
 	}
 }
 
-// TestFolderThatOthersUseKeepsItsMode: the secret files are closed to others, and the folder is not.
-func TestFolderThatOthersUseKeepsItsMode(t *testing.T) {
-	cfg := oldFolder(t, "somebody's file")
+// Only the secret files in it become private.
+func TestDataFolderWithOtherFilesKeepsItsMode(t *testing.T) {
+	cfg := worldReadableFolder(t, "somebody's file")
 	log := openLogged(t, cfg)
 	wantModes(t, cfg.DataDir, map[string]os.FileMode{"": 0o755, "keys.yaml": 0o600, "lock": 0o600, "somebody's file": 0o644})
 	if !strings.Contains(log, "chmod 700") || !strings.Contains(log, "somebody's file") {
@@ -84,11 +85,11 @@ func TestFolderThatOthersUseKeepsItsMode(t *testing.T) {
 	}
 }
 
-func TestFolderOfAnotherUserKeepsItsMode(t *testing.T) {
+func TestDataFolderOfAnotherUserKeepsItsMode(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a folder away")
 	}
-	cfg := oldFolder(t)
+	cfg := worldReadableFolder(t)
 	if err := os.Chown(cfg.DataDir, 12345, -1); err != nil {
 		t.Fatal(err)
 	}

@@ -13,19 +13,20 @@ import (
 	"meet/web"
 )
 
-// RenderShells draws the pages' shells for a published build of the front end.
+// RenderShells renders the HTML pages of a published build of the front end, without content. The result maps file names
+// to pages.
 func RenderShells(m *assets.Manifest) (map[string][]byte, error) { return site.RenderShells(m) }
 
-// EmbeddedFrontend is the build of the front end that this program carries.
+// EmbeddedFrontend returns the build of the front end that is embedded in this program.
 func EmbeddedFrontend() (*assets.Build, error) {
 	b, err := assets.Open(web.Static, Version, nil)
 	if err != nil {
-		return nil, fmt.Errorf("the front end in this program cannot be used: %w", err)
+		return nil, fmt.Errorf("the front end embedded in this program is broken: %w", err)
 	}
 	return b, nil
 }
 
-// FrontendSource is where the settings say that newer builds are found, nil if nowhere.
+// FrontendSource returns the configured source of newer builds of the front end, or nil if there is none.
 func FrontendSource(c config.Config, client *http.Client) (assets.Source, error) {
 	switch {
 	case c.FrontendRepository != "":
@@ -38,7 +39,7 @@ func FrontendSource(c config.Config, client *http.Client) (assets.Source, error)
 	return nil, nil
 }
 
-// FrontendStore is where the settings say that taken builds are kept.
+// FrontendStore returns the folder in which downloaded builds of the front end are stored.
 func FrontendStore(c config.Config) (*assets.Store, error) {
 	if c.FrontendKey == "" {
 		return assets.NewStore(c.FrontendDir(), nil), nil
@@ -50,17 +51,17 @@ func FrontendStore(c config.Config) (*assets.Store, error) {
 	return assets.NewStore(c.FrontendDir(), key), nil
 }
 
-// FrontendWarning says what is unsafe about where the settings say that newer builds are found, "" if nothing is.
+// FrontendWarning explains why the configured source of newer builds is unsafe. It returns "" if the source is safe.
 func FrontendWarning(c config.Config) string {
 	for _, address := range []string{c.FrontendURL, c.FrontendAPIURL} {
 		if u, err := url.Parse(address); err == nil && u.Scheme == "http" && !isLoopbackHost(u.Host) && c.FrontendKey == "" {
-			return fmt.Sprintf("builds of the front end come from %s by plain http, so anybody on the way decides what its pages run; use https, or set frontend_key", u.Host)
+			return fmt.Sprintf("builds of the front end come from %s by plain http, so anybody on the network path can replace them; use https, or set frontend_key", u.Host)
 		}
 	}
 	return ""
 }
 
-// openFrontend opens the builds of the front end, and follows what is published if that is asked for.
+// openFrontend opens the builds of the front end and starts downloading newer ones, if this is enabled.
 func (a *App) openFrontend() error {
 	embedded, err := EmbeddedFrontend()
 	if err != nil {
@@ -70,12 +71,12 @@ func (a *App) openFrontend() error {
 	if err != nil {
 		return err
 	}
-	a.frontend = assets.NewLibrary(embedded, store, Version, assets.LibraryOptions{Log: a.log, OldestMeeting: a.longestMeeting})
+	a.frontend = assets.NewLibrary(embedded, store, Version, assets.LibraryOptions{Log: a.log, OldestMeeting: a.oldestRoomCreation})
 	if a.config.FrontendUpdate == "off" {
 		return nil
 	}
 	if warning := FrontendWarning(a.config); warning != "" {
-		a.log.Warn("the source of the front end is not safe", "why", warning)
+		a.log.Warn("the source of front-end builds is not safe", "why", warning)
 	}
 	client := assets.NewClient()
 	source, err := FrontendSource(a.config, client)
@@ -88,7 +89,7 @@ func (a *App) openFrontend() error {
 		interval = time.Hour
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	a.serving.Go(func() { // ends when Close cancels it
+	a.goroutines.Go(func() { // ends when Close cancels it
 		assets.Poll(ctx, u, interval, a.log)
 		client.CloseIdleConnections()
 	})
@@ -96,8 +97,8 @@ func (a *App) openFrontend() error {
 	return nil
 }
 
-// longestMeeting is when the longest of those began that go on.
-func (a *App) longestMeeting() time.Time {
+// oldestRoomCreation returns when the oldest open room was created. It returns the zero time if no room is open.
+func (a *App) oldestRoomCreation() time.Time {
 	rooms := a.lobby.Rooms() // the newest first
 	if len(rooms) == 0 {
 		return time.Time{}

@@ -8,20 +8,20 @@ import (
 	"meet/internal/config"
 )
 
-func TestUnsignedFrontendOverHTTPIsWarnedOf(t *testing.T) {
+func TestUnsignedFrontendOverHTTPCausesAWarning(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*config.Config)
 		warns  bool
 	}{
-		"nowhere":          {func(*config.Config) {}, false},
-		"GitHub":           {func(c *config.Config) { c.FrontendRepository = "ada/build" }, false},
-		"https":            {func(c *config.Config) { c.FrontendURL = "https://example.org/build/" }, false},
-		"http":             {func(c *config.Config) { c.FrontendURL = "http://user:hunter2@example.org/build/?key=hunter2" }, true},
-		"http, own name":   {func(c *config.Config) { c.FrontendURL = "http://localhost:8081/" }, false},
-		"http, loopback":   {func(c *config.Config) { c.FrontendURL = "http://[::1]:8081/" }, false},
-		"http, signed":     {func(c *config.Config) { c.FrontendURL, c.FrontendKey = "http://example.org/", "RW" }, false},
-		"GitHub by http":   {func(c *config.Config) { c.FrontendAPIURL = "http://git.example.org" }, true},
-		"a name like ours": {func(c *config.Config) { c.FrontendURL = "http://localhost.example.org/" }, true},
+		"no source":                             {func(*config.Config) {}, false},
+		"GitHub":                                {func(c *config.Config) { c.FrontendRepository = "ada/build" }, false},
+		"https":                                 {func(c *config.Config) { c.FrontendURL = "https://example.org/build/" }, false},
+		"http":                                  {func(c *config.Config) { c.FrontendURL = "http://user:hunter2@example.org/build/?key=hunter2" }, true},
+		"http, localhost":                       {func(c *config.Config) { c.FrontendURL = "http://localhost:8081/" }, false},
+		"http, loopback":                        {func(c *config.Config) { c.FrontendURL = "http://[::1]:8081/" }, false},
+		"http, signed":                          {func(c *config.Config) { c.FrontendURL, c.FrontendKey = "http://example.org/", "RW" }, false},
+		"GitHub by http":                        {func(c *config.Config) { c.FrontendAPIURL = "http://git.example.org" }, true},
+		"http, name that begins with localhost": {func(c *config.Config) { c.FrontendURL = "http://localhost.example.org/" }, true},
 	} {
 		var c config.Config
 		tt.change(&c)

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// listen opens the TCP and the UDP socket of one address. Port 0 is a free port, the same for both.
+// listen opens the TCP and the UDP socket of an address. Port 0 selects a free port, the same for both.
 func listen(address string) (net.Listener, *net.UDPConn, error) {
-	const attempts = 20 // another program may hold the UDP port of the TCP port we were given
+	const attempts = 20 // another program may use the UDP port with the number of the free TCP port
 	for attempt := 1; ; attempt++ {
 		tcp, err := net.Listen("tcp", address)
 		if err != nil {
@@ -27,6 +27,7 @@ func listen(address string) (net.Listener, *net.UDPConn, error) {
 	}
 }
 
+// listenUDP opens a UDP socket on the host of an address and the given port.
 func listenUDP(address string, port int) (*net.UDPConn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -39,12 +40,12 @@ func listenUDP(address string, port int) (*net.UDPConn, error) {
 	return net.ListenUDP("udp", local)
 }
 
-// listenError says in one sentence what is wrong with an address and what to do about it.
+// listenError explains in one sentence why the address cannot be used and what to do.
 func listenError(address string, err error) error {
 	op, _ := errors.AsType[*net.OpError](err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s %s is taken by another program, perhaps another Meet: stop that one, or choose another port with --listen", network(op), address)
+		return fmt.Errorf("%s %s is in use by another program, perhaps another Meet: stop that program, or choose another port with --listen", network(op), address)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("this user may not listen on %s %s: choose a port from 1024 up with --listen", network(op), address)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -54,6 +55,7 @@ func listenError(address string, err error) error {
 	}
 }
 
+// network returns the protocol of a failed operation, "UDP" or "TCP".
 func network(op *net.OpError) string {
 	if op != nil && op.Net == "udp" {
 		return "UDP"

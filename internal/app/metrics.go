@@ -16,14 +16,15 @@ import (
 	"meet/internal/wire"
 )
 
-// openMetrics makes what answers /metrics. Everything it reads from is open by the time the first request comes.
+// openMetrics creates the metrics. Their sources may still be nil; all of them are open before the first request
+// arrives.
 func (a *App) openMetrics(media *wire.PacketConn) {
 	if !a.Addr().Addr().IsLoopback() && a.config.MetricsToken == "" {
 		a.log.Info("metrics are off: other machines can reach this server, and no metrics_token is set")
 	}
 	a.metrics = metrics.New(Version, metrics.Sources{
 		Media:             func(ctx context.Context) metrics.Media { return metrics.Media(a.rooms.Stats(ctx)) },
-		Socket:            func() metrics.Socket { return socketFigures(media.Stats()) },
+		Socket:            func() metrics.Socket { return socketMetrics(media.Stats()) },
 		SignalConnections: func() int { return a.signal.Connections() },
 		Agents:            func() metrics.Agents { return metrics.Agents(a.agents.Stats()) },
 		Relays:            func() int { return a.turn.Stats().Relays },
@@ -36,15 +37,16 @@ func (a *App) openMetrics(media *wire.PacketConn) {
 	})
 }
 
-func socketFigures(s wire.Stats) metrics.Socket {
+// socketMetrics converts the statistics of the media socket.
+func socketMetrics(s wire.Stats) metrics.Socket {
 	return metrics.Socket{
 		PacketsIn: s.PacketsIn, BytesIn: s.BytesIn, CallsIn: s.CallsIn,
 		PacketsOut: s.PacketsOut, BytesOut: s.BytesOut, CallsOut: s.CallsOut, Dropped: s.Dropped,
 	}
 }
 
-// guardMetrics answers requests that carry the metrics token, and, if the server listens on loopback only, those of programs
-// on this machine. Others get the answer of a page that does not exist.
+// guardMetrics allows requests that have the metrics token. If the server listens on loopback only, it also allows
+// requests of programs on this machine. Other requests are answered with 404.
 func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		given, err := token.FromBearer(c.Request().Header.Get(echo.HeaderAuthorization))
@@ -56,17 +58,16 @@ func (a *App) guardMetrics(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// isLocal reports whether a program on this machine sent a request to this machine. The peer's address alone does not say
-// so: it is also the address of a proxy here, and of a browser here whose page has a name that leads to loopback (DNS
-// rebinding). Both send the name that the outsider chose as the Host, except for proxies that replace it; those mostly add
-// a header, or speak HTTP/1.0, as nginx does by default.
+// isLocal reports whether a program on this machine sent a request to this machine. The peer's address alone does not
+// prove this: the request may come from a proxy on this machine, or from a browser on this machine that shows a page
+// whose name resolves to loopback (DNS rebinding). In both cases the Host header has the name that the outsider used,
+// except if a proxy replaces it; such proxies mostly add a header or use HTTP/1.0, as nginx does by default.
 func isLocal(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && !proxy.Forwarded(r) && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host) && r.ProtoAtLeast(1, 1)
 }
 
-// isLoopbackHost reports whether a Host header, with or without a port, names this machine by localhost or by a loopback
-// address.
+// isLoopbackHost reports whether a Host header, with or without a port, is localhost or a loopback address.
 func isLoopbackHost(header string) bool {
 	name := (&url.URL{Host: header}).Hostname()
 	ip, err := netip.ParseAddr(name)

@@ -22,7 +22,7 @@ import (
 	"meet/test/harness"
 )
 
-// metrics reads the figures by their names, those with a label by name{label="value"}.
+// metrics reads all metrics by their names. The name of a metric with a label is name{label="value"}.
 func (s *server) metrics(headers ...string) (status int, figures map[string]float64) {
 	s.T.Helper()
 	req, err := http.NewRequest("GET", s.URL()+"/metrics", nil)
@@ -53,19 +53,18 @@ func (s *server) metrics(headers ...string) (status int, figures map[string]floa
 	return resp.StatusCode, figures
 }
 
-// TestMetricsFollowACall: the figures follow a call.
-func TestMetricsFollowACall(t *testing.T) {
+func TestMetricsCountACall(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	ada := s.join(ctx, "counted", "Ada", client.Options{})
-	s.join(ctx, "counted", "Bo", client.Options{})
+	ada := s.joinByPage(ctx, "counted", "Ada", client.Options{})
+	s.joinByPage(ctx, "counted", "Bo", client.Options{})
 	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got map[string]float64
-	harness.Eventually(ctx, t, "a voice that is heard, and reported of, is counted", func() bool {
+	harness.Eventually(ctx, t, "the audio track, its subscription and its receiver report are counted", func() bool {
 		if err := mic.WriteSample(media.Sample{Data: make([]byte, 80), Duration: 20 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +73,7 @@ func TestMetricsFollowACall(t *testing.T) {
 			got["meet_forwarding_seconds_count"] > 0
 	})
 	if took := got["meet_forwarding_seconds_sum"]; took <= 0 || took > 10*got["meet_forwarding_seconds_count"] {
-		t.Errorf("forwarding took %v s together", took)
+		t.Errorf("forwarding took %v s in total", took)
 	}
 	for name, least := range map[string]float64{
 		"meet_rooms": 1, "meet_participants": 2, "meet_publishers": 1, "meet_signal_connections": 2, "meet_subscriber_packets_expected_total": 1, `meet_udp_packets_total{direction="in"}`: 10,
@@ -87,19 +86,19 @@ func TestMetricsFollowACall(t *testing.T) {
 	}
 }
 
-// TestOnlyJoinsAreTimed: who is shown in another room, or moved there, has not joined anew.
-func TestOnlyJoinsAreTimed(t *testing.T) {
+// Participants that are moved or forwarded to a room have not joined it.
+func TestJoinTimeExcludesMovedAndForwardedParticipants(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	ada := s.join(ctx, "here", "Ada", client.Options{}).Participant().Identity
-	api := s.api(token.VideoGrant{RoomAdmin: true, Room: "here", DestinationRoom: "there"})
+	ada := s.joinByPage(ctx, "here", "Ada", client.Options{}).Participant().Identity
+	api := s.roomService(token.VideoGrant{RoomAdmin: true, Room: "here", DestinationRoom: "there"})
 	if _, err := api.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "here", Identity: ada, DestinationRoom: "there"}); err != nil {
 		t.Fatal(err)
 	}
-	bo := s.join(ctx, "here", "Bo", client.Options{}).Participant().Identity
+	bo := s.joinByPage(ctx, "here", "Bo", client.Options{}).Participant().Identity
 	if _, err := api.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "here", Identity: bo, DestinationRoom: "there"}); err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +112,8 @@ func TestOnlyJoinsAreTimed(t *testing.T) {
 	}
 }
 
-// TestMetricsAreNotForStrangers asks over loopback, as a proxy on this machine and a browser after DNS rebinding do too.
-func TestMetricsAreNotForStrangers(t *testing.T) {
+// All requests come over loopback, as those of a proxy on this machine and of a browser after DNS rebinding do.
+func TestMetricsNeedTheTokenOrALocalRequest(t *testing.T) {
 	const token, given, wrong = "0123456789abcdef", "Authorization: Bearer 0123456789abcdef", "Authorization: Bearer 0123456789abcdeg"
 	const ok, notFound = http.StatusOK, http.StatusNotFound
 	type request struct {
@@ -126,7 +125,7 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 		listen, token string
 		requests      []request
 	}{
-		"for this machine": {"127.0.0.1:0", "", []request{
+		"listening on loopback": {"127.0.0.1:0", "", []request{
 			{"by address", nil, ok},
 			{"by name", []string{"Host: LocalHost:8080"}, ok},
 			{"by another address", []string{"Host: 127.8.9.10"}, ok},
@@ -136,12 +135,12 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 			{"through a proxy that only says it speaks TLS", []string{"Front-End-Https: on"}, notFound},
 			{"through a proxy that adds no header", []string{"Host: meet.example.org"}, notFound},
 			{"after DNS rebinding", []string{"Host: attacker.example:8080"}, notFound},
-			{"by a name that begins alike", []string{"Host: localhost.attacker.example"}, notFound},
-			{"by a name that holds an address", []string{"Host: 127.0.0.1.attacker.example"}, notFound},
+			{"by a name that begins with localhost", []string{"Host: localhost.attacker.example"}, notFound},
+			{"by a name that begins with a loopback address", []string{"Host: 127.0.0.1.attacker.example"}, notFound},
 			{"by the unspecified address", []string{"Host: 0.0.0.0:8080"}, notFound},
 			{"no token is set", []string{"X-Forwarded-For: 198.51.100.7", "Authorization: Bearer "}, notFound},
 		}},
-		"for this machine, with a token": {"127.0.0.1:0", token, []request{
+		"listening on loopback, with a token": {"127.0.0.1:0", token, []request{
 			{"by address", nil, ok},
 			{"through a proxy, with the token", []string{"X-Forwarded-For: 198.51.100.7", given}, ok},
 			{"by any name, with the token", []string{"Host: meet.example.org", given}, ok},
@@ -149,12 +148,12 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 			{"with another token", []string{"Forwarded: for=198.51.100.7", wrong}, notFound},
 			{"with another form of login", []string{"Via: 1.1 proxy", "Authorization: 0123456789abcdef"}, notFound},
 		}},
-		"for all": {"0.0.0.0:0", "", []request{
+		"listening on all addresses": {"0.0.0.0:0", "", []request{
 			{"by address", nil, notFound},
 			{"by name", []string{"Host: localhost"}, notFound},
 			{"without a token", []string{"Authorization: Bearer "}, notFound},
 		}},
-		"for all, with a token": {"0.0.0.0:0", token, []request{
+		"listening on all addresses, with a token": {"0.0.0.0:0", token, []request{
 			{"by address", nil, notFound},
 			{"with the token", []string{given}, ok},
 		}},
@@ -173,7 +172,7 @@ func TestMetricsAreNotForStrangers(t *testing.T) {
 	}
 }
 
-// TestMetricsAreRefusedOverHTTP10: a proxy that replaces the Host and adds no header mostly speaks HTTP/1.0.
+// A proxy that replaces the Host header and adds no other header mostly uses HTTP/1.0.
 func TestMetricsAreRefusedOverHTTP10(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	conn, err := net.Dial("tcp", s.Address)

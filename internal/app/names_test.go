@@ -15,18 +15,18 @@ import (
 	"meet/test/harness"
 )
 
-// A back end makes exactly the rooms that have a page, and the lobby links to them.
-func TestLobbyLinksToEveryRoomThatBackEndsMake(t *testing.T) {
+// The server API creates a room under exactly the names for which the page issues connection details.
+func TestLobbyLinksToEveryRoomCreatedByTheAPI(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
-	api := s.api(token.VideoGrant{RoomCreate: true})
+	api := s.roomService(token.VideoGrant{RoomCreate: true})
 	var made []string
 	for _, room := range []string{
 		" sp ", "\u202eabc", "\u200b", "a\u00adb", "cafe\u0301", "caf\u00e9", "a/b", "%2e%2e", ".", "..", "a?b#c", "\uf8ff", "\u3164",
 		"\U0001f469\u200d\U0001f469\u200d\U0001f467", "a\tb", strings.Repeat("\u00e9", 129), "100%",
 	} {
-		page := s.ask(http.MethodGet, "/api/connection-details?"+query("roomName", room, "participantName", "Ada"), "").response.StatusCode
+		page := s.request(http.MethodGet, "/api/connection-details?"+query("roomName", room, "participantName", "Ada"), "").response.StatusCode
 		_, err := api.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: room})
 		if (err == nil) != (page == http.StatusOK) {
 			t.Errorf("%+q: the page's answer is %d, that of the server API %v", room, page, err)
@@ -35,7 +35,7 @@ func TestLobbyLinksToEveryRoomThatBackEndsMake(t *testing.T) {
 			made = append(made, want)
 		}
 	}
-	if x := s.ask(http.MethodPost, "/token", `{"roomName":"a\ud800","participantName":"Ada"}`); x.response.StatusCode != http.StatusBadRequest {
+	if x := s.request(http.MethodPost, "/token", `{"roomName":"a\ud800","participantName":"Ada"}`); x.response.StatusCode != http.StatusBadRequest {
 		t.Errorf("half a surrogate pair in a room's name: %d %s", x.response.StatusCode, x.body)
 	}
 	var listed []struct{ Name, URL string }
@@ -44,14 +44,14 @@ func TestLobbyLinksToEveryRoomThatBackEndsMake(t *testing.T) {
 		t.Errorf("the lobby lists %+v, want %+q", listed, made)
 	}
 	for _, room := range listed {
-		x := s.ask(http.MethodGet, room.URL, "")
+		x := s.request(http.MethodGet, room.URL, "")
 		if x.response.StatusCode != http.StatusOK || !slices.Contains(made, room.Name) {
 			t.Errorf("the lobby links to %s for %+q: %d", room.URL, room.Name, x.response.StatusCode)
 		}
 	}
 }
 
-// query encodes pairs of a name and a value.
+// query encodes alternating names and values as a URL query.
 func query(pairs ...string) string {
 	values := url.Values{}
 	for pair := range slices.Chunk(pairs, 2) {

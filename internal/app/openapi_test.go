@@ -23,10 +23,10 @@ import (
 	"meet/test/harness"
 )
 
-// description reads what the server says of itself.
-func (s *server) description() (*v3.Document, validator.Validator) {
+// openAPI returns the server's OpenAPI document and a validator for it.
+func (s *server) openAPI() (*v3.Document, validator.Validator) {
 	s.T.Helper()
-	doc, err := libopenapi.NewDocument(s.ask("GET", "/api/openapi.yaml", "").body)
+	doc, err := libopenapi.NewDocument(s.request("GET", "/api/openapi.yaml", "").body)
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -41,20 +41,21 @@ func (s *server) description() (*v3.Document, validator.Validator) {
 	s.T.Cleanup(v.Release)
 	if ok, problems := v.ValidateDocument(); !ok {
 		for _, p := range problems {
-			s.T.Errorf("the description is no OpenAPI 3.1: %v", p)
+			s.T.Errorf("the document is not valid OpenAPI 3.1: %v", p)
 		}
 	}
 	return &model.Model, v
 }
 
+// exchange is a request with its response and the response's body.
 type exchange struct {
 	request  *http.Request
 	response *http.Response
 	body     []byte
 }
 
-// ask makes a request and reads the answer, that of a stream as far as the first event.
-func (s *server) ask(method, path, body string) exchange {
+// request sends a request and reads the response. It reads an event stream up to the end of the first event.
+func (s *server) request(method, path, body string) exchange {
 	s.T.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), 20*time.Second)
 	defer cancel()
@@ -72,7 +73,7 @@ func (s *server) ask(method, path, body string) exchange {
 	if resp.Header.Get("Content-Type") == "text/event-stream" {
 		read = func(r io.Reader) ([]byte, error) {
 			lines := bufio.NewReader(r)
-			if _, err := lines.ReadString('\n'); err != nil { // its name
+			if _, err := lines.ReadString('\n'); err != nil { // the line with the event's name
 				return nil, err
 			}
 			return lines.ReadBytes('\n')
@@ -85,8 +86,8 @@ func (s *server) ask(method, path, body string) exchange {
 	return exchange{req, resp, text}
 }
 
-// complain reports where an answer is not as described.
-func (s *server) complain(v validator.Validator, x exchange) {
+// checkResponse fails the test if a response does not match the OpenAPI document.
+func (s *server) checkResponse(v validator.Validator, x exchange) {
 	s.T.Helper()
 	x.response.Body = io.NopCloser(bytes.NewReader(x.body))
 	if ok, problems := v.ValidateHttpResponse(x.request, x.response); !ok {
@@ -96,7 +97,7 @@ func (s *server) complain(v validator.Validator, x exchange) {
 	}
 }
 
-// TestOpenAPICoversEveryRoute: every route that programs use is described, and nothing else.
+// The document describes all routes for programs, and no others.
 func TestOpenAPICoversEveryRoute(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	var routes, described []string
@@ -106,7 +107,7 @@ func TestOpenAPICoversEveryRoute(t *testing.T) {
 			routes = append(routes, route.Method+" "+route.Path)
 		}
 	}
-	model, _ := s.description()
+	model, _ := s.openAPI()
 	for path, item := range model.Paths.PathItems.FromOldest() {
 		for method := range item.GetOperations().KeysFromOldest() {
 			described = append(described, strings.ToUpper(method)+" "+path)
@@ -119,30 +120,30 @@ func TestOpenAPICoversEveryRoute(t *testing.T) {
 	}
 }
 
-// TestOpenAPIMatchesAnswers: what the server answers, well or ill, is what it says of itself.
-func TestOpenAPIMatchesAnswers(t *testing.T) {
+// Successful responses and errors are checked.
+func TestResponsesMatchTheOpenAPIDocument(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	s := start(t, cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s.join(ctx, "blue", "Ada", client.Options{})
-	s.join(ctx, "done", "Bo", client.Options{})
-	harness.Eventually(ctx, t, "the server sees Bo connected", func() bool { // else nobody has met in the room
-		r, err := s.api(token.VideoGrant{RoomAdmin: true, Room: "done"}).ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "done"})
+	s.joinByPage(ctx, "blue", "Ada", client.Options{})
+	s.joinByPage(ctx, "done", "Bo", client.Options{})
+	harness.Eventually(ctx, t, "the server sees Bo connected", func() bool { // otherwise no meeting is recorded
+		r, err := s.roomService(token.VideoGrant{RoomAdmin: true, Room: "done"}).ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "done"})
 		return err == nil && len(r.Participants) == 1 && r.Participants[0].State == livekit.ParticipantInfo_ACTIVE
 	})
-	if _, err := s.api(token.VideoGrant{RoomCreate: true}).DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "done"}); err != nil {
+	if _, err := s.roomService(token.VideoGrant{RoomCreate: true}).DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "done"}); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(ctx, t, "a room is open and a meeting over", func() bool {
+	harness.Eventually(ctx, t, "one room is open and one meeting has ended", func() bool {
 		var rooms []liveRoom
 		var meetings []meeting
 		s.Get("/api/rooms", &rooms)
 		s.Get("/api/meetings", &meetings)
 		return len(rooms) == 1 && len(meetings) == 1
 	})
-	model, v := s.description()
+	model, v := s.openAPI()
 	for _, tt := range []struct {
 		method, path, body string
 		status             int
@@ -159,45 +160,44 @@ func TestOpenAPIMatchesAnswers(t *testing.T) {
 		{"POST", "/token", "not JSON", 400},
 		{"POST", "/token", `{"roomName":"` + strings.Repeat("x", 1<<20) + `"}`, 413},
 	} {
-		x := s.ask(tt.method, tt.path, tt.body)
+		x := s.request(tt.method, tt.path, tt.body)
 		if x.response.StatusCode != tt.status {
 			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, x.response.StatusCode, tt.status)
 		}
-		s.complain(v, x)
+		s.checkResponse(v, x)
 	}
 
-	stream := s.ask("GET", "/api/events", "")
-	s.complain(v, stream)
+	stream := s.request("GET", "/api/events", "")
+	s.checkResponse(v, stream)
 	data, ok := bytes.CutPrefix(stream.body, []byte("data: "))
 	lobby := model.Components.Schemas.GetOrZero("Lobby").Schema()
 	if fits, problems := schema_validation.NewSchemaValidator().ValidateSchemaString(lobby, string(data)); !ok || !fits {
 		t.Errorf("the event %s: %v", stream.body, problems)
 	}
 
-	for range 2000 { // more than anybody may ask at once
-		x := s.ask("GET", "/api/connection-details?roomName=blue&participantName=Ada", "")
+	for range 2000 { // more than the rate limit allows
+		x := s.request("GET", "/api/connection-details?roomName=blue&participantName=Ada", "")
 		if x.response.StatusCode == http.StatusTooManyRequests {
-			s.complain(v, x)
+			s.checkResponse(v, x)
 			return
 		}
 	}
-	t.Error("tokens without end")
+	t.Error("the rate of token requests is not limited")
 }
 
-// The check itself must be able to say no.
-func TestOpenAPICheckRefusesWrongAnswers(t *testing.T) {
+func TestOpenAPIValidatorRefusesWrongResponses(t *testing.T) {
 	s := start(t, harness.Settings(t))
-	_, v := s.description()
+	_, v := s.openAPI()
 	for name, change := range map[string]func(*exchange){
-		"another shape":  func(x *exchange) { x.body = []byte(`[{"id":7}]`) },
-		"another form":   func(x *exchange) { x.response.Header.Set("Content-Type", "text/html") },
-		"another status": func(x *exchange) { x.response.StatusCode = http.StatusTeapot },
+		"wrong JSON":         func(x *exchange) { x.body = []byte(`[{"id":7}]`) },
+		"wrong content type": func(x *exchange) { x.response.Header.Set("Content-Type", "text/html") },
+		"wrong status":       func(x *exchange) { x.response.StatusCode = http.StatusTeapot },
 	} {
-		x := s.ask("GET", "/api/rooms", "")
+		x := s.request("GET", "/api/rooms", "")
 		change(&x)
 		x.response.Body = io.NopCloser(bytes.NewReader(x.body))
 		if ok, _ := v.ValidateHttpResponse(x.request, x.response); ok {
-			t.Errorf("%s is taken for right", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 }

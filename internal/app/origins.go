@@ -11,12 +11,13 @@ import (
 	"meet/internal/proxy"
 )
 
-var errOrigin = fault.New(fault.Denied, "pages of this site may not use this server; its operator can allow them by the setting allowed_origins, or, if they are its own, have the proxy in front keep the header Host or send X-Forwarded-Host")
+// errOriginRefused is the error for requests of pages on other sites.
+var errOriginRefused = fault.New(fault.Denied, "pages of this site may not use this server; its operator can allow them with the setting allowed_origins or, if they are the server's own pages, let the proxy in front keep the header Host or send X-Forwarded-Host")
 
-// guardOrigins keeps pages of other sites than the server's own and the allowed ones from using a visitor's browser to enter
-// rooms. Programs send no Origin header and are not affected. It covers what gives access without a credential, and
-// signalling; the services at /twirp/ and /agent need a token that only back ends have, and /direct/ws takes its own pages
-// only.
+// guardOrigins refuses requests of pages on other sites, unless the setting allowed_origins contains the site. Such
+// pages could use a visitor's browser to enter rooms. Programs send no Origin header and are not affected. The check
+// covers signalling and routes that need no credential. Requests to /twirp/ and /agent need a token that only back ends
+// have, and /direct/ws accepts only the server's own pages.
 func (a *App) guardOrigins(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -24,19 +25,20 @@ func (a *App) guardOrigins(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		origins := r.Header.Values(echo.HeaderOrigin)
-		c.Response().Before(func() { nameOrigin(c.Response().Header(), origins) })
+		c.Response().Before(func() { setAllowOrigin(c.Response().Header(), origins) })
 		for _, origin := range origins {
 			if !slices.Contains(a.config.AllowedOrigins, origin) && !proxy.SameHostOrigin(origin, r) {
-				a.refusals.Do(func() {
-					a.log.Warn("a page was refused: allowed_origins lacks its site, or a proxy in front changes Host and sends no X-Forwarded-Host", "origin", origin, "host", r.Host)
+				a.refusalLog.Do(func() {
+					a.log.Warn("a page was refused: its site is not in allowed_origins, or the proxy in front changes Host and sends no X-Forwarded-Host", "origin", origin, "host", r.Host)
 				})
-				return errOrigin
+				return errOriginRefused
 			}
 		}
 		return next(c)
 	}
 }
 
+// isGuarded reports whether guardOrigins applies to a path.
 func isGuarded(path string) bool {
 	for _, top := range []string{"/token", "/api", "/rtc"} {
 		if below, ok := strings.CutPrefix(path, top); ok && (below == "" || below[0] == '/') {
@@ -46,8 +48,9 @@ func isGuarded(path string) bool {
 	return false
 }
 
-// nameOrigin replaces the * by which handlers let pages of all sites read an answer (Fetch, section 3.3.3).
-func nameOrigin(h http.Header, origins []string) {
+// setAllowOrigin replaces the * in Access-Control-Allow-Origin, which handlers set for pages of all sites, by the origin
+// of the request (Fetch, section 3.3.3).
+func setAllowOrigin(h http.Header, origins []string) {
 	if !slices.Contains(h.Values(echo.HeaderVary), echo.HeaderOrigin) {
 		h.Add(echo.HeaderVary, echo.HeaderOrigin)
 	}

@@ -13,10 +13,12 @@ import (
 	"meet/test/harness"
 )
 
-const friend = "https://friend.example.org"
+// allowedOrigin is in the setting allowed_origins.
+const allowedOrigin = "https://friend.example.org"
 
-// askFrom sends a request with an Origin, "" for none, and returns the answer with its text.
-func (s *server) askFrom(method, path, host, origin, body string) (*http.Response, string) {
+// requestFrom sends a request with the given Host and Origin, and returns the response and its body. An empty origin
+// means none.
+func (s *server) requestFrom(method, path, host, origin, body string) (*http.Response, string) {
 	s.T.Helper()
 	req, err := http.NewRequest(method, s.URL()+path, strings.NewReader(body))
 	if err != nil {
@@ -41,11 +43,11 @@ func (s *server) askFrom(method, path, host, origin, body string) (*http.Respons
 	return resp, string(text)
 }
 
-// TestUnlistedOriginIsRefused asks as pages of several sites do.
-func TestUnlistedOriginIsRefused(t *testing.T) {
+// Requests come from pages of several sites.
+func TestUnlistedOriginIsRefusedByHTTPRoutes(t *testing.T) {
 	const wish = `{"roomName":"blue","participantName":"Ada"}`
 	cfg := harness.Settings(t)
-	cfg.BasePath, cfg.AllowedOrigins = "/meet", []string{friend}
+	cfg.BasePath, cfg.AllowedOrigins = "/meet", []string{allowedOrigin}
 	s := start(t, cfg)
 	for _, tt := range []struct{ method, path, body string }{
 		{"POST", "/token", wish},
@@ -58,10 +60,10 @@ func TestUnlistedOriginIsRefused(t *testing.T) {
 		{"GET", "//rtc", ""},
 	} {
 		for origin, allowed := range map[string]bool{
-			"": true, friend: true, "https://meet.example.org": true, "http://meet.example.org": true,
-			"https://elsewhere.example.org": false, "null": false, friend + ".evil.example": false, "https://meet.example.org:8443": false, "meet.example.org": false,
+			"": true, allowedOrigin: true, "https://meet.example.org": true, "http://meet.example.org": true,
+			"https://elsewhere.example.org": false, "null": false, allowedOrigin + ".evil.example": false, "https://meet.example.org:8443": false, "meet.example.org": false,
 		} {
-			resp, text := s.askFrom(tt.method, tt.path, "meet.example.org", origin, tt.body)
+			resp, text := s.requestFrom(tt.method, tt.path, "meet.example.org", origin, tt.body)
 			if refused := resp.StatusCode == http.StatusForbidden && strings.Contains(text, "allowed_origins"); refused == allowed {
 				t.Errorf("%s %s from %q: %d %s", tt.method, tt.path, origin, resp.StatusCode, text)
 			}
@@ -69,30 +71,30 @@ func TestUnlistedOriginIsRefused(t *testing.T) {
 			if readable != "" && readable != origin || resp.Header.Get("Vary") == "" {
 				t.Errorf("%s %s from %q: Access-Control-Allow-Origin %q, Vary %q", tt.method, tt.path, origin, readable, resp.Header["Vary"])
 			}
-			if origin == friend && readable == "" && (strings.HasPrefix(tt.path, "/token") || strings.HasPrefix(tt.path, "/rtc")) {
+			if origin == allowedOrigin && readable == "" && (strings.HasPrefix(tt.path, "/token") || strings.HasPrefix(tt.path, "/rtc")) {
 				t.Errorf("%s %s: an allowed page cannot read the answer", tt.method, tt.path)
 			}
 		}
 	}
 	for _, path := range []string{"/", "/rooms/blue", "/healthz", "/rtcx"} {
-		if resp, text := s.askFrom("GET", path, "meet.example.org", "https://elsewhere.example.org", ""); resp.StatusCode == http.StatusForbidden {
+		if resp, text := s.requestFrom("GET", path, "meet.example.org", "https://elsewhere.example.org", ""); resp.StatusCode == http.StatusForbidden {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, text)
 		}
 	}
 }
 
-// TestUnlistedOriginIsRefusedOnSockets: browsers let any page open a WebSocket, so the server has to look.
-func TestUnlistedOriginIsRefusedOnSockets(t *testing.T) {
+// Browsers let every page open a WebSocket to any server, so the server must check the origin.
+func TestUnlistedOriginIsRefusedByWebSockets(t *testing.T) {
 	for name, tt := range map[string]struct {
 		allowed []string
 		origin  string
 		want    int
 	}{
-		"unset":        {nil, "https://elsewhere.example.org", http.StatusSwitchingProtocols},
-		"another site": {[]string{friend}, "https://elsewhere.example.org", http.StatusForbidden},
-		"a friend":     {[]string{friend}, friend, http.StatusSwitchingProtocols},
-		"a program":    {[]string{friend}, "", http.StatusSwitchingProtocols},
-		"its own":      {[]string{friend}, "https://meet.example.org", http.StatusSwitchingProtocols},
+		"unset":                 {nil, "https://elsewhere.example.org", http.StatusSwitchingProtocols},
+		"unlisted site":         {[]string{allowedOrigin}, "https://elsewhere.example.org", http.StatusForbidden},
+		"allowed site":          {[]string{allowedOrigin}, allowedOrigin, http.StatusSwitchingProtocols},
+		"no origin":             {[]string{allowedOrigin}, "", http.StatusSwitchingProtocols},
+		"the server's own site": {[]string{allowedOrigin}, "https://meet.example.org", http.StatusSwitchingProtocols},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := harness.Settings(t)
@@ -103,7 +105,7 @@ func TestUnlistedOriginIsRefusedOnSockets(t *testing.T) {
 				t.Fatal(err)
 			}
 			header := http.Header{"Authorization": {"Bearer " + raw}}
-			header.Set("X-Forwarded-Host", "meet.example.org") // of a proxy that changes Host
+			header.Set("X-Forwarded-Host", "meet.example.org") // as a proxy that changes Host sends it
 			if tt.origin != "" {
 				header.Set("Origin", tt.origin)
 			}
@@ -118,11 +120,11 @@ func TestUnlistedOriginIsRefusedOnSockets(t *testing.T) {
 	}
 }
 
-// TestAnyOriginIsAllowedUnlessSet: pages of all sites may read the answers, as with the token server that /token stands for.
-func TestAnyOriginIsAllowedUnlessSet(t *testing.T) {
+// Pages of all sites may read the responses, as with LiveKit's token servers.
+func TestAnyOriginIsAllowedByDefault(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	for _, path := range []string{"/token", "/rtc/validate"} {
-		resp, text := s.askFrom("POST", path, "", "https://elsewhere.example.org", `{"roomName":"blue","participantName":"Ada"}`)
+		resp, text := s.requestFrom("POST", path, "", "https://elsewhere.example.org", `{"roomName":"blue","participantName":"Ada"}`)
 		if resp.Header.Get("Access-Control-Allow-Origin") != "*" || resp.StatusCode == http.StatusForbidden {
 			t.Errorf("%s: %d %s %v", path, resp.StatusCode, text, resp.Header)
 		}

@@ -17,8 +17,9 @@ import (
 	"meet/test/harness"
 )
 
-// tokenThrough asks for a token as a proxy on this machine does for a client, and returns the identity that it is for.
-func (s *server) tokenThrough(header, client string) string {
+// identityThroughProxy requests a token as a proxy on this machine does for a client, and returns the identity in the
+// token.
+func (s *server) identityThroughProxy(header, client string) string {
 	s.T.Helper()
 	req, err := http.NewRequest(http.MethodPost, s.URL()+"/token", strings.NewReader(`{"roomName":"blue","participantName":"Ada"}`))
 	if err != nil {
@@ -41,9 +42,9 @@ func (s *server) tokenThrough(header, client string) string {
 	return grants.Identity
 }
 
-// TestForwardedAddressCountsFromTrustedProxiesAlone: an identity that was issued to one address is not issued to another, so it shows who the server
-// thinks has asked.
-func TestForwardedAddressCountsFromTrustedProxiesAlone(t *testing.T) {
+// An identity that was issued to one address is not issued to another, so the second identity shows which address the
+// server has used.
+func TestForwardedAddressIsUsedFromTrustedProxiesOnly(t *testing.T) {
 	elsewhere := netip.MustParsePrefix("192.0.2.0/24")
 	for name, tt := range map[string]struct {
 		trusted  []netip.Prefix
@@ -57,8 +58,8 @@ func TestForwardedAddressCountsFromTrustedProxiesAlone(t *testing.T) {
 			cfg := harness.Settings(t)
 			cfg.TrustedProxies = tt.trusted
 			s := start(t, cfg)
-			first := s.tokenThrough("X-Forwarded-For", "198.51.100.1")
-			second := s.tokenThrough("Forwarded", "for=198.51.100.2")
+			first := s.identityThroughProxy("X-Forwarded-For", "198.51.100.1")
+			second := s.identityThroughProxy("Forwarded", "for=198.51.100.2")
 			if first != "Ada" || (second != "Ada") != tt.believed {
 				t.Errorf("identities %q and %q", first, second)
 			}
@@ -66,27 +67,27 @@ func TestForwardedAddressCountsFromTrustedProxiesAlone(t *testing.T) {
 	}
 }
 
-// lockedBuffer is a log that is read while the server writes it.
-type lockedBuffer struct {
+// syncBuffer is a log that a test reads while the server writes it.
+type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (b *lockedBuffer) Write(p []byte) (int, error) {
+func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
 }
 
-func (b *lockedBuffer) String() string {
+func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
 
-// TestRefusedSocketsAreLogged: browsers keep the answer to a WebSocket from pages, so the operator reads it in the log.
-func TestRefusedSocketsAreLogged(t *testing.T) {
-	log := &lockedBuffer{}
+// Browsers do not show pages the response to a failed WebSocket, so the operator needs it in the log.
+func TestRefusedWebSocketsAreLogged(t *testing.T) {
+	log := &syncBuffer{}
 	s := &server{harness.StartLogging(t, harness.Settings(t), slog.NewTextHandler(log, nil))}
 	for _, tt := range []struct {
 		host, origin, forwarded string
@@ -118,7 +119,7 @@ func TestRefusedSocketsAreLogged(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Host = "upgrade.example" + strings.ReplaceAll(path, "/", ".")
-		req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") // as nginx passes it on, without Upgrade and Connection
+		req.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==") // nginx passes this header on, but not Upgrade and Connection
 		resp, err := s.HTTP.Do(req)
 		if err != nil {
 			t.Fatal(err)

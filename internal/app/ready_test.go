@@ -11,7 +11,6 @@ import (
 	"meet/internal/store"
 )
 
-// TestReadinessFailsWithoutStoreOrWhileClosing: a server whose store is gone, or that is closing, wants no more work, and says why.
 func TestReadinessFailsWithoutStoreOrWhileClosing(t *testing.T) {
 	records, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
 	if err != nil {

@@ -12,35 +12,37 @@ import (
 	"meet/internal/token"
 )
 
-// minRefresh is the least a refreshed token lasts: twice the time until the next one, as with the reference server.
-const minRefresh = 10 * time.Minute
+// minRefreshTTL is the shortest validity of a refreshed token: twice the interval between refreshes, as in LiveKit's
+// server.
+const minRefreshTTL = 10 * time.Minute
 
-// refreshToken makes the token by which a participant returns after its connection broke. It grants what the presented
-// one does, signed with the same API key. The identity it is for stays taken until it expires.
+// refreshToken returns the token with which a participant can rejoin after a disconnect. It has the grants of the
+// presented token and is signed with the same API key. The participant's identity is reserved until the token expires.
 func (a *App) refreshToken(s rtc.TokenSubject) (string, error) {
 	presented, ok := s.Token.Grants.(*token.ClaimGrants)
 	if !ok {
 		return "", fmt.Errorf("refresh a token: its grants are a %T", s.Token.Grants)
 	}
-	ttl := max(minRefresh, time.Until(s.Token.ExpiresAt))
+	ttl := max(minRefreshTTL, time.Until(s.Token.ExpiresAt))
 	a.lobby.TokenRefreshed(s.Room, presented.Identity, time.Now().Add(ttl))
-	return token.Renew(presented.Issuer, a.secret(presented.Issuer), presented).
+	return token.Renew(presented.Issuer, a.secretOf(presented.Issuer), presented).
 		SetName(s.Info.Name).SetMetadata(s.Info.Metadata).SetAttributes(s.Info.Attributes).
-		SetVideoGrant(videoGrant(*presented.Video, s)).SetTTL(ttl).ToJWT()
+		SetVideoGrant(currentGrant(*presented.Video, s)).SetTTL(ttl).ToJWT()
 }
 
-// presentTimeout is how long a room may take to say who is in it. Rooms refuse a guest whose identity is taken anyway.
+// presentTimeout is how long a room may take to report whether a participant is present. On a timeout the lobby treats
+// the identity as free; rooms refuse a guest whose identity is taken.
 const presentTimeout = time.Second
 
-// present reports whether a participant of that identity is in a room.
+// present reports whether a participant with this identity is in a room.
 func (a *App) present(room, identity string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), presentTimeout)
 	defer cancel()
 	return a.rooms.Present(ctx, room, identity)
 }
 
-// secret is that of an API key, "" if there is no such key.
-func (a *App) secret(key string) string {
+// secretOf returns the secret of an API key, or "" if there is no such key.
+func (a *App) secretOf(key string) string {
 	for _, k := range a.keys {
 		if k.Name == key {
 			return k.Secret
@@ -49,9 +51,9 @@ func (a *App) secret(key string) string {
 	return ""
 }
 
-// videoGrant returns a token's grant with the changes that a back end has made since.
-func videoGrant(g token.VideoGrant, s rtc.TokenSubject) token.VideoGrant {
-	if g.Room != s.Room { // the rights over one room are none over another
+// currentGrant returns the grant of the presented token with the changes that back ends have made since then.
+func currentGrant(g token.VideoGrant, s rtc.TokenSubject) token.VideoGrant {
+	if g.Room != s.Room { // a participant that was moved has no rights over its new room
 		g.Room, g.RoomAdmin, g.DestinationRoom = s.Room, false, ""
 	}
 	p := s.Granted
@@ -65,7 +67,7 @@ func videoGrant(g token.VideoGrant, s rtc.TokenSubject) token.VideoGrant {
 	return g
 }
 
-// sourceNames spells sources as tokens do.
+// sourceNames returns the names of track sources as tokens spell them.
 func sourceNames(sources []livekit.TrackSource) []string {
 	var names []string
 	for _, s := range sources {

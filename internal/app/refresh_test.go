@@ -17,9 +17,9 @@ import (
 	"meet/test/harness"
 )
 
-// fill gives every field that is part of a token a value, so that a grant that gets lost is seen, also one that is added
-// to the structure later.
-func fill(v reflect.Value) {
+// fillClaims sets every field that is part of a token. A refreshed token that lacks a grant then fails the test, also a
+// grant that is added to the structure later.
+func fillClaims(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Bool:
 		v.SetBool(true)
@@ -31,17 +31,17 @@ func fill(v reflect.Value) {
 			return
 		}
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0))
+		fillClaims(v.Index(0))
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf("value"))
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem())
+		fillClaims(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Type().Field(i).Tag.Get("json") != "-" {
-				fill(v.Field(i))
+				fillClaims(v.Field(i))
 			}
 		}
 	default:
@@ -49,8 +49,8 @@ func fill(v reflect.Value) {
 	}
 }
 
-// TestRefreshedTokenKeepsEveryClaim: the token by which a participant returns has all that the presented one has, and the
-// one for the room that it was moved to all but the rights over the room it came from.
+// A refreshed token has all claims of the presented one. A token for the room to which the participant was moved has all
+// claims except the rights over the old room.
 func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
@@ -58,7 +58,7 @@ func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var claims token.ClaimGrants
-	fill(reflect.ValueOf(&claims).Elem())
+	fillClaims(reflect.ValueOf(&claims).Elem())
 	claims.Video.Room, claims.Video.DestinationRoom = "here", "there"
 	text, err := json.Marshal(claims)
 	if err != nil {
@@ -84,10 +84,10 @@ func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
 		return g
 	}
 	want := verify(raw)
-	var refreshed tokens
+	var refreshed refreshTokens
 	moved := make(chan string, 1)
 	c, err := client.Join(ctx, s.SocketURL(), raw, client.Options{HostOnly: true, OnSignal: func(m *livekit.SignalResponse) {
-		refreshed.note(m)
+		refreshed.record(m)
 		if m := m.GetRoomMoved(); m != nil {
 			moved <- m.Token
 		}
@@ -101,7 +101,7 @@ func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
 		t.Errorf("-presented +refreshed:\n%s", d)
 	}
 
-	admin := s.api(token.VideoGrant{RoomAdmin: true, Room: "here", DestinationRoom: "there"})
+	admin := s.roomService(token.VideoGrant{RoomAdmin: true, Room: "here", DestinationRoom: "there"})
 	if _, err := admin.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "here", Identity: claims.Identity, DestinationRoom: "there"}); err != nil {
 		t.Fatal(err)
 	}
@@ -109,9 +109,9 @@ func TestRefreshedTokenKeepsEveryClaim(t *testing.T) {
 	select {
 	case raw := <-moved:
 		if d := cmp.Diff(want, verify(raw)); d != "" {
-			t.Errorf("-presented +of the other room:\n%s", d)
+			t.Errorf("-presented +for the new room:\n%s", d)
 		}
 	case <-ctx.Done():
-		t.Fatal("it was not moved")
+		t.Fatal("the participant was not moved")
 	}
 }

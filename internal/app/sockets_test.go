@@ -19,8 +19,8 @@ import (
 	"meet/test/harness"
 )
 
-// TestAgentWorkerGetsAJobAndItsAgentJoins is an agent worker as LiveKit's SDKs are: it registers, gets a job as somebody opens a room, and its agent
-// joins and is seen as one.
+// An agent worker registers as LiveKit's SDKs do, accepts a job when a participant publishes, and its agent joins the
+// room.
 func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
@@ -36,7 +36,7 @@ func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ws.Close() })
-	say := func(m *livekit.WorkerMessage) {
+	send := func(m *livekit.WorkerMessage) {
 		t.Helper()
 		frame, err := proto.Marshal(m)
 		if err == nil {
@@ -46,7 +46,7 @@ func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	hear := func() *livekit.ServerMessage {
+	receive := func() *livekit.ServerMessage {
 		t.Helper()
 		_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
 		_, frame, err := ws.ReadMessage()
@@ -59,12 +59,12 @@ func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 		}
 		return m
 	}
-	say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: &livekit.RegisterWorkerRequest{Type: livekit.JobType_JT_PUBLISHER}}})
-	if hear().GetRegister().GetServerInfo().GetAgentProtocol() != 1 {
+	send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Register{Register: &livekit.RegisterWorkerRequest{Type: livekit.JobType_JT_PUBLISHER}}})
+	if receive().GetRegister().GetServerInfo().GetAgentProtocol() != 1 {
 		t.Fatal("registered without the server's agent protocol")
 	}
 
-	ada := s.join(ctx, "helped", "Ada", client.Options{})
+	ada := s.joinByPage(ctx, "helped", "Ada", client.Options{})
 	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)
@@ -76,14 +76,14 @@ func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 		_, figures := s.metrics()
 		return figures[`meet_tracks{kind="audio"}`] == 1
 	})
-	offer := hear().GetAvailability().GetJob()
+	offer := receive().GetAvailability().GetJob()
 	if offer.GetRoom().GetName() != "helped" || offer.Participant.GetName() != "Ada" {
 		t.Fatalf("offered %v", offer)
 	}
-	say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Availability{Availability: &livekit.AvailabilityResponse{
+	send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_Availability{Availability: &livekit.AvailabilityResponse{
 		JobId: offer.Id, Available: true, ParticipantIdentity: "helper", ParticipantName: "Helper",
 	}}})
-	agent, err := client.Join(ctx, s.SocketURL(), hear().GetAssignment().GetToken(), client.Options{HostOnly: true})
+	agent, err := client.Join(ctx, s.SocketURL(), receive().GetAssignment().GetToken(), client.Options{HostOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,10 +94,9 @@ func TestAgentWorkerGetsAJobAndItsAgentJoins(t *testing.T) {
 	if err := agent.Leave(); err != nil {
 		t.Error(err)
 	}
-	say(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: offer.Id, Status: livekit.JobStatus_JS_SUCCESS}}})
+	send(&livekit.WorkerMessage{Message: &livekit.WorkerMessage_UpdateJob{UpdateJob: &livekit.UpdateJobStatus{JobId: offer.Id, Status: livekit.JobStatus_JS_SUCCESS}}})
 }
 
-// TestDirectCallSocketClosesWithTheServer: the socket that introduces two browsers to each other is there, and closes with the server.
 func TestDirectCallSocketClosesWithTheServer(t *testing.T) {
 	s := start(t, harness.Settings(t))
 	ws, _, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/direct/ws", nil)
@@ -107,7 +106,7 @@ func TestDirectCallSocketClosesWithTheServer(t *testing.T) {
 	t.Cleanup(func() { _ = ws.Close() })
 	_ = ws.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, raw, err := ws.ReadMessage(); err != nil || !strings.HasPrefix(string(raw), `{"NewUser":"`) {
-		t.Fatalf("heard %s, %v", raw, err)
+		t.Fatalf("received %s, %v", raw, err)
 	}
 	if err := s.Stop(); err != nil {
 		t.Error(err)

@@ -20,8 +20,8 @@ import (
 	"meet/test/harness"
 )
 
-// token asks the token endpoint for an access token, as pages do.
-func (s *server) token(room, name string) string {
+// requestToken requests an access token from /token, as pages do.
+func (s *server) requestToken(room, name string) string {
 	s.T.Helper()
 	body, _ := json.Marshal(map[string]string{"roomName": room, "participantName": name}) // cannot fail
 	resp, err := s.HTTP.Post(s.URL()+"/token", "application/json", strings.NewReader(string(body)))
@@ -36,7 +36,7 @@ func (s *server) token(room, name string) string {
 	return raw
 }
 
-// firstMessage connects to /rtc and returns the first message, or the status of a refusal.
+// firstMessage connects to /rtc and returns the first message, or the HTTP status if the connection is refused.
 func (s *server) firstMessage(query, raw string) (*livekit.SignalResponse, int) {
 	s.T.Helper()
 	ws, resp, err := websocket.DefaultDialer.Dial(s.SocketURL()+"/rtc?protocol=17&"+query, http.Header{"Authorization": {"Bearer " + raw}})
@@ -60,13 +60,14 @@ func (s *server) firstMessage(query, raw string) (*livekit.SignalResponse, int) 
 	return m, http.StatusSwitchingProtocols
 }
 
-// tokens keeps the refreshed tokens that a client is sent.
-type tokens struct {
+// refreshTokens records the refreshed tokens that a client receives.
+type refreshTokens struct {
 	mu  sync.Mutex
 	all []string
 }
 
-func (k *tokens) note(m *livekit.SignalResponse) {
+// record stores the token of a signalling message, if it has one.
+func (k *refreshTokens) record(m *livekit.SignalResponse) {
 	if raw := m.GetRefreshToken(); raw != "" {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -74,7 +75,8 @@ func (k *tokens) note(m *livekit.SignalResponse) {
 	}
 }
 
-func (k *tokens) latest() string {
+// latest returns the last token received, or "".
+func (k *refreshTokens) latest() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.all) == 0 {
@@ -83,8 +85,7 @@ func (k *tokens) latest() string {
 	return k.all[len(k.all)-1]
 }
 
-// Nobody takes over a participant's session with what the token endpoint hands out to everybody, step by step as an
-// attacker would.
+// The test follows the steps of an attacker who only has tokens that /token issues to everybody.
 func TestSessionCannotBeTakenOverWithGuestToken(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
@@ -93,8 +94,8 @@ func TestSessionCannotBeTakenOverWithGuestToken(t *testing.T) {
 	defer cancel()
 	verifier := token.NewVerifier(token.Keys{config.DevKey.Name: config.DevKey.Secret})
 
-	var refreshed tokens
-	victim, err := client.Join(ctx, s.SocketURL(), s.token("blue", "victim"), client.Options{HostOnly: true, OnSignal: refreshed.note})
+	var refreshed refreshTokens
+	victim, err := client.Join(ctx, s.SocketURL(), s.requestToken("blue", "victim"), client.Options{HostOnly: true, OnSignal: refreshed.record})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,12 +104,12 @@ func TestSessionCannotBeTakenOverWithGuestToken(t *testing.T) {
 	if identity != "victim" {
 		t.Fatalf("the first to ask got identity %q", identity)
 	}
-	stolen, err := verifier.Verify(s.token("blue", "victim"))
+	stolen, err := verifier.Verify(s.requestToken("blue", "victim"))
 	if err != nil || stolen.Identity == identity {
 		t.Errorf("a token for the victim's identity: %+v, %v", stolen, err)
 	}
 
-	// What follows holds even for a token of that very identity.
+	// The attack must fail even with a token for the victim's identity.
 	forged, err := token.New(config.DevKey.Name, config.DevKey.Secret).SetIdentity(identity).SetGuest().
 		SetVideoGrant(token.VideoGrant{RoomJoin: true, Room: "blue"}).ToJWT()
 	if err != nil {
@@ -131,8 +132,8 @@ func TestSessionCannotBeTakenOverWithGuestToken(t *testing.T) {
 	}
 }
 
-// A refreshed token grants what the token did that was presented, whatever the participant is.
-func TestRefreshedTokenGrantsWhatThePresentedOneDid(t *testing.T) {
+// The kind of participant makes no difference.
+func TestRefreshedTokenHasTheGrantsOfThePresentedOne(t *testing.T) {
 	other := config.Key{Name: "otherkey", Secret: strings.Repeat("s", 32)}
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey, other}
@@ -159,8 +160,8 @@ func TestRefreshedTokenGrantsWhatThePresentedOneDid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var refreshed tokens
-		c, err := client.Join(ctx, s.SocketURL(), raw, client.Options{HostOnly: true, OnSignal: refreshed.note})
+		var refreshed refreshTokens
+		c, err := client.Join(ctx, s.SocketURL(), raw, client.Options{HostOnly: true, OnSignal: refreshed.record})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -173,7 +174,7 @@ func TestRefreshedTokenGrantsWhatThePresentedOneDid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		is.ExpiresAt = was.ExpiresAt // it is as old as the one presented, and lasts longer
+		is.ExpiresAt = was.ExpiresAt // it has the same issue time and a later expiry
 		if d := cmp.Diff(was, is); d != "" {
 			t.Errorf("%s:\n%s", name, d)
 		}
