@@ -77,6 +77,7 @@ var rules = map[string]rule{
 	"test/impair":        {},
 	"test/measure":       {},
 	"test/program":       {},
+	"test/prose/sample":  {},
 	"test/server":        {},
 	"test/impair/proxy":  {may: []string{"test/impair"}},
 }

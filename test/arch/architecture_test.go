@@ -198,8 +198,8 @@ func TestArchitectureNamesExist(t *testing.T) {
 	}
 }
 
-// TestMissingNamesAreFound checks that the check can fail.
-func TestMissingNamesAreFound(t *testing.T) {
+// TestArchitectureCheckFindsMissingNames checks that the check can fail.
+func TestArchitectureCheckFindsMissingNames(t *testing.T) {
 	all := map[string]map[string]bool{"wire": {"ProtocolMux": true, "ProtocolMux.Close": true}}
 	for text, missing := range map[string]int{
 		"`wire.ProtocolMux`": 0, "`wire.ProtocolMux.Close`": 0, "`wire.ProtocolMuxes`": 1, "`wire.ProtocolMux.Open`": 1, "`wires.ProtocolMux`": 1, "`sync.WaitGroup`": 0,

@@ -145,8 +145,8 @@ func TestCompatibilitySectionsExist(t *testing.T) {
 	}
 }
 
-// TestMissingCitationsAreFound checks that the two checks can fail.
-func TestMissingCitationsAreFound(t *testing.T) {
+// TestCitationChecksFindMissingFilesAndSections checks that the two checks can fail.
+func TestCitationChecksFindMissingFilesAndSections(t *testing.T) {
 	for _, tt := range []struct {
 		file, text string
 		missing    int

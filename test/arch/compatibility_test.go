@@ -140,7 +140,7 @@ func TestCompatibilityNamesExistingTests(t *testing.T) {
 }
 
 // The check itself must be able to say no.
-func TestInvalidClaimIsFound(t *testing.T) {
+func TestCompatibilityCheckFindsInvalidRows(t *testing.T) {
 	for _, tt := range []struct {
 		row string
 		ok  bool

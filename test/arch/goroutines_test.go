@@ -68,8 +68,8 @@ func TestGoroutinesHaveOwners(t *testing.T) {
 	}
 }
 
-// TestBareGoIsFound checks that the check can fail.
-func TestBareGoIsFound(t *testing.T) {
+// TestGoroutineCheckFindsGoStatements checks that the check can fail.
+func TestGoroutineCheckFindsGoStatements(t *testing.T) {
 	for body, want := range map[string]int{
 		"go f()": 1, "go func() { f() }()": 1, "func() { go f() }()": 1, "wg.Go(f)": 0, "f() // go f()": 0,
 	} {

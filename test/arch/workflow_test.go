@@ -33,8 +33,8 @@ var (
 	install     = regexp.MustCompile(`\bnpm (ci|install|i)\b.*`)
 )
 
-// TestWorkflowsAreSafe: whoever takes over an action's tag or a package cannot write to the repository.
-func TestWorkflowsAreSafe(t *testing.T) {
+// TestWorkflowsPinActionsAndLimitPermissions: whoever takes over an action's tag or a package cannot write to the repository.
+func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 	files, err := filepath.Glob("../../.github/workflows/*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d workflows, %v", len(files), err)
@@ -73,8 +73,8 @@ func TestWorkflowsAreSafe(t *testing.T) {
 	}
 }
 
-// TestWorkflowPublishesTheBytesOfABuild runs the step that publishes, and checks out what it pushed as git does on Windows.
-func TestWorkflowPublishesTheBytesOfABuild(t *testing.T) {
+// TestWorkflowPublishesBuildUnchanged runs the step that publishes, and checks out what it pushed as git does on Windows.
+func TestWorkflowPublishesBuildUnchanged(t *testing.T) {
 	text, err := os.ReadFile("../../.github/workflows/frontend.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -147,8 +147,8 @@ func writes(p permissions) bool {
 	return false
 }
 
-// TestPackagesRunNothingWhenInstalled: an npm package could otherwise run a program on every machine that installs it.
-func TestPackagesRunNothingWhenInstalled(t *testing.T) {
+// TestNpmInstallRunsNoScripts: an npm package could otherwise run a program on every machine that installs it.
+func TestNpmInstallRunsNoScripts(t *testing.T) {
 	list, err := exec.Command("git", "-C", "../..", "ls-files", "scripts", ".github", "cmd/meet").Output()
 	if err != nil {
 		t.Fatal(err)

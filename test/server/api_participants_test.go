@@ -18,7 +18,7 @@ import (
 
 func hide(g *token.VideoGrant) { g.Hidden = true }
 
-func TestListParticipantsShowsHiddenOnesAndTracks(t *testing.T) {
+func TestListParticipantsIncludesHiddenOnesAndTracks(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -168,7 +168,7 @@ func TestUpdateParticipantIsSeenByAll(t *testing.T) {
 }
 
 // A permission that is taken ends what was done by it at once, and one that is given lets it begin.
-func TestChangedPermissionsTakeEffectAtOnce(t *testing.T) {
+func TestChangedPermissionsTakeEffectImmediately(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		permit := func(identity string, perm *livekit.ParticipantPermission) {
@@ -215,7 +215,7 @@ func TestChangedPermissionsTakeEffectAtOnce(t *testing.T) {
 }
 
 // Somebody who joined as a mere speaker is let listen: the connection for it is made then.
-func TestSubscribingGrantedLaterBringsMediaAndData(t *testing.T) {
+func TestGrantingSubscribeLaterDeliversMediaAndData(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -235,7 +235,7 @@ func TestSubscribingGrantedLaterBringsMediaAndData(t *testing.T) {
 }
 
 // Who is hidden leaves the others' sight, media included, and comes back into it.
-func TestHiddenParticipantDisappearsAndReturns(t *testing.T) {
+func TestParticipantDisappearsWhileHidden(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -263,7 +263,7 @@ func TestHiddenParticipantDisappearsAndReturns(t *testing.T) {
 	})
 }
 
-func TestUpdateSubscriptionsBringsTracks(t *testing.T) {
+func TestUpdateSubscriptionsDeliversTracks(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		bo := s.join(ctx, "bo", client.Options{SinglePC: o.SinglePC, NoAutoSubscribe: true})

@@ -83,7 +83,7 @@ func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 }
 
 // Back ends read the names of the schema and find every field, as LiveKit writes them; they may send either spelling.
-func TestAPIJSONIsSpelledAsLiveKitDoes(t *testing.T) {
+func TestAPIJSONUsesLiveKitsFieldNames(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", everything("room", ""))
 	for _, body := range []string{`{"name":"room","empty_timeout":9,"unheard_of":1}`, `{"name":"room","emptyTimeout":9}`} {

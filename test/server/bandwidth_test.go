@@ -188,9 +188,9 @@ func (s *server) through(o client.Options, profile impair.Profile) (*impair.Prox
 	return link, o
 }
 
-// TestNarrowLinkGetsTheLowestLayerAlone is a subscriber whose link is broad, becomes narrow and is broad again, beside one whose link is not
+// TestNarrowLinkReceivesOnlyTheLowestLayer is a subscriber whose link is broad, becomes narrow and is broad again, beside one whose link is not
 // touched.
-func TestNarrowLinkGetsTheLowestLayerAlone(t *testing.T) {
+func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus})
@@ -226,9 +226,9 @@ func TestNarrowLinkGetsTheLowestLayerAlone(t *testing.T) {
 	})
 }
 
-// TestVideoIsPausedByImportanceOnTooNarrowALink: where not even the lowest layers fit, sound stays whole, pictures are paused from the least
+// TestLeastImportantVideoIsPausedIfBandwidthIsTooLow: where not even the lowest layers fit, sound stays whole, pictures are paused from the least
 // important on, the client is told, and all come back. Who does not want that gets the lowest layers.
-func TestVideoIsPausedByImportanceOnTooNarrowALink(t *testing.T) {
+func TestLeastImportantVideoIsPausedIfBandwidthIsTooLow(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()

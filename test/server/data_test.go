@@ -105,7 +105,7 @@ func TestSlowReaderDelaysItsSender(t *testing.T) {
 }
 
 // Somebody who does not read at all does not keep data from the others, and is told to join again.
-func TestStuckReaderIsDisconnectedAndDelaysNobody(t *testing.T) {
+func TestStuckReaderIsDisconnectedWithoutDelayingOthers(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -135,7 +135,7 @@ func TestStuckReaderIsDisconnectedAndDelaysNobody(t *testing.T) {
 }
 
 // Who joins while data is sent gets all of it from one packet on: none is lost before its channel is open, none doubled.
-func TestJoinerGetsAllDataFromOnePacketOn(t *testing.T) {
+func TestJoinerReceivesDataWithoutGaps(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		watch := s.join(ctx, "watch", o)
@@ -174,7 +174,7 @@ func TestJoinerGetsAllDataFromOnePacketOn(t *testing.T) {
 }
 
 // Neither end's resume loses or doubles reliable data, whatever is under way.
-func TestResumeLosesAndDoublesNoData(t *testing.T) {
+func TestResumeNeitherLosesNorDuplicatesData(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		const n = 200

@@ -80,7 +80,7 @@ func TestUnwatchedLayersAreNotRequested(t *testing.T) {
 
 // However the last viewer stops watching, the track is switched off within 10 s, and on again for the next one. The
 // publisher that sends nothing is not taken for one that is gone, and learns after a resume too that nothing is asked for.
-func TestTrackIsOffAfterItsLastViewerStops(t *testing.T) {
+func TestTrackIsTurnedOffWhenItsLastViewerStops(t *testing.T) {
 	for name, stop := range map[string]func(ctx context.Context, s *server, bo *guest, sid string) error{
 		"unsubscribes": func(_ context.Context, _ *server, bo *guest, sid string) error { return bo.SetSubscribed(false, sid) },
 		"disables": func(_ context.Context, _ *server, bo *guest, sid string) error {

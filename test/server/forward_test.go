@@ -78,7 +78,7 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 }
 
 // Removing the likeness ends the showing and nothing else, and it can begin again.
-func TestRemovedForwardingEndsInTheDestinationAlone(t *testing.T) {
+func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

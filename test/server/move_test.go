@@ -115,7 +115,7 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 }
 
 // The room that is left ends as any other, though who left it goes on elsewhere.
-func TestRoomThatIsLeftByMoveEnds(t *testing.T) {
+func TestRoomEndsWhenItsLastParticipantIsMoved(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestRoomThatIsLeftByMoveEnds(t *testing.T) {
 }
 
 // Clients that know no moves join anew, by themselves, with the token they are given.
-func TestMovedOldClientIsToldToReconnect(t *testing.T) {
+func TestMovedOldClientIsAskedToReconnect(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		o.ClientInfo = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
 		ada := s.join(ctx, "ada", o)

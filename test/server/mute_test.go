@@ -44,7 +44,7 @@ func TestMuteStopsMediaAndIsSeenByAll(t *testing.T) {
 }
 
 // LiveKit's Go SDK learns of a track by its first packet; a muted one has none of its own.
-func TestMutedTrackIsNoticedByNewSubscriber(t *testing.T) {
+func TestNewSubscriberDetectsMutedTrack(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, cam := ada.publishBoth(ctx)
@@ -63,7 +63,7 @@ func TestMutedTrackIsNoticedByNewSubscriber(t *testing.T) {
 	})
 }
 
-func TestTrackPublishedMutedIsSeen(t *testing.T) {
+func TestTrackPublishedMutedIsListed(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus, Muted: true})

@@ -38,7 +38,7 @@ func TestLateJoinerGetsExistingAndLaterTracks(t *testing.T) {
 }
 
 // Fast start: what is there when somebody joins comes with the first offer or answer, not one by one.
-func TestJoinBringsExistingTracksInOneNegotiation(t *testing.T) {
+func TestExistingTracksArriveInOneNegotiation(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, cam := ada.publishBoth(ctx)
@@ -60,7 +60,7 @@ func TestJoinBringsExistingTracksInOneNegotiation(t *testing.T) {
 	})
 }
 
-func TestUnpublishedTrackIsGoneForAll(t *testing.T) {
+func TestUnpublishedTrackIsRemovedForAll(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		_, cam := ada.publishBoth(ctx)
@@ -102,7 +102,7 @@ func TestResumeKeepsIdentityAndMedia(t *testing.T) {
 	})
 }
 
-func TestDataReachesItsDestinationsSigned(t *testing.T) {
+func TestDataReachesDestinationsWithTheSendersIdentity(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", o)
 		forAll := &livekit.DataPacket{
@@ -196,7 +196,7 @@ func TestConcurrentJoinsOfOneIdentityLeaveOne(t *testing.T) {
 }
 
 // A publisher who takes its only track back while it speaks does not speak for ever to those who heard it.
-func TestSpeakerThatUnpublishesIsSilent(t *testing.T) {
+func TestSpeakerThatUnpublishesIsReportedSilent(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})

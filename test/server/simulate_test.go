@@ -57,7 +57,7 @@ func TestSimulatedSpeakerIsAnnounced(t *testing.T) {
 }
 
 // What the server ends, it ends for the client as the scenario says, and for the others as a departure.
-func TestSimulatedDisconnectEndsAsItsScenarioSays(t *testing.T) {
+func TestSimulatedDisconnectSendsItsReasonAndAction(t *testing.T) {
 	for name, c := range map[string]struct {
 		scenario *livekit.SimulateScenario
 		reason   livekit.DisconnectReason // of the Leave
@@ -106,7 +106,7 @@ func TestSimulatedDisconnectEndsAsItsScenarioSays(t *testing.T) {
 }
 
 // Resumes are cut short as often as was asked for, and then one goes through.
-func TestSimulatedSignalDropsEndAndResumeSucceeds(t *testing.T) {
+func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 	for name, c := range map[string]struct {
 		scenario *livekit.SimulateScenario
 		drops    int

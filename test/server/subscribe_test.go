@@ -65,7 +65,7 @@ func TestResubscribedTrackReturnsAndIsAnnouncedOnce(t *testing.T) {
 }
 
 // No description names a track before its owner was told of with it, whoever comes and publishes at the same time.
-func TestParticipantsAreKnownBeforeTheirMedia(t *testing.T) {
+func TestParticipantsAreAnnouncedBeforeTheirMedia(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		names := []string{"ada", "bo", "cy", "di"}
 		guests := make([]*guest, len(names))

@@ -108,8 +108,8 @@ func check(t *testing.T, what string, res *http.Response, status int, says, secr
 	}
 }
 
-// TestRequestThatIsNoJoinIsAnswered checks what is answered to requests that are no join at all.
-func TestRequestThatIsNoJoinIsAnswered(t *testing.T) {
+// TestInvalidSignallingRequestGetsItsStatus checks what is answered to requests that are no join at all.
+func TestInvalidSignallingRequestGetsItsStatus(t *testing.T) {
 	s := newServer(t)
 	for _, tt := range []struct {
 		method, path string
@@ -135,8 +135,8 @@ func TestRequestThatIsNoJoinIsAnswered(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// TestHostileFrameEndsItsSenderAlone checks that a client that sends rubbish is told and cut off, and that nobody else notices.
-func TestHostileFrameEndsItsSenderAlone(t *testing.T) {
+// TestInvalidFrameDisconnectsOnlyItsSender checks that a client that sends rubbish is told and cut off, and that nobody else notices.
+func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -177,7 +177,7 @@ func TestHostileFrameEndsItsSenderAlone(t *testing.T) {
 }
 
 // A second connection of the same person that only publishes: what old clients shared screens by.
-func TestPublishOnlyConnectionJoinsAsCompanion(t *testing.T) {
+func TestPublishOnlyConnectionJoinsBesideTheFirst(t *testing.T) {
 	s := newServer(t)
 	raw := s.token("ada")
 	ada, err := client.Join(t.Context(), s.SocketURL(), raw, client.Options{})

@@ -34,7 +34,7 @@ func (s *silence) look() {
 
 // A laptop changes networks: its socket and its path die at once, half a second later it is there again, from another
 // address, and resumes. Or its router forgets it, which it does not even notice.
-func TestMediaReturnsSoonAfterANetworkChange(t *testing.T) {
+func TestMediaResumesSoonAfterANetworkChange(t *testing.T) {
 	for name, c := range map[string]struct {
 		resumes bool
 		down    time.Duration // from one network to the other
