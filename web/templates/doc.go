@@ -1,8 +1,7 @@
-// Package templates draws Meet's pages as HTML.
+// Package templates renders Meet's pages as HTML.
 //
-// A page is a pure function of one plain struct: no template reads a clock,
-// builds an address or knows a setting. Only the nonce of the page's content
-// security policy comes from the context (templ.WithNonce). Everything but the
-// call itself works before any script does; the scripts in web/app fill the
-// same markup again when something changes.
+// A page is a pure function of one struct: templates read no clock, no settings, and build no addresses except by
+// prefixing the base path. Only the nonce of the page's content security policy comes from the context
+// (templ.WithNonce). All pages except the call work without scripts. The scripts in web/app update the same markup when
+// something changes.
 package templates

@@ -9,7 +9,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "strings"
 
-// Asset is a file of the front end's build. A browser that gets something else than Integrity says does not use it.
+// Asset is a file of the front end's build. A browser uses the file only if its hash matches Integrity.
 type Asset struct{ URL, Integrity string }
 
 // Assets are the files of one entry of the build.
@@ -20,15 +20,15 @@ type Assets struct {
 	Icon     string
 }
 
-// Shell is what every page has around its content.
+// Shell is the part that all pages have in common.
 type Shell struct {
-	Base        string // the path that the site stands under, "" or such as "/meet"; scripts read it as data-base
+	Base        string // path below which the site is served, such as "/meet", or ""; scripts read it as data-base
 	Title       string
 	Description string
 	Assets      Assets
 }
 
-// layout is the document around a page; its children are the body.
+// layout renders a whole document. Its children are the body.
 func layout(s Shell) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -292,7 +292,7 @@ func layout(s Shell) templ.Component {
 	})
 }
 
-// brand is the product's mark, linking to the lobby.
+// brand renders the logo, which links to the lobby.
 func brand(base string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -7,13 +7,13 @@ package templates
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// RoomView is the page of one room.
+// RoomView is the content of the page of a room.
 type RoomView struct {
 	Shell Shell
 	Room  string
 }
 
-// RoomPage draws the ground on which the call, an application of its own, stands.
+// RoomPage renders the page of a room. A script in web/app builds the call inside <main>.
 func RoomPage(v RoomView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -82,7 +82,7 @@ func RoomPage(v RoomView) templ.Component {
 	})
 }
 
-// opening is what stands there until the call takes over.
+// opening renders what the page shows until the script has started.
 func opening(base string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -15,9 +15,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// noon is when everything in these pages happened.
+// noon is the time of all events on the tested pages.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// shell returns the frame of a page with example files.
 func shell(title string) Shell {
 	return Shell{
 		Title:       title,
@@ -93,9 +94,8 @@ func TestPagesMatchTheirGoldenFiles(t *testing.T) {
 	}
 }
 
-// The policy the pages are served under forbids whatever is written into them
-// by hand: styles, handlers, scripts without the nonce.
-func TestPagesObeyThePolicy(t *testing.T) {
+// The content security policy of the pages forbids inline styles, inline event handlers, and scripts without the nonce.
+func TestPagesComplyWithTheContentSecurityPolicy(t *testing.T) {
 	pages, err := filepath.Glob("testdata/*.golden.html")
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("no golden pages: %v", err)
@@ -117,12 +117,12 @@ func TestPagesObeyThePolicy(t *testing.T) {
 	}
 }
 
-func TestPageWithoutNonceNamesNone(t *testing.T) {
+func TestPageRenderedWithoutNonceContainsNone(t *testing.T) {
 	var got bytes.Buffer
 	if err := RoomPage(RoomView{Shell: shell("Meet"), Room: "r"}).Render(t.Context(), &got); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(got.String(), "csp-nonce") {
-		t.Error("a page without a nonce names one")
+		t.Error("the page contains a nonce")
 	}
 }
