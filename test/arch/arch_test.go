@@ -14,8 +14,8 @@ import (
 // A rule is a row of the package map. The arrows point from the edge to the middle: an import that is not listed makes
 // two packages know each other that are meant not to.
 type rule struct {
-	may []string // our packages; "*" is every one
-	not []string // prefixes of others' packages, and why in the table's comments
+	allowed []string // our packages; "*" is every one
+	forbidden []string // prefixes of others' packages, and why in the table's comments
 }
 
 var (
@@ -29,63 +29,63 @@ var (
 // rules is the package map: a row for each package, and none for a package that does not exist. docs/architecture.md draws
 // the map.
 var rules = map[string]rule{
-	"cmd/meet":           {may: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/doctor"}, not: []string{pion, echo}},
-	"internal/app":       {may: []string{"*"}, not: []string{nats}},
+	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/doctor"}, forbidden: []string{pion, echo}},
+	"internal/app":       {allowed: []string{"*"}, forbidden: []string{nats}},
 	"internal/config":    {},
-	"internal/admin":     {may: []string{"internal/token"}, not: []string{pion, echo, nats}}, // calls a server from outside
-	"internal/doctor":    {may: []string{"internal/wire"}, not: []string{pion, echo, nats}},  // opens the socket that the server would
-	"internal/bytequeue": {not: append(httpParts, pion)},
-	"internal/decode":    {not: httpParts},
+	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}}, // calls a server from outside
+	"internal/doctor":    {allowed: []string{"internal/wire"}, forbidden: []string{pion, echo, nats}},  // opens the socket that the server would
+	"internal/bytequeue": {forbidden: append(httpParts, pion)},
+	"internal/decode":    {forbidden: httpParts},
 	"internal/fault":     {},
-	"internal/loop":      {not: append(httpParts, pion, nats, "log")},
-	"internal/frame":     {may: []string{"internal/decode"}, not: append(httpParts, pion, nats)},
-	"internal/name":      {may: []string{"internal/fault"}, not: append(httpParts, pion, nats)},
-	"internal/site":      {may: []string{"internal/source", "internal/lobby", "internal/assets", "internal/name", "internal/fault", "web", "web/templates", "internal/proxy"}, not: []string{pion, nats}},
-	"internal/lobby":     {may: []string{"internal/source", "internal/token", "internal/store", "internal/name", "internal/fault"}, not: append(httpParts, pion)},
-	"internal/token":     {may: []string{"internal/name", "internal/fault"}, not: append(httpParts, pion, nats)},
-	"internal/signal":    {may: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/frame", "internal/name", "internal/fault", "internal/proxy"}, not: []string{pion, echo, nats}},
-	"internal/rtc":       {may: []string{"internal/loop", "internal/peer", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, not: append(httpParts, nats)},
-	"internal/peer":      {may: []string{"internal/loop", "internal/sfu"}, not: append(httpParts, nats)},
-	"internal/proxy":     {not: []string{pion, echo, nats}},
+	"internal/loop":      {forbidden: append(httpParts, pion, nats, "log")},
+	"internal/frame":     {allowed: []string{"internal/decode"}, forbidden: append(httpParts, pion, nats)},
+	"internal/name":      {allowed: []string{"internal/fault"}, forbidden: append(httpParts, pion, nats)},
+	"internal/site":      {allowed: []string{"internal/source", "internal/lobby", "internal/assets", "internal/name", "internal/fault", "web", "web/templates", "internal/proxy"}, forbidden: []string{pion, nats}},
+	"internal/lobby":     {allowed: []string{"internal/source", "internal/token", "internal/store", "internal/name", "internal/fault"}, forbidden: append(httpParts, pion)},
+	"internal/token":     {allowed: []string{"internal/name", "internal/fault"}, forbidden: append(httpParts, pion, nats)},
+	"internal/signal":    {allowed: []string{"internal/bytequeue", "internal/rtc", "internal/token", "internal/decode", "internal/frame", "internal/name", "internal/fault", "internal/proxy"}, forbidden: []string{pion, echo, nats}},
+	"internal/rtc":       {allowed: []string{"internal/loop", "internal/peer", "internal/sfu", "internal/decode", "internal/name", "internal/fault", "internal/pionlog"}, forbidden: append(httpParts, nats)},
+	"internal/peer":      {allowed: []string{"internal/loop", "internal/sfu"}, forbidden: append(httpParts, nats)},
+	"internal/proxy":     {forbidden: []string{pion, echo, nats}},
 
-	"internal/sfu":         {may: []string{"internal/sfu/codec", "internal/sfu/forward", "internal/sfu/pacer"}, not: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
-	"internal/sfu/codec":   {not: []string{"time", "sync", "log"}},                                                                                                                 // pure
-	"internal/sfu/forward": {may: []string{"internal/sfu/codec"}, not: []string{"sync", "log", "github.com/pion/webrtc", "github.com/pion/interceptor"}},                           // pure; time is an argument
-	"internal/sfu/pacer":   {may: []string{"internal/sfu/bwe"}, not: append(httpParts, nats, "log", "github.com/pion/webrtc")},
-	"internal/sfu/bwe":     {not: []string{"sync", "log"}}, // time is an argument
+	"internal/sfu":         {allowed: []string{"internal/sfu/codec", "internal/sfu/forward", "internal/sfu/pacer"}, forbidden: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
+	"internal/sfu/codec":   {forbidden: []string{"time", "sync", "log"}},                                                                                                                 // pure
+	"internal/sfu/forward": {allowed: []string{"internal/sfu/codec"}, forbidden: []string{"sync", "log", "github.com/pion/webrtc", "github.com/pion/interceptor"}},                           // pure; time is an argument
+	"internal/sfu/pacer":   {allowed: []string{"internal/sfu/bwe"}, forbidden: append(httpParts, nats, "log", "github.com/pion/webrtc")},
+	"internal/sfu/bwe":     {forbidden: []string{"sync", "log"}}, // time is an argument
 
-	"internal/wire":      {may: []string{"internal/source"}, not: append(httpParts, nats)},
-	"internal/direct":    {may: []string{"internal/bytequeue", "internal/fault", "internal/proxy"}, not: []string{pion}},
-	"internal/api":       {may: []string{"internal/rtc", "internal/decode", "internal/token", "internal/name", "internal/fault"}, not: []string{pion, echo}},
-	"internal/agent":     {may: []string{"internal/bytequeue", "internal/token", "internal/frame", "internal/fault"}, not: []string{pion, echo, nats}},
-	"internal/webhook":   {may: []string{"internal/token", "internal/store"}},
-	"internal/store":     {not: append(httpParts, pion)},
-	"internal/turn":      {may: []string{"internal/pionlog"}},
+	"internal/wire":      {allowed: []string{"internal/source"}, forbidden: append(httpParts, nats)},
+	"internal/direct":    {allowed: []string{"internal/bytequeue", "internal/fault", "internal/proxy"}, forbidden: []string{pion}},
+	"internal/api":       {allowed: []string{"internal/rtc", "internal/decode", "internal/token", "internal/name", "internal/fault"}, forbidden: []string{pion, echo}},
+	"internal/agent":     {allowed: []string{"internal/bytequeue", "internal/token", "internal/frame", "internal/fault"}, forbidden: []string{pion, echo, nats}},
+	"internal/webhook":   {allowed: []string{"internal/token", "internal/store"}},
+	"internal/store":     {forbidden: append(httpParts, pion)},
+	"internal/turn":      {allowed: []string{"internal/pionlog"}},
 	"internal/pionlog":   {},
-	"internal/source":    {not: append(httpParts, pion)},
-	"internal/assets":    {may: []string{"internal/fault"}},
+	"internal/source":    {forbidden: append(httpParts, pion)},
+	"internal/assets":    {allowed: []string{"internal/fault"}},
 	"internal/metrics":   {},
-	"internal/client":    {may: []string{"internal/token"}, not: []string{echo, nats}},
+	"internal/client":    {allowed: []string{"internal/token"}, forbidden: []string{echo, nats}},
 	"internal/mediafile": {},
-	"internal/loadtest":  {may: []string{"internal/client", "internal/token"}},
-	"web":                {may: []string{"web/templates"}},
-	"web/templates":      {not: []string{echo}},
+	"internal/loadtest":  {allowed: []string{"internal/client", "internal/token"}},
+	"web":                {allowed: []string{"web/templates"}},
+	"web/templates":      {forbidden: []string{echo}},
 	"test/arch":          {},
-	"test/attack":        {may: []string{"internal/token", "test/program"}},
-	"test/cli":           {may: []string{"internal/client", "test/program"}},
-	"test/harness":       {may: []string{"internal/app", "internal/config"}},
+	"test/attack":        {allowed: []string{"internal/token", "test/program"}},
+	"test/cli":           {allowed: []string{"internal/client", "test/program"}},
+	"test/harness":       {allowed: []string{"internal/app", "internal/config"}},
 	"test/impair":        {},
 	"test/measure":       {},
 	"test/program":       {},
 	"test/prose/sample":  {},
 	"test/server":        {},
-	"test/impair/proxy":  {may: []string{"test/impair"}},
+	"test/impair/proxy":  {allowed: []string{"test/impair"}},
 }
 
-// messages lists who may use LiveKit's protobuf messages: they are the domain's data there, and everybody else has
+// protobufUsers lists who may use LiveKit's protobuf protobufUsers: they are the domain's data there, and everybody else has
 // words of his own. app passes them from rtc to lobby, loadtest to the client; the command line prints what a server's API
 // answers, and test/harness lists its methods.
-var messages = []string{
+var protobufUsers = []string{
 	"internal/signal", "internal/rtc", "internal/peer", "internal/api", "internal/agent", "internal/webhook", "internal/client", "internal/loadtest", "internal/app",
 	"internal/admin", "cmd/meet", "test/harness",
 }
@@ -126,7 +126,7 @@ func TestImportsFollowTheRules(t *testing.T) {
 			continue
 		}
 		for _, imported := range p.Imports {
-			if why := r.refuses(name, imported); why != "" {
+			if why := r.objection(name, imported); why != "" {
 				t.Errorf("%s must not import %s: %s", name, imported, why)
 			}
 		}
@@ -141,49 +141,49 @@ func TestRulesNameExistingPackages(t *testing.T) {
 		if !isPackage(name) {
 			t.Errorf("%s has a row in the package map and does not exist", name)
 		}
-		for _, may := range r.may {
+		for _, may := range r.allowed {
 			if may != "*" && !isPackage(may) {
 				t.Errorf("%s may import %s, which does not exist", name, may)
 			}
 		}
 	}
-	for _, name := range messages {
+	for _, name := range protobufUsers {
 		if !isPackage(name) {
 			t.Errorf("%s may use protobuf messages and does not exist", name)
 		}
 	}
 }
 
-// refuses says why a package may not import another, or "".
-func (r rule) refuses(name, imported string) string {
+// objection says why a package may not import another, or "".
+func (r rule) objection(name, imported string) string {
 	if ours, ok := strings.CutPrefix(imported, "meet/"); ok {
 		switch {
 		case ours == "internal/app" && name != "cmd/meet" && name != "test/harness":
 			return "app is the top; only cmd/meet and the tests' harness stand above it"
 		case ours == "internal/config" && name != "cmd/meet" && name != "internal/app" && name != "test/harness":
 			return "a package takes its own Options, not everybody's settings"
-		case !slices.Contains(r.may, "*") && !slices.Contains(r.may, ours):
+		case !slices.Contains(r.allowed, "*") && !slices.Contains(r.allowed, ours):
 			return "the package map draws no such arrow"
 		}
 		return ""
 	}
-	for _, prefix := range r.not {
-		if under(imported, prefix) {
+	for _, prefix := range r.forbidden {
+		if hasPathPrefix(imported, prefix) {
 			return "it belongs to another layer"
 		}
 	}
-	if under(imported, protocol) {
+	if hasPathPrefix(imported, protocol) {
 		switch {
 		case imported != protocol+"livekit":
 			return "of this module we take the messages only, not its logger, auth or utilities"
-		case !slices.Contains(messages, name):
-			return "protobuf messages stay in " + strings.Join(messages, ", ")
+		case !slices.Contains(protobufUsers, name):
+			return "protobuf messages stay in " + strings.Join(protobufUsers, ", ")
 		}
 	}
 	return ""
 }
 
-func under(imported, prefix string) bool {
+func hasPathPrefix(imported, prefix string) bool {
 	return strings.HasPrefix(imported, prefix) && (strings.HasSuffix(prefix, "/") || imported == prefix || strings.HasPrefix(imported[len(prefix):], "/"))
 }
 
@@ -209,7 +209,7 @@ func TestForbiddenImportIsRefused(t *testing.T) {
 		{"internal/api", "meet/internal/egress", true},
 		{"web/templates", "meet/internal/lobby", true},
 	} {
-		if why := rules[tc.name].refuses(tc.name, tc.imported); (why != "") != tc.refused {
+		if why := rules[tc.name].objection(tc.name, tc.imported); (why != "") != tc.refused {
 			t.Errorf("%s importing %s: %q, want refused %v", tc.name, tc.imported, why, tc.refused)
 		}
 	}

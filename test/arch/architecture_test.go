@@ -22,7 +22,7 @@ const (
 	mapEnd   = "<!-- end of package map -->\n"
 )
 
-func architecture(t *testing.T) (path, text string) {
+func readArchitecture(t *testing.T) (path, text string) {
 	t.Helper()
 	path = filepath.Join(repository, "docs", "architecture.md")
 	raw, err := os.ReadFile(path)
@@ -47,7 +47,7 @@ func packageMap(t *testing.T) string {
 			continue
 		}
 		job := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(fields[2], "Package "+fields[1]+" "), "Command meet "), ".")
-		may := slices.Sorted(slices.Values(rules[folder].may))
+		may := slices.Sorted(slices.Values(rules[folder].allowed))
 		for i := range may {
 			may[i] = strings.TrimPrefix(may[i], "internal/")
 		}
@@ -62,7 +62,7 @@ func packageMap(t *testing.T) string {
 
 // TestPackageMapIsCurrent: the map in docs/architecture.md is that of rules.
 func TestPackageMapIsCurrent(t *testing.T) {
-	path, text := architecture(t)
+	path, text := readArchitecture(t)
 	before, rest, ok := strings.Cut(text, mapBegin)
 	got, after, ended := strings.Cut(rest, mapEnd)
 	if !ok || !ended {
@@ -80,11 +80,11 @@ func TestPackageMapIsCurrent(t *testing.T) {
 	}
 }
 
-// named matches a name in backticks: a package's name, then what it declares, then a method or a field of that.
-var named = regexp.MustCompile("`([a-z]\\w*)\\.([A-Za-z]\\w*)(?:\\.([A-Za-z]\\w*))?`")
+// quotedName matches a name in backticks: a package's name, then what it declares, then a method or a field of that.
+var quotedName = regexp.MustCompile("`([a-z]\\w*)\\.([A-Za-z]\\w*)(?:\\.([A-Za-z]\\w*))?`")
 
-// placed matches a file or a folder in backticks.
-var placed = regexp.MustCompile("`((?:cmd|internal|test|web|docs|scripts)/[\\w./-]*)`")
+// quotedPath matches a file or a folder in backticks.
+var quotedPath = regexp.MustCompile("`((?:cmd|internal|test|web|docs|scripts)/[\\w./-]*)`")
 
 // declarations maps the name of each package in internal to what it declares: "Type", "Func", "Type.method", "Type.field".
 func declarations(t *testing.T) map[string]map[string]bool {
@@ -104,7 +104,7 @@ func declarations(t *testing.T) map[string]map[string]bool {
 			all[file.Name.Name] = names
 		}
 		for _, d := range file.Decls {
-			declare(names, d)
+			addDeclaration(names, d)
 		}
 		return nil
 	})
@@ -114,8 +114,8 @@ func declarations(t *testing.T) map[string]map[string]bool {
 	return all
 }
 
-// declare notes what one declaration declares.
-func declare(names map[string]bool, d ast.Decl) {
+// addDeclaration notes what one declaration declares.
+func addDeclaration(names map[string]bool, d ast.Decl) {
 	if f, ok := d.(*ast.FuncDecl); ok {
 		if f.Recv == nil {
 			names[f.Name.Name] = true
@@ -164,21 +164,21 @@ func declare(names map[string]bool, d ast.Decl) {
 	}
 }
 
-// foreign lists the packages of others that the text names.
-var foreign = []string{"sync"}
+// otherPackages lists the packages of others that the text names.
+var otherPackages = []string{"sync"}
 
 // missingNames returns the names in a text that no package declares, and the files and folders that do not exist.
 func missingNames(text string, all map[string]map[string]bool) []string {
 	var missing []string
-	for _, m := range named.FindAllStringSubmatch(text, -1) {
-		if slices.Contains(foreign, m[1]) || slices.Contains([]string{"go", "ts", "md"}, m[2]) {
+	for _, m := range quotedName.FindAllStringSubmatch(text, -1) {
+		if slices.Contains(otherPackages, m[1]) || slices.Contains([]string{"go", "ts", "md"}, m[2]) {
 			continue
 		}
 		if name := strings.TrimSuffix(m[2]+"."+m[3], "."); !all[m[1]][name] {
 			missing = append(missing, m[1]+"."+name)
 		}
 	}
-	for _, m := range placed.FindAllStringSubmatch(text, -1) {
+	for _, m := range quotedPath.FindAllStringSubmatch(text, -1) {
 		if !exists(filepath.Join(repository, m[1])) {
 			missing = append(missing, m[1])
 		}
@@ -188,9 +188,9 @@ func missingNames(text string, all map[string]map[string]bool) []string {
 
 // TestArchitectureNamesExist: what docs/architecture.md calls by name is there.
 func TestArchitectureNamesExist(t *testing.T) {
-	_, text := architecture(t)
+	_, text := readArchitecture(t)
 	all := declarations(t)
-	if n := len(named.FindAllString(text, -1)); n < 60 {
+	if n := len(quotedName.FindAllString(text, -1)); n < 60 {
 		t.Errorf("only %d names are checked", n)
 	}
 	for _, name := range missingNames(text, all) {

@@ -24,8 +24,8 @@ var (
 	lineBreak       = regexp.MustCompile(`\n\s*(?://|\*|#)?\s*`)
 )
 
-// texts returns the tracked files of the repository that people write, by their path.
-func texts(t *testing.T) map[string]string {
+// textFiles returns the tracked files of the repository that people write, by their path.
+func textFiles(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := exec.Command("git", "-C", repository, "ls-files").Output()
 	if err != nil {
@@ -112,7 +112,7 @@ func sectionsOfProtocol(t *testing.T) []string {
 // at the cited section.
 func TestCitedFilesExist(t *testing.T) {
 	sections := sectionsOfProtocol(t)
-	all := texts(t)
+	all := textFiles(t)
 	if len(all) < 100 {
 		t.Fatalf("found only %d files", len(all))
 	}
@@ -136,7 +136,7 @@ func TestCompatibilitySectionsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range claims(t, string(text)) {
+	for _, c := range parseClaims(t, string(text)) {
 		for _, n := range number.FindAllString(c.section, -1) {
 			if !slices.Contains(sections, n) {
 				t.Errorf("%s, %s: docs/protocol.md has no such section", n, c.what)

@@ -22,8 +22,8 @@ type claim struct {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// claims reads the rows of the table; a heading and the line below it are none.
-func claims(t *testing.T, text string) []claim {
+// parseClaims reads the rows of the table; a heading and the line below it are none.
+func parseClaims(t *testing.T, text string) []claim {
 	t.Helper()
 	var all []claim
 	lines := bufio.NewScanner(strings.NewReader(text))
@@ -49,8 +49,8 @@ func claims(t *testing.T, text string) []claim {
 	return all
 }
 
-// objection says what is wrong with a claim, or "".
-func (c claim) objection(exists func(test string) bool) string {
+// problem says what is wrong with a claim, or "".
+func (c claim) problem(exists func(test string) bool) string {
 	switch {
 	case c.section == "" || c.what == "":
 		return "it does not say what it is about"
@@ -73,23 +73,23 @@ func (c claim) objection(exists func(test string) bool) string {
 var (
 	goTest   = regexp.MustCompile(`^((?:internal|test|cmd)/[\w/]+)\.((?:Test|Fuzz)\w+)$`)
 	jsTitle  = regexp.MustCompile("\\btest\\(\\s*(`[^`]+`|'[^']+'|\"[^\"]+\")")
-	inserted = regexp.MustCompile(`\$\{[^}]*\}`)
+	placeholder = regexp.MustCompile(`\$\{[^}]*\}`)
 )
 
-// isThere reports whether the repository has that test. What a title's template inserts may be anything.
-func isThere(t *testing.T, test string) bool {
+// testExists reports whether the repository has that test. What a title's template inserts may be anything.
+func testExists(t *testing.T, test string) bool {
 	t.Helper()
 	if m := goTest.FindStringSubmatch(test); m != nil {
-		return slices.ContainsFunc(files(t, m[1], "*_test.go"), func(text string) bool { return strings.Contains(text, "\nfunc "+m[2]+"(") })
+		return slices.ContainsFunc(readFiles(t, m[1], "*_test.go"), func(text string) bool { return strings.Contains(text, "\nfunc "+m[2]+"(") })
 	}
 	folder, title, ok := strings.Cut(test, ": ")
 	if !ok || !strings.HasPrefix(folder, "test/") {
 		return false
 	}
-	for _, text := range append(files(t, folder, "*.spec.js"), files(t, folder, "*.test.js")...) {
+	for _, text := range append(readFiles(t, folder, "*.spec.js"), readFiles(t, folder, "*.test.js")...) {
 		for _, m := range jsTitle.FindAllStringSubmatch(text, -1) {
 			var pattern []string
-			for _, fixed := range inserted.Split(m[1][1:len(m[1])-1], -1) {
+			for _, fixed := range placeholder.Split(m[1][1:len(m[1])-1], -1) {
 				pattern = append(pattern, regexp.QuoteMeta(fixed))
 			}
 			if regexp.MustCompile("^" + strings.Join(pattern, ".+") + "$").MatchString(title) {
@@ -100,8 +100,8 @@ func isThere(t *testing.T, test string) bool {
 	return false
 }
 
-// files returns what the files of a folder hold whose names match.
-func files(t *testing.T, folder, names string) []string {
+// readFiles returns what the readFiles of a folder hold whose names match.
+func readFiles(t *testing.T, folder, names string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(repository, folder, names))
 	if err != nil {
@@ -124,7 +124,7 @@ func TestCompatibilityNamesExistingTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := claims(t, string(text))
+	all := parseClaims(t, string(text))
 	states := map[string]int{}
 	for _, c := range all {
 		states[c.state]++
@@ -133,7 +133,7 @@ func TestCompatibilityNamesExistingTests(t *testing.T) {
 		t.Errorf("the document does not say %q", sum)
 	}
 	for _, c := range all {
-		if why := c.objection(func(test string) bool { return isThere(t, test) }); why != "" {
+		if why := c.problem(func(test string) bool { return testExists(t, test) }); why != "" {
 			t.Errorf("%s, %s: %s", c.section, c.what, why)
 		}
 	}
@@ -155,11 +155,11 @@ func TestCompatibilityCheckFindsInvalidRows(t *testing.T) {
 		{"| 1.1 | a | yes | | `test/browser: vp8 under one connection` |", false},
 		{"| 1.1 | a | yes | | `some other place` |", false},
 	} {
-		all := claims(t, tt.row)
+		all := parseClaims(t, tt.row)
 		if len(all) != 1 {
 			t.Fatalf("%d rows in %s", len(all), tt.row)
 		}
-		if why := all[0].objection(func(test string) bool { return isThere(t, test) }); (why == "") != tt.ok {
+		if why := all[0].problem(func(test string) bool { return testExists(t, test) }); (why == "") != tt.ok {
 			t.Errorf("%s: %q, want it accepted: %v", tt.row, why, tt.ok)
 		}
 	}

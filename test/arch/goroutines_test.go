@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// bareGo returns the positions of go statements in Go source. A goroutine that is started by one has no owner that waits
+// goStatements returns the positions of go statements in Go source. A goroutine that is started by one has no owner that waits
 // for it; sync.WaitGroup.Go names the owner.
-func bareGo(t *testing.T, file string, source any) []string {
+func goStatements(t *testing.T, file string, source any) []string {
 	t.Helper()
 	set := token.NewFileSet()
 	parsed, err := parser.ParseFile(set, file, source, parser.SkipObjectResolution)
@@ -29,8 +29,8 @@ func bareGo(t *testing.T, file string, source any) []string {
 	return found
 }
 
-// ownerless counts the go statements that a folder may have.
-var ownerless = map[string]int{
+// allowedGoStatements counts the go statements that a folder may have.
+var allowedGoStatements = map[string]int{
 	"internal/rtc": 1, // Rooms.Close gives up its wait for rooms when its context ends
 }
 
@@ -50,8 +50,8 @@ func TestGoroutinesHaveOwners(t *testing.T) {
 			continue // deleted, but not yet in the index
 		}
 		seen++
-		for _, at := range bareGo(t, path, nil) {
-			if folder := filepath.Dir(file); counts[folder] < ownerless[folder] {
+		for _, at := range goStatements(t, path, nil) {
+			if folder := filepath.Dir(file); counts[folder] < allowedGoStatements[folder] {
 				counts[folder]++
 				continue
 			}
@@ -61,7 +61,7 @@ func TestGoroutinesHaveOwners(t *testing.T) {
 	if seen < 100 {
 		t.Errorf("found only %d files", seen)
 	}
-	for folder, allowed := range ownerless {
+	for folder, allowed := range allowedGoStatements {
 		if counts[folder] != allowed {
 			t.Errorf("%s has %d go statements and may have %d: lower the number", folder, counts[folder], allowed)
 		}
@@ -73,7 +73,7 @@ func TestGoroutineCheckFindsGoStatements(t *testing.T) {
 	for body, want := range map[string]int{
 		"go f()": 1, "go func() { f() }()": 1, "func() { go f() }()": 1, "wg.Go(f)": 0, "f() // go f()": 0,
 	} {
-		if got := bareGo(t, "x.go", "package x\nfunc g() { "+body+"\n}"); len(got) != want {
+		if got := goStatements(t, "x.go", "package x\nfunc g() { "+body+"\n}"); len(got) != want {
 			t.Errorf("%s: found %v, want %d", body, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ func TestSecurityNamesExistingTests(t *testing.T) {
 			continue
 		}
 		named++
-		if !isThere(t, m[1]) {
+		if !testExists(t, m[1]) {
 			t.Errorf("there is no %s", m[1])
 		}
 	}

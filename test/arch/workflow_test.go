@@ -26,11 +26,11 @@ type workflow struct {
 }
 
 var (
-	// pinned is an action by its commit, with the version that this is as a comment.
-	pinned = regexp.MustCompile(`^\s*(?:- )?uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
-	// foreignCode matches commands that run code of packages.
-	foreignCode = regexp.MustCompile(`\b(npm|npx|node|go|pip|make)\b|scripts/`)
-	install     = regexp.MustCompile(`\bnpm (ci|install|i)\b.*`)
+	// pinnedAction is an action by its commit, with the version that this is as a comment.
+	pinnedAction = regexp.MustCompile(`^\s*(?:- )?uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	// runsPackageCode matches commands that run code of packages.
+	runsPackageCode = regexp.MustCompile(`\b(npm|npx|node|go|pip|make)\b|scripts/`)
+	npmInstall     = regexp.MustCompile(`\bnpm (ci|install|i)\b.*`)
 )
 
 // TestWorkflowsPinActionsAndLimitPermissions: whoever takes over an action's tag or a package cannot write to the repository.
@@ -45,7 +45,7 @@ func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimRight(line, "\n"); strings.Contains(line, "uses:") && !pinned.MatchString(line) {
+			if line = strings.TrimRight(line, "\n"); strings.Contains(line, "uses:") && !pinnedAction.MatchString(line) {
 				t.Errorf("%s: %q: want a commit of 40 digits and the version as a comment", file, line)
 			}
 			if strings.Contains(line, "pull_request_target") {
@@ -56,14 +56,14 @@ func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 		if err := yaml.Unmarshal(text, &w); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		if w.Permissions == nil || writes(*w.Permissions) {
+		if w.Permissions == nil || canWrite(*w.Permissions) {
 			t.Errorf("%s: want permissions at the top that write nothing", file)
 		}
 		for name, job := range w.Jobs {
-			mayWrite := job.Permissions != nil && writes(*job.Permissions)
+			mayWrite := job.Permissions != nil && canWrite(*job.Permissions)
 			for _, step := range job.Steps {
 				switch action, _, _ := strings.Cut(step.Uses, "@"); {
-				case mayWrite && (foreignCode.MatchString(step.Run) || strings.HasPrefix(action, "actions/setup-")):
+				case mayWrite && (runsPackageCode.MatchString(step.Run) || strings.HasPrefix(action, "actions/setup-")):
 					t.Errorf("%s: job %s may write to the repository and runs code of packages: %s%s", file, name, step.Uses, step.Run)
 				case !mayWrite && action == "actions/checkout" && step.With["persist-credentials"] != false:
 					t.Errorf("%s: job %s leaves its token in the checkout: want persist-credentials: false", file, name)
@@ -138,7 +138,7 @@ func TestPullRequestsAreChecked(t *testing.T) {
 	}
 }
 
-func writes(p permissions) bool {
+func canWrite(p permissions) bool {
 	for _, right := range p {
 		if right != "read" && right != "none" {
 			return true
@@ -159,7 +159,7 @@ func TestNpmInstallRunsNoScripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		calls := install.FindAllString(string(text), -1)
+		calls := npmInstall.FindAllString(string(text), -1)
 		if strings.HasSuffix(file, ".go") {
 			calls = regexp.MustCompile(`"(ci|install)", "--.*`).FindAllString(string(text), -1)
 		}

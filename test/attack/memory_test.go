@@ -18,11 +18,11 @@ import (
 
 const (
 	megabyte = 1 << 20
-	allowed  = 20 * megabyte
+	maxGrowth  = 20 * megabyte
 )
 
-// atOnce runs f that many times side by side.
-func atOnce(n int, f func(i int)) {
+// inParallel runs f that many times side by side.
+func inParallel(n int, f func(i int)) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() { f(i) }) // ends with f
@@ -35,8 +35,8 @@ func TestCreateRoomBodiesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	binary := bytes.Repeat([]byte{0x72, 0x00}, 2_097_142)
 	text := []byte(`{"agents":[` + strings.Repeat("{},", 1_000_000) + `{}]}`)
-	s.grows(allowed, func() {
-		atOnce(4, func(int) {
+	s.checkMemoryGrowth(maxGrowth, func() {
+		inParallel(4, func(int) {
 			for range 3 {
 				for form, body := range map[string][]byte{"application/protobuf": binary, "application/json": text} {
 					if status := s.post("/twirp/livekit.RoomService/CreateRoom", form, "", body); status != http.StatusUnauthorized && status != 0 {
@@ -47,10 +47,10 @@ func TestCreateRoomBodiesTakeBoundedMemory(t *testing.T) {
 		})
 	})
 	// An operator is believed, but a request of its is still not worth more than its size.
-	s.grows(2*allowed, func() {
+	s.checkMemoryGrowth(2*maxGrowth, func() {
 		for range 4 {
 			for form, body := range map[string][]byte{"application/protobuf": binary, "application/json": text} {
-				if status := s.post("/twirp/livekit.RoomService/CreateRoom", form, s.operator(), body); status != http.StatusBadRequest {
+				if status := s.post("/twirp/livekit.RoomService/CreateRoom", form, s.operatorToken(), body); status != http.StatusBadRequest {
 					t.Errorf("%s of an operator: %d", form, status)
 				}
 			}
@@ -78,14 +78,14 @@ func TestSignallingFramesTakeBoundedMemory(t *testing.T) {
 	frame := emptyFrame(t)
 	var sockets []*websocket.Conn
 	for i := range 24 {
-		ws := s.socket("/rtc?protocol=17&access_token="+s.token("blue", fmt.Sprint("guest", i)), nil)
+		ws := s.openSocket("/rtc?protocol=17&access_token="+s.guestToken("blue", fmt.Sprint("guest", i)), nil)
 		if _, _, err := ws.ReadMessage(); err != nil {
 			t.Fatal(err)
 		}
 		sockets = append(sockets, ws)
 	}
-	s.grows(allowed, func() {
-		atOnce(len(sockets), func(i int) {
+	s.checkMemoryGrowth(maxGrowth, func() {
+		inParallel(len(sockets), func(i int) {
 			_ = sockets[i].WriteMessage(websocket.BinaryMessage, frame)
 			for { // until it is refused
 				if _, _, err := sockets[i].ReadMessage(); err != nil {
@@ -120,9 +120,9 @@ func TestJoinRequestsTakeBoundedMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := "http://" + s.address + "/rtc/v1?join_request=" + base64.URLEncoding.EncodeToString(wrapped) + "&access_token=" + s.token("blue", "mallory")
-	s.grows(allowed, func() {
-		atOnce(4, func(int) {
+	address := "http://" + s.address + "/rtc/v1?join_request=" + base64.URLEncoding.EncodeToString(wrapped) + "&access_token=" + s.guestToken("blue", "mallory")
+	s.checkMemoryGrowth(maxGrowth, func() {
+		inParallel(4, func(int) {
 			for range 10 {
 				resp, err := http.Get(address)
 				if err != nil {
@@ -140,48 +140,48 @@ func TestJoinRequestsTakeBoundedMemory(t *testing.T) {
 // Ten pairs of peers of a direct call, of whom one floods and one does not read.
 func TestDirectCallQueuesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
-	ada, bo := s.socket("/direct/ws", nil), s.socket("/direct/ws", nil) // who are to go on
-	hear(t, ada)
-	hear(t, bo)
-	say(t, ada, `"SessionNew"`)
-	session := strings.TrimSuffix(strings.TrimPrefix(hear(t, ada), `{"SessionReady":"`), `"}`)
-	say(t, bo, `{"SessionJoin":"`+session+`"}`)
-	hear(t, ada)
-	hear(t, bo)
+	ada, bo := s.openSocket("/direct/ws", nil), s.openSocket("/direct/ws", nil) // who are to go on
+	receiveText(t, ada)
+	receiveText(t, bo)
+	sendText(t, ada, `"SessionNew"`)
+	session := strings.TrimSuffix(strings.TrimPrefix(receiveText(t, ada), `{"SessionReady":"`), `"}`)
+	sendText(t, bo, `{"SessionJoin":"`+session+`"}`)
+	receiveText(t, ada)
+	receiveText(t, bo)
 	flood := func(text string) {
-		slow := s.socket("/direct/ws", nil)
+		slow := s.openSocket("/direct/ws", nil)
 		_ = slow.SetReadDeadline(time.Now().Add(20 * time.Second))
-		hear(t, slow) // its id
-		say(t, slow, `"SessionNew"`)
-		id := strings.TrimSuffix(strings.TrimPrefix(hear(t, slow), `{"SessionReady":"`), `"}`)
-		flooder := s.socket("/direct/ws", nil)
-		say(t, flooder, `{"SessionJoin":"`+id+`"}`)
+		receiveText(t, slow) // its id
+		sendText(t, slow, `"SessionNew"`)
+		id := strings.TrimSuffix(strings.TrimPrefix(receiveText(t, slow), `{"SessionReady":"`), `"}`)
+		flooder := s.openSocket("/direct/ws", nil)
+		sendText(t, flooder, `{"SessionJoin":"`+id+`"}`)
 		for range 200 {
 			if flooder.WriteMessage(websocket.TextMessage, []byte(`{"VideoOffer":["`+text+`","`+id+`"]}`)) != nil {
 				return // cut off
 			}
 		}
 	}
-	s.grows(40*megabyte, func() {
+	s.checkMemoryGrowth(40*megabyte, func() {
 		for _, text := range []string{"\xff", "<", "x"} {
-			atOnce(10, func(int) { flood(strings.Repeat(text, 60_000)) })
+			inParallel(10, func(int) { flood(strings.Repeat(text, 60_000)) })
 		}
 	})
 	offer := `{"VideoOffer":["an offer","` + session + `"]}`
-	say(t, ada, offer)
-	if got := hear(t, bo); got != offer {
+	sendText(t, ada, offer)
+	if got := receiveText(t, bo); got != offer {
 		t.Errorf("after the attack bo hears %s", got)
 	}
 }
 
-func say(t *testing.T, ws *websocket.Conn, text string) {
+func sendText(t *testing.T, ws *websocket.Conn, text string) {
 	t.Helper()
 	if err := ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
 		t.Error(err)
 	}
 }
 
-func hear(t *testing.T, ws *websocket.Conn) string {
+func receiveText(t *testing.T, ws *websocket.Conn) string {
 	t.Helper()
 	_, raw, err := ws.ReadMessage()
 	if err != nil {

@@ -111,8 +111,8 @@ func (s *server) memory(name string) int {
 	return kB << 10
 }
 
-// grows runs an attack and checks that the process stays within limit bytes of what it took before.
-func (s *server) grows(limit int, attack func()) {
+// checkMemoryGrowth runs an attack and checks that the process stays within limit bytes of what it took before.
+func (s *server) checkMemoryGrowth(limit int, attack func()) {
 	s.t.Helper()
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0); err != nil { // resets VmHWM (proc(5))
 		s.t.Fatal(err)
@@ -153,8 +153,8 @@ func (s *server) post(path, contentType, bearer string, body []byte) int {
 	return resp.StatusCode
 }
 
-// token returns a guest's token, which anybody gets.
-func (s *server) token(room, name string) string {
+// guestToken returns a guest's guestToken, which anybody gets.
+func (s *server) guestToken(room, name string) string {
 	s.t.Helper()
 	body, _ := json.Marshal(map[string]string{"roomName": room, "participantName": name}) // cannot fail
 	resp, err := http.Post("http://"+s.address+"/token", "application/json", bytes.NewReader(body))
@@ -169,8 +169,8 @@ func (s *server) token(room, name string) string {
 	return raw
 }
 
-// operator is a token with every grant of the server APIs.
-func (s *server) operator() string {
+// operatorToken is a token with every grant of the server APIs.
+func (s *server) operatorToken() string {
 	s.t.Helper()
 	raw, err := token.New(apiKey, apiSecret).SetVideoGrant(token.VideoGrant{RoomCreate: true, RoomList: true, RoomAdmin: true, Room: "blue"}).ToJWT()
 	if err != nil {
@@ -179,8 +179,8 @@ func (s *server) operator() string {
 	return raw
 }
 
-// socket connects a WebSocket and closes it with the test.
-func (s *server) socket(path string, header http.Header) *websocket.Conn {
+// openSocket connects a WebSocket and closes it with the test.
+func (s *server) openSocket(path string, header http.Header) *websocket.Conn {
 	s.t.Helper()
 	ws, _, err := websocket.DefaultDialer.Dial("ws://"+s.address+path, header)
 	if err != nil {

@@ -29,8 +29,8 @@ func (n *newSSRCs) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPW
 	})
 }
 
-// publisher joins and connects as a client that publishes one track.
-func (s *server) publisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.TrackLocalStaticRTP) {
+// connectPublisher joins and connects as a client that publishes one track.
+func (s *server) connectPublisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.TrackLocalStaticRTP) {
 	s.t.Helper()
 	registry := &interceptor.Registry{}
 	registry.Add(n)
@@ -63,7 +63,7 @@ func (s *server) publisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.TrackLo
 		s.t.Fatal(err)
 	}
 	<-gathered
-	ws := s.socket("/rtc?protocol=9&auto_subscribe=0&access_token="+s.token("blue", "mallory"), nil)
+	ws := s.openSocket("/rtc?protocol=9&auto_subscribe=0&access_token="+s.guestToken("blue", "mallory"), nil)
 	frame, err := proto.Marshal(&livekit.SignalRequest{Message: &livekit.SignalRequest_Offer{
 		Offer: &livekit.SessionDescription{Type: "offer", Sdp: pc.LocalDescription().SDP},
 	}})
@@ -95,8 +95,8 @@ func (s *server) publisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.TrackLo
 func TestNewSSRCsTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	n := &newSSRCs{}
-	pc, track := s.publisher(n)
-	s.grows(allowed, func() {
+	pc, track := s.connectPublisher(n)
+	s.checkMemoryGrowth(maxGrowth, func() {
 		packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0}}
 		s.eventually("50,000 packets are sent, or the connection is ended", func() bool {
 			for range 500 {

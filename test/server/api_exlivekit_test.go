@@ -32,8 +32,8 @@ type elixirCall struct {
 	check            func(body []byte) bool
 }
 
-// decodes reports whether a body is a message that passes.
-func decodes[M any, P interface {
+// decodesTo reports whether a body is a message that passes.
+func decodesTo[M any, P interface {
 	*M
 	proto.Message
 }](passes func(P) bool) func([]byte) bool {
@@ -46,7 +46,7 @@ func decodes[M any, P interface {
 const (
 	createGrant  = `{"roomCreate":true}`
 	adminGrant   = `{"room":"my-room","roomAdmin":true}`
-	takeGrant    = `{"destinationRoom":"other","room":"my-room","roomAdmin":true}`
+	moveGrant    = `{"destinationRoom":"other","room":"my-room","roomAdmin":true}`
 	recordGrant  = `{"roomRecord":true}`
 	ingressGrant = `{"ingressAdmin":true}`
 )
@@ -55,46 +55,46 @@ var elixirCalls = []elixirCall{
 	{
 		`create_room(client, "my-room", max_participants: 50, empty_timeout: 300, metadata: "Room metadata")`, "RoomService/CreateRoom", createGrant,
 		&livekit.CreateRoomRequest{Name: "my-room", MaxParticipants: 50, EmptyTimeout: 300, Metadata: "Room metadata"},
-		"0a076d792d726f6f6d10ac0218322a0d526f6f6d206d65746164617461", 200, "", decodes(func(r *livekit.Room) bool {
+		"0a076d792d726f6f6d10ac0218322a0d526f6f6d206d65746164617461", 200, "", decodesTo(func(r *livekit.Room) bool {
 			return r.Name == "my-room" && r.EmptyTimeout == 300 && r.MaxParticipants == 50 && r.Metadata == "Room metadata"
 		}),
 	},
 	{
 		`create_room(client, "my-room")`, "RoomService/CreateRoom", createGrant,
 		&livekit.CreateRoomRequest{Name: "my-room"},
-		"0a076d792d726f6f6d", 200, "", decodes(func(r *livekit.Room) bool { return r.MaxParticipants == 50 }),
+		"0a076d792d726f6f6d", 200, "", decodesTo(func(r *livekit.Room) bool { return r.MaxParticipants == 50 }),
 	},
 	{
 		`list_rooms(client)`, "RoomService/ListRooms", `{"roomList":true}`,
 		&livekit.ListRoomsRequest{},
-		"", 200, "", decodes(func(r *livekit.ListRoomsResponse) bool { return len(r.Rooms) == 1 }),
+		"", 200, "", decodesTo(func(r *livekit.ListRoomsResponse) bool { return len(r.Rooms) == 1 }),
 	},
 	{
 		`list_rooms(client, names: ["my-room", "room2"])`, "RoomService/ListRooms", `{"roomList":true}`,
 		&livekit.ListRoomsRequest{Names: []string{"my-room", "room2"}},
-		"0a076d792d726f6f6d0a05726f6f6d32", 200, "", decodes(func(r *livekit.ListRoomsResponse) bool { return len(r.Rooms) == 1 && r.Rooms[0].Name == "my-room" }),
+		"0a076d792d726f6f6d0a05726f6f6d32", 200, "", decodesTo(func(r *livekit.ListRoomsResponse) bool { return len(r.Rooms) == 1 && r.Rooms[0].Name == "my-room" }),
 	},
 	{
 		`list_participants(client, "my-room")`, "RoomService/ListParticipants", adminGrant,
 		&livekit.ListParticipantsRequest{Room: "my-room"},
-		"0a076d792d726f6f6d", 200, "", decodes(func(r *livekit.ListParticipantsResponse) bool {
+		"0a076d792d726f6f6d", 200, "", decodesTo(func(r *livekit.ListParticipantsResponse) bool {
 			return len(r.Participants) == 1 && r.Participants[0].Identity == "participant_identity"
 		}),
 	},
 	{
 		`get_participant(client, "my-room", "participant_identity")`, "RoomService/GetParticipant", adminGrant,
 		&livekit.RoomParticipantIdentity{Room: "my-room", Identity: "participant_identity"},
-		"0a076d792d726f6f6d12147061727469636970616e745f6964656e74697479", 200, "", decodes(func(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_ACTIVE }),
+		"0a076d792d726f6f6d12147061727469636970616e745f6964656e74697479", 200, "", decodesTo(func(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_ACTIVE }),
 	},
 	{
 		`update_participant(client, "my-room", "participant_identity", metadata: "new metadata", name: "New Name")`, "RoomService/UpdateParticipant", adminGrant,
 		&livekit.UpdateParticipantRequest{Room: "my-room", Identity: "participant_identity", Metadata: "new metadata", Name: "New Name"},
-		"0a076d792d726f6f6d12147061727469636970616e745f6964656e746974791a0c6e6577206d657461646174612a084e6577204e616d65", 200, "", decodes(func(p *livekit.ParticipantInfo) bool { return p.Metadata == "new metadata" && p.Name == "New Name" }),
+		"0a076d792d726f6f6d12147061727469636970616e745f6964656e746974791a0c6e6577206d657461646174612a084e6577204e616d65", 200, "", decodesTo(func(p *livekit.ParticipantInfo) bool { return p.Metadata == "new metadata" && p.Name == "New Name" }),
 	},
 	{
 		`update_room_metadata(client, "my-room", "updated metadata")`, "RoomService/UpdateRoomMetadata", adminGrant,
 		&livekit.UpdateRoomMetadataRequest{Room: "my-room", Metadata: "updated metadata"},
-		"0a076d792d726f6f6d121075706461746564206d65746164617461", 200, "", decodes(func(r *livekit.Room) bool { return r.Metadata == "updated metadata" }),
+		"0a076d792d726f6f6d121075706461746564206d65746164617461", 200, "", decodesTo(func(r *livekit.Room) bool { return r.Metadata == "updated metadata" }),
 	},
 	{
 		`mute_published_track(client, "my-room", "participant_identity", "TR_none", true)`, "RoomService/MutePublishedTrack", adminGrant,
@@ -114,12 +114,12 @@ var elixirCalls = []elixirCall{
 		"0a076d792d726f6f6d120268692a05746f70696332147061727469636970616e745f6964656e746974793a107369787465656e206279746573206974", 200, "", nil,
 	},
 	{
-		`forward_participant(client, "my-room", "nobody", "other")`, "RoomService/ForwardParticipant", takeGrant,
+		`forward_participant(client, "my-room", "nobody", "other")`, "RoomService/ForwardParticipant", moveGrant,
 		&livekit.ForwardParticipantRequest{Room: "my-room", Identity: "nobody", DestinationRoom: "other"},
 		"0a076d792d726f6f6d12066e6f626f64791a056f74686572", 404, "not_found", nil,
 	},
 	{
-		`move_participant(client, "my-room", "nobody", "other")`, "RoomService/MoveParticipant", takeGrant,
+		`move_participant(client, "my-room", "nobody", "other")`, "RoomService/MoveParticipant", moveGrant,
 		&livekit.MoveParticipantRequest{Room: "my-room", Identity: "nobody", DestinationRoom: "other"},
 		"0a076d792d726f6f6d12066e6f626f64791a056f74686572", 404, "not_found", nil,
 	},
@@ -136,12 +136,12 @@ var elixirCalls = []elixirCall{
 	{
 		`create_dispatch(client, "my-room", "scribe", "m")`, "AgentDispatchService/CreateDispatch", adminGrant,
 		&livekit.CreateAgentDispatchRequest{AgentName: "scribe", Room: "my-room", Metadata: "m"},
-		"0a0673637269626512076d792d726f6f6d1a016d", 200, "", decodes(func(d *livekit.AgentDispatch) bool { return d.AgentName == "scribe" && d.Metadata == "m" }),
+		"0a0673637269626512076d792d726f6f6d1a016d", 200, "", decodesTo(func(d *livekit.AgentDispatch) bool { return d.AgentName == "scribe" && d.Metadata == "m" }),
 	},
 	{
 		`list_dispatch(client, "my-room")`, "AgentDispatchService/ListDispatch", adminGrant,
 		&livekit.ListAgentDispatchRequest{Room: "my-room"},
-		"12076d792d726f6f6d", 200, "", decodes(func(l *livekit.ListAgentDispatchResponse) bool { return len(l.AgentDispatches) == 2 }),
+		"12076d792d726f6f6d", 200, "", decodesTo(func(l *livekit.ListAgentDispatchResponse) bool { return len(l.AgentDispatches) == 2 }),
 	},
 	{
 		`get_dispatch(client, "AD_x", "my-room")`, "AgentDispatchService/GetDispatch", adminGrant,
@@ -219,7 +219,7 @@ var elixirCalls = []elixirCall{
 // its headers and its tokens. What its documentation calls :RTMP_INPUT is :RTMP in its own schema.
 func TestExLivekitCallsAreAnswered(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for _, call := range elixirCalls {
 		if strings.HasPrefix(call.doc, "list_participants") {
@@ -232,7 +232,7 @@ func TestExLivekitCallsAreAnswered(t *testing.T) {
 		if want, err := (proto.MarshalOptions{Deterministic: true}).Marshal(call.message); err != nil || !bytes.Equal(body, want) {
 			t.Errorf("%s is %s, not %x", call.doc, call.body, want)
 		}
-		a := s.elixir(ctx, call.path, call.grant, body)
+		a := s.sendElixir(ctx, call.path, call.grant, body)
 		switch code := ""; {
 		case a.status != call.status:
 			t.Errorf("%s: %d %s", call.doc, a.status, a.body)
@@ -241,7 +241,7 @@ func TestExLivekitCallsAreAnswered(t *testing.T) {
 				t.Errorf("%s: %s %q", call.doc, a.contentType, a.body)
 			}
 		default: // comes as the JSON that it reads, whatever the request's form
-			if code, _ = a.failure(t); code != call.code {
+			if code, _ = a.twirpError(t); code != call.code {
 				t.Errorf("%s: %s", call.doc, a.body)
 			}
 		}
@@ -263,8 +263,8 @@ func TestExLivekitCallsCoverEveryMethod(t *testing.T) {
 	}
 }
 
-// elixir sends a request with the headers and the token of ExLivekit's client.
-func (s *server) elixir(ctx context.Context, path, grant string, body []byte) answer {
+// sendElixir sends a request with the headers and the token of ExLivekit's client.
+func (s *server) sendElixir(ctx context.Context, path, grant string, body []byte) apiResponse {
 	s.T.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/twirp/livekit."+path, bytes.NewReader(body))
 	if err != nil {

@@ -22,12 +22,12 @@ func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 	}
 	powerless := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
 	elsewhere := s.tokenWith("ada", token.VideoGrant{RoomAdmin: true, Room: "another", DestinationRoom: "other"})
-	able := s.tokenWith("", everything("room", "other"))
+	able := s.tokenWith("", allGrants("room", "other"))
 	for _, path := range paths {
 		body := []byte(`{"room":"room","roomName":"room","name":"room","identity":"nobody","destinationRoom":"other","participantIdentity":"x"}`)
 		for who, jwt := range map[string]string{"without a token": "", "with a token to join": powerless} {
 			a := s.send(http.MethodPost, path, inJSON, jwt, body)
-			if code, msg := a.failure(t); a.status != http.StatusUnauthorized || code != "unauthenticated" || msg != "permissions denied" {
+			if code, msg := a.twirpError(t); a.status != http.StatusUnauthorized || code != "unauthenticated" || msg != "permissions denied" {
 				t.Errorf("%s %s: %d %s %q", path, who, a.status, code, msg)
 			}
 		}
@@ -45,8 +45,8 @@ func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 
 func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
 	s := newServer(t)
-	able := s.tokenWith("", everything("room", "room"))
-	wrongKey, err := token.New("devkey", "another").SetVideoGrant(everything("room", "")).ToJWT()
+	able := s.tokenWith("", allGrants("room", "room"))
+	wrongKey, err := token.New("devkey", "another").SetVideoGrant(allGrants("room", "")).ToJWT()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := s.send(tt.method, "/twirp/"+tt.path, tt.contentType, tt.token, []byte(tt.body))
-			code, msg := a.failure(t)
+			code, msg := a.twirpError(t)
 			if a.status != tt.status || code != tt.code || !strings.Contains(msg, tt.says) {
 				t.Errorf("%d %s %q, want %d %s with %q", a.status, code, msg, tt.status, tt.code, tt.says)
 			}
@@ -116,8 +116,8 @@ func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
 // Lists of what is not part of the server yet are empty, as those of a server that has none.
 func TestAPIListsOfMissingFeaturesAreEmpty(t *testing.T) {
 	s := newServer(t)
-	able := s.tokenWith("", everything("room", ""))
-	if _, err := s.calls.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: "room"}); err != nil {
+	able := s.tokenWith("", allGrants("room", ""))
+	if _, err := s.rooms.CreateRoom(t.Context(), &livekit.CreateRoomRequest{Name: "room"}); err != nil {
 		t.Fatal(err)
 	}
 	for path, field := range map[string]string{

@@ -16,7 +16,7 @@ import (
 // After a removal, a token that was issued since lets its bearer in again, however it says so, and one of before does not.
 func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	signed := func(iat, nbf any) string {
 		t.Helper()
@@ -31,7 +31,7 @@ func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	}
 	now := time.Now().Unix()
 	s.joinWith(ctx, signed(now-100, now-100), client.Options{})
-	if _, err := s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada"}); err != nil {
+	if _, err := s.rooms.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada"}); err != nil {
 		t.Fatal(err)
 	}
 	now = time.Now().Unix()
@@ -62,7 +62,7 @@ func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 // A token that the server refreshed is as old as the one that was presented: a time between the two revokes both.
 func TestRevocationCoversRefreshedTokens(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	issued := time.Now().Add(-time.Minute)
 	old := &token.ClaimGrants{Identity: "ada", IssuedAt: issued, Video: &token.VideoGrant{RoomJoin: true, Room: "room"}}
@@ -72,7 +72,7 @@ func TestRevocationCoversRefreshedTokens(t *testing.T) {
 	}
 	ada := s.joinWith(ctx, presented, client.Options{})
 	refreshed := func() string {
-		for _, m := range ada.all() {
+		for _, m := range ada.signalMessages() {
 			if r := m.GetRefreshToken(); r != "" {
 				return r
 			}
@@ -80,7 +80,7 @@ func TestRevocationCoversRefreshedTokens(t *testing.T) {
 		return ""
 	}
 	harness.Eventually(ctx, t, "a token is refreshed", func() bool { return refreshed() != "" })
-	_, err = s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: issued.Unix() + 30})
+	_, err = s.rooms.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: issued.Unix() + 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,12 +94,12 @@ func TestRevocationCoversRefreshedTokens(t *testing.T) {
 // A back end that names a time revokes what was issued before it, and nothing else.
 func TestRevocationByTimeSparesNewerTokens(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	jwt := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
 	remove := func(ts int64) {
 		t.Helper()
-		if _, err := s.calls.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: ts}); err != nil {
+		if _, err := s.rooms.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada", RevokeTokenTs: ts}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,11 +18,11 @@ import (
 )
 
 func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
-	got, receives := receiver(t)
+	got, receives := webhookReceiver(t)
 	s := newServer(t, receives)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	made, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{
+	made, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{
 		Name: "room", EmptyTimeout: 60, DepartureTimeout: 7, MaxParticipants: 1, Metadata: "m", NodeId: "ND_x", Tags: map[string]string{"a": "b"},
 		Egress: &livekit.RoomEgress{Room: &livekit.RoomCompositeEgressRequest{RoomName: "room"}}, MinPlayoutDelay: 100,
 	})
@@ -33,16 +33,16 @@ func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 		made.MaxParticipants != 1 || made.Metadata != "m" || made.CreationTime == 0 || made.CreationTimeMs == 0 || len(made.EnabledCodecs) == 0 {
 		t.Errorf("made %v", made)
 	}
-	again, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", Metadata: "another"})
+	again, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", Metadata: "another"})
 	if err != nil || !proto.Equal(made, again) {
 		t.Errorf("the second time %v, %v; want the same as at first", again, err)
 	}
-	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "blue"}); err != nil {
+	if _, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "blue"}); err != nil {
 		t.Fatal(err)
 	}
 	list := func(names ...string) []string {
 		t.Helper()
-		l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{Names: names})
+		l, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{Names: names})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,17 +64,17 @@ func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 	if _, err := client.Join(ctx, s.SocketURL(), s.tokenWith("bo", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
 		t.Error("a second one came into a room for one")
 	}
-	if _, err := s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
+	if _, err := s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
 		t.Fatal(err)
 	}
 	harness.Eventually(ctx, t, "ada is told", func() bool {
-		return ada.saw(func(m *livekit.SignalResponse) bool {
+		return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 			return m.GetLeave().GetReason() == livekit.DisconnectReason_ROOM_DELETED
 		})
 	})
 	harness.Eventually(ctx, t, "the room is gone", func() bool { return !slices.Contains(list(), "room") })
-	_, err = s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"})
-	fails(t, err, twirp.NotFound, "room does not exist")
+	_, err = s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"})
+	wantTwirpError(t, err, twirp.NotFound, "room does not exist")
 	// Only the events of one room come in order.
 	harness.Eventually(ctx, t, "the start of the room is told", func() bool { return got.firstOf("room") != nil })
 	if first := got.firstOf("room"); first.Event != "room_started" || first.Room.Metadata != "m" {
@@ -85,7 +85,7 @@ func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 // Back ends read the names of the schema and find every field, as LiveKit writes them; they may send either spelling.
 func TestAPIJSONUsesLiveKitsFieldNames(t *testing.T) {
 	s := newServer(t)
-	able := s.tokenWith("", everything("room", ""))
+	able := s.tokenWith("", allGrants("room", ""))
 	for _, body := range []string{`{"name":"room","empty_timeout":9,"unheard_of":1}`, `{"name":"room","emptyTimeout":9}`} {
 		a := s.send(http.MethodPost, "/twirp/livekit.RoomService/CreateRoom", "application/json; charset=UTF-8", able, []byte(body))
 		var got map[string]any
@@ -104,12 +104,12 @@ func TestAPIJSONUsesLiveKitsFieldNames(t *testing.T) {
 func TestUpdatedRoomMetadataReachesParticipants(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
-		changed, err := s.calls.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: "room", Metadata: "new"})
+		changed, err := s.rooms.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: "room", Metadata: "new"})
 		if err != nil || changed.Metadata != "new" || changed.NumParticipants != 1 {
 			t.Errorf("%v, %v", changed, err)
 		}
 		harness.Eventually(ctx, t, "ada is told", func() bool {
-			return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetMetadata() == "new" })
+			return ada.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetMetadata() == "new" })
 		})
 	})
 }

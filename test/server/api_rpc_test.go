@@ -15,9 +15,9 @@ import (
 	"meet/test/harness"
 )
 
-// callee answers calls as LiveKit's clients do: first that it has got them.
-func callee(ctx context.Context, g *guest, respond func(*livekit.RpcRequest) *livekit.RpcResponse) {
-	g.answers(func(p *livekit.DataPacket) {
+// answerRPCs answers calls as LiveKit's clients do: first that it has got them.
+func answerRPCs(ctx context.Context, g *testClient, respond func(*livekit.RpcRequest) *livekit.RpcResponse) {
+	g.setOnData(func(p *livekit.DataPacket) {
 		req := p.GetRpcRequest()
 		if req == nil {
 			return
@@ -39,7 +39,7 @@ func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 		// One that may not publish data answers all the same: it was asked.
 		ada := s.join(ctx, "ada", o, func(g *token.VideoGrant) { g.CanPublishData = new(false) })
 		bo := s.join(ctx, "bo", o)
-		callee(ctx, ada, func(req *livekit.RpcRequest) *livekit.RpcResponse {
+		answerRPCs(ctx, ada, func(req *livekit.RpcRequest) *livekit.RpcResponse {
 			switch req.Method {
 			case "echo":
 				return &livekit.RpcResponse{Value: &livekit.RpcResponse_Payload{Payload: req.Payload}}
@@ -51,7 +51,7 @@ func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 			return &livekit.RpcResponse{Value: &livekit.RpcResponse_Error{Error: &livekit.RpcError{Code: 1400, Message: "Method not supported at destination"}}}
 		})
 		call := func(identity, method string, ms uint32) (string, error) {
-			r, err := s.calls.PerformRpc(ctx, &livekit.PerformRpcRequest{
+			r, err := s.rooms.PerformRpc(ctx, &livekit.PerformRpcRequest{
 				Room: "room", DestinationIdentity: identity, Method: method, Payload: "päyload", ResponseTimeoutMs: ms,
 			})
 			return r.GetPayload(), err
@@ -60,17 +60,17 @@ func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 			t.Errorf("echo: %q, %v", got, err)
 		}
 		_, err := call("ada", "unheard of", 0)
-		fails(t, err, twirp.InvalidArgument, "not supported")
+		wantTwirpError(t, err, twirp.InvalidArgument, "not supported")
 		_, err = call("ada", "own", 0)
-		fails(t, err, twirp.Internal, "RpcError 42: not today: d")
+		wantTwirpError(t, err, twirp.Internal, "RpcError 42: not today: d")
 		if e, ok := err.(twirp.Error); ok && (e.Meta("rpc_code") != "42" || e.Meta("rpc_message") != "not today" || e.Meta("rpc_data") != "d") {
 			t.Errorf("the error's metadata is %v", e.MetaMap())
 		}
 		_, err = call("ada", "hang", 200)
-		fails(t, err, twirp.Canceled, "Response timeout")
+		wantTwirpError(t, err, twirp.Canceled, "Response timeout")
 		_, err = call("cy", "echo", 0)
-		fails(t, err, twirp.NotFound, "participant does not exist")
-		if got := len(bo.texts()); got != 0 {
+		wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
+		if got := len(bo.dataTexts()); got != 0 {
 			t.Errorf("bo got %d packets", got)
 		}
 		failed := make(chan error, 1)
@@ -88,7 +88,7 @@ func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 		}
 		select {
 		case err := <-failed:
-			fails(t, err, twirp.Unavailable, "disconnected")
+			wantTwirpError(t, err, twirp.Unavailable, "disconnected")
 		case <-ctx.Done():
 			t.Error("the call outlives the participant")
 		}
@@ -99,16 +99,16 @@ func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 func TestUnacknowledgedRpcTimesOut(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
-		ada.answers(func(p *livekit.DataPacket) {
+		ada.setOnData(func(p *livekit.DataPacket) {
 			_ = bo.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_RpcResponse{
 				RpcResponse: &livekit.RpcResponse{RequestId: p.GetRpcRequest().GetId(), Value: &livekit.RpcResponse_Payload{Payload: "forged"}},
 			}})
 		})
-		_, err := s.calls.PerformRpc(ctx, &livekit.PerformRpcRequest{Room: "room", DestinationIdentity: "ada", Method: "m"})
-		fails(t, err, twirp.Canceled, "Connection timeout")
+		_, err := s.rooms.PerformRpc(ctx, &livekit.PerformRpcRequest{Room: "room", DestinationIdentity: "ada", Method: "m"})
+		wantTwirpError(t, err, twirp.Canceled, "Connection timeout")
 		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		defer cancel()
-		if _, err := s.calls.PerformRpc(short, &livekit.PerformRpcRequest{Room: "room", DestinationIdentity: "ada", Method: "m"}); err == nil {
+		if _, err := s.rooms.PerformRpc(short, &livekit.PerformRpcRequest{Room: "room", DestinationIdentity: "ada", Method: "m"}); err == nil {
 			t.Error("a caller that gave up got an answer")
 		}
 	})
@@ -117,7 +117,7 @@ func TestUnacknowledgedRpcTimesOut(t *testing.T) {
 // The caller says how long it waits in a header of Twirp's.
 func TestRpcEndsWithTheCallersDeadline(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	s.join(ctx, "ada", client.Options{})
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/twirp/livekit.RoomService/PerformRpc",
@@ -126,8 +126,8 @@ func TestRpcEndsWithTheCallersDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header = http.Header{"Content-Type": {inJSON}, "X-Twirp-Timeout-Ms": {"50"}}
-	a := s.do(r, s.tokenWith("", everything("room", "")))
-	if code, _ := a.failure(t); a.status != 408 || code != "deadline_exceeded" {
+	a := s.do(r, s.tokenWith("", allGrants("room", "")))
+	if code, _ := a.twirpError(t); a.status != 408 || code != "deadline_exceeded" {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }

@@ -17,15 +17,15 @@ const (
 	inProtobuf = "application/protobuf"
 )
 
-// answer is the response to a call, read to its end.
-type answer struct {
+// apiResponse is the response to a call, read to its end.
+type apiResponse struct {
 	status      int
 	contentType string
 	body        []byte
 }
 
-// failure reads an error's code and sentence; what is not LiveKit's form of one fails the test.
-func (a answer) failure(t *testing.T) (code, msg string) {
+// twirpError reads an error's code and sentence; what is not LiveKit's form of one fails the test.
+func (a apiResponse) twirpError(t *testing.T) (code, msg string) {
 	t.Helper()
 	var e struct{ Code, Msg string }
 	if err := json.Unmarshal(a.body, &e); err != nil || a.contentType != "application/json" || e.Code == "" || e.Msg == "" {
@@ -35,7 +35,7 @@ func (a answer) failure(t *testing.T) (code, msg string) {
 }
 
 // send sends a request with a token, unless that is "".
-func (s *server) send(method, path, contentType, token string, body []byte) answer {
+func (s *server) send(method, path, contentType, token string, body []byte) apiResponse {
 	s.T.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, s.URL()+path, bytes.NewReader(body))
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *server) send(method, path, contentType, token string, body []byte) answ
 	return s.do(r, token)
 }
 
-func (s *server) do(r *http.Request, token string) answer {
+func (s *server) do(r *http.Request, token string) apiResponse {
 	s.T.Helper()
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -59,11 +59,11 @@ func (s *server) do(r *http.Request, token string) answer {
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	return answer{resp.StatusCode, resp.Header.Get("Content-Type"), text}
+	return apiResponse{resp.StatusCode, resp.Header.Get("Content-Type"), text}
 }
 
-// fails checks that an error has that code of LiveKit's and says so much.
-func fails(t *testing.T, err error, code twirp.ErrorCode, says string) {
+// wantTwirpError checks that an error has that code of LiveKit's and says so much.
+func wantTwirpError(t *testing.T, err error, code twirp.ErrorCode, says string) {
 	t.Helper()
 	e, ok := err.(twirp.Error)
 	if !ok || e.Code() != code || !strings.Contains(e.Msg(), says) {

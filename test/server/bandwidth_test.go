@@ -18,25 +18,25 @@ import (
 	"meet/test/impair"
 )
 
-// broad is a link as of an office, narrow one as of a telephone on a train.
+// broadLink is a link as of an office, narrowLink one as of a telephone on a train.
 var (
-	broad  = impair.Profile{Rate: 3_000_000, Delay: 20 * time.Millisecond}
-	narrow = impair.Profile{Rate: 300_000, Delay: 20 * time.Millisecond}
+	broadLink  = impair.Profile{Rate: 3_000_000, Delay: 20 * time.Millisecond}
+	narrowLink = impair.Profile{Rate: 300_000, Delay: 20 * time.Millisecond}
 )
 
 // layerRates are what a camera's layers send, in bits/s.
 var layerRates = []int{120_000, 400_000, 1_500_000}
 
-// film is a camera with three layers, whose frames say in their last byte of which layer they are. A key frame is three
+// simulcastCamera is a camera with three layers, whose frames say in their last byte of which layer they are. A key frame is three
 // times the size of others.
-type film struct {
+type simulcastCamera struct {
 	*client.Publication
-	wanted [3]atomic.Bool // key frames
+	keyFrameRequested [3]atomic.Bool // key frames
 }
 
-func (g *guest) film(ctx context.Context, source livekit.TrackSource) *film {
+func (g *testClient) publishSimulcast(ctx context.Context, source livekit.TrackSource) *simulcastCamera {
 	g.t.Helper()
-	f := &film{}
+	f := &simulcastCamera{}
 	pub, err := g.Publish(ctx, client.PublishOptions{
 		MimeType: webrtc.MimeTypeVP8, Width: 1280, Height: 720, Source: source,
 		Layers: []client.Layer{
@@ -44,7 +44,7 @@ func (g *guest) film(ctx context.Context, source livekit.TrackSource) *film {
 			{RID: "h", Quality: livekit.VideoQuality_MEDIUM, Width: 640, Height: 360},
 			{RID: "f", Quality: livekit.VideoQuality_HIGH, Width: 1280, Height: 720},
 		},
-		OnKeyFrameRequest: func(layer int) { f.wanted[layer].Store(true) },
+		OnKeyFrameRequest: func(layer int) { f.keyFrameRequested[layer].Store(true) },
 	})
 	if err != nil {
 		g.t.Fatal(err)
@@ -52,7 +52,7 @@ func (g *guest) film(ctx context.Context, source livekit.TrackSource) *film {
 	f.Publication = pub
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() { f.roll(ctx, stop) })
+	wg.Go(func() { f.sendFrames(ctx, stop) })
 	g.t.Cleanup(func() { close(stop); wg.Wait() })
 	return f
 }
@@ -60,7 +60,7 @@ func (g *guest) film(ctx context.Context, source livekit.TrackSource) *film {
 // frameTime is 20 frames a second.
 const frameTime = 50 * time.Millisecond
 
-func (f *film) roll(ctx context.Context, stop <-chan struct{}) {
+func (f *simulcastCamera) sendFrames(ctx context.Context, stop <-chan struct{}) {
 	tick := time.NewTicker(frameTime)
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -73,8 +73,8 @@ func (f *film) roll(ctx context.Context, stop <-chan struct{}) {
 		}
 		for i, l := range f.Layers() {
 			frame := make([]byte, layerRates[i]/8/20)
-			copy(frame, keyFrame)
-			if !f.wanted[i].Swap(false) && n > 0 {
+			copy(frame, vp8KeyFrame)
+			if !f.keyFrameRequested[i].Swap(false) && n > 0 {
 				frame[0] |= 1 // not a key frame
 			} else {
 				frame = append(frame, make([]byte, 2*len(frame))...)
@@ -99,13 +99,13 @@ type viewer struct {
 	began   time.Time
 }
 
-func (s *server) view(ctx context.Context, identity string, o client.Options) *viewer {
+func (s *server) joinViewer(ctx context.Context, identity string, o client.Options) *viewer {
 	s.T.Helper()
 	v := &viewer{
 		tracks: map[string]*client.RemoteTrack{}, layers: map[string]int{}, changed: map[string]time.Time{},
 		states: map[string]livekit.StreamState{}, began: time.Now(),
 	}
-	o.OnTrack = v.watch
+	o.OnTrack = v.readTrack
 	o.OnSignal = func(m *livekit.SignalResponse) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -123,7 +123,7 @@ func (s *server) view(ctx context.Context, identity string, o client.Options) *v
 	return v
 }
 
-func (v *viewer) watch(t *client.RemoteTrack) {
+func (v *viewer) readTrack(t *client.RemoteTrack) {
 	v.mu.Lock()
 	v.tracks[t.SID()] = t
 	v.mu.Unlock()
@@ -164,7 +164,7 @@ func (v *viewer) received(sid string) client.TrackStats {
 	return client.TrackStats{}
 }
 
-func (v *viewer) history() []string {
+func (v *viewer) eventLog() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.Clone(v.log)
@@ -180,8 +180,8 @@ func (s *server) proxy() *impair.Proxy {
 	return p
 }
 
-// through makes o reach the server by a link.
-func (s *server) through(o client.Options, profile impair.Profile) (*impair.Proxy, client.Options) {
+// overLink makes o reach the server by a link.
+func (s *server) overLink(o client.Options, profile impair.Profile) (*impair.Proxy, client.Options) {
 	link := s.proxy()
 	link.SetLink(impair.Symmetric(profile))
 	o.UDPProxy = link.Addr()
@@ -197,19 +197,19 @@ func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(ctx, t, mic, make([]byte, 80), 20*time.Millisecond)
-		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
-		link, via := s.through(o, broad)
-		bo, cy := s.view(ctx, "bo", via), s.view(ctx, "cy", o)
+		sendSamples(ctx, t, mic, make([]byte, 80), 20*time.Millisecond)
+		cam := ada.publishSimulcast(ctx, livekit.TrackSource_CAMERA).SID()
+		link, via := s.overLink(o, broadLink)
+		bo, cy := s.joinViewer(ctx, "bo", via), s.joinViewer(ctx, "cy", o)
 		defer func() {
 			if t.Failed() {
-				t.Log("bo saw", bo.history(), "cy", cy.history())
+				t.Log("bo saw", bo.eventLog(), "cy", cy.eventLog())
 			}
 		}()
 		harness.Eventually(ctx, t, "everybody sees the best layer", func() bool { return bo.layer(cam) == 2 && cy.layer(cam) == 2 })
 
-		link.SetLink(impair.Symmetric(narrow))
-		harness.Eventually(ctx, t, "the lowest layer is what fits", func() bool { return bo.stays(cam, 0, time.Second) })
+		link.SetLink(impair.Symmetric(narrowLink))
+		harness.Eventually(ctx, t, "the lowest layer is what fits", func() bool { return bo.staysInLayer(cam, 0, time.Second) })
 		heard, seen, clear := bo.received(mic.SID()), bo.received(cam), cy.received(cam)
 		harness.Eventually(ctx, t, "a hundred frames of it come", func() bool { return bo.received(cam).Packets > seen.Packets+100 })
 		now := bo.received(mic.SID())
@@ -220,7 +220,7 @@ func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 			t.Errorf("the one on the narrow link gets layer %d, the other %d", bo.layer(cam), cy.layer(cam))
 		}
 
-		link.SetLink(impair.Symmetric(broad))
+		link.SetLink(impair.Symmetric(broadLink))
 		// How soon is for test/browser/impaired.spec.js, which has the machine to itself.
 		harness.Eventually(ctx, t, "the best layer again", func() bool { return bo.layer(cam) == 2 })
 	})
@@ -231,13 +231,13 @@ func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 func TestLeastImportantVideoIsPausedIfBandwidthIsTooLow(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
-		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
-		screen := ada.film(ctx, livekit.TrackSource_SCREEN_SHARE).SID()
-		link, via := s.through(o, broad)
-		bo := s.view(ctx, "bo", via)
+		cam := ada.publishSimulcast(ctx, livekit.TrackSource_CAMERA).SID()
+		screen := ada.publishSimulcast(ctx, livekit.TrackSource_SCREEN_SHARE).SID()
+		link, via := s.overLink(o, broadLink)
+		bo := s.joinViewer(ctx, "bo", via)
 		defer func() {
 			if t.Failed() {
-				t.Log("bo saw", bo.history())
+				t.Log("bo saw", bo.eventLog())
 			}
 		}()
 		harness.Eventually(ctx, t, "both pictures come", func() bool { return bo.layer(cam) >= 1 && bo.layer(screen) >= 1 })
@@ -253,15 +253,15 @@ func TestLeastImportantVideoIsPausedIfBandwidthIsTooLow(t *testing.T) {
 			t.Errorf("%d packets came of a paused picture", bo.received(cam).Packets-before)
 		}
 
-		link.SetLink(impair.Symmetric(broad))
+		link.SetLink(impair.Symmetric(broadLink))
 		harness.Eventually(ctx, t, "both come back", func() bool {
 			return bo.state(cam) == "ACTIVE" && bo.layer(cam) >= 1 && bo.layer(screen) == 2
 		})
 	})
 }
 
-// stays reports whether track sid has come in that layer alone for so long.
-func (v *viewer) stays(sid string, layer int, d time.Duration) bool {
+// staysInLayer reports whether track sid has come in that layer alone for so long.
+func (v *viewer) staysInLayer(sid string, layer int, d time.Duration) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	l, ok := v.layers[sid]
@@ -283,14 +283,14 @@ func (v *viewer) state(sid string) string {
 func TestLossWithoutCongestionKeepsTheBestLayer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
-		cam := ada.film(ctx, livekit.TrackSource_CAMERA).SID()
-		_, via := s.through(o, impair.Profile{Rate: 10_000_000, Loss: 0.1, Delay: 100 * time.Millisecond})
-		bo := s.view(ctx, "bo", via)
+		cam := ada.publishSimulcast(ctx, livekit.TrackSource_CAMERA).SID()
+		_, via := s.overLink(o, impair.Profile{Rate: 10_000_000, Loss: 0.1, Delay: 100 * time.Millisecond})
+		bo := s.joinViewer(ctx, "bo", via)
 		defer func() {
 			if t.Failed() {
-				t.Log("bo saw", bo.history())
+				t.Log("bo saw", bo.eventLog())
 			}
 		}()
-		harness.Eventually(ctx, t, "the best layer comes, and nothing else for five seconds", func() bool { return bo.stays(cam, 2, 5*time.Second) })
+		harness.Eventually(ctx, t, "the best layer comes, and nothing else for five seconds", func() bool { return bo.staysInLayer(cam, 2, 5*time.Second) })
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"meet/internal/token"
 )
 
-// guest is a participant that notes what it gets.
-type guest struct {
+// testClient is a participant that notes what it gets.
+type testClient struct {
 	*client.Client
 	t *testing.T
 
@@ -28,19 +28,19 @@ type guest struct {
 }
 
 // join joins "room".
-func (s *server) join(ctx context.Context, identity string, o client.Options, change ...func(*token.VideoGrant)) *guest {
+func (s *server) join(ctx context.Context, identity string, o client.Options, change ...func(*token.VideoGrant)) *testClient {
 	s.T.Helper()
 	return s.joinWith(ctx, s.token(identity, change...), o)
 }
 
-func (s *server) joinRoom(ctx context.Context, room, identity string, o client.Options) *guest {
+func (s *server) joinRoom(ctx context.Context, room, identity string, o client.Options) *testClient {
 	s.T.Helper()
 	return s.joinWith(ctx, s.token(identity, func(g *token.VideoGrant) { g.Room = room }), o)
 }
 
-func (s *server) joinWith(ctx context.Context, jwt string, o client.Options) *guest {
+func (s *server) joinWith(ctx context.Context, jwt string, o client.Options) *testClient {
 	s.T.Helper()
-	g := &guest{t: s.T}
+	g := &testClient{t: s.T}
 	o.OnSignal = func(m *livekit.SignalResponse) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -73,35 +73,35 @@ func (s *server) joinWith(ctx context.Context, jwt string, o client.Options) *gu
 	return g
 }
 
-// answers sets what g does with each data packet.
-func (g *guest) answers(f func(*livekit.DataPacket)) {
+// setOnData sets what g does with each data packet.
+func (g *testClient) setOnData(f func(*livekit.DataPacket)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.onData = f
 }
 
-func (g *guest) all() []*livekit.SignalResponse {
+func (g *testClient) signalMessages() []*livekit.SignalResponse {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.messages)
 }
 
-// saw reports whether a message that matches has come.
-func (g *guest) saw(match func(*livekit.SignalResponse) bool) bool {
+// hasMessage reports whether a message that matches has come.
+func (g *testClient) hasMessage(match func(*livekit.SignalResponse) bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.messages, match)
 }
 
 // receives reports whether g gets media of track sid, and at least n packets.
-func (g *guest) receives(sid string, n uint64) bool {
+func (g *testClient) receives(sid string, n uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.tracks, func(t *client.RemoteTrack) bool { return t.SID() == sid && t.Stats().Packets >= n })
 }
 
-// count is how many packets of track sid have come.
-func (g *guest) count(sid string) uint64 {
+// packetCount is how many packets of track sid have come.
+func (g *testClient) packetCount(sid string) uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var n uint64
@@ -113,16 +113,16 @@ func (g *guest) count(sid string) uint64 {
 	return n
 }
 
-func (g *guest) packets() []*livekit.DataPacket {
+func (g *testClient) dataPackets() []*livekit.DataPacket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.data)
 }
 
-// knows reports whether the latest word on a participant matches.
-func (g *guest) knows(identity string, match func(*livekit.ParticipantInfo) bool) bool {
+// sees reports whether the latest word on a participant matches.
+func (g *testClient) sees(identity string, match func(*livekit.ParticipantInfo) bool) bool {
 	var last *livekit.ParticipantInfo
-	for _, m := range g.all() {
+	for _, m := range g.signalMessages() {
 		for _, p := range slices.Concat(m.GetUpdate().GetParticipants(), m.GetJoin().GetOtherParticipants(), m.GetRoomMoved().GetOtherParticipants()) {
 			if p.Identity == identity {
 				last = p
@@ -132,7 +132,7 @@ func (g *guest) knows(identity string, match func(*livekit.ParticipantInfo) bool
 	return last != nil && match(last)
 }
 
-func (g *guest) texts() []string {
+func (g *testClient) dataTexts() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var all []string
@@ -144,17 +144,17 @@ func (g *guest) texts() []string {
 	return all
 }
 
-// keyFrame is a whole VP8 key frame of 16 by 16 pixels' header; receivers only look at the first bytes.
-var keyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
+// vp8KeyFrame is a whole VP8 key frame of 16 by 16 pixels' header; receivers only look at the first bytes.
+var vp8KeyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 
-// play sends samples on p until the test ends.
-func play(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration) {
+// sendSamples sends samples on p until the test ends.
+func sendSamples(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration) {
 	t.Helper()
-	playWhile(ctx, t, p, sample, every, func() bool { return true })
+	sendSamplesWhile(ctx, t, p, sample, every, func() bool { return true })
 }
 
-// playWhile leaves out the samples that are due while wanted is false.
-func playWhile(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration, wanted func() bool) {
+// sendSamplesWhile leaves out the samples that are due while wanted is false.
+func sendSamplesWhile(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration, wanted func() bool) {
 	t.Helper()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -177,34 +177,34 @@ func playWhile(ctx context.Context, t *testing.T, p *client.Publication, sample 
 	t.Cleanup(func() { close(stop); wg.Wait() })
 }
 
-func (g *guest) publishBoth(ctx context.Context) (audio, video *client.Publication) {
+func (g *testClient) publishBoth(ctx context.Context) (audio, video *client.Publication) {
 	g.t.Helper()
 	audio, err := g.Publish(ctx, client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		g.t.Fatalf("publish audio: %v", err)
 	}
 	audio.Layers()[0].SetAudioLevel(20)
-	play(ctx, g.t, audio, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	sendSamples(ctx, g.t, audio, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 	video, err = g.Publish(ctx, client.PublishOptions{Name: "cam", MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})
 	if err != nil {
 		g.t.Fatalf("publish video: %v", err)
 	}
-	play(ctx, g.t, video, keyFrame, 33*time.Millisecond)
+	sendSamples(ctx, g.t, video, vp8KeyFrame, 33*time.Millisecond)
 	return audio, video
 }
 
 // publish sends sound until the test ends.
-func (g *guest) publish(ctx context.Context, source livekit.TrackSource) *client.Publication {
+func (g *testClient) publish(ctx context.Context, source livekit.TrackSource) *client.Publication {
 	g.t.Helper()
 	o, sample, every := client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus, Source: source}, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond
 	if source == livekit.TrackSource_CAMERA {
 		o.MimeType, o.Width, o.Height = webrtc.MimeTypeVP8, 640, 360
-		sample, every = keyFrame, 20*time.Millisecond
+		sample, every = vp8KeyFrame, 20*time.Millisecond
 	}
 	p, err := g.Publish(ctx, o)
 	if err != nil {
 		g.t.Fatalf("publish: %v", err)
 	}
-	play(ctx, g.t, p, sample, every)
+	sendSamples(ctx, g.t, p, sample, every)
 	return p
 }

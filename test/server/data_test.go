@@ -16,36 +16,36 @@ import (
 	"meet/test/harness"
 )
 
-// bulk is a numbered packet of 60 kB.
-func bulk(n int, to ...string) *livekit.DataPacket {
+// bulkPacket is a numbered packet of 60 kB.
+func bulkPacket(n int, to ...string) *livekit.DataPacket {
 	payload := make([]byte, 60_000)
 	binary.BigEndian.PutUint32(payload, uint32(n))
 	return &livekit.DataPacket{DestinationIdentities: to, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: payload}}}
 }
 
 // bulkNumbers are the numbers of what g got, in the order of arrival.
-func (g *guest) bulkNumbers() []int {
+func (g *testClient) bulkNumbers() []int {
 	var numbers []int
-	for _, p := range g.packets() {
+	for _, p := range g.dataPackets() {
 		numbers = append(numbers, int(binary.BigEndian.Uint32(p.GetUser().Payload)))
 	}
 	return numbers
 }
 
-func (g *guest) countPackets() int {
+func (g *testClient) countPackets() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.data)
 }
 
 // sendBulk sends n packets from a goroutine that the test waits for, and counts them.
-func (g *guest) sendBulk(ctx context.Context, n int, to ...string) *atomic.Int32 {
+func (g *testClient) sendBulk(ctx context.Context, n int, to ...string) *atomic.Int32 {
 	g.t.Helper()
 	var sent atomic.Int32
 	var sending sync.WaitGroup
 	sending.Go(func() { // ends with ctx, at the latest
 		for i := range n {
-			if err := g.PublishData(ctx, livekit.DataPacket_RELIABLE, bulk(i, to...)); err != nil {
+			if err := g.PublishData(ctx, livekit.DataPacket_RELIABLE, bulkPacket(i, to...)); err != nil {
 				if ctx.Err() == nil && g.Err() == nil {
 					g.t.Errorf("packet %d: %v", i, err)
 				}
@@ -58,8 +58,8 @@ func (g *guest) sendBulk(ctx context.Context, n int, to ...string) *atomic.Int32
 	return &sent
 }
 
-// stands waits until a number has not changed for thirty looks, which are 300 ms.
-func stands(ctx context.Context, t *testing.T, what string, n func() int) {
+// waitUntilSteady waits until a number has not changed for thirty looks, which are 300 ms.
+func waitUntilSteady(ctx context.Context, t *testing.T, what string, n func() int) {
 	t.Helper()
 	last, looks := -1, 0
 	harness.Eventually(ctx, t, what, func() bool {
@@ -92,7 +92,7 @@ func TestSlowReaderDelaysItsSender(t *testing.T) {
 		const n = 300   // 18 MB, far more than may wait in the server
 		sent := ada.sendBulk(ctx, n, "bo")
 		harness.Eventually(ctx, t, "something is sent", func() bool { return sent.Load() > 20 })
-		stands(ctx, t, "the sender waits", func() int { return int(sent.Load()) })
+		waitUntilSteady(ctx, t, "the sender waits", func() int { return int(sent.Load()) })
 		if got := sent.Load(); got > n/2 {
 			t.Errorf("%d packets have gone to somebody who does not read", got)
 		}
@@ -107,7 +107,7 @@ func TestSlowReaderDelaysItsSender(t *testing.T) {
 // Somebody who does not read at all does not keep data from the others, and is told to join again.
 func TestStuckReaderIsDisconnectedWithoutDelayingOthers(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada, cy := s.join(ctx, "ada", client.Options{}), s.join(ctx, "cy", client.Options{})
 	reads := make(chan struct{})
@@ -148,7 +148,7 @@ func TestJoinerReceivesDataWithoutGaps(t *testing.T) {
 					return
 				default:
 				}
-				if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, bulk(total)); err != nil {
+				if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, bulkPacket(total)); err != nil {
 					t.Errorf("packet %d: %v", total, err)
 					return
 				}
@@ -161,7 +161,7 @@ func TestJoinerReceivesDataWithoutGaps(t *testing.T) {
 		harness.Eventually(ctx, t, "bo gets data", func() bool { return bo.countPackets() > 20 })
 		end()
 		harness.Eventually(ctx, t, "bo gets the last", func() bool { numbers := bo.bulkNumbers(); return numbers[len(numbers)-1] == total-1 })
-		packets, numbers := bo.packets(), bo.bulkNumbers()
+		packets, numbers := bo.dataPackets(), bo.bulkNumbers()
 		if !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
 		}
@@ -179,7 +179,7 @@ func TestResumeNeitherLosesNorDuplicatesData(t *testing.T) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		const n = 200
 		ada.sendBulk(ctx, n)
-		for i, g := range []*guest{ada, bo, ada} {
+		for i, g := range []*testClient{ada, bo, ada} {
 			harness.Eventually(ctx, t, "data flows", func() bool { return bo.countPackets() > 10*(i+1) })
 			g.DropSignal()
 			if err := g.Resume(ctx); err != nil {
@@ -205,7 +205,7 @@ func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 		}
 		bo := s.join(ctx, "bo", o)
 		const ours = 77
-		send := func(g *guest, m *livekit.SignalRequest) {
+		send := func(g *testClient, m *livekit.SignalRequest) {
 			t.Helper()
 			if err := g.Send(m); err != nil {
 				t.Fatal(err)

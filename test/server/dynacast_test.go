@@ -14,8 +14,8 @@ import (
 	"meet/test/measure"
 )
 
-// demanded is the highest quality g was last told to send of track sid, or OFF; ok is false before the first word.
-func demanded(g *guest, sid string) (top livekit.VideoQuality, ok bool) {
+// requestedQuality is the highest quality g was last told to send of track sid, or OFF; ok is false before the first word.
+func requestedQuality(g *testClient, sid string) (top livekit.VideoQuality, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range g.messages {
@@ -39,9 +39,9 @@ func demanded(g *guest, sid string) (top livekit.VideoQuality, ok bool) {
 	return top, ok
 }
 
-// isAsked returns a condition: g was last told to send track sid up to that quality.
-func (g *guest) isAsked(sid string, want livekit.VideoQuality) func() bool {
-	return func() bool { top, ok := demanded(g, sid); return ok && top == want }
+// qualityRequested returns a condition: g was last told to send track sid up to that quality.
+func (g *testClient) qualityRequested(sid string, want livekit.VideoQuality) func() bool {
+	return func() bool { top, ok := requestedQuality(g, sid); return ok && top == want }
 }
 
 func TestUnwatchedLayersAreNotRequested(t *testing.T) {
@@ -58,51 +58,51 @@ func TestUnwatchedLayersAreNotRequested(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(ctx, t, cam, keyFrame, 33*time.Millisecond)
-		harness.Eventually(ctx, t, "alone, nothing is asked for", ada.isAsked(cam.SID(), livekit.VideoQuality_OFF))
+		sendSamples(ctx, t, cam, vp8KeyFrame, 33*time.Millisecond)
+		harness.Eventually(ctx, t, "alone, nothing is asked for", ada.qualityRequested(cam.SID(), livekit.VideoQuality_OFF))
 
 		bo := s.join(ctx, "bo", o)
-		harness.Eventually(ctx, t, "somebody who wants all gets all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
+		harness.Eventually(ctx, t, "somebody who wants all gets all", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
 		harness.Eventually(ctx, t, "and receives it", func() bool { return bo.receives(cam.SID(), 10) })
 
 		settings := &livekit.UpdateTrackSettings{TrackSids: []string{cam.SID()}, Width: 600, Height: 340}
 		if err := bo.UpdateTrackSettings(settings); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "a small tile needs the middle layer", ada.isAsked(cam.SID(), livekit.VideoQuality_MEDIUM))
+		harness.Eventually(ctx, t, "a small tile needs the middle layer", ada.qualityRequested(cam.SID(), livekit.VideoQuality_MEDIUM))
 		settings.Width, settings.Height = 1280, 720
 		if err := bo.UpdateTrackSettings(settings); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "a large one all", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
+		harness.Eventually(ctx, t, "a large one all", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
 	})
 }
 
 // However the last viewer stops watching, the track is switched off within 10 s, and on again for the next one. The
 // publisher that sends nothing is not taken for one that is gone, and learns after a resume too that nothing is asked for.
 func TestTrackIsTurnedOffWhenItsLastViewerStops(t *testing.T) {
-	for name, stop := range map[string]func(ctx context.Context, s *server, bo *guest, sid string) error{
-		"unsubscribes": func(_ context.Context, _ *server, bo *guest, sid string) error { return bo.SetSubscribed(false, sid) },
-		"disables": func(_ context.Context, _ *server, bo *guest, sid string) error {
+	for name, stop := range map[string]func(ctx context.Context, s *server, bo *testClient, sid string) error{
+		"unsubscribes": func(_ context.Context, _ *server, bo *testClient, sid string) error { return bo.SetSubscribed(false, sid) },
+		"disables": func(_ context.Context, _ *server, bo *testClient, sid string) error {
 			return bo.UpdateTrackSettings(&livekit.UpdateTrackSettings{TrackSids: []string{sid}, Disabled: true})
 		},
-		"leaves": func(_ context.Context, _ *server, bo *guest, _ string) error { return bo.Close() },
-		"is moved": func(ctx context.Context, s *server, _ *guest, _ string) error {
-			_, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "bo", DestinationRoom: "other"})
+		"leaves": func(_ context.Context, _ *server, bo *testClient, _ string) error { return bo.Close() },
+		"is moved": func(ctx context.Context, s *server, _ *testClient, _ string) error {
+			_, err := s.rooms.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "bo", DestinationRoom: "other"})
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 			cam, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})
 			if err != nil {
 				t.Fatal(err)
 			}
-			isOff := ada.isAsked(cam.SID(), livekit.VideoQuality_OFF)
-			playWhile(ctx, t, cam, keyFrame, 33*time.Millisecond, func() bool { return !isOff() })
+			isOff := ada.qualityRequested(cam.SID(), livekit.VideoQuality_OFF)
+			sendSamplesWhile(ctx, t, cam, vp8KeyFrame, 33*time.Millisecond, func() bool { return !isOff() })
 			harness.Eventually(ctx, t, "bo watches", func() bool { return bo.receives(cam.SID(), 10) })
 			stopped := time.Now()
 			if err := stop(ctx, s, bo, cam.SID()); err != nil {
@@ -120,7 +120,7 @@ func TestTrackIsTurnedOffWhenItsLastViewerStops(t *testing.T) {
 			harness.Eventually(ctx, t, "it is off after a resume too", isOff)
 
 			cy := s.join(ctx, "cy", client.Options{}, func(g *token.VideoGrant) { g.Hidden = true })
-			harness.Eventually(ctx, t, "even a hidden viewer watches", ada.isAsked(cam.SID(), livekit.VideoQuality_HIGH))
+			harness.Eventually(ctx, t, "even a hidden viewer watches", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
 			harness.Eventually(ctx, t, "and receives it", func() bool { return cy.receives(cam.SID(), 10) })
 			if q, _ := cy.quality(ada); q == livekit.ConnectionQuality_LOST {
 				t.Error("ada's connection counts as lost")

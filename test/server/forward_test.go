@@ -12,9 +12,9 @@ import (
 	"meet/test/harness"
 )
 
-func (s *server) forward(ctx context.Context, identity string) {
+func (s *server) forwardToOther(ctx context.Context, identity string) {
 	s.T.Helper()
-	if _, err := s.calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
+	if _, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
 		s.T.Fatal(err)
 	}
 }
@@ -25,34 +25,34 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
 		mic.Layers()[0].SetAudioLevel(5)
-		s.forward(ctx, "ada")
-		s.forward(ctx, "ada") // which changes nothing
+		s.forwardToOther(ctx, "ada")
+		s.forwardToOther(ctx, "ada") // which changes nothing
 		cam := ada.publish(ctx, livekit.TrackSource_CAMERA)
 		harness.Eventually(ctx, t, "both rooms hear and see ada", func() bool {
-			return slices.Min([]uint64{bo.count(mic.SID()), bo.count(cam.SID()), cy.count(mic.SID()), cy.count(cam.SID())}) > 5
+			return slices.Min([]uint64{bo.packetCount(mic.SID()), bo.packetCount(cam.SID()), cy.packetCount(mic.SID()), cy.packetCount(cam.SID())}) > 5
 		})
 		harness.Eventually(ctx, t, "cy knows who it is", func() bool {
-			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
+			return cy.sees("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.Name == "ADA" && len(p.Tracks) == 2 && slices.Contains(p.KindDetails, livekit.ParticipantInfo_FORWARDED) &&
 					p.State == livekit.ParticipantInfo_ACTIVE
 			})
 		})
 		harness.Eventually(ctx, t, "cy is told that ada speaks", func() bool {
-			return cy.saw(func(m *livekit.SignalResponse) bool {
+			return cy.hasMessage(func(m *livekit.SignalResponse) bool {
 				return slices.ContainsFunc(m.GetSpeakersChanged().GetSpeakers(), func(i *livekit.SpeakerInfo) bool { return i.Active })
 			})
 		})
-		if ada.moved() != nil || bo.knows("ada", gone) {
+		if ada.roomMoved() != nil || bo.sees("ada", isDisconnected) {
 			t.Error("ada was taken from her room")
 		}
-		if _, err := s.calls.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: "ada", Name: "Countess"}); err != nil {
+		if _, err := s.rooms.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: "ada", Name: "Countess"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := mic.SetMuted(true); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "cy sees what changes", func() bool {
-			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
+			return cy.sees("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.Name == "Countess" && slices.ContainsFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() && t.Muted })
 			})
 		})
@@ -60,17 +60,17 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "cy sees the camera go", func() bool {
-			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool { return len(p.Tracks) == 1 })
+			return cy.sees("ada", func(p *livekit.ParticipantInfo) bool { return len(p.Tracks) == 1 })
 		})
 		dee := s.joinRoom(ctx, "other", "dee", o)
 		if err := mic.SetMuted(false); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "who comes later hears her too", func() bool { return dee.count(mic.SID()) > 10 })
+		harness.Eventually(ctx, t, "who comes later hears her too", func() bool { return dee.packetCount(mic.SID()) > 10 })
 		if err := ada.Leave(); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "both rooms see her leave", func() bool { return bo.knows("ada", gone) && cy.knows("ada", gone) })
+		harness.Eventually(ctx, t, "both rooms see her leave", func() bool { return bo.sees("ada", isDisconnected) && cy.sees("ada", isDisconnected) })
 		if there := s.participants(ctx, "other"); slices.Contains(there, "ada") {
 			t.Errorf("there are still %v", there)
 		}
@@ -80,58 +80,58 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 // Removing the likeness ends the showing and nothing else, and it can begin again.
 func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada, bo, cy := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{}), s.joinRoom(ctx, "other", "cy", client.Options{})
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-	there := s.roomService(everything("other", ""))
+	there := s.roomService(allGrants("other", ""))
 	for range 2 {
-		heard := cy.count(mic.SID())
-		s.forward(ctx, "ada")
-		harness.Eventually(ctx, t, "cy hears ada", func() bool { return cy.count(mic.SID()) > heard+5 })
+		heard := cy.packetCount(mic.SID())
+		s.forwardToOther(ctx, "ada")
+		harness.Eventually(ctx, t, "cy hears ada", func() bool { return cy.packetCount(mic.SID()) > heard+5 })
 		_, err := there.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: "other", Identity: "ada", TrackSid: mic.SID(), Muted: true})
-		fails(t, err, twirp.InvalidArgument, "change it there")
+		wantTwirpError(t, err, twirp.InvalidArgument, "change it there")
 		_, err = there.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "other", Identity: "ada", Name: "x"})
-		fails(t, err, twirp.InvalidArgument, "change it there")
+		wantTwirpError(t, err, twirp.InvalidArgument, "change it there")
 		if _, err := there.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "other", Identity: "ada"}); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "she is gone there", func() bool { return cy.knows("ada", gone) })
-		heard = bo.count(mic.SID())
-		harness.Eventually(ctx, t, "bo hears ada as before", func() bool { return bo.count(mic.SID()) > heard+5 })
+		harness.Eventually(ctx, t, "she is gone there", func() bool { return cy.sees("ada", isDisconnected) })
+		heard = bo.packetCount(mic.SID())
+		harness.Eventually(ctx, t, "bo hears ada as before", func() bool { return bo.packetCount(mic.SID()) > heard+5 })
 	}
 	// Her own coming there takes the place of the likeness, and a likeness does not take hers.
-	s.forward(ctx, "ada")
+	s.forwardToOther(ctx, "ada")
 	herself := s.joinRoom(ctx, "other", "ada", client.Options{})
-	_, err := s.calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
-	fails(t, err, twirp.AlreadyExists, "in the destination room already")
-	if herself.saw(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
+	_, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
+	wantTwirpError(t, err, twirp.AlreadyExists, "in the destination room already")
+	if herself.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
 		t.Error("she was sent away by her likeness")
 	}
-	_, err = s.calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "nobody", DestinationRoom: "other"})
-	fails(t, err, twirp.NotFound, "participant does not exist")
+	_, err = s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "nobody", DestinationRoom: "other"})
+	wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
 }
 
 // A room ends with likenesses in it, and one that ends leaves no likenesses elsewhere.
 func TestForwardingEndsWithEitherRoom(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	ada.publish(ctx, livekit.TrackSource_CAMERA)
-	s.forward(ctx, "ada") // makes the room
-	if _, err := s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "other"}); err != nil {
+	s.forwardToOther(ctx, "ada") // makes the room
+	if _, err := s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "other"}); err != nil {
 		t.Fatal(err)
 	}
 	harness.Eventually(ctx, t, "it can be made again", func() bool {
-		_, err := s.calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
+		_, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 		return err == nil && slices.Equal(s.participants(ctx, "other"), []string{"ada"})
 	})
-	if _, err := s.calls.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
+	if _, err := s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
 		t.Fatal(err)
 	}
 	harness.Eventually(ctx, t, "both are gone", func() bool {
-		l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{})
+		l, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
 		return err == nil && len(l.Rooms) == 0
 	})
 }

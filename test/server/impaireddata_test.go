@@ -16,15 +16,15 @@ import (
 // A megabyte arrives whole and in order over a link that loses packets, whichever way it goes.
 func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
-	_, bad := s.through(client.Options{}, impair.Profile{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
+	_, bad := s.overLink(client.Options{}, impair.Profile{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
 	bo := s.join(ctx, "bo", bad)
 	const n = 17
 	ada.sendBulk(ctx, n)
 	bo.sendBulk(ctx, n)
-	for _, g := range []*guest{ada, bo} {
+	for _, g := range []*testClient{ada, bo} {
 		harness.Eventually(ctx, t, "all arrives", func() bool { return g.countPackets() == n })
 		if numbers := g.bulkNumbers(); !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
@@ -35,10 +35,10 @@ func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 // Lossy data for a link too narrow for it is thinned out, so that what arrives is what was sent just now.
 func TestLossyDataOverANarrowLinkIsRecent(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
-	_, narrow := s.through(client.Options{}, impair.Profile{Rate: 300_000, Delay: 10 * time.Millisecond})
+	_, narrow := s.overLink(client.Options{}, impair.Profile{Rate: 300_000, Delay: 10 * time.Millisecond})
 	bo := s.join(ctx, "bo", narrow)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

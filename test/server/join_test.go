@@ -79,7 +79,7 @@ func TestRefusedJoinSaysWhy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			check(t, "validate", res, tt.status, tt.says, tt.token)
+			checkRefusal(t, "validate", res, tt.status, tt.says, tt.token)
 			if res.Header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Error("a browser on another site cannot read this error")
 			}
@@ -87,13 +87,13 @@ func TestRefusedJoinSaysWhy(t *testing.T) {
 			if err == nil {
 				t.Fatal("the upgrade was accepted")
 			}
-			check(t, "upgrade", res, tt.status, tt.says, tt.token)
+			checkRefusal(t, "upgrade", res, tt.status, tt.says, tt.token)
 		})
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func check(t *testing.T, what string, res *http.Response, status int, says, secret string) {
+func checkRefusal(t *testing.T, what string, res *http.Response, status int, says, secret string) {
 	t.Helper()
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
@@ -130,7 +130,7 @@ func TestInvalidSignallingRequestGetsItsStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(t, tt.method+" "+tt.path, res, tt.status, "", "")
+		checkRefusal(t, tt.method+" "+tt.path, res, tt.status, "", "")
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
@@ -138,7 +138,7 @@ func TestInvalidSignallingRequestGetsItsStatus(t *testing.T) {
 // TestInvalidFrameDisconnectsOnlyItsSender checks that a client that sends rubbish is told and cut off, and that nobody else notices.
 func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 	mic, _ := ada.publishBoth(ctx)
@@ -171,8 +171,8 @@ func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 			}
 		})
 	}
-	before := bo.count(mic.SID())
-	harness.Eventually(ctx, t, "ada and bo go on", func() bool { return bo.count(mic.SID()) > before+20 })
+	before := bo.packetCount(mic.SID())
+	harness.Eventually(ctx, t, "ada and bo go on", func() bool { return bo.packetCount(mic.SID()) > before+20 })
 	harness.Eventually(ctx, t, "mallory is gone", func() bool { return bo.RemoteParticipant("mallory") == nil })
 }
 

@@ -17,16 +17,16 @@ import (
 	"meet/test/harness"
 )
 
-// events are those that a receiver of webhooks has got, in order.
-type events struct {
+// webhookEvents are those that a receiver of webhooks has got, in order.
+type webhookEvents struct {
 	mu  sync.Mutex
 	all []*livekit.WebhookEvent
 }
 
-// receiver is a server's receiver of webhooks, whose setting is the second result.
-func receiver(t *testing.T) (*events, func(*config.Config)) {
+// webhookReceiver is a server's webhookReceiver of webhooks, whose setting is the second result.
+func webhookReceiver(t *testing.T) (*webhookEvents, func(*config.Config)) {
 	t.Helper()
-	e := &events{}
+	e := &webhookEvents{}
 	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		event := &livekit.WebhookEvent{}
 		body := make([]byte, r.ContentLength)
@@ -45,7 +45,7 @@ func receiver(t *testing.T) (*events, func(*config.Config)) {
 }
 
 // firstOf returns the first event of a room, nil if none has come.
-func (e *events) firstOf(room string) *livekit.WebhookEvent {
+func (e *webhookEvents) firstOf(room string) *livekit.WebhookEvent {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if i := slices.IndexFunc(e.all, func(event *livekit.WebhookEvent) bool { return event.GetRoom().GetName() == room }); i >= 0 {
@@ -54,7 +54,7 @@ func (e *events) firstOf(room string) *livekit.WebhookEvent {
 	return nil
 }
 
-func (e *events) kinds() []string {
+func (e *webhookEvents) kinds() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var kinds []string
@@ -65,11 +65,11 @@ func (e *events) kinds() []string {
 }
 
 func TestWebhookEventsOfARoomComeInOrder(t *testing.T) {
-	got, receives := receiver(t)
+	got, receives := webhookReceiver(t)
 	s := newServer(t, receives)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
+	if _, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
 		t.Fatal(err)
 	}
 	ada := s.join(ctx, "ada", client.Options{})
@@ -88,7 +88,7 @@ func TestWebhookEventsOfARoomComeInOrder(t *testing.T) {
 
 func TestShutdownSendsLeave(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	left := make(chan *livekit.LeaveRequest, 1)
 	ada := s.join(ctx, "ada", client.Options{OnLeave: func(l *livekit.LeaveRequest) { left <- l }})

@@ -13,8 +13,8 @@ import (
 	"meet/test/harness"
 )
 
-// sections counts the sections of the latest description the server has sent of the connection g receives on.
-func (g *guest) sections() int {
+// mediaSections counts the mediaSections of the latest description the server has sent of the connection g receives on.
+func (g *testClient) mediaSections() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := 0
@@ -26,8 +26,8 @@ func (g *guest) sections() int {
 	return n
 }
 
-// sent reports whether the server has said, in its latest description, that it sends that track.
-func (g *guest) sent(sid string) bool {
+// isOffered reports whether the server has said, in its latest description, that it sends that track.
+func (g *testClient) isOffered(sid string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var mids map[string]string
@@ -47,8 +47,8 @@ func (g *guest) sent(sid string) bool {
 	return false
 }
 
-// idr is an H.264 key frame as far as receivers look at it.
-var idr = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0}
+// h264IDR is an H.264 key frame as far as receivers look at it.
+var h264IDR = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0}
 
 // A section that has carried one track carries the next, whatever its codec, so that a meeting in which tracks come and go
 // for hours does not grow the description of a connection.
@@ -65,7 +65,7 @@ func TestMediaSectionsAreReused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(ctx, t, h264, idr, 33*time.Millisecond)
+		sendSamples(ctx, t, h264, h264IDR, 33*time.Millisecond)
 		tracks := []string{mic.SID(), vp8.SID(), h264.SID()}
 		harness.Eventually(ctx, t, "bo knows the tracks", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == len(tracks) })
 		const cycles = 120
@@ -75,21 +75,21 @@ func TestMediaSectionsAreReused(t *testing.T) {
 				if err := bo.SetSubscribed(want, sid); err != nil {
 					t.Fatal(err)
 				}
-				harness.Eventually(ctx, t, "the description follows", func() bool { return bo.sent(sid) == want })
+				harness.Eventually(ctx, t, "the description follows", func() bool { return bo.isOffered(sid) == want })
 			}
 		}
-		if n := bo.sections(); n == 0 || n > 10 {
+		if n := bo.mediaSections(); n == 0 || n > 10 {
 			t.Errorf("%d sections after %d subscriptions, one at a time", n, cycles)
 		}
 		for _, sid := range tracks[:2] {
 			if !o.SinglePC {
 				break
 			}
-			before := bo.count(sid)
+			before := bo.packetCount(sid)
 			if err := bo.SetSubscribed(true, sid); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(ctx, t, "media flows on a section used again", func() bool { return bo.count(sid) > before+20 })
+			harness.Eventually(ctx, t, "media flows on a section used again", func() bool { return bo.packetCount(sid) > before+20 })
 		}
 	})
 }
@@ -97,7 +97,7 @@ func TestMediaSectionsAreReused(t *testing.T) {
 // A client that does not play another track on a section gets a new one each time.
 func TestSafariGetsNewMediaSections(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	bo := s.join(ctx, "bo", client.Options{NoAutoSubscribe: true, ClientInfo: &livekit.ClientInfo{
@@ -105,16 +105,16 @@ func TestSafariGetsNewMediaSections(t *testing.T) {
 	}})
 	_, cam := ada.publishBoth(ctx)
 	harness.Eventually(ctx, t, "bo knows the track", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 2 })
-	begin := bo.sections()
+	begin := bo.mediaSections()
 	for range 5 {
 		for _, want := range []bool{true, false} {
 			if err := bo.SetSubscribed(want, cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(ctx, t, "the description follows", func() bool { return bo.sent(cam.SID()) == want })
+			harness.Eventually(ctx, t, "the description follows", func() bool { return bo.isOffered(cam.SID()) == want })
 		}
 	}
-	if n := bo.sections() - begin; n != 5 {
+	if n := bo.mediaSections() - begin; n != 5 {
 		t.Errorf("%d new sections for five subscriptions", n)
 	}
 }
@@ -129,9 +129,9 @@ func TestLaterTrackInAnotherCodecArrives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(ctx, t, h264, idr, 33*time.Millisecond)
+		sendSamples(ctx, t, h264, h264IDR, 33*time.Millisecond)
 		harness.Eventually(ctx, t, "the second arrives", func() bool { return bo.receives(h264.SID(), 5) })
-		if l := bo.leaves(); len(l) > 0 {
+		if l := bo.leaveRequests(); len(l) > 0 {
 			t.Errorf("bo had to begin anew: %v", l)
 		}
 	})

@@ -14,7 +14,7 @@ func TestTwoParticipantsSeeAndHearEachOther(t *testing.T) {
 		for _, b := range modes[:2] {
 			t.Run(a.name+" and "+b.name, func(t *testing.T) {
 				s := newServer(t)
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 				defer cancel()
 				ada := s.join(ctx, "ada", a.o)
 				adaMic, adaCam := ada.publishBoth(ctx)
@@ -27,7 +27,7 @@ func TestTwoParticipantsSeeAndHearEachOther(t *testing.T) {
 					harness.Eventually(ctx, t, "ada receives bo's "+sid, func() bool { return ada.receives(sid, 20) })
 				}
 				harness.Eventually(ctx, t, "bo hears that ada speaks", func() bool {
-					return bo.saw(func(m *livekit.SignalResponse) bool {
+					return bo.hasMessage(func(m *livekit.SignalResponse) bool {
 						for _, sp := range m.GetSpeakersChanged().GetSpeakers() {
 							if sp.Sid == ada.Participant().Sid && sp.Active {
 								return true

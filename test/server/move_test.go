@@ -14,15 +14,15 @@ import (
 	"meet/test/harness"
 )
 
-func (s *server) move(ctx context.Context, identity string) {
+func (s *server) moveToOther(ctx context.Context, identity string) {
 	s.T.Helper()
-	if _, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
+	if _, err := s.rooms.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
 		s.T.Fatal(err)
 	}
 }
 
-func (g *guest) moved() *livekit.RoomMovedResponse {
-	for _, m := range g.all() {
+func (g *testClient) roomMoved() *livekit.RoomMovedResponse {
+	for _, m := range g.signalMessages() {
 		if moved := m.GetRoomMoved(); moved != nil {
 			return moved
 		}
@@ -30,7 +30,7 @@ func (g *guest) moved() *livekit.RoomMovedResponse {
 	return nil
 }
 
-func gone(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_DISCONNECTED }
+func isDisconnected(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_DISCONNECTED }
 
 // Who is moved stays connected: those there hear it and it hears them, those here see it leave, and what it publishes
 // is negotiated no second time.
@@ -39,7 +39,7 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic, cam := ada.publish(ctx, livekit.TrackSource_MICROPHONE), ada.publish(ctx, livekit.TrackSource_CAMERA)
 		bos, cys := bo.publish(ctx, livekit.TrackSource_MICROPHONE), cy.publish(ctx, livekit.TrackSource_MICROPHONE)
-		harness.Eventually(ctx, t, "ada and bo hear each other", func() bool { return bo.count(mic.SID()) > 5 && bo.count(cam.SID()) > 5 && ada.count(bos.SID()) > 5 })
+		harness.Eventually(ctx, t, "ada and bo hear each other", func() bool { return bo.packetCount(mic.SID()) > 5 && bo.packetCount(cam.SID()) > 5 && ada.packetCount(bos.SID()) > 5 })
 		send := func(text string) {
 			t.Helper()
 			if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
@@ -49,10 +49,10 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 			}
 		}
 		send("before")
-		harness.Eventually(ctx, t, "what ada said before", func() bool { return slices.Contains(bo.texts(), "before") })
+		harness.Eventually(ctx, t, "what ada said before", func() bool { return slices.Contains(bo.dataTexts(), "before") })
 		answers := func() int {
 			n := 0
-			for _, m := range ada.all() {
+			for _, m := range ada.signalMessages() {
 				if m.GetAnswer() != nil {
 					n++
 				}
@@ -61,19 +61,19 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 		}
 		negotiated := answers()
 
-		s.move(ctx, "ada")
+		s.moveToOther(ctx, "ada")
 		harness.Eventually(ctx, t, "cy hears ada, and ada cy", func() bool {
-			return cy.count(mic.SID()) > 10 && cy.count(cam.SID()) > 5 && ada.count(cys.SID()) > 10
+			return cy.packetCount(mic.SID()) > 10 && cy.packetCount(cam.SID()) > 5 && ada.packetCount(cys.SID()) > 10
 		})
 		if !o.SinglePC && answers() != negotiated {
 			t.Error("ada's own tracks were negotiated again")
 		}
 		harness.Eventually(ctx, t, "bo sees her leave, cy sees her come", func() bool {
-			return bo.knows("ada", gone) && cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
+			return bo.sees("ada", isDisconnected) && cy.sees("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.State == livekit.ParticipantInfo_ACTIVE && len(p.Tracks) == 2
 			})
 		})
-		moved := ada.moved()
+		moved := ada.roomMoved()
 		if moved.GetRoom().GetName() != "other" || moved.GetToken() == "" || moved.GetParticipant().GetIdentity() != "ada" ||
 			len(moved.GetOtherParticipants()) != 1 || moved.OtherParticipants[0].Identity != "cy" {
 			t.Errorf("ada was told %v", moved)
@@ -85,10 +85,10 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 		if here, there := s.participants(ctx, "room"), s.participants(ctx, "other"); !slices.Equal(here, []string{"bo"}) || !slices.Contains(there, "ada") || len(there) != 2 {
 			t.Errorf("here are %v, there are %v", here, there)
 		}
-		heard := bo.count(mic.SID())
+		heard := bo.packetCount(mic.SID())
 		send("after")
-		harness.Eventually(ctx, t, "what ada says after", func() bool { return slices.Contains(cy.texts(), "after") })
-		if slices.Contains(bo.texts(), "after") || bo.count(mic.SID()) > heard+2 {
+		harness.Eventually(ctx, t, "what ada says after", func() bool { return slices.Contains(cy.dataTexts(), "after") })
+		if slices.Contains(bo.dataTexts(), "after") || bo.packetCount(mic.SID()) > heard+2 {
 			t.Error("bo still hears her")
 		}
 		if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
@@ -98,38 +98,38 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 		}
 		// She does there what she did here: publish, mute, resume, leave.
 		more := ada.publish(ctx, livekit.TrackSource_SCREEN_SHARE_AUDIO)
-		harness.Eventually(ctx, t, "cy gets a new track", func() bool { return cy.count(more.SID()) > 5 })
+		harness.Eventually(ctx, t, "cy gets a new track", func() bool { return cy.packetCount(more.SID()) > 5 })
 		if err := mic.SetMuted(true); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "cy sees the mute", func() bool {
-			return cy.knows("ada", func(p *livekit.ParticipantInfo) bool {
+			return cy.sees("ada", func(p *livekit.ParticipantInfo) bool {
 				return slices.ContainsFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() && t.Muted })
 			})
 		})
 		if err := ada.Leave(); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "cy sees her leave", func() bool { return cy.knows("ada", gone) })
+		harness.Eventually(ctx, t, "cy sees her leave", func() bool { return cy.sees("ada", isDisconnected) })
 	})
 }
 
 // The room that is left ends as any other, though who left it goes on elsewhere.
 func TestRoomEndsWhenItsLastParticipantIsMoved(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
+		if _, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
 			t.Fatal(err)
 		}
 		ada := s.join(ctx, "ada", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-		s.move(ctx, "ada")
+		s.moveToOther(ctx, "ada")
 		harness.Eventually(ctx, t, "the room ends", func() bool {
-			l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{})
+			l, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
 			return err == nil && len(l.Rooms) == 1 && l.Rooms[0].Name == "other" && l.Rooms[0].NumParticipants == 1 && l.Rooms[0].NumPublishers == 1
 		})
 		s.join(ctx, "ada", o) // its name is free again
 		bo := s.joinRoom(ctx, "other", "bo", o)
-		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.count(mic.SID()) > 10 })
+		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.packetCount(mic.SID()) > 10 })
 	})
 }
 
@@ -138,14 +138,14 @@ func TestMovedOldClientIsAskedToReconnect(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		o.ClientInfo = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
 		ada := s.join(ctx, "ada", o)
-		s.move(ctx, "ada")
+		s.moveToOther(ctx, "ada")
 		harness.Eventually(ctx, t, "ada is told to reconnect", func() bool {
-			return ada.saw(func(m *livekit.SignalResponse) bool {
+			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 			})
 		})
 		var last string
-		for _, m := range ada.all() {
+		for _, m := range ada.signalMessages() {
 			if m.GetLeave() != nil {
 				break
 			}
@@ -164,18 +164,18 @@ func TestRefusedMoveChangesNothing(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	_, err := s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
-	fails(t, err, twirp.NotFound, "room does not exist")
+	_, err := s.rooms.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
+	wantTwirpError(t, err, twirp.NotFound, "room does not exist")
 	ada := s.join(ctx, "ada", client.Options{})
-	_, err = s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "bo", DestinationRoom: "other"})
-	fails(t, err, twirp.NotFound, "participant does not exist")
-	if _, err := s.calls.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "other", MaxParticipants: 1}); err != nil {
+	_, err = s.rooms.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "bo", DestinationRoom: "other"})
+	wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
+	if _, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "other", MaxParticipants: 1}); err != nil {
 		t.Fatal(err)
 	}
 	s.joinRoom(ctx, "other", "cy", client.Options{})
-	_, err = s.calls.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
-	fails(t, err, twirp.ResourceExhausted, "full")
-	if ada.moved() != nil || !slices.Equal(s.participants(ctx, "room"), []string{"ada"}) {
+	_, err = s.rooms.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
+	wantTwirpError(t, err, twirp.ResourceExhausted, "full")
+	if ada.roomMoved() != nil || !slices.Equal(s.participants(ctx, "room"), []string{"ada"}) {
 		t.Error("ada was moved all the same")
 	}
 }
@@ -185,11 +185,11 @@ func TestRefusedMoveChangesNothing(t *testing.T) {
 func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		move := func(name, from, to string) error {
-			_, err := s.roomService(everything(from, to)).MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: from, Identity: name, DestinationRoom: to})
+			_, err := s.roomService(allGrants(from, to)).MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: from, Identity: name, DestinationRoom: to})
 			return err
 		}
 		names := []string{"ada", "bo", "cy"}
-		guests, tracks := map[string]*guest{}, map[string]*client.Publication{}
+		guests, tracks := map[string]*testClient{}, map[string]*client.Publication{}
 		for _, name := range names {
 			guests[name] = s.join(ctx, name, o)
 			tracks[name] = guests[name].publish(ctx, livekit.TrackSource_MICROPHONE)
@@ -236,7 +236,7 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 			return true
 		}
 		each(func(from, to string) bool {
-			heard[[2]string{from, to}] = guests[to].count(tracks[from].SID())
+			heard[[2]string{from, to}] = guests[to].packetCount(tracks[from].SID())
 			return true
 		})
 		for _, name := range names {
@@ -244,7 +244,7 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 		}
 		harness.Eventually(ctx, t, "all hear all, and read them", func() bool {
 			return each(func(from, to string) bool {
-				return guests[to].count(tracks[from].SID()) > heard[[2]string{from, to}]+10 && slices.Contains(guests[to].texts(), "here is "+from)
+				return guests[to].packetCount(tracks[from].SID()) > heard[[2]string{from, to}]+10 && slices.Contains(guests[to].dataTexts(), "here is "+from)
 			})
 		})
 	})

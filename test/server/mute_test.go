@@ -30,16 +30,16 @@ func TestMuteStopsMediaAndIsSeenByAll(t *testing.T) {
 		}
 		harness.Eventually(ctx, t, "bo sees the mute", muted(true))
 		// The client goes on sending, as a modified one would; nothing of it may arrive but a second of silence.
-		before, cam := bo.count(mic.SID()), bo.count(camSID)
-		harness.Eventually(ctx, t, "eighty packets of the camera pass", func() bool { return bo.count(camSID) > cam+80 })
-		if got := bo.count(mic.SID()) - before; got > 50+2 { // the silence, and those under way
+		before, cam := bo.packetCount(mic.SID()), bo.packetCount(camSID)
+		harness.Eventually(ctx, t, "eighty packets of the camera pass", func() bool { return bo.packetCount(camSID) > cam+80 })
+		if got := bo.packetCount(mic.SID()) - before; got > 50+2 { // the silence, and those under way
 			t.Errorf("%d packets arrived of a muted track", got)
 		}
 		if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: mic.SID()}}}); err != nil {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "bo sees the unmute", muted(false))
-		harness.Eventually(ctx, t, "sound is back", func() bool { return bo.count(mic.SID()) > before+10 })
+		harness.Eventually(ctx, t, "sound is back", func() bool { return bo.packetCount(mic.SID()) > before+10 })
 	})
 }
 
@@ -85,7 +85,7 @@ func TestTrackPublishedMutedIsListed(t *testing.T) {
 		if err := mic.SetMuted(false); err != nil {
 			t.Fatal(err)
 		}
-		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+		sendSamples(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 		harness.Eventually(ctx, t, "bo hears it unmuted", func() bool { return bo.receives(mic.SID(), 5) })
 	})
 }

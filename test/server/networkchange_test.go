@@ -10,25 +10,25 @@ import (
 	"meet/test/measure"
 )
 
-// silentLimit is how long media may be silent for somebody whose laptop changes networks.
-const silentLimit = 3 * time.Second
+// maxGap is how long media may be silent for somebody whose laptop changes networks.
+const maxGap = 3 * time.Second
 
-// silence polls a count until it has moved often, and returns the longest time it stood still.
-type silence struct {
+// gapMeter polls a count until it has moved often, and returns the longest time it stood still.
+type gapMeter struct {
 	count   func() uint64
 	last    uint64
-	at      time.Time
+	lastChange      time.Time
 	longest time.Duration
-	moves   int
+	changes   int
 }
 
-func newSilence(count func() uint64) *silence {
-	return &silence{count: count, last: count(), at: time.Now()}
+func newGapMeter(count func() uint64) *gapMeter {
+	return &gapMeter{count: count, last: count(), lastChange: time.Now()}
 }
 
-func (s *silence) look() {
+func (s *gapMeter) poll() {
 	if n := s.count(); n != s.last {
-		s.longest, s.last, s.at, s.moves = max(s.longest, time.Since(s.at)), n, time.Now(), s.moves+1
+		s.longest, s.last, s.lastChange, s.changes = max(s.longest, time.Since(s.lastChange)), n, time.Now(), s.changes+1
 	}
 }
 
@@ -45,7 +45,7 @@ func TestMediaResumesSoonAfterANetworkChange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-				proxy := s.link(0, 0)
+				proxy := s.lossyLink(0, 0)
 				ada := s.join(ctx, "ada", o)
 				o.UDPProxy = proxy.Addr()
 				bo := s.join(ctx, "bo", o)
@@ -53,8 +53,8 @@ func TestMediaResumesSoonAfterANetworkChange(t *testing.T) {
 				theirs, _ := bo.publishBoth(ctx)
 				harness.Eventually(ctx, t, "media flows both ways", func() bool { return bo.receives(mic.SID(), 20) && ada.receives(theirs.SID(), 20) })
 
-				down := newSilence(func() uint64 { return bo.count(mic.SID()) })
-				up := newSilence(func() uint64 { return ada.count(theirs.SID()) })
+				down := newGapMeter(func() uint64 { return bo.packetCount(mic.SID()) })
+				up := newGapMeter(func() uint64 { return ada.packetCount(theirs.SID()) })
 				back := make(chan error, 1)
 				if c.resumes {
 					bo.DropSignal()
@@ -76,20 +76,20 @@ func TestMediaResumesSoonAfterANetworkChange(t *testing.T) {
 				defer begin.Stop()
 				resumed := false
 				harness.Eventually(ctx, t, "media flows both ways again", func() bool {
-					up.look()
-					down.look()
+					up.poll()
+					down.poll()
 					select {
 					case err := <-back:
 						if err != nil {
 							t.Fatalf("bo does not resume: %v", err)
 						}
-						resumed, up.moves, down.moves = true, 0, 0
+						resumed, up.changes, down.changes = true, 0, 0
 					default:
 					}
-					return resumed && up.moves > 50 && down.moves > 50
+					return resumed && up.changes > 50 && down.changes > 50
 				})
-				measure.Within(t, "silence from bo", up.longest, silentLimit)
-				measure.Within(t, "silence to bo", down.longest, silentLimit)
+				measure.Within(t, "silence from bo", up.longest, maxGap)
+				measure.Within(t, "silence to bo", down.longest, maxGap)
 			})
 		})
 	}

@@ -12,18 +12,18 @@ import (
 	"meet/test/harness"
 )
 
-// router is one port of a router, which belongs to whoever inside has sent last: none gets an answer to another's packets.
-type router struct {
+// natPort is one port of a natPort, which belongs to whoever inside has sent last: none gets an answer to another's packets.
+type natPort struct {
 	inside, outside *net.UDPConn
 
-	mu    sync.Mutex
-	owner netip.AddrPort
-	gone  map[netip.AddrPort]bool // those whose packets it no longer passes on
+	mu       sync.Mutex
+	owner    netip.AddrPort
+	released map[netip.AddrPort]bool // those whose packets it no longer passes on
 }
 
-func newRouter(t *testing.T, server netip.AddrPort) *router {
+func newNATPort(t *testing.T, server netip.AddrPort) *natPort {
 	t.Helper()
-	r := &router{gone: map[netip.AddrPort]bool{}}
+	r := &natPort{released: map[netip.AddrPort]bool{}}
 	for _, side := range []**net.UDPConn{&r.inside, &r.outside} {
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
@@ -49,7 +49,7 @@ func newRouter(t *testing.T, server netip.AddrPort) *router {
 	forward(r.inside, r.outside, func(source netip.AddrPort) (netip.AddrPort, bool) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.gone[source] {
+		if r.released[source] {
 			return server, false
 		}
 		r.owner = source
@@ -67,24 +67,24 @@ func newRouter(t *testing.T, server netip.AddrPort) *router {
 	return r
 }
 
-// forget takes the port from whoever has it.
-func (r *router) forget() {
+// release takes the port from whoever has it.
+func (r *natPort) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.gone[r.owner] = true
+	r.released[r.owner] = true
 	r.owner = netip.AddrPort{}
 }
 
 // A router gives the port of a client that was killed to the next one, long before the server gives the first one up.
 func TestReusedClientAddressReachesTheNewClient(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	r := newRouter(t, s.Addr())
+	r := newNATPort(t, s.Addr())
 	o := client.Options{SinglePC: true, HostOnly: true, UDPProxy: netip.MustParseAddrPort(r.inside.LocalAddr().String())}
 	s.join(ctx, "ada", o).publishBoth(ctx)
 	cy := s.join(ctx, "cy", client.Options{})
-	r.forget()
+	r.release()
 	soon, cancel := context.WithTimeout(ctx, 12*time.Second) // the server would give ada up after 15
 	defer cancel()
 	bo := s.join(soon, "bo", o)

@@ -14,7 +14,7 @@ import (
 )
 
 // quality returns the latest quality of o's connection that was sent to g, and whether any was.
-func (g *guest) quality(o *guest) (q livekit.ConnectionQuality, told bool) {
+func (g *testClient) quality(o *testClient) (q livekit.ConnectionQuality, told bool) {
 	sid := o.Participant().Sid
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -28,8 +28,8 @@ func (g *guest) quality(o *guest) (q livekit.ConnectionQuality, told bool) {
 	return q, told
 }
 
-// link is a proxy that loses that share of packets up and down.
-func (s *server) link(up, down float64) *impair.Proxy {
+// lossyLink is a proxy that loses that share of packets up and down.
+func (s *server) lossyLink(up, down float64) *impair.Proxy {
 	s.T.Helper()
 	p := s.proxy()
 	p.SetLink(impair.Link{Up: impair.Profile{Loss: up}, Down: impair.Profile{Loss: down}})
@@ -40,23 +40,23 @@ func (s *server) link(up, down float64) *impair.Proxy {
 // subscriber's, and everybody who receives something knows.
 func TestQualityIsRatedForEachDirection(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	// Bare: nobody repairs what is lost on the way up.
-	ada := s.join(ctx, "ada", client.Options{UDPProxy: s.link(0.3, 0).Addr(), NoInterceptors: true})
+	// NoInterceptors: nobody repairs what is lost on the way up.
+	ada := s.join(ctx, "ada", client.Options{UDPProxy: s.lossyLink(0.3, 0).Addr(), NoInterceptors: true})
 	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)
 	}
-	play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	sendSamples(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 	bo := s.join(ctx, "bo", client.Options{})
-	cy := s.join(ctx, "cy", client.Options{UDPProxy: s.link(0, 0.3).Addr()})
+	cy := s.join(ctx, "cy", client.Options{UDPProxy: s.lossyLink(0, 0.3).Addr()})
 	di, err := bo.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)
 	}
-	play(ctx, t, di, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
-	is := func(who, of *guest, want livekit.ConnectionQuality) func() bool {
+	sendSamples(ctx, t, di, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	is := func(who, of *testClient, want livekit.ConnectionQuality) func() bool {
 		return func() bool { q, told := who.quality(of); return told && q == want }
 	}
 	harness.Eventually(ctx, t, "ada's loss shows to ada", is(ada, ada, livekit.ConnectionQuality_POOR))
@@ -70,15 +70,15 @@ func TestQualityIsRatedForEachDirection(t *testing.T) {
 // Somebody who vanishes shows as lost to others once ICE hears nothing, and is never told so itself.
 func TestQualityOfVanishedParticipantIsLost(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	path := s.link(0, 0)
+	path := s.lossyLink(0, 0)
 	ada := s.join(ctx, "ada", client.Options{UDPProxy: path.Addr()})
 	mic, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeOpus})
 	if err != nil {
 		t.Fatal(err)
 	}
-	play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+	sendSamples(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 	bo := s.join(ctx, "bo", client.Options{})
 	harness.Eventually(ctx, t, "bo knows that ada's connection is good", func() bool {
 		q, told := bo.quality(ada)
@@ -94,7 +94,7 @@ func TestQualityOfVanishedParticipantIsLost(t *testing.T) {
 		q, _ := bo.quality(ada)
 		return q != livekit.ConnectionQuality_LOST
 	})
-	if ada.saw(func(m *livekit.SignalResponse) bool {
+	if ada.hasMessage(func(m *livekit.SignalResponse) bool {
 		for _, i := range m.GetConnectionQuality().GetUpdates() {
 			if i.ParticipantSid == ada.Participant().Sid && i.Quality == livekit.ConnectionQuality_LOST {
 				return true

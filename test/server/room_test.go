@@ -31,7 +31,7 @@ func TestLateJoinerGetsExistingAndLaterTracks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			play(ctx, t, p, keyFrame, 33*time.Millisecond)
+			sendSamples(ctx, t, p, vp8KeyFrame, 33*time.Millisecond)
 			harness.Eventually(ctx, t, "cy receives another track", func() bool { return cy.receives(p.SID(), 5) })
 		}
 	})
@@ -73,7 +73,7 @@ func TestUnpublishedTrackIsRemovedForAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(ctx, t, again, keyFrame, 33*time.Millisecond)
+		sendSamples(ctx, t, again, vp8KeyFrame, 33*time.Millisecond)
 		harness.Eventually(ctx, t, "bo receives the next one", func() bool { return bo.receives(again.SID(), 5) })
 	})
 }
@@ -83,7 +83,7 @@ func TestResumeKeepsIdentityAndMedia(t *testing.T) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		mic, _ := ada.publishBoth(ctx)
 		harness.Eventually(ctx, t, "bo receives the microphone", func() bool { return bo.receives(mic.SID(), 5) })
-		sid, before := ada.Participant().Sid, bo.count(mic.SID())
+		sid, before := ada.Participant().Sid, bo.packetCount(mic.SID())
 		ada.DropSignal()
 		bo.DropSignal()
 		if err := errors.Join(ada.Resume(ctx), bo.Resume(ctx)); err != nil {
@@ -92,12 +92,12 @@ func TestResumeKeepsIdentityAndMedia(t *testing.T) {
 		if ada.Participant().Sid != sid {
 			t.Errorf("sid %s after the resume, %s before", ada.Participant().Sid, sid)
 		}
-		harness.Eventually(ctx, t, "media goes on", func() bool { return bo.count(mic.SID()) > before+20 })
+		harness.Eventually(ctx, t, "media goes on", func() bool { return bo.packetCount(mic.SID()) > before+20 })
 		cam, err := ada.Publish(ctx, client.PublishOptions{Name: "screen", MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_SCREEN_SHARE})
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(ctx, t, cam, keyFrame, 33*time.Millisecond)
+		sendSamples(ctx, t, cam, vp8KeyFrame, 33*time.Millisecond)
 		harness.Eventually(ctx, t, "a new track arrives after the resume", func() bool { return bo.receives(cam.SID(), 5) })
 	})
 }
@@ -118,9 +118,9 @@ func TestDataReachesDestinationsWithTheSendersIdentity(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		harness.Eventually(ctx, t, "bo gets both, in order", func() bool { return len(bo.packets()) == 2 })
-		harness.Eventually(ctx, t, "cy gets one", func() bool { return len(cy.packets()) == 1 })
-		got := bo.packets()
+		harness.Eventually(ctx, t, "bo gets both, in order", func() bool { return len(bo.dataPackets()) == 2 })
+		harness.Eventually(ctx, t, "cy gets one", func() bool { return len(cy.dataPackets()) == 1 })
+		got := bo.dataPackets()
 		if string(got[0].GetUser().Payload) != "to all" || string(got[1].GetUser().Payload) != "to bo" {
 			t.Errorf("bo got %v", got)
 		}
@@ -130,9 +130,9 @@ func TestDataReachesDestinationsWithTheSendersIdentity(t *testing.T) {
 		// A lossy one may be lost, so it is sent until it arrives.
 		harness.Eventually(ctx, t, "bo gets a lossy packet", func() bool {
 			_ = ada.PublishData(ctx, livekit.DataPacket_LOSSY, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("quick")}}})
-			return slices.ContainsFunc(bo.packets(), func(p *livekit.DataPacket) bool { return string(p.GetUser().GetPayload()) == "quick" })
+			return slices.ContainsFunc(bo.dataPackets(), func(p *livekit.DataPacket) bool { return string(p.GetUser().GetPayload()) == "quick" })
 		})
-		if n := len(ada.packets()); n != 0 {
+		if n := len(ada.dataPackets()); n != 0 {
 			t.Errorf("the sender got %d of its own packets", n)
 		}
 	})
@@ -154,7 +154,7 @@ func TestMissingRightsAreRefused(t *testing.T) {
 		refused := func(m *livekit.SignalResponse) bool {
 			return m.GetRequestResponse().GetReason() == livekit.RequestResponse_NOT_ALLOWED && m.GetRequestResponse().GetAddTrack() != nil
 		}
-		if !listener.saw(refused) {
+		if !listener.hasMessage(refused) {
 			t.Error("the refusal was not told")
 		}
 		harness.Eventually(ctx, t, "the listener hears", func() bool { return listener.receives(mic.SID(), 5) })
@@ -167,8 +167,8 @@ func TestMissingRightsAreRefused(t *testing.T) {
 		}
 		_ = listener.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("x")}}})
 		_ = hidden.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("y")}}})
-		harness.Eventually(ctx, t, "the hidden one's data arrives", func() bool { return len(ada.packets()) > 0 })
-		if p := ada.packets()[0]; string(p.GetUser().Payload) != "y" || p.ParticipantIdentity != "" {
+		harness.Eventually(ctx, t, "the hidden one's data arrives", func() bool { return len(ada.dataPackets()) > 0 })
+		if p := ada.dataPackets()[0]; string(p.GetUser().Payload) != "y" || p.ParticipantIdentity != "" {
 			t.Errorf("ada got %v", p)
 		}
 	})
@@ -176,7 +176,7 @@ func TestMissingRightsAreRefused(t *testing.T) {
 
 func TestConcurrentJoinsOfOneIdentityLeaveOne(t *testing.T) {
 	s := newServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	watch := s.join(ctx, "watch", client.Options{})
 	jwt := s.token("ada")
@@ -204,7 +204,7 @@ func TestSpeakerThatUnpublishesIsReportedSilent(t *testing.T) {
 			t.Fatal(err)
 		}
 		mic.Layers()[0].SetAudioLevel(20)
-		play(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
+		sendSamples(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 		last := func() *livekit.SpeakerInfo {
 			bo.mu.Lock()
 			defer bo.mu.Unlock()
@@ -239,7 +239,7 @@ func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "ada is told to wait", func() bool {
-			return ada.saw(func(m *livekit.SignalResponse) bool {
+			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				return m.GetRequestResponse().GetReason() == livekit.RequestResponse_QUEUED
 			})
 		})
@@ -247,7 +247,7 @@ func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "the second is accepted", func() bool {
-			return ada.saw(func(m *livekit.SignalResponse) bool {
+			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				p := m.GetTrackPublished()
 				return p.GetCid() == mic.CID() && p.GetTrack().GetSid() != mic.SID()
 			})

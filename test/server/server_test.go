@@ -17,13 +17,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test may take on a busy machine before it counts as one that gets nowhere.
-const patience = 3 * time.Minute
+// testTimeout is how long a test may take on a busy machine before it counts as one that gets nowhere.
+const testTimeout = 3 * time.Minute
 
 // server is a whole server that knows the development key.
 type server struct {
 	*harness.Server
-	calls livekit.RoomService // with every grant there is over "room", and with "other" for a destination
+	rooms livekit.RoomService // with every grant there is over "room", and with "other" for a destination
 }
 
 // A test makes it before it sets itself a time: it may have to wait for its turn.
@@ -36,23 +36,23 @@ func newServer(t *testing.T, change ...func(*config.Config)) *server {
 		f(&cfg)
 	}
 	s := &server{Server: harness.Start(t, cfg)}
-	s.calls = s.roomService(everything("room", "other"))
+	s.rooms = s.roomService(allGrants("room", "other"))
 	return s
 }
 
 // roomService calls the API with a grant.
 func (s *server) roomService(g token.VideoGrant) livekit.RoomService {
 	s.T.Helper()
-	return livekit.NewRoomServiceProtobufClient(s.URL(), s.bearing(g))
+	return livekit.NewRoomServiceProtobufClient(s.URL(), s.bearerClient(g))
 }
 
-func (s *server) bearing(g token.VideoGrant) harness.Bearer {
+func (s *server) bearerClient(g token.VideoGrant) harness.Bearer {
 	s.T.Helper()
 	return harness.Bearer{Client: s.HTTP, Token: s.tokenWith("", g)}
 }
 
-// everything grants all there is about a room.
-func everything(room, destination string) token.VideoGrant {
+// allGrants grants all there is about a room.
+func allGrants(room, destination string) token.VideoGrant {
 	return token.VideoGrant{
 		RoomCreate: true, RoomList: true, RoomRecord: true, IngressAdmin: true, RoomAdmin: true, Room: room, DestinationRoom: destination,
 	}
@@ -81,7 +81,7 @@ func (s *server) token(identity string, change ...func(*token.VideoGrant)) strin
 // roomNames lists the rooms that are there.
 func (s *server) roomNames(ctx context.Context) []string {
 	s.T.Helper()
-	l, err := s.calls.ListRooms(ctx, &livekit.ListRoomsRequest{})
+	l, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func (s *server) roomNames(ctx context.Context) []string {
 // participants lists who is in a room, in the order of their joining.
 func (s *server) participants(ctx context.Context, room string) []string {
 	s.T.Helper()
-	l, err := s.roomService(everything(room, "")).ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: room})
+	l, err := s.roomService(allGrants(room, "")).ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: room})
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *serve
 	for _, m := range modes[:2] {
 		t.Run(m.name, func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			f(ctx, t, s, m.o)
 		})

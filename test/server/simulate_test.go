@@ -13,15 +13,15 @@ import (
 	"meet/test/harness"
 )
 
-func (g *guest) simulate(s *livekit.SimulateScenario) {
+func (g *testClient) simulate(s *livekit.SimulateScenario) {
 	g.t.Helper()
 	if err := g.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Simulate{Simulate: s}}); err != nil {
 		g.t.Fatal(err)
 	}
 }
 
-// leaves lists the Leaves that have come.
-func (g *guest) leaves() []*livekit.LeaveRequest {
+// leaveRequests lists the Leaves that have come.
+func (g *testClient) leaveRequests() []*livekit.LeaveRequest {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var all []*livekit.LeaveRequest
@@ -40,7 +40,7 @@ func TestSimulatedSpeakerIsAnnounced(t *testing.T) {
 		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.receives(mic.SID(), 1) })
 		sid := ada.Participant().GetSid()
 		ada.simulate(&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_SpeakerUpdate{SpeakerUpdate: 1}})
-		for name, g := range map[string]*guest{"ada": ada, "bo": bo} {
+		for name, g := range map[string]*testClient{"ada": ada, "bo": bo} {
 			speaks := func(yes bool) func(*livekit.SignalResponse) bool {
 				return func(m *livekit.SignalResponse) bool {
 					for _, x := range m.GetSpeakersChanged().GetSpeakers() {
@@ -51,7 +51,7 @@ func TestSimulatedSpeakerIsAnnounced(t *testing.T) {
 					return false
 				}
 			}
-			harness.Eventually(ctx, t, name+" is told that ada speaks", func() bool { return g.saw(speaks(true)) })
+			harness.Eventually(ctx, t, name+" is told that ada speaks", func() bool { return g.hasMessage(speaks(true)) })
 		}
 	})
 }
@@ -83,22 +83,22 @@ func TestSimulatedDisconnectSendsItsReasonAndAction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 			harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.RemoteParticipant("ada") != nil })
 			ada.simulate(c.scenario)
 			harness.Eventually(ctx, t, "ada has gone", func() bool { return bo.RemoteParticipant("ada") == nil })
 			if c.silent {
-				if l := ada.leaves(); len(l) > 0 {
+				if l := ada.leaveRequests(); len(l) > 0 {
 					t.Errorf("a Leave from a server that has failed: %v", l)
 				}
 				if err := ada.Resume(ctx); err == nil {
 					t.Error("resumed what is gone")
 				}
 			}
-			harness.Eventually(ctx, t, "a Leave", func() bool { return len(ada.leaves()) == 1 })
-			if l := ada.leaves()[0]; l.Reason != c.reason || l.Action != c.action || l.CanReconnect != (c.action != livekit.LeaveRequest_DISCONNECT) {
+			harness.Eventually(ctx, t, "a Leave", func() bool { return len(ada.leaveRequests()) == 1 })
+			if l := ada.leaveRequests()[0]; l.Reason != c.reason || l.Action != c.action || l.CanReconnect != (c.action != livekit.LeaveRequest_DISCONNECT) {
 				t.Errorf("%v", l)
 			}
 		})
@@ -121,7 +121,7 @@ func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			ada := s.join(ctx, "ada", client.Options{})
 			ada.simulate(c.scenario)
@@ -129,7 +129,7 @@ func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 				t.Fatal(err)
 			}
 			harness.Eventually(ctx, t, "a pong, so the server has heard", func() bool {
-				return ada.saw(func(m *livekit.SignalResponse) bool { return m.GetPong() != 0 })
+				return ada.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetPong() != 0 })
 			})
 			for range c.drops {
 				if got := s.resumeRaw(ctx, ada); len(got) > 1 || (len(got) == 1) != c.first {
@@ -144,7 +144,7 @@ func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 }
 
 // resumeRaw resumes as g on a bare socket and returns what comes until the server closes it.
-func (s *server) resumeRaw(ctx context.Context, g *guest) []*livekit.SignalResponse {
+func (s *server) resumeRaw(ctx context.Context, g *testClient) []*livekit.SignalResponse {
 	s.T.Helper()
 	header := http.Header{"Authorization": {"Bearer " + s.token(g.Participant().GetIdentity())}}
 	ws, _, err := websocket.DefaultDialer.DialContext(ctx, s.SocketURL()+"/rtc?protocol=17&reconnect=1&sid="+g.Participant().GetSid(), header)

@@ -13,7 +13,7 @@ import (
 )
 
 // trackSubscribed counts how often g was told that somebody subscribed to that track.
-func (g *guest) trackSubscribed(sid string) int {
+func (g *testClient) trackSubscribed(sid string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := 0
@@ -42,18 +42,18 @@ func TestResubscribedTrackReturnsAndIsAnnouncedOnce(t *testing.T) {
 			if err := bo.SetSubscribed(true, mic.SID(), cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			sound, picture := bo.count(mic.SID()), bo.count(cam.SID())
+			sound, picture := bo.packetCount(mic.SID()), bo.packetCount(cam.SID())
 			harness.Eventually(ctx, t, "bo receives both", func() bool {
-				return bo.count(mic.SID()) > sound+10 && bo.count(cam.SID()) > picture+10
+				return bo.packetCount(mic.SID()) > sound+10 && bo.packetCount(cam.SID()) > picture+10
 			})
 			if err := bo.SetSubscribed(false, mic.SID(), cam.SID()); err != nil {
 				t.Fatal(err)
 			}
 			harness.Eventually(ctx, t, "bo receives nothing any more", func() bool {
-				before := bo.count(mic.SID()) + bo.count(cam.SID())
-				passed := watch.count(mic.SID())
-				harness.Eventually(ctx, t, "ten packets pass", func() bool { return watch.count(mic.SID()) > passed+10 })
-				return bo.count(mic.SID())+bo.count(cam.SID()) == before
+				before := bo.packetCount(mic.SID()) + bo.packetCount(cam.SID())
+				passed := watch.packetCount(mic.SID())
+				harness.Eventually(ctx, t, "ten packets pass", func() bool { return watch.packetCount(mic.SID()) > passed+10 })
+				return bo.packetCount(mic.SID())+bo.packetCount(cam.SID()) == before
 			})
 		}
 		for _, sid := range []string{mic.SID(), cam.SID()} {
@@ -68,14 +68,14 @@ func TestResubscribedTrackReturnsAndIsAnnouncedOnce(t *testing.T) {
 func TestParticipantsAreAnnouncedBeforeTheirMedia(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		names := []string{"ada", "bo", "cy", "di"}
-		guests := make([]*guest, len(names))
+		guests := make([]*testClient, len(names))
 		var joining sync.WaitGroup
 		for i, name := range names {
 			guests[i] = s.join(ctx, name, o)
 			joining.Go(func() { guests[i].publishBoth(ctx) })
 		}
 		joining.Wait()
-		tracks := func(g *guest) int {
+		tracks := func(g *testClient) int {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			known, named := map[string]bool{}, map[string]bool{}

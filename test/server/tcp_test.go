@@ -29,13 +29,13 @@ func TestClientWithoutUDPUsesTCP(t *testing.T) {
 		harness.Eventually(ctx, t, "media flows both ways", func() bool {
 			return bo.receives(mic.SID(), 20) && bo.receives(cam.SID(), 20) && ada.receives(theirMic.SID(), 20) && ada.receives(theirCam.SID(), 20)
 		})
-		if err := bo.PublishData(ctx, livekit.DataPacket_RELIABLE, user("over TCP")); err != nil {
+		if err := bo.PublishData(ctx, livekit.DataPacket_RELIABLE, userPacket("over TCP")); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "data arrives", func() bool { return len(ada.packets()) == 1 })
+		harness.Eventually(ctx, t, "data arrives", func() bool { return len(ada.dataPackets()) == 1 })
 	})
 }
 
-func user(text string) *livekit.DataPacket {
+func userPacket(text string) *livekit.DataPacket {
 	return &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte(text)}}}
 }

@@ -57,12 +57,12 @@ func run(root string, comments, tests, perPackage int, seed uint64) error {
 			groups[d.pkg] = append(groups[d.pkg], d)
 		}
 		for _, pkg := range order {
-			show("comment", draw(random, groups[pkg], perPackage))
+			printItems("comment", draw(random, groups[pkg], perPackage))
 		}
 		return nil
 	}
-	show("comment", draw(random, docs, comments))
-	show("test", draw(random, names, tests))
+	printItems("comment", draw(random, docs, comments))
+	printItems("test", draw(random, names, tests))
 	return nil
 }
 
@@ -73,7 +73,7 @@ func draw(random *rand.Rand, items []item, n int) []item {
 	return items[:min(n, len(items))]
 }
 
-func show(kind string, items []item) {
+func printItems(kind string, items []item) {
 	for i, it := range items {
 		fmt.Printf("## %s %d, package %s\n%s\n", kind, i+1, it.pkg, it.text)
 		if it.decl != "" {
@@ -108,7 +108,7 @@ func collect(root string) (docs, names []item, err error) {
 			docs = append(docs, item{pkg: pkg, text: file.Doc.Text()})
 		}
 		for _, decl := range file.Decls {
-			ds, ns := ofDeclaration(fset, pkg, decl)
+			ds, ns := fromDeclaration(fset, pkg, decl)
 			docs, names = append(docs, ds...), append(names, ns...)
 		}
 		return nil
@@ -116,8 +116,8 @@ func collect(root string) (docs, names []item, err error) {
 	return docs, names, err
 }
 
-// ofDeclaration returns the doc comments of a declaration and of its fields and methods, and the name of a test function.
-func ofDeclaration(fset *token.FileSet, pkg string, decl ast.Decl) (docs, names []item) {
+// fromDeclaration returns the doc comments of a declaration and of its fields and methods, and the name of a test function.
+func fromDeclaration(fset *token.FileSet, pkg string, decl ast.Decl) (docs, names []item) {
 	add := func(doc *ast.CommentGroup, node any) {
 		if doc != nil && strings.TrimSpace(doc.Text()) != "" {
 			docs = append(docs, item{pkg, firstLine(fset, node), strings.TrimSpace(doc.Text())})
