@@ -120,7 +120,7 @@ func TestOpenAPICoversEveryRoute(t *testing.T) {
 	}
 }
 
-// Successful responses and errors are checked.
+// Both successful responses and errors must match the document.
 func TestResponsesMatchTheOpenAPIDocument(t *testing.T) {
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}

@@ -13,8 +13,8 @@ import (
 // detailsTTL is how long the token of connection details is valid. The client needs it only to connect.
 const detailsTTL = 5 * time.Minute
 
-// Request describes who wants to enter which room. Metadata becomes the participant's metadata; Region chooses the
-// server.
+// Request is a client's request to enter a room. Metadata becomes the participant's metadata, and Region selects the
+// signalling server.
 type Request struct {
 	Room, Name, Metadata, Region string
 	Address                      string // network address of the client

@@ -35,7 +35,7 @@ type Meeting struct {
 	People    []Person  `json:"people"`           // the first maxPeople of them, in order of arrival
 }
 
-// Person is one attendee. Someone who leaves and returns is still one Person.
+// Person is one attendee of a meeting. Someone who leaves and returns is still one Person.
 type Person struct {
 	Identity string    `json:"identity"` // the latest one: rejoining gives a new identity
 	Name     string    `json:"name"`

@@ -31,7 +31,7 @@ func exampleSources() Sources {
 	}
 }
 
-// Prometheus's linter checks the metrics, too.
+// A scrape contains every metric, and Prometheus's linter accepts all of them.
 func TestScrapeShowsEveryMetricAndPassesTheLinter(t *testing.T) {
 	m := New("1.2.3", exampleSources())
 	m.CountEvent("room_started")

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxMarks is the number of combining marks that a letter may have. Hebrew with vowels and accents needs five; more
-// marks would only cover neighbouring lines.
+// maxMarks is the largest number of combining marks that a letter may have. Hebrew with vowels and accents needs five;
+// more marks would only cover neighbouring lines.
 const maxMarks = 5
 
 // Visible returns s in normalized form without invisible characters. The result may be empty.

@@ -5,7 +5,7 @@
 // internal error.
 //
 // The data of the lobby page is bounded in size and encoded once for all clients: see snapshot. The package starts no
-// goroutine. Of the open event streams, the one that receives the notification of a change builds the next snapshot, and
-// the others wait for it. An event stream ends with the context of its request, so package app ends all streams by
+// goroutine. One of the open event streams receives the notification of a change and builds the next snapshot; the
+// others wait for it. An event stream ends with the context of its request, so package app ends all streams by
 // cancelling the server's base context.
 package site

@@ -68,7 +68,7 @@ func New(l *lobby.Lobby, b Builds, o Options) *Site {
 	return s
 }
 
-// Routes adds all routes to e and makes the site answer e's errors.
+// Routes adds all routes to e and installs the site's error handler.
 func (s *Site) Routes(e *echo.Echo) {
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = proxy.ClientIP

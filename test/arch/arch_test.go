@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-// A rule is a row of the package map. The arrows point from the edge to the middle: an import that is not listed makes
-// two packages know each other that are meant not to.
+// rule is a row of the package map: the imports of one package. Imports point from the edge of the program to its core.
+// An import that is not listed would couple two packages that should be independent.
 type rule struct {
-	allowed []string // our packages; "*" is every one
-	forbidden []string // prefixes of others' packages, and why in the table's comments
+	allowed   []string // packages of this module that may be imported; "*" means all
+	forbidden []string // prefixes of other modules' packages that must not be imported
 }
 
 var (
@@ -26,14 +26,14 @@ var (
 	httpParts = []string{"net/http", echo}
 )
 
-// rules is the package map: a row for each package, and none for a package that does not exist. docs/architecture.md draws
-// the map.
+// rules is the package map. It has a row for each package and none for packages that do not exist. docs/architecture.md
+// contains it as a table.
 var rules = map[string]rule{
 	"cmd/meet":           {allowed: []string{"internal/app", "internal/config", "internal/token", "internal/assets", "internal/client", "internal/mediafile", "internal/loadtest", "internal/admin", "internal/doctor"}, forbidden: []string{pion, echo}},
 	"internal/app":       {allowed: []string{"*"}, forbidden: []string{nats}},
 	"internal/config":    {},
-	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}}, // calls a server from outside
-	"internal/doctor":    {allowed: []string{"internal/wire"}, forbidden: []string{pion, echo, nats}},  // opens the socket that the server would
+	"internal/admin":     {allowed: []string{"internal/token"}, forbidden: []string{pion, echo, nats}}, // an API client
+	"internal/doctor":    {allowed: []string{"internal/wire"}, forbidden: []string{pion, echo, nats}},  // opens the same socket as the server
 	"internal/bytequeue": {forbidden: append(httpParts, pion)},
 	"internal/decode":    {forbidden: httpParts},
 	"internal/fault":     {},
@@ -48,8 +48,8 @@ var rules = map[string]rule{
 	"internal/peer":      {allowed: []string{"internal/loop", "internal/sfu"}, forbidden: append(httpParts, nats)},
 	"internal/proxy":     {forbidden: []string{pion, echo, nats}},
 
-	"internal/sfu":         {allowed: []string{"internal/sfu/codec", "internal/sfu/forward", "internal/sfu/pacer"}, forbidden: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the hot path neither logs nor encodes
-	"internal/sfu/codec":   {forbidden: []string{"time", "sync", "log"}},                                                                                                                 // pure
+	"internal/sfu":         {allowed: []string{"internal/sfu/codec", "internal/sfu/forward", "internal/sfu/pacer"}, forbidden: append(httpParts, nats, "log", "google.golang.org/protobuf")}, // the packet path does not log or encode protobuf
+	"internal/sfu/codec":   {forbidden: []string{"time", "sync", "log"}},                                                                                                                     // pure
 	"internal/sfu/forward": {allowed: []string{"internal/sfu/codec"}, forbidden: []string{"sync", "log", "github.com/pion/webrtc", "github.com/pion/interceptor"}},                           // pure; time is an argument
 	"internal/sfu/pacer":   {allowed: []string{"internal/sfu/bwe"}, forbidden: append(httpParts, nats, "log", "github.com/pion/webrtc")},
 	"internal/sfu/bwe":     {forbidden: []string{"sync", "log"}}, // time is an argument
@@ -82,19 +82,21 @@ var rules = map[string]rule{
 	"test/impair/proxy":  {allowed: []string{"test/impair"}},
 }
 
-// protobufUsers lists who may use LiveKit's protobuf protobufUsers: they are the domain's data there, and everybody else has
-// words of his own. app passes them from rtc to lobby, loadtest to the client; the command line prints what a server's API
-// answers, and test/harness lists its methods.
+// protobufUsers lists the packages that may use LiveKit's protobuf messages. There they are the data model; all other
+// packages define their own types. app passes them from rtc to lobby, loadtest to the client, cmd/meet prints responses
+// of the API, and test/harness lists its methods.
 var protobufUsers = []string{
 	"internal/signal", "internal/rtc", "internal/peer", "internal/api", "internal/agent", "internal/webhook", "internal/client", "internal/loadtest", "internal/app",
 	"internal/admin", "cmd/meet", "test/harness",
 }
 
+// goPackage is a package in the output of go list.
 type goPackage struct {
 	ImportPath string
 	Imports    []string
 }
 
+// packages returns all packages of this module by their paths, without "meet/".
 func packages(t *testing.T) map[string]goPackage {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "meet/...")
@@ -122,7 +124,7 @@ func TestImportsFollowTheRules(t *testing.T) {
 	for name, p := range all {
 		r, ok := rules[name]
 		if !ok {
-			t.Errorf("%s is not in the package map: say what it may import", name)
+			t.Errorf("%s is not in the package map: add what it may import", name)
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -133,7 +135,7 @@ func TestImportsFollowTheRules(t *testing.T) {
 	}
 }
 
-// TestRulesNameExistingPackages: every row of the package map, and every name in a row, is a package.
+// Every package that has a row in the package map, or is named in a row, exists.
 func TestRulesNameExistingPackages(t *testing.T) {
 	all := packages(t)
 	isPackage := func(name string) bool { _, ok := all[name]; return ok }
@@ -154,40 +156,41 @@ func TestRulesNameExistingPackages(t *testing.T) {
 	}
 }
 
-// objection says why a package may not import another, or "".
+// objection returns why a package must not import another, or "" if it may.
 func (r rule) objection(name, imported string) string {
 	if ours, ok := strings.CutPrefix(imported, "meet/"); ok {
 		switch {
 		case ours == "internal/app" && name != "cmd/meet" && name != "test/harness":
-			return "app is the top; only cmd/meet and the tests' harness stand above it"
+			return "only cmd/meet and test/harness may import app"
 		case ours == "internal/config" && name != "cmd/meet" && name != "internal/app" && name != "test/harness":
-			return "a package takes its own Options, not everybody's settings"
+			return "a package takes its own Options instead of the program's settings"
 		case !slices.Contains(r.allowed, "*") && !slices.Contains(r.allowed, ours):
-			return "the package map draws no such arrow"
+			return "the package map does not list this import"
 		}
 		return ""
 	}
 	for _, prefix := range r.forbidden {
 		if hasPathPrefix(imported, prefix) {
-			return "it belongs to another layer"
+			return "this package must not depend on that module"
 		}
 	}
 	if hasPathPrefix(imported, protocol) {
 		switch {
 		case imported != protocol+"livekit":
-			return "of this module we take the messages only, not its logger, auth or utilities"
+			return "only the messages of this module are used, not its logger, auth or utilities"
 		case !slices.Contains(protobufUsers, name):
-			return "protobuf messages stay in " + strings.Join(protobufUsers, ", ")
+			return "protobuf messages are used only in " + strings.Join(protobufUsers, ", ")
 		}
 	}
 	return ""
 }
 
+// hasPathPrefix reports whether an import path is prefix or below it.
 func hasPathPrefix(imported, prefix string) bool {
 	return strings.HasPrefix(imported, prefix) && (strings.HasSuffix(prefix, "/") || imported == prefix || strings.HasPrefix(imported[len(prefix):], "/"))
 }
 
-// The rules themselves must be able to say no.
+// The check must refuse forbidden imports and accept the others.
 func TestForbiddenImportIsRefused(t *testing.T) {
 	for _, tc := range []struct {
 		name, imported string
@@ -215,7 +218,7 @@ func TestForbiddenImportIsRefused(t *testing.T) {
 	}
 }
 
-// Every package says in its first sentence what it is for.
+// Every package comment begins with "Package name" or "Command name".
 func TestPackagesHaveDocs(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}}\t{{.Name}}\t{{.Doc}}", "meet/...")
 	out, err := cmd.Output()

@@ -15,6 +15,7 @@ import (
 	"testing"
 )
 
+// update makes TestPackageMapIsCurrent write the package map to docs/architecture.md.
 var update = flag.Bool("update", false, "write the package map of docs/architecture.md")
 
 const (
@@ -22,6 +23,7 @@ const (
 	mapEnd   = "<!-- end of package map -->\n"
 )
 
+// readArchitecture returns the path and the content of docs/architecture.md.
 func readArchitecture(t *testing.T) (path, text string) {
 	t.Helper()
 	path = filepath.Join(repository, "docs", "architecture.md")
@@ -32,7 +34,7 @@ func readArchitecture(t *testing.T) (path, text string) {
 	return path, string(raw)
 }
 
-// packageMap returns the rows of rules, with the first sentence of each package's comment.
+// packageMap returns the package map as a Markdown table, with the first sentence of each package comment.
 func packageMap(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}\t{{.Name}}\t{{.Doc}}", "meet/...").Output()
@@ -60,7 +62,7 @@ func packageMap(t *testing.T) string {
 	return strings.Join(rows, "")
 }
 
-// TestPackageMapIsCurrent: the map in docs/architecture.md is that of rules.
+// The table in docs/architecture.md must match the rules and the package comments.
 func TestPackageMapIsCurrent(t *testing.T) {
 	path, text := readArchitecture(t)
 	before, rest, ok := strings.Cut(text, mapBegin)
@@ -80,13 +82,14 @@ func TestPackageMapIsCurrent(t *testing.T) {
 	}
 }
 
-// quotedName matches a name in backticks: a package's name, then what it declares, then a method or a field of that.
+// quotedName matches a name in backticks: a package, one of its declarations, and optionally a method or field of that.
 var quotedName = regexp.MustCompile("`([a-z]\\w*)\\.([A-Za-z]\\w*)(?:\\.([A-Za-z]\\w*))?`")
 
-// quotedPath matches a file or a folder in backticks.
+// quotedPath matches the path of a file or folder in backticks.
 var quotedPath = regexp.MustCompile("`((?:cmd|internal|test|web|docs|scripts)/[\\w./-]*)`")
 
-// declarations maps the name of each package in internal to what it declares: "Type", "Func", "Type.method", "Type.field".
+// declarations maps the name of each package in internal to its declarations, in the forms "Type", "Func", "Type.method"
+// and "Type.field".
 func declarations(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	all := map[string]map[string]bool{}
@@ -114,7 +117,7 @@ func declarations(t *testing.T) map[string]map[string]bool {
 	return all
 }
 
-// addDeclaration notes what one declaration declares.
+// addDeclaration adds the names that d declares.
 func addDeclaration(names map[string]bool, d ast.Decl) {
 	if f, ok := d.(*ast.FuncDecl); ok {
 		if f.Recv == nil {
@@ -164,7 +167,7 @@ func addDeclaration(names map[string]bool, d ast.Decl) {
 	}
 }
 
-// otherPackages lists the packages of others that the text names.
+// otherPackages lists the packages of other modules that the document names.
 var otherPackages = []string{"sync"}
 
 // missingNames returns the names in a text that no package declares, and the files and folders that do not exist.
@@ -186,7 +189,7 @@ func missingNames(text string, all map[string]map[string]bool) []string {
 	return missing
 }
 
-// TestArchitectureNamesExist: what docs/architecture.md calls by name is there.
+// All declarations, files and folders that docs/architecture.md names must exist.
 func TestArchitectureNamesExist(t *testing.T) {
 	_, text := readArchitecture(t)
 	all := declarations(t)
@@ -198,7 +201,6 @@ func TestArchitectureNamesExist(t *testing.T) {
 	}
 }
 
-// TestArchitectureCheckFindsMissingNames checks that the check can fail.
 func TestArchitectureCheckFindsMissingNames(t *testing.T) {
 	all := map[string]map[string]bool{"wire": {"ProtocolMux": true, "ProtocolMux.Close": true}}
 	for text, missing := range map[string]int{

@@ -11,11 +11,11 @@ import (
 )
 
 var (
-	// document matches the name of a Markdown file, or its address.
+	// document matches the path or URL of a Markdown file.
 	document = regexp.MustCompile(`[\w./:-]*\w\.md\b`)
 	// source matches the path of a source file in this repository.
 	source = regexp.MustCompile(`(?:^|[\s(])((?:cmd|internal|scripts|test|web)/[\w./-]*\w\.(?:css|go|jsx?|sh|templ|tsx?))\b`)
-	// comment matches what a line of source code may have as a comment, also inside a block comment.
+	// comment matches the comment in a line of source code, also inside a block comment.
 	comment = regexp.MustCompile(`(?:^|\s)(?://|#|/?\*).*`)
 	// protocolSection matches a citation of docs/protocol.md with its sections.
 	protocolSection = regexp.MustCompile(`docs/protocol\.md,\s+((?:\d[\d.]*)(?:(?: and | to |, )\d[\d.]*)*)`)
@@ -24,7 +24,7 @@ var (
 	lineBreak       = regexp.MustCompile(`\n\s*(?://|\*|#)?\s*`)
 )
 
-// textFiles returns the tracked files of the repository that people write, by their path.
+// textFiles returns the content of the tracked source and documentation files, without generated ones, by their paths.
 func textFiles(t *testing.T) map[string]string {
 	t.Helper()
 	list, err := exec.Command("git", "-C", repository, "ls-files").Output()
@@ -53,8 +53,8 @@ func textFiles(t *testing.T) map[string]string {
 	return all
 }
 
-// missingFiles returns the documents and source files that a file names in a comment, or anywhere if it is a document
-// itself, and that are not in the repository: neither from its top nor from the file's folder. Addresses are left out.
+// missingFiles returns the documents and source files that a file cites and that do not exist, neither relative to the
+// repository nor to the file's folder. In source files only comments are searched. URLs are ignored.
 func missingFiles(file, text string) []string {
 	var missing []string
 	for line := range strings.Lines(text) {
@@ -77,6 +77,7 @@ func missingFiles(file, text string) []string {
 	return missing
 }
 
+// exists reports whether a file or folder exists.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
@@ -95,6 +96,7 @@ func missingSections(text string, sections []string) []string {
 	return missing
 }
 
+// sectionsOfProtocol returns the numbers of the sections of docs/protocol.md.
 func sectionsOfProtocol(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "protocol.md"))
@@ -108,8 +110,8 @@ func sectionsOfProtocol(t *testing.T) []string {
 	return sections
 }
 
-// TestCitedFilesExist: a stranger can open every document and source file that a file of the repository cites, a document
-// at the cited section.
+// Every document and source file that a file of the repository cites exists, and so does every cited section of
+// docs/protocol.md.
 func TestCitedFilesExist(t *testing.T) {
 	sections := sectionsOfProtocol(t)
 	all := textFiles(t)
@@ -118,7 +120,7 @@ func TestCitedFilesExist(t *testing.T) {
 	}
 	for file, text := range all {
 		if strings.HasPrefix(file, "test/arch/") {
-			continue // names documents that do not exist, to test this test
+			continue // cites missing documents on purpose
 		}
 		for _, name := range missingFiles(file, text) {
 			t.Errorf("%s cites %s, which is not in the repository", file, name)
@@ -129,7 +131,7 @@ func TestCitedFilesExist(t *testing.T) {
 	}
 }
 
-// TestCompatibilitySectionsExist: the table's numbers are sections of docs/protocol.md.
+// The section numbers in docs/compatibility.md are sections of docs/protocol.md.
 func TestCompatibilitySectionsExist(t *testing.T) {
 	sections := sectionsOfProtocol(t)
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "compatibility.md"))
@@ -145,7 +147,6 @@ func TestCompatibilitySectionsExist(t *testing.T) {
 	}
 }
 
-// TestCitationChecksFindMissingFilesAndSections checks that the two checks can fail.
 func TestCitationChecksFindMissingFilesAndSections(t *testing.T) {
 	for _, tt := range []struct {
 		file, text string

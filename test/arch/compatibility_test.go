@@ -11,18 +11,19 @@ import (
 	"testing"
 )
 
-// repository is where the tests of this package find the rest.
+// repository is the path of the repository, relative to this package.
 const repository = "../.."
 
-// A claim is a row of docs/compatibility.md.
+// claim is a row of docs/compatibility.md.
 type claim struct {
 	section, what, state, why string
 	tests                     []string
 }
 
+// quoted matches text in backticks.
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// parseClaims reads the rows of the table; a heading and the line below it are none.
+// parseClaims returns the rows of all tables in a text, without their headers.
 func parseClaims(t *testing.T, text string) []claim {
 	t.Helper()
 	var all []claim
@@ -49,17 +50,17 @@ func parseClaims(t *testing.T, text string) []claim {
 	return all
 }
 
-// problem says what is wrong with a claim, or "".
+// problem returns what is wrong with a claim, or "".
 func (c claim) problem(exists func(test string) bool) string {
 	switch {
 	case c.section == "" || c.what == "":
-		return "it does not say what it is about"
+		return "it has no section or no subject"
 	case !slices.Contains([]string{"yes", "partly", "no"}, c.state):
 		return "its state is " + c.state
 	case c.state != "yes" && c.why == "":
-		return "it does not say why"
+		return "it has no reason"
 	case c.state != "no" && len(c.tests) == 0:
-		return "no test shows it"
+		return "it names no test"
 	}
 	for _, test := range c.tests {
 		if !exists(test) {
@@ -69,14 +70,15 @@ func (c claim) problem(exists func(test string) bool) string {
 	return ""
 }
 
-// goTest finds package and function of a named Go test, jsTitle the titles of tests in JavaScript with their quotes.
+// goTest matches the package and function of a Go test. jsTitle matches titles of JavaScript tests with their quotes,
+// placeholder the placeholders in them.
 var (
-	goTest   = regexp.MustCompile(`^((?:internal|test|cmd)/[\w/]+)\.((?:Test|Fuzz)\w+)$`)
-	jsTitle  = regexp.MustCompile("\\btest\\(\\s*(`[^`]+`|'[^']+'|\"[^\"]+\")")
+	goTest      = regexp.MustCompile(`^((?:internal|test|cmd)/[\w/]+)\.((?:Test|Fuzz)\w+)$`)
+	jsTitle     = regexp.MustCompile("\\btest\\(\\s*(`[^`]+`|'[^']+'|\"[^\"]+\")")
 	placeholder = regexp.MustCompile(`\$\{[^}]*\}`)
 )
 
-// testExists reports whether the repository has that test. What a title's template inserts may be anything.
+// testExists reports whether the repository has this test. A placeholder in a JavaScript test's title matches any text.
 func testExists(t *testing.T, test string) bool {
 	t.Helper()
 	if m := goTest.FindStringSubmatch(test); m != nil {
@@ -100,7 +102,7 @@ func testExists(t *testing.T, test string) bool {
 	return false
 }
 
-// readFiles returns what the readFiles of a folder hold whose names match.
+// readFiles returns the contents of the files in a folder whose names match a pattern.
 func readFiles(t *testing.T, folder, names string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(repository, folder, names))
@@ -118,7 +120,7 @@ func readFiles(t *testing.T, folder, names string) []string {
 	return texts
 }
 
-// Every row of the compatibility table has a state, and the tests it names exist.
+// Every row of docs/compatibility.md has a valid state, and the tests that it names exist.
 func TestCompatibilityNamesExistingTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "compatibility.md"))
 	if err != nil {
@@ -139,7 +141,6 @@ func TestCompatibilityNamesExistingTests(t *testing.T) {
 	}
 }
 
-// The check itself must be able to say no.
 func TestCompatibilityCheckFindsInvalidRows(t *testing.T) {
 	for _, tt := range []struct {
 		row string

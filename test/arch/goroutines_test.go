@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// goStatements returns the positions of go statements in Go source. A goroutine that is started by one has no owner that waits
-// for it; sync.WaitGroup.Go names the owner.
+// goStatements returns the positions of go statements in Go source. Nothing waits for a goroutine that a go statement
+// starts; sync.WaitGroup.Go gives it an owner.
 func goStatements(t *testing.T, file string, source any) []string {
 	t.Helper()
 	set := token.NewFileSet()
@@ -29,12 +29,12 @@ func goStatements(t *testing.T, file string, source any) []string {
 	return found
 }
 
-// allowedGoStatements counts the go statements that a folder may have.
+// allowedGoStatements is the number of go statements that a folder may have.
 var allowedGoStatements = map[string]int{
-	"internal/rtc": 1, // Rooms.Close gives up its wait for rooms when its context ends
+	"internal/rtc": 1, // Rooms.Close stops waiting for rooms when its context ends
 }
 
-// TestGoroutinesHaveOwners: the program starts goroutines by sync.WaitGroup.Go only.
+// The program starts goroutines only with sync.WaitGroup.Go.
 func TestGoroutinesHaveOwners(t *testing.T) {
 	list, err := exec.Command("git", "-C", repository, "ls-files", "--cached", "--others", "--exclude-standard", "cmd", "internal", "web").Output()
 	if err != nil {
@@ -55,7 +55,7 @@ func TestGoroutinesHaveOwners(t *testing.T) {
 				counts[folder]++
 				continue
 			}
-			t.Errorf("%s: a go statement, want sync.WaitGroup.Go of the owner that waits", at)
+			t.Errorf("%s: go statement, want sync.WaitGroup.Go of an owner that waits", at)
 		}
 	}
 	if seen < 100 {
@@ -68,7 +68,6 @@ func TestGoroutinesHaveOwners(t *testing.T) {
 	}
 }
 
-// TestGoroutineCheckFindsGoStatements checks that the check can fail.
 func TestGoroutineCheckFindsGoStatements(t *testing.T) {
 	for body, want := range map[string]int{
 		"go f()": 1, "go func() { f() }()": 1, "func() { go f() }()": 1, "wg.Go(f)": 0, "f() // go f()": 0,

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Every test that docs/security.md names for an attack exists.
+// All tests that docs/security.md names exist.
 func TestSecurityNamesExistingTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "docs", "security.md"))
 	if err != nil {

@@ -11,9 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// permissions maps the parts of a repository to the access that a job has to them.
+// permissions maps parts of a repository to a job's access to them: "read", "write" or "none".
 type permissions map[string]string
 
+// workflow is the part of a GitHub Actions workflow that the tests check.
 type workflow struct {
 	Permissions *permissions
 	Jobs        map[string]struct {
@@ -26,14 +27,14 @@ type workflow struct {
 }
 
 var (
-	// pinnedAction is an action by its commit, with the version that this is as a comment.
+	// pinnedAction matches an action pinned to a commit, with its version as a comment.
 	pinnedAction = regexp.MustCompile(`^\s*(?:- )?uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
-	// runsPackageCode matches commands that run code of packages.
+	// runsPackageCode matches commands that run code of third-party packages.
 	runsPackageCode = regexp.MustCompile(`\b(npm|npx|node|go|pip|make)\b|scripts/`)
-	npmInstall     = regexp.MustCompile(`\bnpm (ci|install|i)\b.*`)
+	npmInstall      = regexp.MustCompile(`\bnpm (ci|install|i)\b.*`)
 )
 
-// TestWorkflowsPinActionsAndLimitPermissions: whoever takes over an action's tag or a package cannot write to the repository.
+// Neither a hijacked action nor a malicious package may be able to write to the repository.
 func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 	files, err := filepath.Glob("../../.github/workflows/*")
 	if err != nil || len(files) == 0 {
@@ -46,10 +47,10 @@ func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 		}
 		for line := range strings.Lines(string(text)) {
 			if line = strings.TrimRight(line, "\n"); strings.Contains(line, "uses:") && !pinnedAction.MatchString(line) {
-				t.Errorf("%s: %q: want a commit of 40 digits and the version as a comment", file, line)
+				t.Errorf("%s: %q: want a commit of 40 hexadecimal digits and the version as a comment", file, line)
 			}
 			if strings.Contains(line, "pull_request_target") {
-				t.Errorf("%s runs code of strangers with rights", file)
+				t.Errorf("%s runs code of pull requests with write access", file)
 			}
 		}
 		var w workflow
@@ -57,7 +58,7 @@ func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		if w.Permissions == nil || canWrite(*w.Permissions) {
-			t.Errorf("%s: want permissions at the top that write nothing", file)
+			t.Errorf("%s: want top-level permissions without write access", file)
 		}
 		for name, job := range w.Jobs {
 			mayWrite := job.Permissions != nil && canWrite(*job.Permissions)
@@ -73,7 +74,7 @@ func TestWorkflowsPinActionsAndLimitPermissions(t *testing.T) {
 	}
 }
 
-// TestWorkflowPublishesBuildUnchanged runs the step that publishes, and checks out what it pushed as git does on Windows.
+// The test runs the workflow's publish step, and checks out the result as git does on Windows.
 func TestWorkflowPublishesBuildUnchanged(t *testing.T) {
 	text, err := os.ReadFile("../../.github/workflows/frontend.yml")
 	if err != nil {
@@ -119,7 +120,7 @@ func TestWorkflowPublishesBuildUnchanged(t *testing.T) {
 	}
 }
 
-// TestPullRequestsAreChecked: a pull request runs scripts/check.sh, without secrets.
+// A pull request runs scripts/check.sh without access to secrets.
 func TestPullRequestsAreChecked(t *testing.T) {
 	text, err := os.ReadFile("../../.github/workflows/check.yml")
 	if err != nil {
@@ -138,6 +139,7 @@ func TestPullRequestsAreChecked(t *testing.T) {
 	}
 }
 
+// canWrite reports whether permissions include write access.
 func canWrite(p permissions) bool {
 	for _, right := range p {
 		if right != "read" && right != "none" {
@@ -147,7 +149,7 @@ func canWrite(p permissions) bool {
 	return false
 }
 
-// TestNpmInstallRunsNoScripts: an npm package could otherwise run a program on every machine that installs it.
+// Otherwise an npm package could run a program on every machine that installs it.
 func TestNpmInstallRunsNoScripts(t *testing.T) {
 	list, err := exec.Command("git", "-C", "../..", "ls-files", "scripts", ".github", "cmd/meet").Output()
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	megabyte = 1 << 20
-	maxGrowth  = 20 * megabyte
+	megabyte  = 1 << 20
+	maxGrowth = 20 * megabyte
 )
 
-// inParallel runs f that many times side by side.
+// inParallel runs f n times in parallel and waits for all calls.
 func inParallel(n int, f func(i int)) {
 	var all sync.WaitGroup
 	for i := range n {
@@ -30,7 +30,7 @@ func inParallel(n int, f func(i int)) {
 	all.Wait()
 }
 
-// Requests of 4 MiB that become two million objects, without a token.
+// Bodies of 4 MiB decode to two million objects. Most are sent without a token.
 func TestCreateRoomBodiesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	binary := bytes.Repeat([]byte{0x72, 0x00}, 2_097_142)
@@ -46,19 +46,19 @@ func TestCreateRoomBodiesTakeBoundedMemory(t *testing.T) {
 			}
 		})
 	})
-	// An operator is believed, but a request of its is still not worth more than its size.
+	// With a token the bodies are read, but the memory they use is bounded, too.
 	s.checkMemoryGrowth(2*maxGrowth, func() {
 		for range 4 {
 			for form, body := range map[string][]byte{"application/protobuf": binary, "application/json": text} {
 				if status := s.post("/twirp/livekit.RoomService/CreateRoom", form, s.operatorToken(), body); status != http.StatusBadRequest {
-					t.Errorf("%s of an operator: %d", form, status)
+					t.Errorf("%s with an operator's token: %d", form, status)
 				}
 			}
 		}
 	})
 }
 
-// emptyFrame is a signalling message of a megabyte in empty sub-messages.
+// emptyFrame returns a signalling message of a megabyte that consists of empty sub-messages.
 func emptyFrame(t *testing.T) []byte {
 	t.Helper()
 	u := &livekit.UpdateSubscription{}
@@ -72,7 +72,6 @@ func emptyFrame(t *testing.T) []byte {
 	return frame
 }
 
-// Frames of a megabyte of empty sub-messages.
 func TestSignallingFramesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	frame := emptyFrame(t)
@@ -99,7 +98,7 @@ func TestSignallingFramesTakeBoundedMemory(t *testing.T) {
 	})
 }
 
-// Join requests that unpack to a megabyte of empty messages.
+// The compressed join requests decompress to a megabyte of empty messages.
 func TestJoinRequestsTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	join := &livekit.JoinRequest{}
@@ -137,10 +136,10 @@ func TestJoinRequestsTakeBoundedMemory(t *testing.T) {
 	})
 }
 
-// Ten pairs of peers of a direct call, of whom one floods and one does not read.
+// In each of ten pairs of a direct call, one peer floods and the other does not read. Another pair must keep working.
 func TestDirectCallQueuesTakeBoundedMemory(t *testing.T) {
 	s := start(t)
-	ada, bo := s.openSocket("/direct/ws", nil), s.openSocket("/direct/ws", nil) // who are to go on
+	ada, bo := s.openSocket("/direct/ws", nil), s.openSocket("/direct/ws", nil) // the pair that must keep working
 	receiveText(t, ada)
 	receiveText(t, bo)
 	sendText(t, ada, `"SessionNew"`)
@@ -170,10 +169,11 @@ func TestDirectCallQueuesTakeBoundedMemory(t *testing.T) {
 	offer := `{"VideoOffer":["an offer","` + session + `"]}`
 	sendText(t, ada, offer)
 	if got := receiveText(t, bo); got != offer {
-		t.Errorf("after the attack bo hears %s", got)
+		t.Errorf("after the attack bo received %s", got)
 	}
 }
 
+// sendText sends a text message.
 func sendText(t *testing.T, ws *websocket.Conn, text string) {
 	t.Helper()
 	if err := ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
@@ -181,6 +181,7 @@ func sendText(t *testing.T, ws *websocket.Conn, text string) {
 	}
 }
 
+// receiveText returns the next message.
 func receiveText(t *testing.T, ws *websocket.Conn) string {
 	t.Helper()
 	_, raw, err := ws.ReadMessage()

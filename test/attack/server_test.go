@@ -36,7 +36,7 @@ type server struct {
 	address string
 }
 
-// start runs the program on a free port of loopback until the test ends.
+// start runs the program on a free loopback port until the test ends.
 func start(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,19 +56,19 @@ func start(t *testing.T) *server {
 		_ = out.Close()
 		if t.Failed() {
 			text, _ := os.ReadFile(out.Name())
-			t.Logf("the server said:\n%s", text[max(0, len(text)-4000):])
+			t.Logf("output of the server:\n%s", text[max(0, len(text)-4000):])
 		}
 	})
 	s := &server{t: t, pid: cmd.Process.Pid}
 	link := regexp.MustCompile(`http://(127\.0\.0\.1:\d+|localhost:\d+)`)
-	s.eventually("it says where it listens", func() bool {
+	s.eventually("the server prints its address", func() bool {
 		text, _ := os.ReadFile(out.Name())
 		if found := link.FindSubmatch(text); found != nil {
 			s.address = strings.Replace(string(found[1]), "localhost", "127.0.0.1", 1)
 		}
 		return s.address != ""
 	})
-	s.eventually("it answers", func() bool {
+	s.eventually("the server answers", func() bool {
 		resp, err := http.Get("http://" + s.address + "/healthz")
 		if err != nil {
 			return false
@@ -78,6 +78,7 @@ func start(t *testing.T) *server {
 	return s
 }
 
+// eventually polls a condition and fails the test if it is not true within 30 s.
 func (s *server) eventually(what string, cond func() bool) {
 	s.t.Helper()
 	limit := time.NewTimer(30 * time.Second)
@@ -93,7 +94,7 @@ func (s *server) eventually(what string, cond func() bool) {
 	}
 }
 
-// memory is a figure of the process's memory in bytes: VmRSS of now, or VmHWM, the most since begin.
+// memory returns the memory of the process in bytes: name is VmRSS for the present value or VmHWM for the peak.
 func (s *server) memory(name string) int {
 	s.t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.pid))
@@ -111,7 +112,8 @@ func (s *server) memory(name string) int {
 	return kB << 10
 }
 
-// checkMemoryGrowth runs an attack and checks that the process stays within limit bytes of what it took before.
+// checkMemoryGrowth runs an attack, and checks that the memory of the process grows by at most limit bytes and that the
+// server still answers.
 func (s *server) checkMemoryGrowth(limit int, attack func()) {
 	s.t.Helper()
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0); err != nil { // resets VmHWM (proc(5))
@@ -133,7 +135,7 @@ func (s *server) checkMemoryGrowth(limit int, attack func()) {
 	}
 }
 
-// post sends a body and returns the status of the answer, 0 if the connection was closed.
+// post sends a request and returns the status of the response, or 0 if the server closed the connection.
 func (s *server) post(path, contentType, bearer string, body []byte) int {
 	s.t.Helper()
 	req, err := http.NewRequest(http.MethodPost, "http://"+s.address+path, bytes.NewReader(body))
@@ -146,14 +148,14 @@ func (s *server) post(path, contentType, bearer string, body []byte) int {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0 // refused in the middle of the body
+		return 0 // the server closed the connection before it had read the body
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
 	return resp.StatusCode
 }
 
-// guestToken returns a guest's guestToken, which anybody gets.
+// guestToken returns a token from /token, which everybody can get.
 func (s *server) guestToken(room, name string) string {
 	s.t.Helper()
 	body, _ := json.Marshal(map[string]string{"roomName": room, "participantName": name}) // cannot fail
@@ -169,7 +171,7 @@ func (s *server) guestToken(room, name string) string {
 	return raw
 }
 
-// operatorToken is a token with every grant of the server APIs.
+// operatorToken returns a token with all grants of the server APIs.
 func (s *server) operatorToken() string {
 	s.t.Helper()
 	raw, err := token.New(apiKey, apiSecret).SetVideoGrant(token.VideoGrant{RoomCreate: true, RoomList: true, RoomAdmin: true, Room: "blue"}).ToJWT()
@@ -179,7 +181,7 @@ func (s *server) operatorToken() string {
 	return raw
 }
 
-// openSocket connects a WebSocket and closes it with the test.
+// openSocket connects a WebSocket that closes with the test.
 func (s *server) openSocket(path string, header http.Header) *websocket.Conn {
 	s.t.Helper()
 	ws, _, err := websocket.DefaultDialer.Dial("ws://"+s.address+path, header)

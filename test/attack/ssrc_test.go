@@ -13,14 +13,16 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// newSSRCs is an interceptor that sends every packet with an SSRC of its own.
+// newSSRCs is an interceptor that gives every packet a new SSRC.
 type newSSRCs struct {
 	interceptor.NoOp
 	last atomic.Uint32
 }
 
+// NewInterceptor returns n, as interceptor.Factory requires.
 func (n *newSSRCs) NewInterceptor(string) (interceptor.Interceptor, error) { return n, nil }
 
+// BindLocalStream returns a writer that replaces the SSRC of every packet.
 func (n *newSSRCs) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPWriter) interceptor.RTPWriter {
 	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
 		header := *h
@@ -29,7 +31,7 @@ func (n *newSSRCs) BindLocalStream(_ *interceptor.StreamInfo, w interceptor.RTPW
 	})
 }
 
-// connectPublisher joins and connects as a client that publishes one track.
+// connectPublisher joins as a client that publishes one track, and waits until it is connected.
 func (s *server) connectPublisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.TrackLocalStaticRTP) {
 	s.t.Helper()
 	registry := &interceptor.Registry{}
@@ -91,14 +93,14 @@ func (s *server) connectPublisher(n *newSSRCs) (*webrtc.PeerConnection, *webrtc.
 	return pc, track
 }
 
-// A publisher that sends every packet with an SSRC of its own.
+// Every packet of the publisher has a new SSRC.
 func TestNewSSRCsTakeBoundedMemory(t *testing.T) {
 	s := start(t)
 	n := &newSSRCs{}
 	pc, track := s.connectPublisher(n)
 	s.checkMemoryGrowth(maxGrowth, func() {
 		packet := &rtp.Packet{Header: rtp.Header{Version: 2}, Payload: []byte{0}}
-		s.eventually("50,000 packets are sent, or the connection is ended", func() bool {
+		s.eventually("50,000 packets are sent, or the server ends the connection", func() bool {
 			for range 500 {
 				_ = track.WriteRTP(packet) // fails, or does nothing, once the connection has ended
 			}

@@ -21,18 +21,18 @@ import (
 	"meet/test/harness"
 )
 
-// elixirCall is a request as ExLivekit, the Elixir server SDK, sends it: what its documentation calls, the grant that it puts into the
-// token, the message and the bytes that go over the wire, and what is answered.
+// elixirCall is a request as ExLivekit, the Elixir server SDK, sends it: the call in the SDK's documentation, the path,
+// the grant in the token, the message and its bytes, and the expected response.
 type elixirCall struct {
 	doc, path, grant string
 	message          proto.Message
-	body             string // in hexadecimal
+	body             string // hexadecimal encoding of the message
 	status           int
 	code             string
 	check            func(body []byte) bool
 }
 
-// decodesTo reports whether a body is a message that passes.
+// decodesTo returns a function that reports whether a body decodes to a message for which passes returns true.
 func decodesTo[M any, P interface {
 	*M
 	proto.Message
@@ -51,6 +51,7 @@ const (
 	ingressGrant = `{"ingressAdmin":true}`
 )
 
+// elixirCalls are all calls that ExLivekit can make, in the order in which the test makes them.
 var elixirCalls = []elixirCall{
 	{
 		`create_room(client, "my-room", max_participants: 50, empty_timeout: 300, metadata: "Room metadata")`, "RoomService/CreateRoom", createGrant,
@@ -215,8 +216,8 @@ var elixirCalls = []elixirCall{
 	},
 }
 
-// TestExLivekitCallsAreAnswered makes every call of ExLivekit's documentation, and those it does not show, in its order of fields, with
-// its headers and its tokens. What its documentation calls :RTMP_INPUT is :RTMP in its own schema.
+// Every call has ExLivekit's headers, token and field order. Its documentation writes :RTMP_INPUT where its schema has
+// :RTMP.
 func TestExLivekitCallsAreAnswered(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -240,7 +241,7 @@ func TestExLivekitCallsAreAnswered(t *testing.T) {
 			if a.contentType != inProtobuf || call.check != nil && !call.check(a.body) {
 				t.Errorf("%s: %s %q", call.doc, a.contentType, a.body)
 			}
-		default: // comes as the JSON that it reads, whatever the request's form
+		default: // errors are JSON, also for protobuf requests
 			if code, _ = a.twirpError(t); code != call.code {
 				t.Errorf("%s: %s", call.doc, a.body)
 			}
@@ -248,12 +249,11 @@ func TestExLivekitCallsAreAnswered(t *testing.T) {
 	}
 }
 
-// Nothing that it can call is left out.
 func TestExLivekitCallsCoverEveryMethod(t *testing.T) {
-	later := []string{ // those of egress that its documentation does not show
+	later := []string{ // methods of egress that its documentation does not show
 		"/twirp/livekit.Egress/StartEgress", "/twirp/livekit.Egress/StartTrackCompositeEgress", "/twirp/livekit.Egress/StartTrackEgress",
 		"/twirp/livekit.Egress/StartWebEgress", "/twirp/livekit.Egress/UpdateLayout", "/twirp/livekit.Egress/UpdateStream",
-		"/twirp/livekit.RoomService/PerformRpc", // which it does not have
+		"/twirp/livekit.RoomService/PerformRpc", // missing in ExLivekit
 	}
 	for _, path := range harness.APIPaths() {
 		shown := slices.ContainsFunc(elixirCalls, func(c elixirCall) bool { return "/twirp/livekit."+c.path == path })
@@ -274,7 +274,7 @@ func (s *server) sendElixir(ctx context.Context, path, grant string, body []byte
 	return s.do(r, elixirToken(grant))
 }
 
-// elixirToken is one as ExLivekit writes it: an empty subject, an hour, names in the order of the alphabet.
+// elixirToken returns a token as ExLivekit writes it: an empty subject, valid for an hour, claims in alphabetical order.
 func elixirToken(grant string) string {
 	now := time.Now().Unix()
 	b := base64.RawURLEncoding

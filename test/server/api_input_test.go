@@ -13,7 +13,7 @@ import (
 	"meet/test/harness"
 )
 
-// Whoever lacks a grant is unauthenticated, with LiveKit's words, on every method there is; whoever has it is not.
+// Every method refuses a token without its grant, with LiveKit's error text, and accepts a token with it.
 func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 	s := newServer(t)
 	paths := harness.APIPaths()
@@ -25,10 +25,10 @@ func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 	able := s.tokenWith("", allGrants("room", "other"))
 	for _, path := range paths {
 		body := []byte(`{"room":"room","roomName":"room","name":"room","identity":"nobody","destinationRoom":"other","participantIdentity":"x"}`)
-		for who, jwt := range map[string]string{"without a token": "", "with a token to join": powerless} {
+		for name, jwt := range map[string]string{"without a token": "", "with a token to join": powerless} {
 			a := s.send(http.MethodPost, path, inJSON, jwt, body)
 			if code, msg := a.twirpError(t); a.status != http.StatusUnauthorized || code != "unauthenticated" || msg != "permissions denied" {
-				t.Errorf("%s %s: %d %s %q", path, who, a.status, code, msg)
+				t.Errorf("%s %s: %d %s %q", path, name, a.status, code, msg)
 			}
 		}
 		if strings.Contains(path, "RoomService") {
@@ -43,7 +43,7 @@ func TestAPIMethodWithoutGrantIsUnauthenticated(t *testing.T) {
 	}
 }
 
-func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
+func TestAPIInvalidInputIsRefusedWithItsCode(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", allGrants("room", "room"))
 	wrongKey, err := token.New("devkey", "another").SetVideoGrant(allGrants("room", "")).ToJWT()
@@ -61,13 +61,13 @@ func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
 		{"Elixir's GetDispatch", "POST", "livekit.AgentDispatchService/GetDispatch", inProtobuf, able, "", 404, "bad_route", "no handler"},
 		{"unknown service", "POST", "livekit.PhoneNumberService/ListPhoneNumbers", inJSON, able, "{}", 404, "bad_route", "no handler"},
 		{"no method", "POST", "livekit.RoomService", inJSON, able, "{}", 404, "bad_route", "no handler"},
-		{"nothing", "POST", "", inJSON, able, "{}", 404, "bad_route", "no handler"},
-		{"wrong form", "POST", "livekit.RoomService/ListRooms", "text/plain", able, "{}", 404, "bad_route", "Content-Type"},
+		{"empty path", "POST", "", inJSON, able, "{}", 404, "bad_route", "no handler"},
+		{"wrong content type", "POST", "livekit.RoomService/ListRooms", "text/plain", able, "{}", 404, "bad_route", "Content-Type"},
 		{"broken JSON", "POST", "livekit.RoomService/ListRooms", inJSON, able, `{"names":`, 400, "malformed", "json"},
-		{"JSON of another shape", "POST", "livekit.RoomService/ListRooms", inJSON, able, `{"names":7}`, 400, "malformed", "json"},
+		{"JSON of another type", "POST", "livekit.RoomService/ListRooms", inJSON, able, `{"names":7}`, 400, "malformed", "json"},
 		{"broken protobuf", "POST", "livekit.RoomService/ListRooms", inProtobuf, able, "\x0a\xff", 400, "malformed", "protobuf"},
 		{"oversized", "POST", "livekit.RoomService/ListRooms", inJSON, able, `{"names":["` + strings.Repeat("x", 5<<20) + `"]}`, 400, "malformed", "larger than"},
-		{"a stranger's token", "POST", "livekit.RoomService/ListRooms", inJSON, wrongKey, "{}", 401, "unauthenticated", "not valid"},
+		{"token signed with another secret", "POST", "livekit.RoomService/ListRooms", inJSON, wrongKey, "{}", 401, "unauthenticated", "not valid"},
 		{"not a token", "POST", "livekit.RoomService/ListRooms", inJSON, "nonsense", "{}", 401, "unauthenticated", "not valid"},
 		{"no room name", "POST", "livekit.RoomService/CreateRoom", inJSON, able, "{}", 400, "invalid_argument", "no room name"},
 		{"long room name", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"` + long[:257] + `"}`, 400, "invalid_argument", "longer than 256 bytes"},
@@ -78,24 +78,24 @@ func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
 		{"delete no room", "POST", "livekit.RoomService/DeleteRoom", inJSON, able, `{"room":"none"}`, 404, "not_found", "room does not exist"},
 		{"metadata of no room", "POST", "livekit.RoomService/UpdateRoomMetadata", inJSON, able, `{"room":"room"}`, 404, "not_found", "room does not exist"},
 		{"data to no room", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room"}`, 404, "not_found", "room does not exist"},
-		{"half a nonce", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room","nonce":"AAAA"}`, 400, "invalid_argument", "16-bytes"},
-		{"much data", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room","data":"` + strings.Repeat("AAAA", 30_000) + `"}`, 400, "invalid_argument", "at most"},
+		{"short nonce", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room","nonce":"AAAA"}`, 400, "invalid_argument", "16-bytes"},
+		{"too much data", "POST", "livekit.RoomService/SendData", inJSON, able, `{"room":"room","data":"` + strings.Repeat("AAAA", 30_000) + `"}`, 400, "invalid_argument", "at most"},
 		{"participant of no room", "POST", "livekit.RoomService/GetParticipant", inJSON, able, `{"room":"room","identity":"a"}`, 404, "not_found", "room does not exist"},
-		{"call nobody", "POST", "livekit.RoomService/PerformRpc", inJSON, able, `{"room":"room"}`, 400, "invalid_argument", "destination identity"},
-		{"call with too much", "POST", "livekit.RoomService/PerformRpc", inJSON, able, `{"room":"room","destinationIdentity":"a","payload":"` + long[:16<<10] + `"}`, 400, "malformed", "too large"},
-		{"move to where it is", "POST", "livekit.RoomService/MoveParticipant", inJSON, able, `{"room":"room","identity":"a","destinationRoom":"room"}`, 400, "invalid_argument", "same as source"},
-		{"forward to where it is", "POST", "livekit.RoomService/ForwardParticipant", inJSON, able, `{"room":"room","identity":"a","destinationRoom":"room"}`, 400, "invalid_argument", "same as source"},
-		{"record no room", "POST", "livekit.Egress/StartRoomCompositeEgress", inJSON, able, `{"roomName":"room"}`, 404, "not_found", "room does not exist"},
-		{"record a page", "POST", "livekit.Egress/StartWebEgress", inJSON, able, `{"url":"https://example.org"}`, 501, "unimplemented", "recording"},
+		{"RPC without a destination", "POST", "livekit.RoomService/PerformRpc", inJSON, able, `{"room":"room"}`, 400, "invalid_argument", "destination identity"},
+		{"RPC with a large payload", "POST", "livekit.RoomService/PerformRpc", inJSON, able, `{"room":"room","destinationIdentity":"a","payload":"` + long[:16<<10] + `"}`, 400, "malformed", "too large"},
+		{"move to the same room", "POST", "livekit.RoomService/MoveParticipant", inJSON, able, `{"room":"room","identity":"a","destinationRoom":"room"}`, 400, "invalid_argument", "same as source"},
+		{"forward to the same room", "POST", "livekit.RoomService/ForwardParticipant", inJSON, able, `{"room":"room","identity":"a","destinationRoom":"room"}`, 400, "invalid_argument", "same as source"},
+		{"egress of no room", "POST", "livekit.Egress/StartRoomCompositeEgress", inJSON, able, `{"roomName":"room"}`, 404, "not_found", "room does not exist"},
+		{"egress of a web page", "POST", "livekit.Egress/StartWebEgress", inJSON, able, `{"url":"https://example.org"}`, 501, "unimplemented", "recording"},
 		{"stop no egress", "POST", "livekit.Egress/StopEgress", inJSON, able, `{"egressId":"EG_x"}`, 404, "not_found", "egress does not exist"},
-		{"ingress of nobody", "POST", "livekit.Ingress/CreateIngress", inJSON, able, `{"roomName":"room"}`, 400, "invalid_argument", "identity"},
+		{"ingress without an identity", "POST", "livekit.Ingress/CreateIngress", inJSON, able, `{"roomName":"room"}`, 400, "invalid_argument", "identity"},
 		{"ingress", "POST", "livekit.Ingress/CreateIngress", inJSON, able, `{"participantIdentity":"a"}`, 501, "unimplemented", "ingress"},
 		{"delete no ingress", "POST", "livekit.Ingress/DeleteIngress", inJSON, able, `{"ingressId":"IN_x"}`, 404, "not_found", "ingress does not exist"},
 		{"update no ingress", "POST", "livekit.Ingress/UpdateIngress", inJSON, able, `{"ingressId":"IN_x"}`, 404, "not_found", "ingress does not exist"},
 		{"telephony", "POST", "livekit.SIP/CreateSIPParticipant", inJSON, able, `{}`, 501, "unimplemented", "telephony"},
-		{"dispatch to nowhere", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"agent_name":"bot"}`, 401, "unauthenticated", "permissions denied"},
-		{"dispatch of a strange version", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room","deployment":"a_b"}`, 400, "invalid_argument", "letters, digits"},
-		{"dispatch with much metadata", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room","metadata":"` + long + `"}`, 400, "invalid_argument", "metadata has"},
+		{"dispatch without a room", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"agent_name":"bot"}`, 401, "unauthenticated", "permissions denied"},
+		{"dispatch with an invalid deployment", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room","deployment":"a_b"}`, 400, "invalid_argument", "letters, digits"},
+		{"dispatch with long metadata", "POST", "livekit.AgentDispatchService/CreateDispatch", inJSON, able, `{"room":"room","metadata":"` + long + `"}`, 400, "invalid_argument", "metadata has"},
 		{"dispatches of no room", "POST", "livekit.AgentDispatchService/ListDispatch", inJSON, able, `{"room":"room"}`, 404, "not_found", "room does not exist"},
 		{"room with an agent of a long name", "POST", "livekit.RoomService/CreateRoom", inJSON, able, `{"name":"a","agents":[{"agentName":"` + long[:300] + `"}]}`, 400, "invalid_argument", "name has 300"},
 		{"dispatch of no room", "POST", "livekit.AgentDispatchService/DeleteDispatch", inJSON, able, `{"room":"room","dispatch_id":"AD_x"}`, 404, "not_found", "room does not exist"},
@@ -113,7 +113,7 @@ func TestAPIBadInputIsRefusedWithItsCode(t *testing.T) {
 	}
 }
 
-// Lists of what is not part of the server yet are empty, as those of a server that has none.
+// Features that the server does not implement yet list no items.
 func TestAPIListsOfMissingFeaturesAreEmpty(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", allGrants("room", ""))
@@ -139,7 +139,7 @@ func TestAPIListsOfMissingFeaturesAreEmpty(t *testing.T) {
 	}
 }
 
-// Pages on other sites may call, if they have a token.
+// Pages of other sites may call the API if they have a token.
 func TestAPIPreflightAllowsAnyOrigin(t *testing.T) {
 	s := newServer(t)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.URL()+"/twirp/livekit.RoomService/ListRooms", nil)

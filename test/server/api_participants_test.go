@@ -16,6 +16,7 @@ import (
 	"meet/test/harness"
 )
 
+// hide makes the participant hidden.
 func hide(g *token.VideoGrant) { g.Hidden = true }
 
 func TestListParticipantsIncludesHiddenOnesAndTracks(t *testing.T) {
@@ -23,12 +24,12 @@ func TestListParticipantsIncludesHiddenOnesAndTracks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	if l, err := s.rooms.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "room"}); err != nil || len(l.Participants) != 0 {
-		t.Errorf("in no room are %v, %v", l, err)
+		t.Errorf("a room that does not exist has %v, %v", l, err)
 	}
 	ada := s.join(ctx, "ada", client.Options{})
 	s.join(ctx, "ghost", client.Options{}, hide)
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-	harness.Eventually(ctx, t, "both, and ada's track", func() bool {
+	harness.Eventually(ctx, t, "both participants and ada's track are listed", func() bool {
 		l, err := s.rooms.ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: "room"})
 		return err == nil && len(l.Participants) == 2 && l.Participants[0].Identity == "ada" && len(l.Participants[0].Tracks) == 1 &&
 			l.Participants[0].Tracks[0].Sid == mic.SID() && l.Participants[1].Identity == "ghost"
@@ -41,8 +42,8 @@ func TestListParticipantsIncludesHiddenOnesAndTracks(t *testing.T) {
 	wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
 }
 
-// Who was removed stays out with the token of before, also by way of the tokens the server handed it, and comes back with
-// a new one. Others with tokens of the same time are not concerned.
+// A removed participant cannot rejoin with a token issued before, including refreshed ones, but can with a newer token.
+// Tokens of other identities remain valid.
 func TestRemovedParticipantCannotReturnWithOldTokens(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		jwt := s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"})
@@ -50,7 +51,7 @@ func TestRemovedParticipantCannotReturnWithOldTokens(t *testing.T) {
 		if _, err := s.rooms.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "room", Identity: "ada"}); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "ada is told, and bo", func() bool {
+		harness.Eventually(ctx, t, "ada gets a Leave, and bo an update", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				return m.GetLeave().GetReason() == livekit.DisconnectReason_PARTICIPANT_REMOVED
 			}) && bo.sees("ada", func(p *livekit.ParticipantInfo) bool {
@@ -68,14 +69,14 @@ func TestRemovedParticipantCannotReturnWithOldTokens(t *testing.T) {
 		}
 		for _, jwt := range tokens {
 			if _, err := client.Join(ctx, s.SocketURL(), jwt, o); err == nil || !strings.Contains(err.Error(), "removed") {
-				t.Errorf("with a token of before: %v", err)
+				t.Errorf("with an old token: %v", err)
 			}
 		}
 		if a := s.send("GET", "/rtc/validate?access_token="+jwt, "", "", nil); a.status != 403 || !strings.Contains(string(a.body), "you were removed") {
 			t.Errorf("validate: %d %s", a.status, a.body)
 		}
 		s.joinRoom(ctx, "room2", "ada", o)
-		harness.Eventually(ctx, t, "a new token is of a later second", func() bool {
+		harness.Eventually(ctx, t, "a token issued in a later second is accepted", func() bool {
 			c, err := client.Join(ctx, s.SocketURL(), s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), o)
 			if err != nil {
 				return false
@@ -96,23 +97,23 @@ func TestServerMuteReachesPublisherBeforeOthers(t *testing.T) {
 		if err != nil || !muted.Track.GetMuted() || muted.Track.GetSid() != mic.SID() {
 			t.Errorf("%v, %v", muted, err)
 		}
-		harness.Eventually(ctx, t, "bo sees it", func() bool {
+		harness.Eventually(ctx, t, "bo sees ada's track muted", func() bool {
 			return bo.sees("ada", func(p *livekit.ParticipantInfo) bool { return len(p.Tracks) == 1 && p.Tracks[0].Muted })
 		})
-		harness.Eventually(ctx, t, "ada is told", func() bool {
+		harness.Eventually(ctx, t, "ada gets the mute message", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				return m.GetMute().GetMuted() && m.GetMute().GetSid() == mic.SID()
 			})
 		})
 		messages := ada.signalMessages()
-		told := slices.IndexFunc(messages, func(m *livekit.SignalResponse) bool { return m.GetMute() != nil })
-		shown := slices.IndexFunc(messages, func(m *livekit.SignalResponse) bool {
+		muteMessage := slices.IndexFunc(messages, func(m *livekit.SignalResponse) bool { return m.GetMute() != nil })
+		update := slices.IndexFunc(messages, func(m *livekit.SignalResponse) bool {
 			return slices.ContainsFunc(m.GetUpdate().GetParticipants(), func(p *livekit.ParticipantInfo) bool {
 				return slices.ContainsFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Muted })
 			})
 		})
-		if shown >= 0 && shown < told {
-			t.Error("ada saw her track muted before she was told to mute it, and would have undone it")
+		if update >= 0 && update < muteMessage {
+			t.Error("ada got the update before the mute message, so her client would have unmuted the track")
 		}
 		_, err = s.rooms.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: "room", Identity: "ada", TrackSid: mic.SID()})
 		wantTwirpError(t, err, twirp.FailedPrecondition, "remote unmute not enabled")
@@ -134,7 +135,7 @@ func TestServerUnmutesIfRemoteUnmuteIsEnabled(t *testing.T) {
 		if err != nil || m.Track.GetMuted() != muted {
 			t.Errorf("muted %v: %v, %v", muted, m, err)
 		}
-		harness.Eventually(ctx, t, "ada is told", func() bool {
+		harness.Eventually(ctx, t, "ada gets the mute message", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetMute() != nil && m.GetMute().Muted == muted })
 		})
 	}
@@ -160,14 +161,14 @@ func TestUpdateParticipantIsSeenByAll(t *testing.T) {
 		t.Errorf("ada is %v", p)
 	}
 	changed := func(p *livekit.ParticipantInfo) bool { return p.Name == "Countess" && p.Attributes["role"] == "host" }
-	harness.Eventually(ctx, t, "both see it", func() bool { return bo.sees("ada", changed) && ada.sees("ada", changed) })
+	harness.Eventually(ctx, t, "both see the change", func() bool { return bo.sees("ada", changed) && ada.sees("ada", changed) })
 	_, err := s.rooms.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: "ada", Name: strings.Repeat("n", 300)})
 	wantTwirpError(t, err, twirp.InvalidArgument, "at most 256")
 	_, err = s.rooms.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: "cy", Name: "n"})
 	wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
 }
 
-// A permission that is taken ends what was done by it at once, and one that is given lets it begin.
+// Revoking a permission ends what it allowed, and granting it allows it again.
 func TestChangedPermissionsTakeEffectImmediately(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
@@ -194,47 +195,48 @@ func TestChangedPermissionsTakeEffectImmediately(t *testing.T) {
 		permit("ada", &livekit.ParticipantPermission{
 			CanSubscribe: true, CanPublish: true, CanPublishSources: []livekit.TrackSource{livekit.TrackSource_MICROPHONE},
 		})
-		harness.Eventually(ctx, t, "the camera is taken back, the microphone not", func() bool {
+		harness.Eventually(ctx, t, "only the camera is unpublished", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetTrackUnpublished().GetTrackSid() == cam.SID() }) &&
 				bo.sees("ada", func(p *livekit.ParticipantInfo) bool { return len(p.Tracks) == 1 && p.Tracks[0].Sid == mic.SID() })
 		})
 		harness.Eventually(ctx, t, "a token with the new rights", func() bool { return refreshed() > before })
 
 		permit("bo", &livekit.ParticipantPermission{CanPublish: true})
-		harness.Eventually(ctx, t, "bo hears nothing more", func() bool {
+		harness.Eventually(ctx, t, "bo loses the permission to subscribe", func() bool {
 			return bo.hasMessage(func(m *livekit.SignalResponse) bool {
 				return slices.ContainsFunc(m.GetUpdate().GetParticipants(), func(p *livekit.ParticipantInfo) bool {
 					return p.Identity == "bo" && !p.Permission.GetCanSubscribe()
 				})
 			})
 		})
-		heard := bo.packetCount(mic.SID())
+		received := bo.packetCount(mic.SID())
 		permit("bo", &livekit.ParticipantPermission{CanPublish: true, CanSubscribe: true})
-		harness.Eventually(ctx, t, "bo hears again", func() bool { return bo.packetCount(mic.SID()) > heard+10 })
+		harness.Eventually(ctx, t, "bo receives audio again", func() bool { return bo.packetCount(mic.SID()) > received+10 })
 	})
 }
 
-// Somebody who joined as a mere speaker is let listen: the connection for it is made then.
+// A participant that joined without CanSubscribe has no subscriber connection. The server creates one when it grants the
+// permission.
 func TestGrantingSubscribeLaterDeliversMediaAndData(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
-		deaf := s.join(ctx, "bo", o, func(g *token.VideoGrant) { g.CanSubscribe = new(false) })
-		deaf.publish(ctx, livekit.TrackSource_MICROPHONE)
+		bo := s.join(ctx, "bo", o, func(g *token.VideoGrant) { g.CanSubscribe = new(false) })
+		bo.publish(ctx, livekit.TrackSource_MICROPHONE)
 		if _, err := s.rooms.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{
 			Room: "room", Identity: "bo", Permission: &livekit.ParticipantPermission{CanPublish: true, CanSubscribe: true, CanPublishData: true},
 		}); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "bo hears ada", func() bool { return deaf.packetCount(mic.SID()) > 10 })
+		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.packetCount(mic.SID()) > 10 })
 		if _, err := s.rooms.SendData(ctx, &livekit.SendDataRequest{Room: "room", Data: []byte("hello")}); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "data comes too", func() bool { return slices.Contains(deaf.dataTexts(), "hello") })
+		harness.Eventually(ctx, t, "bo receives data", func() bool { return slices.Contains(bo.dataTexts(), "hello") })
 	})
 }
 
-// Who is hidden leaves the others' sight, media included, and comes back into it.
+// While a participant is hidden, others see neither it nor its media.
 func TestParticipantDisappearsWhileHidden(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -251,15 +253,15 @@ func TestParticipantDisappearsWhileHidden(t *testing.T) {
 		}
 	}
 	permit(true)
-	harness.Eventually(ctx, t, "ada is gone", func() bool {
+	harness.Eventually(ctx, t, "bo sees ada leave", func() bool {
 		return bo.sees("ada", func(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_DISCONNECTED })
 	})
-	heard := bo.packetCount(mic.SID())
+	received := bo.packetCount(mic.SID())
 	permit(false)
-	harness.Eventually(ctx, t, "ada is back and heard", func() bool {
+	harness.Eventually(ctx, t, "bo sees and hears ada again", func() bool {
 		return bo.sees("ada", func(p *livekit.ParticipantInfo) bool {
 			return p.State == livekit.ParticipantInfo_ACTIVE && len(p.Tracks) == 1
-		}) && bo.packetCount(mic.SID()) > heard+10
+		}) && bo.packetCount(mic.SID()) > received+10
 	})
 }
 
@@ -296,7 +298,7 @@ func TestSendDataReachesItsDestinationsOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		harness.Eventually(ctx, t, "all of it", func() bool {
+		harness.Eventually(ctx, t, "all packets arrive", func() bool {
 			return slices.Equal(ada.dataTexts(), []string{"all", "once", "last"}) && slices.Equal(bo.dataTexts(), []string{"all", "bo", "once", "last"})
 		})
 		ada.mu.Lock()
@@ -308,6 +310,6 @@ func TestSendDataReachesItsDestinationsOnce(t *testing.T) {
 		if _, err := s.rooms.SendData(ctx, &livekit.SendDataRequest{Room: "room", Data: []byte("maybe"), Kind: livekit.DataPacket_LOSSY}); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "what may be lost", func() bool { return slices.Contains(ada.dataTexts(), "maybe") })
+		harness.Eventually(ctx, t, "the lossy packet arrives", func() bool { return slices.Contains(ada.dataTexts(), "maybe") })
 	})
 }

@@ -13,7 +13,8 @@ import (
 	"meet/test/harness"
 )
 
-// After a removal, a token that was issued since lets its bearer in again, however it says so, and one of before does not.
+// After a removal, tokens issued since then are accepted and older ones are refused, whichever of their claims state the
+// time.
 func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -47,11 +48,11 @@ func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 		{"no iat", nil, now, 200},
 		{"a fast clock", now + 30, now + 30, 200},
 		{"fractions", float64(now) + 0.5, float64(now) + 0.5, 200},
-		{"the one of before", now - 100, now - 100, 403},
-		{"another of before, valid since now", now - 50, now, 403},
-		{"of before, no nbf", now - 50, nil, 403},
-		{"of before, no iat", nil, now - 50, 403},
-		{"no time at all", nil, nil, 403},
+		{"the old token", now - 100, now - 100, 403},
+		{"issued before, valid from now", now - 50, now, 403},
+		{"issued before, no nbf", now - 50, nil, 403},
+		{"valid from before, no iat", nil, now - 50, 403},
+		{"no times", nil, nil, 403},
 	} {
 		if a := s.send("GET", "/rtc/validate?access_token="+signed(tt.iat, tt.nbf), "", "", nil); a.status != tt.status {
 			t.Errorf("%s: %d %s", tt.name, a.status, a.body)
@@ -59,7 +60,8 @@ func TestTokenIssuedAfterRemovalIsAccepted(t *testing.T) {
 	}
 }
 
-// A token that the server refreshed is as old as the one that was presented: a time between the two revokes both.
+// A refreshed token has the issue time of the presented token, so a revocation covers both even if its time is between
+// them.
 func TestRevocationCoversRefreshedTokens(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -91,7 +93,7 @@ func TestRevocationCoversRefreshedTokens(t *testing.T) {
 	}
 }
 
-// A back end that names a time revokes what was issued before it, and nothing else.
+// A removal with a revocation time revokes only tokens issued before that time.
 func TestRevocationByTimeSparesNewerTokens(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -105,9 +107,9 @@ func TestRevocationByTimeSparesNewerTokens(t *testing.T) {
 	}
 	s.joinWith(ctx, jwt, client.Options{})
 	remove(1)
-	s.joinWith(ctx, jwt, client.Options{}) // the token is not that old
+	s.joinWith(ctx, jwt, client.Options{}) // the token was issued later
 	remove(time.Now().Add(time.Hour).UnixMilli())
 	if _, err := client.Join(ctx, s.SocketURL(), s.tokenWith("ada", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
-		t.Error("a token of before the time named was taken")
+		t.Error("a token issued before the revocation time was accepted")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"meet/test/harness"
 )
 
-// A room has one name, in whatever form a back end writes it in tokens and requests.
+// Different spellings of a room's name in tokens and requests denote one room.
 func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -29,7 +29,7 @@ func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
 			Name: tc.given, Egress: &livekit.RoomEgress{Room: &livekit.RoomCompositeEgressRequest{RoomName: tc.again}},
 		})
 		if err != nil || made.Name != tc.name {
-			t.Fatalf("%+q is made as %v, %v; want %+q", tc.given, made, err, tc.name)
+			t.Fatalf("%+q is created as %v, %v; want %+q", tc.given, made, err, tc.name)
 		}
 		again, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: tc.again})
 		if err != nil || again.Sid != made.Sid {
@@ -42,7 +42,7 @@ func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
 			t.Errorf("%+q is listed as %v, %v", tc.given, list, err)
 		}
 		if _, err := calls.UpdateRoomMetadata(ctx, &livekit.UpdateRoomMetadataRequest{Room: tc.given, Metadata: "m"}); err != nil {
-			t.Errorf("the room of the token %+q in a request about %+q: %v", tc.again, tc.given, err)
+			t.Errorf("token for %+q, request for %+q: %v", tc.again, tc.given, err)
 		}
 		if _, err := calls.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: tc.given, Identity: "ada", DestinationRoom: "other" + tc.given + " "}); err != nil {
 			t.Errorf("forward from %+q: %v", tc.given, err)
@@ -62,7 +62,7 @@ func TestRoomNameIsTheSameInTokensAndRequests(t *testing.T) {
 	}
 }
 
-// No room is made under a name that its page would refuse.
+// No API creates a room under a name that pages refuse.
 func TestRoomNamesThatPagesRefuseAreInvalid(t *testing.T) {
 	s := newServer(t)
 	dispatch := livekit.NewAgentDispatchServiceProtobufClient(s.URL(), s.bearerClient(allGrants("\u202eabc", "")))

@@ -35,7 +35,7 @@ func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 	}
 	again, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", Metadata: "another"})
 	if err != nil || !proto.Equal(made, again) {
-		t.Errorf("the second time %v, %v; want the same as at first", again, err)
+		t.Errorf("the second call returned %v, %v; want the first room", again, err)
 	}
 	if _, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "blue"}); err != nil {
 		t.Fatal(err)
@@ -59,15 +59,15 @@ func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 		t.Errorf("rooms of two names %v", some)
 	}
 
-	// The room that was made is the one that is joined, with its limit.
+	// Participants join the created room, so its limit applies.
 	ada := s.join(ctx, "ada", client.Options{})
 	if _, err := client.Join(ctx, s.SocketURL(), s.tokenWith("bo", token.VideoGrant{RoomJoin: true, Room: "room"}), client.Options{}); err == nil {
-		t.Error("a second one came into a room for one")
+		t.Error("a second participant joined a room with max_participants 1")
 	}
 	if _, err := s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(ctx, t, "ada is told", func() bool {
+	harness.Eventually(ctx, t, "ada gets a Leave", func() bool {
 		return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 			return m.GetLeave().GetReason() == livekit.DisconnectReason_ROOM_DELETED
 		})
@@ -75,14 +75,14 @@ func TestRoomIsCreatedListedAndDeleted(t *testing.T) {
 	harness.Eventually(ctx, t, "the room is gone", func() bool { return !slices.Contains(list(), "room") })
 	_, err = s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"})
 	wantTwirpError(t, err, twirp.NotFound, "room does not exist")
-	// Only the events of one room come in order.
-	harness.Eventually(ctx, t, "the start of the room is told", func() bool { return got.firstOf("room") != nil })
+	// The order of events is guaranteed only within a room.
+	harness.Eventually(ctx, t, "a webhook of the room arrives", func() bool { return got.firstOf("room") != nil })
 	if first := got.firstOf("room"); first.Event != "room_started" || first.Room.Metadata != "m" {
 		t.Errorf("the first event is %v", first)
 	}
 }
 
-// Back ends read the names of the schema and find every field, as LiveKit writes them; they may send either spelling.
+// Responses contain every field under its name in the protobuf schema. Requests may use this name or lowerCamelCase.
 func TestAPIJSONUsesLiveKitsFieldNames(t *testing.T) {
 	s := newServer(t)
 	able := s.tokenWith("", allGrants("room", ""))
@@ -96,7 +96,7 @@ func TestAPIJSONUsesLiveKitsFieldNames(t *testing.T) {
 			t.Errorf("fields %v", got)
 		}
 		if at, ok := got["creation_time"].(string); !ok || at == "" {
-			t.Errorf("creation_time is %v, want a text", got["creation_time"])
+			t.Errorf("creation_time is %v, want a string", got["creation_time"])
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestUpdatedRoomMetadataReachesParticipants(t *testing.T) {
 		if err != nil || changed.Metadata != "new" || changed.NumParticipants != 1 {
 			t.Errorf("%v, %v", changed, err)
 		}
-		harness.Eventually(ctx, t, "ada is told", func() bool {
+		harness.Eventually(ctx, t, "ada gets a Leave", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetRoomUpdate().GetRoom().GetMetadata() == "new" })
 		})
 	})

@@ -15,7 +15,8 @@ import (
 	"meet/test/harness"
 )
 
-// answerRPCs answers calls as LiveKit's clients do: first that it has got them.
+// answerRPCs makes g answer RPCs as LiveKit's clients do: first with an acknowledgement, then with the response of
+// respond unless that is nil.
 func answerRPCs(ctx context.Context, g *testClient, respond func(*livekit.RpcRequest) *livekit.RpcResponse) {
 	g.setOnData(func(p *livekit.DataPacket) {
 		req := p.GetRpcRequest()
@@ -36,7 +37,7 @@ func answerRPCs(ctx context.Context, g *testClient, respond func(*livekit.RpcReq
 
 func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		// One that may not publish data answers all the same: it was asked.
+		// A participant without CanPublishData may still respond to an RPC.
 		ada := s.join(ctx, "ada", o, func(g *token.VideoGrant) { g.CanPublishData = new(false) })
 		bo := s.join(ctx, "bo", o)
 		answerRPCs(ctx, ada, func(req *livekit.RpcRequest) *livekit.RpcResponse {
@@ -74,11 +75,11 @@ func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 			t.Errorf("bo got %d packets", got)
 		}
 		failed := make(chan error, 1)
-		go func() { // ends with the call
+		go func() { // ends when the call returns
 			_, err := call("ada", "hang", 10_000)
 			failed <- err
 		}()
-		harness.Eventually(ctx, t, "the call is there", func() bool {
+		harness.Eventually(ctx, t, "ada receives the request", func() bool {
 			ada.mu.Lock()
 			defer ada.mu.Unlock()
 			return ada.data[len(ada.data)-1].GetRpcRequest().GetResponseTimeoutMs() == 8000
@@ -90,12 +91,13 @@ func TestPerformRpcReturnsTheAnswerOrItsError(t *testing.T) {
 		case err := <-failed:
 			wantTwirpError(t, err, twirp.Unavailable, "disconnected")
 		case <-ctx.Done():
-			t.Error("the call outlives the participant")
+			t.Error("the call did not end when the participant left")
 		}
 	})
 }
 
-// A call nobody takes note of ends soon, and others cannot answer in the participant's place.
+// A call that the destination does not acknowledge fails after a short time. Responses of other participants are
+// ignored.
 func TestUnacknowledgedRpcTimesOut(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
@@ -114,7 +116,7 @@ func TestUnacknowledgedRpcTimesOut(t *testing.T) {
 	})
 }
 
-// The caller says how long it waits in a header of Twirp's.
+// The caller sends its deadline in a header defined by Twirp.
 func TestRpcEndsWithTheCallersDeadline(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)

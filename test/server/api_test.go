@@ -17,24 +17,25 @@ const (
 	inProtobuf = "application/protobuf"
 )
 
-// apiResponse is the response to a call, read to its end.
+// apiResponse is an HTTP response with its whole body.
 type apiResponse struct {
 	status      int
 	contentType string
 	body        []byte
 }
 
-// twirpError reads an error's code and sentence; what is not LiveKit's form of one fails the test.
+// twirpError returns the code and message of an error response. It fails the test if the response does not have
+// LiveKit's format.
 func (a apiResponse) twirpError(t *testing.T) (code, msg string) {
 	t.Helper()
 	var e struct{ Code, Msg string }
 	if err := json.Unmarshal(a.body, &e); err != nil || a.contentType != "application/json" || e.Code == "" || e.Msg == "" {
-		t.Errorf("%d %q %s is no error of LiveKit's form", a.status, a.contentType, a.body)
+		t.Errorf("%d %q %s is not an error in LiveKit's format", a.status, a.contentType, a.body)
 	}
 	return e.Code, e.Msg
 }
 
-// send sends a request with a token, unless that is "".
+// send sends a request with a bearer token. An empty token means none.
 func (s *server) send(method, path, contentType, token string, body []byte) apiResponse {
 	s.T.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, s.URL()+path, bytes.NewReader(body))
@@ -45,6 +46,7 @@ func (s *server) send(method, path, contentType, token string, body []byte) apiR
 	return s.do(r, token)
 }
 
+// do sends a prepared request with a bearer token. An empty token means none.
 func (s *server) do(r *http.Request, token string) apiResponse {
 	s.T.Helper()
 	if token != "" {
@@ -62,7 +64,7 @@ func (s *server) do(r *http.Request, token string) apiResponse {
 	return apiResponse{resp.StatusCode, resp.Header.Get("Content-Type"), text}
 }
 
-// wantTwirpError checks that an error has that code of LiveKit's and says so much.
+// wantTwirpError checks the code of an error and that its message contains a text.
 func wantTwirpError(t *testing.T, err error, code twirp.ErrorCode, says string) {
 	t.Helper()
 	e, ok := err.(twirp.Error)

@@ -16,7 +16,7 @@ import (
 // h264KeyFrame is an H264 key frame: parameter sets and the start of an IDR slice.
 var h264KeyFrame = []byte{0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0xd9, 0, 0, 0, 1, 0x68, 0xcb, 0x83, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0x0a}
 
-// codecRequested reports whether g was last told to send track sid in that codec.
+// codecRequested reports whether the latest SubscribedQualityUpdate for a track enables the codec.
 func codecRequested(g *testClient, sid, codec string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -34,7 +34,8 @@ func codecRequested(g *testClient, sid, codec string) bool {
 	return yes
 }
 
-// playedTracks tells in how many tracks g has received sid, and the type and number of the latest packet.
+// playedTracks returns the number of tracks in which g has received packets of sid, and the MIME type of the latest of
+// them.
 func (g *testClient) playedTracks(sid string) (tracks int, mime string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -47,6 +48,7 @@ func (g *testClient) playedTracks(sid string) (tracks int, mime string) {
 	return tracks, mime
 }
 
+// publishWithBackup publishes H264 video and offers VP8 as its backup codec.
 func (g *testClient) publishWithBackup(ctx context.Context, policy livekit.BackupCodecPolicy) *client.Publication {
 	g.t.Helper()
 	cam, err := g.Publish(ctx, client.PublishOptions{
@@ -59,6 +61,7 @@ func (g *testClient) publishWithBackup(ctx context.Context, policy livekit.Backu
 	return cam
 }
 
+// publishBackup starts sending the backup codec of a track.
 func (g *testClient) publishBackup(ctx context.Context, cam *client.Publication) {
 	g.t.Helper()
 	backup, err := g.PublishBackup(ctx, cam, client.PublishOptions{MimeType: webrtc.MimeTypeVP8, Width: 640, Height: 360})
@@ -71,6 +74,7 @@ func (g *testClient) publishBackup(ctx context.Context, cam *client.Publication)
 	sendSamples(ctx, g.t, backup, vp8KeyFrame, 33*time.Millisecond)
 }
 
+// withoutCodec returns options for a client that does not support a codec.
 func withoutCodec(o client.Options, mime string) client.Options {
 	o.ExcludeCodecs = []string{mime}
 	return o
@@ -82,19 +86,19 @@ func TestSubscriberWithoutPrimaryCodecGetsTheBackup(t *testing.T) {
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
 		harness.Eventually(ctx, t, "bo plays the primary", func() bool { n, mime := bo.playedTracks(cam.SID()); return n == 1 && mime == webrtc.MimeTypeH264 })
 		if codecRequested(ada, cam.SID(), "vp8") {
-			t.Error("a backup nobody needs was asked for")
+			t.Error("the backup codec was requested before a subscriber needed it")
 		}
 		cy := s.join(ctx, "cy", withoutCodec(o, webrtc.MimeTypeH264))
-		harness.Eventually(ctx, t, "the backup is asked for", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "the backup codec is requested", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
 		ada.publishBackup(ctx, cam)
 		harness.Eventually(ctx, t, "cy plays the backup", func() bool { n, mime := cy.playedTracks(cam.SID()); return n == 1 && mime == webrtc.MimeTypeVP8 })
 		if cy.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetSubscriptionResponse() != nil }) {
-			t.Error("cy was told of an error")
+			t.Error("cy received a subscription error")
 		}
 		before := bo.packetCount(cam.SID())
-		harness.Eventually(ctx, t, "bo goes on with the primary", func() bool { return bo.packetCount(cam.SID()) > before+20 })
+		harness.Eventually(ctx, t, "bo still plays the primary codec", func() bool { return bo.packetCount(cam.SID()) > before+20 })
 		if n, _ := bo.playedTracks(cam.SID()); n != 1 || !codecRequested(ada, cam.SID(), "h264") {
-			t.Errorf("bo has played %d tracks; the primary is asked for: %v", n, codecRequested(ada, cam.SID(), "h264"))
+			t.Errorf("bo has played %d tracks; the primary codec is requested: %v", n, codecRequested(ada, cam.SID(), "h264"))
 		}
 		harness.Eventually(ctx, t, "the track lists both codecs", func() bool {
 			tracks := bo.RemoteParticipant("ada").GetTracks()
@@ -105,41 +109,41 @@ func TestSubscriberWithoutPrimaryCodecGetsTheBackup(t *testing.T) {
 		if err := cy.Close(); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "a backup nobody needs any more is off", func() bool { return !codecRequested(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "the backup codec is turned off when no subscriber needs it", func() bool { return !codecRequested(ada, cam.SID(), "vp8") })
 	})
 }
 
-// In a small room the publisher sends one codec only: the one that everybody can decode.
+// In a small room the publisher sends only one codec, which all subscribers can decode.
 func TestSmallRoomRegressesToOneCodec(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
-		follows := o
-		follows.ClientInfo = browser
-		ada, bo, dan := s.join(ctx, "ada", o), s.join(ctx, "bo", follows), s.join(ctx, "dan", o)
+		switching := o
+		switching.ClientInfo = browser
+		ada, bo, dan := s.join(ctx, "ada", o), s.join(ctx, "bo", switching), s.join(ctx, "dan", o)
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_PREFER_REGRESSION)
 		harness.Eventually(ctx, t, "both play the primary", func() bool { return bo.receives(cam.SID(), 5) && dan.receives(cam.SID(), 5) })
 		cy := s.join(ctx, "cy", withoutCodec(o, webrtc.MimeTypeH264))
-		harness.Eventually(ctx, t, "the backup is asked for", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "the backup codec is requested", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
 		before := bo.packetCount(cam.SID())
-		harness.Eventually(ctx, t, "until it comes bo goes on with the primary", func() bool { return bo.packetCount(cam.SID()) > before+20 })
+		harness.Eventually(ctx, t, "bo plays the primary codec until the backup arrives", func() bool { return bo.packetCount(cam.SID()) > before+20 })
 		ada.publishBackup(ctx, cam)
 		harness.Eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
-		harness.Eventually(ctx, t, "bo follows within the track", func() bool {
+		harness.Eventually(ctx, t, "bo switches the codec within the track", func() bool {
 			n, _ := bo.playedTracks(cam.SID())
 			bo.mu.Lock()
 			defer bo.mu.Unlock()
 			return n == 1 && bo.tracks[len(bo.tracks)-1].Codec().MimeType == webrtc.MimeTypeVP8
 		})
-		harness.Eventually(ctx, t, "dan, who cannot, gets it as a new track", func() bool { n, mime := dan.playedTracks(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
-		harness.Eventually(ctx, t, "the primary is off", func() bool { return !codecRequested(ada, cam.SID(), "h264") })
+		harness.Eventually(ctx, t, "dan, whose client cannot switch, gets a new track", func() bool { n, mime := dan.playedTracks(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
+		harness.Eventually(ctx, t, "the primary codec is turned off", func() bool { return !codecRequested(ada, cam.SID(), "h264") })
 		if err := ada.Unpublish(ctx, cam); err != nil {
 			t.Fatal(err)
 		}
 		before = bo.packetCount(cam.SID())
-		harness.Eventually(ctx, t, "the track outlives its primary codec", func() bool { return bo.packetCount(cam.SID()) > before+20 })
+		harness.Eventually(ctx, t, "bo still receives the track", func() bool { return bo.packetCount(cam.SID()) > before+20 })
 	})
 }
 
-// In a large room both codecs are worth their cost, unless the publisher says otherwise.
+// A large room uses both codecs, unless the publisher requests regression.
 func TestLargeRoomKeepsBothCodecsUnlessForced(t *testing.T) {
 	for _, policy := range []livekit.BackupCodecPolicy{livekit.BackupCodecPolicy_PREFER_REGRESSION, livekit.BackupCodecPolicy_REGRESSION} {
 		t.Run(policy.String(), func(t *testing.T) {
@@ -152,15 +156,15 @@ func TestLargeRoomKeepsBothCodecsUnlessForced(t *testing.T) {
 			}
 			cam := ada.publishWithBackup(ctx, policy)
 			cy := s.join(ctx, "cy", withoutCodec(client.Options{}, webrtc.MimeTypeH264))
-			harness.Eventually(ctx, t, "the backup is asked for", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
+			harness.Eventually(ctx, t, "the backup codec is requested", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
 			ada.publishBackup(ctx, cam)
 			harness.Eventually(ctx, t, "cy plays the backup", func() bool { return cy.receives(cam.SID(), 5) })
 			if policy == livekit.BackupCodecPolicy_REGRESSION {
-				harness.Eventually(ctx, t, "bo too", func() bool { n, mime := bo.playedTracks(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
+				harness.Eventually(ctx, t, "bo plays the backup codec", func() bool { n, mime := bo.playedTracks(cam.SID()); return n == 2 && mime == webrtc.MimeTypeVP8 })
 				return
 			}
 			before := bo.packetCount(cam.SID())
-			harness.Eventually(ctx, t, "bo goes on", func() bool { return bo.packetCount(cam.SID()) > before+20 })
+			harness.Eventually(ctx, t, "bo still receives the track", func() bool { return bo.packetCount(cam.SID()) > before+20 })
 			if n, mime := bo.playedTracks(cam.SID()); n != 1 || mime != webrtc.MimeTypeH264 {
 				t.Errorf("bo plays %s, track %d", mime, n)
 			}
@@ -168,7 +172,6 @@ func TestLargeRoomKeepsBothCodecsUnlessForced(t *testing.T) {
 	}
 }
 
-// Who cannot decode any of a track's codecs is told so.
 func TestSubscriberWithoutAnyCodecIsNotified(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -178,7 +181,7 @@ func TestSubscriberWithoutAnyCodecIsNotified(t *testing.T) {
 		}
 		sendSamples(ctx, t, cam, h264KeyFrame, 33*time.Millisecond)
 		cy := s.join(ctx, "cy", withoutCodec(o, webrtc.MimeTypeH264))
-		harness.Eventually(ctx, t, "cy is told", func() bool {
+		harness.Eventually(ctx, t, "cy gets SE_CODEC_UNSUPPORTED", func() bool {
 			return cy.hasMessage(func(m *livekit.SignalResponse) bool {
 				r := m.GetSubscriptionResponse()
 				return r.GetTrackSid() == cam.SID() && r.GetErr() == livekit.SubscriptionError_SE_CODEC_UNSUPPORTED
@@ -187,15 +190,14 @@ func TestSubscriberWithoutAnyCodecIsNotified(t *testing.T) {
 	})
 }
 
-// Mute, resume and unpublish act on both codecs of a track.
 func TestMuteResumeAndUnpublishActOnBothCodecs(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.join(ctx, "cy", withoutCodec(o, webrtc.MimeTypeH264))
 		cam := ada.publishWithBackup(ctx, livekit.BackupCodecPolicy_SIMULCAST)
-		harness.Eventually(ctx, t, "the backup is asked for", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
+		harness.Eventually(ctx, t, "the backup codec is requested", func() bool { return codecRequested(ada, cam.SID(), "vp8") })
 		ada.publishBackup(ctx, cam)
 		both := func() bool { return bo.packetCount(cam.SID()) > 10 && cy.packetCount(cam.SID()) > 10 }
-		harness.Eventually(ctx, t, "both play", both)
+		harness.Eventually(ctx, t, "both receive video", both)
 
 		ada.mu.Lock()
 		ada.messages = nil
@@ -204,16 +206,16 @@ func TestMuteResumeAndUnpublishActOnBothCodecs(t *testing.T) {
 		if err := ada.Resume(ctx); err != nil {
 			t.Fatalf("resume: %v", err)
 		}
-		harness.Eventually(ctx, t, "what is watched is told again", func() bool { return codecRequested(ada, cam.SID(), "vp8") && codecRequested(ada, cam.SID(), "h264") })
+		harness.Eventually(ctx, t, "ada is notified of the requested codecs again", func() bool { return codecRequested(ada, cam.SID(), "vp8") && codecRequested(ada, cam.SID(), "h264") })
 
-		// The client goes on sending, as a modified one would.
+		// The client keeps sending while muted, as a modified client might.
 		muted := func(yes bool) {
 			t.Helper()
 			if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Mute{Mute: &livekit.MuteTrackRequest{Sid: cam.SID(), Muted: yes}}}); err != nil {
 				t.Fatal(err)
 			}
 			for _, g := range []*testClient{bo, cy} {
-				harness.Eventually(ctx, t, "the mute is told", func() bool {
+				harness.Eventually(ctx, t, "the subscriber sees the mute state", func() bool {
 					tracks := g.RemoteParticipant("ada").GetTracks()
 					return len(tracks) == 1 && tracks[0].Muted == yes
 				})
@@ -226,17 +228,17 @@ func TestMuteResumeAndUnpublishActOnBothCodecs(t *testing.T) {
 		}
 		sendSamples(ctx, t, mic, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond)
 		beforeBo, beforeCy := bo.packetCount(cam.SID()), cy.packetCount(cam.SID())
-		harness.Eventually(ctx, t, "meanwhile sound passes", func() bool { return bo.receives(mic.SID(), 25) && cy.receives(mic.SID(), 25) })
-		if n := bo.packetCount(cam.SID()) + cy.packetCount(cam.SID()) - beforeBo - beforeCy; n > 4 { // those under way
-			t.Errorf("%d packets came of a muted track", n)
+		harness.Eventually(ctx, t, "audio arrives meanwhile", func() bool { return bo.receives(mic.SID(), 25) && cy.receives(mic.SID(), 25) })
+		if n := bo.packetCount(cam.SID()) + cy.packetCount(cam.SID()) - beforeBo - beforeCy; n > 4 { // packets in flight
+			t.Errorf("%d packets of a muted track arrived", n)
 		}
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "the microphone has gone", func() bool {
+		harness.Eventually(ctx, t, "the microphone is unpublished", func() bool {
 			return len(bo.RemoteParticipant("ada").GetTracks()) == 1 && len(cy.RemoteParticipant("ada").GetTracks()) == 1
 		})
 		muted(false)
-		harness.Eventually(ctx, t, "both go on", func() bool { return bo.packetCount(cam.SID()) > beforeBo+10 && cy.packetCount(cam.SID()) > beforeCy+10 })
+		harness.Eventually(ctx, t, "both receive video again", func() bool { return bo.packetCount(cam.SID()) > beforeBo+10 && cy.packetCount(cam.SID()) > beforeCy+10 })
 	})
 }

@@ -18,22 +18,23 @@ import (
 	"meet/test/impair"
 )
 
-// broadLink is a link as of an office, narrowLink one as of a telephone on a train.
+// broadLink is like a link of an office, narrowLink like that of a phone on a train.
 var (
 	broadLink  = impair.Profile{Rate: 3_000_000, Delay: 20 * time.Millisecond}
 	narrowLink = impair.Profile{Rate: 300_000, Delay: 20 * time.Millisecond}
 )
 
-// layerRates are what a camera's layers send, in bits/s.
+// layerRates are the bitrates of the layers of a simulcastCamera, in bits/s.
 var layerRates = []int{120_000, 400_000, 1_500_000}
 
-// simulcastCamera is a camera with three layers, whose frames say in their last byte of which layer they are. A key frame is three
-// times the size of others.
+// simulcastCamera is a published video with three layers. The last byte of each frame is the number of its layer. A key
+// frame is three times as large as other frames.
 type simulcastCamera struct {
 	*client.Publication
-	keyFrameRequested [3]atomic.Bool // key frames
+	keyFrameRequested [3]atomic.Bool // by layer
 }
 
+// publishSimulcast publishes a simulcastCamera that sends until the test ends.
 func (g *testClient) publishSimulcast(ctx context.Context, source livekit.TrackSource) *simulcastCamera {
 	g.t.Helper()
 	f := &simulcastCamera{}
@@ -57,9 +58,10 @@ func (g *testClient) publishSimulcast(ctx context.Context, source livekit.TrackS
 	return f
 }
 
-// frameTime is 20 frames a second.
+// frameTime is the interval of 20 frames per second.
 const frameTime = 50 * time.Millisecond
 
+// sendFrames sends frames of all layers until stop is closed or ctx ends. It sends a key frame when one is requested.
 func (f *simulcastCamera) sendFrames(ctx context.Context, stop <-chan struct{}) {
 	tick := time.NewTicker(frameTime)
 	defer tick.Stop()
@@ -87,18 +89,19 @@ func (f *simulcastCamera) sendFrames(ctx context.Context, stop <-chan struct{}) 
 	}
 }
 
-// viewer is a guest that notes which layers its tracks come in.
+// viewer is a client that records which layers it receives.
 type viewer struct {
 	*client.Client
 	mu      sync.Mutex
 	tracks  map[string]*client.RemoteTrack
-	layers  map[string]int       // of the latest packet, by track
-	changed map[string]time.Time // when layers did
+	layers  map[string]int       // layer of the latest packet, by track SID
+	changed map[string]time.Time // when the layer last changed, by track SID
 	states  map[string]livekit.StreamState
 	log     []string
 	began   time.Time
 }
 
+// joinViewer joins "room" as a viewer.
 func (s *server) joinViewer(ctx context.Context, identity string, o client.Options) *viewer {
 	s.T.Helper()
 	v := &viewer{
@@ -123,6 +126,7 @@ func (s *server) joinViewer(ctx context.Context, identity string, o client.Optio
 	return v
 }
 
+// readTrack reads a track until it ends and records its layers.
 func (v *viewer) readTrack(t *client.RemoteTrack) {
 	v.mu.Lock()
 	v.tracks[t.SID()] = t
@@ -145,7 +149,7 @@ func (v *viewer) readTrack(t *client.RemoteTrack) {
 	}
 }
 
-// layer is the one that track sid comes in, -1 before the first.
+// layer returns the layer of the latest packet of a track, or -1 if none has arrived.
 func (v *viewer) layer(sid string) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -155,6 +159,7 @@ func (v *viewer) layer(sid string) int {
 	return -1
 }
 
+// received returns the reception statistics of a track.
 func (v *viewer) received(sid string) client.TrackStats {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -164,12 +169,14 @@ func (v *viewer) received(sid string) client.TrackStats {
 	return client.TrackStats{}
 }
 
+// eventLog returns the recorded changes of layers and stream states, with their times in seconds.
 func (v *viewer) eventLog() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return slices.Clone(v.log)
 }
 
+// proxy starts an impairing proxy to the server that ends with the test.
 func (s *server) proxy() *impair.Proxy {
 	s.T.Helper()
 	p, err := impair.Listen(s.Addr())
@@ -180,7 +187,7 @@ func (s *server) proxy() *impair.Proxy {
 	return p
 }
 
-// overLink makes o reach the server by a link.
+// overLink starts a proxy with this link in both directions, and returns options to join over it.
 func (s *server) overLink(o client.Options, profile impair.Profile) (*impair.Proxy, client.Options) {
 	link := s.proxy()
 	link.SetLink(impair.Symmetric(profile))
@@ -188,8 +195,8 @@ func (s *server) overLink(o client.Options, profile impair.Profile) (*impair.Pro
 	return link, o
 }
 
-// TestNarrowLinkReceivesOnlyTheLowestLayer is a subscriber whose link is broad, becomes narrow and is broad again, beside one whose link is not
-// touched.
+// The link of one subscriber is broad, becomes narrow, and is broad again. The link of another subscriber does not
+// change.
 func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -206,28 +213,28 @@ func TestNarrowLinkReceivesOnlyTheLowestLayer(t *testing.T) {
 				t.Log("bo saw", bo.eventLog(), "cy", cy.eventLog())
 			}
 		}()
-		harness.Eventually(ctx, t, "everybody sees the best layer", func() bool { return bo.layer(cam) == 2 && cy.layer(cam) == 2 })
+		harness.Eventually(ctx, t, "both receive the best layer", func() bool { return bo.layer(cam) == 2 && cy.layer(cam) == 2 })
 
 		link.SetLink(impair.Symmetric(narrowLink))
-		harness.Eventually(ctx, t, "the lowest layer is what fits", func() bool { return bo.staysInLayer(cam, 0, time.Second) })
-		heard, seen, clear := bo.received(mic.SID()), bo.received(cam), cy.received(cam)
-		harness.Eventually(ctx, t, "a hundred frames of it come", func() bool { return bo.received(cam).Packets > seen.Packets+100 })
+		harness.Eventually(ctx, t, "bo receives only the lowest layer", func() bool { return bo.staysInLayer(cam, 0, time.Second) })
+		audio, video, other := bo.received(mic.SID()), bo.received(cam), cy.received(cam)
+		harness.Eventually(ctx, t, "a hundred packets of it arrive", func() bool { return bo.received(cam).Packets > video.Packets+100 })
 		now := bo.received(mic.SID())
-		if packets, lost := now.Packets-heard.Packets, now.Lost-heard.Lost; lost*20 > packets {
-			t.Errorf("%d of %d packets of sound were lost meanwhile", lost, packets)
+		if packets, lost := now.Packets-audio.Packets, now.Lost-audio.Lost; lost*20 > packets {
+			t.Errorf("%d of %d audio packets were lost meanwhile", lost, packets)
 		}
-		if bo.layer(cam) != 0 || cy.layer(cam) != 2 || cy.received(cam).Packets < clear.Packets+500 {
-			t.Errorf("the one on the narrow link gets layer %d, the other %d", bo.layer(cam), cy.layer(cam))
+		if bo.layer(cam) != 0 || cy.layer(cam) != 2 || cy.received(cam).Packets < other.Packets+500 {
+			t.Errorf("on the narrow link layer %d arrives, on the other %d", bo.layer(cam), cy.layer(cam))
 		}
 
 		link.SetLink(impair.Symmetric(broadLink))
-		// How soon is for test/browser/impaired.spec.js, which has the machine to itself.
-		harness.Eventually(ctx, t, "the best layer again", func() bool { return bo.layer(cam) == 2 })
+		// test/browser/impaired.spec.js measures how soon, because it has the machine to itself.
+		harness.Eventually(ctx, t, "bo receives the best layer again", func() bool { return bo.layer(cam) == 2 })
 	})
 }
 
-// TestLeastImportantVideoIsPausedIfBandwidthIsTooLow: where not even the lowest layers fit, sound stays whole, pictures are paused from the least
-// important on, the client is told, and all come back. Who does not want that gets the lowest layers.
+// If not even the lowest layers fit, audio is complete, video is paused from the least important track on, the client is
+// notified, and all video returns when the bandwidth does.
 func TestLeastImportantVideoIsPausedIfBandwidthIsTooLow(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -240,27 +247,27 @@ func TestLeastImportantVideoIsPausedIfBandwidthIsTooLow(t *testing.T) {
 				t.Log("bo saw", bo.eventLog())
 			}
 		}()
-		harness.Eventually(ctx, t, "both pictures come", func() bool { return bo.layer(cam) >= 1 && bo.layer(screen) >= 1 })
+		harness.Eventually(ctx, t, "both videos arrive", func() bool { return bo.layer(cam) >= 1 && bo.layer(screen) >= 1 })
 
 		link.SetLink(impair.Symmetric(impair.Profile{Rate: 250_000, Delay: 20 * time.Millisecond}))
 		harness.Eventually(ctx, t, "the camera is paused", func() bool { return bo.state(cam) == "PAUSED" && bo.state(screen) != "PAUSED" })
 		before := bo.received(cam).Packets
-		seen := bo.received(screen).Packets
-		harness.Eventually(ctx, t, "the screen goes on in its lowest layer", func() bool {
-			return bo.layer(screen) == 0 && bo.received(screen).Packets > seen+60
+		screenBefore := bo.received(screen).Packets
+		harness.Eventually(ctx, t, "the screen share continues in its lowest layer", func() bool {
+			return bo.layer(screen) == 0 && bo.received(screen).Packets > screenBefore+60
 		})
-		if bo.state(cam) == "PAUSED" && bo.received(cam).Packets > before+30 { // some were under way
-			t.Errorf("%d packets came of a paused picture", bo.received(cam).Packets-before)
+		if bo.state(cam) == "PAUSED" && bo.received(cam).Packets > before+30 { // packets in flight
+			t.Errorf("%d packets of a paused video arrived", bo.received(cam).Packets-before)
 		}
 
 		link.SetLink(impair.Symmetric(broadLink))
-		harness.Eventually(ctx, t, "both come back", func() bool {
+		harness.Eventually(ctx, t, "both videos return", func() bool {
 			return bo.state(cam) == "ACTIVE" && bo.layer(cam) >= 1 && bo.layer(screen) == 2
 		})
 	})
 }
 
-// staysInLayer reports whether track sid has come in that layer alone for so long.
+// staysInLayer reports whether the track has arrived in this layer without a change for longer than d.
 func (v *viewer) staysInLayer(sid string, layer int, d time.Duration) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -268,7 +275,7 @@ func (v *viewer) staysInLayer(sid string, layer int, d time.Duration) bool {
 	return ok && l == layer && time.Since(v.changed[sid]) > d
 }
 
-// state is what the client was last told of the track, "" before the first word.
+// state returns the latest stream state of a track that the client received, or "".
 func (v *viewer) state(sid string) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -278,8 +285,7 @@ func (v *viewer) state(sid string) string {
 	return ""
 }
 
-// TestLossWithoutCongestionKeepsTheBestLayer: a link that loses a tenth of all packets and has a round trip of 200 ms, but room, still brings
-// the best layer, and keeps it.
+// The link loses a tenth of all packets and has a round-trip time of 200 ms, but enough bandwidth.
 func TestLossWithoutCongestionKeepsTheBestLayer(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -291,6 +297,6 @@ func TestLossWithoutCongestionKeepsTheBestLayer(t *testing.T) {
 				t.Log("bo saw", bo.eventLog())
 			}
 		}()
-		harness.Eventually(ctx, t, "the best layer comes, and nothing else for five seconds", func() bool { return bo.staysInLayer(cam, 2, 5*time.Second) })
+		harness.Eventually(ctx, t, "only the best layer arrives for five seconds", func() bool { return bo.staysInLayer(cam, 2, 5*time.Second) })
 	})
 }

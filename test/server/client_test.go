@@ -15,7 +15,7 @@ import (
 	"meet/internal/token"
 )
 
-// testClient is a participant that notes what it gets.
+// testClient is a participant that records what it receives.
 type testClient struct {
 	*client.Client
 	t *testing.T
@@ -27,17 +27,19 @@ type testClient struct {
 	onData   func(*livekit.DataPacket)
 }
 
-// join joins "room".
+// join joins "room" with a token that change may modify.
 func (s *server) join(ctx context.Context, identity string, o client.Options, change ...func(*token.VideoGrant)) *testClient {
 	s.T.Helper()
 	return s.joinWith(ctx, s.token(identity, change...), o)
 }
 
+// joinRoom joins a room.
 func (s *server) joinRoom(ctx context.Context, room, identity string, o client.Options) *testClient {
 	s.T.Helper()
 	return s.joinWith(ctx, s.token(identity, func(g *token.VideoGrant) { g.Room = room }), o)
 }
 
+// joinWith joins with a token and records all messages, tracks and data packets until the test ends.
 func (s *server) joinWith(ctx context.Context, jwt string, o client.Options) *testClient {
 	s.T.Helper()
 	g := &testClient{t: s.T}
@@ -61,7 +63,7 @@ func (s *server) joinWith(ctx context.Context, jwt string, o client.Options) *te
 		defer g.mu.Unlock()
 		g.data = append(g.data, p)
 		if g.onData != nil {
-			go g.onData(p) // ends with its reply, which the test awaits
+			go g.onData(p) // ends with its response, which the test awaits
 		}
 	}
 	c, err := client.Join(ctx, s.SocketURL(), jwt, o)
@@ -73,34 +75,35 @@ func (s *server) joinWith(ctx context.Context, jwt string, o client.Options) *te
 	return g
 }
 
-// setOnData sets what g does with each data packet.
+// setOnData sets a function that is called in the background for each data packet.
 func (g *testClient) setOnData(f func(*livekit.DataPacket)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.onData = f
 }
 
+// signalMessages returns all signalling messages received so far.
 func (g *testClient) signalMessages() []*livekit.SignalResponse {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.messages)
 }
 
-// hasMessage reports whether a message that matches has come.
+// hasMessage reports whether any received message matches.
 func (g *testClient) hasMessage(match func(*livekit.SignalResponse) bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.messages, match)
 }
 
-// receives reports whether g gets media of track sid, and at least n packets.
+// receives reports whether g has received at least n packets of a track.
 func (g *testClient) receives(sid string, n uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(g.tracks, func(t *client.RemoteTrack) bool { return t.SID() == sid && t.Stats().Packets >= n })
 }
 
-// packetCount is how many packets of track sid have come.
+// packetCount returns the number of packets of a track that g has received.
 func (g *testClient) packetCount(sid string) uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,13 +116,14 @@ func (g *testClient) packetCount(sid string) uint64 {
 	return n
 }
 
+// dataPackets returns all data packets received so far.
 func (g *testClient) dataPackets() []*livekit.DataPacket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.data)
 }
 
-// sees reports whether the latest word on a participant matches.
+// sees reports whether the latest information about a participant matches.
 func (g *testClient) sees(identity string, match func(*livekit.ParticipantInfo) bool) bool {
 	var last *livekit.ParticipantInfo
 	for _, m := range g.signalMessages() {
@@ -132,6 +136,7 @@ func (g *testClient) sees(identity string, match func(*livekit.ParticipantInfo) 
 	return last != nil && match(last)
 }
 
+// dataTexts returns the payloads of all user packets received so far.
 func (g *testClient) dataTexts() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -144,16 +149,16 @@ func (g *testClient) dataTexts() []string {
 	return all
 }
 
-// vp8KeyFrame is a whole VP8 key frame of 16 by 16 pixels' header; receivers only look at the first bytes.
+// vp8KeyFrame is the header of a VP8 key frame of 16 by 16 pixels. Receivers look only at the first bytes.
 var vp8KeyFrame = []byte{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00, 0x00}
 
-// sendSamples sends samples on p until the test ends.
+// sendSamples sends a sample at each interval until the test ends.
 func sendSamples(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration) {
 	t.Helper()
 	sendSamplesWhile(ctx, t, p, sample, every, func() bool { return true })
 }
 
-// sendSamplesWhile leaves out the samples that are due while wanted is false.
+// sendSamplesWhile sends a sample at each interval until the test ends, but not while wanted returns false.
 func sendSamplesWhile(ctx context.Context, t *testing.T, p *client.Publication, sample []byte, every time.Duration, wanted func() bool) {
 	t.Helper()
 	stop := make(chan struct{})
@@ -177,6 +182,7 @@ func sendSamplesWhile(ctx context.Context, t *testing.T, p *client.Publication, 
 	t.Cleanup(func() { close(stop); wg.Wait() })
 }
 
+// publishBoth publishes a microphone and a camera and sends media until the test ends.
 func (g *testClient) publishBoth(ctx context.Context) (audio, video *client.Publication) {
 	g.t.Helper()
 	audio, err := g.Publish(ctx, client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus})
@@ -193,7 +199,7 @@ func (g *testClient) publishBoth(ctx context.Context) (audio, video *client.Publ
 	return audio, video
 }
 
-// publish sends sound until the test ends.
+// publish publishes one track, video if the source is a camera and audio otherwise, and sends media until the test ends.
 func (g *testClient) publish(ctx context.Context, source livekit.TrackSource) *client.Publication {
 	g.t.Helper()
 	o, sample, every := client.PublishOptions{Name: "mic", MimeType: webrtc.MimeTypeOpus, Source: source}, []byte{0xf8, 0xff, 0xfe}, 20*time.Millisecond

@@ -16,14 +16,14 @@ import (
 	"meet/test/harness"
 )
 
-// bulkPacket is a numbered packet of 60 kB.
+// bulkPacket returns a packet of 60 kB that contains its number.
 func bulkPacket(n int, to ...string) *livekit.DataPacket {
 	payload := make([]byte, 60_000)
 	binary.BigEndian.PutUint32(payload, uint32(n))
 	return &livekit.DataPacket{DestinationIdentities: to, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: payload}}}
 }
 
-// bulkNumbers are the numbers of what g got, in the order of arrival.
+// bulkNumbers returns the numbers of the bulk packets that g has received, in order of arrival.
 func (g *testClient) bulkNumbers() []int {
 	var numbers []int
 	for _, p := range g.dataPackets() {
@@ -32,13 +32,14 @@ func (g *testClient) bulkNumbers() []int {
 	return numbers
 }
 
+// countPackets returns the number of data packets that g has received.
 func (g *testClient) countPackets() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.data)
 }
 
-// sendBulk sends n packets from a goroutine that the test waits for, and counts them.
+// sendBulk sends n bulk packets in the background and returns a counter of those sent. The test waits for the sender.
 func (g *testClient) sendBulk(ctx context.Context, n int, to ...string) *atomic.Int32 {
 	g.t.Helper()
 	var sent atomic.Int32
@@ -58,7 +59,7 @@ func (g *testClient) sendBulk(ctx context.Context, n int, to ...string) *atomic.
 	return &sent
 }
 
-// waitUntilSteady waits until a number has not changed for thirty looks, which are 300 ms.
+// waitUntilSteady waits until a number has not changed during thirty polls, about 300 ms.
 func waitUntilSteady(ctx context.Context, t *testing.T, what string, n func() int) {
 	t.Helper()
 	last, looks := -1, 0
@@ -71,6 +72,7 @@ func waitUntilSteady(ctx context.Context, t *testing.T, what string, n func() in
 	})
 }
 
+// consecutive reports whether each number is one more than the previous one.
 func consecutive(numbers []int) bool {
 	for i, n := range numbers {
 		if n != numbers[0]+i {
@@ -80,7 +82,8 @@ func consecutive(numbers []int) bool {
 	return true
 }
 
-// What is sent to one who does not read waits with its sender, not in the server, and arrives whole when it reads again.
+// Data for a client that does not read waits at the sender, not in the server, and arrives completely when the client
+// reads again.
 func TestSlowReaderDelaysItsSender(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -91,20 +94,20 @@ func TestSlowReaderDelaysItsSender(t *testing.T) {
 		t.Cleanup(open) // before bo is closed, which waits for its callbacks
 		const n = 300   // 18 MB, far more than may wait in the server
 		sent := ada.sendBulk(ctx, n, "bo")
-		harness.Eventually(ctx, t, "something is sent", func() bool { return sent.Load() > 20 })
-		waitUntilSteady(ctx, t, "the sender waits", func() int { return int(sent.Load()) })
+		harness.Eventually(ctx, t, "some packets are sent", func() bool { return sent.Load() > 20 })
+		waitUntilSteady(ctx, t, "the sender blocks", func() int { return int(sent.Load()) })
 		if got := sent.Load(); got > n/2 {
-			t.Errorf("%d packets have gone to somebody who does not read", got)
+			t.Errorf("%d packets were sent to a client that does not read", got)
 		}
 		open()
-		harness.Eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() == n })
+		harness.Eventually(ctx, t, "all packets arrive", func() bool { return bo.countPackets() == n })
 		if numbers := bo.bulkNumbers(); numbers[0] != 0 || !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
 		}
 	})
 }
 
-// Somebody who does not read at all does not keep data from the others, and is told to join again.
+// A client that never reads does not delay data to others, and is asked to join again.
 func TestStuckReaderIsDisconnectedWithoutDelayingOthers(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -119,22 +122,22 @@ func TestStuckReaderIsDisconnectedWithoutDelayingOthers(t *testing.T) {
 	t.Cleanup(func() { close(reads) })
 	const n = 300
 	ada.sendBulk(ctx, n)
-	harness.Eventually(ctx, t, "cy gets all", func() bool { return cy.countPackets() == n })
+	harness.Eventually(ctx, t, "cy receives all packets", func() bool { return cy.countPackets() == n })
 	if numbers := cy.bulkNumbers(); !consecutive(numbers) {
 		t.Errorf("in the order %v", numbers)
 	}
 	select {
 	case l := <-left:
 		if l.Action != livekit.LeaveRequest_RECONNECT {
-			t.Errorf("bo is told %v", l)
+			t.Errorf("bo received %v", l)
 		}
 	case <-ctx.Done():
-		t.Error("bo, who misses some, is told nothing")
+		t.Error("bo misses packets but received no Leave")
 	}
 	<-bo.Done()
 }
 
-// Who joins while data is sent gets all of it from one packet on: none is lost before its channel is open, none doubled.
+// A participant that joins while data is sent receives all packets from some packet on, without loss or duplicates.
 func TestJoinerReceivesDataWithoutGaps(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -160,7 +163,7 @@ func TestJoinerReceivesDataWithoutGaps(t *testing.T) {
 		bo := s.join(ctx, "bo", o)
 		harness.Eventually(ctx, t, "bo gets data", func() bool { return bo.countPackets() > 20 })
 		end()
-		harness.Eventually(ctx, t, "bo gets the last", func() bool { numbers := bo.bulkNumbers(); return numbers[len(numbers)-1] == total-1 })
+		harness.Eventually(ctx, t, "bo receives the last packet", func() bool { numbers := bo.bulkNumbers(); return numbers[len(numbers)-1] == total-1 })
 		packets, numbers := bo.dataPackets(), bo.bulkNumbers()
 		if !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
@@ -173,7 +176,7 @@ func TestJoinerReceivesDataWithoutGaps(t *testing.T) {
 	})
 }
 
-// Neither end's resume loses or doubles reliable data, whatever is under way.
+// Both the sender and the receiver resume while data is in flight.
 func TestResumeNeitherLosesNorDuplicatesData(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
@@ -186,7 +189,7 @@ func TestResumeNeitherLosesNorDuplicatesData(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		harness.Eventually(ctx, t, "all arrives", func() bool { return bo.countPackets() >= n })
+		harness.Eventually(ctx, t, "all packets arrive", func() bool { return bo.countPackets() >= n })
 		if numbers := bo.bulkNumbers(); len(numbers) != n || !consecutive(numbers) {
 			t.Errorf("in the order %v", numbers)
 		}
@@ -244,7 +247,7 @@ func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 		want := binary.BigEndian.AppendUint16([]byte{0b11 << 3, 0}, handle())
 		want = append(want, 0, 1, 0, 1, 0, 0, 0, 0)
 		want = append(want, "here"...)
-		harness.Eventually(ctx, t, "a frame arrives", func() bool { // it is lossy, and so sent until it does
+		harness.Eventually(ctx, t, "a frame arrives", func() bool { // frames may be lost, so it is sent until one arrives
 			packet := slices.Clone(want)
 			binary.BigEndian.PutUint16(packet[2:], ours)
 			if err := ada.PublishDataTrackPacket(ctx, packet); err != nil {
@@ -267,19 +270,19 @@ func TestDataTrackIsSubscribedByHandle(t *testing.T) {
 	})
 }
 
-// Who may not receive tracks receives data, over the one connection it has.
+// A participant without CanSubscribe receives data over its publisher connection.
 func TestDataReachesParticipantWithoutCanSubscribe(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		no := false
 		ada := s.join(ctx, "ada", o)
-		deaf := s.join(ctx, "deaf", o, func(g *token.VideoGrant) { g.CanSubscribe = &no })
+		noSubscribe := s.join(ctx, "noSubscribe", o, func(g *token.VideoGrant) { g.CanSubscribe = &no })
 		ada.sendBulk(ctx, 3)
-		deaf.sendBulk(ctx, 3)
-		harness.Eventually(ctx, t, "each gets the other's", func() bool { return ada.countPackets() == 3 && deaf.countPackets() == 3 })
+		noSubscribe.sendBulk(ctx, 3)
+		harness.Eventually(ctx, t, "each receives the other's packets", func() bool { return ada.countPackets() == 3 && noSubscribe.countPackets() == 3 })
 	})
 }
 
-// What a client can do is told to the others, who choose by it how to talk to that client.
+// Clients choose how to communicate with a participant by its protocol version and capabilities.
 func TestClientProtocolAndCapabilitiesReachTheOthers(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		bo := s.join(ctx, "bo", o)

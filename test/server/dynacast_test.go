@@ -14,7 +14,8 @@ import (
 	"meet/test/measure"
 )
 
-// requestedQuality is the highest quality g was last told to send of track sid, or OFF; ok is false before the first word.
+// requestedQuality returns the highest quality of a track in the latest SubscribedQualityUpdate, or OFF. ok is false if
+// g has received none.
 func requestedQuality(g *testClient, sid string) (top livekit.VideoQuality, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -29,7 +30,7 @@ func requestedQuality(g *testClient, sid string) (top livekit.VideoQuality, ok b
 				top = q.Quality
 			}
 		}
-		// Enabled must be everything up to the top.
+		// All qualities up to the top one must be enabled.
 		for i, q := range u.SubscribedQualities {
 			if q.Quality != livekit.VideoQuality(i) || q.Enabled != (top != livekit.VideoQuality_OFF && q.Quality <= top) {
 				g.t.Errorf("qualities %v", u.SubscribedQualities)
@@ -39,7 +40,7 @@ func requestedQuality(g *testClient, sid string) (top livekit.VideoQuality, ok b
 	return top, ok
 }
 
-// qualityRequested returns a condition: g was last told to send track sid up to that quality.
+// qualityRequested returns a condition that is true if the server last requested this quality of a track from g.
 func (g *testClient) qualityRequested(sid string, want livekit.VideoQuality) func() bool {
 	return func() bool { top, ok := requestedQuality(g, sid); return ok && top == want }
 }
@@ -59,11 +60,11 @@ func TestUnwatchedLayersAreNotRequested(t *testing.T) {
 			t.Fatal(err)
 		}
 		sendSamples(ctx, t, cam, vp8KeyFrame, 33*time.Millisecond)
-		harness.Eventually(ctx, t, "alone, nothing is asked for", ada.qualityRequested(cam.SID(), livekit.VideoQuality_OFF))
+		harness.Eventually(ctx, t, "without subscribers no quality is requested", ada.qualityRequested(cam.SID(), livekit.VideoQuality_OFF))
 
 		bo := s.join(ctx, "bo", o)
-		harness.Eventually(ctx, t, "somebody who wants all gets all", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
-		harness.Eventually(ctx, t, "and receives it", func() bool { return bo.receives(cam.SID(), 10) })
+		harness.Eventually(ctx, t, "a new subscriber makes the server request all qualities", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
+		harness.Eventually(ctx, t, "the subscriber receives video", func() bool { return bo.receives(cam.SID(), 10) })
 
 		settings := &livekit.UpdateTrackSettings{TrackSids: []string{cam.SID()}, Width: 600, Height: 340}
 		if err := bo.UpdateTrackSettings(settings); err != nil {
@@ -74,15 +75,17 @@ func TestUnwatchedLayersAreNotRequested(t *testing.T) {
 		if err := bo.UpdateTrackSettings(settings); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "a large one all", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
+		harness.Eventually(ctx, t, "a large tile needs all layers", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
 	})
 }
 
-// However the last viewer stops watching, the track is switched off within 10 s, and on again for the next one. The
-// publisher that sends nothing is not taken for one that is gone, and learns after a resume too that nothing is asked for.
+// The track is turned off within 10 s, in whichever way its last viewer stops, and turned on for the next viewer. The
+// connection quality of a publisher that sends nothing is not LOST, and a resume repeats that no quality is requested.
 func TestTrackIsTurnedOffWhenItsLastViewerStops(t *testing.T) {
 	for name, stop := range map[string]func(ctx context.Context, s *server, bo *testClient, sid string) error{
-		"unsubscribes": func(_ context.Context, _ *server, bo *testClient, sid string) error { return bo.SetSubscribed(false, sid) },
+		"unsubscribes": func(_ context.Context, _ *server, bo *testClient, sid string) error {
+			return bo.SetSubscribed(false, sid)
+		},
 		"disables": func(_ context.Context, _ *server, bo *testClient, sid string) error {
 			return bo.UpdateTrackSettings(&livekit.UpdateTrackSettings{TrackSids: []string{sid}, Disabled: true})
 		},
@@ -103,13 +106,13 @@ func TestTrackIsTurnedOffWhenItsLastViewerStops(t *testing.T) {
 			}
 			isOff := ada.qualityRequested(cam.SID(), livekit.VideoQuality_OFF)
 			sendSamplesWhile(ctx, t, cam, vp8KeyFrame, 33*time.Millisecond, func() bool { return !isOff() })
-			harness.Eventually(ctx, t, "bo watches", func() bool { return bo.receives(cam.SID(), 10) })
+			harness.Eventually(ctx, t, "bo receives video", func() bool { return bo.receives(cam.SID(), 10) })
 			stopped := time.Now()
 			if err := stop(ctx, s, bo, cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(ctx, t, "the track is off", isOff)
-			measure.Within(t, "the track is off", time.Since(stopped), 10*time.Second)
+			harness.Eventually(ctx, t, "the track is turned off", isOff)
+			measure.Within(t, "the track is turned off", time.Since(stopped), 10*time.Second)
 			ada.mu.Lock()
 			ada.messages = nil
 			ada.mu.Unlock()
@@ -117,11 +120,11 @@ func TestTrackIsTurnedOffWhenItsLastViewerStops(t *testing.T) {
 			if err := ada.Resume(ctx); err != nil {
 				t.Fatalf("resume: %v", err)
 			}
-			harness.Eventually(ctx, t, "it is off after a resume too", isOff)
+			harness.Eventually(ctx, t, "the track is turned off after a resume, too", isOff)
 
 			cy := s.join(ctx, "cy", client.Options{}, func(g *token.VideoGrant) { g.Hidden = true })
-			harness.Eventually(ctx, t, "even a hidden viewer watches", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
-			harness.Eventually(ctx, t, "and receives it", func() bool { return cy.receives(cam.SID(), 10) })
+			harness.Eventually(ctx, t, "a hidden viewer turns the track on", ada.qualityRequested(cam.SID(), livekit.VideoQuality_HIGH))
+			harness.Eventually(ctx, t, "the subscriber receives video", func() bool { return cy.receives(cam.SID(), 10) })
 			if q, _ := cy.quality(ada); q == livekit.ConnectionQuality_LOST {
 				t.Error("ada's connection counts as lost")
 			}

@@ -12,6 +12,7 @@ import (
 	"meet/test/harness"
 )
 
+// forwardToOther forwards a participant from "room" to "other".
 func (s *server) forwardToOther(ctx context.Context, identity string) {
 	s.T.Helper()
 	if _, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
@@ -19,31 +20,31 @@ func (s *server) forwardToOther(ctx context.Context, identity string) {
 	}
 }
 
-// Who is forwarded is seen and heard in both rooms, whatever it changes, until it leaves.
+// Both rooms see all changes of the participant, until it leaves.
 func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
 		mic.Layers()[0].SetAudioLevel(5)
 		s.forwardToOther(ctx, "ada")
-		s.forwardToOther(ctx, "ada") // which changes nothing
+		s.forwardToOther(ctx, "ada") // the second call has no effect
 		cam := ada.publish(ctx, livekit.TrackSource_CAMERA)
 		harness.Eventually(ctx, t, "both rooms hear and see ada", func() bool {
 			return slices.Min([]uint64{bo.packetCount(mic.SID()), bo.packetCount(cam.SID()), cy.packetCount(mic.SID()), cy.packetCount(cam.SID())}) > 5
 		})
-		harness.Eventually(ctx, t, "cy knows who it is", func() bool {
+		harness.Eventually(ctx, t, "cy sees ada's information", func() bool {
 			return cy.sees("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.Name == "ADA" && len(p.Tracks) == 2 && slices.Contains(p.KindDetails, livekit.ParticipantInfo_FORWARDED) &&
 					p.State == livekit.ParticipantInfo_ACTIVE
 			})
 		})
-		harness.Eventually(ctx, t, "cy is told that ada speaks", func() bool {
+		harness.Eventually(ctx, t, "cy sees that ada speaks", func() bool {
 			return cy.hasMessage(func(m *livekit.SignalResponse) bool {
 				return slices.ContainsFunc(m.GetSpeakersChanged().GetSpeakers(), func(i *livekit.SpeakerInfo) bool { return i.Active })
 			})
 		})
 		if ada.roomMoved() != nil || bo.sees("ada", isDisconnected) {
-			t.Error("ada was taken from her room")
+			t.Error("ada left her room")
 		}
 		if _, err := s.rooms.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "room", Identity: "ada", Name: "Countess"}); err != nil {
 			t.Fatal(err)
@@ -51,7 +52,7 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 		if err := mic.SetMuted(true); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "cy sees what changes", func() bool {
+		harness.Eventually(ctx, t, "cy sees the changes", func() bool {
 			return cy.sees("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.Name == "Countess" && slices.ContainsFunc(p.Tracks, func(t *livekit.TrackInfo) bool { return t.Sid == mic.SID() && t.Muted })
 			})
@@ -66,7 +67,7 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 		if err := mic.SetMuted(false); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "who comes later hears her too", func() bool { return dee.packetCount(mic.SID()) > 10 })
+		harness.Eventually(ctx, t, "a participant that joins later hears ada, too", func() bool { return dee.packetCount(mic.SID()) > 10 })
 		if err := ada.Leave(); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +78,7 @@ func TestForwardedParticipantIsSeenInBothRooms(t *testing.T) {
 	})
 }
 
-// Removing the likeness ends the showing and nothing else, and it can begin again.
+// A participant whose mirror was removed from the destination room stays in its own room and can be forwarded again.
 func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -96,41 +97,41 @@ func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 		if _, err := there.RemoveParticipant(ctx, &livekit.RoomParticipantIdentity{Room: "other", Identity: "ada"}); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "she is gone there", func() bool { return cy.sees("ada", isDisconnected) })
+		harness.Eventually(ctx, t, "cy sees ada leave", func() bool { return cy.sees("ada", isDisconnected) })
 		heard = bo.packetCount(mic.SID())
 		harness.Eventually(ctx, t, "bo hears ada as before", func() bool { return bo.packetCount(mic.SID()) > heard+5 })
 	}
-	// Her own coming there takes the place of the likeness, and a likeness does not take hers.
+	// If the participant joins the destination itself, it replaces its mirror there. A mirror never replaces a participant.
 	s.forwardToOther(ctx, "ada")
 	herself := s.joinRoom(ctx, "other", "ada", client.Options{})
 	_, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 	wantTwirpError(t, err, twirp.AlreadyExists, "in the destination room already")
 	if herself.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetLeave() != nil }) {
-		t.Error("she was sent away by her likeness")
+		t.Error("the mirror replaced the participant")
 	}
 	_, err = s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "nobody", DestinationRoom: "other"})
 	wantTwirpError(t, err, twirp.NotFound, "participant does not exist")
 }
 
-// A room ends with likenesses in it, and one that ends leaves no likenesses elsewhere.
+// A room with mirrors in it can end. The end of the source room removes its mirrors from other rooms.
 func TestForwardingEndsWithEitherRoom(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
 	ada.publish(ctx, livekit.TrackSource_CAMERA)
-	s.forwardToOther(ctx, "ada") // makes the room
+	s.forwardToOther(ctx, "ada") // creates the room
 	if _, err := s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "other"}); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(ctx, t, "it can be made again", func() bool {
+	harness.Eventually(ctx, t, "ada can be forwarded again", func() bool {
 		_, err := s.rooms.ForwardParticipant(ctx, &livekit.ForwardParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 		return err == nil && slices.Equal(s.participants(ctx, "other"), []string{"ada"})
 	})
 	if _, err := s.rooms.DeleteRoom(ctx, &livekit.DeleteRoomRequest{Room: "room"}); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(ctx, t, "both are gone", func() bool {
+	harness.Eventually(ctx, t, "both rooms have ended", func() bool {
 		l, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
 		return err == nil && len(l.Rooms) == 0
 	})

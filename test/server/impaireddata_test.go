@@ -13,14 +13,14 @@ import (
 	"meet/test/impair"
 )
 
-// A megabyte arrives whole and in order over a link that loses packets, whichever way it goes.
+// A megabyte is sent in each direction.
 func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ada := s.join(ctx, "ada", client.Options{})
-	_, bad := s.overLink(client.Options{}, impair.Profile{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
-	bo := s.join(ctx, "bo", bad)
+	_, lossy := s.overLink(client.Options{}, impair.Profile{Loss: 0.02, Reorder: 0.02, Delay: 10 * time.Millisecond})
+	bo := s.join(ctx, "bo", lossy)
 	const n = 17
 	ada.sendBulk(ctx, n)
 	bo.sendBulk(ctx, n)
@@ -32,7 +32,7 @@ func TestReliableDataArrivesInOrderOverALossyLink(t *testing.T) {
 	}
 }
 
-// Lossy data for a link too narrow for it is thinned out, so that what arrives is what was sent just now.
+// The server drops lossy data that the link cannot carry, so that the data that arrives was sent recently.
 func TestLossyDataOverANarrowLinkIsRecent(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -51,11 +51,11 @@ func TestLossyDataOverANarrowLinkIsRecent(t *testing.T) {
 		}
 		<-tick.C
 	}
-	harness.Eventually(ctx, t, "the latest arrive", func() bool {
+	harness.Eventually(ctx, t, "the latest packets arrive", func() bool {
 		numbers := bo.bulkNumbers()
 		return len(numbers) > 0 && numbers[len(numbers)-1] >= n-30
 	})
 	if got := bo.countPackets(); got > n*3/4 {
-		t.Errorf("%d of %d have arrived: they waited for the link", got, n)
+		t.Errorf("%d of %d packets have arrived: they were queued", got, n)
 	}
 }

@@ -20,10 +20,10 @@ import (
 	"meet/test/harness"
 )
 
-// TestRefusedJoinSaysWhy checks status and sentence of what cannot join, on validate and on the upgrade alike.
-func TestRefusedJoinSaysWhy(t *testing.T) {
+// Both /validate and the WebSocket upgrade answer with the status and the reason.
+func TestRefusedJoinGetsStatusAndReason(t *testing.T) {
 	s := newServer(t)
-	// Signed by hand: the token package refuses to mint what cannot join.
+	// These tokens are signed here, because package token refuses to create invalid ones.
 	mint := func(change func(claims, video jwt.MapClaims)) string {
 		video := jwt.MapClaims{"roomJoin": true, "room": "room"}
 		claims := jwt.MapClaims{"iss": "devkey", "sub": "ada", "exp": time.Now().Add(time.Hour).Unix(), "video": video}
@@ -44,22 +44,22 @@ func TestRefusedJoinSaysWhy(t *testing.T) {
 		{"foreign key", "/rtc", mint(func(c, _ jwt.MapClaims) { c["iss"] = "otherkey" }), 401, "API key"},
 		{"expired", "/rtc", mint(func(c, _ jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Hour).Unix() }), 401, "expired"},
 		{"no expiry", "/rtc", mint(func(c, _ jwt.MapClaims) { delete(c, "exp") }), 401, "not valid"},
-		{"no right to join", "/rtc", mint(func(_, v jwt.MapClaims) { delete(v, "roomJoin") }), 401, "no permissions to access the room"},
+		{"no roomJoin grant", "/rtc", mint(func(_, v jwt.MapClaims) { delete(v, "roomJoin") }), 401, "no permissions to access the room"},
 		{"no room", "/rtc", mint(func(_, v jwt.MapClaims) { delete(v, "room") }), 400, "no room name"},
 		{"no identity", "/rtc", mint(func(c, _ jwt.MapClaims) { delete(c, "sub") }), 400, "identity"},
 		{"room name too long", "/rtc", mint(func(_, v jwt.MapClaims) { v["room"] = strings.Repeat("r", 257) }), 400, "longer than 256 bytes"},
-		{"room that cannot be shown", "/rtc", mint(func(_, v jwt.MapClaims) { v["room"] = "\u202eabc" }), 400, "characters that cannot be shown"},
-		{"room that cannot be seen", "/rtc", mint(func(_, v jwt.MapClaims) { v["room"] = "\u200b" }), 400, "no character that can be seen"},
-		{"identity that cannot be seen", "/rtc", mint(func(c, _ jwt.MapClaims) { c["sub"] = "\u3164" }), 400, "no character that can be seen"},
+		{"room with a forbidden character", "/rtc", mint(func(_, v jwt.MapClaims) { v["room"] = "\u202eabc" }), 400, "characters that cannot be shown"},
+		{"invisible room name", "/rtc", mint(func(_, v jwt.MapClaims) { v["room"] = "\u200b" }), 400, "no character that can be seen"},
+		{"invisible identity", "/rtc", mint(func(c, _ jwt.MapClaims) { c["sub"] = "\u3164" }), 400, "no character that can be seen"},
 		{"control character", "/rtc", mint(func(c, _ jwt.MapClaims) { c["sub"] = "a\x00b" }), 400, "control character"},
 		{"display name too long", "/rtc", mint(func(c, _ jwt.MapClaims) { c["name"] = strings.Repeat("n", 5000) }), 400, "at most 256"},
 		{"metadata too long", "/rtc", mint(func(c, _ jwt.MapClaims) { c["metadata"] = strings.Repeat("m", 513<<10) }), 400, "metadata"},
 		{"v1 without a join request", "/rtc/v1", s.token("ada"), 400, "join_request is missing"},
 		{"broken join request", "/rtc/v1?join_request=%21", s.token("ada"), 400, "not a valid join request"},
-		{"publishing only, without the right", "/rtc?publish=screen", mint(func(_, v jwt.MapClaims) { v["canPublish"] = false }), 401, "does not allow publishing"},
+		{"publish-only without canPublish", "/rtc?publish=screen", mint(func(_, v jwt.MapClaims) { v["canPublish"] = false }), 401, "does not allow publishing"},
 		{"broken attributes", "/rtc?attributes=%21", s.token("ada"), 400, "attributes"},
 		{
-			"attributes without the right", "/rtc?attributes=" + base64.URLEncoding.EncodeToString([]byte(`{"a":"b"}`)),
+			"attributes without canUpdateOwnMetadata", "/rtc?attributes=" + base64.URLEncoding.EncodeToString([]byte(`{"a":"b"}`)),
 			mint(func(_, _ jwt.MapClaims) {}), 401, "does not allow",
 		},
 	}
@@ -81,7 +81,7 @@ func TestRefusedJoinSaysWhy(t *testing.T) {
 			}
 			checkRefusal(t, "validate", res, tt.status, tt.says, tt.token)
 			if res.Header.Get("Access-Control-Allow-Origin") != "*" {
-				t.Error("a browser on another site cannot read this error")
+				t.Error("a page of another site cannot read this error")
 			}
 			_, res, err = websocket.DefaultDialer.DialContext(t.Context(), s.SocketURL()+path+"?"+query, header)
 			if err == nil {
@@ -93,7 +93,9 @@ func TestRefusedJoinSaysWhy(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func checkRefusal(t *testing.T, what string, res *http.Response, status int, says, secret string) {
+// checkRefusal checks the status of a response, that its body contains a text, and that its body does not contain the
+// token.
+func checkRefusal(t *testing.T, route string, res *http.Response, status int, says, secret string) {
 	t.Helper()
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
@@ -101,14 +103,13 @@ func checkRefusal(t *testing.T, what string, res *http.Response, status int, say
 		t.Fatal(err)
 	}
 	if res.StatusCode != status || !strings.Contains(string(body), says) {
-		t.Errorf("%s: %d %q, want %d and %q in it", what, res.StatusCode, body, status, says)
+		t.Errorf("%s: %d %q, want %d and %q in it", route, res.StatusCode, body, status, says)
 	}
 	if secret != "" && strings.Contains(string(body), secret) {
-		t.Errorf("%s: the answer repeats the token", what)
+		t.Errorf("%s: the response contains the token", route)
 	}
 }
 
-// TestInvalidSignallingRequestGetsItsStatus checks what is answered to requests that are no join at all.
 func TestInvalidSignallingRequestGetsItsStatus(t *testing.T) {
 	s := newServer(t)
 	for _, tt := range []struct {
@@ -117,7 +118,7 @@ func TestInvalidSignallingRequestGetsItsStatus(t *testing.T) {
 	}{
 		{http.MethodGet, "/rtc/nope", 404},
 		{http.MethodGet, "/rtc/v1/validate/more", 404},
-		{http.MethodGet, "/rtc?access_token=" + s.token("ada"), 404}, // not an upgrade: livekit-client takes it for "no such service"
+		{http.MethodGet, "/rtc?access_token=" + s.token("ada"), 404}, // not an upgrade; livekit-client takes 404 as "service not found"
 		{http.MethodPut, "/rtc", 405},
 		{http.MethodPost, "/rtc/v1/validate", 405},
 		{http.MethodOptions, "/rtc/validate", 204},
@@ -135,7 +136,7 @@ func TestInvalidSignallingRequestGetsItsStatus(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// TestInvalidFrameDisconnectsOnlyItsSender checks that a client that sends rubbish is told and cut off, and that nobody else notices.
+// The sender receives the close status, and other participants are not affected.
 func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -164,7 +165,7 @@ func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 			for err == nil {
 				_, _, err = ws.ReadMessage()
 			}
-			// Cut off in the middle of what it sends, a client may see the connection end before it reads why.
+			// A client whose connection closes while it is sending may get a network error instead of the close status.
 			cut := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 			if !websocket.IsCloseError(err, tt.status) && (!cut || tt.status != websocket.CloseMessageTooBig) {
 				t.Errorf("the socket ended with %v, want status %d", err, tt.status)
@@ -172,11 +173,11 @@ func TestInvalidFrameDisconnectsOnlyItsSender(t *testing.T) {
 		})
 	}
 	before := bo.packetCount(mic.SID())
-	harness.Eventually(ctx, t, "ada and bo go on", func() bool { return bo.packetCount(mic.SID()) > before+20 })
+	harness.Eventually(ctx, t, "bo still hears ada", func() bool { return bo.packetCount(mic.SID()) > before+20 })
 	harness.Eventually(ctx, t, "mallory is gone", func() bool { return bo.RemoteParticipant("mallory") == nil })
 }
 
-// A second connection of the same person that only publishes: what old clients shared screens by.
+// Old clients share screens over a second, publish-only connection of the same identity.
 func TestPublishOnlyConnectionJoinsBesideTheFirst(t *testing.T) {
 	s := newServer(t)
 	raw := s.token("ada")

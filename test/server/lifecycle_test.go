@@ -17,13 +17,13 @@ import (
 	"meet/test/harness"
 )
 
-// webhookEvents are those that a receiver of webhooks has got, in order.
+// webhookEvents records the events that a webhook receiver gets, in order.
 type webhookEvents struct {
 	mu  sync.Mutex
 	all []*livekit.WebhookEvent
 }
 
-// webhookReceiver is a server's webhookReceiver of webhooks, whose setting is the second result.
+// webhookReceiver starts a webhook receiver, and returns its events and the setting for a server that uses it.
 func webhookReceiver(t *testing.T) (*webhookEvents, func(*config.Config)) {
 	t.Helper()
 	e := &webhookEvents{}
@@ -44,7 +44,7 @@ func webhookReceiver(t *testing.T) (*webhookEvents, func(*config.Config)) {
 	return e, func(c *config.Config) { c.WebhookURLs, c.WebhookPrivate = []string{web.URL}, true }
 }
 
-// firstOf returns the first event of a room, nil if none has come.
+// firstOf returns the first event of a room, or nil.
 func (e *webhookEvents) firstOf(room string) *livekit.WebhookEvent {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -54,6 +54,7 @@ func (e *webhookEvents) firstOf(room string) *livekit.WebhookEvent {
 	return nil
 }
 
+// kinds returns the names of all events so far.
 func (e *webhookEvents) kinds() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -74,11 +75,11 @@ func TestWebhookEventsOfARoomComeInOrder(t *testing.T) {
 	}
 	ada := s.join(ctx, "ada", client.Options{})
 	ada.publishBoth(ctx)
-	harness.Eventually(ctx, t, "both tracks are public", func() bool { return len(got.kinds()) == 4 })
+	harness.Eventually(ctx, t, "both tracks are published", func() bool { return len(got.kinds()) == 4 })
 	if err := ada.Leave(); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(ctx, t, "the room ends a second after the last one left", func() bool { return slices.Contains(got.kinds(), "room_finished") })
+	harness.Eventually(ctx, t, "the room ends a second after the last participant has left", func() bool { return slices.Contains(got.kinds(), "room_finished") })
 	want := []string{"room_started", "participant_joined", "track_published", "track_published", "track_unpublished", "track_unpublished", "participant_left", "room_finished"}
 	if kinds := got.kinds(); !slices.Equal(kinds, want) {
 		t.Errorf("events %v, want %v", kinds, want)
@@ -101,7 +102,7 @@ func TestShutdownSendsLeave(t *testing.T) {
 			t.Errorf("left because of %v", l)
 		}
 	case <-ctx.Done():
-		t.Fatal("nobody told ada")
+		t.Fatal("ada received no Leave")
 	}
 	<-ada.Done()
 }

@@ -13,7 +13,8 @@ import (
 	"meet/test/harness"
 )
 
-// mediaSections counts the mediaSections of the latest description the server has sent of the connection g receives on.
+// mediaSections returns the number of media sections in the latest session description for the connection on which g
+// receives.
 func (g *testClient) mediaSections() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -26,7 +27,7 @@ func (g *testClient) mediaSections() int {
 	return n
 }
 
-// isOffered reports whether the server has said, in its latest description, that it sends that track.
+// isOffered reports whether the latest session description maps a media section to this track.
 func (g *testClient) isOffered(sid string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -47,17 +48,17 @@ func (g *testClient) isOffered(sid string) bool {
 	return false
 }
 
-// h264IDR is an H.264 key frame as far as receivers look at it.
+// h264IDR is an H264 key frame, as far as receivers parse it.
 var h264IDR = []byte{0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0}
 
-// A section that has carried one track carries the next, whatever its codec, so that a meeting in which tracks come and go
-// for hours does not grow the description of a connection.
+// A media section is reused for other tracks and codecs, so that the session description does not grow in long meetings
+// in which tracks come and go.
 func TestMediaSectionsAreReused(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		o.NoAutoSubscribe = true
 		if !o.SinglePC {
-			o.ClientInfo = browser // pion itself does not play on such a section; that browsers do is shown with one
+			o.ClientInfo = browser // pion cannot receive on a reused section; the test with one connection checks media
 		}
 		bo := s.join(ctx, "bo", o)
 		mic, vp8 := ada.publishBoth(ctx)
@@ -67,7 +68,7 @@ func TestMediaSectionsAreReused(t *testing.T) {
 		}
 		sendSamples(ctx, t, h264, h264IDR, 33*time.Millisecond)
 		tracks := []string{mic.SID(), vp8.SID(), h264.SID()}
-		harness.Eventually(ctx, t, "bo knows the tracks", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == len(tracks) })
+		harness.Eventually(ctx, t, "bo sees the tracks", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == len(tracks) })
 		const cycles = 120
 		for i := range cycles {
 			sid := tracks[i%len(tracks)]
@@ -75,11 +76,11 @@ func TestMediaSectionsAreReused(t *testing.T) {
 				if err := bo.SetSubscribed(want, sid); err != nil {
 					t.Fatal(err)
 				}
-				harness.Eventually(ctx, t, "the description follows", func() bool { return bo.isOffered(sid) == want })
+				harness.Eventually(ctx, t, "the session description is updated", func() bool { return bo.isOffered(sid) == want })
 			}
 		}
 		if n := bo.mediaSections(); n == 0 || n > 10 {
-			t.Errorf("%d sections after %d subscriptions, one at a time", n, cycles)
+			t.Errorf("%d media sections after %d subscriptions, one at a time", n, cycles)
 		}
 		for _, sid := range tracks[:2] {
 			if !o.SinglePC {
@@ -89,12 +90,12 @@ func TestMediaSectionsAreReused(t *testing.T) {
 			if err := bo.SetSubscribed(true, sid); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(ctx, t, "media flows on a section used again", func() bool { return bo.packetCount(sid) > before+20 })
+			harness.Eventually(ctx, t, "media arrives on a reused section", func() bool { return bo.packetCount(sid) > before+20 })
 		}
 	})
 }
 
-// A client that does not play another track on a section gets a new one each time.
+// Safari does not play another track on a used media section.
 func TestSafariGetsNewMediaSections(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -104,35 +105,35 @@ func TestSafariGetsNewMediaSections(t *testing.T) {
 		Sdk: livekit.ClientInfo_JS, Version: "2.23.0", Protocol: 17, Browser: "Safari",
 	}})
 	_, cam := ada.publishBoth(ctx)
-	harness.Eventually(ctx, t, "bo knows the track", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 2 })
-	begin := bo.mediaSections()
+	harness.Eventually(ctx, t, "bo sees the tracks", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 2 })
+	before := bo.mediaSections()
 	for range 5 {
 		for _, want := range []bool{true, false} {
 			if err := bo.SetSubscribed(want, cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(ctx, t, "the description follows", func() bool { return bo.isOffered(cam.SID()) == want })
+			harness.Eventually(ctx, t, "the session description is updated", func() bool { return bo.isOffered(cam.SID()) == want })
 		}
 	}
-	if n := bo.mediaSections() - begin; n != 5 {
-		t.Errorf("%d new sections for five subscriptions", n)
+	if n := bo.mediaSections() - before; n != 5 {
+		t.Errorf("%d new media sections for five subscriptions", n)
 	}
 }
 
-// A connection that has settled on one codec carries tracks in others later.
+// A connection negotiated with one codec can carry later tracks in other codecs.
 func TestLaterTrackInAnotherCodecArrives(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
 		_, vp8 := ada.publishBoth(ctx)
-		harness.Eventually(ctx, t, "the first codec arrives", func() bool { return bo.receives(vp8.SID(), 5) })
+		harness.Eventually(ctx, t, "the VP8 track arrives", func() bool { return bo.receives(vp8.SID(), 5) })
 		h264, err := ada.Publish(ctx, client.PublishOptions{MimeType: webrtc.MimeTypeH264, Width: 640, Height: 360})
 		if err != nil {
 			t.Fatal(err)
 		}
 		sendSamples(ctx, t, h264, h264IDR, 33*time.Millisecond)
-		harness.Eventually(ctx, t, "the second arrives", func() bool { return bo.receives(h264.SID(), 5) })
+		harness.Eventually(ctx, t, "the H264 track arrives", func() bool { return bo.receives(h264.SID(), 5) })
 		if l := bo.leaveRequests(); len(l) > 0 {
-			t.Errorf("bo had to begin anew: %v", l)
+			t.Errorf("bo had to reconnect: %v", l)
 		}
 	})
 }

@@ -26,7 +26,7 @@ func TestTwoParticipantsSeeAndHearEachOther(t *testing.T) {
 				for _, sid := range []string{boMic.SID(), boCam.SID()} {
 					harness.Eventually(ctx, t, "ada receives bo's "+sid, func() bool { return ada.receives(sid, 20) })
 				}
-				harness.Eventually(ctx, t, "bo hears that ada speaks", func() bool {
+				harness.Eventually(ctx, t, "bo sees that ada speaks", func() bool {
 					return bo.hasMessage(func(m *livekit.SignalResponse) bool {
 						for _, sp := range m.GetSpeakersChanged().GetSpeakers() {
 							if sp.Sid == ada.Participant().Sid && sp.Active {

@@ -14,6 +14,7 @@ import (
 	"meet/test/harness"
 )
 
+// moveToOther moves a participant from "room" to "other".
 func (s *server) moveToOther(ctx context.Context, identity string) {
 	s.T.Helper()
 	if _, err := s.rooms.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: identity, DestinationRoom: "other"}); err != nil {
@@ -21,6 +22,7 @@ func (s *server) moveToOther(ctx context.Context, identity string) {
 	}
 }
 
+// roomMoved returns the first RoomMovedResponse that g has received, or nil.
 func (g *testClient) roomMoved() *livekit.RoomMovedResponse {
 	for _, m := range g.signalMessages() {
 		if moved := m.GetRoomMoved(); moved != nil {
@@ -30,16 +32,21 @@ func (g *testClient) roomMoved() *livekit.RoomMovedResponse {
 	return nil
 }
 
-func isDisconnected(p *livekit.ParticipantInfo) bool { return p.State == livekit.ParticipantInfo_DISCONNECTED }
+// isDisconnected reports whether the participant has left.
+func isDisconnected(p *livekit.ParticipantInfo) bool {
+	return p.State == livekit.ParticipantInfo_DISCONNECTED
+}
 
-// Who is moved stays connected: those there hear it and it hears them, those here see it leave, and what it publishes
-// is negotiated no second time.
+// The participants of the new room and the moved one hear each other, those of the old room see it leave, and its
+// published tracks are not negotiated again.
 func TestMovedParticipantStaysConnected(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo, cy := s.join(ctx, "ada", o), s.join(ctx, "bo", o), s.joinRoom(ctx, "other", "cy", o)
 		mic, cam := ada.publish(ctx, livekit.TrackSource_MICROPHONE), ada.publish(ctx, livekit.TrackSource_CAMERA)
 		bos, cys := bo.publish(ctx, livekit.TrackSource_MICROPHONE), cy.publish(ctx, livekit.TrackSource_MICROPHONE)
-		harness.Eventually(ctx, t, "ada and bo hear each other", func() bool { return bo.packetCount(mic.SID()) > 5 && bo.packetCount(cam.SID()) > 5 && ada.packetCount(bos.SID()) > 5 })
+		harness.Eventually(ctx, t, "ada and bo hear each other", func() bool {
+			return bo.packetCount(mic.SID()) > 5 && bo.packetCount(cam.SID()) > 5 && ada.packetCount(bos.SID()) > 5
+		})
 		send := func(text string) {
 			t.Helper()
 			if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
@@ -49,7 +56,7 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 			}
 		}
 		send("before")
-		harness.Eventually(ctx, t, "what ada said before", func() bool { return slices.Contains(bo.dataTexts(), "before") })
+		harness.Eventually(ctx, t, "bo receives ada's data", func() bool { return slices.Contains(bo.dataTexts(), "before") })
 		answers := func() int {
 			n := 0
 			for _, m := range ada.signalMessages() {
@@ -62,13 +69,13 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 		negotiated := answers()
 
 		s.moveToOther(ctx, "ada")
-		harness.Eventually(ctx, t, "cy hears ada, and ada cy", func() bool {
+		harness.Eventually(ctx, t, "cy and ada hear each other", func() bool {
 			return cy.packetCount(mic.SID()) > 10 && cy.packetCount(cam.SID()) > 5 && ada.packetCount(cys.SID()) > 10
 		})
 		if !o.SinglePC && answers() != negotiated {
 			t.Error("ada's own tracks were negotiated again")
 		}
-		harness.Eventually(ctx, t, "bo sees her leave, cy sees her come", func() bool {
+		harness.Eventually(ctx, t, "bo sees ada leave, and cy sees her join", func() bool {
 			return bo.sees("ada", isDisconnected) && cy.sees("ada", func(p *livekit.ParticipantInfo) bool {
 				return p.State == livekit.ParticipantInfo_ACTIVE && len(p.Tracks) == 2
 			})
@@ -76,27 +83,27 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 		moved := ada.roomMoved()
 		if moved.GetRoom().GetName() != "other" || moved.GetToken() == "" || moved.GetParticipant().GetIdentity() != "ada" ||
 			len(moved.GetOtherParticipants()) != 1 || moved.OtherParticipants[0].Identity != "cy" {
-			t.Errorf("ada was told %v", moved)
+			t.Errorf("ada received %v", moved)
 		}
 		grants, err := token.NewVerifier(token.Keys{"devkey": "secret"}).Verify(moved.GetToken())
 		if err != nil || grants.Video.Room != "other" {
-			t.Errorf("the token is for %v, %v", grants, err)
+			t.Errorf("the token grants %v, %v", grants, err)
 		}
 		if here, there := s.participants(ctx, "room"), s.participants(ctx, "other"); !slices.Equal(here, []string{"bo"}) || !slices.Contains(there, "ada") || len(there) != 2 {
-			t.Errorf("here are %v, there are %v", here, there)
+			t.Errorf("room has %v, other has %v", here, there)
 		}
-		heard := bo.packetCount(mic.SID())
+		received := bo.packetCount(mic.SID())
 		send("after")
-		harness.Eventually(ctx, t, "what ada says after", func() bool { return slices.Contains(cy.dataTexts(), "after") })
-		if slices.Contains(bo.dataTexts(), "after") || bo.packetCount(mic.SID()) > heard+2 {
-			t.Error("bo still hears her")
+		harness.Eventually(ctx, t, "cy receives ada's data", func() bool { return slices.Contains(cy.dataTexts(), "after") })
+		if slices.Contains(bo.dataTexts(), "after") || bo.packetCount(mic.SID()) > received+2 {
+			t.Error("bo still receives ada's media or data")
 		}
 		if err := ada.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{
 			DestinationIdentities: []string{"cy"}, Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("x")}},
 		}); err != nil {
 			t.Error(err)
 		}
-		// She does there what she did here: publish, mute, resume, leave.
+		// Publishing, muting and leaving work in the new room.
 		more := ada.publish(ctx, livekit.TrackSource_SCREEN_SHARE_AUDIO)
 		harness.Eventually(ctx, t, "cy gets a new track", func() bool { return cy.packetCount(more.SID()) > 5 })
 		if err := mic.SetMuted(true); err != nil {
@@ -114,7 +121,7 @@ func TestMovedParticipantStaysConnected(t *testing.T) {
 	})
 }
 
-// The room that is left ends as any other, though who left it goes on elsewhere.
+// The participant continues in the other room.
 func TestRoomEndsWhenItsLastParticipantIsMoved(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		if _, err := s.rooms.CreateRoom(ctx, &livekit.CreateRoomRequest{Name: "room", DepartureTimeout: 1}); err != nil {
@@ -127,19 +134,19 @@ func TestRoomEndsWhenItsLastParticipantIsMoved(t *testing.T) {
 			l, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
 			return err == nil && len(l.Rooms) == 1 && l.Rooms[0].Name == "other" && l.Rooms[0].NumParticipants == 1 && l.Rooms[0].NumPublishers == 1
 		})
-		s.join(ctx, "ada", o) // its name is free again
+		s.join(ctx, "ada", o) // the identity is free in the first room
 		bo := s.joinRoom(ctx, "other", "bo", o)
 		harness.Eventually(ctx, t, "bo hears ada", func() bool { return bo.packetCount(mic.SID()) > 10 })
 	})
 }
 
-// Clients that know no moves join anew, by themselves, with the token they are given.
+// Clients that do not support moves join the new room with the refreshed token that they receive before the Leave.
 func TestMovedOldClientIsAskedToReconnect(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		o.ClientInfo = &livekit.ClientInfo{Sdk: livekit.ClientInfo_GO, Protocol: 15, Version: "1.0.0"}
 		ada := s.join(ctx, "ada", o)
 		s.moveToOther(ctx, "ada")
-		harness.Eventually(ctx, t, "ada is told to reconnect", func() bool {
+		harness.Eventually(ctx, t, "ada gets a Leave with RECONNECT", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				return m.GetLeave().GetAction() == livekit.LeaveRequest_RECONNECT
 			})
@@ -155,7 +162,7 @@ func TestMovedOldClientIsAskedToReconnect(t *testing.T) {
 		}
 		grants, err := token.NewVerifier(token.Keys{"devkey": "secret"}).Verify(last)
 		if err != nil || grants.Video.Room != "other" {
-			t.Errorf("the last token before was for %v, %v", grants, err)
+			t.Errorf("the last token before the Leave grants %v, %v", grants, err)
 		}
 	})
 }
@@ -176,12 +183,12 @@ func TestRefusedMoveChangesNothing(t *testing.T) {
 	_, err = s.rooms.MoveParticipant(ctx, &livekit.MoveParticipantRequest{Room: "room", Identity: "ada", DestinationRoom: "other"})
 	wantTwirpError(t, err, twirp.ResourceExhausted, "full")
 	if ada.roomMoved() != nil || !slices.Equal(s.participants(ctx, "room"), []string{"ada"}) {
-		t.Error("ada was moved all the same")
+		t.Error("ada was moved although the move was refused")
 	}
 }
 
-// People moved to and fro, all at once and while they publish and write, end up where they were moved to last, hear each
-// other there, and have lost nothing that they wrote after that.
+// Several participants are moved repeatedly and concurrently while they publish and send data. They end up in the room
+// of their last move, hear each other there, and lose no data sent after that.
 func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		move := func(name, from, to string) error {
@@ -204,12 +211,12 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, name := range names {
 			wg.Go(func() {
-				for range 5 { // an odd number: they end in the other room
-					for _, way := range [][2]string{{"room", "other"}, {"other", "room"}, {"room", "other"}} {
-						if err := move(name, way[0], way[1]); err != nil {
-							t.Errorf("%s from %s: %v", name, way[0], err)
+				for range 5 { // each round ends in "room"; the last move leads to "other"
+					for _, rooms := range [][2]string{{"room", "other"}, {"other", "room"}, {"room", "other"}} {
+						if err := move(name, rooms[0], rooms[1]); err != nil {
+							t.Errorf("%s from %s: %v", name, rooms[0], err)
 						}
-						write(name, "on the way")
+						write(name, "between moves")
 					}
 					if err := move(name, "other", "room"); err != nil {
 						t.Errorf("%s back: %v", name, err)
@@ -222,7 +229,7 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 		}
 		wg.Wait()
 		if there := s.participants(ctx, "other"); len(there) != len(names) {
-			t.Fatalf("there are %v", there)
+			t.Fatalf("other has %v", there)
 		}
 		heard := map[[2]string]uint64{}
 		each := func(f func(from, to string) bool) bool {
@@ -242,7 +249,7 @@ func TestConcurrentMovesEndInTheLastRoom(t *testing.T) {
 		for _, name := range names {
 			write(name, "here is "+name)
 		}
-		harness.Eventually(ctx, t, "all hear all, and read them", func() bool {
+		harness.Eventually(ctx, t, "all receive each other's media and data", func() bool {
 			return each(func(from, to string) bool {
 				return guests[to].packetCount(tracks[from].SID()) > heard[[2]string{from, to}]+10 && slices.Contains(guests[to].dataTexts(), "here is "+from)
 			})

@@ -10,38 +10,40 @@ import (
 	"meet/test/measure"
 )
 
-// maxGap is how long media may be silent for somebody whose laptop changes networks.
+// maxGap is how long media may be interrupted when a client changes networks.
 const maxGap = 3 * time.Second
 
-// gapMeter polls a count until it has moved often, and returns the longest time it stood still.
+// gapMeter polls a count and measures the longest time that it did not change.
 type gapMeter struct {
-	count   func() uint64
-	last    uint64
-	lastChange      time.Time
-	longest time.Duration
-	changes   int
+	count      func() uint64
+	last       uint64
+	lastChange time.Time
+	longest    time.Duration
+	changes    int
 }
 
+// newGapMeter starts measuring a count.
 func newGapMeter(count func() uint64) *gapMeter {
 	return &gapMeter{count: count, last: count(), lastChange: time.Now()}
 }
 
+// poll reads the count and updates the longest gap and the number of changes.
 func (s *gapMeter) poll() {
 	if n := s.count(); n != s.last {
 		s.longest, s.last, s.lastChange, s.changes = max(s.longest, time.Since(s.lastChange)), n, time.Now(), s.changes+1
 	}
 }
 
-// A laptop changes networks: its socket and its path die at once, half a second later it is there again, from another
-// address, and resumes. Or its router forgets it, which it does not even notice.
+// When a client changes networks, its signalling socket and its media path break. Half a second later it resumes from
+// another address. If only its NAT mapping changes, the client does not even notice.
 func TestMediaResumesSoonAfterANetworkChange(t *testing.T) {
 	for name, c := range map[string]struct {
 		resumes bool
-		down    time.Duration // from one network to the other
+		down    time.Duration // how long there is no network; negative if media is not interrupted
 	}{
-		"to another network":       {true, 500 * time.Millisecond},
-		"the router forgets":       {false, 0},
-		"the socket alone is lost": {true, -1},
+		"to another network":      {true, 500 * time.Millisecond},
+		"the NAT mapping changes": {false, 0},
+		"only the socket breaks":  {true, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
@@ -50,11 +52,11 @@ func TestMediaResumesSoonAfterANetworkChange(t *testing.T) {
 				o.UDPProxy = proxy.Addr()
 				bo := s.join(ctx, "bo", o)
 				mic, _ := ada.publishBoth(ctx)
-				theirs, _ := bo.publishBoth(ctx)
-				harness.Eventually(ctx, t, "media flows both ways", func() bool { return bo.receives(mic.SID(), 20) && ada.receives(theirs.SID(), 20) })
+				bosMic, _ := bo.publishBoth(ctx)
+				harness.Eventually(ctx, t, "media flows both ways", func() bool { return bo.receives(mic.SID(), 20) && ada.receives(bosMic.SID(), 20) })
 
 				down := newGapMeter(func() uint64 { return bo.packetCount(mic.SID()) })
-				up := newGapMeter(func() uint64 { return ada.packetCount(theirs.SID()) })
+				up := newGapMeter(func() uint64 { return ada.packetCount(bosMic.SID()) })
 				back := make(chan error, 1)
 				if c.resumes {
 					bo.DropSignal()
@@ -88,8 +90,8 @@ func TestMediaResumesSoonAfterANetworkChange(t *testing.T) {
 					}
 					return resumed && up.changes > 50 && down.changes > 50
 				})
-				measure.Within(t, "silence from bo", up.longest, maxGap)
-				measure.Within(t, "silence to bo", down.longest, maxGap)
+				measure.Within(t, "gap from bo", up.longest, maxGap)
+				measure.Within(t, "gap to bo", down.longest, maxGap)
 			})
 		})
 	}

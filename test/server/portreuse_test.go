@@ -12,15 +12,17 @@ import (
 	"meet/test/harness"
 )
 
-// natPort is one port of a natPort, which belongs to whoever inside has sent last: none gets an answer to another's packets.
+// natPort is one port of a NAT that all clients behind it share. It forwards the server's packets to the client that has
+// sent last.
 type natPort struct {
 	inside, outside *net.UDPConn
 
 	mu       sync.Mutex
 	owner    netip.AddrPort
-	released map[netip.AddrPort]bool // those whose packets it no longer passes on
+	released map[netip.AddrPort]bool // clients whose packets it drops
 }
 
+// newNATPort starts a NAT port in front of the server that ends with the test.
 func newNATPort(t *testing.T, server netip.AddrPort) *natPort {
 	t.Helper()
 	r := &natPort{released: map[netip.AddrPort]bool{}}
@@ -67,7 +69,7 @@ func newNATPort(t *testing.T, server netip.AddrPort) *natPort {
 	return r
 }
 
-// release takes the port from whoever has it.
+// release drops the mapping to the present client and ignores this client from then on.
 func (r *natPort) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +77,7 @@ func (r *natPort) release() {
 	r.owner = netip.AddrPort{}
 }
 
-// A router gives the port of a client that was killed to the next one, long before the server gives the first one up.
+// A NAT reuses the port of a client that was killed, long before the server detects that the first client is gone.
 func TestReusedClientAddressReachesTheNewClient(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -85,7 +87,7 @@ func TestReusedClientAddressReachesTheNewClient(t *testing.T) {
 	s.join(ctx, "ada", o).publishBoth(ctx)
 	cy := s.join(ctx, "cy", client.Options{})
 	r.release()
-	soon, cancel := context.WithTimeout(ctx, 12*time.Second) // the server would give ada up after 15
+	soon, cancel := context.WithTimeout(ctx, 12*time.Second) // the server disconnects ada only after 15 s
 	defer cancel()
 	bo := s.join(soon, "bo", o)
 	mic, _ := bo.publishBoth(soon)

@@ -25,31 +25,31 @@ func TestLateJoinerGetsExistingAndLaterTracks(t *testing.T) {
 		bo.publishBoth(ctx)
 		cy := s.join(ctx, "cy", o)
 		harness.Eventually(ctx, t, "cy receives ada's camera", func() bool { return cy.receives(cam.SID(), 10) })
-		// Four tracks are received and each client offers three sections of a kind: this needs more.
+		// Four tracks exist already and a client offers three media sections of each kind, so more are needed.
 		for i := range 4 {
 			p, err := ada.Publish(ctx, client.PublishOptions{Name: fmt.Sprint("extra", i), MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_SCREEN_SHARE})
 			if err != nil {
 				t.Fatal(err)
 			}
 			sendSamples(ctx, t, p, vp8KeyFrame, 33*time.Millisecond)
-			harness.Eventually(ctx, t, "cy receives another track", func() bool { return cy.receives(p.SID(), 5) })
+			harness.Eventually(ctx, t, "cy receives a later track", func() bool { return cy.receives(p.SID(), 5) })
 		}
 	})
 }
 
-// Fast start: what is there when somebody joins comes with the first offer or answer, not one by one.
+// The first offer or answer contains all tracks that exist when a participant joins.
 func TestExistingTracksArriveInOneNegotiation(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, cam := ada.publishBoth(ctx)
-		harness.Eventually(ctx, t, "both are public", func() bool { return len(ada.Participant().GetTracks()) == 2 })
+		harness.Eventually(ctx, t, "both tracks are published", func() bool { return len(ada.Participant().GetTracks()) == 2 })
 		bo := s.join(ctx, "bo", o)
 		harness.Eventually(ctx, t, "bo receives both", func() bool { return bo.receives(mic.SID(), 5) && bo.receives(cam.SID(), 5) })
 		bo.mu.Lock()
 		defer bo.mu.Unlock()
 		descriptions := 0
 		for _, m := range bo.messages {
-			// With two connections an answer is about what bo may publish.
+			// With two connections an answer concerns only what bo publishes.
 			if m.GetOffer() != nil || o.SinglePC && m.GetAnswer() != nil {
 				descriptions++
 			}
@@ -68,13 +68,13 @@ func TestUnpublishedTrackIsRemovedForAll(t *testing.T) {
 		if err := ada.Unpublish(ctx, cam); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "bo sees it go", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 1 })
+		harness.Eventually(ctx, t, "bo sees it unpublished", func() bool { return len(bo.RemoteParticipant("ada").GetTracks()) == 1 })
 		again, err := ada.Publish(ctx, client.PublishOptions{Name: "cam again", MimeType: webrtc.MimeTypeVP8})
 		if err != nil {
 			t.Fatal(err)
 		}
 		sendSamples(ctx, t, again, vp8KeyFrame, 33*time.Millisecond)
-		harness.Eventually(ctx, t, "bo receives the next one", func() bool { return bo.receives(again.SID(), 5) })
+		harness.Eventually(ctx, t, "bo receives the next track", func() bool { return bo.receives(again.SID(), 5) })
 	})
 }
 
@@ -92,7 +92,7 @@ func TestResumeKeepsIdentityAndMedia(t *testing.T) {
 		if ada.Participant().Sid != sid {
 			t.Errorf("sid %s after the resume, %s before", ada.Participant().Sid, sid)
 		}
-		harness.Eventually(ctx, t, "media goes on", func() bool { return bo.packetCount(mic.SID()) > before+20 })
+		harness.Eventually(ctx, t, "media continues", func() bool { return bo.packetCount(mic.SID()) > before+20 })
 		cam, err := ada.Publish(ctx, client.PublishOptions{Name: "screen", MimeType: webrtc.MimeTypeVP8, Source: livekit.TrackSource_SCREEN_SHARE})
 		if err != nil {
 			t.Fatal(err)
@@ -125,9 +125,9 @@ func TestDataReachesDestinationsWithTheSendersIdentity(t *testing.T) {
 			t.Errorf("bo got %v", got)
 		}
 		if got[0].ParticipantIdentity != "ada" || got[0].ParticipantSid != ada.Participant().Sid {
-			t.Errorf("the sender reads %s %s; the server has to sign", got[0].ParticipantIdentity, got[0].ParticipantSid)
+			t.Errorf("the sender is %s %s, want ada's identity and sid", got[0].ParticipantIdentity, got[0].ParticipantSid)
 		}
-		// A lossy one may be lost, so it is sent until it arrives.
+		// Lossy packets may be lost, so one is sent until it arrives.
 		harness.Eventually(ctx, t, "bo gets a lossy packet", func() bool {
 			_ = ada.PublishData(ctx, livekit.DataPacket_LOSSY, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("quick")}}})
 			return slices.ContainsFunc(bo.dataPackets(), func(p *livekit.DataPacket) bool { return string(p.GetUser().GetPayload()) == "quick" })
@@ -143,31 +143,31 @@ func TestMissingRightsAreRefused(t *testing.T) {
 		no := false
 		ada := s.join(ctx, "ada", o)
 		listener := s.join(ctx, "listener", o, func(g *token.VideoGrant) { g.CanPublish = &no })
-		deaf := s.join(ctx, "deaf", o, func(g *token.VideoGrant) { g.CanSubscribe = &no })
+		noSubscribe := s.join(ctx, "noSubscribe", o, func(g *token.VideoGrant) { g.CanSubscribe = &no })
 		hidden := s.join(ctx, "hidden", o, func(g *token.VideoGrant) { g.Hidden = true })
 		mic, _ := ada.publishBoth(ctx)
 		short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 		defer cancel()
 		if _, err := listener.Publish(short, client.PublishOptions{MimeType: webrtc.MimeTypeOpus}); err == nil {
-			t.Error("somebody without canPublish has published")
+			t.Error("a participant without canPublish has published")
 		}
 		refused := func(m *livekit.SignalResponse) bool {
 			return m.GetRequestResponse().GetReason() == livekit.RequestResponse_NOT_ALLOWED && m.GetRequestResponse().GetAddTrack() != nil
 		}
 		if !listener.hasMessage(refused) {
-			t.Error("the refusal was not told")
+			t.Error("the listener received no refusal")
 		}
-		harness.Eventually(ctx, t, "the listener hears", func() bool { return listener.receives(mic.SID(), 5) })
-		harness.Eventually(ctx, t, "the hidden one hears", func() bool { return hidden.receives(mic.SID(), 5) })
-		if deaf.receives(mic.SID(), 1) {
-			t.Error("somebody without canSubscribe receives media")
+		harness.Eventually(ctx, t, "the listener receives audio", func() bool { return listener.receives(mic.SID(), 5) })
+		harness.Eventually(ctx, t, "the hidden participant receives audio", func() bool { return hidden.receives(mic.SID(), 5) })
+		if noSubscribe.receives(mic.SID(), 1) {
+			t.Error("a participant without canSubscribe receives media")
 		}
 		if ada.RemoteParticipant("hidden") != nil {
-			t.Error("a hidden participant is seen")
+			t.Error("ada sees a hidden participant")
 		}
 		_ = listener.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("x")}}})
 		_ = hidden.PublishData(ctx, livekit.DataPacket_RELIABLE, &livekit.DataPacket{Value: &livekit.DataPacket_User{User: &livekit.UserPacket{Payload: []byte("y")}}})
-		harness.Eventually(ctx, t, "the hidden one's data arrives", func() bool { return len(ada.dataPackets()) > 0 })
+		harness.Eventually(ctx, t, "data of the hidden participant arrives", func() bool { return len(ada.dataPackets()) > 0 })
 		if p := ada.dataPackets()[0]; string(p.GetUser().Payload) != "y" || p.ParticipantIdentity != "" {
 			t.Errorf("ada got %v", p)
 		}
@@ -190,12 +190,12 @@ func TestConcurrentJoinsOfOneIdentityLeaveOne(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	harness.Eventually(ctx, t, "exactly one remains", func() bool {
+	harness.Eventually(ctx, t, "exactly one participant remains", func() bool {
 		return len(watch.RemoteParticipants()) == 1 && watch.RemoteParticipant("ada").GetState() == livekit.ParticipantInfo_ACTIVE
 	})
 }
 
-// A publisher who takes its only track back while it speaks does not speak for ever to those who heard it.
+// A participant that unpublishes its only audio track while it speaks does not remain an active speaker.
 func TestSpeakerThatUnpublishesIsReportedSilent(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)
@@ -218,27 +218,28 @@ func TestSpeakerThatUnpublishesIsReportedSilent(t *testing.T) {
 			}
 			return info
 		}
-		harness.Eventually(ctx, t, "bo hears that ada speaks", func() bool { return last().GetActive() })
+		harness.Eventually(ctx, t, "bo sees that ada speaks", func() bool { return last().GetActive() })
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "bo hears that ada is silent", func() bool { return !last().GetActive() })
+		harness.Eventually(ctx, t, "bo sees that ada is silent", func() bool { return !last().GetActive() })
 	})
 }
 
-// A track announced while an earlier one has its id is answered once the earlier one is gone.
+// A client announces a track with the client id of an existing track. The server publishes it when the existing track is
+// gone.
 func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
 		mic, _ := ada.publishBoth(ctx)
-		harness.Eventually(ctx, t, "both are public", func() bool { return len(ada.Participant().GetTracks()) == 2 })
+		harness.Eventually(ctx, t, "both tracks are published", func() bool { return len(ada.Participant().GetTracks()) == 2 })
 		err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_AddTrack{AddTrack: &livekit.AddTrackRequest{
 			Cid: mic.CID(), Type: livekit.TrackType_AUDIO, Source: livekit.TrackSource_MICROPHONE,
 		}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "ada is told to wait", func() bool {
+		harness.Eventually(ctx, t, "the request is queued", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				return m.GetRequestResponse().GetReason() == livekit.RequestResponse_QUEUED
 			})
@@ -246,7 +247,7 @@ func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 		if err := ada.Unpublish(ctx, mic); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(ctx, t, "the second is accepted", func() bool {
+		harness.Eventually(ctx, t, "the second track is published", func() bool {
 			return ada.hasMessage(func(m *livekit.SignalResponse) bool {
 				p := m.GetTrackPublished()
 				return p.GetCid() == mic.CID() && p.GetTrack().GetSid() != mic.SID()
@@ -255,7 +256,7 @@ func TestQueuedTrackIsPublishedOnceItsIDIsFree(t *testing.T) {
 	})
 }
 
-// Who left while somebody's socket was down is gone for him too, once he is back.
+// A participant that left while another's signalling was down is gone for the other after its resume.
 func TestResumeReportsMissedDepartures(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada, bo := s.join(ctx, "ada", o), s.join(ctx, "bo", o)

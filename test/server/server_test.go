@@ -17,19 +17,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testTimeout is how long a test may take on a busy machine before it counts as one that gets nowhere.
+// testTimeout is how long a test may take on a busy machine before it fails.
 const testTimeout = 3 * time.Minute
 
-// server is a whole server that knows the development key.
+// server is a whole server that has the development key.
 type server struct {
 	*harness.Server
-	rooms livekit.RoomService // with every grant there is over "room", and with "other" for a destination
+	rooms livekit.RoomService // client with all grants for "room", and for "other" as destination
 }
 
-// A test makes it before it sets itself a time: it may have to wait for its turn.
+// newServer starts a server that ends with the test. Call it before setting a deadline: t.Parallel may block for a long
+// time.
 func newServer(t *testing.T, change ...func(*config.Config)) *server {
 	t.Helper()
-	t.Parallel() // these tests mostly wait: for connections, for media, for a client's patience
+	t.Parallel() // these tests mostly wait for connections, media and timeouts
 	cfg := harness.Settings(t)
 	cfg.Keys = []config.Key{config.DevKey}
 	for _, f := range change {
@@ -40,24 +41,26 @@ func newServer(t *testing.T, change ...func(*config.Config)) *server {
 	return s
 }
 
-// roomService calls the API with a grant.
+// roomService returns a RoomService client with a grant.
 func (s *server) roomService(g token.VideoGrant) livekit.RoomService {
 	s.T.Helper()
 	return livekit.NewRoomServiceProtobufClient(s.URL(), s.bearerClient(g))
 }
 
+// bearerClient returns an HTTP client that sends a token with a grant.
 func (s *server) bearerClient(g token.VideoGrant) harness.Bearer {
 	s.T.Helper()
 	return harness.Bearer{Client: s.HTTP, Token: s.tokenWith("", g)}
 }
 
-// allGrants grants all there is about a room.
+// allGrants returns a grant for everything in a room and for moving participants to a destination.
 func allGrants(room, destination string) token.VideoGrant {
 	return token.VideoGrant{
 		RoomCreate: true, RoomList: true, RoomRecord: true, IngressAdmin: true, RoomAdmin: true, Room: room, DestinationRoom: destination,
 	}
 }
 
+// tokenWith returns a token for an identity with a grant. The participant's name is the identity in upper case.
 func (s *server) tokenWith(identity string, g token.VideoGrant) string {
 	s.T.Helper()
 	jwt, err := token.New(config.DevKey.Name, config.DevKey.Secret).SetIdentity(identity).SetName(strings.ToUpper(identity)).
@@ -68,7 +71,7 @@ func (s *server) tokenWith(identity string, g token.VideoGrant) string {
 	return jwt
 }
 
-// token lets a participant join "room".
+// token returns a token with which an identity can join "room". change may modify its grant.
 func (s *server) token(identity string, change ...func(*token.VideoGrant)) string {
 	s.T.Helper()
 	g := token.VideoGrant{RoomJoin: true, Room: "room", CanUpdateOwnMetadata: true}
@@ -78,7 +81,7 @@ func (s *server) token(identity string, change ...func(*token.VideoGrant)) strin
 	return s.tokenWith(identity, g)
 }
 
-// roomNames lists the rooms that are there.
+// roomNames returns the names of all rooms.
 func (s *server) roomNames(ctx context.Context) []string {
 	s.T.Helper()
 	l, err := s.rooms.ListRooms(ctx, &livekit.ListRoomsRequest{})
@@ -92,7 +95,7 @@ func (s *server) roomNames(ctx context.Context) []string {
 	return names
 }
 
-// participants lists who is in a room, in the order of their joining.
+// participants returns the identities of the participants of a room, in the order in which they joined.
 func (s *server) participants(ctx context.Context, room string) []string {
 	s.T.Helper()
 	l, err := s.roomService(allGrants(room, "")).ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: room})
@@ -106,10 +109,10 @@ func (s *server) participants(ctx context.Context, room string) []string {
 	return names
 }
 
-// inEachMode runs f for both ways in which clients connect.
+// inEachMode runs f as a subtest with two peer connections and with a single one, each on a server of its own.
 func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *server, o client.Options)) {
 	t.Helper()
-	t.Parallel() // or else the next test would wait for both
+	t.Parallel() // otherwise the next test waits for both subtests
 	for _, m := range modes[:2] {
 		t.Run(m.name, func(t *testing.T) {
 			s := newServer(t)
@@ -120,7 +123,7 @@ func inEachMode(t *testing.T, f func(ctx context.Context, t *testing.T, s *serve
 	}
 }
 
-// modes are the ways in which clients connect.
+// modes are options for clients with two peer connections, with a single one, and with JSON signalling.
 var modes = []struct {
 	name string
 	o    client.Options

@@ -13,6 +13,7 @@ import (
 	"meet/test/harness"
 )
 
+// simulate requests a simulated scenario from the server.
 func (g *testClient) simulate(s *livekit.SimulateScenario) {
 	g.t.Helper()
 	if err := g.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Simulate{Simulate: s}}); err != nil {
@@ -20,7 +21,7 @@ func (g *testClient) simulate(s *livekit.SimulateScenario) {
 	}
 }
 
-// leaveRequests lists the Leaves that have come.
+// leaveRequests returns all Leave messages received so far.
 func (g *testClient) leaveRequests() []*livekit.LeaveRequest {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -51,18 +52,18 @@ func TestSimulatedSpeakerIsAnnounced(t *testing.T) {
 					return false
 				}
 			}
-			harness.Eventually(ctx, t, name+" is told that ada speaks", func() bool { return g.hasMessage(speaks(true)) })
+			harness.Eventually(ctx, t, name+" sees that ada speaks", func() bool { return g.hasMessage(speaks(true)) })
 		}
 	})
 }
 
-// What the server ends, it ends for the client as the scenario says, and for the others as a departure.
+// Other participants see an ordinary departure.
 func TestSimulatedDisconnectSendsItsReasonAndAction(t *testing.T) {
 	for name, c := range map[string]struct {
 		scenario *livekit.SimulateScenario
-		reason   livekit.DisconnectReason // of the Leave
+		reason   livekit.DisconnectReason // reason in the Leave
 		action   livekit.LeaveRequest_Action
-		silent   bool // no Leave at first; the resume gets one
+		silent   bool // the client gets no Leave until it tries to resume
 	}{
 		"server leaves": {
 			&livekit.SimulateScenario{Scenario: &livekit.SimulateScenario_ServerLeave{ServerLeave: true}},
@@ -88,16 +89,16 @@ func TestSimulatedDisconnectSendsItsReasonAndAction(t *testing.T) {
 			ada, bo := s.join(ctx, "ada", client.Options{}), s.join(ctx, "bo", client.Options{})
 			harness.Eventually(ctx, t, "bo sees ada", func() bool { return bo.RemoteParticipant("ada") != nil })
 			ada.simulate(c.scenario)
-			harness.Eventually(ctx, t, "ada has gone", func() bool { return bo.RemoteParticipant("ada") == nil })
+			harness.Eventually(ctx, t, "bo sees ada leave", func() bool { return bo.RemoteParticipant("ada") == nil })
 			if c.silent {
 				if l := ada.leaveRequests(); len(l) > 0 {
-					t.Errorf("a Leave from a server that has failed: %v", l)
+					t.Errorf("a Leave before the resume: %v", l)
 				}
 				if err := ada.Resume(ctx); err == nil {
-					t.Error("resumed what is gone")
+					t.Error("the resume succeeded")
 				}
 			}
-			harness.Eventually(ctx, t, "a Leave", func() bool { return len(ada.leaveRequests()) == 1 })
+			harness.Eventually(ctx, t, "ada gets a Leave", func() bool { return len(ada.leaveRequests()) == 1 })
 			if l := ada.leaveRequests()[0]; l.Reason != c.reason || l.Action != c.action || l.CanReconnect != (c.action != livekit.LeaveRequest_DISCONNECT) {
 				t.Errorf("%v", l)
 			}
@@ -105,12 +106,12 @@ func TestSimulatedDisconnectSendsItsReasonAndAction(t *testing.T) {
 	}
 }
 
-// Resumes are cut short as often as was asked for, and then one goes through.
+// The server drops as many resumes as the scenario says, and accepts the next one.
 func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 	for name, c := range map[string]struct {
 		scenario *livekit.SimulateScenario
 		drops    int
-		first    bool // the first message still comes
+		first    bool // whether a dropped resume still gets the first message
 	}{
 		"after the first message": {&livekit.SimulateScenario{
 			Scenario: &livekit.SimulateScenario_DisconnectSignalOnResume{DisconnectSignalOnResume: true},
@@ -128,12 +129,12 @@ func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 			if err := ada.Send(&livekit.SignalRequest{Message: &livekit.SignalRequest_Ping{Ping: 1}}); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(ctx, t, "a pong, so the server has heard", func() bool {
+			harness.Eventually(ctx, t, "a pong shows that the server has read the scenario", func() bool {
 				return ada.hasMessage(func(m *livekit.SignalResponse) bool { return m.GetPong() != 0 })
 			})
 			for range c.drops {
 				if got := s.resumeRaw(ctx, ada); len(got) > 1 || (len(got) == 1) != c.first {
-					t.Errorf("a resume that is cut short brings %v", got)
+					t.Errorf("a dropped resume received %v", got)
 				}
 			}
 			if err := ada.Resume(ctx); err != nil {
@@ -143,7 +144,7 @@ func TestResumeSucceedsAfterSimulatedSignalDrops(t *testing.T) {
 	}
 }
 
-// resumeRaw resumes as g on a bare socket and returns what comes until the server closes it.
+// resumeRaw resumes g's session on a new socket and returns the messages received until the server closes the socket.
 func (s *server) resumeRaw(ctx context.Context, g *testClient) []*livekit.SignalResponse {
 	s.T.Helper()
 	header := http.Header{"Authorization": {"Bearer " + s.token(g.Participant().GetIdentity())}}

@@ -12,7 +12,7 @@ import (
 	"meet/test/harness"
 )
 
-// trackSubscribed counts how often g was told that somebody subscribed to that track.
+// trackSubscribed returns how many TrackSubscribed messages g has received for a track.
 func (g *testClient) trackSubscribed(sid string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -25,7 +25,7 @@ func (g *testClient) trackSubscribed(sid string) int {
 	return n
 }
 
-// Tracks given up and asked for again come back, and the publisher is told of its first subscriber once.
+// Tracks return after unsubscribing and subscribing again. The publisher is notified of its first subscriber once.
 func TestResubscribedTrackReturnsAndIsAnnouncedOnce(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		ada := s.join(ctx, "ada", o)
@@ -33,7 +33,7 @@ func TestResubscribedTrackReturnsAndIsAnnouncedOnce(t *testing.T) {
 		s.join(ctx, "ghost", o, func(g *token.VideoGrant) { g.Hidden = true })
 		harness.Eventually(ctx, t, "both are public", func() bool { return len(ada.Participant().GetTracks()) == 2 })
 		if n := ada.trackSubscribed(cam.SID()); n != 0 {
-			t.Errorf("told %d times of subscribers where there is none but a hidden one", n)
+			t.Errorf("%d notifications for a hidden subscriber, want none", n)
 		}
 		watch := s.join(ctx, "watch", o)
 		o.NoAutoSubscribe = true
@@ -42,29 +42,30 @@ func TestResubscribedTrackReturnsAndIsAnnouncedOnce(t *testing.T) {
 			if err := bo.SetSubscribed(true, mic.SID(), cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			sound, picture := bo.packetCount(mic.SID()), bo.packetCount(cam.SID())
+			audio, video := bo.packetCount(mic.SID()), bo.packetCount(cam.SID())
 			harness.Eventually(ctx, t, "bo receives both", func() bool {
-				return bo.packetCount(mic.SID()) > sound+10 && bo.packetCount(cam.SID()) > picture+10
+				return bo.packetCount(mic.SID()) > audio+10 && bo.packetCount(cam.SID()) > video+10
 			})
 			if err := bo.SetSubscribed(false, mic.SID(), cam.SID()); err != nil {
 				t.Fatal(err)
 			}
-			harness.Eventually(ctx, t, "bo receives nothing any more", func() bool {
+			harness.Eventually(ctx, t, "bo receives no more media", func() bool {
 				before := bo.packetCount(mic.SID()) + bo.packetCount(cam.SID())
 				passed := watch.packetCount(mic.SID())
-				harness.Eventually(ctx, t, "ten packets pass", func() bool { return watch.packetCount(mic.SID()) > passed+10 })
+				harness.Eventually(ctx, t, "ten packets arrive at another subscriber", func() bool { return watch.packetCount(mic.SID()) > passed+10 })
 				return bo.packetCount(mic.SID())+bo.packetCount(cam.SID()) == before
 			})
 		}
 		for _, sid := range []string{mic.SID(), cam.SID()} {
 			if n := ada.trackSubscribed(sid); n != 1 {
-				t.Errorf("ada was told %d times that somebody subscribed", n)
+				t.Errorf("ada was notified %d times of a subscriber, want once", n)
 			}
 		}
 	})
 }
 
-// No description names a track before its owner was told of with it, whoever comes and publishes at the same time.
+// No session description names a track before its publisher's information was sent, also when several participants join
+// and publish at the same time.
 func TestParticipantsAreAnnouncedBeforeTheirMedia(t *testing.T) {
 	inEachMode(t, func(ctx context.Context, t *testing.T, s *server, o client.Options) {
 		names := []string{"ada", "bo", "cy", "di"}
@@ -78,30 +79,30 @@ func TestParticipantsAreAnnouncedBeforeTheirMedia(t *testing.T) {
 		tracks := func(g *testClient) int {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			known, named := map[string]bool{}, map[string]bool{}
-			note := func(people []*livekit.ParticipantInfo) {
+			announced, offered := map[string]bool{}, map[string]bool{}
+			record := func(people []*livekit.ParticipantInfo) {
 				for _, p := range people {
 					for _, t := range p.Tracks {
-						known[t.Sid] = true
+						announced[t.Sid] = true
 					}
 				}
 			}
 			for _, m := range g.messages {
-				note(m.GetJoin().GetOtherParticipants())
-				note(m.GetUpdate().GetParticipants())
+				record(m.GetJoin().GetOtherParticipants())
+				record(m.GetUpdate().GetParticipants())
 				for _, d := range []*livekit.SessionDescription{m.GetOffer(), m.GetAnswer()} {
 					for _, sid := range d.GetMidToTrackId() {
-						named[sid] = true
-						if !known[sid] {
-							t.Errorf("a description names %s before anybody was told to publish it", sid)
+						offered[sid] = true
+						if !announced[sid] {
+							t.Errorf("a session description names %s before its publisher was announced", sid)
 						}
 					}
 				}
 			}
-			return len(named)
+			return len(offered)
 		}
 		for i, g := range guests {
-			harness.Eventually(ctx, t, names[i]+" is offered what the others publish", func() bool { return tracks(g) == 2*(len(names)-1) })
+			harness.Eventually(ctx, t, names[i]+" is offered all tracks of the others", func() bool { return tracks(g) == 2*(len(names)-1) })
 		}
 	})
 }

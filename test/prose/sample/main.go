@@ -1,6 +1,7 @@
-// Command sample draws doc comments and test names at random, for readers who have not seen the code.
+// Command sample draws doc comments and test names at random, to be read by people who have not seen the code.
 //
-// They count the ones that need a second reading. The draw depends on the seed and the files only, so it can be repeated:
+// The readers count those that need a second reading. The draw depends only on the seed and the files, so it can be
+// repeated:
 //
 //	go run ./test/prose/sample -comments 120 -tests 60 -seed 15 .
 package main
@@ -21,17 +22,17 @@ import (
 	"strings"
 )
 
-// item is one comment or test name.
+// item is one comment or one test name.
 type item struct {
 	pkg  string // the folder of the package, relative to the root
-	decl string // the declaration's first line, "" for a package
+	decl string // the first line of the declaration; "" for a package comment
 	text string
 }
 
 func main() {
-	comments := flag.Int("comments", 120, "how many doc comments to draw")
-	tests := flag.Int("tests", 60, "how many test names to draw")
-	perPackage := flag.Int("per-package", 0, "draw this many doc comments of each package instead")
+	comments := flag.Int("comments", 120, "number of doc comments to draw")
+	tests := flag.Int("tests", 60, "number of test names to draw")
+	perPackage := flag.Int("per-package", 0, "draw this many doc comments of each package, and no test names")
 	seed := flag.Uint64("seed", 15, "seed of the draw")
 	flag.Parse()
 	root := cmp.Or(flag.Arg(0), ".")
@@ -41,6 +42,8 @@ func main() {
 	}
 }
 
+// run draws and prints samples. If perPackage is positive, it draws that many comments of each package and no test
+// names.
 func run(root string, comments, tests, perPackage int, seed uint64) error {
 	docs, names, err := collect(root)
 	if err != nil {
@@ -73,6 +76,7 @@ func draw(random *rand.Rand, items []item, n int) []item {
 	return items[:min(n, len(items))]
 }
 
+// printItems prints items with their packages and declarations.
 func printItems(kind string, items []item) {
 	for i, it := range items {
 		fmt.Printf("## %s %d, package %s\n%s\n", kind, i+1, it.pkg, it.text)
@@ -116,7 +120,8 @@ func collect(root string) (docs, names []item, err error) {
 	return docs, names, err
 }
 
-// fromDeclaration returns the doc comments of a declaration and of its fields and methods, and the name of a test function.
+// fromDeclaration returns the doc comments of a declaration and of its fields and methods, and its name if it is a test
+// function.
 func fromDeclaration(fset *token.FileSet, pkg string, decl ast.Decl) (docs, names []item) {
 	add := func(doc *ast.CommentGroup, node any) {
 		if doc != nil && strings.TrimSpace(doc.Text()) != "" {
@@ -153,7 +158,7 @@ func fromDeclaration(fset *token.FileSet, pkg string, decl ast.Decl) (docs, name
 	return docs, names
 }
 
-// firstLine returns the first line of a declaration as gofmt prints it.
+// firstLine returns the first line of a declaration in gofmt's format.
 func firstLine(fset *token.FileSet, node any) string {
 	var b strings.Builder
 	if field, ok := node.(*ast.Field); ok {
