@@ -48,8 +48,9 @@ func isGuarded(path string) bool {
 	return false
 }
 
-// setAllowOrigin replaces the * in Access-Control-Allow-Origin, which handlers set for pages of all sites, by the origin
-// of the request (Fetch, section 3.3.3).
+// setAllowOrigin replaces the * that handlers put into Access-Control-Allow-Origin by the request's origin (Fetch,
+// section 3.3.3). It removes the header if the request has no origin or several. It also declares in Vary that responses
+// depend on Origin.
 func setAllowOrigin(h http.Header, origins []string) {
 	if !slices.Contains(h.Values(echo.HeaderVary), echo.HeaderOrigin) {
 		h.Add(echo.HeaderVary, echo.HeaderOrigin)

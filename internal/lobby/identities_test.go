@@ -70,7 +70,7 @@ func TestTakenIdentityGetsASuffix(t *testing.T) {
 	}
 	l.TokenRefreshed("blue", "Worker", time.Now().Add(time.Minute))
 	if identity := ask("blue", "Worker", "192.0.2.1"); identity == "Worker" {
-		t.Error("the identity of a token that was refreshed was issued to a stranger")
+		t.Error("the identity of a refreshed token was issued to another client")
 	}
 	l.TokenRefreshed("blue", "Past", time.Now().Add(-time.Second))
 	if identity := ask("blue", "Past", "192.0.2.1"); identity != "Past" {
@@ -79,7 +79,7 @@ func TestTakenIdentityGetsASuffix(t *testing.T) {
 	details, err := l.ConnectionDetails(lobby.Request{Room: "blue", Name: "Ada", Address: "192.0.2.1"})
 	given := identityOf(t, details.ParticipantToken, err)
 	if identity := ask("blue", given, "192.0.2.9"); identity == given {
-		t.Error("the identity of somebody's connection details was issued to a stranger")
+		t.Error("the identity in connection details was issued to another client")
 	}
 }
 

@@ -275,7 +275,7 @@ func TestNewCodeIsWellFormedAndUnique(t *testing.T) {
 	for range 1000 {
 		code := lobby.NewCode()
 		if !form.MatchString(code) || seen[code] {
-			t.Fatalf("code %q is malformed or came twice", code)
+			t.Fatalf("code %q is malformed or a duplicate", code)
 		}
 		seen[code] = true
 		for _, r := range code {

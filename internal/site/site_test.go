@@ -346,7 +346,7 @@ func TestTokenRequestsOverTheRateAreRefused(t *testing.T) {
 		}
 	}
 	if last.Code != http.StatusTooManyRequests || last.Header().Get("Retry-After") == "" || !strings.Contains(last.Body.String(), "wait a moment") {
-		t.Errorf("after 700 tokens at once: %d %q", last.Code, last.Body)
+		t.Errorf("after 700 token requests: %d %q", last.Code, last.Body)
 	}
 	if w := r.do("GET", "/", ""); w.Code != http.StatusOK {
 		t.Errorf("the lobby is refused as well: %d", w.Code)

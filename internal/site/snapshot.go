@@ -39,7 +39,7 @@ type snapshot struct {
 type snapshots struct {
 	lobby    *lobby.Lobby
 	roomURL  func(room string) string
-	changes  <-chan struct{} // notified of changes; whoever receives a notification sets outdated
+	changes  <-chan struct{} // notified of changes; the receiver of a notification sets outdated
 	outdated atomic.Bool     // a change has happened that latest does not show
 
 	latestLock chan struct{} // semaphore of one: guards latest

@@ -118,7 +118,7 @@ func TestEmptyRoomsAreListedLastAndNotCounted(t *testing.T) {
 		t.Errorf("%d rooms and %d more, the first are %v", len(state.Rooms), state.MoreRooms, state.Rooms[:4])
 	}
 	if page := r.do("GET", "/", "").Body.String(); strings.Contains(page, " more</p>") || strings.Contains(page, "empty1") || !strings.Contains(page, "0002") {
-		t.Error("the page shows rooms that nobody is in, or counts them")
+		t.Error("the page shows or counts rooms without participants")
 	}
 }
 

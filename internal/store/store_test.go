@@ -106,7 +106,7 @@ func TestRecordOfTwoMegabytesIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := b.Get(t.Context(), "k"); err != nil || got != want {
-		t.Errorf("2 MB did not come back: %d bytes, %v", len(got.Text), err)
+		t.Errorf("read %d bytes of 2 MB, %v", len(got.Text), err)
 	}
 }
 

@@ -115,7 +115,7 @@ func TestWorkflowPublishesBuildUnchanged(t *testing.T) {
 	run("", "git", "clone", "-q", "--branch", "gh-pages", "origin", "published")
 	for name, want := range files {
 		if got, err := os.ReadFile(filepath.Join(dir, "published", name)); err != nil || string(got) != want {
-			t.Errorf("%s came as %q, %v; want %q", name, got, err, want)
+			t.Errorf("%s is published as %q, %v; want %q", name, got, err, want)
 		}
 	}
 }

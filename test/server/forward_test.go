@@ -87,9 +87,9 @@ func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 	mic := ada.publish(ctx, livekit.TrackSource_MICROPHONE)
 	there := s.roomService(allGrants("other", ""))
 	for range 2 {
-		heard := cy.packetCount(mic.SID())
+		received := cy.packetCount(mic.SID())
 		s.forwardToOther(ctx, "ada")
-		harness.Eventually(ctx, t, "cy hears ada", func() bool { return cy.packetCount(mic.SID()) > heard+5 })
+		harness.Eventually(ctx, t, "cy hears ada", func() bool { return cy.packetCount(mic.SID()) > received+5 })
 		_, err := there.MutePublishedTrack(ctx, &livekit.MuteRoomTrackRequest{Room: "other", Identity: "ada", TrackSid: mic.SID(), Muted: true})
 		wantTwirpError(t, err, twirp.InvalidArgument, "change it there")
 		_, err = there.UpdateParticipant(ctx, &livekit.UpdateParticipantRequest{Room: "other", Identity: "ada", Name: "x"})
@@ -98,8 +98,8 @@ func TestRemovingAForwardedParticipantAffectsOnlyTheDestination(t *testing.T) {
 			t.Fatal(err)
 		}
 		harness.Eventually(ctx, t, "cy sees ada leave", func() bool { return cy.sees("ada", isDisconnected) })
-		heard = bo.packetCount(mic.SID())
-		harness.Eventually(ctx, t, "bo hears ada as before", func() bool { return bo.packetCount(mic.SID()) > heard+5 })
+		received = bo.packetCount(mic.SID())
+		harness.Eventually(ctx, t, "bo hears ada as before", func() bool { return bo.packetCount(mic.SID()) > received+5 })
 	}
 	// If the participant joins the destination itself, it replaces its mirror there. A mirror never replaces a participant.
 	s.forwardToOther(ctx, "ada")
